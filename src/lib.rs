@@ -1,0 +1,18 @@
+//! forge: binaries are the artifact, releases are the cache. One build, many downloads.
+//!
+//! `ARCHITECTURE.md` has the map: which room does what, and which may know which.
+
+pub mod archive;
+pub mod cache;
+pub mod cli;
+pub mod execute;
+pub mod git;
+pub mod manifest;
+pub mod model;
+pub mod plan;
+pub mod probe;
+pub mod process;
+pub mod report;
+pub mod store;
+pub mod ui;
+pub mod workspace;

@@ -1,0 +1,58 @@
+//! Problems in the files people write, each with its place.
+
+use std::{collections::BTreeMap, ops::Range, path::PathBuf};
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// The file, relative to the workspace.
+    pub file: PathBuf,
+    /// Bytes of the file's text.
+    pub bytes: Range<usize>,
+}
+
+/// One problem in `versions.yml`, a spec or the lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What is wrong: one sentence without a full stop.
+    pub what: String,
+    /// Where; absent only if a whole file cannot be read.
+    pub span: Span,
+    /// A few words that stand under the caret (`not a known key`).
+    pub label: String,
+    /// Other places that matter, with a few words each (`first defined here`).
+    pub related: Vec<(Span, String)>,
+    /// What to do (`did you mean \`source\`?`).
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A problem at `span`.
+    #[must_use]
+    pub fn new(span: Span, what: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { what: what.into(), span, label: label.into(), related: Vec::new(), help: None }
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Points at another place that matters.
+    #[must_use]
+    pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.related.push((span, label.into()));
+        self
+    }
+}
+
+/// All problems found in one look at a workspace, with the texts they point into.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems {
+    /// The problems, in the order of files and places.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The text of each file that a span names.
+    pub texts: BTreeMap<PathBuf, String>,
+}

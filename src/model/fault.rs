@@ -1,0 +1,130 @@
+//! Faults: what went wrong, why, and what to do about it.
+//!
+//! A fault is data. Rooms make one where they know the most; only the edge of the
+//! program prints it and turns it into an exit code.
+
+use std::fmt;
+
+/// What kind of thing went wrong; decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A build, a task or this machine failed: a command, a full disk, a missing tool.
+    Failed,
+    /// The command line, the manifest or a spec is wrong.
+    Usage,
+    /// Some things were published and some were not.
+    Partial,
+    /// Bytes are not what a digest, stamp, lock or header says.
+    Verification,
+    /// A store or the network did not answer as it should.
+    Store,
+    /// Something took longer than it was allowed to.
+    Timeout,
+    /// Somebody stopped the run.
+    Interrupted,
+}
+
+impl Kind {
+    /// The exit code of a run whose root cause is of this kind.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Partial => 3,
+            Self::Verification => 4,
+            Self::Store => 5,
+            Self::Timeout => 124,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Something that went wrong. `what` is one sentence without a full stop; `why`
+/// goes from the outer to the inner cause; `hint` says what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Decides the exit code.
+    pub kind: Kind,
+    /// What could not be done, and where.
+    pub what: String,
+    /// Why, from the outer to the inner cause.
+    pub why: Vec<String>,
+    /// What the reader can do about it.
+    pub hint: Option<String>,
+}
+
+impl Fault {
+    /// A fault without cause and hint yet.
+    #[must_use]
+    pub fn new(kind: Kind, what: impl Into<String>) -> Self {
+        Self { kind, what: what.into(), why: Vec::new(), hint: None }
+    }
+
+    /// A fault about an operation of the operating system on this machine.
+    #[must_use]
+    pub fn io(what: impl Into<String>, error: &std::io::Error) -> Self {
+        let fault = Self::new(Kind::Failed, what).because(error.to_string());
+        match error.kind() {
+            std::io::ErrorKind::StorageFull => fault.hint(
+                "free some space (`forge clean:dist` and `forge clean:src` help) and run it again",
+            ),
+            std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => fault
+                .hint("forge must be able to write to the workspace's `.forge` and to its cache"),
+            _ => fault,
+        }
+    }
+
+    /// Adds an inner cause.
+    #[must_use]
+    pub fn because(mut self, why: impl Into<String>) -> Self {
+        self.why.push(why.into());
+        self
+    }
+
+    /// Says what to do. The first hint stays: it was given where most was known.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert(hint.into());
+        self
+    }
+
+    /// Puts an outer sentence before this fault.
+    #[must_use]
+    pub fn within(mut self, what: impl Into<String>) -> Self {
+        let inner = std::mem::replace(&mut self.what, what.into());
+        self.why.insert(0, inner);
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    /// One line: what, and why.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        for why in &self.why {
+            write!(f, ": {why}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_from_the_outside_in() {
+        let fault = Fault::new(Kind::Failed, "cannot open it")
+            .because("no such file")
+            .within("cannot build nats");
+        assert_eq!(fault.to_string(), "cannot build nats: cannot open it: no such file");
+    }
+
+    #[test]
+    fn the_innermost_hint_wins() {
+        assert_eq!(Fault::new(Kind::Failed, "x").hint("a").hint("b").hint.as_deref(), Some("a"));
+    }
+}

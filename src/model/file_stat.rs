@@ -1,0 +1,33 @@
+//! What `stat` says of a file, as far as it tells whether the contents may have changed.
+
+use std::{fs::Metadata, time::UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+/// Size, modification time and inode of a file. Equal values mean that nobody
+/// has written to the file since, as far as the file system tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FileStat {
+    /// Bytes.
+    pub size: u64,
+    /// Nanoseconds since 1970 (negative before).
+    pub mtime: i64,
+    /// Inode number; 0 where the system has none.
+    pub inode: u64,
+}
+
+impl FileStat {
+    /// Takes the facts out of `metadata`.
+    #[must_use]
+    pub fn of(metadata: &Metadata) -> Self {
+        let mtime = metadata.modified().map_or(0, |time| match time.duration_since(UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
+            Err(before) => -i64::try_from(before.duration().as_nanos()).unwrap_or(i64::MAX),
+        });
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(metadata);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Self { size: metadata.len(), mtime, inode }
+    }
+}

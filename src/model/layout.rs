@@ -1,0 +1,137 @@
+//! Where things are in a workspace. Only names: nothing here touches the disk.
+
+use std::path::{Path, PathBuf};
+
+use super::{ArtifactId, Name, Platform};
+
+/// The paths of one workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The file name of the manifest.
+    pub const MANIFEST: &'static str = "versions.yml";
+    /// The folder with the specs.
+    pub const SPECS: &'static str = "subsystems";
+    /// The file name of the lock.
+    pub const LOCK: &'static str = "forge.lock";
+
+    /// The layout below `root`, which should be absolute.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The folder that holds `versions.yml`.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `versions.yml`.
+    #[must_use]
+    pub fn manifest(&self) -> PathBuf {
+        self.root.join(Self::MANIFEST)
+    }
+
+    /// `subsystems/`.
+    #[must_use]
+    pub fn specs(&self) -> PathBuf {
+        self.root.join(Self::SPECS)
+    }
+
+    /// `forge.lock`.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.root.join(Self::LOCK)
+    }
+
+    /// `.forge/`: all that forge makes here; safe to delete.
+    #[must_use]
+    pub fn forge(&self) -> PathBuf {
+        self.root.join(".forge")
+    }
+
+    /// `.forge/bin/`: goes on PATH.
+    #[must_use]
+    pub fn bin(&self) -> PathBuf {
+        self.forge().join("bin")
+    }
+
+    /// `.forge/installed/`.
+    #[must_use]
+    pub fn installed(&self) -> PathBuf {
+        self.forge().join("installed")
+    }
+
+    /// The folder of one installed artifact: binaries and stamp. Artifacts for other
+    /// platforms than this machine's stand beside, as `<name>@<platform>`.
+    #[must_use]
+    pub fn installed_artifact(&self, id: &ArtifactId) -> PathBuf {
+        self.installed().join(file_name(id))
+    }
+
+    /// Where forge remembers what it installed for `id`, and how long that took.
+    #[must_use]
+    pub fn record(&self, id: &ArtifactId) -> PathBuf {
+        self.state().join("artifacts").join(file_name(id))
+    }
+
+    /// The lock file that a forge holds while it works on `id`.
+    #[must_use]
+    pub fn artifact_lock(&self, id: &ArtifactId) -> PathBuf {
+        self.state().join("locks").join(file_name(id))
+    }
+
+    /// The sources of a subsystem, where they do not live in the workspace itself.
+    #[must_use]
+    pub fn source(&self, name: &Name) -> PathBuf {
+        self.sources().join(name.as_str())
+    }
+
+    /// `.forge/src/`.
+    #[must_use]
+    pub fn sources(&self) -> PathBuf {
+        self.forge().join("src")
+    }
+
+    /// `.forge/dist/`: packed assets.
+    #[must_use]
+    pub fn dist(&self) -> PathBuf {
+        self.forge().join("dist")
+    }
+
+    /// `.forge/logs/`: a folder per run.
+    #[must_use]
+    pub fn logs(&self) -> PathBuf {
+        self.forge().join("logs")
+    }
+
+    /// `.forge/state/`: what forge remembers.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.forge().join("state")
+    }
+
+    /// `.forge/state/staging/`: half-made things, each in a folder of its own.
+    #[must_use]
+    pub fn staging(&self) -> PathBuf {
+        self.state().join("staging")
+    }
+
+    /// `path` relative to the workspace where it is inside, for messages.
+    #[must_use]
+    pub fn display(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
+    }
+}
+
+fn file_name(id: &ArtifactId) -> String {
+    if id.platform == Platform::host() {
+        id.name.to_string()
+    } else {
+        format!("{}@{}", id.name, id.platform)
+    }
+}

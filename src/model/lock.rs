@@ -1,0 +1,68 @@
+//! The lock: what `forge.lock` pins beyond `versions.yml`.
+
+use std::collections::BTreeMap;
+
+use super::{Fingerprint, Name, Platform, Sha256};
+
+/// The contents of `forge.lock`, sorted by name and platform.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lock {
+    /// What is locked of each subsystem.
+    pub subsystems: BTreeMap<Name, Locked>,
+}
+
+/// What is locked of one subsystem. It counts only while `version` is the pinned one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Locked {
+    /// The version as `versions.yml` states it (`v2.10.24`, `main`).
+    pub version: String,
+    /// The commit that the version means, where the source is a git repository.
+    pub commit: Option<String>,
+    /// What the release holds, per platform.
+    pub assets: BTreeMap<Platform, LockedAsset>,
+}
+
+/// One asset of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockedAsset {
+    /// The fingerprint in its stamp.
+    pub fingerprint: Fingerprint,
+    /// The digest of the packed asset.
+    pub sha256: Sha256,
+    /// The size of the packed asset in bytes.
+    pub size: u64,
+}
+
+impl Lock {
+    /// What is locked for `name` at `version`; nothing if another version is locked.
+    #[must_use]
+    pub fn get(&self, name: &Name, version: &str) -> Option<&Locked> {
+        self.subsystems.get(name).filter(|locked| locked.version == version)
+    }
+
+    /// The entry for `name` at `version`, emptied first if another version was locked.
+    pub fn entry(&mut self, name: &Name, version: &str) -> &mut Locked {
+        let fresh =
+            || Locked { version: version.to_owned(), commit: None, assets: BTreeMap::new() };
+        let locked = self.subsystems.entry(name.clone()).or_insert_with(fresh);
+        if locked.version != version {
+            *locked = fresh();
+        }
+        locked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_version_empties_the_entry() {
+        let name = Name::new("nats").unwrap();
+        let mut lock = Lock::default();
+        lock.entry(&name, "v1").commit = Some("c".into());
+        assert!(lock.get(&name, "v1").is_some());
+        assert!(lock.get(&name, "v2").is_none());
+        assert_eq!(lock.entry(&name, "v2").commit, None);
+    }
+}

@@ -1,0 +1,37 @@
+//! The shared words of forge: names, versions, platforms, digests, stamps, the
+//! lock, paths on disk, events and faults. Pure data: no I/O, no async, so that
+//! every other room can speak it.
+
+mod artifact;
+mod diagnostic;
+mod digest;
+mod event;
+mod fault;
+mod file_stat;
+mod fingerprint;
+mod header;
+mod layout;
+mod lock;
+mod name;
+mod outcome;
+mod platform;
+mod release;
+mod stamp;
+mod version;
+
+pub use artifact::ArtifactId;
+pub use diagnostic::{Diagnostic, Problems, Span};
+pub use digest::{ParseDigestError, Sha256};
+pub use event::{ActionId, Event, EventSink, Silent};
+pub use fault::{Fault, Kind};
+pub use file_stat::FileStat;
+pub use fingerprint::{Fingerprint, FingerprintBuilder, Inputs, TreeDigest, TreeHasher, checksum};
+pub use header::{HEADER_BYTES, Header, read_header};
+pub use layout::Layout;
+pub use lock::{Lock, Locked, LockedAsset};
+pub use name::Name;
+pub use outcome::{ArtifactReport, How, RunReport};
+pub use platform::{Arch, Os, Platform};
+pub use release::{Compression, asset_name, tag_name};
+pub use stamp::Stamp;
+pub use version::Version;

@@ -1,0 +1,114 @@
+//! What became of artifacts: the words of the closing table and of `--json`.
+
+use std::path::PathBuf;
+
+use super::{ArtifactId, Fault, Kind};
+
+/// How an artifact was obtained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "the variants are the words themselves")]
+pub enum How {
+    Fresh,
+    Cached,
+    Downloaded,
+    Upstream,
+    Built,
+    Failed,
+    Skipped,
+    Cancelled,
+}
+
+impl How {
+    /// Every value, in the order of a summary.
+    pub const ALL: &[Self] = &[
+        Self::Fresh,
+        Self::Cached,
+        Self::Downloaded,
+        Self::Upstream,
+        Self::Built,
+        Self::Failed,
+        Self::Skipped,
+        Self::Cancelled,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Cached => "cached",
+            Self::Downloaded => "downloaded",
+            Self::Upstream => "upstream",
+            Self::Built => "built",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether the artifact is there and proven.
+    #[must_use]
+    pub fn is_good(self) -> bool {
+        !matches!(self, Self::Failed | Self::Skipped | Self::Cancelled)
+    }
+}
+
+/// What became of one artifact in a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArtifactReport {
+    /// Which artifact.
+    pub id: ArtifactId,
+    /// Its version label.
+    pub version: String,
+    /// How it was obtained.
+    pub how: How,
+    /// Whether this run put it into a store (an identical asset that was there already does not count).
+    pub published: bool,
+    /// The size of its binaries in bytes; 0 if unknown.
+    pub bytes: u64,
+    /// How long the work on it took, in seconds.
+    pub seconds: f64,
+    /// Why it was obtained so, or why it failed: one sentence.
+    pub reason: String,
+    /// The log of its commands, if they printed anything.
+    pub log: Option<PathBuf>,
+    /// What went wrong, if it failed.
+    pub fault: Option<Fault>,
+}
+
+/// What became of a whole run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunReport {
+    /// One entry per artifact, sorted by name.
+    pub artifacts: Vec<ArtifactReport>,
+    /// Things that did not stop the run but that its owner should know.
+    pub warnings: Vec<Fault>,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+}
+
+impl RunReport {
+    /// Whether everything that was asked for is there.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.artifacts.iter().all(|artifact| artifact.how.is_good() && artifact.fault.is_none())
+    }
+
+    /// The exit code: that of the gravest root cause, 0 if there is none. Bytes that
+    /// fail verification are graver than anything, an interruption explains all else.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        const BY_GRAVITY: [Kind; 7] = [
+            Kind::Interrupted,
+            Kind::Verification,
+            Kind::Usage,
+            Kind::Failed,
+            Kind::Timeout,
+            Kind::Store,
+            Kind::Partial,
+        ];
+        let kinds: Vec<Kind> =
+            self.artifacts.iter().filter_map(|a| a.fault.as_ref()).map(|f| f.kind).collect();
+        BY_GRAVITY.iter().find(|kind| kinds.contains(kind)).map_or(0, |kind| kind.exit_code())
+    }
+}

@@ -1,0 +1,79 @@
+//! Stores: where releases live. One port, a backend per file, [`open`] maps a URL to one.
+
+use std::{future::Future, path::Path, pin::Pin};
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+
+use crate::model::{Fault, Sha256};
+
+/// A boxed future, as ports return it.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a store knows of an asset before it is downloaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssetInfo {
+    /// Bytes, if the store says.
+    pub size: Option<u64>,
+    /// The published digest, if there is one.
+    pub sha256: Option<Sha256>,
+}
+
+/// An asset on its way.
+pub struct AssetStream {
+    /// Bytes in all, if the store says.
+    pub size: Option<u64>,
+    /// The bytes as they come. An interrupted transfer is resumed where the store can;
+    /// an error ends the stream.
+    pub bytes: BoxStream<'static, Result<Bytes, Fault>>,
+}
+
+/// What became of an attempt to publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// The asset was not there and now is.
+    Created,
+    /// The same bytes were there already.
+    Identical,
+    /// Other bytes were there already; they stay.
+    Conflict {
+        /// The digest of what is there.
+        theirs: Sha256,
+    },
+}
+
+/// The port to a place where releases live, laid out `<tag>/<asset>`.
+pub trait Store: Send + Sync {
+    /// The URL it was opened with, for messages.
+    fn url(&self) -> &str;
+
+    /// Whether [`Store::publish`] can work at all.
+    fn is_writable(&self) -> bool;
+
+    /// Looks for an asset. `None` is a confirmed absence; whatever leaves doubt is an error.
+    fn find<'a>(
+        &'a self,
+        tag: &'a str,
+        asset: &'a str,
+    ) -> Pending<'a, Result<Option<AssetInfo>, Fault>>;
+
+    /// Opens an asset for reading from its beginning. `None` is a confirmed absence.
+    fn open<'a>(
+        &'a self,
+        tag: &'a str,
+        asset: &'a str,
+    ) -> Pending<'a, Result<Option<AssetStream>, Fault>>;
+
+    /// Publishes the file at `path`, whose digest is `sha256`. Creating is tried, never
+    /// checked first; what is there already is compared, never overwritten.
+    fn publish<'a>(
+        &'a self,
+        tag: &'a str,
+        asset: &'a str,
+        path: &'a Path,
+        sha256: Sha256,
+    ) -> Pending<'a, Result<Published, Fault>>;
+
+    /// The tags of all releases, sorted.
+    fn tags<'a>(&'a self) -> Pending<'a, Result<Vec<String>, Fault>>;
+}

@@ -1,0 +1,136 @@
+//! A workspace with every value resolved: defaults applied, presets expanded,
+//! templates rendered, every check made. What comes out of here needs no further
+//! look at what people wrote.
+
+mod text;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
+
+pub use text::{Places, Text};
+
+use crate::model::{Compression, Layout, Lock, Name, Platform, Sha256, Version};
+
+/// A resolved workspace, for one platform.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    /// Where things are.
+    pub layout: Layout,
+    /// The platform that everything below is rendered for.
+    pub platform: Platform,
+    /// `project:`, or the name of the folder.
+    pub project: String,
+    /// `releases:` in order, as URLs that [`crate::store::StoreUrl`] parsed without
+    /// complaint; empty if the manifest names none (the embedded default serves then).
+    pub stores: Vec<String>,
+    /// `platforms:`; what a complete release has. The host alone if none are named.
+    pub platforms: Vec<Platform>,
+    /// `groups:`.
+    pub groups: BTreeMap<String, Vec<Name>>,
+    /// Every subsystem.
+    pub subsystems: BTreeMap<Name, Subsystem>,
+    /// `forge.lock`; empty if there is none.
+    pub lock: Lock,
+    /// Every file that was read and every folder that was listed, absolute: if none
+    /// of them changed, loading again gives the same.
+    pub inputs: Vec<PathBuf>,
+    /// The environment variables that templates looked at, with what they held.
+    pub environment: BTreeMap<String, Option<String>>,
+}
+
+/// One subsystem, resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subsystem {
+    /// Its name.
+    pub name: Name,
+    /// `desc:`.
+    pub desc: Option<String>,
+    /// The spec's path, relative to the workspace.
+    pub spec: PathBuf,
+    /// The pinned version.
+    pub version: Version,
+    /// `binary:`: names without `.exe`; at least one, the first names the asset.
+    pub binaries: Vec<String>,
+    /// How assets are packed.
+    pub compression: Compression,
+    /// `needs:`, sorted.
+    pub needs: BTreeSet<Name>,
+    /// `build_needs:`, sorted.
+    pub build_needs: BTreeSet<Name>,
+    /// Where the source is.
+    pub source: Source,
+    /// How it is built; absent if it only comes from upstream.
+    pub build: Option<Build>,
+    /// The vendor's own release.
+    pub upstream: Option<Upstream>,
+}
+
+/// Where the source of a subsystem is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The builder fetches by itself, or nothing is built.
+    None,
+    /// In the workspace.
+    Path {
+        /// Relative to the workspace; `.` for the workspace itself.
+        dir: PathBuf,
+        /// Only these files and folders below `dir` count; empty for all.
+        only: Vec<String>,
+    },
+    /// A git repository.
+    Git {
+        /// What `git clone` takes.
+        url: String,
+        /// Tag, branch or commit; the pinned version unless the spec says otherwise.
+        reference: String,
+    },
+    /// An archive with a digest.
+    Archive {
+        /// `https://…`, `http://…`, or a path relative to the workspace.
+        url: String,
+        /// The digest of the packed archive.
+        sha256: Sha256,
+        /// Leading path components to drop.
+        strip: usize,
+    },
+}
+
+/// How a subsystem is built.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Build {
+    /// The commands, one after the other.
+    pub steps: Vec<Text>,
+    /// Where they run; [`Places::src`] if absent.
+    pub dir: Option<Text>,
+    /// Variables set for them, over what forge was started with.
+    pub env: BTreeMap<String, Text>,
+    /// Programs they need, with the version that is declared (a prefix such as `1.26`), if any.
+    pub tools: BTreeMap<String, Option<String>>,
+    /// How long all of them may take together.
+    pub timeout: Duration,
+}
+
+/// The vendor's own release of a subsystem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// The rendered URL.
+    pub url: String,
+    /// What the download must match.
+    pub digest: UpstreamDigest,
+    /// Leading path components to drop from the archive's entries.
+    pub strip: usize,
+    /// Binary to its path in the archive (after `strip`), where it is not the binary's own name.
+    pub paths: BTreeMap<String, String>,
+}
+
+/// Where the digest of a vendor's asset comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpstreamDigest {
+    /// Pinned in the spec.
+    Pinned(Sha256),
+    /// Published by the vendor in a checksums file at this URL.
+    Published(String),
+}

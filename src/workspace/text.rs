@@ -1,0 +1,84 @@
+//! Rendered text in which places on this machine are still symbols.
+//!
+//! A command such as `go build -o {{ out }}/nats` goes into the fingerprint, which
+//! must be the same on every machine, and into a shell, which needs the real folder.
+//! So rendering puts a symbol for each place, and the real path only comes in when
+//! the command runs.
+
+use std::path::PathBuf;
+
+/// Rendered text; places stand as symbols.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Text(String);
+
+/// The places that a [`Text`] can mention.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// `{{ root }}`: the workspace.
+    pub root: PathBuf,
+    /// `{{ src }}`: the source.
+    pub src: PathBuf,
+    /// `{{ out }}`: where the binaries go.
+    pub out: PathBuf,
+    /// `{{ work }}`: a folder that stays from build to build (for incremental compilers).
+    pub work: PathBuf,
+    /// `{{ bin }}`: where installed binaries are.
+    pub bin: PathBuf,
+    /// `{{ commit }}`: the full commit hash, empty without git.
+    pub commit: String,
+}
+
+impl Text {
+    /// The names of the places, as templates call them.
+    pub const PLACES: [&'static str; 6] = ["root", "src", "out", "work", "bin", "commit"];
+
+    /// Takes rendered text in which places are symbols made by [`Text::symbol`].
+    pub fn new(rendered: String) -> Self {
+        Self(rendered)
+    }
+
+    /// The symbol that stands for `place`. It holds a control character, which no
+    /// manifest can contain, so nothing that people write is taken for one.
+    pub fn symbol(place: &str) -> String {
+        format!("\u{1}{place}\u{2}")
+    }
+
+    /// The text with symbols readable, as in `go build -o {{ out }}/nats`: for
+    /// fingerprints and messages.
+    pub fn symbolic(&self) -> String {
+        self.0.replace('\u{1}', "{{ ").replace('\u{2}', " }}")
+    }
+
+    /// The text with the real places.
+    pub fn expand(&self, places: &Places) -> String {
+        if !self.0.contains('\u{1}') {
+            return self.0.clone();
+        }
+        let path = |path: &PathBuf| path.display().to_string();
+        let values = [
+            path(&places.root),
+            path(&places.src),
+            path(&places.out),
+            path(&places.work),
+            path(&places.bin),
+            places.commit.clone(),
+        ];
+        Self::PLACES
+            .iter()
+            .zip(values)
+            .fold(self.0.clone(), |text, (place, value)| text.replace(&Self::symbol(place), &value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_become_places_only_when_asked() {
+        let text = Text::new(format!("cp {}/a {}/a", Text::symbol("src"), Text::symbol("out")));
+        assert_eq!(text.symbolic(), "cp {{ src }}/a {{ out }}/a");
+        let places = Places { src: "/s".into(), out: "/o".into(), ..Places::default() };
+        assert_eq!(text.expand(&places), "cp /s/a /o/a");
+    }
+}
