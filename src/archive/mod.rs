@@ -1,1 +1,14 @@
-//! To be written.
+//! Archives: pack and unpack, reproducible, safe and in one pass.
+//!
+//! This is where files turn into assets and back. Packing gives the same bytes for the
+//! same entries, whoever packs, where, when and with how many cores. Unpacking reads a
+//! stream once: it hashes what comes in, inflates, hashes each file and writes it, and
+//! it never writes outside the folder it was given.
+
+mod hash;
+mod pack;
+mod unpack;
+
+pub use hash::{Hasher, HashingReader, hash_file};
+pub use pack::{Contents, Entry, Packed, pack};
+pub use unpack::{Limits, Unpacked, UnpackedFile, Unpacker};
