@@ -3,7 +3,7 @@
 use std::{
     fmt,
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Write},
     path::Path,
 };
 
@@ -89,6 +89,38 @@ impl<R: Read> Read for HashingReader<R> {
     }
 }
 
+/// A writer that hashes what is written through it.
+#[derive(Debug)]
+pub struct HashingWriter<W> {
+    writer: W,
+    hasher: Hasher,
+}
+
+impl<W: Write> HashingWriter<W> {
+    /// Writes to `writer`.
+    pub fn new(writer: W) -> Self {
+        Self { writer, hasher: Hasher::new() }
+    }
+
+    /// The digest and the number of the bytes that were written so far.
+    pub fn finish(self) -> (Sha256, u64) {
+        let bytes = self.hasher.bytes();
+        (self.hasher.finish(), bytes)
+    }
+}
+
+impl<W: Write> Write for HashingWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.writer.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
 /// The digest of the file at `path`, and its size in bytes.
 ///
 /// # Errors
@@ -142,6 +174,10 @@ mod tests {
             let mut reader = HashingReader::new(&bytes[..]);
             io::copy(&mut reader, &mut io::sink()).unwrap();
             prop_assert_eq!(reader.finish(), expected);
+
+            let mut writer = HashingWriter::new(io::sink());
+            writer.write_all(&bytes).unwrap();
+            prop_assert_eq!(writer.finish(), expected);
 
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("file");
