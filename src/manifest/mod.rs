@@ -1,1 +1,29 @@
-//! To be written.
+//! YAML text to documents with positions, and back: the manifest, specs, the lock
+//! and stamps. The only room that knows YAML.
+//!
+//! ```text
+//! text ─ yaml.rs ─> Node ─ check.rs + language.rs ─> diagnostics
+//!                    └──── document.rs ────────────> ManifestDoc, SpecDoc
+//! ```
+
+mod check;
+mod document;
+mod file;
+mod language;
+mod node;
+mod place;
+mod record;
+mod schema;
+mod shape;
+mod suggest;
+mod yaml;
+
+pub use document::{
+    BuildDoc, DigestDoc, ManifestDoc, Pairs, SourceDoc, SpecDoc, UpstreamDoc, pairs, read_manifest,
+    read_spec, scalar, scalars,
+};
+pub use file::{File, Findings, MAX_BYTES};
+pub use node::{Entry, Node, Scalar, Sp, Style, Value};
+pub use record::{parse_lock, parse_stamp, render_lock, render_stamp};
+pub use schema::{manifest_schema, spec_schema};
+pub use suggest::{help as suggestion, nearest};

@@ -2,6 +2,8 @@
 //! templates rendered, every check made. What comes out of here needs no further
 //! look at what people wrote.
 
+mod load;
+mod starter;
 mod text;
 
 use std::{
@@ -10,6 +12,8 @@ use std::{
     time::Duration,
 };
 
+pub use load::{LoadError, find_root, load, load_with};
+pub use starter::{StarterFile, starter};
 pub use text::{Places, Text};
 
 use crate::model::{Compression, Layout, Lock, Name, Platform, Sha256, Version};

@@ -1,0 +1,252 @@
+//! Documents: the manifest and specs as typed values, taken from checked trees. What a
+//! tree has wrong was already told and is left out here.
+
+use super::{
+    check,
+    file::{File, Findings},
+    language,
+    node::{Entry, Node, Scalar, Sp, Value},
+    shape::{Need, Record, Shape},
+    yaml,
+};
+
+/// Pairs in the order written.
+pub type Pairs<T> = Vec<(Sp<String>, T)>;
+
+/// `versions.yml`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ManifestDoc {
+    /// `project`.
+    pub project: Option<Scalar>,
+    /// `releases`.
+    pub releases: Vec<Scalar>,
+    /// `versions`.
+    pub versions: Pairs<Scalar>,
+    /// `platforms`.
+    pub platforms: Vec<Scalar>,
+    /// `groups`.
+    pub groups: Pairs<Vec<Scalar>>,
+    /// `vars`.
+    pub vars: Pairs<Scalar>,
+    /// `env`.
+    pub env: Pairs<Scalar>,
+}
+
+/// A spec.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpecDoc {
+    /// `desc`.
+    pub desc: Option<Scalar>,
+    /// `binary`.
+    pub binary: Vec<Scalar>,
+    /// `source`.
+    pub source: Option<SourceDoc>,
+    /// `build`.
+    pub build: Option<BuildDoc>,
+    /// `upstream`.
+    pub upstream: Option<UpstreamDoc>,
+    /// `needs`.
+    pub needs: Vec<Scalar>,
+    /// `build_needs`.
+    pub build_needs: Vec<Scalar>,
+    /// `vars`.
+    pub vars: Pairs<Scalar>,
+    /// `env`.
+    pub env: Pairs<Scalar>,
+    /// `package`.
+    pub package: Option<Scalar>,
+}
+
+/// `source`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceDoc {
+    /// A git repository.
+    Git {
+        /// `git`.
+        url: Scalar,
+        /// `ref`.
+        reference: Option<Scalar>,
+    },
+    /// An archive.
+    Archive {
+        /// `archive`.
+        url: Scalar,
+        /// `sha256`.
+        sha256: Scalar,
+        /// `strip`.
+        strip: usize,
+    },
+    /// A folder in the workspace.
+    Path {
+        /// `path`.
+        dir: Scalar,
+        /// `only`.
+        only: Vec<Scalar>,
+    },
+}
+
+/// `build`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildDoc {
+    /// `go`, `cargo` or `run`: the key, and its value.
+    pub how: Sp<String>,
+    /// What stands under that key.
+    pub options: Node,
+    /// `dir`.
+    pub dir: Option<Scalar>,
+    /// `env`.
+    pub env: Pairs<Scalar>,
+    /// `tools`, with declared versions.
+    pub tools: Pairs<Option<Scalar>>,
+    /// `timeout`.
+    pub timeout: Option<Scalar>,
+}
+
+/// `upstream`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamDoc {
+    /// `url`.
+    pub url: Scalar,
+    /// `sha256`.
+    pub sha256: DigestDoc,
+    /// `strip`.
+    pub strip: usize,
+    /// `paths`.
+    pub paths: Pairs<Scalar>,
+    /// `os`.
+    pub os: Pairs<Scalar>,
+    /// `arch`.
+    pub arch: Pairs<Scalar>,
+}
+
+/// `upstream.sha256`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DigestDoc {
+    /// A digest, or the URL of a checksums file.
+    Text(Scalar),
+    /// A digest per platform.
+    PerPlatform(Pairs<Scalar>),
+}
+
+/// Reads `versions.yml`. What is wrong with it goes to `found`; the rest is returned.
+pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
+    let Some(root) = read(file, &language::MANIFEST, found) else { return ManifestDoc::default() };
+    let groups = root.get("groups").map(Node::entries).unwrap_or_default();
+    ManifestDoc {
+        project: scalar(&root, "project"),
+        releases: scalars(&root, "releases"),
+        versions: pairs(&root, "versions"),
+        platforms: scalars(&root, "platforms"),
+        groups: groups.iter().map(|entry| (entry.key.clone(), elements(&entry.value))).collect(),
+        vars: pairs(&root, "vars"),
+        env: pairs(&root, "env"),
+    }
+}
+
+/// Reads a spec. What is wrong with it goes to `found`; the rest is returned.
+pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
+    let Some(root) = read(file, &language::SPEC, found) else { return SpecDoc::default() };
+    SpecDoc {
+        desc: scalar(&root, "desc"),
+        binary: scalars(&root, "binary"),
+        source: root.get("source").and_then(source),
+        build: root.get("build").and_then(build),
+        upstream: root.get("upstream").and_then(upstream),
+        needs: scalars(&root, "needs"),
+        build_needs: scalars(&root, "build_needs"),
+        vars: pairs(&root, "vars"),
+        env: pairs(&root, "env"),
+        package: scalar(&root, "package"),
+    }
+}
+
+fn read(file: &File, record: &'static Record, found: &mut Findings) -> Option<Node> {
+    if !found.is_empty() {
+        return None;
+    }
+    match yaml::parse(&file.text) {
+        Ok(Some(root)) => {
+            check::check(&root, &Shape::Record(record), found);
+            Some(root)
+        }
+        Ok(None) => {
+            let required = record.fields.iter().filter(|f| f.need == Need::Required);
+            let required: Vec<_> = required.map(|field| format!("`{}:`", field.key)).collect();
+            let help = if required.is_empty() { "write at least `build:` or `upstream:`".into() } else { format!("write at least {}", required.join(", ")) };
+            found.add(0..0, format!("{} is empty", file.path.display()), "nothing here").help = Some(help);
+            None
+        }
+        Err(error) => {
+            found.add(error.bytes, error.what, "here").help = error.help;
+            None
+        }
+    }
+}
+
+fn source(node: &Node) -> Option<SourceDoc> {
+    if let Some(url) = scalar(node, "git") {
+        Some(SourceDoc::Git { url, reference: scalar(node, "ref") })
+    } else if let Some(url) = scalar(node, "archive") {
+        let sha256 = scalar(node, "sha256")?;
+        Some(SourceDoc::Archive { url, sha256, strip: count(node, "strip") })
+    } else {
+        Some(SourceDoc::Path { dir: scalar(node, "path")?, only: scalars(node, "only") })
+    }
+}
+
+fn build(node: &Node) -> Option<BuildDoc> {
+    let presets = node.entries().iter().find(|entry| {
+        matches!(entry.key.value.as_str(), "go" | "cargo" | "run") && entry.value.value != Value::Null
+    })?;
+    let listed = scalars(node, "tools").into_iter();
+    let listed = listed.map(|tool| (Sp { bytes: tool.bytes.clone(), value: tool.text }, None));
+    let mapped = pairs(node, "tools").into_iter().map(|(tool, version)| (tool, Some(version)));
+    Some(BuildDoc {
+        how: presets.key.clone(),
+        options: presets.value.clone(),
+        dir: scalar(node, "dir"),
+        env: pairs(node, "env"),
+        tools: listed.chain(mapped).collect(),
+        timeout: scalar(node, "timeout"),
+    })
+}
+
+fn upstream(node: &Node) -> Option<UpstreamDoc> {
+    let sha256 = match &node.get("sha256")?.value {
+        Value::Scalar(text) => DigestDoc::Text(text.clone()),
+        _ => DigestDoc::PerPlatform(pairs(node, "sha256")),
+    };
+    Some(UpstreamDoc {
+        url: scalar(node, "url")?,
+        sha256,
+        strip: count(node, "strip"),
+        paths: pairs(node, "paths"),
+        os: pairs(node, "os"),
+        arch: pairs(node, "arch"),
+    })
+}
+
+/// The scalar under `key`.
+pub fn scalar(node: &Node, key: &str) -> Option<Scalar> {
+    node.get(key).and_then(Node::scalar).cloned()
+}
+
+/// The scalars under `key`: one, or a list of them.
+pub fn scalars(node: &Node, key: &str) -> Vec<Scalar> {
+    node.get(key).map(elements).unwrap_or_default()
+}
+
+/// The pairs under `key` whose values are scalars; of a key that stands twice, the first.
+pub fn pairs(node: &Node, key: &str) -> Pairs<Scalar> {
+    let entries = node.get(key).map(Node::entries).unwrap_or_default();
+    let scalar = |entry: &Entry| Some((entry.key.clone(), entry.value.scalar()?.clone()));
+    entries.iter().filter_map(scalar).collect()
+}
+
+fn elements(node: &Node) -> Vec<Scalar> {
+    node.one_or_many().iter().filter_map(Node::scalar).cloned().collect()
+}
+
+fn count(node: &Node, key: &str) -> usize {
+    scalar(node, key).and_then(|scalar| scalar.text.parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,231 @@
+//! The language of `versions.yml` and specs, as tables. What stands here is what is
+//! accepted, what `forge schema` prints and what messages name.
+
+use super::shape::{
+    Field,
+    Need::{self, Optional, Required, RequiredWith, With},
+    Record,
+    Shape::{self, Choice, Count, Flag, Free, List, Map, OneOf, Text, Value},
+};
+
+const fn field(key: &'static str, need: Need, shape: Shape, doc: &'static str) -> Field {
+    Field { key, shape, doc, need }
+}
+
+const NAME: Shape = Text("the name of a subsystem");
+const COMMAND: Shape = Text("a command");
+const PLATFORM: Shape = Text("a platform such as `linux-amd64`");
+const PATH: Shape = Text("a relative path");
+const STORE: Shape = Text("a store such as `github:OWNER/REPO` or `dir:PATH`");
+const FEATURE: Shape = Text("the name of a feature");
+const TAG: Shape = Text("a build tag");
+const BINARY: Shape = Text("the name of a binary");
+const PACKAGE: Shape = Text("a package such as `.` or `./cmd/x`");
+const VERSION: Shape = Text("a version such as `v1.2.3`");
+const NAMES: Shape = List(&NAME);
+const DIGEST: Shape = Text("a SHA-256 digest (64 hexadecimal digits)");
+const TOOL: Shape = Text("the name of a program");
+const WORD: Shape = Text("the vendor's word for it");
+const FREE: Shape = Free;
+const VALUE: Shape = Value;
+const TASKS: Shape = Map("names of tasks", &FREE);
+const VARS: Shape = Map("names of template variables", &VALUE);
+const ENV: Shape = Map("names of environment variables", &VALUE);
+
+/// `versions.yml`.
+pub static MANIFEST: Record = Record {
+    what: "the manifest",
+    exactly_one: &[],
+    fields: &[
+        field("project", Optional, Text("the project's name"), "The project's name; the folder's if absent."),
+        field(
+            "releases",
+            Optional,
+            OneOf(&[STORE, List(&STORE)]),
+            "Where releases live: one store or several, tried in order; the first is published to. \
+             A folder in the user's data directory if absent.",
+        ),
+        field(
+            "versions",
+            Required,
+            Map("names of subsystems", &VERSION),
+            "The version of each subsystem: a pin (`v2.10.24`) or a moving ref (`main`).",
+        ),
+        field("platforms", Optional, List(&PLATFORM), "The platforms a complete release has."),
+        field("groups", Optional, Map("names of groups", &NAMES), "Names for sets of subsystems."),
+        field("tasks", Optional, TASKS, "Commands of the workspace."),
+        field("vars", Optional, VARS, "Template variables for all subsystems."),
+        field("env", Optional, ENV, "Environment variables for the commands of all subsystems."),
+    ],
+};
+
+/// `subsystems/<name>.yml`.
+pub static SPEC: Record = Record {
+    what: "a spec",
+    exactly_one: &[],
+    fields: &[
+        field("desc", Optional, Text("a description"), "What it is, in a few words."),
+        field(
+            "binary",
+            Optional,
+            OneOf(&[BINARY, List(&BINARY)]),
+            "The binaries it yields; the first names the asset. The subsystem's name if absent.",
+        ),
+        field("source", Optional, Shape::Record(&SOURCE), "Where the source is."),
+        field("build", Optional, Shape::Record(&BUILD), "How it is built from source."),
+        field("upstream", Optional, Shape::Record(&UPSTREAM), "The vendor's own release."),
+        field("needs", Optional, List(&NAME), "Subsystems that must be ensured too."),
+        field("build_needs", Optional, List(&NAME), "Subsystems that are wanted only to build this one."),
+        field("vars", Optional, VARS, "Template variables, over those of `versions.yml`."),
+        field("env", Optional, ENV, "Environment variables for its commands, over those of `versions.yml`."),
+        field(
+            "package",
+            Optional,
+            Choice(&["tar.gz", "tar.zst", "zip"]),
+            "How its assets are packed; `tar.gz` if absent.",
+        ),
+        field("tasks", Optional, TASKS, "Commands of the subsystem."),
+    ],
+};
+
+static SOURCE: Record = Record {
+    what: "a source",
+    exactly_one: &["git", "archive", "path"],
+    fields: &[
+        field("git", Optional, Text("the URL of a git repository"), "A git repository, at the pinned version."),
+        field("ref", With("git"), Text("a tag, branch or commit"), "What to check out instead of the pinned version."),
+        field("archive", Optional, Text("the URL or path of an archive"), "An archive."),
+        field("sha256", RequiredWith("archive"), DIGEST, "The digest of the archive."),
+        field("strip", With("archive"), Count, "How many leading path components of its entries to drop; 0 if absent."),
+        field("path", Optional, Text("a path in the workspace"), "A folder in the workspace."),
+        field("only", With("path"), List(&PATH), "The files and folders below it that count; all if absent."),
+    ],
+};
+
+static BUILD: Record = Record {
+    what: "a build",
+    exactly_one: &["go", "cargo", "run"],
+    fields: &[
+        field(
+            "go",
+            Optional,
+            OneOf(&[PACKAGE, Shape::Record(&GO)]),
+            "Builds a Go package.",
+        ),
+        field(
+            "cargo",
+            Optional,
+            OneOf(&[Text("a folder such as `.`"), Shape::Record(&CARGO)]),
+            "Builds a Cargo package.",
+        ),
+        field(
+            "run",
+            Optional,
+            OneOf(&[COMMAND, List(&COMMAND)]),
+            "Shell commands that leave the binaries in `{{ out }}`.",
+        ),
+        field("dir", Optional, Text("a folder"), "Where the commands run; `{{ src }}` if absent."),
+        field("env", Optional, ENV, "Environment variables for the commands, over all others."),
+        field(
+            "tools",
+            Optional,
+            OneOf(&[List(&TOOL), Map("names of programs", &VERSION)]),
+            "Programs the commands need: a list, or a mapping to the version (a prefix such as `1.26`).",
+        ),
+        field("timeout", Optional, Text("a duration such as `10m`"), "How long all commands may take together; `60m` if absent."),
+    ],
+};
+
+static GO: Record = Record {
+    what: "how to build a Go package",
+    exactly_one: &[],
+    fields: &[
+        field(
+            "package",
+            Optional,
+            OneOf(&[PACKAGE, List(&PACKAGE)]),
+            "What to build, relative to the source or the module; `.` if absent.",
+        ),
+        field("install", Optional, Text("an import path"), "A package to `go install` at the pinned version; needs no `source`."),
+        field(
+            "module",
+            Optional,
+            Text("a module path"),
+            "A module to download at the pinned version and build `package` of; needs no `source`. For modules that `go install` refuses.",
+        ),
+        field("ldflags", Optional, Value, "Flags for the linker; `-s -w -X main.version={{ version }}` if absent."),
+        field("vars", Optional, Map("names of Go variables such as `main.version`", &VALUE), "Go variables to set (`-X`)."),
+        field("tags", Optional, OneOf(&[TAG, List(&TAG)]), "Build tags."),
+        field("cgo", Optional, Flag, "Whether cgo is on; off if absent."),
+    ],
+};
+
+static CARGO: Record = Record {
+    what: "how to build a Cargo package",
+    exactly_one: &[],
+    fields: &[
+        field("package", Optional, Text("the name of a package"), "The package of a Cargo workspace."),
+        field("bin", Optional, OneOf(&[Text("the name of a target"), List(&BINARY)]), "The targets to build; the binaries if absent."),
+        field("features", Optional, OneOf(&[FEATURE, List(&FEATURE)]), "Features to turn on."),
+        field("install", Optional, Text("the name of a crate"), "A crate to `cargo install` at the pinned version; needs no `source`."),
+    ],
+};
+
+static UPSTREAM: Record = Record {
+    what: "the vendor's release",
+    exactly_one: &[],
+    fields: &[
+        field("url", Required, Text("a URL"), "The asset for the platform; `{{ os }}`, `{{ arch }}` and `{{ platform }}` are in the vendor's words."),
+        field(
+            "sha256",
+            Required,
+            OneOf(&[Text("a SHA-256 digest or the URL of a checksums file"), Map("platforms", &DIGEST)]),
+            "A digest, a mapping from platform to digest, or the URL of a checksums file.",
+        ),
+        field("strip", Optional, Count, "How many leading path components of its entries to drop; 0 if absent."),
+        field("paths", Optional, Map("names of binaries", &PATH), "Where a binary is in the archive, if it is not its own name."),
+        field("os", Optional, Map("operating systems", &WORD), "The vendor's words for operating systems."),
+        field("arch", Optional, Map("architectures", &WORD), "The vendor's words for architectures."),
+    ],
+};
+
+/// `forge.lock`, per subsystem.
+pub static LOCKED: Record = Record {
+    what: "a locked subsystem",
+    exactly_one: &[],
+    fields: &[
+        field("version", Required, VERSION, "The version that is locked."),
+        field("commit", Optional, Text("a commit"), "The commit it means."),
+        field("assets", Optional, Map("platforms", &LOCKED_ASSET), "What the release holds."),
+    ],
+};
+
+const LOCKED_ASSET: Shape = Shape::Record(&Record {
+    what: "a locked asset",
+    exactly_one: &[],
+    fields: &[
+        field("sha256", Required, DIGEST, "The digest of the packed asset."),
+        field("size", Required, Text("a number of bytes"), "Its size in bytes."),
+        field("fingerprint", Required, Text("a fingerprint"), "The fingerprint in its stamp."),
+    ],
+});
+
+/// `forge.lock`.
+pub static LOCK: Shape = Map("names of subsystems", &LOCKED_SUBSYSTEM);
+const LOCKED_SUBSYSTEM: Shape = Shape::Record(&LOCKED);
+
+/// A stamp.
+pub static STAMP: Shape = Shape::Record(&Record {
+    what: "a stamp",
+    exactly_one: &[],
+    fields: &[
+        field("name", Required, NAME, "The subsystem."),
+        field("version", Required, VERSION, "Its version label."),
+        field("commit", Optional, Text("a commit"), "The commit it was built from."),
+        field("platform", Required, PLATFORM, "What it runs on."),
+        field("fingerprint", Required, Text("a fingerprint"), "The fingerprint of the build."),
+        field("inputs", Optional, Map("fields of the fingerprint", &INPUT), "A digest per field."),
+        field("binaries", Required, Map("names of binaries", &DIGEST), "A digest per binary."),
+    ],
+});
+const INPUT: Shape = Text("a short digest");

@@ -1,0 +1,73 @@
+//! `did you mean`: the known word nearest to one that is not.
+
+/// The candidate that `word` is most likely a slip of, if any is near enough.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (word.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(word, candidate), candidate))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// The help for an unknown word: the nearest known one, else all of them.
+pub fn help<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    const MANY: usize = 24;
+    if let Some(nearest) = nearest(word, known.clone()) {
+        return format!("did you mean `{nearest}`?");
+    }
+    let known: Vec<_> = known.into_iter().collect();
+    let listed = known.iter().take(MANY).map(|word| format!("`{word}`")).collect::<Vec<_>>();
+    match (listed.len(), known.len()) {
+        (0, _) => "there is none to choose from".to_owned(),
+        (shown, all) if shown < all => format!("known are {} and {} more", listed.join(", "), all - shown),
+        _ => format!("known are {}", listed.join(", ")),
+    }
+}
+
+/// How many letters must be added, dropped, replaced or swapped with their neighbour
+/// (optimal string alignment) to get from `a` to `b`.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    if a.len().abs_diff(b.len()) > a.len() / 3 + 1 {
+        return usize::MAX;
+    }
+    let mut before = vec![0; b.len() + 1];
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let replaced = above[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            row[j] = replaced.min(above[j] + 1).min(row[j - 1] + 1);
+            let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if swapped {
+                row[j] = row[j].min(before[j - 2] + 1);
+            }
+        }
+        before = std::mem::replace(&mut above, row);
+    }
+    above[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_are_near_and_other_words_are_not() {
+        let known = ["source", "build", "binary", "needs"];
+        assert_eq!(nearest("sorce", known), Some("source"));
+        assert_eq!(nearest("biuld", known), Some("build"));
+        assert_eq!(nearest("need", known), Some("needs"));
+        assert_eq!(nearest("upstream", known), None);
+        assert_eq!(nearest("", known), None);
+    }
+
+    #[test]
+    fn without_a_near_word_the_known_ones_are_listed() {
+        assert_eq!(help("zzz", ["go", "run"]), "known are `go`, `run`");
+        assert_eq!(help("rum", ["go", "run"]), "did you mean `run`?");
+        assert_eq!(help("x", [""; 0]), "there is none to choose from");
+    }
+}

@@ -1,0 +1,253 @@
+//! YAML text to a [`Node`] tree. Aliases and merge keys (`<<`) are resolved here, and
+//! everything that could grow without bound is bounded: size, depth, aliases.
+
+use std::{collections::HashMap, ops::Range};
+
+use serde_yaml::granit_parser::{
+    Event, Parser, ScalarStyle, ScanError, Span as EventSpan, StrInput, options,
+};
+
+use super::node::{Entry, Node, Scalar, Sp, Style, Value};
+
+/// How deep collections may be nested.
+const MAX_DEPTH: usize = 64;
+/// How much aliases may add to a file: values plus bytes of text.
+const MAX_ALIASED: usize = 1_000_000;
+
+/// Text that is no YAML document, or none that forge reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct YamlError {
+    /// What is wrong: one sentence without a full stop.
+    pub what: String,
+    /// Where.
+    pub bytes: Range<usize>,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl YamlError {
+    fn new(what: impl Into<String>, bytes: Range<usize>, help: &str) -> Self {
+        Self { what: what.into(), bytes, help: Some(help.to_owned()) }
+    }
+}
+
+/// Parses the one document in `text`. `None` if there is none: empty, or comments only.
+///
+/// # Errors
+/// The first thing that is no YAML, or that goes beyond a bound.
+pub fn parse(text: &str) -> Result<Option<Node>, YamlError> {
+    let options = options! {
+        emit_comments: false,
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    };
+    let events = Parser::new_from_str_with_options(text, options);
+    let mut tree = Tree { text, events, anchors: HashMap::new(), aliased: 0 };
+    loop {
+        match tree.next()? {
+            (Event::StreamEnd, _) => return Ok(None),
+            (Event::DocumentStart(..), _) => break,
+            _ => {}
+        }
+    }
+    let (event, bytes) = tree.next()?;
+    let root = tree.node(event, bytes)?;
+    loop {
+        match tree.next()? {
+            (Event::StreamEnd, _) => return Ok(Some(root)),
+            (Event::DocumentStart(..), bytes) => {
+                let what = "a second document begins here; forge reads one per file";
+                return Err(YamlError::new(what, bytes, "remove the line `---` and what follows"));
+            }
+            _ => {}
+        }
+    }
+}
+
+struct Tree<'a> {
+    text: &'a str,
+    events: Parser<'a, StrInput<'a>>,
+    /// Finished nodes with an anchor, and what an alias to each costs.
+    anchors: HashMap<usize, (Node, usize)>,
+    aliased: usize,
+}
+
+impl<'a> Tree<'a> {
+    fn next(&mut self) -> Result<(Event<'a>, Range<usize>), YamlError> {
+        match self.events.next_event() {
+            Some(Ok((event, span))) => Ok((event, byte_range(&span))),
+            Some(Err(error)) => Err(syntax_error(self.text, &error)),
+            None => Ok((Event::StreamEnd, self.text.len()..self.text.len())),
+        }
+    }
+
+    fn node(&mut self, event: Event<'a>, bytes: Range<usize>) -> Result<Node, YamlError> {
+        let (anchor, node) = match event {
+            Event::Alias(anchor) => return self.alias(anchor, bytes),
+            Event::Scalar(text, style, anchor, _) => {
+                (anchor, self.scalar(text.into_owned(), style, bytes)?)
+            }
+            Event::SequenceStart(_, anchor, _) => (anchor, self.list(bytes)?),
+            Event::MappingStart(_, anchor, _) => (anchor, self.map(bytes)?),
+            _ => return Err(YamlError::new("a value is missing here", bytes, "write a value")),
+        };
+        if anchor != 0 {
+            let cost = cost(&node);
+            self.anchors.insert(anchor, (node.clone(), cost));
+        }
+        Ok(node)
+    }
+
+    fn alias(&mut self, anchor: usize, bytes: Range<usize>) -> Result<Node, YamlError> {
+        let Some((node, cost)) = self.anchors.get(&anchor) else {
+            let what = "this alias stands inside the value that it repeats";
+            return Err(YamlError::new(what, bytes, "write the value out"));
+        };
+        self.aliased += cost;
+        if self.aliased > MAX_ALIASED {
+            let what = "the aliases in this file unfold into far more than a person would write";
+            return Err(YamlError::new(what, bytes, "write the values out, without aliases"));
+        }
+        Ok(node.clone())
+    }
+
+    fn scalar(
+        &self,
+        text: String,
+        style: ScalarStyle,
+        bytes: Range<usize>,
+    ) -> Result<Node, YamlError> {
+        let is_plain = style == ScalarStyle::Plain;
+        if is_plain && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL") {
+            return Ok(Node { value: Value::Null, bytes });
+        }
+        // The parser refuses control characters as such; only escapes can make them.
+        if let Some(bad) = text.chars().find(|c| *c < ' ' && !"\t\r\n".contains(*c)) {
+            let what = format!("this text holds the control character {bad:?}");
+            return Err(YamlError::new(what, bytes, "remove its escape sequence"));
+        }
+        let style = match style {
+            ScalarStyle::SingleQuoted => Style::Single,
+            ScalarStyle::DoubleQuoted => Style::Double,
+            _ => Style::Plain,
+        };
+        let bytes = self.trimmed(bytes);
+        Ok(Node { value: Value::Scalar(Scalar { text, style, bytes: bytes.clone() }), bytes })
+    }
+
+    fn list(&mut self, start: Range<usize>) -> Result<Node, YamlError> {
+        let mut nodes = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, end) => {
+                    let bytes = self.first_line(start.start..end.end);
+                    return Ok(Node { value: Value::List(nodes), bytes });
+                }
+                (event, bytes) => nodes.push(self.node(event, bytes)?),
+            }
+        }
+    }
+
+    fn map(&mut self, start: Range<usize>) -> Result<Node, YamlError> {
+        let mut entries = Vec::new();
+        let mut merged = Vec::new();
+        loop {
+            let (event, bytes) = self.next()?;
+            if event == Event::MappingEnd {
+                merge(&mut entries, merged);
+                let bytes = self.first_line(start.start..bytes.end);
+                return Ok(Node { value: Value::Map(entries), bytes });
+            }
+            let is_merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<");
+            let key = self.key(event, bytes)?;
+            let (event, bytes) = self.next()?;
+            let value = self.node(event, bytes)?;
+            if is_merge {
+                merged.push(value);
+            } else {
+                entries.push(Entry { key, value });
+            }
+        }
+    }
+
+    fn key(&mut self, event: Event<'a>, bytes: Range<usize>) -> Result<Sp<String>, YamlError> {
+        if let Event::Scalar(text, ..) = event {
+            if bytes.is_empty() || text.is_empty() {
+                return Err(YamlError::new("this key is empty", bytes, "write a name"));
+            }
+            return Ok(Sp { value: text.into_owned(), bytes });
+        }
+        if self.text[bytes.start..].starts_with('{') {
+            return Err(unquoted_template(bytes));
+        }
+        Err(YamlError::new("only a plain name can be a key", bytes, "write a name"))
+    }
+
+    fn trimmed(&self, bytes: Range<usize>) -> Range<usize> {
+        let slice = self.text.get(bytes.clone()).unwrap_or_default();
+        bytes.start..bytes.start + slice.trim_end().len()
+    }
+
+    fn first_line(&self, bytes: Range<usize>) -> Range<usize> {
+        let slice = self.text.get(bytes.clone()).unwrap_or_default();
+        let line = slice.lines().next().unwrap_or_default().trim_end();
+        bytes.start..bytes.start + line.len()
+    }
+}
+
+/// Adds the pairs of `merged` mappings, in which what is written out has precedence.
+fn merge(entries: &mut Vec<Entry>, merged: Vec<Node>) {
+    for node in merged {
+        let maps = match node.value {
+            Value::List(nodes) => nodes,
+            _ => vec![node],
+        };
+        for entry in maps.iter().flat_map(Node::entries) {
+            if !entries.iter().any(|own| own.key.value == entry.key.value) {
+                entries.push(entry.clone());
+            }
+        }
+    }
+}
+
+fn cost(node: &Node) -> usize {
+    1 + match &node.value {
+        Value::Null => 0,
+        Value::Scalar(scalar) => scalar.text.len(),
+        Value::List(nodes) => nodes.iter().map(cost).sum(),
+        Value::Map(entries) => {
+            entries.iter().map(|entry| entry.key.value.len() + cost(&entry.value)).sum()
+        }
+    }
+}
+
+fn byte_range(span: &EventSpan) -> Range<usize> {
+    let start = span.start.byte_offset().unwrap_or(0);
+    start..span.end.byte_offset().unwrap_or(start).max(start)
+}
+
+fn unquoted_template(bytes: Range<usize>) -> YamlError {
+    let what = "YAML takes `{{` at the beginning of a value for a mapping";
+    YamlError::new(what, bytes, "put the whole value in quotes: \"{{ … }}\"")
+}
+
+fn syntax_error(text: &str, error: &ScanError) -> YamlError {
+    let at = error.marker().byte_offset().unwrap_or(0).min(text.len());
+    let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let line_start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let line = text[line_start..].lines().next().unwrap_or_default();
+    if let Some(brace) = line.find(": {{").or_else(|| line.find("- {{")) {
+        let brace = line_start + brace + 2;
+        return unquoted_template(brace..brace + 2);
+    }
+    let width = text[at..].chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8);
+    let help = if line[..(at - line_start).min(line.len())].contains('\t') || line.starts_with('\t')
+    {
+        Some("YAML is indented with spaces; replace the tab".to_owned())
+    } else if line.matches(": ").count() > 1 {
+        Some("put a value that holds `: ` in quotes".to_owned())
+    } else {
+        None
+    };
+    YamlError { what: format!("this is no valid YAML: {}", error.info()), bytes: at..at + width, help }
+}
