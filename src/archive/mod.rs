@@ -11,10 +11,12 @@ mod gzip;
 mod gzip_writer;
 mod hash;
 mod pack;
+mod peek;
 mod tar_writer;
 mod unpack;
 mod zip_writer;
 
 pub use hash::{Hasher, HashingReader, HashingWriter, hash_file};
+pub use peek::peek_stamp;
 pub use pack::{Contents, Entry, Packed, pack};
 pub use unpack::{Limits, Unpacked, UnpackedFile, Unpacker};

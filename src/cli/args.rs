@@ -53,9 +53,6 @@ pub(super) struct Global {
     /// Print one JSON document on standard output, everything else on standard error
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// How progress is shown
-    #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
-    pub(super) output: Output,
     /// Whether to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(super) color: When,
@@ -68,17 +65,6 @@ pub(super) struct Global {
     /// Say more: the output of commands, and what is fresh
     #[arg(short, long, global = true)]
     pub(super) verbose: bool,
-}
-
-/// How progress is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Output {
-    /// Bars on a terminal, plain lines elsewhere.
-    Auto,
-    /// Bars.
-    Bars,
-    /// Plain lines.
-    Plain,
 }
 
 /// When colours are used.

@@ -158,12 +158,7 @@ async fn commits(
 fn open_screen(
     session: &Session,
 ) -> (Arc<ui::Screen>, Arc<ui::Recorder>, Arc<dyn crate::model::EventSink>) {
-    let options = ui::Options {
-        wishes: session.wishes(),
-        quiet: session.flags.quiet,
-        verbose: session.flags.verbose,
-    };
-    let screen = Arc::new(ui::open(options));
+    let screen = Arc::new(ui::open(&session.choice));
     let recorder = Arc::new(ui::Recorder::default());
     let events: Arc<dyn crate::model::EventSink> = match session.flags.trace {
         Some(_) => Arc::new(ui::FanOut::new(vec![screen.clone(), recorder.clone()])),

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 /// Flags that take the next argument as their value.
 const WITH_VALUE: &[&str] =
-    &["-C", "--directory", "-j", "--jobs", "--platform", "--output", "--color", "--trace"];
+    &["-C", "--directory", "-j", "--jobs", "--platform", "--color", "--trace"];
 
 /// Verbs that a subsystem may stand before.
 const OF_SUBSYSTEM: &[&str] = &["ensure", "plan", "status", "explain", "verify", "package", "lock"];

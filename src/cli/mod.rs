@@ -16,18 +16,14 @@ mod session;
 mod status;
 mod verify;
 
-use std::{
-    io::{IsTerminal, Write},
-    process::ExitCode,
-};
+use std::{io::Write, process::ExitCode};
 
 use clap::{CommandFactory, Parser};
 
 use crate::{
     model::{Fault, Problems},
     process::guardian,
-    report::{Style, render_fault, render_problems},
-    ui,
+    report::{render_fault, render_problems},
     workspace::LoadError,
 };
 use args::{Args, Verb};
@@ -111,18 +107,4 @@ fn tell(session: &Session, stop: Stop) -> u8 {
     // If even standard error is closed there is nobody left to tell.
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
     code
-}
-
-/// How text on a stream is dressed.
-fn style_of(wishes: &ui::Wishes, terminal: bool) -> Style {
-    let surroundings = ui::Surroundings::of_process(terminal);
-    ui::choose(wishes, &surroundings).style
-}
-
-fn stdout_is_terminal() -> bool {
-    std::io::stdout().is_terminal()
-}
-
-fn stderr_is_terminal() -> bool {
-    std::io::stderr().is_terminal()
 }

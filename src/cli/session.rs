@@ -19,14 +19,15 @@ use crate::{
 
 use super::{
     Stop,
-    args::{Global, Output, When},
-    stderr_is_terminal, stdout_is_terminal, style_of,
+    args::{Global, When},
 };
 
 /// One invocation.
 pub(super) struct Session {
     /// The flags that work everywhere.
     pub(super) flags: Global,
+    /// How things are shown.
+    pub(super) choice: ui::Choice,
 }
 
 /// The stores of a workspace.
@@ -39,7 +40,14 @@ pub(super) struct Stores {
 
 impl Session {
     pub(super) fn new(flags: Global) -> Self {
-        Self { flags }
+        let color = match flags.color {
+            When::Auto => ui::Color::Auto,
+            When::Always => ui::Color::Always,
+            When::Never => ui::Color::Never,
+        };
+        let wishes = ui::Wishes { color, quiet: flags.quiet, verbose: flags.verbose };
+        let choice = ui::choose(wishes, &ui::Surroundings::look());
+        Self { flags, choice }
     }
 
     /// The folder that the workspace is looked for from.
@@ -137,28 +145,12 @@ impl Session {
 
     /// How text on standard output is dressed.
     pub(super) fn stdout_style(&self) -> Style {
-        style_of(&self.wishes(), stdout_is_terminal())
+        self.choice.stdout
     }
 
     /// How text on standard error is dressed.
     pub(super) fn stderr_style(&self) -> Style {
-        style_of(&self.wishes(), stderr_is_terminal())
-    }
-
-    /// What the flags say about the screen.
-    pub(super) fn wishes(&self) -> ui::Wishes {
-        ui::Wishes {
-            color: match self.flags.color {
-                When::Auto => ui::Color::Auto,
-                When::Always => ui::Color::Always,
-                When::Never => ui::Color::Never,
-            },
-            live: match self.flags.output {
-                Output::Auto => None,
-                Output::Bars => Some(ui::Live::Bars),
-                Output::Plain => Some(ui::Live::Plain),
-            },
-        }
+        self.choice.stderr
     }
 
     /// Prints `text` on standard output. A reader that went away is no fault: `forge list | head` is fine.
