@@ -117,6 +117,8 @@ pub struct UpstreamDoc {
     pub os: Pairs<Scalar>,
     /// `arch`.
     pub arch: Pairs<Scalar>,
+    /// `platform`.
+    pub platform: Pairs<Scalar>,
 }
 
 /// `upstream.sha256`.
@@ -223,6 +225,7 @@ fn upstream(node: &Node) -> Option<UpstreamDoc> {
         paths: pairs(node, "paths"),
         os: pairs(node, "os"),
         arch: pairs(node, "arch"),
+        platform: pairs(node, "platform"),
     })
 }
 

@@ -186,6 +186,7 @@ static UPSTREAM: Record = Record {
         field("paths", Optional, Map("names of binaries", &PATH), "Where a binary is in the archive, if it is not its own name."),
         field("os", Optional, Map("operating systems", &WORD), "The vendor's words for operating systems."),
         field("arch", Optional, Map("architectures", &WORD), "The vendor's words for architectures."),
+        field("platform", Optional, Map("platforms", &WORD), "The vendor's words for platforms, where they are not `<os>-<arch>`."),
     ],
 };
 

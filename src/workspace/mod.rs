@@ -2,9 +2,19 @@
 //! templates rendered, every check made. What comes out of here needs no further
 //! look at what people wrote.
 
+mod build;
+mod environment;
+mod files;
+mod graph;
 mod load;
+mod preset;
+mod settings;
+mod source;
 mod starter;
+mod subsystem;
+mod template;
 mod text;
+mod upstream;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +22,9 @@ use std::{
     time::Duration,
 };
 
-pub use load::{LoadError, find_root, load, load_with};
+pub use environment::Environment;
+pub use files::find_root;
+pub use load::{LoadError, load, load_with};
 pub use starter::{StarterFile, starter};
 pub use text::{Places, Text};
 

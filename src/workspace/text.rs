@@ -49,6 +49,33 @@ impl Text {
         self.0.replace('\u{1}', "{{ ").replace('\u{2}', " }}")
     }
 
+    /// The text without blanks at its end.
+    pub fn trimmed(mut self) -> Self {
+        self.0.truncate(self.0.trim_end().len());
+        self
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The text with its symbols, to be put into another template.
+    pub(super) fn into_inner(self) -> String {
+        self.0
+    }
+
+    /// The text, if it mentions no place.
+    ///
+    /// # Errors
+    /// The first place it mentions.
+    pub fn without_places(self) -> Result<String, String> {
+        match self.0.split_once('\u{1}') {
+            None => Ok(self.0),
+            Some((_, rest)) => Err(rest.split('\u{2}').next().unwrap_or_default().to_owned()),
+        }
+    }
+
     /// The text with the real places.
     pub fn expand(&self, places: &Places) -> String {
         if !self.0.contains('\u{1}') {

@@ -1,0 +1,264 @@
+//! `build:` to commands: presets expanded, templates rendered, variables merged.
+
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+use minijinja::value::Value as Word;
+
+use super::{
+    Build, Text,
+    preset::{self, Recipe},
+    template::Scope,
+};
+use crate::manifest::{BuildDoc, Findings, Node, Pairs, Scalar, pairs, scalar, scalars};
+
+/// How long a build may take if its spec does not say.
+const TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
+/// Resolves `build:`. `env` is what the manifest and the spec set for all commands.
+/// What is wrong goes to `found`; then there is no build.
+pub fn resolve(
+    doc: &BuildDoc,
+    env: BTreeMap<String, Text>,
+    scope: &Scope,
+    binaries: &[String],
+    found: &mut Findings,
+) -> Option<Build> {
+    let before = found.diagnostics.len();
+    let expanded = match recipe(doc) {
+        Some(recipe) => expand(recipe, doc, scope, binaries, found),
+        None => run(&doc.options, scope, found),
+    };
+    let own_env = environment(&doc.env, scope, found);
+    let dir = doc.dir.as_ref().map(|dir| scope.text(dir, found));
+    let timeout = doc.timeout.as_ref().map_or(Some(TIMEOUT), |text| duration(text, found));
+    let mut build = expanded?;
+    // What people declare goes over what a preset brings.
+    build.env.extend(env);
+    build.env.extend(own_env);
+    let declared = |version: &Scalar| version.text.clone();
+    build.tools.extend(doc.tools.iter().map(|(tool, version)| {
+        (tool.value.clone(), version.as_ref().map(declared))
+    }));
+    build.dir = dir.flatten();
+    build.timeout = timeout?;
+    (found.diagnostics.len() == before).then_some(build)
+}
+
+/// Whether the build works on a source that the spec must name.
+pub fn needs_source(doc: &BuildDoc) -> bool {
+    recipe(doc).is_some_and(|recipe| recipe.chosen_by.is_none())
+}
+
+/// Variables as their values' templates say; of a name that stands twice, the first.
+pub fn environment(env: &Pairs<Scalar>, scope: &Scope, found: &mut Findings) -> BTreeMap<String, Text> {
+    let mut rendered = BTreeMap::new();
+    for (name, value) in env {
+        if name.value.contains(['=', '\0']) || name.value.is_empty() {
+            let what = format!("`{}` can be no environment variable", name.value);
+            found.add(name.bytes.clone(), what, "holds `=`").help = Some("write `NAME: value`".into());
+        } else if let Some(value) = scope.text(value, found) {
+            rendered.entry(name.value.clone()).or_insert(value);
+        }
+    }
+    rendered
+}
+
+fn recipe(doc: &BuildDoc) -> Option<&'static Recipe> {
+    let chosen = |recipe: &&Recipe| {
+        recipe.preset == doc.how.value
+            && recipe.chosen_by.is_none_or(|option| doc.options.get(option).is_some())
+    };
+    preset::RECIPES.iter().find(chosen)
+}
+
+fn bare(steps: Vec<Text>) -> Build {
+    Build { steps, dir: None, env: BTreeMap::new(), tools: BTreeMap::new(), timeout: TIMEOUT }
+}
+
+fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
+    let mut steps = Vec::new();
+    for command in options.one_or_many().iter().filter_map(Node::scalar) {
+        steps.push(scope.text(command, found)?.trimmed());
+    }
+    if steps.is_empty() {
+        let what = "`build.run` has no command";
+        found.add(options.bytes.clone(), what, "nothing to run").help =
+            Some("write a command, or remove `build` if there is nothing to build".into());
+        return None;
+    }
+    Some(bare(steps))
+}
+
+fn expand(
+    recipe: &Recipe,
+    doc: &BuildDoc,
+    scope: &Scope,
+    binaries: &[String],
+    found: &mut Findings,
+) -> Option<Build> {
+    let words = options(doc, scope, binaries, found)?;
+    let scope = scope.with(words);
+    let mut render = |template: &str| own(template, doc, &scope, found);
+    let mut build = bare(Vec::new());
+    for step in recipe.steps {
+        let step = render(step)?;
+        if !step.is_empty() {
+            build.steps.push(step);
+        }
+    }
+    for (name, value) in recipe.env {
+        build.env.insert((*name).to_owned(), render(value)?);
+    }
+    build.tools.extend(recipe.tools.iter().map(|tool| ((*tool).to_owned(), None)));
+    Some(build)
+}
+
+/// Renders a template of forge's own.
+fn own(template: &str, doc: &BuildDoc, scope: &Scope, found: &mut Findings) -> Option<Text> {
+    match scope.render(template) {
+        Ok(text) => Some(text),
+        Err(wrong) => {
+            let what = format!("`build.{}` cannot be expanded: {}", doc.how.value, wrong.what);
+            found.add(doc.how.bytes.clone(), what, "this preset").help =
+                Some("write the commands with `run:`".into());
+            None
+        }
+    }
+}
+
+/// The words that recipes use beside those of the subsystem.
+fn options(
+    doc: &BuildDoc,
+    scope: &Scope,
+    binaries: &[String],
+    found: &mut Findings,
+) -> Option<Vec<(&'static str, Word)>> {
+    let node = &doc.options;
+    let mut list = |key| -> Option<Vec<String>> {
+        scalars(node, key).iter().map(|scalar| inner(scalar, scope, found)).collect()
+    };
+    let (mut packages, mut bins) = (list("package")?, list("bin")?);
+    let (tags, features) = (list("tags")?.join(","), list("features")?.join(","));
+    let (install, module) = (list("install")?.concat(), list("module")?.concat());
+    let ldflags = ldflags(doc, scope, found)?;
+    let cgo = scalar(node, "cgo").is_some_and(|flag| flag.text == "true");
+    // `go: ./cmd/x` and `cargo: ./crates/x` say where, and nothing else.
+    let place = match node.scalar() {
+        Some(place) => inner(place, scope, found)?,
+        None => ".".to_owned(),
+    };
+    if packages.is_empty() && doc.how.value == "go" {
+        packages.push(place.clone());
+    }
+    if bins.is_empty() {
+        bins = binaries.to_vec();
+    }
+    Some(vec![
+        ("package", packages.join(" ").into()),
+        ("folder", place.into()),
+        ("binaries", binaries.to_vec().into()),
+        ("binary", binaries.first().cloned().unwrap_or_default().into()),
+        ("bins", bins.into()),
+        ("tags", tags.into()),
+        ("features", features.into()),
+        ("installed", installed_name(&install).into()),
+        ("install", install.into()),
+        ("module_folder", module_folder(&module).into()),
+        ("module", module.into()),
+        ("ldflags", ldflags.into()),
+        ("cgo", cgo.into()),
+    ])
+}
+
+fn inner(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<String> {
+    scope.text(scalar, found).map(Text::into_inner)
+}
+
+fn ldflags(doc: &BuildDoc, scope: &Scope, found: &mut Findings) -> Option<String> {
+    let vars = pairs(&doc.options, "vars");
+    let mut flags = match scalar(&doc.options, "ldflags") {
+        Some(flags) => inner(&flags, scope, found)?,
+        None if vars.is_empty() => own(preset::LDFLAGS, doc, scope, found)?.into_inner(),
+        None => preset::LDFLAGS_BESIDE_VARS.to_owned(),
+    };
+    for (name, value) in &vars {
+        let value = inner(value, scope, found)?;
+        let _ = write!(flags, " -X {}={value}", name.value);
+    }
+    Some(flags.trim().to_owned())
+}
+
+/// What `go install` calls the program of `import_path`: its last part, or the one
+/// before if that is a major version (`/v2`).
+fn installed_name(import_path: &str) -> String {
+    let is_major = |part: &str| {
+        part.strip_prefix('v').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let mut parts = import_path.rsplit('/').filter(|part| !part.is_empty());
+    let last = parts.next().unwrap_or_default();
+    if is_major(last) { parts.next().unwrap_or(last) } else { last }.to_owned()
+}
+
+/// How Go's module cache spells `module`: capitals as `!` and the small letter.
+fn module_folder(module: &str) -> String {
+    let mut folder = String::new();
+    for c in module.chars() {
+        if c.is_ascii_uppercase() {
+            folder.push('!');
+        }
+        folder.push(c.to_ascii_lowercase());
+    }
+    folder
+}
+
+fn duration(scalar: &Scalar, found: &mut Findings) -> Option<Duration> {
+    let parsed = parse_duration(&scalar.text);
+    if parsed.is_none() {
+        let what = format!("`{}` is no duration", scalar.text);
+        found.add(scalar.bytes.clone(), what, "not a duration").help =
+            Some("write a number and `s`, `m` or `h`, such as `90s`, `10m` or `1h30m`".into());
+    }
+    parsed
+}
+
+/// Reads `90s`, `10m`, `1h30m`; more than zero, at most a week.
+fn parse_duration(text: &str) -> Option<Duration> {
+    const WEEK: u64 = 7 * 24 * 60 * 60;
+    let mut rest = text.trim();
+    let mut seconds = 0_u64;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit())?;
+        let number: u64 = rest[..end].parse().ok()?;
+        let unit = match rest.as_bytes()[end] {
+            b's' => 1,
+            b'm' => 60,
+            b'h' => 60 * 60,
+            _ => return None,
+        };
+        seconds = seconds.checked_add(number.checked_mul(unit)?)?;
+        rest = &rest[end + 1..];
+    }
+    (1..=WEEK).contains(&seconds).then(|| Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_duration("90s"), Some(Duration::from_secs(90)));
+        assert_eq!(parse_duration("1h30m"), Some(Duration::from_secs(5400)));
+        for bad in ["", "10", "m", "10x", "0s", "-1s", "1.5h", "99999999999999999999s", "200h", "10é"] {
+            assert_eq!(parse_duration(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn go_names_programs_by_the_last_part() {
+        assert_eq!(installed_name("github.com/nats-io/nats-server/v2"), "nats-server");
+        assert_eq!(installed_name("github.com/cli/cli/v2/cmd/gh"), "gh");
+        assert_eq!(installed_name("example.org/vault"), "vault");
+        assert_eq!(module_folder("github.com/BurntSushi/toml"), "github.com/!burnt!sushi/toml");
+    }
+}

@@ -1,0 +1,133 @@
+//! The files of a workspace: where it begins, which specs it has, what they say.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    manifest::{File, MAX_BYTES},
+    model::{Diagnostic, Fault, Kind, Layout, Span},
+};
+
+/// The file of a spec that has a folder of its own.
+const SPEC_IN_FOLDER: &str = "subsystem.yml";
+
+/// The workspace that `from` is in: the nearest folder, upwards, that holds a `versions.yml`.
+///
+/// # Errors
+/// When there is none; the hint says how to make one.
+pub fn find_root(from: &Path) -> Result<PathBuf, Fault> {
+    let from = std::path::absolute(from)
+        .map_err(|error| Fault::io(format!("cannot find {}", from.display()), &error))?;
+    let root = from.ancestors().find(|folder| folder.join(Layout::MANIFEST).is_file());
+    root.map(Path::to_owned).ok_or_else(|| {
+        let what = format!("there is no `{}` in {} or above it", Layout::MANIFEST, from.display());
+        Fault::new(Kind::Usage, what)
+            .hint("`forge init` makes a workspace here; `-C DIR` names one elsewhere")
+    })
+}
+
+/// A file with a spec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpecFile {
+    /// The subsystem's name, as the file is called.
+    pub name: String,
+    /// Relative to the workspace.
+    pub path: PathBuf,
+}
+
+/// What the folder of specs holds.
+#[derive(Debug, Default)]
+pub struct Specs {
+    /// The specs, sorted by name.
+    pub specs: Vec<SpecFile>,
+    /// Files that were meant as specs but cannot be.
+    pub misplaced: Vec<Diagnostic>,
+    /// Paths that were looked at and may come to be, absolute.
+    pub looked_at: Vec<PathBuf>,
+}
+
+/// Lists the specs of the workspace at `layout`.
+///
+/// # Errors
+/// When the folder cannot be read. Its absence is none.
+pub fn list_specs(layout: &Layout) -> Result<Specs, Fault> {
+    let folder = layout.specs();
+    let mut found = Specs { looked_at: vec![folder.clone()], ..Specs::default() };
+    let cannot = |error: io::Error| Fault::io(format!("cannot list {}", folder.display()), &error);
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        Err(error) => return Err(cannot(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(cannot)?;
+        let kind = entry.file_type().map_err(cannot)?;
+        let is_folder = kind.is_dir() || kind.is_symlink() && entry.path().is_dir();
+        if let Some(file_name) = entry.file_name().to_str().filter(|name| !name.starts_with('.')) {
+            found.take(layout, file_name, is_folder);
+        }
+    }
+    found.specs.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
+    found.tell_twins();
+    found.looked_at.sort();
+    Ok(found)
+}
+
+impl Specs {
+    fn take(&mut self, layout: &Layout, file_name: &str, is_folder: bool) {
+        let path = Path::new(Layout::SPECS).join(file_name);
+        if is_folder {
+            let path = path.join(SPEC_IN_FOLDER);
+            let absolute = layout.root().join(&path);
+            if absolute.is_file() {
+                self.specs.push(SpecFile { name: file_name.to_owned(), path });
+            } else {
+                self.looked_at.push(absolute);
+            }
+        } else if let Some(name) = file_name.strip_suffix(".yml") {
+            self.specs.push(SpecFile { name: name.to_owned(), path });
+        } else if let Some(name) = file_name.strip_suffix(".yaml") {
+            let what = format!("{} is not read: specs end in `.yml`", path.display());
+            let help = format!("rename it to `{name}.yml`");
+            let span = Span { file: path, bytes: 0..0 };
+            self.misplaced.push(Diagnostic::new(span, what, "this file").help(help));
+        }
+    }
+
+    /// One subsystem has one spec.
+    fn tell_twins(&mut self) {
+        for pair in self.specs.windows(2) {
+            if let [first, second] = pair
+                && first.name == second.name
+            {
+                let what = format!("{} has two specs", first.name);
+                let span = |spec: &SpecFile| Span { file: spec.path.clone(), bytes: 0..0 };
+                let diagnostic = Diagnostic::new(span(second), what, "the second one")
+                    .related(span(first), "the first one")
+                    .help("keep one of the two files");
+                self.misplaced.push(diagnostic);
+            }
+        }
+        self.specs.dedup_by(|second, first| first.name == second.name);
+    }
+}
+
+/// Reads the file at `path`, relative to the workspace.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read(layout: &Layout, path: &Path) -> Result<File, Fault> {
+    let absolute = layout.root().join(path);
+    // One byte more than is allowed is enough to tell that it is too long.
+    let bytes = read_at_most(&absolute, MAX_BYTES as u64 + 1)
+        .map_err(|error| Fault::io(format!("cannot read {}", absolute.display()), &error))?;
+    Ok(File::new(path.to_owned(), bytes, MAX_BYTES))
+}
+
+fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(fs::File::open(path)?, limit), &mut bytes)?;
+    Ok(bytes)
+}

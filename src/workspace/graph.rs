@@ -1,0 +1,153 @@
+//! Checks across subsystems: names that must exist, cycles, binaries of the same name.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::subsystem::Draft;
+use crate::{
+    manifest::{Scalar, suggestion},
+    model::{Diagnostic, Span},
+};
+
+/// Every check across subsystems. `known` are all names with a spec or a version.
+pub fn check(drafts: &[Draft], known: &[&str]) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    for draft in drafts {
+        for need in draft.needs.iter().chain(&draft.build_needs) {
+            if !known.contains(&need.text.as_str()) {
+                let what = format!("{} needs `{}`, which is no subsystem", draft.name, need.text);
+                let help = suggestion(&need.text, known.iter().copied().filter(|name| *name != draft.name.as_str()));
+                diagnostics.push(Diagnostic::new(span(draft, need), what, "not known").help(help));
+            }
+        }
+    }
+    diagnostics.extend(same_binaries(drafts));
+    diagnostics.extend(cycles(drafts));
+    diagnostics
+}
+
+fn span(draft: &Draft, scalar: &Scalar) -> Span {
+    Span { file: draft.spec.clone(), bytes: scalar.bytes.clone() }
+}
+
+fn same_binaries(drafts: &[Draft]) -> Vec<Diagnostic> {
+    let mut owners: HashMap<&str, (&Draft, Span)> = HashMap::new();
+    let mut diagnostics = Vec::new();
+    for draft in drafts {
+        for binary in &draft.binaries {
+            let span = Span { file: draft.spec.clone(), bytes: binary.bytes.clone() };
+            match owners.get(binary.value.as_str()) {
+                None => {
+                    owners.insert(&binary.value, (draft, span));
+                }
+                Some((owner, first)) => {
+                    let what = format!(
+                        "{} and {} both yield a binary `{}`",
+                        owner.name, draft.name, binary.value
+                    );
+                    let diagnostic = Diagnostic::new(span, what, "taken")
+                        .related(first.clone(), format!("{} yields it here", owner.name))
+                        .help("give one of them another name with `binary:`");
+                    diagnostics.push(diagnostic);
+                }
+            }
+        }
+    }
+    diagnostics
+}
+
+/// One diagnostic per cycle over needs and build needs together: a subsystem that is
+/// built by what needs it can never be ensured either.
+fn cycles(drafts: &[Draft]) -> Vec<Diagnostic> {
+    let index: HashMap<&str, usize> =
+        drafts.iter().enumerate().map(|(at, draft)| (draft.name.as_str(), at)).collect();
+    let edges: Vec<Vec<(usize, &Scalar)>> = drafts
+        .iter()
+        .map(|draft| {
+            let needs = draft.needs.iter().chain(&draft.build_needs);
+            needs.filter_map(|need| Some((*index.get(need.text.as_str())?, need))).collect()
+        })
+        .collect();
+    let mut search = Search { edges: &edges, state: vec![State::New; drafts.len()], cycles: Vec::new() };
+    for start in 0..drafts.len() {
+        search.from(start);
+    }
+    search.cycles.iter().map(|cycle| tell(drafts, &edges, cycle)).collect()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    New,
+    Open,
+    Done,
+}
+
+struct Search<'a> {
+    edges: &'a [Vec<(usize, &'a Scalar)>],
+    state: Vec<State>,
+    /// Each as the nodes on it, in the order of needs.
+    cycles: Vec<Vec<usize>>,
+}
+
+impl Search<'_> {
+    /// Depth first, with a stack of its own: needs may be nested deeply.
+    fn from(&mut self, start: usize) {
+        if self.state[start] != State::New {
+            return;
+        }
+        self.state[start] = State::Open;
+        let mut path = vec![(start, 0)];
+        while let Some((node, next)) = path.last_mut() {
+            let node = *node;
+            let Some(&(target, _)) = self.edges[node].get(*next) else {
+                self.state[node] = State::Done;
+                path.pop();
+                continue;
+            };
+            *next += 1;
+            match self.state[target] {
+                State::New => {
+                    self.state[target] = State::Open;
+                    path.push((target, 0));
+                }
+                State::Open => {
+                    let begin = path.iter().position(|(node, _)| *node == target).unwrap_or(0);
+                    let cycle = path[begin..].iter().map(|(node, _)| *node).collect();
+                    self.remember(cycle);
+                }
+                State::Done => {}
+            }
+        }
+    }
+
+    fn remember(&mut self, cycle: Vec<usize>) {
+        let members: BTreeSet<_> = cycle.iter().collect();
+        let known = |other: &Vec<usize>| other.iter().collect::<BTreeSet<_>>() == members;
+        if !self.cycles.iter().any(known) {
+            self.cycles.push(cycle);
+        }
+    }
+}
+
+fn tell(drafts: &[Draft], edges: &[Vec<(usize, &Scalar)>], cycle: &[usize]) -> Diagnostic {
+    let name = |at: usize| drafts[at].name.to_string();
+    let next = |at: usize| cycle[(at + 1) % cycle.len()];
+    let place = |at: usize| {
+        let node = cycle[at];
+        let edge = edges[node].iter().find(|(target, _)| *target == next(at));
+        let bytes = edge.map_or(0..0, |(_, scalar)| scalar.bytes.clone());
+        Span { file: drafts[node].spec.clone(), bytes }
+    };
+    let mut path: Vec<_> = cycle.iter().map(|node| name(*node)).collect();
+    path.push(name(cycle[0]));
+    let what = match cycle {
+        [only] => format!("{} needs itself", name(*only)),
+        _ => format!("these subsystems need each other in a circle: {}", path.join(" → ")),
+    };
+    let label = format!("{} needs {}", name(cycle[0]), name(next(0)));
+    let mut diagnostic = Diagnostic::new(place(0), what, label).help("remove one of these needs");
+    for (at, node) in cycle.iter().enumerate().skip(1) {
+        let label = format!("{} needs {}", name(*node), name(next(at)));
+        diagnostic = diagnostic.related(place(at), label);
+    }
+    diagnostic
+}

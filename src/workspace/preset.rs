@@ -1,0 +1,88 @@
+//! Presets: what `go:` and `cargo:` stand for, as data. Each recipe is the commands
+//! that a person would write, as templates over the subsystem's scope and the
+//! options; `forge explain` shows what comes out.
+
+/// What a preset expands to.
+#[derive(Debug)]
+pub struct Recipe {
+    /// The key in `build:`.
+    pub preset: &'static str,
+    /// The option that chooses this recipe; absent for the one that builds a source.
+    pub chosen_by: Option<&'static str>,
+    /// The commands.
+    pub steps: &'static [&'static str],
+    /// Variables for them.
+    pub env: &'static [(&'static str, &'static str)],
+    /// Programs they need.
+    pub tools: &'static [&'static str],
+}
+
+const GO_ENV: &[(&str, &str)] =
+    &[("CGO_ENABLED", "{{ 1 if cgo else 0 }}"), ("GOOS", "{{ os }}"), ("GOARCH", "{{ arch }}")];
+
+const GO_INSTALL_ENV: &[(&str, &str)] = &[
+    ("CGO_ENABLED", "{{ 1 if cgo else 0 }}"),
+    ("GOOS", "{{ os }}"),
+    ("GOARCH", "{{ arch }}"),
+    ("GOBIN", "{{ out }}"),
+];
+
+/// Every recipe; of one preset, the one that builds a source last.
+pub const RECIPES: &[Recipe] = &[
+    // Refuses modules with `replace` in their go.mod, and other platforms than the machine's.
+    Recipe {
+        preset: "go",
+        chosen_by: Some("install"),
+        steps: &[
+            "go install -trimpath{% if tags %} -tags {{ tags }}{% endif %} -ldflags \"{{ ldflags }}\" {{ install }}@{{ version }}",
+            "{% if installed != binary %}mv \"{{ out }}/{{ installed }}{{ exe }}\" \"{{ out }}/{{ binary }}{{ exe }}\"{% endif %}",
+        ],
+        env: GO_INSTALL_ENV,
+        tools: &["go"],
+    },
+    // The module cache is read-only and that suffices: `-mod=readonly` is go's default.
+    Recipe {
+        preset: "go",
+        chosen_by: Some("module"),
+        steps: &[
+            "go mod download {{ module }}@{{ version }}",
+            "go build -C \"$(go env GOMODCACHE)/{{ module_folder }}@{{ version }}\" -buildvcs=false -trimpath{% if tags %} -tags {{ tags }}{% endif %} -ldflags \"{{ ldflags }}\" -o \"{{ out }}/{% if binaries | length == 1 %}{{ binary }}{{ exe }}{% endif %}\" {{ package }}",
+        ],
+        env: GO_ENV,
+        tools: &["go"],
+    },
+    Recipe {
+        preset: "go",
+        chosen_by: None,
+        steps: &[
+            "go build -buildvcs=false -trimpath{% if tags %} -tags {{ tags }}{% endif %} -ldflags \"{{ ldflags }}\" -o \"{{ out }}/{% if binaries | length == 1 %}{{ binary }}{{ exe }}{% endif %}\" {{ package }}",
+        ],
+        env: GO_ENV,
+        tools: &["go"],
+    },
+    Recipe {
+        preset: "cargo",
+        chosen_by: Some("install"),
+        steps: &[
+            "cargo install --locked --root \"{{ work }}\" --version {{ version_number }}{% for bin in bins %} --bin {{ bin }}{% endfor %}{% if features %} --features {{ features }}{% endif %} {{ install }}",
+            "cp{% for binary in binaries %} \"{{ work }}/bin/{{ binary }}{{ exe }}\"{% endfor %} \"{{ out }}/\"",
+        ],
+        env: &[],
+        tools: &["cargo"],
+    },
+    Recipe {
+        preset: "cargo",
+        chosen_by: None,
+        steps: &[
+            "cargo build --release --locked --target-dir \"{{ work }}\"{% if folder != '.' %} --manifest-path {{ folder }}/Cargo.toml{% endif %}{% if package %} --package {{ package }}{% endif %}{% for bin in bins %} --bin {{ bin }}{% endfor %}{% if features %} --features {{ features }}{% endif %}",
+            "cp{% for binary in binaries %} \"{{ work }}/release/{{ binary }}{{ exe }}\"{% endfor %} \"{{ out }}/\"",
+        ],
+        env: &[],
+        tools: &["cargo"],
+    },
+];
+
+/// The flags for Go's linker where a spec says nothing.
+pub const LDFLAGS: &str = "-s -w -X main.version={{ version }}";
+/// The flags for Go's linker where a spec only sets variables.
+pub const LDFLAGS_BESIDE_VARS: &str = "-s -w";

@@ -1,0 +1,109 @@
+//! What `versions.yml` says about the workspace as a whole.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    manifest::{Findings, ManifestDoc, Scalar, Sp, suggestion},
+    model::{Name, Platform, Version},
+};
+
+/// `versions.yml`, without what belongs to single subsystems.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// `releases`.
+    pub stores: Vec<String>,
+    /// `platforms`.
+    pub platforms: Vec<Platform>,
+    /// `groups`.
+    pub groups: BTreeMap<String, Vec<Name>>,
+    /// `versions`, those that are valid.
+    pub versions: BTreeMap<Name, Sp<Version>>,
+}
+
+/// Resolves the settings of `doc`. `specs` are the names of all specs. What is wrong
+/// goes to `found`.
+pub fn resolve(doc: &ManifestDoc, specs: &[&str], found: &mut Findings) -> Settings {
+    let mut settings = Settings { versions: versions(doc, found), ..Settings::default() };
+    for url in &doc.releases {
+        match check_store(&url.text) {
+            Ok(()) => settings.stores.push(url.text.clone()),
+            Err(why) => {
+                found.add(url.bytes.clone(), why, "not a store").help = Some(
+                    "write `dir:PATH`, `github:OWNER/REPO`, `gitea:HOST/OWNER/REPO`, `s3:BUCKET/PREFIX`, \
+                     `oci:HOST/REPO` or `https://…`"
+                        .into(),
+                );
+            }
+        }
+    }
+    for text in &doc.platforms {
+        match text.text.parse() {
+            Ok(platform) if settings.platforms.contains(&platform) => {
+                let what = format!("{platform} stands twice in `platforms`");
+                found.add(text.bytes.clone(), what, "again here").help =
+                    Some("keep one of them".into());
+            }
+            Ok(platform) => settings.platforms.push(platform),
+            Err(why) => {
+                let help = suggestion(&text.text, USUAL_PLATFORMS);
+                found.add(text.bytes.clone(), why, "not a platform").help = Some(help);
+            }
+        }
+    }
+    for (group, members) in &doc.groups {
+        let names = members.iter().filter_map(|member| known(member, &group.value, doc, specs, found));
+        settings.groups.insert(group.value.clone(), names.collect());
+    }
+    settings
+}
+
+const USUAL_PLATFORMS: [&str; 6] =
+    ["linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64", "windows-amd64", "windows-arm64"];
+
+fn versions(doc: &ManifestDoc, found: &mut Findings) -> BTreeMap<Name, Sp<Version>> {
+    let mut versions = BTreeMap::new();
+    for (key, text) in &doc.versions {
+        let name = Name::new(&key.value).map_err(|why| {
+            found.add(key.bytes.clone(), why, "not a valid name").help =
+                Some("rename the subsystem here and its spec".into());
+        });
+        let version = Version::new(&text.text).map_err(|why| {
+            found.add(text.bytes.clone(), why, "not a valid version").help =
+                Some("write a tag such as `v1.2.3`, a branch, or a full commit hash".into());
+        });
+        if let (Ok(name), Ok(value)) = (name, version) {
+            versions.entry(name).or_insert(Sp { value, bytes: text.bytes.clone() });
+        }
+    }
+    versions
+}
+
+fn known(
+    member: &Scalar,
+    group: &str,
+    doc: &ManifestDoc,
+    specs: &[&str],
+    found: &mut Findings,
+) -> Option<Name> {
+    let versions = doc.versions.iter().map(|(name, _)| name.value.as_str());
+    let mut names = versions.chain(specs.iter().copied());
+    if names.clone().any(|name| name == member.text) {
+        return Name::new(&member.text).ok();
+    }
+    let what = format!("group `{group}` names `{}`, which is no subsystem", member.text);
+    let mut known: Vec<_> = names.by_ref().collect();
+    known.sort_unstable();
+    known.dedup();
+    let help = suggestion(&member.text, known.iter().copied());
+    found.add(member.bytes.clone(), what, "not known").help = Some(help);
+    None
+}
+
+/// Whether `url` is the URL of a store.
+fn check_store(url: &str) -> Result<(), String> {
+    const KINDS: [&str; 7] = ["dir:", "github:", "gitea:", "s3:", "oci:", "https://", "http://"];
+    match KINDS.iter().find_map(|kind| url.strip_prefix(kind)) {
+        Some(rest) if !rest.trim().is_empty() => Ok(()),
+        _ => Err(format!("`{url}` is no store")),
+    }
+}

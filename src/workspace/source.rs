@@ -1,0 +1,111 @@
+//! `source:` to a [`Source`].
+
+use std::path::{Component, Path, PathBuf};
+
+use super::{Source, template::Scope};
+use crate::{
+    manifest::{Findings, Scalar, SourceDoc},
+    model::{Sha256, Version},
+};
+
+/// Resolves `source:`; without one the builder fetches by itself. What is wrong goes to
+/// `found`; then there is none.
+pub fn resolve(
+    doc: Option<&SourceDoc>,
+    version: &Version,
+    root: &Path,
+    scope: &Scope,
+    found: &mut Findings,
+) -> Option<Source> {
+    match doc {
+        None => Some(Source::None),
+        Some(SourceDoc::Git { url, reference }) => {
+            let reference = match reference {
+                Some(reference) => scope.plain(reference, found)?,
+                None => version.as_str().to_owned(),
+            };
+            let url = scope.plain(url, found)?;
+            Some(Source::Git { url, reference })
+        }
+        Some(SourceDoc::Archive { url, sha256, strip }) => {
+            let rendered = scope.plain(url, found);
+            let sha256 = digest(sha256, scope, found);
+            let rendered = rendered?;
+            if !is_web(&rendered) {
+                inside(url, &rendered, root, found)?;
+            }
+            Some(Source::Archive { url: rendered, sha256: sha256?, strip: *strip })
+        }
+        Some(SourceDoc::Path { dir, only }) => {
+            let rendered = scope.plain(dir, found)?;
+            let folder = inside(dir, &rendered, root, found)?;
+            let mut parts = Vec::new();
+            for part in only {
+                let text = scope.plain(part, found)?;
+                let part_of_folder = lexical(part, &text, found)?;
+                let text = part_of_folder.to_string_lossy().replace('\\', "/");
+                parts.push(text);
+            }
+            Some(Source::Path { dir: folder, only: parts })
+        }
+    }
+}
+
+/// Whether `url` is fetched over HTTP.
+pub fn is_web(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
+}
+
+/// The digest that `scalar` pins.
+pub fn digest(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Sha256> {
+    let text = scope.plain(scalar, found)?;
+    match text.trim().parse() {
+        Ok(digest) => Some(digest),
+        Err(why) => {
+            found.add(scalar.bytes.clone(), why.to_string(), "not a digest").help =
+                Some("take the line of the file from the vendor's checksums, or run `sha256sum` on it".into());
+            None
+        }
+    }
+}
+
+/// The path `text` below the workspace, which must be there.
+fn inside(scalar: &Scalar, text: &str, root: &Path, found: &mut Findings) -> Option<PathBuf> {
+    let path = lexical(scalar, text, found)?;
+    let Ok(real) = root.join(&path).canonicalize() else {
+        let what = format!("there is no `{text}` in the workspace");
+        found.add(scalar.bytes.clone(), what, "does not exist").help =
+            Some("write a path relative to the folder of `versions.yml`".into());
+        return None;
+    };
+    if root.canonicalize().is_ok_and(|root| !real.starts_with(root)) {
+        let what = format!("`{text}` leads out of the workspace, to {}", real.display());
+        found.add(scalar.bytes.clone(), what, "outside").help =
+            Some("a source must lie in the workspace, so that it is the same for everyone".into());
+        return None;
+    }
+    Some(path)
+}
+
+/// The relative path `text`, without `.` and `..`.
+fn lexical(scalar: &Scalar, text: &str, found: &mut Findings) -> Option<PathBuf> {
+    let mut path = PathBuf::new();
+    for part in Path::new(text).components() {
+        let stays = match part {
+            Component::Normal(part) => {
+                path.push(part);
+                true
+            }
+            Component::CurDir => true,
+            Component::ParentDir => path.pop(),
+            Component::RootDir | Component::Prefix(_) => false,
+        };
+        if !stays {
+            let what = format!("`{text}` leads out of the workspace");
+            found.add(scalar.bytes.clone(), what, "outside").help =
+                Some("write a path relative to the folder of `versions.yml`, without `..` at its beginning".into());
+            return None;
+        }
+    }
+    Some(if path.as_os_str().is_empty() { PathBuf::from(".") } else { path })
+}

@@ -1,0 +1,237 @@
+//! One spec and its version to a resolved [`Subsystem`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use minijinja::{Environment as Engine, value::Value as Word};
+
+use super::{Environment, Source, Subsystem, build, source, template::Scope, upstream};
+use crate::{
+    manifest::{Findings, ManifestDoc, Pairs, Scalar, Sp, SpecDoc},
+    model::{Name, Platform, Version},
+};
+
+/// What every subsystem is resolved with.
+pub struct Surroundings<'a> {
+    /// Renders templates.
+    pub engine: &'a Engine<'static>,
+    /// What the host says.
+    pub environment: &'a Environment,
+    /// What the workspace is resolved for.
+    pub platform: Platform,
+    /// The workspace's folder.
+    pub root: &'a std::path::Path,
+    /// `versions.yml`.
+    pub manifest: &'a ManifestDoc,
+}
+
+/// A subsystem with the places that checks across subsystems point at.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Its name.
+    pub name: Name,
+    /// The spec's path, relative to the workspace.
+    pub spec: PathBuf,
+    /// `needs`, where they are written.
+    pub needs: Vec<Scalar>,
+    /// `build_needs`, where they are written.
+    pub build_needs: Vec<Scalar>,
+    /// The binaries, where they are written.
+    pub binaries: Vec<Sp<String>>,
+    /// The subsystem, if nothing in its spec is wrong.
+    pub subsystem: Option<Subsystem>,
+}
+
+/// Resolves the spec `doc` of `name`, pinned to `version`. What is wrong goes to `found`,
+/// or to `in_manifest` where `versions.yml` is to blame.
+pub fn resolve(
+    name: &Name,
+    doc: &SpecDoc,
+    version: &Sp<Version>,
+    around: &Surroundings,
+    found: &mut Findings,
+    in_manifest: &mut Findings,
+) -> Draft {
+    let is_well_formed = found.is_empty();
+    let (before, before_in_manifest) = (found.diagnostics.len(), in_manifest.diagnostics.len());
+    let scope = scope(name, &version.value, doc, around, found, in_manifest);
+    let mut env = build::environment(&around.manifest.env, &scope, in_manifest);
+    env.extend(build::environment(&doc.env, &scope, found));
+    let binaries = binaries(name, &doc.binary, &scope, found);
+    let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
+
+    let resolved_source =
+        source::resolve(doc.source.as_ref(), &version.value, around.root, &scope, found);
+    let build = match &doc.build {
+        Some(build) => build::resolve(build, env, &scope, &names, found),
+        None => None,
+    };
+    let vendor = doc.upstream.as_ref().and_then(|doc| {
+        upstream::resolve(doc, around.platform, &names, &scope, found)
+    });
+    if is_well_formed {
+        obtainable(name, doc, vendor.is_some(), around.platform, found);
+        source_is_there(doc, found);
+    }
+    if version.value.is_moving() && !matches!(resolved_source, Some(Source::Git { .. })) && is_well_formed {
+        let what = format!("`{}` is a moving ref, but {name} has no git source that it could mean a commit of", version.value);
+        in_manifest.add(version.bytes.clone(), what, "not a pinned version").help =
+            Some("pin a version such as `v1.2.3`, or give the spec `source: {git: …}`".into());
+    }
+
+    let is_good = is_well_formed
+        && found.diagnostics.len() == before
+        && in_manifest.diagnostics.len() == before_in_manifest;
+    let subsystem = resolved_source.filter(|_| is_good).map(|source| Subsystem {
+        name: name.clone(),
+        desc: doc.desc.as_ref().map(|desc| desc.text.clone()),
+        spec: PathBuf::new(),
+        version: version.value.clone(),
+        binaries: names,
+        compression: doc.package.as_ref().and_then(|word| word.text.parse().ok()).unwrap_or_default(),
+        needs: names_of(&doc.needs),
+        build_needs: names_of(&doc.build_needs),
+        source,
+        build,
+        upstream: vendor,
+    });
+    Draft {
+        name: name.clone(),
+        spec: PathBuf::new(),
+        needs: doc.needs.clone(),
+        build_needs: doc.build_needs.clone(),
+        binaries,
+        subsystem,
+    }
+}
+
+fn names_of(scalars: &[Scalar]) -> BTreeSet<Name> {
+    scalars.iter().filter_map(|scalar| Name::new(&scalar.text).ok()).collect()
+}
+
+fn scope<'e>(
+    name: &Name,
+    version: &Version,
+    doc: &SpecDoc,
+    around: &Surroundings<'e>,
+    found: &mut Findings,
+    in_manifest: &mut Findings,
+) -> Scope<'e> {
+    let version = version.as_str();
+    let has_v = version.strip_prefix('v').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let platform = around.platform;
+    let facts = [
+        ("name", name.as_str().into()),
+        ("version", version.into()),
+        ("version_number", has_v.unwrap_or(version).into()),
+        ("os", platform.os.as_str().into()),
+        ("arch", platform.arch.as_str().into()),
+        ("platform", platform.to_string().into()),
+        ("exe", platform.executable("").into()),
+        ("env", Word::from_object(around.environment.clone())),
+    ];
+    let facts = facts.map(|(word, value): (&str, Word)| (word.to_owned(), value));
+    let mut scope = Scope::new(around.engine, BTreeMap::from(facts));
+    let mut vars = BTreeMap::new();
+    add_vars(&around.manifest.vars, &mut vars, &mut scope, in_manifest);
+    add_vars(&doc.vars, &mut vars, &mut scope, found);
+    scope.extend([("vars".to_owned(), Word::from(vars))]);
+    scope
+}
+
+/// Renders variables in the order written; each knows those before it.
+fn add_vars(
+    written: &Pairs<Scalar>,
+    vars: &mut BTreeMap<String, Word>,
+    scope: &mut Scope,
+    found: &mut Findings,
+) {
+    for (name, value) in written {
+        if scope.knows(&name.value) && !vars.contains_key(&name.value) || name.value == "vars" {
+            let what = format!("`{}` is a word of forge's own", name.value);
+            found.add(name.bytes.clone(), what, "already has a meaning").help =
+                Some("give the variable another name".into());
+        } else if let Some(text) = scope.text(value, found) {
+            let word = Word::from(text.into_inner());
+            vars.insert(name.value.clone(), word.clone());
+            scope.extend([(name.value.clone(), word)]);
+        } else {
+            // Told once, where it is defined; not again wherever it is used.
+            scope.extend([(name.value.clone(), Word::from(""))]);
+            vars.insert(name.value.clone(), Word::from(""));
+        }
+    }
+}
+
+fn binaries(
+    name: &Name,
+    written: &[Scalar],
+    scope: &Scope,
+    found: &mut Findings,
+) -> Vec<Sp<String>> {
+    let mut binaries: Vec<Sp<String>> = Vec::new();
+    for scalar in written {
+        let Some(rendered) = scope.plain(scalar, found) else { continue };
+        let binary = rendered.strip_suffix(".exe").unwrap_or(&rendered);
+        let bytes = scalar.bytes.clone();
+        let is_file_name = !binary.is_empty()
+            && !binary.starts_with(['.', '-'])
+            && !binary.contains(|c: char| c.is_control() || c.is_whitespace() || "/\\:\"'$`;&|<>()*?".contains(c));
+        if !is_file_name {
+            let what = format!("`{binary}` can be no binary's name");
+            found.add(bytes, what, "not a plain file name").help =
+                Some("write the file name alone, without folders; `upstream.paths` says where it is in an archive".into());
+        } else if binaries.iter().any(|other| other.value == binary) {
+            let what = format!("`{binary}` is named twice");
+            found.add(bytes, what, "again here").help = Some("keep one of them".into());
+        } else {
+            binaries.push(Sp { value: binary.to_owned(), bytes });
+        }
+    }
+    if written.is_empty() {
+        binaries.push(Sp { value: name.to_string(), bytes: 0..0 });
+    }
+    binaries
+}
+
+/// There must be some way to obtain it.
+fn obtainable(
+    name: &Name,
+    doc: &SpecDoc,
+    has_upstream: bool,
+    platform: Platform,
+    found: &mut Findings,
+) {
+    if doc.build.is_some() || has_upstream || !found.is_empty() {
+        return;
+    }
+    let (what, help) = if doc.upstream.is_some() {
+        (
+            format!("{name} cannot be obtained for {platform}: `upstream.sha256` has no digest for it, and there is no `build`"),
+            format!("add the digest of the {platform} asset, or a `build`"),
+        )
+    } else {
+        (
+            format!("{name} can neither be built nor downloaded: its spec has no `build` and no `upstream`"),
+            "write `build:` (how to build it) or `upstream:` (the vendor's own release)".to_owned(),
+        )
+    };
+    found.add(0..0, what, "no way to obtain it").help = Some(help);
+}
+
+/// A preset that builds a source needs one.
+fn source_is_there(doc: &SpecDoc, found: &mut Findings) {
+    let Some(build) = &doc.build else { return };
+    if doc.source.is_some() || !build::needs_source(build) {
+        return;
+    }
+    let preset = &build.how.value;
+    let what = format!("`build.{preset}` builds a source, and this spec names none");
+    let help = match preset.as_str() {
+        "go" => "write `source: {git: URL}` or `source: {path: FOLDER}`; or let go fetch it: `go: {module: PATH}`",
+        _ => "write `source: {git: URL}` or `source: {path: FOLDER}`; or let cargo fetch it: `cargo: {install: CRATE}`",
+    };
+    found.add(build.how.bytes.clone(), what, "nothing to build").help = Some(help.into());
+}

@@ -1,0 +1,253 @@
+//! Templates: minijinja with strict undefined. Each subsystem has a scope of its own;
+//! what goes wrong is told at its exact place in the file.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
+
+use minijinja::{
+    AutoEscape, Environment as Engine, Error, ErrorKind, UndefinedBehavior, syntax::SyntaxConfig,
+    value::Value,
+};
+
+use super::Text;
+use crate::manifest::{Findings, Scalar, suggestion};
+
+/// How much work one template may do: some thousand times more than anyone needs.
+const FUEL: u64 = 50_000;
+/// How long rendered text may be, in bytes.
+const MAX_BYTES: usize = 1 << 20;
+
+/// The words that templates of one subsystem can use, and what renders them.
+#[derive(Clone, Debug)]
+pub struct Scope<'e> {
+    engine: &'e Engine<'static>,
+    words: BTreeMap<String, Value>,
+    context: Value,
+}
+
+/// What renders templates.
+pub fn engine() -> Engine<'static> {
+    let mut engine = Engine::new();
+    engine.set_undefined_behavior(UndefinedBehavior::Strict);
+    engine.set_auto_escape_callback(|_| AutoEscape::None);
+    engine.set_fuel(Some(FUEL));
+    engine.set_recursion_limit(50);
+    // Places of errors come only with this.
+    engine.set_debug(true);
+    if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
+        engine.set_syntax(syntax);
+    }
+    engine
+}
+
+impl<'e> Scope<'e> {
+    /// A scope with `words` and the places.
+    pub fn new(engine: &'e Engine<'static>, words: BTreeMap<String, Value>) -> Self {
+        let mut scope = Self { engine, words, context: Value::UNDEFINED };
+        let places = Text::PLACES.iter();
+        scope.extend(places.map(|place| ((*place).to_owned(), Value::from(Text::symbol(place)))));
+        scope
+    }
+
+    /// Adds words; one that is there already gets another meaning.
+    pub fn extend(&mut self, words: impl IntoIterator<Item = (String, Value)>) {
+        self.words.extend(words);
+        self.context = Value::from(self.words.clone());
+    }
+
+    /// This scope with more words, or with other meanings for some.
+    pub fn with<'w>(&self, words: impl IntoIterator<Item = (&'w str, Value)>) -> Self {
+        let mut scope = self.clone();
+        scope.extend(words.into_iter().map(|(word, value)| (word.to_owned(), value)));
+        scope
+    }
+
+    /// Whether templates know `word`.
+    pub fn knows(&self, word: &str) -> bool {
+        self.words.contains_key(word)
+    }
+
+    /// Renders text in which places may stand as symbols. What is wrong goes to `found`.
+    pub fn text(&self, scalar: &Scalar, found: &mut Findings) -> Option<Text> {
+        match self.render(&scalar.text) {
+            Ok(rendered) => Some(rendered),
+            Err(wrong) => {
+                let bytes = match wrong.bytes {
+                    Some(inner) => scalar.locate(found.text(), inner),
+                    None => scalar.bytes.clone(),
+                };
+                found.add(bytes, wrong.what, wrong.label).help = Some(wrong.help);
+                None
+            }
+        }
+    }
+
+    /// Renders text that is wanted before any command runs, so without places.
+    pub fn plain(&self, scalar: &Scalar, found: &mut Findings) -> Option<String> {
+        let rendered = self.text(scalar, found)?;
+        match rendered.without_places() {
+            Ok(plain) => Some(plain),
+            Err(place) => {
+                let what = format!("`{{{{ {place} }}}}` is known only when a command runs");
+                let at = scalar.text.find(&place).map(|at| at..at + place.len());
+                let bytes = at.map_or(scalar.bytes.clone(), |at| scalar.locate(found.text(), at));
+                found.add(bytes, what, "not known yet").help =
+                    Some("use it in commands, `dir` and `env` only".into());
+                None
+            }
+        }
+    }
+
+    /// Renders a template that is part of forge or whose place is told by the caller.
+    pub fn render(&self, template: &str) -> Result<Text, Wrong> {
+        if !template.contains('{') {
+            return Ok(Text::new(template.to_owned()));
+        }
+        let rendered = self.engine.render_str(template, self.context.clone());
+        let rendered = rendered.map_err(|error| self.explain(template, &error))?;
+        if rendered.len() > MAX_BYTES {
+            let what = format!("this template makes {} bytes of text", rendered.len());
+            return Err(Wrong::new(None, what, "too much", "make it shorter"));
+        }
+        match broken_place(&rendered) {
+            None => Ok(Text::new(rendered)),
+            Some(place) => {
+                let what = format!("`{{{{ {place} }}}}` cannot be cut or changed by a template");
+                let help = "its value comes only when the command runs; change it there, with the shell";
+                let at = template.find(place).map(|at| at..at + place.len());
+                Err(Wrong::new(at, what, "only whole", help))
+            }
+        }
+    }
+
+    fn explain(&self, template: &str, error: &Error) -> Wrong {
+        let range = error.range().filter(|range| template.get(range.clone()).is_some());
+        if error.kind() == ErrorKind::UndefinedError {
+            return self.explain_undefined(template, range);
+        }
+        let detail = error.detail().map(str::to_owned);
+        let (what, help) = match error.kind() {
+            ErrorKind::OutOfFuel => (
+                "this template does too much work".to_owned(),
+                "make its loops shorter, or do the work in a command",
+            ),
+            ErrorKind::SyntaxError => (
+                format!("this template does not parse: {}", detail.unwrap_or_default()),
+                "a template is written `{{ name }}`; for braces of another language write {{ '{{' }}",
+            ),
+            ErrorKind::UnknownFilter | ErrorKind::UnknownFunction | ErrorKind::UnknownTest => (
+                detail.unwrap_or_else(|| "this filter is not known".into()),
+                "templates have the filters and functions of minijinja",
+            ),
+            kind => {
+                let detail = detail.map_or(String::new(), |detail| format!(": {detail}"));
+                (format!("this template cannot be rendered: {kind}{detail}"), "change the expression")
+            }
+        };
+        Wrong::new(range, what, "here", help)
+    }
+
+    /// Finds the unknown word in the expression that failed, and the nearest known one.
+    fn explain_undefined(&self, template: &str, range: Option<Range<usize>>) -> Wrong {
+        let within = range.clone().unwrap_or(0..template.len());
+        let paths = paths(template, within.clone());
+        let unknown = |path: &&Range<usize>| match template[(*path).clone()].split_once('.') {
+            None => !self.knows(&template[(*path).clone()]),
+            Some((root, rest)) => {
+                let attribute = |value: &Value| value.get_attr(rest).is_ok_and(|v| !v.is_undefined());
+                !self.words.get(root).is_some_and(attribute)
+            }
+        };
+        let Some(path) = paths.iter().find(unknown).cloned() else {
+            let what = "this expression has no value";
+            return Wrong::new(range, what, "undefined", "give it one with `| default('…')`");
+        };
+        let word = &template[path.clone()];
+        let (what, help) = match word.split_once('.') {
+            Some(("env", name)) => (
+                format!("the environment variable `{name}` is not set"),
+                format!("set it, or write `{{{{ env.{name} | default('…') }}}}`"),
+            ),
+            Some((root, attribute)) if self.knows(root) => {
+                let known = self.words.get(root).map(attributes).unwrap_or_default();
+                let help = suggestion(attribute, known.iter().map(String::as_str));
+                (format!("`{root}` has no `{attribute}`"), help)
+            }
+            _ => {
+                let word = word.split('.').next().unwrap_or(word);
+                let help = suggestion(word, self.words.keys().map(String::as_str));
+                (format!("templates know no `{word}` here"), help)
+            }
+        };
+        Wrong::new(Some(path), what, "not known", help)
+    }
+}
+
+/// Why a template cannot be rendered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    bytes: Option<Range<usize>>,
+    /// One sentence.
+    pub what: String,
+    label: String,
+    help: String,
+}
+
+impl Wrong {
+    fn new(
+        bytes: Option<Range<usize>>,
+        what: impl Into<String>,
+        label: &str,
+        help: impl Into<String>,
+    ) -> Self {
+        Self { bytes, what: what.into(), label: label.to_owned(), help: help.into() }
+    }
+}
+
+fn attributes(value: &Value) -> Vec<String> {
+    let keys = value.try_iter().into_iter().flatten();
+    keys.filter_map(|key| key.as_str().map(str::to_owned)).collect()
+}
+
+/// Where dotted names stand in `template`, inside `within`.
+fn paths(template: &str, within: Range<usize>) -> Vec<Range<usize>> {
+    const KEYWORDS: [&str; 12] =
+        ["if", "else", "elif", "not", "and", "or", "in", "is", "for", "set", "true", "false"];
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    let mut paths = Vec::new();
+    let mut known = BTreeSet::new();
+    let mut at = within.start;
+    while at < within.end {
+        let rest = &template[at..within.end];
+        let Some(start) = rest.find(|c: char| c.is_ascii_alphabetic() || c == '_') else { break };
+        let start = at + start;
+        let rest = &template[start..within.end];
+        let end = start + rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        let quoted = template[within.start..start].matches('\'').count() % 2 == 1
+            || template[within.start..start].matches('"').count() % 2 == 1;
+        let is_filter = template[..start].trim_end().ends_with('|');
+        let word = &template[start..end];
+        if !quoted && !is_filter && !KEYWORDS.contains(&word) && known.insert(word) {
+            paths.push(start..end);
+        }
+        at = end;
+    }
+    paths
+}
+
+/// The first place whose symbol did not survive rendering as a whole.
+fn broken_place(rendered: &str) -> Option<&'static str> {
+    if !rendered.contains(['\u{1}', '\u{2}']) {
+        return None;
+    }
+    let whole = Text::PLACES
+        .iter()
+        .fold(rendered.to_owned(), |text, place| text.replace(&Text::symbol(place), ""));
+    if !whole.contains(['\u{1}', '\u{2}']) {
+        return None;
+    }
+    let near = |place: &&&str| whole.to_ascii_lowercase().contains(&place[..place.len().min(3)]);
+    Some(Text::PLACES.iter().find(near).copied().unwrap_or("commit"))
+}

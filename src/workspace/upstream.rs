@@ -1,0 +1,120 @@
+//! `upstream:` to an [`Upstream`], in the vendor's words for platforms.
+
+use std::collections::BTreeMap;
+
+use minijinja::value::Value as Word;
+
+use super::{
+    Upstream, UpstreamDigest,
+    source::{digest, is_web},
+    template::Scope,
+};
+use crate::{
+    manifest::{DigestDoc, Findings, Pairs, Scalar, UpstreamDoc, suggestion},
+    model::{Arch, Os, Platform},
+};
+
+/// Resolves `upstream:` for `platform`. None if the vendor has nothing for it, or if
+/// something is wrong, which goes to `found`.
+pub fn resolve(
+    doc: &UpstreamDoc,
+    platform: Platform,
+    binaries: &[String],
+    scope: &Scope,
+    found: &mut Findings,
+) -> Option<Upstream> {
+    known(&doc.os, "operating system", Os::ALL.iter().map(|os| os.as_str()), found);
+    known(&doc.arch, "architecture", Arch::ALL.iter().map(|arch| arch.as_str()), found);
+    known(&doc.paths, "binary of this spec", binaries.iter().map(String::as_str), found);
+    platforms(&doc.platform, found);
+
+    let scope = vendor_scope(doc, platform, scope, found)?;
+    let digest = vendor_digest(&doc.sha256, platform, &scope, found);
+    let url = web(&doc.url, &scope, found);
+    let mut paths = BTreeMap::new();
+    for (binary, path) in &doc.paths {
+        paths.insert(binary.value.clone(), scope.plain(path, found)?);
+    }
+    Some(Upstream { url: url?, digest: digest?, strip: doc.strip, paths })
+}
+
+/// The scope in which `os`, `arch` and `platform` are the vendor's words.
+fn vendor_scope<'e>(
+    doc: &UpstreamDoc,
+    platform: Platform,
+    scope: &Scope<'e>,
+    found: &mut Findings,
+) -> Option<Scope<'e>> {
+    let mut word = |words: &Pairs<Scalar>, own: &str| -> Option<Option<String>> {
+        match words.iter().find(|(name, _)| name.value == own) {
+            Some((_, word)) => scope.plain(word, found).map(Some),
+            None => Some(None),
+        }
+    };
+    let os = word(&doc.os, platform.os.as_str())?.unwrap_or_else(|| platform.os.to_string());
+    let arch = word(&doc.arch, platform.arch.as_str())?.unwrap_or_else(|| platform.arch.to_string());
+    let both = word(&doc.platform, &platform.to_string())?.unwrap_or_else(|| format!("{os}-{arch}"));
+    Some(scope.with([("os", Word::from(os)), ("arch", Word::from(arch)), ("platform", Word::from(both))]))
+}
+
+fn vendor_digest(
+    doc: &DigestDoc,
+    platform: Platform,
+    scope: &Scope,
+    found: &mut Findings,
+) -> Option<UpstreamDigest> {
+    match doc {
+        DigestDoc::Text(text) => {
+            let rendered = scope.plain(text, found)?;
+            if is_web(&rendered) {
+                return Some(UpstreamDigest::Published(rendered));
+            }
+            digest(text, scope, found).map(UpstreamDigest::Pinned)
+        }
+        DigestDoc::PerPlatform(pairs) => {
+            platforms(pairs, found);
+            let mut own = None;
+            for (name, text) in pairs {
+                let digest = digest(text, scope, found);
+                if name.value == platform.to_string() {
+                    own = digest.map(UpstreamDigest::Pinned);
+                }
+            }
+            own
+        }
+    }
+}
+
+fn web(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<String> {
+    let url = scope.plain(scalar, found)?;
+    if is_web(&url) && !url.contains(char::is_whitespace) {
+        return Some(url);
+    }
+    let what = format!("`{url}` is no URL that forge can download");
+    found.add(scalar.bytes.clone(), what, "not an HTTP URL").help =
+        Some("write a URL that begins with `https://` and has no blanks".into());
+    None
+}
+
+fn platforms(pairs: &Pairs<Scalar>, found: &mut Findings) {
+    for (name, _) in pairs {
+        if let Err(why) = name.value.parse::<Platform>() {
+            found.add(name.bytes.clone(), why, "not a platform");
+        }
+    }
+}
+
+fn known<'a>(
+    pairs: &Pairs<Scalar>,
+    kind: &str,
+    words: impl Iterator<Item = &'a str> + Clone,
+    found: &mut Findings,
+) {
+    for (name, _) in pairs {
+        if !words.clone().any(|word| word == name.value) {
+            let what = format!("`{}` is no {kind}", name.value);
+            found.add(name.bytes.clone(), what, "not known").help =
+                Some(suggestion(&name.value, words.clone()));
+        }
+    }
+}
