@@ -78,3 +78,37 @@ fn reason(report: &ArtifactReport) -> String {
 fn milliseconds(seconds: f64) -> f64 {
     if seconds.is_finite() { (seconds * 1000.0).round() / 1000.0 } else { 0.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::sample, *};
+    use crate::model::{Fault, Kind};
+
+    #[test]
+    fn keys_their_order_and_the_words_are_fixed() {
+        let mut report = sample::bad_run();
+        report.artifacts[0].how = How::Cancelled;
+        report.artifacts[1].published = true;
+        report.artifacts[1].fault = Some(Fault::new(Kind::Store, "cannot publish").because("403"));
+        for artifact in &mut report.artifacts {
+            artifact.id.platform = "linux-amd64".parse().unwrap();
+        }
+        report.warnings.push(Fault::new(Kind::Failed, "the cache is full").because("no space"));
+        let text = render_json(&report);
+        insta::assert_snapshot!(text.replace("},{", "},\n{").replace(":[{", ":[\n{"), @r#"
+        {"schema":1,"ok":false,"seconds":3.2,"artifacts":[
+        {"name":"app","version":"v1.2.3","platform":"linux-amd64","how":"skipped","published":false,"bytes":0,"seconds":0.0,"reason":"cancelled","log":null},
+        {"name":"docs","version":"v1.2.3","platform":"linux-amd64","how":"cached","published":true,"bytes":14234567,"seconds":1.44,"reason":"cannot publish: 403","log":null},
+        {"name":"gcc-lib","version":"v1.2.3","platform":"linux-amd64","how":"failed","published":false,"bytes":0,"seconds":1.44,"reason":"cannot build gcc-lib v1.2.3: `make all` exited with code 2","log":"/w/.forge/logs/7/gcc-lib.log"},
+        {"name":"nats","version":"v1.2.3","platform":"linux-amd64","how":"failed","published":false,"bytes":0,"seconds":1.44,"reason":"cannot build nats v1.2.3: `make all` exited with code 2","log":"/w/.forge/logs/7/nats.log"},
+        {"name":"telegraf","version":"v1.2.3","platform":"linux-amd64","how":"fresh","published":false,"bytes":14234567,"seconds":1.44,"reason":"because of this","log":null}],"warnings":["the cache is full: no space"]}
+        "#);
+    }
+
+    #[test]
+    fn what_is_no_number_is_none_in_json_either() {
+        let report = RunReport { seconds: f64::NAN, ..RunReport::default() };
+        let expected = r#"{"schema":1,"ok":true,"seconds":0.0,"artifacts":[],"warnings":[]}"#;
+        assert_eq!(render_json(&report).trim_end(), expected);
+    }
+}

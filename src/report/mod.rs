@@ -1,12 +1,15 @@
 //! Folds of data into text: what people, other programs, GitHub and trace viewers
 //! read of a run. Every function here returns a string; printing is the caller's.
 
+mod failures;
 mod fault;
 mod github;
 mod human;
 mod json;
 mod place;
 mod problems;
+#[cfg(test)]
+pub(crate) mod sample;
 mod style;
 mod summary;
 mod table;

@@ -29,9 +29,14 @@ impl<'a> Lines<'a> {
     /// The bytes of a line that [`Lines::line_of`] numbered, without its end.
     pub(super) fn bytes_of(&self, line: usize) -> Range<usize> {
         let start = self.starts[line - 1];
-        let end = self.starts.get(line).map_or(self.text.len(), |next| next - 1);
-        let end = start + self.text[start..end].trim_end_matches('\r').len();
-        start..end
+        let Some(next) = self.starts.get(line) else { return start..self.text.len() };
+        let line = &self.text[start..next - 1];
+        start..start + line.strip_suffix('\r').unwrap_or(line).len()
+    }
+
+    /// Part of the text. Both ends must be on boundaries.
+    pub(super) fn text(&self, bytes: Range<usize>) -> &'a str {
+        &self.text[bytes]
     }
 
     pub(super) fn position(&self, byte: usize) -> Position {

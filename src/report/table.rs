@@ -62,7 +62,7 @@ impl Table {
     }
 
     /// The table as lines, each with its end. If it is wider than `style.width`, the
-    /// lines are cut there.
+    /// lines are cut there; right-aligned cells are shown whole or not at all.
     pub fn render(&self, style: Style) -> String {
         let has_heading = self.heading.iter().any(|cell| !cell.text.is_empty());
         let lines = has_heading.then_some(&self.heading).into_iter().chain(&self.rows);
@@ -92,20 +92,19 @@ impl Table {
         let mut owed = 0;
         for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
             let rest = width - display_width(&cell.text);
-            let (before, after) = match self.aligns.get(column) {
-                Some(Align::Right) => (rest, 0),
-                _ => (0, rest),
-            };
+            let is_right = self.aligns.get(column) == Some(&Align::Right);
+            let (before, after) = if is_right { (rest, 0) } else { (0, rest) };
             let shown = cut(&cell.text, room.saturating_sub(owed + before));
-            if !shown.is_empty() {
-                text.extend(std::iter::repeat_n(' ', owed + before));
-                text.push_str(&style.paint(cell.role, &shown));
-                room -= owed + before + display_width(&shown);
-                owed = 0;
-            } else {
-                owed += before + display_width(&cell.text);
+            // A part of a number would be another number.
+            let is_torn = is_right && shown != cell.text;
+            if is_torn || shown.is_empty() || room <= owed + before {
+                owed += width + 2;
+                continue;
             }
-            owed += after + 2;
+            text.extend(std::iter::repeat_n(' ', owed + before));
+            text.push_str(&style.paint(cell.role, &shown));
+            room -= owed + before + display_width(&shown);
+            owed = after + 2;
         }
     }
 }
@@ -116,7 +115,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn sample() -> Table {
-        let mut table = Table::new([("name", Align::Left), ("size", Align::Right), ("", Align::Left)]);
+        let mut table =
+            Table::new([("name", Align::Left), ("size", Align::Right), ("", Align::Left)]);
         table.row(["nats".into(), "14.2 MB".into(), Cell::new(Role::Dim, "fresh")]);
         table.row(["日本語ツール".into(), "3 B".into(), "".into()]);
         table.row(["x".into(), "".into(), "built".into()]);
@@ -125,9 +125,19 @@ mod tests {
 
     #[test]
     fn columns_stand_under_each_other_without_trailing_blanks() {
-        insta::assert_snapshot!(sample().render(Style::PLAIN), @r"");
+        insta::assert_snapshot!(sample().render(Style::PLAIN), @r"
+        name             size
+        nats          14.2 MB  fresh
+        日本語ツール      3 B
+        x                      built
+        ");
         let narrow = Style { color: false, width: Some(16) };
-        insta::assert_snapshot!(sample().render(narrow), @r"");
+        insta::assert_snapshot!(sample().render(narrow), @r"
+        name
+        nats
+        日本語ツール
+        x
+        ");
     }
 
     #[test]

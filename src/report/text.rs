@@ -70,6 +70,14 @@ pub fn one_line(line: &str) -> Cow<'_, str> {
     Cow::Owned(visible(stripped.trim_end()).into_owned())
 }
 
+/// Whether `name` stands in `text` as a word.
+pub(super) fn mentions(text: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    text.match_indices(name).any(|(at, _)| {
+        !text[..at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part)
+    })
+}
+
 /// Whether a terminal does something else with `c` than to show it.
 fn is_active(c: char) -> bool {
     (c.is_control() && c != '\n')
@@ -97,6 +105,15 @@ mod tests {
         assert_eq!(one_line("\u{1b}[32mok\u{1b}[0m\u{7}"), "ok");
         assert_eq!(one_line("10 %\r100 %\r\n"), "100 %");
         assert_eq!(one_line("a\nb"), "a b");
+    }
+
+    #[test]
+    fn a_part_of_a_word_is_no_mention() {
+        assert!(mentions("cannot build arc: no", "arc"));
+        assert!(mentions("arc", "arc"));
+        for text in ["cannot search", "the arc-lib", "my_arc", ""] {
+            assert!(!mentions(text, "arc"), "{text}");
+        }
     }
 
     proptest! {

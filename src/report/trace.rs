@@ -86,7 +86,13 @@ mod tests {
     #[test]
     fn actions_share_a_lane_only_one_after_the_other() {
         let trace = render_trace(&[lap("b v1", 5, 9), lap("a v1", 0, 10), lap("c v1", 9, 12)]);
-        insta::assert_snapshot!(trace.replace("},{", "},\n{"), @r"");
+        insta::assert_snapshot!(trace.replace("},{", "},\n{"), @r#"
+        {"displayTimeUnit":"ms","traceEvents":[{"name":"building a v1","cat":"building","ph":"X","ts":0,"dur":10000,"pid":1,"tid":1,"args":{"how":"built"}},
+        {"name":"building b v1","cat":"building","ph":"X","ts":5000,"dur":4000,"pid":1,"tid":2,"args":{"how":"built"}},
+        {"name":"building c v1","cat":"building","ph":"X","ts":9000,"dur":3000,"pid":1,"tid":2,"args":{"how":"built"}},
+        {"name":"thread_name","ph":"M","pid":1,"tid":1,"args":{"name":"slot 1"}},
+        {"name":"thread_name","ph":"M","pid":1,"tid":2,"args":{"name":"slot 2"}}]}
+        "#);
     }
 
     proptest! {

@@ -41,7 +41,8 @@ fn finished(report: &ArtifactReport, style: Style) -> String {
         How::Failed => (Role::Error, format!("after {took}: {}", reason())),
         How::Skipped | How::Cancelled => (Role::Warn, reason()),
         _ => {
-            let size = if report.bytes > 0 { human_size(report.bytes) + " " } else { String::new() };
+            let size =
+                if report.bytes > 0 { human_size(report.bytes) + " " } else { String::new() };
             let published = if report.published { ", published" } else { "" };
             let but = report.fault.as_ref().map_or(String::new(), |fault| format!(", but {fault}"));
             (Role::Ok, format!("{size}in {took}{published}{but}"))

@@ -60,7 +60,8 @@ impl Screen {
         });
         let theirs = Arc::clone(&shared);
         // Without a thread there is nothing to see, but the run goes on all the same.
-        let thread = thread::Builder::new().name("screen".into()).spawn(move || theirs.run(painter));
+        let thread =
+            thread::Builder::new().name("screen".into()).spawn(move || theirs.run(painter));
         Self { shared: thread.is_ok().then_some(shared), thread: Mutex::new(thread.ok()) }
     }
 

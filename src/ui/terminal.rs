@@ -101,7 +101,8 @@ pub fn choose(wishes: Wishes, around: &Surroundings) -> Choice {
         Some(_) if !around.dumb && !around.ci => Live::Bars,
         _ => Live::Plain,
     };
-    let style = |width: Option<usize>| Style { color: has_color(wishes.color, around, width), width };
+    let style =
+        |width: Option<usize>| Style { color: has_color(wishes.color, around, width), width };
     Choice {
         live,
         stderr: style(around.stderr),
