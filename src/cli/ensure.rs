@@ -92,9 +92,9 @@ pub(super) async fn run(
     names: &BTreeSet<Name>,
 ) -> Result<Outcome, Stop> {
     let cancel = Cancel::new();
-    cancel.listen_to_signals();
+    cancel.listen_to_signals()?;
     let jobs = jobs(session);
-    let runner = Arc::new(Runner::new(jobs, cancel.clone()));
+    let runner = Arc::new(Runner::new(jobs, cancel.clone()).guarded());
     let stores = session.stores(&workspace)?;
     let cache = session.cache()?;
     let commits = commits(session, &workspace, &*runner, names).await?;
@@ -128,7 +128,6 @@ pub(super) async fn run(
         options,
     };
     let report = execute(plan, Arc::new(context)).await;
-    runner.finish().await;
     screen.finish();
     write_trace(session, &recorder)?;
     Ok(Outcome { report, is_noop, source_inputs })

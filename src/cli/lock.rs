@@ -33,11 +33,9 @@ pub(super) fn lock(session: &Session, words: &[String], update: bool) -> Result<
     let unlocked = unlocked_refs(&workspace, &names);
     let commits = runtime()?.block_on(async {
         let cancel = Cancel::new();
-        cancel.listen_to_signals();
-        let runner = Arc::new(Runner::new(jobs(session), cancel));
-        let commits = resolve_refs(&*runner, &unlocked).await;
-        runner.finish().await;
-        commits
+        cancel.listen_to_signals()?;
+        let runner = Arc::new(Runner::new(jobs(session), cancel).guarded());
+        resolve_refs(&*runner, &unlocked).await
     })?;
     let changes: Vec<LockChange> = unlocked
         .iter()

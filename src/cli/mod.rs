@@ -55,8 +55,9 @@ impl From<LoadError> for Stop {
 /// Runs forge with the arguments of this process.
 pub fn main() -> ExitCode {
     let argv: Vec<_> = std::env::args_os().collect();
-    if guardian::is_asked_for(&argv) {
-        return guardian::main();
+    if argv.get(1).is_some_and(|first| first == guardian::ARGUMENT) {
+        guardian::main();
+        return ExitCode::SUCCESS;
     }
     let args = match Args::try_parse_from(habits::rewrite(argv)) {
         Ok(args) => args,

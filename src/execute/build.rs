@@ -213,7 +213,7 @@ fn keep_only(out: &Path, binaries: &[String]) -> Result<(), Fault> {
             .because(there)
             .hint(format!("let a command of `build:` write it to {{{{ out }}}}/{name}, or correct `binary:`")));
     }
-    for entry in found.iter().filter(|e| !binaries.iter().any(|name| *name == *e.file_name())) {
+    for entry in found.iter().filter(|e| !binaries.iter().any(|name| e.file_name() == name.as_str())) {
         let path = entry.path();
         let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
         let removed = if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };

@@ -97,7 +97,7 @@ impl Ledger {
         if report.fault.is_none() && self.step(id) != Step::Publish {
             report.how = How::Cancelled;
             report.reason = "cancelled".into();
-            report.fault = Some(self.context.cancel.fault());
+            report.fault = Some(self.context.cancel.fault(&report.id.to_string()));
             self.reports.insert(report.id.clone(), report);
         }
     }

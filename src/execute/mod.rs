@@ -140,7 +140,7 @@ impl Context {
             Step::Build => work.await,
             _ => tokio::select! {
                 outcome = work => outcome,
-                () = self.cancel.cancelled() => Err(self.cancel.fault()),
+                () = self.cancel.cancelled() => Err(self.cancel.fault(&stopped(action, finding))),
             },
         }
     }
@@ -161,7 +161,7 @@ impl Context {
             }
             tokio::select! {
                 () = tokio::time::sleep(std::time::Duration::from_millis(25)) => {}
-                () = self.cancel.cancelled() => return Err(self.cancel.fault()),
+                () = self.cancel.cancelled() => return Err(self.cancel.fault(&stopped(action, finding))),
             }
         }
     }
@@ -194,6 +194,11 @@ impl Context {
         let record = self.install(&finding.want, &staging, record.clone())?;
         Ok(Done::new(How::Cached, record))
     }
+}
+
+/// What is said of an action that was stopped.
+fn stopped(action: &Action, finding: &Finding) -> String {
+    format!("{} {}", action.step.verb(), finding.want.id)
 }
 
 impl Done {
