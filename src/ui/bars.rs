@@ -69,14 +69,14 @@ impl<W: Write> Bars<W> {
 
 impl<W: Write + Send> Painter for Bars<W> {
     fn paint(&mut self, frame: Frame, now: Duration) {
-        let text: String = frame.news.iter().map(|news| news_text(news, self.style)).collect();
-        if !text.is_empty() {
-            self.write_above(&text);
-        }
         let lasting = frame.running.iter().any(|(_, one)| lasts(one, now));
         if lasting || self.is_drawn {
             self.is_drawn = true;
             self.region.set_message(region(&frame, now, (self.size)(), self.style));
+        }
+        let text: String = frame.news.iter().map(|news| news_text(news, self.style)).collect();
+        if !text.is_empty() {
+            self.write_above(&text);
         }
     }
 
@@ -158,13 +158,19 @@ fn count(frame: &Frame, hidden: usize, now: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
     use indicatif::{InMemoryTerm, TermLike};
 
     use super::{
         super::{board::Board, sample},
         *,
     };
-    use crate::model::Event;
+    use crate::{model::Event, report::display_width};
+    use proptest::prelude::*;
 
     /// Lines above the region, on the same terminal.
     struct Above(InMemoryTerm);
@@ -263,6 +269,51 @@ mod tests {
         bars.close();
         assert!(!bars.is_drawn);
         assert_eq!(term.contents().lines().count(), 1000);
+    }
+
+    #[test]
+    fn a_terminal_that_is_resized_shows_what_fits_from_the_next_frame_on() {
+        let term = InMemoryTerm::new(10, 100);
+        let columns = Arc::new(AtomicUsize::new(100));
+        let seen = Arc::clone(&columns);
+        let size = Box::new(move || Size { rows: 10, columns: seen.load(Ordering::Relaxed) });
+        let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
+        let mut bars = Bars::new(target, Above(term.clone()), size, Style::PLAIN);
+        let mut board = busy_board();
+        bars.paint(board.frame(), seconds(5.0));
+        columns.store(20, Ordering::Relaxed);
+        bars.paint(board.frame(), seconds(6.0));
+        insta::assert_snapshot!(term.contents(), @r"
+        downl…  nats …
+        build…  arc v…
+        downl…  teleg…
+        build…  docs …
+        0 of 12 done, 4 run…
+        ");
+    }
+
+    proptest! {
+        #[test]
+        fn the_region_never_sticks_out(
+            rows in 2..40_usize,
+            columns in 0..120_usize,
+            actions in prop::collection::vec((0..9_u32, "\\PC{0,30}|[\\x00-\\x1f]{0,9}", any::<u64>()), 0..60),
+        ) {
+            let mut board = Board::new(false);
+            for (at, (start, line, bytes)) in actions.iter().enumerate() {
+                let id = at as u32;
+                board.take(sample::started(id, "nats", "building"), seconds(f64::from(*start)));
+                board.take(sample::line(id, line), seconds(9.0));
+                if bytes % 3 == 0 {
+                    board.take(sample::transfer(id, *bytes, Some(bytes / 2)), seconds(9.0));
+                }
+            }
+            let text = region(&board.frame(), seconds(10.0), Size { rows, columns }, Style::PLAIN);
+            prop_assert!(text.lines().count() < rows);
+            for line in text.lines() {
+                prop_assert!(display_width(line) <= columns, "{line:?}");
+            }
+        }
     }
 
     #[test]

@@ -159,7 +159,9 @@ mod tests {
 
     fn board(verbose: bool, events: Vec<Event>) -> Board {
         let mut board = Board::new(verbose);
-        events.into_iter().for_each(|event| board.take(event, NOW));
+        for event in events {
+            board.take(event, NOW);
+        }
         board
     }
 

@@ -83,7 +83,9 @@ mod tests {
         let mut plain = Plain::new(Vec::new(), style);
         for (seconds, events) in steps {
             let now = Duration::from_secs_f64(seconds);
-            events.into_iter().for_each(|event| board.take(event, now));
+            for event in events {
+                board.take(event, now);
+            }
             plain.paint(board.frame(), now);
         }
         plain.close();
