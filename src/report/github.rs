@@ -59,11 +59,9 @@ pub fn step_summary(report: &RunReport, done: &str) -> String {
     }
     let failures = Failures::of(report);
     let failed = failures.failed.iter().map(|one| lines(&fault_of(one)));
-    let skipped =
-        failures.skipped.iter().map(|one| format!("{} was skipped: {}", one.id, one.reason));
-    let items: String =
-        failed.chain(skipped).map(|item| format!("- {}\n", markdown(&item))).collect();
-    if items.is_empty() { text } else { text + "\n" + &items }
+    let skipped = failures.skipped.iter().map(|one| format!("{}: {}", one.id, one.reason));
+    let items: Vec<String> = failed.chain(skipped).map(|item| markdown(&item)).collect();
+    if items.is_empty() { text } else { format!("{text}\n- {}\n", items.join("\n- ")) }
 }
 
 fn annotate_problem(problem: &Diagnostic, problems: &Problems, workspace: &Path) -> String {
@@ -178,7 +176,7 @@ mod tests {
 
         - cannot build nats v1.2.3 — because: \`make all\` exited with code 2 — help: read its log
         - gcc-lib: \`a\|b\` &lt;c>
-        - app was skipped: needs gcc-lib, which failed
+        - app: needs gcc-lib, which failed
         ");
     }
 

@@ -59,7 +59,7 @@ fn count(problems: &Problems) -> String {
 }
 
 fn render(problem: &Diagnostic, texts: &Texts<'_>, renderer: &Renderer) -> String {
-    let mut group = Group::with_title(Level::ERROR.primary_title(&problem.what));
+    let mut group = Group::with_title(Level::ERROR.primary_title(visible(&problem.what)));
     let mut moved = Vec::new();
     for picture in pictures(problem) {
         let file = visible(&picture.file.to_string_lossy()).into_owned();
@@ -126,7 +126,7 @@ impl<'a> Picture<'a> {
         let end = lines.bytes_of(lines.line_of(last)).end.min(lines.boundary(last + AROUND));
 
         let annotations = self.places.iter().zip(&marks).map(|(place, mark)| {
-            let label = Some(place.label).filter(|label| !label.is_empty());
+            let label = (!place.label.is_empty()).then(|| visible(place.label));
             place.kind.span(mark.start - start..mark.end - start).label(label)
         });
         let mut text = Cow::Borrowed(lines.text(start..end.max(last)));
@@ -279,7 +279,7 @@ mod tests {
          --> a␛.yml:1:7
           |
         1 | nats: ␛[31mred␇
-          |       ^ the character
+          |       ^ the ␈character
           |
           = help: remove ␛
 
@@ -300,9 +300,9 @@ mod tests {
             width in prop::option::of(0..80_usize),
         ) {
             let mut spans = spans.into_iter().map(|(start, len)| Span { file: "a".into(), bytes: start..start + len });
-            let mut one = Diagnostic::new(spans.next().unwrap(), "what", "label");
+            let mut one = Diagnostic::new(spans.next().unwrap(), "what\u{7}", "label\u{8}").help("help\u{9b}");
             for span in spans {
-                one = one.related(span, "there");
+                one = one.related(span, "there\r");
             }
             let all = problems(&[("a", &text)], vec![one]);
             let shown = render_problems(&all, Style { color: false, width });

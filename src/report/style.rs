@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style as Ansi};
 
-/// How text is dressed. Whoever decides it (see [`crate::ui::choose`]) passes it along.
+/// How text is dressed. Decided once at the edge of the program, and passed along.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
     /// Whether escape sequences for colours may be used.

@@ -32,7 +32,7 @@ pub struct Closing<'a> {
     pub show: Show,
     /// Shortens the paths of logs.
     pub layout: &'a Layout,
-    /// The last lines of a log (such as [`crate::ui::log_tail`]); asked only for the root cause.
+    /// Reads the last lines of a log; asked only for the root cause.
     pub tail: &'a dyn Fn(&Path) -> Vec<String>,
 }
 
@@ -153,8 +153,8 @@ fn failures(report: &RunReport, closing: &Closing<'_>, style: Style) -> Vec<Stri
         if let Some(log) = &artifact.log {
             let tail = if at == 0 { (closing.tail)(log) } else { Vec::new() };
             text.push_str(&log_lines(&tail, style));
-            let log = closing.layout.display(log);
-            text.push_str(&format!("{} {log}\n", style.paint(Role::Dim, "  log:")));
+            let label = style.paint(Role::Dim, "  log:");
+            text = format!("{text}{label} {}\n", closing.layout.display(log));
         }
         parts.push(text);
     }

@@ -150,3 +150,67 @@ fn beginning(line: &str) -> &str {
     let end = (0..=LINE_BYTES.min(line.len())).rev().find(|at| line.is_char_boundary(*at));
     &line[..end.unwrap_or(0)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::sample, *};
+
+    const NOW: Duration = Duration::from_secs(1);
+
+    fn board(verbose: bool, events: Vec<Event>) -> Board {
+        let mut board = Board::new(verbose);
+        for event in events {
+            board.take(event, NOW);
+        }
+        board
+    }
+
+    #[test]
+    fn news_are_told_once() {
+        let mut board =
+            board(true, vec![sample::started(1, "a", "building"), sample::line(1, "x")]);
+        assert_eq!(board.frame().news.len(), 1);
+        assert_eq!(board.frame().news.len(), 0);
+        assert_eq!(board.frame().running[0].1.line, "x");
+    }
+
+    #[test]
+    fn a_new_phase_begins_without_the_bytes_and_lines_of_the_last_one() {
+        let events = vec![
+            sample::started(1, "a", "downloading"),
+            sample::transfer(1, 5, Some(9)),
+            sample::line(1, "x"),
+            sample::phase(1, "packing"),
+        ];
+        let running = board(false, events).frame().running.remove(0).1;
+        assert_eq!(
+            (running.doing.as_ref(), running.bytes, running.line.as_str()),
+            ("packing", None, "")
+        );
+    }
+
+    #[test]
+    fn events_of_unknown_actions_change_nothing() {
+        let events =
+            vec![sample::transfer(7, 1, None), sample::line(7, "x"), sample::phase(7, "y")];
+        let frame = board(true, events).frame();
+        assert!(frame.running.is_empty() && frame.news.is_empty());
+    }
+
+    #[test]
+    fn more_lines_than_anybody_can_read_are_counted() {
+        let lines = (0..LINES_WAITING + 5).map(|_| sample::line(1, "x"));
+        let events = std::iter::once(sample::started(1, "a", "building")).chain(lines).collect();
+        let news = board(true, events).frame().news;
+        assert_eq!(news.len(), LINES_WAITING + 1);
+        assert!(matches!(news.last(), Some(News::LeftOut(5))));
+    }
+
+    #[test]
+    fn of_a_huge_line_the_beginning_is_kept() {
+        let huge = "é".repeat(1_000_000);
+        let events = vec![sample::started(1, "a", "building"), sample::line(1, &huge)];
+        let kept = board(false, events).frame().running.remove(0).1.line;
+        assert!(kept.len() <= LINE_BYTES && huge.starts_with(&kept) && !kept.is_empty());
+    }
+}

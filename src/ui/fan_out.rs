@@ -26,3 +26,22 @@ impl EventSink for FanOut {
         last.emit(event);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Recorder, sample},
+        *,
+    };
+
+    #[test]
+    fn every_sink_gets_every_event() {
+        let recorders = [Arc::new(Recorder::default()), Arc::new(Recorder::default())];
+        let sinks = recorders.iter().map(|sink| Arc::clone(sink) as Arc<dyn EventSink>);
+        FanOut::new(sinks.collect()).emit(sample::started(1, "nats", "building"));
+        FanOut::default().emit(sample::started(2, "arc", "building"));
+        for recorder in recorders {
+            assert_eq!(recorder.laps().len(), 1);
+        }
+    }
+}

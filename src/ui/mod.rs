@@ -14,6 +14,8 @@ mod line;
 mod log_tail;
 mod plain;
 mod record;
+#[cfg(test)]
+mod sample;
 mod screen;
 mod terminal;
 

@@ -74,3 +74,24 @@ impl EventSink for Recorder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::sample, *};
+
+    #[test]
+    fn each_action_has_its_times_and_how_it_ended() {
+        let recorder = Recorder::default();
+        recorder.emit(sample::started(2, "arc", "building"));
+        recorder.emit(sample::started(1, "nats", "downloading"));
+        recorder.emit(sample::line(2, "x"));
+        recorder.emit(sample::finished(2, "arc"));
+        recorder.emit(sample::finished(9, "unknown"));
+        let laps = recorder.laps();
+        let words: Vec<String> =
+            laps.iter().map(|lap| format!("{} {}: {}", lap.verb, lap.what, lap.how)).collect();
+        assert_eq!(words, ["downloading nats v1.2.3: running", "building arc v1.2.3: built"]);
+        assert!(laps.iter().all(|lap| lap.start <= lap.end));
+        assert!(laps[1].end <= laps[0].end);
+    }
+}

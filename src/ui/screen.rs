@@ -117,3 +117,51 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::sample, *};
+
+    /// Counts the news it is given, and whether it was closed.
+    #[derive(Clone, Default)]
+    struct Counter(Arc<Mutex<(usize, usize)>>);
+
+    impl Painter for Counter {
+        fn paint(&mut self, frame: Frame, _: Duration) {
+            self.0.lock().unwrap().0 += frame.news.len();
+        }
+        fn close(&mut self) {
+            self.0.lock().unwrap().1 += 1;
+        }
+    }
+
+    #[test]
+    fn whatever_was_emitted_from_any_thread_is_painted_before_it_finishes() {
+        let counter = Counter::default();
+        let screen = Screen::paint_with(counter.clone(), false);
+        thread::scope(|scope| {
+            for part in 0..4 {
+                let screen = &screen;
+                scope.spawn(move || {
+                    for id in 0..500 {
+                        screen.emit(sample::started(part * 500 + id, "nats", "linking"));
+                        screen.emit(sample::finished(part * 500 + id, "nats"));
+                    }
+                });
+            }
+        });
+        screen.finish();
+        assert_eq!(*counter.0.lock().unwrap(), (2000, 1));
+        screen.emit(sample::finished(1, "nats"));
+        drop(screen);
+        assert_eq!(*counter.0.lock().unwrap(), (2000, 1));
+    }
+
+    #[test]
+    fn a_quiet_screen_takes_everything_and_shows_nothing() {
+        let screen = open(&Choice::default());
+        screen.emit(sample::finished(1, "nats"));
+        screen.finish();
+        assert!(screen.shared.is_none());
+    }
+}

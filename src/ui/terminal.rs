@@ -1,6 +1,11 @@
 //! Decides how a run shows itself: bars, plain lines or nothing, with colours or without.
 
-use std::{io::IsTerminal, os::fd::AsFd};
+use std::{
+    io::{self, IsTerminal},
+    os::fd::AsFd,
+};
+
+use anstream::{AutoStream, ColorChoice};
 
 use crate::report::Style;
 
@@ -73,7 +78,7 @@ impl Surroundings {
     /// Looks at this process: its environment and where its outputs go.
     pub fn look() -> Self {
         let env = |name: &str| std::env::var(name).ok();
-        Self::from(env, columns(&std::io::stdout()), columns(&std::io::stderr()))
+        Self::from(env, columns(&io::stdout()), columns(&io::stderr()))
     }
 
     fn from(
@@ -123,13 +128,81 @@ fn has_color(wish: Color, around: &Surroundings, width: Option<usize>) -> bool {
 /// The columns of the terminal that `stream` goes to, 80 if it does not say; `None` if
 /// it is none.
 fn columns(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
-    stream.is_terminal().then(|| size(stream).map_or(80, |(_, columns)| columns))
+    stream.is_terminal().then(|| size(stream).unwrap_or_default().columns)
 }
 
-/// Rows and columns of the terminal that `stream` goes to. A terminal that does not
-/// know says 0.
-pub(super) fn size(stream: &impl AsFd) -> Option<(usize, usize)> {
+/// Rows and columns of a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size {
+    pub rows: usize,
+    pub columns: usize,
+}
+
+impl Default for Size {
+    /// What terminals had when they were machines; those that say nothing still do.
+    fn default() -> Self {
+        Self { rows: 24, columns: 80 }
+    }
+}
+
+/// The size of the terminal that `stream` goes to, if it is one and says it (0 is no size).
+pub(super) fn size(stream: &impl AsFd) -> Option<Size> {
     let size = rustix::termios::tcgetwinsize(stream).ok()?;
     let (rows, columns) = (usize::from(size.ws_row), usize::from(size.ws_col));
-    (rows > 0 && columns > 0).then_some((rows, columns))
+    (rows > 0 && columns > 0).then_some(Size { rows, columns })
+}
+
+/// Standard error, which takes colours only if `style` has them.
+pub(super) fn stderr(style: Style) -> AutoStream<io::Stderr> {
+    let choice = if style.color { ColorChoice::Always } else { ColorChoice::Never };
+    AutoStream::new(io::stderr(), choice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn around(env: &[(&str, &str)], stdout: Option<usize>, stderr: Option<usize>) -> Surroundings {
+        let value = |name: &str| {
+            env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        Surroundings::from(value, stdout, stderr)
+    }
+
+    fn chosen(color: Color, env: &[(&str, &str)], stderr: Option<usize>) -> (Live, bool) {
+        let wishes = Wishes { color, ..Wishes::default() };
+        let choice = choose(wishes, &around(env, None, stderr));
+        (choice.live, choice.stderr.color)
+    }
+
+    #[test]
+    fn a_terminal_gets_bars_and_colours_and_anything_else_neither() {
+        assert_eq!(chosen(Color::Auto, &[], Some(80)), (Live::Bars, true));
+        assert_eq!(chosen(Color::Auto, &[], None), (Live::Plain, false));
+        assert_eq!(chosen(Color::Auto, &[("TERM", "dumb")], Some(80)), (Live::Plain, false));
+        assert_eq!(chosen(Color::Auto, &[("CI", "true")], Some(80)), (Live::Plain, true));
+        assert_eq!(chosen(Color::Auto, &[("CI", "false")], Some(80)), (Live::Bars, true));
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment_and_no_color_beats_force() {
+        let no = ("NO_COLOR", "1");
+        let force = ("CLICOLOR_FORCE", "1");
+        assert!(!chosen(Color::Auto, &[no], Some(80)).1);
+        assert!(chosen(Color::Auto, &[("NO_COLOR", "")], Some(80)).1);
+        assert!(chosen(Color::Auto, &[force], None).1);
+        assert!(!chosen(Color::Auto, &[("CLICOLOR_FORCE", "0")], None).1);
+        assert!(!chosen(Color::Auto, &[no, force], None).1);
+        assert!(chosen(Color::Always, &[no], None).1);
+        assert!(!chosen(Color::Never, &[force], Some(80)).1);
+    }
+
+    #[test]
+    fn each_output_is_dressed_by_where_it_goes() {
+        let choice = choose(Wishes::default(), &around(&[], Some(100), None));
+        assert_eq!(choice.stdout, Style { color: true, width: Some(100) });
+        assert_eq!(choice.stderr, Style::PLAIN);
+        let quiet = Wishes { quiet: true, ..Wishes::default() };
+        assert_eq!(choose(quiet, &around(&[], None, Some(80))).live, Live::Quiet);
+    }
 }
