@@ -57,7 +57,8 @@ impl EntryName {
 /// # Errors
 /// The end of the sentence "its entry `…`".
 pub(super) fn check_link(link: &str, target: &[u8]) -> Result<String, &'static str> {
-    let target = std::str::from_utf8(target).map_err(|_| "is a link to a name that is not UTF-8")?;
+    let target =
+        std::str::from_utf8(target).map_err(|_| "is a link to a name that is not UTF-8")?;
     if target.is_empty() || target.len() > LONGEST || target.chars().any(char::is_control) {
         return Err("is a link to something that is no name");
     }
@@ -113,8 +114,17 @@ mod tests {
     #[test]
     fn hostile_names_do_not() {
         let bad: [&[u8]; 11] = [
-            b"", b"..", b"../a", b"a/../../b", b"/etc/passwd", b"a\\b", b"C:/a", b"c:a", b"a\0b",
-            b"a\x1b[2J", b"\xff",
+            b"",
+            b"..",
+            b"../a",
+            b"a/../../b",
+            b"/etc/passwd",
+            b"a\\b",
+            b"C:/a",
+            b"c:a",
+            b"a\0b",
+            b"a\x1b[2J",
+            b"\xff",
         ];
         for name in bad {
             assert!(EntryName::parse(name).is_err(), "{}", name.escape_ascii());

@@ -20,11 +20,7 @@ const MOST_BLOCKS: usize = 64;
 ///
 /// # Errors
 /// Those of `reader` and `writer`.
-pub(super) fn write(
-    reader: &mut impl Read,
-    size: u64,
-    writer: &mut impl Write,
-) -> io::Result<()> {
+pub(super) fn write(reader: &mut impl Read, size: u64, writer: &mut impl Write) -> io::Result<()> {
     if size <= BLOCK as u64 {
         let mut block = Block::new(size as usize);
         block.fill(reader)?;

@@ -6,14 +6,21 @@
 //! it never writes outside the folder it was given.
 
 mod contents;
+mod decoder;
+mod destination;
 mod entry_name;
 mod gzip;
 mod gzip_writer;
 mod hash;
+mod input;
 mod pack;
 mod peek;
+mod pax;
+mod stream;
+mod tar_reader;
 mod tar_writer;
 mod unpack;
+mod zip_reader;
 mod zip_writer;
 
 pub use hash::{Hasher, HashingReader, HashingWriter, hash_file};

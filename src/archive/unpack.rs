@@ -4,9 +4,17 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::Read,
     path::Path,
+    thread,
 };
 
-use crate::model::{Fault, Sha256};
+use super::{
+    decoder::{Decoder, damaged},
+    destination::Destination,
+    input::Input,
+    stream::Stream,
+    tar_reader, zip_reader,
+};
+use crate::model::{Fault, Header, Kind, Sha256, read_header};
 
 /// How an archive is to be unpacked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,8 +99,96 @@ impl Unpacker {
     /// what `reader` says if it fails (a [`Fault`] in an [`std::io::Error`] comes out as it
     /// was); `Failed` if the files cannot be written.
     pub fn unpack(&self, reader: impl Read + Send, folder: &Path) -> Result<Unpacked, Fault> {
-        let _ = (reader, folder);
-        todo!()
+        let mut input = Input::new(reader);
+        let start = match input.peek(START) {
+            Ok(start) => start.to_vec(),
+            Err(error) => {
+                let fault = input.take_failure(&self.label);
+                return Err(fault.unwrap_or_else(|| damaged(&self.label, error.to_string())));
+            }
+        };
+        let decoder = match Format::of(&start) {
+            Format::Gzip => Decoder::gzip(input, &self.label),
+            Format::Zstd => Decoder::zstd(input, &self.label)?,
+            Format::Plain => Decoder::plain(input, &self.label),
+            Format::Zip => return zip_reader::unpack(input, self, folder),
+            Format::Unknown(what) => return Err(self.no_archive(what)),
+        };
+        thread::scope(|scope| {
+            let mut stream = Stream::new(scope, decoder, &self.label, self.limits.bytes);
+            let mut destination = Destination::new(self, folder)?;
+            if tar_reader::is_tar(stream.fill()?) {
+                tar_reader::unpack(&mut stream, &mut destination, self)?;
+            } else {
+                self.store_program(&mut stream, &mut destination)?;
+            }
+            Ok(destination.unpacked(stream.finish()?))
+        })
+    }
+
+    /// Stores what is no archive but the program itself.
+    fn store_program<'env, R: Read + Send + 'env>(
+        &self,
+        stream: &mut Stream<'_, 'env, R>,
+        destination: &mut Destination<'_>,
+    ) -> Result<(), Fault> {
+        match read_header(stream.fill()?) {
+            Header::Script | Header::Program(_) => {}
+            Header::Other(what) => return Err(self.no_archive(what)),
+        }
+        let Some(name) = &self.program else {
+            return Err(self.no_archive("a program, not an archive of one"));
+        };
+        let mut file = destination.program(name)?;
+        loop {
+            let bytes = stream.fill()?;
+            if bytes.is_empty() {
+                return destination.finish(file, None);
+            }
+            file.write(bytes)?;
+            let count = bytes.len();
+            stream.take(count);
+        }
+    }
+
+    fn no_archive(&self, what: &str) -> Fault {
+        Fault::new(Kind::Verification, format!("{} is nothing that forge can unpack", self.label))
+            .because(format!("it is {what}"))
+            .hint("forge unpacks tar.gz, tar.zst, tar and zip, and takes a program as it is; check the URL")
+    }
+}
+
+/// How many first bytes of a stream tell what it is.
+const START: usize = 512;
+
+/// What the first bytes of a stream announce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Gzip,
+    Zstd,
+    Zip,
+    /// A tar archive or a program, as it is.
+    Plain,
+    Unknown(&'static str),
+}
+
+impl Format {
+    fn of(start: &[u8]) -> Self {
+        match start {
+            [] => Self::Unknown("empty"),
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            // An archive without entries has nothing but the end record.
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Self::Zip,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Unknown("an xz archive"),
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Self::Unknown("a bzip2 archive"),
+            [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..] => Self::Unknown("a 7-Zip archive"),
+            _ if tar_reader::is_tar(start) => Self::Plain,
+            _ => match read_header(start) {
+                Header::Script | Header::Program(_) => Self::Plain,
+                Header::Other(what) => Self::Unknown(what),
+            },
+        }
     }
 }
 

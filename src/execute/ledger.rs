@@ -85,7 +85,7 @@ impl Ledger {
         // A failed build is not published either: that goes without saying.
         if cause != report.id {
             report.how = How::Skipped;
-            report.reason = format!("it is built with {cause}, which failed");
+            report.reason = format!("needs {cause}, which failed");
             report.fault = Some(Fault::new(Kind::Failed, report.reason.clone()));
             self.reports.insert(report.id.clone(), report);
         }

@@ -167,5 +167,5 @@ fn failed(workspace: &Workspace, name: &Name, fault: Fault) -> ArtifactReport {
 
 /// Why an artifact is not built: what it is built with could not be had.
 fn skipped(need: &Name) -> Fault {
-    Fault::new(Kind::Failed, format!("it is built with {need}, which failed"))
+    Fault::new(Kind::Failed, format!("needs {need}, which failed"))
 }
