@@ -74,8 +74,8 @@ pub static SPEC: Record = Record {
         field("source", Optional, Shape::Record(&SOURCE), "Where the source is."),
         field("build", Optional, Shape::Record(&BUILD), "How it is built from source."),
         field("upstream", Optional, Shape::Record(&UPSTREAM), "The vendor's own release."),
-        field("needs", Optional, List(&NAME), "Subsystems that must be ensured too."),
-        field("build_needs", Optional, List(&NAME), "Subsystems that are wanted only to build this one."),
+        field("needs", Optional, OneOf(&[NAME, NAMES]), "Subsystems that must be ensured too."),
+        field("build_needs", Optional, OneOf(&[NAME, NAMES]), "Subsystems that are wanted only to build this one."),
         field("vars", Optional, VARS, "Template variables, over those of `versions.yml`."),
         field("env", Optional, ENV, "Environment variables for its commands, over those of `versions.yml`."),
         field(

@@ -21,7 +21,7 @@ const MAX_LOCK_BYTES: usize = 16 << 20;
 ///
 /// # Errors
 /// The first thing in it that forge did not write, with its place.
-pub fn parse_lock(text: &str) -> Result<Lock, Diagnostic> {
+pub fn parse_lock(text: &str) -> Result<Lock, Box<Diagnostic>> {
     let file = File::new(PathBuf::from(Layout::LOCK), text.as_bytes().to_vec(), MAX_LOCK_BYTES);
     let locked = read(&file, &language::LOCK).and_then(|root| match root {
         Some(root) => root.entries().iter().map(locked).collect(),
@@ -38,7 +38,7 @@ pub fn parse_lock(text: &str) -> Result<Lock, Diagnostic> {
         "restore it from git, or delete it: forge writes it anew"
     };
     let what = format!("forge.lock is not as forge wrote it: {what}");
-    Err(Diagnostic::new(file.span(bytes), what, "here").help(help))
+    Err(Box::new(Diagnostic::new(file.span(bytes), what, "here").help(help)))
 }
 
 /// Writes `forge.lock`: the same lock always gives the same text.

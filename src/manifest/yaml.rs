@@ -177,8 +177,8 @@ impl<'a> Tree<'a> {
             }
             return Ok(Sp { value: text.into_owned(), bytes });
         }
-        if self.text[bytes.start..].starts_with('{') {
-            return Err(unquoted_template(bytes));
+        if self.text[..bytes.end].ends_with("{{") {
+            return Err(unquoted_template(bytes.end - 2..bytes.end));
         }
         Err(YamlError::new("only a plain name can be a key", bytes, "write a name"))
     }
@@ -241,13 +241,15 @@ fn syntax_error(text: &str, error: &ScanError) -> YamlError {
         return unquoted_template(brace..brace + 2);
     }
     let width = text[at..].chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8);
-    let help = if line[..(at - line_start).min(line.len())].contains('\t') || line.starts_with('\t')
-    {
-        Some("YAML is indented with spaces; replace the tab".to_owned())
+    let before = &line[..(at - line_start).min(line.len())];
+    let help = if before.contains('\t') || line.starts_with('\t') {
+        "YAML is indented with spaces; replace the tab"
     } else if line.matches(": ").count() > 1 {
-        Some("put a value that holds `: ` in quotes".to_owned())
+        "put a value that holds `: ` in quotes"
+    } else if line[before.len()..].starts_with(['@', '`', '%', '*', '&', '!']) {
+        "put a value that begins with such a character in quotes"
     } else {
-        None
+        "look at the indentation, the brackets and the quotes around here"
     };
-    YamlError { what: format!("this is no valid YAML: {}", error.info()), bytes: at..at + width, help }
+    YamlError::new(format!("this is no valid YAML: {}", error.info()), at..at + width, help)
 }

@@ -72,7 +72,7 @@ pub fn load_with(
     let is_listed = !manifest.versions.is_empty() || in_manifest.is_empty();
 
     let listed = files::list_specs(&layout)?;
-    let names: Vec<&str> = listed.specs.iter().map(|spec| spec.name.as_str()).collect();
+    let names: Vec<&str> = listed.files.iter().map(|spec| spec.name.as_str()).collect();
     let settings = settings::resolve(&manifest, &names, &mut in_manifest);
     let engine = template::engine();
     let loader = Loader {
@@ -85,7 +85,7 @@ pub fn load_with(
         environment,
         platform,
     };
-    let loaded = loader.specs(&listed.specs)?;
+    let loaded = loader.specs(&listed.files)?;
     let (lock, lock_file) = lock(&layout)?;
 
     let mut texts = BTreeMap::from([(manifest_file.path.clone(), manifest_file.text.clone())]);
@@ -102,7 +102,7 @@ pub fn load_with(
     known.extend(&names);
     diagnostics.extend(graph::check(&drafts, &known));
     let lock = lock.unwrap_or_else(|wrong| {
-        diagnostics.push(wrong);
+        diagnostics.push(*wrong);
         Lock::default()
     });
     texts.extend(lock_file);
@@ -110,8 +110,13 @@ pub fn load_with(
         return Err(LoadError::Problems(problems(diagnostics, texts)));
     }
 
+    if let Some(lost) = drafts.iter().find(|draft| draft.subsystem.is_none()) {
+        let what = format!("{} could not be resolved, though nothing in it is wrong", lost.name);
+        return Err(Fault::new(Kind::Failed, what).hint("this is a mistake in forge; please report it").into());
+    }
+
     let mut inputs = vec![layout.manifest(), layout.lock()];
-    inputs.extend(listed.specs.iter().map(|spec| layout.root().join(&spec.path)));
+    inputs.extend(listed.files.iter().map(|spec| layout.root().join(&spec.path)));
     inputs.extend(listed.looked_at);
     let folder = layout.root().file_name().map(|name| name.to_string_lossy().into_owned());
     let project = manifest.project.as_ref().map(|project| project.text.clone());
@@ -244,7 +249,7 @@ fn versions_without_spec(
     }
 }
 
-type LockAndText = (Result<Lock, Diagnostic>, Option<(PathBuf, String)>);
+type LockAndText = (Result<Lock, Box<Diagnostic>>, Option<(PathBuf, String)>);
 
 fn lock(layout: &Layout) -> Result<LockAndText, Fault> {
     let path = layout.lock();

@@ -23,9 +23,9 @@ pub fn resolve(
     scope: &Scope,
     found: &mut Findings,
 ) -> Option<Upstream> {
-    known(&doc.os, "operating system", Os::ALL.iter().map(|os| os.as_str()), found);
-    known(&doc.arch, "architecture", Arch::ALL.iter().map(|arch| arch.as_str()), found);
-    known(&doc.paths, "binary of this spec", binaries.iter().map(String::as_str), found);
+    known(&doc.os, "operating system", &Os::ALL.iter().map(|os| os.as_str()).collect::<Vec<_>>(), found);
+    known(&doc.arch, "architecture", &Arch::ALL.iter().map(|arch| arch.as_str()).collect::<Vec<_>>(), found);
+    known(&doc.paths, "binary of this spec", &binaries.iter().map(String::as_str).collect::<Vec<_>>(), found);
     platforms(&doc.platform, found);
 
     let scope = vendor_scope(doc, platform, scope, found)?;
@@ -104,17 +104,12 @@ fn platforms(pairs: &Pairs<Scalar>, found: &mut Findings) {
     }
 }
 
-fn known<'a>(
-    pairs: &Pairs<Scalar>,
-    kind: &str,
-    words: impl Iterator<Item = &'a str> + Clone,
-    found: &mut Findings,
-) {
+fn known(pairs: &Pairs<Scalar>, kind: &str, words: &[&str], found: &mut Findings) {
     for (name, _) in pairs {
-        if !words.clone().any(|word| word == name.value) {
+        if !words.contains(&name.value.as_str()) {
             let what = format!("`{}` is no {kind}", name.value);
             found.add(name.bytes.clone(), what, "not known").help =
-                Some(suggestion(&name.value, words.clone()));
+                Some(suggestion(&name.value, words.iter().copied()));
         }
     }
 }
