@@ -174,8 +174,13 @@ fn read(file: &File, record: &'static Record, found: &mut Findings) -> Option<No
         Ok(None) => {
             let required = record.fields.iter().filter(|f| f.need == Need::Required);
             let required: Vec<_> = required.map(|field| format!("`{}:`", field.key)).collect();
-            let help = if required.is_empty() { "write at least `build:` or `upstream:`".into() } else { format!("write at least {}", required.join(", ")) };
-            found.add(0..0, format!("{} is empty", file.path.display()), "nothing here").help = Some(help);
+            let help = if required.is_empty() {
+                "write at least `build:` or `upstream:`".into()
+            } else {
+                format!("write at least {}", required.join(", "))
+            };
+            found.add(0..0, format!("{} is empty", file.path.display()), "nothing here").help =
+                Some(help);
             None
         }
         Err(error) => {
@@ -198,7 +203,8 @@ fn source(node: &Node) -> Option<SourceDoc> {
 
 fn build(node: &Node) -> Option<BuildDoc> {
     let presets = node.entries().iter().find(|entry| {
-        matches!(entry.key.value.as_str(), "go" | "cargo" | "run") && entry.value.value != Value::Null
+        matches!(entry.key.value.as_str(), "go" | "cargo" | "run")
+            && entry.value.value != Value::Null
     })?;
     let listed = scalars(node, "tools").into_iter();
     let listed = listed.map(|tool| (Sp { bytes: tool.bytes.clone(), value: tool.text }, None));
@@ -256,7 +262,12 @@ pub fn pairs(node: &Node, key: &str) -> Pairs<Scalar> {
 }
 
 fn elements(node: &Node) -> Vec<Scalar> {
-    node.one_or_many().iter().filter_map(Node::scalar).cloned().filter(is_filled).collect()
+    node.one_or_many()
+        .iter()
+        .filter_map(Node::scalar)
+        .filter(|scalar| is_filled(scalar))
+        .cloned()
+        .collect()
 }
 
 fn count(node: &Node, key: &str) -> usize {

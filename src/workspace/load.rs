@@ -112,7 +112,9 @@ pub fn load_with(
 
     if let Some(lost) = drafts.iter().find(|draft| draft.subsystem.is_none()) {
         let what = format!("{} could not be resolved, though nothing in it is wrong", lost.name);
-        return Err(Fault::new(Kind::Failed, what).hint("this is a mistake in forge; please report it").into());
+        return Err(Fault::new(Kind::Failed, what)
+            .hint("this is a mistake in forge; please report it")
+            .into());
     }
 
     let mut inputs = vec![layout.manifest(), layout.lock()];
@@ -214,8 +216,11 @@ impl Loader<'_> {
         let written = self.manifest.versions.iter().any(|(key, _)| key.value == name.as_str());
         if version.is_none() && self.is_listed && !written {
             let what = format!("{name} has a spec but no version");
-            let help = format!("add `{name}: v1.0.0` (with its version) under `versions` in versions.yml");
-            found.diagnostics.insert(0, Diagnostic::new(found.span(0..0), what, "no version for it").help(help));
+            let help =
+                format!("add `{name}: v1.0.0` (with its version) under `versions` in versions.yml");
+            found
+                .diagnostics
+                .insert(0, Diagnostic::new(found.span(0..0), what, "no version for it").help(help));
         }
         version
     }
@@ -237,9 +242,10 @@ fn versions_without_spec(
     for key in lonely.filter(|key| !specs.contains(&key.value.as_str())) {
         let name = &key.value;
         let what = format!("{name} has a version but no spec");
-        let unpinned = specs.iter().copied().filter(|spec| {
-            !manifest.versions.iter().any(|(key, _)| key.value == *spec)
-        });
+        let unpinned = specs
+            .iter()
+            .copied()
+            .filter(|spec| !manifest.versions.iter().any(|(key, _)| key.value == *spec));
         let help = match nearest(name, unpinned) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("write {}/{name}.yml, or remove the line", Layout::SPECS),
@@ -255,7 +261,9 @@ fn lock(layout: &Layout) -> Result<LockAndText, Fault> {
     let path = layout.lock();
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Ok(Lock::default()), None)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok((Ok(Lock::default()), None));
+        }
         Err(error) => return Err(Fault::io(format!("cannot read {}", path.display()), &error)),
     };
     let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -285,7 +293,3 @@ fn problems(mut diagnostics: Vec<Diagnostic>, mut texts: BTreeMap<PathBuf, Strin
     }
     Problems { diagnostics, texts }
 }
-
-#[cfg(test)]
-#[path = "load_tests.rs"]
-mod tests;

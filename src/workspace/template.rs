@@ -9,7 +9,8 @@ use std::{
 };
 
 use minijinja::{
-    AutoEscape, Environment as Engine, Error, ErrorKind, UndefinedBehavior, syntax::SyntaxConfig,
+    AutoEscape, Environment as Engine, Error, ErrorKind, UndefinedBehavior,
+    syntax::SyntaxConfig,
     value::{Object, ObjectRepr, Value},
 };
 
@@ -163,7 +164,10 @@ impl<'e> Scope<'e> {
             ),
             kind => {
                 let detail = detail.map_or(String::new(), |detail| format!(": {detail}"));
-                (format!("this template cannot be rendered: {kind}{detail}"), "change the expression")
+                (
+                    format!("this template cannot be rendered: {kind}{detail}"),
+                    "change the expression",
+                )
             }
         };
         Wrong::new(range, what, "here", help)
@@ -176,7 +180,8 @@ impl<'e> Scope<'e> {
         let unknown = |path: &&Range<usize>| match template[(*path).clone()].split_once('.') {
             None => !self.knows(&template[(*path).clone()]),
             Some((root, rest)) => {
-                let attribute = |value: &Value| value.get_attr(rest).is_ok_and(|v| !v.is_undefined());
+                let attribute =
+                    |value: &Value| value.get_attr(rest).is_ok_and(|v| !v.is_undefined());
                 !self.words.get(root).is_some_and(attribute)
             }
         };

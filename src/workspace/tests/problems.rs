@@ -1,135 +1,21 @@
-use std::{fs, path::Path};
+//! Each kind of problem: what is told, and exactly where.
 
-use super::*;
-use crate::{
-    model::{Diagnostic, Name, Platform, Problems, Sha256, Version},
-    workspace::{Source, Subsystem, Text, UpstreamDigest, starter},
-};
+use std::path::Path;
 
-/// A workspace on disk, written file by file.
-struct Sandbox(tempfile::TempDir);
-
-impl Sandbox {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let sandbox = Self(tempfile::tempdir().unwrap());
-        for (path, text) in files {
-            sandbox.write(path, text.as_bytes());
-        }
-        sandbox
-    }
-
-    fn write(&self, path: &str, bytes: &[u8]) {
-        let path = self.0.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
-
-    fn load(&self) -> Result<Workspace, LoadError> {
-        let environment = Environment::new(|name| (name == "HOME").then(|| "/home/me".to_owned()));
-        load_with(self.0.path(), on("linux-amd64"), &environment)
-    }
-
-    fn workspace(&self) -> Workspace {
-        self.load().unwrap_or_else(|error| panic!("{error:#?}"))
-    }
-
-    fn problems(&self) -> Problems {
-        match self.load() {
-            Err(LoadError::Problems(problems)) => problems,
-            other => panic!("no problems but {other:#?}"),
-        }
-    }
-}
-
-fn on(platform: &str) -> Platform {
-    platform.parse().unwrap()
-}
-
-/// The subsystem `x` of a workspace that only has this spec.
-fn subsystem(spec: &str) -> Subsystem {
-    let sandbox = Sandbox::new(&[("versions.yml", "versions: {x: v1.2.3}\n"), ("subsystems/x.yml", spec)]);
-    fs::create_dir_all(sandbox.0.path().join("code")).unwrap();
-    sandbox.workspace().subsystems.remove("x").unwrap()
-}
-
-fn steps(subsystem: &Subsystem) -> Vec<String> {
-    subsystem.build.as_ref().unwrap().steps.iter().map(Text::symbolic).collect()
-}
-
-const TELEMETRY: &str = "\
-project: plat-telemetry
-releases: github:joeblew999/plat-telemetry
-versions:
-  nats: v2.10.24
-  arc: 1.10
-platforms: [linux-amd64, darwin-arm64]
-groups: { ci: [nats] }
-tasks: {}
-env: { LANG: C }
-";
-
-const NATS: &str = "\
-desc: NATS server
-binary: nats-server
-source:
-  git: https://github.com/nats-io/nats-server.git
-build:
-  go: .
-upstream:
-  url: https://github.com/nats-io/nats-server/releases/download/{{ version }}/nats-server-{{ version }}-{{ platform }}.tar.gz
-  sha256: https://github.com/nats-io/nats-server/releases/download/{{ version }}/SHA256SUMS
-  strip: 1
-tasks:
-  run: nats-server --config nats.conf
-  test: { dir: \"{{ src }}\", run: go test ./... }
-";
-
-#[test]
-fn a_good_workspace_comes_out_resolved() {
-    let sandbox = Sandbox::new(&[
-        ("versions.yml", TELEMETRY),
-        ("subsystems/nats.yml", NATS),
-        ("subsystems/arc/subsystem.yml", "source: {path: arc}\nbuild: {run: ./make.sh, timeout: 5m}\nneeds: [nats]\n"),
-        ("arc/make.sh", "#!/bin/sh\n"),
-    ]);
-    let workspace = sandbox.workspace();
-    assert_eq!(workspace.project, "plat-telemetry");
-    assert_eq!(workspace.stores, ["github:joeblew999/plat-telemetry"]);
-    assert_eq!(workspace.platforms, [on("linux-amd64"), on("darwin-arm64")]);
-    assert_eq!(workspace.groups["ci"], [Name::new("nats").unwrap()]);
-    let nats = &workspace.subsystems["nats"];
-    assert_eq!(nats.binaries, ["nats-server"]);
-    assert_eq!(
-        nats.source,
-        Source::Git {
-            url: "https://github.com/nats-io/nats-server.git".into(),
-            reference: "v2.10.24".into()
-        }
-    );
-    assert_eq!(
-        steps(nats),
-        ["go build -buildvcs=false -trimpath -ldflags \"-s -w -X main.version=v2.10.24\" -o \"{{ out }}/nats-server\" ."]
-    );
-    let env = &nats.build.as_ref().unwrap().env;
-    assert_eq!(env["CGO_ENABLED"].symbolic(), "0");
-    assert_eq!(env["GOOS"].symbolic(), "linux");
-    assert_eq!(env["LANG"].symbolic(), "C");
-    assert!(nats.upstream.as_ref().unwrap().url.ends_with("/v2.10.24/nats-server-v2.10.24-linux-amd64.tar.gz"));
-    let arc = &workspace.subsystems["arc"];
-    assert_eq!(arc.version, Version::Pin("1.10".into()));
-    assert_eq!(arc.build.as_ref().unwrap().timeout.as_secs(), 300);
-    assert_eq!(arc.spec, Path::new("subsystems/arc/subsystem.yml"));
-}
+use super::Sandbox;
+use crate::model::{Diagnostic, Problems};
 
 /// A workspace with one subsystem `x` and something wrong in its spec; tells what is at `slice`.
 fn spec_problem(spec: &str, slice: &str) -> Diagnostic {
-    let sandbox = Sandbox::new(&[("versions.yml", "versions: {x: v1.2.3}\n"), ("subsystems/x.yml", spec)]);
+    let sandbox =
+        Sandbox::new(&[("versions.yml", "versions: {x: v1.2.3}\n"), ("subsystems/x.yml", spec)]);
     one(&sandbox.problems(), "subsystems/x.yml", slice)
 }
 
 /// The same with something wrong in `versions.yml`.
 fn manifest_problem(manifest: &str, slice: &str) -> Diagnostic {
-    let sandbox = Sandbox::new(&[("versions.yml", manifest), ("subsystems/x.yml", "build: {run: make}\n")]);
+    let sandbox =
+        Sandbox::new(&[("versions.yml", manifest), ("subsystems/x.yml", "build: {run: make}\n")]);
     one(&sandbox.problems(), "versions.yml", slice)
 }
 
@@ -138,7 +24,10 @@ fn one(problems: &Problems, file: &str, slice: &str) -> Diagnostic {
     let [only] = problems.diagnostics.as_slice() else { panic!("not one problem: {problems:#?}") };
     assert_eq!(only.span.file, Path::new(file), "{only:#?}");
     assert_eq!(at(problems, only), slice, "{only:#?}");
-    assert!(only.help.is_some() && !only.label.is_empty() && !only.what.ends_with('.'), "{only:#?}");
+    assert!(
+        only.help.is_some() && !only.label.is_empty() && !only.what.ends_with('.'),
+        "{only:#?}"
+    );
     only.clone()
 }
 
@@ -430,203 +319,4 @@ fn sizes_and_depths_are_bounded() {
     assert!(sandbox.problems().diagnostics[0].what.contains("no valid YAML"));
     sandbox.write("subsystems/x.yml", "- ".repeat(100_000).as_bytes());
     assert!(sandbox.problems().diagnostics[0].what.contains("no valid YAML"));
-}
-
-#[test]
-fn line_ends_marks_anchors_and_tags_are_fine() {
-    let sandbox = Sandbox::new(&[
-        ("versions.yml", "\u{feff}versions:\r\n  x: &v 1.10\r\n  y: *v\r\n"),
-        ("subsystems/x.yml", "vars: &all {a: !!str 1}\r\nbuild: {run: make}\r\n"),
-        ("subsystems/y.yml", "vars: &all {a: b}\nenv: {<<: *all, c: d}\nbuild: {run: make}\n"),
-    ]);
-    let workspace = sandbox.workspace();
-    assert_eq!(workspace.subsystems["x"].version.as_str(), "1.10");
-    assert_eq!(workspace.subsystems["y"].version.as_str(), "1.10");
-    let env = &workspace.subsystems["y"].build.as_ref().unwrap().env;
-    assert_eq!((env["a"].symbolic().as_str(), env["c"].symbolic().as_str()), ("b", "d"));
-}
-
-#[test]
-fn presets_expand_to_what_a_person_would_write() {
-    let go = "go build -buildvcs=false -trimpath";
-    for (spec, expected) in [
-        (
-            "build: {go: {module: github.com/BurntSushi/x, package: ./cmd/x, vars: {a.b: '{{ version_number }}'}}}",
-            vec![
-                "go mod download github.com/BurntSushi/x@v1.2.3".to_owned(),
-                "go build -C \"$(go env GOMODCACHE)/github.com/!burnt!sushi/x@v1.2.3\" -buildvcs=false -trimpath \
-                 -ldflags \"-s -w -X a.b=1.2.3\" -o \"{{ out }}/x\" ./cmd/x"
-                    .to_owned(),
-            ],
-        ),
-        (
-            "binary: y\nbuild: {go: {install: github.com/a/b/v2, ldflags: -s, tags: [p, q]}}",
-            vec![
-                "go install -trimpath -tags p,q -ldflags \"-s\" github.com/a/b/v2@v1.2.3".to_owned(),
-                "mv \"{{ out }}/b\" \"{{ out }}/y\"".to_owned(),
-            ],
-        ),
-        (
-            "binary: b\nbuild: {go: {install: github.com/a/b}}",
-            vec!["go install -trimpath -ldflags \"-s -w -X main.version=v1.2.3\" github.com/a/b@v1.2.3".to_owned()],
-        ),
-        (
-            "binary: [p, q]\nsource: {path: code}\nbuild: {go: {package: [./p, ./q], ldflags: ''}}",
-            vec![format!("{go} -ldflags \"\" -o \"{{{{ out }}}}/\" ./p ./q")],
-        ),
-        (
-            "source: {path: code}\nbuild: {cargo: .}",
-            vec![
-                "cargo build --release --locked --target-dir \"{{ work }}\" --bin x".to_owned(),
-                "cp \"{{ work }}/release/x\" \"{{ out }}/\"".to_owned(),
-            ],
-        ),
-        (
-            "source: {path: code}\nbinary: [a, b]\nbuild: {cargo: {package: p, features: [f, g]}}",
-            vec![
-                "cargo build --release --locked --target-dir \"{{ work }}\" --package p --bin a --bin b --features f,g".to_owned(),
-                "cp \"{{ work }}/release/a\" \"{{ work }}/release/b\" \"{{ out }}/\"".to_owned(),
-            ],
-        ),
-        (
-            "build: {cargo: {install: ripgrep}}\nbinary: rg",
-            vec![
-                "cargo install --locked --root \"{{ work }}\" --version 1.2.3 --bin rg ripgrep".to_owned(),
-                "cp \"{{ work }}/bin/rg\" \"{{ out }}/\"".to_owned(),
-            ],
-        ),
-    ] {
-        assert_eq!(steps(&subsystem(spec)), expected, "{spec}");
-    }
-}
-
-#[test]
-fn declared_variables_and_tools_go_over_the_presets() {
-    let x = subsystem(
-        "source: {path: code}\nenv: {A: '1', GOFLAGS: -x}\n\
-         build: {go: ., env: {A: '2', CGO_ENABLED: 1, W: '{{ work }}'}, tools: {go: 1.26, cc: '12'}}\n",
-    );
-    let build = x.build.unwrap();
-    let env: Vec<_> = build.env.iter().map(|(name, value)| format!("{name}={}", value.symbolic())).collect();
-    assert_eq!(env, ["A=2", "CGO_ENABLED=1", "GOARCH=amd64", "GOFLAGS=-x", "GOOS=linux", "W={{ work }}"]);
-    assert_eq!(build.tools["go"].as_deref(), Some("1.26"));
-    assert_eq!(build.tools["cc"].as_deref(), Some("12"));
-    assert_eq!(build.timeout.as_secs(), 3600);
-}
-
-#[test]
-fn upstream_speaks_the_vendors_words() {
-    let x = subsystem(
-        "upstream:\n  url: https://x.y/{{ version_number }}/{{ os }}_{{ arch }}/{{ platform }}.zip\n  \
-         sha256: {linux-amd64: sha256:abababababababababababababababababababababababababababababababab}\n  \
-         paths: {x: 'bin/{{ os }}/x'}\n  os: {linux: Linux}\n  arch: {amd64: x86_64}\n  strip: 2\n",
-    );
-    let upstream = x.upstream.unwrap();
-    assert_eq!(upstream.url, "https://x.y/1.2.3/Linux_x86_64/Linux-x86_64.zip");
-    assert_eq!(upstream.digest, UpstreamDigest::Pinned(Sha256([0xab; 32])));
-    assert_eq!(upstream.paths["x"], "bin/Linux/x");
-    assert_eq!(upstream.strip, 2);
-    assert_eq!(x.build, None);
-}
-
-#[test]
-fn variables_know_those_before_them_and_the_environment_is_remembered() {
-    let sandbox = Sandbox::new(&[
-        ("versions.yml", "versions: {x: v1}\nvars: {base: '{{ name }}-b', over: m}\n"),
-        (
-            "subsystems/x.yml",
-            "vars: {full: '{{ base }}/{{ env.HOME }}', over: s}\n\
-             build: {run: 'echo {{ full }} {{ vars.over }} {{ env.CI | default(\"no\") }}'}\n",
-        ),
-    ]);
-    let workspace = sandbox.workspace();
-    assert_eq!(steps(&workspace.subsystems["x"]), ["echo x-b//home/me s no"]);
-    assert_eq!(workspace.environment["HOME"].as_deref(), Some("/home/me"));
-    assert_eq!(workspace.environment["CI"], None);
-    assert_eq!(workspace.environment.len(), 2);
-}
-
-#[test]
-fn inputs_name_all_that_was_looked_at() {
-    let sandbox = Sandbox::new(&[
-        ("versions.yml", "versions: {x: v1, y: v1}\n"),
-        ("subsystems/x.yml", "build: {run: make}\n"),
-        ("subsystems/y/subsystem.yml", "build: {run: make}\n"),
-        ("subsystems/code/main.c", ""),
-    ]);
-    let workspace = sandbox.workspace();
-    let root = workspace.layout.root().to_owned();
-    let mut inputs: Vec<_> =
-        workspace.inputs.iter().map(|path| path.strip_prefix(&root).unwrap().to_str().unwrap()).collect();
-    inputs.sort_unstable();
-    assert_eq!(
-        inputs,
-        [
-            "forge.lock",
-            "subsystems",
-            "subsystems/code/subsystem.yml",
-            "subsystems/x.yml",
-            "subsystems/y/subsystem.yml",
-            "versions.yml"
-        ]
-    );
-}
-
-#[test]
-fn the_starter_loads() {
-    let sandbox = Sandbox::new(&[]);
-    for file in starter() {
-        sandbox.write(file.path, file.text.as_bytes());
-    }
-    let workspace = sandbox.workspace();
-    assert_eq!(workspace.subsystems["hello"].binaries, ["hello"]);
-    assert!(workspace.project.starts_with(".tmp"), "{}", workspace.project);
-}
-
-#[test]
-fn the_root_is_found_from_below_and_missed_with_a_hint() {
-    let sandbox = Sandbox::new(&[("versions.yml", ""), ("a/b/c", "")]);
-    assert_eq!(crate::workspace::find_root(&sandbox.0.path().join("a/b")).unwrap(), sandbox.0.path());
-    let fault = crate::workspace::find_root(Path::new("/")).unwrap_err();
-    assert!(fault.hint.unwrap().contains("forge init"));
-}
-
-mod mutations {
-    use super::*;
-    use proptest::prelude::*;
-
-    const FILES: [(&str, &str); 3] = [
-        ("versions.yml", TELEMETRY),
-        ("subsystems/nats.yml", NATS),
-        ("subsystems/arc.yml", "vars: {a: &x ['{{ name }}'], b: 'it''s'}\nbuild:\n  run: |\n    echo {{ out }}\n    {{ b }}\n  env: {K: \"\\u00e9{{ vars.b }}\"}\n"),
-    ];
-
-    proptest! {
-        #[test]
-        fn no_text_makes_loading_panic(
-            file in 0usize..3,
-            edits in proptest::collection::vec(
-                (any::<usize>(), 0usize..12, "[ -~\n\t]{0,4}|[{}%|'\"&*<:\\\\-]{1,3}|\\PC"), 1..4)
-        ) {
-            let sandbox = Sandbox::new(&FILES);
-            let (path, text) = FILES[file];
-            let mut chars: Vec<char> = text.chars().collect();
-            for (at, length, piece) in edits {
-                let at = at % (chars.len() + 1);
-                let end = (at + length).min(chars.len());
-                chars.splice(at..end, piece.chars());
-            }
-            let text: String = chars.into_iter().collect();
-            sandbox.write(path, text.as_bytes());
-            if let Err(LoadError::Problems(problems)) = sandbox.load() {
-                prop_assert!(!problems.diagnostics.is_empty());
-                for diagnostic in &problems.diagnostics {
-                    let related = diagnostic.related.iter().map(|(span, _)| span);
-                    for span in related.chain([&diagnostic.span]) {
-                        prop_assert!(problems.texts[&span.file].get(span.bytes.clone()).is_some(), "{diagnostic:?}");
-                    }
-                }
-            }
-        }
-    }
 }
