@@ -47,7 +47,9 @@ impl Checker<'_, '_> {
                     self.node(&entry.value, inner, &join(path, &entry.key.value));
                 }
             }
-            (Shape::Record(record), Value::Map(entries)) => self.record(node, entries, record, path),
+            (Shape::Record(record), Value::Map(entries)) => {
+                self.record(node, entries, record, path)
+            }
             (Shape::OneOf(shapes), _) => {
                 match shapes.iter().find(|shape| has_kind(shape, &node.value)) {
                     Some(shape) => self.node(node, shape, path),
@@ -146,7 +148,8 @@ impl Checker<'_, '_> {
     }
 
     fn empty(&mut self, node: &Node, shape: &Shape, path: &str) {
-        let what = if path.is_empty() { "the file is empty".into() } else { format!("`{path}` is empty") };
+        let what =
+            if path.is_empty() { "the file is empty".into() } else { format!("`{path}` is empty") };
         let help = format!("write {}, or remove the key", shape.what());
         self.found.add(node.bytes.clone(), what, "no value here").help = Some(help);
     }
@@ -164,7 +167,8 @@ impl Checker<'_, '_> {
         let label = format!("this is {}", node.kind());
         let diagnostic = self.found.add(node.bytes.clone(), what, label);
         if is_template {
-            diagnostic.help = Some("a value that begins with `{{` must stand in quotes: \"{{ … }}\"".into());
+            diagnostic.help =
+                Some("a value that begins with `{{` must stand in quotes: \"{{ … }}\"".into());
         } else {
             diagnostic.help = Some(format!("write {}", shape.what()));
         }

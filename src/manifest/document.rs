@@ -135,7 +135,7 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
     let Some(root) = read(file, &language::MANIFEST, found) else { return ManifestDoc::default() };
     let groups = root.get("groups").map(Node::entries).unwrap_or_default();
     ManifestDoc {
-        project: scalar(&root, "project"),
+        project: text(&root, "project"),
         releases: scalars(&root, "releases"),
         versions: pairs(&root, "versions"),
         platforms: scalars(&root, "platforms"),
@@ -149,7 +149,7 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
 pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
     let Some(root) = read(file, &language::SPEC, found) else { return SpecDoc::default() };
     SpecDoc {
-        desc: scalar(&root, "desc"),
+        desc: text(&root, "desc"),
         binary: scalars(&root, "binary"),
         source: root.get("source").and_then(source),
         build: root.get("build").and_then(build),
@@ -158,7 +158,7 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
         build_needs: scalars(&root, "build_needs"),
         vars: pairs(&root, "vars"),
         env: pairs(&root, "env"),
-        package: scalar(&root, "package"),
+        package: text(&root, "package"),
     }
 }
 
@@ -174,8 +174,13 @@ fn read(file: &File, record: &'static Record, found: &mut Findings) -> Option<No
         Ok(None) => {
             let required = record.fields.iter().filter(|f| f.need == Need::Required);
             let required: Vec<_> = required.map(|field| format!("`{}:`", field.key)).collect();
-            let help = if required.is_empty() { "write at least `build:` or `upstream:`".into() } else { format!("write at least {}", required.join(", ")) };
-            found.add(0..0, format!("{} is empty", file.path.display()), "nothing here").help = Some(help);
+            let help = if required.is_empty() {
+                "write at least `build:` or `upstream:`".into()
+            } else {
+                format!("write at least {}", required.join(", "))
+            };
+            found.add(0..0, format!("{} is empty", file.path.display()), "nothing here").help =
+                Some(help);
             None
         }
         Err(error) => {
@@ -186,19 +191,20 @@ fn read(file: &File, record: &'static Record, found: &mut Findings) -> Option<No
 }
 
 fn source(node: &Node) -> Option<SourceDoc> {
-    if let Some(url) = scalar(node, "git") {
-        Some(SourceDoc::Git { url, reference: scalar(node, "ref") })
-    } else if let Some(url) = scalar(node, "archive") {
-        let sha256 = scalar(node, "sha256")?;
+    if let Some(url) = text(node, "git") {
+        Some(SourceDoc::Git { url, reference: text(node, "ref") })
+    } else if let Some(url) = text(node, "archive") {
+        let sha256 = text(node, "sha256")?;
         Some(SourceDoc::Archive { url, sha256, strip: count(node, "strip") })
     } else {
-        Some(SourceDoc::Path { dir: scalar(node, "path")?, only: scalars(node, "only") })
+        Some(SourceDoc::Path { dir: text(node, "path")?, only: scalars(node, "only") })
     }
 }
 
 fn build(node: &Node) -> Option<BuildDoc> {
     let presets = node.entries().iter().find(|entry| {
-        matches!(entry.key.value.as_str(), "go" | "cargo" | "run") && entry.value.value != Value::Null
+        matches!(entry.key.value.as_str(), "go" | "cargo" | "run")
+            && entry.value.value != Value::Null
     })?;
     let listed = scalars(node, "tools").into_iter();
     let listed = listed.map(|tool| (Sp { bytes: tool.bytes.clone(), value: tool.text }, None));
@@ -206,20 +212,20 @@ fn build(node: &Node) -> Option<BuildDoc> {
     Some(BuildDoc {
         how: presets.key.clone(),
         options: presets.value.clone(),
-        dir: scalar(node, "dir"),
+        dir: text(node, "dir"),
         env: pairs(node, "env"),
         tools: listed.chain(mapped).collect(),
-        timeout: scalar(node, "timeout"),
+        timeout: text(node, "timeout"),
     })
 }
 
 fn upstream(node: &Node) -> Option<UpstreamDoc> {
     let sha256 = match &node.get("sha256")?.value {
-        Value::Scalar(text) => DigestDoc::Text(text.clone()),
+        Value::Scalar(digest) => DigestDoc::Text(digest.clone()),
         _ => DigestDoc::PerPlatform(pairs(node, "sha256")),
     };
     Some(UpstreamDoc {
-        url: scalar(node, "url")?,
+        url: text(node, "url")?,
         sha256,
         strip: count(node, "strip"),
         paths: pairs(node, "paths"),
@@ -232,6 +238,15 @@ fn upstream(node: &Node) -> Option<UpstreamDoc> {
 /// The scalar under `key`.
 pub fn scalar(node: &Node, key: &str) -> Option<Scalar> {
     node.get(key).and_then(Node::scalar).cloned()
+}
+
+/// The scalar under `key`, where one that is empty was already told.
+fn text(node: &Node, key: &str) -> Option<Scalar> {
+    scalar(node, key).filter(is_filled)
+}
+
+fn is_filled(scalar: &Scalar) -> bool {
+    !scalar.text.trim().is_empty()
 }
 
 /// The scalars under `key`: one, or a list of them.
@@ -247,9 +262,14 @@ pub fn pairs(node: &Node, key: &str) -> Pairs<Scalar> {
 }
 
 fn elements(node: &Node) -> Vec<Scalar> {
-    node.one_or_many().iter().filter_map(Node::scalar).cloned().collect()
+    node.one_or_many()
+        .iter()
+        .filter_map(Node::scalar)
+        .filter(|scalar| is_filled(scalar))
+        .cloned()
+        .collect()
 }
 
 fn count(node: &Node, key: &str) -> usize {
-    scalar(node, key).and_then(|scalar| scalar.text.parse().ok()).unwrap_or(0)
+    text(node, key).and_then(|scalar| scalar.text.parse().ok()).unwrap_or(0)
 }

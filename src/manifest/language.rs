@@ -37,7 +37,12 @@ pub static MANIFEST: Record = Record {
     what: "the manifest",
     exactly_one: &[],
     fields: &[
-        field("project", Optional, Text("the project's name"), "The project's name; the folder's if absent."),
+        field(
+            "project",
+            Optional,
+            Text("the project's name"),
+            "The project's name; the folder's if absent.",
+        ),
         field(
             "releases",
             Optional,
@@ -74,10 +79,20 @@ pub static SPEC: Record = Record {
         field("source", Optional, Shape::Record(&SOURCE), "Where the source is."),
         field("build", Optional, Shape::Record(&BUILD), "How it is built from source."),
         field("upstream", Optional, Shape::Record(&UPSTREAM), "The vendor's own release."),
-        field("needs", Optional, List(&NAME), "Subsystems that must be ensured too."),
-        field("build_needs", Optional, List(&NAME), "Subsystems that are wanted only to build this one."),
+        field("needs", Optional, OneOf(&[NAME, NAMES]), "Subsystems that must be ensured too."),
+        field(
+            "build_needs",
+            Optional,
+            OneOf(&[NAME, NAMES]),
+            "Subsystems that are wanted only to build this one.",
+        ),
         field("vars", Optional, VARS, "Template variables, over those of `versions.yml`."),
-        field("env", Optional, ENV, "Environment variables for its commands, over those of `versions.yml`."),
+        field(
+            "env",
+            Optional,
+            ENV,
+            "Environment variables for its commands, over those of `versions.yml`.",
+        ),
         field(
             "package",
             Optional,
@@ -92,13 +107,33 @@ static SOURCE: Record = Record {
     what: "a source",
     exactly_one: &["git", "archive", "path"],
     fields: &[
-        field("git", Optional, Text("the URL of a git repository"), "A git repository, at the pinned version."),
-        field("ref", With("git"), Text("a tag, branch or commit"), "What to check out instead of the pinned version."),
+        field(
+            "git",
+            Optional,
+            Text("the URL of a git repository"),
+            "A git repository, at the pinned version.",
+        ),
+        field(
+            "ref",
+            With("git"),
+            Text("a tag, branch or commit"),
+            "What to check out instead of the pinned version.",
+        ),
         field("archive", Optional, Text("the URL or path of an archive"), "An archive."),
         field("sha256", RequiredWith("archive"), DIGEST, "The digest of the archive."),
-        field("strip", With("archive"), Count, "How many leading path components of its entries to drop; 0 if absent."),
+        field(
+            "strip",
+            With("archive"),
+            Count,
+            "How many leading path components of its entries to drop; 0 if absent.",
+        ),
         field("path", Optional, Text("a path in the workspace"), "A folder in the workspace."),
-        field("only", With("path"), List(&PATH), "The files and folders below it that count; all if absent."),
+        field(
+            "only",
+            With("path"),
+            List(&PATH),
+            "The files and folders below it that count; all if absent.",
+        ),
     ],
 };
 
@@ -106,12 +141,7 @@ static BUILD: Record = Record {
     what: "a build",
     exactly_one: &["go", "cargo", "run"],
     fields: &[
-        field(
-            "go",
-            Optional,
-            OneOf(&[PACKAGE, Shape::Record(&GO)]),
-            "Builds a Go package.",
-        ),
+        field("go", Optional, OneOf(&[PACKAGE, Shape::Record(&GO)]), "Builds a Go package."),
         field(
             "cargo",
             Optional,
@@ -132,7 +162,12 @@ static BUILD: Record = Record {
             OneOf(&[List(&TOOL), Map("names of programs", &VERSION)]),
             "Programs the commands need: a list, or a mapping to the version (a prefix such as `1.26`).",
         ),
-        field("timeout", Optional, Text("a duration such as `10m`"), "How long all commands may take together; `60m` if absent."),
+        field(
+            "timeout",
+            Optional,
+            Text("a duration such as `10m`"),
+            "How long all commands may take together; `60m` if absent.",
+        ),
     ],
 };
 
@@ -146,15 +181,30 @@ static GO: Record = Record {
             OneOf(&[PACKAGE, List(&PACKAGE)]),
             "What to build, relative to the source or the module; `.` if absent.",
         ),
-        field("install", Optional, Text("an import path"), "A package to `go install` at the pinned version; needs no `source`."),
+        field(
+            "install",
+            Optional,
+            Text("an import path"),
+            "A package to `go install` at the pinned version; needs no `source`.",
+        ),
         field(
             "module",
             Optional,
             Text("a module path"),
             "A module to download at the pinned version and build `package` of; needs no `source`. For modules that `go install` refuses.",
         ),
-        field("ldflags", Optional, Value, "Flags for the linker; `-s -w -X main.version={{ version }}` if absent."),
-        field("vars", Optional, Map("names of Go variables such as `main.version`", &VALUE), "Go variables to set (`-X`)."),
+        field(
+            "ldflags",
+            Optional,
+            Value,
+            "Flags for the linker; `-s -w -X main.version={{ version }}` if absent.",
+        ),
+        field(
+            "vars",
+            Optional,
+            Map("names of Go variables such as `main.version`", &VALUE),
+            "Go variables to set (`-X`).",
+        ),
         field("tags", Optional, OneOf(&[TAG, List(&TAG)]), "Build tags."),
         field("cgo", Optional, Flag, "Whether cgo is on; off if absent."),
     ],
@@ -164,10 +214,25 @@ static CARGO: Record = Record {
     what: "how to build a Cargo package",
     exactly_one: &[],
     fields: &[
-        field("package", Optional, Text("the name of a package"), "The package of a Cargo workspace."),
-        field("bin", Optional, OneOf(&[Text("the name of a target"), List(&BINARY)]), "The targets to build; the binaries if absent."),
+        field(
+            "package",
+            Optional,
+            Text("the name of a package"),
+            "The package of a Cargo workspace.",
+        ),
+        field(
+            "bin",
+            Optional,
+            OneOf(&[Text("the name of a target"), List(&BINARY)]),
+            "The targets to build; the binaries if absent.",
+        ),
         field("features", Optional, OneOf(&[FEATURE, List(&FEATURE)]), "Features to turn on."),
-        field("install", Optional, Text("the name of a crate"), "A crate to `cargo install` at the pinned version; needs no `source`."),
+        field(
+            "install",
+            Optional,
+            Text("the name of a crate"),
+            "A crate to `cargo install` at the pinned version; needs no `source`.",
+        ),
     ],
 };
 
@@ -175,18 +240,51 @@ static UPSTREAM: Record = Record {
     what: "the vendor's release",
     exactly_one: &[],
     fields: &[
-        field("url", Required, Text("a URL"), "The asset for the platform; `{{ os }}`, `{{ arch }}` and `{{ platform }}` are in the vendor's words."),
+        field(
+            "url",
+            Required,
+            Text("a URL"),
+            "The asset for the platform; `{{ os }}`, `{{ arch }}` and `{{ platform }}` are in the vendor's words.",
+        ),
         field(
             "sha256",
             Required,
-            OneOf(&[Text("a SHA-256 digest or the URL of a checksums file"), Map("platforms", &DIGEST)]),
+            OneOf(&[
+                Text("a SHA-256 digest or the URL of a checksums file"),
+                Map("platforms", &DIGEST),
+            ]),
             "A digest, a mapping from platform to digest, or the URL of a checksums file.",
         ),
-        field("strip", Optional, Count, "How many leading path components of its entries to drop; 0 if absent."),
-        field("paths", Optional, Map("names of binaries", &PATH), "Where a binary is in the archive, if it is not its own name."),
-        field("os", Optional, Map("operating systems", &WORD), "The vendor's words for operating systems."),
-        field("arch", Optional, Map("architectures", &WORD), "The vendor's words for architectures."),
-        field("platform", Optional, Map("platforms", &WORD), "The vendor's words for platforms, where they are not `<os>-<arch>`."),
+        field(
+            "strip",
+            Optional,
+            Count,
+            "How many leading path components of its entries to drop; 0 if absent.",
+        ),
+        field(
+            "paths",
+            Optional,
+            Map("names of binaries", &PATH),
+            "Where a binary is in the archive, if it is not its own name.",
+        ),
+        field(
+            "os",
+            Optional,
+            Map("operating systems", &WORD),
+            "The vendor's words for operating systems.",
+        ),
+        field(
+            "arch",
+            Optional,
+            Map("architectures", &WORD),
+            "The vendor's words for architectures.",
+        ),
+        field(
+            "platform",
+            Optional,
+            Map("platforms", &WORD),
+            "The vendor's words for platforms, where they are not `<os>-<arch>`.",
+        ),
     ],
 };
 

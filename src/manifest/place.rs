@@ -12,7 +12,8 @@ impl Scalar {
     /// so walking along both in step finds it, whatever the style.
     pub fn locate(&self, file: &str, inner: Range<usize>) -> Range<usize> {
         let Some(source) = file.get(self.bytes.clone()) else { return self.bytes.clone() };
-        let mut walk = Walk { source, style: self.style, at: usize::from(self.style != Style::Plain) };
+        let mut walk =
+            Walk { source, style: self.style, at: usize::from(self.style != Style::Plain) };
         let mut start = None;
         for (index, char) in self.text.char_indices() {
             let before = walk.step(char);
@@ -43,7 +44,8 @@ impl Walk<'_> {
             let Some(next) = self.source[self.at..].chars().next() else { return before };
             if next == '\\' && self.style == Style::Double {
                 self.at += self.escape();
-                let continues_line = matches!(self.source.as_bytes()[before + 1..], [b'\r' | b'\n', ..]);
+                let continues_line =
+                    matches!(self.source.as_bytes()[before + 1..], [b'\r' | b'\n', ..]);
                 if continues_line {
                     continue;
                 }
@@ -77,5 +79,46 @@ impl Walk<'_> {
         let end = (self.at + wanted).min(self.source.len());
         let end = (end..=self.source.len()).find(|end| self.source.is_char_boundary(*end));
         end.unwrap_or(self.source.len()) - self.at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{node::Node, yaml::parse};
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever the style, a letter that stands once in text and file is found.
+        #[test]
+        fn a_unique_letter_is_found_in_every_style(
+            before in "[a-y 0-9é'\n]{0,30}", after in "[a-y 0-9é'\n]{0,30}", style in 0usize..5
+        ) {
+            let lines = format!("q{before}Z{after}q");
+            let indented = lines.replace('\n', "\n  ");
+            let file = match style {
+                0 => format!("k: |\n  {indented}\n"),
+                1 => format!("k: >-\n  {indented}\n"),
+                2 => format!("k: '{}'\n", indented.replace('\'', "''")),
+                3 => format!("k: {:?}\n", lines),
+                _ => format!("k:\n  {indented}\n"),
+            };
+            let Ok(Some(root)) = parse(&file) else { return Ok(()) };
+            let Some(scalar) = root.get("k").and_then(Node::scalar) else { return Ok(()) };
+            let inner = scalar.text.find('Z').unwrap();
+            let place = scalar.locate(&file, inner..inner + 1);
+            prop_assert_eq!(&file[place.clone()], "Z", "{} {:?}", file, place);
+        }
+
+        #[test]
+        fn no_range_leads_out_of_the_file(text in "[ -~\n\\PC]{0,40}", start: u8, length: u8) {
+            let file = format!("k: {text}\n");
+            let Ok(Some(root)) = parse(&file) else { return Ok(()) };
+            for entry in root.entries() {
+                if let Some(scalar) = entry.value.scalar() {
+                    let inner = usize::from(start)..usize::from(start) + usize::from(length);
+                    prop_assert!(file.get(scalar.locate(&file, inner)).is_some());
+                }
+            }
+        }
     }
 }

@@ -13,7 +13,8 @@ use super::{
 };
 use crate::model::{Diagnostic, Layout, Lock, Locked, LockedAsset, Name, Stamp};
 
-const LOCK_HEAD: &str = "# Written by forge: what each version means, and what its releases hold. Commit this file.\n";
+const LOCK_HEAD: &str =
+    "# Written by forge: what each version means, and what its releases hold. Commit this file.\n";
 /// How long a lock may be, in bytes: some 70,000 assets.
 const MAX_LOCK_BYTES: usize = 16 << 20;
 
@@ -21,7 +22,7 @@ const MAX_LOCK_BYTES: usize = 16 << 20;
 ///
 /// # Errors
 /// The first thing in it that forge did not write, with its place.
-pub fn parse_lock(text: &str) -> Result<Lock, Diagnostic> {
+pub fn parse_lock(text: &str) -> Result<Lock, Box<Diagnostic>> {
     let file = File::new(PathBuf::from(Layout::LOCK), text.as_bytes().to_vec(), MAX_LOCK_BYTES);
     let locked = read(&file, &language::LOCK).and_then(|root| match root {
         Some(root) => root.entries().iter().map(locked).collect(),
@@ -38,7 +39,7 @@ pub fn parse_lock(text: &str) -> Result<Lock, Diagnostic> {
         "restore it from git, or delete it: forge writes it anew"
     };
     let what = format!("forge.lock is not as forge wrote it: {what}");
-    Err(Diagnostic::new(file.span(bytes), what, "here").help(help))
+    Err(Box::new(Diagnostic::new(file.span(bytes), what, "here").help(help)))
 }
 
 /// Writes `forge.lock`: the same lock always gives the same text.
@@ -134,10 +135,10 @@ fn stamp(root: &Node) -> Result<Stamp, Wrong> {
     let pairs = |key: &str| root.get(key).map(Node::entries).unwrap_or_default();
     let scalar = |entry: &Entry| entry.value.scalar().map(|scalar| scalar.text.clone());
     let binary = |entry: &Entry| Ok((entry.key.value.clone(), of_node(&entry.value)?));
-    let named = root.get("name").and_then(Node::scalar).map(|Scalar { text, bytes, .. }| Sp {
-        value: text.clone(),
-        bytes: bytes.clone(),
-    });
+    let named = root
+        .get("name")
+        .and_then(Node::scalar)
+        .map(|Scalar { text, bytes, .. }| Sp { value: text.clone(), bytes: bytes.clone() });
     Ok(Stamp {
         name: name(&named.ok_or((0..0, "it has no name".to_owned()))?)?,
         version: value(root, "version")?,
@@ -322,7 +323,11 @@ mod tests {
             ("nats:\n  commit: v1\n", "commit: v1", "no `version`"),
             ("NATS:\n  version: v1\n", "NATS", "a-z"),
             ("- nats\n", "- nats", "must be a mapping"),
-            ("a: {version: v1, assets: {x: {sha256: 1, size: 1, fingerprint: 1}}}", "1", "fingerprint"),
+            (
+                "a: {version: v1, assets: {x: {sha256: 1, size: 1, fingerprint: 1}}}",
+                "1",
+                "fingerprint",
+            ),
         ] {
             let diagnostic = parse_lock(text).unwrap_err();
             assert_eq!(&text[diagnostic.span.bytes.clone()], slice, "{diagnostic:?}");

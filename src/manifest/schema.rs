@@ -87,3 +87,85 @@ fn shape(of: &Shape) -> Map<String, Json> {
         _ => Map::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepts(schema: &Json, document: &Json) -> bool {
+        jsonschema::draft202012::new(schema).unwrap().is_valid(document)
+    }
+
+    #[test]
+    fn both_are_schemas_of_their_draft() {
+        for schema in [manifest_schema(), spec_schema()] {
+            jsonschema::draft202012::meta::validate(&schema).unwrap();
+        }
+    }
+
+    #[test]
+    fn good_manifests_pass_and_bad_ones_do_not() {
+        let schema = manifest_schema();
+        for good in [
+            json!({"versions": {"nats": "v2.10.24", "arc": 1.1}}),
+            json!({"versions": {}, "releases": ["dir:x", "github:a/b"], "groups": {"ci": ["nats"]}, "tasks": {}}),
+        ] {
+            assert!(accepts(&schema, &good), "{good}");
+        }
+        for bad in [
+            json!({}),
+            json!({"versions": []}),
+            json!({"versions": {}, "version": 1}),
+            json!({"versions": {"a": ""}}),
+            json!({"versions": {}, "platforms": "linux-amd64"}),
+            json!({"versions": {}, "releases": {"a": 1}}),
+        ] {
+            assert!(!accepts(&schema, &bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn good_specs_pass_and_bad_ones_do_not() {
+        let schema = spec_schema();
+        for good in [
+            json!({"source": {"git": "https://x.y/z", "ref": "main"}, "build": {"go": "."}}),
+            json!({"binary": ["a", "b"], "build": {"run": ["make", "make install"], "timeout": "5m", "tools": {"go": 1.26}}}),
+            json!({"build": {"go": {"module": "m", "cgo": true}}, "upstream": {"url": "u", "sha256": {"linux-amd64": "d"}}}),
+            json!({"source": {"archive": "a", "sha256": "d", "strip": 1}, "build": {"cargo": {"bin": "a"}}}),
+        ] {
+            assert!(accepts(&schema, &good), "{good}");
+        }
+        for bad in [
+            json!({"source": {"git": "u", "path": "."}}),
+            json!({"source": {}}),
+            json!({"source": {"path": ".", "ref": "main"}}),
+            json!({"source": {"archive": "a"}}),
+            json!({"build": {"go": ".", "run": "make"}}),
+            json!({"build": {"timeout": "5m"}}),
+            json!({"upstream": {"url": "u"}}),
+            json!({"package": "rar"}),
+            json!({"biuld": {"run": "make"}}),
+        ] {
+            assert!(!accepts(&schema, &bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_key_is_explained() {
+        fn walk(schema: &Json, keys: &mut usize) {
+            for (key, property) in schema["properties"].as_object().into_iter().flatten() {
+                *keys += 1;
+                let doc = property["description"].as_str().unwrap();
+                assert!(doc.ends_with('.'), "{key}: {doc}");
+                walk(property, keys);
+                for choice in property["anyOf"].as_array().into_iter().flatten() {
+                    walk(choice, keys);
+                }
+            }
+        }
+        let mut keys = 0;
+        walk(&manifest_schema(), &mut keys);
+        walk(&spec_schema(), &mut keys);
+        assert!(keys > 50, "{keys}");
+    }
+}

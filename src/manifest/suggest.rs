@@ -21,7 +21,9 @@ pub fn help<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) ->
     let listed = known.iter().take(MANY).map(|word| format!("`{word}`")).collect::<Vec<_>>();
     match (listed.len(), known.len()) {
         (0, _) => "there is none to choose from".to_owned(),
-        (shown, all) if shown < all => format!("known are {} and {} more", listed.join(", "), all - shown),
+        (shown, all) if shown < all => {
+            format!("known are {} and {} more", listed.join(", "), all - shown)
+        }
         _ => format!("known are {}", listed.join(", ")),
     }
 }

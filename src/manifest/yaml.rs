@@ -158,7 +158,8 @@ impl<'a> Tree<'a> {
                 let bytes = self.first_line(start.start..bytes.end);
                 return Ok(Node { value: Value::Map(entries), bytes });
             }
-            let is_merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<");
+            let is_merge =
+                matches!(&event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<");
             let key = self.key(event, bytes)?;
             let (event, bytes) = self.next()?;
             let value = self.node(event, bytes)?;
@@ -177,8 +178,8 @@ impl<'a> Tree<'a> {
             }
             return Ok(Sp { value: text.into_owned(), bytes });
         }
-        if self.text[bytes.start..].starts_with('{') {
-            return Err(unquoted_template(bytes));
+        if self.text[..bytes.end].ends_with("{{") {
+            return Err(unquoted_template(bytes.end - 2..bytes.end));
         }
         Err(YamlError::new("only a plain name can be a key", bytes, "write a name"))
     }
@@ -241,13 +242,88 @@ fn syntax_error(text: &str, error: &ScanError) -> YamlError {
         return unquoted_template(brace..brace + 2);
     }
     let width = text[at..].chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8);
-    let help = if line[..(at - line_start).min(line.len())].contains('\t') || line.starts_with('\t')
-    {
-        Some("YAML is indented with spaces; replace the tab".to_owned())
+    let before = &line[..(at - line_start).min(line.len())];
+    let help = if before.contains('\t') || line.starts_with('\t') {
+        "YAML is indented with spaces; replace the tab"
     } else if line.matches(": ").count() > 1 {
-        Some("put a value that holds `: ` in quotes".to_owned())
+        "put a value that holds `: ` in quotes"
+    } else if line[before.len()..].starts_with(['@', '`', '%', '*', '&', '!']) {
+        "put a value that begins with such a character in quotes"
     } else {
-        None
+        "look at the indentation, the brackets and the quotes around here"
     };
-    YamlError { what: format!("this is no valid YAML: {}", error.info()), bytes: at..at + width, help }
+    YamlError::new(format!("this is no valid YAML: {}", error.info()), at..at + width, help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(text: &str) -> Node {
+        parse(text).unwrap().unwrap()
+    }
+
+    fn text<'n>(node: &'n Node, key: &str) -> &'n str {
+        &node.get(key).unwrap().scalar().unwrap().text
+    }
+
+    #[test]
+    fn scalars_keep_their_text() {
+        let root = root("a: 1.10\nb: 0x1F\nc: yes\nd: 1e3\ne: 007\nf: 'null'\n");
+        for (key, expected) in
+            [("a", "1.10"), ("b", "0x1F"), ("c", "yes"), ("d", "1e3"), ("e", "007"), ("f", "null")]
+        {
+            assert_eq!(text(&root, key), expected);
+        }
+    }
+
+    #[test]
+    fn nothing_is_nothing_however_it_is_written() {
+        let root = root("a:\nb: ~\nc: null\nd: !!null\n");
+        assert!(root.entries().iter().all(|entry| entry.value.value == Value::Null));
+        assert_eq!(parse(""), Ok(None));
+        assert_eq!(parse("# a comment\n"), Ok(None));
+    }
+
+    #[test]
+    fn places_are_those_of_the_file() {
+        let file = "\u{feff}é: 'x y'\r\nlist:\r\n  - one\r\n  - two: 2\r\n";
+        let root = root(file);
+        let at = |bytes: &Range<usize>| &file[bytes.clone()];
+        assert_eq!(at(&root.entries()[0].key.bytes), "é");
+        assert_eq!(at(&root.get("é").unwrap().bytes), "'x y'");
+        assert_eq!(at(&root.get("list").unwrap().bytes), "- one");
+        let Value::List(nodes) = &root.get("list").unwrap().value else { panic!() };
+        assert_eq!(at(&nodes[1].bytes), "two: 2");
+    }
+
+    #[test]
+    fn merged_keys_give_way_to_written_ones() {
+        let root = root("base: &b {x: 1, y: 2}\nmore: &m {z: 3}\nuse: {<<: [*b, *m], y: 9}\n");
+        let node = root.get("use").unwrap();
+        assert_eq!((text(node, "x"), text(node, "y"), text(node, "z")), ("1", "9", "3"));
+        assert_eq!(node.entries().len(), 3);
+    }
+
+    #[test]
+    fn a_key_twice_stays_twice() {
+        assert_eq!(root("a: 1\na: 2\n").entries().len(), 2);
+    }
+
+    #[test]
+    fn what_is_no_document_says_why() {
+        for (file, slice, part) in [
+            ("a: &x [*x]\n", "*x", "inside the value"),
+            ("a: *x\n", "*", "unknown anchor"),
+            ("? [a]\n: b\n", "[", "only a plain name"),
+            (": b\n", "", "key is empty"),
+            ("a: b: c\n", ":", "no valid YAML"),
+            ("a: @x\n", "@", "no valid YAML"),
+            ("a: 1\n...\n---\nb: 1\n", "---", "second document"),
+        ] {
+            let error = parse(file).unwrap_err();
+            assert_eq!(&file[error.bytes.clone()], slice, "{error:?}");
+            assert!(error.what.contains(part) && error.help.is_some(), "{error:?}");
+        }
+    }
 }

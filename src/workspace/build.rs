@@ -36,9 +36,11 @@ pub fn resolve(
     build.env.extend(env);
     build.env.extend(own_env);
     let declared = |version: &Scalar| version.text.clone();
-    build.tools.extend(doc.tools.iter().map(|(tool, version)| {
-        (tool.value.clone(), version.as_ref().map(declared))
-    }));
+    build.tools.extend(
+        doc.tools
+            .iter()
+            .map(|(tool, version)| (tool.value.clone(), version.as_ref().map(declared))),
+    );
     build.dir = dir.flatten();
     build.timeout = timeout?;
     (found.diagnostics.len() == before).then_some(build)
@@ -50,12 +52,17 @@ pub fn needs_source(doc: &BuildDoc) -> bool {
 }
 
 /// Variables as their values' templates say; of a name that stands twice, the first.
-pub fn environment(env: &Pairs<Scalar>, scope: &Scope, found: &mut Findings) -> BTreeMap<String, Text> {
+pub fn environment(
+    env: &Pairs<Scalar>,
+    scope: &Scope,
+    found: &mut Findings,
+) -> BTreeMap<String, Text> {
     let mut rendered = BTreeMap::new();
     for (name, value) in env {
         if name.value.contains(['=', '\0']) || name.value.is_empty() {
             let what = format!("`{}` can be no environment variable", name.value);
-            found.add(name.bytes.clone(), what, "holds `=`").help = Some("write `NAME: value`".into());
+            found.add(name.bytes.clone(), what, "holds `=`").help =
+                Some("write `NAME: value`".into());
         } else if let Some(value) = scope.text(value, found) {
             rendered.entry(name.value.clone()).or_insert(value);
         }
@@ -192,7 +199,8 @@ fn ldflags(doc: &BuildDoc, scope: &Scope, found: &mut Findings) -> Option<String
 /// before if that is a major version (`/v2`).
 fn installed_name(import_path: &str) -> String {
     let is_major = |part: &str| {
-        part.strip_prefix('v').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+        part.strip_prefix('v')
+            .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
     };
     let mut parts = import_path.rsplit('/').filter(|part| !part.is_empty());
     let last = parts.next().unwrap_or_default();
@@ -249,7 +257,9 @@ mod tests {
     fn durations() {
         assert_eq!(parse_duration("90s"), Some(Duration::from_secs(90)));
         assert_eq!(parse_duration("1h30m"), Some(Duration::from_secs(5400)));
-        for bad in ["", "10", "m", "10x", "0s", "-1s", "1.5h", "99999999999999999999s", "200h", "10é"] {
+        for bad in
+            ["", "10", "m", "10x", "0s", "-1s", "1.5h", "99999999999999999999s", "200h", "10é"]
+        {
             assert_eq!(parse_duration(bad), None, "{bad}");
         }
     }

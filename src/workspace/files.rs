@@ -41,7 +41,7 @@ pub struct SpecFile {
 #[derive(Debug, Default)]
 pub struct Specs {
     /// The specs, sorted by name.
-    pub specs: Vec<SpecFile>,
+    pub files: Vec<SpecFile>,
     /// Files that were meant as specs but cannot be.
     pub misplaced: Vec<Diagnostic>,
     /// Paths that were looked at and may come to be, absolute.
@@ -69,7 +69,7 @@ pub fn list_specs(layout: &Layout) -> Result<Specs, Fault> {
             found.take(layout, file_name, is_folder);
         }
     }
-    found.specs.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
+    found.files.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
     found.tell_twins();
     found.looked_at.sort();
     Ok(found)
@@ -82,12 +82,12 @@ impl Specs {
             let path = path.join(SPEC_IN_FOLDER);
             let absolute = layout.root().join(&path);
             if absolute.is_file() {
-                self.specs.push(SpecFile { name: file_name.to_owned(), path });
+                self.files.push(SpecFile { name: file_name.to_owned(), path });
             } else {
                 self.looked_at.push(absolute);
             }
         } else if let Some(name) = file_name.strip_suffix(".yml") {
-            self.specs.push(SpecFile { name: name.to_owned(), path });
+            self.files.push(SpecFile { name: name.to_owned(), path });
         } else if let Some(name) = file_name.strip_suffix(".yaml") {
             let what = format!("{} is not read: specs end in `.yml`", path.display());
             let help = format!("rename it to `{name}.yml`");
@@ -98,7 +98,7 @@ impl Specs {
 
     /// One subsystem has one spec.
     fn tell_twins(&mut self) {
-        for pair in self.specs.windows(2) {
+        for pair in self.files.windows(2) {
             if let [first, second] = pair
                 && first.name == second.name
             {
@@ -110,7 +110,7 @@ impl Specs {
                 self.misplaced.push(diagnostic);
             }
         }
-        self.specs.dedup_by(|second, first| first.name == second.name);
+        self.files.dedup_by(|second, first| first.name == second.name);
     }
 }
 

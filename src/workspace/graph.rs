@@ -15,7 +15,10 @@ pub fn check(drafts: &[Draft], known: &[&str]) -> Vec<Diagnostic> {
         for need in draft.needs.iter().chain(&draft.build_needs) {
             if !known.contains(&need.text.as_str()) {
                 let what = format!("{} needs `{}`, which is no subsystem", draft.name, need.text);
-                let help = suggestion(&need.text, known.iter().copied().filter(|name| *name != draft.name.as_str()));
+                let help = suggestion(
+                    &need.text,
+                    known.iter().copied().filter(|name| *name != draft.name.as_str()),
+                );
                 diagnostics.push(Diagnostic::new(span(draft, need), what, "not known").help(help));
             }
         }
@@ -67,7 +70,8 @@ fn cycles(drafts: &[Draft]) -> Vec<Diagnostic> {
             needs.filter_map(|need| Some((*index.get(need.text.as_str())?, need))).collect()
         })
         .collect();
-    let mut search = Search { edges: &edges, state: vec![State::New; drafts.len()], cycles: Vec::new() };
+    let mut search =
+        Search { edges: &edges, state: vec![State::New; drafts.len()], cycles: Vec::new() };
     for start in 0..drafts.len() {
         search.from(start);
     }

@@ -72,7 +72,7 @@ pub fn load_with(
     let is_listed = !manifest.versions.is_empty() || in_manifest.is_empty();
 
     let listed = files::list_specs(&layout)?;
-    let names: Vec<&str> = listed.specs.iter().map(|spec| spec.name.as_str()).collect();
+    let names: Vec<&str> = listed.files.iter().map(|spec| spec.name.as_str()).collect();
     let settings = settings::resolve(&manifest, &names, &mut in_manifest);
     let engine = template::engine();
     let loader = Loader {
@@ -85,7 +85,7 @@ pub fn load_with(
         environment,
         platform,
     };
-    let loaded = loader.specs(&listed.specs)?;
+    let loaded = loader.specs(&listed.files)?;
     let (lock, lock_file) = lock(&layout)?;
 
     let mut texts = BTreeMap::from([(manifest_file.path.clone(), manifest_file.text.clone())]);
@@ -102,7 +102,7 @@ pub fn load_with(
     known.extend(&names);
     diagnostics.extend(graph::check(&drafts, &known));
     let lock = lock.unwrap_or_else(|wrong| {
-        diagnostics.push(wrong);
+        diagnostics.push(*wrong);
         Lock::default()
     });
     texts.extend(lock_file);
@@ -110,8 +110,15 @@ pub fn load_with(
         return Err(LoadError::Problems(problems(diagnostics, texts)));
     }
 
+    if let Some(lost) = drafts.iter().find(|draft| draft.subsystem.is_none()) {
+        let what = format!("{} could not be resolved, though nothing in it is wrong", lost.name);
+        return Err(Fault::new(Kind::Failed, what)
+            .hint("this is a mistake in forge; please report it")
+            .into());
+    }
+
     let mut inputs = vec![layout.manifest(), layout.lock()];
-    inputs.extend(listed.specs.iter().map(|spec| layout.root().join(&spec.path)));
+    inputs.extend(listed.files.iter().map(|spec| layout.root().join(&spec.path)));
     inputs.extend(listed.looked_at);
     let folder = layout.root().file_name().map(|name| name.to_string_lossy().into_owned());
     let project = manifest.project.as_ref().map(|project| project.text.clone());
@@ -209,8 +216,11 @@ impl Loader<'_> {
         let written = self.manifest.versions.iter().any(|(key, _)| key.value == name.as_str());
         if version.is_none() && self.is_listed && !written {
             let what = format!("{name} has a spec but no version");
-            let help = format!("add `{name}: v1.0.0` (with its version) under `versions` in versions.yml");
-            found.diagnostics.insert(0, Diagnostic::new(found.span(0..0), what, "no version for it").help(help));
+            let help =
+                format!("add `{name}: v1.0.0` (with its version) under `versions` in versions.yml");
+            found
+                .diagnostics
+                .insert(0, Diagnostic::new(found.span(0..0), what, "no version for it").help(help));
         }
         version
     }
@@ -232,9 +242,10 @@ fn versions_without_spec(
     for key in lonely.filter(|key| !specs.contains(&key.value.as_str())) {
         let name = &key.value;
         let what = format!("{name} has a version but no spec");
-        let unpinned = specs.iter().copied().filter(|spec| {
-            !manifest.versions.iter().any(|(key, _)| key.value == *spec)
-        });
+        let unpinned = specs
+            .iter()
+            .copied()
+            .filter(|spec| !manifest.versions.iter().any(|(key, _)| key.value == *spec));
         let help = match nearest(name, unpinned) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("write {}/{name}.yml, or remove the line", Layout::SPECS),
@@ -244,13 +255,15 @@ fn versions_without_spec(
     }
 }
 
-type LockAndText = (Result<Lock, Diagnostic>, Option<(PathBuf, String)>);
+type LockAndText = (Result<Lock, Box<Diagnostic>>, Option<(PathBuf, String)>);
 
 fn lock(layout: &Layout) -> Result<LockAndText, Fault> {
     let path = layout.lock();
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Ok(Lock::default()), None)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok((Ok(Lock::default()), None));
+        }
         Err(error) => return Err(Fault::io(format!("cannot read {}", path.display()), &error)),
     };
     let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -280,7 +293,3 @@ fn problems(mut diagnostics: Vec<Diagnostic>, mut texts: BTreeMap<PathBuf, Strin
     }
     Problems { diagnostics, texts }
 }
-
-#[cfg(test)]
-#[path = "load_tests.rs"]
-mod tests;

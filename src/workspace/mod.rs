@@ -13,6 +13,8 @@ mod source;
 mod starter;
 mod subsystem;
 mod template;
+#[cfg(test)]
+mod tests;
 mod text;
 mod upstream;
 

@@ -51,14 +51,21 @@ pub fn resolve(doc: &ManifestDoc, specs: &[&str], found: &mut Findings) -> Setti
         }
     }
     for (group, members) in &doc.groups {
-        let names = members.iter().filter_map(|member| known(member, &group.value, doc, specs, found));
+        let names =
+            members.iter().filter_map(|member| known(member, &group.value, doc, specs, found));
         settings.groups.insert(group.value.clone(), names.collect());
     }
     settings
 }
 
-const USUAL_PLATFORMS: [&str; 6] =
-    ["linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64", "windows-amd64", "windows-arm64"];
+const USUAL_PLATFORMS: [&str; 6] = [
+    "linux-amd64",
+    "linux-arm64",
+    "darwin-amd64",
+    "darwin-arm64",
+    "windows-amd64",
+    "windows-arm64",
+];
 
 fn versions(doc: &ManifestDoc, found: &mut Findings) -> BTreeMap<Name, Sp<Version>> {
     let mut versions = BTreeMap::new();

@@ -62,8 +62,10 @@ pub fn digest(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Sh
     match text.trim().parse() {
         Ok(digest) => Some(digest),
         Err(why) => {
-            found.add(scalar.bytes.clone(), why.to_string(), "not a digest").help =
-                Some("take the line of the file from the vendor's checksums, or run `sha256sum` on it".into());
+            found.add(scalar.bytes.clone(), why.to_string(), "not a digest").help = Some(
+                "take the line of the file from the vendor's checksums, or run `sha256sum` on it"
+                    .into(),
+            );
             None
         }
     }

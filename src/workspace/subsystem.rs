@@ -68,15 +68,22 @@ pub fn resolve(
         Some(build) => build::resolve(build, env, &scope, &names, found),
         None => None,
     };
-    let vendor = doc.upstream.as_ref().and_then(|doc| {
-        upstream::resolve(doc, around.platform, &names, &scope, found)
-    });
+    let vendor = doc
+        .upstream
+        .as_ref()
+        .and_then(|doc| upstream::resolve(doc, around.platform, &names, &scope, found));
     if is_well_formed {
         obtainable(name, doc, vendor.is_some(), around.platform, found);
         source_is_there(doc, found);
     }
-    if version.value.is_moving() && !matches!(resolved_source, Some(Source::Git { .. })) && is_well_formed {
-        let what = format!("`{}` is a moving ref, but {name} has no git source that it could mean a commit of", version.value);
+    if version.value.is_moving()
+        && !matches!(resolved_source, Some(Source::Git { .. }))
+        && is_well_formed
+    {
+        let what = format!(
+            "`{}` is a moving ref, but {name} has no git source that it could mean a commit of",
+            version.value
+        );
         in_manifest.add(version.bytes.clone(), what, "not a pinned version").help =
             Some("pin a version such as `v1.2.3`, or give the spec `source: {git: …}`".into());
     }
@@ -90,7 +97,11 @@ pub fn resolve(
         spec: PathBuf::new(),
         version: version.value.clone(),
         binaries: names,
-        compression: doc.package.as_ref().and_then(|word| word.text.parse().ok()).unwrap_or_default(),
+        compression: doc
+            .package
+            .as_ref()
+            .and_then(|word| word.text.parse().ok())
+            .unwrap_or_default(),
         needs: names_of(&doc.needs),
         build_needs: names_of(&doc.build_needs),
         source,
@@ -120,7 +131,8 @@ fn scope<'e>(
     in_manifest: &mut Findings,
 ) -> Scope<'e> {
     let version = version.as_str();
-    let has_v = version.strip_prefix('v').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let has_v =
+        version.strip_prefix('v').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     let platform = around.platform;
     let facts = [
         ("name", name.as_str().into()),
@@ -178,7 +190,9 @@ fn binaries(
         let bytes = scalar.bytes.clone();
         let is_file_name = !binary.is_empty()
             && !binary.starts_with(['.', '-'])
-            && !binary.contains(|c: char| c.is_control() || c.is_whitespace() || "/\\:\"'$`;&|<>()*?".contains(c));
+            && !binary.contains(|c: char| {
+                c.is_control() || c.is_whitespace() || "/\\:\"'$`;&|<>()*?".contains(c)
+            });
         if !is_file_name {
             let what = format!("`{binary}` can be no binary's name");
             found.add(bytes, what, "not a plain file name").help =
@@ -209,12 +223,16 @@ fn obtainable(
     }
     let (what, help) = if doc.upstream.is_some() {
         (
-            format!("{name} cannot be obtained for {platform}: `upstream.sha256` has no digest for it, and there is no `build`"),
+            format!(
+                "{name} cannot be obtained for {platform}: `upstream.sha256` has no digest for it, and there is no `build`"
+            ),
             format!("add the digest of the {platform} asset, or a `build`"),
         )
     } else {
         (
-            format!("{name} can neither be built nor downloaded: its spec has no `build` and no `upstream`"),
+            format!(
+                "{name} can neither be built nor downloaded: its spec has no `build` and no `upstream`"
+            ),
             "write `build:` (how to build it) or `upstream:` (the vendor's own release)".to_owned(),
         )
     };
@@ -230,8 +248,12 @@ fn source_is_there(doc: &SpecDoc, found: &mut Findings) {
     let preset = &build.how.value;
     let what = format!("`build.{preset}` builds a source, and this spec names none");
     let help = match preset.as_str() {
-        "go" => "write `source: {git: URL}` or `source: {path: FOLDER}`; or let go fetch it: `go: {module: PATH}`",
-        _ => "write `source: {git: URL}` or `source: {path: FOLDER}`; or let cargo fetch it: `cargo: {install: CRATE}`",
+        "go" => {
+            "write `source: {git: URL}` or `source: {path: FOLDER}`; or let go fetch it: `go: {module: PATH}`"
+        }
+        _ => {
+            "write `source: {git: URL}` or `source: {path: FOLDER}`; or let cargo fetch it: `cargo: {install: CRATE}`"
+        }
     };
     found.add(build.how.bytes.clone(), what, "nothing to build").help = Some(help.into());
 }

@@ -3,12 +3,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     ops::Range,
+    sync::Arc,
 };
 
 use minijinja::{
-    AutoEscape, Environment as Engine, Error, ErrorKind, UndefinedBehavior, syntax::SyntaxConfig,
-    value::Value,
+    AutoEscape, Environment as Engine, Error, ErrorKind, UndefinedBehavior,
+    syntax::SyntaxConfig,
+    value::{Object, ObjectRepr, Value},
 };
 
 use super::Text;
@@ -25,6 +28,20 @@ pub struct Scope<'e> {
     engine: &'e Engine<'static>,
     words: BTreeMap<String, Value>,
     context: Value,
+}
+
+/// A place, as templates see it: it can be written out and joined to text, not cut.
+#[derive(Debug)]
+struct Place(&'static str);
+
+impl Object for Place {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Text::symbol(self.0))
+    }
 }
 
 /// What renders templates.
@@ -47,7 +64,7 @@ impl<'e> Scope<'e> {
     pub fn new(engine: &'e Engine<'static>, words: BTreeMap<String, Value>) -> Self {
         let mut scope = Self { engine, words, context: Value::UNDEFINED };
         let places = Text::PLACES.iter();
-        scope.extend(places.map(|place| ((*place).to_owned(), Value::from(Text::symbol(place)))));
+        scope.extend(places.map(|place| ((*place).to_owned(), Value::from_object(Place(place)))));
         scope
     }
 
@@ -114,10 +131,7 @@ impl<'e> Scope<'e> {
         match broken_place(&rendered) {
             None => Ok(Text::new(rendered)),
             Some(place) => {
-                let what = format!("`{{{{ {place} }}}}` cannot be cut or changed by a template");
-                let help = "its value comes only when the command runs; change it there, with the shell";
-                let at = template.find(place).map(|at| at..at + place.len());
-                Err(Wrong::new(at, what, "only whole", help))
+                Err(changed_place(place, template.find(place).map(|at| at..at + place.len())))
             }
         }
     }
@@ -126,6 +140,13 @@ impl<'e> Scope<'e> {
         let range = error.range().filter(|range| template.get(range.clone()).is_some());
         if error.kind() == ErrorKind::UndefinedError {
             return self.explain_undefined(template, range);
+        }
+        if error.kind() == ErrorKind::InvalidOperation {
+            let within = range.clone().unwrap_or(0..template.len());
+            let is_place = |path: &Range<usize>| Text::PLACES.contains(&&template[path.clone()]);
+            if let Some(path) = paths(template, within).into_iter().find(is_place) {
+                return changed_place(&template[path.clone()], Some(path));
+            }
         }
         let detail = error.detail().map(str::to_owned);
         let (what, help) = match error.kind() {
@@ -143,7 +164,10 @@ impl<'e> Scope<'e> {
             ),
             kind => {
                 let detail = detail.map_or(String::new(), |detail| format!(": {detail}"));
-                (format!("this template cannot be rendered: {kind}{detail}"), "change the expression")
+                (
+                    format!("this template cannot be rendered: {kind}{detail}"),
+                    "change the expression",
+                )
             }
         };
         Wrong::new(range, what, "here", help)
@@ -156,7 +180,8 @@ impl<'e> Scope<'e> {
         let unknown = |path: &&Range<usize>| match template[(*path).clone()].split_once('.') {
             None => !self.knows(&template[(*path).clone()]),
             Some((root, rest)) => {
-                let attribute = |value: &Value| value.get_attr(rest).is_ok_and(|v| !v.is_undefined());
+                let attribute =
+                    |value: &Value| value.get_attr(rest).is_ok_and(|v| !v.is_undefined());
                 !self.words.get(root).is_some_and(attribute)
             }
         };
@@ -204,6 +229,12 @@ impl Wrong {
     ) -> Self {
         Self { bytes, what: what.into(), label: label.to_owned(), help: help.into() }
     }
+}
+
+fn changed_place(place: &str, at: Option<Range<usize>>) -> Wrong {
+    let what = format!("`{{{{ {place} }}}}` cannot be cut or changed by a template");
+    let help = "its value comes only when the command runs; change it there, with the shell";
+    Wrong::new(at, what, "only whole", help)
 }
 
 fn attributes(value: &Value) -> Vec<String> {

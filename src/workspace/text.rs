@@ -50,6 +50,7 @@ impl Text {
     }
 
     /// The text without blanks at its end.
+    #[must_use]
     pub fn trimmed(mut self) -> Self {
         self.0.truncate(self.0.trim_end().len());
         self

@@ -23,9 +23,24 @@ pub fn resolve(
     scope: &Scope,
     found: &mut Findings,
 ) -> Option<Upstream> {
-    known(&doc.os, "operating system", Os::ALL.iter().map(|os| os.as_str()), found);
-    known(&doc.arch, "architecture", Arch::ALL.iter().map(|arch| arch.as_str()), found);
-    known(&doc.paths, "binary of this spec", binaries.iter().map(String::as_str), found);
+    known(
+        &doc.os,
+        "operating system",
+        &Os::ALL.iter().map(|os| os.as_str()).collect::<Vec<_>>(),
+        found,
+    );
+    known(
+        &doc.arch,
+        "architecture",
+        &Arch::ALL.iter().map(|arch| arch.as_str()).collect::<Vec<_>>(),
+        found,
+    );
+    known(
+        &doc.paths,
+        "binary of this spec",
+        &binaries.iter().map(String::as_str).collect::<Vec<_>>(),
+        found,
+    );
     platforms(&doc.platform, found);
 
     let scope = vendor_scope(doc, platform, scope, found)?;
@@ -52,9 +67,15 @@ fn vendor_scope<'e>(
         }
     };
     let os = word(&doc.os, platform.os.as_str())?.unwrap_or_else(|| platform.os.to_string());
-    let arch = word(&doc.arch, platform.arch.as_str())?.unwrap_or_else(|| platform.arch.to_string());
-    let both = word(&doc.platform, &platform.to_string())?.unwrap_or_else(|| format!("{os}-{arch}"));
-    Some(scope.with([("os", Word::from(os)), ("arch", Word::from(arch)), ("platform", Word::from(both))]))
+    let arch =
+        word(&doc.arch, platform.arch.as_str())?.unwrap_or_else(|| platform.arch.to_string());
+    let both =
+        word(&doc.platform, &platform.to_string())?.unwrap_or_else(|| format!("{os}-{arch}"));
+    Some(scope.with([
+        ("os", Word::from(os)),
+        ("arch", Word::from(arch)),
+        ("platform", Word::from(both)),
+    ]))
 }
 
 fn vendor_digest(
@@ -104,17 +125,12 @@ fn platforms(pairs: &Pairs<Scalar>, found: &mut Findings) {
     }
 }
 
-fn known<'a>(
-    pairs: &Pairs<Scalar>,
-    kind: &str,
-    words: impl Iterator<Item = &'a str> + Clone,
-    found: &mut Findings,
-) {
+fn known(pairs: &Pairs<Scalar>, kind: &str, words: &[&str], found: &mut Findings) {
     for (name, _) in pairs {
-        if !words.clone().any(|word| word == name.value) {
+        if !words.contains(&name.value.as_str()) {
             let what = format!("`{}` is no {kind}", name.value);
             found.add(name.bytes.clone(), what, "not known").help =
-                Some(suggestion(&name.value, words.clone()));
+                Some(suggestion(&name.value, words.iter().copied()));
         }
     }
 }
