@@ -28,7 +28,10 @@ fn sole_homes() -> BTreeMap<String, Vec<String>> {
         }
         for home in cells[3].split(',').map(|cell| cell.trim().trim_matches('`')) {
             if !home.is_empty() {
-                homes.entry(home.to_owned()).or_default().push(cells[1].trim_matches('`').to_owned());
+                homes
+                    .entry(home.to_owned())
+                    .or_default()
+                    .push(cells[1].trim_matches('`').to_owned());
             }
         }
     }
@@ -137,7 +140,8 @@ fn every_test_that_an_invariant_names_exists() {
     let architecture = fs::read_to_string("ARCHITECTURE.md").expect("ARCHITECTURE.md");
     let mut files = sources(Path::new("src"));
     files.extend(sources(Path::new("tests")));
-    let code: String = files.iter().map(|path| fs::read_to_string(path).expect("a source")).collect();
+    let code: String =
+        files.iter().map(|path| fs::read_to_string(path).expect("a source")).collect();
     let invariants = architecture.split("## Invariants").nth(1).expect("a chapter on invariants");
     let invariants = invariants.split("\n## ").next().unwrap_or_default();
     let mut named = 0;

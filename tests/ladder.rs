@@ -103,7 +103,8 @@ fn another_version_is_another_artifact() {
 fn in_repo_code_that_changed_is_built_again_and_never_published_over() {
     let sandbox = with_store();
     sandbox.forge("ensure").succeeds();
-    let asset = fs::read_dir(sandbox.beside("store/hello-v1.0.0")).unwrap().next().unwrap().unwrap();
+    let asset =
+        fs::read_dir(sandbox.beside("store/hello-v1.0.0")).unwrap().next().unwrap().unwrap();
     let before = fs::read(asset.path()).unwrap();
     sandbox.write("code/hello/hello.sh", "#!/bin/sh\necho changed\n");
     let run = sandbox.forge("ensure --json").succeeds();

@@ -14,8 +14,8 @@ mod gzip_writer;
 mod hash;
 mod input;
 mod pack;
-mod peek;
 mod pax;
+mod peek;
 mod stream;
 mod tar_reader;
 mod tar_writer;
@@ -24,6 +24,6 @@ mod zip_reader;
 mod zip_writer;
 
 pub use hash::{Hasher, HashingReader, HashingWriter, hash_file};
-pub use peek::peek_stamp;
 pub use pack::{Contents, Entry, Packed, pack};
+pub use peek::peek_stamp;
 pub use unpack::{Limits, Unpacked, UnpackedFile, Unpacker};

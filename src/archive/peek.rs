@@ -62,7 +62,10 @@ mod tests {
             assert_eq!(peek_stamp(&bytes).as_deref(), Some("name: nats\n"), "{compression}");
             for cut in 0..bytes.len() {
                 let seen = peek_stamp(&bytes[..cut]);
-                assert!(seen.is_none() || seen.as_deref() == Some("name: nats\n"), "{compression} {cut}");
+                assert!(
+                    seen.is_none() || seen.as_deref() == Some("name: nats\n"),
+                    "{compression} {cut}"
+                );
             }
         }
     }

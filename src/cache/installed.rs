@@ -154,8 +154,9 @@ pub fn install(
     };
     let fault = |e: &io::Error| Fault::io(format!("cannot install {id}"), e);
     seal().map_err(|e| fault(&e))?;
-    record.files = stats(staging.path(), &record.stamp)
-        .map_err(|why| Fault::new(crate::model::Kind::Failed, why).within(format!("cannot install {id}")))?;
+    record.files = stats(staging.path(), &record.stamp).map_err(|why| {
+        Fault::new(crate::model::Kind::Failed, why).within(format!("cannot install {id}"))
+    })?;
     exchange(staging.path(), &place.folder).map_err(|e| fault(&e))?;
     if id.platform == Platform::host() {
         publish_links(layout, id, &record, before.as_ref()).map_err(|e| fault(&e))?;
@@ -295,7 +296,10 @@ mod tests {
     fn installing_again_replaces_and_leaves_no_staging() {
         let it = installed("#!/bin/sh\n");
         it.install("#!/bin/sh\nexit 1\n");
-        assert_eq!(fs::read_to_string(it.layout.bin().join("nats")).unwrap(), "#!/bin/sh\nexit 1\n");
+        assert_eq!(
+            fs::read_to_string(it.layout.bin().join("nats")).unwrap(),
+            "#!/bin/sh\nexit 1\n"
+        );
         assert_eq!(fs::read_dir(it.layout.staging()).unwrap().count(), 0);
     }
 

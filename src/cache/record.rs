@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{FileStat, Fault, LockedAsset, Sha256, Stamp, checksum};
+use crate::model::{Fault, FileStat, LockedAsset, Sha256, Stamp, checksum};
 
 use super::atomic::replace_file;
 

@@ -10,7 +10,8 @@ pub(super) fn check(session: &Session) -> Result<u8, Stop> {
     let count = workspace.subsystems.len();
     let what = if count == 1 { "1 subsystem" } else { &format!("{count} subsystems") };
     if !session.flags.quiet {
-        session.print(&format!("{what} in {}: no problems\n", workspace.layout.root().display()))?;
+        session
+            .print(&format!("{what} in {}: no problems\n", workspace.layout.root().display()))?;
     }
     Ok(0)
 }

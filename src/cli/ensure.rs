@@ -63,8 +63,7 @@ pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let stores = session.stores(&workspace)?;
     let cache = session.cache()?;
     let commits = BTreeMap::new();
-    let probed =
-        runtime()?.block_on(session.probe(&workspace, &commits, &cache, &stores, &names));
+    let probed = runtime()?.block_on(session.probe(&workspace, &commits, &cache, &stores, &names));
     let plan = compile(&workspace, probed, &recorded_seconds(&workspace));
     if session.flags.json {
         session.print(&plan_json(&plan))?;
@@ -146,7 +145,10 @@ async fn commits(
         let flag = if session.flags.locked { "--locked" } else { "--offline" };
         return Err(Fault::new(
             Kind::Usage,
-            format!("`{}` of {} is a moving ref that forge.lock does not pin", first.version, first.name),
+            format!(
+                "`{}` of {} is a moving ref that forge.lock does not pin",
+                first.version, first.name
+            ),
         )
         .because(format!("{flag} does not resolve it"))
         .hint("run `forge lock` and commit forge.lock"));
@@ -293,7 +295,8 @@ fn plan_text(plan: &Plan, stores: &Stores, session: &Session) -> String {
             .filter(|action| plan.findings[action.finding].want.id == finding.want.id)
             .map(|action| action.step.would_be())
             .collect();
-        let would_be = if steps.is_empty() { "left: fresh".to_owned() } else { steps.join(", then ") };
+        let would_be =
+            if steps.is_empty() { "left: fresh".to_owned() } else { steps.join(", then ") };
         table.row([
             Cell::new(Role::Name, finding.want.id.to_string()),
             Cell::new(Role::Plain, &finding.want.version),

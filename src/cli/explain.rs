@@ -52,7 +52,8 @@ impl Page {
         self.line("spec", &subsystem.spec.display().to_string());
         self.line("binaries", &subsystem.binaries.join(", "));
         self.line("source", &source(&subsystem.source));
-        for (label, names) in [("needs", &subsystem.needs), ("build needs", &subsystem.build_needs)] {
+        for (label, names) in [("needs", &subsystem.needs), ("build needs", &subsystem.build_needs)]
+        {
             if !names.is_empty() {
                 self.line(label, &list(names));
             }
@@ -130,10 +131,13 @@ impl Page {
         self.heading("\ncompared with what is installed");
         for field in inputs.keys().chain(record.stamp.inputs.keys()).collect::<BTreeSet<_>>() {
             let same = inputs.get(field) == record.stamp.inputs.get(field);
-            let is = |inputs: &Inputs| inputs.get(field).cloned().unwrap_or_else(|| "absent".into());
+            let is =
+                |inputs: &Inputs| inputs.get(field).cloned().unwrap_or_else(|| "absent".into());
             let text = match same {
                 true => "same".to_owned(),
-                false => format!("differs: {} installed, {} now", is(&record.stamp.inputs), is(inputs)),
+                false => {
+                    format!("differs: {} installed, {} now", is(&record.stamp.inputs), is(inputs))
+                }
             };
             self.line(field, &text);
         }

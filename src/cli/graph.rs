@@ -34,7 +34,12 @@ fn mermaid(workspace: &Workspace) -> String {
     }
     for (subsystem, need, build) in arrows(workspace) {
         let arrow = if build { "-. build .->" } else { "-->" };
-        let _ = writeln!(text, "  {} {arrow} {}", identifier(subsystem.name.as_str()), identifier(need));
+        let _ = writeln!(
+            text,
+            "  {} {arrow} {}",
+            identifier(subsystem.name.as_str()),
+            identifier(need)
+        );
     }
     text
 }
@@ -43,7 +48,9 @@ fn mermaid(workspace: &Workspace) -> String {
 fn identifier(name: &str) -> String {
     let plain: String = name
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("_{:x}_", c as u32) })
+        .map(
+            |c| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("_{:x}_", c as u32) },
+        )
         .collect();
     format!("n_{plain}")
 }

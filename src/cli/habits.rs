@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn other_words_stay() {
-        for line in ["forge", "forge ensure a:b", "forge -- ensure:all", "forge -C ensure:all list"] {
+        for line in ["forge", "forge ensure a:b", "forge -- ensure:all", "forge -C ensure:all list"]
+        {
             assert_eq!(rewritten(line), line);
         }
     }

@@ -14,9 +14,12 @@ pub(super) fn init(session: &Session, folder: Option<&Path>) -> Result<u8, Stop>
     let here = session.folder()?;
     let root = folder.map_or_else(|| here.clone(), |folder| here.join(folder));
     if let Some(there) = starter().iter().find(|file| root.join(file.path).exists()) {
-        return Err(Fault::new(Kind::Usage, format!("{} is there already", root.join(there.path).display()))
-            .hint("`forge init` overwrites nothing; give it another folder")
-            .into());
+        return Err(Fault::new(
+            Kind::Usage,
+            format!("{} is there already", root.join(there.path).display()),
+        )
+        .hint("`forge init` overwrites nothing; give it another folder")
+        .into());
     }
     for file in starter() {
         let path = root.join(file.path);

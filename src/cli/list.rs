@@ -36,7 +36,9 @@ fn text(workspace: &Workspace, session: &Session) -> String {
         let names: Vec<_> = names.iter().map(|name| name.as_str()).collect();
         text.push_str(&format!("group {}: {}\n", style.paint(Role::Name, group), names.join(", ")));
     }
-    text.push_str("\n`forge ensure` makes all of them present; `forge --help` lists what else there is\n");
+    text.push_str(
+        "\n`forge ensure` makes all of them present; `forge --help` lists what else there is\n",
+    );
     text
 }
 

@@ -43,7 +43,9 @@ pub(super) fn package(
         let id = ArtifactId { name: name.clone(), platform: workspace.platform };
         let place = Place::of(&workspace.layout, &id);
         let Installed::Intact { record, .. } = inspect(&place) else {
-            return Err(Fault::new(Kind::Failed, format!("{id} vanished while it was packed")).into());
+            return Err(
+                Fault::new(Kind::Failed, format!("{id} vanished while it was packed")).into()
+            );
         };
         let compression = subsystem.compression;
         let path = into.join(asset_name(&subsystem.binaries[0], id.platform, compression));

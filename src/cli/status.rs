@@ -73,7 +73,9 @@ fn installed(workspace: &Workspace, name: &Name, want: Option<&Want>) -> ((Role,
             let bytes = record.bytes();
             let text = match want.map(|want| accept(want, &record.stamp, record.asset())) {
                 Some(Acceptance::No(why)) => (Role::Warn, format!("{version} ({why})")),
-                Some(Acceptance::WithWarning(_)) => (Role::Warn, format!("{version} (another recipe)")),
+                Some(Acceptance::WithWarning(_)) => {
+                    (Role::Warn, format!("{version} (another recipe)"))
+                }
                 Some(Acceptance::Yes) => (Role::Ok, version),
                 None => (Role::Plain, version),
             };

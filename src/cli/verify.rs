@@ -86,8 +86,11 @@ fn show(session: &Session, verdicts: &[Verdict]) -> Result<(), Stop> {
         session.print(&format!("{document:#}\n"))?;
         return Ok(());
     }
-    let mut table =
-        Table::new([("subsystem", Align::Left), ("version", Align::Left), ("verified", Align::Left)]);
+    let mut table = Table::new([
+        ("subsystem", Align::Left),
+        ("version", Align::Left),
+        ("verified", Align::Left),
+    ]);
     for verdict in verdicts {
         let (role, text) = match &verdict.wrong {
             None => (Role::Ok, "ok"),
@@ -102,7 +105,10 @@ fn show(session: &Session, verdicts: &[Verdict]) -> Result<(), Stop> {
     let bad = verdicts.iter().filter(|verdict| verdict.wrong.is_some()).count();
     let sum = match bad {
         0 => format!("{} verified\n", verdicts.len()),
-        _ => format!("{bad} of {} failed verification; `forge ensure` obtains them anew\n", verdicts.len()),
+        _ => format!(
+            "{bad} of {} failed verification; `forge ensure` obtains them anew\n",
+            verdicts.len()
+        ),
     };
     session.print(&format!("{}{sum}", table.render(session.stdout_style())))?;
     Ok(())

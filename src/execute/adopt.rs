@@ -5,9 +5,7 @@ use std::{collections::BTreeMap, fs, io::Read, path::Path};
 use crate::{
     archive::hash_file,
     cache::{Record, Release, Staging, install},
-    model::{
-        ArtifactId, Fault, HEADER_BYTES, Kind, Platform, Sha256, Stamp, read_header,
-    },
+    model::{ArtifactId, Fault, HEADER_BYTES, Kind, Platform, Sha256, Stamp, read_header},
     probe::{Print, Want},
 };
 
@@ -40,7 +38,11 @@ impl Context {
 }
 
 /// A record of an artifact that no release is known of.
-pub(super) fn new_record(stamp: Stamp, build_seconds: Option<f64>, release: Option<Release>) -> Record {
+pub(super) fn new_record(
+    stamp: Stamp,
+    build_seconds: Option<f64>,
+    release: Option<Release>,
+) -> Record {
     Record { stamp, files: BTreeMap::new(), build_seconds, release }
 }
 

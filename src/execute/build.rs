@@ -39,8 +39,7 @@ impl Context {
         self.phase(action, "building");
         self.run_steps(action.id, subsystem, build, &places).await?;
         self.phase(action, "checking");
-        keep_only(staging.path(), &want.binaries)
-            .map_err(|fault| self.with_log(fault, finding))?;
+        keep_only(staging.path(), &want.binaries).map_err(|fault| self.with_log(fault, finding))?;
         self.source_is_unchanged(finding, subsystem, begun)?;
         let binaries = {
             let (id, names) = (want.id.clone(), want.binaries.clone());
@@ -108,10 +107,10 @@ impl Context {
             name: name.clone(),
             platform: self.workspace.platform,
         };
-        let dir = build.dir.as_ref().map_or_else(
-            || places.src.clone(),
-            |dir| places.src.join(dir.expand(places)),
-        );
+        let dir = build
+            .dir
+            .as_ref()
+            .map_or_else(|| places.src.clone(), |dir| places.src.join(dir.expand(places)));
         let env = build.env.iter().map(|(key, value)| (key.clone(), value.expand(places)));
         Command {
             line: CommandLine::Shell(step.expand(places)),
@@ -178,8 +177,15 @@ fn missing_tool(fault: Fault, subsystem: &Subsystem) -> Fault {
     for tool in declared {
         if fault.what.contains(&format!("`{tool}` was not found")) {
             return Fault::new(Kind::Failed, format!("{tool} is not installed"))
-                .because(format!("{} is built with it (see {})", subsystem.name, subsystem.spec.display()))
-                .hint(format!("install {tool} and put it on PATH, or use a release store that has {}", subsystem.name));
+                .because(format!(
+                    "{} is built with it (see {})",
+                    subsystem.name,
+                    subsystem.spec.display()
+                ))
+                .hint(format!(
+                    "install {tool} and put it on PATH, or use a release store that has {}",
+                    subsystem.name
+                ));
         }
     }
     fault
@@ -204,16 +210,21 @@ fn keep_only(out: &Path, binaries: &[String]) -> Result<(), Fault> {
         .and_then(|entries| entries.collect::<Result<Vec<_>, _>>())
         .map_err(|e| io(&e))?;
     if let Some(name) = missing.first() {
-        let found: Vec<_> = found.iter().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        let found: Vec<_> =
+            found.iter().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
         let there = match found.is_empty() {
             true => "nothing was put into {{ out }}".to_owned(),
             false => format!("{{{{ out }}}} holds {}", found.join(", ")),
         };
         return Err(Fault::new(Kind::Failed, format!("the build made no `{name}`"))
             .because(there)
-            .hint(format!("let a command of `build:` write it to {{{{ out }}}}/{name}, or correct `binary:`")));
+            .hint(format!(
+                "let a command of `build:` write it to {{{{ out }}}}/{name}, or correct `binary:`"
+            )));
     }
-    for entry in found.iter().filter(|e| !binaries.iter().any(|name| e.file_name() == name.as_str())) {
+    for entry in
+        found.iter().filter(|e| !binaries.iter().any(|name| e.file_name() == name.as_str()))
+    {
         let path = entry.path();
         let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
         let removed = if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };

@@ -59,7 +59,8 @@ impl Context {
         let unpacked = self.unpack_stream(action, stream, unpacker, staging.path()).await?;
         compare(&unpacked, pinned, published, &label)?;
         self.phase(action, "verifying");
-        let Proven { stamp, asset, mut warnings } = self.prove(want, &staging, &unpacked, &label)?;
+        let Proven { stamp, asset, mut warnings } =
+            self.prove(want, &staging, &unpacked, &label)?;
         let release = Release::Holds { store: store.url().to_owned(), asset };
         let record = new_record(stamp, None, Some(release));
         let (record, cache) = self.adopt(want, &staging, record)?;
@@ -71,9 +72,15 @@ impl Context {
     /// What the lock pins for this asset. With `--locked` there must be something.
     fn private_or_locked(&self, want: &Want, label: &str) -> Result<Option<LockedAsset>, Fault> {
         if want.locked.is_none() && self.options.locked && !self.options.private_store {
-            return Err(Fault::new(Kind::Verification, format!("forge.lock has no digest of {label}"))
-                .because("--locked takes nothing that is not pinned")
-                .hint(format!("run `forge ensure {}` without --locked, and commit forge.lock", want.id.name)));
+            return Err(Fault::new(
+                Kind::Verification,
+                format!("forge.lock has no digest of {label}"),
+            )
+            .because("--locked takes nothing that is not pinned")
+            .hint(format!(
+                "run `forge ensure {}` without --locked, and commit forge.lock",
+                want.id.name
+            )));
         }
         Ok(want.locked)
     }
@@ -109,7 +116,8 @@ impl Context {
         };
         let text = std::fs::read_to_string(staging.path().join(Stamp::FILE))
             .map_err(|_| wrong("it has no stamp (`.version`)".into()))?;
-        let stamp = parse_stamp(&text).map_err(|why| wrong(format!("its stamp is damaged: {why}")))?;
+        let stamp =
+            parse_stamp(&text).map_err(|why| wrong(format!("its stamp is damaged: {why}")))?;
         let asset = LockedAsset {
             fingerprint: stamp.fingerprint,
             sha256: unpacked.sha256,
@@ -208,9 +216,12 @@ fn compare(
     let published = published.map(|sha256| ("its .sha256 file", sha256));
     for (who, wanted) in locked.into_iter().chain(published) {
         if wanted != unpacked.sha256 {
-            return Err(Fault::new(Kind::Verification, format!("{label} is corrupt or was replaced"))
-                .because(format!("its sha256 is {}, {who} says {wanted}", unpacked.sha256))
-                .hint("nothing was installed; find out what happened to the release"));
+            return Err(Fault::new(
+                Kind::Verification,
+                format!("{label} is corrupt or was replaced"),
+            )
+            .because(format!("its sha256 is {}, {who} says {wanted}", unpacked.sha256))
+            .hint("nothing was installed; find out what happened to the release"));
         }
     }
     Ok(())

@@ -3,9 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use crate::{
-    model::{
-        ActionId, ArtifactId, ArtifactReport, Event, Fault, How, Kind, RunReport,
-    },
+    model::{ActionId, ArtifactId, ArtifactReport, Event, Fault, How, Kind, RunReport},
     plan::{Plan, Step},
 };
 

@@ -37,7 +37,8 @@ pub fn write_lock(layout: &Layout, changes: &[LockChange]) -> Result<(), Fault> 
     if after == before {
         return Ok(());
     }
-    replace_file(&path, after.as_bytes(), true).map_err(|e| Fault::io("cannot write forge.lock", &e))
+    replace_file(&path, after.as_bytes(), true)
+        .map_err(|e| Fault::io("cannot write forge.lock", &e))
 }
 
 fn apply(lock: &mut Lock, changes: &[LockChange]) {

@@ -105,7 +105,8 @@ impl Jobs {
 
     /// Waits for the next job to end.
     async fn next(&mut self) -> (ActionId, Result<Done, Fault>) {
-        let ended = self.tasks.join_next_with_id().await.expect("the loop asks only while jobs run");
+        let ended =
+            self.tasks.join_next_with_id().await.expect("the loop asks only while jobs run");
         let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
         let id = self.actions.remove(&task).expect("each task was started for an action");
         let outcome = ended.map_or_else(|error| Err(broken(&error)), |(_, outcome)| outcome);

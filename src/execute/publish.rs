@@ -60,9 +60,9 @@ impl Context {
         });
         record.write(&place.record)?;
         warnings.extend(self.cache.keep(&record, &place.folder).err());
-        let lock = record.asset().and_then(|asset| {
-            self.lock_change(want, record.stamp.commit.clone(), *asset)
-        });
+        let lock = record
+            .asset()
+            .and_then(|asset| self.lock_change(want, record.stamp.commit.clone(), *asset));
         let is_new = published == Published::Created;
         let done = Done::new(crate::model::How::Built, record);
         Ok(Done { published: is_new, warnings, lock, ..done })

@@ -39,7 +39,10 @@ pub async fn resolve_refs(
         let Source::Git { url, reference } = &subsystem.source else {
             return Err(Fault::new(
                 Kind::Usage,
-                format!("`{}` of {} is a moving ref without a git source", subsystem.version, subsystem.name),
+                format!(
+                    "`{}` of {} is a moving ref without a git source",
+                    subsystem.version, subsystem.name
+                ),
             ));
         };
         let resolved = git::resolve(runner, url, reference).await.map_err(|fault| {

@@ -81,9 +81,12 @@ impl Context {
         let tree = staging.path().join("tree");
         let unpacked = self.fetch_and_unpack(action, url, unpacker, &tree).await?;
         if unpacked.sha256 != sha256 {
-            return Err(Fault::new(Kind::Verification, format!("{url} is not the archive that {} pins", subsystem.spec.display()))
-                .because(format!("its sha256 is {}, the spec says {sha256}", unpacked.sha256))
-                .hint("find out why it changed before you correct the digest in the spec"));
+            return Err(Fault::new(
+                Kind::Verification,
+                format!("{url} is not the archive that {} pins", subsystem.spec.display()),
+            )
+            .because(format!("its sha256 is {}, the spec says {sha256}", unpacked.sha256))
+            .hint("find out why it changed before you correct the digest in the spec"));
         }
         exchange(&tree, folder)
             .map_err(|e| Fault::io(format!("cannot put the source into {}", folder.display()), &e))

@@ -43,9 +43,12 @@ impl Context {
         let into = staging.path().join("unpacked");
         let unpacked = self.fetch_and_unpack(action, &upstream.url, unpacker, &into).await?;
         if unpacked.sha256 != expected {
-            return Err(Fault::new(Kind::Verification, format!("{} is not what was published", upstream.url))
-                .because(format!("its sha256 is {}, expected is {expected}", unpacked.sha256))
-                .hint("nothing was installed; a vendor who replaces an asset should say why"));
+            return Err(Fault::new(
+                Kind::Verification,
+                format!("{} is not what was published", upstream.url),
+            )
+            .because(format!("its sha256 is {}, expected is {expected}", unpacked.sha256))
+            .hint("nothing was installed; a vendor who replaces an asset should say why"));
         }
         self.phase(action, "verifying");
         let binaries = self.take_binaries(want, upstream, &unpacked, staging.path())?;

@@ -22,13 +22,13 @@ const LOCAL: f64 = 0.1;
 ///
 /// # Panics
 /// Never: the workspace was checked to be free of cycles.
-pub fn compile(
-    workspace: &Workspace,
-    probed: Probed,
-    seconds: &BTreeMap<Name, f64>,
-) -> Plan {
-    let mut plan =
-        Plan { actions: Vec::new(), findings: Vec::new(), settled: Vec::new(), warnings: Vec::new() };
+pub fn compile(workspace: &Workspace, probed: Probed, seconds: &BTreeMap<Name, f64>) -> Plan {
+    let mut plan = Plan {
+        actions: Vec::new(),
+        findings: Vec::new(),
+        settled: Vec::new(),
+        warnings: Vec::new(),
+    };
     let mut findings: BTreeMap<Name, Finding> = BTreeMap::new();
     let mut faults: BTreeMap<Name, Fault> = BTreeMap::new();
     for (name, found) in probed.findings {
@@ -115,7 +115,9 @@ fn add(
         Verdict::Build => Some(Step::Build),
     };
     let mut push = |step: Step, after: Vec<ActionId>| {
-        let id = ActionId(u32::try_from(plan.actions.len()).expect("a plan has fewer than 2^32 actions"));
+        let id = ActionId(
+            u32::try_from(plan.actions.len()).expect("a plan has fewer than 2^32 actions"),
+        );
         plan.actions.push(Action { id, step, finding: index, after, weight: 0.0 });
         id
     };

@@ -50,7 +50,11 @@ impl Prober<'_> {
         }
         if let Some((record, repair)) = self.look_at_installed(&mut look) {
             let publish = self.options.publish && record.release.is_none();
-            return Ok(look.finding(Verdict::Fresh { record, repair }, "installed and proven", publish));
+            return Ok(look.finding(
+                Verdict::Fresh { record, repair },
+                "installed and proven",
+                publish,
+            ));
         }
         if let Some(record) = self.look_in_cache(&mut look) {
             let publish = self.options.publish && !self.is_released(&look.want, &record).await?;
@@ -188,7 +192,11 @@ impl Prober<'_> {
 
     /// For in-repo code a release may be of other sources under the same version. Its
     /// stamp stands at the beginning of the asset, so this costs little.
-    async fn release_is_stale(&self, look: &mut Look, store: &Arc<dyn Store>) -> Result<bool, Fault> {
+    async fn release_is_stale(
+        &self,
+        look: &mut Look,
+        store: &Arc<dyn Store>,
+    ) -> Result<bool, Fault> {
         if !look.want.strict || look.want.locked.is_some() {
             return Ok(false);
         }
@@ -198,8 +206,13 @@ impl Prober<'_> {
         let stamp = read_stamp(stream, &label).await?;
         match accept(&look.want, &stamp, None) {
             Acceptance::No(why) => {
-                look.note(store.url(), format!("its {} is not the pinned one: {why}", look.want.tag));
-                look.why.get_or_insert(format!("the released {} {why}", look.want.tag).replace(" it ", " "));
+                look.note(
+                    store.url(),
+                    format!("its {} is not the pinned one: {why}", look.want.tag),
+                );
+                look.why.get_or_insert(
+                    format!("the released {} {why}", look.want.tag).replace(" it ", " "),
+                );
                 look.warnings.push(stale(&look.want, &why));
                 Ok(true)
             }
@@ -216,10 +229,15 @@ impl Prober<'_> {
             (None, None) => "no store has it".to_owned(),
         };
         let can_build = look.want.build.is_some();
-        if look.want.upstream.is_some() && !(can_build && (forced.is_some() || self.options.offline)) {
+        if look.want.upstream.is_some()
+            && !(can_build && (forced.is_some() || self.options.offline))
+        {
             if self.options.offline {
-                return Err(Fault::new(Kind::Store, format!("{} can only be had from its vendor", look.want.id))
-                    .because("--offline forbids the network"));
+                return Err(Fault::new(
+                    Kind::Store,
+                    format!("{} can only be had from its vendor", look.want.id),
+                )
+                .because("--offline forbids the network"));
             }
             return Ok(look.finding(Verdict::Upstream, reason, publish));
         }
@@ -254,15 +272,12 @@ fn compare_with_lock(want: &Want, info: &AssetInfo, url: &str) -> Result<(), Fau
 }
 
 fn stale(want: &Want, why: &str) -> Fault {
-    Fault::new(
-        Kind::Verification,
-        format!("{} is released already, from other inputs", want.tag),
-    )
-    .because(why.to_owned())
-    .hint(format!(
-        "built here and not published; to release it, give {} a new version in versions.yml",
-        want.id.name
-    ))
+    Fault::new(Kind::Verification, format!("{} is released already, from other inputs", want.tag))
+        .because(why.to_owned())
+        .hint(format!(
+            "built here and not published; to release it, give {} a new version in versions.yml",
+            want.id.name
+        ))
 }
 
 /// Reads the stamp at the beginning of an asset.
@@ -277,12 +292,16 @@ async fn read_stamp(stream: AssetStream, label: &str) -> Result<Stamp, Fault> {
         match peek_stamp(&head) {
             Some(text) => {
                 return parse_stamp(&text).map_err(|why| {
-                    Fault::new(Kind::Verification, format!("the stamp of {label} is damaged")).because(why)
+                    Fault::new(Kind::Verification, format!("the stamp of {label} is damaged"))
+                        .because(why)
                 });
             }
             None if ended || head.len() > PEEK_LIMIT => {
-                return Err(Fault::new(Kind::Verification, format!("{label} does not begin with a stamp"))
-                    .because("forge puts `.version` first into every asset it packs"));
+                return Err(Fault::new(
+                    Kind::Verification,
+                    format!("{label} does not begin with a stamp"),
+                )
+                .because("forge puts `.version` first into every asset it packs"));
             }
             None => {}
         }

@@ -135,7 +135,9 @@ impl Prober<'_> {
             let found: Vec<_> = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE).collect().await;
             let misses: BTreeSet<Name> = found
                 .iter()
-                .filter(|(_, finding)| matches!(finding, Ok(f) if matches!(f.verdict, Verdict::Build)))
+                .filter(
+                    |(_, finding)| matches!(finding, Ok(f) if matches!(f.verdict, Verdict::Build)),
+                )
                 .flat_map(|(name, _)| self.workspace.subsystems[name].build_needs.clone())
                 .collect();
             probed.findings.extend(found);

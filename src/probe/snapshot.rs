@@ -91,7 +91,9 @@ impl Snapshot {
             body.extend_from_slice(format!("e{name} {digest}\n").as_bytes());
         }
         for row in &self.rows {
-            body.extend_from_slice(format!("a{} {} {}\n", row.bytes, row.name, row.version).as_bytes());
+            body.extend_from_slice(
+                format!("a{} {} {}\n", row.bytes, row.name, row.version).as_bytes(),
+            );
         }
         for path in inputs {
             let stat = fs::symlink_metadata(path).ok().map(|m| FileStat::of(&m));

@@ -29,7 +29,8 @@ pub fn walk(root: &Path, only: &[String]) -> Result<Tree, Fault> {
     let mut files = Vec::new();
     for entry in walker(root, only)? {
         let entry = entry.map_err(|e| {
-            Fault::new(Kind::Failed, format!("cannot list {}", root.display())).because(e.to_string())
+            Fault::new(Kind::Failed, format!("cannot list {}", root.display()))
+                .because(e.to_string())
         })?;
         inputs.push(entry.path().to_owned());
         if entry.file_type().is_some_and(|kind| !kind.is_dir()) {

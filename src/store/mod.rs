@@ -78,18 +78,78 @@ pub trait Store: Send + Sync {
     fn tags<'a>(&'a self) -> Pending<'a, Result<Vec<String>, Fault>>;
 }
 
-#[derive(Default)] pub struct Settings { pub root: std::path::PathBuf, pub offline: bool }
+#[derive(Default)]
+pub struct Settings {
+    pub root: std::path::PathBuf,
+    pub offline: bool,
+}
 pub struct Fetcher;
-impl Fetcher { pub fn new(_: &Settings) -> Self { Fetcher } pub async fn get(&self, _: &str) -> Result<AssetStream, Fault> { todo!() } pub async fn get_text(&self, _: &str, _: usize) -> Result<String, Fault> { todo!() } }
-pub fn find_digest(_: &str, _: &str) -> Option<Sha256> { todo!() }
+impl Fetcher {
+    pub fn new(_: &Settings) -> Self {
+        Fetcher
+    }
+    pub async fn get(&self, _: &str) -> Result<AssetStream, Fault> {
+        todo!()
+    }
+    pub async fn get_text(&self, _: &str, _: usize) -> Result<String, Fault> {
+        todo!()
+    }
+}
+pub fn find_digest(_: &str, _: &str) -> Option<Sha256> {
+    todo!()
+}
 pub struct D(String, std::path::PathBuf);
 impl Store for D {
-  fn url(&self) -> &str { &self.0 }
-  fn is_writable(&self) -> bool { true }
-  fn find<'a>(&'a self, t: &'a str, a: &'a str) -> Pending<'a, Result<Option<AssetInfo>, Fault>> { let p = self.1.join(t).join(a); Box::pin(async move { Ok(std::fs::metadata(p).ok().map(|m| AssetInfo { size: Some(m.len()), sha256: None })) }) }
-  fn open<'a>(&'a self, t: &'a str, a: &'a str) -> Pending<'a, Result<Option<AssetStream>, Fault>> { let p = self.1.join(t).join(a); Box::pin(async move { Ok(std::fs::read(p).ok().map(|b| AssetStream { size: Some(b.len() as u64), bytes: Box::pin(futures_util::stream::once(async move { Ok(Bytes::from(b)) })) })) }) }
-  fn publish<'a>(&'a self, t: &'a str, a: &'a str, p: &'a Path, _: Sha256) -> Pending<'a, Result<Published, Fault>> { let d = self.1.join(t); Box::pin(async move { std::fs::create_dir_all(&d).unwrap(); Ok(if std::fs::hard_link(p, d.join(a)).is_ok() { Published::Created } else { Published::Identical }) }) }
-  fn tags<'a>(&'a self) -> Pending<'a, Result<Vec<String>, Fault>> { todo!() }
+    fn url(&self) -> &str {
+        &self.0
+    }
+    fn is_writable(&self) -> bool {
+        true
+    }
+    fn find<'a>(&'a self, t: &'a str, a: &'a str) -> Pending<'a, Result<Option<AssetInfo>, Fault>> {
+        let p = self.1.join(t).join(a);
+        Box::pin(async move {
+            Ok(std::fs::metadata(p).ok().map(|m| AssetInfo { size: Some(m.len()), sha256: None }))
+        })
+    }
+    fn open<'a>(
+        &'a self,
+        t: &'a str,
+        a: &'a str,
+    ) -> Pending<'a, Result<Option<AssetStream>, Fault>> {
+        let p = self.1.join(t).join(a);
+        Box::pin(async move {
+            Ok(std::fs::read(p).ok().map(|b| AssetStream {
+                size: Some(b.len() as u64),
+                bytes: Box::pin(futures_util::stream::once(async move { Ok(Bytes::from(b)) })),
+            }))
+        })
+    }
+    fn publish<'a>(
+        &'a self,
+        t: &'a str,
+        a: &'a str,
+        p: &'a Path,
+        _: Sha256,
+    ) -> Pending<'a, Result<Published, Fault>> {
+        let d = self.1.join(t);
+        Box::pin(async move {
+            std::fs::create_dir_all(&d).unwrap();
+            Ok(if std::fs::hard_link(p, d.join(a)).is_ok() {
+                Published::Created
+            } else {
+                Published::Identical
+            })
+        })
+    }
+    fn tags<'a>(&'a self) -> Pending<'a, Result<Vec<String>, Fault>> {
+        todo!()
+    }
 }
-pub fn open(u: &str, _: &Settings) -> Result<std::sync::Arc<dyn Store>, Fault> { Ok(std::sync::Arc::new(D(u.into(), u.strip_prefix("dir:").unwrap().into()))) }
-pub fn open_default(p: &str, _: &Settings) -> Result<std::sync::Arc<dyn Store>, Fault> { let d = std::path::PathBuf::from(std::env::var_os("FORGE_DATA_DIR").unwrap()).join(p); Ok(std::sync::Arc::new(D(format!("dir:{}", d.display()), d))) }
+pub fn open(u: &str, _: &Settings) -> Result<std::sync::Arc<dyn Store>, Fault> {
+    Ok(std::sync::Arc::new(D(u.into(), u.strip_prefix("dir:").unwrap().into())))
+}
+pub fn open_default(p: &str, _: &Settings) -> Result<std::sync::Arc<dyn Store>, Fault> {
+    let d = std::path::PathBuf::from(std::env::var_os("FORGE_DATA_DIR").unwrap()).join(p);
+    Ok(std::sync::Arc::new(D(format!("dir:{}", d.display()), d)))
+}

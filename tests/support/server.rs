@@ -51,7 +51,8 @@ impl Server {
         let app = Router::new()
             .fallback_service(ServeDir::new(PathBuf::from(folder)))
             .layer(middleware::from_fn_with_state(state.clone(), behave));
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let listener =
+            runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = listener.local_addr().expect("an address");
         runtime.spawn(async move { axum::serve(listener, app).await });
         Self { address, state, _runtime: runtime }
@@ -90,9 +91,7 @@ async fn behave(State(state): State<Arc<Behaviour>>, request: Request, next: Nex
     };
     match fault {
         None => next.run(request).await,
-        Some(Fault::Status(code)) => {
-            StatusCode::from_u16(code).expect("a status").into_response()
-        }
+        Some(Fault::Status(code)) => StatusCode::from_u16(code).expect("a status").into_response(),
         Some(Fault::Html) => {
             ([("content-type", "text/html")], "<!DOCTYPE html><h1>Sign in</h1>").into_response()
         }
