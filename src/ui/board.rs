@@ -102,9 +102,13 @@ impl Board {
             Event::Line { action, line } => self.take_line(action, line),
             Event::Warning { artifact, fault } => self.news.push(News::Warning { artifact, fault }),
             Event::Finished { action, report } => {
-                self.running.remove(&action);
+                let published =
+                    self.running.remove(&action).is_some_and(|r| r.doing == "publishing");
                 self.done += 1;
-                self.news.push(News::Finished(Box::new(report)));
+                // That it was obtained was told when it was; nothing new is no news.
+                if !published || report.published || report.fault.is_some() {
+                    self.news.push(News::Finished(Box::new(report)));
+                }
             }
         }
     }

@@ -38,17 +38,22 @@ fn finished(report: &ArtifactReport, style: Style) -> String {
     let took = human_time(report.seconds);
     let (role, rest) = match report.how {
         How::Fresh if report.fault.is_none() => return String::new(),
+        _ if report.published => return published(report, style),
         How::Failed => (Role::Error, format!("after {took}: {}", reason())),
         How::Skipped | How::Cancelled => (Role::Warn, reason()),
         _ => {
             let size =
                 if report.bytes > 0 { human_size(report.bytes) + " " } else { String::new() };
-            let published = if report.published { ", published" } else { "" };
             let but = report.fault.as_ref().map_or(String::new(), |fault| format!(", but {fault}"));
-            (Role::Ok, format!("{size}in {took}{published}{but}"))
+            (Role::Ok, format!("{size}in {took}{but}"))
         }
     };
     let what = format!("{} {}", style.paint(Role::Name, &report.id.to_string()), report.version);
     let line = action(role, report.how.as_str(), &what, style);
     format!("{line}  {}", one_line(&rest)).trim_end().to_owned() + "\n"
+}
+
+fn published(report: &ArtifactReport, style: Style) -> String {
+    let what = format!("{} {}", style.paint(Role::Name, &report.id.to_string()), report.version);
+    action(Role::Ok, "published", &what, style) + "\n"
 }
