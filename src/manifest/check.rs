@@ -33,7 +33,7 @@ impl Checker<'_, '_> {
                 if !words.contains(&scalar.text.as_str()) {
                     let what = format!("`{path}` must be {}, not `{}`", shape.what(), scalar.text);
                     let help = suggest::help(&scalar.text, words.iter().copied());
-                    self.found.add(node.bytes.clone(), what, "not one of them").help = Some(help);
+                    self.found.add(node.bytes.clone(), what, "not one of them", help);
                 }
             }
             (Shape::List(inner), Value::List(nodes)) => {
@@ -48,7 +48,7 @@ impl Checker<'_, '_> {
                 }
             }
             (Shape::Record(record), Value::Map(entries)) => {
-                self.record(node, entries, record, path)
+                self.record(node, entries, record, path);
             }
             (Shape::OneOf(shapes), _) => {
                 match shapes.iter().find(|shape| has_kind(shape, &node.value)) {
@@ -69,7 +69,7 @@ impl Checker<'_, '_> {
             } else {
                 let what = format!("{} has no key `{key}`", record.what);
                 let help = suggest::help(key, record.keys());
-                self.found.add(entry.key.bytes.clone(), what, "not a known key").help = Some(help);
+                self.found.add(entry.key.bytes.clone(), what, "not a known key", help);
             }
         }
         self.needs(node, entries, record, path);
@@ -89,8 +89,7 @@ impl Checker<'_, '_> {
                 {
                     let what = format!("`{}` belongs to `{other}`, which is not there", field.key);
                     let help = format!("remove `{}`, or write `{other}` beside it", field.key);
-                    self.found.add(own.key.bytes.clone(), what, "has nothing to belong to").help =
-                        Some(help);
+                    self.found.add(own.key.bytes.clone(), what, "has nothing to belong to", help);
                 }
                 _ => {}
             }
@@ -108,7 +107,7 @@ impl Checker<'_, '_> {
         let doc = record.field(key).map_or("", |field| field.doc);
         let what = format!("{place} has no `{key}`");
         let label = format!("`{key}` is missing");
-        self.found.add(node.bytes.clone(), what, label).help = Some(format!("add `{key}:`. {doc}"));
+        self.found.add(node.bytes.clone(), what, label, format!("add `{key}:`. {doc}"));
     }
 
     fn choice(&mut self, node: &Node, entries: &[Entry], record: &Record) {
@@ -118,17 +117,17 @@ impl Checker<'_, '_> {
         let words = words.join(", ");
         let all_known = entries.iter().all(|entry| record.field(&entry.key.value).is_some());
         if chosen.is_empty() && !words.is_empty() && all_known {
-            let what = format!("{} takes one of {words}", record.what);
+            let what = format!("{} takes one of {words}, and none is here", record.what);
             let help = format!("write one of {words}");
-            self.found.add(node.bytes.clone(), what, "none of them is here").help = Some(help);
+            self.found.add(node.bytes.clone(), what, "none of them is here", help);
         }
         let others = chosen.iter().filter(|entry| entry.key.value != chosen[0].key.value);
         for other in others {
             let what = format!("{} takes only one of {words}", record.what);
             let related = self.found.span(chosen[0].key.bytes.clone());
-            let diagnostic = self.found.add(other.key.bytes.clone(), what, "one too many");
+            let bytes = other.key.bytes.clone();
+            let diagnostic = self.found.add(bytes, what, "one too many", "keep the one you mean");
             diagnostic.related.push((related, "the first one".into()));
-            diagnostic.help = Some("keep the one you mean".into());
         }
     }
 
@@ -138,9 +137,9 @@ impl Checker<'_, '_> {
             if let Some(first) = seen.get(key.value.as_str()) {
                 let related = self.found.span(first.clone());
                 let what = format!("`{}` stands twice in {what}", key.value);
-                let diagnostic = self.found.add(key.bytes.clone(), what, "again here");
+                let bytes = key.bytes.clone();
+                let diagnostic = self.found.add(bytes, what, "again here", "keep one of them");
                 diagnostic.related.push((related, "first written here".into()));
-                diagnostic.help = Some("keep one of them".into());
             } else {
                 seen.insert(&key.value, key.bytes.clone());
             }
@@ -151,7 +150,7 @@ impl Checker<'_, '_> {
         let what =
             if path.is_empty() { "the file is empty".into() } else { format!("`{path}` is empty") };
         let help = format!("write {}, or remove the key", shape.what());
-        self.found.add(node.bytes.clone(), what, "no value here").help = Some(help);
+        self.found.add(node.bytes.clone(), what, "no value here", help);
     }
 
     fn wrong_type(&mut self, node: &Node, shape: &Shape, path: &str) {
@@ -164,14 +163,16 @@ impl Checker<'_, '_> {
             }
             _ => format!("{place} must be {}, not {}", shape.what(), node.kind()),
         };
-        let label = format!("this is {}", node.kind());
-        let diagnostic = self.found.add(node.bytes.clone(), what, label);
-        if is_template {
-            diagnostic.help =
-                Some("a value that begins with `{{` must stand in quotes: \"{{ … }}\"".into());
+        let label = match &node.value {
+            Value::Scalar(_) => format!("not {}", shape.what()),
+            _ => format!("this is {}", node.kind()),
+        };
+        let help = if is_template {
+            "a value that begins with `{{` must stand in quotes: \"{{ … }}\"".to_owned()
         } else {
-            diagnostic.help = Some(format!("write {}", shape.what()));
-        }
+            format!("write {}", shape.what())
+        };
+        self.found.add(node.bytes.clone(), what, label, help);
     }
 }
 

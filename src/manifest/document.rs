@@ -179,12 +179,11 @@ fn read(file: &File, record: &'static Record, found: &mut Findings) -> Option<No
             } else {
                 format!("write at least {}", required.join(", "))
             };
-            found.add(0..0, format!("{} is empty", file.path.display()), "nothing here").help =
-                Some(help);
+            found.add(0..0, format!("{} is empty", file.path.display()), "nothing here", help);
             None
         }
         Err(error) => {
-            found.add(error.bytes, error.what, "here").help = error.help;
+            found.add(error.bytes, error.what, "here", error.help);
             None
         }
     }

@@ -24,9 +24,8 @@ impl File {
     pub fn new(path: PathBuf, bytes: Vec<u8>, limit: usize) -> Self {
         if bytes.len() > limit {
             let what = format!(
-                "{} has {} bytes; forge reads at most {limit} of such a file",
-                path.display(),
-                bytes.len()
+                "{} is longer than {limit} bytes, which is the most that forge reads of it",
+                path.display()
             );
             let help = "keep data in files of their own";
             return Self { path, text: String::new(), unreadable: Some((what, 0..0, help)) };
@@ -63,19 +62,21 @@ impl<'f> Findings<'f> {
     pub fn new(file: &'f File) -> Self {
         let mut findings = Self { file, diagnostics: Vec::new() };
         if let Some((what, bytes, help)) = &file.unreadable {
-            findings.add(bytes.clone(), what.clone(), "here").help = Some((*help).to_owned());
+            findings.add(bytes.clone(), what.clone(), "here", (*help).to_owned());
         }
         findings
     }
 
-    /// Adds a problem, and hands it out so that help and related places can be added.
+    /// Adds a problem with what to do about it, and hands it out so that related places
+    /// can be added.
     pub fn add(
         &mut self,
         bytes: Range<usize>,
         what: impl Into<String>,
         label: impl Into<String>,
+        help: impl Into<String>,
     ) -> &mut Diagnostic {
-        self.diagnostics.push(Diagnostic::new(self.file.span(bytes), what, label));
+        self.diagnostics.push(Diagnostic::new(self.file.span(bytes), what, label).help(help));
         let last = self.diagnostics.len() - 1;
         &mut self.diagnostics[last]
     }

@@ -99,7 +99,7 @@ mod tests {
                 0 => format!("k: |\n  {indented}\n"),
                 1 => format!("k: >-\n  {indented}\n"),
                 2 => format!("k: '{}'\n", indented.replace('\'', "''")),
-                3 => format!("k: {:?}\n", lines),
+                3 => format!("k: {lines:?}\n"),
                 _ => format!("k:\n  {indented}\n"),
             };
             let Ok(Some(root)) = parse(&file) else { return Ok(()) };

@@ -2,7 +2,7 @@
 
 /// The candidate that `word` is most likely a slip of, if any is near enough.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (word.chars().count() / 3).max(1);
+    let limit = word.chars().count() / 3;
     candidates
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
@@ -20,7 +20,7 @@ pub fn help<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) ->
     let known: Vec<_> = known.into_iter().collect();
     let listed = known.iter().take(MANY).map(|word| format!("`{word}`")).collect::<Vec<_>>();
     match (listed.len(), known.len()) {
-        (0, _) => "there is none to choose from".to_owned(),
+        (0, _) => "none is known here".to_owned(),
         (shown, all) if shown < all => {
             format!("known are {} and {} more", listed.join(", "), all - shown)
         }
@@ -64,12 +64,13 @@ mod tests {
         assert_eq!(nearest("need", known), Some("needs"));
         assert_eq!(nearest("upstream", known), None);
         assert_eq!(nearest("", known), None);
+        assert_eq!(nearest("y", ["x"]), None);
     }
 
     #[test]
     fn without_a_near_word_the_known_ones_are_listed() {
         assert_eq!(help("zzz", ["go", "run"]), "known are `go`, `run`");
         assert_eq!(help("rum", ["go", "run"]), "did you mean `run`?");
-        assert_eq!(help("x", [""; 0]), "there is none to choose from");
+        assert_eq!(help("x", [""; 0]), "none is known here");
     }
 }

@@ -22,12 +22,12 @@ pub struct YamlError {
     /// Where.
     pub bytes: Range<usize>,
     /// What to do.
-    pub help: Option<String>,
+    pub help: String,
 }
 
 impl YamlError {
     fn new(what: impl Into<String>, bytes: Range<usize>, help: &str) -> Self {
-        Self { what: what.into(), bytes, help: Some(help.to_owned()) }
+        Self { what: what.into(), bytes, help: help.to_owned() }
     }
 }
 
@@ -241,11 +241,15 @@ fn syntax_error(text: &str, error: &ScanError) -> YamlError {
         let brace = line_start + brace + 2;
         return unquoted_template(brace..brace + 2);
     }
+    let indent = &line[..line.len() - line.trim_start().len()];
+    if let Some(tab) = indent.find('\t') {
+        let what = "YAML is indented with spaces, and here is a tab";
+        let tab = line_start + tab;
+        return YamlError::new(what, tab..tab + 1, "replace the tab by spaces");
+    }
     let width = text[at..].chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8);
     let before = &line[..(at - line_start).min(line.len())];
-    let help = if before.contains('\t') || line.starts_with('\t') {
-        "YAML is indented with spaces; replace the tab"
-    } else if line.matches(": ").count() > 1 {
+    let help = if line.matches(": ").count() > 1 {
         "put a value that holds `: ` in quotes"
     } else if line[before.len()..].starts_with(['@', '`', '%', '*', '&', '!']) {
         "put a value that begins with such a character in quotes"
@@ -323,7 +327,7 @@ mod tests {
         ] {
             let error = parse(file).unwrap_err();
             assert_eq!(&file[error.bytes.clone()], slice, "{error:?}");
-            assert!(error.what.contains(part) && error.help.is_some(), "{error:?}");
+            assert!(error.what.contains(part) && !error.help.is_empty(), "{error:?}");
         }
     }
 }

@@ -61,8 +61,7 @@ pub fn environment(
     for (name, value) in env {
         if name.value.contains(['=', '\0']) || name.value.is_empty() {
             let what = format!("`{}` can be no environment variable", name.value);
-            found.add(name.bytes.clone(), what, "holds `=`").help =
-                Some("write `NAME: value`".into());
+            found.add(name.bytes.clone(), what, "holds `=`", "write `NAME: value`");
         } else if let Some(value) = scope.text(value, found) {
             rendered.entry(name.value.clone()).or_insert(value);
         }
@@ -89,8 +88,12 @@ fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
     }
     if steps.is_empty() {
         let what = "`build.run` has no command";
-        found.add(options.bytes.clone(), what, "nothing to run").help =
-            Some("write a command, or remove `build` if there is nothing to build".into());
+        found.add(
+            options.bytes.clone(),
+            what,
+            "nothing to run",
+            "write a command, or remove `build` if there is nothing to build",
+        );
         return None;
     }
     Some(bare(steps))
@@ -126,8 +129,7 @@ fn own(template: &str, doc: &BuildDoc, scope: &Scope, found: &mut Findings) -> O
         Ok(text) => Some(text),
         Err(wrong) => {
             let what = format!("`build.{}` cannot be expanded: {}", doc.how.value, wrong.what);
-            found.add(doc.how.bytes.clone(), what, "this preset").help =
-                Some("write the commands with `run:`".into());
+            found.add(doc.how.bytes.clone(), what, "this preset", "write the commands with `run:`");
             None
         }
     }
@@ -223,8 +225,12 @@ fn duration(scalar: &Scalar, found: &mut Findings) -> Option<Duration> {
     let parsed = parse_duration(&scalar.text);
     if parsed.is_none() {
         let what = format!("`{}` is no duration", scalar.text);
-        found.add(scalar.bytes.clone(), what, "not a duration").help =
-            Some("write a number and `s`, `m` or `h`, such as `90s`, `10m` or `1h30m`".into());
+        found.add(
+            scalar.bytes.clone(),
+            what,
+            "not a duration",
+            "write a number and `s`, `m` or `h`, such as `90s`, `10m` or `1h30m`",
+        );
     }
     parsed
 }

@@ -65,6 +65,9 @@ pub fn list_specs(layout: &Layout) -> Result<Specs, Fault> {
         let entry = entry.map_err(cannot)?;
         let kind = entry.file_type().map_err(cannot)?;
         let is_folder = kind.is_dir() || kind.is_symlink() && entry.path().is_dir();
+        if !is_folder && !kind.is_file() && !kind.is_symlink() {
+            continue;
+        }
         if let Some(file_name) = entry.file_name().to_str().filter(|name| !name.starts_with('.')) {
             found.take(layout, file_name, is_folder);
         }

@@ -148,7 +148,9 @@ fn tell(drafts: &[Draft], edges: &[Vec<(usize, &Scalar)>], cycle: &[usize]) -> D
         _ => format!("these subsystems need each other in a circle: {}", path.join(" → ")),
     };
     let label = format!("{} needs {}", name(cycle[0]), name(next(0)));
-    let mut diagnostic = Diagnostic::new(place(0), what, label).help("remove one of these needs");
+    let help =
+        if cycle.len() == 1 { "remove it from its own needs" } else { "remove one of these needs" };
+    let mut diagnostic = Diagnostic::new(place(0), what, label).help(help);
     for (at, node) in cycle.iter().enumerate().skip(1) {
         let label = format!("{} needs {}", name(*node), name(next(at)));
         diagnostic = diagnostic.related(place(at), label);

@@ -2,7 +2,7 @@
 //! that is wrong at once.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -190,8 +190,7 @@ impl Loader<'_> {
                 Some(draft)
             }
             Err(why) => {
-                found.add(0..0, why, "this file's name").help =
-                    Some("rename the file to the subsystem's name".into());
+                found.add(0..0, why, "this file's name", "rename the file to the subsystem's name");
                 None
             }
         };
@@ -281,7 +280,10 @@ fn problems(mut diagnostics: Vec<Diagnostic>, mut texts: BTreeMap<PathBuf, Strin
         let place = |d: &Diagnostic| (rank(&d.span), d.span.file.clone(), d.span.bytes.start);
         place(a).cmp(&place(b))
     });
-    diagnostics.dedup();
+    // What is wrong for all subsystems was found with each of them.
+    let mut told = HashSet::new();
+    diagnostics
+        .retain(|diagnostic| told.insert((diagnostic.span.clone(), diagnostic.what.clone())));
     let spans = |diagnostic: &Diagnostic| {
         let related = diagnostic.related.iter().map(|(span, _)| span.file.clone());
         related.chain([diagnostic.span.file.clone()]).collect::<Vec<_>>()

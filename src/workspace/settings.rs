@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    manifest::{Findings, ManifestDoc, Scalar, Sp, suggestion},
+    manifest::{Findings, ManifestDoc, Scalar, Sp, nearest, suggestion},
     model::{Name, Platform, Version},
 };
 
@@ -28,11 +28,9 @@ pub fn resolve(doc: &ManifestDoc, specs: &[&str], found: &mut Findings) -> Setti
         match check_store(&url.text) {
             Ok(()) => settings.stores.push(url.text.clone()),
             Err(why) => {
-                found.add(url.bytes.clone(), why, "not a store").help = Some(
-                    "write `dir:PATH`, `github:OWNER/REPO`, `gitea:HOST/OWNER/REPO`, `s3:BUCKET/PREFIX`, \
+                found.add(url.bytes.clone(), why, "not a store", "write `dir:PATH`, `github:OWNER/REPO`, `gitea:HOST/OWNER/REPO`, `s3:BUCKET/PREFIX`, \
                      `oci:HOST/REPO` or `https://…`"
-                        .into(),
-                );
+                        );
             }
         }
     }
@@ -40,13 +38,12 @@ pub fn resolve(doc: &ManifestDoc, specs: &[&str], found: &mut Findings) -> Setti
         match text.text.parse() {
             Ok(platform) if settings.platforms.contains(&platform) => {
                 let what = format!("{platform} stands twice in `platforms`");
-                found.add(text.bytes.clone(), what, "again here").help =
-                    Some("keep one of them".into());
+                found.add(text.bytes.clone(), what, "again here", "keep one of them");
             }
             Ok(platform) => settings.platforms.push(platform),
             Err(why) => {
-                let help = suggestion(&text.text, USUAL_PLATFORMS);
-                found.add(text.bytes.clone(), why, "not a platform").help = Some(help);
+                let help = platform_help(&text.text);
+                found.add(text.bytes.clone(), why, "not a platform", help);
             }
         }
     }
@@ -58,25 +55,40 @@ pub fn resolve(doc: &ManifestDoc, specs: &[&str], found: &mut Findings) -> Setti
     settings
 }
 
-const USUAL_PLATFORMS: [&str; 6] = [
-    "linux-amd64",
-    "linux-arm64",
-    "darwin-amd64",
-    "darwin-arm64",
-    "windows-amd64",
-    "windows-arm64",
-];
+/// The help for text that is no platform.
+pub fn platform_help(text: &str) -> String {
+    const USUAL: [&str; 6] = [
+        "linux-amd64",
+        "linux-arm64",
+        "darwin-amd64",
+        "darwin-arm64",
+        "windows-amd64",
+        "windows-arm64",
+    ];
+    match nearest(text, USUAL) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "write `<os>-<arch>`, such as `linux-amd64` or `darwin-arm64`".into(),
+    }
+}
 
 fn versions(doc: &ManifestDoc, found: &mut Findings) -> BTreeMap<Name, Sp<Version>> {
     let mut versions = BTreeMap::new();
     for (key, text) in &doc.versions {
         let name = Name::new(&key.value).map_err(|why| {
-            found.add(key.bytes.clone(), why, "not a valid name").help =
-                Some("rename the subsystem here and its spec".into());
+            found.add(
+                key.bytes.clone(),
+                why,
+                "not a valid name",
+                "rename the subsystem here and its spec",
+            );
         });
         let version = Version::new(&text.text).map_err(|why| {
-            found.add(text.bytes.clone(), why, "not a valid version").help =
-                Some("write a tag such as `v1.2.3`, a branch, or a full commit hash".into());
+            found.add(
+                text.bytes.clone(),
+                why,
+                "not a valid version",
+                "write a tag such as `v1.2.3`, a branch, or a full commit hash",
+            );
         });
         if let (Ok(name), Ok(value)) = (name, version) {
             versions.entry(name).or_insert(Sp { value, bytes: text.bytes.clone() });
@@ -102,7 +114,7 @@ fn known(
     known.sort_unstable();
     known.dedup();
     let help = suggestion(&member.text, known.iter().copied());
-    found.add(member.bytes.clone(), what, "not known").help = Some(help);
+    found.add(member.bytes.clone(), what, "not known", help);
     None
 }
 

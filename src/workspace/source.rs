@@ -21,11 +21,17 @@ pub fn resolve(
         None => Some(Source::None),
         Some(SourceDoc::Git { url, reference }) => {
             let reference = match reference {
-                Some(reference) => scope.plain(reference, found)?,
+                Some(reference) => self::reference(reference, scope, found)?,
                 None => version.as_str().to_owned(),
             };
-            let url = scope.plain(url, found)?;
-            Some(Source::Git { url, reference })
+            let rendered = scope.plain(url, found)?;
+            if rendered.starts_with('-') || rendered.contains(char::is_whitespace) {
+                let what = format!("`{rendered}` is no URL of a git repository");
+                let help = "write what `git clone` takes, such as `https://…` or `git@…`";
+                found.add(url.bytes.clone(), what, "not a repository", help);
+                return None;
+            }
+            Some(Source::Git { url: rendered, reference })
         }
         Some(SourceDoc::Archive { url, sha256, strip }) => {
             let rendered = scope.plain(url, found);
@@ -42,11 +48,24 @@ pub fn resolve(
             let mut parts = Vec::new();
             for part in only {
                 let text = scope.plain(part, found)?;
-                let part_of_folder = lexical(part, &text, found)?;
-                let text = part_of_folder.to_string_lossy().replace('\\', "/");
-                parts.push(text);
+                let below = lexical(part, &text, "its folder", found)?;
+                inside(part, &folder.join(&below).to_string_lossy(), root, found)?;
+                let below = below.iter().map(|part| part.to_string_lossy());
+                parts.push(below.collect::<Vec<_>>().join("/"));
             }
             Some(Source::Path { dir: folder, only: parts })
+        }
+    }
+}
+
+fn reference(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<String> {
+    let text = scope.plain(scalar, found)?;
+    match Version::new(&text) {
+        Ok(_) => Some(text),
+        Err(why) => {
+            let help = "write a tag, a branch or a full commit hash";
+            found.add(scalar.bytes.clone(), why, "not a ref", help);
+            None
         }
     }
 }
@@ -62,9 +81,11 @@ pub fn digest(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Sh
     match text.trim().parse() {
         Ok(digest) => Some(digest),
         Err(why) => {
-            found.add(scalar.bytes.clone(), why.to_string(), "not a digest").help = Some(
-                "take the line of the file from the vendor's checksums, or run `sha256sum` on it"
-                    .into(),
+            found.add(
+                scalar.bytes.clone(),
+                why.to_string(),
+                "not a digest",
+                "take the line of the file from the vendor's checksums, or run `sha256sum` on it",
             );
             None
         }
@@ -73,24 +94,32 @@ pub fn digest(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Sh
 
 /// The path `text` below the workspace, which must be there.
 fn inside(scalar: &Scalar, text: &str, root: &Path, found: &mut Findings) -> Option<PathBuf> {
-    let path = lexical(scalar, text, found)?;
+    let path = lexical(scalar, text, "the workspace", found)?;
     let Ok(real) = root.join(&path).canonicalize() else {
-        let what = format!("there is no `{text}` in the workspace");
-        found.add(scalar.bytes.clone(), what, "does not exist").help =
-            Some("write a path relative to the folder of `versions.yml`".into());
+        let what = format!("there is no `{}` in the workspace", path.display());
+        found.add(
+            scalar.bytes.clone(),
+            what,
+            "does not exist",
+            "write a path relative to the folder of `versions.yml`",
+        );
         return None;
     };
     if root.canonicalize().is_ok_and(|root| !real.starts_with(root)) {
         let what = format!("`{text}` leads out of the workspace, to {}", real.display());
-        found.add(scalar.bytes.clone(), what, "outside").help =
-            Some("a source must lie in the workspace, so that it is the same for everyone".into());
+        found.add(
+            scalar.bytes.clone(),
+            what,
+            "outside",
+            "a source must lie in the workspace, so that it is the same for everyone",
+        );
         return None;
     }
     Some(path)
 }
 
-/// The relative path `text`, without `.` and `..`.
-fn lexical(scalar: &Scalar, text: &str, found: &mut Findings) -> Option<PathBuf> {
+/// The relative path `text`, without `.` and `..`; `place` is what it must stay in.
+pub fn lexical(scalar: &Scalar, text: &str, place: &str, found: &mut Findings) -> Option<PathBuf> {
     let mut path = PathBuf::new();
     for part in Path::new(text).components() {
         let stays = match part {
@@ -103,9 +132,9 @@ fn lexical(scalar: &Scalar, text: &str, found: &mut Findings) -> Option<PathBuf>
             Component::RootDir | Component::Prefix(_) => false,
         };
         if !stays {
-            let what = format!("`{text}` leads out of the workspace");
-            found.add(scalar.bytes.clone(), what, "outside").help =
-                Some("write a path relative to the folder of `versions.yml`, without `..` at its beginning".into());
+            let what = format!("`{text}` leads out of {place}");
+            let help = format!("write a path relative to {place}, without `..` at its beginning");
+            found.add(scalar.bytes.clone(), what, "outside", help);
             return None;
         }
     }

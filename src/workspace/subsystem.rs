@@ -76,16 +76,14 @@ pub fn resolve(
         obtainable(name, doc, vendor.is_some(), around.platform, found);
         source_is_there(doc, found);
     }
-    if version.value.is_moving()
-        && !matches!(resolved_source, Some(Source::Git { .. }))
-        && is_well_formed
-    {
+    let has_git = matches!(resolved_source, Some(Source::Git { .. }));
+    if version.value.is_moving() && !has_git && is_well_formed {
         let what = format!(
             "`{}` is a moving ref, but {name} has no git source that it could mean a commit of",
             version.value
         );
-        in_manifest.add(version.bytes.clone(), what, "not a pinned version").help =
-            Some("pin a version such as `v1.2.3`, or give the spec `source: {git: …}`".into());
+        let help = "pin a version such as `v1.2.3`, or give the spec `source: {git: …}`";
+        in_manifest.add(version.bytes.clone(), what, "not a pinned version", help);
     }
 
     let is_good = is_well_formed
@@ -163,8 +161,12 @@ fn add_vars(
     for (name, value) in written {
         if scope.knows(&name.value) && !vars.contains_key(&name.value) || name.value == "vars" {
             let what = format!("`{}` is a word of forge's own", name.value);
-            found.add(name.bytes.clone(), what, "already has a meaning").help =
-                Some("give the variable another name".into());
+            found.add(
+                name.bytes.clone(),
+                what,
+                "already has a meaning",
+                "give the variable another name",
+            );
         } else if let Some(text) = scope.text(value, found) {
             let word = Word::from(text.into_inner());
             vars.insert(name.value.clone(), word.clone());
@@ -195,11 +197,10 @@ fn binaries(
             });
         if !is_file_name {
             let what = format!("`{binary}` can be no binary's name");
-            found.add(bytes, what, "not a plain file name").help =
-                Some("write the file name alone, without folders; `upstream.paths` says where it is in an archive".into());
+            found.add(bytes, what, "not a plain file name", "write the file name alone, without folders; `upstream.paths` says where it is in an archive");
         } else if binaries.iter().any(|other| other.value == binary) {
             let what = format!("`{binary}` is named twice");
-            found.add(bytes, what, "again here").help = Some("keep one of them".into());
+            found.add(bytes, what, "again here", "keep one of them");
         } else {
             binaries.push(Sp { value: binary.to_owned(), bytes });
         }
@@ -236,7 +237,7 @@ fn obtainable(
             "write `build:` (how to build it) or `upstream:` (the vendor's own release)".to_owned(),
         )
     };
-    found.add(0..0, what, "no way to obtain it").help = Some(help);
+    found.add(0..0, what, "no way to obtain it", help);
 }
 
 /// A preset that builds a source needs one.
@@ -255,5 +256,5 @@ fn source_is_there(doc: &SpecDoc, found: &mut Findings) {
             "write `source: {git: URL}` or `source: {path: FOLDER}`; or let cargo fetch it: `cargo: {install: CRATE}`"
         }
     };
-    found.add(build.how.bytes.clone(), what, "nothing to build").help = Some(help.into());
+    found.add(build.how.bytes.clone(), what, "nothing to build", help);
 }

@@ -95,7 +95,7 @@ impl<'e> Scope<'e> {
                     Some(inner) => scalar.locate(found.text(), inner),
                     None => scalar.bytes.clone(),
                 };
-                found.add(bytes, wrong.what, wrong.label).help = Some(wrong.help);
+                found.add(bytes, wrong.what, wrong.label, wrong.help);
                 None
             }
         }
@@ -110,8 +110,7 @@ impl<'e> Scope<'e> {
                 let what = format!("`{{{{ {place} }}}}` is known only when a command runs");
                 let at = scalar.text.find(&place).map(|at| at..at + place.len());
                 let bytes = at.map_or(scalar.bytes.clone(), |at| scalar.locate(found.text(), at));
-                found.add(bytes, what, "not known yet").help =
-                    Some("use it in commands, `dir` and `env` only".into());
+                found.add(bytes, what, "not known yet", "use it in commands, `dir` and `env` only");
                 None
             }
         }
@@ -158,10 +157,15 @@ impl<'e> Scope<'e> {
                 format!("this template does not parse: {}", detail.unwrap_or_default()),
                 "a template is written `{{ name }}`; for braces of another language write {{ '{{' }}",
             ),
-            ErrorKind::UnknownFilter | ErrorKind::UnknownFunction | ErrorKind::UnknownTest => (
-                detail.unwrap_or_else(|| "this filter is not known".into()),
-                "templates have the filters and functions of minijinja",
-            ),
+            kind @ (ErrorKind::UnknownFilter
+            | ErrorKind::UnknownFunction
+            | ErrorKind::UnknownTest) => {
+                let word = range.clone().map_or(template, |range| &template[range]);
+                let kind = kind.to_string();
+                let kind = kind.strip_prefix("unknown ").unwrap_or(&kind);
+                let what = format!("templates know no {kind} `{word}`");
+                (what, "they know the filters, tests and functions of minijinja")
+            }
             kind => {
                 let detail = detail.map_or(String::new(), |detail| format!(": {detail}"));
                 (

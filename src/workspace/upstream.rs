@@ -6,7 +6,8 @@ use minijinja::value::Value as Word;
 
 use super::{
     Upstream, UpstreamDigest,
-    source::{digest, is_web},
+    settings::platform_help,
+    source::{digest, is_web, lexical},
     template::Scope,
 };
 use crate::{
@@ -48,7 +49,9 @@ pub fn resolve(
     let url = web(&doc.url, &scope, found);
     let mut paths = BTreeMap::new();
     for (binary, path) in &doc.paths {
-        paths.insert(binary.value.clone(), scope.plain(path, found)?);
+        let rendered = scope.plain(path, found)?;
+        lexical(path, &rendered, "the archive", found)?;
+        paths.insert(binary.value.clone(), rendered);
     }
     Some(Upstream { url: url?, digest: digest?, strip: doc.strip, paths })
 }
@@ -90,7 +93,13 @@ fn vendor_digest(
             if is_web(&rendered) {
                 return Some(UpstreamDigest::Published(rendered));
             }
-            digest(text, scope, found).map(UpstreamDigest::Pinned)
+            if let Ok(digest) = rendered.trim().parse() {
+                return Some(UpstreamDigest::Pinned(digest));
+            }
+            let what = format!("`{rendered}` is neither a digest nor the URL of a checksums file");
+            let help = "write 64 hexadecimal digits, or a URL that begins with `https://`";
+            found.add(text.bytes.clone(), what, "neither of them", help);
+            None
         }
         DigestDoc::PerPlatform(pairs) => {
             platforms(pairs, found);
@@ -112,15 +121,20 @@ fn web(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<String> {
         return Some(url);
     }
     let what = format!("`{url}` is no URL that forge can download");
-    found.add(scalar.bytes.clone(), what, "not an HTTP URL").help =
-        Some("write a URL that begins with `https://` and has no blanks".into());
+    found.add(
+        scalar.bytes.clone(),
+        what,
+        "not an HTTP URL",
+        "write a URL that begins with `https://` and has no blanks",
+    );
     None
 }
 
 fn platforms(pairs: &Pairs<Scalar>, found: &mut Findings) {
     for (name, _) in pairs {
         if let Err(why) = name.value.parse::<Platform>() {
-            found.add(name.bytes.clone(), why, "not a platform");
+            let help = platform_help(&name.value);
+            found.add(name.bytes.clone(), why, "not a platform", help);
         }
     }
 }
@@ -129,8 +143,12 @@ fn known(pairs: &Pairs<Scalar>, kind: &str, words: &[&str], found: &mut Findings
     for (name, _) in pairs {
         if !words.contains(&name.value.as_str()) {
             let what = format!("`{}` is no {kind}", name.value);
-            found.add(name.bytes.clone(), what, "not known").help =
-                Some(suggestion(&name.value, words.iter().copied()));
+            found.add(
+                name.bytes.clone(),
+                what,
+                "not known",
+                suggestion(&name.value, words.iter().copied()),
+            );
         }
     }
 }

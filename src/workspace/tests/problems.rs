@@ -75,7 +75,7 @@ problems! {
     two_ways_to_build: spec_problem("build: {run: make, go: .}\nsource: {path: .}\n", "go")
         => "takes only one of", "keep the one";
     no_way_to_build: spec_problem("build: {timeout: 5m}\n", "{timeout: 5m}")
-        => "a build takes one of `go`, `cargo`, `run`", "write one";
+        => "a build takes one of `go`, `cargo`, `run`, and none", "write one";
     nothing_to_run: spec_problem("build: {run: []}\n", "[]")
         => "no command", "write a command";
     no_way_to_obtain: spec_problem("desc: nothing\n", "")
@@ -88,7 +88,7 @@ problems! {
     a_bad_digest: spec_problem("source: {archive: 'https://x.y/z', sha256: abc}\nbuild: {run: make}\n", "abc")
         => "`abc` is no SHA-256 digest", "sha256sum";
     a_bad_digest_upstream: spec_problem("upstream: {url: 'https://x.y/z', sha256: ftp://x}\n", "ftp://x")
-        => "no SHA-256 digest", "";
+        => "`ftp://x` is neither a digest nor", "https://";
     a_bad_url: spec_problem("build: {run: make}\nupstream: {url: x.y/z, sha256: https://x.y/sums}\n", "x.y/z")
         => "`x.y/z` is no URL", "https://";
     a_vendor_word_for_nothing: spec_problem("build: {run: make}\nupstream: {url: 'https://x.y/z', sha256: https://x.y/s, os: {macos: m}}\n", "macos")
@@ -103,6 +103,18 @@ problems! {
         => "`y` is named twice", "keep one";
     a_source_outside: spec_problem("source: {path: ../other}\nbuild: {run: make}\n", "../other")
         => "`../other` leads out of the workspace", "relative";
+    a_part_of_a_source_that_is_not_there: spec_problem("source: {path: ., only: [subsystems, nope]}\nbuild: {run: make}\n", "nope")
+        => "there is no `nope` in the workspace", "relative";
+    a_part_outside_of_its_source: spec_problem("source: {path: subsystems, only: [../versions.yml]}\nbuild: {run: make}\n", "../versions.yml")
+        => "leads out of its folder", "relative";
+    a_path_outside_of_an_archive: spec_problem("build: {run: make}\nupstream: {url: 'https://x.y/z', sha256: https://x.y/s, paths: {x: ../x}}\n", "../x")
+        => "leads out of the archive", "relative";
+    a_repository_that_is_a_flag: spec_problem("source: {git: --upload-pack=x}\nbuild: {run: make}\n", "--upload-pack=x")
+        => "no URL of a git repository", "git clone";
+    a_bad_ref: spec_problem("source: {git: 'https://x.y/z', ref: -x}\nbuild: {run: make}\n", "-x")
+        => "`-x` is no valid tag", "branch";
+    an_unknown_platform_upstream: spec_problem("build: {run: make}\nupstream: {url: 'https://x.y/z', sha256: https://x.y/s, platform: {linux-x86: y}}\n", "linux-x86")
+        => "`x86` is no architecture", "";
     an_absolute_source: spec_problem("source: {path: /etc}\nbuild: {run: make}\n", "/etc")
         => "`/etc` leads out of the workspace", "relative";
     a_source_that_is_not_there: spec_problem("source: {path: nowhere}\nbuild: {run: make}\n", "nowhere")
@@ -144,8 +156,8 @@ problems! {
         => "subsystems/x.yml is empty", "build:";
     two_documents: spec_problem("build: {run: make}\n---\ndesc: b\n", "---")
         => "a second document", "---";
-    a_tab: spec_problem("build:\n\trun: make\n", "r")
-        => "no valid YAML", "tab";
+    a_tab: spec_problem("build:\n\trun: make\n", "\t")
+        => "here is a tab", "spaces";
     an_open_bracket: spec_problem("needs: [a, b\n", "[")
         => "no valid YAML", "";
     an_endless_alias: spec_problem(
@@ -314,7 +326,7 @@ fn bytes_that_are_no_text_are_told_with_their_offset() {
 fn sizes_and_depths_are_bounded() {
     let sandbox = Sandbox::new(&[("versions.yml", "versions: {x: v1}\n")]);
     sandbox.write("subsystems/x.yml", format!("desc: {}\n", "a".repeat(10 << 20)).as_bytes());
-    assert!(one(&sandbox.problems(), "subsystems/x.yml", "").what.contains("at most 1048576"));
+    assert!(one(&sandbox.problems(), "subsystems/x.yml", "").what.contains("longer than 1048576"));
     sandbox.write("subsystems/x.yml", "[".repeat(100_000).as_bytes());
     assert!(sandbox.problems().diagnostics[0].what.contains("no valid YAML"));
     sandbox.write("subsystems/x.yml", "- ".repeat(100_000).as_bytes());
