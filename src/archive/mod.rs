@@ -15,6 +15,8 @@ mod hash;
 mod input;
 mod pack;
 mod pax;
+#[cfg(test)]
+mod samples;
 mod stream;
 mod tar_reader;
 mod tar_writer;
