@@ -91,14 +91,16 @@ pub(super) fn packed(entries: &[Entry], compression: Compression) -> Vec<u8> {
 
 /// Bytes that compress as programs do: somewhat.
 pub(super) fn noise(size: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_u32;
-    let step = |_| {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut bytes = Vec::with_capacity(size + 8);
+    while bytes.len() < size {
         state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        (state % 23) as u8
-    };
-    (0..size).map(step).collect()
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend((state & 0x1f0f_073f_1f0f_073f).to_le_bytes());
+    }
+    bytes.truncate(size);
+    bytes
 }
 
 /// Unpacks `bytes` into the folder `out` below `parent`.

@@ -216,7 +216,7 @@ fn an_archive_cut_anywhere_is_refused() {
     let mut archives: Vec<_> = Compression::ALL.iter().map(|c| packed(&entries, *c)).collect();
     archives.push(gzip(&tar));
     for bytes in archives {
-        for cut in (0..bytes.len()).step_by(7).chain(bytes.len() - 12..bytes.len()) {
+        for cut in (0..bytes.len()).step_by(29).chain(bytes.len() - 12..bytes.len()) {
             let fault = refusal(&unpacker(), &bytes[..cut]);
             assert_eq!(fault.kind, Kind::Verification, "{cut}: {fault}");
         }
@@ -388,7 +388,7 @@ impl Read for Failing<'_> {
 #[test]
 fn what_the_reader_says_comes_out_as_it_was() {
     let fault = || Fault::new(Kind::Store, "the connection to github.com broke").hint("again");
-    for size in [0, 100, 8 << 20] {
+    for size in [0, 100, 3 << 20] {
         for compression in Compression::ALL {
             let bytes = packed(&[entry("a", noise(size), false)], *compression);
             for cut in [0, 10, bytes.len() / 2, bytes.len()] {
@@ -407,7 +407,8 @@ fn what_the_reader_says_comes_out_as_it_was() {
 #[test]
 fn hostile_zip_entries_are_refused_too() {
     use zip::{ZipWriter, write::SimpleFileOptions};
-    let zip = |fill: &dyn Fn(&mut ZipWriter<io::Cursor<Vec<u8>>>)| {
+    type Zip = ZipWriter<io::Cursor<Vec<u8>>>;
+    let zip = |fill: &dyn Fn(&mut Zip)| {
         let mut writer = ZipWriter::new(io::Cursor::new(Vec::new()));
         fill(&mut writer);
         writer.finish().unwrap().into_inner()
