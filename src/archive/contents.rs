@@ -119,3 +119,33 @@ impl Body<'_> {
         io::Error::other(Fault::new(Kind::Failed, what).because(why))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changes_meanwhile_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let entry = Entry {
+            name: "file".into(),
+            contents: Contents::File(path.clone()),
+            executable: false,
+        };
+        for (later, why) in [("12", "it shrank"), ("123456", "it grew"), ("12345", "")] {
+            fs::write(&path, "12345").unwrap();
+            let sized = Sized::of(&entry).unwrap();
+            fs::write(&path, later).unwrap();
+            let mut read = Vec::new();
+            match sized.open().unwrap().read_to_end(&mut read) {
+                Ok(_) => assert_eq!((read.as_slice(), why), (&b"12345"[..], "")),
+                Err(error) => {
+                    let fault = error.downcast::<Fault>().unwrap();
+                    assert!(!why.is_empty() && fault.why[0].starts_with(why), "{fault}");
+                    assert!(fault.what.contains("file"), "{fault}");
+                }
+            }
+        }
+    }
+}

@@ -23,7 +23,7 @@ enum Format<R: Read> {
     /// gzip, as long as members are as forge writes them.
     Members(Members<R>),
     /// Any gzip.
-    Gzip(MultiGzDecoder<Input<R>>),
+    Gzip(Box<MultiGzDecoder<Input<R>>>),
     Zstd(zstd::Decoder<'static, Input<R>>),
     /// Only while one format becomes another.
     Changing,
@@ -73,9 +73,12 @@ impl<R: Read> Decoder<R> {
                 Err(error) => Err(error),
             },
             Format::Plain(input) => fill(input, block),
-            Format::Gzip(decoder) => fill(decoder, block),
+            Format::Gzip(decoder) => fill(decoder.as_mut(), block),
             Format::Zstd(decoder) => fill(decoder, block),
-            Format::Changing => Ok(block.clear()),
+            Format::Changing => {
+                block.clear();
+                Ok(())
+            }
         };
         result.map_err(|error| self.fault(&error))
     }
@@ -89,7 +92,7 @@ impl<R: Read> Decoder<R> {
     /// needs no sizes.
     fn go_on_streaming(&mut self) {
         self.format = match std::mem::replace(&mut self.format, Format::Changing) {
-            Format::Members(members) => Format::Gzip(MultiGzDecoder::new(members.input)),
+            Format::Members(members) => Format::Gzip(Box::new(MultiGzDecoder::new(members.input))),
             other => other,
         };
     }

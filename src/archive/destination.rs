@@ -252,3 +252,17 @@ fn make_symlink(target: &str, path: &Path) -> io::Result<()> {
 fn make_symlink(_target: &str, _path: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "symbolic links are not made on this system"))
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_says_so() {
+        let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let (path, hasher) = ("server".to_owned(), Hasher::new());
+        let fault = NewFile { path, file, hasher, executable: true }.write(b"x").unwrap_err();
+        assert_eq!((fault.kind, fault.what.as_str()), (Kind::Failed, "cannot write `server`"));
+        assert!(fault.hint.unwrap().starts_with("free some space"));
+    }
+}

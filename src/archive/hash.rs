@@ -164,7 +164,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
         fn a_file_a_reader_and_pieces_agree(size in 0usize..3 * CHUNK, cut in 0usize..CHUNK) {
-            let bytes: Vec<u8> = (0..size).map(|i| (i * 7 >> 3) as u8).collect();
+            let bytes: Vec<u8> = (0..size).map(|i| ((i * 7) >> 3) as u8).collect();
             let mut whole = Hasher::new();
             let (head, tail) = bytes.split_at(cut.min(size));
             whole.update(head);

@@ -16,6 +16,8 @@ mod input;
 mod pack;
 mod pax;
 mod peek;
+#[cfg(test)]
+mod samples;
 mod stream;
 mod tar_reader;
 mod tar_writer;

@@ -122,6 +122,7 @@ impl<'a> Records<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::tar_writer::pax_record;
     use proptest::prelude::*;
 
     fn read(contents: &[u8]) -> Result<Extensions, &'static str> {
@@ -132,38 +133,47 @@ mod tests {
 
     #[test]
     fn reads_what_it_knows_and_passes_over_the_rest() {
-        let header = b"12 path=a/b\n18 comment=two\nl.\n19 mtime=123.456789\n10 size=7\n";
-        let extensions = read(header).unwrap();
+        let records =
+            [("path", "a/b"), ("comment", "two\nl=nes"), ("mtime", "123.4"), ("size", "7")];
+        let header: String = records.iter().map(|(key, value)| pax_record(key, value)).collect();
+        let extensions = read(header.as_bytes()).unwrap();
         assert_eq!(extensions.path.as_deref(), Some(&b"a/b"[..]));
         assert_eq!((extensions.modified, extensions.size), (Some(123), Some(7)));
     }
 
     #[test]
     fn refuses_lies() {
+        let record = pax_record("path", "a");
+        assert!(read(record.as_bytes()).is_ok());
         for header in [
-            &b"99 path=a\n"[..],
-            b"3 path=a\n",
-            b"10 path=a/b\n",
-            b"x path=a\n",
-            b"18446744073709551615 path=a\n",
-            b"10 path=a\n11 path=bb\n",
-            b"22 GNU.sparse.major=1\n",
-            b"9 size=-\n",
-            b"\n",
+            &record[1..],
+            &record[..record.len() - 1],
+            &record.replacen('9', "8", 1),
+            &record.replacen('9', "99", 1),
+            &record.replacen('9', "18446744073709551615", 1),
+            &record.replacen('9', "-9", 1),
+            &record.replacen('=', " ", 1),
+            &(record.clone() + &pax_record("path", "b")),
+            &pax_record("GNU.sparse.major", "1"),
+            &pax_record("size", "-1"),
+            "\n",
         ] {
-            assert!(read(header).is_err(), "{}", header.escape_ascii());
+            assert!(read(header.as_bytes()).is_err(), "{header:?}");
         }
     }
 
     #[test]
     fn a_global_header_may_only_comment() {
         let mut extensions = Extensions::default();
-        extensions
-            .add(EntryType::XGlobalHeader, b"16 comment=12345\n".get(..16).unwrap())
-            .unwrap_err();
-        extensions.add(EntryType::XGlobalHeader, b"17 comment=12345\n").unwrap();
+        let mut add = |key| {
+            let record = pax_record(key, "0123456789");
+            extensions.add(EntryType::XGlobalHeader, record.as_bytes())
+        };
+        assert!(add("comment").is_ok());
+        for key in ["path", "linkpath", "size", "GNU.sparse.name"] {
+            assert!(add(key).is_err(), "{key}");
+        }
         assert!(extensions.is_empty());
-        extensions.add(EntryType::XGlobalHeader, b"10 path=a\n").unwrap_err();
     }
 
     proptest! {

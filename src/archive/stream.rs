@@ -32,7 +32,7 @@ pub(super) struct Stream<'scope, 'env, R: Read> {
 }
 
 enum Source<'scope, R: Read> {
-    Here(Decoder<R>),
+    Here(Box<Decoder<R>>),
     Thread(Thread<'scope, R>),
     /// Only while a thread is being started, or after that failed.
     Gone,
@@ -41,7 +41,7 @@ enum Source<'scope, R: Read> {
 struct Thread<'scope, R: Read> {
     blocks: Receiver<Result<Vec<u8>, Fault>>,
     used: Sender<Vec<u8>>,
-    handle: ScopedJoinHandle<'scope, Decoder<R>>,
+    handle: ScopedJoinHandle<'scope, Box<Decoder<R>>>,
 }
 
 impl<'scope, 'env, R: Read + Send + 'env> Stream<'scope, 'env, R> {
@@ -52,7 +52,7 @@ impl<'scope, 'env, R: Read + Send + 'env> Stream<'scope, 'env, R> {
         label: &'env str,
         limit: u64,
     ) -> Self {
-        let source = Source::Here(decoder);
+        let source = Source::Here(Box::new(decoder));
         Self { scope, label, limit, source, block: Vec::new(), at: 0, decoded: 0, ended: false }
     }
 
@@ -95,7 +95,7 @@ impl<'scope, 'env, R: Read + Send + 'env> Stream<'scope, 'env, R> {
     pub(super) fn finish(mut self) -> Result<(Sha256, u64), Fault> {
         let packed = match std::mem::replace(&mut self.source, Source::Gone) {
             Source::Here(decoder) => decoder.finish(),
-            Source::Thread(thread) => join(thread)?.finish(),
+            Source::Thread(thread) => join(thread).finish(),
             Source::Gone => None,
         };
         packed.ok_or_else(|| self.broken())
@@ -153,10 +153,10 @@ impl<'scope, 'env, R: Read + Send + 'env> Stream<'scope, 'env, R> {
     }
 }
 
-fn join<R: Read>(thread: Thread<'_, R>) -> Result<Decoder<R>, Fault> {
+fn join<R: Read>(thread: Thread<'_, R>) -> Box<Decoder<R>> {
     let Thread { blocks, used, handle } = thread;
     drop((blocks, used));
-    handle.join().map_err(|panic| std::panic::resume_unwind(panic))
+    handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// An archive that holds more than it may.

@@ -138,7 +138,7 @@ fn blank(kind: EntryType, mode: u32, size: u64) -> Header {
 }
 
 /// A record of a pax header: its own length in decimal, a space, `key=value`, a line feed.
-fn pax_record(key: &str, value: &str) -> String {
+pub(super) fn pax_record(key: &str, value: &str) -> String {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + 1;
     while length != rest + length.to_string().len() {

@@ -202,3 +202,6 @@ impl Unpacked {
     /// How many names [`Unpacked::skipped`] holds at most.
     pub const NAMED: usize = 100;
 }
+
+#[cfg(test)]
+mod tests;
