@@ -1,9 +1,32 @@
 //! Stores: where releases live. One port, a backend per file, [`open`] maps a URL to one.
+//!
+//! ```text
+//! StoreUrl ── open ──> dir   <root>/<tag>/<asset>      writable
+//!                 └──> http  <base>/<tag>/<asset>      read-only
+//! URL ──── Fetcher ──> what vendors publish            read-only
+//!
+//! http, Fetcher ──> transfer (resumes) ──> retry (when, how long) ──> client (one exchange)
+//! ```
+//!
+//! Two answers are kept apart everywhere: a confirmed absence (`Ok(None)`), after which
+//! something else may be tried, and doubt (a [`Fault`]), after which it may not.
+
+mod fetch;
+mod open;
+mod settings;
+mod sidecar;
+mod url;
 
 use std::{future::Future, path::Path, pin::Pin};
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
+
+pub use fetch::Fetcher;
+pub use open::{default_url, open};
+pub use settings::Settings;
+pub use sidecar::find_digest;
+pub use url::StoreUrl;
 
 use crate::model::{Fault, Sha256};
 
