@@ -274,3 +274,15 @@ upstream:
     let gh = &sandbox.workspace().subsystems["gh"];
     assert!(steps(gh)[1].contains("-X github.com/cli/cli/v2/internal/build.Version=v2.83.2\""));
 }
+
+#[test]
+fn the_shells_own_braces_stay() {
+    for command in [
+        "echo ${#PATH} ${HOME%/} {a,b} $(awk '{print $1}')",
+        "if [ ${#x[@]} -gt 1 ]; then { true; } fi",
+    ] {
+        let spec =
+            format!("build:\n  run:\n  - |\n    {command} in {{{{ src }}}}{{{{# a comment #}}}}\n");
+        assert_eq!(steps(&subsystem(&spec)), [format!("{command} in {{{{ src }}}}")]);
+    }
+}
