@@ -66,7 +66,7 @@ pub fn resolve(
     let resolved_source =
         source::resolve(doc.source.as_ref(), &version.value, around.root, &scope, found);
     let build = match &doc.build {
-        Some(build) => build::resolve(build, env, &scope, &names, found),
+        Some(build) => build::resolve(build, doc.source.as_ref(), env, &scope, &names, found),
         None => None,
     };
     let vendor = doc

@@ -55,6 +55,7 @@ fn a_good_workspace_comes_out_resolved() {
     assert_eq!(env["CGO_ENABLED"].symbolic(), "0");
     assert_eq!(env["GOOS"].symbolic(), "linux");
     assert_eq!(env["LANG"].symbolic(), "C");
+    assert_eq!(env["GOWORK"].symbolic(), "off");
     assert!(
         nats.upstream
             .as_ref()

@@ -52,6 +52,10 @@ problems! {
         => "a spec has no key `biuld`", "did you mean `build`?";
     an_unknown_key_deep_down: spec_problem("build: {run: make, timeot: 5m}\n", "timeot")
         => "a build has no key `timeot`", "did you mean `timeout`?";
+    a_key_on_the_wrong_level: spec_problem("build: {run: make}\ntimeout: 5m\n", "timeout")
+        => "a spec has no key `timeout`", "it belongs under `build`";
+    a_key_in_another_form: spec_problem("description: x\nbuild: {run: make}\n", "description")
+        => "no key `description`", "did you mean `desc`?";
     a_key_that_stands_twice: spec_problem("desc: a\nbuild: {run: make}\ndesc: b\n", "desc")
         => "`desc` stands twice", "keep one";
     a_list_for_text: spec_problem("desc: [a]\nbuild: {run: make}\n", "[a]")
