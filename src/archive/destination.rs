@@ -152,7 +152,9 @@ impl<'a> Destination<'a> {
         }
         let target = name.strip(self.unpacker.strip).unwrap_or_default();
         let Some(file) = self.files.get(&target).copied() else {
-            let why = format!("is a link to `{target}`, which is no file unpacked before it");
+            let kept = !self.skipped.contains(&target);
+            let which = if kept { "no file unpacked before it" } else { "not to be kept" };
+            let why = format!("is a link to `{target}`, which is {which}");
             return Err(self.refuse(path.as_bytes(), &why));
         };
         fs::hard_link(self.folder.join(&target), self.folder.join(path))
