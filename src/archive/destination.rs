@@ -152,8 +152,8 @@ impl<'a> Destination<'a> {
         }
         let target = name.strip(self.unpacker.strip).unwrap_or_default();
         let Some(file) = self.files.get(&target).copied() else {
-            let kept = !self.skipped.contains(&target);
-            let which = if kept { "no file unpacked before it" } else { "not to be kept" };
+            let left_out = self.unpacker.only.is_some() && self.seen.contains_key(&target);
+            let which = if left_out { "not to be kept" } else { "no file unpacked before it" };
             let why = format!("is a link to `{target}`, which is {which}");
             return Err(self.refuse(path.as_bytes(), &why));
         };
