@@ -1,6 +1,15 @@
 //! Runs commands: streams their lines, kills whole trees, keeps time limits.
 
+mod cancel;
+pub mod guardian;
+mod log;
+mod runner;
+
 use std::{collections::BTreeMap, future::Future, path::PathBuf, pin::Pin, time::Duration};
+
+pub use cancel::Cancel;
+pub use log::tail;
+pub use runner::Runner;
 
 use crate::model::Fault;
 
