@@ -1,1 +1,5 @@
-fn main() {}
+//! The `forge` program.
+
+fn main() -> std::process::ExitCode {
+    forge::cli::main()
+}

@@ -1,1 +1,31 @@
-//! To be written.
+//! Archives: pack and unpack, reproducible, safe and in one pass.
+//!
+//! This is where files turn into assets and back. Packing gives the same bytes for the
+//! same entries, whoever packs, where, when and with how many cores. Unpacking reads a
+//! stream once: it hashes what comes in, inflates, hashes each file and writes it, and
+//! it never writes outside the folder it was given.
+
+mod contents;
+mod decoder;
+mod destination;
+mod entry_name;
+mod gzip;
+mod gzip_writer;
+mod hash;
+mod input;
+mod pack;
+mod pax;
+mod peek;
+#[cfg(test)]
+mod samples;
+mod stream;
+mod tar_reader;
+mod tar_writer;
+mod unpack;
+mod zip_reader;
+mod zip_writer;
+
+pub use hash::{Hasher, HashingReader, HashingWriter, hash_file};
+pub use pack::{Contents, Entry, Packed, pack};
+pub use peek::peek_stamp;
+pub use unpack::{Limits, Unpacked, UnpackedFile, Unpacker};

@@ -1,1 +1,111 @@
-//! To be written.
+//! The command line: flags to a request, wiring, exit code. Nothing is decided here
+//! that a library caller would want too.
+
+mod args;
+mod check;
+mod clean;
+mod ensure;
+mod explain;
+mod graph;
+mod habits;
+mod init;
+mod list;
+mod lock;
+mod package;
+mod session;
+mod status;
+mod verify;
+
+use std::{io::Write, process::ExitCode};
+
+use clap::{CommandFactory, Parser};
+
+use crate::{
+    model::{Fault, Problems},
+    process::guardian,
+    report::{render_fault, render_problems},
+    workspace::LoadError,
+};
+use args::{Args, Verb};
+use session::{Session, say};
+
+/// Why a verb ended early.
+pub(crate) enum Stop {
+    /// Something is wrong in the files people wrote.
+    Problems(Problems),
+    /// Something went wrong.
+    Fault(Fault),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<LoadError> for Stop {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Problems(problems) => Self::Problems(problems),
+            LoadError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+/// Runs forge with the arguments of this process.
+pub fn main() -> ExitCode {
+    let argv: Vec<_> = std::env::args_os().collect();
+    if argv.get(1).is_some_and(|first| first == guardian::ARGUMENT) {
+        guardian::main();
+        return ExitCode::SUCCESS;
+    }
+    let args = match Args::try_parse_from(habits::rewrite(argv)) {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let session = Session::new(args.global);
+    match run(&session, args.verb.unwrap_or(Verb::List { all: false })) {
+        Ok(code) => ExitCode::from(code),
+        Err(stop) => ExitCode::from(tell(&session, stop)),
+    }
+}
+
+fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
+    match verb {
+        Verb::Ensure { names } => ensure::ensure(session, &names),
+        Verb::Plan { names } => ensure::plan(session, &names),
+        Verb::Status { names } => status::status(session, &names),
+        Verb::Explain { name } => explain::explain(session, &name),
+        Verb::Verify { names } => verify::verify(session, &names),
+        Verb::List { all: _ } => list::list(session),
+        Verb::Graph { format } => graph::graph(session, format),
+        Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
+        Verb::Lock { names, update } => lock::lock(session, &names, update),
+        Verb::Check => check::check(session),
+        Verb::Schema { of } => check::schema(of),
+        Verb::Clean { what } => clean::clean(session, what),
+        Verb::Env { shell } => list::env(session, shell),
+        Verb::Init { folder } => init::init(session, folder.as_deref()),
+        Verb::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "forge", &mut text);
+            say(&String::from_utf8_lossy(&text))?;
+            Ok(0)
+        }
+    }
+}
+
+/// Tells why forge stopped, and returns the exit code.
+fn tell(session: &Session, stop: Stop) -> u8 {
+    let style = session.stderr_style();
+    let (text, code) = match stop {
+        Stop::Problems(problems) => (render_problems(&problems, style), 2),
+        Stop::Fault(fault) => (render_fault(&fault, style), fault.kind.exit_code()),
+    };
+    // If even standard error is closed there is nobody left to tell.
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    code
+}

@@ -1,1 +1,207 @@
-//! To be written.
+//! Carrying out a plan: one loop owns it, jobs run beside.
+//!
+//! The loop asks the [`Schedule`] what may start, starts it as a task, and takes note of
+//! what ended; it never does work itself. Jobs talk to the loop only through their
+//! outcome, and to the outside only through events. Blocking work (hashing, unpacking,
+//! packing) runs on threads of its own, so that the loop always answers.
+
+mod adopt;
+mod build;
+mod context;
+mod download;
+mod ledger;
+mod lock_file;
+mod publish;
+mod refs;
+mod source;
+mod upstream;
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use tokio::task::{Id, JoinError, JoinSet};
+
+pub use context::{Context, Options};
+pub use lock_file::{LockChange, write_lock};
+pub use publish::pack_installed;
+pub use refs::{resolve_refs, unlocked_refs};
+
+use crate::{
+    cache::{Busy, BusyLock, Installed, Place, Record, inspect, repair},
+    model::{ActionId, Event, Fault, How, Kind, RunReport},
+    plan::{Action, Ended, Plan, Schedule, Step},
+    probe::{Acceptance, Finding, Verdict, accept},
+};
+use ledger::Ledger;
+
+/// What a job did.
+#[derive(Debug)]
+pub(crate) struct Done {
+    how: How,
+    record: Record,
+    published: bool,
+    reason: Option<String>,
+    warnings: Vec<Fault>,
+    lock: Option<LockChange>,
+}
+
+/// Carries out `plan` and reports what became of every artifact. Faults are in the report.
+pub async fn execute(plan: Plan, context: Arc<Context>) -> RunReport {
+    let started = Instant::now();
+    let plan = Arc::new(plan);
+    context.events.emit(Event::Planned {
+        actions: plan.actions.len(),
+        fresh: plan.settled.iter().filter(|report| report.how == How::Fresh).count(),
+    });
+    let mut ledger = Ledger::new(&plan, &context);
+    let mut jobs = Jobs::new(plan.clone(), context.clone());
+    let mut schedule = Schedule::new(&plan.actions, context.options.limits);
+    loop {
+        while !context.cancel.is_cancelled()
+            && let Some(id) = schedule.start_next()
+        {
+            ledger.start(id);
+            jobs.start(id);
+        }
+        if !schedule.is_running() {
+            break;
+        }
+        let (id, outcome) = jobs.next().await;
+        let ended = if outcome.is_ok() { Ended::Done } else { Ended::Failed };
+        ledger.end(id, outcome);
+        for (skipped, cause) in schedule.end(id, ended) {
+            ledger.skip(skipped, cause);
+        }
+    }
+    for id in schedule.abandon() {
+        ledger.cancel(id);
+    }
+    let mut report = ledger.close();
+    report.seconds = started.elapsed().as_secs_f64();
+    report
+}
+
+/// The running jobs.
+struct Jobs {
+    plan: Arc<Plan>,
+    context: Arc<Context>,
+    tasks: JoinSet<Result<Done, Fault>>,
+    actions: HashMap<Id, ActionId>,
+}
+
+impl Jobs {
+    fn new(plan: Arc<Plan>, context: Arc<Context>) -> Self {
+        Self { plan, context, tasks: JoinSet::new(), actions: HashMap::new() }
+    }
+
+    fn start(&mut self, id: ActionId) {
+        let (plan, context) = (self.plan.clone(), self.context.clone());
+        let job = async move {
+            let action = &plan.actions[id.0 as usize];
+            context.perform(action, &plan.findings[action.finding]).await
+        };
+        let task = self.tasks.spawn(job);
+        self.actions.insert(task.id(), id);
+    }
+
+    /// Waits for the next job to end.
+    async fn next(&mut self) -> (ActionId, Result<Done, Fault>) {
+        let ended =
+            self.tasks.join_next_with_id().await.expect("the loop asks only while jobs run");
+        let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
+        let id = self.actions.remove(&task).expect("each task was started for an action");
+        let outcome = ended.map_or_else(|error| Err(broken(&error)), |(_, outcome)| outcome);
+        (id, outcome)
+    }
+}
+
+fn broken(error: &JoinError) -> Fault {
+    Fault::new(Kind::Failed, "forge itself broke off this action")
+        .because(error.to_string())
+        .hint("this is a bug in forge: please report it with the log of this run")
+}
+
+impl Context {
+    async fn perform(&self, action: &Action, finding: &Finding) -> Result<Done, Fault> {
+        let work = async {
+            let _busy = self.take_turn(action, finding).await?;
+            if let Some(done) = self.done_by_another(action, finding) {
+                return Ok(done);
+            }
+            match (&finding.verdict, action.step) {
+                (_, Step::Publish) => self.publish(action, finding).await,
+                (Verdict::Fresh { record, .. }, _) => self.repair(finding, record),
+                (Verdict::Cached { record }, _) => self.link(finding, record),
+                (Verdict::Released { store }, _) => self.download(action, finding, *store).await,
+                (Verdict::Upstream, _) => self.fetch_upstream(action, finding).await,
+                (Verdict::Build, _) => self.build(action, finding).await,
+            }
+        };
+        match action.step {
+            // The runner itself ends a build when the run is cancelled, with its whole tree.
+            Step::Build => work.await,
+            _ => tokio::select! {
+                outcome = work => outcome,
+                () = self.cancel.cancelled() => Err(self.cancel.fault(&stopped(action, finding))),
+            },
+        }
+    }
+
+    /// Waits until no other forge works on this artifact in this workspace.
+    async fn take_turn(&self, action: &Action, finding: &Finding) -> Result<BusyLock, Fault> {
+        let path = self.workspace.layout.artifact_lock(&finding.want.id);
+        let mut told = false;
+        loop {
+            let holder = match BusyLock::take(&path)? {
+                Busy::Ours(lock) => return Ok(lock),
+                Busy::Theirs(holder) => holder,
+            };
+            if !told {
+                let who = holder.map_or_else(String::new, |pid| format!(" (process {pid})"));
+                self.phase(action, format!("waiting for another forge{who}"));
+                told = true;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(std::time::Duration::from_millis(25)) => {}
+                () = self.cancel.cancelled() => return Err(self.cancel.fault(&stopped(action, finding))),
+            }
+        }
+    }
+
+    /// While this run looked and waited, another may have done the work.
+    fn done_by_another(&self, action: &Action, finding: &Finding) -> Option<Done> {
+        let obtains = !matches!(action.step, Step::Publish | Step::Repair);
+        if !obtains || self.options.force {
+            return None;
+        }
+        let place = Place::of(&self.workspace.layout, &finding.want.id);
+        let Installed::Intact { record, .. } = inspect(&place) else { return None };
+        let accepted = accept(&finding.want, &record.stamp, record.asset());
+        (accepted == Acceptance::Yes).then(|| Done {
+            reason: Some("another forge had just installed it".into()),
+            ..Done::new(How::Fresh, record)
+        })
+    }
+
+    fn repair(&self, finding: &Finding, record: &Record) -> Result<Done, Fault> {
+        repair(&self.workspace.layout, &finding.want.id, record)?;
+        Ok(Done::new(How::Fresh, record.clone()))
+    }
+
+    fn link(&self, finding: &Finding, record: &Record) -> Result<Done, Fault> {
+        let staging = self.staging(&finding.want)?;
+        self.cache.restore(record, staging.path())?;
+        let record = self.install(&finding.want, &staging, record.clone())?;
+        Ok(Done::new(How::Cached, record))
+    }
+}
+
+/// What is said of an action that was stopped.
+fn stopped(action: &Action, finding: &Finding) -> String {
+    format!("{} {}", action.step.verb(), finding.want.id)
+}
+
+impl Done {
+    fn new(how: How, record: Record) -> Self {
+        Self { how, record, published: false, reason: None, warnings: Vec::new(), lock: None }
+    }
+}

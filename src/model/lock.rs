@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Fingerprint, Name, Platform, Sha256};
 
 /// The contents of `forge.lock`, sorted by name and platform.
@@ -23,7 +25,7 @@ pub struct Locked {
 }
 
 /// One asset of a release.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockedAsset {
     /// The fingerprint in its stamp.
     pub fingerprint: Fingerprint,

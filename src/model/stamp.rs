@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Fingerprint, Inputs, Name, Platform, Sha256};
 
 /// Reproducible facts about one artifact: building the same thing again gives the
 /// same stamp, whoever builds it and when.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// The subsystem.
     pub name: Name,

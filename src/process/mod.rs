@@ -50,3 +50,66 @@ pub trait CommandRunner: Send + Sync {
         line: &'a mut (dyn FnMut(&str) + Send),
     ) -> Pending<'a, Result<(), Fault>>;
 }
+
+pub mod guardian {
+    pub const ARGUMENT: &str = "--forge-guardian";
+    pub fn main() {}
+}
+#[derive(Clone)]
+pub struct Cancel(std::sync::Arc<tokio::sync::watch::Sender<bool>>);
+impl Cancel {
+    pub fn new() -> Self {
+        Cancel(std::sync::Arc::new(tokio::sync::watch::Sender::new(false)))
+    }
+    pub fn is_cancelled(&self) -> bool {
+        *self.0.borrow()
+    }
+    pub async fn cancelled(&self) {
+        let _ = self.0.subscribe().wait_for(|x| *x).await;
+    }
+    pub fn fault(&self, w: &str) -> Fault {
+        Fault::new(crate::model::Kind::Interrupted, w)
+    }
+    pub fn listen_to_signals(&self) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+pub struct Runner;
+impl Runner {
+    pub fn new(_: usize, _: Cancel) -> Self {
+        Runner
+    }
+    pub fn guarded(self) -> Self {
+        self
+    }
+}
+impl CommandRunner for Runner {
+    fn run<'a>(
+        &'a self,
+        c: &'a Command,
+        _: &'a mut (dyn FnMut(&str) + Send),
+    ) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(async move {
+            let CommandLine::Shell(l) = &c.line else { todo!() };
+            let mut path = c.path.clone();
+            path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
+            let o = tokio::process::Command::new("sh")
+                .arg("-euc")
+                .arg(l)
+                .current_dir(&c.dir)
+                .envs(&c.env)
+                .env("PATH", std::env::join_paths(path).unwrap())
+                .output()
+                .await
+                .unwrap();
+            if o.status.success() {
+                Ok(())
+            } else {
+                Err(Fault::new(
+                    crate::model::Kind::Failed,
+                    format!("`{l}` failed {}", String::from_utf8_lossy(&o.stderr)),
+                ))
+            }
+        })
+    }
+}

@@ -1,1 +1,28 @@
-//! To be written.
+//! Folds of data into text: what people, other programs, GitHub and trace viewers
+//! read of a run. Every function here returns a string; printing is the caller's.
+
+mod failures;
+mod fault;
+mod github;
+mod human;
+mod json;
+mod place;
+mod problems;
+#[cfg(test)]
+pub(crate) mod sample;
+mod style;
+mod summary;
+mod table;
+mod text;
+mod trace;
+
+pub use fault::{render_fault, render_warning};
+pub use github::{annotate_problems, annotate_run, group, step_summary};
+pub use human::{human_size, human_time};
+pub use json::{SCHEMA, render_json};
+pub use problems::render_problems;
+pub use style::{Role, Style};
+pub use summary::{Closing, Show, render_sum, render_summary};
+pub use table::{Align, Cell, Table};
+pub use text::{cut, display_width, one_line, visible};
+pub use trace::{Lap, render_trace};

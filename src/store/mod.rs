@@ -1,11 +1,41 @@
 //! Stores: where releases live. One port, a backend per file, [`open`] maps a URL to one.
+//!
+//! ```text
+//! StoreUrl ── open ──> dir   <root>/<tag>/<asset>      writable
+//!                 └──> http  <base>/<tag>/<asset>      read-only
+//! URL ──── Fetcher ──> what vendors publish            read-only
+//!
+//! http, Fetcher ──> transfer (resumes) ──> retry (when, how long) ──> client (one exchange)
+//! ```
+//!
+//! Two answers are kept apart everywhere: a confirmed absence (`Ok(None)`), after which
+//! something else may be tried, and doubt (a [`Fault`]), after which it may not.
+
+mod client;
+mod dir;
+mod fetch;
+mod file;
+mod http;
+mod open;
+mod publication;
+mod retry;
+mod settings;
+mod sidecar;
+mod transfer;
+mod url;
 
 use std::{future::Future, path::Path, pin::Pin};
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-use crate::model::{Fault, Sha256};
+pub use fetch::Fetcher;
+pub use open::{default_url, open};
+pub use settings::Settings;
+pub use sidecar::find_digest;
+pub use url::StoreUrl;
+
+use crate::model::{Fault, Kind, Sha256};
 
 /// A boxed future, as ports return it.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -76,4 +106,17 @@ pub trait Store: Send + Sync {
 
     /// The tags of all releases, sorted.
     fn tags<'a>(&'a self) -> Pending<'a, Result<Vec<String>, Fault>>;
+}
+
+/// Checks that `tag` and `asset` name something inside a store: forge's own tags and asset
+/// names always do, and nothing else may reach a path or a URL.
+fn check_names(tag: &str, asset: &str) -> Result<(), Fault> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._+@-".contains(c);
+    for (name, what) in [(tag, "a release"), (asset, "an asset")] {
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+            return Err(Fault::new(Kind::Usage, format!("{name:?} cannot be the name of {what}"))
+                .hint("names are made of letters, digits and `._+@-`, and begin with no dot"));
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,151 @@
+//! Contents of entries to be packed: exactly as many bytes as were announced.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+};
+
+use super::pack::{Contents, Entry};
+use crate::model::{Fault, Kind};
+
+/// An entry whose size is known: archives announce it before the contents.
+#[derive(Debug)]
+pub(super) struct Sized<'a> {
+    pub(super) entry: &'a Entry,
+    pub(super) size: u64,
+}
+
+impl<'a> Sized<'a> {
+    /// Looks how large the contents are.
+    ///
+    /// # Errors
+    /// `Failed` if the file is not there or is no regular file.
+    pub(super) fn of(entry: &'a Entry) -> Result<Self, Fault> {
+        let size = match &entry.contents {
+            Contents::Bytes(bytes) => bytes.len() as u64,
+            Contents::File(path) => {
+                let what = || format!("cannot pack {}", path.display());
+                let metadata = fs::metadata(path).map_err(|error| Fault::io(what(), &error))?;
+                if !metadata.is_file() {
+                    return Err(Fault::new(Kind::Failed, what()).because("it is no regular file"));
+                }
+                metadata.len()
+            }
+        };
+        Ok(Self { entry, size })
+    }
+
+    /// The Unix permissions it is packed with.
+    pub(super) fn mode(&self) -> u32 {
+        if self.entry.executable { 0o755 } else { 0o644 }
+    }
+
+    /// Opens the contents.
+    ///
+    /// # Errors
+    /// A [`Fault`] inside.
+    pub(super) fn open(&self) -> io::Result<Body<'a>> {
+        let source = match &self.entry.contents {
+            Contents::Bytes(bytes) => Source::Bytes(bytes),
+            Contents::File(path) => Source::File(File::open(path).map_err(|error| {
+                io::Error::other(Fault::io(format!("cannot pack {}", path.display()), &error))
+            })?),
+        };
+        Ok(Body { source, left: self.size, entry: self.entry })
+    }
+}
+
+/// Reads the contents of an entry. Fails with a [`Fault`] inside if they turn out shorter
+/// or longer than they were, since then someone is writing to them.
+#[derive(Debug)]
+pub(super) struct Body<'a> {
+    source: Source<'a>,
+    left: u64,
+    entry: &'a Entry,
+}
+
+#[derive(Debug)]
+enum Source<'a> {
+    Bytes(&'a [u8]),
+    File(File),
+}
+
+impl Read for Body<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        if self.left == 0 {
+            return self.check_end().map(|()| 0);
+        }
+        let read = self.source.read(&mut buffer[..wanted]).map_err(|error| self.failed(error))?;
+        if read == 0 && wanted > 0 {
+            return Err(self.fault("it shrank while it was packed"));
+        }
+        self.left -= read as u64;
+        Ok(read)
+    }
+}
+
+impl Read for Source<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Bytes(bytes) => bytes.read(buffer),
+            Self::File(file) => file.read(buffer),
+        }
+    }
+}
+
+impl Body<'_> {
+    fn check_end(&mut self) -> io::Result<()> {
+        match self.source.read(&mut [0]) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(self.fault("it grew while it was packed")),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn failed(&self, error: io::Error) -> io::Error {
+        // Whoever reads tries again after this one.
+        if error.kind() == io::ErrorKind::Interrupted {
+            return error;
+        }
+        self.fault(&error.to_string())
+    }
+
+    fn fault(&self, why: &str) -> io::Error {
+        let what = match &self.entry.contents {
+            Contents::File(path) => format!("cannot pack {}", path.display()),
+            Contents::Bytes(_) => format!("cannot pack `{}`", self.entry.name),
+        };
+        io::Error::other(Fault::new(Kind::Failed, what).because(why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changes_meanwhile_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let entry = Entry {
+            name: "file".into(),
+            contents: Contents::File(path.clone()),
+            executable: false,
+        };
+        for (later, why) in [("12", "it shrank"), ("123456", "it grew"), ("12345", "")] {
+            fs::write(&path, "12345").unwrap();
+            let sized = Sized::of(&entry).unwrap();
+            fs::write(&path, later).unwrap();
+            let mut read = Vec::new();
+            match sized.open().unwrap().read_to_end(&mut read) {
+                Ok(_) => assert_eq!((read.as_slice(), why), (&b"12345"[..], "")),
+                Err(error) => {
+                    let fault = error.downcast::<Fault>().unwrap();
+                    assert!(!why.is_empty() && fault.why[0].starts_with(why), "{fault}");
+                    assert!(fault.what.contains("file"), "{fault}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The packed bytes on their way in: buffered, hashed, counted.
+
+use std::io::{self, BufRead, Read};
+
+use super::hash::Hasher;
+use crate::model::{Fault, Sha256};
+
+/// How much is read at a time.
+const BUFFER: usize = 128 << 10;
+
+/// A buffered reader that hashes every byte it takes in and remembers how the reader below
+/// it failed, since decoders do not pass errors on as they are.
+pub(super) struct Input<R> {
+    reader: R,
+    hasher: Hasher,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    failure: Option<io::Error>,
+}
+
+impl<R: Read> Input<R> {
+    /// Reads from `reader`.
+    pub(super) fn new(reader: R) -> Self {
+        let buffer = vec![0; BUFFER];
+        Self { reader, hasher: Hasher::new(), buffer, start: 0, end: 0, failure: None }
+    }
+
+    /// The next `count` bytes (at most 64 KiB) without taking them; fewer at the end.
+    pub(super) fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
+        debug_assert!(count <= BUFFER / 2);
+        if self.start + count > self.buffer.len() {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        while self.end - self.start < count {
+            let end = self.end;
+            // The buffer is lent out and put back, for a reader cannot be called with part of itself.
+            let mut buffer = std::mem::take(&mut self.buffer);
+            let read = self.read_below(&mut buffer[end..]);
+            self.buffer = buffer;
+            match read? {
+                0 => break,
+                read => self.end += read,
+            }
+        }
+        Ok(&self.buffer[self.start..self.end.min(self.start + count)])
+    }
+
+    /// Whether the reader has no more bytes.
+    pub(super) fn is_at_end(&mut self) -> io::Result<bool> {
+        self.fill_buf().map(<[u8]>::is_empty)
+    }
+
+    /// How the reader failed, if it did: the [`Fault`] it had inside, or one that says
+    /// that `label` cannot be read.
+    pub(super) fn take_failure(&mut self, label: &str) -> Option<Fault> {
+        self.failure.take().map(|error| match error.downcast::<Fault>() {
+            Ok(fault) => fault,
+            Err(error) => Fault::io(format!("cannot read {label}"), &error),
+        })
+    }
+
+    /// Digest and number of the bytes that were read. Bytes in the buffer count too: at
+    /// the end of a well-formed archive there are none.
+    pub(super) fn finish(self) -> (Sha256, u64) {
+        let bytes = self.hasher.bytes();
+        (self.hasher.finish(), bytes)
+    }
+
+    fn read_below(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.reader.read(buffer) {
+                Ok(read) => {
+                    self.hasher.update(&buffer[..read]);
+                    return Ok(read);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.failure = Some(error);
+                    return Err(io::Error::other("the reader failed"));
+                }
+            }
+        }
+    }
+}
+
+impl<R: Read> Read for Input<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.start == self.end && buffer.len() >= BUFFER {
+            return self.read_below(buffer);
+        }
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<R: Read> BufRead for Input<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+            self.peek(1)?;
+        }
+        Ok(&self.buffer[self.start..self.end])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.start = self.end.min(self.start + count);
+    }
+}

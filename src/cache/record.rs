@@ -1,0 +1,133 @@
+//! What forge remembers of an artifact: its stamp, what `stat` said of its files when
+//! they were last hashed, how long it took, and what its release holds.
+//!
+//! A record saves work and never decides on its own: where it is missing, damaged or out
+//! of date, the files themselves are hashed again.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Fault, FileStat, LockedAsset, Sha256, Stamp, checksum};
+
+use super::atomic::replace_file;
+
+/// What is remembered of one artifact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its stamp.
+    pub stamp: Stamp,
+    /// For each file, what `stat` said when its digest was last compared.
+    pub files: BTreeMap<String, FileStat>,
+    /// Seconds that building it took, if it was ever built here.
+    pub build_seconds: Option<f64>,
+    /// What became of it in a store.
+    pub release: Option<Release>,
+}
+
+/// What is known of an artifact's release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Release {
+    /// A release holds exactly this artifact.
+    Holds {
+        /// The store's URL.
+        store: String,
+        /// The asset.
+        asset: LockedAsset,
+    },
+    /// A release holds other bytes under this version, so this artifact stays local.
+    HoldsOther {
+        /// The store's URL.
+        store: String,
+        /// The digest of the asset that is there.
+        sha256: Sha256,
+    },
+}
+
+impl Record {
+    /// The total size of the binaries in bytes.
+    pub fn bytes(&self) -> u64 {
+        let binary = |(name, stat): (&String, &FileStat)| {
+            if self.stamp.binaries.contains_key(name) { stat.size } else { 0 }
+        };
+        self.files.iter().map(binary).sum()
+    }
+
+    /// The asset that holds exactly this artifact, if one is known.
+    pub fn asset(&self) -> Option<&LockedAsset> {
+        match &self.release {
+            Some(Release::Holds { asset, .. }) => Some(asset),
+            _ => None,
+        }
+    }
+
+    /// Reads a record. One that is missing or damaged is no record.
+    pub fn read(path: &Path) -> Option<Self> {
+        let bytes = std::fs::read(path).ok()?;
+        let at = bytes.iter().position(|byte| *byte == b'\n')?;
+        let (sum, body) = (&bytes[..at], &bytes[at + 1..]);
+        if sum != check_line(body).as_bytes() {
+            return None;
+        }
+        serde_json::from_slice(body).ok()
+    }
+
+    /// Writes a record in one step.
+    pub fn write(&self, path: &Path) -> Result<(), Fault> {
+        replace_file(path, &self.to_bytes(), false)
+            .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))
+    }
+
+    /// The record as it stands in its file: a line with the checksum of what follows.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let body = serde_json::to_vec(self).expect("a record has only text keys");
+        let mut bytes = check_line(&body).into_bytes();
+        bytes.push(b'\n');
+        bytes.extend(body);
+        bytes
+    }
+}
+
+fn check_line(body: &[u8]) -> String {
+    format!("forge-record 1 {}", Sha256(checksum(body)))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::model::{Name, Platform};
+
+    pub(in crate::cache) fn sample() -> Record {
+        Record {
+            stamp: Stamp {
+                name: Name::new("nats").unwrap(),
+                version: "v1".into(),
+                commit: None,
+                platform: Platform::host(),
+                fingerprint: "1".repeat(64).parse().unwrap(),
+                inputs: BTreeMap::new(),
+                binaries: BTreeMap::new(),
+            },
+            files: BTreeMap::new(),
+            build_seconds: Some(1.5),
+            release: None,
+        }
+    }
+
+    #[test]
+    fn a_damaged_record_is_no_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("nats");
+        sample().write(&path).unwrap();
+        assert_eq!(Record::read(&path), Some(sample()));
+        let good = std::fs::read(&path).unwrap();
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            std::fs::write(&path, &bad).unwrap();
+            assert_eq!(Record::read(&path), None, "byte {at}");
+            std::fs::write(&path, &good[..at]).unwrap();
+            assert_eq!(Record::read(&path), None, "cut at {at}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What can be written on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::model::Platform;
+
+/// Binaries are the artifact. Releases are the cache. One build, many downloads.
+#[derive(Debug, Parser)]
+#[command(
+    name = "forge",
+    version,
+    about,
+    disable_help_subcommand = true,
+    after_help = "The habits of Taskfiles work too: `forge ensure:all`, `forge nats:ensure`, `forge clean:bin`."
+)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) verb: Option<Verb>,
+}
+
+/// Flags that work everywhere.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(super) struct Global {
+    /// Work in DIR instead of the current folder
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    pub(super) directory: Option<PathBuf>,
+    /// Build at most N artifacts at once [default: the number of processors]
+    #[arg(short, long, value_name = "N", global = true, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) jobs: Option<u16>,
+    /// Work for this platform, such as linux-arm64 [default: this machine's]
+    #[arg(long, global = true)]
+    pub(super) platform: Option<Platform>,
+    /// Say what would be done, and do nothing
+    #[arg(long, global = true)]
+    pub(super) dry_run: bool,
+    /// Fail rather than change forge.lock or take what it does not pin
+    #[arg(long, global = true)]
+    pub(super) locked: bool,
+    /// Do not touch the network
+    #[arg(long, global = true)]
+    pub(super) offline: bool,
+    /// Build what was asked for even if it could be had without
+    #[arg(long, global = true)]
+    pub(super) force: bool,
+    /// Publish nothing
+    #[arg(long, global = true)]
+    pub(super) no_publish: bool,
+    /// Print one JSON document on standard output, everything else on standard error
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Whether to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: When,
+    /// Write a Chrome trace of the run to FILE
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
+    /// Say nothing unless something is wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Say more: the output of commands, and what is fresh
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum When {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What forge does.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Make the pinned binaries present and proven; all of them if none is named
+    Ensure {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Show what `ensure` would do, and why
+    Plan {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Show what is pinned, installed and released
+    Status {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Show everything about one subsystem: spec, commands, where it was looked for
+    Explain {
+        /// A subsystem
+        name: String,
+    },
+    /// Hash every installed binary again and name what was tampered with
+    Verify {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// List subsystems and groups
+    List {
+        /// Everything
+        #[arg(long, hide = true)]
+        all: bool,
+    },
+    /// Draw what needs what
+    Graph {
+        /// The language of the drawing
+        #[arg(long, default_value = "mermaid")]
+        format: GraphFormat,
+    },
+    /// Pack the installed artifacts as they would be released
+    Package {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// The folder for the archives [default: .forge/dist]
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+    },
+    /// Resolve moving refs and write their commits to forge.lock
+    Lock {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// Resolve again what is locked already
+        #[arg(long)]
+        update: bool,
+    },
+    /// Check versions.yml and every spec, and report all problems at once
+    Check,
+    /// Print the JSON Schema of versions.yml or of a spec, for editors
+    Schema {
+        /// Which file
+        #[arg(default_value = "manifest")]
+        of: SchemaOf,
+    },
+    /// Remove what forge made here
+    Clean {
+        /// What to remove
+        #[arg(default_value = "built")]
+        what: CleanWhat,
+    },
+    /// Print the line that puts .forge/bin on PATH
+    Env {
+        /// The shell that reads the line
+        #[arg(long, default_value = "sh")]
+        shell: EnvShell,
+    },
+    /// Write a workspace that works at once
+    Init {
+        /// Where [default: here]
+        folder: Option<PathBuf>,
+    },
+    /// Print a completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Languages of `forge graph`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum GraphFormat {
+    /// For Markdown pages.
+    Mermaid,
+    /// For Graphviz.
+    Dot,
+}
+
+/// Files that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// versions.yml
+    Manifest,
+    /// subsystems/<name>.yml
+    Spec,
+}
+
+/// What `forge clean` removes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum CleanWhat {
+    /// Installed and packed artifacts and logs; sources stay.
+    Built,
+    /// Installed artifacts.
+    Bin,
+    /// Fetched sources and intermediate results.
+    Src,
+    /// Packed artifacts.
+    Dist,
+    /// Everything: the folder .forge.
+    All,
+}
+
+/// Shells that `forge env` speaks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum EnvShell {
+    /// sh, bash, zsh.
+    Sh,
+    /// fish.
+    Fish,
+    /// PowerShell.
+    Powershell,
+}

@@ -1,0 +1,166 @@
+//! `forge explain NAME`: everything that is known of one subsystem, and why it would be
+//! obtained the way it would.
+
+use std::{collections::BTreeSet, fmt::Write as _};
+
+use crate::{
+    cache::{Installed, Place, inspect},
+    model::{Inputs, Name},
+    plan::Step,
+    probe::{Finding, Print, Verdict},
+    report::{Role, Style, human_time},
+    workspace::{Build, Source, Subsystem, UpstreamDigest, Workspace},
+};
+
+use super::{
+    Stop,
+    ensure::look,
+    session::{Session, say, select},
+};
+
+/// Shows it.
+pub(super) fn explain(session: &Session, word: &str) -> Result<u8, Stop> {
+    let workspace = session.workspace()?;
+    let names = select(&workspace, &[word.to_owned()])?;
+    let (probed, _) = look(session, &workspace, &names)?;
+    let mut page = Page { text: String::new(), style: session.stdout_style() };
+    for name in &names {
+        let subsystem = &workspace.subsystems[name];
+        page.spec(subsystem);
+        match &probed.findings[name] {
+            Ok(finding) => page.finding(&workspace, finding),
+            Err(fault) => page.line("cannot be had", &fault.to_string()),
+        }
+    }
+    say(&page.text)?;
+    Ok(0)
+}
+
+struct Page {
+    text: String,
+    style: Style,
+}
+
+impl Page {
+    fn heading(&mut self, text: &str) {
+        let _ = writeln!(self.text, "{}", self.style.paint(Role::Name, text));
+    }
+
+    fn line(&mut self, label: &str, value: &str) {
+        let _ = writeln!(self.text, "  {label:<14} {value}");
+    }
+
+    fn spec(&mut self, subsystem: &Subsystem) {
+        let desc = subsystem.desc.as_deref().map_or_else(String::new, |desc| format!(": {desc}"));
+        self.heading(&format!("{} {}{desc}", subsystem.name, subsystem.version));
+        self.line("spec", &subsystem.spec.display().to_string());
+        self.line("binaries", &subsystem.binaries.join(", "));
+        self.line("source", &source(&subsystem.source));
+        for (label, names) in [("needs", &subsystem.needs), ("build needs", &subsystem.build_needs)]
+        {
+            if !names.is_empty() {
+                self.line(label, &list(names));
+            }
+        }
+        if let Some(build) = &subsystem.build {
+            self.build(build);
+        }
+        if let Some(upstream) = &subsystem.upstream {
+            self.line("upstream", &upstream.url);
+            let digest = match &upstream.digest {
+                UpstreamDigest::Pinned(sha256) => sha256.to_string(),
+                UpstreamDigest::Published(url) => format!("published in {url}"),
+            };
+            self.line("its sha256", &digest);
+        }
+    }
+
+    fn build(&mut self, build: &Build) {
+        for (index, step) in build.steps.iter().enumerate() {
+            self.line(if index == 0 { "commands" } else { "" }, &step.symbolic());
+        }
+        for (index, (key, value)) in build.env.iter().enumerate() {
+            let pair = format!("{key}={}", value.symbolic());
+            self.line(if index == 0 { "environment" } else { "" }, &pair);
+        }
+        let tools: Vec<String> = build
+            .tools
+            .iter()
+            .map(|(tool, version)| match version {
+                Some(version) => format!("{tool} {version}"),
+                None => tool.clone(),
+            })
+            .collect();
+        if !tools.is_empty() {
+            self.line("tools", &tools.join(", "));
+        }
+        self.line("timeout", &human_time(build.timeout.as_secs_f64()));
+    }
+
+    fn finding(&mut self, workspace: &Workspace, finding: &Finding) {
+        let want = &finding.want;
+        self.heading("\nthe artifact");
+        self.line("platform", &want.id.platform.to_string());
+        self.line("release", &format!("{}/{}", want.tag, want.asset));
+        for (label, print) in [("fingerprint", &want.build), ("from upstream", &want.upstream)] {
+            if let Some(print) = print {
+                self.line(label, &print.fingerprint.to_string());
+            }
+        }
+        if let Some(locked) = &want.locked {
+            self.line("locked", &format!("sha256 {}, {} bytes", locked.sha256, locked.size));
+        }
+        self.last_build(workspace, finding);
+        self.heading("\nwhere it was looked for");
+        for (place, found) in &finding.looked {
+            let _ = writeln!(self.text, "  {place}: {found}");
+        }
+        let would_be = match &finding.verdict {
+            Verdict::Fresh { .. } => "left as it is",
+            Verdict::Cached { .. } => Step::Link.would_be(),
+            Verdict::Released { store } => Step::Download(*store).would_be(),
+            Verdict::Upstream => Step::FetchUpstream.would_be(),
+            Verdict::Build => Step::Build.would_be(),
+        };
+        self.heading(&format!("\n`forge ensure` would: {would_be} ({})", finding.reason));
+    }
+
+    /// Which fields of the fingerprint differ from what is installed.
+    fn last_build(&mut self, workspace: &Workspace, finding: &Finding) {
+        let place = Place::of(&workspace.layout, &finding.want.id);
+        let Installed::Intact { record, .. } = inspect(&place) else { return };
+        let prints = finding.want.build.iter().chain(&finding.want.upstream);
+        let nearest = prints.min_by_key(|print| record.stamp.differing_inputs(&print.inputs).len());
+        let Some(Print { inputs, .. }) = nearest else { return };
+        self.heading("\ncompared with what is installed");
+        for field in inputs.keys().chain(record.stamp.inputs.keys()).collect::<BTreeSet<_>>() {
+            let same = inputs.get(field) == record.stamp.inputs.get(field);
+            let is =
+                |inputs: &Inputs| inputs.get(field).cloned().unwrap_or_else(|| "absent".into());
+            let text = match same {
+                true => "same".to_owned(),
+                false => {
+                    format!("differs: {} installed, {} now", is(&record.stamp.inputs), is(inputs))
+                }
+            };
+            self.line(field, &text);
+        }
+        if let Some(seconds) = record.build_seconds {
+            self.line("built in", &human_time(seconds));
+        }
+    }
+}
+
+fn source(source: &Source) -> String {
+    match source {
+        Source::None => "none: the builder fetches by itself".into(),
+        Source::Path { dir, only } if only.is_empty() => format!("path {}", dir.display()),
+        Source::Path { dir, only } => format!("path {} ({})", dir.display(), only.join(", ")),
+        Source::Git { url, reference } => format!("git {url} at {reference}"),
+        Source::Archive { url, sha256, .. } => format!("archive {url} (sha256 {sha256})"),
+    }
+}
+
+fn list(names: &BTreeSet<Name>) -> String {
+    names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,74 @@
+//! `forge graph`: what needs what, for Markdown pages or Graphviz.
+
+use std::fmt::Write as _;
+
+use crate::workspace::{Subsystem, Workspace};
+
+use super::{
+    Stop,
+    args::GraphFormat,
+    session::{Session, say},
+};
+
+/// Draws the graph.
+pub(super) fn graph(session: &Session, format: GraphFormat) -> Result<u8, Stop> {
+    let workspace = session.workspace()?;
+    let text = match format {
+        GraphFormat::Mermaid => mermaid(&workspace),
+        GraphFormat::Dot => dot(&workspace),
+    };
+    say(&text)?;
+    Ok(0)
+}
+
+/// Every arrow: who, whom, and whether only building needs it.
+fn arrows(workspace: &Workspace) -> impl Iterator<Item = (&Subsystem, &str, bool)> {
+    workspace.subsystems.values().flat_map(|subsystem| {
+        let needs = subsystem.needs.iter().map(move |need| (subsystem, need.as_str(), false));
+        let build = subsystem.build_needs.iter().map(move |need| (subsystem, need.as_str(), true));
+        needs.chain(build)
+    })
+}
+
+fn mermaid(workspace: &Workspace) -> String {
+    let mut text = String::from("graph LR\n");
+    for subsystem in workspace.subsystems.values() {
+        let name = subsystem.name.as_str();
+        let _ = writeln!(text, "  {}[\"{name} {}\"]", identifier(name), subsystem.version);
+    }
+    for (subsystem, need, build) in arrows(workspace) {
+        let arrow = if build { "-. build .->" } else { "-->" };
+        let _ = writeln!(
+            text,
+            "  {} {arrow} {}",
+            identifier(subsystem.name.as_str()),
+            identifier(need)
+        );
+    }
+    text
+}
+
+/// A Mermaid identifier: some words (`end`) are reserved there, and dots have a meaning.
+fn identifier(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .map(
+            |c| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("_{:x}_", c as u32) },
+        )
+        .collect();
+    format!("n_{plain}")
+}
+
+fn dot(workspace: &Workspace) -> String {
+    let mut text = String::from("digraph forge {\n  rankdir=LR;\n  node [shape=box];\n");
+    for subsystem in workspace.subsystems.values() {
+        let name = subsystem.name.as_str();
+        let _ = writeln!(text, "  \"{name}\" [label=\"{name}\\n{}\"];", subsystem.version);
+    }
+    for (subsystem, need, build) in arrows(workspace) {
+        let style = if build { " [style=dashed, label=build]" } else { "" };
+        let _ = writeln!(text, "  \"{}\" -> \"{need}\"{style};", subsystem.name);
+    }
+    text.push_str("}\n");
+    text
+}

@@ -1,0 +1,80 @@
+//! The habits of Taskfiles: `ensure:all`, `nats:ensure`, `bin:verify`, `clean:bin`.
+
+use std::ffi::OsString;
+
+/// Flags that take the next argument as their value.
+const WITH_VALUE: &[&str] =
+    &["-C", "--directory", "-j", "--jobs", "--platform", "--color", "--trace"];
+
+/// Verbs that a subsystem may stand before.
+const OF_SUBSYSTEM: &[&str] = &["ensure", "plan", "status", "explain", "verify", "package", "lock"];
+
+/// Rewrites the first word that is no flag from `<subsystem>:<verb>` or `<verb>:<what>`
+/// to the words that stand for it. Everything else stays as it is.
+pub(super) fn rewrite(argv: Vec<OsString>) -> Vec<OsString> {
+    let Some(at) = first_word(&argv) else { return argv };
+    let Some(words) = argv[at].to_str().and_then(words) else { return argv };
+    let mut rewritten = argv[..at].to_vec();
+    rewritten.extend(words.into_iter().map(OsString::from));
+    rewritten.extend_from_slice(&argv[at + 1..]);
+    rewritten
+}
+
+fn first_word(argv: &[OsString]) -> Option<usize> {
+    let mut at = 1;
+    while let Some(arg) = argv.get(at) {
+        let arg = arg.to_string_lossy();
+        if arg == "--" {
+            return None;
+        }
+        if !arg.starts_with('-') {
+            return Some(at);
+        }
+        at += if WITH_VALUE.contains(&&*arg) { 2 } else { 1 };
+    }
+    None
+}
+
+fn words(word: &str) -> Option<Vec<&str>> {
+    match word.split_once(':')? {
+        ("bin", "verify") => Some(vec!["verify"]),
+        (verb, "all") if OF_SUBSYSTEM.contains(&verb) => Some(vec![verb]),
+        ("clean", what) => Some(vec!["clean", what]),
+        (name, verb) if OF_SUBSYSTEM.contains(&verb) => Some(vec![verb, name]),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rewritten(line: &str) -> String {
+        let argv = line.split(' ').map(OsString::from).collect();
+        let argv: Vec<_> =
+            rewrite(argv).iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        argv.join(" ")
+    }
+
+    #[test]
+    fn taskfile_habits_become_verbs() {
+        for (habit, verb) in [
+            ("forge ensure:all", "forge ensure"),
+            ("forge -C x -j 4 ensure:all --json", "forge -C x -j 4 ensure --json"),
+            ("forge nats:ensure", "forge ensure nats"),
+            ("forge bin:verify", "forge verify"),
+            ("forge clean:bin", "forge clean bin"),
+            ("forge --offline package:all", "forge --offline package"),
+        ] {
+            assert_eq!(rewritten(habit), verb);
+        }
+    }
+
+    #[test]
+    fn other_words_stay() {
+        for line in ["forge", "forge ensure a:b", "forge -- ensure:all", "forge -C ensure:all list"]
+        {
+            assert_eq!(rewritten(line), line);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `forge lock`: moving refs resolved to commits, and written down.
+
+use std::sync::Arc;
+
+use crate::{
+    execute::{LockChange, resolve_refs, unlocked_refs, write_lock},
+    model::{Fault, Kind},
+    process::{Cancel, Runner},
+};
+
+use super::{
+    Stop,
+    ensure::{jobs, runtime},
+    session::{Session, say, select},
+};
+
+/// Resolves them. With `update`, also those that are locked already.
+pub(super) fn lock(session: &Session, words: &[String], update: bool) -> Result<u8, Stop> {
+    let mut workspace = session.workspace()?;
+    let names = select(&workspace, words)?;
+    if session.flags.offline || session.flags.locked {
+        return Err(Fault::new(Kind::Usage, "cannot resolve moving refs")
+            .because("--offline and --locked forbid it")
+            .into());
+    }
+    if update {
+        for name in &names {
+            if let Some(locked) = workspace.lock.subsystems.get_mut(name) {
+                locked.commit = None;
+            }
+        }
+    }
+    let unlocked = unlocked_refs(&workspace, &names);
+    let commits = runtime()?.block_on(async {
+        let cancel = Cancel::new();
+        cancel.listen_to_signals()?;
+        let runner = Arc::new(Runner::new(jobs(session), cancel).guarded());
+        resolve_refs(&*runner, &unlocked).await
+    })?;
+    let changes: Vec<LockChange> = unlocked
+        .iter()
+        .filter_map(|subsystem| {
+            Some(LockChange {
+                name: subsystem.name.clone(),
+                version: subsystem.version.to_string(),
+                commit: Some(commits.get(&subsystem.name)?.clone()),
+                asset: None,
+            })
+        })
+        .collect();
+    if !session.flags.dry_run {
+        write_lock(&workspace.layout, &changes)?;
+    }
+    for change in &changes {
+        let commit = change.commit.as_deref().unwrap_or_default();
+        say(&format!("{} {} is {commit}\n", change.name, change.version))?;
+    }
+    if changes.is_empty() {
+        say("every moving ref is locked\n")?;
+    }
+    Ok(0)
+}

@@ -1,0 +1,171 @@
+//! What every verb works with: the workspace that was asked for, stores, the screen.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    cache::Cache,
+    model::{Fault, Kind, Layout, Name, Platform},
+    probe::{Options, Probed, Prober},
+    report::Style,
+    store::{self, Store, StoreUrl},
+    ui,
+    workspace::{Workspace, find_root, load},
+};
+
+use super::{
+    Stop,
+    args::{Global, When},
+};
+
+/// One invocation.
+pub(super) struct Session {
+    /// The flags that work everywhere.
+    pub(super) flags: Global,
+    /// How things are shown.
+    pub(super) choice: ui::Choice,
+}
+
+/// The stores of a workspace.
+pub(super) struct Stores {
+    /// In the order in which they are asked; the first is published to.
+    pub(super) all: Vec<Arc<dyn Store>>,
+    /// Whether they are the embedded default, which nobody else sees.
+    pub(super) private: bool,
+}
+
+impl Session {
+    pub(super) fn new(flags: Global) -> Self {
+        let color = match flags.color {
+            When::Auto => ui::Color::Auto,
+            When::Always => ui::Color::Always,
+            When::Never => ui::Color::Never,
+        };
+        let wishes = ui::Wishes { color, quiet: flags.quiet, verbose: flags.verbose };
+        let choice = ui::choose(wishes, &ui::Surroundings::look());
+        Self { flags, choice }
+    }
+
+    /// The folder that the workspace is looked for from.
+    pub(super) fn folder(&self) -> Result<PathBuf, Fault> {
+        let here = std::env::current_dir()
+            .map_err(|e| Fault::io("cannot tell what the current folder is", &e))?;
+        Ok(match &self.flags.directory {
+            Some(directory) => here.join(directory),
+            None => here,
+        })
+    }
+
+    /// Where things are in the workspace.
+    pub(super) fn layout(&self) -> Result<Layout, Fault> {
+        Ok(Layout::new(find_root(&self.folder()?)?))
+    }
+
+    /// The platform to work for.
+    pub(super) fn platform(&self) -> Platform {
+        self.flags.platform.unwrap_or_else(Platform::host)
+    }
+
+    /// The workspace, loaded and checked.
+    pub(super) fn workspace(&self) -> Result<Workspace, Stop> {
+        Ok(load(self.layout()?.root(), self.platform())?)
+    }
+
+    /// How stores and fetches behave.
+    pub(super) fn store_settings(&self, root: &Path) -> store::Settings {
+        store::Settings { offline: self.flags.offline, ..store::Settings::new(root.to_owned()) }
+    }
+
+    /// The stores of `workspace`.
+    pub(super) fn stores(&self, workspace: &Workspace) -> Result<Stores, Fault> {
+        let settings = self.store_settings(workspace.layout.root());
+        if workspace.stores.is_empty() {
+            let store = store::open(&store::default_url(&workspace.project)?, &settings)?;
+            return Ok(Stores { all: vec![store], private: true });
+        }
+        let open = |url: &String| {
+            let url = StoreUrl::parse(url).map_err(|why| Fault::new(Kind::Usage, why))?;
+            store::open(&url, &settings)
+        };
+        let all = workspace.stores.iter().map(open).collect::<Result<_, Fault>>()?;
+        Ok(Stores { all, private: false })
+    }
+
+    /// What looking may do.
+    pub(super) fn probe_options(&self, stores: &Stores) -> Options {
+        let writable = stores.all.first().is_some_and(|store| store.is_writable());
+        Options {
+            force: self.flags.force,
+            offline: self.flags.offline,
+            publish: writable && !self.flags.no_publish,
+            private_store: stores.private,
+        }
+    }
+
+    /// Looks for `names`.
+    pub(super) async fn probe(
+        &self,
+        workspace: &Workspace,
+        commits: &BTreeMap<Name, String>,
+        cache: &Cache,
+        stores: &Stores,
+        names: &BTreeSet<Name>,
+    ) -> Probed {
+        let options = self.probe_options(stores);
+        let prober = Prober { workspace, commits, cache, stores: &stores.all, options };
+        prober.probe(names).await
+    }
+
+    /// How text on standard output is dressed.
+    pub(super) fn stdout_style(&self) -> Style {
+        self.choice.stdout
+    }
+
+    /// How text on standard error is dressed.
+    pub(super) fn stderr_style(&self) -> Style {
+        self.choice.stderr
+    }
+}
+
+/// The subsystems that `words` mean: their names, or groups; all if there are none.
+pub(super) fn select(workspace: &Workspace, words: &[String]) -> Result<BTreeSet<Name>, Fault> {
+    if words.is_empty() {
+        return Ok(workspace.subsystems.keys().cloned().collect());
+    }
+    let mut names = BTreeSet::new();
+    for word in words {
+        if let Some((name, _)) = workspace.subsystems.get_key_value(word.as_str()) {
+            names.insert(name.clone());
+        } else if let Some(group) = workspace.groups.get(word) {
+            names.extend(group.iter().cloned());
+        } else {
+            return Err(unknown(workspace, word));
+        }
+    }
+    Ok(names)
+}
+
+/// Prints `text` on standard output. A reader that went away is no fault: `forge list | head` is fine.
+pub(super) fn say(text: &str) -> Result<(), Fault> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Fault::io("cannot write to standard output", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unknown(workspace: &Workspace, word: &str) -> Fault {
+    let known = workspace.subsystems.keys().map(Name::as_str);
+    let known: Vec<&str> = known.chain(workspace.groups.keys().map(String::as_str)).collect();
+    let fault = Fault::new(Kind::Usage, format!("there is no subsystem or group `{word}`"));
+    match crate::manifest::nearest(word, known.iter().copied()) {
+        Some(near) => fault.hint(format!("did you mean `{near}`?")),
+        None => fault.hint(format!("there are {}", known.join(", "))),
+    }
+}

@@ -1,0 +1,148 @@
+//! `forge status`: what is pinned, installed and released.
+
+use futures_util::{StreamExt, stream};
+
+use crate::{
+    cache::{Installed, Place, inspect},
+    model::{ArtifactId, Name},
+    probe::{Acceptance, Want, accept},
+    report::{Align, Cell, Role, Table, human_size},
+    workspace::Workspace,
+};
+
+use super::{
+    Stop,
+    ensure::{look, runtime},
+    session::{Session, Stores, say, select},
+};
+
+/// One line of the table.
+struct Line {
+    name: Name,
+    pinned: String,
+    installed: (Role, String),
+    released: (Role, String),
+    bytes: u64,
+}
+
+/// Shows the table.
+pub(super) fn status(session: &Session, words: &[String]) -> Result<u8, Stop> {
+    let workspace = session.workspace()?;
+    let names = select(&workspace, words)?;
+    let (probed, stores) = look(session, &workspace, &names)?;
+    let mut lines = Vec::new();
+    for name in &names {
+        let want = match probed.findings.get(name) {
+            Some(Ok(finding)) => Some(&finding.want),
+            _ => None,
+        };
+        let (installed, bytes) = installed(&workspace, name, want);
+        let pinned = workspace.subsystems[name].version.to_string();
+        lines.push(Line { name: name.clone(), pinned, installed, released: unknown(), bytes });
+    }
+    let wants: Vec<_> = names
+        .iter()
+        .map(|name| match probed.findings.get(name) {
+            Some(Ok(finding)) => Ok(finding.want.clone()),
+            Some(Err(fault)) => Err(fault.to_string()),
+            None => Err("not looked for".into()),
+        })
+        .collect();
+    let released = runtime()?.block_on(async {
+        let looks = wants.iter().map(|want| released(want, &stores, session.flags.offline));
+        stream::iter(looks).buffered(16).collect::<Vec<_>>().await
+    });
+    for (line, released) in lines.iter_mut().zip(released) {
+        line.released = released;
+    }
+    show(session, &lines)?;
+    Ok(0)
+}
+
+fn unknown() -> (Role, String) {
+    (Role::Dim, "unknown".into())
+}
+
+fn installed(workspace: &Workspace, name: &Name, want: Option<&Want>) -> ((Role, String), u64) {
+    let id = ArtifactId { name: name.clone(), platform: workspace.platform };
+    match inspect(&Place::of(&workspace.layout, &id)) {
+        Installed::Absent => ((Role::Dim, "-".into()), 0),
+        Installed::Damaged(why) => ((Role::Error, format!("damaged: {why}")), 0),
+        Installed::Intact { record, .. } => {
+            let version = record.stamp.version.clone();
+            let bytes = record.bytes();
+            let text = match want.map(|want| accept(want, &record.stamp, record.asset())) {
+                Some(Acceptance::No(why)) => (Role::Warn, format!("{version} ({why})")),
+                Some(Acceptance::WithWarning(_)) => {
+                    (Role::Warn, format!("{version} (another recipe)"))
+                }
+                Some(Acceptance::Yes) => (Role::Ok, version),
+                None => (Role::Plain, version),
+            };
+            (text, bytes)
+        }
+    }
+}
+
+/// Which stores have the asset.
+async fn released(want: &Result<Want, String>, stores: &Stores, offline: bool) -> (Role, String) {
+    let want = match want {
+        Ok(want) => want,
+        Err(why) => return (Role::Error, why.clone()),
+    };
+    let mut found = Vec::new();
+    for store in &stores.all {
+        if offline && crate::probe::is_remote(store.url()) {
+            return unknown();
+        }
+        match store.find(&want.tag, &want.asset).await {
+            Ok(Some(_)) => found.push(store.url().to_owned()),
+            Ok(None) => {}
+            Err(fault) => return (Role::Error, fault.to_string()),
+        }
+    }
+    match (found.is_empty(), stores.private) {
+        (true, _) => (Role::Dim, "-".into()),
+        (false, true) => (Role::Ok, "your store".into()),
+        (false, false) => (Role::Ok, found.join(", ")),
+    }
+}
+
+fn show(session: &Session, lines: &[Line]) -> Result<(), Stop> {
+    if session.flags.json {
+        let line = |line: &Line| {
+            serde_json::json!({
+                "name": line.name.as_str(),
+                "pinned": line.pinned,
+                "installed": line.installed.1,
+                "released": line.released.1,
+                "bytes": line.bytes,
+            })
+        };
+        let document = serde_json::json!({
+            "schema": 1,
+            "subsystems": lines.iter().map(line).collect::<Vec<_>>(),
+        });
+        say(&format!("{document:#}\n"))?;
+        return Ok(());
+    }
+    let mut table = Table::new([
+        ("subsystem", Align::Left),
+        ("pinned", Align::Left),
+        ("installed", Align::Left),
+        ("size", Align::Right),
+        ("released", Align::Left),
+    ]);
+    for line in lines {
+        let size = if line.bytes == 0 { String::new() } else { human_size(line.bytes) };
+        table.row([
+            Cell::new(Role::Name, line.name.as_str()),
+            Cell::new(Role::Plain, &line.pinned),
+            Cell::new(line.installed.0, &line.installed.1),
+            Cell::new(Role::Plain, size),
+            Cell::new(line.released.0, &line.released.1),
+        ]);
+    }
+    say(&table.render(session.stdout_style()))?;
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! `forge verify`: every installed byte hashed again, whatever `stat` says.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use crate::{
+    cache::{Installed, Place, Record, links_are_there, rehash},
+    model::{ArtifactId, Kind, Name},
+    probe::{Acceptance, Want, Wants, accept},
+    report::{Align, Cell, Role, Table},
+    workspace::Workspace,
+};
+
+use super::{
+    Stop,
+    session::{Session, say, select},
+};
+
+/// What verifying one artifact gave.
+struct Verdict {
+    name: Name,
+    version: String,
+    wrong: Option<String>,
+}
+
+/// Verifies, and names what was tampered with.
+pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
+    let workspace = session.workspace()?;
+    let names = select(&workspace, words)?;
+    let private = workspace.stores.is_empty();
+    let commits = BTreeMap::new();
+    let mut wants = Wants::new(&workspace, &commits, private);
+    let wanted: Vec<_> = names.iter().map(|name| (name, wants.of(name))).collect();
+    let verdicts: Vec<Verdict> = wanted
+        .into_par_iter()
+        .map(|(name, want)| {
+            let wrong = match want {
+                Ok(want) => examine(&workspace, &want).err(),
+                Err(fault) => Some(fault.to_string()),
+            };
+            let version = workspace.subsystems[name].version.to_string();
+            Verdict { name: name.clone(), version, wrong }
+        })
+        .collect();
+    show(session, &verdicts)?;
+    let good = verdicts.iter().all(|verdict| verdict.wrong.is_none());
+    Ok(if good { 0 } else { Kind::Verification.exit_code() })
+}
+
+/// Everything that must hold of one installed artifact.
+fn examine(workspace: &Workspace, want: &Want) -> Result<(), String> {
+    let id: &ArtifactId = &want.id;
+    let place = Place::of(&workspace.layout, id);
+    let known = Record::read(&place.record);
+    let record = match rehash(&place) {
+        Installed::Absent => return Err("it is not installed; `forge ensure` installs it".into()),
+        Installed::Damaged(why) => return Err(why),
+        Installed::Intact { record, .. } => record,
+    };
+    // Binary and stamp may have been replaced together; the record remembers the stamp.
+    if known.is_some_and(|known| known.stamp != record.stamp) {
+        return Err("its stamp is not the one that forge installed".into());
+    }
+    if let Acceptance::No(why) = accept(want, &record.stamp, record.asset()) {
+        return Err(why);
+    }
+    match links_are_there(&workspace.layout, id, &record) {
+        true => Ok(()),
+        false => Err("its link in .forge/bin is missing or points elsewhere".into()),
+    }
+}
+
+fn show(session: &Session, verdicts: &[Verdict]) -> Result<(), Stop> {
+    if session.flags.json {
+        let line = |verdict: &Verdict| {
+            serde_json::json!({
+                "name": verdict.name.as_str(),
+                "version": verdict.version,
+                "ok": verdict.wrong.is_none(),
+                "wrong": verdict.wrong,
+            })
+        };
+        let document = serde_json::json!({
+            "schema": 1,
+            "ok": verdicts.iter().all(|verdict| verdict.wrong.is_none()),
+            "artifacts": verdicts.iter().map(line).collect::<Vec<_>>(),
+        });
+        say(&format!("{document:#}\n"))?;
+        return Ok(());
+    }
+    let mut table = Table::new([
+        ("subsystem", Align::Left),
+        ("version", Align::Left),
+        ("verified", Align::Left),
+    ]);
+    for verdict in verdicts {
+        let (role, text) = match &verdict.wrong {
+            None => (Role::Ok, "ok"),
+            Some(wrong) => (Role::Error, wrong.as_str()),
+        };
+        table.row([
+            Cell::new(Role::Name, verdict.name.as_str()),
+            Cell::new(Role::Plain, &verdict.version),
+            Cell::new(role, text),
+        ]);
+    }
+    let bad = verdicts.iter().filter(|verdict| verdict.wrong.is_some()).count();
+    let sum = match bad {
+        0 => format!("{} verified\n", verdicts.len()),
+        _ => format!(
+            "{bad} of {} failed verification; `forge ensure` obtains them anew\n",
+            verdicts.len()
+        ),
+    };
+    say(&format!("{}{sum}", table.render(session.stdout_style())))?;
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! The last stretch that every new artifact goes: its files proven, stamped, installed, cached.
+
+use std::{collections::BTreeMap, fs, io::Read, path::Path};
+
+use crate::{
+    archive::hash_file,
+    cache::{Record, Release, Staging, install},
+    model::{ArtifactId, Fault, HEADER_BYTES, Kind, Platform, Sha256, Stamp, read_header},
+    probe::{Print, Want},
+};
+
+use super::Context;
+
+impl Context {
+    /// Installs the artifact in `staging`. A fault of the cache does not ruin it.
+    pub(super) fn install(
+        &self,
+        want: &Want,
+        staging: &Staging,
+        record: Record,
+    ) -> Result<Record, Fault> {
+        install(&self.workspace.layout, &want.id, staging, record)
+    }
+
+    /// Installs a new artifact and keeps it in the user's cache. What goes wrong with
+    /// the cache is returned as a warning: the artifact is good without it.
+    pub(super) fn adopt(
+        &self,
+        want: &Want,
+        staging: &Staging,
+        record: Record,
+    ) -> Result<(Record, Vec<Fault>), Fault> {
+        let record = self.install(want, staging, record)?;
+        let folder = self.workspace.layout.installed_artifact(&want.id);
+        let warnings = self.cache.keep(&record, &folder).err();
+        Ok((record, warnings.into_iter().collect()))
+    }
+}
+
+/// A record of an artifact that no release is known of.
+pub(super) fn new_record(
+    stamp: Stamp,
+    build_seconds: Option<f64>,
+    release: Option<Release>,
+) -> Record {
+    Record { stamp, files: BTreeMap::new(), build_seconds, release }
+}
+
+/// The stamp for `binaries`, got by the recipe of `print`.
+pub(super) fn new_stamp(
+    want: &Want,
+    print: &Print,
+    commit: Option<String>,
+    binaries: BTreeMap<String, Sha256>,
+) -> Stamp {
+    Stamp {
+        name: want.id.name.clone(),
+        version: want.version.clone(),
+        commit,
+        platform: want.id.platform,
+        fingerprint: print.fingerprint,
+        inputs: print.inputs.clone(),
+        binaries,
+    }
+}
+
+/// Checks that each of `names` is in `folder` and runs on `platform`, and hashes it.
+pub(super) fn prove_binaries(
+    id: &ArtifactId,
+    folder: &Path,
+    names: &[String],
+) -> Result<BTreeMap<String, Sha256>, Fault> {
+    names
+        .iter()
+        .map(|name| {
+            let path = folder.join(name);
+            check_header(id.platform, name, &path)?;
+            let (sha256, _) = hash_file(&path)
+                .map_err(|e| Fault::io(format!("cannot read {}", path.display()), &e))?;
+            Ok((name.clone(), sha256))
+        })
+        .collect()
+}
+
+/// Checks that the file at `path` can run on `platform`.
+pub(super) fn check_header(platform: Platform, name: &str, path: &Path) -> Result<(), Fault> {
+    let mut head = Vec::with_capacity(HEADER_BYTES);
+    fs::File::open(path)
+        .and_then(|file| file.take(HEADER_BYTES as u64).read_to_end(&mut head))
+        .map_err(|e| Fault::io(format!("cannot read {}", path.display()), &e))?;
+    read_header(&head).check(platform).map_err(|is| {
+        Fault::new(Kind::Verification, format!("`{name}` does not run on {platform}"))
+            .because(format!("it is {is}"))
+    })
+}

@@ -1,0 +1,240 @@
+//! Building: source, commands, check, stamp, install.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant, SystemTime},
+};
+
+use crate::{
+    model::{ActionId, Event, Fault, How, Kind, Name},
+    plan::Action,
+    probe::{Finding, walk},
+    process::{Command, CommandLine},
+    workspace::{Build, Places, Source, Subsystem, Text},
+};
+
+use super::{
+    Context, Done, LockChange,
+    adopt::{new_record, new_stamp, prove_binaries},
+    context::blocking,
+    source::SourceTree,
+};
+
+impl Context {
+    /// Builds one artifact from source.
+    pub(super) async fn build(&self, action: &Action, finding: &Finding) -> Result<Done, Fault> {
+        let want = &finding.want;
+        let subsystem = &self.workspace.subsystems[&want.id.name];
+        let (Some(build), Some(print)) = (&subsystem.build, &want.build) else {
+            return Err(Fault::new(Kind::Usage, format!("{} cannot be built", want.id))
+                .because("its spec has no `build:`"));
+        };
+        let started = Instant::now();
+        let begun = SystemTime::now();
+        let source = self.source(action, subsystem, want).await?;
+        let staging = self.staging(want)?;
+        let places = self.places(subsystem, &source, staging.path());
+        make_work_folder(build, &places)?;
+        self.phase(action, "building");
+        self.run_steps(action.id, subsystem, build, &places).await?;
+        self.phase(action, "checking");
+        keep_only(staging.path(), &want.binaries).map_err(|fault| self.with_log(fault, finding))?;
+        self.source_is_unchanged(finding, subsystem, begun)?;
+        let binaries = {
+            let (id, names) = (want.id.clone(), want.binaries.clone());
+            let folder = staging.path().to_owned();
+            if is_small(&folder, &names) {
+                prove_binaries(&id, &folder, &names)?
+            } else {
+                blocking(move || prove_binaries(&id, &folder, &names)).await?
+            }
+        };
+        let stamp = new_stamp(want, print, source.commit.clone(), binaries);
+        let record = new_record(stamp, Some(started.elapsed().as_secs_f64()), None);
+        let (record, warnings) = self.adopt(want, &staging, record)?;
+        let lock = source.commit.map(|commit| LockChange {
+            name: want.id.name.clone(),
+            version: subsystem.version.to_string(),
+            commit: Some(commit),
+            asset: None,
+        });
+        Ok(Done { warnings, lock, ..Done::new(How::Built, record) })
+    }
+
+    fn places(&self, subsystem: &Subsystem, source: &SourceTree, out: &Path) -> Places {
+        let layout = &self.workspace.layout;
+        Places {
+            root: layout.root().to_owned(),
+            src: source.folder.clone(),
+            out: out.to_owned(),
+            work: layout.sources().join(format!("{}.work", subsystem.name)),
+            bin: layout.bin(),
+            commit: source.commit.clone().unwrap_or_default(),
+        }
+    }
+
+    async fn run_steps(
+        &self,
+        action: ActionId,
+        subsystem: &Subsystem,
+        build: &Build,
+        places: &Places,
+    ) -> Result<(), Fault> {
+        let deadline = Instant::now() + build.timeout;
+        for step in &build.steps {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let command = self.command(subsystem, build, step, places, left);
+            let mut pass_on = |line: &str| {
+                self.events.emit(Event::Line { action, line: line.to_owned() });
+            };
+            self.runner.run(&command, &mut pass_on).await.map_err(|fault| {
+                missing_tool(fault, subsystem).within(format!("cannot build {}", subsystem.name))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn command(
+        &self,
+        subsystem: &Subsystem,
+        build: &Build,
+        step: &Text,
+        places: &Places,
+        timeout: Duration,
+    ) -> Command {
+        let id = |name: &Name| crate::model::ArtifactId {
+            name: name.clone(),
+            platform: self.workspace.platform,
+        };
+        let dir = build
+            .dir
+            .as_ref()
+            .map_or_else(|| places.src.clone(), |dir| places.src.join(dir.expand(places)));
+        let env = build.env.iter().map(|(key, value)| (key.clone(), value.expand(places)));
+        Command {
+            line: CommandLine::Shell(step.expand(places)),
+            dir,
+            env: env.collect(),
+            path: subsystem
+                .build_needs
+                .iter()
+                .map(|need| self.workspace.layout.installed_artifact(&id(need)))
+                .collect(),
+            timeout: Some(timeout),
+            log: Some(self.log(&id(&subsystem.name))),
+            jobs: true,
+        }
+    }
+
+    /// In-repo code may be edited while it is built; what comes out then belongs to no fingerprint.
+    fn source_is_unchanged(
+        &self,
+        finding: &Finding,
+        subsystem: &Subsystem,
+        begun: SystemTime,
+    ) -> Result<(), Fault> {
+        let (Source::Path { dir, only }, Some(before)) = (&subsystem.source, finding.want.tree)
+        else {
+            return Ok(());
+        };
+        let layout = &self.workspace.layout;
+        let tree = walk(&layout.root().join(dir), only)?;
+        if tree.digest == before {
+            return Ok(());
+        }
+        let is_newer = |path: &&PathBuf| {
+            let modified = fs::symlink_metadata(path).and_then(|m| m.modified());
+            path.is_file() && modified.is_ok_and(|time| time >= begun)
+        };
+        let changed: Vec<_> =
+            tree.inputs.iter().filter(is_newer).take(3).map(|path| layout.display(path)).collect();
+        let fault = Fault::new(
+            Kind::Failed,
+            format!("the source of {} changed while it was built", subsystem.name),
+        );
+        let fault = match changed.is_empty() {
+            true => fault,
+            false => fault.because(format!("changed: {}", changed.join(", "))),
+        };
+        Err(fault.hint(
+            "run it again; if the build itself writes there, let it write to {{ work }} or add the files to .gitignore",
+        ))
+    }
+
+    fn with_log(&self, fault: Fault, finding: &Finding) -> Fault {
+        let log = self.log(&finding.want.id);
+        match log.exists() {
+            true => fault,
+            false => fault.because("its commands printed nothing"),
+        }
+    }
+}
+
+/// A tool that is not there is the most common reason why a first build fails.
+fn missing_tool(fault: Fault, subsystem: &Subsystem) -> Fault {
+    let declared = subsystem.build.iter().flat_map(|build| build.tools.keys());
+    for tool in declared {
+        if fault.what.contains(&format!("`{tool}` was not found")) {
+            return Fault::new(Kind::Failed, format!("{tool} is not installed"))
+                .because(format!(
+                    "{} is built with it (see {})",
+                    subsystem.name,
+                    subsystem.spec.display()
+                ))
+                .hint(format!(
+                    "install {tool} and put it on PATH, or use a release store that has {}",
+                    subsystem.name
+                ));
+        }
+    }
+    fault
+}
+
+/// Makes the folder for intermediate results, if some command speaks of it.
+fn make_work_folder(build: &Build, places: &Places) -> Result<(), Fault> {
+    let texts = build.steps.iter().chain(build.env.values()).chain(&build.dir);
+    let symbol = format!("{{{{ {} }}}}", "work");
+    if texts.into_iter().any(|text| text.symbolic().contains(&symbol)) {
+        fs::create_dir_all(&places.work)
+            .map_err(|e| Fault::io(format!("cannot make {}", places.work.display()), &e))?;
+    }
+    Ok(())
+}
+
+/// Checks that every binary was built, and removes whatever else was put beside them.
+fn keep_only(out: &Path, binaries: &[String]) -> Result<(), Fault> {
+    let missing: Vec<_> = binaries.iter().filter(|name| !out.join(name).is_file()).collect();
+    let io = |e: &std::io::Error| Fault::io(format!("cannot read {}", out.display()), e);
+    let found = fs::read_dir(out)
+        .and_then(|entries| entries.collect::<Result<Vec<_>, _>>())
+        .map_err(|e| io(&e))?;
+    if let Some(name) = missing.first() {
+        let found: Vec<_> =
+            found.iter().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        let there = match found.is_empty() {
+            true => "nothing was put into {{ out }}".to_owned(),
+            false => format!("{{{{ out }}}} holds {}", found.join(", ")),
+        };
+        return Err(Fault::new(Kind::Failed, format!("the build made no `{name}`"))
+            .because(there)
+            .hint(format!(
+                "let a command of `build:` write it to {{{{ out }}}}/{name}, or correct `binary:`"
+            )));
+    }
+    for entry in
+        found.iter().filter(|e| !binaries.iter().any(|name| e.file_name() == name.as_str()))
+    {
+        let path = entry.path();
+        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let removed = if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.map_err(|e| io(&e))?;
+    }
+    Ok(())
+}
+
+/// Whether hashing these files takes less time than handing them to another thread.
+fn is_small(folder: &Path, names: &[String]) -> bool {
+    const SMALL: u64 = 64 << 10;
+    names.iter().all(|name| fs::metadata(folder.join(name)).is_ok_and(|m| m.len() < SMALL))
+}

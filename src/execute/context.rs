@@ -1,0 +1,79 @@
+//! What jobs work with: the workspace, the ports, and how far they may go.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use crate::{
+    cache::{Cache, Staging},
+    model::{ArtifactId, Event, EventSink, Fault, Name},
+    plan::{Action, Limits},
+    probe::Want,
+    process::{Cancel, CommandRunner},
+    store::{Fetcher, Store},
+    workspace::Workspace,
+};
+
+/// What all jobs of a run share.
+pub struct Context {
+    /// The workspace.
+    pub workspace: Arc<Workspace>,
+    /// Commits of moving refs, as locked or just resolved.
+    pub commits: BTreeMap<Name, String>,
+    /// The user's cache.
+    pub cache: Arc<Cache>,
+    /// The project's releases, in order.
+    pub stores: Vec<Arc<dyn Store>>,
+    /// Fetches vendors' assets and source archives.
+    pub fetcher: Fetcher,
+    /// Runs commands.
+    pub runner: Arc<dyn CommandRunner>,
+    /// Takes events.
+    pub events: Arc<dyn EventSink>,
+    /// Ends the run.
+    pub cancel: Cancel,
+    /// The folder for this run's logs; made when the first command prints something.
+    pub logs: PathBuf,
+    /// How far jobs may go.
+    pub options: Options,
+}
+
+/// How far jobs may go.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// `forge.lock` must not change, and must pin what is downloaded.
+    pub locked: bool,
+    /// Do not touch the network.
+    pub offline: bool,
+    /// Build what was asked for even if it is there.
+    pub force: bool,
+    /// The stores are the embedded default, which the lock does not speak of.
+    pub private_store: bool,
+    /// How many actions of each kind may run at once.
+    pub limits: Limits,
+}
+
+impl Context {
+    /// Says that `action` does something else now.
+    pub(super) fn phase(&self, action: &Action, phase: impl Into<String>) {
+        self.events.emit(Event::Phase { action: action.id, phase: phase.into() });
+    }
+
+    /// A new folder for half-made things of `want`.
+    pub(super) fn staging(&self, want: &Want) -> Result<Staging, Fault> {
+        Staging::new(&self.workspace.layout.staging(), want.id.name.as_str())
+    }
+
+    /// Where the commands for `id` log.
+    pub(super) fn log(&self, id: &ArtifactId) -> PathBuf {
+        self.logs.join(format!("{}.log", id.name))
+    }
+}
+
+/// Runs blocking work on a thread of its own.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

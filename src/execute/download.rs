@@ -1,0 +1,302 @@
+//! Downloading: bytes stream from a store through hash and unpacking into staging, and
+//! become visible only when everything about them is proven.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Read},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use bytes::{Buf, Bytes};
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+
+use crate::{
+    archive::{Unpacked, Unpacker},
+    cache::{Release, Staging},
+    manifest::parse_stamp,
+    model::{Event, Fault, How, Kind, LockedAsset, Sha256, Stamp},
+    plan::Action,
+    probe::{Acceptance, Finding, Want, accept},
+    store::AssetStream,
+};
+
+use super::{
+    Context, Done, LockChange,
+    adopt::{check_header, new_record},
+};
+
+/// Chunks on their way from the network to the unpacking thread. Together with the size
+/// of a chunk this bounds the memory of a transfer.
+const CHUNKS_IN_FLIGHT: usize = 8;
+
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+
+impl Context {
+    /// Downloads an artifact from a store, proves it, and installs it.
+    pub(super) async fn download(
+        &self,
+        action: &Action,
+        finding: &Finding,
+        store: usize,
+    ) -> Result<Done, Fault> {
+        let want = &finding.want;
+        let store = &self.stores[store];
+        let label = format!("{}/{} from {}", want.tag, want.asset, store.url());
+        let pinned = self.private_or_locked(want, &label)?;
+        let info = store.find(&want.tag, &want.asset).await?;
+        let published = info.and_then(|info| info.sha256);
+        let stream = store.open(&want.tag, &want.asset).await?.ok_or_else(|| {
+            Fault::new(Kind::Store, format!("{label} vanished"))
+                .because("it was there a moment ago")
+                .hint("run it again")
+        })?;
+        let staging = self.staging(want)?;
+        let unpacker = Unpacker::new(&label);
+        let unpacked = self.unpack_stream(action, stream, unpacker, staging.path()).await?;
+        compare(&unpacked, pinned, published, &label)?;
+        self.phase(action, "verifying");
+        let Proven { stamp, asset, mut warnings } =
+            self.prove(want, &staging, &unpacked, &label)?;
+        let release = Release::Holds { store: store.url().to_owned(), asset };
+        let record = new_record(stamp, None, Some(release));
+        let (record, cache) = self.adopt(want, &staging, record)?;
+        warnings.extend(cache);
+        let lock = self.lock_change(want, record.stamp.commit.clone(), asset);
+        Ok(Done { warnings, lock, ..Done::new(How::Downloaded, record) })
+    }
+
+    /// What the lock pins for this asset. With `--locked` there must be something.
+    fn private_or_locked(&self, want: &Want, label: &str) -> Result<Option<LockedAsset>, Fault> {
+        if want.locked.is_none() && self.options.locked && !self.options.private_store {
+            return Err(Fault::new(
+                Kind::Verification,
+                format!("forge.lock has no digest of {label}"),
+            )
+            .because("--locked takes nothing that is not pinned")
+            .hint(format!(
+                "run `forge ensure {}` without --locked, and commit forge.lock",
+                want.id.name
+            )));
+        }
+        Ok(want.locked)
+    }
+
+    /// The change that an asset of a release makes to the lock.
+    pub(super) fn lock_change(
+        &self,
+        want: &Want,
+        commit: Option<String>,
+        asset: LockedAsset,
+    ) -> Option<LockChange> {
+        (!self.options.private_store).then(|| LockChange {
+            name: want.id.name.clone(),
+            version: self.workspace.subsystems[&want.id.name].version.to_string(),
+            commit,
+            asset: Some((want.id.platform, asset)),
+        })
+    }
+
+    /// Compares what was unpacked with its stamp, its stamp with what is wanted, and
+    /// every binary's header with the platform.
+    fn prove(
+        &self,
+        want: &Want,
+        staging: &Staging,
+        unpacked: &Unpacked,
+        label: &str,
+    ) -> Result<Proven, Fault> {
+        let wrong = |why: String| {
+            Fault::new(Kind::Verification, format!("{label} is not the pinned artifact"))
+                .because(why)
+                .hint("nothing was installed; see who published it, or build it with `forge ensure --force`")
+        };
+        let text = std::fs::read_to_string(staging.path().join(Stamp::FILE))
+            .map_err(|_| wrong("it has no stamp (`.version`)".into()))?;
+        let stamp =
+            parse_stamp(&text).map_err(|why| wrong(format!("its stamp is damaged: {why}")))?;
+        let asset = LockedAsset {
+            fingerprint: stamp.fingerprint,
+            sha256: unpacked.sha256,
+            size: unpacked.size,
+        };
+        let release = (!self.options.private_store).then_some(&asset);
+        let warnings = match accept(want, &stamp, release) {
+            Acceptance::Yes => Vec::new(),
+            // It was said already when the installed or cached one was looked at, or is said now.
+            Acceptance::WithWarning(fault) => vec![fault],
+            Acceptance::No(why) => return Err(wrong(why)),
+        };
+        compare_files(&stamp, unpacked).map_err(wrong)?;
+        for name in stamp.binaries.keys() {
+            check_header(want.id.platform, name, &staging.path().join(name))
+                .map_err(|fault| fault.within(format!("{label} is not the pinned artifact")))?;
+        }
+        Ok(Proven { stamp, asset, warnings })
+    }
+
+    /// Gets `url` and unpacks what comes.
+    pub(super) async fn fetch_and_unpack(
+        &self,
+        action: &Action,
+        url: &str,
+        unpacker: Unpacker,
+        into: &Path,
+    ) -> Result<Unpacked, Fault> {
+        let stream = self.fetcher.get(url).await?.ok_or_else(|| nothing_at(url))?;
+        self.unpack_stream(action, stream, unpacker, into).await
+    }
+
+    /// Passes a stream to a thread that unpacks it, and tells how far it is.
+    async fn unpack_stream(
+        &self,
+        action: &Action,
+        mut stream: AssetStream,
+        unpacker: Unpacker,
+        into: &Path,
+    ) -> Result<Unpacked, Fault> {
+        let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
+        let reader = ChunkReader { receiver, chunk: Bytes::new(), ended: false };
+        let into = into.to_owned();
+        let unpacking = tokio::task::spawn_blocking(move || unpacker.unpack(reader, &into));
+        let mut progress = Progress::new(self, action, stream.size);
+        let mut broken = None;
+        loop {
+            let part = match stream.bytes.next().await {
+                Some(Ok(chunk)) => {
+                    progress.add(chunk.len());
+                    Part::Chunk(chunk)
+                }
+                Some(Err(fault)) => {
+                    broken = Some(fault);
+                    break;
+                }
+                None => Part::End,
+            };
+            let is_end = matches!(part, Part::End);
+            // A receiver that is gone has met an error, which it is about to return.
+            if sender.send(part).await.is_err() || is_end {
+                break;
+            }
+        }
+        drop(sender);
+        let unpacked = match unpacking.await {
+            Ok(unpacked) => unpacked,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        // Whatever unpacking says of a stream that broke off, the break is the cause.
+        broken.map_or(unpacked, Err)
+    }
+}
+
+/// Why a file that a spec names cannot be had.
+pub(super) fn nothing_at(url: &str) -> Fault {
+    Fault::new(Kind::Store, format!("there is nothing at {url}"))
+        .hint("correct the URL in the spec, or the version in versions.yml")
+}
+
+/// Compares the packed bytes with what the lock pins and the store publishes.
+fn compare(
+    unpacked: &Unpacked,
+    locked: Option<LockedAsset>,
+    published: Option<Sha256>,
+    label: &str,
+) -> Result<(), Fault> {
+    let locked = locked.map(|locked| ("forge.lock", locked.sha256));
+    let published = published.map(|sha256| ("its .sha256 file", sha256));
+    for (who, wanted) in locked.into_iter().chain(published) {
+        if wanted != unpacked.sha256 {
+            return Err(Fault::new(
+                Kind::Verification,
+                format!("{label} is corrupt or was replaced"),
+            )
+            .because(format!("its sha256 is {}, {who} says {wanted}", unpacked.sha256))
+            .hint("nothing was installed; find out what happened to the release"));
+        }
+    }
+    Ok(())
+}
+
+/// Compares the files of an asset with what its stamp says of them.
+fn compare_files(stamp: &Stamp, unpacked: &Unpacked) -> Result<(), String> {
+    for (name, sha256) in &stamp.binaries {
+        let Some(file) = unpacked.files.get(name) else {
+            return Err(format!("its stamp names `{name}`, which it does not hold"));
+        };
+        if file.sha256 != *sha256 {
+            return Err(format!(
+                "the sha256 of `{name}` is {}, its stamp says {}",
+                file.sha256.short(),
+                sha256.short()
+            ));
+        }
+    }
+    let known: BTreeSet<&str> =
+        stamp.binaries.keys().map(String::as_str).chain([Stamp::FILE]).collect();
+    match unpacked.files.keys().find(|name| !known.contains(name.as_str())) {
+        Some(name) => Err(format!("it holds `{name}`, which its stamp does not name")),
+        None => Ok(()),
+    }
+}
+
+/// A downloaded artifact that is what it should be.
+struct Proven {
+    stamp: Stamp,
+    asset: LockedAsset,
+    warnings: Vec<Fault>,
+}
+
+/// What goes from the network to the unpacking thread.
+enum Part {
+    Chunk(Bytes),
+    /// All of it came. A channel that closes without this was cut off.
+    End,
+}
+
+/// Reads the parts as one stream of bytes, on a thread that may block.
+struct ChunkReader {
+    receiver: mpsc::Receiver<Part>,
+    chunk: Bytes,
+    ended: bool,
+}
+
+impl Read for ChunkReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.chunk.is_empty() && !self.ended {
+            match self.receiver.blocking_recv() {
+                Some(Part::Chunk(chunk)) => self.chunk = chunk,
+                Some(Part::End) => self.ended = true,
+                None => return Err(io::Error::other("the transfer was broken off")),
+            }
+        }
+        let count = buffer.len().min(self.chunk.len());
+        self.chunk.copy_to_slice(&mut buffer[..count]);
+        Ok(count)
+    }
+}
+
+/// Tells how far a transfer is, not more often than anybody can see.
+struct Progress<'a> {
+    context: &'a Context,
+    action: &'a Action,
+    total: Option<u64>,
+    done: u64,
+    told: Instant,
+}
+
+impl<'a> Progress<'a> {
+    fn new(context: &'a Context, action: &'a Action, total: Option<u64>) -> Self {
+        Self { context, action, total, done: 0, told: Instant::now() }
+    }
+
+    fn add(&mut self, bytes: usize) {
+        self.done += bytes as u64;
+        if self.told.elapsed() >= TELL_EVERY {
+            self.told = Instant::now();
+            let (action, done, total) = (self.action.id, self.done, self.total);
+            self.context.events.emit(Event::Transfer { action, done, total });
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Writing `forge.lock`: changes of this run, merged into what the file says now.
+
+use std::fs;
+
+use crate::{
+    cache::{BusyLock, replace_file},
+    manifest::{parse_lock, render_lock},
+    model::{Fault, Kind, Layout, Lock, LockedAsset, Name, Platform},
+};
+
+/// One thing that a run learned and the lock should say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockChange {
+    /// The subsystem.
+    pub name: Name,
+    /// Its version as the manifest states it.
+    pub version: String,
+    /// The commit that the version means.
+    pub commit: Option<String>,
+    /// What its release holds for a platform.
+    pub asset: Option<(Platform, LockedAsset)>,
+}
+
+/// Merges `changes` into `forge.lock`. Two runs that end at once both get theirs in.
+pub fn write_lock(layout: &Layout, changes: &[LockChange]) -> Result<(), Fault> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let _turn = BusyLock::wait(&layout.state().join("locks/forge.lock"))?;
+    let path = layout.lock();
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    let mut lock = parse_lock(&before).map_err(|diagnostic| {
+        Fault::new(Kind::Usage, "forge.lock cannot be read any more").because(diagnostic.what)
+    })?;
+    apply(&mut lock, changes);
+    let after = render_lock(&lock);
+    if after == before {
+        return Ok(());
+    }
+    replace_file(&path, after.as_bytes(), true)
+        .map_err(|e| Fault::io("cannot write forge.lock", &e))
+}
+
+fn apply(lock: &mut Lock, changes: &[LockChange]) {
+    for change in changes {
+        let locked = lock.entry(&change.name, &change.version);
+        if change.commit.is_some() {
+            locked.commit.clone_from(&change.commit);
+        }
+        locked.assets.extend(change.asset);
+    }
+}

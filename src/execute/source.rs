@@ -1,0 +1,97 @@
+//! Getting the source of a build: a folder of the workspace, a git checkout, an unpacked archive.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    archive::Unpacker,
+    cache::{Staging, exchange},
+    git,
+    model::{Fault, Kind, Sha256},
+    plan::Action,
+    probe::Want,
+    workspace::{Source, Subsystem},
+};
+
+use super::Context;
+
+/// A source that is ready to be built.
+pub(super) struct SourceTree {
+    /// Where it is.
+    pub(super) folder: PathBuf,
+    /// Its commit, if it is a git checkout.
+    pub(super) commit: Option<String>,
+}
+
+impl Context {
+    /// Makes the source of `subsystem` ready.
+    pub(super) async fn source(
+        &self,
+        action: &Action,
+        subsystem: &Subsystem,
+        want: &Want,
+    ) -> Result<SourceTree, Fault> {
+        let layout = &self.workspace.layout;
+        let folder = layout.source(&subsystem.name);
+        let commit = match &subsystem.source {
+            Source::Path { dir, .. } => {
+                return Ok(SourceTree { folder: layout.root().join(dir), commit: None });
+            }
+            Source::None => {
+                fs::create_dir_all(&folder)
+                    .map_err(|e| Fault::io(format!("cannot make {}", folder.display()), &e))?;
+                None
+            }
+            Source::Git { url, reference } => {
+                self.phase(action, "fetching the source");
+                self.may_use_network(url)?;
+                let expected = want.commit.as_deref();
+                Some(git::checkout(&*self.runner, url, reference, expected, &folder).await?)
+            }
+            Source::Archive { url, sha256, strip } => {
+                self.phase(action, "fetching the source");
+                self.unpack_source(action, subsystem, url, *sha256, *strip, &folder).await?;
+                None
+            }
+        };
+        Ok(SourceTree { folder, commit })
+    }
+
+    fn may_use_network(&self, url: &str) -> Result<(), Fault> {
+        let is_local = url.starts_with('/') || url.starts_with('.') || url.starts_with("file:");
+        if self.options.offline && !is_local {
+            return Err(Fault::new(Kind::Store, format!("cannot fetch {url}"))
+                .because("--offline forbids the network"));
+        }
+        Ok(())
+    }
+
+    /// Unpacks a source archive. Always anew: an earlier build may have changed the tree.
+    async fn unpack_source(
+        &self,
+        action: &Action,
+        subsystem: &Subsystem,
+        url: &str,
+        sha256: Sha256,
+        strip: usize,
+        folder: &Path,
+    ) -> Result<(), Fault> {
+        let layout = &self.workspace.layout;
+        let staging = Staging::new(&layout.staging(), subsystem.name.as_str())?;
+        let unpacker = Unpacker { strip, keep_times: true, ..Unpacker::new(url) };
+        let tree = staging.path().join("tree");
+        let unpacked = self.fetch_and_unpack(action, url, unpacker, &tree).await?;
+        if unpacked.sha256 != sha256 {
+            return Err(Fault::new(
+                Kind::Verification,
+                format!("{url} is not the archive that {} pins", subsystem.spec.display()),
+            )
+            .because(format!("its sha256 is {}, the spec says {sha256}", unpacked.sha256))
+            .hint("find out why it changed before you correct the digest in the spec"));
+        }
+        exchange(&tree, folder)
+            .map_err(|e| Fault::io(format!("cannot put the source into {}", folder.display()), &e))
+    }
+}

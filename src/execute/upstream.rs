@@ -1,0 +1,115 @@
+//! Taking a binary from its vendor's own release: only with a digest, then stamped like any other.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use crate::{
+    archive::{Unpacked, Unpacker},
+    model::{Fault, How, Kind, Sha256},
+    plan::Action,
+    probe::{Finding, Want},
+    store::find_digest,
+    workspace::{Upstream, UpstreamDigest},
+};
+
+use super::{
+    Context, Done,
+    adopt::{check_header, new_record, new_stamp},
+    download::nothing_at,
+};
+
+/// A checksums file beyond this is none.
+const MAX_CHECKSUMS: u64 = 1 << 20;
+
+impl Context {
+    /// Fetches an artifact from its vendor, proves it, and installs it.
+    pub(super) async fn fetch_upstream(
+        &self,
+        action: &Action,
+        finding: &Finding,
+    ) -> Result<Done, Fault> {
+        let want = &finding.want;
+        let subsystem = &self.workspace.subsystems[&want.id.name];
+        let (Some(upstream), Some(print)) = (&subsystem.upstream, &want.upstream) else {
+            return Err(Fault::new(Kind::Usage, format!("{} has no `upstream:`", want.id)));
+        };
+        let expected = self.upstream_digest(upstream).await?;
+        let staging = self.staging(want)?;
+        let paths = want.binaries.iter().map(|name| path_in_archive(upstream, name).to_owned());
+        let unpacker = Unpacker {
+            strip: upstream.strip,
+            program: Some(want.binaries[0].clone()),
+            only: Some(paths.collect()),
+            ..Unpacker::new(&upstream.url)
+        };
+        let into = staging.path().join("unpacked");
+        let unpacked = self.fetch_and_unpack(action, &upstream.url, unpacker, &into).await?;
+        if unpacked.sha256 != expected {
+            return Err(Fault::new(
+                Kind::Verification,
+                format!("{} is not what was published", upstream.url),
+            )
+            .because(format!("its sha256 is {}, expected is {expected}", unpacked.sha256))
+            .hint("nothing was installed; a vendor who replaces an asset should say why"));
+        }
+        self.phase(action, "verifying");
+        let binaries = take_binaries(want, upstream, &unpacked, staging.path())?;
+        let stamp = new_stamp(want, print, None, binaries);
+        let record = new_record(stamp, None, None);
+        let (record, warnings) = self.adopt(want, &staging, record)?;
+        Ok(Done { warnings, ..Done::new(How::Upstream, record) })
+    }
+
+    async fn upstream_digest(&self, upstream: &Upstream) -> Result<Sha256, Fault> {
+        let url = match &upstream.digest {
+            UpstreamDigest::Pinned(sha256) => return Ok(*sha256),
+            UpstreamDigest::Published(url) => url,
+        };
+        let text = self.fetcher.get_text(url, MAX_CHECKSUMS).await?;
+        let text = text.ok_or_else(|| nothing_at(url))?;
+        let asset = upstream.url.rsplit('/').next().unwrap_or_default();
+        find_digest(&text, asset).map_err(|why| {
+            Fault::new(Kind::Verification, format!("{url} has no sha256 of `{asset}`"))
+                .because(why)
+                .hint("correct `upstream.sha256`, or pin the digest itself there")
+        })
+    }
+}
+
+/// Moves the binaries out of the vendor's archive into `staging`, and drops the rest.
+fn take_binaries(
+    want: &Want,
+    upstream: &Upstream,
+    unpacked: &Unpacked,
+    staging: &Path,
+) -> Result<BTreeMap<String, Sha256>, Fault> {
+    let folder = staging.join("unpacked");
+    let mut binaries = BTreeMap::new();
+    for name in &want.binaries {
+        let path = path_in_archive(upstream, name);
+        let Some(file) = unpacked.files.get(path) else {
+            return Err(no_binary(path, upstream, unpacked));
+        };
+        check_header(want.id.platform, name, &folder.join(path))
+            .map_err(|fault| fault.within(format!("{} does not fit", upstream.url)))?;
+        fs::rename(folder.join(path), staging.join(name))
+            .map_err(|e| Fault::io(format!("cannot take `{path}` out of the archive"), &e))?;
+        binaries.insert(name.clone(), file.sha256);
+    }
+    fs::remove_dir_all(&folder)
+        .map_err(|e| Fault::io(format!("cannot remove {}", folder.display()), &e))?;
+    Ok(binaries)
+}
+
+/// Where a binary is in the vendor's archive.
+fn path_in_archive<'a>(upstream: &'a Upstream, name: &'a str) -> &'a str {
+    let plain = name.strip_suffix(".exe").unwrap_or(name);
+    upstream.paths.get(plain).map_or(name, String::as_str)
+}
+
+fn no_binary(path: &str, upstream: &Upstream, unpacked: &Unpacked) -> Fault {
+    let there = unpacked.files.keys().chain(&unpacked.skipped);
+    let some: Vec<_> = there.take(8).map(String::as_str).collect();
+    Fault::new(Kind::Failed, format!("{} holds no `{path}`", upstream.url))
+        .because(format!("it holds {}", some.join(", ")))
+        .hint("say where it is with `upstream.strip` and `upstream.paths`")
+}

@@ -1,0 +1,340 @@
+//! Which action may start next: a plain state machine.
+//!
+//! ```text
+//! waiting ──all it waits for are done──▶ ready ──a slot of its pool is free──▶ running ─▶ done
+//!    │                                     │                                      └────▶ failed
+//!    └── something it waits for failed ────┴──▶ skipped (and all that wait for it)
+//! ```
+//!
+//! Among the ready ones, the action with the longest chain behind it goes first, so
+//! that the end of a run is not one long build that could have begun earlier. Builds, transfers
+//! and local work have limits of their own: a download does not wait for a compiler.
+
+use std::{cmp::Ordering, collections::BinaryHeap};
+
+use crate::model::ActionId;
+
+use super::{Action, Step};
+
+/// How many actions of each kind may run at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Builds: `-j`.
+    pub builds: usize,
+    /// Downloads and fetches from vendors.
+    pub transfers: usize,
+    /// Linking, packing and publishing.
+    pub local: usize,
+}
+
+/// How an action ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All that waits for it may go on.
+    Done,
+    /// All that waits for it is skipped.
+    Failed,
+}
+
+/// Decides what starts when.
+#[derive(Debug)]
+pub struct Schedule {
+    limits: Limits,
+    nodes: Vec<Node>,
+    ready: [BinaryHeap<Ready>; 3],
+    running: [usize; 3],
+    unfinished: usize,
+}
+
+#[derive(Debug)]
+struct Node {
+    pool: usize,
+    weight: f64,
+    missing: usize,
+    then: Vec<ActionId>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Ready,
+    Running,
+    Ended,
+}
+
+#[derive(Debug)]
+struct Ready {
+    weight: f64,
+    id: ActionId,
+}
+
+impl Ord for Ready {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Equal weights in the order of the plan, so that a run is the same each time.
+        self.weight.total_cmp(&other.weight).then(other.id.cmp(&self.id))
+    }
+}
+
+impl PartialOrd for Ready {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ready {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Ready {}
+
+impl Schedule {
+    /// A schedule for `actions`, none of which has started.
+    ///
+    /// # Panics
+    /// If an action waits for itself or a later one.
+    pub fn new(actions: &[Action], limits: Limits) -> Self {
+        let mut nodes: Vec<Node> = actions
+            .iter()
+            .map(|action| Node {
+                pool: pool(action.step),
+                weight: action.weight,
+                missing: action.after.len(),
+                then: Vec::new(),
+                state: State::Waiting,
+            })
+            .collect();
+        for action in actions {
+            for before in &action.after {
+                assert!(before < &action.id, "an action waits only for earlier ones");
+                nodes[before.0 as usize].then.push(action.id);
+            }
+        }
+        let unfinished = nodes.len();
+        let mut schedule =
+            Self { limits, nodes, ready: Default::default(), running: [0; 3], unfinished };
+        for action in actions.iter().filter(|action| action.after.is_empty()) {
+            schedule.make_ready(action.id);
+        }
+        schedule
+    }
+
+    /// The action to start now, if there is one. It counts as running from here on.
+    pub fn start_next(&mut self) -> Option<ActionId> {
+        let limits = [self.limits.builds, self.limits.transfers, self.limits.local];
+        for (pool, limit) in limits.into_iter().enumerate() {
+            if self.running[pool] < limit.max(1)
+                && let Some(Ready { id, .. }) = self.ready[pool].pop()
+            {
+                self.running[pool] += 1;
+                self.nodes[id.0 as usize].state = State::Running;
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// Takes note that a running action ended. Returns the actions that are skipped
+    /// therefore, each with the one it waited for, nearest first.
+    ///
+    /// # Panics
+    /// If the action is not running: each is started and ended exactly once.
+    pub fn end(&mut self, id: ActionId, how: Ended) -> Vec<(ActionId, ActionId)> {
+        let node = &mut self.nodes[id.0 as usize];
+        assert_eq!(node.state, State::Running, "only what runs can end");
+        node.state = State::Ended;
+        self.running[node.pool] -= 1;
+        self.unfinished -= 1;
+        match how {
+            Ended::Done => {
+                self.release(id);
+                Vec::new()
+            }
+            Ended::Failed => self.skip_after(id),
+        }
+    }
+
+    /// Whether nothing runs and nothing can start any more.
+    pub fn is_over(&self) -> bool {
+        self.unfinished == 0
+    }
+
+    /// Whether any action is running.
+    pub fn is_running(&self) -> bool {
+        self.running.iter().any(|count| *count > 0)
+    }
+
+    /// Gives up on all that has not started, and returns it in the order of the plan.
+    pub fn abandon(&mut self) -> Vec<ActionId> {
+        self.ready = Default::default();
+        let mut abandoned = Vec::new();
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            if matches!(node.state, State::Waiting | State::Ready) {
+                node.state = State::Ended;
+                abandoned.push(ActionId(index as u32));
+            }
+        }
+        self.unfinished -= abandoned.len();
+        abandoned
+    }
+
+    fn make_ready(&mut self, id: ActionId) {
+        let node = &mut self.nodes[id.0 as usize];
+        node.state = State::Ready;
+        self.ready[node.pool].push(Ready { weight: node.weight, id });
+    }
+
+    fn release(&mut self, id: ActionId) {
+        for then in std::mem::take(&mut self.nodes[id.0 as usize].then) {
+            let node = &mut self.nodes[then.0 as usize];
+            node.missing -= 1;
+            if node.missing == 0 && node.state == State::Waiting {
+                self.make_ready(then);
+            }
+        }
+    }
+
+    fn skip_after(&mut self, id: ActionId) -> Vec<(ActionId, ActionId)> {
+        let mut skipped = Vec::new();
+        let mut causes = vec![id];
+        while let Some(cause) = causes.pop() {
+            for then in std::mem::take(&mut self.nodes[cause.0 as usize].then) {
+                let node = &mut self.nodes[then.0 as usize];
+                if node.state == State::Waiting {
+                    node.state = State::Ended;
+                    self.unfinished -= 1;
+                    skipped.push((then, cause));
+                    causes.push(then);
+                }
+            }
+        }
+        skipped
+    }
+}
+
+fn pool(step: Step) -> usize {
+    match step {
+        Step::Build => 0,
+        Step::Download(_) | Step::FetchUpstream => 1,
+        Step::Repair | Step::Link | Step::Publish => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const STEPS: [Step; 4] = [Step::Build, Step::Download(0), Step::Link, Step::Publish];
+
+    fn actions(shape: &[(usize, f64, Vec<u32>)]) -> Vec<Action> {
+        let action = |(index, (step, weight, after)): (usize, &(usize, f64, Vec<u32>))| Action {
+            id: ActionId(index as u32),
+            step: STEPS[*step],
+            finding: 0,
+            after: after.iter().map(|id| ActionId(*id)).collect(),
+            weight: *weight,
+        };
+        shape.iter().enumerate().map(action).collect()
+    }
+
+    fn dag() -> impl Strategy<Value = Vec<Action>> {
+        let node = (0usize..4, 0.0f64..100.0, prop::collection::btree_set(0u32..40, 0..4));
+        prop::collection::vec(node, 1..40).prop_map(|nodes| {
+            let shape: Vec<_> = nodes
+                .into_iter()
+                .enumerate()
+                .map(|(index, (step, weight, after))| {
+                    let after = after.into_iter().filter(|id| (*id as usize) < index).collect();
+                    (step, weight, after)
+                })
+                .collect();
+            actions(&shape)
+        })
+    }
+
+    proptest! {
+        /// Every action ends exactly once, none starts before what it waits for is done,
+        /// none that waits for a failure starts at all, and no pool is overdrawn.
+        #[test]
+        fn any_dag_runs_to_its_end(
+            actions in dag(),
+            limits in (1usize..4, 1usize..4, 1usize..4),
+            picks in prop::collection::vec((0usize..8, prop::bool::weighted(0.15)), 200),
+        ) {
+            let limits = Limits { builds: limits.0, transfers: limits.1, local: limits.2 };
+            let mut schedule = Schedule::new(&actions, limits);
+            let mut running: Vec<ActionId> = Vec::new();
+            let mut ended: BTreeMap<ActionId, bool> = BTreeMap::new();
+            let mut picks = picks.into_iter().cycle();
+            loop {
+                while let Some(id) = schedule.start_next() {
+                    for before in &actions[id.0 as usize].after {
+                        prop_assert_eq!(ended.get(before), Some(&true));
+                    }
+                    running.push(id);
+                    let mut count = [0; 3];
+                    for id in &running {
+                        count[pool(actions[id.0 as usize].step)] += 1;
+                    }
+                    prop_assert!(count[0] <= limits.builds);
+                    prop_assert!(count[1] <= limits.transfers);
+                    prop_assert!(count[2] <= limits.local);
+                }
+                if running.is_empty() {
+                    break;
+                }
+                let (pick, fails) = picks.next().unwrap();
+                let id = running.swap_remove(pick % running.len());
+                let how = if fails { Ended::Failed } else { Ended::Done };
+                prop_assert_eq!(ended.insert(id, !fails), None);
+                for (skipped, cause) in schedule.end(id, how) {
+                    prop_assert_eq!(ended.get(&cause), Some(&false));
+                    prop_assert_eq!(ended.insert(skipped, false), None);
+                }
+            }
+            prop_assert!(schedule.is_over());
+            prop_assert_eq!(ended.len(), actions.len());
+        }
+
+        #[test]
+        fn what_is_abandoned_and_what_ran_make_up_the_whole(actions in dag(), steps in 0usize..20) {
+            let limits = Limits { builds: 2, transfers: 2, local: 2 };
+            let mut schedule = Schedule::new(&actions, limits);
+            let mut ended = BTreeSet::new();
+            for _ in 0..steps {
+                let Some(id) = schedule.start_next() else { break };
+                prop_assert!(schedule.end(id, Ended::Done).is_empty());
+                ended.insert(id);
+            }
+            ended.extend(schedule.abandon());
+            prop_assert_eq!(ended.len(), actions.len());
+            prop_assert!(schedule.is_over());
+        }
+    }
+
+    #[test]
+    fn the_longest_chain_goes_first() {
+        let actions = actions(&[(0, 1.0, vec![]), (0, 9.0, vec![]), (0, 3.0, vec![])]);
+        let mut schedule = Schedule::new(&actions, Limits { builds: 2, transfers: 1, local: 1 });
+        assert_eq!(schedule.start_next(), Some(ActionId(1)));
+        assert_eq!(schedule.start_next(), Some(ActionId(2)));
+        assert_eq!(schedule.start_next(), None);
+    }
+
+    #[test]
+    fn a_chain_of_half_a_million_needs_no_stack() {
+        let shape: Vec<_> =
+            (0..500_000).map(|i: u32| (0, 1.0, i.checked_sub(1).into_iter().collect())).collect();
+        let mut schedule =
+            Schedule::new(&actions(&shape), Limits { builds: 1, transfers: 1, local: 1 });
+        let first = schedule.start_next().unwrap();
+        assert_eq!(schedule.end(first, Ended::Failed).len(), 499_999);
+        assert!(schedule.is_over());
+    }
+}

@@ -1,0 +1,258 @@
+//! A no-op in the time of some `stat` calls.
+//!
+//! After a look at which everything was fresh, the snapshot keeps the answer together
+//! with what `stat` said of every file and folder that the answer rests on: the
+//! manifest, the specs, the lock, the sources in the repository, the installed
+//! binaries, their stamps and links. While all of them are as they were, the answer holds, and
+//! nothing needs to be parsed, rendered, hashed or asked.
+//!
+//! It also rests on the environment variables that templates read, on the request, and
+//! on the forge that wrote it. A snapshot is only written if nothing it rests on was
+//! changed since shortly before the run began: a change within one tick of the
+//! file system's clock could otherwise hide behind an equal modification time.
+//!
+//! The format is text, a fact a line, under a line with the checksum of the rest.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use crate::{
+    cache::replace_file,
+    model::{FileStat, Sha256, checksum},
+};
+
+/// What a no-op knows of one artifact: enough for the closing report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The subsystem.
+    pub name: String,
+    /// The version label.
+    pub version: String,
+    /// The size of its binaries in bytes.
+    pub bytes: u64,
+}
+
+/// An answer that holds while nothing it rests on changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The fresh artifacts, sorted by name.
+    pub rows: Vec<Row>,
+}
+
+/// Changes younger than this may share their modification time with an earlier state.
+const CLOCK_TICK: Duration = Duration::from_millis(50);
+
+const FORMAT: &str = "forge-snapshot 1";
+
+impl Snapshot {
+    /// The answer kept at `path` for `request`, if it still holds.
+    pub fn load(path: &Path, request: &str) -> Option<Self> {
+        let bytes = fs::read(path).ok()?;
+        let at = bytes.iter().position(|byte| *byte == b'\n')?;
+        let (head, body) = (&bytes[..at], &bytes[at + 1..]);
+        if head != head_line(body).as_bytes() {
+            return None;
+        }
+        let mut rows = Vec::new();
+        for line in body.split(|byte| *byte == b'\n') {
+            match line.split_first() {
+                Some((b'f', rest)) if is_unchanged(rest)? => {}
+                Some((b'a', rest)) => rows.push(parse_row(std::str::from_utf8(rest).ok()?)?),
+                Some((b'e', rest)) if variable_is_unchanged(rest)? => {}
+                Some((b'r', rest)) if rest == identity(request).as_bytes() => {}
+                None => {}
+                Some(_) => return None,
+            }
+        }
+        Some(Self { rows })
+    }
+
+    /// Keeps the answer at `path`. Does nothing if something it rests on changed too
+    /// recently, or if a path cannot be written down.
+    pub fn save<'a>(
+        &self,
+        path: &Path,
+        request: &str,
+        started: SystemTime,
+        inputs: impl Iterator<Item = &'a PathBuf>,
+        environment: impl Iterator<Item = (&'a String, &'a Option<String>)>,
+    ) {
+        let Ok(started) = started.duration_since(UNIX_EPOCH) else { return };
+        let horizon = i64::try_from(started.saturating_sub(CLOCK_TICK).as_nanos()).unwrap_or(0);
+        let mut body = Vec::new();
+        body.extend_from_slice(format!("r{}\n", identity(request)).as_bytes());
+        for (name, value) in environment {
+            let digest = value.as_ref().map_or_else(String::new, |v| digest(v.as_bytes()));
+            body.extend_from_slice(format!("e{name} {digest}\n").as_bytes());
+        }
+        for row in &self.rows {
+            body.extend_from_slice(
+                format!("a{} {} {}\n", row.bytes, row.name, row.version).as_bytes(),
+            );
+        }
+        for path in inputs {
+            let stat = fs::symlink_metadata(path).ok().map(|m| FileStat::of(&m));
+            if stat.is_some_and(|stat| stat.mtime >= horizon) || has_newline(path) {
+                return;
+            }
+            body.extend_from_slice(file_line(stat).as_bytes());
+            body.extend_from_slice(path.as_os_str().as_bytes());
+            body.push(b'\n');
+        }
+        let mut bytes = head_line(&body).into_bytes();
+        bytes.push(b'\n');
+        bytes.extend(body);
+        // A snapshot only saves time: a run does not fail for want of one.
+        let _ = replace_file(path, &bytes, false);
+    }
+}
+
+fn head_line(body: &[u8]) -> String {
+    format!("{FORMAT} {}", digest(body))
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256(checksum(bytes)).to_string()
+}
+
+/// What the answer rests on beyond files: the request, and which forge gave it.
+fn identity(request: &str) -> String {
+    let forge = std::env::current_exe().and_then(fs::metadata).ok().map(|m| FileStat::of(&m));
+    let forge = forge.map_or_else(String::new, |stat| format!("{} {}", stat.size, stat.mtime));
+    format!("{} {forge} {request}", env!("CARGO_PKG_VERSION"))
+}
+
+fn has_newline(path: &Path) -> bool {
+    path.as_os_str().as_bytes().contains(&b'\n')
+}
+
+/// `f<size> <mtime> <inode> <path>`, or `f- - - <path>` for a file that must stay absent.
+fn file_line(stat: Option<FileStat>) -> String {
+    let mut line = String::from("f");
+    let _ = match stat {
+        Some(stat) => write!(line, "{} {} {} ", stat.size, stat.mtime, stat.inode),
+        None => write!(line, "- - - "),
+    };
+    line
+}
+
+fn is_unchanged(line: &[u8]) -> Option<bool> {
+    let mut parts = line.splitn(4, |byte| *byte == b' ');
+    let (size, mtime, inode) = (parts.next()?, parts.next()?, parts.next()?);
+    let path = Path::new(std::ffi::OsStr::from_bytes(parts.next()?));
+    let found = fs::symlink_metadata(path).ok().map(|m| FileStat::of(&m));
+    if size == b"-" {
+        return Some(found.is_none());
+    }
+    let number = |text: &[u8]| std::str::from_utf8(text).ok().map(str::to_owned);
+    let recorded = FileStat {
+        size: number(size)?.parse().ok()?,
+        mtime: number(mtime)?.parse().ok()?,
+        inode: number(inode)?.parse().ok()?,
+    };
+    Some(found == Some(recorded))
+}
+
+fn variable_is_unchanged(line: &[u8]) -> Option<bool> {
+    let (name, recorded) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+    let now = std::env::var(name).map_or_else(|_| String::new(), |value| digest(value.as_bytes()));
+    Some(now == recorded)
+}
+
+fn parse_row(line: &str) -> Option<Row> {
+    let mut parts = line.splitn(3, ' ');
+    Some(Row {
+        bytes: parts.next()?.parse().ok()?,
+        name: parts.next()?.to_owned(),
+        version: parts.next()?.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Box {
+        dir: tempfile::TempDir,
+        inputs: Vec<PathBuf>,
+        environment: Vec<(String, Option<String>)>,
+    }
+
+    fn saved() -> Box {
+        let dir = tempfile::tempdir().unwrap();
+        let inputs = vec![dir.path().join("spec"), dir.path().join("absent")];
+        fs::write(&inputs[0], "x").unwrap();
+        let environment = vec![("FORGE_SURELY_UNSET".to_owned(), None)];
+        let it = Box { dir, inputs, environment };
+        it.save(SystemTime::now() + Duration::from_secs(1));
+        it
+    }
+
+    impl Box {
+        fn path(&self) -> PathBuf {
+            self.dir.path().join("snapshot")
+        }
+
+        fn save(&self, started: SystemTime) {
+            let environment = self.environment.iter().map(|(name, value)| (name, value));
+            rows().save(&self.path(), "ensure", started, self.inputs.iter(), environment);
+        }
+
+        fn load(&self) -> Option<Snapshot> {
+            Snapshot::load(&self.path(), "ensure")
+        }
+    }
+
+    fn rows() -> Snapshot {
+        let row = Row { name: "nats".into(), version: "v1".into(), bytes: 5 };
+        Snapshot { rows: vec![row] }
+    }
+
+    #[test]
+    fn it_holds_while_nothing_changes() {
+        assert_eq!(saved().load(), Some(rows()));
+    }
+
+    #[test]
+    fn every_kind_of_change_ends_it() {
+        let it = saved();
+        assert_eq!(Snapshot::load(&it.path(), "ensure nats"), None, "another request");
+        fs::write(&it.inputs[0], "yy").unwrap();
+        assert_eq!(it.load(), None, "a changed file");
+        let it = saved();
+        fs::write(&it.inputs[1], "").unwrap();
+        assert_eq!(it.load(), None, "an added file");
+        let it = saved();
+        fs::remove_file(&it.inputs[0]).unwrap();
+        assert_eq!(it.load(), None, "a removed file");
+        let mut it = saved();
+        it.environment[0].1 = Some("set when it was saved".into());
+        it.save(SystemTime::now() + Duration::from_secs(1));
+        assert_eq!(it.load(), None, "a changed variable");
+    }
+
+    #[test]
+    fn damage_anywhere_ends_it() {
+        let it = saved();
+        let good = fs::read(it.path()).unwrap();
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            fs::write(it.path(), &bad).unwrap();
+            assert_eq!(it.load(), None, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn what_changed_a_moment_ago_is_not_trusted() {
+        let it = saved();
+        fs::remove_file(it.path()).unwrap();
+        it.save(SystemTime::now());
+        assert_eq!(it.load(), None);
+    }
+}

@@ -1,0 +1,247 @@
+//! What an artifact should be: its release's name, its fingerprint, what is locked of it.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+};
+
+use crate::{
+    model::{
+        ArtifactId, Fault, Fingerprint, FingerprintBuilder, Inputs, LockedAsset, Name, TreeDigest,
+        asset_name, tag_name,
+    },
+    workspace::{Build, Source, Subsystem, Upstream, UpstreamDigest, Workspace},
+};
+
+use super::tree;
+
+/// A fingerprint with the digests of its fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Print {
+    /// The fingerprint.
+    pub fingerprint: Fingerprint,
+    /// The digest of each field.
+    pub inputs: Inputs,
+}
+
+/// What one artifact should be.
+#[derive(Clone, Debug)]
+pub struct Want {
+    /// Which artifact.
+    pub id: ArtifactId,
+    /// The version label.
+    pub version: String,
+    /// The tag of its release.
+    pub tag: String,
+    /// The name of its asset there.
+    pub asset: String,
+    /// The commit, where it is known already.
+    pub commit: Option<String>,
+    /// The file names of its binaries.
+    pub binaries: Vec<String>,
+    /// The fingerprint of building it, if it can be built.
+    pub build: Option<Print>,
+    /// The fingerprint of taking it from the vendor, if the vendor has it.
+    pub upstream: Option<Print>,
+    /// The digest of its in-repo source, if it has one.
+    pub tree: Option<TreeDigest>,
+    /// What `forge.lock` says of its asset, as far as that applies.
+    pub locked: Option<LockedAsset>,
+    /// Whether another fingerprint at the same version makes a release stale: so for in-repo
+    /// code and for this user's private store. A pinned external source only gets a warning.
+    pub strict: bool,
+}
+
+impl Want {
+    /// The fingerprint that an artifact gets if nobody has it yet.
+    ///
+    /// # Panics
+    /// Never: the workspace was checked to have a way to obtain every subsystem.
+    pub fn print(&self) -> &Print {
+        self.build.as_ref().or(self.upstream.as_ref()).expect("a subsystem is built or fetched")
+    }
+
+    /// Whether `fingerprint` is one that this artifact may have.
+    pub fn has(&self, fingerprint: Fingerprint) -> bool {
+        let prints = self.build.iter().chain(&self.upstream);
+        prints.into_iter().any(|print| print.fingerprint == fingerprint)
+    }
+}
+
+/// Works out wants, each once.
+pub struct Wants<'a> {
+    workspace: &'a Workspace,
+    commits: &'a BTreeMap<Name, String>,
+    private_store: bool,
+    builds: HashMap<Name, Result<Option<Print>, Fault>>,
+    trees: HashMap<Name, Result<TreeDigest, Fault>>,
+    source_inputs: Vec<PathBuf>,
+}
+
+impl<'a> Wants<'a> {
+    /// For the subsystems of `workspace`.
+    pub fn new(
+        workspace: &'a Workspace,
+        commits: &'a BTreeMap<Name, String>,
+        private_store: bool,
+    ) -> Self {
+        Self {
+            workspace,
+            commits,
+            private_store,
+            builds: HashMap::new(),
+            trees: HashMap::new(),
+            source_inputs: Vec::new(),
+        }
+    }
+
+    /// The files and folders of in-repo sources that were read.
+    pub fn into_source_inputs(self) -> Vec<PathBuf> {
+        self.source_inputs
+    }
+
+    /// What the artifact called `name` should be.
+    pub fn of(&mut self, name: &Name) -> Result<Want, Fault> {
+        let subsystem = &self.workspace.subsystems[name];
+        let platform = self.workspace.platform;
+        let commit = self.commit(subsystem);
+        let moving = subsystem.version.is_moving();
+        let version = subsystem.version.label(commit.as_deref().filter(|_| moving));
+        let in_repo = matches!(subsystem.source, Source::Path { .. });
+        let mut want = Want {
+            id: ArtifactId { name: name.clone(), platform },
+            tag: tag_name(name, &version),
+            asset: asset_name(&subsystem.binaries[0], platform, subsystem.compression),
+            version,
+            commit,
+            binaries: subsystem.binaries.iter().map(|b| platform.executable(b)).collect(),
+            build: self.build_print(name)?,
+            tree: self.trees.get(name).and_then(|tree| tree.as_ref().ok()).copied(),
+            upstream: subsystem.upstream.as_ref().map(|u| self.upstream_print(subsystem, u)),
+            locked: None,
+            strict: in_repo || self.private_store,
+        };
+        let locked = self.workspace.lock.get(name, subsystem.version.as_str());
+        let asset = locked.and_then(|locked| locked.assets.get(&platform)).copied();
+        // In-repo code moves under an unchanged version; what is locked of other code does not apply.
+        want.locked = asset.filter(|asset| !want.strict || want.has(asset.fingerprint));
+        Ok(want)
+    }
+
+    /// The commit of a subsystem, where it is known: resolved just now, or locked.
+    fn commit(&self, subsystem: &Subsystem) -> Option<String> {
+        let locked = || {
+            let locked = self.workspace.lock.get(&subsystem.name, subsystem.version.as_str())?;
+            locked.commit.clone()
+        };
+        self.commits.get(&subsystem.name).cloned().or_else(locked)
+    }
+
+    /// The fingerprint of building `name`, which includes those of all it needs to be built.
+    fn build_print(&mut self, name: &Name) -> Result<Option<Print>, Fault> {
+        if let Some(known) = self.builds.get(name) {
+            return known.clone();
+        }
+        let workspace = self.workspace;
+        let subsystem = &workspace.subsystems[name];
+        let print = match &subsystem.build {
+            Some(build) => self.new_build_print(subsystem, build).map(Some),
+            None => Ok(None),
+        };
+        self.builds.insert(name.clone(), print.clone());
+        print
+    }
+
+    fn new_build_print(&mut self, subsystem: &Subsystem, build: &Build) -> Result<Print, Fault> {
+        let mut fields = self.common_fields(subsystem);
+        self.add_source(&mut fields, subsystem)?;
+        for step in &build.steps {
+            fields.add("steps", step.symbolic());
+        }
+        fields.add("steps", build.dir.as_ref().map(|dir| dir.symbolic()).unwrap_or_default());
+        for (key, value) in &build.env {
+            fields.add("env", key).add("env", value.symbolic());
+        }
+        for (tool, version) in &build.tools {
+            fields.add("tools", tool).add("tools", version.as_deref().unwrap_or_default());
+        }
+        for need in &subsystem.build_needs {
+            let print = match self.build_print(need)? {
+                Some(print) => print,
+                None => self.of(need)?.print().clone(),
+            };
+            fields.add("build_needs", need.as_str());
+            fields.add("build_needs", print.fingerprint.to_string());
+        }
+        let (fingerprint, inputs) = fields.finish();
+        Ok(Print { fingerprint, inputs })
+    }
+
+    fn common_fields(&self, subsystem: &Subsystem) -> FingerprintBuilder {
+        let mut fields = FingerprintBuilder::new();
+        fields.add("name", subsystem.name.as_str());
+        fields.add("version", subsystem.version.as_str());
+        fields.add("platform", self.workspace.platform.to_string());
+        for binary in &subsystem.binaries {
+            fields.add("binaries", binary);
+        }
+        fields
+    }
+
+    fn add_source(
+        &mut self,
+        fields: &mut FingerprintBuilder,
+        subsystem: &Subsystem,
+    ) -> Result<(), Fault> {
+        match &subsystem.source {
+            Source::None => {
+                fields.add("source", "none");
+            }
+            Source::Path { dir, only } => {
+                let digest = self.tree(&subsystem.name, dir, only)?;
+                fields.add("source", "path").add("source", digest.0);
+            }
+            Source::Git { url, reference } => {
+                fields.add("source", "git").add("source", url).add("source", reference);
+                if subsystem.version.is_moving() {
+                    let commit = self.commit(subsystem);
+                    fields.add("commit", commit.as_deref().unwrap_or("not resolved yet"));
+                }
+            }
+            Source::Archive { sha256, strip, .. } => {
+                // Where it comes from does not matter: the digest says what it is.
+                fields.add("source", "archive").add("source", sha256.to_string());
+                fields.add("source", strip.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    fn tree(&mut self, name: &Name, dir: &PathBuf, only: &[String]) -> Result<TreeDigest, Fault> {
+        if let Some(known) = self.trees.get(name) {
+            return known.clone();
+        }
+        let digest = tree::walk(&self.workspace.layout.root().join(dir), only)
+            .map(|tree| {
+                self.source_inputs.extend(tree.inputs);
+                tree.digest
+            })
+            .map_err(|fault| fault.within(format!("cannot read the source of {name}")));
+        self.trees.insert(name.clone(), digest.clone());
+        digest
+    }
+
+    fn upstream_print(&self, subsystem: &Subsystem, upstream: &Upstream) -> Print {
+        let mut fields = self.common_fields(subsystem);
+        fields.add("upstream", &upstream.url).add("upstream", upstream.strip.to_string());
+        match &upstream.digest {
+            UpstreamDigest::Pinned(sha256) => fields.add("upstream", sha256.to_string()),
+            UpstreamDigest::Published(url) => fields.add("upstream", url),
+        };
+        for (binary, path) in &upstream.paths {
+            fields.add("upstream", binary).add("upstream", path);
+        }
+        let (fingerprint, inputs) = fields.finish();
+        Print { fingerprint, inputs }
+    }
+}

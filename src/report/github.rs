@@ -1,0 +1,192 @@
+//! GitHub Actions: groups, annotations and the step summary.
+//!
+//! Formats: "Workflow commands for GitHub Actions" in GitHub's documentation. In the
+//! data of a command, `%`, CR and LF are written `%25`, `%0D` and `%0A`; in its
+//! properties `:` and `,` are `%3A` and `%2C` as well.
+
+use std::path::Path;
+
+use super::{
+    failures::{Failures, fault_of},
+    place::Lines,
+    summary::{columns, render_sum},
+    text::one_line,
+};
+use crate::model::{ArtifactReport, Diagnostic, Fault, How, Problems, RunReport, checksum};
+
+/// `body` as a group that is folded under `title`. Whatever the body holds (it may be
+/// the output of a command), the runner obeys no command in it.
+pub fn group(title: &str, body: &str) -> String {
+    let body = body.trim_end();
+    // A text cannot hold its own digest, so nothing in it ends this.
+    let digest = checksum(body.as_bytes());
+    let token = digest.iter().fold(String::new(), |token, byte| format!("{token}{byte:02x}"));
+    let body = if body.contains("::") || body.contains("##[") {
+        format!("::stop-commands::{token}\n{body}\n::{token}::\n")
+    } else {
+        format!("{body}\n")
+    };
+    format!("::group::{}\n{body}::endgroup::\n", data(title))
+}
+
+/// An `::error` annotation per problem, at its place in its file. `workspace` is the
+/// workspace relative to the repository (empty if they are the same).
+pub fn annotate_problems(problems: &Problems, workspace: &Path) -> String {
+    let annotate = |problem| annotate_problem(problem, problems, workspace);
+    problems.diagnostics.iter().map(annotate).collect()
+}
+
+/// An `::error` annotation per failed artifact, the root cause first, and a `::warning` per warning.
+pub fn annotate_run(report: &RunReport) -> String {
+    let error = |artifact: &&ArtifactReport| {
+        let title = format!("{} {}", artifact.id, artifact.version);
+        command("error", &[("title", title)], &lines(&fault_of(artifact)))
+    };
+    let warning = |fault: &Fault| command("warning", &[], &lines(fault));
+    let errors = Failures::of(report).failed.iter().map(error).collect::<String>();
+    errors + &report.warnings.iter().map(warning).collect::<String>()
+}
+
+/// The step summary in Markdown, for the file that `$GITHUB_STEP_SUMMARY` names. `done`
+/// is what was done to the artifacts: `ensured`.
+pub fn step_summary(report: &RunReport, done: &str) -> String {
+    let mut text = format!("### {}\n", markdown(&render_sum(report, done)));
+    let rows: String =
+        report.artifacts.iter().filter(|one| one.how != How::Fresh).map(row).collect();
+    if !rows.is_empty() {
+        text.push_str("\n| subsystem | version | how | size | time |\n|---|---|---|---:|---:|\n");
+        text.push_str(&rows);
+    }
+    let failures = Failures::of(report);
+    let failed = failures.failed.iter().map(|one| lines(&fault_of(one)));
+    let skipped = failures.skipped.iter().map(|one| format!("{}: {}", one.id, one.reason));
+    let items: Vec<String> = failed.chain(skipped).map(|item| markdown(&item)).collect();
+    if items.is_empty() { text } else { format!("{text}\n- {}\n", items.join("\n- ")) }
+}
+
+fn annotate_problem(problem: &Diagnostic, problems: &Problems, workspace: &Path) -> String {
+    let mut properties = vec![("file", workspace.join(&problem.span.file).display().to_string())];
+    if let Some(text) = problems.texts.get(&problem.span.file) {
+        let place = Lines::new(text).position(problem.span.bytes.start);
+        properties.push(("line", place.line.to_string()));
+        properties.push(("col", place.column.to_string()));
+    }
+    let label = Some(&problem.label).filter(|label| !label.is_empty());
+    let help = problem.help.as_ref().map(|help| format!("help: {help}"));
+    let parts = [Some(problem.what.clone()), label.cloned(), help];
+    let text: Vec<String> = parts.into_iter().flatten().collect();
+    command("error", &properties, &text.join("\n"))
+}
+
+/// The fault, a line for what, for each cause, and for what to do.
+fn lines(fault: &Fault) -> String {
+    let why = fault.why.iter().map(|why| format!("\nbecause: {why}"));
+    let hint = fault.hint.iter().map(|hint| format!("\nhelp: {hint}"));
+    std::iter::once(fault.what.clone()).chain(why).chain(hint).collect()
+}
+
+fn command(name: &str, properties: &[(&str, String)], text: &str) -> String {
+    let properties: Vec<String> =
+        properties.iter().map(|(key, value)| format!("{key}={}", property(value))).collect();
+    let blank = if properties.is_empty() { "" } else { " " };
+    format!("::{name}{blank}{}::{}\n", properties.join(","), data(text))
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+fn row(artifact: &ArtifactReport) -> String {
+    let cells = columns(artifact).map(|cell| markdown(&cell));
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// `text` as Markdown that shows just that, on one line.
+fn markdown(text: &str) -> String {
+    let text = text.lines().map(one_line).collect::<Vec<_>>().join(" — ");
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '<' => escaped.push_str("&lt;"),
+            '&' => escaped.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '|' | '[' | ']' | '#' | '~' | '$' | '@' => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::sample, *};
+    use crate::model::Span;
+
+    #[test]
+    fn an_annotation_points_at_the_place_and_escapes_what_would_end_it() {
+        let span = Span { file: "a,b:c.yml".into(), bytes: 4..5 };
+        let problem = Diagnostic::new(span, "100 % wrong", "here").help("write\r\nanother");
+        let texts = [("a,b:c.yml".into(), "x: 1\ny: 2\n".into())].into();
+        let problems = Problems { diagnostics: vec![problem], texts };
+        insta::assert_snapshot!(annotate_problems(&problems, Path::new("sub")), @r"::error file=sub/a%2Cb%3Ac.yml,line=1,col=5::100 %25 wrong%0Ahere%0Ahelp: write%0D%0Aanother");
+    }
+
+    #[test]
+    fn failures_and_warnings_become_annotations() {
+        let mut report = sample::bad_run();
+        report
+            .warnings
+            .push(Fault::new(crate::model::Kind::Store, "cannot reach the second store"));
+        insta::assert_snapshot!(annotate_run(&report), @r"
+        ::error title=nats v1.2.3::cannot build nats v1.2.3%0Abecause: `make all` exited with code 2%0Ahelp: read its log
+        ::error title=gcc-lib v1.2.3::cannot build gcc-lib v1.2.3%0Abecause: `make all` exited with code 2%0Ahelp: read its log
+        ::warning::cannot reach the second store
+        ");
+    }
+
+    #[test]
+    fn the_step_summary_is_a_table_with_what_failed() {
+        insta::assert_snapshot!(step_summary(&sample::good_run(), "ensured"), @r"
+        ### 4 ensured in 2 min 6 s: 2 downloaded, 1 fresh, 1 built and published
+
+        | subsystem | version | how | size | time |
+        |---|---|---|---:|---:|
+        | arc | v1.2.3 | built and published | 14.2 MB | 2 min 5 s |
+        | liftbridge | v1.2.3 | downloaded | 14.2 MB | 1.4 s |
+        | telegraf | v1.2.3 | downloaded | 14.2 MB | 1.4 s |
+        ");
+        let mut report = sample::bad_run();
+        report.artifacts[2].fault =
+            Some(Fault::new(crate::model::Kind::Failed, "gcc-lib: `a|b` <c>"));
+        insta::assert_snapshot!(step_summary(&report, "ensured"), @r"
+        ### 2 failed, 1 skipped, 2 ensured in 3.2 s
+
+        | subsystem | version | how | size | time |
+        |---|---|---|---:|---:|
+        | app | v1.2.3 | skipped |  |  |
+        | docs | v1.2.3 | cached | 14.2 MB | 1.4 s |
+        | gcc-lib | v1.2.3 | failed |  | 1.4 s |
+        | nats | v1.2.3 | failed |  | 1.4 s |
+
+        - cannot build nats v1.2.3 — because: \`make all\` exited with code 2 — help: read its log
+        - gcc-lib: \`a\|b\` &lt;c>
+        - app: needs gcc-lib, which failed
+        ");
+    }
+
+    #[test]
+    fn no_command_in_a_group_is_obeyed() {
+        assert_eq!(group("nats\nlog", "ok\n"), "::group::nats%0Alog\nok\n::endgroup::\n");
+        let text = group("log", "::error::no\n##[error]no");
+        let lines: Vec<&str> = text.lines().collect();
+        let token = lines[1].strip_prefix("::stop-commands::").unwrap();
+        assert_eq!(lines[2..5], ["::error::no", "##[error]no", &format!("::{token}::")]);
+        assert_ne!(token, group("log", "::other").lines().nth(1).unwrap());
+    }
+}

@@ -1,0 +1,3 @@
+module plat/arc
+
+go 1.22

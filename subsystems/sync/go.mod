@@ -1,0 +1,3 @@
+module plat/sync
+
+go 1.22

@@ -1,0 +1,6 @@
+//! Everything that only the whole program shows. One binary, so that it links once.
+
+mod support;
+
+mod architecture;
+mod ladder;

@@ -1,0 +1,283 @@
+//! A workspace of its own for each test, and forge run in it.
+
+#![allow(dead_code, reason = "not every helper is used by every test")]
+
+mod server;
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+pub use server::{Fault, Server};
+
+/// A workspace, a cache and a private store that only one test sees.
+pub struct Sandbox {
+    dir: tempfile::TempDir,
+    versions: Vec<(String, String)>,
+    head: String,
+}
+
+impl Sandbox {
+    /// A workspace without subsystems.
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        fs::create_dir_all(dir.path().join("work/subsystems")).expect("the workspace");
+        Self { dir, versions: Vec::new(), head: String::new() }
+    }
+
+    /// The workspace's folder.
+    pub fn root(&self) -> PathBuf {
+        self.dir.path().join("work")
+    }
+
+    /// A path in the workspace.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.root().join(path)
+    }
+
+    /// A path beside the workspace.
+    pub fn beside(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    /// Lines for the top of `versions.yml`: `releases:`, `groups:`, …
+    pub fn head(mut self, text: &str) -> Self {
+        self.head.push_str(text);
+        self.head.push('\n');
+        self.write_versions();
+        self
+    }
+
+    /// A file in the workspace.
+    pub fn file(self, path: &str, text: &str) -> Self {
+        self.write(path, text);
+        self
+    }
+
+    /// A subsystem with this spec.
+    pub fn spec(mut self, name: &str, version: &str, spec: &str) -> Self {
+        self.write(&format!("subsystems/{name}.yml"), spec);
+        self.versions.push((name.into(), version.into()));
+        self.write_versions();
+        self
+    }
+
+    /// A subsystem whose binary is a script in the workspace that prints its name; building
+    /// it adds a line to `builds` beside the workspace, so that builds can be counted.
+    pub fn script(self, name: &str, version: &str) -> Self {
+        let spec = format!(
+            "source: {{ path: code/{name} }}\nbuild:\n  run:\n    - echo {name} >> {}\n    - cp {name}.sh {{{{ out }}}}/{name}\n",
+            self.beside("builds").display()
+        );
+        let script = format!("#!/bin/sh\necho {name} {version}\n");
+        self.file(&format!("code/{name}/{name}.sh"), &script).spec(name, version, &spec)
+    }
+
+    /// Gives a subsystem another version.
+    pub fn bump(&mut self, name: &str, version: &str) {
+        for (known, pinned) in &mut self.versions {
+            if known == name {
+                *pinned = version.into();
+            }
+        }
+        self.write_versions();
+    }
+
+    fn write_versions(&self) {
+        let mut text = self.head.clone();
+        text.push_str("versions:\n");
+        for (name, version) in &self.versions {
+            text.push_str(&format!("  {name}: {version}\n"));
+        }
+        self.write("versions.yml", &text);
+    }
+
+    /// Writes a file in the workspace, replacing what is there.
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("its folder");
+        let _ = fs::remove_file(&path);
+        fs::write(path, text).expect("the file");
+    }
+
+    /// Reads a file in the workspace.
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+    }
+
+    /// How often anything was built.
+    pub fn builds(&self) -> usize {
+        fs::read_to_string(self.beside("builds")).unwrap_or_default().lines().count()
+    }
+
+    /// Another workspace with the same files and no `.forge`, as a fresh clone has. It has a
+    /// cache and a private store of its own.
+    pub fn clone_fresh(&self) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        copy_tree(&self.root(), &dir.path().join("work"));
+        Self { dir, versions: self.versions.clone(), head: self.head.clone() }
+    }
+
+    /// forge with these words, split at blanks, ready to run.
+    pub fn forge(&self, words: &str) -> Invocation {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_forge"));
+        command
+            .current_dir(self.root())
+            .args(words.split_whitespace())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.beside("home"))
+            .env("FORGE_CACHE_DIR", self.beside("cache"))
+            .env("FORGE_DATA_DIR", self.beside("data"))
+            .stdin(Stdio::null());
+        Invocation { command, words: words.to_owned() }
+    }
+
+    /// Runs an installed binary and returns what it prints.
+    pub fn run_binary(&self, name: &str) -> String {
+        let output = Command::new(self.path(".forge/bin").join(name)).output();
+        let output = output.unwrap_or_else(|e| panic!("cannot run {name}: {e}"));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// The `how` of each artifact in the `--json` document of `words`.
+    pub fn hows(&self, words: &str) -> Vec<(String, String)> {
+        let run = self.forge(&format!("{words} --json")).run();
+        let artifacts = run.json()["artifacts"].as_array().cloned().unwrap_or_default();
+        artifacts
+            .iter()
+            .map(|a| (a["name"].as_str().unwrap().into(), a["how"].as_str().unwrap().into()))
+            .collect()
+    }
+
+    /// The one `how` that all artifacts of a successful `ensure` share.
+    pub fn all_are(&self, how: &str) {
+        let hows = self.hows("ensure");
+        assert!(hows.iter().all(|(_, found)| found == how), "not all {how}: {hows:?}");
+        assert!(!hows.is_empty());
+    }
+}
+
+/// forge, about to run.
+pub struct Invocation {
+    command: Command,
+    words: String,
+}
+
+impl Invocation {
+    /// With a variable set.
+    pub fn env(mut self, key: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.env(key, value);
+        self
+    }
+
+    /// In this folder instead.
+    pub fn within(mut self, dir: &Path) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
+    /// With one more argument, blanks and all.
+    pub fn arg(mut self, arg: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    /// Started, with its output kept for later.
+    pub fn start(mut self) -> std::process::Child {
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("forge starts")
+    }
+
+    /// Runs to its end.
+    pub fn run(mut self) -> Run {
+        let output = self.command.output().expect("forge starts");
+        Run { output, words: self.words }
+    }
+
+    /// Runs, and must succeed.
+    pub fn succeeds(self) -> Run {
+        self.exits(0)
+    }
+
+    /// Runs, and must exit with `code`.
+    pub fn exits(self, code: i32) -> Run {
+        let run = self.run();
+        assert_eq!(run.output.status.code(), Some(code), "{run}");
+        run
+    }
+}
+
+/// What a run of forge gave.
+pub struct Run {
+    output: Output,
+    words: String,
+}
+
+impl Run {
+    /// Standard output.
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
+    }
+
+    /// Standard error.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    /// The exit code.
+    pub fn code(&self) -> Option<i32> {
+        self.output.status.code()
+    }
+
+    /// Standard output as the one JSON document that it must be.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.output.stdout).unwrap_or_else(|e| panic!("{e}\n{self}"))
+    }
+
+    /// Somewhere in its output there must be `text`.
+    pub fn says(&self, text: &str) -> &Self {
+        let all = format!("{}{}", self.stdout(), self.stderr());
+        assert!(all.contains(text), "nowhere does it say {text:?}:\n{self}");
+        self
+    }
+
+    /// Nowhere in its output there may be `text`.
+    pub fn keeps_quiet_about(&self, text: &str) -> &Self {
+        let all = format!("{}{}", self.stdout(), self.stderr());
+        assert!(!all.contains(text), "it says {text:?}:\n{self}");
+        self
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "forge {} ended with {}", self.words, self.output.status)?;
+        write!(f, "--- stdout\n{}--- stderr\n{}", self.stdout(), self.stderr())
+    }
+}
+
+/// Copies a tree, except `.forge`.
+pub fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("the folder");
+    for entry in fs::read_dir(from).expect("the folder").flatten() {
+        let target = to.join(entry.file_name());
+        match entry.file_type().expect("its type") {
+            _ if entry.file_name() == ".forge" => {}
+            kind if kind.is_dir() => copy_tree(&entry.path(), &target),
+            _ => {
+                fs::copy(entry.path(), target).expect("the copy");
+            }
+        }
+    }
+}
+
+/// Replaces the contents of a file that may be read-only, in place.
+pub fn overwrite(path: &Path, bytes: &[u8]) {
+    let mode = fs::metadata(path).expect("the file").permissions().mode();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode | 0o200)).expect("its mode");
+    fs::write(path, bytes).expect("the bytes");
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("its mode");
+}
