@@ -66,7 +66,9 @@ fn no_home(error: &etcetera::HomeDirError) -> Fault {
 /// # Errors
 /// `Failed` if the user has no home folder.
 pub fn default_url(project: &str) -> Result<StoreUrl, Fault> {
-    Ok(StoreUrl::Dir(data_dir(env::var_os("FORGE_DATA_DIR"))?.join("releases").join(folder(project))))
+    Ok(StoreUrl::Dir(
+        data_dir(env::var_os("FORGE_DATA_DIR"))?.join("releases").join(folder(project)),
+    ))
 }
 
 /// Where forge keeps what is worth keeping; `named` by the user, if not empty.
@@ -106,7 +108,10 @@ mod tests {
             let store = opened(url).unwrap();
             assert_eq!((store.url(), store.is_writable()), (url, writable));
         }
-        assert_eq!(opened("https://me:secret@example.org/r").unwrap().url(), "https://example.org/r");
+        assert_eq!(
+            opened("https://me:secret@example.org/r").unwrap().url(),
+            "https://example.org/r"
+        );
     }
 
     #[test]

@@ -199,8 +199,7 @@ mod tests {
     #[test]
     fn no_network_is_known_within_two_seconds() {
         let mut retry = Retry::new(&Settings::new("/".into()));
-        let waits: Vec<_> =
-            std::iter::from_fn(|| retry.after(failure(Again::Soon)).ok()).collect();
+        let waits: Vec<_> = std::iter::from_fn(|| retry.after(failure(Again::Soon)).ok()).collect();
         assert_eq!(waits.len(), 2);
         assert!(waits.iter().sum::<Duration>() < Duration::from_secs(2));
     }

@@ -36,7 +36,8 @@ pub(super) fn read(text: &str, asset: &str) -> Result<Option<Sha256>, String> {
 /// # Errors
 /// Says in one sentence, without naming the file, why it gives none.
 pub fn find_digest(text: &str, asset: &str) -> Result<Sha256, String> {
-    let entries: Vec<Entry> = text.trim_start_matches('\u{feff}').lines().filter_map(entry).collect();
+    let entries: Vec<Entry> =
+        text.trim_start_matches('\u{feff}').lines().filter_map(entry).collect();
     if let [Entry { name: None, digest }] = entries.as_slice() {
         return Ok(*digest);
     }
