@@ -82,28 +82,11 @@ impl Cache {
             let Ok(metadata) = fs::metadata(&path) else { return Ok(None) };
             let stat = FileStat::of(&metadata);
             if record.files.get(&name) != Some(&stat) {
-                self.prove(&path, sha256)?;
+                prove(&path, sha256)?;
                 record.files.insert(name, stat);
             }
         }
         Ok(Some(record))
-    }
-
-    /// Hashes a file whose `stat` data differs from what was recorded.
-    fn prove(&self, path: &Path, sha256: Sha256) -> Result<(), CacheFault> {
-        match hash_file(path) {
-            Ok((found, _)) if found == sha256 => Ok(()),
-            Ok((found, _)) => {
-                let what = format!("a file in your cache was changed: {}", path.display());
-                let why = format!("its sha256 is {}, not {}", found.short(), sha256.short());
-                let _ = fs::remove_file(path);
-                let fault = Fault::new(Kind::Verification, what).because(why);
-                Err(CacheFault(fault.hint("it was removed, and the artifact is obtained anew")))
-            }
-            Err(error) => {
-                Err(CacheFault(Fault::io(format!("cannot read {}", path.display()), &error)))
-            }
-        }
     }
 
     /// Puts the binaries of `record` into the folder `into`, by reflink, hard link, or,
@@ -204,6 +187,21 @@ impl Cache {
             Key::Asset(sha256) => format!("asset-{sha256}"),
         };
         self.root.join("artifacts").join(name)
+    }
+}
+
+/// Hashes a file whose `stat` data differs from what was recorded.
+fn prove(path: &Path, sha256: Sha256) -> Result<(), CacheFault> {
+    match hash_file(path) {
+        Ok((found, _)) if found == sha256 => Ok(()),
+        Ok((found, _)) => {
+            let what = format!("a file in your cache was changed: {}", path.display());
+            let why = format!("its sha256 is {}, not {}", found.short(), sha256.short());
+            let _ = fs::remove_file(path);
+            let fault = Fault::new(Kind::Verification, what).because(why);
+            Err(CacheFault(fault.hint("it was removed, and the artifact is obtained anew")))
+        }
+        Err(error) => Err(CacheFault(Fault::io(format!("cannot read {}", path.display()), &error))),
     }
 }
 

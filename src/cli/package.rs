@@ -15,7 +15,7 @@ use crate::{
 use super::{
     Stop,
     ensure::{close, run, runtime},
-    session::Session,
+    session::{Session, say, select},
 };
 
 /// Ensures the artifacts, then packs them into `into`.
@@ -25,7 +25,7 @@ pub(super) fn package(
     into: Option<&Path>,
 ) -> Result<u8, Stop> {
     let workspace = Arc::new(session.workspace()?);
-    let names = session.select(&workspace, words)?;
+    let names = select(&workspace, words)?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(run(session, workspace.clone(), &names))?;
     if !outcome.report.is_good() {
@@ -72,12 +72,12 @@ pub(super) fn package(
         .collect();
     if session.flags.json {
         let document = serde_json::json!({"schema": 1, "assets": document});
-        session.print(&format!("{document:#}\n"))?;
+        say(&format!("{document:#}\n"))?;
         return Ok(0);
     }
     for (_, path, asset) in &packed {
         let (size, path) = (human_size(asset.size), workspace.layout.display(path));
-        session.print(&format!("{}  {path}  {size}\n", asset.sha256))?;
+        say(&format!("{}  {path}  {size}\n", asset.sha256))?;
     }
     Ok(0)
 }

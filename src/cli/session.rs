@@ -75,33 +75,6 @@ impl Session {
         Ok(load(self.layout()?.root(), self.platform())?)
     }
 
-    /// The subsystems that `words` mean: their names, or groups; all if there are none.
-    pub(super) fn select(
-        &self,
-        workspace: &Workspace,
-        words: &[String],
-    ) -> Result<BTreeSet<Name>, Fault> {
-        if words.is_empty() {
-            return Ok(workspace.subsystems.keys().cloned().collect());
-        }
-        let mut names = BTreeSet::new();
-        for word in words {
-            if let Some((name, _)) = workspace.subsystems.get_key_value(word.as_str()) {
-                names.insert(name.clone());
-            } else if let Some(group) = workspace.groups.get(word) {
-                names.extend(group.iter().cloned());
-            } else {
-                return Err(unknown(workspace, word));
-            }
-        }
-        Ok(names)
-    }
-
-    /// The user's cache.
-    pub(super) fn cache(&self) -> Result<Arc<Cache>, Fault> {
-        Ok(Arc::new(Cache::of_user()?))
-    }
-
     /// How stores and fetches behave.
     pub(super) fn store_settings(&self, root: &Path) -> store::Settings {
         store::Settings { root: root.to_owned(), offline: self.flags.offline, ..Default::default() }
@@ -152,16 +125,34 @@ impl Session {
     pub(super) fn stderr_style(&self) -> Style {
         self.choice.stderr
     }
+}
 
-    /// Prints `text` on standard output. A reader that went away is no fault: `forge list | head` is fine.
-    pub(super) fn print(&self, text: &str) -> Result<(), Fault> {
-        let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Fault::io("cannot write to standard output", &error))
-            }
-            _ => Ok(()),
+/// The subsystems that `words` mean: their names, or groups; all if there are none.
+pub(super) fn select(workspace: &Workspace, words: &[String]) -> Result<BTreeSet<Name>, Fault> {
+    if words.is_empty() {
+        return Ok(workspace.subsystems.keys().cloned().collect());
+    }
+    let mut names = BTreeSet::new();
+    for word in words {
+        if let Some((name, _)) = workspace.subsystems.get_key_value(word.as_str()) {
+            names.insert(name.clone());
+        } else if let Some(group) = workspace.groups.get(word) {
+            names.extend(group.iter().cloned());
+        } else {
+            return Err(unknown(workspace, word));
         }
+    }
+    Ok(names)
+}
+
+/// Prints `text` on standard output. A reader that went away is no fault: `forge list | head` is fine.
+pub(super) fn say(text: &str) -> Result<(), Fault> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Fault::io("cannot write to standard output", &error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -51,7 +51,7 @@ impl Context {
             .hint("nothing was installed; a vendor who replaces an asset should say why"));
         }
         self.phase(action, "verifying");
-        let binaries = self.take_binaries(want, upstream, &unpacked, staging.path())?;
+        let binaries = take_binaries(want, upstream, &unpacked, staging.path())?;
         let stamp = new_stamp(want, print, None, binaries);
         let record = new_record(stamp, None, None);
         let (record, warnings) = self.adopt(want, &staging, record)?;
@@ -70,32 +70,31 @@ impl Context {
                 .hint("correct `upstream.sha256`, or pin the digest itself there")
         })
     }
+}
 
-    /// Moves the binaries out of the vendor's archive into `staging`, and drops the rest.
-    fn take_binaries(
-        &self,
-        want: &Want,
-        upstream: &Upstream,
-        unpacked: &Unpacked,
-        staging: &Path,
-    ) -> Result<BTreeMap<String, Sha256>, Fault> {
-        let folder = staging.join("unpacked");
-        let mut binaries = BTreeMap::new();
-        for name in &want.binaries {
-            let path = path_in_archive(upstream, name);
-            let Some(file) = unpacked.files.get(path) else {
-                return Err(no_binary(path, upstream, unpacked));
-            };
-            check_header(want.id.platform, name, &folder.join(path))
-                .map_err(|fault| fault.within(format!("{} does not fit", upstream.url)))?;
-            fs::rename(folder.join(path), staging.join(name))
-                .map_err(|e| Fault::io(format!("cannot take `{path}` out of the archive"), &e))?;
-            binaries.insert(name.clone(), file.sha256);
-        }
-        fs::remove_dir_all(&folder)
-            .map_err(|e| Fault::io(format!("cannot remove {}", folder.display()), &e))?;
-        Ok(binaries)
+/// Moves the binaries out of the vendor's archive into `staging`, and drops the rest.
+fn take_binaries(
+    want: &Want,
+    upstream: &Upstream,
+    unpacked: &Unpacked,
+    staging: &Path,
+) -> Result<BTreeMap<String, Sha256>, Fault> {
+    let folder = staging.join("unpacked");
+    let mut binaries = BTreeMap::new();
+    for name in &want.binaries {
+        let path = path_in_archive(upstream, name);
+        let Some(file) = unpacked.files.get(path) else {
+            return Err(no_binary(path, upstream, unpacked));
+        };
+        check_header(want.id.platform, name, &folder.join(path))
+            .map_err(|fault| fault.within(format!("{} does not fit", upstream.url)))?;
+        fs::rename(folder.join(path), staging.join(name))
+            .map_err(|e| Fault::io(format!("cannot take `{path}` out of the archive"), &e))?;
+        binaries.insert(name.clone(), file.sha256);
     }
+    fs::remove_dir_all(&folder)
+        .map_err(|e| Fault::io(format!("cannot remove {}", folder.display()), &e))?;
+    Ok(binaries)
 }
 
 /// Where a binary is in the vendor's archive.
