@@ -12,7 +12,7 @@ use crate::{
     model::{Fault, Kind, Layout, Name, Platform},
     probe::{Options, Probed, Prober},
     report::Style,
-    store::{self, Store},
+    store::{self, Store, StoreUrl},
     ui,
     workspace::{Workspace, find_root, load},
 };
@@ -77,18 +77,22 @@ impl Session {
 
     /// How stores and fetches behave.
     pub(super) fn store_settings(&self, root: &Path) -> store::Settings {
-        store::Settings { root: root.to_owned(), offline: self.flags.offline, ..Default::default() }
+        store::Settings { offline: self.flags.offline, ..store::Settings::new(root.to_owned()) }
     }
 
     /// The stores of `workspace`.
     pub(super) fn stores(&self, workspace: &Workspace) -> Result<Stores, Fault> {
         let settings = self.store_settings(workspace.layout.root());
         if workspace.stores.is_empty() {
-            let store = store::open_default(&workspace.project, &settings)?;
+            let store = store::open(&store::default_url(&workspace.project)?, &settings)?;
             return Ok(Stores { all: vec![store], private: true });
         }
-        let all = workspace.stores.iter().map(|url| store::open(url, &settings)).collect();
-        Ok(Stores { all: all_or_first_fault(all)?, private: false })
+        let open = |url: &String| {
+            let url = StoreUrl::parse(url).map_err(|why| Fault::new(Kind::Usage, why))?;
+            store::open(&url, &settings)
+        };
+        let all = workspace.stores.iter().map(open).collect::<Result<_, Fault>>()?;
+        Ok(Stores { all, private: false })
     }
 
     /// What looking may do.
@@ -154,12 +158,6 @@ pub(super) fn say(text: &str) -> Result<(), Fault> {
         }
         _ => Ok(()),
     }
-}
-
-fn all_or_first_fault(
-    stores: Vec<Result<Arc<dyn Store>, Fault>>,
-) -> Result<Vec<Arc<dyn Store>>, Fault> {
-    stores.into_iter().collect()
 }
 
 fn unknown(workspace: &Workspace, word: &str) -> Fault {

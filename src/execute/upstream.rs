@@ -14,10 +14,11 @@ use crate::{
 use super::{
     Context, Done,
     adopt::{check_header, new_record, new_stamp},
+    download::nothing_at,
 };
 
 /// A checksums file beyond this is none.
-const MAX_CHECKSUMS: usize = 1 << 20;
+const MAX_CHECKSUMS: u64 = 1 << 20;
 
 impl Context {
     /// Fetches an artifact from its vendor, proves it, and installs it.
@@ -64,9 +65,11 @@ impl Context {
             UpstreamDigest::Published(url) => url,
         };
         let text = self.fetcher.get_text(url, MAX_CHECKSUMS).await?;
+        let text = text.ok_or_else(|| nothing_at(url))?;
         let asset = upstream.url.rsplit('/').next().unwrap_or_default();
-        find_digest(&text, asset).ok_or_else(|| {
+        find_digest(&text, asset).map_err(|why| {
             Fault::new(Kind::Verification, format!("{url} has no sha256 of `{asset}`"))
+                .because(why)
                 .hint("correct `upstream.sha256`, or pin the digest itself there")
         })
     }

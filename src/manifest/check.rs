@@ -68,7 +68,10 @@ impl Checker<'_, '_> {
                 self.node(&entry.value, &field.shape, &join(path, key));
             } else {
                 let what = format!("{} has no key `{key}`", record.what);
-                let help = suggest::help(key, record.keys());
+                let help = match record.home_of(key) {
+                    Some(home) => format!("it belongs under `{home}`"),
+                    None => suggest::help(key, record.keys()),
+                };
                 self.found.add(entry.key.bytes.clone(), what, "not a known key", help);
             }
         }

@@ -1,0 +1,192 @@
+//! A download that survives being cut: it goes on where it stopped, as long as the file
+//! is still the same one.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt};
+use reqwest::{
+    Method, Response, StatusCode, Url,
+    header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE},
+};
+
+use super::{
+    AssetStream,
+    client::{Answer, Client, cannot_read, never, text},
+    retry::{Again, Failure, Retry, retrying},
+};
+use crate::model::Fault;
+
+/// Opens `url` for reading from its beginning. `None` is a confirmed absence.
+pub(super) async fn open(client: Arc<Client>, url: Url) -> Result<Option<AssetStream>, Fault> {
+    let first = retrying(&client.settings, || client.exchange(Method::GET, &url, &[])).await?;
+    let Answer::Found(response) = first else { return Ok(None) };
+    let size = size(&response);
+    let transfer = Transfer {
+        size,
+        version: version(&response),
+        received: 0,
+        skip: 0,
+        retry: Retry::new(&client.settings),
+        response: Some(response),
+        client,
+        url,
+    };
+    let bytes = stream::try_unfold(transfer, |mut transfer| async move {
+        let piece = transfer.next().await?;
+        Ok(piece.map(|piece| (piece, transfer)))
+    });
+    Ok(Some(AssetStream { size, bytes: bytes.boxed() }))
+}
+
+/// A download under way.
+struct Transfer {
+    client: Arc<Client>,
+    url: Url,
+    /// Bytes in all, if the server said.
+    size: Option<u64>,
+    version: Option<String>,
+    /// Bytes handed on.
+    received: u64,
+    /// Bytes that come again and were handed on already.
+    skip: u64,
+    /// What is being read; nothing after a cut.
+    response: Option<Response>,
+    retry: Retry,
+}
+
+impl Transfer {
+    /// The next piece; `None` at the end.
+    async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        loop {
+            let piece = match &mut self.response {
+                Some(response) => {
+                    response.chunk().await.map_err(|error| self.client.failure(&self.url, &error))
+                }
+                None => match self.resume().await {
+                    Ok(()) => continue,
+                    Err(failure) => Err(failure),
+                },
+            };
+            let failure = match piece.and_then(|piece| self.advance(piece)) {
+                Ok(Step::Piece(piece)) => return Ok(Some(piece)),
+                Ok(Step::Seen) => continue,
+                Ok(Step::End) => return Ok(None),
+                Err(failure) => failure,
+            };
+            self.response = None;
+            self.retry.pause(self.counted(failure)).await?;
+        }
+    }
+
+    /// Takes what the server sent into account; nothing means it thinks it has sent all.
+    fn advance(&mut self, piece: Option<Bytes>) -> Result<Step, Failure> {
+        let Some(mut piece) = piece else {
+            return match self.size {
+                Some(size) if self.received < size => {
+                    let fault = cannot_read(&self.url).because("the server stopped early");
+                    Err(Failure { fault, again: Again::Later(None) })
+                }
+                _ => Ok(Step::End),
+            };
+        };
+        let seen = self.skip.min(piece.len() as u64);
+        self.skip -= seen;
+        let piece = piece.split_off(seen as usize);
+        if piece.is_empty() {
+            return Ok(Step::Seen);
+        }
+        self.received += piece.len() as u64;
+        if self.size.is_some_and(|size| self.received > size) {
+            return Err(never(
+                cannot_read(&self.url).because("the server sends more than it said"),
+            ));
+        }
+        self.retry.progressed();
+        Ok(Step::Piece(piece))
+    }
+
+    /// Asks for what is missing.
+    async fn resume(&mut self) -> Result<(), Failure> {
+        let headers = match &self.version {
+            _ if self.received == 0 => Vec::new(),
+            Some(version) => {
+                vec![(RANGE, format!("bytes={}-", self.received)), (IF_RANGE, version.clone())]
+            }
+            None => {
+                let why = "the server gives neither ETag nor Last-Modified, so forge cannot go on \
+                           where it was cut";
+                return Err(never(cannot_read(&self.url).because(why).hint("run it again")));
+            }
+        };
+        let answer = self.client.exchange(Method::GET, &self.url, &headers).await?;
+        let Answer::Found(response) = answer else {
+            return Err(self.changed("it is not there any more"));
+        };
+        // An answer to a range may leave out what it was asked by.
+        let version = version(&response).or_else(|| self.version.clone());
+        if version != self.version || size(&response) != self.size {
+            return Err(self.changed("it is another file now"));
+        }
+        let skip = start(&response).and_then(|start| self.received.checked_sub(start));
+        self.skip = skip.ok_or_else(|| self.changed("the server sends another part of it"))?;
+        self.response = Some(response);
+        Ok(())
+    }
+
+    fn changed(&self, how: &str) -> Failure {
+        let why = format!("while it was being downloaded it changed: {how}");
+        never(cannot_read(&self.url).because(why).hint("run it again"))
+    }
+
+    fn counted(&self, mut failure: Failure) -> Failure {
+        if self.received > 0 {
+            let all = self.size.map(|size| format!(" of {size}")).unwrap_or_default();
+            failure.fault =
+                failure.fault.because(format!("{}{all} bytes had arrived", self.received));
+        }
+        failure
+    }
+}
+
+/// What a piece from the server amounts to.
+enum Step {
+    /// Bytes to hand on.
+    Piece(Bytes),
+    /// Only bytes that were handed on before.
+    Seen,
+    /// All is there.
+    End,
+}
+
+/// What tells one version of a file from another and may stand in `If-Range` (RFC 9110,
+/// 13.1.5): a strong ETag, or else the time of the last change.
+fn version(response: &Response) -> Option<String> {
+    text(response, &ETAG)
+        .filter(|tag| !tag.starts_with("W/"))
+        .or_else(|| text(response, &LAST_MODIFIED))
+        .map(str::to_owned)
+}
+
+/// Bytes of the whole file, whichever part of it was sent. Read from the header, since
+/// the answer to a HEAD has a length and no body.
+pub(super) fn size(response: &Response) -> Option<u64> {
+    match response.status() {
+        StatusCode::PARTIAL_CONTENT => range(response)?.1,
+        _ => text(response, &CONTENT_LENGTH)?.parse().ok(),
+    }
+}
+
+/// The first byte that is sent; nothing if it cannot be known.
+fn start(response: &Response) -> Option<u64> {
+    match response.status() {
+        StatusCode::PARTIAL_CONTENT => Some(range(response)?.0),
+        _ => Some(0),
+    }
+}
+
+/// `Content-Range: bytes 100-199/200` (RFC 9110, 14.4): the first byte, and the size.
+fn range(response: &Response) -> Option<(u64, Option<u64>)> {
+    let (range, size) = text(response, &CONTENT_RANGE)?.strip_prefix("bytes ")?.split_once('/')?;
+    Some((range.split_once('-')?.0.parse().ok()?, size.parse().ok()))
+}
