@@ -134,9 +134,15 @@ impl Sandbox {
 
     /// Makes the workspace take its releases from elsewhere.
     pub fn releases_from(&mut self, url: &str) {
+        self.without_store();
+        self.head.push_str(&format!("releases: {url}\n"));
+        self.write_versions();
+    }
+
+    /// Makes the workspace keep its releases in the user's own store.
+    pub fn without_store(&mut self) {
         let kept = self.head.lines().filter(|line| !line.starts_with("releases:"));
         self.head = kept.map(|line| format!("{line}\n")).collect();
-        self.head.push_str(&format!("releases: {url}\n"));
         self.write_versions();
     }
 
