@@ -16,7 +16,10 @@ use crate::{
     plan::{Limits, Plan, compile},
     probe::{Probed, Row, Snapshot},
     process::{Cancel, Runner},
-    report::{Align, Cell, Closing, Role, Show, Table, render_json, render_summary, render_trace},
+    report::{
+        Align, Cell, Closing, Role, Show, Table, render_json, render_summary, render_trace,
+        render_warning,
+    },
     store::Fetcher,
     ui,
     workspace::Workspace,
@@ -65,6 +68,9 @@ pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let commits = BTreeMap::new();
     let probed = runtime()?.block_on(session.probe(&workspace, &commits, &cache, &stores, &names));
     let plan = compile(&workspace, probed, &recorded_seconds(&workspace));
+    for warning in &plan.warnings {
+        eprint!("{}", render_warning(None, warning, session.stderr_style()));
+    }
     if session.flags.json {
         say(&plan_json(&plan))?;
     } else {
@@ -288,7 +294,9 @@ fn plan_text(plan: &Plan, stores: &Stores, session: &Session) -> String {
         ("because", Align::Left),
     ]);
     let publishes_to = stores.all.first().map(|store| store.url()).unwrap_or_default();
-    for finding in &plan.findings {
+    let mut findings: Vec<_> = plan.findings.iter().collect();
+    findings.sort_by(|a, b| a.want.id.cmp(&b.want.id));
+    for finding in findings {
         let steps: Vec<&str> = plan
             .actions
             .iter()

@@ -54,7 +54,7 @@ impl Context {
         self.phase(action, "verifying");
         let binaries = take_binaries(want, upstream, &unpacked, staging.path())?;
         let stamp = new_stamp(want, print, None, binaries);
-        let record = new_record(stamp, None, None);
+        let record = new_record(stamp, None, finding.taken());
         let (record, warnings) = self.adopt(want, &staging, record)?;
         Ok(Done { warnings, ..Done::new(How::Upstream, record) })
     }
