@@ -8,11 +8,8 @@ fn two_scripts() -> Sandbox {
     Sandbox::new().script("hello", "v1.0.0").script("bye", "v2.0.0")
 }
 
-/// A workspace whose releases are in a folder beside it.
 fn with_store() -> Sandbox {
-    let sandbox = Sandbox::new();
-    let store = format!("releases: dir:{}", sandbox.beside("store").display());
-    sandbox.head(&store).script("hello", "v1.0.0")
+    Sandbox::with_store().script("hello", "v1.0.0")
 }
 
 #[test]

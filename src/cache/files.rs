@@ -197,9 +197,9 @@ fn prove(path: &Path, sha256: Sha256) -> Result<(), CacheFault> {
         Ok((found, _)) => {
             let what = format!("a file in your cache was changed: {}", path.display());
             let why = format!("its sha256 is {}, not {}", found.short(), sha256.short());
-            let _ = fs::remove_file(path);
+            // It stays where it is, since looking changes nothing; keeping the artifact replaces it.
             let fault = Fault::new(Kind::Verification, what).because(why);
-            Err(CacheFault(fault.hint("it was removed, and the artifact is obtained anew")))
+            Err(CacheFault(fault.hint("it is not used: the artifact is obtained anew")))
         }
         Err(error) => Err(CacheFault(Fault::io(format!("cannot read {}", path.display()), &error))),
     }
@@ -289,15 +289,22 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_file_is_noticed_reported_and_removed() {
+    fn a_changed_file_is_noticed_reported_and_replaced() {
         let it = kept();
         let file = it.file();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         fs::write(&file, "#!/bin/no\n").unwrap();
-        let CacheFault(fault) = it.find().unwrap_err();
-        assert_eq!(fault.kind, Kind::Verification);
-        assert!(!file.exists());
-        assert!(it.find().unwrap().is_none());
+        for _ in 0..2 {
+            let CacheFault(fault) = it.find().unwrap_err();
+            assert_eq!(fault.kind, Kind::Verification);
+            assert_eq!(fs::read_to_string(&file).unwrap(), "#!/bin/no\n", "looking changes nothing");
+        }
+        let again = it.dir.path().join("again");
+        fs::create_dir(&again).unwrap();
+        fs::write(again.join("nats"), "#!/bin/sh\n").unwrap();
+        it.cache.keep(&it.record, &again).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "#!/bin/sh\n");
+        assert!(it.find().unwrap().is_some());
     }
 
     #[test]

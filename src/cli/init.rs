@@ -24,6 +24,12 @@ pub(super) fn init(session: &Session, folder: Option<&Path>) -> Result<u8, Stop>
         .hint("`forge init` overwrites nothing; give it another folder")
         .into());
     }
+    if session.flags.dry_run {
+        for file in starter() {
+            say(&format!("would write {}\n", file.path))?;
+        }
+        return Ok(0);
+    }
     for file in starter() {
         let path = root.join(file.path);
         let write = || {

@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     Stop,
-    ensure::{close, run, runtime},
+    ensure::{close, plan, run, runtime},
     session::{Session, say, select},
 };
 
@@ -24,6 +24,9 @@ pub(super) fn package(
     words: &[String],
     into: Option<&Path>,
 ) -> Result<u8, Stop> {
+    if session.flags.dry_run {
+        return plan(session, words);
+    }
     let workspace = Arc::new(session.workspace()?);
     let names = select(&workspace, words)?;
     let runtime = runtime()?;

@@ -54,9 +54,11 @@ impl Session {
     pub(super) fn folder(&self) -> Result<PathBuf, Fault> {
         let here = std::env::current_dir()
             .map_err(|e| Fault::io("cannot tell what the current folder is", &e))?;
-        Ok(match &self.flags.directory {
-            Some(directory) => here.join(directory),
-            None => here,
+        let Some(directory) = &self.flags.directory else { return Ok(here) };
+        // Resolved, so that the folders above it are those it really is in.
+        here.join(directory).canonicalize().map_err(|error| {
+            Fault::new(Kind::Usage, format!("cannot work in {}", directory.display()))
+                .because(error.to_string())
         })
     }
 
