@@ -11,6 +11,7 @@
 //! Two answers are kept apart everywhere: a confirmed absence (`Ok(None)`), after which
 //! something else may be tried, and doubt (a [`Fault`]), after which it may not.
 
+mod answer;
 mod client;
 mod dir;
 mod fetch;
@@ -18,6 +19,7 @@ mod file;
 mod http;
 mod open;
 mod publication;
+mod reach;
 mod retry;
 mod settings;
 mod sidecar;
@@ -76,6 +78,13 @@ pub enum Published {
 }
 
 /// The port to a place where releases live, laid out `<tag>/<asset>`.
+///
+/// A backend deals with what its host is like and tells nobody: it waits for rate limits as
+/// long as [`Settings::patience`] allows, tries again what may pass, resumes transfers, finds
+/// the page or the identifier of an asset, and creates what a release needs around it. A
+/// publication whose answer was lost is asked about again: the bytes that were sent, found
+/// there afterwards, are [`Published::Identical`]. It gets a path and no stream since a
+/// second attempt needs the first byte again.
 pub trait Store: Send + Sync {
     /// The URL it was opened with, for messages.
     fn url(&self) -> &str;
