@@ -1,11 +1,12 @@
-//! Stores: where releases live. One port, a backend per file, [`open`] maps a URL to one.
+//! Stores: where releases live. One port, a backend per file, [`open()`] maps a URL to one.
 //!
 //! ```text
 //! StoreUrl ── open ──> dir   <root>/<tag>/<asset>      writable
 //!                 └──> http  <base>/<tag>/<asset>      read-only
 //! URL ──── Fetcher ──> what vendors publish            read-only
 //!
-//! http, Fetcher ──> transfer (resumes) ──> retry (when, how long) ──> client (one exchange)
+//! dir ──> publication (create-only), file, sidecar
+//! http, Fetcher ──> transfer (resumes) ──> retry (when again) ──> client (one exchange) ──> answer
 //! ```
 //!
 //! Two answers are kept apart everywhere: a confirmed absence (`Ok(None)`), after which
