@@ -1,11 +1,7 @@
 //! Runs git, with what users set up for getting in (credentials, proxies, `insteadOf`) and
 //! without what they set up for their own work (hooks, line ends, templates).
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use super::refusal;
 use crate::{
@@ -64,7 +60,7 @@ impl Failure {
     /// The fault of not being able to do `what`.
     pub fn fault(self, what: String) -> Fault {
         match self {
-            Self::Said(lines) => refusal::fault(what, &lines),
+            Self::Said(lines) => refusal::fault(&what, &lines),
             Self::Mute(fault) if fault.kind == Kind::Timeout => {
                 let fault = fault.within(what);
                 Fault { kind: Kind::Store, hint: None, ..fault }.hint(
@@ -145,7 +141,7 @@ fn environment(
     }
     set("GIT_OPTIONAL_LOCKS", "0");
     // Where `dir` is no repository, the one around it (the workspace!) must not be taken for it.
-    let around = dir.parent().map(Path::to_path_buf).unwrap_or_else(|| PathBuf::from("/"));
+    let around = dir.parent().unwrap_or(Path::new("/"));
     set("GIT_CEILING_DIRECTORIES", &around.to_string_lossy());
     // Settings that come by variables already may hold credentials: they stay, before these.
     let first = inherited("GIT_CONFIG_COUNT").and_then(|count| count.parse().ok()).unwrap_or(0);

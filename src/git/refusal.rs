@@ -74,10 +74,10 @@ pub fn is_absent_reference(lines: &[String]) -> bool {
 }
 
 /// The fault of not being able to do `what`, about which git said `lines`.
-pub fn fault(what: String, lines: &[String]) -> Fault {
+pub fn fault(what: &str, lines: &[String]) -> Fault {
     let trouble = trouble(lines);
     let kind = if trouble == Trouble::Disk { Kind::Failed } else { Kind::Store };
-    let mut fault = Fault::new(kind, without_credentials(&what));
+    let mut fault = Fault::new(kind, without_credentials(what));
     let said = telling(lines);
     if !said.is_empty() {
         fault = fault.because(format!("git said: {said}"));
@@ -117,7 +117,7 @@ mod tests {
 
     fn said(text: &str) -> Fault {
         let lines: Vec<_> = text.lines().map(String::from).collect();
-        fault("cannot fetch https://u:p@h/x.git".into(), &lines)
+        fault("cannot fetch https://u:p@h/x.git", &lines)
     }
 
     #[test]

@@ -72,7 +72,7 @@ mod tests {
         let second = sample.commit("a", "2");
         sample.git(&["tag", "v1.1.0"]);
         sample.git(&["branch", "v1.0.0"]);
-        let runner = sample.runner();
+        let runner = Sample::runner();
         let resolved = async |reference: &str| {
             let resolved = resolve(&runner, sample.url(), reference).await.unwrap();
             (resolved.commit, resolved.kind)
@@ -89,7 +89,7 @@ mod tests {
         sample.commit("a", "1");
         sample.git(&["tag", "v1.2.0"]);
         sample.git(&["tag", "v1.3.0"]);
-        let fault = resolve(&sample.runner(), sample.url(), "1.2.1").await.unwrap_err();
+        let fault = resolve(&Sample::runner(), sample.url(), "1.2.1").await.unwrap_err();
         assert_eq!(fault.kind, Kind::Usage);
         assert!(fault.what.ends_with("has neither a tag nor a branch `1.2.1`"), "{fault}");
         assert_eq!(fault.hint.as_deref(), Some("did you mean `v1.2.0`?"));
@@ -98,7 +98,7 @@ mod tests {
     #[tokio::test]
     async fn a_repository_that_is_not_there_is_a_fault_of_the_store() {
         let sample = Sample::new();
-        let fault = resolve(&sample.runner(), "/no/such/repository", "v1").await.unwrap_err();
+        let fault = resolve(&Sample::runner(), "/no/such/repository", "v1").await.unwrap_err();
         assert_eq!(fault.kind, Kind::Store);
         assert!(fault.to_string().contains("does not appear to be a git repository"), "{fault}");
         assert!(fault.hint.is_some());
@@ -107,7 +107,7 @@ mod tests {
     #[tokio::test]
     async fn a_url_is_never_an_option() {
         let sample = Sample::new();
-        let fault = resolve(&sample.runner(), "--upload-pack=touch x", "v1").await.unwrap_err();
+        let fault = resolve(&Sample::runner(), "--upload-pack=touch x", "v1").await.unwrap_err();
         assert_eq!(fault.kind, Kind::Store, "{fault}");
     }
 }

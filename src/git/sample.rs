@@ -32,7 +32,7 @@ impl Sample {
         self.temp.path().join(name)
     }
 
-    pub fn runner(&self) -> Runner {
+    pub fn runner() -> Runner {
         Runner::new(1, Cancel::new())
     }
 
