@@ -8,11 +8,8 @@ fn two_scripts() -> Sandbox {
     Sandbox::new().script("hello", "v1.0.0").script("bye", "v2.0.0")
 }
 
-/// A workspace whose releases are in a folder beside it.
 fn with_store() -> Sandbox {
-    let sandbox = Sandbox::new();
-    let store = format!("releases: dir:{}", sandbox.beside("store").display());
-    sandbox.head(&store).script("hello", "v1.0.0")
+    Sandbox::with_store().script("hello", "v1.0.0")
 }
 
 #[test]
@@ -81,10 +78,8 @@ fn a_store_in_doubt_is_an_error_and_never_a_miss() {
     fs::create_dir_all(sandbox.beside("store")).unwrap();
     let server = Server::of(&sandbox.beside("store"));
     let sandbox = sandbox.head(&format!("releases: {}", server.url())).script("hello", "v1.0.0");
-    for fault in [Fault::Status(403), Fault::Html] {
-        server.fail("hello", fault);
-        sandbox.forge("ensure").exits(5).says("cannot tell whether hello-v1.0.0 is released");
-    }
+    server.fail("hello", Fault::Status(403));
+    sandbox.forge("ensure").exits(5).says("cannot tell whether hello-v1.0.0 is released");
     assert_eq!(sandbox.builds(), 0);
     sandbox.forge("ensure --offline").succeeds();
     assert_eq!(sandbox.builds(), 1);

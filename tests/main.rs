@@ -3,4 +3,8 @@
 mod support;
 
 mod architecture;
+mod document;
+mod fingerprints;
 mod ladder;
+mod look;
+mod planning;

@@ -10,12 +10,12 @@ use crate::model::{Fault, Kind};
 
 /// An entry whose size is known: archives announce it before the contents.
 #[derive(Debug)]
-pub(super) struct Sized<'a> {
+pub(super) struct Measured<'a> {
     pub(super) entry: &'a Entry,
     pub(super) size: u64,
 }
 
-impl<'a> Sized<'a> {
+impl<'a> Measured<'a> {
     /// Looks how large the contents are.
     ///
     /// # Errors
@@ -135,7 +135,7 @@ mod tests {
         };
         for (later, why) in [("12", "it shrank"), ("123456", "it grew"), ("12345", "")] {
             fs::write(&path, "12345").unwrap();
-            let sized = Sized::of(&entry).unwrap();
+            let sized = Measured::of(&entry).unwrap();
             fs::write(&path, later).unwrap();
             let mut read = Vec::new();
             match sized.open().unwrap().read_to_end(&mut read) {

@@ -152,7 +152,9 @@ impl<'a> Destination<'a> {
         }
         let target = name.strip(self.unpacker.strip).unwrap_or_default();
         let Some(file) = self.files.get(&target).copied() else {
-            let why = format!("is a link to `{target}`, which is no file unpacked before it");
+            let left_out = self.unpacker.only.is_some() && self.seen.contains_key(&target);
+            let which = if left_out { "not to be kept" } else { "no file unpacked before it" };
+            let why = format!("is a link to `{target}`, which is {which}");
             return Err(self.refuse(path.as_bytes(), &why));
         };
         fs::hard_link(self.folder.join(&target), self.folder.join(path))

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    contents::Sized,
+    contents::Measured,
     entry_name::EntryName,
     gzip_writer,
     hash::{HashingWriter, hash_file},
@@ -98,7 +98,7 @@ pub fn pack(
 
 /// Checks and sorts the entries. The stamp comes first, so that a reader of the stream
 /// knows what it is getting before the binaries arrive.
-fn arrange(entries: &[Entry]) -> Result<Vec<Sized<'_>>, Fault> {
+fn arrange(entries: &[Entry]) -> Result<Vec<Measured<'_>>, Fault> {
     let refuse = |entry: &Entry, why: &str| {
         Fault::new(Kind::Failed, format!("cannot pack `{}`", entry.name.escape_debug()))
             .because(format!("the entry {why}"))
@@ -109,7 +109,7 @@ fn arrange(entries: &[Entry]) -> Result<Vec<Sized<'_>>, Fault> {
         if name.strip(0).as_deref() != Some(entry.name.as_str()) {
             return Err(refuse(entry, "has a name with empty parts or `.` in it"));
         }
-        arranged.push(Sized::of(entry)?);
+        arranged.push(Measured::of(entry)?);
     }
     arranged.sort_by_key(|sized| (sized.entry.name != Stamp::FILE, &sized.entry.name));
     let names: BTreeSet<_> = entries.iter().map(|entry| entry.name.as_str()).collect();
@@ -125,7 +125,7 @@ fn arrange(entries: &[Entry]) -> Result<Vec<Sized<'_>>, Fault> {
     }
 }
 
-fn write_zstd(entries: &[Sized<'_>], file: File) -> io::Result<(Sha256, u64)> {
+fn write_zstd(entries: &[Measured<'_>], file: File) -> io::Result<(Sha256, u64)> {
     let output = BufWriter::with_capacity(OUTPUT_BUFFER, HashingWriter::new(file));
     let mut encoder = zstd::Encoder::new(output, ZSTD_LEVEL)?;
     encoder.set_pledged_src_size(Some(TarStream::size(entries)))?;

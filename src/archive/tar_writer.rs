@@ -8,7 +8,7 @@ use std::{
 
 use tar::{EntryType, Header};
 
-use super::contents::{Body, Sized};
+use super::contents::{Body, Measured};
 
 /// Bytes per tar record: headers are as long, contents are padded to it.
 const RECORD: usize = 512;
@@ -19,7 +19,7 @@ const MTIME: u64 = 315_532_800;
 
 /// Reads as the tar archive of `entries`, in their order.
 pub(super) struct TarStream<'a> {
-    entries: slice::Iter<'a, Sized<'a>>,
+    entries: slice::Iter<'a, Measured<'a>>,
     body: Option<Body<'a>>,
     /// Bytes of padding after the body.
     padding: usize,
@@ -31,7 +31,7 @@ pub(super) struct TarStream<'a> {
 
 impl<'a> TarStream<'a> {
     /// The archive of `entries`.
-    pub(super) fn new(entries: &'a [Sized<'a>]) -> Self {
+    pub(super) fn new(entries: &'a [Measured<'a>]) -> Self {
         Self {
             entries: entries.iter(),
             body: None,
@@ -43,8 +43,8 @@ impl<'a> TarStream<'a> {
     }
 
     /// How many bytes all of it has.
-    pub(super) fn size(entries: &[Sized<'_>]) -> u64 {
-        let entry = |entry: &Sized<'_>| {
+    pub(super) fn size(entries: &[Measured<'_>]) -> u64 {
+        let entry = |entry: &Measured<'_>| {
             header(entry).len() as u64 + entry.size.next_multiple_of(RECORD as u64)
         };
         entries.iter().map(entry).sum::<u64>() + 2 * RECORD as u64
@@ -105,7 +105,7 @@ fn padding(size: u64) -> usize {
 }
 
 /// The header of `entry`, preceded by a pax header if its name is too long for ustar.
-fn header(entry: &Sized<'_>) -> Vec<u8> {
+fn header(entry: &Measured<'_>) -> Vec<u8> {
     let name = entry.entry.name.as_str();
     let mut header = blank(EntryType::Regular, entry.mode(), entry.size);
     if header.set_path(name).is_ok() {

@@ -7,7 +7,7 @@ use std::{
 
 use zip::{CompressionMethod, DateTime, System, ZipWriter, write::SimpleFileOptions};
 
-use super::{contents::Sized, pack::INPUT_BUFFER};
+use super::{contents::Measured, pack::INPUT_BUFFER};
 
 /// The compression level of deflate. Part of the format as far as reproducibility goes.
 const LEVEL: i64 = 6;
@@ -16,7 +16,7 @@ const LEVEL: i64 = 6;
 ///
 /// # Errors
 /// Those of `file` and of the contents.
-pub(super) fn write(entries: &[Sized<'_>], file: &File) -> io::Result<()> {
+pub(super) fn write(entries: &[Measured<'_>], file: &File) -> io::Result<()> {
     let mut zip = ZipWriter::new(BufWriter::with_capacity(1 << 20, file));
     for entry in entries {
         // The default time is 1980-01-01T00:00:00, the first that zip can express.

@@ -82,28 +82,11 @@ impl Cache {
             let Ok(metadata) = fs::metadata(&path) else { return Ok(None) };
             let stat = FileStat::of(&metadata);
             if record.files.get(&name) != Some(&stat) {
-                self.prove(&path, sha256)?;
+                prove(&path, sha256)?;
                 record.files.insert(name, stat);
             }
         }
         Ok(Some(record))
-    }
-
-    /// Hashes a file whose `stat` data differs from what was recorded.
-    fn prove(&self, path: &Path, sha256: Sha256) -> Result<(), CacheFault> {
-        match hash_file(path) {
-            Ok((found, _)) if found == sha256 => Ok(()),
-            Ok((found, _)) => {
-                let what = format!("a file in your cache was changed: {}", path.display());
-                let why = format!("its sha256 is {}, not {}", found.short(), sha256.short());
-                let _ = fs::remove_file(path);
-                let fault = Fault::new(Kind::Verification, what).because(why);
-                Err(CacheFault(fault.hint("it was removed, and the artifact is obtained anew")))
-            }
-            Err(error) => {
-                Err(CacheFault(Fault::io(format!("cannot read {}", path.display()), &error)))
-            }
-        }
     }
 
     /// Puts the binaries of `record` into the folder `into`, by reflink, hard link, or,
@@ -207,6 +190,21 @@ impl Cache {
     }
 }
 
+/// Hashes a file whose `stat` data differs from what was recorded.
+fn prove(path: &Path, sha256: Sha256) -> Result<(), CacheFault> {
+    match hash_file(path) {
+        Ok((found, _)) if found == sha256 => Ok(()),
+        Ok((found, _)) => {
+            let what = format!("a file in your cache was changed: {}", path.display());
+            let why = format!("its sha256 is {}, not {}", found.short(), sha256.short());
+            // It stays where it is, since looking changes nothing; keeping the artifact replaces it.
+            let fault = Fault::new(Kind::Verification, what).because(why);
+            Err(CacheFault(fault.hint("it is not used: the artifact is obtained anew")))
+        }
+        Err(error) => Err(CacheFault(Fault::io(format!("cannot read {}", path.display()), &error))),
+    }
+}
+
 /// Makes `to` a copy of `from` that shares its blocks until one of them is written to.
 #[cfg(target_os = "linux")]
 fn reflink(from: &Path, to: &Path) -> io::Result<()> {
@@ -291,15 +289,22 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_file_is_noticed_reported_and_removed() {
+    fn a_changed_file_is_noticed_reported_and_replaced() {
         let it = kept();
         let file = it.file();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         fs::write(&file, "#!/bin/no\n").unwrap();
-        let CacheFault(fault) = it.find().unwrap_err();
-        assert_eq!(fault.kind, Kind::Verification);
-        assert!(!file.exists());
-        assert!(it.find().unwrap().is_none());
+        for _ in 0..2 {
+            let CacheFault(fault) = it.find().unwrap_err();
+            assert_eq!(fault.kind, Kind::Verification);
+            assert_eq!(fs::read_to_string(&file).unwrap(), "#!/bin/no\n", "looking changes nothing");
+        }
+        let again = it.dir.path().join("again");
+        fs::create_dir(&again).unwrap();
+        fs::write(again.join("nats"), "#!/bin/sh\n").unwrap();
+        it.cache.keep(&it.record, &again).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "#!/bin/sh\n");
+        assert!(it.find().unwrap().is_some());
     }
 
     #[test]

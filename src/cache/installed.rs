@@ -23,6 +23,7 @@ use super::{
 
 /// What a look at an installed artifact found.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "one at a time, and never kept")]
 pub enum Installed {
     /// Nothing is installed.
     Absent,

@@ -39,8 +39,6 @@ pub enum Release {
     HoldsOther {
         /// The store's URL.
         store: String,
-        /// The digest of the asset that is there.
-        sha256: Sha256,
     },
 }
 

@@ -2,7 +2,11 @@
 
 use crate::manifest::{manifest_schema, spec_schema};
 
-use super::{Stop, args::SchemaOf, session::Session};
+use super::{
+    Stop,
+    args::SchemaOf,
+    session::{Session, say},
+};
 
 /// Checks the workspace. Problems end up on standard error, as those of any verb.
 pub(super) fn check(session: &Session) -> Result<u8, Stop> {
@@ -10,18 +14,17 @@ pub(super) fn check(session: &Session) -> Result<u8, Stop> {
     let count = workspace.subsystems.len();
     let what = if count == 1 { "1 subsystem" } else { &format!("{count} subsystems") };
     if !session.flags.quiet {
-        session
-            .print(&format!("{what} in {}: no problems\n", workspace.layout.root().display()))?;
+        say(&format!("{what} in {}: no problems\n", workspace.layout.root().display()))?;
     }
     Ok(0)
 }
 
 /// Prints a schema.
-pub(super) fn schema(session: &Session, of: SchemaOf) -> Result<u8, Stop> {
+pub(super) fn schema(of: SchemaOf) -> Result<u8, Stop> {
     let schema = match of {
         SchemaOf::Manifest => manifest_schema(),
         SchemaOf::Spec => spec_schema(),
     };
-    session.print(&format!("{schema:#}\n"))?;
+    say(&format!("{schema:#}\n"))?;
     Ok(0)
 }

@@ -7,7 +7,11 @@ use crate::{
     model::{Fault, Layout},
 };
 
-use super::{Stop, args::CleanWhat, session::Session};
+use super::{
+    Stop,
+    args::CleanWhat,
+    session::{Session, say},
+};
 
 /// Removes it.
 pub(super) fn clean(session: &Session, what: CleanWhat) -> Result<u8, Stop> {
@@ -18,7 +22,7 @@ pub(super) fn clean(session: &Session, what: CleanWhat) -> Result<u8, Stop> {
         }
         let label = layout.display(&path);
         if session.flags.dry_run {
-            session.print(&format!("would remove {label}\n"))?;
+            say(&format!("would remove {label}\n"))?;
             continue;
         }
         match remove_tree(&path) {
@@ -26,7 +30,7 @@ pub(super) fn clean(session: &Session, what: CleanWhat) -> Result<u8, Stop> {
                 return Err(Fault::io(format!("cannot remove {label}"), &error).into());
             }
             _ if session.flags.quiet => {}
-            _ => session.print(&format!("removed {label}\n"))?,
+            _ => say(&format!("removed {label}\n"))?,
         }
     }
     Ok(0)

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    cache::{Record, Staging},
+    cache::{Cache, Record, Staging},
     execute::{self, Context, execute, resolve_refs, unlocked_refs},
     model::{
         ArtifactId, ArtifactReport, Fault, How, Kind, Layout, Name, Platform, RunReport, Stamp,
@@ -16,7 +16,10 @@ use crate::{
     plan::{Limits, Plan, compile},
     probe::{Probed, Row, Snapshot},
     process::{Cancel, Runner},
-    report::{Align, Cell, Closing, Role, Show, Table, render_json, render_summary, render_trace},
+    report::{
+        Align, Cell, Closing, Role, Show, Table, render_json, render_summary, render_trace,
+        render_warning,
+    },
     store::Fetcher,
     ui,
     workspace::Workspace,
@@ -24,7 +27,7 @@ use crate::{
 
 use super::{
     Stop,
-    session::{Session, Stores},
+    session::{Session, Stores, say, select},
 };
 
 /// Transfers at once: enough to fill a line, few enough not to annoy a server.
@@ -46,7 +49,7 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
         return close(session, &layout, &report);
     }
     let workspace = Arc::new(session.workspace()?);
-    let names = session.select(&workspace, words)?;
+    let names = select(&workspace, words)?;
     let mut outcome = runtime()?.block_on(run(session, workspace.clone(), &names))?;
     outcome.report.seconds = began.elapsed().as_secs_f64();
     if outcome.is_noop {
@@ -58,18 +61,21 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
 /// Shows what `ensure` would do. Writes nothing and runs nothing.
 pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
-    let names = session.select(&workspace, words)?;
+    let names = select(&workspace, words)?;
     let stores = session.stores(&workspace)?;
-    let cache = session.cache()?;
+    let cache = Arc::new(Cache::of_user()?);
     let commits = BTreeMap::new();
     let probed = runtime()?.block_on(session.probe(&workspace, &commits, &cache, &stores, &names));
     let plan = compile(&workspace, probed, &recorded_seconds(&workspace));
-    if session.flags.json {
-        session.print(&plan_json(&plan))?;
-    } else {
-        session.print(&plan_text(&plan, &stores, session))?;
+    for warning in &plan.warnings {
+        eprint!("{}", render_warning(None, warning, session.stderr_style()));
     }
-    let failed = plan.settled.iter().filter_map(|report| report.fault.as_ref()).next();
+    if session.flags.json {
+        say(&plan_json(&plan))?;
+    } else {
+        say(&plan_text(&plan, &stores, session))?;
+    }
+    let failed = plan.settled.iter().find_map(|report| report.fault.as_ref());
     Ok(failed.map_or(0, |fault| fault.kind.exit_code()))
 }
 
@@ -94,8 +100,8 @@ pub(super) async fn run(
     let jobs = jobs(session);
     let runner = Arc::new(Runner::new(jobs, cancel.clone()).guarded());
     let stores = session.stores(&workspace)?;
-    let cache = session.cache()?;
-    let commits = commits(session, &workspace, &*runner, names).await?;
+    let cache = Arc::new(Cache::of_user()?);
+    let commits = commits(session, &workspace, &runner, names).await?;
     let mut probed = session.probe(&workspace, &commits, &cache, &stores, names).await;
     let source_inputs = std::mem::take(&mut probed.source_inputs);
     let plan = compile(&workspace, probed, &recorded_seconds(&workspace));
@@ -264,9 +270,9 @@ pub(super) fn close(session: &Session, layout: &Layout, report: &RunReport) -> R
     if session.flags.json {
         let text = render_summary(report, &closing, session.stderr_style());
         eprint!("{text}");
-        session.print(&render_json(report))?;
+        say(&render_json(report))?;
     } else {
-        session.print(&render_summary(report, &closing, session.stdout_style()))?;
+        say(&render_summary(report, &closing, session.stdout_style()))?;
     }
     Ok(report.exit_code())
 }
@@ -280,7 +286,9 @@ fn plan_text(plan: &Plan, stores: &Stores, session: &Session) -> String {
         ("because", Align::Left),
     ]);
     let publishes_to = stores.all.first().map(|store| store.url()).unwrap_or_default();
-    for finding in &plan.findings {
+    let mut findings: Vec<_> = plan.findings.iter().collect();
+    findings.sort_by(|a, b| a.want.id.cmp(&b.want.id));
+    for finding in findings {
         let steps: Vec<&str> = plan
             .actions
             .iter()
@@ -348,7 +356,7 @@ pub(super) fn look(
     names: &BTreeSet<Name>,
 ) -> Result<(Probed, Stores), Stop> {
     let stores = session.stores(workspace)?;
-    let cache = session.cache()?;
+    let cache = Arc::new(Cache::of_user()?);
     let commits = BTreeMap::new();
     let probed = runtime()?.block_on(session.probe(workspace, &commits, &cache, &stores, names));
     Ok((probed, stores))

@@ -12,12 +12,16 @@ use crate::{
     workspace::{Build, Source, Subsystem, UpstreamDigest, Workspace},
 };
 
-use super::{Stop, ensure::look, session::Session};
+use super::{
+    Stop,
+    ensure::look,
+    session::{Session, say, select},
+};
 
 /// Shows it.
 pub(super) fn explain(session: &Session, word: &str) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
-    let names = session.select(&workspace, &[word.to_owned()])?;
+    let names = select(&workspace, &[word.to_owned()])?;
     let (probed, _) = look(session, &workspace, &names)?;
     let mut page = Page { text: String::new(), style: session.stdout_style() };
     for name in &names {
@@ -28,7 +32,7 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, Stop> {
             Err(fault) => page.line("cannot be had", &fault.to_string()),
         }
     }
-    session.print(&page.text)?;
+    say(&page.text)?;
     Ok(0)
 }
 

@@ -4,7 +4,11 @@ use std::fmt::Write as _;
 
 use crate::workspace::{Subsystem, Workspace};
 
-use super::{Stop, args::GraphFormat, session::Session};
+use super::{
+    Stop,
+    args::GraphFormat,
+    session::{Session, say},
+};
 
 /// Draws the graph.
 pub(super) fn graph(session: &Session, format: GraphFormat) -> Result<u8, Stop> {
@@ -13,7 +17,7 @@ pub(super) fn graph(session: &Session, format: GraphFormat) -> Result<u8, Stop> 
         GraphFormat::Mermaid => mermaid(&workspace),
         GraphFormat::Dot => dot(&workspace),
     };
-    session.print(&text)?;
+    say(&text)?;
     Ok(0)
 }
 

@@ -7,7 +7,10 @@ use crate::{
     workspace::starter,
 };
 
-use super::{Stop, session::Session};
+use super::{
+    Stop,
+    session::{Session, say},
+};
 
 /// Writes it. Nothing that is there is overwritten.
 pub(super) fn init(session: &Session, folder: Option<&Path>) -> Result<u8, Stop> {
@@ -21,6 +24,12 @@ pub(super) fn init(session: &Session, folder: Option<&Path>) -> Result<u8, Stop>
         .hint("`forge init` overwrites nothing; give it another folder")
         .into());
     }
+    if session.flags.dry_run {
+        for file in starter() {
+            say(&format!("would write {}\n", file.path))?;
+        }
+        return Ok(0);
+    }
     for file in starter() {
         let path = root.join(file.path);
         let write = || {
@@ -30,14 +39,14 @@ pub(super) fn init(session: &Session, folder: Option<&Path>) -> Result<u8, Stop>
             fs::set_permissions(&path, fs::Permissions::from_mode(mode))
         };
         write().map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
-        session.print(&format!("wrote {}\n", file.path))?;
+        say(&format!("wrote {}\n", file.path))?;
     }
     if !Layout::new(root.clone()).root().join(".gitignore").exists() {
         let path = root.join(".gitignore");
         fs::write(&path, ".forge/\n")
             .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
-        session.print("wrote .gitignore\n")?;
+        say("wrote .gitignore\n")?;
     }
-    session.print("\nnow run `forge ensure`\n")?;
+    say("\nnow run `forge ensure`\n")?;
     Ok(0)
 }

@@ -5,13 +5,17 @@ use crate::{
     workspace::Workspace,
 };
 
-use super::{Stop, args::EnvShell, session::Session};
+use super::{
+    Stop,
+    args::EnvShell,
+    session::{Session, say},
+};
 
 /// Lists subsystems and groups.
 pub(super) fn list(session: &Session) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
     let text = if session.flags.json { json(&workspace) } else { text(&workspace, session) };
-    session.print(&text)?;
+    say(&text)?;
     Ok(0)
 }
 
@@ -88,6 +92,6 @@ pub(super) fn env(session: &Session, shell: EnvShell) -> Result<u8, Stop> {
             format!("$env:PATH = '{bin}' + [IO.Path]::PathSeparator + $env:PATH\n")
         }
     };
-    session.print(&line)?;
+    say(&line)?;
     Ok(0)
 }

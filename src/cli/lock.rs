@@ -11,13 +11,13 @@ use crate::{
 use super::{
     Stop,
     ensure::{jobs, runtime},
-    session::Session,
+    session::{Session, say, select},
 };
 
 /// Resolves them. With `update`, also those that are locked already.
 pub(super) fn lock(session: &Session, words: &[String], update: bool) -> Result<u8, Stop> {
     let mut workspace = session.workspace()?;
-    let names = session.select(&workspace, words)?;
+    let names = select(&workspace, words)?;
     if session.flags.offline || session.flags.locked {
         return Err(Fault::new(Kind::Usage, "cannot resolve moving refs")
             .because("--offline and --locked forbid it")
@@ -53,10 +53,10 @@ pub(super) fn lock(session: &Session, words: &[String], update: bool) -> Result<
     }
     for change in &changes {
         let commit = change.commit.as_deref().unwrap_or_default();
-        session.print(&format!("{} {} is {commit}\n", change.name, change.version))?;
+        say(&format!("{} {} is {commit}\n", change.name, change.version))?;
     }
     if changes.is_empty() {
-        session.print("every moving ref is locked\n")?;
+        say("every moving ref is locked\n")?;
     }
     Ok(0)
 }

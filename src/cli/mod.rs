@@ -27,7 +27,7 @@ use crate::{
     workspace::LoadError,
 };
 use args::{Args, Verb};
-use session::Session;
+use session::{Session, say};
 
 /// Why a verb ended early.
 pub(crate) enum Stop {
@@ -85,14 +85,14 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
         Verb::Check => check::check(session),
-        Verb::Schema { of } => check::schema(session, of),
+        Verb::Schema { of } => check::schema(of),
         Verb::Clean { what } => clean::clean(session, what),
         Verb::Env { shell } => list::env(session, shell),
         Verb::Init { folder } => init::init(session, folder.as_deref()),
         Verb::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "forge", &mut text);
-            session.print(&String::from_utf8_lossy(&text))?;
+            say(&String::from_utf8_lossy(&text))?;
             Ok(0)
         }
     }

@@ -14,8 +14,8 @@ use crate::{
 
 use super::{
     Stop,
-    ensure::{close, run, runtime},
-    session::Session,
+    ensure::{close, plan, run, runtime},
+    session::{Session, say, select},
 };
 
 /// Ensures the artifacts, then packs them into `into`.
@@ -24,8 +24,11 @@ pub(super) fn package(
     words: &[String],
     into: Option<&Path>,
 ) -> Result<u8, Stop> {
+    if session.flags.dry_run {
+        return plan(session, words);
+    }
     let workspace = Arc::new(session.workspace()?);
-    let names = session.select(&workspace, words)?;
+    let names = select(&workspace, words)?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(run(session, workspace.clone(), &names))?;
     if !outcome.report.is_good() {
@@ -72,12 +75,12 @@ pub(super) fn package(
         .collect();
     if session.flags.json {
         let document = serde_json::json!({"schema": 1, "assets": document});
-        session.print(&format!("{document:#}\n"))?;
+        say(&format!("{document:#}\n"))?;
         return Ok(0);
     }
     for (_, path, asset) in &packed {
         let (size, path) = (human_size(asset.size), workspace.layout.display(path));
-        session.print(&format!("{}  {path}  {size}\n", asset.sha256))?;
+        say(&format!("{}  {path}  {size}\n", asset.sha256))?;
     }
     Ok(0)
 }

@@ -12,7 +12,7 @@ use crate::{
     model::{Fault, Kind, Layout, Name, Platform},
     probe::{Options, Probed, Prober},
     report::Style,
-    store::{self, Store},
+    store::{self, Store, StoreUrl},
     ui,
     workspace::{Workspace, find_root, load},
 };
@@ -54,9 +54,11 @@ impl Session {
     pub(super) fn folder(&self) -> Result<PathBuf, Fault> {
         let here = std::env::current_dir()
             .map_err(|e| Fault::io("cannot tell what the current folder is", &e))?;
-        Ok(match &self.flags.directory {
-            Some(directory) => here.join(directory),
-            None => here,
+        let Some(directory) = &self.flags.directory else { return Ok(here) };
+        // Resolved, so that the folders above it are those it really is in.
+        here.join(directory).canonicalize().map_err(|error| {
+            Fault::new(Kind::Usage, format!("cannot work in {}", directory.display()))
+                .because(error.to_string())
         })
     }
 
@@ -75,47 +77,24 @@ impl Session {
         Ok(load(self.layout()?.root(), self.platform())?)
     }
 
-    /// The subsystems that `words` mean: their names, or groups; all if there are none.
-    pub(super) fn select(
-        &self,
-        workspace: &Workspace,
-        words: &[String],
-    ) -> Result<BTreeSet<Name>, Fault> {
-        if words.is_empty() {
-            return Ok(workspace.subsystems.keys().cloned().collect());
-        }
-        let mut names = BTreeSet::new();
-        for word in words {
-            if let Some((name, _)) = workspace.subsystems.get_key_value(word.as_str()) {
-                names.insert(name.clone());
-            } else if let Some(group) = workspace.groups.get(word) {
-                names.extend(group.iter().cloned());
-            } else {
-                return Err(unknown(workspace, word));
-            }
-        }
-        Ok(names)
-    }
-
-    /// The user's cache.
-    pub(super) fn cache(&self) -> Result<Arc<Cache>, Fault> {
-        Ok(Arc::new(Cache::of_user()?))
-    }
-
     /// How stores and fetches behave.
     pub(super) fn store_settings(&self, root: &Path) -> store::Settings {
-        store::Settings { root: root.to_owned(), offline: self.flags.offline, ..Default::default() }
+        store::Settings { offline: self.flags.offline, ..store::Settings::new(root.to_owned()) }
     }
 
     /// The stores of `workspace`.
     pub(super) fn stores(&self, workspace: &Workspace) -> Result<Stores, Fault> {
         let settings = self.store_settings(workspace.layout.root());
         if workspace.stores.is_empty() {
-            let store = store::open_default(&workspace.project, &settings)?;
+            let store = store::open(&store::default_url(&workspace.project)?, &settings)?;
             return Ok(Stores { all: vec![store], private: true });
         }
-        let all = workspace.stores.iter().map(|url| store::open(url, &settings)).collect();
-        Ok(Stores { all: all_or_first_fault(all)?, private: false })
+        let open = |url: &String| {
+            let url = StoreUrl::parse(url).map_err(|why| Fault::new(Kind::Usage, why))?;
+            store::open(&url, &settings)
+        };
+        let all = workspace.stores.iter().map(open).collect::<Result<_, Fault>>()?;
+        Ok(Stores { all, private: false })
     }
 
     /// What looking may do.
@@ -152,23 +131,35 @@ impl Session {
     pub(super) fn stderr_style(&self) -> Style {
         self.choice.stderr
     }
-
-    /// Prints `text` on standard output. A reader that went away is no fault: `forge list | head` is fine.
-    pub(super) fn print(&self, text: &str) -> Result<(), Fault> {
-        let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Fault::io("cannot write to standard output", &error))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
-fn all_or_first_fault(
-    stores: Vec<Result<Arc<dyn Store>, Fault>>,
-) -> Result<Vec<Arc<dyn Store>>, Fault> {
-    stores.into_iter().collect()
+/// The subsystems that `words` mean: their names, or groups; all if there are none.
+pub(super) fn select(workspace: &Workspace, words: &[String]) -> Result<BTreeSet<Name>, Fault> {
+    if words.is_empty() {
+        return Ok(workspace.subsystems.keys().cloned().collect());
+    }
+    let mut names = BTreeSet::new();
+    for word in words {
+        if let Some((name, _)) = workspace.subsystems.get_key_value(word.as_str()) {
+            names.insert(name.clone());
+        } else if let Some(group) = workspace.groups.get(word) {
+            names.extend(group.iter().cloned());
+        } else {
+            return Err(unknown(workspace, word));
+        }
+    }
+    Ok(names)
+}
+
+/// Prints `text` on standard output. A reader that went away is no fault: `forge list | head` is fine.
+pub(super) fn say(text: &str) -> Result<(), Fault> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Fault::io("cannot write to standard output", &error))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn unknown(workspace: &Workspace, word: &str) -> Fault {

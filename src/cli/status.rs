@@ -13,7 +13,7 @@ use crate::{
 use super::{
     Stop,
     ensure::{look, runtime},
-    session::{Session, Stores},
+    session::{Session, Stores, say, select},
 };
 
 /// One line of the table.
@@ -28,7 +28,7 @@ struct Line {
 /// Shows the table.
 pub(super) fn status(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
-    let names = session.select(&workspace, words)?;
+    let names = select(&workspace, words)?;
     let (probed, stores) = look(session, &workspace, &names)?;
     let mut lines = Vec::new();
     for name in &names {
@@ -123,7 +123,7 @@ fn show(session: &Session, lines: &[Line]) -> Result<(), Stop> {
             "schema": 1,
             "subsystems": lines.iter().map(line).collect::<Vec<_>>(),
         });
-        session.print(&format!("{document:#}\n"))?;
+        say(&format!("{document:#}\n"))?;
         return Ok(());
     }
     let mut table = Table::new([
@@ -143,6 +143,6 @@ fn show(session: &Session, lines: &[Line]) -> Result<(), Stop> {
             Cell::new(line.released.0, &line.released.1),
         ]);
     }
-    session.print(&table.render(session.stdout_style()))?;
+    say(&table.render(session.stdout_style()))?;
     Ok(())
 }

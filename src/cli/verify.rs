@@ -12,7 +12,10 @@ use crate::{
     workspace::Workspace,
 };
 
-use super::{Stop, session::Session};
+use super::{
+    Stop,
+    session::{Session, say, select},
+};
 
 /// What verifying one artifact gave.
 struct Verdict {
@@ -24,7 +27,7 @@ struct Verdict {
 /// Verifies, and names what was tampered with.
 pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
-    let names = session.select(&workspace, words)?;
+    let names = select(&workspace, words)?;
     let private = workspace.stores.is_empty();
     let commits = BTreeMap::new();
     let mut wants = Wants::new(&workspace, &commits, private);
@@ -83,7 +86,7 @@ fn show(session: &Session, verdicts: &[Verdict]) -> Result<(), Stop> {
             "ok": verdicts.iter().all(|verdict| verdict.wrong.is_none()),
             "artifacts": verdicts.iter().map(line).collect::<Vec<_>>(),
         });
-        session.print(&format!("{document:#}\n"))?;
+        say(&format!("{document:#}\n"))?;
         return Ok(());
     }
     let mut table = Table::new([
@@ -110,6 +113,6 @@ fn show(session: &Session, verdicts: &[Verdict]) -> Result<(), Stop> {
             verdicts.len()
         ),
     };
-    session.print(&format!("{}{sum}", table.render(session.stdout_style())))?;
+    say(&format!("{}{sum}", table.render(session.stdout_style())))?;
     Ok(())
 }

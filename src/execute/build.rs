@@ -51,7 +51,7 @@ impl Context {
             }
         };
         let stamp = new_stamp(want, print, source.commit.clone(), binaries);
-        let record = new_record(stamp, Some(started.elapsed().as_secs_f64()), None);
+        let record = new_record(stamp, Some(started.elapsed().as_secs_f64()), finding.taken());
         let (record, warnings) = self.adopt(want, &staging, record)?;
         let lock = source.commit.map(|commit| LockChange {
             name: want.id.name.clone(),

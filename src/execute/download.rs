@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -25,7 +25,6 @@ use crate::{
 use super::{
     Context, Done, LockChange,
     adopt::{check_header, new_record},
-    context::blocking,
 };
 
 /// Chunks on their way from the network to the unpacking thread. Together with the size
@@ -146,11 +145,7 @@ impl Context {
         unpacker: Unpacker,
         into: &Path,
     ) -> Result<Unpacked, Fault> {
-        if !url.contains("://") {
-            let local = self.workspace.layout.root().join(url);
-            return unpack_file(local, unpacker, into.to_owned()).await;
-        }
-        let stream = self.fetcher.get(url).await?;
+        let stream = self.fetcher.get(url).await?.ok_or_else(|| nothing_at(url))?;
         self.unpack_stream(action, stream, unpacker, into).await
     }
 
@@ -196,13 +191,10 @@ impl Context {
     }
 }
 
-async fn unpack_file(path: PathBuf, unpacker: Unpacker, into: PathBuf) -> Result<Unpacked, Fault> {
-    blocking(move || {
-        let file = std::fs::File::open(&path)
-            .map_err(|e| Fault::io(format!("cannot open {}", path.display()), &e))?;
-        unpacker.unpack(file, &into)
-    })
-    .await
+/// Why a file that a spec names cannot be had.
+pub(super) fn nothing_at(url: &str) -> Fault {
+    Fault::new(Kind::Store, format!("there is nothing at {url}"))
+        .hint("correct the URL in the spec, or the version in versions.yml")
 }
 
 /// Compares the packed bytes with what the lock pins and the store publishes.

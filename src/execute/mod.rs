@@ -57,7 +57,7 @@ pub async fn execute(plan: Plan, context: Arc<Context>) -> RunReport {
     let mut schedule = Schedule::new(&plan.actions, context.options.limits);
     loop {
         while !context.cancel.is_cancelled()
-            && let Some(id) = schedule.next()
+            && let Some(id) = schedule.start_next()
         {
             ledger.start(id);
             jobs.start(id);
@@ -132,7 +132,11 @@ impl Context {
                 (Verdict::Fresh { record, .. }, _) => self.repair(finding, record),
                 (Verdict::Cached { record }, _) => self.link(finding, record),
                 (Verdict::Released { store }, _) => self.download(action, finding, *store).await,
-                (Verdict::Upstream, _) => self.fetch_upstream(action, finding).await,
+                (Verdict::Upstream, _) => {
+                    let fetched = self.fetch_upstream(action, finding).await;
+                    let what = format!("cannot take {} from its vendor", finding.want.id);
+                    fetched.map_err(|fault| fault.within(what))
+                }
                 (Verdict::Build, _) => self.build(action, finding).await,
             }
         };
@@ -175,13 +179,11 @@ impl Context {
         }
         let place = Place::of(&self.workspace.layout, &finding.want.id);
         let Installed::Intact { record, .. } = inspect(&place) else { return None };
-        match accept(&finding.want, &record.stamp, record.asset()) {
-            Acceptance::Yes => Some(Done {
-                reason: Some("another forge had just installed it".into()),
-                ..Done::new(How::Fresh, record)
-            }),
-            _ => None,
-        }
+        let accepted = accept(&finding.want, &record.stamp, record.asset());
+        (accepted == Acceptance::Yes).then(|| Done {
+            reason: Some("another forge had just installed it".into()),
+            ..Done::new(How::Fresh, record)
+        })
     }
 
     fn repair(&self, finding: &Finding, record: &Record) -> Result<Done, Fault> {

@@ -55,7 +55,7 @@ impl Context {
             Published::Created | Published::Identical => Release::Holds { store: url, asset },
             Published::Conflict { theirs } => {
                 warnings.push(conflict(want, store, packed, theirs));
-                Release::HoldsOther { store: url, sha256: theirs }
+                Release::HoldsOther { store: url }
             }
         });
         record.write(&place.record)?;

@@ -1,6 +1,9 @@
 //! Getting the source of a build: a folder of the workspace, a git checkout, an unpacked archive.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     archive::Unpacker,
@@ -73,7 +76,7 @@ impl Context {
         url: &str,
         sha256: Sha256,
         strip: usize,
-        folder: &PathBuf,
+        folder: &Path,
     ) -> Result<(), Fault> {
         let layout = &self.workspace.layout;
         let staging = Staging::new(&layout.staging(), subsystem.name.as_str())?;

@@ -14,10 +14,11 @@ use crate::{
 use super::{
     Context, Done,
     adopt::{check_header, new_record, new_stamp},
+    download::nothing_at,
 };
 
 /// A checksums file beyond this is none.
-const MAX_CHECKSUMS: usize = 1 << 20;
+const MAX_CHECKSUMS: u64 = 1 << 20;
 
 impl Context {
     /// Fetches an artifact from its vendor, proves it, and installs it.
@@ -51,9 +52,9 @@ impl Context {
             .hint("nothing was installed; a vendor who replaces an asset should say why"));
         }
         self.phase(action, "verifying");
-        let binaries = self.take_binaries(want, upstream, &unpacked, staging.path())?;
+        let binaries = take_binaries(want, upstream, &unpacked, staging.path())?;
         let stamp = new_stamp(want, print, None, binaries);
-        let record = new_record(stamp, None, None);
+        let record = new_record(stamp, None, finding.taken());
         let (record, warnings) = self.adopt(want, &staging, record)?;
         Ok(Done { warnings, ..Done::new(How::Upstream, record) })
     }
@@ -64,38 +65,39 @@ impl Context {
             UpstreamDigest::Published(url) => url,
         };
         let text = self.fetcher.get_text(url, MAX_CHECKSUMS).await?;
+        let text = text.ok_or_else(|| nothing_at(url))?;
         let asset = upstream.url.rsplit('/').next().unwrap_or_default();
-        find_digest(&text, asset).ok_or_else(|| {
+        find_digest(&text, asset).map_err(|why| {
             Fault::new(Kind::Verification, format!("{url} has no sha256 of `{asset}`"))
+                .because(why)
                 .hint("correct `upstream.sha256`, or pin the digest itself there")
         })
     }
+}
 
-    /// Moves the binaries out of the vendor's archive into `staging`, and drops the rest.
-    fn take_binaries(
-        &self,
-        want: &Want,
-        upstream: &Upstream,
-        unpacked: &Unpacked,
-        staging: &Path,
-    ) -> Result<BTreeMap<String, Sha256>, Fault> {
-        let folder = staging.join("unpacked");
-        let mut binaries = BTreeMap::new();
-        for name in &want.binaries {
-            let path = path_in_archive(upstream, name);
-            let Some(file) = unpacked.files.get(path) else {
-                return Err(no_binary(path, upstream, unpacked));
-            };
-            check_header(want.id.platform, name, &folder.join(path))
-                .map_err(|fault| fault.within(format!("{} does not fit", upstream.url)))?;
-            fs::rename(folder.join(path), staging.join(name))
-                .map_err(|e| Fault::io(format!("cannot take `{path}` out of the archive"), &e))?;
-            binaries.insert(name.clone(), file.sha256);
-        }
-        fs::remove_dir_all(&folder)
-            .map_err(|e| Fault::io(format!("cannot remove {}", folder.display()), &e))?;
-        Ok(binaries)
+/// Moves the binaries out of the vendor's archive into `staging`, and drops the rest.
+fn take_binaries(
+    want: &Want,
+    upstream: &Upstream,
+    unpacked: &Unpacked,
+    staging: &Path,
+) -> Result<BTreeMap<String, Sha256>, Fault> {
+    let folder = staging.join("unpacked");
+    let mut binaries = BTreeMap::new();
+    for name in &want.binaries {
+        let path = path_in_archive(upstream, name);
+        let Some(file) = unpacked.files.get(path) else {
+            return Err(no_binary(path, upstream, unpacked));
+        };
+        check_header(want.id.platform, name, &folder.join(path))
+            .map_err(|fault| fault.within(format!("{} does not fit", upstream.url)))?;
+        fs::rename(folder.join(path), staging.join(name))
+            .map_err(|e| Fault::io(format!("cannot take `{path}` out of the archive"), &e))?;
+        binaries.insert(name.clone(), file.sha256);
     }
+    fs::remove_dir_all(&folder)
+        .map_err(|e| Fault::io(format!("cannot remove {}", folder.display()), &e))?;
+    Ok(binaries)
 }
 
 /// Where a binary is in the vendor's archive.

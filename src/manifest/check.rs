@@ -4,7 +4,7 @@ use std::{collections::HashMap, ops::Range};
 
 use super::{
     file::Findings,
-    node::{Entry, Node, Value},
+    node::{Entry, Node, Scalar, Style, Value},
     shape::{Need, Record, Shape},
     suggest,
 };
@@ -27,8 +27,10 @@ impl Checker<'_, '_> {
                 self.empty(node, shape, path);
             }
             (Shape::Value | Shape::Text(_), Value::Scalar(_)) => {}
-            (Shape::Flag, Value::Scalar(scalar)) if matches!(&*scalar.text, "true" | "false") => {}
-            (Shape::Count, Value::Scalar(scalar)) if scalar.text.parse::<u16>().is_ok() => {}
+            (Shape::Flag, Value::Scalar(Scalar { text, style: Style::Plain, .. }))
+                if matches!(text.as_str(), "true" | "false") => {}
+            (Shape::Count, Value::Scalar(Scalar { text, style: Style::Plain, .. }))
+                if text.parse::<u16>().is_ok() => {}
             (Shape::Choice(words), Value::Scalar(scalar)) => {
                 if !words.contains(&scalar.text.as_str()) {
                     let what = format!("`{path}` must be {}, not `{}`", shape.what(), scalar.text);
@@ -68,7 +70,10 @@ impl Checker<'_, '_> {
                 self.node(&entry.value, &field.shape, &join(path, key));
             } else {
                 let what = format!("{} has no key `{key}`", record.what);
-                let help = suggest::help(key, record.keys());
+                let help = match record.home_of(key) {
+                    Some(home) => format!("it belongs under `{home}`"),
+                    None => suggest::help(key, record.keys()),
+                };
                 self.found.add(entry.key.bytes.clone(), what, "not a known key", help);
             }
         }

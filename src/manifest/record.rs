@@ -260,6 +260,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn any_lock_survives_the_round_trip(lock in locks()) {
             let text = render_lock(&lock);

@@ -90,11 +90,16 @@ fn shape(of: &Shape) -> Map<String, Json> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
+    use jsonschema::Validator;
+
     use super::*;
 
-    fn accepts(schema: &Json, document: &Json) -> bool {
-        jsonschema::draft202012::new(schema).unwrap().is_valid(document)
-    }
+    static MANIFEST: LazyLock<Validator> =
+        LazyLock::new(|| jsonschema::draft202012::new(&manifest_schema()).unwrap());
+    static SPEC: LazyLock<Validator> =
+        LazyLock::new(|| jsonschema::draft202012::new(&spec_schema()).unwrap());
 
     #[test]
     fn both_are_schemas_of_their_draft() {
@@ -105,12 +110,11 @@ mod tests {
 
     #[test]
     fn good_manifests_pass_and_bad_ones_do_not() {
-        let schema = manifest_schema();
         for good in [
             json!({"versions": {"nats": "v2.10.24", "arc": 1.1}}),
             json!({"versions": {}, "releases": ["dir:x", "github:a/b"], "groups": {"ci": ["nats"]}, "tasks": {}}),
         ] {
-            assert!(accepts(&schema, &good), "{good}");
+            assert!(MANIFEST.is_valid(&good), "{good}");
         }
         for bad in [
             json!({}),
@@ -120,20 +124,19 @@ mod tests {
             json!({"versions": {}, "platforms": "linux-amd64"}),
             json!({"versions": {}, "releases": {"a": 1}}),
         ] {
-            assert!(!accepts(&schema, &bad), "{bad}");
+            assert!(!MANIFEST.is_valid(&bad), "{bad}");
         }
     }
 
     #[test]
     fn good_specs_pass_and_bad_ones_do_not() {
-        let schema = spec_schema();
         for good in [
             json!({"source": {"git": "https://x.y/z", "ref": "main"}, "build": {"go": "."}}),
             json!({"binary": ["a", "b"], "build": {"run": ["make", "make install"], "timeout": "5m", "tools": {"go": 1.26}}}),
             json!({"build": {"go": {"module": "m", "cgo": true}}, "upstream": {"url": "u", "sha256": {"linux-amd64": "d"}}}),
             json!({"source": {"archive": "a", "sha256": "d", "strip": 1}, "build": {"cargo": {"bin": "a"}}}),
         ] {
-            assert!(accepts(&schema, &good), "{good}");
+            assert!(SPEC.is_valid(&good), "{good}");
         }
         for bad in [
             json!({"source": {"git": "u", "path": "."}}),
@@ -146,7 +149,103 @@ mod tests {
             json!({"package": "rar"}),
             json!({"biuld": {"run": "make"}}),
         ] {
-            assert!(!accepts(&schema, &bad), "{bad}");
+            assert!(!SPEC.is_valid(&bad), "{bad}");
+        }
+    }
+
+    /// Good documents with one thing in each changed: what the schema refuses, the
+    /// checker refuses, and the other way round.
+    mod agreement {
+        use super::*;
+        use crate::manifest::{File, Findings, MAX_BYTES, read_manifest, read_spec};
+        use proptest::prelude::*;
+
+        fn documents() -> Vec<(bool, Json)> {
+            vec![
+                (
+                    true,
+                    json!({"versions": {"a": "v1", "b": 1.5}, "releases": ["dir:x"], "platforms": ["linux-amd64"],
+                    "groups": {"ci": ["a"]}, "tasks": {"t": null}, "vars": {"x": ""}, "env": {"X": "y"}}),
+                ),
+                (
+                    false,
+                    json!({"source": {"git": "u", "ref": "main"}, "build": {"go": ".", "timeout": "5m"},
+                    "needs": ["a"], "binary": "b", "package": "zip", "tasks": {"t": ["x"]}}),
+                ),
+                (
+                    false,
+                    json!({"source": {"archive": "a", "sha256": "d", "strip": 1},
+                    "build": {"cargo": {"bin": ["a"], "features": "f"}, "tools": {"c": 1}, "env": {"K": ""}}}),
+                ),
+                (
+                    false,
+                    json!({"source": {"path": ".", "only": ["a"]},
+                    "build": {"go": {"module": "m", "cgo": true, "tags": ["x"], "vars": {"v": "w"}, "ldflags": ""}}}),
+                ),
+                (
+                    false,
+                    json!({"upstream": {"url": "u", "sha256": {"linux-amd64": "d"}, "strip": 2, "paths": {"a": "b"},
+                    "os": {"linux": "L"}, "arch": {"amd64": "x"}}, "desc": "d", "build": {"run": ["a", "b"]}}),
+                ),
+            ]
+        }
+
+        /// Changes one thing, chosen by `path`, somewhere in `value`.
+        fn change(value: &mut Json, path: &[usize], to: &Json, key: &str) {
+            let Some((&turn, rest)) = path.split_first() else {
+                *value = to.clone();
+                return;
+            };
+            match value {
+                Json::Object(map) if !map.is_empty() => {
+                    let old = map.keys().nth(turn % map.len()).unwrap().clone();
+                    match turn / 16 % 4 {
+                        0 => drop(map.insert(key.to_owned(), to.clone())),
+                        1 => drop(map.shift_remove(&old)),
+                        _ => change(&mut map[&old], rest, to, key),
+                    }
+                }
+                Json::Array(list) if !list.is_empty() => {
+                    let at = turn % list.len();
+                    change(&mut list[at], rest, to, key);
+                }
+                _ => *value = to.clone(),
+            }
+        }
+
+        fn keys() -> Vec<&'static str> {
+            vec![
+                "git", "archive", "path", "ref", "sha256", "strip", "only", "go", "cargo", "run",
+                "dir", "tools", "cgo", "url", "versions", "build", "source", "upstream", "needs",
+                "binary", "project", "zzz",
+            ]
+        }
+
+        proptest! {
+            #[test]
+            fn schema_and_checker_refuse_the_same(
+                which in 0usize..5, path in proptest::collection::vec(0usize..64, 1..5),
+                to in proptest::sample::select(vec![
+                    json!(null), json!(""), json!("x"), json!(7), json!(-1), json!(1.5), json!(true), json!("true"),
+                    json!([]), json!(["x"]), json!([[]]), json!({}), json!({"x": "y"}), json!({"x": {}}), json!("zip"),
+                ]),
+                key in proptest::sample::select(keys()),
+            ) {
+                let (is_manifest, mut document) = documents().swap_remove(which);
+                change(&mut document, &path, &to, key);
+                let file = File::new("x.yml".into(), document.to_string().into_bytes(), MAX_BYTES);
+                let mut found = Findings::new(&file);
+                let schema = if is_manifest {
+                    read_manifest(&file, &mut found);
+                    &MANIFEST
+                } else {
+                    read_spec(&file, &mut found);
+                    &SPEC
+                };
+                prop_assert_eq!(
+                    schema.is_valid(&document), found.is_empty(), "{} {:#?}", document, found.diagnostics
+                );
+            }
         }
     }
 

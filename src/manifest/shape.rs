@@ -69,6 +69,19 @@ impl Record {
         self.fields.iter().find(|field| field.key == key)
     }
 
+    /// The field under which `key` would be known.
+    pub fn home_of(&self, key: &str) -> Option<&'static str> {
+        let knows = |shape: &Shape| match shape {
+            Shape::Record(record) => record.field(key).is_some(),
+            _ => false,
+        };
+        let home = self.fields.iter().find(|field| match field.shape {
+            Shape::OneOf(shapes) => shapes.iter().any(knows),
+            shape => knows(&shape),
+        });
+        home.map(|field| field.key)
+    }
+
     /// All keys, in the order of the table.
     pub fn keys(&self) -> impl Iterator<Item = &'static str> + Clone + use<> {
         self.fields.iter().map(|field| field.key)

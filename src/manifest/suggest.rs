@@ -6,9 +6,16 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     candidates
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(distance, _)| *distance <= limit)
+        .filter(|(distance, candidate)| *distance <= limit || is_beginning(word, candidate))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// Whether one of the two is a longer form of the other: `description`, `desc`.
+fn is_beginning(word: &str, candidate: &str) -> bool {
+    let (short, long) =
+        if word.len() < candidate.len() { (word, candidate) } else { (candidate, word) };
+    short.len() >= 3 && long.starts_with(short)
 }
 
 /// The help for an unknown word: the nearest known one, else all of them.
@@ -63,6 +70,7 @@ mod tests {
         assert_eq!(nearest("biuld", known), Some("build"));
         assert_eq!(nearest("need", known), Some("needs"));
         assert_eq!(nearest("upstream", known), None);
+        assert_eq!(nearest("description", ["name", "desc"]), Some("desc"));
         assert_eq!(nearest("", known), None);
         assert_eq!(nearest("y", ["x"]), None);
     }

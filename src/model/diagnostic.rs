@@ -1,6 +1,12 @@
 //! Problems in the files people write, each with its place.
 
-use std::{collections::BTreeMap, ops::Range, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashSet},
+    ops::Range,
+    path::PathBuf,
+};
+
+use super::Layout;
 
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,4 +61,34 @@ pub struct Problems {
     pub diagnostics: Vec<Diagnostic>,
     /// The text of each file that a span names.
     pub texts: BTreeMap<PathBuf, String>,
+}
+
+impl Problems {
+    /// Puts `diagnostics` in the order of files (the manifest first, the lock last) and
+    /// places, each thing once, and keeps those of `texts` that they point into.
+    #[must_use]
+    pub fn gather(mut diagnostics: Vec<Diagnostic>, mut texts: BTreeMap<PathBuf, String>) -> Self {
+        let rank = |span: &Span| match span.file.to_str() {
+            Some(Layout::MANIFEST) => 0,
+            Some(Layout::LOCK) => 2,
+            _ => 1,
+        };
+        diagnostics.sort_by(|a, b| {
+            let place = |d: &Diagnostic| (rank(&d.span), d.span.file.clone(), d.span.bytes.start);
+            place(a).cmp(&place(b))
+        });
+        // What is wrong for all subsystems was found with each of them.
+        let mut told = HashSet::new();
+        diagnostics.retain(|one| told.insert((one.span.clone(), one.what.clone())));
+        let spans = |one: &Diagnostic| {
+            let related = one.related.iter().map(|(span, _)| span.file.clone());
+            related.chain([one.span.file.clone()]).collect::<Vec<_>>()
+        };
+        let named: HashSet<PathBuf> = diagnostics.iter().flat_map(spans).collect();
+        texts.retain(|path, _| named.contains(path));
+        for path in named {
+            texts.entry(path).or_default();
+        }
+        Self { diagnostics, texts }
+    }
 }

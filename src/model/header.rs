@@ -63,7 +63,7 @@ pub fn read_header(bytes: &[u8]) -> Header {
         [b'#', b'!', ..] => Header::Script,
         [0x7f, b'E', b'L', b'F', ..] => elf(bytes),
         [b'M', b'Z', ..] => pe(bytes),
-        [0xcf, 0xfa, 0xed, 0xfe, rest @ ..] | [0xce, 0xfa, 0xed, 0xfe, rest @ ..] => {
+        [0xcf | 0xce, 0xfa, 0xed, 0xfe, rest @ ..] => {
             Header::Program(vec![(Some(Os::Darwin), le32(rest, 0).and_then(mach_arch))])
         }
         [0xca, 0xfe, 0xba, 0xbe, ..] => mach_fat(bytes),

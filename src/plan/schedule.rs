@@ -122,10 +122,10 @@ impl Schedule {
     }
 
     /// The action to start now, if there is one. It counts as running from here on.
-    pub fn next(&mut self) -> Option<ActionId> {
+    pub fn start_next(&mut self) -> Option<ActionId> {
         let limits = [self.limits.builds, self.limits.transfers, self.limits.local];
-        for pool in 0..limits.len() {
-            if self.running[pool] < limits[pool].max(1)
+        for (pool, limit) in limits.into_iter().enumerate() {
+            if self.running[pool] < limit.max(1)
                 && let Some(Ready { id, .. }) = self.ready[pool].pop()
             {
                 self.running[pool] += 1;
@@ -273,13 +273,15 @@ mod tests {
             let mut ended: BTreeMap<ActionId, bool> = BTreeMap::new();
             let mut picks = picks.into_iter().cycle();
             loop {
-                while let Some(id) = schedule.next() {
+                while let Some(id) = schedule.start_next() {
                     for before in &actions[id.0 as usize].after {
                         prop_assert_eq!(ended.get(before), Some(&true));
                     }
                     running.push(id);
                     let mut count = [0; 3];
-                    running.iter().for_each(|id| count[pool(actions[id.0 as usize].step)] += 1);
+                    for id in &running {
+                        count[pool(actions[id.0 as usize].step)] += 1;
+                    }
                     prop_assert!(count[0] <= limits.builds);
                     prop_assert!(count[1] <= limits.transfers);
                     prop_assert!(count[2] <= limits.local);
@@ -306,7 +308,7 @@ mod tests {
             let mut schedule = Schedule::new(&actions, limits);
             let mut ended = BTreeSet::new();
             for _ in 0..steps {
-                let Some(id) = schedule.next() else { break };
+                let Some(id) = schedule.start_next() else { break };
                 prop_assert!(schedule.end(id, Ended::Done).is_empty());
                 ended.insert(id);
             }
@@ -320,9 +322,9 @@ mod tests {
     fn the_longest_chain_goes_first() {
         let actions = actions(&[(0, 1.0, vec![]), (0, 9.0, vec![]), (0, 3.0, vec![])]);
         let mut schedule = Schedule::new(&actions, Limits { builds: 2, transfers: 1, local: 1 });
-        assert_eq!(schedule.next(), Some(ActionId(1)));
-        assert_eq!(schedule.next(), Some(ActionId(2)));
-        assert_eq!(schedule.next(), None);
+        assert_eq!(schedule.start_next(), Some(ActionId(1)));
+        assert_eq!(schedule.start_next(), Some(ActionId(2)));
+        assert_eq!(schedule.start_next(), None);
     }
 
     #[test]
@@ -331,7 +333,7 @@ mod tests {
             (0..500_000).map(|i: u32| (0, 1.0, i.checked_sub(1).into_iter().collect())).collect();
         let mut schedule =
             Schedule::new(&actions(&shape), Limits { builds: 1, transfers: 1, local: 1 });
-        let first = schedule.next().unwrap();
+        let first = schedule.start_next().unwrap();
         assert_eq!(schedule.end(first, Ended::Failed).len(), 499_999);
         assert!(schedule.is_over());
     }

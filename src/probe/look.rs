@@ -19,8 +19,8 @@ struct Look {
     warnings: Vec<Fault>,
     /// Why the nearest candidate did not do; the reason of a build.
     why: Option<String>,
-    /// Whether the first store holds another artifact under this version.
-    stale_release: bool,
+    /// The first store, if it holds another artifact under this version.
+    taken_in: Option<String>,
 }
 
 impl Look {
@@ -29,22 +29,17 @@ impl Look {
     }
 
     fn finding(self, verdict: Verdict, reason: impl Into<String>, publish: bool) -> Finding {
-        let Self { want, looked, warnings, stale_release, .. } = self;
-        let publish = publish && !stale_release;
-        Finding { want, verdict, reason: reason.into(), looked, warnings, publish }
+        let Self { want, looked, warnings, taken_in, .. } = self;
+        let publish = publish && taken_in.is_none();
+        Finding { want, verdict, reason: reason.into(), looked, warnings, publish, taken_in }
     }
 }
 
 impl Prober<'_> {
     /// Looks for one artifact. With `force`, everything but building is passed over.
     pub(super) async fn look(&self, want: Want, force: bool) -> Result<Finding, Fault> {
-        let mut look = Look {
-            want,
-            looked: Vec::new(),
-            warnings: Vec::new(),
-            why: None,
-            stale_release: false,
-        };
+        let mut look =
+            Look { want, looked: Vec::new(), warnings: Vec::new(), why: None, taken_in: None };
         if force {
             return self.look_no_further(look, Some("--force"));
         }
@@ -138,7 +133,7 @@ impl Prober<'_> {
             }
             Acceptance::No(why) => {
                 look.note(label, format!("not the pinned one: {why}"));
-                look.why.get_or_insert(why);
+                look.why.get_or_insert(format!("{label} is not the pinned one: {why}"));
                 return false;
             }
         }
@@ -169,7 +164,9 @@ impl Prober<'_> {
                 Ok(Some(info)) => {
                     compare_with_lock(&look.want, &info, &url)?;
                     if self.release_is_stale(look, store).await? {
-                        look.stale_release |= index == 0;
+                        if index == 0 {
+                            look.taken_in = Some(url);
+                        }
                         continue;
                     }
                     look.note(&url, format!("has {}/{}", look.want.tag, look.want.asset));
@@ -210,9 +207,7 @@ impl Prober<'_> {
                     store.url(),
                     format!("its {} is not the pinned one: {why}", look.want.tag),
                 );
-                look.why.get_or_insert(
-                    format!("the released {} {why}", look.want.tag).replace(" it ", " "),
-                );
+                look.why.get_or_insert(format!("the released one is another: {why}"));
                 look.warnings.push(stale(&look.want, &why));
                 Ok(true)
             }

@@ -26,7 +26,7 @@ use std::{
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    cache::{Cache, Record},
+    cache::{Cache, Record, Release},
     model::{Fault, Name},
     store::Store,
     workspace::Workspace,
@@ -109,6 +109,15 @@ pub struct Finding {
     pub warnings: Vec<Fault>,
     /// Whether it should be published to the first store.
     pub publish: bool,
+    /// The first store, if that holds another artifact under this version.
+    pub taken_in: Option<String>,
+}
+
+impl Finding {
+    /// What is known of the release before anything is published.
+    pub fn taken(&self) -> Option<Release> {
+        self.taken_in.as_ref().map(|store| Release::HoldsOther { store: store.clone() })
+    }
 }
 
 /// What looking at all wanted artifacts found.

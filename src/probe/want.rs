@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     model::{
-        ArtifactId, Fault, Fingerprint, FingerprintBuilder, Inputs, Kind, LockedAsset, Name,
-        TreeDigest, asset_name, tag_name,
+        ArtifactId, Fault, Fingerprint, FingerprintBuilder, Inputs, LockedAsset, Name, TreeDigest,
+        asset_name, tag_name,
     },
     workspace::{Build, Source, Subsystem, Upstream, UpstreamDigest, Workspace},
 };
@@ -244,10 +244,4 @@ impl<'a> Wants<'a> {
         let (fingerprint, inputs) = fields.finish();
         Print { fingerprint, inputs }
     }
-}
-
-/// Why a moving ref cannot be used yet.
-pub(super) fn unresolved(name: &Name, version: &str) -> Fault {
-    Fault::new(Kind::Usage, format!("`{version}` of {name} is not locked to a commit"))
-        .hint("run `forge lock` (or `forge ensure` without --locked and --offline), and commit forge.lock")
 }

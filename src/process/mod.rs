@@ -1,6 +1,45 @@
 //! Runs commands: streams their lines, kills whole trees, keeps time limits.
+//!
+//! - `runner` is the port's implementation for this machine; `supervision` is one command
+//!   from its start to its end.
+//! - Starting: `shell` (is a shell needed?), `program` (what PATH means), `environment`,
+//!   `launch`.
+//! - Output: `output` hands bytes to the `log` and, cut by `lines` and made `plain`, to
+//!   whoever watches.
+//! - Ending: `group` (the process group of a command), `strays` (what left its group),
+//!   `guardian` (when forge itself is killed), `cancel`, `ending` (what an exit says).
+//! - `job_server` shares parallel jobs between commands, as GNU make does.
 
-use std::{collections::BTreeMap, future::Future, path::PathBuf, pin::Pin, time::Duration};
+mod cancel;
+mod ending;
+mod environment;
+mod group;
+pub mod guardian;
+mod job_server;
+mod launch;
+mod lines;
+mod log;
+mod output;
+mod plain;
+mod program;
+mod runner;
+mod shell;
+mod strays;
+mod supervision;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    future::Future,
+    path::{Path, PathBuf},
+    pin::Pin,
+    time::Duration,
+};
+
+pub use cancel::Cancel;
+pub use log::tail;
+pub use plain::without_credentials;
+pub use runner::Runner;
 
 use crate::model::Fault;
 
@@ -17,10 +56,26 @@ pub struct Command {
     pub path: Vec<PathBuf>,
     /// How long it may take.
     pub timeout: Option<Duration>,
-    /// Where its output is kept, appended; created with the first byte.
+    /// Where its output is kept, appended; created with the first byte. With a log, a
+    /// flood of lines is passed on in part; without one, every line is.
     pub log: Option<PathBuf>,
     /// Whether it may run parallel jobs of its own: it then takes part in the job budget.
     pub jobs: bool,
+}
+
+impl Command {
+    /// A command that runs `line` in `dir` and has nothing else set.
+    pub fn new(line: CommandLine, dir: impl AsRef<Path>) -> Self {
+        Self {
+            line,
+            dir: dir.as_ref().to_owned(),
+            env: BTreeMap::new(),
+            path: Vec::new(),
+            timeout: None,
+            log: None,
+            jobs: false,
+        }
+    }
 }
 
 /// What a [`Command`] executes.
@@ -30,6 +85,27 @@ pub enum CommandLine {
     Shell(String),
     /// A program and its arguments.
     Argv(Vec<String>),
+}
+
+impl CommandLine {
+    /// The most characters that messages show of a line.
+    const SHOWN: usize = 80;
+}
+
+impl fmt::Display for CommandLine {
+    /// As messages call it: in backquotes, its first line only, not too long, without
+    /// credentials in URLs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Shell(line) => line.trim().to_owned(),
+            Self::Argv(words) => words.join(" "),
+        };
+        let text = without_credentials(&text);
+        let first = text.lines().next().unwrap_or_default();
+        let shown: String = first.chars().take(Self::SHOWN).collect();
+        let more = if shown.len() < text.len() { "…" } else { "" };
+        write!(f, "`{shown}{more}`")
+    }
 }
 
 /// A boxed future, as ports return it.
@@ -51,65 +127,19 @@ pub trait CommandRunner: Send + Sync {
     ) -> Pending<'a, Result<(), Fault>>;
 }
 
-pub mod guardian {
-    pub const ARGUMENT: &str = "--forge-guardian";
-    pub fn main() {}
-}
-#[derive(Clone)]
-pub struct Cancel(std::sync::Arc<tokio::sync::watch::Sender<bool>>);
-impl Cancel {
-    pub fn new() -> Self {
-        Cancel(std::sync::Arc::new(tokio::sync::watch::Sender::new(false)))
-    }
-    pub fn is_cancelled(&self) -> bool {
-        *self.0.borrow()
-    }
-    pub async fn cancelled(&self) {
-        let _ = self.0.subscribe().wait_for(|x| *x).await;
-    }
-    pub fn fault(&self, w: &str) -> Fault {
-        Fault::new(crate::model::Kind::Interrupted, w)
-    }
-    pub fn listen_to_signals(&self) -> Result<(), Fault> {
-        Ok(())
-    }
-}
-pub struct Runner;
-impl Runner {
-    pub fn new(_: usize, _: Cancel) -> Self {
-        Runner
-    }
-    pub fn guarded(self) -> Self {
-        self
-    }
-}
-impl CommandRunner for Runner {
-    fn run<'a>(
-        &'a self,
-        c: &'a Command,
-        _: &'a mut (dyn FnMut(&str) + Send),
-    ) -> Pending<'a, Result<(), Fault>> {
-        Box::pin(async move {
-            let CommandLine::Shell(l) = &c.line else { todo!() };
-            let mut path = c.path.clone();
-            path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
-            let o = tokio::process::Command::new("sh")
-                .arg("-euc")
-                .arg(l)
-                .current_dir(&c.dir)
-                .envs(&c.env)
-                .env("PATH", std::env::join_paths(path).unwrap())
-                .output()
-                .await
-                .unwrap();
-            if o.status.success() {
-                Ok(())
-            } else {
-                Err(Fault::new(
-                    crate::model::Kind::Failed,
-                    format!("`{l}` failed {}", String::from_utf8_lossy(&o.stderr)),
-                ))
-            }
-        })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_show_commands_short_and_without_credentials() {
+        let line = CommandLine::Shell("set -x\nmake\n".into());
+        assert_eq!(line.to_string(), "`set -x…`");
+        let words = ["git", "fetch", "https://user:secret@host/x.git"].map(String::from).to_vec();
+        assert_eq!(CommandLine::Argv(words).to_string(), "`git fetch https://host/x.git`");
+        assert_eq!(
+            CommandLine::Shell("ü".repeat(99)).to_string(),
+            format!("`{}…`", "ü".repeat(80))
+        );
     }
 }

@@ -1,11 +1,44 @@
 //! Stores: where releases live. One port, a backend per file, [`open`] maps a URL to one.
+//!
+//! ```text
+//! StoreUrl ── open ──> dir   <root>/<tag>/<asset>      writable
+//!                 └──> http  <base>/<tag>/<asset>      read-only
+//! URL ──── Fetcher ──> what vendors publish            read-only
+//!
+//! http, Fetcher ──> transfer (resumes) ──> retry (when, how long) ──> client (one exchange)
+//! ```
+//!
+//! Two answers are kept apart everywhere: a confirmed absence (`Ok(None)`), after which
+//! something else may be tried, and doubt (a [`Fault`]), after which it may not.
+
+mod client;
+mod dir;
+mod fetch;
+mod file;
+mod http;
+mod open;
+mod publication;
+mod retry;
+mod settings;
+mod sidecar;
+mod transfer;
+mod url;
+
+#[cfg(test)]
+mod testing;
 
 use std::{future::Future, path::Path, pin::Pin};
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-use crate::model::{Fault, Sha256};
+pub use fetch::Fetcher;
+pub use open::{default_url, open};
+pub use settings::Settings;
+pub use sidecar::find_digest;
+pub use url::StoreUrl;
+
+use crate::model::{Fault, Kind, Sha256};
 
 /// A boxed future, as ports return it.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -75,81 +108,18 @@ pub trait Store: Send + Sync {
     ) -> Pending<'a, Result<Published, Fault>>;
 
     /// The tags of all releases, sorted.
-    fn tags<'a>(&'a self) -> Pending<'a, Result<Vec<String>, Fault>>;
+    fn tags(&self) -> Pending<'_, Result<Vec<String>, Fault>>;
 }
 
-#[derive(Default)]
-pub struct Settings {
-    pub root: std::path::PathBuf,
-    pub offline: bool,
-}
-pub struct Fetcher;
-impl Fetcher {
-    pub fn new(_: &Settings) -> Self {
-        Fetcher
+/// Checks that `tag` and `asset` name something inside a store: forge's own tags and asset
+/// names always do, and nothing else may reach a path or a URL.
+fn check_names(tag: &str, asset: &str) -> Result<(), Fault> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._+@-".contains(c);
+    for (name, what) in [(tag, "a release"), (asset, "an asset")] {
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+            return Err(Fault::new(Kind::Usage, format!("{name:?} cannot be the name of {what}"))
+                .hint("names are made of letters, digits and `._+@-`, and begin with no dot"));
+        }
     }
-    pub async fn get(&self, _: &str) -> Result<AssetStream, Fault> {
-        todo!()
-    }
-    pub async fn get_text(&self, _: &str, _: usize) -> Result<String, Fault> {
-        todo!()
-    }
-}
-pub fn find_digest(_: &str, _: &str) -> Option<Sha256> {
-    todo!()
-}
-pub struct D(String, std::path::PathBuf);
-impl Store for D {
-    fn url(&self) -> &str {
-        &self.0
-    }
-    fn is_writable(&self) -> bool {
-        true
-    }
-    fn find<'a>(&'a self, t: &'a str, a: &'a str) -> Pending<'a, Result<Option<AssetInfo>, Fault>> {
-        let p = self.1.join(t).join(a);
-        Box::pin(async move {
-            Ok(std::fs::metadata(p).ok().map(|m| AssetInfo { size: Some(m.len()), sha256: None }))
-        })
-    }
-    fn open<'a>(
-        &'a self,
-        t: &'a str,
-        a: &'a str,
-    ) -> Pending<'a, Result<Option<AssetStream>, Fault>> {
-        let p = self.1.join(t).join(a);
-        Box::pin(async move {
-            Ok(std::fs::read(p).ok().map(|b| AssetStream {
-                size: Some(b.len() as u64),
-                bytes: Box::pin(futures_util::stream::once(async move { Ok(Bytes::from(b)) })),
-            }))
-        })
-    }
-    fn publish<'a>(
-        &'a self,
-        t: &'a str,
-        a: &'a str,
-        p: &'a Path,
-        _: Sha256,
-    ) -> Pending<'a, Result<Published, Fault>> {
-        let d = self.1.join(t);
-        Box::pin(async move {
-            std::fs::create_dir_all(&d).unwrap();
-            Ok(if std::fs::hard_link(p, d.join(a)).is_ok() {
-                Published::Created
-            } else {
-                Published::Identical
-            })
-        })
-    }
-    fn tags<'a>(&'a self) -> Pending<'a, Result<Vec<String>, Fault>> {
-        todo!()
-    }
-}
-pub fn open(u: &str, _: &Settings) -> Result<std::sync::Arc<dyn Store>, Fault> {
-    Ok(std::sync::Arc::new(D(u.into(), u.strip_prefix("dir:").unwrap().into())))
-}
-pub fn open_default(p: &str, _: &Settings) -> Result<std::sync::Arc<dyn Store>, Fault> {
-    let d = std::path::PathBuf::from(std::env::var_os("FORGE_DATA_DIR").unwrap()).join(p);
-    Ok(std::sync::Arc::new(D(format!("dir:{}", d.display()), d)))
+    Ok(())
 }

@@ -9,15 +9,16 @@ use super::{
     preset::{self, Recipe},
     template::Scope,
 };
-use crate::manifest::{BuildDoc, Findings, Node, Pairs, Scalar, pairs, scalar, scalars};
+use crate::manifest::{BuildDoc, Findings, Node, Pairs, Scalar, SourceDoc, pairs, scalar, scalars};
 
 /// How long a build may take if its spec does not say.
 const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
-/// Resolves `build:`. `env` is what the manifest and the spec set for all commands.
+/// Resolves `build:` of a spec with `source`. `env` is what the manifest and the spec set for all commands.
 /// What is wrong goes to `found`; then there is no build.
 pub fn resolve(
     doc: &BuildDoc,
+    source: Option<&SourceDoc>,
     env: BTreeMap<String, Text>,
     scope: &Scope,
     binaries: &[String],
@@ -25,7 +26,11 @@ pub fn resolve(
 ) -> Option<Build> {
     let before = found.diagnostics.len();
     let expanded = match recipe(doc) {
-        Some(recipe) => expand(recipe, doc, scope, binaries, found),
+        Some(recipe) => {
+            let in_repo = matches!(source, Some(SourceDoc::Path { .. }));
+            let scope = scope.with([("in_repo", in_repo.into())]);
+            expand(recipe, doc, &scope, binaries, found)
+        }
         None => run(&doc.options, scope, found),
     };
     let own_env = environment(&doc.env, scope, found);
@@ -117,7 +122,10 @@ fn expand(
         }
     }
     for (name, value) in recipe.env {
-        build.env.insert((*name).to_owned(), render(value)?);
+        let value = render(value)?;
+        if !value.is_empty() {
+            build.env.insert((*name).to_owned(), value);
+        }
     }
     build.tools.extend(recipe.tools.iter().map(|tool| ((*tool).to_owned(), None)));
     Some(build)

@@ -28,6 +28,21 @@ pub fn find_root(from: &Path) -> Result<PathBuf, Fault> {
     })
 }
 
+/// The layout of the workspace at `root`.
+///
+/// # Errors
+/// When there is no `versions.yml` in it.
+pub fn layout(root: &Path) -> Result<Layout, Fault> {
+    let root = std::path::absolute(root)
+        .map_err(|error| Fault::io(format!("cannot find {}", root.display()), &error))?;
+    let layout = Layout::new(root);
+    if layout.manifest().exists() {
+        return Ok(layout);
+    }
+    let what = format!("there is no {}", layout.manifest().display());
+    Err(Fault::new(Kind::Usage, what).hint("`forge init` makes a workspace"))
+}
+
 /// A file with a spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpecFile {
@@ -79,6 +94,17 @@ pub fn list_specs(layout: &Layout) -> Result<Specs, Fault> {
 }
 
 impl Specs {
+    /// The names of all specs.
+    pub fn names(&self) -> Vec<&str> {
+        self.files.iter().map(|spec| spec.name.as_str()).collect()
+    }
+
+    /// Every path that loading the workspace at `layout` depends on, absolute.
+    pub fn inputs(self, layout: &Layout) -> Vec<PathBuf> {
+        let specs = self.files.iter().map(|spec| layout.root().join(&spec.path));
+        [layout.manifest(), layout.lock()].into_iter().chain(specs).chain(self.looked_at).collect()
+    }
+
     fn take(&mut self, layout: &Layout, file_name: &str, is_folder: bool) {
         let path = Path::new(Layout::SPECS).join(file_name);
         if is_folder {
@@ -133,4 +159,18 @@ fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     io::Read::read_to_end(&mut io::Read::take(fs::File::open(path)?, limit), &mut bytes)?;
     Ok(bytes)
+}
+
+/// The text of `forge.lock`, with replacement characters where it is no UTF-8; empty if
+/// there is none.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn lock_text(layout: &Layout) -> Result<String, Fault> {
+    let path = layout.lock();
+    match fs::read(&path) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(Fault::io(format!("cannot read {}", path.display()), &error)),
+    }
 }

@@ -9,11 +9,11 @@ use crate::{
 };
 
 /// Every check across subsystems. `known` are all names with a spec or a version.
-pub fn check(drafts: &[Draft], known: &[&str]) -> Vec<Diagnostic> {
+pub fn check(drafts: &[Draft], known: &BTreeSet<&str>) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
     for draft in drafts {
         for need in draft.needs.iter().chain(&draft.build_needs) {
-            if !known.contains(&need.text.as_str()) {
+            if !known.contains(need.text.as_str()) {
                 let what = format!("{} needs `{}`, which is no subsystem", draft.name, need.text);
                 let help = suggestion(
                     &need.text,

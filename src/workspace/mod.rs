@@ -10,6 +10,7 @@ mod load;
 mod preset;
 mod settings;
 mod source;
+mod specs;
 mod starter;
 mod subsystem;
 mod template;

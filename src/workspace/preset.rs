@@ -9,16 +9,21 @@ pub struct Recipe {
     pub preset: &'static str,
     /// The option that chooses this recipe; absent for the one that builds a source.
     pub chosen_by: Option<&'static str>,
-    /// The commands.
+    /// The commands; those that come out empty are left out.
     pub steps: &'static [&'static str],
-    /// Variables for them.
+    /// Variables for them; those that come out empty are left out.
     pub env: &'static [(&'static str, &'static str)],
     /// Programs they need.
     pub tools: &'static [&'static str],
 }
 
-const GO_ENV: &[(&str, &str)] =
-    &[("CGO_ENABLED", "{{ 1 if cgo else 0 }}"), ("GOOS", "{{ os }}"), ("GOARCH", "{{ arch }}")];
+const GO_ENV: &[(&str, &str)] = &[
+    ("CGO_ENABLED", "{{ 1 if cgo else 0 }}"),
+    ("GOOS", "{{ os }}"),
+    ("GOARCH", "{{ arch }}"),
+    // A go.work of the workspace is not meant for code that was fetched into it.
+    ("GOWORK", "{{ '' if in_repo else 'off' }}"),
+];
 
 const GO_INSTALL_ENV: &[(&str, &str)] = &[
     ("CGO_ENABLED", "{{ 1 if cgo else 0 }}"),

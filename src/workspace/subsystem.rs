@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use minijinja::{Environment as Engine, value::Value as Word};
@@ -22,7 +22,7 @@ pub struct Surroundings<'a> {
     /// What the workspace is resolved for.
     pub platform: Platform,
     /// The workspace's folder.
-    pub root: &'a std::path::Path,
+    pub root: &'a Path,
     /// `versions.yml`.
     pub manifest: &'a ManifestDoc,
 }
@@ -44,10 +44,11 @@ pub struct Draft {
     pub subsystem: Option<Subsystem>,
 }
 
-/// Resolves the spec `doc` of `name`, pinned to `version`. What is wrong goes to `found`,
+/// Resolves `doc`, the spec of `name` in the file `spec`, pinned to `version`. What is wrong goes to `found`,
 /// or to `in_manifest` where `versions.yml` is to blame.
 pub fn resolve(
     name: &Name,
+    spec: &Path,
     doc: &SpecDoc,
     version: &Sp<Version>,
     around: &Surroundings,
@@ -65,7 +66,7 @@ pub fn resolve(
     let resolved_source =
         source::resolve(doc.source.as_ref(), &version.value, around.root, &scope, found);
     let build = match &doc.build {
-        Some(build) => build::resolve(build, env, &scope, &names, found),
+        Some(build) => build::resolve(build, doc.source.as_ref(), env, &scope, &names, found),
         None => None,
     };
     let vendor = doc
@@ -92,7 +93,7 @@ pub fn resolve(
     let subsystem = resolved_source.filter(|_| is_good).map(|source| Subsystem {
         name: name.clone(),
         desc: doc.desc.as_ref().map(|desc| desc.text.clone()),
-        spec: PathBuf::new(),
+        spec: spec.to_owned(),
         version: version.value.clone(),
         binaries: names,
         compression: doc
@@ -108,7 +109,7 @@ pub fn resolve(
     });
     Draft {
         name: name.clone(),
-        spec: PathBuf::new(),
+        spec: spec.to_owned(),
         needs: doc.needs.clone(),
         build_needs: doc.build_needs.clone(),
         binaries,

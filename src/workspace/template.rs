@@ -22,6 +22,9 @@ const FUEL: u64 = 50_000;
 /// How long rendered text may be, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
+/// How long one `{{ … }}` may be, in bytes: minijinja's parser recurses with every sign.
+const MAX_EXPRESSION: usize = 1000;
+
 /// The words that templates of one subsystem can use, and what renders them.
 #[derive(Clone, Debug)]
 pub struct Scope<'e> {
@@ -53,9 +56,12 @@ pub fn engine() -> Engine<'static> {
     engine.set_recursion_limit(50);
     // Places of errors come only with this.
     engine.set_debug(true);
-    if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
-        engine.set_syntax(syntax);
-    }
+    // `{#` would clash with the shell's `${#name}`.
+    let syntax = SyntaxConfig::builder()
+        .comment_delimiters("{{#", "#}}")
+        .keep_trailing_newline(true)
+        .build();
+    engine.set_syntax(syntax.expect("delimiters that differ and are not empty are valid"));
     engine
 }
 
@@ -120,6 +126,11 @@ impl<'e> Scope<'e> {
     pub fn render(&self, template: &str) -> Result<Text, Wrong> {
         if !template.contains('{') {
             return Ok(Text::new(template.to_owned()));
+        }
+        if let Some(long) = long_expression(template) {
+            let what = format!("this expression is longer than {MAX_EXPRESSION} bytes");
+            let help = "do the work in a command, or in several variables";
+            return Err(Wrong::new(Some(long), what, "begins here", help));
         }
         let rendered = self.engine.render_str(template, self.context.clone());
         let rendered = rendered.map_err(|error| self.explain(template, &error))?;
@@ -270,6 +281,25 @@ fn paths(template: &str, within: Range<usize>) -> Vec<Range<usize>> {
         at = end;
     }
     paths
+}
+
+/// Where an expression or statement begins that is too long, or does not end at all
+/// within the bound.
+fn long_expression(template: &str) -> Option<Range<usize>> {
+    let mut at = 0;
+    while let Some(start) = template[at..].find(['{']).map(|start| at + start) {
+        let end = match template.as_bytes().get(start + 1) {
+            Some(b'{') => template[start..].find("}}"),
+            Some(b'%') => template[start..].find("%}"),
+            _ => Some(0),
+        };
+        match end {
+            Some(length) if length <= MAX_EXPRESSION => at = start + 1 + length,
+            None if template.len() - start <= MAX_EXPRESSION => return None,
+            _ => return Some(start..start + 2),
+        }
+    }
+    None
 }
 
 /// The first place whose symbol did not survive rendering as a whole.

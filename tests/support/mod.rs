@@ -2,15 +2,22 @@
 
 #![allow(dead_code, reason = "not every helper is used by every test")]
 
+mod asset;
+mod disk;
+mod processes;
 mod server;
 
 use std::{
+    collections::BTreeMap,
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
+pub use asset::{Asset, elf_for_arm64, sha256};
+pub use disk::Mount;
+pub use processes::{Marker, is_alive, wait_until};
 pub use server::{Fault, Server};
 
 /// A workspace, a cache and a private store that only one test sees.
@@ -26,6 +33,13 @@ impl Sandbox {
         let dir = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir_all(dir.path().join("work/subsystems")).expect("the workspace");
         Self { dir, versions: Vec::new(), head: String::new() }
+    }
+
+    /// A workspace whose releases are in the folder `store` beside it.
+    pub fn with_store() -> Self {
+        let sandbox = Self::new();
+        let store = format!("releases: dir:{}", sandbox.beside("store").display());
+        sandbox.head(&store)
     }
 
     /// The workspace's folder.
@@ -108,6 +122,37 @@ impl Sandbox {
         fs::read_to_string(self.path(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
     }
 
+    /// The only asset of a release in the folder `store` beside the workspace.
+    pub fn asset(&self, tag: &str) -> PathBuf {
+        let folder = self.beside("store").join(tag);
+        let entries = fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+        let is_asset = |path: &PathBuf| !path.extension().is_some_and(|e| e == "sha256");
+        let assets: Vec<_> = entries.flatten().map(|e| e.path()).filter(is_asset).collect();
+        assert_eq!(assets.len(), 1, "{assets:?}");
+        assets.into_iter().next().expect("one")
+    }
+
+    /// Makes the workspace take its releases from elsewhere.
+    pub fn releases_from(&mut self, url: &str) {
+        self.without_store();
+        self.head.push_str(&format!("releases: {url}\n"));
+        self.write_versions();
+    }
+
+    /// Makes the workspace keep its releases in the user's own store.
+    pub fn without_store(&mut self) {
+        let kept = self.head.lines().filter(|line| !line.starts_with("releases:"));
+        self.head = kept.map(|line| format!("{line}\n")).collect();
+        self.write_versions();
+    }
+
+    /// Everything in the workspace, the cache, the data folder and the store: what each file holds.
+    pub fn listing(&self) -> BTreeMap<PathBuf, String> {
+        let mut listing = BTreeMap::new();
+        list_tree(self.dir.path(), self.dir.path(), &mut listing);
+        listing
+    }
+
     /// How often anything was built.
     pub fn builds(&self) -> usize {
         fs::read_to_string(self.beside("builds")).unwrap_or_default().lines().count()
@@ -186,6 +231,11 @@ impl Invocation {
         self
     }
 
+    /// The command itself, for what nothing here does.
+    pub fn command(&mut self) -> &mut Command {
+        &mut self.command
+    }
+
     /// Started, with its output kept for later.
     pub fn start(mut self) -> std::process::Child {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("forge starts")
@@ -256,6 +306,24 @@ impl std::fmt::Display for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "forge {} ended with {}", self.words, self.output.status)?;
         write!(f, "--- stdout\n{}--- stderr\n{}", self.stdout(), self.stderr())
+    }
+}
+
+fn list_tree(top: &Path, folder: &Path, listing: &mut BTreeMap<PathBuf, String>) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        let metadata = fs::symlink_metadata(&path).expect("its metadata");
+        let what = if metadata.is_symlink() {
+            format!("link to {}", fs::read_link(&path).expect("a link").display())
+        } else if metadata.is_dir() {
+            list_tree(top, &path, listing);
+            format!("folder changed {}.{}", metadata.mtime(), metadata.mtime_nsec())
+        } else {
+            let time = format!("{}.{}", metadata.mtime(), metadata.mtime_nsec());
+            let digest = sha256(&fs::read(&path).expect("a file"));
+            format!("file {:o} {time} {digest}", metadata.mode())
+        };
+        listing.insert(path.strip_prefix(top).expect("below").to_owned(), what);
     }
 }
 

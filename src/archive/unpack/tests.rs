@@ -336,6 +336,13 @@ fn only_what_is_wanted_is_written() {
     assert_eq!(unpacked.skipped, ["docs/page"]);
     let out = fs::read_dir(parent.path().join("out")).unwrap();
     assert_eq!(out.map(|e| e.unwrap().file_name()).collect::<Vec<_>>(), ["bin"]);
+
+    let linked = Tar::default()
+        .file("top/real", b"#!/bin/sh\n")
+        .link(EntryType::Link, "top/bin/nats-server", "top/real")
+        .end();
+    let fault = refusal(&unpacker, &linked);
+    assert!(fault.why[0].ends_with("is a link to `real`, which is not to be kept"), "{fault}");
 }
 
 #[test]

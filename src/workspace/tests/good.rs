@@ -55,6 +55,7 @@ fn a_good_workspace_comes_out_resolved() {
     assert_eq!(env["CGO_ENABLED"].symbolic(), "0");
     assert_eq!(env["GOOS"].symbolic(), "linux");
     assert_eq!(env["LANG"].symbolic(), "C");
+    assert_eq!(env["GOWORK"].symbolic(), "off");
     assert!(
         nats.upstream
             .as_ref()
@@ -273,4 +274,16 @@ upstream:
     assert_eq!(url("darwin-arm64", "docs"), "hugo_0.140.2_darwin-universal.tar.gz");
     let gh = &sandbox.workspace().subsystems["gh"];
     assert!(steps(gh)[1].contains("-X github.com/cli/cli/v2/internal/build.Version=v2.83.2\""));
+}
+
+#[test]
+fn the_shells_own_braces_stay() {
+    for command in [
+        "echo ${#PATH} ${HOME%/} {a,b} $(awk '{print $1}')",
+        "if [ ${#x[@]} -gt 1 ]; then { true; } fi",
+    ] {
+        let spec =
+            format!("build:\n  run:\n  - |\n    {command} in {{{{ src }}}}{{{{# a comment #}}}}\n");
+        assert_eq!(steps(&subsystem(&spec)), [format!("{command} in {{{{ src }}}}")]);
+    }
 }

@@ -15,6 +15,8 @@ const FILES: [(&str, &str); 3] = [
 ];
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn no_text_makes_loading_panic(
         file in 0usize..3,

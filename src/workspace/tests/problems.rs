@@ -52,6 +52,10 @@ problems! {
         => "a spec has no key `biuld`", "did you mean `build`?";
     an_unknown_key_deep_down: spec_problem("build: {run: make, timeot: 5m}\n", "timeot")
         => "a build has no key `timeot`", "did you mean `timeout`?";
+    a_key_on_the_wrong_level: spec_problem("build: {run: make}\ntimeout: 5m\n", "timeout")
+        => "a spec has no key `timeout`", "it belongs under `build`";
+    a_key_in_another_form: spec_problem("description: x\nbuild: {run: make}\n", "description")
+        => "no key `description`", "did you mean `desc`?";
     a_key_that_stands_twice: spec_problem("desc: a\nbuild: {run: make}\ndesc: b\n", "desc")
         => "`desc` stands twice", "keep one";
     a_list_for_text: spec_problem("desc: [a]\nbuild: {run: make}\n", "[a]")
@@ -181,7 +185,7 @@ problems! {
     a_platform_twice: manifest_problem("versions: {x: v1}\nplatforms: [linux-amd64, linux-amd64]\n", "linux-amd64")
         => "stands twice", "keep one";
     an_unknown_store: manifest_problem("versions: {x: v1}\nreleases: gihub:a/b\n", "gihub:a/b")
-        => "`gihub:a/b` is no store", "github:OWNER/REPO";
+        => "did you mean `github`", "github:OWNER/REPO";
     an_unknown_member: manifest_problem("versions: {x: v1}\ngroups: {ci: [x, y]}\n", "y")
         => "group `ci` names `y`", "";
     an_unknown_word_for_all: manifest_problem("versions: {x: v1}\nenv: {A: '{{ nmae }}'}\n", "nmae")
@@ -329,6 +333,20 @@ fn sizes_and_depths_are_bounded() {
     assert!(one(&sandbox.problems(), "subsystems/x.yml", "").what.contains("longer than 1048576"));
     sandbox.write("subsystems/x.yml", "[".repeat(100_000).as_bytes());
     assert!(sandbox.problems().diagnostics[0].what.contains("no valid YAML"));
+    for (template, part) in [
+        (format!("{{{{ {}1 }}}}", "(".repeat(100_000)), "longer than 1000 bytes"),
+        (format!("{{{{ {}1 }}}}", "-".repeat(100_000)), "longer than 1000 bytes"),
+        (format!("{{{{ {}'x' }}}}", "-".repeat(990)), "cannot be rendered"),
+        ("{% if 1 %}".repeat(20_000), "does not parse"),
+        ("{{ 'x' * 999999999999999999 }}".into(), "too large"),
+        ("{{ range(999999999999) | list }}".into(), "too many"),
+        ("{% for a in range(99) %}{{ 'x' * 20000 }}{% endfor %}".into(), "bytes of text"),
+    ] {
+        let spec = format!("build: {{run: {template:?}}}\n");
+        sandbox.write("subsystems/x.yml", spec.as_bytes());
+        let problems = sandbox.problems();
+        assert!(problems.diagnostics[0].what.contains(part), "{:#?}", problems.diagnostics[0]);
+    }
     sandbox.write("subsystems/x.yml", "- ".repeat(100_000).as_bytes());
     assert!(sandbox.problems().diagnostics[0].what.contains("no valid YAML"));
 }

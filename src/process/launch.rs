@@ -1,0 +1,173 @@
+//! Starts a command: in a process group of its own, with nothing to read, and one pipe
+//! for all it prints.
+
+use std::{
+    ffi::OsString,
+    io,
+    os::{fd::OwnedFd, unix::process::CommandExt},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use tokio::{net::unix::pipe, process::Child};
+
+use super::{
+    Command, CommandLine,
+    environment::Environment,
+    program::{self, Absent},
+    shell::{self, Plan},
+};
+use crate::model::{Fault, Kind};
+
+/// The shell of lines that need one.
+const SHELL: &str = "/bin/sh";
+/// How often a program that somebody is still writing is tried again, and how long between.
+const BUSY: (u32, Duration) = (20, Duration::from_millis(5));
+
+/// A command that runs.
+pub struct Launched {
+    /// Its main process, the leader of its process group.
+    pub child: Child,
+    /// What all its processes print.
+    pub output: pipe::Receiver,
+}
+
+/// The words with which a command is started.
+struct Start {
+    program: PathBuf,
+    words: Vec<String>,
+}
+
+/// Starts `command` with the variables `extra` over its own.
+pub async fn launch(
+    command: &Command,
+    environment: &Environment,
+    extra: &[(&str, String)],
+) -> Result<Launched, Fault> {
+    let path = environment.path(command);
+    let mut start = Start::of(command, &path)?;
+    let mut attempts = 0;
+    loop {
+        let fault = match start.spawn(command, environment, &path, extra) {
+            Ok(launched) => return Ok(launched),
+            // A program without `#!`: the shell reads it, as it would have.
+            Err(error) if error.raw_os_error() == Some(ENOEXEC) && start.words[0] != "sh" => {
+                start = Start::of_shell(command)?;
+                continue;
+            }
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => error,
+            Err(error) => return Err(start.fault(command, &error)),
+        };
+        // The program was just written, and a process that is being started at this moment
+        // still holds the file open for writing; that ends by itself.
+        attempts += 1;
+        if attempts > BUSY.0 {
+            return Err(start.fault(command, &fault));
+        }
+        tokio::time::sleep(BUSY.1).await;
+    }
+}
+
+/// `ENOEXEC` of every Unix.
+const ENOEXEC: i32 = 8;
+
+impl Start {
+    fn of(command: &Command, path: &OsString) -> Result<Self, Fault> {
+        let words = match &command.line {
+            CommandLine::Argv(words) => words.clone(),
+            CommandLine::Shell(line) => match shell::plan(line) {
+                Plan::Direct(words) => words,
+                Plan::Shell => return Self::of_shell(command),
+            },
+        };
+        let Some(name) = words.first().filter(|name| !name.is_empty()) else {
+            return Err(Fault::new(Kind::Failed, "cannot run a command without a program"));
+        };
+        match program::find(name, path, &command.dir) {
+            Ok(program) => Ok(Self { program, words }),
+            Err(absent) => Err(folder_fault(command).unwrap_or_else(|| absent_fault(name, absent))),
+        }
+    }
+
+    fn of_shell(command: &Command) -> Result<Self, Fault> {
+        let line = match &command.line {
+            CommandLine::Shell(line) => line.clone(),
+            CommandLine::Argv(words) => {
+                let what = format!("{} cannot be executed", command.line);
+                return Err(Fault::new(Kind::Failed, what)
+                    .because(format!("`{}` is in no format this system runs", words[0])));
+            }
+        };
+        let words = ["sh", "-eu", "-c"].map(String::from).into_iter().chain([line]).collect();
+        Ok(Self { program: SHELL.into(), words })
+    }
+
+    fn spawn(
+        &self,
+        command: &Command,
+        environment: &Environment,
+        path: &OsString,
+        extra: &[(&str, String)],
+    ) -> io::Result<Launched> {
+        let (reader, writer) = io::pipe()?;
+        let mut process = std::process::Command::new(&self.program);
+        process.arg0(&self.words[0]).args(&self.words[1..]).current_dir(&command.dir);
+        environment.apply(&mut process, command, path);
+        process.envs(extra.iter().map(|(name, value)| (*name, value)));
+        process.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).process_group(0);
+        let mut process = tokio::process::Command::from(process);
+        let child = process.kill_on_drop(true).spawn()?;
+        // Closes this side's copies of the pipe's other end, so that it can end.
+        drop(process);
+        rustix::io::ioctl_fionbio(&reader, true)?;
+        let output = pipe::Receiver::from_owned_fd_unchecked(OwnedFd::from(reader))?;
+        Ok(Launched { child, output })
+    }
+
+    fn fault(&self, command: &Command, error: &io::Error) -> Fault {
+        if let Some(fault) = folder_fault(command) {
+            return fault;
+        }
+        let what = format!("cannot start {}", command.line);
+        match error.kind() {
+            // The program itself was found.
+            io::ErrorKind::NotFound => Fault::new(Kind::Failed, what)
+                .because(format!(
+                    "`{}` names an interpreter that is not there",
+                    self.program.display()
+                ))
+                .hint("look at its `#!` line; a binary may be for another system or C library"),
+            io::ErrorKind::ArgumentListTooLong => Fault::io(what, error)
+                .hint("pass long lists in a file instead of on the command line"),
+            io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => Fault::io(what, error)
+                .hint("this machine runs out of processes or memory; run fewer at once with `-j`"),
+            _ => Fault::new(Kind::Failed, what).because(error.to_string()),
+        }
+    }
+}
+
+/// The fault of a folder in which nothing can run, if it is one.
+fn folder_fault(command: &Command) -> Option<Fault> {
+    let dir: &Path = &command.dir;
+    let why = match dir.metadata() {
+        Ok(found) if found.is_dir() => return None,
+        Ok(_) => "is no folder".to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => "does not exist".to_owned(),
+        Err(error) => format!("cannot be entered: {error}"),
+    };
+    let what = format!("cannot run {}", command.line);
+    Some(Fault::new(Kind::Failed, what).because(format!("its folder `{}` {why}", dir.display())))
+}
+
+fn absent_fault(name: &str, absent: Absent) -> Fault {
+    match absent {
+        Absent::Missing => Fault::new(Kind::Failed, format!("`{name}` was not found"))
+            .hint(format!("install `{name}`, or put the folder it is in on PATH")),
+        Absent::NotExecutable(found) => {
+            let what = format!("`{}` cannot be executed", found.display());
+            Fault::new(Kind::Failed, what)
+                .hint(format!("make it executable: chmod +x {}", found.display()))
+        }
+    }
+}

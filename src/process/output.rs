@@ -1,0 +1,56 @@
+//! What a command prints, on its way to the log and to whoever watches.
+
+use std::{io, time::Instant};
+
+use super::{
+    Command,
+    lines::Lines,
+    log::{Limits, Log},
+};
+
+/// Takes all that one command prints.
+pub struct Output<'a> {
+    log: Option<Log>,
+    lines: Lines,
+    line: &'a mut (dyn FnMut(&str) + Send),
+}
+
+impl<'a> Output<'a> {
+    /// For the output of `command`, whose lines go to `line`.
+    pub fn new(command: &Command, line: &'a mut (dyn FnMut(&str) + Send)) -> Self {
+        let log = command.log.clone().map(|path| Log::new(path, Limits::default()));
+        let lines = if log.is_some() { Lines::limited(Instant::now()) } else { Lines::all() };
+        Self { log, lines, line }
+    }
+
+    /// Takes bytes as they come.
+    pub fn take(&mut self, bytes: &[u8]) {
+        self.logged(|log| log.write(bytes));
+        self.lines.push(bytes, Instant::now(), self.line);
+    }
+
+    /// Adds what forge itself has to say about the command, in a line of its own.
+    pub fn note(&mut self, text: &str) {
+        self.finish();
+        let text = format!("[forge: {text}]");
+        self.logged(|log| log.write(format!("{text}\n").as_bytes()));
+        (self.line)(&text);
+    }
+
+    /// Passes on and writes what is left.
+    pub fn finish(&mut self) {
+        self.logged(Log::finish);
+        self.lines.finish(self.line);
+    }
+
+    /// Does something with the log. One that cannot be written ruins no command: that
+    /// is told once, and from then on there is none.
+    fn logged(&mut self, act: impl FnOnce(&mut Log) -> io::Result<()>) {
+        let Some(log) = &mut self.log else { return };
+        if let Err(error) = act(log) {
+            let text = format!("[forge: cannot write the log {}: {error}]", log.path().display());
+            self.log = None;
+            (self.line)(&text);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The runner of real commands: what all commands of a run share.
+
+use std::{
+    ffi::OsString,
+    sync::{Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    Cancel, Command, CommandRunner, Pending,
+    environment::Environment,
+    guardian::Guardian,
+    job_server::{JobServer, Slot},
+    strays::{self, Strays},
+    supervision,
+};
+use crate::model::Fault;
+
+/// Runs commands on this machine.
+pub struct Runner {
+    jobs: usize,
+    grace: Duration,
+    guarded: bool,
+    cancel: Cancel,
+    shared: OnceLock<Shared>,
+    job_server: OnceLock<JobServer>,
+}
+
+/// What all commands of a run share; made with the first of them.
+pub struct Shared {
+    pub environment: Environment,
+    pub strays: Strays,
+    pub guardian: Guardian,
+    pub cancel: Cancel,
+    /// How long a command that is told to end may take.
+    pub grace: Duration,
+    buffers: Mutex<Vec<Buffer>>,
+}
+
+/// What output is read into.
+pub type Buffer = Box<[u8]>;
+
+/// As much as a pipe holds.
+const BUFFER: usize = 64 * 1024;
+
+impl Runner {
+    /// A runner whose commands share `jobs` parallel jobs (at least 1) and end when
+    /// `cancel` says so. Costs nothing until the first command.
+    pub fn new(jobs: usize, cancel: Cancel) -> Self {
+        let (shared, job_server) = (OnceLock::new(), OnceLock::new());
+        let grace = Duration::from_secs(2);
+        Self { jobs: jobs.max(1), grace, guarded: false, cancel, shared, job_server }
+    }
+
+    /// Keeps commands from surviving a forge that is killed. Only for a program that
+    /// calls [`super::guardian::main`], since it starts itself once more.
+    #[must_use]
+    pub fn guarded(mut self) -> Self {
+        self.guarded = true;
+        self
+    }
+
+    /// How long a command that is told to end may take before it is killed; 2 s unless set.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    fn shared(&self) -> &Shared {
+        self.shared.get_or_init(|| {
+            let strays = Strays::adopt();
+            let words = if self.guarded { Guardian::of_this_program(strays.mark()) } else { None };
+            Shared::new(strays, words, self.cancel.clone(), self.grace)
+        })
+    }
+
+    /// The job server; made by the first command that asks.
+    fn job_server(&self) -> Result<&JobServer, Fault> {
+        if let Some(server) = self.job_server.get() {
+            return Ok(server);
+        }
+        let server = JobServer::new(self.jobs)
+            .map_err(|error| Fault::io("cannot make a pipe to share jobs by", &error))?;
+        Ok(self.job_server.get_or_init(|| server))
+    }
+
+    /// Waits for the right to run `command`, if it takes part in the job budget.
+    async fn slot(&self, command: &Command) -> Result<Option<(&JobServer, Slot<'_>)>, Fault> {
+        if !command.jobs {
+            return Ok(None);
+        }
+        let server = self.job_server()?;
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(self.cancel.fault(&command.line.to_string())),
+            slot = server.slot() => match slot {
+                Ok(slot) => Ok(Some((server, slot))),
+                Err(error) => Err(Fault::io("cannot wait for a job", &error)),
+            },
+        }
+    }
+
+    async fn run_one(
+        &self,
+        command: &Command,
+        line: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(), Fault> {
+        if self.cancel.is_cancelled() {
+            return Err(self.cancel.fault(&command.line.to_string()));
+        }
+        let slot = self.slot(command).await?;
+        let shared = self.shared();
+        let mark = shared.strays.begin();
+        let mut variables = vec![(strays::VARIABLE, mark.mark())];
+        variables.extend(slot.iter().flat_map(|(server, _)| server.variables()));
+        supervision::run(shared, command, &mark, &variables, line).await
+    }
+}
+
+impl CommandRunner for Runner {
+    fn run<'a>(
+        &'a self,
+        command: &'a Command,
+        line: &'a mut (dyn FnMut(&str) + Send),
+    ) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(self.run_one(command, line))
+    }
+}
+
+impl Shared {
+    fn new(
+        strays: Strays,
+        guardian: Option<Vec<OsString>>,
+        cancel: Cancel,
+        grace: Duration,
+    ) -> Self {
+        let environment = Environment::inherited();
+        let guardian = Guardian::new(guardian);
+        Self { environment, strays, guardian, cancel, grace, buffers: Mutex::default() }
+    }
+
+    /// A buffer that no other command uses at this moment.
+    pub fn buffer(&self) -> Buffer {
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        buffers.pop().unwrap_or_else(|| vec![0; BUFFER].into_boxed_slice())
+    }
+
+    /// Takes a buffer back for the next command.
+    pub fn reuse(&self, buffer: Buffer) {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+    }
+}

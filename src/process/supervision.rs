@@ -1,0 +1,407 @@
+//! One command, from its start to the end of its last process.
+//!
+//! ```text
+//! launched ─> attended ─ main process exits ─> drained ─> group ended ─> strays ended ─> verdict
+//!                └ cancelled or out of time: TERM, grace, KILL
+//! ```
+
+use std::{
+    convert::Infallible, future::pending, process::ExitStatus, sync::OnceLock, time::Duration,
+};
+
+use rustix::process::Pid;
+use tokio::{
+    io::AsyncReadExt,
+    net::unix::pipe::Receiver,
+    process::Child,
+    time::{sleep, timeout},
+};
+
+use super::{
+    Command,
+    ending::{fault_of, timeout_fault},
+    group::{Group, Remains},
+    launch::{Launched, launch},
+    output::Output,
+    runner::{Buffer, Shared},
+    strays::Marked,
+};
+use crate::model::{Fault, Kind};
+
+/// How long what a command left in the background may take to end by itself.
+const LINGER: Duration = Duration::from_millis(100);
+/// How long a command runs before the guardian is started for it.
+const GUARDED_AFTER: Duration = Duration::from_millis(50);
+
+/// Why a command was told to end.
+#[derive(Clone, Copy, Debug)]
+enum Stop {
+    Cancelled,
+    OutOfTime(Duration),
+}
+
+/// Runs `command`, which carries `mark`, with `variables` set, to its end.
+pub async fn run(
+    shared: &Shared,
+    command: &Command,
+    mark: &Marked<'_>,
+    variables: &[(&str, String)],
+    line: &mut (dyn FnMut(&str) + Send),
+) -> Result<(), Fault> {
+    let Launched { mut child, output } = launch(command, &shared.environment, variables).await?;
+    let leader = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    let leader =
+        leader.ok_or_else(|| Fault::new(Kind::Failed, "a started command has no process"))?;
+    let mut group = Group::new(leader, &shared.guardian);
+    let mut stream = Stream::new(shared, output, Output::new(command, line));
+
+    let stop = OnceLock::new();
+    let status = attend(shared, command, &mut child, &mut stream, &group, &stop).await;
+    let patience = if stop.get().is_some() { Duration::ZERO } else { LINGER };
+    let drained = stream.drain(patience).await;
+    let patience = if drained { patience } else { Duration::ZERO };
+    let remains = group.end(patience).await.max(mark.end().await);
+    stream.drain(LINGER).await;
+    stream.end(remains, stop.get().is_some());
+
+    match stop.get() {
+        Some(Stop::Cancelled) => Err(shared.cancel.fault(&command.line.to_string())),
+        Some(Stop::OutOfTime(limit)) => Err(timeout_fault(command, *limit)),
+        None => match status {
+            Ok(status) => fault_of(status, command).map_or(Ok(()), Err),
+            Err(error) => Err(Fault::io(format!("cannot wait for {}", command.line), &error)),
+        },
+    }
+}
+
+/// Waits for the main process, reads what comes meanwhile, and stops it when told to.
+async fn attend(
+    shared: &Shared,
+    command: &Command,
+    child: &mut Child,
+    stream: &mut Stream<'_>,
+    group: &Group<'_>,
+    stop: &OnceLock<Stop>,
+) -> std::io::Result<ExitStatus> {
+    tokio::select! {
+        status = child.wait() => status,
+        never = stream.flow() => match never {},
+        never = stop_in_time(shared, command.timeout, group, stop) => match never {},
+        never = guard(shared) => match never {},
+    }
+}
+
+/// Ends the group when the run is cancelled or `limit` is over, and says so in `stop`.
+async fn stop_in_time(
+    shared: &Shared,
+    limit: Option<Duration>,
+    group: &Group<'_>,
+    stop: &OnceLock<Stop>,
+) -> Infallible {
+    let out_of_time = async {
+        match limit {
+            Some(limit) => sleep(limit).await,
+            None => pending().await,
+        }
+        limit.unwrap_or_default()
+    };
+    let why = tokio::select! {
+        () = shared.cancel.cancelled() => Stop::Cancelled,
+        limit = out_of_time => Stop::OutOfTime(limit),
+    };
+    stop.get_or_init(|| why);
+    group.terminate();
+    tokio::select! {
+        () = sleep(shared.grace) => {}
+        () = shared.cancel.killed() => {}
+    }
+    group.kill();
+    pending().await
+}
+
+async fn guard(shared: &Shared) -> Infallible {
+    sleep(GUARDED_AFTER).await;
+    shared.guardian.start();
+    pending().await
+}
+
+/// The output of a command on its way.
+struct Stream<'a> {
+    shared: &'a Shared,
+    pipe: Receiver,
+    buffer: Buffer,
+    output: Output<'a>,
+    /// Whether some process may still write.
+    open: bool,
+}
+
+impl<'a> Stream<'a> {
+    fn new(shared: &'a Shared, pipe: Receiver, output: Output<'a>) -> Self {
+        Self { shared, pipe, buffer: shared.buffer(), output, open: true }
+    }
+
+    /// Reads to the end. Can be dropped and begun again at any time.
+    async fn copy(&mut self) {
+        while self.open {
+            match self.pipe.read(&mut self.buffer).await {
+                Ok(0) | Err(_) => self.open = false,
+                Ok(count) => self.output.take(&self.buffer[..count]),
+            }
+        }
+    }
+
+    async fn flow(&mut self) -> Infallible {
+        self.copy().await;
+        pending().await
+    }
+
+    /// Reads to the end, at most for `time`. Returns whether the end was reached.
+    async fn drain(&mut self, time: Duration) -> bool {
+        timeout(time, self.copy()).await.is_ok()
+    }
+
+    /// Passes on the last lines, and tells what was left of the command.
+    fn end(mut self, remains: Remains, stopped: bool) {
+        self.output.finish();
+        match remains {
+            Remains::Ended if !stopped => self
+                .output
+                .note("it ended but left processes in the background; those were ended too"),
+            Remains::Stuck => self.output.note(
+                "processes it started cannot be killed; the system holds them (`ps` shows state D) \
+                 or they belong to another user",
+            ),
+            Remains::Ended | Remains::Nothing => {}
+        }
+        self.shared.reuse(self.buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, time::Instant};
+
+    use super::{
+        super::{Cancel, CommandLine, CommandRunner, Runner},
+        *,
+    };
+    use crate::model::Kind;
+
+    fn shell(line: &str) -> Command {
+        Command::new(CommandLine::Shell(line.into()), "/")
+    }
+
+    async fn run_with(runner: &Runner, command: &Command) -> (Result<(), Fault>, Vec<String>) {
+        let mut lines = Vec::new();
+        let result = runner.run(command, &mut |line| lines.push(line.to_owned())).await;
+        (result, lines)
+    }
+
+    async fn run(command: &Command) -> (Result<(), Fault>, Vec<String>) {
+        run_with(&Runner::new(2, Cancel::new()), command).await
+    }
+
+    async fn said(line: &str) -> String {
+        run(&shell(line)).await.0.unwrap_err().to_string()
+    }
+
+    /// Whether the process lives; one that is dead and not yet waited for does not.
+    fn lives(pid: &str) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        stat.is_ok_and(|stat| !stat.rsplit_once(')').unwrap().1.starts_with(" Z"))
+    }
+
+    #[tokio::test]
+    async fn lines_come_in_the_order_they_were_printed() {
+        let (result, lines) = run(&shell("echo a; echo b >&2; echo c; printf d")).await;
+        assert_eq!((result, lines.join(" ")), (Ok(()), "a b c d".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn failures_are_told_in_words() {
+        assert_eq!(said("exit 3").await, "`exit 3` exited with code 3");
+        assert_eq!(said("kill -9 $$").await, "`kill -9 $$` was killed by signal 9 (SIGKILL)");
+        assert_eq!(said("no-such-tool x").await, "`no-such-tool` was not found");
+        assert!(said("no-such-tool $$").await.ends_with("a program it calls was not found"));
+        let nowhere = Command { dir: "/no/where".into(), ..shell("ls") };
+        let fault = run(&nowhere).await.0.unwrap_err().to_string();
+        assert_eq!(fault, "cannot run `ls`: its folder `/no/where` does not exist");
+        let nowhere = Command { dir: "/no/where".into(), ..shell("ls | cat") };
+        assert_eq!(
+            run(&nowhere).await.0.unwrap_err().to_string(),
+            "cannot run `ls | cat`: its folder `/no/where` does not exist"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_script_without_its_first_line_is_read_by_the_shell() {
+        let temp = tempfile::tempdir().unwrap();
+        let script = temp.path().join("script");
+        std::fs::write(&script, "echo \"$0 $1\"").unwrap();
+        let allowed = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&script, allowed).unwrap();
+        let command = Command { dir: temp.path().into(), ..shell("./script x") };
+        assert_eq!(run(&command).await, (Ok(()), vec!["./script x".to_owned()]));
+    }
+
+    #[tokio::test]
+    async fn environment_folder_and_path_are_the_commands_own() {
+        let temp = tempfile::tempdir().unwrap();
+        let tool = temp.path().join("tool");
+        std::os::unix::fs::symlink("/bin/sh", &tool).unwrap();
+        let mut command = Command { dir: temp.path().into(), ..shell("tool -c 'echo $X $PWD'") };
+        command.env.insert("X".into(), "1".into());
+        command.path.push(temp.path().into());
+        let expected = format!("1 {}", temp.path().display());
+        assert_eq!(run(&command).await, (Ok(()), vec![expected]));
+    }
+
+    #[tokio::test]
+    async fn there_is_nothing_to_read() {
+        assert_eq!(run(&shell("cat")).await, (Ok(()), vec![]));
+    }
+
+    #[tokio::test]
+    async fn output_is_logged_with_colours_and_passed_on_without() {
+        let temp = tempfile::tempdir().unwrap();
+        let log = temp.path().join("log");
+        let command = Command { log: Some(log.clone()), ..shell("printf '\\033[1mx\\033[0m\\n'") };
+        assert_eq!(run(&command).await, (Ok(()), vec!["x".to_owned()]));
+        assert_eq!(std::fs::read(&log).unwrap(), b"\x1b[1mx\x1b[0m\n");
+        assert_eq!(super::super::tail(&log, 5), ["x"]);
+    }
+
+    #[tokio::test]
+    async fn a_log_that_cannot_be_written_is_told_and_ruins_nothing() {
+        let command = Command { log: Some("/dev/null/log".into()), ..shell("echo x") };
+        let (result, lines) = run(&command).await;
+        assert_eq!(result, Ok(()));
+        assert!(lines[0].starts_with("[forge: cannot write the log /dev/null/log"), "{lines:?}");
+        assert_eq!(lines[1], "x");
+    }
+
+    #[tokio::test]
+    async fn what_is_left_in_the_background_is_ended_and_told() {
+        for line in ["sleep 100 & echo $!", "sleep 100 >/dev/null 2>&1 & echo $!"] {
+            let start = Instant::now();
+            let (result, lines) = run(&shell(line)).await;
+            assert_eq!(result, Ok(()));
+            assert!(!lives(&lines[0]), "{line}");
+            assert!(lines[1].contains("left processes in the background"), "{lines:?}");
+            assert!(start.elapsed() < Duration::from_secs(2));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_ends_by_itself_soon_is_not_worth_a_word() {
+        let (result, lines) = run(&shell("(sleep 0.02; echo b) & echo a")).await;
+        assert_eq!((result, lines.join(" ")), (Ok(()), "a b".to_owned()));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_left_its_group_is_ended_too() {
+        for line in [
+            "setsid sleep 100 & echo $!",
+            "setsid sh -c 'setsid sleep 100 & echo $!; sleep 100' & sleep 0.05",
+            "setsid sh -c 'trap \"\" TERM; echo $$; sleep 100; sleep 100' & sleep 0.05",
+        ] {
+            let (result, lines) = run(&shell(line)).await;
+            assert_eq!(result, Ok(()));
+            assert!(!lives(&lines[0]), "{line}");
+        }
+    }
+
+    #[tokio::test]
+    async fn out_of_time_everything_is_ended() {
+        let limit = Duration::from_millis(30);
+        let runner = Runner::new(1, Cancel::new()).grace(Duration::from_millis(60));
+        for line in
+            ["sleep 100 & echo $!; wait", "trap '' TERM; echo $$; while :; do sleep 0.01; done"]
+        {
+            let start = Instant::now();
+            let command = Command { timeout: Some(limit), ..shell(line) };
+            let (result, lines) = run_with(&runner, &command).await;
+            let fault = result.unwrap_err();
+            assert_eq!(fault.kind, Kind::Timeout);
+            assert!(fault.what.ends_with("took longer than the 30 ms it was allowed"), "{fault}");
+            assert!(!lives(&lines[0]), "{line}");
+            assert!(start.elapsed() < Duration::from_secs(2));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_run_ends_its_commands_and_starts_no_more() {
+        let cancel = Cancel::new();
+        let runner = Runner::new(1, cancel.clone());
+        let command = shell("echo $$; sleep 100");
+        let mut pid = String::new();
+        let result = runner
+            .run(&command, &mut |line| {
+                pid = line.to_owned();
+                cancel.cancel_because("enough");
+            })
+            .await;
+        assert_eq!(result.unwrap_err().kind, Kind::Interrupted);
+        assert!(!lives(&pid));
+        assert_eq!(run_with(&runner, &shell("echo x")).await.1, Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn asked_twice_there_is_no_grace() {
+        let cancel = Cancel::new();
+        let runner = Runner::new(1, cancel.clone()).grace(Duration::from_secs(60));
+        let command = shell("trap '' TERM; echo $$; while :; do sleep 0.01; done");
+        let start = Instant::now();
+        let asked = &cancel;
+        let result = runner
+            .run(&command, &mut |_| {
+                asked.cancel();
+                asked.cancel();
+            })
+            .await;
+        assert_eq!(result.unwrap_err().kind, Kind::Interrupted);
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+
+    #[tokio::test]
+    async fn an_abandoned_command_is_killed() {
+        let temp = tempfile::tempdir().unwrap();
+        let runner = Runner::new(1, Cancel::new());
+        let command = Command { dir: temp.path().into(), ..shell("echo $$ > pid; sleep 100") };
+        let mut ignore = |_: &str| ();
+        let written = async {
+            loop {
+                match std::fs::read_to_string(temp.path().join("pid")) {
+                    Ok(pid) if pid.ends_with('\n') => break pid,
+                    _ => sleep(Duration::from_millis(1)).await,
+                }
+            }
+        };
+        let pid = tokio::select! {
+            _ = runner.run(&command, &mut ignore) => panic!("it sleeps"),
+            pid = written => pid,
+        };
+        assert!(super::super::group::within(Duration::from_secs(2), || !lives(&pid)).await);
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_kept_in_part_and_its_end_is_seen() {
+        let temp = tempfile::tempdir().unwrap();
+        let log = temp.path().join("log");
+        let command =
+            Command { log: Some(log.clone()), ..shell("yes | head -c 80000000; echo end") };
+        let (result, lines) = run(&command).await;
+        assert_eq!((result, lines.last().unwrap().as_str()), (Ok(()), "end"));
+        assert!(lines.len() < 20_000, "{}", lines.len());
+        let size = std::fs::metadata(&log).unwrap().len();
+        assert!((65 << 20..66 << 20).contains(&size), "{size}");
+        assert_eq!(super::super::tail(Path::new(&log), 2), ["y", "end"]);
+    }
+
+    #[tokio::test]
+    async fn without_a_log_every_line_is_passed_on() {
+        let (result, lines) = run(&shell("seq 30000")).await;
+        assert_eq!((result, lines.len()), (Ok(()), 30000));
+    }
+}

@@ -1,0 +1,138 @@
+//! Plain downloads: vendors' archives, checksums files and source archives.
+
+use std::{path::PathBuf, sync::Arc};
+
+use futures_util::stream::TryStreamExt;
+use reqwest::Url;
+
+use super::{AssetStream, Settings, client::Client, file, transfer, url::without_secrets};
+use crate::model::{Fault, Kind};
+
+/// Downloads by URL, with the retries and resumed transfers that stores have. Clones
+/// share their connections.
+#[derive(Clone)]
+pub struct Fetcher {
+    client: Arc<Client>,
+}
+
+impl Fetcher {
+    /// Connects to nothing yet.
+    pub fn new(settings: &Settings) -> Self {
+        Self { client: Arc::new(Client::new(settings)) }
+    }
+
+    /// Opens `url` (`https://`, `http://`, `file://`, or a path, relative to the workspace)
+    /// for reading from its beginning. `None` is a confirmed absence.
+    ///
+    /// # Errors
+    /// `Usage` if `url` is none of these; `Store` if the server does not answer as it should,
+    /// or the network is needed and forbidden.
+    pub async fn get(&self, url: &str) -> Result<Option<AssetStream>, Fault> {
+        match self.place(url)? {
+            Place::File(path) => file::open(&path),
+            Place::Web(url) => transfer::open(self.client.clone(), url).await,
+        }
+    }
+
+    /// Reads a small text, such as a checksums file. `None` is a confirmed absence.
+    ///
+    /// # Errors
+    /// As [`Fetcher::get`]; `Store` also if it is longer than `max_bytes` or no UTF-8.
+    pub async fn get_text(&self, url: &str, max_bytes: u64) -> Result<Option<String>, Fault> {
+        let Some(stream) = self.get(url).await? else { return Ok(None) };
+        read_text(stream, max_bytes).await?.map(Some).map_err(|why| {
+            Fault::new(Kind::Store, format!("cannot use {}", without_secrets(url))).because(why)
+        })
+    }
+
+    fn place(&self, text: &str) -> Result<Place, Fault> {
+        let relative = || Place::File(self.client.settings.workspace.join(text));
+        match Url::parse(text) {
+            Ok(url) => match url.scheme() {
+                "http" | "https" => Some(Place::Web(url)),
+                "file" => url.to_file_path().ok().map(Place::File),
+                // A drive, not a scheme.
+                letter if letter.len() == 1 => Some(relative()),
+                _ => None,
+            },
+            // Said of text without a scheme: a path.
+            Err(_) if !text.contains("://") => Some(relative()),
+            Err(_) => None,
+        }
+        .ok_or_else(|| {
+            Fault::new(Kind::Usage, format!("`{}` cannot be downloaded", without_secrets(text)))
+                .hint("write an `https://`, `http://` or `file://` URL, or a path in the workspace")
+        })
+    }
+}
+
+/// Where something to be read is.
+enum Place {
+    File(PathBuf),
+    Web(Url),
+}
+
+/// Reads all of a small text; the inner error says why it is none.
+pub(super) async fn read_text(
+    stream: AssetStream,
+    max_bytes: u64,
+) -> Result<Result<String, String>, Fault> {
+    let mut pieces = stream.bytes;
+    let mut text = Vec::new();
+    while let Some(piece) = pieces.try_next().await? {
+        text.extend_from_slice(&piece);
+        if text.len() as u64 > max_bytes {
+            return Ok(Err(format!("it is longer than {max_bytes} bytes")));
+        }
+    }
+    Ok(String::from_utf8(text).map_err(|_| "it is no UTF-8 text".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::testing::{Server, all, noise, settings},
+        *,
+    };
+
+    #[tokio::test]
+    async fn files_and_servers_are_read_alike() {
+        let temp = tempfile::tempdir().unwrap();
+        std::fs::write(temp.path().join("list"), "text").unwrap();
+        std::fs::write(temp.path().join("big"), noise(700_000)).unwrap();
+        let server = Server::scripted(&[("200 OK\nContent-Length: 4", "text")]).await;
+        let fetcher = Fetcher::new(&Settings { workspace: temp.path().into(), ..settings() });
+        let absolute = temp.path().join("list").display().to_string();
+        for url in
+            ["list", &absolute, &format!("file://{absolute}"), &format!("{}/list", server.url)]
+        {
+            assert_eq!(fetcher.get_text(url, 4).await.unwrap().as_deref(), Some("text"), "{url}");
+            let fault = fetcher.get_text(url, 3).await.unwrap_err();
+            assert!(fault.to_string().ends_with("it is longer than 3 bytes"), "{fault}");
+        }
+        let big = fetcher.get("big").await.unwrap().unwrap();
+        assert_eq!((big.size, all(big).await.unwrap()), (Some(700_000), noise(700_000)));
+        assert_eq!(fetcher.get_text("absent", 9).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_page_may_be_what_was_asked_for() {
+        let page = "200 OK\nContent-Type: text/html\nContent-Length: 6";
+        let server = Server::start(move |_, _| super::super::testing::reply(page, b"<html>")).await;
+        let fetcher = Fetcher::new(&settings());
+        assert!(fetcher.get_text(&format!("{}/index.html", server.url), 99).await.is_ok());
+        assert!(fetcher.get_text(&format!("{}/file.zip", server.url), 99).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_text_and_what_is_no_url_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        std::fs::write(temp.path().join("binary"), [0xff]).unwrap();
+        let fetcher = Fetcher::new(&Settings { workspace: temp.path().into(), ..settings() });
+        let fault = fetcher.get_text("binary", 9).await.unwrap_err();
+        assert!(fault.to_string().ends_with("it is no UTF-8 text"), "{fault}");
+        for url in ["ftp://example.org/x", "git@example.org:o/r://", "http://"] {
+            assert_eq!(fetcher.get(url).await.err().unwrap().kind, Kind::Usage, "{url}");
+        }
+    }
+}

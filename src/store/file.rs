@@ -1,0 +1,92 @@
+//! Files on this machine: read as assets, and digested.
+
+use std::{
+    fs::File,
+    io::{ErrorKind, Read, Result, Write},
+    path::Path,
+};
+
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt};
+use ring::digest::{Context, SHA256};
+use tokio::sync::mpsc;
+
+use super::AssetStream;
+use crate::model::{Fault, Kind, Sha256};
+
+/// Bytes read at once.
+const PIECE: usize = 256 * 1024;
+
+/// The size of the file at `path`; `None` if nothing is there.
+pub(super) fn size(path: &Path) -> std::result::Result<Option<u64>, Fault> {
+    match path.metadata() {
+        Ok(meta) if meta.is_file() => Ok(Some(meta.len())),
+        Ok(_) => Err(unreadable(path, &"it is a folder, not a file")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(path, &error)),
+    }
+}
+
+/// Opens the file at `path`; `None` if nothing is there. One that fits into a piece is
+/// read at once, a larger one by a thread that stays two pieces ahead.
+pub(super) fn open(path: &Path) -> std::result::Result<Option<AssetStream>, Fault> {
+    let Some(size) = size(path)? else { return Ok(None) };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(path, &error)),
+    };
+    let stream = |bytes| Some(AssetStream { size: Some(size), bytes });
+    if size <= PIECE as u64 {
+        let piece = read_piece(&file).map_err(|error| unreadable(path, &error))?;
+        return Ok(stream(stream::iter([Ok(piece)]).boxed()));
+    }
+    let (to_reader, mut pieces) = mpsc::channel(2);
+    let path = path.to_owned();
+    tokio::task::spawn_blocking(move || {
+        loop {
+            let piece = match read_piece(&file) {
+                Ok(piece) if piece.is_empty() => return,
+                piece => piece.map_err(|error| unreadable(&path, &error)),
+            };
+            let is_last = piece.is_err();
+            // Nobody listens any more: the reader was dropped.
+            let is_deaf = to_reader.blocking_send(piece).is_err();
+            if is_last || is_deaf {
+                return;
+            }
+        }
+    });
+    Ok(stream(stream::poll_fn(move |context| pieces.poll_recv(context)).boxed()))
+}
+
+fn read_piece(file: &File) -> Result<Bytes> {
+    let mut piece = Vec::with_capacity(PIECE);
+    file.take(PIECE as u64).read_to_end(&mut piece)?;
+    Ok(piece.into())
+}
+
+/// Copies all that is left of `from` into `to`, and digests it on the way.
+pub(super) fn copy_digested(from: &mut File, to: &mut impl Write) -> Result<Sha256> {
+    let room = from.metadata()?.len().clamp(1, PIECE as u64) as usize;
+    let mut buffer = vec![0; room];
+    let mut context = Context::new(&SHA256);
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => {
+                context.update(&buffer[..read]);
+                to.write_all(&buffer[..read])?;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut digest = Sha256([0; 32]);
+    digest.0.copy_from_slice(context.finish().as_ref());
+    Ok(digest)
+}
+
+fn unreadable(path: &Path, why: &impl ToString) -> Fault {
+    Fault::new(Kind::Store, format!("cannot read {}", path.display())).because(why.to_string())
+}

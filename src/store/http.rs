@@ -1,0 +1,227 @@
+//! The HTTP store: any web server that serves `<base>/<tag>/<asset>`. Read-only. A served
+//! directory store is one, and so are the public downloads of a forge.
+
+use std::{path::Path, sync::Arc};
+
+use futures_util::future::try_join;
+use reqwest::{Method, Url};
+
+use super::{
+    AssetInfo, AssetStream, Pending, Published, Settings, Store, check_names,
+    client::{Answer, Client},
+    fetch::read_text,
+    retry::retrying,
+    sidecar, transfer,
+    url::without_secrets,
+};
+use crate::model::{Fault, Kind, Sha256};
+
+/// Releases on a web server.
+pub(super) struct Http {
+    /// For messages.
+    url: String,
+    base: Url,
+    client: Arc<Client>,
+}
+
+impl Http {
+    /// The store below `base`. Connects to nothing yet.
+    pub(super) fn new(base: Url, settings: &Settings) -> Self {
+        Self { url: without_secrets(base.as_str()), base, client: Arc::new(Client::new(settings)) }
+    }
+
+    fn asset_url(&self, tag: &str, asset: &str) -> Result<Url, Fault> {
+        check_names(tag, asset)?;
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .map_err(|()| Fault::new(Kind::Usage, format!("`{}` has no path", self.url)))?
+            .pop_if_empty()
+            .extend([tag, asset]);
+        Ok(url)
+    }
+
+    /// `None` if it is not there, else its size if the server says.
+    async fn head(&self, url: Url) -> Result<Option<Option<u64>>, Fault> {
+        let client = &self.client;
+        match retrying(&client.settings, || client.exchange(Method::HEAD, &url, &[])).await? {
+            Answer::Absent => Ok(None),
+            Answer::Found(response) => Ok(Some(transfer::size(&response))),
+        }
+    }
+
+    async fn sidecar(&self, url: Url, asset: &str) -> Result<Option<Sha256>, Fault> {
+        let what = format!("the checksum at {} cannot be used", without_secrets(url.as_str()));
+        let Some(stream) = transfer::open(self.client.clone(), url).await? else { return Ok(None) };
+        read_text(stream, sidecar::MAX_BYTES)
+            .await?
+            .and_then(|text| sidecar::read(&text, asset))
+            .map_err(|why| Fault::new(Kind::Store, what).because(why))
+    }
+}
+
+impl Store for Http {
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn is_writable(&self) -> bool {
+        false
+    }
+
+    fn find<'a>(
+        &'a self,
+        tag: &'a str,
+        asset: &'a str,
+    ) -> Pending<'a, Result<Option<AssetInfo>, Fault>> {
+        Box::pin(async move {
+            let url = self.asset_url(tag, asset)?;
+            let sidecar = self.asset_url(tag, &sidecar::name(asset))?;
+            // Together: a second round trip would cost more than a question in vain.
+            let (size, sha256) = try_join(self.head(url), self.sidecar(sidecar, asset)).await?;
+            Ok(size.map(|size| AssetInfo { size, sha256 }))
+        })
+    }
+
+    fn open<'a>(
+        &'a self,
+        tag: &'a str,
+        asset: &'a str,
+    ) -> Pending<'a, Result<Option<AssetStream>, Fault>> {
+        Box::pin(
+            async move { transfer::open(self.client.clone(), self.asset_url(tag, asset)?).await },
+        )
+    }
+
+    fn publish<'a>(
+        &'a self,
+        tag: &'a str,
+        asset: &'a str,
+        _path: &'a Path,
+        _sha256: Sha256,
+    ) -> Pending<'a, Result<Published, Fault>> {
+        Box::pin(async move {
+            Err(Fault::new(Kind::Store, format!("cannot publish {tag}/{asset} to {}", self.url))
+                .because("a web server is only read")
+                .hint("put a store that can be written first in `releases`"))
+        })
+    }
+
+    fn tags(&self) -> Pending<'_, Result<Vec<String>, Fault>> {
+        Box::pin(async move {
+            Err(Fault::new(Kind::Store, format!("cannot list the releases at {}", self.url))
+                .because("a plain web server does not list them"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::Router;
+    use tower_http::services::ServeDir;
+
+    use super::{
+        super::testing::{Reply, Server, conforms, furnish, reply, settings},
+        *,
+    };
+
+    fn store(base: &str, settings: &Settings) -> Http {
+        Http::new(Url::parse(base).unwrap(), settings)
+    }
+
+    #[tokio::test]
+    async fn conforms_to_the_port() {
+        let temp = tempfile::tempdir().unwrap();
+        furnish(temp.path());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/releases/", listener.local_addr().unwrap());
+        let files = ServeDir::new(temp.path().join("store"));
+        let router = Router::new().nest_service("/releases", files);
+        tokio::spawn(async { axum::serve(listener, router).await });
+        conforms(&store(&base, &settings())).await;
+    }
+
+    #[tokio::test]
+    async fn only_404_and_410_are_absences() {
+        for status in ["404 Not Found", "410 Gone"] {
+            let server = Server::start(move |_, _| reply(status, b"")).await;
+            let store = store(&server.url, &settings());
+            assert_eq!(store.find("t", "a").await.unwrap(), None);
+            assert!(store.open("t", "a").await.unwrap().is_none());
+        }
+        for status in [
+            "204 No Content",
+            "400 Bad Request",
+            "401 Unauthorized",
+            "403 Forbidden",
+            "405 Method Not Allowed",
+            "429 Too Many Requests",
+            "500 Internal Server Error",
+            "503 Service Unavailable",
+        ] {
+            let server = Server::start(move |_, _| reply(status, b"")).await;
+            let store = store(&server.url, &settings());
+            let fault = store.find("t", "a").await.unwrap_err();
+            assert_eq!(fault.kind, Kind::Store);
+            assert!(
+                fault.to_string().contains(&format!("the server answered {status}")),
+                "{fault}"
+            );
+            assert!(store.open("t", "a").await.is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_web_page_is_no_asset() {
+        let page =
+            "200 OK\nContent-Type: Text/HTML; charset=utf-8\nContent-Length: 6\nConnection: close";
+        let server = Server::start(move |_, _| reply(page, b"<html>")).await;
+        let store = store(&server.url, &settings());
+        for fault in [store.find("t", "a").await.err(), store.open("t", "a").await.err()] {
+            let fault = fault.unwrap();
+            assert!(fault.to_string().contains("a web page instead of the file"), "{fault}");
+        }
+    }
+
+    #[tokio::test]
+    async fn silence_is_an_error() {
+        let impatient =
+            Settings { idle_timeout: Duration::from_millis(40), attempts: 2, ..settings() };
+        let server = Server::start(|_, _| Reply::FallSilent(Vec::new())).await;
+        let fault = store(&server.url, &impatient).find("t", "a").await.unwrap_err();
+        assert!(
+            fault.to_string().contains("was silent for 0.04 s: given up after 2 attempts"),
+            "{fault}"
+        );
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_known_soon() {
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", closed.local_addr().unwrap());
+        drop(closed);
+        let fault = store(&base, &settings()).find("t", "a").await.unwrap_err();
+        assert!(fault.to_string().contains("no connection to `127.0.0.1`: "), "{fault}");
+        assert!(fault.to_string().ends_with("given up after 3 attempts"), "{fault}");
+        assert!(fault.hint.unwrap().contains("online"));
+    }
+
+    #[tokio::test]
+    async fn offline_nothing_is_asked() {
+        let server = Server::scripted(&[("200 OK", "")]).await;
+        let offline = Settings { offline: true, ..settings() };
+        let fault = store(&server.url, &offline).find("t", "a").await.unwrap_err();
+        assert_eq!(fault.kind, Kind::Store);
+        assert!(fault.to_string().ends_with("--offline forbids the network"), "{fault}");
+        assert!(server.requests().is_empty());
+    }
+
+    #[tokio::test]
+    async fn it_is_only_read() {
+        let store = store("http://127.0.0.1:9", &settings());
+        let publish = store.publish("t", "a", Path::new("/x"), Sha256([0; 32])).await;
+        assert!(publish.unwrap_err().hint.is_some() && !store.is_writable());
+        assert!(store.tags().await.is_err());
+    }
+}

@@ -1,0 +1,146 @@
+//! From a store's URL to the backend that serves it.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use etcetera::BaseStrategy;
+use reqwest::Url;
+
+use super::{Settings, Store, StoreUrl, dir::Dir, http::Http};
+use crate::model::{Fault, Kind};
+
+/// Opens the store at `url`. Touches neither disk nor network yet.
+///
+/// # Errors
+/// `Usage` if this forge has no backend for the URL or it is none, `Failed` if a path
+/// begins with `~/` and the user has no home folder.
+pub fn open(url: &StoreUrl, settings: &Settings) -> Result<Arc<dyn Store>, Fault> {
+    match url {
+        StoreUrl::Dir(path) => {
+            Ok(Arc::new(Dir::new(url.to_string(), absolute(path, &settings.workspace)?)))
+        }
+        StoreUrl::Http(text) => {
+            let base = Url::parse(text).map_err(|error| {
+                Fault::new(Kind::Usage, format!("`{url}` is no URL")).because(error.to_string())
+            })?;
+            Ok(Arc::new(Http::new(base, settings)))
+        }
+        StoreUrl::GitHub { .. }
+        | StoreUrl::Gitea { .. }
+        | StoreUrl::S3 { .. }
+        | StoreUrl::Oci { .. } => Err(not_yet(url)),
+    }
+}
+
+fn not_yet(url: &StoreUrl) -> Fault {
+    let fault = Fault::new(Kind::Usage, format!("this forge cannot open `{url}` yet"))
+        .because("it opens `dir:PATH`, `file:///PATH`, and `https://` and `http://` to read");
+    match url {
+        StoreUrl::GitHub { owner, repo } => fault.hint(format!(
+            "to read public releases, write `https://github.com/{owner}/{repo}/releases/download`"
+        )),
+        _ => fault.hint("to keep releases in a folder, write `dir:PATH`"),
+    }
+}
+
+fn absolute(path: &Path, workspace: &Path) -> Result<PathBuf, Fault> {
+    match path.strip_prefix("~") {
+        Ok(below) => Ok(etcetera::home_dir().map_err(|error| no_home(&error))?.join(below)),
+        Err(_) => Ok(workspace.join(path)),
+    }
+}
+
+fn no_home(error: &etcetera::HomeDirError) -> Fault {
+    Fault::new(Kind::Failed, "cannot tell where your home folder is")
+        .because(error.to_string())
+        .hint("set HOME, or name a store in `releases` of versions.yml")
+}
+
+/// The store of a workspace whose manifest names none: a folder for `project` below
+/// `$FORGE_DATA_DIR/releases`, or below `forge/releases` in the user's data folder.
+///
+/// # Errors
+/// `Failed` if the user has no home folder.
+pub fn default_url(project: &str) -> Result<StoreUrl, Fault> {
+    Ok(StoreUrl::Dir(
+        data_dir(env::var_os("FORGE_DATA_DIR"))?.join("releases").join(folder(project)),
+    ))
+}
+
+/// Where forge keeps what is worth keeping; `named` by the user, if not empty.
+fn data_dir(named: Option<OsString>) -> Result<PathBuf, Fault> {
+    match named.filter(|named| !named.is_empty()) {
+        Some(named) => Ok(named.into()),
+        None => etcetera::choose_base_strategy()
+            .map(|base| base.data_dir().join("forge"))
+            .map_err(|error| no_home(&error)),
+    }
+}
+
+/// `project` as the name of a folder. It may be any text that a manifest or a folder's
+/// name can be.
+fn folder(project: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let name: String = project.chars().map(plain).collect();
+    let name = name.trim_start_matches('.');
+    if name.is_empty() { "workspace".into() } else { name.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(url: &str) -> Result<Arc<dyn Store>, Fault> {
+        open(&StoreUrl::parse(url).unwrap(), &Settings::new("/work space".into()))
+    }
+
+    #[test]
+    fn a_store_says_how_it_was_called() {
+        for (url, writable) in [
+            ("dir:releases", true),
+            ("https://example.org/releases", false),
+            ("http://example.org:8080/releases", false),
+        ] {
+            let store = opened(url).unwrap();
+            assert_eq!((store.url(), store.is_writable()), (url, writable));
+        }
+        assert_eq!(
+            opened("https://me:secret@example.org/r").unwrap().url(),
+            "https://example.org/r"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_opened_yet_says_so_and_what_can() {
+        for url in ["github:o/r", "gitea:h/o/r", "s3:b/p", "oci:h/r"] {
+            let fault = opened(url).err().unwrap();
+            assert_eq!(fault.kind, Kind::Usage);
+            assert!(fault.what.contains(&format!("`{url}`")), "{fault}");
+            assert!(fault.why[0].contains("dir:PATH") && fault.hint.is_some(), "{fault}");
+        }
+    }
+
+    #[test]
+    fn paths_start_at_the_workspace_or_at_home() {
+        let workspace = Path::new("/w");
+        assert_eq!(absolute("r".as_ref(), workspace).unwrap(), Path::new("/w/r"));
+        assert_eq!(absolute("/r".as_ref(), workspace).unwrap(), Path::new("/r"));
+        let home = absolute("~/r".as_ref(), workspace).unwrap();
+        assert!(home.is_absolute() && home.ends_with("r") && !home.starts_with("/w"), "{home:?}");
+    }
+
+    #[test]
+    fn projects_have_folders_of_their_own_in_the_data_folder() {
+        assert_eq!(data_dir(Some("/d".into())).unwrap(), Path::new("/d"));
+        assert!(data_dir(Some("".into())).unwrap().ends_with("forge"));
+        for (project, name) in
+            [("plat-telemetry", "plat-telemetry"), ("a b/c", "a-b-c"), ("..", "workspace")]
+        {
+            assert_eq!(folder(project), name);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! When to try again, and how long to wait before. Pure: the caller sleeps.
+
+use std::{
+    future::Future,
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+
+use super::Settings;
+use crate::model::Fault;
+
+/// Whether trying again may help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Again {
+    /// No: the same would come of it.
+    Never,
+    /// Perhaps, but soon or not at all: nobody should wait long to learn that there is no
+    /// network.
+    Soon,
+    /// Yes, after a while; the server may say how long.
+    Later(Option<Duration>),
+}
+
+/// An attempt that came to nothing.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// What to tell if it was the last attempt.
+    pub(super) fault: Fault,
+    /// Whether it has to be.
+    pub(super) again: Again,
+}
+
+/// How often [`Again::Soon`] means again.
+const SOON: u32 = 2;
+
+/// Keeps count of the attempts at one thing.
+#[derive(Debug)]
+pub(super) struct Retry {
+    attempts: u32,
+    backoff: Duration,
+    patience: Duration,
+    failed: u32,
+    waited: Duration,
+}
+
+impl Retry {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            attempts: settings.attempts,
+            backoff: settings.backoff,
+            patience: settings.patience,
+            failed: 0,
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// The last attempt got further than those before it. Attempts count anew; the time
+    /// already spent waiting does not, so that a server which sends a byte at a time
+    /// cannot keep forge for ever.
+    pub(super) fn progressed(&mut self) {
+        self.failed = 0;
+    }
+
+    /// How long to wait before the next attempt.
+    ///
+    /// # Errors
+    /// The failure's fault if there should be none.
+    pub(super) fn after(&mut self, failure: Failure) -> Result<Duration, Fault> {
+        self.failed += 1;
+        let (attempts, asked) = match failure.again {
+            Again::Never => return Err(failure.fault),
+            Again::Soon => (self.attempts.min(1 + SOON), None),
+            Again::Later(asked) => (self.attempts, asked),
+        };
+        if self.failed >= attempts {
+            return Err(self.given_up(failure.fault));
+        }
+        let wait = asked.unwrap_or_else(|| self.jittered());
+        if self.waited.saturating_add(wait) > self.patience {
+            return Err(match asked {
+                Some(asked) => failure
+                    .fault
+                    .because(format!("the server asks to wait for {} s", asked.as_secs())),
+                None => self.given_up(failure.fault),
+            });
+        }
+        self.waited += wait;
+        Ok(wait)
+    }
+
+    /// Sleeps as long as [`Retry::after`] says.
+    pub(super) async fn pause(&mut self, failure: Failure) -> Result<(), Fault> {
+        tokio::time::sleep(self.after(failure)?).await;
+        Ok(())
+    }
+
+    /// The backoff, doubled with each failure; between half of it and all of it, so that
+    /// many who failed together do not come back together.
+    fn jittered(&self) -> Duration {
+        let doubled = self.backoff.saturating_mul(1 << (self.failed - 1).min(16));
+        let random = RandomState::new().hash_one(self.failed) % 1024;
+        doubled / 2 + doubled / 2 * (random as u32) / 1024
+    }
+
+    fn given_up(&self, fault: Fault) -> Fault {
+        if self.failed < 2 {
+            return fault;
+        }
+        fault.because(format!("given up after {} attempts", self.failed))
+    }
+}
+
+/// Does `attempt` until it succeeds or there is no point in going on.
+pub(super) async fn retrying<T, F>(
+    settings: &Settings,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, Fault>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let mut retry = Retry::new(settings);
+    loop {
+        match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(failure) => retry.pause(failure).await?,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::Kind;
+
+    fn settings(attempts: u32, backoff: u64, patience: u64) -> Settings {
+        Settings {
+            attempts,
+            backoff: Duration::from_millis(backoff),
+            patience: Duration::from_millis(patience),
+            ..Settings::new("/".into())
+        }
+    }
+
+    fn failure(again: Again) -> Failure {
+        Failure { fault: Fault::new(Kind::Store, "no"), again }
+    }
+
+    fn again() -> impl Strategy<Value = Again> {
+        prop_oneof![
+            1 => Just(Again::Never),
+            4 => Just(Again::Soon),
+            8 => Just(Again::Later(None)),
+            8 => (0..5_000_u64).prop_map(|ms| Again::Later(Some(Duration::from_millis(ms)))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_waits_for_ever(
+            attempts in 0..9_u32,
+            backoff in 0..900_u64,
+            patience in 0..9_000_u64,
+            failures in prop::collection::vec((again(), any::<bool>()), 0..200),
+        ) {
+            let mut retry = Retry::new(&settings(attempts, backoff, patience));
+            let mut waited = Duration::ZERO;
+            let mut in_a_row = 0;
+            for (again, progressed) in failures {
+                if progressed {
+                    retry.progressed();
+                    in_a_row = 0;
+                }
+                let Ok(wait) = retry.after(failure(again)) else { return Ok(()) };
+                in_a_row += 1;
+                waited += wait;
+                prop_assert!(again != Again::Never);
+                prop_assert!(in_a_row < attempts);
+                prop_assert!(waited <= Duration::from_millis(patience));
+                if let Again::Later(Some(asked)) = again {
+                    prop_assert_eq!(wait, asked);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn waits_double_and_stay_within_half() {
+        let mut retry = Retry::new(&settings(5, 100, 60_000));
+        for full in [100, 200, 400, 800] {
+            let wait = retry.after(failure(Again::Later(None))).unwrap().as_millis();
+            assert!((full / 2..=full).contains(&wait), "{wait} of {full}");
+        }
+        let fault = retry.after(failure(Again::Later(None))).unwrap_err();
+        assert_eq!(fault.to_string(), "no: given up after 5 attempts");
+    }
+
+    #[test]
+    fn no_network_is_known_within_two_seconds() {
+        let mut retry = Retry::new(&Settings::new("/".into()));
+        let waits: Vec<_> = std::iter::from_fn(|| retry.after(failure(Again::Soon)).ok()).collect();
+        assert_eq!(waits.len(), 2);
+        assert!(waits.iter().sum::<Duration>() < Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_server_that_asks_for_too_much_is_given_up_at_once() {
+        let mut retry = Retry::new(&Settings::new("/".into()));
+        let hour = Again::Later(Some(Duration::from_secs(3600)));
+        let fault = retry.after(failure(hour)).unwrap_err();
+        assert_eq!(fault.to_string(), "no: the server asks to wait for 3600 s");
+    }
+}

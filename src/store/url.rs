@@ -1,0 +1,271 @@
+//! Store URLs: how `releases:` names the places where releases live.
+
+use std::{fmt, path::PathBuf};
+
+use reqwest::Url;
+
+/// Every scheme with its shape, in the order messages list them.
+const SHAPES: [(&str, &str); 8] = [
+    ("dir", "dir:PATH"),
+    ("file", "file:///PATH"),
+    ("https", "https://HOST/PATH"),
+    ("http", "http://HOST/PATH"),
+    ("github", "github:OWNER/REPO"),
+    ("gitea", "gitea:HOST/OWNER/REPO"),
+    ("s3", "s3:BUCKET/PREFIX"),
+    ("oci", "oci:HOST/REPO"),
+];
+
+/// Where releases live.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum StoreUrl {
+    /// A folder; a relative path starts at the workspace, `~/` at the home folder.
+    Dir(PathBuf),
+    /// A web server that is only read, without the slash at the end.
+    Http(String),
+    /// GitHub's releases.
+    GitHub {
+        /// User or organisation.
+        owner: String,
+        /// Repository.
+        repo: String,
+    },
+    /// The releases of a Gitea or Forgejo server.
+    Gitea {
+        /// The server, with its port if it has one.
+        host: String,
+        /// User or organisation.
+        owner: String,
+        /// Repository.
+        repo: String,
+    },
+    /// An S3 bucket.
+    S3 {
+        /// Its name.
+        bucket: String,
+        /// What the keys of all assets begin with; may be empty.
+        prefix: String,
+    },
+    /// An OCI registry.
+    Oci {
+        /// The server, with its port if it has one.
+        host: String,
+        /// Repository.
+        repo: String,
+    },
+}
+
+impl StoreUrl {
+    /// Reads a store's URL as manifests write it.
+    ///
+    /// # Errors
+    /// Says in one sentence what is wrong and what would be right.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let Some((scheme, rest)) = text.split_once(':') else {
+            return Err(no_scheme(text));
+        };
+        match scheme {
+            "dir" if rest.is_empty() => Err(malformed(text, "dir")),
+            "dir" => Ok(Self::Dir(rest.into())),
+            "file" => Url::parse(text)
+                .ok()
+                .and_then(|url| url.to_file_path().ok())
+                .map(Self::Dir)
+                .ok_or_else(|| malformed(text, "file")),
+            "https" | "http" => web(text, scheme),
+            "github" | "gitea" | "s3" | "oci" => {
+                forge(scheme, rest).ok_or_else(|| malformed(text, scheme))
+            }
+            _ => Err(unknown_scheme(text, scheme)),
+        }
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    /// As manifests write it, except that a password in it stays hidden.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dir(path) => write!(f, "dir:{}", path.display()),
+            Self::Http(url) => f.write_str(&without_secrets(url)),
+            Self::GitHub { owner, repo } => write!(f, "github:{owner}/{repo}"),
+            Self::Gitea { host, owner, repo } => write!(f, "gitea:{host}/{owner}/{repo}"),
+            Self::S3 { bucket, prefix } if prefix.is_empty() => write!(f, "s3:{bucket}"),
+            Self::S3 { bucket, prefix } => write!(f, "s3:{bucket}/{prefix}"),
+            Self::Oci { host, repo } => write!(f, "oci:{host}/{repo}"),
+        }
+    }
+}
+
+/// `url` fit for messages: without user, password and query, where secrets may stand
+/// (signed URLs carry theirs in the query).
+pub(super) fn without_secrets(url: &str) -> String {
+    let Ok(mut url) = Url::parse(url) else { return url.to_owned() };
+    // Both only fail on URLs that cannot have a user, such as `file:`.
+    let _ = (url.set_username(""), url.set_password(None));
+    url.set_query(None);
+    url.set_fragment(None);
+    String::from(url).trim_end_matches('/').to_owned()
+}
+
+fn web(text: &str, scheme: &str) -> Result<StoreUrl, String> {
+    let url = Url::parse(text).map_err(|e| format!("{}: {e}", malformed(text, scheme)))?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!(
+            "`{}` has a `?` or `#`; tags and asset names are appended to a store's URL, so it must \
+             end with a path",
+            without_secrets(text)
+        ));
+    }
+    let path: Vec<_> =
+        url.path_segments().into_iter().flatten().filter(|s| !s.is_empty()).collect();
+    if let (Some("github.com"), [owner, repo]) = (url.host_str(), path.as_slice()) {
+        return Err(format!(
+            "`{text}` is a page for people; write `github:{owner}/{repo}`, or \
+             `https://github.com/{owner}/{repo}/releases/download` to only read public releases"
+        ));
+    }
+    Ok(StoreUrl::Http(String::from(url).trim_end_matches('/').to_owned()))
+}
+
+fn forge(scheme: &str, rest: &str) -> Option<StoreUrl> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+    let rest = rest.trim_start_matches("//").trim_end_matches('/');
+    let parts: Vec<_> = rest.split('/').collect();
+    if parts.iter().any(|part| part.is_empty() || !part.chars().all(plain)) {
+        return None;
+    }
+    let text = |part: &str| part.to_owned();
+    match (scheme, parts.as_slice()) {
+        ("github", [owner, repo]) => {
+            Some(StoreUrl::GitHub { owner: text(owner), repo: text(repo) })
+        }
+        ("gitea", [host, owner, repo]) => {
+            Some(StoreUrl::Gitea { host: text(host), owner: text(owner), repo: text(repo) })
+        }
+        ("s3", [bucket, prefix @ ..]) => {
+            Some(StoreUrl::S3 { bucket: text(bucket), prefix: prefix.join("/") })
+        }
+        ("oci", [host, repo @ ..]) if !repo.is_empty() => {
+            Some(StoreUrl::Oci { host: text(host), repo: repo.join("/") })
+        }
+        _ => None,
+    }
+}
+
+fn malformed(text: &str, scheme: &str) -> String {
+    let shape = SHAPES.iter().find(|(known, _)| *known == scheme).map_or("", |(_, shape)| shape);
+    format!("`{}` is not complete; a {scheme} store is written `{shape}`", without_secrets(text))
+}
+
+fn no_scheme(text: &str) -> String {
+    if text.starts_with(['.', '/', '~']) {
+        return format!("`{text}` does not say what kind of store it is; write `dir:{text}`");
+    }
+    format!("`{text}` does not say what kind of store it is; {}", known())
+}
+
+fn unknown_scheme(text: &str, scheme: &str) -> String {
+    let near = SHAPES
+        .iter()
+        .map(|(known, shape)| (distance(&scheme.to_lowercase(), known), known, shape))
+        .min()
+        .filter(|(distance, known, _)| *distance <= 2 && *distance < known.len());
+    let text = without_secrets(text);
+    match near {
+        Some((_, known, shape)) => {
+            format!(
+                "`{scheme}:` in `{text}` is no kind of store; did you mean `{known}` (`{shape}`)?"
+            )
+        }
+        None => format!("`{scheme}:` in `{text}` is no kind of store; {}", known()),
+    }
+}
+
+fn known() -> String {
+    let shapes: Vec<_> = SHAPES.iter().map(|(_, shape)| format!("`{shape}`")).collect();
+    format!("forge knows {}", shapes.join(", "))
+}
+
+/// How many characters must be changed, added or dropped to make `b` of `a` (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_store_survives_the_round_trip() {
+        for text in [
+            "dir:releases",
+            "dir:../a b",
+            "dir:~/releases",
+            "https://example.org",
+            "http://127.0.0.1:8080/releases",
+            "https://github.com/o/r/releases/download",
+            "github:owner/repo.name",
+            "gitea:git.example.org:3000/owner/repo",
+            "s3:bucket",
+            "s3:bucket/some/prefix",
+            "oci:ghcr.io/owner/repo",
+        ] {
+            assert_eq!(StoreUrl::parse(text).unwrap().to_string(), text);
+        }
+        for (text, plain) in [
+            ("file:///srv/a%20b", "dir:/srv/a b"),
+            ("https://example.org/r/", "https://example.org/r"),
+            ("https://me:secret@example.org/r", "https://example.org/r"),
+            ("s3://bucket/prefix/", "s3:bucket/prefix"),
+        ] {
+            assert_eq!(StoreUrl::parse(text).unwrap().to_string(), plain);
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told_with_what_would_be_right() {
+        for (text, told) in [
+            ("gihub:o/r", "did you mean `github` (`github:OWNER/REPO`)?"),
+            ("GitHub:o/r", "did you mean `github`"),
+            ("htps://example.org", "did you mean `https` (`https://HOST/PATH`)"),
+            ("webdav://example.org", "forge knows `dir:PATH`, `file:///PATH`,"),
+            ("./releases", "write `dir:./releases`"),
+            ("releases", "forge knows `dir:PATH`"),
+            ("github:owner", "a github store is written `github:OWNER/REPO`"),
+            ("github:o/r/x", "`github:OWNER/REPO`"),
+            ("github:o/r?x", "`github:OWNER/REPO`"),
+            ("gitea:o/r", "`gitea:HOST/OWNER/REPO`"),
+            ("oci:host", "`oci:HOST/REPO`"),
+            ("s3:", "`s3:BUCKET/PREFIX`"),
+            ("dir:", "`dir:PATH`"),
+            ("file://host/x", "`file:///PATH`"),
+            ("https://", "`https://HOST/PATH`"),
+            ("https://example.org/?token=secret", "`https://example.org` has a `?` or `#`"),
+            ("https://github.com/o/r", "write `github:o/r`"),
+        ] {
+            let error = StoreUrl::parse(text).unwrap_err();
+            assert!(error.contains(told), "{text}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn distances_are_counted_in_single_changes() {
+        for (a, b, expected) in
+            [("", "", 0), ("s3", "s3", 0), ("gihub", "github", 1), ("dri", "dir", 2)]
+        {
+            assert_eq!(distance(a, b), expected);
+        }
+    }
+}

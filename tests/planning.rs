@@ -1,0 +1,127 @@
+//! Planning looks, says why, and leaves everything as it is.
+
+use crate::support::{Sandbox, Server};
+
+/// What only looks, in every way there is.
+const LOOKS: &[&str] = &[
+    "plan",
+    "plan --json",
+    "plan --force",
+    "plan --locked",
+    "plan --offline",
+    "plan --platform linux-riscv64",
+    "ensure --dry-run",
+    "ensure:all --dry-run --force",
+    "hello:ensure --dry-run",
+    "status",
+    "status --json",
+    "explain hello",
+    "verify",
+    "list",
+    "graph",
+    "graph --format dot",
+    "check",
+    "schema",
+    "env",
+    "completions bash",
+    "clean --dry-run",
+    "clean:all --dry-run",
+    "package --dry-run",
+    "lock --dry-run",
+    "init new --dry-run",
+    "",
+];
+
+/// One subsystem of each state: fresh, changed, never built, damaged, not linked.
+fn mixed() -> Sandbox {
+    let mut sandbox = Sandbox::with_store();
+    for name in ["hello", "changed", "damaged", "unlinked", "old"] {
+        sandbox = sandbox.script(name, "v1");
+    }
+    sandbox.forge("ensure").succeeds();
+    sandbox.write("code/changed/changed.sh", "#!/bin/sh\necho changed\n");
+    crate::support::overwrite(&sandbox.path(".forge/installed/damaged/damaged"), b"#!/bin/no\n");
+    std::fs::remove_file(sandbox.path(".forge/bin/unlinked")).unwrap();
+    sandbox.bump("old", "v2");
+    sandbox.script("new", "v1")
+}
+
+#[test]
+fn planning_writes_nothing_and_runs_nothing() {
+    for sandbox in [Sandbox::with_store().script("hello", "v1"), mixed()] {
+        let builds = sandbox.builds();
+        let before = sandbox.listing();
+        for look in LOOKS {
+            let run = sandbox.forge(look).run();
+            assert!(matches!(run.code(), Some(0 | 4)), "{run}");
+            let after = sandbox.listing();
+            for (path, what) in &after {
+                assert_eq!(before.get(path), Some(what), "{}\n{run}", path.display());
+            }
+            assert_eq!(before.len(), after.len(), "something went\n{run}");
+        }
+        assert_eq!(sandbox.builds(), builds);
+    }
+}
+
+#[test]
+fn what_was_planned_is_what_is_done() {
+    let sandbox = mixed();
+    let plan = sandbox.forge("plan --json").succeeds().json();
+    let mut planned: Vec<(String, String)> = Vec::new();
+    for action in plan["actions"].as_array().unwrap() {
+        let how = match action["step"].as_str().unwrap() {
+            "linked from the cache" => "cached",
+            how @ ("built" | "downloaded") => how,
+            _ => continue,
+        };
+        planned.push((action["name"].as_str().unwrap().into(), how.into()));
+    }
+    for settled in plan["settled"].as_array().unwrap() {
+        planned.push((settled["name"].as_str().unwrap().into(), "fresh".into()));
+    }
+    planned.sort();
+    assert_eq!(planned, sandbox.hows("ensure"));
+}
+
+#[test]
+fn a_plan_says_why() {
+    let sandbox = mixed();
+    let run = sandbox.forge("plan").succeeds();
+    for (name, why) in [
+        ("hello", "installed and proven"),
+        ("changed", "source"),
+        ("damaged", "was changed"),
+        ("old", "it is version v1, and v2 is pinned"),
+        ("new", "no store has it"),
+    ] {
+        let text = run.stdout();
+        let line = text.lines().find(|line| line.starts_with(name));
+        let line = line.unwrap_or_else(|| panic!("{name} is missing\n{run}"));
+        assert!(line.contains(why), "{line:?} does not say {why:?}");
+    }
+    run.says("left: fresh").says("built, then published").says("publishing to dir:");
+}
+
+#[test]
+fn a_dry_run_asks_a_store_no_more_than_whether_it_has_it() {
+    let sandbox = Sandbox::with_store().script("hello", "v1");
+    sandbox.forge("ensure").succeeds();
+    let server = Server::of(&sandbox.beside("store"));
+    let mut clone = sandbox.clone_fresh();
+    std::fs::remove_file(clone.path("forge.lock")).unwrap();
+    clone.releases_from(&server.url());
+    let before = clone.listing();
+    clone.forge("plan").succeeds().says("downloaded");
+    assert!(clone.listing() == before);
+    assert!(!server.requests().is_empty());
+}
+
+#[test]
+fn a_plan_that_cannot_work_has_the_exit_code_of_its_cause() {
+    let sandbox = Sandbox::new();
+    let server = Server::of(&sandbox.beside("work"));
+    server.always_fail("hello", crate::support::Fault::Status(403));
+    let sandbox = sandbox.head(&format!("releases: {}", server.url())).script("hello", "v1");
+    sandbox.forge("plan").exits(5).says("cannot tell whether hello-v1 is released");
+}
