@@ -20,7 +20,11 @@ fn workspace() -> Sandbox {
         .file("code/a.txt", "a")
         .file("code/b/c.txt", "c")
         .spec("tool", "v1.0.0", SPEC)
-        .spec("user", "v2", "build_needs: [tool]\nbuild: { run: 'cp \"$(command -v tool)\" {{ out }}/user' }\n")
+        .spec(
+            "user",
+            "v2",
+            "build_needs: [tool]\nbuild: { run: 'cp \"$(command -v tool)\" {{ out }}/user' }\n",
+        )
 }
 
 /// Name to fingerprint, as installed.

@@ -76,9 +76,7 @@ fn explain_names_the_field_that_differs() {
     let same = sandbox.forge("explain user").succeeds();
     same.keeps_quiet_about("differs").says("left as it is");
     let spec = sandbox.read("subsystems/user.yml");
-    for (field, from, to) in
-        [("env", "A: '1'", "A: '2'"), ("steps", "for i in", "for i  in")]
-    {
+    for (field, from, to) in [("env", "A: '1'", "A: '2'"), ("steps", "for i in", "for i  in")] {
         sandbox.write("subsystems/user.yml", &spec.replace(from, to));
         let run = sandbox.forge("explain user").succeeds();
         let text = run.stdout();
@@ -128,8 +126,10 @@ fn verify_names_what_was_tampered_with_and_nothing_else() {
 fn verify_notices_a_stamp_that_fits_a_swapped_binary() {
     let sandbox = Sandbox::new().script("hello", "v1");
     sandbox.forge("ensure").succeeds();
-    let (binary, stamp) =
-        (sandbox.path(".forge/installed/hello/hello"), sandbox.path(".forge/installed/hello/.version"));
+    let (binary, stamp) = (
+        sandbox.path(".forge/installed/hello/hello"),
+        sandbox.path(".forge/installed/hello/.version"),
+    );
     let old = crate::support::sha256(&fs::read(&binary).unwrap());
     overwrite(&binary, b"#!/bin/sh\necho evil\n");
     let new = crate::support::sha256(&fs::read(&binary).unwrap());
@@ -172,7 +172,11 @@ fn clean_removes_what_it_says_and_nothing_else() {
         assert!(!gone.iter().any(there), "{word} left something of {gone:?}");
         assert!(kept.iter().all(there), "{word} took something of {kept:?}");
         assert!(sandbox.path("versions.yml").exists() && sandbox.path("code").exists());
-        sandbox.all_are(if gone.contains(&"bin") || gone.contains(&".") { "cached" } else { "fresh" });
+        sandbox.all_are(if gone.contains(&"bin") || gone.contains(&".") {
+            "cached"
+        } else {
+            "fresh"
+        });
         sandbox.forge(word).succeeds();
         sandbox.forge(word).succeeds();
     }
@@ -190,7 +194,8 @@ fn a_shell_takes_the_line_of_env() {
     crate::support::copy_tree(&sandbox.root(), &odd);
     sandbox.forge("ensure").within(&odd).succeeds();
     let line = sandbox.forge("env").within(&odd).succeeds().stdout();
-    let output = Command::new("sh").args(["-c", &format!("{line}command -v hello")]).output().unwrap();
+    let output =
+        Command::new("sh").args(["-c", &format!("{line}command -v hello")]).output().unwrap();
     let found = String::from_utf8_lossy(&output.stdout);
     assert!(found.contains("an 'odd' place/.forge/bin/hello"), "{line}{found}");
 }
@@ -228,7 +233,10 @@ fn completions_are_made_for_every_shell() {
 fn a_reader_that_goes_away_is_no_failure() {
     let sandbox = pair();
     let forge = env!("CARGO_BIN_EXE_forge");
-    let line = format!("'{forge}' -C '{}' schema | head -n 1; exit ${{PIPESTATUS[0]}}", sandbox.root().display());
+    let line = format!(
+        "'{forge}' -C '{}' schema | head -n 1; exit ${{PIPESTATUS[0]}}",
+        sandbox.root().display()
+    );
     let Ok(output) = Command::new("bash").args(["-c", &line]).output() else {
         eprintln!("skipped: there is no bash");
         return;

@@ -297,7 +297,11 @@ mod tests {
         for _ in 0..2 {
             let CacheFault(fault) = it.find().unwrap_err();
             assert_eq!(fault.kind, Kind::Verification);
-            assert_eq!(fs::read_to_string(&file).unwrap(), "#!/bin/no\n", "looking changes nothing");
+            assert_eq!(
+                fs::read_to_string(&file).unwrap(),
+                "#!/bin/no\n",
+                "looking changes nothing"
+            );
         }
         let again = it.dir.path().join("again");
         fs::create_dir(&again).unwrap();

@@ -132,7 +132,11 @@ impl Context {
                 (Verdict::Fresh { record, .. }, _) => self.repair(finding, record),
                 (Verdict::Cached { record }, _) => self.link(finding, record),
                 (Verdict::Released { store }, _) => self.download(action, finding, *store).await,
-                (Verdict::Upstream, _) => self.fetch_upstream(action, finding).await,
+                (Verdict::Upstream, _) => {
+                    let fetched = self.fetch_upstream(action, finding).await;
+                    let what = format!("cannot take {} from its vendor", finding.want.id);
+                    fetched.map_err(|fault| fault.within(what))
+                }
                 (Verdict::Build, _) => self.build(action, finding).await,
             }
         };

@@ -8,9 +8,7 @@ use std::{error::Error, sync::OnceLock, time::Duration};
 
 use reqwest::{
     Method, Response, StatusCode, Url,
-    header::{
-        ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
-    },
+    header::{CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER},
     redirect::Policy,
 };
 
@@ -105,14 +103,12 @@ impl Client {
 
     fn build(&self, builder: reqwest::ClientBuilder) -> Result<reqwest::Client, Fault> {
         let settings = &self.settings;
-        // What is stored is what is digested, so nothing may be recoded on the way.
-        let identity =
-            HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
+        // No `Accept-Encoding`, not even `identity`: without it servers send what is stored,
+        // which is what is digested, while some look for other files when it is there.
         let builder = builder
             .redirect(Policy::none())
             .connect_timeout(settings.connect_timeout)
             .read_timeout(settings.idle_timeout)
-            .default_headers(identity)
             .user_agent(&settings.user_agent);
         let builder = if settings.proxies { builder } else { builder.no_proxy() };
         builder.build().map_err(|error| {
@@ -270,4 +266,84 @@ fn innermost(error: &dyn Error) -> String {
 
 fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f32())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::testing::{Server, reply, settings},
+        *,
+    };
+
+    async fn get(url: &str) -> Result<Answer, Failure> {
+        Client::new(&settings()).exchange(Method::GET, &Url::parse(url).unwrap(), &[]).await
+    }
+
+    #[tokio::test]
+    async fn redirects_are_followed_to_other_hosts() {
+        let there = Server::scripted(&[("200 OK\nContent-Length: 2", "ok")]).await;
+        let to = there.url.clone();
+        let here = Server::start(move |number, _| match number {
+            0 => reply("302 Found\nLocation: /elsewhere?signed=1", b""),
+            _ => reply(&format!("307 Temporary Redirect\nLocation: {to}/file"), b""),
+        })
+        .await;
+        let answer = get(&format!("{}/file", here.url)).await.unwrap();
+        assert!(matches!(answer, Answer::Found(response) if response.status() == 200));
+        assert!(here.requests()[1].starts_with("get /elsewhere?signed=1 "));
+    }
+
+    #[tokio::test]
+    async fn a_login_stays_with_its_host() {
+        let there = Server::scripted(&[("200 OK", "")]).await;
+        let to = there.url.clone();
+        let here =
+            Server::start(move |_, _| reply(&format!("302 Found\nLocation: {to}"), b"")).await;
+        get(&here.url.replace("http://", "http://me:secret@")).await.unwrap();
+        assert!(here.requests()[0].contains("\nauthorization: basic "));
+        assert!(!there.requests()[0].contains("authorization"));
+    }
+
+    #[tokio::test]
+    async fn redirects_in_a_circle_come_to_an_end() {
+        let server = Server::scripted(&[("302 Found\nLocation: /again?signed=1", "")]).await;
+        let failure = get(&server.url).await.err().unwrap();
+        let told = failure.fault.to_string();
+        let end = format!("more than 10 times, in the end to {}/again", server.url);
+        assert!(told.ends_with(&end), "{told}");
+        assert_eq!((server.requests().len(), failure.again), (11, Again::Never));
+    }
+
+    #[tokio::test]
+    async fn a_redirect_to_nowhere_is_explained() {
+        for (head, why) in [
+            ("302 Found", "without saying where it has moved"),
+            ("302 Found\nLocation: ftp://example.org/", "it redirects to a `ftp:` URL"),
+            ("302 Found\nLocation: http://", "it redirects to what is no URL"),
+        ] {
+            let server = Server::start(move |_, _| reply(head, b"")).await;
+            let fault = get(&server.url).await.err().unwrap().fault;
+            assert!(fault.to_string().contains(why), "{fault}");
+        }
+    }
+
+    #[test]
+    fn https_is_never_left_for_http() {
+        let response = |location: &str| {
+            let builder = axum::http::Response::builder().status(302).header("location", location);
+            Response::from(builder.body("").unwrap())
+        };
+        let from = Url::parse("https://example.org/a").unwrap();
+        let why = redirect(&from, &response("http://example.org/b?signed=1")).unwrap_err();
+        assert!(why.contains("unprotected http (http://example.org/b)"), "{why}");
+        let next = redirect(&from, &response("//example.com/b")).unwrap().unwrap();
+        assert_eq!(next.as_str(), "https://example.com/b");
+    }
+
+    #[test]
+    fn certificates_are_only_read_when_https_is_spoken() {
+        let client = Client::new(&settings());
+        assert!(client.of(&Url::parse("http://127.0.0.1").unwrap()).is_ok());
+        assert!(client.secure.get().is_none());
+    }
 }

@@ -133,7 +133,70 @@ impl Store for Dir {
         })
     }
 
-    fn tags<'a>(&'a self) -> Pending<'a, Result<Vec<String>, Fault>> {
+    fn tags(&self) -> Pending<'_, Result<Vec<String>, Fault>> {
         Box::pin(async move { self.list() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::testing::{all, conforms, digest, furnish},
+        *,
+    };
+
+    #[tokio::test]
+    async fn conforms_to_the_port() {
+        let temp = tempfile::tempdir().unwrap();
+        furnish(temp.path());
+        conforms(&Dir::new("dir:store".into(), temp.path().join("store"))).await;
+    }
+
+    #[tokio::test]
+    async fn what_is_published_is_found_and_read() {
+        let temp = tempfile::tempdir().unwrap();
+        let store = Dir::new("dir:store".into(), temp.path().join("a/store"));
+        assert_eq!(store.find("nats-v1", "nats.tar.gz").await.unwrap(), None);
+        assert_eq!(store.tags().await.unwrap(), Vec::<String>::new());
+
+        let source = temp.path().join("source");
+        fs::write(&source, "binary").unwrap();
+        let sha256 = digest(b"binary");
+        for tag in ["nats-v1", "arc-v1"] {
+            let published = store.publish(tag, "nats.tar.gz", &source, sha256).await.unwrap();
+            assert_eq!(published, Published::Created);
+        }
+        let info = store.find("nats-v1", "nats.tar.gz").await.unwrap().unwrap();
+        assert_eq!(info, AssetInfo { size: Some(6), sha256: Some(sha256) });
+        let stream = store.open("nats-v1", "nats.tar.gz").await.unwrap().unwrap();
+        assert_eq!(all(stream).await.unwrap(), b"binary");
+        assert_eq!(store.tags().await.unwrap(), ["arc-v1", "nats-v1"]);
+
+        fs::write(&source, "other").unwrap();
+        let published = store.publish("arc-v1", "nats.tar.gz", &source, digest(b"other")).await;
+        assert_eq!(published.unwrap(), Published::Conflict { theirs: sha256 });
+    }
+
+    #[tokio::test]
+    async fn doubt_is_no_absence() {
+        let temp = tempfile::tempdir().unwrap();
+        fs::create_dir_all(temp.path().join("nats-v1/nats.tar.gz")).unwrap();
+        let store = Dir::new("dir:store".into(), temp.path().into());
+        let fault = store.find("nats-v1", "nats.tar.gz").await.unwrap_err();
+        assert!(fault.to_string().ends_with("nats.tar.gz: it is a folder, not a file"), "{fault}");
+
+        fs::write(temp.path().join("file"), "").unwrap();
+        let store = Dir::new("dir:file".into(), temp.path().join("file"));
+        assert_eq!(store.find("nats-v1", "nats.tar.gz").await.unwrap_err().kind, Kind::Store);
+        assert_eq!(store.open("nats-v1", "nats.tar.gz").await.err().unwrap().kind, Kind::Store);
+        assert_eq!(store.tags().await.unwrap_err().kind, Kind::Store);
+    }
+
+    #[tokio::test]
+    async fn a_reader_may_stop_in_the_middle() {
+        let temp = tempfile::tempdir().unwrap();
+        furnish(temp.path());
+        let store = Dir::new("dir:store".into(), temp.path().join("store"));
+        drop(store.open("tag-v1", "1000000").await.unwrap());
     }
 }

@@ -87,3 +87,52 @@ pub(super) async fn read_text(
     }
     Ok(String::from_utf8(text).map_err(|_| "it is no UTF-8 text".into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::testing::{Server, all, noise, settings},
+        *,
+    };
+
+    #[tokio::test]
+    async fn files_and_servers_are_read_alike() {
+        let temp = tempfile::tempdir().unwrap();
+        std::fs::write(temp.path().join("list"), "text").unwrap();
+        std::fs::write(temp.path().join("big"), noise(700_000)).unwrap();
+        let server = Server::scripted(&[("200 OK\nContent-Length: 4", "text")]).await;
+        let fetcher = Fetcher::new(&Settings { workspace: temp.path().into(), ..settings() });
+        let absolute = temp.path().join("list").display().to_string();
+        for url in
+            ["list", &absolute, &format!("file://{absolute}"), &format!("{}/list", server.url)]
+        {
+            assert_eq!(fetcher.get_text(url, 4).await.unwrap().as_deref(), Some("text"), "{url}");
+            let fault = fetcher.get_text(url, 3).await.unwrap_err();
+            assert!(fault.to_string().ends_with("it is longer than 3 bytes"), "{fault}");
+        }
+        let big = fetcher.get("big").await.unwrap().unwrap();
+        assert_eq!((big.size, all(big).await.unwrap()), (Some(700_000), noise(700_000)));
+        assert_eq!(fetcher.get_text("absent", 9).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_page_may_be_what_was_asked_for() {
+        let page = "200 OK\nContent-Type: text/html\nContent-Length: 6";
+        let server = Server::start(move |_, _| super::super::testing::reply(page, b"<html>")).await;
+        let fetcher = Fetcher::new(&settings());
+        assert!(fetcher.get_text(&format!("{}/index.html", server.url), 99).await.is_ok());
+        assert!(fetcher.get_text(&format!("{}/file.zip", server.url), 99).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_text_and_what_is_no_url_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        std::fs::write(temp.path().join("binary"), [0xff]).unwrap();
+        let fetcher = Fetcher::new(&Settings { workspace: temp.path().into(), ..settings() });
+        let fault = fetcher.get_text("binary", 9).await.unwrap_err();
+        assert!(fault.to_string().ends_with("it is no UTF-8 text"), "{fault}");
+        for url in ["ftp://example.org/x", "git@example.org:o/r://", "http://"] {
+            assert_eq!(fetcher.get(url).await.err().unwrap().kind, Kind::Usage, "{url}");
+        }
+    }
+}

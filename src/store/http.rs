@@ -106,10 +106,122 @@ impl Store for Http {
         })
     }
 
-    fn tags<'a>(&'a self) -> Pending<'a, Result<Vec<String>, Fault>> {
+    fn tags(&self) -> Pending<'_, Result<Vec<String>, Fault>> {
         Box::pin(async move {
             Err(Fault::new(Kind::Store, format!("cannot list the releases at {}", self.url))
                 .because("a plain web server does not list them"))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::Router;
+    use tower_http::services::ServeDir;
+
+    use super::{
+        super::testing::{Reply, Server, conforms, furnish, reply, settings},
+        *,
+    };
+
+    fn store(base: &str, settings: &Settings) -> Http {
+        Http::new(Url::parse(base).unwrap(), settings)
+    }
+
+    #[tokio::test]
+    async fn conforms_to_the_port() {
+        let temp = tempfile::tempdir().unwrap();
+        furnish(temp.path());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/releases/", listener.local_addr().unwrap());
+        let files = ServeDir::new(temp.path().join("store"));
+        let router = Router::new().nest_service("/releases", files);
+        tokio::spawn(async { axum::serve(listener, router).await });
+        conforms(&store(&base, &settings())).await;
+    }
+
+    #[tokio::test]
+    async fn only_404_and_410_are_absences() {
+        for status in ["404 Not Found", "410 Gone"] {
+            let server = Server::start(move |_, _| reply(status, b"")).await;
+            let store = store(&server.url, &settings());
+            assert_eq!(store.find("t", "a").await.unwrap(), None);
+            assert!(store.open("t", "a").await.unwrap().is_none());
+        }
+        for status in [
+            "204 No Content",
+            "400 Bad Request",
+            "401 Unauthorized",
+            "403 Forbidden",
+            "405 Method Not Allowed",
+            "429 Too Many Requests",
+            "500 Internal Server Error",
+            "503 Service Unavailable",
+        ] {
+            let server = Server::start(move |_, _| reply(status, b"")).await;
+            let store = store(&server.url, &settings());
+            let fault = store.find("t", "a").await.unwrap_err();
+            assert_eq!(fault.kind, Kind::Store);
+            assert!(
+                fault.to_string().contains(&format!("the server answered {status}")),
+                "{fault}"
+            );
+            assert!(store.open("t", "a").await.is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_web_page_is_no_asset() {
+        let page =
+            "200 OK\nContent-Type: Text/HTML; charset=utf-8\nContent-Length: 6\nConnection: close";
+        let server = Server::start(move |_, _| reply(page, b"<html>")).await;
+        let store = store(&server.url, &settings());
+        for fault in [store.find("t", "a").await.err(), store.open("t", "a").await.err()] {
+            let fault = fault.unwrap();
+            assert!(fault.to_string().contains("a web page instead of the file"), "{fault}");
+        }
+    }
+
+    #[tokio::test]
+    async fn silence_is_an_error() {
+        let impatient =
+            Settings { idle_timeout: Duration::from_millis(40), attempts: 2, ..settings() };
+        let server = Server::start(|_, _| Reply::FallSilent(Vec::new())).await;
+        let fault = store(&server.url, &impatient).find("t", "a").await.unwrap_err();
+        assert!(
+            fault.to_string().contains("was silent for 0.04 s: given up after 2 attempts"),
+            "{fault}"
+        );
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_known_soon() {
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", closed.local_addr().unwrap());
+        drop(closed);
+        let fault = store(&base, &settings()).find("t", "a").await.unwrap_err();
+        assert!(fault.to_string().contains("no connection to `127.0.0.1`: "), "{fault}");
+        assert!(fault.to_string().ends_with("given up after 3 attempts"), "{fault}");
+        assert!(fault.hint.unwrap().contains("online"));
+    }
+
+    #[tokio::test]
+    async fn offline_nothing_is_asked() {
+        let server = Server::scripted(&[("200 OK", "")]).await;
+        let offline = Settings { offline: true, ..settings() };
+        let fault = store(&server.url, &offline).find("t", "a").await.unwrap_err();
+        assert_eq!(fault.kind, Kind::Store);
+        assert!(fault.to_string().ends_with("--offline forbids the network"), "{fault}");
+        assert!(server.requests().is_empty());
+    }
+
+    #[tokio::test]
+    async fn it_is_only_read() {
+        let store = store("http://127.0.0.1:9", &settings());
+        let publish = store.publish("t", "a", Path::new("/x"), Sha256([0; 32])).await;
+        assert!(publish.unwrap_err().hint.is_some() && !store.is_writable());
+        assert!(store.tags().await.is_err());
     }
 }

@@ -24,6 +24,9 @@ mod sidecar;
 mod transfer;
 mod url;
 
+#[cfg(test)]
+mod testing;
+
 use std::{future::Future, path::Path, pin::Pin};
 
 use bytes::Bytes;
@@ -105,7 +108,7 @@ pub trait Store: Send + Sync {
     ) -> Pending<'a, Result<Published, Fault>>;
 
     /// The tags of all releases, sorted.
-    fn tags<'a>(&'a self) -> Pending<'a, Result<Vec<String>, Fault>>;
+    fn tags(&self) -> Pending<'_, Result<Vec<String>, Fault>>;
 }
 
 /// Checks that `tag` and `asset` name something inside a store: forge's own tags and asset

@@ -193,3 +193,154 @@ fn changed(path: &Path, found: Sha256, expected: Sha256) -> Fault {
         .because(format!("its SHA-256 digest is {}, not {}", found.short(), expected.short()))
         .hint("something wrote to it in the meantime; run it again")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Barrier, thread};
+
+    use super::{
+        super::testing::{digest, publication},
+        *,
+    };
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_was_there_first_stays() {
+        let temp = tempfile::tempdir().unwrap();
+        let (first, second) = (publication(temp.path(), b"one"), publication(temp.path(), b"two"));
+        assert_eq!(first.run().unwrap(), Published::Created);
+        assert_eq!(first.run().unwrap(), Published::Identical);
+        assert_eq!(second.run().unwrap(), Published::Conflict { theirs: digest(b"one") });
+
+        let folder = first.folder();
+        assert_eq!(fs::read(folder.join("asset")).unwrap(), b"one");
+        let sidecar = fs::read_to_string(folder.join("asset.sha256")).unwrap();
+        assert_eq!(sidecar, format!("{}  asset\n", digest(b"one")));
+        assert_eq!(names(&folder), ["asset", "asset.sha256"]);
+        assert!(names(&first.root.join(PARTIAL)).is_empty(), "no leftovers");
+    }
+
+    #[test]
+    fn of_all_who_race_for_a_name_one_wins() {
+        const RACERS: u8 = 16;
+        let temp = tempfile::tempdir().unwrap();
+        let sources: Vec<_> = (0..RACERS).map(|n| publication(temp.path(), &[n; 2000])).collect();
+        for round in 0..50 {
+            let start = Barrier::new(sources.len());
+            let outcomes: Vec<_> = thread::scope(|scope| {
+                let race = |mine: &Publication| {
+                    let asset = format!("asset-{round}");
+                    let mine = Publication {
+                        asset,
+                        source: mine.source.clone(),
+                        url: String::new(),
+                        root: mine.root.clone(),
+                        tag: mine.tag.clone(),
+                        sha256: mine.sha256,
+                    };
+                    start.wait();
+                    (mine.sha256, mine.run().unwrap())
+                };
+                let racers: Vec<_> =
+                    sources.iter().map(|mine| scope.spawn(move || race(mine))).collect();
+                racers.into_iter().map(|racer| racer.join().unwrap()).collect()
+            });
+            let winners: Vec<_> =
+                outcomes.iter().filter(|(_, o)| *o == Published::Created).collect();
+            let [(winner, _)] = winners.as_slice() else { panic!("{} won", winners.len()) };
+            for (sha256, outcome) in &outcomes {
+                let lost = *outcome == Published::Conflict { theirs: *winner };
+                assert!(lost || sha256 == winner, "{outcome:?}");
+            }
+            let sidecar = sources[0].folder().join(format!("asset-{round}.sha256"));
+            assert!(fs::read_to_string(sidecar).unwrap().starts_with(&winner.to_string()));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_what_was_promised_are_not_published() {
+        let temp = tempfile::tempdir().unwrap();
+        let promised = Publication { sha256: digest(b"two"), ..publication(temp.path(), b"one") };
+        let fault = promised.run().unwrap_err();
+        assert_eq!(fault.kind, Kind::Verification);
+        assert!(!promised.folder().exists());
+        assert!(names(&promised.root.join(PARTIAL)).is_empty());
+    }
+
+    #[test]
+    fn a_lost_or_torn_sidecar_is_written_again() {
+        let temp = tempfile::tempdir().unwrap();
+        let publication = publication(temp.path(), b"one");
+        publication.run().unwrap();
+        let sidecar = publication.folder().join("asset.sha256");
+        let good = fs::read(&sidecar).unwrap();
+        for spoil in [
+            |path: &Path| fs::remove_file(path),
+            |path: &Path| {
+                fs::remove_file(path)?;
+                fs::write(path, "")
+            },
+        ] {
+            spoil(&sidecar).unwrap();
+            assert_eq!(publication.run().unwrap(), Published::Identical);
+            assert_eq!(fs::read(&sidecar).unwrap(), good);
+        }
+    }
+
+    #[test]
+    fn leftovers_are_swept_when_nobody_can_be_at_work_on_them() {
+        let temp = tempfile::tempdir().unwrap();
+        let partial = temp.path().join(PARTIAL);
+        fs::create_dir(&partial).unwrap();
+        fs::write(partial.join(".tmpnew"), "half").unwrap();
+        let old = File::create(partial.join(".tmpold")).unwrap();
+        old.set_modified(SystemTime::now() - ABANDONED - Duration::from_secs(60)).unwrap();
+        sweep(temp.path());
+        assert_eq!(names(&partial), [".tmpnew"]);
+        sweep(&temp.path().join("no store yet"));
+    }
+
+    #[test]
+    fn a_file_where_the_store_should_be_is_explained() {
+        let temp = tempfile::tempdir().unwrap();
+        let publication = publication(temp.path(), b"one");
+        fs::write(&publication.root, "not a folder").unwrap();
+        let fault = publication.run().unwrap_err();
+        assert_eq!(fault.kind, Kind::Store);
+        assert!(fault.what.starts_with("cannot publish tag-v1/asset to dir:"), "{fault}");
+        assert!(fault.hint.unwrap().contains("must be a folder"));
+    }
+
+    #[test]
+    fn a_missing_source_is_explained() {
+        let temp = tempfile::tempdir().unwrap();
+        let publication = publication(temp.path(), b"one");
+        fs::remove_file(&publication.source).unwrap();
+        let fault = publication.run().unwrap_err();
+        assert!(fault.what.contains(".source-") && fault.what.contains("to publish it"), "{fault}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_read_only_folder_is_explained() {
+        use std::os::unix::fs::PermissionsExt;
+        let temp = tempfile::tempdir().unwrap();
+        let publication = publication(temp.path(), b"one");
+        fs::create_dir(&publication.root).unwrap();
+        fs::set_permissions(&publication.root, fs::Permissions::from_mode(0o555)).unwrap();
+        if File::create(publication.root.join("x")).is_ok() {
+            return; // Root may write everywhere.
+        }
+        let fault = publication.run().unwrap_err();
+        assert_eq!(fault.kind, Kind::Store);
+        assert!(fault.hint.unwrap().contains("writable"));
+    }
+}

@@ -201,3 +201,71 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row[b.len()]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_store_survives_the_round_trip() {
+        for text in [
+            "dir:releases",
+            "dir:../a b",
+            "dir:~/releases",
+            "https://example.org",
+            "http://127.0.0.1:8080/releases",
+            "https://github.com/o/r/releases/download",
+            "github:owner/repo.name",
+            "gitea:git.example.org:3000/owner/repo",
+            "s3:bucket",
+            "s3:bucket/some/prefix",
+            "oci:ghcr.io/owner/repo",
+        ] {
+            assert_eq!(StoreUrl::parse(text).unwrap().to_string(), text);
+        }
+        for (text, plain) in [
+            ("file:///srv/a%20b", "dir:/srv/a b"),
+            ("https://example.org/r/", "https://example.org/r"),
+            ("https://me:secret@example.org/r", "https://example.org/r"),
+            ("s3://bucket/prefix/", "s3:bucket/prefix"),
+        ] {
+            assert_eq!(StoreUrl::parse(text).unwrap().to_string(), plain);
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told_with_what_would_be_right() {
+        for (text, told) in [
+            ("gihub:o/r", "did you mean `github` (`github:OWNER/REPO`)?"),
+            ("GitHub:o/r", "did you mean `github`"),
+            ("htps://example.org", "did you mean `https` (`https://HOST/PATH`)"),
+            ("webdav://example.org", "forge knows `dir:PATH`, `file:///PATH`,"),
+            ("./releases", "write `dir:./releases`"),
+            ("releases", "forge knows `dir:PATH`"),
+            ("github:owner", "a github store is written `github:OWNER/REPO`"),
+            ("github:o/r/x", "`github:OWNER/REPO`"),
+            ("github:o/r?x", "`github:OWNER/REPO`"),
+            ("gitea:o/r", "`gitea:HOST/OWNER/REPO`"),
+            ("oci:host", "`oci:HOST/REPO`"),
+            ("s3:", "`s3:BUCKET/PREFIX`"),
+            ("dir:", "`dir:PATH`"),
+            ("file://host/x", "`file:///PATH`"),
+            ("https://", "`https://HOST/PATH`"),
+            ("https://example.org/?token=secret", "`https://example.org` has a `?` or `#`"),
+            ("https://github.com/o/r", "write `github:o/r`"),
+        ] {
+            let error = StoreUrl::parse(text).unwrap_err();
+            assert!(error.contains(told), "{text}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn distances_are_counted_in_single_changes() {
+        for (a, b, expected) in
+            [("", "", 0), ("s3", "s3", 0), ("gihub", "github", 1), ("dri", "dir", 2)]
+        {
+            assert_eq!(distance(a, b), expected);
+        }
+    }
+}

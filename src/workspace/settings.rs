@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     manifest::{Findings, ManifestDoc, Scalar, Sp, nearest, suggestion},
     model::{Name, Platform, Version},
+    store::StoreUrl,
 };
 
 /// `versions.yml`, without what belongs to single subsystems.
@@ -25,12 +26,12 @@ pub struct Settings {
 pub fn resolve(doc: &ManifestDoc, specs: &[&str], found: &mut Findings) -> Settings {
     let mut settings = Settings { versions: versions(doc, found), ..Settings::default() };
     for url in &doc.releases {
-        match check_store(&url.text) {
-            Ok(()) => settings.stores.push(url.text.clone()),
+        match StoreUrl::parse(&url.text) {
+            Ok(_) => settings.stores.push(url.text.clone()),
             Err(why) => {
-                found.add(url.bytes.clone(), why, "not a store", "write `dir:PATH`, `github:OWNER/REPO`, `gitea:HOST/OWNER/REPO`, `s3:BUCKET/PREFIX`, \
-                     `oci:HOST/REPO` or `https://…`"
-                        );
+                let help = "a store is `dir:PATH`, `github:OWNER/REPO`, `gitea:HOST/OWNER/REPO`, \
+                            `s3:BUCKET/PREFIX`, `oci:HOST/REPO` or `https://…`";
+                found.add(url.bytes.clone(), why, "not a store", help);
             }
         }
     }
@@ -116,13 +117,4 @@ fn known(
     let help = suggestion(&member.text, known.iter().copied());
     found.add(member.bytes.clone(), what, "not known", help);
     None
-}
-
-/// Whether `url` is the URL of a store.
-fn check_store(url: &str) -> Result<(), String> {
-    const KINDS: [&str; 7] = ["dir:", "github:", "gitea:", "s3:", "oci:", "https://", "http://"];
-    match KINDS.iter().find_map(|kind| url.strip_prefix(kind)) {
-        Some(rest) if !rest.trim().is_empty() => Ok(()),
-        _ => Err(format!("`{url}` is no store")),
-    }
 }

@@ -185,7 +185,7 @@ problems! {
     a_platform_twice: manifest_problem("versions: {x: v1}\nplatforms: [linux-amd64, linux-amd64]\n", "linux-amd64")
         => "stands twice", "keep one";
     an_unknown_store: manifest_problem("versions: {x: v1}\nreleases: gihub:a/b\n", "gihub:a/b")
-        => "`gihub:a/b` is no store", "github:OWNER/REPO";
+        => "did you mean `github`", "github:OWNER/REPO";
     an_unknown_member: manifest_problem("versions: {x: v1}\ngroups: {ci: [x, y]}\n", "y")
         => "group `ci` names `y`", "";
     an_unknown_word_for_all: manifest_problem("versions: {x: v1}\nenv: {A: '{{ nmae }}'}\n", "nmae")

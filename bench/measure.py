@@ -1,0 +1,106 @@
+"""Runs commands side by side and takes their time and memory."""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable
+
+
+@dataclass
+class Contender:
+    """A command that does the job of a scenario, and what has to be done before each run."""
+
+    name: str
+    command: list
+    cwd: Path
+    prepare: Callable = lambda: None
+    env: dict = field(default_factory=dict)
+
+
+@dataclass
+class Sample:
+    """One run."""
+
+    seconds: float
+    peak: int  # bytes of the largest single process
+
+
+@dataclass
+class Result:
+    """All runs of one contender."""
+
+    seconds: float  # the median
+    peak: int  # the largest
+    rounds: int
+
+
+class Failed(Exception):
+    """A command that should have worked did not."""
+
+
+def once(contender):
+    """Prepares and runs `contender` once."""
+    contender.prepare()
+    env = os.environ | contender.env
+    with tempfile.TemporaryFile() as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            [str(word) for word in contender.command],
+            cwd=contender.cwd, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            output.seek(0)
+            said = output.read()[-2000:].decode(errors="replace")
+            raise Failed(f"{contender.name} ended with {process.returncode}:\n{said}")
+    return Sample(seconds, usage.ru_maxrss * 1024)
+
+
+def compare(contenders, rounds=None, budget=20.0):
+    """Runs all contenders in turn, A B C A B C, after a round that does not count.
+
+    Without `rounds`, as many as fit into `budget` seconds, but no fewer than 5 and no more than 60.
+    """
+    for contender in contenders:
+        once(contender)
+    samples = {contender.name: [] for contender in contenders}
+    began, done = time.perf_counter(), 0
+    while True:
+        for contender in contenders:
+            samples[contender.name].append(once(contender))
+        done += 1
+        spent = time.perf_counter() - began
+        enough = done >= 60 or done >= 5 and spent + spent / done > budget
+        if done == rounds or rounds is None and enough:
+            break
+        if sys.stderr.isatty():
+            print(f"\r\033[K  round {done} ", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    return {name: summary(taken) for name, taken in samples.items()}
+
+
+def summary(taken):
+    """The median of the times, the largest of the peaks."""
+    seconds = statistics.median(sample.seconds for sample in taken)
+    return Result(seconds, max(sample.peak for sample in taken), len(taken))
+
+
+def fresh(*folders):
+    """A preparation: these folders are gone, or empty if they end with a slash."""
+
+    def prepare():
+        for folder in map(str, folders):
+            shutil.rmtree(folder, ignore_errors=True)
+            if folder.endswith("/"):
+                os.makedirs(folder)
+
+    return prepare

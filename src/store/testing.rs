@@ -1,0 +1,183 @@
+//! What the tests of this room share: a web server that does as it is told, and the suite
+//! that every backend has to pass.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures_util::stream::TryStreamExt;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+use super::{AssetInfo, AssetStream, Published, Settings, Store, publication::Publication};
+use crate::model::{Fault, Kind, Sha256};
+
+/// Settings under which retries take milliseconds.
+pub(super) fn settings() -> Settings {
+    Settings {
+        proxies: false,
+        attempts: 4,
+        backoff: Duration::from_millis(1),
+        ..Settings::new("/nowhere".into())
+    }
+}
+
+/// What the scripted server sends, byte for byte, before it hangs up.
+pub(super) enum Reply {
+    Close(Vec<u8>),
+    /// It does not hang up, but says nothing more either.
+    FallSilent(Vec<u8>),
+}
+
+/// A reply with `head` (status and headers, a line each) and `body`, however they fit.
+pub(super) fn reply(head: &str, body: &[u8]) -> Reply {
+    let head = head.replace('\n', "\r\n");
+    Reply::Close([format!("HTTP/1.1 {head}\r\n\r\n").as_bytes(), body].concat())
+}
+
+/// A web server on this machine that answers each request as a function says.
+pub(super) struct Server {
+    pub(super) url: String,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    /// `answer` gets the number of the request, from 0, and its lines in lower case.
+    pub(super) async fn start(
+        answer: impl Fn(usize, &str) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (log, answer) = (requests.clone(), Arc::new(answer));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(converse(stream, log.clone(), answer.clone()));
+            }
+        });
+        Self { url, requests }
+    }
+
+    /// Answers with `replies` one after the other, and with the last from then on.
+    pub(super) async fn scripted(replies: &'static [(&str, &str)]) -> Self {
+        Self::start(|number, _| {
+            let (head, body) = replies[number.min(replies.len() - 1)];
+            reply(head, body.as_bytes())
+        })
+        .await
+    }
+
+    /// All requests so far.
+    pub(super) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+async fn converse(
+    mut stream: TcpStream,
+    log: Arc<Mutex<Vec<String>>>,
+    answer: Arc<impl Fn(usize, &str) -> Reply>,
+) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => request.push(byte),
+            Err(_) => return,
+        }
+    }
+    let request = String::from_utf8(request).unwrap().to_lowercase();
+    let number = {
+        let mut log = log.lock().unwrap();
+        log.push(request.clone());
+        log.len() - 1
+    };
+    let (bytes, is_silent) = match answer(number, &request) {
+        Reply::Close(bytes) => (bytes, false),
+        Reply::FallSilent(bytes) => (bytes, true),
+    };
+    let _ = stream.write_all(&bytes).await;
+    if is_silent {
+        let _ = stream.read_u8().await;
+    }
+}
+
+/// Everything a stream yields.
+pub(super) async fn all(stream: AssetStream) -> Result<Vec<u8>, Fault> {
+    stream
+        .bytes
+        .try_fold(Vec::new(), |all, piece| async move { Ok([all, piece.into()].concat()) })
+        .await
+}
+
+pub(super) fn digest(bytes: &[u8]) -> Sha256 {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    Sha256(digest.as_ref().try_into().unwrap())
+}
+
+/// Bytes that are unlike at every place.
+pub(super) fn noise(size: usize) -> Vec<u8> {
+    (0..size as u64).map(|i| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect()
+}
+
+/// A publication of `bytes` as `tag-v1/asset` in the folder `root`.
+pub(super) fn publication(root: &Path, bytes: &[u8]) -> Publication {
+    let source = root.join(format!(".source-{}", digest(bytes).short()));
+    std::fs::write(&source, bytes).unwrap();
+    Publication {
+        url: format!("dir:{}", root.display()),
+        root: root.join("store"),
+        tag: "tag-v1".into(),
+        asset: "asset".into(),
+        source,
+        sha256: digest(bytes),
+    }
+}
+
+/// Fills the folder `root` with what [`conforms`] looks for.
+pub(super) fn furnish(root: &Path) {
+    for size in SIZES {
+        let mut publication = publication(root, &noise(size));
+        publication.asset = size.to_string();
+        assert_eq!(publication.run().unwrap(), Published::Created);
+    }
+    let folder = root.join("store/tag-v1");
+    std::fs::write(folder.join("bare"), "no sidecar").unwrap();
+    std::fs::write(folder.join("odd"), "a wrong sidecar").unwrap();
+    std::fs::write(folder.join("odd.sha256"), "what is this?").unwrap();
+}
+
+const SIZES: [usize; 6] = [0, 1, 2000, 256 * 1024, 256 * 1024 + 1, 1_000_000];
+
+/// What every backend does with a store that [`furnish`] filled.
+pub(super) async fn conforms(store: &dyn Store) {
+    for size in SIZES {
+        let (asset, bytes) = (size.to_string(), noise(size));
+        let info = AssetInfo { size: Some(size as u64), sha256: Some(digest(&bytes)) };
+        assert_eq!(store.find("tag-v1", &asset).await.unwrap(), Some(info), "{size}");
+        let stream = store.open("tag-v1", &asset).await.unwrap().unwrap();
+        assert_eq!(stream.size, Some(size as u64));
+        assert!(all(stream).await.unwrap() == bytes, "{size}");
+    }
+    for (tag, asset) in [("tag-v1", "absent"), ("tag-v2", "2000")] {
+        assert_eq!(store.find(tag, asset).await.unwrap(), None);
+        assert!(store.open(tag, asset).await.unwrap().is_none());
+    }
+    let bare = store.find("tag-v1", "bare").await.unwrap().unwrap();
+    assert_eq!(bare, AssetInfo { size: Some(10), sha256: None });
+
+    let fault = store.find("tag-v1", "odd").await.unwrap_err();
+    assert_eq!(fault.kind, Kind::Store);
+    assert!(fault.what.contains("odd.sha256"), "{fault}");
+    assert_eq!(fault.why, ["it holds no SHA-256 digest"]);
+
+    for (tag, asset) in [("..", "x"), ("tag-v1", "../x"), ("", "x"), ("a/b", "x"), ("a", ".x")] {
+        assert_eq!(store.find(tag, asset).await.unwrap_err().kind, Kind::Usage);
+        assert_eq!(store.open(tag, asset).await.err().unwrap().kind, Kind::Usage);
+        let published = store.publish(tag, asset, Path::new("/x"), Sha256([0; 32])).await;
+        assert!(published.is_err());
+    }
+}
