@@ -42,7 +42,7 @@ fn status_shows_what_is_pinned_installed_and_released() {
     sandbox.bump("end", "v1.1.0");
     overwrite(&sandbox.path(".forge/installed/user/use"), b"#!/bin/no\n");
     let run = sandbox.forge("status").succeeds();
-    run.says("v1.0.0 (it is version v1.0.0, and v1.1.0 is pinned)");
+    run.says("v1.0.0 (its version is v1.0.0, pinned is v1.1.0)");
     run.says("damaged: `use` was changed");
     run.says("your store");
 }
@@ -83,7 +83,7 @@ fn explain_names_the_field_that_differs() {
         let differing: Vec<_> = text.lines().filter(|line| line.contains("differs:")).collect();
         assert_eq!(differing.len(), 1, "{run}");
         assert!(differing[0].trim_start().starts_with(field), "{run}");
-        run.says(&format!("built from other inputs ({field})"));
+        run.says(&format!("not the pinned one: its {field} differs"));
         run.says("`forge ensure` would: built");
     }
 }

@@ -3,7 +3,9 @@
 mod support;
 
 mod architecture;
+mod assets;
 mod document;
+mod failures;
 mod fingerprints;
 mod ladder;
 mod look;

@@ -91,8 +91,8 @@ fn a_plan_says_why() {
     for (name, why) in [
         ("hello", "installed and proven"),
         ("changed", "source"),
-        ("damaged", "was changed"),
-        ("old", "it is version v1, and v2 is pinned"),
+        ("damaged", "has damaged-v1"),
+        ("old", "its version is v1, pinned is v2"),
         ("new", "no store has it"),
     ] {
         let text = run.stdout();
@@ -100,6 +100,7 @@ fn a_plan_says_why() {
         let line = line.unwrap_or_else(|| panic!("{name} is missing\n{run}"));
         assert!(line.contains(why), "{line:?} does not say {why:?}");
     }
+    run.says("the installed damaged is damaged").says("`damaged` was changed");
     run.says("left: fresh").says("built, then published").says("publishing to dir:");
 }
 
