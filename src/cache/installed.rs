@@ -144,6 +144,9 @@ pub fn install(
 ) -> Result<Record, Fault> {
     let place = Place::of(layout, id);
     let before = Record::read(&place.record);
+    // How long it took to build is worth knowing even if this one was not built here.
+    record.build_seconds =
+        record.build_seconds.or(before.as_ref().and_then(|before| before.build_seconds));
     let seal = || -> io::Result<()> {
         for name in record.stamp.binaries.keys() {
             set_mode(&staging.path().join(name), 0o555)?;
