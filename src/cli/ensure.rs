@@ -41,9 +41,8 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let (began, started) = (Instant::now(), SystemTime::now());
     let layout = session.layout()?;
     let request = request(session, words);
-    let snapshot = layout.state().join("snapshot");
     if !session.flags.force
-        && let Some(known) = Snapshot::load(&snapshot, &request)
+        && let Some(known) = Snapshot::load(&layout, &request)
     {
         let mut report = report_of(&known, session.platform());
         report.seconds = began.elapsed().as_secs_f64();
@@ -54,7 +53,7 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let mut outcome = runtime()?.block_on(run(session, workspace.clone(), &names))?;
     outcome.report.seconds = began.elapsed().as_secs_f64();
     if outcome.is_noop {
-        keep_snapshot(&workspace, &outcome, &snapshot, &request, started);
+        keep_snapshot(&workspace, &outcome, &request, started);
     }
     close(session, &layout, &outcome.report)
 }
@@ -235,16 +234,12 @@ fn report_of(snapshot: &Snapshot, platform: Platform) -> RunReport {
 }
 
 /// Keeps the answer of a run that had nothing to do.
-fn keep_snapshot(
-    workspace: &Workspace,
-    outcome: &Outcome,
-    path: &std::path::Path,
-    request: &str,
-    started: SystemTime,
-) {
+fn keep_snapshot(workspace: &Workspace, outcome: &Outcome, request: &str, started: SystemTime) {
     let layout = &workspace.layout;
     let mut inputs: Vec<PathBuf> = workspace.inputs.clone();
     inputs.extend(outcome.source_inputs.iter().cloned());
+    // A link is only ever replaced, which its folder shows.
+    inputs.push(layout.bin());
     let mut rows = Vec::new();
     for artifact in &outcome.report.artifacts {
         let subsystem = &workspace.subsystems[&artifact.id.name];
@@ -253,9 +248,6 @@ fn keep_snapshot(
         for binary in &subsystem.binaries {
             let binary = workspace.platform.executable(binary);
             inputs.push(folder.join(&binary));
-            if workspace.platform == Platform::host() {
-                inputs.push(layout.bin().join(&binary));
-            }
         }
         rows.push(Row {
             name: artifact.id.name.to_string(),
@@ -264,7 +256,7 @@ fn keep_snapshot(
         });
     }
     let environment = workspace.environment.iter();
-    Snapshot { rows }.save(path, request, started, inputs.iter(), environment);
+    Snapshot { rows }.save(layout, request, started, inputs.iter(), environment);
 }
 
 /// Prints the closing of a run and gives its exit code.

@@ -3,8 +3,11 @@
 //! After a look at which everything was fresh, the snapshot keeps the answer together
 //! with what `stat` said of every file and folder that the answer rests on: the
 //! manifest, the specs, the lock, the sources in the repository, the installed
-//! binaries, their stamps and links. While all of them are as they were, the answer holds, and
-//! nothing needs to be parsed, rendered, hashed or asked.
+//! binaries, their stamps, the folder of their links. While all of them are as they were, the
+//! answer holds, and nothing needs to be parsed, rendered, hashed or asked.
+//!
+//! What it costs is looking up paths in the kernel, so they are looked up from the
+//! workspace's folder, not from `/`, and on all processors where there are many.
 //!
 //! It also rests on the environment variables that templates read, on the request, and
 //! on the forge that wrote it. A snapshot is only written if nothing it rests on was
@@ -15,15 +18,19 @@
 
 use std::{
     fmt::Write as _,
-    fs,
+    fs::{self, File},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
+    str::{FromStr, from_utf8},
+    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use rustix::fs::{AtFlags, statat};
+
 use crate::{
     cache::replace_file,
-    model::{FileStat, Sha256, checksum},
+    model::{FileStat, Layout, Sha256, checksum},
 };
 
 /// What a no-op knows of one artifact: enough for the closing report.
@@ -47,36 +54,40 @@ pub struct Snapshot {
 /// Changes younger than this may share their modification time with an earlier state.
 const CLOCK_TICK: Duration = Duration::from_millis(50);
 
-const FORMAT: &str = "forge-snapshot 1";
+/// Fewer files than this are looked at faster than a thread is started.
+const WORTH_A_THREAD: usize = 500;
+
+const FORMAT: &str = "forge-snapshot 2";
 
 impl Snapshot {
-    /// The answer kept at `path` for `request`, if it still holds.
-    pub fn load(path: &Path, request: &str) -> Option<Self> {
-        let bytes = fs::read(path).ok()?;
+    /// The answer kept in the workspace for `request`, if it still holds.
+    pub fn load(layout: &Layout, request: &str) -> Option<Self> {
+        let bytes = fs::read(place(layout)).ok()?;
         let at = bytes.iter().position(|byte| *byte == b'\n')?;
         let (head, body) = (&bytes[..at], &bytes[at + 1..]);
         if head != head_line(body).as_bytes() {
             return None;
         }
-        let mut rows = Vec::new();
+        let (mut rows, mut files) = (Vec::new(), Vec::new());
         for line in body.split(|byte| *byte == b'\n') {
             match line.split_first() {
-                Some((b'f', rest)) if is_unchanged(rest)? => {}
-                Some((b'a', rest)) => rows.push(parse_row(std::str::from_utf8(rest).ok()?)?),
+                Some((b'f', rest)) => files.push(rest),
+                Some((b'a', rest)) => rows.push(parse_row(from_utf8(rest).ok()?)?),
                 Some((b'e', rest)) if variable_is_unchanged(rest)? => {}
                 Some((b'r', rest)) if rest == identity(request).as_bytes() => {}
                 None => {}
                 Some(_) => return None,
             }
         }
-        Some(Self { rows })
+        let root = File::open(layout.root()).ok()?;
+        are_unchanged(&root, &files).then_some(Self { rows })
     }
 
-    /// Keeps the answer at `path`. Does nothing if something it rests on changed too
+    /// Keeps the answer in the workspace. Does nothing if something it rests on changed too
     /// recently, or if a path cannot be written down.
     pub fn save<'a>(
         &self,
-        path: &Path,
+        layout: &Layout,
         request: &str,
         started: SystemTime,
         inputs: impl Iterator<Item = &'a PathBuf>,
@@ -101,6 +112,7 @@ impl Snapshot {
                 return;
             }
             body.extend_from_slice(file_line(stat).as_bytes());
+            let path = path.strip_prefix(layout.root()).unwrap_or(path);
             body.extend_from_slice(path.as_os_str().as_bytes());
             body.push(b'\n');
         }
@@ -108,8 +120,12 @@ impl Snapshot {
         bytes.push(b'\n');
         bytes.extend(body);
         // A snapshot only saves time: a run does not fail for want of one.
-        let _ = replace_file(path, &bytes, false);
+        let _ = replace_file(&place(layout), &bytes, false);
     }
+}
+
+fn place(layout: &Layout) -> PathBuf {
+    layout.state().join("snapshot")
 }
 
 fn head_line(body: &[u8]) -> String {
@@ -141,25 +157,49 @@ fn file_line(stat: Option<FileStat>) -> String {
     line
 }
 
-fn is_unchanged(line: &[u8]) -> Option<bool> {
+/// Whether every file is as its line says; the paths are relative to `root`.
+fn are_unchanged(root: &File, lines: &[&[u8]]) -> bool {
+    let all = |lines: &[&[u8]]| lines.iter().all(|line| is_unchanged(root, line) == Some(true));
+    if lines.len() < 2 * WORTH_A_THREAD {
+        return all(lines);
+    }
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let share = lines.len().div_ceil(threads).max(WORTH_A_THREAD);
+    let (mine, others) = lines.split_at(share);
+    thread::scope(|scope| {
+        let others: Vec<_> =
+            others.chunks(share).map(|lines| scope.spawn(move || all(lines))).collect();
+        all(mine) && others.into_iter().all(|thread| thread.join().unwrap_or(false))
+    })
+}
+
+fn is_unchanged(root: &File, line: &[u8]) -> Option<bool> {
     let mut parts = line.splitn(4, |byte| *byte == b' ');
     let (size, mtime, inode) = (parts.next()?, parts.next()?, parts.next()?);
-    let path = Path::new(std::ffi::OsStr::from_bytes(parts.next()?));
-    let found = fs::symlink_metadata(path).ok().map(|m| FileStat::of(&m));
+    let found = statat(root, parts.next()?, AtFlags::SYMLINK_NOFOLLOW).ok();
     if size == b"-" {
         return Some(found.is_none());
     }
-    let number = |text: &[u8]| std::str::from_utf8(text).ok().map(str::to_owned);
-    let recorded = FileStat {
-        size: number(size)?.parse().ok()?,
-        mtime: number(mtime)?.parse().ok()?,
-        inode: number(inode)?.parse().ok()?,
-    };
-    Some(found == Some(recorded))
+    let recorded = FileStat { size: number(size)?, mtime: number(mtime)?, inode: number(inode)? };
+    Some(found.is_some_and(|stat| file_stat(&stat) == recorded))
+}
+
+fn number<T: FromStr>(digits: &[u8]) -> Option<T> {
+    from_utf8(digits).ok()?.parse().ok()
+}
+
+/// The same facts that [`FileStat::of`] takes from the standard library.
+fn file_stat(stat: &rustix::fs::Stat) -> FileStat {
+    let nanoseconds = i64::try_from(stat.st_mtime_nsec).unwrap_or(0);
+    FileStat {
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        mtime: stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(nanoseconds),
+        inode: stat.st_ino,
+    }
 }
 
 fn variable_is_unchanged(line: &[u8]) -> Option<bool> {
-    let (name, recorded) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+    let (name, recorded) = from_utf8(line).ok()?.split_once(' ')?;
     let now = std::env::var(name).map_or_else(|_| String::new(), |value| digest(value.as_bytes()));
     Some(now == recorded)
 }
@@ -179,32 +219,39 @@ mod tests {
 
     struct Box {
         dir: tempfile::TempDir,
+        layout: Layout,
         inputs: Vec<PathBuf>,
         environment: Vec<(String, Option<String>)>,
     }
 
     fn saved() -> Box {
         let dir = tempfile::tempdir().unwrap();
-        let inputs = vec![dir.path().join("spec"), dir.path().join("absent")];
+        let layout = Layout::new(dir.path().join("work"));
+        fs::create_dir(layout.root()).unwrap();
+        let inputs = vec![layout.root().join("spec"), dir.path().join("absent")];
         fs::write(&inputs[0], "x").unwrap();
         let environment = vec![("FORGE_SURELY_UNSET".to_owned(), None)];
-        let it = Box { dir, inputs, environment };
-        it.save(SystemTime::now() + Duration::from_secs(1));
+        let it = Box { dir, layout, inputs, environment };
+        it.save(later());
         it
+    }
+
+    fn later() -> SystemTime {
+        SystemTime::now() + Duration::from_secs(1)
     }
 
     impl Box {
         fn path(&self) -> PathBuf {
-            self.dir.path().join("snapshot")
+            place(&self.layout)
         }
 
         fn save(&self, started: SystemTime) {
             let environment = self.environment.iter().map(|(name, value)| (name, value));
-            rows().save(&self.path(), "ensure", started, self.inputs.iter(), environment);
+            rows().save(&self.layout, "ensure", started, self.inputs.iter(), environment);
         }
 
         fn load(&self) -> Option<Snapshot> {
-            Snapshot::load(&self.path(), "ensure")
+            Snapshot::load(&self.layout, "ensure")
         }
     }
 
@@ -221,7 +268,7 @@ mod tests {
     #[test]
     fn every_kind_of_change_ends_it() {
         let it = saved();
-        assert_eq!(Snapshot::load(&it.path(), "ensure nats"), None, "another request");
+        assert_eq!(Snapshot::load(&it.layout, "ensure nats"), None, "another request");
         fs::write(&it.inputs[0], "yy").unwrap();
         assert_eq!(it.load(), None, "a changed file");
         let it = saved();
@@ -232,8 +279,37 @@ mod tests {
         assert_eq!(it.load(), None, "a removed file");
         let mut it = saved();
         it.environment[0].1 = Some("set when it was saved".into());
-        it.save(SystemTime::now() + Duration::from_secs(1));
+        it.save(later());
         assert_eq!(it.load(), None, "a changed variable");
+    }
+
+    #[test]
+    fn among_very_many_files_each_one_counts() {
+        let mut it = saved();
+        for i in 0..2 * WORTH_A_THREAD {
+            it.inputs.push(it.dir.path().join(format!("absent-{i}")));
+        }
+        it.save(later());
+        assert_eq!(it.load(), Some(rows()));
+        for at in [1, WORTH_A_THREAD, it.inputs.len() - 1] {
+            fs::write(&it.inputs[at], "").unwrap();
+            assert_eq!(it.load(), None, "file {at}");
+            fs::remove_file(&it.inputs[at]).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_file_is_the_same_to_either_way_of_asking() {
+        let it = saved();
+        for time in [-1.5, 0.0, 1_700_000_000.25] {
+            let file = File::options().write(true).open(&it.inputs[0]).unwrap();
+            let away = Duration::from_secs_f64(f64::abs(time));
+            let time = if time < 0.0 { UNIX_EPOCH - away } else { UNIX_EPOCH + away };
+            file.set_modified(time).unwrap();
+            let metadata = fs::symlink_metadata(&it.inputs[0]).unwrap();
+            let stat = rustix::fs::stat(&it.inputs[0]).unwrap();
+            assert_eq!(file_stat(&stat), FileStat::of(&metadata));
+        }
     }
 
     #[test]

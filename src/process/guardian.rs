@@ -42,13 +42,20 @@ const GRACE: Duration = Duration::from_secs(1);
 /// What the guardian does from its beginning to its end. The command line calls it, before
 /// anything else, when the first argument is [`ARGUMENT`].
 pub fn main() {
-    let mark = std::env::args().nth(2).unwrap_or_default();
+    if let Some(mark) = std::env::args().nth(2) {
+        guard(&mark);
+    }
+}
+
+/// Waits for the death of forge, then ends what it left: groups it told of, and processes
+/// with a mark that begins with `mark`.
+fn guard(mark: &str) {
     let groups = groups_left(io::stdin().lock());
     let signal_all = |signal| {
         for group in &groups {
             let _ = kill_process_group(*group, signal);
         }
-        for stray in strays::marked(&mark) {
+        for stray in strays::marked(mark) {
             let _ = kill_process(stray, signal);
         }
     };
@@ -57,7 +64,7 @@ pub fn main() {
     // Most end at once; there is no need to stay then.
     let is_alive = |group: &Pid| rustix::process::test_kill_process_group(*group).is_ok();
     for _ in 0..50 {
-        if !groups.iter().any(is_alive) && strays::marked(&mark).is_empty() {
+        if !groups.iter().any(is_alive) && strays::marked(mark).is_empty() {
             return;
         }
         sleep(GRACE / 50);
@@ -102,11 +109,11 @@ impl Guardian {
 
     /// The command line that starts this very program as the guardian of processes
     /// that carry `mark`.
-    pub fn of_this_program(mark: &str) -> Option<Vec<OsString>> {
+    pub fn of_this_program(mark: &str) -> Vec<OsString> {
         // The second path still works after the program was replaced on disk.
         let own = PathBuf::from("/proc/self/exe");
         let program = std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or(own);
-        Some(vec![program.into(), ARGUMENT.into(), mark.into()])
+        vec![program.into(), ARGUMENT.into(), mark.into()]
     }
 
     /// Starts the guardian, if it is not there yet. Takes about a millisecond, once.
@@ -172,6 +179,89 @@ impl Drop for Guardian {
         if let Some((mut child, _)) = self.state().process.take() {
             let _ = child.kill();
             let _ = child.wait();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path, time::Instant};
+
+    use super::{
+        super::{Cancel, Command as Line, CommandLine, CommandRunner, Runner},
+        *,
+    };
+
+    /// The variable by which this test program, started once more, knows what to be.
+    const PART: &str = "FORGE_TEST_PART";
+
+    #[test]
+    fn groups_that_ended_are_forgotten() {
+        let groups = groups_left(&b"+10\n+11\n-10\nrubbish\n+0\n+12"[..]);
+        let expected = [11, 12].map(|n| Pid::from_raw(n).unwrap());
+        assert_eq!(groups, HashSet::from(expected));
+    }
+
+    fn this_test(name: &str) -> Vec<OsString> {
+        let name = format!("process::guardian::tests::{name}");
+        let program = std::env::current_exe().unwrap();
+        vec![program.into(), "--exact".into(), name.into(), "--nocapture".into()]
+    }
+
+    /// Not a test by itself: the forge that is killed, and its guardian.
+    #[tokio::test]
+    async fn parts() {
+        let Ok(folder) = std::env::var(PART) else { return };
+        let folder = Path::new(&folder);
+        if std::env::var_os("FORGE_TEST_MARK").is_some() {
+            fs::write(folder.join("guardian"), std::process::id().to_string()).unwrap();
+            let mark = std::env::var("FORGE_TEST_MARK").unwrap();
+            tokio::task::spawn_blocking(move || guard(&mark)).await.unwrap();
+            std::process::exit(0);
+        }
+        let runner = Runner::new(1, Cancel::new()).guarded_by(|mark| {
+            let variable = format!("FORGE_TEST_MARK={mark}");
+            let words = ["env".into(), variable.into()].into_iter();
+            words.chain(this_test("parts")).collect()
+        });
+        let line = "trap '' TERM; echo $$ > group; setsid sh -c 'echo $$ > stray; sleep 100' & \
+                    while :; do sleep 0.01; done";
+        let command = Line::new(CommandLine::Shell(line.into()), folder);
+        let _ = runner.run(&command, &mut |_| ()).await;
+    }
+
+    fn lives(pid: &str) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        stat.is_ok_and(|stat| !stat.rsplit_once(')').unwrap().1.starts_with(" Z"))
+    }
+
+    fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !is_so() {
+            assert!(start.elapsed() < Duration::from_secs(20), "{what}");
+            sleep(Duration::from_millis(2));
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn when_forge_is_killed_nothing_is_left() {
+        let temp = tempfile::tempdir().unwrap();
+        let words = this_test("parts");
+        let mut forge = Command::new(&words[0])
+            .args(&words[1..])
+            .env(PART, temp.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid_in = |name: &str| fs::read_to_string(temp.path().join(name)).unwrap_or_default();
+        let names = ["guardian", "group", "stray"];
+        wait_until("all parts begin", || names.iter().all(|name| !pid_in(name).is_empty()));
+        forge.kill().unwrap();
+        forge.wait().unwrap();
+        for name in names {
+            wait_until(name, || !lives(&pid_in(name)));
         }
     }
 }

@@ -167,3 +167,127 @@ fn make_fifo(path: &Path) -> io::Result<()> {
     let status = std::process::Command::new("/usr/bin/mkfifo").arg(path).status()?;
     if status.success() { Ok(()) } else { Err(io::Error::other("mkfifo failed")) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, time::Duration};
+
+    use futures_util::FutureExt;
+
+    use super::{
+        super::{Cancel, Command, CommandLine, CommandRunner, Runner},
+        *,
+    };
+    use crate::model::Fault;
+
+    fn bytes_in(server: &JobServer) -> u64 {
+        rustix::io::ioctl_fionread(&server.own).unwrap()
+    }
+
+    #[tokio::test]
+    async fn one_more_command_takes_one_byte() {
+        let server = JobServer::new(3).unwrap();
+        let first = server.slot().await.unwrap();
+        assert_eq!(bytes_in(&server), 2);
+        let second = server.slot().await.unwrap();
+        let third = server.slot().await.unwrap();
+        assert_eq!(bytes_in(&server), 0);
+        let mut fourth = Box::pin(server.slot());
+        assert!(fourth.as_mut().now_or_never().is_none());
+        drop(second);
+        let fourth = tokio::time::timeout(Duration::from_secs(5), fourth).await.unwrap().unwrap();
+        drop((first, third, fourth));
+        assert_eq!(bytes_in(&server), 2);
+    }
+
+    #[tokio::test]
+    async fn of_a_budget_of_one_commands_run_one_by_one() {
+        let server = JobServer::new(1).unwrap();
+        let first = server.slot().await.unwrap();
+        let mut second = Box::pin(server.slot());
+        assert!(second.as_mut().now_or_never().is_none());
+        drop(first);
+        drop(tokio::time::timeout(Duration::from_secs(5), second).await.unwrap().unwrap());
+    }
+
+    #[tokio::test]
+    async fn lost_bytes_come_back_when_nothing_runs() {
+        let server = JobServer::new(4).unwrap();
+        let slot = server.slot().await.unwrap();
+        (&server.read).read_exact(&mut [0; 3]).unwrap();
+        drop(slot);
+        assert_eq!(bytes_in(&server), 3);
+        let slot = server.slot().await.unwrap();
+        (&server.write).write_all(b"++").unwrap();
+        drop(slot);
+        assert_eq!(bytes_in(&server), 3);
+    }
+
+    /// A Makefile of `count` targets, each of which notes in `trace` when it begins and ends.
+    fn makefile(count: usize, trace: &Path) -> String {
+        let targets: Vec<_> = (0..count).map(|n| format!("t{n}")).collect();
+        let recipe = format!("\t@echo + >> '{0}'; sleep 0.03; echo - >> '{0}'\n", trace.display());
+        format!("all: {0}\n{0}:\n{recipe}", targets.join(" "))
+    }
+
+    /// The most that ran at once according to a trace.
+    fn most_at_once(trace: &Path) -> usize {
+        let text = fs::read_to_string(trace).unwrap();
+        let mut running = 0;
+        let steps = text.lines().map(|line| {
+            running = if line == "+" { running + 1 } else { running - 1 };
+            running
+        });
+        steps.max().unwrap_or(0)
+    }
+
+    /// A Makefile whose `count` targets each wait until all of them have begun.
+    fn meeting(count: usize) -> String {
+        let targets: Vec<_> = (0..count).map(|n| format!("t{n}")).collect();
+        let recipe = format!(
+            "\t@echo > met-$@; while [ $$(ls met-* | wc -l) -lt {count} ]; do sleep 0.005; done\n"
+        );
+        format!("all: {0}\n{0}:\n{recipe}", targets.join(" "))
+    }
+
+    async fn make(runner: &Runner, folder: &Path) -> Result<(), Fault> {
+        let mut command = Command::new(CommandLine::Shell("make all".into()), folder);
+        (command.jobs, command.timeout) = (true, Some(Duration::from_secs(20)));
+        runner.run(&command, &mut |line| panic!("{line}")).await
+    }
+
+    #[tokio::test]
+    async fn real_makes_share_the_budget() {
+        let temp = tempfile::tempdir().unwrap();
+        let trace = temp.path().join("trace");
+        let folders = ["a", "b"].map(|name| temp.path().join(name));
+        for folder in &folders {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join("Makefile"), makefile(6, &trace)).unwrap();
+        }
+        let runner = Runner::new(3, Cancel::new());
+        let made = tokio::join!(make(&runner, &folders[0]), make(&runner, &folders[1]));
+        assert_eq!(made, (Ok(()), Ok(())));
+        assert!(most_at_once(&trace) <= 3);
+        assert_eq!(fs::read_to_string(&trace).unwrap().lines().count(), 24);
+    }
+
+    #[tokio::test]
+    async fn a_make_alone_has_the_whole_budget() {
+        let temp = tempfile::tempdir().unwrap();
+        fs::write(temp.path().join("Makefile"), meeting(3)).unwrap();
+        assert_eq!(make(&Runner::new(3, Cancel::new()), temp.path()).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_killed_make_takes_no_jobs_with_it() {
+        let temp = tempfile::tempdir().unwrap();
+        fs::write(temp.path().join("Makefile"), meeting(3)).unwrap();
+        fs::write(temp.path().join("slow.mk"), "all: a b c\na b c:\n\t@sleep 100\n").unwrap();
+        let runner = Runner::new(3, Cancel::new());
+        let mut slow = Command::new(CommandLine::Shell("make -f slow.mk".into()), temp.path());
+        (slow.jobs, slow.timeout) = (true, Some(Duration::from_millis(100)));
+        assert!(runner.run(&slow, &mut |_| ()).await.is_err());
+        assert_eq!(make(&runner, temp.path()).await, Ok(()));
+    }
+}

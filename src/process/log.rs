@@ -176,7 +176,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(60))]
         #[test]
         fn the_head_and_the_tail_are_kept(count in 0usize..60, size in 1usize..50) {
-            let text: String = (0..count).map(|n| format!("line {n}\n")).collect();
+            let text: String = (0..count).flat_map(|n| ["line ".to_owned(), n.to_string(), "\n".to_owned()]).collect();
             let temp = tempfile::tempdir().unwrap();
             let path = temp.path().join("log");
             let mut log = Log::new(path.clone(), Limits { head: 100, tail: 50 });

@@ -22,9 +22,10 @@ pub enum Absent {
 /// from `dir`; other names are looked up in `path`, whose relative folders are seen from `dir` too.
 pub fn find(name: &str, path: &OsStr, dir: &Path) -> Result<PathBuf, Absent> {
     let mut absent = Absent::Missing;
-    let folders: Vec<PathBuf> = match name.contains('/') {
-        true => vec![PathBuf::new()],
-        false => std::env::split_paths(path).collect(),
+    let folders: Vec<PathBuf> = if name.contains('/') {
+        vec![PathBuf::new()]
+    } else {
+        std::env::split_paths(path).collect()
     };
     for folder in folders {
         let candidate = dir.join(folder).join(name);

@@ -20,7 +20,8 @@ use crate::model::Fault;
 pub struct Runner {
     jobs: usize,
     grace: Duration,
-    guarded: bool,
+    /// The command line of the guardian, from the mark of this run's commands.
+    guardian: Option<fn(&str) -> Vec<OsString>>,
     cancel: Cancel,
     shared: OnceLock<Shared>,
     job_server: OnceLock<JobServer>,
@@ -49,14 +50,20 @@ impl Runner {
     pub fn new(jobs: usize, cancel: Cancel) -> Self {
         let (shared, job_server) = (OnceLock::new(), OnceLock::new());
         let grace = Duration::from_secs(2);
-        Self { jobs: jobs.max(1), grace, guarded: false, cancel, shared, job_server }
+        Self { jobs: jobs.max(1), grace, guardian: None, cancel, shared, job_server }
     }
 
     /// Keeps commands from surviving a forge that is killed. Only for a program that
     /// calls [`super::guardian::main`], since it starts itself once more.
     #[must_use]
-    pub fn guarded(mut self) -> Self {
-        self.guarded = true;
+    pub fn guarded(self) -> Self {
+        self.guarded_by(Guardian::of_this_program)
+    }
+
+    /// As [`Runner::guarded`], by another program.
+    #[must_use]
+    pub(super) fn guarded_by(mut self, words: fn(&str) -> Vec<OsString>) -> Self {
+        self.guardian = Some(words);
         self
     }
 
@@ -70,7 +77,7 @@ impl Runner {
     fn shared(&self) -> &Shared {
         self.shared.get_or_init(|| {
             let strays = Strays::adopt();
-            let words = if self.guarded { Guardian::of_this_program(strays.mark()) } else { None };
+            let words = self.guardian.map(|words| words(strays.mark()));
             Shared::new(strays, words, self.cancel.clone(), self.grace)
         })
     }

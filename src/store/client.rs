@@ -4,16 +4,18 @@
 //! Redirects are followed here and not by the library, since a hop decides which of the
 //! two clients goes on, and since only here can a message say where it went wrong.
 
-use std::{error::Error, sync::OnceLock, time::Duration};
-
-use reqwest::{
-    Method, Response, StatusCode, Url,
-    header::{CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER},
-    redirect::Policy,
+use std::{
+    error::Error,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant},
 };
+
+use reqwest::{Method, Response, Url, header::HeaderName, redirect::Policy};
 
 use super::{
     Settings,
+    answer::{Answer, cannot_read, judge, redirect},
+    reach::Reach,
     retry::{Again, Failure},
     url::without_secrets,
 };
@@ -27,20 +29,18 @@ pub(super) struct Client {
     pub(super) settings: Settings,
     plain: OnceLock<Result<reqwest::Client, Fault>>,
     secure: OnceLock<Result<reqwest::Client, Fault>>,
-}
-
-/// What a server said.
-pub(super) enum Answer {
-    /// 404 or 410: a confirmed absence.
-    Absent,
-    /// 200, or 206 if a range was asked for.
-    Found(Response),
+    reach: Mutex<Reach>,
 }
 
 impl Client {
     /// Connects to nothing yet, and reads no certificates.
     pub(super) fn new(settings: &Settings) -> Self {
-        Self { settings: settings.clone(), plain: OnceLock::new(), secure: OnceLock::new() }
+        Self {
+            settings: settings.clone(),
+            plain: OnceLock::new(),
+            secure: OnceLock::new(),
+            reach: Mutex::default(),
+        }
     }
 
     /// Sends one request to `url`, follows redirects, and judges the answer.
@@ -53,7 +53,9 @@ impl Client {
         let mut at = url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let response = self.send(method.clone(), &at, headers).await?;
-            match redirect(&at, &response).map_err(|why| never(cannot_read(url).because(why)))? {
+            match redirect(&at, &response)
+                .map_err(|why| Failure::never(cannot_read(url).because(why)))?
+            {
                 Some(next) => at = next,
                 None => return judge(url, response),
             }
@@ -62,7 +64,7 @@ impl Client {
             "it redirects more than {MAX_REDIRECTS} times, in the end to {}",
             without_secrets(at.as_str())
         );
-        Err(never(cannot_read(url).because(why)))
+        Err(Failure::never(cannot_read(url).because(why)))
     }
 
     async fn send(
@@ -71,18 +73,35 @@ impl Client {
         url: &Url,
         headers: &[(HeaderName, String)],
     ) -> Result<Response, Failure> {
-        let mut request = self.of(url)?.request(method, url.clone());
+        let client = self.of(url)?;
+        let (host, asked) = (url.host_str().unwrap_or_default(), Instant::now());
+        if let Some(why) = self.reach().why_not(host, asked) {
+            return Err(Failure::never(cannot_read(url).because(why).hint(OUT_OF_REACH)));
+        }
+        let mut request = client.request(method, url.clone());
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        request.send().await.map_err(|error| self.failure(url, &error))
+        request.send().await.inspect(|_| self.reach().found(host)).map_err(|error| {
+            let failure = self.failure(url, &error);
+            if error.is_connect() {
+                let why = failure.fault.why.first().map_or("", String::as_str);
+                self.reach().lost(host, asked, Instant::now(), why);
+            }
+            failure
+        })
+    }
+
+    fn reach(&self) -> MutexGuard<'_, Reach> {
+        // What it holds is whole after every statement, also after a panic elsewhere.
+        self.reach.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The client for the scheme of `url`.
     fn of(&self, url: &Url) -> Result<&reqwest::Client, Failure> {
         if self.settings.offline {
             let why = "that needs the network, and --offline forbids the network";
-            return Err(never(cannot_read(url).because(why)));
+            return Err(Failure::never(cannot_read(url).because(why)));
         }
         let client = match url.scheme() {
             // Knows no authority: it must work on a machine without certificates, and
@@ -98,7 +117,7 @@ impl Client {
                 self.build(reqwest::Client::builder())
             }),
         };
-        client.as_ref().map_err(|fault| never(fault.clone().within(cannot_read(url).what)))
+        client.as_ref().map_err(|fault| Failure::never(fault.clone().within(cannot_read(url).what)))
     }
 
     fn build(&self, builder: reqwest::ClientBuilder) -> Result<reqwest::Client, Fault> {
@@ -127,7 +146,7 @@ impl Client {
         } else if error.is_timeout() && error.is_connect() {
             // The system itself has repeated the first packet several times by now.
             let waited = seconds(self.settings.connect_timeout);
-            (format!("`{host}` did not accept a connection within {waited}"), Again::Never)
+            (format!("no connection to `{host}` within {waited}"), Again::Never)
         } else if error.is_timeout() {
             (format!("`{host}` was silent for {}", seconds(self.settings.idle_timeout)), LATER)
         } else if error.is_connect() {
@@ -138,13 +157,16 @@ impl Client {
         let hint = if why.contains("certificate") {
             "is this machine's clock right? If a proxy opens TLS here, name its CA in SSL_CERT_FILE"
         } else {
-            "is this machine online, and is the URL right? `--offline` works with what is here"
+            OUT_OF_REACH
         };
         Failure { fault: fault.because(why).hint(hint), again }
     }
 }
 
 const LATER: Again = Again::Later(None);
+
+const OUT_OF_REACH: &str =
+    "is this machine online, and is the URL right? `--offline` works with what is here";
 
 fn trusting_nobody() -> Result<rustls::ClientConfig, Fault> {
     let ring = rustls::crypto::ring::default_provider();
@@ -156,116 +178,15 @@ fn trusting_nobody() -> Result<rustls::ClientConfig, Fault> {
     Ok(config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
 }
 
-/// The start of every fault about `url`.
-pub(super) fn cannot_read(url: &Url) -> Fault {
-    Fault::new(Kind::Store, format!("cannot read {}", without_secrets(url.as_str())))
-}
-
-/// A failure that trying again does not help.
-pub(super) fn never(fault: Fault) -> Failure {
-    Failure { fault, again: Again::Never }
-}
-
-/// Where `response` sends us, if anywhere.
-fn redirect(from: &Url, response: &Response) -> Result<Option<Url>, String> {
-    use StatusCode as S;
-    let status = response.status();
-    if ![S::MOVED_PERMANENTLY, S::FOUND, S::SEE_OTHER, S::TEMPORARY_REDIRECT, S::PERMANENT_REDIRECT]
-        .contains(&status)
-    {
-        return Ok(None);
-    }
-    let location = text(response, &LOCATION)
-        .ok_or_else(|| format!("the server answered {status} without saying where it has moved"))?;
-    let next =
-        from.join(location).map_err(|error| format!("it redirects to what is no URL: {error}"))?;
-    match (from.scheme(), next.scheme()) {
-        (_, "https") | ("http", "http") => Ok(Some(next)),
-        ("https", "http") => Err(format!(
-            "it redirects from https to unprotected http ({}), which forge does not follow",
-            without_secrets(next.as_str())
-        )),
-        (_, scheme) => Err(format!("it redirects to a `{scheme}:` URL")),
-    }
-}
-
-/// What the last answer in a chain of redirects means.
-fn judge(url: &Url, response: Response) -> Result<Answer, Failure> {
-    let status = response.status();
-    match status {
-        StatusCode::OK | StatusCode::PARTIAL_CONTENT if is_web_page(url, &response) => {
-            let why = format!("the server answered {status} with a web page instead of the file");
-            let hint = "it may be a login or error page: open the URL in a browser";
-            Err(Failure { fault: cannot_read(url).because(why).hint(hint), again: Again::Soon })
-        }
-        StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(Answer::Found(response)),
-        StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Answer::Absent),
-        _ => {
-            let fault = cannot_read(url).because(format!("the server answered {status}"));
-            let again = again(status, &response);
-            Err(Failure { fault: hinted(fault, status), again })
-        }
-    }
-}
-
-/// A page for people where a file was asked for.
-fn is_web_page(url: &Url, response: &Response) -> bool {
-    let is_page = text(response, &CONTENT_TYPE).is_some_and(|kind| {
-        let kind = kind.to_ascii_lowercase();
-        kind.starts_with("text/html") || kind.starts_with("application/xhtml")
-    });
-    is_page && !url.path().ends_with(".html") && !url.path().ends_with(".htm")
-}
-
-fn again(status: StatusCode, response: &Response) -> Again {
-    // RFC 9110, 10.2.3. It may also be a date, which no server of releases sends; the
-    // ordinary wait serves then.
-    let asked = text(response, &RETRY_AFTER)
-        .and_then(|seconds| seconds.trim().parse().ok())
-        .map(Duration::from_secs);
-    match status {
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => {
-            Again::Later(asked)
-        }
-        // How some hosts say "too many requests".
-        StatusCode::FORBIDDEN if asked.is_some() => Again::Later(asked),
-        StatusCode::NOT_IMPLEMENTED => Again::Never,
-        status if status.is_server_error() => Again::Later(asked),
-        _ => Again::Never,
-    }
-}
-
-fn hinted(fault: Fault, status: StatusCode) -> Fault {
-    match status {
-        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-            fault.hint("it wants a login, and forge has none for it")
-        }
-        StatusCode::FORBIDDEN => {
-            fault.hint("it refuses access: may you read it, and is it limiting this address?")
-        }
-        StatusCode::TOO_MANY_REQUESTS => {
-            fault.hint("too many requests came from this address: wait a little and run it again")
-        }
-        status if status.is_server_error() => {
-            fault.hint("the server is in trouble: run it again later")
-        }
-        _ => fault,
-    }
-}
-
-/// A header's text, if it is there and is text.
-pub(super) fn text<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
-    response.headers().get(name)?.to_str().ok()
-}
-
 /// The cause that no other cause is beneath. The outer ones only say "error" in more words.
 fn innermost(error: &dyn Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| Error::source(*cause));
     causes.last().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-fn seconds(duration: Duration) -> String {
-    format!("{} s", duration.as_secs_f32())
+/// A duration as messages have it.
+pub(super) fn seconds(duration: Duration) -> String {
+    format!("{} s", (duration.as_secs_f64() * 100.0).round() / 100.0)
 }
 
 #[cfg(test)]
@@ -325,19 +246,6 @@ mod tests {
             let fault = get(&server.url).await.err().unwrap().fault;
             assert!(fault.to_string().contains(why), "{fault}");
         }
-    }
-
-    #[test]
-    fn https_is_never_left_for_http() {
-        let response = |location: &str| {
-            let builder = axum::http::Response::builder().status(302).header("location", location);
-            Response::from(builder.body("").unwrap())
-        };
-        let from = Url::parse("https://example.org/a").unwrap();
-        let why = redirect(&from, &response("http://example.org/b?signed=1")).unwrap_err();
-        assert!(why.contains("unprotected http (http://example.org/b)"), "{why}");
-        let next = redirect(&from, &response("//example.com/b")).unwrap().unwrap();
-        assert_eq!(next.as_str(), "https://example.com/b");
     }
 
     #[test]

@@ -7,12 +7,8 @@ use futures_util::future::try_join;
 use reqwest::{Method, Url};
 
 use super::{
-    AssetInfo, AssetStream, Pending, Published, Settings, Store, check_names,
-    client::{Answer, Client},
-    fetch::read_text,
-    retry::retrying,
-    sidecar, transfer,
-    url::without_secrets,
+    AssetInfo, AssetStream, Pending, Published, Settings, Store, answer::Answer, check_names,
+    client::Client, fetch::read_text, retry::retrying, sidecar, transfer, url::without_secrets,
 };
 use crate::model::{Fault, Kind, Sha256};
 
@@ -205,6 +201,19 @@ mod tests {
         assert!(fault.to_string().contains("no connection to `127.0.0.1`: "), "{fault}");
         assert!(fault.to_string().ends_with("given up after 3 attempts"), "{fault}");
         assert!(fault.hint.unwrap().contains("online"));
+    }
+
+    #[tokio::test]
+    async fn https_without_a_server_is_an_error_like_any_other() {
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("https://{}", closed.local_addr().unwrap());
+        drop(closed);
+        let fault = store(&base, &settings()).find("t", "a").await.unwrap_err();
+        let told = fault.to_string();
+        assert!(
+            told.starts_with(&format!("cannot read {base}/t/a")) && fault.hint.is_some(),
+            "{told}"
+        );
     }
 
     #[tokio::test]

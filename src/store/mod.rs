@@ -1,16 +1,18 @@
-//! Stores: where releases live. One port, a backend per file, [`open`] maps a URL to one.
+//! Stores: where releases live. One port, a backend per file, [`open()`] maps a URL to one.
 //!
 //! ```text
 //! StoreUrl ── open ──> dir   <root>/<tag>/<asset>      writable
 //!                 └──> http  <base>/<tag>/<asset>      read-only
 //! URL ──── Fetcher ──> what vendors publish            read-only
 //!
-//! http, Fetcher ──> transfer (resumes) ──> retry (when, how long) ──> client (one exchange)
+//! dir ──> publication (create-only), file, sidecar
+//! http, Fetcher ──> transfer (resumes) ──> retry (when again) ──> client (one exchange) ──> answer
 //! ```
 //!
 //! Two answers are kept apart everywhere: a confirmed absence (`Ok(None)`), after which
 //! something else may be tried, and doubt (a [`Fault`]), after which it may not.
 
+mod answer;
 mod client;
 mod dir;
 mod fetch;
@@ -18,6 +20,7 @@ mod file;
 mod http;
 mod open;
 mod publication;
+mod reach;
 mod retry;
 mod settings;
 mod sidecar;
@@ -76,6 +79,13 @@ pub enum Published {
 }
 
 /// The port to a place where releases live, laid out `<tag>/<asset>`.
+///
+/// A backend deals with what its host is like and tells nobody: it waits for rate limits as
+/// long as [`Settings::patience`] allows, tries again what may pass, resumes transfers, finds
+/// the page or the identifier of an asset, and creates what a release needs around it. A
+/// publication whose answer was lost is asked about again: the bytes that were sent, found
+/// there afterwards, are [`Published::Identical`]. It gets a path and no stream since a
+/// second attempt needs the first byte again.
 pub trait Store: Send + Sync {
     /// The URL it was opened with, for messages.
     fn url(&self) -> &str;

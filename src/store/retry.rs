@@ -30,6 +30,13 @@ pub(super) struct Failure {
     pub(super) again: Again,
 }
 
+impl Failure {
+    /// One that trying again does not help.
+    pub(super) fn never(fault: Fault) -> Self {
+        Self { fault, again: Again::Never }
+    }
+}
+
 /// How often [`Again::Soon`] means again.
 const SOON: u32 = 2;
 
@@ -157,6 +164,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn nobody_waits_for_ever(
             attempts in 0..9_u32,

@@ -151,6 +151,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn what_is_written_is_read(bytes: [u8; 32], name in "[A-Za-z0-9_+@-][A-Za-z0-9._+@-]{0,40}") {
             prop_assume!(name != "-");

@@ -31,6 +31,8 @@ pub(super) enum Reply {
     Close(Vec<u8>),
     /// It does not hang up, but says nothing more either.
     FallSilent(Vec<u8>),
+    /// It sends a byte now and then from there on.
+    Trickle(Vec<u8>, Duration),
 }
 
 /// A reply with `head` (status and headers, a line each) and `body`, however they fit.
@@ -95,13 +97,21 @@ async fn converse(
         log.push(request.clone());
         log.len() - 1
     };
-    let (bytes, is_silent) = match answer(number, &request) {
-        Reply::Close(bytes) => (bytes, false),
-        Reply::FallSilent(bytes) => (bytes, true),
-    };
-    let _ = stream.write_all(&bytes).await;
-    if is_silent {
-        let _ = stream.read_u8().await;
+    match answer(number, &request) {
+        Reply::Close(bytes) => {
+            let _ = stream.write_all(&bytes).await;
+        }
+        Reply::FallSilent(bytes) => {
+            let _ = stream.write_all(&bytes).await;
+            let _ = stream.read_u8().await;
+        }
+        Reply::Trickle(bytes, pause) => {
+            let mut sent = stream.write_all(&bytes).await;
+            while sent.is_ok() {
+                tokio::time::sleep(pause).await;
+                sent = stream.write_u8(b'.').await;
+            }
+        }
     }
 }
 

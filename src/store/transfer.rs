@@ -1,7 +1,7 @@
 //! A download that survives being cut: it goes on where it stopped, as long as the file
 //! is still the same one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
@@ -12,7 +12,8 @@ use reqwest::{
 
 use super::{
     AssetStream,
-    client::{Answer, Client, cannot_read, never, text},
+    answer::{Answer, cannot_read, text},
+    client::{Client, seconds},
     retry::{Again, Failure, Retry, retrying},
 };
 use crate::model::Fault;
@@ -27,6 +28,8 @@ pub(super) async fn open(client: Arc<Client>, url: Url) -> Result<Option<AssetSt
         version: version(&response),
         received: 0,
         skip: 0,
+        fresh: 0,
+        fresh_since: Instant::now(),
         retry: Retry::new(&client.settings),
         response: Some(response),
         client,
@@ -39,6 +42,10 @@ pub(super) async fn open(client: Arc<Client>, url: Url) -> Result<Option<AssetSt
     Ok(Some(AssetStream { size, bytes: bytes.boxed() }))
 }
 
+/// Bytes that count as progress. A server that takes a whole idle timeout for fewer might
+/// as well be silent.
+const PROGRESS: u64 = 1024;
+
 /// A download under way.
 struct Transfer {
     client: Arc<Client>,
@@ -50,6 +57,9 @@ struct Transfer {
     received: u64,
     /// Bytes that come again and were handed on already.
     skip: u64,
+    /// Bytes that came since the last progress worth the name, and since when they come.
+    fresh: u64,
+    fresh_since: Instant,
     /// What is being read; nothing after a cut.
     response: Option<Response>,
     retry: Retry,
@@ -96,14 +106,31 @@ impl Transfer {
         if piece.is_empty() {
             return Ok(Step::Seen);
         }
+        self.keep_pace(piece.len() as u64)?;
         self.received += piece.len() as u64;
         if self.size.is_some_and(|size| self.received > size) {
-            return Err(never(
+            return Err(Failure::never(
                 cannot_read(&self.url).because("the server sends more than it said"),
             ));
         }
-        self.retry.progressed();
         Ok(Step::Piece(piece))
+    }
+
+    fn keep_pace(&mut self, bytes: u64) -> Result<(), Failure> {
+        self.fresh += bytes;
+        if self.fresh >= PROGRESS {
+            (self.fresh, self.fresh_since) = (0, Instant::now());
+            self.retry.progressed();
+        } else if self.fresh_since.elapsed() > self.client.settings.idle_timeout {
+            let why = format!(
+                "the server sent only {} bytes in {}",
+                self.fresh,
+                seconds(self.fresh_since.elapsed())
+            );
+            let fault = cannot_read(&self.url).because(why);
+            return Err(Failure { fault, again: Again::Later(None) });
+        }
+        Ok(())
     }
 
     /// Asks for what is missing.
@@ -116,7 +143,9 @@ impl Transfer {
             None => {
                 let why = "the server gives neither ETag nor Last-Modified, so forge cannot go on \
                            where it was cut";
-                return Err(never(cannot_read(&self.url).because(why).hint("run it again")));
+                return Err(Failure::never(
+                    cannot_read(&self.url).because(why).hint("run it again"),
+                ));
             }
         };
         let answer = self.client.exchange(Method::GET, &self.url, &headers).await?;
@@ -131,12 +160,13 @@ impl Transfer {
         let skip = start(&response).and_then(|start| self.received.checked_sub(start));
         self.skip = skip.ok_or_else(|| self.changed("the server sends another part of it"))?;
         self.response = Some(response);
+        (self.fresh, self.fresh_since) = (0, Instant::now());
         Ok(())
     }
 
     fn changed(&self, how: &str) -> Failure {
         let why = format!("while it was being downloaded it changed: {how}");
-        never(cannot_read(&self.url).because(why).hint("run it again"))
+        Failure::never(cannot_read(&self.url).because(why).hint("run it again"))
     }
 
     fn counted(&self, mut failure: Failure) -> Failure {
@@ -193,6 +223,8 @@ fn range(response: &Response) -> Option<(u64, Option<u64>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::{
@@ -363,11 +395,38 @@ mod tests {
             _ => reply(WHOLE.0, WHOLE.1.as_bytes()),
         })
         .await;
-        let impatient =
-            Settings { idle_timeout: std::time::Duration::from_millis(200), ..settings() };
+        let impatient = Settings { idle_timeout: Duration::from_millis(200), ..settings() };
         let url = Url::parse(&server.url).unwrap();
         let stream = open(Arc::new(Client::new(&impatient)), url).await.unwrap().unwrap();
         assert_eq!(all(stream).await.unwrap(), b"0123456789");
+    }
+
+    #[tokio::test]
+    async fn a_trickle_is_given_up() {
+        let server = Server::start(|_, request| {
+            let from: usize = request
+                .split_once("bytes=")
+                .map_or(0, |(_, r)| r.split_once('-').unwrap().0.parse().unwrap());
+            let status = match from {
+                0 => "200 OK".into(),
+                _ => format!("206 Partial Content\r\nContent-Range: bytes {from}-999/1000"),
+            };
+            let head = format!(
+                "HTTP/1.1 {status}\r\nETag: \"1\"\r\nContent-Length: {}\r\n\r\n",
+                1000 - from
+            );
+            Reply::Trickle(head.into(), Duration::from_millis(10))
+        })
+        .await;
+        let impatient =
+            Settings { idle_timeout: Duration::from_millis(50), attempts: 2, ..settings() };
+        let url = Url::parse(&server.url).unwrap();
+        let stream = open(Arc::new(Client::new(&impatient)), url).await.unwrap().unwrap();
+        let fault = all(stream).await.unwrap_err();
+        assert!(
+            fault.to_string().contains("of 1000 bytes had arrived: given up after 2"),
+            "{fault}"
+        );
     }
 
     proptest! {
@@ -395,7 +454,7 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let received = runtime.block_on(async {
                 let server = Server::start(answer).await;
-                let patient = Settings { attempts: 20, backoff: std::time::Duration::ZERO, ..settings() };
+                let patient = Settings { attempts: 20, backoff: Duration::ZERO, ..settings() };
                 let url = Url::parse(&server.url).unwrap();
                 all(open(Arc::new(Client::new(&patient)), url).await.unwrap().unwrap()).await
             });

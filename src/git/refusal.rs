@@ -1,0 +1,147 @@
+//! Explains why git failed, from what it said. Pure.
+
+use crate::{
+    model::{Fault, Kind},
+    process::without_credentials,
+};
+
+/// What kind of trouble git speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    Network,
+    Credentials,
+    Absent,
+    Disk,
+    Other,
+}
+
+/// Phrases of git, curl and ssh by which a trouble is known (`LC_ALL=C`).
+const PHRASES: &[(Trouble, &[&str])] = &[
+    (Trouble::Disk, &["No space left on device", "Disk quota exceeded", "Read-only file system"]),
+    (
+        Trouble::Credentials,
+        &[
+            "Authentication failed",
+            "could not read Username",
+            "could not read Password",
+            "terminal prompts disabled",
+            "Permission denied (",
+            "Host key verification failed",
+            "returned error: 401",
+            "returned error: 403",
+        ],
+    ),
+    (
+        Trouble::Network,
+        &[
+            "Could not resolve host",
+            "Temporary failure in name resolution",
+            "Connection refused",
+            "Connection reset",
+            "Connection timed out",
+            "Couldn't connect to server",
+            "Failed to connect",
+            "Operation timed out",
+            "Operation too slow",
+            "Network is unreachable",
+            "RPC failed",
+            "early EOF",
+            "unexpected disconnect",
+            "hung up unexpectedly",
+            "returned error: 429",
+            "returned error: 5",
+        ],
+    ),
+    (Trouble::Absent, &["not found", "does not exist", "does not appear to be a git repository"]),
+];
+
+/// What git adds to every failure, and nobody needs.
+const NOISE: &[&str] = &[
+    "hint:",
+    "Please make sure you have the correct access rights",
+    "and the repository exists",
+    "warning: redirecting to",
+];
+
+/// Whether the same may work in a moment.
+pub fn is_passing(lines: &[String]) -> bool {
+    trouble(lines) == Trouble::Network
+}
+
+/// Whether git found no such reference in the repository.
+pub fn is_absent_reference(lines: &[String]) -> bool {
+    lines.iter().any(|line| line.contains("couldn't find remote ref"))
+}
+
+/// The fault of not being able to do `what`, about which git said `lines`.
+pub fn fault(what: &str, lines: &[String]) -> Fault {
+    let trouble = trouble(lines);
+    let kind = if trouble == Trouble::Disk { Kind::Failed } else { Kind::Store };
+    let mut fault = Fault::new(kind, without_credentials(what));
+    let said = telling(lines);
+    if !said.is_empty() {
+        fault = fault.because(format!("git said: {said}"));
+    }
+    match trouble {
+        Trouble::Network => fault.hint("look at the network or proxy and try again; what is cached works with `--offline`"),
+        Trouble::Credentials => fault.hint(
+            "git has no valid credentials for it: set up a credential helper (for GitHub: `gh auth setup-git`) \
+             or load an SSH key into the agent; `git ls-remote` with that URL must work without asking",
+        ),
+        Trouble::Absent => fault.hint("check the URL; to who may not see it, a private repository looks absent too"),
+        Trouble::Disk => fault.hint("free some space (`forge clean:src` helps) and run it again"),
+        Trouble::Other => fault,
+    }
+}
+
+fn trouble(lines: &[String]) -> Trouble {
+    let speaks_of =
+        |phrases: &[&str]| lines.iter().any(|line| phrases.iter().any(|p| line.contains(p)));
+    let known = PHRASES.iter().find(|(_, phrases)| speaks_of(phrases));
+    known.map_or(Trouble::Other, |(trouble, _)| *trouble)
+}
+
+/// The last lines that say something, in one.
+fn telling(lines: &[String]) -> String {
+    let is_noise =
+        |line: &str| line.is_empty() || NOISE.iter().any(|noise| line.starts_with(noise));
+    let mut last: Vec<_> =
+        lines.iter().rev().map(|l| l.trim()).filter(|l| !is_noise(l)).take(3).collect();
+    last.reverse();
+    without_credentials(&last.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> Fault {
+        let lines: Vec<_> = text.lines().map(String::from).collect();
+        fault("cannot fetch https://u:p@h/x.git", &lines)
+    }
+
+    #[test]
+    fn faults_say_what_git_said_and_what_to_do() {
+        let fault = said(
+            "fatal: Authentication failed for 'https://u:p@h/x.git/'\n\nPlease make sure you have the correct access rights\nand the repository exists.",
+        );
+        assert_eq!(
+            fault.to_string(),
+            "cannot fetch https://h/x.git: git said: fatal: Authentication failed for 'https://h/x.git/'"
+        );
+        assert!(fault.hint.unwrap().contains("credential helper"));
+        assert_eq!(fault.kind, Kind::Store);
+    }
+
+    #[test]
+    fn what_passes_is_told_from_what_stays() {
+        let passing = |text: &str| is_passing(&[text.to_owned()]);
+        assert!(passing("fatal: unable to access 'https://h/': Could not resolve host: h"));
+        assert!(passing(
+            "error: RPC failed; HTTP 503 curl 22 The requested URL returned error: 503"
+        ));
+        assert!(!passing("fatal: unable to access 'x': The requested URL returned error: 403"));
+        assert!(!passing("ERROR: Repository not found."));
+        assert_eq!(said("error: No space left on device").kind, Kind::Failed);
+    }
+}
