@@ -1,17 +1,26 @@
 //! The stamp of an asset, read from its first bytes alone.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use flate2::read::GzDecoder;
 
 use crate::model::Stamp;
 
+/// Beyond this many bytes a stamp is taken without the checksum of what it is packed in: forge
+/// itself packs it into a gzip member that is shorter.
+const CHECKED: usize = 2 << 20;
+
 /// The text of the stamp at the beginning of an asset, of which `head` is the first part.
-/// Nothing if `head` is too short to tell, or if the asset does not begin with a stamp.
+/// Nothing if `head` is too short to tell, if it is damaged, or if the asset does not begin with
+/// a stamp. The checksum that stands behind the packed stamp is read too: a stamp
+/// with a changed bit would be taken for one of something else.
 pub fn peek_stamp(head: &[u8]) -> Option<String> {
     match head {
-        [0x1f, 0x8b, ..] => first_entry(GzDecoder::new(head)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => first_entry(zstd::stream::read::Decoder::new(head).ok()?),
+        [0x1f, 0x8b, ..] => checked(GzDecoder::new(head), head.len()),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            let frame = zstd::stream::read::Decoder::new(head).ok()?.single_frame();
+            checked(frame, head.len())
+        }
         [b'P', b'K', 3, 4, ..] => {
             let mut rest = head;
             let mut file = zip::read::read_zipfile_from_stream(&mut rest).ok()??;
@@ -23,6 +32,16 @@ pub fn peek_stamp(head: &[u8]) -> Option<String> {
             Some(text)
         }
         _ => None,
+    }
+}
+
+/// The stamp at the beginning of `tar`, once all of `tar` was read and found undamaged.
+fn checked(mut tar: impl Read, length: usize) -> Option<String> {
+    let text = first_entry(&mut tar)?;
+    match io::copy(&mut tar, &mut io::sink()) {
+        Ok(_) => Some(text),
+        Err(_) if length >= CHECKED => Some(text),
+        Err(_) => None,
     }
 }
 
@@ -60,6 +79,15 @@ mod tests {
             pack(&entries, &path, *compression).unwrap();
             let bytes = std::fs::read(&path).unwrap();
             assert_eq!(peek_stamp(&bytes).as_deref(), Some("name: nats\n"), "{compression}");
+            for at in 0..bytes.len() {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= 0x10;
+                let seen = peek_stamp(&damaged);
+                assert!(
+                    seen.is_none() || seen.as_deref() == Some("name: nats\n"),
+                    "{compression} {at}"
+                );
+            }
             for cut in 0..bytes.len() {
                 let seen = peek_stamp(&bytes[..cut]);
                 assert!(

@@ -7,10 +7,11 @@ use std::{
 };
 
 use crate::{
-    model::{ActionId, Event, Fault, How, Kind, Name},
+    model::{ActionId, ArtifactId, Event, Fault, How, Kind, Name},
     plan::Action,
     probe::{Finding, walk},
-    process::{Command, CommandLine},
+    process::{Command, CommandLine, is_program},
+    report::human_time,
     workspace::{Build, Places, Source, Subsystem, Text},
 };
 
@@ -30,6 +31,7 @@ impl Context {
             return Err(Fault::new(Kind::Usage, format!("{} cannot be built", want.id))
                 .because("its spec has no `build:`"));
         };
+        require_tools(subsystem, build, &self.tool_folders(subsystem))?;
         let started = Instant::now();
         let begun = SystemTime::now();
         let source = self.source(action, subsystem, want).await?;
@@ -89,10 +91,21 @@ impl Context {
                 self.events.emit(Event::Line { action, line: line.to_owned() });
             };
             self.runner.run(&command, &mut pass_on).await.map_err(|fault| {
-                missing_tool(fault, subsystem).within(format!("cannot build {}", subsystem.name))
+                out_of_time(fault, &command.line, build)
+                    .within(format!("cannot build {}", subsystem.name))
             })?;
         }
         Ok(())
+    }
+
+    fn id(&self, name: &Name) -> ArtifactId {
+        ArtifactId { name: name.clone(), platform: self.workspace.platform }
+    }
+
+    /// Where the programs are that `subsystem` is built with.
+    fn tool_folders(&self, subsystem: &Subsystem) -> Vec<PathBuf> {
+        let folder = |need| self.workspace.layout.installed_artifact(&self.id(need));
+        subsystem.build_needs.iter().map(folder).collect()
     }
 
     fn command(
@@ -103,10 +116,6 @@ impl Context {
         places: &Places,
         timeout: Duration,
     ) -> Command {
-        let id = |name: &Name| crate::model::ArtifactId {
-            name: name.clone(),
-            platform: self.workspace.platform,
-        };
         let dir = build
             .dir
             .as_ref()
@@ -116,13 +125,9 @@ impl Context {
             line: CommandLine::Shell(step.expand(places)),
             dir,
             env: env.collect(),
-            path: subsystem
-                .build_needs
-                .iter()
-                .map(|need| self.workspace.layout.installed_artifact(&id(need)))
-                .collect(),
+            path: self.tool_folders(subsystem),
             timeout: Some(timeout),
-            log: Some(self.log(&id(&subsystem.name))),
+            log: Some(self.log(&self.id(&subsystem.name))),
             jobs: true,
         }
     }
@@ -171,24 +176,33 @@ impl Context {
     }
 }
 
-/// A tool that is not there is the most common reason why a first build fails.
-fn missing_tool(fault: Fault, subsystem: &Subsystem) -> Fault {
-    let declared = subsystem.build.iter().flat_map(|build| build.tools.keys());
-    for tool in declared {
-        if fault.what.contains(&format!("`{tool}` was not found")) {
-            return Fault::new(Kind::Failed, format!("{tool} is not installed"))
-                .because(format!(
-                    "{} is built with it (see {})",
-                    subsystem.name,
-                    subsystem.spec.display()
-                ))
-                .hint(format!(
-                    "install {tool} and put it on PATH, or use a release store that has {}",
-                    subsystem.name
-                ));
-        }
+/// The time is one for all steps together, so what was left of it for this one says nothing.
+fn out_of_time(fault: Fault, line: &CommandLine, build: &Build) -> Fault {
+    if fault.kind != Kind::Timeout {
+        return fault;
     }
-    fault
+    let allowed = human_time(build.timeout.as_secs_f64());
+    let what = format!("{line} had not ended after the {allowed} that the whole build may take");
+    Fault { what, ..fault }
+}
+
+/// A tool that is not there is the most common reason why a first build fails. Better
+/// told before the source is fetched than by some command an hour later.
+fn require_tools(subsystem: &Subsystem, build: &Build, path: &[PathBuf]) -> Result<(), Fault> {
+    // A PATH of its own may lead into the source, which is not there yet.
+    if build.env.contains_key("PATH") {
+        return Ok(());
+    }
+    let Some(tool) = build.tools.keys().find(|tool| !is_program(tool, path)) else {
+        return Ok(());
+    };
+    Err(Fault::new(Kind::Failed, format!("{tool} is not installed"))
+        .because(format!("{} is built with it (see {})", subsystem.name, subsystem.spec.display()))
+        .hint(format!(
+            "install {tool} and put it on PATH, or use a release store that has {}",
+            subsystem.name
+        ))
+        .within(format!("cannot build {}", subsystem.name)))
 }
 
 /// Makes the folder for intermediate results, if some command speaks of it.

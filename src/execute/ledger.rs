@@ -79,11 +79,16 @@ impl Ledger {
     /// An action is not even tried, because `cause` failed.
     pub(super) fn skip(&mut self, id: ActionId, cause: ActionId) {
         let cause = self.plan.artifact(&self.plan.actions[cause.0 as usize]).clone();
+        let became = match self.reports.get(&cause).map(|report| report.how) {
+            Some(How::Skipped) => "was skipped",
+            Some(How::Cancelled) => "was cancelled",
+            _ => "failed",
+        };
         let mut report = self.report(id);
         // A failed build is not published either: that goes without saying.
         if cause != report.id {
             report.how = How::Skipped;
-            report.reason = format!("needs {cause}, which failed");
+            report.reason = format!("needs {cause}, which {became}");
             report.fault = Some(Fault::new(Kind::Failed, report.reason.clone()));
             self.reports.insert(report.id.clone(), report);
         }

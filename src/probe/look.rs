@@ -294,7 +294,7 @@ async fn read_stamp(stream: AssetStream, label: &str) -> Result<Stamp, Fault> {
             None if ended || head.len() > PEEK_LIMIT => {
                 return Err(Fault::new(
                     Kind::Verification,
-                    format!("{label} does not begin with a stamp"),
+                    format!("{label} does not begin with a stamp, or is damaged"),
                 )
                 .because("forge puts `.version` first into every asset it packs"));
             }

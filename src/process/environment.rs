@@ -1,7 +1,10 @@
 //! The environment of commands: forge's own, without what would make the same command do
 //! something else depending on how forge was started.
 
-use std::ffi::{OsStr, OsString};
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
 
 use super::Command;
 
@@ -44,6 +47,17 @@ const WITHHELD_PREFIX: &str = "BASH_FUNC_";
 /// Where programs are if forge was started without PATH.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
+/// `folders` and then the folders of `rest`, as one PATH.
+fn join(folders: &[PathBuf], rest: &OsStr) -> OsString {
+    let mut path = OsString::new();
+    for folder in folders {
+        path.push(folder);
+        path.push(":");
+    }
+    path.push(rest);
+    path
+}
+
 /// What all commands of a run inherit.
 #[derive(Debug)]
 pub struct Environment {
@@ -61,14 +75,15 @@ impl Environment {
 
     /// The PATH of `command`.
     pub fn path(&self, command: &Command) -> OsString {
-        let rest = command.env.get("PATH").map_or(self.path.as_os_str(), OsStr::new);
-        let mut path = OsString::new();
-        for folder in &command.path {
-            path.push(folder);
-            path.push(":");
+        match command.env.get("PATH") {
+            Some(rest) => join(&command.path, OsStr::new(rest)),
+            None => self.path_after(&command.path),
         }
-        path.push(rest);
-        path
+    }
+
+    /// The PATH of a command that sets none itself, with `folders` before it.
+    pub fn path_after(&self, folders: &[PathBuf]) -> OsString {
+        join(folders, &self.path)
     }
 
     /// Gives `process` the environment of `command`, with `path` as its PATH.

@@ -39,6 +39,7 @@ use std::{
 pub use cancel::Cancel;
 pub use log::tail;
 pub use plain::without_credentials;
+pub use program::is_program;
 pub use runner::Runner;
 
 use crate::model::Fault;

@@ -7,6 +7,8 @@ use std::{
 
 use rustix::fs::{Access, access};
 
+use super::environment::Environment;
+
 /// Why a name means no program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Absent {
@@ -36,6 +38,12 @@ pub fn find(name: &str, path: &OsStr, dir: &Path) -> Result<PathBuf, Absent> {
         }
     }
     Err(absent)
+}
+
+/// Whether `name` is a program: in one of `folders`, or on the PATH that commands get.
+pub fn is_program(name: &str, folders: &[PathBuf]) -> bool {
+    let path = Environment::inherited().path_after(folders);
+    find(name, &path, Path::new("/")).is_ok()
 }
 
 #[cfg(test)]
