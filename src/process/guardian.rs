@@ -14,8 +14,8 @@
 //! killed a second later, as is every process that carries a mark of that forge. A forge that
 //! ends as it should kills its guardian instead.
 //!
-//! The guardian is started when a command has run for a while, so runs of short commands pay nothing;
-//! a forge killed before that leaves such a command to end by itself.
+//! The guardian is started when a command has run for a while, so runs of short commands pay
+//! nothing; a forge killed before that leaves such a command to end by itself.
 
 use std::{
     collections::HashSet,
