@@ -156,10 +156,13 @@ pub fn install(
         fs::write(&stamp, render_stamp(&record.stamp))?;
         set_mode(&stamp, 0o444)
     };
-    let fault = |e: &io::Error| Fault::io(format!("cannot install {id} into {}", place.folder.display()), e);
+    let fault = |e: &io::Error| {
+        Fault::io(format!("cannot install {id} into {}", place.folder.display()), e)
+    };
     seal().map_err(|e| fault(&e))?;
     record.files = stats(staging.path(), &record.stamp).map_err(|why| {
-        Fault::new(crate::model::Kind::Failed, why).within(format!("cannot install {id} into {}", place.folder.display()))
+        Fault::new(crate::model::Kind::Failed, why)
+            .within(format!("cannot install {id} into {}", place.folder.display()))
     })?;
     exchange(staging.path(), &place.folder).map_err(|e| fault(&e))?;
     if id.platform == Platform::host() {
