@@ -228,7 +228,9 @@ fn over_http_the_same_is_refused() {
 #[test]
 fn an_asset_that_never_was_packed_by_forge_is_refused() {
     let released = released();
-    for bytes in [&b"<!DOCTYPE html><h1>Sign in</h1>"[..], b"\x1f\x8bgarbage", b"PK\x03\x04", &[0; 4096]] {
+    for bytes in
+        [&b"<!DOCTYPE html><h1>Sign in</h1>"[..], b"\x1f\x8bgarbage", b"PK\x03\x04", &[0; 4096]]
+    {
         released.replace(bytes);
         released.is_refused();
     }

@@ -21,7 +21,9 @@ fn the_rest_went_on(sandbox: &Sandbox, run: &Run) {
 
 #[test]
 fn a_command_that_fails_is_told_with_its_last_lines_and_its_log() {
-    let sandbox = with_build("  run:\n    - for i in $(seq 500); do echo line $i; done\n    - echo the very reason >&2; exit 7\n");
+    let sandbox = with_build(
+        "  run:\n    - for i in $(seq 500); do echo line $i; done\n    - echo the very reason >&2; exit 7\n",
+    );
     let run = sandbox.forge("ensure").exits(1);
     run.says("the very reason").says("exited with code 7").says("line 500").says("bad.log");
     run.keeps_quiet_about("line 100\n");
@@ -75,7 +77,9 @@ fn what_a_build_leaves_in_the_background_is_ended_too() {
 
 #[test]
 fn a_build_that_prints_a_gigabyte_costs_little_memory() {
-    let sandbox = with_build("  run: 'yes xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx | head -c 1000000000; exit 1'\n");
+    let sandbox = with_build(
+        "  run: 'yes xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx | head -c 1000000000; exit 1'\n",
+    );
     let mut child = sandbox.forge("ensure").start();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
@@ -123,9 +127,7 @@ fn a_missing_tool_is_named_with_who_needs_it_and_what_to_do() {
 
 #[test]
 fn a_declared_tool_is_missed_even_if_only_a_script_would_call_it() {
-    let sandbox = with_build(
-        "  tools: [nosuchtool]\n  run: 'if true; then nosuchtool; fi'\n",
-    );
+    let sandbox = with_build("  tools: [nosuchtool]\n  run: 'if true; then nosuchtool; fi'\n");
     let run = sandbox.forge("ensure").exits(1);
     run.says("nosuchtool").says("install nosuchtool");
 }
@@ -229,7 +231,8 @@ fn a_script_without_the_executable_bit_is_installed_with_it() {
 
 #[test]
 fn nothing_waits_for_input() {
-    let sandbox = with_build("  run: 'cat; read -r x || true; printf \"#!/bin/sh\\n\" > {{ out }}/bad'\n");
+    let sandbox =
+        with_build("  run: 'cat; read -r x || true; printf \"#!/bin/sh\\n\" > {{ out }}/bad'\n");
     let mut child = sandbox.forge("ensure").start();
     wait_until("it ends", || child.try_wait().unwrap().is_some());
 }

@@ -144,6 +144,9 @@ pub fn install(
 ) -> Result<Record, Fault> {
     let place = Place::of(layout, id);
     let before = Record::read(&place.record);
+    // How long it took to build is worth knowing even if this one was not built here.
+    record.build_seconds =
+        record.build_seconds.or(before.as_ref().and_then(|before| before.build_seconds));
     let seal = || -> io::Result<()> {
         for name in record.stamp.binaries.keys() {
             set_mode(&staging.path().join(name), 0o555)?;
@@ -153,10 +156,13 @@ pub fn install(
         fs::write(&stamp, render_stamp(&record.stamp))?;
         set_mode(&stamp, 0o444)
     };
-    let fault = |e: &io::Error| Fault::io(format!("cannot install {id} into {}", place.folder.display()), e);
+    let fault = |e: &io::Error| {
+        Fault::io(format!("cannot install {id} into {}", place.folder.display()), e)
+    };
     seal().map_err(|e| fault(&e))?;
     record.files = stats(staging.path(), &record.stamp).map_err(|why| {
-        Fault::new(crate::model::Kind::Failed, why).within(format!("cannot install {id} into {}", place.folder.display()))
+        Fault::new(crate::model::Kind::Failed, why)
+            .within(format!("cannot install {id} into {}", place.folder.display()))
     })?;
     exchange(staging.path(), &place.folder).map_err(|e| fault(&e))?;
     if id.platform == Platform::host() {

@@ -27,6 +27,7 @@ use crate::{
 
 use super::{
     Stop,
+    actions::Actions,
     session::{Session, Stores, say, select},
 };
 
@@ -273,6 +274,9 @@ pub(super) fn close(session: &Session, layout: &Layout, report: &RunReport) -> R
         say(&render_json(report))?;
     } else {
         say(&render_summary(report, &closing, session.stdout_style()))?;
+    }
+    if let Some(actions) = Actions::of_process() {
+        actions.tell(report, closing.done)?;
     }
     Ok(report.exit_code())
 }

@@ -1,6 +1,7 @@
 //! The command line: flags to a request, wiring, exit code. Nothing is decided here
 //! that a library caller would want too.
 
+mod actions;
 mod args;
 mod check;
 mod clean;
@@ -26,6 +27,7 @@ use crate::{
     report::{render_fault, render_problems},
     workspace::LoadError,
 };
+use actions::Actions;
 use args::{Args, Verb};
 use session::{Session, say};
 
@@ -102,7 +104,12 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
 fn tell(session: &Session, stop: Stop) -> u8 {
     let style = session.stderr_style();
     let (text, code) = match stop {
-        Stop::Problems(problems) => (render_problems(&problems, style), 2),
+        Stop::Problems(problems) => {
+            if let (Some(actions), Ok(layout)) = (Actions::of_process(), session.layout()) {
+                actions.tell_problems(&problems, layout.root());
+            }
+            (render_problems(&problems, style), 2)
+        }
         Stop::Fault(fault) => (render_fault(&fault, style), fault.kind.exit_code()),
     };
     // If even standard error is closed there is nobody left to tell.

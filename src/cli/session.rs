@@ -103,7 +103,8 @@ impl Session {
         Options {
             force: self.flags.force,
             offline: self.flags.offline,
-            publish: writable && !self.flags.no_publish,
+            // What is published changes the lock.
+            publish: writable && !self.flags.no_publish && !self.flags.locked,
             private_store: stores.private,
         }
     }

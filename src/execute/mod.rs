@@ -26,10 +26,10 @@ pub use publish::pack_installed;
 pub use refs::{resolve_refs, unlocked_refs};
 
 use crate::{
-    cache::{Busy, BusyLock, Installed, Place, Record, inspect, repair},
+    cache::{Busy, BusyLock, Installed, Place, Record, Release, inspect, repair},
     model::{ActionId, Event, Fault, How, Kind, RunReport},
     plan::{Action, Ended, Plan, Schedule, Step},
-    probe::{Acceptance, Finding, Verdict, accept},
+    probe::{Acceptance, Finding, Verdict, Want, accept},
 };
 use ledger::Ledger;
 
@@ -195,7 +195,16 @@ impl Context {
         let staging = self.staging(&finding.want)?;
         self.cache.restore(record, staging.path())?;
         let record = self.install(&finding.want, &staging, record.clone())?;
-        Ok(Done::new(How::Cached, record))
+        let lock = self.lock_known_asset(&finding.want, &record);
+        Ok(Done { lock, ..Done::new(How::Cached, record) })
+    }
+
+    /// A cached artifact may come from a release that the lock does not know yet.
+    fn lock_known_asset(&self, want: &Want, record: &Record) -> Option<LockChange> {
+        let Some(Release::Holds { store, asset }) = &record.release else { return None };
+        let ours = self.stores.iter().any(|known| known.url() == store);
+        let commit = record.stamp.commit.clone();
+        ours.then(|| self.lock_change(want, commit, *asset)).flatten()
     }
 }
 

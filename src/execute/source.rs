@@ -48,6 +48,9 @@ impl Context {
                 self.phase(action, "fetching the source");
                 self.may_use_network(url)?;
                 let expected = want.commit.as_deref();
+                if self.options.locked && expected.is_none() {
+                    return Err(not_locked(subsystem));
+                }
                 Some(git::checkout(&*self.runner, url, reference, expected, &folder).await?)
             }
             Source::Archive { url, sha256, strip } => {
@@ -94,4 +97,11 @@ impl Context {
         exchange(&tree, folder)
             .map_err(|e| Fault::io(format!("cannot put the source into {}", folder.display()), &e))
     }
+}
+
+fn not_locked(subsystem: &Subsystem) -> Fault {
+    let (name, version) = (&subsystem.name, &subsystem.version);
+    Fault::new(Kind::Usage, format!("forge.lock has no commit for {name} {version}"))
+        .because("--locked builds nothing that is not pinned")
+        .hint(format!("run `forge ensure {name}` without --locked, and commit forge.lock"))
 }

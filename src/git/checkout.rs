@@ -1,7 +1,7 @@
 //! A folder that holds exactly one commit of a repository.
 //!
-//! A fresh one is made beside its place and renamed, so that what is there is complete. One that
-//! is there already only fetches what it lacks; whatever is odd about it, a fresh one takes its place.
+//! A fresh one is made beside its place and renamed, so that what is there is complete. One that is
+//! there already only fetches what it lacks; whatever is odd about it, a fresh one takes its place.
 
 use std::{
     fs, io,
@@ -28,9 +28,9 @@ struct Wanted<'a> {
 }
 
 /// Makes `dest` a checkout of `reference` of the repository at `url`, with its submodules and
-/// nothing else in it, and returns the full hash of its commit. What `dest` holds already
-/// is used; if it is unusable, it is made afresh. `commit` is what `reference` must mean; a branch may
-/// have moved on since, a tag may not.
+/// nothing else in it, and returns the full hash of its commit. What `dest` holds already is used;
+/// if it is unusable, it is made afresh. `commit` is what `reference` must mean; a branch may have
+/// moved on since, a tag may not.
 ///
 /// # Errors
 /// `Verification` if the tag `reference` means another commit than `commit` by now, otherwise as

@@ -97,7 +97,6 @@ mod tests {
 
     #[tokio::test]
     async fn a_repository_that_is_not_there_is_a_fault_of_the_store() {
-        let sample = Sample::new();
         let fault = resolve(&Sample::runner(), "/no/such/repository", "v1").await.unwrap_err();
         assert_eq!(fault.kind, Kind::Store);
         assert!(fault.to_string().contains("does not appear to be a git repository"), "{fault}");
@@ -106,7 +105,6 @@ mod tests {
 
     #[tokio::test]
     async fn a_url_is_never_an_option() {
-        let sample = Sample::new();
         let fault = resolve(&Sample::runner(), "--upload-pack=touch x", "v1").await.unwrap_err();
         assert_eq!(fault.kind, Kind::Store, "{fault}");
     }

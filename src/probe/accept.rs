@@ -70,7 +70,103 @@ fn differing_fields(want: &Want, stamp: &Stamp) -> String {
     let fields = fields.min_by_key(Vec::len).unwrap_or_default();
     match fields.as_slice() {
         [] => "its recipe differs".into(),
-        [field] => format!("its {field} differs"),
-        [fields @ .., last] => format!("its {} and {last} differ", fields.join(", ")),
+        [field] => format!("its `{field}` differs"),
+        [fields @ .., last] => format!("its `{}` and `{last}` differ", fields.join("`, `")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{
+        model::{ArtifactId, FingerprintBuilder, Name, Platform, Sha256},
+        probe::Print,
+    };
+
+    fn print(steps: &str) -> Print {
+        let (fingerprint, inputs) =
+            FingerprintBuilder::new().add("version", "v1").add("steps", steps).finish();
+        Print { fingerprint, inputs }
+    }
+
+    fn want() -> Want {
+        Want {
+            id: ArtifactId { name: Name::new("nats").unwrap(), platform: Platform::host() },
+            version: "v1".into(),
+            tag: "nats-v1".into(),
+            asset: "nats.tar.gz".into(),
+            commit: None,
+            binaries: vec!["nats".into()],
+            build: Some(print("make")),
+            upstream: None,
+            tree: None,
+            locked: None,
+            strict: false,
+        }
+    }
+
+    fn stamp(steps: &str) -> Stamp {
+        let Print { fingerprint, inputs } = print(steps);
+        Stamp {
+            name: Name::new("nats").unwrap(),
+            version: "v1".into(),
+            commit: None,
+            platform: Platform::host(),
+            fingerprint,
+            inputs,
+            binaries: BTreeMap::from([("nats".into(), Sha256([7; 32]))]),
+        }
+    }
+
+    fn asset(byte: u8) -> LockedAsset {
+        let fingerprint = stamp("make").fingerprint;
+        LockedAsset { fingerprint, sha256: Sha256([byte; 32]), size: 1 }
+    }
+
+    #[test]
+    fn the_same_recipe_is_accepted_wherever_it_comes_from() {
+        assert_eq!(accept(&want(), &stamp("make"), None), Acceptance::Yes);
+        assert_eq!(accept(&want(), &stamp("make"), Some(&asset(1))), Acceptance::Yes);
+    }
+
+    #[test]
+    fn a_release_by_another_recipe_serves_with_a_warning() {
+        let Acceptance::WithWarning(fault) = accept(&want(), &stamp("cmake"), Some(&asset(1)))
+        else {
+            panic!("a pinned external source keeps its release");
+        };
+        assert_eq!(fault.why, ["its `steps` differs"]);
+    }
+
+    #[test]
+    fn in_repo_code_and_local_builds_get_no_such_grace() {
+        let in_repo = Want { strict: true, ..want() };
+        let no = Acceptance::No("its `steps` differs".into());
+        assert_eq!(accept(&in_repo, &stamp("cmake"), Some(&asset(1))), no);
+        assert_eq!(accept(&want(), &stamp("cmake"), None), no);
+    }
+
+    #[test]
+    fn what_the_lock_pins_is_not_traded_for_another_asset() {
+        let locked = Want { locked: Some(asset(1)), ..want() };
+        assert_eq!(accept(&locked, &stamp("make"), Some(&asset(1))), Acceptance::Yes);
+        assert!(matches!(accept(&locked, &stamp("make"), Some(&asset(2))), Acceptance::No(_)));
+    }
+
+    #[test]
+    fn another_version_platform_commit_or_binary_is_another_artifact() {
+        let other = "windows-arm64".parse().unwrap();
+        let none = BTreeMap::new();
+        for stamp in [
+            Stamp { version: "v2".into(), ..stamp("make") },
+            Stamp { platform: other, ..stamp("make") },
+            Stamp { commit: Some("b".repeat(40)), ..stamp("make") },
+            Stamp { binaries: none, ..stamp("make") },
+        ] {
+            let want = Want { commit: Some("a".repeat(40)), ..want() };
+            assert!(matches!(accept(&want, &stamp, None), Acceptance::No(_)), "{stamp:?}");
+        }
     }
 }

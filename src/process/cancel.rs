@@ -150,4 +150,14 @@ mod tests {
         cancel.killed().await;
         assert!(cancel.fault("x").to_string().contains("the run was stopped"));
     }
+
+    #[tokio::test]
+    async fn a_signal_stops_the_run() {
+        let cancel = Cancel::new();
+        cancel.listen_to_signals().unwrap();
+        let (own, signal) = (rustix::process::getpid(), rustix::process::Signal::TERM);
+        rustix::process::kill_process(own, signal).unwrap();
+        cancel.cancelled().await;
+        assert_eq!(cancel.fault("it").to_string(), "it was stopped: told to end (SIGTERM)");
+    }
 }

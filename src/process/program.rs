@@ -18,9 +18,10 @@ pub enum Absent {
     NotExecutable(PathBuf),
 }
 
-/// Where the program called `name` is, absolute if `dir` is. A name with a `/` is a path seen
+/// Where the program called `name` is, as an absolute path. A name with a `/` is a path seen
 /// from `dir`; other names are looked up in `path`, whose relative folders are seen from `dir` too.
 pub fn find(name: &str, path: &OsStr, dir: &Path) -> Result<PathBuf, Absent> {
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     let mut absent = Absent::Missing;
     let folders: Vec<PathBuf> = if name.contains('/') {
         vec![PathBuf::new()]

@@ -6,9 +6,9 @@
 //! mark in its environment that its descendants inherit, so that a child of forge tells of which
 //! command it is: a running one, which may still use it, or one that is over.
 //!
-//! What hides from this, since nothing on this level can see it: work handed to a
-//! service that ran before (a container, a compile server), a process that wipes its environment and
-//! leaves its group but not its session, and, on other systems than Linux, all strays.
+//! What hides from this, since nothing on this level can see it: work handed to a service that ran
+//! before (a container, a compile server), a process that wipes its environment and leaves its
+//! group but not its session, and, on other systems than Linux, all strays.
 
 use std::{
     collections::HashSet,
@@ -118,18 +118,16 @@ impl Marked<'_> {
         format!("{}{}", self.strays.mark, self.number)
     }
 
-    /// Ends what is left of the command outside its group, after all in it is gone.
-    pub async fn end(&self) -> Remains {
+    /// Ends what is left of the command outside its group, after all in it is gone: leaves it
+    /// `patience` to end by itself, then tells it to, then kills it.
+    pub async fn end(&self, patience: Duration) -> Remains {
         self.strays.commands().running.remove(&self.number);
-        let mut remains = Remains::Nothing;
+        if within(patience, || self.strays.living().is_empty()).await {
+            return Remains::Nothing;
+        }
         for (signal, patience) in [(Signal::TERM, GRACE), (Signal::KILL, KILLED)] {
-            let living = self.strays.living();
-            if living.is_empty() {
-                return remains;
-            }
-            remains = Remains::Ended;
             if self.all_end(signal, patience).await {
-                return remains;
+                return Remains::Ended;
             }
         }
         Remains::Stuck

@@ -60,7 +60,7 @@ pub async fn run(
     let patience = if stop.get().is_some() { Duration::ZERO } else { LINGER };
     let drained = stream.drain(patience).await;
     let patience = if drained { patience } else { Duration::ZERO };
-    let remains = group.end(patience).await.max(mark.end().await);
+    let remains = group.end(patience).await.max(mark.end(patience).await);
     stream.drain(LINGER).await;
     stream.end(remains, stop.get().is_some());
 
@@ -289,6 +289,12 @@ mod tests {
     async fn what_ends_by_itself_soon_is_not_worth_a_word() {
         let (result, lines) = run(&shell("(sleep 0.02; echo b) & echo a")).await;
         assert_eq!((result, lines.join(" ")), (Ok(()), "a b".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn what_left_its_group_may_end_by_itself_too() {
+        let (result, lines) = run(&shell("setsid sleep 0.02 >/dev/null 2>&1 &")).await;
+        assert_eq!((result, lines), (Ok(()), vec![]));
     }
 
     #[cfg(target_os = "linux")]
