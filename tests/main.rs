@@ -4,9 +4,13 @@ mod support;
 
 mod architecture;
 mod assets;
+mod disk;
 mod document;
+mod doubt;
 mod failures;
 mod fingerprints;
 mod ladder;
+mod life;
+mod lock;
 mod look;
 mod planning;

@@ -91,7 +91,7 @@ impl Context {
                 self.events.emit(Event::Line { action, line: line.to_owned() });
             };
             self.runner.run(&command, &mut pass_on).await.map_err(|fault| {
-                out_of_time(fault, &command.line, build)
+                disk_is_full(out_of_time(fault, &command.line, build), &places.out)
                     .within(format!("cannot build {}", subsystem.name))
             })?;
         }
@@ -184,6 +184,18 @@ fn out_of_time(fault: Fault, line: &CommandLine, build: &Build) -> Fault {
     let allowed = human_time(build.timeout.as_secs_f64());
     let what = format!("{line} had not ended after the {allowed} that the whole build may take");
     Fault { what, ..fault }
+}
+
+/// On a full disk a command cannot even log why it failed, so forge says it.
+fn disk_is_full(fault: Fault, folder: &Path) -> Fault {
+    const FULL: u64 = 64 << 10;
+    let free = rustix::fs::statvfs(folder).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+    if fault.kind != Kind::Failed || free.map_or(true, |free| free >= FULL) {
+        return fault;
+    }
+    fault
+        .because(format!("the disk that holds {} is full", folder.display()))
+        .hint("free some space (`forge clean:dist` and `forge clean:src` help) and run it again")
 }
 
 /// A tool that is not there is the most common reason why a first build fails. Better

@@ -14,8 +14,9 @@
 //! killed a second later, as is every process that carries a mark of that forge. A forge that
 //! ends as it should kills its guardian instead.
 //!
-//! The guardian is started when a command has run for a while, so runs of short commands pay
-//! nothing; a forge killed before that leaves such a command to end by itself.
+//! The guardian is started before the first command, so that at no instant a kill leaves
+//! anything alive: what was launched but not yet written to the pipe carries the mark, and
+//! holds the pipe open until it does. Runs without commands start none.
 
 use std::{
     collections::HashSet,

@@ -30,8 +30,6 @@ use crate::model::{Fault, Kind};
 
 /// How long what a command left in the background may take to end by itself.
 const LINGER: Duration = Duration::from_millis(100);
-/// How long a command runs before the guardian is started for it.
-const GUARDED_AFTER: Duration = Duration::from_millis(50);
 
 /// Why a command was told to end.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +46,8 @@ pub async fn run(
     variables: &[(&str, String)],
     line: &mut (dyn FnMut(&str) + Send),
 ) -> Result<(), Fault> {
+    // Before the command: a forge that is killed an instant later must not leave it alive.
+    shared.guardian.start();
     let Launched { mut child, output } = launch(command, &shared.environment, variables).await?;
     let leader = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let leader =
@@ -87,7 +87,6 @@ async fn attend(
         status = child.wait() => status,
         never = stream.flow() => match never {},
         never = stop_in_time(shared, command.timeout, group, stop) => match never {},
-        never = guard(shared) => match never {},
     }
 }
 
@@ -116,12 +115,6 @@ async fn stop_in_time(
         () = shared.cancel.killed() => {}
     }
     group.kill();
-    pending().await
-}
-
-async fn guard(shared: &Shared) -> Infallible {
-    sleep(GUARDED_AFTER).await;
-    shared.guardian.start();
     pending().await
 }
 
