@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     cache::Cache,
-    model::{Fault, Kind, Layout, Name, Platform},
+    model::{Fault, Kind, Layout, Name, Platform, nearest},
     probe::{Options, Probed, Prober},
     report::Style,
     store::{self, Store, StoreUrl},
@@ -167,7 +167,7 @@ fn unknown(workspace: &Workspace, word: &str) -> Fault {
     let known = workspace.subsystems.keys().map(Name::as_str);
     let known: Vec<&str> = known.chain(workspace.groups.keys().map(String::as_str)).collect();
     let fault = Fault::new(Kind::Usage, format!("there is no subsystem or group `{word}`"));
-    match crate::manifest::nearest(word, known.iter().copied()) {
+    match nearest(word, known.iter().copied()) {
         Some(near) => fault.hint(format!("did you mean `{near}`?")),
         None => fault.hint(format!("there are {}", known.join(", "))),
     }

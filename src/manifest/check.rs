@@ -6,8 +6,8 @@ use super::{
     file::Findings,
     node::{Entry, Node, Scalar, Style, Value},
     shape::{Need, Record, Shape},
-    suggest,
 };
+use crate::model::{nearest, suggestion};
 
 /// Tells `found` all in which `root` differs from `shape`.
 pub fn check(root: &Node, shape: &Shape, found: &mut Findings) {
@@ -34,7 +34,7 @@ impl Checker<'_, '_> {
             (Shape::Choice(words), Value::Scalar(scalar)) => {
                 if !words.contains(&scalar.text.as_str()) {
                     let what = format!("`{path}` must be {}, not `{}`", shape.what(), scalar.text);
-                    let help = suggest::help(&scalar.text, words.iter().copied());
+                    let help = suggestion(&scalar.text, words.iter().copied());
                     self.found.add(node.bytes.clone(), what, "not one of them", help);
                 }
             }
@@ -72,7 +72,7 @@ impl Checker<'_, '_> {
                 let what = format!("{} has no key `{key}`", record.what);
                 let help = match record.home_of(key) {
                     Some(home) => format!("it belongs under `{home}`"),
-                    None => suggest::help(key, record.keys()),
+                    None => suggestion(key, record.keys()),
                 };
                 self.found.add(entry.key.bytes.clone(), what, "not a known key", help);
             }
@@ -105,7 +105,7 @@ impl Checker<'_, '_> {
         // A near miss was already called an unknown key.
         let unknown = node.entries().iter().map(|entry| entry.key.value.as_str());
         let mut unknown = unknown.filter(|key| record.field(key).is_none());
-        if unknown.any(|word| suggest::nearest(word, record.keys()) == Some(key)) {
+        if unknown.any(|word| nearest(word, record.keys()) == Some(key)) {
             return;
         }
         let place = if path.is_empty() { record.what.to_owned() } else { format!("`{path}`") };

@@ -15,7 +15,6 @@ mod place;
 mod record;
 mod schema;
 mod shape;
-mod suggest;
 mod yaml;
 
 pub use document::{
@@ -26,4 +25,3 @@ pub use file::{File, Findings, MAX_BYTES};
 pub use node::{Entry, Node, Scalar, Sp, Style, Value};
 pub use record::{parse_lock, parse_stamp, render_lock, render_stamp};
 pub use schema::{manifest_schema, spec_schema};
-pub use suggest::{help as suggestion, nearest};

@@ -17,6 +17,7 @@ mod outcome;
 mod platform;
 mod release;
 mod stamp;
+mod suggest;
 mod version;
 
 pub use artifact::ArtifactId;
@@ -34,4 +35,5 @@ pub use outcome::{ArtifactReport, How, RunReport};
 pub use platform::{Arch, Os, Platform};
 pub use release::{Compression, asset_name, tag_name};
 pub use stamp::Stamp;
+pub use suggest::{nearest, suggestion};
 pub use version::Version;

@@ -4,6 +4,8 @@ use std::{fmt, path::PathBuf};
 
 use reqwest::Url;
 
+use crate::model::nearest;
+
 /// Every scheme with its shape, in the order messages list them.
 const SHAPES: [(&str, &str); 8] = [
     ("dir", "dir:PATH"),
@@ -165,14 +167,11 @@ fn no_scheme(text: &str) -> String {
 }
 
 fn unknown_scheme(text: &str, scheme: &str) -> String {
-    let near = SHAPES
-        .iter()
-        .map(|(known, shape)| (distance(&scheme.to_lowercase(), known), known, shape))
-        .min()
-        .filter(|(distance, known, _)| *distance <= 2 && *distance < known.len());
+    let near = nearest(&scheme.to_lowercase(), SHAPES.iter().map(|(known, _)| *known));
+    let near = near.and_then(|near| SHAPES.iter().find(|(known, _)| *known == near));
     let text = without_secrets(text);
     match near {
-        Some((_, known, shape)) => {
+        Some((known, shape)) => {
             format!(
                 "`{scheme}:` in `{text}` is no kind of store; did you mean `{known}` (`{shape}`)?"
             )
@@ -184,22 +183,6 @@ fn unknown_scheme(text: &str, scheme: &str) -> String {
 fn known() -> String {
     let shapes: Vec<_> = SHAPES.iter().map(|(_, shape)| format!("`{shape}`")).collect();
     format!("forge knows {}", shapes.join(", "))
-}
-
-/// How many characters must be changed, added or dropped to make `b` of `a` (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -257,15 +240,6 @@ mod tests {
             let error = StoreUrl::parse(text).unwrap_err();
             assert!(error.contains(told), "{text}: {error}");
             assert!(!error.contains("secret"), "{error}");
-        }
-    }
-
-    #[test]
-    fn distances_are_counted_in_single_changes() {
-        for (a, b, expected) in
-            [("", "", 0), ("s3", "s3", 0), ("gihub", "github", 1), ("dri", "dir", 2)]
-        {
-            assert_eq!(distance(a, b), expected);
         }
     }
 }

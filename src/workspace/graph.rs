@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::subsystem::Draft;
 use crate::{
-    manifest::{Scalar, suggestion},
-    model::{Diagnostic, Span},
+    manifest::Scalar,
+    model::{Diagnostic, Span, suggestion},
 };
 
 /// Every check across subsystems. `known` are all names with a spec or a version.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    manifest::{Findings, ManifestDoc, Scalar, Sp, nearest, suggestion},
-    model::{Name, Platform, Version},
+    manifest::{Findings, ManifestDoc, Scalar, Sp},
+    model::{Name, Platform, Version, nearest, suggestion},
     store::StoreUrl,
 };
 

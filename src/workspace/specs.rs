@@ -11,8 +11,8 @@ use super::{
     subsystem::{self, Draft, Surroundings},
 };
 use crate::{
-    manifest::{File, Findings, ManifestDoc, Sp, nearest, read_spec},
-    model::{Diagnostic, Fault, Layout, Name, Platform, Version},
+    manifest::{File, Findings, ManifestDoc, Sp, read_spec},
+    model::{Diagnostic, Fault, Layout, Name, Platform, Version, nearest},
 };
 
 /// Below this many specs, threads cost more than they save.

@@ -15,7 +15,10 @@ use minijinja::{
 };
 
 use super::Text;
-use crate::manifest::{Findings, Scalar, suggestion};
+use crate::{
+    manifest::{Findings, Scalar},
+    model::suggestion,
+};
 
 /// How much work one template may do: some thousand times more than anyone needs.
 const FUEL: u64 = 50_000;

@@ -11,8 +11,8 @@ use super::{
     template::Scope,
 };
 use crate::{
-    manifest::{DigestDoc, Findings, Pairs, Scalar, UpstreamDoc, suggestion},
-    model::{Arch, Os, Platform},
+    manifest::{DigestDoc, Findings, Pairs, Scalar, UpstreamDoc},
+    model::{Arch, Os, Platform, suggestion},
 };
 
 /// Resolves `upstream:` for `platform`. None if the vendor has nothing for it, or if

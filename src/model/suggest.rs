@@ -19,7 +19,7 @@ fn is_beginning(word: &str, candidate: &str) -> bool {
 }
 
 /// The help for an unknown word: the nearest known one, else all of them.
-pub fn help<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+pub fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     const MANY: usize = 24;
     if let Some(nearest) = nearest(word, known.clone()) {
         return format!("did you mean `{nearest}`?");
@@ -77,8 +77,8 @@ mod tests {
 
     #[test]
     fn without_a_near_word_the_known_ones_are_listed() {
-        assert_eq!(help("zzz", ["go", "run"]), "known are `go`, `run`");
-        assert_eq!(help("rum", ["go", "run"]), "did you mean `run`?");
-        assert_eq!(help("x", [""; 0]), "none is known here");
+        assert_eq!(suggestion("zzz", ["go", "run"]), "known are `go`, `run`");
+        assert_eq!(suggestion("rum", ["go", "run"]), "did you mean `run`?");
+        assert_eq!(suggestion("x", [""; 0]), "none is known here");
     }
 }
