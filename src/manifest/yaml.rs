@@ -249,7 +249,9 @@ fn syntax_error(text: &str, error: &ScanError) -> YamlError {
     }
     let width = text[at..].chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8);
     let before = &line[..(at - line_start).min(line.len())];
-    let help = if line.matches(": ").count() > 1 {
+    let help = if error.to_string().contains("bracket") {
+        "close every `[` with `]` and every `{` with `}`, or put the value in quotes"
+    } else if line.matches(": ").count() > 1 {
         "put a value that holds `: ` in quotes"
     } else if line[before.len()..].starts_with(['@', '`', '%', '*', '&', '!']) {
         "put a value that begins with such a character in quotes"

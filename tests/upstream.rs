@@ -1,0 +1,178 @@
+//! The vendor's own release: only with a digest, then like any other artifact.
+
+use std::fs;
+
+use crate::support::{Asset, Fault, Sandbox, Server, elf_for_arm64, sha256};
+
+const BINARY: &[u8] = b"#!/bin/sh\necho vendor\n";
+
+/// A vendor that serves these files.
+fn vendor(sandbox: &Sandbox, files: &[(&str, &[u8])]) -> Server {
+    for (path, bytes) in files {
+        let path = sandbox.beside("vendor").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    Server::of(&sandbox.beside("vendor"))
+}
+
+fn spec(url: &str, rest: &str) -> String {
+    format!("upstream:\n  url: {url}\n{rest}")
+}
+
+#[test]
+fn an_archive_with_a_pinned_digest_is_taken_stamped_and_released() {
+    let sandbox = Sandbox::with_store();
+    let archive = Asset::new().file("tool", BINARY).file("README", b"hello").gz();
+    let server = vendor(&sandbox, &[("v1.0.0/tool.tar.gz", &archive)]);
+    let url = format!("{}/{{{{ version }}}}/tool.tar.gz", server.url());
+    let sandbox =
+        sandbox.spec("tool", "v1.0.0", &spec(&url, &format!("  sha256: {}\n", sha256(&archive))));
+    sandbox.all_are("upstream");
+    assert_eq!(sandbox.run_binary("tool"), "vendor\n");
+    assert!(!sandbox.path(".forge/installed/tool/README").exists());
+    sandbox.all_are("fresh");
+    sandbox.forge("verify").succeeds();
+    // It was repacked and published: the next one does not ask the vendor.
+    let asked = server.requests().len();
+    let clone = sandbox.clone_fresh();
+    clone.all_are("downloaded");
+    assert_eq!(server.requests().len(), asked);
+}
+
+#[test]
+fn a_published_checksums_file_vouches_for_it() {
+    let sandbox = Sandbox::new();
+    let archive = Asset::new().file("tool", BINARY).gz();
+    let sums = format!("{}  other.tar.gz\n{} *tool.tar.gz\n", "0".repeat(64), sha256(&archive));
+    let server =
+        vendor(&sandbox, &[("tool.tar.gz", &archive), ("SHA256SUMS", sums.as_bytes())]);
+    let url = server.url();
+    let rest = format!("  sha256: {url}/SHA256SUMS\n");
+    let sandbox = sandbox.spec("tool", "v1", &spec(&format!("{url}/tool.tar.gz"), &rest));
+    sandbox.all_are("upstream");
+    // A file that does not name it is no voucher.
+    let rest = format!("  sha256: {url}/OTHER\n");
+    fs::write(sandbox.beside("vendor/OTHER"), format!("{}  x.tar.gz\n", "0".repeat(64))).unwrap();
+    let sandbox = sandbox.spec("unknown", "v1", &spec(&format!("{url}/tool.tar.gz"), &format!("{rest}  paths: {{ unknown: tool }}\n")));
+    sandbox.forge("ensure").exits(4).says("has no sha256 of `tool.tar.gz`");
+}
+
+#[test]
+fn other_shapes_are_told_by_strip_paths_and_the_vendors_words() {
+    let sandbox = Sandbox::new();
+    let archive = Asset::new()
+        .file("tool-v1/bin/the-tool", BINARY)
+        .file("tool-v1/second", b"#!/bin/sh\necho second\n")
+        .file("tool-v1/doc/README", b"x")
+        .gz();
+    let server = vendor(&sandbox, &[("tool-tux-x64.tar.gz", &archive), ("tool-tux-aarch64.tar.gz", &archive)]);
+    let url = format!("{}/tool-{{{{ os }}}}-{{{{ arch }}}}.tar.gz", server.url());
+    let rest = format!(
+        "  sha256: {{ linux-amd64: {0}, linux-arm64: {0} }}\n  strip: 1\n  paths: {{ first: bin/the-tool }}\n  os: {{ linux: tux }}\n  arch: {{ amd64: x64, arm64: aarch64 }}\n",
+        sha256(&archive)
+    );
+    let sandbox = sandbox.spec("tool", "v1", &format!("binary: [first, second]\n{}", spec(&url, &rest)));
+    sandbox.all_are("upstream");
+    assert_eq!(sandbox.run_binary("first"), "vendor\n");
+    assert_eq!(sandbox.run_binary("second"), "second\n");
+    assert!(server.requests().iter().any(|request| request.contains("/tool-tux-")));
+}
+
+#[test]
+fn a_bare_binary_needs_no_archive() {
+    let sandbox = Sandbox::new();
+    let server = vendor(&sandbox, &[("tool-v1", BINARY)]);
+    let url = format!("{}/tool-{{{{ version }}}}", server.url());
+    let sandbox = sandbox.spec("tool", "v1", &spec(&url, &format!("  sha256: {}\n", sha256(BINARY))));
+    sandbox.all_are("upstream");
+    assert_eq!(sandbox.run_binary("tool"), "vendor\n");
+}
+
+#[test]
+fn another_digest_is_refused_and_not_built_past() {
+    let sandbox = Sandbox::new();
+    let archive = Asset::new().file("tool", BINARY).gz();
+    let server = vendor(&sandbox, &[("tool.tar.gz", &archive)]);
+    let url = format!("{}/tool.tar.gz", server.url());
+    let rest = format!("  sha256: {}\nbuild: {{ run: 'echo x >> {}; cp /bin/true {{{{ out }}}}/tool' }}\n", "1".repeat(64), sandbox.beside("builds").display());
+    let sandbox = sandbox.spec("tool", "v1", &spec(&url, &rest));
+    let run = sandbox.forge("ensure").exits(4);
+    run.says(&sha256(&archive)).says(&"1".repeat(64)).says("tool.tar.gz");
+    assert_eq!(sandbox.builds(), 0);
+    assert!(!sandbox.path(".forge/installed/tool").exists());
+    // Who wants to build it says so.
+    sandbox.forge("ensure --force").succeeds();
+    assert_eq!(sandbox.builds(), 1);
+}
+
+#[test]
+fn a_vendor_in_doubt_is_asked_again_and_is_an_error_after_that() {
+    let sandbox = Sandbox::new();
+    let server = vendor(&sandbox, &[("tool", BINARY)]);
+    let url = format!("{}/tool", server.url());
+    let sandbox = sandbox.spec("tool", "v1", &spec(&url, &format!("  sha256: {}\n", sha256(BINARY))));
+    server.always_fail("/tool", Fault::Status(403));
+    sandbox.forge("ensure").exits(5).says("403");
+    let server = vendor(&sandbox, &[]);
+    server.fail("/tool", Fault::Status(503));
+    let url = format!("{}/tool", server.url());
+    sandbox.write("subsystems/tool.yml", &spec(&url, &format!("  sha256: {}\n", sha256(BINARY))));
+    sandbox.all_are("upstream");
+}
+
+#[test]
+fn what_the_vendor_no_longer_has_is_told() {
+    let sandbox = Sandbox::new();
+    let server = vendor(&sandbox, &[]);
+    fs::create_dir_all(sandbox.beside("vendor")).unwrap();
+    let url = format!("{}/gone", server.url());
+    let sandbox = sandbox.spec("tool", "v1", &spec(&url, &format!("  sha256: {}\n", "1".repeat(64))));
+    let run = sandbox.forge("ensure").run();
+    assert!(matches!(run.code(), Some(5)), "{run}");
+    run.says("there is nothing at").says("/gone");
+}
+
+#[test]
+fn a_vendors_archive_without_the_binary_says_what_it_holds() {
+    let sandbox = Sandbox::new();
+    let archive = Asset::new().file("pkg/bin/tool", BINARY).gz();
+    let server = vendor(&sandbox, &[("tool.tar.gz", &archive)]);
+    let url = format!("{}/tool.tar.gz", server.url());
+    let sandbox = sandbox.spec("tool", "v1", &spec(&url, &format!("  sha256: {}\n", sha256(&archive))));
+    let run = sandbox.forge("ensure").exits(1);
+    run.says("holds no `tool`").says("pkg/bin/tool").says("upstream.strip");
+}
+
+#[test]
+fn a_vendors_program_for_another_processor_is_refused() {
+    let sandbox = Sandbox::new();
+    let elf = elf_for_arm64();
+    let server = vendor(&sandbox, &[("tool", &elf)]);
+    let url = format!("{}/tool", server.url());
+    let sandbox = sandbox.spec("tool", "v1", &spec(&url, &format!("  sha256: {}\n", sha256(&elf))));
+    if cfg!(target_arch = "aarch64") {
+        return;
+    }
+    sandbox.forge("ensure").exits(4).says("arm64");
+    assert!(!sandbox.path(".forge/bin/tool").exists());
+    sandbox.forge("ensure --platform linux-arm64").succeeds();
+}
+
+#[test]
+fn an_archive_as_source_is_unpacked_by_its_digest() {
+    let sandbox = Sandbox::new();
+    let archive = Asset::new().file("src-1.0/tool.sh", BINARY).gz();
+    let server = vendor(&sandbox, &[("src.tar.gz", &archive)]);
+    let good = format!(
+        "source: {{ archive: {}/src.tar.gz, sha256: {}, strip: 1 }}\nbuild: {{ run: 'cp tool.sh {{{{ out }}}}/tool' }}\n",
+        server.url(),
+        sha256(&archive)
+    );
+    let sandbox = sandbox.spec("tool", "v1", &good);
+    sandbox.all_are("built");
+    assert_eq!(sandbox.run_binary("tool"), "vendor\n");
+    sandbox.write("subsystems/tool.yml", &good.replace(&sha256(&archive), &"2".repeat(64)));
+    let run = sandbox.forge("ensure").exits(4);
+    run.says("is not the archive that subsystems/tool.yml pins");
+}
