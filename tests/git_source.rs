@@ -32,7 +32,11 @@ impl<'a> Remote<'a> {
             ])
             .output()
             .expect("git");
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
@@ -120,7 +124,10 @@ fn a_moving_ref_is_resolved_locked_and_stays() {
     sandbox.all_are("built");
     assert_eq!(sandbox.run_binary("tool"), "two\n");
     let releases = fs::read_dir(sandbox.beside("store")).unwrap().flatten();
-    let tags: Vec<_> = releases.map(|e| e.file_name().into_string().unwrap()).filter(|n| n.starts_with("tool-")).collect();
+    let tags: Vec<_> = releases
+        .map(|e| e.file_name().into_string().unwrap())
+        .filter(|n| n.starts_with("tool-"))
+        .collect();
     assert_eq!(tags.len(), 2, "each commit is a release of its own: {tags:?}");
 }
 

@@ -32,7 +32,8 @@ fn commands(page: &str) -> Vec<Shown> {
             };
             continue;
         }
-        let here = |command: &str, output| Shown { line: index + 1, command: command.to_owned(), output };
+        let here =
+            |command: &str, output| Shown { line: index + 1, command: command.to_owned(), output };
         match fence.as_deref() {
             Some("console") => match line.strip_prefix("$ ") {
                 Some(command) => shown.push(here(command, Some(Vec::new()))),
@@ -67,12 +68,17 @@ fn normalised(text: &str) -> String {
         let mut rest = line.split_whitespace().peekable();
         while let Some(word) = rest.next() {
             let plain = word.trim_matches(|c: char| !c.is_alphanumeric());
-            let unit = rest.peek().map(|next| next.trim_end_matches(|c: char| !c.is_alphanumeric()));
-            let is_number = !plain.is_empty() && plain.chars().all(|c| c.is_ascii_digit() || c == '.');
-            const UNITS: &[&str] = &["ms", "s", "min", "h", "B", "KiB", "MiB", "GiB", "kB", "MB", "GB", "bytes"];
+            let unit =
+                rest.peek().map(|next| next.trim_end_matches(|c: char| !c.is_alphanumeric()));
+            let is_number =
+                !plain.is_empty() && plain.chars().all(|c| c.is_ascii_digit() || c == '.');
+            const UNITS: &[&str] =
+                &["ms", "s", "min", "h", "B", "KiB", "MiB", "GiB", "kB", "MB", "GB", "bytes"];
             if is_number && unit.is_some_and(|unit| UNITS.contains(&unit)) {
                 let unit = rest.next().unwrap_or_default();
-                let is_time = ["ms", "s", "min", "h"].iter().any(|time| unit.trim_end_matches(|c: char| !c.is_alphanumeric()) == *time);
+                let is_time = ["ms", "s", "min", "h"]
+                    .iter()
+                    .any(|time| unit.trim_end_matches(|c: char| !c.is_alphanumeric()) == *time);
                 let kind = if is_time { "<time>" } else { "<size>" };
                 // `1 h 0 min` is one time.
                 if words.last().map(String::as_str) != Some(kind) {
@@ -87,7 +93,9 @@ fn normalised(text: &str) -> String {
             } else if ["/tmp", "/home/you", "~/"].iter().any(|place| word.contains(place)) {
                 words.push("<path>".into());
             } else {
-                words.push(word.replace("linux-amd64", "<platform>").replace("linux-arm64", "<platform>"));
+                words.push(
+                    word.replace("linux-amd64", "<platform>").replace("linux-arm64", "<platform>"),
+                );
             }
         }
         out.push(words.join(" "));
@@ -103,7 +111,9 @@ fn fits(wanted: &[&str], found: &[&str]) -> bool {
     match wanted.split_first() {
         None => found.is_empty(),
         Some((&("…" | "..."), rest)) => (0..=found.len()).any(|from| fits(rest, &found[from..])),
-        Some((first, rest)) => found.split_first().is_some_and(|(line, others)| line == first && fits(rest, others)),
+        Some((first, rest)) => {
+            found.split_first().is_some_and(|(line, others)| line == first && fits(rest, others))
+        }
     }
 }
 
