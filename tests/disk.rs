@@ -48,7 +48,11 @@ fn a_full_workspace_also_stops_a_download_without_a_trace() {
         run.says("No space left").says("free some space");
         assert!(!clone.path(".forge/installed/big").exists(), "{run}");
         let staging = clone.path(".forge/state/staging");
-        assert_eq!(fs::read_dir(staging).map_or(0, |entries| entries.flatten().count()), 0, "{run}");
+        assert_eq!(
+            fs::read_dir(staging).map_or(0, |entries| entries.flatten().count()),
+            0,
+            "{run}"
+        );
     }
     clone.all_are("downloaded");
 }
@@ -94,7 +98,10 @@ fn a_full_store_is_an_error_of_publishing_and_the_binary_is_there() {
     assert!(matches!(run.code(), Some(3 | 5)), "{run}");
     run.says("No space left").says("cannot publish");
     assert_eq!(sandbox.run_binary("big"), "big\n");
-    assert!(!sandbox.beside("store/big-v1/big-linux-amd64.tar.gz").exists(), "half an asset\n{run}");
+    assert!(
+        !sandbox.beside("store/big-v1/big-linux-amd64.tar.gz").exists(),
+        "half an asset\n{run}"
+    );
     sandbox.forge("verify").succeeds();
     free(&sandbox.beside("store"));
     drop(mount);

@@ -31,7 +31,8 @@ fn half_written(sandbox: &Sandbox) -> Vec<String> {
     let names = names.map(|(path, _)| path.display().to_string());
     let is_half = |name: &String| {
         let file = name.rsplit('/').next().unwrap_or_default();
-        let temporary = file.starts_with('.') && !matches!(file, ".version" | ".gitignore" | ".forge");
+        let temporary =
+            file.starts_with('.') && !matches!(file, ".version" | ".gitignore" | ".forge");
         temporary || name.contains("/staging/") || file.ends_with(".part") || file.contains(".tmp.")
     };
     names.filter(|name| !name.starts_with("work/code")).filter(is_half).collect()
@@ -55,7 +56,9 @@ fn a_stopped_run_leaves_no_process_and_no_half_written_file() {
             .spec("later", "v1", "build_needs: [slow]\nbuild: { run: exit 0 }\n");
         let child = sandbox.forge("ensure").start();
         wait_until("the build sleeps", || {
-            sandbox.path("begun").exists() && sandbox.path(".forge/bin/good").exists() && marker.alive() == 1
+            sandbox.path("begun").exists()
+                && sandbox.path(".forge/bin/good").exists()
+                && marker.alive() == 1
         });
         let began = Instant::now();
         signal(name, child.id());
@@ -70,7 +73,10 @@ fn a_stopped_run_leaves_no_process_and_no_half_written_file() {
         assert!(line("later").is_some_and(|line| !line.contains("failed")), "{out}{err}");
         assert_eq!(sandbox.run_binary("good"), "good v1\n");
         // What was done stays done.
-        sandbox.write("subsystems/slow.yml", "build: { run: 'printf \"#!/bin/sh\\n\" > {{ out }}/slow' }\n");
+        sandbox.write(
+            "subsystems/slow.yml",
+            "build: { run: 'printf \"#!/bin/sh\\n\" > {{ out }}/slow' }\n",
+        );
         sandbox.write("subsystems/later.yml", "build_needs: [slow]\nbuild: { run: 'slow; printf \"#!/bin/sh\\n\" > {{ out }}/later' }\n");
         let hows = sandbox.hows("ensure");
         assert_eq!(hows[0], ("good".into(), "fresh".into()));
@@ -97,7 +103,10 @@ fn a_stopped_run_says_so_in_its_document() {
 #[test]
 fn a_second_signal_takes_the_grace_away() {
     let marker = Marker::new();
-    let stubborn = format!("build: {{ run: \"trap '' TERM INT; {} & while :; do sleep 0.01; done\" }}\n", marker.sleep());
+    let stubborn = format!(
+        "build: {{ run: \"trap '' TERM INT; {} & while :; do sleep 0.01; done\" }}\n",
+        marker.sleep()
+    );
     let sandbox = Sandbox::new().spec("stubborn", "v1", &stubborn);
     let child = sandbox.forge("ensure").start();
     wait_until("the build runs", || marker.alive() == 1);
@@ -147,7 +156,8 @@ fn twenty(marker: &Marker) -> Sandbox {
 fn killed_at_any_moment_the_next_run_ends_right() {
     const ROUNDS: u64 = 200;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
-    let seed = std::env::var("FORGE_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(now | 1);
+    let seed =
+        std::env::var("FORGE_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(now | 1);
     eprintln!("seed: {seed} (FORGE_TEST_SEED repeats it)");
     let mut state = seed;
     let marker = Marker::new();
@@ -187,8 +197,9 @@ fn killed_at_any_moment_the_next_run_ends_right() {
         }
     }
     eprintln!("the last process of a killed run ended after {longest:?} at most");
+    // What the store holds by now serves a fresh clone; what it lost is built there.
     let clone = sandbox.clone_fresh();
-    fs::write(clone.path("fast"), "").unwrap();
+    clone.write("fast", "");
     clone.forge("ensure").succeeds();
     clone.forge("verify").succeeds();
 }
@@ -217,7 +228,10 @@ fn two_runs_at_once_build_each_artifact_once() {
         for i in 0..8 {
             sandbox = sandbox.script(&format!("s{i}"), "v1");
         }
-        let slow = format!("build_needs: [s1]\nbuild: {{ run: 'sleep 0.2; echo x >> {}; s1; printf \"#!/bin/sh\\n\" > {{{{ out }}}}/slow' }}\n", sandbox.beside("builds").display());
+        let slow = format!(
+            "build_needs: [s1]\nbuild: {{ run: 'sleep 0.2; echo x >> {}; s1; printf \"#!/bin/sh\\n\" > {{{{ out }}}}/slow' }}\n",
+            sandbox.beside("builds").display()
+        );
         let sandbox = sandbox.spec("slow", "v1", &slow);
         let children: Vec<_> =
             (0..processes).map(|_| sandbox.forge("ensure --json -j 2").start()).collect();
@@ -243,7 +257,10 @@ fn two_runs_at_once_build_each_artifact_once() {
 #[test]
 fn whoever_waits_for_a_killed_forge_goes_on_at_once() {
     let marker = Marker::new();
-    let spec = format!("build: {{ run: 'test -e {{{{ root }}}}/fast || {}; printf \"#!/bin/sh\\n\" > {{{{ out }}}}/slow' }}\n", marker.sleep());
+    let spec = format!(
+        "build: {{ run: 'test -e {{{{ root }}}}/fast || {}; printf \"#!/bin/sh\\n\" > {{{{ out }}}}/slow' }}\n",
+        marker.sleep()
+    );
     let sandbox = Sandbox::new().spec("slow", "v1", &spec);
     let mut first = sandbox.forge("ensure").start();
     wait_until("the first builds", || marker.alive() == 1);
@@ -265,7 +282,8 @@ fn builds_that_use_make_share_the_budget_of_jobs() {
         return;
     }
     // Each target notes when it began and ended; never may more than two run at once.
-    let makefile = "all: 1 2 3 4 5 6\n1 2 3 4 5 6:\n\t@echo b >> $(LOG); sleep 0.05; echo e >> $(LOG)\n";
+    let makefile =
+        "all: 1 2 3 4 5 6\n1 2 3 4 5 6:\n\t@echo b >> $(LOG); sleep 0.05; echo e >> $(LOG)\n";
     let mut sandbox = Sandbox::new();
     let log = sandbox.beside("targets");
     for name in ["one", "two"] {

@@ -144,7 +144,11 @@ fn two_stores_are_asked_in_order_and_the_first_is_published_to() {
     let first = published();
     let mut clone = first.clone_fresh();
     let second = clone.beside("second");
-    clone.releases_from(&format!("[dir:{}, dir:{}]", second.display(), first.beside("store").display()));
+    clone.releases_from(&format!(
+        "[dir:{}, dir:{}]",
+        second.display(),
+        first.beside("store").display()
+    ));
     clone.all_are("downloaded");
     let clone = clone.script("new", "v1");
     clone.forge("ensure").succeeds();

@@ -149,11 +149,15 @@ impl Ledger {
     }
 }
 
-/// A failed publication leaves the artifact good; everything else makes it a failure.
-fn enter_fault(report: &mut ArtifactReport, step: Step, fault: Fault) {
+/// A failed publication leaves the artifact good, and the run a partial success; everything
+/// else makes the artifact a failure.
+fn enter_fault(report: &mut ArtifactReport, step: Step, mut fault: Fault) {
     report.reason = fault.to_string();
-    if step != Step::Publish {
-        report.how = if fault.kind == Kind::Interrupted { How::Cancelled } else { How::Failed };
+    match (step, fault.kind) {
+        (Step::Publish, Kind::Store | Kind::Failed) => fault.kind = Kind::Partial,
+        (Step::Publish, _) => {}
+        (_, Kind::Interrupted) => report.how = How::Cancelled,
+        _ => report.how = How::Failed,
     }
     report.fault = Some(fault);
 }
