@@ -62,7 +62,7 @@ impl Released {
         assert!(!self.clone.path(".forge/installed/hello").exists(), "it is installed\n{run}");
         assert_eq!(self.lock(), lock, "the lock changed\n{run}");
         let staging = self.clone.path(".forge/state/staging");
-        let left = fs::read_dir(&staging).map(|entries| entries.flatten().count()).unwrap_or(0);
+        let left = fs::read_dir(&staging).map_or(0, |entries| entries.flatten().count());
         assert_eq!(left, 0, "something half-made stays\n{run}");
         run
     }

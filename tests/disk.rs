@@ -23,7 +23,7 @@ fn fill(folder: &std::path::Path, kib: usize, total: usize) {
 #[test]
 fn a_full_workspace_is_one_clear_error_and_loses_nothing() {
     let sandbox = Sandbox::new().script("good", "v1");
-    let Some(_mount) = Mount::small(&sandbox.path(".forge"), 512) else { return };
+    let Some(mount) = Mount::small(&sandbox.path(".forge"), 512) else { return };
     sandbox.forge("ensure").succeeds();
     let sandbox = sandbox.spec("big", "v1", BIG);
     let run = sandbox.forge("ensure").exits(1);
@@ -32,7 +32,7 @@ fn a_full_workspace_is_one_clear_error_and_loses_nothing() {
     assert_eq!(sandbox.run_binary("good"), "good v1\n");
     sandbox.forge("verify good").succeeds();
     // Once there is room it goes on.
-    drop(_mount);
+    drop(mount);
     sandbox.forge("ensure").succeeds();
     sandbox.forge("verify").succeeds();
 }

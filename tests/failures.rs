@@ -15,7 +15,7 @@ fn the_rest_went_on(sandbox: &Sandbox, run: &Run) {
     assert!(!sandbox.path(".forge/installed/bad").exists(), "{run}");
     assert!(!sandbox.path(".forge/bin/bad").exists(), "{run}");
     let staging = sandbox.path(".forge/state/staging");
-    let left = fs::read_dir(&staging).map(|entries| entries.flatten().count()).unwrap_or(0);
+    let left = fs::read_dir(&staging).map_or(0, |entries| entries.flatten().count());
     assert_eq!(left, 0, "something half-made stays\n{run}");
 }
 

@@ -1,6 +1,6 @@
 //! Sources in git: pinned tags, moving refs, and tags that moved.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, process::Command};
 
 use crate::support::Sandbox;
 
@@ -32,7 +32,11 @@ impl<'a> Remote<'a> {
             ])
             .output()
             .expect("git");
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
@@ -120,7 +124,10 @@ fn a_moving_ref_is_resolved_locked_and_stays() {
     sandbox.all_are("built");
     assert_eq!(sandbox.run_binary("tool"), "two\n");
     let releases = fs::read_dir(sandbox.beside("store")).unwrap().flatten();
-    let tags: Vec<_> = releases.map(|e| e.file_name().into_string().unwrap()).filter(|n| n.starts_with("tool-")).collect();
+    let tags: Vec<_> = releases
+        .map(|e| e.file_name().into_string().unwrap())
+        .filter(|n| n.starts_with("tool-"))
+        .collect();
     assert_eq!(tags.len(), 2, "each commit is a release of its own: {tags:?}");
 }
 
@@ -203,9 +210,7 @@ fn a_checkout_that_was_broken_off_is_made_afresh() {
         }
         let run = sandbox.forge("ensure --force").run();
         assert_eq!(run.code(), Some(0), "{what}: {run}");
-        if Path::is_file(&folder) {
-            panic!("{what} is still there");
-        }
+        assert!(folder.is_dir(), "{what} is still there");
     }
     assert_eq!(sandbox.run_binary("tool"), "one\n");
 }

@@ -45,8 +45,7 @@ fn a_published_checksums_file_vouches_for_it() {
     let sandbox = Sandbox::new();
     let archive = Asset::new().file("tool", BINARY).gz();
     let sums = format!("{}  other.tar.gz\n{} *tool.tar.gz\n", "0".repeat(64), sha256(&archive));
-    let server =
-        vendor(&sandbox, &[("tool.tar.gz", &archive), ("SHA256SUMS", sums.as_bytes())]);
+    let server = vendor(&sandbox, &[("tool.tar.gz", &archive), ("SHA256SUMS", sums.as_bytes())]);
     let url = server.url();
     let rest = format!("  sha256: {url}/SHA256SUMS\n");
     let sandbox = sandbox.spec("tool", "v1", &spec(&format!("{url}/tool.tar.gz"), &rest));
@@ -54,7 +53,11 @@ fn a_published_checksums_file_vouches_for_it() {
     // A file that does not name it is no voucher.
     let rest = format!("  sha256: {url}/OTHER\n");
     fs::write(sandbox.beside("vendor/OTHER"), format!("{}  x.tar.gz\n", "0".repeat(64))).unwrap();
-    let sandbox = sandbox.spec("unknown", "v1", &spec(&format!("{url}/tool.tar.gz"), &format!("{rest}  paths: {{ unknown: tool }}\n")));
+    let sandbox = sandbox.spec(
+        "unknown",
+        "v1",
+        &spec(&format!("{url}/tool.tar.gz"), &format!("{rest}  paths: {{ unknown: tool }}\n")),
+    );
     sandbox.forge("ensure").exits(4).says("has no sha256 of `tool.tar.gz`");
 }
 
@@ -66,13 +69,17 @@ fn other_shapes_are_told_by_strip_paths_and_the_vendors_words() {
         .file("tool-v1/second", b"#!/bin/sh\necho second\n")
         .file("tool-v1/doc/README", b"x")
         .gz();
-    let server = vendor(&sandbox, &[("tool-tux-x64.tar.gz", &archive), ("tool-tux-aarch64.tar.gz", &archive)]);
+    let server = vendor(
+        &sandbox,
+        &[("tool-tux-x64.tar.gz", &archive), ("tool-tux-aarch64.tar.gz", &archive)],
+    );
     let url = format!("{}/tool-{{{{ os }}}}-{{{{ arch }}}}.tar.gz", server.url());
     let rest = format!(
         "  sha256: {{ linux-amd64: {0}, linux-arm64: {0} }}\n  strip: 1\n  paths: {{ first: bin/the-tool }}\n  os: {{ linux: tux }}\n  arch: {{ amd64: x64, arm64: aarch64 }}\n",
         sha256(&archive)
     );
-    let sandbox = sandbox.spec("tool", "v1", &format!("binary: [first, second]\n{}", spec(&url, &rest)));
+    let sandbox =
+        sandbox.spec("tool", "v1", &format!("binary: [first, second]\n{}", spec(&url, &rest)));
     sandbox.all_are("upstream");
     assert_eq!(sandbox.run_binary("first"), "vendor\n");
     assert_eq!(sandbox.run_binary("second"), "second\n");
@@ -84,7 +91,8 @@ fn a_bare_binary_needs_no_archive() {
     let sandbox = Sandbox::new();
     let server = vendor(&sandbox, &[("tool-v1", BINARY)]);
     let url = format!("{}/tool-{{{{ version }}}}", server.url());
-    let sandbox = sandbox.spec("tool", "v1", &spec(&url, &format!("  sha256: {}\n", sha256(BINARY))));
+    let sandbox =
+        sandbox.spec("tool", "v1", &spec(&url, &format!("  sha256: {}\n", sha256(BINARY))));
     sandbox.all_are("upstream");
     assert_eq!(sandbox.run_binary("tool"), "vendor\n");
 }
@@ -95,7 +103,11 @@ fn another_digest_is_refused_and_not_built_past() {
     let archive = Asset::new().file("tool", BINARY).gz();
     let server = vendor(&sandbox, &[("tool.tar.gz", &archive)]);
     let url = format!("{}/tool.tar.gz", server.url());
-    let rest = format!("  sha256: {}\nbuild: {{ run: 'echo x >> {}; cp /bin/true {{{{ out }}}}/tool' }}\n", "1".repeat(64), sandbox.beside("builds").display());
+    let rest = format!(
+        "  sha256: {}\nbuild: {{ run: 'echo x >> {}; cp /bin/true {{{{ out }}}}/tool' }}\n",
+        "1".repeat(64),
+        sandbox.beside("builds").display()
+    );
     let sandbox = sandbox.spec("tool", "v1", &spec(&url, &rest));
     let run = sandbox.forge("ensure").exits(4);
     run.says(&sha256(&archive)).says(&"1".repeat(64)).says("tool.tar.gz");
@@ -111,7 +123,8 @@ fn a_vendor_in_doubt_is_asked_again_and_is_an_error_after_that() {
     let sandbox = Sandbox::new();
     let server = vendor(&sandbox, &[("tool", BINARY)]);
     let url = format!("{}/tool", server.url());
-    let sandbox = sandbox.spec("tool", "v1", &spec(&url, &format!("  sha256: {}\n", sha256(BINARY))));
+    let sandbox =
+        sandbox.spec("tool", "v1", &spec(&url, &format!("  sha256: {}\n", sha256(BINARY))));
     server.always_fail("/tool", Fault::Status(403));
     sandbox.forge("ensure").exits(5).says("403");
     let server = vendor(&sandbox, &[]);
@@ -127,7 +140,8 @@ fn what_the_vendor_no_longer_has_is_told() {
     let server = vendor(&sandbox, &[]);
     fs::create_dir_all(sandbox.beside("vendor")).unwrap();
     let url = format!("{}/gone", server.url());
-    let sandbox = sandbox.spec("tool", "v1", &spec(&url, &format!("  sha256: {}\n", "1".repeat(64))));
+    let sandbox =
+        sandbox.spec("tool", "v1", &spec(&url, &format!("  sha256: {}\n", "1".repeat(64))));
     let run = sandbox.forge("ensure").run();
     assert!(matches!(run.code(), Some(5)), "{run}");
     run.says("there is nothing at").says("/gone");
@@ -139,7 +153,8 @@ fn a_vendors_archive_without_the_binary_says_what_it_holds() {
     let archive = Asset::new().file("pkg/bin/tool", BINARY).gz();
     let server = vendor(&sandbox, &[("tool.tar.gz", &archive)]);
     let url = format!("{}/tool.tar.gz", server.url());
-    let sandbox = sandbox.spec("tool", "v1", &spec(&url, &format!("  sha256: {}\n", sha256(&archive))));
+    let sandbox =
+        sandbox.spec("tool", "v1", &spec(&url, &format!("  sha256: {}\n", sha256(&archive))));
     let run = sandbox.forge("ensure").exits(1);
     run.says("holds no `tool`").says("pkg/bin/tool").says("upstream.strip");
 }

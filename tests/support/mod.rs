@@ -126,7 +126,7 @@ impl Sandbox {
     pub fn asset(&self, tag: &str) -> PathBuf {
         let folder = self.beside("store").join(tag);
         let entries = fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-        let is_asset = |path: &PathBuf| !path.extension().is_some_and(|e| e == "sha256");
+        let is_asset = |path: &PathBuf| path.extension().is_none_or(|e| e != "sha256");
         let assets: Vec<_> = entries.flatten().map(|e| e.path()).filter(is_asset).collect();
         assert_eq!(assets.len(), 1, "{assets:?}");
         assets.into_iter().next().expect("one")
@@ -141,8 +141,8 @@ impl Sandbox {
 
     /// Makes the workspace keep its releases in the user's own store.
     pub fn without_store(&mut self) {
-        let kept = self.head.lines().filter(|line| !line.starts_with("releases:"));
-        self.head = kept.map(|line| format!("{line}\n")).collect();
+        let kept = self.head.split_inclusive('\n').filter(|line| !line.starts_with("releases:"));
+        self.head = kept.collect();
         self.write_versions();
     }
 
