@@ -90,6 +90,21 @@ fn a_corrupt_asset_is_refused_and_nothing_is_built() {
 }
 
 #[test]
+fn an_asset_that_was_packed_again_is_refused_for_its_digest_alone() {
+    let released = released();
+    // The same files, each as its stamp says, in other bytes.
+    let again = Asset::read(&released.asset()).gz();
+    released.put(&again);
+    let lock = released.lock();
+    released.is_refused().says("forge.lock");
+    fs::remove_file(released.clone.path("forge.lock")).unwrap();
+    let run = released.clone.forge("ensure").exits(4);
+    run.says(&sha256(&again)).says("is corrupt or was replaced");
+    assert_eq!(released.origin.builds(), 1);
+    released.clone.write("forge.lock", &lock);
+}
+
+#[test]
 fn a_truncated_asset_is_refused_even_if_its_digest_is_published() {
     let released = released();
     let good = fs::read(released.asset()).unwrap();

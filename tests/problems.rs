@@ -3,6 +3,7 @@
 use crate::support::Sandbox;
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "it is one picture")]
 fn every_kind_of_problem_is_told_at_once_with_its_place() {
     let sandbox = Sandbox::new()
         .file(

@@ -60,50 +60,54 @@ fn words_of_forge(line: &str) -> Option<String> {
     Some(words.trim().to_owned())
 }
 
-/// The text with everything that differs from machine to machine written as one word.
-fn normalised(text: &str) -> String {
-    let mut out = Vec::new();
-    for line in text.lines() {
-        let mut words: Vec<String> = Vec::new();
-        let mut rest = line.split_whitespace().peekable();
-        while let Some(word) = rest.next() {
-            let plain = word.trim_matches(|c: char| !c.is_alphanumeric());
-            let unit =
-                rest.peek().map(|next| next.trim_end_matches(|c: char| !c.is_alphanumeric()));
-            let is_number =
-                !plain.is_empty() && plain.chars().all(|c| c.is_ascii_digit() || c == '.');
-            const UNITS: &[&str] =
-                &["ms", "s", "min", "h", "B", "KiB", "MiB", "GiB", "kB", "MB", "GB", "bytes"];
-            if is_number && unit.is_some_and(|unit| UNITS.contains(&unit)) {
-                let unit = rest.next().unwrap_or_default();
-                let is_time = ["ms", "s", "min", "h"]
-                    .iter()
-                    .any(|time| unit.trim_end_matches(|c: char| !c.is_alphanumeric()) == *time);
-                let kind = if is_time { "<time>" } else { "<size>" };
-                // `1 h 0 min` is one time.
-                if words.last().map(String::as_str) != Some(kind) {
-                    words.push(kind.into());
-                }
-                let end: String = unit.chars().rev().take_while(|c| !c.is_alphanumeric()).collect();
-                if let Some(last) = words.last_mut() {
-                    last.extend(end.chars().rev());
-                }
-            } else if plain.len() >= 12 && plain.chars().all(|c| c.is_ascii_hexdigit()) {
-                words.push("<digest>".into());
-            } else if ["/tmp", "/home/you", "~/"].iter().any(|place| word.contains(place)) {
-                words.push("<path>".into());
-            } else {
-                words.push(
-                    word.replace("linux-amd64", "<platform>").replace("linux-arm64", "<platform>"),
-                );
+/// The lines of a text that say something, with everything that differs from machine to
+/// machine written as one word.
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(normalised).filter(|line| !line.is_empty()).collect()
+}
+
+fn normalised(line: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut rest = line.split_whitespace().peekable();
+    while let Some(word) = rest.next() {
+        if let Some(kind) = rest.peek().and_then(|unit| measure(word, unit)) {
+            let unit = rest.next().unwrap_or_default();
+            // `1 h 0 min` is one time.
+            if words.last().is_none_or(|last| last != kind) {
+                words.push(kind.into());
             }
+            let end = unit.trim_start_matches(char::is_alphanumeric);
+            words.last_mut().expect("it was just pushed").push_str(end);
+        } else {
+            words.push(told(word));
         }
-        out.push(words.join(" "));
     }
-    while out.last().is_some_and(String::is_empty) {
-        out.pop();
+    words.join(" ")
+}
+
+/// What a number with this unit is called.
+fn measure(number: &str, unit: &str) -> Option<&'static str> {
+    let number = number.trim_start_matches(|c: char| !c.is_alphanumeric());
+    if number.is_empty() || !number.chars().all(|c| c.is_ascii_digit() || c == '.') {
+        return None;
     }
-    out.join("\n")
+    match unit.trim_end_matches(|c: char| !c.is_alphanumeric()) {
+        "ms" | "s" | "min" | "h" => Some("<time>"),
+        "B" | "kB" | "MB" | "GB" | "KiB" | "MiB" | "GiB" | "bytes" => Some("<size>"),
+        _ => None,
+    }
+}
+
+/// A word as it is compared.
+fn told(word: &str) -> String {
+    let plain = word.trim_matches(|c: char| !c.is_alphanumeric());
+    if plain.len() >= 12 && plain.chars().all(|c| c.is_ascii_hexdigit()) {
+        return "<digest>".into();
+    }
+    if ["/tmp", "/home/you", "~/"].iter().any(|place| word.contains(place)) {
+        return "<path>".into();
+    }
+    word.replace("linux-amd64", "<platform>").replace("linux-arm64", "<platform>")
 }
 
 /// Whether `found` is `wanted`, in which a line `…` stands for any lines.
@@ -143,11 +147,6 @@ fn run_page(page: &Path) -> usize {
         );
     }
     shown.len()
-}
-
-fn lines(text: &str) -> Vec<String> {
-    let text = normalised(text);
-    text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
 fn borrow(lines: &[String]) -> Vec<&str> {
@@ -192,7 +191,7 @@ impl Terminal {
         assert!(output.status.success() || may_fail, "{at}: {}\n{out}{err}", output.status);
         let passing = ["built", "published", "linked", "cached", "downloaded", "fetched", "failed"];
         let stays = |line: &&str| !passing.iter().any(|word| line.starts_with(word));
-        let err: String = err.lines().filter(stays).map(|line| format!("{line}\n")).collect();
+        let err: String = err.split_inclusive('\n').filter(stays).collect();
         (format!("{err}{out}"), out)
     }
 }

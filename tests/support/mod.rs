@@ -141,8 +141,8 @@ impl Sandbox {
 
     /// Makes the workspace keep its releases in the user's own store.
     pub fn without_store(&mut self) {
-        let kept = self.head.lines().filter(|line| !line.starts_with("releases:"));
-        self.head = kept.map(|line| format!("{line}\n")).collect();
+        let kept = self.head.split_inclusive('\n').filter(|line| !line.starts_with("releases:"));
+        self.head = kept.collect();
         self.write_versions();
     }
 
@@ -241,10 +241,24 @@ impl Invocation {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("forge starts")
     }
 
-    /// Runs to its end.
+    /// Runs to its end, which has to come within two minutes.
     pub fn run(mut self) -> Run {
-        let output = self.command.output().expect("forge starts");
-        Run { output, words: self.words }
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = self.command.spawn().expect("forge starts");
+        let pid = child.id().to_string();
+        let (done, ended) = std::sync::mpsc::channel::<()>();
+        let watch = std::thread::spawn(move || {
+            let hangs = ended.recv_timeout(std::time::Duration::from_secs(120)).is_err();
+            if hangs {
+                let _ = Command::new("kill").args(["-9", &pid]).status();
+            }
+            hangs
+        });
+        let output = child.wait_with_output().expect("its output");
+        let _ = done.send(());
+        let run = Run { output, words: self.words };
+        assert!(!watch.join().expect("a watch"), "it hangs:\n{run}");
+        run
     }
 
     /// Runs, and must succeed.
