@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use crate::support::{Marker, Sandbox, is_alive, wait_until};
+use crate::support::{Marker, Sandbox, is_alive, is_here, wait_until};
 
 fn signal(name: &str, pid: u32) {
     let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
@@ -283,8 +283,7 @@ fn whoever_waits_for_a_killed_forge_goes_on_at_once() {
 
 #[test]
 fn builds_that_use_make_share_the_budget_of_jobs() {
-    if Command::new("make").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no make");
+    if !is_here("make") {
         return;
     }
     // Each target notes when it began and ended; never may more than two run at once.
