@@ -1,5 +1,6 @@
 """What is measured on: programs, workspaces, a server of files."""
 
+import getpass
 import hashlib
 import os
 import shutil
@@ -9,6 +10,8 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+
+from measure import aside
 
 MB = 1_000_000
 
@@ -23,9 +26,9 @@ def elf_files():
     found = {}
     for folder in folders:
         for path in folder.rglob("*"):
-            if path.is_file() and not path.is_symlink() and path.stat().st_size > 256 << 10:
-                found[path] = path.stat().st_size
-    files = sorted(found, key=lambda path: (-found[path], str(path)))
+            if path.is_file() and not path.is_symlink() and MB < path.stat().st_size < 64 * MB:
+                found.setdefault(path.stat().st_ino, path)
+    files = sorted(found.values(), key=lambda path: (-path.stat().st_size, path))
     return [path for path in files if path.open("rb").read(4) == b"\x7fELF"]
 
 
@@ -86,6 +89,10 @@ class Workspace:
         lines += [f"  {name}: v1.0.0" for name in self.versions]
         (self.root / "versions.yml").write_text("\n".join(lines) + "\n")
 
+    def blank(self, trash):
+        """A preparation: nothing was ever built here."""
+        return aside(trash, self.root / ".forge", *(self.beside / name for name in ("cache", "data")))
+
     def command(self, *words):
         return [self.forge_binary, *words]
 
@@ -105,7 +112,7 @@ def sha256(path):
 
 
 NGINX = """
-daemon off; worker_processes 2; pid {folder}/pid; error_log {folder}/error.log;
+daemon off; user {user}; worker_processes 2; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 64; }}
 http {{
   access_log off; sendfile on; default_type application/octet-stream;
@@ -126,11 +133,10 @@ def server(root, folder):
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if nginx:
         config = folder / "nginx.conf"
-        config.write_text(NGINX.format(folder=folder, root=root, port=port))
+        config.write_text(NGINX.format(user=getpass.getuser(), folder=folder, root=root, port=port))
         command = [nginx, "-c", str(config), "-e", str(folder / "error.log")]
     else:
         command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "-d", str(root)]
-    os.chmod(folder.parent, 0o755)
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, stdout=quiet, stderr=quiet)
     try:

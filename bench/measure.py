@@ -104,3 +104,18 @@ def fresh(*folders):
                 os.makedirs(folder)
 
     return prepare
+
+
+def aside(trash, *paths):
+    """Like `fresh`, but moves away instead of deleting: after thousands of files were deleted, ext4
+    takes many times as long to create some, whoever does it."""
+
+    def prepare():
+        into = Path(tempfile.mkdtemp(dir=trash))
+        for path in map(str, paths):
+            if os.path.lexists(path):
+                os.rename(path, into / Path(path).name)
+            if path.endswith("/"):
+                os.makedirs(path)
+
+    return prepare

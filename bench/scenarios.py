@@ -2,10 +2,11 @@
 
 import os
 import shutil
+import time
 from dataclasses import dataclass
 
 from material import MB, Programs, Workspace, server, sha256
-from measure import Contender, compare, fresh
+from measure import Contender, aside, compare, fresh, once
 
 MIB = 1 << 20
 
@@ -73,21 +74,22 @@ def memory(what, result, limit):
 
 # ── no-op ────────────────────────────────────────────────────────────────────────────────────
 
+IN_REPO = "source: {{ path: code/{0} }}\nbuild:\n  run: cp main.sh {{{{ out }}}}/{0}\n"
+PINNED = "build:\n  run: cp {{{{ root }}}}/code/{0}/main.sh {{{{ out }}}}/{0}\n"
 
-def noop_folder(bench, count):
-    """`count` subsystems whose code is in the repository, as forge, ninja and Task know them."""
-    folder = bench.folder / f"noop{count}"
+
+def many(bench, folder, count, spec):
+    """`count` subsystems that are one `cp` each, as forge, ninja and Task know them."""
     work = Workspace(bench.forge, folder)
     names = [f"s{i:04}" for i in range(count)]
     for name in names:
         work.file(f"code/{name}/main.sh", f"#!/bin/sh\necho {name}\n")
-        work.subsystem(
-            name, f"source: {{ path: code/{name} }}\nbuild:\n  run: cp main.sh {{{{ out }}}}/{name}\n"
-        )
+        work.subsystem(name, spec.format(name))
     work.write()
     edges = [f"build out/{n}: cp code/{n}/main.sh" for n in names]
     work.file("build.ninja", "\n".join(["rule cp", "  command = cp $in $out", *edges, ""]))
     work.file("Taskfile.yml", taskfile(names))
+    work.file("pairs", "".join(f"code/{n}/main.sh copied/{n}\n" for n in names))
     return work
 
 
@@ -105,34 +107,26 @@ def taskfile(names):
     return "\n".join(tasks) + "\n"
 
 
-def settle(contender, times=3):
-    """Brings a contender to where there is nothing left to do."""
-    import time
-    from measure import once
-
-    for _ in range(times):
-        once(contender)
-        time.sleep(0.1)
-
-
 def noop(bench):
     """Nothing to do."""
-    yield from noop_of(bench, 8, 2.0, 1.0)
-    yield from noop_of(bench, 1000, 1.0, 0.01)
+    yield from noop_of(bench, 8, PINNED, "pinned", 2.0, 1.0)
+    yield from noop_of(bench, 8, IN_REPO, "in-repo", 2.0, 1.0)
+    yield from noop_of(bench, 1000, PINNED, "pinned", 1.0, 0.01)
+    yield from noop_of(bench, 1000, IN_REPO, "in-repo", 1.0, 0.01)
 
 
-def noop_of(bench, count, ninja_target, task_target):
-    work = noop_folder(bench, count)
+def noop_of(bench, count, spec, kind, ninja_target, task_target):
+    work = many(bench, bench.folder / f"noop-{kind}{count}", count, spec)
     forge = Contender("forge", work.command("ensure:all"), work.root, env=work.env)
     ninja = Contender("ninja", ["ninja"], work.root)
     task = bench.has("task") and Contender("Task", [bench.tools["task"], "-s", "all"], work.root)
     for contender in filter(None, (forge, ninja, task)):
         settle(contender)
-    results = bench.compare([forge, ninja], budget=8)
-    what = f"no-op, {count:,} subsystems"
+    results = bench.compare([forge, ninja], budget=6)
+    what = f"no-op, {count:,} {kind} subsystems"
     yield from against(what, results, "ninja", ninja_target)
     if task:
-        slow = bench.compare([forge, task], budget=12)
+        slow = bench.compare([forge, task], budget=10)
         yield from against(what, slow, "Task", task_target, "Task, `status:`")
     if count == 1000:
         yield from memory(what, results["forge"], 30 * MIB)
@@ -141,8 +135,15 @@ def noop_of(bench, count, ninja_target, task_target):
         return lambda: os.utime(work.root / path)
 
     forge.prepare, ninja.prepare = touch("versions.yml"), touch("build.ninja")
-    results = bench.compare([forge, ninja], budget=8)
-    yield from against(f"no-op after the manifest was touched, {count:,}", results, "ninja")
+    results = bench.compare([forge, ninja], budget=6)
+    yield from against(f"the same after the manifest was touched", results, "ninja")
+
+
+def settle(contender):
+    """Brings a contender to where there is nothing left to do."""
+    for _ in range(3):
+        once(contender)
+        time.sleep(0.1)
 
 
 # ── restore ──────────────────────────────────────────────────────────────────────────────────
@@ -273,67 +274,45 @@ def pack(bench):
 
 def build(bench):
     """1,000 builds of one `cp` each."""
-    work = noop_folder(bench, 1000) if not (bench.folder / "noop1000").exists() else None
-    work = work or reopen(bench, 1000)
-    state = [work.root / ".forge", work.env["FORGE_CACHE_DIR"], work.env["FORGE_DATA_DIR"]]
+    work = many(bench, bench.folder / "build", 1000, IN_REPO)
+    (trash := work.beside / "trash").mkdir()
     jobs = str(bench.jobs)
-    pairs = work.beside / "pairs"
-    names = sorted(path.name for path in (work.root / "code").iterdir())
-    pairs.write_text("".join(f"code/{n}/main.sh copied/{n}\n" for n in names))
-    ensure = lambda *flags: work.command("ensure:all", "-j", jobs, *flags)
-    out, log, copied = work.root / "out", work.root / ".ninja_log", work.root / "copied"
-
-    def without_ninjas_state():
-        fresh(out)()
-        log.unlink(missing_ok=True)
-
+    away = lambda *paths: aside(trash, *(work.root / path for path in paths))
+    forge = lambda name, *flags: Contender(
+        name, work.command("ensure:all", "-j", jobs, *flags), work.root, work.blank(trash), work.env
+    )
     results = bench.compare([
-        Contender("forge", ensure("--no-publish"), work.root, fresh(*state), work.env),
-        Contender("forge, published", ensure(), work.root, fresh(*state), work.env),
-        Contender("ninja", ["ninja", "-j", jobs], work.root, without_ninjas_state),
-        Contender("xargs", ["sh", "-c", f"xargs -P {jobs} -n 2 cp < {pairs}"], work.root, fresh(f"{copied}/")),
+        forge("forge", "--no-publish"),
+        forge("forge, published"),
+        Contender("ninja", ["ninja", "-j", jobs], work.root, away("out", ".ninja_log")),
+        Contender("xargs", ["sh", "-c", f"mkdir copied && xargs -P {jobs} -n 2 cp < pairs"], work.root, away("copied")),
     ], budget=60)
     added = {name: (result.seconds - results["xargs"].seconds) / 1000 for name, result in results.items()}
-    what = "1,000 builds, added per action over `xargs`"
-    ratio = added["forge"] / added["ninja"]
-    yield Row(what, ms(added["forge"]), "ninja", ms(added["ninja"]), ratio, 1.0)
-    ratio = added["forge, published"] / added["ninja"]
-    yield Row(f"{what}, packed and published too", ms(added["forge, published"]), "ninja", ms(added["ninja"]), ratio)
+    for name, what, target in [("forge", "", 1.0), ("forge, published", ", packed and published too", None)]:
+        ratio = added[name] / added["ninja"]
+        what = f"1,000 builds, added per action over `xargs`{what}"
+        yield Row(what, ms(added[name]), "ninja", ms(added["ninja"]), ratio, target)
     yield from against("1,000 builds, in all", results, "ninja")
     yield from against("1,000 builds, in all", results, "xargs")
 
 
-def reopen(bench, count):
-    """The workspace that the no-op was measured in."""
-    folder = bench.folder / f"noop{count}"
-    work = Workspace.__new__(Workspace)
-    work.forge_binary, work.root, work.beside = bench.forge, folder / "work", folder
-    work.env = {
-        "FORGE_CACHE_DIR": str(folder / "cache"), "FORGE_DATA_DIR": str(folder / "data"),
-        "HOME": str(folder / "home"),
-    }
-    return work
-
-
 def chain(bench):
     """500 builds, each of which needs the one before."""
-    folder = bench.folder / "chain"
-    work = Workspace(bench.forge, folder)
+    work = Workspace(bench.forge, bench.folder / "chain")
     lines = ["mkdir -p out"]
     for i in range(500):
         name, before = f"c{i:03}", f"c{i - 1:03}"
         needs = f"build_needs: [{before}]\n" if i else ""
         work.file(f"code/{name}/main.sh", f"#!/bin/sh\necho {name}\n")
-        work.subsystem(
-            name, f"source: {{ path: code/{name} }}\n{needs}build:\n  run: cp main.sh {{{{ out }}}}/{name}\n"
-        )
+        work.subsystem(name, needs + IN_REPO.format(name))
         lines.append(f"cp code/{name}/main.sh out/{name}")
     work.write()
     work.file("all.sh", "\n".join(["set -e", *lines, ""]))
-    state = [work.root / ".forge", work.env["FORGE_CACHE_DIR"], work.env["FORGE_DATA_DIR"]]
+    (trash := work.beside / "trash").mkdir()
+    ensure = work.command("ensure:all", "--no-publish")
     results = bench.compare([
-        Contender("forge", work.command("ensure:all", "--no-publish"), work.root, fresh(*state), work.env),
-        Contender("sh", ["sh", "all.sh"], work.root, fresh(work.root / "out")),
+        Contender("forge", ensure, work.root, work.blank(trash), work.env),
+        Contender("sh", ["sh", "all.sh"], work.root, aside(trash, work.root / "out")),
     ])
     yield from against("chain of 500", results, "sh", 1.5, "one shell script")
 

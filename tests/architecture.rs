@@ -1,5 +1,7 @@
 //! What ARCHITECTURE.md says of the rooms holds in the code.
 
+use crate::support::Sandbox;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -156,4 +158,36 @@ fn every_test_that_an_invariant_names_exists() {
 fn main_only_starts() {
     let main = fs::read_to_string("src/main.rs").expect("main.rs");
     assert!(main.lines().count() < 15);
+}
+
+#[test]
+fn the_specs_of_the_stack_are_short() {
+    let mut lines = 0;
+    let mut specs = 0;
+    for entry in fs::read_dir("subsystems").expect("the specs").flatten() {
+        let path = entry.path();
+        let spec = if path.is_dir() { path.join("subsystem.yml") } else { path };
+        lines += fs::read_to_string(&spec).expect("a spec").lines().count();
+        specs += 1;
+    }
+    assert_eq!(specs, 9);
+    assert!(lines < 220, "{lines} lines");
+}
+
+#[test]
+fn every_verb_stands_in_the_readme_and_the_changelog() {
+    let help = Sandbox::new().forge("--help").succeeds().stdout();
+    let verbs = help.split("Commands:").nth(1).expect("a list of commands");
+    let verbs = verbs.split("\n\n").next().unwrap_or_default();
+    let verbs: Vec<&str> =
+        verbs.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(verbs.len() > 10, "{help}");
+    let readme = fs::read_to_string("README.md").expect("README.md");
+    let changelog = fs::read_to_string("CHANGELOG.md").expect("CHANGELOG.md");
+    for verb in verbs {
+        assert!(readme.contains(&format!("`forge {verb}")), "README.md does not tell of {verb}");
+        let told = changelog.contains(&format!("`{verb}`"))
+            || changelog.contains(&format!("`forge {verb}`"));
+        assert!(told, "CHANGELOG.md does not tell of {verb}");
+    }
 }

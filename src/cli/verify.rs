@@ -31,7 +31,7 @@ pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let private = workspace.stores.is_empty();
     let commits = BTreeMap::new();
     let mut wants = Wants::new(&workspace, &commits, private);
-    let wanted: Vec<_> = names.iter().map(|name| (name, wants.of(name))).collect();
+    let wanted = wants.of_all(&names);
     let verdicts: Vec<Verdict> = wanted
         .into_par_iter()
         .map(|(name, want)| {
@@ -39,8 +39,8 @@ pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
                 Ok(want) => examine(&workspace, &want).err(),
                 Err(fault) => Some(fault.to_string()),
             };
-            let version = workspace.subsystems[name].version.to_string();
-            Verdict { name: name.clone(), version, wrong }
+            let version = workspace.subsystems[&name].version.to_string();
+            Verdict { name, version, wrong }
         })
         .collect();
     show(session, &verdicts)?;

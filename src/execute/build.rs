@@ -1,15 +1,16 @@
 //! Building: source, commands, check, stamp, install.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use crate::{
-    model::{ActionId, ArtifactId, Event, Fault, How, Kind, Name},
+    model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Name},
     plan::Action,
-    probe::{Finding, walk},
+    probe::{Finding, Grounds, walk},
     process::{Command, CommandLine, is_program},
     report::human_time,
     workspace::{Build, Places, Source, Subsystem, Text},
@@ -33,7 +34,6 @@ impl Context {
         };
         require_tools(subsystem, build, &self.tool_folders(subsystem))?;
         let started = Instant::now();
-        let begun = SystemTime::now();
         let source = self.source(action, subsystem, want).await?;
         let staging = self.staging(want)?;
         let places = self.places(subsystem, &source, staging.path());
@@ -42,7 +42,7 @@ impl Context {
         self.run_steps(action.id, subsystem, build, &places).await?;
         self.phase(action, "checking");
         keep_only(staging.path(), &want.binaries).map_err(|fault| self.with_log(fault, finding))?;
-        self.source_is_unchanged(finding, subsystem, begun)?;
+        self.source_is_unchanged(finding, subsystem)?;
         let binaries = {
             let (id, names) = (want.id.clone(), want.binaries.clone());
             let folder = staging.path().to_owned();
@@ -133,27 +133,26 @@ impl Context {
     }
 
     /// In-repo code may be edited while it is built; what comes out then belongs to no fingerprint.
-    fn source_is_unchanged(
-        &self,
-        finding: &Finding,
-        subsystem: &Subsystem,
-        begun: SystemTime,
-    ) -> Result<(), Fault> {
-        let (Source::Path { dir, only }, Some(before)) = (&subsystem.source, finding.want.tree)
+    fn source_is_unchanged(&self, finding: &Finding, subsystem: &Subsystem) -> Result<(), Fault> {
+        let (Source::Path { dir, only }, Some(before)) = (&subsystem.source, &finding.want.tree)
         else {
             return Ok(());
         };
-        let layout = &self.workspace.layout;
-        let tree = walk(&layout.root().join(dir), only)?;
-        if tree.digest == before {
+        if before.is_surely_unchanged() {
             return Ok(());
         }
-        let is_newer = |path: &&PathBuf| {
-            let modified = fs::symlink_metadata(path).and_then(|m| m.modified());
-            path.is_file() && modified.is_ok_and(|time| time >= begun)
+        let layout = &self.workspace.layout;
+        let now = walk(&Grounds { root: layout.root().join(dir), only })?;
+        if now.digest == before.digest {
+            return Ok(());
+        }
+        let known: BTreeMap<&Path, &FileStat> =
+            before.inputs.iter().map(|(path, stat)| (path.as_path(), stat)).collect();
+        let is_changed = |(path, stat): &&(PathBuf, FileStat)| {
+            path.is_file() && known.get(path.as_path()) != Some(&stat)
         };
-        let changed: Vec<_> =
-            tree.inputs.iter().filter(is_newer).take(3).map(|path| layout.display(path)).collect();
+        let changed = now.inputs.iter().filter(is_changed).take(3);
+        let changed: Vec<_> = changed.map(|(path, _)| layout.display(path)).collect();
         let fault = Fault::new(
             Kind::Failed,
             format!("the source of {} changed while it was built", subsystem.name),

@@ -1,6 +1,9 @@
 //! What `stat` says of a file, as far as it tells whether the contents may have changed.
 
-use std::{fs::Metadata, time::UNIX_EPOCH};
+use std::{
+    fs::Metadata,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +20,17 @@ pub struct FileStat {
 }
 
 impl FileStat {
+    /// Changes younger than this may share their modification time with an earlier state.
+    pub const CLOCK_TICK: Duration = Duration::from_millis(50);
+
+    /// Whether a change after `moment` would surely show in the modification time.
+    #[must_use]
+    pub fn is_settled(&self, moment: SystemTime) -> bool {
+        let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let horizon = since.saturating_sub(Self::CLOCK_TICK).as_nanos();
+        i128::from(self.mtime) < i128::try_from(horizon).unwrap_or(i128::MAX)
+    }
+
     /// Takes the facts out of `metadata`.
     #[must_use]
     pub fn of(metadata: &Metadata) -> Self {

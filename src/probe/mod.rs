@@ -35,7 +35,7 @@ use crate::{
 pub use accept::{Acceptance, accept};
 pub use look::is_remote;
 pub use snapshot::{Row, Snapshot};
-pub use tree::{Tree, walk};
+pub use tree::{Grounds, Tree, walk};
 pub use want::{Print, Want, Wants};
 
 /// How many artifacts are looked at in stores at once.
@@ -136,9 +136,9 @@ impl Prober<'_> {
         let mut probed = Probed::default();
         let mut frontier = self.with_needs(requested.clone());
         while !frontier.is_empty() {
-            let looks: Vec<_> = frontier
-                .iter()
-                .map(|name| (name.clone(), wants.of(name)))
+            let looks: Vec<_> = wants
+                .of_all(&frontier)
+                .into_iter()
                 .map(|(name, want)| self.look_for(name, want, requested))
                 .collect();
             let found: Vec<_> = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE).collect().await;
@@ -153,7 +153,7 @@ impl Prober<'_> {
             frontier = self.with_needs(misses);
             frontier.retain(|name| !probed.findings.contains_key(name));
         }
-        probed.source_inputs = wants.into_source_inputs();
+        probed.source_inputs = wants.source_inputs();
         probed
     }
 

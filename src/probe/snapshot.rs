@@ -23,7 +23,7 @@ use std::{
     path::{Path, PathBuf},
     str::{FromStr, from_utf8},
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 use rustix::fs::{AtFlags, statat};
@@ -50,9 +50,6 @@ pub struct Snapshot {
     /// The fresh artifacts, sorted by name.
     pub rows: Vec<Row>,
 }
-
-/// Changes younger than this may share their modification time with an earlier state.
-const CLOCK_TICK: Duration = Duration::from_millis(50);
 
 /// Fewer files than this are looked at faster than a thread is started.
 const WORTH_A_THREAD: usize = 500;
@@ -93,8 +90,6 @@ impl Snapshot {
         inputs: impl Iterator<Item = &'a PathBuf>,
         environment: impl Iterator<Item = (&'a String, &'a Option<String>)>,
     ) {
-        let Ok(started) = started.duration_since(UNIX_EPOCH) else { return };
-        let horizon = i64::try_from(started.saturating_sub(CLOCK_TICK).as_nanos()).unwrap_or(0);
         let mut body = Vec::new();
         body.extend_from_slice(format!("r{}\n", identity(request)).as_bytes());
         for (name, value) in environment {
@@ -108,7 +103,7 @@ impl Snapshot {
         }
         for path in inputs {
             let stat = fs::symlink_metadata(path).ok().map(|m| FileStat::of(&m));
-            if stat.is_some_and(|stat| stat.mtime >= horizon) || has_newline(path) {
+            if stat.is_some_and(|stat| !stat.is_settled(started)) || has_newline(path) {
                 return;
             }
             body.extend_from_slice(file_line(stat).as_bytes());
@@ -215,6 +210,8 @@ fn parse_row(line: &str) -> Option<Row> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use super::*;
 
     struct Box {

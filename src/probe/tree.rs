@@ -8,73 +8,160 @@ use std::{
     fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
-use ignore::{DirEntry, WalkBuilder};
+use ignore::WalkBuilder;
+use rayon::prelude::*;
 
-use crate::model::{Fault, Kind, TreeDigest, TreeHasher, checksum};
+use crate::model::{Fault, FileStat, Kind, TreeDigest, TreeHasher, checksum};
 
-/// A source tree as it is now.
-#[derive(Debug)]
+/// Below this many trees, threads cost more than they save.
+const MANY_TREES: usize = 64;
+
+/// Where a source tree is.
+#[derive(Clone, Debug)]
+pub struct Grounds<'a> {
+    /// Its folder, absolute.
+    pub root: PathBuf,
+    /// The files and folders that count, relative to it; all if there are none.
+    pub only: &'a [String],
+}
+
+/// A source tree as it was when it was read.
+#[derive(Clone, Debug)]
 pub struct Tree {
     /// The digest over all files.
     pub digest: TreeDigest,
-    /// Every file read and every folder listed, absolute.
-    pub inputs: Vec<PathBuf>,
+    /// Every file read and every folder listed, absolute, with what `stat` said of it before.
+    pub inputs: Vec<(PathBuf, FileStat)>,
+    /// When it was about to be read.
+    pub read_at: SystemTime,
 }
 
-/// Reads the tree at `root`, or only the files and folders named in `only`, relative to it.
-pub fn walk(root: &Path, only: &[String]) -> Result<Tree, Fault> {
-    let mut inputs = Vec::new();
-    let mut files = Vec::new();
-    for entry in walker(root, only)? {
-        let entry = entry.map_err(|e| {
-            Fault::new(Kind::Failed, format!("cannot list {}", root.display()))
+impl Tree {
+    /// Whether `stat` tells for sure that nothing in it has changed. If not, only reading it
+    /// again can tell.
+    pub fn is_surely_unchanged(&self) -> bool {
+        self.inputs.iter().all(|(path, stat)| {
+            let now = fs::symlink_metadata(path).map(|metadata| FileStat::of(&metadata));
+            stat.is_settled(self.read_at) && now.is_ok_and(|now| now == *stat)
+        })
+    }
+}
+
+/// Reads one tree.
+pub fn walk(grounds: &Grounds) -> Result<Tree, Fault> {
+    let read_at = SystemTime::now();
+    let entries = grounds.check().and_then(|()| {
+        let cannot = |e: ignore::Error| {
+            Fault::new(Kind::Failed, format!("cannot list {}", grounds.root.display()))
                 .because(e.to_string())
-        })?;
-        inputs.push(entry.path().to_owned());
-        if entry.file_type().is_some_and(|kind| !kind.is_dir()) {
-            files.push((relative(root, &entry), entry));
-        }
-    }
-    files.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let mut hasher = TreeHasher::new();
-    for (name, entry) in files {
-        let (kind, contents) = read(entry.path())
-            .map_err(|e| Fault::io(format!("cannot read {}", entry.path().display()), &e))?;
-        hasher.add(&name, kind, &checksum(&contents));
-    }
-    Ok(Tree { digest: hasher.finish(), inputs })
+        };
+        list(&grounds.starts()).map_err(cannot)
+    });
+    grounds.read(entries?.into_iter().flatten().collect(), read_at)
 }
 
-fn walker(root: &Path, only: &[String]) -> Result<ignore::Walk, Fault> {
-    let mut starts = only.iter().map(|part| root.join(part));
-    let first = starts.next().unwrap_or_else(|| root.to_owned());
-    let mut builder = WalkBuilder::new(&first);
-    for start in starts.by_ref() {
-        builder.add(start);
+/// Reads many trees. What the folders above them say about ignored files is
+/// looked at once for all.
+pub fn walk_all(all: &[Grounds]) -> Vec<Result<Tree, Fault>> {
+    let read_at = SystemTime::now();
+    let starts: Vec<Vec<PathBuf>> = all.iter().map(Grounds::starts).collect();
+    let is_sound = all.iter().all(|grounds| grounds.check().is_ok());
+    let Some(listed) = is_sound.then(|| list(&starts.concat()).ok()).flatten() else {
+        // Something is wrong with one of them: each alone tells what.
+        return all.iter().map(walk).collect();
+    };
+    let mut listed = listed.into_iter();
+    let entries =
+        starts.iter().map(|starts| listed.by_ref().take(starts.len()).flatten().collect());
+    let jobs: Vec<(&Grounds, Vec<Entry>)> = all.iter().zip(entries).collect();
+    if jobs.len() < MANY_TREES {
+        return jobs.into_iter().map(|(grounds, entries)| grounds.read(entries, read_at)).collect();
     }
-    for start in only.iter().map(|part| root.join(part)).chain([root.to_owned()]) {
-        if let Err(error) = fs::symlink_metadata(&start) {
-            return Err(Fault::io(format!("cannot find {}", start.display()), &error));
-        }
+    jobs.into_par_iter().map(|(grounds, entries)| grounds.read(entries, read_at)).collect()
+}
+
+/// A file or folder that counts.
+struct Entry {
+    path: PathBuf,
+    is_folder: bool,
+}
+
+/// Lists what git would not ignore at each of `starts`, and below it.
+fn list(starts: &[PathBuf]) -> Result<Vec<Vec<Entry>>, ignore::Error> {
+    let Some((first, others)) = starts.split_first() else { return Ok(Vec::new()) };
+    let mut builder = WalkBuilder::new(first);
+    for start in others {
+        builder.add(start);
     }
     builder
         .hidden(false)
         .require_git(false)
         .ignore(false)
         .filter_entry(|entry| !matches!(entry.file_name().to_str(), Some(".git" | ".forge")));
-    Ok(builder.build())
+    let mut found: Vec<Vec<Entry>> = Vec::with_capacity(starts.len());
+    for entry in builder.build() {
+        let entry = entry?;
+        if entry.depth() == 0 {
+            found.push(Vec::new());
+        }
+        let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+        if let Some(last) = found.last_mut() {
+            last.push(Entry { path: entry.into_path(), is_folder });
+        }
+    }
+    Ok(found)
 }
 
-fn relative(root: &Path, entry: &DirEntry) -> String {
-    let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
+impl Grounds<'_> {
+    /// Where walking begins.
+    fn starts(&self) -> Vec<PathBuf> {
+        match self.only {
+            [] => vec![self.root.clone()],
+            only => only.iter().map(|part| self.root.join(part)).collect(),
+        }
+    }
+
+    /// Checks that all of it is there.
+    fn check(&self) -> Result<(), Fault> {
+        for start in self.starts().iter().chain([&self.root]) {
+            fs::symlink_metadata(start)
+                .map_err(|e| Fault::io(format!("cannot find {}", start.display()), &e))?;
+        }
+        Ok(())
+    }
+
+    /// Reads the files among `entries`.
+    fn read(&self, entries: Vec<Entry>, read_at: SystemTime) -> Result<Tree, Fault> {
+        let mut files = Vec::new();
+        let mut inputs = Vec::with_capacity(entries.len());
+        for Entry { path, is_folder } in entries {
+            let cannot = |e| Fault::io(format!("cannot read {}", path.display()), &e);
+            let metadata = fs::symlink_metadata(&path).map_err(cannot)?;
+            if !is_folder {
+                let (kind, contents) = read(&path, &metadata).map_err(cannot)?;
+                files.push((relative(&self.root, &path), kind, checksum(&contents)));
+            }
+            inputs.push((path, FileStat::of(&metadata)));
+        }
+        files.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+        let mut hasher = TreeHasher::new();
+        for (name, kind, checksum) in &files {
+            hasher.add(name, *kind, checksum);
+        }
+        Ok(Tree { digest: hasher.finish(), inputs, read_at })
+    }
+}
+
+fn relative(root: &Path, path: &Path) -> String {
+    let path = path.strip_prefix(root).unwrap_or(path);
     let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
     parts.join("/")
 }
 
-fn read(path: &Path) -> io::Result<(char, Vec<u8>)> {
-    let metadata = fs::symlink_metadata(path)?;
+fn read(path: &Path, metadata: &fs::Metadata) -> io::Result<(char, Vec<u8>)> {
     if metadata.is_symlink() {
         let target = fs::read_link(path)?;
         return Ok(('l', target.as_os_str().as_encoded_bytes().to_vec()));
@@ -100,8 +187,12 @@ mod tests {
         dir
     }
 
+    fn grounds<'a>(dir: &tempfile::TempDir, only: &'a [String]) -> Grounds<'a> {
+        Grounds { root: dir.path().to_owned(), only }
+    }
+
     fn digest(dir: &tempfile::TempDir) -> TreeDigest {
-        walk(dir.path(), &[]).unwrap().digest
+        walk(&grounds(dir, &[])).unwrap().digest
     }
 
     #[test]
@@ -151,11 +242,50 @@ mod tests {
     fn only_limits_what_counts() {
         let dir = tree(&[("src/a.c", "1"), ("Makefile", "2"), ("README", "3")]);
         let only = ["src".to_owned(), "Makefile".to_owned()];
-        let before = walk(dir.path(), &only).unwrap().digest;
+        let before = walk(&grounds(&dir, &only)).unwrap().digest;
         fs::write(dir.path().join("README"), "9").unwrap();
-        assert_eq!(walk(dir.path(), &only).unwrap().digest, before);
+        assert_eq!(walk(&grounds(&dir, &only)).unwrap().digest, before);
         fs::write(dir.path().join("src/b.c"), "9").unwrap();
-        assert_ne!(walk(dir.path(), &only).unwrap().digest, before);
-        assert!(walk(dir.path(), &["nothing".to_owned()]).is_err());
+        assert_ne!(walk(&grounds(&dir, &only)).unwrap().digest, before);
+        assert!(walk(&grounds(&dir, &["nothing".to_owned()])).is_err());
+    }
+
+    #[test]
+    fn many_at_once_are_what_each_is_alone() {
+        let parent = tree(&[(".gitignore", "*.o\n"), ("z.o", "")]);
+        let only = ["b".to_owned(), "a.c".to_owned()];
+        let names: Vec<_> =
+            (0..2 * MANY_TREES).map(|i| parent.path().join(i.to_string())).collect();
+        for (i, root) in names.iter().enumerate() {
+            fs::create_dir_all(root.join("b")).unwrap();
+            fs::write(root.join("a.c"), i.to_string()).unwrap();
+            fs::write(root.join("b/a.o"), "ignored").unwrap();
+            fs::write(root.join("left out"), "by half of them").unwrap();
+        }
+        let ground = |(i, root): (usize, &PathBuf)| Grounds {
+            root: root.clone(),
+            only: if i % 2 == 0 { &only } else { &[] },
+        };
+        let mut all: Vec<_> = names.iter().enumerate().map(ground).collect();
+        for (tree, grounds) in walk_all(&all).into_iter().zip(&all) {
+            let (tree, alone) = (tree.unwrap(), walk(grounds).unwrap());
+            assert_eq!((tree.digest, &tree.inputs), (alone.digest, &alone.inputs));
+            assert!(tree.inputs.iter().all(|(path, _)| !path.ends_with("a.o")));
+        }
+        all[7].root = parent.path().join("missing");
+        let trees = walk_all(&all);
+        let failed: Vec<_> = (0..all.len()).filter(|i| trees[*i].is_err()).collect();
+        assert_eq!(failed, [7]);
+    }
+
+    #[test]
+    fn only_what_is_settled_and_untouched_is_surely_unchanged() {
+        let dir = tree(&[("a.c", "1"), ("b/c.h", "2")]);
+        let mut tree = walk(&grounds(&dir, &[])).unwrap();
+        assert!(!tree.is_surely_unchanged(), "written a moment ago");
+        tree.read_at += 2 * FileStat::CLOCK_TICK;
+        assert!(tree.is_surely_unchanged());
+        fs::write(dir.path().join("b/new"), "").unwrap();
+        assert!(!tree.is_surely_unchanged());
     }
 }

@@ -1,8 +1,9 @@
 //! What an artifact should be: its release's name, its fingerprint, what is locked of it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    path::PathBuf,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     workspace::{Build, Source, Subsystem, Upstream, UpstreamDigest, Workspace},
 };
 
-use super::tree;
+use super::tree::{self, Grounds, Tree};
 
 /// A fingerprint with the digests of its fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +44,8 @@ pub struct Want {
     pub build: Option<Print>,
     /// The fingerprint of taking it from the vendor, if the vendor has it.
     pub upstream: Option<Print>,
-    /// The digest of its in-repo source, if it has one.
-    pub tree: Option<TreeDigest>,
+    /// Its in-repo source as it was read, if it has one.
+    pub tree: Option<Arc<Tree>>,
     /// What `forge.lock` says of its asset, as far as that applies.
     pub locked: Option<LockedAsset>,
     /// Whether another fingerprint at the same version makes a release stale: so for in-repo
@@ -74,8 +75,7 @@ pub struct Wants<'a> {
     commits: &'a BTreeMap<Name, String>,
     private_store: bool,
     builds: HashMap<Name, Result<Option<Print>, Fault>>,
-    trees: HashMap<Name, Result<TreeDigest, Fault>>,
-    source_inputs: Vec<PathBuf>,
+    trees: HashMap<Name, Result<Arc<Tree>, Fault>>,
 }
 
 impl<'a> Wants<'a> {
@@ -85,19 +85,23 @@ impl<'a> Wants<'a> {
         commits: &'a BTreeMap<Name, String>,
         private_store: bool,
     ) -> Self {
-        Self {
-            workspace,
-            commits,
-            private_store,
-            builds: HashMap::new(),
-            trees: HashMap::new(),
-            source_inputs: Vec::new(),
-        }
+        Self { workspace, commits, private_store, builds: HashMap::new(), trees: HashMap::new() }
     }
 
     /// The files and folders of in-repo sources that were read.
-    pub fn into_source_inputs(self) -> Vec<PathBuf> {
-        self.source_inputs
+    pub fn source_inputs(&self) -> Vec<PathBuf> {
+        let trees = self.trees.values().flatten();
+        trees.flat_map(|tree| &tree.inputs).map(|(path, _)| path.clone()).collect()
+    }
+
+    /// What the artifacts called `names` should be. Their sources are read in one go.
+    pub fn of_all<'n>(
+        &mut self,
+        names: impl IntoIterator<Item = &'n Name>,
+    ) -> Vec<(Name, Result<Want, Fault>)> {
+        let names: Vec<&Name> = names.into_iter().collect();
+        self.read_trees(&names);
+        names.into_iter().map(|name| (name.clone(), self.of(name))).collect()
     }
 
     /// What the artifact called `name` should be.
@@ -116,7 +120,7 @@ impl<'a> Wants<'a> {
             commit,
             binaries: subsystem.binaries.iter().map(|b| platform.executable(b)).collect(),
             build: self.build_print(name)?,
-            tree: self.trees.get(name).and_then(|tree| tree.as_ref().ok()).copied(),
+            tree: self.trees.get(name).and_then(|tree| tree.as_ref().ok()).cloned(),
             upstream: subsystem.upstream.as_ref().map(|u| self.upstream_print(subsystem, u)),
             locked: None,
             strict: in_repo || self.private_store,
@@ -217,18 +221,43 @@ impl<'a> Wants<'a> {
         Ok(())
     }
 
-    fn tree(&mut self, name: &Name, dir: &PathBuf, only: &[String]) -> Result<TreeDigest, Fault> {
-        if let Some(known) = self.trees.get(name) {
-            return known.clone();
+    /// Reads the in-repo sources of `names`, and of all that goes into building them.
+    fn read_trees(&mut self, names: &[&Name]) {
+        let workspace = self.workspace;
+        let mut seen: BTreeSet<&Name> = BTreeSet::new();
+        let mut rest: Vec<&Name> = names.to_vec();
+        let mut found = Vec::new();
+        while let Some(name) = rest.pop() {
+            let Some((name, subsystem)) = workspace.subsystems.get_key_value(name) else {
+                continue;
+            };
+            if subsystem.build.is_none() || !seen.insert(name) {
+                continue;
+            }
+            rest.extend(&subsystem.build_needs);
+            if let Source::Path { dir, only } = &subsystem.source
+                && !self.trees.contains_key(name)
+            {
+                found.push((name, Grounds { root: workspace.layout.root().join(dir), only }));
+            }
         }
-        let digest = tree::walk(&self.workspace.layout.root().join(dir), only)
-            .map(|tree| {
-                self.source_inputs.extend(tree.inputs);
-                tree.digest
-            })
-            .map_err(|fault| fault.within(format!("cannot read the source of {name}")));
-        self.trees.insert(name.clone(), digest.clone());
-        digest
+        let (names, grounds): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        for (name, tree) in names.into_iter().zip(tree::walk_all(&grounds)) {
+            self.enter_tree(name, tree);
+        }
+    }
+
+    fn enter_tree(&mut self, name: &Name, tree: Result<Tree, Fault>) {
+        let within = |fault: Fault| fault.within(format!("cannot read the source of {name}"));
+        self.trees.insert(name.clone(), tree.map(Arc::new).map_err(within));
+    }
+
+    fn tree(&mut self, name: &Name, dir: &Path, only: &[String]) -> Result<TreeDigest, Fault> {
+        if !self.trees.contains_key(name) {
+            let root = self.workspace.layout.root().join(dir);
+            self.enter_tree(name, tree::walk(&Grounds { root, only }));
+        }
+        self.trees[name].as_ref().map(|tree| tree.digest).map_err(Clone::clone)
     }
 
     fn upstream_print(&self, subsystem: &Subsystem, upstream: &Upstream) -> Print {
