@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use crate::support::Sandbox;
+use crate::support::{Sandbox, is_here};
 
 /// A repository beside the workspace that serves as the remote, and its working copy.
 struct Remote<'a> {
@@ -68,6 +68,9 @@ fn locked_commit(sandbox: &Sandbox) -> Option<String> {
 
 #[test]
 fn a_pinned_tag_is_built_and_its_commit_locked_and_stamped() {
+    if !is_here("git") {
+        return;
+    }
     let sandbox = workspace("v1.0.0");
     let remote = Remote::new(&sandbox);
     let commit = remote.says("one");
@@ -85,6 +88,9 @@ fn a_pinned_tag_is_built_and_its_commit_locked_and_stamped() {
 
 #[test]
 fn a_tag_that_moved_is_refused() {
+    if !is_here("git") {
+        return;
+    }
     let sandbox = workspace("v1.0.0");
     let remote = Remote::new(&sandbox);
     remote.says("one");
@@ -104,6 +110,9 @@ fn a_tag_that_moved_is_refused() {
 
 #[test]
 fn a_moving_ref_is_resolved_locked_and_stays() {
+    if !is_here("git") {
+        return;
+    }
     let sandbox = workspace("main");
     let remote = Remote::new(&sandbox);
     let one = remote.says("one");
@@ -133,6 +142,9 @@ fn a_moving_ref_is_resolved_locked_and_stays() {
 
 #[test]
 fn a_moving_ref_that_is_not_locked_needs_the_network() {
+    if !is_here("git") {
+        return;
+    }
     let sandbox = workspace("main");
     Remote::new(&sandbox).says("one");
     for flag in ["--locked", "--offline"] {
@@ -146,6 +158,9 @@ fn a_moving_ref_that_is_not_locked_needs_the_network() {
 
 #[test]
 fn planning_a_moving_ref_that_is_not_locked_says_so_and_writes_nothing() {
+    if !is_here("git") {
+        return;
+    }
     let sandbox = workspace("main");
     Remote::new(&sandbox).says("one");
     let before = sandbox.listing();
@@ -158,6 +173,9 @@ fn planning_a_moving_ref_that_is_not_locked_says_so_and_writes_nothing() {
 
 #[test]
 fn a_tag_that_is_not_there_is_told_with_what_there_is() {
+    if !is_here("git") {
+        return;
+    }
     let sandbox = workspace("v1.0.1");
     let remote = Remote::new(&sandbox);
     remote.says("one");
@@ -170,6 +188,9 @@ fn a_tag_that_is_not_there_is_told_with_what_there_is() {
 
 #[test]
 fn a_repository_that_is_not_there_is_told() {
+    if !is_here("git") {
+        return;
+    }
     let sandbox = workspace("v1.0.0");
     let run = sandbox.forge("ensure").run();
     assert!(matches!(run.code(), Some(1 | 2 | 5)), "{run}");
@@ -178,6 +199,9 @@ fn a_repository_that_is_not_there_is_told() {
 
 #[test]
 fn what_an_earlier_build_left_in_the_checkout_is_gone_in_the_next() {
+    if !is_here("git") {
+        return;
+    }
     let sandbox = workspace("v1.0.0");
     let remote = Remote::new(&sandbox);
     remote.says("one");
@@ -192,6 +216,9 @@ fn what_an_earlier_build_left_in_the_checkout_is_gone_in_the_next() {
 
 #[test]
 fn a_checkout_that_was_broken_off_is_made_afresh() {
+    if !is_here("git") {
+        return;
+    }
     let sandbox = workspace("v1.0.0");
     let remote = Remote::new(&sandbox);
     remote.says("one");

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use crate::support::{Marker, Sandbox, is_alive, wait_until};
+use crate::support::{Marker, Sandbox, is_alive, is_here, wait_until};
 
 fn signal(name: &str, pid: u32) {
     let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
@@ -33,7 +33,11 @@ fn half_written(sandbox: &Sandbox) -> Vec<String> {
         let file = name.rsplit('/').next().unwrap_or_default();
         let temporary =
             file.starts_with('.') && !matches!(file, ".version" | ".gitignore" | ".forge");
-        temporary || name.contains("/staging/") || file.ends_with(".part") || file.contains(".tmp.")
+        temporary
+            || name.contains("/staging/")
+            || name.contains("/half-made/")
+            || file.ends_with(".part")
+            || file.contains(".tmp.")
     };
     names.filter(|name| !name.starts_with("work/code")).filter(is_half).collect()
 }
@@ -217,7 +221,9 @@ fn after_a_kill_nothing_half_made_stays_for_long() {
     sandbox.forge("ensure").succeeds();
     // A store may have several writers: what one of them left goes after a day.
     let mut left = half_written(&sandbox);
-    left.retain(|name| !name.starts_with("store/.partial/"));
+    left.retain(|name| {
+        !name.starts_with("store/.partial/") && !name.starts_with("cache/half-made/")
+    });
     assert!(left.is_empty(), "{left:?}");
 }
 
@@ -255,6 +261,28 @@ fn two_runs_at_once_build_each_artifact_once() {
 }
 
 #[test]
+fn several_machines_on_one_store_end_in_one_release() {
+    for _ in 0..3 {
+        let first = (0..6).fold(Sandbox::with_store(), |it, i| it.script(&format!("s{i}"), "v1"));
+        let machines: Vec<_> = (0..3).map(|_| first.clone_fresh()).collect();
+        let children: Vec<_> = machines.iter().map(|it| it.forge("ensure --json").start()).collect();
+        let mut published = 0;
+        for child in children {
+            let (code, out, err) = output(child);
+            assert_eq!(code, Some(0), "{out}{err}");
+            let document: serde_json::Value = serde_json::from_str(&out).expect("a document");
+            let artifacts = document["artifacts"].as_array().unwrap();
+            published += artifacts.iter().filter(|a| a["published"] == true).count();
+        }
+        assert_eq!(published, 6, "each release has one publisher");
+        let locks: Vec<_> = machines.iter().map(|machine| machine.read("forge.lock")).collect();
+        assert!(locks.iter().all(|lock| *lock == locks[0]), "they disagree: {locks:#?}");
+        let late = machines[0].clone_fresh();
+        late.all_are("downloaded");
+    }
+}
+
+#[test]
 fn whoever_waits_for_a_killed_forge_goes_on_at_once() {
     let marker = Marker::new();
     let spec = format!(
@@ -277,8 +305,7 @@ fn whoever_waits_for_a_killed_forge_goes_on_at_once() {
 
 #[test]
 fn builds_that_use_make_share_the_budget_of_jobs() {
-    if Command::new("make").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no make");
+    if !is_here("make") {
         return;
     }
     // Each target notes when it began and ended; never may more than two run at once.

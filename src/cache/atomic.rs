@@ -5,6 +5,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use crate::model::Fault;
@@ -20,9 +21,7 @@ pub struct Staging {
 impl Staging {
     /// Makes a new folder below `parent`, for something called `name`.
     pub fn new(parent: &Path, name: &str) -> Result<Self, Fault> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = parent.join(format!("{name}.{}.{count}", std::process::id()));
+        let path = parent.join(unique(name));
         make_folder(&path)
             .map_err(|e| Fault::io(format!("cannot make the folder {}", path.display()), &e))?;
         Ok(Self { path })
@@ -33,18 +32,32 @@ impl Staging {
         &self.path
     }
 
-    /// Removes what killed processes left below `parent`: folders of processes that are gone.
-    pub fn sweep(parent: &Path) {
+    /// Removes what killed processes left below `parent`: whatever carries the process id of
+    /// one that is gone, and is older than `age` (machines that share a folder do not see
+    /// each other's processes).
+    pub fn sweep(parent: &Path, age: Duration) {
         let Ok(entries) = fs::read_dir(parent) else { return };
         for entry in entries.flatten() {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             let pid = name.rsplit('.').nth(1).and_then(|pid| pid.parse::<i32>().ok());
-            if pid.is_none_or(|pid| !is_alive(pid)) {
-                let _ = remove_tree(&entry.path());
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            let is_old = modified.is_ok_and(|time| time.elapsed().unwrap_or_default() >= age);
+            if is_old && pid.is_none_or(|pid| !is_alive(pid)) {
+                let _ = match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => remove_tree(&entry.path()),
+                    _ => fs::remove_file(entry.path()),
+                };
             }
         }
     }
+}
+
+/// A name for something half-made that no other process and no other thread uses.
+pub(super) fn unique(name: &str) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{name}.{}.{count}", std::process::id())
 }
 
 impl Drop for Staging {
@@ -89,50 +102,52 @@ fn unlock_folders(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes `bytes` beside `path` and renames the result over it. The file is synced first
-/// if `durable`: for what cannot be made again, such as the lock.
-pub fn replace_file(path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}.{count}", std::process::id()));
-    let write = || {
-        let mut file = match fs::File::create(&temporary) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-                fs::File::create(&temporary)?
-            }
-            other => other?,
-        };
-        file.write_all(bytes)?;
-        if durable {
-            file.sync_all()?;
+/// Writes `bytes` into the folder `half_made` and renames the result to `path`. The file is
+/// synced first if `durable`: for what cannot be made again, such as the lock.
+pub fn replace_file(path: &Path, bytes: &[u8], half_made: &Path, durable: bool) -> io::Result<()> {
+    let name = unique(&path.file_name().unwrap_or_default().to_string_lossy());
+    let temporary = half_made.join(&name);
+    let moved = write_new(&temporary, bytes, durable).and_then(|()| rename_into(&temporary, path));
+    match moved {
+        // The two are on different file systems, so it has to be written where it goes.
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            let _ = fs::remove_file(&temporary);
+            let temporary = path.with_file_name(format!(".{name}"));
+            write_new(&temporary, bytes, durable)
+                .and_then(|()| fs::rename(&temporary, path))
+                .inspect_err(|_| drop(fs::remove_file(&temporary)))
         }
-        fs::rename(&temporary, path)
+        other => other.inspect_err(|_| drop(fs::remove_file(&temporary))),
+    }
+}
+
+fn write_new(path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
+    let mut file = match fs::File::create(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+            fs::File::create(path)?
+        }
+        other => other?,
     };
-    write().inspect_err(|_| {
-        let _ = fs::remove_file(&temporary);
-    })
+    file.write_all(bytes)?;
+    if durable { file.sync_all() } else { Ok(()) }
+}
+
+fn rename_into(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(to.parent().unwrap_or(Path::new(".")))?;
+            fs::rename(from, to)
+        }
+        other => other,
+    }
 }
 
 /// Puts the folder `new` in the place of `place` in one step; what was there before
 /// ends up at `new`, or nowhere if there was nothing.
 pub fn exchange(new: &Path, place: &Path) -> io::Result<()> {
-    match rename_new(new, place) {
-        Ok(()) => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(place.parent().unwrap_or(Path::new(".")))?;
-            return fs::rename(new, place);
-        }
-        Err(_) => {}
-    }
-    swap(new, place)
-}
-
-/// Renames onto nothing. A non-empty folder at `place` makes `rename(2)` fail, so
-/// nothing is lost by trying.
-fn rename_new(new: &Path, place: &Path) -> io::Result<()> {
-    fs::rename(new, place)
+    // A folder with something in it makes `rename(2)` fail, so nothing is lost by trying.
+    rename_into(new, place).or_else(|_| swap(new, place))
 }
 
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]
@@ -167,10 +182,12 @@ mod tests {
     fn replace_file_makes_parents_and_leaves_no_temporary() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b/c.txt");
-        replace_file(&path, b"one", false).unwrap();
-        replace_file(&path, b"two", true).unwrap();
+        let half_made = dir.path().join("half-made");
+        replace_file(&path, b"one", &half_made, false).unwrap();
+        replace_file(&path, b"two", &half_made, true).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(half_made).unwrap().count(), 0);
     }
 
     #[test]
@@ -194,7 +211,9 @@ mod tests {
         let mine = Staging::new(dir.path(), "nats").unwrap();
         let dead = dir.path().join("nats.999999999.0");
         fs::create_dir(&dead).unwrap();
-        Staging::sweep(dir.path());
+        Staging::sweep(dir.path(), Duration::from_secs(60));
+        assert!(dead.exists(), "it is not old enough");
+        Staging::sweep(dir.path(), Duration::ZERO);
         assert!(mine.path().exists());
         assert!(!dead.exists());
     }

@@ -10,6 +10,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
 use crate::{
@@ -17,7 +18,13 @@ use crate::{
     model::{Fault, FileStat, Fingerprint, Kind, Sha256},
 };
 
-use super::{atomic::replace_file, record::Record};
+use super::{
+    atomic::{Staging, replace_file, unique},
+    record::Record,
+};
+
+/// Nothing in the cache takes this long to make.
+const LEFT_FOR_DEAD: Duration = Duration::from_secs(3600);
 
 /// The user's cache.
 #[derive(Debug)]
@@ -117,7 +124,7 @@ impl Cache {
         let asset = record.asset().map(|asset| Key::Asset(asset.sha256));
         for key in fingerprint.into_iter().chain(asset) {
             let path = self.record_path(key);
-            replace_file(&path, &bytes, false)
+            replace_file(&path, &bytes, &self.half_made(), false)
                 .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
         }
         Ok(())
@@ -141,8 +148,8 @@ impl Cache {
     }
 
     fn keep_file_again(&self, from: &Path, to: &Path) -> io::Result<FileStat> {
-        let temporary = to.with_extension(format!("{}", std::process::id()));
-        let _ = fs::remove_file(&temporary);
+        let temporary = self.half_made().join(unique("file"));
+        fs::create_dir_all(self.half_made())?;
         self.link(from, &temporary)?;
         let renamed = fs::rename(&temporary, to);
         // Renaming one link of a file over another link of it does nothing at all.
@@ -174,6 +181,15 @@ impl Cache {
             }
             other => other,
         }
+    }
+
+    /// Removes what killed processes left half-made long ago.
+    pub fn sweep(&self) {
+        Staging::sweep(&self.half_made(), LEFT_FOR_DEAD);
+    }
+
+    fn half_made(&self) -> PathBuf {
+        self.root.join("half-made")
     }
 
     fn file_path(&self, sha256: Sha256) -> PathBuf {

@@ -17,7 +17,7 @@ use crate::{
 };
 
 use super::{
-    atomic::{Staging, exchange, remove_tree},
+    atomic::{Staging, exchange, remove_tree, unique},
     record::Record,
 };
 
@@ -168,7 +168,7 @@ pub fn install(
     if id.platform == Platform::host() {
         publish_links(layout, id, &record, before.as_ref()).map_err(|e| fault(&e))?;
     }
-    record.write(&place.record)?;
+    record.write(&place.record, &layout.staging())?;
     Ok(record)
 }
 
@@ -213,8 +213,8 @@ fn link_binary(layout: &Layout, id: &ArtifactId, binary: &str) -> io::Result<()>
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
     }
-    let temporary = layout.bin().join(format!(".{binary}.{}", std::process::id()));
-    let _ = fs::remove_file(&temporary);
+    fs::create_dir_all(layout.staging())?;
+    let temporary = layout.staging().join(unique(binary));
     std::os::unix::fs::symlink(&target, &temporary)?;
     fs::rename(&temporary, &link)
 }
@@ -233,7 +233,7 @@ pub fn repair(layout: &Layout, id: &ArtifactId, record: &Record) -> Result<(), F
         publish_links(layout, id, record, None)
             .map_err(|e| Fault::io(format!("cannot link {id} into .forge/bin"), &e))?;
     }
-    record.write(&layout.record(id))
+    record.write(&layout.record(id), &layout.staging())
 }
 
 /// Removes an installed artifact, its links and its record.

@@ -70,9 +70,9 @@ impl Record {
         serde_json::from_slice(body).ok()
     }
 
-    /// Writes a record in one step.
-    pub fn write(&self, path: &Path) -> Result<(), Fault> {
-        replace_file(path, &self.to_bytes(), false)
+    /// Writes a record in one step, by way of the folder `half_made`.
+    pub fn write(&self, path: &Path, half_made: &Path) -> Result<(), Fault> {
+        replace_file(path, &self.to_bytes(), half_made, false)
             .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))
     }
 
@@ -116,7 +116,7 @@ pub(super) mod tests {
     fn a_damaged_record_is_no_record() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("nats");
-        sample().write(&path).unwrap();
+        sample().write(&path, dir.path()).unwrap();
         assert_eq!(Record::read(&path), Some(sample()));
         let good = std::fs::read(&path).unwrap();
         for at in 0..good.len() {

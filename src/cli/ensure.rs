@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::Arc,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crate::{
@@ -110,7 +110,8 @@ pub(super) async fn run(
         && plan.warnings.is_empty()
         && plan.settled.iter().all(|report| report.fault.is_none());
     if !plan.actions.is_empty() {
-        Staging::sweep(&workspace.layout.staging());
+        Staging::sweep(&workspace.layout.staging(), Duration::ZERO);
+        cache.sweep();
     }
     let options = execute::Options {
         locked: session.flags.locked,

@@ -58,7 +58,7 @@ pub(super) fn package(
             .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
         let line = format!("{}  {}\n", asset.sha256, file_name(&path));
         let sidecar = PathBuf::from(format!("{}.sha256", path.display()));
-        replace_file(&sidecar, line.as_bytes(), false)
+        replace_file(&sidecar, line.as_bytes(), &workspace.layout.staging(), false)
             .map_err(|e| Fault::io(format!("cannot write {}", sidecar.display()), &e))?;
         packed.push((name.clone(), path, asset));
     }

@@ -37,7 +37,7 @@ pub fn write_lock(layout: &Layout, changes: &[LockChange]) -> Result<(), Fault> 
     if after == before {
         return Ok(());
     }
-    replace_file(&path, after.as_bytes(), true)
+    replace_file(&path, after.as_bytes(), &layout.staging(), true)
         .map_err(|e| Fault::io("cannot write forge.lock", &e))
 }
 

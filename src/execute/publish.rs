@@ -58,7 +58,7 @@ impl Context {
                 Release::HoldsOther { store: url }
             }
         });
-        record.write(&place.record)?;
+        record.write(&place.record, &self.workspace.layout.staging())?;
         warnings.extend(self.cache.keep(&record, &place.folder).err());
         let lock = record
             .asset()

@@ -278,6 +278,7 @@ fn remove(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::{super::sample::Sample, *};
+    use crate::process::testing::is_here;
 
     async fn check_out(
         sample: &Sample,
@@ -294,6 +295,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_tag_is_checked_out_and_updated_in_place() {
+        if !is_here("git") {
+            return;
+        }
         let sample = Sample::new();
         let first = sample.commit("a file", "1");
         sample.git(&["tag", "-a", "-m", "note", "v1"]);
@@ -316,6 +320,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_there_needs_no_remote() {
+        if !is_here("git") {
+            return;
+        }
         let sample = Sample::new();
         let commit = sample.commit("a", "1");
         sample.git(&["tag", "v1"]);
@@ -332,6 +339,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_moved_tag_is_told() {
+        if !is_here("git") {
+            return;
+        }
         let sample = Sample::new();
         let old = sample.commit("a", "1");
         let new = sample.commit("a", "2");
@@ -346,6 +356,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_branch_may_move_on() {
+        if !is_here("git") {
+            return;
+        }
         let sample = Sample::new();
         let old = sample.commit("a", "1");
         let new = sample.commit("a", "2");
@@ -358,6 +371,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_absent_is_told() {
+        if !is_here("git") {
+            return;
+        }
         let sample = Sample::new();
         sample.commit("a", "1");
         let dest = sample.beside("src");
@@ -373,6 +389,9 @@ mod tests {
 
     #[tokio::test]
     async fn half_made_and_broken_checkouts_heal() {
+        if !is_here("git") {
+            return;
+        }
         let sample = Sample::new();
         let commit = sample.commit("a", "1");
         sample.git(&["tag", "v1"]);
@@ -401,6 +420,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_repository_around_is_left_alone() {
+        if !is_here("git") {
+            return;
+        }
         let sample = Sample::new();
         sample.commit("a", "1");
         fs::write(PathBuf::from(sample.url()).join("precious"), "").unwrap();
@@ -415,6 +437,9 @@ mod tests {
 
     #[tokio::test]
     async fn submodules_come_along_and_are_cleaned() {
+        if !is_here("git") {
+            return;
+        }
         let (sample, library) = (Sample::new(), Sample::new());
         library.commit("code", "1");
         let allowed = "protocol.file.allow=always";
@@ -433,6 +458,9 @@ mod tests {
 
     #[tokio::test]
     async fn an_interrupted_checkout_leaves_nothing_at_its_place() {
+        if !is_here("git") {
+            return;
+        }
         let sample = Sample::new();
         let commit = sample.commit("a", "1");
         let dest = sample.beside("src");

@@ -63,9 +63,13 @@ pub async fn absent(git: &Git<'_>, url: &str, reference: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::{super::sample::Sample, *};
+    use crate::process::testing::is_here;
 
     #[tokio::test]
     async fn tags_branches_and_commits_are_told_apart() {
+        if !is_here("git") {
+            return;
+        }
         let sample = Sample::new();
         let first = sample.commit("a", "1");
         sample.git(&["tag", "-a", "-m", "note", "v1.0.0"]);
@@ -85,6 +89,9 @@ mod tests {
 
     #[tokio::test]
     async fn an_absent_reference_is_told_with_similar_ones() {
+        if !is_here("git") {
+            return;
+        }
         let sample = Sample::new();
         sample.commit("a", "1");
         sample.git(&["tag", "v1.2.0"]);
@@ -97,6 +104,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_repository_that_is_not_there_is_a_fault_of_the_store() {
+        if !is_here("git") {
+            return;
+        }
         let fault = resolve(&Sample::runner(), "/no/such/repository", "v1").await.unwrap_err();
         assert_eq!(fault.kind, Kind::Store);
         assert!(fault.to_string().contains("does not appear to be a git repository"), "{fault}");
@@ -105,6 +115,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_url_is_never_an_option() {
+        if !is_here("git") {
+            return;
+        }
         let fault = resolve(&Sample::runner(), "--upload-pack=touch x", "v1").await.unwrap_err();
         assert_eq!(fault.kind, Kind::Store, "{fault}");
     }

@@ -115,7 +115,7 @@ impl Snapshot {
         bytes.push(b'\n');
         bytes.extend(body);
         // A snapshot only saves time: a run does not fail for want of one.
-        let _ = replace_file(&place(layout), &bytes, false);
+        let _ = replace_file(&place(layout), &bytes, &layout.staging(), false);
     }
 }
 

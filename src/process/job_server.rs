@@ -170,6 +170,7 @@ fn make_fifo(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use crate::process::testing::is_here;
     use std::{fs, time::Duration};
 
     use futures_util::FutureExt;
@@ -258,6 +259,9 @@ mod tests {
 
     #[tokio::test]
     async fn real_makes_share_the_budget() {
+        if !is_here("make") {
+            return;
+        }
         let temp = tempfile::tempdir().unwrap();
         let trace = temp.path().join("trace");
         let folders = ["a", "b"].map(|name| temp.path().join(name));
@@ -274,6 +278,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_make_alone_has_the_whole_budget() {
+        if !is_here("make") {
+            return;
+        }
         let temp = tempfile::tempdir().unwrap();
         fs::write(temp.path().join("Makefile"), meeting(3)).unwrap();
         assert_eq!(make(&Runner::new(3, Cancel::new()), temp.path()).await, Ok(()));
@@ -281,6 +288,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_killed_make_takes_no_jobs_with_it() {
+        if !is_here("make") {
+            return;
+        }
         let temp = tempfile::tempdir().unwrap();
         fs::write(temp.path().join("Makefile"), meeting(3)).unwrap();
         fs::write(temp.path().join("slow.mk"), "all: a b c\na b c:\n\t@sleep 100\n").unwrap();

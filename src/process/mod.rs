@@ -26,6 +26,8 @@ mod runner;
 mod shell;
 mod strays;
 mod supervision;
+#[cfg(test)]
+pub mod testing;
 
 use std::{
     collections::BTreeMap,

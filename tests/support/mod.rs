@@ -363,3 +363,16 @@ pub fn overwrite(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).expect("the bytes");
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("its mode");
 }
+
+/// Whether `program` is here; a test that needs it is skipped otherwise, and says so. In
+/// continuous integration nothing may be missing.
+pub fn is_here(program: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let is_here = command.status().is_ok();
+    assert!(is_here || std::env::var_os("CI").is_none(), "{program} is missing here");
+    if !is_here {
+        eprintln!("skipped: there is no {program}");
+    }
+    is_here
+}
