@@ -98,7 +98,8 @@ fn a_stopped_run_does_not_wait_for_a_server_that_fell_silent() {
     });
     std::thread::sleep(std::time::Duration::from_millis(100));
     let began = Instant::now();
-    let status = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    let status =
+        std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(status.unwrap().success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{output:?}");
@@ -114,7 +115,9 @@ fn a_password_in_a_store_url_is_used_and_never_told() {
     let (_origin, mut clone, server) = served();
     let with_password = server.url().replace("http://", &format!("http://me:{SECRET}@"));
     clone.releases_from(&with_password);
-    for words in ["plan", "explain big", "status", "ensure -v", "ensure --json", "verify --json", "list"] {
+    for words in
+        ["plan", "explain big", "status", "ensure -v", "ensure --json", "verify --json", "list"]
+    {
         clone.forge(words).succeeds().keeps_quiet_about(SECRET);
     }
     assert!(server.authorizations().iter().all(|header| header.starts_with("Basic ")));

@@ -265,7 +265,8 @@ fn several_machines_on_one_store_end_in_one_release() {
     for _ in 0..3 {
         let first = (0..6).fold(Sandbox::with_store(), |it, i| it.script(&format!("s{i}"), "v1"));
         let machines: Vec<_> = (0..3).map(|_| first.clone_fresh()).collect();
-        let children: Vec<_> = machines.iter().map(|it| it.forge("ensure --json").start()).collect();
+        let children: Vec<_> =
+            machines.iter().map(|it| it.forge("ensure --json").start()).collect();
         let mut published = 0;
         for child in children {
             let (code, out, err) = output(child);
