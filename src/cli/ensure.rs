@@ -14,7 +14,7 @@ use crate::{
         ArtifactId, ArtifactReport, Fault, How, Kind, Layout, Name, Platform, RunReport, Stamp,
     },
     plan::{Limits, Plan, compile},
-    probe::{Probed, Row, Snapshot},
+    probe::{Probed, Row, Snapshot, Verdict},
     process::{Cancel, Runner},
     report::{
         Align, Cell, Closing, Role, Show, Table, render_json, render_summary, render_trace,
@@ -67,7 +67,8 @@ pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let cache = Arc::new(Cache::of_user()?);
     let commits = BTreeMap::new();
     let probed = runtime()?.block_on(session.probe(&workspace, &commits, &cache, &stores, &names));
-    let plan = compile(&workspace, probed, &recorded_seconds(&workspace));
+    let seconds = recorded_seconds(&workspace, &probed);
+    let plan = compile(&workspace, probed, &seconds);
     for warning in &plan.warnings {
         eprint!("{}", render_warning(None, warning, session.stderr_style()));
     }
@@ -105,7 +106,8 @@ pub(super) async fn run(
     let commits = commits(session, &workspace, &runner, names).await?;
     let mut probed = session.probe(&workspace, &commits, &cache, &stores, names).await;
     let source_inputs = std::mem::take(&mut probed.source_inputs);
-    let plan = compile(&workspace, probed, &recorded_seconds(&workspace));
+    let seconds = recorded_seconds(&workspace, &probed);
+    let plan = compile(&workspace, probed, &seconds);
     let is_noop = plan.actions.is_empty()
         && plan.warnings.is_empty()
         && plan.settled.iter().all(|report| report.fault.is_none());
@@ -201,13 +203,16 @@ fn run_name() -> String {
     format!("{now}-{}", std::process::id())
 }
 
-/// How long each build took the last time.
-fn recorded_seconds(workspace: &Workspace) -> BTreeMap<Name, f64> {
-    let seconds = |name: &Name| {
+/// How long each of the builds that have to be done took the last time.
+fn recorded_seconds(workspace: &Workspace, probed: &Probed) -> BTreeMap<Name, f64> {
+    let builds = probed.findings.iter().filter(
+        |(_, finding)| matches!(finding, Ok(finding) if matches!(finding.verdict, Verdict::Build)),
+    );
+    let seconds = |(name, _): (&Name, _)| {
         let id = ArtifactId { name: name.clone(), platform: workspace.platform };
         Some((name.clone(), Record::read(&workspace.layout.record(&id))?.build_seconds?))
     };
-    workspace.subsystems.keys().filter_map(seconds).collect()
+    builds.filter_map(seconds).collect()
 }
 
 /// What a snapshot answers: the same words and flags.

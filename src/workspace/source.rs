@@ -1,6 +1,9 @@
 //! `source:` to a [`Source`].
 
-use std::path::{Component, Path, PathBuf};
+use std::{
+    io,
+    path::{Component, Path, PathBuf},
+};
 
 use super::{Source, template::Scope};
 use crate::{
@@ -95,7 +98,7 @@ pub fn digest(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Sh
 /// The path `text` below the workspace, which must be there.
 fn inside(scalar: &Scalar, text: &str, root: &Path, found: &mut Findings) -> Option<PathBuf> {
     let path = lexical(scalar, text, "the workspace", found)?;
-    let Ok(real) = root.join(&path).canonicalize() else {
+    let Ok(elsewhere) = leads_out(root, &path) else {
         let what = format!("there is no `{}` in the workspace", path.display());
         found.add(
             scalar.bytes.clone(),
@@ -105,7 +108,7 @@ fn inside(scalar: &Scalar, text: &str, root: &Path, found: &mut Findings) -> Opt
         );
         return None;
     };
-    if root.canonicalize().is_ok_and(|root| !real.starts_with(root)) {
+    if let Some(real) = elsewhere {
         let what = format!("`{text}` leads out of the workspace, to {}", real.display());
         found.add(
             scalar.bytes.clone(),
@@ -116,6 +119,25 @@ fn inside(scalar: &Scalar, text: &str, root: &Path, found: &mut Findings) -> Opt
         return None;
     }
     Some(path)
+}
+
+/// Where `path` leads, if that is not below `root`.
+///
+/// # Errors
+/// There is nothing.
+fn leads_out(root: &Path, path: &Path) -> io::Result<Option<PathBuf>> {
+    let mut at = root.to_owned();
+    let mut has_symlink = false;
+    for part in path.components() {
+        at.push(part);
+        has_symlink |= at.symlink_metadata()?.is_symlink();
+    }
+    // Only a symlink leads elsewhere, and where to takes many more calls to find out.
+    if !has_symlink {
+        return Ok(None);
+    }
+    let (real, root) = (at.canonicalize()?, root.canonicalize()?);
+    Ok((!real.starts_with(root)).then_some(real))
 }
 
 /// The relative path `text`, without `.` and `..`; `place` is what it must stay in.

@@ -14,13 +14,13 @@ impl Mount {
     /// A file system of this many KiB at `at`; or a printed reason why there can be none.
     pub fn small(at: &Path, kib: u32) -> Option<Self> {
         std::fs::create_dir_all(at).expect("a folder to mount on");
-        Self::at(&["-t", "tmpfs", "-o", &format!("size={kib}k"), "tmpfs"], at)
+        Self::mounted(&["-t", "tmpfs", "-o", &format!("size={kib}k"), "tmpfs"], at)
     }
 
     /// The folder `at` made read-only for everybody; or a printed reason why it cannot be.
     pub fn read_only(at: &Path) -> Option<Self> {
         let folder = at.display().to_string();
-        let mount = Self::at(&["--bind", &folder], at)?;
+        let mount = Self::mounted(&["--bind", &folder], at)?;
         let again = Command::new("mount").args(["-o", "remount,bind,ro"]).arg(at).output();
         match again {
             Ok(output) if output.status.success() => Some(mount),
@@ -31,7 +31,7 @@ impl Mount {
         }
     }
 
-    fn at(args: &[&str], at: &Path) -> Option<Self> {
+    fn mounted(args: &[&str], at: &Path) -> Option<Self> {
         let why = match Command::new("mount").args(args).arg(at).output() {
             Ok(output) if output.status.success() => return Some(Self { at: at.to_owned() }),
             Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
