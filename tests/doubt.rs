@@ -2,7 +2,7 @@
 
 use std::{fs, time::Instant};
 
-use crate::support::{Fault, Sandbox, Server};
+use crate::support::{Fault, Sandbox, Server, wait_until};
 
 /// A fresh clone whose releases come from an HTTP server.
 fn served() -> (Sandbox, Sandbox, Server) {
@@ -86,4 +86,60 @@ fn a_server_that_nobody_runs_is_named() {
     run.says("127.0.0.1:9").says("cannot tell whether hello-v1 is released");
     assert_eq!(sandbox.builds(), 0);
     sandbox.forge("ensure --offline").succeeds();
+}
+
+#[test]
+fn a_stopped_run_does_not_wait_for_a_server_that_fell_silent() {
+    let (_origin, clone, server) = served();
+    server.always_fail("tar.gz", Fault::StallAfter(1000));
+    let child = clone.forge("ensure").start();
+    wait_until("the transfer began", || {
+        server.requests().iter().any(|request| request.ends_with("tar.gz"))
+    });
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let began = Instant::now();
+    let status =
+        std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(status.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert!(began.elapsed().as_secs() < 5, "it took {:?}", began.elapsed());
+    assert!(!clone.path(".forge/installed/big").exists());
+    let left = fs::read_dir(clone.path(".forge/state/staging"));
+    assert_eq!(left.map_or(0, |entries| entries.flatten().count()), 0);
+}
+
+#[test]
+fn a_password_in_a_store_url_is_used_and_never_told() {
+    const SECRET: &str = "hunter2hunter2";
+    let (_origin, mut clone, server) = served();
+    let with_password = server.url().replace("http://", &format!("http://me:{SECRET}@"));
+    clone.releases_from(&with_password);
+    for words in
+        ["plan", "explain big", "status", "ensure -v", "ensure --json", "verify --json", "list"]
+    {
+        clone.forge(words).succeeds().keeps_quiet_about(SECRET);
+    }
+    assert!(server.authorizations().iter().all(|header| header.starts_with("Basic ")));
+    assert!(!server.authorizations().is_empty(), "the password was not used");
+    server.always_fail("/new-v1/", Fault::Status(403));
+    let clone = clone.script("new", "v1");
+    clone.forge("ensure").exits(5).keeps_quiet_about(SECRET);
+    for path in clone.listing().into_keys().filter(|path| !path.ends_with("versions.yml")) {
+        let bytes = fs::read(clone.beside("").join(&path)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains(SECRET), "{} holds it", path.display());
+    }
+}
+
+#[test]
+fn a_mirror_that_sends_elsewhere_is_followed_without_the_password() {
+    let (_origin, mut clone, elsewhere) = served();
+    let to: &'static str = elsewhere.url().leak();
+    let mirror = Server::of(&clone.beside("empty"));
+    mirror.always_fail("/big-v1/", Fault::MovedTo(to));
+    clone.releases_from(&mirror.url().replace("http://", "http://me:hunter2hunter2@"));
+    clone.all_are("downloaded");
+    assert!(!mirror.authorizations().is_empty());
+    assert!(elsewhere.authorizations().is_empty(), "another host got the password");
 }

@@ -133,6 +133,32 @@ fn a_declared_tool_is_missed_even_if_only_a_script_would_call_it() {
 }
 
 #[test]
+fn a_tool_of_another_version_than_declared_is_refused() {
+    let sandbox = Sandbox::new()
+        .file(
+            "tools/bin/mytool",
+            "#!/bin/sh\ntest \"$1\" = version && echo mytool version mt1.30.2\n",
+        )
+        .script("good", "v1");
+    let tool = sandbox.path("tools/bin/mytool");
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    let build = |version: &str| {
+        format!(
+            "build: {{ run: 'echo built >> {{{{ root }}}}/log; printf \"#!/bin/sh\\n\" > {{{{ out }}}}/bad', tools: {{ mytool: '{version}' }} }}\n"
+        )
+    };
+    let path =
+        format!("{}:{}", sandbox.path("tools/bin").display(), std::env::var("PATH").unwrap());
+    let sandbox = sandbox.spec("bad", "v1", &build("1.3"));
+    let run = sandbox.forge("ensure").env("PATH", &path).exits(1);
+    run.says("mytool is not the 1.3 that bad is built with").says("mytool version mt1.30.2");
+    assert!(!sandbox.path("log").exists(), "a command ran\n{run}");
+    the_rest_went_on(&sandbox, &run);
+    sandbox.write("subsystems/bad.yml", &build("1.30"));
+    sandbox.forge("ensure").env("PATH", &path).succeeds();
+}
+
+#[test]
 fn dependents_of_a_failure_are_skipped_and_say_why_with_the_root_cause_first() {
     let sandbox = Sandbox::new()
         .script("apart", "v1")

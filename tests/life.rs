@@ -261,6 +261,29 @@ fn two_runs_at_once_build_each_artifact_once() {
 }
 
 #[test]
+fn several_machines_on_one_store_end_in_one_release() {
+    for _ in 0..3 {
+        let first = (0..6).fold(Sandbox::with_store(), |it, i| it.script(&format!("s{i}"), "v1"));
+        let machines: Vec<_> = (0..3).map(|_| first.clone_fresh()).collect();
+        let children: Vec<_> =
+            machines.iter().map(|it| it.forge("ensure --json").start()).collect();
+        let mut published = 0;
+        for child in children {
+            let (code, out, err) = output(child);
+            assert_eq!(code, Some(0), "{out}{err}");
+            let document: serde_json::Value = serde_json::from_str(&out).expect("a document");
+            let artifacts = document["artifacts"].as_array().unwrap();
+            published += artifacts.iter().filter(|a| a["published"] == true).count();
+        }
+        assert_eq!(published, 6, "each release has one publisher");
+        let locks: Vec<_> = machines.iter().map(|machine| machine.read("forge.lock")).collect();
+        assert!(locks.iter().all(|lock| *lock == locks[0]), "they disagree: {locks:#?}");
+        let late = machines[0].clone_fresh();
+        late.all_are("downloaded");
+    }
+}
+
+#[test]
 fn whoever_waits_for_a_killed_forge_goes_on_at_once() {
     let marker = Marker::new();
     let spec = format!(

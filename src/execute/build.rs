@@ -11,7 +11,7 @@ use crate::{
     model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Name},
     plan::Action,
     probe::{Finding, Grounds, walk},
-    process::{Command, CommandLine, is_program},
+    process::{Command, CommandLine},
     report::human_time,
     workspace::{Build, Places, Source, Subsystem, Text},
 };
@@ -32,7 +32,7 @@ impl Context {
             return Err(Fault::new(Kind::Usage, format!("{} cannot be built", want.id))
                 .because("its spec has no `build:`"));
         };
-        require_tools(subsystem, build, &self.tool_folders(subsystem))?;
+        self.require_tools(subsystem, build).await?;
         let started = Instant::now();
         let source = self.source(action, subsystem, want).await?;
         let staging = self.staging(want)?;
@@ -103,7 +103,7 @@ impl Context {
     }
 
     /// Where the programs are that `subsystem` is built with.
-    fn tool_folders(&self, subsystem: &Subsystem) -> Vec<PathBuf> {
+    pub(super) fn tool_folders(&self, subsystem: &Subsystem) -> Vec<PathBuf> {
         let folder = |need| self.workspace.layout.installed_artifact(&self.id(need));
         subsystem.build_needs.iter().map(folder).collect()
     }
@@ -195,25 +195,6 @@ fn disk_is_full(fault: Fault, folder: &Path) -> Fault {
     fault
         .because(format!("the disk that holds {} is full", folder.display()))
         .hint("free some space (`forge clean:dist` and `forge clean:src` help) and run it again")
-}
-
-/// A tool that is not there is the most common reason why a first build fails. Better
-/// told before the source is fetched than by some command an hour later.
-fn require_tools(subsystem: &Subsystem, build: &Build, path: &[PathBuf]) -> Result<(), Fault> {
-    // A PATH of its own may lead into the source, which is not there yet.
-    if build.env.contains_key("PATH") {
-        return Ok(());
-    }
-    let Some(tool) = build.tools.keys().find(|tool| !is_program(tool, path)) else {
-        return Ok(());
-    };
-    Err(Fault::new(Kind::Failed, format!("{tool} is not installed"))
-        .because(format!("{} is built with it (see {})", subsystem.name, subsystem.spec.display()))
-        .hint(format!(
-            "install {tool} and put it on PATH, or use a release store that has {}",
-            subsystem.name
-        ))
-        .within(format!("cannot build {}", subsystem.name)))
 }
 
 /// Makes the folder for intermediate results, if some command speaks of it.

@@ -14,6 +14,7 @@ mod lock_file;
 mod publish;
 mod refs;
 mod source;
+mod tools;
 mod upstream;
 
 use std::{collections::HashMap, sync::Arc, time::Instant};

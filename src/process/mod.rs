@@ -43,6 +43,7 @@ pub use log::tail;
 pub use plain::without_credentials;
 pub use program::is_program;
 pub use runner::Runner;
+pub use shell::syntax_error;
 
 use crate::model::Fault;
 

@@ -4,6 +4,8 @@
 //! a shell between, and without is faster. GNU make does likewise. Here the doubtful always goes to
 //! the shell: whatever is not certainly plain is left alone.
 
+use std::process::{Command, Stdio};
+
 /// How a line is executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
@@ -117,6 +119,23 @@ const OF_THE_SHELL: &[&str] = &[
     "while",
 ];
 
+/// What a shell finds wrong with `line` before it runs any of it. Only lines that need
+/// a shell are asked about; without a shell there is no answer, and none is needed yet.
+pub fn syntax_error(line: &str) -> Option<String> {
+    if plan(line) != Plan::Shell {
+        return None;
+    }
+    let asked = Command::new("sh").args(["-n", "-c", line]).stdin(Stdio::null()).output().ok()?;
+    if asked.status.success() {
+        return None;
+    }
+    // `sh: 1: Syntax error: "fi" unexpected`, `sh: -c: line 1: syntax error: …`
+    let said = String::from_utf8_lossy(&asked.stderr);
+    let first = said.lines().next().unwrap_or_default();
+    let why = first.split_once("yntax error: ").map_or(first, |(_, why)| why);
+    Some(why.trim().to_owned())
+}
+
 /// Decides how `line` is executed by `sh -eu`.
 pub fn plan(line: &str) -> Plan {
     let Some(words) = split(line.trim_matches([' ', '\t', '\n'])) else { return Plan::Shell };
@@ -172,6 +191,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_no_shell_can_read_is_told() {
+        for line in ["if true; then x", "echo 'open", "a && && b", "(", "for i in; do"] {
+            assert!(syntax_error(line).is_some_and(|why| !why.is_empty()), "{line}");
+        }
+        for line in
+            ["make", "a && b", "if true; then x; fi", "no-such-tool | cat", "for i in; do :; done"]
+        {
+            assert_eq!(syntax_error(line), None, "{line}");
+        }
+    }
 
     fn direct(words: &[&str]) -> Plan {
         Plan::Direct(words.iter().map(ToString::to_string).collect())

@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 use minijinja::value::Value as Word;
 
 use super::{
-    Build, Text,
+    Build, Places, Text,
     preset::{self, Recipe},
     template::Scope,
 };
 use crate::manifest::{BuildDoc, Findings, Node, Pairs, Scalar, SourceDoc, pairs, scalar, scalars};
+use crate::process::syntax_error;
 
 /// How long a build may take if its spec does not say.
 const TIMEOUT: Duration = Duration::from_secs(60 * 60);
@@ -89,7 +90,9 @@ fn bare(steps: Vec<Text>) -> Build {
 fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
     let mut steps = Vec::new();
     for command in options.one_or_many().iter().filter_map(Node::scalar) {
-        steps.push(scope.text(command, found)?.trimmed());
+        let step = scope.text(command, found)?.trimmed();
+        check_syntax(&step, command, found);
+        steps.push(step);
     }
     if steps.is_empty() {
         let what = "`build.run` has no command";
@@ -102,6 +105,24 @@ fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
         return None;
     }
     Some(bare(steps))
+}
+
+/// Better told before anything runs than by a shell in the middle of a build.
+fn check_syntax(step: &Text, command: &Scalar, found: &mut Findings) {
+    let somewhere = || "/place".into();
+    let places = Places {
+        root: somewhere(),
+        src: somewhere(),
+        out: somewhere(),
+        work: somewhere(),
+        bin: somewhere(),
+        commit: "commit".into(),
+    };
+    if let Some(why) = syntax_error(&step.expand(&places)) {
+        let what = format!("the shell cannot read this command: {why}");
+        let help = "look for quotes, brackets and keywords that are not closed";
+        found.add(command.bytes.clone(), what, "no shell syntax", help);
+    }
 }
 
 fn expand(

@@ -24,6 +24,10 @@ pub enum Fault {
     Html,
     /// The body ends after this many bytes, without a word.
     CutAfter(usize),
+    /// After this many bytes nothing comes any more, and the connection stays.
+    StallAfter(usize),
+    /// Another address has it.
+    MovedTo(&'static str),
 }
 
 /// A server on 127.0.0.1 that lives as long as the value.
@@ -37,6 +41,7 @@ pub struct Server {
 struct Behaviour {
     requests: Mutex<Vec<String>>,
     faults: Mutex<Vec<(String, Fault)>>,
+    authorizations: Mutex<Vec<String>>,
 }
 
 impl Server {
@@ -81,9 +86,19 @@ impl Server {
     }
 }
 
+impl Server {
+    /// The `Authorization` headers that came.
+    pub fn authorizations(&self) -> Vec<String> {
+        self.state.authorizations.lock().unwrap().clone()
+    }
+}
+
 async fn behave(State(state): State<Arc<Behaviour>>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     state.requests.lock().unwrap().push(format!("{} {path}", request.method()));
+    if let Some(value) = request.headers().get("authorization") {
+        state.authorizations.lock().unwrap().push(value.to_str().unwrap_or_default().to_owned());
+    }
     let fault = {
         let mut faults = state.faults.lock().unwrap();
         let at = faults.iter().position(|(wanted, _)| path.contains(wanted.as_str()));
@@ -95,12 +110,16 @@ async fn behave(State(state): State<Arc<Behaviour>>, request: Request, next: Nex
         Some(Fault::Html) => {
             ([("content-type", "text/html")], "<!DOCTYPE html><h1>Sign in</h1>").into_response()
         }
-        Some(Fault::CutAfter(bytes)) => cut(next.run(request).await, bytes),
+        Some(Fault::CutAfter(bytes)) => cut(next.run(request).await, bytes, false),
+        Some(Fault::StallAfter(bytes)) => cut(next.run(request).await, bytes, true),
+        Some(Fault::MovedTo(url)) => {
+            (StatusCode::FOUND, [("location", format!("{url}{path}"))]).into_response()
+        }
     }
 }
 
-/// The same answer, whose connection breaks after some bytes of the body.
-fn cut(response: Response, after: usize) -> Response {
+/// The same answer, whose connection breaks, or falls silent, after some bytes of the body.
+fn cut(response: Response, after: usize, stalls: bool) -> Response {
     use futures_util::{StreamExt, stream};
     let (parts, body) = response.into_parts();
     let mut left = after;
@@ -110,7 +129,12 @@ fn cut(response: Response, after: usize) -> Response {
         left -= part.len();
         Ok::<_, std::io::Error>(part)
     });
-    let end = stream::once(async { Err(std::io::Error::other("cut")) });
+    let end = stream::once(async move {
+        if stalls {
+            std::future::pending::<()>().await;
+        }
+        Err(std::io::Error::other("cut"))
+    });
     let some = some.take_while(|chunk| {
         let more = matches!(chunk, Ok(bytes) if !bytes.is_empty());
         async move { more }

@@ -282,8 +282,9 @@ fn the_shells_own_braces_stay() {
         "echo ${#PATH} ${HOME%/} {a,b} $(awk '{print $1}')",
         "if [ ${#x[@]} -gt 1 ]; then { true; } fi",
     ] {
-        let spec =
-            format!("build:\n  run:\n  - |\n    {command} in {{{{ src }}}}{{{{# a comment #}}}}\n");
-        assert_eq!(steps(&subsystem(&spec)), [format!("{command} in {{{{ src }}}}")]);
+        let spec = format!(
+            "build:\n  run:\n  - |\n    {command}; ls {{{{ src }}}}{{{{# a comment #}}}}\n"
+        );
+        assert_eq!(steps(&subsystem(&spec)), [format!("{command}; ls {{{{ src }}}}")]);
     }
 }

@@ -1,0 +1,136 @@
+//! The programs that a build declares: there, and of the declared version, before its
+//! source is even fetched.
+
+use std::time::Duration;
+
+use crate::{
+    model::{Fault, Kind},
+    process::{Command, CommandLine, is_program},
+    workspace::{Build, Subsystem},
+};
+
+use super::Context;
+
+/// How programs are asked for their version; `go` knows only the second way.
+const QUESTIONS: [&str; 2] = ["--version", "version"];
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Context {
+    /// Checks that every tool is there. One that is not is the most common reason why a first
+    /// build fails, and better told now than by some command an hour later.
+    pub(super) async fn require_tools(
+        &self,
+        subsystem: &Subsystem,
+        build: &Build,
+    ) -> Result<(), Fault> {
+        // A PATH of its own may lead into the source, which is not there yet.
+        if build.env.contains_key("PATH") {
+            return Ok(());
+        }
+        let folders = self.tool_folders(subsystem);
+        for (tool, version) in &build.tools {
+            if !is_program(tool, &folders) {
+                return Err(missing(tool, subsystem));
+            }
+            if let Some(version) = version {
+                self.require_version(subsystem, build, tool, version).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn require_version(
+        &self,
+        subsystem: &Subsystem,
+        build: &Build,
+        tool: &str,
+        wanted: &str,
+    ) -> Result<(), Fault> {
+        let mut said = Vec::new();
+        for question in QUESTIONS {
+            let words = vec![tool.to_owned(), question.to_owned()];
+            let env = build.env.iter().filter_map(|(key, value)| {
+                Some((key.clone(), value.clone().without_places().ok()?))
+            });
+            let command = Command {
+                env: env.collect(),
+                path: self.tool_folders(subsystem),
+                timeout: Some(PATIENCE),
+                ..Command::new(CommandLine::Argv(words), self.workspace.layout.root())
+            };
+            let mut lines = Vec::new();
+            let answer = self.runner.run(&command, &mut |line| lines.push(line.to_owned())).await;
+            match answer {
+                Ok(()) if lines.iter().any(|line| tells(line, wanted)) => return Ok(()),
+                Ok(()) => said.extend(lines.into_iter().next()),
+                Err(fault) if fault.kind == Kind::Interrupted => return Err(fault),
+                Err(_) => {}
+            }
+        }
+        Err(another_version(tool, wanted, said.first(), subsystem))
+    }
+}
+
+/// Whether a line that a program prints of itself tells this version, or one that
+/// begins with it: `1.26` is told by `go version go1.26.1 linux/amd64`.
+fn tells(line: &str, wanted: &str) -> bool {
+    let number = |word: &str| word.trim_start_matches(|c: char| !c.is_ascii_digit()).to_owned();
+    let wanted = number(wanted);
+    let words = line.split(|c: char| c.is_whitespace() || "(),;:\"'".contains(c)).map(number);
+    words.filter(|word| !word.is_empty()).any(|word| {
+        let rest = word.strip_prefix(&*wanted);
+        rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+    })
+}
+
+fn missing(tool: &str, subsystem: &Subsystem) -> Fault {
+    let name = &subsystem.name;
+    Fault::new(Kind::Failed, format!("{tool} is not installed"))
+        .because(format!("{name} is built with it (see {})", subsystem.spec.display()))
+        .hint(format!("install {tool} and put it on PATH, or use a release store that has {name}"))
+        .within(format!("cannot build {name}"))
+}
+
+fn another_version(
+    tool: &str,
+    wanted: &str,
+    said: Option<&String>,
+    subsystem: &Subsystem,
+) -> Fault {
+    let name = &subsystem.name;
+    let says = said.map_or("nothing".to_owned(), |line| format!("`{line}`"));
+    Fault::new(Kind::Failed, format!("{tool} is not the {wanted} that {name} is built with"))
+        .because(format!("asked for its version it says {says}"))
+        .hint(format!(
+            "put {tool} {wanted} first on PATH, or change `tools:` in {}",
+            subsystem.spec.display()
+        ))
+        .within(format!("cannot build {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_found_in_what_programs_say() {
+        for (line, wanted) in [
+            ("go version go1.26.1 linux/amd64", "1.26"),
+            ("rustc 1.89.0 (29483883e 2025-08-04)", "1.89.0"),
+            ("cc (Debian 12.2.0-14) 12.2.0", "12"),
+            ("v22.3.1", "v22.3"),
+            ("GNU Make 4.3", "4.3"),
+        ] {
+            assert!(tells(line, wanted), "{line} {wanted}");
+        }
+        for (line, wanted) in [
+            ("go version go1.26.1 linux/amd64", "1.2"),
+            ("rustc 1.89.0", "1.8"),
+            ("GNU Make 4.3", "3"),
+            ("GNU Make", "4"),
+        ] {
+            assert!(!tells(line, wanted), "{line} {wanted}");
+        }
+    }
+}
