@@ -138,7 +138,7 @@ def noop_of(bench, count, spec, kind, ninja_target, task_target):
 
     forge.prepare, ninja.prepare = touch("versions.yml"), touch("build.ninja")
     results = bench.compare([forge, ninja], budget=6)
-    yield from against(f"the same after the manifest was touched", results, "ninja")
+    yield from against("the same after the manifest was touched", results, "ninja")
 
 
 def settle(contender):
@@ -211,9 +211,10 @@ def downloaders(work, store, url, folder):
     place = f'd={into}/$(basename $(dirname URL)); mkdir -p $d; '
     plain = place + "curl -sf URL | tar xz -C $d"
     checked = place + "curl -sf URL | tee $d/asset | sha256sum > $d/sum; tar xzf $d/asset -C $d; rm $d/asset"
-    shell = lambda name, text: Contender(
-        name, ["sh", "-c", parallel.replace("{}", text)], folder, fresh(f"{into}/")
-    )
+
+    def shell(name, text):
+        return Contender(name, ["sh", "-c", parallel.replace("{}", text)], folder, fresh(f"{into}/"))
+
     return [forge, shell("curl", plain), shell("curl, verified", checked)]
 
 
@@ -281,10 +282,14 @@ def build(bench):
     work = many(bench, bench.folder / "build", 1000, IN_REPO)
     (trash := work.beside / "trash").mkdir()
     jobs = str(bench.jobs)
-    away = lambda *paths: aside(trash, *(work.root / path for path in paths))
-    forge = lambda name, *flags: Contender(
-        name, work.command("ensure:all", "-j", jobs, *flags), work.root, work.blank(trash), work.env
-    )
+
+    def away(*paths):
+        return aside(trash, *(work.root / path for path in paths))
+
+    def forge(name, *flags):
+        ensure = work.command("ensure:all", "-j", jobs, *flags)
+        return Contender(name, ensure, work.root, work.blank(trash), work.env)
+
     results = bench.compare([
         forge("forge", "--no-publish"),
         forge("forge, published"),
