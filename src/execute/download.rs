@@ -145,7 +145,10 @@ impl Context {
         unpacker: Unpacker,
         into: &Path,
     ) -> Result<Unpacked, Fault> {
-        let stream = self.fetcher.get(url).await?.ok_or_else(|| nothing_at(url))?;
+        let stream = tokio::select! {
+            stream = self.fetcher.get(url) => stream?.ok_or_else(|| nothing_at(url))?,
+            () = self.cancel.cancelled() => return Err(self.cancel.fault(&format!("fetching {url}"))),
+        };
         self.unpack_stream(action, stream, unpacker, into).await
     }
 
@@ -164,7 +167,12 @@ impl Context {
         let mut progress = Progress::new(self, action, stream.size);
         let mut broken = None;
         loop {
-            let part = match stream.bytes.next().await {
+            let next = tokio::select! {
+                next = stream.bytes.next() => next,
+                // A build is not broken off from outside, so its downloads listen themselves.
+                () = self.cancel.cancelled() => Some(Err(self.cancel.fault("a transfer"))),
+            };
+            let part = match next {
                 Some(Ok(chunk)) => {
                     progress.add(chunk.len());
                     Part::Chunk(chunk)
