@@ -46,10 +46,11 @@ impl Quotes {
             return;
         }
         match (self.innermost(), c) {
-            (Within::Single, '\'') | (Within::Double, '"') => self.leave(),
+            (Within::Single, '\'') => self.leave(),
             (Within::Single, _) => {}
             // An escaped character means nothing, and escapes nothing after it.
             (_, _) if before == '\\' => self.last = ' ',
+            (Within::Double, '"') => self.leave(),
             (Within::Bare, '\'') => self.within.push(Within::Single),
             (Within::Bare, '"') => self.within.push(Within::Double),
             (Within::Bare, '#') => self.comment = before.is_whitespace() || ";&|(".contains(before),
@@ -132,6 +133,7 @@ mod tests {
             "printf '%s' \"$(printf '%s' \"@/y\")\"",
             "# it's a comment\nprintf '%s' @/y",
             "(printf '%s' @/y)",
+            "x=\"\\\"@/y\"; printf '%s' \"${x#?}\"",
             "echo @#\\' > /dev/null; printf '%s' @/y",
             "echo \\' \"a'b\" 'c\"d' > /dev/null; printf '%s' @/y",
             "x=@/y; printf '%s' \"$x\"",
