@@ -45,12 +45,13 @@ impl Quotes {
             self.comment = c != '\n';
             return;
         }
+        // An escaped character means nothing, and escapes nothing after it.
+        if before == '\\' && self.innermost() != Within::Single {
+            self.last = ' ';
+            return;
+        }
         match (self.innermost(), c) {
-            (Within::Single, '\'') => self.leave(),
-            (Within::Single, _) => {}
-            // An escaped character means nothing, and escapes nothing after it.
-            (_, _) if before == '\\' => self.last = ' ',
-            (Within::Double, '"') => self.leave(),
+            (Within::Single, '\'') | (Within::Double, '"') => self.leave(),
             (Within::Bare, '\'') => self.within.push(Within::Single),
             (Within::Bare, '"') => self.within.push(Within::Double),
             (Within::Bare, '#') => self.comment = before.is_whitespace() || ";&|(".contains(before),
