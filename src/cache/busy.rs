@@ -33,8 +33,9 @@ impl BusyLock {
         let mut file = open(path).map_err(fault)?;
         match file.try_lock() {
             Ok(()) => {
-                // Whose it is, only for the message of those who wait.
-                let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+                // Whose it is, only for the message of those who wait. As wide as any
+                // other, so that nothing needs to be cut off.
+                let _ = file.write_all(format!("{:<10}", std::process::id()).as_bytes());
                 Ok(Busy::Ours(Self { _file: file }))
             }
             Err(TryLockError::WouldBlock) => {

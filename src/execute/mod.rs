@@ -46,7 +46,18 @@ pub(crate) struct Done {
 }
 
 /// Carries out `plan` and reports what became of every artifact. Faults are in the report.
+///
+/// The loop is a task like the jobs: one that ends wakes it on the same thread, which then
+/// goes on with the next job. Woken on a thread of its own, it would cost each step of a chain
+/// two switches of threads.
 pub async fn execute(plan: Plan, context: Arc<Context>) -> RunReport {
+    match tokio::spawn(carry_out(plan, context)).await {
+        Ok(report) => report,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+async fn carry_out(plan: Plan, context: Arc<Context>) -> RunReport {
     let started = Instant::now();
     let plan = Arc::new(plan);
     context.events.emit(Event::Planned {
