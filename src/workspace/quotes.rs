@@ -51,13 +51,12 @@ impl Quotes {
             return;
         }
         match (self.innermost(), c) {
-            (Within::Single, '\'') | (Within::Double, '"') => self.leave(),
+            (Within::Single, '\'') | (Within::Double, '"') | (Within::Bare, ')') => self.leave(),
             (Within::Bare, '\'') => self.within.push(Within::Single),
             (Within::Bare, '"') => self.within.push(Within::Double),
             (Within::Bare, '#') => self.comment = before.is_whitespace() || ";&|(".contains(before),
             (Within::Bare, '(') => self.within.push(Within::Bare),
             (Within::Double, '(') if before == '$' => self.within.push(Within::Bare),
-            (Within::Bare, ')') => self.leave(),
             _ => {}
         }
     }
