@@ -23,49 +23,42 @@ class Contender:
     env: dict = field(default_factory=dict)
 
 
-@dataclass
-class Sample:
-    """One run."""
-
-    seconds: float
-    peak: int  # bytes of the largest single process
-
-
-@dataclass
-class Result:
-    """All runs of one contender."""
-
-    seconds: float  # the median
-    peak: int  # the largest
-    rounds: int
-
-
 class Failed(Exception):
     """A command that should have worked did not."""
 
 
-def once(contender):
-    """Prepares and runs `contender` once."""
+def once(contender, before=()):
+    """Prepares and runs `contender` once, behind the words `before`. Returns seconds."""
     contender.prepare()
     env = os.environ | contender.env
     with tempfile.TemporaryFile() as output:
         started = time.perf_counter()
-        process = subprocess.Popen(
-            [str(word) for word in contender.command],
+        code = subprocess.call(
+            [str(word) for word in (*before, *contender.command)],
             cwd=contender.cwd, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )
-        _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
+        if code != 0:
             output.seek(0)
             said = output.read()[-2000:].decode(errors="replace")
-            raise Failed(f"{contender.name} ended with {process.returncode}:\n{said}")
-    return Sample(seconds, usage.ru_maxrss * 1024)
+            raise Failed(f"{contender.name} ended with {code}:\n{said}")
+    return seconds
+
+
+def peak(contender, rounds=3):
+    """The most memory that `contender` had, in bytes, over a few runs. What a process that is
+    started by Python says of itself includes Python's own, hence `time`."""
+    most = 0
+    for _ in range(rounds):
+        with tempfile.NamedTemporaryFile("r") as said:
+            once(contender, ["/usr/bin/time", "-f", "%M", "-o", said.name])
+            most = max(most, int(said.read()) * 1024)
+    return most
 
 
 def compare(contenders, rounds=None, budget=20.0):
-    """Runs all contenders in turn, A B C A B C, after a round that does not count.
+    """The median seconds of each contender. They run in turn, A B C A B C, after a round that does
+    not count.
 
     Without `rounds`, as many as fit into `budget` seconds, but no fewer than 5 and no more than 60.
     """
@@ -85,13 +78,7 @@ def compare(contenders, rounds=None, budget=20.0):
             print(f"\r\033[K  round {done} ", end="", file=sys.stderr, flush=True)
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr, flush=True)
-    return {name: summary(taken) for name, taken in samples.items()}
-
-
-def summary(taken):
-    """The median of the times, the largest of the peaks."""
-    seconds = statistics.median(sample.seconds for sample in taken)
-    return Result(seconds, max(sample.peak for sample in taken), len(taken))
+    return {name: statistics.median(taken) for name, taken in samples.items()}
 
 
 def fresh(*folders):

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from material import MB, Programs, Workspace, server, sha256
-from measure import Contender, aside, compare, fresh, once
+from measure import Contender, aside, compare, fresh, once, peak
 
 MIB = 1 << 20
 
@@ -63,13 +63,15 @@ def against(what, results, peer, target=None, label=None):
     if peer not in results:
         return []
     forge, other = results["forge"], results[peer]
-    ratio = forge.seconds / other.seconds
-    return [Row(what, ms(forge.seconds), label or peer, ms(other.seconds), ratio, target)]
+    return [Row(what, ms(forge), label or peer, ms(other), forge / other, target)]
 
 
-def memory(what, result, limit):
-    """forge's peak memory against a limit."""
-    return [Row(f"{what}: peak memory", mib(result.peak), "limit", mib(limit), result.peak / limit, 1.0)]
+def memory(what, contender, limit):
+    """The peak memory of forge against a limit."""
+    if not os.path.exists("/usr/bin/time"):
+        return []
+    most = peak(contender)
+    return [Row(f"{what}: peak memory", mib(most), "limit", mib(limit), most / limit, 1.0)]
 
 
 # ── no-op ────────────────────────────────────────────────────────────────────────────────────
@@ -129,7 +131,7 @@ def noop_of(bench, count, spec, kind, ninja_target, task_target):
         slow = bench.compare([forge, task], budget=10)
         yield from against(what, slow, "Task", task_target, "Task, `status:`")
     if count == 1000:
-        yield from memory(what, results["forge"], 30 * MIB)
+        yield from memory(what, forge, 30 * MIB)
 
     def touch(path):
         return lambda: os.utime(work.root / path)
@@ -170,7 +172,7 @@ def restore(bench):
     cp = Contender("cp", ["cp", *programs, into], folder, fresh(f"{into}/"))
     results = bench.compare([forge, cp])
     yield from against("restore 8 × 30 MB from the cache", results, "cp", 0.2)
-    yield from memory("restore", results["forge"], 96 * MIB)
+    yield from memory("restore", forge, 96 * MIB)
 
 
 # ── download ─────────────────────────────────────────────────────────────────────────────────
@@ -185,11 +187,13 @@ def download(bench):
     with server(store, folder / "server") as url:
         work.head = f"releases: {url}"
         work.write()
-        results = bench.compare(downloaders(work, store, url, folder), budget=60)
+        contenders = downloaders(work, store, url, folder)
+        results = bench.compare(contenders, budget=40)
+        used = list(memory("download 8 × 30 MB", contenders[0], 96 * MIB))
     what = "download, verify, unpack 8 × 30 MB"
     yield from against(what, results, "curl", 0.6, "`curl \\| tar xz`, parallel")
     yield from against(what, results, "curl, verified", None, "`curl \\| tee \\| sha256sum`, `tar xz`, parallel")
-    yield from memory(what, results["forge"], 96 * MIB)
+    yield from used
 
 
 def downloaders(work, store, url, folder):
@@ -227,11 +231,11 @@ def large(bench):
         work.head = f"releases: {url}"
         work.write()
         contenders = downloaders(work, store, url, folder)[:2]
-        bench = Bench(bench.forge, bench.folder, min(bench.rounds or 2, 2), bench.jobs, bench.tools)
-        results = bench.compare(contenders)
+        results = compare(contenders, rounds=min(bench.rounds or 2, 2))
+        used = list(memory("download 2 GB", contenders[0], 96 * MIB))
     what = "download, verify, unpack 2 GB"
     yield from against(what, results, "curl", None, "`curl \\| tar xz`")
-    yield from memory(what, results["forge"], 96 * MIB)
+    yield from used
     shutil.rmtree(folder)
 
 
@@ -287,7 +291,7 @@ def build(bench):
         Contender("ninja", ["ninja", "-j", jobs], work.root, away("out", ".ninja_log")),
         Contender("xargs", ["sh", "-c", f"mkdir copied && xargs -P {jobs} -n 2 cp < pairs"], work.root, away("copied")),
     ], budget=60)
-    added = {name: (result.seconds - results["xargs"].seconds) / 1000 for name, result in results.items()}
+    added = {name: (seconds - results["xargs"]) / 1000 for name, seconds in results.items()}
     for name, what, target in [("forge", "", 1.0), ("forge, published", ", packed and published too", None)]:
         ratio = added[name] / added["ninja"]
         what = f"1,000 builds, added per action over `xargs`{what}"
@@ -336,6 +340,6 @@ def digest(bench):
 
 
 ALL = {
-    "noop": noop, "restore": restore, "download": download, "large": large,
-    "pack": pack, "build": build, "chain": chain, "digest": digest,
+    "noop": noop, "build": build, "chain": chain, "restore": restore,
+    "download": download, "large": large, "pack": pack, "digest": digest,
 }

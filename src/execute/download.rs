@@ -29,7 +29,7 @@ use super::{
 
 /// Chunks on their way from the network to the unpacking thread. Together with the size
 /// of a chunk this bounds the memory of a transfer.
-const CHUNKS_IN_FLIGHT: usize = 8;
+const CHUNKS_IN_FLIGHT: usize = 4;
 
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(100);
