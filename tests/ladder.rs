@@ -137,3 +137,20 @@ fn a_tampered_binary_is_noticed_named_and_obtained_anew() {
     assert_eq!(sandbox.run_binary("hello"), "hello v1.0.0\n");
     sandbox.forge("verify").succeeds();
 }
+
+#[test]
+fn what_the_manifest_names_no_longer_is_removed() {
+    let sandbox = two_scripts().script("third", "v1");
+    sandbox.forge("ensure").succeeds();
+    std::fs::remove_file(sandbox.path("subsystems/bye.yml")).unwrap();
+    let text = sandbox.read("versions.yml");
+    sandbox.write("versions.yml", &text.replace("  bye: v2.0.0\n", ""));
+    sandbox.forge("ensure hello").succeeds().keeps_quiet_about("bye");
+    assert_eq!(sandbox.run_binary("bye"), "bye v2.0.0\n");
+    sandbox.forge("plan").succeeds().says("bye would be removed");
+    assert_eq!(sandbox.run_binary("bye"), "bye v2.0.0\n");
+    sandbox.forge("ensure").succeeds().says("bye was removed");
+    assert!(!sandbox.path(".forge/bin/bye").exists());
+    assert!(!sandbox.path(".forge/installed/bye").exists());
+    sandbox.forge("ensure").succeeds().keeps_quiet_about("bye");
+}

@@ -253,3 +253,30 @@ fn words_that_mean_nothing_are_answered_with_what_was_meant() {
     sandbox.forge("list").within(&sandbox.beside("")).exits(2).says("versions.yml");
     sandbox.forge("list -C nowhere").exits(2).says("nowhere");
 }
+
+#[test]
+fn a_workspace_may_lie_anywhere() {
+    let sandbox = Sandbox::new();
+    for name in ["my projects", "it's here", "a \"b\" $HOME", "ünï (code) [x]*", "#x;y&z"] {
+        let root = sandbox.beside(name);
+        sandbox.forge("init").arg(&root).succeeds();
+        fs::write(
+            root.join("subsystems/hello.yml"),
+            "source: { path: hello }\nenv: { SRC: '{{ src }}' }\nbuild:\n  run:\n    - cp {{ src }}/hello.sh {{ out }}/hello\n    - test -d \"{{ src }}\" && test '{{ src }}' = \"$SRC\" && mkdir -p {{ work }} && chmod +x {{ out }}/hello\n",
+        )
+        .unwrap();
+        // Each is built: another place has another cache.
+        let cache = root.join("cache");
+        sandbox
+            .forge("ensure")
+            .within(&root)
+            .env("FORGE_CACHE_DIR", &cache)
+            .env("FORGE_DATA_DIR", &cache)
+            .succeeds();
+        let output = Command::new(root.join(".forge/bin/hello")).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "hello from @version@\n", "{name}");
+        let line = sandbox.forge("env").within(&root).succeeds().stdout();
+        let output = Command::new("sh").args(["-c", &format!("{line}hello")]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "hello from @version@\n", "{line}");
+    }
+}

@@ -69,6 +69,9 @@ pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let probed = runtime()?.block_on(session.probe(&workspace, &commits, &cache, &stores, &names));
     let seconds = recorded_seconds(&workspace, &probed);
     let plan = compile(&workspace, probed, &seconds);
+    for id in &plan.leftovers {
+        eprintln!("{id} would be removed: versions.yml does not name it any more");
+    }
     for warning in &plan.warnings {
         eprint!("{}", render_warning(None, warning, session.stderr_style()));
     }
@@ -109,6 +112,7 @@ pub(super) async fn run(
     let seconds = recorded_seconds(&workspace, &probed);
     let plan = compile(&workspace, probed, &seconds);
     let is_noop = plan.actions.is_empty()
+        && plan.leftovers.is_empty()
         && plan.warnings.is_empty()
         && plan.settled.iter().all(|report| report.fault.is_none());
     if !plan.actions.is_empty() {

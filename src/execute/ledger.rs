@@ -50,6 +50,16 @@ impl Ledger {
         });
     }
 
+    /// What the manifest names no longer was removed, or could not be.
+    pub(super) fn removed(&mut self, id: &ArtifactId, outcome: Result<(), Fault>) {
+        let fault = match outcome {
+            Ok(()) => Fault::new(Kind::Failed, format!("{id} was removed from this workspace"))
+                .because("versions.yml does not name it any more"),
+            Err(fault) => fault,
+        };
+        self.warn(None, fault);
+    }
+
     /// An action ended.
     pub(super) fn end(&mut self, id: ActionId, outcome: Result<Done, Fault>) {
         let seconds = self.started[&id].elapsed().as_secs_f64();

@@ -27,8 +27,8 @@ pub use publish::pack_installed;
 pub use refs::{resolve_refs, unlocked_refs};
 
 use crate::{
-    cache::{Busy, BusyLock, Installed, Place, Record, Release, inspect, repair},
-    model::{ActionId, Event, Fault, How, Kind, RunReport},
+    cache::{Busy, BusyLock, Installed, Place, Record, Release, inspect, repair, uninstall},
+    model::{ActionId, ArtifactId, Event, Fault, How, Kind, RunReport},
     plan::{Action, Ended, Plan, Schedule, Step},
     probe::{Acceptance, Finding, Verdict, Want, accept},
 };
@@ -65,6 +65,9 @@ async fn carry_out(plan: Plan, context: Arc<Context>) -> RunReport {
         fresh: plan.settled.iter().filter(|report| report.how == How::Fresh).count(),
     });
     let mut ledger = Ledger::new(&plan, &context);
+    for id in &plan.leftovers {
+        ledger.removed(id, context.remove(id));
+    }
     let mut jobs = Jobs::new(plan.clone(), context.clone());
     let mut schedule = Schedule::new(&plan.actions, context.options.limits);
     loop {
@@ -133,6 +136,16 @@ fn broken(error: &JoinError) -> Fault {
 }
 
 impl Context {
+    /// Removes what is installed of a subsystem that the manifest names no longer, unless
+    /// another forge is at work on it.
+    fn remove(&self, id: &ArtifactId) -> Result<(), Fault> {
+        let layout = &self.workspace.layout;
+        match BusyLock::take(&layout.artifact_lock(id))? {
+            Busy::Ours(_lock) => uninstall(layout, id),
+            Busy::Theirs(_) => Ok(()),
+        }
+    }
+
     async fn perform(&self, action: &Action, finding: &Finding) -> Result<Done, Fault> {
         let work = async {
             let _busy = self.take_turn(action, finding).await?;

@@ -27,6 +27,7 @@ pub fn compile(workspace: &Workspace, probed: Probed, seconds: &BTreeMap<Name, f
         actions: Vec::new(),
         findings: Vec::new(),
         settled: Vec::new(),
+        leftovers: probed.leftovers,
         warnings: Vec::new(),
     };
     let mut findings: BTreeMap<Name, Finding> = BTreeMap::new();

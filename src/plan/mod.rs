@@ -23,6 +23,8 @@ pub struct Plan {
     pub findings: Vec<Finding>,
     /// What needs no action: fresh artifacts, and those that cannot be had.
     pub settled: Vec<ArtifactReport>,
+    /// What is removed, because the manifest names it no longer.
+    pub leftovers: Vec<ArtifactId>,
     /// What looking found worth telling.
     pub warnings: Vec<Fault>,
 }

@@ -12,6 +12,7 @@
 //! warm project no toolchain is ever looked for.
 
 mod accept;
+mod leftover;
 mod look;
 mod snapshot;
 mod tree;
@@ -27,12 +28,13 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     cache::{Cache, Record, Release},
-    model::{Fault, Name},
+    model::{ArtifactId, Fault, Name},
     store::Store,
     workspace::Workspace,
 };
 
 pub use accept::{Acceptance, accept};
+pub use leftover::leftovers;
 pub use look::is_remote;
 pub use snapshot::{Row, Snapshot};
 pub use tree::{Grounds, Tree, walk};
@@ -125,6 +127,8 @@ impl Finding {
 pub struct Probed {
     /// Per subsystem, a finding or why there can be none.
     pub findings: BTreeMap<Name, Result<Finding, Fault>>,
+    /// What is installed though the manifest names it no longer; only if all was asked for.
+    pub leftovers: Vec<ArtifactId>,
     /// The files and folders of in-repo sources that were read.
     pub source_inputs: Vec<PathBuf>,
 }
@@ -152,6 +156,9 @@ impl Prober<'_> {
             probed.findings.extend(found);
             frontier = self.with_needs(misses);
             frontier.retain(|name| !probed.findings.contains_key(name));
+        }
+        if requested.len() == self.workspace.subsystems.len() {
+            probed.leftovers = leftovers(self.workspace);
         }
         probed.source_inputs = wants.source_inputs();
         probed

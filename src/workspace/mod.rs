@@ -8,6 +8,7 @@ mod files;
 mod graph;
 mod load;
 mod preset;
+mod quotes;
 mod settings;
 mod source;
 mod specs;

@@ -7,6 +7,8 @@
 
 use std::path::PathBuf;
 
+use super::quotes::Quotes;
+
 /// Rendered text; places stand as symbols.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Text(String);
@@ -77,24 +79,51 @@ impl Text {
         }
     }
 
-    /// The text with the real places.
+    /// The text with the real places, as they are.
     pub fn expand(&self, places: &Places) -> String {
-        if !self.0.contains('\u{1}') {
-            return self.0.clone();
+        self.expand_with(places, |_, value| value)
+    }
+
+    /// The text with the real places, for a shell: each path stays itself, whatever it
+    /// holds, in bare words as well as within quotes.
+    pub fn expand_in_shell(&self, places: &Places) -> String {
+        let mut quotes = Quotes::new();
+        self.expand_with(places, |before, value| {
+            quotes.read(before);
+            quotes.protect(&value)
+        })
+    }
+
+    /// Puts what `write` makes of the text before a place and of the place's value.
+    fn expand_with(
+        &self,
+        places: &Places,
+        mut write: impl FnMut(&str, String) -> String,
+    ) -> String {
+        let mut expanded = String::with_capacity(self.0.len());
+        let mut rest = self.0.as_str();
+        while let Some((before, symbol)) = rest.split_once('\u{1}') {
+            let (place, after) = symbol.split_once('\u{2}').unwrap_or((symbol, ""));
+            expanded.push_str(before);
+            expanded.push_str(&write(before, places.value(place)));
+            rest = after;
         }
-        let path = |path: &PathBuf| path.display().to_string();
-        let values = [
-            path(&places.root),
-            path(&places.src),
-            path(&places.out),
-            path(&places.work),
-            path(&places.bin),
-            places.commit.clone(),
-        ];
-        Self::PLACES
-            .iter()
-            .zip(values)
-            .fold(self.0.clone(), |text, (place, value)| text.replace(&Self::symbol(place), &value))
+        expanded + rest
+    }
+}
+
+impl Places {
+    /// What the place called `name` is on this machine.
+    fn value(&self, name: &str) -> String {
+        let path = match name {
+            "root" => &self.root,
+            "src" => &self.src,
+            "out" => &self.out,
+            "work" => &self.work,
+            "bin" => &self.bin,
+            _ => return self.commit.clone(),
+        };
+        path.display().to_string()
     }
 }
 
@@ -108,5 +137,9 @@ mod tests {
         assert_eq!(text.symbolic(), "cp {{ src }}/a {{ out }}/a");
         let places = Places { src: "/s".into(), out: "/o".into(), ..Places::default() };
         assert_eq!(text.expand(&places), "cp /s/a /o/a");
+        assert_eq!(text.expand_in_shell(&places), "cp /s/a /o/a");
+        let places = Places { src: "/my s".into(), ..places };
+        assert_eq!(text.expand(&places), "cp /my s/a /o/a");
+        assert_eq!(text.expand_in_shell(&places), r"cp /my\ s/a /o/a");
     }
 }
