@@ -7,8 +7,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// Size, modification time and inode of a file. Equal values mean that nobody
-/// has written to the file since, as far as the file system tells.
+/// Size, modification time, inode and mode of a file. Equal values mean that nobody has written
+/// to the file or changed what it is since, as far as the file system tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FileStat {
     /// Bytes.
@@ -17,6 +17,9 @@ pub struct FileStat {
     pub mtime: i64,
     /// Inode number; 0 where the system has none.
     pub inode: u64,
+    /// Type and permissions (`st_mode`); 0 where the system has none. A change of these alone
+    /// leaves the modification time as it was.
+    pub mode: u32,
 }
 
 impl FileStat {
@@ -39,9 +42,12 @@ impl FileStat {
             Err(before) => -i64::try_from(before.duration().as_nanos()).unwrap_or(i64::MAX),
         });
         #[cfg(unix)]
-        let inode = std::os::unix::fs::MetadataExt::ino(metadata);
+        let (inode, mode) = {
+            use std::os::unix::fs::MetadataExt;
+            (metadata.ino(), metadata.mode())
+        };
         #[cfg(not(unix))]
-        let inode = 0;
-        Self { size: metadata.len(), mtime, inode }
+        let (inode, mode) = (0, 0);
+        Self { size: metadata.len(), mtime, inode, mode }
     }
 }

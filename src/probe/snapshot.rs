@@ -54,7 +54,7 @@ pub struct Snapshot {
 /// Fewer files than this are looked at faster than a thread is started.
 const WORTH_A_THREAD: usize = 500;
 
-const FORMAT: &str = "forge-snapshot 2";
+const FORMAT: &str = "forge-snapshot 3";
 
 impl Snapshot {
     /// The answer kept in the workspace for `request`, if it still holds.
@@ -142,12 +142,14 @@ fn has_newline(path: &Path) -> bool {
     path.as_os_str().as_bytes().contains(&b'\n')
 }
 
-/// `f<size> <mtime> <inode> <path>`, or `f- - - <path>` for a file that must stay absent.
+/// `f<size> <mtime> <inode> <mode> <path>`, or `f- - - - <path>` for a file that must stay absent.
 fn file_line(stat: Option<FileStat>) -> String {
     let mut line = String::from("f");
     let _ = match stat {
-        Some(stat) => write!(line, "{} {} {} ", stat.size, stat.mtime, stat.inode),
-        None => write!(line, "- - - "),
+        Some(stat) => {
+            write!(line, "{} {} {} {} ", stat.size, stat.mtime, stat.inode, stat.mode)
+        }
+        None => write!(line, "- - - - "),
     };
     line
 }
@@ -169,13 +171,19 @@ fn are_unchanged(root: &File, lines: &[&[u8]]) -> bool {
 }
 
 fn is_unchanged(root: &File, line: &[u8]) -> Option<bool> {
-    let mut parts = line.splitn(4, |byte| *byte == b' ');
-    let (size, mtime, inode) = (parts.next()?, parts.next()?, parts.next()?);
+    let mut parts = line.splitn(5, |byte| *byte == b' ');
+    let (size, mtime) = (parts.next()?, parts.next()?);
+    let (inode, mode) = (parts.next()?, parts.next()?);
     let found = statat(root, parts.next()?, AtFlags::SYMLINK_NOFOLLOW).ok();
     if size == b"-" {
         return Some(found.is_none());
     }
-    let recorded = FileStat { size: number(size)?, mtime: number(mtime)?, inode: number(inode)? };
+    let recorded = FileStat {
+        size: number(size)?,
+        mtime: number(mtime)?,
+        inode: number(inode)?,
+        mode: number(mode)?,
+    };
     Some(found.is_some_and(|stat| file_stat(&stat) == recorded))
 }
 
@@ -190,6 +198,7 @@ fn file_stat(stat: &rustix::fs::Stat) -> FileStat {
         size: u64::try_from(stat.st_size).unwrap_or(0),
         mtime: stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(nanoseconds),
         inode: stat.st_ino,
+        mode: stat.st_mode,
     }
 }
 
@@ -210,6 +219,7 @@ fn parse_row(line: &str) -> Option<Row> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
@@ -268,6 +278,9 @@ mod tests {
         assert_eq!(Snapshot::load(&it.layout, "ensure nats"), None, "another request");
         fs::write(&it.inputs[0], "yy").unwrap();
         assert_eq!(it.load(), None, "a changed file");
+        let it = saved();
+        fs::set_permissions(&it.inputs[0], fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(it.load(), None, "a changed mode");
         let it = saved();
         fs::write(&it.inputs[1], "").unwrap();
         assert_eq!(it.load(), None, "an added file");
