@@ -107,11 +107,7 @@ pub(super) enum Verb {
         names: Vec<String>,
     },
     /// List subsystems and groups
-    List {
-        /// Everything
-        #[arg(long, hide = true)]
-        all: bool,
-    },
+    List,
     /// Draw what needs what
     Graph {
         /// The language of the drawing

@@ -69,7 +69,7 @@ pub fn main() -> ExitCode {
         }
     };
     let session = Session::new(args.global);
-    match run(&session, args.verb.unwrap_or(Verb::List { all: false })) {
+    match run(&session, args.verb.unwrap_or(Verb::List)) {
         Ok(code) => ExitCode::from(code),
         Err(stop) => ExitCode::from(tell(&session, stop)),
     }
@@ -82,7 +82,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Status { names } => status::status(session, &names),
         Verb::Explain { name } => explain::explain(session, &name),
         Verb::Verify { names } => verify::verify(session, &names),
-        Verb::List { all: _ } => list::list(session),
+        Verb::List => list::list(session),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
         Verb::Lock { names, update } => lock::lock(session, &names, update),

@@ -153,7 +153,7 @@ impl Context {
                 return Ok(done);
             }
             match (&finding.verdict, action.step) {
-                (_, Step::Publish) => self.publish(action, finding).await,
+                (_, Step::Publish) => self.publish(finding).await,
                 (Verdict::Fresh { record, .. }, _) => self.repair(finding, record),
                 (Verdict::Cached { record }, _) => self.link(finding, record),
                 (Verdict::Released { store }, _) => self.download(action, finding, *store).await,

@@ -7,7 +7,6 @@ use crate::{
     cache::{Installed, Place, Record, Release, inspect},
     manifest::render_stamp,
     model::{Compression, Fault, Kind, LockedAsset, Stamp},
-    plan::Action,
     probe::{Finding, Want},
     store::{Published, Store},
 };
@@ -16,7 +15,7 @@ use super::{Context, Done, context::blocking};
 
 impl Context {
     /// Packs the installed artifact and publishes it.
-    pub(super) async fn publish(&self, _: &Action, finding: &Finding) -> Result<Done, Fault> {
+    pub(super) async fn publish(&self, finding: &Finding) -> Result<Done, Fault> {
         let want = &finding.want;
         let place = Place::of(&self.workspace.layout, &want.id);
         let Installed::Intact { record, .. } = inspect(&place) else {
