@@ -17,7 +17,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rustix::process::{Pid, Signal, WaitOptions, getpid, getsid, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
 
 use super::group::{GRACE, KILLED, Remains, within};
 
@@ -96,7 +96,7 @@ impl Strays {
             // Nothing in this process starts sessions, so what is in another one is a
             // stray, but of which command is unknown.
             Origin::Unknown => {
-                self.commands().running.is_empty() && getsid(Some(pid)).ok() != getsid(None).ok()
+                self.commands().running.is_empty() && session_of(pid) != session_of(getpid())
             }
         }
     }
@@ -185,9 +185,20 @@ fn processes() -> impl Iterator<Item = Pid> {
 }
 
 fn parent_of(process: Pid) -> Option<Pid> {
+    pid(&status_field(process, 1)?)
+}
+
+/// The session of a process; `0` in a container whose sessions began outside of it, which is why
+/// getsid(2) by way of a type for processes, none of which is 0, does not do.
+fn session_of(process: Pid) -> Option<String> {
+    status_field(process, 3)
+}
+
+/// A field of `/proc/PID/stat`, proc(5), counted from the one after the name.
+fn status_field(process: Pid, number: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).ok()?;
-    // The name in parentheses may hold anything; after it come the state and the parent.
-    pid(stat.rsplit_once(')')?.1.split_whitespace().nth(1)?)
+    // The name in parentheses may hold anything.
+    Some(stat.rsplit_once(')')?.1.split_whitespace().nth(number)?.to_owned())
 }
 
 fn pid(text: &str) -> Option<Pid> {
