@@ -19,7 +19,7 @@ use crate::{
     model::{Event, Fault, How, Kind, LockedAsset, Sha256, Stamp},
     plan::Action,
     probe::{Acceptance, Finding, Want, accept},
-    store::AssetStream,
+    store::{AssetStream, published_digest},
 };
 
 use super::{
@@ -46,8 +46,11 @@ impl Context {
         let store = &self.stores[store];
         let label = format!("{}/{} from {}", want.tag, want.asset, store.url());
         let pinned = self.private_or_locked(want, &label)?;
-        let info = store.find(&want.tag, &want.asset).await?;
-        let published = info.and_then(|info| info.sha256);
+        // What the lock pins needs no second witness, and no request for one.
+        let published = match pinned {
+            Some(_) => None,
+            None => published_digest(&**store, &want.tag, &want.asset).await?,
+        };
         let stream = store.open(&want.tag, &want.asset).await?.ok_or_else(|| {
             Fault::new(Kind::Store, format!("{label} vanished"))
                 .because("it was there a moment ago")

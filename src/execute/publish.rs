@@ -8,7 +8,7 @@ use crate::{
     manifest::render_stamp,
     model::{Compression, Fault, Kind, LockedAsset, Stamp},
     probe::{Finding, Want},
-    store::{Published, Store},
+    store::{Published, Release as Draft, Store, Upload},
 };
 
 use super::{Context, Done, context::blocking};
@@ -29,11 +29,13 @@ impl Context {
         let staging = self.staging(want)?;
         let file = staging.path().join(&want.asset);
         let packed = pack_installed(&place, &record, compression, &file).await?;
-        let published = store
-            .publish(&want.tag, &want.asset, &file, packed.sha256)
+        let release = Draft::of_subsystem(want.tag.clone(), Vec::new());
+        let upload = Upload::new(want.asset.clone(), file, packed.sha256);
+        let receipt = store
+            .publish(&release, &upload)
             .await
             .map_err(|fault| fault.within(format!("cannot publish {}", want.tag)))?;
-        self.enter_release(want, &place, record, &**store, packed, published)
+        self.enter_release(want, &place, record, &**store, packed, receipt.published)
     }
 
     /// Remembers what became of the publication.

@@ -10,7 +10,8 @@ use std::{
 };
 
 use super::{
-    AssetInfo, AssetStream, Pending, Published, Store, check_names, file,
+    Access, AssetInfo, AssetStream, Pending, Receipt, Release, ReleaseAsset, ReleaseInfo, Store,
+    Upload, check_names, file,
     publication::{self, Publication},
     sidecar,
 };
@@ -41,26 +42,65 @@ impl Dir {
         Ok(Some(AssetInfo { size: Some(size), sha256 }))
     }
 
-    fn list(&self) -> Result<Vec<String>, Fault> {
-        let failed = |error| Fault::io(format!("cannot list the releases in {}", self.url), &error);
-        let entries = match fs::read_dir(&self.root) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Fault { kind: Kind::Store, ..failed(error) }),
-        };
-        let mut tags = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name();
-            if let Some(tag) = name.to_str().filter(|name| !name.starts_with('.'))
-                && entry.path().is_dir()
-            {
-                tags.push(tag.to_owned());
-            }
-        }
-        tags.sort();
-        Ok(tags)
+    fn list(&self) -> Result<Vec<ReleaseInfo>, Fault> {
+        let tags = names_in(&self.root).map_err(|error| self.unlisted(&error))?;
+        tags.iter().filter_map(|tag| self.release_at(tag).transpose()).collect()
     }
+
+    /// The release in the folder called `tag`; `None` if that is none.
+    fn release_at(&self, tag: &str) -> Result<Option<ReleaseInfo>, Fault> {
+        let folder = self.root.join(tag);
+        if !folder.is_dir() {
+            return Ok(None);
+        }
+        let mut assets = Vec::new();
+        for name in names_in(&folder).map_err(|error| self.unlisted(&error))? {
+            let Some(size) = file::size(&folder.join(&name))? else { continue };
+            let sha256 = read_sidecar(&folder.join(sidecar::name(&name)), &name)?;
+            assets.push(ReleaseAsset { name, size, sha256 });
+        }
+        let published_at = None;
+        let tag = tag.to_owned();
+        Ok(Some(ReleaseInfo { tag, is_draft: false, is_immutable: false, published_at, assets }))
+    }
+
+    fn unlisted(&self, error: &std::io::Error) -> Fault {
+        let what = format!("cannot list the releases in {}", self.url);
+        Fault { kind: Kind::Store, ..Fault::io(what, error) }
+    }
+
+    fn withdraw(&self, tag: &str) -> Result<(), Fault> {
+        check_names(tag, "asset")?;
+        let failed = |error| Fault {
+            kind: Kind::Store,
+            ..Fault::io(format!("cannot remove {tag} from {}", self.url), &error)
+        };
+        // Out of sight first: half a release is never seen.
+        let away = self.root.join(format!(".removed-{tag}-{}", std::process::id()));
+        match fs::rename(self.root.join(tag), &away) {
+            Ok(()) => fs::remove_dir_all(&away).map_err(failed),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+/// The names in a folder that do not begin with a dot, sorted; none if it is not there.
+fn names_in(folder: &Path) -> std::io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        if let Ok(name) = entry?.file_name().into_string()
+            && !name.starts_with('.')
+        {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 fn read_sidecar(path: &Path, asset: &str) -> Result<Option<Sha256>, Fault> {
@@ -85,6 +125,10 @@ impl Store for Dir {
         true
     }
 
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     // Two system calls take microseconds: less than handing them to another thread.
     fn find<'a>(
         &'a self,
@@ -104,21 +148,21 @@ impl Store for Dir {
 
     fn publish<'a>(
         &'a self,
-        tag: &'a str,
-        asset: &'a str,
-        path: &'a Path,
-        sha256: Sha256,
-    ) -> Pending<'a, Result<Published, Fault>> {
+        release: &'a Release,
+        upload: &'a Upload,
+    ) -> Pending<'a, Result<Receipt, Fault>> {
         Box::pin(async move {
+            let (tag, asset) = (&release.tag, &upload.asset);
             check_names(tag, asset)?;
+            for (name, _) in &upload.sidecars {
+                check_names(tag, name)?;
+            }
             let sweep = !self.swept.swap(true, Ordering::Relaxed);
             let publication = Publication {
                 url: self.url.clone(),
                 root: self.root.clone(),
-                tag: tag.to_owned(),
-                asset: asset.to_owned(),
-                source: path.to_owned(),
-                sha256,
+                tag: tag.clone(),
+                upload: upload.clone(),
             };
             let work = move || {
                 if sweep {
@@ -126,22 +170,50 @@ impl Store for Dir {
                 }
                 publication.run()
             };
-            tokio::task::spawn_blocking(work).await.unwrap_or_else(|died| {
+            let published = tokio::task::spawn_blocking(work).await.unwrap_or_else(|died| {
                 Err(Fault::new(Kind::Failed, format!("publishing {tag}/{asset} was cut short"))
                     .because(died.to_string()))
-            })
+            })?;
+            Ok(Receipt { published, waits_for: Vec::new() })
         })
     }
 
-    fn tags(&self) -> Pending<'_, Result<Vec<String>, Fault>> {
+    fn release<'a>(&'a self, tag: &'a str) -> Pending<'a, Result<Option<ReleaseInfo>, Fault>> {
+        Box::pin(async move {
+            check_names(tag, "asset")?;
+            self.release_at(tag)
+        })
+    }
+
+    fn releases(&self) -> Pending<'_, Result<Vec<ReleaseInfo>, Fault>> {
         Box::pin(async move { self.list() })
+    }
+
+    fn remove<'a>(&'a self, tag: &'a str) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(async move { self.withdraw(tag) })
+    }
+
+    fn access(&self) -> Pending<'_, Result<Access, Fault>> {
+        Box::pin(async move {
+            let is_there = self.root.is_dir();
+            let may_write = rustix::fs::access(&self.root, rustix::fs::Access::WRITE_OK).is_ok();
+            let notes = match is_there {
+                true => Vec::new(),
+                false => vec!["the folder is not there yet; publishing makes it".to_owned()],
+            };
+            let may_write = is_there.then_some(may_write);
+            Ok(Access { login: None, may_read: true, may_write, notes })
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{
-        super::testing::{all, conforms, digest, furnish},
+        super::{
+            Published,
+            testing::{all, conforms, digest, furnish},
+        },
         *,
     };
 
@@ -157,24 +229,38 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let store = Dir::new("dir:store".into(), temp.path().join("a/store"));
         assert_eq!(store.find("nats-v1", "nats.tar.gz").await.unwrap(), None);
-        assert_eq!(store.tags().await.unwrap(), Vec::<String>::new());
+        assert_eq!(store.releases().await.unwrap(), []);
 
         let source = temp.path().join("source");
         fs::write(&source, "binary").unwrap();
         let sha256 = digest(b"binary");
+        let upload = Upload::new("nats.tar.gz".into(), source.clone(), sha256);
         for tag in ["nats-v1", "arc-v1"] {
-            let published = store.publish(tag, "nats.tar.gz", &source, sha256).await.unwrap();
-            assert_eq!(published, Published::Created);
+            let release = Release::of_subsystem(tag.into(), Vec::new());
+            let receipt = store.publish(&release, &upload).await.unwrap();
+            assert_eq!(receipt.published, Published::Created);
         }
         let info = store.find("nats-v1", "nats.tar.gz").await.unwrap().unwrap();
         assert_eq!(info, AssetInfo { size: Some(6), sha256: Some(sha256) });
         let stream = store.open("nats-v1", "nats.tar.gz").await.unwrap().unwrap();
         assert_eq!(all(stream).await.unwrap(), b"binary");
-        assert_eq!(store.tags().await.unwrap(), ["arc-v1", "nats-v1"]);
+        let releases = store.releases().await.unwrap();
+        let tags: Vec<_> = releases.iter().map(|release| release.tag.as_str()).collect();
+        assert_eq!(tags, ["arc-v1", "nats-v1"]);
+        let names: Vec<_> = releases[0].assets.iter().map(|asset| asset.name.as_str()).collect();
+        assert_eq!(names, ["nats.tar.gz", "nats.tar.gz.sha256"]);
+        assert_eq!(store.release("arc-v1").await.unwrap().unwrap(), releases[0]);
 
         fs::write(&source, "other").unwrap();
-        let published = store.publish("arc-v1", "nats.tar.gz", &source, digest(b"other")).await;
-        assert_eq!(published.unwrap(), Published::Conflict { theirs: sha256 });
+        let upload = Upload::new("nats.tar.gz".into(), source, digest(b"other"));
+        let release = Release::of_subsystem("arc-v1".into(), Vec::new());
+        let receipt = store.publish(&release, &upload).await.unwrap();
+        assert_eq!(receipt.published, Published::Conflict { theirs: sha256 });
+
+        store.remove("arc-v1").await.unwrap();
+        store.remove("arc-v1").await.unwrap();
+        assert_eq!(store.release("arc-v1").await.unwrap(), None);
+        assert_eq!(names_in(&temp.path().join("a/store")).unwrap(), ["nats-v1"]);
     }
 
     #[tokio::test]
@@ -189,7 +275,7 @@ mod tests {
         let store = Dir::new("dir:file".into(), temp.path().join("file"));
         assert_eq!(store.find("nats-v1", "nats.tar.gz").await.unwrap_err().kind, Kind::Store);
         assert_eq!(store.open("nats-v1", "nats.tar.gz").await.err().unwrap().kind, Kind::Store);
-        assert_eq!(store.tags().await.unwrap_err().kind, Kind::Store);
+        assert_eq!(store.releases().await.unwrap_err().kind, Kind::Store);
     }
 
     #[tokio::test]

@@ -1,16 +1,16 @@
 //! The HTTP store: any web server that serves `<base>/<tag>/<asset>`. Read-only. A served
 //! directory store is one, and so are the public downloads of a forge.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-use futures_util::future::try_join;
 use reqwest::{Method, Url};
 
 use super::{
-    AssetInfo, AssetStream, Pending, Published, Settings, Store, answer::Answer, check_names,
-    client::Client, fetch::read_text, retry::retrying, sidecar, transfer, url::without_secrets,
+    Access, AssetInfo, AssetStream, Pending, Receipt, Release, ReleaseInfo, Settings, Store,
+    Upload, answer::Answer, check_names, client::Client, retry::retrying, transfer,
+    url::without_secrets,
 };
-use crate::model::{Fault, Kind, Sha256};
+use crate::model::{Fault, Kind};
 
 /// Releases on a web server.
 pub(super) struct Http {
@@ -44,15 +44,6 @@ impl Http {
             Answer::Found(response) => Ok(Some(transfer::size(&response))),
         }
     }
-
-    async fn sidecar(&self, url: Url, asset: &str) -> Result<Option<Sha256>, Fault> {
-        let what = format!("the checksum at {} cannot be used", without_secrets(url.as_str()));
-        let Some(stream) = transfer::open(self.client.clone(), url).await? else { return Ok(None) };
-        read_text(stream, sidecar::MAX_BYTES)
-            .await?
-            .and_then(|text| sidecar::read(&text, asset))
-            .map_err(|why| Fault::new(Kind::Store, what).because(why))
-    }
 }
 
 impl Store for Http {
@@ -71,10 +62,7 @@ impl Store for Http {
     ) -> Pending<'a, Result<Option<AssetInfo>, Fault>> {
         Box::pin(async move {
             let url = self.asset_url(tag, asset)?;
-            let sidecar = self.asset_url(tag, &sidecar::name(asset))?;
-            // Together: a second round trip would cost more than a question in vain.
-            let (size, sha256) = try_join(self.head(url), self.sidecar(sidecar, asset)).await?;
-            Ok(size.map(|size| AssetInfo { size, sha256 }))
+            Ok(self.head(url).await?.map(|size| AssetInfo { size, sha256: None }))
         })
     }
 
@@ -90,23 +78,46 @@ impl Store for Http {
 
     fn publish<'a>(
         &'a self,
-        tag: &'a str,
-        asset: &'a str,
-        _path: &'a Path,
-        _sha256: Sha256,
-    ) -> Pending<'a, Result<Published, Fault>> {
+        release: &'a Release,
+        upload: &'a Upload,
+    ) -> Pending<'a, Result<Receipt, Fault>> {
+        let what = format!("publish {}/{} to", release.tag, upload.asset);
         Box::pin(async move {
-            Err(Fault::new(Kind::Store, format!("cannot publish {tag}/{asset} to {}", self.url))
-                .because("a web server is only read")
+            Err(self
+                .is_only_read(&what)
                 .hint("put a store that can be written first in `releases`"))
         })
     }
 
-    fn tags(&self) -> Pending<'_, Result<Vec<String>, Fault>> {
+    fn release<'a>(&'a self, tag: &'a str) -> Pending<'a, Result<Option<ReleaseInfo>, Fault>> {
+        Box::pin(async move { Err(self.does_not_list(&format!("the assets of {tag}"))) })
+    }
+
+    fn releases(&self) -> Pending<'_, Result<Vec<ReleaseInfo>, Fault>> {
+        Box::pin(async move { Err(self.does_not_list("the releases")) })
+    }
+
+    fn remove<'a>(&'a self, tag: &'a str) -> Pending<'a, Result<(), Fault>> {
+        Box::pin(async move { Err(self.is_only_read(&format!("remove {tag} from"))) })
+    }
+
+    fn access(&self) -> Pending<'_, Result<Access, Fault>> {
         Box::pin(async move {
-            Err(Fault::new(Kind::Store, format!("cannot list the releases at {}", self.url))
-                .because("a plain web server does not list them"))
+            let notes = vec!["a web server is only read".to_owned()];
+            Ok(Access { login: None, may_read: true, may_write: Some(false), notes })
         })
+    }
+}
+
+impl Http {
+    fn is_only_read(&self, what: &str) -> Fault {
+        Fault::new(Kind::Store, format!("cannot {what} {}", self.url))
+            .because("a web server is only read")
+    }
+
+    fn does_not_list(&self, what: &str) -> Fault {
+        Fault::new(Kind::Store, format!("cannot list {what} at {}", self.url))
+            .because("a plain web server does not list them")
     }
 }
 
@@ -118,7 +129,7 @@ mod tests {
     use tower_http::services::ServeDir;
 
     use super::{
-        super::testing::{Reply, Server, conforms, furnish, reply, settings},
+        super::testing::{Reply, Server, conforms, digest, furnish, reply, settings},
         *,
     };
 
@@ -229,8 +240,10 @@ mod tests {
     #[tokio::test]
     async fn it_is_only_read() {
         let store = store("http://127.0.0.1:9", &settings());
-        let publish = store.publish("t", "a", Path::new("/x"), Sha256([0; 32])).await;
+        let release = Release::of_subsystem("t".into(), Vec::new());
+        let upload = Upload::new("a".into(), "/x".into(), digest(b""));
+        let publish = store.publish(&release, &upload).await;
         assert!(publish.unwrap_err().hint.is_some() && !store.is_writable());
-        assert!(store.tags().await.is_err());
+        assert!(store.releases().await.is_err() && store.release("t").await.is_err());
     }
 }

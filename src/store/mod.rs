@@ -21,6 +21,7 @@ mod http;
 mod open;
 mod publication;
 mod reach;
+mod release;
 mod retry;
 mod settings;
 mod sidecar;
@@ -30,14 +31,17 @@ mod url;
 #[cfg(test)]
 mod testing;
 
-use std::{future::Future, path::Path, pin::Pin};
+use std::{future::Future, pin::Pin};
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 pub use fetch::Fetcher;
 pub use open::{default_url, open};
-pub use settings::Settings;
+pub use release::{
+    Access, AssetInfo, Mode, Published, Receipt, Release, ReleaseAsset, ReleaseInfo, Upload,
+};
+pub use settings::{Login, Logins, Settings, Waits};
 pub use sidecar::find_digest;
 pub use url::StoreUrl;
 
@@ -45,15 +49,6 @@ use crate::model::{Fault, Kind, Sha256};
 
 /// A boxed future, as ports return it.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// What a store knows of an asset before it is downloaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AssetInfo {
-    /// Bytes, if the store says.
-    pub size: Option<u64>,
-    /// The published digest, if there is one.
-    pub sha256: Option<Sha256>,
-}
 
 /// An asset on its way.
 pub struct AssetStream {
@@ -64,34 +59,25 @@ pub struct AssetStream {
     pub bytes: BoxStream<'static, Result<Bytes, Fault>>,
 }
 
-/// What became of an attempt to publish.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Published {
-    /// The asset was not there and now is.
-    Created,
-    /// The same bytes were there already.
-    Identical,
-    /// Other bytes were there already; they stay.
-    Conflict {
-        /// The digest of what is there.
-        theirs: Sha256,
-    },
-}
-
 /// The port to a place where releases live, laid out `<tag>/<asset>`.
 ///
 /// A backend deals with what its host is like and tells nobody: it waits for rate limits as
 /// long as [`Settings::patience`] allows, tries again what may pass, resumes transfers, finds
 /// the page or the identifier of an asset, and creates what a release needs around it. A
 /// publication whose answer was lost is asked about again: the bytes that were sent, found
-/// there afterwards, are [`Published::Identical`]. It gets a path and no stream since a
-/// second attempt needs the first byte again.
+/// there afterwards, are [`Published::Identical`].
 pub trait Store: Send + Sync {
     /// The URL it was opened with, for messages.
     fn url(&self) -> &str;
 
     /// Whether [`Store::publish`] can work at all.
     fn is_writable(&self) -> bool;
+
+    /// Whether others read it too, so that publishing to it needs to be asked for or trusted; a
+    /// folder on this machine is not shared.
+    fn is_shared(&self) -> bool {
+        true
+    }
 
     /// Looks for an asset. `None` is a confirmed absence; whatever leaves doubt is an error.
     fn find<'a>(
@@ -107,18 +93,60 @@ pub trait Store: Send + Sync {
         asset: &'a str,
     ) -> Pending<'a, Result<Option<AssetStream>, Fault>>;
 
-    /// Publishes the file at `path`, whose digest is `sha256`. Creating is tried, never
-    /// checked first; what is there already is compared, never overwritten.
+    /// Publishes a file as part of `release`, and the texts that belong beside it. Creating is
+    /// tried, never checked first; what is there already is compared, never overwritten. Of the
+    /// texts beside it, the first ones stay.
     fn publish<'a>(
         &'a self,
-        tag: &'a str,
-        asset: &'a str,
-        path: &'a Path,
-        sha256: Sha256,
-    ) -> Pending<'a, Result<Published, Fault>>;
+        release: &'a Release,
+        upload: &'a Upload,
+    ) -> Pending<'a, Result<Receipt, Fault>>;
 
-    /// The tags of all releases, sorted.
-    fn tags(&self) -> Pending<'_, Result<Vec<String>, Fault>>;
+    /// One release with its assets; also a draft, for those who may see it. `None` is a
+    /// confirmed absence.
+    fn release<'a>(&'a self, tag: &'a str) -> Pending<'a, Result<Option<ReleaseInfo>, Fault>>;
+
+    /// All releases with their assets, sorted by tag.
+    fn releases(&self) -> Pending<'_, Result<Vec<ReleaseInfo>, Fault>>;
+
+    /// Removes a release, its assets and its tag. Only `release:prune` asks for that.
+    fn remove<'a>(&'a self, tag: &'a str) -> Pending<'a, Result<(), Fault>>;
+
+    /// Who is asking, and what they may do.
+    fn access(&self) -> Pending<'_, Result<Access, Fault>>;
+}
+
+/// The digest that stands beside an asset in its `.sha256` file, if there is one.
+///
+/// # Errors
+/// `Store` if it cannot be read or is none.
+pub async fn published_digest(
+    store: &dyn Store,
+    tag: &str,
+    asset: &str,
+) -> Result<Option<Sha256>, Fault> {
+    let name = sidecar::name(asset);
+    let Some(text) = read_text(store, tag, &name, sidecar::MAX_BYTES).await? else {
+        return Ok(None);
+    };
+    let what = format!("the checksum {tag}/{name} in {} cannot be used", store.url());
+    sidecar::read(&text, asset).map_err(|why| Fault::new(Kind::Store, what).because(why))
+}
+
+/// Reads a small text from a store, such as a sidecar; `None` is a confirmed absence.
+///
+/// # Errors
+/// As [`Store::open`]; `Store` also if it is longer than `max_bytes` or no UTF-8.
+pub async fn read_text(
+    store: &dyn Store,
+    tag: &str,
+    asset: &str,
+    max_bytes: u64,
+) -> Result<Option<String>, Fault> {
+    let Some(stream) = store.open(tag, asset).await? else { return Ok(None) };
+    fetch::read_text(stream, max_bytes).await?.map(Some).map_err(|why| {
+        Fault::new(Kind::Store, format!("cannot use {tag}/{asset} in {}", store.url())).because(why)
+    })
 }
 
 /// Checks that `tag` and `asset` name something inside a store: forge's own tags and asset

@@ -25,7 +25,7 @@ use std::{
 
 use tempfile::{Builder, NamedTempFile};
 
-use super::{Published, file, sidecar};
+use super::{Published, Upload, file};
 use crate::model::{Fault, Kind, Sha256};
 
 /// The folder of half-made files, in the root of the store. Its name begins with a dot,
@@ -43,12 +43,8 @@ pub(super) struct Publication {
     pub(super) root: PathBuf,
     /// The release.
     pub(super) tag: String,
-    /// The asset's file name.
-    pub(super) asset: String,
-    /// The file that is published.
-    pub(super) source: PathBuf,
-    /// What its digest has to be.
-    pub(super) sha256: Sha256,
+    /// The asset and what belongs beside it.
+    pub(super) upload: Upload,
 }
 
 impl Publication {
@@ -61,7 +57,7 @@ impl Publication {
         }
         let partial = self.copied()?;
         match self.claim(partial) {
-            Ok(()) => self.write_sidecar().map(|()| Published::Created),
+            Ok(()) => self.write_sidecars().map(|()| Published::Created),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 let theirs = self.there()?.ok_or_else(|| self.failed(&error))?;
                 self.compare(theirs)
@@ -76,7 +72,7 @@ impl Publication {
 
     /// The digest of the asset that is there.
     fn there(&self) -> Result<Option<Sha256>, Fault> {
-        match File::open(self.folder().join(&self.asset)) {
+        match File::open(self.folder().join(&self.upload.asset)) {
             Ok(mut file) => file::copy_digested(&mut file, &mut io::sink())
                 .map(Some)
                 .map_err(|error| self.failed(&error)),
@@ -86,28 +82,24 @@ impl Publication {
     }
 
     fn compare(&self, theirs: Sha256) -> Result<Published, Fault> {
-        if theirs != self.sha256 {
+        if theirs != self.upload.sha256 {
             return Ok(Published::Conflict { theirs });
         }
-        // Whoever created the asset may have been killed before its sidecar.
-        let path = self.folder().join(sidecar::name(&self.asset));
-        if path.metadata().map_or(0, |meta| meta.len()) == 0 {
-            self.write_sidecar()?;
-        }
+        self.write_sidecars()?;
         Ok(Published::Identical)
     }
 
     /// A complete, proven, durable copy without a name yet.
     fn copied(&self) -> Result<NamedTempFile, Fault> {
         let unreadable = |error| {
-            Fault::io(format!("cannot read {}, to publish it", self.source.display()), &error)
+            Fault::io(format!("cannot read {}, to publish it", self.upload.path.display()), &error)
         };
-        let mut source = File::open(&self.source).map_err(unreadable)?;
+        let mut source = File::open(&self.upload.path).map_err(unreadable)?;
         let mut partial = self.partial().map_err(|error| self.failed(&error))?;
         let digest = file::copy_digested(&mut source, partial.as_file_mut())
             .map_err(|error| self.failed(&error))?;
-        if digest != self.sha256 {
-            return Err(changed(&self.source, digest, self.sha256));
+        if digest != self.upload.sha256 {
+            return Err(changed(&self.upload.path, digest, self.upload.sha256));
         }
         partial.as_file().sync_data().map_err(|error| self.failed(&error))?;
         Ok(partial)
@@ -134,7 +126,7 @@ impl Publication {
 
     /// Gives the copy its name, unless that is taken.
     fn claim(&self, partial: NamedTempFile) -> io::Result<()> {
-        let path = self.folder().join(&self.asset);
+        let path = self.folder().join(&self.upload.asset);
         let Err(refused) = partial.persist_noclobber(&path) else { return Ok(()) };
         if refused.error.kind() != ErrorKind::NotFound {
             return Err(refused.error);
@@ -144,18 +136,26 @@ impl Publication {
         refused.file.persist_noclobber(&path).map(drop).map_err(|refused| refused.error)
     }
 
-    fn write_sidecar(&self) -> Result<(), Fault> {
-        let write = || {
-            let mut partial = self.partial()?;
-            partial.write_all(sidecar::text(&self.asset, self.sha256).as_bytes())?;
-            let path = self.folder().join(sidecar::name(&self.asset));
-            partial.persist(path).map(drop).map_err(|refused| refused.error)
-        };
-        write().map_err(|error| self.failed(&error))
+    /// Writes what is not there yet: whoever created the asset may have been killed before, and
+    /// an empty one is what a power loss leaves.
+    fn write_sidecars(&self) -> Result<(), Fault> {
+        for (name, text) in &self.upload.sidecars {
+            let path = self.folder().join(name);
+            if path.metadata().map_or(0, |meta| meta.len()) == 0 {
+                self.write_sidecar(&path, text).map_err(|error| self.failed(&error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_sidecar(&self, path: &Path, text: &str) -> io::Result<()> {
+        let mut partial = self.partial()?;
+        partial.write_all(text.as_bytes())?;
+        partial.persist(path).map(drop).map_err(|refused| refused.error)
     }
 
     fn failed(&self, error: &io::Error) -> Fault {
-        let what = format!("cannot publish {}/{} to {}", self.tag, self.asset, self.url);
+        let what = format!("cannot publish {}/{} to {}", self.tag, self.upload.asset, self.url);
         let fault = Fault::new(Kind::Store, what).because(error.to_string());
         match error.kind() {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => fault.hint(format!(
@@ -237,17 +237,15 @@ mod tests {
             let start = Barrier::new(sources.len());
             let outcomes: Vec<_> = thread::scope(|scope| {
                 let race = |mine: &Publication| {
-                    let asset = format!("asset-{round}");
+                    let (path, sha256) = (mine.upload.path.clone(), mine.upload.sha256);
                     let mine = Publication {
-                        asset,
-                        source: mine.source.clone(),
+                        upload: Upload::new(format!("asset-{round}"), path, sha256),
                         url: String::new(),
                         root: mine.root.clone(),
                         tag: mine.tag.clone(),
-                        sha256: mine.sha256,
                     };
                     start.wait();
-                    (mine.sha256, mine.run().unwrap())
+                    (sha256, mine.run().unwrap())
                 };
                 let racers: Vec<_> =
                     sources.iter().map(|mine| scope.spawn(move || race(mine))).collect();
@@ -268,7 +266,8 @@ mod tests {
     #[test]
     fn bytes_that_are_not_what_was_promised_are_not_published() {
         let temp = tempfile::tempdir().unwrap();
-        let promised = Publication { sha256: digest(b"two"), ..publication(temp.path(), b"one") };
+        let mut promised = publication(temp.path(), b"one");
+        promised.upload.sha256 = digest(b"two");
         let fault = promised.run().unwrap_err();
         assert_eq!(fault.kind, Kind::Verification);
         assert!(!promised.folder().exists());
@@ -323,7 +322,7 @@ mod tests {
     fn a_missing_source_is_explained() {
         let temp = tempfile::tempdir().unwrap();
         let publication = publication(temp.path(), b"one");
-        fs::remove_file(&publication.source).unwrap();
+        fs::remove_file(&publication.upload.path).unwrap();
         let fault = publication.run().unwrap_err();
         assert!(fault.what.contains(".source-") && fault.what.contains("to publish it"), "{fault}");
     }

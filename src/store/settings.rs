@@ -1,6 +1,8 @@
 //! What opening and reading stores depends on besides their URL.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use super::Pending;
 
 /// Where relative paths start, and how patient forge is with a network.
 #[derive(Clone, Debug)]
@@ -25,6 +27,56 @@ pub struct Settings {
     /// How long forge waits in all between attempts at one thing. A server that asks for
     /// more (`Retry-After`) is given up at once.
     pub patience: Duration,
+    /// What the environment says of hosts and logins: the variables of `GITHUB_*`, `GH_*`,
+    /// `AWS_*` and the like. A blank one is as good as unset and is left out.
+    pub environment: BTreeMap<String, String>,
+    /// Who knows logins.
+    pub logins: Arc<dyn Logins>,
+    /// Who wants to know of long waits.
+    pub waits: Waits,
+}
+
+/// A login to a host: a token, and where it came from.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The token. It goes into requests to its host and nowhere else.
+    pub token: String,
+    /// Where it came from, for people: `FORGE_GITHUB_TOKEN`, `gh auth token`.
+    pub source: String,
+}
+
+impl fmt::Debug for Login {
+    /// Without the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+/// The port to whoever knows logins.
+pub trait Logins: fmt::Debug + Send + Sync {
+    /// The login for the forge (GitHub, Gitea) at `host`, if there is one. Asked only when
+    /// one is needed, and then once.
+    fn login<'a>(&'a self, host: &'a str) -> Pending<'a, Option<Login>>;
+}
+
+/// Nobody knows any login.
+#[derive(Clone, Copy, Debug)]
+struct Nobody;
+
+impl Logins for Nobody {
+    fn login<'a>(&'a self, _: &'a str) -> Pending<'a, Option<Login>> {
+        Box::pin(std::future::ready(None))
+    }
+}
+
+/// Is told of every wait that a host asks for, in one sentence (`api.github.com asks to wait for 42 s`).
+#[derive(Clone)]
+pub struct Waits(pub Arc<dyn Fn(&str) + Send + Sync>);
+
+impl fmt::Debug for Waits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Waits")
+    }
 }
 
 impl Settings {
@@ -40,6 +92,20 @@ impl Settings {
             attempts: 5,
             backoff: Duration::from_millis(300),
             patience: Duration::from_secs(90),
+            environment: environment(),
+            logins: Arc::new(Nobody),
+            waits: Waits(Arc::new(|_| ())),
         }
     }
+}
+
+/// The variables of this process that say something of hosts and logins.
+fn environment() -> BTreeMap<String, String> {
+    const PREFIXES: [&str; 5] = ["AWS_", "FORGE_", "GH_", "GITEA_", "GITHUB_"];
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, value)| {
+            PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !value.trim().is_empty()
+        })
+        .collect()
 }

@@ -13,7 +13,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::{AssetInfo, AssetStream, Published, Settings, Store, publication::Publication};
+use super::{
+    AssetInfo, AssetStream, Published, Release, Settings, Store, Upload, publication::Publication,
+    published_digest,
+};
 use crate::model::{Fault, Kind, Sha256};
 
 /// Settings under which retries take milliseconds.
@@ -141,9 +144,7 @@ pub(super) fn publication(root: &Path, bytes: &[u8]) -> Publication {
         url: format!("dir:{}", root.display()),
         root: root.join("store"),
         tag: "tag-v1".into(),
-        asset: "asset".into(),
-        source,
-        sha256: digest(bytes),
+        upload: Upload::new("asset".into(), source, digest(bytes)),
     }
 }
 
@@ -151,7 +152,8 @@ pub(super) fn publication(root: &Path, bytes: &[u8]) -> Publication {
 pub(super) fn furnish(root: &Path) {
     for size in SIZES {
         let mut publication = publication(root, &noise(size));
-        publication.asset = size.to_string();
+        publication.upload =
+            Upload::new(size.to_string(), publication.upload.path, publication.upload.sha256);
         assert_eq!(publication.run().unwrap(), Published::Created);
     }
     let folder = root.join("store/tag-v1");
@@ -166,8 +168,11 @@ const SIZES: [usize; 6] = [0, 1, 2000, 256 * 1024, 256 * 1024 + 1, 1_000_000];
 pub(super) async fn conforms(store: &dyn Store) {
     for size in SIZES {
         let (asset, bytes) = (size.to_string(), noise(size));
-        let info = AssetInfo { size: Some(size as u64), sha256: Some(digest(&bytes)) };
-        assert_eq!(store.find("tag-v1", &asset).await.unwrap(), Some(info), "{size}");
+        let found = store.find("tag-v1", &asset).await.unwrap().unwrap();
+        assert_eq!(found.size, Some(size as u64));
+        assert!(found.sha256.is_none_or(|sha256| sha256 == digest(&bytes)), "{size}");
+        let published = published_digest(store, "tag-v1", &asset).await.unwrap();
+        assert_eq!(published, Some(digest(&bytes)), "{size}");
         let stream = store.open("tag-v1", &asset).await.unwrap().unwrap();
         assert_eq!(stream.size, Some(size as u64));
         assert!(all(stream).await.unwrap() == bytes, "{size}");
@@ -179,7 +184,7 @@ pub(super) async fn conforms(store: &dyn Store) {
     let bare = store.find("tag-v1", "bare").await.unwrap().unwrap();
     assert_eq!(bare, AssetInfo { size: Some(10), sha256: None });
 
-    let fault = store.find("tag-v1", "odd").await.unwrap_err();
+    let fault = published_digest(store, "tag-v1", "odd").await.unwrap_err();
     assert_eq!(fault.kind, Kind::Store);
     assert!(fault.what.contains("odd.sha256"), "{fault}");
     assert_eq!(fault.why, ["it holds no SHA-256 digest"]);
@@ -187,7 +192,8 @@ pub(super) async fn conforms(store: &dyn Store) {
     for (tag, asset) in [("..", "x"), ("tag-v1", "../x"), ("", "x"), ("a/b", "x"), ("a", ".x")] {
         assert_eq!(store.find(tag, asset).await.unwrap_err().kind, Kind::Usage);
         assert_eq!(store.open(tag, asset).await.err().unwrap().kind, Kind::Usage);
-        let published = store.publish(tag, asset, Path::new("/x"), Sha256([0; 32])).await;
-        assert!(published.is_err());
+        let release = Release::of_subsystem(tag.into(), Vec::new());
+        let upload = Upload::new(asset.into(), "/x".into(), Sha256([0; 32]));
+        assert!(store.publish(&release, &upload).await.is_err());
     }
 }
