@@ -21,7 +21,7 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use tokio::task::{Id, JoinError, JoinSet};
 
-pub use context::{Context, Options};
+pub use context::{Context, Options, Turns};
 pub use lock_file::{LockChange, write_lock};
 pub use publish::pack_installed;
 pub use refs::{resolve_refs, unlocked_refs};

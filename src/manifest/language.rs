@@ -233,6 +233,12 @@ static CARGO: Record = Record {
             Text("the name of a crate"),
             "A crate to `cargo install` at the pinned version; needs no `source`.",
         ),
+        field(
+            "target",
+            Optional,
+            Text("a target such as `x86_64-unknown-linux-musl`"),
+            "What Rust calls the platform; `{{ rust_target }}` if absent.",
+        ),
     ],
 };
 
