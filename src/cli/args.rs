@@ -35,6 +35,9 @@ pub(super) struct Global {
     /// Work for this platform, such as linux-arm64 [default: this machine's]
     #[arg(long, global = true)]
     pub(super) platform: Option<Platform>,
+    /// Work for every platform that versions.yml names
+    #[arg(long, global = true, conflicts_with = "platform")]
+    pub(super) all_platforms: bool,
     /// Say what would be done, and do nothing
     #[arg(long, global = true)]
     pub(super) dry_run: bool,
@@ -47,6 +50,9 @@ pub(super) struct Global {
     /// Build what was asked for even if it could be had without
     #[arg(long, global = true)]
     pub(super) force: bool,
+    /// Publish what the first store lacks, also to a store that others share
+    #[arg(long, global = true, conflicts_with = "no_publish")]
+    pub(super) publish: bool,
     /// Publish nothing
     #[arg(long, global = true)]
     pub(super) no_publish: bool,

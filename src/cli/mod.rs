@@ -13,6 +13,8 @@ mod init;
 mod list;
 mod lock;
 mod package;
+mod plan;
+mod run;
 mod session;
 mod status;
 mod verify;
@@ -78,7 +80,7 @@ pub fn main() -> ExitCode {
 fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
     match verb {
         Verb::Ensure { names } => ensure::ensure(session, &names),
-        Verb::Plan { names } => ensure::plan(session, &names),
+        Verb::Plan { names } => plan::plan(session, &names),
         Verb::Status { names } => status::status(session, &names),
         Verb::Explain { name } => explain::explain(session, &name),
         Verb::Verify { names } => verify::verify(session, &names),

@@ -1,25 +1,25 @@
 //! What every verb works with: the workspace that was asked for, stores, the screen.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use crate::{
-    cache::Cache,
     model::{Fault, Kind, Layout, Name, Platform, nearest},
-    probe::{Options, Probed, Prober},
+    probe::Options,
     report::Style,
     store::{self, Store, StoreUrl},
     ui,
-    workspace::{Workspace, find_root, load},
+    workspace::{Wanted, Workspace, Workspaces, find_root, load},
 };
 
 use super::{
     Stop,
     args::{Global, When},
+    run::Publish,
 };
 
 /// One invocation.
@@ -72,9 +72,19 @@ impl Session {
         self.flags.platform.unwrap_or_else(Platform::host)
     }
 
-    /// The workspace, loaded and checked.
+    /// The platforms to work for.
+    pub(super) fn wanted(&self) -> Wanted {
+        if self.flags.all_platforms { Wanted::All } else { Wanted::One(self.platform()) }
+    }
+
+    /// The workspace, loaded and checked, as one platform has it.
     pub(super) fn workspace(&self) -> Result<Workspace, Stop> {
         Ok(load(self.layout()?.root(), self.platform())?)
+    }
+
+    /// The workspace, loaded and checked, for every platform to work for.
+    pub(super) fn workspaces(&self) -> Result<Workspaces, Stop> {
+        Ok(Workspaces::load(self.layout()?.root(), self.wanted())?)
     }
 
     /// How stores and fetches behave.
@@ -98,29 +108,28 @@ impl Session {
     }
 
     /// What looking may do.
-    pub(super) fn probe_options(&self, stores: &Stores) -> Options {
-        let writable = stores.all.first().is_some_and(|store| store.is_writable());
-        Options {
+    pub(super) fn probe_options(
+        &self,
+        stores: &Stores,
+        publish: Publish,
+    ) -> Result<Options, Fault> {
+        Ok(Options {
             force: self.flags.force,
             offline: self.flags.offline,
-            // What is published changes the lock.
-            publish: writable && !self.flags.no_publish && !self.flags.locked,
+            publish: self.publishes(stores, publish)?,
             private_store: stores.private,
-        }
+        })
     }
 
-    /// Looks for `names`.
-    pub(super) async fn probe(
-        &self,
-        workspace: &Workspace,
-        commits: &BTreeMap<Name, String>,
-        cache: &Cache,
-        stores: &Stores,
-        names: &BTreeSet<Name>,
-    ) -> Probed {
-        let options = self.probe_options(stores);
-        let prober = Prober { workspace, commits, cache, stores: &stores.all, options };
-        prober.probe(names).await
+    /// Whether what the first store lacks is published there.
+    fn publishes(&self, stores: &Stores, publish: Publish) -> Result<bool, Fault> {
+        let Some(store) = stores.all.first() else { return Ok(false) };
+        // What is published changes the lock.
+        let is_forbidden = self.flags.no_publish || self.flags.locked;
+        if publish == Publish::Never || is_forbidden || !store.is_writable() {
+            return Ok(false);
+        }
+        Ok(!store.is_shared() || publish == Publish::Asked || self.flags.publish)
     }
 
     /// How text on standard output is dressed.

@@ -19,7 +19,7 @@ impl Context {
         staging: &Staging,
         record: Record,
     ) -> Result<Record, Fault> {
-        install(&self.workspace.layout, &want.id, staging, record)
+        install(self.workspaces.layout(), &want.id, staging, record)
     }
 
     /// Installs a new artifact and keeps it in the user's cache. What goes wrong with
@@ -31,7 +31,7 @@ impl Context {
         record: Record,
     ) -> Result<(Record, Vec<Fault>), Fault> {
         let record = self.install(want, staging, record)?;
-        let folder = self.workspace.layout.installed_artifact(&want.id);
+        let folder = self.workspaces.layout().installed_artifact(&want.id);
         let warnings = self.cache.keep(&record, &folder).err();
         Ok((record, warnings.into_iter().collect()))
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Name},
+    model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind},
     plan::Action,
     probe::{Finding, Grounds, walk},
     process::{Command, CommandLine},
@@ -27,19 +27,19 @@ impl Context {
     /// Builds one artifact from source.
     pub(super) async fn build(&self, action: &Action, finding: &Finding) -> Result<Done, Fault> {
         let want = &finding.want;
-        let subsystem = &self.workspace.subsystems[&want.id.name];
+        let subsystem = self.workspaces.subsystem(&want.id);
         let (Some(build), Some(print)) = (&subsystem.build, &want.build) else {
             return Err(Fault::new(Kind::Usage, format!("{} cannot be built", want.id))
                 .because("its spec has no `build:`"));
         };
-        self.require_tools(subsystem, build).await?;
+        self.require_tools(&want.id, build).await?;
         let started = Instant::now();
         let source = self.source(action, subsystem, want).await?;
         let staging = self.staging(want)?;
-        let places = self.places(subsystem, &source, staging.path());
+        let places = self.places(&want.id, &source, staging.path());
         make_work_folder(build, &places)?;
         self.phase(action, "building");
-        self.run_steps(action.id, subsystem, build, &places).await?;
+        self.run_steps(action.id, &want.id, build, &places).await?;
         self.phase(action, "checking");
         keep_only(staging.path(), &want.binaries).map_err(|fault| self.with_log(fault, finding))?;
         self.source_is_unchanged(finding, subsystem)?;
@@ -64,13 +64,13 @@ impl Context {
         Ok(Done { warnings, lock, ..Done::new(How::Built, record) })
     }
 
-    fn places(&self, subsystem: &Subsystem, source: &SourceTree, out: &Path) -> Places {
-        let layout = &self.workspace.layout;
+    fn places(&self, id: &ArtifactId, source: &SourceTree, out: &Path) -> Places {
+        let layout = self.workspaces.layout();
         Places {
             root: layout.root().to_owned(),
             src: source.folder.clone(),
             out: out.to_owned(),
-            work: layout.sources().join(format!("{}.work", subsystem.name)),
+            work: layout.sources().join(format!("{}.work", id.file_name())),
             bin: layout.bin(),
             commit: source.commit.clone().unwrap_or_default(),
         }
@@ -79,38 +79,34 @@ impl Context {
     async fn run_steps(
         &self,
         action: ActionId,
-        subsystem: &Subsystem,
+        id: &ArtifactId,
         build: &Build,
         places: &Places,
     ) -> Result<(), Fault> {
         let deadline = Instant::now() + build.timeout;
         for step in &build.steps {
             let left = deadline.saturating_duration_since(Instant::now());
-            let command = self.command(subsystem, build, step, places, left);
+            let command = self.command(id, build, step, places, left);
             let mut pass_on = |line: &str| {
                 self.events.emit(Event::Line { action, line: line.to_owned() });
             };
             self.runner.run(&command, &mut pass_on).await.map_err(|fault| {
                 disk_is_full(out_of_time(fault, &command.line, build), &places.out)
-                    .within(format!("cannot build {}", subsystem.name))
+                    .within(format!("cannot build {id}"))
             })?;
         }
         Ok(())
     }
 
-    fn id(&self, name: &Name) -> ArtifactId {
-        ArtifactId { name: name.clone(), platform: self.workspace.platform }
-    }
-
-    /// Where the programs are that `subsystem` is built with.
-    pub(super) fn tool_folders(&self, subsystem: &Subsystem) -> Vec<PathBuf> {
-        let folder = |need| self.workspace.layout.installed_artifact(&self.id(need));
-        subsystem.build_needs.iter().map(folder).collect()
+    /// Where the programs are that `id` is built with.
+    pub(super) fn tool_folders(&self, id: &ArtifactId) -> Vec<PathBuf> {
+        let layout = self.workspaces.layout();
+        self.workspaces.build_needs(id).map(|tool| layout.installed_artifact(&tool)).collect()
     }
 
     fn command(
         &self,
-        subsystem: &Subsystem,
+        id: &ArtifactId,
         build: &Build,
         step: &Text,
         places: &Places,
@@ -125,9 +121,9 @@ impl Context {
             line: CommandLine::Shell(step.expand_in_shell(places)),
             dir,
             env: env.collect(),
-            path: self.tool_folders(subsystem),
+            path: self.tool_folders(id),
             timeout: Some(timeout),
-            log: Some(self.log(&self.id(&subsystem.name))),
+            log: Some(self.log(id)),
             jobs: true,
         }
     }
@@ -141,7 +137,7 @@ impl Context {
         if before.is_surely_unchanged() {
             return Ok(());
         }
-        let layout = &self.workspace.layout;
+        let layout = self.workspaces.layout();
         let now = walk(&Grounds { root: layout.root().join(dir), only })?;
         if now.digest == before.digest {
             return Ok(());

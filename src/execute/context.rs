@@ -9,13 +9,13 @@ use crate::{
     probe::Want,
     process::{Cancel, CommandRunner},
     store::{Fetcher, Store},
-    workspace::Workspace,
+    workspace::Workspaces,
 };
 
 /// What all jobs of a run share.
 pub struct Context {
-    /// The workspace.
-    pub workspace: Arc<Workspace>,
+    /// The workspace, for every platform that is worked for.
+    pub workspaces: Arc<Workspaces>,
     /// Commits of moving refs, as locked or just resolved.
     pub commits: BTreeMap<Name, String>,
     /// The user's cache.
@@ -59,12 +59,12 @@ impl Context {
 
     /// A new folder for half-made things of `want`.
     pub(super) fn staging(&self, want: &Want) -> Result<Staging, Fault> {
-        Staging::new(&self.workspace.layout.staging(), want.id.name.as_str())
+        Staging::new(&self.workspaces.layout().staging(), want.id.name.as_str())
     }
 
     /// Where the commands for `id` log.
     pub(super) fn log(&self, id: &ArtifactId) -> PathBuf {
-        self.logs.join(format!("{}.log", id.name))
+        self.logs.join(format!("{}.log", id.file_name()))
     }
 }
 

@@ -96,7 +96,7 @@ impl Context {
     ) -> Option<LockChange> {
         (!self.options.private_store).then(|| LockChange {
             name: want.id.name.clone(),
-            version: self.workspace.subsystems[&want.id.name].version.to_string(),
+            version: self.workspaces.subsystem(&want.id).version.to_string(),
             commit,
             asset: Some((want.id.platform, asset)),
         })

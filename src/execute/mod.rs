@@ -139,7 +139,7 @@ impl Context {
     /// Removes what is installed of a subsystem that the manifest names no longer, unless
     /// another forge is at work on it.
     fn remove(&self, id: &ArtifactId) -> Result<(), Fault> {
-        let layout = &self.workspace.layout;
+        let layout = self.workspaces.layout();
         match BusyLock::take(&layout.artifact_lock(id))? {
             Busy::Ours(_lock) => uninstall(layout, id),
             Busy::Theirs(_) => Ok(()),
@@ -177,7 +177,7 @@ impl Context {
 
     /// Waits until no other forge works on this artifact in this workspace.
     async fn take_turn(&self, action: &Action, finding: &Finding) -> Result<BusyLock, Fault> {
-        let path = self.workspace.layout.artifact_lock(&finding.want.id);
+        let path = self.workspaces.layout().artifact_lock(&finding.want.id);
         let mut told = false;
         loop {
             let holder = match BusyLock::take(&path)? {
@@ -202,7 +202,7 @@ impl Context {
         if !obtains || self.options.force {
             return None;
         }
-        let place = Place::of(&self.workspace.layout, &finding.want.id);
+        let place = Place::of(self.workspaces.layout(), &finding.want.id);
         let Installed::Intact { record, .. } = inspect(&place) else { return None };
         let accepted = accept(&finding.want, &record.stamp, record.asset());
         (accepted == Acceptance::Yes).then(|| Done {
@@ -212,7 +212,7 @@ impl Context {
     }
 
     fn repair(&self, finding: &Finding, record: &Record) -> Result<Done, Fault> {
-        repair(&self.workspace.layout, &finding.want.id, record)?;
+        repair(self.workspaces.layout(), &finding.want.id, record)?;
         Ok(Done::new(How::Fresh, record.clone()))
     }
 

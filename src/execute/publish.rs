@@ -17,7 +17,7 @@ impl Context {
     /// Packs the installed artifact and publishes it.
     pub(super) async fn publish(&self, finding: &Finding) -> Result<Done, Fault> {
         let want = &finding.want;
-        let place = Place::of(&self.workspace.layout, &want.id);
+        let place = Place::of(self.workspaces.layout(), &want.id);
         let Installed::Intact { record, .. } = inspect(&place) else {
             return Err(Fault::new(Kind::Failed, format!("cannot publish {}", want.id))
                 .because("what was installed a moment ago has changed"));
@@ -25,7 +25,7 @@ impl Context {
         let Some(store) = self.stores.first() else {
             return Err(Fault::new(Kind::Usage, "there is no store to publish to"));
         };
-        let compression = self.workspace.subsystems[&want.id.name].compression;
+        let compression = self.workspaces.subsystem(&want.id).compression;
         let staging = self.staging(want)?;
         let file = staging.path().join(&want.asset);
         let packed = pack_installed(&place, &record, compression, &file).await?;
@@ -59,7 +59,7 @@ impl Context {
                 Release::HoldsOther { store: url }
             }
         });
-        record.write(&place.record, &self.workspace.layout.staging())?;
+        record.write(&place.record, &self.workspaces.layout().staging())?;
         warnings.extend(self.cache.keep(&record, &place.folder).err());
         let lock = record
             .asset()

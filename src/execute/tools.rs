@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    model::{Fault, Kind},
+    model::{ArtifactId, Fault, Kind},
     process::{Command, CommandLine, is_program},
     workspace::{Build, Subsystem},
 };
@@ -19,22 +19,19 @@ const PATIENCE: Duration = Duration::from_secs(20);
 impl Context {
     /// Checks that every tool is there. One that is not is the most common reason why a first
     /// build fails, and better told now than by some command an hour later.
-    pub(super) async fn require_tools(
-        &self,
-        subsystem: &Subsystem,
-        build: &Build,
-    ) -> Result<(), Fault> {
+    pub(super) async fn require_tools(&self, id: &ArtifactId, build: &Build) -> Result<(), Fault> {
+        let subsystem = self.workspaces.subsystem(id);
         // A PATH of its own may lead into the source, which is not there yet.
         if build.env.contains_key("PATH") {
             return Ok(());
         }
-        let folders = self.tool_folders(subsystem);
+        let folders = self.tool_folders(id);
         for (tool, version) in &build.tools {
             if !is_program(tool, &folders) {
                 return Err(missing(tool, subsystem));
             }
             if let Some(version) = version {
-                self.require_version(subsystem, build, tool, version).await?;
+                self.require_version(id, build, tool, version).await?;
             }
         }
         Ok(())
@@ -42,7 +39,7 @@ impl Context {
 
     async fn require_version(
         &self,
-        subsystem: &Subsystem,
+        id: &ArtifactId,
         build: &Build,
         tool: &str,
         wanted: &str,
@@ -55,9 +52,9 @@ impl Context {
             });
             let command = Command {
                 env: env.collect(),
-                path: self.tool_folders(subsystem),
+                path: self.tool_folders(id),
                 timeout: Some(PATIENCE),
-                ..Command::new(CommandLine::Argv(words), self.workspace.layout.root())
+                ..Command::new(CommandLine::Argv(words), self.workspaces.layout().root())
             };
             let mut lines = Vec::new();
             let answer = self.runner.run(&command, &mut |line| lines.push(line.to_owned())).await;
@@ -68,7 +65,7 @@ impl Context {
                 Err(_) => {}
             }
         }
-        Err(another_version(tool, wanted, said.first(), subsystem))
+        Err(another_version(tool, wanted, said.first(), self.workspaces.subsystem(id)))
     }
 }
 

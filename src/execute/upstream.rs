@@ -28,7 +28,7 @@ impl Context {
         finding: &Finding,
     ) -> Result<Done, Fault> {
         let want = &finding.want;
-        let subsystem = &self.workspace.subsystems[&want.id.name];
+        let subsystem = self.workspaces.subsystem(&want.id);
         let (Some(upstream), Some(print)) = (&subsystem.upstream, &want.upstream) else {
             return Err(Fault::new(Kind::Usage, format!("{} has no `upstream:`", want.id)));
         };

@@ -62,7 +62,7 @@ impl Prober<'_> {
     }
 
     fn look_at_installed(&self, look: &mut Look) -> Option<(Record, bool)> {
-        let layout = &self.workspace.layout;
+        let layout = self.workspaces.layout();
         let place = Place::of(layout, &look.want.id);
         let label = layout.display(&place.folder);
         match inspect(&place) {

@@ -7,6 +7,7 @@ mod environment;
 mod files;
 mod graph;
 mod load;
+mod platforms;
 mod preset;
 mod quotes;
 mod settings;
@@ -29,6 +30,7 @@ use std::{
 pub use environment::Environment;
 pub use files::find_root;
 pub use load::{LoadError, load, load_with};
+pub use platforms::{Wanted, Workspaces};
 pub use starter::{StarterFile, starter};
 pub use text::{Places, Text};
 
