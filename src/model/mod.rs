@@ -33,7 +33,7 @@ pub use lock::{Lock, Locked, LockedAsset};
 pub use name::Name;
 pub use outcome::{ArtifactReport, How, RunReport};
 pub use platform::{Arch, Os, Platform};
-pub use release::{Compression, asset_name, tag_name};
+pub use release::{Compression, Revision, asset_name, read_tag, revised_tag_name, tag_name};
 pub use stamp::Stamp;
 pub use suggest::{nearest, suggestion};
 pub use version::Version;
