@@ -71,11 +71,8 @@ fn a_script_is_for_every_platform() {
 
 #[test]
 fn a_build_that_ignores_the_platform_is_refused_with_what_to_do() {
-    let sandbox = Sandbox::with_store().spec(
-        "tool",
-        "v1",
-        "build: { run: 'cp /bin/sh {{ out }}/tool' }\n",
-    );
+    let sandbox =
+        Sandbox::with_store().spec("tool", "v1", "build: { run: 'cp /bin/sh {{ out }}/tool' }\n");
     let run = sandbox.forge("ensure --platform linux-arm64").exits(4);
     run.says("`tool` does not run on linux-arm64")
         .says("{{ os }} and {{ arch }}")

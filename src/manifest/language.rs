@@ -312,6 +312,7 @@ const LOCKED_ASSET: Shape = Shape::Record(&Record {
         field("sha256", Required, DIGEST, "The digest of the packed asset."),
         field("size", Required, Text("a number of bytes"), "Its size in bytes."),
         field("fingerprint", Required, Text("a fingerprint"), "The fingerprint in its stamp."),
+        field("revision", Optional, Text("a number"), "Which release of the version it is in."),
     ],
 });
 
