@@ -21,8 +21,22 @@ pub struct Record {
     pub files: BTreeMap<String, FileStat>,
     /// Seconds that building it took, if it was ever built here.
     pub build_seconds: Option<f64>,
+    /// How it was made, if it was made on this machine.
+    #[serde(default)]
+    pub made: Option<Made>,
     /// What became of it in a store.
     pub release: Option<Release>,
+}
+
+/// How an artifact was made on this machine: what its provenance says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// When work on it began, as RFC 3339 has it.
+    pub started_on: String,
+    /// When it was done.
+    pub finished_on: String,
+    /// What each tool said of its version.
+    pub tools: BTreeMap<String, String>,
 }
 
 /// What is known of an artifact's release.
@@ -108,6 +122,7 @@ pub(super) mod tests {
             },
             files: BTreeMap::new(),
             build_seconds: Some(1.5),
+            made: None,
             release: None,
         }
     }

@@ -7,9 +7,11 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::OnceCell;
+
 use crate::{
     cache::{Cache, Record, Staging},
-    execute::{self, Context, Turns, execute, resolve_refs, unlocked_refs},
+    execute::{self, Context, Turns, Versions, execute, resolve_refs, unlocked_refs},
     model::{ArtifactId, EventSink, Fault, Kind, Name, RunReport},
     plan::{Limits, Plan, compile},
     probe::{Probed, Prober, Verdict},
@@ -22,7 +24,7 @@ use crate::{
 
 use super::{
     Stop,
-    session::{Session, Stores},
+    session::{Session, Stores, surroundings},
 };
 
 /// Transfers at once: enough to fill a line, few enough not to annoy a server.
@@ -105,6 +107,9 @@ pub(super) async fn run(session: &Session, request: Request<'_>) -> Result<Outco
         events,
         cancel,
         turns: Turns::default(),
+        surroundings: surroundings(),
+        state: OnceCell::new(),
+        versions: Versions::default(),
         options,
     };
     let report = execute(plan, Arc::new(context)).await;

@@ -6,6 +6,7 @@
 //! packing) runs on threads of its own, so that the loop always answers.
 
 mod adopt;
+mod attest;
 mod build;
 mod context;
 mod download;
@@ -21,7 +22,7 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use tokio::task::{Id, JoinError, JoinSet};
 
-pub use context::{Context, Options, Turns};
+pub use context::{Context, Options, Turns, Versions};
 pub use lock_file::{LockChange, write_lock};
 pub use publish::pack_installed;
 pub use refs::{resolve_refs, unlocked_refs};
@@ -153,7 +154,7 @@ impl Context {
                 return Ok(done);
             }
             match (&finding.verdict, action.step) {
-                (_, Step::Publish) => self.publish(finding).await,
+                (_, Step::Publish) => self.publish(action, finding).await,
                 (Verdict::Fresh { record, .. }, _) => self.repair(finding, record),
                 (Verdict::Cached { record }, _) => self.link(finding, record),
                 (Verdict::Released { store, revision }, _) => {
