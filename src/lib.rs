@@ -12,6 +12,7 @@ pub mod model;
 pub mod plan;
 pub mod probe;
 pub mod process;
+pub mod release;
 pub mod report;
 pub mod store;
 pub mod ui;
