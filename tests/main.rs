@@ -17,5 +17,6 @@ mod look;
 mod planning;
 mod problems;
 mod readme;
+mod releases;
 mod schema;
 mod upstream;

@@ -185,7 +185,9 @@ mod tests {
 
     #[test]
     fn pre_releases_are_not_stable() {
-        assert!(of("v1.0.0").is_stable() && of("1.0.2k").is_stable() && of("20260107.0").is_stable());
+        assert!(
+            of("v1.0.0").is_stable() && of("1.0.2k").is_stable() && of("20260107.0").is_stable()
+        );
         assert!(!of("v1.0.0-rc.1").is_stable() && !of("1.22rc1").is_stable());
     }
 

@@ -138,9 +138,8 @@ pub fn asset_name(binary: &str, platform: Platform, compression: Compression) ->
 /// The platform that an asset is for, by its name; `None` if it is not named as assets are.
 #[must_use]
 pub fn asset_platform(asset: &str) -> Option<Platform> {
-    let stem = |compression: &Compression| {
-        asset.strip_suffix(compression.extension())?.strip_suffix('.')
-    };
+    let stem =
+        |compression: &Compression| asset.strip_suffix(compression.extension())?.strip_suffix('.');
     let (rest, arch) = Compression::ALL.iter().find_map(stem)?.rsplit_once('-')?;
     let (binary, os) = rest.rsplit_once('-')?;
     if binary.is_empty() { None } else { format!("{os}-{arch}").parse().ok() }

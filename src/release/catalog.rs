@@ -143,9 +143,8 @@ fn is_release(pin: &Pin, label: &str) -> bool {
         return !label.split('-').skip(1).any(is_version_with_v);
     }
     // `nats-ui-main-0123456789ab` may be of a subsystem `nats-ui` that is gone by now.
-    commit_of(label).is_some_and(|(reference, _)| {
-        reference == pin.reference() || !reference.contains('-')
-    })
+    commit_of(label)
+        .is_some_and(|(reference, _)| reference == pin.reference() || !reference.contains('-'))
 }
 
 fn is_version_with_v(part: &str) -> bool {

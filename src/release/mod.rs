@@ -11,9 +11,15 @@
 //! ```
 
 mod catalog;
+mod gap;
+mod pauses;
 mod pins;
+mod prune;
 #[cfg(test)]
 mod sample;
 
 pub use catalog::{Catalog, Entry};
+pub use gap::{Gap, gaps};
+pub use pauses::Pauses;
 pub use pins::{Pin, Pins, commit_of};
+pub use prune::outdated;

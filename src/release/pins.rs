@@ -4,9 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    model::{
-        Compression, Fault, Kind, Locked, LockedAsset, Name, Platform, Version, asset_name,
-    },
+    model::{Compression, Fault, Kind, Locked, LockedAsset, Name, Platform, Version, asset_name},
     workspace::{Subsystem, Workspace},
 };
 
@@ -83,9 +81,8 @@ impl Pin {
     /// `forge.lock` does not tell.
     pub fn label(&self) -> Option<String> {
         let commit = self.lock().and_then(|locked| locked.commit.as_deref());
-        (!self.version.is_moving() || commit.is_some()).then(|| {
-            self.version.label(commit.filter(|_| self.version.is_moving()))
-        })
+        (!self.version.is_moving() || commit.is_some())
+            .then(|| self.version.label(commit.filter(|_| self.version.is_moving())))
     }
 
     /// [`Pin::label`], or why there is none.
