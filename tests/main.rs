@@ -18,5 +18,6 @@ mod planning;
 mod platforms;
 mod problems;
 mod readme;
+mod releases;
 mod schema;
 mod upstream;
