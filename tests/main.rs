@@ -18,6 +18,7 @@ mod planning;
 mod platforms;
 mod problems;
 mod readme;
+mod release;
 mod releases;
 mod schema;
 mod upstream;
