@@ -23,6 +23,24 @@ pub struct Record {
     pub build_seconds: Option<f64>,
     /// What became of it in a store.
     pub release: Option<Release>,
+    /// Where it came from.
+    #[serde(default)]
+    pub origin: Origin,
+}
+
+/// Where an artifact came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// It was made on this machine: built, or taken from its vendor.
+    Here,
+    /// It was downloaded from a release.
+    Downloaded {
+        /// Who built it, as its provenance says; nobody if it was not asked for.
+        builder: Option<String>,
+    },
+    /// Nobody remembers.
+    #[default]
+    Unknown,
 }
 
 /// What is known of an artifact's release.
@@ -109,6 +127,7 @@ pub(super) mod tests {
             files: BTreeMap::new(),
             build_seconds: Some(1.5),
             release: None,
+            origin: Origin::Here,
         }
     }
 

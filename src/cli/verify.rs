@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::{
     cache::{Installed, Place, Record, links_are_there, rehash},
     model::{ArtifactId, Kind, Name},
-    probe::{Acceptance, Want, Wants, accept},
+    probe::{Acceptance, Want, Wants, accept, distrust},
     report::{Align, Cell, Role, Table},
     workspace::Workspace,
 };
@@ -64,6 +64,9 @@ fn examine(workspace: &Workspace, want: &Want) -> Result<(), String> {
     }
     if let Acceptance::No(why) = accept(want, &record.stamp, record.asset()) {
         return Err(why);
+    }
+    if let Some(why) = distrust(workspace, &record) {
+        return Err(format!("it is not trusted (`trust: ci`): {why}"));
     }
     match links_are_there(&workspace.layout, id, &record) {
         true => Ok(()),

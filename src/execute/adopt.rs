@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, io::Read, path::Path};
 
 use crate::{
     archive::hash_file,
-    cache::{Record, Release, Staging, install},
+    cache::{Origin, Record, Release, Staging, install},
     model::{ArtifactId, Fault, HEADER_BYTES, Kind, Platform, Sha256, Stamp, read_header},
     probe::{Print, Want},
 };
@@ -37,13 +37,13 @@ impl Context {
     }
 }
 
-/// A record of an artifact that no release is known of.
+/// A record of an artifact that was made here.
 pub(super) fn new_record(
     stamp: Stamp,
     build_seconds: Option<f64>,
     release: Option<Release>,
 ) -> Record {
-    Record { stamp, files: BTreeMap::new(), build_seconds, release }
+    Record { stamp, files: BTreeMap::new(), build_seconds, release, origin: Origin::Here }
 }
 
 /// The stamp for `binaries`, got by the recipe of `print`.

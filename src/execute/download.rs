@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     archive::{Unpacked, Unpacker},
-    cache::{Release, Staging},
+    cache::{Record, Release, Staging},
     manifest::parse_stamp,
     model::{Event, Fault, How, Kind, LockedAsset, Sha256, Stamp},
     plan::Action,
@@ -51,6 +51,8 @@ impl Context {
             Some(_) => None,
             None => published_digest(&**store, &want.tag, &want.asset).await?,
         };
+        let digest = pinned.map(|asset| asset.sha256).or(published);
+        let origin = self.trusted_origin(want, &**store, digest).await?;
         let stream = store.open(&want.tag, &want.asset).await?.ok_or_else(|| {
             Fault::new(Kind::Store, format!("{label} vanished"))
                 .because("it was there a moment ago")
@@ -64,7 +66,7 @@ impl Context {
         let Proven { stamp, asset, mut warnings } =
             self.prove(want, &staging, &unpacked, &label)?;
         let release = Release::Holds { store: store.url().to_owned(), asset };
-        let record = new_record(stamp, None, Some(release));
+        let record = Record { origin, ..new_record(stamp, None, Some(release)) };
         let (record, cache) = self.adopt(want, &staging, record)?;
         warnings.extend(cache);
         let lock = self.lock_change(want, record.stamp.commit.clone(), asset);

@@ -15,6 +15,7 @@ mod publish;
 mod refs;
 mod source;
 mod tools;
+mod trust;
 mod upstream;
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
@@ -30,7 +31,7 @@ use crate::{
     cache::{Busy, BusyLock, Installed, Place, Record, Release, inspect, repair, uninstall},
     model::{ActionId, ArtifactId, Event, Fault, How, Kind, RunReport},
     plan::{Action, Ended, Plan, Schedule, Step},
-    probe::{Acceptance, Finding, Verdict, Want, accept},
+    probe::{Acceptance, Finding, Verdict, Want, accept, distrust},
 };
 use ledger::Ledger;
 
@@ -205,7 +206,8 @@ impl Context {
         let place = Place::of(&self.workspace.layout, &finding.want.id);
         let Installed::Intact { record, .. } = inspect(&place) else { return None };
         let accepted = accept(&finding.want, &record.stamp, record.asset());
-        (accepted == Acceptance::Yes).then(|| Done {
+        let trusted = distrust(&self.workspace, &record).is_none();
+        (trusted && accepted == Acceptance::Yes).then(|| Done {
             reason: Some("another forge had just installed it".into()),
             ..Done::new(How::Fresh, record)
         })

@@ -10,7 +10,7 @@ use crate::{
     store::{AssetInfo, AssetStream, Store},
 };
 
-use super::{Acceptance, Finding, Prober, Verdict, accept, want::Want};
+use super::{Acceptance, Finding, Prober, Verdict, accept, distrust, want::Want};
 
 /// One artifact being looked for: what is known so far.
 struct Look {
@@ -75,7 +75,9 @@ impl Prober<'_> {
                 look.why = Some(format!("what was installed is damaged: {why}"));
             }
             Installed::Intact { record, relearned } => {
-                if self.accepts(look, &label, &record.stamp, record.asset()) {
+                if self.trusts(look, &label, &record)
+                    && self.accepts(look, &label, &record.stamp, record.asset())
+                {
                     let links = links_are_there(layout, &look.want.id, &record);
                     return Some((record, relearned || !links));
                 }
@@ -101,7 +103,9 @@ impl Prober<'_> {
         match found {
             Ok(Some(record)) => {
                 let label = "your cache".to_owned();
-                self.accepts(look, &label, &record.stamp, record.asset()).then_some(record)
+                let is_it = self.trusts(look, &label, &record)
+                    && self.accepts(look, &label, &record.stamp, record.asset());
+                is_it.then_some(record)
             }
             Ok(None) => {
                 look.note("your cache", "not there");
@@ -113,6 +117,14 @@ impl Prober<'_> {
                 None
             }
         }
+    }
+
+    /// Whether `record` may serve under `trust:`; notes why if not.
+    fn trusts(&self, look: &mut Look, label: &str, record: &Record) -> bool {
+        let Some(why) = distrust(self.workspace, record) else { return true };
+        look.why.get_or_insert(format!("{label} is not trusted: {why}"));
+        look.note(label, format!("not trusted: {why}"));
+        false
     }
 
     /// Whether `stamp` is the wanted artifact; notes the answer either way.

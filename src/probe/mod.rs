@@ -16,6 +16,7 @@ mod leftover;
 mod look;
 mod snapshot;
 mod tree;
+mod trust;
 mod want;
 
 use std::{
@@ -38,6 +39,7 @@ pub use leftover::leftovers;
 pub use look::is_remote;
 pub use snapshot::{Row, Snapshot};
 pub use tree::{Grounds, Tree, walk};
+pub use trust::{distrust, trusted_repositories};
 pub use want::{Print, Want, Wants};
 
 /// How many artifacts are looked at in stores at once.
