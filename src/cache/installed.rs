@@ -18,7 +18,7 @@ use crate::{
 
 use super::{
     atomic::{Staging, exchange, remove_tree, unique},
-    record::{Origin, Record},
+    record::Record,
 };
 
 /// What a look at an installed artifact found.
@@ -94,9 +94,7 @@ fn prove(place: &Place, known: Option<Record>) -> Installed {
     let relearned = same.as_ref().is_none_or(|record| record.files != files);
     let record = match same {
         Some(record) => Record { files, ..record },
-        None => {
-            Record { stamp, files, build_seconds: None, release: None, origin: Origin::Unknown }
-        }
+        None => Record::unknown(stamp, files),
     };
     Installed::Intact { record, relearned }
 }

@@ -1,10 +1,10 @@
 //! What can be written on the command line.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::model::Platform;
+use crate::model::{Platform, parse_duration};
 
 /// Binaries are the artifact. Releases are the cache. One build, many downloads.
 #[derive(Debug, Parser)]
@@ -35,6 +35,9 @@ pub(super) struct Global {
     /// Work for this platform, such as linux-arm64 [default: this machine's]
     #[arg(long, global = true)]
     pub(super) platform: Option<Platform>,
+    /// Work for every platform that versions.yml names
+    #[arg(long, global = true, conflicts_with = "platform")]
+    pub(super) all_platforms: bool,
     /// Say what would be done, and do nothing
     #[arg(long, global = true)]
     pub(super) dry_run: bool,
@@ -47,6 +50,9 @@ pub(super) struct Global {
     /// Build what was asked for even if it could be had without
     #[arg(long, global = true)]
     pub(super) force: bool,
+    /// Publish what the first store lacks, also to a store that others share
+    #[arg(long, global = true, conflicts_with = "no_publish")]
+    pub(super) publish: bool,
     /// Publish nothing
     #[arg(long, global = true)]
     pub(super) no_publish: bool,
@@ -121,6 +127,33 @@ pub(super) enum Verb {
         /// The folder for the archives [default: .forge/dist]
         #[arg(long, value_name = "DIR")]
         into: Option<PathBuf>,
+    },
+    /// List the releases of each subsystem: what they hold, what they lack
+    #[command(name = "release:list")]
+    ReleaseList {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Wait until the pinned releases have every platform
+    #[command(name = "release:wait")]
+    ReleaseWait {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// How long to wait at most, such as 90s, 10m or 1h30m
+        #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration)]
+        timeout: Duration,
+    },
+    /// List the old releases that can go; with --yes, delete them
+    #[command(name = "release:prune")]
+    ReleasePrune {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// How many of the newest releases of each subsystem stay; what is pinned or locked stays anyway
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+        keep: u16,
+        /// Delete them
+        #[arg(long)]
+        yes: bool,
     },
     /// Resolve moving refs and write their commits to forge.lock
     Lock {
@@ -204,4 +237,10 @@ pub(super) enum EnvShell {
     Fish,
     /// PowerShell.
     Powershell,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| {
+        "write a number and `s`, `m` or `h`, such as `90s`, `10m` or `1h30m`; at most a week".into()
+    })
 }

@@ -1,34 +1,35 @@
 //! `forge explain NAME`: everything that is known of one subsystem, and why it would be
 //! obtained the way it would.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use crate::{
     cache::{Installed, Place, inspect},
-    model::{Inputs, Name},
+    model::{Inputs, Layout, Name},
     plan::Step,
     probe::{Finding, Print, Verdict},
     report::{Role, Style, human_time},
-    workspace::{Build, Source, Subsystem, UpstreamDigest, Workspace},
+    workspace::{Build, Source, Subsystem, UpstreamDigest},
 };
 
 use super::{
     Stop,
-    ensure::look,
+    run::{Publish, Request, look},
     session::{Session, say, select},
 };
 
 /// Shows it.
 pub(super) fn explain(session: &Session, word: &str) -> Result<u8, Stop> {
-    let workspace = session.workspace()?;
-    let names = select(&workspace, &[word.to_owned()])?;
-    let (probed, _) = look(session, &workspace, &names)?;
+    let workspaces = Arc::new(session.workspaces()?);
+    let names = select(workspaces.any(), &[word.to_owned()])?;
+    let request =
+        Request { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
+    let (probed, _) = look(session, &request)?;
     let mut page = Page { text: String::new(), style: session.stdout_style() };
-    for name in &names {
-        let subsystem = &workspace.subsystems[name];
-        page.spec(subsystem);
-        match &probed.findings[name] {
-            Ok(finding) => page.finding(&workspace, finding),
+    for id in workspaces.artifacts(&names) {
+        page.spec(workspaces.subsystem(&id));
+        match &probed.findings[&id] {
+            Ok(finding) => page.finding(workspaces.layout(), finding),
             Err(fault) => page.line("cannot be had", &fault.to_string()),
         }
     }
@@ -97,7 +98,7 @@ impl Page {
         self.line("timeout", &human_time(build.timeout.as_secs_f64()));
     }
 
-    fn finding(&mut self, workspace: &Workspace, finding: &Finding) {
+    fn finding(&mut self, layout: &Layout, finding: &Finding) {
         let want = &finding.want;
         self.heading("\nthe artifact");
         self.line("platform", &want.id.platform.to_string());
@@ -110,7 +111,7 @@ impl Page {
         if let Some(locked) = &want.locked {
             self.line("locked", &format!("sha256 {}, {} bytes", locked.sha256, locked.size));
         }
-        self.last_build(workspace, finding);
+        self.last_build(layout, finding);
         self.heading("\nwhere it was looked for");
         for (place, found) in &finding.looked {
             let _ = writeln!(self.text, "  {place}: {found}");
@@ -118,7 +119,7 @@ impl Page {
         let would_be = match &finding.verdict {
             Verdict::Fresh { .. } => "left as it is",
             Verdict::Cached { .. } => Step::Link.would_be(),
-            Verdict::Released { store } => Step::Download(*store).would_be(),
+            Verdict::Released { store, .. } => Step::Download(*store).would_be(),
             Verdict::Upstream => Step::FetchUpstream.would_be(),
             Verdict::Build => Step::Build.would_be(),
         };
@@ -126,8 +127,8 @@ impl Page {
     }
 
     /// Which fields of the fingerprint differ from what is installed.
-    fn last_build(&mut self, workspace: &Workspace, finding: &Finding) {
-        let place = Place::of(&workspace.layout, &finding.want.id);
+    fn last_build(&mut self, layout: &Layout, finding: &Finding) {
+        let place = Place::of(layout, &finding.want.id);
         let Installed::Intact { record, .. } = inspect(&place) else { return };
         let prints = finding.want.build.iter().chain(&finding.want.upstream);
         let nearest = prints.min_by_key(|print| record.stamp.differing_inputs(&print.inputs).len());

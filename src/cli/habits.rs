@@ -7,7 +7,20 @@ const WITH_VALUE: &[&str] =
     &["-C", "--directory", "-j", "--jobs", "--platform", "--color", "--trace"];
 
 /// Verbs that a subsystem may stand before.
-const OF_SUBSYSTEM: &[&str] = &["ensure", "plan", "status", "explain", "verify", "package", "lock"];
+const OF_SUBSYSTEM: &[&str] = &[
+    "ensure",
+    "plan",
+    "status",
+    "explain",
+    "verify",
+    "package",
+    "package:bundle",
+    "lock",
+    "release:list",
+    "release:wait",
+    "release:prune",
+    "release:audit",
+];
 
 /// Rewrites the first word that is no flag from `<subsystem>:<verb>` or `<verb>:<what>`
 /// to the words that stand for it. Everything else stays as it is.
@@ -62,6 +75,7 @@ mod tests {
             ("forge ensure:all", "forge ensure"),
             ("forge -C x -j 4 ensure:all --json", "forge -C x -j 4 ensure --json"),
             ("forge nats:ensure", "forge ensure nats"),
+            ("forge nats:release:wait --timeout 5m", "forge release:wait nats --timeout 5m"),
             ("forge bin:verify", "forge verify"),
             ("forge clean:bin", "forge clean bin"),
             ("forge --offline package:all", "forge --offline package"),
@@ -72,8 +86,14 @@ mod tests {
 
     #[test]
     fn other_words_stay() {
-        for line in ["forge", "forge ensure a:b", "forge -- ensure:all", "forge -C ensure:all list"]
-        {
+        for line in [
+            "forge",
+            "forge ensure a:b",
+            "forge -- ensure:all",
+            "forge -C ensure:all list",
+            "forge release:list",
+            "forge package:bundle --into x",
+        ] {
             assert_eq!(rewritten(line), line);
         }
     }

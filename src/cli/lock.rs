@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     Stop,
-    ensure::{jobs, runtime},
+    run::{jobs, runtime},
     session::{Session, say, select},
 };
 

@@ -13,9 +13,14 @@ mod init;
 mod list;
 mod lock;
 mod package;
+mod plan;
+mod prune;
+mod releases;
+mod run;
 mod session;
 mod status;
 mod verify;
+mod wait;
 
 use std::{io::Write, process::ExitCode};
 
@@ -78,13 +83,18 @@ pub fn main() -> ExitCode {
 fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
     match verb {
         Verb::Ensure { names } => ensure::ensure(session, &names),
-        Verb::Plan { names } => ensure::plan(session, &names),
+        Verb::Plan { names } => plan::plan(session, &names),
         Verb::Status { names } => status::status(session, &names),
         Verb::Explain { name } => explain::explain(session, &name),
         Verb::Verify { names } => verify::verify(session, &names),
         Verb::List => list::list(session),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
+        Verb::ReleaseList { names } => releases::list(session, &names),
+        Verb::ReleaseWait { names, timeout } => wait::wait(session, &names, timeout),
+        Verb::ReleasePrune { names, keep, yes } => {
+            prune::prune(session, &names, usize::from(keep), yes)
+        }
         Verb::Lock { names, update } => lock::lock(session, &names, update),
         Verb::Check => check::check(session),
         Verb::Schema { of } => check::schema(of),

@@ -8,13 +8,15 @@ use std::{
 use crate::{
     cache::{Installed, Place, inspect, replace_file},
     execute::pack_installed,
-    model::{ArtifactId, Fault, Kind, asset_name},
+    model::{Fault, Kind, asset_name},
     report::human_size,
 };
 
 use super::{
     Stop,
-    ensure::{close, plan, run, runtime},
+    ensure::close,
+    plan::plan,
+    run::{Publish, Request, run, runtime},
     session::{Session, say, select},
 };
 
@@ -27,24 +29,26 @@ pub(super) fn package(
     if session.flags.dry_run {
         return plan(session, words);
     }
-    let workspace = Arc::new(session.workspace()?);
-    let names = select(&workspace, words)?;
+    let workspaces = Arc::new(session.workspaces()?);
+    let names = select(workspaces.any(), words)?;
+    let request =
+        Request { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
     let runtime = runtime()?;
-    let outcome = runtime.block_on(run(session, workspace.clone(), &names))?;
+    let outcome = runtime.block_on(run(session, request))?;
+    let layout = workspaces.layout();
     if !outcome.report.is_good() {
-        return close(session, &workspace.layout, &outcome.report);
+        return close(session, layout, &outcome.report);
     }
     let into: PathBuf = match into {
         Some(into) => session.folder()?.join(into),
-        None => workspace.layout.dist(),
+        None => layout.dist(),
     };
     std::fs::create_dir_all(&into)
         .map_err(|e| Fault::io(format!("cannot make {}", into.display()), &e))?;
     let mut packed = Vec::new();
-    for name in &names {
-        let subsystem = &workspace.subsystems[name];
-        let id = ArtifactId { name: name.clone(), platform: workspace.platform };
-        let place = Place::of(&workspace.layout, &id);
+    for id in workspaces.artifacts(&names) {
+        let subsystem = workspaces.subsystem(&id);
+        let place = Place::of(layout, &id);
         let Installed::Intact { record, .. } = inspect(&place) else {
             return Err(
                 Fault::new(Kind::Failed, format!("{id} vanished while it was packed")).into()
@@ -58,15 +62,16 @@ pub(super) fn package(
             .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
         let line = format!("{}  {}\n", asset.sha256, file_name(&path));
         let sidecar = PathBuf::from(format!("{}.sha256", path.display()));
-        replace_file(&sidecar, line.as_bytes(), &workspace.layout.staging(), false)
+        replace_file(&sidecar, line.as_bytes(), &layout.staging(), false)
             .map_err(|e| Fault::io(format!("cannot write {}", sidecar.display()), &e))?;
-        packed.push((name.clone(), path, asset));
+        packed.push((id, path, asset));
     }
     let document: Vec<_> = packed
         .iter()
-        .map(|(name, path, asset)| {
+        .map(|(id, path, asset)| {
             serde_json::json!({
-                "name": name.as_str(),
+                "name": id.name.as_str(),
+                "platform": id.platform.to_string(),
                 "path": path,
                 "sha256": asset.sha256.to_string(),
                 "bytes": asset.size,
@@ -79,7 +84,7 @@ pub(super) fn package(
         return Ok(0);
     }
     for (_, path, asset) in &packed {
-        let (size, path) = (human_size(asset.size), workspace.layout.display(path));
+        let (size, path) = (human_size(asset.size), layout.display(path));
         say(&format!("{}  {path}  {size}\n", asset.sha256))?;
     }
     Ok(0)

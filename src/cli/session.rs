@@ -2,24 +2,26 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
     io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use crate::{
-    cache::Cache,
     model::{Fault, Kind, Layout, Name, Platform, nearest},
-    probe::{Options, Probed, Prober},
+    probe::Options,
+    provenance::{Permission, Surroundings, may_publish},
     report::Style,
     store::{self, Store, StoreUrl},
     ui,
-    workspace::{Workspace, find_root, load},
+    workspace::{Wanted, Workspace, Workspaces, find_root, load},
 };
 
 use super::{
     Stop,
     args::{Global, When},
+    run::Publish,
 };
 
 /// One invocation.
@@ -72,9 +74,19 @@ impl Session {
         self.flags.platform.unwrap_or_else(Platform::host)
     }
 
-    /// The workspace, loaded and checked.
+    /// The platforms to work for.
+    pub(super) fn wanted(&self) -> Wanted {
+        if self.flags.all_platforms { Wanted::All } else { Wanted::One(self.platform()) }
+    }
+
+    /// The workspace, loaded and checked, as one platform has it.
     pub(super) fn workspace(&self) -> Result<Workspace, Stop> {
         Ok(load(self.layout()?.root(), self.platform())?)
+    }
+
+    /// The workspace, loaded and checked, for every platform to work for.
+    pub(super) fn workspaces(&self) -> Result<Workspaces, Stop> {
+        Ok(Workspaces::load(self.layout()?.root(), self.wanted())?)
     }
 
     /// How stores and fetches behave.
@@ -98,29 +110,40 @@ impl Session {
     }
 
     /// What looking may do.
-    pub(super) fn probe_options(&self, stores: &Stores) -> Options {
-        let writable = stores.all.first().is_some_and(|store| store.is_writable());
-        Options {
+    pub(super) fn probe_options(
+        &self,
+        stores: &Stores,
+        publish: Publish,
+    ) -> Result<Options, Fault> {
+        Ok(Options {
             force: self.flags.force,
             offline: self.flags.offline,
-            // What is published changes the lock.
-            publish: writable && !self.flags.no_publish && !self.flags.locked,
+            publish: self.publishes(stores, publish)?,
+            exact: publish == Publish::Asked,
             private_store: stores.private,
-        }
+        })
     }
 
-    /// Looks for `names`.
-    pub(super) async fn probe(
-        &self,
-        workspace: &Workspace,
-        commits: &BTreeMap<Name, String>,
-        cache: &Cache,
-        stores: &Stores,
-        names: &BTreeSet<Name>,
-    ) -> Probed {
-        let options = self.probe_options(stores);
-        let prober = Prober { workspace, commits, cache, stores: &stores.all, options };
-        prober.probe(names).await
+    /// Whether what the first store lacks is published there.
+    fn publishes(&self, stores: &Stores, publish: Publish) -> Result<bool, Fault> {
+        let Some(store) = stores.all.first() else { return Ok(false) };
+        // What is published changes the lock.
+        let is_forbidden = self.flags.no_publish || self.flags.locked;
+        if publish == Publish::Never || is_forbidden || !store.is_writable() {
+            return Ok(false);
+        }
+        if !store.is_shared() {
+            return Ok(true);
+        }
+        let is_asked = publish == Publish::Asked || self.flags.publish;
+        match may_publish(&surroundings()) {
+            Permission::Never(why) if is_asked => {
+                Err(Fault::new(Kind::Usage, format!("nothing is published to {}", store.url()))
+                    .because(why)
+                    .hint("a push to the default branch or a tag publishes; so does a laptop"))
+            }
+            permission => Ok(permission.allows(is_asked)),
+        }
     }
 
     /// How text on standard output is dressed.
@@ -132,6 +155,16 @@ impl Session {
     pub(super) fn stderr_style(&self) -> Style {
         self.choice.stderr
     }
+}
+
+/// Where this process runs.
+pub(super) fn surroundings() -> Surroundings {
+    let text = |(key, value): (OsString, OsString)| {
+        Some((key.into_string().ok()?, value.into_string().ok()?))
+    };
+    let variables: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
+    let event = variables.get("GITHUB_EVENT_PATH").and_then(|p| std::fs::read_to_string(p).ok());
+    Surroundings::of(&variables, event.as_deref())
 }
 
 /// The subsystems that `words` mean: their names, or groups; all if there are none.

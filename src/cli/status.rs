@@ -1,24 +1,25 @@
 //! `forge status`: what is pinned, installed and released.
 
+use std::sync::Arc;
+
 use futures_util::{StreamExt, stream};
 
 use crate::{
     cache::{Installed, Place, inspect},
-    model::{ArtifactId, Name},
+    model::{ArtifactId, Layout},
     probe::{Acceptance, Want, accept},
     report::{Align, Cell, Role, Table, human_size},
-    workspace::Workspace,
 };
 
 use super::{
     Stop,
-    ensure::{look, runtime},
+    run::{Publish, Request, look, runtime},
     session::{Session, Stores, say, select},
 };
 
 /// One line of the table.
 struct Line {
-    name: Name,
+    id: ArtifactId,
     pinned: String,
     installed: (Role, String),
     released: (Role, String),
@@ -27,22 +28,25 @@ struct Line {
 
 /// Shows the table.
 pub(super) fn status(session: &Session, words: &[String]) -> Result<u8, Stop> {
-    let workspace = session.workspace()?;
-    let names = select(&workspace, words)?;
-    let (probed, stores) = look(session, &workspace, &names)?;
+    let workspaces = Arc::new(session.workspaces()?);
+    let names = select(workspaces.any(), words)?;
+    let request =
+        Request { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
+    let (probed, stores) = look(session, &request)?;
+    let ids: Vec<ArtifactId> = workspaces.artifacts(&names).collect();
     let mut lines = Vec::new();
-    for name in &names {
-        let want = match probed.findings.get(name) {
+    for id in &ids {
+        let want = match probed.findings.get(id) {
             Some(Ok(finding)) => Some(&finding.want),
             _ => None,
         };
-        let (installed, bytes) = installed(&workspace, name, want);
-        let pinned = workspace.subsystems[name].version.to_string();
-        lines.push(Line { name: name.clone(), pinned, installed, released: unknown(), bytes });
+        let (installed, bytes) = installed(workspaces.layout(), id, want);
+        let pinned = workspaces.subsystem(id).version.to_string();
+        lines.push(Line { id: id.clone(), pinned, installed, released: unknown(), bytes });
     }
-    let wants: Vec<_> = names
+    let wants: Vec<_> = ids
         .iter()
-        .map(|name| match probed.findings.get(name) {
+        .map(|id| match probed.findings.get(id) {
             Some(Ok(finding)) => Ok(finding.want.clone()),
             Some(Err(fault)) => Err(fault.to_string()),
             None => Err("not looked for".into()),
@@ -63,9 +67,8 @@ fn unknown() -> (Role, String) {
     (Role::Dim, "unknown".into())
 }
 
-fn installed(workspace: &Workspace, name: &Name, want: Option<&Want>) -> ((Role, String), u64) {
-    let id = ArtifactId { name: name.clone(), platform: workspace.platform };
-    match inspect(&Place::of(&workspace.layout, &id)) {
+fn installed(layout: &Layout, id: &ArtifactId, want: Option<&Want>) -> ((Role, String), u64) {
+    match inspect(&Place::of(layout, id)) {
         Installed::Absent => ((Role::Dim, "-".into()), 0),
         Installed::Damaged(why) => ((Role::Error, format!("damaged: {why}")), 0),
         Installed::Intact { record, .. } => {
@@ -112,7 +115,8 @@ fn show(session: &Session, lines: &[Line]) -> Result<(), Stop> {
     if session.flags.json {
         let line = |line: &Line| {
             serde_json::json!({
-                "name": line.name.as_str(),
+                "name": line.id.name.as_str(),
+                "platform": line.id.platform.to_string(),
                 "pinned": line.pinned,
                 "installed": line.installed.1,
                 "released": line.released.1,
@@ -136,7 +140,7 @@ fn show(session: &Session, lines: &[Line]) -> Result<(), Stop> {
     for line in lines {
         let size = if line.bytes == 0 { String::new() } else { human_size(line.bytes) };
         table.row([
-            Cell::new(Role::Name, line.name.as_str()),
+            Cell::new(Role::Name, line.id.to_string()),
             Cell::new(Role::Plain, &line.pinned),
             Cell::new(line.installed.0, &line.installed.1),
             Cell::new(Role::Plain, size),

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::{
     cache::{Installed, Place, Record, links_are_there, rehash},
-    model::{ArtifactId, Kind, Name},
+    model::{ArtifactId, Kind},
     probe::{Acceptance, Want, Wants, accept, distrust},
     report::{Align, Cell, Role, Table},
     workspace::Workspace,
@@ -19,30 +19,32 @@ use super::{
 
 /// What verifying one artifact gave.
 struct Verdict {
-    name: Name,
+    id: ArtifactId,
     version: String,
     wrong: Option<String>,
 }
 
 /// Verifies, and names what was tampered with.
 pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
-    let workspace = session.workspace()?;
-    let names = select(&workspace, words)?;
-    let private = workspace.stores.is_empty();
+    let workspaces = session.workspaces()?;
+    let names = select(workspaces.any(), words)?;
+    let private = workspaces.any().stores.is_empty();
     let commits = BTreeMap::new();
-    let mut wants = Wants::new(&workspace, &commits, private);
-    let wanted = wants.of_all(&names);
-    let verdicts: Vec<Verdict> = wanted
-        .into_par_iter()
-        .map(|(name, want)| {
+    let mut verdicts = Vec::new();
+    for platform in workspaces.wanted() {
+        let mut wants = Wants::new(workspaces.of(*platform), &commits, private);
+        let wanted = wants.of_all(&names).into_par_iter();
+        let examined = wanted.map(|(name, want)| {
+            let id = ArtifactId { name, platform: *platform };
             let wrong = match want {
-                Ok(want) => examine(&workspace, &want).err(),
+                Ok(want) => examine(workspaces.any(), &want).err(),
                 Err(fault) => Some(fault.to_string()),
             };
-            let version = workspace.subsystems[&name].version.to_string();
-            Verdict { name, version, wrong }
-        })
-        .collect();
+            let version = workspaces.subsystem(&id).version.to_string();
+            Verdict { id, version, wrong }
+        });
+        verdicts.extend(examined.collect::<Vec<_>>());
+    }
     show(session, &verdicts)?;
     let good = verdicts.iter().all(|verdict| verdict.wrong.is_none());
     Ok(if good { 0 } else { Kind::Verification.exit_code() })
@@ -50,8 +52,9 @@ pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
 
 /// Everything that must hold of one installed artifact.
 fn examine(workspace: &Workspace, want: &Want) -> Result<(), String> {
+    let layout = &workspace.layout;
     let id: &ArtifactId = &want.id;
-    let place = Place::of(&workspace.layout, id);
+    let place = Place::of(layout, id);
     let known = Record::read(&place.record);
     let record = match rehash(&place) {
         Installed::Absent => return Err("it is not installed; `forge ensure` installs it".into()),
@@ -68,7 +71,7 @@ fn examine(workspace: &Workspace, want: &Want) -> Result<(), String> {
     if let Some(why) = distrust(workspace, &record) {
         return Err(format!("it is not trusted (`trust: ci`): {why}"));
     }
-    match links_are_there(&workspace.layout, id, &record) {
+    match links_are_there(layout, id, &record) {
         true => Ok(()),
         false => Err("its link in .forge/bin is missing or points elsewhere".into()),
     }
@@ -78,7 +81,8 @@ fn show(session: &Session, verdicts: &[Verdict]) -> Result<(), Stop> {
     if session.flags.json {
         let line = |verdict: &Verdict| {
             serde_json::json!({
-                "name": verdict.name.as_str(),
+                "name": verdict.id.name.as_str(),
+                "platform": verdict.id.platform.to_string(),
                 "version": verdict.version,
                 "ok": verdict.wrong.is_none(),
                 "wrong": verdict.wrong,
@@ -103,7 +107,7 @@ fn show(session: &Session, verdicts: &[Verdict]) -> Result<(), Stop> {
             Some(wrong) => (Role::Error, wrong.as_str()),
         };
         table.row([
-            Cell::new(Role::Name, verdict.name.as_str()),
+            Cell::new(Role::Name, verdict.id.to_string()),
             Cell::new(Role::Plain, &verdict.version),
             Cell::new(role, text),
         ]);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, io::Read, path::Path};
 
 use crate::{
     archive::hash_file,
-    cache::{Origin, Record, Release, Staging, install},
+    cache::{Made, Record, Release, Staging, install},
     model::{ArtifactId, Fault, HEADER_BYTES, Kind, Platform, Sha256, Stamp, read_header},
     probe::{Print, Want},
 };
@@ -19,7 +19,7 @@ impl Context {
         staging: &Staging,
         record: Record,
     ) -> Result<Record, Fault> {
-        install(&self.workspace.layout, &want.id, staging, record)
+        install(self.workspaces.layout(), &want.id, staging, record)
     }
 
     /// Installs a new artifact and keeps it in the user's cache. What goes wrong with
@@ -31,19 +31,21 @@ impl Context {
         record: Record,
     ) -> Result<(Record, Vec<Fault>), Fault> {
         let record = self.install(want, staging, record)?;
-        let folder = self.workspace.layout.installed_artifact(&want.id);
+        let folder = self.workspaces.layout().installed_artifact(&want.id);
         let warnings = self.cache.keep(&record, &folder).err();
         Ok((record, warnings.into_iter().collect()))
     }
 }
 
-/// A record of an artifact that was made here.
-pub(super) fn new_record(
-    stamp: Stamp,
-    build_seconds: Option<f64>,
-    release: Option<Release>,
-) -> Record {
-    Record { stamp, files: BTreeMap::new(), build_seconds, release, origin: Origin::Here }
+/// A record of a new artifact.
+pub(super) fn new_record(stamp: Stamp, made: Option<Made>, release: Option<Release>) -> Record {
+    Record { made, release, ..Record::unknown(stamp, BTreeMap::new()) }
+}
+
+/// How an artifact was made that was `begun` then, and is done now.
+pub(super) fn made(begun: jiff::Timestamp, tools: BTreeMap<String, String>) -> Made {
+    let text = |time: jiff::Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    Made { started_on: text(begun), finished_on: text(jiff::Timestamp::now()), tools }
 }
 
 /// The stamp for `binaries`, got by the recipe of `print`.

@@ -7,8 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::OwnedMutexGuard;
+
 use crate::{
-    model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Name},
+    model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Platform},
     plan::Action,
     probe::{Finding, Grounds, walk},
     process::{Command, CommandLine},
@@ -18,7 +20,7 @@ use crate::{
 
 use super::{
     Context, Done, LockChange,
-    adopt::{new_record, new_stamp, prove_binaries},
+    adopt::{made, new_record, new_stamp, prove_binaries},
     context::blocking,
     source::SourceTree,
 };
@@ -27,19 +29,22 @@ impl Context {
     /// Builds one artifact from source.
     pub(super) async fn build(&self, action: &Action, finding: &Finding) -> Result<Done, Fault> {
         let want = &finding.want;
-        let subsystem = &self.workspace.subsystems[&want.id.name];
+        let subsystem = self.workspaces.subsystem(&want.id);
         let (Some(build), Some(print)) = (&subsystem.build, &want.build) else {
             return Err(Fault::new(Kind::Usage, format!("{} cannot be built", want.id))
                 .because("its spec has no `build:`"));
         };
-        self.require_tools(subsystem, build).await?;
-        let started = Instant::now();
+        self.require_tools(&want.id, build).await?;
+        self.require_platform(&want.id, build).await?;
+        let _turn = self.turn(&want.id).await;
+        let (started, begun) = (Instant::now(), jiff::Timestamp::now());
+        let tools = self.tool_versions(&want.id, build).await;
         let source = self.source(action, subsystem, want).await?;
         let staging = self.staging(want)?;
-        let places = self.places(subsystem, &source, staging.path());
+        let places = self.places(&want.id, &source, staging.path());
         make_work_folder(build, &places)?;
         self.phase(action, "building");
-        self.run_steps(action.id, subsystem, build, &places).await?;
+        self.run_steps(action.id, &want.id, build, &places).await?;
         self.phase(action, "checking");
         keep_only(staging.path(), &want.binaries).map_err(|fault| self.with_log(fault, finding))?;
         self.source_is_unchanged(finding, subsystem)?;
@@ -47,13 +52,15 @@ impl Context {
             let (id, names) = (want.id.clone(), want.binaries.clone());
             let folder = staging.path().to_owned();
             if is_small(&folder, &names) {
-                prove_binaries(&id, &folder, &names)?
+                prove_binaries(&id, &folder, &names)
             } else {
-                blocking(move || prove_binaries(&id, &folder, &names)).await?
+                blocking(move || prove_binaries(&id, &folder, &names)).await
             }
-        };
+        }
+        .map_err(|fault| for_another_platform(fault, &want.id))?;
         let stamp = new_stamp(want, print, source.commit.clone(), binaries);
-        let record = new_record(stamp, Some(started.elapsed().as_secs_f64()), finding.taken());
+        let mut record = new_record(stamp, Some(made(begun, tools)), finding.taken());
+        record.build_seconds = Some(started.elapsed().as_secs_f64());
         let (record, warnings) = self.adopt(want, &staging, record)?;
         let lock = source.commit.map(|commit| LockChange {
             name: want.id.name.clone(),
@@ -64,13 +71,23 @@ impl Context {
         Ok(Done { warnings, lock, ..Done::new(How::Built, record) })
     }
 
-    fn places(&self, subsystem: &Subsystem, source: &SourceTree, out: &Path) -> Places {
-        let layout = &self.workspace.layout;
+    /// Builds of one folder of the workspace for several platforms go one after the other: what
+    /// one leaves there is in the way of the next. Other sources are there once per platform.
+    async fn turn(&self, id: &ArtifactId) -> Option<OwnedMutexGuard<()>> {
+        if !matches!(self.workspaces.subsystem(id).source, Source::Path { .. }) {
+            return None;
+        }
+        let turn = self.turns.of(&id.name);
+        Some(turn.lock_owned().await)
+    }
+
+    fn places(&self, id: &ArtifactId, source: &SourceTree, out: &Path) -> Places {
+        let layout = self.workspaces.layout();
         Places {
             root: layout.root().to_owned(),
             src: source.folder.clone(),
             out: out.to_owned(),
-            work: layout.sources().join(format!("{}.work", subsystem.name)),
+            work: layout.sources().join(format!("{}.work", id.file_name())),
             bin: layout.bin(),
             commit: source.commit.clone().unwrap_or_default(),
         }
@@ -79,38 +96,34 @@ impl Context {
     async fn run_steps(
         &self,
         action: ActionId,
-        subsystem: &Subsystem,
+        id: &ArtifactId,
         build: &Build,
         places: &Places,
     ) -> Result<(), Fault> {
         let deadline = Instant::now() + build.timeout;
         for step in &build.steps {
             let left = deadline.saturating_duration_since(Instant::now());
-            let command = self.command(subsystem, build, step, places, left);
+            let command = self.command(id, build, step, places, left);
             let mut pass_on = |line: &str| {
                 self.events.emit(Event::Line { action, line: line.to_owned() });
             };
             self.runner.run(&command, &mut pass_on).await.map_err(|fault| {
                 disk_is_full(out_of_time(fault, &command.line, build), &places.out)
-                    .within(format!("cannot build {}", subsystem.name))
+                    .within(format!("cannot build {id}"))
             })?;
         }
         Ok(())
     }
 
-    fn id(&self, name: &Name) -> ArtifactId {
-        ArtifactId { name: name.clone(), platform: self.workspace.platform }
-    }
-
-    /// Where the programs are that `subsystem` is built with.
-    pub(super) fn tool_folders(&self, subsystem: &Subsystem) -> Vec<PathBuf> {
-        let folder = |need| self.workspace.layout.installed_artifact(&self.id(need));
-        subsystem.build_needs.iter().map(folder).collect()
+    /// Where the programs are that `id` is built with.
+    pub(super) fn tool_folders(&self, id: &ArtifactId) -> Vec<PathBuf> {
+        let layout = self.workspaces.layout();
+        self.workspaces.build_needs(id).map(|tool| layout.installed_artifact(&tool)).collect()
     }
 
     fn command(
         &self,
-        subsystem: &Subsystem,
+        id: &ArtifactId,
         build: &Build,
         step: &Text,
         places: &Places,
@@ -125,9 +138,9 @@ impl Context {
             line: CommandLine::Shell(step.expand_in_shell(places)),
             dir,
             env: env.collect(),
-            path: self.tool_folders(subsystem),
+            path: self.tool_folders(id),
             timeout: Some(timeout),
-            log: Some(self.log(&self.id(&subsystem.name))),
+            log: Some(self.log(id)),
             jobs: true,
         }
     }
@@ -141,7 +154,7 @@ impl Context {
         if before.is_surely_unchanged() {
             return Ok(());
         }
-        let layout = &self.workspace.layout;
+        let layout = self.workspaces.layout();
         let now = walk(&Grounds { root: layout.root().join(dir), only })?;
         if now.digest == before.digest {
             return Ok(());
@@ -173,6 +186,19 @@ impl Context {
             false => fault.because("its commands printed nothing"),
         }
     }
+}
+
+/// What to do when commands that were to build for another platform built for this one.
+fn for_another_platform(fault: Fault, id: &ArtifactId) -> Fault {
+    if id.platform == Platform::host() || fault.kind != Kind::Verification {
+        return fault;
+    }
+    let Platform { os, arch } = id.platform;
+    fault.hint(format!(
+        "let its commands build for {{{{ os }}}} and {{{{ arch }}}} (here {os} and {arch}), or build \
+         it on a machine that is {}",
+        id.platform
+    ))
 }
 
 /// The time is one for all steps together, so what was left of it for this one says nothing.

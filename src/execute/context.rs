@@ -1,21 +1,27 @@
 //! What jobs work with: the workspace, the ports, and how far they may go.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use crate::{
     cache::{Cache, Staging},
+    git,
     model::{ArtifactId, Event, EventSink, Fault, Name},
     plan::{Action, Limits},
     probe::Want,
     process::{Cancel, CommandRunner},
+    provenance::Surroundings,
     store::{Fetcher, Store},
-    workspace::Workspace,
+    workspace::Workspaces,
 };
 
 /// What all jobs of a run share.
 pub struct Context {
-    /// The workspace.
-    pub workspace: Arc<Workspace>,
+    /// The workspace, for every platform that is worked for.
+    pub workspaces: Arc<Workspaces>,
     /// Commits of moving refs, as locked or just resolved.
     pub commits: BTreeMap<Name, String>,
     /// The user's cache.
@@ -32,8 +38,43 @@ pub struct Context {
     pub cancel: Cancel,
     /// The folder for this run's logs; made when the first command prints something.
     pub logs: PathBuf,
+    /// Who builds in a folder of the workspace at this moment.
+    pub turns: Turns,
+    /// Where this run runs: what provenance says of the builder.
+    pub surroundings: Surroundings,
+    /// What is checked out in the workspace, once somebody asked.
+    pub state: tokio::sync::OnceCell<Option<git::State>>,
+    /// What tools said of their versions.
+    pub versions: Versions,
     /// How far jobs may go.
     pub options: Options,
+}
+
+/// What tools said of their versions in this run.
+#[derive(Debug, Default)]
+pub struct Versions(Mutex<BTreeMap<String, String>>);
+
+impl Versions {
+    pub(super) fn known(&self, tool: &str) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(tool).cloned()
+    }
+
+    pub(super) fn learn(&self, tool: &str, version: String) -> String {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(tool.to_owned()).or_insert(version).clone()
+    }
+}
+
+/// For each subsystem a turn, which one build at a time has.
+#[derive(Debug, Default)]
+pub struct Turns(Mutex<BTreeMap<Name, Arc<tokio::sync::Mutex<()>>>>);
+
+impl Turns {
+    /// The turn of `name`.
+    pub(super) fn of(&self, name: &Name) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.entry(name.clone()).or_default().clone()
+    }
 }
 
 /// How far jobs may go.
@@ -59,12 +100,12 @@ impl Context {
 
     /// A new folder for half-made things of `want`.
     pub(super) fn staging(&self, want: &Want) -> Result<Staging, Fault> {
-        Staging::new(&self.workspace.layout.staging(), want.id.name.as_str())
+        Staging::new(&self.workspaces.layout().staging(), want.id.name.as_str())
     }
 
     /// Where the commands for `id` log.
     pub(super) fn log(&self, id: &ArtifactId) -> PathBuf {
-        self.logs.join(format!("{}.log", id.name))
+        self.logs.join(format!("{}.log", id.file_name()))
     }
 }
 

@@ -119,7 +119,7 @@ impl Ledger {
     pub(super) fn close(mut self) -> RunReport {
         let changes = std::mem::take(&mut self.lock);
         if !self.context.options.locked
-            && let Err(fault) = write_lock(&self.context.workspace.layout, &changes)
+            && let Err(fault) = write_lock(self.context.workspaces.layout(), &changes)
         {
             self.warn(None, fault);
         }

@@ -6,6 +6,7 @@
 //! packing) runs on threads of its own, so that the loop always answers.
 
 mod adopt;
+mod attest;
 mod build;
 mod context;
 mod download;
@@ -22,7 +23,7 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use tokio::task::{Id, JoinError, JoinSet};
 
-pub use context::{Context, Options};
+pub use context::{Context, Options, Turns, Versions};
 pub use lock_file::{LockChange, write_lock};
 pub use publish::pack_installed;
 pub use refs::{resolve_refs, unlocked_refs};
@@ -140,7 +141,7 @@ impl Context {
     /// Removes what is installed of a subsystem that the manifest names no longer, unless
     /// another forge is at work on it.
     fn remove(&self, id: &ArtifactId) -> Result<(), Fault> {
-        let layout = &self.workspace.layout;
+        let layout = self.workspaces.layout();
         match BusyLock::take(&layout.artifact_lock(id))? {
             Busy::Ours(_lock) => uninstall(layout, id),
             Busy::Theirs(_) => Ok(()),
@@ -154,10 +155,12 @@ impl Context {
                 return Ok(done);
             }
             match (&finding.verdict, action.step) {
-                (_, Step::Publish) => self.publish(finding).await,
+                (_, Step::Publish) => self.publish(action, finding).await,
                 (Verdict::Fresh { record, .. }, _) => self.repair(finding, record),
                 (Verdict::Cached { record }, _) => self.link(finding, record),
-                (Verdict::Released { store }, _) => self.download(action, finding, *store).await,
+                (Verdict::Released { store, revision }, _) => {
+                    self.download(action, finding, *store, *revision).await
+                }
                 (Verdict::Upstream, _) => {
                     let fetched = self.fetch_upstream(action, finding).await;
                     let what = format!("cannot take {} from its vendor", finding.want.id);
@@ -178,7 +181,7 @@ impl Context {
 
     /// Waits until no other forge works on this artifact in this workspace.
     async fn take_turn(&self, action: &Action, finding: &Finding) -> Result<BusyLock, Fault> {
-        let path = self.workspace.layout.artifact_lock(&finding.want.id);
+        let path = self.workspaces.layout().artifact_lock(&finding.want.id);
         let mut told = false;
         loop {
             let holder = match BusyLock::take(&path)? {
@@ -203,10 +206,10 @@ impl Context {
         if !obtains || self.options.force {
             return None;
         }
-        let place = Place::of(&self.workspace.layout, &finding.want.id);
+        let place = Place::of(self.workspaces.layout(), &finding.want.id);
         let Installed::Intact { record, .. } = inspect(&place) else { return None };
         let accepted = accept(&finding.want, &record.stamp, record.asset());
-        let trusted = distrust(&self.workspace, &record).is_none();
+        let trusted = distrust(self.workspaces.any(), &record).is_none();
         (trusted && accepted == Acceptance::Yes).then(|| Done {
             reason: Some("another forge had just installed it".into()),
             ..Done::new(How::Fresh, record)
@@ -214,7 +217,7 @@ impl Context {
     }
 
     fn repair(&self, finding: &Finding, record: &Record) -> Result<Done, Fault> {
-        repair(&self.workspace.layout, &finding.want.id, record)?;
+        repair(self.workspaces.layout(), &finding.want.id, record)?;
         Ok(Done::new(How::Fresh, record.clone()))
     }
 

@@ -33,8 +33,8 @@ impl Context {
         subsystem: &Subsystem,
         want: &Want,
     ) -> Result<SourceTree, Fault> {
-        let layout = &self.workspace.layout;
-        let folder = layout.source(&subsystem.name);
+        let layout = self.workspaces.layout();
+        let folder = layout.source(&want.id);
         let commit = match &subsystem.source {
             Source::Path { dir, .. } => {
                 return Ok(SourceTree { folder: layout.root().join(dir), commit: None });
@@ -81,7 +81,7 @@ impl Context {
         strip: usize,
         folder: &Path,
     ) -> Result<(), Fault> {
-        let layout = &self.workspace.layout;
+        let layout = self.workspaces.layout();
         let staging = Staging::new(&layout.staging(), subsystem.name.as_str())?;
         let unpacker = Unpacker { strip, keep_times: true, ..Unpacker::new(url) };
         let tree = staging.path().join("tree");

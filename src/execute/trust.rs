@@ -2,8 +2,7 @@
 //! its first byte is.
 
 use crate::{
-    cache::Origin,
-    model::{Fault, Kind, Sha256},
+    model::{Fault, Kind, Name, Sha256},
     probe::{Want, trusted_repositories},
     provenance::{MAX_BYTES, Trust, judge, promotion_name, read_statements, statement_name},
     store::{Store, read_text},
@@ -12,32 +11,35 @@ use crate::{
 use super::Context;
 
 impl Context {
-    /// Whom the asset of `want` in `store` comes from, as far as the workspace wants to know.
-    /// `sha256` is the digest that it will be held to.
+    /// Who built the asset of `want` in the release `tag` of `store`; nobody is asked unless the
+    /// workspace wants to know. `sha256` is the digest that the asset will be held to.
     ///
     /// # Errors
     /// `Verification` if the workspace does not take assets of whoever built it; `Store` if that
     /// cannot be read.
-    pub(super) async fn trusted_origin(
+    pub(super) async fn trusted_builder(
         &self,
         want: &Want,
+        tag: &str,
         store: &dyn Store,
         sha256: Option<Sha256>,
-    ) -> Result<Origin, Fault> {
-        if self.workspace.trust == Trust::Any {
-            return Ok(Origin::Downloaded { builder: None });
+    ) -> Result<Option<String>, Fault> {
+        let workspace = self.workspaces.any();
+        if workspace.trust == Trust::Any {
+            return Ok(None);
         }
-        let refused = |why: String| refusal(want, store, why);
+        let label = format!("{tag}/{} from {}", want.asset, store.url());
+        let refused = |why: String| refusal(&want.id.name, &label, why);
         let sha256 = sha256.ok_or_else(|| {
             refused(
                 "neither forge.lock nor a .sha256 file gives its digest, which provenance is about"
                     .into(),
             )
         })?;
-        let repositories = trusted_repositories(&self.workspace);
+        let repositories = trusted_repositories(workspace);
         let (mut statements, mut unread, mut why) = (Vec::new(), None, String::new());
         for name in [statement_name(&want.asset), promotion_name(&want.asset)] {
-            let text = read_text(store, &want.tag, &name, MAX_BYTES).await?.unwrap_or_default();
+            let text = read_text(store, tag, &name, MAX_BYTES).await?.unwrap_or_default();
             match read_statements(&text) {
                 Ok(read) => statements.extend(read),
                 Err(wrong) => {
@@ -45,10 +47,7 @@ impl Context {
                 }
             }
             match judge(Trust::Ci, &repositories, sha256, &statements) {
-                Ok(builder) => {
-                    let builder = builder.map(|builder| builder.id().to_owned());
-                    return Ok(Origin::Downloaded { builder });
-                }
+                Ok(builder) => return Ok(builder.map(|builder| builder.id().to_owned())),
                 Err(reason) => why = reason,
             }
         }
@@ -56,16 +55,12 @@ impl Context {
     }
 }
 
-fn refusal(want: &Want, store: &dyn Store, why: String) -> Fault {
-    let name = &want.id.name;
-    Fault::new(
-        Kind::Verification,
-        format!("{}/{} from {} is not trusted", want.tag, want.asset, store.url()),
-    )
-    .because("`trust: ci` in versions.yml takes only what CI built")
-    .because(why)
-    .hint(format!(
-        "let CI build the same and vouch for it with `forge promote {name}`, or write `trust: any`; \
-         nothing was downloaded"
-    ))
+fn refusal(name: &Name, label: &str, why: String) -> Fault {
+    Fault::new(Kind::Verification, format!("{label} is not trusted"))
+        .because("`trust: ci` in versions.yml takes only what CI built")
+        .because(why)
+        .hint(format!(
+            "let CI build the same and vouch for it with `forge promote {name}`, or write \
+             `trust: any`; nothing was downloaded"
+        ))
 }

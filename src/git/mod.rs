@@ -9,10 +9,12 @@ mod command;
 mod references;
 mod refusal;
 mod resolve;
+mod state;
 
 pub use checkout::{checkout, head};
 pub use references::{ReferenceKind, Resolved};
 pub use resolve::resolve;
+pub use state::{State, state};
 
 #[cfg(test)]
 mod sample;

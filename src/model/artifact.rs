@@ -13,6 +13,19 @@ pub struct ArtifactId {
     pub platform: Platform,
 }
 
+impl ArtifactId {
+    /// How its files and folders are called: `nats`, or `nats@linux-arm64` for another
+    /// platform than this machine's.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        if self.platform == Platform::host() {
+            self.name.to_string()
+        } else {
+            format!("{}@{}", self.name, self.platform)
+        }
+    }
+}
+
 impl fmt::Display for ArtifactId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.platform == Platform::host() {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ArtifactId, Name, Platform};
+use super::ArtifactId;
 
 /// The paths of one workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,25 +70,26 @@ impl Layout {
     /// platforms than this machine's stand beside, as `<name>@<platform>`.
     #[must_use]
     pub fn installed_artifact(&self, id: &ArtifactId) -> PathBuf {
-        self.installed().join(file_name(id))
+        self.installed().join(id.file_name())
     }
 
     /// Where forge remembers what it installed for `id`, and how long that took.
     #[must_use]
     pub fn record(&self, id: &ArtifactId) -> PathBuf {
-        self.state().join("artifacts").join(file_name(id))
+        self.state().join("artifacts").join(id.file_name())
     }
 
     /// The lock file that a forge holds while it works on `id`.
     #[must_use]
     pub fn artifact_lock(&self, id: &ArtifactId) -> PathBuf {
-        self.state().join("locks").join(file_name(id))
+        self.state().join("locks").join(id.file_name())
     }
 
-    /// The sources of a subsystem, where they do not live in the workspace itself.
+    /// The sources that an artifact is built from, where they do not live in the workspace
+    /// itself. Each platform has its own: builds leave things in them.
     #[must_use]
-    pub fn source(&self, name: &Name) -> PathBuf {
-        self.sources().join(name.as_str())
+    pub fn source(&self, id: &ArtifactId) -> PathBuf {
+        self.sources().join(id.file_name())
     }
 
     /// `.forge/src/`.
@@ -125,13 +126,5 @@ impl Layout {
     #[must_use]
     pub fn display(&self, path: &Path) -> String {
         path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
-    }
-}
-
-fn file_name(id: &ArtifactId) -> String {
-    if id.platform == Platform::host() {
-        id.name.to_string()
-    } else {
-        format!("{}@{}", id.name, id.platform)
     }
 }

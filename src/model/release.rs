@@ -1,7 +1,14 @@
 //! How releases and their assets are named: `<subsystem>-<version>` and
 //! `<binary>-<platform>.tar.gz`.
+//!
+//! A release is never overwritten, so a recipe that changed at the same version gets a release
+//! of its own: revision 2 of `nats-v2.10.24` is `nats-v2.10.24-r2`. The first revision has no
+//! suffix, unless the version itself ends like one: `v1-r2` is first released as `v1-r2-r1`,
+//! since `v1-r2` is the second revision of `v1`.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, num::NonZeroU32, str::FromStr};
+
+use serde::{Deserialize, Serialize};
 
 use super::{Name, Platform};
 
@@ -45,10 +52,94 @@ impl FromStr for Compression {
     }
 }
 
-/// The tag of a release. `label` is [`super::Version::label`].
+/// How often the recipe of a version was released: the first time, the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Revision(NonZeroU32);
+
+impl Default for Revision {
+    fn default() -> Self {
+        Self::FIRST
+    }
+}
+
+impl FromStr for Revision {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.parse().ok().and_then(Self::new);
+        number.ok_or_else(|| format!("`{text}` is no revision; revisions are 1, 2, 3…"))
+    }
+}
+
+impl Revision {
+    /// The one without a suffix.
+    pub const FIRST: Self = Self(NonZeroU32::MIN);
+
+    /// The one with this number; there is none with number 0.
+    #[must_use]
+    pub fn new(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
+    /// Its number; the first is 1.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0.get()
+    }
+
+    /// The one after it.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// Splits what follows the name in a tag into the label of the version and the revision.
+    /// `None` if no release is called so: `v1-r1`.
+    #[must_use]
+    pub fn split(text: &str) -> Option<(&str, Self)> {
+        match split_suffix(text) {
+            None => Some((text, Self::FIRST)),
+            Some((label, Self::FIRST)) if split_suffix(label).is_none() => None,
+            Some(split) => Some(split),
+        }
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "r{}", self.0)
+    }
+}
+
+/// Splits `v1-r2` at what looks like a revision. Digits that are not written as forge writes
+/// them (`-r0`, `-r02`) belong to the version.
+fn split_suffix(text: &str) -> Option<(&str, Revision)> {
+    let (label, digits) = text.rsplit_once("-r")?;
+    let revision = Revision::new(digits.parse().ok()?)?;
+    let is_written_so = !label.is_empty() && digits == revision.number().to_string();
+    is_written_so.then_some((label, revision))
+}
+
+/// The tag of a version's first release. `label` is [`super::Version::label`].
 #[must_use]
 pub fn tag_name(name: &Name, label: &str) -> String {
-    format!("{name}-{label}")
+    revised_tag_name(name, label, Revision::FIRST)
+}
+
+/// The tag of a release. `label` is [`super::Version::label`].
+#[must_use]
+pub fn revised_tag_name(name: &Name, label: &str, revision: Revision) -> String {
+    if revision == Revision::FIRST && split_suffix(label).is_none() {
+        format!("{name}-{label}")
+    } else {
+        format!("{name}-{label}-{revision}")
+    }
+}
+
+/// What `tag` says, if it is the tag of a release of `name`: the label and the revision.
+#[must_use]
+pub fn read_tag<'t>(name: &Name, tag: &'t str) -> Option<(&'t str, Revision)> {
+    let rest = tag.strip_prefix(name.as_str())?.strip_prefix('-')?;
+    Revision::split(rest).filter(|(label, _)| !label.is_empty())
 }
 
 /// The file name of an asset. `binary` is the first binary of the subsystem.
@@ -60,8 +151,20 @@ pub fn asset_name(binary: &str, platform: Platform, compression: Compression) ->
     format!("{binary}-{platform}.{compression}")
 }
 
+/// The platform that an asset is for, by its name; `None` if it is not named as assets are.
+#[must_use]
+pub fn asset_platform(asset: &str) -> Option<Platform> {
+    let stem =
+        |compression: &Compression| asset.strip_suffix(compression.extension())?.strip_suffix('.');
+    let (rest, arch) = Compression::ALL.iter().find_map(stem)?.rsplit_once('-')?;
+    let (binary, os) = rest.rsplit_once('-')?;
+    if binary.is_empty() { None } else { format!("{os}-{arch}").parse().ok() }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -74,6 +177,63 @@ mod tests {
             "nats-server-linux-amd64.tar.gz"
         );
         assert_eq!(asset_name("a b", platform, Compression::Zip), "a-b-linux-amd64.zip");
+    }
+
+    #[test]
+    fn an_asset_tells_its_platform() {
+        for compression in Compression::ALL {
+            let platform = "darwin-arm64".parse().unwrap();
+            assert_eq!(asset_platform(&asset_name("a-b", platform, *compression)), Some(platform));
+        }
+        for other in ["linux-amd64.tar.gz", "a-linux-amd64.tar.gz.sha256", "a-linux-x.zip", ""] {
+            assert_eq!(asset_platform(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn revisions_have_a_suffix_from_the_second_on() {
+        let name = Name::new("nats").unwrap();
+        let tag = |label, number| revised_tag_name(&name, label, Revision::new(number).unwrap());
+        for (label, number, written) in [
+            ("v1", 1, "nats-v1"),
+            ("v1", 2, "nats-v1-r2"),
+            ("v1-r2", 1, "nats-v1-r2-r1"),
+            ("v1-r2", 3, "nats-v1-r2-r3"),
+            ("v1-r02", 1, "nats-v1-r02"),
+            ("v1-r0", 2, "nats-v1-r0-r2"),
+            ("v1-rc1", 1, "nats-v1-rc1"),
+            ("v1-r4294967296", 1, "nats-v1-r4294967296"),
+        ] {
+            assert_eq!(tag(label, number), written);
+            assert_eq!(read_tag(&name, written), Some((label, Revision::new(number).unwrap())));
+        }
+        for other in ["nats", "nats-", "nats-v1-r1", "natsy-v1", "v1.0.0"] {
+            assert_eq!(read_tag(&name, other), None, "{other}");
+        }
+    }
+
+    fn label() -> impl Strategy<Value = String> {
+        let part = prop_oneof!["v[0-9]{1,2}", "-r[0-9]{1,3}", "-r1", "[a-z.]{1,3}", "-"];
+        prop::collection::vec(part, 1..5).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn a_tag_means_one_label_and_one_revision(label in label(), number in 1u32..20) {
+            let name = Name::new("a-b").unwrap();
+            let revision = Revision::new(number).unwrap();
+            let tag = revised_tag_name(&name, &label, revision);
+            prop_assert_eq!(read_tag(&name, &tag), Some((label.as_str(), revision)));
+        }
+
+        #[test]
+        fn what_is_read_is_written_the_same(rest in label()) {
+            let name = Name::new("a").unwrap();
+            let tag = format!("a-{rest}");
+            if let Some((label, revision)) = read_tag(&name, &tag) {
+                prop_assert_eq!(revised_tag_name(&name, label, revision), tag);
+            }
+        }
     }
 
     #[test]

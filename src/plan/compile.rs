@@ -1,13 +1,13 @@
 //! From findings to a DAG of actions.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use petgraph::{algo::toposort, graphmap::DiGraphMap};
 
 use crate::{
-    model::{ActionId, ArtifactId, ArtifactReport, Fault, How, Kind, Name},
+    model::{ActionId, ArtifactId, ArtifactReport, Fault, How, Kind},
     probe::{Finding, Probed, Verdict},
-    workspace::Workspace,
+    workspace::Workspaces,
 };
 
 use super::{Action, Plan, Step};
@@ -17,12 +17,16 @@ const UNKNOWN_BUILD: f64 = 10.0;
 const TRANSFER: f64 = 2.0;
 const LOCAL: f64 = 0.1;
 
-/// Compiles what was found into a plan. `seconds` says how long building a subsystem
+/// Compiles what was found into a plan. `seconds` says how long building an artifact
 /// took the last time, where that is known.
 ///
 /// # Panics
 /// Never: the workspace was checked to be free of cycles.
-pub fn compile(workspace: &Workspace, probed: Probed, seconds: &BTreeMap<Name, f64>) -> Plan {
+pub fn compile(
+    workspaces: &Workspaces,
+    probed: Probed,
+    seconds: &BTreeMap<ArtifactId, f64>,
+) -> Plan {
     let mut plan = Plan {
         actions: Vec::new(),
         findings: Vec::new(),
@@ -30,34 +34,31 @@ pub fn compile(workspace: &Workspace, probed: Probed, seconds: &BTreeMap<Name, f
         leftovers: probed.leftovers,
         warnings: Vec::new(),
     };
-    let mut findings: BTreeMap<Name, Finding> = BTreeMap::new();
-    let mut faults: BTreeMap<Name, Fault> = BTreeMap::new();
-    for (name, found) in probed.findings {
+    let mut findings: BTreeMap<ArtifactId, Finding> = BTreeMap::new();
+    let mut faults: BTreeSet<ArtifactId> = BTreeSet::new();
+    for (id, found) in probed.findings {
         match found {
             Ok(finding) => {
                 plan.warnings.extend(finding.warnings.iter().cloned());
-                findings.insert(name, finding);
+                findings.insert(id, finding);
             }
             Err(fault) => {
-                plan.settled.push(failed(workspace, &name, fault.clone()));
-                faults.insert(name, fault);
+                plan.settled.push(failed(workspaces, &id, fault));
+                faults.insert(id);
             }
         }
     }
-    let mut obtained: HashMap<Name, ActionId> = HashMap::new();
-    for name in in_order(workspace, &findings) {
-        let finding = findings.remove(&name).expect("the order holds each finding once");
+    let mut obtained: HashMap<ArtifactId, ActionId> = HashMap::new();
+    for id in in_order(workspaces, &findings) {
+        let finding = findings.remove(&id).expect("the order holds each finding once");
         let mut after = Vec::new();
         if matches!(finding.verdict, Verdict::Build) {
-            let needs = &workspace.subsystems[&name].build_needs;
-            if let Some(need) = needs.iter().find(|need| faults.contains_key(*need)) {
+            let needs: Vec<ArtifactId> = workspaces.build_needs(&id).collect();
+            if let Some(need) = needs.iter().find(|need| faults.contains(*need)) {
                 let fault = skipped(need);
-                plan.settled.push(ArtifactReport {
-                    how: How::Skipped,
-                    reason: fault.what.clone(),
-                    ..failed(workspace, &name, fault.clone())
-                });
-                faults.insert(name, fault);
+                let report = failed(workspaces, &id, fault);
+                plan.settled.push(ArtifactReport { how: How::Skipped, ..report });
+                faults.insert(id);
                 continue;
             }
             after.extend(needs.iter().filter_map(|need| obtained.get(need)).copied());
@@ -68,23 +69,24 @@ pub fn compile(workspace: &Workspace, probed: Probed, seconds: &BTreeMap<Name, f
     plan
 }
 
-/// The names in `findings`, each after what it is built with.
-fn in_order(workspace: &Workspace, findings: &BTreeMap<Name, Finding>) -> Vec<Name> {
-    let names: Vec<&Name> = findings.keys().collect();
-    let index: HashMap<&Name, usize> = names.iter().enumerate().map(|(i, n)| (*n, i)).collect();
-    let mut graph = DiGraphMap::<usize, ()>::with_capacity(names.len(), names.len());
-    for (name, finding) in findings {
-        graph.add_node(index[name]);
+/// The artifacts in `findings`, each after what it is built with.
+fn in_order(workspaces: &Workspaces, findings: &BTreeMap<ArtifactId, Finding>) -> Vec<ArtifactId> {
+    let ids: Vec<&ArtifactId> = findings.keys().collect();
+    let index: HashMap<&ArtifactId, usize> =
+        ids.iter().enumerate().map(|(index, id)| (*id, index)).collect();
+    let mut graph = DiGraphMap::<usize, ()>::with_capacity(ids.len(), ids.len());
+    for (id, finding) in findings {
+        graph.add_node(index[id]);
         if matches!(finding.verdict, Verdict::Build) {
-            for need in &workspace.subsystems[name].build_needs {
-                if let Some(need) = index.get(need) {
-                    graph.add_edge(*need, index[name], ());
+            for need in workspaces.build_needs(id) {
+                if let Some(need) = index.get(&need) {
+                    graph.add_edge(*need, index[id], ());
                 }
             }
         }
     }
     let order = toposort(&graph, None).expect("a checked workspace has no cycles");
-    order.into_iter().map(|i| names[i].clone()).collect()
+    order.into_iter().map(|index| ids[index].clone()).collect()
 }
 
 /// Adds the actions of one finding.
@@ -92,7 +94,7 @@ fn add(
     plan: &mut Plan,
     finding: Finding,
     after: Vec<ActionId>,
-    obtained: &mut HashMap<Name, ActionId>,
+    obtained: &mut HashMap<ArtifactId, ActionId>,
 ) {
     let index = plan.findings.len();
     let step = match &finding.verdict {
@@ -111,7 +113,7 @@ fn add(
             repair.then_some(Step::Repair)
         }
         Verdict::Cached { .. } => Some(Step::Link),
-        Verdict::Released { store } => Some(Step::Download(*store)),
+        Verdict::Released { store, .. } => Some(Step::Download(*store)),
         Verdict::Upstream => Some(Step::FetchUpstream),
         Verdict::Build => Some(Step::Build),
     };
@@ -127,18 +129,18 @@ fn add(
         push(Step::Publish, first.into_iter().collect());
     }
     if let Some(id) = first {
-        obtained.insert(finding.want.id.name.clone(), id);
+        obtained.insert(finding.want.id.clone(), id);
     }
     plan.findings.push(finding);
 }
 
 /// Gives each action the length of the longest chain that begins with it. Actions only
 /// wait for earlier ones, so one pass from the back suffices.
-fn weigh(plan: &mut Plan, seconds: &BTreeMap<Name, f64>) {
+fn weigh(plan: &mut Plan, seconds: &BTreeMap<ArtifactId, f64>) {
     let own = |plan: &Plan, action: &Action| match action.step {
         Step::Build => {
-            let name = &plan.findings[action.finding].want.id.name;
-            seconds.get(name).copied().unwrap_or(UNKNOWN_BUILD)
+            let id = &plan.findings[action.finding].want.id;
+            seconds.get(id).copied().unwrap_or(UNKNOWN_BUILD)
         }
         Step::Download(_) | Step::FetchUpstream => TRANSFER,
         Step::Repair | Step::Link | Step::Publish => LOCAL,
@@ -154,10 +156,10 @@ fn weigh(plan: &mut Plan, seconds: &BTreeMap<Name, f64>) {
     }
 }
 
-fn failed(workspace: &Workspace, name: &Name, fault: Fault) -> ArtifactReport {
+fn failed(workspaces: &Workspaces, id: &ArtifactId, fault: Fault) -> ArtifactReport {
     ArtifactReport {
-        id: ArtifactId { name: name.clone(), platform: workspace.platform },
-        version: workspace.subsystems[name].version.to_string(),
+        id: id.clone(),
+        version: workspaces.subsystem(id).version.to_string(),
         how: How::Failed,
         published: false,
         bytes: 0,
@@ -169,6 +171,6 @@ fn failed(workspace: &Workspace, name: &Name, fault: Fault) -> ArtifactReport {
 }
 
 /// Why an artifact is not built: what it is built with could not be had.
-fn skipped(need: &Name) -> Fault {
+fn skipped(need: &ArtifactId) -> Fault {
     Fault::new(Kind::Failed, format!("needs {need}, which failed"))
 }

@@ -14,13 +14,14 @@
 mod accept;
 mod leftover;
 mod look;
+mod released;
 mod snapshot;
 mod tree;
 mod trust;
 mod want;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
     sync::Arc,
 };
@@ -29,14 +30,14 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     cache::{Cache, Record, Release},
-    model::{ArtifactId, Fault, Name},
+    model::{ArtifactId, Fault, Name, Platform, Revision},
     store::Store,
-    workspace::Workspace,
+    workspace::Workspaces,
 };
 
 pub use accept::{Acceptance, accept};
 pub use leftover::leftovers;
-pub use look::is_remote;
+pub use released::{is_remote, read_stamp};
 pub use snapshot::{Row, Snapshot};
 pub use tree::{Grounds, Tree, walk};
 pub use trust::{distrust, trusted_repositories};
@@ -48,7 +49,7 @@ const LOOKS_AT_ONCE: usize = 16;
 /// Who looks, and where.
 pub struct Prober<'a> {
     /// What is wanted, resolved.
-    pub workspace: &'a Workspace,
+    pub workspaces: &'a Workspaces,
     /// Commits of moving refs, as locked or just resolved.
     pub commits: &'a BTreeMap<Name, String>,
     /// The user's cache.
@@ -68,6 +69,8 @@ pub struct Options {
     pub offline: bool,
     /// What the first store lacks is to be published there.
     pub publish: bool,
+    /// A release counts only if it was made by exactly the recipe that the spec has now.
+    pub exact: bool,
     /// The stores are the embedded default: a cache of this user, not the project's releases.
     pub private_store: bool,
 }
@@ -91,6 +94,8 @@ pub enum Verdict {
     Released {
         /// Which store, by its place in the list.
         store: usize,
+        /// Which release of the version.
+        revision: Revision,
     },
     /// The vendor has it.
     Upstream,
@@ -127,8 +132,8 @@ impl Finding {
 /// What looking at all wanted artifacts found.
 #[derive(Debug, Default)]
 pub struct Probed {
-    /// Per subsystem, a finding or why there can be none.
-    pub findings: BTreeMap<Name, Result<Finding, Fault>>,
+    /// Per artifact, a finding or why there can be none.
+    pub findings: BTreeMap<ArtifactId, Result<Finding, Fault>>,
     /// What is installed though the manifest names it no longer; only if all was asked for.
     pub leftovers: Vec<ArtifactId>,
     /// The files and folders of in-repo sources that were read.
@@ -137,57 +142,81 @@ pub struct Probed {
 
 impl Prober<'_> {
     /// Looks for `requested` and everything that they turn out to need.
-    pub async fn probe(&self, requested: &BTreeSet<Name>) -> Probed {
-        let mut wants = Wants::new(self.workspace, self.commits, self.options.private_store);
+    pub async fn probe(&self, requested: &BTreeSet<ArtifactId>) -> Probed {
+        let mut wants = HashMap::new();
         let mut probed = Probed::default();
         let mut frontier = self.with_needs(requested.clone());
         while !frontier.is_empty() {
-            let looks: Vec<_> = wants
-                .of_all(&frontier)
+            let looks: Vec<_> = self
+                .wants_of(&frontier, &mut wants)
                 .into_iter()
-                .map(|(name, want)| self.look_for(name, want, requested))
+                .map(|(id, want)| self.look_for(id, want, requested))
                 .collect();
             let found: Vec<_> = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE).collect().await;
-            let misses: BTreeSet<Name> = found
+            let misses: BTreeSet<ArtifactId> = found
                 .iter()
                 .filter(
                     |(_, finding)| matches!(finding, Ok(f) if matches!(f.verdict, Verdict::Build)),
                 )
-                .flat_map(|(name, _)| self.workspace.subsystems[name].build_needs.clone())
+                .flat_map(|(id, _)| self.workspaces.build_needs(id))
                 .collect();
             probed.findings.extend(found);
             frontier = self.with_needs(misses);
-            frontier.retain(|name| !probed.findings.contains_key(name));
+            frontier.retain(|id| !probed.findings.contains_key(id));
         }
-        if requested.len() == self.workspace.subsystems.len() {
-            probed.leftovers = leftovers(self.workspace);
+        let all = self.workspaces.any().subsystems.keys();
+        if self.workspaces.artifacts(all).all(|id| requested.contains(&id)) {
+            probed.leftovers = leftovers(self.workspaces.any());
         }
-        probed.source_inputs = wants.source_inputs();
+        probed.source_inputs = wants.values().flat_map(Wants::source_inputs).collect();
         probed
+    }
+
+    /// What `ids` should be; per platform, their sources are read in one go.
+    fn wants_of<'a>(
+        &'a self,
+        ids: &BTreeSet<ArtifactId>,
+        wants: &mut HashMap<Platform, Wants<'a>>,
+    ) -> Vec<(ArtifactId, Result<Want, Fault>)> {
+        let platforms: BTreeSet<Platform> = ids.iter().map(|id| id.platform).collect();
+        let mut all = Vec::new();
+        for platform in platforms {
+            let workspace = self.workspaces.of(platform);
+            let wants = wants.entry(platform).or_insert_with(|| {
+                Wants::new(
+                    workspace,
+                    self.commits,
+                    self.options.exact || self.options.private_store,
+                )
+            });
+            let names = ids.iter().filter(|id| id.platform == platform).map(|id| &id.name);
+            let wanted = wants.of_all(names).into_iter();
+            all.extend(wanted.map(|(name, want)| (ArtifactId { name, platform }, want)));
+        }
+        all
     }
 
     async fn look_for(
         &self,
-        name: Name,
+        id: ArtifactId,
         want: Result<Want, Fault>,
-        requested: &BTreeSet<Name>,
-    ) -> (Name, Result<Finding, Fault>) {
-        let force = self.options.force && requested.contains(&name);
+        requested: &BTreeSet<ArtifactId>,
+    ) -> (ArtifactId, Result<Finding, Fault>) {
+        let force = self.options.force && requested.contains(&id);
         let finding = match want {
             Ok(want) => self.look(want, force).await,
             Err(fault) => Err(fault),
         };
-        (name, finding)
+        (id, finding)
     }
 
-    /// `names` and all that they need, however indirectly.
-    fn with_needs(&self, names: BTreeSet<Name>) -> BTreeSet<Name> {
+    /// `ids` and all that they need, however indirectly.
+    fn with_needs(&self, ids: BTreeSet<ArtifactId>) -> BTreeSet<ArtifactId> {
         let mut all = BTreeSet::new();
-        let mut rest: Vec<Name> = names.into_iter().collect();
-        while let Some(name) = rest.pop() {
-            if all.insert(name.clone()) {
-                rest.extend(self.workspace.subsystems[&name].needs.iter().cloned());
-            }
+        let mut rest: Vec<ArtifactId> = ids.into_iter().collect();
+        while let Some(id) = rest.pop() {
+            rest.extend(self.workspaces.needs(&id).filter(|need| !all.contains(need)));
+            all.insert(id);
         }
         all
     }

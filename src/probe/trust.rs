@@ -3,7 +3,7 @@
 //! is one of those that count now.
 
 use crate::{
-    cache::{Origin, Record},
+    cache::Record,
     provenance::{Builder, Trust, refusal},
     store::StoreUrl,
     workspace::Workspace,
@@ -11,15 +11,11 @@ use crate::{
 
 /// Why the artifact of `record` may not serve in `workspace`; none if it may.
 pub fn distrust(workspace: &Workspace, record: &Record) -> Option<String> {
-    match (workspace.trust, &record.origin) {
-        (Trust::Any, _) | (Trust::Ci, Origin::Here) => None,
-        (Trust::Ci, Origin::Downloaded { builder: Some(builder) }) => {
-            refusal(&Builder::new(builder), &trusted_repositories(workspace))
-        }
-        (Trust::Ci, Origin::Downloaded { builder: None }) => {
-            Some("when it was downloaded, nobody looked at who built it".into())
-        }
-        (Trust::Ci, Origin::Unknown) => Some("nothing tells where it came from".into()),
+    let is_ours = workspace.trust == Trust::Any || record.made.is_some();
+    match &record.builder {
+        _ if is_ours => None,
+        Some(builder) => refusal(&Builder::new(builder), &trusted_repositories(workspace)),
+        None => Some("when it was downloaded, nobody looked at who built it".into()),
     }
 }
 

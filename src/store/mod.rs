@@ -42,7 +42,7 @@ pub use release::{
     Access, AssetInfo, Mode, Published, Receipt, Release, ReleaseAsset, ReleaseInfo, Upload,
 };
 pub use settings::{Login, Logins, Settings, Waits};
-pub use sidecar::find_digest;
+pub use sidecar::{find_digest, name as checksum_name};
 pub use url::StoreUrl;
 
 use crate::model::{Fault, Kind, Sha256};

@@ -1,0 +1,213 @@
+//! The main job as every verb that needs it calls it: load, probe, plan, execute.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::sync::OnceCell;
+
+use crate::{
+    cache::{Cache, Record, Staging},
+    execute::{self, Context, Turns, Versions, execute, resolve_refs, unlocked_refs},
+    model::{ArtifactId, EventSink, Fault, Kind, Name, RunReport},
+    plan::{Limits, Plan, compile},
+    probe::{Probed, Prober, Verdict},
+    process::{Cancel, Runner},
+    report::render_trace,
+    store::Fetcher,
+    ui,
+    workspace::Workspaces,
+};
+
+use super::{
+    Stop,
+    session::{Session, Stores, surroundings},
+};
+
+/// Transfers at once: enough to fill a line, few enough not to annoy a server.
+const TRANSFERS: usize = 8;
+
+/// What a run is asked for.
+pub(super) struct Request<'a> {
+    /// The workspace.
+    pub(super) workspaces: Arc<Workspaces>,
+    /// The subsystems.
+    pub(super) names: &'a BTreeSet<Name>,
+    /// Whether what the first store lacks is published there.
+    pub(super) publish: Publish,
+}
+
+/// Whether a run publishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Publish {
+    /// Not at all.
+    Never,
+    /// To a folder always, to a store that others share where the surroundings are trusted.
+    AsUsual,
+    /// Somebody asked for it.
+    Asked,
+}
+
+/// What a run gave.
+pub(super) struct Outcome {
+    /// What became of each artifact.
+    pub(super) report: RunReport,
+    /// Whether there was nothing to do.
+    pub(super) is_noop: bool,
+    /// Files and folders of in-repo sources.
+    pub(super) source_inputs: Vec<PathBuf>,
+}
+
+/// Probes, plans and executes.
+pub(super) async fn run(session: &Session, request: Request<'_>) -> Result<Outcome, Stop> {
+    let Request { workspaces, names, publish } = request;
+    let cancel = Cancel::new();
+    cancel.listen_to_signals()?;
+    let jobs = jobs(session);
+    let runner = Arc::new(Runner::new(jobs, cancel.clone()).guarded());
+    let stores = session.stores(workspaces.any())?;
+    let cache = Arc::new(Cache::of_user()?);
+    let commits = commits(session, &workspaces, &runner, names).await?;
+    let options = session.probe_options(&stores, publish)?;
+    let prober = Prober {
+        workspaces: &workspaces,
+        commits: &commits,
+        cache: &cache,
+        stores: &stores.all,
+        options,
+    };
+    let mut probed = prober.probe(&workspaces.artifacts(names).collect()).await;
+    let source_inputs = std::mem::take(&mut probed.source_inputs);
+    let seconds = recorded_seconds(&workspaces, &probed);
+    let plan = compile(&workspaces, probed, &seconds);
+    let is_noop = is_noop(&plan);
+    if !plan.actions.is_empty() {
+        Staging::sweep(&workspaces.layout().staging(), Duration::ZERO);
+        cache.sweep();
+    }
+    let options = execute::Options {
+        locked: session.flags.locked,
+        offline: session.flags.offline,
+        force: session.flags.force,
+        private_store: stores.private,
+        limits: Limits { builds: jobs, transfers: TRANSFERS, local: jobs * 2 },
+    };
+    let (screen, recorder, events) = open_screen(session);
+    let context = Context {
+        fetcher: Fetcher::new(&session.store_settings(workspaces.layout().root())),
+        logs: workspaces.layout().logs().join(run_name()),
+        workspaces,
+        commits,
+        cache,
+        stores: stores.all,
+        runner,
+        events,
+        cancel,
+        turns: Turns::default(),
+        surroundings: surroundings(),
+        state: OnceCell::new(),
+        versions: Versions::default(),
+        options,
+    };
+    let report = execute(plan, Arc::new(context)).await;
+    screen.finish();
+    write_trace(session, &recorder)?;
+    Ok(Outcome { report, is_noop, source_inputs })
+}
+
+/// Probes, for verbs that only look.
+pub(super) fn look(session: &Session, request: &Request<'_>) -> Result<(Probed, Stores), Stop> {
+    let Request { workspaces, names, publish } = request;
+    let stores = session.stores(workspaces.any())?;
+    let cache = Cache::of_user()?;
+    let (commits, options) = (BTreeMap::new(), session.probe_options(&stores, *publish)?);
+    let prober =
+        Prober { workspaces, commits: &commits, cache: &cache, stores: &stores.all, options };
+    let wanted = workspaces.artifacts(*names).collect();
+    let probed = runtime()?.block_on(prober.probe(&wanted));
+    Ok((probed, stores))
+}
+
+fn is_noop(plan: &Plan) -> bool {
+    plan.actions.is_empty()
+        && plan.leftovers.is_empty()
+        && plan.warnings.is_empty()
+        && plan.settled.iter().all(|report| report.fault.is_none())
+}
+
+/// The commits of moving refs that the lock does not pin yet.
+async fn commits(
+    session: &Session,
+    workspaces: &Workspaces,
+    runner: &Runner,
+    names: &BTreeSet<Name>,
+) -> Result<BTreeMap<Name, String>, Fault> {
+    let unlocked = unlocked_refs(workspaces.any(), names);
+    let Some(first) = unlocked.first() else { return Ok(BTreeMap::new()) };
+    if session.flags.locked || session.flags.offline {
+        let flag = if session.flags.locked { "--locked" } else { "--offline" };
+        return Err(Fault::new(
+            Kind::Usage,
+            format!(
+                "`{}` of {} is a moving ref that forge.lock does not pin",
+                first.version, first.name
+            ),
+        )
+        .because(format!("{flag} does not resolve it"))
+        .hint("run `forge lock` and commit forge.lock"));
+    }
+    resolve_refs(runner, &unlocked).await
+}
+
+/// How long each of the builds that have to be done took the last time.
+pub(super) fn recorded_seconds(
+    workspaces: &Workspaces,
+    probed: &Probed,
+) -> BTreeMap<ArtifactId, f64> {
+    let builds = probed.findings.iter().filter(
+        |(_, finding)| matches!(finding, Ok(finding) if matches!(finding.verdict, Verdict::Build)),
+    );
+    let seconds = |(id, _): (&ArtifactId, _)| {
+        Some((id.clone(), Record::read(&workspaces.layout().record(id))?.build_seconds?))
+    };
+    builds.filter_map(seconds).collect()
+}
+
+fn open_screen(session: &Session) -> (Arc<ui::Screen>, Arc<ui::Recorder>, Arc<dyn EventSink>) {
+    let screen = Arc::new(ui::open(&session.choice));
+    let recorder = Arc::new(ui::Recorder::default());
+    let events: Arc<dyn EventSink> = match session.flags.trace {
+        Some(_) => Arc::new(ui::FanOut::new(vec![screen.clone(), recorder.clone()])),
+        None => screen.clone(),
+    };
+    (screen, recorder, events)
+}
+
+fn write_trace(session: &Session, recorder: &ui::Recorder) -> Result<(), Fault> {
+    let Some(path) = &session.flags.trace else { return Ok(()) };
+    std::fs::write(path, render_trace(&recorder.laps()))
+        .map_err(|e| Fault::io(format!("cannot write the trace to {}", path.display()), &e))
+}
+
+/// How many builds may run at once.
+pub(super) fn jobs(session: &Session) -> usize {
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    session.flags.jobs.map_or_else(processors, usize::from)
+}
+
+/// The threads that a run works on; made only once there is something to do.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Fault::io("cannot start the threads of a run", &e))
+}
+
+/// The name of this run's folder of logs: when it began, and its process id.
+fn run_name() -> String {
+    let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
+    format!("{now}-{}", std::process::id())
+}

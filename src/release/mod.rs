@@ -1,0 +1,25 @@
+//! Releases as a whole: what is there against what should be; notes; bundles.
+//!
+//! Pure: what stores and git answered goes in, what is to be told or done comes out.
+//!
+//! ```text
+//! Workspace ──> Pins ─┐
+//! ReleaseInfos ───────┴─> Catalog ─┬─> gaps      what a release lacks
+//!                                  ├─> prune     what can go
+//!                                  └─> audit     what is not as it should be
+//! commits, versions ──> notes        records ──> Bundle
+//! ```
+
+mod catalog;
+mod gap;
+mod pauses;
+mod pins;
+mod prune;
+#[cfg(test)]
+mod sample;
+
+pub use catalog::{Catalog, Entry};
+pub use gap::{Gap, gaps};
+pub use pauses::Pauses;
+pub use pins::{Pin, Pins, commit_of};
+pub use prune::outdated;

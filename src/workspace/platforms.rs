@@ -1,0 +1,95 @@
+//! One workspace for several platforms: resolved once for each that is worked for, and for
+//! this machine's, on which the tools of a build have to run.
+
+use std::{collections::BTreeMap, path::Path};
+
+use super::{LoadError, Subsystem, Workspace, load};
+use crate::model::{ArtifactId, Layout, Name, Platform};
+
+/// Which platforms are worked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// This one.
+    One(Platform),
+    /// All that a complete release has: `platforms:` of the manifest.
+    All,
+}
+
+/// A workspace, resolved for several platforms.
+#[derive(Clone, Debug)]
+pub struct Workspaces {
+    wanted: Vec<Platform>,
+    all: BTreeMap<Platform, Workspace>,
+}
+
+impl Workspaces {
+    /// Loads the workspace at `root`.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub fn load(root: &Path, wanted: Wanted) -> Result<Self, LoadError> {
+        let host = Platform::host();
+        let mut all = BTreeMap::from([(host, load(root, host)?)]);
+        let wanted = match wanted {
+            Wanted::One(platform) => vec![platform],
+            Wanted::All => all[&host].platforms.clone(),
+        };
+        for platform in wanted.iter().filter(|platform| **platform != host) {
+            all.insert(*platform, load(root, *platform)?);
+        }
+        Ok(Self { wanted, all })
+    }
+
+    /// The platforms that are worked for.
+    pub fn wanted(&self) -> &[Platform] {
+        &self.wanted
+    }
+
+    /// The workspace as `platform` has it.
+    ///
+    /// # Panics
+    /// Never: artifacts are only ever made for platforms that were loaded.
+    pub fn of(&self, platform: Platform) -> &Workspace {
+        &self.all[&platform]
+    }
+
+    /// The workspace as the first platform that is worked for has it; names, groups, stores
+    /// and lock are the same for all.
+    pub fn any(&self) -> &Workspace {
+        self.of(self.wanted[0])
+    }
+
+    /// Where things are.
+    pub fn layout(&self) -> &Layout {
+        &self.any().layout
+    }
+
+    /// The subsystem of an artifact, as the artifact's platform has it.
+    pub fn subsystem(&self, id: &ArtifactId) -> &Subsystem {
+        &self.of(id.platform).subsystems[&id.name]
+    }
+
+    /// What must be ensured with `id`: for the same platform.
+    pub fn needs(&self, id: &ArtifactId) -> impl Iterator<Item = ArtifactId> {
+        let platform = id.platform;
+        self.subsystem(id).needs.iter().map(move |name| ArtifactId { name: name.clone(), platform })
+    }
+
+    /// What `id` is built with: tools, which run on this machine.
+    pub fn build_needs(&self, id: &ArtifactId) -> impl Iterator<Item = ArtifactId> {
+        let tool = |name: &Name| ArtifactId { name: name.clone(), platform: Platform::host() };
+        self.subsystem(id).build_needs.iter().map(tool)
+    }
+
+    /// The artifacts of the subsystems called `names`, for every platform that is worked for.
+    pub fn artifacts<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n Name>,
+    ) -> impl Iterator<Item = ArtifactId> {
+        names.into_iter().flat_map(|name| {
+            self.wanted
+                .iter()
+                .map(|platform| ArtifactId { name: name.clone(), platform: *platform })
+        })
+    }
+}
