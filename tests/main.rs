@@ -21,4 +21,5 @@ mod readme;
 mod release;
 mod releases;
 mod schema;
+mod trust;
 mod upstream;

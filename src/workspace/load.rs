@@ -100,6 +100,7 @@ pub fn load_with(
         project: project.unwrap_or_else(|| "workspace".into()),
         stores: settings.stores,
         platforms: if settings.platforms.is_empty() { vec![platform] } else { settings.platforms },
+        trust: settings.trust,
         groups: settings.groups,
         subsystems,
         lock,
