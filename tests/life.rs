@@ -330,3 +330,29 @@ fn builds_that_use_make_share_the_budget_of_jobs() {
     assert_eq!((running, fs::read_to_string(&log).unwrap().lines().count()), (0, 24), "{run}");
     assert_eq!(most, 2, "{run}");
 }
+
+/// In a container the session of a process may have begun outside, where it has no number.
+#[test]
+fn in_a_namespace_of_processes_strays_are_ended_too() {
+    let works = Command::new("unshare").args(["-pf", "--mount-proc", "true"]).status();
+    if !works.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: this machine makes no namespaces");
+        return;
+    }
+    let stray = Marker::new();
+    let spec = format!(
+        "build: {{ run: 'setsid {} & printf \"#!/bin/sh\\n\" > {{{{ out }}}}/tool' }}\n",
+        stray.sleep()
+    );
+    let sandbox = Sandbox::new().spec("tool", "v1", &spec);
+    let mut forge = sandbox.forge("ensure");
+    let mut inside = Command::new("unshare");
+    inside.args(["-pf", "--mount-proc"]).arg(forge.command().get_program());
+    inside.args(forge.command().get_args()).current_dir(sandbox.root());
+    for (key, value) in forge.command().get_envs() {
+        inside.env(key, value.unwrap_or_default());
+    }
+    let output = inside.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(stray.alive(), 0);
+}

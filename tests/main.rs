@@ -15,6 +15,7 @@ mod life;
 mod lock;
 mod look;
 mod planning;
+mod platforms;
 mod problems;
 mod readme;
 mod releases;

@@ -112,8 +112,11 @@ fn waiting_in_vain_names_what_is_missing() {
     let text = run.stderr();
     let number = text.find(" after ").map(|at| &text[at..at + " after 1.0 s".len()]).unwrap();
     insta::assert_snapshot!(text.replace(number, " after TIME"), @r"
-    waiting: there is no release hello-v1.10.0
-    waiting: hello-v1.10.0 has no hello-windows-arm64.tar.gz
+    waiting: there is no release bye-v2.0.0; hello-v1.10.0 has no hello-windows-arm64.tar.gz.sha256
+    error: bye-v2.0.0 and hello-v1.10.0 are not complete after TIME
+      because: there is no release bye-v2.0.0
+      because: hello-v1.10.0 has no hello-windows-arm64.tar.gz.sha256
+      help: look at the runs that publish them; `forge release:list` shows what is there
     ");
     let run = sandbox.forge("release:wait --timeout 1s --json").exits(124);
     let files: Vec<_> = run.json()["missing"]

@@ -119,7 +119,7 @@ impl Page {
         let would_be = match &finding.verdict {
             Verdict::Fresh { .. } => "left as it is",
             Verdict::Cached { .. } => Step::Link.would_be(),
-            Verdict::Released { store } => Step::Download(*store).would_be(),
+            Verdict::Released { store, .. } => Step::Download(*store).would_be(),
             Verdict::Upstream => Step::FetchUpstream.would_be(),
             Verdict::Build => Step::Build.would_be(),
         };

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     cache::{Cache, Record, Staging},
-    execute::{self, Context, execute, resolve_refs, unlocked_refs},
+    execute::{self, Context, Turns, execute, resolve_refs, unlocked_refs},
     model::{ArtifactId, EventSink, Fault, Kind, Name, RunReport},
     plan::{Limits, Plan, compile},
     probe::{Probed, Prober, Verdict},
@@ -104,6 +104,7 @@ pub(super) async fn run(session: &Session, request: Request<'_>) -> Result<Outco
         runner,
         events,
         cancel,
+        turns: Turns::default(),
         options,
     };
     let report = execute(plan, Arc::new(context)).await;

@@ -117,6 +117,7 @@ impl Session {
             force: self.flags.force,
             offline: self.flags.offline,
             publish: self.publishes(stores, publish)?,
+            exact: publish == Publish::Asked,
             private_store: stores.private,
         })
     }

@@ -7,8 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::OwnedMutexGuard;
+
 use crate::{
-    model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind},
+    model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Platform},
     plan::Action,
     probe::{Finding, Grounds, walk},
     process::{Command, CommandLine},
@@ -33,6 +35,8 @@ impl Context {
                 .because("its spec has no `build:`"));
         };
         self.require_tools(&want.id, build).await?;
+        self.require_platform(&want.id, build).await?;
+        let _turn = self.turn(&want.id).await;
         let started = Instant::now();
         let source = self.source(action, subsystem, want).await?;
         let staging = self.staging(want)?;
@@ -47,11 +51,12 @@ impl Context {
             let (id, names) = (want.id.clone(), want.binaries.clone());
             let folder = staging.path().to_owned();
             if is_small(&folder, &names) {
-                prove_binaries(&id, &folder, &names)?
+                prove_binaries(&id, &folder, &names)
             } else {
-                blocking(move || prove_binaries(&id, &folder, &names)).await?
+                blocking(move || prove_binaries(&id, &folder, &names)).await
             }
-        };
+        }
+        .map_err(|fault| for_another_platform(fault, &want.id))?;
         let stamp = new_stamp(want, print, source.commit.clone(), binaries);
         let record = new_record(stamp, Some(started.elapsed().as_secs_f64()), finding.taken());
         let (record, warnings) = self.adopt(want, &staging, record)?;
@@ -62,6 +67,16 @@ impl Context {
             asset: None,
         });
         Ok(Done { warnings, lock, ..Done::new(How::Built, record) })
+    }
+
+    /// Builds of one folder of the workspace for several platforms go one after the other: what
+    /// one leaves there is in the way of the next. Other sources are there once per platform.
+    async fn turn(&self, id: &ArtifactId) -> Option<OwnedMutexGuard<()>> {
+        if !matches!(self.workspaces.subsystem(id).source, Source::Path { .. }) {
+            return None;
+        }
+        let turn = self.turns.of(&id.name);
+        Some(turn.lock_owned().await)
     }
 
     fn places(&self, id: &ArtifactId, source: &SourceTree, out: &Path) -> Places {
@@ -169,6 +184,19 @@ impl Context {
             false => fault.because("its commands printed nothing"),
         }
     }
+}
+
+/// What to do when commands that were to build for another platform built for this one.
+fn for_another_platform(fault: Fault, id: &ArtifactId) -> Fault {
+    if id.platform == Platform::host() || fault.kind != Kind::Verification {
+        return fault;
+    }
+    let Platform { os, arch } = id.platform;
+    fault.hint(format!(
+        "let its commands build for {{{{ os }}}} and {{{{ arch }}}} (here {os} and {arch}), or build \
+         it on a machine that is {}",
+        id.platform
+    ))
 }
 
 /// The time is one for all steps together, so what was left of it for this one says nothing.

@@ -32,8 +32,22 @@ pub struct Context {
     pub cancel: Cancel,
     /// The folder for this run's logs; made when the first command prints something.
     pub logs: PathBuf,
+    /// Who builds in a folder of the workspace at this moment.
+    pub turns: Turns,
     /// How far jobs may go.
     pub options: Options,
+}
+
+/// For each subsystem a turn, which one build at a time has.
+#[derive(Debug, Default)]
+pub struct Turns(std::sync::Mutex<BTreeMap<Name, Arc<tokio::sync::Mutex<()>>>>);
+
+impl Turns {
+    /// The turn of `name`.
+    pub(super) fn of(&self, name: &Name) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        turns.entry(name.clone()).or_default().clone()
+    }
 }
 
 /// How far jobs may go.

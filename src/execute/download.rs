@@ -16,7 +16,7 @@ use crate::{
     archive::{Unpacked, Unpacker},
     cache::{Release, Staging},
     manifest::parse_stamp,
-    model::{Event, Fault, How, Kind, LockedAsset, Sha256, Stamp},
+    model::{Event, Fault, How, Kind, LockedAsset, Revision, Sha256, Stamp},
     plan::Action,
     probe::{Acceptance, Finding, Want, accept},
     store::{AssetStream, published_digest},
@@ -41,17 +41,19 @@ impl Context {
         action: &Action,
         finding: &Finding,
         store: usize,
+        revision: Revision,
     ) -> Result<Done, Fault> {
         let want = &finding.want;
         let store = &self.stores[store];
-        let label = format!("{}/{} from {}", want.tag, want.asset, store.url());
+        let tag = want.tag_of(revision);
+        let label = format!("{tag}/{} from {}", want.asset, store.url());
         let pinned = self.private_or_locked(want, &label)?;
         // What the lock pins needs no second witness, and no request for one.
         let published = match pinned {
             Some(_) => None,
-            None => published_digest(&**store, &want.tag, &want.asset).await?,
+            None => published_digest(&**store, &tag, &want.asset).await?,
         };
-        let stream = store.open(&want.tag, &want.asset).await?.ok_or_else(|| {
+        let stream = store.open(&tag, &want.asset).await?.ok_or_else(|| {
             Fault::new(Kind::Store, format!("{label} vanished"))
                 .because("it was there a moment ago")
                 .hint("run it again")
@@ -62,7 +64,7 @@ impl Context {
         compare(&unpacked, pinned, published, &label)?;
         self.phase(action, "verifying");
         let Proven { stamp, asset, mut warnings } =
-            self.prove(want, &staging, &unpacked, &label)?;
+            self.prove(want, revision, &staging, &unpacked, &label)?;
         let release = Release::Holds { store: store.url().to_owned(), asset };
         let record = new_record(stamp, None, Some(release));
         let (record, cache) = self.adopt(want, &staging, record)?;
@@ -107,6 +109,7 @@ impl Context {
     fn prove(
         &self,
         want: &Want,
+        revision: Revision,
         staging: &Staging,
         unpacked: &Unpacked,
         label: &str,
@@ -124,6 +127,7 @@ impl Context {
             fingerprint: stamp.fingerprint,
             sha256: unpacked.sha256,
             size: unpacked.size,
+            revision,
         };
         let release = (!self.options.private_store).then_some(&asset);
         let warnings = match accept(want, &stamp, release) {

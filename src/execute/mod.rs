@@ -21,7 +21,7 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use tokio::task::{Id, JoinError, JoinSet};
 
-pub use context::{Context, Options};
+pub use context::{Context, Options, Turns};
 pub use lock_file::{LockChange, write_lock};
 pub use publish::pack_installed;
 pub use refs::{resolve_refs, unlocked_refs};
@@ -156,7 +156,9 @@ impl Context {
                 (_, Step::Publish) => self.publish(finding).await,
                 (Verdict::Fresh { record, .. }, _) => self.repair(finding, record),
                 (Verdict::Cached { record }, _) => self.link(finding, record),
-                (Verdict::Released { store }, _) => self.download(action, finding, *store).await,
+                (Verdict::Released { store, revision }, _) => {
+                    self.download(action, finding, *store, *revision).await
+                }
                 (Verdict::Upstream, _) => {
                     let fetched = self.fetch_upstream(action, finding).await;
                     let what = format!("cannot take {} from its vendor", finding.want.id);

@@ -6,7 +6,7 @@ use crate::{
     archive::{Contents, Entry, Packed, pack},
     cache::{Installed, Place, Record, Release, inspect},
     manifest::render_stamp,
-    model::{Compression, Fault, Kind, LockedAsset, Stamp},
+    model::{Compression, Fault, Kind, LockedAsset, Revision, Stamp},
     probe::{Finding, Want},
     store::{Published, Release as Draft, Store, Upload},
 };
@@ -50,7 +50,12 @@ impl Context {
     ) -> Result<Done, Fault> {
         let url = store.url().to_owned();
         let fingerprint = record.stamp.fingerprint;
-        let asset = LockedAsset { fingerprint, sha256: packed.sha256, size: packed.size };
+        let asset = LockedAsset {
+            fingerprint,
+            sha256: packed.sha256,
+            size: packed.size,
+            revision: Revision::FIRST,
+        };
         let mut warnings = Vec::new();
         record.release = Some(match published {
             Published::Created | Published::Identical => Release::Holds { store: url, asset },

@@ -1,10 +1,10 @@
 //! The programs that a build declares: there, and of the declared version, before its
 //! source is even fetched.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use crate::{
-    model::{ArtifactId, Fault, Kind},
+    model::{ArtifactId, Fault, Kind, Platform},
     process::{Command, CommandLine, is_program},
     workspace::{Build, Subsystem},
 };
@@ -47,15 +47,7 @@ impl Context {
         let mut said = Vec::new();
         for question in QUESTIONS {
             let words = vec![tool.to_owned(), question.to_owned()];
-            let env = build.env.iter().filter_map(|(key, value)| {
-                Some((key.clone(), value.clone().without_places().ok()?))
-            });
-            let command = Command {
-                env: env.collect(),
-                path: self.tool_folders(id),
-                timeout: Some(PATIENCE),
-                ..Command::new(CommandLine::Argv(words), self.workspaces.layout().root())
-            };
+            let command = self.question(id, build, words);
             let mut lines = Vec::new();
             let answer = self.runner.run(&command, &mut |line| lines.push(line.to_owned())).await;
             match answer {
@@ -66,6 +58,67 @@ impl Context {
             }
         }
         Err(another_version(tool, wanted, said.first(), self.workspaces.subsystem(id)))
+    }
+}
+
+impl Context {
+    /// Checks that `build` can build for the platform of `id` on this machine, as far as that
+    /// is known before it is tried.
+    pub(super) async fn require_platform(
+        &self,
+        id: &ArtifactId,
+        build: &Build,
+    ) -> Result<(), Fault> {
+        let host = Platform::host();
+        if id.platform == host {
+            return Ok(());
+        }
+        if let Some(why) = build.native_only {
+            return Err(Fault::new(Kind::Failed, format!("cannot build {id} on {host}"))
+                .because(why)
+                .hint(format!("build it on a machine that is {}", id.platform)));
+        }
+        match &build.rust_target {
+            Some(target) => self.require_rust_target(id, build, target).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Asks Rust for the folder of the standard library for `target`.
+    async fn require_rust_target(
+        &self,
+        id: &ArtifactId,
+        build: &Build,
+        target: &str,
+    ) -> Result<(), Fault> {
+        let question = ["rustc", "--print", "target-libdir", "--target", target];
+        let command = self.question(id, build, question.map(String::from).to_vec());
+        let mut lines = Vec::new();
+        self.runner.run(&command, &mut |line| lines.push(line.to_owned())).await.ok();
+        if lines.iter().any(|line| Path::new(line.trim()).is_dir()) {
+            return Ok(());
+        }
+        Err(Fault::new(Kind::Failed, format!("cannot build {id} on {}", Platform::host()))
+            .because(format!("this machine's Rust has no standard library for {target}"))
+            .hint(format!(
+                "install it with `rustup target add {target}` (and a linker for it), or build it \
+                 on a machine that is {}",
+                id.platform
+            )))
+    }
+
+    /// A question to a program that `id` is built with.
+    fn question(&self, id: &ArtifactId, build: &Build, words: Vec<String>) -> Command {
+        let env = build
+            .env
+            .iter()
+            .filter_map(|(key, value)| Some((key.clone(), value.clone().without_places().ok()?)));
+        Command {
+            env: env.collect(),
+            path: self.tool_folders(id),
+            timeout: Some(PATIENCE),
+            ..Command::new(CommandLine::Argv(words), self.workspaces.layout().root())
+        }
     }
 }
 

@@ -233,6 +233,12 @@ static CARGO: Record = Record {
             Text("the name of a crate"),
             "A crate to `cargo install` at the pinned version; needs no `source`.",
         ),
+        field(
+            "target",
+            Optional,
+            Text("a target such as `x86_64-unknown-linux-musl`"),
+            "What Rust calls the platform; `{{ rust_target }}` if absent.",
+        ),
     ],
 };
 
@@ -306,6 +312,7 @@ const LOCKED_ASSET: Shape = Shape::Record(&Record {
         field("sha256", Required, DIGEST, "The digest of the packed asset."),
         field("size", Required, Text("a number of bytes"), "Its size in bytes."),
         field("fingerprint", Required, Text("a fingerprint"), "The fingerprint in its stamp."),
+        field("revision", Optional, Text("a number"), "Which release of the version it is in."),
     ],
 });
 

@@ -11,7 +11,7 @@ use super::{
     shape::Shape,
     yaml,
 };
-use crate::model::{Diagnostic, Layout, Lock, Locked, LockedAsset, Name, Stamp};
+use crate::model::{Diagnostic, Layout, Lock, Locked, LockedAsset, Name, Revision, Stamp};
 
 const LOCK_HEAD: &str =
     "# Written by forge: what each version means, and what its releases hold. Commit this file.\n";
@@ -53,11 +53,16 @@ pub fn render_lock(lock: &Lock) -> String {
         if !locked.assets.is_empty() {
             text.push_str("  assets:\n");
         }
-        for (platform, LockedAsset { sha256, size, fingerprint }) in &locked.assets {
-            let _ = writeln!(
+        for (platform, asset) in &locked.assets {
+            let LockedAsset { sha256, size, fingerprint, revision } = asset;
+            let _ = write!(
                 text,
-                "    {platform}: {{sha256: {sha256}, size: {size}, fingerprint: {fingerprint}}}"
+                "    {platform}: {{sha256: {sha256}, size: {size}, fingerprint: {fingerprint}"
             );
+            if *revision != Revision::FIRST {
+                let _ = write!(text, ", revision: {}", revision.number());
+            }
+            text.push_str("}\n");
         }
     }
     text
@@ -120,6 +125,10 @@ fn locked(entry: &Entry) -> Result<(Name, Locked), Wrong> {
             fingerprint: value(&entry.value, "fingerprint")?,
             sha256: value(&entry.value, "sha256")?,
             size: value(&entry.value, "size")?,
+            revision: match entry.value.get("revision") {
+                Some(revision) => of_node(revision)?,
+                None => Revision::FIRST,
+            },
         };
         Ok((key(&entry.key)?, asset))
     };
@@ -225,8 +234,13 @@ mod tests {
     }
 
     fn locks() -> impl Strategy<Value = Lock> {
-        let asset = (fingerprints(), any::<[u8; 32]>(), any::<u64>()).prop_map(
-            |(fingerprint, sha256, size)| LockedAsset { fingerprint, sha256: Sha256(sha256), size },
+        let asset = (fingerprints(), any::<[u8; 32]>(), any::<u64>(), 1..u32::MAX).prop_map(
+            |(fingerprint, sha256, size, revision)| LockedAsset {
+                fingerprint,
+                sha256: Sha256(sha256),
+                size,
+                revision: Revision::new(revision).unwrap(),
+            },
         );
         let locked = (texts(), proptest::option::of(texts()), btree_map(platforms(), asset, 0..4))
             .prop_map(|(version, commit, assets)| Locked { version, commit, assets });
@@ -295,6 +309,7 @@ mod tests {
             fingerprint: "ab".repeat(32).parse().unwrap(),
             sha256: Sha256([0xcd; 32]),
             size: 15_163_554,
+            revision: Revision::FIRST,
         };
         nats.assets.insert("linux-amd64".parse().unwrap(), asset);
         let (sha256, fingerprint) = ("cd".repeat(32), "ab".repeat(32));

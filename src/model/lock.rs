@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fingerprint, Name, Platform, Sha256};
+use super::{Fingerprint, Name, Platform, Revision, Sha256};
 
 /// The contents of `forge.lock`, sorted by name and platform.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,9 @@ pub struct LockedAsset {
     pub sha256: Sha256,
     /// The size of the packed asset in bytes.
     pub size: u64,
+    /// Which release of the version it is in.
+    #[serde(default)]
+    pub revision: Revision,
 }
 
 impl Lock {

@@ -75,6 +75,29 @@ impl Platform {
         Self { os, arch }
     }
 
+    /// What Rust calls it (`rustc --print target-list`), in the flavour that most machines are of.
+    #[must_use]
+    pub fn rust_target(self) -> String {
+        let arch = match self.arch {
+            Arch::Amd64 => "x86_64",
+            Arch::Arm64 => "aarch64",
+            Arch::Arm => "armv7",
+            Arch::I386 => "i686",
+            Arch::Riscv64 => "riscv64gc",
+            Arch::Ppc64le => "powerpc64le",
+            Arch::S390x => "s390x",
+            Arch::Loong64 => "loongarch64",
+        };
+        let system = match (self.os, self.arch) {
+            (Os::Linux, Arch::Arm) => "unknown-linux-gnueabihf",
+            (Os::Linux, _) => "unknown-linux-gnu",
+            (Os::Darwin, _) => "apple-darwin",
+            (Os::Windows, _) => "pc-windows-msvc",
+            (Os::Freebsd, _) => "unknown-freebsd",
+        };
+        format!("{arch}-{system}")
+    }
+
     /// The file name of a program called `binary` on this platform.
     #[must_use]
     pub fn executable(self, binary: &str) -> String {

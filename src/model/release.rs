@@ -8,6 +8,8 @@
 
 use std::{fmt, num::NonZeroU32, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Name, Platform};
 
 /// How an asset is packed.
@@ -51,8 +53,22 @@ impl FromStr for Compression {
 }
 
 /// How often the recipe of a version was released: the first time, the second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Revision(NonZeroU32);
+
+impl Default for Revision {
+    fn default() -> Self {
+        Self::FIRST
+    }
+}
+
+impl FromStr for Revision {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.parse().ok().and_then(Self::new);
+        number.ok_or_else(|| format!("`{text}` is no revision; revisions are 1, 2, 3…"))
+    }
+}
 
 impl Revision {
     /// The one without a suffix.

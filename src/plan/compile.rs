@@ -113,7 +113,7 @@ fn add(
             repair.then_some(Step::Repair)
         }
         Verdict::Cached { .. } => Some(Step::Link),
-        Verdict::Released { store } => Some(Step::Download(*store)),
+        Verdict::Released { store, .. } => Some(Step::Download(*store)),
         Verdict::Upstream => Some(Step::FetchUpstream),
         Verdict::Build => Some(Step::Build),
     };

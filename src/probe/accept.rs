@@ -103,6 +103,7 @@ mod tests {
             upstream: None,
             tree: None,
             locked: None,
+            in_repo: false,
             strict: false,
         }
     }
@@ -122,7 +123,12 @@ mod tests {
 
     fn asset(byte: u8) -> LockedAsset {
         let fingerprint = stamp("make").fingerprint;
-        LockedAsset { fingerprint, sha256: Sha256([byte; 32]), size: 1 }
+        LockedAsset {
+            fingerprint,
+            sha256: Sha256([byte; 32]),
+            size: 1,
+            revision: crate::model::Revision::FIRST,
+        }
     }
 
     #[test]

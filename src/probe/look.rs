@@ -1,30 +1,27 @@
 //! Looking for one artifact, from the nearest place to the farthest.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use crate::{
-    archive::peek_stamp,
-    cache::{Installed, Place, Record, Release, inspect, links_are_there},
-    manifest::parse_stamp,
+    cache::{Installed, Place, Record, inspect, links_are_there},
     model::{Fault, Kind, LockedAsset, Stamp},
-    store::{AssetInfo, AssetStream, Store},
 };
 
 use super::{Acceptance, Finding, Prober, Verdict, accept, want::Want};
 
 /// One artifact being looked for: what is known so far.
-struct Look {
-    want: Want,
+pub(super) struct Look {
+    pub(super) want: Want,
     looked: Vec<(String, String)>,
-    warnings: Vec<Fault>,
+    pub(super) warnings: Vec<Fault>,
     /// Why the nearest candidate did not do; the reason of a build.
-    why: Option<String>,
+    pub(super) why: Option<String>,
     /// The first store, if it holds another artifact under this version.
-    taken_in: Option<String>,
+    pub(super) taken_in: Option<String>,
 }
 
 impl Look {
-    fn note(&mut self, place: impl Into<String>, found: impl Into<String>) {
+    pub(super) fn note(&mut self, place: impl Into<String>, found: impl Into<String>) {
         self.looked.push((place.into(), found.into()));
     }
 
@@ -44,7 +41,10 @@ impl Prober<'_> {
             return self.look_no_further(look, Some("--force"));
         }
         if let Some((record, repair)) = self.look_at_installed(&mut look) {
-            let publish = self.options.publish && record.release.is_none();
+            // A no-op asks nobody, unless somebody asks for a release.
+            let is_done = record.release.is_some()
+                && (!self.options.exact || self.is_released(&look.want, &record).await?);
+            let publish = self.options.publish && !is_done;
             return Ok(look.finding(
                 Verdict::Fresh { record, repair },
                 "installed and proven",
@@ -55,8 +55,9 @@ impl Prober<'_> {
             let publish = self.options.publish && !self.is_released(&look.want, &record).await?;
             return Ok(look.finding(Verdict::Cached { record }, "in your cache", publish));
         }
-        if let Some((store, reason)) = self.look_in_stores(&mut look).await? {
-            return Ok(look.finding(Verdict::Released { store }, reason, false));
+        if let Some((store, revision)) = self.look_in_stores(&mut look).await? {
+            let reason = format!("{} has {}", self.stores[store].url(), look.want.tag_of(revision));
+            return Ok(look.finding(Verdict::Released { store, revision }, reason, false));
         }
         self.look_no_further(look, None)
     }
@@ -140,81 +141,6 @@ impl Prober<'_> {
         true
     }
 
-    /// Whether the first store holds the artifact of `record`.
-    async fn is_released(&self, want: &Want, record: &Record) -> Result<bool, Fault> {
-        let Some(store) = self.stores.first() else { return Ok(true) };
-        match &record.release {
-            Some(Release::Holds { .. }) => Ok(store.find(&want.tag, &want.asset).await?.is_some()),
-            Some(Release::HoldsOther { store: url, .. }) => Ok(url == store.url()),
-            None => Ok(false),
-        }
-    }
-
-    /// Asks the stores in order. A doubt about one store is only forgotten if another has the asset.
-    async fn look_in_stores(&self, look: &mut Look) -> Result<Option<(usize, String)>, Fault> {
-        let mut doubt: Option<Fault> = None;
-        for (index, store) in self.stores.iter().enumerate() {
-            let url = store.url().to_owned();
-            if self.options.offline && is_remote(&url) {
-                look.note(url, "not asked: --offline");
-                continue;
-            }
-            match store.find(&look.want.tag, &look.want.asset).await {
-                Ok(None) => look.note(url, format!("no {}/{}", look.want.tag, look.want.asset)),
-                Ok(Some(info)) => {
-                    compare_with_lock(&look.want, &info, &url)?;
-                    if self.release_is_stale(look, store).await? {
-                        if index == 0 {
-                            look.taken_in = Some(url);
-                        }
-                        continue;
-                    }
-                    look.note(&url, format!("has {}/{}", look.want.tag, look.want.asset));
-                    look.warnings.extend(doubt.take());
-                    return Ok(Some((index, format!("{url} has {}", look.want.tag))));
-                }
-                Err(fault) => {
-                    look.note(url, fault.to_string());
-                    doubt.get_or_insert(fault);
-                }
-            }
-        }
-        match doubt {
-            None => Ok(None),
-            Some(fault) => Err(fault
-                .within(format!("cannot tell whether {} is released", look.want.tag))
-                .hint("an error is no miss: try again, or build without asking with --offline")),
-        }
-    }
-
-    /// For in-repo code a release may be of other sources under the same version. Its
-    /// stamp stands at the beginning of the asset, so this costs little.
-    async fn release_is_stale(
-        &self,
-        look: &mut Look,
-        store: &Arc<dyn Store>,
-    ) -> Result<bool, Fault> {
-        if !look.want.strict || look.want.locked.is_some() {
-            return Ok(false);
-        }
-        let (tag, asset) = (&look.want.tag, &look.want.asset);
-        let Some(stream) = store.open(tag, asset).await? else { return Ok(false) };
-        let label = format!("{} in {}", look.want.asset, store.url());
-        let stamp = read_stamp(stream, &label).await?;
-        match accept(&look.want, &stamp, None) {
-            Acceptance::No(why) => {
-                look.note(
-                    store.url(),
-                    format!("its {} is not the pinned one: {why}", look.want.tag),
-                );
-                look.why.get_or_insert(format!("the released one is another: {why}"));
-                look.warnings.push(stale(&look.want, &why));
-                Ok(true)
-            }
-            _ => Ok(false),
-        }
-    }
-
     /// Nobody has it: the vendor, or a build.
     fn look_no_further(&self, look: Look, forced: Option<&str>) -> Result<Finding, Fault> {
         let publish = self.options.publish;
@@ -239,69 +165,3 @@ impl Prober<'_> {
         Ok(look.finding(Verdict::Build, reason, publish))
     }
 }
-
-/// Whether a store is beyond this machine.
-pub fn is_remote(url: &str) -> bool {
-    !url.starts_with("dir:")
-}
-
-fn compare_with_lock(want: &Want, info: &AssetInfo, url: &str) -> Result<(), Fault> {
-    let Some(locked) = &want.locked else { return Ok(()) };
-    let differs = info.sha256.is_some_and(|found| found != locked.sha256)
-        || info.size.is_some_and(|size| size != locked.size);
-    if !differs {
-        return Ok(());
-    }
-    let found = match (info.sha256, info.size) {
-        (Some(sha256), _) => format!("its sha256 is {sha256}, forge.lock says {}", locked.sha256),
-        (None, size) => {
-            format!("it has {} bytes, forge.lock says {}", size.unwrap_or_default(), locked.size)
-        }
-    };
-    Err(Fault::new(
-        Kind::Verification,
-        format!("{}/{} in {url} is not the asset that forge.lock pins", want.tag, want.asset),
-    )
-    .because(found)
-    .hint("find out who replaced it; if the new one is right, remove its entry from forge.lock"))
-}
-
-fn stale(want: &Want, why: &str) -> Fault {
-    Fault::new(Kind::Verification, format!("{} is released already, from other inputs", want.tag))
-        .because(why.to_owned())
-        .hint(format!(
-            "built here and not published; to release it, give {} a new version in versions.yml",
-            want.id.name
-        ))
-}
-
-/// Reads the stamp at the beginning of an asset.
-async fn read_stamp(stream: AssetStream, label: &str) -> Result<Stamp, Fault> {
-    use futures_util::TryStreamExt;
-    let mut bytes = stream.bytes;
-    let mut head = Vec::new();
-    loop {
-        let next = bytes.try_next().await?;
-        let ended = next.is_none();
-        head.extend_from_slice(&next.unwrap_or_default());
-        match peek_stamp(&head) {
-            Some(text) => {
-                return parse_stamp(&text).map_err(|why| {
-                    Fault::new(Kind::Verification, format!("the stamp of {label} is damaged"))
-                        .because(why)
-                });
-            }
-            None if ended || head.len() > PEEK_LIMIT => {
-                return Err(Fault::new(
-                    Kind::Verification,
-                    format!("{label} does not begin with a stamp, or is damaged"),
-                )
-                .because("forge puts `.version` first into every asset it packs"));
-            }
-            None => {}
-        }
-    }
-}
-
-/// How much of an asset may be read in search of its stamp, in bytes.
-const PEEK_LIMIT: usize = 4 << 20;

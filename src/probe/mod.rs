@@ -14,6 +14,7 @@
 mod accept;
 mod leftover;
 mod look;
+mod released;
 mod snapshot;
 mod tree;
 mod want;
@@ -28,14 +29,14 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     cache::{Cache, Record, Release},
-    model::{ArtifactId, Fault, Name, Platform},
+    model::{ArtifactId, Fault, Name, Platform, Revision},
     store::Store,
     workspace::Workspaces,
 };
 
 pub use accept::{Acceptance, accept};
 pub use leftover::leftovers;
-pub use look::is_remote;
+pub use released::{is_remote, read_stamp};
 pub use snapshot::{Row, Snapshot};
 pub use tree::{Grounds, Tree, walk};
 pub use want::{Print, Want, Wants};
@@ -66,6 +67,8 @@ pub struct Options {
     pub offline: bool,
     /// What the first store lacks is to be published there.
     pub publish: bool,
+    /// A release counts only if it was made by exactly the recipe that the spec has now.
+    pub exact: bool,
     /// The stores are the embedded default: a cache of this user, not the project's releases.
     pub private_store: bool,
 }
@@ -89,6 +92,8 @@ pub enum Verdict {
     Released {
         /// Which store, by its place in the list.
         store: usize,
+        /// Which release of the version.
+        revision: Revision,
     },
     /// The vendor has it.
     Upstream,
@@ -175,9 +180,13 @@ impl Prober<'_> {
         let mut all = Vec::new();
         for platform in platforms {
             let workspace = self.workspaces.of(platform);
-            let wants = wants
-                .entry(platform)
-                .or_insert_with(|| Wants::new(workspace, self.commits, self.options.private_store));
+            let wants = wants.entry(platform).or_insert_with(|| {
+                Wants::new(
+                    workspace,
+                    self.commits,
+                    self.options.exact || self.options.private_store,
+                )
+            });
             let names = ids.iter().filter(|id| id.platform == platform).map(|id| &id.name);
             let wanted = wants.of_all(names).into_iter();
             all.extend(wanted.map(|(name, want)| (ArtifactId { name, platform }, want)));

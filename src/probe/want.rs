@@ -8,8 +8,8 @@ use std::{
 
 use crate::{
     model::{
-        ArtifactId, Fault, Fingerprint, FingerprintBuilder, Inputs, LockedAsset, Name, TreeDigest,
-        asset_name, tag_name,
+        ArtifactId, Fault, Fingerprint, FingerprintBuilder, Inputs, LockedAsset, Name, Revision,
+        TreeDigest, asset_name, revised_tag_name,
     },
     workspace::{Build, Source, Subsystem, Upstream, UpstreamDigest, Workspace},
 };
@@ -32,7 +32,7 @@ pub struct Want {
     pub id: ArtifactId,
     /// The version label.
     pub version: String,
-    /// The tag of its release.
+    /// The tag of its release: of the one that is locked, or else of the first.
     pub tag: String,
     /// The name of its asset there.
     pub asset: String,
@@ -48,8 +48,12 @@ pub struct Want {
     pub tree: Option<Arc<Tree>>,
     /// What `forge.lock` says of its asset, as far as that applies.
     pub locked: Option<LockedAsset>,
-    /// Whether another fingerprint at the same version makes a release stale: so for in-repo
-    /// code and for this user's private store. A pinned external source only gets a warning.
+    /// Whether it is made of code in the workspace, which changes under an unchanged version:
+    /// there is one release of each version, and no revision of it.
+    pub in_repo: bool,
+    /// Whether another fingerprint at the same version makes a release stale: so for in-repo code,
+    /// for this user's private store, and where exactly this recipe was asked for. Otherwise
+    /// a pinned external source only gets a warning.
     pub strict: bool,
 }
 
@@ -60,6 +64,11 @@ impl Want {
     /// Never: the workspace was checked to have a way to obtain every subsystem.
     pub fn print(&self) -> &Print {
         self.build.as_ref().or(self.upstream.as_ref()).expect("a subsystem is built or fetched")
+    }
+
+    /// The tag of a release of its version.
+    pub fn tag_of(&self, revision: Revision) -> String {
+        revised_tag_name(&self.id.name, &self.version, revision)
     }
 
     /// Whether `fingerprint` is one that this artifact may have.
@@ -73,19 +82,20 @@ impl Want {
 pub struct Wants<'a> {
     workspace: &'a Workspace,
     commits: &'a BTreeMap<Name, String>,
-    private_store: bool,
+    strict: bool,
     builds: HashMap<Name, Result<Option<Print>, Fault>>,
     trees: HashMap<Name, Result<Arc<Tree>, Fault>>,
 }
 
 impl<'a> Wants<'a> {
-    /// For the subsystems of `workspace`.
+    /// For the subsystems of `workspace`. With `strict`, a release counts only if it was made
+    /// by exactly the recipe that the spec has now.
     pub fn new(
         workspace: &'a Workspace,
         commits: &'a BTreeMap<Name, String>,
-        private_store: bool,
+        strict: bool,
     ) -> Self {
-        Self { workspace, commits, private_store, builds: HashMap::new(), trees: HashMap::new() }
+        Self { workspace, commits, strict, builds: HashMap::new(), trees: HashMap::new() }
     }
 
     /// The files and folders of in-repo sources that were read.
@@ -114,7 +124,7 @@ impl<'a> Wants<'a> {
         let in_repo = matches!(subsystem.source, Source::Path { .. });
         let mut want = Want {
             id: ArtifactId { name: name.clone(), platform },
-            tag: tag_name(name, &version),
+            tag: revised_tag_name(name, &version, Revision::FIRST),
             asset: asset_name(&subsystem.binaries[0], platform, subsystem.compression),
             version,
             commit,
@@ -123,12 +133,16 @@ impl<'a> Wants<'a> {
             tree: self.trees.get(name).and_then(|tree| tree.as_ref().ok()).cloned(),
             upstream: subsystem.upstream.as_ref().map(|u| self.upstream_print(subsystem, u)),
             locked: None,
-            strict: in_repo || self.private_store,
+            in_repo,
+            strict: in_repo || self.strict,
         };
         let locked = self.workspace.lock.get(name, subsystem.version.as_str());
         let asset = locked.and_then(|locked| locked.assets.get(&platform)).copied();
         // In-repo code moves under an unchanged version; what is locked of other code does not apply.
         want.locked = asset.filter(|asset| !want.strict || want.has(asset.fingerprint));
+        if let Some(locked) = &want.locked {
+            want.tag = want.tag_of(locked.revision);
+        }
         Ok(want)
     }
 

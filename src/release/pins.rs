@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    model::{Compression, Fault, Kind, Locked, LockedAsset, Name, Platform, Version, asset_name},
+    model::{
+        Compression, Fault, Kind, Locked, LockedAsset, Name, Platform, Revision, Version,
+        asset_name,
+    },
     workspace::{Subsystem, Workspace},
 };
 
@@ -97,6 +100,12 @@ impl Pin {
             );
             Fault::new(Kind::Usage, what).hint("run `forge lock` and commit forge.lock")
         })
+    }
+
+    /// The revision of the pinned version that is locked; the latest of them, if platforms
+    /// differ. `None` if nothing is locked yet.
+    pub fn locked_revision(&self) -> Option<Revision> {
+        self.lock()?.assets.values().map(|asset| asset.revision).max()
     }
 
     /// Whether `versions.yml` pins the release of `label`. Of a moving ref that is not locked,

@@ -85,7 +85,15 @@ fn recipe(doc: &BuildDoc) -> Option<&'static Recipe> {
 }
 
 fn bare(steps: Vec<Text>) -> Build {
-    Build { steps, dir: None, env: BTreeMap::new(), tools: BTreeMap::new(), timeout: TIMEOUT }
+    Build {
+        steps,
+        dir: None,
+        env: BTreeMap::new(),
+        tools: BTreeMap::new(),
+        rust_target: None,
+        native_only: None,
+        timeout: TIMEOUT,
+    }
 }
 
 fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
@@ -150,6 +158,10 @@ fn expand(
         }
     }
     build.tools.extend(recipe.tools.iter().map(|tool| ((*tool).to_owned(), None)));
+    build.native_only = recipe.native_only;
+    if recipe.preset == "cargo" {
+        build.rust_target = Some(render("{{ target }}")?.into_inner());
+    }
     Some(build)
 }
 
@@ -192,6 +204,10 @@ fn options(
     if bins.is_empty() {
         bins = binaries.to_vec();
     }
+    let target = match scalar(node, "target") {
+        Some(target) => inner(&target, scope, found)?,
+        None => own("{{ rust_target }}", doc, scope, found)?.into_inner(),
+    };
     Some(vec![
         ("package", packages.join(" ").into()),
         ("folder", place.into()),
@@ -206,6 +222,7 @@ fn options(
         ("module", module.into()),
         ("ldflags", ldflags.into()),
         ("cgo", cgo.into()),
+        ("target", target.into()),
     ])
 }
 

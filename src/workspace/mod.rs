@@ -131,6 +131,10 @@ pub struct Build {
     pub env: BTreeMap<String, Text>,
     /// Programs they need, with the version that is declared (a prefix such as `1.26`), if any.
     pub tools: BTreeMap<String, Option<String>>,
+    /// The Rust target they build for, if they are cargo's.
+    pub rust_target: Option<String>,
+    /// Why they cannot build for another platform than the machine's, if that is known.
+    pub native_only: Option<&'static str>,
     /// How long all of them may take together.
     pub timeout: Duration,
 }

@@ -15,6 +15,8 @@ pub struct Recipe {
     pub env: &'static [(&'static str, &'static str)],
     /// Programs they need.
     pub tools: &'static [&'static str],
+    /// Why they cannot build for another platform than the machine's, if they cannot.
+    pub native_only: Option<&'static str>,
 }
 
 const GO_ENV: &[(&str, &str)] = &[
@@ -34,7 +36,7 @@ const GO_INSTALL_ENV: &[(&str, &str)] = &[
 
 /// Every recipe; of one preset, the one that builds a source last.
 pub const RECIPES: &[Recipe] = &[
-    // Refuses modules with `replace` in their go.mod, and other platforms than the machine's.
+    // Refuses modules with `replace` in their go.mod.
     Recipe {
         preset: "go",
         chosen_by: Some("install"),
@@ -44,6 +46,9 @@ pub const RECIPES: &[Recipe] = &[
         ],
         env: GO_INSTALL_ENV,
         tools: &["go"],
+        native_only: Some(
+            "`go install` puts programs for other platforms nowhere; `go: {module: …}` builds them",
+        ),
     },
     // The module cache is read-only and that suffices: `-mod=readonly` is go's default.
     Recipe {
@@ -55,6 +60,7 @@ pub const RECIPES: &[Recipe] = &[
         ],
         env: GO_ENV,
         tools: &["go"],
+        native_only: None,
     },
     Recipe {
         preset: "go",
@@ -64,26 +70,31 @@ pub const RECIPES: &[Recipe] = &[
         ],
         env: GO_ENV,
         tools: &["go"],
+        native_only: None,
     },
+    // Always with a target: else the commands, and with them the fingerprint, would depend on
+    // the machine that builds.
     Recipe {
         preset: "cargo",
         chosen_by: Some("install"),
         steps: &[
-            "cargo install --locked --root \"{{ work }}\" --version {{ version_number }}{% for bin in bins %} --bin {{ bin }}{% endfor %}{% if features %} --features {{ features }}{% endif %} {{ install }}",
+            "cargo install --locked --root \"{{ work }}\" --version {{ version_number }} --target {{ target }}{% for bin in bins %} --bin {{ bin }}{% endfor %}{% if features %} --features {{ features }}{% endif %} {{ install }}",
             "cp{% for binary in binaries %} \"{{ work }}/bin/{{ binary }}{{ exe }}\"{% endfor %} \"{{ out }}/\"",
         ],
         env: &[],
         tools: &["cargo"],
+        native_only: None,
     },
     Recipe {
         preset: "cargo",
         chosen_by: None,
         steps: &[
-            "cargo build --release --locked --target-dir \"{{ work }}\"{% if folder != '.' %} --manifest-path {{ folder }}/Cargo.toml{% endif %}{% if package %} --package {{ package }}{% endif %}{% for bin in bins %} --bin {{ bin }}{% endfor %}{% if features %} --features {{ features }}{% endif %}",
-            "cp{% for binary in binaries %} \"{{ work }}/release/{{ binary }}{{ exe }}\"{% endfor %} \"{{ out }}/\"",
+            "cargo build --release --locked --target-dir \"{{ work }}\" --target {{ target }}{% if folder != '.' %} --manifest-path {{ folder }}/Cargo.toml{% endif %}{% if package %} --package {{ package }}{% endif %}{% for bin in bins %} --bin {{ bin }}{% endfor %}{% if features %} --features {{ features }}{% endif %}",
+            "cp{% for binary in binaries %} \"{{ work }}/{{ target }}/release/{{ binary }}{{ exe }}\"{% endfor %} \"{{ out }}/\"",
         ],
         env: &[],
         tools: &["cargo"],
+        native_only: None,
     },
 ];
 

@@ -139,6 +139,7 @@ fn scope<'e>(
         ("version_number", has_v.unwrap_or(version).into()),
         ("os", platform.os.as_str().into()),
         ("arch", platform.arch.as_str().into()),
+        ("rust_target", platform.rust_target().into()),
         ("platform", platform.to_string().into()),
         ("exe", platform.executable("").into()),
         ("env", Word::from_object(around.environment.clone())),

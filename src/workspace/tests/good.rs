@@ -114,21 +114,21 @@ fn presets_expand_to_what_a_person_would_write() {
         (
             "source: {path: code}\nbuild: {cargo: .}",
             vec![
-                "cargo build --release --locked --target-dir \"{{ work }}\" --bin x".to_owned(),
-                "cp \"{{ work }}/release/x\" \"{{ out }}/\"".to_owned(),
+                "cargo build --release --locked --target-dir \"{{ work }}\" --target x86_64-unknown-linux-gnu --bin x".to_owned(),
+                "cp \"{{ work }}/x86_64-unknown-linux-gnu/release/x\" \"{{ out }}/\"".to_owned(),
             ],
         ),
         (
             "source: {path: code}\nbinary: [a, b]\nbuild: {cargo: {package: p, features: [f, g]}}",
             vec![
-                "cargo build --release --locked --target-dir \"{{ work }}\" --package p --bin a --bin b --features f,g".to_owned(),
-                "cp \"{{ work }}/release/a\" \"{{ work }}/release/b\" \"{{ out }}/\"".to_owned(),
+                "cargo build --release --locked --target-dir \"{{ work }}\" --target x86_64-unknown-linux-gnu --package p --bin a --bin b --features f,g".to_owned(),
+                "cp \"{{ work }}/x86_64-unknown-linux-gnu/release/a\" \"{{ work }}/x86_64-unknown-linux-gnu/release/b\" \"{{ out }}/\"".to_owned(),
             ],
         ),
         (
             "build: {cargo: {install: ripgrep}}\nbinary: rg",
             vec![
-                "cargo install --locked --root \"{{ work }}\" --version 1.2.3 --bin rg ripgrep".to_owned(),
+                "cargo install --locked --root \"{{ work }}\" --version 1.2.3 --target x86_64-unknown-linux-gnu --bin rg ripgrep".to_owned(),
                 "cp \"{{ work }}/bin/rg\" \"{{ out }}/\"".to_owned(),
             ],
         ),

@@ -1,0 +1,95 @@
+//! Logins: which token belongs to which host, and where it was found.
+//!
+//! Asked for in this order, the first that is not blank wins:
+//!
+//! | host | variables | then |
+//! |---|---|---|
+//! | `github.com`, `*.ghe.com` | `FORGE_GITHUB_TOKEN`, `GH_TOKEN`, `GITHUB_TOKEN` | `gh auth token`, `git credential fill` |
+//! | a GitHub of one's own | `FORGE_GITHUB_TOKEN`, `GH_ENTERPRISE_TOKEN`, `GITHUB_ENTERPRISE_TOKEN`, within its own Actions `GITHUB_TOKEN` | the same |
+//! | a Gitea or Forgejo | `FORGE_GITEA_TOKEN`, `GITEA_TOKEN`, within its own Actions `GITHUB_TOKEN` | `git credential fill` |
+//!
+//! The order is that of `gh`, behind a variable of forge's own: a token that may only read, set for
+//! forge, does not get in the way of other tools. Variables name no host, so they are taken
+//! only for hosts that the environment (`GITHUB_SERVER_URL`, `GH_HOST`) or `releases:` name: a token
+//! goes to its own host and to no other. It is in no log, no message and no `Debug`.
+
+mod host;
+mod program;
+mod variables;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use tokio::sync::Mutex;
+
+use crate::{
+    process::CommandRunner,
+    store::{Login, Logins, Pending},
+};
+use host::Host;
+
+/// Finds logins in the environment, and by asking the programs that keep them. Each host is
+/// looked up once.
+pub struct Discovery {
+    environment: BTreeMap<String, String>,
+    gitea_hosts: BTreeSet<String>,
+    asking: program::Asking,
+    known: Mutex<BTreeMap<String, Option<Login>>>,
+}
+
+impl Discovery {
+    /// Discovery in `environment`. `gitea_hosts` are those that the workspace's stores name, with
+    /// their ports; all other hosts are GitHub's. Programs run in the folder `dir`.
+    #[must_use]
+    pub fn new(
+        environment: BTreeMap<String, String>,
+        gitea_hosts: BTreeSet<String>,
+        runner: Arc<dyn CommandRunner>,
+        dir: PathBuf,
+    ) -> Self {
+        let asking = program::Asking { runner, dir, path: Vec::new() };
+        Self { environment, gitea_hosts, asking, known: Mutex::default() }
+    }
+
+    async fn find(&self, name: &str) -> Option<Login> {
+        let host = Host::of(name, &self.environment, &self.gitea_hosts)?;
+        if let Some(login) = variables::login(&host, &self.environment) {
+            return Some(login);
+        }
+        if !host.is_gitea()
+            && let Some(login) = self.asking.gh(&host).await
+        {
+            return Some(login);
+        }
+        self.asking.git(&host).await
+    }
+}
+
+impl Logins for Discovery {
+    fn login<'a>(&'a self, host: &'a str) -> Pending<'a, Option<Login>> {
+        Box::pin(async move {
+            // Held while looking: whoever asks meanwhile waits instead of asking twice.
+            let mut known = self.known.lock().await;
+            if let Some(login) = known.get(host) {
+                return login.clone();
+            }
+            let login = self.find(host).await;
+            known.insert(host.to_owned(), login.clone());
+            login
+        })
+    }
+}
+
+impl fmt::Debug for Discovery {
+    /// Without the environment, where tokens are.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Discovery").field("gitea_hosts", &self.gitea_hosts).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

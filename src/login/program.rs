@@ -1,0 +1,75 @@
+//! The programs that keep logins: `gh`, and git's credential helpers. Nobody is asked
+//! anything: what would open a prompt or a window has no login for us.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use super::host::Host;
+use crate::{
+    process::{Command, CommandLine, CommandRunner, is_program},
+    store::Login,
+};
+
+/// How long a program may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How programs are asked.
+pub struct Asking {
+    /// Runs them.
+    pub runner: Arc<dyn CommandRunner>,
+    /// Where they run.
+    pub dir: PathBuf,
+    /// Folders put before PATH.
+    pub path: Vec<PathBuf>,
+}
+
+impl Asking {
+    /// What `gh` knows.
+    pub async fn gh(&self, host: &Host) -> Option<Login> {
+        let line = format!("gh auth token --hostname '{}'", host.name);
+        let quiet =
+            [("GH_PROMPT_DISABLED", "1"), ("GH_NO_UPDATE_NOTIFIER", "1"), ("NO_COLOR", "1")];
+        let lines = self.ask("gh", &line, &quiet).await?;
+        let token = lines.into_iter().find(|line| is_token(line))?;
+        Some(Login { token, source: "gh auth token".into() })
+    }
+
+    /// What git's credential helpers know (gitcredentials(7)).
+    pub async fn git(&self, host: &Host) -> Option<Login> {
+        let Host { name, scheme, .. } = host;
+        let line = format!(r"printf 'protocol={scheme}\nhost={name}\n\n' | git credential fill");
+        let quiet = [
+            ("GIT_TERMINAL_PROMPT", "0"),
+            // Set but empty: no program is asked, whatever `core.askPass` says.
+            ("GIT_ASKPASS", ""),
+            ("SSH_ASKPASS", ""),
+            ("GCM_INTERACTIVE", "never"),
+        ];
+        let lines = self.ask("git", &line, &quiet).await?;
+        let token = lines.iter().find_map(|line| line.strip_prefix("password="))?;
+        let login = Login { token: token.to_owned(), source: "git credential fill".into() };
+        is_token(token).then_some(login)
+    }
+
+    /// The lines that `line`, which runs `program`, prints on standard output; none if it fails.
+    /// They are kept nowhere, and what it says on standard error goes nowhere: both may hold secrets.
+    async fn ask(&self, program: &str, line: &str, env: &[(&str, &str)]) -> Option<Vec<String>> {
+        if !is_program(program, &self.path) {
+            return None;
+        }
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let command = Command {
+            env: env.collect(),
+            path: self.path.clone(),
+            timeout: Some(PATIENCE),
+            ..Command::new(CommandLine::Shell(format!("{line} 2>/dev/null")), &self.dir)
+        };
+        let mut lines = Vec::new();
+        let answer = self.runner.run(&command, &mut |line| lines.push(line.to_owned())).await;
+        answer.ok().map(|()| lines)
+    }
+}
+
+/// Whether `text` can be a token: it goes into a header.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic())
+}

@@ -1,0 +1,195 @@
+//! Logins, found in environments and with programs of the tests' own.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use super::*;
+use crate::process::{Cancel, Runner};
+
+/// A folder that stands before PATH, with stand-ins for `gh` and `git`.
+struct Programs(tempfile::TempDir);
+
+impl Programs {
+    /// With `gh` and `git` as these scripts; each notes that it was called.
+    fn new(gh: &str, git: &str) -> Self {
+        let programs = Self(tempfile::tempdir().unwrap());
+        for (name, script) in [("gh", gh), ("git", git)] {
+            let path = programs.path().join(name);
+            let calls = programs.path().join("calls");
+            let text = format!("#!/bin/sh\necho {name} \"$@\" >> {}\n{script}\n", calls.display());
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        programs
+    }
+
+    fn none() -> Self {
+        Self::new("exit 1", "exit 1")
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn calls(&self) -> String {
+        fs::read_to_string(self.path().join("calls")).unwrap_or_default()
+    }
+
+    fn discovery(&self, variables: &[(&str, &str)]) -> Discovery {
+        let environment =
+            variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let gitea = BTreeSet::from(["git.example.org".to_owned()]);
+        let runner = Arc::new(Runner::new(1, Cancel::new()));
+        let mut discovery = Discovery::new(environment, gitea, runner, self.path().to_owned());
+        discovery.asking.path.push(self.path().to_owned());
+        discovery
+    }
+
+    async fn find(&self, host: &str, variables: &[(&str, &str)]) -> Option<(String, String)> {
+        let login = self.discovery(variables).login(host).await?;
+        Some((login.token, login.source))
+    }
+}
+
+fn some(token: &str, source: &str) -> Option<(String, String)> {
+    Some((token.to_owned(), source.to_owned()))
+}
+
+const ALL: &[(&str, &str)] = &[
+    ("FORGE_GITHUB_TOKEN", "forge"),
+    ("GH_TOKEN", "gh"),
+    ("GITHUB_TOKEN", "github"),
+    ("GH_ENTERPRISE_TOKEN", "gh-own"),
+    ("GITHUB_ENTERPRISE_TOKEN", "github-own"),
+    ("FORGE_GITEA_TOKEN", "forge-gitea"),
+    ("GITEA_TOKEN", "gitea"),
+];
+
+/// The sources that win one after the other, when each winner is blanked.
+async fn order(host: &str, more: &[(&str, &str)]) -> Vec<String> {
+    let programs = Programs::none();
+    let mut variables: Vec<(&str, &str)> = ALL.iter().chain(more).copied().collect();
+    let mut order = Vec::new();
+    while let Some((_, source)) = programs.find(host, &variables).await {
+        for (name, value) in &mut variables {
+            if *name == source {
+                *value = " ";
+            }
+        }
+        order.push(source);
+    }
+    order
+}
+
+#[tokio::test]
+async fn each_host_has_its_variables_in_order() {
+    let github = ["FORGE_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"];
+    assert_eq!(order("github.com", &[]).await, github);
+    assert_eq!(order("api.corp.ghe.com", &[]).await, github);
+    let own = ["GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"];
+    assert_eq!(order("git.corp.org", &[]).await, own);
+    let named = ["FORGE_GITHUB_TOKEN", own[0], own[1]];
+    assert_eq!(order("git.corp.org", &[("GH_HOST", "git.corp.org")]).await, named);
+    let server = ("GITHUB_SERVER_URL", "https://git.corp.org");
+    assert_eq!(order("git.corp.org", &[server]).await, named);
+    let gitea = ["FORGE_GITEA_TOKEN", "GITEA_TOKEN"];
+    assert_eq!(order("git.example.org", &[]).await, gitea);
+}
+
+#[tokio::test]
+async fn the_token_of_a_runner_is_for_the_host_whose_runner_it_is() {
+    let on = |server| [("GITHUB_ACTIONS", "true"), ("GITHUB_SERVER_URL", server)];
+    let gitea = order("git.example.org", &on("https://git.example.org")).await;
+    assert_eq!(gitea.last().unwrap(), "GITHUB_TOKEN");
+    let own = order("git.corp.org", &on("https://git.corp.org")).await;
+    assert_eq!(own.last().unwrap(), "GITHUB_TOKEN");
+    for host in ["git.example.org", "git.corp.org"] {
+        let elsewhere = order(host, &on("https://github.com")).await;
+        assert!(!elsewhere.contains(&"GITHUB_TOKEN".to_owned()), "{host}: {elsewhere:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_variable_asks_a_program_in_vain() {
+    let programs = Programs::none();
+    assert_eq!(programs.find("github.com", ALL).await, some("forge", "FORGE_GITHUB_TOKEN"));
+    assert_eq!(programs.calls(), "");
+}
+
+#[tokio::test]
+async fn gh_is_asked_for_the_host_and_its_complaints_are_no_token() {
+    let programs = Programs::new(
+        "echo 'a warning' >&2; test \"$GH_PROMPT_DISABLED\" = 1 && echo token-of-gh",
+        "echo password=token-of-git",
+    );
+    assert_eq!(programs.find("github.com", &[]).await, some("token-of-gh", "gh auth token"));
+    assert_eq!(programs.calls(), "gh auth token --hostname github.com\n");
+}
+
+#[tokio::test]
+async fn git_is_asked_last_and_asks_nobody() {
+    let git = "test \"$GIT_TERMINAL_PROMPT$GIT_ASKPASS\" = 0 || exit 1; cat > \"$(dirname \"$0\")/asked\"\n\
+               echo username=me; echo password=token-of-git";
+    let programs = Programs::new("echo no >&2; exit 1", git);
+    assert_eq!(programs.find("github.com", &[]).await, some("token-of-git", "git credential fill"));
+    let asked = fs::read_to_string(programs.path().join("asked")).unwrap();
+    assert_eq!(asked, "protocol=https\nhost=github.com\n\n");
+    // Not gh: it knows nothing of a Gitea.
+    assert!(programs.find("git.example.org", &[]).await.is_some());
+    assert_eq!(programs.calls().matches("gh auth").count(), 1);
+}
+
+#[tokio::test]
+async fn who_has_no_login_is_asked_once() {
+    let programs = Programs::new("echo", "echo password=; echo username=x");
+    let discovery = programs.discovery(&[]);
+    let both =
+        futures_util::future::join(discovery.login("github.com"), discovery.login("github.com"));
+    assert_eq!(both.await, (None, None));
+    assert_eq!(discovery.login("github.com").await, None);
+    assert_eq!(programs.calls().lines().count(), 2, "{}", programs.calls());
+}
+
+#[tokio::test]
+async fn no_token_is_shown() {
+    let programs = Programs::none();
+    let discovery = programs.discovery(ALL);
+    let login = discovery.login("github.com").await.unwrap();
+    let shown = format!("{discovery:?} {login:?}");
+    assert!(ALL.iter().all(|(_, token)| !shown.contains(&format!("\"{token}\""))), "{shown}");
+    assert!(shown.contains("FORGE_GITHUB_TOKEN"));
+}
+
+#[tokio::test]
+async fn gits_own_credential_helpers_are_understood() {
+    let temp = tempfile::tempdir().unwrap();
+    if !crate::process::is_program("git", &[]) {
+        return;
+    }
+    fs::write(temp.path().join("store"), "https://me:token-of-helper@git.corp.org\n").unwrap();
+    let runner = Arc::new(Runner::new(1, Cancel::new()));
+    let asking = |config: &str| {
+        fs::write(temp.path().join("config"), config).unwrap();
+        let script = format!(
+            "#!/bin/sh\nunset GIT_CONFIG_COUNT\nexport GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL={}\nPATH=${{PATH#*:}}\nexec git \"$@\"\n",
+            temp.path().join("config").display()
+        );
+        let git = temp.path().join("git");
+        fs::write(&git, script).unwrap();
+        fs::set_permissions(&git, fs::Permissions::from_mode(0o755)).unwrap();
+        let (runner, dir) = (runner.clone(), temp.path().to_owned());
+        program::Asking { runner, path: vec![dir.clone()], dir }
+    };
+    let host = Host::of("git.corp.org", &BTreeMap::new(), &BTreeSet::new()).unwrap();
+    let helper =
+        format!("[credential]\n\thelper = store --file={}\n", temp.path().join("store").display());
+    let login = asking(&helper).git(&host).await.unwrap();
+    assert_eq!(
+        (login.token.as_str(), login.source.as_str()),
+        ("token-of-helper", "git credential fill")
+    );
+    // Nobody at the keyboard is asked, and a program that would ask is not started.
+    let asked = temp.path().join("asked");
+    let askpass = format!("[core]\n\taskPass = \"touch {} && echo x\"\n", asked.display());
+    assert_eq!(asking(&askpass).git(&host).await, None);
+    assert!(!asked.exists());
+}

@@ -1,0 +1,30 @@
+//! The variables that hold tokens, and the hosts they are for.
+
+use std::collections::BTreeMap;
+
+use super::host::{Host, Kind};
+use crate::store::Login;
+
+/// The login that the environment has for `host`.
+pub fn login(host: &Host, environment: &BTreeMap<String, String>) -> Option<Login> {
+    names(host).into_iter().find_map(|name| {
+        let token = environment.get(name)?.trim();
+        let login = || Login { token: token.to_owned(), source: name.to_owned() };
+        (!token.is_empty()).then(login)
+    })
+}
+
+/// The names of the variables that are for `host`, in order.
+fn names(host: &Host) -> Vec<&'static str> {
+    let named: &[&str] = match host.kind {
+        Kind::GitHub => &["FORGE_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"],
+        Kind::Enterprise { is_named: true } => {
+            &["FORGE_GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"]
+        }
+        Kind::Enterprise { is_named: false } => &["GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"],
+        Kind::Gitea => &["FORGE_GITEA_TOKEN", "GITEA_TOKEN"],
+    };
+    // The token that a runner gives is for the host whose runner it is.
+    let ours = (host.is_ours && host.kind != Kind::GitHub).then_some("GITHUB_TOKEN");
+    named.iter().copied().chain(ours).collect()
+}

@@ -1,0 +1,308 @@
+//! A statement: in-toto Statement v1 with a SLSA provenance v1 predicate, one line of JSON.
+//!
+//! The format is that of <https://in-toto.io/Statement/v1> and <https://slsa.dev/provenance/v1>.
+//! What forge puts into it, for [`BUILD_TYPE`] (`forge:build/v1`):
+//!
+//! | field | what |
+//! |---|---|
+//! | `subject` | the asset first, then each binary in it, with their sha256 |
+//! | `externalParameters` | `project`, `subsystem`, `version`, `platform`: what was asked for |
+//! | `internalParameters` | `fingerprint`, `inputs` (a short digest per field of it), and the `event` that started the run |
+//! | `resolvedDependencies` | the workspace's repository and commit, the source, the tools |
+//! | `builder.id` | see [`super::Builder`] |
+//! | `metadata` | `invocationId` (the run's URL), `startedOn`, `finishedOn` |
+//!
+//! Facts about the build only: no host or user name, no path, no secret.
+
+use std::{collections::BTreeMap, str::FromStr};
+
+use serde_json::{Map, Value, json};
+
+use super::{Builder, Dependency};
+use crate::model::{Fingerprint, Inputs, Platform, Sha256, Stamp};
+
+/// How forge builds (`buildDefinition.buildType`): the fields above, in this meaning. Another
+/// meaning gets another number.
+pub const BUILD_TYPE: &str = "forge:build/v1";
+
+const STATEMENT: &str = "https://in-toto.io/Statement/v1";
+const PREDICATE: &str = "https://slsa.dev/provenance/v1";
+
+/// What somebody says of an asset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// What it is about: the asset, then its binaries.
+    pub subjects: Vec<Subject>,
+    /// What was asked for; nothing if another tool than forge built it.
+    pub artifact: Option<Artifact>,
+    /// By which recipe.
+    pub recipe: Recipe,
+    /// What went in.
+    pub dependencies: Vec<Dependency>,
+    /// Who built it.
+    pub builder: Builder,
+    /// In which run.
+    pub run: Run,
+}
+
+/// A file that a statement is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Its name.
+    pub name: String,
+    /// Its digest.
+    pub sha256: Sha256,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// The project whose release it is.
+    pub project: String,
+    /// The subsystem.
+    pub subsystem: String,
+    /// The release's version label.
+    pub version: String,
+    /// What it runs on.
+    pub platform: Platform,
+}
+
+/// By which recipe it was built.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recipe {
+    /// The fingerprint of the build.
+    pub fingerprint: Option<Fingerprint>,
+    /// A short digest per field of the fingerprint.
+    pub inputs: Inputs,
+}
+
+/// The run that built it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// The page of the run.
+    pub url: Option<String>,
+    /// What started it: `push`, `schedule`.
+    pub event: Option<String>,
+    /// When the build began, as RFC 3339 has it.
+    pub started_on: Option<String>,
+    /// When it ended, as RFC 3339 has it.
+    pub finished_on: Option<String>,
+}
+
+impl Statement {
+    /// A statement that `builder` built the asset with this digest, which holds what `stamp`
+    /// says. What went in and the run are still to be added.
+    #[must_use]
+    pub fn new(
+        project: &str,
+        stamp: &Stamp,
+        asset: &str,
+        sha256: Sha256,
+        builder: Builder,
+    ) -> Self {
+        let subject = |(name, sha256): (&str, Sha256)| Subject { name: name.to_owned(), sha256 };
+        let binaries = stamp.binaries.iter().map(|(name, sha256)| (name.as_str(), *sha256));
+        Self {
+            subjects: std::iter::once((asset, sha256)).chain(binaries).map(subject).collect(),
+            artifact: Some(Artifact {
+                project: project.to_owned(),
+                subsystem: stamp.name.to_string(),
+                version: stamp.version.clone(),
+                platform: stamp.platform,
+            }),
+            recipe: Recipe { fingerprint: Some(stamp.fingerprint), inputs: stamp.inputs.clone() },
+            dependencies: Vec::new(),
+            builder,
+            run: Run::default(),
+        }
+    }
+
+    /// Whether it is about the bytes with this digest.
+    #[must_use]
+    pub fn is_about(&self, sha256: Sha256) -> bool {
+        self.subjects.iter().any(|subject| subject.sha256 == sha256)
+    }
+
+    /// The statement as one line, with its line end.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let subjects: Vec<_> = self.subjects.iter().map(Subject::json).collect();
+        let dependencies: Vec<_> = self.dependencies.iter().map(Dependency::json).collect();
+        let document = json!({
+            "_type": STATEMENT,
+            "subject": subjects,
+            "predicateType": PREDICATE,
+            "predicate": {
+                "buildDefinition": {
+                    "buildType": BUILD_TYPE,
+                    "externalParameters": self.artifact.as_ref().map_or_else(|| json!({}), Artifact::json),
+                    "internalParameters": self.internal_parameters(),
+                    "resolvedDependencies": dependencies,
+                },
+                "runDetails": {
+                    "builder": { "id": self.builder.id() },
+                    "metadata": filled([
+                        ("invocationId", &self.run.url),
+                        ("startedOn", &self.run.started_on),
+                        ("finishedOn", &self.run.finished_on),
+                    ]),
+                },
+            },
+        });
+        format!("{document}\n")
+    }
+
+    fn internal_parameters(&self) -> Value {
+        let fingerprint = self.recipe.fingerprint.map(|fingerprint| fingerprint.to_string());
+        let mut fields = filled([("fingerprint", &fingerprint), ("event", &self.run.event)]);
+        fields.insert("inputs".into(), json!(self.recipe.inputs));
+        fields.into()
+    }
+
+    /// Reads a line. Fields that are not known are passed over, and those that are missing
+    /// stay empty; only what it is about and who built it has to be there.
+    ///
+    /// # Errors
+    /// Says in one sentence why it is no such statement.
+    pub fn read(line: &str) -> Result<Self, String> {
+        let document: Value =
+            serde_json::from_str(line).map_err(|error| format!("it is no JSON: {error}"))?;
+        check_types(&document)?;
+        let predicate = &document["predicate"];
+        let (definition, details) = (&predicate["buildDefinition"], &predicate["runDetails"]);
+        let builder = text(&details["builder"]["id"]).ok_or("it does not say who built it")?;
+        let metadata = &details["metadata"];
+        let is_ours = definition["buildType"] == BUILD_TYPE;
+        let internal = if is_ours { &definition["internalParameters"] } else { &Value::Null };
+        let external = if is_ours { &definition["externalParameters"] } else { &Value::Null };
+        let dependencies = definition["resolvedDependencies"].as_array();
+        Ok(Self {
+            subjects: subjects(&document["subject"])?,
+            artifact: Artifact::read(external),
+            recipe: Recipe {
+                fingerprint: parsed(&internal["fingerprint"]),
+                inputs: texts(&internal["inputs"]),
+            },
+            dependencies: dependencies.into_iter().flatten().map(Dependency::read).collect(),
+            builder: Builder::new(builder),
+            run: Run {
+                url: text(&metadata["invocationId"]),
+                event: text(&internal["event"]),
+                started_on: text(&metadata["startedOn"]),
+                finished_on: text(&metadata["finishedOn"]),
+            },
+        })
+    }
+}
+
+/// Reads the statements in a file, one a line.
+///
+/// # Errors
+/// Says in one sentence which line is none, and why.
+pub fn read_statements(text: &str) -> Result<Vec<Statement>, String> {
+    let lines = text.trim_start_matches('\u{feff}').lines().enumerate();
+    // Nothing but zeros is what a power loss leaves of a file.
+    let filled = lines.filter(|(_, line)| !line.trim_matches(['\0', ' ', '\t', '\r']).is_empty());
+    let read = |(index, line)| {
+        Statement::read(line).map_err(|why| format!("line {} is no statement: {why}", index + 1))
+    };
+    filled.map(read).collect()
+}
+
+fn check_types(document: &Value) -> Result<(), String> {
+    if document.get("payload").is_some() || document.get("dsseEnvelope").is_some() {
+        return Err("it is a signed envelope, which this forge does not open".into());
+    }
+    for (key, wanted) in [("_type", STATEMENT), ("predicateType", PREDICATE)] {
+        match document[key].as_str() {
+            Some(found) if found == wanted => {}
+            Some(found) => return Err(format!("its `{key}` is {found}, not {wanted}")),
+            None => return Err(format!("it has no `{key}`")),
+        }
+    }
+    Ok(())
+}
+
+fn subjects(list: &Value) -> Result<Vec<Subject>, String> {
+    let list = list.as_array().filter(|list| !list.is_empty());
+    let list = list.ok_or("it does not say what it is about")?;
+    let subject = |value: &Value| {
+        let name = text(&value["name"]).unwrap_or_default();
+        let sha256 = parsed(&value["digest"]["sha256"])
+            .ok_or_else(|| format!("it gives no sha256 of `{name}`"))?;
+        Ok(Subject { name, sha256 })
+    };
+    list.iter().map(subject).collect()
+}
+
+impl Subject {
+    fn json(&self) -> Value {
+        json!({ "name": self.name, "digest": { "sha256": self.sha256.to_string() } })
+    }
+}
+
+impl Artifact {
+    fn json(&self) -> Value {
+        json!({
+            "project": self.project,
+            "subsystem": self.subsystem,
+            "version": self.version,
+            "platform": self.platform.to_string(),
+        })
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        Some(Self {
+            project: text(&value["project"])?,
+            subsystem: text(&value["subsystem"])?,
+            version: text(&value["version"])?,
+            platform: parsed(&value["platform"])?,
+        })
+    }
+}
+
+impl Dependency {
+    fn json(&self) -> Value {
+        let mut fields = filled([("uri", &self.uri), ("name", &self.name)]);
+        if !self.digest.is_empty() {
+            fields.insert("digest".into(), json!(self.digest));
+        }
+        if let Some(version) = &self.version {
+            fields.insert("annotations".into(), json!({ "version": version }));
+        }
+        fields.into()
+    }
+
+    fn read(value: &Value) -> Self {
+        Self {
+            uri: text(&value["uri"]),
+            name: text(&value["name"]),
+            digest: texts(&value["digest"]),
+            version: text(&value["annotations"]["version"]),
+        }
+    }
+}
+
+/// The fields that have a value.
+fn filled<const N: usize>(fields: [(&str, &Option<String>); N]) -> Map<String, Value> {
+    let field =
+        |(key, value): (&str, &Option<String>)| Some((key.to_owned(), json!(value.as_ref()?)));
+    fields.into_iter().filter_map(field).collect()
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+fn parsed<T: FromStr>(value: &Value) -> Option<T> {
+    value.as_str()?.parse().ok()
+}
+
+fn texts(value: &Value) -> BTreeMap<String, String> {
+    let pair = |(key, value): (&String, &Value)| Some((key.clone(), text(value)?));
+    value.as_object().into_iter().flatten().filter_map(pair).collect()
+}
+
+#[cfg(test)]
+#[path = "statement/tests.rs"]
+mod tests;
