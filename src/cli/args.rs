@@ -171,6 +171,15 @@ pub(super) enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Compare the releases with forge.lock and with the checksums beside their assets
+    #[command(name = "release:audit")]
+    ReleaseAudit {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// Download every asset and hash it
+        #[arg(long)]
+        deep: bool,
+    },
     /// Resolve moving refs and write their commits to forge.lock
     Lock {
         /// Subsystems or groups

@@ -3,6 +3,7 @@
 
 mod actions;
 mod args;
+mod audit;
 mod check;
 mod clean;
 mod ensure;
@@ -99,6 +100,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::ReleasePrune { names, keep, yes } => {
             prune::prune(session, &names, usize::from(keep), yes)
         }
+        Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
         Verb::Check => check::check(session),
         Verb::Schema { of } => check::schema(of),
