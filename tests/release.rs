@@ -152,3 +152,9 @@ fn what_cannot_be_released_is_said_before_anything_is_built() {
     sandbox.forge("release:binary tool").exits(2).says("it is only read");
     assert_eq!(sandbox.builds(), 0);
 }
+
+#[test]
+fn sealed_is_a_word_of_the_manifest() {
+    let sandbox = Sandbox::with_store().head("sealed: maybe").script("tool", "v1");
+    sandbox.forge("check").exits(2).says("versions.yml:2:9");
+}

@@ -90,6 +90,7 @@ impl Context {
             });
         let mut release = store::Release::of_subsystem(tag.to_owned(), expected.collect());
         release.title = format!("{} {}", want.id.name, want.version);
+        release.mode = self.workspaces.any().mode;
         release.notes = notes(want, subsystem.desc.as_deref());
         release
     }
