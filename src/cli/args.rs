@@ -165,6 +165,8 @@ pub(super) enum Verb {
     },
     /// Check versions.yml and every spec, and report all problems at once
     Check,
+    /// Say what this machine, the workspace and its stores are fit for, and what to do about the rest
+    Doctor,
     /// Print the JSON Schema of versions.yml or of a spec, for editors
     Schema {
         /// Which file

@@ -5,6 +5,7 @@ mod actions;
 mod args;
 mod check;
 mod clean;
+mod doctor;
 mod ensure;
 mod explain;
 mod graph;
@@ -96,6 +97,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
             prune::prune(session, &names, usize::from(keep), yes)
         }
         Verb::Lock { names, update } => lock::lock(session, &names, update),
+        Verb::Doctor => doctor::doctor(session),
         Verb::Check => check::check(session),
         Verb::Schema { of } => check::schema(of),
         Verb::Clean { what } => clean::clean(session, what),
