@@ -165,7 +165,7 @@ pub(super) enum Verb {
     },
     /// Check versions.yml and every spec, and report all problems at once
     Check,
-    /// Say what this machine, the workspace and its stores are fit for, and what to do about the rest
+    /// Say what would fail here, and what to do about it
     Doctor,
     /// Print the JSON Schema of versions.yml or of a spec, for editors
     Schema {
