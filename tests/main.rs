@@ -19,6 +19,7 @@ mod planning;
 mod platforms;
 mod problems;
 mod readme;
+mod release;
 mod releases;
 mod schema;
 mod trust;

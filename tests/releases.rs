@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{Mount, Sandbox, sha256};
+use crate::support::{Mount, Sandbox, overwrite, sha256};
 
 /// A release in the folder `store`: assets with their checksums.
 fn release(sandbox: &Sandbox, tag: &str, assets: &[&str]) {
@@ -112,8 +112,11 @@ fn waiting_in_vain_names_what_is_missing() {
     let text = run.stderr();
     let number = text.find(" after ").map(|at| &text[at..at + " after 1.0 s".len()]).unwrap();
     insta::assert_snapshot!(text.replace(number, " after TIME"), @r"
-    waiting: there is no release hello-v1.10.0
-    waiting: hello-v1.10.0 has no hello-windows-arm64.tar.gz
+    waiting: there is no release bye-v2.0.0; hello-v1.10.0 has no hello-windows-arm64.tar.gz.sha256
+    error: bye-v2.0.0 and hello-v1.10.0 are not complete after TIME
+      because: there is no release bye-v2.0.0
+      because: hello-v1.10.0 has no hello-windows-arm64.tar.gz.sha256
+      help: look at the runs that publish them; `forge release:list` shows what is there
     ");
     let run = sandbox.forge("release:wait --timeout 1s --json").exits(124);
     let files: Vec<_> = run.json()["missing"]
@@ -223,4 +226,58 @@ fn what_cannot_be_deleted_is_told_and_running_again_goes_on() {
     drop(mount);
     sandbox.forge("release:prune --keep 1 --yes").succeeds().says("deleted bye-v1.0.0");
     assert_eq!(tags(&store), ["bye-v2.0.0", "hello-v1.10.0"]);
+}
+
+#[test]
+fn what_was_published_is_clean_and_what_was_changed_is_found() {
+    let sandbox = Sandbox::with_store().script("hello", "v1.0.0");
+    sandbox.forge("ensure").succeeds();
+    sandbox.forge("release:audit").succeeds().says("1 release in").says("all is as it should be");
+    sandbox.forge("release:audit --deep").succeeds();
+
+    let asset = sandbox.asset("hello-v1.0.0");
+    let sum = asset.with_file_name(format!("{}.sha256", asset.file_name().unwrap().display()));
+    let (good, good_sum) = (fs::read(&asset).unwrap(), fs::read_to_string(&sum).unwrap());
+    // A byte differs: only who reads the bytes can know.
+    let mut bad = good.clone();
+    *bad.last_mut().unwrap() ^= 1;
+    overwrite(&asset, &bad);
+    sandbox.forge("release:audit").succeeds();
+    let run = sandbox.forge("release:audit --deep").exits(4);
+    run.says(&sha256(&bad)).says(&sha256(&good)).says("forge.lock says").says("2 wrong");
+    overwrite(&asset, &good[..10]);
+    sandbox.forge("release:audit").exits(4).says("it has 10 bytes");
+    overwrite(&asset, &good);
+
+    overwrite(&sum, good_sum.replace(&sha256(&good), &sha256(b"x")).as_bytes());
+    let json = sandbox.forge("release:audit --json").exits(4).json();
+    assert_eq!((&json["ok"], &json["findings"][0]["weight"]), (&false.into(), &"wrong".into()));
+    overwrite(&sum, b"garbage\n");
+    sandbox.forge("release:audit").exits(3).says("its checksum cannot be used");
+    fs::remove_file(&sum).unwrap();
+    sandbox.forge("release:audit").exits(3).says("no checksum stands beside it");
+    fs::remove_dir_all(asset.parent().unwrap()).unwrap();
+    sandbox.forge("release:audit").exits(3).says("forge.lock has it, the store has not");
+}
+
+#[test]
+fn an_audit_tells_all_at_once() {
+    let sandbox = workspace();
+    let asset = format!("hello-{}.tar.gz", here());
+    release(&sandbox, "hello-v1.10.0", &[&asset]);
+    release(&sandbox, "hello-v1.9.0", &[&asset, "hello-windows-arm64.tar.gz"]);
+    let old = sandbox.beside("store/hello-v1.9.0");
+    fs::write(old.join("notes.txt"), "x").unwrap();
+    fs::remove_file(old.join("hello-windows-arm64.tar.gz.sha256")).unwrap();
+    let run = sandbox.forge("release:audit").exits(3);
+    insta::assert_snapshot!(plain(&sandbox, &run.stdout()), @r"
+             release        file                        what
+    missing  hello-v1.10.0                              nothing for windows-arm64
+    missing  hello-v1.10.0                              forge.lock has nothing of it
+    missing  hello-v1.9.0   hello-windows-arm64.tar.gz  no checksum stands beside it
+    note     hello-v1.9.0   notes.txt                   neither an asset nor beside one
+
+    2 releases in dir:STORE audited: 3 missing, 1 noted
+    ");
+    sandbox.forge("release:audit bye").succeeds();
 }

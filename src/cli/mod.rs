@@ -3,6 +3,7 @@
 
 mod actions;
 mod args;
+mod audit;
 mod check;
 mod clean;
 mod doctor;
@@ -16,6 +17,7 @@ mod lock;
 mod package;
 mod plan;
 mod prune;
+mod release;
 mod releases;
 mod run;
 mod session;
@@ -91,11 +93,15 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::List => list::list(session),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
+        Verb::ReleaseBinary { names } => release::release(session, &names),
+        Verb::ReleaseAll => release::release(session, &[]),
+        Verb::Promote { names } => release::promote(session, &names),
         Verb::ReleaseList { names } => releases::list(session, &names),
         Verb::ReleaseWait { names, timeout } => wait::wait(session, &names, timeout),
         Verb::ReleasePrune { names, keep, yes } => {
             prune::prune(session, &names, usize::from(keep), yes)
         }
+        Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
         Verb::Doctor => doctor::doctor(session),
         Verb::Check => check::check(session),

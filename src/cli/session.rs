@@ -128,10 +128,10 @@ impl Session {
         publish: Publish,
     ) -> Result<Options, Fault> {
         Ok(Options {
-            force: self.flags.force,
+            force: self.flags.force || publish == Publish::Again,
             offline: self.flags.offline,
             publish: self.publishes(stores, publish)?,
-            exact: publish == Publish::Asked,
+            exact: publish.is_asked(),
             private_store: stores.private,
         })
     }
@@ -147,7 +147,7 @@ impl Session {
         if !store.is_shared() {
             return Ok(true);
         }
-        let is_asked = publish == Publish::Asked || self.flags.publish;
+        let is_asked = publish.is_asked() || self.flags.publish;
         match may_publish(&surroundings()) {
             Permission::Never(why) if is_asked => {
                 Err(Fault::new(Kind::Usage, format!("nothing is published to {}", store.url()))

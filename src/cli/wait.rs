@@ -75,17 +75,17 @@ async fn ask(releases: &Releases, wanted: &[(&Pin, String)]) -> Result<BTreeSet<
     Ok(try_join_all(asked).await?.into_iter().flatten().collect())
 }
 
-/// What the latest revision of a version lacks.
+/// What the pinned release lacks: that of the revision that is locked, or else the latest.
 async fn gaps_of(
     store: &dyn Store,
     platforms: &[Platform],
     pin: &Pin,
     label: &str,
 ) -> Result<Vec<Gap>, Fault> {
-    let mut revision = Revision::FIRST;
+    let mut revision = pin.locked_revision().unwrap_or(Revision::FIRST);
     let mut tag = revised_tag_name(&pin.name, label, revision);
     let mut found = store.release(&tag).await?;
-    while found.is_some() {
+    while found.is_some() && pin.locked_revision().is_none() {
         revision = revision.next();
         let next = revised_tag_name(&pin.name, label, revision);
         let Some(info) = store.release(&next).await? else { break };

@@ -26,6 +26,8 @@ pub struct ManifestDoc {
     pub platforms: Vec<Scalar>,
     /// `trust`.
     pub trust: Option<Scalar>,
+    /// `sealed`.
+    pub sealed: Option<Scalar>,
     /// `groups`.
     pub groups: Pairs<Vec<Scalar>>,
     /// `vars`.
@@ -141,6 +143,7 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
         releases: scalars(&root, "releases"),
         versions: pairs(&root, "versions"),
         platforms: scalars(&root, "platforms"),
+        sealed: text(&root, "sealed"),
         trust: text(&root, "trust"),
         groups: groups.iter().map(|entry| (entry.key.clone(), elements(&entry.value))).collect(),
         vars: pairs(&root, "vars"),

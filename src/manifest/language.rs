@@ -58,6 +58,12 @@ pub static MANIFEST: Record = Record {
         ),
         field("platforms", Optional, List(&PLATFORM), "The platforms a complete release has."),
         field(
+            "sealed",
+            Optional,
+            Flag,
+            "Whether a release stays a draft until it has all platforms; as its host needs it if absent.",
+        ),
+        field(
             "trust",
             Optional,
             Choice(&["any", "ci"]),

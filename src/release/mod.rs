@@ -10,6 +10,7 @@
 //! commits, versions ──> notes        records ──> Bundle
 //! ```
 
+mod audit;
 mod catalog;
 mod gap;
 mod pauses;
@@ -18,6 +19,7 @@ mod prune;
 #[cfg(test)]
 mod sample;
 
+pub use audit::{Audited, Finding, Trouble, Weight, audit};
 pub use catalog::{Catalog, Entry};
 pub use gap::{Gap, gaps};
 pub use pauses::Pauses;

@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    model::{Compression, Fault, Kind, Locked, LockedAsset, Name, Platform, Version, asset_name},
+    model::{
+        Compression, Fault, Kind, Locked, LockedAsset, Name, Platform, Revision, Version,
+        asset_name,
+    },
     workspace::{Subsystem, Workspace},
 };
 
@@ -13,7 +16,9 @@ use crate::{
 pub struct Pins {
     /// What a complete release has.
     pub platforms: Vec<Platform>,
-    pins: BTreeMap<Name, Pin>,
+    /// Whether `forge.lock` has what is released; so for all but this user's private store.
+    pub is_locking: bool,
+    by_name: BTreeMap<Name, Pin>,
 }
 
 /// What is pinned of one subsystem.
@@ -41,28 +46,37 @@ impl Pins {
             binary: subsystem.binaries[0].clone(),
             compression: subsystem.compression,
         };
-        Self::new(workspace.platforms.clone(), workspace.subsystems.values().map(pin))
+        let pins = workspace.subsystems.values().map(pin);
+        let is_locking = !workspace.stores.is_empty();
+        Self { is_locking, ..Self::new(workspace.platforms.clone(), pins) }
     }
 
     /// These pins; `platforms` is what a complete release has.
     pub fn new(platforms: Vec<Platform>, pins: impl IntoIterator<Item = Pin>) -> Self {
-        let pins = pins.into_iter().map(|pin| (pin.name.clone(), pin)).collect();
-        Self { platforms, pins }
+        let by_name = pins.into_iter().map(|pin| (pin.name.clone(), pin)).collect();
+        Self { platforms, is_locking: true, by_name }
     }
 
     /// What is pinned of `name`.
     pub fn get(&self, name: &Name) -> Option<&Pin> {
-        self.pins.get(name)
+        self.by_name.get(name)
     }
 
     /// All of it, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Pin> {
-        self.pins.values()
+        self.by_name.values()
+    }
+
+    /// The same, of `names` alone.
+    #[must_use]
+    pub fn only(&self, names: &BTreeSet<Name>) -> Self {
+        let pins = self.of_names(names).cloned();
+        Self { is_locking: self.is_locking, ..Self::new(self.platforms.clone(), pins) }
     }
 
     /// What is pinned of `names`.
     pub fn of_names(&self, names: &BTreeSet<Name>) -> impl Iterator<Item = &Pin> {
-        names.iter().filter_map(|name| self.pins.get(name))
+        names.iter().filter_map(|name| self.by_name.get(name))
     }
 }
 
@@ -97,6 +111,12 @@ impl Pin {
             );
             Fault::new(Kind::Usage, what).hint("run `forge lock` and commit forge.lock")
         })
+    }
+
+    /// The revision of the pinned version that is locked; the latest of them, if platforms
+    /// differ. `None` if nothing is locked yet.
+    pub fn locked_revision(&self) -> Option<Revision> {
+        self.lock()?.assets.values().map(|asset| asset.revision).max()
     }
 
     /// Whether `versions.yml` pins the release of `label`. Of a moving ref that is not locked,

@@ -37,6 +37,7 @@ pub use text::{Places, Text};
 use crate::{
     model::{Compression, Layout, Lock, Name, Platform, Sha256, Version},
     provenance::Trust,
+    store::Mode,
 };
 
 /// A resolved workspace, for one platform.
@@ -56,6 +57,8 @@ pub struct Workspace {
     /// `trust:`; whose assets are downloaded. Anybody's if the manifest names no store: what is in
     /// the embedded default was made by this user.
     pub trust: Trust,
+    /// `sealed:`, as what publishing is told.
+    pub mode: Mode,
     /// `groups:`.
     pub groups: BTreeMap<String, Vec<Name>>,
     /// Every subsystem.
