@@ -13,6 +13,7 @@
 //! something else may be tried, and doubt (a [`Fault`]), after which it may not.
 
 mod answer;
+mod call;
 mod client;
 mod dir;
 mod fetch;
@@ -26,6 +27,7 @@ mod retry;
 mod settings;
 mod sidecar;
 mod transfer;
+mod upload;
 mod url;
 
 #[cfg(test)]

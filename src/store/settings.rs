@@ -69,9 +69,18 @@ impl Logins for Nobody {
     }
 }
 
-/// Is told of every wait that a host asks for, in one sentence (`api.github.com asks to wait for 42 s`).
+/// Is told of every wait of more than a second, in one sentence: why, and how long.
 #[derive(Clone)]
 pub struct Waits(pub Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Waits {
+    /// Tells of a wait, if it is long enough to be noticed.
+    pub(super) fn tell(&self, wait: Duration, why: &str) {
+        if wait > Duration::from_secs(1) {
+            (self.0)(&format!("{why}; going on in {} s", wait.as_secs_f64().ceil()));
+        }
+    }
+}
 
 impl fmt::Debug for Waits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
