@@ -115,19 +115,22 @@ pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// Where it came from in the end.
+    pub(super) url: Url,
 }
 
 impl Reply {
     /// Reads all of `response`.
     pub(super) async fn read(mut response: Response) -> Result<Self, reqwest::Error> {
-        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let (status, url) = (response.status(), response.url().clone());
+        let headers = std::mem::take(response.headers_mut());
         let mut body = Vec::new();
         while body.len() < MAX_REPLY
             && let Some(piece) = response.chunk().await?
         {
             body.extend_from_slice(&piece);
         }
-        Ok(Self { status, headers, body: body.into() })
+        Ok(Self { status, headers, body: body.into(), url })
     }
 
     /// A header's text, if it is there and is text.

@@ -18,6 +18,7 @@ mod client;
 mod dir;
 mod fetch;
 mod file;
+mod github;
 mod http;
 mod open;
 mod publication;
@@ -43,7 +44,7 @@ pub use open::{default_url, open};
 pub use release::{
     Access, AssetInfo, Mode, Published, Receipt, Release, ReleaseAsset, ReleaseInfo, Upload,
 };
-pub use settings::{Login, Logins, Settings, Waits};
+pub use settings::{Login, Logins, Settings, Tempo, Waits};
 pub use sidecar::find_digest;
 pub use url::StoreUrl;
 
