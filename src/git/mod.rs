@@ -6,11 +6,13 @@
 
 mod checkout;
 mod command;
+mod history;
 mod references;
 mod refusal;
 mod resolve;
 
 pub use checkout::{checkout, head};
+pub use history::{Commit, History, Tag};
 pub use references::{ReferenceKind, Resolved};
 pub use resolve::resolve;
 
