@@ -18,6 +18,8 @@ mod planning;
 mod platforms;
 mod problems;
 mod readme;
+mod release;
 mod releases;
 mod schema;
+mod trust;
 mod upstream;

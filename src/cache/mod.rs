@@ -14,4 +14,4 @@ pub use files::{Cache, CacheFault};
 pub use installed::{
     Installed, Place, inspect, install, links_are_there, rehash, repair, uninstall,
 };
-pub use record::{Record, Release};
+pub use record::{Made, Record, Release};

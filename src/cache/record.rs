@@ -21,8 +21,26 @@ pub struct Record {
     pub files: BTreeMap<String, FileStat>,
     /// Seconds that building it took, if it was ever built here.
     pub build_seconds: Option<f64>,
+    /// How it was made, if it was made on this machine.
+    #[serde(default)]
+    pub made: Option<Made>,
     /// What became of it in a store.
     pub release: Option<Release>,
+    /// Who built it, as its provenance said when it was downloaded; nothing if it was made on
+    /// this machine, or if nobody looked.
+    #[serde(default)]
+    pub builder: Option<String>,
+}
+
+/// How an artifact was made on this machine: what its provenance says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// When work on it began, as RFC 3339 has it.
+    pub started_on: String,
+    /// When it was done.
+    pub finished_on: String,
+    /// What each tool said of its version.
+    pub tools: BTreeMap<String, String>,
 }
 
 /// What is known of an artifact's release.
@@ -43,6 +61,11 @@ pub enum Release {
 }
 
 impl Record {
+    /// A record of an artifact of which no more is known than what lies there.
+    pub fn unknown(stamp: Stamp, files: BTreeMap<String, FileStat>) -> Self {
+        Self { stamp, files, build_seconds: None, made: None, release: None, builder: None }
+    }
+
     /// The total size of the binaries in bytes.
     pub fn bytes(&self) -> u64 {
         let binary = |(name, stat): (&String, &FileStat)| {
@@ -108,7 +131,9 @@ pub(super) mod tests {
             },
             files: BTreeMap::new(),
             build_seconds: Some(1.5),
+            made: None,
             release: None,
+            builder: None,
         }
     }
 

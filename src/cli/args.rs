@@ -128,6 +128,22 @@ pub(super) enum Verb {
         #[arg(long, value_name = "DIR")]
         into: Option<PathBuf>,
     },
+    /// Release subsystems as their specs are now: build, pack, publish
+    #[command(name = "release:binary")]
+    ReleaseBinary {
+        /// Subsystems or groups
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Release every subsystem that is not released yet
+    #[command(name = "release:all")]
+    ReleaseAll,
+    /// Build released artifacts again in CI, and say so beside those that come out the same
+    Promote {
+        /// Subsystems or groups
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
     /// List the releases of each subsystem: what they hold, what they lack
     #[command(name = "release:list")]
     ReleaseList {

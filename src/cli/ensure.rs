@@ -108,12 +108,22 @@ fn keep_snapshot(workspace: &Workspace, outcome: &Outcome, question: &str, start
 
 /// Prints the closing of a run and gives its exit code.
 pub(super) fn close(session: &Session, layout: &Layout, report: &RunReport) -> Result<u8, Stop> {
+    close_as(session, layout, report, "ensured")
+}
+
+/// As [`close`], of a run that did something else to the artifacts: `released`.
+pub(super) fn close_as(
+    session: &Session,
+    layout: &Layout,
+    report: &RunReport,
+    done: &str,
+) -> Result<u8, Stop> {
     let show = match (session.flags.quiet, session.flags.verbose) {
         (true, _) => Show::Failures,
         (_, true) => Show::All,
         _ => Show::Changed,
     };
-    let closing = Closing { done: "ensured", show, layout, tail: &ui::log_tail };
+    let closing = Closing { done, show, layout, tail: &ui::log_tail };
     if session.flags.json {
         let text = render_summary(report, &closing, session.stderr_style());
         eprint!("{text}");

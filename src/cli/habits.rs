@@ -16,6 +16,8 @@ const OF_SUBSYSTEM: &[&str] = &[
     "package",
     "package:bundle",
     "lock",
+    "release:binary",
+    "promote",
     "release:list",
     "release:wait",
     "release:prune",

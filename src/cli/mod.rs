@@ -16,6 +16,7 @@ mod lock;
 mod package;
 mod plan;
 mod prune;
+mod release;
 mod releases;
 mod run;
 mod session;
@@ -91,6 +92,9 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::List => list::list(session),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
+        Verb::ReleaseBinary { names } => release::release(session, &names),
+        Verb::ReleaseAll => release::release(session, &[]),
+        Verb::Promote { names } => release::promote(session, &names),
         Verb::ReleaseList { names } => releases::list(session, &names),
         Verb::ReleaseWait { names, timeout } => wait::wait(session, &names, timeout),
         Verb::ReleasePrune { names, keep, yes } => {

@@ -7,9 +7,11 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::OnceCell;
+
 use crate::{
     cache::{Cache, Record, Staging},
-    execute::{self, Context, Turns, execute, resolve_refs, unlocked_refs},
+    execute::{self, Context, Turns, Versions, execute, resolve_refs, unlocked_refs},
     model::{ArtifactId, EventSink, Fault, Kind, Name, RunReport},
     plan::{Limits, Plan, compile},
     probe::{Probed, Prober, Verdict},
@@ -22,7 +24,7 @@ use crate::{
 
 use super::{
     Stop,
-    session::{Session, Stores},
+    session::{Session, Stores, surroundings},
 };
 
 /// Transfers at once: enough to fill a line, few enough not to annoy a server.
@@ -45,8 +47,17 @@ pub(super) enum Publish {
     Never,
     /// To a folder always, to a store that others share where the surroundings are trusted.
     AsUsual,
-    /// Somebody asked for it.
+    /// Somebody asked for it: exactly the recipe that the spec has now.
     Asked,
+    /// Somebody asked for it, of artifacts that are built again whether they are there or not.
+    Again,
+}
+
+impl Publish {
+    /// Whether somebody asked for it.
+    pub(super) fn is_asked(self) -> bool {
+        matches!(self, Self::Asked | Self::Again)
+    }
 }
 
 /// What a run gave.
@@ -89,7 +100,8 @@ pub(super) async fn run(session: &Session, request: Request<'_>) -> Result<Outco
     let options = execute::Options {
         locked: session.flags.locked,
         offline: session.flags.offline,
-        force: session.flags.force,
+        force: options.force,
+        asked: publish.is_asked(),
         private_store: stores.private,
         limits: Limits { builds: jobs, transfers: TRANSFERS, local: jobs * 2 },
     };
@@ -105,6 +117,9 @@ pub(super) async fn run(session: &Session, request: Request<'_>) -> Result<Outco
         events,
         cancel,
         turns: Turns::default(),
+        surroundings: surroundings(),
+        state: OnceCell::new(),
+        versions: Versions::default(),
         options,
     };
     let report = execute(plan, Arc::new(context)).await;

@@ -1,7 +1,8 @@
 //! What every verb works with: the workspace that was asked for, stores, the screen.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
     io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
@@ -10,6 +11,7 @@ use std::{
 use crate::{
     model::{Fault, Kind, Layout, Name, Platform, nearest},
     probe::Options,
+    provenance::{Permission, Surroundings, may_publish},
     report::Style,
     store::{self, Store, StoreUrl},
     ui,
@@ -114,10 +116,10 @@ impl Session {
         publish: Publish,
     ) -> Result<Options, Fault> {
         Ok(Options {
-            force: self.flags.force,
+            force: self.flags.force || publish == Publish::Again,
             offline: self.flags.offline,
             publish: self.publishes(stores, publish)?,
-            exact: publish == Publish::Asked,
+            exact: publish.is_asked(),
             private_store: stores.private,
         })
     }
@@ -130,7 +132,18 @@ impl Session {
         if publish == Publish::Never || is_forbidden || !store.is_writable() {
             return Ok(false);
         }
-        Ok(!store.is_shared() || publish == Publish::Asked || self.flags.publish)
+        if !store.is_shared() {
+            return Ok(true);
+        }
+        let is_asked = publish.is_asked() || self.flags.publish;
+        match may_publish(&surroundings()) {
+            Permission::Never(why) if is_asked => {
+                Err(Fault::new(Kind::Usage, format!("nothing is published to {}", store.url()))
+                    .because(why)
+                    .hint("a push to the default branch or a tag publishes; so does a laptop"))
+            }
+            permission => Ok(permission.allows(is_asked)),
+        }
     }
 
     /// How text on standard output is dressed.
@@ -142,6 +155,16 @@ impl Session {
     pub(super) fn stderr_style(&self) -> Style {
         self.choice.stderr
     }
+}
+
+/// Where this process runs.
+pub(super) fn surroundings() -> Surroundings {
+    let text = |(key, value): (OsString, OsString)| {
+        Some((key.into_string().ok()?, value.into_string().ok()?))
+    };
+    let variables: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
+    let event = variables.get("GITHUB_EVENT_PATH").and_then(|p| std::fs::read_to_string(p).ok());
+    Surroundings::of(&variables, event.as_deref())
 }
 
 /// The subsystems that `words` mean: their names, or groups; all if there are none.

@@ -6,9 +6,10 @@ use rayon::prelude::*;
 
 use crate::{
     cache::{Installed, Place, Record, links_are_there, rehash},
-    model::{ArtifactId, Kind, Layout},
-    probe::{Acceptance, Want, Wants, accept},
+    model::{ArtifactId, Kind},
+    probe::{Acceptance, Want, Wants, accept, distrust},
     report::{Align, Cell, Role, Table},
+    workspace::Workspace,
 };
 
 use super::{
@@ -36,7 +37,7 @@ pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
         let examined = wanted.map(|(name, want)| {
             let id = ArtifactId { name, platform: *platform };
             let wrong = match want {
-                Ok(want) => examine(workspaces.layout(), &want).err(),
+                Ok(want) => examine(workspaces.any(), &want).err(),
                 Err(fault) => Some(fault.to_string()),
             };
             let version = workspaces.subsystem(&id).version.to_string();
@@ -50,7 +51,8 @@ pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
 }
 
 /// Everything that must hold of one installed artifact.
-fn examine(layout: &Layout, want: &Want) -> Result<(), String> {
+fn examine(workspace: &Workspace, want: &Want) -> Result<(), String> {
+    let layout = &workspace.layout;
     let id: &ArtifactId = &want.id;
     let place = Place::of(layout, id);
     let known = Record::read(&place.record);
@@ -65,6 +67,9 @@ fn examine(layout: &Layout, want: &Want) -> Result<(), String> {
     }
     if let Acceptance::No(why) = accept(want, &record.stamp, record.asset()) {
         return Err(why);
+    }
+    if let Some(why) = distrust(workspace, &record) {
+        return Err(format!("it is not trusted (`trust: ci`): {why}"));
     }
     match links_are_there(layout, id, &record) {
         true => Ok(()),

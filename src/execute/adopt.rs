@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, io::Read, path::Path};
 
 use crate::{
     archive::hash_file,
-    cache::{Record, Release, Staging, install},
+    cache::{Made, Record, Release, Staging, install},
     model::{ArtifactId, Fault, HEADER_BYTES, Kind, Platform, Sha256, Stamp, read_header},
     probe::{Print, Want},
 };
@@ -37,13 +37,15 @@ impl Context {
     }
 }
 
-/// A record of an artifact that no release is known of.
-pub(super) fn new_record(
-    stamp: Stamp,
-    build_seconds: Option<f64>,
-    release: Option<Release>,
-) -> Record {
-    Record { stamp, files: BTreeMap::new(), build_seconds, release }
+/// A record of a new artifact.
+pub(super) fn new_record(stamp: Stamp, made: Option<Made>, release: Option<Release>) -> Record {
+    Record { made, release, ..Record::unknown(stamp, BTreeMap::new()) }
+}
+
+/// How an artifact was made that was `begun` then, and is done now.
+pub(super) fn made(begun: jiff::Timestamp, tools: BTreeMap<String, String>) -> Made {
+    let text = |time: jiff::Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    Made { started_on: text(begun), finished_on: text(jiff::Timestamp::now()), tools }
 }
 
 /// The stamp for `binaries`, got by the recipe of `print`.

@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     Context, Done, LockChange,
-    adopt::{new_record, new_stamp, prove_binaries},
+    adopt::{made, new_record, new_stamp, prove_binaries},
     context::blocking,
     source::SourceTree,
 };
@@ -37,7 +37,8 @@ impl Context {
         self.require_tools(&want.id, build).await?;
         self.require_platform(&want.id, build).await?;
         let _turn = self.turn(&want.id).await;
-        let started = Instant::now();
+        let (started, begun) = (Instant::now(), jiff::Timestamp::now());
+        let tools = self.tool_versions(&want.id, build).await;
         let source = self.source(action, subsystem, want).await?;
         let staging = self.staging(want)?;
         let places = self.places(&want.id, &source, staging.path());
@@ -58,7 +59,8 @@ impl Context {
         }
         .map_err(|fault| for_another_platform(fault, &want.id))?;
         let stamp = new_stamp(want, print, source.commit.clone(), binaries);
-        let record = new_record(stamp, Some(started.elapsed().as_secs_f64()), finding.taken());
+        let mut record = new_record(stamp, Some(made(begun, tools)), finding.taken());
+        record.build_seconds = Some(started.elapsed().as_secs_f64());
         let (record, warnings) = self.adopt(want, &staging, record)?;
         let lock = source.commit.map(|commit| LockChange {
             name: want.id.name.clone(),

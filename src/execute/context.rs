@@ -1,13 +1,19 @@
 //! What jobs work with: the workspace, the ports, and how far they may go.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use crate::{
     cache::{Cache, Staging},
+    git,
     model::{ArtifactId, Event, EventSink, Fault, Name},
     plan::{Action, Limits},
     probe::Want,
     process::{Cancel, CommandRunner},
+    provenance::Surroundings,
     store::{Fetcher, Store},
     workspace::Workspaces,
 };
@@ -34,18 +40,39 @@ pub struct Context {
     pub logs: PathBuf,
     /// Who builds in a folder of the workspace at this moment.
     pub turns: Turns,
+    /// Where this run runs: what provenance says of the builder.
+    pub surroundings: Surroundings,
+    /// What is checked out in the workspace, once somebody asked.
+    pub state: tokio::sync::OnceCell<Option<git::State>>,
+    /// What tools said of their versions.
+    pub versions: Versions,
     /// How far jobs may go.
     pub options: Options,
 }
 
+/// What tools said of their versions in this run.
+#[derive(Debug, Default)]
+pub struct Versions(Mutex<BTreeMap<String, String>>);
+
+impl Versions {
+    pub(super) fn known(&self, tool: &str) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(tool).cloned()
+    }
+
+    pub(super) fn learn(&self, tool: &str, version: String) -> String {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(tool.to_owned()).or_insert(version).clone()
+    }
+}
+
 /// For each subsystem a turn, which one build at a time has.
 #[derive(Debug, Default)]
-pub struct Turns(std::sync::Mutex<BTreeMap<Name, Arc<tokio::sync::Mutex<()>>>>);
+pub struct Turns(Mutex<BTreeMap<Name, Arc<tokio::sync::Mutex<()>>>>);
 
 impl Turns {
     /// The turn of `name`.
     pub(super) fn of(&self, name: &Name) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         turns.entry(name.clone()).or_default().clone()
     }
 }
@@ -59,6 +86,8 @@ pub struct Options {
     pub offline: bool,
     /// Build what was asked for even if it is there.
     pub force: bool,
+    /// Somebody asked for releases, so that a conflict is a failure and no mere warning.
+    pub asked: bool,
     /// The stores are the embedded default, which the lock does not speak of.
     pub private_store: bool,
     /// How many actions of each kind may run at once.

@@ -6,6 +6,7 @@
 //! packing) runs on threads of its own, so that the loop always answers.
 
 mod adopt;
+mod attest;
 mod build;
 mod context;
 mod download;
@@ -15,13 +16,14 @@ mod publish;
 mod refs;
 mod source;
 mod tools;
+mod trust;
 mod upstream;
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use tokio::task::{Id, JoinError, JoinSet};
 
-pub use context::{Context, Options, Turns};
+pub use context::{Context, Options, Turns, Versions};
 pub use lock_file::{LockChange, write_lock};
 pub use publish::pack_installed;
 pub use refs::{resolve_refs, unlocked_refs};
@@ -30,7 +32,7 @@ use crate::{
     cache::{Busy, BusyLock, Installed, Place, Record, Release, inspect, repair, uninstall},
     model::{ActionId, ArtifactId, Event, Fault, How, Kind, RunReport},
     plan::{Action, Ended, Plan, Schedule, Step},
-    probe::{Acceptance, Finding, Verdict, Want, accept},
+    probe::{Acceptance, Finding, Verdict, Want, accept, distrust},
 };
 use ledger::Ledger;
 
@@ -153,7 +155,7 @@ impl Context {
                 return Ok(done);
             }
             match (&finding.verdict, action.step) {
-                (_, Step::Publish) => self.publish(finding).await,
+                (_, Step::Publish) => self.publish(action, finding).await,
                 (Verdict::Fresh { record, .. }, _) => self.repair(finding, record),
                 (Verdict::Cached { record }, _) => self.link(finding, record),
                 (Verdict::Released { store, revision }, _) => {
@@ -207,7 +209,8 @@ impl Context {
         let place = Place::of(self.workspaces.layout(), &finding.want.id);
         let Installed::Intact { record, .. } = inspect(&place) else { return None };
         let accepted = accept(&finding.want, &record.stamp, record.asset());
-        (accepted == Acceptance::Yes).then(|| Done {
+        let trusted = distrust(self.workspaces.any(), &record).is_none();
+        (trusted && accepted == Acceptance::Yes).then(|| Done {
             reason: Some("another forge had just installed it".into()),
             ..Done::new(How::Fresh, record)
         })

@@ -1,4 +1,10 @@
 //! Publishing what is installed: packed, put into the first store, never over anything.
+//!
+//! ```text
+//! installed ─ pack ─> asset + sidecars ─ publish ─> created │ identical ─> locked
+//!                        ▲                            │ conflict
+//!                        └──── the next revision ─────┘ if the recipe is another
+//! ```
 
 use std::path::Path;
 
@@ -6,16 +12,21 @@ use crate::{
     archive::{Contents, Entry, Packed, pack},
     cache::{Installed, Place, Record, Release, inspect},
     manifest::render_stamp,
-    model::{Compression, Fault, Kind, LockedAsset, Revision, Stamp},
-    probe::{Finding, Want},
-    store::{Published, Release as Draft, Store, Upload},
+    model::{Compression, Fault, How, Kind, LockedAsset, Revision, Sha256, Stamp, asset_name},
+    plan::Action,
+    probe::{Finding, Want, read_stamp},
+    provenance::{MAX_BYTES, promotion_name, read_statements, statement_name},
+    store::{self, Published, Receipt, Store, Upload},
 };
 
 use super::{Context, Done, context::blocking};
 
+/// How often another recipe is found under a revision that was free a moment ago.
+const RACES: u32 = 20;
+
 impl Context {
     /// Packs the installed artifact and publishes it.
-    pub(super) async fn publish(&self, finding: &Finding) -> Result<Done, Fault> {
+    pub(super) async fn publish(&self, action: &Action, finding: &Finding) -> Result<Done, Fault> {
         let want = &finding.want;
         let place = Place::of(self.workspaces.layout(), &want.id);
         let Installed::Intact { record, .. } = inspect(&place) else {
@@ -28,17 +39,88 @@ impl Context {
         let compression = self.workspaces.subsystem(&want.id).compression;
         let staging = self.staging(want)?;
         let file = staging.path().join(&want.asset);
+        self.phase(action, "packing");
         let packed = pack_installed(&place, &record, compression, &file).await?;
-        let release = Draft::of_subsystem(want.tag.clone(), Vec::new());
-        let upload = Upload::new(want.asset.clone(), file, packed.sha256);
-        let receipt = store
-            .publish(&release, &upload)
-            .await
-            .map_err(|fault| fault.within(format!("cannot publish {}", want.tag)))?;
-        self.enter_release(want, &place, record, &**store, packed, receipt.published)
+        let mut upload = Upload::new(want.asset.clone(), file, packed.sha256);
+        if let Some(statement) = self.statement(want, &record, packed.sha256).await? {
+            upload = upload.with(statement_name(&want.asset), statement);
+        }
+        self.phase(action, "publishing");
+        let within = |fault: Fault| fault.within(format!("cannot publish {}", want.tag));
+        let (revision, receipt) =
+            self.publish_revision(want, &record, &**store, &upload).await.map_err(within)?;
+        if receipt.published == Published::Identical {
+            self.promote(want, revision, &**store, &upload).await.map_err(within)?;
+        }
+        self.enter_release(want, &place, record, &**store, packed, revision, receipt)
+    }
+
+    /// Publishes as part of the last release of the version, or as the next one if that one was made
+    /// by another recipe.
+    async fn publish_revision(
+        &self,
+        want: &Want,
+        record: &Record,
+        store: &dyn Store,
+        upload: &Upload,
+    ) -> Result<(Revision, Receipt), Fault> {
+        let mut revision = last_revision(want, store).await?;
+        for _ in 0..RACES {
+            let tag = want.tag_of(revision);
+            let receipt = store.publish(&self.release(want, &tag), upload).await?;
+            let is_conflict = matches!(receipt.published, Published::Conflict { .. });
+            if want.in_repo
+                || !is_conflict
+                || !is_by_another_recipe(want, record, store, &tag).await?
+            {
+                return Ok((revision, receipt));
+            }
+            revision = revision.next();
+        }
+        Err(Fault::new(Kind::Store, format!("{} goes on being released by others", want.tag))
+            .hint("others publish other recipes at this moment; agree on one and run it again"))
+    }
+
+    /// The release that an asset of `want` belongs to.
+    fn release(&self, want: &Want, tag: &str) -> store::Release {
+        let subsystem = self.workspaces.subsystem(&want.id);
+        let expected =
+            self.workspaces.any().platforms.iter().map(|platform| {
+                asset_name(&subsystem.binaries[0], *platform, subsystem.compression)
+            });
+        let mut release = store::Release::of_subsystem(tag.to_owned(), expected.collect());
+        release.title = format!("{} {}", want.id.name, want.version);
+        release.mode = self.workspaces.any().mode;
+        release.notes = notes(want, subsystem.desc.as_deref());
+        release
+    }
+
+    /// Where CI made the same bytes as a laptop before it, says so beside the asset.
+    async fn promote(
+        &self,
+        want: &Want,
+        revision: Revision,
+        store: &dyn Store,
+        upload: &Upload,
+    ) -> Result<(), Fault> {
+        if !self.surroundings.builder().is_ci_of_accepted_code() {
+            return Ok(());
+        }
+        let (tag, asset) = (want.tag_of(revision), &want.asset);
+        let theirs = store::read_text(store, &tag, &statement_name(asset), MAX_BYTES).await?;
+        let statements = theirs.map(|text| read_statements(&text)).transpose().unwrap_or_default();
+        let is_by_ci = statements
+            .iter()
+            .flatten()
+            .any(|one| one.is_about(upload.sha256) && one.builder.is_ci_of_accepted_code());
+        let ours = upload.sidecars.iter().find(|(name, _)| *name == statement_name(asset));
+        let Some((_, statement)) = ours.filter(|_| !is_by_ci) else { return Ok(()) };
+        let promotion = upload.clone().with(promotion_name(asset), statement.clone());
+        store.publish(&self.release(want, &tag), &promotion).await.map(drop)
     }
 
     /// Remembers what became of the publication.
+    #[allow(clippy::too_many_arguments, reason = "each is another fact of the publication")]
     fn enter_release(
         &self,
         want: &Want,
@@ -46,39 +128,87 @@ impl Context {
         mut record: Record,
         store: &dyn Store,
         packed: Packed,
-        published: Published,
+        revision: Revision,
+        receipt: Receipt,
     ) -> Result<Done, Fault> {
         let url = store.url().to_owned();
         let fingerprint = record.stamp.fingerprint;
-        let asset = LockedAsset {
-            fingerprint,
-            sha256: packed.sha256,
-            size: packed.size,
-            revision: Revision::FIRST,
-        };
+        let (sha256, size) = (packed.sha256, packed.size);
+        let asset = LockedAsset { fingerprint, sha256, size, revision };
         let mut warnings = Vec::new();
-        record.release = Some(match published {
+        record.release = Some(match receipt.published {
             Published::Created | Published::Identical => Release::Holds { store: url, asset },
+            Published::Conflict { theirs } if self.options.asked => {
+                return Err(conflict(want, revision, store, packed, theirs));
+            }
             Published::Conflict { theirs } => {
-                warnings.push(conflict(want, store, packed, theirs));
+                warnings.push(conflict(want, revision, store, packed, theirs));
                 Release::HoldsOther { store: url }
             }
         });
-        record.write(&place.record, &self.workspaces.layout().staging())?;
+        if !receipt.waits_for.is_empty() {
+            warnings.push(still_a_draft(&want.tag_of(revision), &receipt.waits_for));
+        }
+        let layout = self.workspaces.layout();
+        record.write(&place.record, &layout.staging())?;
         warnings.extend(self.cache.keep(&record, &place.folder).err());
         let lock = record
             .asset()
             .and_then(|asset| self.lock_change(want, record.stamp.commit.clone(), *asset));
-        let is_new = published == Published::Created;
-        let done = Done::new(crate::model::How::Built, record);
+        let is_new = receipt.published == Published::Created;
+        let done = Done::new(How::Built, record);
         Ok(Done { published: is_new, warnings, lock, ..done })
     }
 }
 
-fn conflict(want: &Want, store: &dyn Store, packed: Packed, theirs: crate::model::Sha256) -> Fault {
+/// The last release of the wanted version that is there, or the first if none is.
+async fn last_revision(want: &Want, store: &dyn Store) -> Result<Revision, Fault> {
+    let mut revision = want.locked.map_or(Revision::FIRST, |locked| locked.revision);
+    while !want.in_repo && store.release(&want.tag_of(revision.next())).await?.is_some() {
+        revision = revision.next();
+    }
+    Ok(revision)
+}
+
+/// Whether the asset that stands in the way was made by another recipe. If by the same one, the
+/// build is not reproducible, which no further release would mend.
+async fn is_by_another_recipe(
+    want: &Want,
+    record: &Record,
+    store: &dyn Store,
+    tag: &str,
+) -> Result<bool, Fault> {
+    let stamp = read_stamp(store, tag, &want.asset).await?;
+    Ok(stamp.is_some_and(|stamp| stamp.fingerprint != record.stamp.fingerprint))
+}
+
+/// What the page of a release says.
+fn notes(want: &Want, desc: Option<&str>) -> String {
+    let desc = desc.map_or_else(String::new, |desc| format!(" ({desc})"));
+    format!(
+        "`{}` {}{desc}, packed by forge: each archive holds the binaries for one platform and \
+         their stamp, `.version`.\n\n`sha256sum -c <asset>.sha256` checks an archive; \
+         `<asset>.intoto.jsonl` says who built it, and from what.\n",
+        want.id.name, want.version
+    )
+}
+
+fn still_a_draft(tag: &str, waits_for: &[String]) -> Fault {
+    Fault::new(Kind::Partial, format!("{tag} is uploaded, and still a draft"))
+        .because(format!("it waits for {}", waits_for.join(", ")))
+        .hint("it becomes visible with the last of them; nothing has to be uploaded twice")
+}
+
+fn conflict(
+    want: &Want,
+    revision: Revision,
+    store: &dyn Store,
+    packed: Packed,
+    theirs: Sha256,
+) -> Fault {
     Fault::new(
         Kind::Verification,
-        format!("{} holds another {}/{}", store.url(), want.tag, want.asset),
+        format!("{} holds another {}/{}", store.url(), want.tag_of(revision), want.asset),
     )
     .because(format!("its sha256 is {theirs}, that of the one made here is {}", packed.sha256))
     .hint("a release is never overwritten: the one made here stays on this machine; a new version releases it")

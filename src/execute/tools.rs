@@ -107,6 +107,26 @@ impl Context {
             )))
     }
 
+    /// The first line with a number in it that `tool` says when asked for its version; empty
+    /// if it says none.
+    pub(super) async fn version_line(&self, id: &ArtifactId, build: &Build, tool: &str) -> String {
+        for question in QUESTIONS {
+            let command = self.question(id, build, vec![tool.to_owned(), question.to_owned()]);
+            let mut told = None;
+            let mut listen = |line: &str| {
+                if told.is_none() && line.contains(|c: char| c.is_ascii_digit()) {
+                    told = Some(line.trim().to_owned());
+                }
+            };
+            if self.runner.run(&command, &mut listen).await.is_ok()
+                && let Some(line) = told
+            {
+                return line;
+            }
+        }
+        String::new()
+    }
+
     /// A question to a program that `id` is built with.
     fn question(&self, id: &ArtifactId, build: &Build, words: Vec<String>) -> Command {
         let env = build

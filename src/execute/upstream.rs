@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     Context, Done,
-    adopt::{check_header, new_record, new_stamp},
+    adopt::{check_header, made, new_record, new_stamp},
     download::nothing_at,
 };
 
@@ -32,6 +32,7 @@ impl Context {
         let (Some(upstream), Some(print)) = (&subsystem.upstream, &want.upstream) else {
             return Err(Fault::new(Kind::Usage, format!("{} has no `upstream:`", want.id)));
         };
+        let begun = jiff::Timestamp::now();
         let expected = self.upstream_digest(upstream).await?;
         let staging = self.staging(want)?;
         let paths = want.binaries.iter().map(|name| path_in_archive(upstream, name).to_owned());
@@ -54,7 +55,7 @@ impl Context {
         self.phase(action, "verifying");
         let binaries = take_binaries(want, upstream, &unpacked, staging.path())?;
         let stamp = new_stamp(want, print, None, binaries);
-        let record = new_record(stamp, None, finding.taken());
+        let record = new_record(stamp, Some(made(begun, BTreeMap::new())), finding.taken());
         let (record, warnings) = self.adopt(want, &staging, record)?;
         Ok(Done { warnings, ..Done::new(How::Upstream, record) })
     }

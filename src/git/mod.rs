@@ -10,11 +10,13 @@ mod history;
 mod references;
 mod refusal;
 mod resolve;
+mod state;
 
 pub use checkout::{checkout, head};
 pub use history::{Commit, History, Tag};
 pub use references::{ReferenceKind, Resolved};
 pub use resolve::resolve;
+pub use state::{State, state};
 
 #[cfg(test)]
 mod sample;

@@ -126,7 +126,8 @@ impl Sandbox {
     pub fn asset(&self, tag: &str) -> PathBuf {
         let folder = self.beside("store").join(tag);
         let entries = fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-        let is_asset = |path: &PathBuf| path.extension().is_none_or(|e| e != "sha256");
+        let is_asset =
+            |path: &PathBuf| path.extension().is_none_or(|e| e != "sha256" && e != "jsonl");
         let assets: Vec<_> = entries.flatten().map(|e| e.path()).filter(is_asset).collect();
         assert_eq!(assets.len(), 1, "{assets:?}");
         assets.into_iter().next().expect("one")
