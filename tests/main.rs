@@ -5,6 +5,7 @@ mod support;
 mod architecture;
 mod assets;
 mod disk;
+mod doctor;
 mod document;
 mod doubt;
 mod failures;

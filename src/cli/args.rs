@@ -190,6 +190,8 @@ pub(super) enum Verb {
     },
     /// Check versions.yml and every spec, and report all problems at once
     Check,
+    /// Say what would fail here, and what to do about it
+    Doctor,
     /// Print the JSON Schema of versions.yml or of a spec, for editors
     Schema {
         /// Which file

@@ -6,6 +6,7 @@ mod args;
 mod audit;
 mod check;
 mod clean;
+mod doctor;
 mod ensure;
 mod explain;
 mod graph;
@@ -102,6 +103,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         }
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
+        Verb::Doctor => doctor::doctor(session),
         Verb::Check => check::check(session),
         Verb::Schema { of } => check::schema(of),
         Verb::Clean { what } => clean::clean(session, what),

@@ -107,7 +107,7 @@ pub(super) async fn run(session: &Session, request: Request<'_>) -> Result<Outco
     };
     let (screen, recorder, events) = open_screen(session);
     let context = Context {
-        fetcher: Fetcher::new(&session.store_settings(workspaces.layout().root())),
+        fetcher: Fetcher::new(&session.store_settings(workspaces.any())),
         logs: workspaces.layout().logs().join(run_name()),
         workspaces,
         commits,

@@ -4,13 +4,15 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
 use crate::{
+    login::Discovery,
     model::{Fault, Kind, Layout, Name, Platform, nearest},
     probe::Options,
+    process::{Cancel, Runner},
     provenance::{Permission, Surroundings, may_publish},
     report::Style,
     store::{self, Store, StoreUrl},
@@ -89,14 +91,24 @@ impl Session {
         Ok(Workspaces::load(self.layout()?.root(), self.wanted())?)
     }
 
-    /// How stores and fetches behave.
-    pub(super) fn store_settings(&self, root: &Path) -> store::Settings {
-        store::Settings { offline: self.flags.offline, ..store::Settings::new(root.to_owned()) }
+    /// How the stores and fetches of `workspace` behave.
+    pub(super) fn store_settings(&self, workspace: &Workspace) -> store::Settings {
+        let root = workspace.layout.root().to_owned();
+        let settings = store::Settings::new(root.clone());
+        let gitea_hosts = workspace.stores.iter().filter_map(|url| match StoreUrl::parse(url) {
+            Ok(StoreUrl::Gitea { host, .. }) => Some(host),
+            _ => None,
+        });
+        // Costs nothing until a login is asked for.
+        let runner = Arc::new(Runner::new(1, Cancel::new()).guarded());
+        let environment = settings.environment.clone();
+        let logins = Discovery::new(environment, gitea_hosts.collect(), runner, root);
+        store::Settings { offline: self.flags.offline, logins: Arc::new(logins), ..settings }
     }
 
     /// The stores of `workspace`.
     pub(super) fn stores(&self, workspace: &Workspace) -> Result<Stores, Fault> {
-        let settings = self.store_settings(workspace.layout.root());
+        let settings = self.store_settings(workspace);
         if workspace.stores.is_empty() {
             let store = store::open(&store::default_url(&workspace.project)?, &settings)?;
             return Ok(Stores { all: vec![store], private: true });

@@ -27,6 +27,7 @@ pub use context::{Context, Options, Turns, Versions};
 pub use lock_file::{LockChange, write_lock};
 pub use publish::pack_installed;
 pub use refs::{resolve_refs, unlocked_refs};
+pub use tools::{ask_version, tells};
 
 use crate::{
     cache::{Busy, BusyLock, Installed, Place, Record, Release, inspect, repair, uninstall},

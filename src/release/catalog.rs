@@ -100,20 +100,18 @@ impl Entry {
     }
 }
 
-/// Versions before commits; versions by their order, commits by when they were published.
+/// Versions before commits; versions by their order, commits by when they were published; what is
+/// alike so far by its label, and of one label the last revision first. Each step compares the
+/// same thing of all, or there would be no order.
 fn newest_first(a: &Entry, b: &Entry) -> Ordering {
-    let by_age = || b.published().cmp(&a.published());
     let by_version = match (Precedence::of(&a.label), Precedence::of(&b.label)) {
         (Some(a), Some(b)) => b.cmp(&a),
-        (None, None) if a.label == b.label => Ordering::Equal,
-        (None, None) => by_age(),
+        (None, None) => b.published().cmp(&a.published()),
         (a, b) => b.is_some().cmp(&a.is_some()),
     };
     by_version
-        .then_with(|| match a.label == b.label {
-            true => b.revision.cmp(&a.revision),
-            false => by_age(),
-        })
+        .then_with(|| a.label.cmp(&b.label))
+        .then_with(|| b.revision.cmp(&a.revision))
         .then_with(|| a.info.tag.cmp(&b.info.tag))
 }
 
