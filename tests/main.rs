@@ -10,6 +10,7 @@ mod doubt;
 mod failures;
 mod fingerprints;
 mod git_source;
+mod github_store;
 mod ladder;
 mod life;
 mod lock;
