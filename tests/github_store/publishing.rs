@@ -175,3 +175,16 @@ async fn access_says_who_asks_and_what_they_may() {
         "{access:?}"
     );
 }
+
+#[tokio::test]
+async fn a_release_that_was_removed_meanwhile_is_made_again() {
+    for mode in [Mode::Append, Mode::Sealed] {
+        let (github, files) = (github(), Files::new());
+        let (one, other) = (open(&github, Role::Write), open(&github, Role::Write));
+        one.store.publish(&release(mode), &files.upload(ASSETS[0], b"0")).await.unwrap();
+        other.store.remove(TAG).await.unwrap();
+        let receipt = one.store.publish(&release(mode), &files.upload(ASSETS[1], b"1")).await;
+        assert_eq!(receipt.unwrap().published, Published::Created);
+        assert_eq!(github.release(TAG).unwrap().assets.len(), 2);
+    }
+}

@@ -91,3 +91,28 @@ async fn an_unnamed_set_is_complete_at_once() {
     assert_eq!(receipt, Receipt { published: Published::Created, waits_for: Vec::new() });
     assert!(!github.release(TAG).unwrap().draft);
 }
+
+#[tokio::test]
+async fn a_conflict_in_a_draft_seals_nothing_without_its_checksum() {
+    let (github, files) = (github(), Files::new());
+    github.add_release(NewRelease::tagged(TAG).draft().asset(ASSETS[0], b"theirs".to_vec()));
+    let release = Release { expected: vec![ASSETS[0].into()], ..release(Mode::Sealed) };
+    let upload = files.upload(ASSETS[0], b"ours");
+    let receipt = open(&github, Role::Write).store.publish(&release, &upload).await.unwrap();
+    assert_eq!(receipt.published, Published::Conflict { theirs: digest(b"theirs") });
+    assert_eq!(receipt.waits_for, [format!("{}.sha256", ASSETS[0])]);
+    assert!(github.release(TAG).unwrap().draft);
+}
+
+#[tokio::test]
+async fn one_locked_release_is_enough_to_learn_from() {
+    let (github, files) = (github(), Files::new());
+    github.make_immutable();
+    let opened = open(&github, Role::Write);
+    let first =
+        opened.store.publish(&release(Mode::Detected), &files.upload(ASSETS[0], b"0")).await;
+    assert!(first.unwrap_err().to_string().contains("is immutable and has no"));
+    let second = Release { tag: "arc-v1".into(), ..release(Mode::Detected) };
+    let receipt = opened.store.publish(&second, &files.upload(ASSETS[0], b"0")).await.unwrap();
+    assert_eq!(receipt.waits_for, missing(&ASSETS[..1]));
+}

@@ -79,32 +79,35 @@ async fn refusals_say_why_and_what_to_do() {
     let cases: [(Spoil, Role, &str, &str); 6] = [
         (|_| (), Role::Read, "the login from a test may not write to", "contents: write"),
         (
-            |g| drop(g.next_upload(Goes::NotAccessible)),
+            |g| _ = g.next_upload(Goes::NotAccessible),
             Role::Write,
             "may not write to",
             "contents: write",
         ),
         (
-            |g| drop(g.always(Operation::CreateRelease, Goes::NotFound)),
+            |g| _ = g.always(Operation::CreateRelease, Goes::NotFound),
             Role::Write,
             "cannot write to",
             "scope `repo`",
         ),
         (
-            |g| drop(g.burn_tag(TAG)),
+            |g| _ = g.burn_tag(TAG),
             Role::Write,
             "its tag belonged to an immutable release",
             "next revision",
         ),
-        (|g| drop(g.block_tags("nats-")), Role::Write, "a rule for tags of", "bypass list"),
+        (|g| _ = g.block_tags("nats-"), Role::Write, "a rule for tags of", "bypass list"),
         (fill, Role::Write, "the release is full", "1000 assets"),
     ];
-    for (spoil, role, why, what_to_do) in cases {
+    let modes = [release(Mode::Append), alone()];
+    for ((spoil, role, why, what_to_do), release) in
+        cases.into_iter().flat_map(|case| modes.clone().map(|release| (case, release)))
+    {
         let (github, files) = (github(), Files::new());
         spoil(&github);
         let upload = files.upload(ASSETS[0], b"binary");
         let publish = open(&github, role).store;
-        let fault = publish.publish(&release(Mode::Append), &upload).await.unwrap_err();
+        let fault = publish.publish(&release, &upload).await.unwrap_err();
         let told = fault.to_string();
         assert!(
             told.starts_with(&format!("cannot publish {TAG}/{} to github:http", ASSETS[0])),
@@ -154,12 +157,20 @@ async fn too_many_requests_are_waited_out_and_told() {
         }
     }
     let (github, files) = (github(), Files::new());
-    github.next_create(Goes::SecondaryLimit { status: 403, retry_after: Some(2) });
+    github.next_create(Goes::SecondaryLimit { status: 403, retry_after: Some(60) });
     let opened = open(&github, Role::Write);
-    let upload = files.upload(ASSETS[0], b"binary");
-    opened.store.publish(&release(Mode::Append), &upload).await.unwrap();
+    let (release, upload) = (release(Mode::Append), files.upload(ASSETS[0], b"binary"));
+    let told = async {
+        while opened.waits.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        _ = opened.store.publish(&release, &upload) => panic!("it did not wait"),
+        () = told => {}
+    }
     let told = opened.waits.lock().unwrap().join("\n");
-    assert!(told.ends_with("wants fewer requests at a time; going on in 2 s"), "{told}");
+    assert!(told.ends_with("wants fewer requests at a time; going on in 60 s"), "{told}");
 }
 
 #[tokio::test]
@@ -180,7 +191,7 @@ async fn a_limit_that_lasts_longer_than_forge_waits_says_until_when() {
 async fn an_upload_goes_to_the_host_s_own_servers() {
     let (github, files) = (github(), Files::new());
     let elsewhere = github.clone();
-    std::thread::spawn(move || drop(elsewhere.uploads_elsewhere())).join().unwrap();
+    std::thread::spawn(move || _ = elsewhere.uploads_elsewhere()).join().unwrap();
     publish(&github, &files, Mode::Append).await.unwrap();
     assert_eq!(github.release(TAG).unwrap().assets.len(), 2);
     assert_token_stayed_home(&github);
