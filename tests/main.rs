@@ -18,4 +18,5 @@ mod planning;
 mod problems;
 mod readme;
 mod schema;
+mod stand_in;
 mod upstream;

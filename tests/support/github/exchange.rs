@@ -218,7 +218,8 @@ async fn read(body: WireBody, most: usize) -> Result<Bytes, Broken> {
 
 /// The bytes that the client gets.
 fn on_the_wire(answer: Answer, fault: Option<&Fault>) -> Response {
-    let mut response = Response::builder().status(StatusCode::from_u16(answer.status).expect("a status"));
+    let mut response =
+        Response::builder().status(StatusCode::from_u16(answer.status).expect("a status"));
     for (name, value) in &answer.headers {
         response = response.header(*name, value);
     }
@@ -235,11 +236,11 @@ fn on_the_wire(answer: Answer, fault: Option<&Fault>) -> Response {
         _ => bytes.len() as u64,
     };
     let body = match fault {
-        Some(Fault::TruncatedTo(length)) => {
-            WireBody::from(bytes.slice(..bytes.len().min(*length)))
-        }
+        Some(Fault::TruncatedTo(length)) => WireBody::from(bytes.slice(..bytes.len().min(*length))),
         Some(Fault::Corrupt) => WireBody::from(corrupted(&bytes)),
-        Some(Fault::ResetAfter(_) | Fault::StallAfter(_) | Fault::Slow(_) | Fault::PromisesMore(_)) => {
+        Some(
+            Fault::ResetAfter(_) | Fault::StallAfter(_) | Fault::Slow(_) | Fault::PromisesMore(_),
+        ) => {
             response = response.header(CONTENT_LENGTH, promised);
             WireBody::from_stream(troubled(bytes, fault))
         }
@@ -267,6 +268,7 @@ fn troubled(
         Some(Fault::ResetAfter(bytes)) => (Some(*bytes), false, Duration::ZERO),
         Some(Fault::StallAfter(bytes)) => (Some(*bytes), true, Duration::ZERO),
         Some(Fault::Slow(pause)) => (None, false, *pause),
+        Some(Fault::PromisesMore(_)) => (Some(bytes.len()), false, Duration::ZERO),
         _ => (None, false, Duration::ZERO),
     };
     let sent = bytes.slice(..until.unwrap_or(bytes.len()).min(bytes.len()));
@@ -278,14 +280,14 @@ fn troubled(
             tokio::time::sleep(pause).await;
         }
         let piece = left.split_to(PIECE.min(left.len()));
-        // What is sent before a break has to be on its way before the break.
-        tokio::task::yield_now().await;
         Some((Ok(piece), left))
     });
     let end = stream::once(async move {
         if stalls {
             std::future::pending::<()>().await;
         }
+        // What is sent before a break has to be on its way before the break.
+        tokio::task::yield_now().await;
         Err(std::io::Error::other("the connection breaks"))
     });
     pieces.chain(end.take(usize::from(until.is_some())))

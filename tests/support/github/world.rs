@@ -122,15 +122,21 @@ impl World {
     }
 
     /// Adds what every answer of the API has, and checks it against the description.
-    pub fn finished(&mut self, call: &Call, answer: Answer) -> Answer {
+    pub fn finished(&mut self, call: &Call, mut answer: Answer) -> Answer {
         if matches!(call.host, Host::Web | Host::Object) {
             return answer;
+        }
+        if call.host == Host::Upload && answer.status >= 400 {
+            answer = answer.with_request_id(&format!("0000:{:05}", self.asked.len()));
         }
         if let Some(violation) = contract::violation(call, &answer) {
             self.violations.push(violation);
         }
         let answer = api::with_etag(call, answer);
-        if answer.status != 304 && call.host == Host::Api && call.operation() != Operation::RateLimit {
+        if answer.status != 304
+            && call.host == Host::Api
+            && call.operation() != Operation::RateLimit
+        {
             *self.used.entry(self.purse(call)).or_default() += 1;
         }
         self.with_budget(call, answer)
@@ -154,7 +160,8 @@ impl World {
         if call.matched.name("repo").is_empty() {
             return None;
         }
-        let seen = self.repository(&call.folder()).is_some_and(|r| !r.private || caller.may(Role::Read));
+        let seen =
+            self.repository(&call.folder()).is_some_and(|r| !r.private || caller.may(Role::Read));
         (!seen).then(Answer::not_found)
     }
 
