@@ -19,4 +19,5 @@ mod planning;
 mod problems;
 mod readme;
 mod schema;
+mod stand_in;
 mod upstream;
