@@ -11,8 +11,12 @@
 //! ```
 
 mod audit;
+mod bundle;
 mod catalog;
+mod change;
+mod components;
 mod gap;
+mod notes;
 mod pauses;
 mod pins;
 mod prune;
@@ -20,8 +24,12 @@ mod prune;
 mod sample;
 
 pub use audit::{Audited, Finding, Trouble, Weight, audit};
+pub use bundle::{DIGESTS, bundle_entries, bundle_name};
 pub use catalog::{Catalog, Entry};
+pub use change::{Change, Chapter};
+pub use components::Components;
 pub use gap::{Gap, gaps};
+pub use notes::{Notes, is_latest, is_project_tag, latest, previous};
 pub use pauses::Pauses;
 pub use pins::{Pin, Pins, commit_of};
 pub use prune::outdated;

@@ -4,6 +4,7 @@
 
 mod asset;
 mod disk;
+pub mod github;
 mod processes;
 mod server;
 
