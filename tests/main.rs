@@ -14,6 +14,7 @@ mod git_source;
 mod ladder;
 mod life;
 mod lock;
+mod logins;
 mod look;
 mod planning;
 mod platforms;
