@@ -15,6 +15,7 @@ mod github_store;
 mod ladder;
 mod life;
 mod lock;
+mod logins;
 mod look;
 mod planning;
 mod platforms;
