@@ -9,7 +9,7 @@ use std::{
 use crate::{
     model::{ArtifactId, ArtifactReport, How, Layout, Name, Platform, RunReport, Stamp},
     probe::{Row, Snapshot},
-    report::{Closing, Show, render_json, render_summary},
+    report::{Closing, Show, Style, render_json, render_summary},
     ui,
     workspace::Workspace,
 };
@@ -21,6 +21,9 @@ use super::{
     run::{Outcome, Publish, Request, run, runtime},
     session::{Session, say, select},
 };
+
+/// What was done to the artifacts.
+const DONE: &str = "ensured";
 
 /// Makes the pinned binaries present and proven.
 pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
@@ -106,23 +109,32 @@ fn keep_snapshot(workspace: &Workspace, outcome: &Outcome, question: &str, start
     Snapshot { rows }.save(layout, question, started, inputs.iter(), environment);
 }
 
-/// Prints the closing of a run and gives its exit code.
-pub(super) fn close(session: &Session, layout: &Layout, report: &RunReport) -> Result<u8, Stop> {
+/// The closing of a run: what changed, what failed, the sum.
+pub(super) fn closing(
+    session: &Session,
+    layout: &Layout,
+    report: &RunReport,
+    style: Style,
+) -> String {
     let show = match (session.flags.quiet, session.flags.verbose) {
         (true, _) => Show::Failures,
         (_, true) => Show::All,
         _ => Show::Changed,
     };
-    let closing = Closing { done: "ensured", show, layout, tail: &ui::log_tail };
+    let closing = Closing { done: DONE, show, layout, tail: &ui::log_tail };
+    render_summary(report, &closing, style)
+}
+
+/// Prints the closing of a run and gives its exit code.
+pub(super) fn close(session: &Session, layout: &Layout, report: &RunReport) -> Result<u8, Stop> {
     if session.flags.json {
-        let text = render_summary(report, &closing, session.stderr_style());
-        eprint!("{text}");
+        eprint!("{}", closing(session, layout, report, session.stderr_style()));
         say(&render_json(report))?;
     } else {
-        say(&render_summary(report, &closing, session.stdout_style()))?;
+        say(&closing(session, layout, report, session.stdout_style()))?;
     }
     if let Some(actions) = Actions::of_process() {
-        actions.tell(report, closing.done)?;
+        actions.tell(report, DONE)?;
     }
     Ok(report.exit_code())
 }

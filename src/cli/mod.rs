@@ -4,6 +4,7 @@
 mod actions;
 mod args;
 mod check;
+mod ci;
 mod clean;
 mod ensure;
 mod explain;
@@ -25,6 +26,7 @@ use std::{io::Write, process::ExitCode};
 use clap::{CommandFactory, Parser};
 
 use crate::{
+    ci::Stage,
     model::{Fault, Problems},
     process::guardian,
     report::{render_fault, render_problems},
@@ -91,6 +93,13 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::List => list::list(session),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
+        Verb::Ci { names, plan } => ci::ci(session, None, &names, plan),
+        Verb::CiBuild { names } => ci::ci(session, Some(Stage::Build), &names, false),
+        Verb::CiTest { names } => ci::ci(session, Some(Stage::Test), &names, false),
+        Verb::CiPackage { names } => ci::ci(session, Some(Stage::Package), &names, false),
+        Verb::CiRelease { names } => ci::ci(session, Some(Stage::Release), &names, false),
+        Verb::CiPages { names } => ci::ci(session, Some(Stage::Pages), &names, false),
+        Verb::CiInit { forge } => ci::init(session, forge.as_deref()),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
         Verb::Check => check::check(session),
         Verb::Schema { of } => check::schema(of),
