@@ -4,6 +4,7 @@ mod support;
 
 mod architecture;
 mod assets;
+mod ci;
 mod disk;
 mod document;
 mod doubt;
@@ -19,4 +20,5 @@ mod platforms;
 mod problems;
 mod readme;
 mod schema;
+mod tasks;
 mod upstream;
