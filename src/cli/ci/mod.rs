@@ -63,8 +63,8 @@ fn run(stages: &mut Stages, planned: &[Planned], voice: &Voice) -> Result<Vec<St
     for planned in planned {
         let failed = reports.iter().find(|report| report.code != 0).map(|report| report.stage);
         let report = match (failed, planned.runs) {
+            (_, Runs::Not) => StageReport::skipped(planned.stage, planned.because.clone()),
             (Some(failed), _) => StageReport::skipped(planned.stage, format!("{failed} failed")),
-            (None, Runs::Not) => StageReport::skipped(planned.stage, planned.because.clone()),
             (None, runs) => {
                 voice.open(planned.stage)?;
                 let started = Instant::now();
