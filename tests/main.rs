@@ -4,6 +4,7 @@ mod support;
 
 mod architecture;
 mod assets;
+mod ci;
 mod disk;
 mod doctor;
 mod document;
@@ -25,6 +26,7 @@ mod readme;
 mod release;
 mod releases;
 mod schema;
-mod trust;
 mod stand_in;
+mod tasks;
+mod trust;
 mod upstream;

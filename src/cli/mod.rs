@@ -5,6 +5,7 @@ mod actions;
 mod args;
 mod audit;
 mod check;
+mod ci;
 mod clean;
 mod doctor;
 mod ensure;
@@ -31,6 +32,7 @@ use std::{io::Write, process::ExitCode};
 use clap::{CommandFactory, Parser};
 
 use crate::{
+    ci::Stage,
     model::{Fault, Problems},
     process::guardian,
     report::{render_fault, render_problems},
@@ -106,6 +108,13 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
             prune::prune(session, &names, usize::from(keep), yes)
         }
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
+        Verb::Ci { names, plan } => ci::ci(session, None, &names, plan),
+        Verb::CiBuild { names } => ci::ci(session, Some(Stage::Build), &names, false),
+        Verb::CiTest { names } => ci::ci(session, Some(Stage::Test), &names, false),
+        Verb::CiPackage { names } => ci::ci(session, Some(Stage::Package), &names, false),
+        Verb::CiRelease { names } => ci::ci(session, Some(Stage::Release), &names, false),
+        Verb::CiPages { names } => ci::ci(session, Some(Stage::Pages), &names, false),
+        Verb::CiInit { forge } => ci::init(session, forge.as_deref()),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
         Verb::Doctor => doctor::doctor(session),
         Verb::Check => check::check(session),
