@@ -4,6 +4,7 @@
 mod actions;
 mod args;
 mod audit;
+mod bundle;
 mod check;
 mod clean;
 mod doctor;
@@ -14,6 +15,7 @@ mod habits;
 mod init;
 mod list;
 mod lock;
+mod notes;
 mod package;
 mod plan;
 mod prune;
@@ -101,6 +103,9 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::ReleasePrune { names, keep, yes } => {
             prune::prune(session, &names, usize::from(keep), yes)
         }
+        Verb::PackageBundle { names, into } => bundle::package(session, &names, into.as_deref()),
+        Verb::ReleaseBundle { tag } => bundle::release(session, &tag),
+        Verb::ReleaseNotes { tag } => notes::notes(session, tag.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
         Verb::Doctor => doctor::doctor(session),

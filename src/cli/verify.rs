@@ -1,15 +1,15 @@
 //! `forge verify`: every installed byte hashed again, whatever `stat` says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
 use crate::{
     cache::{Installed, Place, Record, links_are_there, rehash},
-    model::{ArtifactId, Kind},
+    model::{ArtifactId, Kind, Name, Platform},
     probe::{Acceptance, Want, Wants, accept, distrust},
     report::{Align, Cell, Role, Table},
-    workspace::Workspace,
+    workspace::{Workspace, Workspaces},
 };
 
 use super::{
@@ -28,30 +28,40 @@ struct Verdict {
 pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let workspaces = session.workspaces()?;
     let names = select(workspaces.any(), words)?;
-    let private = workspaces.any().stores.is_empty();
-    let commits = BTreeMap::new();
     let mut verdicts = Vec::new();
     for platform in workspaces.wanted() {
-        let mut wants = Wants::new(workspaces.of(*platform), &commits, private);
-        let wanted = wants.of_all(&names).into_par_iter();
-        let examined = wanted.map(|(name, want)| {
-            let id = ArtifactId { name, platform: *platform };
-            let wrong = match want {
-                Ok(want) => examine(workspaces.any(), &want).err(),
-                Err(fault) => Some(fault.to_string()),
-            };
+        let verdict = |(id, record): (ArtifactId, Result<Record, String>)| {
             let version = workspaces.subsystem(&id).version.to_string();
-            Verdict { id, version, wrong }
-        });
-        verdicts.extend(examined.collect::<Vec<_>>());
+            Verdict { id, version, wrong: record.err() }
+        };
+        verdicts.extend(examine_all(&workspaces, &names, *platform).into_iter().map(verdict));
     }
     show(session, &verdicts)?;
     let good = verdicts.iter().all(|verdict| verdict.wrong.is_none());
     Ok(if good { 0 } else { Kind::Verification.exit_code() })
 }
 
+/// Examines the artifacts of `names` for one platform: what is known of each, or what is wrong.
+pub(super) fn examine_all(
+    workspaces: &Workspaces,
+    names: &BTreeSet<Name>,
+    platform: Platform,
+) -> Vec<(ArtifactId, Result<Record, String>)> {
+    let workspace = workspaces.of(platform);
+    let commits = BTreeMap::new();
+    let mut wants = Wants::new(workspace, &commits, workspace.stores.is_empty());
+    let examined = wants.of_all(names).into_par_iter().map(|(name, want)| {
+        let examined = match want {
+            Ok(want) => examine(workspaces.any(), &want),
+            Err(fault) => Err(fault.to_string()),
+        };
+        (ArtifactId { name, platform }, examined)
+    });
+    examined.collect()
+}
+
 /// Everything that must hold of one installed artifact.
-fn examine(workspace: &Workspace, want: &Want) -> Result<(), String> {
+fn examine(workspace: &Workspace, want: &Want) -> Result<Record, String> {
     let layout = &workspace.layout;
     let id: &ArtifactId = &want.id;
     let place = Place::of(layout, id);
@@ -72,7 +82,7 @@ fn examine(workspace: &Workspace, want: &Want) -> Result<(), String> {
         return Err(format!("it is not trusted (`trust: ci`): {why}"));
     }
     match links_are_there(layout, id, &record) {
-        true => Ok(()),
+        true => Ok(record),
         false => Err("its link in .forge/bin is missing or points elsewhere".into()),
     }
 }

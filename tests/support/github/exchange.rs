@@ -218,7 +218,8 @@ async fn read(body: WireBody, most: usize) -> Result<Bytes, Broken> {
 
 /// The bytes that the client gets.
 fn on_the_wire(answer: Answer, fault: Option<&Fault>) -> Response {
-    let mut response = Response::builder().status(StatusCode::from_u16(answer.status).expect("a status"));
+    let mut response =
+        Response::builder().status(StatusCode::from_u16(answer.status).expect("a status"));
     for (name, value) in &answer.headers {
         response = response.header(*name, value);
     }
@@ -235,11 +236,11 @@ fn on_the_wire(answer: Answer, fault: Option<&Fault>) -> Response {
         _ => bytes.len() as u64,
     };
     let body = match fault {
-        Some(Fault::TruncatedTo(length)) => {
-            WireBody::from(bytes.slice(..bytes.len().min(*length)))
-        }
+        Some(Fault::TruncatedTo(length)) => WireBody::from(bytes.slice(..bytes.len().min(*length))),
         Some(Fault::Corrupt) => WireBody::from(corrupted(&bytes)),
-        Some(Fault::ResetAfter(_) | Fault::StallAfter(_) | Fault::Slow(_) | Fault::PromisesMore(_)) => {
+        Some(
+            Fault::ResetAfter(_) | Fault::StallAfter(_) | Fault::Slow(_) | Fault::PromisesMore(_),
+        ) => {
             response = response.header(CONTENT_LENGTH, promised);
             WireBody::from_stream(troubled(bytes, fault))
         }

@@ -87,10 +87,8 @@ impl GitHub {
             web: String::new(),
             objects: String::new(),
         };
-        let shared = Arc::new(Shared {
-            world: Mutex::new(World::new()),
-            origins: Mutex::new(nowhere),
-        });
+        let shared =
+            Arc::new(Shared { world: Mutex::new(World::new()), origins: Mutex::new(nowhere) });
         let front = listener::port(&runtime, &shared, Door::Front, listen.port);
         let objects = listener::port(&runtime, &shared, Door::Objects, 0);
         if let Some(path) = &listen.socket {
@@ -387,7 +385,11 @@ impl GitHub {
     /// The refs, as full names with what they point to.
     pub fn refs(&self) -> Vec<(String, String)> {
         self.change(|repository| {
-            repository.refs.iter().map(|(name, object)| (name.clone(), object.sha.clone())).collect()
+            repository
+                .refs
+                .iter()
+                .map(|(name, object)| (name.clone(), object.sha.clone()))
+                .collect()
         })
     }
 

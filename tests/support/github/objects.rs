@@ -17,10 +17,7 @@ pub fn signed(origins: &Origins, asset: &Asset) -> String {
     let Asset { id, name, .. } = asset;
     let signature = signature(*id, expires);
     let disposition = format!("attachment%3B%20filename%3D{name}");
-    format!(
-        "{}/objects/{id}?se={expires}&sig={signature}&rscd={disposition}",
-        origins.objects
-    )
+    format!("{}/objects/{id}?se={expires}&sig={signature}&rscd={disposition}", origins.objects)
 }
 
 fn signature(id: u64, expires: i64) -> String {
@@ -40,7 +37,11 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
         return refusal(403, "AuthenticationFailed", "Signature did not match.");
     }
     if expires < jiff::Timestamp::now().as_second() {
-        return refusal(403, "AuthenticationFailed", "Signature not valid in the specified time frame");
+        return refusal(
+            403,
+            "AuthenticationFailed",
+            "Signature not valid in the specified time frame",
+        );
     }
     let asset = world.repositories.iter_mut().find_map(|repository| repository.asset_mut(id));
     match asset {
@@ -63,8 +64,8 @@ pub fn bytes_of(asset: &Asset, call: &Call) -> Answer {
     let range = call.header("range").filter(|_| unchanged).and_then(|text| range(text, size));
     let mut answer = match range {
         Some(Some((from, to))) => {
-            let mut answer = Answer::empty(206)
-                .with("content-range", format!("bytes {from}-{}/{size}", to - 1));
+            let mut answer =
+                Answer::empty(206).with("content-range", format!("bytes {from}-{}/{size}", to - 1));
             answer.body = Body::Bytes(asset.bytes.slice(from..to));
             answer
         }

@@ -1,14 +1,8 @@
 //! What a browser sees. Tokens mean nothing here.
 
 use super::{
-    answer::Answer,
-    asset::State,
-    call::Call,
-    objects,
-    operation::Operation,
-    release::Release,
-    repository::Repository,
-    world::World,
+    answer::Answer, asset::State, call::Call, objects, operation::Operation, release::Release,
+    repository::Repository, world::World,
 };
 
 /// A page, or the redirect to an asset.
@@ -35,8 +29,9 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
 fn download(release: Option<&Release>, call: &Call) -> Answer {
     let asset = release.and_then(|release| release.asset(call.matched.name("asset")));
     match asset.filter(|asset| asset.state == State::Uploaded) {
-        Some(asset) => Answer::found(&objects::signed(&call.origins, asset))
-            .with("cache-control", "no-cache"),
+        Some(asset) => {
+            Answer::found(&objects::signed(&call.origins, asset)).with("cache-control", "no-cache")
+        }
         None => missing(),
     }
 }

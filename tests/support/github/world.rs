@@ -130,7 +130,10 @@ impl World {
             self.violations.push(violation);
         }
         let answer = api::with_etag(call, answer);
-        if answer.status != 304 && call.host == Host::Api && call.operation() != Operation::RateLimit {
+        if answer.status != 304
+            && call.host == Host::Api
+            && call.operation() != Operation::RateLimit
+        {
             *self.used.entry(self.purse(call)).or_default() += 1;
         }
         self.with_budget(call, answer)
@@ -154,7 +157,8 @@ impl World {
         if call.matched.name("repo").is_empty() {
             return None;
         }
-        let seen = self.repository(&call.folder()).is_some_and(|r| !r.private || caller.may(Role::Read));
+        let seen =
+            self.repository(&call.folder()).is_some_and(|r| !r.private || caller.may(Role::Read));
         (!seen).then(Answer::not_found)
     }
 

@@ -78,9 +78,8 @@ pub fn create_tag(world: &mut World, call: &Call, body: &[u8]) -> Result<Answer,
         }
     }
     let moment = now();
-    let text = |key: &str, otherwise: &str| {
-        wanted["tagger"][key].as_str().unwrap_or(otherwise).to_owned()
-    };
+    let text =
+        |key: &str, otherwise: &str| wanted["tagger"][key].as_str().unwrap_or(otherwise).to_owned();
     let tagger = json!({
         "name": text("name", "Octo Builder"),
         "email": text("email", "octo-builder@example.com"),
@@ -150,7 +149,10 @@ fn existing(repository: &Repository, call: &Call) -> Result<String, Answer> {
 fn object(repository: &Repository, wanted: &Value) -> Result<Object, Answer> {
     let sha = wanted["sha"].as_str().unwrap_or_default();
     if sha.len() != 40 || !sha.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return Err(Answer::refusal(422, "The sha parameter must be exactly 40 characters and contain only [0-9a-f]."));
+        return Err(Answer::refusal(
+            422,
+            "The sha parameter must be exactly 40 characters and contain only [0-9a-f].",
+        ));
     }
     let kind = if repository.tags.contains_key(sha) { "tag" } else { "commit" };
     Ok(Object { sha: sha.into(), kind })

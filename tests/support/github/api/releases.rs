@@ -199,9 +199,7 @@ fn check_publishing(repository: &Repository, id: u64, tag: &str) -> Result<(), A
     if repository.blocks(tag) {
         let rule = "pre_receive Repository rule violations found\n\n\
                     Cannot create ref due to creations being restricted.\n\n";
-        let custom = |field: &str, message: &str| {
-            json!({ "resource": "Release", "code": "custom", "field": field, "message": message })
-        };
+        let custom = |field: &str, message: &str| json!({ "resource": "Release", "code": "custom", "field": field, "message": message });
         return Err(Answer::invalid(&[
             custom("pre_receive", rule),
             custom("tag_name", "Published releases must have a valid tag"),
@@ -211,9 +209,7 @@ fn check_publishing(repository: &Repository, id: u64, tag: &str) -> Result<(), A
 }
 
 fn burned() -> Answer {
-    let custom = |message: &str| {
-        json!({ "resource": "Release", "code": "custom", "field": "tag_name", "message": message })
-    };
+    let custom = |message: &str| json!({ "resource": "Release", "code": "custom", "field": "tag_name", "message": message });
     Answer::invalid(&[
         custom("tag_name was used by an immutable release"),
         custom("Published releases must have a valid tag"),

@@ -2,12 +2,7 @@
 
 use serde_json::json;
 
-use super::super::{
-    answer::Answer,
-    call::Call,
-    token::Role,
-    world::World,
-};
+use super::super::{answer::Answer, call::Call, token::Role, world::World};
 
 pub fn get(world: &mut World, call: &Call) -> Result<Answer, Answer> {
     let role = world.caller(call).role();
@@ -44,7 +39,6 @@ pub fn tarball(world: &mut World, call: &Call) -> Result<Answer, Answer> {
     let repository = world.repository(&call.folder()).ok_or_else(Answer::not_found)?;
     let reference = call.matched.name("ref");
     let folder = &repository.folder;
-    let address =
-        format!("{}/{folder}/legacy.tar.gz/refs/heads/{reference}", call.origins.objects);
+    let address = format!("{}/{folder}/legacy.tar.gz/refs/heads/{reference}", call.origins.objects);
     Ok(Answer::found(&address))
 }
