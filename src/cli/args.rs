@@ -112,7 +112,12 @@ pub(super) enum Verb {
         /// Subsystems or groups
         names: Vec<String>,
     },
-    /// List subsystems and groups
+    /// Run a task of the workspace or of a subsystem; the task's name alone does it too
+    Run {
+        /// The task: `hello`, `nats:test`
+        task: String,
+    },
+    /// List subsystems, groups and tasks
     List,
     /// Draw what needs what
     Graph {

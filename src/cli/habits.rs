@@ -1,4 +1,5 @@
-//! The habits of Taskfiles: `ensure:all`, `nats:ensure`, `bin:verify`, `clean:bin`.
+//! The habits of Taskfiles: `ensure:all`, `nats:ensure`, `bin:verify`, `clean:bin`, and a task's
+//! name alone: `nats:test`, `hello`.
 
 use std::ffi::OsString;
 
@@ -25,10 +26,11 @@ const OF_SUBSYSTEM: &[&str] = &[
 ];
 
 /// Rewrites the first word that is no flag from `<subsystem>:<verb>` or `<verb>:<what>`
-/// to the words that stand for it. Everything else stays as it is.
-pub(super) fn rewrite(argv: Vec<OsString>) -> Vec<OsString> {
+/// to the words that stand for it. A word that is none of the `verbs` may be a task's name.
+/// Everything else stays as it is.
+pub(super) fn rewrite(argv: Vec<OsString>, verbs: &[&str]) -> Vec<OsString> {
     let Some(at) = first_word(&argv) else { return argv };
-    let Some(words) = argv[at].to_str().and_then(words) else { return argv };
+    let Some(words) = argv[at].to_str().and_then(|word| words(word, verbs)) else { return argv };
     let mut rewritten = argv[..at].to_vec();
     rewritten.extend(words.into_iter().map(OsString::from));
     rewritten.extend_from_slice(&argv[at + 1..]);
@@ -50,13 +52,14 @@ fn first_word(argv: &[OsString]) -> Option<usize> {
     None
 }
 
-fn words(word: &str) -> Option<Vec<&str>> {
-    match word.split_once(':')? {
-        ("bin", "verify") => Some(vec!["verify"]),
-        (verb, "all") if OF_SUBSYSTEM.contains(&verb) => Some(vec![verb]),
-        ("clean", what) => Some(vec!["clean", what]),
-        (name, verb) if OF_SUBSYSTEM.contains(&verb) => Some(vec![verb, name]),
-        _ => None,
+fn words<'w>(word: &'w str, verbs: &[&str]) -> Option<Vec<&'w str>> {
+    match word.split_once(':') {
+        _ if verbs.contains(&word) => None,
+        Some(("bin", "verify")) => Some(vec!["verify"]),
+        Some((verb, "all")) if OF_SUBSYSTEM.contains(&verb) => Some(vec![verb]),
+        Some(("clean", what)) => Some(vec!["clean", what]),
+        Some((name, verb)) if OF_SUBSYSTEM.contains(&verb) => Some(vec![verb, name]),
+        _ => Some(vec!["run", word]),
     }
 }
 
@@ -66,8 +69,9 @@ mod tests {
 
     fn rewritten(line: &str) -> String {
         let argv = line.split(' ').map(OsString::from).collect();
+        let verbs = ["ensure", "list", "clean", "run", "ci:build"];
         let argv: Vec<_> =
-            rewrite(argv).iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+            rewrite(argv, &verbs).iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
         argv.join(" ")
     }
 
@@ -81,6 +85,8 @@ mod tests {
             ("forge bin:verify", "forge verify"),
             ("forge clean:bin", "forge clean bin"),
             ("forge --offline package:all", "forge --offline package"),
+            ("forge -v nats:test --offline", "forge -v run nats:test --offline"),
+            ("forge hello", "forge run hello"),
         ] {
             assert_eq!(rewritten(habit), verb);
         }
@@ -95,6 +101,8 @@ mod tests {
             "forge -C ensure:all list",
             "forge release:list",
             "forge package:bundle --into x",
+            "forge run ensure:all",
+            "forge ci:build nats",
         ] {
             assert_eq!(rewritten(line), line);
         }

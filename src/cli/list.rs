@@ -2,7 +2,7 @@
 
 use crate::{
     report::{Align, Cell, Role, Table},
-    workspace::Workspace,
+    workspace::{Task, Workspace},
 };
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     session::{Session, say},
 };
 
-/// Lists subsystems and groups.
+/// Lists subsystems, groups and tasks.
 pub(super) fn list(session: &Session) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
     let text = if session.flags.json { json(&workspace) } else { text(&workspace, session) };
@@ -39,6 +39,10 @@ fn text(workspace: &Workspace, session: &Session) -> String {
     for (group, names) in &workspace.groups {
         let names: Vec<_> = names.iter().map(|name| name.as_str()).collect();
         text.push_str(&format!("group {}: {}\n", style.paint(Role::Name, group), names.join(", ")));
+    }
+    for task in workspace.tasks.values() {
+        let desc = task.desc.as_deref().map(|desc| format!(": {desc}")).unwrap_or_default();
+        text.push_str(&format!("task {}{desc}\n", style.paint(Role::Name, &task.name)));
     }
     text.push_str(
         "\n`forge ensure` makes all of them present; `forge --help` lists what else there is\n",
@@ -69,11 +73,14 @@ fn json(workspace: &Workspace) -> String {
             (group.clone(), serde_json::json!(names))
         })
         .collect();
+    let task = |task: &Task| serde_json::json!({"name": task.name, "desc": task.desc});
+    let tasks: Vec<_> = workspace.tasks.values().map(task).collect();
     let document = serde_json::json!({
         "schema": 1,
         "project": workspace.project,
         "subsystems": subsystems,
         "groups": groups,
+        "tasks": tasks,
     });
     format!("{document:#}\n")
 }

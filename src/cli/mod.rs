@@ -24,6 +24,7 @@ mod releases;
 mod run;
 mod session;
 mod status;
+mod task;
 mod verify;
 mod wait;
 
@@ -71,7 +72,9 @@ pub fn main() -> ExitCode {
         guardian::main();
         return ExitCode::SUCCESS;
     }
-    let args = match Args::try_parse_from(habits::rewrite(argv)) {
+    let command = Args::command();
+    let verbs: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+    let args = match Args::try_parse_from(habits::rewrite(argv, &verbs)) {
         Ok(args) => args,
         Err(error) => {
             let _ = error.print();
@@ -92,6 +95,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Status { names } => status::status(session, &names),
         Verb::Explain { name } => explain::explain(session, &name),
         Verb::Verify { names } => verify::verify(session, &names),
+        Verb::Run { task } => task::run(session, &task),
         Verb::List => list::list(session),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),

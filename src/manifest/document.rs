@@ -34,6 +34,8 @@ pub struct ManifestDoc {
     pub vars: Pairs<Scalar>,
     /// `env`.
     pub env: Pairs<Scalar>,
+    /// `tasks`.
+    pub tasks: Pairs<Node>,
 }
 
 /// A spec.
@@ -59,6 +61,8 @@ pub struct SpecDoc {
     pub env: Pairs<Scalar>,
     /// `package`.
     pub package: Option<Scalar>,
+    /// `tasks`.
+    pub tasks: Pairs<Node>,
 }
 
 /// `source`.
@@ -148,6 +152,7 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
         groups: groups.iter().map(|entry| (entry.key.clone(), elements(&entry.value))).collect(),
         vars: pairs(&root, "vars"),
         env: pairs(&root, "env"),
+        tasks: nodes(&root, "tasks"),
     }
 }
 
@@ -165,6 +170,7 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
         vars: pairs(&root, "vars"),
         env: pairs(&root, "env"),
         package: text(&root, "package"),
+        tasks: nodes(&root, "tasks"),
     }
 }
 
@@ -264,6 +270,12 @@ pub fn pairs(node: &Node, key: &str) -> Pairs<Scalar> {
     let entries = node.get(key).map(Node::entries).unwrap_or_default();
     let scalar = |entry: &Entry| Some((entry.key.clone(), entry.value.scalar()?.clone()));
     entries.iter().filter_map(scalar).collect()
+}
+
+/// The pairs under `key`, whatever their values are; of a key that stands twice, the first.
+fn nodes(node: &Node, key: &str) -> Pairs<Node> {
+    let entries = node.get(key).map(Node::entries).unwrap_or_default();
+    entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect()
 }
 
 fn elements(node: &Node) -> Vec<Scalar> {

@@ -34,7 +34,9 @@ fn repositories(stores: &[String], variable: &dyn Fn(&str) -> Option<String>) ->
             .unwrap_or_else(|| "https://github.com".into())
     };
     let repository = |store: &String| match StoreUrl::parse(store).ok()? {
-        StoreUrl::GitHub { owner, repo } => Some(format!("{}/{owner}/{repo}", server())),
+        StoreUrl::GitHub { base, owner, repo } => {
+            Some(format!("{}/{owner}/{repo}", base.unwrap_or_else(server)))
+        }
         StoreUrl::Gitea { host, owner, repo } => Some(format!("https://{host}/{owner}/{repo}")),
         // `https://github.com/OWNER/REPO/releases/download`
         StoreUrl::Http(url) => url.strip_suffix("/releases/download").map(str::to_owned),

@@ -96,13 +96,19 @@ fn bare(steps: Vec<Text>) -> Build {
     }
 }
 
-fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
-    let mut steps = Vec::new();
-    for command in options.one_or_many().iter().filter_map(Node::scalar) {
-        let step = scope.text(command, found)?.trimmed();
-        check_syntax(&step, command, found);
-        steps.push(step);
+/// The commands that `node` is or lists, each one that a shell can read.
+pub fn commands(node: &Node, scope: &Scope, found: &mut Findings) -> Option<Vec<Text>> {
+    let mut commands = Vec::new();
+    for scalar in node.one_or_many().iter().filter_map(Node::scalar) {
+        let command = scope.text(scalar, found)?.trimmed();
+        check_syntax(&command, scalar, found);
+        commands.push(command);
     }
+    Some(commands)
+}
+
+fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
+    let steps = commands(options, scope, found)?;
     if steps.is_empty() {
         let what = "`build.run` has no command";
         found.add(

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Environment, Workspace, files, graph, settings, specs::Loader, template};
+use super::{Environment, Workspace, files, graph, settings, specs::Loader, task, template};
 use crate::{
     manifest::{Findings, parse_lock, read_manifest},
     model::{Fault, Kind, Layout, Lock, Name, Platform, Problems},
@@ -66,6 +66,7 @@ pub fn load_with(
         platform,
     };
     loader.check_versions(&names, &mut found);
+    let mut tasks = loader.tasks(&mut found);
     let loaded = loader.load(&listed.files)?;
     let lock_text = files::lock_text(&layout)?;
 
@@ -80,6 +81,7 @@ pub fn load_with(
     let pinned = settings.versions.keys().map(Name::as_str);
     diagnostics.extend(graph::check(&drafts, &pinned.chain(names.iter().copied()).collect()));
     diagnostics.extend(listed.misplaced.iter().cloned());
+    diagnostics.extend(task::taken_names(&manifest_file, &manifest.tasks, &drafts));
     let lock = parse_lock(&lock_text).unwrap_or_else(|wrong| {
         diagnostics.push(*wrong);
         Lock::default()
@@ -93,6 +95,7 @@ pub fn load_with(
     for draft in drafts {
         let subsystem = draft.subsystem.ok_or_else(|| unexplained(&draft.name))?;
         subsystems.insert(draft.name, subsystem);
+        tasks.extend(draft.tasks);
     }
     let folder = || layout.root().file_name().map(|name| name.to_string_lossy().into_owned());
     let project = manifest.project.map(|project| project.text).or_else(folder);
@@ -109,6 +112,7 @@ pub fn load_with(
         },
         groups: settings.groups,
         subsystems,
+        tasks: tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),
         lock,
         inputs: listed.inputs(&layout),
         environment: environment.seen(),

@@ -15,6 +15,7 @@ mod source;
 mod specs;
 mod starter;
 mod subsystem;
+mod task;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use files::find_root;
 pub use load::{LoadError, load, load_with};
 pub use platforms::{Wanted, Workspaces};
 pub use starter::{StarterFile, starter};
+pub use task::Task;
 pub use text::{Places, Text};
 
 use crate::{
@@ -63,6 +65,8 @@ pub struct Workspace {
     pub groups: BTreeMap<String, Vec<Name>>,
     /// Every subsystem.
     pub subsystems: BTreeMap<Name, Subsystem>,
+    /// `tasks:` of the manifest and of all specs, by their names.
+    pub tasks: BTreeMap<String, Task>,
     /// `forge.lock`; empty if there is none.
     pub lock: Lock,
     /// Every file that was read and every folder that was listed, absolute: if none

@@ -6,7 +6,7 @@ use minijinja::Environment as Engine;
 use rayon::prelude::*;
 
 use super::{
-    Environment,
+    Environment, Task,
     files::{self, SpecFile},
     subsystem::{self, Draft, Surroundings},
 };
@@ -89,22 +89,30 @@ impl Loader<'_> {
         let doc = read_spec(file, found);
         let version = self.versions.get(name);
         let stand_in = Sp { value: Version::Pin("v0.0.0".into()), bytes: 0..0 };
-        let surroundings = Surroundings {
-            engine: self.engine,
-            environment: self.environment,
-            platform: self.platform,
-            root: self.layout.root(),
-            manifest: self.manifest,
-        };
         // Without its version, the rest of a spec can still be checked.
-        let pinned = version.unwrap_or(&stand_in);
+        let (pinned, around) = (version.unwrap_or(&stand_in), self.surroundings());
         let mut draft =
-            subsystem::resolve(name, &spec.path, &doc, pinned, &surroundings, found, in_manifest);
+            subsystem::resolve(name, &spec.path, &doc, pinned, &around, found, in_manifest);
         if version.is_none() {
             draft.subsystem = None;
             self.tell_missing_version(name, found);
         }
         draft
+    }
+
+    /// The tasks of the manifest.
+    pub fn tasks(&self, found: &mut Findings) -> Vec<Task> {
+        subsystem::workspace_tasks(&self.surroundings(), found)
+    }
+
+    fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            engine: self.engine,
+            environment: self.environment,
+            platform: self.platform,
+            root: self.layout.root(),
+            manifest: self.manifest,
+        }
     }
 
     fn tell_missing_version(&self, name: &Name, found: &mut Findings) {

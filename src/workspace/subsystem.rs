@@ -7,7 +7,7 @@ use std::{
 
 use minijinja::{Environment as Engine, value::Value as Word};
 
-use super::{Environment, Source, Subsystem, build, source, template::Scope, upstream};
+use super::{Environment, Source, Subsystem, Task, build, source, task, template::Scope, upstream};
 use crate::{
     manifest::{Findings, ManifestDoc, Pairs, Scalar, Sp, SpecDoc},
     model::{Name, Platform, Version},
@@ -40,6 +40,8 @@ pub struct Draft {
     pub build_needs: Vec<Scalar>,
     /// The binaries, where they are written.
     pub binaries: Vec<Sp<String>>,
+    /// Its tasks.
+    pub tasks: Vec<Task>,
     /// The subsystem, if nothing in its spec is wrong.
     pub subsystem: Option<Subsystem>,
 }
@@ -60,6 +62,7 @@ pub fn resolve(
     let scope = scope(name, &version.value, doc, around, found, in_manifest);
     let mut env = build::environment(&around.manifest.env, &scope, in_manifest);
     env.extend(build::environment(&doc.env, &scope, found));
+    let tasks = task::resolve(Some(name), &doc.tasks, &env, &scope, found);
     let binaries = binaries(name, &doc.binary, &scope, found);
     let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
 
@@ -113,6 +116,7 @@ pub fn resolve(
         needs: doc.needs.clone(),
         build_needs: doc.build_needs.clone(),
         binaries,
+        tasks,
         subsystem,
     }
 }
@@ -132,25 +136,49 @@ fn scope<'e>(
     let version = version.as_str();
     let has_v =
         version.strip_prefix('v').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    let platform = around.platform;
-    let facts = [
+    let own = [
         ("name", name.as_str().into()),
         ("version", version.into()),
         ("version_number", has_v.unwrap_or(version).into()),
+    ];
+    let mut scope = Scope::new(around.engine, words(own.into_iter().chain(machine(around))));
+    let mut vars = BTreeMap::new();
+    add_vars(&around.manifest.vars, &mut vars, &mut scope, in_manifest);
+    add_vars(&doc.vars, &mut vars, &mut scope, found);
+    scope.extend([("vars".to_owned(), Word::from(vars))]);
+    scope
+}
+
+/// The tasks of the workspace itself. They know nothing of single subsystems.
+pub fn workspace_tasks(around: &Surroundings, found: &mut Findings) -> Vec<Task> {
+    let doc = around.manifest;
+    if doc.tasks.is_empty() {
+        return Vec::new();
+    }
+    let scope = Scope::new(around.engine, words(machine(around)));
+    let mut scope = scope.without(&["src", "out", "work", "commit"]);
+    let mut vars = BTreeMap::new();
+    add_vars(&doc.vars, &mut vars, &mut scope, found);
+    scope.extend([("vars".to_owned(), Word::from(vars))]);
+    let env = build::environment(&doc.env, &scope, found);
+    task::resolve(None, &doc.tasks, &env, &scope, found)
+}
+
+/// What all scopes know: the platform and the environment.
+fn machine(around: &Surroundings) -> [(&'static str, Word); 6] {
+    let platform = around.platform;
+    [
         ("os", platform.os.as_str().into()),
         ("arch", platform.arch.as_str().into()),
         ("rust_target", platform.rust_target().into()),
         ("platform", platform.to_string().into()),
         ("exe", platform.executable("").into()),
         ("env", Word::from_object(around.environment.clone())),
-    ];
-    let facts = facts.map(|(word, value): (&str, Word)| (word.to_owned(), value));
-    let mut scope = Scope::new(around.engine, BTreeMap::from(facts));
-    let mut vars = BTreeMap::new();
-    add_vars(&around.manifest.vars, &mut vars, &mut scope, in_manifest);
-    add_vars(&doc.vars, &mut vars, &mut scope, found);
-    scope.extend([("vars".to_owned(), Word::from(vars))]);
-    scope
+    ]
+}
+
+fn words(facts: impl IntoIterator<Item = (&'static str, Word)>) -> BTreeMap<String, Word> {
+    facts.into_iter().map(|(word, value)| (word.to_owned(), value)).collect()
 }
 
 /// Renders variables in the order written; each knows those before it.

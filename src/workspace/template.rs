@@ -90,6 +90,13 @@ impl<'e> Scope<'e> {
         scope
     }
 
+    /// This scope without some words.
+    pub fn without(mut self, words: &[&str]) -> Self {
+        self.words.retain(|word, _| !words.contains(&word.as_str()));
+        self.context = Value::from(self.words.clone());
+        self
+    }
+
     /// Whether templates know `word`.
     pub fn knows(&self, word: &str) -> bool {
         self.words.contains_key(word)
