@@ -18,6 +18,7 @@ mod lock;
 mod notes;
 mod package;
 mod plan;
+mod project;
 mod prune;
 mod release;
 mod releases;
@@ -108,7 +109,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
             prune::prune(session, &names, usize::from(keep), yes)
         }
         Verb::PackageBundle { names, into } => bundle::package(session, &names, into.as_deref()),
-        Verb::ReleaseBundle { tag } => bundle::release(session, &tag),
+        Verb::ReleaseBundle { tag } => project::release(session, &tag),
         Verb::ReleaseNotes { tag } => notes::notes(session, tag.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
         Verb::Lock { names, update } => lock::lock(session, &names, update),

@@ -7,7 +7,10 @@ use super::{
     command::{Failure, Git},
     references::full_hash,
 };
-use crate::{model::Fault, process::CommandRunner};
+use crate::{
+    model::{Fault, Kind},
+    process::CommandRunner,
+};
 
 /// The repository that a folder is in.
 pub struct History<'a> {
@@ -54,6 +57,16 @@ impl<'a> History<'a> {
             Ok(lines) => Ok(lines.iter().find_map(|line| full_hash(line))),
             Err(Failure::Said(_)) => Ok(None),
             Err(failure @ Failure::Mute(_)) => Err(failure.fault(self.cannot("read HEAD"))),
+        }
+    }
+
+    /// The URL of the remote `origin`, if there is one. May hold a login.
+    pub async fn origin(&self) -> Result<Option<String>, Fault> {
+        match self.git().run(&["config", "--get", "remote.origin.url"]).await {
+            Ok(lines) => Ok(lines.into_iter().next_back()),
+            Err(Failure::Mute(fault)) if fault.kind == Kind::Interrupted => Err(fault),
+            // Without one, git says nothing and fails.
+            Err(_) => Ok(None),
         }
     }
 
@@ -221,6 +234,9 @@ mod tests {
         let history = History::around(&runner, Path::new(sample.url())).unwrap();
         assert_eq!(history.head().await.unwrap(), None);
         assert_eq!(history.tags().await.unwrap(), []);
+        assert_eq!(history.origin().await.unwrap(), None);
+        sample.git(&["remote", "add", "origin", "https://127.0.0.1:9/x.git"]);
+        assert_eq!(history.origin().await.unwrap().unwrap(), "https://127.0.0.1:9/x.git");
         assert!(History::around(&runner, &sample.beside("elsewhere")).is_none());
     }
 }
