@@ -87,7 +87,8 @@ impl<'a> History<'a> {
     /// What differs from the commit that is checked out: changed and new files, relative to
     /// the folder. What git ignores does not count, nor does what lies outside of the folder.
     pub async fn changes(&self) -> Result<Vec<String>, Fault> {
-        let words = ["status", "--porcelain=v1", "--untracked-files=normal", "--", &self.scope()];
+        let scope = if self.prefix.is_empty() { "." } else { &self.prefix };
+        let words = ["status", "--porcelain=v1", "--untracked-files=normal", "--", scope];
         let lines = self.ask(&words, "compare the files with their commit").await?;
         let path = |line: &String| {
             let path = line.get(3..)?;
@@ -103,7 +104,9 @@ impl<'a> History<'a> {
         let range = after.map_or_else(|| until.to_owned(), |after| format!("{after}..{until}"));
         // Lines of a message are indented: what is not was not said by a commit.
         let format = "--format=commit %H%n%w(0,2,2)%B";
-        let words = ["log", "--no-merges", "--no-color", format, &range, "--", &self.scope()];
+        let mut words = vec!["log", "--no-merges", "--no-color", format, &range, "--"];
+        // A path, be it the top, leaves out commits that change no file.
+        words.extend(Some(self.prefix.as_str()).filter(|prefix| !prefix.is_empty()));
         let lines = self.ask(&words, &format!("read the commits of {range}")).await?;
         Ok(commits(&lines))
     }
@@ -131,11 +134,6 @@ impl<'a> History<'a> {
 
     fn cannot(&self, what: &str) -> String {
         format!("cannot {what} of the repository {}", self.root.display())
-    }
-
-    /// The folder as a path for git.
-    fn scope(&self) -> String {
-        if self.prefix.is_empty() { ".".to_owned() } else { self.prefix.clone() }
     }
 }
 
