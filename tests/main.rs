@@ -19,6 +19,7 @@ mod look;
 mod planning;
 mod platforms;
 mod problems;
+mod promises;
 mod readme;
 mod release;
 mod releases;
