@@ -176,6 +176,27 @@ pub(super) enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Put every installed binary into one archive per platform, with digests and forge.lock
+    #[command(name = "package:bundle")]
+    PackageBundle {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// The folder for the archives [default: .forge/dist]
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+    },
+    /// Publish the bundles of the tag that is checked out, with notes
+    #[command(name = "release:bundle")]
+    ReleaseBundle {
+        /// The tag, such as v1.2.0
+        tag: String,
+    },
+    /// Print what changed between two releases of the project
+    #[command(name = "release:notes")]
+    ReleaseNotes {
+        /// The later one's tag [default: the one that is checked out, or else what is not released yet]
+        tag: Option<String>,
+    },
     /// Compare the releases with forge.lock and with the checksums beside their assets
     #[command(name = "release:audit")]
     ReleaseAudit {

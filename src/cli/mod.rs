@@ -4,6 +4,7 @@
 mod actions;
 mod args;
 mod audit;
+mod bundle;
 mod check;
 mod ci;
 mod clean;
@@ -15,8 +16,10 @@ mod habits;
 mod init;
 mod list;
 mod lock;
+mod notes;
 mod package;
 mod plan;
+mod project;
 mod prune;
 mod release;
 mod releases;
@@ -107,6 +110,9 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::ReleasePrune { names, keep, yes } => {
             prune::prune(session, &names, usize::from(keep), yes)
         }
+        Verb::PackageBundle { names, into } => bundle::package(session, &names, into.as_deref()),
+        Verb::ReleaseBundle { tag } => project::release(session, &tag),
+        Verb::ReleaseNotes { tag } => notes::notes(session, tag.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
         Verb::Ci { names, plan } => ci::ci(session, None, &names, plan),
         Verb::CiBuild { names } => ci::ci(session, Some(Stage::Build), &names, false),
