@@ -176,6 +176,27 @@ pub(super) enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Put every installed binary into one archive per platform, with digests and forge.lock
+    #[command(name = "package:bundle")]
+    PackageBundle {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// The folder for the archives [default: .forge/dist]
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+    },
+    /// Publish the bundles of the tag that is checked out, with notes
+    #[command(name = "release:bundle")]
+    ReleaseBundle {
+        /// The tag, such as v1.2.0
+        tag: String,
+    },
+    /// Print what changed between two releases of the project
+    #[command(name = "release:notes")]
+    ReleaseNotes {
+        /// The later one's tag [default: the one that is checked out, or else what is not released yet]
+        tag: Option<String>,
+    },
     /// Compare the releases with forge.lock and with the checksums beside their assets
     #[command(name = "release:audit")]
     ReleaseAudit {
@@ -184,6 +205,51 @@ pub(super) enum Verb {
         /// Download every asset and hash it
         #[arg(long)]
         deep: bool,
+    },
+    /// Build, test, package, release and publish pages: what CI runs
+    Ci {
+        /// Subsystems or groups [default: the group `ci` if there is one, or all]
+        names: Vec<String>,
+        /// Show which stages would run, and why
+        #[arg(long)]
+        plan: bool,
+    },
+    /// Ensure and verify, without publishing
+    #[command(name = "ci:build")]
+    CiBuild {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Run the tasks called `test`
+    #[command(name = "ci:test")]
+    CiTest {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Pack what is selected into .forge/dist
+    #[command(name = "ci:package")]
+    CiPackage {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Publish what was built here, where that is allowed
+    #[command(name = "ci:release")]
+    CiRelease {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Run the task `ci:pages`, where publishing is allowed
+    #[command(name = "ci:pages")]
+    CiPages {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Write a workflow for GitHub Actions that runs `forge ci`
+    #[command(name = "ci:init")]
+    CiInit {
+        /// The git repository that forge itself is installed from
+        #[arg(long, value_name = "URL")]
+        forge: Option<String>,
     },
     /// Resolve moving refs and write their commits to forge.lock
     Lock {

@@ -69,7 +69,8 @@ mod tests {
 
     fn rewritten(line: &str) -> String {
         let argv = line.split(' ').map(OsString::from).collect();
-        let verbs = ["ensure", "list", "clean", "run", "ci:build"];
+        let verbs =
+            ["ensure", "list", "clean", "run", "ci:build", "release:list", "package:bundle"];
         let argv: Vec<_> =
             rewrite(argv, &verbs).iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
         argv.join(" ")

@@ -1,15 +1,15 @@
 //! `forge verify`: every installed byte hashed again, whatever `stat` says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
 use crate::{
     cache::{Installed, Place, Record, links_are_there, rehash},
-    model::{ArtifactId, Kind},
+    model::{ArtifactId, Kind, Name, Platform},
     probe::{Acceptance, Want, Wants, accept, distrust},
-    report::{Align, Cell, Role, Table},
-    workspace::Workspace,
+    report::{Align, Cell, Role, Style, Table},
+    workspace::{Workspace, Workspaces},
 };
 
 use super::{
@@ -18,40 +18,67 @@ use super::{
 };
 
 /// What verifying one artifact gave.
-struct Verdict {
+pub(super) struct Verdict {
     id: ArtifactId,
     version: String,
     wrong: Option<String>,
+}
+
+impl Verdict {
+    /// Whether nothing is wrong.
+    pub(super) fn is_good(&self) -> bool {
+        self.wrong.is_none()
+    }
 }
 
 /// Verifies, and names what was tampered with.
 pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let workspaces = session.workspaces()?;
     let names = select(workspaces.any(), words)?;
-    let private = workspaces.any().stores.is_empty();
-    let commits = BTreeMap::new();
-    let mut verdicts = Vec::new();
-    for platform in workspaces.wanted() {
-        let mut wants = Wants::new(workspaces.of(*platform), &commits, private);
-        let wanted = wants.of_all(&names).into_par_iter();
-        let examined = wanted.map(|(name, want)| {
-            let id = ArtifactId { name, platform: *platform };
-            let wrong = match want {
-                Ok(want) => examine(workspaces.any(), &want).err(),
-                Err(fault) => Some(fault.to_string()),
-            };
-            let version = workspaces.subsystem(&id).version.to_string();
-            Verdict { id, version, wrong }
-        });
-        verdicts.extend(examined.collect::<Vec<_>>());
+    let verdicts = verdicts(&workspaces, &names);
+    if session.flags.json {
+        say(&json(&verdicts))?;
+    } else {
+        say(&text(&verdicts, session.stdout_style()))?;
     }
-    show(session, &verdicts)?;
-    let good = verdicts.iter().all(|verdict| verdict.wrong.is_none());
+    let good = verdicts.iter().all(Verdict::is_good);
     Ok(if good { 0 } else { Kind::Verification.exit_code() })
 }
 
+/// Hashes all that is installed of the subsystems called `names`.
+pub(super) fn verdicts(workspaces: &Workspaces, names: &BTreeSet<Name>) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    for platform in workspaces.wanted() {
+        let verdict = |(id, record): (ArtifactId, Result<Record, String>)| {
+            let version = workspaces.subsystem(&id).version.to_string();
+            Verdict { id, version, wrong: record.err() }
+        };
+        verdicts.extend(examine_all(&workspaces, &names, *platform).into_iter().map(verdict));
+    }
+    verdicts
+}
+
+/// Examines the artifacts of `names` for one platform: what is known of each, or what is wrong.
+pub(super) fn examine_all(
+    workspaces: &Workspaces,
+    names: &BTreeSet<Name>,
+    platform: Platform,
+) -> Vec<(ArtifactId, Result<Record, String>)> {
+    let workspace = workspaces.of(platform);
+    let commits = BTreeMap::new();
+    let mut wants = Wants::new(workspace, &commits, workspace.stores.is_empty());
+    let examined = wants.of_all(names).into_par_iter().map(|(name, want)| {
+        let examined = match want {
+            Ok(want) => examine(workspaces.any(), &want),
+            Err(fault) => Err(fault.to_string()),
+        };
+        (ArtifactId { name, platform }, examined)
+    });
+    examined.collect()
+}
+
 /// Everything that must hold of one installed artifact.
-fn examine(workspace: &Workspace, want: &Want) -> Result<(), String> {
+fn examine(workspace: &Workspace, want: &Want) -> Result<Record, String> {
     let layout = &workspace.layout;
     let id: &ArtifactId = &want.id;
     let place = Place::of(layout, id);
@@ -72,30 +99,31 @@ fn examine(workspace: &Workspace, want: &Want) -> Result<(), String> {
         return Err(format!("it is not trusted (`trust: ci`): {why}"));
     }
     match links_are_there(layout, id, &record) {
-        true => Ok(()),
+        true => Ok(record),
         false => Err("its link in .forge/bin is missing or points elsewhere".into()),
     }
 }
 
-fn show(session: &Session, verdicts: &[Verdict]) -> Result<(), Stop> {
-    if session.flags.json {
-        let line = |verdict: &Verdict| {
-            serde_json::json!({
-                "name": verdict.id.name.as_str(),
-                "platform": verdict.id.platform.to_string(),
-                "version": verdict.version,
-                "ok": verdict.wrong.is_none(),
-                "wrong": verdict.wrong,
-            })
-        };
-        let document = serde_json::json!({
-            "schema": 1,
-            "ok": verdicts.iter().all(|verdict| verdict.wrong.is_none()),
-            "artifacts": verdicts.iter().map(line).collect::<Vec<_>>(),
-        });
-        say(&format!("{document:#}\n"))?;
-        return Ok(());
-    }
+fn json(verdicts: &[Verdict]) -> String {
+    let line = |verdict: &Verdict| {
+        serde_json::json!({
+            "name": verdict.id.name.as_str(),
+            "platform": verdict.id.platform.to_string(),
+            "version": verdict.version,
+            "ok": verdict.is_good(),
+            "wrong": verdict.wrong,
+        })
+    };
+    let document = serde_json::json!({
+        "schema": 1,
+        "ok": verdicts.iter().all(Verdict::is_good),
+        "artifacts": verdicts.iter().map(line).collect::<Vec<_>>(),
+    });
+    format!("{document:#}\n")
+}
+
+/// A table with a line for each, and the sum.
+pub(super) fn text(verdicts: &[Verdict], style: Style) -> String {
     let mut table = Table::new([
         ("subsystem", Align::Left),
         ("version", Align::Left),
@@ -112,7 +140,7 @@ fn show(session: &Session, verdicts: &[Verdict]) -> Result<(), Stop> {
             Cell::new(role, text),
         ]);
     }
-    let bad = verdicts.iter().filter(|verdict| verdict.wrong.is_some()).count();
+    let bad = verdicts.iter().filter(|verdict| !verdict.is_good()).count();
     let sum = match bad {
         0 => format!("{} verified\n", verdicts.len()),
         _ => format!(
@@ -120,6 +148,5 @@ fn show(session: &Session, verdicts: &[Verdict]) -> Result<(), Stop> {
             verdicts.len()
         ),
     };
-    say(&format!("{}{sum}", table.render(session.stdout_style())))?;
-    Ok(())
+    format!("{}{sum}", table.render(style))
 }
