@@ -159,3 +159,20 @@ def wait_for(port, process):
         except OSError:
             time.sleep(0.02)
     raise RuntimeError("the server of files does not answer")
+
+
+@contextmanager
+def github(program, releases):
+    """The URL of a stand-in GitHub with `releases`, and a list that gets what it was asked at the end."""
+    command = [program, "--repo", "acme/stack", "--seed", str(releases)]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    asked = []
+    try:
+        url = process.stdout.readline().strip()
+        if not url:
+            raise RuntimeError("the stand-in GitHub does not start")
+        yield url, asked
+    finally:
+        _, said = process.communicate()
+        asked.extend(said.splitlines())

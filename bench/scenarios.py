@@ -5,7 +5,7 @@ import shutil
 import time
 from dataclasses import dataclass
 
-from material import MB, Programs, Workspace, server, sha256
+from material import MB, Programs, Workspace, github, server, sha256
 from measure import Contender, aside, compare, fresh, once, peak
 
 MIB = 1 << 20
@@ -32,6 +32,7 @@ class Bench:
     rounds: int
     jobs: int
     tools: dict
+    github: object  # the program that stands in for GitHub
 
     def compare(self, contenders, budget=20.0):
         return compare([c for c in contenders if c], self.rounds, budget)
@@ -196,6 +197,28 @@ def download(bench):
     yield from used
 
 
+def clone(bench):
+    """From releases on GitHub, or rather on the stand-in that the tests use: redirects and all."""
+    if not bench.github.exists():
+        return
+    folder = bench.folder / "clone"
+    store = folder / "store"
+    work, _ = eight(bench, folder, f"releases: dir:{store}")
+    work.run("ensure:all")
+    with github(bench.github, store) as (url, asked):
+        work.head = "releases: github:acme/stack"
+        work.write()
+        work.env |= {"GITHUB_SERVER_URL": url, "GITHUB_API_URL": url}
+        contenders = downloaders(work, store, f"{url}/acme/stack/releases/download", folder)
+        results = bench.compare(contenders, budget=60)
+        once(contenders[0])
+    what = "fresh clone, 8 × 30 MB from GitHub releases"
+    yield from against(what, results, "curl", 1, "`curl -L \\| tar xz`, parallel")
+    yield from against(what, results, "curl, one by one", None, "`curl -L \\| tar xz`, in sequence")
+    api = sum("(Api," in line for line in asked)
+    yield Row(f"{what}: API requests", str(api), "limit", "0", api, 0)
+
+
 def downloaders(work, store, url, folder):
     """forge, curl and tar, and these with a checksum, for every asset in `store`."""
     into = folder / "unpacked"
@@ -206,16 +229,20 @@ def downloaders(work, store, url, folder):
         "forge", work.command("ensure:all"), work.root,
         fresh(work.root / ".forge", work.env["FORGE_CACHE_DIR"]), work.env,
     )
-    parallel = f"xargs -P 8 -I URL sh -c '{{}}' < {listing}"
+    each = f"xargs -P {{}} -I URL sh -c '{{}}' < {listing}"
     # Archives hold a stamp of the same name each, so everybody needs a folder of his own.
     place = f'd={into}/$(basename $(dirname URL)); mkdir -p $d; '
-    plain = place + "curl -sf URL | tar xz -C $d"
-    checked = place + "curl -sf URL | tee $d/asset | sha256sum > $d/sum; tar xzf $d/asset -C $d; rm $d/asset"
+    plain = place + "curl -sfL URL | tar xz -C $d"
+    checked = place + "curl -sfL URL | tee $d/asset | sha256sum > $d/sum; tar xzf $d/asset -C $d; rm $d/asset"
 
-    def shell(name, text):
-        return Contender(name, ["sh", "-c", parallel.replace("{}", text)], folder, fresh(f"{into}/"))
+    def shell(name, at_once, text):
+        line = each.format(at_once, text)
+        return Contender(name, ["sh", "-c", line], folder, fresh(f"{into}/"))
 
-    return [forge, shell("curl", plain), shell("curl, verified", checked)]
+    return [
+        forge, shell("curl", 8, plain), shell("curl, one by one", 1, plain),
+        shell("curl, verified", 8, checked),
+    ]
 
 
 def large(bench):
@@ -346,5 +373,5 @@ def digest(bench):
 
 ALL = {
     "noop": noop, "build": build, "chain": chain, "restore": restore,
-    "download": download, "large": large, "pack": pack, "digest": digest,
+    "download": download, "clone": clone, "large": large, "pack": pack, "digest": digest,
 }
