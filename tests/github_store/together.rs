@@ -124,7 +124,7 @@ const CHAOS: [(Operation, Goes); 22] = [
 async fn whatever_goes_wrong_on_the_way_it_ends_in_one_release() {
     let files = Files::new();
     for mode in [Mode::Append, Mode::Sealed] {
-        for round in 0..40_usize {
+        for round in 0..20_usize {
             let github = github();
             github.latency(Duration::from_micros(200));
             for step in 0..6 {

@@ -103,11 +103,16 @@ impl GitHub {
             _ if refusal::is_taken(&reply) => Ok(Attempt::Taken),
             _ if refusal::is_locked(&reply) => Ok(Attempt::Locked),
             StatusCode::NOT_FOUND if self.is_gone(target).await? => Ok(Attempt::Gone),
+            // Somebody may have taken our half-made asset for a leftover.
+            StatusCode::NOT_FOUND => {
+                let refused = self.refused(&call, &reply).await;
+                Err(Failure { again: Again::Later(None), ..refused })
+            }
             _ => Err(self.refused(&call, &reply).await),
         }
     }
 
-    /// Whether the release is not there any more; else a 404 is about permissions.
+    /// Whether the release is not there any more; else a 404 is about something else.
     async fn is_gone(&self, target: &Target) -> Result<bool, Failure> {
         let assets = self.api.assets(target.id, Duration::ZERO).await.map_err(Failure::never)?;
         Ok(assets.is_none())
