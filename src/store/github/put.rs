@@ -23,6 +23,10 @@ use crate::{
     },
 };
 
+/// An upload that is slower than this, in bytes a second, may be taken for one that was stopped;
+/// it finds out and starts again.
+const SLOWEST: u64 = 256 * 1024;
+
 /// A file or a text that is to be an asset.
 pub(super) struct Piece {
     pub(super) name: String,
@@ -81,7 +85,7 @@ impl GitHub {
             if let Some(failure) = failure {
                 retry.pause(failure).await?;
             }
-            match self.standing(target, &piece.name, is_lost).await? {
+            match self.standing(target, piece, is_lost).await? {
                 Standing::Whole(asset) if is_lost && self.sha256(&asset).await? == piece.sha256 => {
                     return Ok(Put::Created);
                 }
@@ -122,14 +126,15 @@ impl GitHub {
         refusal::failure(call, reply, &self.api.who().await)
     }
 
-    /// What stands under `name`, once it is whole or gone. `is_ours`: a half-made one most
-    /// likely is what our last attempt left.
+    /// What stands under the name of `piece`, once it is whole or gone. `is_ours`: a half-made one
+    /// most likely is what our last attempt left.
     async fn standing(
         &self,
         target: &Target,
-        name: &str,
+        piece: &Piece,
         is_ours: bool,
     ) -> Result<Standing, Fault> {
+        let name = &piece.name;
         let tempo = &self.api.settings().tempo;
         let since = Instant::now();
         let mut seen: Option<u64> = None;
@@ -137,7 +142,7 @@ impl GitHub {
             let Some(assets) = self.api.assets(target.id, Duration::ZERO).await? else {
                 return Ok(Standing::Gone);
             };
-            let Some(asset) = assets.into_iter().find(|asset| asset.name == name) else {
+            let Some(asset) = assets.into_iter().find(|asset| asset.name == *name) else {
                 return Ok(Standing::Nothing);
             };
             if asset.is_whole() {
@@ -148,7 +153,8 @@ impl GitHub {
                 return Ok(Standing::Nothing);
             }
             // A few looks at least: clocks differ, and what is looked at may be alive.
-            let limit = if is_ours { Duration::ZERO } else { tempo.upload };
+            let upload = tempo.upload + Duration::from_secs(piece.size / SLOWEST);
+            let limit = if is_ours { Duration::ZERO } else { upload };
             let limit = limit.saturating_sub(age(&asset)).max(tempo.look * 3);
             let left = limit.saturating_sub(since.elapsed());
             if left.is_zero() {
