@@ -22,7 +22,7 @@ pub fn list(world: &mut World, call: &Call) -> Result<Answer, Answer> {
     let repository = world.repository(&call.folder()).ok_or_else(Answer::not_found)?;
     let newest_first = repository.releases.iter().rev().filter(|r| may_push || !r.draft);
     let items = newest_first.map(|r| r.to_json(&call.origins, &repository.folder)).collect();
-    Ok(page(call, items))
+    Ok(page(call, repository.id, items))
 }
 
 pub fn get(world: &mut World, call: &Call) -> Result<Answer, Answer> {
