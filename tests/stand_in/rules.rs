@@ -248,6 +248,12 @@ fn what_is_published_in_an_immutable_repository_is_sealed() {
     let burned = create(&github, &published("v1"));
     assert_eq!(first_error(&burned), ("custom".into(), "tag_name".into()));
     assert!(burned.text().contains("tag_name was used by an immutable release"));
+    assert_eq!(ask(&github, "DELETE", "/git/refs/tags/v1").send().status, 204);
+    let burned = create(&github, &published("v1"));
+    assert_eq!(first_error(&burned), ("custom".into(), "pre_receive".into()));
+    assert_eq!(burned.json()["errors"][1]["field"], "tag_name");
+    let draft = json!({ "tag_name": "v1", "draft": true });
+    assert_eq!(create(&github, &draft).status, 201, "it is refused when it is published");
     let detected = |role: Role| {
         let url = format!("{}/repos/acme/stack/immutable-releases", github.api_url());
         Ask::get(&url).token(role.token()).send().status

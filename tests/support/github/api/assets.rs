@@ -1,6 +1,7 @@
 //! Assets. An upload has two steps, since others ask questions while the bytes come.
 
 use bytes::Bytes;
+use serde_json::json;
 
 use super::super::{
     answer::Answer,
@@ -81,7 +82,9 @@ fn changeable<'w>(world: &'w mut World, call: &Call) -> Result<(&'w mut Reposito
     let repository = world.repository(&call.folder()).ok_or_else(Answer::not_found)?;
     let (release, _) = repository.asset(id).ok_or_else(Answer::not_found)?;
     if release.immutable {
-        return Err(Answer::refusal(422, "Cannot delete asset from an immutable release."));
+        let message = "Cannot delete asset from an immutable release";
+        let error = json!({ "resource": "ReleaseAsset", "code": "custom", "message": message });
+        return Err(Answer::invalid(&[error]));
     }
     Ok((repository, id))
 }
