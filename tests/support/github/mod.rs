@@ -149,16 +149,6 @@ impl GitHub {
         &self.folder
     }
 
-    /// A token with this role; the write and read tokens are such as a workflow run has.
-    pub fn token(&self, role: Role) -> &'static str {
-        match role {
-            Role::Admin => "ghp_admin",
-            Role::Write => "ghs_write",
-            Role::Read => "ghs_read",
-            Role::Outsider => "ghp_outsider",
-        }
-    }
-
     /// One more token.
     pub fn add_token(&self, text: &str, role: Role, kind: Kind) -> &Self {
         self.world().tokens.insert(text.into(), Token { role, kind });
@@ -405,6 +395,7 @@ impl GitHub {
             let releases = repository.releases.iter_mut().filter(|release| release.tag == tag);
             let mut assets = releases.flat_map(|release| &mut release.assets);
             let found = assets.find(|known| known.name == asset).expect("the asset");
+            found.etag = asset::etag_of(&asset::digest_of(bytes));
             found.bytes = bytes.to_vec().into();
         });
         self
