@@ -205,7 +205,7 @@ async fn names_that_the_host_would_change_are_refused() {
 async fn after_a_burst_writes_keep_their_distance() {
     let (github, files) = (github(), Files::new());
     let tempo = Tempo { burst: 3, between_writes: Duration::from_millis(20), ..settings().tempo };
-    let token = github.token(Role::Write);
+    let token = Role::Write.token();
     let opened = open_with(&github, Some(token), Settings { tempo, ..settings() });
     let (release, uploads) = (release(Mode::Append), ASSETS.map(|name| files.upload(name, b"0")));
     let begun = Instant::now();
