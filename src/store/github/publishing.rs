@@ -101,7 +101,7 @@ impl GitHub {
         };
         if waits_for.is_empty() && (target.is_draft || mode == Mode::Sealed) {
             self.forget(&release.tag);
-            self.tidy(release, upload).await?;
+            self.tidy(&release.tag).await?;
         } else {
             self.remember(&release.tag, target.unseen());
         }

@@ -125,11 +125,13 @@ impl GitHub {
     }
 
     /// Removes drafts of a release that is visible: what those who were stopped left behind.
-    /// Only if nothing is in them but what the release has.
-    pub(super) async fn tidy(&self, release: &Release, upload: &Upload) -> Result<(), Fault> {
-        let wanted = wanted(release, upload);
-        for draft in self.listed(&release.tag).await?.drafts {
-            if draft.assets.iter().all(|asset| wanted.contains(&asset.name)) {
+    /// Only if nothing is in them that the release has not.
+    pub(super) async fn tidy(&self, tag: &str) -> Result<(), Fault> {
+        let Listed { visible: Some(visible), drafts } = self.listed(tag).await? else {
+            return Ok(());
+        };
+        for draft in drafts {
+            if draft.assets.iter().all(|asset| visible.asset(&asset.name).is_some()) {
                 self.withdraw(&draft).await?;
             }
         }
