@@ -149,6 +149,12 @@ impl GitHub {
         &self.folder
     }
 
+    /// A token with this role.
+    #[allow(clippy::unused_self, reason = "it reads as what it is: a token of this GitHub")]
+    pub fn token(&self, role: Role) -> &'static str {
+        role.token()
+    }
+
     /// One more token.
     pub fn add_token(&self, text: &str, role: Role, kind: Kind) -> &Self {
         self.world().tokens.insert(text.into(), Token { role, kind });
