@@ -73,9 +73,22 @@ fn a_publisher_that_dies_leaves_a_starter() {
     dying.write_all(head.as_bytes()).expect("it is sent");
     let state = || github.release("v1").unwrap().asset("nats").map(|asset| asset.state);
     wait_until("the upload to begin", || state().is_some());
-    drop(dying);
     assert_eq!(upload(&github, "v1", "nats", b"bytes").status, 422);
+    assert_eq!(github.most_at_once(Operation::Upload), 2);
+    assert_eq!(github.most_at_once(Operation::GetRelease), 1);
+    drop(dying);
+    wait_until("the connection to break", || github.requests().iter().all(|a| a.ended.is_some()));
     assert_eq!(state(), Some(State::Starter));
+}
+
+#[test]
+fn somebody_may_end_the_upload_they_began() {
+    let github = GitHub::new("acme/stack");
+    github.add_release(NewRelease::tagged("v1").starter("nats"));
+    assert_eq!(upload(&github, "v1", "nats", b"ours").status, 422);
+    github.finish_starter("v1", "nats", b"theirs");
+    assert_eq!(transfer(&github, "v1", "nats").send().body, b"theirs");
+    assert_eq!(github.release("v1").unwrap().asset("nats").unwrap().state, State::Uploaded);
 }
 
 #[test]

@@ -68,11 +68,12 @@ pub async fn exchange(door: Door, shared: Arc<Shared>, request: Request) -> Resp
     } else {
         perform(&shared, &call, fault.as_ref(), body).await
     };
+    let mut world = shared.world();
+    world.asked[number].ended = Some(world.started.elapsed());
+    world.asked[number].status = answer.as_ref().map_or(0, |answer| answer.status);
+    drop(world);
     match answer {
-        Ok(answer) => {
-            shared.world().asked[number].status = answer.status;
-            on_the_wire(answer, fault.as_ref())
-        }
+        Ok(answer) => on_the_wire(answer, fault.as_ref()),
         // Unwinding ends the task of this connection, and nobody hears of it but the client.
         Err(Broken) => std::panic::resume_unwind(Box::new("the connection breaks")),
     }
@@ -88,7 +89,8 @@ fn note(world: &mut World, call: &Call) -> usize {
         authorized: authorization.is_some(),
         authorization,
         status: 0,
-        after: world.started.elapsed(),
+        came: world.started.elapsed(),
+        ended: None,
     });
     world.asked.len() - 1
 }
