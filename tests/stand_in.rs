@@ -16,7 +16,7 @@ use crate::support::{
 /// A request of the API below the repository, by somebody who may write.
 fn ask(github: &GitHub, method: &str, path: &str) -> Ask {
     let url = format!("{}/repos/{}{path}", github.api_url(), github.repository());
-    Ask::new(method, &url).token(github.token(Role::Write))
+    Ask::new(method, &url).token(Role::Write.token())
 }
 
 /// Creates a release, or tries to.
@@ -35,7 +35,7 @@ fn uploading(github: &GitHub, tag: &str, name: &str) -> Ask {
     let address = shown["upload_url"].as_str().expect("an address");
     let address = address.split('{').next().expect("a text");
     Ask::new("POST", &format!("{address}?name={name}"))
-        .token(github.token(Role::Write))
+        .token(Role::Write.token())
         .header("content-type", "application/octet-stream")
 }
 

@@ -1,12 +1,15 @@
 //! Stores: where releases live. One port, a backend per file, [`open()`] maps a URL to one.
 //!
 //! ```text
-//! StoreUrl ── open ──> dir   <root>/<tag>/<asset>      writable
-//!                 └──> http  <base>/<tag>/<asset>      read-only
-//! URL ──── Fetcher ──> what vendors publish            read-only
+//! StoreUrl ── open ─┬> dir     <root>/<tag>/<asset>      writable
+//!                   ├> http    <base>/<tag>/<asset>      read-only
+//!                   └> github  a repository's releases   writable
+//! URL ────── Fetcher ─> what vendors publish             read-only
 //!
 //! dir ──> publication (create-only), file, sidecar
-//! http, Fetcher ──> transfer (resumes) ──> retry (when again) ──> client (one exchange) ──> answer
+//! http, github, Fetcher ──> transfer (resumes) ──> retry (when again) ─┐
+//! github (its API) ──────────────────────────────> retry ──────────────┴> client ──> answer
+//! client: one call (a request as a value) and the redirects it leads to; upload: a file on its way out
 //! ```
 //!
 //! Two answers are kept apart everywhere: a confirmed absence (`Ok(None)`), after which

@@ -55,8 +55,8 @@ pub struct Tempo {
     pub settling: Duration,
     /// The time between two looks at what settles.
     pub look: Duration,
-    /// How long somebody else's upload may be under way. What is half-made after that was left
-    /// by one who was stopped.
+    /// How long somebody else's upload may be under way, besides the time that its bytes take.
+    /// What is half-made after that was left by one who was stopped.
     pub upload: Duration,
     /// How long an answer about a release is good enough for reading.
     pub recent: Duration,
@@ -70,7 +70,7 @@ impl Default for Tempo {
             after_refusal: Duration::from_secs(60),
             settling: Duration::from_secs(30),
             look: Duration::from_secs(1),
-            upload: Duration::from_secs(10 * 60),
+            upload: Duration::from_secs(30),
             recent: Duration::from_secs(20),
         }
     }

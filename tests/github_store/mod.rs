@@ -14,7 +14,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use forge::{
@@ -85,7 +85,7 @@ fn open_with(github: &GitHub, token: Option<&str>, settings: Settings) -> Opened
 }
 
 fn open(github: &GitHub, role: impl Into<Option<Role>>) -> Opened {
-    open_with(github, role.into().map(|role| github.token(role)), settings())
+    open_with(github, role.into().map(|role| role.token()), settings())
 }
 
 fn digest(bytes: &[u8]) -> Sha256 {

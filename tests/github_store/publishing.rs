@@ -188,3 +188,30 @@ async fn a_release_that_was_removed_meanwhile_is_made_again() {
         assert_eq!(github.release(TAG).unwrap().assets.len(), 2);
     }
 }
+
+#[tokio::test]
+async fn names_that_the_host_would_change_are_refused() {
+    let (github, files) = (github(), Files::new());
+    let opened = open(&github, Role::Write);
+    for name in ["a..b", "a.", "../a", "a b", ".a"] {
+        let upload = files.upload(name, b"binary");
+        let fault = opened.store.publish(&release(Mode::Append), &upload).await.unwrap_err();
+        assert_eq!(fault.kind, Kind::Usage, "{name}");
+    }
+    assert_eq!(github.requests(), []);
+}
+
+#[tokio::test]
+async fn after_a_burst_writes_keep_their_distance() {
+    let (github, files) = (github(), Files::new());
+    let tempo = Tempo { burst: 3, between_writes: Duration::from_millis(20), ..settings().tempo };
+    let token = Role::Write.token();
+    let opened = open_with(&github, Some(token), Settings { tempo, ..settings() });
+    let (release, uploads) = (release(Mode::Append), ASSETS.map(|name| files.upload(name, b"0")));
+    let begun = Instant::now();
+    let all = join_all(uploads.iter().map(|upload| opened.store.publish(&release, upload))).await;
+    assert!(all.iter().all(|receipt| receipt.is_ok()), "{all:?}");
+    let writes = github.count(|asked| asked.method == "POST");
+    assert!(writes >= 9, "{writes}");
+    assert!(begun.elapsed() >= Duration::from_millis(20) * (writes as u32 - 3));
+}

@@ -116,3 +116,28 @@ async fn one_locked_release_is_enough_to_learn_from() {
     let receipt = opened.store.publish(&second, &files.upload(ASSETS[0], b"0")).await.unwrap();
     assert_eq!(receipt.waits_for, missing(&ASSETS[..1]));
 }
+
+#[tokio::test]
+async fn whose_draft_came_second_removes_it() {
+    let (github, files) = (github(), Files::new());
+    github.next_create(Goes::SomebodyWasFaster(None));
+    let opened = open(&github, Role::Write);
+    opened.store.publish(&release(Mode::Sealed), &files.upload(ASSETS[0], b"0")).await.unwrap();
+    let releases = github.releases();
+    assert_eq!((releases.len(), releases[0].draft, releases[0].assets.len()), (1, true, 2));
+}
+
+#[tokio::test]
+async fn what_is_in_another_draft_moves_to_the_release_that_is_agreed_on() {
+    let (github, files) = (github(), Files::new());
+    let uploads = [files.upload(ASSETS[0], b"0"), files.upload(ASSETS[1], b"1")];
+    let opened = open(&github, Role::Write);
+    opened.store.publish(&release(Mode::Sealed), &uploads[0]).await.unwrap();
+    github.add_release(NewRelease::tagged(TAG));
+    opened.store.publish(&release(Mode::Sealed), &uploads[1]).await.unwrap();
+    assert_eq!(github.release(TAG).unwrap().assets.len(), 2);
+    assert_eq!(github.releases().len(), 2, "nothing that is nowhere else goes away");
+    opened.store.publish(&release(Mode::Sealed), &uploads[0]).await.unwrap();
+    let releases = github.releases();
+    assert_eq!((releases.len(), releases[0].draft, releases[0].assets.len()), (1, false, 4));
+}

@@ -93,3 +93,54 @@ async fn stopped_anywhere_it_is_completed_by_the_next() {
         }
     }
 }
+
+/// What may go wrong with each operation, and ends well when it is done again.
+const CHAOS: [(Operation, Goes); 22] = [
+    (Operation::CreateRelease, Goes::DoneThen502),
+    (Operation::CreateRelease, Goes::DoneThenReset),
+    (Operation::CreateRelease, Goes::Status(500)),
+    (Operation::CreateRelease, Goes::Late(Duration::from_millis(3))),
+    (Operation::Upload, Goes::DoneThen502),
+    (Operation::Upload, Goes::DoneThenReset),
+    (Operation::Upload, Goes::StarterThen502),
+    (Operation::Upload, Goes::ResetAfter(5)),
+    (Operation::Upload, Goes::Late(Duration::from_millis(3))),
+    (Operation::Upload, Goes::SecondaryLimit { status: 403, retry_after: None }),
+    (Operation::EditRelease, Goes::DoneThen502),
+    (Operation::EditRelease, Goes::DoneThenReset),
+    (Operation::EditRelease, Goes::Status(500)),
+    (Operation::DeleteRelease, Goes::DoneThen502),
+    (Operation::DeleteAsset, Goes::DoneThenReset),
+    (Operation::ReleaseByTag, Goes::NotFound),
+    (Operation::ReleaseByTag, Goes::Late(Duration::from_millis(3))),
+    (Operation::ListReleases, Goes::Status(502)),
+    (Operation::ListReleases, Goes::Late(Duration::from_millis(3))),
+    (Operation::ListAssets, Goes::ResetAfter(9)),
+    (Operation::AnyApi, Goes::Status(503)),
+    (Operation::AnyApi, Goes::SecondaryLimit { status: 429, retry_after: Some(0) }),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whatever_goes_wrong_on_the_way_it_ends_in_one_release() {
+    let files = Files::new();
+    for mode in [Mode::Append, Mode::Sealed] {
+        for round in 0..20_usize {
+            let github = github();
+            github.latency(Duration::from_micros(200));
+            for step in 0..6 {
+                let (operation, fault) = &CHAOS[(round * 7 + step * 5 + round / 3) % CHAOS.len()];
+                github.next(*operation, fault.clone());
+            }
+            let machines = ASSETS.map(|asset| {
+                let (opened, upload) =
+                    (open(&github, Role::Write), files.upload(asset, asset.as_bytes()));
+                async move { drop(opened.store.publish(&release(mode), &upload).await) }
+            });
+            let _ =
+                tokio::time::timeout(Duration::from_millis(round as u64), join_all(machines)).await;
+            github.heal();
+            all_at_once(&github, &files, mode).await;
+            assert_one_complete_release(&github);
+        }
+    }
+}

@@ -13,7 +13,7 @@ fn alone() -> Release {
 
 #[tokio::test]
 async fn lost_answers_and_leftovers_end_in_one_release() {
-    use Goes::{DoneThen502, DoneThenReset, ResetAfter, StarterThen502, Status};
+    use Goes::{DoneThen502, DoneThenReset, NotFound, ResetAfter, StarterThen502, Status};
     for sealed in [false, true] {
         for (operation, fault) in [
             (Operation::CreateRelease, DoneThen502),
@@ -24,6 +24,7 @@ async fn lost_answers_and_leftovers_end_in_one_release() {
             (Operation::Upload, StarterThen502),
             (Operation::Upload, ResetAfter(3)),
             (Operation::Upload, Status(503)),
+            (Operation::Upload, NotFound),
             (Operation::EditRelease, DoneThen502),
             (Operation::EditRelease, DoneThenReset),
             (Operation::EditRelease, Status(500)),
@@ -76,7 +77,7 @@ async fn what_somebody_left_half_made_is_waited_out_and_replaced() {
 #[tokio::test]
 async fn refusals_say_why_and_what_to_do() {
     type Spoil = fn(&GitHub);
-    let cases: [(Spoil, Role, &str, &str); 6] = [
+    let cases: [(Spoil, Role, &str, &str); 5] = [
         (|_| (), Role::Read, "the login from a test may not write to", "contents: write"),
         (
             |g| _ = g.next_upload(Goes::NotAccessible),
@@ -97,7 +98,6 @@ async fn refusals_say_why_and_what_to_do() {
             "next revision",
         ),
         (|g| _ = g.block_tags("nats-"), Role::Write, "a rule for tags of", "bypass list"),
-        (fill, Role::Write, "the release is full", "1000 assets"),
     ];
     let modes = [release(Mode::Append), alone()];
     for ((spoil, role, why, what_to_do), release) in
@@ -119,10 +119,14 @@ async fn refusals_say_why_and_what_to_do() {
     }
 }
 
-fn fill(github: &GitHub) {
-    let full =
-        (0..1000).fold(NewRelease::tagged(TAG), |new, n| new.asset(&format!("x{n}"), vec![]));
-    github.add_release(full);
+#[tokio::test]
+async fn a_full_release_takes_no_more() {
+    let (github, files) = (github(), Files::new());
+    let new = (0..1000).fold(NewRelease::tagged(TAG), |new, n| new.asset(&format!("x{n}"), vec![]));
+    github.add_release(new);
+    let fault = publish(&github, &files, Mode::Append).await.unwrap_err();
+    assert!(fault.to_string().contains("the release is full: the server says: "), "{fault}");
+    assert!(fault.hint.unwrap().contains("1000 assets"));
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! What goes wrong goes wrong as planned, once, and leaves what the real one leaves.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write,
+    net::TcpStream,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
@@ -8,9 +12,10 @@ use super::{ask, create, first_error, page_of, published, transfer, upload};
 use crate::support::{
     Ask,
     github::{Fault, GitHub, NewRelease, Operation, State},
+    wait_until,
 };
 
-const BYTES: [u8; 100_000] = [7; 100_000];
+static BYTES: [u8; 100_000] = [7; 100_000];
 
 fn with_asset() -> GitHub {
     let github = GitHub::new("acme/stack");
@@ -52,6 +57,38 @@ fn an_upload_may_leave_a_starter() {
         assert_eq!(ask(&github, "DELETE", &path).send().status, 204);
         assert_eq!(upload(&github, "v1", name, &BYTES).status, 201);
     }
+}
+
+#[test]
+fn a_publisher_that_dies_leaves_a_starter() {
+    let github = GitHub::new("acme/stack");
+    github.add_release("v1");
+    let mut dying = TcpStream::connect(&github.url()["http://".len()..]).expect("a server");
+    let id = github.release("v1").unwrap().id;
+    let head = format!(
+        "POST /uploads/repos/acme/stack/releases/{id}/assets?name=nats HTTP/1.1\r\nhost: x\r\n\
+         user-agent: x\r\ncontent-type: x\r\nauthorization: Bearer ghs_write\r\n\
+         content-length: 100\r\n\r\nsome bytes"
+    );
+    dying.write_all(head.as_bytes()).expect("it is sent");
+    let state = || github.release("v1").unwrap().asset("nats").map(|asset| asset.state);
+    wait_until("the upload to begin", || state().is_some());
+    assert_eq!(upload(&github, "v1", "nats", b"bytes").status, 422);
+    assert_eq!(github.most_at_once(Operation::Upload), 2);
+    assert_eq!(github.most_at_once(Operation::GetRelease), 1);
+    drop(dying);
+    wait_until("the connection to break", || github.requests().iter().all(|a| a.ended.is_some()));
+    assert_eq!(state(), Some(State::Starter));
+}
+
+#[test]
+fn somebody_may_end_the_upload_they_began() {
+    let github = GitHub::new("acme/stack");
+    github.add_release(NewRelease::tagged("v1").starter("nats"));
+    assert_eq!(upload(&github, "v1", "nats", b"ours").status, 422);
+    github.finish_starter("v1", "nats", b"theirs");
+    assert_eq!(transfer(&github, "v1", "nats").send().body, b"theirs");
+    assert_eq!(github.release("v1").unwrap().asset("nats").unwrap().state, State::Uploaded);
 }
 
 #[test]

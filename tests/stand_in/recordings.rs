@@ -61,7 +61,7 @@ fn replay(github: &GitHub, recorded: &Value, numbers: &BTreeMap<&str, u64>) -> R
     };
     let ask = Ask::new(&text("method").to_uppercase(), &format!("{base}{path}"))
         .header("accept", "application/vnd.github.v3+json")
-        .token(github.token(Role::Write));
+        .token(Role::Write.token());
     let ask = match recorded["asked_with"]["content-type"].as_str() {
         Some(kind) => ask.header("content-type", kind),
         None => ask,

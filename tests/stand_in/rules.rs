@@ -52,7 +52,8 @@ fn of_four_publishers_one_creates_and_all_upload() {
 fn of_four_uploads_of_one_name_one_is_stored() {
     let github = GitHub::new("acme/stack");
     github.add_release("nats-v1");
-    let uploads = at_once(4, |n| upload(&github, "nats-v1", "nats.tar.gz", &[n as u8; 100_000]));
+    let uploads =
+        at_once(4, |n| upload(&github, "nats-v1", "nats.tar.gz", &vec![n as u8; 100_000]));
     assert_eq!((how_many(&uploads, 201), how_many(&uploads, 422)), (1, 3));
     let lost = uploads.iter().find(|reply| reply.status == 422).expect("one");
     assert_eq!(first_error(lost), ("already_exists".into(), "name".into()));
@@ -198,12 +199,12 @@ fn roles_decide() {
     };
     assert_eq!(status(None).status, 401);
     assert_eq!(status(Some("nobody")).json()["message"], "Bad credentials");
-    let refused = status(Some(github.token(Role::Read)));
+    let refused = status(Some(Role::Read.token()));
     assert_eq!(refused.status, 403);
     assert_eq!(refused.json()["message"], "Resource not accessible by integration");
-    let refused = status(Some(github.token(Role::Outsider)));
+    let refused = status(Some(Role::Outsider.token()));
     assert_eq!(refused.json()["message"], "Resource not accessible by personal access token");
-    assert_eq!(status(Some(github.token(Role::Write))).status, 201);
+    assert_eq!(status(Some(Role::Write.token())).status, 201);
     let nameless = ask(&github, "GET", "").without("user-agent").send();
     assert_eq!(nameless.status, 403);
     let seen = ask(&github, "GET", "").send().json();
@@ -217,10 +218,10 @@ fn a_private_repository_is_not_there_for_others() {
     github.add_release(NewRelease::tagged("v1").asset("nats", *b"bytes")).make_private();
     let url = format!("{}/repos/acme/secret/releases/tags/v1", github.api_url());
     assert_eq!(Ask::get(&url).send().status, 404);
-    assert_eq!(Ask::get(&url).token(github.token(Role::Outsider)).send().status, 404);
-    assert_eq!(Ask::get(&url).token(github.token(Role::Read)).send().status, 200);
+    assert_eq!(Ask::get(&url).token(Role::Outsider.token()).send().status, 404);
+    assert_eq!(Ask::get(&url).token(Role::Read.token()).send().status, 200);
     let page = page_of(&github, "v1", "nats");
-    assert_eq!(Ask::get(&page).token(github.token(Role::Write)).send().status, 404);
+    assert_eq!(Ask::get(&page).token(Role::Write.token()).send().status, 404);
     github.asks_to_sign_in();
     let login = Ask::get(&page).send();
     assert_eq!(login.status, 200);
@@ -247,9 +248,15 @@ fn what_is_published_in_an_immutable_repository_is_sealed() {
     let burned = create(&github, &published("v1"));
     assert_eq!(first_error(&burned), ("custom".into(), "tag_name".into()));
     assert!(burned.text().contains("tag_name was used by an immutable release"));
-    let detected = |role| {
+    assert_eq!(ask(&github, "DELETE", "/git/refs/tags/v1").send().status, 204);
+    let burned = create(&github, &published("v1"));
+    assert_eq!(first_error(&burned), ("custom".into(), "pre_receive".into()));
+    assert_eq!(burned.json()["errors"][1]["field"], "tag_name");
+    let draft = json!({ "tag_name": "v1", "draft": true });
+    assert_eq!(create(&github, &draft).status, 201, "it is refused when it is published");
+    let detected = |role: Role| {
         let url = format!("{}/repos/acme/stack/immutable-releases", github.api_url());
-        Ask::get(&url).token(github.token(role)).send().status
+        Ask::get(&url).token(role.token()).send().status
     };
     assert_eq!((detected(Role::Admin), detected(Role::Write)), (200, 404));
 }

@@ -33,9 +33,9 @@ impl GitHub {
         release: &Release,
         upload: &Upload,
     ) -> Result<Receipt, Fault> {
-        check_names(&release.tag, &upload.asset)?;
-        for (name, _) in &upload.sidecars {
+        for name in upload.sidecars.iter().map(|(name, _)| name).chain([&upload.asset]) {
             check_names(&release.tag, name)?;
+            check_kept(name)?;
         }
         let failed = |fault: Fault| {
             let what = format!("cannot publish {}/{} to {}", release.tag, upload.asset, self.url);
@@ -65,9 +65,10 @@ impl GitHub {
         upload: &Upload,
         piece: &Piece,
     ) -> Result<Option<Receipt>, Fault> {
+        let mode = self.mode(release.mode).await?;
         let target = match self.remembered(&release.tag) {
             Some(target) => target,
-            None => self.target(release, self.mode(release.mode).await?).await?,
+            None => self.target(release, mode).await?,
         };
         let published = match self.put(&target, piece).await? {
             Put::Created => Published::Created,
@@ -98,8 +99,9 @@ impl GitHub {
                 Sealed::Elsewhere => return Ok(None),
             },
         };
-        if target.is_draft && waits_for.is_empty() {
+        if waits_for.is_empty() && (target.is_draft || mode == Mode::Sealed) {
             self.forget(&release.tag);
+            self.tidy(&release.tag).await?;
         } else {
             self.remember(&release.tag, target.unseen());
         }
@@ -146,6 +148,17 @@ impl GitHub {
         let newest = newest.iter().find(|release| !release.draft);
         Ok(Immutability { enabled: newest.is_some_and(|release| release.immutable) }.mode())
     }
+}
+
+/// Checks that GitHub keeps `name` as it is: it makes one dot of several, and takes away those
+/// at the end.
+fn check_kept(name: &str) -> Result<(), Fault> {
+    if !name.contains("..") && !name.ends_with('.') {
+        return Ok(());
+    }
+    Err(Fault::new(Kind::Usage, format!("GitHub would give {name:?} another name"))
+        .because("it allows single dots between other characters only")
+        .hint("give the binary another name"))
 }
 
 /// The file of `upload`, proven to be what was promised: what is published stays.

@@ -23,6 +23,10 @@ use crate::{
     },
 };
 
+/// An upload that is slower than this, in bytes a second, may be taken for one that was stopped;
+/// it finds out and starts again.
+const SLOWEST: u64 = 256 * 1024;
+
 /// A file or a text that is to be an asset.
 pub(super) struct Piece {
     pub(super) name: String,
@@ -81,7 +85,7 @@ impl GitHub {
             if let Some(failure) = failure {
                 retry.pause(failure).await?;
             }
-            match self.standing(target, &piece.name, is_lost).await? {
+            match self.standing(target, piece, is_lost).await? {
                 Standing::Whole(asset) if is_lost && self.sha256(&asset).await? == piece.sha256 => {
                     return Ok(Put::Created);
                 }
@@ -103,11 +107,16 @@ impl GitHub {
             _ if refusal::is_taken(&reply) => Ok(Attempt::Taken),
             _ if refusal::is_locked(&reply) => Ok(Attempt::Locked),
             StatusCode::NOT_FOUND if self.is_gone(target).await? => Ok(Attempt::Gone),
+            // Somebody may have taken our half-made asset for a leftover.
+            StatusCode::NOT_FOUND => {
+                let refused = self.refused(&call, &reply).await;
+                Err(Failure { again: Again::Later(None), ..refused })
+            }
             _ => Err(self.refused(&call, &reply).await),
         }
     }
 
-    /// Whether the release is not there any more; else a 404 is about permissions.
+    /// Whether the release is not there any more; else a 404 is about something else.
     async fn is_gone(&self, target: &Target) -> Result<bool, Failure> {
         let assets = self.api.assets(target.id, Duration::ZERO).await.map_err(Failure::never)?;
         Ok(assets.is_none())
@@ -117,14 +126,15 @@ impl GitHub {
         refusal::failure(call, reply, &self.api.who().await)
     }
 
-    /// What stands under `name`, once it is whole or gone. `is_ours`: a half-made one most
-    /// likely is what our last attempt left.
+    /// What stands under the name of `piece`, once it is whole or gone. `is_ours`: a half-made one
+    /// most likely is what our last attempt left.
     async fn standing(
         &self,
         target: &Target,
-        name: &str,
+        piece: &Piece,
         is_ours: bool,
     ) -> Result<Standing, Fault> {
+        let name = &piece.name;
         let tempo = &self.api.settings().tempo;
         let since = Instant::now();
         let mut seen: Option<u64> = None;
@@ -132,7 +142,7 @@ impl GitHub {
             let Some(assets) = self.api.assets(target.id, Duration::ZERO).await? else {
                 return Ok(Standing::Gone);
             };
-            let Some(asset) = assets.into_iter().find(|asset| asset.name == name) else {
+            let Some(asset) = assets.into_iter().find(|asset| asset.name == *name) else {
                 return Ok(Standing::Nothing);
             };
             if asset.is_whole() {
@@ -143,7 +153,8 @@ impl GitHub {
                 return Ok(Standing::Nothing);
             }
             // A few looks at least: clocks differ, and what is looked at may be alive.
-            let limit = if is_ours { Duration::ZERO } else { tempo.upload };
+            let upload = tempo.upload + Duration::from_secs(piece.size / SLOWEST);
+            let limit = if is_ours { Duration::ZERO } else { upload };
             let limit = limit.saturating_sub(age(&asset)).max(tempo.look * 3);
             let left = limit.saturating_sub(since.elapsed());
             if left.is_zero() {

@@ -82,7 +82,6 @@ impl GitHub {
         upload: &Upload,
         ours: &[String],
     ) -> Result<Sealed, Fault> {
-        let wanted = wanted(release, upload);
         let listed = self.listed(&release.tag).await?;
         if let Some(own) = listed.drafts.iter().find(|draft| draft.id == target.id)
             && is_agreed_elsewhere(&listed, target)
@@ -96,15 +95,11 @@ impl GitHub {
         let Some(assets) = self.api.assets(target.id, Duration::ZERO).await? else {
             return Ok(Sealed::Elsewhere);
         };
-        let missing = missing(&wanted, ours, &assets);
+        let missing = missing(&wanted(release, upload), ours, &assets);
         if !missing.is_empty() {
             return Ok(Sealed::Waiting(missing));
         }
-        let sealed = self.publish_draft(target, release).await?;
-        if matches!(sealed, Sealed::Visible) {
-            self.tidy(&release.tag, &wanted).await?;
-        }
-        Ok(sealed)
+        self.publish_draft(target, release).await
     }
 
     async fn publish_draft(&self, target: &Target, release: &Release) -> Result<Sealed, Fault> {
@@ -129,11 +124,14 @@ impl GitHub {
         }
     }
 
-    /// Removes drafts of `tag`, which is published: what those who were stopped left behind.
-    /// Only if nothing is in them but what the release has.
-    async fn tidy(&self, tag: &str, wanted: &[String]) -> Result<(), Fault> {
-        for draft in self.listed(tag).await?.drafts {
-            if draft.assets.iter().all(|asset| wanted.contains(&asset.name)) {
+    /// Removes drafts of a release that is visible: what those who were stopped left behind.
+    /// Only if nothing is in them that the release has not.
+    pub(super) async fn tidy(&self, tag: &str) -> Result<(), Fault> {
+        let Listed { visible: Some(visible), drafts } = self.listed(tag).await? else {
+            return Ok(());
+        };
+        for draft in drafts {
+            if draft.assets.iter().all(|asset| visible.asset(&asset.name).is_some()) {
                 self.withdraw(&draft).await?;
             }
         }

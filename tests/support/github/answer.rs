@@ -32,11 +32,15 @@ impl Answer {
         Self { status, headers: Vec::new(), body: Body::Empty }
     }
 
+    /// Bytes; what they are, a header says.
+    pub fn bytes(status: u16, bytes: Bytes) -> Self {
+        Self { status, headers: Vec::new(), body: Body::Bytes(bytes) }
+    }
+
     /// A page for people.
     pub fn html(status: u16, text: &str) -> Self {
         let page = format!("<!DOCTYPE html>\n<html><body><h1>{text}</h1></body></html>\n");
-        Self { status, headers: Vec::new(), body: Body::Bytes(page.into()) }
-            .with("content-type", "text/html; charset=utf-8")
+        Self::bytes(status, page.into()).with("content-type", "text/html; charset=utf-8")
     }
 
     /// A redirect.

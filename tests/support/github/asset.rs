@@ -17,6 +17,8 @@ pub struct Asset {
     pub bytes: Bytes,
     /// `sha256:…`; old assets have none.
     pub digest: Option<String>,
+    /// What the object host calls these bytes, quotes included.
+    pub etag: String,
     pub created_at: String,
     pub downloads: u64,
 }
@@ -65,6 +67,11 @@ pub fn digest_of(bytes: &[u8]) -> String {
     format!("sha256:{digits}")
 }
 
+/// The entity tag of bytes with this digest.
+pub fn etag_of(digest: &str) -> String {
+    format!("\"0x{}\"", digest["sha256:".len()..][..16].to_uppercase())
+}
+
 /// The name under which GitHub keeps an asset: what is neither letter, digit nor one of `_+@-`
 /// becomes a dot, one for a whole run; dots at the ends go, and what began with one gets
 /// `default` in front.
@@ -79,4 +86,22 @@ pub fn sanitised(name: &str) -> String {
     }
     let kept = kept.trim_end_matches('.');
     if kept.starts_with('.') { format!("default{kept}") } else { kept.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sanitised;
+
+    #[test]
+    fn names_are_kept_as_github_keeps_them() {
+        for (given, kept) in [
+            ("nats-linux-amd64.tar.gz", "nats-linux-amd64.tar.gz"),
+            ("a b(1).txt", "a.b.1.txt"),
+            ("..a..b..", "default.a.b"),
+            ("ümlaut", "default.mlaut"),
+            ("x@1+2_3", "x@1+2_3"),
+        ] {
+            assert_eq!(sanitised(given), kept, "{given}");
+        }
+    }
 }

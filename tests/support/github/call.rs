@@ -33,7 +33,13 @@ pub struct Call {
 
 impl Call {
     /// Reads a request that came to `door` of a stand-in at `origins`.
-    pub fn of(door: Door, parts: &Parts, origins: &Origins) -> Self {
+    /// `folder_of` knows the repositories by their numbers.
+    pub fn of(
+        door: Door,
+        parts: &Parts,
+        origins: &Origins,
+        folder_of: impl Fn(u64) -> Option<String>,
+    ) -> Self {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
         let named = parts.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or("");
         let named = parts.uri.host().unwrap_or(named);
@@ -45,7 +51,8 @@ impl Call {
             "objects.githubusercontent.com" => (Host::Object, path, Origins::official()),
             _ => by_path(door, path, origins),
         };
-        let matched = Operation::of(host, parts.method.as_str(), path);
+        let path = by_name(path, folder_of);
+        let matched = Operation::of(host, parts.method.as_str(), &path);
         let query = parts.uri.query().unwrap_or("").split('&').filter(|pair| !pair.is_empty());
         let query = query.map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -88,6 +95,15 @@ impl Call {
     }
 }
 
+/// A path that names the repository by its number, with its name instead.
+fn by_name(path: &str, folder_of: impl Fn(u64) -> Option<String>) -> String {
+    let named = path.strip_prefix("/repositories/").and_then(|rest| {
+        let (id, rest) = rest.split_once('/')?;
+        Some(format!("/repos/{}/{rest}", folder_of(id.parse().ok()?)?))
+    });
+    named.unwrap_or_else(|| path.to_owned())
+}
+
 fn by_path<'p>(door: Door, path: &'p str, origins: &Origins) -> (Host, &'p str, Origins) {
     if door == Door::Objects {
         return (Host::Object, path, origins.clone());
@@ -104,7 +120,9 @@ fn by_path<'p>(door: Door, path: &'p str, origins: &Origins) -> (Host, &'p str, 
     if path.starts_with("/uploads/repos/") {
         return (Host::Upload, &path["/uploads".len()..], origins.clone());
     }
-    let is_api = path.starts_with("/repos/") || matches!(path, "/rate_limit" | "/graphql");
+    let is_api = path.starts_with("/repos/")
+        || path.starts_with("/repositories/")
+        || matches!(path, "/rate_limit" | "/graphql");
     let host = match door {
         Door::Uploads => Host::Upload,
         _ if is_api => Host::Api,

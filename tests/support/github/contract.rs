@@ -67,3 +67,54 @@ fn validator(schema: &Value) -> Arc<Validator> {
     };
     validators.entry(schema.to_string()).or_insert_with(make).clone()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::{GitHub, call::Door};
+    use super::*;
+
+    fn call() -> Call {
+        let request = axum::http::Request::get("/repos/acme/stack/releases/tags/v1").body(());
+        let (parts, ()) = request.expect("a request").into_parts();
+        let origins = super::super::origins::Origins::official();
+        Call::of(Door::Front, &parts, &origins, |_| None)
+    }
+
+    fn good() -> Value {
+        let github = GitHub::new("acme/stack");
+        github.add_release(super::super::NewRelease::tagged("v1").asset("nats", *b"bytes"));
+        let release = github.release("v1").expect("the release");
+        release.to_json(&super::super::origins::Origins::official(), "acme/stack")
+    }
+
+    #[test]
+    fn what_breaks_the_description_is_noticed() {
+        assert_eq!(violation(&call(), &Answer::json(200, good())), None);
+        let breaks: [(&str, Value); 4] = [
+            ("/id", json!("7")),
+            ("/published_at", json!("yesterday")),
+            ("/assets/0/state", json!("done")),
+            ("/assets/0/uploader", json!({})),
+        ];
+        for (path, value) in breaks {
+            let mut broken = good();
+            *broken.pointer_mut(path).expect("a field") = value;
+            let found = violation(&call(), &Answer::json(200, broken));
+            assert!(found.as_ref().is_some_and(|text| text.contains(path)), "{path}: {found:?}");
+        }
+        let mut invented = good();
+        invented["colour"] = json!("red");
+        assert!(violation(&call(), &Answer::json(200, invented)).is_some());
+        assert!(violation(&call(), &Answer::json(201, good())).is_some());
+        assert!(violation(&call(), &Answer::json(404, json!({ "message": 7 }))).is_some());
+    }
+
+    #[test]
+    #[should_panic(expected = "the stand-in broke its contract")]
+    fn no_test_passes_with_a_violation() {
+        let github = GitHub::new("acme/stack");
+        github.world().violations.push("GET /, 200: a lie".into());
+    }
+}

@@ -52,11 +52,12 @@ impl Shared {
 /// Answers a request that came to `door`.
 pub async fn exchange(door: Door, shared: Arc<Shared>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let call = Call::of(door, &parts, &shared.origins());
-    let (number, fault, latency) = {
+    let (call, number, fault, latency) = {
         let mut world = shared.world();
+        let call = Call::of(door, &parts, &shared.origins(), |id| world.folder_of(id));
         let number = note(&mut world, &call);
-        (number, world.take_fault(&call), world.latency)
+        let fault = world.take_fault(&call);
+        (call, number, fault, world.latency)
     };
     let late = if let Some(Fault::Late(late)) = fault { late } else { Duration::ZERO };
     if latency + late > Duration::ZERO {
@@ -67,11 +68,12 @@ pub async fn exchange(door: Door, shared: Arc<Shared>, request: Request) -> Resp
     } else {
         perform(&shared, &call, fault.as_ref(), body).await
     };
+    let mut world = shared.world();
+    world.asked[number].ended = Some(world.started.elapsed());
+    world.asked[number].status = answer.as_ref().map_or(0, |answer| answer.status);
+    drop(world);
     match answer {
-        Ok(answer) => {
-            shared.world().asked[number].status = answer.status;
-            on_the_wire(answer, fault.as_ref())
-        }
+        Ok(answer) => on_the_wire(answer, fault.as_ref()),
         // Unwinding ends the task of this connection, and nobody hears of it but the client.
         Err(Broken) => std::panic::resume_unwind(Box::new("the connection breaks")),
     }
@@ -87,7 +89,8 @@ fn note(world: &mut World, call: &Call) -> usize {
         authorized: authorization.is_some(),
         authorization,
         status: 0,
-        after: world.started.elapsed(),
+        came: world.started.elapsed(),
+        ended: None,
     });
     world.asked.len() - 1
 }
@@ -179,7 +182,7 @@ fn instead(world: &mut World, call: &Call, fault: Option<&Fault>) -> Option<Answ
         }
         Fault::RedirectTo(address) => Answer::found(address),
         Fault::RateLimit { resets_in } => {
-            let reset = jiff::Timestamp::now().as_second() + resets_in.as_secs() as i64;
+            let reset = jiff::Timestamp::now().as_second() + resets_in.as_secs().cast_signed();
             Answer::rate_limited(world.budget(call).0, reset)
         }
         Fault::SecondaryLimit { status, retry_after } => {
@@ -242,7 +245,7 @@ fn on_the_wire(answer: Answer, fault: Option<&Fault>) -> Response {
             Fault::ResetAfter(_) | Fault::StallAfter(_) | Fault::Slow(_) | Fault::PromisesMore(_),
         ) => {
             response = response.header(CONTENT_LENGTH, promised);
-            WireBody::from_stream(troubled(bytes, fault))
+            WireBody::from_stream(troubled(&bytes, fault))
         }
         _ => WireBody::from(bytes),
     };
@@ -260,7 +263,7 @@ fn corrupted(bytes: &Bytes) -> Bytes {
 
 /// The body as a stream that ends, pauses or breaks as planned.
 fn troubled(
-    bytes: Bytes,
+    bytes: &Bytes,
     fault: Option<&Fault>,
 ) -> impl Stream<Item = std::io::Result<Bytes>> + use<> {
     const PIECE: usize = 4096;

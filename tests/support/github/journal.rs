@@ -1,5 +1,7 @@
 //! What was asked, in order.
 
+use std::time::Duration;
+
 use super::{Host, Operation};
 
 /// A request that was answered.
@@ -17,7 +19,9 @@ pub struct Asked {
     /// The status of the answer; 0 when the connection broke before one.
     pub status: u16,
     /// When it came, since the stand-in started.
-    pub after: std::time::Duration,
+    pub came: Duration,
+    /// When its answer began or its connection broke; nothing while it is being worked on.
+    pub ended: Option<Duration>,
 }
 
 impl std::fmt::Display for Asked {

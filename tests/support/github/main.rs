@@ -1,7 +1,8 @@
 //! The stand-in GitHub by itself, for other programs' tests and for measurements.
 //!
 //! `cargo run --example stand_in -- [--port N] [--unix-socket PATH] [--repo OWNER/REPO] [--seed FOLDER]`
-//! prints its URL and ends when standard input closes.
+//! prints its URL and ends when standard input closes. The seed has a folder for each release, with
+//! its assets. Tokens: `ghp_admin`, `ghp_write`, `ghs_write`, `ghs_read`, `ghp_outsider`.
 
 #[path = "mod.rs"]
 #[allow(dead_code, unused_imports, reason = "tests use more of it")]
@@ -11,12 +12,12 @@ use std::{io::Read, path::Path};
 
 use github::{GitHub, Listen, NewRelease};
 
-const USAGE: &str = "usage: stand_in [--port N] [--unix-socket PATH] [--repo OWNER/REPO] [--private] [--immutable] [--seed FOLDER]";
+const USAGE: &str = "usage: stand_in [--port N] [--unix-socket PATH] [--repo OWNER/REPO] [--private] [--immutable] [--seed FOLDER] [--requests]";
 
 fn main() {
     let mut listen = Listen::default();
     let (mut folder, mut seed) = ("acme/stack".to_owned(), None);
-    let (mut private, mut immutable) = (false, false);
+    let (mut private, mut immutable, mut tells_requests) = (false, false, false);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().unwrap_or_else(|| usage());
@@ -26,6 +27,7 @@ fn main() {
             "--repo" => folder = value(),
             "--seed" => seed = Some(value()),
             "--private" => private = true,
+            "--requests" => tells_requests = true,
             "--immutable" => immutable = true,
             _ => usage(),
         }
@@ -43,8 +45,8 @@ fn main() {
     }
     println!("{}", github.url());
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
-    for asked in github.requests() {
-        eprintln!("{asked}");
+    if tells_requests {
+        github.requests().iter().for_each(|asked| eprintln!("{asked}"));
     }
 }
 

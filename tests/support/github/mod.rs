@@ -149,14 +149,10 @@ impl GitHub {
         &self.folder
     }
 
-    /// A token with this role; the write and read tokens are such as a workflow run has.
+    /// A token with this role.
+    #[allow(clippy::unused_self, reason = "it reads as what it is: a token of this GitHub")]
     pub fn token(&self, role: Role) -> &'static str {
-        match role {
-            Role::Admin => "ghp_admin",
-            Role::Write => "ghs_write",
-            Role::Read => "ghs_read",
-            Role::Outsider => "ghp_outsider",
-        }
+        role.token()
     }
 
     /// One more token.
@@ -399,12 +395,38 @@ impl GitHub {
         self
     }
 
+    /// Somebody else ends the upload that they began: the starter becomes an asset.
+    pub fn finish_starter(&self, tag: &str, asset: &str, bytes: &[u8]) -> &Self {
+        self.tamper(tag, asset, bytes);
+        self.change(|repository| {
+            let releases = repository.releases.iter_mut().filter(|release| release.tag == tag);
+            let assets = releases.flat_map(|release| &mut release.assets);
+            for starter in assets.filter(|known| known.name == asset) {
+                starter.state = State::Uploaded;
+                starter.digest = Some(asset::digest_of(bytes));
+            }
+        });
+        self
+    }
+
+    /// The most requests of one kind that were being worked on at the same time.
+    pub fn most_at_once(&self, operation: Operation) -> usize {
+        let asked = self.requests();
+        let some: Vec<_> = asked.iter().filter(|asked| asked.operation == operation).collect();
+        let works_at = |asked: &&&Asked, moment| {
+            asked.came <= moment && asked.ended.is_none_or(|ended| moment < ended)
+        };
+        let at_once = |moment| some.iter().filter(|asked| works_at(asked, moment)).count();
+        some.iter().map(|asked| at_once(asked.came)).max().unwrap_or(0)
+    }
+
     /// Changes the bytes of an asset behind everybody's back; its digest stays as it was.
     pub fn tamper(&self, tag: &str, asset: &str, bytes: &[u8]) -> &Self {
         self.change(|repository| {
             let releases = repository.releases.iter_mut().filter(|release| release.tag == tag);
             let mut assets = releases.flat_map(|release| &mut release.assets);
             let found = assets.find(|known| known.name == asset).expect("the asset");
+            found.etag = asset::etag_of(&asset::digest_of(bytes));
             found.bytes = bytes.to_vec().into();
         });
         self

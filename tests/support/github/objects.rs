@@ -1,7 +1,7 @@
 //! The host that signed addresses lead to.
 
 use super::{
-    answer::{Answer, Body},
+    answer::Answer,
     asset::{Asset, digest_of},
     call::Call,
     origins::Origins,
@@ -55,55 +55,77 @@ pub fn answer(world: &mut World, call: &Call) -> Answer {
 
 /// The bytes of an asset, or the part of them that was asked for.
 pub fn bytes_of(asset: &Asset, call: &Call) -> Answer {
-    let tag = format!("\"0x{}\"", &digest_of(&asset.bytes)[7..23].to_uppercase());
+    let tag = asset.etag.clone();
     if call.header("if-none-match") == Some(&tag) {
         return Answer::empty(304).with("etag", tag);
     }
     let size = asset.bytes.len();
     let unchanged = call.header("if-range").is_none_or(|known| known == tag);
-    let range = call.header("range").filter(|_| unchanged).and_then(|text| range(text, size));
-    let mut answer = match range {
-        Some(Some((from, to))) => {
-            let mut answer =
-                Answer::empty(206).with("content-range", format!("bytes {from}-{}/{size}", to - 1));
-            answer.body = Body::Bytes(asset.bytes.slice(from..to));
-            answer
-        }
-        Some(None) => {
+    let range = call.header("range").filter(|_| unchanged);
+    let answer = match range.map_or(Part::Whole, |text| part(text, size)) {
+        Part::Whole => Answer::bytes(200, asset.bytes.clone()),
+        Part::Some(from, to) => Answer::bytes(206, asset.bytes.slice(from..to))
+            .with("content-range", format!("bytes {from}-{}/{size}", to - 1)),
+        Part::Beyond => {
             return refusal(416, "InvalidRange", "The range specified is invalid.")
                 .with("content-range", format!("bytes */{size}"));
         }
-        None => {
-            let mut answer = Answer::empty(200);
-            answer.body = Body::Bytes(asset.bytes.clone());
-            answer
-        }
     };
-    answer = answer
+    answer
         .with("content-type", "application/octet-stream")
         .with("content-disposition", format!("attachment; filename={}", asset.name))
-        .with("accept-ranges", "bytes");
-    answer.with("etag", tag)
+        .with("accept-ranges", "bytes")
+        .with("etag", tag)
 }
 
-/// The bytes `from..to` that a `Range` header means; `Some(None)` when there are none such,
-/// and `None` when the header is to be ignored.
-fn range(header: &str, size: usize) -> Option<Option<(usize, usize)>> {
-    let (first, last) = header.strip_prefix("bytes=")?.split_once('-')?;
+/// What a `Range` header means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Nothing that could be understood, so everything is given.
+    Whole,
+    /// The bytes `from..to`.
+    Some(usize, usize),
+    /// Bytes that there are not.
+    Beyond,
+}
+
+fn part(header: &str, size: usize) -> Part {
+    let ends = header.strip_prefix("bytes=").and_then(|range| range.split_once('-'));
+    let Some((first, last)) = ends else { return Part::Whole };
     let (from, to) = match (first.parse::<usize>(), last.parse::<usize>()) {
         (Ok(from), Ok(to)) => (from, size.min(to.saturating_add(1))),
         (Ok(from), Err(_)) if last.is_empty() => (from, size),
         (Err(_), Ok(count)) if first.is_empty() => (size.saturating_sub(count), size),
-        _ => return None,
+        _ => return Part::Whole,
     };
-    Some((from < to).then_some((from, to)))
+    if from < to { Part::Some(from, to) } else { Part::Beyond }
 }
 
 fn refusal(status: u16, code: &str, message: &str) -> Answer {
     let text = format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
     );
-    let mut answer = Answer::empty(status).with("content-type", "application/xml");
-    answer.body = Body::Bytes(text.into());
-    answer
+    Answer::bytes(status, text.into()).with("content-type", "application/xml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Part, part};
+
+    #[test]
+    fn ranges_mean_what_the_protocol_says() {
+        for (header, meaning) in [
+            ("bytes=0-", Part::Some(0, 10)),
+            ("bytes=3-5", Part::Some(3, 6)),
+            ("bytes=3-99", Part::Some(3, 10)),
+            ("bytes=-4", Part::Some(6, 10)),
+            ("bytes=-99", Part::Some(0, 10)),
+            ("bytes=10-", Part::Beyond),
+            ("bytes=5-3", Part::Beyond),
+            ("lines=1-2", Part::Whole),
+            ("bytes=1-2,4-5", Part::Whole),
+        ] {
+            assert_eq!(part(header, 10), meaning, "{header}");
+        }
+    }
 }

@@ -117,7 +117,7 @@ impl Operation {
     /// What `method` at `path` of `host` means. A HEAD is a GET whose body is left out.
     pub fn of(host: Host, method: &str, path: &str) -> Matched {
         let method = if method == "HEAD" { "GET" } else { method };
-        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         for &(at, verb, template, operation) in ROUTES {
             let pattern: Vec<&'static str> = template.trim_matches('/').split('/').collect();
             let mut names = Vec::new();
@@ -170,4 +170,48 @@ pub fn percent_decoded(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Host, Operation};
+
+    #[test]
+    fn the_more_special_address_wins_and_tags_may_hold_slashes() {
+        let of = |host, path| {
+            let matched = Operation::of(host, "GET", path);
+            let [tag, asset] = ["tag", "asset"].map(|name| matched.name(name).to_owned());
+            (matched.operation, tag, asset)
+        };
+        let found =
+            |operation, tag: &str, asset: &str| (operation, tag.to_owned(), asset.to_owned());
+        for (host, path, meaning) in [
+            (Host::Api, "/repos/a/b/releases/latest", found(Operation::LatestRelease, "", "")),
+            (Host::Api, "/repos/a/b/releases/7", found(Operation::GetRelease, "", "")),
+            (
+                Host::Api,
+                "/repos/a/b/releases/tags/x/v1",
+                found(Operation::ReleaseByTag, "x/v1", ""),
+            ),
+            (
+                Host::Api,
+                "/repos/a/b/releases/tags/x%2Fv1",
+                found(Operation::ReleaseByTag, "x/v1", ""),
+            ),
+            (
+                Host::Web,
+                "/a/b/releases/download/x/v1/n.gz",
+                found(Operation::Download, "x/v1", "n.gz"),
+            ),
+            (
+                Host::Web,
+                "/a/b/releases/latest/download/n",
+                found(Operation::DownloadLatest, "", "n"),
+            ),
+            (Host::Api, "/repos/a/b/releases/tags/", found(Operation::Unknown, "", "")),
+            (Host::Web, "/", found(Operation::Unknown, "", "")),
+        ] {
+            assert_eq!(of(host, path), meaning, "{path}");
+        }
+    }
 }

@@ -10,6 +10,19 @@ pub enum Role {
     Admin,
 }
 
+impl Role {
+    /// A token with this role that every stand-in knows; those that read and write are such as
+    /// a workflow run has.
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::Admin => "ghp_admin",
+            Self::Write => "ghs_write",
+            Self::Read => "ghs_read",
+            Self::Outsider => "ghp_outsider",
+        }
+    }
+}
+
 /// What kind of token it is, which decides the words of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -88,4 +101,18 @@ fn base64_decoded(text: &str) -> Option<Vec<u8>> {
         }
     }
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::token_in;
+
+    #[test]
+    fn a_token_comes_in_three_ways() {
+        for header in ["Bearer ghs_write", "token ghs_write", "Basic eDpnaHNfd3JpdGU="] {
+            assert_eq!(token_in(header).as_deref(), Some("ghs_write"), "{header}");
+        }
+        assert_eq!(token_in("Digest x"), None);
+        assert_eq!(token_in("Basic !"), None);
+    }
 }

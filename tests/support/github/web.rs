@@ -37,8 +37,5 @@ fn download(release: Option<&Release>, call: &Call) -> Answer {
 }
 
 fn missing() -> Answer {
-    let text = "Not Found";
-    let mut answer = Answer::empty(404).with("content-type", "text/plain; charset=utf-8");
-    answer.body = super::answer::Body::Bytes(text.into());
-    answer
+    Answer::bytes(404, "Not Found".into()).with("content-type", "text/plain; charset=utf-8")
 }

@@ -85,6 +85,12 @@ impl World {
         self.repositories.iter_mut().find(|known| known.folder.eq_ignore_ascii_case(folder))
     }
 
+    /// `owner/repo` of the repository with this number.
+    pub fn folder_of(&self, id: u64) -> Option<String> {
+        let found = self.repositories.iter().find(|repository| repository.id == id);
+        found.map(|repository| repository.folder.clone())
+    }
+
     /// Who sent a request.
     pub fn caller(&self, call: &Call) -> Caller {
         let Some(header) = call.header("authorization") else { return Caller::Anonymous };
@@ -183,8 +189,8 @@ impl World {
 
     /// When the hour ends, in seconds since 1970.
     pub fn resets_at(&self) -> i64 {
-        let begun = jiff::Timestamp::now().as_second() - self.started.elapsed().as_secs() as i64;
-        begun + 3600
+        let over = self.started.elapsed().as_secs().cast_signed();
+        jiff::Timestamp::now().as_second() - over + 3600
     }
 
     fn purse(&self, call: &Call) -> Option<String> {

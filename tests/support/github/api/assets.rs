@@ -1,10 +1,11 @@
 //! Assets. An upload has two steps, since others ask questions while the bytes come.
 
 use bytes::Bytes;
+use serde_json::json;
 
 use super::super::{
     answer::Answer,
-    asset::{Asset, State, digest_of, sanitised},
+    asset::{Asset, State, digest_of, etag_of, sanitised},
     call::Call,
     objects,
     repository::Repository,
@@ -24,8 +25,8 @@ pub fn list(world: &mut World, call: &Call) -> Result<Answer, Answer> {
     let release = repository.release(call.id("release_id")).filter(|r| may_push || !r.draft);
     let release = release.ok_or_else(Answer::not_found)?;
     let tag = release.tag_in_addresses();
-    let assets = release.assets.iter();
-    Ok(page(call, assets.map(|a| a.to_json(&call.origins, &repository.folder, &tag)).collect()))
+    let shown = |asset: &Asset| asset.to_json(&call.origins, &repository.folder, &tag);
+    Ok(page(call, repository.id, release.assets.iter().map(shown).collect()))
 }
 
 /// The description, or the way to the bytes for those who accept only these.
@@ -81,7 +82,9 @@ fn changeable<'w>(world: &'w mut World, call: &Call) -> Result<(&'w mut Reposito
     let repository = world.repository(&call.folder()).ok_or_else(Answer::not_found)?;
     let (release, _) = repository.asset(id).ok_or_else(Answer::not_found)?;
     if release.immutable {
-        return Err(Answer::refusal(422, "Cannot delete asset from an immutable release."));
+        let message = "Cannot delete asset from an immutable release";
+        let error = json!({ "resource": "ReleaseAsset", "code": "custom", "message": message });
+        return Err(Answer::invalid(&[error]));
     }
     Ok((repository, id))
 }
@@ -117,6 +120,7 @@ pub fn begin_upload(world: &mut World, call: &Call) -> Result<u64, Answer> {
         state: State::Starter,
         bytes: Bytes::new(),
         digest: None,
+        etag: String::new(),
         created_at: now(),
         downloads: 0,
     };
@@ -151,11 +155,13 @@ pub fn finish_upload(
     bytes: Bytes,
     digest: String,
 ) -> Result<Answer, Answer> {
+    let etag = etag_of(&digest);
     let digest = (!world.without_digests).then_some(digest);
     let repository = world.repository(&call.folder()).ok_or_else(Answer::not_found)?;
     let asset = repository.asset_mut(id).ok_or_else(Answer::not_found)?;
     asset.state = State::Uploaded;
     asset.digest = digest;
+    asset.etag = etag;
     asset.bytes = bytes;
     let (release, asset) = repository.asset(id).ok_or_else(Answer::not_found)?;
     let tag = release.tag_in_addresses();
@@ -166,7 +172,7 @@ pub fn finish_upload(
 
 /// An asset with these bytes, as an upload would leave it.
 pub fn uploaded(world: &mut World, name: &str, bytes: Vec<u8>) -> Asset {
-    let digest = (!world.without_digests).then(|| digest_of(&bytes));
+    let digest = digest_of(&bytes);
     Asset {
         id: world.next_id(),
         name: sanitised(name),
@@ -174,7 +180,8 @@ pub fn uploaded(world: &mut World, name: &str, bytes: Vec<u8>) -> Asset {
         content_type: "application/octet-stream".into(),
         state: State::Uploaded,
         bytes: bytes.into(),
-        digest,
+        etag: etag_of(&digest),
+        digest: (!world.without_digests).then_some(digest),
         created_at: now(),
         downloads: 0,
     }

@@ -25,7 +25,7 @@ pub fn matching_refs(world: &mut World, call: &Call) -> Result<Answer, Answer> {
     let start = format!("refs/{}", call.matched.name("ref"));
     let some = repository.refs.iter().filter(|(name, _)| name.starts_with(&start));
     let some = some.map(|(name, object)| ref_json(&call.origins, repository, name, object));
-    Ok(page(call, some.collect()))
+    Ok(page(call, repository.id, some.collect()))
 }
 
 pub fn create_ref(world: &mut World, call: &Call, body: &[u8]) -> Result<Answer, Answer> {

@@ -11,7 +11,8 @@ use super::super::{
 };
 
 pub fn answer(world: &mut World, call: &Call, body: &[u8]) -> Result<Answer, Answer> {
-    let may_push = world.caller(call).may(Role::Write);
+    let caller = world.caller(call);
+    let may_push = caller.may(Role::Write);
     let wanted = document(body)?;
     let text = |key: &str| wanted["variables"][key].as_str().unwrap_or_default();
     let Some(tag) = wanted["variables"]["tagName"].as_str() else {
@@ -19,6 +20,7 @@ pub fn answer(world: &mut World, call: &Call, body: &[u8]) -> Result<Answer, Ans
         return Ok(Answer::json(200, json!({ "data": null, "errors": [error] })));
     };
     let repository = world.repository(&format!("{}/{}", text("owner"), text("name")));
+    let repository = repository.filter(|repository| !repository.private || caller.may(Role::Read));
     let releases = repository.map_or(&[][..], |repository| &repository.releases);
     let of_tag =
         releases.iter().filter(|release| release.tag == tag && (may_push || !release.draft));

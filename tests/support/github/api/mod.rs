@@ -51,17 +51,20 @@ pub fn answer(world: &mut World, call: &Call, body: &[u8]) -> Answer {
     done.unwrap_or_else(|refusal| refusal)
 }
 
-/// One page of a list, with the addresses of the others.
-fn page(call: &Call, items: Vec<Value>) -> Answer {
+/// One page of a list, with the addresses of the others, which name the repository by its number.
+fn page(call: &Call, repository: u64, items: Vec<Value>) -> Answer {
     let number = |key: &str| call.asked_for(key).and_then(|value| value.parse::<usize>().ok());
     let per_page = number("per_page").unwrap_or(30).clamp(1, 100);
     let page = number("page").unwrap_or(1).max(1);
     let last = items.len().div_ceil(per_page).max(1);
-    let path = call.matched.template.replace("{owner}/{repo}", &call.folder());
+    let path = call.matched.template.replace("/repos/{owner}/{repo}", "");
     let path = path.replace("{release_id}", call.matched.name("release_id"));
+    let path = path.replace("{ref}", call.matched.name("ref"));
     let link = |to: usize, rel: &str| {
         let api = &call.origins.api;
-        format!("<{api}{path}?per_page={per_page}&page={to}>; rel=\"{rel}\"")
+        format!(
+            "<{api}/repositories/{repository}{path}?per_page={per_page}&page={to}>; rel=\"{rel}\""
+        )
     };
     let mut links = Vec::new();
     if page > 1 {

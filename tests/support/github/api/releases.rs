@@ -22,7 +22,7 @@ pub fn list(world: &mut World, call: &Call) -> Result<Answer, Answer> {
     let repository = world.repository(&call.folder()).ok_or_else(Answer::not_found)?;
     let newest_first = repository.releases.iter().rev().filter(|r| may_push || !r.draft);
     let items = newest_first.map(|r| r.to_json(&call.origins, &repository.folder)).collect();
-    Ok(page(call, items))
+    Ok(page(call, repository.id, items))
 }
 
 pub fn get(world: &mut World, call: &Call) -> Result<Answer, Answer> {
@@ -83,9 +83,6 @@ pub fn insert(
     wanted: &Value,
 ) -> Result<u64, Answer> {
     let repository = world.repository(folder).ok_or_else(Answer::not_found)?;
-    if repository.burned.contains(&release.tag) {
-        return Err(burned());
-    }
     let (id, publishes) = (release.id, !release.draft);
     if publishes {
         check_publishing(repository, id, &release.tag)?;
@@ -188,32 +185,30 @@ fn publish(world: &mut World, folder: &str, id: u64, wanted: &Value) {
     }
 }
 
-/// Whether the release `id` may be the published one of `tag`.
+/// Whether the release `id` may be the published one of `tag`. A tag that a sealed release used
+/// is refused in the words for rulesets too, since it cannot be created either.
 fn check_publishing(repository: &Repository, id: u64, tag: &str) -> Result<(), Answer> {
     if repository.published(tag).is_some_and(|other| other.id != id) {
         return Err(Answer::invalid_field("Release", "already_exists", "tag_name"));
     }
-    if repository.burned.contains(tag) {
-        return Err(burned());
-    }
-    if repository.blocks(tag) {
+    let (burned, blocked) = (repository.burned.contains(tag), repository.blocks(tag));
+    let untagged = !repository.refs.contains_key(&format!("refs/tags/{tag}"));
+    let custom = |field: &str, message: &str| json!({ "resource": "Release", "code": "custom", "field": field, "message": message });
+    let mut errors = Vec::new();
+    if blocked || (burned && untagged) {
         let rule = "pre_receive Repository rule violations found\n\n\
                     Cannot create ref due to creations being restricted.\n\n";
-        let custom = |field: &str, message: &str| json!({ "resource": "Release", "code": "custom", "field": field, "message": message });
-        return Err(Answer::invalid(&[
-            custom("pre_receive", rule),
-            custom("tag_name", "Published releases must have a valid tag"),
-        ]));
+        errors.push(custom("pre_receive", rule));
     }
-    Ok(())
-}
-
-fn burned() -> Answer {
-    let custom = |message: &str| json!({ "resource": "Release", "code": "custom", "field": "tag_name", "message": message });
-    Answer::invalid(&[
-        custom("tag_name was used by an immutable release"),
-        custom("Published releases must have a valid tag"),
-    ])
+    if burned {
+        errors.push(custom("tag_name", "tag_name was used by an immutable release"));
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let message = "Published releases must have a valid tag";
+    errors.push(json!({ "resource": "Release", "code": "custom", "message": message }));
+    Err(Answer::invalid(&errors))
 }
 
 fn check_values(wanted: &Value) -> Result<(), Answer> {
