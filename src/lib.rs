@@ -15,6 +15,7 @@ pub mod plan;
 pub mod probe;
 pub mod process;
 pub mod provenance;
+pub mod release;
 pub mod report;
 pub mod store;
 pub mod ui;

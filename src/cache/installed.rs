@@ -91,12 +91,12 @@ fn prove(place: &Place, known: Option<Record>) -> Installed {
     // What the old record knows of the release and of the build's length stays true
     // as long as it speaks of the same artifact.
     let same = known.filter(|record| record.stamp == stamp);
-    let (build_seconds, made, release) = match &same {
-        Some(record) => (record.build_seconds, record.made.clone(), record.release.clone()),
-        None => (None, None, None),
+    let relearned = same.as_ref().is_none_or(|record| record.files != files);
+    let record = match same {
+        Some(record) => Record { files, ..record },
+        None => Record::unknown(stamp, files),
     };
-    let relearned = same.is_none_or(|record| record.files != files);
-    Installed::Intact { record: Record { stamp, files, build_seconds, made, release }, relearned }
+    Installed::Intact { record, relearned }
 }
 
 fn prove_binaries(folder: &Path, stamp: &Stamp) -> Result<(), String> {

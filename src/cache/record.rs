@@ -26,6 +26,10 @@ pub struct Record {
     pub made: Option<Made>,
     /// What became of it in a store.
     pub release: Option<Release>,
+    /// Who built it, as its provenance said when it was downloaded; nothing if it was made on
+    /// this machine, or if nobody looked.
+    #[serde(default)]
+    pub builder: Option<String>,
 }
 
 /// How an artifact was made on this machine: what its provenance says.
@@ -57,6 +61,11 @@ pub enum Release {
 }
 
 impl Record {
+    /// A record of an artifact of which no more is known than what lies there.
+    pub fn unknown(stamp: Stamp, files: BTreeMap<String, FileStat>) -> Self {
+        Self { stamp, files, build_seconds: None, made: None, release: None, builder: None }
+    }
+
     /// The total size of the binaries in bytes.
     pub fn bytes(&self) -> u64 {
         let binary = |(name, stat): (&String, &FileStat)| {
@@ -124,6 +133,7 @@ pub(super) mod tests {
             build_seconds: Some(1.5),
             made: None,
             release: None,
+            builder: None,
         }
     }
 

@@ -1,10 +1,10 @@
 //! What can be written on the command line.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::model::Platform;
+use crate::model::{Platform, parse_duration};
 
 /// Binaries are the artifact. Releases are the cache. One build, many downloads.
 #[derive(Debug, Parser)]
@@ -178,6 +178,58 @@ pub(super) enum Verb {
         #[arg(long, value_name = "URL")]
         forge: Option<String>,
     },
+    /// Release subsystems as their specs are now: build, pack, publish
+    #[command(name = "release:binary")]
+    ReleaseBinary {
+        /// Subsystems or groups
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Release every subsystem that is not released yet
+    #[command(name = "release:all")]
+    ReleaseAll,
+    /// Build released artifacts again in CI, and say so beside those that come out the same
+    Promote {
+        /// Subsystems or groups
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// List the releases of each subsystem: what they hold, what they lack
+    #[command(name = "release:list")]
+    ReleaseList {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Wait until the pinned releases have every platform
+    #[command(name = "release:wait")]
+    ReleaseWait {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// How long to wait at most, such as 90s, 10m or 1h30m
+        #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration)]
+        timeout: Duration,
+    },
+    /// List the old releases that can go; with --yes, delete them
+    #[command(name = "release:prune")]
+    ReleasePrune {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// How many of the newest releases of each subsystem stay; what is pinned or locked stays anyway
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+        keep: u16,
+        /// Delete them
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Compare the releases with forge.lock and with the checksums beside their assets
+    #[command(name = "release:audit")]
+    ReleaseAudit {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// Download every asset and hash it
+        #[arg(long)]
+        deep: bool,
+    },
     /// Resolve moving refs and write their commits to forge.lock
     Lock {
         /// Subsystems or groups
@@ -188,6 +240,8 @@ pub(super) enum Verb {
     },
     /// Check versions.yml and every spec, and report all problems at once
     Check,
+    /// Say what would fail here, and what to do about it
+    Doctor,
     /// Print the JSON Schema of versions.yml or of a spec, for editors
     Schema {
         /// Which file
@@ -260,4 +314,10 @@ pub(super) enum EnvShell {
     Fish,
     /// PowerShell.
     Powershell,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| {
+        "write a number and `s`, `m` or `h`, such as `90s`, `10m` or `1h30m`; at most a week".into()
+    })
 }

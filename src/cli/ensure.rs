@@ -22,9 +22,6 @@ use super::{
     session::{Session, say, select},
 };
 
-/// What was done to the artifacts.
-const DONE: &str = "ensured";
-
 /// Makes the pinned binaries present and proven.
 pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
     if session.flags.dry_run {
@@ -109,32 +106,42 @@ fn keep_snapshot(workspace: &Workspace, outcome: &Outcome, question: &str, start
     Snapshot { rows }.save(layout, question, started, inputs.iter(), environment);
 }
 
-/// The closing of a run: what changed, what failed, the sum.
+/// Prints the closing of a run and gives its exit code.
+pub(super) fn close(session: &Session, layout: &Layout, report: &RunReport) -> Result<u8, Stop> {
+    close_as(session, layout, report, "ensured")
+}
+
+/// The closing of a run that did this to the artifacts: what changed, what failed, the sum.
 pub(super) fn closing(
     session: &Session,
     layout: &Layout,
     report: &RunReport,
-    style: Style,
+    (done, style): (&str, Style),
 ) -> String {
     let show = match (session.flags.quiet, session.flags.verbose) {
         (true, _) => Show::Failures,
         (_, true) => Show::All,
         _ => Show::Changed,
     };
-    let closing = Closing { done: DONE, show, layout, tail: &ui::log_tail };
+    let closing = Closing { done, show, layout, tail: &ui::log_tail };
     render_summary(report, &closing, style)
 }
 
-/// Prints the closing of a run and gives its exit code.
-pub(super) fn close(session: &Session, layout: &Layout, report: &RunReport) -> Result<u8, Stop> {
+/// As [`close`], of a run that did something else to the artifacts: `released`.
+pub(super) fn close_as(
+    session: &Session,
+    layout: &Layout,
+    report: &RunReport,
+    done: &str,
+) -> Result<u8, Stop> {
     if session.flags.json {
-        eprint!("{}", closing(session, layout, report, session.stderr_style()));
+        eprint!("{}", closing(session, layout, report, (done, session.stderr_style())));
         say(&render_json(report))?;
     } else {
-        say(&closing(session, layout, report, session.stdout_style()))?;
+        say(&closing(session, layout, report, (done, session.stdout_style())))?;
     }
     if let Some(actions) = Actions::of_process() {
-        actions.tell(report, DONE)?;
+        actions.tell(report, done)?;
     }
     Ok(report.exit_code())
 }

@@ -8,7 +8,22 @@ const WITH_VALUE: &[&str] =
     &["-C", "--directory", "-j", "--jobs", "--platform", "--color", "--trace"];
 
 /// Verbs that a subsystem may stand before.
-const OF_SUBSYSTEM: &[&str] = &["ensure", "plan", "status", "explain", "verify", "package", "lock"];
+const OF_SUBSYSTEM: &[&str] = &[
+    "ensure",
+    "plan",
+    "status",
+    "explain",
+    "verify",
+    "package",
+    "package:bundle",
+    "lock",
+    "release:binary",
+    "promote",
+    "release:list",
+    "release:wait",
+    "release:prune",
+    "release:audit",
+];
 
 /// Rewrites the first word that is no flag from `<subsystem>:<verb>` or `<verb>:<what>`
 /// to the words that stand for it. A word that is none of the `verbs` may be a task's name.
@@ -54,7 +69,8 @@ mod tests {
 
     fn rewritten(line: &str) -> String {
         let argv = line.split(' ').map(OsString::from).collect();
-        let verbs = ["ensure", "list", "clean", "run", "ci:build"];
+        let verbs =
+            ["ensure", "list", "clean", "run", "ci:build", "release:list", "package:bundle"];
         let argv: Vec<_> =
             rewrite(argv, &verbs).iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
         argv.join(" ")
@@ -66,6 +82,7 @@ mod tests {
             ("forge ensure:all", "forge ensure"),
             ("forge -C x -j 4 ensure:all --json", "forge -C x -j 4 ensure --json"),
             ("forge nats:ensure", "forge ensure nats"),
+            ("forge nats:release:wait --timeout 5m", "forge release:wait nats --timeout 5m"),
             ("forge bin:verify", "forge verify"),
             ("forge clean:bin", "forge clean bin"),
             ("forge --offline package:all", "forge --offline package"),
@@ -83,6 +100,8 @@ mod tests {
             "forge ensure a:b",
             "forge -- ensure:all",
             "forge -C ensure:all list",
+            "forge release:list",
+            "forge package:bundle --into x",
             "forge run ensure:all",
             "forge ci:build nats",
         ] {

@@ -3,9 +3,11 @@
 
 mod actions;
 mod args;
+mod audit;
 mod check;
 mod ci;
 mod clean;
+mod doctor;
 mod ensure;
 mod explain;
 mod graph;
@@ -15,11 +17,15 @@ mod list;
 mod lock;
 mod package;
 mod plan;
+mod prune;
+mod release;
+mod releases;
 mod run;
 mod session;
 mod status;
 mod task;
 mod verify;
+mod wait;
 
 use std::{io::Write, process::ExitCode};
 
@@ -100,7 +106,17 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::CiRelease { names } => ci::ci(session, Some(Stage::Release), &names, false),
         Verb::CiPages { names } => ci::ci(session, Some(Stage::Pages), &names, false),
         Verb::CiInit { forge } => ci::init(session, forge.as_deref()),
+        Verb::ReleaseBinary { names } => release::release(session, &names),
+        Verb::ReleaseAll => release::release(session, &[]),
+        Verb::Promote { names } => release::promote(session, &names),
+        Verb::ReleaseList { names } => releases::list(session, &names),
+        Verb::ReleaseWait { names, timeout } => wait::wait(session, &names, timeout),
+        Verb::ReleasePrune { names, keep, yes } => {
+            prune::prune(session, &names, usize::from(keep), yes)
+        }
+        Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
+        Verb::Doctor => doctor::doctor(session),
         Verb::Check => check::check(session),
         Verb::Schema { of } => check::schema(of),
         Verb::Clean { what } => clean::clean(session, what),

@@ -18,11 +18,14 @@ use super::{
 pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let workspaces = Arc::new(session.workspaces()?);
     let names = select(workspaces.any(), words)?;
-    let request =
-        Request { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
-    let (probed, stores) = look(session, &request)?;
-    let seconds = recorded_seconds(&workspaces, &probed);
-    let plan = compile(&workspaces, probed, &seconds);
+    plan_of(session, &Request { workspaces, names: &names, publish: Publish::AsUsual })
+}
+
+/// Shows what a run would do.
+pub(super) fn plan_of(session: &Session, request: &Request<'_>) -> Result<u8, Stop> {
+    let (probed, stores) = look(session, request)?;
+    let seconds = recorded_seconds(&request.workspaces, &probed);
+    let plan = compile(&request.workspaces, probed, &seconds);
     for id in &plan.leftovers {
         eprintln!("{id} would be removed: versions.yml does not name it any more");
     }

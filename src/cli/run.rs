@@ -47,8 +47,17 @@ pub(super) enum Publish {
     Never,
     /// To a folder always, to a store that others share where the surroundings are trusted.
     AsUsual,
-    /// Somebody asked for it.
+    /// Somebody asked for it: exactly the recipe that the spec has now.
     Asked,
+    /// Somebody asked for it, of artifacts that are built again whether they are there or not.
+    Again,
+}
+
+impl Publish {
+    /// Whether somebody asked for it.
+    pub(super) fn is_asked(self) -> bool {
+        matches!(self, Self::Asked | Self::Again)
+    }
 }
 
 /// What a run gave.
@@ -91,13 +100,14 @@ pub(super) async fn run(session: &Session, request: Request<'_>) -> Result<Outco
     let options = execute::Options {
         locked: session.flags.locked,
         offline: session.flags.offline,
-        force: session.flags.force,
+        force: options.force,
+        asked: publish.is_asked(),
         private_store: stores.private,
         limits: Limits { builds: jobs, transfers: TRANSFERS, local: jobs * 2 },
     };
     let (screen, recorder, events) = open_screen(session);
     let context = Context {
-        fetcher: Fetcher::new(&session.store_settings(workspaces.layout().root())),
+        fetcher: Fetcher::new(&session.store_settings(workspaces.any())),
         logs: workspaces.layout().logs().join(run_name()),
         workspaces,
         commits,

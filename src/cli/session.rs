@@ -4,13 +4,15 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
 use crate::{
+    login::Discovery,
     model::{Fault, Kind, Layout, Name, Platform, nearest},
     probe::Options,
+    process::{Cancel, Runner},
     provenance::{Permission, Surroundings, may_publish},
     report::Style,
     store::{self, Store, StoreUrl},
@@ -89,14 +91,24 @@ impl Session {
         Ok(Workspaces::load(self.layout()?.root(), self.wanted())?)
     }
 
-    /// How stores and fetches behave.
-    pub(super) fn store_settings(&self, root: &Path) -> store::Settings {
-        store::Settings { offline: self.flags.offline, ..store::Settings::new(root.to_owned()) }
+    /// How the stores and fetches of `workspace` behave.
+    pub(super) fn store_settings(&self, workspace: &Workspace) -> store::Settings {
+        let root = workspace.layout.root().to_owned();
+        let settings = store::Settings::new(root.clone());
+        let gitea_hosts = workspace.stores.iter().filter_map(|url| match StoreUrl::parse(url) {
+            Ok(StoreUrl::Gitea { host, .. }) => Some(host),
+            _ => None,
+        });
+        // Costs nothing until a login is asked for.
+        let runner = Arc::new(Runner::new(1, Cancel::new()).guarded());
+        let environment = settings.environment.clone();
+        let logins = Discovery::new(environment, gitea_hosts.collect(), runner, root);
+        store::Settings { offline: self.flags.offline, logins: Arc::new(logins), ..settings }
     }
 
     /// The stores of `workspace`.
     pub(super) fn stores(&self, workspace: &Workspace) -> Result<Stores, Fault> {
-        let settings = self.store_settings(workspace.layout.root());
+        let settings = self.store_settings(workspace);
         if workspace.stores.is_empty() {
             let store = store::open(&store::default_url(&workspace.project)?, &settings)?;
             return Ok(Stores { all: vec![store], private: true });
@@ -116,10 +128,10 @@ impl Session {
         publish: Publish,
     ) -> Result<Options, Fault> {
         Ok(Options {
-            force: self.flags.force,
+            force: self.flags.force || publish == Publish::Again,
             offline: self.flags.offline,
             publish: self.publishes(stores, publish)?,
-            exact: publish == Publish::Asked,
+            exact: publish.is_asked(),
             private_store: stores.private,
         })
     }
@@ -135,7 +147,7 @@ impl Session {
         if !store.is_shared() {
             return Ok(true);
         }
-        let is_asked = publish == Publish::Asked || self.flags.publish;
+        let is_asked = publish.is_asked() || self.flags.publish;
         match may_publish(&surroundings()) {
             Permission::Never(why) if is_asked => {
                 Err(Fault::new(Kind::Usage, format!("nothing is published to {}", store.url()))

@@ -6,10 +6,10 @@ use rayon::prelude::*;
 
 use crate::{
     cache::{Installed, Place, Record, links_are_there, rehash},
-    model::{ArtifactId, Kind, Layout, Name},
-    probe::{Acceptance, Want, Wants, accept},
+    model::{ArtifactId, Kind, Name},
+    probe::{Acceptance, Want, Wants, accept, distrust},
     report::{Align, Cell, Role, Style, Table},
-    workspace::Workspaces,
+    workspace::{Workspace, Workspaces},
 };
 
 use super::{
@@ -56,7 +56,7 @@ pub(super) fn verdicts(workspaces: &Workspaces, names: &BTreeSet<Name>) -> Vec<V
         let examined = wanted.map(|(name, want)| {
             let id = ArtifactId { name, platform: *platform };
             let wrong = match want {
-                Ok(want) => examine(workspaces.layout(), &want).err(),
+                Ok(want) => examine(workspaces.any(), &want).err(),
                 Err(fault) => Some(fault.to_string()),
             };
             let version = workspaces.subsystem(&id).version.to_string();
@@ -68,7 +68,8 @@ pub(super) fn verdicts(workspaces: &Workspaces, names: &BTreeSet<Name>) -> Vec<V
 }
 
 /// Everything that must hold of one installed artifact.
-fn examine(layout: &Layout, want: &Want) -> Result<(), String> {
+fn examine(workspace: &Workspace, want: &Want) -> Result<(), String> {
+    let layout = &workspace.layout;
     let id: &ArtifactId = &want.id;
     let place = Place::of(layout, id);
     let known = Record::read(&place.record);
@@ -83,6 +84,9 @@ fn examine(layout: &Layout, want: &Want) -> Result<(), String> {
     }
     if let Acceptance::No(why) = accept(want, &record.stamp, record.asset()) {
         return Err(why);
+    }
+    if let Some(why) = distrust(workspace, &record) {
+        return Err(format!("it is not trusted (`trust: ci`): {why}"));
     }
     match links_are_there(layout, id, &record) {
         true => Ok(()),

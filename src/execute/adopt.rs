@@ -39,7 +39,7 @@ impl Context {
 
 /// A record of a new artifact.
 pub(super) fn new_record(stamp: Stamp, made: Option<Made>, release: Option<Release>) -> Record {
-    Record { stamp, files: BTreeMap::new(), build_seconds: None, made, release }
+    Record { made, release, ..Record::unknown(stamp, BTreeMap::new()) }
 }
 
 /// How an artifact was made that was `begun` then, and is done now.

@@ -86,6 +86,8 @@ pub struct Options {
     pub offline: bool,
     /// Build what was asked for even if it is there.
     pub force: bool,
+    /// Somebody asked for releases, so that a conflict is a failure and no mere warning.
+    pub asked: bool,
     /// The stores are the embedded default, which the lock does not speak of.
     pub private_store: bool,
     /// How many actions of each kind may run at once.

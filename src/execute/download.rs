@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     archive::{Unpacked, Unpacker},
-    cache::{Release, Staging},
+    cache::{Record, Release, Staging},
     manifest::parse_stamp,
     model::{Event, Fault, How, Kind, LockedAsset, Revision, Sha256, Stamp},
     plan::Action,
@@ -53,6 +53,8 @@ impl Context {
             Some(_) => None,
             None => published_digest(&**store, &tag, &want.asset).await?,
         };
+        let digest = pinned.map(|asset| asset.sha256).or(published);
+        let builder = self.trusted_builder(want, &tag, &**store, digest).await?;
         let stream = store.open(&tag, &want.asset).await?.ok_or_else(|| {
             Fault::new(Kind::Store, format!("{label} vanished"))
                 .because("it was there a moment ago")
@@ -66,7 +68,7 @@ impl Context {
         let Proven { stamp, asset, mut warnings } =
             self.prove(want, revision, &staging, &unpacked, &label)?;
         let release = Release::Holds { store: store.url().to_owned(), asset };
-        let record = new_record(stamp, None, Some(release));
+        let record = Record { builder, ..new_record(stamp, None, Some(release)) };
         let (record, cache) = self.adopt(want, &staging, record)?;
         warnings.extend(cache);
         let lock = self.lock_change(want, record.stamp.commit.clone(), asset);

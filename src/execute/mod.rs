@@ -16,6 +16,7 @@ mod publish;
 mod refs;
 mod source;
 mod tools;
+mod trust;
 mod upstream;
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
@@ -26,12 +27,13 @@ pub use context::{Context, Options, Turns, Versions};
 pub use lock_file::{LockChange, write_lock};
 pub use publish::pack_installed;
 pub use refs::{resolve_refs, unlocked_refs};
+pub use tools::{ask_version, tells};
 
 use crate::{
     cache::{Busy, BusyLock, Installed, Place, Record, Release, inspect, repair, uninstall},
     model::{ActionId, ArtifactId, Event, Fault, How, Kind, RunReport},
     plan::{Action, Ended, Plan, Schedule, Step},
-    probe::{Acceptance, Finding, Verdict, Want, accept},
+    probe::{Acceptance, Finding, Verdict, Want, accept, distrust},
 };
 use ledger::Ledger;
 
@@ -208,7 +210,8 @@ impl Context {
         let place = Place::of(self.workspaces.layout(), &finding.want.id);
         let Installed::Intact { record, .. } = inspect(&place) else { return None };
         let accepted = accept(&finding.want, &record.stamp, record.asset());
-        (accepted == Acceptance::Yes).then(|| Done {
+        let trusted = distrust(self.workspaces.any(), &record).is_none();
+        (trusted && accepted == Acceptance::Yes).then(|| Done {
             reason: Some("another forge had just installed it".into()),
             ..Done::new(How::Fresh, record)
         })

@@ -90,6 +90,7 @@ impl Context {
             });
         let mut release = store::Release::of_subsystem(tag.to_owned(), expected.collect());
         release.title = format!("{} {}", want.id.name, want.version);
+        release.mode = self.workspaces.any().mode;
         release.notes = notes(want, subsystem.desc.as_deref());
         release
     }
@@ -137,8 +138,11 @@ impl Context {
         let mut warnings = Vec::new();
         record.release = Some(match receipt.published {
             Published::Created | Published::Identical => Release::Holds { store: url, asset },
+            Published::Conflict { theirs } if self.options.asked => {
+                return Err(conflict(want, revision, store, packed, theirs));
+            }
             Published::Conflict { theirs } => {
-                warnings.push(conflict(want, store, packed, theirs));
+                warnings.push(conflict(want, revision, store, packed, theirs));
                 Release::HoldsOther { store: url }
             }
         });
@@ -195,10 +199,16 @@ fn still_a_draft(tag: &str, waits_for: &[String]) -> Fault {
         .hint("it becomes visible with the last of them; nothing has to be uploaded twice")
 }
 
-fn conflict(want: &Want, store: &dyn Store, packed: Packed, theirs: Sha256) -> Fault {
+fn conflict(
+    want: &Want,
+    revision: Revision,
+    store: &dyn Store,
+    packed: Packed,
+    theirs: Sha256,
+) -> Fault {
     Fault::new(
         Kind::Verification,
-        format!("{} holds another {}/{}", store.url(), want.tag, want.asset),
+        format!("{} holds another {}/{}", store.url(), want.tag_of(revision), want.asset),
     )
     .because(format!("its sha256 is {theirs}, that of the one made here is {}", packed.sha256))
     .hint("a release is never overwritten: the one made here stays on this machine; a new version releases it")

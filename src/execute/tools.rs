@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 
 use crate::{
     model::{ArtifactId, Fault, Kind, Platform},
-    process::{Command, CommandLine, is_program},
+    process::{Command, CommandLine, CommandRunner, is_program},
     workspace::{Build, Subsystem},
 };
 
@@ -44,20 +44,16 @@ impl Context {
         tool: &str,
         wanted: &str,
     ) -> Result<(), Fault> {
-        let mut said = Vec::new();
-        for question in QUESTIONS {
-            let words = vec![tool.to_owned(), question.to_owned()];
-            let command = self.question(id, build, words);
-            let mut lines = Vec::new();
-            let answer = self.runner.run(&command, &mut |line| lines.push(line.to_owned())).await;
-            match answer {
-                Ok(()) if lines.iter().any(|line| tells(line, wanted)) => return Ok(()),
-                Ok(()) => said.extend(lines.into_iter().next()),
-                Err(fault) if fault.kind == Kind::Interrupted => return Err(fault),
-                Err(_) => {}
+        let is_it = |line: &str| tells(line, wanted);
+        let command = self.question(id, build, Vec::new());
+        let said = ask_version(&*self.runner, &command, tool, &is_it).await?;
+        match said.iter().any(|line| is_it(line)) {
+            true => Ok(()),
+            false => {
+                let subsystem = self.workspaces.subsystem(id);
+                Err(another_version(tool, wanted, said.first(), subsystem))
             }
         }
-        Err(another_version(tool, wanted, said.first(), self.workspaces.subsystem(id)))
     }
 }
 
@@ -110,21 +106,11 @@ impl Context {
     /// The first line with a number in it that `tool` says when asked for its version; empty
     /// if it says none.
     pub(super) async fn version_line(&self, id: &ArtifactId, build: &Build, tool: &str) -> String {
-        for question in QUESTIONS {
-            let command = self.question(id, build, vec![tool.to_owned(), question.to_owned()]);
-            let mut told = None;
-            let mut listen = |line: &str| {
-                if told.is_none() && line.contains(|c: char| c.is_ascii_digit()) {
-                    told = Some(line.trim().to_owned());
-                }
-            };
-            if self.runner.run(&command, &mut listen).await.is_ok()
-                && let Some(line) = told
-            {
-                return line;
-            }
-        }
-        String::new()
+        let is_it = |line: &str| line.contains(|c: char| c.is_ascii_digit());
+        let command = self.question(id, build, Vec::new());
+        let said = ask_version(&*self.runner, &command, tool, &is_it).await.unwrap_or_default();
+        let line = said.iter().find(|line| is_it(line));
+        line.map_or_else(String::new, |line| line.trim().to_owned())
     }
 
     /// A question to a program that `id` is built with.
@@ -142,9 +128,37 @@ impl Context {
     }
 }
 
+/// What `tool` says when asked for its version, in each way there is to ask until a line is
+/// enough. `command` says where and how it runs.
+///
+/// # Errors
+/// `Interrupted` if the run is stopped. A program that gives no answer says nothing.
+pub async fn ask_version(
+    runner: &dyn CommandRunner,
+    command: &Command,
+    tool: &str,
+    is_enough: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<Vec<String>, Fault> {
+    let mut said = Vec::new();
+    for question in QUESTIONS {
+        let line = CommandLine::Argv(vec![tool.to_owned(), question.to_owned()]);
+        let command = Command { line, timeout: Some(PATIENCE), ..command.clone() };
+        let mut lines = Vec::new();
+        match runner.run(&command, &mut |line| lines.push(line.to_owned())).await {
+            Ok(()) => said.append(&mut lines),
+            Err(fault) if fault.kind == Kind::Interrupted => return Err(fault),
+            Err(_) => {}
+        }
+        if said.iter().any(|line| is_enough(line)) {
+            break;
+        }
+    }
+    Ok(said)
+}
+
 /// Whether a line that a program prints of itself tells this version, or one that
 /// begins with it: `1.26` is told by `go version go1.26.1 linux/amd64`.
-fn tells(line: &str, wanted: &str) -> bool {
+pub fn tells(line: &str, wanted: &str) -> bool {
     let number = |word: &str| word.trim_start_matches(|c: char| !c.is_ascii_digit()).to_owned();
     let wanted = number(wanted);
     let words = line.split(|c: char| c.is_whitespace() || "(),;:\"'".contains(c)).map(number);

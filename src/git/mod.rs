@@ -6,12 +6,14 @@
 
 mod checkout;
 mod command;
+mod history;
 mod references;
 mod refusal;
 mod resolve;
 mod state;
 
 pub use checkout::{checkout, head};
+pub use history::{Commit, History, Tag};
 pub use references::{ReferenceKind, Resolved};
 pub use resolve::resolve;
 pub use state::{State, state};

@@ -50,8 +50,8 @@ impl Programs {
     }
 }
 
-fn some(token: &str, source: &str) -> Option<(String, String)> {
-    Some((token.to_owned(), source.to_owned()))
+fn pair(token: &str, source: &str) -> (String, String) {
+    (token.to_owned(), source.to_owned())
 }
 
 const ALL: &[(&str, &str)] = &[
@@ -111,7 +111,7 @@ async fn the_token_of_a_runner_is_for_the_host_whose_runner_it_is() {
 #[tokio::test]
 async fn no_variable_asks_a_program_in_vain() {
     let programs = Programs::none();
-    assert_eq!(programs.find("github.com", ALL).await, some("forge", "FORGE_GITHUB_TOKEN"));
+    assert_eq!(programs.find("github.com", ALL).await, Some(pair("forge", "FORGE_GITHUB_TOKEN")));
     assert_eq!(programs.calls(), "");
 }
 
@@ -121,7 +121,7 @@ async fn gh_is_asked_for_the_host_and_its_complaints_are_no_token() {
         "echo 'a warning' >&2; test \"$GH_PROMPT_DISABLED\" = 1 && echo token-of-gh",
         "echo password=token-of-git",
     );
-    assert_eq!(programs.find("github.com", &[]).await, some("token-of-gh", "gh auth token"));
+    assert_eq!(programs.find("github.com", &[]).await, Some(pair("token-of-gh", "gh auth token")));
     assert_eq!(programs.calls(), "gh auth token --hostname github.com\n");
 }
 
@@ -130,7 +130,10 @@ async fn git_is_asked_last_and_asks_nobody() {
     let git = "test \"$GIT_TERMINAL_PROMPT$GIT_ASKPASS\" = 0 || exit 1; cat > \"$(dirname \"$0\")/asked\"\n\
                echo username=me; echo password=token-of-git";
     let programs = Programs::new("echo no >&2; exit 1", git);
-    assert_eq!(programs.find("github.com", &[]).await, some("token-of-git", "git credential fill"));
+    assert_eq!(
+        programs.find("github.com", &[]).await,
+        Some(pair("token-of-git", "git credential fill"))
+    );
     let asked = fs::read_to_string(programs.path().join("asked")).unwrap();
     assert_eq!(asked, "protocol=https\nhost=github.com\n\n");
     // Not gh: it knows nothing of a Gitea.

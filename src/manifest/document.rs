@@ -24,6 +24,10 @@ pub struct ManifestDoc {
     pub versions: Pairs<Scalar>,
     /// `platforms`.
     pub platforms: Vec<Scalar>,
+    /// `trust`.
+    pub trust: Option<Scalar>,
+    /// `sealed`.
+    pub sealed: Option<Scalar>,
     /// `groups`.
     pub groups: Pairs<Vec<Scalar>>,
     /// `vars`.
@@ -143,6 +147,8 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
         releases: scalars(&root, "releases"),
         versions: pairs(&root, "versions"),
         platforms: scalars(&root, "platforms"),
+        sealed: text(&root, "sealed"),
+        trust: text(&root, "trust"),
         groups: groups.iter().map(|entry| (entry.key.clone(), elements(&entry.value))).collect(),
         vars: pairs(&root, "vars"),
         env: pairs(&root, "env"),

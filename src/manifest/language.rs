@@ -57,6 +57,19 @@ pub static MANIFEST: Record = Record {
             "The version of each subsystem: a pin (`v2.10.24`) or a moving ref (`main`).",
         ),
         field("platforms", Optional, List(&PLATFORM), "The platforms a complete release has."),
+        field(
+            "sealed",
+            Optional,
+            Flag,
+            "Whether a release stays a draft until it has all platforms; as its host needs it if absent.",
+        ),
+        field(
+            "trust",
+            Optional,
+            Choice(&["any", "ci"]),
+            "Whose assets are downloaded: anybody's who may publish (`any`), or only those that \
+             the CI of the project's repository says it built (`ci`); `any` if absent.",
+        ),
         field("groups", Optional, Map("names of groups", &NAMES), "Names for sets of subsystems."),
         field("tasks", Optional, TASKS, "Commands of the workspace."),
         field("vars", Optional, VARS, "Template variables for all subsystems."),

@@ -113,6 +113,7 @@ mod tests {
         for good in [
             json!({"versions": {"nats": "v2.10.24", "arc": 1.1}}),
             json!({"versions": {}, "releases": ["dir:x", "github:a/b"], "groups": {"ci": ["nats"]}, "tasks": {}}),
+            json!({"versions": {}, "trust": "ci"}),
         ] {
             assert!(MANIFEST.is_valid(&good), "{good}");
         }
@@ -123,6 +124,7 @@ mod tests {
             json!({"versions": {"a": ""}}),
             json!({"versions": {}, "platforms": "linux-amd64"}),
             json!({"versions": {}, "releases": {"a": 1}}),
+            json!({"versions": {}, "trust": "laptops"}),
         ] {
             assert!(!MANIFEST.is_valid(&bad), "{bad}");
         }
@@ -165,7 +167,7 @@ mod tests {
                 (
                     true,
                     json!({"versions": {"a": "v1", "b": 1.5}, "releases": ["dir:x"], "platforms": ["linux-amd64"],
-                    "groups": {"ci": ["a"]}, "tasks": {"t": null}, "vars": {"x": ""}, "env": {"X": "y"}}),
+                    "groups": {"ci": ["a"]}, "tasks": {"t": null}, "trust": "ci", "vars": {"x": ""}, "env": {"X": "y"}}),
                 ),
                 (
                     false,

@@ -60,6 +60,11 @@ pub enum Event {
         /// What, why, what to do.
         fault: Fault,
     },
+    /// A host asked forge to wait (`api.github.com asks to wait for 42 s`).
+    Waiting {
+        /// Who asks, and for how long: one sentence without a full stop.
+        why: String,
+    },
     /// An action ended. Sent exactly once for each that was started.
     Finished {
         /// Which action.

@@ -5,6 +5,7 @@
 mod artifact;
 mod diagnostic;
 mod digest;
+mod duration;
 mod event;
 mod fault;
 mod file_stat;
@@ -15,6 +16,7 @@ mod lock;
 mod name;
 mod outcome;
 mod platform;
+mod precedence;
 mod release;
 mod stamp;
 mod suggest;
@@ -23,6 +25,7 @@ mod version;
 pub use artifact::ArtifactId;
 pub use diagnostic::{Diagnostic, Problems, Span};
 pub use digest::{ParseDigestError, Sha256};
+pub use duration::parse_duration;
 pub use event::{ActionId, Event, EventSink, Silent};
 pub use fault::{Fault, Kind};
 pub use file_stat::FileStat;
@@ -33,7 +36,10 @@ pub use lock::{Lock, Locked, LockedAsset};
 pub use name::Name;
 pub use outcome::{ArtifactReport, How, RunReport};
 pub use platform::{Arch, Os, Platform};
-pub use release::{Compression, Revision, asset_name, read_tag, revised_tag_name, tag_name};
+pub use precedence::Precedence;
+pub use release::{
+    Compression, Revision, asset_name, asset_platform, read_tag, revised_tag_name, tag_name,
+};
 pub use stamp::Stamp;
 pub use suggest::{nearest, suggestion};
 pub use version::Version;

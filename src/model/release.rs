@@ -151,6 +151,16 @@ pub fn asset_name(binary: &str, platform: Platform, compression: Compression) ->
     format!("{binary}-{platform}.{compression}")
 }
 
+/// The platform that an asset is for, by its name; `None` if it is not named as assets are.
+#[must_use]
+pub fn asset_platform(asset: &str) -> Option<Platform> {
+    let stem =
+        |compression: &Compression| asset.strip_suffix(compression.extension())?.strip_suffix('.');
+    let (rest, arch) = Compression::ALL.iter().find_map(stem)?.rsplit_once('-')?;
+    let (binary, os) = rest.rsplit_once('-')?;
+    if binary.is_empty() { None } else { format!("{os}-{arch}").parse().ok() }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -167,6 +177,17 @@ mod tests {
             "nats-server-linux-amd64.tar.gz"
         );
         assert_eq!(asset_name("a b", platform, Compression::Zip), "a-b-linux-amd64.zip");
+    }
+
+    #[test]
+    fn an_asset_tells_its_platform() {
+        for compression in Compression::ALL {
+            let platform = "darwin-arm64".parse().unwrap();
+            assert_eq!(asset_platform(&asset_name("a-b", platform, *compression)), Some(platform));
+        }
+        for other in ["linux-amd64.tar.gz", "a-linux-amd64.tar.gz.sha256", "a-linux-x.zip", ""] {
+            assert_eq!(asset_platform(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub fn accept(want: &Want, stamp: &Stamp, asset: Option<&LockedAsset>) -> Accept
         )
         .because(fields)
         .hint(format!(
-            "the release is used as it is; `forge ensure --force {}` builds by the new recipe, a new version releases it",
+            "the release is used as it is; `forge release:binary {}` builds by the new recipe and releases it as the next revision",
             want.id.name
         )),
     )

@@ -7,7 +7,7 @@ use crate::{
     model::{Fault, Kind, LockedAsset, Stamp},
 };
 
-use super::{Acceptance, Finding, Prober, Verdict, accept, want::Want};
+use super::{Acceptance, Finding, Prober, Verdict, accept, distrust, want::Want};
 
 /// One artifact being looked for: what is known so far.
 pub(super) struct Look {
@@ -76,7 +76,9 @@ impl Prober<'_> {
                 look.why = Some(format!("what was installed is damaged: {why}"));
             }
             Installed::Intact { record, relearned } => {
-                if self.accepts(look, &label, &record.stamp, record.asset()) {
+                if self.trusts(look, &label, &record)
+                    && self.accepts(look, &label, &record.stamp, record.asset())
+                {
                     let links = links_are_there(layout, &look.want.id, &record);
                     return Some((record, relearned || !links));
                 }
@@ -102,7 +104,9 @@ impl Prober<'_> {
         match found {
             Ok(Some(record)) => {
                 let label = "your cache".to_owned();
-                self.accepts(look, &label, &record.stamp, record.asset()).then_some(record)
+                let is_it = self.trusts(look, &label, &record)
+                    && self.accepts(look, &label, &record.stamp, record.asset());
+                is_it.then_some(record)
             }
             Ok(None) => {
                 look.note("your cache", "not there");
@@ -114,6 +118,14 @@ impl Prober<'_> {
                 None
             }
         }
+    }
+
+    /// Whether `record` may serve under `trust:`; notes why if not.
+    fn trusts(&self, look: &mut Look, label: &str, record: &Record) -> bool {
+        let Some(why) = distrust(self.workspaces.any(), record) else { return true };
+        look.why.get_or_insert(format!("{label} is not trusted: {why}"));
+        look.note(label, format!("not trusted: {why}"));
+        false
     }
 
     /// Whether `stamp` is the wanted artifact; notes the answer either way.

@@ -17,6 +17,7 @@ mod look;
 mod released;
 mod snapshot;
 mod tree;
+mod trust;
 mod want;
 
 use std::{
@@ -39,6 +40,7 @@ pub use leftover::leftovers;
 pub use released::{is_remote, read_stamp};
 pub use snapshot::{Row, Snapshot};
 pub use tree::{Grounds, Tree, walk};
+pub use trust::{distrust, trusted_repositories};
 pub use want::{Print, Want, Wants};
 
 /// How many artifacts are looked at in stores at once.

@@ -110,7 +110,17 @@ impl Prober<'_> {
         look.note(store.url(), format!("its {tag} is not the pinned one: {why}"));
         look.why.get_or_insert(format!("the released one is another: {why}"));
         if look.want.in_repo {
-            look.warnings.push(stale(&look.want, &why));
+            let fault = stale(&look.want, &why);
+            if self.options.exact {
+                return Err(fault.hint(format!(
+                    "to release what is here, give {} a new version in versions.yml",
+                    look.want.id.name
+                )));
+            }
+            look.warnings.push(fault.hint(format!(
+                "built here and not published; to release it, give {} a new version in versions.yml",
+                look.want.id.name
+            )));
         }
         Ok(false)
     }
@@ -159,10 +169,6 @@ fn compare_with_lock(want: &Want, info: &AssetInfo, url: &str) -> Result<(), Fau
 fn stale(want: &Want, why: &str) -> Fault {
     Fault::new(Kind::Verification, format!("{} is released already, from other inputs", want.tag))
         .because(why.to_owned())
-        .hint(format!(
-            "built here and not published; to release it, give {} a new version in versions.yml",
-            want.id.name
-        ))
 }
 
 /// Reads the stamp at the beginning of an asset; `None` if there is no such asset.

@@ -23,7 +23,7 @@ pub use dependency::Dependency;
 pub use policy::{Permission, may_publish};
 pub use statement::{Artifact, BUILD_TYPE, Recipe, Run, Statement, Subject, read_statements};
 pub use surroundings::{GitHub, GitLab, Surroundings};
-pub use trust::{Trust, judge};
+pub use trust::{Trust, judge, refusal};
 
 /// The file with the statement of who built `asset` first.
 #[must_use]

@@ -145,7 +145,7 @@ impl Surroundings {
             format!("{system}, {} at {}", or(event, "an unknown event"), or(reference, "no ref"))
         };
         match self {
-            Self::Laptop => "a laptop, or whatever says of itself that it is no CI".into(),
+            Self::Laptop => "a laptop: nothing says that this is a CI".into(),
             Self::OtherCi => "a CI that says nothing more (`CI` is set)".into(),
             Self::GitHub(it) => run("GitHub Actions", &it.event, &it.reference),
             Self::GitLab(it) => run("GitLab CI", &it.event, &it.reference),

@@ -79,8 +79,10 @@ pub fn judge(
     }
 }
 
-/// Why `builder` is no CI that counts; none if it is one.
-fn refusal(builder: &Builder, repositories: &[String]) -> Option<String> {
+/// Why `builder` is no CI whose assets are taken under `trust: ci`; none if it is one.
+/// `repositories` as for [`judge`].
+#[must_use]
+pub fn refusal(builder: &Builder, repositories: &[String]) -> Option<String> {
     let Some(repository) = builder.repository() else {
         return Some(format!("{builder} built it, as its provenance says"));
     };

@@ -1,14 +1,15 @@
 //! What the answer of a web server means: there, confirmed absent, moved, or trouble, and
 //! whether it passes.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::{
     Response, StatusCode, Url,
-    header::{CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER},
+    header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER},
 };
 
 use super::{
+    call::Call,
     retry::{Again, Failure},
     url::without_secrets,
 };
@@ -27,14 +28,21 @@ pub(super) fn cannot_read(url: &Url) -> Fault {
     Fault::new(Kind::Store, format!("cannot read {}", without_secrets(url.as_str())))
 }
 
-/// Where `response` sends us, if anywhere.
-pub(super) fn redirect(from: &Url, response: &Response) -> Result<Option<Url>, String> {
+/// Where `response` to `call` at `from` sends us, if anywhere.
+pub(super) fn redirect(
+    call: &Call,
+    from: &Url,
+    response: &Response,
+) -> Result<Option<Url>, String> {
     use StatusCode as S;
     let status = response.status();
-    if ![S::MOVED_PERMANENTLY, S::FOUND, S::SEE_OTHER, S::TEMPORARY_REDIRECT, S::PERMANENT_REDIRECT]
-        .contains(&status)
-    {
+    let keeps_method = [S::TEMPORARY_REDIRECT, S::PERMANENT_REDIRECT].contains(&status);
+    if !keeps_method && ![S::MOVED_PERMANENTLY, S::FOUND, S::SEE_OTHER].contains(&status) {
         return Ok(None);
+    }
+    // RFC 9110, 15.4: after these, what was sent is lost.
+    if !keeps_method && !call.is_read() {
+        return Err(format!("the server answered {status}: what is written to has moved"));
     }
     let location = text(response, &LOCATION)
         .ok_or_else(|| format!("the server answered {status} without saying where it has moved"))?;
@@ -51,22 +59,24 @@ pub(super) fn redirect(from: &Url, response: &Response) -> Result<Option<Url>, S
 }
 
 /// What the last answer in a chain of redirects means.
-pub(super) fn judge(url: &Url, response: Response) -> Result<Answer, Failure> {
+pub(super) fn judge(call: &Call, response: Response) -> Result<Answer, Failure> {
     let status = response.status();
     match status {
-        StatusCode::OK | StatusCode::PARTIAL_CONTENT if is_web_page(url, &response) => {
+        StatusCode::OK | StatusCode::PARTIAL_CONTENT if is_web_page(&call.url, &response) => {
             let why = format!("the server answered {status} with a web page instead of the file");
             let hint = "it may be a login or error page: open the URL in a browser";
-            Err(Failure { fault: cannot_read(url).because(why).hint(hint), again: Again::Soon })
+            Err(Failure { fault: call.failed().because(why).hint(hint), again: Again::Soon })
         }
         StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(Answer::Found(response)),
         StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Answer::Absent),
-        _ => {
-            let fault = cannot_read(url).because(format!("the server answered {status}"));
-            let again = again(status, &response);
-            Err(Failure { fault: hinted(fault, status), again })
-        }
+        _ => Err(failure(call.failed(), status, response.headers())),
     }
+}
+
+/// What went wrong, where `fault` is the start of it, and whether it passes.
+pub(super) fn failure(fault: Fault, status: StatusCode, headers: &HeaderMap) -> Failure {
+    let fault = fault.because(format!("the server answered {status}"));
+    Failure { fault: hinted(fault, status), again: again(status, headers) }
 }
 
 /// A page for people where a file was asked for.
@@ -78,12 +88,29 @@ fn is_web_page(url: &Url, response: &Response) -> bool {
     is_page && !url.path().ends_with(".html") && !url.path().ends_with(".htm")
 }
 
-fn again(status: StatusCode, response: &Response) -> Again {
-    // RFC 9110, 10.2.3. It may also be a date, which no server of releases sends; the
-    // ordinary wait serves then.
-    let asked = text(response, &RETRY_AFTER)
-        .and_then(|seconds| seconds.trim().parse().ok())
-        .map(Duration::from_secs);
+/// How long a server asks to wait: in seconds or until a date (RFC 9110, 10.2.3), by its own
+/// clock if it tells its time.
+pub(super) fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
+    let asked = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    Some(date(asked)?.duration_since(server_time(headers)).unwrap_or_default())
+}
+
+/// What time it is at the server; here, if it does not say.
+pub(super) fn server_time(headers: &HeaderMap) -> SystemTime {
+    let told = headers.get(DATE).and_then(|value| date(value.to_str().ok()?));
+    told.unwrap_or_else(SystemTime::now)
+}
+
+/// A date as headers have it (RFC 9110, 5.6.7).
+fn date(text: &str) -> Option<SystemTime> {
+    Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp().into())
+}
+
+fn again(status: StatusCode, headers: &HeaderMap) -> Again {
+    let asked = asked_wait(headers);
     match status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => {
             Again::Later(asked)
@@ -121,7 +148,26 @@ pub(super) fn text<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a 
 
 #[cfg(test)]
 mod tests {
+    use reqwest::Method;
+
     use super::*;
+
+    #[test]
+    fn a_server_may_ask_for_a_wait_in_seconds_or_until_a_date() {
+        for (asked, seconds) in [
+            ("42", Some(42)),
+            (" 0 ", Some(0)),
+            ("Fri, 31 Dec 1999 23:59:59 GMT", Some(59)),
+            ("Fri, 31 Dec 1999 23:00:00 GMT", Some(0)),
+            ("soon", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(DATE, "Fri, 31 Dec 1999 23:59:00 GMT".parse().unwrap());
+            headers.insert(RETRY_AFTER, asked.parse().unwrap());
+            assert_eq!(asked_wait(&headers), seconds.map(Duration::from_secs), "{asked}");
+        }
+        assert_eq!(asked_wait(&HeaderMap::new()), None);
+    }
 
     #[test]
     fn https_is_never_left_for_http() {
@@ -130,9 +176,13 @@ mod tests {
             Response::from(builder.body("").unwrap())
         };
         let from = Url::parse("https://example.org/a").unwrap();
-        let why = redirect(&from, &response("http://example.org/b?signed=1")).unwrap_err();
+        let call = Call::get(from.clone());
+        let why = redirect(&call, &from, &response("http://example.org/b?signed=1")).unwrap_err();
         assert!(why.contains("unprotected http (http://example.org/b)"), "{why}");
-        let next = redirect(&from, &response("//example.com/b")).unwrap().unwrap();
+        let next = redirect(&call, &from, &response("//example.com/b")).unwrap().unwrap();
         assert_eq!(next.as_str(), "https://example.com/b");
+        let post = Call::new(Method::POST, from.clone());
+        let why = redirect(&post, &from, &response("/b")).unwrap_err();
+        assert!(why.contains("what is written to has moved"), "{why}");
     }
 }

@@ -10,13 +10,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::{Method, Response, Url, header::HeaderName, redirect::Policy};
+use reqwest::{Response, Url, redirect::Policy};
 
 use super::{
     Settings,
-    answer::{Answer, cannot_read, judge, redirect},
+    answer::{Answer, judge, redirect},
+    call::{Call, Content, Reply},
     reach::Reach,
     retry::{Again, Failure},
+    upload,
     url::without_secrets,
 };
 use crate::model::{Fault, Kind};
@@ -24,12 +26,23 @@ use crate::model::{Fault, Kind};
 /// A longer chain of redirects is a loop. As browsers and curl have it, or less.
 const MAX_REDIRECTS: usize = 10;
 
+/// How much longer a server may be silent when it is being sent a file, in idle timeouts: the
+/// last megabytes wait in this machine's buffers, and a server answers when it has stored all.
+const PATIENCE_WITH_UPLOADS: u32 = 4;
+
 /// Connections to web servers, made when they are first needed.
 pub(super) struct Client {
     pub(super) settings: Settings,
+    asking: Clients,
+    /// The library counts an upload as silence of the server, so here [`upload`] keeps time.
+    uploading: Clients,
+    reach: Mutex<Reach>,
+}
+
+#[derive(Default)]
+struct Clients {
     plain: OnceLock<Result<reqwest::Client, Fault>>,
     secure: OnceLock<Result<reqwest::Client, Fault>>,
-    reach: Mutex<Reach>,
 }
 
 impl Client {
@@ -37,53 +50,65 @@ impl Client {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             settings: settings.clone(),
-            plain: OnceLock::new(),
-            secure: OnceLock::new(),
+            asking: Clients::default(),
+            uploading: Clients::default(),
             reach: Mutex::default(),
         }
     }
 
-    /// Sends one request to `url`, follows redirects, and judges the answer.
-    pub(super) async fn exchange(
-        &self,
-        method: Method,
-        url: &Url,
-        headers: &[(HeaderName, String)],
-    ) -> Result<Answer, Failure> {
-        let mut at = url.clone();
+    /// Sends `call`, follows redirects, and judges the answer: for files.
+    pub(super) async fn exchange(&self, call: &Call) -> Result<Answer, Failure> {
+        judge(call, self.follow(call).await?)
+    }
+
+    /// Sends `call`, follows redirects, and reads the whole answer, whatever its status: for
+    /// APIs.
+    pub(super) async fn call(&self, call: &Call) -> Result<Reply, Failure> {
+        let response = self.follow(call).await?;
+        Reply::read(response).await.map_err(|error| self.failure(call, &error))
+    }
+
+    async fn follow(&self, call: &Call) -> Result<Response, Failure> {
+        let mut at = call.url.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.send(method.clone(), &at, headers).await?;
-            match redirect(&at, &response)
-                .map_err(|why| Failure::never(cannot_read(url).because(why)))?
+            let response = self.send(call, &at).await?;
+            match redirect(call, &at, &response)
+                .map_err(|why| Failure::never(call.failed().because(why)))?
             {
                 Some(next) => at = next,
-                None => return judge(url, response),
+                None => return Ok(response),
             }
         }
         let why = format!(
             "it redirects more than {MAX_REDIRECTS} times, in the end to {}",
             without_secrets(at.as_str())
         );
-        Err(Failure::never(cannot_read(url).because(why)))
+        Err(Failure::never(call.failed().because(why)))
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        url: &Url,
-        headers: &[(HeaderName, String)],
-    ) -> Result<Response, Failure> {
-        let client = self.of(url)?;
-        let (host, asked) = (url.host_str().unwrap_or_default(), Instant::now());
+    /// Sends `call` to `at`, where it belongs or was redirected to.
+    async fn send(&self, call: &Call, at: &Url) -> Result<Response, Failure> {
+        let client = self.of(call, at)?;
+        let (host, asked) = (at.host_str().unwrap_or_default(), Instant::now());
         if let Some(why) = self.reach().why_not(host, asked) {
-            return Err(Failure::never(cannot_read(url).because(why).hint(OUT_OF_REACH)));
+            return Err(Failure::never(call.failed().because(why).hint(OUT_OF_REACH)));
         }
-        let mut request = client.request(method, url.clone());
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        request.send().await.inspect(|_| self.reach().found(host)).map_err(|error| {
-            let failure = self.failure(url, &error);
+        let request =
+            client.request(call.method.clone(), at.clone()).headers(call.headers_for(at)?);
+        let sent = match &call.content {
+            Content::Nothing => request.send().await,
+            Content::Bytes(bytes) => request.body(bytes.clone()).send().await,
+            Content::File(path) => {
+                let (request, meter) = upload::carrying(request, path).map_err(Failure::never)?;
+                let patience = self.settings.idle_timeout * PATIENCE_WITH_UPLOADS;
+                tokio::select! {
+                    sent = request.send() => sent,
+                    () = meter.silent_for(patience) => return Err(silent(call, host, patience)),
+                }
+            }
+        };
+        sent.inspect(|_| self.reach().found(host)).map_err(|error| {
+            let failure = self.failure(call, &error);
             if error.is_connect() {
                 let why = failure.fault.why.first().map_or("", String::as_str);
                 self.reach().lost(host, asked, Instant::now(), why);
@@ -97,37 +122,49 @@ impl Client {
         self.reach.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The client for the scheme of `url`.
-    fn of(&self, url: &Url) -> Result<&reqwest::Client, Failure> {
+    /// The client for what `call` carries and the scheme of `at`.
+    fn of(&self, call: &Call, at: &Url) -> Result<&reqwest::Client, Failure> {
         if self.settings.offline {
             let why = "that needs the network, and --offline forbids the network";
-            return Err(Failure::never(cannot_read(url).because(why)));
+            return Err(Failure::never(call.failed().because(why)));
         }
-        let client = match url.scheme() {
+        let is_upload = matches!(call.content, Content::File(_));
+        let (clients, limit) = match is_upload {
+            true => (&self.uploading, None),
+            false => (&self.asking, Some(self.settings.idle_timeout)),
+        };
+        let client = match at.scheme() {
             // Knows no authority: it must work on a machine without certificates, and
             // does not pay for reading them.
-            "http" => self.plain.get_or_init(|| {
+            "http" => clients.plain.get_or_init(|| {
                 let tls = trusting_nobody()?;
-                self.build(reqwest::Client::builder().tls_backend_preconfigured(tls))
+                self.build(reqwest::Client::builder().tls_backend_preconfigured(tls), limit)
             }),
             // Trusts whom the system trusts. The library takes its cryptography from
             // the process's default; if one is installed already, that is as good.
-            _ => self.secure.get_or_init(|| {
+            _ => clients.secure.get_or_init(|| {
                 let _ = rustls::crypto::ring::default_provider().install_default();
-                self.build(reqwest::Client::builder())
+                self.build(reqwest::Client::builder(), limit)
             }),
         };
-        client.as_ref().map_err(|fault| Failure::never(fault.clone().within(cannot_read(url).what)))
+        client.as_ref().map_err(|fault| Failure::never(fault.clone().within(call.failed().what)))
     }
 
-    fn build(&self, builder: reqwest::ClientBuilder) -> Result<reqwest::Client, Fault> {
+    fn build(
+        &self,
+        builder: reqwest::ClientBuilder,
+        read_timeout: Option<Duration>,
+    ) -> Result<reqwest::Client, Fault> {
         let settings = &self.settings;
+        let builder = match read_timeout {
+            Some(limit) => builder.read_timeout(limit),
+            None => builder,
+        };
         // No `Accept-Encoding`, not even `identity`: without it servers send what is stored,
         // which is what is digested, while some look for other files when it is there.
         let builder = builder
             .redirect(Policy::none())
             .connect_timeout(settings.connect_timeout)
-            .read_timeout(settings.idle_timeout)
             .user_agent(&settings.user_agent);
         let builder = if settings.proxies { builder } else { builder.no_proxy() };
         builder.build().map_err(|error| {
@@ -138,9 +175,9 @@ impl Client {
     }
 
     /// What became of a request or a transfer that failed underneath HTTP.
-    pub(super) fn failure(&self, url: &Url, error: &reqwest::Error) -> Failure {
-        let host = url.host_str().unwrap_or_default();
-        let fault = cannot_read(url);
+    pub(super) fn failure(&self, call: &Call, error: &reqwest::Error) -> Failure {
+        let host = error.url().unwrap_or(&call.url).host_str().unwrap_or_default();
+        let fault = call.failed();
         let (why, again) = if error.is_dns() {
             (format!("the host name `{host}` cannot be resolved"), Again::Soon)
         } else if error.is_timeout() && error.is_connect() {
@@ -148,7 +185,7 @@ impl Client {
             let waited = seconds(self.settings.connect_timeout);
             (format!("no connection to `{host}` within {waited}"), Again::Never)
         } else if error.is_timeout() {
-            (format!("`{host}` was silent for {}", seconds(self.settings.idle_timeout)), LATER)
+            return silent(call, host, self.settings.idle_timeout);
         } else if error.is_connect() {
             (format!("no connection to `{host}`: {}", innermost(error)), Again::Soon)
         } else {
@@ -161,6 +198,11 @@ impl Client {
         };
         Failure { fault: fault.because(why).hint(hint), again }
     }
+}
+
+fn silent(call: &Call, host: &str, limit: Duration) -> Failure {
+    let why = format!("`{host}` was silent for {}", seconds(limit));
+    Failure { fault: call.failed().because(why).hint(OUT_OF_REACH), again: LATER }
 }
 
 const LATER: Again = Again::Later(None);
@@ -197,7 +239,7 @@ mod tests {
     };
 
     async fn get(url: &str) -> Result<Answer, Failure> {
-        Client::new(&settings()).exchange(Method::GET, &Url::parse(url).unwrap(), &[]).await
+        Client::new(&settings()).exchange(&Call::get(Url::parse(url).unwrap())).await
     }
 
     #[tokio::test]
@@ -251,7 +293,8 @@ mod tests {
     #[test]
     fn certificates_are_only_read_when_https_is_spoken() {
         let client = Client::new(&settings());
-        assert!(client.of(&Url::parse("http://127.0.0.1").unwrap()).is_ok());
-        assert!(client.secure.get().is_none());
+        let url = Url::parse("http://127.0.0.1").unwrap();
+        assert!(client.of(&Call::get(url.clone()), &url).is_ok());
+        assert!(client.asking.secure.get().is_none());
     }
 }

@@ -7,6 +7,7 @@ use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
+    time::SystemTime,
 };
 
 use super::{
@@ -54,12 +55,18 @@ impl Dir {
             return Ok(None);
         }
         let mut assets = Vec::new();
+        let mut published: Option<SystemTime> = None;
         for name in names_in(&folder).map_err(|error| self.unlisted(&error))? {
-            let Some(size) = file::size(&folder.join(&name))? else { continue };
-            let sha256 = read_sidecar(&folder.join(sidecar::name(&name)), &name)?;
+            let path = folder.join(&name);
+            let Some(size) = file::size(&path)? else { continue };
+            // Who lists wants to see all; that a checksum is unusable is told to who reads it.
+            let sha256 = read_sidecar(&folder.join(sidecar::name(&name)), &name).ok().flatten();
+            let written = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
+            published = published.into_iter().chain(written).min();
             assets.push(ReleaseAsset { name, size, sha256 });
         }
-        let published_at = None;
+        let published = published.and_then(|time| jiff::Timestamp::try_from(time).ok());
+        let published_at = published.map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         let tag = tag.to_owned();
         Ok(Some(ReleaseInfo { tag, is_draft: false, is_immutable: false, published_at, assets }))
     }

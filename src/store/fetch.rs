@@ -5,7 +5,9 @@ use std::{path::PathBuf, sync::Arc};
 use futures_util::stream::TryStreamExt;
 use reqwest::Url;
 
-use super::{AssetStream, Settings, client::Client, file, transfer, url::without_secrets};
+use super::{
+    AssetStream, Settings, call::Call, client::Client, file, transfer, url::without_secrets,
+};
 use crate::model::{Fault, Kind};
 
 /// Downloads by URL, with the retries and resumed transfers that stores have. Clones
@@ -30,7 +32,7 @@ impl Fetcher {
     pub async fn get(&self, url: &str) -> Result<Option<AssetStream>, Fault> {
         match self.place(url)? {
             Place::File(path) => file::open(&path),
-            Place::Web(url) => transfer::open(self.client.clone(), url).await,
+            Place::Web(url) => transfer::open(self.client.clone(), Call::get(url)).await,
         }
     }
 

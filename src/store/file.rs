@@ -66,25 +66,43 @@ fn read_piece(file: &File) -> Result<Bytes> {
     Ok(piece.into())
 }
 
+/// Digests bytes as they come.
+pub(super) struct Digester(Context);
+
+impl Default for Digester {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
+
+impl Digester {
+    pub(super) fn take(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(super) fn sha256(self) -> Sha256 {
+        let mut digest = Sha256([0; 32]);
+        digest.0.copy_from_slice(self.0.finish().as_ref());
+        digest
+    }
+}
+
 /// Copies all that is left of `from` into `to`, and digests it on the way.
 pub(super) fn copy_digested(from: &mut File, to: &mut impl Write) -> Result<Sha256> {
     let room = from.metadata()?.len().clamp(1, PIECE as u64) as usize;
     let mut buffer = vec![0; room];
-    let mut context = Context::new(&SHA256);
+    let mut digester = Digester::default();
     loop {
         match from.read(&mut buffer) {
-            Ok(0) => break,
+            Ok(0) => return Ok(digester.sha256()),
             Ok(read) => {
-                context.update(&buffer[..read]);
+                digester.take(&buffer[..read]);
                 to.write_all(&buffer[..read])?;
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    let mut digest = Sha256([0; 32]);
-    digest.0.copy_from_slice(context.finish().as_ref());
-    Ok(digest)
 }
 
 fn unreadable(path: &Path, why: &impl ToString) -> Fault {

@@ -7,7 +7,7 @@ use reqwest::{Method, Url};
 
 use super::{
     Access, AssetInfo, AssetStream, Pending, Receipt, Release, ReleaseInfo, Settings, Store,
-    Upload, answer::Answer, check_names, client::Client, retry::retrying, transfer,
+    Upload, answer::Answer, call::Call, check_names, client::Client, retry::retrying, transfer,
     url::without_secrets,
 };
 use crate::model::{Fault, Kind};
@@ -38,8 +38,8 @@ impl Http {
 
     /// `None` if it is not there, else its size if the server says.
     async fn head(&self, url: Url) -> Result<Option<Option<u64>>, Fault> {
-        let client = &self.client;
-        match retrying(&client.settings, || client.exchange(Method::HEAD, &url, &[])).await? {
+        let (client, call) = (&self.client, Call::new(Method::HEAD, url));
+        match retrying(&client.settings, || client.exchange(&call)).await? {
             Answer::Absent => Ok(None),
             Answer::Found(response) => Ok(Some(transfer::size(&response))),
         }
@@ -71,9 +71,9 @@ impl Store for Http {
         tag: &'a str,
         asset: &'a str,
     ) -> Pending<'a, Result<Option<AssetStream>, Fault>> {
-        Box::pin(
-            async move { transfer::open(self.client.clone(), self.asset_url(tag, asset)?).await },
-        )
+        Box::pin(async move {
+            transfer::open(self.client.clone(), Call::get(self.asset_url(tag, asset)?)).await
+        })
     }
 
     fn publish<'a>(

@@ -13,10 +13,12 @@
 //! something else may be tried, and doubt (a [`Fault`]), after which it may not.
 
 mod answer;
+mod call;
 mod client;
 mod dir;
 mod fetch;
 mod file;
+mod github;
 mod http;
 mod open;
 mod publication;
@@ -26,6 +28,7 @@ mod retry;
 mod settings;
 mod sidecar;
 mod transfer;
+mod upload;
 mod url;
 
 #[cfg(test)]
@@ -41,8 +44,8 @@ pub use open::{default_url, open};
 pub use release::{
     Access, AssetInfo, Mode, Published, Receipt, Release, ReleaseAsset, ReleaseInfo, Upload,
 };
-pub use settings::{Login, Logins, Settings, Waits};
-pub use sidecar::find_digest;
+pub use settings::{Login, Logins, Settings, Tempo, Waits};
+pub use sidecar::{find_digest, name as checksum_name};
 pub use url::StoreUrl;
 
 use crate::model::{Fault, Kind, Sha256};

@@ -10,7 +10,12 @@ use std::{
 use etcetera::BaseStrategy;
 use reqwest::Url;
 
-use super::{Settings, Store, StoreUrl, dir::Dir, http::Http};
+use super::{
+    Settings, Store, StoreUrl,
+    dir::Dir,
+    github::{GitHub, Host},
+    http::Http,
+};
 use crate::model::{Fault, Kind};
 
 /// Opens the store at `url`. Touches neither disk nor network yet.
@@ -29,22 +34,22 @@ pub fn open(url: &StoreUrl, settings: &Settings) -> Result<Arc<dyn Store>, Fault
             })?;
             Ok(Arc::new(Http::new(base, settings)))
         }
-        StoreUrl::GitHub { .. }
-        | StoreUrl::Gitea { .. }
-        | StoreUrl::S3 { .. }
-        | StoreUrl::Oci { .. } => Err(not_yet(url)),
+        StoreUrl::GitHub { base, owner, repo } => Ok(Arc::new(GitHub::new(
+            url.to_string(),
+            Host::find(base.as_deref(), &settings.environment)?,
+            [owner, repo],
+            settings,
+        ))),
+        StoreUrl::Gitea { .. } | StoreUrl::S3 { .. } | StoreUrl::Oci { .. } => Err(not_yet(url)),
     }
 }
 
 fn not_yet(url: &StoreUrl) -> Fault {
-    let fault = Fault::new(Kind::Usage, format!("this forge cannot open `{url}` yet"))
-        .because("it opens `dir:PATH`, `file:///PATH`, and `https://` and `http://` to read");
-    match url {
-        StoreUrl::GitHub { owner, repo } => fault.hint(format!(
-            "to read public releases, write `https://github.com/{owner}/{repo}/releases/download`"
-        )),
-        _ => fault.hint("to keep releases in a folder, write `dir:PATH`"),
-    }
+    let opens = "it opens `github:OWNER/REPO`, `dir:PATH`, `file:///PATH`, and `https://` and \
+                 `http://` to read";
+    Fault::new(Kind::Usage, format!("this forge cannot open `{url}` yet"))
+        .because(opens)
+        .hint("to keep releases in a folder, write `dir:PATH`")
 }
 
 fn absolute(path: &Path, workspace: &Path) -> Result<PathBuf, Fault> {
@@ -104,6 +109,8 @@ mod tests {
             ("dir:releases", true),
             ("https://example.org/releases", false),
             ("http://example.org:8080/releases", false),
+            ("github:o/r", true),
+            ("github:https://ghe.example.org/o/r", true),
         ] {
             let store = opened(url).unwrap();
             assert_eq!((store.url(), store.is_writable()), (url, writable));
@@ -116,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_opened_yet_says_so_and_what_can() {
-        for url in ["github:o/r", "gitea:h/o/r", "s3:b/p", "oci:h/r"] {
+        for url in ["gitea:h/o/r", "s3:b/p", "oci:h/r"] {
             let fault = opened(url).err().unwrap();
             assert_eq!(fault.kind, Kind::Usage);
             assert!(fault.what.contains(&format!("`{url}`")), "{fault}");

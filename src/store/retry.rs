@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::Settings;
+use super::{Settings, Waits};
 use crate::model::Fault;
 
 /// Whether trying again may help.
@@ -48,6 +48,7 @@ pub(super) struct Retry {
     patience: Duration,
     failed: u32,
     waited: Duration,
+    waits: Waits,
 }
 
 impl Retry {
@@ -58,6 +59,7 @@ impl Retry {
             patience: settings.patience,
             failed: 0,
             waited: Duration::ZERO,
+            waits: settings.waits.clone(),
         }
     }
 
@@ -95,9 +97,12 @@ impl Retry {
         Ok(wait)
     }
 
-    /// Sleeps as long as [`Retry::after`] says.
+    /// Sleeps as long as [`Retry::after`] says, and tells of it if that is worth telling.
     pub(super) async fn pause(&mut self, failure: Failure) -> Result<(), Fault> {
-        tokio::time::sleep(self.after(failure)?).await;
+        let why = failure.fault.to_string();
+        let wait = self.after(failure)?;
+        self.waits.tell(wait, &why);
+        tokio::time::sleep(wait).await;
         Ok(())
     }
 

@@ -34,6 +34,46 @@ pub struct Settings {
     pub logins: Arc<dyn Logins>,
     /// Who wants to know of long waits.
     pub waits: Waits,
+    /// How hosts with limits are treated.
+    pub tempo: Tempo,
+}
+
+/// The pace that hosts of releases want to be written to with, and how long things take to settle
+/// there. Tests are in more of a hurry than the defaults.
+#[derive(Clone, Debug)]
+pub struct Tempo {
+    /// How many writes may follow each other at once.
+    pub burst: u32,
+    /// The time between writes after that. GitHub asks for a second, and allows about 80 requests
+    /// a minute that create content ("Best practices for using the REST API", "Rate limits for
+    /// the REST API").
+    pub between_writes: Duration,
+    /// The wait after a refusal for too many requests that says of no time; it doubles with
+    /// each. GitHub asks for at least a minute ("Rate limits for the REST API").
+    pub after_refusal: Duration,
+    /// How long what was created may stay undiscoverable. GitHub's releases do for seconds.
+    pub settling: Duration,
+    /// The time between two looks at what settles.
+    pub look: Duration,
+    /// How long somebody else's upload may be under way. What is half-made after that was left
+    /// by one who was stopped.
+    pub upload: Duration,
+    /// How long an answer about a release is good enough for reading.
+    pub recent: Duration,
+}
+
+impl Default for Tempo {
+    fn default() -> Self {
+        Self {
+            burst: 10,
+            between_writes: Duration::from_secs(1),
+            after_refusal: Duration::from_secs(60),
+            settling: Duration::from_secs(30),
+            look: Duration::from_secs(1),
+            upload: Duration::from_secs(10 * 60),
+            recent: Duration::from_secs(20),
+        }
+    }
 }
 
 /// A login to a host: a token, and where it came from.
@@ -69,9 +109,18 @@ impl Logins for Nobody {
     }
 }
 
-/// Is told of every wait that a host asks for, in one sentence (`api.github.com asks to wait for 42 s`).
+/// Is told of every wait of more than a second, in one sentence: why, and how long.
 #[derive(Clone)]
 pub struct Waits(pub Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Waits {
+    /// Tells of a wait, if it is long enough to be noticed.
+    pub(super) fn tell(&self, wait: Duration, why: &str) {
+        if wait > Duration::from_secs(1) {
+            (self.0)(&format!("{why}; going on in {} s", wait.as_secs_f64().ceil()));
+        }
+    }
+}
 
 impl fmt::Debug for Waits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,6 +144,7 @@ impl Settings {
             environment: environment(),
             logins: Arc::new(Nobody),
             waits: Waits(Arc::new(|_| ())),
+            tempo: Tempo::default(),
         }
     }
 }

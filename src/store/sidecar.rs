@@ -9,7 +9,7 @@ use crate::model::Sha256;
 pub(super) const MAX_BYTES: u64 = 64 * 1024;
 
 /// The file name of the sidecar of `asset`.
-pub(super) fn name(asset: &str) -> String {
+pub fn name(asset: &str) -> String {
     format!("{asset}.sha256")
 }
 

@@ -51,7 +51,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// `answer` gets the number of the request, from 0, and its lines in lower case.
+    /// `answer` gets the number of the request, from 0, and its head in lower case with its
+    /// body as it came.
     pub(super) async fn start(
         answer: impl Fn(usize, &str) -> Reply + Send + Sync + 'static,
     ) -> Self {
@@ -94,7 +95,13 @@ async fn converse(
             Err(_) => return,
         }
     }
-    let request = String::from_utf8(request).unwrap().to_lowercase();
+    let mut request = String::from_utf8(request).unwrap().to_lowercase();
+    let length = request.split_once("\ncontent-length: ").map_or("0", |(_, rest)| rest);
+    let mut body = vec![0; length.lines().next().unwrap().parse().unwrap()];
+    if stream.read_exact(&mut body).await.is_err() {
+        return;
+    }
+    request.push_str(&String::from_utf8_lossy(&body));
     let number = {
         let mut log = log.lock().unwrap();
         log.push(request.clone());

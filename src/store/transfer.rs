@@ -6,21 +6,22 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use reqwest::{
-    Method, Response, StatusCode, Url,
+    Response, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE},
 };
 
 use super::{
     AssetStream,
-    answer::{Answer, cannot_read, text},
+    answer::{Answer, text},
+    call::Call,
     client::{Client, seconds},
     retry::{Again, Failure, Retry, retrying},
 };
 use crate::model::Fault;
 
-/// Opens `url` for reading from its beginning. `None` is a confirmed absence.
-pub(super) async fn open(client: Arc<Client>, url: Url) -> Result<Option<AssetStream>, Fault> {
-    let first = retrying(&client.settings, || client.exchange(Method::GET, &url, &[])).await?;
+/// Opens what `call` asks for, from its beginning. `None` is a confirmed absence.
+pub(super) async fn open(client: Arc<Client>, call: Call) -> Result<Option<AssetStream>, Fault> {
+    let first = retrying(&client.settings, || client.exchange(&call)).await?;
     let Answer::Found(response) = first else { return Ok(None) };
     let size = size(&response);
     let transfer = Transfer {
@@ -33,7 +34,7 @@ pub(super) async fn open(client: Arc<Client>, url: Url) -> Result<Option<AssetSt
         retry: Retry::new(&client.settings),
         response: Some(response),
         client,
-        url,
+        call,
     };
     let bytes = stream::try_unfold(transfer, |mut transfer| async move {
         let piece = transfer.next().await?;
@@ -49,7 +50,7 @@ const PROGRESS: u64 = 1024;
 /// A download under way.
 struct Transfer {
     client: Arc<Client>,
-    url: Url,
+    call: Call,
     /// Bytes in all, if the server said.
     size: Option<u64>,
     version: Option<String>,
@@ -71,7 +72,7 @@ impl Transfer {
         loop {
             let piece = match &mut self.response {
                 Some(response) => {
-                    response.chunk().await.map_err(|error| self.client.failure(&self.url, &error))
+                    response.chunk().await.map_err(|error| self.client.failure(&self.call, &error))
                 }
                 None => match self.resume().await {
                     Ok(()) => continue,
@@ -94,7 +95,7 @@ impl Transfer {
         let Some(mut piece) = piece else {
             return match self.size {
                 Some(size) if self.received < size => {
-                    let fault = cannot_read(&self.url).because("the server stopped early");
+                    let fault = self.call.failed().because("the server stopped early");
                     Err(Failure { fault, again: Again::Later(None) })
                 }
                 _ => Ok(Step::End),
@@ -110,7 +111,7 @@ impl Transfer {
         self.received += piece.len() as u64;
         if self.size.is_some_and(|size| self.received > size) {
             return Err(Failure::never(
-                cannot_read(&self.url).because("the server sends more than it said"),
+                self.call.failed().because("the server sends more than it said"),
             ));
         }
         Ok(Step::Piece(piece))
@@ -127,7 +128,7 @@ impl Transfer {
                 self.fresh,
                 seconds(self.fresh_since.elapsed())
             );
-            let fault = cannot_read(&self.url).because(why);
+            let fault = self.call.failed().because(why);
             return Err(Failure { fault, again: Again::Later(None) });
         }
         Ok(())
@@ -135,20 +136,19 @@ impl Transfer {
 
     /// Asks for what is missing.
     async fn resume(&mut self) -> Result<(), Failure> {
-        let headers = match &self.version {
-            _ if self.received == 0 => Vec::new(),
+        let call = match &self.version {
+            _ if self.received == 0 => self.call.clone(),
             Some(version) => {
-                vec![(RANGE, format!("bytes={}-", self.received)), (IF_RANGE, version.clone())]
+                let rest = self.call.clone().with(RANGE, format!("bytes={}-", self.received));
+                rest.with(IF_RANGE, version)
             }
             None => {
                 let why = "the server gives neither ETag nor Last-Modified, so forge cannot go on \
                            where it was cut";
-                return Err(Failure::never(
-                    cannot_read(&self.url).because(why).hint("run it again"),
-                ));
+                return Err(Failure::never(self.call.failed().because(why).hint("run it again")));
             }
         };
-        let answer = self.client.exchange(Method::GET, &self.url, &headers).await?;
+        let answer = self.client.exchange(&call).await?;
         let Answer::Found(response) = answer else {
             return Err(self.changed("it is not there any more"));
         };
@@ -166,7 +166,7 @@ impl Transfer {
 
     fn changed(&self, how: &str) -> Failure {
         let why = format!("while it was being downloaded it changed: {how}");
-        Failure::never(cannot_read(&self.url).because(why).hint("run it again"))
+        Failure::never(self.call.failed().because(why).hint("run it again"))
     }
 
     fn counted(&self, mut failure: Failure) -> Failure {
@@ -226,6 +226,7 @@ mod tests {
     use std::time::Duration;
 
     use proptest::prelude::*;
+    use reqwest::Url;
 
     use super::{
         super::{
@@ -240,7 +241,7 @@ mod tests {
     async fn download(server: &Server) -> Result<String, Fault> {
         let client = Arc::new(Client::new(&settings()));
         let url = Url::parse(&format!("{}/file?token=secret", server.url)).unwrap();
-        let stream = open(client, url).await?.expect("it is there");
+        let stream = open(client, Call::get(url)).await?.expect("it is there");
         Ok(String::from_utf8(all(stream).await?).unwrap())
     }
 
@@ -397,7 +398,8 @@ mod tests {
         .await;
         let impatient = Settings { idle_timeout: Duration::from_millis(200), ..settings() };
         let url = Url::parse(&server.url).unwrap();
-        let stream = open(Arc::new(Client::new(&impatient)), url).await.unwrap().unwrap();
+        let stream =
+            open(Arc::new(Client::new(&impatient)), Call::get(url)).await.unwrap().unwrap();
         assert_eq!(all(stream).await.unwrap(), b"0123456789");
     }
 
@@ -421,7 +423,8 @@ mod tests {
         let impatient =
             Settings { idle_timeout: Duration::from_millis(50), attempts: 2, ..settings() };
         let url = Url::parse(&server.url).unwrap();
-        let stream = open(Arc::new(Client::new(&impatient)), url).await.unwrap().unwrap();
+        let stream =
+            open(Arc::new(Client::new(&impatient)), Call::get(url)).await.unwrap().unwrap();
         let fault = all(stream).await.unwrap_err();
         assert!(
             fault.to_string().contains("of 1000 bytes had arrived: given up after 2"),
@@ -456,7 +459,7 @@ mod tests {
                 let server = Server::start(answer).await;
                 let patient = Settings { attempts: 20, backoff: Duration::ZERO, ..settings() };
                 let url = Url::parse(&server.url).unwrap();
-                all(open(Arc::new(Client::new(&patient)), url).await.unwrap().unwrap()).await
+                all(open(Arc::new(Client::new(&patient)), Call::get(url)).await.unwrap().unwrap()).await
             });
             prop_assert!(received.unwrap() == file);
         }

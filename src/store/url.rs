@@ -27,6 +27,9 @@ pub enum StoreUrl {
     Http(String),
     /// GitHub's releases.
     GitHub {
+        /// The server (`https://ghe.example.org`), if it is not the one that the environment
+        /// names or github.com.
+        base: Option<String>,
         /// User or organisation.
         owner: String,
         /// Repository.
@@ -89,7 +92,10 @@ impl fmt::Display for StoreUrl {
         match self {
             Self::Dir(path) => write!(f, "dir:{}", path.display()),
             Self::Http(url) => f.write_str(&without_secrets(url)),
-            Self::GitHub { owner, repo } => write!(f, "github:{owner}/{repo}"),
+            Self::GitHub { base: None, owner, repo } => write!(f, "github:{owner}/{repo}"),
+            Self::GitHub { base: Some(base), owner, repo } => {
+                write!(f, "github:{base}/{owner}/{repo}")
+            }
             Self::Gitea { host, owner, repo } => write!(f, "gitea:{host}/{owner}/{repo}"),
             Self::S3 { bucket, prefix } if prefix.is_empty() => write!(f, "s3:{bucket}"),
             Self::S3 { bucket, prefix } => write!(f, "s3:{bucket}/{prefix}"),
@@ -101,6 +107,12 @@ impl fmt::Display for StoreUrl {
 /// `url` fit for messages: without user, password and query, where secrets may stand
 /// (signed URLs carry theirs in the query).
 pub(super) fn without_secrets(url: &str) -> String {
+    // A URL of a server within one of a store: `github:https://ghe.example.org/owner/repo`.
+    if let Some((scheme, inner)) = url.split_once(':')
+        && (inner.starts_with("https://") || inner.starts_with("http://"))
+    {
+        return format!("{scheme}:{}", without_secrets(inner));
+    }
     let Ok(mut url) = Url::parse(url) else { return url.to_owned() };
     // Both only fail on URLs that cannot have a user, such as `file:`.
     let _ = (url.set_username(""), url.set_password(None));
@@ -131,6 +143,10 @@ fn web(text: &str, scheme: &str) -> Result<StoreUrl, String> {
 
 fn forge(scheme: &str, rest: &str) -> Option<StoreUrl> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+    let (base, rest) = match scheme {
+        "github" => server(rest)?,
+        _ => (None, rest),
+    };
     let rest = rest.trim_start_matches("//").trim_end_matches('/');
     let parts: Vec<_> = rest.split('/').collect();
     if parts.iter().any(|part| part.is_empty() || !part.chars().all(plain)) {
@@ -139,7 +155,7 @@ fn forge(scheme: &str, rest: &str) -> Option<StoreUrl> {
     let text = |part: &str| part.to_owned();
     match (scheme, parts.as_slice()) {
         ("github", [owner, repo]) => {
-            Some(StoreUrl::GitHub { owner: text(owner), repo: text(repo) })
+            Some(StoreUrl::GitHub { base, owner: text(owner), repo: text(repo) })
         }
         ("gitea", [host, owner, repo]) => {
             Some(StoreUrl::Gitea { host: text(host), owner: text(owner), repo: text(repo) })
@@ -152,6 +168,18 @@ fn forge(scheme: &str, rest: &str) -> Option<StoreUrl> {
         }
         _ => None,
     }
+}
+
+/// The server that `rest` may begin with (`https://ghe.example.org/owner/repo`), and what is
+/// left; nothing if it begins with a URL that is none of a server.
+fn server(rest: &str) -> Option<(Option<String>, &str)> {
+    if !rest.starts_with("https://") && !rest.starts_with("http://") {
+        return Some((None, rest));
+    }
+    let url = Url::parse(rest).ok()?;
+    let is_plain = url.username().is_empty() && url.password().is_none();
+    let (_, path) = rest.split_once("://")?.1.split_once('/')?;
+    is_plain.then(|| (Some(url.origin().ascii_serialization()), path))
 }
 
 fn malformed(text: &str, scheme: &str) -> String {
@@ -199,6 +227,8 @@ mod tests {
             "http://127.0.0.1:8080/releases",
             "https://github.com/o/r/releases/download",
             "github:owner/repo.name",
+            "github:https://ghe.example.org/owner/repo",
+            "github:http://127.0.0.1:8080/owner/repo",
             "gitea:git.example.org:3000/owner/repo",
             "s3:bucket",
             "s3:bucket/some/prefix",
@@ -228,6 +258,8 @@ mod tests {
             ("github:owner", "a github store is written `github:OWNER/REPO`"),
             ("github:o/r/x", "`github:OWNER/REPO`"),
             ("github:o/r?x", "`github:OWNER/REPO`"),
+            ("github:https://ghe.example.org/o", "`github:OWNER/REPO`"),
+            ("github:https://me:secret@ghe.example.org/o/r", "`github:OWNER/REPO`"),
             ("gitea:o/r", "`gitea:HOST/OWNER/REPO`"),
             ("oci:host", "`oci:HOST/REPO`"),
             ("s3:", "`s3:BUCKET/PREFIX`"),

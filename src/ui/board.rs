@@ -51,6 +51,8 @@ pub(super) enum News {
     LeftOut(usize),
     /// A warning.
     Warning { artifact: Option<ArtifactId>, fault: Fault },
+    /// A host asked to wait.
+    Waiting(String),
     /// An action ended.
     Finished(Box<ArtifactReport>),
 }
@@ -101,6 +103,7 @@ impl Board {
             }
             Event::Line { action, line } => self.take_line(action, line),
             Event::Warning { artifact, fault } => self.news.push(News::Warning { artifact, fault }),
+            Event::Waiting { why } => self.news.push(News::Waiting(why)),
             Event::Finished { action, report } => {
                 let published =
                     self.running.remove(&action).is_some_and(|r| r.doing == "publishing");

@@ -21,6 +21,7 @@ pub(super) fn news_text(news: &News, style: Style) -> String {
             style.paint(Role::Dim, &text) + "\n"
         }
         News::Warning { artifact, fault } => render_warning(artifact.as_ref(), fault, style),
+        News::Waiting(why) => action(Role::Warn, "waiting", &one_line(why), style) + "\n",
         News::Finished(report) => finished(report, style),
     }
 }

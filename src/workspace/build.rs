@@ -10,6 +10,7 @@ use super::{
     template::Scope,
 };
 use crate::manifest::{BuildDoc, Findings, Node, Pairs, Scalar, SourceDoc, pairs, scalar, scalars};
+use crate::model::parse_duration;
 use crate::process::syntax_error;
 
 /// How long a build may take if its spec does not say.
@@ -287,40 +288,9 @@ fn duration(scalar: &Scalar, found: &mut Findings) -> Option<Duration> {
     parsed
 }
 
-/// Reads `90s`, `10m`, `1h30m`; more than zero, at most a week.
-fn parse_duration(text: &str) -> Option<Duration> {
-    const WEEK: u64 = 7 * 24 * 60 * 60;
-    let mut rest = text.trim();
-    let mut seconds = 0_u64;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: u64 = rest[..end].parse().ok()?;
-        let unit = match rest.as_bytes()[end] {
-            b's' => 1,
-            b'm' => 60,
-            b'h' => 60 * 60,
-            _ => return None,
-        };
-        seconds = seconds.checked_add(number.checked_mul(unit)?)?;
-        rest = &rest[end + 1..];
-    }
-    (1..=WEEK).contains(&seconds).then(|| Duration::from_secs(seconds))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations() {
-        assert_eq!(parse_duration("90s"), Some(Duration::from_secs(90)));
-        assert_eq!(parse_duration("1h30m"), Some(Duration::from_secs(5400)));
-        for bad in
-            ["", "10", "m", "10x", "0s", "-1s", "1.5h", "99999999999999999999s", "200h", "10é"]
-        {
-            assert_eq!(parse_duration(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn go_names_programs_by_the_last_part() {

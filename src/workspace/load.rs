@@ -10,6 +10,7 @@ use super::{Environment, Workspace, files, graph, settings, specs::Loader, task,
 use crate::{
     manifest::{Findings, parse_lock, read_manifest},
     model::{Fault, Kind, Layout, Lock, Name, Platform, Problems},
+    store::Mode,
 };
 
 /// Why a workspace could not be loaded.
@@ -103,6 +104,12 @@ pub fn load_with(
         project: project.unwrap_or_else(|| "workspace".into()),
         stores: settings.stores,
         platforms: if settings.platforms.is_empty() { vec![platform] } else { settings.platforms },
+        trust: settings.trust,
+        mode: match manifest.sealed.as_ref().map(|flag| flag.text.as_str()) {
+            Some("true") => Mode::Sealed,
+            Some(_) => Mode::Append,
+            None => Mode::Detected,
+        },
         groups: settings.groups,
         subsystems,
         tasks: tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),

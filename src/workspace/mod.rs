@@ -36,7 +36,11 @@ pub use starter::{StarterFile, starter};
 pub use task::Task;
 pub use text::{Places, Text};
 
-use crate::model::{Compression, Layout, Lock, Name, Platform, Sha256, Version};
+use crate::{
+    model::{Compression, Layout, Lock, Name, Platform, Sha256, Version},
+    provenance::Trust,
+    store::Mode,
+};
 
 /// A resolved workspace, for one platform.
 #[derive(Clone, Debug)]
@@ -52,6 +56,11 @@ pub struct Workspace {
     pub stores: Vec<String>,
     /// `platforms:`; what a complete release has. The host alone if none are named.
     pub platforms: Vec<Platform>,
+    /// `trust:`; whose assets are downloaded. Anybody's if the manifest names no store: what is in
+    /// the embedded default was made by this user.
+    pub trust: Trust,
+    /// `sealed:`, as what publishing is told.
+    pub mode: Mode,
     /// `groups:`.
     pub groups: BTreeMap<String, Vec<Name>>,
     /// Every subsystem.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     manifest::{Findings, ManifestDoc, Scalar, Sp},
     model::{Name, Platform, Version, nearest, suggestion},
+    provenance::Trust,
     store::StoreUrl,
 };
 
@@ -15,6 +16,8 @@ pub struct Settings {
     pub stores: Vec<String>,
     /// `platforms`.
     pub platforms: Vec<Platform>,
+    /// `trust`.
+    pub trust: Trust,
     /// `groups`.
     pub groups: BTreeMap<String, Vec<Name>>,
     /// `versions`, those that are valid.
@@ -35,6 +38,10 @@ pub fn resolve(doc: &ManifestDoc, specs: &[&str], found: &mut Findings) -> Setti
             }
         }
     }
+    // A word that is none was told when the document was compared with its table. Without
+    // `releases`, what is downloaded is what this user made.
+    let trust = doc.trust.as_ref().filter(|_| !doc.releases.is_empty());
+    settings.trust = trust.and_then(|word| word.text.parse().ok()).unwrap_or_default();
     for text in &doc.platforms {
         match text.text.parse() {
             Ok(platform) if settings.platforms.contains(&platform) => {

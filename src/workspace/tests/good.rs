@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use super::{NATS, Sandbox, TELEMETRY, on};
 use crate::{
     model::{Name, Sha256, Version},
+    provenance::Trust,
     workspace::{Source, Subsystem, Text, UpstreamDigest, find_root, starter},
 };
 
@@ -18,6 +19,22 @@ fn subsystem(spec: &str) -> Subsystem {
 
 fn steps(subsystem: &Subsystem) -> Vec<String> {
     subsystem.build.as_ref().unwrap().steps.iter().map(Text::symbolic).collect()
+}
+
+#[test]
+fn trust_is_about_what_others_published() {
+    let trust = |manifest: &str| {
+        let manifest = format!("versions: {{x: v1}}\n{manifest}");
+        let spec = ("subsystems/x.yml", "build: {run: make}\n");
+        Sandbox::new(&[("versions.yml", &manifest), spec]).workspace().trust
+    };
+    assert_eq!(trust("releases: dir:x"), Trust::Any);
+    for word in Trust::WORDS {
+        let trust = trust(&format!("releases: dir:x\ntrust: {word}"));
+        assert_eq!(trust.as_str(), *word);
+    }
+    // In the user's own store there is nothing to distrust.
+    assert_eq!(trust("trust: ci"), Trust::Any);
 }
 
 #[test]

@@ -62,6 +62,10 @@ problems! {
         => "`desc` must be a description, not a list", "write";
     text_for_a_list: manifest_problem("versions: {x: v1}\nplatforms: linux-amd64\n", "linux-amd64")
         => "`platforms` must be a list", "write a list";
+    a_word_that_is_no_trust: manifest_problem("versions: {x: v1}\ntrust: Ci\n", "Ci")
+        => "`trust` must be `any` or `ci`, not `Ci`", "known are `any`, `ci`";
+    trust_in_a_list: manifest_problem("versions: {x: v1}\ntrust: [ci]\n", "[ci]")
+        => "`trust` must be `any` or `ci`, not a list", "write";
     a_key_without_value: spec_problem("desc:\nbuild: {run: make}\n", "")
         => "`desc` is empty", "remove the key";
     an_empty_text: spec_problem("binary: ''\nbuild: {run: make}\n", "''")

@@ -1,0 +1,143 @@
+//! `forge release:audit`: releases against the lock, and against what stands beside them.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::{
+    archive::Hasher,
+    model::{Fault, Kind, Sha256, asset_platform},
+    release::{Audited, Entry, Finding, Weight, audit as examine},
+    report::{Align, Cell, Role, Table},
+    store::{Store, checksum_name, published_digest},
+};
+
+use super::{
+    Stop,
+    releases::Releases,
+    run::runtime,
+    session::{Session, say},
+};
+
+/// How many files are read at once.
+const READS_AT_ONCE: usize = 8;
+
+/// Audits the releases; with `deep`, every asset is downloaded and hashed. Exit code 4 if
+/// a digest disagrees, 3 if something is missing.
+pub(super) fn audit(session: &Session, words: &[String], deep: bool) -> Result<u8, Stop> {
+    let workspace = session.workspace()?;
+    let releases = Releases::of(session, &workspace, words)?;
+    let audited = runtime()?.block_on(async {
+        let catalog = releases.catalog().await?.only(&releases.names);
+        let store = &*releases.store;
+        let read = catalog.entries.into_iter().map(|entry| read(store, entry, deep));
+        stream::iter(read).buffered(READS_AT_ONCE).try_collect::<Vec<_>>().await
+    })?;
+    let findings = examine(&releases.pins.only(&releases.names), &audited);
+    let text = match session.flags.json {
+        true => json(&releases, audited.len(), &findings),
+        false => text(session, &releases, audited.len(), &findings),
+    };
+    say(&text)?;
+    Ok(match worst(&findings) {
+        Some(Weight::Wrong) => Kind::Verification.exit_code(),
+        Some(Weight::Missing) => Kind::Partial.exit_code(),
+        Some(Weight::Note) | None => 0,
+    })
+}
+
+fn worst(findings: &[Finding]) -> Option<Weight> {
+    findings.iter().map(|finding| finding.weight).max()
+}
+
+/// Reads the checksums of a release, and with `deep` the assets too.
+async fn read(store: &dyn Store, entry: Entry, deep: bool) -> Result<Audited, Fault> {
+    let (mut checksums, mut hashed) = (BTreeMap::new(), BTreeMap::new());
+    let tag = &entry.info.tag;
+    let files = &entry.info.assets;
+    for asset in files.iter().map(|asset| &asset.name) {
+        if asset_platform(asset).is_none() {
+            continue;
+        }
+        if deep && let Some(digest) = hash(store, tag, asset).await? {
+            hashed.insert(asset.clone(), digest);
+        }
+        if !files.iter().any(|file| file.name == checksum_name(asset)) {
+            continue;
+        }
+        let checksum = match published_digest(store, tag, asset).await {
+            Ok(Some(digest)) => Ok(digest),
+            Ok(None) => Err("it is empty".to_owned()),
+            Err(fault) => Err(fault.why.last().unwrap_or(&fault.what).clone()),
+        };
+        checksums.insert(asset.clone(), checksum);
+    }
+    Ok(Audited { entry, checksums, hashed })
+}
+
+/// The digest of an asset's bytes; `None` if it went away meanwhile.
+async fn hash(store: &dyn Store, tag: &str, asset: &str) -> Result<Option<Sha256>, Fault> {
+    let Some(mut stream) = store.open(tag, asset).await? else { return Ok(None) };
+    let mut hasher = Hasher::new();
+    while let Some(bytes) = stream.bytes.try_next().await? {
+        hasher.update(&bytes);
+    }
+    Ok(Some(hasher.finish()))
+}
+
+fn text(session: &Session, releases: &Releases, count: usize, findings: &[Finding]) -> String {
+    let word = if count == 1 { "release" } else { "releases" };
+    let sum = format!("{count} {word} in {} audited", releases.store.url());
+    let count = |weight| findings.iter().filter(|finding| finding.weight == weight).count();
+    let told = [(Weight::Wrong, "wrong"), (Weight::Missing, "missing"), (Weight::Note, "noted")];
+    let counts = told.map(|(weight, word)| (count(weight), word));
+    let counts: Vec<_> =
+        counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    if counts.is_empty() {
+        return format!("{sum}: all is as it should be\n");
+    }
+    let mut table = Table::new([
+        ("", Align::Left),
+        ("release", Align::Left),
+        ("file", Align::Left),
+        ("what", Align::Left),
+    ]);
+    for finding in findings {
+        let (role, word) = mark(finding.weight);
+        table.row([
+            Cell::new(role, word),
+            Cell::new(Role::Name, &finding.tag),
+            Cell::new(Role::Plain, finding.file.as_deref().unwrap_or_default()),
+            Cell::new(Role::Plain, finding.trouble.to_string()),
+        ]);
+    }
+    format!("{}\n{sum}: {}\n", table.render(session.stdout_style()), counts.join(", "))
+}
+
+fn mark(weight: Weight) -> (Role, &'static str) {
+    match weight {
+        Weight::Note => (Role::Dim, "note"),
+        Weight::Missing => (Role::Warn, "missing"),
+        Weight::Wrong => (Role::Error, "wrong"),
+    }
+}
+
+fn json(releases: &Releases, count: usize, findings: &[Finding]) -> String {
+    let line = |finding: &Finding| {
+        serde_json::json!({
+            "weight": mark(finding.weight).1,
+            "name": finding.name.as_str(),
+            "tag": finding.tag,
+            "file": finding.file,
+            "what": finding.trouble.to_string(),
+        })
+    };
+    let document = serde_json::json!({
+        "schema": 1,
+        "store": releases.store.url(),
+        "ok": worst(findings).is_none_or(|weight| weight == Weight::Note),
+        "releases": count,
+        "findings": findings.iter().map(line).collect::<Vec<_>>(),
+    });
+    format!("{document:#}\n")
+}

@@ -1,0 +1,87 @@
+//! `forge doctor`: what this machine, this workspace and its stores are fit for, and what to do
+//! about the rest. Looks and asks; changes nothing.
+
+mod check;
+mod places;
+mod stores;
+mod tools;
+
+use std::sync::Arc;
+
+use crate::{
+    model::{Fault, Kind},
+    process::{Cancel, Runner, is_program},
+    workspace::{Source, Workspace},
+};
+
+use super::{
+    Stop,
+    run::runtime,
+    session::{Session, say, surroundings},
+};
+use check::{Check, Checks};
+
+/// Examines, and tells. Exit code 1 if something would fail.
+pub(super) fn doctor(session: &Session) -> Result<u8, Stop> {
+    let checks = Checks(runtime()?.block_on(examine(session))?);
+    say(&match session.flags.json {
+        true => checks.json(session.platform()),
+        false => checks.text(session.platform(), session.stdout_style()),
+    })?;
+    Ok(if checks.are_good() { 0 } else { Kind::Failed.exit_code() })
+}
+
+/// Makes all checks, in the order in which they are told.
+async fn examine(session: &Session) -> Result<Vec<Check>, Stop> {
+    let cancel = Cancel::new();
+    cancel.listen_to_signals()?;
+    let runner = Arc::new(Runner::new(1, cancel).guarded());
+    let surroundings = surroundings();
+    let told = Check::new("surroundings", "this run", surroundings.describe());
+    let workspace = match session.workspace() {
+        Ok(workspace) => workspace,
+        Err(stop) => return Ok(vec![unusable(stop), places::cache(), told]),
+    };
+    let mut checks = vec![usable(&workspace)];
+    checks.extend(places::of(&workspace));
+    checks.extend(git(&workspace, &runner).await);
+    checks.extend(tools::of(&workspace, &runner).await);
+    checks.push(told);
+    checks.extend(stores::of(session, &workspace, &surroundings).await);
+    Ok(checks)
+}
+
+fn usable(workspace: &Workspace) -> Check {
+    let count = workspace.subsystems.len();
+    let s = if count == 1 { "" } else { "s" };
+    let found = format!("{count} subsystem{s} in {}", workspace.layout.root().display());
+    Check::new("workspace", &workspace.project, found)
+}
+
+fn unusable(stop: Stop) -> Check {
+    let fault = match stop {
+        Stop::Fault(fault) => fault,
+        Stop::Problems(problems) => {
+            let count = problems.diagnostics.len();
+            let s = if count == 1 { "" } else { "s" };
+            Fault::new(Kind::Usage, format!("the workspace has {count} problem{s}"))
+                .hint("`forge check` shows each with its place")
+        }
+    };
+    Check::new("workspace", "versions.yml", "cannot be used").bad(fault)
+}
+
+/// Git, if something needs it.
+async fn git(workspace: &Workspace, runner: &Runner) -> Option<Check> {
+    let is_from_git = |source: &Source| matches!(source, Source::Git { .. });
+    let mut users = workspace.subsystems.values().filter(|it| is_from_git(&it.source));
+    let user = users.next()?;
+    if !is_program("git", &[]) {
+        let fault = Fault::new(Kind::Failed, "git is not installed")
+            .because(format!("the source of {} is fetched with it", user.name))
+            .hint("install git and put it on PATH; until then only what a release has can be had");
+        return Some(Check::new("tool", "git", "not installed").bad(fault));
+    }
+    let lines = tools::ask(runner, workspace, "git", &|_| true).await;
+    Some(Check::new("tool", "git", lines.first().map_or("there", String::as_str)))
+}

@@ -1,0 +1,140 @@
+//! `forge release:prune`: old releases, told or deleted.
+
+use crate::{
+    model::{Fault, Kind},
+    release::{Entry, outdated},
+    report::{Align, Cell, Role, Table, human_size, render_fault},
+};
+
+use super::{
+    Stop,
+    releases::Releases,
+    run::runtime,
+    session::{Session, say},
+};
+
+/// What became of one release.
+type Gone<'c> = (&'c Entry, Result<(), Fault>);
+
+/// Lists the releases beyond the newest `keep` of each subsystem; with `yes`, deletes them.
+pub(super) fn prune(
+    session: &Session,
+    words: &[String],
+    keep: usize,
+    yes: bool,
+) -> Result<u8, Stop> {
+    let workspace = session.workspace()?;
+    let releases = Releases::of(session, &workspace, words)?;
+    let runtime = runtime()?;
+    let catalog = runtime.block_on(releases.catalog())?;
+    let old = outdated(&catalog, &releases.pins, &releases.names, keep);
+    let is_told_only = !yes || session.flags.dry_run;
+    if is_told_only || old.is_empty() {
+        say(&told(session, &releases, &old))?;
+        return Ok(0);
+    }
+    if !releases.store.is_writable() {
+        let what = format!("cannot delete releases in {}", releases.store.url());
+        return Err(Fault::new(Kind::Usage, what).because("it can only be read").into());
+    }
+    let gone = runtime.block_on(delete(session, &releases, &old))?;
+    Ok(close(session, &releases, &gone)?)
+}
+
+/// Deletes them, one after the other; goes on where one cannot be deleted.
+async fn delete<'c>(
+    session: &Session,
+    releases: &Releases,
+    old: &[&'c Entry],
+) -> Result<Vec<Gone<'c>>, Fault> {
+    let mut gone = Vec::new();
+    for entry in old {
+        let result = releases.store.remove(&entry.info.tag).await;
+        match &result {
+            Ok(()) if session.flags.quiet || session.flags.json => {}
+            Ok(()) => say(&format!("deleted {}\n", entry.info.tag))?,
+            Err(fault) => eprint!("{}", render_fault(fault, session.stderr_style())),
+        }
+        gone.push((*entry, result));
+    }
+    Ok(gone)
+}
+
+fn close(session: &Session, releases: &Releases, gone: &[Gone<'_>]) -> Result<u8, Fault> {
+    let left: Vec<_> = gone.iter().filter(|(_, result)| result.is_err()).collect();
+    let bytes: u64 =
+        gone.iter().filter(|(_, result)| result.is_ok()).map(|(entry, _)| entry.bytes()).sum();
+    if session.flags.json {
+        let line = |(entry, result): &Gone<'_>| {
+            let fault = result.as_ref().err().map(ToString::to_string);
+            let mut line = entry_json(entry);
+            line["deleted"] = result.is_ok().into();
+            line["fault"] = fault.into();
+            line
+        };
+        let lines: Vec<_> = gone.iter().map(line).collect();
+        say(&document(releases, &lines))?;
+    } else {
+        let (count, bytes) = (gone.len() - left.len(), human_size(bytes));
+        let url = releases.store.url();
+        say(&match left.len() {
+            0 => format!("{count} deleted from {url}, {bytes}\n"),
+            left => format!(
+                "{count} deleted from {url}, {bytes}; {left} could not be: run it again to go on\n"
+            ),
+        })?;
+    }
+    Ok(if left.is_empty() { 0 } else { Kind::Partial.exit_code() })
+}
+
+fn told(session: &Session, releases: &Releases, old: &[&Entry]) -> String {
+    if session.flags.json {
+        let lines = old.iter().map(|entry| {
+            let mut line = entry_json(entry);
+            line["deleted"] = false.into();
+            line
+        });
+        return document(releases, &lines.collect::<Vec<_>>());
+    }
+    let url = releases.store.url();
+    if old.is_empty() {
+        return format!("nothing to delete in {url}\n");
+    }
+    let mut table =
+        Table::new([("would go", Align::Left), ("size", Align::Right), ("published", Align::Left)]);
+    for entry in old {
+        let day = entry.published().map(|time| time.strftime("%Y-%m-%d").to_string());
+        table.row([
+            Cell::new(Role::Name, &entry.info.tag),
+            Cell::new(Role::Plain, human_size(entry.bytes())),
+            Cell::new(Role::Dim, day.unwrap_or_default()),
+        ]);
+    }
+    let bytes = human_size(old.iter().map(|entry| entry.bytes()).sum());
+    let what = if old.len() == 1 { "release" } else { "releases" };
+    format!(
+        "{}\n{} {what} in {url}, {bytes}; with --yes they are deleted, for good\n",
+        table.render(session.stdout_style()),
+        old.len()
+    )
+}
+
+fn entry_json(entry: &Entry) -> serde_json::Value {
+    serde_json::json!({
+        "tag": entry.info.tag,
+        "name": entry.name.as_str(),
+        "version": entry.label,
+        "revision": entry.revision.number(),
+        "published": entry.info.published_at,
+        "bytes": entry.bytes(),
+    })
+}
+
+fn document(releases: &Releases, lines: &[serde_json::Value]) -> String {
+    let document = serde_json::json!({
+        "schema": 1,
+        "store": releases.store.url(),
+        "releases": lines,
+    });
+    format!("{document:#}\n")
+}

@@ -1,0 +1,179 @@
+//! `forge release:list`: the releases of each subsystem, and what they hold.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::{
+    model::{Fault, Kind, Name, Revision},
+    release::{Catalog, Entry, Pin, Pins},
+    report::{Align, Cell, Role, Table, human_size},
+    store::Store,
+    workspace::Workspace,
+};
+
+use super::{
+    Stop,
+    run::runtime,
+    session::{Session, say, select},
+};
+
+/// What every verb about releases begins with.
+pub(super) struct Releases {
+    /// What the workspace pins.
+    pub(super) pins: Pins,
+    /// The subsystems that were asked for.
+    pub(super) names: BTreeSet<Name>,
+    /// The first store: the one that is published to.
+    pub(super) store: Arc<dyn Store>,
+}
+
+impl Releases {
+    /// Of the subsystems that `words` mean.
+    pub(super) fn of(
+        session: &Session,
+        workspace: &Workspace,
+        words: &[String],
+    ) -> Result<Self, Stop> {
+        let names = select(workspace, words)?;
+        let stores = session.stores(workspace)?.all;
+        let Some(store) = stores.into_iter().next() else {
+            return Err(Fault::new(Kind::Usage, "there is no store to look into").into());
+        };
+        Ok(Self { pins: Pins::of(workspace), names, store })
+    }
+
+    /// All releases in the store.
+    pub(super) async fn catalog(&self) -> Result<Catalog, Fault> {
+        Ok(Catalog::of(&self.pins, self.store.releases().await?))
+    }
+}
+
+/// Lists them.
+pub(super) fn list(session: &Session, words: &[String]) -> Result<u8, Stop> {
+    let workspace = session.workspace()?;
+    let releases = Releases::of(session, &workspace, words)?;
+    let catalog = runtime()?.block_on(releases.catalog())?.only(&releases.names);
+    let text = match session.flags.json {
+        true => json(&releases, &catalog),
+        false => text(session, &releases, &catalog),
+    };
+    say(&text)?;
+    Ok(0)
+}
+
+fn text(session: &Session, releases: &Releases, catalog: &Catalog) -> String {
+    let mut table = Table::new([
+        ("subsystem", Align::Left),
+        ("version", Align::Left),
+        ("platforms", Align::Left),
+        ("size", Align::Right),
+        ("published", Align::Left),
+        ("", Align::Left),
+    ]);
+    for pin in releases.pins.of_names(&releases.names) {
+        for entry in catalog.of_name(&pin.name) {
+            table.row(row(pin, entry, &releases.pins));
+        }
+        if !catalog.of_name(&pin.name).any(|entry| pin.pins(&entry.label)) {
+            let version = Cell::new(Role::Plain, pin.version.as_str());
+            let none = Cell::new(Role::Warn, "not released");
+            table.row([Cell::new(Role::Name, pin.name.as_str()), version, none]);
+        }
+    }
+    let style = session.stdout_style();
+    format!("{}\n{}\n", table.render(style), sum(releases, catalog))
+}
+
+fn row(pin: &Pin, entry: &Entry, pins: &Pins) -> [Cell; 6] {
+    let version = version(entry);
+    let lacks = entry.lacks(&pins.platforms);
+    let all = pins.platforms.len();
+    let platforms = match lacks.as_slice() {
+        [] => Cell::new(Role::Ok, format!("{all} of {all}")),
+        lacks => {
+            let names: Vec<_> = lacks.iter().map(ToString::to_string).collect();
+            let text = format!("{} of {all}, not {}", all - lacks.len(), names.join(", "));
+            Cell::new(Role::Warn, text)
+        }
+    };
+    let day = |time: jiff::Timestamp| time.strftime("%Y-%m-%d").to_string();
+    [
+        Cell::new(Role::Name, entry.name.as_str()),
+        Cell::new(Role::Plain, version),
+        platforms,
+        Cell::new(Role::Plain, human_size(entry.bytes())),
+        Cell::new(Role::Dim, entry.published().map(day).unwrap_or_default()),
+        Cell::new(Role::Plain, marks(pin, entry).join(", ")),
+    ]
+}
+
+/// `v1.2.0`, or `v1.2.0 r2`.
+fn version(entry: &Entry) -> String {
+    match entry.revision {
+        Revision::FIRST => entry.label.clone(),
+        revision => format!("{} {revision}", entry.label),
+    }
+}
+
+fn marks(pin: &Pin, entry: &Entry) -> Vec<&'static str> {
+    let marks = [
+        ("pinned", pin.pins(&entry.label)),
+        ("locked", pin.locks(&entry.label)),
+        ("draft", entry.info.is_draft),
+        ("immutable", entry.info.is_immutable),
+    ];
+    marks.into_iter().filter_map(|(mark, holds)| holds.then_some(mark)).collect()
+}
+
+fn sum(releases: &Releases, catalog: &Catalog) -> String {
+    let bytes = catalog.entries.iter().map(Entry::bytes).sum();
+    let count = catalog.entries.len();
+    let word = if count == 1 { "release" } else { "releases" };
+    format!("{count} {word} in {}, {}", releases.store.url(), human_size(bytes))
+}
+
+fn json(releases: &Releases, catalog: &Catalog) -> String {
+    let subsystem = |pin: &Pin| {
+        let entries = catalog.of_name(&pin.name);
+        serde_json::json!({
+            "name": pin.name.as_str(),
+            "pinned": pin.version.as_str(),
+            "releases": entries.map(|entry| entry_json(pin, entry, &releases.pins)).collect::<Vec<_>>(),
+        })
+    };
+    let subsystems: Vec<_> = releases.pins.of_names(&releases.names).map(subsystem).collect();
+    let others: Vec<_> = catalog.others.iter().map(|info| info.tag.as_str()).collect();
+    let document = serde_json::json!({
+        "schema": 1,
+        "store": releases.store.url(),
+        "subsystems": subsystems,
+        "other_tags": others,
+    });
+    format!("{document:#}\n")
+}
+
+fn entry_json(pin: &Pin, entry: &Entry, pins: &Pins) -> serde_json::Value {
+    let words = |platforms: Vec<crate::model::Platform>| {
+        platforms.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let assets = entry.info.assets.iter().map(|asset| {
+        serde_json::json!({
+            "name": asset.name,
+            "bytes": asset.size,
+            "sha256": asset.sha256.map(|digest| digest.to_string()),
+        })
+    });
+    serde_json::json!({
+        "tag": entry.info.tag,
+        "version": entry.label,
+        "revision": entry.revision.number(),
+        "platforms": words(entry.platforms().into_iter().collect()),
+        "missing": words(entry.lacks(&pins.platforms)),
+        "bytes": entry.bytes(),
+        "published": entry.info.published_at,
+        "pinned": pin.pins(&entry.label),
+        "locked": pin.locks(&entry.label),
+        "draft": entry.info.is_draft,
+        "immutable": entry.info.is_immutable,
+        "assets": assets.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,226 @@
+//! The history of the repository that a folder is in: tags, commits, what files held, what
+//! differs. Reads only.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    command::{Failure, Git},
+    references::full_hash,
+};
+use crate::{model::Fault, process::CommandRunner};
+
+/// The repository that a folder is in.
+pub struct History<'a> {
+    runner: &'a dyn CommandRunner,
+    root: PathBuf,
+    /// Where the folder is in it: nothing, or `sub/folder/`.
+    prefix: String,
+}
+
+/// A tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// Its name.
+    pub name: String,
+    /// The full hash of the commit that it means.
+    pub commit: String,
+}
+
+/// A commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Its full hash.
+    pub hash: String,
+    /// Its message: subject, blank line, body.
+    pub message: String,
+}
+
+impl<'a> History<'a> {
+    /// Of the repository that `dir` is in; `None` if it is in none.
+    pub fn around(runner: &'a dyn CommandRunner, dir: &Path) -> Option<Self> {
+        let root = dir.ancestors().find(|folder| folder.join(".git").exists())?;
+        let inside = dir.strip_prefix(root).ok()?;
+        let prefix = inside.components().map(|part| part.as_os_str().to_string_lossy() + "/");
+        Some(Self { runner, root: root.to_owned(), prefix: prefix.collect() })
+    }
+
+    /// The full hash of the commit that is checked out; `None` if there is no commit yet.
+    ///
+    /// # Errors
+    /// As all of these: `Failed` if git cannot be run, `Store` if it cannot read the repository,
+    /// `Interrupted`.
+    pub async fn head(&self) -> Result<Option<String>, Fault> {
+        match self.git().run(&["rev-parse", "--verify", "HEAD^{commit}"]).await {
+            Ok(lines) => Ok(lines.iter().find_map(|line| full_hash(line))),
+            Err(Failure::Said(_)) => Ok(None),
+            Err(failure @ Failure::Mute(_)) => Err(failure.fault(self.cannot("read HEAD"))),
+        }
+    }
+
+    /// Whether the clone holds only the last commits: tags and commits may be missing.
+    pub async fn is_shallow(&self) -> Result<bool, Fault> {
+        let lines =
+            self.ask(&["rev-parse", "--is-shallow-repository"], "look at the clone").await?;
+        Ok(lines.iter().any(|line| line == "true"))
+    }
+
+    /// The tags that are here, sorted by name.
+    pub async fn tags(&self) -> Result<Vec<Tag>, Fault> {
+        let format = "--format=%(refname:strip=2) %(objectname) %(*objectname)";
+        let lines = self.ask(&["for-each-ref", format, "refs/tags"], "list the tags").await?;
+        Ok(lines.iter().filter_map(|line| tag(line)).collect())
+    }
+
+    /// What differs from the commit that is checked out: changed and new files, relative to
+    /// the folder. What git ignores does not count, nor does what lies outside of the folder.
+    pub async fn changes(&self) -> Result<Vec<String>, Fault> {
+        let words = ["status", "--porcelain=v1", "--untracked-files=normal", "--", &self.scope()];
+        let lines = self.ask(&words, "compare the files with their commit").await?;
+        let path = |line: &String| {
+            let path = line.get(3..)?;
+            let path = path.rsplit_once(" -> ").map_or(path, |(_, new)| new).trim_matches('"');
+            Some(path.strip_prefix(&self.prefix).unwrap_or(path).to_owned())
+        };
+        Ok(lines.iter().filter_map(path).collect())
+    }
+
+    /// The commits that `until` has and `after` has not, without merges, the newest first; of
+    /// a folder within a repository, only those that touch it.
+    pub async fn commits(&self, after: Option<&str>, until: &str) -> Result<Vec<Commit>, Fault> {
+        let range = after.map_or_else(|| until.to_owned(), |after| format!("{after}..{until}"));
+        // Lines of a message are indented: what is not was not said by a commit.
+        let format = "--format=commit %H%n%w(0,2,2)%B";
+        let words = ["log", "--no-merges", "--no-color", format, &range, "--", &self.scope()];
+        let lines = self.ask(&words, &format!("read the commits of {range}")).await?;
+        Ok(commits(&lines))
+    }
+
+    /// What the file at `path`, relative to the folder, held at `revision`; `None` if it was not
+    /// there.
+    pub async fn file(&self, revision: &str, path: &str) -> Result<Option<String>, Fault> {
+        let object = format!("{revision}:{}{path}", self.prefix);
+        match self.git().run(&["show", "--no-color", &object]).await {
+            Ok(lines) => Ok(Some(lines.iter().map(|line| format!("{line}\n")).collect())),
+            Err(Failure::Said(_)) => Ok(None),
+            Err(failure @ Failure::Mute(_)) => {
+                Err(failure.fault(self.cannot(&format!("read {object}"))))
+            }
+        }
+    }
+
+    fn git(&self) -> Git<'_> {
+        Git::new(self.runner, &self.root, "")
+    }
+
+    async fn ask(&self, words: &[&str], what: &str) -> Result<Vec<String>, Fault> {
+        self.git().run(words).await.map_err(|failure| failure.fault(self.cannot(what)))
+    }
+
+    fn cannot(&self, what: &str) -> String {
+        format!("cannot {what} of the repository {}", self.root.display())
+    }
+
+    /// The folder as a path for git.
+    fn scope(&self) -> String {
+        if self.prefix.is_empty() { ".".to_owned() } else { self.prefix.clone() }
+    }
+}
+
+/// Reads `<name> <object> <commit of an annotated tag>`.
+fn tag(line: &str) -> Option<Tag> {
+    let mut words = line.split(' ');
+    let name = words.next()?.to_owned();
+    let object = full_hash(words.next()?)?;
+    let commit = words.next().and_then(full_hash).unwrap_or(object);
+    Some(Tag { name, commit })
+}
+
+/// Reads `commit <hash>` and the indented message below it.
+fn commits(lines: &[String]) -> Vec<Commit> {
+    let mut commits: Vec<Commit> = Vec::new();
+    for line in lines {
+        if let Some(hash) = line.strip_prefix("commit ").and_then(full_hash) {
+            commits.push(Commit { hash, message: String::new() });
+        } else if let Some(commit) = commits.last_mut()
+            && (line.starts_with("  ") || line.is_empty())
+        {
+            commit.message.push_str(line.get(2..).unwrap_or_default());
+            commit.message.push('\n');
+        }
+    }
+    for commit in &mut commits {
+        commit.message.truncate(commit.message.trim_end().len());
+    }
+    commits
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{super::sample::Sample, *};
+    use crate::process::testing::is_here;
+
+    #[tokio::test]
+    async fn tags_mean_commits_and_commits_have_messages() {
+        if !is_here("git") {
+            return;
+        }
+        let sample = Sample::new();
+        let first = sample.commit("a", "feat: one");
+        sample.git(&["tag", "-a", "-m", "note", "v1.0.0"]);
+        let second =
+            sample.commit("a", "fix: two\n\nbody\n\n  commit of nothing\nBREAKING CHANGE: x");
+        sample.git(&["tag", "v1.1.0"]);
+        let runner = Sample::runner();
+        let history = History::around(&runner, Path::new(sample.url())).unwrap();
+        assert_eq!(history.head().await.unwrap(), Some(second.clone()));
+        assert!(!history.is_shallow().await.unwrap());
+        let tags = [("v1.0.0", &first), ("v1.1.0", &second)]
+            .map(|(name, commit)| Tag { name: name.into(), commit: commit.clone() });
+        assert_eq!(history.tags().await.unwrap(), tags);
+        let message = "fix: two\n\nbody\n\n  commit of nothing\nBREAKING CHANGE: x".to_owned();
+        let second = Commit { hash: second, message };
+        assert_eq!(history.commits(Some("v1.0.0"), "v1.1.0").await.unwrap(), [second.clone()]);
+        let first = Commit { hash: first, message: "feat: one".into() };
+        assert_eq!(history.commits(None, "HEAD").await.unwrap(), [second, first]);
+        assert_eq!(history.file("v1.0.0", "a").await.unwrap().unwrap(), "feat: one\n");
+        assert_eq!(history.file("v1.0.0", "b").await.unwrap(), None);
+        assert!(history.commits(Some("v9"), "HEAD").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_folder_within_a_repository_sees_what_is_its_own() {
+        if !is_here("git") {
+            return;
+        }
+        let sample = Sample::new();
+        let root = PathBuf::from(sample.url());
+        let inner = root.join("a b/inner");
+        fs::create_dir_all(&inner).unwrap();
+        sample.commit("a b/inner/x", "1");
+        sample.commit("outside", "2");
+        let runner = Sample::runner();
+        let history = History::around(&runner, &inner).unwrap();
+        assert_eq!(history.commits(None, "HEAD").await.unwrap().len(), 1);
+        assert_eq!(history.file("HEAD", "x").await.unwrap().unwrap(), "1\n");
+        assert_eq!(history.changes().await.unwrap(), Vec::<String>::new());
+        fs::write(inner.join("x"), "3").unwrap();
+        fs::write(inner.join("new"), "3").unwrap();
+        fs::write(root.join("outside"), "3").unwrap();
+        assert_eq!(history.changes().await.unwrap(), ["x", "new"]);
+    }
+
+    #[tokio::test]
+    async fn a_fresh_repository_has_no_head_and_a_bare_folder_no_history() {
+        if !is_here("git") {
+            return;
+        }
+        let sample = Sample::new();
+        let runner = Sample::runner();
+        let history = History::around(&runner, Path::new(sample.url())).unwrap();
+        assert_eq!(history.head().await.unwrap(), None);
+        assert_eq!(history.tags().await.unwrap(), []);
+        assert!(History::around(&runner, &sample.beside("elsewhere")).is_none());
+    }
+}

@@ -1,0 +1,76 @@
+//! May what is on this machine already serve under `trust:` of the manifest? What was made here may:
+//! trust is about what others made. What was downloaded may if its builder was looked at then, and
+//! is one of those that count now.
+
+use crate::{
+    cache::Record,
+    provenance::{Builder, Trust, refusal},
+    store::StoreUrl,
+    workspace::Workspace,
+};
+
+/// Why the artifact of `record` may not serve in `workspace`; none if it may.
+pub fn distrust(workspace: &Workspace, record: &Record) -> Option<String> {
+    let is_ours = workspace.trust == Trust::Any || record.made.is_some();
+    match &record.builder {
+        _ if is_ours => None,
+        Some(builder) => refusal(&Builder::new(builder), &trusted_repositories(workspace)),
+        None => Some("when it was downloaded, nobody looked at who built it".into()),
+    }
+}
+
+/// The repositories whose CI counts, as URLs: those that `releases:` names. None if it names
+/// none, as with folders and buckets; then every CI counts.
+pub fn trusted_repositories(workspace: &Workspace) -> Vec<String> {
+    repositories(&workspace.stores, &|name| std::env::var(name).ok())
+}
+
+fn repositories(stores: &[String], variable: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let filled = |name| variable(name).filter(|value| !value.trim().is_empty());
+    let server = || {
+        filled("GITHUB_SERVER_URL")
+            .map(|url| url.trim().trim_end_matches('/').to_owned())
+            .or_else(|| filled("GH_HOST").map(|host| format!("https://{}", host.trim())))
+            .unwrap_or_else(|| "https://github.com".into())
+    };
+    let repository = |store: &String| match StoreUrl::parse(store).ok()? {
+        StoreUrl::GitHub { base, owner, repo } => {
+            Some(format!("{}/{owner}/{repo}", base.unwrap_or_else(server)))
+        }
+        StoreUrl::Gitea { host, owner, repo } => Some(format!("https://{host}/{owner}/{repo}")),
+        // `https://github.com/OWNER/REPO/releases/download`
+        StoreUrl::Http(url) => url.strip_suffix("/releases/download").map(str::to_owned),
+        StoreUrl::Dir(_) | StoreUrl::S3 { .. } | StoreUrl::Oci { .. } => None,
+    };
+    stores.iter().filter_map(repository).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(stores: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
+        let stores: Vec<_> = stores.iter().map(|store| (*store).to_owned()).collect();
+        let variable = |wanted: &str| {
+            let pair = variables.iter().find(|(name, _)| *name == wanted);
+            pair.map(|(_, value)| (*value).to_owned())
+        };
+        repositories(&stores, &variable)
+    }
+
+    #[test]
+    fn the_stores_name_the_repositories_whose_ci_counts() {
+        let github = ["https://github.com/o/r"];
+        assert_eq!(found(&["dir:x", "github:o/r", "s3:b"], &[]), github);
+        assert_eq!(found(&["https://github.com/o/r/releases/download"], &[]), github);
+        assert_eq!(
+            found(&["gitea:git.example.org:3000/o/r"], &[]),
+            ["https://git.example.org:3000/o/r"]
+        );
+        let server = [("GITHUB_SERVER_URL", "http://127.0.0.1:80/"), ("GH_HOST", "x.org")];
+        assert_eq!(found(&["github:o/r"], &server), ["http://127.0.0.1:80/o/r"]);
+        let host = [("GITHUB_SERVER_URL", " "), ("GH_HOST", "git.corp.org")];
+        assert_eq!(found(&["github:o/r"], &host), ["https://git.corp.org/o/r"]);
+        assert!(found(&["dir:x", "https://example.org/mirror", "s3:b/p"], &[]).is_empty());
+    }
+}

@@ -1,0 +1,398 @@
+//! What is not as it should be among the releases of a store.
+
+use std::{collections::BTreeMap, fmt};
+
+use crate::{
+    model::{LockedAsset, Name, Platform, Sha256, asset_platform, revised_tag_name},
+    store::{ReleaseAsset, checksum_name},
+};
+
+use super::{
+    catalog::Entry,
+    pins::{Pin, Pins},
+};
+
+/// A release with what was read of it for the audit.
+#[derive(Clone, Debug)]
+pub struct Audited {
+    /// The release.
+    pub entry: Entry,
+    /// For each asset with a checksum beside it, the digest that this gives, or why it gives none.
+    pub checksums: BTreeMap<String, Result<Sha256, String>>,
+    /// For each asset that was downloaded, the digest of its bytes.
+    pub hashed: BTreeMap<String, Sha256>,
+}
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The subsystem.
+    pub name: Name,
+    /// The release.
+    pub tag: String,
+    /// The file, where it is about one.
+    pub file: Option<String>,
+    /// What it is.
+    pub trouble: Trouble,
+    /// How bad that is.
+    pub weight: Weight,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Worth knowing; everything works.
+    Note,
+    /// Something is missing.
+    Missing,
+    /// Bytes are not those that they should be.
+    Wrong,
+}
+
+/// What is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// There is a release of the pinned version, and `forge.lock` has nothing of it.
+    NotLocked,
+    /// `forge.lock` has an asset that the store has not.
+    LockedButAbsent,
+    /// The asset's digest is not the one in `forge.lock`.
+    NotAsLocked {
+        /// The digest in `forge.lock`.
+        locked: Sha256,
+        /// The asset's.
+        found: Sha256,
+    },
+    /// The asset's size is not the one in `forge.lock`; in bytes.
+    SizeNotAsLocked {
+        /// The size in `forge.lock`.
+        locked: u64,
+        /// The asset's.
+        found: u64,
+    },
+    /// An asset without a checksum beside it.
+    NoChecksum,
+    /// The checksum beside an asset cannot be used.
+    UnusableChecksum(String),
+    /// The checksum beside an asset is not the asset's.
+    WrongChecksum {
+        /// What the checksum says.
+        says: Sha256,
+        /// The asset's digest.
+        found: Sha256,
+    },
+    /// A release without assets for these platforms.
+    PlatformsMissing(Vec<Platform>),
+    /// A release that only those can see who may write.
+    Draft,
+    /// A file that is neither an asset nor something that belongs beside one.
+    UnknownFile,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLocked => f.write_str("forge.lock has nothing of it"),
+            Self::LockedButAbsent => f.write_str("forge.lock has it, the store has not"),
+            Self::NotAsLocked { locked, found } => {
+                write!(f, "its sha256 is {found}, forge.lock says {locked}")
+            }
+            Self::SizeNotAsLocked { locked, found } => {
+                write!(f, "it has {found} bytes, forge.lock says {locked}")
+            }
+            Self::NoChecksum => f.write_str("no checksum stands beside it"),
+            Self::UnusableChecksum(why) => write!(f, "its checksum cannot be used: {why}"),
+            Self::WrongChecksum { says, found } => {
+                write!(f, "its sha256 is {found}, the checksum beside it says {says}")
+            }
+            Self::PlatformsMissing(platforms) => {
+                let names: Vec<_> = platforms.iter().map(ToString::to_string).collect();
+                write!(f, "nothing for {}", names.join(", "))
+            }
+            Self::Draft => f.write_str("a draft, not published yet"),
+            Self::UnknownFile => f.write_str("neither an asset nor beside one"),
+        }
+    }
+}
+
+/// Looks at each of `releases`, and for what `forge.lock` says should be among them. `pins` are
+/// those of the subsystems in question.
+pub fn audit(pins: &Pins, releases: &[Audited]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for pin in pins.iter() {
+        for audited in releases.iter().filter(|audited| audited.entry.name == pin.name) {
+            findings.extend(audited.troubles(pin, pins));
+        }
+        findings.extend(against_lock(pin, releases));
+    }
+    findings
+}
+
+impl Audited {
+    fn finding(&self, file: Option<&str>, trouble: Trouble, weight: Weight) -> Finding {
+        let file = file.map(str::to_owned);
+        let Entry { name, info, .. } = &self.entry;
+        Finding { name: name.clone(), tag: info.tag.clone(), file, trouble, weight }
+    }
+
+    /// What can be said of the release by itself.
+    fn troubles(&self, pin: &Pin, pins: &Pins) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let is_pinned = pin.pins(&self.entry.label);
+        if self.entry.info.is_draft {
+            findings.push(self.finding(None, Trouble::Draft, Weight::Missing));
+        }
+        let lacks = self.entry.lacks(&pins.platforms);
+        if !lacks.is_empty() {
+            // Of what is pinned no more, nobody wants another platform.
+            let weight = if is_pinned { Weight::Missing } else { Weight::Note };
+            findings.push(self.finding(None, Trouble::PlatformsMissing(lacks), weight));
+        }
+        if is_pinned && pins.is_locking && pin.locked_revision().is_none() {
+            findings.push(self.finding(None, Trouble::NotLocked, Weight::Missing));
+        }
+        for asset in &self.entry.info.assets {
+            let found = match asset_platform(&asset.name) {
+                Some(_) => self.checksum_trouble(asset),
+                None if self.stands_beside_an_asset(&asset.name) => None,
+                None => Some((Trouble::UnknownFile, Weight::Note)),
+            };
+            let told = found.map(|(what, weight)| self.finding(Some(&asset.name), what, weight));
+            findings.extend(told);
+        }
+        findings
+    }
+
+    fn checksum_trouble(&self, asset: &ReleaseAsset) -> Option<(Trouble, Weight)> {
+        let says = match self.checksums.get(&asset.name) {
+            None => return Some((Trouble::NoChecksum, Weight::Missing)),
+            Some(Err(why)) => {
+                return Some((Trouble::UnusableChecksum(why.clone()), Weight::Missing));
+            }
+            Some(Ok(says)) => *says,
+        };
+        let found = self.digest(asset)?;
+        (says != found).then_some((Trouble::WrongChecksum { says, found }, Weight::Wrong))
+    }
+
+    /// The digest of an asset's bytes, or what the store says it is.
+    fn digest(&self, asset: &ReleaseAsset) -> Option<Sha256> {
+        self.hashed.get(&asset.name).copied().or(asset.sha256)
+    }
+
+    /// Whether a file is called after an asset: `<asset>.sha256`, `<asset>.intoto.jsonl`.
+    fn stands_beside_an_asset(&self, file: &str) -> bool {
+        let assets =
+            self.entry.info.assets.iter().filter(|asset| asset_platform(&asset.name).is_some());
+        let beside = |asset: &ReleaseAsset| {
+            file == checksum_name(&asset.name)
+                || [".intoto.jsonl", ".ci.intoto.jsonl", ".sigstore.json", ".sbom.json"]
+                    .iter()
+                    .any(|end| file.strip_suffix(end) == Some(asset.name.as_str()))
+        };
+        assets.into_iter().any(beside)
+    }
+}
+
+/// Compares what `forge.lock` has of the pinned version with the releases of `pin`.
+fn against_lock(pin: &Pin, releases: &[Audited]) -> Vec<Finding> {
+    let (Some(locked), Some(label)) = (pin.lock(), pin.label()) else { return Vec::new() };
+    let mut findings = Vec::new();
+    for (platform, locked) in &locked.assets {
+        let tag = revised_tag_name(&pin.name, &label, locked.revision);
+        let file = pin.asset(*platform);
+        let release = releases.iter().find(|audited| audited.entry.info.tag == tag);
+        let asset = release.and_then(|audited| {
+            let asset = audited.entry.info.assets.iter().find(|asset| asset.name == file)?;
+            Some((audited, asset))
+        });
+        let trouble = match asset {
+            None => Some((Trouble::LockedButAbsent, Weight::Missing)),
+            Some((audited, asset)) => lock_trouble(audited, asset, locked),
+        };
+        findings.extend(trouble.map(|(trouble, weight)| Finding {
+            name: pin.name.clone(),
+            tag,
+            file: Some(file),
+            trouble,
+            weight,
+        }));
+    }
+    findings
+}
+
+fn lock_trouble(
+    audited: &Audited,
+    asset: &ReleaseAsset,
+    locked: &LockedAsset,
+) -> Option<(Trouble, Weight)> {
+    let checksum = || audited.checksums.get(&asset.name)?.as_ref().ok().copied();
+    match audited.digest(asset).or_else(checksum) {
+        Some(found) if found != locked.sha256 => {
+            let trouble = Trouble::NotAsLocked { locked: locked.sha256, found };
+            Some((trouble, Weight::Wrong))
+        }
+        _ if asset.size != locked.size => {
+            let trouble = Trouble::SizeNotAsLocked { locked: locked.size, found: asset.size };
+            Some((trouble, Weight::Wrong))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::sample, *};
+    use crate::{
+        model::{Fingerprint, Revision},
+        release::Catalog,
+        store::ReleaseInfo,
+    };
+
+    const LINUX: &str = "a-linux-amd64.tar.gz";
+    const DARWIN: &str = "a-darwin-arm64.tar.gz";
+    const ALL: [&str; 4] =
+        [DARWIN, "a-darwin-arm64.tar.gz.sha256", LINUX, "a-linux-amd64.tar.gz.sha256"];
+
+    fn locked_asset() -> LockedAsset {
+        let fingerprint: Fingerprint = "1".repeat(64).parse().unwrap();
+        LockedAsset {
+            fingerprint,
+            sha256: sample::digest(LINUX),
+            size: 100,
+            revision: Revision::FIRST,
+        }
+    }
+
+    /// The subsystem `a` at v1, whose asset for Linux is locked.
+    fn pins() -> Pins {
+        let mut pin = sample::locked(sample::pin("a", "v1"), "v1", None);
+        let assets = &mut pin.locked.as_mut().unwrap().assets;
+        assets.insert("linux-amd64".parse().unwrap(), locked_asset());
+        Pins::new(sample::platforms(), [pin])
+    }
+
+    /// The release with good checksums for its assets that have some.
+    fn audited(pins: &Pins, info: ReleaseInfo) -> Audited {
+        let entry = Catalog::of(pins, vec![info]).entries.remove(0);
+        let sums = entry.info.assets.iter().filter_map(|file| file.name.strip_suffix(".sha256"));
+        let checksums = sums.map(|asset| (asset.to_owned(), Ok(sample::digest(asset)))).collect();
+        Audited { entry, checksums, hashed: BTreeMap::new() }
+    }
+
+    fn found(pins: &Pins, releases: &[Audited]) -> Vec<String> {
+        let line = |finding: Finding| {
+            let file = finding.file.map(|file| format!("/{file}")).unwrap_or_default();
+            let text =
+                finding.trouble.to_string().replace(&sample::digest(LINUX).to_string(), "LINUX");
+            format!("{:?} {}{file}: {text}", finding.weight, finding.tag)
+        };
+        audit(pins, releases).into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_complete_release_as_it_is_locked_is_clean() {
+        let pins = pins();
+        let mut files = ALL.to_vec();
+        files.extend(["a-linux-amd64.tar.gz.intoto.jsonl", "a-linux-amd64.tar.gz.ci.intoto.jsonl"]);
+        let release = audited(&pins, sample::release("a-v1", &files));
+        assert_eq!(found(&pins, &[release]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let pins = pins();
+        assert_eq!(
+            found(&pins, &[]),
+            ["Missing a-v1/a-linux-amd64.tar.gz: forge.lock has it, the store has not"]
+        );
+        let draft = ReleaseInfo { is_draft: true, ..sample::release("a-v1", &[LINUX]) };
+        assert_eq!(
+            found(&pins, &[audited(&pins, draft)]),
+            [
+                "Missing a-v1: a draft, not published yet",
+                "Missing a-v1: nothing for darwin-arm64",
+                "Missing a-v1/a-linux-amd64.tar.gz: no checksum stands beside it",
+            ]
+        );
+        let unlocked = sample::pins(&[("a", "v1")]);
+        let release = audited(&unlocked, sample::release("a-v1", &ALL));
+        let told = found(&unlocked, std::slice::from_ref(&release));
+        assert_eq!(told, ["Missing a-v1: forge.lock has nothing of it"]);
+        let mut private = unlocked;
+        private.is_locking = false;
+        assert_eq!(found(&private, &[release]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_old_release_lacks_nothing_that_anybody_wants() {
+        let pins = pins();
+        let new = audited(&pins, sample::release("a-v1", &ALL));
+        let old = audited(&pins, sample::release("a-v0", &[ALL[2], ALL[3], "README.md"]));
+        assert_eq!(
+            found(&pins, &[new, old]),
+            [
+                "Note a-v0: nothing for darwin-arm64",
+                "Note a-v0/README.md: neither an asset nor beside one",
+            ]
+        );
+    }
+
+    #[test]
+    fn digests_that_disagree_are_wrong() {
+        let pins = pins();
+        let other = sample::digest("other");
+        let change = |change: &dyn Fn(&mut Audited)| {
+            let mut release = audited(&pins, sample::release("a-v1", &ALL));
+            change(&mut release);
+            found(&pins, &[release])
+        };
+        let wrong = format!("Wrong a-v1/{LINUX}: its sha256 is");
+        let changed = change(&|release| release.entry.info.assets[2].sha256 = Some(other));
+        assert_eq!(
+            changed,
+            [
+                format!("{wrong} {other}, the checksum beside it says LINUX"),
+                format!("{wrong} {other}, forge.lock says LINUX"),
+            ]
+        );
+        // The bytes count, whatever the store says of them.
+        let hashed = change(&|release| {
+            release.hashed.insert(LINUX.into(), other);
+        });
+        assert_eq!(hashed, changed);
+        let sum = change(&|release| {
+            release.checksums.insert(LINUX.into(), Ok(other));
+        });
+        assert_eq!(sum, [format!("{wrong} LINUX, the checksum beside it says {other}")]);
+        // A store that gives no digest is judged by the checksum.
+        let unknown = change(&|release| {
+            release.entry.info.assets[2].sha256 = None;
+            release.checksums.insert(LINUX.into(), Ok(other));
+        });
+        assert_eq!(unknown, [format!("{wrong} {other}, forge.lock says LINUX")]);
+        let size = change(&|release| release.entry.info.assets[2].size = 99);
+        assert_eq!(size, [format!("Wrong a-v1/{LINUX}: it has 99 bytes, forge.lock says 100")]);
+        let garbage = change(&|release| {
+            release.checksums.insert(LINUX.into(), Err("it is empty".into()));
+        });
+        assert_eq!(
+            garbage,
+            [format!("Missing a-v1/{LINUX}: its checksum cannot be used: it is empty")]
+        );
+    }
+
+    #[test]
+    fn what_is_locked_of_a_revision_is_looked_for_there() {
+        let mut pin = sample::locked(sample::pin("a", "v1"), "v1", None);
+        let asset = LockedAsset { revision: Revision::new(2).unwrap(), ..locked_asset() };
+        let assets = &mut pin.locked.as_mut().unwrap().assets;
+        assets.insert("linux-amd64".parse().unwrap(), asset);
+        let pins = Pins::new(sample::platforms(), [pin]);
+        let first = audited(&pins, sample::release("a-v1", &ALL));
+        let second = audited(&pins, sample::release("a-v1-r2", &ALL));
+        let absent = "Missing a-v1-r2/a-linux-amd64.tar.gz: forge.lock has it, the store has not";
+        assert_eq!(found(&pins, std::slice::from_ref(&first)), [absent]);
+        assert_eq!(found(&pins, &[first, second]), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,35 @@
+//! Releases as a whole: what is there against what should be; notes; bundles.
+//!
+//! Pure: what stores and git answered goes in, what is to be told or done comes out.
+//!
+//! ```text
+//! Workspace ──> Pins ─┐
+//! ReleaseInfos ───────┴─> Catalog ─┬─> gaps      what a release lacks
+//!                                  ├─> prune     what can go
+//!                                  └─> audit     what is not as it should be
+//! commits, versions ──> notes        records ──> Bundle
+//! ```
+
+mod audit;
+mod bundle;
+mod catalog;
+mod change;
+mod components;
+mod gap;
+mod notes;
+mod pauses;
+mod pins;
+mod prune;
+#[cfg(test)]
+mod sample;
+
+pub use audit::{Audited, Finding, Trouble, Weight, audit};
+pub use bundle::{DIGESTS, bundle_entries, bundle_name};
+pub use catalog::{Catalog, Entry};
+pub use change::{Change, Chapter};
+pub use components::Components;
+pub use gap::{Gap, gaps};
+pub use notes::{Notes, is_latest, is_project_tag, latest, previous};
+pub use pauses::Pauses;
+pub use pins::{Pin, Pins, commit_of};
+pub use prune::outdated;

@@ -1,0 +1,355 @@
+//! What GitHub's refusals mean, and what their reader can do about them.
+//!
+//! They are told apart by `errors[].code` and `field`, and by the text where there is nothing
+//! else: <https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api>.
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+
+use crate::{
+    model::{Fault, Kind},
+    store::{
+        call::{Call, Reply},
+        retry::{Again, Failure},
+    },
+};
+
+/// Who asks whom, for messages.
+#[derive(Clone, Debug)]
+pub(super) struct Who {
+    /// `github:OWNER/REPO`, as the manifest has it.
+    pub(super) store: String,
+    /// Where the login came from, if there is one.
+    pub(super) login: Option<String>,
+}
+
+impl Who {
+    /// The login, as messages call it.
+    fn login(&self) -> String {
+        match &self.login {
+            Some(source) => format!("the login from {source}"),
+            None => "nobody without a login".into(),
+        }
+    }
+
+    /// The repository shows itself to nobody of this name, or is not there.
+    pub(super) fn hidden(&self) -> Fault {
+        let store = &self.store;
+        let fault = Fault::new(Kind::Store, format!("{store} does not exist, or is private"));
+        match &self.login {
+            Some(source) => fault.because(format!("the login from {source} cannot see it")).hint(
+                "is the name right? If it is, the login needs access to it: a classic token \
+                     the scope `repo`, any other `contents: read` for this repository",
+            ),
+            None => fault.because("forge has no login for it").hint(
+                "if it is private, set FORGE_GITHUB_TOKEN to a token that may read it, or log in \
+                 with `gh auth login`",
+            ),
+        }
+    }
+
+    /// Publishing takes a login, and there is none.
+    pub(super) fn needs_login(&self) -> Fault {
+        Fault::new(Kind::Store, format!("publishing to {} takes a login", self.store))
+            .because("forge has none for it")
+            .hint(
+                "set FORGE_GITHUB_TOKEN, or log in with `gh auth login`; in GitHub Actions, pass \
+                 `GITHUB_TOKEN: ${{ github.token }}` in `env`",
+            )
+    }
+}
+
+/// The body of a refusal.
+#[derive(Debug, Default, Deserialize)]
+struct Told {
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    errors: Vec<Detail>,
+}
+
+/// One of its reasons: now a text, now an object.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Detail {
+    Text(String),
+    Reason {
+        #[serde(default)]
+        code: String,
+        #[serde(default)]
+        field: String,
+        #[serde(default)]
+        message: Option<String>,
+    },
+}
+
+impl Told {
+    fn by(reply: &Reply) -> Self {
+        serde_json::from_slice(&reply.body).unwrap_or_default()
+    }
+
+    fn has(&self, wanted_code: &str, wanted_field: &str) -> bool {
+        self.errors.iter().any(|detail| match detail {
+            Detail::Text(_) => false,
+            Detail::Reason { code, field, .. } => {
+                (wanted_code.is_empty() || code == wanted_code) && field == wanted_field
+            }
+        })
+    }
+
+    /// All its words, for people.
+    fn words(&self) -> String {
+        let mut words = vec![self.message.trim_end_matches('.').to_owned()];
+        for detail in &self.errors {
+            words.push(match detail {
+                Detail::Text(text) | Detail::Reason { message: Some(text), .. } => {
+                    text.lines().collect::<Vec<_>>().join(" ")
+                }
+                Detail::Reason { code, field, .. } => format!("{field}: {code}"),
+            });
+        }
+        words.retain(|text| !text.is_empty());
+        words.join("; ")
+    }
+}
+
+/// Whether what was to be created is there already: a release of that tag, an asset of that name.
+pub(super) fn is_taken(reply: &Reply) -> bool {
+    let told = Told::by(reply);
+    reply.status == StatusCode::UNPROCESSABLE_ENTITY
+        && (told.has("already_exists", "tag_name") || told.has("already_exists", "name"))
+}
+
+/// Whether a release is locked for ever.
+pub(super) fn is_locked(reply: &Reply) -> bool {
+    let words = Told::by(reply).words().to_lowercase();
+    reply.status == StatusCode::UNPROCESSABLE_ENTITY
+        && words.contains("immutable release")
+        && !words.contains("was used by")
+}
+
+/// Whether a tag belongs, or belonged, to an immutable release.
+pub(super) fn is_burned(reply: &Reply) -> bool {
+    reply.status == StatusCode::UNPROCESSABLE_ENTITY && Told::by(reply).words().contains(BURNED)
+}
+
+const BURNED: &str = "was used by an immutable release";
+
+/// What went wrong with `call`, and whether it passes.
+pub(super) fn failure(call: &Call, reply: &Reply, who: &Who) -> Failure {
+    if reply.status.is_server_error() || reply.status == StatusCode::REQUEST_TIMEOUT {
+        return reply.failure(call);
+    }
+    let told = Told::by(reply);
+    let (what, hint) = match reply.status {
+        StatusCode::UNAUTHORIZED => unauthorized(who),
+        StatusCode::FORBIDDEN => forbidden(reply, &told, call, who),
+        StatusCode::NOT_FOUND if call.is_read() => {
+            return Failure::never(who.hidden());
+        }
+        StatusCode::NOT_FOUND => unseen(who),
+        StatusCode::UNPROCESSABLE_ENTITY => match unprocessable(&told, who) {
+            Some(known) => known,
+            None => return unknown(call, reply, &told),
+        },
+        _ => return unknown(call, reply, &told),
+    };
+    let fault = Fault::new(Kind::Store, what);
+    let words = told.words();
+    let fault = if words.is_empty() {
+        fault.because(format!("the server answered {}", reply.status))
+    } else {
+        fault.because(format!("the server says: {words}"))
+    };
+    Failure { fault: fault.hint(hint), again: Again::Never }
+}
+
+fn unknown(call: &Call, reply: &Reply, told: &Told) -> Failure {
+    let mut failure = reply.failure(call);
+    let words = told.words();
+    if !words.is_empty() {
+        failure.fault = failure.fault.because(format!("the server says: {words}"));
+    }
+    failure
+}
+
+fn unauthorized(who: &Who) -> (String, String) {
+    let what = format!("{} is not valid for {}", who.login(), who.store);
+    let hint = "it may have expired or been revoked: log in again with `gh auth login`, or set \
+                FORGE_GITHUB_TOKEN to another token";
+    (what, hint.into())
+}
+
+fn forbidden(reply: &Reply, told: &Told, call: &Call, who: &Who) -> (String, String) {
+    let (login, store) = (who.login(), &who.store);
+    let words = told.words().to_lowercase();
+    if reply.header("x-github-sso").is_some() || words.contains("saml") {
+        let what = format!("{login} is not allowed in the organisation of {store} yet");
+        return (what, "authorize the token for single sign-on in GitHub's settings".into());
+    }
+    if words.contains("archived") {
+        let hint = "publish elsewhere (`releases` in versions.yml), or unarchive the repository";
+        return (format!("{store} is archived, so that nobody can write to it"), hint.into());
+    }
+    if words.contains("ip allow list") {
+        let hint = "run it from an address that the organisation allows";
+        return (format!("{store} is closed to this machine's address"), hint.into());
+    }
+    let what = match call.is_read() {
+        true => format!("{login} may not read {}", call.url.path()),
+        false => format!("{login} may not write to {store}"),
+    };
+    let hint = "it lacks `contents: write`: in GitHub Actions give the job `permissions: \
+                {contents: write}`; a fine-grained token needs \"Contents: Read and write\" for \
+                this repository, a classic one the scope `repo`. `--no-publish` goes without";
+    (what, hint.into())
+}
+
+fn unseen(who: &Who) -> (String, String) {
+    let what = format!("{} cannot write to {}", who.login(), who.store);
+    let hint = "GitHub says \"not found\" to a token without permission: a classic token needs the \
+                scope `repo`, a fine-grained one \"Contents: Read and write\" for this repository";
+    (what, hint.into())
+}
+
+/// Refusals of what was sent, if forge knows them.
+fn unprocessable(told: &Told, who: &Who) -> Option<(String, String)> {
+    let words = told.words();
+    let store = &who.store;
+    let (what, hint) = if words.contains(BURNED) {
+        (
+            "its tag belonged to an immutable release that was deleted".to_owned(),
+            "GitHub never gives such a tag away again: publish the next version, or the next \
+             revision of this one",
+        )
+    } else if told.has("", "pre_receive") || words.contains("being restricted") {
+        (
+            format!("a rule for tags of {store} forbids it"),
+            "let whoever publishes pass the ruleset (Settings, Rules, Rulesets: the bypass list), \
+             or leave forge's tags out of it",
+        )
+    } else if told.has("", "file_count") {
+        (
+            "the release is full".to_owned(),
+            "GitHub takes 1000 assets per release: remove what is not needed, or publish under \
+             another tag",
+        )
+    } else if words.contains("size must be less than") {
+        (
+            "it is too large for a release".to_owned(),
+            "GitHub takes less than 2 GiB per asset: strip the binaries, or pack them as `tar.zst`",
+        )
+    } else {
+        return None;
+    };
+    Some((what, hint.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::{Method, Url, header::HeaderMap};
+
+    use super::*;
+
+    fn reply(status: u16, body: &str) -> Reply {
+        let url = Url::parse("https://api.github.com/x").unwrap();
+        let status = StatusCode::from_u16(status).unwrap();
+        Reply { status, headers: HeaderMap::new(), body: body.to_owned().into(), url }
+    }
+
+    fn refused(status: u16, body: &str) -> Failure {
+        let call = Call::new(Method::POST, Url::parse("https://api.github.com/x").unwrap());
+        let who = Who { store: "github:o/r".into(), login: Some("GITHUB_TOKEN".into()) };
+        failure(&call, &reply(status, body), &who)
+    }
+
+    #[test]
+    fn every_known_refusal_says_what_to_do() {
+        for (status, body, what, hint) in [
+            (
+                401,
+                r#"{"message":"Bad credentials"}"#,
+                "the login from GITHUB_TOKEN is not valid for github:o/r: the server says: Bad credentials",
+                "expired",
+            ),
+            (
+                403,
+                r#"{"message":"Resource not accessible by integration"}"#,
+                "the login from GITHUB_TOKEN may not write to github:o/r: the server says: Resource not",
+                "contents: write",
+            ),
+            (
+                403,
+                r#"{"message":"Resource protected by organization SAML enforcement."}"#,
+                "organisation",
+                "single sign-on",
+            ),
+            (
+                403,
+                r#"{"message":"Repository was archived so is read-only."}"#,
+                "archived",
+                "unarchive",
+            ),
+            (
+                404,
+                r#"{"message":"Not Found"}"#,
+                "the login from GITHUB_TOKEN cannot write to github:o/r",
+                "scope `repo`",
+            ),
+            (
+                422,
+                r#"{"message":"Validation Failed","errors":[{"resource":"ReleaseAsset","code":"custom","field":"file_count","message":"file_count limited to 1000 assets per release"}]}"#,
+                "the release is full: the server says: Validation Failed; file_count limited",
+                "1000 assets",
+            ),
+            (
+                422,
+                r#"{"message":"Validation Failed","errors":[{"resource":"ReleaseAsset","code":"custom","field":"size","message":"size must be less than or equal to 2147483648"}]}"#,
+                "too large",
+                "2 GiB",
+            ),
+            (
+                422,
+                r#"{"message":"Validation Failed","errors":[{"resource":"Release","code":"custom","field":"tag_name","message":"tag_name was used by an immutable release"},"Published releases must have a valid tag"]}"#,
+                "its tag belonged to an immutable release",
+                "next revision",
+            ),
+            (
+                422,
+                r#"{"message":"Validation Failed","errors":[{"resource":"Release","code":"custom","field":"pre_receive","message":"pre_receive Repository rule violations found\n\nCannot create ref due to creations being restricted."}]}"#,
+                "a rule for tags of github:o/r forbids it",
+                "bypass list",
+            ),
+        ] {
+            let failure = refused(status, body);
+            let told = failure.fault.to_string();
+            assert!(told.contains(what) && !told.contains('\n'), "{told}");
+            assert!(failure.fault.hint.as_deref().unwrap().contains(hint), "{failure:?}");
+            assert_eq!(failure.again, Again::Never);
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_told_in_the_servers_words() {
+        let told = refused(
+            422,
+            r#"{"message":"Validation Failed","errors":[{"code":"odd","field":"f"}]}"#,
+        );
+        assert_eq!(
+            told.fault.to_string(),
+            "cannot write to https://api.github.com/x: the server answered 422 Unprocessable \
+             Entity: the server says: Validation Failed; f: odd"
+        );
+        assert_eq!(refused(502, "<html>").again, Again::Later(None));
+    }
+
+    #[test]
+    fn taken_and_locked_are_told_apart() {
+        let taken = r#"{"message":"Validation Failed","errors":[{"resource":"Release","code":"already_exists","field":"tag_name"}]}"#;
+        assert!(is_taken(&reply(422, taken)) && !is_taken(&reply(409, taken)));
+        let locked = r#"{"message":"Cannot upload assets to an immutable release."}"#;
+        assert!(is_locked(&reply(422, locked)) && !is_taken(&reply(422, locked)));
+        let burned = r#"{"message":"Validation Failed","errors":["tag_name was used by an immutable release"]}"#;
+        assert!(!is_locked(&reply(422, burned)));
+    }
+}

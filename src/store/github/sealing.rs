@@ -1,0 +1,173 @@
+//! Releases that become visible when they are complete, and are locked from then on.
+//!
+//! Drafts are not unique: several machines may create one each for the same tag. All agree
+//! on the first one, the lowest identifier; who created another removes it.
+//!
+//! ```text
+//! none ── POST draft ── list ── ours is first ──> fill ── all there ── PATCH ──> visible
+//!                         └── another is first ── delete ours, go on with that one
+//! ```
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, StatusCode};
+
+use super::{
+    GitHub,
+    target::{Creation, Listed, Target},
+    wire::{Publication, WireAsset, WireRelease},
+};
+use crate::{
+    model::Fault,
+    store::{Release, Upload, call::Call, retry::Retry},
+};
+
+/// What became of an attempt to make a draft visible.
+pub(super) enum Sealed {
+    Visible,
+    /// These are missing.
+    Waiting(Vec<String>),
+    /// Others agreed on another release.
+    Elsewhere,
+}
+
+impl GitHub {
+    /// The release of the tag, if it is visible already, or else the draft that all agree on.
+    pub(super) async fn draft(&self, release: &Release) -> Result<WireRelease, Fault> {
+        if let Some(visible) = self.api.release(&release.tag, Duration::ZERO).await? {
+            return Ok(visible);
+        }
+        let mut retry = Retry::new(self.api.settings());
+        loop {
+            if let Some(agreed) = self.listed(&release.tag).await?.agreed() {
+                return Ok(agreed);
+            }
+            match self.create(release, true).await {
+                Ok(Creation::Created(own)) => return self.agree(own).await,
+                Ok(Creation::Taken) => {}
+                // If only the answer was lost, the list shows the draft.
+                Err(failure) => retry.pause(failure).await?,
+            }
+        }
+    }
+
+    /// The draft that all agree on, after we created `own`.
+    async fn agree(&self, own: WireRelease) -> Result<WireRelease, Fault> {
+        let tempo = &self.api.settings().tempo;
+        let since = Instant::now();
+        loop {
+            let listed = self.listed(&own.tag_name).await?;
+            let is_listed = listed.drafts.iter().any(|draft| draft.id == own.id);
+            match listed.agreed() {
+                Some(agreed) if agreed.id != own.id => {
+                    self.withdraw(&own).await?;
+                    return Ok(agreed);
+                }
+                // Whoever came at the same time is listed by now too.
+                _ if is_listed || since.elapsed() > tempo.settling => return Ok(own),
+                _ => tokio::time::sleep(tempo.look).await,
+            }
+        }
+    }
+
+    async fn withdraw(&self, draft: &WireRelease) -> Result<(), Fault> {
+        self.api.delete(&["releases", &draft.id.to_string()]).await
+    }
+
+    /// Makes the draft `target` visible if everything is there. `ours` is, as we know.
+    pub(super) async fn seal(
+        &self,
+        target: &Target,
+        release: &Release,
+        upload: &Upload,
+        ours: &[String],
+    ) -> Result<Sealed, Fault> {
+        let wanted = wanted(release, upload);
+        let listed = self.listed(&release.tag).await?;
+        if let Some(own) = listed.drafts.iter().find(|draft| draft.id == target.id)
+            && is_agreed_elsewhere(&listed, target)
+        {
+            // Whoever else put something there moves it as well.
+            if own.assets.iter().all(|asset| ours.contains(&asset.name)) {
+                self.withdraw(own).await?;
+            }
+            return Ok(Sealed::Elsewhere);
+        }
+        let Some(assets) = self.api.assets(target.id, Duration::ZERO).await? else {
+            return Ok(Sealed::Elsewhere);
+        };
+        let missing = missing(&wanted, ours, &assets);
+        if !missing.is_empty() {
+            return Ok(Sealed::Waiting(missing));
+        }
+        let sealed = self.publish_draft(target, release).await?;
+        if matches!(sealed, Sealed::Visible) {
+            self.tidy(&release.tag, &wanted).await?;
+        }
+        Ok(sealed)
+    }
+
+    async fn publish_draft(&self, target: &Target, release: &Release) -> Result<Sealed, Fault> {
+        let url = self.api.resource(&["releases", &target.id.to_string()]);
+        let call = Call::new(Method::PATCH, url.clone()).json(&Publication::of(release));
+        let mut retry = Retry::new(self.api.settings());
+        loop {
+            let failure = match self.api.write(call.clone()).await {
+                Ok(reply) if reply.status == StatusCode::OK => return Ok(Sealed::Visible),
+                Ok(reply) => self.refused(&call, &reply).await,
+                Err(failure) => failure,
+            };
+            // Perhaps only the answer was lost, or somebody else was faster.
+            match self.api.get::<WireRelease>(url.clone(), Duration::ZERO).await? {
+                Some(now) if !now.draft => return Ok(Sealed::Visible),
+                None => return Ok(Sealed::Elsewhere),
+                Some(_) if self.listed(&release.tag).await?.visible.is_some() => {
+                    return Ok(Sealed::Elsewhere);
+                }
+                Some(_) => retry.pause(failure).await?,
+            }
+        }
+    }
+
+    /// Removes drafts of `tag`, which is published: what those who were stopped left behind.
+    /// Only if nothing is in them but what the release has.
+    async fn tidy(&self, tag: &str, wanted: &[String]) -> Result<(), Fault> {
+        for draft in self.listed(tag).await?.drafts {
+            if draft.assets.iter().all(|asset| wanted.contains(&asset.name)) {
+                self.withdraw(&draft).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_agreed_elsewhere(listed: &Listed, target: &Target) -> bool {
+    listed.visible.as_ref().is_some_and(|visible| visible.id != target.id)
+        || listed.drafts.first().is_some_and(|first| first.id < target.id)
+}
+
+/// All that makes the release complete: each asset with what stands beside it, which is
+/// the same for all.
+fn wanted(release: &Release, upload: &Upload) -> Vec<String> {
+    let beside: Vec<_> =
+        upload.sidecars.iter().filter_map(|(name, _)| name.strip_prefix(&upload.asset)).collect();
+    let mut assets = release.expected.clone();
+    if !assets.contains(&upload.asset) {
+        assets.push(upload.asset.clone());
+    }
+    let mut wanted: Vec<_> = assets
+        .iter()
+        .flat_map(|asset| beside.iter().map(move |end| format!("{asset}{end}")))
+        .chain(assets.iter().cloned())
+        .collect();
+    wanted.sort();
+    wanted
+}
+
+/// What of `wanted` is not there. What is `ours` is, also if the list lags behind.
+fn missing(wanted: &[String], ours: &[String], assets: &[WireAsset]) -> Vec<String> {
+    let is_there = |name: &String| {
+        ours.contains(name) || assets.iter().any(|asset| asset.name == *name && asset.is_whole())
+    };
+    wanted.iter().filter(|name| !is_there(name)).cloned().collect()
+}
