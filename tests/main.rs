@@ -4,6 +4,7 @@ mod support;
 
 mod architecture;
 mod assets;
+mod bundle;
 mod ci;
 mod disk;
 mod doctor;

@@ -133,6 +133,79 @@ pub(super) enum Verb {
         #[arg(long, value_name = "DIR")]
         into: Option<PathBuf>,
     },
+    /// Release subsystems as their specs are now: build, pack, publish
+    #[command(name = "release:binary")]
+    ReleaseBinary {
+        /// Subsystems or groups
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Release every subsystem that is not released yet
+    #[command(name = "release:all")]
+    ReleaseAll,
+    /// Build released artifacts again in CI, and say so beside those that come out the same
+    Promote {
+        /// Subsystems or groups
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// List the releases of each subsystem: what they hold, what they lack
+    #[command(name = "release:list")]
+    ReleaseList {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Wait until the pinned releases have every platform
+    #[command(name = "release:wait")]
+    ReleaseWait {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// How long to wait at most, such as 90s, 10m or 1h30m
+        #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration)]
+        timeout: Duration,
+    },
+    /// List the old releases that can go; with --yes, delete them
+    #[command(name = "release:prune")]
+    ReleasePrune {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// How many of the newest releases of each subsystem stay; what is pinned or locked stays anyway
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+        keep: u16,
+        /// Delete them
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Put every installed binary into one archive per platform, with digests and forge.lock
+    #[command(name = "package:bundle")]
+    PackageBundle {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// The folder for the archives [default: .forge/dist]
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+    },
+    /// Publish the bundles of the tag that is checked out, with notes
+    #[command(name = "release:bundle")]
+    ReleaseBundle {
+        /// The tag, such as v1.2.0
+        tag: String,
+    },
+    /// Print what changed between two releases of the project
+    #[command(name = "release:notes")]
+    ReleaseNotes {
+        /// The later one's tag [default: the one that is checked out, or else what is not released yet]
+        tag: Option<String>,
+    },
+    /// Compare the releases with forge.lock and with the checksums beside their assets
+    #[command(name = "release:audit")]
+    ReleaseAudit {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// Download every asset and hash it
+        #[arg(long)]
+        deep: bool,
+    },
     /// Build, test, package, release and publish pages: what CI runs
     Ci {
         /// Subsystems or groups [default: the group `ci` if there is one, or all]
@@ -177,58 +250,6 @@ pub(super) enum Verb {
         /// The git repository that forge itself is installed from
         #[arg(long, value_name = "URL")]
         forge: Option<String>,
-    },
-    /// Release subsystems as their specs are now: build, pack, publish
-    #[command(name = "release:binary")]
-    ReleaseBinary {
-        /// Subsystems or groups
-        #[arg(required = true)]
-        names: Vec<String>,
-    },
-    /// Release every subsystem that is not released yet
-    #[command(name = "release:all")]
-    ReleaseAll,
-    /// Build released artifacts again in CI, and say so beside those that come out the same
-    Promote {
-        /// Subsystems or groups
-        #[arg(required = true)]
-        names: Vec<String>,
-    },
-    /// List the releases of each subsystem: what they hold, what they lack
-    #[command(name = "release:list")]
-    ReleaseList {
-        /// Subsystems or groups
-        names: Vec<String>,
-    },
-    /// Wait until the pinned releases have every platform
-    #[command(name = "release:wait")]
-    ReleaseWait {
-        /// Subsystems or groups
-        names: Vec<String>,
-        /// How long to wait at most, such as 90s, 10m or 1h30m
-        #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration)]
-        timeout: Duration,
-    },
-    /// List the old releases that can go; with --yes, delete them
-    #[command(name = "release:prune")]
-    ReleasePrune {
-        /// Subsystems or groups
-        names: Vec<String>,
-        /// How many of the newest releases of each subsystem stay; what is pinned or locked stays anyway
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-        keep: u16,
-        /// Delete them
-        #[arg(long)]
-        yes: bool,
-    },
-    /// Compare the releases with forge.lock and with the checksums beside their assets
-    #[command(name = "release:audit")]
-    ReleaseAudit {
-        /// Subsystems or groups
-        names: Vec<String>,
-        /// Download every asset and hash it
-        #[arg(long)]
-        deep: bool,
     },
     /// Resolve moving refs and write their commits to forge.lock
     Lock {

@@ -22,6 +22,9 @@ use super::{
     session::{Session, say, select},
 };
 
+/// What was done to the artifacts.
+pub(super) const DONE: &str = "ensured";
+
 /// Makes the pinned binaries present and proven.
 pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
     if session.flags.dry_run {
@@ -106,17 +109,13 @@ fn keep_snapshot(workspace: &Workspace, outcome: &Outcome, question: &str, start
     Snapshot { rows }.save(layout, question, started, inputs.iter(), environment);
 }
 
-/// Prints the closing of a run and gives its exit code.
-pub(super) fn close(session: &Session, layout: &Layout, report: &RunReport) -> Result<u8, Stop> {
-    close_as(session, layout, report, "ensured")
-}
-
-/// The closing of a run that did this to the artifacts: what changed, what failed, the sum.
+/// The closing of a run that did `done` to the artifacts: what changed, what failed, the sum.
 pub(super) fn closing(
     session: &Session,
     layout: &Layout,
     report: &RunReport,
-    (done, style): (&str, Style),
+    done: &str,
+    style: Style,
 ) -> String {
     let show = match (session.flags.quiet, session.flags.verbose) {
         (true, _) => Show::Failures,
@@ -127,6 +126,11 @@ pub(super) fn closing(
     render_summary(report, &closing, style)
 }
 
+/// Prints the closing of a run and gives its exit code.
+pub(super) fn close(session: &Session, layout: &Layout, report: &RunReport) -> Result<u8, Stop> {
+    close_as(session, layout, report, DONE)
+}
+
 /// As [`close`], of a run that did something else to the artifacts: `released`.
 pub(super) fn close_as(
     session: &Session,
@@ -135,10 +139,10 @@ pub(super) fn close_as(
     done: &str,
 ) -> Result<u8, Stop> {
     if session.flags.json {
-        eprint!("{}", closing(session, layout, report, (done, session.stderr_style())));
+        eprint!("{}", closing(session, layout, report, done, session.stderr_style()));
         say(&render_json(report))?;
     } else {
-        say(&closing(session, layout, report, (done, session.stdout_style())))?;
+        say(&closing(session, layout, report, done, session.stdout_style()))?;
     }
     if let Some(actions) = Actions::of_process() {
         actions.tell(report, done)?;

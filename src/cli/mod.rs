@@ -4,6 +4,7 @@
 mod actions;
 mod args;
 mod audit;
+mod bundle;
 mod check;
 mod ci;
 mod clean;
@@ -15,8 +16,10 @@ mod habits;
 mod init;
 mod list;
 mod lock;
+mod notes;
 mod package;
 mod plan;
+mod project;
 mod prune;
 mod release;
 mod releases;
@@ -99,13 +102,6 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::List => list::list(session),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
-        Verb::Ci { names, plan } => ci::ci(session, None, &names, plan),
-        Verb::CiBuild { names } => ci::ci(session, Some(Stage::Build), &names, false),
-        Verb::CiTest { names } => ci::ci(session, Some(Stage::Test), &names, false),
-        Verb::CiPackage { names } => ci::ci(session, Some(Stage::Package), &names, false),
-        Verb::CiRelease { names } => ci::ci(session, Some(Stage::Release), &names, false),
-        Verb::CiPages { names } => ci::ci(session, Some(Stage::Pages), &names, false),
-        Verb::CiInit { forge } => ci::init(session, forge.as_deref()),
         Verb::ReleaseBinary { names } => release::release(session, &names),
         Verb::ReleaseAll => release::release(session, &[]),
         Verb::Promote { names } => release::promote(session, &names),
@@ -114,7 +110,17 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::ReleasePrune { names, keep, yes } => {
             prune::prune(session, &names, usize::from(keep), yes)
         }
+        Verb::PackageBundle { names, into } => bundle::package(session, &names, into.as_deref()),
+        Verb::ReleaseBundle { tag } => project::release(session, &tag),
+        Verb::ReleaseNotes { tag } => notes::notes(session, tag.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
+        Verb::Ci { names, plan } => ci::ci(session, None, &names, plan),
+        Verb::CiBuild { names } => ci::ci(session, Some(Stage::Build), &names, false),
+        Verb::CiTest { names } => ci::ci(session, Some(Stage::Test), &names, false),
+        Verb::CiPackage { names } => ci::ci(session, Some(Stage::Package), &names, false),
+        Verb::CiRelease { names } => ci::ci(session, Some(Stage::Release), &names, false),
+        Verb::CiPages { names } => ci::ci(session, Some(Stage::Pages), &names, false),
+        Verb::CiInit { forge } => ci::init(session, forge.as_deref()),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
         Verb::Doctor => doctor::doctor(session),
         Verb::Check => check::check(session),

@@ -33,10 +33,7 @@ pub(super) fn prune(
         say(&told(session, &releases, &old))?;
         return Ok(0);
     }
-    if !releases.store.is_writable() {
-        let what = format!("cannot delete releases in {}", releases.store.url());
-        return Err(Fault::new(Kind::Usage, what).because("it can only be read").into());
-    }
+    session.may_change(&*releases.store)?;
     let gone = runtime.block_on(delete(session, &releases, &old))?;
     Ok(close(session, &releases, &gone)?)
 }

@@ -158,6 +158,27 @@ impl Session {
         }
     }
 
+    /// Whether releases in `store` may be made or deleted, since somebody asks for it.
+    ///
+    /// # Errors
+    /// `Usage`, with the reason, if not.
+    pub(super) fn may_change(&self, store: &dyn Store) -> Result<(), Fault> {
+        let refused = |why: &str| {
+            let what = format!("cannot change the releases in {}", store.url());
+            Fault::new(Kind::Usage, what).because(why)
+        };
+        if self.flags.no_publish {
+            return Err(refused("--no-publish forbids it"));
+        }
+        if !store.is_writable() {
+            return Err(refused("it can only be read"));
+        }
+        match may_publish(&surroundings()) {
+            Permission::Never(why) if store.is_shared() => Err(refused(&why)),
+            _ => Ok(()),
+        }
+    }
+
     /// How text on standard output is dressed.
     pub(super) fn stdout_style(&self) -> Style {
         self.choice.stdout

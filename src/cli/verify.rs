@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::{
     cache::{Installed, Place, Record, links_are_there, rehash},
-    model::{ArtifactId, Kind, Name},
+    model::{ArtifactId, Kind, Name, Platform},
     probe::{Acceptance, Want, Wants, accept, distrust},
     report::{Align, Cell, Role, Style, Table},
     workspace::{Workspace, Workspaces},
@@ -47,28 +47,38 @@ pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
 
 /// Hashes all that is installed of the subsystems called `names`.
 pub(super) fn verdicts(workspaces: &Workspaces, names: &BTreeSet<Name>) -> Vec<Verdict> {
-    let private = workspaces.any().stores.is_empty();
-    let commits = BTreeMap::new();
     let mut verdicts = Vec::new();
     for platform in workspaces.wanted() {
-        let mut wants = Wants::new(workspaces.of(*platform), &commits, private);
-        let wanted = wants.of_all(names).into_par_iter();
-        let examined = wanted.map(|(name, want)| {
-            let id = ArtifactId { name, platform: *platform };
-            let wrong = match want {
-                Ok(want) => examine(workspaces.any(), &want).err(),
-                Err(fault) => Some(fault.to_string()),
-            };
+        let verdict = |(id, record): (ArtifactId, Result<Record, String>)| {
             let version = workspaces.subsystem(&id).version.to_string();
-            Verdict { id, version, wrong }
-        });
-        verdicts.extend(examined.collect::<Vec<_>>());
+            Verdict { id, version, wrong: record.err() }
+        };
+        verdicts.extend(examine_all(&workspaces, &names, *platform).into_iter().map(verdict));
     }
     verdicts
 }
 
+/// Examines the artifacts of `names` for one platform: what is known of each, or what is wrong.
+pub(super) fn examine_all(
+    workspaces: &Workspaces,
+    names: &BTreeSet<Name>,
+    platform: Platform,
+) -> Vec<(ArtifactId, Result<Record, String>)> {
+    let workspace = workspaces.of(platform);
+    let commits = BTreeMap::new();
+    let mut wants = Wants::new(workspace, &commits, workspace.stores.is_empty());
+    let examined = wants.of_all(names).into_par_iter().map(|(name, want)| {
+        let examined = match want {
+            Ok(want) => examine(workspaces.any(), &want),
+            Err(fault) => Err(fault.to_string()),
+        };
+        (ArtifactId { name, platform }, examined)
+    });
+    examined.collect()
+}
+
 /// Everything that must hold of one installed artifact.
-fn examine(workspace: &Workspace, want: &Want) -> Result<(), String> {
+fn examine(workspace: &Workspace, want: &Want) -> Result<Record, String> {
     let layout = &workspace.layout;
     let id: &ArtifactId = &want.id;
     let place = Place::of(layout, id);
@@ -89,7 +99,7 @@ fn examine(workspace: &Workspace, want: &Want) -> Result<(), String> {
         return Err(format!("it is not trusted (`trust: ci`): {why}"));
     }
     match links_are_there(layout, id, &record) {
-        true => Ok(()),
+        true => Ok(record),
         false => Err("its link in .forge/bin is missing or points elsewhere".into()),
     }
 }

@@ -7,7 +7,10 @@ use super::{
     command::{Failure, Git},
     references::full_hash,
 };
-use crate::{model::Fault, process::CommandRunner};
+use crate::{
+    model::{Fault, Kind},
+    process::CommandRunner,
+};
 
 /// The repository that a folder is in.
 pub struct History<'a> {
@@ -57,6 +60,16 @@ impl<'a> History<'a> {
         }
     }
 
+    /// The URL of the remote `origin`, if there is one. May hold a login.
+    pub async fn origin(&self) -> Result<Option<String>, Fault> {
+        match self.git().run(&["config", "--get", "remote.origin.url"]).await {
+            Ok(lines) => Ok(lines.into_iter().next_back()),
+            Err(Failure::Mute(fault)) if fault.kind == Kind::Interrupted => Err(fault),
+            // Without one, git says nothing and fails.
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Whether the clone holds only the last commits: tags and commits may be missing.
     pub async fn is_shallow(&self) -> Result<bool, Fault> {
         let lines =
@@ -74,7 +87,8 @@ impl<'a> History<'a> {
     /// What differs from the commit that is checked out: changed and new files, relative to
     /// the folder. What git ignores does not count, nor does what lies outside of the folder.
     pub async fn changes(&self) -> Result<Vec<String>, Fault> {
-        let words = ["status", "--porcelain=v1", "--untracked-files=normal", "--", &self.scope()];
+        let scope = if self.prefix.is_empty() { "." } else { &self.prefix };
+        let words = ["status", "--porcelain=v1", "--untracked-files=normal", "--", scope];
         let lines = self.ask(&words, "compare the files with their commit").await?;
         let path = |line: &String| {
             let path = line.get(3..)?;
@@ -90,7 +104,9 @@ impl<'a> History<'a> {
         let range = after.map_or_else(|| until.to_owned(), |after| format!("{after}..{until}"));
         // Lines of a message are indented: what is not was not said by a commit.
         let format = "--format=commit %H%n%w(0,2,2)%B";
-        let words = ["log", "--no-merges", "--no-color", format, &range, "--", &self.scope()];
+        let mut words = vec!["log", "--no-merges", "--no-color", format, &range, "--"];
+        // A path, be it the top, leaves out commits that change no file.
+        words.extend(Some(self.prefix.as_str()).filter(|prefix| !prefix.is_empty()));
         let lines = self.ask(&words, &format!("read the commits of {range}")).await?;
         Ok(commits(&lines))
     }
@@ -118,11 +134,6 @@ impl<'a> History<'a> {
 
     fn cannot(&self, what: &str) -> String {
         format!("cannot {what} of the repository {}", self.root.display())
-    }
-
-    /// The folder as a path for git.
-    fn scope(&self) -> String {
-        if self.prefix.is_empty() { ".".to_owned() } else { self.prefix.clone() }
     }
 }
 
@@ -221,6 +232,9 @@ mod tests {
         let history = History::around(&runner, Path::new(sample.url())).unwrap();
         assert_eq!(history.head().await.unwrap(), None);
         assert_eq!(history.tags().await.unwrap(), []);
+        assert_eq!(history.origin().await.unwrap(), None);
+        sample.git(&["remote", "add", "origin", "https://127.0.0.1:9/x.git"]);
+        assert_eq!(history.origin().await.unwrap().unwrap(), "https://127.0.0.1:9/x.git");
         assert!(History::around(&runner, &sample.beside("elsewhere")).is_none());
     }
 }

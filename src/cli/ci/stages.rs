@@ -82,16 +82,22 @@ impl<'a> Stages<'a> {
         Ok(report)
     }
 
-    /// Tells how a run of the main job went, and what was `done` to the artifacts.
-    fn tell(&self, report: &RunReport, done: &str) -> Result<(), Fault> {
-        let (layout, style) = (self.workspaces.layout(), self.voice.style());
-        self.voice.say(&ensure::closing(self.session, layout, report, (done, style)))?;
-        self.voice.tell(report, done)
+    /// Tells how a run of the main job went.
+    fn tell(&self, report: &RunReport) -> Result<(), Fault> {
+        let layout = self.workspaces.layout();
+        self.voice.say(&ensure::closing(
+            self.session,
+            layout,
+            report,
+            ensure::DONE,
+            self.voice.style(),
+        ))?;
+        self.voice.tell(report)
     }
 
     fn build(&mut self) -> Result<Did, Stop> {
         let report = self.ensure(self.facts.names, Publish::Never)?;
-        self.tell(&report, "ensured")?;
+        self.tell(&report)?;
         let sum = render_sum(&report, "ensured");
         if !report.is_good() {
             return Ok(Did { what: sum, code: report.exit_code() });
@@ -133,7 +139,7 @@ impl<'a> Stages<'a> {
     fn package(&mut self) -> Result<Did, Stop> {
         let report = self.ensure(self.facts.names, Publish::Never)?;
         if !report.is_good() {
-            self.tell(&report, "ensured")?;
+            self.tell(&report)?;
             let what = render_sum(&report, "ensured");
             return Ok(Did { what, code: report.exit_code() });
         }
@@ -152,7 +158,7 @@ impl<'a> Stages<'a> {
             what.push("nothing was built here that is not released".to_owned());
         } else {
             let report = self.ensure(&names, Publish::AsUsual)?;
-            self.tell(&report, "released")?;
+            self.tell(&report)?;
             code = report.exit_code();
             what.push(render_sum(&report, "released"));
         }

@@ -1,0 +1,245 @@
+//! `forge release:bundle`: a release of the project, made of the bundles of the tag that is
+//! checked out.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::{
+    cache::{Record, Staging},
+    git::{History, resolve},
+    model::{ArtifactId, Fault, Kind, Name},
+    process::CommandRunner,
+    release::{bundle_name, is_latest, is_project_tag},
+    report::{human_size, render_fault},
+    store::{Mode, Published, Release, Store, Upload},
+    workspace::Workspaces,
+};
+
+use super::{
+    Stop,
+    bundle::{Bundle, changes, pack_all},
+    notes::{git_runner, history, known, notes_of},
+    run::runtime,
+    session::{Session, say, select},
+};
+
+/// Publishes the bundles as the release `tag` of the project.
+pub(super) fn release(session: &Session, tag: &str) -> Result<u8, Stop> {
+    if !is_project_tag(tag) {
+        let what = format!("`{tag}` is no version of a project");
+        return Err(Fault::new(Kind::Usage, what).hint("versions begin with `v`: v1.2.0").into());
+    }
+    let workspaces = session.workspaces()?;
+    let names = select(workspaces.any(), &[])?;
+    let Some(store) = session.stores(workspaces.any())?.all.into_iter().next() else {
+        return Err(Fault::new(Kind::Usage, "there is no store to release to").into());
+    };
+    let layout = workspaces.layout();
+    let runtime = runtime()?;
+    let notes = runtime.block_on(async {
+        let runner = git_runner()?;
+        let history = history(&runner, layout)?;
+        let commit = is_checked_out(&history, tag).await?;
+        if store.is_shared() && !session.flags.offline {
+            is_pushed(&runner, &history, tag, &commit).await?;
+        }
+        notes_of(&history, &history.tags().await?, Some(tag)).await
+    })?;
+    all_locked(&workspaces, &names)?;
+    session.may_change(&*store)?;
+    let staging = Staging::new(&layout.staging(), "bundle")?;
+    let bundles = pack_all(&workspaces, &names, tag, staging.path())?;
+    let project = &workspaces.any().project;
+    let platforms = workspaces.any().platforms.iter();
+    let mut release = Release {
+        tag: tag.to_owned(),
+        title: tag.to_owned(),
+        notes: notes.render(),
+        is_latest: false,
+        expected: platforms.map(|platform| bundle_name(project, tag, *platform)).collect(),
+        mode: Mode::Detected,
+    };
+    if session.flags.dry_run {
+        for bundle in &bundles {
+            say(&format!("would publish {} as {tag} in {}\n", bundle.name, store.url()))?;
+        }
+        return Ok(0);
+    }
+    let results = runtime.block_on(async {
+        let others = store.releases().await?;
+        let visible = others.iter().filter(|info| !info.is_draft).map(|info| info.tag.as_str());
+        release.is_latest = is_latest(visible, tag);
+        Ok::<_, Fault>(publish(&store, &release, &bundles).await)
+    })?;
+    close(session, &store, &release, &results)
+}
+
+/// What became of each bundle: whether it was new, and what the release waits for.
+type Outcome<'b> = (&'b Bundle, Result<(bool, Vec<String>), Fault>);
+
+/// Publishes them one after the other; goes on where one cannot be.
+async fn publish<'b>(
+    store: &Arc<dyn Store>,
+    release: &Release,
+    bundles: &'b [Bundle],
+) -> Vec<Outcome<'b>> {
+    let mut results = Vec::new();
+    for bundle in bundles {
+        let packed = bundle.packed;
+        let upload = Upload::new(bundle.name.clone(), bundle.path.clone(), packed.sha256);
+        let result = match store.publish(release, &upload).await {
+            Err(fault) => Err(fault.within(format!("cannot publish {}", bundle.name))),
+            Ok(receipt) => match receipt.published {
+                Published::Created => Ok((true, receipt.waits_for)),
+                Published::Identical => Ok((false, receipt.waits_for)),
+                Published::Conflict { theirs } => Err(Fault::new(
+                    Kind::Verification,
+                    format!("{} holds another {}/{}", store.url(), release.tag, bundle.name),
+                )
+                .because(format!(
+                    "its sha256 is {theirs}, that of the one made here is {}",
+                    packed.sha256
+                ))
+                .hint("a release is never overwritten; a new version releases it")),
+            },
+        };
+        results.push((bundle, result));
+    }
+    results
+}
+
+fn close(
+    session: &Session,
+    store: &Arc<dyn Store>,
+    release: &Release,
+    results: &[Outcome<'_>],
+) -> Result<u8, Stop> {
+    let faults: Vec<_> = results.iter().filter_map(|(_, result)| result.as_ref().err()).collect();
+    for fault in &faults {
+        eprint!("{}", render_fault(fault, session.stderr_style()));
+    }
+    let waits_for: Vec<&String> = match results.last() {
+        Some((_, Ok((_, waits_for)))) => waits_for.iter().collect(),
+        _ => Vec::new(),
+    };
+    if session.flags.json {
+        let line = |(bundle, result): &Outcome<'_>| {
+            let mut line = bundle.json();
+            line["published"] = matches!(result, Ok((true, _))).into();
+            line["fault"] = result.as_ref().err().map(ToString::to_string).into();
+            line
+        };
+        let document = serde_json::json!({
+            "schema": 1,
+            "tag": release.tag,
+            "store": store.url(),
+            "latest": release.is_latest,
+            "bundles": results.iter().map(line).collect::<Vec<_>>(),
+            "waits_for": waits_for,
+        });
+        say(&format!("{document:#}\n"))?;
+    } else {
+        say(&told(store, release, results, &waits_for))?;
+    }
+    Ok(match faults.first() {
+        None => 0,
+        Some(fault) if faults.len() == results.len() => fault.kind.exit_code(),
+        Some(_) => Kind::Partial.exit_code(),
+    })
+}
+
+fn told(
+    store: &Arc<dyn Store>,
+    release: &Release,
+    results: &[Outcome<'_>],
+    waits_for: &[&String],
+) -> String {
+    let mut text = String::new();
+    for (bundle, result) in results {
+        let size = human_size(bundle.packed.size);
+        match result {
+            Ok((true, _)) => text.push_str(&format!("published {}  {size}\n", bundle.name)),
+            Ok((false, _)) => text.push_str(&format!("{} is there already\n", bundle.name)),
+            Err(_) => text.push_str(&format!("{} is not published\n", bundle.name)),
+        }
+    }
+    if !waits_for.is_empty() {
+        let names: Vec<_> = waits_for.iter().map(|name| name.as_str()).collect();
+        let names = names.join(", ");
+        let line =
+            format!("{} in {} stays a draft until it has {names}\n", release.tag, store.url());
+        text.push_str(&line);
+    }
+    text
+}
+
+/// Everything in a bundle has to be what `forge.lock` pins, so that others can have the same.
+fn all_locked(workspaces: &Workspaces, names: &BTreeSet<Name>) -> Result<(), Fault> {
+    let is_unlocked = |id: &ArtifactId| {
+        let version = workspaces.subsystem(id).version.as_str();
+        let locked = workspaces.any().lock.get(&id.name, version);
+        let asset = locked.and_then(|locked| locked.assets.get(&id.platform));
+        let installed = Record::read(&workspaces.layout().record(id));
+        asset.is_none_or(|asset| {
+            installed.is_some_and(|record| record.stamp.fingerprint != asset.fingerprint)
+        })
+    };
+    let unlocked: Vec<_> = workspaces.artifacts(names).filter(is_unlocked).collect();
+    if unlocked.is_empty() {
+        return Ok(());
+    }
+    let fault = Fault::new(Kind::Usage, "cannot release what is not locked");
+    let fault = unlocked.iter().fold(fault, |fault, id| {
+        let version = &workspaces.subsystem(id).version;
+        fault.because(format!("forge.lock has no {id} {version} as it is installed"))
+    });
+    Err(fault.hint("`forge release:all` releases and locks them; commit forge.lock before the tag"))
+}
+
+/// Refuses a tag that is not the commit in the workspace, as it is there.
+async fn is_checked_out(history: &History<'_>, tag: &str) -> Result<String, Fault> {
+    let tags = history.tags().await?;
+    let commit = known(&tags, tag)?.commit.clone();
+    let refused =
+        |why: String| Fault::new(Kind::Usage, format!("cannot release {tag}")).because(why);
+    match history.head().await? {
+        Some(head) if head == commit => {}
+        head => {
+            let short = |hash: &str| hash.get(..12).unwrap_or(hash).to_owned();
+            let head = head.map_or_else(|| "nothing".into(), |head| short(&head));
+            let why = format!("{tag} is {}, checked out is {head}", short(&commit));
+            return Err(refused(why).hint(format!("`git switch --detach {tag}` checks it out")));
+        }
+    }
+    let changes = changes(history).await?;
+    if changes.is_empty() {
+        return Ok(commit);
+    }
+    let (shown, more) = changes.split_at(changes.len().min(3));
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    let why = format!("what is here is not what was tagged: {}{more} changed", shown.join(", "));
+    Err(refused(why).hint("commit it and tag that, or put it away with `git stash -u`"))
+}
+
+/// Refuses a tag that the remote has not: a host that is asked to release it would make
+/// one of that name, at whatever commit it thinks best.
+async fn is_pushed(
+    runner: &dyn CommandRunner,
+    history: &History<'_>,
+    tag: &str,
+    commit: &str,
+) -> Result<(), Fault> {
+    let Some(origin) = history.origin().await? else { return Ok(()) };
+    let refused = |why: &str| {
+        Fault::new(Kind::Usage, format!("cannot release {tag}"))
+            .because(why)
+            .hint(format!("`git push origin {tag}` comes first"))
+    };
+    match resolve(runner, &origin, tag).await {
+        Ok(there) if there.commit == commit => Ok(()),
+        Ok(_) => Err(refused("the remote `origin` has another commit under that name")),
+        Err(fault) if fault.kind == Kind::Usage => {
+            Err(refused("the remote `origin` does not have that tag"))
+        }
+        Err(fault) => Err(fault),
+    }
+}
