@@ -82,22 +82,16 @@ impl<'a> Stages<'a> {
         Ok(report)
     }
 
-    /// Tells how a run of the main job went.
-    fn tell(&self, report: &RunReport) -> Result<(), Fault> {
-        let layout = self.workspaces.layout();
-        self.voice.say(&ensure::closing(
-            self.session,
-            layout,
-            report,
-            ensure::DONE,
-            self.voice.style(),
-        ))?;
-        self.voice.tell(report)
+    /// Tells how a run of the main job went, and what was `done` to the artifacts.
+    fn tell(&self, report: &RunReport, done: &str) -> Result<(), Fault> {
+        let (layout, style) = (self.workspaces.layout(), self.voice.style());
+        self.voice.say(&ensure::closing(self.session, layout, report, done, style))?;
+        self.voice.tell(report, done)
     }
 
     fn build(&mut self) -> Result<Did, Stop> {
         let report = self.ensure(self.facts.names, Publish::Never)?;
-        self.tell(&report)?;
+        self.tell(&report, ensure::DONE)?;
         let sum = render_sum(&report, "ensured");
         if !report.is_good() {
             return Ok(Did { what: sum, code: report.exit_code() });
@@ -139,7 +133,7 @@ impl<'a> Stages<'a> {
     fn package(&mut self) -> Result<Did, Stop> {
         let report = self.ensure(self.facts.names, Publish::Never)?;
         if !report.is_good() {
-            self.tell(&report)?;
+            self.tell(&report, ensure::DONE)?;
             let what = render_sum(&report, "ensured");
             return Ok(Did { what, code: report.exit_code() });
         }
@@ -158,7 +152,7 @@ impl<'a> Stages<'a> {
             what.push("nothing was built here that is not released".to_owned());
         } else {
             let report = self.ensure(&names, Publish::AsUsual)?;
-            self.tell(&report)?;
+            self.tell(&report, "released")?;
             code = report.exit_code();
             what.push(render_sum(&report, "released"));
         }
@@ -175,7 +169,7 @@ impl<'a> Stages<'a> {
         let all = self.facts.workspace.subsystems.keys().cloned().collect();
         let report = self.ensure(&all, Publish::Never)?;
         if !report.is_good() {
-            self.tell(&report)?;
+            self.tell(&report, ensure::DONE)?;
             return Ok((format!("{tag} is not released"), report.exit_code()));
         }
         let (text, code) = project::release_of_ci(self.session, tag)?;
