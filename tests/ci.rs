@@ -160,14 +160,46 @@ fn a_task_that_replaces_release_or_pages_keeps_to_the_same_rule() {
     assert!(done("released") && !sandbox.beside("store").exists());
 }
 
+fn git(sandbox: &Sandbox, words: &str) {
+    let mut command = Command::new("git");
+    command.args(words.split(' ')).current_dir(sandbox.root());
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null");
+    command.envs(["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"].map(|name| (name, "someone")));
+    command.envs(["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"].map(|name| (name, "a@b.c")));
+    assert!(command.status().unwrap().success(), "git {words}");
+}
+
 #[test]
-fn a_tag_publishes_and_names_the_project_release() {
-    let sandbox = project();
-    let run = in_actions(&sandbox, "ci", "push", "refs/tags/v1.2.0").succeeds();
-    run.says("project release v1.2.0");
-    assert!(sandbox.asset("one-v1.0.0").exists());
-    let other = in_actions(&sandbox, "ci", "push", "refs/tags/one-v1.0.0").succeeds();
-    other.keeps_quiet_about("project release");
+fn a_tag_of_the_project_releases_the_project() {
+    let sandbox = project().head("groups: { ci: [one] }\nproject: stack");
+    let sandbox = sandbox.file(".gitignore", ".forge/\n");
+    git(&sandbox, "init --quiet --initial-branch=main");
+    in_actions(&sandbox, "ci one two", "push", "refs/heads/main").succeeds();
+    git(&sandbox, "add -A");
+    git(&sandbox, "commit --quiet -m first");
+    git(&sandbox, "tag v1.2.0");
+    // A fresh machine: nothing is built, and all that is pinned goes into the bundle.
+    let clone = sandbox.clone_fresh();
+    let run = in_actions(&clone, "ci", "push", "refs/tags/v1.2.0").succeeds();
+    run.says("nothing was built here").says("v1.2.0 is released").says("published stack-v1.2.0");
+    assert!(sandbox.beside("store/v1.2.0").is_dir(), "{run}");
+    assert_eq!(outputs(&clone), "built=\npublished=\ndownloaded=one,two\nhit=true\n");
+    // Again, and on the tag of a subsystem: nothing new.
+    in_actions(&clone, "ci", "push", "refs/tags/v1.2.0").succeeds().says("is there already");
+    let other = in_actions(&clone, "ci", "push", "refs/tags/one-v1.0.0").succeeds();
+    other.keeps_quiet_about("is released");
+}
+
+#[test]
+fn a_tag_whose_binaries_were_never_released_is_refused() {
+    let sandbox = project().file(".gitignore", ".forge/\n");
+    git(&sandbox, "init --quiet --initial-branch=main");
+    git(&sandbox, "add -A");
+    git(&sandbox, "commit --quiet -m first");
+    git(&sandbox, "tag v1.2.0");
+    let run = in_actions(&sandbox, "ci", "push", "refs/tags/v1.2.0").exits(2);
+    run.says("cannot release v1.2.0").says("forge.lock");
+    assert!(!sandbox.beside("store/v1.2.0").exists());
 }
 
 #[test]

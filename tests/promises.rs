@@ -172,8 +172,22 @@ fn a_pull_request_publishes_nothing_whatever_its_token_could() {
     pull("ensure").succeeds().says("1 built").keeps_quiet_about("published");
     pull("release:binary tool").exits(2).says("a `pull_request` run never publishes");
     pull("ensure --publish").exits(2).says("never publishes");
+    pull("ci --publish").succeeds().says("ci:release  skipped").says("never publishes");
     assert_eq!(github.creates() + github.uploads(), 0);
     assert!(github.releases().is_empty());
+}
+
+#[test]
+fn the_pipeline_publishes_a_push_to_the_default_branch_once() {
+    let (sandbox, github) = tool();
+    let push = |sandbox: &Sandbox| {
+        sandbox.forge("ci").in_actions(&github, sandbox, "push", MAIN).succeeds()
+    };
+    push(&sandbox).says("1 released");
+    assert_eq!(github.releases().len(), 1);
+    let sent = github.creates() + github.uploads();
+    push(&sandbox.clone_fresh()).says("1 downloaded").says("nothing was built here");
+    assert_eq!(github.creates() + github.uploads(), sent);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::Stage;
 use crate::{
     model::Name,
     provenance::{Permission, Surroundings, may_publish},
+    release::is_project_tag,
     workspace::{Task, Workspace},
 };
 
@@ -105,13 +106,7 @@ impl Facts<'_> {
     /// The tag of a project release (`v1.2.3`) that this run is for.
     #[must_use]
     pub fn project_tag(&self) -> Option<&str> {
-        let reference = match self.surroundings {
-            Surroundings::GitHub(run) => &run.reference,
-            Surroundings::GitLab(job) => &job.reference,
-            Surroundings::Laptop | Surroundings::OtherCi => return None,
-        };
-        let tag = reference.strip_prefix("refs/tags/")?;
-        tag.strip_prefix('v')?.starts_with(|c: char| c.is_ascii_digit()).then_some(tag)
+        self.surroundings.tag().filter(|tag| is_project_tag(tag))
     }
 
     fn planned(&self, stage: Stage) -> Planned {

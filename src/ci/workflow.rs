@@ -46,7 +46,7 @@ jobs:
     permissions: {{ contents: read }}
     steps: &steps
       - uses: actions/checkout@v5
-        with: {{ persist-credentials: false }}
+        with: {{ persist-credentials: false, fetch-depth: 0 }} # all tags: release notes need them
       - run: {install} # the runner has cargo, and builds this very version of forge from source
       - {{ run: {ci}, env: {{ GITHUB_TOKEN: "${{{{ github.token }}}}" }} }}
   publish: {{ if: github.event_name != 'pull_request', runs-on: ubuntu-24.04, permissions: {{ contents: write }}, steps: *steps }}

@@ -19,11 +19,60 @@ use super::{
     bundle::{Bundle, changes, pack_all},
     notes::{git_runner, history, known, notes_of},
     run::runtime,
-    session::{Session, say, select},
+    session::{Session, say, select, surroundings},
 };
+
+/// A release of the project, packed and ready to be published.
+struct Prepared {
+    store: Arc<dyn Store>,
+    release: Release,
+    bundles: Vec<Bundle>,
+    /// Holds the bundles.
+    _staging: Staging,
+}
 
 /// Publishes the bundles as the release `tag` of the project.
 pub(super) fn release(session: &Session, tag: &str) -> Result<u8, Stop> {
+    let mut prepared = prepare(session, tag)?;
+    let Prepared { store, release, bundles, .. } = &mut prepared;
+    if session.flags.dry_run {
+        for bundle in bundles {
+            say(&format!("would publish {} as {tag} in {}\n", bundle.name, store.url()))?;
+        }
+        return Ok(0);
+    }
+    let results = publish_all(store, release, bundles)?;
+    close(session, store, release, &results)
+}
+
+/// As [`release`], for the pipeline: what there is to tell, and the exit code.
+pub(super) fn release_of_ci(session: &Session, tag: &str) -> Result<(String, u8), Stop> {
+    let mut prepared = prepare(session, tag)?;
+    let Prepared { store, release, bundles, .. } = &mut prepared;
+    let results = publish_all(store, release, bundles)?;
+    let faults = results.iter().filter_map(|(_, result)| result.as_ref().err());
+    let faults: String = faults.map(|fault| render_fault(fault, session.stderr_style())).collect();
+    let text = faults + &told(store, release, &results, &waits_for(&results));
+    Ok((text, exit_code(&results)))
+}
+
+/// Publishes all bundles. Whether the release is the latest one is known only now.
+fn publish_all<'b>(
+    store: &Arc<dyn Store>,
+    release: &mut Release,
+    bundles: &'b [Bundle],
+) -> Result<Vec<Outcome<'b>>, Stop> {
+    let results = runtime()?.block_on(async {
+        let others = store.releases().await?;
+        let visible = others.iter().filter(|info| !info.is_draft).map(|info| info.tag.as_str());
+        release.is_latest = is_latest(visible, &release.tag);
+        Ok::<_, Fault>(publish(store, release, bundles).await)
+    })?;
+    Ok(results)
+}
+
+/// Checks that `tag` can be released from here, and packs its bundles.
+fn prepare(session: &Session, tag: &str) -> Result<Prepared, Stop> {
     if !is_project_tag(tag) {
         let what = format!("`{tag}` is no version of a project");
         return Err(Fault::new(Kind::Usage, what).hint("versions begin with `v`: v1.2.0").into());
@@ -39,7 +88,9 @@ pub(super) fn release(session: &Session, tag: &str) -> Result<u8, Stop> {
         let runner = git_runner()?;
         let history = history(&runner, layout)?;
         let commit = is_checked_out(&history, tag).await?;
-        if store.is_shared() && !session.flags.offline {
+        // A run of CI that a tag began needs no proof that the tag was pushed.
+        let is_known = surroundings().tag() == Some(tag);
+        if store.is_shared() && !session.flags.offline && !is_known {
             is_pushed(&runner, &history, tag, &commit).await?;
         }
         notes_of(&history, &history.tags().await?, Some(tag)).await
@@ -50,7 +101,7 @@ pub(super) fn release(session: &Session, tag: &str) -> Result<u8, Stop> {
     let bundles = pack_all(&workspaces, &names, tag, staging.path())?;
     let project = &workspaces.any().project;
     let platforms = workspaces.any().platforms.iter();
-    let mut release = Release {
+    let release = Release {
         tag: tag.to_owned(),
         title: tag.to_owned(),
         notes: notes.render(),
@@ -58,19 +109,7 @@ pub(super) fn release(session: &Session, tag: &str) -> Result<u8, Stop> {
         expected: platforms.map(|platform| bundle_name(project, tag, *platform)).collect(),
         mode: Mode::Detected,
     };
-    if session.flags.dry_run {
-        for bundle in &bundles {
-            say(&format!("would publish {} as {tag} in {}\n", bundle.name, store.url()))?;
-        }
-        return Ok(0);
-    }
-    let results = runtime.block_on(async {
-        let others = store.releases().await?;
-        let visible = others.iter().filter(|info| !info.is_draft).map(|info| info.tag.as_str());
-        release.is_latest = is_latest(visible, tag);
-        Ok::<_, Fault>(publish(&store, &release, &bundles).await)
-    })?;
-    close(session, &store, &release, &results)
+    Ok(Prepared { store, release, bundles, _staging: staging })
 }
 
 /// What became of each bundle: whether it was new, and what the release waits for.
@@ -117,10 +156,7 @@ fn close(
     for fault in &faults {
         eprint!("{}", render_fault(fault, session.stderr_style()));
     }
-    let waits_for: Vec<&String> = match results.last() {
-        Some((_, Ok((_, waits_for)))) => waits_for.iter().collect(),
-        _ => Vec::new(),
-    };
+    let waits_for = waits_for(results);
     if session.flags.json {
         let line = |(bundle, result): &Outcome<'_>| {
             let mut line = bundle.json();
@@ -140,11 +176,24 @@ fn close(
     } else {
         say(&told(store, release, results, &waits_for))?;
     }
-    Ok(match faults.first() {
+    Ok(exit_code(results))
+}
+
+/// What the release lacks before it becomes visible.
+fn waits_for<'o>(results: &'o [Outcome<'_>]) -> Vec<&'o String> {
+    match results.last() {
+        Some((_, Ok((_, waits_for)))) => waits_for.iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn exit_code(results: &[Outcome<'_>]) -> u8 {
+    let faults: Vec<_> = results.iter().filter_map(|(_, result)| result.as_ref().err()).collect();
+    match faults.first() {
         None => 0,
         Some(fault) if faults.len() == results.len() => fault.kind.exit_code(),
         Some(_) => Kind::Partial.exit_code(),
-    })
+    }
 }
 
 fn told(

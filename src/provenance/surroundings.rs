@@ -116,6 +116,17 @@ impl Surroundings {
         }
     }
 
+    /// The tag that this run is for, if it is for one.
+    #[must_use]
+    pub fn tag(&self) -> Option<&str> {
+        let reference = match self {
+            Self::GitHub(run) => &run.reference,
+            Self::GitLab(job) => &job.reference,
+            Self::Laptop | Self::OtherCi => return None,
+        };
+        reference.strip_prefix("refs/tags/")
+    }
+
     /// The commit of the workspace that this run is for.
     #[must_use]
     pub fn commit(&self) -> Option<&str> {

@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     super::{
-        Stop, ensure, package,
+        Stop, ensure, package, project,
         run::{Publish, Request, run, runtime},
         session::Session,
         task, verify,
@@ -82,22 +82,16 @@ impl<'a> Stages<'a> {
         Ok(report)
     }
 
-    /// Tells how a run of the main job went.
-    fn tell(&self, report: &RunReport) -> Result<(), Fault> {
-        let layout = self.workspaces.layout();
-        self.voice.say(&ensure::closing(
-            self.session,
-            layout,
-            report,
-            ensure::DONE,
-            self.voice.style(),
-        ))?;
-        self.voice.tell(report)
+    /// Tells how a run of the main job went, and what was `done` to the artifacts.
+    fn tell(&self, report: &RunReport, done: &str) -> Result<(), Fault> {
+        let (layout, style) = (self.workspaces.layout(), self.voice.style());
+        self.voice.say(&ensure::closing(self.session, layout, report, done, style))?;
+        self.voice.tell(report, done)
     }
 
     fn build(&mut self) -> Result<Did, Stop> {
         let report = self.ensure(self.facts.names, Publish::Never)?;
-        self.tell(&report)?;
+        self.tell(&report, ensure::DONE)?;
         let sum = render_sum(&report, "ensured");
         if !report.is_good() {
             return Ok(Did { what: sum, code: report.exit_code() });
@@ -139,7 +133,7 @@ impl<'a> Stages<'a> {
     fn package(&mut self) -> Result<Did, Stop> {
         let report = self.ensure(self.facts.names, Publish::Never)?;
         if !report.is_good() {
-            self.tell(&report)?;
+            self.tell(&report, ensure::DONE)?;
             let what = render_sum(&report, "ensured");
             return Ok(Did { what, code: report.exit_code() });
         }
@@ -158,21 +152,30 @@ impl<'a> Stages<'a> {
             what.push("nothing was built here that is not released".to_owned());
         } else {
             let report = self.ensure(&names, Publish::AsUsual)?;
-            self.tell(&report)?;
+            self.tell(&report, "released")?;
             code = report.exit_code();
             what.push(render_sum(&report, "released"));
         }
-        if code == 0 {
-            what.extend(self.project_release()?);
+        if let (0, Some(tag)) = (code, self.facts.project_tag()) {
+            let text;
+            (text, code) = self.project_release(tag)?;
+            what.push(text);
         }
         Ok(Did { what: what.join("; "), code })
     }
 
-    /// The release of the project itself, on its tag. `release:bundle` belongs here; until there
-    /// is one, the stage says that it made none.
-    #[expect(clippy::unnecessary_wraps, reason = "making a release can fail")]
-    fn project_release(&self) -> Result<Option<String>, Stop> {
-        Ok(self.facts.project_tag().map(|tag| format!("no project release {tag} was made")))
+    /// The release of the project itself, on its tag: a bundle of all that it pins.
+    fn project_release(&mut self, tag: &str) -> Result<(String, u8), Stop> {
+        let all = self.facts.workspace.subsystems.keys().cloned().collect();
+        let report = self.ensure(&all, Publish::Never)?;
+        if !report.is_good() {
+            self.tell(&report, ensure::DONE)?;
+            return Ok((format!("{tag} is not released"), report.exit_code()));
+        }
+        let (text, code) = project::release_of_ci(self.session, tag)?;
+        self.voice.say(&text)?;
+        let told = if code == 0 { "is released" } else { "is not released as a whole" };
+        Ok((format!("{tag} {told}"), code))
     }
 
     fn built_here(&self) -> BTreeSet<Name> {

@@ -82,8 +82,8 @@ impl Voice {
     }
 
     /// Annotates what failed in `report`, and adds it to the step's summary.
-    pub(super) fn tell(&self, report: &RunReport) -> Result<(), Fault> {
-        self.actions.as_ref().map_or(Ok(()), |actions| actions.tell(report, "ensured"))
+    pub(super) fn tell(&self, report: &RunReport, done: &str) -> Result<(), Fault> {
+        self.actions.as_ref().map_or(Ok(()), |actions| actions.tell(report, done))
     }
 
     fn write(&self, text: &str) -> Result<(), Fault> {
