@@ -165,9 +165,9 @@ fn only_what_is_tagged_committed_and_locked_is_released() {
     let sandbox = committed(Sandbox::with_store());
     let refused = |words: &str, says: &[&str]| {
         let run = sandbox.forge(&format!("release:bundle {words}")).exits(2);
-        says.iter().for_each(|text| {
+        for text in says {
             run.says(text);
-        });
+        }
     };
     refused("hello-v1", &["`hello-v1` is no version of a project", "v1.2.0"]);
     refused("v1.0.0", &["there is no tag `v1.0.0` in this clone", "git fetch --tags"]);
