@@ -4,6 +4,7 @@
 
 pub mod archive;
 pub mod cache;
+pub mod ci;
 pub mod cli;
 pub mod execute;
 pub mod git;

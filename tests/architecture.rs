@@ -179,8 +179,12 @@ fn every_verb_stands_in_the_readme_and_the_changelog() {
     let help = Sandbox::new().forge("--help").succeeds().stdout();
     let verbs = help.split("Commands:").nth(1).expect("a list of commands");
     let verbs = verbs.split("\n\n").next().unwrap_or_default();
-    let verbs: Vec<&str> =
-        verbs.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    // What is indented further goes on from the line above.
+    let verbs = verbs.lines().filter_map(|line| line.strip_prefix("  "));
+    let verbs: Vec<&str> = verbs
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
     assert!(verbs.len() > 10, "{help}");
     let readme = fs::read_to_string("README.md").expect("README.md");
     let changelog = fs::read_to_string("CHANGELOG.md").expect("CHANGELOG.md");

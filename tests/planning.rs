@@ -29,6 +29,11 @@ const LOOKS: &[&str] = &[
     "package --dry-run",
     "lock --dry-run",
     "init new --dry-run",
+    "ci --plan",
+    "ci --plan --json",
+    "ci --dry-run",
+    "ci:release --publish --dry-run",
+    "ci:init --forge https://example.org/forge.git --dry-run",
     "",
 ];
 

@@ -183,6 +183,10 @@ impl Terminal {
             .env("PATH", format!("{}:{forge}:{path}", self.dir.join(".forge/bin").display()))
             .env("FORGE_CACHE_DIR", self.sandbox.beside("cache"))
             .env("FORGE_DATA_DIR", self.sandbox.beside("data"))
+            // The page shows what happens on a laptop.
+            .env_remove("CI")
+            .env_remove("GITHUB_ACTIONS")
+            .env_remove("GITLAB_CI")
             .stdin(Stdio::null())
             .output()
             .expect("sh");

@@ -21,7 +21,7 @@ fn files(sandbox: &Sandbox, tag: &str) -> Vec<String> {
 const ASSET: &str = "tool-linux-amd64.tar.gz";
 
 /// The variables of a push to the default branch in GitHub Actions.
-fn on_main(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
+pub fn on_main(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
     let event = sandbox.beside("event.json");
     fs::write(&event, r#"{"repository":{"default_branch":"main"}}"#).unwrap();
     vec![

@@ -7,6 +7,7 @@ use forge::{
     provenance::{Builder, Statement, promotion_name, statement_name},
 };
 
+use crate::release::on_main;
 use crate::support::{Asset, Run, Sandbox, Server, sha256};
 
 const CI: &str = "https://github.com/o/r/.github/workflows/ci.yml@refs/heads/main";
@@ -119,6 +120,26 @@ fn what_ci_built_again_bit_for_bit_is_taken() {
     released.is_refused().says("a laptop built it");
     released.promoted_by(CI);
     released.clone.all_are("downloaded");
+}
+
+#[test]
+fn a_laptop_releases_ci_vouches_and_then_everybody_takes_it() {
+    let laptop = Sandbox::with_store().script("hello", "v1.0.0").head("trust: ci");
+    laptop.forge("release:binary hello").succeeds();
+    let colleague = laptop.clone_fresh();
+    colleague.forge("ensure").exits(4).says("a laptop built it");
+    let ci = laptop.clone_fresh();
+    let mut promote = ci.forge("promote hello");
+    for (key, value) in on_main(&ci) {
+        promote = promote.env(key, value);
+    }
+    promote.succeeds().says("promoted");
+    colleague.all_are("downloaded");
+    colleague.forge("verify").succeeds();
+    assert_eq!(laptop.builds(), 2, "the laptop and CI, and nobody else");
+    // The laptop trusts what it made itself, and CI what it made.
+    laptop.all_are("fresh");
+    ci.all_are("fresh");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a run tells GitHub Actions beyond its output: annotations and the step summary.
+//! What a run tells GitHub Actions beyond its output: annotations, the step summary, outputs.
 
 use std::{
     fs::OpenOptions,
@@ -14,6 +14,7 @@ use crate::{
 /// Where workflow commands and the step summary go; only within GitHub Actions.
 pub(super) struct Actions {
     summary: Option<PathBuf>,
+    outputs: Option<PathBuf>,
     repository: Option<PathBuf>,
 }
 
@@ -23,6 +24,7 @@ impl Actions {
         let path = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
         (std::env::var("GITHUB_ACTIONS").as_deref() == Ok("true")).then(|| Self {
             summary: path("GITHUB_STEP_SUMMARY"),
+            outputs: path("GITHUB_OUTPUT"),
             repository: path("GITHUB_WORKSPACE"),
         })
     }
@@ -30,13 +32,19 @@ impl Actions {
     /// Annotates what failed in `report`, and adds a table to the step's summary.
     pub(super) fn tell(&self, report: &RunReport, done: &str) -> Result<(), Fault> {
         eprint!("{}", annotate_run(report));
-        let Some(path) = &self.summary else { return Ok(()) };
-        OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path)
-            .and_then(|mut file| file.write_all(step_summary(report, done).as_bytes()))
-            .map_err(|e| Fault::io(format!("cannot write the step summary {}", path.display()), &e))
+        self.add_summary(&step_summary(report, done))
+    }
+
+    /// Adds Markdown to the step's summary.
+    pub(super) fn add_summary(&self, markdown: &str) -> Result<(), Fault> {
+        append(self.summary.as_deref(), markdown, "the step summary")
+    }
+
+    /// Sets outputs of the step. Values must hold no line break.
+    pub(super) fn set_outputs(&self, outputs: &[(&str, String)]) -> Result<(), Fault> {
+        let lines: String =
+            outputs.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        append(self.outputs.as_deref(), &lines, "the outputs of the step,")
     }
 
     /// Annotates the places of `problems` in the workspace at `root`.
@@ -45,4 +53,15 @@ impl Actions {
         let workspace = root.strip_prefix(repository).unwrap_or(Path::new(""));
         eprint!("{}", annotate_problems(problems, workspace));
     }
+}
+
+/// Adds `text` to a file of the runner's, if it named one.
+fn append(path: Option<&Path>, text: &str, what: &str) -> Result<(), Fault> {
+    let Some(path) = path else { return Ok(()) };
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|e| Fault::io(format!("cannot write {what} {}", path.display()), &e))
 }

@@ -206,6 +206,51 @@ pub(super) enum Verb {
         #[arg(long)]
         deep: bool,
     },
+    /// Build, test, package, release and publish pages: what CI runs
+    Ci {
+        /// Subsystems or groups [default: the group `ci` if there is one, or all]
+        names: Vec<String>,
+        /// Show which stages would run, and why
+        #[arg(long)]
+        plan: bool,
+    },
+    /// Ensure and verify, without publishing
+    #[command(name = "ci:build")]
+    CiBuild {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Run the tasks called `test`
+    #[command(name = "ci:test")]
+    CiTest {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Pack what is selected into .forge/dist
+    #[command(name = "ci:package")]
+    CiPackage {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Publish what was built here, where that is allowed
+    #[command(name = "ci:release")]
+    CiRelease {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Run the task `ci:pages`, where publishing is allowed
+    #[command(name = "ci:pages")]
+    CiPages {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Write a workflow for GitHub Actions that runs `forge ci`
+    #[command(name = "ci:init")]
+    CiInit {
+        /// The git repository that forge itself is installed from
+        #[arg(long, value_name = "URL")]
+        forge: Option<String>,
+    },
     /// Resolve moving refs and write their commits to forge.lock
     Lock {
         /// Subsystems or groups

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     model::{ArtifactId, ArtifactReport, How, Layout, Name, Platform, RunReport, Stamp},
     probe::{Row, Snapshot},
-    report::{Closing, Show, render_json, render_summary},
+    report::{Closing, Show, Style, render_json, render_summary},
     ui,
     workspace::Workspace,
 };
@@ -21,6 +21,9 @@ use super::{
     run::{Outcome, Publish, Request, run, runtime},
     session::{Session, say, select},
 };
+
+/// What was done to the artifacts.
+pub(super) const DONE: &str = "ensured";
 
 /// Makes the pinned binaries present and proven.
 pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
@@ -106,9 +109,26 @@ fn keep_snapshot(workspace: &Workspace, outcome: &Outcome, question: &str, start
     Snapshot { rows }.save(layout, question, started, inputs.iter(), environment);
 }
 
+/// The closing of a run that did `done` to the artifacts: what changed, what failed, the sum.
+pub(super) fn closing(
+    session: &Session,
+    layout: &Layout,
+    report: &RunReport,
+    done: &str,
+    style: Style,
+) -> String {
+    let show = match (session.flags.quiet, session.flags.verbose) {
+        (true, _) => Show::Failures,
+        (_, true) => Show::All,
+        _ => Show::Changed,
+    };
+    let closing = Closing { done, show, layout, tail: &ui::log_tail };
+    render_summary(report, &closing, style)
+}
+
 /// Prints the closing of a run and gives its exit code.
 pub(super) fn close(session: &Session, layout: &Layout, report: &RunReport) -> Result<u8, Stop> {
-    close_as(session, layout, report, "ensured")
+    close_as(session, layout, report, DONE)
 }
 
 /// As [`close`], of a run that did something else to the artifacts: `released`.
@@ -118,21 +138,14 @@ pub(super) fn close_as(
     report: &RunReport,
     done: &str,
 ) -> Result<u8, Stop> {
-    let show = match (session.flags.quiet, session.flags.verbose) {
-        (true, _) => Show::Failures,
-        (_, true) => Show::All,
-        _ => Show::Changed,
-    };
-    let closing = Closing { done, show, layout, tail: &ui::log_tail };
     if session.flags.json {
-        let text = render_summary(report, &closing, session.stderr_style());
-        eprint!("{text}");
+        eprint!("{}", closing(session, layout, report, done, session.stderr_style()));
         say(&render_json(report))?;
     } else {
-        say(&render_summary(report, &closing, session.stdout_style()))?;
+        say(&closing(session, layout, report, done, session.stdout_style()))?;
     }
     if let Some(actions) = Actions::of_process() {
-        actions.tell(report, closing.done)?;
+        actions.tell(report, done)?;
     }
     Ok(report.exit_code())
 }

@@ -6,6 +6,7 @@ mod args;
 mod audit;
 mod bundle;
 mod check;
+mod ci;
 mod clean;
 mod doctor;
 mod ensure;
@@ -34,6 +35,7 @@ use std::{io::Write, process::ExitCode};
 use clap::{CommandFactory, Parser};
 
 use crate::{
+    ci::Stage,
     model::{Fault, Problems},
     process::guardian,
     report::{render_fault, render_problems},
@@ -112,6 +114,13 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::ReleaseBundle { tag } => project::release(session, &tag),
         Verb::ReleaseNotes { tag } => notes::notes(session, tag.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
+        Verb::Ci { names, plan } => ci::ci(session, None, &names, plan),
+        Verb::CiBuild { names } => ci::ci(session, Some(Stage::Build), &names, false),
+        Verb::CiTest { names } => ci::ci(session, Some(Stage::Test), &names, false),
+        Verb::CiPackage { names } => ci::ci(session, Some(Stage::Package), &names, false),
+        Verb::CiRelease { names } => ci::ci(session, Some(Stage::Release), &names, false),
+        Verb::CiPages { names } => ci::ci(session, Some(Stage::Pages), &names, false),
+        Verb::CiInit { forge } => ci::init(session, forge.as_deref()),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
         Verb::Doctor => doctor::doctor(session),
         Verb::Check => check::check(session),

@@ -1,15 +1,18 @@
 //! `forge package`: the installed artifacts packed as they would be released.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use crate::{
+    archive,
     cache::{Installed, Place, inspect, replace_file},
     execute::pack_installed,
-    model::{Fault, Kind, asset_name},
+    model::{ArtifactId, Fault, Kind, Layout, Name, asset_name},
     report::human_size,
+    workspace::Workspaces,
 };
 
 use super::{
@@ -33,8 +36,7 @@ pub(super) fn package(
     let names = select(workspaces.any(), words)?;
     let request =
         Request { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
-    let runtime = runtime()?;
-    let outcome = runtime.block_on(run(session, request))?;
+    let outcome = runtime()?.block_on(run(session, request))?;
     let layout = workspaces.layout();
     if !outcome.report.is_good() {
         return close(session, layout, &outcome.report);
@@ -43,32 +45,10 @@ pub(super) fn package(
         Some(into) => session.folder()?.join(into),
         None => layout.dist(),
     };
-    std::fs::create_dir_all(&into)
-        .map_err(|e| Fault::io(format!("cannot make {}", into.display()), &e))?;
-    let mut packed = Vec::new();
-    for id in workspaces.artifacts(&names) {
-        let subsystem = workspaces.subsystem(&id);
-        let place = Place::of(layout, &id);
-        let Installed::Intact { record, .. } = inspect(&place) else {
-            return Err(
-                Fault::new(Kind::Failed, format!("{id} vanished while it was packed")).into()
-            );
-        };
-        let compression = subsystem.compression;
-        let path = into.join(asset_name(&subsystem.binaries[0], id.platform, compression));
-        let partial = path.with_extension("part");
-        let asset = runtime.block_on(pack_installed(&place, &record, compression, &partial))?;
-        std::fs::rename(&partial, &path)
-            .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
-        let line = format!("{}  {}\n", asset.sha256, file_name(&path));
-        let sidecar = PathBuf::from(format!("{}.sha256", path.display()));
-        replace_file(&sidecar, line.as_bytes(), &layout.staging(), false)
-            .map_err(|e| Fault::io(format!("cannot write {}", sidecar.display()), &e))?;
-        packed.push((id, path, asset));
-    }
+    let packed = pack(&workspaces, &names, &into)?;
     let document: Vec<_> = packed
         .iter()
-        .map(|(id, path, asset)| {
+        .map(|Packed { id, path, asset }| {
             serde_json::json!({
                 "name": id.name.as_str(),
                 "platform": id.platform.to_string(),
@@ -83,11 +63,55 @@ pub(super) fn package(
         say(&format!("{document:#}\n"))?;
         return Ok(0);
     }
-    for (_, path, asset) in &packed {
-        let (size, path) = (human_size(asset.size), layout.display(path));
-        say(&format!("{}  {path}  {size}\n", asset.sha256))?;
-    }
+    say(&text(&packed, layout))?;
     Ok(0)
+}
+
+/// A packed artifact.
+pub(super) struct Packed {
+    id: ArtifactId,
+    path: PathBuf,
+    asset: archive::Packed,
+}
+
+/// Packs the installed artifacts of the subsystems called `names` into `into`.
+pub(super) fn pack(
+    workspaces: &Workspaces,
+    names: &BTreeSet<Name>,
+    into: &Path,
+) -> Result<Vec<Packed>, Fault> {
+    let (runtime, layout) = (runtime()?, workspaces.layout());
+    std::fs::create_dir_all(into)
+        .map_err(|e| Fault::io(format!("cannot make {}", into.display()), &e))?;
+    let mut packed = Vec::new();
+    for id in workspaces.artifacts(names) {
+        let subsystem = workspaces.subsystem(&id);
+        let place = Place::of(layout, &id);
+        let Installed::Intact { record, .. } = inspect(&place) else {
+            return Err(Fault::new(Kind::Failed, format!("{id} vanished while it was packed")));
+        };
+        let compression = subsystem.compression;
+        let path = into.join(asset_name(&subsystem.binaries[0], id.platform, compression));
+        let partial = path.with_extension("part");
+        let asset = runtime.block_on(pack_installed(&place, &record, compression, &partial))?;
+        std::fs::rename(&partial, &path)
+            .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
+        let line = format!("{}  {}\n", asset.sha256, file_name(&path));
+        let sidecar = PathBuf::from(format!("{}.sha256", path.display()));
+        replace_file(&sidecar, line.as_bytes(), &layout.staging(), false)
+            .map_err(|e| Fault::io(format!("cannot write {}", sidecar.display()), &e))?;
+        packed.push(Packed { id, path, asset });
+    }
+    Ok(packed)
+}
+
+/// A line for each: digest, path, size.
+pub(super) fn text(packed: &[Packed], layout: &Layout) -> String {
+    let line = |packed: &Packed| {
+        let (size, path) = (human_size(packed.asset.size), layout.display(&packed.path));
+        format!("{}  {path}  {size}\n", packed.asset.sha256)
+    };
+    packed.iter().map(line).collect()
 }
 
 fn file_name(path: &Path) -> String {

@@ -7,7 +7,7 @@ use clap::CommandFactory;
 use crate::{
     model::{ArtifactId, Fault, Kind, nearest},
     process::{Cancel, Command, CommandLine, CommandRunner, Runner},
-    workspace::{Places, Source, Task, Workspace},
+    workspace::{Places, Source, Task, Text, Workspace},
 };
 
 use super::{
@@ -83,15 +83,13 @@ fn commands(workspace: &Workspace, task: &Task) -> Result<Vec<Command>, Fault> {
             .hint(format!("`forge ensure --force {owner}` fetches and builds it")));
     }
     let places = places(workspace, task);
-    let dir = task.dir.as_ref().map(|dir| dir.expand(&places)).unwrap_or_default();
-    let command = |text: &crate::workspace::Text| Command {
+    let root = workspace.layout.root();
+    let dir = task.dir.as_ref().map_or(root.to_owned(), |dir| root.join(dir.expand(&places)));
+    let command = |text: &Text| Command {
         env: task.env.iter().map(|(key, value)| (key.clone(), value.expand(&places))).collect(),
         path: vec![workspace.layout.bin()],
         jobs: true,
-        ..Command::new(
-            CommandLine::Shell(text.expand_in_shell(&places)),
-            workspace.layout.root().join(&dir),
-        )
+        ..Command::new(CommandLine::Shell(text.expand_in_shell(&places)), &dir)
     };
     Ok(task.commands.iter().map(command).collect())
 }

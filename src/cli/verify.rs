@@ -8,7 +8,7 @@ use crate::{
     cache::{Installed, Place, Record, links_are_there, rehash},
     model::{ArtifactId, Kind, Name, Platform},
     probe::{Acceptance, Want, Wants, accept, distrust},
-    report::{Align, Cell, Role, Table},
+    report::{Align, Cell, Role, Style, Table},
     workspace::{Workspace, Workspaces},
 };
 
@@ -18,16 +18,35 @@ use super::{
 };
 
 /// What verifying one artifact gave.
-struct Verdict {
+pub(super) struct Verdict {
     id: ArtifactId,
     version: String,
     wrong: Option<String>,
+}
+
+impl Verdict {
+    /// Whether nothing is wrong.
+    pub(super) fn is_good(&self) -> bool {
+        self.wrong.is_none()
+    }
 }
 
 /// Verifies, and names what was tampered with.
 pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let workspaces = session.workspaces()?;
     let names = select(workspaces.any(), words)?;
+    let verdicts = verdicts(&workspaces, &names);
+    if session.flags.json {
+        say(&json(&verdicts))?;
+    } else {
+        say(&text(&verdicts, session.stdout_style()))?;
+    }
+    let good = verdicts.iter().all(Verdict::is_good);
+    Ok(if good { 0 } else { Kind::Verification.exit_code() })
+}
+
+/// Hashes all that is installed of the subsystems called `names`.
+pub(super) fn verdicts(workspaces: &Workspaces, names: &BTreeSet<Name>) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     for platform in workspaces.wanted() {
         let verdict = |(id, record): (ArtifactId, Result<Record, String>)| {
@@ -36,9 +55,7 @@ pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
         };
         verdicts.extend(examine_all(&workspaces, &names, *platform).into_iter().map(verdict));
     }
-    show(session, &verdicts)?;
-    let good = verdicts.iter().all(|verdict| verdict.wrong.is_none());
-    Ok(if good { 0 } else { Kind::Verification.exit_code() })
+    verdicts
 }
 
 /// Examines the artifacts of `names` for one platform: what is known of each, or what is wrong.
@@ -87,25 +104,26 @@ fn examine(workspace: &Workspace, want: &Want) -> Result<Record, String> {
     }
 }
 
-fn show(session: &Session, verdicts: &[Verdict]) -> Result<(), Stop> {
-    if session.flags.json {
-        let line = |verdict: &Verdict| {
-            serde_json::json!({
-                "name": verdict.id.name.as_str(),
-                "platform": verdict.id.platform.to_string(),
-                "version": verdict.version,
-                "ok": verdict.wrong.is_none(),
-                "wrong": verdict.wrong,
-            })
-        };
-        let document = serde_json::json!({
-            "schema": 1,
-            "ok": verdicts.iter().all(|verdict| verdict.wrong.is_none()),
-            "artifacts": verdicts.iter().map(line).collect::<Vec<_>>(),
-        });
-        say(&format!("{document:#}\n"))?;
-        return Ok(());
-    }
+fn json(verdicts: &[Verdict]) -> String {
+    let line = |verdict: &Verdict| {
+        serde_json::json!({
+            "name": verdict.id.name.as_str(),
+            "platform": verdict.id.platform.to_string(),
+            "version": verdict.version,
+            "ok": verdict.is_good(),
+            "wrong": verdict.wrong,
+        })
+    };
+    let document = serde_json::json!({
+        "schema": 1,
+        "ok": verdicts.iter().all(Verdict::is_good),
+        "artifacts": verdicts.iter().map(line).collect::<Vec<_>>(),
+    });
+    format!("{document:#}\n")
+}
+
+/// A table with a line for each, and the sum.
+pub(super) fn text(verdicts: &[Verdict], style: Style) -> String {
     let mut table = Table::new([
         ("subsystem", Align::Left),
         ("version", Align::Left),
@@ -122,7 +140,7 @@ fn show(session: &Session, verdicts: &[Verdict]) -> Result<(), Stop> {
             Cell::new(role, text),
         ]);
     }
-    let bad = verdicts.iter().filter(|verdict| verdict.wrong.is_some()).count();
+    let bad = verdicts.iter().filter(|verdict| !verdict.is_good()).count();
     let sum = match bad {
         0 => format!("{} verified\n", verdicts.len()),
         _ => format!(
@@ -130,6 +148,5 @@ fn show(session: &Session, verdicts: &[Verdict]) -> Result<(), Stop> {
             verdicts.len()
         ),
     };
-    say(&format!("{}{sum}", table.render(session.stdout_style())))?;
-    Ok(())
+    format!("{}{sum}", table.render(style))
 }

@@ -4,7 +4,7 @@
 //! data of a command, `%`, CR and LF are written `%25`, `%0D` and `%0A`; in its
 //! properties `:` and `,` are `%3A` and `%2C` as well.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use super::{
     failures::{Failures, fault_of},
@@ -27,6 +27,40 @@ pub fn group(title: &str, body: &str) -> String {
         format!("{body}\n")
     };
     format!("::group::{}\n{body}::endgroup::\n", data(title))
+}
+
+/// Begins a group: what is printed up to [`CLOSE_GROUP`] is folded under `title`.
+pub fn open_group(title: &str) -> String {
+    format!("::group::{}\n", data(title))
+}
+
+/// Ends the group that was begun last.
+pub const CLOSE_GROUP: &str = "::endgroup::\n";
+
+/// `text` so that the runner obeys no command in it, line by line: it takes a line for a command
+/// that begins with `::` after blanks, or holds `##[` anywhere.
+pub fn inert(text: &str) -> Cow<'_, str> {
+    if !text.contains("::") && !text.contains("##[") {
+        return Cow::Borrowed(text);
+    }
+    let line = |line: &str| {
+        let mark = if line.trim_start().starts_with("::") { "| " } else { "" };
+        format!("{mark}{}", line.replace("##[", "## ["))
+    };
+    text.split_inclusive(['\n', '\r']).map(line).collect::<String>().into()
+}
+
+/// An `::error` annotation for what stopped a run.
+pub fn annotate_fault(fault: &Fault) -> String {
+    command("error", &[], &lines(fault))
+}
+
+/// A table for the step summary.
+pub fn summary_table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
+    let line = |cells: [String; N]| format!("| {} |\n", cells.join(" | "));
+    let rows: String =
+        rows.iter().map(|row| line(row.clone().map(|cell| markdown(&cell)))).collect();
+    format!("\n{}{}{rows}", line(heading.map(str::to_owned)), line(heading.map(|_| "---".into())))
 }
 
 /// An `::error` annotation per problem, at its place in its file. `workspace` is the
@@ -177,6 +211,30 @@ mod tests {
         - cannot build nats v1.2.3 — because: \`make all\` exited with code 2 — help: read its log
         - gcc-lib: \`a\|b\` &lt;c>
         - app: needs gcc-lib, which failed
+        ");
+    }
+
+    #[test]
+    fn what_is_inert_holds_no_command() {
+        for (text, expected) in [
+            ("a :: b\n", "a :: b\n"),
+            ("::error::x\n\t ::endgroup::\nok", "| ::error::x\n| \t ::endgroup::\nok"),
+            ("a\r::set-env name=x::y\r\n", "a\r| ::set-env name=x::y\r\n"),
+            ("x ##[error]y\n", "x ## [error]y\n"),
+            ("::##[a]", "| ::## [a]"),
+            ("\u{a0}::x", "| \u{a0}::x"),
+        ] {
+            assert_eq!(inert(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_table_of_the_summary_escapes_its_cells() {
+        insta::assert_snapshot!(summary_table(["a", "b"], &[["1|2".into(), "x".into()]]), @r"
+
+        | a | b |
+        | --- | --- |
+        | 1\|2 | x |
         ");
     }
 

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "not every helper is used by every test")]
 
+mod ask;
 mod asset;
 mod disk;
 pub mod github;
@@ -16,6 +17,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+pub use ask::{Ask, Reply};
 pub use asset::{Asset, elf_for_arm64, sha256};
 pub use disk::Mount;
 pub use processes::{Marker, is_alive, wait_until};
@@ -377,4 +379,18 @@ pub fn is_here(program: &str) -> bool {
         eprintln!("skipped: there is no {program}");
     }
     is_here
+}
+
+/// A Python that can import `module`: `FORGE_TEST_PYTHON`, or else `python3`. A test that needs
+/// it is skipped otherwise, and says so. In continuous integration nothing may be missing.
+pub fn python_with(module: &str) -> Option<String> {
+    let python = std::env::var("FORGE_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+    let mut command = Command::new(&python);
+    command.args(["-c", &format!("import {module}")]).stderr(Stdio::null());
+    let has_it = command.status().is_ok_and(|status| status.success());
+    assert!(has_it || std::env::var_os("CI").is_none(), "{python} lacks {module}");
+    if !has_it {
+        eprintln!("skipped: {python} has no module {module}");
+    }
+    has_it.then_some(python)
 }

@@ -32,9 +32,9 @@ impl Host {
         if let Some(web) = named("GITHUB_SERVER_URL") {
             return Self::at("GITHUB_SERVER_URL", web, named("GITHUB_API_URL"));
         }
-        match named("GH_HOST") {
-            Some(host) => Self::at("GH_HOST", &format!("https://{host}"), None),
-            None => Self::at("github", "https://github.com", None),
+        match (named("GITHUB_API_URL"), named("GH_HOST")) {
+            (None, Some(host)) => Self::at("GH_HOST", &format!("https://{host}"), None),
+            (api, _) => Self::at("github", "https://github.com", api),
         }
     }
 
@@ -175,6 +175,7 @@ mod tests {
                 "https://ghe.example.org/api/v3/o",
             ),
             (None, vec![server], "https://ghe.example.org/o", "https://ghe.example.org/api/v3/o"),
+            (None, vec![api], "https://github.com/o", "https://ghe.example.org/api/v3/o"),
             (
                 None,
                 vec![other],

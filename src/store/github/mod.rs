@@ -27,7 +27,8 @@ mod wire;
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    time::Duration,
 };
 
 use tokio::sync::OnceCell;
@@ -48,6 +49,8 @@ pub(super) struct GitHub {
     sight: OnceCell<Sight>,
     /// When releases become visible, if nobody says so.
     detected: OnceCell<Mode>,
+    /// Whether a release turned out to be immutable, whatever was detected.
+    seals: AtomicBool,
     /// Releases that this store put something into, by tag.
     targets: Mutex<HashMap<String, Target>>,
 }
@@ -66,6 +69,7 @@ impl GitHub {
             url,
             sight: OnceCell::new(),
             detected: OnceCell::new(),
+            seals: AtomicBool::new(false),
             targets: Mutex::default(),
         }
     }
@@ -108,7 +112,7 @@ impl GitHub {
     async fn withdraw_tag(&self, tag: &str) -> Result<(), Fault> {
         check_names(tag, "asset")?;
         let listed = self.listed(tag).await?;
-        let by_tag = self.api.release(tag, std::time::Duration::ZERO).await?;
+        let by_tag = self.api.release(tag, Duration::ZERO).await?;
         let releases = listed.visible.into_iter().chain(listed.drafts).chain(by_tag);
         let mut ids: Vec<_> = releases.map(|release| release.id).collect();
         ids.sort_unstable();

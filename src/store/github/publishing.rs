@@ -1,7 +1,7 @@
 //! Publishing: a release is found or made, filled, and made visible. Whoever is stopped
 //! anywhere, or meets others on the way, ends at the same release when it is done again.
 
-use std::{fs::File, io, path::Path};
+use std::{fs::File, io, path::Path, sync::atomic::Ordering};
 
 use super::{
     GitHub,
@@ -75,17 +75,24 @@ impl GitHub {
                 same if same == upload.sha256 => Published::Identical,
                 theirs => Published::Conflict { theirs },
             },
-            Put::Locked => return Err(locked(release, upload)),
+            Put::Locked => {
+                // Others of this repository are then too.
+                self.seals.store(true, Ordering::Relaxed);
+                return Err(locked(release, upload));
+            }
             Put::Gone => return Ok(None),
         };
-        if !matches!(published, Published::Conflict { .. })
-            && !self.put_sidecars(&target, upload).await?
-        {
-            return Ok(None);
+        let mut ours = vec![upload.asset.clone()];
+        // What we would put beside other bytes would be about ours.
+        if !matches!(published, Published::Conflict { .. }) {
+            if !self.put_sidecars(&target, upload).await? {
+                return Ok(None);
+            }
+            ours.extend(upload.sidecars.iter().map(|(name, _)| name.clone()));
         }
         let waits_for = match target.is_draft {
             false => Vec::new(),
-            true => match self.seal(&target, release, upload).await? {
+            true => match self.seal(&target, release, upload, &ours).await? {
                 Sealed::Visible => Vec::new(),
                 Sealed::Waiting(missing) => missing,
                 Sealed::Elsewhere => return Ok(None),
@@ -123,6 +130,7 @@ impl GitHub {
     /// When releases become visible, if nobody says so.
     async fn mode(&self, asked: Mode) -> Result<Mode, Fault> {
         match asked {
+            Mode::Detected if self.seals.load(Ordering::Relaxed) => Ok(Mode::Sealed),
             Mode::Detected => self.detected.get_or_try_init(|| self.detect()).await.copied(),
             asked => Ok(asked),
         }

@@ -126,7 +126,6 @@ impl GitHub {
         is_ours: bool,
     ) -> Result<Standing, Fault> {
         let tempo = &self.api.settings().tempo;
-        let limit = if is_ours { tempo.look * 3 } else { tempo.upload };
         let since = Instant::now();
         let mut seen: Option<u64> = None;
         loop {
@@ -143,7 +142,10 @@ impl GitHub {
                 // Somebody else gave up on the first one and is at it again.
                 return Ok(Standing::Nothing);
             }
-            let left = limit.saturating_sub(since.elapsed().max(age(&asset, is_ours)));
+            // A few looks at least: clocks differ, and what is looked at may be alive.
+            let limit = if is_ours { Duration::ZERO } else { tempo.upload };
+            let limit = limit.saturating_sub(age(&asset)).max(tempo.look * 3);
+            let left = limit.saturating_sub(since.elapsed());
             if left.is_zero() {
                 self.discard(&asset).await?;
                 return Ok(Standing::Nothing);
@@ -222,9 +224,9 @@ impl GitHub {
     }
 }
 
-/// How long ago an upload began. Ours, which nobody tells us of, begins when it is looked for.
-fn age(asset: &WireAsset, is_ours: bool) -> Duration {
-    let began = asset.created_at.as_deref().and_then(limits::time).filter(|_| !is_ours);
+/// How long ago an upload began.
+fn age(asset: &WireAsset) -> Duration {
+    let began = asset.created_at.as_deref().and_then(limits::time);
     began.and_then(|at| SystemTime::now().duration_since(at).ok()).unwrap_or_default()
 }
 

@@ -4,9 +4,11 @@
 //! <web>/OWNER/REPO/releases/download/TAG/ASSET ── 200 ──> there
 //!        404 │
 //! <web>/OWNER/REPO ── 200 ──> everybody sees the repository: confirmed absence
-//!        404 │ once per store
-//! API, with a login: the repository, the release of the tag, the asset by its identifier
+//!        404 │ once per store         or whatever leaves doubt ╮
+//! API, with a login: the repository, the release of the tag, the asset by its identifier <╯
 //! ```
+
+use std::future::Future;
 
 use reqwest::{Method, StatusCode, Url};
 
@@ -31,30 +33,44 @@ pub(super) enum Sight {
 impl GitHub {
     pub(super) async fn look(&self, tag: &str, asset: &str) -> Result<Option<AssetInfo>, Fault> {
         check_names(tag, asset)?;
-        if !self.is_known_private() {
-            let call = Call::new(Method::HEAD, self.download(tag, asset));
-            let client = &self.api.client;
-            if let Answer::Found(response) =
-                retrying(&client.settings, || client.exchange(&call)).await?
-            {
-                return Ok(Some(AssetInfo { size: transfer::size(&response), sha256: None }));
+        let call = Call::new(Method::HEAD, self.download(tag, asset));
+        let client = &self.api.client;
+        let plain = async {
+            match retrying(&client.settings, || client.exchange(&call)).await? {
+                Answer::Absent => Ok(None),
+                Answer::Found(response) => Ok(Some(transfer::size(&response))),
             }
+        };
+        match self.unless_private(plain).await {
+            Ok(Some(size)) => Ok(Some(AssetInfo { size, sha256: None })),
+            missed => Ok(self
+                .look_closer(tag, asset, missed.err())
+                .await?
+                .map(|asset| AssetInfo { size: Some(asset.size), sha256: asset.sha256() })),
         }
-        let found = self.look_closer(tag, asset).await?;
-        Ok(found.map(|asset| AssetInfo { size: Some(asset.size), sha256: asset.sha256() }))
     }
 
     pub(super) async fn read(&self, tag: &str, asset: &str) -> Result<Option<AssetStream>, Fault> {
         check_names(tag, asset)?;
-        if !self.is_known_private() {
-            let call = Call::get(self.download(tag, asset));
-            if let Some(stream) = transfer::open(self.api.client.clone(), call).await? {
-                return Ok(Some(stream));
-            }
+        let call = Call::get(self.download(tag, asset));
+        let plain = transfer::open(self.api.client.clone(), call);
+        match self.unless_private(plain).await {
+            Ok(Some(stream)) => Ok(Some(stream)),
+            missed => match self.look_closer(tag, asset, missed.err()).await? {
+                Some(asset) => self.api.open(asset.id).await,
+                None => Ok(None),
+            },
         }
-        match self.look_closer(tag, asset).await? {
-            Some(asset) => self.api.open(asset.id).await,
-            None => Ok(None),
+    }
+
+    /// What `plain`, which everybody may ask, comes to; asked only if there may be something.
+    async fn unless_private<T>(
+        &self,
+        plain: impl Future<Output = Result<Option<T>, Fault>>,
+    ) -> Result<Option<T>, Fault> {
+        match self.sight.get() {
+            Some(Sight::Some) => Ok(None),
+            _ => plain.await,
         }
     }
 
@@ -62,21 +78,45 @@ impl GitHub {
         self.api.page(&["releases", "download", tag, asset])
     }
 
-    fn is_known_private(&self) -> bool {
-        self.sight.get() == Some(&Sight::Some)
-    }
-
-    /// The asset, after it was not found where everybody looks. Nothing is a confirmed absence.
-    async fn look_closer(&self, tag: &str, asset: &str) -> Result<Option<WireAsset>, Fault> {
+    /// The asset, after it was not found where everybody looks, or that was in `doubt`.
+    /// Nothing is a confirmed absence.
+    async fn look_closer(
+        &self,
+        tag: &str,
+        asset: &str,
+        doubt: Option<Fault>,
+    ) -> Result<Option<WireAsset>, Fault> {
+        if let Some(doubt) = doubt {
+            return self.second_opinion(tag, asset).await.unwrap_or(Err(doubt));
+        }
         match self.sight().await? {
             Sight::Everybody => Ok(None),
             Sight::Nobody => Err(self.api.who().await.hidden()),
-            Sight::Some => {
-                let recent = self.api.settings().tempo.recent;
-                let release = self.api.release(tag, recent).await?;
-                Ok(release.and_then(|release| release.asset(asset).cloned()))
-            }
+            Sight::Some => self.by_api(tag, asset).await,
         }
+    }
+
+    async fn by_api(&self, tag: &str, asset: &str) -> Result<Option<WireAsset>, Fault> {
+        let release = self.api.release(tag, self.api.settings().tempo.recent).await?;
+        Ok(release.and_then(|release| release.asset(asset).cloned()))
+    }
+
+    /// What the API knows of the asset: pages for people may be closed, limited or broken
+    /// while it works. Nothing if it cannot be asked either.
+    async fn second_opinion(
+        &self,
+        tag: &str,
+        asset: &str,
+    ) -> Option<Result<Option<WireAsset>, Fault>> {
+        if self.api.settings().offline || self.api.login().await.is_none() {
+            return None;
+        }
+        match self.api.repository().await.ok()? {
+            Some(repository) if repository.private => drop(self.sight.set(Sight::Some)),
+            Some(_) => {}
+            None => return Some(Err(self.api.who().await.hidden())),
+        }
+        self.by_api(tag, asset).await.ok().map(Ok)
     }
 
     /// Who sees the repository; asked once.

@@ -128,6 +128,13 @@ pub(super) fn is_locked(reply: &Reply) -> bool {
         && !words.contains("was used by")
 }
 
+/// Whether a tag belongs, or belonged, to an immutable release.
+pub(super) fn is_burned(reply: &Reply) -> bool {
+    reply.status == StatusCode::UNPROCESSABLE_ENTITY && Told::by(reply).words().contains(BURNED)
+}
+
+const BURNED: &str = "was used by an immutable release";
+
 /// What went wrong with `call`, and whether it passes.
 pub(super) fn failure(call: &Call, reply: &Reply, who: &Who) -> Failure {
     if reply.status.is_server_error() || reply.status == StatusCode::REQUEST_TIMEOUT {
@@ -209,7 +216,7 @@ fn unseen(who: &Who) -> (String, String) {
 fn unprocessable(told: &Told, who: &Who) -> Option<(String, String)> {
     let words = told.words();
     let store = &who.store;
-    let (what, hint) = if words.contains("was used by an immutable release") {
+    let (what, hint) = if words.contains(BURNED) {
         (
             "its tag belonged to an immutable release that was deleted".to_owned(),
             "GitHub never gives such a tag away again: publish the next version, or the next \

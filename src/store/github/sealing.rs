@@ -74,12 +74,13 @@ impl GitHub {
         self.api.delete(&["releases", &draft.id.to_string()]).await
     }
 
-    /// Makes the draft `target` visible if everything is there.
+    /// Makes the draft `target` visible if everything is there. `ours` is, as we know.
     pub(super) async fn seal(
         &self,
         target: &Target,
         release: &Release,
         upload: &Upload,
+        ours: &[String],
     ) -> Result<Sealed, Fault> {
         let wanted = wanted(release, upload);
         let listed = self.listed(&release.tag).await?;
@@ -87,7 +88,7 @@ impl GitHub {
             && is_agreed_elsewhere(&listed, target)
         {
             // Whoever else put something there moves it as well.
-            if own.assets.iter().all(|asset| is_of(upload, &asset.name)) {
+            if own.assets.iter().all(|asset| ours.contains(&asset.name)) {
                 self.withdraw(own).await?;
             }
             return Ok(Sealed::Elsewhere);
@@ -95,7 +96,7 @@ impl GitHub {
         let Some(assets) = self.api.assets(target.id, Duration::ZERO).await? else {
             return Ok(Sealed::Elsewhere);
         };
-        let missing = missing(&wanted, upload, &assets);
+        let missing = missing(&wanted, ours, &assets);
         if !missing.is_empty() {
             return Ok(Sealed::Waiting(missing));
         }
@@ -145,10 +146,6 @@ fn is_agreed_elsewhere(listed: &Listed, target: &Target) -> bool {
         || listed.drafts.first().is_some_and(|first| first.id < target.id)
 }
 
-fn is_of(upload: &Upload, name: &str) -> bool {
-    name == upload.asset || upload.sidecars.iter().any(|(sidecar, _)| sidecar == name)
-}
-
 /// All that makes the release complete: each asset with what stands beside it, which is
 /// the same for all.
 fn wanted(release: &Release, upload: &Upload) -> Vec<String> {
@@ -167,10 +164,10 @@ fn wanted(release: &Release, upload: &Upload) -> Vec<String> {
     wanted
 }
 
-/// What of `wanted` is not there. What we uploaded ourselves is, also if the list lags behind.
-fn missing(wanted: &[String], upload: &Upload, assets: &[WireAsset]) -> Vec<String> {
+/// What of `wanted` is not there. What is `ours` is, also if the list lags behind.
+fn missing(wanted: &[String], ours: &[String], assets: &[WireAsset]) -> Vec<String> {
     let is_there = |name: &String| {
-        is_of(upload, name) || assets.iter().any(|asset| asset.name == *name && asset.is_whole())
+        ours.contains(name) || assets.iter().any(|asset| asset.name == *name && asset.is_whole())
     };
     wanted.iter().filter(|name| !is_there(name)).cloned().collect()
 }

@@ -102,8 +102,17 @@ impl GitHub {
         match reply.status {
             StatusCode::CREATED => reply.parse(&call).map(Creation::Created),
             _ if refusal::is_taken(&reply) => Ok(Creation::Taken),
+            // The release may still be there: then that is the better answer.
+            _ if refusal::is_burned(&reply) && self.is_visible(release).await? => {
+                Ok(Creation::Taken)
+            }
             _ => Err(self.refused(&call, &reply).await),
         }
+    }
+
+    async fn is_visible(&self, release: &Release) -> Result<bool, Failure> {
+        let found = self.api.release(&release.tag, Duration::ZERO).await;
+        found.map(|found| found.is_some()).map_err(Failure::never)
     }
 
     /// The release of `tag`, which is there, as soon as it can be seen.

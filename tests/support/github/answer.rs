@@ -51,6 +51,16 @@ impl Answer {
         self
     }
 
+    /// With the number under which support would find the request; the host of uploads gives
+    /// it in the document too.
+    #[must_use]
+    pub fn with_request_id(mut self, id: &str) -> Self {
+        if let Body::Json(document) = &mut self.body {
+            document["request_id"] = id.into();
+        }
+        self.with("x-github-request-id", id)
+    }
+
     /// A refusal with a message.
     pub fn refusal(status: u16, message: &str) -> Self {
         let document = json!({

@@ -95,10 +95,16 @@ fn by_path<'p>(door: Door, path: &'p str, origins: &Origins) -> (Host, &'p str, 
     if let Some(rest) = path.strip_prefix("/api/v3").filter(|rest| rest.starts_with('/')) {
         return (Host::Api, rest, origins.enterprise());
     }
+    if path == "/api/graphql" {
+        return (Host::Api, "/graphql", origins.enterprise());
+    }
     if let Some(rest) = path.strip_prefix("/api/uploads").filter(|rest| rest.starts_with('/')) {
         return (Host::Upload, rest, origins.enterprise());
     }
-    let is_api = path.starts_with("/repos/") || path == "/rate_limit" || path == "/user";
+    if path.starts_with("/uploads/repos/") {
+        return (Host::Upload, &path["/uploads".len()..], origins.clone());
+    }
+    let is_api = path.starts_with("/repos/") || matches!(path, "/rate_limit" | "/graphql");
     let host = match door {
         Door::Uploads => Host::Upload,
         _ if is_api => Host::Api,

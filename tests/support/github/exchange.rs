@@ -268,6 +268,7 @@ fn troubled(
         Some(Fault::ResetAfter(bytes)) => (Some(*bytes), false, Duration::ZERO),
         Some(Fault::StallAfter(bytes)) => (Some(*bytes), true, Duration::ZERO),
         Some(Fault::Slow(pause)) => (None, false, *pause),
+        Some(Fault::PromisesMore(_)) => (Some(bytes.len()), false, Duration::ZERO),
         _ => (None, false, Duration::ZERO),
     };
     let sent = bytes.slice(..until.unwrap_or(bytes.len()).min(bytes.len()));
@@ -279,14 +280,14 @@ fn troubled(
             tokio::time::sleep(pause).await;
         }
         let piece = left.split_to(PIECE.min(left.len()));
-        // What is sent before a break has to be on its way before the break.
-        tokio::task::yield_now().await;
         Some((Ok(piece), left))
     });
     let end = stream::once(async move {
         if stalls {
             std::future::pending::<()>().await;
         }
+        // What is sent before a break has to be on its way before the break.
+        tokio::task::yield_now().await;
         Err(std::io::Error::other("the connection breaks"))
     });
     pieces.chain(end.take(usize::from(until.is_some())))

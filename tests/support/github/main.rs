@@ -31,7 +31,7 @@ fn main() {
         }
     }
     let github = GitHub::listening(&folder, &listen);
-    github.limits(u64::MAX, u64::MAX);
+    github.limits(1_000_000_000, 1_000_000_000);
     if let Some(seed) = seed {
         sow(&github, Path::new(&seed));
     }

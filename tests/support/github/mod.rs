@@ -1,6 +1,6 @@
 //! A GitHub for tests: it keeps to the published API, and goes wrong on demand.
 //!
-//! One origin has the API (also below `/api/v3`), the uploads (below `/api/uploads`) and the pages;
+//! One origin has the API (also below `/api/v3`), the uploads (below `/uploads`) and the pages;
 //! another one, at a port of its own, has the bytes behind signed addresses. All state is
 //! behind one lock, so that operations are atomic however many clients there are.
 
@@ -29,7 +29,7 @@ use std::{
     time::Duration,
 };
 
-pub use asset::{Asset, State};
+pub use asset::State;
 pub use fault::Fault;
 pub use journal::Asked;
 pub use operation::{Host, Operation};
@@ -94,7 +94,7 @@ impl GitHub {
         if let Some(path) = &listen.socket {
             listener::socket(&runtime, &shared, path);
         }
-        let uploads = format!("{front}/api/uploads");
+        let uploads = format!("{front}/uploads");
         *shared.origins.lock().expect("no panic") =
             Origins { api: front.clone(), uploads, web: front, objects };
         let running = Arc::new(Running { shared, runtime: Some(runtime) });
@@ -244,8 +244,8 @@ impl GitHub {
             id: world.next_id(),
             tag: new.tag,
             target: "main".into(),
-            name: None,
-            body: None,
+            name: new.name,
+            body: new.body,
             draft: new.draft,
             prerelease: new.prerelease,
             immutable: false,
@@ -391,6 +391,12 @@ impl GitHub {
                 .map(|(name, object)| (name.clone(), object.sha.clone()))
                 .collect()
         })
+    }
+
+    /// Everything about releases and refs is forgotten, as if the repository were new.
+    pub fn forget_releases(&self) -> &Self {
+        self.change(|repository| *repository = Repository::new(repository.id, &repository.folder));
+        self
     }
 
     /// Changes the bytes of an asset behind everybody's back; its digest stays as it was.

@@ -21,6 +21,8 @@ pub enum Operation {
     /// Any operation of the API, uploads not among them.
     AnyApi,
     RateLimit,
+    /// The other API, of which hardly anything is here.
+    GraphQl,
     GetRepository,
     ImmutableReleases,
     ListReleases,
@@ -64,6 +66,7 @@ use Operation as Op;
 /// `{ref}` may hold slashes.
 const ROUTES: &[(Host, &str, &str, Operation)] = &[
     (Api, "GET", "/rate_limit", Op::RateLimit),
+    (Api, "POST", "/graphql", Op::GraphQl),
     (Api, "GET", "/repos/{owner}/{repo}", Op::GetRepository),
     (Api, "GET", "/repos/{owner}/{repo}/immutable-releases", Op::ImmutableReleases),
     (Api, "GET", "/repos/{owner}/{repo}/releases", Op::ListReleases),

@@ -20,8 +20,12 @@ impl Origins {
         }
     }
 
-    /// The same origins, with the API where an Enterprise host has it.
+    /// The same origins, with API and uploads where an Enterprise host has them.
     pub fn enterprise(&self) -> Self {
-        Self { api: format!("{}/api/v3", self.web), ..self.clone() }
+        Self {
+            api: format!("{}/api/v3", self.web),
+            uploads: format!("{}/api/uploads", self.web),
+            ..self.clone()
+        }
     }
 }

@@ -77,6 +77,8 @@ impl Release {
 #[derive(Clone, Debug, Default)]
 pub struct NewRelease {
     pub(super) tag: String,
+    pub(super) name: Option<String>,
+    pub(super) body: Option<String>,
     pub(super) draft: bool,
     pub(super) prerelease: bool,
     pub(super) assets: Vec<(String, Vec<u8>)>,
@@ -87,6 +89,13 @@ impl NewRelease {
     /// Published, without assets.
     pub fn tagged(tag: &str) -> Self {
         Self { tag: tag.into(), ..Self::default() }
+    }
+
+    /// With a name and a text.
+    #[must_use]
+    pub fn titled(mut self, name: &str, body: &str) -> Self {
+        (self.name, self.body) = (Some(name.into()), Some(body.into()));
+        self
     }
 
     /// Not published.

@@ -122,9 +122,12 @@ impl World {
     }
 
     /// Adds what every answer of the API has, and checks it against the description.
-    pub fn finished(&mut self, call: &Call, answer: Answer) -> Answer {
+    pub fn finished(&mut self, call: &Call, mut answer: Answer) -> Answer {
         if matches!(call.host, Host::Web | Host::Object) {
             return answer;
+        }
+        if call.host == Host::Upload && answer.status >= 400 {
+            answer = answer.with_request_id(&format!("0000:{:05}", self.asked.len()));
         }
         if let Some(violation) = contract::violation(call, &answer) {
             self.violations.push(violation);

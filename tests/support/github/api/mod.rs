@@ -2,6 +2,7 @@
 
 mod assets;
 mod git;
+mod graphql;
 mod releases;
 mod repositories;
 
@@ -43,6 +44,7 @@ pub fn answer(world: &mut World, call: &Call, body: &[u8]) -> Answer {
         Operation::DeleteRef => git::delete_ref(world, call),
         Operation::CreateTag => git::create_tag(world, call, body),
         Operation::GetTag => git::get_tag(world, call),
+        Operation::GraphQl => graphql::answer(world, call, body),
         Operation::Tarball => repositories::tarball(world, call),
         _ => Err(Answer::not_found()),
     };

@@ -1,0 +1,190 @@
+//! Which stages run here, and why.
+
+use std::collections::BTreeSet;
+
+use super::Stage;
+use crate::{
+    model::Name,
+    provenance::{Permission, Surroundings, may_publish},
+    workspace::{Task, Workspace},
+};
+
+/// The group that CI works on if nobody names anything.
+const GROUP: &str = "ci";
+/// What the tasks are called that [`Stage::Test`] runs.
+const TEST: &str = "test";
+
+/// All that the decision rests on.
+pub struct Facts<'a> {
+    /// The workspace.
+    pub workspace: &'a Workspace,
+    /// What was named on the command line, or stands for it: see [`words`].
+    pub words: &'a [String],
+    /// The subsystems that those words mean.
+    pub names: &'a BTreeSet<Name>,
+    /// Where this process runs.
+    pub surroundings: &'a Surroundings,
+    /// The store that is published to; or why nothing can be published.
+    pub store: Result<String, String>,
+    /// What the flags say of publishing.
+    pub wish: Wish,
+    /// The one stage that was called by its name, if it is one alone.
+    pub only: Option<Stage>,
+}
+
+/// What somebody said about publishing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Nothing.
+    Unsaid,
+    /// To do it (`--publish`).
+    Asked,
+    /// Not to do it, by this flag.
+    Forbidden(&'static str),
+}
+
+/// A stage, and what becomes of it here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// The stage.
+    pub stage: Stage,
+    /// Whether and how it runs.
+    pub runs: Runs,
+    /// Why, in a few words.
+    pub because: String,
+}
+
+/// Whether and how a stage runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runs {
+    /// As forge does it.
+    Itself,
+    /// As the workspace's task of its name does it.
+    Task,
+    /// Not at all.
+    Not,
+}
+
+impl Runs {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Itself => "yes",
+            Self::Task => "by a task",
+            Self::Not => "no",
+        }
+    }
+}
+
+/// What CI works on: the words of the command line; without any, the group `ci` if there is one.
+#[must_use]
+pub fn words(workspace: &Workspace, said: &[String]) -> Vec<String> {
+    match said.is_empty() && workspace.groups.contains_key(GROUP) {
+        true => vec![GROUP.to_owned()],
+        false => said.to_vec(),
+    }
+}
+
+/// What becomes of each stage, or of the one that was called by its name.
+#[must_use]
+pub fn plan(facts: &Facts) -> Vec<Planned> {
+    let wanted = |stage: &Stage| facts.only.is_none_or(|only| only == *stage);
+    Stage::ALL.into_iter().filter(wanted).map(|stage| facts.planned(stage)).collect()
+}
+
+impl Facts<'_> {
+    /// The tasks called `test`: of each selected subsystem that has one, and the workspace's own.
+    #[must_use]
+    pub fn tests(&self) -> Vec<&Task> {
+        let of_subsystems = self.names.iter().map(|name| format!("{name}:{TEST}"));
+        let names = of_subsystems.chain([TEST.to_owned()]);
+        names.filter_map(|name| self.workspace.tasks.get(&name)).collect()
+    }
+
+    /// The tag of a project release (`v1.2.3`) that this run is for.
+    #[must_use]
+    pub fn project_tag(&self) -> Option<&str> {
+        let reference = match self.surroundings {
+            Surroundings::GitHub(run) => &run.reference,
+            Surroundings::GitLab(job) => &job.reference,
+            Surroundings::Laptop | Surroundings::OtherCi => return None,
+        };
+        let tag = reference.strip_prefix("refs/tags/")?;
+        tag.strip_prefix('v')?.starts_with(|c: char| c.is_ascii_digit()).then_some(tag)
+    }
+
+    fn planned(&self, stage: Stage) -> Planned {
+        let is_replaced = self.workspace.tasks.contains_key(stage.name());
+        let (runs, because) = match self.obstacle(stage, is_replaced) {
+            Some(why) => (Runs::Not, why),
+            None if is_replaced => (Runs::Task, format!("there is a task `{stage}`")),
+            None => (Runs::Itself, self.reason(stage)),
+        };
+        Planned { stage, runs, because }
+    }
+
+    /// Why `stage` does not run.
+    fn obstacle(&self, stage: Stage, is_replaced: bool) -> Option<String> {
+        match stage {
+            Stage::Pages if !is_replaced => Some(format!("there is no task `{stage}`")),
+            _ if stage.is_public() => self.keeps_private(is_replaced),
+            _ if is_replaced => None,
+            Stage::Test if self.tests().is_empty() => {
+                Some("nothing to test: there is no task `test`".into())
+            }
+            Stage::Build | Stage::Package if self.names.is_empty() => {
+                Some("there are no subsystems".into())
+            }
+            _ => None,
+        }
+    }
+
+    /// Why nothing that others see happens here. That holds for tasks too: whoever replaces a
+    /// stage says how it is done, not when.
+    fn keeps_private(&self, is_replaced: bool) -> Option<String> {
+        if let Wish::Forbidden(flag) = self.wish {
+            return Some(format!("{flag} forbids it"));
+        }
+        if let (Err(why), false) = (&self.store, is_replaced) {
+            return Some(why.clone());
+        }
+        let permission = may_publish(self.surroundings);
+        // Who types `forge ci:pages` wants just that.
+        let is_asked = self.wish == Wish::Asked || self.only == Some(Stage::Pages);
+        match permission {
+            _ if permission.allows(is_asked) => None,
+            Permission::Never(why) => Some(why),
+            Permission::Yes(why) | Permission::OnRequest(why) => Some(format!("{why} (--publish)")),
+        }
+    }
+
+    /// Why `stage` does run.
+    fn reason(&self, stage: Stage) -> String {
+        match stage {
+            Stage::Build | Stage::Package => self.selection(),
+            Stage::Test => {
+                let tasks: Vec<_> = self.tests().iter().map(|task| task.name.as_str()).collect();
+                tasks.join(", ")
+            }
+            Stage::Release | Stage::Pages => match self.wish {
+                Wish::Asked => "--publish asks for it".into(),
+                _ => may_publish(self.surroundings).why().to_owned(),
+            },
+        }
+    }
+
+    fn selection(&self) -> String {
+        let count = match self.names.len() {
+            1 => "1 subsystem".to_owned(),
+            count => format!("{count} subsystems"),
+        };
+        match self.words {
+            [] => format!("all {count}"),
+            [group] if self.workspace.groups.contains_key(group) => {
+                format!("the group `{group}`: {count}")
+            }
+            words => words.join(", "),
+        }
+    }
+}

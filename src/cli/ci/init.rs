@@ -1,0 +1,91 @@
+//! `forge ci:init`: the workflow with which GitHub Actions calls the pipeline.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    ci::Workflow,
+    model::{Fault, Kind, Layout},
+};
+
+use super::super::{
+    Stop,
+    session::{Session, say},
+};
+
+/// The branch that publishes, if the repository does not say.
+const USUAL_BRANCH: &str = "main";
+/// Where forge itself comes from, if that is known.
+const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
+/// The version that the workflow installs: this one.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Writes it, at the top of the repository that the workspace is in. What is there is left,
+/// unless it is asked for with `--force`. `forge` is where forge is installed from.
+pub(in super::super) fn init(session: &Session, forge: Option<&str>) -> Result<u8, Stop> {
+    let layout = session.layout()?;
+    let top = repository(layout.root());
+    let folder = layout.root().strip_prefix(&top).unwrap_or(Path::new("")).display().to_string();
+    let workflow = Workflow {
+        default_branch: default_branch(&top).unwrap_or_else(|| USUAL_BRANCH.into()),
+        install: install(&layout, forge)?,
+        folder,
+    };
+    let path = top.join(Workflow::PATH);
+    if path.exists() && !session.flags.force {
+        return Err(Fault::new(Kind::Usage, format!("{} is there already", path.display()))
+            .because("what people wrote is not overwritten")
+            .hint("`--force` replaces it; `--dry-run` prints what would be written")
+            .into());
+    }
+    if session.flags.dry_run {
+        say(&workflow.render())?;
+        return Ok(0);
+    }
+    write(&path, &workflow.render())
+        .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
+    say(&format!(
+        "wrote {}\n\ncommit it; pushes to {} and tags `v*` then publish, pull requests only build and test\n",
+        Workflow::PATH,
+        workflow.default_branch
+    ))?;
+    Ok(0)
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    fs::create_dir_all(path.parent().unwrap_or(path))?;
+    fs::write(path, text)
+}
+
+/// The top of the repository that `root` is in; `root` itself if it is in none.
+fn repository(root: &Path) -> PathBuf {
+    let top = root.ancestors().find(|folder| folder.join(".git").exists());
+    top.unwrap_or(root).to_owned()
+}
+
+/// The default branch, as git remembers it of the clone (gitrepository-layout(5), a symbolic ref).
+fn default_branch(top: &Path) -> Option<String> {
+    let head = fs::read_to_string(top.join(".git/refs/remotes/origin/HEAD")).ok()?;
+    head.trim().strip_prefix("ref: refs/remotes/origin/").map(str::to_owned)
+}
+
+/// The line that puts forge onto the runner.
+fn install(layout: &Layout, forge: Option<&str>) -> Result<String, Fault> {
+    let known = Some(REPOSITORY).filter(|url| !url.is_empty());
+    if let Some(url) = forge.or(known) {
+        return Ok(Workflow::install_from(url, VERSION));
+    }
+    if is_forge(layout.root()) {
+        return Ok("cargo install --locked --path .".into());
+    }
+    Err(Fault::new(Kind::Usage, "nothing says where the runner gets forge from")
+        .hint("name the git repository it is built from: `forge ci:init --forge URL`"))
+}
+
+/// Whether the workspace is that of forge's own sources.
+fn is_forge(root: &Path) -> bool {
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
+    manifest.lines().any(|line| line.trim() == "name = \"forge\"")
+}

@@ -1,0 +1,121 @@
+//! `forge ci` and its stages, each alone: what `crate::ci` decided is carried out, stage by stage,
+//! up to the first that fails.
+
+mod account;
+mod init;
+mod stages;
+mod voice;
+
+use std::{sync::Arc, time::Instant};
+
+use crate::{
+    ci::{self, Facts, Planned, Runs, Stage, Wish},
+    model::Fault,
+    report::render_fault,
+    workspace::Workspaces,
+};
+
+use super::{
+    Stop,
+    session::{Session, select, surroundings},
+};
+use account::{Account, StageReport};
+use stages::{Did, Stages};
+use voice::Voice;
+
+pub(super) use init::init;
+
+/// Runs the pipeline, or one stage of it; or only shows what would run.
+pub(super) fn ci(
+    session: &Session,
+    only: Option<Stage>,
+    said: &[String],
+    plan: bool,
+) -> Result<u8, Stop> {
+    let workspaces = Arc::new(session.workspaces()?);
+    let words = ci::words(workspaces.any(), said);
+    let names = select(workspaces.any(), &words)?;
+    let facts = Facts {
+        workspace: workspaces.any(),
+        words: &words,
+        names: &names,
+        surroundings: &surroundings(),
+        store: destination(session, &workspaces)?,
+        wish: wish(session),
+        only,
+    };
+    let planned = ci::plan(&facts);
+    if plan || session.flags.dry_run {
+        account::show_plan(session, &planned)?;
+        return Ok(0);
+    }
+    let voice = Voice::of(session);
+    let mut stages = Stages::new(session, workspaces.clone(), &facts, &voice);
+    let reports = run(&mut stages, &planned, &voice)?;
+    let account = Account { stages: reports, counts: stages.into_counts() };
+    account.close(session, &voice)?;
+    Ok(account.exit_code())
+}
+
+/// Carries out what was planned. After a failure the rest is skipped, and says so.
+fn run(stages: &mut Stages, planned: &[Planned], voice: &Voice) -> Result<Vec<StageReport>, Fault> {
+    let mut reports: Vec<StageReport> = Vec::new();
+    for planned in planned {
+        let failed = reports.iter().find(|report| report.code != 0).map(|report| report.stage);
+        let report = match (failed, planned.runs) {
+            (_, Runs::Not) => StageReport::skipped(planned.stage, planned.because.clone()),
+            (Some(failed), _) => StageReport::skipped(planned.stage, format!("{failed} failed")),
+            (None, runs) => {
+                voice.open(planned.stage)?;
+                let started = Instant::now();
+                let did = match stages.carry_out(planned.stage, runs == Runs::Task) {
+                    Ok(did) => did,
+                    Err(Stop::Fault(fault)) => failure(&fault, voice)?,
+                    // The workspace was loaded and checked before the first stage began.
+                    Err(Stop::Problems(problems)) => {
+                        let count = problems.diagnostics.len();
+                        let what = format!("{count} problems in the workspace; see `forge check`");
+                        failure(&Fault::new(crate::model::Kind::Usage, what), voice)?
+                    }
+                };
+                voice.close()?;
+                StageReport::of(planned.stage, did, started.elapsed().as_secs_f64())
+            }
+        };
+        reports.push(report);
+    }
+    Ok(reports)
+}
+
+/// Tells why a stage failed.
+fn failure(fault: &Fault, voice: &Voice) -> Result<Did, Fault> {
+    voice.say(&render_fault(fault, voice.style()))?;
+    voice.annotate(fault)?;
+    Ok(Did { what: fault.to_string(), code: fault.kind.exit_code() })
+}
+
+fn wish(session: &Session) -> Wish {
+    match (session.flags.publish, session.flags.no_publish, session.flags.locked) {
+        (_, true, _) => Wish::Forbidden("--no-publish"),
+        // What is published changes the lock.
+        (_, _, true) => Wish::Forbidden("--locked"),
+        (true, _, _) => Wish::Asked,
+        _ => Wish::Unsaid,
+    }
+}
+
+/// The store that is published to, or why there is none.
+fn destination(
+    session: &Session,
+    workspaces: &Workspaces,
+) -> Result<Result<String, String>, Fault> {
+    if workspaces.any().stores.is_empty() {
+        return Ok(Err("versions.yml names no `releases` to publish to".into()));
+    }
+    let stores = session.stores(workspaces.any())?;
+    Ok(match stores.all.first() {
+        Some(store) if store.is_writable() => Ok(store.url().to_owned()),
+        Some(store) => Err(format!("{} can only be read", store.url())),
+        None => Err("there is no store".into()),
+    })
+}

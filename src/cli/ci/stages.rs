@@ -1,0 +1,215 @@
+//! What each stage does.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::{
+    cache::Record,
+    ci::{Facts, Stage},
+    model::{ArtifactReport, Fault, How, Kind, Name, RunReport},
+    report::render_sum,
+    workspace::{Task, Workspaces},
+};
+
+use super::{
+    super::{
+        Stop, ensure, package,
+        run::{Publish, Request, run, runtime},
+        session::Session,
+        task, verify,
+    },
+    account::Counts,
+    voice::Voice,
+};
+
+/// What a stage did, and the exit code.
+pub(super) struct Did {
+    /// In a few words.
+    pub(super) what: String,
+    /// 0 if all went well.
+    pub(super) code: u8,
+}
+
+impl Did {
+    fn well(what: impl Into<String>) -> Self {
+        Self { what: what.into(), code: 0 }
+    }
+}
+
+/// The stages of one invocation, and what they gave so far.
+pub(super) struct Stages<'a> {
+    session: &'a Session,
+    workspaces: Arc<Workspaces>,
+    facts: &'a Facts<'a>,
+    voice: &'a Voice,
+    counts: Counts,
+}
+
+impl<'a> Stages<'a> {
+    pub(super) fn new(
+        session: &'a Session,
+        workspaces: Arc<Workspaces>,
+        facts: &'a Facts<'a>,
+        voice: &'a Voice,
+    ) -> Self {
+        Self { session, workspaces, facts, voice, counts: Counts::default() }
+    }
+
+    /// What became of which subsystems.
+    pub(super) fn into_counts(self) -> Counts {
+        self.counts
+    }
+
+    /// Carries out `stage`, as forge does it or as the task of its name does.
+    pub(super) fn carry_out(&mut self, stage: Stage, by_task: bool) -> Result<Did, Stop> {
+        if let Some(task) = self.facts.workspace.tasks.get(stage.name()).filter(|_| by_task) {
+            self.run_tasks(&[task])?;
+            return Ok(Did::well("by the task of this name"));
+        }
+        match stage {
+            Stage::Build => self.build(),
+            Stage::Test => Ok(self.test()?),
+            Stage::Package => self.package(),
+            Stage::Release => self.release(),
+            Stage::Pages => Ok(Did::well("there is no task of this name")),
+        }
+    }
+
+    /// The main job, and how it went. The one place where the pipeline calls it.
+    fn ensure(&mut self, names: &BTreeSet<Name>, publish: Publish) -> Result<RunReport, Stop> {
+        let request = Request { workspaces: self.workspaces.clone(), names, publish };
+        let report = runtime()?.block_on(run(self.session, request))?.report;
+        self.counts.add(&report);
+        Ok(report)
+    }
+
+    /// Tells how a run of the main job went.
+    fn tell(&self, report: &RunReport) -> Result<(), Fault> {
+        let layout = self.workspaces.layout();
+        self.voice.say(&ensure::closing(
+            self.session,
+            layout,
+            report,
+            ensure::DONE,
+            self.voice.style(),
+        ))?;
+        self.voice.tell(report)
+    }
+
+    fn build(&mut self) -> Result<Did, Stop> {
+        let report = self.ensure(self.facts.names, Publish::Never)?;
+        self.tell(&report)?;
+        let sum = render_sum(&report, "ensured");
+        if !report.is_good() {
+            return Ok(Did { what: sum, code: report.exit_code() });
+        }
+        let verdicts = verify::verdicts(&self.workspaces, self.facts.names);
+        if verdicts.iter().all(verify::Verdict::is_good) {
+            self.voice.note(&format!("{} verified\n", verdicts.len()))?;
+            return Ok(Did::well(format!("{sum}; all verified")));
+        }
+        self.voice.say(&verify::text(&verdicts, self.voice.style()))?;
+        let fault = Fault::new(Kind::Verification, "not every binary is what its stamp says");
+        Err(fault.into())
+    }
+
+    fn test(&mut self) -> Result<Did, Fault> {
+        let (tests, without): (Vec<&Task>, Vec<&Task>) = self
+            .facts
+            .tests()
+            .into_iter()
+            .partition(|task| task::has_source(self.facts.workspace, task));
+        for task in &without {
+            let owner = task.subsystem.as_ref().map_or("it", Name::as_str);
+            let why = format!("{owner} was not built here, so its source is not here");
+            self.voice.note(&format!("{} is left out: {why}\n", task.name))?;
+        }
+        self.run_tasks(&tests)?;
+        let names = |tasks: &[&Task]| {
+            tasks.iter().map(|task| task.name.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        Ok(Did::well(match (tests.is_empty(), without.is_empty()) {
+            (true, _) => "nothing to test: no source is here, since nothing was built here".into(),
+            (false, true) => format!("passed: {}", names(&tests)),
+            (false, false) => {
+                format!("passed: {}; left out without source: {}", names(&tests), names(&without))
+            }
+        }))
+    }
+
+    fn package(&mut self) -> Result<Did, Stop> {
+        let report = self.ensure(self.facts.names, Publish::Never)?;
+        if !report.is_good() {
+            self.tell(&report)?;
+            let what = render_sum(&report, "ensured");
+            return Ok(Did { what, code: report.exit_code() });
+        }
+        let layout = self.workspaces.layout();
+        let packed = package::pack(&self.workspaces, self.facts.names, &layout.dist())?;
+        self.voice.note(&package::text(&packed, layout))?;
+        Ok(Did::well(format!("{} in {}", packed.len(), layout.display(&layout.dist()))))
+    }
+
+    /// Publishes what was built here and is in no release yet, and nothing else.
+    fn release(&mut self) -> Result<Did, Stop> {
+        let names = self.built_here();
+        let mut what = Vec::new();
+        let mut code = 0;
+        if names.is_empty() {
+            what.push("nothing was built here that is not released".to_owned());
+        } else {
+            let report = self.ensure(&names, Publish::AsUsual)?;
+            self.tell(&report)?;
+            code = report.exit_code();
+            what.push(render_sum(&report, "released"));
+        }
+        if code == 0 {
+            what.extend(self.project_release()?);
+        }
+        Ok(Did { what: what.join("; "), code })
+    }
+
+    /// The release of the project itself, on its tag. `release:bundle` belongs here; until there
+    /// is one, the stage says that it made none.
+    #[expect(clippy::unnecessary_wraps, reason = "making a release can fail")]
+    fn project_release(&self) -> Result<Option<String>, Stop> {
+        Ok(self.facts.project_tag().map(|tag| format!("no project release {tag} was made")))
+    }
+
+    fn built_here(&self) -> BTreeSet<Name> {
+        let is_due = |name: &&Name| {
+            self.workspaces.artifacts([*name]).any(|id| {
+                Record::read(&self.workspaces.layout().record(&id)).is_some_and(|record| {
+                    record.build_seconds.is_some() && record.release.is_none()
+                })
+            })
+        };
+        self.facts.names.iter().filter(is_due).cloned().collect()
+    }
+
+    /// Runs `tasks`, one after the other. What they print is passed on.
+    fn run_tasks(&self, tasks: &[&Task]) -> Result<(), Fault> {
+        let mut pass_on = |line: &str| {
+            let _ = self.voice.say(&format!("{line}\n"));
+        };
+        let mut begins = |task: &Task| {
+            if tasks.len() > 1 {
+                let _ = self.voice.note(&format!("-- {}\n", task.name));
+            }
+        };
+        task::run_all(self.session, self.facts.workspace, tasks, &mut begins, &mut pass_on)
+    }
+}
+
+impl Counts {
+    /// Adds what became of each artifact.
+    fn add(&mut self, report: &RunReport) {
+        let good = |how: How| {
+            let is = move |one: &&ArtifactReport| one.how == how && one.fault.is_none();
+            report.artifacts.iter().filter(is).map(|one| one.id.name.clone())
+        };
+        self.built.extend(good(How::Built));
+        self.downloaded.extend(good(How::Downloaded));
+        let published = report.artifacts.iter().filter(|one| one.published);
+        self.published.extend(published.map(|one| one.id.name.clone()));
+    }
+}

@@ -1,0 +1,97 @@
+//! How the pipeline speaks. On a terminal it is standard output, as for every verb. In GitHub
+//! Actions all goes to standard error, where the progress of runs goes too: the runner keeps no
+//! order between the two, and groups need one. There, nothing that is said is obeyed but the
+//! commands of forge's own.
+
+use std::io::{self, Write};
+
+use crate::{
+    ci::Stage,
+    model::{Fault, RunReport},
+    report::{CLOSE_GROUP, Role, Style, annotate_fault, inert, open_group},
+};
+
+use super::super::{
+    actions::Actions,
+    session::{Session, say},
+};
+
+/// Where the pipeline speaks, and how.
+pub(super) struct Voice {
+    actions: Option<Actions>,
+    /// Whether standard output is kept for something else.
+    to_stderr: bool,
+    quiet: bool,
+    style: Style,
+}
+
+impl Voice {
+    /// The voice of this process.
+    pub(super) fn of(session: &Session) -> Self {
+        let actions = Actions::of_process();
+        let to_stderr = actions.is_some() || session.flags.json;
+        let style = if to_stderr { session.stderr_style() } else { session.stdout_style() };
+        Self { actions, to_stderr, quiet: session.flags.quiet, style }
+    }
+
+    /// How what it says is dressed.
+    pub(super) fn style(&self) -> Style {
+        self.style
+    }
+
+    /// The runner, if there is one.
+    pub(super) fn actions(&self) -> Option<&Actions> {
+        self.actions.as_ref()
+    }
+
+    /// Says something; whole lines.
+    pub(super) fn say(&self, text: &str) -> Result<(), Fault> {
+        match &self.actions {
+            Some(_) => self.write(&inert(text)),
+            None => self.write(text),
+        }
+    }
+
+    /// Says something that `-q` keeps to itself.
+    pub(super) fn note(&self, text: &str) -> Result<(), Fault> {
+        if self.quiet { Ok(()) } else { self.say(text) }
+    }
+
+    /// A stage begins.
+    pub(super) fn open(&self, stage: Stage) -> Result<(), Fault> {
+        match &self.actions {
+            Some(_) => self.write(&open_group(stage.name())),
+            None => self.note(&format!("{}\n", self.style.paint(Role::Name, stage.name()))),
+        }
+    }
+
+    /// A stage ended.
+    pub(super) fn close(&self) -> Result<(), Fault> {
+        match &self.actions {
+            Some(_) => self.write(CLOSE_GROUP),
+            None => self.note("\n"),
+        }
+    }
+
+    /// Annotates the run with a failure.
+    pub(super) fn annotate(&self, fault: &Fault) -> Result<(), Fault> {
+        match &self.actions {
+            Some(_) => self.write(&annotate_fault(fault)),
+            None => Ok(()),
+        }
+    }
+
+    /// Annotates what failed in `report`, and adds it to the step's summary.
+    pub(super) fn tell(&self, report: &RunReport) -> Result<(), Fault> {
+        self.actions.as_ref().map_or(Ok(()), |actions| actions.tell(report, "ensured"))
+    }
+
+    fn write(&self, text: &str) -> Result<(), Fault> {
+        if !self.to_stderr {
+            return say(text);
+        }
+        // If even standard error is closed there is nobody left to tell.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+        Ok(())
+    }
+}

@@ -1,0 +1,318 @@
+//! The pipeline: `forge ci`, its stages, where it publishes, what it tells GitHub Actions.
+
+use std::{fs, process::Command};
+
+use crate::support::{Invocation, Sandbox, is_here};
+
+/// Two scripts with a store beside them, and a test of each kind.
+fn project() -> Sandbox {
+    Sandbox::with_store()
+        .head("tasks: { test: 'one && echo the project is fine' }")
+        .script("one", "v1.0.0")
+        .script("two", "v2.0.0")
+}
+
+/// forge as GitHub Actions runs it for `event` at `reference`.
+fn in_actions(sandbox: &Sandbox, words: &str, event: &str, reference: &str) -> Invocation {
+    let file = sandbox.beside("event.json");
+    fs::write(&file, r#"{"repository":{"default_branch":"main"}}"#).unwrap();
+    sandbox
+        .forge(words)
+        .env("CI", "true")
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_EVENT_NAME", event)
+        .env("GITHUB_REF", reference)
+        .env("GITHUB_EVENT_PATH", file)
+        .env("GITHUB_REPOSITORY", "o/r")
+        .env("GITHUB_OUTPUT", sandbox.beside("outputs"))
+        .env("GITHUB_STEP_SUMMARY", sandbox.beside("summary"))
+}
+
+fn outputs(sandbox: &Sandbox) -> String {
+    let path = sandbox.beside("outputs");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::remove_file(path).unwrap();
+    text
+}
+
+/// Each stage with its result, from the `--json` document.
+fn results(invocation: Invocation, code: i32) -> Vec<(String, String)> {
+    let document = invocation.arg("--json").exits(code).json();
+    let stages = document["stages"].as_array().unwrap().iter();
+    let word = |stage: &serde_json::Value, key: &str| stage[key].as_str().unwrap().to_owned();
+    stages.map(|stage| (word(stage, "stage"), word(stage, "result"))).collect()
+}
+
+fn words(results: &[(String, String)]) -> String {
+    results.iter().map(|(_, result)| result.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_plan_says_which_stages_run_and_why() {
+    let sandbox = project();
+    let before = sandbox.listing();
+    insta::assert_snapshot!(sandbox.forge("ci --plan").succeeds().stdout(), @r"
+    stage       runs  because
+    ci:build    yes   all 2 subsystems
+    ci:test     yes   test
+    ci:package  yes   all 2 subsystems
+    ci:release  no    this is no CI; others see what is published, so it is done only when asked for (--publish)
+    ci:pages    no    there is no task `ci:pages`
+    ");
+    assert_eq!(sandbox.listing(), before, "planning writes nothing");
+    let pull = in_actions(&sandbox, "ci --plan", "pull_request", "refs/pull/7/merge");
+    insta::assert_snapshot!(pull.succeeds().stdout(), @r"
+    stage       runs  because
+    ci:build    yes   all 2 subsystems
+    ci:test     yes   test
+    ci:package  yes   all 2 subsystems
+    ci:release  no    a `pull_request` run never publishes: it runs code that nobody accepted yet
+    ci:pages    no    there is no task `ci:pages`
+    ");
+    let main = in_actions(&sandbox, "ci two --dry-run", "push", "refs/heads/main");
+    insta::assert_snapshot!(main.succeeds().stdout(), @r"
+    stage       runs  because
+    ci:build    yes   two
+    ci:test     yes   test
+    ci:package  yes   two
+    ci:release  yes   `push` at the default branch, main
+    ci:pages    no    there is no task `ci:pages`
+    ");
+    let document = sandbox.forge("ci --plan --json").succeeds().json();
+    assert_eq!(document["stages"][3]["stage"], "ci:release");
+    assert_eq!(document["stages"][3]["runs"], false);
+}
+
+#[test]
+fn without_names_the_group_ci_is_worked_on() {
+    let sandbox = project().head("groups: { ci: [two] }");
+    sandbox.forge("ci --plan").succeeds().says("the group `ci`: 1 subsystem");
+    sandbox.forge("ci:build").succeeds();
+    assert_eq!(sandbox.builds(), 1);
+    sandbox.forge("ci:build one").succeeds();
+    assert_eq!(sandbox.builds(), 2);
+}
+
+#[test]
+fn on_a_laptop_everything_is_done_and_nothing_published() {
+    let sandbox = project();
+    let run = sandbox.forge("ci").succeeds();
+    run.says("the project is fine").says("2 verified").says("it is done only when asked for");
+    run.says("there is no task `ci:pages`");
+    assert!(sandbox.path(".forge/dist").is_dir());
+    assert!(!sandbox.beside("store").exists(), "{run}");
+    assert_eq!(words(&results(sandbox.forge("ci"), 0)), "done done done skipped skipped");
+    // Asked for, it publishes what was built before.
+    assert_eq!(words(&results(sandbox.forge("ci:release --publish"), 0)), "done");
+    assert!(sandbox.asset("one-v1.0.0").exists() && sandbox.asset("two-v2.0.0").exists());
+    sandbox.forge("ci:release --publish").succeeds().says("nothing was built here");
+    assert_eq!(sandbox.builds(), 2);
+}
+
+#[test]
+fn a_push_to_the_default_branch_publishes_and_the_next_run_downloads() {
+    let sandbox = project();
+    let run = in_actions(&sandbox, "ci", "push", "refs/heads/main").succeeds();
+    assert_eq!(run.stdout(), "", "all is on one stream:\n{run}");
+    assert!(sandbox.asset("one-v1.0.0").exists(), "{run}");
+    assert_eq!(outputs(&sandbox), "built=one,two\npublished=one,two\ndownloaded=\nhit=false\n");
+    let summary = fs::read_to_string(sandbox.beside("summary")).unwrap();
+    assert!(summary.contains("| ci:release | done |"), "{summary}");
+    let groups: Vec<_> = run.stderr().lines().map(str::to_owned).collect();
+    let at = |line: &str| groups.iter().position(|l| l == line).unwrap_or_else(|| panic!("{run}"));
+    assert!(at("::group::ci:build") < at("::group::ci:test"));
+    assert_eq!(groups.iter().filter(|line| *line == "::endgroup::").count(), 4, "{run}");
+
+    let clone = sandbox.clone_fresh();
+    in_actions(&clone, "ci", "push", "refs/heads/main").succeeds();
+    assert_eq!(outputs(&clone), "built=\npublished=\ndownloaded=one,two\nhit=true\n");
+    assert_eq!(sandbox.builds(), 2);
+}
+
+#[test]
+fn a_pull_request_publishes_nothing_even_if_asked() {
+    let sandbox = project().head("");
+    for words in ["ci", "ci --publish", "ci:release --publish"] {
+        let run = in_actions(&sandbox, words, "pull_request", "refs/pull/7/merge").succeeds();
+        run.says("a `pull_request` run never publishes");
+        assert!(!sandbox.beside("store").exists(), "{run}");
+    }
+    let outputs = outputs(&sandbox);
+    assert!(outputs.starts_with("built=one,two\npublished=\n"), "{outputs}");
+}
+
+#[test]
+fn a_task_that_replaces_release_or_pages_keeps_to_the_same_rule() {
+    let sandbox = Sandbox::with_store()
+        .script("one", "v1")
+        .head("tasks: { 'ci:release': 'echo x >> ../released', 'ci:pages': 'echo x >> ../pages' }");
+    let done = |name: &str| sandbox.beside(name).exists();
+    in_actions(&sandbox, "ci", "pull_request", "refs/pull/7/merge").succeeds();
+    sandbox.forge("ci").succeeds();
+    sandbox.forge("ci --no-publish --publish").exits(2);
+    assert!(!done("released") && !done("pages"));
+    // Typed by its name, pages are what somebody asks for; but not where it is never allowed.
+    in_actions(&sandbox, "ci:pages", "pull_request", "refs/pull/7/merge").succeeds();
+    assert!(!done("pages"));
+    sandbox.forge("ci:pages").succeeds();
+    assert!(done("pages") && !done("released"));
+    in_actions(&sandbox, "ci", "push", "refs/heads/main").succeeds();
+    assert!(done("released") && !sandbox.beside("store").exists());
+}
+
+#[test]
+fn a_tag_publishes_and_names_the_project_release() {
+    let sandbox = project();
+    let run = in_actions(&sandbox, "ci", "push", "refs/tags/v1.2.0").succeeds();
+    run.says("project release v1.2.0");
+    assert!(sandbox.asset("one-v1.0.0").exists());
+    let other = in_actions(&sandbox, "ci", "push", "refs/tags/one-v1.0.0").succeeds();
+    other.keeps_quiet_about("project release");
+}
+
+#[test]
+fn a_branch_builds_and_does_not_publish() {
+    let sandbox = project();
+    let run = in_actions(&sandbox, "ci", "push", "refs/heads/topic").succeeds();
+    run.says("topic is not the default branch (main)");
+    assert!(!sandbox.beside("store").exists());
+}
+
+#[test]
+fn a_stage_is_replaced_by_the_task_of_its_name() {
+    let sandbox = project().script("three", "v1");
+    let manifest = sandbox.read("versions.yml");
+    let replaced = manifest.replace("tasks: {", "tasks: { 'ci:build': 'echo my own build',");
+    sandbox.write("versions.yml", &replaced.replace("one && echo", "echo"));
+    let run = sandbox.forge("ci").succeeds();
+    run.says("my own build").says("by the task of this name");
+    run.keeps_quiet_about("verified");
+    sandbox.forge("ci --plan").succeeds().says("by a task").says("there is a task `ci:build`");
+    sandbox.forge("ci:build").succeeds().says("my own build");
+}
+
+#[test]
+fn a_test_that_fails_stops_what_comes_after_it() {
+    let sandbox =
+        Sandbox::with_store().script("one", "v1").head("tasks: { test: 'echo oh; exit 7' }");
+    let run = in_actions(&sandbox, "ci", "push", "refs/heads/main").exits(1);
+    run.says("task test failed").says("exited with code 7").says("::error::task test failed");
+    run.says("ci:test failed");
+    assert!(!sandbox.beside("store").exists(), "{run}");
+    let run = in_actions(&sandbox, "ci", "push", "refs/heads/main");
+    assert_eq!(words(&results(run, 1)), "done failed skipped skipped skipped");
+}
+
+#[test]
+fn a_build_that_fails_gives_its_exit_code() {
+    let sandbox = Sandbox::new().spec("bad", "v1", "build: { run: 'echo no; exit 3' }\n");
+    assert_eq!(words(&results(sandbox.forge("ci"), 1)), "failed skipped skipped skipped skipped");
+    let sandbox = project();
+    sandbox.forge("ci:build").succeeds();
+    let binary = sandbox.path(".forge/installed/one/one");
+    let (time, bytes) = (fs::metadata(&binary).unwrap().modified().unwrap(), fs::read(&binary));
+    let mut bytes = bytes.unwrap();
+    bytes[3] ^= 1;
+    crate::support::overwrite(&binary, &bytes);
+    fs::File::options().append(true).open(&binary).unwrap().set_modified(time).unwrap();
+    // Same size, same time: the main job finds it fresh, hashing finds it out.
+    sandbox.forge("ci").exits(4).says("`one` was changed").says("ci:build failed");
+}
+
+#[test]
+fn each_stage_runs_alone() {
+    let sandbox = project();
+    sandbox.forge("ci:package").succeeds();
+    assert!(sandbox.path(".forge/dist").is_dir());
+    sandbox.forge("ci:test").succeeds().says("the project is fine");
+    sandbox.forge("ci:pages").succeeds().says("there is no task `ci:pages`");
+    let quiet = sandbox.forge("ci -q").succeeds();
+    assert_eq!(quiet.stdout(), "one v1.0.0\nthe project is fine\n", "{quiet}");
+}
+
+#[test]
+fn tests_without_their_source_are_left_out_and_told() {
+    let sandbox = Sandbox::with_store().spec(
+        "tool",
+        "v1",
+        "build: { run: '(echo \"#!/bin/sh\") > {{ out }}/tool' }\ntasks: { test: { dir: '{{ src }}', run: echo tested } }\n",
+    );
+    in_actions(&sandbox, "ci", "push", "refs/heads/main").succeeds().says("tested");
+    // The next machine downloads it: it was tested where it was built.
+    let clone = sandbox.clone_fresh();
+    let run = in_actions(&clone, "ci", "push", "refs/heads/main").succeeds();
+    run.says("tool:test is left out").keeps_quiet_about("tested\n");
+    clone.forge("tool:test").exits(1).says("works on the source of tool");
+}
+
+#[test]
+fn nothing_that_a_task_prints_is_obeyed() {
+    let sandbox = Sandbox::new().script("one", "v1").head(
+        "tasks: { test: 'printf \"::set-output name=a::b\\n  ::endgroup::\\nx ##[error]y\\n\"' }",
+    );
+    let run = in_actions(&sandbox, "ci", "push", "refs/heads/main").succeeds();
+    run.says("| ::set-output").says("## [error]y");
+    for line in run.stderr().lines().chain(run.stdout().lines()) {
+        let command = line.trim_start().starts_with("::") || line.contains("##[");
+        let ours = line.starts_with("::group::ci:") || line == "::endgroup::";
+        assert!(!command || ours, "{line}");
+    }
+}
+
+/// A workspace in a repository of its own.
+fn repository() -> Sandbox {
+    let sandbox = project();
+    fs::create_dir_all(sandbox.path(".git/refs/remotes/origin")).unwrap();
+    sandbox.file(".git/refs/remotes/origin/HEAD", "ref: refs/remotes/origin/trunk\n")
+}
+
+const INIT: &str = "ci:init --forge https://example.org/forge.git";
+
+#[test]
+fn init_writes_a_workflow_once() {
+    let sandbox = repository();
+    sandbox.forge("ci:init").exits(2).says("--forge URL");
+    let shown = sandbox.forge(&format!("{INIT} --dry-run")).succeeds().stdout();
+    assert!(!sandbox.path(".github").exists());
+    sandbox
+        .forge(INIT)
+        .succeeds()
+        .says("wrote .github/workflows/forge.yml")
+        .says("pushes to trunk");
+    let text = sandbox.read(".github/workflows/forge.yml");
+    assert_eq!(text, shown);
+    assert!(text.lines().count() <= 15, "{text}");
+    sandbox.write(".github/workflows/forge.yml", "mine");
+    sandbox.forge(INIT).exits(2).says("is there already").says("--force");
+    assert_eq!(sandbox.read(".github/workflows/forge.yml"), "mine");
+    sandbox.forge(&format!("{INIT} --force")).succeeds();
+    assert_eq!(sandbox.read(".github/workflows/forge.yml"), text);
+}
+
+#[test]
+fn a_workspace_in_a_folder_of_the_repository_is_named_in_the_workflow() {
+    let sandbox = repository();
+    fs::create_dir_all(sandbox.path("my stack")).unwrap();
+    fs::write(sandbox.path("my stack/versions.yml"), "versions: {}\n").unwrap();
+    sandbox.forge(INIT).within(&sandbox.path("my stack")).succeeds();
+    assert!(sandbox.read(".github/workflows/forge.yml").contains("forge ci -C 'my stack'"));
+}
+
+#[test]
+fn the_workflow_passes_actionlint() {
+    if !is_here("actionlint") {
+        return;
+    }
+    let sandbox = repository();
+    sandbox.forge(INIT).succeeds();
+    let workflow = sandbox.path(".github/workflows/forge.yml");
+    let lint = |path: &std::path::Path| Command::new("actionlint").arg(path).output().unwrap();
+    let said = lint(&workflow);
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
+    // It does find something where something is wrong.
+    sandbox.write(
+        "bad.yml",
+        &sandbox.read(".github/workflows/forge.yml").replace("runs-on", "run-on"),
+    );
+    assert!(!lint(&sandbox.path("bad.yml")).status.success());
+}
