@@ -135,6 +135,10 @@ fn what_was_tampered_with_is_in_no_bundle() {
 fn a_release_of_the_project_is_published_once() {
     let sandbox = committed(Sandbox::with_store());
     tag(&sandbox, "v1.0.0");
+    let before = sandbox.listing();
+    let run = sandbox.forge("release:bundle v1.0.0 --dry-run").succeeds();
+    run.says(&format!("would publish {} as v1.0.0", bundle("v1.0.0")));
+    assert_eq!(sandbox.listing(), before);
     let run = sandbox.forge("release:bundle v1.0.0").succeeds();
     run.says(&format!("published {}", bundle("v1.0.0")));
     let published = sandbox.beside("store/v1.0.0").join(bundle("v1.0.0"));

@@ -6,9 +6,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use crate::{
     cache::{Record, Staging},
     git::{History, resolve},
-    model::{ArtifactId, Fault, Kind, Name},
+    model::{ArtifactId, Fault, Kind, Name, Platform},
     process::CommandRunner,
-    release::{bundle_name, is_latest, is_project_tag},
+    release::{Notes, bundle_name, is_latest, is_project_tag},
     report::{human_size, render_fault},
     store::{Mode, Published, Release, Store, Upload},
     workspace::Workspaces,
@@ -33,37 +33,27 @@ pub(super) fn release(session: &Session, tag: &str) -> Result<u8, Stop> {
     let Some(store) = session.stores(workspaces.any())?.all.into_iter().next() else {
         return Err(Fault::new(Kind::Usage, "there is no store to release to").into());
     };
-    let layout = workspaces.layout();
     let runtime = runtime()?;
-    let notes = runtime.block_on(async {
-        let runner = git_runner()?;
-        let history = history(&runner, layout)?;
-        let commit = is_checked_out(&history, tag).await?;
-        if store.is_shared() && !session.flags.offline {
-            is_pushed(&runner, &history, tag, &commit).await?;
-        }
-        notes_of(&history, &history.tags().await?, Some(tag)).await
-    })?;
+    let notes = runtime.block_on(tagged(session, &workspaces, &*store, tag))?;
     all_locked(&workspaces, &names)?;
     session.may_change(&*store)?;
-    let staging = Staging::new(&layout.staging(), "bundle")?;
+    let bundle_of = |platform: &Platform| bundle_name(&workspaces.any().project, tag, *platform);
+    if session.flags.dry_run {
+        for name in workspaces.wanted().iter().map(bundle_of) {
+            say(&format!("would publish {name} as {tag} in {}\n", store.url()))?;
+        }
+        return Ok(0);
+    }
+    let staging = Staging::new(&workspaces.layout().staging(), "bundle")?;
     let bundles = pack_all(&workspaces, &names, tag, staging.path())?;
-    let project = &workspaces.any().project;
-    let platforms = workspaces.any().platforms.iter();
     let mut release = Release {
         tag: tag.to_owned(),
         title: tag.to_owned(),
         notes: notes.render(),
         is_latest: false,
-        expected: platforms.map(|platform| bundle_name(project, tag, *platform)).collect(),
+        expected: workspaces.any().platforms.iter().map(bundle_of).collect(),
         mode: Mode::Detected,
     };
-    if session.flags.dry_run {
-        for bundle in &bundles {
-            say(&format!("would publish {} as {tag} in {}\n", bundle.name, store.url()))?;
-        }
-        return Ok(0);
-    }
     let results = runtime.block_on(async {
         let others = store.releases().await?;
         let visible = others.iter().filter(|info| !info.is_draft).map(|info| info.tag.as_str());
@@ -71,6 +61,23 @@ pub(super) fn release(session: &Session, tag: &str) -> Result<u8, Stop> {
         Ok::<_, Fault>(publish(&store, &release, &bundles).await)
     })?;
     close(session, &store, &release, &results)
+}
+
+/// The notes of `tag`, after it has turned out to be what is checked out, and to be pushed where
+/// others read the store.
+async fn tagged(
+    session: &Session,
+    workspaces: &Workspaces,
+    store: &dyn Store,
+    tag: &str,
+) -> Result<Notes, Fault> {
+    let runner = git_runner()?;
+    let history = history(&runner, workspaces.layout())?;
+    let commit = is_checked_out(&history, tag).await?;
+    if store.is_shared() && !session.flags.offline {
+        is_pushed(&runner, &history, tag, &commit).await?;
+    }
+    notes_of(&history, &history.tags().await?, Some(tag)).await
 }
 
 /// What became of each bundle: whether it was new, and what the release waits for.

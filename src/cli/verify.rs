@@ -53,7 +53,7 @@ pub(super) fn verdicts(workspaces: &Workspaces, names: &BTreeSet<Name>) -> Vec<V
             let version = workspaces.subsystem(&id).version.to_string();
             Verdict { id, version, wrong: record.err() }
         };
-        verdicts.extend(examine_all(&workspaces, &names, *platform).into_iter().map(verdict));
+        verdicts.extend(examine_all(workspaces, names, *platform).into_iter().map(verdict));
     }
     verdicts
 }
