@@ -316,3 +316,51 @@ fn on_github_the_highest_stable_version_is_the_latest_and_has_notes() {
         .exits(2);
     run.says("cannot change the releases").says("pull_request");
 }
+
+const TWO: &str = "platforms: [linux-amd64, linux-arm64]";
+
+#[test]
+fn bundles_of_several_platforms_are_one_release_and_partial_success_is_a_state() {
+    let sandbox = committed(Sandbox::with_store().head(TWO));
+    sandbox.forge("ensure --all-platforms").succeeds();
+    commit(&sandbox, "chore: lock all platforms");
+    tag(&sandbox, "v1.0.0");
+    let folder = sandbox.beside("store/v1.0.0");
+    let arm = folder.join("stack-v1.0.0-linux-arm64.tar.gz");
+    sandbox.forge("release:bundle v1.0.0 --platform linux-arm64").succeeds();
+    overwrite(&arm, b"others");
+    let sum = format!("{}  stack-v1.0.0-linux-arm64.tar.gz\n", sha256(b"others"));
+    overwrite(&folder.join("stack-v1.0.0-linux-arm64.tar.gz.sha256"), sum.as_bytes());
+    let run = sandbox.forge("release:bundle v1.0.0 --all-platforms").exits(3);
+    run.says("published stack-v1.0.0-linux-amd64.tar.gz").says("holds another v1.0.0/");
+    run.says("stack-v1.0.0-linux-arm64.tar.gz is not published");
+    fs::remove_dir_all(&folder).unwrap();
+    sandbox.forge("release:bundle v1.0.0 --all-platforms").succeeds();
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 4);
+}
+
+#[test]
+fn where_releases_are_immutable_the_last_bundle_publishes_it() {
+    let github = GitHub::new("acme/stack");
+    github.make_immutable();
+    let head = format!("project: stack\nreleases: github:acme/stack\n{TWO}");
+    let sandbox = Sandbox::new().head(&head).script("hello", "v1.0.0");
+    let sandbox = sandbox.file(".gitignore", ".forge/\n");
+    git(&sandbox.root(), &["init", "--quiet", "--initial-branch=main"]);
+    // Whether releases are immutable, only an administrator may ask.
+    let with = |forge| with(&github, forge).env("FORGE_GITHUB_TOKEN", github.token(Role::Admin));
+    with(sandbox.forge("release:all --all-platforms")).succeeds();
+    commit(&sandbox, "feat: hello");
+    tag(&sandbox, "v1.0.0");
+    let release = |platform: &str| {
+        let words = format!("release:bundle v1.0.0 --platform {platform}");
+        with(sandbox.forge(&words)).succeeds()
+    };
+    release("linux-arm64").says("stays a draft until it has stack-v1.0.0-linux-amd64.tar.gz");
+    assert!(github.release("v1.0.0").unwrap().draft);
+    release("linux-amd64").keeps_quiet_about("draft");
+    let made = github.release("v1.0.0").unwrap();
+    assert!(!made.draft && made.immutable);
+    assert_eq!(made.asset_names().len(), 4);
+    assert_eq!(github.latest().unwrap().tag, "v1.0.0");
+}
