@@ -10,7 +10,7 @@ use std::{
 
 use crate::support::{
     Invocation, Sandbox,
-    github::{GitHub, Host, Role},
+    github::{Fault, GitHub, Host, Operation, Role},
 };
 
 const REPOSITORY: &str = "acme/stack";
@@ -273,4 +273,14 @@ fn without_any_network_it_is_over_soon_and_says_so() {
         .exits(5);
     run.says("cannot tell whether tool-v1 is released");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_wait_that_the_host_asks_for_is_told_and_waited_out() {
+    let (sandbox, github) = tool();
+    let limit = Fault::SecondaryLimit { status: 429, retry_after: Some(2) };
+    github.next(Operation::CreateRelease, limit);
+    let run = sandbox.forge("release:binary tool").logged_in(&github).succeeds();
+    run.says("waiting").says("2 s");
+    assert_eq!(github.creates(), 2);
 }

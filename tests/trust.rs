@@ -155,6 +155,7 @@ fn what_was_downloaded_from_anybody_is_not_taken_for_cis() {
     let run = released.clone.forge("ensure").exits(4);
     run.says("a laptop built it");
     released.clone.forge("verify").exits(4).says("nobody looked at who built it");
+    released.clone.forge("status").succeeds().says("v1.0.0 (not trusted)");
     released.clone.forge("clean all").succeeds();
     released.is_refused();
     let plan = released.clone.forge("explain hello").succeeds();
@@ -189,11 +190,14 @@ fn only_the_ci_of_the_repository_with_the_releases_counts() {
     released.clone.releases_from(&format!("{}/o/r/releases/download", server.url()));
     released.built_by(CI);
     released.is_refused().says(&format!("not that of {}/o/r", server.url()));
+    // Where the releases are elsewhere than the source, the manifest says whose CI counts.
+    let elsewhere = released.clone.clone_fresh().head("repository: https://github.com/o/r");
+    elsewhere.all_are("downloaded");
     let ours = format!("{}/o/r/.github/workflows/ci.yml@refs/tags/v1", server.url());
     released.built_by(&ours);
     released.clone.all_are("downloaded");
     let asked = |name: &str| server.requests().iter().filter(|r| r.contains(name)).count();
-    assert_eq!(asked(".ci.intoto.jsonl"), 1, "only the refused one needed a second look");
+    assert_eq!(asked(".ci.intoto.jsonl"), 1, "only what was refused needed a second look");
 }
 
 #[test]

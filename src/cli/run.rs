@@ -12,12 +12,12 @@ use tokio::sync::OnceCell;
 use crate::{
     cache::{Cache, Record, Staging},
     execute::{self, Context, Turns, Versions, execute, resolve_refs, unlocked_refs},
-    model::{ArtifactId, EventSink, Fault, Kind, Name, RunReport},
+    model::{ArtifactId, Event, EventSink, Fault, Kind, Name, RunReport},
     plan::{Limits, Plan, compile},
     probe::{Probed, Prober, Verdict},
     process::{Cancel, Runner},
     report::render_trace,
-    store::Fetcher,
+    store::{Fetcher, Waits},
     ui,
     workspace::Workspaces,
 };
@@ -77,7 +77,12 @@ pub(super) async fn run(session: &Session, request: Request<'_>) -> Result<Outco
     cancel.listen_to_signals()?;
     let jobs = jobs(session);
     let runner = Arc::new(Runner::new(jobs, cancel.clone()).guarded());
-    let stores = session.stores(workspaces.any())?;
+    let (screen, recorder, events) = open_screen(session);
+    let waits = {
+        let events = events.clone();
+        Waits(Arc::new(move |why| events.emit(Event::Waiting { why: why.to_owned() })))
+    };
+    let stores = session.stores_that_tell(workspaces.any(), waits)?;
     let cache = Arc::new(Cache::of_user()?);
     let commits = commits(session, &workspaces, &runner, names).await?;
     let options = session.probe_options(&stores, publish)?;
@@ -105,7 +110,6 @@ pub(super) async fn run(session: &Session, request: Request<'_>) -> Result<Outco
         private_store: stores.private,
         limits: Limits { builds: jobs, transfers: TRANSFERS, local: jobs * 2 },
     };
-    let (screen, recorder, events) = open_screen(session);
     let context = Context {
         fetcher: Fetcher::new(&session.store_settings(workspaces.any())),
         logs: workspaces.layout().logs().join(run_name()),

@@ -15,7 +15,7 @@ use crate::{
     process::{Cancel, Runner},
     provenance::{Permission, Surroundings, may_publish},
     report::Style,
-    store::{self, Store, StoreUrl},
+    store::{self, Store, StoreUrl, Waits},
     ui,
     workspace::{Wanted, Workspace, Workspaces, find_root, load},
 };
@@ -106,9 +106,18 @@ impl Session {
         store::Settings { offline: self.flags.offline, logins: Arc::new(logins), ..settings }
     }
 
-    /// The stores of `workspace`.
+    /// The stores of `workspace`, for verbs without a screen.
     pub(super) fn stores(&self, workspace: &Workspace) -> Result<Stores, Fault> {
-        let settings = self.store_settings(workspace);
+        self.stores_that_tell(workspace, Waits(Arc::new(|why| eprintln!("waiting: {why}"))))
+    }
+
+    /// The stores of `workspace`, which tell `waits` when a host makes them wait.
+    pub(super) fn stores_that_tell(
+        &self,
+        workspace: &Workspace,
+        waits: Waits,
+    ) -> Result<Stores, Fault> {
+        let settings = store::Settings { waits, ..self.store_settings(workspace) };
         if workspace.stores.is_empty() {
             let store = store::open(&store::default_url(&workspace.project)?, &settings)?;
             return Ok(Stores { all: vec![store], private: true });

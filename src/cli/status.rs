@@ -6,9 +6,10 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     cache::{Installed, Place, inspect},
-    model::{ArtifactId, Layout},
-    probe::{Acceptance, Want, accept},
+    model::ArtifactId,
+    probe::{Acceptance, Want, accept, distrust},
     report::{Align, Cell, Role, Table, human_size},
+    workspace::Workspace,
 };
 
 use super::{
@@ -40,7 +41,7 @@ pub(super) fn status(session: &Session, words: &[String]) -> Result<u8, Stop> {
             Some(Ok(finding)) => Some(&finding.want),
             _ => None,
         };
-        let (installed, bytes) = installed(workspaces.layout(), id, want);
+        let (installed, bytes) = installed(workspaces.any(), id, want);
         let pinned = workspaces.subsystem(id).version.to_string();
         lines.push(Line { id: id.clone(), pinned, installed, released: unknown(), bytes });
     }
@@ -67,15 +68,17 @@ fn unknown() -> (Role, String) {
     (Role::Dim, "unknown".into())
 }
 
-fn installed(layout: &Layout, id: &ArtifactId, want: Option<&Want>) -> ((Role, String), u64) {
-    match inspect(&Place::of(layout, id)) {
+fn installed(workspace: &Workspace, id: &ArtifactId, want: Option<&Want>) -> ((Role, String), u64) {
+    match inspect(&Place::of(&workspace.layout, id)) {
         Installed::Absent => ((Role::Dim, "-".into()), 0),
         Installed::Damaged(why) => ((Role::Error, format!("damaged: {why}")), 0),
         Installed::Intact { record, .. } => {
             let version = record.stamp.version.clone();
             let bytes = record.bytes();
+            let distrusted = distrust(workspace, &record).is_some();
             let text = match want.map(|want| accept(want, &record.stamp, record.asset())) {
                 Some(Acceptance::No(why)) => (Role::Warn, format!("{version} ({why})")),
+                Some(_) if distrusted => (Role::Warn, format!("{version} (not trusted)")),
                 Some(Acceptance::WithWarning(_)) => {
                     (Role::Warn, format!("{version} (another recipe)"))
                 }

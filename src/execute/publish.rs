@@ -52,7 +52,8 @@ impl Context {
         if receipt.published == Published::Identical {
             self.promote(want, revision, &**store, &upload).await.map_err(within)?;
         }
-        self.enter_release(want, &place, record, &**store, packed, revision, receipt)
+        let sent = Sent { packed, revision, receipt };
+        self.enter_release(want, &place, record, &**store, &sent)
     }
 
     /// Publishes as part of the last release of the version, or as the next one if that one was made
@@ -120,34 +121,32 @@ impl Context {
     }
 
     /// Remembers what became of the publication.
-    #[allow(clippy::too_many_arguments, reason = "each is another fact of the publication")]
     fn enter_release(
         &self,
         want: &Want,
         place: &Place,
         mut record: Record,
         store: &dyn Store,
-        packed: Packed,
-        revision: Revision,
-        receipt: Receipt,
+        sent: &Sent,
     ) -> Result<Done, Fault> {
+        let Sent { packed, revision, receipt } = sent;
         let url = store.url().to_owned();
         let fingerprint = record.stamp.fingerprint;
         let (sha256, size) = (packed.sha256, packed.size);
-        let asset = LockedAsset { fingerprint, sha256, size, revision };
+        let asset = LockedAsset { fingerprint, sha256, size, revision: *revision };
         let mut warnings = Vec::new();
         record.release = Some(match receipt.published {
             Published::Created | Published::Identical => Release::Holds { store: url, asset },
             Published::Conflict { theirs } if self.options.asked => {
-                return Err(conflict(want, revision, store, packed, theirs));
+                return Err(conflict(want, store, sent, theirs));
             }
             Published::Conflict { theirs } => {
-                warnings.push(conflict(want, revision, store, packed, theirs));
+                warnings.push(conflict(want, store, sent, theirs));
                 Release::HoldsOther { store: url }
             }
         });
         if !receipt.waits_for.is_empty() {
-            warnings.push(still_a_draft(&want.tag_of(revision), &receipt.waits_for));
+            warnings.push(still_a_draft(&want.tag_of(*revision), &receipt.waits_for));
         }
         let layout = self.workspaces.layout();
         record.write(&place.record, &layout.staging())?;
@@ -159,6 +158,13 @@ impl Context {
         let done = Done::new(How::Built, record);
         Ok(Done { published: is_new, warnings, lock, ..done })
     }
+}
+
+/// What was sent to the store, and what became of it.
+struct Sent {
+    packed: Packed,
+    revision: Revision,
+    receipt: Receipt,
 }
 
 /// The last release of the wanted version that is there, or the first if none is.
@@ -199,18 +205,12 @@ fn still_a_draft(tag: &str, waits_for: &[String]) -> Fault {
         .hint("it becomes visible with the last of them; nothing has to be uploaded twice")
 }
 
-fn conflict(
-    want: &Want,
-    revision: Revision,
-    store: &dyn Store,
-    packed: Packed,
-    theirs: Sha256,
-) -> Fault {
+fn conflict(want: &Want, store: &dyn Store, sent: &Sent, theirs: Sha256) -> Fault {
     Fault::new(
         Kind::Verification,
-        format!("{} holds another {}/{}", store.url(), want.tag_of(revision), want.asset),
+        format!("{} holds another {}/{}", store.url(), want.tag_of(sent.revision), want.asset),
     )
-    .because(format!("its sha256 is {theirs}, that of the one made here is {}", packed.sha256))
+    .because(format!("its sha256 is {theirs}, that of the one made here is {}", sent.packed.sha256))
     .hint("a release is never overwritten: the one made here stays on this machine; a new version releases it")
 }
 

@@ -24,6 +24,8 @@ pub struct ManifestDoc {
     pub versions: Pairs<Scalar>,
     /// `platforms`.
     pub platforms: Vec<Scalar>,
+    /// `repository`.
+    pub repository: Option<Scalar>,
     /// `trust`.
     pub trust: Option<Scalar>,
     /// `sealed`.
@@ -148,6 +150,7 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
         versions: pairs(&root, "versions"),
         platforms: scalars(&root, "platforms"),
         sealed: text(&root, "sealed"),
+        repository: text(&root, "repository"),
         trust: text(&root, "trust"),
         groups: groups.iter().map(|entry| (entry.key.clone(), elements(&entry.value))).collect(),
         vars: pairs(&root, "vars"),

@@ -64,6 +64,13 @@ pub static MANIFEST: Record = Record {
             "Whether a release stays a draft until it has all platforms; as its host needs it if absent.",
         ),
         field(
+            "repository",
+            Optional,
+            Text("a repository such as `https://github.com/OWNER/REPO`"),
+            "Where the project's source is: under `trust: ci` its CI is trusted; that of the \
+             repository with the releases if absent.",
+        ),
+        field(
             "trust",
             Optional,
             Choice(&["any", "ci"]),

@@ -19,9 +19,12 @@ pub fn distrust(workspace: &Workspace, record: &Record) -> Option<String> {
     }
 }
 
-/// The repositories whose CI counts, as URLs: those that `releases:` names. None if it names
-/// none, as with folders and buckets; then every CI counts.
+/// The repositories whose CI counts, as URLs: the project's, or else those that `releases:` names.
+/// None if nothing names any, as with folders and buckets; then every CI counts.
 pub fn trusted_repositories(workspace: &Workspace) -> Vec<String> {
+    if let Some(repository) = &workspace.repository {
+        return vec![repository.clone()];
+    }
     repositories(&workspace.stores, &|name| std::env::var(name).ok())
 }
 

@@ -89,7 +89,10 @@ pub fn refusal(builder: &Builder, repositories: &[String]) -> Option<String> {
     if !builder.is_ci_of_accepted_code() {
         return Some(format!("{builder} built it, which is neither a branch nor a tag"));
     }
-    let is_it = |ours: &String| ours.eq_ignore_ascii_case(repository);
+    // Servers that are reached in both ways are the same.
+    let place =
+        |url: &str| url.split_once("://").map_or(url, |(_, rest)| rest).to_ascii_lowercase();
+    let is_it = |ours: &String| place(ours) == place(repository);
     match repositories {
         [] => None,
         ours if ours.iter().any(is_it) => None,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 use super::Pending;
 
 /// Where relative paths start, and how patient forge is with a network.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Relative `dir:` URLs and relative paths given to [`super::Fetcher`] start here.
     pub workspace: PathBuf,
@@ -119,6 +119,16 @@ impl Waits {
         if wait > Duration::from_secs(1) {
             (self.0)(&format!("{why}; going on in {} s", wait.as_secs_f64().ceil()));
         }
+    }
+}
+
+impl fmt::Debug for Settings {
+    /// Without the environment, where tokens are.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { workspace, offline, logins, .. } = self;
+        let mut shown = f.debug_struct("Settings");
+        shown.field("workspace", workspace).field("offline", offline).field("logins", logins);
+        shown.finish_non_exhaustive()
     }
 }
 

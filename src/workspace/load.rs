@@ -104,6 +104,7 @@ pub fn load_with(
         project: project.unwrap_or_else(|| "workspace".into()),
         stores: settings.stores,
         platforms: if settings.platforms.is_empty() { vec![platform] } else { settings.platforms },
+        repository: settings.repository,
         trust: settings.trust,
         mode: match manifest.sealed.as_ref().map(|flag| flag.text.as_str()) {
             Some("true") => Mode::Sealed,

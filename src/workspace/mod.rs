@@ -56,6 +56,8 @@ pub struct Workspace {
     pub stores: Vec<String>,
     /// `platforms:`; what a complete release has. The host alone if none are named.
     pub platforms: Vec<Platform>,
+    /// `repository:`; where the project's source is, as a URL without a slash at its end.
+    pub repository: Option<String>,
     /// `trust:`; whose assets are downloaded. Anybody's if the manifest names no store: what is in
     /// the embedded default was made by this user.
     pub trust: Trust,

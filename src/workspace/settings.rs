@@ -16,6 +16,8 @@ pub struct Settings {
     pub stores: Vec<String>,
     /// `platforms`.
     pub platforms: Vec<Platform>,
+    /// `repository`.
+    pub repository: Option<String>,
     /// `trust`.
     pub trust: Trust,
     /// `groups`.
@@ -38,6 +40,7 @@ pub fn resolve(doc: &ManifestDoc, specs: &[&str], found: &mut Findings) -> Setti
             }
         }
     }
+    settings.repository = doc.repository.as_ref().and_then(|url| repository(url, found));
     // A word that is none was told when the document was compared with its table. Without
     // `releases`, what is downloaded is what this user made.
     let trust = doc.trust.as_ref().filter(|_| !doc.releases.is_empty());
@@ -61,6 +64,24 @@ pub fn resolve(doc: &ManifestDoc, specs: &[&str], found: &mut Findings) -> Setti
         settings.groups.insert(group.value.clone(), names.collect());
     }
     settings
+}
+
+/// The page of a repository, as CI names it.
+fn repository(text: &Scalar, found: &mut Findings) -> Option<String> {
+    let url = text.text.trim_end_matches('/').trim_end_matches(".git");
+    let web = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let is_page = web.is_some_and(|web| {
+        let parts: Vec<&str> = web.split('/').collect();
+        parts.len() > 2
+            && parts.iter().all(|part| !part.is_empty())
+            && !web.contains(['?', '#', '@'])
+    });
+    if !is_page {
+        let what = format!("`{}` is not the address of a repository", text.text);
+        let help = "write the page people see, such as `https://github.com/OWNER/REPO`";
+        found.add(text.bytes.clone(), what, "not a repository", help);
+    }
+    is_page.then(|| url.to_owned())
 }
 
 /// The help for text that is no platform.

@@ -78,7 +78,8 @@ fn trust(workspace: &Workspace) -> Check {
         (Trust::Any, _) => "assets of anybody who may publish are taken".to_owned(),
         (Trust::Ci, []) => {
             let fault = Fault::new(Kind::Failed, "the CI of any repository is trusted")
-                .because("no store in `releases` of versions.yml names the project's repository");
+                .because("no store in `releases` of versions.yml names the project's repository")
+                .hint("name it: `repository: https://github.com/OWNER/REPO`");
             let found = "assets that some CI says it built are taken";
             return Check::new("trust", "ci", found).note(fault);
         }

@@ -22,6 +22,16 @@ fn steps(subsystem: &Subsystem) -> Vec<String> {
 }
 
 #[test]
+fn a_repository_is_a_page_without_its_end() {
+    for url in ["https://github.com/o/r", "https://github.com/o/r/", "https://github.com/o/r.git"] {
+        let manifest = format!("versions: {{x: v1}}\nrepository: {url}\n");
+        let spec = ("subsystems/x.yml", "build: {run: make}\n");
+        let workspace = Sandbox::new(&[("versions.yml", &manifest), spec]).workspace();
+        assert_eq!(workspace.repository.as_deref(), Some("https://github.com/o/r"));
+    }
+}
+
+#[test]
 fn trust_is_about_what_others_published() {
     let trust = |manifest: &str| {
         let manifest = format!("versions: {{x: v1}}\n{manifest}");

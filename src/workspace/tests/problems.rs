@@ -64,6 +64,10 @@ problems! {
         => "`platforms` must be a list", "write a list";
     a_word_that_is_no_trust: manifest_problem("versions: {x: v1}\ntrust: Ci\n", "Ci")
         => "`trust` must be `any` or `ci`, not `Ci`", "known are `any`, `ci`";
+    what_is_no_repository: manifest_problem("versions: {x: v1}\nrepository: o/r\n", "o/r")
+        => "`o/r` is not the address of a repository", "https://github.com/OWNER/REPO";
+    a_host_is_no_repository: manifest_problem("versions: {x: v1}\nrepository: https://github.com/o\n", "https://github.com/o")
+        => "is not the address of a repository", "https://github.com/OWNER/REPO";
     trust_in_a_list: manifest_problem("versions: {x: v1}\ntrust: [ci]\n", "[ci]")
         => "`trust` must be `any` or `ci`, not a list", "write";
     a_key_without_value: spec_problem("desc:\nbuild: {run: make}\n", "")
