@@ -135,6 +135,10 @@ fn what_was_tampered_with_is_in_no_bundle() {
 fn a_release_of_the_project_is_published_once() {
     let sandbox = committed(Sandbox::with_store());
     tag(&sandbox, "v1.0.0");
+    let before = sandbox.listing();
+    let run = sandbox.forge("release:bundle v1.0.0 --dry-run").succeeds();
+    run.says(&format!("would publish {} as v1.0.0", bundle("v1.0.0")));
+    assert_eq!(sandbox.listing(), before);
     let run = sandbox.forge("release:bundle v1.0.0").succeeds();
     run.says(&format!("published {}", bundle("v1.0.0")));
     let published = sandbox.beside("store/v1.0.0").join(bundle("v1.0.0"));
@@ -165,9 +169,9 @@ fn only_what_is_tagged_committed_and_locked_is_released() {
     let sandbox = committed(Sandbox::with_store());
     let refused = |words: &str, says: &[&str]| {
         let run = sandbox.forge(&format!("release:bundle {words}")).exits(2);
-        says.iter().for_each(|text| {
+        for text in says {
             run.says(text);
-        });
+        }
     };
     refused("hello-v1", &["`hello-v1` is no version of a project", "v1.2.0"]);
     refused("v1.0.0", &["there is no tag `v1.0.0` in this clone", "git fetch --tags"]);
@@ -311,4 +315,52 @@ fn on_github_the_highest_stable_version_is_the_latest_and_has_notes() {
         .env("GITHUB_EVENT_NAME", "pull_request")
         .exits(2);
     run.says("cannot change the releases").says("pull_request");
+}
+
+const TWO: &str = "platforms: [linux-amd64, linux-arm64]";
+
+#[test]
+fn bundles_of_several_platforms_are_one_release_and_partial_success_is_a_state() {
+    let sandbox = committed(Sandbox::with_store().head(TWO));
+    sandbox.forge("ensure --all-platforms").succeeds();
+    commit(&sandbox, "chore: lock all platforms");
+    tag(&sandbox, "v1.0.0");
+    let folder = sandbox.beside("store/v1.0.0");
+    let arm = folder.join("stack-v1.0.0-linux-arm64.tar.gz");
+    sandbox.forge("release:bundle v1.0.0 --platform linux-arm64").succeeds();
+    overwrite(&arm, b"others");
+    let sum = format!("{}  stack-v1.0.0-linux-arm64.tar.gz\n", sha256(b"others"));
+    overwrite(&folder.join("stack-v1.0.0-linux-arm64.tar.gz.sha256"), sum.as_bytes());
+    let run = sandbox.forge("release:bundle v1.0.0 --all-platforms").exits(3);
+    run.says("published stack-v1.0.0-linux-amd64.tar.gz").says("holds another v1.0.0/");
+    run.says("stack-v1.0.0-linux-arm64.tar.gz is not published");
+    fs::remove_dir_all(&folder).unwrap();
+    sandbox.forge("release:bundle v1.0.0 --all-platforms").succeeds();
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 4);
+}
+
+#[test]
+fn where_releases_are_immutable_the_last_bundle_publishes_it() {
+    let github = GitHub::new("acme/stack");
+    github.make_immutable();
+    let head = format!("project: stack\nreleases: github:acme/stack\n{TWO}");
+    let sandbox = Sandbox::new().head(&head).script("hello", "v1.0.0");
+    let sandbox = sandbox.file(".gitignore", ".forge/\n");
+    git(&sandbox.root(), &["init", "--quiet", "--initial-branch=main"]);
+    // Whether releases are immutable, only an administrator may ask.
+    let with = |forge| with(&github, forge).env("FORGE_GITHUB_TOKEN", github.token(Role::Admin));
+    with(sandbox.forge("release:all --all-platforms")).succeeds();
+    commit(&sandbox, "feat: hello");
+    tag(&sandbox, "v1.0.0");
+    let release = |platform: &str| {
+        let words = format!("release:bundle v1.0.0 --platform {platform}");
+        with(sandbox.forge(&words)).succeeds()
+    };
+    release("linux-arm64").says("stays a draft until it has stack-v1.0.0-linux-amd64.tar.gz");
+    assert!(github.release("v1.0.0").unwrap().draft);
+    release("linux-amd64").keeps_quiet_about("draft");
+    let made = github.release("v1.0.0").unwrap();
+    assert!(!made.draft && made.immutable);
+    assert_eq!(made.asset_names().len(), 4);
+    assert_eq!(github.latest().unwrap().tag, "v1.0.0");
 }

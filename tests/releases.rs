@@ -7,7 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{Mount, Sandbox, overwrite, sha256};
+use crate::support::{
+    Invocation, Mount, Sandbox,
+    github::{Fault, GitHub, NewRelease, Operation, Role},
+    overwrite, sha256,
+};
 
 /// A release in the folder `store`: assets with their checksums.
 fn release(sandbox: &Sandbox, tag: &str, assets: &[&str]) {
@@ -280,4 +284,99 @@ fn an_audit_tells_all_at_once() {
     2 releases in dir:STORE audited: 3 missing, 1 noted
     ");
     sandbox.forge("release:audit bye").succeeds();
+}
+
+#[test]
+fn of_several_revisions_the_latest_is_waited_for_unless_one_is_locked() {
+    let sandbox = workspace();
+    let (ours, other) = (format!("hello-{}.tar.gz", here()), "hello-windows-arm64.tar.gz");
+    release(&sandbox, "hello-v1.10.0", &[&ours]);
+    release(&sandbox, "hello-v1.10.0-r2", &[&ours, other]);
+    sandbox.forge("release:wait hello --timeout 1s").succeeds();
+    release(&sandbox, "hello-v1.10.0-r3", &[other]);
+    let run = sandbox.forge("release:wait hello --timeout 1s").exits(124);
+    run.says(&format!("hello-v1.10.0-r3 has no {ours}"));
+    let digest = "1".repeat(64);
+    let asset = format!("{{ sha256: {digest}, size: 1, fingerprint: {digest}, revision: 2 }}");
+    let lock = format!("hello:\n  version: v1.10.0\n  assets:\n    {}: {asset}\n", here());
+    sandbox.write("forge.lock", &lock);
+    sandbox.forge("release:wait hello --timeout 1s").succeeds();
+}
+
+/// Releases of two platforms at a GitHub.
+fn on_github() -> (GitHub, Sandbox) {
+    let github = GitHub::new("acme/stack");
+    let head = format!("releases: github:acme/stack\nplatforms: [{}, windows-arm64]", here());
+    (github, Sandbox::new().head(&head).script("hello", "v1.10.0"))
+}
+
+/// forge that speaks to the stand-in.
+fn with(github: &GitHub, invocation: Invocation) -> Invocation {
+    invocation
+        .env("GITHUB_SERVER_URL", github.url())
+        .env("GITHUB_API_URL", github.api_url())
+        .env("FORGE_GITHUB_TOKEN", github.token(Role::Write))
+}
+
+/// A whole asset with its checksum.
+fn whole(release: NewRelease, asset: &str) -> NewRelease {
+    let sum = format!("{}  {asset}\n", sha256(asset.as_bytes()));
+    release.asset(asset, asset).asset(&format!("{asset}.sha256"), sum)
+}
+
+#[test]
+fn on_github_releases_are_waited_for_by_their_tag() {
+    let (github, sandbox) = on_github();
+    for number in 0..250 {
+        github.add_release(format!("other-v1.{number}.0").as_str());
+    }
+    let ours = format!("hello-{}.tar.gz", here());
+    let release = whole(NewRelease::tagged("hello-v1.10.0"), &ours);
+    github.add_release(whole(release, "hello-windows-arm64.tar.gz"));
+    with(&github, sandbox.forge("release:wait")).succeeds().says("1 release is complete");
+    let asked = github.requests();
+    assert_eq!(github.api_requests(), 0, "{asked:?}");
+    assert!(asked.len() <= 11, "{asked:?}");
+    let json = with(&github, sandbox.forge("release:list --json")).succeeds().json();
+    assert_eq!(json["other_tags"].as_array().unwrap().len(), 250);
+    let release = &json["subsystems"][0]["releases"][0];
+    assert_eq!((&release["missing"], &release["draft"]), (&serde_json::json!([]), &false.into()));
+}
+
+#[test]
+fn on_github_a_draft_is_not_there_yet_and_found_by_the_audit() {
+    let (github, sandbox) = on_github();
+    let ours = format!("hello-{}.tar.gz", here());
+    github.add_release(whole(NewRelease::tagged("hello-v1.10.0"), &ours).draft());
+    let run = with(&github, sandbox.forge("release:wait --timeout 1s")).exits(124);
+    run.says("there is no release hello-v1.10.0").says("because: hello-v1.10.0 is a draft");
+    let run = with(&github, sandbox.forge("release:audit")).exits(3);
+    run.says("a draft, not published yet").says("nothing for windows-arm64");
+    let run = with(&github, sandbox.forge("release:list")).succeeds();
+    run.says("pinned, draft");
+}
+
+#[test]
+fn on_github_pruning_goes_on_where_it_stopped() {
+    let (github, sandbox) = on_github();
+    for tag in ["hello-v1.8.0", "hello-v1.9.0", "hello-v1.10.0", "hello-v1.11.0", "v1.0.0"] {
+        github.add_release(tag);
+    }
+    let tags = || {
+        let mut tags: Vec<_> = github.releases().into_iter().map(|release| release.tag).collect();
+        tags.sort();
+        tags
+    };
+    let prune = "release:prune --keep 1 --yes";
+    let on_pull_request = with(&github, sandbox.forge(prune))
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_EVENT_NAME", "pull_request");
+    on_pull_request.exits(2).says("cannot change the releases").says("pull_request");
+    github.next(Operation::DeleteRelease, Fault::NotAccessible);
+    let run = with(&github, sandbox.forge(prune)).exits(3);
+    run.says("deleted hello-v1.9.0").says("1 could not be: run it again");
+    assert_eq!(tags(), ["hello-v1.10.0", "hello-v1.11.0", "hello-v1.8.0", "v1.0.0"]);
+    with(&github, sandbox.forge(prune)).succeeds().says("deleted hello-v1.8.0");
+    assert_eq!(tags(), ["hello-v1.10.0", "hello-v1.11.0", "v1.0.0"]);
+    assert!(!github.refs().iter().any(|(name, _)| name.ends_with("hello-v1.8.0")));
 }

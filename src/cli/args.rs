@@ -133,6 +133,15 @@ pub(super) enum Verb {
         #[arg(long, value_name = "DIR")]
         into: Option<PathBuf>,
     },
+    /// Put every installed binary into one archive per platform, with digests and forge.lock
+    #[command(name = "package:bundle")]
+    PackageBundle {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// The folder for the archives [default: .forge/dist]
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+    },
     /// Release subsystems as their specs are now: build, pack, publish
     #[command(name = "release:binary")]
     ReleaseBinary {
@@ -176,14 +185,14 @@ pub(super) enum Verb {
         #[arg(long)]
         yes: bool,
     },
-    /// Put every installed binary into one archive per platform, with digests and forge.lock
-    #[command(name = "package:bundle")]
-    PackageBundle {
+    /// Compare the releases with forge.lock and with the checksums beside their assets
+    #[command(name = "release:audit")]
+    ReleaseAudit {
         /// Subsystems or groups
         names: Vec<String>,
-        /// The folder for the archives [default: .forge/dist]
-        #[arg(long, value_name = "DIR")]
-        into: Option<PathBuf>,
+        /// Download every asset and hash it
+        #[arg(long)]
+        deep: bool,
     },
     /// Publish the bundles of the tag that is checked out, with notes
     #[command(name = "release:bundle")]
@@ -196,15 +205,6 @@ pub(super) enum Verb {
     ReleaseNotes {
         /// The later one's tag [default: the one that is checked out, or else what is not released yet]
         tag: Option<String>,
-    },
-    /// Compare the releases with forge.lock and with the checksums beside their assets
-    #[command(name = "release:audit")]
-    ReleaseAudit {
-        /// Subsystems or groups
-        names: Vec<String>,
-        /// Download every asset and hash it
-        #[arg(long)]
-        deep: bool,
     },
     /// Build, test, package, release and publish pages: what CI runs
     Ci {

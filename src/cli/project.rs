@@ -6,11 +6,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use crate::{
     cache::{Record, Staging},
     git::{History, resolve},
-    model::{ArtifactId, Fault, Kind, Name},
+    model::{ArtifactId, Fault, Kind, Name, Platform},
     process::CommandRunner,
-    release::{bundle_name, is_latest, is_project_tag},
+    release::{Notes, bundle_name, is_latest, is_project_tag},
     report::{human_size, render_fault},
-    store::{Mode, Published, Release, Store, Upload},
+    store::{Published, Release, Store, Upload},
     workspace::Workspaces,
 };
 
@@ -33,21 +33,22 @@ struct Prepared {
 
 /// Publishes the bundles as the release `tag` of the project.
 pub(super) fn release(session: &Session, tag: &str) -> Result<u8, Stop> {
-    let mut prepared = prepare(session, tag)?;
-    let Prepared { store, release, bundles, .. } = &mut prepared;
+    let checked = check(session, tag)?;
     if session.flags.dry_run {
-        for bundle in bundles {
-            say(&format!("would publish {} as {tag} in {}\n", bundle.name, store.url()))?;
+        for name in checked.bundle_names(checked.workspaces.wanted()) {
+            say(&format!("would publish {name} as {tag} in {}\n", checked.store.url()))?;
         }
         return Ok(0);
     }
+    let mut prepared = checked.pack()?;
+    let Prepared { store, release, bundles, .. } = &mut prepared;
     let results = publish_all(store, release, bundles)?;
     close(session, store, release, &results)
 }
 
 /// As [`release`], for the pipeline: what there is to tell, and the exit code.
 pub(super) fn release_of_ci(session: &Session, tag: &str) -> Result<(String, u8), Stop> {
-    let mut prepared = prepare(session, tag)?;
+    let mut prepared = check(session, tag)?.pack()?;
     let Prepared { store, release, bundles, .. } = &mut prepared;
     let results = publish_all(store, release, bundles)?;
     let faults = results.iter().filter_map(|(_, result)| result.as_ref().err());
@@ -71,8 +72,17 @@ fn publish_all<'b>(
     Ok(results)
 }
 
-/// Checks that `tag` can be released from here, and packs its bundles.
-fn prepare(session: &Session, tag: &str) -> Result<Prepared, Stop> {
+/// A tag that can be released from here.
+struct Checked {
+    tag: String,
+    workspaces: Workspaces,
+    names: BTreeSet<Name>,
+    store: Arc<dyn Store>,
+    notes: Notes,
+}
+
+/// Checks that `tag` can be released from here.
+fn check(session: &Session, tag: &str) -> Result<Checked, Stop> {
     if !is_project_tag(tag) {
         let what = format!("`{tag}` is no version of a project");
         return Err(Fault::new(Kind::Usage, what).hint("versions begin with `v`: v1.2.0").into());
@@ -82,34 +92,52 @@ fn prepare(session: &Session, tag: &str) -> Result<Prepared, Stop> {
     let Some(store) = session.stores(workspaces.any())?.all.into_iter().next() else {
         return Err(Fault::new(Kind::Usage, "there is no store to release to").into());
     };
-    let layout = workspaces.layout();
-    let runtime = runtime()?;
-    let notes = runtime.block_on(async {
-        let runner = git_runner()?;
-        let history = history(&runner, layout)?;
-        let commit = is_checked_out(&history, tag).await?;
-        // A run of CI that a tag began needs no proof that the tag was pushed.
-        let is_known = surroundings().tag() == Some(tag);
-        if store.is_shared() && !session.flags.offline && !is_known {
-            is_pushed(&runner, &history, tag, &commit).await?;
-        }
-        notes_of(&history, &history.tags().await?, Some(tag)).await
-    })?;
+    let notes = runtime()?.block_on(tagged(session, &workspaces, &*store, tag))?;
     all_locked(&workspaces, &names)?;
     session.may_change(&*store)?;
-    let staging = Staging::new(&layout.staging(), "bundle")?;
-    let bundles = pack_all(&workspaces, &names, tag, staging.path())?;
-    let project = &workspaces.any().project;
-    let platforms = workspaces.any().platforms.iter();
-    let release = Release {
-        tag: tag.to_owned(),
-        title: tag.to_owned(),
-        notes: notes.render(),
-        is_latest: false,
-        expected: platforms.map(|platform| bundle_name(project, tag, *platform)).collect(),
-        mode: Mode::Detected,
-    };
-    Ok(Prepared { store, release, bundles, _staging: staging })
+    Ok(Checked { tag: tag.to_owned(), workspaces, names, store, notes })
+}
+
+/// The notes of `tag`, after it has turned out to be what is checked out, and to be pushed where
+/// others read the store.
+async fn tagged(
+    session: &Session,
+    workspaces: &Workspaces,
+    store: &dyn Store,
+    tag: &str,
+) -> Result<Notes, Fault> {
+    let runner = git_runner()?;
+    let history = history(&runner, workspaces.layout())?;
+    let commit = is_checked_out(&history, tag).await?;
+    // A run of CI that a tag began needs no proof that the tag was pushed.
+    let is_known = surroundings().tag() == Some(tag);
+    if store.is_shared() && !session.flags.offline && !is_known {
+        is_pushed(&runner, &history, tag, &commit).await?;
+    }
+    notes_of(&history, &history.tags().await?, Some(tag)).await
+}
+
+impl Checked {
+    fn bundle_names(&self, platforms: &[Platform]) -> Vec<String> {
+        let project = &self.workspaces.any().project;
+        platforms.iter().map(|platform| bundle_name(project, &self.tag, *platform)).collect()
+    }
+
+    /// Packs the bundles.
+    fn pack(self) -> Result<Prepared, Stop> {
+        let workspace = self.workspaces.any();
+        let staging = Staging::new(&workspace.layout.staging(), "bundle")?;
+        let bundles = pack_all(&self.workspaces, &self.names, &self.tag, staging.path())?;
+        let release = Release {
+            tag: self.tag.clone(),
+            title: self.tag.clone(),
+            notes: self.notes.render(),
+            is_latest: false,
+            expected: self.bundle_names(&workspace.platforms),
+            mode: workspace.mode,
+        };
+        Ok(Prepared { store: self.store, release, bundles, _staging: staging })
+    }
 }
 
 /// What became of each bundle: whether it was new, and what the release waits for.

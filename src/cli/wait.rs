@@ -5,13 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
     model::{Fault, Kind, Platform, Revision, revised_tag_name},
     release::{Gap, Pauses, Pin, gaps},
     report::{human_time, render_warning},
-    store::Store,
+    store::{Store, checksum_name},
 };
 
 use super::{
@@ -21,40 +21,53 @@ use super::{
     session::{Session, say},
 };
 
+/// How many releases are looked at at once.
+const LOOKS_AT_ONCE: usize = 16;
+
+/// A release that is waited for.
+struct Awaited<'p> {
+    pin: &'p Pin,
+    label: String,
+    revision: Revision,
+    /// The files that were seen.
+    present: BTreeSet<String>,
+}
+
 /// Waits. Exit code 124 if `timeout` has passed and something is still missing.
 pub(super) fn wait(session: &Session, words: &[String], timeout: Duration) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
     let releases = Releases::of(session, &workspace, words)?;
-    let mut wanted = Vec::new();
-    for pin in releases.pins.of_names(&releases.names) {
-        wanted.push((pin, pin.known_label()?));
-    }
+    let pins = releases.pins.of_names(&releases.names);
+    let mut awaited = pins.map(Awaited::new).collect::<Result<Vec<_>, Fault>>()?;
     let began = Instant::now();
-    let missing = runtime()?.block_on(watch(session, &releases, &wanted, timeout))?;
+    let missing = runtime()?.block_on(watch(session, &releases, &mut awaited, timeout))?;
     let seconds = began.elapsed().as_secs_f64();
-    close(session, &releases, wanted.len(), &missing, seconds)
+    close(session, &releases, awaited.len(), &missing, seconds)
 }
 
 /// Asks until nothing is missing or the time is over; returns what is missing then.
 async fn watch(
     session: &Session,
     releases: &Releases,
-    wanted: &[(&Pin, String)],
+    awaited: &mut [Awaited<'_>],
     timeout: Duration,
 ) -> Result<BTreeSet<Gap>, Fault> {
     let end = Instant::now() + timeout;
     let mut pauses = Pauses::new();
     // The first question has to be answered: where nobody answers at all, waiting is no use.
-    let mut missing = ask(releases, wanted).await?;
+    let mut missing = ask(releases, awaited).await?;
     tell(session, &missing);
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        if missing.is_empty() || left.is_zero() {
+        if missing.is_empty() {
             return Ok(missing);
+        }
+        if left.is_zero() {
+            return Ok(explain(&*releases.store, missing).await);
         }
         let pause = pauses.next().unwrap_or(left);
         tokio::time::sleep(pause.min(left)).await;
-        match ask(releases, wanted).await {
+        match ask(releases, awaited).await {
             Ok(now) if now == missing => {}
             Ok(now) => {
                 tell(session, &now);
@@ -68,30 +81,85 @@ async fn watch(
     }
 }
 
-/// What is missing now.
-async fn ask(releases: &Releases, wanted: &[(&Pin, String)]) -> Result<BTreeSet<Gap>, Fault> {
+/// What is missing now. Files are asked for one by one, which costs the least where many wait:
+/// a release that everybody may see is found without its host's API.
+async fn ask(releases: &Releases, awaited: &mut [Awaited<'_>]) -> Result<BTreeSet<Gap>, Fault> {
     let (store, platforms) = (&*releases.store, releases.pins.platforms.as_slice());
-    let asked = wanted.iter().map(|(pin, label)| gaps_of(store, platforms, pin, label));
-    Ok(try_join_all(asked).await?.into_iter().flatten().collect())
+    let asked = awaited.iter_mut().map(|awaited| awaited.look(store, platforms));
+    let gaps: Vec<_> = stream::iter(asked).buffered(LOOKS_AT_ONCE).try_collect().await?;
+    Ok(gaps.into_iter().flatten().collect())
 }
 
-/// What the pinned release lacks: that of the revision that is locked, or else the latest.
-async fn gaps_of(
-    store: &dyn Store,
-    platforms: &[Platform],
-    pin: &Pin,
-    label: &str,
-) -> Result<Vec<Gap>, Fault> {
-    let mut revision = pin.locked_revision().unwrap_or(Revision::FIRST);
-    let mut tag = revised_tag_name(&pin.name, label, revision);
-    let mut found = store.release(&tag).await?;
-    while found.is_some() && pin.locked_revision().is_none() {
-        revision = revision.next();
-        let next = revised_tag_name(&pin.name, label, revision);
-        let Some(info) = store.release(&next).await? else { break };
-        (tag, found) = (next, Some(info));
+/// What is missing, now that the time is over: of what seemed not to be there, some may be drafts.
+async fn explain(store: &dyn Store, missing: BTreeSet<Gap>) -> BTreeSet<Gap> {
+    let mut explained = BTreeSet::new();
+    for gap in missing {
+        let is_absent = matches!(gap, Gap::Release { .. });
+        let is_draft = is_absent
+            && store.release(gap.tag()).await.is_ok_and(|info| info.is_some_and(|i| i.is_draft));
+        let tag = gap.tag().to_owned();
+        explained.insert(if is_draft { Gap::Draft { tag } } else { gap });
     }
-    Ok(gaps(pin, platforms, &tag, found.as_ref()))
+    explained
+}
+
+impl<'p> Awaited<'p> {
+    fn new(pin: &'p Pin) -> Result<Self, Fault> {
+        let revision = pin.locked_revision().unwrap_or(Revision::FIRST);
+        Ok(Self { pin, label: pin.known_label()?, revision, present: BTreeSet::new() })
+    }
+
+    /// What the pinned release lacks: that of the revision that is locked, or else the latest.
+    /// Whether there is a later one is asked at the beginning and at the end only.
+    async fn look(&mut self, store: &dyn Store, platforms: &[Platform]) -> Result<Vec<Gap>, Fault> {
+        let (was_seen, was_complete) = (!self.present.is_empty(), self.is_complete(platforms));
+        if was_complete {
+            return Ok(Vec::new());
+        }
+        self.find_files(store, platforms).await?;
+        while self.pin.locked_revision().is_none()
+            && !self.present.is_empty()
+            && (!was_seen || self.is_complete(platforms))
+        {
+            let (label, revision) = (self.label.clone(), self.revision.next());
+            let mut later = Self { pin: self.pin, label, revision, present: BTreeSet::new() };
+            later.find_files(store, platforms).await?;
+            if later.present.is_empty() {
+                break;
+            }
+            *self = later;
+        }
+        Ok(self.gaps(platforms))
+    }
+
+    /// Looks for the files that were not seen yet. They do not go away again.
+    async fn find_files(&mut self, store: &dyn Store, platforms: &[Platform]) -> Result<(), Fault> {
+        let tag = self.tag();
+        for asset in platforms.iter().map(|platform| self.pin.asset(*platform)) {
+            for file in [asset.clone(), checksum_name(&asset)] {
+                if self.present.contains(&file) {
+                    continue;
+                }
+                if store.find(&tag, &file).await?.is_none() {
+                    break;
+                }
+                self.present.insert(file);
+            }
+        }
+        Ok(())
+    }
+
+    fn gaps(&self, platforms: &[Platform]) -> Vec<Gap> {
+        gaps(self.pin, platforms, &self.tag(), &self.present)
+    }
+
+    fn is_complete(&self, platforms: &[Platform]) -> bool {
+        self.gaps(platforms).is_empty()
+    }
+
+    fn tag(&self) -> String {
+        revised_tag_name(&self.pin.name, &self.label, self.revision)
+    }
 }
 
 fn tell(session: &Session, missing: &BTreeSet<Gap>) {
@@ -140,14 +208,14 @@ fn close(
 }
 
 fn gap_json(gap: &Gap) -> serde_json::Value {
-    let (platform, file) = match gap {
-        Gap::File { platform, file, .. } => (Some(platform.to_string()), Some(file)),
-        _ => (None, None),
+    let platform = match gap {
+        Gap::File { platform, .. } => Some(platform.to_string()),
+        _ => None,
     };
     serde_json::json!({
         "tag": gap.tag(),
         "platform": platform,
-        "file": file,
+        "file": gap.file(),
         "why": gap.to_string(),
     })
 }

@@ -1,11 +1,8 @@
 //! What the release of a pinned version lacks before everybody can download it.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
-use crate::{
-    model::Platform,
-    store::{ReleaseInfo, checksum_name},
-};
+use crate::{model::Platform, store::checksum_name};
 
 use super::pins::Pin;
 
@@ -40,6 +37,14 @@ impl Gap {
             Self::Release { tag } | Self::Draft { tag } | Self::File { tag, .. } => tag,
         }
     }
+
+    /// The file, if one is missing.
+    pub fn file(&self) -> Option<&str> {
+        match self {
+            Self::File { file, .. } => Some(file),
+            Self::Release { .. } | Self::Draft { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Gap {
@@ -52,34 +57,30 @@ impl fmt::Display for Gap {
     }
 }
 
-/// What the release `tag` of `pin` lacks: for each of `platforms` an asset and its checksum.
-pub fn gaps(pin: &Pin, platforms: &[Platform], tag: &str, info: Option<&ReleaseInfo>) -> Vec<Gap> {
+/// What the release `tag` of `pin`, of which these files are there, lacks: for each of `platforms`
+/// an asset and its checksum.
+pub fn gaps(pin: &Pin, platforms: &[Platform], tag: &str, present: &BTreeSet<String>) -> Vec<Gap> {
     let tag = tag.to_owned();
-    let Some(info) = info else { return vec![Gap::Release { tag }] };
-    let has = |file: &String| info.assets.iter().any(|asset| asset.name == *file);
-    let mut gaps = Vec::new();
-    for platform in platforms {
+    if present.is_empty() {
+        return vec![Gap::Release { tag }];
+    }
+    let missing = platforms.iter().filter_map(|platform| {
         let asset = pin.asset(*platform);
         // Without the asset, its checksum is not worth a line.
-        let file = if has(&asset) { checksum_name(&asset) } else { asset };
-        if !has(&file) {
-            gaps.push(Gap::File { tag: tag.clone(), platform: *platform, file });
-        }
-    }
-    if info.is_draft {
-        gaps.push(Gap::Draft { tag });
-    }
-    gaps
+        let file = if present.contains(&asset) { checksum_name(&asset) } else { asset };
+        let gap = Gap::File { tag: tag.clone(), platform: *platform, file };
+        (!present.contains(gap.file()?)).then_some(gap)
+    });
+    missing.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::{super::sample, *};
 
-    fn told(files: &[&str], is_draft: bool) -> Vec<String> {
-        let pin = sample::pin("a", "v1");
-        let info = ReleaseInfo { is_draft, ..sample::release("a-v1", files) };
-        let gaps = gaps(&pin, &sample::platforms(), "a-v1", Some(&info));
+    fn told(files: &[&str]) -> Vec<String> {
+        let present = files.iter().map(|file| (*file).to_owned()).collect();
+        let gaps = gaps(&sample::pin("a", "v1"), &sample::platforms(), "a-v1", &present);
         gaps.iter().map(ToString::to_string).collect()
     }
 
@@ -87,14 +88,9 @@ mod tests {
     fn each_platform_needs_an_asset_and_its_checksum() {
         let (linux, darwin) = ("a-linux-amd64.tar.gz", "a-darwin-arm64.tar.gz");
         let sums = ["a-linux-amd64.tar.gz.sha256", "a-darwin-arm64.tar.gz.sha256"];
-        assert!(told(&[linux, darwin, sums[0], sums[1]], false).is_empty());
-        assert_eq!(
-            told(&[linux, darwin, sums[0]], false),
-            ["a-v1 has no a-darwin-arm64.tar.gz.sha256"]
-        );
-        assert_eq!(told(&[linux, sums[0]], false), ["a-v1 has no a-darwin-arm64.tar.gz"]);
-        assert_eq!(told(&[linux, darwin, sums[0], sums[1]], true), ["a-v1 is a draft"]);
-        let none = gaps(&sample::pin("a", "v1"), &sample::platforms(), "a-v1", None);
-        assert_eq!(none[0].to_string(), "there is no release a-v1");
+        assert!(told(&[linux, darwin, sums[0], sums[1]]).is_empty());
+        assert_eq!(told(&[linux, darwin, sums[0]]), ["a-v1 has no a-darwin-arm64.tar.gz.sha256"]);
+        assert_eq!(told(&[linux, sums[0]]), ["a-v1 has no a-darwin-arm64.tar.gz"]);
+        assert_eq!(told(&[]), ["there is no release a-v1"]);
     }
 }
