@@ -25,6 +25,7 @@ mod publication;
 mod reach;
 mod release;
 mod retry;
+mod s3;
 mod settings;
 mod sidecar;
 mod transfer;
