@@ -253,7 +253,10 @@ fn builder(
     }
     let Some((names, _)) = login else {
         // Nothing is signed with them; without any, the library would look for more.
-        return builder.with_skip_signature(true).with_access_key_id("-").with_secret_access_key("-");
+        return builder
+            .with_skip_signature(true)
+            .with_access_key_id("-")
+            .with_secret_access_key("-");
     };
     for name in names.iter().chain(&DETAILS) {
         let key = AmazonS3ConfigKey::from_str(&name.to_lowercase()).ok();
