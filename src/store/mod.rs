@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! StoreUrl ── open ──> dir   <root>/<tag>/<asset>      writable
-//!                 └──> http  <base>/<tag>/<asset>      read-only
+//!                 ├──> http  <base>/<tag>/<asset>      read-only
+//!                 └──> s3    <prefix>/<tag>/<asset>    writable, with credentials
 //! URL ──── Fetcher ──> what vendors publish            read-only
 //!
 //! dir ──> publication (create-only), file, sidecar

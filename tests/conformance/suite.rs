@@ -162,21 +162,21 @@ async fn races(store: &dyn Store, host: Host, temp: &Path) {
         let asset = format!("race-{round}");
         let uploads: Vec<_> =
             (0..4).map(|n| upload(temp, &asset, &noise(30_000, 10 + n))).collect();
-        let racing = uploads.iter().map(|upload| publish(store, "race-v1", upload));
+        let release = release("race-v1");
+        let racing = uploads.iter().map(|upload| store.publish(&release, upload));
         let outcomes = futures_util::future::join_all(racing).await;
         let stream = store.open("race-v1", &asset).await.unwrap().unwrap();
         let there = digest(&all(stream).await.unwrap());
-        let winners: Vec<_> = uploads
-            .iter()
-            .zip(&outcomes)
-            .filter(|(_, outcome)| **outcome == Published::Created)
-            .map(|(upload, _)| upload.sha256)
-            .collect();
-        assert!(winners.contains(&there), "{outcomes:?}");
-        if host.decides_races {
-            assert_eq!(winners, [there]);
-            let lost = |o: &&Published| **o == Published::Conflict { theirs: there };
-            assert_eq!(outcomes.iter().filter(lost).count(), 3, "{outcomes:?}");
+        assert!(uploads.iter().any(|upload| upload.sha256 == there), "one of them, and whole");
+        if !host.decides_races {
+            continue;
+        }
+        for (upload, outcome) in uploads.iter().zip(outcomes) {
+            let expected = match upload.sha256 == there {
+                true => Published::Created,
+                false => Published::Conflict { theirs: there },
+            };
+            assert_eq!(outcome.unwrap().published, expected);
         }
     }
     // The same bytes from everywhere: nobody loses.
@@ -186,6 +186,9 @@ async fn races(store: &dyn Store, host: Host, temp: &Path) {
     assert!(!outcomes.iter().any(|o| matches!(o, Published::Conflict { .. })), "{outcomes:?}");
     let info = store.release("race-v1").await.unwrap().unwrap();
     let names: Vec<_> = info.assets.iter().map(|asset| asset.name.as_str()).collect();
+    if !host.decides_races {
+        return;
+    }
     assert_eq!(
         names,
         [

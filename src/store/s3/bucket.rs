@@ -225,10 +225,10 @@ type Source = (&'static [&'static str], &'static str);
 fn login(settings: &Settings) -> Result<Option<Source>, String> {
     let has = |name: &&str| variable(settings, name).is_some();
     let [(key, _), ..] = LOGINS;
-    if key.iter().filter(|name| has(name)).count() == 1 {
+    if key.iter().copied().filter(has).count() == 1 {
         return Err("of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY only one is set".into());
     }
-    Ok(LOGINS.into_iter().find(|(names, _)| names.iter().all(|name| has(name))))
+    Ok(LOGINS.into_iter().find(|(names, _)| names.iter().all(has)))
 }
 
 fn builder(

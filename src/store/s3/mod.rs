@@ -17,7 +17,7 @@
 //! not there. On servers that honour `If-None-Match: *` (Amazon, MinIO, R2, moto), the first
 //! publisher wins and all others learn it. Some servers ignore the condition or do not check
 //! it atomically. There, what is there is looked at before, and read back after: whoever
-//! finds other bytes than their own reports a conflict. Of two who write in the same instant,
+//! finds other bytes than their own reports a conflict, and nothing is ever deleted on the way. Of two who write in the same instant,
 //! one may still be told of success before the other overwrites; such a server cannot do better.
 
 mod bucket;
