@@ -3,6 +3,7 @@
 //! ```text
 //! StoreUrl ── open ─┬> dir     <root>/<tag>/<asset>      writable
 //!                   ├> http    <base>/<tag>/<asset>      read-only
+//!                   ├> s3      <prefix>/<tag>/<asset>    writable, with credentials
 //!                   └> github  a repository's releases   writable
 //! URL ────── Fetcher ─> what vendors publish             read-only
 //!
@@ -28,6 +29,7 @@ mod publication;
 mod reach;
 mod release;
 mod retry;
+mod s3;
 mod settings;
 mod sidecar;
 mod transfer;

@@ -15,6 +15,7 @@ use super::{
     dir::Dir,
     github::{GitHub, Host},
     http::Http,
+    s3::S3,
 };
 use crate::model::{Fault, Kind};
 
@@ -40,12 +41,15 @@ pub fn open(url: &StoreUrl, settings: &Settings) -> Result<Arc<dyn Store>, Fault
             [owner, repo],
             settings,
         ))),
-        StoreUrl::Gitea { .. } | StoreUrl::S3 { .. } | StoreUrl::Oci { .. } => Err(not_yet(url)),
+        StoreUrl::S3 { bucket, prefix } => {
+            Ok(Arc::new(S3::new(url.to_string(), bucket, prefix, settings)?))
+        }
+        StoreUrl::Gitea { .. } | StoreUrl::Oci { .. } => Err(not_yet(url)),
     }
 }
 
 fn not_yet(url: &StoreUrl) -> Fault {
-    let opens = "it opens `github:OWNER/REPO`, `dir:PATH`, `file:///PATH`, and `https://` and \
+    let opens = "it opens `github:OWNER/REPO`, `s3:BUCKET/PREFIX`, `dir:PATH`, `file:///PATH`, and `https://` and \
                  `http://` to read";
     Fault::new(Kind::Usage, format!("this forge cannot open `{url}` yet"))
         .because(opens)
@@ -123,7 +127,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_opened_yet_says_so_and_what_can() {
-        for url in ["gitea:h/o/r", "s3:b/p", "oci:h/r"] {
+        for url in ["gitea:h/o/r", "oci:h/r"] {
             let fault = opened(url).err().unwrap();
             assert_eq!(fault.kind, Kind::Usage);
             assert!(fault.what.contains(&format!("`{url}`")), "{fault}");

@@ -188,7 +188,7 @@ pub(super) fn sweep(root: &Path) {
     }
 }
 
-fn changed(path: &Path, found: Sha256, expected: Sha256) -> Fault {
+pub(super) fn changed(path: &Path, found: Sha256, expected: Sha256) -> Fault {
     Fault::new(Kind::Verification, format!("{} is not what was to be published", path.display()))
         .because(format!("its SHA-256 digest is {}, not {}", found.short(), expected.short()))
         .hint("something wrote to it in the meantime; run it again")

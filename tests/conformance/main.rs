@@ -1,0 +1,6 @@
+//! One suite for every store, against servers that others wrote where there are any.
+
+mod plain;
+mod s3;
+mod servers;
+mod suite;
