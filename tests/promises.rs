@@ -298,3 +298,25 @@ fn a_wait_that_the_host_asks_for_is_told_and_waited_out() {
     run.says("waiting").says("2 s");
     assert_eq!(github.creates(), 2);
 }
+
+#[test]
+fn the_first_release_of_a_repository_that_may_be_immutable_is_not_lost() {
+    let (sandbox, github) = tool();
+    // A token that writes may not ask whether releases are immutable.
+    github.make_immutable();
+    sandbox.forge("release:binary tool").logged_in(&github).succeeds().says("published");
+    let release = github.release("tool-v1").unwrap();
+    assert!(release.immutable && !release.draft);
+    assert_eq!(assets(&github, "tool-v1"), complete(&PLATFORMS[..1]));
+    let clone = sandbox.clone_fresh();
+    clone.forge("ensure").on(&github).succeeds().says("1 downloaded");
+    // What comes too late is refused with what to do.
+    let late = sandbox.clone_fresh();
+    let run = late.forge("release:binary tool --platform linux-arm64").logged_in(&github).run();
+    run.says("is immutable and has no tool-linux-arm64.tar.gz").says("sealed: true");
+    // From now on it is known.
+    let mut next = sandbox.clone_fresh();
+    next.bump("tool", "v2");
+    let run = next.forge("release:binary tool").logged_in(&github).succeeds();
+    run.says("still a draft");
+}

@@ -105,13 +105,16 @@ async fn a_conflict_in_a_draft_seals_nothing_without_its_checksum() {
 }
 
 #[tokio::test]
-async fn one_locked_release_is_enough_to_learn_from() {
+async fn the_first_release_is_whole_when_it_is_locked_and_is_learnt_from() {
     let (github, files) = (github(), Files::new());
     github.make_immutable();
     let opened = open(&github, Role::Write);
-    let first =
-        opened.store.publish(&release(Mode::Detected), &files.upload(ASSETS[0], b"0")).await;
-    assert!(first.unwrap_err().to_string().contains("is immutable and has no"));
+    let first = release(Mode::Detected);
+    let receipt = opened.store.publish(&first, &files.upload(ASSETS[0], b"0")).await.unwrap();
+    assert_eq!((receipt.published, receipt.waits_for), (Published::Created, Vec::new()));
+    assert_eq!(github.release(TAG).unwrap().assets.len(), 2, "with its checksum");
+    let late = opened.store.publish(&first, &files.upload(ASSETS[1], b"1")).await;
+    assert!(late.unwrap_err().to_string().contains("is immutable and has no"));
     let second = Release { tag: "arc-v1".into(), ..release(Mode::Detected) };
     let receipt = opened.store.publish(&second, &files.upload(ASSETS[0], b"0")).await.unwrap();
     assert_eq!(receipt.waits_for, missing(&ASSETS[..1]));

@@ -48,7 +48,7 @@ pub(super) struct GitHub {
     /// Who sees the repository.
     sight: OnceCell<Sight>,
     /// When releases become visible, if nobody says so.
-    detected: OnceCell<Mode>,
+    detected: std::sync::OnceLock<Mode>,
     /// Whether a release turned out to be immutable, whatever was detected.
     seals: AtomicBool,
     /// Releases that this store put something into, by tag.
@@ -68,7 +68,7 @@ impl GitHub {
             api: Api::new(url.clone(), host, repository, settings),
             url,
             sight: OnceCell::new(),
-            detected: OnceCell::new(),
+            detected: std::sync::OnceLock::new(),
             seals: AtomicBool::new(false),
             targets: Mutex::default(),
         }

@@ -45,6 +45,7 @@ impl GitHub {
             return Err(failed(self.api.who().await.needs_login()));
         }
         let piece = proven(upload).await.map_err(failed)?;
+        let release = &self.decided(release, upload).await.map_err(failed)?;
         for _ in 0..ROUNDS {
             match self.round(release, upload, &piece).await.map_err(failed)? {
                 Some(receipt) => return Ok(receipt),
@@ -58,6 +59,20 @@ impl GitHub {
         ))
     }
 
+    /// `release` with its mode decided. Nothing is known of a repository without releases if
+    /// nobody may ask it: its first one is a draft until it holds what is published here, since
+    /// one that is immutable and visible while it is empty would stay so for ever.
+    async fn decided(&self, release: &Release, upload: &Upload) -> Result<Release, Fault> {
+        Ok(match self.mode(release.mode).await? {
+            Some(mode) => Release { mode, ..release.clone() },
+            None => Release {
+                mode: Mode::Sealed,
+                expected: vec![upload.asset.clone()],
+                ..release.clone()
+            },
+        })
+    }
+
     /// Nothing if the release that was found is gone, or another one by now.
     async fn round(
         &self,
@@ -65,7 +80,7 @@ impl GitHub {
         upload: &Upload,
         piece: &Piece,
     ) -> Result<Option<Receipt>, Fault> {
-        let mode = self.mode(release.mode).await?;
+        let mode = release.mode;
         let target = match self.remembered(&release.tag) {
             Some(target) => target,
             None => self.target(release, mode).await?,
@@ -129,24 +144,30 @@ impl GitHub {
         Ok(true)
     }
 
-    /// When releases become visible, if nobody says so.
-    async fn mode(&self, asked: Mode) -> Result<Mode, Fault> {
+    /// When releases become visible; nothing if nobody says so and it cannot be found out yet.
+    async fn mode(&self, asked: Mode) -> Result<Option<Mode>, Fault> {
         match asked {
-            Mode::Detected if self.seals.load(Ordering::Relaxed) => Ok(Mode::Sealed),
-            Mode::Detected => self.detected.get_or_try_init(|| self.detect()).await.copied(),
-            asked => Ok(asked),
+            Mode::Detected if self.seals.load(Ordering::Relaxed) => Ok(Some(Mode::Sealed)),
+            Mode::Detected => match self.detected.get() {
+                Some(mode) => Ok(Some(*mode)),
+                None => {
+                    let found = self.detect().await?;
+                    Ok(found.map(|mode| *self.detected.get_or_init(|| mode)))
+                }
+            },
+            asked => Ok(Some(asked)),
         }
     }
 
     /// Asks whether releases are immutable. Who may not ask sees it from the newest release.
-    async fn detect(&self) -> Result<Mode, Fault> {
+    async fn detect(&self) -> Result<Option<Mode>, Fault> {
         let url = self.api.resource(&["immutable-releases"]);
         if let Some(immutability) = self.api.get_if_allowed::<Immutability>(url).await? {
-            return Ok(immutability.mode());
+            return Ok(Some(immutability.mode()));
         }
-        let newest: Vec<WireRelease> = self.api.releases(1).await?;
-        let newest = newest.iter().find(|release| !release.draft);
-        Ok(Immutability { enabled: newest.is_some_and(|release| release.immutable) }.mode())
+        let releases: Vec<WireRelease> = self.api.releases(1).await?;
+        let newest = releases.iter().find(|release| !release.draft);
+        Ok(newest.map(|newest| Immutability { enabled: newest.immutable }.mode()))
     }
 }
 
@@ -203,7 +224,7 @@ fn locked(release: &Release, upload: &Upload) -> Fault {
     Fault::new(Kind::Store, what)
         .because("once an immutable release is published, its host lets nobody add to it")
         .hint(
-            "publish it as the next version or revision, with all platforms; or turn off \
-             immutable releases in the repository's settings, which helps later releases only",
+            "write `sealed: true` in versions.yml, and publish all platforms as the next version or \
+             revision: it stays a draft until it has them",
         )
 }
