@@ -164,7 +164,7 @@ def wait_for(port, process):
 @contextmanager
 def github(program, releases):
     """The URL of a stand-in GitHub with `releases`, and a list that gets what it was asked at the end."""
-    command = [program, "--repo", "acme/stack", "--seed", str(releases)]
+    command = [program, "--repo", "acme/stack", "--seed", str(releases), "--requests"]
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     asked = []
