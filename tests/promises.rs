@@ -320,3 +320,19 @@ fn the_first_release_of_a_repository_that_may_be_immutable_is_not_lost() {
     let run = next.forge("release:binary tool").logged_in(&github).succeeds();
     run.says("still a draft");
 }
+
+#[test]
+fn what_could_not_be_published_is_named_and_completed_by_the_next_run() {
+    let (sandbox, github) = stack();
+    github.next_at("nats", Operation::Upload, Fault::NotAccessible);
+    let run = sandbox.forge("release:all").logged_in(&github).exits(3);
+    run.says("cannot publish nats-v1.0.0").says("contents: write");
+    for tag in ["arc-v1.0.0", "docs-v1.0.0", "gh-v1.0.0"] {
+        assert_eq!(github.release(tag).unwrap().assets.len(), 3, "{run}");
+    }
+    let (uploads, builds) = (github.uploads(), sandbox.builds());
+    sandbox.forge("release:all").logged_in(&github).succeeds().says("1 fresh and published");
+    assert_eq!(github.uploads() - uploads, 3);
+    assert_eq!(sandbox.builds(), builds);
+    assert_eq!(github.release("nats-v1.0.0").unwrap().assets.len(), 3);
+}
