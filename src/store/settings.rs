@@ -34,8 +34,8 @@ pub struct Settings {
     pub logins: Arc<dyn Logins>,
     /// Who wants to know of long waits.
     pub waits: Waits,
-    /// How hosts with limits are treated.
-    pub tempo: Tempo,
+    /// How hosts with limits are treated; as suits each of them if nobody says.
+    pub tempo: Option<Tempo>,
 }
 
 /// The pace that hosts of releases want to be written to with, and how long things take to settle
@@ -60,6 +60,14 @@ pub struct Tempo {
     pub upload: Duration,
     /// How long an answer about a release is good enough for reading.
     pub recent: Duration,
+}
+
+impl Tempo {
+    /// That of a server of one's own, which counts nothing unless its owner wants it to, and says
+    /// so then with each answer.
+    pub(super) fn of_own_server() -> Self {
+        Self { burst: u32::MAX, between_writes: Duration::ZERO, ..Self::default() }
+    }
 }
 
 impl Default for Tempo {
@@ -154,7 +162,7 @@ impl Settings {
             environment: environment(),
             logins: Arc::new(Nobody),
             waits: Waits(Arc::new(|_| ())),
-            tempo: Tempo::default(),
+            tempo: None,
         }
     }
 }

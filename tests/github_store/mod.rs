@@ -57,7 +57,7 @@ fn settings() -> Settings {
         backoff: Duration::from_millis(1),
         idle_timeout: Duration::from_secs(5),
         environment: BTreeMap::new(),
-        tempo: Tempo {
+        tempo: Some(Tempo {
             burst: 1000,
             between_writes: Duration::ZERO,
             after_refusal: Duration::from_millis(5),
@@ -65,7 +65,7 @@ fn settings() -> Settings {
             look: Duration::from_millis(2),
             upload: Duration::from_millis(60),
             recent: Duration::from_secs(20),
-        },
+        }),
         ..Settings::new("/nowhere".into())
     }
 }

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     model::Fault,
     store::{
-        AssetStream, Login, Settings,
+        AssetStream, Login, Settings, Tempo,
         call::{Call, Reply},
         client::Client,
         retry::{Failure, Retry, retrying},
@@ -49,6 +49,7 @@ pub(super) struct Api {
     login: OnceCell<Option<Login>>,
     /// Held while something is written: GitHub wants writes one after the other.
     pace: Mutex<Pace>,
+    tempo: Tempo,
     kept: Kept,
 }
 
@@ -59,15 +60,21 @@ impl Api {
         repository: [String; 2],
         settings: &Settings,
     ) -> Self {
+        let tempo = settings.tempo.clone().unwrap_or_else(|| host.tempo());
         Self {
             client: Arc::new(Client::new(settings)),
             host,
             store,
             repository,
             login: OnceCell::new(),
-            pace: Mutex::new(Pace::new(&settings.tempo)),
+            pace: Mutex::new(Pace::new(&tempo)),
+            tempo,
             kept: Kept::default(),
         }
+    }
+
+    pub(super) fn tempo(&self) -> &Tempo {
+        &self.tempo
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -118,7 +125,7 @@ impl Api {
         let mut retry = Retry::new(settings);
         for refused in 0.. {
             let reply = self.client.call(call).await?;
-            match limits::refusal(call, &reply, refused, &settings.tempo) {
+            match limits::refusal(call, &reply, refused, &self.tempo) {
                 Some(failure) => retry.pause(failure).await.map_err(Failure::never)?,
                 None => return Ok(reply),
             }
@@ -253,7 +260,7 @@ impl Api {
 
     /// The repository; nothing if whoever asks cannot see it.
     pub(super) async fn repository(&self) -> Result<Option<WireRepository>, Fault> {
-        self.get(self.resource(&[]), self.settings().tempo.recent).await
+        self.get(self.resource(&[]), self.tempo().recent).await
     }
 
     /// The visible release of `tag`, with all its assets.

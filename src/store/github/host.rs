@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use reqwest::Url;
 
-use crate::model::{Fault, Kind};
+use crate::{
+    model::{Fault, Kind},
+    store::Tempo,
+};
 
 /// A GitHub.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,17 @@ impl Host {
             None => api_of(source, &web)?,
         };
         Ok(Self { web, api })
+    }
+
+    /// How fast it wants to be written to. GitHub's own hosts have limits
+    /// (<https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>); on
+    /// Enterprise Server they are off unless its owner turns them on.
+    pub(super) fn tempo(&self) -> Tempo {
+        let host = self.web.host_str().unwrap_or_default();
+        match host == "github.com" || host.ends_with(".ghe.com") {
+            true => Tempo::default(),
+            false => Tempo::of_own_server(),
+        }
     }
 
     /// The name that logins are kept under: `github.com`.

@@ -94,7 +94,7 @@ impl GitHub {
     /// The release of `tag`, also if it is a draft that whoever asks may see.
     async fn find_release(&self, tag: &str) -> Result<Option<ReleaseInfo>, Fault> {
         check_names(tag, "asset")?;
-        let recent = self.api.settings().tempo.recent;
+        let recent = self.api.tempo().recent;
         if let Some(release) = self.api.release(tag, recent).await? {
             return Ok(Some(release.info()));
         }

@@ -135,7 +135,7 @@ impl GitHub {
         is_ours: bool,
     ) -> Result<Standing, Fault> {
         let name = &piece.name;
-        let tempo = &self.api.settings().tempo;
+        let tempo = self.api.tempo();
         let since = Instant::now();
         let mut seen: Option<u64> = None;
         loop {
@@ -199,7 +199,7 @@ impl GitHub {
 
     /// `asset`, when it is whole.
     async fn settled(&self, mut asset: WireAsset) -> Result<WireAsset, Fault> {
-        let tempo = &self.api.settings().tempo;
+        let tempo = self.api.tempo();
         let since = Instant::now();
         while !asset.is_whole() {
             if since.elapsed() > tempo.settling {

@@ -97,7 +97,7 @@ impl GitHub {
     }
 
     async fn by_api(&self, tag: &str, asset: &str) -> Result<Option<WireAsset>, Fault> {
-        let release = self.api.release(tag, self.api.settings().tempo.recent).await?;
+        let release = self.api.release(tag, self.api.tempo().recent).await?;
         Ok(release.and_then(|release| release.asset(asset).cloned()))
     }
 

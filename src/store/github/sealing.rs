@@ -53,7 +53,7 @@ impl GitHub {
 
     /// The draft that all agree on, after we created `own`.
     async fn agree(&self, own: WireRelease) -> Result<WireRelease, Fault> {
-        let tempo = &self.api.settings().tempo;
+        let tempo = self.api.tempo();
         let since = Instant::now();
         loop {
             let listed = self.listed(&own.tag_name).await?;

@@ -117,7 +117,7 @@ impl GitHub {
 
     /// The release of `tag`, which is there, as soon as it can be seen.
     async fn appears(&self, tag: &str) -> Result<WireRelease, Fault> {
-        let tempo = &self.api.settings().tempo;
+        let tempo = self.api.tempo();
         let since = Instant::now();
         loop {
             if let Some(release) = self.api.release(tag, Duration::ZERO).await? {
