@@ -31,8 +31,8 @@ fn half_written(sandbox: &Sandbox) -> Vec<String> {
     let names = names.map(|(path, _)| path.display().to_string());
     let is_half = |name: &String| {
         let file = name.rsplit('/').next().unwrap_or_default();
-        let temporary =
-            file.starts_with('.') && !matches!(file, ".version" | ".gitignore" | ".forge");
+        let temporary = file.starts_with('.')
+            && !matches!(file, ".version" | ".record" | ".gitignore" | ".forge");
         temporary
             || name.contains("/staging/")
             || name.contains("/half-made/")

@@ -21,6 +21,10 @@ use super::{
     record::Record,
 };
 
+/// The record as it was when the artifact was installed, beside its binaries: it comes into
+/// place with them, in one step.
+const CAME_WITH: &str = ".record";
+
 /// What a look at an installed artifact found.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "one at a time, and never kept")]
@@ -89,9 +93,13 @@ fn prove(place: &Place, known: Option<Record>) -> Installed {
         Err(why) => return Installed::Damaged(why),
     };
     // What the old record knows of the release and of the build's length stays true
-    // as long as it speaks of the same artifact.
-    let same = known.filter(|record| record.stamp == stamp);
-    let relearned = same.as_ref().is_none_or(|record| record.files != files);
+    // as long as it speaks of the same artifact. Whoever was killed right after the exchange
+    // left the record that came with the artifact.
+    let is_same = |record: &Record| record.stamp == stamp;
+    let came_with_it = || Record::read(&place.folder.join(CAME_WITH)).filter(is_same);
+    let known = known.filter(is_same);
+    let relearned = known.as_ref().is_none_or(|record| record.files != files);
+    let same = known.or_else(came_with_it);
     let record = match same {
         Some(record) => Record { files, ..record },
         None => Record::unknown(stamp, files),
@@ -135,7 +143,8 @@ fn stats(folder: &Path, stamp: &Stamp) -> Result<BTreeMap<String, FileStat>, Str
 /// also on disk.
 ///
 /// Killed before the exchange, the old artifact is untouched; killed after it, the next
-/// look finds an outdated record and proves the new artifact by its own stamp.
+/// look finds an outdated record, proves the new artifact by its own stamp, and takes what else is
+/// known of it from the record that came with it.
 pub fn install(
     layout: &Layout,
     id: &ArtifactId,
@@ -164,6 +173,7 @@ pub fn install(
         Fault::new(crate::model::Kind::Failed, why)
             .within(format!("cannot install {id} into {}", place.folder.display()))
     })?;
+    fs::write(staging.path().join(CAME_WITH), record.to_bytes()).map_err(|e| fault(&e))?;
     exchange(staging.path(), &place.folder).map_err(|e| fault(&e))?;
     if id.platform == Platform::host() {
         publish_links(layout, id, &record, before.as_ref()).map_err(|e| fault(&e))?;
@@ -308,6 +318,22 @@ mod tests {
             "#!/bin/sh\nexit 1\n"
         );
         assert_eq!(fs::read_dir(it.layout.staging()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn killed_between_exchange_and_record_nothing_that_is_known_is_lost() {
+        let it = installed("#!/bin/sh\n");
+        let old = fs::read(&it.place().record).unwrap();
+        it.install("#!/bin/sh\nexit 1\n");
+        let new = Record::read(&it.place().record).unwrap();
+        for lost in [Some(old), None] {
+            let _ = fs::remove_file(&it.place().record);
+            if let Some(old) = lost {
+                fs::write(&it.place().record, old).unwrap();
+            }
+            let Installed::Intact { record, .. } = inspect(&it.place()) else { panic!("intact") };
+            assert_eq!((&record, record.made.is_some()), (&new, true));
+        }
     }
 
     #[test]

@@ -131,7 +131,7 @@ pub(super) mod tests {
             },
             files: BTreeMap::new(),
             build_seconds: Some(1.5),
-            made: None,
+            made: Some(Made::default()),
             release: None,
             builder: None,
         }

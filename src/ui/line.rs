@@ -38,8 +38,8 @@ fn finished(report: &ArtifactReport, style: Style) -> String {
     };
     let took = human_time(report.seconds);
     let (role, rest) = match report.how {
-        How::Fresh if report.fault.is_none() => return String::new(),
         _ if report.published => return published(report, style),
+        How::Fresh if report.fault.is_none() => return String::new(),
         How::Failed => (Role::Error, format!("after {took}: {}", reason())),
         How::Skipped | How::Cancelled => (Role::Warn, reason()),
         _ => {
