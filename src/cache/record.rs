@@ -35,6 +35,12 @@ pub struct Record {
 /// How an artifact was made on this machine: what its provenance says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Made {
+    /// Who made it: the URI of the builder.
+    pub builder: String,
+    /// The page of the run that made it, if it was CI's.
+    pub run_url: Option<String>,
+    /// What started that run.
+    pub event: Option<String>,
     /// When work on it began, as RFC 3339 has it.
     pub started_on: String,
     /// When it was done.

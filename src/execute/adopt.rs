@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fs, io::Read, path::Path};
 
+use jiff::Timestamp;
+
 use crate::{
     archive::hash_file,
     cache::{Made, Record, Release, Staging, install},
@@ -22,6 +24,20 @@ impl Context {
         install(self.workspaces.layout(), &want.id, staging, record)
     }
 
+    /// How an artifact was made that was `begun` then, and is done now. Who made it is noted at
+    /// once: it may be published by a later run, perhaps in other surroundings.
+    pub(super) fn made(&self, begun: Timestamp, tools: BTreeMap<String, String>) -> Made {
+        let text = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        Made {
+            builder: self.surroundings.builder().id().to_owned(),
+            run_url: self.surroundings.run_url().map(str::to_owned),
+            event: self.surroundings.event().map(str::to_owned),
+            started_on: text(begun),
+            finished_on: text(Timestamp::now()),
+            tools,
+        }
+    }
+
     /// Installs a new artifact and keeps it in the user's cache. What goes wrong with
     /// the cache is returned as a warning: the artifact is good without it.
     pub(super) fn adopt(
@@ -40,12 +56,6 @@ impl Context {
 /// A record of a new artifact.
 pub(super) fn new_record(stamp: Stamp, made: Option<Made>, release: Option<Release>) -> Record {
     Record { made, release, ..Record::unknown(stamp, BTreeMap::new()) }
-}
-
-/// How an artifact was made that was `begun` then, and is done now.
-pub(super) fn made(begun: jiff::Timestamp, tools: BTreeMap<String, String>) -> Made {
-    let text = |time: jiff::Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    Made { started_on: text(begun), finished_on: text(jiff::Timestamp::now()), tools }
 }
 
 /// The stamp for `binaries`, got by the recipe of `print`.

@@ -7,7 +7,7 @@ use crate::{
     git,
     model::{Fault, Sha256},
     probe::Want,
-    provenance::{Dependency, Statement},
+    provenance::{Builder, Dependency, Statement},
     workspace::{Source, UpstreamDigest},
 };
 
@@ -24,11 +24,11 @@ impl Context {
     ) -> Result<Option<String>, Fault> {
         let Some(made) = &record.made else { return Ok(None) };
         let project = &self.workspaces.any().project;
-        let builder = self.surroundings.builder();
+        let builder = Builder::new(made.builder.clone());
         let mut statement = Statement::new(project, &record.stamp, &want.asset, sha256, builder);
         statement.dependencies = self.dependencies(want, record, made).await?;
-        statement.run.url = self.surroundings.run_url().map(str::to_owned);
-        statement.run.event = self.surroundings.event().map(str::to_owned);
+        statement.run.url.clone_from(&made.run_url);
+        statement.run.event.clone_from(&made.event);
         statement.run.started_on = Some(made.started_on.clone());
         statement.run.finished_on = Some(made.finished_on.clone());
         Ok(Some(statement.line()))

@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     Context, Done, LockChange,
-    adopt::{made, new_record, new_stamp, prove_binaries},
+    adopt::{new_record, new_stamp, prove_binaries},
     context::blocking,
     source::SourceTree,
 };
@@ -59,7 +59,7 @@ impl Context {
         }
         .map_err(|fault| for_another_platform(fault, &want.id))?;
         let stamp = new_stamp(want, print, source.commit.clone(), binaries);
-        let mut record = new_record(stamp, Some(made(begun, tools)), finding.taken());
+        let mut record = new_record(stamp, Some(self.made(begun, tools)), finding.taken());
         record.build_seconds = Some(started.elapsed().as_secs_f64());
         let (record, warnings) = self.adopt(want, &staging, record)?;
         let lock = source.commit.map(|commit| LockChange {

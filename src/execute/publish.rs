@@ -15,7 +15,7 @@ use crate::{
     model::{Compression, Fault, How, Kind, LockedAsset, Revision, Sha256, Stamp, asset_name},
     plan::Action,
     probe::{Finding, Want, read_stamp},
-    provenance::{MAX_BYTES, promotion_name, read_statements, statement_name},
+    provenance::{Builder, MAX_BYTES, promotion_name, read_statements, statement_name},
     store::{self, Published, Receipt, Store, Upload},
 };
 
@@ -49,7 +49,12 @@ impl Context {
         let within = |fault: Fault| fault.within(format!("cannot publish {}", want.tag));
         let (revision, receipt) =
             self.publish_revision(want, &record, &**store, &upload).await.map_err(within)?;
-        if receipt.published == Published::Identical {
+        let is_by_ci = record
+            .made
+            .as_ref()
+            .is_some_and(|made| Builder::new(made.builder.clone()).is_ci_of_accepted_code());
+        // A draft shows nobody what stands beside its assets.
+        if is_by_ci && receipt.published == Published::Identical && receipt.waits_for.is_empty() {
             self.promote(want, revision, &**store, &upload).await.map_err(within)?;
         }
         let sent = Sent { packed, revision, receipt };
@@ -104,9 +109,6 @@ impl Context {
         store: &dyn Store,
         upload: &Upload,
     ) -> Result<(), Fault> {
-        if !self.surroundings.builder().is_ci_of_accepted_code() {
-            return Ok(());
-        }
         let (tag, asset) = (want.tag_of(revision), &want.asset);
         let theirs = store::read_text(store, &tag, &statement_name(asset), MAX_BYTES).await?;
         let statements = theirs.map(|text| read_statements(&text)).transpose().unwrap_or_default();
