@@ -202,7 +202,8 @@ impl Api {
 
     /// Opens an asset; nothing if it is not there. By what is its own, since its name need not be.
     pub(super) async fn open(&self, asset: &WireAsset) -> Result<Option<AssetStream>, Fault> {
-        let call = self.signed(Call::get(address::below(&self.base, &["attachments", &asset.uuid])));
+        let call =
+            self.signed(Call::get(address::below(&self.base, &["attachments", &asset.uuid])));
         transfer::open(self.client.clone(), call.await).await
     }
 

@@ -166,7 +166,8 @@ mod tests {
         let url = Url::parse("https://git.example.org/api/v1/x").unwrap();
         let body = serde_json::json!({ "message": message }).to_string();
         let status = StatusCode::from_u16(status).unwrap();
-        let reply = Reply { status, headers: HeaderMap::new(), body: body.into(), url: url.clone() };
+        let reply =
+            Reply { status, headers: HeaderMap::new(), body: body.into(), url: url.clone() };
         let who = Who {
             store: "gitea:git.example.org/o/r".into(),
             host: "git.example.org".into(),

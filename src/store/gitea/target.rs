@@ -63,7 +63,11 @@ impl Gitea {
     }
 
     /// Tries to create `release`, once; nothing if there is one of that tag already.
-    async fn create(&self, release: &Release, branch: &str) -> Result<Option<WireRelease>, Failure> {
+    async fn create(
+        &self,
+        release: &Release,
+        branch: &str,
+    ) -> Result<Option<WireRelease>, Failure> {
         let is_draft = release.mode == Mode::Sealed;
         let call = Call::new(Method::POST, self.api.resource(&["releases"]))
             .json(&NewRelease::of(release, branch, is_draft));
