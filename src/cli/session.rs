@@ -95,10 +95,8 @@ impl Session {
     pub(super) fn store_settings(&self, workspace: &Workspace) -> store::Settings {
         let root = workspace.layout.root().to_owned();
         let settings = store::Settings::new(root.clone());
-        let gitea_hosts = workspace.stores.iter().filter_map(|url| match StoreUrl::parse(url) {
-            Ok(StoreUrl::Gitea { host, .. }) => Some(host),
-            _ => None,
-        });
+        let gitea_hosts =
+            workspace.stores.iter().filter_map(|url| StoreUrl::parse(url).ok()?.gitea_host());
         // Costs nothing until a login is asked for.
         let runner = Arc::new(Runner::new(1, Cancel::new()).guarded());
         let environment = settings.environment.clone();

@@ -40,7 +40,7 @@ fn repositories(stores: &[String], variable: &dyn Fn(&str) -> Option<String>) ->
         StoreUrl::GitHub { base, owner, repo } => {
             Some(format!("{}/{owner}/{repo}", base.unwrap_or_else(server)))
         }
-        StoreUrl::Gitea { host, owner, repo } => Some(format!("https://{host}/{owner}/{repo}")),
+        StoreUrl::Gitea { base, owner, repo } => Some(format!("{base}/{owner}/{repo}")),
         // `https://github.com/OWNER/REPO/releases/download`
         StoreUrl::Http(url) => url.strip_suffix("/releases/download").map(str::to_owned),
         StoreUrl::Dir(_) | StoreUrl::S3 { .. } | StoreUrl::Oci { .. } => None,

@@ -138,6 +138,12 @@ impl Reply {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Whether the list that it is a page of goes on, if it says so. Only this is taken from its
+    /// links: a token follows no foreign one.
+    pub(super) fn has_next_page(&self) -> Option<bool> {
+        self.header("link").map(|link| link.contains("rel=\"next\""))
+    }
+
     /// What it says.
     ///
     /// # Errors

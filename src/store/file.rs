@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use ring::digest::{Context, SHA256};
 use tokio::sync::mpsc;
 
@@ -103,6 +103,16 @@ pub(super) fn copy_digested(from: &mut File, to: &mut impl Write) -> Result<Sha2
             Err(error) => return Err(error),
         }
     }
+}
+
+/// The digest of all that comes.
+pub(super) async fn digested(stream: AssetStream) -> std::result::Result<Sha256, Fault> {
+    let mut pieces = stream.bytes;
+    let mut digester = Digester::default();
+    while let Some(piece) = pieces.try_next().await? {
+        digester.take(&piece);
+    }
+    Ok(digester.sha256())
 }
 
 fn unreadable(path: &Path, why: &impl ToString) -> Fault {

@@ -4,27 +4,34 @@
 //! StoreUrl ── open ─┬> dir     <root>/<tag>/<asset>      writable
 //!                   ├> http    <base>/<tag>/<asset>      read-only
 //!                   ├> s3      <prefix>/<tag>/<asset>    writable, with credentials
-//!                   └> github  a repository's releases   writable
+//!                   ├> github  a repository's releases   writable
+//!                   └> gitea   a repository's releases   writable
 //! URL ────── Fetcher ─> what vendors publish             read-only
 //!
 //! dir ──> publication (create-only), file, sidecar
-//! http, github, Fetcher ──> transfer (resumes) ──> retry (when again) ─┐
-//! github (its API) ──────────────────────────────> retry ──────────────┴> client ──> answer
+//! http, github, gitea, Fetcher ──> transfer (resumes) ──> retry (when again) ─┐
+//! github, gitea (their APIs) ──────────────────────────> retry ──────────────┴> client ──> answer
+//! github, gitea ──> account (who asks), address (whom a login is shown to), piece, complete
 //! client: one call (a request as a value) and the redirects it leads to; upload: a file on its way out
 //! ```
 //!
 //! Two answers are kept apart everywhere: a confirmed absence (`Ok(None)`), after which
 //! something else may be tried, and doubt (a [`Fault`]), after which it may not.
 
+mod account;
+mod address;
 mod answer;
 mod call;
 mod client;
+mod complete;
 mod dir;
 mod fetch;
 mod file;
+mod gitea;
 mod github;
 mod http;
 mod open;
+mod piece;
 mod publication;
 mod reach;
 mod release;

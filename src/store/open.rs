@@ -13,6 +13,7 @@ use reqwest::Url;
 use super::{
     Settings, Store, StoreUrl,
     dir::Dir,
+    gitea::Gitea,
     github::{GitHub, Host},
     http::Http,
     s3::S3,
@@ -44,13 +45,16 @@ pub fn open(url: &StoreUrl, settings: &Settings) -> Result<Arc<dyn Store>, Fault
         StoreUrl::S3 { bucket, prefix } => {
             Ok(Arc::new(S3::new(url.to_string(), bucket, prefix, settings)?))
         }
-        StoreUrl::Gitea { .. } | StoreUrl::Oci { .. } => Err(not_yet(url)),
+        StoreUrl::Gitea { base, owner, repo } => {
+            Ok(Arc::new(Gitea::new(url.to_string(), base, [owner, repo], settings)?))
+        }
+        StoreUrl::Oci { .. } => Err(not_yet(url)),
     }
 }
 
 fn not_yet(url: &StoreUrl) -> Fault {
-    let opens = "it opens `github:OWNER/REPO`, `s3:BUCKET/PREFIX`, `dir:PATH`, `file:///PATH`, and `https://` and \
-                 `http://` to read";
+    let opens = "it opens `github:OWNER/REPO`, `gitea:https://HOST/OWNER/REPO`, `s3:BUCKET/PREFIX`, `dir:PATH`, \
+                 `file:///PATH`, and `https://` and `http://` to read";
     Fault::new(Kind::Usage, format!("this forge cannot open `{url}` yet"))
         .because(opens)
         .hint("to keep releases in a folder, write `dir:PATH`")
@@ -115,6 +119,7 @@ mod tests {
             ("http://example.org:8080/releases", false),
             ("github:o/r", true),
             ("github:https://ghe.example.org/o/r", true),
+            ("gitea:git.example.org/o/r", true),
         ] {
             let store = opened(url).unwrap();
             assert_eq!((store.url(), store.is_writable()), (url, writable));
@@ -127,12 +132,18 @@ mod tests {
 
     #[test]
     fn what_cannot_be_opened_yet_says_so_and_what_can() {
-        for url in ["gitea:h/o/r", "oci:h/r"] {
-            let fault = opened(url).err().unwrap();
-            assert_eq!(fault.kind, Kind::Usage);
-            assert!(fault.what.contains(&format!("`{url}`")), "{fault}");
-            assert!(fault.why[0].contains("dir:PATH") && fault.hint.is_some(), "{fault}");
-        }
+        let fault = opened("oci:h/r").err().unwrap();
+        assert_eq!(fault.kind, Kind::Usage);
+        assert!(fault.what.contains("`oci:h/r`"), "{fault}");
+        assert!(fault.why[0].contains("dir:PATH") && fault.hint.is_some(), "{fault}");
+    }
+
+    #[test]
+    fn a_login_never_travels_unprotected() {
+        let fault = opened("gitea:http://git.example.org/o/r").err().unwrap();
+        assert_eq!(fault.kind, Kind::Usage);
+        assert!(fault.what.contains("cannot be the address of a Gitea"), "{fault}");
+        assert!(opened("gitea:http://127.0.0.1:3000/o/r").is_ok());
     }
 
     #[test]

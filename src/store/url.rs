@@ -4,6 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use reqwest::Url;
 
+use super::address;
 use crate::model::nearest;
 
 /// Every scheme with its shape, in the order messages list them.
@@ -13,7 +14,7 @@ const SHAPES: [(&str, &str); 8] = [
     ("https", "https://HOST/PATH"),
     ("http", "http://HOST/PATH"),
     ("github", "github:OWNER/REPO"),
-    ("gitea", "gitea:HOST/OWNER/REPO"),
+    ("gitea", "gitea:https://HOST/OWNER/REPO"),
     ("s3", "s3:BUCKET/PREFIX"),
     ("oci", "oci:HOST/REPO"),
 ];
@@ -37,8 +38,9 @@ pub enum StoreUrl {
     },
     /// The releases of a Gitea or Forgejo server.
     Gitea {
-        /// The server, with its port if it has one.
-        host: String,
+        /// The server (`https://git.example.org:3000`), with the folder that it serves if it has
+        /// one.
+        base: String,
         /// User or organisation.
         owner: String,
         /// Repository.
@@ -86,6 +88,16 @@ impl StoreUrl {
     }
 }
 
+impl StoreUrl {
+    /// The name of the host of a Gitea, with its port if it has one, as logins are kept under it.
+    pub fn gitea_host(&self) -> Option<String> {
+        match self {
+            Self::Gitea { base, .. } => Url::parse(base).ok().map(|url| address::name(&url)),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for StoreUrl {
     /// As manifests write it, except that a password in it stays hidden.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,7 +108,9 @@ impl fmt::Display for StoreUrl {
             Self::GitHub { base: Some(base), owner, repo } => {
                 write!(f, "github:{base}/{owner}/{repo}")
             }
-            Self::Gitea { host, owner, repo } => write!(f, "gitea:{host}/{owner}/{repo}"),
+            Self::Gitea { base, owner, repo } => {
+                write!(f, "gitea:{}/{owner}/{repo}", base.trim_start_matches("https://"))
+            }
             Self::S3 { bucket, prefix } if prefix.is_empty() => write!(f, "s3:{bucket}"),
             Self::S3 { bucket, prefix } => write!(f, "s3:{bucket}/{prefix}"),
             Self::Oci { host, repo } => write!(f, "oci:{host}/{repo}"),
@@ -144,7 +158,7 @@ fn web(text: &str, scheme: &str) -> Result<StoreUrl, String> {
 fn forge(scheme: &str, rest: &str) -> Option<StoreUrl> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
     let (base, rest) = match scheme {
-        "github" => server(rest)?,
+        "github" | "gitea" => server(rest)?,
         _ => (None, rest),
     };
     let rest = rest.trim_start_matches("//").trim_end_matches('/');
@@ -157,8 +171,11 @@ fn forge(scheme: &str, rest: &str) -> Option<StoreUrl> {
         ("github", [owner, repo]) => {
             Some(StoreUrl::GitHub { base, owner: text(owner), repo: text(repo) })
         }
-        ("gitea", [host, owner, repo]) => {
-            Some(StoreUrl::Gitea { host: text(host), owner: text(owner), repo: text(repo) })
+        ("gitea", [at @ .., owner, repo]) => {
+            let base = base.map_or_else(|| "https:/".to_owned(), |base| base);
+            let base = at.iter().fold(base, |base, part| format!("{base}/{part}"));
+            let has_host = Url::parse(&base).is_ok_and(|url| url.has_host());
+            has_host.then(|| StoreUrl::Gitea { base, owner: text(owner), repo: text(repo) })
         }
         ("s3", [bucket, prefix @ ..]) => {
             Some(StoreUrl::S3 { bucket: text(bucket), prefix: prefix.join("/") })
@@ -230,6 +247,8 @@ mod tests {
             "github:https://ghe.example.org/owner/repo",
             "github:http://127.0.0.1:8080/owner/repo",
             "gitea:git.example.org:3000/owner/repo",
+            "gitea:git.example.org/folder/owner/repo",
+            "gitea:http://127.0.0.1:3000/owner/repo",
             "s3:bucket",
             "s3:bucket/some/prefix",
             "oci:ghcr.io/owner/repo",
@@ -241,6 +260,8 @@ mod tests {
             ("https://example.org/r/", "https://example.org/r"),
             ("https://me:secret@example.org/r", "https://example.org/r"),
             ("s3://bucket/prefix/", "s3:bucket/prefix"),
+            ("gitea:https://git.example.org:3000/o/r/", "gitea:git.example.org:3000/o/r"),
+            ("gitea:https://git.example.org/folder/o/r", "gitea:git.example.org/folder/o/r"),
         ] {
             assert_eq!(StoreUrl::parse(text).unwrap().to_string(), plain);
         }
@@ -260,7 +281,9 @@ mod tests {
             ("github:o/r?x", "`github:OWNER/REPO`"),
             ("github:https://ghe.example.org/o", "`github:OWNER/REPO`"),
             ("github:https://me:secret@ghe.example.org/o/r", "`github:OWNER/REPO`"),
-            ("gitea:o/r", "`gitea:HOST/OWNER/REPO`"),
+            ("gitea:o/r", "`gitea:https://HOST/OWNER/REPO`"),
+            ("gitea:https://git.example.org/o", "`gitea:https://HOST/OWNER/REPO`"),
+            ("gitea:https://me:secret@git.example.org/o/r", "`gitea:https://HOST/OWNER/REPO`"),
             ("oci:host", "`oci:HOST/REPO`"),
             ("s3:", "`s3:BUCKET/PREFIX`"),
             ("dir:", "`dir:PATH`"),

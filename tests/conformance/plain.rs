@@ -5,7 +5,7 @@ use std::path::Path;
 use axum::Router;
 use tower_http::services::ServeDir;
 
-use crate::{
+use super::{
     servers::{Running, is_here},
     suite::{Host, furnish, lists_many, names_are_checked, reads, settings, store, writes},
 };

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use forge::{model::Kind, store::Settings};
 
-use crate::{
+use super::{
     servers::{Running, is_here},
     suite::{Host, TAG, lists_many, release, settings, stays_offline, store, upload, writes},
 };

@@ -5,8 +5,8 @@ use std::{path::Path, time::Duration};
 use forge::{
     model::{Fault, Kind, Sha256},
     store::{
-        AssetStream, Published, Receipt, Release, Settings, Store, StoreUrl, Upload, open,
-        published_digest,
+        AssetStream, Login, Logins, Pending, Published, Receipt, Release, Settings, Store,
+        StoreUrl, Upload, open, published_digest,
     },
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -41,6 +41,22 @@ pub fn settings(environment: &[(&str, &str)]) -> Settings {
         environment: environment.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
         ..Settings::new("/nowhere".into())
     }
+}
+
+/// One login, whatever the host.
+#[derive(Debug)]
+struct Token(String);
+
+impl Logins for Token {
+    fn login<'a>(&'a self, _: &'a str) -> Pending<'a, Option<Login>> {
+        let login = Login { token: self.0.clone(), source: "a test".into() };
+        Box::pin(std::future::ready(Some(login)))
+    }
+}
+
+/// The same with a login.
+pub fn with_token(settings: Settings, token: &str) -> Settings {
+    Settings { logins: std::sync::Arc::new(Token(token.into())), ..settings }
 }
 
 pub fn store(url: &str, settings: &Settings) -> std::sync::Arc<dyn Store> {

@@ -5,6 +5,7 @@
 mod ask;
 mod asset;
 mod disk;
+pub mod gitea;
 pub mod github;
 mod processes;
 mod server;

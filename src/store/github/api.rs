@@ -8,10 +8,10 @@ use std::{
 
 use reqwest::{
     Method, StatusCode, Url,
-    header::{ACCEPT, ETAG, HeaderName, IF_NONE_MATCH, LINK},
+    header::{ACCEPT, ETAG, HeaderName, IF_NONE_MATCH},
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 
 use super::{
     host::Host,
@@ -24,6 +24,7 @@ use crate::{
     model::Fault,
     store::{
         AssetStream, Login, Settings, Tempo,
+        account::Account,
         call::{Call, Reply},
         client::Client,
         retry::{Failure, Retry, retrying},
@@ -46,7 +47,7 @@ pub(super) struct Api {
     pub(super) host: Host,
     store: String,
     repository: [String; 2],
-    login: OnceCell<Option<Login>>,
+    account: Account,
     /// Held while something is written: GitHub wants writes one after the other.
     pace: Mutex<Pace>,
     tempo: Tempo,
@@ -63,10 +64,10 @@ impl Api {
         let tempo = settings.tempo.clone().unwrap_or_else(|| host.tempo());
         Self {
             client: Arc::new(Client::new(settings)),
-            host,
             store,
             repository,
-            login: OnceCell::new(),
+            account: Account::new(host.name(), settings),
+            host,
             pace: Mutex::new(Pace::new(&tempo)),
             tempo,
             kept: Kept::default(),
@@ -83,18 +84,12 @@ impl Api {
 
     /// Who asks; looked for once, when it is needed first.
     pub(super) async fn login(&self) -> Option<&Login> {
-        let ask = || async {
-            let login = self.settings().logins.login(&self.host.name()).await;
-            // A line's end that came along from a file or a command is no part of it.
-            login.map(|login| Login { token: login.token.trim().to_owned(), ..login })
-        };
-        self.login.get_or_init(ask).await.as_ref()
+        self.account.login().await
     }
 
     /// Who asks whom, for messages.
     pub(super) async fn who(&self) -> Who {
-        let login = self.login().await.map(|login| login.source.clone());
-        Who { store: self.store.clone(), login }
+        Who { store: self.store.clone(), login: self.account.source().await }
     }
 
     /// A page for people below the repository's.
@@ -212,10 +207,7 @@ impl Api {
                 return Ok(None);
             }
             let items: Vec<T> = reply.parse(&Call::get(url)).map_err(|failure| failure.fault)?;
-            // Only whether there is more is taken from there: a token follows no foreign link.
-            let link = reply.headers.get(LINK).and_then(|link| link.to_str().ok());
-            let has_more =
-                link.map_or(items.len() >= PER_PAGE, |link| link.contains("rel=\"next\""));
+            let has_more = reply.has_next_page().unwrap_or(items.len() >= PER_PAGE);
             all.extend(items);
             if !has_more {
                 break;

@@ -6,7 +6,10 @@ use reqwest::Url;
 
 use crate::{
     model::{Fault, Kind},
-    store::Tempo,
+    store::{
+        Tempo,
+        address::{self, below},
+    },
 };
 
 /// A GitHub.
@@ -63,11 +66,7 @@ impl Host {
 
     /// The name that logins are kept under: `github.com`.
     pub(super) fn name(&self) -> String {
-        let host = self.web.host_str().unwrap_or_default();
-        match self.web.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.into(),
-        }
+        address::name(&self.web)
     }
 
     /// A page for people, by the segments of its path.
@@ -118,12 +117,8 @@ fn is_address(host: &str) -> bool {
     host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
 }
 
-fn below(base: &Url, path: &[&str]) -> Url {
-    let mut url = base.clone();
-    if let Ok(mut segments) = url.path_segments_mut() {
-        segments.pop_if_empty().extend(path);
-    }
-    url
+fn protected(source: &str, text: &str) -> Result<Url, Fault> {
+    address::protected(source, text, "a GitHub")
 }
 
 /// Where the API is: at github.com and on GitHub's own domains for enterprises below `api.`, on
@@ -134,34 +129,6 @@ fn api_of(source: &str, web: &Url) -> Result<Url, Fault> {
         return protected(source, &format!("https://api.{host}"));
     }
     Ok(below(web, &["api", "v3"]))
-}
-
-/// `text` as a URL over which a token may travel.
-fn protected(source: &str, text: &str) -> Result<Url, Fault> {
-    let unusable = |why: String| {
-        Fault::new(Kind::Usage, format!("`{text}` in {source} cannot be the address of a GitHub"))
-            .because(why)
-            .hint("write the server as `https://HOST`")
-    };
-    let url = Url::parse(text).map_err(|error| unusable(error.to_string()))?;
-    match (url.scheme(), url.host_str()) {
-        ("https", Some(_)) => Ok(url),
-        ("http", Some(host)) if is_loopback(host) => Ok(url),
-        ("http", Some(_)) => Err(unusable(
-            "over unprotected http everybody on the way could read the login; forge speaks it to \
-             this machine only"
-                .into(),
-        )),
-        (scheme, _) => Err(unusable(format!("`{scheme}:` is not https"))),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host
-            .trim_matches(['[', ']'])
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

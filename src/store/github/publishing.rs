@@ -1,23 +1,18 @@
 //! Publishing: a release is found or made, filled, and made visible. Whoever is stopped
 //! anywhere, or meets others on the way, ends at the same release when it is done again.
 
-use std::{fs::File, io, path::Path, sync::atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use super::{
     GitHub,
-    put::{Piece, Put},
+    put::Put,
     sealing::Sealed,
     target::Target,
     wire::{Immutability, WireRelease},
 };
 use crate::{
-    model::{Fault, Kind, Sha256},
-    store::{
-        Mode, Published, Receipt, Release, Upload,
-        call::Content,
-        check_names,
-        file::{self, Digester},
-    },
+    model::{Fault, Kind},
+    store::{Mode, Published, Receipt, Release, Upload, check_names, piece::Piece},
 };
 
 /// How often a release may turn out to be gone, or another one, before that is an error.
@@ -44,7 +39,8 @@ impl GitHub {
         if self.api.login().await.is_none() {
             return Err(failed(self.api.who().await.needs_login()));
         }
-        let piece = proven(upload).await.map_err(failed)?;
+        let piece = Piece::proven(upload).await.map_err(failed)?;
+        check_size(&piece).map_err(failed)?;
         let release = &self.decided(release, upload).await.map_err(failed)?;
         for _ in 0..ROUNDS {
             match self.round(release, upload, &piece).await.map_err(failed)? {
@@ -126,15 +122,7 @@ impl GitHub {
     /// Puts the texts beside the asset. Those that are there stay, whatever they say. Answers
     /// whether the release still is there.
     async fn put_sidecars(&self, target: &Target, upload: &Upload) -> Result<bool, Fault> {
-        for (name, text) in &upload.sidecars {
-            let mut digester = Digester::default();
-            digester.take(text.as_bytes());
-            let piece = Piece {
-                name: name.clone(),
-                content: Content::Bytes(text.clone().into()),
-                size: text.len() as u64,
-                sha256: digester.sha256(),
-            };
+        for piece in Piece::beside(upload) {
             match self.put(target, &piece).await? {
                 Put::Gone => return Ok(false),
                 // Whoever locked the release did so without it.
@@ -182,41 +170,13 @@ fn check_kept(name: &str) -> Result<(), Fault> {
         .hint("give the binary another name"))
 }
 
-/// The file of `upload`, proven to be what was promised: what is published stays.
-async fn proven(upload: &Upload) -> Result<Piece, Fault> {
-    let path = upload.path.clone();
-    let read = tokio::task::spawn_blocking(move || digested(&path)).await;
-    let read = read.unwrap_or_else(|died| Err(io::Error::other(died)));
-    let (size, sha256) = read.map_err(|error| {
-        Fault::io(format!("cannot read {}, to publish it", upload.path.display()), &error)
-    })?;
-    if sha256 != upload.sha256 {
-        let what = format!("{} is not what was to be published", upload.path.display());
-        return Err(Fault::new(Kind::Verification, what)
-            .because(format!(
-                "its SHA-256 digest is {}, not {}",
-                sha256.short(),
-                upload.sha256.short()
-            ))
-            .hint("something wrote to it in the meantime; run it again"));
+fn check_size(piece: &Piece) -> Result<(), Fault> {
+    if piece.size < MAX_SIZE {
+        return Ok(());
     }
-    if size >= MAX_SIZE {
-        return Err(Fault::new(Kind::Store, "it is too large for a release")
-            .because(format!("it has {size} bytes, and GitHub takes less than 2 GiB"))
-            .hint("strip the binaries, or pack them as `tar.zst`"));
-    }
-    Ok(Piece {
-        name: upload.asset.clone(),
-        content: Content::File(upload.path.clone()),
-        size,
-        sha256,
-    })
-}
-
-fn digested(path: &Path) -> io::Result<(u64, Sha256)> {
-    let mut file = File::open(path)?;
-    let sha256 = file::copy_digested(&mut file, &mut io::sink())?;
-    Ok((file.metadata()?.len(), sha256))
+    Err(Fault::new(Kind::Store, "it is too large for a release")
+        .because(format!("it has {} bytes, and GitHub takes less than 2 GiB", piece.size))
+        .hint("strip the binaries, or pack them as `tar.zst`"))
 }
 
 fn locked(release: &Release, upload: &Upload) -> Fault {

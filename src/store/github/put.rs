@@ -10,15 +10,15 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use futures_util::stream::TryStreamExt;
 use reqwest::{Method, StatusCode};
 
 use super::{GitHub, limits, refusal, target::Target, wire::WireAsset};
 use crate::{
     model::{Fault, Kind, Sha256},
     store::{
-        call::{Call, Content, Reply},
-        file::Digester,
+        call::{Call, Reply},
+        file,
+        piece::Piece,
         retry::{Again, Failure, Retry},
     },
 };
@@ -26,14 +26,6 @@ use crate::{
 /// An upload that is slower than this, in bytes a second, may be taken for one that was stopped;
 /// it finds out and starts again.
 const SLOWEST: u64 = 256 * 1024;
-
-/// A file or a text that is to be an asset.
-pub(super) struct Piece {
-    pub(super) name: String,
-    pub(super) content: Content,
-    pub(super) size: u64,
-    pub(super) sha256: Sha256,
-}
 
 /// What became of it.
 pub(super) enum Put {
@@ -180,15 +172,7 @@ impl GitHub {
         if sha256 == piece.sha256 && stored.size == piece.size {
             return Ok(());
         }
-        let fault =
-            Fault::new(Kind::Verification, format!("{} was not stored as sent", piece.name))
-                .because(format!(
-                    "{} bytes with the SHA-256 digest {} were sent, {} with {} are there",
-                    piece.size,
-                    piece.sha256.short(),
-                    stored.size,
-                    sha256.short()
-                ));
+        let fault = piece.not_as_sent(stored.size, sha256);
         match self.discard(&stored).await {
             Ok(()) => Err(fault.hint("it was removed again: run it again")),
             Err(why) => Err(fault
@@ -226,12 +210,7 @@ impl GitHub {
             Fault::new(Kind::Store, format!("cannot read {} back", asset.name))
                 .because("it is not there any more")
         };
-        let mut pieces = self.api.open(asset.id).await?.ok_or_else(gone)?.bytes;
-        let mut digester = Digester::default();
-        while let Some(piece) = pieces.try_next().await? {
-            digester.take(&piece);
-        }
-        Ok(digester.sha256())
+        file::digested(self.api.open(asset.id).await?.ok_or_else(gone)?).await
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     model::Fault,
-    store::{Release, Upload, call::Call, retry::Retry},
+    store::{Release, Upload, call::Call, complete, retry::Retry},
 };
 
 /// What became of an attempt to make a draft visible.
@@ -95,7 +95,7 @@ impl GitHub {
         let Some(assets) = self.api.assets(target.id, Duration::ZERO).await? else {
             return Ok(Sealed::Elsewhere);
         };
-        let missing = missing(&wanted(release, upload), ours, &assets);
+        let missing = missing(&complete::wanted(release, upload), ours, &assets);
         if !missing.is_empty() {
             return Ok(Sealed::Waiting(missing));
         }
@@ -142,24 +142,6 @@ impl GitHub {
 fn is_agreed_elsewhere(listed: &Listed, target: &Target) -> bool {
     listed.visible.as_ref().is_some_and(|visible| visible.id != target.id)
         || listed.drafts.first().is_some_and(|first| first.id < target.id)
-}
-
-/// All that makes the release complete: each asset with what stands beside it, which is
-/// the same for all.
-fn wanted(release: &Release, upload: &Upload) -> Vec<String> {
-    let beside: Vec<_> =
-        upload.sidecars.iter().filter_map(|(name, _)| name.strip_prefix(&upload.asset)).collect();
-    let mut assets = release.expected.clone();
-    if !assets.contains(&upload.asset) {
-        assets.push(upload.asset.clone());
-    }
-    let mut wanted: Vec<_> = assets
-        .iter()
-        .flat_map(|asset| beside.iter().map(move |end| format!("{asset}{end}")))
-        .chain(assets.iter().cloned())
-        .collect();
-    wanted.sort();
-    wanted
 }
 
 /// What of `wanted` is not there. What is `ours` is, also if the list lags behind.

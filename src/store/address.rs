@@ -1,0 +1,57 @@
+//! Addresses of servers that logins are shown to.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+use crate::model::{Fault, Kind};
+
+/// The name that logins for the server at `url` are kept under: `github.com`, with its port if it
+/// has one.
+pub(super) fn name(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.into(),
+    }
+}
+
+/// The address below `base` by the segments of its path.
+pub(super) fn below(base: &Url, path: &[&str]) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(path);
+    }
+    url
+}
+
+/// `text`, which stands in `source`, as the address of `whose` server, such that a token may travel
+/// there.
+///
+/// # Errors
+/// `Usage` if it is no URL, or unprotected http leads away from this machine.
+pub(super) fn protected(source: &str, text: &str, whose: &str) -> Result<Url, Fault> {
+    let unusable = |why: String| {
+        let what = format!("`{text}` in {source} cannot be the address of {whose}");
+        Fault::new(Kind::Usage, what).because(why).hint("write the server as `https://HOST`")
+    };
+    let url = Url::parse(text).map_err(|error| unusable(error.to_string()))?;
+    match (url.scheme(), url.host_str()) {
+        ("https", Some(_)) => Ok(url),
+        ("http", Some(host)) if is_loopback(host) => Ok(url),
+        ("http", Some(_)) => Err(unusable(
+            "over unprotected http everybody on the way could read the login; forge speaks it to \
+             this machine only"
+                .into(),
+        )),
+        (scheme, _) => Err(unusable(format!("`{scheme}:` is not https"))),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}

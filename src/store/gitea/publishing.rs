@@ -1,0 +1,92 @@
+//! Publishing: a release is found or made, filled, and made visible. Whoever is stopped
+//! anywhere, or meets others on the way, ends at the same release when it is done again.
+
+use super::{
+    Gitea,
+    put::Put,
+    target::{Sealed, Target},
+};
+use crate::{
+    model::{Fault, Kind},
+    store::{Published, Receipt, Release, Upload, check_names, piece::Piece},
+};
+
+/// How often a release may turn out to be gone before that is an error.
+const ROUNDS: u32 = 5;
+
+impl Gitea {
+    pub(super) async fn publish_upload(
+        &self,
+        release: &Release,
+        upload: &Upload,
+    ) -> Result<Receipt, Fault> {
+        for name in upload.sidecars.iter().map(|(name, _)| name).chain([&upload.asset]) {
+            check_names(&release.tag, name)?;
+        }
+        let failed = |fault: Fault| {
+            let what = format!("cannot publish {}/{} to {}", release.tag, upload.asset, self.url);
+            fault.within(what)
+        };
+        if self.api.account.login().await.is_none() {
+            return Err(failed(self.api.who().await.needs_login()));
+        }
+        let piece = Piece::proven(upload).await.map_err(failed)?;
+        for _ in 0..ROUNDS {
+            match self.round(release, upload, &piece).await.map_err(failed)? {
+                Some(receipt) => return Ok(receipt),
+                None => self.forget(&release.tag),
+            }
+        }
+        Err(failed(
+            Fault::new(Kind::Store, "the release changed again and again")
+                .because(format!("somebody removes {} while it is published", release.tag))
+                .hint("see who does, and run it again"),
+        ))
+    }
+
+    /// Nothing if the release that was found is gone by now.
+    async fn round(
+        &self,
+        release: &Release,
+        upload: &Upload,
+        piece: &Piece,
+    ) -> Result<Option<Receipt>, Fault> {
+        let target = match self.remembered(&release.tag) {
+            Some(target) => target,
+            None => self.target(release).await?,
+        };
+        let published = match self.put(target, piece).await? {
+            Put::Created => Published::Created,
+            Put::There(same) if same == upload.sha256 => Published::Identical,
+            Put::There(theirs) => Published::Conflict { theirs },
+            Put::Gone => return Ok(None),
+        };
+        // What we would put beside other bytes would be about ours.
+        let is_ours = !matches!(published, Published::Conflict { .. });
+        if is_ours && !self.put_sidecars(target, upload).await? {
+            return Ok(None);
+        }
+        let waits_for = match target.is_draft {
+            false => Vec::new(),
+            true => match self.seal(target, release, upload).await? {
+                Sealed::Visible => Vec::new(),
+                Sealed::Waiting(missing) => missing,
+                Sealed::Gone => return Ok(None),
+            },
+        };
+        let is_draft = !waits_for.is_empty();
+        self.remember(&release.tag, Target { is_draft, ..target });
+        Ok(Some(Receipt { published, waits_for }))
+    }
+
+    /// Puts the texts beside the asset. Those that are there stay, whatever they say. Answers
+    /// whether the release still is there.
+    async fn put_sidecars(&self, target: Target, upload: &Upload) -> Result<bool, Fault> {
+        for piece in Piece::beside(upload) {
+            if let Put::Gone = self.put(target, &piece).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
