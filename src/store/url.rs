@@ -172,7 +172,7 @@ fn forge(scheme: &str, rest: &str) -> Option<StoreUrl> {
             Some(StoreUrl::GitHub { base, owner: text(owner), repo: text(repo) })
         }
         ("gitea", [at @ .., owner, repo]) => {
-            let base = base.map_or_else(|| "https:/".to_owned(), |base| base);
+            let base = base.unwrap_or_else(|| "https:/".to_owned());
             let base = at.iter().fold(base, |base, part| format!("{base}/{part}"));
             let has_host = Url::parse(&base).is_ok_and(|url| url.has_host());
             has_host.then(|| StoreUrl::Gitea { base, owner: text(owner), repo: text(repo) })
