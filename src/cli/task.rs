@@ -13,7 +13,9 @@ use crate::{
     model::{Fault, Kind, Name, nearest},
     process::Cancel,
     report::Role,
-    task::{self, Engine, Event, Invocation, Options, Told, preview, read_words, subsystems},
+    task::{
+        self, Audience, Engine, Event, Invocation, Options, Told, preview, read_words, subsystems,
+    },
     workspace::{Meaning, Names, Task, Workspace, Workspaces},
 };
 
@@ -118,11 +120,11 @@ pub(super) fn run_all(
 }
 
 /// Runs `invocation`, if the source that its task speaks of is here.
-fn perform(
+fn perform<'w>(
     session: &Session,
-    workspace: &Workspace,
-    invocation: Invocation,
-    audience: &(dyn Fn(Told) + Sync),
+    workspace: &'w Workspace,
+    invocation: Invocation<'w>,
+    audience: Audience<'w>,
     fail_fast: bool,
 ) -> Result<(), Fault> {
     let task = invocation.task;
@@ -134,13 +136,10 @@ fn perform(
             .hint(format!("`forge ensure --force {owner}` fetches and builds it")));
     }
     let options = Options { jobs: jobs(session), force: session.flags.force, fail_fast };
-    // The task's own name is all that its plan is made of.
     runtime()?.block_on(async {
         let cancel = Cancel::new();
         cancel.listen_to_signals()?;
-        let engine = Engine::new(workspace, options, audience, cancel);
-        let task = engine.names().task(&task.name).unwrap_or(task);
-        engine.run(Invocation { task, ..invocation }).await
+        Engine::new(workspace, options, audience, cancel).run(invocation).await
     })
 }
 

@@ -38,8 +38,7 @@ pub fn preview(
     let names = Names::new(workspace.tasks.values(), workspace.subsystems.keys());
     let renderer = Renderer::default();
     // The needs of what is called are no part of this: whether it is called is not known yet.
-    let task = wanted.task;
-    let plan = Plan::of(&names, &renderer, Invocation { task, ..wanted })?;
+    let plan = Plan::of(&names, &renderer, wanted)?;
     let looker = Looker { workspace, names: &names, renderer: &renderer, force };
     plan.nodes.iter().map(|(invocation, _)| looker.preview(invocation)).collect()
 }

@@ -76,11 +76,6 @@ impl<'w> Engine<'w> {
         }
     }
 
-    /// What names mean.
-    pub fn names(&self) -> &Names<'w> {
-        &self.names
-    }
-
     /// Runs `wanted` after all it needs.
     ///
     /// # Errors

@@ -248,7 +248,8 @@ impl<'e> Scope<'e> {
         };
         let Some(path) = paths.iter().find(unknown).cloned() else {
             let what = "this expression has no value";
-            return Wrong::new(range, what, "undefined", "give it one with `| default('…')`");
+            let help = "give it one with `| default('…')`";
+            return Wrong { certain: false, ..Wrong::new(range, what, "undefined", help) };
         };
         let word = &template[path.clone()];
         let (what, help) = match word.split_once('.') {

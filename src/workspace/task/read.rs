@@ -101,6 +101,8 @@ impl Reader<'_, '_, '_> {
         let text = |key| scalar(node, key).map(|scalar: Scalar| scalar.text);
         let flag = |key| scalar(node, key).is_some_and(|flag| flag.text == "true");
         let aliases = scalars(node, "alias").iter().map(|alias| called(&alias.text)).collect();
+        // Asked before any parameter is looked at.
+        let confirm = self.question();
         let with = self.parameters();
         let needs = self.needs();
         let dir = self.template("dir");
@@ -109,8 +111,11 @@ impl Reader<'_, '_, '_> {
             Value::Map(_) => node.get("run"),
             _ => Some(node),
         };
+        let scope = self.scope.clone();
         let each = node.get("for").and_then(|each| entry::each(&mut self, each));
         let run = run.map(|run| entry::entries(&mut self, run)).unwrap_or_default();
+        // Only `run` is run once per item.
+        self.scope = scope;
         let finally = node.get("finally").map(|run| entry::entries(&mut self, run));
         if run.is_empty() && needs.is_empty() {
             let what = format!("the task `{name}` has no command");
@@ -132,7 +137,7 @@ impl Reader<'_, '_, '_> {
             dotenv: self.dotenv(),
             condition: self.command("if"),
             only: entry::places(node, self.found),
-            confirm: self.question(),
+            confirm,
             status: self.commands("status"),
             assert: self.assertions(),
             inputs: self.globs("inputs"),
