@@ -18,5 +18,6 @@ pub mod provenance;
 pub mod release;
 pub mod report;
 pub mod store;
+pub mod task;
 pub mod ui;
 pub mod workspace;

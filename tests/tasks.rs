@@ -5,7 +5,7 @@ use crate::support::Sandbox;
 fn sandbox() -> Sandbox {
     Sandbox::new()
         .head(
-            "vars: { who: world }\nenv: { GREETING: hello }\ntasks:\n  hello: echo \"$GREETING {{ who }}\"\n  two: [tool, 'pwd']\n  long:\n    desc: does more\n    run: 'echo \"$A $GREETING\"; pwd'\n    dir: '{{ root }}/code'\n    env: { A: '{{ os }}' }\n  fails: 'echo before; exit 9'\n  later: { run: make, needs: [tool] }\n  each: [{ run: x, if: y }]",
+            "vars: { who: world }\nenv: { GREETING: hello }\ntasks:\n  hello: echo \"$GREETING {{ who }}\"\n  two: [tool, 'pwd']\n  long:\n    desc: does more\n    run: 'echo \"$A $GREETING\"; pwd'\n    dir: '{{ root }}/code'\n    env: { A: '{{ os }}' }\n  fails: 'echo before; exit 9'\n  later: { run: make, pool: one }\n  uses-later: { needs: later }\n  hidden: { run: x, vars: { k: { secret: K } } }",
         )
         .script("tool", "v1")
         .spec(
@@ -52,10 +52,10 @@ fn a_dry_run_shows_the_commands() {
 fn what_is_not_run_yet_is_refused_by_name() {
     let sandbox = sandbox();
     sandbox.forge("check").succeeds();
-    for words in ["later", "run later --dry-run"] {
-        sandbox.forge(words).exits(2).says("the task later cannot be run").says("`needs`");
+    for words in ["later", "run later --dry-run", "uses-later"] {
+        sandbox.forge(words).exits(2).says("the task later cannot be run").says("`pool`");
     }
-    sandbox.forge("each").exits(2).says("`if`");
+    sandbox.forge("hidden").exits(2).says("`secret`");
 }
 
 #[test]

@@ -116,6 +116,21 @@ pub(super) enum Verb {
     Run {
         /// The task: `hello`, `nats:test`
         task: String,
+        /// Its parameters, as NAME=value
+        #[arg(value_name = "NAME=VALUE")]
+        words: Vec<String>,
+        /// What its commands get as {{ args }}
+        #[arg(last = true)]
+        args: Vec<String>,
+        /// Exit with the code of the command that failed
+        #[arg(short = 'x', long)]
+        exit_code: bool,
+        /// Answer every question of `confirm` with yes
+        #[arg(short, long)]
+        yes: bool,
+        /// Begin nothing more once something failed
+        #[arg(long)]
+        fail_fast: bool,
     },
     /// List subsystems, groups and tasks
     List,

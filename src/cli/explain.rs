@@ -16,11 +16,19 @@ use super::{
     Stop,
     run::{Publish, Request, look},
     session::{Session, say, select},
+    task,
 };
 
 /// Shows it.
 pub(super) fn explain(session: &Session, word: &str) -> Result<u8, Stop> {
     let workspaces = Arc::new(session.workspaces()?);
+    let is_subsystem = workspaces.any().subsystems.contains_key(word);
+    if !is_subsystem
+        && !workspaces.any().groups.contains_key(word)
+        && task::find(workspaces.any(), word).is_ok()
+    {
+        return task::explain(session, workspaces.any(), word);
+    }
     let names = select(workspaces.any(), &[word.to_owned()])?;
     let request =
         Request { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };

@@ -2,7 +2,7 @@
 
 use crate::{
     report::{Align, Cell, Role, Table},
-    workspace::{Task, Workspace},
+    workspace::{Parameter, Task, Workspace},
 };
 
 use super::{
@@ -40,7 +40,7 @@ fn text(workspace: &Workspace, session: &Session) -> String {
         let names: Vec<_> = names.iter().map(|name| name.as_str()).collect();
         text.push_str(&format!("group {}: {}\n", style.paint(Role::Name, group), names.join(", ")));
     }
-    for task in workspace.tasks.values() {
+    for task in workspace.tasks.values().filter(|task| !task.private) {
         let desc = task.desc.as_deref().map(|desc| format!(": {desc}")).unwrap_or_default();
         text.push_str(&format!("task {}{desc}\n", style.paint(Role::Name, &task.name)));
     }
@@ -73,7 +73,24 @@ fn json(workspace: &Workspace) -> String {
             (group.clone(), serde_json::json!(names))
         })
         .collect();
-    let task = |task: &Task| serde_json::json!({"name": task.name, "desc": task.desc});
+    let parameter = |one: &Parameter| {
+        serde_json::json!({
+            "name": one.name,
+            "desc": one.desc,
+            "default": one.default,
+            "enum": one.choices,
+        })
+    };
+    let task = |task: &Task| {
+        serde_json::json!({
+            "name": task.name,
+            "desc": task.desc,
+            "help": task.help,
+            "aliases": task.aliases,
+            "private": task.private,
+            "with": task.with.iter().map(parameter).collect::<Vec<_>>(),
+        })
+    };
     let tasks: Vec<_> = workspace.tasks.values().map(task).collect();
     let document = serde_json::json!({
         "schema": 1,

@@ -27,6 +27,7 @@ mod run;
 mod session;
 mod status;
 mod task;
+mod task_screen;
 mod verify;
 mod wait;
 
@@ -98,7 +99,10 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Status { names } => status::status(session, &names),
         Verb::Explain { name } => explain::explain(session, &name),
         Verb::Verify { names } => verify::verify(session, &names),
-        Verb::Run { task } => task::run(session, &task),
+        Verb::Run { task, words, args, exit_code, yes, fail_fast } => {
+            let wish = task::Wish { name: &task, words: &words, args, exit_code, yes, fail_fast };
+            task::run(session, wish)
+        }
         Verb::List => list::list(session),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),

@@ -1,80 +1,133 @@
-//! `forge run TASK`, and the name of a task alone: its commands, one after the other.
+//! `forge run TASK`, and the name of a task alone; and `forge explain TASK`.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    io::{self, BufRead, IsTerminal, Write},
+    sync::Arc,
+};
 
 use clap::CommandFactory;
 
 use crate::{
-    model::{ArtifactId, Fault, Kind, nearest},
-    process::{Cancel, Command, CommandLine, CommandRunner, Runner},
-    workspace::{Places, Source, Task, Text, Workspace},
+    model::{Fault, Kind, Name, nearest},
+    process::Cancel,
+    report::Role,
+    task::{
+        self, Audience, Engine, Event, Invocation, Options, Told, preview, read_words, subsystems,
+    },
+    workspace::{Meaning, Names, Task, Workspace, Workspaces},
 };
 
 use super::{
     Stop,
     args::Args,
-    run::{jobs, runtime},
+    ensure,
+    run::{self, Publish, Request, jobs, runtime},
     session::{Session, say},
+    task_screen::TaskScreen,
 };
 
-/// Runs the task called `name`. What its commands print is passed on.
-pub(super) fn run(session: &Session, name: &str) -> Result<u8, Stop> {
-    let workspace = session.workspace()?;
-    let task = workspace.tasks.get(name).ok_or_else(|| unknown(&workspace, name))?;
-    if session.flags.dry_run {
-        check(task)?;
-        for command in &task.commands {
-            say(&format!("would run {}\n", command.symbolic()))?;
-        }
-        return Ok(0);
+pub(super) use task::has_source;
+
+/// What a run of a task is asked for.
+pub(super) struct Wish<'a> {
+    /// The task.
+    pub(super) name: &'a str,
+    /// `NAME=value`.
+    pub(super) words: &'a [String],
+    /// What stands after `--`.
+    pub(super) args: Vec<String>,
+    /// Whether to exit as the command that failed did.
+    pub(super) exit_code: bool,
+    /// Whether every question is answered with yes.
+    pub(super) yes: bool,
+    /// Whether nothing more begins once something failed.
+    pub(super) fail_fast: bool,
+}
+
+/// Runs a task with all it needs.
+pub(super) fn run(session: &Session, wish: Wish) -> Result<u8, Stop> {
+    let workspaces = Arc::new(session.workspaces()?);
+    let workspace = workspaces.any();
+    let task = find(workspace, wish.name)?;
+    if task.private {
+        let what = format!("the task {} is private", task.name);
+        let fault = Fault::new(Kind::Usage, what).because("only other tasks may use it");
+        return Err(fault.into());
     }
-    let mut pass_on = |line: &str| {
-        // A reader that went away must not stop the task.
-        let _ = say(&format!("{line}\n"));
-    };
-    run_all(session, &workspace, &[task], &mut |_| (), &mut pass_on)?;
-    Ok(0)
+    let invocation = Invocation::new(task, read_words(wish.words)?, wish.args)?;
+    let names = names(workspace);
+    let needed = subsystems(&names, task)?;
+    if session.flags.dry_run {
+        return dry_run(session, workspace, invocation);
+    }
+    if !wish.yes {
+        confirm(&names, task)?;
+    }
+    if let Some(code) = ensure_all(session, &workspaces, &needed)? {
+        return Ok(code);
+    }
+    let screen = TaskScreen::of(session, is_alone(&names, task));
+    let audience = |told: Told| screen.tell(told);
+    let done = perform(session, workspace, invocation, &audience, wish.fail_fast);
+    screen.finish();
+    match done {
+        Ok(()) => Ok(0),
+        Err(fault) => {
+            let code = fault.code.filter(|_| wish.exit_code);
+            match code {
+                None => Err(fault.into()),
+                Some(code) => {
+                    super::tell(session, fault.into());
+                    Ok(code)
+                }
+            }
+        }
+    }
 }
 
 /// Runs `tasks`, one after the other, up to the first that fails. Each is told to `begins`, and
 /// each line that its commands print goes to `line`.
 pub(super) fn run_all(
     session: &Session,
+    workspaces: &Arc<Workspaces>,
     workspace: &Workspace,
     tasks: &[&Task],
-    begins: &mut dyn FnMut(&Task),
-    line: &mut (dyn FnMut(&str) + Send),
+    begins: &dyn Fn(&Task),
+    line: &(dyn Fn(&str) + Sync),
+) -> Result<(), Stop> {
+    let names = names(workspace);
+    let mut needed = BTreeSet::new();
+    for task in tasks {
+        needed.append(&mut subsystems(&names, task)?);
+    }
+    if ensure_all(session, workspaces, &needed)?.is_some() {
+        let what = "what the tasks need could not be ensured";
+        return Err(Fault::new(Kind::Failed, what).into());
+    }
+    for task in tasks {
+        begins(task);
+        let invocation = Invocation::new(task, read_words(&[])?, Vec::new())?;
+        let audience = |told: Told| match told.event {
+            Event::Line(text) => line(text),
+            Event::Note(note) => line(&format!("{} {note}", told.label)),
+            _ => {}
+        };
+        perform(session, workspace, invocation, &audience, false)?;
+    }
+    Ok(())
+}
+
+/// Runs `invocation`, if the source that its task speaks of is here.
+fn perform<'w>(
+    session: &Session,
+    workspace: &'w Workspace,
+    invocation: Invocation<'w>,
+    audience: Audience<'w>,
+    fail_fast: bool,
 ) -> Result<(), Fault> {
-    tasks.iter().try_for_each(|task| check(task))?;
-    runtime()?.block_on(async {
-        let cancel = Cancel::new();
-        cancel.listen_to_signals()?;
-        let runner = Arc::new(Runner::new(jobs(session), cancel).guarded());
-        for task in tasks {
-            begins(task);
-            for command in commands(workspace, task)? {
-                let done = runner.run(&command, line).await;
-                done.map_err(|fault| fault.within(format!("task {} failed", task.name)))?;
-            }
-        }
-        Ok(())
-    })
-}
-
-/// Whether the source that `task` speaks of is there. What was downloaded has none here.
-pub(super) fn has_source(workspace: &Workspace, task: &Task) -> bool {
-    !task.mentions("src") || places(workspace, task).src.is_dir()
-}
-
-/// Whether all that `task` says can be run.
-fn check(task: &Task) -> Result<(), Fault> {
-    let Some(key) = &task.beyond else { return Ok(()) };
-    Err(Fault::new(Kind::Usage, format!("the task {} cannot be run", task.name))
-        .because(format!("it uses `{key}`, which this forge knows but does not run yet"))
-        .hint("`desc`, `run` (a command or a list of commands), `dir` and `env` are run"))
-}
-
-fn commands(workspace: &Workspace, task: &Task) -> Result<Vec<Command>, Fault> {
+    let task = invocation.task;
     if !has_source(workspace, task) {
         let owner = task.subsystem.as_ref().map_or("it", |name| name.as_str());
         let what = format!("the task {} works on the source of {owner}", task.name);
@@ -82,36 +135,136 @@ fn commands(workspace: &Workspace, task: &Task) -> Result<Vec<Command>, Fault> {
             .because("that source is not here, since nothing was built from it here")
             .hint(format!("`forge ensure --force {owner}` fetches and builds it")));
     }
-    let places = places(workspace, task);
-    let root = workspace.layout.root();
-    let dir = task.dir.as_ref().map_or(root.to_owned(), |dir| root.join(dir.expand(&places)));
-    let command = |text: &Text| Command {
-        env: task.env.iter().map(|(key, value)| (key.clone(), value.expand(&places))).collect(),
-        path: vec![workspace.layout.bin()],
-        jobs: true,
-        ..Command::new(CommandLine::Shell(text.expand_in_shell(&places)), &dir)
-    };
-    Ok(task.commands.iter().map(command).collect())
+    let options = Options { jobs: jobs(session), force: session.flags.force, fail_fast };
+    runtime()?.block_on(async {
+        let cancel = Cancel::new();
+        cancel.listen_to_signals()?;
+        Engine::new(workspace, options, audience, cancel).run(invocation).await
+    })
 }
 
-/// What the places are for a task: those of its subsystem as it is installed here.
-fn places(workspace: &Workspace, task: &Task) -> Places {
-    let layout = &workspace.layout;
-    let workspace_itself =
-        Places { root: layout.root().to_owned(), bin: layout.bin(), ..Places::default() };
-    let Some(name) = &task.subsystem else { return workspace_itself };
-    let id = ArtifactId { name: name.clone(), platform: workspace.platform };
-    let locked = workspace.lock.subsystems.get(name);
-    Places {
-        src: match &workspace.subsystems[name].source {
-            Source::Path { dir, .. } => layout.root().join(dir),
-            _ => layout.source(&id),
-        },
-        out: layout.installed_artifact(&id),
-        work: layout.sources().join(format!("{}.work", id.file_name())),
-        commit: locked.and_then(|locked| locked.commit.clone()).unwrap_or_default(),
-        ..workspace_itself
+/// Ensures what tasks need. Returns the exit code if that failed, which was told then.
+fn ensure_all(
+    session: &Session,
+    workspaces: &Arc<Workspaces>,
+    names: &BTreeSet<Name>,
+) -> Result<Option<u8>, Stop> {
+    if names.is_empty() {
+        return Ok(None);
     }
+    let request = Request { workspaces: workspaces.clone(), names, publish: Publish::AsUsual };
+    let report = runtime()?.block_on(run::run(session, request))?.report;
+    if report.is_good() {
+        return Ok(None);
+    }
+    let style = session.stderr_style();
+    let text = ensure::closing(session, workspaces.layout(), &report, ensure::DONE, style);
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+    Ok(Some(report.exit_code()))
+}
+
+/// Asks every question of `task` and of all that it may come to run, before anything runs.
+fn confirm(names: &Names, task: &Task) -> Result<(), Fault> {
+    for task in reach(names, task) {
+        let Some(question) = &task.confirm else { continue };
+        let refused = |why: &str| {
+            Fault::new(Kind::Failed, format!("the task {} was not confirmed", task.name))
+                .because(why.to_owned())
+                .hint("`--yes` answers every question with yes")
+        };
+        if !io::stdin().is_terminal() {
+            return Err(refused("it asks a question, and there is no terminal to ask at"));
+        }
+        let _ = write!(io::stderr().lock(), "{question} [y/N] ");
+        let mut answer = String::new();
+        let _ = io::stdin().lock().read_line(&mut answer);
+        if !matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+            return Err(refused("the answer was no"));
+        }
+    }
+    Ok(())
+}
+
+/// `task`, and all that it may come to run.
+fn reach<'w>(names: &Names<'w>, task: &'w Task) -> Vec<&'w Task> {
+    let mut seen = BTreeSet::from([task.name.as_str()]);
+    let mut reached = vec![task];
+    let mut at = 0;
+    while let Some(task) = reached.get(at).copied() {
+        at += 1;
+        for call in task.needs.iter().chain(task.calls()) {
+            if let Some(Meaning::Task(target)) = names.meant(task, &call.name.text)
+                && seen.insert(&target.name)
+            {
+                reached.push(target);
+            }
+        }
+    }
+    reached
+}
+
+/// Whether only one task can run, so that nothing has to tell it from others.
+fn is_alone(names: &Names, task: &Task) -> bool {
+    reach(names, task).len() == 1
+}
+
+fn names(workspace: &Workspace) -> Names<'_> {
+    Names::new(workspace.tasks.values(), workspace.subsystems.keys())
+}
+
+fn dry_run(session: &Session, workspace: &Workspace, invocation: Invocation) -> Result<u8, Stop> {
+    for task in preview(workspace, invocation, session.flags.force)? {
+        if !task.runs {
+            say(&format!("would leave {} as it is: {}\n", task.name, task.why))?;
+            continue;
+        }
+        for command in &task.commands {
+            say(&format!("would run {command}\n"))?;
+        }
+    }
+    Ok(0)
+}
+
+/// Shows what a task is and why it would run.
+pub(super) fn explain(session: &Session, workspace: &Workspace, name: &str) -> Result<u8, Stop> {
+    let task = find(workspace, name)?;
+    let style = session.stdout_style();
+    let desc = task.desc.as_deref().map_or_else(String::new, |desc| format!(": {desc}"));
+    let mut text = format!("{}{desc}\n", style.paint(Role::Name, &task.name));
+    for line in task.help.iter().flat_map(|help| help.lines()) {
+        let _ = writeln!(text, "  {line}");
+    }
+    for one in &task.with {
+        let desc = one.desc.as_deref().map_or_else(String::new, |desc| format!(": {desc}"));
+        let default = match &one.default {
+            Some(default) => format!("`{default}` if it is not given"),
+            None => "must be given".into(),
+        };
+        let _ = writeln!(text, "  parameter {}{desc} ({default})", one.name);
+    }
+    // Parameters that must be given stand for themselves.
+    let given = task.with.iter().filter(|one| one.default.is_none());
+    let given = given.map(|one| {
+        (
+            one.name.clone(),
+            one.choices.first().cloned().unwrap_or_else(|| format!("<{}>", one.name)),
+        )
+    });
+    let invocation = Invocation::new(task, given.collect(), Vec::new())?;
+    for task in preview(workspace, invocation, session.flags.force)? {
+        let verb = if task.runs { "would run" } else { "would be left as it is" };
+        let _ = writeln!(text, "{} {verb}: {}", style.paint(Role::Name, &task.name), task.why);
+        for command in &task.commands {
+            let _ = writeln!(text, "  {command}");
+        }
+    }
+    say(&text)?;
+    Ok(0)
+}
+
+/// The task called `name`.
+pub(super) fn find<'w>(workspace: &'w Workspace, name: &str) -> Result<&'w Task, Fault> {
+    names(workspace).task(name).ok_or_else(|| unknown(workspace, name))
 }
 
 /// No verb and no task is called so.
@@ -119,7 +272,8 @@ fn unknown(workspace: &Workspace, name: &str) -> Fault {
     let fault = Fault::new(Kind::Usage, format!("there is no verb and no task `{name}`"));
     let command = Args::command();
     let verbs = command.get_subcommands().map(clap::Command::get_name);
-    let tasks = workspace.tasks.keys().map(String::as_str);
+    let tasks = workspace.tasks.values().filter(|task| !task.private);
+    let tasks = tasks.flat_map(|task| task.aliases.iter().chain([&task.name])).map(String::as_str);
     match nearest(name, verbs.chain(tasks)) {
         Some(near) => fault.hint(format!("did you mean `{near}`?")),
         None => fault.hint("`forge list` shows the tasks, `forge --help` the verbs"),

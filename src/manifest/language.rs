@@ -5,10 +5,11 @@ use super::shape::{
     Field,
     Need::{self, Optional, Required, RequiredWith, With},
     Record,
-    Shape::{self, Choice, Count, Flag, Free, List, Map, OneOf, Text, Value},
+    Shape::{self, Choice, Count, Flag, List, Map, OneOf, Text, Value},
 };
+use super::task_language::TASKS;
 
-const fn field(key: &'static str, need: Need, shape: Shape, doc: &'static str) -> Field {
+pub(super) const fn field(key: &'static str, need: Need, shape: Shape, doc: &'static str) -> Field {
     Field { key, shape, doc, need }
 }
 
@@ -26,9 +27,7 @@ const NAMES: Shape = List(&NAME);
 const DIGEST: Shape = Text("a SHA-256 digest (64 hexadecimal digits)");
 const TOOL: Shape = Text("the name of a program");
 const WORD: Shape = Text("the vendor's word for it");
-const FREE: Shape = Free;
 const VALUE: Shape = Value;
-const TASKS: Shape = Map("names of tasks", &FREE);
 const VARS: Shape = Map("names of template variables", &VALUE);
 const ENV: Shape = Map("names of environment variables", &VALUE);
 

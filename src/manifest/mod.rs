@@ -15,6 +15,7 @@ mod place;
 mod record;
 mod schema;
 mod shape;
+mod task_language;
 mod yaml;
 
 pub use document::{

@@ -167,7 +167,7 @@ mod tests {
                 (
                     true,
                     json!({"versions": {"a": "v1", "b": 1.5}, "releases": ["dir:x"], "platforms": ["linux-amd64"],
-                    "groups": {"ci": ["a"]}, "tasks": {"t": null}, "trust": "ci", "vars": {"x": ""}, "env": {"X": "y"}}),
+                    "groups": {"ci": ["a"]}, "tasks": {"t": {"run": "x", "needs": ["u"], "with": {"a": {"required": true}}}}, "trust": "ci", "vars": {"x": ""}, "env": {"X": "y"}}),
                 ),
                 (
                     false,

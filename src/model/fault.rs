@@ -52,13 +52,15 @@ pub struct Fault {
     pub why: Vec<String>,
     /// What the reader can do about it.
     pub hint: Option<String>,
+    /// The exit code of the command that failed, if that is what went wrong.
+    pub code: Option<u8>,
 }
 
 impl Fault {
     /// A fault without cause and hint yet.
     #[must_use]
     pub fn new(kind: Kind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), why: Vec::new(), hint: None }
+        Self { kind, what: what.into(), why: Vec::new(), hint: None, code: None }
     }
 
     /// A fault about an operation of the operating system on this machine.
@@ -86,6 +88,13 @@ impl Fault {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint.get_or_insert(hint.into());
+        self
+    }
+
+    /// Keeps the exit code of the command that failed.
+    #[must_use]
+    pub fn exited(mut self, code: u8) -> Self {
+        self.code = Some(code);
         self
     }
 

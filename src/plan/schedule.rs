@@ -96,27 +96,45 @@ impl Schedule {
     /// # Panics
     /// If an action waits for itself or a later one.
     pub fn new(actions: &[Action], limits: Limits) -> Self {
-        let mut nodes: Vec<Node> = actions
-            .iter()
-            .map(|action| Node {
-                pool: pool(action.step),
-                weight: action.weight,
-                missing: action.after.len(),
-                then: Vec::new(),
-                state: State::Waiting,
-            })
-            .collect();
-        for action in actions {
-            for before in &action.after {
-                assert!(before < &action.id, "an action waits only for earlier ones");
-                nodes[before.0 as usize].then.push(action.id);
+        let slots = actions.iter().map(|action| (pool(action.step), action.weight));
+        Self::of(slots.zip(actions.iter().map(|action| action.after.iter().copied())), limits)
+    }
+
+    /// A schedule for pieces of work of one kind, at most `at_once` at the same time, each
+    /// with what it waits for.
+    ///
+    /// # Panics
+    /// If one waits for itself or a later one.
+    pub fn of_equals<A>(after: impl Iterator<Item = A>, at_once: usize) -> Self
+    where
+        A: Iterator<Item = ActionId>,
+    {
+        let limits = Limits { builds: at_once, transfers: 1, local: 1 };
+        Self::of(after.map(|after| ((0, 0.0), after)), limits)
+    }
+
+    fn of<A>(slots: impl Iterator<Item = ((usize, f64), A)>, limits: Limits) -> Self
+    where
+        A: Iterator<Item = ActionId>,
+    {
+        let mut nodes: Vec<Node> = Vec::new();
+        for ((pool, weight), after) in slots {
+            let id = ActionId(nodes.len() as u32);
+            let mut missing = 0;
+            for before in after {
+                assert!(before < id, "an action waits only for earlier ones");
+                nodes[before.0 as usize].then.push(id);
+                missing += 1;
             }
+            nodes.push(Node { pool, weight, missing, then: Vec::new(), state: State::Waiting });
         }
         let unfinished = nodes.len();
         let mut schedule =
             Self { limits, nodes, ready: Default::default(), running: [0; 3], unfinished };
-        for action in actions.iter().filter(|action| action.after.is_empty()) {
-            schedule.make_ready(action.id);
+        for index in 0..schedule.nodes.len() {
+            if schedule.nodes[index].missing == 0 {
+                schedule.make_ready(ActionId(index as u32));
+            }
         }
         schedule
     }

@@ -11,7 +11,7 @@ pub fn fault_of(status: ExitStatus, command: &Command) -> Option<Fault> {
         return None;
     }
     let line = &command.line;
-    Some(match (status.code(), status.signal()) {
+    let fault = match (status.code(), status.signal()) {
         (Some(127), _) => Fault::new(Kind::Failed, format!("{line} exited with code 127"))
             .because("a program it calls was not found")
             .hint(
@@ -31,6 +31,10 @@ pub fn fault_of(status: ExitStatus, command: &Command) -> Option<Fault> {
             with_reason(Fault::new(Kind::Failed, what), signal)
         }
         (None, None) => Fault::new(Kind::Failed, format!("{line} ended with {status}")),
+    };
+    Some(match status.code().and_then(|code| u8::try_from(code).ok()) {
+        Some(code) => fault.exited(code),
+        None => fault,
     })
 }
 

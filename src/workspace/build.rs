@@ -97,7 +97,7 @@ fn bare(steps: Vec<Text>) -> Build {
 }
 
 /// The commands that `node` is or lists, each one that a shell can read.
-pub fn commands(node: &Node, scope: &Scope, found: &mut Findings) -> Option<Vec<Text>> {
+fn commands(node: &Node, scope: &Scope, found: &mut Findings) -> Option<Vec<Text>> {
     let mut commands = Vec::new();
     for scalar in node.one_or_many().iter().filter_map(Node::scalar) {
         let command = scope.text(scalar, found)?.trimmed();
@@ -123,7 +123,7 @@ fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
 }
 
 /// Better told before anything runs than by a shell in the middle of a build.
-fn check_syntax(step: &Text, command: &Scalar, found: &mut Findings) {
+pub fn check_syntax(step: &Text, command: &Scalar, found: &mut Findings) {
     let somewhere = || "/place".into();
     let places = Places {
         root: somewhere(),
@@ -274,7 +274,8 @@ fn module_folder(module: &str) -> String {
     folder
 }
 
-fn duration(scalar: &Scalar, found: &mut Findings) -> Option<Duration> {
+/// The duration that is written, or a word about why it is none.
+pub fn duration(scalar: &Scalar, found: &mut Findings) -> Option<Duration> {
     let parsed = parse_duration(&scalar.text);
     if parsed.is_none() {
         let what = format!("`{}` is no duration", scalar.text);

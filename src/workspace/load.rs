@@ -66,7 +66,7 @@ pub fn load_with(
         platform,
     };
     loader.check_versions(&names, &mut found);
-    let mut tasks = loader.tasks(&mut found);
+    let tasks = loader.tasks(&mut found);
     let loaded = loader.load(&listed.files)?;
     let lock_text = files::lock_text(&layout)?;
 
@@ -82,6 +82,12 @@ pub fn load_with(
     diagnostics.extend(graph::check(&drafts, &pinned.chain(names.iter().copied()).collect()));
     diagnostics.extend(listed.misplaced.iter().cloned());
     diagnostics.extend(task::taken_names(&manifest_file, &manifest.tasks, &drafts));
+    let mut all_tasks = tasks;
+    all_tasks.extend(drafts.iter_mut().flat_map(|draft| std::mem::take(&mut draft.tasks)));
+    if diagnostics.is_empty() {
+        let subsystems = drafts.iter().map(|draft| &draft.name);
+        diagnostics.extend(task::check(&all_tasks, subsystems));
+    }
     let lock = parse_lock(&lock_text).unwrap_or_else(|wrong| {
         diagnostics.push(*wrong);
         Lock::default()
@@ -95,7 +101,6 @@ pub fn load_with(
     for draft in drafts {
         let subsystem = draft.subsystem.ok_or_else(|| unexplained(&draft.name))?;
         subsystems.insert(draft.name, subsystem);
-        tasks.extend(draft.tasks);
     }
     let folder = || layout.root().file_name().map(|name| name.to_string_lossy().into_owned());
     let project = manifest.project.map(|project| project.text).or_else(folder);
@@ -113,7 +118,7 @@ pub fn load_with(
         },
         groups: settings.groups,
         subsystems,
-        tasks: tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),
+        tasks: all_tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),
         lock,
         inputs: listed.inputs(&layout),
         environment: environment.seen(),

@@ -33,7 +33,10 @@ pub use files::find_root;
 pub use load::{LoadError, load, load_with};
 pub use platforms::{Wanted, Workspaces};
 pub use starter::{StarterFile, starter};
-pub use task::Task;
+pub use task::{
+    Bindings, Call, Deed, Each, Entry, Meaning, Names, Parameter, Renderer, Task, Template,
+    Variable,
+};
 pub use text::{Places, Text};
 
 use crate::{

@@ -36,6 +36,10 @@ pub struct Scope<'e> {
     context: Value,
 }
 
+/// The words of a [`Scope`], and the same as what templates look at.
+#[derive(Clone, Debug)]
+pub struct Words(BTreeMap<String, Value>, Value);
+
 /// A place, as templates see it: it can be written out and joined to text, not cut.
 #[derive(Debug)]
 struct Place(&'static str);
@@ -97,6 +101,22 @@ impl<'e> Scope<'e> {
         self
     }
 
+    /// A scope with the words of another.
+    pub fn of_words(engine: &'e Engine<'static>, words: &Words) -> Self {
+        Self { engine, words: words.0.clone(), context: words.1.clone() }
+    }
+
+    /// Its words, to make a scope of later.
+    pub fn words(&self) -> Words {
+        Words(self.words.clone(), self.context.clone())
+    }
+
+    /// Whether `word` is a variable that people declared.
+    pub fn has_var(&self, word: &str) -> bool {
+        let vars = self.words.get("vars");
+        vars.is_some_and(|vars| vars.get_attr(word).is_ok_and(|value| !value.is_undefined()))
+    }
+
     /// Whether templates know `word`.
     pub fn knows(&self, word: &str) -> bool {
         self.words.contains_key(word)
@@ -114,6 +134,15 @@ impl<'e> Scope<'e> {
                 found.add(bytes, wrong.what, wrong.label, wrong.help);
                 None
             }
+        }
+    }
+
+    /// Renders text some of whose words only have stand-ins. What is wrong whatever they will
+    /// be goes to `found`.
+    pub fn try_out(&self, scalar: &Scalar, found: &mut Findings) -> Option<Text> {
+        match self.render(&scalar.text) {
+            Err(wrong) if !wrong.certain => None,
+            _ => self.text(scalar, found),
         }
     }
 
@@ -195,7 +224,14 @@ impl<'e> Scope<'e> {
                 )
             }
         };
-        Wrong::new(range, what, "here", help)
+        let certain = matches!(
+            error.kind(),
+            ErrorKind::SyntaxError
+                | ErrorKind::UnknownFilter
+                | ErrorKind::UnknownFunction
+                | ErrorKind::UnknownTest
+        );
+        Wrong { certain, ..Wrong::new(range, what, "here", help) }
     }
 
     /// Finds the unknown word in the expression that failed, and the nearest known one.
@@ -212,7 +248,8 @@ impl<'e> Scope<'e> {
         };
         let Some(path) = paths.iter().find(unknown).cloned() else {
             let what = "this expression has no value";
-            return Wrong::new(range, what, "undefined", "give it one with `| default('…')`");
+            let help = "give it one with `| default('…')`";
+            return Wrong { certain: false, ..Wrong::new(range, what, "undefined", help) };
         };
         let word = &template[path.clone()];
         let (what, help) = match word.split_once('.') {
@@ -243,6 +280,8 @@ pub struct Wrong {
     pub what: String,
     label: String,
     help: String,
+    /// Whether it is wrong whatever its words mean.
+    certain: bool,
 }
 
 impl Wrong {
@@ -252,7 +291,7 @@ impl Wrong {
         label: &str,
         help: impl Into<String>,
     ) -> Self {
-        Self { bytes, what: what.into(), label: label.to_owned(), help: help.into() }
+        Self { bytes, what: what.into(), label: label.to_owned(), help: help.into(), certain: true }
     }
 }
 
@@ -291,6 +330,26 @@ fn paths(template: &str, within: Range<usize>) -> Vec<Range<usize>> {
         at = end;
     }
     paths
+}
+
+/// The dotted names within the expressions and statements of `template`.
+pub fn words_of(template: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut at = 0;
+    while let Some(start) = template[at..].find('{').map(|start| at + start) {
+        let close = match template.as_bytes().get(start + 1) {
+            Some(b'{') => "}}",
+            Some(b'%') => "%}",
+            _ => {
+                at = start + 1;
+                continue;
+            }
+        };
+        let end = template[start..].find(close).map_or(template.len(), |end| start + end);
+        words.extend(paths(template, start + 2..end).into_iter().map(|path| &template[path]));
+        at = end;
+    }
+    words
 }
 
 /// Where an expression or statement begins that is too long, or does not end at all

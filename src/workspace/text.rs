@@ -58,11 +58,6 @@ impl Text {
         self
     }
 
-    /// Whether `part` stands in it; places stand as symbols.
-    pub(super) fn contains(&self, part: &str) -> bool {
-        self.0.contains(part)
-    }
-
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

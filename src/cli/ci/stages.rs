@@ -67,7 +67,7 @@ impl<'a> Stages<'a> {
         }
         match stage {
             Stage::Build => self.build(),
-            Stage::Test => Ok(self.test()?),
+            Stage::Test => self.test(),
             Stage::Package => self.package(),
             Stage::Release => self.release(),
             Stage::Pages => Ok(Did::well("there is no task of this name")),
@@ -106,7 +106,7 @@ impl<'a> Stages<'a> {
         Err(fault.into())
     }
 
-    fn test(&mut self) -> Result<Did, Fault> {
+    fn test(&mut self) -> Result<Did, Stop> {
         let (tests, without): (Vec<&Task>, Vec<&Task>) = self
             .facts
             .tests()
@@ -190,16 +190,23 @@ impl<'a> Stages<'a> {
     }
 
     /// Runs `tasks`, one after the other. What they print is passed on.
-    fn run_tasks(&self, tasks: &[&Task]) -> Result<(), Fault> {
-        let mut pass_on = |line: &str| {
+    fn run_tasks(&self, tasks: &[&Task]) -> Result<(), Stop> {
+        let pass_on = |line: &str| {
             let _ = self.voice.say(&format!("{line}\n"));
         };
-        let mut begins = |task: &Task| {
+        let begins = |task: &Task| {
             if tasks.len() > 1 {
                 let _ = self.voice.note(&format!("-- {}\n", task.name));
             }
         };
-        task::run_all(self.session, self.facts.workspace, tasks, &mut begins, &mut pass_on)
+        task::run_all(
+            self.session,
+            &self.workspaces,
+            self.facts.workspace,
+            tasks,
+            &begins,
+            &pass_on,
+        )
     }
 }
 

@@ -1,0 +1,167 @@
+//! The language of tasks, as tables: the part of `language.rs` that is about commands people run.
+
+use super::{
+    language::field,
+    shape::{
+        Need::{Optional, Required},
+        Record,
+        Shape::{self, Count, Flag, Free, List, Map, OneOf, Text, Value},
+    },
+};
+
+const COMMAND: Shape = Text("a command");
+const CONDITION: Shape = Text("a command, or a template that gives `true` or `false`");
+const DURATION: Shape = Text("a duration such as `10m`");
+const GLOB: Shape = Text("a path or pattern such as `src/**/*.go`, or `!` and what to leave out");
+const PATH: Shape = Text("a path; with `?` at its end, it may be missing");
+const PLACE: Shape = Text("an operating system such as `linux`, or a platform");
+const TASK_NAME: Shape = Text("the name of a task");
+const ITEM: Shape = Value;
+const SCALAR: Shape = Value;
+const FREE: Shape = Free;
+const ARGUMENTS: Shape = Map("names of parameters", &SCALAR);
+
+/// Tasks by their names.
+pub const TASKS: Shape = Map("names of tasks", &FORM);
+
+/// A task: its command alone, a list of commands, or all that can be said of it.
+const FORM: Shape = OneOf(&[COMMAND, List(&STEP), Shape::Record(&TASK)]);
+const STEP: Shape = OneOf(&[COMMAND, Shape::Record(&ENTRY)]);
+const STEPS: Shape = OneOf(&[COMMAND, List(&STEP)]);
+const PLACES: Shape = OneOf(&[PLACE, List(&PLACE)]);
+const GLOBS: Shape = OneOf(&[GLOB, List(&GLOB)]);
+
+static TASK: Record = Record {
+    what: "a task",
+    exactly_one: &[],
+    fields: &[
+        field("desc", Optional, Text("a description"), "What it does, in a few words."),
+        field("help", Optional, Text("a text"), "What it does, at length."),
+        field("run", Optional, STEPS, "Its commands, one after the other."),
+        field(
+            "needs",
+            Optional,
+            OneOf(&[TASK_NAME, List(&OneOf(&[TASK_NAME, Shape::Record(&CALL)]))]),
+            "Tasks that run before, side by side, and subsystems that are ensured before.",
+        ),
+        field(
+            "with",
+            Optional,
+            OneOf(&[
+                List(&Text("the name of a parameter")),
+                Map("names of parameters", &OneOf(&[SCALAR, Shape::Record(&PARAMETER)])),
+            ]),
+            "Its parameters: a list of those it must be given, or a mapping to defaults.",
+        ),
+        field("dir", Optional, Text("a folder"), "Where it runs; the workspace if absent."),
+        field(
+            "env",
+            Optional,
+            Map("names of environment variables", &SCALAR),
+            "Environment variables for its commands, over all others.",
+        ),
+        field(
+            "dotenv",
+            Optional,
+            OneOf(&[PATH, List(&PATH)]),
+            "Files of environment variables; of one that stands in several, the first counts.",
+        ),
+        field(
+            "vars",
+            Optional,
+            Map(
+                "names of template variables",
+                &OneOf(&[SCALAR, List(&ITEM), Shape::Record(&VARIABLE)]),
+            ),
+            "Template variables; each knows those before it.",
+        ),
+        field("private", Optional, Flag, "Whether only other tasks may use it."),
+        field("alias", Optional, OneOf(&[TASK_NAME, List(&TASK_NAME)]), "Other names of it."),
+        field("label", Optional, Text("a text"), "What its output is marked with."),
+        field("quiet", Optional, Flag, "Whether its commands are not shown under `-v`."),
+        field("timeout", Optional, DURATION, "How long it may take."),
+        field("retry", Optional, Count, "How often it is tried again when it fails."),
+        field("confirm", Optional, Text("a question"), "What is asked before anything runs."),
+        field("finally", Optional, STEPS, "What runs after it, whatever happened."),
+        field("for", Optional, EACH, "Values that its commands run for, one after the other."),
+        field("if", Optional, CONDITION, "Whether it runs at all."),
+        field("only", Optional, PLACES, "Where it runs: operating systems or platforms."),
+        field("once", Optional, Flag, "Whether it runs only once, also where `run` calls it."),
+        field("fail_fast", Optional, Flag, "Whether nothing more begins once something failed."),
+        field("allow_failure", Optional, Flag, "Whether the rest goes on when it fails."),
+        field("inputs", Optional, GLOBS, "The files it reads."),
+        field("outputs", Optional, GLOBS, "The files it makes."),
+        field(
+            "status",
+            Optional,
+            OneOf(&[COMMAND, List(&COMMAND)]),
+            "Commands that all succeed if there is nothing to do.",
+        ),
+        field(
+            "assert",
+            Optional,
+            OneOf(&[COMMAND, List(&OneOf(&[COMMAND, Shape::Record(&ASSERTION)]))]),
+            "Commands that must succeed, or it fails before it begins.",
+        ),
+        field("include", Optional, FREE, "Part of the language; not run yet."),
+        field("interactive", Optional, FREE, "Part of the language; not run yet."),
+        field("pool", Optional, FREE, "Part of the language; not run yet."),
+        field("shell", Optional, FREE, "Part of the language; not run yet."),
+    ],
+};
+
+const EACH: Shape = OneOf(&[List(&ITEM), Map("names of parts", &List(&ITEM))]);
+
+static ENTRY: Record = Record {
+    what: "a command of a task",
+    exactly_one: &["run", "task"],
+    fields: &[
+        field("run", Optional, COMMAND, "The command."),
+        field("task", Optional, TASK_NAME, "A task to run here."),
+        field("with", super::shape::Need::With("task"), ARGUMENTS, "What the task is given."),
+        field("if", Optional, CONDITION, "Whether it runs."),
+        field("timeout", Optional, DURATION, "How long it may take."),
+        field("allow_failure", Optional, Flag, "Whether the rest goes on when it fails."),
+        field("quiet", Optional, Flag, "Whether it is not shown under `-v`."),
+        field("only", Optional, PLACES, "Where it runs: operating systems or platforms."),
+        field("for", Optional, EACH, "Values that it runs for, as `{{ item }}`."),
+    ],
+};
+
+static CALL: Record = Record {
+    what: "a need",
+    exactly_one: &[],
+    fields: &[
+        field("task", Required, TASK_NAME, "The task."),
+        field("with", Optional, ARGUMENTS, "What it is given."),
+    ],
+};
+
+static PARAMETER: Record = Record {
+    what: "a parameter",
+    exactly_one: &[],
+    fields: &[
+        field("desc", Optional, Text("a description"), "What it is, in a few words."),
+        field("required", Optional, Flag, "Whether it must be given."),
+        field("default", Optional, SCALAR, "What it is if it is not given."),
+        field("enum", Optional, List(&SCALAR), "All that it can be."),
+    ],
+};
+
+static VARIABLE: Record = Record {
+    what: "a variable",
+    exactly_one: &["sh", "secret"],
+    fields: &[
+        field("sh", Optional, COMMAND, "A command; the variable is what it prints."),
+        field("secret", Optional, FREE, "Part of the language; not run yet."),
+    ],
+};
+
+static ASSERTION: Record = Record {
+    what: "an assertion",
+    exactly_one: &[],
+    fields: &[
+        field("run", Required, COMMAND, "The command that must succeed."),
+        field("message", Optional, Text("a sentence"), "What is said if it does not."),
+    ],
+};

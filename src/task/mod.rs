@@ -1,0 +1,54 @@
+//! Tasks, run: which run before which, whether there is anything to do, and the doing.
+//!
+//! ```text
+//! request ─plan─▶ Plan (tasks with their parameters, needs first) ─run─▶ one loop, `-j` at once
+//!                                                                  └─perform─▶ each task
+//! if, only ─▶ vars ─▶ assert ─▶ anything to do? (status, inputs, outputs) ─▶ run ─▶ finally ─▶ recorded
+//! ```
+//!
+//! Pure: `plan`, `parameters`, `steps`, `dotenv`, and what `record` compares. Looking at files:
+//! `files`. Doing: `run` (the loop), `perform` (one task), `command` (one command).
+
+mod command;
+mod dotenv;
+mod files;
+mod parameters;
+mod perform;
+mod plan;
+mod preview;
+mod record;
+mod run;
+mod steps;
+
+pub use command::has_source;
+pub use parameters::read_words;
+pub use plan::{Invocation, Plan, subsystems};
+pub use preview::{Preview, preview};
+pub use run::{Engine, Options};
+
+/// What happens to a task while it runs, for whoever shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A command begins.
+    Command(&'a str),
+    /// A command printed a line.
+    Line(&'a str),
+    /// Something its owner should know.
+    Note(&'a str),
+    /// It ended; whether all went well.
+    Ended(bool),
+}
+
+/// An [`Event`], and of which task it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// Tells one run of a task from all others.
+    pub run: usize,
+    /// What its output is marked with.
+    pub label: &'a str,
+    /// What happened.
+    pub event: Event<'a>,
+}
+
+/// Whoever shows what happens.
+pub type Audience<'a> = &'a (dyn Fn(Told) + Sync);

@@ -1,0 +1,169 @@
+//! Which tasks run before which: the needs of a task, and theirs, each once per task and
+//! parameters. Pure; with a stack of its own, since needs may be nested deeply.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::{
+    model::{ActionId, Fault, Kind, Name},
+    workspace::{Bindings, Call, Meaning, Names, Places, Renderer, Task},
+};
+
+use super::parameters::settle;
+
+/// A task, and what it is given.
+#[derive(Clone, Debug)]
+pub struct Invocation<'w> {
+    /// The task.
+    pub task: &'w Task,
+    /// The value of each of its parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// What its commands get as `{{ args }}`.
+    pub args: Vec<String>,
+}
+
+impl<'w> Invocation<'w> {
+    /// `task` with what is `given`.
+    ///
+    /// # Errors
+    /// `Usage` if that is not what it declares.
+    pub fn new(
+        task: &'w Task,
+        given: BTreeMap<String, String>,
+        args: Vec<String>,
+    ) -> Result<Self, Fault> {
+        if let Some(key) = &task.beyond {
+            return Err(Fault::new(Kind::Usage, format!("the task {} cannot be run", task.name))
+                .because(format!("it uses `{key}`, which this forge knows but does not run yet"))
+                .hint("the README lists what can be said of a task"));
+        }
+        Ok(Self { task, parameters: settle(task, given)?, args })
+    }
+
+    /// What tells it from other invocations.
+    pub fn key(&self) -> String {
+        format!("{} {:?} {:?}", self.task.name, self.parameters, self.args)
+    }
+
+    /// What its templates know before it runs.
+    pub fn bindings(&self) -> Bindings {
+        let mut bindings = Bindings::default();
+        for (name, value) in &self.parameters {
+            bindings.text(name, value.clone());
+        }
+        let words: Vec<String> = self.args.iter().map(|word| quoted(word)).collect();
+        bindings.text("args", words.join(" "));
+        bindings
+    }
+}
+
+/// A word as a shell takes it whole.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Invocations, each after all it needs.
+#[derive(Debug, Default)]
+pub struct Plan<'w> {
+    /// What runs, and what it waits for.
+    pub nodes: Vec<(Invocation<'w>, Vec<ActionId>)>,
+}
+
+impl<'w> Plan<'w> {
+    /// The plan of `wanted`, which comes last.
+    ///
+    /// # Errors
+    /// `Usage` if a task is given what it does not take.
+    pub fn of(
+        names: &Names<'w>,
+        renderer: &Renderer,
+        wanted: Invocation<'w>,
+    ) -> Result<Self, Fault> {
+        let mut plan = Self::default();
+        let mut known: HashMap<String, ActionId> = HashMap::new();
+        let needs = needs(names, renderer, &wanted)?;
+        let mut open = vec![(wanted, needs.into_iter(), Vec::new())];
+        while let Some((invocation, needs, after)) = open.last_mut() {
+            if let Some(need) = needs.next() {
+                match known.get(&need.key()) {
+                    Some(id) => after.push(*id),
+                    None => {
+                        let needs = self::needs(names, renderer, &need)?;
+                        open.push((need, needs.into_iter(), Vec::new()));
+                    }
+                }
+                continue;
+            }
+            let id = ActionId(plan.nodes.len() as u32);
+            known.insert(invocation.key(), id);
+            let Some((invocation, _, mut after)) = open.pop() else { break };
+            after.sort_unstable();
+            after.dedup();
+            plan.nodes.push((invocation, after));
+            if let Some((_, _, after)) = open.last_mut() {
+                after.push(id);
+            }
+        }
+        Ok(plan)
+    }
+}
+
+/// The tasks that `invocation` needs itself.
+fn needs<'w>(
+    names: &Names<'w>,
+    renderer: &Renderer,
+    invocation: &Invocation<'w>,
+) -> Result<Vec<Invocation<'w>>, Fault> {
+    let bindings = invocation.bindings();
+    let task = invocation.task;
+    let mut needs = Vec::new();
+    for call in &task.needs {
+        if let Some(Meaning::Task(target)) = names.meant(task, &call.name.text) {
+            needs.push(called(renderer, task, call, target, &bindings)?);
+        }
+    }
+    Ok(needs)
+}
+
+/// What `call` of `task` means with `bindings`.
+pub fn called<'w>(
+    renderer: &Renderer,
+    task: &Task,
+    call: &Call,
+    target: &'w Task,
+    bindings: &Bindings,
+) -> Result<Invocation<'w>, Fault> {
+    let mut given = BTreeMap::new();
+    for (name, value) in &call.with {
+        let value = renderer.render(task, value, bindings)?.expand(&Places::default());
+        given.insert(name.clone(), value);
+    }
+    Invocation::new(target, given, Vec::new())
+        .map_err(|fault| fault.within(format!("the task {} cannot run {}", task.name, target.name)))
+}
+
+/// The subsystems that `task` needs, and all the tasks that it may come to run.
+///
+/// # Errors
+/// `Usage` if one of them cannot be run.
+pub fn subsystems(names: &Names, task: &Task) -> Result<BTreeSet<Name>, Fault> {
+    let mut found = BTreeSet::new();
+    let mut seen = BTreeSet::from([task.name.as_str()]);
+    let mut open = vec![task];
+    while let Some(task) = open.pop() {
+        if task.beyond.is_some() {
+            Invocation::new(task, BTreeMap::new(), Vec::new())?;
+        }
+        for call in task.needs.iter().chain(task.calls()) {
+            match names.meant(task, &call.name.text) {
+                Some(Meaning::Subsystem(name)) => found.extend(Name::new(name).ok()),
+                Some(Meaning::Task(target)) if seen.insert(&target.name) => open.push(target),
+                _ => {}
+            }
+        }
+    }
+    Ok(found)
+}
