@@ -95,7 +95,9 @@ class Place:
     def plain(self, text):
         """The text without what differs from one place to the next."""
         text = text.replace(str(self.work), "<work>").replace(str(self.home), "<home>").replace(str(self.base), "<base>")
-        return re.sub(r"127\.0\.0\.1:\d+", "<server>", text)
+        text = re.sub(r"\x1b\[[0-9;]*m", "", text)  # errors of the file are coloured even with NO_COLOR
+        text = re.sub(r"127\.0\.0\.1:\d+", "<server>", text)
+        return re.sub(r'((?:task: Failed to run task "[^"]*": )+?)\1{2,}', r"\1<repeated> ", text)
 
 
 def follow(process, steps, seen):
