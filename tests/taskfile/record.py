@@ -160,13 +160,13 @@ def observe(place, run):
     stdout = place.plain(out).splitlines()
     if "steps" in run:  # whether Task gets to say this before it ends is a matter of luck
         stdout = [line for line in stdout if not line.startswith("task: Signal received")]
-    fields = {name: lines for name, lines in sort_stderr(place.plain(err)).items() if name not in run.get("skip", [])}
+    fields = {"stdout": stdout, **sort_stderr(place.plain(err))}
+    fields = {name: lines for name, lines in fields.items() if name not in run.get("skip", [])}
     if run.get("unordered"):
-        stdout.sort()
         fields = {name: sorted(lines) for name, lines in fields.items()}
     after = place.digests()
     return {
-        "args": run.get("args", []), "exit": code, "stdout": stdout, **fields,
+        "args": run.get("args", []), "exit": code, **fields,
         "files": {name: digest for name, digest in after.items() if place.start.get(name) != digest},
         "gone": [name for name in place.start if name not in after],
     }
