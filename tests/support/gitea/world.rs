@@ -139,7 +139,7 @@ impl World {
                 self.download(ask, release, |attachment| attachment.name == *name)
             }
             ["attachments", uuid] => {
-                let is_it = |attachment: &Attachment| self.uuid(attachment) == *uuid;
+                let is_it = |attachment: &Attachment| uuid(attachment) == *uuid;
                 let has_it = |release: &&Release| release.attachments.iter().any(is_it);
                 self.download(ask, self.releases.iter().find(has_it), is_it)
             }
@@ -172,7 +172,7 @@ impl World {
             Some(attachment) => Answer {
                 headers: vec![
                     ("content-type", "application/octet-stream".into()),
-                    ("etag", format!("\"{}\"", self.uuid(attachment))),
+                    ("etag", format!("\"{}\"", uuid(attachment))),
                 ],
                 bytes: attachment.bytes.clone(),
                 ..Answer::empty(200)
@@ -418,12 +418,8 @@ impl World {
         })
     }
 
-    fn uuid(&self, attachment: &Attachment) -> String {
-        format!("00000000-0000-4000-8000-{:012}", attachment.id)
-    }
-
     fn attachment(&self, attachment: &Attachment) -> Value {
-        let uuid = self.uuid(attachment);
+        let uuid = uuid(attachment);
         json!({
             "id": attachment.id,
             "name": attachment.name,
@@ -434,4 +430,8 @@ impl World {
             "browser_download_url": format!("{}/attachments/{uuid}", self.origin),
         })
     }
+}
+
+fn uuid(attachment: &Attachment) -> String {
+    format!("00000000-0000-4000-8000-{:012}", attachment.id)
 }
