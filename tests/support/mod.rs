@@ -173,7 +173,7 @@ impl Sandbox {
 
     /// forge with these words, split at blanks, ready to run.
     pub fn forge(&self, words: &str) -> Invocation {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_forge"));
+        let mut command = hearing_interrupts(env!("CARGO_BIN_EXE_forge"));
         command
             .current_dir(self.root())
             .args(words.split_whitespace())
@@ -367,6 +367,21 @@ pub fn overwrite(path: &Path, bytes: &[u8]) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode | 0o200)).expect("its mode");
     fs::write(path, bytes).expect("the bytes");
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("its mode");
+}
+
+/// A command for `program` that hears an interrupt, also if the tests run in the background of a
+/// script, where it is ignored: who is born into that does not hear it either, by good custom.
+fn hearing_interrupts(program: &str) -> Command {
+    const INTERRUPT: u64 = 1 << 1;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    if mask & INTERRUPT == 0 {
+        return Command::new(program);
+    }
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT", program]);
+    command
 }
 
 /// Whether `program` is here; a test that needs it is skipped otherwise, and says so. In

@@ -138,8 +138,8 @@ impl World {
                 let release = self.releases.iter().find(|release| release.tag == *tag);
                 self.download(ask, release, |attachment| attachment.name == *name)
             }
-            ["attachments", uuid] => {
-                let is_it = |attachment: &Attachment| uuid(attachment) == *uuid;
+            ["attachments", wanted] => {
+                let is_it = |attachment: &Attachment| uuid(attachment) == *wanted;
                 let has_it = |release: &&Release| release.attachments.iter().any(is_it);
                 self.download(ask, self.releases.iter().find(has_it), is_it)
             }
