@@ -379,7 +379,8 @@ fn hearing_interrupts(program: &str) -> Command {
     if mask & INTERRUPT == 0 {
         return Command::new(program);
     }
-    let mut command = Command::new("env");
+    // By its place: a test may give forge a PATH without it.
+    let mut command = Command::new("/usr/bin/env");
     command.args(["--default-signal=INT", program]);
     command
 }
