@@ -158,15 +158,9 @@ async fn publish<'b>(
             Ok(receipt) => match receipt.published {
                 Published::Created => Ok((true, receipt.waits_for)),
                 Published::Identical => Ok((false, receipt.waits_for)),
-                Published::Conflict { theirs } => Err(Fault::new(
-                    Kind::Verification,
-                    format!("{} holds another {}/{}", store.url(), release.tag, bundle.name),
-                )
-                .because(format!(
-                    "its sha256 is {theirs}, that of the one made here is {}",
-                    packed.sha256
-                ))
-                .hint("a release is never overwritten; a new version releases it")),
+                Published::Conflict { theirs } => {
+                    Err(upload.conflict(store.url(), &release.tag, theirs))
+                }
             },
         };
         results.push((bundle, result));

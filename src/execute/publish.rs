@@ -12,7 +12,7 @@ use crate::{
     archive::{Contents, Entry, Packed, pack},
     cache::{Installed, Place, Record, Release, inspect},
     manifest::render_stamp,
-    model::{Compression, Fault, How, Kind, LockedAsset, Revision, Sha256, Stamp, asset_name},
+    model::{Compression, Fault, How, Kind, LockedAsset, Revision, Stamp, asset_name},
     plan::Action,
     probe::{Finding, Want, read_stamp},
     provenance::{Builder, MAX_BYTES, promotion_name, read_statements, statement_name},
@@ -57,7 +57,7 @@ impl Context {
         if is_by_ci && receipt.published == Published::Identical && receipt.waits_for.is_empty() {
             self.promote(want, revision, &**store, &upload).await.map_err(within)?;
         }
-        let sent = Sent { packed, revision, receipt };
+        let sent = Sent { packed, upload, revision, receipt };
         self.enter_release(want, &place, record, &**store, &sent)
     }
 
@@ -131,7 +131,7 @@ impl Context {
         store: &dyn Store,
         sent: &Sent,
     ) -> Result<Done, Fault> {
-        let Sent { packed, revision, receipt } = sent;
+        let Sent { packed, upload, revision, receipt } = sent;
         let url = store.url().to_owned();
         let fingerprint = record.stamp.fingerprint;
         let (sha256, size) = (packed.sha256, packed.size);
@@ -140,10 +140,10 @@ impl Context {
         record.release = Some(match receipt.published {
             Published::Created | Published::Identical => Release::Holds { store: url, asset },
             Published::Conflict { theirs } if self.options.asked => {
-                return Err(conflict(want, store, sent, theirs));
+                return Err(upload.conflict(store.url(), &want.tag_of(*revision), theirs));
             }
             Published::Conflict { theirs } => {
-                warnings.push(conflict(want, store, sent, theirs));
+                warnings.push(upload.conflict(store.url(), &want.tag_of(*revision), theirs));
                 Release::HoldsOther { store: url }
             }
         });
@@ -165,6 +165,7 @@ impl Context {
 /// What was sent to the store, and what became of it.
 struct Sent {
     packed: Packed,
+    upload: Upload,
     revision: Revision,
     receipt: Receipt,
 }
@@ -205,15 +206,6 @@ fn still_a_draft(tag: &str, waits_for: &[String]) -> Fault {
     Fault::new(Kind::Partial, format!("{tag} is uploaded, and still a draft"))
         .because(format!("it waits for {}", waits_for.join(", ")))
         .hint("it becomes visible with the last of them; nothing has to be uploaded twice")
-}
-
-fn conflict(want: &Want, store: &dyn Store, sent: &Sent, theirs: Sha256) -> Fault {
-    Fault::new(
-        Kind::Verification,
-        format!("{} holds another {}/{}", store.url(), want.tag_of(sent.revision), want.asset),
-    )
-    .because(format!("its sha256 is {theirs}, that of the one made here is {}", sent.packed.sha256))
-    .hint("a release is never overwritten: the one made here stays on this machine; a new version releases it")
 }
 
 /// Packs stamp and binaries of an installed artifact into `file`.

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::Sha256;
+use crate::model::{Fault, Kind, Sha256};
 
 /// What a store knows of an asset before it is downloaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +136,21 @@ impl Upload {
     pub fn new(asset: String, path: PathBuf, sha256: Sha256) -> Self {
         let checksum = (super::sidecar::name(&asset), super::sidecar::text(&asset, sha256));
         Self { asset, path, sha256, sidecars: vec![checksum] }
+    }
+
+    /// The fault of other bytes, whose digest is `theirs`, being there already in the release
+    /// `tag` of the store called `store`.
+    #[must_use]
+    pub fn conflict(&self, store: &str, tag: &str, theirs: Sha256) -> Fault {
+        Fault::new(Kind::Verification, format!("{store} holds another {tag}/{}", self.asset))
+            .because(format!(
+                "its sha256 is {theirs}, that of the one made here is {}",
+                self.sha256
+            ))
+            .hint(
+                "a release is never overwritten: the one made here stays on this machine; a new \
+                 version releases it",
+            )
     }
 
     /// The same with another text beside it.
