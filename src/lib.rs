@@ -19,5 +19,6 @@ pub mod release;
 pub mod report;
 pub mod store;
 pub mod task;
+pub mod taskfile;
 pub mod ui;
 pub mod workspace;

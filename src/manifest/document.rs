@@ -7,6 +7,7 @@ use super::{
     language,
     node::{Entry, Node, Scalar, Sp, Value},
     shape::{Need, Record, Shape},
+    taskfile_language::TASKFILE,
     yaml,
 };
 
@@ -175,6 +176,12 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
         package: text(&root, "package"),
         tasks: nodes(&root, "tasks"),
     }
+}
+
+/// Reads a Taskfile: a tree in which each known key holds what it may. What is wrong with it goes to
+/// `found`.
+pub fn read_taskfile(file: &File, found: &mut Findings) -> Option<Node> {
+    read(file, &TASKFILE, found)
 }
 
 fn read(file: &File, record: &'static Record, found: &mut Findings) -> Option<Node> {

@@ -7,6 +7,7 @@
 //! ```
 
 mod check;
+mod comment;
 mod document;
 mod file;
 mod language;
@@ -16,11 +17,13 @@ mod record;
 mod schema;
 mod shape;
 mod task_language;
+mod taskfile_language;
 mod yaml;
 
+pub use comment::{Comment, comments};
 pub use document::{
     BuildDoc, DigestDoc, ManifestDoc, Pairs, SourceDoc, SpecDoc, UpstreamDoc, pairs, read_manifest,
-    read_spec, scalar, scalars,
+    read_spec, read_taskfile, scalar, scalars,
 };
 pub use file::{File, Findings, MAX_BYTES};
 pub use node::{Entry, Node, Scalar, Sp, Style, Value};
