@@ -30,6 +30,8 @@ mod releases;
 mod schema;
 mod stand_in;
 mod task_language;
+#[path = "taskfile/main.rs"]
+mod taskfile;
 mod tasks;
 mod trust;
 mod upstream;

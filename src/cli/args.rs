@@ -115,7 +115,8 @@ pub(super) enum Verb {
     /// Run a task of the workspace or of a subsystem; the task's name alone does it too
     Run {
         /// The task: `hello`, `nats:test`
-        task: String,
+        #[arg(required_unless_present = "taskfile")]
+        task: Option<String>,
         /// Its parameters, as NAME=value
         #[arg(value_name = "NAME=VALUE")]
         words: Vec<String>,
@@ -131,6 +132,9 @@ pub(super) enum Verb {
         /// Begin nothing more once something failed
         #[arg(long)]
         fail_fast: bool,
+        /// Run tasks of a Taskfile of Task: the file, or the folder it is in
+        #[arg(long, value_name = "PATH")]
+        taskfile: Option<PathBuf>,
     },
     /// List subsystems, groups and tasks
     List,

@@ -28,6 +28,7 @@ mod session;
 mod status;
 mod task;
 mod task_screen;
+mod taskfile;
 mod verify;
 mod wait;
 
@@ -99,9 +100,13 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Status { names } => status::status(session, &names),
         Verb::Explain { name } => explain::explain(session, &name),
         Verb::Verify { names } => verify::verify(session, &names),
-        Verb::Run { task, words, args, exit_code, yes, fail_fast } => {
-            let wish = task::Wish { name: &task, words: &words, args, exit_code, yes, fail_fast };
-            task::run(session, wish)
+        Verb::Run { task, words, args, exit_code, yes, fail_fast, taskfile } => {
+            let name = task.as_deref().unwrap_or_default();
+            let wish = task::Wish { name, words: &words, args, exit_code, yes, fail_fast };
+            match taskfile {
+                Some(path) => taskfile::run(session, &path, wish),
+                None => task::run(session, wish),
+            }
         }
         Verb::List => list::list(session),
         Verb::Graph { format } => graph::graph(session, format),

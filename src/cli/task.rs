@@ -48,7 +48,15 @@ pub(super) struct Wish<'a> {
 
 /// Runs a task with all it needs.
 pub(super) fn run(session: &Session, wish: Wish) -> Result<u8, Stop> {
-    let workspaces = Arc::new(session.workspaces()?);
+    run_in(session, &Arc::new(session.workspaces()?), wish)
+}
+
+/// Runs a task of `workspaces` with all it needs.
+pub(super) fn run_in(
+    session: &Session,
+    workspaces: &Arc<Workspaces>,
+    wish: Wish,
+) -> Result<u8, Stop> {
     let workspace = workspaces.any();
     let task = find(workspace, wish.name)?;
     if task.private {
@@ -65,7 +73,7 @@ pub(super) fn run(session: &Session, wish: Wish) -> Result<u8, Stop> {
     if !wish.yes {
         confirm(&names, task)?;
     }
-    if let Some(code) = ensure_all(session, &workspaces, &needed)? {
+    if let Some(code) = ensure_all(session, workspaces, &needed)? {
         return Ok(code);
     }
     let screen = TaskScreen::of(session, is_alone(&names, task));

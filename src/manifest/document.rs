@@ -178,6 +178,17 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
     }
 }
 
+/// Reads YAML of any shape. What is wrong with it goes to `found`.
+pub fn read_tree(file: &File, found: &mut Findings) -> Option<Node> {
+    match yaml::parse(&file.text) {
+        Ok(root) => root,
+        Err(error) => {
+            found.add(error.bytes, error.what, "here", error.help);
+            None
+        }
+    }
+}
+
 /// Reads a Taskfile: a tree in which each known key holds what it may. What is wrong with it goes to
 /// `found`.
 pub fn read_taskfile(file: &File, found: &mut Findings) -> Option<Node> {

@@ -7,10 +7,14 @@
 
 mod file;
 mod model;
+mod template;
+mod translate;
 mod tree;
 
 pub use model::{
     Call, Command, Deed, Glob, Group, Include, Loop, Often, Output, Part, Precondition,
     Requirement, Settings, Task, Taskfile, Value, Variable,
 };
+pub use template::{Flaw, Names, Template, parse_expression};
+pub use translate::{Remark, Translation, Wish, Yaml, translate};
 pub use tree::{Given, NAMES, Tree, find, read};

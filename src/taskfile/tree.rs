@@ -136,7 +136,7 @@ impl Reader<'_> {
                 continue;
             }
             if let Some(expected) = &include.checksum {
-                self.compare(&target, expected, &mut found)?;
+                Self::compare(&target, expected, &mut found)?;
             }
             include.target = Some(self.file(&target, &above)?);
         }
@@ -152,7 +152,7 @@ impl Reader<'_> {
         Some(normal(&taskfile.dir.join(&path.text)))
     }
 
-    fn compare(&self, path: &Path, expected: &Scalar, found: &mut Findings) -> Result<(), Fault> {
+    fn compare(path: &Path, expected: &Scalar, found: &mut Findings) -> Result<(), Fault> {
         let bytes = fs::read(path)
             .map_err(|error| Fault::io(format!("cannot read {}", path.display()), &error))?;
         let mut hasher = Hasher::new();
@@ -173,7 +173,7 @@ fn existing(path: &Path) -> Option<PathBuf> {
 }
 
 /// The path without `.` and `..`.
-fn normal(path: &Path) -> PathBuf {
+pub(super) fn normal(path: &Path) -> PathBuf {
     use std::path::Component;
     path.components().fold(PathBuf::new(), |mut normal, part| {
         match part {

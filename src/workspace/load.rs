@@ -8,7 +8,7 @@ use std::{
 
 use super::{Environment, Workspace, files, graph, settings, specs::Loader, task, template};
 use crate::{
-    manifest::{Findings, parse_lock, read_manifest},
+    manifest::{File, Findings, MAX_BYTES, parse_lock, read_manifest},
     model::{Fault, Kind, Layout, Lock, Name, Platform, Problems},
     store::Mode,
 };
@@ -47,11 +47,31 @@ pub fn load_with(
 ) -> Result<Workspace, LoadError> {
     let layout = files::layout(root)?;
     let manifest_file = files::read(&layout, Path::new(Layout::MANIFEST))?;
+    let listed = files::list_specs(&layout)?;
+    resolve(layout, manifest_file, listed, platform, environment)
+}
+
+/// [`load`], where `text` is what stands in `versions.yml`; no file of the workspace is read.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(root: &Path, text: &str, platform: Platform) -> Result<Workspace, LoadError> {
+    let file = File::new(Layout::MANIFEST.into(), text.as_bytes().to_vec(), MAX_BYTES);
+    let (layout, specs) = (Layout::new(root.to_owned()), files::Specs::default());
+    resolve(layout, file, specs, platform, &Environment::host())
+}
+
+fn resolve(
+    layout: Layout,
+    manifest_file: File,
+    listed: files::Specs,
+    platform: Platform,
+    environment: &Environment,
+) -> Result<Workspace, LoadError> {
     let mut found = Findings::new(&manifest_file);
     let manifest = read_manifest(&manifest_file, &mut found);
     // Without any versions read, specs would all be told to lack one.
     let is_listed = !manifest.versions.is_empty() || found.is_empty();
-    let listed = files::list_specs(&layout)?;
     let names = listed.names();
     let settings = settings::resolve(&manifest, &names, &mut found);
 

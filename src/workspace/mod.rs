@@ -30,7 +30,7 @@ use std::{
 
 pub use environment::Environment;
 pub use files::find_root;
-pub use load::{LoadError, load, load_with};
+pub use load::{LoadError, load, load_text, load_with};
 pub use platforms::{Wanted, Workspaces};
 pub use starter::{StarterFile, starter};
 pub use task::{
