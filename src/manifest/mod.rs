@@ -22,8 +22,8 @@ mod yaml;
 
 pub use comment::{Comment, comments};
 pub use document::{
-    BuildDoc, DigestDoc, ManifestDoc, Pairs, SourceDoc, SpecDoc, UpstreamDoc, pairs, read_manifest,
-    read_spec, read_taskfile, read_tree, scalar, scalars,
+    BuildDoc, DigestDoc, HeadDoc, ManifestDoc, Pairs, SourceDoc, SpecDoc, UpstreamDoc, pairs,
+    read_manifest, read_spec, read_taskfile, read_tree, scalar, scalars,
 };
 pub use file::{File, Findings, MAX_BYTES};
 pub use node::{Entry, Node, Scalar, Sp, Style, Value};
