@@ -10,7 +10,7 @@ use std::{
 use crate::{
     model::{Fault, Kind},
     process::{Command, CommandLine, CommandRunner, Runner},
-    workspace::{Places, Task, Text, Workspace},
+    workspace::{Places, Shell, Task, Text, Workspace},
 };
 
 use super::{dotenv, steps::Rendering};
@@ -24,6 +24,7 @@ pub struct Ground {
     /// Their variables.
     pub env: BTreeMap<String, String>,
     path: Vec<PathBuf>,
+    shell: Shell,
 }
 
 impl Ground {
@@ -47,7 +48,8 @@ impl Ground {
         for (name, value) in &task.home.env {
             env.insert(name.clone(), value.expand(&places));
         }
-        Ok(Self { places, dir, env, path: vec![workspace.layout.bin()] })
+        let shell = task.shell.clone();
+        Ok(Self { places, dir, env, path: vec![workspace.layout.bin()], shell })
     }
 
     /// Adds what `dotenv` and `env` say.
@@ -78,14 +80,29 @@ impl Ground {
             env: self.env.clone(),
             path: self.path.clone(),
             jobs: true,
-            ..Command::new(CommandLine::Shell(line.expand_in_shell(&self.places)), &self.dir)
+            ..Command::new(self.line(line.expand_in_shell(&self.places)), &self.dir)
         }
+    }
+
+    fn line(&self, line: String) -> CommandLine {
+        let words = match &self.shell {
+            Shell::Sh => return CommandLine::Shell(line),
+            Shell::Bash => ["bash", "-eu", "-o", "pipefail", "-c"].map(String::from).to_vec(),
+            Shell::Words(words) => words.clone(),
+        };
+        CommandLine::Argv(words.into_iter().chain([line]).collect())
     }
 
     /// The ground of the variables of `task`'s file.
     pub fn of_file(&self, workspace: &Workspace, task: &Task) -> Self {
         let dir = workspace.layout.root().join(&task.home.dir);
-        Self { dir, env: self.env.clone(), places: self.places.clone(), path: self.path.clone() }
+        Self {
+            dir,
+            env: self.env.clone(),
+            places: self.places.clone(),
+            path: self.path.clone(),
+            shell: task.home.shell.clone(),
+        }
     }
 
     /// What `line` prints on standard output, without the line breaks at its end.
@@ -96,7 +113,11 @@ impl Ground {
         let failed = |error| Fault::io("cannot keep what a command says", &error);
         let mut said = tempfile::NamedTempFile::new().map_err(failed)?;
         let mut command = self.command(line);
-        if let CommandLine::Shell(line) = &mut command.line {
+        let line_of = match &mut command.line {
+            CommandLine::Shell(line) => Some(line),
+            CommandLine::Argv(words) => words.last_mut(),
+        };
+        if let Some(line) = line_of {
             *line = format!("exec 2>'{}'\n{line}", said.path().display());
         }
         let mut lines: Vec<String> = Vec::new();

@@ -72,7 +72,8 @@ pub fn taken_names(file: &File, written: &Pairs<Node>, drafts: &[Draft]) -> Vec<
 fn is_name(key: &Sp<String>, found: &mut Findings) -> bool {
     let plain = |c: char| c.is_alphanumeric() || "-_.:".contains(c);
     let text = &key.value;
-    let is_plain = text.starts_with(char::is_alphanumeric) && text.chars().all(plain);
+    let is_plain =
+        text.starts_with(|c: char| c.is_alphanumeric() || c == '_') && text.chars().all(plain);
     if !is_plain {
         let what = format!("`{text}` can be no task's name");
         let help = "use letters, digits, `-`, `_`, `.` and `:`, and begin with a letter or digit";
@@ -235,7 +236,10 @@ impl<'e> Reader<'_, 'e, '_> {
     /// A template that gives a command, tried, and read as a shell would.
     pub(super) fn tried_command(&mut self, scalar: &Scalar) -> Template {
         let is_guess = self.is_guessed(&scalar.text);
-        if let Some(command) = self.scope.tried(scalar, is_guess, self.found) {
+        let shell = self.node.get("shell").map_or_else(|| self.home.shell.clone(), Shell::of);
+        if let Some(command) = self.scope.tried(scalar, is_guess, self.found)
+            && shell == Shell::Sh
+        {
             build::check_syntax(&command.trimmed(), scalar, self.found);
         }
         Template(scalar.clone())
@@ -404,7 +408,6 @@ fn beyond(task: &Task) -> Option<&'static str> {
     let mut vars = task.home.vars.iter().chain(&task.vars);
     let mut entries = task.run.iter().chain(&task.finally);
     [
-        (task.shell != Shell::Sh, "shell"),
         (task.pool.is_some(), "pool"),
         (task.interactive || entries.clone().any(|entry| entry.interactive), "interactive"),
         (!task.retry.delay.is_zero(), "retry: delay"),
