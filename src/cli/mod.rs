@@ -102,7 +102,8 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Verify { names } => verify::verify(session, &names),
         Verb::Run { task, words, args, exit_code, yes, fail_fast, taskfile } => {
             let name = task.as_deref().unwrap_or_default();
-            let wish = task::Wish { name, words: &words, args, exit_code, yes, fail_fast };
+            let plain = taskfile.is_some();
+            let wish = task::Wish { name, words: &words, args, exit_code, yes, fail_fast, plain };
             match taskfile {
                 Some(path) => taskfile::run(session, &path, wish),
                 None => task::run(session, wish),

@@ -44,6 +44,8 @@ pub(super) struct Wish<'a> {
     pub(super) yes: bool,
     /// Whether nothing more begins once something failed.
     pub(super) fail_fast: bool,
+    /// Whether lines are shown without saying which task they are of.
+    pub(super) plain: bool,
 }
 
 /// Runs a task with all it needs.
@@ -76,7 +78,7 @@ pub(super) fn run_in(
     if let Some(code) = ensure_all(session, workspaces, &needed)? {
         return Ok(code);
     }
-    let screen = TaskScreen::of(session, is_alone(&names, task));
+    let screen = TaskScreen::of(session, is_alone(&names, task), wish.plain);
     let audience = |told: Told| screen.tell(told);
     let done = perform(session, workspace, invocation, &audience, wish.fail_fast);
     screen.finish();

@@ -56,7 +56,7 @@ pub fn differences(case: &Case, task: &[Outcome], forge: &[Outcome]) -> Vec<Stri
 /// which it comes, so `of_stderr` is taken out; what Task says of itself on stdout does not count.
 fn lines(all: &[String], of_stderr: &[String], sorted: bool) -> Vec<String> {
     let mut lines: Vec<String> = all.to_vec();
-    lines.retain(|line| !line.starts_with("task: ") && !is_of_the_shell(line));
+    lines.retain(|line| !is_of_task(line) && !is_of_the_shell(line));
     for line in of_stderr {
         if let Some(at) = lines.iter().position(|one| one == line) {
             lines.remove(at);
@@ -66,6 +66,11 @@ fn lines(all: &[String], of_stderr: &[String], sorted: bool) -> Vec<String> {
         lines.sort();
     }
     lines
+}
+
+/// Whether Task speaks for itself.
+fn is_of_task(line: &str) -> bool {
+    line.starts_with("task: ") || line.ends_with("[assuming yes]")
 }
 
 /// Whether a shell speaks for itself, which each does in its own words.

@@ -171,7 +171,7 @@ mod tests {
             ("{{.A}} and {{ .B.C }}", "{{ A }} and {{ B.C }}"),
             (
                 "{{.V | trimPrefix \"v\" | splitList \".\" | first}}",
-                "{{ V | trim_prefix('v') | split('.') | first }}",
+                "{{ V | remove_prefix('v') | split('.') | first }}",
             ),
             ("{{default \"x\" .V}}", "{{ V | default('x', true) }}"),
             (
@@ -192,15 +192,15 @@ mod tests {
             ("{{index .L 1}} {{(index .L 0).A}}", "{{ L[1] }} {{ (L[0]).A }}"),
             (
                 "{{add .N 1}} {{div .N 2}} {{max .N 9}}",
-                "{{ N | int + 1 }} {{ N | int // 2 | int }} {{ [N, 9] | max }}",
+                "{{ N | int + 1 }} {{ N | int // 2 }} {{ [N, 9] | max }}",
             ),
             (
                 "{{printf \"%s-%s\" .A .B}} {{printf \"%03d\" 7}}",
-                "{{ A ~ '-' ~ B }} {{ '%03d' | format(7) }}",
+                "{{ A ~ '-' ~ B }} {{ printf('%03d', 7) }}",
             ),
             (
                 "{{ternary \"y\" \"n\" (hasPrefix \"v\" .V)}}",
-                "{{ 'y' if (V is startingwith 'v') else 'n' }}",
+                "{{ 'y' if (V is startingwith('v')) else 'n' }}",
             ),
             ("{{.A | frob}}", "there is no function `frob`: frob"),
             ("{{if .X}}open", "this is never closed: it has no `{{ end }}`: {{if .X}}"),

@@ -219,7 +219,7 @@ fn short(entry: Yaml) -> Yaml {
 
 /// The shell that Task's is nearest to, with what `set` and `shopt` switch on.
 pub(super) fn shell(set: &[Scalar], shopt: &[Scalar]) -> Yaml {
-    let mut words = vec!["bash".to_owned()];
+    let mut words = vec!["bash".to_owned(), "-e".to_owned()];
     for option in shopt {
         words.extend(["-O".to_owned(), option.text.clone()]);
     }
