@@ -4,6 +4,7 @@
 use super::{
     check,
     file::{File, Findings},
+    include::{self, IncludeDoc},
     language,
     node::{Entry, Node, Scalar, Sp, Value},
     shape::{Need, Record, Shape},
@@ -38,6 +39,8 @@ pub struct ManifestDoc {
     pub env: Pairs<Scalar>,
     /// `tasks`.
     pub tasks: Pairs<Node>,
+    /// `include`.
+    pub include: Vec<IncludeDoc>,
 }
 
 /// A spec.
@@ -156,6 +159,7 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
         vars: pairs(&root, "vars"),
         env: pairs(&root, "env"),
         tasks: nodes(&root, "tasks"),
+        include: include::includes(&root),
     }
 }
 
@@ -177,7 +181,7 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
     }
 }
 
-fn read(file: &File, record: &'static Record, found: &mut Findings) -> Option<Node> {
+pub(super) fn read(file: &File, record: &'static Record, found: &mut Findings) -> Option<Node> {
     if !found.is_empty() {
         return None;
     }
@@ -255,7 +259,7 @@ pub fn scalar(node: &Node, key: &str) -> Option<Scalar> {
 }
 
 /// The scalar under `key`, where one that is empty was already told.
-fn text(node: &Node, key: &str) -> Option<Scalar> {
+pub(super) fn text(node: &Node, key: &str) -> Option<Scalar> {
     scalar(node, key).filter(is_filled)
 }
 
@@ -276,7 +280,7 @@ pub fn pairs(node: &Node, key: &str) -> Pairs<Scalar> {
 }
 
 /// The pairs under `key`, whatever their values are; of a key that stands twice, the first.
-fn nodes(node: &Node, key: &str) -> Pairs<Node> {
+pub(super) fn nodes(node: &Node, key: &str) -> Pairs<Node> {
     let entries = node.get(key).map(Node::entries).unwrap_or_default();
     entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect()
 }

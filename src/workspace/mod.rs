@@ -6,6 +6,7 @@ mod build;
 mod environment;
 mod files;
 mod graph;
+mod include;
 mod load;
 mod platforms;
 mod preset;
@@ -30,11 +31,12 @@ use std::{
 
 pub use environment::Environment;
 pub use files::find_root;
+pub use include::{Library, Pinned};
 pub use load::{LoadError, load, load_with};
 pub use platforms::{Wanted, Workspaces};
 pub use starter::{StarterFile, starter};
 pub use task::{
-    Bindings, Call, Deed, Each, Entry, Meaning, Names, Parameter, Renderer, Task, Template,
+    Bindings, Call, Deed, Each, Entry, Meaning, Names, Parameter, Renderer, Stand, Task, Template,
     Variable,
 };
 pub use text::{Places, Text};

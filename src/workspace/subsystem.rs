@@ -9,7 +9,7 @@ use minijinja::{Environment as Engine, value::Value as Word};
 
 use super::{Environment, Source, Subsystem, Task, build, source, task, template::Scope, upstream};
 use crate::{
-    manifest::{Findings, ManifestDoc, Pairs, Scalar, Sp, SpecDoc},
+    manifest::{Findings, ManifestDoc, Pairs, Scalar, Sp, SpecDoc, TaskFileDoc},
     model::{Name, Platform, Version},
 };
 
@@ -162,6 +162,41 @@ pub fn workspace_tasks(around: &Surroundings, found: &mut Findings) -> Vec<Task>
     scope.extend([("vars".to_owned(), Word::from(vars))]);
     let env = build::environment(&doc.env, &scope, found);
     task::resolve(None, &doc.tasks, &env, &scope, found)
+}
+
+/// What templates of the manifest know: the machine, and its variables.
+pub fn workspace_scope<'e>(around: &Surroundings<'e>, found: &mut Findings) -> Scope<'e> {
+    file_scope(around, &around.manifest.vars, &[], found)
+}
+
+/// The tasks of an included file, and what its templates know: its own variables, and what it is
+/// `given`, which goes over them.
+pub fn included_tasks<'e>(
+    around: &Surroundings<'e>,
+    doc: &TaskFileDoc,
+    given: &[(String, Word)],
+    found: &mut Findings,
+) -> (Vec<Task>, Scope<'e>) {
+    let scope = file_scope(around, &doc.vars, given, found);
+    let env = build::environment(&doc.env, &scope, found);
+    (task::resolve(None, &doc.tasks, &env, &scope, found), scope)
+}
+
+fn file_scope<'e>(
+    around: &Surroundings<'e>,
+    written: &Pairs<Scalar>,
+    given: &[(String, Word)],
+    found: &mut Findings,
+) -> Scope<'e> {
+    let scope = Scope::new(around.engine, words(machine(around)));
+    let mut scope = scope.without(&["src", "out", "work", "commit"]);
+    let mut vars: BTreeMap<String, Word> = given.iter().cloned().collect();
+    scope.extend(given.iter().cloned());
+    let own: Pairs<Scalar> =
+        written.iter().filter(|(name, _)| !vars.contains_key(&name.value)).cloned().collect();
+    add_vars(&own, &mut vars, &mut scope, found);
+    scope.extend([("vars".to_owned(), Word::from(vars))]);
+    scope
 }
 
 /// What all scopes know: the platform and the environment.

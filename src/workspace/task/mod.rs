@@ -9,10 +9,10 @@ mod names;
 mod read;
 mod render;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-pub use names::{Meaning, Names, check};
-pub use read::{resolve, taken_names};
+pub use names::{Meaning, Names, check, twins};
+pub use read::{is_name, resolve};
 pub use render::{Bindings, Renderer};
 
 use super::{Text, template::Words};
@@ -38,6 +38,8 @@ pub struct Task {
     pub aliases: Vec<String>,
     /// `label:`.
     pub label: Option<Template>,
+    /// Where it stands.
+    pub stand: Stand,
     /// `with:`.
     pub with: Vec<Parameter>,
     /// `needs:`.
@@ -89,6 +91,17 @@ pub struct Task {
     /// A key of the task that is part of the language and not run yet.
     pub beyond: Option<String>,
     words: Arc<Words>,
+}
+
+/// Where a task stands, as far as that decides what it means by names and where it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stand {
+    /// What stands before the names of its file's tasks, without `:`; empty for the workspace's.
+    pub space: String,
+    /// Whether its file is included: names of the workspace's tasks then begin with `:`.
+    pub is_included: bool,
+    /// The folder it runs in, relative to the workspace.
+    pub dir: PathBuf,
 }
 
 /// Text as people wrote it, rendered when it is known what its words mean.
