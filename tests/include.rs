@@ -46,16 +46,16 @@ fn tasks_of_a_file_stand_under_its_name() {
 #[test]
 fn variables_are_given_and_do_not_leak() {
     let sandbox = workspace(
-        "vars: { port: '80', dir: tasks }\ninclude:\n  one: { file: '{{ vars.dir }}-{{ os }}/one.yml', with: { port: '1{{ port }}', more: [a, b] } }\n  two: tasks.yml",
+        "vars: { port: '80', folder: tasks }\ninclude:\n  one: { file: '{{ vars.folder }}-{{ os }}/one.yml', with: { port: '1{{ port }}', more: [a, b], n: 3 } }\n  two: tasks.yml",
     );
     let os = std::env::consts::OS.replace("macos", "darwin");
     let sandbox = sandbox
         .file(
             &format!("{}-{os}/one.yml", "tasks"),
-            "vars: { port: '1', url: 'http://x:{{ port }}' }\ntasks: { show: 'echo {{ url }} {{ more | join }}' }\n",
+            "vars: { port: '1', url: 'http://x:{{ port }}' }\ntasks: { show: 'echo {{ url }} {{ more | join }} {{ n + 1 }}' }\n",
         )
         .file("tasks.yml", "tasks: { show: 'echo fine' }\n");
-    assert_eq!(sandbox.forge("one:show").succeeds().stdout(), "http://x:180 ab\n");
+    assert_eq!(sandbox.forge("one:show").succeeds().stdout(), "http://x:180 ab 4\n");
     sandbox.write("tasks.yml", "tasks: { show: 'echo {{ port }}' }\n");
     let run = sandbox.forge("check").exits(2);
     run.says("templates know no `port` here").says("tasks.yml:1:25");

@@ -1,7 +1,7 @@
 //! `include` and the files it names, which hold tasks: the tables, and what is read by them.
 
 use super::{
-    document::{Pairs, read, scalar, text},
+    document::{HeadDoc, Pairs, head, read, scalar, text},
     file::{File, Findings},
     language::field,
     node::{Node, Scalar, Sp},
@@ -10,13 +10,13 @@ use super::{
         Record,
         Shape::{self, Flag, Free, List, Map, OneOf, Text, Value},
     },
-    task_language::TASKS,
+    task_language::{DOTENV, OUTPUT, POOLS, SHELL, TASKS, VARS},
 };
 
 const PATH: Shape = Text("a path such as `tasks/docs.yml`");
 const NAME: Shape = Text("a name");
 const TASK_NAME: Shape = Text("the name of a task");
-const GIVEN: Shape = OneOf(&[Value, List(&Free)]);
+const GIVEN: Shape = OneOf(&[Value, List(&Free), Map("names", &Free)]);
 
 /// What is included, by the names that stand before its tasks.
 pub(super) const INCLUDE: Shape =
@@ -62,18 +62,33 @@ static TASK_FILE: Record = Record {
         field("desc", Optional, Text("a description"), "What its tasks are for, in a few words."),
         field("tasks", Optional, TASKS, "Its tasks."),
         field("include", Optional, INCLUDE, "More files of tasks."),
-        field(
-            "vars",
-            Optional,
-            Map("names of template variables", &Value),
-            "Template variables for its tasks.",
-        ),
+        field("vars", Optional, VARS, "Template variables for its tasks."),
         field(
             "env",
             Optional,
             Map("names of environment variables", &Value),
             "Environment variables for its tasks.",
         ),
+        field(
+            "dotenv",
+            Optional,
+            DOTENV,
+            "Files of environment variables for its tasks, below `env`.",
+        ),
+        field("shell", Optional, SHELL, "What reads the commands of its tasks; `sh` if absent."),
+        field(
+            "quiet",
+            Optional,
+            Flag,
+            "Whether the commands of its tasks are not shown under `-v`.",
+        ),
+        field(
+            "output",
+            Optional,
+            OUTPUT,
+            "How the output of tasks is shown, where it is run itself.",
+        ),
+        field("pools", Optional, POOLS, "Pools for its tasks, each with how many run at once."),
     ],
 };
 
@@ -112,10 +127,8 @@ pub enum OriginDoc {
 /// A file of tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskFileDoc {
-    /// `vars`.
-    pub vars: Pairs<Scalar>,
-    /// `env`.
-    pub env: Pairs<Scalar>,
+    /// `vars`, `env` and what else is said for all tasks.
+    pub head: HeadDoc,
     /// `include`.
     pub include: Vec<IncludeDoc>,
     /// `tasks`.
@@ -126,8 +139,7 @@ pub struct TaskFileDoc {
 pub fn read_task_file(file: &File, found: &mut Findings) -> TaskFileDoc {
     let Some(root) = read(file, &TASK_FILE, found) else { return TaskFileDoc::default() };
     TaskFileDoc {
-        vars: super::pairs(&root, "vars"),
-        env: super::pairs(&root, "env"),
+        head: head(&root),
         include: includes(&root),
         tasks: super::document::nodes(&root, "tasks"),
     }

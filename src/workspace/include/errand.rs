@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 use minijinja::value::Value as Word;
 
 use super::{
-    super::{Task, Text, task, template::Scope},
+    super::{
+        Task, Template,
+        task::{Data, Home, is_free, is_name},
+        template::Scope,
+    },
     origin::{Origin, normal, origin},
 };
 use crate::{
-    manifest::{Findings, IncludeDoc, Node, Scalar, Value},
+    manifest::{Findings, IncludeDoc, Node, OriginDoc, Scalar, Sp},
     model::{Diagnostic, Layout, Span},
 };
 
@@ -74,7 +78,7 @@ pub(super) fn errands(
 fn errand(doc: &IncludeDoc, around: &Stand, scope: &Scope, found: &mut Findings) -> Option<Errand> {
     let aliases = doc.alias.iter().map(|alias| (&alias.text, &alias.bytes));
     let names: Vec<_> = [(&doc.name.value, &doc.name.bytes)].into_iter().chain(aliases).collect();
-    let are_names = names.iter().all(|(name, bytes)| task::is_name(name, bytes, found));
+    let are_names = names.iter().all(|(name, bytes)| is_name(name, bytes, found));
     let origin = origin(&doc.name.value, &doc.origin, around.folder.as_deref(), scope, found);
     let mut stand = around.clone();
     if !doc.flatten {
@@ -87,15 +91,9 @@ fn errand(doc: &IncludeDoc, around: &Stand, scope: &Scope, found: &mut Findings)
         stand.dir = normal(&around.folder.clone().unwrap_or_default().join(dir));
     }
     stand.private |= doc.private;
-    let given = doc
-        .with
-        .iter()
-        .filter_map(|(name, node)| Some((name.value.clone(), value(node, scope, found)?)));
-    let given = given.collect();
+    let given = doc.with.iter().filter_map(|pair| given(pair, scope, found)).collect();
     let place = match &doc.origin {
-        crate::manifest::OriginDoc::File(at) | crate::manifest::OriginDoc::Url(at, _) => {
-            found.span(at.bytes.clone())
-        }
+        OriginDoc::File(at) | OriginDoc::Url(at, _) => found.span(at.bytes.clone()),
     };
     Some(Errand {
         name: doc.name.value.clone(),
@@ -108,13 +106,19 @@ fn errand(doc: &IncludeDoc, around: &Stand, scope: &Scope, found: &mut Findings)
     })
 }
 
-/// A text or a list of them, rendered where the include stands.
-fn value(node: &Node, scope: &Scope, found: &mut Findings) -> Option<Word> {
-    match &node.value {
-        Value::Scalar(text) => scope.text(text, found).map(Text::into_inner).map(Word::from),
-        Value::List(nodes) => nodes.iter().map(|node| value(node, scope, found)).collect(),
-        _ => None,
+/// A variable that is given, its texts rendered where the include stands.
+fn given(
+    (name, node): &(Sp<String>, Node),
+    scope: &Scope,
+    found: &mut Findings,
+) -> Option<(String, Word)> {
+    if !is_free(name, scope, found) {
+        return None;
     }
+    let mut render = |Template(text): &Template| {
+        scope.text(text, found).map(|text| Word::from(text.into_inner())).ok_or(())
+    };
+    Some((name.value.clone(), Data::of(node).value(&mut render).ok()?))
 }
 
 /// A name within a space.
@@ -127,10 +131,7 @@ impl Errand {
     pub(super) fn within(&self, path: &Path) -> Stand {
         let mut stand = self.stand.clone();
         stand.chain.push(path.to_owned());
-        stand.folder = match self.origin {
-            Origin::File(_) => Some(path.parent().map(Path::to_owned).unwrap_or_default()),
-            Origin::Url(_) => None,
-        };
+        stand.folder = self.folder(path);
         stand
     }
 
@@ -151,11 +152,24 @@ impl Errand {
         let name = task.name.clone();
         task.aliases.retain(|alias| *alias != name);
         task.private |= stand.private;
-        task.stand = task::Stand {
-            space: stand.spaces[0].clone(),
+    }
+
+    /// What is said for all tasks of its file, which turned out to be at `path`, before it is read.
+    pub(super) fn home(&self, path: &Path) -> Home {
+        Home {
+            dir: self.folder(path).unwrap_or_default(),
+            runs_in: self.stand.dir.clone(),
+            space: self.stand.spaces[0].clone(),
             is_included: true,
-            dir: stand.dir.clone(),
-        };
+            ..Home::default()
+        }
+    }
+
+    fn folder(&self, path: &Path) -> Option<PathBuf> {
+        match self.origin {
+            Origin::File(_) => Some(path.parent().map(Path::to_owned).unwrap_or_default()),
+            Origin::Url(_) => None,
+        }
     }
 
     /// The file at `path` is one of those that led to it.

@@ -17,7 +17,8 @@ pub use origin::{Library, Pinned};
 
 use super::{
     Task, files,
-    subsystem::{self, Surroundings},
+    subsystem::{Surroundings, file_scope},
+    task::{self, Home},
     template::Scope,
 };
 use crate::{
@@ -61,7 +62,8 @@ pub fn follow(
         return Ok(follower.included);
     }
     // What is wrong with the manifest's own variables is told with its tasks.
-    let scope = subsystem::workspace_scope(around, &mut Findings::new(found.file()));
+    let unheard = &mut Findings::new(found.file());
+    let scope = file_scope(around, &around.manifest.head, &[], &mut Home::default(), unheard);
     let mut open = errand::errands(written, &Stand::workspace(), &scope, found);
     let mut count = 0;
     while let Some(errand) = open.pop() {
@@ -153,7 +155,9 @@ impl Follower<'_> {
         doc: &TaskFileDoc,
         found: &mut Findings,
     ) -> (Vec<Task>, Scope<'_>) {
-        let (tasks, scope) = subsystem::included_tasks(self.around, doc, &errand.given, found);
+        let mut home = errand.home(&found.file().path);
+        let scope = file_scope(self.around, &doc.head, &errand.given, &mut home, found);
+        let tasks = task::resolve(None, &doc.tasks, home, &scope, found);
         let is_wanted = |task: &Task| errand.except.iter().all(|except| except.text != task.name);
         let tasks = tasks.into_iter().filter(is_wanted).map(|mut task| {
             errand.settle(&mut task);

@@ -48,22 +48,22 @@ impl<'w> Names<'w> {
         if let Some(name) = name.strip_prefix(':') {
             return self.task(name).map(Meaning::Task);
         }
-        let space = task.subsystem.as_ref().map_or(task.stand.space.as_str(), Name::as_str);
+        let space = task.subsystem.as_ref().map_or(task.home.space.as_str(), Name::as_str);
         let own = match space {
             "" => None,
             space => self.task(&format!("{space}:{name}")),
         };
-        let reaches_out = !task.stand.is_included || space.is_empty();
+        let reaches_out = !task.home.is_included || space.is_empty();
         let meant = own.or_else(|| self.task(name).filter(|_| reaches_out)).map(Meaning::Task);
         meant.or_else(|| self.subsystems.get(name).map(|name| Meaning::Subsystem(name)))
     }
 
     /// Every name, as `task` has to write it.
     fn known_to(&self, task: &Task) -> Vec<String> {
-        let space = format!("{}:", task.stand.space);
+        let space = format!("{}:", task.home.space);
         let written = |name: &&str| match name.strip_prefix(space.as_str()) {
             Some(own) => own.to_owned(),
-            None if task.stand.is_included => format!(":{name}"),
+            None if task.home.is_included => format!(":{name}"),
             None => (*name).to_owned(),
         };
         let subsystems = self.subsystems.iter().map(|name| (*name).to_owned());
@@ -83,7 +83,7 @@ pub fn check<'w>(tasks: &'w [Task], subsystems: impl Iterator<Item = &'w Name>) 
     let mut diagnostics = Vec::new();
     for task in tasks {
         let calls = task.calls().map(|call| (call, true));
-        for (call, is_call) in task.needs.iter().map(|need| (need, false)).chain(calls) {
+        for (call, is_call) in task.needs.iter().map(|need| (&need.call, false)).chain(calls) {
             diagnostics.extend(wrong_call(&names, task, call, is_call));
         }
     }
@@ -165,7 +165,7 @@ fn cycles(names: &Names, tasks: &[Task]) -> Vec<Diagnostic> {
     let mut edges: Vec<Vec<(usize, &Call)>> = Vec::new();
     for task in tasks {
         let mut targets = Vec::new();
-        for call in task.needs.iter().chain(task.calls()) {
+        for call in task.reach() {
             if let Some(Meaning::Task(target)) = names.meant(task, &call.name.text) {
                 targets.extend(index.get(target.name.as_str()).map(|at| (*at, call)));
             }
