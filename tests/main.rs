@@ -15,6 +15,7 @@ mod failures;
 mod fingerprints;
 mod git_source;
 mod github_store;
+mod include;
 mod ladder;
 mod life;
 mod lock;

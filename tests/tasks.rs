@@ -77,7 +77,7 @@ fn what_is_wrong_with_a_task_is_found_before_anything_runs() {
         ("a: { desc: x }", "the task `a` has no command"),
         ("a: []", "the task `a` has no command"),
         ("'a b': x", "can be no task's name"),
-        ("'lib:test': x", "is the task of a subsystem already"),
+        ("'lib:test': x", "two tasks are called `lib:test`"),
     ] {
         let sandbox = Sandbox::new().head(&format!("tasks:\n  {tasks}")).spec(
             "lib",

@@ -13,6 +13,7 @@ mod ensure;
 mod explain;
 mod graph;
 mod habits;
+mod included;
 mod init;
 mod list;
 mod lock;
@@ -38,7 +39,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::{
     ci::Stage,
-    model::{Fault, Problems},
+    model::{Fault, Kind, Problems},
     process::guardian,
     report::{render_fault, render_problems},
     workspace::LoadError,
@@ -65,6 +66,10 @@ impl From<LoadError> for Stop {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::Problems(problems) => Self::Problems(problems),
+            LoadError::Wanted(files) => {
+                let urls = files.iter().map(|file| file.shown.clone()).collect::<Vec<_>>();
+                Self::Fault(Fault::new(Kind::Store, format!("{} is not here", urls.join(", "))))
+            }
             LoadError::Fault(fault) => Self::Fault(fault),
         }
     }

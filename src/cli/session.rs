@@ -23,6 +23,7 @@ use crate::{
 use super::{
     Stop,
     args::{Global, When},
+    included,
     run::Publish,
 };
 
@@ -83,12 +84,15 @@ impl Session {
 
     /// The workspace, loaded and checked, as one platform has it.
     pub(super) fn workspace(&self) -> Result<Workspace, Stop> {
-        Ok(load(self.layout()?.root(), self.platform())?)
+        let layout = self.layout()?;
+        included::loaded(self, &layout, |library| load(layout.root(), self.platform(), library))
     }
 
     /// The workspace, loaded and checked, for every platform to work for.
     pub(super) fn workspaces(&self) -> Result<Workspaces, Stop> {
-        Ok(Workspaces::load(self.layout()?.root(), self.wanted())?)
+        let layout = self.layout()?;
+        let wanted = self.wanted();
+        included::loaded(self, &layout, |library| Workspaces::load(layout.root(), wanted, library))
     }
 
     /// How the stores and fetches of `workspace` behave.

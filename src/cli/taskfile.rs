@@ -4,12 +4,13 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
+    model::Layout,
     taskfile::{self, Given, Translation, Tree},
     workspace::{Workspaces, load_text},
 };
 
 use super::{
-    Stop,
+    Stop, included,
     session::Session,
     task::{self, Wish},
 };
@@ -19,7 +20,9 @@ pub(super) fn run(session: &Session, path: &Path, wish: Wish) -> Result<u8, Stop
     let path = taskfile::find(&session.folder()?.join(path), true)?;
     let (names, words) = sorted(&wish);
     let given = Given { words, env: std::env::vars().collect() };
-    let tree = taskfile::read(&path, &given)?;
+    let layout = Layout::new(path.parent().unwrap_or(Path::new("/")).to_owned());
+    let tree =
+        included::loaded(session, &layout, |library| taskfile::read(&path, &given, library))?;
     let translation = translated(session, &tree, &given, &names, &wish);
     if let Some(problems) = translation.problems(&tree) {
         return Err(Stop::Problems(problems));

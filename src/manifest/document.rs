@@ -4,6 +4,7 @@
 use super::{
     check,
     file::{File, Findings},
+    include::{self, IncludeDoc},
     language,
     node::{Entry, Node, Scalar, Sp, Value},
     shape::{Need, Record, Shape},
@@ -56,6 +57,8 @@ pub struct ManifestDoc {
     pub head: HeadDoc,
     /// `tasks`.
     pub tasks: Pairs<Node>,
+    /// `include`.
+    pub include: Vec<IncludeDoc>,
 }
 
 /// A spec.
@@ -171,6 +174,7 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
         groups: groups.iter().map(|entry| (entry.key.clone(), elements(&entry.value))).collect(),
         head: head(&root),
         tasks: nodes(&root, "tasks"),
+        include: include::includes(&root),
     }
 }
 
@@ -209,7 +213,7 @@ pub fn read_taskfile(file: &File, found: &mut Findings) -> Option<Node> {
 }
 
 /// What the file `root` says for all tasks in it.
-fn head(root: &Node) -> HeadDoc {
+pub(super) fn head(root: &Node) -> HeadDoc {
     HeadDoc {
         vars: nodes(root, "vars"),
         env: pairs(root, "env"),
@@ -221,7 +225,7 @@ fn head(root: &Node) -> HeadDoc {
     }
 }
 
-fn read(file: &File, record: &'static Record, found: &mut Findings) -> Option<Node> {
+pub(super) fn read(file: &File, record: &'static Record, found: &mut Findings) -> Option<Node> {
     if !found.is_empty() {
         return None;
     }
@@ -299,7 +303,7 @@ pub fn scalar(node: &Node, key: &str) -> Option<Scalar> {
 }
 
 /// The scalar under `key`, where one that is empty was already told.
-fn text(node: &Node, key: &str) -> Option<Scalar> {
+pub(super) fn text(node: &Node, key: &str) -> Option<Scalar> {
     scalar(node, key).filter(is_filled)
 }
 
@@ -320,7 +324,7 @@ pub fn pairs(node: &Node, key: &str) -> Pairs<Scalar> {
 }
 
 /// The pairs under `key`, whatever their values are; of a key that stands twice, the first.
-fn nodes(node: &Node, key: &str) -> Pairs<Node> {
+pub(super) fn nodes(node: &Node, key: &str) -> Pairs<Node> {
     let entries = node.get(key).map(Node::entries).unwrap_or_default();
     entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect()
 }

@@ -1,6 +1,7 @@
 //! The language of `versions.yml` and specs, as tables. What stands here is what is
 //! accepted, what `forge schema` prints and what messages name.
 
+use super::include::INCLUDE;
 use super::shape::{
     Field,
     Need::{self, Optional, Required, RequiredWith, With},
@@ -77,6 +78,12 @@ pub static MANIFEST: Record = Record {
         ),
         field("groups", Optional, Map("names of groups", &NAMES), "Names for sets of subsystems."),
         field("tasks", Optional, TASKS, "Commands of the workspace."),
+        field(
+            "include",
+            Optional,
+            INCLUDE,
+            "Files of tasks, by the names that stand before their tasks.",
+        ),
         field("vars", Optional, VARS, "Template variables for all subsystems and tasks."),
         field(
             "env",

@@ -10,6 +10,7 @@ mod check;
 mod comment;
 mod document;
 mod file;
+mod include;
 mod language;
 mod node;
 mod place;
@@ -26,6 +27,7 @@ pub use document::{
     read_manifest, read_spec, read_taskfile, read_tree, scalar, scalars,
 };
 pub use file::{File, Findings, MAX_BYTES};
+pub use include::{IncludeDoc, OriginDoc, TaskFileDoc, read_task_file};
 pub use node::{Entry, Node, Scalar, Sp, Style, Value};
 pub use record::{parse_lock, parse_stamp, render_lock, render_stamp};
 pub use schema::{manifest_schema, spec_schema};

@@ -33,10 +33,12 @@ impl Ground {
     pub fn bare(workspace: &Workspace, rendering: &Rendering) -> Result<Self, Fault> {
         let (task, root) = (rendering.task, workspace.layout.root());
         let places = workspace.places(task);
-        let dir = match &task.dir {
-            Some(dir) => root.join(rendering.text(dir)?.expand(&places)),
-            None => root.to_owned(),
-        };
+        let own = task.dir.as_ref().map(|dir| rendering.text(dir)).transpose()?;
+        let own = own.map(|dir| dir.expand(&places)).unwrap_or_default();
+        // An empty part would leave a slash at the end.
+        let parts = [task.home.runs_in.as_path(), Path::new(&own)];
+        let parts = parts.into_iter().filter(|part| !part.as_os_str().is_empty());
+        let dir = parts.fold(root.to_owned(), |dir, part| dir.join(part));
         let file = root.join(&task.home.dir);
         let mut env = BTreeMap::new();
         for (path, may_be_missing) in &task.home.dotenv {

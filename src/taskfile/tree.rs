@@ -6,12 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{file::taskfile, model::Taskfile};
+use super::{
+    file::taskfile,
+    model::{Include, Taskfile, Value},
+    template::{Template, literal},
+};
 use crate::{
     archive::Hasher,
     manifest::{File, Findings, MAX_BYTES, Scalar},
-    model::{Diagnostic, Fault, Kind, Problems},
-    workspace::LoadError,
+    model::{Diagnostic, Fault, Kind, Platform, Problems, Sha256},
+    workspace::{Library, LoadError, Pinned, render_fixed},
 };
 
 /// What a Taskfile may be called, in the order in which they are looked for.
@@ -69,103 +73,190 @@ fn within(folder: &Path) -> Option<PathBuf> {
     NAMES.iter().map(|name| folder.join(name)).find(|path| path.is_file())
 }
 
-/// Reads the Taskfile at `path`, which [`find`] gave, and all that it includes.
+/// Reads the Taskfile at `path`, which [`find`] gave, and all that it includes. Those at URLs come
+/// from `library`.
 ///
 /// # Errors
-/// All that is wrong in any of them, at once; or why one cannot be read.
-pub fn read(path: &Path, given: &Given) -> Result<Tree, LoadError> {
+/// All that is wrong in any of them, at once; what is missing in the library; or why one cannot be
+/// read.
+pub fn read(path: &Path, given: &Given, library: &Library) -> Result<Tree, LoadError> {
     let root = path.parent().unwrap_or(Path::new("/")).to_owned();
-    let mut reader =
-        Reader { root, given, files: Vec::new(), known: BTreeMap::new(), wrong: Vec::new() };
-    reader.file(path, &[])?;
+    let mut reader = Reader {
+        root,
+        given,
+        library,
+        files: Vec::new(),
+        known: BTreeMap::new(),
+        wrong: Vec::new(),
+        wanted: Vec::new(),
+    };
+    reader.file(&Origin::File(path.to_owned()), &[])?;
     if !reader.wrong.is_empty() {
         let texts = reader.known.into_values().map(|(_, file)| (file.path, file.text)).collect();
         return Err(LoadError::Problems(Problems::gather(reader.wrong, texts)));
     }
-    let mut files: Vec<_> = reader.files.into_iter().flatten().collect();
-    files.sort_by_key(|(index, _): &(usize, Taskfile)| *index);
-    Ok(Tree { root: reader.root, files: files.into_iter().map(|(_, file)| file).collect() })
+    if !reader.wanted.is_empty() {
+        return Err(LoadError::Wanted(reader.wanted));
+    }
+    Ok(Tree { root: reader.root, files: reader.files.into_iter().flatten().collect() })
+}
+
+/// Where a Taskfile is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Origin {
+    File(PathBuf),
+    Url(String, Sha256),
 }
 
 struct Reader<'a> {
     root: PathBuf,
     given: &'a Given,
-    /// Those that were read, and which place each has.
-    files: Vec<Option<(usize, Taskfile)>>,
-    known: BTreeMap<PathBuf, (usize, File)>,
+    library: &'a Library<'a>,
+    /// Those that were read.
+    files: Vec<Option<Taskfile>>,
+    known: BTreeMap<Origin, (usize, File)>,
     wrong: Vec<Diagnostic>,
+    wanted: Vec<Pinned>,
 }
 
 impl Reader<'_> {
-    /// Reads the file at `path`, which those in `above` include, and says which one it is.
-    fn file(&mut self, path: &Path, above: &[PathBuf]) -> Result<usize, Fault> {
-        if let Some((index, _)) = self.known.get(path) {
+    /// Reads the file at `origin`, which those in `above` include, and says which one it is.
+    fn file(&mut self, origin: &Origin, above: &[Origin]) -> Result<usize, Fault> {
+        if let Some((index, _)) = self.known.get(origin) {
             return Ok(*index);
         }
-        let bytes = fs::read(path)
-            .map_err(|error| Fault::io(format!("cannot read {}", path.display()), &error))?;
-        let shown = path.strip_prefix(&self.root).unwrap_or(path).to_owned();
-        let file = File::new(shown, bytes, MAX_BYTES);
+        let (file, dir) = self.open(origin)?;
         let index = self.files.len();
         self.files.push(None);
-        self.known.insert(path.to_owned(), (index, file.clone()));
-        let dir = path.parent().unwrap_or(&self.root).to_owned();
+        self.known.insert(origin.clone(), (index, file.clone()));
         let mut found = Findings::new(&file);
-        let taskfile = taskfile(&file, dir, &mut found);
-        let Some(mut taskfile) = taskfile else {
+        let Some(mut taskfile) = taskfile(&file, dir, &mut found) else {
             self.wrong.append(&mut found.diagnostics);
             return Ok(index);
         };
-        let above: Vec<PathBuf> = above.iter().cloned().chain([path.to_owned()]).collect();
+        let above: Vec<Origin> = above.iter().cloned().chain([origin.clone()]).collect();
         let mut includes = std::mem::take(&mut taskfile.includes);
         for include in &mut includes {
-            let Some(target) = self.place(&taskfile, &include.taskfile, &mut found) else {
-                continue;
-            };
-            let Some(target) = existing(&target) else {
-                if !include.optional {
-                    let what = format!("there is no Taskfile at {}", target.display());
-                    let help = "write `optional: true` if it may be missing";
-                    found.add(include.taskfile.bytes.clone(), what, "not there", help);
-                }
-                continue;
-            };
-            if above.contains(&target) {
-                let what = format!("{} includes itself in a circle", target.display());
-                let help = "remove one of the includes";
-                found.add(include.taskfile.bytes.clone(), what, "closes the circle", help);
-                continue;
-            }
-            if let Some(expected) = &include.checksum {
-                Self::compare(&target, expected, &mut found)?;
-            }
-            include.target = Some(self.file(&target, &above)?);
+            include.target = self.target(&taskfile, include, &above, &mut found)?;
         }
         taskfile.includes = includes;
         self.wrong.append(&mut found.diagnostics);
-        self.files[index] = Some((index, taskfile));
+        self.files[index] = Some(taskfile);
         Ok(index)
     }
 
-    /// Where an include of `taskfile` leads.
-    fn place(&self, taskfile: &Taskfile, path: &Scalar, found: &mut Findings) -> Option<PathBuf> {
-        let _ = (self.given, found);
-        Some(normal(&taskfile.dir.join(&path.text)))
+    /// What is at `origin`, and the folder that it is in.
+    fn open(&self, origin: &Origin) -> Result<(File, PathBuf), Fault> {
+        match origin {
+            Origin::File(path) => {
+                let shown = path.strip_prefix(&self.root).unwrap_or(path).to_owned();
+                let dir = path.parent().unwrap_or(&self.root).to_owned();
+                Ok((File::new(shown, bytes_of(path)?, MAX_BYTES), dir))
+            }
+            Origin::Url(url, sha256) => {
+                let bytes = (self.library)(*sha256).unwrap_or_default();
+                Ok((File::new(url.into(), bytes, MAX_BYTES), self.root.clone()))
+            }
+        }
     }
 
-    fn compare(path: &Path, expected: &Scalar, found: &mut Findings) -> Result<(), Fault> {
-        let bytes = fs::read(path)
-            .map_err(|error| Fault::io(format!("cannot read {}", path.display()), &error))?;
-        let mut hasher = Hasher::new();
-        hasher.update(&bytes);
-        let digest = hasher.finish().to_string();
-        if digest != expected.text {
-            let what = format!("{} has another SHA-256 than is written here", path.display());
-            let help = format!("it is {digest}; look at what changed before you write that");
-            found.add(expected.bytes.clone(), what, "not its digest", help);
+    /// The file that `include` leads to; none if it may be missing and is, or cannot be read.
+    fn target(
+        &mut self,
+        taskfile: &Taskfile,
+        include: &Include,
+        above: &[Origin],
+        found: &mut Findings,
+    ) -> Result<Option<usize>, Fault> {
+        let written = &include.taskfile;
+        let Some(place) = self.place(taskfile, written, found) else { return Ok(None) };
+        let origin = match place.starts_with("https://") || place.starts_with("http://") {
+            true => self.pinned(&place, include, found),
+            false => self.local(&taskfile.dir.join(place), include, found)?,
+        };
+        let Some(origin) = origin else { return Ok(None) };
+        if above.contains(&origin) {
+            let help = "remove one of the includes";
+            let what = "these files include each other in a circle";
+            found.add(written.bytes.clone(), what, "closes the circle", help);
+            return Ok(None);
         }
-        Ok(())
+        self.file(&origin, above).map(Some)
     }
+
+    fn local(
+        &self,
+        path: &Path,
+        include: &Include,
+        found: &mut Findings,
+    ) -> Result<Option<Origin>, Fault> {
+        let path = normal(path);
+        let Some(path) = existing(&path) else {
+            if !include.optional {
+                let what = format!("there is no Taskfile at {}", path.display());
+                let help = "write `optional: true` if it may be missing";
+                found.add(include.taskfile.bytes.clone(), what, "not there", help);
+            }
+            return Ok(None);
+        };
+        if let Some(expected) = &include.checksum {
+            let mut hasher = Hasher::new();
+            hasher.update(&bytes_of(&path)?);
+            let digest = hasher.finish().to_string();
+            if digest != expected.text {
+                let what = format!("{} has another SHA-256 than is written here", path.display());
+                let help = format!("it is {digest}; look at what changed before you write that");
+                found.add(expected.bytes.clone(), what, "not its digest", help);
+            }
+        }
+        Ok(Some(Origin::File(path)))
+    }
+
+    /// A file at a URL, if it is here or its digest is known.
+    fn pinned(&mut self, url: &str, include: &Include, found: &mut Findings) -> Option<Origin> {
+        let digest = include.checksum.as_ref().and_then(|text| text.text.parse::<Sha256>().ok());
+        let Some(sha256) = digest else {
+            let what = format!("the file at {url} is not pinned");
+            let help = "write `checksum:` with its SHA-256, so that it is always the same file";
+            found.add(include.taskfile.bytes.clone(), what, "could be anything tomorrow", help);
+            return None;
+        };
+        if (self.library)(sha256).is_none() {
+            let place = found.span(include.taskfile.bytes.clone()).file.display().to_string();
+            let (url, shown) = (url.to_owned(), url.to_owned());
+            self.wanted.push(Pinned { url, shown, sha256, place });
+            return None;
+        }
+        Some(Origin::Url(url.to_owned(), sha256))
+    }
+
+    /// Where an include of `taskfile` leads.
+    fn place(&self, taskfile: &Taskfile, path: &Scalar, found: &mut Findings) -> Option<String> {
+        if !path.text.contains("{{") {
+            return Some(path.text.clone());
+        }
+        let names = |name: &str| {
+            let declared = taskfile.vars.iter().find(|one| one.name.value == name);
+            match declared.map(|one| &one.value) {
+                Some(Value::Text(text)) => literal(&text.text),
+                _ => literal(self.given.env.get(name).map_or("", String::as_str)),
+            }
+        };
+        let said = Template::parse(&path.text).and_then(|template| template.translate(&names));
+        let said = said.map_err(|flaw| flaw.what);
+        match said.and_then(|said| render_fixed(&said, Platform::host())) {
+            Ok(place) => Some(place),
+            Err(why) => {
+                let what = format!("it cannot be told where this leads: {why}");
+                found.add(path.bytes.clone(), what, "not known", "write the path out");
+                None
+            }
+        }
+    }
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>, Fault> {
+    fs::read(path).map_err(|error| Fault::io(format!("cannot read {}", path.display()), &error))
 }
 
 /// The Taskfile that `path` is or holds.
@@ -201,7 +292,7 @@ mod tests {
             fs::write(path, text).unwrap();
         }
         let path = dir.path().join("Taskfile.yml");
-        (dir, read(&path, &Given::default()))
+        (dir, read(&path, &Given::default(), &|_| None))
     }
 
     #[test]

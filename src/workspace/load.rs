@@ -6,7 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Environment, Workspace, files, graph, settings, specs::Loader, task, template};
+use super::{
+    Environment, Workspace, files, graph,
+    include::{self, Library, Pinned},
+    settings,
+    specs::Loader,
+    task, template,
+};
 use crate::{
     manifest::{File, Findings, MAX_BYTES, parse_lock, read_manifest},
     model::{Fault, Kind, Layout, Lock, Name, Platform, Problems},
@@ -18,6 +24,9 @@ use crate::{
 pub enum LoadError {
     /// People wrote something that does not hold together: all of it.
     Problems(Problems),
+    /// Files that are included by their URLs are not here. Nothing is wrong as far as can be seen
+    /// without them; once the library has them, loading goes on.
+    Wanted(Vec<Pinned>),
     /// The files could not be read.
     Fault(Fault),
 }
@@ -28,12 +37,14 @@ impl From<Fault> for LoadError {
     }
 }
 
-/// Loads the workspace at `root` for `platform`, with the variables forge was started with.
+/// Loads the workspace at `root` for `platform`, with the variables forge was started with and
+/// what `library` has of files at URLs.
 ///
 /// # Errors
-/// All that is wrong in its files, at once; or why they could not be read.
-pub fn load(root: &Path, platform: Platform) -> Result<Workspace, LoadError> {
-    load_with(root, platform, &Environment::host())
+/// All that is wrong in its files, at once; what is missing in the library; or why files could not
+/// be read.
+pub fn load(root: &Path, platform: Platform, library: &Library) -> Result<Workspace, LoadError> {
+    load_with(root, platform, &Environment::host(), library)
 }
 
 /// [`load`], with another `environment`.
@@ -44,11 +55,12 @@ pub fn load_with(
     root: &Path,
     platform: Platform,
     environment: &Environment,
+    library: &Library,
 ) -> Result<Workspace, LoadError> {
     let layout = files::layout(root)?;
     let manifest_file = files::read(&layout, Path::new(Layout::MANIFEST))?;
     let listed = files::list_specs(&layout)?;
-    resolve(layout, manifest_file, listed, platform, environment)
+    resolve(layout, manifest_file, listed, platform, environment, library)
 }
 
 /// [`load`], where `text` is what stands in `versions.yml`; no file of the workspace is read.
@@ -58,7 +70,7 @@ pub fn load_with(
 pub fn load_text(root: &Path, text: &str, platform: Platform) -> Result<Workspace, LoadError> {
     let file = File::new(Layout::MANIFEST.into(), text.as_bytes().to_vec(), MAX_BYTES);
     let (layout, specs) = (Layout::new(root.to_owned()), files::Specs::default());
-    resolve(layout, file, specs, platform, &Environment::host())
+    resolve(layout, file, specs, platform, &Environment::host(), &|_| None)
 }
 
 fn resolve(
@@ -67,6 +79,7 @@ fn resolve(
     listed: files::Specs,
     platform: Platform,
     environment: &Environment,
+    library: &Library,
 ) -> Result<Workspace, LoadError> {
     let mut found = Findings::new(&manifest_file);
     let manifest = read_manifest(&manifest_file, &mut found);
@@ -87,11 +100,15 @@ fn resolve(
     };
     loader.check_versions(&names, &mut found);
     let tasks = loader.tasks(&mut found);
+    let around = loader.surroundings();
+    let included = include::follow(&layout, &around, library, &manifest.include, &mut found)?;
     let loaded = loader.load(&listed.files)?;
     let lock_text = files::lock_text(&layout)?;
 
     let mut diagnostics = found.diagnostics;
     let mut texts = BTreeMap::from([(manifest_file.path.clone(), manifest_file.text.clone())]);
+    diagnostics.extend(included.diagnostics);
+    texts.extend(included.files.into_iter().map(|file| (file.path, file.text)));
     let mut drafts = Vec::new();
     for spec in loaded {
         diagnostics.extend(spec.diagnostics);
@@ -101,10 +118,11 @@ fn resolve(
     let pinned = settings.versions.keys().map(Name::as_str);
     diagnostics.extend(graph::check(&drafts, &pinned.chain(names.iter().copied()).collect()));
     diagnostics.extend(listed.misplaced.iter().cloned());
-    diagnostics.extend(task::taken_names(&manifest_file, &manifest.tasks, &drafts));
     let mut all_tasks = tasks;
+    all_tasks.extend(included.tasks);
     all_tasks.extend(drafts.iter_mut().flat_map(|draft| std::mem::take(&mut draft.tasks)));
-    if diagnostics.is_empty() {
+    diagnostics.extend(task::twins(&all_tasks));
+    if diagnostics.is_empty() && included.wanted.is_empty() {
         let subsystems = drafts.iter().map(|draft| &draft.name);
         diagnostics.extend(task::check(&all_tasks, subsystems));
     }
@@ -115,6 +133,9 @@ fn resolve(
     texts.insert(PathBuf::from(Layout::LOCK), lock_text);
     if !diagnostics.is_empty() {
         return Err(LoadError::Problems(Problems::gather(diagnostics, texts)));
+    }
+    if !included.wanted.is_empty() {
+        return Err(LoadError::Wanted(included.wanted));
     }
 
     let mut subsystems = BTreeMap::new();
@@ -140,7 +161,7 @@ fn resolve(
         subsystems,
         tasks: all_tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),
         lock,
-        inputs: listed.inputs(&layout),
+        inputs: listed.inputs(&layout).into_iter().chain(included.looked_at).collect(),
         environment: environment.seen(),
         layout,
     })

@@ -105,7 +105,8 @@ impl Loader<'_> {
         subsystem::workspace_tasks(&self.surroundings(), found)
     }
 
-    fn surroundings(&self) -> Surroundings<'_> {
+    /// What all is resolved with.
+    pub fn surroundings(&self) -> Surroundings<'_> {
         Surroundings {
             engine: self.engine,
             environment: self.environment,

@@ -14,7 +14,7 @@ use super::{
     upstream,
 };
 use crate::{
-    manifest::{Findings, ManifestDoc, Scalar, Sp, SpecDoc},
+    manifest::{Findings, HeadDoc, ManifestDoc, Scalar, Sp, SpecDoc},
     model::{Name, Platform, Version},
 };
 
@@ -151,11 +151,30 @@ pub fn workspace_tasks(around: &Surroundings, found: &mut Findings) -> Vec<Task>
     if doc.tasks.is_empty() {
         return Vec::new();
     }
+    let mut home = Home::default();
+    let scope = file_scope(around, &doc.head, &[], &mut home, found);
+    task::resolve(None, &doc.tasks, home, &scope, found)
+}
+
+/// What templates of a file know that belongs to no subsystem: the machine, what the file is
+/// `given`, and what its `head` says, but for the variables that it is given. All that is said for
+/// its tasks is added to `home`.
+pub fn file_scope<'e>(
+    around: &Surroundings<'e>,
+    head: &HeadDoc,
+    given: &[(String, Word)],
+    home: &mut Home,
+    found: &mut Findings,
+) -> Scope<'e> {
     let scope = Scope::new(around.engine, words(machine(around)));
     let mut scope = scope.without(&["src", "out", "work", "commit"]);
-    let mut home = Home::default();
-    home.add(&doc.head, &mut scope, found);
-    task::resolve(None, &doc.tasks, home, &scope, found)
+    for (name, value) in given {
+        scope.declare(name, value.clone());
+    }
+    let mut head = head.clone();
+    head.vars.retain(|(name, _)| given.iter().all(|(given, _)| *given != name.value));
+    home.add(&head, &mut scope, found);
+    scope
 }
 
 /// What all scopes know: the platform and the environment.

@@ -1,7 +1,10 @@
 //! Commands and calls in forge's words.
 
 use super::{
-    super::model::{Call, Command, Deed, Loop, Part, Value},
+    super::{
+        model::{Call, Command, Deed, Loop, Part, Value},
+        template::Template,
+    },
     Translator,
     scope::{Scope, word},
     task::Draft,
@@ -9,7 +12,8 @@ use super::{
 };
 use crate::{
     manifest::{Node, Scalar},
-    model::Os,
+    model::{Os, Platform},
+    workspace::render_fixed,
 };
 
 impl<'t> Translator<'t> {
@@ -31,15 +35,91 @@ impl<'t> Translator<'t> {
     /// `needs`.
     pub(super) fn needs(&mut self, draft: &mut Draft<'t>) -> Yaml {
         let deps = &self.tasks[draft.at].task.deps;
-        Yaml::List(deps.iter().filter_map(|dep| self.entry(draft, dep, true)).collect())
+        Yaml::List(deps.iter().flat_map(|dep| self.entry(draft, dep, true)).collect())
     }
 
-    fn entry(&mut self, draft: &mut Draft<'t>, command: &Command, is_need: bool) -> Option<Yaml> {
+    fn entry(&mut self, draft: &mut Draft<'t>, command: &Command, is_need: bool) -> Vec<Yaml> {
         let outer = draft.scope.clone();
-        let each = command.each.as_ref().and_then(|each| self.each(draft, each));
-        let said = self.within(draft, command, is_need, each);
+        let said = match &command.deed {
+            Deed::Call(call) | Deed::DeferCall(call) if call.task.text.contains("{{") => {
+                self.unrolled(draft, command, call, is_need)
+            }
+            _ => {
+                let each = command.each.as_ref().map(|each| Self::each(draft, each));
+                self.within(draft, command, is_need, each).into_iter().collect()
+            }
+        };
         draft.scope = outer;
         said
+    }
+
+    /// A call of a task whose name is a template: once for each name that it comes to be.
+    fn unrolled(
+        &mut self,
+        draft: &mut Draft<'t>,
+        command: &Command,
+        call: &Call,
+        is_need: bool,
+    ) -> Vec<Yaml> {
+        let (word, items) = match &command.each {
+            None => ("ITEM", Some(vec![None])),
+            Some(each) => {
+                let (word, items) = self.items(each);
+                (word, items.map(|items| items.into_iter().map(Some).collect()))
+            }
+        };
+        let instance = self.tasks[draft.at].instance;
+        let unknown = |translator: &mut Self, why: &str| {
+            let what = format!("which task `{}` names {why}", call.task.text);
+            translator.tell(instance, call.task.bytes.clone(), what, true);
+        };
+        let Some(items) = items else {
+            unknown(self, "is known only when the loop runs");
+            return Vec::new();
+        };
+        let mut entries = Vec::new();
+        for item in items {
+            let own = item.as_ref().map(|item| super::super::template::literal(item));
+            let names = |name: &str| match &own {
+                Some(own) if name == word => own.clone(),
+                _ => self.globals.fixed(name).unwrap_or_else(|| "unknown".into()),
+            };
+            let said = Template::parse(&call.task.text).and_then(|one| one.translate(&names));
+            let name = said.map_err(|flaw| flaw.what);
+            let name = match name.and_then(|name| render_fixed(&name, Platform::host())) {
+                Ok(name) => name,
+                Err(why) => {
+                    unknown(self, &format!("is known only when it runs: {why}"));
+                    return entries;
+                }
+            };
+            if let Some(own) = own {
+                draft.scope.own.insert(word.to_owned(), own);
+            }
+            let call =
+                Call { task: Scalar { text: name, ..call.task.clone() }, vars: call.vars.clone() };
+            let deed = match &command.deed {
+                Deed::DeferCall(_) => Deed::DeferCall(call),
+                _ => Deed::Call(call),
+            };
+            entries.extend(self.within(draft, &Command { deed, ..command.clone() }, is_need, None));
+        }
+        entries
+    }
+
+    /// What a loop's word is called, and all that it comes to be, if that is known.
+    fn items<'l>(&self, each: &'l Loop) -> (&'l str, Option<Vec<String>>) {
+        let text =
+            |node: &Node| Some(node.scalar()?.text.clone()).filter(|text| !text.contains("{{"));
+        match each {
+            Loop::List(nodes) => ("ITEM", nodes.iter().map(text).collect()),
+            Loop::Var { name, split, called } => {
+                let word = called.as_ref().map_or("ITEM", |called| called.text.as_str());
+                let split = split.as_ref().map(|split| split.text.as_str());
+                (word, self.globals.fixed_items(&name.text, split))
+            }
+            Loop::Matrix(_) | Loop::Sources | Loop::Generates => ("ITEM", None),
+        }
     }
 
     fn within(
@@ -159,7 +239,7 @@ impl<'t> Translator<'t> {
     }
 
     /// `for`, whose words are known from here on.
-    fn each(&mut self, draft: &mut Draft<'t>, each: &Loop) -> Option<Yaml> {
+    fn each(draft: &mut Draft<'t>, each: &Loop) -> Yaml {
         let mut item = "item".to_owned();
         let (scope, wrong) = (&draft.scope, &mut draft.wrong);
         let said = match each {
@@ -198,7 +278,7 @@ impl<'t> Translator<'t> {
         };
         draft.scope.own.insert(name, item);
         draft.scope.own.insert("KEY".to_owned(), "key".to_owned());
-        Some(said)
+        said
     }
 }
 

@@ -76,6 +76,7 @@ pub fn translate(tree: &Tree, wish: &Wish) -> Translation {
         tasks: &tasks,
     };
     translator.same_names();
+    translator.settings();
     translator.reach();
     let text = translator.document().document();
     Translation { text, remarks: translator.remarks }
@@ -147,6 +148,24 @@ impl<'t> Translator<'t> {
         document.put_filled("dotenv", dotenv);
         document.put_filled("tasks", tasks);
         document
+    }
+
+    /// What a file may not say.
+    fn settings(&mut self) {
+        for at in 0..self.instances.len() {
+            let instance = &self.instances[at];
+            if let Some(version) = &instance.file.settings.version
+                && !is_version(&version.text)
+            {
+                let what =
+                    format!("forge reads Taskfiles of version 3 to {NEWEST}, not {}", version.text);
+                self.tell(at, version.bytes.clone(), what, true);
+            }
+            if let Some(dotenv) = instance.file.dotenv.first().filter(|_| !instance.is_root()) {
+                let what = "only the first Taskfile can have `dotenv`; move it there".to_owned();
+                self.tell(at, dotenv.bytes.clone(), what, true);
+            }
+        }
     }
 
     /// Two tasks under one name.
@@ -237,6 +256,15 @@ impl<'t> Translator<'t> {
         let root = self.instances[0].file.settings.run;
         known.task.run.or(file.settings.run).or(root).unwrap_or(Often::Always)
     }
+}
+
+/// The newest version of Task whose language this is.
+const NEWEST: &str = "3.54";
+
+fn is_version(text: &str) -> bool {
+    let mut numbers = text.trim_start_matches('v').split('.').map(|part| part.parse::<u32>().ok());
+    numbers.next() == Some(Some(3))
+        && numbers.next().is_none_or(|minor| minor.is_some_and(|minor| minor <= 54))
 }
 
 /// A name with a star for each template in it.

@@ -8,7 +8,7 @@ use std::{
 use super::{
     super::{
         model::{Taskfile, Value, Variable},
-        template::{Flaw, Template, parse_expression},
+        template::{Flaw, Template, literal, parse_expression},
     },
     Wish,
     yaml::Yaml,
@@ -93,6 +93,8 @@ impl Clone for Scope<'_> {
 pub(super) struct Globals<'t> {
     declared: Vec<&'t Variable>,
     wish: &'t Wish<'t>,
+    /// Whether files may hold more of them.
+    has_dotenv: bool,
     /// Those that something looks at.
     used: RefCell<BTreeSet<String>>,
 }
@@ -106,7 +108,8 @@ impl<'t> Globals<'t> {
                 declared.push(variable);
             }
         }
-        Self { declared, wish, used: RefCell::default() }
+        let has_dotenv = files.first().is_some_and(|root| !root.dotenv.is_empty());
+        Self { declared, wish, has_dotenv, used: RefCell::default() }
     }
 
     /// Whether `name` has a value from the outside.
@@ -118,6 +121,11 @@ impl<'t> Globals<'t> {
     /// Whether all tasks know `name`.
     pub(super) fn knows(&self, name: &str) -> bool {
         self.wish.given.words.contains_key(name) || self.position(name).is_some()
+    }
+
+    /// Whether a file declares `name` for all tasks.
+    pub(super) fn declares(&self, name: &str) -> bool {
+        self.position(name).is_some()
     }
 
     fn position(&self, name: &str) -> Option<usize> {
@@ -132,12 +140,44 @@ impl<'t> Globals<'t> {
             self.used.borrow_mut().insert(name.to_owned());
             return word(name);
         }
+        if self.has_dotenv && !self.wish.given.env.contains_key(name) {
+            self.used.borrow_mut().insert(name.to_owned());
+            return word(name);
+        }
         if self.wish.tasks.is_none() {
             return format!("env.{name} | default('')");
         }
         match self.wish.given.env.contains_key(name) {
             true => format!("env.{name}"),
             false => "''".into(),
+        }
+    }
+
+    /// What `name` is, as an expression, if that is known before anything runs.
+    pub(super) fn fixed(&self, name: &str) -> Option<String> {
+        if let Some(value) = self.wish.given.words.get(name) {
+            return Some(literal(value));
+        }
+        match self.declared.iter().find(|one| one.name.value == name).map(|one| &one.value) {
+            Some(Value::Text(text)) => (!text.text.contains("{{")).then(|| literal(&text.text)),
+            Some(_) => None,
+            None => Some(literal(self.wish.given.env.get(name).map_or("", String::as_str))),
+        }
+    }
+
+    /// The texts that the list or text `name` holds, if that is known before anything runs.
+    pub(super) fn fixed_items(&self, name: &str, split: Option<&str>) -> Option<Vec<String>> {
+        let declared = self.declared.iter().find(|one| one.name.value == name)?;
+        match &declared.value {
+            Value::List(node) => {
+                let items = node.one_or_many().iter().map(Node::scalar);
+                items.map(|item| Some(item?.text.clone())).collect()
+            }
+            Value::Text(text) if !text.text.contains("{{") => Some(match split {
+                Some(split) => text.text.split(split).map(str::to_owned).collect(),
+                None => text.text.split_whitespace().map(str::to_owned).collect(),
+            }),
+            _ => None,
         }
     }
 
@@ -168,6 +208,13 @@ impl<'t> Globals<'t> {
             if self.used.borrow().contains(name) {
                 vars.put(&word(name), Yaml::text(plain(value)));
             }
+        }
+        let is_declared = |name: &String| {
+            self.wish.given.words.contains_key(name) || self.position(name).is_some()
+        };
+        for name in self.used.borrow().iter().filter(|name| !is_declared(name)) {
+            let line = format!("printf %s \"${{{name}-}}\"");
+            vars.put(&word(name), Yaml::of("sh", Yaml::Text(line)));
         }
         for (name, value) in written.into_values() {
             vars.put(&name, value);

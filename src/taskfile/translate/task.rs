@@ -307,6 +307,12 @@ impl<'t> Translator<'t> {
             Self::give(draft, name, &word(name));
             passed.remove(name);
         }
+        for (name, value) in self.words_of(draft.at) {
+            if !is_own(&name) && !passed.contains(&name) && !draft.taken.contains(&word(&name)) {
+                with.put(&word(&name), Yaml::text(plain(&value)));
+                Self::give(draft, &name, &word(&name));
+            }
+        }
         for name in passed {
             let own = word(&name);
             let outer = draft.scope.called(&name);
@@ -323,6 +329,23 @@ impl<'t> Translator<'t> {
             Self::give(draft, &name, &called);
         }
         with
+    }
+
+    /// What the command line gives a task that it names, beside what all tasks know. As parameters,
+    /// so that what is remembered of the task is remembered for each value.
+    fn words_of(&self, at: usize) -> Vec<(String, String)> {
+        let known = &self.tasks[at];
+        let names = self.wish.tasks.unwrap_or_default();
+        if !names.iter().any(|name| *name == known.name || known.aliases.contains(name)) {
+            return Vec::new();
+        }
+        let mut wanted = BTreeSet::new();
+        of_node(&known.task.node, &mut wanted);
+        let words = self.wish.given.words.iter();
+        words
+            .filter(|(name, _)| wanted.contains(*name) && !self.globals.declares(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 
     fn give(draft: &mut Draft, name: &str, called: &str) {

@@ -25,7 +25,7 @@ pub enum Data {
 impl Data {
     /// What stands in `node`. What does not look the same when it is written out again stays
     /// the text it is: `1.10` is no number.
-    pub(super) fn of(node: &Node) -> Self {
+    pub fn of(node: &Node) -> Self {
         match &node.value {
             Value::Null => Self::None,
             Value::Scalar(scalar) => Self::of_scalar(scalar),
@@ -64,7 +64,7 @@ impl Data {
     ///
     /// # Errors
     /// The first that `render` returns.
-    pub(super) fn value<E>(
+    pub fn value<E>(
         &self,
         render: &mut impl FnMut(&Template) -> Result<Word, E>,
     ) -> Result<Word, E> {

@@ -16,6 +16,12 @@ use crate::{
 pub struct Home {
     /// The folder of the file, relative to the workspace.
     pub dir: PathBuf,
+    /// Where its tasks run unless they say otherwise, relative to the workspace.
+    pub runs_in: PathBuf,
+    /// What stands before the names of its tasks, without `:`; empty for the workspace's own.
+    pub space: String,
+    /// Whether it is included: names of the workspace's tasks then begin with `:`.
+    pub is_included: bool,
     /// `vars:`; each knows those before it. Where two have one name, the later one counts.
     pub vars: Vec<Var>,
     /// `env:`, as far as it is known before anything runs.

@@ -19,10 +19,10 @@ use std::{sync::Arc, time::Duration};
 pub use data::Data;
 pub use each::{Each, Over, Part};
 pub use home::{Home, Pool, Shell};
-pub use names::{Meaning, Names, check};
-pub use read::{resolve, taken_names};
-pub use render::{Bindings, Renderer, Word};
-pub use words::OWN as OWN_WORDS;
+pub use names::{Meaning, Names, check, twins};
+pub use read::{is_name, resolve};
+pub use render::{Bindings, Renderer, Word, render_fixed};
+pub use words::{OWN as OWN_WORDS, is_free};
 
 use super::template::Words;
 use crate::{

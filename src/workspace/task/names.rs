@@ -41,17 +41,33 @@ impl<'w> Names<'w> {
         self.tasks.get(name).copied()
     }
 
-    /// What `task` means by `name`: a task of the same subsystem before one of the workspace, and
-    /// that before a subsystem.
+    /// What `task` means by `name`: a task of the same subsystem or included file before one of the
+    /// workspace, and that before a subsystem. An included file means one of the workspace only by
+    /// `:name`.
     pub fn meant(&self, task: &Task, name: &str) -> Option<Meaning<'w>> {
-        let own = task.subsystem.as_ref().and_then(|owner| self.task(&format!("{owner}:{name}")));
-        let meant = own.or_else(|| self.task(name)).map(Meaning::Task);
+        if let Some(name) = name.strip_prefix(':') {
+            return self.task(name).map(Meaning::Task);
+        }
+        let space = task.subsystem.as_ref().map_or(task.home.space.as_str(), Name::as_str);
+        let own = match space {
+            "" => None,
+            space => self.task(&format!("{space}:{name}")),
+        };
+        let reaches_out = !task.home.is_included || space.is_empty();
+        let meant = own.or_else(|| self.task(name).filter(|_| reaches_out)).map(Meaning::Task);
         meant.or_else(|| self.subsystems.get(name).map(|name| Meaning::Subsystem(name)))
     }
 
-    fn all(&self) -> Vec<&'w str> {
-        let mut names: Vec<&str> = self.tasks.keys().copied().collect();
-        names.extend(&self.subsystems);
+    /// Every name, as `task` has to write it.
+    fn known_to(&self, task: &Task) -> Vec<String> {
+        let space = format!("{}:", task.home.space);
+        let written = |name: &&str| match name.strip_prefix(space.as_str()) {
+            Some(own) => own.to_owned(),
+            None if task.home.is_included => format!(":{name}"),
+            None => (*name).to_owned(),
+        };
+        let subsystems = self.subsystems.iter().map(|name| (*name).to_owned());
+        let mut names: Vec<String> = self.tasks.keys().map(written).chain(subsystems).collect();
         names.sort_unstable();
         names
     }
@@ -93,7 +109,11 @@ fn wrong_call(names: &Names, task: &Task, call: &Call, is_call: bool) -> Option<
                 "the task `{}` names `{name}`, which is no task and no subsystem",
                 task.name
             );
-            return told(what, "not known", suggestion(name, names.all()));
+            let help = match names.task(name) {
+                Some(_) => format!("`:{name}` means the workspace's"),
+                None => suggestion(name, names.known_to(task).iter().map(String::as_str)),
+            };
+            return told(what, "not known", help);
         }
     };
     let known = || target.with.iter().map(|parameter| parameter.name.as_str());
@@ -105,6 +125,20 @@ fn wrong_call(names: &Names, task: &Task, call: &Call, is_call: bool) -> Option<
     let missing = target.with.iter().find(|one| one.default.is_none() && !given(&one.name))?;
     let what = format!("the task `{}` must be given `{}`", target.name, missing.name);
     told(what, "not given here", format!("write `with: {{ {}: … }}`", missing.name))
+}
+
+/// Tasks that are called like another one.
+pub fn twins(tasks: &[Task]) -> Vec<Diagnostic> {
+    let mut seen: HashMap<&str, &Task> = HashMap::new();
+    let mut diagnostics = Vec::new();
+    for task in tasks {
+        let Some(first) = seen.insert(&task.name, task) else { continue };
+        let what = format!("two tasks are called `{}`", task.name);
+        let help = "give one of them another name; `except` leaves a task of an include out";
+        let diagnostic = Diagnostic::new(task.place.clone(), what, "again here");
+        diagnostics.push(diagnostic.related(first.place.clone(), "first written here").help(help));
+    }
+    diagnostics
 }
 
 fn same_names(tasks: &[Task]) -> Vec<Diagnostic> {

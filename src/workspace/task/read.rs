@@ -4,18 +4,13 @@
 //! A task that uses a part of the language that is not run yet is kept with that key, so that
 //! running it is refused by name and nothing else suffers.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, ops::Range, sync::Arc, time::Duration};
 
 use minijinja::value::Value as Word;
 
 use super::{
     super::{
         build,
-        subsystem::Draft,
         template::{Scope, Words, look_at, words_of, words_of_expression},
     },
     Call, Entry, Home, Need, Over, Parameter, Retry, Secret, Shell, Task, Template, Variable,
@@ -23,8 +18,8 @@ use super::{
     words::{STAND_IN, is_free},
 };
 use crate::{
-    manifest::{File, Findings, Node, Pairs, Scalar, Sp, Value, scalar, scalars},
-    model::{Diagnostic, Name},
+    manifest::{Findings, Node, Pairs, Scalar, Sp, Value, scalar, scalars},
+    model::Name,
 };
 
 /// Resolves the tasks of `owner`, or those of the workspace. `home` is what is said for all of
@@ -41,7 +36,7 @@ pub fn resolve(
     let guesses: BTreeSet<String> = scope.late().map(str::to_owned).collect();
     let mut tasks = Vec::new();
     for (key, node) in written {
-        if !is_name(key, found) {
+        if !is_name(&key.value, &key.bytes, found) {
             continue;
         }
         let before = found.diagnostics.len();
@@ -55,29 +50,15 @@ pub fn resolve(
     tasks
 }
 
-/// Tasks of the manifest that are called like one of a subsystem: `nats:test`.
-pub fn taken_names(file: &File, written: &Pairs<Node>, drafts: &[Draft]) -> Vec<Diagnostic> {
-    let names = drafts.iter().flat_map(|draft| &draft.tasks).map(|task| task.name.as_str());
-    let names: HashSet<&str> = names.collect();
-    let taken = |(key, _): &&(Sp<String>, Node)| names.contains(key.value.as_str());
-    let tell = |(key, _): &(Sp<String>, Node)| {
-        let what = format!("`{}` is the task of a subsystem already", key.value);
-        let help = "give one of them another name";
-        Diagnostic::new(file.span(key.bytes.clone()), what, "taken").help(help)
-    };
-    written.iter().filter(taken).map(tell).collect()
-}
-
-/// Whether `key` is a word that a shell and a command line leave alone.
-fn is_name(key: &Sp<String>, found: &mut Findings) -> bool {
+/// Whether `text` is a word that a shell and a command line leave alone.
+pub fn is_name(text: &str, bytes: &Range<usize>, found: &mut Findings) -> bool {
     let plain = |c: char| c.is_alphanumeric() || "-_.:".contains(c);
-    let text = &key.value;
     let is_plain =
         text.starts_with(|c: char| c.is_alphanumeric() || c == '_') && text.chars().all(plain);
     if !is_plain {
         let what = format!("`{text}` can be no task's name");
         let help = "use letters, digits, `-`, `_`, `.` and `:`, and begin with a letter or digit";
-        found.add(key.bytes.clone(), what, "not a plain word", help);
+        found.add(bytes.clone(), what, "not a plain word", help);
     }
     is_plain
 }

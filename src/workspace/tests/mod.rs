@@ -33,7 +33,7 @@ impl Sandbox {
 
     pub fn load_on(&self, platform: &str) -> Result<Workspace, LoadError> {
         let environment = Environment::new(|name| (name == "HOME").then(|| "/home/me".to_owned()));
-        load_with(self.0.path(), on(platform), &environment)
+        load_with(self.0.path(), on(platform), &environment, &|_| None)
     }
 
     pub fn workspace(&self) -> Workspace {
