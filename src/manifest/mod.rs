@@ -16,6 +16,7 @@ mod record;
 mod schema;
 mod shape;
 mod task_language;
+mod text;
 mod yaml;
 
 pub use document::{
@@ -26,3 +27,4 @@ pub use file::{File, Findings, MAX_BYTES};
 pub use node::{Entry, Node, Scalar, Sp, Style, Value};
 pub use record::{parse_lock, parse_stamp, render_lock, render_stamp};
 pub use schema::{manifest_schema, spec_schema};
+pub use text::{parse_yaml, write_yaml};

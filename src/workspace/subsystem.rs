@@ -66,9 +66,8 @@ pub fn resolve(
     let (before, before_in_manifest) = (found.diagnostics.len(), in_manifest.diagnostics.len());
     let mut scope = scope(name, &version.value, around);
     let mut home = Home::default();
-    home.add(&around.manifest.head, &mut scope, in_manifest);
-    home.dir = spec.parent().map(Path::to_owned).unwrap_or_default();
-    home.add(&doc.head, &mut scope, found);
+    home.add(Path::new(""), &around.manifest.head, &mut scope, in_manifest);
+    home.add(spec.parent().unwrap_or(Path::new("")), &doc.head, &mut scope, found);
     let env = home.env.clone();
     let tasks = task::resolve(Some(name), &doc.tasks, home, &scope, found);
     let binaries = binaries(name, &doc.binary, &scope, found);
@@ -154,7 +153,7 @@ pub fn workspace_tasks(around: &Surroundings, found: &mut Findings) -> Vec<Task>
     let scope = Scope::new(around.engine, words(machine(around)));
     let mut scope = scope.without(&["src", "out", "work", "commit"]);
     let mut home = Home::default();
-    home.add(&doc.head, &mut scope, found);
+    home.add(Path::new(""), &doc.head, &mut scope, found);
     task::resolve(None, &doc.tasks, home, &scope, found)
 }
 
