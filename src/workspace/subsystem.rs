@@ -66,9 +66,8 @@ pub fn resolve(
     let (before, before_in_manifest) = (found.diagnostics.len(), in_manifest.diagnostics.len());
     let mut scope = scope(name, &version.value, around);
     let mut home = Home::default();
-    home.add(&around.manifest.head, &mut scope, in_manifest);
-    home.dir = spec.parent().map(Path::to_owned).unwrap_or_default();
-    home.add(&doc.head, &mut scope, found);
+    home.add(Path::new(""), &around.manifest.head, &mut scope, in_manifest);
+    home.add(spec.parent().unwrap_or(Path::new("")), &doc.head, &mut scope, found);
     let env = home.env.clone();
     let tasks = task::resolve(Some(name), &doc.tasks, home, &scope, found);
     let binaries = binaries(name, &doc.binary, &scope, found);
@@ -173,7 +172,8 @@ pub fn file_scope<'e>(
     }
     let mut head = head.clone();
     head.vars.retain(|(name, _)| given.iter().all(|(given, _)| *given != name.value));
-    home.add(&head, &mut scope, found);
+    let dir = home.dir.clone();
+    home.add(&dir, &head, &mut scope, found);
     scope
 }
 

@@ -33,7 +33,7 @@ pub fn resolve(
 ) -> Vec<Task> {
     let (words, home) = (Arc::new(scope.words()), Arc::new(home));
     let known = scope.with_stand_ins();
-    let guesses: BTreeSet<String> = scope.late().map(str::to_owned).collect();
+    let guesses: BTreeSet<String> = scope.guesses().map(str::to_owned).collect();
     let mut tasks = Vec::new();
     for (key, node) in written {
         if !is_name(&key.value, &key.bytes, found) {
@@ -177,10 +177,9 @@ impl<'e> Reader<'_, 'e, '_> {
         look_at(&words_of_expression(expression), &self.guesses)
     }
 
-    /// The words that all tasks know.
+    /// The words that are known of every task.
     fn own_words(&mut self, name: &str) {
-        let words = [("task", name), ("dir", "/value"), ("cwd", "/value")];
-        self.guess(words.map(|(word, value)| (word.to_owned(), Word::from(value))));
+        self.scope.extend([("task".to_owned(), Word::from(name))]);
     }
 
     fn finally(&mut self) -> Vec<Entry> {

@@ -10,7 +10,7 @@ use minijinja::{
 use super::{
     super::{
         Places, Source, Text, Workspace,
-        template::{self, Scope, ordered},
+        template::{self, Scope},
     },
     Data, Task, Template,
 };
@@ -42,7 +42,7 @@ impl Word {
 
     /// Values with names, in this order.
     pub fn map(pairs: Vec<(String, Self)>) -> Self {
-        Self(ordered(pairs.into_iter().map(|(name, Self(value))| (name, value)).collect()))
+        Self(Value::from_pairs(pairs.into_iter().map(|(name, Self(value))| (name, value))))
     }
 
     /// What is in a list, a mapping or a text, each with its key or its place, from 0. A text is
@@ -129,6 +129,8 @@ pub struct Renderer<'w> {
     workspace: &'w Workspace,
     /// Where forge was called.
     called_in: PathBuf,
+    /// When the run began.
+    now: String,
 }
 
 impl<'w> Renderer<'w> {
@@ -136,7 +138,8 @@ impl<'w> Renderer<'w> {
     pub fn new(workspace: &'w Workspace) -> Self {
         let root = || workspace.layout.root().to_owned();
         let called_in = std::env::current_dir().unwrap_or_else(|_| root());
-        Self { engine: template::engine(), workspace, called_in }
+        let now = jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
+        Self { engine: template::engine(), workspace, called_in, now: now.to_string() }
     }
 
     /// What `template` of `task` gives with `bindings`. Places stand as symbols, unless the template
@@ -200,13 +203,9 @@ impl<'w> Renderer<'w> {
 
     fn symbolic(&self, task: &Task, bindings: &Bindings) -> Scope<'_> {
         let mut scope = Scope::of_words(&self.engine, &task.words);
-        let dir = match task.home.dir.as_os_str().is_empty() {
-            true => Text::symbol("root"),
-            false => format!("{}/{}", Text::symbol("root"), task.home.dir.display()),
-        };
         scope.extend([
-            ("dir".to_owned(), Value::from(dir)),
             ("cwd".to_owned(), Value::from(self.called_in.display().to_string())),
+            ("now".to_owned(), Value::from(self.now.as_str())),
             ("task".to_owned(), Value::from(task.name.as_str())),
         ]);
         scope.extend(bindings.0.clone());
@@ -249,7 +248,7 @@ fn with_texts(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
                 let item = value.get_item(&key).unwrap_or_default();
                 (key.to_string(), with_texts(&item, change))
             };
-            ordered(items().map(pair).collect())
+            Value::from_pairs(items().map(pair))
         }
         _ => value.clone(),
     }

@@ -6,7 +6,7 @@ use minijinja::value::Value as Word;
 use super::{
     super::{
         Text, build,
-        template::{Scope, look_at, unknown, words_of},
+        template::{Scope, look_at, unknown, words_of, words_of_expression},
     },
     Data, Secret, Template, Var, Variable,
     read::Reader,
@@ -23,10 +23,10 @@ pub fn of_file(written: &Pairs<Node>, scope: &mut Scope, found: &mut Findings) -
             continue;
         }
         let Some(variable) = variable(node) else { continue };
-        let is_lazy = is_lazy(&variable, scope);
+        let is_lazy = is_asked_for(&variable) || scope.is_guess(&looks(&variable));
         if is_lazy {
             let known = scope.with_stand_ins();
-            let stand_in = tried(&variable, &known, &|text| scope.is_late(text), found);
+            let stand_in = tried(&variable, &known, &|text| scope.is_guess(&words_of(text)), found);
             scope.declare_late(&key.value, stand_in);
         } else {
             // What is wrong is told once, where it is defined; not again wherever it is used.
@@ -59,12 +59,16 @@ fn variable(node: &Node) -> Option<Variable> {
     text.or_else(line).or_else(name).map(Variable::Secret)
 }
 
-/// Whether only a run finds out what it is.
-fn is_lazy(variable: &Variable, scope: &Scope) -> bool {
+/// Whether something has to be asked what it is.
+fn is_asked_for(variable: &Variable) -> bool {
+    matches!(variable, Variable::Sh(_) | Variable::Secret(_))
+}
+
+/// The words that it looks at.
+fn looks(variable: &Variable) -> Vec<&str> {
     match variable {
-        Variable::Sh(_) | Variable::Secret(_) => true,
-        Variable::Expr(expression) => scope.is_late_expression(expression.source()),
-        Variable::Value(data) => data.templates().iter().any(|one| scope.is_late(one.source())),
+        Variable::Expr(expression) => words_of_expression(expression.source()),
+        other => other.templates().iter().flat_map(|one| words_of(one.source())).collect(),
     }
 }
 
@@ -135,8 +139,8 @@ impl Reader<'_, '_, '_> {
             return None;
         }
         let variable = variable(&entry.value)?;
-        let is_lazy = is_lazy(&variable, &self.scope);
-        let is_guess = self.is_guessed_variable(&variable);
+        let is_lazy = is_asked_for(&variable) || self.scope.is_late(&looks(&variable));
+        let is_guess = look_at(&looks(&variable), &self.guesses);
         let value = match is_guess || is_lazy {
             true => {
                 let guesses = &self.guesses;
@@ -155,13 +159,6 @@ impl Reader<'_, '_, '_> {
             false => drop(self.guesses.remove(name)),
         }
         Some(Var { name: name.clone(), variable, is_lazy })
-    }
-
-    fn is_guessed_variable(&self, variable: &Variable) -> bool {
-        match variable {
-            Variable::Expr(Template(expression)) => self.is_guessed_expression(&expression.text),
-            other => other.templates().iter().any(|one| self.is_guessed(one.source())),
-        }
     }
 
     /// A value as it stands in `node`, tried.
