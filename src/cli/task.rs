@@ -192,7 +192,7 @@ fn reach<'w>(names: &Names<'w>, task: &'w Task) -> Vec<&'w Task> {
     let mut at = 0;
     while let Some(task) = reached.get(at).copied() {
         at += 1;
-        for call in task.needs.iter().chain(task.calls()) {
+        for call in task.reach() {
             if let Some(Meaning::Task(target)) = names.meant(task, &call.name.text)
                 && seen.insert(&target.name)
             {

@@ -13,6 +13,25 @@ use super::{
 /// Pairs in the order written.
 pub type Pairs<T> = Vec<(Sp<String>, T)>;
 
+/// What a file says for all tasks in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeadDoc {
+    /// `vars`.
+    pub vars: Pairs<Node>,
+    /// `env`.
+    pub env: Pairs<Scalar>,
+    /// `dotenv`.
+    pub dotenv: Vec<Scalar>,
+    /// `shell`.
+    pub shell: Option<Node>,
+    /// `quiet`.
+    pub quiet: bool,
+    /// `output`.
+    pub output: Option<Scalar>,
+    /// `pools`.
+    pub pools: Pairs<Scalar>,
+}
+
 /// `versions.yml`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ManifestDoc {
@@ -32,10 +51,8 @@ pub struct ManifestDoc {
     pub sealed: Option<Scalar>,
     /// `groups`.
     pub groups: Pairs<Vec<Scalar>>,
-    /// `vars`.
-    pub vars: Pairs<Scalar>,
-    /// `env`.
-    pub env: Pairs<Scalar>,
+    /// `vars`, `env` and what else is said for all tasks.
+    pub head: HeadDoc,
     /// `tasks`.
     pub tasks: Pairs<Node>,
 }
@@ -57,10 +74,8 @@ pub struct SpecDoc {
     pub needs: Vec<Scalar>,
     /// `build_needs`.
     pub build_needs: Vec<Scalar>,
-    /// `vars`.
-    pub vars: Pairs<Scalar>,
-    /// `env`.
-    pub env: Pairs<Scalar>,
+    /// `vars` and `env`.
+    pub head: HeadDoc,
     /// `package`.
     pub package: Option<Scalar>,
     /// `tasks`.
@@ -153,8 +168,7 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
         repository: text(&root, "repository"),
         trust: text(&root, "trust"),
         groups: groups.iter().map(|entry| (entry.key.clone(), elements(&entry.value))).collect(),
-        vars: pairs(&root, "vars"),
-        env: pairs(&root, "env"),
+        head: head(&root),
         tasks: nodes(&root, "tasks"),
     }
 }
@@ -170,10 +184,22 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
         upstream: root.get("upstream").and_then(upstream),
         needs: scalars(&root, "needs"),
         build_needs: scalars(&root, "build_needs"),
-        vars: pairs(&root, "vars"),
-        env: pairs(&root, "env"),
+        head: head(&root),
         package: text(&root, "package"),
         tasks: nodes(&root, "tasks"),
+    }
+}
+
+/// What the file `root` says for all tasks in it.
+fn head(root: &Node) -> HeadDoc {
+    HeadDoc {
+        vars: nodes(root, "vars"),
+        env: pairs(root, "env"),
+        dotenv: scalars(root, "dotenv"),
+        shell: root.get("shell").cloned(),
+        quiet: text(root, "quiet").is_some_and(|flag| flag.text == "true"),
+        output: text(root, "output"),
+        pools: pairs(root, "pools"),
     }
 }
 

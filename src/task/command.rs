@@ -8,9 +8,9 @@ use std::{
 };
 
 use crate::{
-    model::{ArtifactId, Fault, Kind},
+    model::{Fault, Kind},
     process::{Command, CommandLine, CommandRunner, Runner},
-    workspace::{Places, Source, Task, Text, Workspace},
+    workspace::{Places, Task, Text, Workspace},
 };
 
 use super::{dotenv, steps::Rendering};
@@ -31,13 +31,22 @@ impl Ground {
     /// set for all commands.
     pub fn bare(workspace: &Workspace, rendering: &Rendering) -> Result<Self, Fault> {
         let (task, root) = (rendering.task, workspace.layout.root());
-        let places = places(workspace, task);
+        let places = workspace.places(task);
         let dir = match &task.dir {
             Some(dir) => root.join(rendering.text(dir)?.expand(&places)),
             None => root.to_owned(),
         };
-        let base = task.base_env.iter();
-        let env = base.map(|(name, value)| (name.clone(), value.expand(&places))).collect();
+        let file = root.join(&task.home.dir);
+        let mut env = BTreeMap::new();
+        for (path, may_be_missing) in &task.home.dotenv {
+            let path = file.join(path.expand(&places));
+            for (name, value) in read_dotenv(&path, *may_be_missing)? {
+                env.entry(name).or_insert(value);
+            }
+        }
+        for (name, value) in &task.home.env {
+            env.insert(name.clone(), value.expand(&places));
+        }
         Ok(Self { places, dir, env, path: vec![workspace.layout.bin()] })
     }
 
@@ -46,18 +55,20 @@ impl Ground {
     /// # Errors
     /// If a file cannot be read and must be there.
     pub fn furnish(&mut self, rendering: &Rendering) -> Result<(), Fault> {
-        let mut env = BTreeMap::new();
+        for (name, value) in &rendering.task.home.late_env {
+            self.env.insert(name.clone(), rendering.text(value)?.expand(&self.places));
+        }
+        let mut of_files = BTreeMap::new();
         for (file, may_be_missing) in &rendering.task.dotenv {
             let file = self.dir.join(rendering.text(file)?.expand(&self.places));
             for (name, value) in read_dotenv(&file, *may_be_missing)? {
-                env.entry(name).or_insert(value);
+                of_files.entry(name).or_insert(value);
             }
         }
-        env.append(&mut self.env);
+        self.env.append(&mut of_files);
         for (name, value) in &rendering.task.env {
-            env.insert(name.clone(), rendering.text(value)?.expand(&self.places));
+            self.env.insert(name.clone(), rendering.text(value)?.expand(&self.places));
         }
-        self.env = env;
         Ok(())
     }
 
@@ -69,6 +80,12 @@ impl Ground {
             jobs: true,
             ..Command::new(CommandLine::Shell(line.expand_in_shell(&self.places)), &self.dir)
         }
+    }
+
+    /// The ground of the variables of `task`'s file.
+    pub fn of_file(&self, workspace: &Workspace, task: &Task) -> Self {
+        let dir = workspace.layout.root().join(&task.home.dir);
+        Self { dir, env: self.env.clone(), places: self.places.clone(), path: self.path.clone() }
     }
 
     /// What `line` prints on standard output, without the line breaks at its end.
@@ -117,27 +134,7 @@ fn read_dotenv(file: &Path, may_be_missing: bool) -> Result<Vec<(String, String)
 /// Whether the source that `task` speaks of is there. What was downloaded has none here.
 pub fn has_source(workspace: &Workspace, task: &Task) -> bool {
     let mut templates = task.templates();
-    templates.extend(task.vars.iter().flat_map(|(_, variable)| variable.templates()));
+    templates.extend(task.vars.iter().flat_map(|var| var.variable.templates()));
     !templates.iter().any(|template| template.mentions("src"))
-        || places(workspace, task).src.is_dir()
-}
-
-/// What the places are for a task: those of its subsystem as it is installed here.
-fn places(workspace: &Workspace, task: &Task) -> Places {
-    let layout = &workspace.layout;
-    let workspace_itself =
-        Places { root: layout.root().to_owned(), bin: layout.bin(), ..Places::default() };
-    let Some(name) = &task.subsystem else { return workspace_itself };
-    let id = ArtifactId { name: name.clone(), platform: workspace.platform };
-    let locked = workspace.lock.subsystems.get(name);
-    Places {
-        src: match &workspace.subsystems[name].source {
-            Source::Path { dir, .. } => layout.root().join(dir),
-            _ => layout.source(&id),
-        },
-        out: layout.installed_artifact(&id),
-        work: layout.sources().join(format!("{}.work", id.file_name())),
-        commit: locked.and_then(|locked| locked.commit.clone()).unwrap_or_default(),
-        ..workspace_itself
-    }
+        || workspace.places(task).src.is_dir()
 }

@@ -1,14 +1,24 @@
 //! Which tasks run before which: the needs of a task, and theirs, each once per task and
 //! parameters. Pure; with a stack of its own, since needs may be nested deeply.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    future::ready,
+};
+
+use futures_util::FutureExt;
 
 use crate::{
     model::{ActionId, Fault, Kind, Name},
-    workspace::{Bindings, Call, Meaning, Names, Places, Renderer, Task},
+    process::Pending,
+    workspace::{Bindings, Call, Meaning, Names, Need, Renderer, Task, Text},
 };
 
-use super::parameters::settle;
+use super::{
+    parameters::settle,
+    steps::Rendering,
+    variables::{Witness, fixed},
+};
 
 /// A task, and what it is given.
 #[derive(Clone, Debug)]
@@ -79,7 +89,7 @@ impl<'w> Plan<'w> {
     /// `Usage` if a task is given what it does not take.
     pub fn of(
         names: &Names<'w>,
-        renderer: &Renderer,
+        renderer: &Renderer<'w>,
         wanted: Invocation<'w>,
     ) -> Result<Self, Fault> {
         let mut plan = Self::default();
@@ -114,23 +124,48 @@ impl<'w> Plan<'w> {
 /// The tasks that `invocation` needs itself.
 fn needs<'w>(
     names: &Names<'w>,
-    renderer: &Renderer,
+    renderer: &Renderer<'w>,
     invocation: &Invocation<'w>,
 ) -> Result<Vec<Invocation<'w>>, Fault> {
-    let bindings = invocation.bindings();
     let task = invocation.task;
+    if task.needs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bindings = fixed(renderer, invocation)?;
+    let rendering = Rendering { names, renderer, task, bindings: &bindings };
     let mut needs = Vec::new();
-    for call in &task.needs {
+    for Need { call, each } in &task.needs {
         if let Some(Meaning::Task(target)) = names.meant(task, &call.name.text) {
-            needs.push(called(renderer, task, call, target, &bindings)?);
+            let rows = rendering.each(each.as_ref(), &bindings, &Nobody).now_or_never();
+            for bindings in rows.unwrap_or_else(|| Err(too_early(task)))? {
+                needs.push(called(renderer, task, call, target, &bindings)?);
+            }
         }
     }
     Ok(needs)
 }
 
+/// Who knows only what is written down.
+struct Nobody;
+
+impl Witness for Nobody {
+    fn printed<'a>(&'a self, line: &'a Text, _: bool) -> Pending<'a, Result<String, Fault>> {
+        let what = format!("what `{}` prints is known only later", line.symbolic());
+        Box::pin(ready(Err(Fault::new(Kind::Usage, what))))
+    }
+
+    fn files(&self, _: &[String]) -> Result<Vec<String>, Fault> {
+        Err(Fault::new(Kind::Usage, "which files there are is known only later"))
+    }
+}
+
+fn too_early(task: &Task) -> Fault {
+    Fault::new(Kind::Usage, format!("what the task {} needs is known only later", task.name))
+}
+
 /// What `call` of `task` means with `bindings`.
 pub fn called<'w>(
-    renderer: &Renderer,
+    renderer: &Renderer<'w>,
     task: &Task,
     call: &Call,
     target: &'w Task,
@@ -138,7 +173,7 @@ pub fn called<'w>(
 ) -> Result<Invocation<'w>, Fault> {
     let mut given = BTreeMap::new();
     for (name, value) in &call.with {
-        let value = renderer.render(task, value, bindings)?.expand(&Places::default());
+        let value = renderer.plain(task, value, bindings)?;
         given.insert(name.clone(), value);
     }
     Invocation::new(target, given, Vec::new())
@@ -157,7 +192,7 @@ pub fn subsystems(names: &Names, task: &Task) -> Result<BTreeSet<Name>, Fault> {
         if task.beyond.is_some() {
             Invocation::new(task, BTreeMap::new(), Vec::new())?;
         }
-        for call in task.needs.iter().chain(task.calls()) {
+        for call in task.reach() {
             match names.meant(task, &call.name.text) {
                 Some(Meaning::Subsystem(name)) => found.extend(Name::new(name).ok()),
                 Some(Meaning::Task(target)) if seen.insert(&target.name) => open.push(target),

@@ -34,8 +34,8 @@ pub use load::{LoadError, load, load_with};
 pub use platforms::{Wanted, Workspaces};
 pub use starter::{StarterFile, starter};
 pub use task::{
-    Bindings, Call, Deed, Each, Entry, Meaning, Names, Parameter, Renderer, Task, Template,
-    Variable,
+    Bindings, Call, Data, Deed, Each, Entry, Home, Meaning, Names, Need, OWN_WORDS, Over,
+    Parameter, Part, Pool, Renderer, Retry, Secret, Shell, Task, Template, Var, Variable, Word,
 };
 pub use text::{Places, Text};
 

@@ -7,9 +7,14 @@ use std::{
 
 use minijinja::{Environment as Engine, value::Value as Word};
 
-use super::{Environment, Source, Subsystem, Task, build, source, task, template::Scope, upstream};
+use super::{
+    Environment, Source, Subsystem, Task, build, source,
+    task::{self, Home},
+    template::Scope,
+    upstream,
+};
 use crate::{
-    manifest::{Findings, ManifestDoc, Pairs, Scalar, Sp, SpecDoc},
+    manifest::{Findings, ManifestDoc, Scalar, Sp, SpecDoc},
     model::{Name, Platform, Version},
 };
 
@@ -59,10 +64,13 @@ pub fn resolve(
 ) -> Draft {
     let is_well_formed = found.is_empty();
     let (before, before_in_manifest) = (found.diagnostics.len(), in_manifest.diagnostics.len());
-    let scope = scope(name, &version.value, doc, around, found, in_manifest);
-    let mut env = build::environment(&around.manifest.env, &scope, in_manifest);
-    env.extend(build::environment(&doc.env, &scope, found));
-    let tasks = task::resolve(Some(name), &doc.tasks, &env, &scope, found);
+    let mut scope = scope(name, &version.value, around);
+    let mut home = Home::default();
+    home.add(&around.manifest.head, &mut scope, in_manifest);
+    home.dir = spec.parent().map(Path::to_owned).unwrap_or_default();
+    home.add(&doc.head, &mut scope, found);
+    let env = home.env.clone();
+    let tasks = task::resolve(Some(name), &doc.tasks, home, &scope, found);
     let binaries = binaries(name, &doc.binary, &scope, found);
     let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
 
@@ -125,14 +133,7 @@ fn names_of(scalars: &[Scalar]) -> BTreeSet<Name> {
     scalars.iter().filter_map(|scalar| Name::new(&scalar.text).ok()).collect()
 }
 
-fn scope<'e>(
-    name: &Name,
-    version: &Version,
-    doc: &SpecDoc,
-    around: &Surroundings<'e>,
-    found: &mut Findings,
-    in_manifest: &mut Findings,
-) -> Scope<'e> {
+fn scope<'e>(name: &Name, version: &Version, around: &Surroundings<'e>) -> Scope<'e> {
     let version = version.as_str();
     let has_v =
         version.strip_prefix('v').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
@@ -141,12 +142,7 @@ fn scope<'e>(
         ("version", version.into()),
         ("version_number", has_v.unwrap_or(version).into()),
     ];
-    let mut scope = Scope::new(around.engine, words(own.into_iter().chain(machine(around))));
-    let mut vars = BTreeMap::new();
-    add_vars(&around.manifest.vars, &mut vars, &mut scope, in_manifest);
-    add_vars(&doc.vars, &mut vars, &mut scope, found);
-    scope.extend([("vars".to_owned(), Word::from(vars))]);
-    scope
+    Scope::new(around.engine, words(own.into_iter().chain(machine(around))))
 }
 
 /// The tasks of the workspace itself. They know nothing of single subsystems.
@@ -157,15 +153,13 @@ pub fn workspace_tasks(around: &Surroundings, found: &mut Findings) -> Vec<Task>
     }
     let scope = Scope::new(around.engine, words(machine(around)));
     let mut scope = scope.without(&["src", "out", "work", "commit"]);
-    let mut vars = BTreeMap::new();
-    add_vars(&doc.vars, &mut vars, &mut scope, found);
-    scope.extend([("vars".to_owned(), Word::from(vars))]);
-    let env = build::environment(&doc.env, &scope, found);
-    task::resolve(None, &doc.tasks, &env, &scope, found)
+    let mut home = Home::default();
+    home.add(&doc.head, &mut scope, found);
+    task::resolve(None, &doc.tasks, home, &scope, found)
 }
 
 /// What all scopes know: the platform and the environment.
-fn machine(around: &Surroundings) -> [(&'static str, Word); 6] {
+fn machine(around: &Surroundings) -> [(&'static str, Word); 7] {
     let platform = around.platform;
     [
         ("os", platform.os.as_str().into()),
@@ -174,39 +168,12 @@ fn machine(around: &Surroundings) -> [(&'static str, Word); 6] {
         ("platform", platform.to_string().into()),
         ("exe", platform.executable("").into()),
         ("env", Word::from_object(around.environment.clone())),
+        ("vars", Word::from(BTreeMap::<String, Word>::new())),
     ]
 }
 
 fn words(facts: impl IntoIterator<Item = (&'static str, Word)>) -> BTreeMap<String, Word> {
     facts.into_iter().map(|(word, value)| (word.to_owned(), value)).collect()
-}
-
-/// Renders variables in the order written; each knows those before it.
-fn add_vars(
-    written: &Pairs<Scalar>,
-    vars: &mut BTreeMap<String, Word>,
-    scope: &mut Scope,
-    found: &mut Findings,
-) {
-    for (name, value) in written {
-        if scope.knows(&name.value) && !vars.contains_key(&name.value) || name.value == "vars" {
-            let what = format!("`{}` is a word of forge's own", name.value);
-            found.add(
-                name.bytes.clone(),
-                what,
-                "already has a meaning",
-                "give the variable another name",
-            );
-        } else if let Some(text) = scope.text(value, found) {
-            let word = Word::from(text.into_inner());
-            vars.insert(name.value.clone(), word.clone());
-            scope.extend([(name.value.clone(), word)]);
-        } else {
-            // Told once, where it is defined; not again wherever it is used.
-            scope.extend([(name.value.clone(), Word::from(""))]);
-            vars.insert(name.value.clone(), Word::from(""));
-        }
-    }
 }
 
 fn binaries(

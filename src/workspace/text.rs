@@ -58,6 +58,20 @@ impl Text {
         self
     }
 
+    /// The text without `sign` at its end.
+    ///
+    /// # Errors
+    /// The text itself, if it does not end so.
+    pub fn without_last(mut self, sign: char) -> Result<Self, Self> {
+        match self.0.pop() {
+            Some(last) if last == sign => Ok(self),
+            last => {
+                self.0.extend(last);
+                Err(self)
+            }
+        }
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -67,7 +67,7 @@ pub fn check<'w>(tasks: &'w [Task], subsystems: impl Iterator<Item = &'w Name>) 
     let mut diagnostics = Vec::new();
     for task in tasks {
         let calls = task.calls().map(|call| (call, true));
-        for (call, is_call) in task.needs.iter().map(|need| (need, false)).chain(calls) {
+        for (call, is_call) in task.needs.iter().map(|need| (&need.call, false)).chain(calls) {
             diagnostics.extend(wrong_call(&names, task, call, is_call));
         }
     }
@@ -131,7 +131,7 @@ fn cycles(names: &Names, tasks: &[Task]) -> Vec<Diagnostic> {
     let mut edges: Vec<Vec<(usize, &Call)>> = Vec::new();
     for task in tasks {
         let mut targets = Vec::new();
-        for call in task.needs.iter().chain(task.calls()) {
+        for call in task.reach() {
             if let Some(Meaning::Task(target)) = names.meant(task, &call.name.text) {
                 targets.extend(index.get(target.name.as_str()).map(|at| (*at, call)));
             }

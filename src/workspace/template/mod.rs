@@ -1,18 +1,22 @@
 //! Templates: minijinja with strict undefined. Each subsystem has a scope of its own;
 //! what goes wrong is told at its exact place in the file.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    ops::Range,
-    sync::Arc,
-};
+mod ordered;
+mod unknown;
+mod words;
+
+use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
 
 use minijinja::{
     AutoEscape, Environment as Engine, Error, ErrorKind, UndefinedBehavior,
     syntax::SyntaxConfig,
     value::{Object, ObjectRepr, Value},
 };
+
+pub use ordered::ordered;
+pub use unknown::{STAND_IN, unknown};
+use words::{long_expression, paths, variable};
+pub use words::{look_at, mentions, words_of, words_of_expression};
 
 use super::Text;
 use crate::{
@@ -34,6 +38,8 @@ pub struct Scope<'e> {
     engine: &'e Engine<'static>,
     words: BTreeMap<String, Value>,
     context: Value,
+    /// Variables that only a run finds out, with what stands for each until then.
+    late: BTreeMap<String, Value>,
 }
 
 /// The words of a [`Scope`], and the same as what templates look at.
@@ -75,7 +81,7 @@ pub fn engine() -> Engine<'static> {
 impl<'e> Scope<'e> {
     /// A scope with `words` and the places.
     pub fn new(engine: &'e Engine<'static>, words: BTreeMap<String, Value>) -> Self {
-        let mut scope = Self { engine, words, context: Value::UNDEFINED };
+        let mut scope = Self { engine, words, context: Value::UNDEFINED, late: BTreeMap::new() };
         let places = Text::PLACES.iter();
         scope.extend(places.map(|place| ((*place).to_owned(), Value::from_object(Place(place)))));
         scope
@@ -103,7 +109,8 @@ impl<'e> Scope<'e> {
 
     /// A scope with the words of another.
     pub fn of_words(engine: &'e Engine<'static>, words: &Words) -> Self {
-        Self { engine, words: words.0.clone(), context: words.1.clone() }
+        let (words, context) = (words.0.clone(), words.1.clone());
+        Self { engine, words, context, late: BTreeMap::new() }
     }
 
     /// Its words, to make a scope of later.
@@ -111,10 +118,73 @@ impl<'e> Scope<'e> {
         Words(self.words.clone(), self.context.clone())
     }
 
+    /// Declares a variable; also one of `vars`.
+    pub fn declare(&mut self, name: &str, value: Value) {
+        self.late.remove(name);
+        self.set_var(name, Some(value.clone()));
+        self.extend([(name.to_owned(), value)]);
+    }
+
+    /// Declares a variable that only a run finds out.
+    pub fn declare_late(&mut self, name: &str, stand_in: Value) {
+        self.set_var(name, None);
+        self.words.remove(name);
+        self.context = Value::from(self.words.clone());
+        self.late.insert(name.to_owned(), stand_in);
+    }
+
+    fn set_var(&mut self, name: &str, value: Option<Value>) {
+        let mut vars = self.vars();
+        match value {
+            Some(value) => drop(vars.insert(name.to_owned(), value)),
+            None => drop(vars.remove(name)),
+        }
+        self.words.insert("vars".to_owned(), Value::from(vars));
+    }
+
+    /// The variables whose values are known.
+    pub fn vars(&self) -> BTreeMap<String, Value> {
+        let vars = self.words.get("vars");
+        let names = vars.map(attributes).unwrap_or_default();
+        let pair = |name: String| Some((name.clone(), vars?.get_attr(&name).ok()?));
+        names.into_iter().filter_map(pair).collect()
+    }
+
+    /// This scope, in which what only a run finds out has a stand-in.
+    pub fn with_stand_ins(&self) -> Self {
+        let mut scope = self.clone();
+        for (name, stand_in) in &self.late {
+            scope.set_var(name, Some(stand_in.clone()));
+        }
+        scope.extend(self.late.clone());
+        scope
+    }
+
+    /// The variables that only a run finds out.
+    pub fn late(&self) -> impl Iterator<Item = &str> {
+        self.late.keys().map(String::as_str)
+    }
+
+    /// Whether `template` looks at what only a run finds out.
+    pub fn is_late(&self, template: &str) -> bool {
+        self.late.keys().any(|name| mentions(&words_of(template), name))
+    }
+
+    /// Whether `expression` looks at what only a run finds out.
+    pub fn is_late_expression(&self, expression: &str) -> bool {
+        self.late.keys().any(|name| mentions(&words_of_expression(expression), name))
+    }
+
     /// Whether `word` is a variable that people declared.
     pub fn has_var(&self, word: &str) -> bool {
         let vars = self.words.get("vars");
-        vars.is_some_and(|vars| vars.get_attr(word).is_ok_and(|value| !value.is_undefined()))
+        self.late.contains_key(word)
+            || vars.is_some_and(|vars| vars.get_attr(word).is_ok_and(|value| !value.is_undefined()))
+    }
+
+    /// What `word` means.
+    pub fn word(&self, word: &str) -> Option<&Value> {
+        self.words.get(word)
     }
 
     /// Whether templates know `word`.
@@ -127,13 +197,37 @@ impl<'e> Scope<'e> {
         match self.render(&scalar.text) {
             Ok(rendered) => Some(rendered),
             Err(wrong) => {
-                let bytes = match wrong.bytes {
-                    Some(inner) => scalar.locate(found.text(), inner),
-                    None => scalar.bytes.clone(),
-                };
-                found.add(bytes, wrong.what, wrong.label, wrong.help);
+                wrong.tell(scalar, found);
                 None
             }
+        }
+    }
+
+    /// What an expression gives. What is wrong goes to `found`; if only stand-ins are known for
+    /// some of its words, no more than what is wrong whatever they will be.
+    pub fn value(&self, scalar: &Scalar, is_guess: bool, found: &mut Findings) -> Option<Value> {
+        match self.evaluate(&scalar.text) {
+            Ok(value) => Some(value),
+            Err(wrong) => {
+                if wrong.certain || !is_guess {
+                    wrong.tell(scalar, found);
+                }
+                None
+            }
+        }
+    }
+
+    /// What an expression gives.
+    pub fn evaluate(&self, expression: &str) -> Result<Value, Wrong> {
+        if expression.len() > MAX_EXPRESSION {
+            return Err(too_long(0..1));
+        }
+        let compiled = self.engine.compile_expression(expression);
+        let value = compiled.and_then(|compiled| compiled.eval(self.context.clone()));
+        let value = value.map_err(|error| self.explain(expression, &error))?;
+        match value.is_undefined() {
+            true => Err(self.explain_undefined(expression, None)),
+            false => Ok(value),
         }
     }
 
@@ -144,6 +238,11 @@ impl<'e> Scope<'e> {
             Err(wrong) if !wrong.certain => None,
             _ => self.text(scalar, found),
         }
+    }
+
+    /// [`Self::try_out`] if `is_guess`: if some of its words only have stand-ins. Else [`Self::text`].
+    pub fn tried(&self, scalar: &Scalar, is_guess: bool, found: &mut Findings) -> Option<Text> {
+        if is_guess { self.try_out(scalar, found) } else { self.text(scalar, found) }
     }
 
     /// Renders text that is wanted before any command runs, so without places.
@@ -167,9 +266,7 @@ impl<'e> Scope<'e> {
             return Ok(Text::new(template.to_owned()));
         }
         if let Some(long) = long_expression(template) {
-            let what = format!("this expression is longer than {MAX_EXPRESSION} bytes");
-            let help = "do the work in a command, or in several variables";
-            return Err(Wrong::new(Some(long), what, "begins here", help));
+            return Err(too_long(long));
         }
         let rendered = self.engine.render_str(template, self.context.clone());
         let rendered = rendered.map_err(|error| self.explain(template, &error))?;
@@ -257,6 +354,10 @@ impl<'e> Scope<'e> {
                 format!("the environment variable `{name}` is not set"),
                 format!("set it, or write `{{{{ env.{name} | default('…') }}}}`"),
             ),
+            _ if self.late.contains_key(variable(word)) => (
+                format!("`{}` is known only when a task runs", variable(word)),
+                "use it in what tasks do; what is built or planned needs a fixed value".to_owned(),
+            ),
             Some((root, attribute)) if self.knows(root) => {
                 let known = self.words.get(root).map(attributes).unwrap_or_default();
                 let help = suggestion(attribute, known.iter().map(String::as_str));
@@ -295,6 +396,23 @@ impl Wrong {
     }
 }
 
+impl Wrong {
+    /// Tells `found`, at its place in `scalar`.
+    fn tell(self, scalar: &Scalar, found: &mut Findings) {
+        let bytes = match self.bytes {
+            Some(inner) => scalar.locate(found.text(), inner),
+            None => scalar.bytes.clone(),
+        };
+        found.add(bytes, self.what, self.label, self.help);
+    }
+}
+
+fn too_long(at: Range<usize>) -> Wrong {
+    let what = format!("this expression is longer than {MAX_EXPRESSION} bytes");
+    let help = "do the work in a command, or in several variables";
+    Wrong::new(Some(at), what, "begins here", help)
+}
+
 fn changed_place(place: &str, at: Option<Range<usize>>) -> Wrong {
     let what = format!("`{{{{ {place} }}}}` cannot be cut or changed by a template");
     let help = "its value comes only when the command runs; change it there, with the shell";
@@ -304,71 +422,6 @@ fn changed_place(place: &str, at: Option<Range<usize>>) -> Wrong {
 fn attributes(value: &Value) -> Vec<String> {
     let keys = value.try_iter().into_iter().flatten();
     keys.filter_map(|key| key.as_str().map(str::to_owned)).collect()
-}
-
-/// Where dotted names stand in `template`, inside `within`.
-fn paths(template: &str, within: Range<usize>) -> Vec<Range<usize>> {
-    const KEYWORDS: [&str; 12] =
-        ["if", "else", "elif", "not", "and", "or", "in", "is", "for", "set", "true", "false"];
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
-    let mut paths = Vec::new();
-    let mut known = BTreeSet::new();
-    let mut at = within.start;
-    while at < within.end {
-        let rest = &template[at..within.end];
-        let Some(start) = rest.find(|c: char| c.is_ascii_alphabetic() || c == '_') else { break };
-        let start = at + start;
-        let rest = &template[start..within.end];
-        let end = start + rest.find(|c| !is_part(c)).unwrap_or(rest.len());
-        let quoted = template[within.start..start].matches('\'').count() % 2 == 1
-            || template[within.start..start].matches('"').count() % 2 == 1;
-        let is_filter = template[..start].trim_end().ends_with('|');
-        let word = &template[start..end];
-        if !quoted && !is_filter && !KEYWORDS.contains(&word) && known.insert(word) {
-            paths.push(start..end);
-        }
-        at = end;
-    }
-    paths
-}
-
-/// The dotted names within the expressions and statements of `template`.
-pub fn words_of(template: &str) -> Vec<&str> {
-    let mut words = Vec::new();
-    let mut at = 0;
-    while let Some(start) = template[at..].find('{').map(|start| at + start) {
-        let close = match template.as_bytes().get(start + 1) {
-            Some(b'{') => "}}",
-            Some(b'%') => "%}",
-            _ => {
-                at = start + 1;
-                continue;
-            }
-        };
-        let end = template[start..].find(close).map_or(template.len(), |end| start + end);
-        words.extend(paths(template, start + 2..end).into_iter().map(|path| &template[path]));
-        at = end;
-    }
-    words
-}
-
-/// Where an expression or statement begins that is too long, or does not end at all
-/// within the bound.
-fn long_expression(template: &str) -> Option<Range<usize>> {
-    let mut at = 0;
-    while let Some(start) = template[at..].find(['{']).map(|start| at + start) {
-        let end = match template.as_bytes().get(start + 1) {
-            Some(b'{') => template[start..].find("}}"),
-            Some(b'%') => template[start..].find("%}"),
-            _ => Some(0),
-        };
-        match end {
-            Some(length) if length <= MAX_EXPRESSION => at = start + 1 + length,
-            None if template.len() - start <= MAX_EXPRESSION => return None,
-            _ => return Some(start..start + 2),
-        }
-    }
-    None
 }
 
 /// The first place whose symbol did not survive rendering as a whole.
