@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use super::Secrets;
+
 /// What kind of thing went wrong; decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -95,6 +97,14 @@ impl Fault {
     #[must_use]
     pub fn exited(mut self, code: u8) -> Self {
         self.code = Some(code);
+        self
+    }
+
+    /// The fault with all `secrets` in it masked.
+    #[must_use]
+    pub fn masked(mut self, secrets: &Secrets) -> Self {
+        let texts = std::iter::once(&mut self.what).chain(&mut self.why).chain(&mut self.hint);
+        texts.for_each(|text| *text = secrets.mask(text).into_owned());
         self
     }
 

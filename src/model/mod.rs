@@ -18,6 +18,7 @@ mod outcome;
 mod platform;
 mod precedence;
 mod release;
+mod secret;
 mod stamp;
 mod suggest;
 mod version;
@@ -40,6 +41,7 @@ pub use precedence::Precedence;
 pub use release::{
     Compression, Revision, asset_name, asset_platform, read_tag, revised_tag_name, tag_name,
 };
+pub use secret::{MASKED, Mask, Secrets};
 pub use stamp::Stamp;
 pub use suggest::{nearest, suggestion};
 pub use version::Version;

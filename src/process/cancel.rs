@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use futures_util::future::select_all;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
 
 use crate::model::{Fault, Kind};
+
+/// Why a run stops at Ctrl-C.
+const INTERRUPTED: &str = "interrupted (SIGINT)";
 
 /// How urgent it is to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,22 +29,60 @@ enum Urgency {
 struct State {
     urgency: Urgency,
     reason: Option<String>,
+    /// How many commands have the terminal: Ctrl-C is theirs.
+    lent: usize,
 }
 
 /// A handle with which a run is stopped; every clone is the same handle.
-#[derive(Clone, Debug)]
-pub struct Cancel(Arc<watch::Sender<State>>);
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<Handle>);
 
-impl Default for Cancel {
-    fn default() -> Self {
-        Self::new()
+#[derive(Debug, Default)]
+struct Handle {
+    state: watch::Sender<State>,
+    /// The handle of the whole that this is a part of.
+    whole: Option<Cancel>,
+}
+
+impl PartialEq for Cancel {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Cancel {}
+
+/// While it lives, a command has the terminal.
+pub(super) struct Lent(Cancel);
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.0.0.state.send_modify(|state| state.lent -= 1);
     }
 }
 
 impl Cancel {
     /// A handle of a run that nobody stopped yet.
     pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(State::default())))
+        Self::default()
+    }
+
+    /// A handle for a part of the run: stopping it stops only that, and it stops with the whole.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        Self(Arc::new(Handle { state: watch::Sender::default(), whole: Some(self.clone()) }))
+    }
+
+    /// Leaves Ctrl-C to the command that has the terminal.
+    pub(super) fn lend(&self) -> Lent {
+        let whole = self.chain().last().unwrap_or(self).clone();
+        whole.0.state.send_modify(|state| state.lent += 1);
+        Lent(whole)
+    }
+
+    /// This handle, and those of the wholes that it is a part of.
+    fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |cancel| cancel.0.whole.as_ref())
     }
 
     /// Stops the run. Asked a second time, commands get no more grace.
@@ -50,7 +92,7 @@ impl Cancel {
 
     /// Stops the run as [`Cancel::cancel`] does, and says why; the first reason stays.
     pub fn cancel_because(&self, reason: &str) {
-        self.0.send_modify(|state| {
+        self.0.state.send_modify(|state| {
             state.urgency = match state.urgency {
                 Urgency::None => Urgency::Stop,
                 Urgency::Stop | Urgency::Kill => Urgency::Kill,
@@ -59,9 +101,14 @@ impl Cancel {
         });
     }
 
+    /// Stops the whole run, since a command that had the terminal died of Ctrl-C.
+    pub(super) fn interrupted(&self) {
+        self.chain().last().unwrap_or(self).cancel_because(INTERRUPTED);
+    }
+
     /// Whether the run is to stop.
     pub fn is_cancelled(&self) -> bool {
-        self.0.borrow().urgency >= Urgency::Stop
+        self.chain().any(|cancel| cancel.0.state.borrow().urgency >= Urgency::Stop)
     }
 
     /// Waits until the run is to stop.
@@ -75,15 +122,21 @@ impl Cancel {
     }
 
     async fn reached(&self, urgency: Urgency) {
-        // Cannot fail: the sender lives as long as `self`.
-        let _ = self.0.subscribe().wait_for(|state| state.urgency >= urgency).await;
+        let reached = self.chain().map(|cancel| {
+            // Cannot fail: the sender lives as long as `self`.
+            Box::pin(async move {
+                let _ = cancel.0.state.subscribe().wait_for(|state| state.urgency >= urgency).await;
+            })
+        });
+        select_all(reached).await;
     }
 
     /// The fault of work that ends because the run is to stop: `what` was stopped.
     pub fn fault(&self, what: &str) -> Fault {
         let fault = Fault::new(Kind::Interrupted, format!("{what} was stopped"));
-        match &self.0.borrow().reason {
-            Some(reason) => fault.because(reason.clone()),
+        let reason = |cancel: &Self| cancel.0.state.borrow().reason.clone();
+        match self.chain().filter_map(reason).last() {
+            Some(reason) => fault.because(reason),
             None => fault,
         }
     }
@@ -97,7 +150,7 @@ impl Cancel {
     pub fn listen_to_signals(&self) -> Result<(), Fault> {
         let ignored = ignored_signals();
         let signals = [
-            (SignalKind::interrupt(), "interrupted (SIGINT)"),
+            (SignalKind::interrupt(), INTERRUPTED),
             (SignalKind::terminate(), "told to end (SIGTERM)"),
             (SignalKind::hangup(), "the terminal was closed (SIGHUP)"),
         ];
@@ -110,6 +163,9 @@ impl Cancel {
             let cancel = self.clone();
             tokio::spawn(async move {
                 while arrivals.recv().await.is_some() {
+                    if kind == SignalKind::interrupt() && cancel.0.state.borrow().lent > 0 {
+                        continue;
+                    }
                     cancel.cancel_because(reason);
                 }
             });
@@ -149,6 +205,18 @@ mod tests {
         cancel.cancel_because("again");
         cancel.killed().await;
         assert!(cancel.fault("x").to_string().contains("the run was stopped"));
+    }
+
+    #[tokio::test]
+    async fn a_part_stops_alone_or_with_the_whole() {
+        let whole = Cancel::new();
+        let (part, other) = (whole.part(), whole.part().part());
+        part.cancel_because("`x` failed");
+        part.cancelled().await;
+        assert!(!whole.is_cancelled() && !other.is_cancelled());
+        whole.cancel_because("enough");
+        other.cancelled().await;
+        assert_eq!(other.fault("it").to_string(), "it was stopped: enough");
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::manifest::{BuildDoc, Findings, Node, Pairs, Scalar, SourceDoc, pairs, scalar, scalars};
 use crate::model::parse_duration;
-use crate::process::syntax_error;
+use crate::process::{Shell, syntax_error};
 
 /// How long a build may take if its spec does not say.
 const TIMEOUT: Duration = Duration::from_secs(60 * 60);
@@ -133,7 +133,7 @@ pub fn check_syntax(step: &Text, command: &Scalar, found: &mut Findings) {
         bin: somewhere(),
         commit: "commit".into(),
     };
-    if let Some(why) = syntax_error(&step.expand(&places)) {
+    if let Some(why) = syntax_error(&Shell::Sh, &step.expand(&places)) {
         let what = format!("the shell cannot read this command: {why}");
         let help = "look for quotes, brackets and keywords that are not closed";
         found.add(command.bytes.clone(), what, "no shell syntax", help);
