@@ -110,7 +110,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
             let plain = taskfile.is_some();
             let wish = task::Wish { name, words: &words, args, exit_code, yes, fail_fast, plain };
             match taskfile {
-                Some(path) => taskfile::run(session, &path, wish),
+                Some(path) => taskfile::run(session, &path, &wish),
                 None => task::run(session, wish),
             }
         }

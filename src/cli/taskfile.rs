@@ -16,21 +16,21 @@ use super::{
 };
 
 /// Runs tasks of the Taskfile that `path` is or is in.
-pub(super) fn run(session: &Session, path: &Path, wish: Wish) -> Result<u8, Stop> {
+pub(super) fn run(session: &Session, path: &Path, wish: &Wish) -> Result<u8, Stop> {
     let path = taskfile::find(&session.folder()?.join(path), true)?;
-    let (names, words) = sorted(&wish);
+    let (names, words) = sorted(wish);
     let given = Given { words, env: std::env::vars().collect() };
     let layout = Layout::new(path.parent().unwrap_or(Path::new("/")).to_owned());
     let tree =
         included::loaded(session, &layout, |library| taskfile::read(&path, &given, library))?;
-    let translation = translated(session, &tree, &given, &names, &wish);
+    let translation = translated(session, &tree, &given, &names, wish);
     if let Some(problems) = translation.problems(&tree) {
         return Err(Stop::Problems(problems));
     }
     let workspace = load_text(&tree.root, &translation.text, session.platform())?;
     let workspaces = Arc::new(Workspaces::of_one(workspace));
     for name in &names {
-        let wish = Wish { name, words: &[], args: wish.args.clone(), ..wish };
+        let wish = Wish { name, words: &[], args: wish.args.clone(), ..*wish };
         let code = task::run_in(session, &workspaces, wish)?;
         if code != 0 {
             return Ok(code);

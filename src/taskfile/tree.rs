@@ -172,7 +172,7 @@ impl Reader<'_> {
         let Some(place) = self.place(taskfile, written, found) else { return Ok(None) };
         let origin = match place.starts_with("https://") || place.starts_with("http://") {
             true => self.pinned(&place, include, found),
-            false => self.local(&taskfile.dir.join(place), include, found)?,
+            false => Self::local(&taskfile.dir.join(place), include, found)?,
         };
         let Some(origin) = origin else { return Ok(None) };
         if above.contains(&origin) {
@@ -185,7 +185,6 @@ impl Reader<'_> {
     }
 
     fn local(
-        &self,
         path: &Path,
         include: &Include,
         found: &mut Findings,

@@ -60,7 +60,7 @@ pub fn load_with(
     let layout = files::layout(root)?;
     let manifest_file = files::read(&layout, Path::new(Layout::MANIFEST))?;
     let listed = files::list_specs(&layout)?;
-    resolve(layout, manifest_file, listed, platform, environment, library)
+    resolve(layout, &manifest_file, listed, platform, environment, library)
 }
 
 /// [`load`], where `text` is what stands in `versions.yml`; no file of the workspace is read.
@@ -70,19 +70,19 @@ pub fn load_with(
 pub fn load_text(root: &Path, text: &str, platform: Platform) -> Result<Workspace, LoadError> {
     let file = File::new(Layout::MANIFEST.into(), text.as_bytes().to_vec(), MAX_BYTES);
     let (layout, specs) = (Layout::new(root.to_owned()), files::Specs::default());
-    resolve(layout, file, specs, platform, &Environment::host(), &|_| None)
+    resolve(layout, &file, specs, platform, &Environment::host(), &|_| None)
 }
 
 fn resolve(
     layout: Layout,
-    manifest_file: File,
+    manifest_file: &File,
     listed: files::Specs,
     platform: Platform,
     environment: &Environment,
     library: &Library,
 ) -> Result<Workspace, LoadError> {
-    let mut found = Findings::new(&manifest_file);
-    let manifest = read_manifest(&manifest_file, &mut found);
+    let mut found = Findings::new(manifest_file);
+    let manifest = read_manifest(manifest_file, &mut found);
     // Without any versions read, specs would all be told to lack one.
     let is_listed = !manifest.versions.is_empty() || found.is_empty();
     let names = listed.names();
@@ -90,7 +90,7 @@ fn resolve(
 
     let loader = Loader {
         layout: &layout,
-        manifest_file: &manifest_file,
+        manifest_file,
         manifest: &manifest,
         versions: &settings.versions,
         is_listed,

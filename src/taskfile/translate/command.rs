@@ -169,7 +169,7 @@ impl<'t> Translator<'t> {
         }
         match platforms(&command.platforms) {
             Ok(places) => {
-                entry.put_filled("only", Yaml::List(places.iter().map(Yaml::text).collect()))
+                entry.put_filled("only", Yaml::List(places.into_iter().map(Yaml::Text).collect()));
             }
             Err(None) => entry.put("if", Yaml::text("false")),
             Err(Some(unknown)) => {
@@ -205,7 +205,7 @@ impl<'t> Translator<'t> {
 
     fn call(&mut self, draft: &mut Draft<'t>, call: &Call, entry: &mut Yaml) -> Option<()> {
         let instance = self.tasks[draft.at].instance;
-        let name = self.instances[instance].from_root(&call.task.text);
+        let name = self.instances[instance].called_from_root(&call.task.text);
         if self.meant(&name).is_empty() {
             self.tell_unknown(instance, &call.task, &name);
             return None;
@@ -228,7 +228,7 @@ impl<'t> Translator<'t> {
                         },
                         ..variable.clone()
                     };
-                    self.declare(draft, &inner);
+                    Self::declare(draft, &inner);
                     format!("{{{{ {} }}}}", draft.scope.called(&inner.name.value))
                 }
             };

@@ -72,7 +72,7 @@ impl<'t> Instance<'t> {
     }
 
     /// What `name`, written in a task of it, is from the root. A `:` leads one level up.
-    pub(super) fn from_root(&self, name: &str) -> String {
+    pub(super) fn called_from_root(&self, name: &str) -> String {
         self.includes
             .iter()
             .rev()

@@ -107,7 +107,7 @@ struct Translator<'t> {
     remarks: Vec<Remark>,
 }
 
-impl<'t> Translator<'t> {
+impl Translator<'_> {
     fn document(&mut self) -> Yaml {
         let root = self.instances[0].file;
         let settings = &root.settings;
@@ -190,7 +190,7 @@ impl<'t> Translator<'t> {
             let known = &self.tasks[at];
             for command in known.task.deps.iter().chain(&known.task.commands) {
                 let (Deed::Call(call) | Deed::DeferCall(call)) = &command.deed else { continue };
-                let name = self.instances[known.instance].from_root(&call.task.text);
+                let name = self.instances[known.instance].called_from_root(&call.task.text);
                 for target in self.meant(&name) {
                     let given = call.vars.iter().map(|one| one.name.value.clone());
                     self.passed.entry(target).or_default().extend(given);

@@ -40,7 +40,7 @@ impl<'t> Translator<'t> {
         self.inherited(&mut draft);
         let with = self.parameters(&mut draft);
         for variable in &task.vars {
-            self.declare(&mut draft, variable);
+            Self::declare(&mut draft, variable);
         }
         let mut said = Yaml::map();
         put_text(&mut said, "desc", task.desc.as_ref());
@@ -97,7 +97,7 @@ impl<'t> Translator<'t> {
         let platforms = command::platforms(&task.platforms);
         match &platforms {
             Ok(places) => {
-                said.put_filled("only", Yaml::List(places.iter().map(Yaml::text).collect()))
+                said.put_filled("only", Yaml::List(places.iter().map(Yaml::text).collect()));
             }
             Err(None) => said.put("if", Yaml::text("false")),
             Err(Some(_)) => {}
@@ -259,13 +259,13 @@ impl<'t> Translator<'t> {
             let is_global = self.globals.knows(&variable.name.value) && !clashes(variable);
             if !is_global || uses_local {
                 local.insert(variable.name.value.clone());
-                self.declare(draft, variable);
+                Self::declare(draft, variable);
             }
         }
     }
 
     /// Gives the task a variable of its own.
-    pub(super) fn declare(&self, draft: &mut Draft<'t>, variable: &Variable) {
+    pub(super) fn declare(draft: &mut Draft<'t>, variable: &Variable) {
         let name = &variable.name.value;
         let outer = draft.scope.called(name);
         let value = draft.scope.value(variable, &mut draft.wrong);
