@@ -92,6 +92,12 @@ impl<'w> Performance<'_, 'w> {
         let bindings = learn(&engine.renderer, self.invocation, &witness).await?;
         let rendering = engine.rendering(task, &bindings);
         ground.furnish(&rendering)?;
+        if task.dir.is_some() {
+            std::fs::create_dir_all(&ground.dir).map_err(|error| {
+                let what = format!("cannot make the folder {}", ground.dir.display());
+                Fault::io(what, &error).within(format!("task {} cannot begin", task.name))
+            })?;
+        }
         let label = match &task.label {
             Some(label) => rendering.text(label)?.expand(&ground.places),
             None => task.name.clone(),

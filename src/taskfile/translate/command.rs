@@ -354,13 +354,23 @@ pub(super) fn platforms(names: &[Scalar]) -> Result<Vec<String>, Option<Scalar>>
     if places.is_empty() && !names.is_empty() { Err(None) } else { Ok(places) }
 }
 
-/// A duration of Go in forge's words, if it is one.
+/// A duration of Go (`1m30s`, `1.5s`) in forge's words, if it is one.
 fn duration(text: &str) -> Option<String> {
-    let is_plain = text.starts_with(|c: char| c.is_ascii_digit())
-        && ["ms", "s", "m", "h"].iter().any(|unit| {
-            text.strip_suffix(unit).is_some_and(|number| number.parse::<u64>().is_ok())
-        });
-    is_plain.then(|| text.to_owned())
+    const UNITS: [(&str, f64); 4] =
+        [("ms", 1.0), ("h", 3_600_000.0), ("m", 60_000.0), ("s", 1000.0)];
+    let mut total = 0.0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number: f64 = rest[..end].parse().ok()?;
+        let (unit, factor) = UNITS.iter().find(|(unit, _)| rest[end..].starts_with(unit))?;
+        total += number * factor;
+        rest = &rest[end + unit.len()..];
+    }
+    match text.contains('.') {
+        false => (total >= 1.0).then(|| text.to_owned()),
+        true => (total >= 1.0).then(|| format!("{}ms", total.round())),
+    }
 }
 
 /// A word as a shell takes it whole.
