@@ -104,9 +104,9 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Status { names } => status::status(session, &names),
         Verb::Explain { name } => explain::explain(session, &name),
         Verb::Verify { names } => verify::verify(session, &names),
-        Verb::Run { task, words, args, exit_code, yes, fail_fast } => {
-            let wish = task::Wish { name: &task, words: &words, args, exit_code, yes, fail_fast };
-            task::run(session, wish)
+        Verb::Run { words, args, parallel, exit_code, yes, fail_fast } => {
+            let wish = task::Wish { words: &words, args, parallel, exit_code, yes, fail_fast };
+            task::run(session, &wish)
         }
         Verb::List => list::list(session),
         Verb::Graph { format } => graph::graph(session, format),

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Environment, Workspace, files, graph,
-    include::{self, Library, Pinned},
+    Outside, Workspace, files, graph,
+    include::{self, Pinned},
     settings,
     specs::Loader,
     task, template,
@@ -37,26 +37,13 @@ impl From<Fault> for LoadError {
     }
 }
 
-/// Loads the workspace at `root` for `platform`, with the variables forge was started with and
-/// what `library` has of files at URLs.
+/// Loads the workspace at `root` for `platform`.
 ///
 /// # Errors
 /// All that is wrong in its files, at once; what is missing in the library; or why files could not
 /// be read.
-pub fn load(root: &Path, platform: Platform, library: &Library) -> Result<Workspace, LoadError> {
-    load_with(root, platform, &Environment::host(), library)
-}
-
-/// [`load`], with another `environment`.
-///
-/// # Errors
-/// As [`load`].
-pub fn load_with(
-    root: &Path,
-    platform: Platform,
-    environment: &Environment,
-    library: &Library,
-) -> Result<Workspace, LoadError> {
+pub fn load(root: &Path, platform: Platform, outside: &Outside) -> Result<Workspace, LoadError> {
+    let environment = &outside.environment;
     let layout = files::layout(root)?;
     let manifest_file = files::read(&layout, Path::new(Layout::MANIFEST))?;
     let mut found = Findings::new(&manifest_file);
@@ -75,12 +62,14 @@ pub fn load_with(
         is_listed,
         engine: &template::engine(),
         environment,
+        assignments: &outside.assignments,
         platform,
     };
     loader.check_versions(&names, &mut found);
     let tasks = loader.tasks(&mut found);
     let around = loader.surroundings();
-    let included = include::follow(&layout, &around, library, &manifest.include, &mut found)?;
+    let included =
+        include::follow(&layout, &around, outside.library, &manifest.include, &mut found)?;
     let loaded = loader.load(&listed.files)?;
     let lock_text = files::lock_text(&layout)?;
 
