@@ -31,6 +31,7 @@ mod releases;
 mod schema;
 mod stand_in;
 mod task_language;
+mod task_request;
 #[path = "taskfile/main.rs"]
 mod taskfile;
 mod tasks;

@@ -76,7 +76,7 @@ fn parameters_and_arguments_reach_the_commands() {
     sandbox.forge("to").exits(2).says("must be given `where`").says("the place");
     sandbox.forge("to where=here").exits(2).says("cannot be `here`").says("dev, prod");
     sandbox.forge("to where=dev tga=1").exits(2).says("has no parameter `tga`").says("`tag`");
-    sandbox.forge("to where=dev x").exits(2).says("`x` is no parameter");
+    sandbox.forge("to where=dev x").exits(2).says("no task `x`").says("written `NAME=value`");
     let run = sandbox.forge("both").succeeds();
     assert!(run.stdout().starts_with("to | dev latest\nto | prod "), "{run}");
 }

@@ -105,13 +105,13 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Status { names } => status::status(session, &names),
         Verb::Explain { name } => explain::explain(session, &name),
         Verb::Verify { names } => verify::verify(session, &names),
-        Verb::Run { task, words, args, exit_code, yes, fail_fast, taskfile } => {
-            let name = task.as_deref().unwrap_or_default();
+        Verb::Run { words, args, parallel, exit_code, yes, fail_fast, taskfile } => {
             let plain = taskfile.is_some();
-            let wish = task::Wish { name, words: &words, args, exit_code, yes, fail_fast, plain };
+            let wish =
+                task::Wish { words: &words, args, parallel, exit_code, yes, fail_fast, plain };
             match taskfile {
                 Some(path) => taskfile::run(session, &path, &wish),
-                None => task::run(session, wish),
+                None => task::run(session, &wish),
             }
         }
         Verb::List => list::list(session),

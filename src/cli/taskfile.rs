@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
     model::Layout,
+    task::Request,
     taskfile::{self, Given, Translation, Tree},
     workspace::{Workspaces, load_text},
 };
@@ -29,24 +30,17 @@ pub(super) fn run(session: &Session, path: &Path, wish: &Wish) -> Result<u8, Sto
     }
     let workspace = load_text(&tree.root, &translation.text, session.platform())?;
     let workspaces = Arc::new(Workspaces::of_one(workspace));
-    for name in &names {
-        let wish = Wish { name, words: &[], args: wish.args.clone(), ..*wish };
-        let code = task::run_in(session, &workspaces, wish)?;
-        if code != 0 {
-            return Ok(code);
-        }
-    }
-    Ok(0)
+    let asked = Request { tasks: names, ..Request::default() };
+    task::run_in(session, &workspaces, &asked, wish)
 }
 
 /// The names of tasks, and `NAME=value`, which Task takes in any order.
 fn sorted(wish: &Wish) -> (Vec<String>, BTreeMap<String, String>) {
     let (mut names, mut words) = (Vec::new(), BTreeMap::new());
-    for word in std::iter::once(wish.name).chain(wish.words.iter().map(String::as_str)) {
+    for word in wish.words {
         match word.split_once('=') {
             Some((name, value)) => drop(words.insert(name.to_owned(), value.to_owned())),
-            None if word.is_empty() => {}
-            None => names.push(word.to_owned()),
+            None => names.push(word.clone()),
         }
     }
     if names.is_empty() {

@@ -24,7 +24,7 @@ mod variables;
 mod witness;
 
 pub use command::has_source;
-pub use parameters::read_words;
+pub use parameters::Request;
 pub use plan::{Invocation, Plan, subsystems};
 pub use preview::{Preview, preview};
 pub use run::{Engine, Options};

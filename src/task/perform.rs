@@ -377,6 +377,7 @@ fn definition(names: &Names, task: &Task) -> String {
             text.push_str(template.source());
             text.push('\n');
         }
+        text.extend(task.home.given.iter().map(|(name, value)| format!("{name}={value}\n")));
         let meant = task.calls().filter_map(|call| names.meant(task, &call.name.text));
         open.extend(meant.filter_map(|meaning| match meaning {
             Meaning::Task(task) => Some(task),

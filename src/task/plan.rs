@@ -92,8 +92,36 @@ impl<'w> Plan<'w> {
         renderer: &Renderer<'w>,
         wanted: Invocation<'w>,
     ) -> Result<Self, Fault> {
+        Self::of_all(names, renderer, [wanted])
+    }
+
+    /// The plan of all that is `wanted`, side by side.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn of_all(
+        names: &Names<'w>,
+        renderer: &Renderer<'w>,
+        wanted: impl IntoIterator<Item = Invocation<'w>>,
+    ) -> Result<Self, Fault> {
         let mut plan = Self::default();
-        let mut known: HashMap<String, ActionId> = HashMap::new();
+        let mut known = HashMap::new();
+        for one in wanted {
+            plan.add(names, renderer, one, &mut known)?;
+        }
+        Ok(plan)
+    }
+
+    fn add(
+        &mut self,
+        names: &Names<'w>,
+        renderer: &Renderer<'w>,
+        wanted: Invocation<'w>,
+        known: &mut HashMap<String, ActionId>,
+    ) -> Result<(), Fault> {
+        if known.contains_key(&wanted.key()) {
+            return Ok(());
+        }
         let needs = needs(names, renderer, &wanted)?;
         let mut open = vec![(wanted, needs.into_iter(), Vec::new())];
         while let Some((invocation, needs, after)) = open.last_mut() {
@@ -107,17 +135,17 @@ impl<'w> Plan<'w> {
                 }
                 continue;
             }
-            let id = ActionId(plan.nodes.len() as u32);
+            let id = ActionId(self.nodes.len() as u32);
             known.insert(invocation.key(), id);
             let Some((invocation, _, mut after)) = open.pop() else { break };
             after.sort_unstable();
             after.dedup();
-            plan.nodes.push((invocation, after));
+            self.nodes.push((invocation, after));
             if let Some((_, _, after)) = open.last_mut() {
                 after.push(id);
             }
         }
-        Ok(plan)
+        Ok(())
     }
 }
 

@@ -91,6 +91,27 @@ impl<'w> Engine<'w> {
         self.carry_out(&plan, frame, true).await.map(|_| ())
     }
 
+    /// Runs all that is `wanted`, each after all it needs: one after the other up to the first
+    /// that fails, or side by side.
+    ///
+    /// # Errors
+    /// The root cause, if anything failed.
+    pub async fn run_all(
+        &self,
+        wanted: Vec<Invocation<'w>>,
+        side_by_side: bool,
+    ) -> Result<(), Fault> {
+        if side_by_side {
+            let frame = Frame { runner: &self.runner, deadline: None };
+            let plan = Plan::of_all(&self.names, &self.renderer, wanted)?;
+            return self.carry_out(&plan, frame, true).await.map(|_| ());
+        }
+        for one in wanted {
+            self.run(one).await?;
+        }
+        Ok(())
+    }
+
     /// Runs `invocation` for a task that calls it: each time anew, unless it is to run `once`.
     pub(super) fn call<'a>(
         &'a self,

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Environment, Workspace, files, graph,
-    include::{self, Library, Pinned},
+    Outside, Workspace, files, graph,
+    include::{self, Pinned},
     settings,
     specs::Loader,
     task, template,
@@ -37,30 +37,16 @@ impl From<Fault> for LoadError {
     }
 }
 
-/// Loads the workspace at `root` for `platform`, with the variables forge was started with and
-/// what `library` has of files at URLs.
+/// Loads the workspace at `root` for `platform`.
 ///
 /// # Errors
 /// All that is wrong in its files, at once; what is missing in the library; or why files could not
 /// be read.
-pub fn load(root: &Path, platform: Platform, library: &Library) -> Result<Workspace, LoadError> {
-    load_with(root, platform, &Environment::host(), library)
-}
-
-/// [`load`], with another `environment`.
-///
-/// # Errors
-/// As [`load`].
-pub fn load_with(
-    root: &Path,
-    platform: Platform,
-    environment: &Environment,
-    library: &Library,
-) -> Result<Workspace, LoadError> {
+pub fn load(root: &Path, platform: Platform, outside: &Outside) -> Result<Workspace, LoadError> {
     let layout = files::layout(root)?;
     let manifest_file = files::read(&layout, Path::new(Layout::MANIFEST))?;
     let listed = files::list_specs(&layout)?;
-    resolve(layout, &manifest_file, listed, platform, environment, library)
+    resolve(layout, &manifest_file, listed, platform, outside)
 }
 
 /// [`load`], where `text` is what stands in `versions.yml`; no file of the workspace is read.
@@ -70,7 +56,7 @@ pub fn load_with(
 pub fn load_text(root: &Path, text: &str, platform: Platform) -> Result<Workspace, LoadError> {
     let file = File::new(Layout::MANIFEST.into(), text.as_bytes().to_vec(), MAX_BYTES);
     let (layout, specs) = (Layout::new(root.to_owned()), files::Specs::default());
-    resolve(layout, &file, specs, platform, &Environment::host(), &|_| None)
+    resolve(layout, &file, specs, platform, &Outside::host(&|_| None))
 }
 
 fn resolve(
@@ -78,8 +64,7 @@ fn resolve(
     manifest_file: &File,
     listed: files::Specs,
     platform: Platform,
-    environment: &Environment,
-    library: &Library,
+    outside: &Outside,
 ) -> Result<Workspace, LoadError> {
     let mut found = Findings::new(manifest_file);
     let manifest = read_manifest(manifest_file, &mut found);
@@ -95,13 +80,15 @@ fn resolve(
         versions: &settings.versions,
         is_listed,
         engine: &template::engine(),
-        environment,
+        environment: &outside.environment,
+        assignments: &outside.assignments,
         platform,
     };
     loader.check_versions(&names, &mut found);
     let tasks = loader.tasks(&mut found);
     let around = loader.surroundings();
-    let included = include::follow(&layout, &around, library, &manifest.include, &mut found)?;
+    let included =
+        include::follow(&layout, &around, outside.library, &manifest.include, &mut found)?;
     let loaded = loader.load(&listed.files)?;
     let lock_text = files::lock_text(&layout)?;
 
@@ -162,7 +149,7 @@ fn resolve(
         tasks: all_tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),
         lock,
         inputs: listed.inputs(&layout).into_iter().chain(included.looked_at).collect(),
-        environment: environment.seen(),
+        environment: outside.environment.seen(),
         layout,
     })
 }

@@ -8,6 +8,7 @@ mod files;
 mod graph;
 mod include;
 mod load;
+mod outside;
 mod platforms;
 mod preset;
 mod quotes;
@@ -32,7 +33,8 @@ use std::{
 pub use environment::Environment;
 pub use files::find_root;
 pub use include::{Library, Pinned};
-pub use load::{LoadError, load, load_text, load_with};
+pub use load::{LoadError, load, load_text};
+pub use outside::{Assignments, Outside};
 pub use platforms::{Wanted, Workspaces};
 pub use starter::{StarterFile, starter};
 pub use task::{

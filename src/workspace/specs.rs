@@ -6,7 +6,7 @@ use minijinja::Environment as Engine;
 use rayon::prelude::*;
 
 use super::{
-    Environment, Task,
+    Assignments, Environment, Task,
     files::{self, SpecFile},
     subsystem::{self, Draft, Surroundings},
 };
@@ -34,6 +34,8 @@ pub struct Loader<'a> {
     pub engine: &'a Engine<'static>,
     /// What the host says.
     pub environment: &'a Environment,
+    /// What a command line sets.
+    pub assignments: &'a Assignments,
     /// What the workspace is resolved for.
     pub platform: Platform,
 }
@@ -110,6 +112,7 @@ impl Loader<'_> {
         Surroundings {
             engine: self.engine,
             environment: self.environment,
+            assignments: self.assignments,
             platform: self.platform,
             root: self.layout.root(),
             manifest: self.manifest,

@@ -8,7 +8,7 @@ use std::{
 use minijinja::{Environment as Engine, value::Value as Word};
 
 use super::{
-    Environment, Source, Subsystem, Task, build, source,
+    Assignments, Environment, Source, Subsystem, Task, build, outside, source,
     task::{self, Home},
     template::Scope,
     upstream,
@@ -24,6 +24,8 @@ pub struct Surroundings<'a> {
     pub engine: &'a Engine<'static>,
     /// What the host says.
     pub environment: &'a Environment,
+    /// What a command line sets.
+    pub assignments: &'a Assignments,
     /// What the workspace is resolved for.
     pub platform: Platform,
     /// The workspace's folder.
@@ -69,7 +71,22 @@ pub fn resolve(
     home.add(Path::new(""), &around.manifest.head, &mut scope, in_manifest);
     home.add(spec.parent().unwrap_or(Path::new("")), &doc.head, &mut scope, found);
     let env = home.env.clone();
-    let tasks = task::resolve(Some(name), &doc.tasks, home, &scope, found);
+    let tasks = match around.assignments.get(&(spec.to_owned(), String::new())) {
+        None => task::resolve(Some(name), &doc.tasks, home, &scope, found),
+        // What is set is set for its tasks: what is built stays what is pinned.
+        Some(set) => {
+            let mut scope = self::scope(name, &version.value, around);
+            let mut home = Home { dir: home.dir, ..Home::default() };
+            let mut all = doc.head.clone();
+            all.vars.extend(around.manifest.head.vars.iter().cloned());
+            home.give(outside::assigned(set, &all), &mut scope);
+            let dir = home.dir.clone();
+            let (above, own) = (home.lacking(&around.manifest.head), home.lacking(&doc.head));
+            home.add(Path::new(""), &above, &mut scope, in_manifest);
+            home.add(&dir, &own, &mut scope, found);
+            task::resolve(Some(name), &doc.tasks, home, &scope, found)
+        }
+    };
     let binaries = binaries(name, &doc.binary, &scope, found);
     let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
 
@@ -167,12 +184,12 @@ pub fn file_scope<'e>(
 ) -> Scope<'e> {
     let scope = Scope::new(around.engine, words(machine(around)));
     let mut scope = scope.without(&["src", "out", "work", "commit"]);
-    for (name, value) in given {
-        scope.declare(name, value.clone());
+    home.give(given.iter().cloned(), &mut scope);
+    let at = (found.file().path.clone(), home.space.clone());
+    if let Some(set) = around.assignments.get(&at) {
+        home.give(outside::assigned(set, head), &mut scope);
     }
-    let mut head = head.clone();
-    head.vars.retain(|(name, _)| given.iter().all(|(given, _)| *given != name.value));
-    let dir = home.dir.clone();
+    let (dir, head) = (home.dir.clone(), home.lacking(head));
     home.add(&dir, &head, &mut scope, found);
     scope
 }

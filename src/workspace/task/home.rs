@@ -22,6 +22,8 @@ use crate::{
 /// What is said for all tasks of a file. Those of a spec also know what `versions.yml` says.
 #[derive(Clone, Debug, Default)]
 pub struct Home {
+    /// The text of the file.
+    pub text: String,
     /// The folder of the file, relative to the workspace.
     pub dir: PathBuf,
     /// Where its tasks run unless they say otherwise, relative to the workspace.
@@ -30,6 +32,8 @@ pub struct Home {
     pub space: String,
     /// Whether it is included: names of the workspace's tasks then begin with `:`.
     pub is_included: bool,
+    /// Variables that it is given: by its include, or on the command line.
+    pub given: BTreeMap<String, String>,
     /// `vars:`; each knows those before it. Where two have one name, the later one counts.
     pub vars: Vec<Var>,
     /// `env:`, as far as it is known before anything runs.
@@ -68,6 +72,21 @@ pub struct Pool {
 }
 
 impl Home {
+    /// Gives it variables, which go over its own. They are known to `scope` from here on.
+    pub fn give(&mut self, given: impl Iterator<Item = (String, Word)>, scope: &mut Scope) {
+        for (name, value) in given {
+            scope.declare(&name, value.clone());
+            self.given.insert(name, value.to_string());
+        }
+    }
+
+    /// `doc` without the variables that are given.
+    pub fn lacking(&self, doc: &HeadDoc) -> HeadDoc {
+        let mut doc = doc.clone();
+        doc.vars.retain(|(name, _)| !self.given.contains_key(&name.value));
+        doc
+    }
+
     /// Adds what the file in the folder `dir` says in `doc`. Its variables are known to `scope`
     /// from here on. What is wrong goes to `found`.
     pub fn add(&mut self, dir: &Path, doc: &HeadDoc, scope: &mut Scope, found: &mut Findings) {

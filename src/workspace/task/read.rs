@@ -31,6 +31,7 @@ pub fn resolve(
     scope: &Scope,
     found: &mut Findings,
 ) -> Vec<Task> {
+    let home = Home { text: found.text().to_owned(), ..home };
     let (words, home) = (Arc::new(scope.words()), Arc::new(home));
     let known = scope.with_stand_ins();
     let guesses: BTreeSet<String> = scope.guesses().map(str::to_owned).collect();

@@ -10,7 +10,7 @@ use minijinja::{
 use super::{
     super::{
         Places, Source, Text, Workspace,
-        template::{self, Scope},
+        template::{self, Scope, Wrong},
     },
     Data, Task, Template,
 };
@@ -159,7 +159,7 @@ impl<'w> Renderer<'w> {
         }
         let rendered = self.symbolic(task, bindings).render(source);
         let rendered = rendered.or_else(|_| self.real(task, bindings).render(source));
-        rendered.map_err(|wrong| refused(task, source, wrong.what))
+        rendered.map_err(|wrong| refused(task, template, wrong))
     }
 
     /// [`Self::render`], with the real places.
@@ -187,7 +187,7 @@ impl<'w> Renderer<'w> {
     ) -> Result<Word, Fault> {
         let source = expression.source();
         let value = self.real(task, bindings).evaluate(source);
-        value.map(Word).map_err(|wrong| refused(task, source, wrong.what))
+        value.map(Word).map_err(|wrong| refused(task, expression, wrong))
     }
 
     /// `data` of `task`, its texts rendered with `bindings` and the real places.
@@ -254,9 +254,17 @@ fn with_texts(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
     }
 }
 
-fn refused(task: &Task, source: &str, why: String) -> Fault {
-    let what = format!("`{}` of the task {} cannot be rendered", source.trim(), task.name);
-    Fault::new(Kind::Usage, what).because(why)
+fn refused(task: &Task, Template(written): &Template, wrong: Wrong) -> Fault {
+    let what = format!("a template of the task {} cannot be rendered", task.name);
+    let (fault, home) = (Fault::new(Kind::Usage, what), &task.home);
+    // What the manifest says for the tasks of a spec stands in another file than they do.
+    let late = home.late_env.iter().map(|(_, one)| one);
+    let mut of_files = late.chain(home.vars.iter().flat_map(|var| var.variable.templates()));
+    if task.subsystem.is_some() && of_files.any(|Template(one)| one == written) {
+        return fault.because(format!("`{}`: {}", written.text.trim(), wrong.what));
+    }
+    let wrong = wrong.at(written, task.place.file.clone(), &home.text);
+    fault.because_of(wrong, home.text.clone())
 }
 
 impl Template {

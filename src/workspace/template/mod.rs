@@ -5,7 +5,7 @@ mod functions;
 mod unknown;
 mod words;
 
-use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
+use std::{collections::BTreeMap, fmt, ops::Range, path::PathBuf, sync::Arc};
 
 use minijinja::{
     AutoEscape, Environment as Engine, Error, ErrorKind, UndefinedBehavior, escape_formatter,
@@ -20,7 +20,7 @@ pub use words::{look_at, mentions, words_of, words_of_expression};
 use super::Text;
 use crate::{
     manifest::{Findings, Scalar},
-    model::suggestion,
+    model::{Diagnostic, Span, suggestion},
 };
 
 /// How much work one template may do: some thousand times more than anyone needs.
@@ -423,12 +423,22 @@ impl Wrong {
 }
 
 impl Wrong {
+    /// Tells it at its place in `scalar`, which stands in `file` with this `text`.
+    pub fn at(self, scalar: &Scalar, file: PathBuf, text: &str) -> Diagnostic {
+        let span = Span { file, bytes: self.place(scalar, text) };
+        Diagnostic::new(span, self.what, self.label).help(self.help)
+    }
+
+    fn place(&self, scalar: &Scalar, text: &str) -> Range<usize> {
+        match &self.bytes {
+            Some(inner) => scalar.locate(text, inner.clone()),
+            None => scalar.bytes.clone(),
+        }
+    }
+
     /// Tells `found`, at its place in `scalar`.
     fn tell(self, scalar: &Scalar, found: &mut Findings) {
-        let bytes = match self.bytes {
-            Some(inner) => scalar.locate(found.text(), inner),
-            None => scalar.bytes.clone(),
-        };
+        let bytes = self.place(scalar, found.text());
         found.add(bytes, self.what, self.label, self.help);
     }
 }
