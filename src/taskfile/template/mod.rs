@@ -214,6 +214,13 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_the_text_is_it_comes_to_an_end(text in "[{}|.$()\"'`a-z \\n-:=é]{0,40}") {
+            let _ = said(&text);
+        }
+    }
+
     #[test]
     fn the_variables_of_a_template_are_found() {
         let template =

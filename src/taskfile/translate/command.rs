@@ -148,7 +148,7 @@ impl<'t> Translator<'t> {
             entry.put("for", each);
         }
         self.modifiers(draft, command, is_need, &mut entry);
-        Some(short(entry))
+        Some(short(entry, is_need))
     }
 
     fn modifiers(&mut self, draft: &mut Draft, command: &Command, is_need: bool, entry: &mut Yaml) {
@@ -286,11 +286,11 @@ fn list(scope: &Scope, nodes: &[Node], wrong: &mut Vec<(super::Flaw, Scalar)>) -
     Yaml::List(nodes.iter().map(|node| scope.node(node, wrong)).collect())
 }
 
-/// An entry that only says what runs, as that alone.
-fn short(entry: Yaml) -> Yaml {
+/// An entry that only says what runs, or which task is needed, as that alone.
+fn short(entry: Yaml, is_need: bool) -> Yaml {
     match &entry {
         Yaml::Map(keys) => match keys.as_slice() {
-            [(_, key, value)] if key == "run" => value.clone(),
+            [(_, key, value)] if key == "run" || key == "task" && is_need => value.clone(),
             _ => entry,
         },
         _ => entry,

@@ -295,3 +295,73 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
     rest.ends_with(last)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{model::Platform, taskfile, workspace::load_text};
+
+    /// A Taskfile in forge's words, which must be a document that forge takes, and what was remarked.
+    fn said(text: &str, tasks: Option<&[String]>) -> (String, Vec<String>) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("Taskfile.yml"), text).unwrap();
+        let given = Given::default();
+        let tree = taskfile::read(&dir.path().join("Taskfile.yml"), &given, &|_| None).unwrap();
+        let wish = Wish { tasks, given: &given, args: &[], flags: &[] };
+        let translation = translate(&tree, &wish);
+        let remarks: Vec<_> = translation.remarks.into_iter().map(|one| one.what).collect();
+        if remarks.is_empty() {
+            let loaded = load_text(dir.path(), &translation.text, Platform::host());
+            assert!(loaded.is_ok(), "{}\n{loaded:?}", translation.text);
+        }
+        (translation.text, remarks)
+    }
+
+    #[test]
+    fn a_taskfile_becomes_a_document() {
+        let taskfile = "version: '3'\nsilent: true\nvars: {VERSION: v1, BIN: '.bin/{{.VERSION}}'}\ntasks:\n  \
+                        ensure:\n    desc: fetches it\n    status: ['test -x {{.BIN}}']\n    cmds:\n      \
+                        - task: get\n        vars: {NAME: '{{.VERSION | trimPrefix \"v\"}}'}\n  get:\n    \
+                        internal: true\n    deps: [dir]\n    sources: [a.txt, {exclude: b.txt}]\n    \
+                        cmds:\n      - for: [x, y]\n        cmd: echo {{.ITEM}} {{.NAME}}\n  dir: mkdir -p .bin\n";
+        let (text, remarks) = said(taskfile, Some(&["ensure".to_owned()]));
+        assert_eq!(remarks, [""; 0]);
+        insta::assert_snapshot!(text, @r#"
+        versions: {}
+        shell: [bash, -e, -c]
+        quiet: true
+        output: plain
+        vars:
+          VERSION: v1
+          BIN: ".bin/{{ VERSION }}"
+        tasks:
+          ensure:
+            desc: fetches it
+            status: ["test -x {{ BIN }}"]
+            run:
+              - task: get
+                with: {NAME: "{{ VERSION | remove_prefix('v') }}"}
+          get:
+            private: true
+            with: {NAME: ''}
+            inputs: [a.txt, '!b.txt']
+            needs: [dir]
+            run:
+              - run: "echo {{ item }} {{ NAME }}"
+                for: [x, 'y']
+          dir: mkdir -p .bin
+        "#);
+    }
+
+    #[test]
+    fn what_has_no_counterpart_is_remarked() {
+        let taskfile =
+            "version: '3'\ntasks:\n  a: [{task: nowhere}, '{{.X | frob}}']\n  b: '{{.X | frob}}'\n";
+        let (_, remarks) = said(taskfile, Some(&["a".to_owned()]));
+        assert_eq!(remarks.len(), 2, "{remarks:?}");
+        assert!(
+            remarks[0].contains("no task `nowhere`") && remarks[1].contains("no function `frob`")
+        );
+        assert_eq!(said(taskfile, None).1.len(), 3);
+    }
+}

@@ -83,7 +83,10 @@ impl<'t> Translator<'t> {
         said.put("run", run);
         let wrong = std::mem::take(&mut draft.wrong);
         self.tell_flaws(file, wrong);
-        said
+        match said {
+            Yaml::Map(mut keys) if keys.len() == 1 => keys.remove(0).2,
+            said => said,
+        }
     }
 
     /// What decides whether it runs.

@@ -213,7 +213,9 @@ fn is_plain(text: &str) -> bool {
     let is_word =
         |c: char| c.is_alphanumeric() || " _./+=@$%^()<>;~".contains(c) || c == '-' || c == '\\';
     let first = text.chars().next().unwrap_or(' ');
-    let begins = first.is_alphabetic() || "_./$(".contains(first);
+    let is_option =
+        text.starts_with('-') && text[1..].starts_with(|c: char| c.is_ascii_alphabetic());
+    let begins = first.is_alphabetic() || "_./$(".contains(first) || is_option;
     let is_other = matches!(
         text.to_ascii_lowercase().as_str(),
         "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n" | ".inf" | ".nan"
