@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Environment, Workspace, files, graph, settings, specs::Loader, task, template};
+use super::{
+    Choice, Environment, Workspace, files, graph, settings, specs::Loader, task, template,
+    version::Versions,
+};
 use crate::{
     manifest::{Findings, parse_lock, read_manifest},
     model::{Fault, Kind, Layout, Lock, Name, Platform, Problems},
@@ -28,12 +31,13 @@ impl From<Fault> for LoadError {
     }
 }
 
-/// Loads the workspace at `root` for `platform`, with the variables forge was started with.
+/// Loads the workspace at `root` for `platform`, with the variables forge was started with and
+/// what this invocation chooses.
 ///
 /// # Errors
 /// All that is wrong in its files, at once; or why they could not be read.
-pub fn load(root: &Path, platform: Platform) -> Result<Workspace, LoadError> {
-    load_with(root, platform, &Environment::host())
+pub fn load(root: &Path, platform: Platform, choice: &Choice) -> Result<Workspace, LoadError> {
+    load_with(root, platform, choice, &Environment::host())
 }
 
 /// [`load`], with another `environment`.
@@ -43,6 +47,7 @@ pub fn load(root: &Path, platform: Platform) -> Result<Workspace, LoadError> {
 pub fn load_with(
     root: &Path,
     platform: Platform,
+    choice: &Choice,
     environment: &Environment,
 ) -> Result<Workspace, LoadError> {
     let layout = files::layout(root)?;
@@ -54,12 +59,17 @@ pub fn load_with(
     let listed = files::list_specs(&layout)?;
     let names = listed.names();
     let settings = settings::resolve(&manifest, &names, &mut found);
+    let lock_text = files::lock_text(&layout)?;
+    let (lock, wrong_lock) = match parse_lock(&lock_text) {
+        Ok(lock) => (lock, None),
+        Err(wrong) => (Lock::default(), Some(*wrong)),
+    };
 
     let loader = Loader {
         layout: &layout,
         manifest_file: &manifest_file,
         manifest: &manifest,
-        versions: &settings.versions,
+        versions: Versions { stated: &settings.versions, lock: &lock, choice },
         is_listed,
         engine: &template::engine(),
         environment,
@@ -68,7 +78,6 @@ pub fn load_with(
     loader.check_versions(&names, &mut found);
     let tasks = loader.tasks(&mut found);
     let loaded = loader.load(&listed.files)?;
-    let lock_text = files::lock_text(&layout)?;
 
     let mut diagnostics = found.diagnostics;
     let mut texts = BTreeMap::from([(manifest_file.path.clone(), manifest_file.text.clone())]);
@@ -88,10 +97,7 @@ pub fn load_with(
         let subsystems = drafts.iter().map(|draft| &draft.name);
         diagnostics.extend(task::check(&all_tasks, subsystems));
     }
-    let lock = parse_lock(&lock_text).unwrap_or_else(|wrong| {
-        diagnostics.push(*wrong);
-        Lock::default()
-    });
+    diagnostics.extend(wrong_lock);
     texts.insert(PathBuf::from(Layout::LOCK), lock_text);
     if !diagnostics.is_empty() {
         return Err(LoadError::Problems(Problems::gather(diagnostics, texts)));

@@ -1,7 +1,5 @@
 //! All specs of a workspace, read and resolved; side by side where there are many.
 
-use std::collections::BTreeMap;
-
 use minijinja::Environment as Engine;
 use rayon::prelude::*;
 
@@ -9,6 +7,7 @@ use super::{
     Environment, Task,
     files::{self, SpecFile},
     subsystem::{self, Draft, Surroundings},
+    version::{Current, Versions},
 };
 use crate::{
     manifest::{File, Findings, ManifestDoc, Sp, read_spec},
@@ -27,7 +26,7 @@ pub struct Loader<'a> {
     /// What it says.
     pub manifest: &'a ManifestDoc,
     /// Its valid versions.
-    pub versions: &'a BTreeMap<Name, Sp<Version>>,
+    pub versions: Versions<'a>,
     /// Whether its list of versions could be read at all.
     pub is_listed: bool,
     /// What renders templates.
@@ -46,6 +45,12 @@ pub struct LoadedSpec {
     pub draft: Option<Draft>,
     /// What is wrong with it.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A version to check a spec with that has none.
+fn stand_in() -> Sp<Current> {
+    let version = Version::Pin("v0.0.0".into());
+    Sp { value: Current { version, scheme: None, is_chosen: false }, bytes: 0..0 }
 }
 
 impl Loader<'_> {
@@ -87,13 +92,14 @@ impl Loader<'_> {
         in_manifest: &mut Findings,
     ) -> Draft {
         let doc = read_spec(file, found);
-        let version = self.versions.get(name);
-        let stand_in = Sp { value: Version::Pin("v0.0.0".into()), bytes: 0..0 };
+        let stated = self.versions.of(name, name);
+        let is_stated = stated.is_some();
         // Without its version, the rest of a spec can still be checked.
-        let (pinned, around) = (version.unwrap_or(&stand_in), self.surroundings());
+        let current = stated.unwrap_or_else(stand_in);
+        let around = self.surroundings();
         let mut draft =
-            subsystem::resolve(name, &spec.path, &doc, pinned, &around, found, in_manifest);
-        if version.is_none() {
+            subsystem::resolve(name, &spec.path, &doc, &current, &around, found, in_manifest);
+        if !is_stated {
             draft.subsystem = None;
             self.tell_missing_version(name, found);
         }

@@ -7,10 +7,13 @@ use std::{
 
 use minijinja::{Environment as Engine, value::Value as Word};
 
-use super::{Environment, Source, Subsystem, Task, build, source, task, template::Scope, upstream};
+use super::{
+    Environment, Source, Subsystem, Task, build, source, task, template::Scope, upstream,
+    version::Current,
+};
 use crate::{
     manifest::{Findings, ManifestDoc, Pairs, Scalar, Sp, SpecDoc},
-    model::{Name, Platform, Version},
+    model::{Name, Platform, TagStem, Version},
 };
 
 /// What every subsystem is resolved with.
@@ -46,32 +49,33 @@ pub struct Draft {
     pub subsystem: Option<Subsystem>,
 }
 
-/// Resolves `doc`, the spec of `name` in the file `spec`, pinned to `version`. What is wrong goes to `found`,
+/// Resolves `doc`, the spec of `name` in the file `spec`, whose version is `current`. What is wrong goes to `found`,
 /// or to `in_manifest` where `versions.yml` is to blame.
 pub fn resolve(
     name: &Name,
     spec: &Path,
     doc: &SpecDoc,
-    version: &Sp<Version>,
+    current: &Sp<Current>,
     around: &Surroundings,
     found: &mut Findings,
     in_manifest: &mut Findings,
 ) -> Draft {
     let is_well_formed = found.is_empty();
     let (before, before_in_manifest) = (found.diagnostics.len(), in_manifest.diagnostics.len());
-    let scope = scope(name, &version.value, doc, around, found, in_manifest);
+    let version = &current.value.version;
+    let scope = scope(name, version, doc, around, found, in_manifest);
     let mut env = build::environment(&around.manifest.env, &scope, in_manifest);
     env.extend(build::environment(&doc.env, &scope, found));
     let tasks = task::resolve(Some(name), &doc.tasks, &env, &scope, found);
     let binaries = binaries(name, &doc.binary, &scope, found);
     let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
 
-    let resolved_source =
-        source::resolve(doc.source.as_ref(), &version.value, around.root, &scope, found);
+    let resolved_source = source::resolve(doc.source.as_ref(), version, around.root, &scope, found);
     let build = match &doc.build {
         Some(build) => build::resolve(build, doc.source.as_ref(), env, &scope, &names, found),
         None => None,
     };
+    let tag = tag(name, doc, &scope, found);
     let vendor = doc
         .upstream
         .as_ref()
@@ -81,13 +85,12 @@ pub fn resolve(
         source_is_there(doc, found);
     }
     let has_git = matches!(resolved_source, Some(Source::Git { .. }));
-    if version.value.is_moving() && !has_git && is_well_formed {
+    if version.is_moving() && !has_git && is_well_formed {
         let what = format!(
-            "`{}` is a moving ref, but {name} has no git source that it could mean a commit of",
-            version.value
+            "`{version}` is a moving ref, but {name} has no git source that it could mean a commit of"
         );
         let help = "pin a version such as `v1.2.3`, or give the spec `source: {git: …}`";
-        in_manifest.add(version.bytes.clone(), what, "not a pinned version", help);
+        in_manifest.add(current.bytes.clone(), what, "not a pinned version", help);
     }
 
     let is_good = is_well_formed
@@ -97,7 +100,10 @@ pub fn resolve(
         name: name.clone(),
         desc: doc.desc.as_ref().map(|desc| desc.text.clone()),
         spec: spec.to_owned(),
-        version: version.value.clone(),
+        version: version.clone(),
+        scheme: current.value.scheme.clone(),
+        is_chosen: current.value.is_chosen,
+        tag: tag.clone(),
         binaries: names,
         compression: doc
             .package
@@ -119,6 +125,30 @@ pub fn resolve(
         tasks,
         subsystem,
     }
+}
+
+/// What the tags of `name` begin with: `tag` of `doc`, up to the version.
+fn tag(name: &Name, doc: &SpecDoc, scope: &Scope, found: &mut Findings) -> TagStem {
+    let usual = TagStem::of(name);
+    let Some(written) = &doc.tag else { return usual };
+    let help = "write what stands before the version, and `{{ version }}` at the end: \
+                `modules-{{ name }}-{{ version }}`";
+    let text = written.text.trim_end();
+    let version = text
+        .rfind("{{")
+        .map(|at| text.split_at(at))
+        .filter(|(_, end)| end.trim_start_matches('{').trim_end_matches('}').trim() == "version");
+    let Some((stem, _)) = version else {
+        let what = "a tag says its version, and nothing after it";
+        found.add(written.bytes.clone(), what, "does not end in the version", help);
+        return usual;
+    };
+    let stem = Scalar { text: stem.to_owned(), ..written.clone() };
+    let Some(stem) = scope.plain(&stem, found) else { return usual };
+    TagStem::new(&stem).unwrap_or_else(|why| {
+        found.add(written.bytes.clone(), why, "not a tag", help);
+        usual
+    })
 }
 
 fn names_of(scalars: &[Scalar]) -> BTreeSet<Name> {
