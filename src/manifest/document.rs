@@ -72,6 +72,14 @@ pub struct CommitsDoc {
 /// A spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpecDoc {
+    /// `discover`.
+    pub discover: Option<Scalar>,
+    /// `name`.
+    pub name: Option<Scalar>,
+    /// `group`.
+    pub groups: Vec<Scalar>,
+    /// `version`.
+    pub version: Option<SchemeDoc>,
     /// `tag`.
     pub tag: Option<Scalar>,
     /// `desc`.
@@ -194,6 +202,10 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
 pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
     let Some(root) = read(file, &language::SPEC, found) else { return SpecDoc::default() };
     SpecDoc {
+        discover: text(&root, "discover"),
+        name: text(&root, "name"),
+        groups: scalars(&root, "group"),
+        version: root.get("version").and_then(scheme),
         tag: text(&root, "tag"),
         desc: text(&root, "desc"),
         binary: scalars(&root, "binary"),

@@ -129,6 +129,32 @@ pub static SPEC: Record = Record {
             "The binaries it yields; the first names the asset. The subsystem's name if absent.",
         ),
         field(
+            "discover",
+            Optional,
+            Text("a path with captures such as `modules/{provider}/{component}`"),
+            "Folders each of which is a subsystem; what is captured is a word in templates, and so \
+             is `folder`.",
+        ),
+        field(
+            "name",
+            With("discover"),
+            Text("a template"),
+            "What a subsystem is called that was discovered; the captures with `/` between them \
+             if absent.",
+        ),
+        field(
+            "group",
+            Optional,
+            OneOf(&[Text("the name of a group"), List(&Text("the name of a group"))]),
+            "Groups it belongs to.",
+        ),
+        field(
+            "version",
+            Optional,
+            Shape::Record(&SCHEME),
+            "The scheme that gives it its version, if `versions.yml` says nothing.",
+        ),
+        field(
             "tag",
             Optional,
             Text("a template that ends in `{{ version }}`"),

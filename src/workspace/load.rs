@@ -57,8 +57,7 @@ pub fn load_with(
     // Without any versions read, specs would all be told to lack one.
     let is_listed = !manifest.versions.is_empty() || found.is_empty();
     let listed = files::list_specs(&layout)?;
-    let names = listed.names();
-    let settings = settings::resolve(&manifest, &names, &mut found);
+    let settings = settings::resolve(&manifest, &mut found);
     let lock_text = files::lock_text(&layout)?;
     let (lock, wrong_lock) = match parse_lock(&lock_text) {
         Ok(lock) => (lock, None),
@@ -75,18 +74,35 @@ pub fn load_with(
         environment,
         platform,
     };
-    loader.check_versions(&names, &mut found);
     let tasks = loader.tasks(&mut found);
     let loaded = loader.load(&listed.files)?;
 
-    let mut diagnostics = found.diagnostics;
+    let mut diagnostics = Vec::new();
     let mut texts = BTreeMap::from([(manifest_file.path.clone(), manifest_file.text.clone())]);
     let mut drafts = Vec::new();
-    for spec in loaded {
+    let mut families: BTreeMap<String, Vec<Name>> = BTreeMap::new();
+    let mut looked_at = Vec::new();
+    for (spec, listed) in loaded.into_iter().zip(&listed.files) {
         diagnostics.extend(spec.diagnostics);
         texts.insert(spec.file.path, spec.file.text);
-        drafts.extend(spec.draft);
+        if spec.is_family {
+            let names = spec.drafts.iter().map(|draft| draft.name.clone());
+            families.insert(listed.name.clone(), names.collect());
+        }
+        looked_at.extend(spec.looked_at);
+        drafts.extend(spec.drafts);
     }
+    let mut names = listed.names();
+    names.extend(drafts.iter().map(|draft| draft.name.as_str()));
+    names.sort_unstable();
+    names.dedup();
+    loader.check_versions(&names, &mut found);
+    let mut groups = settings::groups(&manifest, &drafts, &names, &mut found);
+    // A family is a group too, unless one is called so.
+    for (family, members) in families {
+        groups.entry(family).or_insert(members);
+    }
+    diagnostics.splice(0..0, found.diagnostics);
     let pinned = settings.versions.keys().map(Name::as_str);
     diagnostics.extend(graph::check(&drafts, &pinned.chain(names.iter().copied()).collect()));
     diagnostics.extend(listed.misplaced.iter().cloned());
@@ -122,11 +138,11 @@ pub fn load_with(
             Some(_) => Mode::Append,
             None => Mode::Detected,
         },
-        groups: settings.groups,
+        groups,
         subsystems,
         tasks: all_tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),
         lock,
-        inputs: listed.inputs(&layout),
+        inputs: listed.inputs(&layout).into_iter().chain(looked_at).collect(),
         environment: environment.seen(),
         layout,
     })

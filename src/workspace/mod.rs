@@ -4,6 +4,7 @@
 
 mod build;
 mod choice;
+mod discover;
 mod environment;
 mod files;
 mod graph;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::version::{self, Stated};
+use super::{
+    subsystem::Draft,
+    version::{self, Stated},
+};
 use crate::{
     manifest::{Findings, ManifestDoc, Scalar, Sp},
     model::{Name, Platform, nearest, suggestion},
@@ -21,15 +24,12 @@ pub struct Settings {
     pub repository: Option<String>,
     /// `trust`.
     pub trust: Trust,
-    /// `groups`.
-    pub groups: BTreeMap<String, Vec<Name>>,
     /// `versions`, those that are valid.
     pub versions: BTreeMap<Name, Sp<Stated>>,
 }
 
-/// Resolves the settings of `doc`. `specs` are the names of all specs. What is wrong
-/// goes to `found`.
-pub fn resolve(doc: &ManifestDoc, specs: &[&str], found: &mut Findings) -> Settings {
+/// Resolves the settings of `doc`. What is wrong goes to `found`.
+pub fn resolve(doc: &ManifestDoc, found: &mut Findings) -> Settings {
     let mut settings = Settings { versions: version::stated(doc, found), ..Settings::default() };
     for url in &doc.releases {
         match StoreUrl::parse(&url.text) {
@@ -59,12 +59,32 @@ pub fn resolve(doc: &ManifestDoc, specs: &[&str], found: &mut Findings) -> Setti
             }
         }
     }
-    for (group, members) in &doc.groups {
-        let names =
-            members.iter().filter_map(|member| known(member, &group.value, doc, specs, found));
-        settings.groups.insert(group.value.clone(), names.collect());
-    }
     settings
+}
+
+/// The groups that `doc` and the specs make. `names` are those of all subsystems and specs. What is
+/// wrong goes to `found`.
+pub fn groups(
+    doc: &ManifestDoc,
+    drafts: &[Draft],
+    names: &[&str],
+    found: &mut Findings,
+) -> BTreeMap<String, Vec<Name>> {
+    let mut groups: BTreeMap<String, Vec<Name>> = BTreeMap::new();
+    for (group, members) in &doc.groups {
+        let members =
+            members.iter().filter_map(|member| known(member, &group.value, doc, names, found));
+        groups.insert(group.value.clone(), members.collect());
+    }
+    for draft in drafts {
+        for group in &draft.groups {
+            let members = groups.entry(group.clone()).or_default();
+            if !members.contains(&draft.name) {
+                members.push(draft.name.clone());
+            }
+        }
+    }
+    groups
 }
 
 /// The page of a repository, as CI names it.

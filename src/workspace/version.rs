@@ -40,9 +40,14 @@ pub struct Versions<'a> {
 }
 
 impl Versions<'_> {
-    /// The version of `name`, which its own line or that of its `family` states.
-    pub fn of(&self, name: &Name, family: &Name) -> Option<Sp<Current>> {
-        let stated = self.stated.get(name).or_else(|| self.stated.get(family))?;
+    /// The version of `name`, which its own line or that of its `family` states, or else its spec.
+    pub fn of(
+        &self,
+        name: &Name,
+        family: &str,
+        in_spec: Option<&Sp<Stated>>,
+    ) -> Option<Sp<Current>> {
+        let stated = self.stated.get(name).or_else(|| self.stated.get(family)).or(in_spec)?;
         let (pinned, scheme) = match &stated.value {
             Stated::Version(version) => (version.clone(), None),
             Stated::Scheme(scheme) => (self.last(name, scheme), Some(scheme.clone())),
@@ -76,16 +81,19 @@ pub fn stated(doc: &ManifestDoc, found: &mut Findings) -> BTreeMap<Name, Sp<Stat
         let stated = match value {
             VersionDoc::Text(text) => version(text, found)
                 .map(|version| Sp { value: Stated::Version(version), bytes: text.bytes.clone() }),
-            VersionDoc::Scheme(doc) => scheme(doc, found).map(|scheme| Sp {
-                value: Stated::Scheme(scheme),
-                bytes: doc.scheme.bytes.clone(),
-            }),
+            VersionDoc::Scheme(doc) => stated_scheme(doc, found),
         };
         if let (Ok(name), Some(stated)) = (name, stated) {
             all.entry(name).or_insert(stated);
         }
     }
     all
+}
+
+/// The scheme of `doc`, as far as it is valid. The rest is told to `found`.
+pub fn stated_scheme(doc: &SchemeDoc, found: &mut Findings) -> Option<Sp<Stated>> {
+    let bytes = doc.scheme.bytes.clone();
+    scheme(doc, found).map(|scheme| Sp { value: Stated::Scheme(scheme), bytes })
 }
 
 fn version(text: &Scalar, found: &mut Findings) -> Option<Version> {

@@ -1,5 +1,6 @@
 //! Whole workspaces, written to disk and loaded.
 
+mod discovered;
 mod good;
 mod mutated;
 mod problems;
