@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{
     command::{Failure, Git},
     references::full_hash,
+    remote::Remote,
 };
 use crate::{
     model::{Fault, Kind},
@@ -68,6 +69,12 @@ impl<'a> History<'a> {
             // Without one, git says nothing and fails.
             Err(_) => Ok(None),
         }
+    }
+
+    /// Where tags are shared with others: `origin`, or this repository if there is none.
+    pub async fn remote(&self) -> Result<Remote<'a>, Fault> {
+        let origin = self.origin().await?;
+        Ok(Remote::new(self.runner, self.root.clone(), origin.as_deref()))
     }
 
     /// Whether the clone holds only the last commits: tags and commits may be missing.
