@@ -38,11 +38,12 @@ impl Ground {
         let parts = [task.home.runs_in.as_path(), Path::new(&own)];
         let parts = parts.into_iter().filter(|part| !part.as_os_str().is_empty());
         let dir = parts.fold(root.to_owned(), |dir, part| dir.join(part));
+        let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
         let file = root.join(&task.home.dir);
         let mut env = BTreeMap::new();
         for (path, may_be_missing) in &task.home.dotenv {
             let path = file.join(path.expand(&places));
-            for (name, value) in read_dotenv(&path, *may_be_missing)? {
+            for (name, value) in read_dotenv(&path, *may_be_missing).map_err(refused)? {
                 env.entry(name).or_insert(value);
             }
         }
@@ -60,10 +61,12 @@ impl Ground {
         for (name, value) in &rendering.task.home.late_env {
             self.env.insert(name.clone(), rendering.text(value)?.expand(&self.places));
         }
+        let task = rendering.task;
+        let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
         let mut of_files = BTreeMap::new();
         for (file, may_be_missing) in &rendering.task.dotenv {
             let file = self.dir.join(rendering.text(file)?.expand(&self.places));
-            for (name, value) in read_dotenv(&file, *may_be_missing)? {
+            for (name, value) in read_dotenv(&file, *may_be_missing).map_err(refused)? {
                 of_files.entry(name).or_insert(value);
             }
         }

@@ -252,11 +252,11 @@ impl<'e> Reader<'_, 'e, '_> {
     fn environment(&mut self) -> Vec<(String, Template)> {
         let mut env = Vec::new();
         for (name, value) in crate::manifest::pairs(self.node, "env") {
-            if name.value.contains(['=', '\0']) || name.value.is_empty() {
-                let what = format!("`{}` can be no environment variable", name.value);
-                self.found.add(name.bytes, what, "holds `=`", "write `NAME: value`");
-            } else {
+            if build::is_variable(&name.value) {
                 env.push((name.value, self.tried(&value)));
+            } else {
+                let what = format!("`{}` can be no environment variable", name.value);
+                self.found.add(name.bytes, what, "not a name", "write `NAME: value`");
             }
         }
         env
