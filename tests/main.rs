@@ -30,6 +30,7 @@ mod releases;
 mod schema;
 mod stand_in;
 mod task_language;
+mod task_words;
 mod tasks;
 mod trust;
 mod upstream;

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     future::ready,
+    path::Path,
 };
 
 use futures_util::FutureExt;
@@ -149,7 +150,11 @@ fn needs<'w>(
 struct Nobody;
 
 impl Witness for Nobody {
-    fn printed<'a>(&'a self, line: &'a Text, _: bool) -> Pending<'a, Result<String, Fault>> {
+    fn printed<'a>(
+        &'a self,
+        line: &'a Text,
+        _: Option<&'a Path>,
+    ) -> Pending<'a, Result<String, Fault>> {
         let what = format!("what `{}` prints is known only later", line.symbolic());
         Box::pin(ready(Err(Fault::new(Kind::Usage, what))))
     }

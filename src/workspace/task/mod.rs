@@ -14,7 +14,7 @@ mod render;
 mod vars;
 mod words;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use data::Data;
 pub use each::{Each, Over, Part};
@@ -200,6 +200,8 @@ pub struct Var {
     pub variable: Variable,
     /// Whether only a run finds out what it is.
     pub is_lazy: bool,
+    /// The folder of the file that has it for all its tasks, relative to the workspace.
+    pub dir: Option<PathBuf>,
 }
 
 /// What a template variable is.
@@ -275,7 +277,6 @@ impl Task {
             }
         }
         all.extend(self.each.iter().flat_map(Each::templates));
-        all.extend(self.home.late_env.iter().map(|(_, value)| value));
         all.extend(self.env.iter().map(|(_, value)| value));
         all.extend(self.dotenv.iter().map(|(path, _)| path));
         all.extend(&self.condition);

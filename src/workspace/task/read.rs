@@ -14,7 +14,7 @@ use minijinja::value::Value as Word;
 
 use super::{
     super::{
-        build,
+        Places, build,
         subsystem::Draft,
         template::{Scope, Words, look_at, words_of, words_of_expression},
     },
@@ -37,8 +37,9 @@ pub fn resolve(
     found: &mut Findings,
 ) -> Vec<Task> {
     let (words, home) = (Arc::new(scope.words()), Arc::new(home));
-    let known = scope.with_stand_ins();
-    let guesses: BTreeSet<String> = scope.guesses().map(str::to_owned).collect();
+    let known = scope.with_stand_ins().with_places(&Places::stand_ins());
+    let guesses: BTreeSet<String> =
+        scope.guesses().chain(scope.places()).map(str::to_owned).collect();
     let mut tasks = Vec::new();
     for (key, node) in written {
         if !is_name(key, found) {
@@ -109,7 +110,7 @@ impl<'e> Reader<'_, 'e, '_> {
         let with = self.parameters();
         let vars = self.variables();
         let needs = self.needs();
-        let dir = self.template("dir");
+        let dir = self.dir();
         let run = match &node.value {
             Value::Map(_) => node.get("run"),
             _ => Some(node),
@@ -356,6 +357,22 @@ impl<'e> Reader<'_, 'e, '_> {
         Some(Parameter { name: key.value.clone(), desc, default, choices })
     }
 
+    /// What templates know of what is no variable that only a run finds out.
+    fn without_late(&self) -> Scope<'e> {
+        let late: Vec<String> = self.scope.late().map(str::to_owned).collect();
+        let late: Vec<&str> = late.iter().map(String::as_str).collect();
+        self.scope.clone().without(&late)
+    }
+
+    /// `dir`, where commands run that find out what variables are.
+    fn dir(&mut self) -> Option<Template> {
+        let before = self.words();
+        self.scope = self.without_late();
+        let dir = self.template("dir");
+        self.forget_all_but(before);
+        dir
+    }
+
     /// `needs`, which are planned before anything is known that only a run finds out.
     fn needs(&mut self) -> Vec<Need> {
         let Some(node) = self.node.get("needs") else { return Vec::new() };
@@ -364,9 +381,7 @@ impl<'e> Reader<'_, 'e, '_> {
             _ => std::slice::from_ref(node),
         };
         let before = self.words();
-        let late: Vec<String> = self.scope.late().map(str::to_owned).collect();
-        let late: Vec<&str> = late.iter().map(String::as_str).collect();
-        let scope = self.scope.clone().without(&late);
+        let scope = self.without_late();
         let mut needs = Vec::new();
         for node in nodes {
             self.scope = scope.clone();
