@@ -182,3 +182,34 @@ fn what_git_ignores_is_no_input_if_the_task_says_so() {
     sandbox.write("src/a", "2");
     sandbox.forge("a").succeeds().says("ran");
 }
+
+#[test]
+fn a_pattern_is_a_task_of_many_names() {
+    let sandbox = workspace(
+        "tasks:
+  'deploy-*': { inputs: versions.yml, run: 'echo to {{ match[0] }} as {{ task }}' }
+  deploy-home: echo exactly
+  'deploy-big-*': 'echo big {{ match[0] }}'
+  '*-*-copy': 'echo {{ match | join(\"+\") }}'
+  all: [{ task: deploy-a }, { task: deploy-home }, { task: deploy-big-b }]",
+    )
+    .spec("lib", "v1", "build: { run: make }\ntasks: { 'go-*': 'echo {{ match[0] }} {{ task }}', go: [{ task: go-on }] }");
+    let printed = |task: &str| sandbox.forge(task).succeeds().stdout();
+    assert_eq!(printed("deploy-sea"), "to sea as deploy-sea\n");
+    sandbox.forge("deploy-sea").succeeds().says("deploy-sea is up to date");
+    assert_eq!(printed("deploy-lake"), "to lake as deploy-lake\n");
+    assert_eq!(printed("deploy-home"), "exactly\n");
+    assert_eq!(printed("deploy-big-c"), "big c\n");
+    assert_eq!(printed("some-x-copy"), "some+x\n");
+    let all = printed("all");
+    assert_eq!(all, "deploy-a | to a as deploy-a\ndeploy-home | exactly\ndeploy-big-b | big b\n");
+    assert_eq!(printed("lib:go"), "lib:go-on | on lib:go-on\n");
+    sandbox.forge("explain deploy-sea").succeeds().says("echo to sea");
+    for tied in
+        ["tasks:\n  'a*': x\n  '*a': y", "tasks:\n  'a*': x\n  '*a': y\n  c: [{ task: aa }]"]
+    {
+        let run = workspace(tied).forge("aa").exits(2);
+        run.says("`aa` may be `").says("` as well as `").says("versions.yml:");
+    }
+    workspace("tasks: { a: 'echo {{ match[0] }}' }").forge("check").exits(2).says("no `match`");
+}

@@ -56,7 +56,7 @@ pub(super) fn run(session: &Session, wish: Wish) -> Result<u8, Stop> {
         let fault = Fault::new(Kind::Usage, what).because("only other tasks may use it");
         return Err(fault.into());
     }
-    let invocation = Invocation::new(task, read_words(wish.words)?, wish.args)?;
+    let invocation = Invocation::new(task, read_words(wish.words)?, wish.args)?.called(wish.name);
     let names = names(workspace);
     let needed = subsystems(&names, task)?;
     if session.flags.dry_run {
@@ -250,7 +250,7 @@ pub(super) fn explain(session: &Session, workspace: &Workspace, name: &str) -> R
             one.choices.first().cloned().unwrap_or_else(|| format!("<{}>", one.name)),
         )
     });
-    let invocation = Invocation::new(task, given.collect(), Vec::new())?;
+    let invocation = Invocation::new(task, given.collect(), Vec::new())?.called(name);
     for task in preview(workspace, invocation, session.flags.force)? {
         let verb = if task.runs { "would run" } else { "would be left as it is" };
         let _ = writeln!(text, "{} {verb}: {}", style.paint(Role::Name, &task.name), task.why);
@@ -264,7 +264,14 @@ pub(super) fn explain(session: &Session, workspace: &Workspace, name: &str) -> R
 
 /// The task called `name`.
 pub(super) fn find<'w>(workspace: &'w Workspace, name: &str) -> Result<&'w Task, Fault> {
-    names(workspace).task(name).ok_or_else(|| unknown(workspace, name))
+    let names = names(workspace);
+    if let Some((one, other)) = names.tied(name) {
+        let at = |task: &Task| format!("{}:{}", task.place.file.display(), task.line);
+        let what = format!("`{name}` may be `{}` as well as `{}`", one.name, other.name);
+        let why = format!("the patterns at {} and {} fit it equally well", at(one), at(other));
+        return Err(Fault::new(Kind::Usage, what).because(why));
+    }
+    names.task(name).ok_or_else(|| unknown(workspace, name))
 }
 
 /// No verb and no task is called so.

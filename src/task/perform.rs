@@ -94,7 +94,7 @@ impl<'w> Performance<'_, 'w> {
         ground.furnish(&rendering, &learned.of_file)?;
         let label = match &task.label {
             Some(label) => rendering.text(label)?.expand(&ground.places),
-            None => task.name.clone(),
+            None => self.invocation.name.clone(),
         };
         let scene = Scene { rendering, ground, label };
         let how = self.decided(&scene, frame).await;

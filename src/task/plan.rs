@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use crate::{
     model::{ActionId, Fault, Kind, Name},
     process::Pending,
-    workspace::{Bindings, Call, Meaning, Names, Need, Renderer, Task, Text},
+    workspace::{Bindings, Call, Meaning, Names, Need, Renderer, Task, Text, Word},
 };
 
 use super::{
@@ -26,6 +26,8 @@ use super::{
 pub struct Invocation<'w> {
     /// The task.
     pub task: &'w Task,
+    /// What it is called: its name, in which something stands for each `*`.
+    pub name: String,
     /// The value of each of its parameters.
     pub parameters: BTreeMap<String, String>,
     /// What its commands get as `{{ args }}`.
@@ -47,12 +49,23 @@ impl<'w> Invocation<'w> {
                 .because(format!("it uses `{key}`, which this forge knows but does not run yet"))
                 .hint("the README lists what can be said of a task"));
         }
-        Ok(Self { task, parameters: settle(task, given)?, args })
+        Ok(Self { task, name: task.name.clone(), parameters: settle(task, given)?, args })
+    }
+
+    /// The same, called by a name that its task's pattern fits.
+    #[must_use]
+    pub fn called(mut self, name: &str) -> Self {
+        if self.task.name.contains('*') {
+            let mut parts = self.task.matched(name).into_iter();
+            let fill = |part: &str| part.to_owned() + &parts.next().unwrap_or_default();
+            self.name = self.task.name.split('*').map(fill).collect();
+        }
+        self
     }
 
     /// What tells it from other invocations.
     pub fn key(&self) -> String {
-        format!("{} {:?} {:?}", self.task.name, self.parameters, self.args)
+        format!("{} {:?} {:?}", self.name, self.parameters, self.args)
     }
 
     /// What its templates know before it runs.
@@ -63,6 +76,10 @@ impl<'w> Invocation<'w> {
         }
         let words: Vec<String> = self.args.iter().map(|word| quoted(word)).collect();
         bindings.text("args", words.join(" "));
+        bindings.text("task", self.name.clone());
+        if self.task.name.contains('*') {
+            bindings.set("match", Word::texts(self.task.matched(&self.name)));
+        }
         bindings
     }
 }
@@ -182,6 +199,7 @@ pub fn called<'w>(
         given.insert(name.clone(), value);
     }
     Invocation::new(target, given, Vec::new())
+        .map(|invocation| invocation.called(&call.name.text))
         .map_err(|fault| fault.within(format!("the task {} cannot run {}", task.name, target.name)))
 }
 

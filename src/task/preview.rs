@@ -82,7 +82,7 @@ impl<'a> Looker<'a> {
             }
         };
         let commands = steps.iter().chain(&last).map(told).collect();
-        Ok(Preview { name: task.name.clone(), runs, why, commands })
+        Ok(Preview { name: invocation.name.clone(), runs, why, commands })
     }
 
     fn why(
@@ -158,7 +158,7 @@ fn told(step: &Step) -> String {
         Work::Call(invocation) => {
             let given = invocation.parameters.iter();
             let given: String = given.map(|(name, value)| format!(" {name}={value}")).collect();
-            format!("the task {}{given}", invocation.task.name)
+            format!("the task {}{given}", invocation.name)
         }
     };
     match &step.condition {

@@ -33,12 +33,14 @@ use crate::{
 /// A named list of commands, of a subsystem or of the workspace.
 #[derive(Clone, Debug)]
 pub struct Task {
-    /// What it is called: `hello`, or `nats:test` if it is a subsystem's.
+    /// What it is called: `hello`, or `nats:test` if it is a subsystem's. `*` stands for any text.
     pub name: String,
     /// The subsystem it belongs to.
     pub subsystem: Option<Name>,
     /// Where its name is written.
     pub place: Span,
+    /// The line of its name, from 1.
+    pub line: usize,
     /// `desc:`.
     pub desc: Option<String>,
     /// `help:`.

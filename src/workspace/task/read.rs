@@ -73,10 +73,12 @@ pub fn taken_names(file: &File, written: &Pairs<Node>, drafts: &[Draft]) -> Vec<
 fn is_name(key: &Sp<String>, found: &mut Findings) -> bool {
     let plain = |c: char| c.is_alphanumeric() || "-_.:".contains(c);
     let text = &key.value;
-    let is_plain = text.starts_with(char::is_alphanumeric) && text.chars().all(plain);
+    let pattern = |c: char| plain(c) || c == '*';
+    let begins = text.starts_with(|c: char| c.is_alphanumeric() || c == '*');
+    let is_plain = begins && text != "*" && text.chars().all(pattern);
     if !is_plain {
         let what = format!("`{text}` can be no task's name");
-        let help = "use letters, digits, `-`, `_`, `.` and `:`, and begin with a letter or digit";
+        let help = "use letters, digits, `-`, `_`, `.` and `:`, and `*` for any text; begin with a letter or digit";
         found.add(key.bytes.clone(), what, "not a plain word", help);
     }
     is_plain
@@ -129,6 +131,7 @@ impl<'e> Reader<'_, 'e, '_> {
         let mut task = Task {
             subsystem: self.owner.cloned(),
             place: self.found.span(key.bytes.clone()),
+            line: self.found.text()[..key.bytes.start].matches('\n').count() + 1,
             desc: text("desc"),
             help: text("help"),
             aliases,
@@ -199,6 +202,10 @@ impl<'e> Reader<'_, 'e, '_> {
     /// The words that are known of every task.
     fn own_words(&mut self, name: &str) {
         self.scope.extend([("task".to_owned(), Word::from(name))]);
+        let stars = name.matches('*').count();
+        if stars > 0 {
+            self.guess([("match".to_owned(), Word::from(vec![STAND_IN; stars]))]);
+        }
     }
 
     fn finally(&mut self) -> Vec<Entry> {
