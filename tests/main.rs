@@ -33,6 +33,7 @@ mod stand_in;
 mod task_faults;
 mod task_language;
 mod task_request;
+mod task_words;
 mod tasks;
 mod trust;
 mod upstream;

@@ -17,6 +17,7 @@ mod record;
 mod schema;
 mod shape;
 mod task_language;
+mod text;
 mod yaml;
 
 pub use document::{
@@ -28,3 +29,4 @@ pub use include::{IncludeDoc, OriginDoc, TaskFileDoc, read_task_file};
 pub use node::{Entry, Node, Scalar, Sp, Style, Value};
 pub use record::{parse_lock, parse_stamp, render_lock, render_stamp};
 pub use schema::{manifest_schema, spec_schema};
+pub use text::{parse_yaml, write_yaml};

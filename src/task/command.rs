@@ -10,7 +10,7 @@ use std::{
 use crate::{
     model::{Fault, Kind},
     process::{Command, CommandLine, CommandRunner, Runner},
-    workspace::{Places, Task, Text, Workspace},
+    workspace::{Bindings, Places, Task, Text, Workspace},
 };
 
 use super::{dotenv, steps::Rendering};
@@ -39,10 +39,9 @@ impl Ground {
         let parts = parts.into_iter().filter(|part| !part.as_os_str().is_empty());
         let dir = parts.fold(root.to_owned(), |dir, part| dir.join(part));
         let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
-        let file = root.join(&task.home.dir);
         let mut env = BTreeMap::new();
-        for (path, may_be_missing) in &task.home.dotenv {
-            let path = file.join(path.expand(&places));
+        for (folder, path, may_be_missing) in &task.home.dotenv {
+            let path = root.join(folder).join(path.expand(&places));
             for (name, value) in read_dotenv(&path, *may_be_missing).map_err(refused)? {
                 env.entry(name).or_insert(value);
             }
@@ -53,15 +52,15 @@ impl Ground {
         Ok(Self { places, dir, env, path: vec![workspace.layout.bin()] })
     }
 
-    /// Adds what `dotenv` and `env` say.
+    /// Adds what `dotenv` and `env` say; `of_file` is what words mean to the file of the task.
     ///
     /// # Errors
     /// If a file cannot be read and must be there.
-    pub fn furnish(&mut self, rendering: &Rendering) -> Result<(), Fault> {
-        for (name, value) in &rendering.task.home.late_env {
-            self.env.insert(name.clone(), rendering.text(value)?.expand(&self.places));
+    pub fn furnish(&mut self, rendering: &Rendering, of_file: &Bindings) -> Result<(), Fault> {
+        let (task, renderer) = (rendering.task, rendering.renderer);
+        for (name, value) in &task.home.late_env {
+            self.env.insert(name.clone(), renderer.plain(task, value, of_file)?);
         }
-        let task = rendering.task;
         let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
         let mut of_files = BTreeMap::new();
         for (file, may_be_missing) in &rendering.task.dotenv {
@@ -87,9 +86,9 @@ impl Ground {
         }
     }
 
-    /// The ground of the variables of `task`'s file.
-    pub fn of_file(&self, workspace: &Workspace, task: &Task) -> Self {
-        let dir = workspace.layout.root().join(&task.home.dir);
+    /// The ground of the variables of a file in `folder`.
+    pub fn of_file(&self, workspace: &Workspace, folder: &Path) -> Self {
+        let dir = workspace.layout.root().join(folder);
         Self { dir, env: self.env.clone(), places: self.places.clone(), path: self.path.clone() }
     }
 

@@ -89,12 +89,12 @@ impl<'w> Performance<'_, 'w> {
         let bindings = fixed(&engine.renderer, self.invocation)?;
         let mut ground = Ground::bare(engine.workspace, &engine.rendering(task, &bindings))?;
         let witness = Live::new(engine, frame.runner, task, &ground);
-        let bindings = learn(&engine.renderer, self.invocation, &witness).await?;
-        let rendering = engine.rendering(task, &bindings);
-        ground.furnish(&rendering)?;
+        let learned = learn(&engine.renderer, self.invocation, &witness).await?;
+        let rendering = engine.rendering(task, &learned.words);
+        ground.furnish(&rendering, &learned.of_file)?;
         let label = match &task.label {
             Some(label) => rendering.text(label)?.expand(&ground.places),
-            None => task.name.clone(),
+            None => self.invocation.name.clone(),
         };
         let scene = Scene { rendering, ground, label };
         let how = self.decided(&scene, frame).await;

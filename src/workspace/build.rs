@@ -129,16 +129,7 @@ fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
 
 /// Better told before anything runs than by a shell in the middle of a build.
 pub fn check_syntax(step: &Text, command: &Scalar, found: &mut Findings) {
-    let somewhere = || "/place".into();
-    let places = Places {
-        root: somewhere(),
-        src: somewhere(),
-        out: somewhere(),
-        work: somewhere(),
-        bin: somewhere(),
-        commit: "commit".into(),
-    };
-    if let Some(why) = syntax_error(&step.expand(&places)) {
+    if let Some(why) = syntax_error(&step.expand(&Places::stand_ins())) {
         let what = format!("the shell cannot read this command: {why}");
         let help = "look for quotes, brackets and keywords that are not closed";
         found.add(command.bytes.clone(), what, "no shell syntax", help);

@@ -68,21 +68,21 @@ pub fn resolve(
     let (before, before_in_manifest) = (found.diagnostics.len(), in_manifest.diagnostics.len());
     let mut scope = scope(name, &version.value, around);
     let mut home = Home::default();
-    home.add(&around.manifest.head, &mut scope, in_manifest);
-    home.dir = spec.parent().map(Path::to_owned).unwrap_or_default();
-    home.add(&doc.head, &mut scope, found);
+    home.add(Path::new(""), &around.manifest.head, &mut scope, in_manifest);
+    home.add(spec.parent().unwrap_or(Path::new("")), &doc.head, &mut scope, found);
     let env = home.env.clone();
     let tasks = match around.assignments.get(&(spec.to_owned(), String::new())) {
         None => task::resolve(Some(name), &doc.tasks, home, &scope, found),
         // What is set is set for its tasks: what is built stays what is pinned.
         Some(set) => {
             let mut scope = self::scope(name, &version.value, around);
-            let mut home = Home { dir: home.dir, ..Home::default() };
+            let (root, dir) = (Path::new(""), home.dir);
+            let mut home = Home::default();
             let mut all = doc.head.clone();
             all.vars.extend(around.manifest.head.vars.iter().cloned());
             home.give(outside::assigned(set, &all), &mut scope);
-            home.add(&home.lacking(&around.manifest.head), &mut scope, in_manifest);
-            home.add(&home.lacking(&doc.head), &mut scope, found);
+            home.add(root, &home.lacking(&around.manifest.head), &mut scope, in_manifest);
+            home.add(&dir, &home.lacking(&doc.head), &mut scope, found);
             task::resolve(Some(name), &doc.tasks, home, &scope, found)
         }
     };
@@ -188,7 +188,8 @@ pub fn file_scope<'e>(
     if let Some(set) = around.assignments.get(&at) {
         home.give(outside::assigned(set, head), &mut scope);
     }
-    home.add(&home.lacking(head), &mut scope, found);
+    let dir = home.dir.clone();
+    home.add(&dir, &home.lacking(head), &mut scope, found);
     scope
 }
 

@@ -2,7 +2,7 @@
 
 use minijinja::value::Value as Word;
 
-use super::{super::template::ordered, Template};
+use super::Template;
 use crate::manifest::{Node, Scalar, Style, Value};
 
 /// A value of any kind.
@@ -79,7 +79,7 @@ impl Data {
             }
             Self::Map(pairs) => {
                 let pairs = pairs.iter().map(|(key, item)| Ok((key.clone(), item.value(render)?)));
-                ordered(pairs.collect::<Result<_, E>>()?)
+                Word::from_pairs(pairs.collect::<Result<Vec<_>, E>>()?)
             }
         })
     }

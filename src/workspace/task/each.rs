@@ -2,12 +2,7 @@
 
 use minijinja::value::Value as Word;
 
-use super::{
-    super::template::{ordered, unknown},
-    Data, Template,
-    read::Reader,
-    words,
-};
+use super::{super::template::unknown, Data, Template, read::Reader, words};
 use crate::manifest::{Node, Scalar, Sp, Value, scalar};
 
 /// What something runs for, one after the other.
@@ -174,7 +169,7 @@ impl Reader<'_, '_, '_> {
             self.found.add(node.bytes.clone(), "`matrix` has no parts", "empty", help);
             return None;
         }
-        Some((Over::Matrix(parts), ordered(first)))
+        Some((Over::Matrix(parts), Word::from_pairs(first)))
     }
 
     /// What stands for the elements of what an expression gives.

@@ -1,12 +1,18 @@
 //! What a file says for all tasks in it: `vars`, `env`, `dotenv`, `shell`, `quiet`, `pools`.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use minijinja::value::Value as Word;
 
 use super::{
-    super::{Text, build, template::Scope},
-    Template, Var, vars,
+    super::{
+        Text, build,
+        template::{Scope, words_of},
+    },
+    Template, Var, vars, words,
 };
 use crate::{
     manifest::{Findings, HeadDoc, Node, Pairs, Scalar, Value},
@@ -34,8 +40,8 @@ pub struct Home {
     pub env: BTreeMap<String, Text>,
     /// The rest of `env:`, which looks at what only a run finds out.
     pub late_env: Vec<(String, Template)>,
-    /// `dotenv:`: files, relative to `dir`, and whether each may be missing.
-    pub dotenv: Vec<(Text, bool)>,
+    /// `dotenv:`: folders, files in them, and whether each may be missing.
+    pub dotenv: Vec<(PathBuf, Text, bool)>,
     /// `shell:`.
     pub shell: Shell,
     /// `quiet:`.
@@ -81,14 +87,22 @@ impl Home {
         doc
     }
 
-    /// Adds what `doc` says. Its variables are known to `scope` from here on. What is wrong goes
-    /// to `found`.
-    pub fn add(&mut self, doc: &HeadDoc, scope: &mut Scope, found: &mut Findings) {
-        self.vars.extend(vars::of_file(&doc.vars, scope, found));
+    /// Adds what the file in the folder `dir` says in `doc`. Its variables are known to `scope`
+    /// from here on. What is wrong goes to `found`.
+    pub fn add(&mut self, dir: &Path, doc: &HeadDoc, scope: &mut Scope, found: &mut Findings) {
+        dir.clone_into(&mut self.dir);
+        let place = match dir.as_os_str().is_empty() {
+            true => Text::symbol("root"),
+            false => format!("{}/{}", Text::symbol("root"), dir.display()),
+        };
+        scope.extend([("dir".to_owned(), Word::from(place))]);
+        scope.expect(words::of_run());
+        self.vars.extend(vars::of_file(dir, &doc.vars, scope, found));
         self.add_env(&doc.env, scope, found);
         for path in &doc.dotenv {
             let Some(text) = scope.text(path, found) else { continue };
-            self.dotenv.push(may_be_missing(text));
+            let (path, may_be_missing) = may_be_missing(text);
+            self.dotenv.push((dir.to_owned(), path, may_be_missing));
         }
         if let Some(node) = &doc.shell {
             self.shell = Shell::of(node);
@@ -107,7 +121,7 @@ impl Home {
 
     fn add_env(&mut self, env: &Pairs<Scalar>, scope: &Scope, found: &mut Findings) {
         let (late, known): (Pairs<Scalar>, Pairs<Scalar>) =
-            env.iter().cloned().partition(|(_, value)| scope.is_late(&value.text));
+            env.iter().cloned().partition(|(_, value)| scope.is_guess(&words_of(&value.text)));
         self.env.extend(build::environment(&known, scope, found));
         let known_late = scope.with_stand_ins();
         // The names are looked at there too.

@@ -1,12 +1,14 @@
 //! Template variables: of a file, whose values are found at load as far as that goes, and of a
 //! task, which only have stand-ins before it runs.
 
+use std::path::Path;
+
 use minijinja::value::Value as Word;
 
 use super::{
     super::{
-        Text, build,
-        template::{Scope, look_at, unknown, words_of},
+        Places, Text, build,
+        template::{Scope, look_at, unknown, words_of, words_of_expression},
     },
     Data, Secret, Template, Var, Variable,
     read::Reader,
@@ -14,26 +16,34 @@ use super::{
 };
 use crate::manifest::{Entry, Findings, Node, Pairs, Scalar, Value, scalar};
 
-/// The variables of a file, each known to those after it and to `scope`. What is wrong goes to
+/// The variables of a file in the folder `dir`, each known to those after it and to `scope`. What is wrong goes to
 /// `found`.
-pub fn of_file(written: &Pairs<Node>, scope: &mut Scope, found: &mut Findings) -> Vec<Var> {
+pub fn of_file(
+    dir: &Path,
+    written: &Pairs<Node>,
+    scope: &mut Scope,
+    found: &mut Findings,
+) -> Vec<Var> {
     let mut vars: Vec<Var> = Vec::new();
     for (key, node) in written {
         if !is_free(key, scope, found) {
             continue;
         }
         let Some(variable) = variable(node) else { continue };
-        let is_lazy = is_lazy(&variable, scope);
+        let is_lazy = is_asked_for(&variable)
+            || scope.is_guess(&looks(&variable))
+            || cuts_places(&variable, scope);
         if is_lazy {
-            let known = scope.with_stand_ins();
-            let stand_in = tried(&variable, &known, &|text| scope.is_late(text), found);
+            let known = scope.with_stand_ins().with_places(&Places::stand_ins());
+            let stand_in = tried(&variable, &known, &|_| true, found);
             scope.declare_late(&key.value, stand_in);
         } else {
             // What is wrong is told once, where it is defined; not again wherever it is used.
             let value = known(&variable, scope, found).unwrap_or_else(unknown);
             scope.declare(&key.value, value);
         }
-        vars.push(Var { name: key.value.clone(), variable, is_lazy });
+        let dir = Some(dir.to_owned());
+        vars.push(Var { name: key.value.clone(), variable, is_lazy, dir });
     }
     vars
 }
@@ -59,12 +69,24 @@ fn variable(node: &Node) -> Option<Variable> {
     text.or_else(line).or_else(name).map(Variable::Secret)
 }
 
-/// Whether only a run finds out what it is.
-fn is_lazy(variable: &Variable, scope: &Scope) -> bool {
+/// Whether something has to be asked what it is.
+fn is_asked_for(variable: &Variable) -> bool {
+    matches!(variable, Variable::Sh(_) | Variable::Secret(_))
+}
+
+/// Whether it needs the real places.
+fn cuts_places(variable: &Variable, scope: &Scope) -> bool {
     match variable {
-        Variable::Sh(_) | Variable::Secret(_) => true,
-        Variable::Expr(expression) => scope.is_late_expression(expression.source()),
-        Variable::Value(data) => data.templates().iter().any(|one| scope.is_late(one.source())),
+        Variable::Expr(expression) => scope.looks_at_places(expression.source()),
+        other => other.templates().iter().any(|one| scope.cuts_places(one.source())),
+    }
+}
+
+/// The words that it looks at.
+fn looks(variable: &Variable) -> Vec<&str> {
+    match variable {
+        Variable::Expr(expression) => words_of_expression(expression.source()),
+        other => other.templates().iter().flat_map(|one| words_of(one.source())).collect(),
     }
 }
 
@@ -135,8 +157,8 @@ impl Reader<'_, '_, '_> {
             return None;
         }
         let variable = variable(&entry.value)?;
-        let is_lazy = is_lazy(&variable, &self.scope);
-        let is_guess = self.is_guessed_variable(&variable);
+        let is_lazy = is_asked_for(&variable) || self.scope.is_late(&looks(&variable));
+        let is_guess = look_at(&looks(&variable), &self.guesses);
         let value = match is_guess || is_lazy {
             true => {
                 let guesses = &self.guesses;
@@ -154,14 +176,7 @@ impl Reader<'_, '_, '_> {
             true => drop(self.guesses.insert(name.clone())),
             false => drop(self.guesses.remove(name)),
         }
-        Some(Var { name: name.clone(), variable, is_lazy })
-    }
-
-    fn is_guessed_variable(&self, variable: &Variable) -> bool {
-        match variable {
-            Variable::Expr(Template(expression)) => self.is_guessed_expression(&expression.text),
-            other => other.templates().iter().any(|one| self.is_guessed(one.source())),
-        }
+        Some(Var { name: name.clone(), variable, is_lazy, dir: None })
     }
 
     /// A value as it stands in `node`, tried.

@@ -1,5 +1,7 @@
 //! The words that templates of tasks know besides those of their file.
 
+use minijinja::Value;
+
 use super::super::template::Scope;
 use crate::manifest::{Findings, Sp};
 
@@ -20,6 +22,11 @@ pub const OWN: &[&str] = &[
     "task",
     "vars",
 ];
+
+/// The words that each run of a task has a meaning for, with what stands for them before.
+pub fn of_run() -> [(&'static str, Value); 3] {
+    [("task", STAND_IN.into()), ("cwd", "/value".into()), ("now", "2000-01-01T00:00:00Z".into())]
+}
 
 /// Whether a parameter, variable or `as` may be called `key`. If not, `found` is told why.
 pub fn is_free(key: &Sp<String>, scope: &Scope, found: &mut Findings) -> bool {

@@ -1,21 +1,22 @@
 //! Templates: minijinja with strict undefined. Each subsystem has a scope of its own;
 //! what goes wrong is told at its exact place in the file.
 
-mod ordered;
+mod functions;
+mod place;
 mod unknown;
 mod words;
 
-use std::{collections::BTreeMap, fmt, ops::Range, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, path::PathBuf};
 
 use minijinja::{
-    AutoEscape, Environment as Engine, Error, ErrorKind, UndefinedBehavior,
+    AutoEscape, Environment as Engine, Error, ErrorKind, UndefinedBehavior, escape_formatter,
     syntax::SyntaxConfig,
-    value::{Object, ObjectRepr, Value},
+    value::{Value, ValueKind},
 };
 
-pub use ordered::ordered;
+use place::Place;
 pub use unknown::{STAND_IN, unknown};
-use words::{long_expression, paths, variable};
+use words::{long_expression, paths, variable, words_of_work};
 pub use words::{look_at, mentions, words_of, words_of_expression};
 
 use super::Text;
@@ -40,25 +41,13 @@ pub struct Scope<'e> {
     context: Value,
     /// Variables that only a run finds out, with what stands for each until then.
     late: BTreeMap<String, Value>,
+    /// Other words that only a run knows, likewise.
+    of_run: BTreeMap<String, Value>,
 }
 
 /// The words of a [`Scope`], and the same as what templates look at.
 #[derive(Clone, Debug)]
 pub struct Words(BTreeMap<String, Value>, Value);
-
-/// A place, as templates see it: it can be written out and joined to text, not cut.
-#[derive(Debug)]
-struct Place(&'static str);
-
-impl Object for Place {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&Text::symbol(self.0))
-    }
-}
 
 /// What renders templates.
 pub fn engine() -> Engine<'static> {
@@ -75,13 +64,27 @@ pub fn engine() -> Engine<'static> {
         .keep_trailing_newline(true)
         .build();
     engine.set_syntax(syntax.expect("delimiters that differ and are not empty are valid"));
+    // As shells and YAML write them, not as Python does.
+    engine.set_formatter(|out, state, value| match bool::try_from(value.clone()) {
+        Ok(flag) if value.kind() == ValueKind::Bool => {
+            out.write_str(if flag { "true" } else { "false" }).map_err(Error::from)
+        }
+        _ => escape_formatter(out, state, value),
+    });
+    functions::add(&mut engine);
     engine
 }
 
 impl<'e> Scope<'e> {
     /// A scope with `words` and the places.
     pub fn new(engine: &'e Engine<'static>, words: BTreeMap<String, Value>) -> Self {
-        let mut scope = Self { engine, words, context: Value::UNDEFINED, late: BTreeMap::new() };
+        let mut scope = Self {
+            engine,
+            words,
+            context: Value::UNDEFINED,
+            late: BTreeMap::new(),
+            of_run: BTreeMap::new(),
+        };
         let places = Text::PLACES.iter();
         scope.extend(places.map(|place| ((*place).to_owned(), Value::from_object(Place(place)))));
         scope
@@ -110,7 +113,7 @@ impl<'e> Scope<'e> {
     /// A scope with the words of another.
     pub fn of_words(engine: &'e Engine<'static>, words: &Words) -> Self {
         let (words, context) = (words.0.clone(), words.1.clone());
-        Self { engine, words, context, late: BTreeMap::new() }
+        Self { engine, words, context, late: BTreeMap::new(), of_run: BTreeMap::new() }
     }
 
     /// Its words, to make a scope of later.
@@ -131,6 +134,11 @@ impl<'e> Scope<'e> {
         self.words.remove(name);
         self.context = Value::from(self.words.clone());
         self.late.insert(name.to_owned(), stand_in);
+    }
+
+    /// Adds words that only a run knows, with what stands for each until then.
+    pub fn expect(&mut self, words: impl IntoIterator<Item = (&'static str, Value)>) {
+        self.of_run.extend(words.into_iter().map(|(word, value)| (word.to_owned(), value)));
     }
 
     fn set_var(&mut self, name: &str, value: Option<Value>) {
@@ -157,7 +165,13 @@ impl<'e> Scope<'e> {
             scope.set_var(name, Some(stand_in.clone()));
         }
         scope.extend(self.late.clone());
+        scope.extend(self.of_run.clone());
         scope
+    }
+
+    /// All words that only have stand-ins before a run.
+    pub fn guesses(&self) -> impl Iterator<Item = &str> {
+        self.late().chain(self.of_run.keys().map(String::as_str))
     }
 
     /// The variables that only a run finds out.
@@ -165,14 +179,14 @@ impl<'e> Scope<'e> {
         self.late.keys().map(String::as_str)
     }
 
-    /// Whether `template` looks at what only a run finds out.
-    pub fn is_late(&self, template: &str) -> bool {
-        self.late.keys().any(|name| mentions(&words_of(template), name))
+    /// Whether one of `words` is a variable that only a run finds out.
+    pub fn is_late(&self, words: &[&str]) -> bool {
+        self.late().any(|name| mentions(words, name))
     }
 
-    /// Whether `expression` looks at what only a run finds out.
-    pub fn is_late_expression(&self, expression: &str) -> bool {
-        self.late.keys().any(|name| mentions(&words_of_expression(expression), name))
+    /// Whether one of `words` only has a stand-in before a run.
+    pub fn is_guess(&self, words: &[&str]) -> bool {
+        self.guesses().any(|name| mentions(words, name))
     }
 
     /// Whether `word` is a variable that people declared.
@@ -354,7 +368,7 @@ impl<'e> Scope<'e> {
                 format!("the environment variable `{name}` is not set"),
                 format!("set it, or write `{{{{ env.{name} | default('…') }}}}`"),
             ),
-            _ if self.late.contains_key(variable(word)) => (
+            _ if self.guesses().any(|late| late == variable(word)) => (
                 format!("`{}` is known only when a task runs", variable(word)),
                 "use it in what tasks do; what is built or planned needs a fixed value".to_owned(),
             ),
