@@ -76,7 +76,7 @@ fn parameters_and_arguments_reach_the_commands() {
     sandbox.forge("to").exits(2).says("must be given `where`").says("the place");
     sandbox.forge("to where=here").exits(2).says("cannot be `here`").says("dev, prod");
     sandbox.forge("to where=dev tga=1").exits(2).says("has no parameter `tga`").says("`tag`");
-    sandbox.forge("to where=dev x").exits(2).says("`x` is no parameter");
+    sandbox.forge("to where=dev x").exits(2).says("no task `x`").says("written `NAME=value`");
     let run = sandbox.forge("both").succeeds();
     assert!(run.stdout().starts_with("to | dev latest\nto | prod "), "{run}");
 }
@@ -84,7 +84,7 @@ fn parameters_and_arguments_reach_the_commands() {
 #[test]
 fn entries_have_conditions_limits_and_loops() {
     let sandbox = tasks(
-        "a:\n  with: { mode: slow }\n  run:\n    - { run: echo never, if: \"{{ mode == 'fast' }}\" }\n    - { run: echo by command, if: test -d subsystems }\n    - { run: echo not here, only: windows }\n    - { run: exit 3, allow_failure: true }\n    - { run: 'echo {{ item }}', for: [x, y] }\n    - { run: 'echo {{ item.os }}-{{ item.arch }}', for: { os: [l, d], arch: [a, b] } }\nslow: [{ run: sleep 30, timeout: 1s }]\nlimit: { run: sleep 30, timeout: 1s }\neach: { for: [1, 2], run: ['echo a{{ item }}', 'echo b{{ item }}'] }\nnot: { if: 'false', run: echo x }\nelsewhere: { only: [windows], run: echo x }",
+        "a:\n  with: { mode: slow }\n  run:\n    - { run: echo never, if: \"{{ mode == 'fast' }}\" }\n    - { run: echo by command, if: test -d subsystems }\n    - { run: echo not here, only: windows }\n    - { run: exit 3, allow_failure: true }\n    - { run: 'echo {{ item }}', for: [x, y] }\n    - { run: 'echo {{ item.os }}-{{ item.arch }}', for: { matrix: { os: [l, d], arch: [a, b] } } }\nslow: [{ run: sleep 30, timeout: 1s }]\nlimit: { run: sleep 30, timeout: 1s }\neach: { for: [1, 2], run: ['echo a{{ item }}', 'echo b{{ item }}'] }\nnot: { if: 'false', run: echo x }\nelsewhere: { only: [windows], run: echo x }",
     );
     let run = sandbox.forge("a").succeeds();
     assert_eq!(run.stdout(), "by command\nx\ny\nl-a\nl-b\nd-a\nd-b\n");

@@ -5,7 +5,7 @@ use crate::support::Sandbox;
 fn sandbox() -> Sandbox {
     Sandbox::new()
         .head(
-            "vars: { who: world }\nenv: { GREETING: hello }\ntasks:\n  hello: echo \"$GREETING {{ who }}\"\n  two: [tool, 'pwd']\n  long:\n    desc: does more\n    run: 'echo \"$A $GREETING\"; pwd'\n    dir: '{{ root }}/code'\n    env: { A: '{{ os }}' }\n  fails: 'echo before; exit 9'\n  later: { run: make, pool: one }\n  uses-later: { needs: later }\n  hidden: { run: x, vars: { k: { secret: K } } }",
+            "vars: { who: world }\nenv: { GREETING: hello }\npools: { one: 1 }\ntasks:\n  hello: echo \"$GREETING {{ who }}\"\n  two: [tool, 'pwd']\n  long:\n    desc: does more\n    run: 'echo \"$A $GREETING\"; pwd'\n    dir: '{{ root }}/code'\n    env: { A: '{{ os }}' }\n  fails: 'echo before; exit 9'\n  later: { run: make, pool: one }\n  uses-later: { needs: later }\n  hidden: { run: x, vars: { k: { secret: K } } }",
         )
         .script("tool", "v1")
         .spec(
@@ -77,7 +77,7 @@ fn what_is_wrong_with_a_task_is_found_before_anything_runs() {
         ("a: { desc: x }", "the task `a` has no command"),
         ("a: []", "the task `a` has no command"),
         ("'a b': x", "can be no task's name"),
-        ("'lib:test': x", "is the task of a subsystem already"),
+        ("'lib:test': x", "two tasks are called `lib:test`"),
     ] {
         let sandbox = Sandbox::new().head(&format!("tasks:\n  {tasks}")).spec(
             "lib",

@@ -112,16 +112,17 @@ pub(super) enum Verb {
         /// Subsystems or groups
         names: Vec<String>,
     },
-    /// Run a task of the workspace or of a subsystem; the task's name alone does it too
+    /// Run tasks of the workspace or of subsystems; a task's name alone does it too
     Run {
-        /// The task: `hello`, `nats:test`
-        task: String,
-        /// Its parameters, as NAME=value
-        #[arg(value_name = "NAME=VALUE")]
+        /// The tasks (`hello`, `nats:test`), and their parameters as NAME=value
+        #[arg(value_name = "TASK | NAME=VALUE", required = true)]
         words: Vec<String>,
         /// What its commands get as {{ args }}
         #[arg(last = true)]
         args: Vec<String>,
+        /// Run the tasks side by side, not one after the other
+        #[arg(long)]
+        parallel: bool,
         /// Exit with the code of the command that failed
         #[arg(short = 'x', long)]
         exit_code: bool,

@@ -13,6 +13,7 @@ mod ensure;
 mod explain;
 mod graph;
 mod habits;
+mod included;
 mod init;
 mod list;
 mod lock;
@@ -37,7 +38,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::{
     ci::Stage,
-    model::{Fault, Problems},
+    model::{Fault, Kind, Problems},
     process::guardian,
     report::{render_fault, render_problems},
     workspace::LoadError,
@@ -64,6 +65,10 @@ impl From<LoadError> for Stop {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::Problems(problems) => Self::Problems(problems),
+            LoadError::Wanted(files) => {
+                let urls = files.iter().map(|file| file.shown.clone()).collect::<Vec<_>>();
+                Self::Fault(Fault::new(Kind::Store, format!("{} is not here", urls.join(", "))))
+            }
             LoadError::Fault(fault) => Self::Fault(fault),
         }
     }
@@ -99,9 +104,9 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Status { names } => status::status(session, &names),
         Verb::Explain { name } => explain::explain(session, &name),
         Verb::Verify { names } => verify::verify(session, &names),
-        Verb::Run { task, words, args, exit_code, yes, fail_fast } => {
-            let wish = task::Wish { name: &task, words: &words, args, exit_code, yes, fail_fast };
-            task::run(session, wish)
+        Verb::Run { words, args, parallel, exit_code, yes, fail_fast } => {
+            let wish = task::Wish { words: &words, args, parallel, exit_code, yes, fail_fast };
+            task::run(session, &wish)
         }
         Verb::List => list::list(session),
         Verb::Graph { format } => graph::graph(session, format),

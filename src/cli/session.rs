@@ -17,12 +17,13 @@ use crate::{
     report::Style,
     store::{self, Store, StoreUrl, Waits},
     ui,
-    workspace::{Choice, Wanted, Workspace, Workspaces, find_root, load},
+    workspace::{Assignments, Outside, Wanted, Workspace, Workspaces, find_root, load},
 };
 
 use super::{
     Stop,
     args::{Global, When},
+    included,
     run::Publish,
 };
 
@@ -83,12 +84,24 @@ impl Session {
 
     /// The workspace, loaded and checked, as one platform has it.
     pub(super) fn workspace(&self) -> Result<Workspace, Stop> {
-        Ok(load(self.layout()?.root(), self.platform(), &Choice::default())?)
+        let layout = self.layout()?;
+        included::loaded(self, &layout, |library| {
+            load(layout.root(), self.platform(), &Outside::host(library))
+        })
     }
 
     /// The workspace, loaded and checked, for every platform to work for.
     pub(super) fn workspaces(&self) -> Result<Workspaces, Stop> {
-        Ok(Workspaces::load(self.layout()?.root(), self.wanted(), &Choice::default())?)
+        self.workspaces_with(&Assignments::new())
+    }
+
+    /// [`Self::workspaces`], with variables that the command line sets.
+    pub(super) fn workspaces_with(&self, set: &Assignments) -> Result<Workspaces, Stop> {
+        let layout = self.layout()?;
+        included::loaded(self, &layout, |library| {
+            let outside = Outside { assignments: set.clone(), ..Outside::host(library) };
+            Workspaces::load(layout.root(), self.wanted(), &outside)
+        })
     }
 
     /// How the stores and fetches of `workspace` behave.

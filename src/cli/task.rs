@@ -1,7 +1,7 @@
 //! `forge run TASK`, and the name of a task alone; and `forge explain TASK`.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     io::{self, BufRead, IsTerminal, Write},
     sync::Arc,
@@ -14,7 +14,8 @@ use crate::{
     process::Cancel,
     report::Role,
     task::{
-        self, Audience, Engine, Event, Invocation, Options, Told, preview, read_words, subsystems,
+        self, Audience, Engine, Event, Invocation, Options, Request as Asked, Told, preview,
+        subsystems,
     },
     workspace::{Meaning, Names, Task, Workspace, Workspaces},
 };
@@ -30,14 +31,14 @@ use super::{
 
 pub(super) use task::has_source;
 
-/// What a run of a task is asked for.
+/// What a run of tasks is asked for.
 pub(super) struct Wish<'a> {
-    /// The task.
-    pub(super) name: &'a str,
-    /// `NAME=value`.
+    /// The tasks, and `NAME=value`.
     pub(super) words: &'a [String],
     /// What stands after `--`.
     pub(super) args: Vec<String>,
+    /// Whether the tasks run side by side.
+    pub(super) parallel: bool,
     /// Whether to exit as the command that failed did.
     pub(super) exit_code: bool,
     /// Whether every question is answered with yes.
@@ -46,31 +47,48 @@ pub(super) struct Wish<'a> {
     pub(super) fail_fast: bool,
 }
 
-/// Runs a task with all it needs.
-pub(super) fn run(session: &Session, wish: Wish) -> Result<u8, Stop> {
-    let workspaces = Arc::new(session.workspaces()?);
-    let workspace = workspaces.any();
-    let task = find(workspace, wish.name)?;
-    if task.private {
-        let what = format!("the task {} is private", task.name);
-        let fault = Fault::new(Kind::Usage, what).because("only other tasks may use it");
-        return Err(fault.into());
+/// Runs tasks with all they need.
+pub(super) fn run(session: &Session, wish: &Wish) -> Result<u8, Stop> {
+    let asked = Asked::read(wish.words)?;
+    if asked.tasks.is_empty() {
+        return Err(Fault::new(Kind::Usage, "no task is named")
+            .hint("`forge list` shows them")
+            .into());
     }
-    let invocation = Invocation::new(task, read_words(wish.words)?, wish.args)?;
+    let mut workspaces = session.workspaces()?;
+    let set = asked.assignments(&wanted(workspaces.any(), &asked.tasks)?)?;
+    if !set.is_empty() {
+        // Loaded again, so that all that looks at these variables is what they make it.
+        workspaces = session.workspaces_with(&set)?;
+    }
+    let workspaces = Arc::new(workspaces);
+    let workspace = workspaces.any();
+    let tasks = wanted(workspace, &asked.tasks)?;
+    let mut invocations = Vec::new();
+    for (task, name) in tasks.iter().zip(&asked.tasks) {
+        let invocation = Invocation::new(task, asked.parameters(task), wish.args.clone())?;
+        invocations.push(invocation.called(name));
+    }
     let names = names(workspace);
-    let needed = subsystems(&names, task)?;
+    let mut needed = BTreeSet::new();
+    for task in &tasks {
+        needed.append(&mut subsystems(&names, task)?);
+    }
     if session.flags.dry_run {
-        return dry_run(session, workspace, invocation);
+        for invocation in invocations {
+            dry_run(session, workspace, invocation)?;
+        }
+        return Ok(0);
     }
     if !wish.yes {
-        confirm(&names, task)?;
+        confirm(&names, &tasks)?;
     }
     if let Some(code) = ensure_all(session, &workspaces, &needed)? {
         return Ok(code);
     }
-    let screen = TaskScreen::of(session, is_alone(&names, task));
+    let screen = TaskScreen::of(session, reach(&names, &tasks).len() == 1);
     let audience = |told: Told| screen.tell(told);
-    let done = perform(session, workspace, invocation, &audience, wish.fail_fast);
+    let done = perform(session, workspace, invocations, &audience, (wish.fail_fast, wish.parallel));
     screen.finish();
     match done {
         Ok(()) => Ok(0),
@@ -108,27 +126,27 @@ pub(super) fn run_all(
     }
     for task in tasks {
         begins(task);
-        let invocation = Invocation::new(task, read_words(&[])?, Vec::new())?;
+        let invocation = Invocation::new(task, BTreeMap::new(), Vec::new())?;
         let audience = |told: Told| match told.event {
             Event::Line(text) => line(text),
             Event::Note(note) => line(&format!("{} {note}", told.label)),
             _ => {}
         };
-        perform(session, workspace, invocation, &audience, false)?;
+        perform(session, workspace, vec![invocation], &audience, (false, false))?;
     }
     Ok(())
 }
 
-/// Runs `invocation`, if the source that its task speaks of is here.
+/// Runs `invocations`, if the sources that their tasks speak of are here.
 fn perform<'w>(
     session: &Session,
     workspace: &'w Workspace,
-    invocation: Invocation<'w>,
+    invocations: Vec<Invocation<'w>>,
     audience: Audience<'w>,
-    fail_fast: bool,
+    (fail_fast, side_by_side): (bool, bool),
 ) -> Result<(), Fault> {
-    let task = invocation.task;
-    if !has_source(workspace, task) {
+    let lacks = |task: &&&Task| !has_source(workspace, task);
+    if let Some(task) = invocations.iter().map(|one| &one.task).find(lacks) {
         let owner = task.subsystem.as_ref().map_or("it", |name| name.as_str());
         let what = format!("the task {} works on the source of {owner}", task.name);
         return Err(Fault::new(Kind::Failed, what)
@@ -139,7 +157,8 @@ fn perform<'w>(
     runtime()?.block_on(async {
         let cancel = Cancel::new();
         cancel.listen_to_signals()?;
-        Engine::new(workspace, options, audience, cancel).run(invocation).await
+        let engine = Engine::new(workspace, options, audience, cancel);
+        engine.run_all(invocations, side_by_side).await
     })
 }
 
@@ -163,9 +182,9 @@ fn ensure_all(
     Ok(Some(report.exit_code()))
 }
 
-/// Asks every question of `task` and of all that it may come to run, before anything runs.
-fn confirm(names: &Names, task: &Task) -> Result<(), Fault> {
-    for task in reach(names, task) {
+/// Asks every question of `tasks` and of all that they may come to run, before anything runs.
+fn confirm(names: &Names, tasks: &[&Task]) -> Result<(), Fault> {
+    for task in reach(names, tasks) {
         let Some(question) = &task.confirm else { continue };
         let refused = |why: &str| {
             Fault::new(Kind::Failed, format!("the task {} was not confirmed", task.name))
@@ -185,14 +204,14 @@ fn confirm(names: &Names, task: &Task) -> Result<(), Fault> {
     Ok(())
 }
 
-/// `task`, and all that it may come to run.
-fn reach<'w>(names: &Names<'w>, task: &'w Task) -> Vec<&'w Task> {
-    let mut seen = BTreeSet::from([task.name.as_str()]);
-    let mut reached = vec![task];
+/// `tasks`, and all that they may come to run.
+fn reach<'w>(names: &Names<'w>, tasks: &[&'w Task]) -> Vec<&'w Task> {
+    let mut seen: BTreeSet<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
+    let mut reached = tasks.to_vec();
     let mut at = 0;
     while let Some(task) = reached.get(at).copied() {
         at += 1;
-        for call in task.needs.iter().chain(task.calls()) {
+        for call in task.reach() {
             if let Some(Meaning::Task(target)) = names.meant(task, &call.name.text)
                 && seen.insert(&target.name)
             {
@@ -203,9 +222,25 @@ fn reach<'w>(names: &Names<'w>, task: &'w Task) -> Vec<&'w Task> {
     reached
 }
 
-/// Whether only one task can run, so that nothing has to tell it from others.
-fn is_alone(names: &Names, task: &Task) -> bool {
-    reach(names, task).len() == 1
+/// The tasks called `asked`, which may be run by people.
+fn wanted<'w>(workspace: &'w Workspace, asked: &[String]) -> Result<Vec<&'w Task>, Fault> {
+    let mut tasks = Vec::new();
+    for name in asked {
+        let task = match find(workspace, name) {
+            Err(fault) if !tasks.is_empty() => {
+                let why = "a parameter is written `NAME=value`; what the commands are to get stands \
+                           after `--`";
+                return Err(fault.because(why));
+            }
+            found => found?,
+        };
+        if task.private {
+            let fault = Fault::new(Kind::Usage, format!("the task {} is private", task.name));
+            return Err(fault.because("only other tasks may use it"));
+        }
+        tasks.push(task);
+    }
+    Ok(tasks)
 }
 
 fn names(workspace: &Workspace) -> Names<'_> {
@@ -250,7 +285,7 @@ pub(super) fn explain(session: &Session, workspace: &Workspace, name: &str) -> R
             one.choices.first().cloned().unwrap_or_else(|| format!("<{}>", one.name)),
         )
     });
-    let invocation = Invocation::new(task, given.collect(), Vec::new())?;
+    let invocation = Invocation::new(task, given.collect(), Vec::new())?.called(name);
     for task in preview(workspace, invocation, session.flags.force)? {
         let verb = if task.runs { "would run" } else { "would be left as it is" };
         let _ = writeln!(text, "{} {verb}: {}", style.paint(Role::Name, &task.name), task.why);
@@ -264,7 +299,14 @@ pub(super) fn explain(session: &Session, workspace: &Workspace, name: &str) -> R
 
 /// The task called `name`.
 pub(super) fn find<'w>(workspace: &'w Workspace, name: &str) -> Result<&'w Task, Fault> {
-    names(workspace).task(name).ok_or_else(|| unknown(workspace, name))
+    let names = names(workspace);
+    if let Some((one, other)) = names.tied(name) {
+        let at = |task: &Task| format!("{}:{}", task.place.file.display(), task.line);
+        let what = format!("`{name}` may be `{}` as well as `{}`", one.name, other.name);
+        let why = format!("the patterns at {} and {} fit it equally well", at(one), at(other));
+        return Err(Fault::new(Kind::Usage, what).because(why));
+    }
+    names.task(name).ok_or_else(|| unknown(workspace, name))
 }
 
 /// No verb and no task is called so.

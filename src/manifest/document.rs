@@ -4,6 +4,7 @@
 use super::{
     check,
     file::{File, Findings},
+    include::{self, IncludeDoc},
     language,
     node::{Entry, Node, Scalar, Sp, Value},
     shape::{Need, Record, Shape},
@@ -12,6 +13,25 @@ use super::{
 
 /// Pairs in the order written.
 pub type Pairs<T> = Vec<(Sp<String>, T)>;
+
+/// What a file says for all tasks in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeadDoc {
+    /// `vars`.
+    pub vars: Pairs<Node>,
+    /// `env`.
+    pub env: Pairs<Scalar>,
+    /// `dotenv`.
+    pub dotenv: Vec<Scalar>,
+    /// `shell`.
+    pub shell: Option<Node>,
+    /// `quiet`.
+    pub quiet: bool,
+    /// `output`.
+    pub output: Option<Scalar>,
+    /// `pools`.
+    pub pools: Pairs<Scalar>,
+}
 
 /// `versions.yml`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,12 +52,12 @@ pub struct ManifestDoc {
     pub sealed: Option<Scalar>,
     /// `groups`.
     pub groups: Pairs<Vec<Scalar>>,
-    /// `vars`.
-    pub vars: Pairs<Scalar>,
-    /// `env`.
-    pub env: Pairs<Scalar>,
+    /// `vars`, `env` and what else is said for all tasks.
+    pub head: HeadDoc,
     /// `tasks`.
     pub tasks: Pairs<Node>,
+    /// `include`.
+    pub include: Vec<IncludeDoc>,
 }
 
 /// What stands behind a name under `versions`.
@@ -96,10 +116,8 @@ pub struct SpecDoc {
     pub needs: Vec<Scalar>,
     /// `build_needs`.
     pub build_needs: Vec<Scalar>,
-    /// `vars`.
-    pub vars: Pairs<Scalar>,
-    /// `env`.
-    pub env: Pairs<Scalar>,
+    /// `vars` and `env`.
+    pub head: HeadDoc,
     /// `package`.
     pub package: Option<Scalar>,
     /// `tasks`.
@@ -192,9 +210,9 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
         repository: text(&root, "repository"),
         trust: text(&root, "trust"),
         groups: groups.iter().map(|entry| (entry.key.clone(), elements(&entry.value))).collect(),
-        vars: pairs(&root, "vars"),
-        env: pairs(&root, "env"),
+        head: head(&root),
         tasks: nodes(&root, "tasks"),
+        include: include::includes(&root),
     }
 }
 
@@ -214,14 +232,26 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
         upstream: root.get("upstream").and_then(upstream),
         needs: scalars(&root, "needs"),
         build_needs: scalars(&root, "build_needs"),
-        vars: pairs(&root, "vars"),
-        env: pairs(&root, "env"),
+        head: head(&root),
         package: text(&root, "package"),
         tasks: nodes(&root, "tasks"),
     }
 }
 
-fn read(file: &File, record: &'static Record, found: &mut Findings) -> Option<Node> {
+/// What the file `root` says for all tasks in it.
+pub(super) fn head(root: &Node) -> HeadDoc {
+    HeadDoc {
+        vars: nodes(root, "vars"),
+        env: pairs(root, "env"),
+        dotenv: scalars(root, "dotenv"),
+        shell: root.get("shell").cloned(),
+        quiet: text(root, "quiet").is_some_and(|flag| flag.text == "true"),
+        output: text(root, "output"),
+        pools: pairs(root, "pools"),
+    }
+}
+
+pub(super) fn read(file: &File, record: &'static Record, found: &mut Findings) -> Option<Node> {
     if !found.is_empty() {
         return None;
     }
@@ -316,7 +346,7 @@ pub fn scalar(node: &Node, key: &str) -> Option<Scalar> {
 }
 
 /// The scalar under `key`, where one that is empty was already told.
-fn text(node: &Node, key: &str) -> Option<Scalar> {
+pub(super) fn text(node: &Node, key: &str) -> Option<Scalar> {
     scalar(node, key).filter(is_filled)
 }
 
@@ -337,7 +367,7 @@ pub fn pairs(node: &Node, key: &str) -> Pairs<Scalar> {
 }
 
 /// The pairs under `key`, whatever their values are; of a key that stands twice, the first.
-fn nodes(node: &Node, key: &str) -> Pairs<Node> {
+pub(super) fn nodes(node: &Node, key: &str) -> Pairs<Node> {
     let entries = node.get(key).map(Node::entries).unwrap_or_default();
     entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect()
 }

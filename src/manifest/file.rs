@@ -86,6 +86,19 @@ impl<'f> Findings<'f> {
         self.file.span(bytes)
     }
 
+    /// The file.
+    pub fn file(&self) -> &'f File {
+        self.file
+    }
+
+    /// A place as people say it: `versions.yml:3:9`.
+    pub fn place(&self, byte: usize) -> String {
+        let before = self.file.text.get(..byte).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        let (lines, columns) = (before.matches('\n').count() + 1, line.chars().count() + 1);
+        format!("{}:{lines}:{columns}", self.file.path.display())
+    }
+
     /// The file's text.
     pub fn text(&self) -> &'f str {
         &self.file.text

@@ -1,13 +1,14 @@
 //! The language of `versions.yml` and specs, as tables. What stands here is what is
 //! accepted, what `forge schema` prints and what messages name.
 
+use super::include::INCLUDE;
 use super::shape::{
     Field,
     Need::{self, Optional, Required, RequiredWith, With},
     Record,
     Shape::{self, Choice, Count, Flag, List, Map, OneOf, Text, Value},
 };
-use super::task_language::TASKS;
+use super::task_language::{DOTENV, OUTPUT, POOLS, SHELL, TASKS, VARS};
 
 pub(super) const fn field(key: &'static str, need: Need, shape: Shape, doc: &'static str) -> Field {
     Field { key, shape, doc, need }
@@ -28,7 +29,6 @@ const DIGEST: Shape = Text("a SHA-256 digest (64 hexadecimal digits)");
 const TOOL: Shape = Text("the name of a program");
 const WORD: Shape = Text("the vendor's word for it");
 const VALUE: Shape = Value;
-const VARS: Shape = Map("names of template variables", &VALUE);
 const ENV: Shape = Map("names of environment variables", &VALUE);
 
 /// `versions.yml`.
@@ -79,8 +79,35 @@ pub static MANIFEST: Record = Record {
         ),
         field("groups", Optional, Map("names of groups", &NAMES), "Names for sets of subsystems."),
         field("tasks", Optional, TASKS, "Commands of the workspace."),
-        field("vars", Optional, VARS, "Template variables for all subsystems."),
-        field("env", Optional, ENV, "Environment variables for the commands of all subsystems."),
+        field(
+            "include",
+            Optional,
+            INCLUDE,
+            "Files of tasks, by the names that stand before their tasks.",
+        ),
+        field("vars", Optional, VARS, "Template variables for all subsystems and tasks."),
+        field(
+            "env",
+            Optional,
+            ENV,
+            "Environment variables for the commands of all subsystems and tasks. One that looks \
+             at what only a run of a task knows is set for tasks alone.",
+        ),
+        field(
+            "dotenv",
+            Optional,
+            DOTENV,
+            "Files of environment variables for all tasks, below `env`.",
+        ),
+        field("shell", Optional, SHELL, "What reads the commands of all tasks; `sh` if absent."),
+        field("quiet", Optional, Flag, "Whether the commands of no task are shown under `-v`."),
+        field("output", Optional, OUTPUT, "How the output of tasks is shown."),
+        field(
+            "pools",
+            Optional,
+            POOLS,
+            "Names of pools, each with how many of the tasks that name it run at once.",
+        ),
     ],
 };
 

@@ -9,6 +9,7 @@
 mod check;
 mod document;
 mod file;
+mod include;
 mod language;
 mod node;
 mod place;
@@ -16,13 +17,16 @@ mod record;
 mod schema;
 mod shape;
 mod task_language;
+mod text;
 mod yaml;
 
 pub use document::{
-    BuildDoc, CommitsDoc, DigestDoc, ManifestDoc, Pairs, SchemeDoc, SourceDoc, SpecDoc,
+    BuildDoc, CommitsDoc, DigestDoc, HeadDoc, ManifestDoc, Pairs, SchemeDoc, SourceDoc, SpecDoc,
     UpstreamDoc, VersionDoc, pairs, read_manifest, read_spec, scalar, scalars,
 };
 pub use file::{File, Findings, MAX_BYTES};
+pub use include::{IncludeDoc, OriginDoc, TaskFileDoc, read_task_file};
 pub use node::{Entry, Node, Scalar, Sp, Style, Value};
 pub use record::{parse_lock, parse_stamp, render_lock, render_stamp};
 pub use schema::{manifest_schema, spec_schema};
+pub use text::{parse_yaml, write_yaml};

@@ -189,6 +189,20 @@ mod tests {
                     json!({"upstream": {"url": "u", "sha256": {"linux-amd64": "d"}, "strip": 2, "paths": {"a": "b"},
                     "os": {"linux": "L"}, "arch": {"amd64": "x"}}, "desc": "d", "build": {"run": ["a", "b"]}}),
                 ),
+                (
+                    true,
+                    json!({"versions": {}, "dotenv": [".env"], "shell": "bash", "quiet": true, "output": "grouped", "pools": {"p": 2},
+                    "vars": {"l": [1, "a", {"k": 2}], "v": {"value": {"a": [1]}}, "e": {"expr": "l"}, "s": {"secret": {"env": "X"}}},
+                    "tasks": {"a": {"run": [{"finally": "x"}, {"finally": {"task": "b", "with": {"x": 1}}}, {"run": "y", "interactive": true}],
+                    "retry": {"times": 2, "delay": "1s"}, "shell": ["x", "-c"], "pool": "p", "interactive": false, "gitignore": true}}}),
+                ),
+                (
+                    true,
+                    json!({"versions": {}, "tasks": {"a": {"run": "x", "for": "inputs", "inputs": "x"},
+                    "b": [{"run": "x", "for": {"matrix": {"os": ["l"], "arch": {"expr": "x"}}, "as": "y"}},
+                    {"run": "x", "for": {"sh": "ls", "split": ","}}, {"run": "x", "for": {"glob": ["*"]}}],
+                    "c": {"run": "x", "needs": [{"task": "b", "for": {"expr": "x"}}], "for": ["x", {"a": 1}]}}}),
+                ),
             ]
         }
 
@@ -219,14 +233,14 @@ mod tests {
             vec![
                 "git", "archive", "path", "ref", "sha256", "strip", "only", "go", "cargo", "run",
                 "dir", "tools", "cgo", "url", "versions", "build", "source", "upstream", "needs",
-                "binary", "project", "zzz",
+                "binary", "project", "zzz", "expr", "split", "task", "secret", "finally", "matrix",
             ]
         }
 
         proptest! {
             #[test]
             fn schema_and_checker_refuse_the_same(
-                which in 0usize..5, path in proptest::collection::vec(0usize..64, 1..5),
+                which in 0usize..7, path in proptest::collection::vec(0usize..64, 1..8),
                 to in proptest::sample::select(vec![
                     json!(null), json!(""), json!("x"), json!(7), json!(-1), json!(1.5), json!(true), json!("true"),
                     json!([]), json!(["x"]), json!([[]]), json!({}), json!({"x": "y"}), json!({"x": {}}), json!("zip"),

@@ -3,7 +3,9 @@
 //! A fault is data. Rooms make one where they know the most; only the edge of the
 //! program prints it and turns it into an exit code.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
+
+use super::{Diagnostic, Problems};
 
 /// What kind of thing went wrong; decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,13 +56,15 @@ pub struct Fault {
     pub hint: Option<String>,
     /// The exit code of the command that failed, if that is what went wrong.
     pub code: Option<u8>,
+    /// The innermost cause with its place in a file that people wrote, if it is there.
+    pub shown: Option<Box<Problems>>,
 }
 
 impl Fault {
     /// A fault without cause and hint yet.
     #[must_use]
     pub fn new(kind: Kind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), why: Vec::new(), hint: None, code: None }
+        Self { kind, what: what.into(), why: Vec::new(), hint: None, code: None, shown: None }
     }
 
     /// A fault about an operation of the operating system on this machine.
@@ -89,6 +93,14 @@ impl Fault {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint.get_or_insert(hint.into());
         self
+    }
+
+    /// Adds an inner cause that stands in a file: what is wrong at which place of `text`.
+    #[must_use]
+    pub fn because_of(self, wrong: Diagnostic, text: String) -> Self {
+        let fault = self.because(wrong.what.clone());
+        let texts = BTreeMap::from([(wrong.span.file.clone(), text)]);
+        Self { shown: Some(Box::new(Problems::gather(vec![wrong], texts))), ..fault }
     }
 
     /// Keeps the exit code of the command that failed.

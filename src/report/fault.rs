@@ -1,6 +1,7 @@
 //! Faults and warnings as people read them: what, why, what to do.
 
 use super::{
+    problems::pictures_of,
     style::{Role, Style},
     text::{mentions, visible},
 };
@@ -25,9 +26,12 @@ pub fn render_warning(artifact: Option<&ArtifactId>, fault: &Fault, style: Style
 
 fn render(role: Role, label: &str, what: &str, fault: &Fault, style: Style) -> String {
     let mut text = part(style, role, label, what);
-    for why in &fault.why {
+    // The last cause is told with the picture of its place.
+    let pictured = usize::from(fault.shown.is_some());
+    for why in &fault.why[..fault.why.len().saturating_sub(pictured)] {
         text.push_str(&part(style, Role::Dim, "  because", why));
     }
+    text.push_str(&fault.shown.as_ref().map_or_else(String::new, |it| pictures_of(it, style)));
     if let Some(hint) = &fault.hint {
         text.push_str(&part(style, Role::Ok, "  help", hint));
     }

@@ -23,6 +23,11 @@ pub fn render_problems(problems: &Problems, style: Style) -> String {
     if problems.diagnostics.is_empty() {
         return String::new();
     }
+    pictures_of(problems, style) + &style.paint(Role::Error, &count(problems)) + "\n"
+}
+
+/// All of `problems`, a blank line after each.
+pub(super) fn pictures_of(problems: &Problems, style: Style) -> String {
     let texts = problems.texts.iter().map(|(file, text)| (file.as_path(), Lines::new(text)));
     let texts: Texts<'_> = texts.collect();
     let renderer = renderer(style);
@@ -31,7 +36,7 @@ pub fn render_problems(problems: &Problems, style: Style) -> String {
         text.push_str(&render(problem, &texts, &renderer));
         text.push_str("\n\n");
     }
-    text + &style.paint(Role::Error, &count(problems)) + "\n"
+    text
 }
 
 type Texts<'a> = BTreeMap<&'a Path, Lines<'a>>;

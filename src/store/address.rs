@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
+use super::url::without_secrets;
 use crate::model::{Fault, Kind};
 
 /// The name that logins for the server at `url` are kept under: `github.com`, with its port if it
@@ -46,6 +47,23 @@ pub(super) fn protected(source: &str, text: &str, whose: &str) -> Result<Url, Fa
         )),
         (scheme, _) => Err(unusable(format!("`{scheme}:` is not https"))),
     }
+}
+
+/// `text`, without what may be secret in it, as the address of a file that anybody may pin.
+///
+/// # Errors
+/// One sentence, if it is no URL of the web, or unprotected http leads away from this machine.
+pub fn public_address(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?;
+    match (url.scheme(), url.host_str()) {
+        ("https", Some(_)) => {}
+        ("http", Some(host)) if is_loopback(host) => {}
+        ("http", Some(_)) => {
+            return Err("forge speaks unprotected http to this machine only".into());
+        }
+        (scheme, _) => return Err(format!("`{scheme}:` is not https")),
+    }
+    Ok(without_secrets(text))
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -8,7 +8,7 @@ use reqwest::Url;
 use super::{
     AssetStream, Settings, call::Call, client::Client, file, transfer, url::without_secrets,
 };
-use crate::model::{Fault, Kind};
+use crate::model::{Fault, Kind, Sha256};
 
 /// Downloads by URL, with the retries and resumed transfers that stores have. Clones
 /// share their connections.
@@ -47,6 +47,24 @@ impl Fetcher {
         })
     }
 
+    /// Reads a file of at most `max_bytes`, and digests it. `None` is a confirmed absence.
+    ///
+    /// # Errors
+    /// As [`Fetcher::get`]; `Store` also if it is longer.
+    pub async fn get_small(
+        &self,
+        url: &str,
+        max_bytes: u64,
+    ) -> Result<Option<(Vec<u8>, Sha256)>, Fault> {
+        let Some(stream) = self.get(url).await? else { return Ok(None) };
+        let bytes = read_small(stream, max_bytes).await?.map_err(|why| {
+            Fault::new(Kind::Store, format!("cannot use {}", without_secrets(url))).because(why)
+        })?;
+        let mut digester = file::Digester::default();
+        digester.take(&bytes);
+        Ok(Some((bytes, digester.sha256())))
+    }
+
     fn place(&self, text: &str) -> Result<Place, Fault> {
         let relative = || Place::File(self.client.settings.workspace.join(text));
         match Url::parse(text) {
@@ -79,15 +97,21 @@ pub(super) async fn read_text(
     stream: AssetStream,
     max_bytes: u64,
 ) -> Result<Result<String, String>, Fault> {
+    let bytes = read_small(stream, max_bytes).await?;
+    Ok(bytes.and_then(|text| String::from_utf8(text).map_err(|_| "it is no UTF-8 text".into())))
+}
+
+/// Reads all of something small; the inner error says that it is not.
+async fn read_small(stream: AssetStream, max_bytes: u64) -> Result<Result<Vec<u8>, String>, Fault> {
     let mut pieces = stream.bytes;
-    let mut text = Vec::new();
+    let mut bytes = Vec::new();
     while let Some(piece) = pieces.try_next().await? {
-        text.extend_from_slice(&piece);
-        if text.len() as u64 > max_bytes {
+        bytes.extend_from_slice(&piece);
+        if bytes.len() as u64 > max_bytes {
             return Ok(Err(format!("it is longer than {max_bytes} bytes")));
         }
     }
-    Ok(String::from_utf8(text).map_err(|_| "it is no UTF-8 text".into()))
+    Ok(Ok(bytes))
 }
 
 #[cfg(test)]

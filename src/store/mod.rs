@@ -51,6 +51,7 @@ use std::{future::Future, pin::Pin};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
+pub use address::public_address;
 pub use fetch::Fetcher;
 pub use open::{default_url, open};
 pub use release::{

@@ -8,9 +8,9 @@ use std::{
 };
 
 use crate::{
-    model::{ArtifactId, Fault, Kind},
+    model::{Fault, Kind},
     process::{Command, CommandLine, CommandRunner, Runner},
-    workspace::{Places, Source, Task, Text, Workspace},
+    workspace::{Bindings, Places, Task, Text, Workspace},
 };
 
 use super::{dotenv, steps::Rendering};
@@ -31,33 +31,48 @@ impl Ground {
     /// set for all commands.
     pub fn bare(workspace: &Workspace, rendering: &Rendering) -> Result<Self, Fault> {
         let (task, root) = (rendering.task, workspace.layout.root());
-        let places = places(workspace, task);
-        let dir = match &task.dir {
-            Some(dir) => root.join(rendering.text(dir)?.expand(&places)),
-            None => root.to_owned(),
-        };
-        let base = task.base_env.iter();
-        let env = base.map(|(name, value)| (name.clone(), value.expand(&places))).collect();
-        Ok(Self { places, dir, env, path: vec![workspace.layout.bin()] })
-    }
-
-    /// Adds what `dotenv` and `env` say.
-    ///
-    /// # Errors
-    /// If a file cannot be read and must be there.
-    pub fn furnish(&mut self, rendering: &Rendering) -> Result<(), Fault> {
+        let places = workspace.places(task);
+        let own = task.dir.as_ref().map(|dir| rendering.text(dir)).transpose()?;
+        let own = own.map(|dir| dir.expand(&places)).unwrap_or_default();
+        // An empty part would leave a slash at the end.
+        let parts = [task.home.runs_in.as_path(), Path::new(&own)];
+        let parts = parts.into_iter().filter(|part| !part.as_os_str().is_empty());
+        let dir = parts.fold(root.to_owned(), |dir, part| dir.join(part));
+        let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
         let mut env = BTreeMap::new();
-        for (file, may_be_missing) in &rendering.task.dotenv {
-            let file = self.dir.join(rendering.text(file)?.expand(&self.places));
-            for (name, value) in read_dotenv(&file, *may_be_missing)? {
+        for (folder, path, may_be_missing) in &task.home.dotenv {
+            let path = root.join(folder).join(path.expand(&places));
+            for (name, value) in read_dotenv(&path, *may_be_missing).map_err(refused)? {
                 env.entry(name).or_insert(value);
             }
         }
-        env.append(&mut self.env);
-        for (name, value) in &rendering.task.env {
-            env.insert(name.clone(), rendering.text(value)?.expand(&self.places));
+        for (name, value) in &task.home.env {
+            env.insert(name.clone(), value.expand(&places));
         }
-        self.env = env;
+        Ok(Self { places, dir, env, path: vec![workspace.layout.bin()] })
+    }
+
+    /// Adds what `dotenv` and `env` say; `of_file` is what words mean to the file of the task.
+    ///
+    /// # Errors
+    /// If a file cannot be read and must be there.
+    pub fn furnish(&mut self, rendering: &Rendering, of_file: &Bindings) -> Result<(), Fault> {
+        let (task, renderer) = (rendering.task, rendering.renderer);
+        for (name, value) in &task.home.late_env {
+            self.env.insert(name.clone(), renderer.plain(task, value, of_file)?);
+        }
+        let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
+        let mut of_files = BTreeMap::new();
+        for (file, may_be_missing) in &rendering.task.dotenv {
+            let file = self.dir.join(rendering.text(file)?.expand(&self.places));
+            for (name, value) in read_dotenv(&file, *may_be_missing).map_err(refused)? {
+                of_files.entry(name).or_insert(value);
+            }
+        }
+        self.env.append(&mut of_files);
+        for (name, value) in &rendering.task.env {
+            self.env.insert(name.clone(), rendering.text(value)?.expand(&self.places));
+        }
         Ok(())
     }
 
@@ -69,6 +84,12 @@ impl Ground {
             jobs: true,
             ..Command::new(CommandLine::Shell(line.expand_in_shell(&self.places)), &self.dir)
         }
+    }
+
+    /// The ground of the variables of a file in `folder`.
+    pub fn of_file(&self, workspace: &Workspace, folder: &Path) -> Self {
+        let dir = workspace.layout.root().join(folder);
+        Self { dir, env: self.env.clone(), places: self.places.clone(), path: self.path.clone() }
     }
 
     /// What `line` prints on standard output, without the line breaks at its end.
@@ -117,27 +138,7 @@ fn read_dotenv(file: &Path, may_be_missing: bool) -> Result<Vec<(String, String)
 /// Whether the source that `task` speaks of is there. What was downloaded has none here.
 pub fn has_source(workspace: &Workspace, task: &Task) -> bool {
     let mut templates = task.templates();
-    templates.extend(task.vars.iter().flat_map(|(_, variable)| variable.templates()));
+    templates.extend(task.vars.iter().flat_map(|var| var.variable.templates()));
     !templates.iter().any(|template| template.mentions("src"))
-        || places(workspace, task).src.is_dir()
-}
-
-/// What the places are for a task: those of its subsystem as it is installed here.
-fn places(workspace: &Workspace, task: &Task) -> Places {
-    let layout = &workspace.layout;
-    let workspace_itself =
-        Places { root: layout.root().to_owned(), bin: layout.bin(), ..Places::default() };
-    let Some(name) = &task.subsystem else { return workspace_itself };
-    let id = ArtifactId { name: name.clone(), platform: workspace.platform };
-    let locked = workspace.lock.subsystems.get(name);
-    Places {
-        src: match &workspace.subsystems[name].source {
-            Source::Path { dir, .. } => layout.root().join(dir),
-            _ => layout.source(&id),
-        },
-        out: layout.installed_artifact(&id),
-        work: layout.sources().join(format!("{}.work", id.file_name())),
-        commit: locked.and_then(|locked| locked.commit.clone()).unwrap_or_default(),
-        ..workspace_itself
-    }
+        || workspace.places(task).src.is_dir()
 }

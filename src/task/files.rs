@@ -2,7 +2,7 @@
 //! `.gitignore`, anchored where the task runs; a folder means all below it; `!` leaves out.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fs,
     path::{Path, PathBuf},
     time::SystemTime,
@@ -26,19 +26,35 @@ pub struct Mark {
 pub type Marks = BTreeMap<String, Mark>;
 
 /// The files below `dir` that `patterns` mean, each with its digest. Those that `stat` says are
-/// as they were in `known` are not read again.
+/// as they were in `known` are not read again. If `gitignore`, what git ignores does not count.
 ///
 /// # Errors
 /// `Usage` for a pattern that is none; `Failed` for a file that cannot be read.
-pub fn marks(dir: &Path, patterns: &[String], known: &Marks) -> Result<Marks, Fault> {
+pub fn marks(
+    dir: &Path,
+    patterns: &[String],
+    gitignore: bool,
+    known: &Marks,
+) -> Result<Marks, Fault> {
     let mut marks = Marks::new();
-    for path in list(dir, patterns)? {
+    for path in list(dir, patterns, gitignore)? {
         let name = path.strip_prefix(dir).unwrap_or(&path).to_string_lossy().into_owned();
         let mark = mark(&path, known.get(&name))
             .map_err(|error| Fault::io(format!("cannot read {}", path.display()), &error))?;
         marks.insert(name, mark);
     }
     Ok(marks)
+}
+
+/// The names, relative to `dir`, of the files below it that `patterns` mean, sorted; if `gitignore`,
+/// without what git ignores.
+///
+/// # Errors
+/// `Usage` for a pattern that is none.
+pub fn names(dir: &Path, patterns: &[String], gitignore: bool) -> Result<Vec<String>, Fault> {
+    let name =
+        |path: PathBuf| path.strip_prefix(dir).unwrap_or(&path).to_string_lossy().into_owned();
+    Ok(list(dir, patterns, gitignore)?.into_iter().map(name).collect())
 }
 
 fn mark(path: &Path, known: Option<&Mark>) -> std::io::Result<Mark> {
@@ -52,14 +68,14 @@ fn mark(path: &Path, known: Option<&Mark>) -> std::io::Result<Mark> {
     Ok(Mark { digest, stat: Some(stat).filter(|stat| stat.is_settled(now)) })
 }
 
-fn list(dir: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, Fault> {
+fn list(dir: &Path, patterns: &[String], gitignore: bool) -> Result<Vec<PathBuf>, Fault> {
     let (without, with): (Vec<&String>, Vec<&String>) =
         patterns.iter().partition(|pattern| pattern.starts_with('!'));
     let mut files = Vec::new();
     for pattern in with {
         let path = dir.join(pattern);
         let is_plain = !pattern.contains(['*', '?', '[', '{']);
-        if is_plain && without.is_empty() && !path.is_dir() {
+        if is_plain && without.is_empty() && !gitignore && !path.is_dir() {
             files.extend(path.is_file().then_some(path));
             continue;
         }
@@ -69,6 +85,10 @@ fn list(dir: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, Fault> {
     }
     files.sort_unstable();
     files.dedup();
+    if gitignore {
+        let seen = unignored(dir);
+        files.retain(|file| seen.contains(file));
+    }
     Ok(files)
 }
 
@@ -97,6 +117,16 @@ fn walk(dir: &Path, pattern: &str, without: &[&String]) -> Result<Vec<PathBuf>, 
     Ok(files.map(ignore::DirEntry::into_path).collect())
 }
 
+/// The files below `dir` that git does not ignore: by `.gitignore` there, above and below, by the
+/// repository's `info/exclude` and by the user's own list. What git tracks all the same is left
+/// out too.
+fn unignored(dir: &Path) -> HashSet<PathBuf> {
+    let mut walk = WalkBuilder::new(dir);
+    walk.standard_filters(false).parents(true).git_ignore(true).git_exclude(true).git_global(true);
+    walk.require_git(false);
+    walk.build().flatten().map(ignore::DirEntry::into_path).collect()
+}
+
 /// The folders of a pattern before its first sign that is not literal.
 fn literal_prefix(pattern: &str) -> &str {
     let magic = pattern.find(['*', '?', '[', '{']).unwrap_or(pattern.len());
@@ -117,7 +147,10 @@ mod tests {
         }
         let found = |patterns: &[&str]| {
             let patterns: Vec<String> = patterns.iter().map(|p| (*p).to_owned()).collect();
-            marks(dir.path(), &patterns, &Marks::new()).unwrap().into_keys().collect::<Vec<_>>()
+            marks(dir.path(), &patterns, false, &Marks::new())
+                .unwrap()
+                .into_keys()
+                .collect::<Vec<_>>()
         };
         assert_eq!(found(&["*.go"]), ["a.go"]);
         assert_eq!(found(&["src/**/*.go", "!src/**/*_test.go"]), ["src/b.go", "src/deep/c.go"]);

@@ -7,10 +7,11 @@
 //! ```
 //!
 //! Pure: `plan`, `parameters`, `steps`, `dotenv`, and what `record` compares. Looking at files:
-//! `files`. Doing: `run` (the loop), `perform` (one task), `command` (one command).
+//! `files`. What words mean, found out on the way: `variables`, `each`. Doing: `run` (the loop), `perform` (one task), `command` (one command).
 
 mod command;
 mod dotenv;
+mod each;
 mod files;
 mod parameters;
 mod perform;
@@ -19,9 +20,11 @@ mod preview;
 mod record;
 mod run;
 mod steps;
+mod variables;
+mod witness;
 
 pub use command::has_source;
-pub use parameters::read_words;
+pub use parameters::Request;
 pub use plan::{Invocation, Plan, subsystems};
 pub use preview::{Preview, preview};
 pub use run::{Engine, Options};

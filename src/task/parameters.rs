@@ -4,26 +4,87 @@ use std::collections::BTreeMap;
 
 use crate::{
     model::{Fault, Kind, suggestion},
-    workspace::{Parameter, Task},
+    workspace::{Assignments, Parameter, Task},
 };
 
-/// Reads `NAME=value` words of a command line.
-///
-/// # Errors
-/// `Usage` for a word without `=`, and for a name that stands twice.
-pub fn read_words(words: &[String]) -> Result<BTreeMap<String, String>, Fault> {
-    let mut given = BTreeMap::new();
-    for word in words {
-        let Some((name, value)) = word.split_once('=') else {
-            let what = format!("`{word}` is no parameter");
-            return Err(Fault::new(Kind::Usage, what)
-                .hint("write `NAME=value`; what the commands are to get stands after `--`"));
-        };
-        if given.insert(name.to_owned(), value.to_owned()).is_some() {
-            return Err(Fault::new(Kind::Usage, format!("the parameter `{name}` is given twice")));
+/// What a command line asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The names of tasks.
+    pub tasks: Vec<String>,
+    /// `NAME=value`: parameters of these tasks, or variables of the files they stand in.
+    pub given: BTreeMap<String, String>,
+}
+
+impl Request {
+    /// Reads the words of a command line. No task has a `=` in its name.
+    ///
+    /// # Errors
+    /// `Usage` for a name that is given twice.
+    pub fn read(words: &[String]) -> Result<Self, Fault> {
+        let mut request = Self::default();
+        for word in words {
+            let Some((name, value)) = word.split_once('=') else {
+                request.tasks.push(word.clone());
+                continue;
+            };
+            if request.given.insert(name.to_owned(), value.to_owned()).is_some() {
+                return Err(Fault::new(Kind::Usage, format!("`{name}` is given twice")));
+            }
         }
+        Ok(request)
     }
-    Ok(given)
+
+    /// What it sets beyond the parameters of `tasks`: variables of the files they stand in.
+    ///
+    /// # Errors
+    /// `Usage` for a name that is neither.
+    pub fn assignments(&self, tasks: &[&Task]) -> Result<Assignments, Fault> {
+        let mut set = Assignments::new();
+        for (name, value) in &self.given {
+            let mut is_known = false;
+            for task in tasks {
+                if task.with.iter().any(|parameter| parameter.name == *name) {
+                    is_known = true;
+                } else if let Some(home) = task.variable(name) {
+                    is_known = true;
+                    set.entry(home).or_default().insert(name.clone(), value.clone());
+                }
+            }
+            if !is_known {
+                return Err(unknown(tasks, name));
+            }
+        }
+        Ok(set)
+    }
+
+    /// What of it are parameters of `task`.
+    pub fn parameters(&self, task: &Task) -> BTreeMap<String, String> {
+        let is_own = |name: &str| task.with.iter().any(|parameter| parameter.name == name);
+        let own = self.given.iter().filter(|(name, _)| is_own(name));
+        own.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
+fn unknown(tasks: &[&Task], name: &str) -> Fault {
+    let what = match tasks {
+        [task] => format!("the task {} has no parameter `{name}`", task.name),
+        _ => format!("none of these tasks has a parameter `{name}`"),
+    };
+    let parameters = tasks.iter().flat_map(|task| &task.with).map(|one| one.name.as_str());
+    let mut known: Vec<&str> =
+        parameters.chain(tasks.iter().flat_map(|task| task.variables())).collect();
+    known.sort_unstable();
+    known.dedup();
+    let hint = match known.is_empty() {
+        true => "there is nothing to give; what the commands are to get stands after `--`".into(),
+        false => suggestion(name, known),
+    };
+    let why = match tasks {
+        [_] => "its file has no variable of that name at its top either",
+        _ => "their files have no variable of that name at their tops either",
+    };
+    Fault::new(Kind::Usage, what).because(why).hint(hint)
 }
 
 /// The value of each parameter of `task`.
@@ -81,10 +142,13 @@ mod tests {
     #[test]
     fn words_are_names_and_values() {
         let read = |words: &[&str]| {
-            read_words(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+            Request::read(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
         };
-        assert_eq!(read(&["a=1", "b=x=y"]).unwrap()["b"], "x=y");
-        assert!(read(&["a"]).unwrap_err().to_string().contains("`a` is no parameter"));
+        let request = read(&["x", "a=1", "y", "b=x=y"]).unwrap();
+        assert_eq!(
+            (request.given["b"].as_str(), request.tasks),
+            ("x=y", vec!["x".into(), "y".into()])
+        );
         assert!(read(&["a=1", "a=2"]).unwrap_err().to_string().contains("given twice"));
     }
 }

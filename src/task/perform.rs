@@ -8,7 +8,7 @@ use crate::{
     cache,
     model::{ArtifactId, Fault, Inputs, Kind, Name},
     process::{CommandRunner, Runner},
-    workspace::{Bindings, Meaning, Names, Task, Template, Text, Variable, Workspace},
+    workspace::{Meaning, Names, Task, Template, Text, Workspace},
 };
 
 use super::{
@@ -19,6 +19,8 @@ use super::{
     record::{Record, digest},
     run::Engine,
     steps::{Rendering, Step, Work, is_here},
+    variables::{fixed, learn},
+    witness::Live,
 };
 
 /// What became of a task that did not fail.
@@ -83,55 +85,21 @@ impl<'w> Performance<'_, 'w> {
 
     async fn tried(&self, frame: Frame<'_>) -> Result<How, Fault> {
         let engine = self.engine;
-        let mut bindings = self.invocation.bindings();
         let task = self.invocation.task;
+        let bindings = fixed(&engine.renderer, self.invocation)?;
         let mut ground = Ground::bare(engine.workspace, &engine.rendering(task, &bindings))?;
-        self.learn(&mut bindings, &ground, frame).await?;
-        let rendering = engine.rendering(task, &bindings);
-        ground.furnish(&rendering)?;
+        let witness = Live::new(engine, frame.runner, task, &ground);
+        let learned = learn(&engine.renderer, self.invocation, &witness).await?;
+        let rendering = engine.rendering(task, &learned.words);
+        ground.furnish(&rendering, &learned.of_file)?;
         let label = match &task.label {
             Some(label) => rendering.text(label)?.expand(&ground.places),
-            None => task.name.clone(),
+            None => self.invocation.name.clone(),
         };
         let scene = Scene { rendering, ground, label };
         let how = self.decided(&scene, frame).await;
         self.tell(&scene.label, Event::Ended(how.is_ok()));
         how
-    }
-
-    /// Gives the variables that are looked at their values.
-    async fn learn(
-        &self,
-        bindings: &mut Bindings,
-        ground: &Ground,
-        frame: Frame<'_>,
-    ) -> Result<(), Fault> {
-        let task = self.invocation.task;
-        for (name, variable) in needed(task) {
-            let value = |bindings: &Bindings, template| {
-                self.engine.renderer.render(task, template, bindings)
-            };
-            match variable {
-                Variable::Text(text) => {
-                    let text = value(bindings, text)?.expand(&ground.places);
-                    bindings.text(name, text);
-                }
-                Variable::List(items) => {
-                    let items =
-                        items.iter().map(|item| Ok(value(bindings, item)?.expand(&ground.places)));
-                    let items = items.collect::<Result<_, Fault>>()?;
-                    bindings.list(name, items);
-                }
-                Variable::Sh(line) => {
-                    let line = value(bindings, line)?.trimmed();
-                    let printed = ground.printed(frame.runner, &line).await.map_err(|fault| {
-                        fault.within(format!("cannot tell `{name}` of the task {}", task.name))
-                    })?;
-                    bindings.text(name, printed);
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Whether it runs; and if so, all of it.
@@ -144,8 +112,9 @@ impl<'w> Performance<'_, 'w> {
             }
         }
         self.check(scene, frame).await?;
-        let steps = scene.rendering.run()?;
         let engine = self.engine;
+        let witness = Live::new(engine, frame.runner, task, &scene.ground);
+        let steps = scene.rendering.run(&witness).await?;
         let now = now(engine.workspace, &engine.names, self.invocation, scene, &steps)?;
         if !engine.options.force && self.is_done(scene, now.as_ref(), frame).await? {
             self.tell(&scene.label, Event::Note("is up to date"));
@@ -155,10 +124,11 @@ impl<'w> Performance<'_, 'w> {
             Record::forget(&engine.workspace.layout, self.invocation);
         }
         let mut done = self.all(scene, &steps, frame).await;
-        for attempt in 1..=task.retry {
+        for attempt in 1..=task.retry.times {
             match &done {
                 Err(fault) if fault.kind != Kind::Interrupted => {
-                    let note = format!("failed; try {attempt} of {} follows: {fault}", task.retry);
+                    let note =
+                        format!("failed; try {attempt} of {} follows: {fault}", task.retry.times);
                     self.tell(&scene.label, Event::Note(&note));
                     done = self.all(scene, &steps, frame).await;
                 }
@@ -167,7 +137,8 @@ impl<'w> Performance<'_, 'w> {
         }
         // Whatever happened, also if somebody stopped the run or its time is over.
         let last = Frame { runner: self.engine.last_runner(), deadline: None };
-        let cleaned = match scene.rendering.finally() {
+        let witness = Live::new(engine, last.runner, task, &scene.ground);
+        let cleaned = match scene.rendering.finally(&witness).await {
             Ok(steps) => self.all(scene, &steps, last).await,
             Err(fault) => Err(fault),
         };
@@ -246,7 +217,7 @@ impl<'w> Performance<'_, 'w> {
     fn keep(&self, scene: &Scene<'_, 'w>, now: Option<Record>) -> Result<(), Fault> {
         let Some(mut record) = now else { return Ok(()) };
         let outputs = rendered(scene, &self.invocation.task.outputs)?;
-        record.outputs = marks(&scene.ground.dir, &outputs, &Marks::new())?;
+        record.outputs = marks(&scene.ground.dir, &outputs, false, &Marks::new())?;
         let is_plain = |path: &&String| !path.contains(['*', '?', '[', '{', '!']);
         for path in outputs.iter().filter(is_plain) {
             if !scene.ground.dir.join(path).exists() {
@@ -312,20 +283,6 @@ impl<'w> Performance<'_, 'w> {
     }
 }
 
-/// The variables of `task` that something in it looks at, each after those it looks at.
-pub fn needed(task: &Task) -> Vec<(&str, &Variable)> {
-    let mut templates = task.templates();
-    let mut needed = Vec::new();
-    for (name, variable) in task.vars.iter().rev() {
-        if templates.iter().any(|template| template.mentions(name)) {
-            templates.extend(variable.templates());
-            needed.push((name.as_str(), variable));
-        }
-    }
-    needed.reverse();
-    needed
-}
-
 fn rendered(scene: &Scene, templates: &[Template]) -> Result<Vec<String>, Fault> {
     let render = |template| Ok(scene.rendering.text(template)?.expand(&scene.ground.places));
     templates.iter().map(render).collect()
@@ -361,8 +318,8 @@ pub fn look(
         templates.iter().map(render).collect()
     };
     let known = Record::read(&workspace.layout, invocation).unwrap_or_default();
-    let inputs = marks(&ground.dir, &patterns(&task.inputs)?, &known.inputs)?;
-    let outputs = marks(&ground.dir, &patterns(&task.outputs)?, &known.outputs)?;
+    let inputs = marks(&ground.dir, &patterns(&task.inputs)?, task.gitignore, &known.inputs)?;
+    let outputs = marks(&ground.dir, &patterns(&task.outputs)?, false, &known.outputs)?;
     let fields = Inputs::from([
         ("run".to_owned(), digest(&commands(names, steps))),
         ("env".to_owned(), digest(&ground.env)),
@@ -409,11 +366,12 @@ fn definition(names: &Names, task: &Task) -> String {
         if !seen.insert(&task.name) {
             continue;
         }
-        let variables = task.vars.iter().flat_map(|(_, variable)| variable.templates());
+        let variables = task.vars.iter().flat_map(|var| var.variable.templates());
         for template in task.templates().into_iter().chain(variables) {
             text.push_str(template.source());
             text.push('\n');
         }
+        text.extend(task.home.given.iter().map(|(name, value)| format!("{name}={value}\n")));
         let meant = task.calls().filter_map(|call| names.meant(task, &call.name.text));
         open.extend(meant.filter_map(|meaning| match meaning {
             Meaning::Task(task) => Some(task),
@@ -430,9 +388,10 @@ fn fingerprints(workspace: &Workspace, names: &Names, task: &Task) -> BTreeMap<S
         let record = cache::Record::read(&workspace.layout.record(&id))?;
         Some(record.stamp.fingerprint.to_string())
     };
-    let needs = task.needs.iter().filter_map(|call| match names.meant(task, &call.name.text)? {
-        Meaning::Subsystem(name) => Some((name.to_owned(), print(name).unwrap_or_default())),
-        Meaning::Task(_) => None,
-    });
+    let needs =
+        task.needs.iter().filter_map(|need| match names.meant(task, &need.call.name.text)? {
+            Meaning::Subsystem(name) => Some((name.to_owned(), print(name).unwrap_or_default())),
+            Meaning::Task(_) => None,
+        });
     needs.collect()
 }

@@ -1,20 +1,33 @@
 //! Which tasks run before which: the needs of a task, and theirs, each once per task and
 //! parameters. Pure; with a stack of its own, since needs may be nested deeply.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    future::ready,
+    path::Path,
+};
+
+use futures_util::FutureExt;
 
 use crate::{
     model::{ActionId, Fault, Kind, Name},
-    workspace::{Bindings, Call, Meaning, Names, Places, Renderer, Task},
+    process::Pending,
+    workspace::{Bindings, Call, Meaning, Names, Need, Renderer, Task, Text, Word},
 };
 
-use super::parameters::settle;
+use super::{
+    parameters::settle,
+    steps::Rendering,
+    variables::{Witness, fixed},
+};
 
 /// A task, and what it is given.
 #[derive(Clone, Debug)]
 pub struct Invocation<'w> {
     /// The task.
     pub task: &'w Task,
+    /// What it is called: its name, in which something stands for each `*`.
+    pub name: String,
     /// The value of each of its parameters.
     pub parameters: BTreeMap<String, String>,
     /// What its commands get as `{{ args }}`.
@@ -36,12 +49,23 @@ impl<'w> Invocation<'w> {
                 .because(format!("it uses `{key}`, which this forge knows but does not run yet"))
                 .hint("the README lists what can be said of a task"));
         }
-        Ok(Self { task, parameters: settle(task, given)?, args })
+        Ok(Self { task, name: task.name.clone(), parameters: settle(task, given)?, args })
+    }
+
+    /// The same, called by a name that its task's pattern fits.
+    #[must_use]
+    pub fn called(mut self, name: &str) -> Self {
+        if self.task.name.contains('*') {
+            let mut parts = self.task.matched(name).into_iter();
+            let fill = |part: &str| part.to_owned() + &parts.next().unwrap_or_default();
+            self.name = self.task.name.split('*').map(fill).collect();
+        }
+        self
     }
 
     /// What tells it from other invocations.
     pub fn key(&self) -> String {
-        format!("{} {:?} {:?}", self.task.name, self.parameters, self.args)
+        format!("{} {:?} {:?}", self.name, self.parameters, self.args)
     }
 
     /// What its templates know before it runs.
@@ -52,6 +76,10 @@ impl<'w> Invocation<'w> {
         }
         let words: Vec<String> = self.args.iter().map(|word| quoted(word)).collect();
         bindings.text("args", words.join(" "));
+        bindings.text("task", self.name.clone());
+        if self.task.name.contains('*') {
+            bindings.set("match", Word::texts(self.task.matched(&self.name)));
+        }
         bindings
     }
 }
@@ -79,11 +107,39 @@ impl<'w> Plan<'w> {
     /// `Usage` if a task is given what it does not take.
     pub fn of(
         names: &Names<'w>,
-        renderer: &Renderer,
+        renderer: &Renderer<'w>,
         wanted: Invocation<'w>,
     ) -> Result<Self, Fault> {
+        Self::of_all(names, renderer, [wanted])
+    }
+
+    /// The plan of all that is `wanted`, side by side.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn of_all(
+        names: &Names<'w>,
+        renderer: &Renderer<'w>,
+        wanted: impl IntoIterator<Item = Invocation<'w>>,
+    ) -> Result<Self, Fault> {
         let mut plan = Self::default();
-        let mut known: HashMap<String, ActionId> = HashMap::new();
+        let mut known = HashMap::new();
+        for one in wanted {
+            plan.add(names, renderer, one, &mut known)?;
+        }
+        Ok(plan)
+    }
+
+    fn add(
+        &mut self,
+        names: &Names<'w>,
+        renderer: &Renderer<'w>,
+        wanted: Invocation<'w>,
+        known: &mut HashMap<String, ActionId>,
+    ) -> Result<(), Fault> {
+        if known.contains_key(&wanted.key()) {
+            return Ok(());
+        }
         let needs = needs(names, renderer, &wanted)?;
         let mut open = vec![(wanted, needs.into_iter(), Vec::new())];
         while let Some((invocation, needs, after)) = open.last_mut() {
@@ -97,40 +153,69 @@ impl<'w> Plan<'w> {
                 }
                 continue;
             }
-            let id = ActionId(plan.nodes.len() as u32);
+            let id = ActionId(self.nodes.len() as u32);
             known.insert(invocation.key(), id);
             let Some((invocation, _, mut after)) = open.pop() else { break };
             after.sort_unstable();
             after.dedup();
-            plan.nodes.push((invocation, after));
+            self.nodes.push((invocation, after));
             if let Some((_, _, after)) = open.last_mut() {
                 after.push(id);
             }
         }
-        Ok(plan)
+        Ok(())
     }
 }
 
 /// The tasks that `invocation` needs itself.
 fn needs<'w>(
     names: &Names<'w>,
-    renderer: &Renderer,
+    renderer: &Renderer<'w>,
     invocation: &Invocation<'w>,
 ) -> Result<Vec<Invocation<'w>>, Fault> {
-    let bindings = invocation.bindings();
     let task = invocation.task;
+    if task.needs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bindings = fixed(renderer, invocation)?;
+    let rendering = Rendering { names, renderer, task, bindings: &bindings };
     let mut needs = Vec::new();
-    for call in &task.needs {
+    for Need { call, each } in &task.needs {
         if let Some(Meaning::Task(target)) = names.meant(task, &call.name.text) {
-            needs.push(called(renderer, task, call, target, &bindings)?);
+            let rows = rendering.each(each.as_ref(), &bindings, &Nobody).now_or_never();
+            for bindings in rows.unwrap_or_else(|| Err(too_early(task)))? {
+                needs.push(called(renderer, task, call, target, &bindings)?);
+            }
         }
     }
     Ok(needs)
 }
 
+/// Who knows only what is written down.
+struct Nobody;
+
+impl Witness for Nobody {
+    fn printed<'a>(
+        &'a self,
+        line: &'a Text,
+        _: Option<&'a Path>,
+    ) -> Pending<'a, Result<String, Fault>> {
+        let what = format!("what `{}` prints is known only later", line.symbolic());
+        Box::pin(ready(Err(Fault::new(Kind::Usage, what))))
+    }
+
+    fn files(&self, _: &[String]) -> Result<Vec<String>, Fault> {
+        Err(Fault::new(Kind::Usage, "which files there are is known only later"))
+    }
+}
+
+fn too_early(task: &Task) -> Fault {
+    Fault::new(Kind::Usage, format!("what the task {} needs is known only later", task.name))
+}
+
 /// What `call` of `task` means with `bindings`.
 pub fn called<'w>(
-    renderer: &Renderer,
+    renderer: &Renderer<'w>,
     task: &Task,
     call: &Call,
     target: &'w Task,
@@ -138,10 +223,11 @@ pub fn called<'w>(
 ) -> Result<Invocation<'w>, Fault> {
     let mut given = BTreeMap::new();
     for (name, value) in &call.with {
-        let value = renderer.render(task, value, bindings)?.expand(&Places::default());
+        let value = renderer.plain(task, value, bindings)?;
         given.insert(name.clone(), value);
     }
     Invocation::new(target, given, Vec::new())
+        .map(|invocation| invocation.called(&call.name.text))
         .map_err(|fault| fault.within(format!("the task {} cannot run {}", task.name, target.name)))
 }
 
@@ -157,7 +243,7 @@ pub fn subsystems(names: &Names, task: &Task) -> Result<BTreeSet<Name>, Fault> {
         if task.beyond.is_some() {
             Invocation::new(task, BTreeMap::new(), Vec::new())?;
         }
-        for call in task.needs.iter().chain(task.calls()) {
+        for call in task.reach() {
             match names.meant(task, &call.name.text) {
                 Some(Meaning::Subsystem(name)) => found.extend(Name::new(name).ok()),
                 Some(Meaning::Task(target)) if seen.insert(&target.name) => open.push(target),

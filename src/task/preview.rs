@@ -1,16 +1,27 @@
 //! What a run would do and why, found without running anything and without writing anything.
 
+use std::{
+    future::ready,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use futures_util::FutureExt;
+
 use crate::{
     model::Fault,
-    workspace::{Names, Places, Renderer, Variable, Workspace},
+    process::Pending,
+    workspace::{Names, Renderer, Task, Text, Workspace},
 };
 
 use super::{
     command::Ground,
-    perform::{look, needed},
+    files,
+    perform::look,
     plan::{Invocation, Plan},
     record::Record,
     steps::{Rendering, Step, Work, is_here},
+    variables::{Witness, fixed, learn},
 };
 
 /// What would become of one task.
@@ -36,7 +47,7 @@ pub fn preview(
     force: bool,
 ) -> Result<Vec<Preview>, Fault> {
     let names = Names::new(workspace.tasks.values(), workspace.subsystems.keys());
-    let renderer = Renderer::default();
+    let renderer = Renderer::new(workspace);
     // The needs of what is called are no part of this: whether it is called is not known yet.
     let plan = Plan::of(&names, &renderer, wanted)?;
     let looker = Looker { workspace, names: &names, renderer: &renderer, force };
@@ -46,48 +57,32 @@ pub fn preview(
 struct Looker<'a> {
     workspace: &'a Workspace,
     names: &'a Names<'a>,
-    renderer: &'a Renderer,
+    renderer: &'a Renderer<'a>,
     force: bool,
 }
 
 impl<'a> Looker<'a> {
     fn preview(&self, invocation: &Invocation<'a>) -> Result<Preview, Fault> {
         let task = invocation.task;
-        let mut bindings = invocation.bindings();
-        let mut has_sh = false;
-        for (name, variable) in needed(task) {
-            let text = |template, bindings: &_| {
-                Ok(self.renderer.render(task, template, bindings)?.expand(&Places::default()))
-            };
-            match variable {
-                Variable::Text(template) => {
-                    let text = text(template, &bindings)?;
-                    bindings.text(name, text);
-                }
-                Variable::List(items) => {
-                    let items = items.iter().map(|item| text(item, &bindings));
-                    let items = items.collect::<Result<_, Fault>>()?;
-                    bindings.list(name, items);
-                }
-                Variable::Sh(line) => {
-                    has_sh = true;
-                    bindings.text(name, format!("$({})", line.source()));
-                }
-            }
-        }
         let rendering =
-            Rendering { names: self.names, renderer: self.renderer, task, bindings: &bindings };
-        let mut ground = Ground::bare(self.workspace, &rendering)?;
-        let steps = rendering.run()?;
+            |bindings| Rendering { names: self.names, renderer: self.renderer, task, bindings };
+        let bindings = fixed(self.renderer, invocation)?;
+        let mut ground = Ground::bare(self.workspace, &rendering(&bindings))?;
+        let reader = Reader { dir: ground.dir.clone(), task, has_sh: AtomicBool::new(false) };
+        let learned = at_once(learn(self.renderer, invocation, &reader))?;
+        let rendering = rendering(&learned.words);
+        let steps = at_once(rendering.run(&reader))?;
+        let last = at_once(rendering.finally(&reader))?;
+        let has_sh = reader.has_sh.load(Ordering::Relaxed);
         let (runs, why) = match is_here(&task.only) {
             false => (false, "it does not run on this platform".to_owned()),
             true => {
-                ground.furnish(&rendering)?;
+                ground.furnish(&rendering, &learned.of_file)?;
                 self.why(invocation, &rendering, &ground, &steps, has_sh)?
             }
         };
-        let commands = steps.iter().chain(&rendering.finally()?).map(told).collect();
-        Ok(Preview { name: task.name.clone(), runs, why, commands })
+        let commands = steps.iter().chain(&last).map(told).collect();
+        Ok(Preview { name: invocation.name.clone(), runs, why, commands })
     }
 
     fn why(
@@ -128,13 +123,42 @@ impl<'a> Looker<'a> {
     }
 }
 
+/// Who looks at files and runs nothing.
+struct Reader<'t> {
+    dir: PathBuf,
+    task: &'t Task,
+    /// Whether something was to be run.
+    has_sh: AtomicBool,
+}
+
+impl Witness for Reader<'_> {
+    fn printed<'a>(
+        &'a self,
+        line: &'a Text,
+        _: Option<&'a Path>,
+    ) -> Pending<'a, Result<String, Fault>> {
+        self.has_sh.store(true, Ordering::Relaxed);
+        Box::pin(ready(Ok(format!("$({})", line.symbolic()))))
+    }
+
+    fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {
+        files::names(&self.dir, patterns, self.task.gitignore)
+    }
+}
+
+/// What comes of work that waits for nothing.
+fn at_once<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let waits = || Fault::new(crate::model::Kind::Failed, "looking at a task waits for something");
+    work.now_or_never().unwrap_or_else(|| Err(waits()))
+}
+
 fn told(step: &Step) -> String {
     let what = match &step.what {
         Work::Run(line) => line.symbolic(),
         Work::Call(invocation) => {
             let given = invocation.parameters.iter();
             let given: String = given.map(|(name, value)| format!(" {name}={value}")).collect();
-            format!("the task {}{given}", invocation.task.name)
+            format!("the task {}{given}", invocation.name)
         }
     };
     match &step.condition {

@@ -39,17 +39,21 @@ pub struct Options {
 /// What became of a task, for all who need it.
 type Settled = Arc<OnceCell<Result<How, Fault>>>;
 
+/// What a command printed, for all variables that are what it prints.
+type Printed = Arc<OnceCell<Result<String, Fault>>>;
+
 /// Runs tasks.
 pub struct Engine<'w> {
     pub(super) workspace: &'w Workspace,
     pub(super) names: Names<'w>,
-    pub(super) renderer: Renderer,
+    pub(super) renderer: Renderer<'w>,
     pub(super) options: Options,
     pub(super) audience: Audience<'w>,
     runner: Runner,
     last: OnceLock<Runner>,
     cancel: Cancel,
     settled: Mutex<HashMap<String, Settled>>,
+    printed: Mutex<HashMap<String, Printed>>,
     count: AtomicUsize,
 }
 
@@ -65,13 +69,14 @@ impl<'w> Engine<'w> {
         Self {
             workspace,
             names: Names::new(workspace.tasks.values(), workspace.subsystems.keys()),
-            renderer: Renderer::default(),
+            renderer: Renderer::new(workspace),
             options,
             audience,
             runner: Runner::new(options.jobs, cancel.clone()).guarded(),
             last: OnceLock::new(),
             cancel,
             settled: Mutex::default(),
+            printed: Mutex::default(),
             count: AtomicUsize::new(0),
         }
     }
@@ -84,6 +89,27 @@ impl<'w> Engine<'w> {
         let frame = Frame { runner: &self.runner, deadline: None };
         let plan = Plan::of(&self.names, &self.renderer, wanted)?;
         self.carry_out(&plan, frame, true).await.map(|_| ())
+    }
+
+    /// Runs all that is `wanted`, each after all it needs: one after the other up to the first
+    /// that fails, or side by side.
+    ///
+    /// # Errors
+    /// The root cause, if anything failed.
+    pub async fn run_all(
+        &self,
+        wanted: Vec<Invocation<'w>>,
+        side_by_side: bool,
+    ) -> Result<(), Fault> {
+        if side_by_side {
+            let frame = Frame { runner: &self.runner, deadline: None };
+            let plan = Plan::of_all(&self.names, &self.renderer, wanted)?;
+            return self.carry_out(&plan, frame, true).await.map(|_| ());
+        }
+        for one in wanted {
+            self.run(one).await?;
+        }
+        Ok(())
     }
 
     /// Runs `invocation` for a task that calls it: each time anew, unless it is to run `once`.
@@ -168,6 +194,12 @@ impl<'w> Engine<'w> {
             settled.entry(invocation.key()).or_default().clone()
         };
         cell.get_or_init(|| performance.perform(frame)).await.clone()
+    }
+
+    /// What the command called `key` printed, if that is known already.
+    pub(super) fn printed(&self, key: String) -> Printed {
+        let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        printed.entry(key).or_default().clone()
     }
 
     pub(super) fn rendering<'a>(

@@ -1,15 +1,16 @@
 //! The entries of a task as what they come to: templates rendered, `for` unrolled.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use crate::{
     model::{Fault, Kind, Platform},
-    workspace::{
-        Bindings, Deed, Each, Entry, Meaning, Names, Places, Renderer, Task, Template, Text,
-    },
+    workspace::{Bindings, Deed, Entry, Meaning, Names, Renderer, Task, Template, Text},
 };
 
-use super::plan::{Invocation, called};
+use super::{
+    plan::{Invocation, called},
+    variables::Witness,
+};
 
 /// One thing to do.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub struct Rendering<'a, 'w> {
     /// What names mean.
     pub names: &'a Names<'w>,
     /// What renders.
-    pub renderer: &'a Renderer,
+    pub renderer: &'a Renderer<'w>,
     /// The task.
     pub task: &'w Task,
     /// What its words mean.
@@ -56,17 +57,17 @@ pub fn is_here(only: &[String]) -> bool {
 
 impl<'w> Rendering<'_, 'w> {
     /// What `run` comes to here.
-    pub fn run(&self) -> Result<Vec<Step<'w>>, Fault> {
+    pub async fn run(&self, witness: &dyn Witness) -> Result<Vec<Step<'w>>, Fault> {
         let mut steps = Vec::new();
-        for bindings in self.each(self.task.each.as_ref(), self.bindings)? {
-            steps.extend(self.steps(&self.task.run, &bindings)?);
+        for bindings in self.each(self.task.each.as_ref(), self.bindings, witness).await? {
+            steps.extend(self.steps(&self.task.run, &bindings, witness).await?);
         }
         Ok(steps)
     }
 
     /// What `finally` comes to here.
-    pub fn finally(&self) -> Result<Vec<Step<'w>>, Fault> {
-        self.steps(&self.task.finally, self.bindings)
+    pub async fn finally(&self, witness: &dyn Witness) -> Result<Vec<Step<'w>>, Fault> {
+        self.steps(&self.task.finally, self.bindings, witness).await
     }
 
     /// A template of the task.
@@ -74,10 +75,15 @@ impl<'w> Rendering<'_, 'w> {
         self.renderer.render(self.task, template, self.bindings)
     }
 
-    fn steps(&self, entries: &'w [Entry], bindings: &Bindings) -> Result<Vec<Step<'w>>, Fault> {
+    async fn steps(
+        &self,
+        entries: &'w [Entry],
+        bindings: &Bindings,
+        witness: &dyn Witness,
+    ) -> Result<Vec<Step<'w>>, Fault> {
         let mut steps = Vec::new();
         for entry in entries.iter().filter(|entry| is_here(&entry.only)) {
-            for bindings in self.each(entry.each.as_ref(), bindings)? {
+            for bindings in self.each(entry.each.as_ref(), bindings, witness).await? {
                 steps.push(self.step(entry, &bindings)?);
             }
         }
@@ -105,66 +111,5 @@ impl<'w> Rendering<'_, 'w> {
             allow_failure: entry.allow_failure,
             quiet: entry.quiet || self.task.quiet,
         })
-    }
-
-    /// `bindings` once per item.
-    fn each(&self, each: Option<&Each>, bindings: &Bindings) -> Result<Vec<Bindings>, Fault> {
-        let render = |template: &Template| -> Result<String, Fault> {
-            Ok(self.renderer.render(self.task, template, bindings)?.expand(&Places::default()))
-        };
-        let with = |set: &dyn Fn(&mut Bindings)| {
-            let mut bindings = bindings.clone();
-            set(&mut bindings);
-            bindings
-        };
-        match each {
-            None => Ok(vec![bindings.clone()]),
-            Some(Each::List(items)) => items
-                .iter()
-                .map(|item| {
-                    let item = render(item)?;
-                    Ok(with(&|bindings| bindings.text("item", item.clone())))
-                })
-                .collect(),
-            Some(Each::Matrix(parts)) => {
-                let mut rows = vec![BTreeMap::new()];
-                for (name, items) in parts {
-                    let items = items.iter().map(render).collect::<Result<Vec<_>, _>>()?;
-                    rows = combined(&rows, name, &items);
-                }
-                let row = |row: BTreeMap<String, String>| {
-                    with(&|bindings| bindings.map("item", row.clone()))
-                };
-                Ok(rows.into_iter().map(row).collect())
-            }
-        }
-    }
-}
-
-/// Each of `rows` with each of `items` under `name`; the last name changes fastest.
-fn combined(
-    rows: &[BTreeMap<String, String>],
-    name: &str,
-    items: &[String],
-) -> Vec<BTreeMap<String, String>> {
-    let with = |row: &BTreeMap<String, String>, item: &String| {
-        let mut row = row.clone();
-        row.insert(name.to_owned(), item.clone());
-        row
-    };
-    rows.iter().flat_map(|row| items.iter().map(move |item| with(row, item))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_part_of_a_matrix_changes_fastest() {
-        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let rows = combined(&[BTreeMap::new()], "os", &words("l d"));
-        let rows = combined(&rows, "arch", &words("a b"));
-        let told: Vec<_> = rows.iter().map(|row| format!("{}{}", row["os"], row["arch"])).collect();
-        assert_eq!(told, ["la", "lb", "da", "db"]);
     }
 }

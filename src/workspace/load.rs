@@ -7,7 +7,11 @@ use std::{
 };
 
 use super::{
-    Choice, Environment, Workspace, files, graph, settings, specs::Loader, task, template,
+    Outside, Workspace, files, graph,
+    include::{self, Pinned},
+    settings,
+    specs::Loader,
+    task, template,
     version::Versions,
 };
 use crate::{
@@ -21,6 +25,9 @@ use crate::{
 pub enum LoadError {
     /// People wrote something that does not hold together: all of it.
     Problems(Problems),
+    /// Files that are included by their URLs are not here. Nothing is wrong as far as can be seen
+    /// without them; once the library has them, loading goes on.
+    Wanted(Vec<Pinned>),
     /// The files could not be read.
     Fault(Fault),
 }
@@ -31,25 +38,13 @@ impl From<Fault> for LoadError {
     }
 }
 
-/// Loads the workspace at `root` for `platform`, with the variables forge was started with and
-/// what this invocation chooses.
+/// Loads the workspace at `root` for `platform`.
 ///
 /// # Errors
-/// All that is wrong in its files, at once; or why they could not be read.
-pub fn load(root: &Path, platform: Platform, choice: &Choice) -> Result<Workspace, LoadError> {
-    load_with(root, platform, choice, &Environment::host())
-}
-
-/// [`load`], with another `environment`.
-///
-/// # Errors
-/// As [`load`].
-pub fn load_with(
-    root: &Path,
-    platform: Platform,
-    choice: &Choice,
-    environment: &Environment,
-) -> Result<Workspace, LoadError> {
+/// All that is wrong in its files, at once; what is missing in the library; or why files could not
+/// be read.
+pub fn load(root: &Path, platform: Platform, outside: &Outside) -> Result<Workspace, LoadError> {
+    let environment = &outside.environment;
     let layout = files::layout(root)?;
     let manifest_file = files::read(&layout, Path::new(Layout::MANIFEST))?;
     let mut found = Findings::new(&manifest_file);
@@ -68,17 +63,23 @@ pub fn load_with(
         layout: &layout,
         manifest_file: &manifest_file,
         manifest: &manifest,
-        versions: Versions { stated: &settings.versions, lock: &lock, choice },
+        versions: Versions { stated: &settings.versions, lock: &lock, chosen: &outside.chosen },
         is_listed,
         engine: &template::engine(),
         environment,
+        assignments: &outside.assignments,
         platform,
     };
     let tasks = loader.tasks(&mut found);
+    let around = loader.surroundings();
+    let included =
+        include::follow(&layout, &around, outside.library, &manifest.include, &mut found)?;
     let loaded = loader.load(&listed.files)?;
 
     let mut diagnostics = Vec::new();
     let mut texts = BTreeMap::from([(manifest_file.path.clone(), manifest_file.text.clone())]);
+    diagnostics.extend(included.diagnostics);
+    texts.extend(included.files.into_iter().map(|file| (file.path, file.text)));
     let mut drafts = Vec::new();
     let mut families: BTreeMap<String, Vec<Name>> = BTreeMap::new();
     let mut looked_at = Vec::new();
@@ -106,10 +107,11 @@ pub fn load_with(
     let pinned = settings.versions.keys().map(Name::as_str);
     diagnostics.extend(graph::check(&drafts, &pinned.chain(names.iter().copied()).collect()));
     diagnostics.extend(listed.misplaced.iter().cloned());
-    diagnostics.extend(task::taken_names(&manifest_file, &manifest.tasks, &drafts));
     let mut all_tasks = tasks;
+    all_tasks.extend(included.tasks);
     all_tasks.extend(drafts.iter_mut().flat_map(|draft| std::mem::take(&mut draft.tasks)));
-    if diagnostics.is_empty() {
+    diagnostics.extend(task::twins(&all_tasks));
+    if diagnostics.is_empty() && included.wanted.is_empty() {
         let subsystems = drafts.iter().map(|draft| &draft.name);
         diagnostics.extend(task::check(&all_tasks, subsystems));
     }
@@ -117,6 +119,9 @@ pub fn load_with(
     texts.insert(PathBuf::from(Layout::LOCK), lock_text);
     if !diagnostics.is_empty() {
         return Err(LoadError::Problems(Problems::gather(diagnostics, texts)));
+    }
+    if !included.wanted.is_empty() {
+        return Err(LoadError::Wanted(included.wanted));
     }
 
     let mut subsystems = BTreeMap::new();
@@ -142,7 +147,12 @@ pub fn load_with(
         subsystems,
         tasks: all_tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),
         lock,
-        inputs: listed.inputs(&layout).into_iter().chain(looked_at).collect(),
+        inputs: listed
+            .inputs(&layout)
+            .into_iter()
+            .chain(looked_at)
+            .chain(included.looked_at)
+            .collect(),
         environment: environment.seen(),
         layout,
     })

@@ -3,12 +3,13 @@
 //! look at what people wrote.
 
 mod build;
-mod choice;
 mod discover;
 mod environment;
 mod files;
 mod graph;
+mod include;
 mod load;
+mod outside;
 mod platforms;
 mod preset;
 mod quotes;
@@ -31,15 +32,16 @@ use std::{
     time::Duration,
 };
 
-pub use choice::Choice;
 pub use environment::Environment;
 pub use files::find_root;
-pub use load::{LoadError, load, load_with};
+pub use include::{Library, Pinned};
+pub use load::{LoadError, load};
+pub use outside::{Assignments, Outside};
 pub use platforms::{Wanted, Workspaces};
 pub use starter::{StarterFile, starter};
 pub use task::{
-    Bindings, Call, Deed, Each, Entry, Meaning, Names, Parameter, Renderer, Task, Template,
-    Variable,
+    Bindings, Call, Data, Deed, Each, Entry, Home, Meaning, Names, Need, OWN_WORDS, Over,
+    Parameter, Part, Pool, Renderer, Retry, Secret, Shell, Task, Template, Var, Variable, Word,
 };
 pub use text::{Places, Text};
 

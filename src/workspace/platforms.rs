@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{Choice, LoadError, Subsystem, Workspace, load};
+use super::{LoadError, Outside, Subsystem, Workspace, load};
 use crate::model::{ArtifactId, Layout, Name, Platform};
 
 /// Which platforms are worked for.
@@ -27,15 +27,15 @@ impl Workspaces {
     ///
     /// # Errors
     /// As [`load`].
-    pub fn load(root: &Path, wanted: Wanted, choice: &Choice) -> Result<Self, LoadError> {
+    pub fn load(root: &Path, wanted: Wanted, outside: &Outside) -> Result<Self, LoadError> {
         let host = Platform::host();
-        let mut all = BTreeMap::from([(host, load(root, host, choice)?)]);
+        let mut all = BTreeMap::from([(host, load(root, host, outside)?)]);
         let wanted = match wanted {
             Wanted::One(platform) => vec![platform],
             Wanted::All => all[&host].platforms.clone(),
         };
         for platform in wanted.iter().filter(|platform| **platform != host) {
-            all.insert(*platform, load(root, *platform, choice)?);
+            all.insert(*platform, load(root, *platform, outside)?);
         }
         Ok(Self { wanted, all })
     }

@@ -6,7 +6,7 @@ use minijinja::Environment as Engine;
 use rayon::prelude::*;
 
 use super::{
-    Environment, Task,
+    Assignments, Environment, Task,
     discover::Pattern,
     files::{self, SpecFile},
     subsystem::{self, Draft, Identity, Surroundings},
@@ -36,6 +36,8 @@ pub struct Loader<'a> {
     pub engine: &'a Engine<'static>,
     /// What the host says.
     pub environment: &'a Environment,
+    /// What a command line sets.
+    pub assignments: &'a Assignments,
     /// What the workspace is resolved for.
     pub platform: Platform,
 }
@@ -175,10 +177,12 @@ impl Loader<'_> {
         subsystem::workspace_tasks(&self.surroundings(), found)
     }
 
-    fn surroundings(&self) -> Surroundings<'_> {
+    /// What all is resolved with.
+    pub fn surroundings(&self) -> Surroundings<'_> {
         Surroundings {
             engine: self.engine,
             environment: self.environment,
+            assignments: self.assignments,
             platform: self.platform,
             root: self.layout.root(),
             manifest: self.manifest,

@@ -8,11 +8,16 @@ use std::{
 use minijinja::{Environment as Engine, value::Value as Word};
 
 use super::{
-    Environment, Source, Subsystem, Task, build, discover::Found, source, task, template::Scope,
-    upstream, version::Current,
+    Assignments, Environment, Source, Subsystem, Task, build,
+    discover::Found,
+    outside, source,
+    task::{self, Home},
+    template::Scope,
+    upstream,
+    version::Current,
 };
 use crate::{
-    manifest::{Findings, ManifestDoc, Pairs, Scalar, Sp, SpecDoc},
+    manifest::{Findings, HeadDoc, ManifestDoc, Scalar, Sp, SpecDoc},
     model::{Name, Platform, TagStem},
 };
 
@@ -22,6 +27,8 @@ pub struct Surroundings<'a> {
     pub engine: &'a Engine<'static>,
     /// What the host says.
     pub environment: &'a Environment,
+    /// What a command line sets.
+    pub assignments: &'a Assignments,
     /// What the workspace is resolved for.
     pub platform: Platform,
     /// The workspace's folder.
@@ -77,10 +84,27 @@ pub fn resolve(
     let (before, before_in_manifest) = (found.diagnostics.len(), in_manifest.diagnostics.len());
     let Identity { name, spec, current, .. } = identity;
     let version = &current.value.version;
-    let scope = scope(identity, doc, around, found, in_manifest);
-    let mut env = build::environment(&around.manifest.env, &scope, in_manifest);
-    env.extend(build::environment(&doc.env, &scope, found));
-    let tasks = task::resolve(Some(name), &doc.tasks, &env, &scope, found);
+    let mut scope = scope(identity, around);
+    let mut home = Home::default();
+    home.add(Path::new(""), &around.manifest.head, &mut scope, in_manifest);
+    home.add(spec.parent().unwrap_or(Path::new("")), &doc.head, &mut scope, found);
+    let env = home.env.clone();
+    let tasks = match around.assignments.get(&(spec.to_path_buf(), String::new())) {
+        None => task::resolve(Some(name), &doc.tasks, home, &scope, found),
+        // What is set is set for its tasks: what is built stays what is pinned.
+        Some(set) => {
+            let mut scope = self::scope(identity, around);
+            let mut home = Home { dir: home.dir, ..Home::default() };
+            let mut all = doc.head.clone();
+            all.vars.extend(around.manifest.head.vars.iter().cloned());
+            home.give(outside::assigned(set, &all), &mut scope);
+            let dir = home.dir.clone();
+            let (above, own) = (home.lacking(&around.manifest.head), home.lacking(&doc.head));
+            home.add(Path::new(""), &above, &mut scope, in_manifest);
+            home.add(&dir, &own, &mut scope, found);
+            task::resolve(Some(name), &doc.tasks, home, &scope, found)
+        }
+    };
     let binaries = binaries(name, &doc.binary, &scope, found);
     let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
 
@@ -185,13 +209,7 @@ fn names_of(scalars: &[Scalar]) -> BTreeSet<Name> {
     scalars.iter().filter_map(|scalar| Name::new(&scalar.text).ok()).collect()
 }
 
-fn scope<'e>(
-    identity: &Identity,
-    doc: &SpecDoc,
-    around: &Surroundings<'e>,
-    found: &mut Findings,
-    in_manifest: &mut Findings,
-) -> Scope<'e> {
+fn scope<'e>(identity: &Identity, around: &Surroundings<'e>) -> Scope<'e> {
     let Identity { name, current, found: discovered, .. } = identity;
     let version = current.value.version.as_str();
     let has_v =
@@ -203,10 +221,6 @@ fn scope<'e>(
     ];
     let mut scope = Scope::new(around.engine, words(own.into_iter().chain(machine(around))));
     scope.extend(discovered.iter().flat_map(captured));
-    let mut vars = BTreeMap::new();
-    add_vars(&around.manifest.vars, &mut vars, &mut scope, in_manifest);
-    add_vars(&doc.vars, &mut vars, &mut scope, found);
-    scope.extend([("vars".to_owned(), Word::from(vars))]);
     scope
 }
 
@@ -255,17 +269,35 @@ pub fn workspace_tasks(around: &Surroundings, found: &mut Findings) -> Vec<Task>
     if doc.tasks.is_empty() {
         return Vec::new();
     }
+    let mut home = Home::default();
+    let scope = file_scope(around, &doc.head, &[], &mut home, found);
+    task::resolve(None, &doc.tasks, home, &scope, found)
+}
+
+/// What templates of a file know that belongs to no subsystem: the machine, what the file is
+/// `given`, and what its `head` says, but for the variables that it is given. All that is said for
+/// its tasks is added to `home`.
+pub fn file_scope<'e>(
+    around: &Surroundings<'e>,
+    head: &HeadDoc,
+    given: &[(String, Word)],
+    home: &mut Home,
+    found: &mut Findings,
+) -> Scope<'e> {
     let scope = Scope::new(around.engine, words(machine(around)));
     let mut scope = scope.without(&["src", "out", "work", "commit"]);
-    let mut vars = BTreeMap::new();
-    add_vars(&doc.vars, &mut vars, &mut scope, found);
-    scope.extend([("vars".to_owned(), Word::from(vars))]);
-    let env = build::environment(&doc.env, &scope, found);
-    task::resolve(None, &doc.tasks, &env, &scope, found)
+    home.give(given.iter().cloned(), &mut scope);
+    let at = (found.file().path.clone(), home.space.clone());
+    if let Some(set) = around.assignments.get(&at) {
+        home.give(outside::assigned(set, head), &mut scope);
+    }
+    let dir = home.dir.clone();
+    home.add(&dir, &home.lacking(head), &mut scope, found);
+    scope
 }
 
 /// What all scopes know: the platform and the environment.
-fn machine(around: &Surroundings) -> [(&'static str, Word); 6] {
+fn machine(around: &Surroundings) -> [(&'static str, Word); 7] {
     let platform = around.platform;
     [
         ("os", platform.os.as_str().into()),
@@ -274,39 +306,12 @@ fn machine(around: &Surroundings) -> [(&'static str, Word); 6] {
         ("platform", platform.to_string().into()),
         ("exe", platform.executable("").into()),
         ("env", Word::from_object(around.environment.clone())),
+        ("vars", Word::from(BTreeMap::<String, Word>::new())),
     ]
 }
 
 fn words(facts: impl IntoIterator<Item = (&'static str, Word)>) -> BTreeMap<String, Word> {
     facts.into_iter().map(|(word, value)| (word.to_owned(), value)).collect()
-}
-
-/// Renders variables in the order written; each knows those before it.
-fn add_vars(
-    written: &Pairs<Scalar>,
-    vars: &mut BTreeMap<String, Word>,
-    scope: &mut Scope,
-    found: &mut Findings,
-) {
-    for (name, value) in written {
-        if scope.knows(&name.value) && !vars.contains_key(&name.value) || name.value == "vars" {
-            let what = format!("`{}` is a word of forge's own", name.value);
-            found.add(
-                name.bytes.clone(),
-                what,
-                "already has a meaning",
-                "give the variable another name",
-            );
-        } else if let Some(text) = scope.text(value, found) {
-            let word = Word::from(text.into_inner());
-            vars.insert(name.value.clone(), word.clone());
-            scope.extend([(name.value.clone(), word)]);
-        } else {
-            // Told once, where it is defined; not again wherever it is used.
-            scope.extend([(name.value.clone(), Word::from(""))]);
-            vars.insert(name.value.clone(), Word::from(""));
-        }
-    }
 }
 
 fn binaries(

@@ -58,6 +58,20 @@ impl Text {
         self
     }
 
+    /// The text without `sign` at its end.
+    ///
+    /// # Errors
+    /// The text itself, if it does not end so.
+    pub fn without_last(mut self, sign: char) -> Result<Self, Self> {
+        match self.0.pop() {
+            Some(last) if last == sign => Ok(self),
+            last => {
+                self.0.extend(last);
+                Err(self)
+            }
+        }
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -113,6 +127,19 @@ impl Text {
 }
 
 impl Places {
+    /// What stands for the places while nobody knows them.
+    pub(super) fn stand_ins() -> Self {
+        let somewhere = || "/place".into();
+        Self {
+            root: somewhere(),
+            src: somewhere(),
+            out: somewhere(),
+            work: somewhere(),
+            bin: somewhere(),
+            commit: "commit".into(),
+        }
+    }
+
     /// What the place called `name` is on this machine.
     fn value(&self, name: &str) -> String {
         let path = match name {

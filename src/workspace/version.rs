@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::Choice;
 use crate::{
     manifest::{CommitsDoc, Findings, ManifestDoc, Pairs, Scalar, SchemeDoc, Sp, VersionDoc},
     model::{Commits, Lock, Name, Scheme, Version},
@@ -36,7 +35,7 @@ pub struct Versions<'a> {
     /// What `forge.lock` holds.
     pub lock: &'a Lock,
     /// What this invocation chooses.
-    pub choice: &'a Choice,
+    pub chosen: &'a BTreeMap<Name, Version>,
 }
 
 impl Versions<'_> {
@@ -52,7 +51,7 @@ impl Versions<'_> {
             Stated::Version(version) => (version.clone(), None),
             Stated::Scheme(scheme) => (self.last(name, scheme), Some(scheme.clone())),
         };
-        let chosen = self.choice.versions.get(name);
+        let chosen = self.chosen.get(name);
         let is_chosen = chosen.is_some();
         let version = chosen.cloned().unwrap_or(pinned);
         Some(Sp { value: Current { version, scheme, is_chosen }, bytes: stated.bytes.clone() })

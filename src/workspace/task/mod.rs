@@ -4,18 +4,27 @@
 //! `read` makes tasks of trees, `entry` their commands, `names` finds which task or subsystem a
 //! name means and where tasks need each other in a circle.
 
+mod data;
+mod each;
 mod entry;
+mod home;
 mod names;
 mod read;
 mod render;
+mod vars;
+mod words;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-pub use names::{Meaning, Names, check};
-pub use read::{resolve, taken_names};
-pub use render::{Bindings, Renderer};
+pub use data::Data;
+pub use each::{Each, Over, Part};
+pub use home::{Home, Pool, Shell};
+pub use names::{Meaning, Names, check, twins};
+pub use read::{is_name, resolve};
+pub use render::{Bindings, Renderer, Word};
+pub use words::{OWN as OWN_WORDS, is_free};
 
-use super::{Text, template::Words};
+use super::template::Words;
 use crate::{
     manifest::Scalar,
     model::{Name, Span},
@@ -24,12 +33,14 @@ use crate::{
 /// A named list of commands, of a subsystem or of the workspace.
 #[derive(Clone, Debug)]
 pub struct Task {
-    /// What it is called: `hello`, or `nats:test` if it is a subsystem's.
+    /// What it is called: `hello`, or `nats:test` if it is a subsystem's. `*` stands for any text.
     pub name: String,
     /// The subsystem it belongs to.
     pub subsystem: Option<Name>,
     /// Where its name is written.
     pub place: Span,
+    /// The line of its name, from 1.
+    pub line: usize,
     /// `desc:`.
     pub desc: Option<String>,
     /// `help:`.
@@ -41,7 +52,7 @@ pub struct Task {
     /// `with:`.
     pub with: Vec<Parameter>,
     /// `needs:`.
-    pub needs: Vec<Call>,
+    pub needs: Vec<Need>,
     /// `run:`.
     pub run: Vec<Entry>,
     /// `finally:`.
@@ -50,14 +61,14 @@ pub struct Task {
     pub each: Option<Each>,
     /// `dir:`; the workspace if absent. Relative to the workspace.
     pub dir: Option<Template>,
-    /// Variables that manifest and spec set for all commands.
-    pub base_env: BTreeMap<String, Text>,
+    /// What is said for all tasks of its file.
+    pub home: Arc<Home>,
     /// `env:`.
     pub env: Vec<(String, Template)>,
     /// `dotenv:`: files, and whether each may be missing.
     pub dotenv: Vec<(Template, bool)>,
     /// `vars:`, in the order written.
-    pub vars: Vec<(String, Variable)>,
+    pub vars: Vec<Var>,
     /// `if:`.
     pub condition: Option<Template>,
     /// `only:`.
@@ -75,10 +86,18 @@ pub struct Task {
     /// `timeout:`.
     pub timeout: Option<Duration>,
     /// `retry:`.
-    pub retry: u16,
+    pub retry: Retry,
+    /// `shell:`, or that of its file.
+    pub shell: Shell,
+    /// `pool:`.
+    pub pool: Option<Pool>,
+    /// `interactive:`.
+    pub interactive: bool,
+    /// `gitignore:`.
+    pub gitignore: bool,
     /// `private:`.
     pub private: bool,
-    /// `quiet:`.
+    /// `quiet:`, or that of its file.
     pub quiet: bool,
     /// `once:`.
     pub once: bool,
@@ -124,6 +143,24 @@ pub struct Call {
     pub with: Vec<(String, Template)>,
 }
 
+/// One entry of `needs`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// What is needed.
+    pub call: Call,
+    /// `for:`.
+    pub each: Option<Each>,
+}
+
+/// `retry:`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retry {
+    /// How often it is tried again.
+    pub times: u16,
+    /// How long to wait before each try.
+    pub delay: Duration,
+}
+
 /// One entry of `run` or `finally`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -141,6 +178,10 @@ pub struct Entry {
     pub only: Vec<String>,
     /// `for:`.
     pub each: Option<Each>,
+    /// `interactive:`.
+    pub interactive: bool,
+    /// Whether it stands under `finally:`, so that it runs at the end, once it was reached.
+    pub at_end: bool,
 }
 
 /// What an entry does.
@@ -152,32 +193,51 @@ pub enum Deed {
     Call(Call),
 }
 
-/// `for:`: what `{{ item }}` is, one after the other.
+/// A template variable, of a task or of all tasks of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Each {
-    /// Each of these.
-    List(Vec<Template>),
-    /// Each combination of one value per name.
-    Matrix(Vec<(String, Vec<Template>)>),
+pub struct Var {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub variable: Variable,
+    /// Whether only a run finds out what it is.
+    pub is_lazy: bool,
+    /// The folder of the file that has it for all its tasks, relative to the workspace.
+    pub dir: Option<PathBuf>,
 }
 
-/// A template variable of a task.
+/// What a template variable is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Variable {
-    /// What the template gives.
-    Text(Template),
-    /// What each of the templates gives.
-    List(Vec<Template>),
-    /// What the command prints.
+    /// A value.
+    Value(Data),
+    /// What an expression gives.
+    Expr(Template),
+    /// What a command prints.
     Sh(Template),
+    /// A value that is shown nowhere.
+    Secret(Secret),
+}
+
+/// Where a secret is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Secret {
+    /// It stands here.
+    Text(Template),
+    /// A command prints it.
+    Sh(Template),
+    /// In an environment variable of this name.
+    Env(Template),
 }
 
 impl Variable {
     /// The templates it is made of.
-    pub fn templates(&self) -> &[Template] {
+    pub fn templates(&self) -> Vec<&Template> {
         match self {
-            Self::Text(one) | Self::Sh(one) => std::slice::from_ref(one),
-            Self::List(many) => many,
+            Self::Value(data) => data.templates(),
+            Self::Expr(one)
+            | Self::Sh(one)
+            | Self::Secret(Secret::Text(one) | Secret::Sh(one) | Secret::Env(one)) => vec![one],
         }
     }
 }
@@ -191,9 +251,25 @@ impl Task {
         })
     }
 
-    /// Everything in it that is rendered when it runs, but for its variables.
+    /// All that it may come to run: what it needs and what it calls.
+    pub fn reach(&self) -> impl Iterator<Item = &Call> {
+        self.needs.iter().map(|need| &need.call).chain(self.calls())
+    }
+
+    /// The expressions in it, but for those of its variables.
+    pub fn expressions(&self) -> Vec<&Template> {
+        let own = self.run.iter().chain(&self.finally).filter_map(|entry| entry.each.as_ref());
+        let needs = self.needs.iter().filter_map(|need| need.each.as_ref());
+        own.chain(needs).chain(&self.each).flat_map(Each::expressions).collect()
+    }
+
+    /// Everything in it that is rendered when it runs, but for its variables and expressions.
     pub fn templates(&self) -> Vec<&Template> {
         let mut all: Vec<&Template> = Vec::new();
+        for need in &self.needs {
+            all.extend(need.each.iter().flat_map(Each::templates));
+            all.extend(need.call.with.iter().map(|(_, value)| value));
+        }
         for entry in self.run.iter().chain(&self.finally) {
             all.extend(&entry.condition);
             all.extend(entry.each.iter().flat_map(Each::templates));
@@ -212,14 +288,5 @@ impl Task {
         );
         all.extend(self.inputs.iter().chain(&self.outputs).chain(&self.label).chain(&self.dir));
         all
-    }
-}
-
-impl Each {
-    fn templates(&self) -> Vec<&Template> {
-        match self {
-            Self::List(items) => items.iter().collect(),
-            Self::Matrix(parts) => parts.iter().flat_map(|(_, items)| items).collect(),
-        }
     }
 }

@@ -8,6 +8,8 @@ use crate::model::{Diagnostic, Name, Span, suggestion};
 /// Everything that a task can name.
 pub struct Names<'w> {
     tasks: HashMap<&'w str, &'w Task>,
+    /// Those whose names hold `*`.
+    patterns: Vec<&'w Task>,
     subsystems: BTreeSet<&'w str>,
 }
 
@@ -29,32 +31,95 @@ impl<'w> Names<'w> {
         let alias = |task: &'w Task| task.aliases.iter().map(move |alias| (alias.as_str(), task));
         // A name of its own goes over an alias.
         let aliases = tasks.clone().flat_map(alias);
+        let patterns = tasks.clone().filter(|task| task.name.contains('*')).collect();
         let own = tasks.map(|task| (task.name.as_str(), task));
         Self {
+            patterns,
             tasks: aliases.chain(own).collect(),
             subsystems: subsystems.map(Name::as_str).collect(),
         }
     }
 
-    /// The task called `name` from outside.
+    /// The task called `name` from outside: by its name or alias, or else the one whose pattern fits
+    /// with the most letters of its own. Where several fit equally well, [`Self::tied`] says so.
     pub fn task(&self, name: &str) -> Option<&'w Task> {
-        self.tasks.get(name).copied()
+        let known = self.tasks.get(name).copied();
+        known.or_else(|| self.fitting(name).first().copied())
     }
 
-    /// What `task` means by `name`: a task of the same subsystem before one of the workspace, and
-    /// that before a subsystem.
+    /// Two tasks whose patterns fit `name` equally well, if no task is called so.
+    pub fn tied(&self, name: &str) -> Option<(&'w Task, &'w Task)> {
+        match self.fitting(name)[..] {
+            [one, other, ..] if !self.tasks.contains_key(name) => Some((one, other)),
+            _ => None,
+        }
+    }
+
+    /// The tasks whose patterns fit `name` best.
+    fn fitting(&self, name: &str) -> Vec<&'w Task> {
+        let letters = |task: &Task| task.name.chars().filter(|c| *c != '*').count();
+        let fits = |task: &&&Task| captured(&task.name, name).is_some();
+        let mut fitting: Vec<&Task> = self.patterns.iter().filter(fits).copied().collect();
+        let most = fitting.iter().map(|task| letters(task)).max();
+        fitting.retain(|task| Some(letters(task)) == most);
+        fitting
+    }
+
+    /// What `task` means by `name`: a task of the same subsystem or included file before one of the
+    /// workspace, and that before a subsystem. An included file means one of the workspace only by
+    /// `:name`.
     pub fn meant(&self, task: &Task, name: &str) -> Option<Meaning<'w>> {
-        let own = task.subsystem.as_ref().and_then(|owner| self.task(&format!("{owner}:{name}")));
-        let meant = own.or_else(|| self.task(name)).map(Meaning::Task);
+        if let Some(name) = name.strip_prefix(':') {
+            return self.task(name).map(Meaning::Task);
+        }
+        let space = task.subsystem.as_ref().map_or(task.home.space.as_str(), Name::as_str);
+        let own = match space {
+            "" => None,
+            space => self.task(&format!("{space}:{name}")),
+        };
+        let reaches_out = !task.home.is_included || space.is_empty();
+        let meant = own.or_else(|| self.task(name).filter(|_| reaches_out)).map(Meaning::Task);
         meant.or_else(|| self.subsystems.get(name).map(|name| Meaning::Subsystem(name)))
     }
 
-    fn all(&self) -> Vec<&'w str> {
-        let mut names: Vec<&str> = self.tasks.keys().copied().collect();
-        names.extend(&self.subsystems);
+    /// Every name, as `task` has to write it.
+    fn known_to(&self, task: &Task) -> Vec<String> {
+        let space = format!("{}:", task.home.space);
+        let written = |name: &&str| match name.strip_prefix(space.as_str()) {
+            Some(own) => own.to_owned(),
+            None if task.home.is_included => format!(":{name}"),
+            None => (*name).to_owned(),
+        };
+        let subsystems = self.subsystems.iter().map(|name| (*name).to_owned());
+        let mut names: Vec<String> = self.tasks.keys().map(written).chain(subsystems).collect();
         names.sort_unstable();
         names
     }
+}
+
+impl Task {
+    /// What stands for each `*` of its name in `called`, as which a task of the same subsystem may
+    /// have called it; nothing if its name has none.
+    pub fn matched(&self, called: &str) -> Vec<String> {
+        let full = || self.subsystem.as_ref().map(|owner| format!("{owner}:{called}"));
+        let matched = captured(&self.name, called);
+        matched.or_else(|| captured(&self.name, &full()?)).unwrap_or_default()
+    }
+}
+
+/// What stands for each `*` of `pattern` in `name`, the first ones as long as can be; nothing if it
+/// does not fit.
+fn captured(pattern: &str, name: &str) -> Option<Vec<String>> {
+    let Some((before, rest)) = pattern.split_once('*') else {
+        return (pattern == name).then(Vec::new);
+    };
+    let name = name.strip_prefix(before)?;
+    let ends = name.char_indices().map(|(at, _)| at).chain([name.len()]);
+    ends.rev().find_map(|end| {
+        let mut captured = captured(rest, &name[end..])?;
+        captured.insert(0, name[..end].to_owned());
+        Some(captured)
+    })
 }
 
 fn span(task: &Task, call: &Call) -> Span {
@@ -67,7 +132,7 @@ pub fn check<'w>(tasks: &'w [Task], subsystems: impl Iterator<Item = &'w Name>) 
     let mut diagnostics = Vec::new();
     for task in tasks {
         let calls = task.calls().map(|call| (call, true));
-        for (call, is_call) in task.needs.iter().map(|need| (need, false)).chain(calls) {
+        for (call, is_call) in task.needs.iter().map(|need| (&need.call, false)).chain(calls) {
             diagnostics.extend(wrong_call(&names, task, call, is_call));
         }
     }
@@ -93,9 +158,16 @@ fn wrong_call(names: &Names, task: &Task, call: &Call, is_call: bool) -> Option<
                 "the task `{}` names `{name}`, which is no task and no subsystem",
                 task.name
             );
-            return told(what, "not known", suggestion(name, names.all()));
+            let help = match names.task(name) {
+                Some(_) => format!("`:{name}` means the workspace's"),
+                None => suggestion(name, names.known_to(task).iter().map(String::as_str)),
+            };
+            return told(what, "not known", help);
         }
     };
+    if let Some(diagnostic) = tie(names, task, call) {
+        return Some(diagnostic);
+    }
     let known = || target.with.iter().map(|parameter| parameter.name.as_str());
     if let Some((unknown, _)) = call.with.iter().find(|(key, _)| !known().any(|name| name == key)) {
         let what = format!("the task `{}` has no parameter `{unknown}`", target.name);
@@ -105,6 +177,34 @@ fn wrong_call(names: &Names, task: &Task, call: &Call, is_call: bool) -> Option<
     let missing = target.with.iter().find(|one| one.default.is_none() && !given(&one.name))?;
     let what = format!("the task `{}` must be given `{}`", target.name, missing.name);
     told(what, "not given here", format!("write `with: {{ {}: … }}`", missing.name))
+}
+
+/// Tasks that are called like another one.
+pub fn twins(tasks: &[Task]) -> Vec<Diagnostic> {
+    let mut seen: HashMap<&str, &Task> = HashMap::new();
+    let mut diagnostics = Vec::new();
+    for task in tasks {
+        let Some(first) = seen.insert(&task.name, task) else { continue };
+        let what = format!("two tasks are called `{}`", task.name);
+        let help = "give one of them another name; `except` leaves a task of an include out";
+        let diagnostic = Diagnostic::new(task.place.clone(), what, "again here");
+        diagnostics.push(diagnostic.related(first.place.clone(), "first written here").help(help));
+    }
+    diagnostics
+}
+
+/// Several patterns fit the name equally well.
+fn tie(names: &Names, task: &Task, call: &Call) -> Option<Diagnostic> {
+    let name = &call.name.text;
+    let space = task.subsystem.as_ref().map_or(task.home.space.as_str(), Name::as_str);
+    let own = Some(format!("{space}:{name}")).filter(|own| names.task(own).is_some());
+    let outer = name.strip_prefix(':').unwrap_or(name);
+    let (one, other) = names.tied(own.as_deref().unwrap_or(outer))?;
+    let what = format!("`{name}` may be `{}` as well as `{}`", one.name, other.name);
+    let diagnostic = Diagnostic::new(span(task, call), what, "fits both");
+    let diagnostic = diagnostic.related(one.place.clone(), "one of them");
+    let diagnostic = diagnostic.related(other.place.clone(), "the other");
+    Some(diagnostic.help(format!("write a task `{name}`, or another pattern")))
 }
 
 fn same_names(tasks: &[Task]) -> Vec<Diagnostic> {
@@ -131,7 +231,7 @@ fn cycles(names: &Names, tasks: &[Task]) -> Vec<Diagnostic> {
     let mut edges: Vec<Vec<(usize, &Call)>> = Vec::new();
     for task in tasks {
         let mut targets = Vec::new();
-        for call in task.needs.iter().chain(task.calls()) {
+        for call in task.reach() {
             if let Some(Meaning::Task(target)) = names.meant(task, &call.name.text) {
                 targets.extend(index.get(target.name.as_str()).map(|at| (*at, call)));
             }
@@ -187,4 +287,26 @@ fn tell_cycle(cycle: &[(&Task, &Call)]) -> Diagnostic {
             diagnostic.related(span(task, call), label(at))
         })
         .help("remove one of them")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::captured;
+
+    #[test]
+    fn stars_stand_for_what_is_left() {
+        let told = |pattern, name| captured(pattern, name).map(|parts| parts.join("|"));
+        for (pattern, name, expected) in [
+            ("a-*", "a-b", Some("b")),
+            ("a-*", "a-", Some("")),
+            ("a-*", "b-a", None),
+            ("*-*", "a-b-c", Some("a-b|c")),
+            ("*:up", "x:y:up", Some("x:y")),
+            ("a*b", "ab", Some("")),
+            ("a*b", "aé", None),
+            ("a", "a", Some("")),
+        ] {
+            assert_eq!(told(pattern, name).as_deref(), expected, "{pattern} {name}");
+        }
+    }
 }

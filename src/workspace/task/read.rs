@@ -4,51 +4,47 @@
 //! A task that uses a part of the language that is not run yet is kept with that key, so that
 //! running it is refused by name and nothing else suffers.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, ops::Range, sync::Arc, time::Duration};
 
 use minijinja::value::Value as Word;
 
 use super::{
     super::{
-        Text, build,
-        subsystem::Draft,
-        template::{Scope, Words},
+        Places, build,
+        template::{Scope, Words, look_at, words_of, words_of_expression},
     },
-    Call, Parameter, Task, Template, Variable, entry,
+    Call, Entry, Home, Need, Over, Parameter, Retry, Secret, Shell, Task, Template, Variable,
+    entry,
+    words::{STAND_IN, is_free},
 };
 use crate::{
-    manifest::{File, Findings, Node, Pairs, Scalar, Sp, Value, scalar, scalars},
-    model::{Diagnostic, Name},
+    manifest::{Findings, Node, Pairs, Scalar, Sp, Value, scalar, scalars},
+    model::Name,
 };
 
-/// The keys of a task that are part of the language and not run.
-const BEYOND: &[&str] = &["include", "interactive", "pool", "shell"];
-
-/// What a word stands for while nobody knows its value.
-pub(super) const STAND_IN: &str = "value";
-
-/// Resolves the tasks of `owner`, or those of the workspace. `env` is what is set for all
-/// commands. What is wrong goes to `found`.
+/// Resolves the tasks of `owner`, or those of the workspace. `home` is what is said for all of
+/// them, `scope` what their templates know. What is wrong goes to `found`.
 pub fn resolve(
     owner: Option<&Name>,
     written: &Pairs<Node>,
-    env: &BTreeMap<String, Text>,
+    home: Home,
     scope: &Scope,
     found: &mut Findings,
 ) -> Vec<Task> {
-    let words = Arc::new(scope.words());
+    let home = Home { text: found.text().to_owned(), ..home };
+    let (words, home) = (Arc::new(scope.words()), Arc::new(home));
+    let known = scope.with_stand_ins().with_places(&Places::stand_ins());
+    let guesses: BTreeSet<String> =
+        scope.guesses().chain(scope.places()).map(str::to_owned).collect();
     let mut tasks = Vec::new();
     for (key, node) in written {
-        if !is_name(key, found) {
+        if !is_name(&key.value, &key.bytes, found) {
             continue;
         }
         let before = found.diagnostics.len();
-        let reader = Reader { owner, node, scope: scope.clone(), found };
-        let task = reader.task(key, env, words.clone());
+        let (scope, guesses) = (known.clone(), guesses.clone());
+        let reader = Reader { owner, node, home: home.clone(), scope, guesses, found };
+        let task = reader.task(key, words.clone());
         if found.diagnostics.len() == before {
             tasks.push(task);
         }
@@ -56,28 +52,16 @@ pub fn resolve(
     tasks
 }
 
-/// Tasks of the manifest that are called like one of a subsystem: `nats:test`.
-pub fn taken_names(file: &File, written: &Pairs<Node>, drafts: &[Draft]) -> Vec<Diagnostic> {
-    let names = drafts.iter().flat_map(|draft| &draft.tasks).map(|task| task.name.as_str());
-    let names: HashSet<&str> = names.collect();
-    let taken = |(key, _): &&(Sp<String>, Node)| names.contains(key.value.as_str());
-    let tell = |(key, _): &(Sp<String>, Node)| {
-        let what = format!("`{}` is the task of a subsystem already", key.value);
-        let help = "give one of them another name";
-        Diagnostic::new(file.span(key.bytes.clone()), what, "taken").help(help)
-    };
-    written.iter().filter(taken).map(tell).collect()
-}
-
-/// Whether `key` is a word that a shell and a command line leave alone.
-fn is_name(key: &Sp<String>, found: &mut Findings) -> bool {
+/// Whether `text` is a word that a shell and a command line leave alone.
+pub fn is_name(text: &str, bytes: &Range<usize>, found: &mut Findings) -> bool {
     let plain = |c: char| c.is_alphanumeric() || "-_.:".contains(c);
-    let text = &key.value;
-    let is_plain = text.starts_with(char::is_alphanumeric) && text.chars().all(plain);
+    let pattern = |c: char| plain(c) || c == '*';
+    let begins = text.starts_with(|c: char| c.is_alphanumeric() || c == '*');
+    let is_plain = begins && text != "*" && text.chars().all(pattern);
     if !is_plain {
         let what = format!("`{text}` can be no task's name");
-        let help = "use letters, digits, `-`, `_`, `.` and `:`, and begin with a letter or digit";
-        found.add(key.bytes.clone(), what, "not a plain word", help);
+        let help = "use letters, digits, `-`, `_`, `.` and `:`, and `*` for any text; begin with a letter or digit";
+        found.add(bytes.clone(), what, "not a plain word", help);
     }
     is_plain
 }
@@ -85,14 +69,17 @@ fn is_name(key: &Sp<String>, found: &mut Findings) -> bool {
 /// One task, about to be read.
 pub(super) struct Reader<'a, 'e, 'f> {
     owner: Option<&'a Name>,
-    node: &'a Node,
+    pub(super) node: &'a Node,
+    home: Arc<Home>,
     /// What templates know, with stand-ins for what only a run knows.
     pub(super) scope: Scope<'e>,
+    /// The words that have stand-ins.
+    pub(super) guesses: BTreeSet<String>,
     pub(super) found: &'a mut Findings<'f>,
 }
 
-impl Reader<'_, '_, '_> {
-    fn task(mut self, key: &Sp<String>, env: &BTreeMap<String, Text>, words: Arc<Words>) -> Task {
+impl<'e> Reader<'_, 'e, '_> {
+    fn task(mut self, key: &Sp<String>, words: Arc<Words>) -> Task {
         let called = |name: &str| match self.owner {
             Some(owner) => format!("{owner}:{name}"),
             None => name.to_owned(),
@@ -103,36 +90,37 @@ impl Reader<'_, '_, '_> {
         let aliases = scalars(node, "alias").iter().map(|alias| called(&alias.text)).collect();
         // Asked before any parameter is looked at.
         let confirm = self.question();
+        self.own_words(&name);
         let with = self.parameters();
-        let needs = self.needs();
-        let dir = self.template("dir");
         let vars = self.variables();
+        let needs = self.needs();
+        let dir = self.dir();
         let run = match &node.value {
             Value::Map(_) => node.get("run"),
             _ => Some(node),
         };
-        let scope = self.scope.clone();
-        let each = node.get("for").and_then(|each| entry::each(&mut self, each));
+        let before = self.words();
+        let each = self.each(node);
         let run = run.map(|run| entry::entries(&mut self, run)).unwrap_or_default();
         // Only `run` is run once per item.
-        self.scope = scope;
-        let finally = node.get("finally").map(|run| entry::entries(&mut self, run));
+        self.forget_all_but(before);
+        let finally = self.finally();
         if run.is_empty() && needs.is_empty() {
             let what = format!("the task `{name}` has no command");
             let help = "write a command, a list of commands, or a mapping with `run`";
             self.found.add(node.bytes.clone(), what, "nothing to run", help);
         }
-        Task {
+        let mut task = Task {
             subsystem: self.owner.cloned(),
             place: self.found.span(key.bytes.clone()),
+            line: self.found.text()[..key.bytes.start].matches('\n').count() + 1,
             desc: text("desc"),
             help: text("help"),
             aliases,
             label: self.template("label"),
             run,
-            finally: finally.unwrap_or_default(),
+            finally,
             each,
-            base_env: env.clone(),
             env: self.environment(),
             dotenv: self.dotenv(),
             condition: self.command("if"),
@@ -142,41 +130,101 @@ impl Reader<'_, '_, '_> {
             assert: self.assertions(),
             inputs: self.globs("inputs"),
             outputs: self.globs("outputs"),
-            timeout: self.duration(node),
-            retry: text("retry").and_then(|count| count.parse().ok()).unwrap_or(0),
+            timeout: self.duration(node, "timeout"),
+            retry: self.retry(),
+            shell: node.get("shell").map_or_else(|| self.home.shell.clone(), Shell::of),
+            pool: scalar(node, "pool").and_then(|pool| self.home.pool(&pool, self.found)),
             private: flag("private"),
-            quiet: flag("quiet"),
+            quiet: text("quiet").map_or(self.home.quiet, |flag| flag == "true"),
             once: flag("once"),
             fail_fast: flag("fail_fast"),
             allow_failure: flag("allow_failure"),
-            beyond: self.beyond(),
+            interactive: flag("interactive"),
+            gitignore: flag("gitignore"),
+            beyond: None,
+            home: self.home.clone(),
             name,
             with,
             needs,
             dir,
             vars,
             words,
+        };
+        task.beyond = beyond(&task).map(str::to_owned);
+        task
+    }
+
+    /// What templates know now.
+    pub(super) fn words(&self) -> (Scope<'e>, BTreeSet<String>) {
+        (self.scope.clone(), self.guesses.clone())
+    }
+
+    /// Goes back to what templates knew.
+    pub(super) fn forget_all_but(&mut self, words: (Scope<'e>, BTreeSet<String>)) {
+        (self.scope, self.guesses) = words;
+    }
+
+    /// Lets templates know words by their stand-ins.
+    pub(super) fn guess(&mut self, words: impl IntoIterator<Item = (String, Word)>) {
+        let words: Vec<_> = words.into_iter().collect();
+        self.guesses.extend(words.iter().map(|(word, _)| word.clone()));
+        self.scope.extend(words);
+    }
+
+    /// Whether `template` looks at words that only have stand-ins.
+    pub(super) fn is_guessed(&self, template: &str) -> bool {
+        look_at(&words_of(template), &self.guesses)
+    }
+
+    /// Whether `expression` does.
+    pub(super) fn is_guessed_expression(&self, expression: &str) -> bool {
+        look_at(&words_of_expression(expression), &self.guesses)
+    }
+
+    /// The words that are known of every task.
+    fn own_words(&mut self, name: &str) {
+        self.scope.extend([("task".to_owned(), Word::from(name))]);
+        let stars = name.matches('*').count();
+        if stars > 0 {
+            self.guess([("match".to_owned(), Word::from(vec![STAND_IN; stars]))]);
         }
     }
 
-    /// The first part of the language in it that is not run.
-    fn beyond(&self) -> Option<String> {
-        let keys = self.node.entries().iter().map(|entry| entry.key.value.as_str());
-        let secret =
-            |node: &Node| node.entries().iter().any(|entry| entry.value.get("secret").is_some());
-        let secret = self.node.get("vars").is_some_and(secret).then_some("secret");
-        keys.into_iter().find(|key| BEYOND.contains(key)).or(secret).map(str::to_owned)
+    fn finally(&mut self) -> Vec<Entry> {
+        let Some(node) = self.node.get("finally") else { return Vec::new() };
+        let before = self.words();
+        self.guess([("exit_code".to_owned(), Word::from(0))]);
+        let entries = entry::entries(self, node);
+        self.forget_all_but(before);
+        for entry in node.one_or_many().iter().filter_map(|entry| entry.get("finally")) {
+            let what = "what runs at the end anyway stands under `finally` once more";
+            self.found.add(entry.bytes.clone(), what, "said twice", "write `run` or `task`");
+        }
+        entries
+    }
+
+    fn retry(&mut self) -> Retry {
+        let times = |text: Scalar| text.text.parse().unwrap_or(0);
+        match self.node.get("retry") {
+            Some(node) => Retry {
+                times: node.scalar().cloned().or_else(|| scalar(node, "times")).map_or(0, times),
+                delay: self.duration(node, "delay").unwrap_or_default(),
+            },
+            None => Retry::default(),
+        }
     }
 
     /// A template, tried.
     pub(super) fn tried(&mut self, scalar: &Scalar) -> Template {
-        self.scope.try_out(scalar, self.found);
+        let is_guess = self.is_guessed(&scalar.text);
+        self.scope.tried(scalar, is_guess, self.found);
         Template(scalar.clone())
     }
 
     /// A template that gives a command, tried, and read as a shell would.
     pub(super) fn tried_command(&mut self, scalar: &Scalar) -> Template {
-        if let Some(command) = self.scope.try_out(scalar, self.found) {
+        let is_guess = self.is_guessed(&scalar.text);
+        if let Some(command) = self.scope.tried(scalar, is_guess, self.found) {
             build::check_syntax(&command.trimmed(), scalar, self.found);
         }
         Template(scalar.clone())
@@ -198,8 +246,8 @@ impl Reader<'_, '_, '_> {
         scalars(self.node, key).iter().map(|scalar| self.tried(scalar)).collect()
     }
 
-    pub(super) fn duration(&mut self, node: &Node) -> Option<Duration> {
-        scalar(node, "timeout").and_then(|text| build::duration(&text, self.found))
+    pub(super) fn duration(&mut self, node: &Node, key: &str) -> Option<Duration> {
+        scalar(node, key).and_then(|text| build::duration(&text, self.found))
     }
 
     /// The question of `confirm`, which is asked before anything is known that a run finds out.
@@ -211,11 +259,11 @@ impl Reader<'_, '_, '_> {
     fn environment(&mut self) -> Vec<(String, Template)> {
         let mut env = Vec::new();
         for (name, value) in crate::manifest::pairs(self.node, "env") {
-            if name.value.contains(['=', '\0']) || name.value.is_empty() {
-                let what = format!("`{}` can be no environment variable", name.value);
-                self.found.add(name.bytes, what, "holds `=`", "write `NAME: value`");
-            } else {
+            if build::is_variable(&name.value) {
                 env.push((name.value, self.tried(&value)));
+            } else {
+                let what = format!("`{}` can be no environment variable", name.value);
+                self.found.add(name.bytes, what, "not a name", "write `NAME: value`");
             }
         }
         env
@@ -224,7 +272,7 @@ impl Reader<'_, '_, '_> {
     fn dotenv(&mut self) -> Vec<(Template, bool)> {
         let mut files = Vec::new();
         for mut path in scalars(self.node, "dotenv") {
-            self.scope.try_out(&path, self.found);
+            self.tried(&path);
             let may_be_missing = path.text.ends_with('?');
             path.text.truncate(path.text.trim_end_matches('?').len());
             files.push((Template(path), may_be_missing));
@@ -263,13 +311,15 @@ impl Reader<'_, '_, '_> {
                 parameter.default.as_deref().or(parameter.choices.first().map(String::as_str));
             (parameter.name.clone(), Word::from(value.unwrap_or(STAND_IN)))
         });
-        self.scope.extend(known.collect::<Vec<_>>());
-        self.scope.extend([("args".to_owned(), Word::from(STAND_IN))]);
+        self.guess(known.collect::<Vec<_>>());
+        self.guess([("args".to_owned(), Word::from(STAND_IN))]);
         parameters
     }
 
     fn parameter(&mut self, key: &Sp<String>, node: Option<&Node>) -> Option<Parameter> {
-        self.is_free(key)?;
+        if !is_free(key, &self.scope, self.found) {
+            return None;
+        }
         let says = |word| node.and_then(|node| scalar(node, word));
         let short = node.and_then(Node::scalar).cloned();
         let default = short.or_else(|| says("default"));
@@ -296,63 +346,48 @@ impl Reader<'_, '_, '_> {
         Some(Parameter { name: key.value.clone(), desc, default, choices })
     }
 
-    /// A parameter or variable may not be called as a word of forge's own.
-    fn is_free(&mut self, key: &Sp<String>) -> Option<()> {
-        const OWN: &[&str] = &["args", "item", "vars", "env"];
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let (what, label) = if OWN.contains(&key.value.as_str())
-            || (self.scope.knows(&key.value) && !self.scope.has_var(&key.value))
-        {
-            (format!("`{}` is a word of forge's own", key.value), "already has a meaning")
-        } else if key.value.starts_with(|c: char| c.is_ascii_digit())
-            || !key.value.chars().all(plain)
-        {
-            (format!("`{}` can be no word in a template", key.value), "not a plain word")
-        } else {
-            return Some(());
-        };
-        self.found.add(key.bytes.clone(), what, label, "give it another name");
-        None
+    /// What templates know of what is no variable that only a run finds out.
+    fn without_late(&self) -> Scope<'e> {
+        let late: Vec<String> = self.scope.late().map(str::to_owned).collect();
+        let late: Vec<&str> = late.iter().map(String::as_str).collect();
+        self.scope.clone().without(&late)
     }
 
-    /// `vars`, each of which is known to those after it.
-    fn variables(&mut self) -> Vec<(String, Variable)> {
-        let mut variables = Vec::new();
-        let entries = self.node.get("vars").map(Node::entries).unwrap_or_default();
-        for entry in entries {
-            if self.is_free(&entry.key).is_none() {
-                continue;
-            }
-            let (variable, stand_in) = match &entry.value.value {
-                Value::Scalar(text) => {
-                    let value = self.scope.try_out(text, self.found).map(Text::into_inner);
-                    let value = Word::from(value.unwrap_or_else(|| STAND_IN.into()));
-                    (Variable::Text(Template(text.clone())), value)
-                }
-                Value::List(nodes) => {
-                    let items = nodes.iter().filter_map(Node::scalar);
-                    let items: Vec<_> = items.map(|item| self.tried(item)).collect();
-                    let words: Vec<_> = items.iter().map(|item| item.source().to_owned()).collect();
-                    (Variable::List(items), Word::from(words))
-                }
-                _ => match scalar(&entry.value, "sh") {
-                    Some(line) => (Variable::Sh(self.tried_command(&line)), Word::from(STAND_IN)),
-                    None => continue,
-                },
-            };
-            self.scope.extend([(entry.key.value.clone(), stand_in)]);
-            variables.push((entry.key.value.clone(), variable));
-        }
-        variables
+    /// `dir`, where commands run that find out what variables are.
+    fn dir(&mut self) -> Option<Template> {
+        let before = self.words();
+        self.scope = self.without_late();
+        let dir = self.template("dir");
+        self.forget_all_but(before);
+        dir
     }
 
-    fn needs(&mut self) -> Vec<Call> {
+    /// `needs`, which are planned before anything is known that only a run finds out.
+    fn needs(&mut self) -> Vec<Need> {
         let Some(node) = self.node.get("needs") else { return Vec::new() };
         let nodes = match &node.value {
             Value::List(nodes) => nodes.as_slice(),
             _ => std::slice::from_ref(node),
         };
-        nodes.iter().filter_map(|node| self.call(node)).collect()
+        let before = self.words();
+        let scope = self.without_late();
+        let mut needs = Vec::new();
+        for node in nodes {
+            self.scope = scope.clone();
+            let each = self.each(node);
+            if let (Some(over), Some(place)) =
+                (each.as_ref().map(|each| &each.over), node.get("for"))
+                && !matches!(over, Over::List(_) | Over::Matrix(_) | Over::Expr(..))
+            {
+                let what = "what a task needs is planned before anything runs";
+                let help = "use a list, `matrix` or `expr` here; or call the task under `run`";
+                self.found.add(place.bytes.clone(), what, "known only later", help);
+            }
+            needs.extend(self.call(node).map(|call| Need { call, each }));
+            self.guesses.clone_from(&before.1);
+        }
+        self.forget_all_but(before);
+        needs
     }
 
     /// A name, or a mapping with `task` and `with`.
@@ -362,4 +397,23 @@ impl Reader<'_, '_, '_> {
         let with = with.into_iter().map(|(key, value)| (key.value, self.tried(&value)));
         Some(Call { name, with: with.collect() })
     }
+}
+
+/// The first part of the language that `task` uses and that is not run.
+fn beyond(task: &Task) -> Option<&'static str> {
+    let is_secret = |variable: &Variable| {
+        matches!(variable, Variable::Secret(Secret::Text(_) | Secret::Sh(_) | Secret::Env(_)))
+    };
+    let mut vars = task.home.vars.iter().chain(&task.vars);
+    let mut entries = task.run.iter().chain(&task.finally);
+    [
+        (task.shell != Shell::Sh, "shell"),
+        (task.pool.is_some(), "pool"),
+        (task.interactive || entries.clone().any(|entry| entry.interactive), "interactive"),
+        (!task.retry.delay.is_zero(), "retry: delay"),
+        (entries.any(|entry| entry.at_end), "finally"),
+        (vars.any(|var| is_secret(&var.variable)), "secret"),
+    ]
+    .into_iter()
+    .find_map(|(is_used, what)| is_used.then_some(what))
 }

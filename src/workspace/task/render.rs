@@ -1,36 +1,105 @@
 //! Rendering at the moment a task runs, when parameters and variables have their values.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
-use minijinja::{Environment as Engine, value::Value};
+use minijinja::{
+    Environment as Engine,
+    value::{Value, ValueKind},
+};
 
 use super::{
     super::{
-        Text,
-        template::{self, Scope},
+        Places, Source, Text, Workspace,
+        template::{self, Scope, Wrong},
     },
-    Task, Template,
+    Data, Task, Template,
 };
-use crate::model::{Fault, Kind};
+use crate::model::{ArtifactId, Fault, Kind};
+
+/// What a word means: a value of any kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Word(Value);
 
 /// What words mean in one run of a task.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bindings(BTreeMap<String, Value>);
 
+impl Word {
+    /// A text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self(Value::from(text.into()))
+    }
+
+    /// A number.
+    pub fn number(number: usize) -> Self {
+        Self(Value::from(number))
+    }
+
+    /// A list of texts.
+    pub fn texts(texts: Vec<String>) -> Self {
+        Self(Value::from(texts))
+    }
+
+    /// Values with names, in this order.
+    pub fn map(pairs: Vec<(String, Self)>) -> Self {
+        Self(Value::from_pairs(pairs.into_iter().map(|(name, Self(value))| (name, value))))
+    }
+
+    /// What is in a list, a mapping or a text, each with its key or its place, from 0. A text is
+    /// cut at `split` or at white space.
+    ///
+    /// # Errors
+    /// What it is, if it holds nothing.
+    pub fn items(&self, split: Option<&str>) -> Result<Vec<(Self, Self)>, String> {
+        let Self(value) = self;
+        let numbered = |values: Vec<Value>| {
+            let place = |(at, value)| (Self::number(at), Self(value));
+            values.into_iter().enumerate().map(place).collect()
+        };
+        if let Some(text) = value.as_str() {
+            return Ok(numbered(parts(text, split).map(Value::from).collect()));
+        }
+        match value.kind() {
+            ValueKind::Map => {
+                let keys = value.try_iter().map_err(|error| error.to_string())?;
+                let pair = |key: Value| {
+                    let value = value.get_item(&key).unwrap_or_default();
+                    (Self(key), Self(value))
+                };
+                Ok(keys.map(pair).collect())
+            }
+            ValueKind::Seq | ValueKind::Iterable => {
+                let values = value.try_iter().map_err(|error| error.to_string())?;
+                Ok(numbered(values.collect()))
+            }
+            kind => Err(kind.to_string()),
+        }
+    }
+}
+
+/// The parts of a text between `split`, or its words.
+fn parts<'a>(text: &'a str, split: Option<&'a str>) -> Box<dyn Iterator<Item = &'a str> + 'a> {
+    match split {
+        Some("\n") => Box::new(text.lines()),
+        Some(split) if !split.is_empty() => Box::new(text.split(split)),
+        _ => Box::new(text.split_whitespace()),
+    }
+}
+
 impl Bindings {
     /// Lets `word` be a text.
     pub fn text(&mut self, word: &str, text: impl Into<String>) {
-        self.0.insert(word.to_owned(), Value::from(text.into()));
+        self.set(word, Word::text(text));
     }
 
-    /// Lets `word` be a list of texts.
-    pub fn list(&mut self, word: &str, texts: Vec<String>) {
-        self.0.insert(word.to_owned(), Value::from(texts));
+    /// Lets `word` be a value.
+    pub fn set(&mut self, word: &str, Word(value): Word) {
+        self.0.insert(word.to_owned(), value);
     }
 
-    /// Lets `word` be texts with names.
-    pub fn map(&mut self, word: &str, texts: BTreeMap<String, String>) {
-        self.0.insert(word.to_owned(), Value::from(texts));
+    /// Adds what is in `others`, which goes over what is here.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
     }
 
     /// All words with their meanings, written out.
@@ -42,17 +111,27 @@ impl Bindings {
     }
 }
 
-/// Renders templates of tasks.
-pub struct Renderer(Engine<'static>);
-
-impl Default for Renderer {
-    fn default() -> Self {
-        Self(template::engine())
-    }
+/// Renders templates of the tasks of a workspace.
+pub struct Renderer<'w> {
+    engine: Engine<'static>,
+    workspace: &'w Workspace,
+    /// Where forge was called.
+    called_in: PathBuf,
+    /// When the run began.
+    now: String,
 }
 
-impl Renderer {
-    /// What `template` of `task` gives with `bindings`.
+impl<'w> Renderer<'w> {
+    /// What renders for `workspace`.
+    pub fn new(workspace: &'w Workspace) -> Self {
+        let root = || workspace.layout.root().to_owned();
+        let called_in = std::env::current_dir().unwrap_or_else(|_| root());
+        let now = jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
+        Self { engine: template::engine(), workspace, called_in, now: now.to_string() }
+    }
+
+    /// What `template` of `task` gives with `bindings`. Places stand as symbols, unless the template
+    /// cuts or changes them.
     ///
     /// # Errors
     /// `Usage`, with the template, if it cannot be rendered.
@@ -66,18 +145,110 @@ impl Renderer {
         if !source.contains('{') {
             return Ok(Text::new(source.to_owned()));
         }
-        let mut scope = Scope::of_words(&self.0, &task.words);
-        scope.extend(bindings.0.iter().map(|(word, value)| (word.clone(), value.clone())));
-        scope.render(source).map_err(|wrong| {
-            let what = format!("`{}` of the task {} cannot be rendered", source.trim(), task.name);
-            Fault::new(Kind::Usage, what).because(wrong.what)
-        })
+        let mut scope = self.scope(task, bindings);
+        if scope.cuts_places(source) {
+            scope = scope.with_places(&self.workspace.places(task));
+        }
+        scope.render(source).map_err(|wrong| refused(task, template, wrong))
     }
+
+    /// [`Self::render`], with the real places.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub fn plain(
+        &self,
+        task: &Task,
+        template: &Template,
+        bindings: &Bindings,
+    ) -> Result<String, Fault> {
+        Ok(self.render(task, template, bindings)?.expand(&self.workspace.places(task)))
+    }
+
+    /// What the expression of `task` gives with `bindings`.
+    ///
+    /// # Errors
+    /// `Usage`, with the expression, if it has no value.
+    pub fn evaluate(
+        &self,
+        task: &Task,
+        expression: &Template,
+        bindings: &Bindings,
+    ) -> Result<Word, Fault> {
+        let source = expression.source();
+        let mut scope = self.scope(task, bindings);
+        if scope.looks_at_places(source) {
+            scope = scope.with_places(&self.workspace.places(task));
+        }
+        scope.evaluate(source).map(Word).map_err(|wrong| refused(task, expression, wrong))
+    }
+
+    /// `data` of `task`, its texts rendered with `bindings` and the real places.
+    ///
+    /// # Errors
+    /// `Usage`, with the first template that cannot be rendered.
+    pub fn data(&self, task: &Task, data: &Data, bindings: &Bindings) -> Result<Word, Fault> {
+        let mut render = |template: &Template| -> Result<Value, Fault> {
+            Ok(Value::from(self.plain(task, template, bindings)?))
+        };
+        data.value(&mut render).map(Word)
+    }
+
+    fn scope(&self, task: &Task, bindings: &Bindings) -> Scope<'_> {
+        let mut scope = Scope::of_words(&self.engine, &task.words);
+        scope.extend([
+            ("cwd".to_owned(), Value::from(self.called_in.display().to_string())),
+            ("now".to_owned(), Value::from(self.now.as_str())),
+            ("task".to_owned(), Value::from(task.name.as_str())),
+        ]);
+        scope.extend(bindings.0.clone());
+        scope
+    }
+}
+
+fn refused(task: &Task, Template(written): &Template, wrong: Wrong) -> Fault {
+    let what = format!("a template of the task {} cannot be rendered", task.name);
+    let (fault, home) = (Fault::new(Kind::Usage, what), &task.home);
+    // What the manifest says for the tasks of a spec stands in another file than they do.
+    let late = home.late_env.iter().map(|(_, one)| one);
+    let mut of_files = late.chain(home.vars.iter().flat_map(|var| var.variable.templates()));
+    if task.subsystem.is_some() && of_files.any(|Template(one)| one == written) {
+        return fault.because(format!("`{}`: {}", written.text.trim(), wrong.what));
+    }
+    let wrong = wrong.at(written, task.place.file.clone(), &home.text);
+    fault.because_of(wrong, home.text.clone())
 }
 
 impl Template {
     /// Whether it looks at `word`.
     pub fn mentions(&self, word: &str) -> bool {
-        template::words_of(self.source()).iter().any(|found| found.split('.').next() == Some(word))
+        template::mentions(&template::words_of(self.source()), word)
+    }
+
+    /// Whether it looks at `word`, if it is an expression.
+    pub fn mentions_in_expression(&self, word: &str) -> bool {
+        template::mentions(&template::words_of_expression(self.source()), word)
+    }
+}
+
+impl Workspace {
+    /// What the places are for a task: those of its subsystem as it is installed here.
+    pub fn places(&self, task: &Task) -> Places {
+        let layout = &self.layout;
+        let workspace_itself =
+            Places { root: layout.root().to_owned(), bin: layout.bin(), ..Places::default() };
+        let Some(name) = &task.subsystem else { return workspace_itself };
+        let id = ArtifactId { name: name.clone(), platform: self.platform };
+        let locked = self.lock.subsystems.get(name);
+        Places {
+            src: match &self.subsystems[name].source {
+                Source::Path { dir, .. } => layout.root().join(dir),
+                _ => layout.source(&id),
+            },
+            out: layout.installed_artifact(&id),
+            work: layout.sources().join(format!("{}.work", id.file_name())),
+            commit: locked.and_then(|locked| locked.commit.clone()).unwrap_or_default(),
+            ..workspace_itself
+        }
     }
 }

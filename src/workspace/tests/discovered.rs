@@ -3,7 +3,7 @@
 use super::Sandbox;
 use crate::{
     model::{Name, Scheme, Version},
-    workspace::{Choice, Environment, Source, load_with},
+    workspace::{Outside, Source, load},
 };
 
 const FAMILY: &str = "\
@@ -62,10 +62,9 @@ fn versions_yml_may_pin_one_or_all_and_an_invocation_may_choose() {
     assert_eq!((s3.version.as_str(), &s3.scheme, s3.is_chosen), ("20260101.0", &None, false));
     assert!(matches!(workspace.subsystems["gcp/run"].scheme, Some(Scheme::Commits(_))));
     let name = Name::new("gcp/run").unwrap();
-    let choice = Choice { versions: [(name, Version::new("1.2.3").unwrap())].into() };
-    let environment = Environment::new(|_| None);
-    let chosen =
-        load_with(sandbox.0.path(), super::on("linux-amd64"), &choice, &environment).unwrap();
+    let chosen = [(name, Version::new("1.2.3").unwrap())].into();
+    let outside = Outside { chosen, ..Outside::host(&|_| None) };
+    let chosen = load(sandbox.0.path(), super::on("linux-amd64"), &outside).unwrap();
     let run = &chosen.subsystems["gcp/run"];
     assert_eq!((run.version.as_str(), run.is_chosen), ("1.2.3", true));
     assert!(run.build.as_ref().is_some_and(|build| !build.steps.is_empty()));

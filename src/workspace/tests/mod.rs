@@ -7,7 +7,7 @@ mod problems;
 
 use std::fs;
 
-use super::{Choice, Environment, LoadError, Workspace, load_with};
+use super::{Environment, LoadError, Outside, Workspace, load};
 use crate::model::{Platform, Problems};
 
 /// A workspace on disk, written file by file.
@@ -34,7 +34,8 @@ impl Sandbox {
 
     pub fn load_on(&self, platform: &str) -> Result<Workspace, LoadError> {
         let environment = Environment::new(|name| (name == "HOME").then(|| "/home/me".to_owned()));
-        load_with(self.0.path(), on(platform), &Choice::default(), &environment)
+        let outside = Outside { environment, ..Outside::host(&|_| None) };
+        load(self.0.path(), on(platform), &outside)
     }
 
     pub fn workspace(&self) -> Workspace {

@@ -1,23 +1,28 @@
 //! Templates: minijinja with strict undefined. Each subsystem has a scope of its own;
 //! what goes wrong is told at its exact place in the file.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    ops::Range,
-    sync::Arc,
-};
+mod functions;
+mod place;
+mod unknown;
+mod words;
+
+use std::{collections::BTreeMap, ops::Range, path::PathBuf};
 
 use minijinja::{
-    AutoEscape, Environment as Engine, Error, ErrorKind, UndefinedBehavior,
+    AutoEscape, Environment as Engine, Error, ErrorKind, UndefinedBehavior, escape_formatter,
     syntax::SyntaxConfig,
-    value::{Object, ObjectRepr, Value},
+    value::{Value, ValueKind},
 };
+
+use place::Place;
+pub use unknown::{STAND_IN, unknown};
+use words::{long_expression, paths, variable, words_of_work};
+pub use words::{look_at, mentions, words_of, words_of_expression};
 
 use super::Text;
 use crate::{
     manifest::{Findings, Scalar},
-    model::suggestion,
+    model::{Diagnostic, Span, suggestion},
 };
 
 /// How much work one template may do: some thousand times more than anyone needs.
@@ -34,25 +39,15 @@ pub struct Scope<'e> {
     engine: &'e Engine<'static>,
     words: BTreeMap<String, Value>,
     context: Value,
+    /// Variables that only a run finds out, with what stands for each until then.
+    late: BTreeMap<String, Value>,
+    /// Other words that only a run knows, likewise.
+    of_run: BTreeMap<String, Value>,
 }
 
 /// The words of a [`Scope`], and the same as what templates look at.
 #[derive(Clone, Debug)]
 pub struct Words(BTreeMap<String, Value>, Value);
-
-/// A place, as templates see it: it can be written out and joined to text, not cut.
-#[derive(Debug)]
-struct Place(&'static str);
-
-impl Object for Place {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&Text::symbol(self.0))
-    }
-}
 
 /// What renders templates.
 pub fn engine() -> Engine<'static> {
@@ -69,13 +64,27 @@ pub fn engine() -> Engine<'static> {
         .keep_trailing_newline(true)
         .build();
     engine.set_syntax(syntax.expect("delimiters that differ and are not empty are valid"));
+    // As shells and YAML write them, not as Python does.
+    engine.set_formatter(|out, state, value| match bool::try_from(value.clone()) {
+        Ok(flag) if value.kind() == ValueKind::Bool => {
+            out.write_str(if flag { "true" } else { "false" }).map_err(Error::from)
+        }
+        _ => escape_formatter(out, state, value),
+    });
+    functions::add(&mut engine);
     engine
 }
 
 impl<'e> Scope<'e> {
     /// A scope with `words` and the places.
     pub fn new(engine: &'e Engine<'static>, words: BTreeMap<String, Value>) -> Self {
-        let mut scope = Self { engine, words, context: Value::UNDEFINED };
+        let mut scope = Self {
+            engine,
+            words,
+            context: Value::UNDEFINED,
+            late: BTreeMap::new(),
+            of_run: BTreeMap::new(),
+        };
         let places = Text::PLACES.iter();
         scope.extend(places.map(|place| ((*place).to_owned(), Value::from_object(Place(place)))));
         scope
@@ -103,7 +112,8 @@ impl<'e> Scope<'e> {
 
     /// A scope with the words of another.
     pub fn of_words(engine: &'e Engine<'static>, words: &Words) -> Self {
-        Self { engine, words: words.0.clone(), context: words.1.clone() }
+        let (words, context) = (words.0.clone(), words.1.clone());
+        Self { engine, words, context, late: BTreeMap::new(), of_run: BTreeMap::new() }
     }
 
     /// Its words, to make a scope of later.
@@ -111,10 +121,84 @@ impl<'e> Scope<'e> {
         Words(self.words.clone(), self.context.clone())
     }
 
+    /// Declares a variable; also one of `vars`.
+    pub fn declare(&mut self, name: &str, value: Value) {
+        self.late.remove(name);
+        self.set_var(name, Some(value.clone()));
+        self.extend([(name.to_owned(), value)]);
+    }
+
+    /// Declares a variable that only a run finds out.
+    pub fn declare_late(&mut self, name: &str, stand_in: Value) {
+        self.set_var(name, None);
+        self.words.remove(name);
+        self.context = Value::from(self.words.clone());
+        self.late.insert(name.to_owned(), stand_in);
+    }
+
+    /// Adds words that only a run knows, with what stands for each until then.
+    pub fn expect(&mut self, words: impl IntoIterator<Item = (&'static str, Value)>) {
+        self.of_run.extend(words.into_iter().map(|(word, value)| (word.to_owned(), value)));
+    }
+
+    fn set_var(&mut self, name: &str, value: Option<Value>) {
+        let mut vars = self.vars();
+        match value {
+            Some(value) => drop(vars.insert(name.to_owned(), value)),
+            None => drop(vars.remove(name)),
+        }
+        self.words.insert("vars".to_owned(), Value::from(vars));
+    }
+
+    /// The variables whose values are known.
+    pub fn vars(&self) -> BTreeMap<String, Value> {
+        let vars = self.words.get("vars");
+        let names = vars.map(attributes).unwrap_or_default();
+        let pair = |name: String| Some((name.clone(), vars?.get_attr(&name).ok()?));
+        names.into_iter().filter_map(pair).collect()
+    }
+
+    /// This scope, in which what only a run finds out has a stand-in.
+    pub fn with_stand_ins(&self) -> Self {
+        let mut scope = self.clone();
+        for (name, stand_in) in &self.late {
+            scope.set_var(name, Some(stand_in.clone()));
+        }
+        scope.extend(self.late.clone());
+        scope.extend(self.of_run.clone());
+        scope
+    }
+
+    /// All words that only have stand-ins before a run.
+    pub fn guesses(&self) -> impl Iterator<Item = &str> {
+        self.late().chain(self.of_run.keys().map(String::as_str))
+    }
+
+    /// The variables that only a run finds out.
+    pub fn late(&self) -> impl Iterator<Item = &str> {
+        self.late.keys().map(String::as_str)
+    }
+
+    /// Whether one of `words` is a variable that only a run finds out.
+    pub fn is_late(&self, words: &[&str]) -> bool {
+        self.late().any(|name| mentions(words, name))
+    }
+
+    /// Whether one of `words` only has a stand-in before a run.
+    pub fn is_guess(&self, words: &[&str]) -> bool {
+        self.guesses().any(|name| mentions(words, name))
+    }
+
     /// Whether `word` is a variable that people declared.
     pub fn has_var(&self, word: &str) -> bool {
         let vars = self.words.get("vars");
-        vars.is_some_and(|vars| vars.get_attr(word).is_ok_and(|value| !value.is_undefined()))
+        self.late.contains_key(word)
+            || vars.is_some_and(|vars| vars.get_attr(word).is_ok_and(|value| !value.is_undefined()))
+    }
+
+    /// What `word` means.
+    pub fn word(&self, word: &str) -> Option<&Value> {
+        self.words.get(word)
     }
 
     /// Whether templates know `word`.
@@ -127,13 +211,37 @@ impl<'e> Scope<'e> {
         match self.render(&scalar.text) {
             Ok(rendered) => Some(rendered),
             Err(wrong) => {
-                let bytes = match wrong.bytes {
-                    Some(inner) => scalar.locate(found.text(), inner),
-                    None => scalar.bytes.clone(),
-                };
-                found.add(bytes, wrong.what, wrong.label, wrong.help);
+                wrong.tell(scalar, found);
                 None
             }
+        }
+    }
+
+    /// What an expression gives. What is wrong goes to `found`; if only stand-ins are known for
+    /// some of its words, no more than what is wrong whatever they will be.
+    pub fn value(&self, scalar: &Scalar, is_guess: bool, found: &mut Findings) -> Option<Value> {
+        match self.evaluate(&scalar.text) {
+            Ok(value) => Some(value),
+            Err(wrong) => {
+                if wrong.certain || !is_guess {
+                    wrong.tell(scalar, found);
+                }
+                None
+            }
+        }
+    }
+
+    /// What an expression gives.
+    pub fn evaluate(&self, expression: &str) -> Result<Value, Wrong> {
+        if expression.len() > MAX_EXPRESSION {
+            return Err(too_long(0..1));
+        }
+        let compiled = self.engine.compile_expression(expression);
+        let value = compiled.and_then(|compiled| compiled.eval(self.context.clone()));
+        let value = value.map_err(|error| self.explain(expression, &error))?;
+        match value.is_undefined() {
+            true => Err(self.explain_undefined(expression, None)),
+            false => Ok(value),
         }
     }
 
@@ -144,6 +252,11 @@ impl<'e> Scope<'e> {
             Err(wrong) if !wrong.certain => None,
             _ => self.text(scalar, found),
         }
+    }
+
+    /// [`Self::try_out`] if `is_guess`: if some of its words only have stand-ins. Else [`Self::text`].
+    pub fn tried(&self, scalar: &Scalar, is_guess: bool, found: &mut Findings) -> Option<Text> {
+        if is_guess { self.try_out(scalar, found) } else { self.text(scalar, found) }
     }
 
     /// Renders text that is wanted before any command runs, so without places.
@@ -167,9 +280,7 @@ impl<'e> Scope<'e> {
             return Ok(Text::new(template.to_owned()));
         }
         if let Some(long) = long_expression(template) {
-            let what = format!("this expression is longer than {MAX_EXPRESSION} bytes");
-            let help = "do the work in a command, or in several variables";
-            return Err(Wrong::new(Some(long), what, "begins here", help));
+            return Err(too_long(long));
         }
         let rendered = self.engine.render_str(template, self.context.clone());
         let rendered = rendered.map_err(|error| self.explain(template, &error))?;
@@ -257,6 +368,10 @@ impl<'e> Scope<'e> {
                 format!("the environment variable `{name}` is not set"),
                 format!("set it, or write `{{{{ env.{name} | default('…') }}}}`"),
             ),
+            _ if self.guesses().any(|late| late == variable(word)) => (
+                format!("`{}` is known only when a task runs", variable(word)),
+                "use it in what tasks do; what is built or planned needs a fixed value".to_owned(),
+            ),
             Some((root, attribute)) if self.knows(root) => {
                 let known = self.words.get(root).map(attributes).unwrap_or_default();
                 let help = suggestion(attribute, known.iter().map(String::as_str));
@@ -295,6 +410,33 @@ impl Wrong {
     }
 }
 
+impl Wrong {
+    /// Tells it at its place in `scalar`, which stands in `file` with this `text`.
+    pub fn at(self, scalar: &Scalar, file: PathBuf, text: &str) -> Diagnostic {
+        let span = Span { file, bytes: self.place(scalar, text) };
+        Diagnostic::new(span, self.what, self.label).help(self.help)
+    }
+
+    fn place(&self, scalar: &Scalar, text: &str) -> Range<usize> {
+        match &self.bytes {
+            Some(inner) => scalar.locate(text, inner.clone()),
+            None => scalar.bytes.clone(),
+        }
+    }
+
+    /// Tells `found`, at its place in `scalar`.
+    fn tell(self, scalar: &Scalar, found: &mut Findings) {
+        let bytes = self.place(scalar, found.text());
+        found.add(bytes, self.what, self.label, self.help);
+    }
+}
+
+fn too_long(at: Range<usize>) -> Wrong {
+    let what = format!("this expression is longer than {MAX_EXPRESSION} bytes");
+    let help = "do the work in a command, or in several variables";
+    Wrong::new(Some(at), what, "begins here", help)
+}
+
 fn changed_place(place: &str, at: Option<Range<usize>>) -> Wrong {
     let what = format!("`{{{{ {place} }}}}` cannot be cut or changed by a template");
     let help = "its value comes only when the command runs; change it there, with the shell";
@@ -304,71 +446,6 @@ fn changed_place(place: &str, at: Option<Range<usize>>) -> Wrong {
 fn attributes(value: &Value) -> Vec<String> {
     let keys = value.try_iter().into_iter().flatten();
     keys.filter_map(|key| key.as_str().map(str::to_owned)).collect()
-}
-
-/// Where dotted names stand in `template`, inside `within`.
-fn paths(template: &str, within: Range<usize>) -> Vec<Range<usize>> {
-    const KEYWORDS: [&str; 12] =
-        ["if", "else", "elif", "not", "and", "or", "in", "is", "for", "set", "true", "false"];
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
-    let mut paths = Vec::new();
-    let mut known = BTreeSet::new();
-    let mut at = within.start;
-    while at < within.end {
-        let rest = &template[at..within.end];
-        let Some(start) = rest.find(|c: char| c.is_ascii_alphabetic() || c == '_') else { break };
-        let start = at + start;
-        let rest = &template[start..within.end];
-        let end = start + rest.find(|c| !is_part(c)).unwrap_or(rest.len());
-        let quoted = template[within.start..start].matches('\'').count() % 2 == 1
-            || template[within.start..start].matches('"').count() % 2 == 1;
-        let is_filter = template[..start].trim_end().ends_with('|');
-        let word = &template[start..end];
-        if !quoted && !is_filter && !KEYWORDS.contains(&word) && known.insert(word) {
-            paths.push(start..end);
-        }
-        at = end;
-    }
-    paths
-}
-
-/// The dotted names within the expressions and statements of `template`.
-pub fn words_of(template: &str) -> Vec<&str> {
-    let mut words = Vec::new();
-    let mut at = 0;
-    while let Some(start) = template[at..].find('{').map(|start| at + start) {
-        let close = match template.as_bytes().get(start + 1) {
-            Some(b'{') => "}}",
-            Some(b'%') => "%}",
-            _ => {
-                at = start + 1;
-                continue;
-            }
-        };
-        let end = template[start..].find(close).map_or(template.len(), |end| start + end);
-        words.extend(paths(template, start + 2..end).into_iter().map(|path| &template[path]));
-        at = end;
-    }
-    words
-}
-
-/// Where an expression or statement begins that is too long, or does not end at all
-/// within the bound.
-fn long_expression(template: &str) -> Option<Range<usize>> {
-    let mut at = 0;
-    while let Some(start) = template[at..].find(['{']).map(|start| at + start) {
-        let end = match template.as_bytes().get(start + 1) {
-            Some(b'{') => template[start..].find("}}"),
-            Some(b'%') => template[start..].find("%}"),
-            _ => Some(0),
-        };
-        match end {
-            Some(length) if length <= MAX_EXPRESSION => at = start + 1 + length,
-            None if template.len() - start <= MAX_EXPRESSION => return None,
-            _ => return Some(start..start + 2),
-        }
-    }
-    None
 }
 
 /// The first place whose symbol did not survive rendering as a whole.

@@ -1,0 +1,55 @@
+//! Small files that came from URLs, by their digests: what `include` pins. Each is hashed again
+//! whenever it is read, so one that was changed is as good as none.
+
+use std::{fs, path::PathBuf};
+
+use super::{Cache, replace_file};
+use crate::{
+    archive::Hasher,
+    model::{Fault, Sha256},
+};
+
+impl Cache {
+    /// The file with this digest, if it is here as it was.
+    pub fn pinned(&self, sha256: Sha256) -> Option<Vec<u8>> {
+        let bytes = fs::read(self.pinned_path(sha256)).ok()?;
+        let mut hasher = Hasher::new();
+        hasher.update(&bytes);
+        (hasher.finish() == sha256).then_some(bytes)
+    }
+
+    /// Keeps a file that was compared with this digest.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn keep_pinned(&self, sha256: Sha256, bytes: &[u8]) -> Result<(), Fault> {
+        let path = self.pinned_path(sha256);
+        replace_file(&path, bytes, &self.half_made(), false)
+            .map_err(|error| Fault::io(format!("cannot write {}", path.display()), &error))
+    }
+
+    fn pinned_path(&self, sha256: Sha256) -> PathBuf {
+        self.root().join("pinned").join(sha256.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_changed_is_as_good_as_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::new(dir.path().join("cache"));
+        let mut hasher = Hasher::new();
+        hasher.update(b"text");
+        let sha256 = hasher.finish();
+        assert_eq!(cache.pinned(sha256), None);
+        cache.keep_pinned(sha256, b"text").unwrap();
+        assert_eq!(cache.pinned(sha256).as_deref(), Some(&b"text"[..]));
+        fs::write(cache.pinned_path(sha256), "tex").unwrap();
+        assert_eq!(cache.pinned(sha256), None);
+        cache.keep_pinned(sha256, b"text").unwrap();
+        assert!(cache.pinned(sha256).is_some());
+    }
+}

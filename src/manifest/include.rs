@@ -1,0 +1,172 @@
+//! `include` and the files it names, which hold tasks: the tables, and what is read by them.
+
+use super::{
+    document::{HeadDoc, Pairs, head, read, scalar, text},
+    file::{File, Findings},
+    language::field,
+    node::{Node, Scalar, Sp},
+    shape::{
+        Need::{Optional, With},
+        Record,
+        Shape::{self, Flag, Free, List, Map, OneOf, Text, Value},
+    },
+    task_language::{DOTENV, OUTPUT, POOLS, SHELL, TASKS, VARS},
+};
+
+const PATH: Shape = Text("a path such as `tasks/docs.yml`");
+const NAME: Shape = Text("a name");
+const TASK_NAME: Shape = Text("the name of a task");
+const GIVEN: Shape = OneOf(&[Value, List(&Free), Map("names", &Free)]);
+
+/// What is included, by the names that stand before its tasks.
+pub(super) const INCLUDE: Shape =
+    Map("names for what is included", &OneOf(&[PATH, Shape::Record(&INCLUDED)]));
+
+static INCLUDED: Record = Record {
+    what: "an include",
+    exactly_one: &["file", "url"],
+    fields: &[
+        field("file", Optional, PATH, "The file with the tasks, or a folder with a `tasks.yml`."),
+        field("url", Optional, Text("a URL"), "Where the file is downloaded from."),
+        field("sha256", With("url"), Text("a SHA-256 digest"), "The digest of what is there."),
+        field(
+            "dir",
+            Optional,
+            Text("a folder"),
+            "Where its tasks run; as those around it if absent.",
+        ),
+        field(
+            "with",
+            Optional,
+            Map("names of variables", &GIVEN),
+            "Variables that it is given, over its own `vars`.",
+        ),
+        field("optional", With("file"), Flag, "Whether the file may be missing."),
+        field("private", Optional, Flag, "Whether only other tasks may use its tasks."),
+        field("alias", Optional, OneOf(&[NAME, List(&NAME)]), "Other names for it."),
+        field(
+            "flatten",
+            Optional,
+            Flag,
+            "Whether its tasks stand here, without a name before them.",
+        ),
+        field("except", Optional, OneOf(&[TASK_NAME, List(&TASK_NAME)]), "Tasks to leave out."),
+    ],
+};
+
+/// A file that holds tasks.
+static TASK_FILE: Record = Record {
+    what: "a file of tasks",
+    exactly_one: &[],
+    fields: &[
+        field("desc", Optional, Text("a description"), "What its tasks are for, in a few words."),
+        field("tasks", Optional, TASKS, "Its tasks."),
+        field("include", Optional, INCLUDE, "More files of tasks."),
+        field("vars", Optional, VARS, "Template variables for its tasks."),
+        field(
+            "env",
+            Optional,
+            Map("names of environment variables", &Value),
+            "Environment variables for its tasks.",
+        ),
+        field(
+            "dotenv",
+            Optional,
+            DOTENV,
+            "Files of environment variables for its tasks, below `env`.",
+        ),
+        field("shell", Optional, SHELL, "What reads the commands of its tasks; `sh` if absent."),
+        field(
+            "quiet",
+            Optional,
+            Flag,
+            "Whether the commands of its tasks are not shown under `-v`.",
+        ),
+        field(
+            "output",
+            Optional,
+            OUTPUT,
+            "How the output of tasks is shown, where it is run itself.",
+        ),
+        field("pools", Optional, POOLS, "Pools for its tasks, each with how many run at once."),
+    ],
+};
+
+/// One entry of `include`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncludeDoc {
+    /// The name before its tasks.
+    pub name: Sp<String>,
+    /// Where the file is.
+    pub origin: OriginDoc,
+    /// `dir`.
+    pub dir: Option<Scalar>,
+    /// `with`.
+    pub with: Pairs<Node>,
+    /// `optional`.
+    pub optional: bool,
+    /// `private`.
+    pub private: bool,
+    /// `alias`.
+    pub alias: Vec<Scalar>,
+    /// `flatten`.
+    pub flatten: bool,
+    /// `except`.
+    pub except: Vec<Scalar>,
+}
+
+/// Where an included file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OriginDoc {
+    /// Here, relative to the file that names it.
+    File(Scalar),
+    /// Elsewhere, with the digest it must have.
+    Url(Scalar, Option<Scalar>),
+}
+
+/// A file of tasks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskFileDoc {
+    /// `vars`, `env` and what else is said for all tasks.
+    pub head: HeadDoc,
+    /// `include`.
+    pub include: Vec<IncludeDoc>,
+    /// `tasks`.
+    pub tasks: Pairs<Node>,
+}
+
+/// Reads a file of tasks. What is wrong with it goes to `found`; the rest is returned.
+pub fn read_task_file(file: &File, found: &mut Findings) -> TaskFileDoc {
+    let Some(root) = read(file, &TASK_FILE, found) else { return TaskFileDoc::default() };
+    TaskFileDoc {
+        head: head(&root),
+        include: includes(&root),
+        tasks: super::document::nodes(&root, "tasks"),
+    }
+}
+
+/// The entries of `include` in the file `root`.
+pub(super) fn includes(root: &Node) -> Vec<IncludeDoc> {
+    let entries = root.get("include").map(Node::entries).unwrap_or_default();
+    entries.iter().filter_map(|entry| include(&entry.key, &entry.value)).collect()
+}
+
+fn include(name: &Sp<String>, node: &Node) -> Option<IncludeDoc> {
+    let short = node.scalar().filter(|path| !path.text.trim().is_empty()).cloned();
+    let origin = match short.or_else(|| text(node, "file")) {
+        Some(path) => OriginDoc::File(path),
+        None => OriginDoc::Url(text(node, "url")?, text(node, "sha256")),
+    };
+    let flag = |key| scalar(node, key).is_some_and(|flag| flag.text == "true");
+    Some(IncludeDoc {
+        name: name.clone(),
+        origin,
+        dir: text(node, "dir"),
+        with: super::document::nodes(node, "with"),
+        optional: flag("optional"),
+        private: flag("private"),
+        alias: super::scalars(node, "alias"),
+        flatten: flag("flatten"),
+        except: super::scalars(node, "except"),
+    })
+}

@@ -1,0 +1,148 @@
+//! What the words of a task mean: its parameters, and those of its variables and of its file's
+//! that something looks at, each after those it looks at.
+
+use std::path::Path;
+
+use crate::{
+    model::Fault,
+    process::Pending,
+    workspace::{Bindings, Renderer, Secret, Task, Template, Text, Var, Variable, Word},
+};
+
+use super::plan::Invocation;
+
+/// Who finds out what is not written down.
+pub trait Witness: Sync {
+    /// What a command prints, where the task runs; or in the folder of a file, which is found out
+    /// once for all its tasks.
+    fn printed<'a>(
+        &'a self,
+        line: &'a Text,
+        file: Option<&'a Path>,
+    ) -> Pending<'a, Result<String, Fault>>;
+
+    /// The files that `patterns` mean, where the task runs, sorted.
+    fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault>;
+}
+
+/// What the words of `invocation` mean that nothing has to run for.
+pub fn fixed(renderer: &Renderer, invocation: &Invocation) -> Result<Bindings, Fault> {
+    let mut bindings = invocation.bindings();
+    let task = invocation.task;
+    for var in needed(task).0.into_iter().filter(|var| !var.is_lazy) {
+        let value = match &var.variable {
+            Variable::Value(data) => renderer.data(task, data, &bindings)?,
+            Variable::Expr(expression) => renderer.evaluate(task, expression, &bindings)?,
+            Variable::Sh(_) | Variable::Secret(_) => continue,
+        };
+        bindings.set(&var.name, value);
+    }
+    Ok(bindings)
+}
+
+/// What is known once a task begins.
+pub struct Learned {
+    /// What its words mean.
+    pub words: Bindings,
+    /// What the words of its file mean to the file itself.
+    pub of_file: Bindings,
+}
+
+/// What all words of `invocation` mean.
+pub async fn learn(
+    renderer: &Renderer<'_>,
+    invocation: &Invocation<'_>,
+    witness: &dyn Witness,
+) -> Result<Learned, Fault> {
+    let task = invocation.task;
+    let (own, of_file) = needed(task);
+    let mut bindings = Bindings::default();
+    // Those that are known before a run have their values since the workspace was loaded.
+    for var in of_file.into_iter().filter(|var| var.is_lazy) {
+        let value = value(renderer, task, var, &bindings, witness).await?;
+        bindings.set(&var.name, value);
+    }
+    let of_file = bindings.clone();
+    bindings.extend(invocation.bindings());
+    for var in own {
+        let value = value(renderer, task, var, &bindings, witness).await?;
+        bindings.set(&var.name, value);
+    }
+    Ok(Learned { words: bindings, of_file })
+}
+
+async fn value(
+    renderer: &Renderer<'_>,
+    task: &Task,
+    var: &Var,
+    bindings: &Bindings,
+    witness: &dyn Witness,
+) -> Result<Word, Fault> {
+    let line = match &var.variable {
+        Variable::Value(data) => return renderer.data(task, data, bindings),
+        Variable::Expr(expression) => return renderer.evaluate(task, expression, bindings),
+        Variable::Secret(Secret::Text(text)) => {
+            return Ok(Word::text(renderer.plain(task, text, bindings)?));
+        }
+        Variable::Secret(Secret::Env(name)) => return secret(renderer, task, name, bindings),
+        Variable::Sh(line) | Variable::Secret(Secret::Sh(line)) => line,
+    };
+    let line = renderer.render(task, line, bindings)?.trimmed();
+    let printed = witness.printed(&line, var.dir.as_deref()).await;
+    let within = || format!("cannot tell `{}` of the task {}", var.name, task.name);
+    Ok(Word::text(printed.map_err(|fault| fault.within(within()))?))
+}
+
+fn secret(
+    renderer: &Renderer,
+    task: &Task,
+    name: &Template,
+    bindings: &Bindings,
+) -> Result<Word, Fault> {
+    let name = renderer.plain(task, name, bindings)?;
+    std::env::var(&name).map(Word::text).map_err(|_| {
+        let what = format!("the environment variable `{name}`, which holds a secret, is not set");
+        Fault::new(crate::model::Kind::Usage, what)
+    })
+}
+
+/// The variables of `task`, and those of its file, that something looks at; each after those it
+/// looks at.
+pub fn needed(task: &Task) -> (Vec<&Var>, Vec<&Var>) {
+    let of_file = task.home.vars.iter().map(|var| (var.name.as_str(), Some(var)));
+    let given = task.with.iter().map(|parameter| (parameter.name.as_str(), None));
+    let own = task.vars.iter().map(|var| (var.name.as_str(), Some(var)));
+    let known: Vec<_> = of_file.chain(given).chain(own).collect();
+    let (templates, expressions) = (task.templates(), task.expressions());
+    let in_task = |name: &str| {
+        templates.iter().any(|one| one.mentions(name))
+            || expressions.iter().any(|one| one.mentions_in_expression(name))
+    };
+    let (files, env) = (task.home.vars.len(), &task.home.late_env);
+    let in_env = |name: &str| env.iter().any(|(_, value)| value.mentions(name));
+    let mut needed: Vec<(usize, &Var)> = Vec::new();
+    for (at, (name, var)) in known.iter().enumerate().rev() {
+        let Some(var) = var else { continue };
+        // What stands before another of the same name is seen up to that one only.
+        let hidden = known[at + 1..].iter().position(|(other, _)| other == name);
+        let end = hidden.map_or(known.len(), |hidden| at + 1 + hidden);
+        let by_others = || needed.iter().any(|(by, other)| *by <= end && looks_at(other, name));
+        // The environment of the file knows the variables of the file alone.
+        let by_env = at < files && end >= files && in_env(name);
+        if by_env || hidden.is_none() && in_task(name) || by_others() {
+            needed.push((at, var));
+        }
+    }
+    needed.reverse();
+    let split = needed.partition_point(|(at, _)| *at < files);
+    let own = needed.split_off(split);
+    let vars = |needed: Vec<(usize, _)>| needed.into_iter().map(|(_, var)| var).collect();
+    (vars(own), vars(needed))
+}
+
+fn looks_at(var: &Var, name: &str) -> bool {
+    match &var.variable {
+        Variable::Expr(expression) => expression.mentions_in_expression(name),
+        other => other.templates().iter().any(|one| one.mentions(name)),
+    }
+}

@@ -1,0 +1,186 @@
+//! One include: where its file is, what its tasks are called from outside, what they are given.
+
+use std::path::{Path, PathBuf};
+
+use minijinja::value::Value as Word;
+
+use super::{
+    super::{
+        Task, Template,
+        task::{Data, Home, is_free, is_name},
+        template::Scope,
+    },
+    origin::{Origin, normal, origin},
+};
+use crate::{
+    manifest::{Findings, IncludeDoc, Node, OriginDoc, Scalar, Sp},
+    model::{Diagnostic, Layout, Span},
+};
+
+/// The file that an include stands in, as far as that matters to what is included.
+#[derive(Clone, Debug)]
+pub(super) struct Stand {
+    /// What stands before the names of its tasks: first what they are really called. Empty for the
+    /// workspace's own.
+    spaces: Vec<String>,
+    /// Its folder, relative to the workspace; nothing for a file from a URL.
+    folder: Option<PathBuf>,
+    /// Where its tasks run, relative to the workspace.
+    dir: PathBuf,
+    /// Whether only other tasks may use its tasks.
+    private: bool,
+    /// How it came to be read: the manifest, then each file that the one before includes.
+    pub(super) chain: Vec<PathBuf>,
+}
+
+/// A file that is to be included.
+#[derive(Debug)]
+pub(super) struct Errand {
+    /// What it is called where it is included.
+    pub(super) name: String,
+    /// Where it is.
+    pub(super) origin: Origin,
+    /// Where that is written.
+    pub(super) place: Span,
+    /// Variables that it is given.
+    pub(super) given: Vec<(String, Word)>,
+    /// Whether it may be missing.
+    pub(super) optional: bool,
+    /// Tasks to leave out.
+    pub(super) except: Vec<Scalar>,
+    /// The file that names it, with what follows from that for this one.
+    pub(super) stand: Stand,
+}
+
+impl Stand {
+    /// The manifest.
+    pub(super) fn workspace() -> Self {
+        Self {
+            spaces: vec![String::new()],
+            folder: Some(PathBuf::new()),
+            dir: PathBuf::new(),
+            private: false,
+            chain: vec![PathBuf::from(Layout::MANIFEST)],
+        }
+    }
+}
+
+/// The errands of `written`, the `include` of a file. What is wrong goes to `found`.
+pub(super) fn errands(
+    written: &[IncludeDoc],
+    stand: &Stand,
+    scope: &Scope,
+    found: &mut Findings,
+) -> Vec<Errand> {
+    written.iter().filter_map(|doc| errand(doc, stand, scope, found)).collect()
+}
+
+fn errand(doc: &IncludeDoc, around: &Stand, scope: &Scope, found: &mut Findings) -> Option<Errand> {
+    let aliases = doc.alias.iter().map(|alias| (&alias.text, &alias.bytes));
+    let names: Vec<_> = [(&doc.name.value, &doc.name.bytes)].into_iter().chain(aliases).collect();
+    let are_names = names.iter().all(|(name, bytes)| is_name(name, bytes, found));
+    let origin = origin(&doc.name.value, &doc.origin, around.folder.as_deref(), scope, found);
+    let mut stand = around.clone();
+    if !doc.flatten {
+        let within =
+            |space: &String| names.iter().map(|(name, _)| called(space, name)).collect::<Vec<_>>();
+        stand.spaces = around.spaces.iter().flat_map(within).collect();
+    }
+    if let Some(dir) = &doc.dir {
+        let dir = scope.plain(dir, found)?;
+        stand.dir = normal(&around.folder.clone().unwrap_or_default().join(dir));
+    }
+    stand.private |= doc.private;
+    let given = doc.with.iter().filter_map(|pair| given(pair, scope, found)).collect();
+    let place = match &doc.origin {
+        OriginDoc::File(at) | OriginDoc::Url(at, _) => found.span(at.bytes.clone()),
+    };
+    Some(Errand {
+        name: doc.name.value.clone(),
+        origin: origin.filter(|_| are_names)?,
+        place,
+        given,
+        optional: doc.optional,
+        except: doc.except.clone(),
+        stand,
+    })
+}
+
+/// A variable that is given, its texts rendered where the include stands.
+fn given(
+    (name, node): &(Sp<String>, Node),
+    scope: &Scope,
+    found: &mut Findings,
+) -> Option<(String, Word)> {
+    if !is_free(name, scope, found) {
+        return None;
+    }
+    let mut render = |Template(text): &Template| {
+        scope.text(text, found).map(|text| Word::from(text.into_inner())).ok_or(())
+    };
+    Some((name.value.clone(), Data::of(node).value(&mut render).ok()?))
+}
+
+/// A name within a space.
+fn called(space: &str, name: &str) -> String {
+    if space.is_empty() { name.to_owned() } else { format!("{space}:{name}") }
+}
+
+impl Errand {
+    /// The file of this errand, which turned out to be at `path`, for what it includes itself.
+    pub(super) fn within(&self, path: &Path) -> Stand {
+        let mut stand = self.stand.clone();
+        stand.chain.push(path.to_owned());
+        stand.folder = self.folder(path);
+        stand
+    }
+
+    /// Makes a task of its file what it is from outside.
+    pub(super) fn settle(&self, task: &mut Task) {
+        let stand = &self.stand;
+        let names: Vec<String> =
+            std::iter::once(task.name.clone()).chain(std::mem::take(&mut task.aliases)).collect();
+        task.name = called(&stand.spaces[0], &names[0]);
+        for space in &stand.spaces {
+            for name in &names {
+                task.aliases.push(called(space, name));
+                if name == "default" && !space.is_empty() {
+                    task.aliases.push(space.clone());
+                }
+            }
+        }
+        let name = task.name.clone();
+        task.aliases.retain(|alias| *alias != name);
+        task.private |= stand.private;
+    }
+
+    /// What is said for all tasks of its file, which turned out to be at `path`, before it is read.
+    pub(super) fn home(&self, path: &Path) -> Home {
+        Home {
+            dir: self.folder(path).unwrap_or_default(),
+            runs_in: self.stand.dir.clone(),
+            space: self.stand.spaces[0].clone(),
+            is_included: true,
+            ..Home::default()
+        }
+    }
+
+    fn folder(&self, path: &Path) -> Option<PathBuf> {
+        match self.origin {
+            Origin::File(_) => Some(path.parent().map(Path::to_owned).unwrap_or_default()),
+            Origin::Url(_) => None,
+        }
+    }
+
+    /// The file at `path` is one of those that led to it.
+    pub(super) fn circle(&self, path: &Path) -> Diagnostic {
+        let begin = self.stand.chain.iter().position(|file| file == path).unwrap_or(0);
+        let circle = self.stand.chain[begin..].iter().map(PathBuf::as_path).chain([path]);
+        let circle: Vec<String> = circle.map(|file| file.display().to_string()).collect();
+        let what = match circle.len() {
+            2 => format!("{} includes itself", circle[0]),
+            _ => format!("these files include each other in a circle: {}", circle.join(" → ")),
+        };
+        Diagnostic::new(self.place.clone(), what, "leads back").help("remove one of these includes")
+    }
+}

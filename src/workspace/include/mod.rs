@@ -1,0 +1,184 @@
+//! `include`: files of tasks, read one after the other until none is named any more.
+//!
+//! ```text
+//! include of a file ─errand─▶ Errand (where, what its tasks are called, what they are given)
+//!                               └─read─▶ tasks, and the errands of its own `include`
+//! ```
+//!
+//! What a URL names is not fetched here: it is asked of the [`Library`], and if that has it not,
+//! told as [`Pinned`], for somebody to fetch before all is loaded again.
+
+mod errand;
+mod origin;
+
+use std::path::{Path, PathBuf};
+
+pub use origin::{Library, Pinned};
+
+use super::{
+    Task, files,
+    subsystem::{Surroundings, file_scope},
+    task::{self, Home},
+    template::Scope,
+};
+use crate::{
+    manifest::{File, Findings, IncludeDoc, MAX_BYTES, TaskFileDoc, read_task_file},
+    model::{Diagnostic, Fault, Layout, Span, suggestion},
+};
+use errand::{Errand, Stand};
+use origin::Origin;
+
+/// How many files may be included, so that a few that include each other many times come to an end.
+const MAX_FILES: usize = 1000;
+
+/// All that was included.
+#[derive(Debug, Default)]
+pub struct Included {
+    /// The tasks.
+    pub tasks: Vec<Task>,
+    /// What is wrong with what was read.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The files that were read.
+    pub files: Vec<File>,
+    /// Paths that were looked at, absolute.
+    pub looked_at: Vec<PathBuf>,
+    /// What is still to be fetched.
+    pub wanted: Vec<Pinned>,
+}
+
+/// Reads all that `written`, the `include` of the manifest, leads to.
+///
+/// # Errors
+/// When a file that is there cannot be read.
+pub fn follow(
+    layout: &Layout,
+    around: &Surroundings,
+    library: &Library,
+    written: &[IncludeDoc],
+    found: &mut Findings,
+) -> Result<Included, Fault> {
+    let mut follower = Follower { layout, around, library, included: Included::default() };
+    if written.is_empty() {
+        return Ok(follower.included);
+    }
+    // What is wrong with the manifest's own variables is told with its tasks.
+    let unheard = &mut Findings::new(found.file());
+    let scope = file_scope(around, &around.manifest.head, &[], &mut Home::default(), unheard);
+    let mut open = errand::errands(written, &Stand::workspace(), &scope, found);
+    let mut count = 0;
+    while let Some(errand) = open.pop() {
+        count += 1;
+        if count > MAX_FILES {
+            let what = format!("more than {MAX_FILES} files are included");
+            let help = "does a file include another one many times, and that one the next?";
+            let diagnostic = Diagnostic::new(errand.place, what, "one too many").help(help);
+            follower.included.diagnostics.push(diagnostic);
+            break;
+        }
+        if let Some(file) = follower.open(&errand)? {
+            open.extend(follower.read(&errand, file));
+        }
+    }
+    Ok(follower.included)
+}
+
+struct Follower<'a> {
+    layout: &'a Layout,
+    around: &'a Surroundings<'a>,
+    library: &'a Library<'a>,
+    included: Included,
+}
+
+impl Follower<'_> {
+    /// The file that `errand` leads to; nothing if there is none to read.
+    fn open(&mut self, errand: &Errand) -> Result<Option<File>, Fault> {
+        match &errand.origin {
+            Origin::Url(pinned) => Ok(match (self.library)(pinned.sha256) {
+                Some(bytes) => Some(File::new(pinned.shown.clone().into(), bytes, MAX_BYTES)),
+                None => {
+                    self.included.wanted.push(pinned.clone());
+                    None
+                }
+            }),
+            Origin::File(path) => {
+                let absolute = self.layout.root().join(path);
+                let is_folder = absolute.is_dir();
+                let path = if is_folder { path.join("tasks.yml") } else { path.clone() };
+                let absolute = self.layout.root().join(&path);
+                self.included.looked_at.push(absolute.clone());
+                if errand.stand.chain.contains(&path) {
+                    self.tell(errand.circle(&path));
+                } else if absolute.is_file() {
+                    return files::read(self.layout, &path).map(Some);
+                } else if !errand.optional || absolute.exists() {
+                    self.tell(missing(errand, &path, is_folder, absolute.exists()));
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn tell(&mut self, diagnostic: Diagnostic) {
+        self.included.diagnostics.push(diagnostic);
+    }
+
+    /// Reads `file`, which `errand` led to: takes its tasks, and returns the errands of its own.
+    fn read(&mut self, errand: &Errand, file: File) -> Vec<Errand> {
+        let mut found = Findings::new(&file);
+        let doc = read_task_file(&file, &mut found);
+        let (tasks, scope) = self.tasks(errand, &doc, &mut found);
+        let more = errand::errands(&doc.include, &errand.within(&file.path), &scope, &mut found);
+        let (is_good, diagnostics) = (found.is_empty(), found.diagnostics);
+        if is_good {
+            let unknown = errand
+                .except
+                .iter()
+                .filter(|name| doc.tasks.iter().all(|(key, _)| key.value != name.text));
+            for name in unknown {
+                let what = format!("`except` names `{}`, which is no task of it", name.text);
+                let known = doc.tasks.iter().map(|(key, _)| key.value.as_str());
+                let span = Span { file: errand.place.file.clone(), bytes: name.bytes.clone() };
+                let help = suggestion(&name.text, known);
+                self.tell(Diagnostic::new(span, what, "not there").help(help));
+            }
+        }
+        self.included.diagnostics.extend(diagnostics);
+        self.included.tasks.extend(tasks);
+        self.included.files.push(file);
+        more
+    }
+
+    /// The tasks that stand in a file, as they are called from outside, and what its templates know.
+    fn tasks(
+        &self,
+        errand: &Errand,
+        doc: &TaskFileDoc,
+        found: &mut Findings,
+    ) -> (Vec<Task>, Scope<'_>) {
+        let mut home = errand.home(&found.file().path);
+        let scope = file_scope(self.around, &doc.head, &errand.given, &mut home, found);
+        let tasks = task::resolve(None, &doc.tasks, home, &scope, found);
+        let is_wanted = |task: &Task| errand.except.iter().all(|except| except.text != task.name);
+        let tasks = tasks.into_iter().filter(is_wanted).map(|mut task| {
+            errand.settle(&mut task);
+            task
+        });
+        (tasks.collect(), scope)
+    }
+}
+
+fn missing(errand: &Errand, path: &Path, is_folder: bool, is_there: bool) -> Diagnostic {
+    let (name, shown) = (&errand.name, path.display());
+    let (what, label) = match (is_there, is_folder) {
+        (true, _) => (format!("`{name}` includes {shown}, which is no file"), "not a file"),
+        (false, true) => {
+            (format!("`{name}` includes a folder without a `tasks.yml`"), "no `tasks.yml` in it")
+        }
+        (false, false) => {
+            (format!("`{name}` includes {shown}, which is not there"), "no such file")
+        }
+    };
+    let help = "a path is relative to the file it stands in; `{ file: PATH, optional: true }` lets \
+                it be missing";
+    Diagnostic::new(errand.place.clone(), what, label).help(help)
+}

@@ -1,0 +1,80 @@
+//! What loading knows from outside the workspace: the variables forge was started with, what URLs
+//! gave, and what a command line sets.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use minijinja::value::Value as Word;
+
+use super::{Environment, Library, Task};
+use crate::{
+    manifest::{HeadDoc, Node, Style},
+    model::{Name, Version},
+};
+
+/// Variables that a command line sets, by the file whose tasks they are for.
+pub type Assignments = BTreeMap<Home, BTreeMap<String, String>>;
+
+/// A file of tasks, as it stands in the workspace: its path, and what stands before its tasks.
+pub type Home = (PathBuf, String);
+
+/// What loading knows from outside the workspace.
+pub struct Outside<'a> {
+    /// The environment variables.
+    pub environment: Environment,
+    /// What URLs gave.
+    pub library: &'a Library<'a>,
+    /// What a command line sets.
+    pub assignments: Assignments,
+    /// Versions that this invocation works with, whatever is pinned: `NAME@VERSION`, and what
+    /// a scheme came to just now.
+    pub chosen: BTreeMap<Name, Version>,
+}
+
+impl<'a> Outside<'a> {
+    /// This process's environment, and `library`.
+    pub fn host(library: &'a Library<'a>) -> Self {
+        Self {
+            environment: Environment::host(),
+            library,
+            assignments: Assignments::new(),
+            chosen: BTreeMap::new(),
+        }
+    }
+}
+
+impl Task {
+    /// The file it stands in, and whether that has a variable called `name`.
+    pub fn variable(&self, name: &str) -> Option<Home> {
+        self.variables()
+            .any(|known| known == name)
+            .then(|| (self.place.file.clone(), self.home.space.clone()))
+    }
+
+    /// The variables of the file it stands in.
+    pub fn variables(&self) -> impl Iterator<Item = &str> + Clone {
+        let given = self.home.given.keys().map(String::as_str);
+        self.home.vars.iter().map(|var| var.name.as_str()).chain(given)
+    }
+}
+
+/// What is `set`, as what it means: a number or a flag if it is one in `head`.
+pub fn assigned<'a>(
+    set: &'a BTreeMap<String, String>,
+    head: &'a HeadDoc,
+) -> impl Iterator<Item = (String, Word)> {
+    set.iter().map(|(name, text)| {
+        let written = head.vars.iter().find(|(key, _)| key.value == *name);
+        let written = written.and_then(|(_, node)| Node::scalar(node));
+        let is_typed = written.is_some_and(|scalar| {
+            let is_number = scalar.text.parse::<i64>().is_ok();
+            let is_flag = matches!(scalar.text.as_str(), "true" | "false");
+            scalar.style == Style::Plain && (is_number || is_flag)
+        });
+        let value = match (text.as_str(), text.parse::<i64>()) {
+            (flag @ ("true" | "false"), _) if is_typed => Word::from(flag == "true"),
+            (_, Ok(number)) if is_typed && number.to_string() == *text => Word::from(number),
+            (text, _) => Word::from(text),
+        };
+        (name.clone(), value)
+    })
+}

@@ -1,0 +1,202 @@
+//! Template variables: of a file, whose values are found at load as far as that goes, and of a
+//! task, which only have stand-ins before it runs.
+
+use std::path::Path;
+
+use minijinja::value::Value as Word;
+
+use super::{
+    super::{
+        Places, Text, build,
+        template::{Scope, look_at, unknown, words_of, words_of_expression},
+    },
+    Data, Secret, Template, Var, Variable,
+    read::Reader,
+    words::{STAND_IN, is_free},
+};
+use crate::manifest::{Entry, Findings, Node, Pairs, Scalar, Value, scalar};
+
+/// The variables of a file in the folder `dir`, each known to those after it and to `scope`. What is wrong goes to
+/// `found`.
+pub fn of_file(
+    dir: &Path,
+    written: &Pairs<Node>,
+    scope: &mut Scope,
+    found: &mut Findings,
+) -> Vec<Var> {
+    let mut vars: Vec<Var> = Vec::new();
+    for (key, node) in written {
+        if !is_free(key, scope, found) {
+            continue;
+        }
+        let Some(variable) = variable(node) else { continue };
+        let is_lazy = is_asked_for(&variable)
+            || scope.is_guess(&looks(&variable))
+            || cuts_places(&variable, scope);
+        if is_lazy {
+            let known = scope.with_stand_ins().with_places(&Places::stand_ins());
+            let stand_in = tried(&variable, &known, &|_| true, found);
+            scope.declare_late(&key.value, stand_in);
+        } else {
+            // What is wrong is told once, where it is defined; not again wherever it is used.
+            let value = known(&variable, scope, found).unwrap_or_else(unknown);
+            scope.declare(&key.value, value);
+        }
+        let dir = Some(dir.to_owned());
+        vars.push(Var { name: key.value.clone(), variable, is_lazy, dir });
+    }
+    vars
+}
+
+/// The variable that stands in `node`; nothing if that was told to be none.
+fn variable(node: &Node) -> Option<Variable> {
+    if !matches!(node.value, Value::Map(_)) {
+        return Some(Variable::Value(Data::of(node)));
+    }
+    if let Some(value) = node.get("value") {
+        return Some(Variable::Value(Data::of(value)));
+    }
+    if let Some(expression) = scalar(node, "expr") {
+        return Some(Variable::Expr(Template(expression)));
+    }
+    if let Some(line) = scalar(node, "sh") {
+        return Some(Variable::Sh(Template(line)));
+    }
+    let secret = node.get("secret")?;
+    let text = secret.scalar().cloned().map(|text| Secret::Text(Template(text)));
+    let line = || scalar(secret, "sh").map(|line| Secret::Sh(Template(line)));
+    let name = || scalar(secret, "env").map(|name| Secret::Env(Template(name)));
+    text.or_else(line).or_else(name).map(Variable::Secret)
+}
+
+/// Whether something has to be asked what it is.
+fn is_asked_for(variable: &Variable) -> bool {
+    matches!(variable, Variable::Sh(_) | Variable::Secret(_))
+}
+
+/// Whether it needs the real places.
+fn cuts_places(variable: &Variable, scope: &Scope) -> bool {
+    match variable {
+        Variable::Expr(expression) => scope.looks_at_places(expression.source()),
+        other => other.templates().iter().any(|one| scope.cuts_places(one.source())),
+    }
+}
+
+/// The words that it looks at.
+fn looks(variable: &Variable) -> Vec<&str> {
+    match variable {
+        Variable::Expr(expression) => words_of_expression(expression.source()),
+        other => other.templates().iter().flat_map(|one| words_of(one.source())).collect(),
+    }
+}
+
+/// The value of a variable all of whose words are known.
+fn known(variable: &Variable, scope: &Scope, found: &mut Findings) -> Option<Word> {
+    match variable {
+        Variable::Value(data) => {
+            let mut render = |Template(scalar): &Template| {
+                scope.text(scalar, found).map(|text| Word::from(text.into_inner())).ok_or(())
+            };
+            data.value(&mut render).ok()
+        }
+        Variable::Expr(Template(expression)) => scope.value(expression, false, found),
+        Variable::Sh(_) | Variable::Secret(_) => None,
+    }
+}
+
+/// A stand-in for a variable, whose templates are tried.
+fn tried(
+    variable: &Variable,
+    scope: &Scope,
+    is_guess: &dyn Fn(&str) -> bool,
+    found: &mut Findings,
+) -> Word {
+    match variable {
+        Variable::Value(data) => stand_in_of(data, scope, is_guess, found),
+        Variable::Expr(Template(expression)) => {
+            scope.value(expression, true, found);
+            unknown()
+        }
+        Variable::Sh(Template(line)) | Variable::Secret(Secret::Sh(Template(line))) => {
+            if let Some(command) = scope.tried(line, is_guess(&line.text), found) {
+                build::check_syntax(&command.trimmed(), line, found);
+            }
+            Word::from(STAND_IN)
+        }
+        Variable::Secret(Secret::Text(Template(text)) | Secret::Env(Template(text))) => {
+            scope.tried(text, is_guess(&text.text), found);
+            Word::from(STAND_IN)
+        }
+    }
+}
+
+/// A value whose texts are tried.
+pub(super) fn stand_in_of(
+    data: &Data,
+    scope: &Scope,
+    is_guess: &dyn Fn(&str) -> bool,
+    found: &mut Findings,
+) -> Word {
+    let mut render = |Template(scalar): &Template| -> Result<Word, ()> {
+        let text = scope.tried(scalar, is_guess(&scalar.text), found);
+        Ok(Word::from(text.map_or_else(|| STAND_IN.into(), Text::into_inner)))
+    };
+    data.value(&mut render).unwrap_or_else(|()| unknown())
+}
+
+impl Reader<'_, '_, '_> {
+    /// `vars`, each of which is known to those after it.
+    pub(super) fn variables(&mut self) -> Vec<Var> {
+        let entries = self.node.get("vars").map(Node::entries).unwrap_or_default();
+        entries.iter().filter_map(|entry| self.variable(entry)).collect()
+    }
+
+    fn variable(&mut self, entry: &Entry) -> Option<Var> {
+        let name = &entry.key.value;
+        if !is_free(&entry.key, &self.scope, self.found) {
+            return None;
+        }
+        let variable = variable(&entry.value)?;
+        let is_lazy = is_asked_for(&variable) || self.scope.is_late(&looks(&variable));
+        let is_guess = look_at(&looks(&variable), &self.guesses);
+        let value = match is_guess || is_lazy {
+            true => {
+                let guesses = &self.guesses;
+                let is_guess = |text: &str| look_at(&words_of(text), guesses);
+                tried(&variable, &self.scope, &is_guess, self.found)
+            }
+            false => known(&variable, &self.scope, self.found).unwrap_or_else(unknown),
+        };
+        match is_lazy {
+            true => self.scope.declare_late(name, value.clone()),
+            false => self.scope.declare(name, value.clone()),
+        }
+        self.scope.extend([(name.clone(), value)]);
+        match is_guess || is_lazy {
+            true => drop(self.guesses.insert(name.clone())),
+            false => drop(self.guesses.remove(name)),
+        }
+        Some(Var { name: name.clone(), variable, is_lazy, dir: None })
+    }
+
+    /// A value as it stands in `node`, tried.
+    pub(super) fn data(&mut self, node: &Node) -> Data {
+        let data = Data::of(node);
+        self.stand_in_of(&data);
+        data
+    }
+
+    /// A stand-in for `data`, whose texts are tried.
+    pub(super) fn stand_in_of(&mut self, data: &Data) -> Word {
+        let guesses = &self.guesses;
+        let is_guess = |text: &str| look_at(&words_of(text), guesses);
+        stand_in_of(data, &self.scope, &is_guess, self.found)
+    }
+
+    /// What an expression gives, if that is known already.
+    pub(super) fn tried_expression(&mut self, expression: &Scalar) -> Option<Word> {
+        let is_guess = self.is_guessed_expression(&expression.text);
+        let value = self.scope.value(expression, is_guess, self.found);
+        value.filter(|_| !is_guess)
+    }
+}
