@@ -25,6 +25,8 @@ mod preview;
 mod record;
 mod run;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod variables;
 mod vault;
 mod witness;

@@ -204,7 +204,7 @@ impl<'e> Reader<'_, 'e, '_> {
     fn finally(&mut self) -> Vec<Entry> {
         let Some(node) = self.node.get("finally") else { return Vec::new() };
         let before = self.words();
-        self.guess([("exit_code".to_owned(), Word::from(0))]);
+        self.know_exit_code();
         let entries = entry::entries(self, node);
         self.forget_all_but(before);
         for entry in node.one_or_many().iter().filter_map(|entry| entry.get("finally")) {
@@ -223,6 +223,11 @@ impl<'e> Reader<'_, 'e, '_> {
             },
             None => Retry::default(),
         }
+    }
+
+    /// What runs at the end knows `exit_code`.
+    pub(super) fn know_exit_code(&mut self) {
+        self.guess([("exit_code".to_owned(), Word::from(0))]);
     }
 
     /// A template, tried.
