@@ -30,6 +30,7 @@ mod release;
 mod releases;
 mod schema;
 mod stand_in;
+mod task_commands;
 mod task_faults;
 mod task_language;
 mod task_request;

@@ -135,13 +135,12 @@ impl Context {
             .map_or_else(|| places.src.clone(), |dir| places.src.join(dir.expand(places)));
         let env = build.env.iter().map(|(key, value)| (key.clone(), value.expand(places)));
         Command {
-            line: CommandLine::Shell(step.expand_in_shell(places)),
-            dir,
             env: env.collect(),
             path: self.tool_folders(id),
             timeout: Some(timeout),
             log: Some(self.log(id)),
             jobs: true,
+            ..Command::new(CommandLine::Shell(step.expand_in_shell(places)), dir)
         }
     }
 

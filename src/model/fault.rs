@@ -110,6 +110,14 @@ impl Fault {
         self
     }
 
+    /// The fault with what `say` makes of each of its sentences.
+    #[must_use]
+    pub fn in_words(mut self, say: impl Fn(&str) -> String) -> Self {
+        let texts = std::iter::once(&mut self.what).chain(&mut self.why).chain(&mut self.hint);
+        texts.for_each(|text| *text = say(text));
+        self
+    }
+
     /// Puts an outer sentence before this fault.
     #[must_use]
     pub fn within(mut self, what: impl Into<String>) -> Self {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::select_all;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -9,38 +10,79 @@ use tokio::{
 
 use crate::model::{Fault, Kind};
 
-/// How urgent it is to stop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Urgency {
-    /// Nobody asked.
-    #[default]
-    None,
-    /// Commands are asked to end and get their grace.
-    Stop,
-    /// Commands are killed at once.
-    Kill,
-}
+/// Why a run stops at Ctrl-C.
+const INTERRUPTED: &str = "interrupted (SIGINT)";
 
 #[derive(Clone, Debug, Default)]
 struct State {
-    urgency: Urgency,
+    /// How often it was asked to stop: once, and commands get their grace; twice, and they
+    /// are killed at once.
+    requests: usize,
     reason: Option<String>,
+    /// How many commands have the terminal: Ctrl-C is theirs.
+    lent: usize,
 }
 
 /// A handle with which a run is stopped; every clone is the same handle.
-#[derive(Clone, Debug)]
-pub struct Cancel(Arc<watch::Sender<State>>);
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<Handle>);
 
-impl Default for Cancel {
-    fn default() -> Self {
-        Self::new()
+#[derive(Debug, Default)]
+struct Handle {
+    state: watch::Sender<State>,
+    /// The handle of the whole that this is a part of.
+    whole: Option<Cancel>,
+    /// How many requests to the whole are not meant for this part.
+    patience: usize,
+}
+
+impl PartialEq for Cancel {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Cancel {}
+
+/// While it lives, a command has the terminal.
+pub(super) struct Lent(Cancel);
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.0.0.state.send_modify(|state| state.lent -= 1);
     }
 }
 
 impl Cancel {
     /// A handle of a run that nobody stopped yet.
     pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(State::default())))
+        Self::default()
+    }
+
+    /// A handle for a part of the run: stopping it stops only that, and it stops with the whole.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        let (state, whole) = (watch::Sender::default(), Some(self.clone()));
+        Self(Arc::new(Handle { state, whole, patience: 0 }))
+    }
+
+    /// A handle for what cleans up: the first request leaves it alone, and the second stops it.
+    #[must_use]
+    pub fn patient(&self) -> Self {
+        let (state, whole) = (watch::Sender::default(), Some(self.clone()));
+        Self(Arc::new(Handle { state, whole, patience: 1 }))
+    }
+
+    /// Leaves Ctrl-C to the command that has the terminal.
+    pub(super) fn lend(&self) -> Lent {
+        let whole = self.chain().last().unwrap_or(self).clone();
+        whole.0.state.send_modify(|state| state.lent += 1);
+        Lent(whole)
+    }
+
+    /// This handle, and those of the wholes that it is a part of.
+    fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |cancel| cancel.0.whole.as_ref())
     }
 
     /// Stops the run. Asked a second time, commands get no more grace.
@@ -50,40 +92,58 @@ impl Cancel {
 
     /// Stops the run as [`Cancel::cancel`] does, and says why; the first reason stays.
     pub fn cancel_because(&self, reason: &str) {
-        self.0.send_modify(|state| {
-            state.urgency = match state.urgency {
-                Urgency::None => Urgency::Stop,
-                Urgency::Stop | Urgency::Kill => Urgency::Kill,
-            };
+        self.0.state.send_modify(|state| {
+            state.requests += 1;
             state.reason.get_or_insert_with(|| reason.to_owned());
         });
     }
 
+    /// Stops the whole run, since a command that had the terminal died of Ctrl-C.
+    pub(super) fn interrupted(&self) {
+        self.chain().last().unwrap_or(self).cancel_because(INTERRUPTED);
+    }
+
     /// Whether the run is to stop.
     pub fn is_cancelled(&self) -> bool {
-        self.0.borrow().urgency >= Urgency::Stop
+        let is_asked =
+            |(cancel, requests): (&Self, usize)| cancel.0.state.borrow().requests >= requests;
+        self.asked(1).any(is_asked)
     }
 
     /// Waits until the run is to stop.
     pub async fn cancelled(&self) {
-        self.reached(Urgency::Stop).await;
+        self.reached(1).await;
     }
 
     /// Waits until commands are to be killed without grace.
     pub(super) async fn killed(&self) {
-        self.reached(Urgency::Kill).await;
+        self.reached(2).await;
     }
 
-    async fn reached(&self, urgency: Urgency) {
-        // Cannot fail: the sender lives as long as `self`.
-        let _ = self.0.subscribe().wait_for(|state| state.urgency >= urgency).await;
+    async fn reached(&self, requests: usize) {
+        let reached = self.asked(requests).map(|(cancel, requests)| {
+            // Cannot fail: the sender lives as long as `self`.
+            Box::pin(async move {
+                let mut state = cancel.0.state.subscribe();
+                let _ = state.wait_for(|state| state.requests >= requests).await;
+            })
+        });
+        select_all(reached).await;
+    }
+
+    /// The handles that this one hears, and how often each must be asked to count as `requests`.
+    fn asked(&self, requests: usize) -> impl Iterator<Item = (&Self, usize)> {
+        std::iter::successors(Some((self, requests)), |(cancel, requests)| {
+            cancel.0.whole.as_ref().map(|whole| (whole, requests + cancel.0.patience))
+        })
     }
 
     /// The fault of work that ends because the run is to stop: `what` was stopped.
     pub fn fault(&self, what: &str) -> Fault {
         let fault = Fault::new(Kind::Interrupted, format!("{what} was stopped"));
-        match &self.0.borrow().reason {
-            Some(reason) => fault.because(reason.clone()),
+        let reason = |cancel: &Self| cancel.0.state.borrow().reason.clone();
+        match self.chain().filter_map(reason).last() {
+            Some(reason) => fault.because(reason),
             None => fault,
         }
     }
@@ -97,7 +157,7 @@ impl Cancel {
     pub fn listen_to_signals(&self) -> Result<(), Fault> {
         let ignored = ignored_signals();
         let signals = [
-            (SignalKind::interrupt(), "interrupted (SIGINT)"),
+            (SignalKind::interrupt(), INTERRUPTED),
             (SignalKind::terminate(), "told to end (SIGTERM)"),
             (SignalKind::hangup(), "the terminal was closed (SIGHUP)"),
         ];
@@ -110,6 +170,9 @@ impl Cancel {
             let cancel = self.clone();
             tokio::spawn(async move {
                 while arrivals.recv().await.is_some() {
+                    if kind == SignalKind::interrupt() && cancel.0.state.borrow().lent > 0 {
+                        continue;
+                    }
                     cancel.cancel_because(reason);
                 }
             });
@@ -149,6 +212,31 @@ mod tests {
         cancel.cancel_because("again");
         cancel.killed().await;
         assert!(cancel.fault("x").to_string().contains("the run was stopped"));
+    }
+
+    #[tokio::test]
+    async fn a_part_stops_alone_or_with_the_whole() {
+        let whole = Cancel::new();
+        let (part, other) = (whole.part(), whole.part().part());
+        part.cancel_because("`x` failed");
+        part.cancelled().await;
+        assert!(!whole.is_cancelled() && !other.is_cancelled());
+        whole.cancel_because("enough");
+        other.cancelled().await;
+        assert_eq!(other.fault("it").to_string(), "it was stopped: enough");
+    }
+
+    #[tokio::test]
+    async fn what_cleans_up_stops_at_the_second_request() {
+        let whole = Cancel::new();
+        let patient = whole.part().patient();
+        whole.cancel();
+        assert!(whole.is_cancelled() && !patient.is_cancelled());
+        whole.cancel();
+        patient.cancelled().await;
+        assert!(futures_util::FutureExt::now_or_never(patient.killed()).is_none());
+        whole.cancel();
+        patient.killed().await;
     }
 
     #[tokio::test]

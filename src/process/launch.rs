@@ -1,5 +1,5 @@
 //! Starts a command: in a process group of its own, with nothing to read, and one pipe
-//! for all it prints.
+//! for all it prints; or with the terminal, in forge's own group.
 
 use std::{
     ffi::OsString,
@@ -16,27 +16,29 @@ use super::{
     Command, CommandLine,
     environment::Environment,
     program::{self, Absent},
-    shell::{self, Plan},
+    shell::{self, Plan, Shell},
 };
 use crate::model::{Fault, Kind};
 
-/// The shell of lines that need one.
-const SHELL: &str = "/bin/sh";
+/// Where `sh` is on every Unix.
+const SH: &str = "/bin/sh";
 /// How often a program that somebody is still writing is tried again, and how long between.
 const BUSY: (u32, Duration) = (20, Duration::from_millis(5));
 
 /// A command that runs.
 pub struct Launched {
-    /// Its main process, the leader of its process group.
+    /// Its main process, the leader of its process group unless it has the terminal.
     pub child: Child,
-    /// What all its processes print.
-    pub output: pipe::Receiver,
+    /// What all its processes print, unless it has the terminal.
+    pub output: Option<pipe::Receiver>,
 }
 
 /// The words with which a command is started.
 struct Start {
     program: PathBuf,
     words: Vec<String>,
+    /// Whether a shell reads the line.
+    is_shell: bool,
 }
 
 /// Starts `command` with the variables `extra` over its own.
@@ -52,8 +54,8 @@ pub async fn launch(
         let fault = match start.spawn(command, environment, &path, extra) {
             Ok(launched) => return Ok(launched),
             // A program without `#!`: the shell reads it, as it would have.
-            Err(error) if error.raw_os_error() == Some(ENOEXEC) && start.words[0] != "sh" => {
-                start = Start::of_shell(command)?;
+            Err(error) if error.raw_os_error() == Some(ENOEXEC) && !start.is_shell => {
+                start = Start::of_shell(command, &path)?;
                 continue;
             }
             Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => error,
@@ -77,20 +79,20 @@ impl Start {
         let words = match &command.line {
             CommandLine::Argv(words) => words.clone(),
             CommandLine::Shell(line) => match shell::plan(line) {
-                Plan::Direct(words) => words,
-                Plan::Shell => return Self::of_shell(command),
+                Plan::Direct(words) if command.shell == Shell::Sh => words,
+                _ => return Self::of_shell(command, path),
             },
         };
         let Some(name) = words.first().filter(|name| !name.is_empty()) else {
             return Err(Fault::new(Kind::Failed, "cannot run a command without a program"));
         };
         match program::find(name, path, &command.dir) {
-            Ok(program) => Ok(Self { program, words }),
+            Ok(program) => Ok(Self { program, words, is_shell: false }),
             Err(absent) => Err(folder_fault(command).unwrap_or_else(|| absent_fault(name, absent))),
         }
     }
 
-    fn of_shell(command: &Command) -> Result<Self, Fault> {
+    fn of_shell(command: &Command, path: &OsString) -> Result<Self, Fault> {
         let line = match &command.line {
             CommandLine::Shell(line) => line.clone(),
             CommandLine::Argv(words) => {
@@ -99,8 +101,16 @@ impl Start {
                     .because(format!("`{}` is in no format this system runs", words[0])));
             }
         };
-        let words = ["sh", "-eu", "-c"].map(String::from).into_iter().chain([line]).collect();
-        Ok(Self { program: SHELL.into(), words })
+        let mut words = command.shell.words();
+        let program = match (&command.shell, words.first()) {
+            (Shell::Sh, _) | (_, None) => SH.into(),
+            (_, Some(name)) => program::find(name, path, &command.dir).map_err(|absent| {
+                let fault = folder_fault(command).unwrap_or_else(|| absent_fault(name, absent));
+                fault.within(format!("the shell of {} cannot be started", command.line))
+            })?,
+        };
+        words.push(line);
+        Ok(Self { program, words, is_shell: true })
     }
 
     fn spawn(
@@ -110,11 +120,15 @@ impl Start {
         path: &OsString,
         extra: &[(&str, String)],
     ) -> io::Result<Launched> {
-        let (reader, writer) = io::pipe()?;
         let mut process = std::process::Command::new(&self.program);
         process.arg0(&self.words[0]).args(&self.words[1..]).current_dir(&command.dir);
         environment.apply(&mut process, command, path);
         process.envs(extra.iter().map(|(name, value)| (*name, value)));
+        if command.terminal {
+            let child = tokio::process::Command::from(process).kill_on_drop(true).spawn()?;
+            return Ok(Launched { child, output: None });
+        }
+        let (reader, writer) = io::pipe()?;
         process.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).process_group(0);
         let mut process = tokio::process::Command::from(process);
         let child = process.kill_on_drop(true).spawn()?;
@@ -122,7 +136,7 @@ impl Start {
         drop(process);
         rustix::io::ioctl_fionbio(&reader, true)?;
         let output = pipe::Receiver::from_owned_fd_unchecked(OwnedFd::from(reader))?;
-        Ok(Launched { child, output })
+        Ok(Launched { child, output: Some(output) })
     }
 
     fn fault(&self, command: &Command, error: &io::Error) -> Fault {

@@ -8,6 +8,7 @@
 //!   whoever watches.
 //! - Ending: `group` (the process group of a command), `strays` (what left its group),
 //!   `guardian` (when forge itself is killed), `cancel`, `ending` (what an exit says).
+//! - `terminal` hands the terminal through to a command.
 //! - `job_server` shares parallel jobs between commands, as GNU make does.
 
 mod cancel;
@@ -26,6 +27,7 @@ mod runner;
 mod shell;
 mod strays;
 mod supervision;
+mod terminal;
 #[cfg(test)]
 pub mod testing;
 
@@ -39,13 +41,14 @@ use std::{
 };
 
 pub use cancel::Cancel;
+pub use ending::timeout_fault;
 pub use log::tail;
 pub use plain::without_credentials;
 pub use program::is_program;
 pub use runner::Runner;
-pub use shell::syntax_error;
+pub use shell::{Shell, syntax_error};
 
-use crate::model::Fault;
+use crate::model::{Fault, Secrets};
 
 /// A command to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +68,16 @@ pub struct Command {
     pub log: Option<PathBuf>,
     /// Whether it may run parallel jobs of its own: it then takes part in the job budget.
     pub jobs: bool,
+    /// What reads a [`CommandLine::Shell`].
+    pub shell: Shell,
+    /// Whether it gets the terminal, or whatever forge itself reads and prints to. It then runs
+    /// in forge's own process group, so that Ctrl-C and Ctrl-Z are heard by both; its output
+    /// passes nobody, so that nothing in it is logged or masked.
+    pub terminal: bool,
+    /// What is masked in all it prints.
+    pub secrets: Secrets,
+    /// What ends it; that of the runner if absent.
+    pub cancel: Option<Cancel>,
 }
 
 impl Command {
@@ -78,6 +91,10 @@ impl Command {
             timeout: None,
             log: None,
             jobs: false,
+            shell: Shell::default(),
+            terminal: false,
+            secrets: Secrets::default(),
+            cancel: None,
         }
     }
 }
@@ -85,7 +102,7 @@ impl Command {
 /// What a [`Command`] executes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandLine {
-    /// A line for `sh -eu`. Executed without a shell where that makes no difference.
+    /// A line for a shell. Executed without one where that makes no difference.
     Shell(String),
     /// A program and its arguments.
     Argv(Vec<String>),

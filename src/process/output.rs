@@ -2,6 +2,8 @@
 
 use std::{io, time::Instant};
 
+use crate::model::Mask;
+
 use super::{
     Command,
     lines::Lines,
@@ -12,6 +14,8 @@ use super::{
 pub struct Output<'a> {
     log: Option<Log>,
     lines: Lines,
+    /// Absent if there is nothing to mask.
+    mask: Option<Mask>,
     line: &'a mut (dyn FnMut(&str) + Send),
 }
 
@@ -20,11 +24,23 @@ impl<'a> Output<'a> {
     pub fn new(command: &Command, line: &'a mut (dyn FnMut(&str) + Send)) -> Self {
         let log = command.log.clone().map(|path| Log::new(path, Limits::default()));
         let lines = if log.is_some() { Lines::limited(Instant::now()) } else { Lines::all() };
-        Self { log, lines, line }
+        let secrets = Some(&command.secrets).filter(|secrets| !secrets.is_empty());
+        let mask = secrets.map(|secrets| Mask::new(secrets.clone()));
+        Self { log, lines, mask, line }
     }
 
     /// Takes bytes as they come.
     pub fn take(&mut self, bytes: &[u8]) {
+        match &mut self.mask {
+            None => self.pass(bytes),
+            Some(mask) => {
+                let masked = mask.push(bytes);
+                self.pass(&masked);
+            }
+        }
+    }
+
+    fn pass(&mut self, bytes: &[u8]) {
         self.logged(|log| log.write(bytes));
         self.lines.push(bytes, Instant::now(), self.line);
     }
@@ -39,6 +55,10 @@ impl<'a> Output<'a> {
 
     /// Passes on and writes what is left.
     pub fn finish(&mut self) {
+        if let Some(mask) = &mut self.mask {
+            let rest = mask.finish();
+            self.pass(&rest);
+        }
         self.logged(Log::finish);
         self.lines.finish(self.line);
     }

@@ -12,7 +12,7 @@ use super::{
     guardian::Guardian,
     job_server::{JobServer, Slot},
     strays::{self, Strays},
-    supervision,
+    supervision, terminal,
 };
 use crate::model::Fault;
 
@@ -32,7 +32,6 @@ pub struct Shared {
     pub environment: Environment,
     pub strays: Strays,
     pub guardian: Guardian,
-    pub cancel: Cancel,
     /// How long a command that is told to end may take.
     pub grace: Duration,
     buffers: Mutex<Vec<Buffer>>,
@@ -78,7 +77,7 @@ impl Runner {
         self.shared.get_or_init(|| {
             let strays = Strays::adopt();
             let words = self.guardian.map(|words| words(strays.mark()));
-            Shared::new(strays, words, self.cancel.clone(), self.grace)
+            Shared::new(strays, words, self.grace)
         })
     }
 
@@ -93,14 +92,18 @@ impl Runner {
     }
 
     /// Waits for the right to run `command`, if it takes part in the job budget.
-    async fn slot(&self, command: &Command) -> Result<Option<(&JobServer, Slot<'_>)>, Fault> {
+    async fn slot(
+        &self,
+        command: &Command,
+        cancel: &Cancel,
+    ) -> Result<Option<(&JobServer, Slot<'_>)>, Fault> {
         if !command.jobs {
             return Ok(None);
         }
         let server = self.job_server()?;
         tokio::select! {
             biased;
-            () = self.cancel.cancelled() => Err(self.cancel.fault(&command.line.to_string())),
+            () = cancel.cancelled() => Err(cancel.fault(&command.line.to_string())),
             slot = server.slot() => match slot {
                 Ok(slot) => Ok(Some((server, slot))),
                 Err(error) => Err(Fault::io("cannot wait for a job", &error)),
@@ -113,15 +116,20 @@ impl Runner {
         command: &Command,
         line: &mut (dyn FnMut(&str) + Send),
     ) -> Result<(), Fault> {
-        if self.cancel.is_cancelled() {
-            return Err(self.cancel.fault(&command.line.to_string()));
+        let cancel = command.cancel.as_ref().unwrap_or(&self.cancel);
+        if cancel.is_cancelled() {
+            return Err(cancel.fault(&command.line.to_string()));
         }
-        let slot = self.slot(command).await?;
+        let slot = self.slot(command, cancel).await?;
         let shared = self.shared();
         let mark = shared.strays.begin();
         let mut variables = vec![(strays::VARIABLE, mark.mark())];
         variables.extend(slot.iter().flat_map(|(server, _)| server.variables()));
-        supervision::run(shared, command, &mark, &variables, line).await
+        let run = supervision::Run { shared, command, cancel, mark: &mark };
+        match command.terminal {
+            true => terminal::run(&run, &variables).await,
+            false => run.attended(&variables, line).await,
+        }
     }
 }
 
@@ -136,15 +144,10 @@ impl CommandRunner for Runner {
 }
 
 impl Shared {
-    fn new(
-        strays: Strays,
-        guardian: Option<Vec<OsString>>,
-        cancel: Cancel,
-        grace: Duration,
-    ) -> Self {
+    fn new(strays: Strays, guardian: Option<Vec<OsString>>, grace: Duration) -> Self {
         let environment = Environment::inherited();
         let guardian = Guardian::new(guardian);
-        Self { environment, strays, guardian, cancel, grace, buffers: Mutex::default() }
+        Self { environment, strays, guardian, grace, buffers: Mutex::default() }
     }
 
     /// A buffer that no other command uses at this moment.

@@ -4,7 +4,55 @@
 //! a shell between, and without is faster. GNU make does likewise. Here the doubtful always goes to
 //! the shell: whatever is not certainly plain is left alone.
 
-use std::process::{Command, Stdio};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
+
+/// What reads the line of a command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Shell {
+    /// `sh -eu`.
+    #[default]
+    Sh,
+    /// `bash -eu -o pipefail`.
+    Bash,
+    /// A program and its words; the line is added as the last.
+    Words(Vec<String>),
+}
+
+impl Shell {
+    /// The program and its words, up to the line.
+    pub fn words(&self) -> Vec<String> {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        match self {
+            Self::Sh => words(&["sh", "-eu", "-c"]),
+            Self::Bash => words(&["bash", "-eu", "-o", "pipefail", "-c"]),
+            Self::Words(own) => own.clone(),
+        }
+    }
+
+    /// Whether it reads lines as `sh` does: `$NAME`, quotes.
+    pub fn is_posix(&self) -> bool {
+        self.dialect().is_some()
+    }
+
+    /// The shell whose language its lines are in, if that is known.
+    fn dialect(&self) -> Option<&str> {
+        const KNOWN: &[&str] = &["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh"];
+        match self {
+            Self::Sh => Some("sh"),
+            Self::Bash => Some("bash"),
+            Self::Words(words) => {
+                let program = Path::new(words.first()?).file_name()?.to_str()?;
+                let takes_a_line = words.iter().skip(1).any(|word| {
+                    word.starts_with('-') && !word.starts_with("--") && word.ends_with('c')
+                });
+                KNOWN.contains(&program).then_some(words.first()?.as_str()).filter(|_| takes_a_line)
+            }
+        }
+    }
+}
 
 /// How a line is executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,13 +167,17 @@ const OF_THE_SHELL: &[&str] = &[
     "while",
 ];
 
-/// What a shell finds wrong with `line` before it runs any of it. Only lines that need
-/// a shell are asked about; without a shell there is no answer, and none is needed yet.
-pub fn syntax_error(line: &str) -> Option<String> {
+/// What `shell` finds wrong with `line` before it runs any of it. Only lines that need
+/// a shell are asked about; a shell that is not here, or speaks a language of its own, is not asked.
+pub fn syntax_error(shell: &Shell, line: &str) -> Option<String> {
     if plan(line) != Plan::Shell {
         return None;
     }
-    let asked = Command::new("sh").args(["-n", "-c", line]).stdin(Stdio::null()).output().ok()?;
+    let asked = Command::new(shell.dialect()?)
+        .args(["-n", "-c", line])
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
     if asked.status.success() {
         return None;
     }
@@ -195,12 +247,12 @@ mod tests {
     #[test]
     fn what_no_shell_can_read_is_told() {
         for line in ["if true; then x", "echo 'open", "a && && b", "(", "for i in; do"] {
-            assert!(syntax_error(line).is_some_and(|why| !why.is_empty()), "{line}");
+            assert!(syntax_error(&Shell::Sh, line).is_some_and(|why| !why.is_empty()), "{line}");
         }
         for line in
             ["make", "a && b", "if true; then x; fi", "no-such-tool | cat", "for i in; do :; done"]
         {
-            assert_eq!(syntax_error(line), None, "{line}");
+            assert_eq!(syntax_error(&Shell::Sh, line), None, "{line}");
         }
     }
 

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    Command,
+    Cancel, Command,
     ending::{fault_of, timeout_fault},
     group::{Group, Remains},
     launch::{Launched, launch},
@@ -33,89 +33,113 @@ const LINGER: Duration = Duration::from_millis(100);
 
 /// Why a command was told to end.
 #[derive(Clone, Copy, Debug)]
-enum Stop {
+pub enum Stop {
     Cancelled,
     OutOfTime(Duration),
 }
 
-/// Runs `command`, which carries `mark`, with `variables` set, to its end.
-pub async fn run(
-    shared: &Shared,
-    command: &Command,
-    mark: &Marked<'_>,
-    variables: &[(&str, String)],
-    line: &mut (dyn FnMut(&str) + Send),
-) -> Result<(), Fault> {
-    // Before the command: a forge that is killed an instant later must not leave it alive.
-    shared.guardian.start();
-    let Launched { mut child, output } = launch(command, &shared.environment, variables).await?;
-    let leader = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-    let leader =
-        leader.ok_or_else(|| Fault::new(Kind::Failed, "a started command has no process"))?;
-    let mut group = Group::new(leader, &shared.guardian);
-    let mut stream = Stream::new(shared, output, Output::new(command, line));
-
-    let stop = OnceLock::new();
-    let status = attend(shared, command, &mut child, &mut stream, &group, &stop).await;
-    let patience = if stop.get().is_some() { Duration::ZERO } else { LINGER };
-    let drained = stream.drain(patience).await;
-    let patience = if drained { patience } else { Duration::ZERO };
-    let remains = group.end(patience).await.max(mark.end(patience).await);
-    stream.drain(LINGER).await;
-    stream.end(remains, stop.get().is_some());
-
-    match stop.get() {
-        Some(Stop::Cancelled) => Err(shared.cancel.fault(&command.line.to_string())),
-        Some(Stop::OutOfTime(limit)) => Err(timeout_fault(command, *limit)),
-        None => match status {
-            Ok(status) => fault_of(status, command).map_or(Ok(()), Err),
-            Err(error) => Err(Fault::io(format!("cannot wait for {}", command.line), &error)),
-        },
-    }
+/// One run of a command.
+pub struct Run<'a> {
+    pub shared: &'a Shared,
+    pub command: &'a Command,
+    /// What ends it.
+    pub cancel: &'a Cancel,
+    /// What it carries.
+    pub mark: &'a Marked<'a>,
 }
 
-/// Waits for the main process, reads what comes meanwhile, and stops it when told to.
-async fn attend(
-    shared: &Shared,
-    command: &Command,
-    child: &mut Child,
-    stream: &mut Stream<'_>,
-    group: &Group<'_>,
-    stop: &OnceLock<Stop>,
-) -> std::io::Result<ExitStatus> {
-    tokio::select! {
-        status = child.wait() => status,
-        never = stream.flow() => match never {},
-        never = stop_in_time(shared, command.timeout, group, stop) => match never {},
-    }
-}
+impl Run<'_> {
+    /// Runs the command with `variables` set, to its end, and passes on its lines.
+    pub async fn attended(
+        &self,
+        variables: &[(&str, String)],
+        line: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(), Fault> {
+        let Self { shared, command, .. } = self;
+        // Before the command: a forge that is killed an instant later must not leave it alive.
+        shared.guardian.start();
+        let Launched { mut child, output } =
+            launch(command, &shared.environment, variables).await?;
+        let mut group = Group::new(leader(&child)?, &shared.guardian);
+        let output = output.ok_or_else(|| Fault::new(Kind::Failed, "a command has no output"))?;
+        let mut stream = Stream::new(shared, output, Output::new(command, line));
 
-/// Ends the group when the run is cancelled or `limit` is over, and says so in `stop`.
-async fn stop_in_time(
-    shared: &Shared,
-    limit: Option<Duration>,
-    group: &Group<'_>,
-    stop: &OnceLock<Stop>,
-) -> Infallible {
-    let out_of_time = async {
-        match limit {
-            Some(limit) => sleep(limit).await,
-            None => pending().await,
+        let stop = OnceLock::new();
+        let status = tokio::select! {
+            status = child.wait() => status,
+            never = stream.flow() => match never {},
+            never = self.stop_in_time(&stop, &group) => match never {},
+        };
+        let patience = if stop.get().is_some() { Duration::ZERO } else { LINGER };
+        let drained = stream.drain(patience).await;
+        let patience = if drained { patience } else { Duration::ZERO };
+        let remains = group.end(patience).await.max(self.mark.end(patience).await);
+        stream.drain(LINGER).await;
+        stream.end(remains, stop.get().is_some());
+        self.verdict(status, stop.get().copied())
+    }
+
+    /// What its end says.
+    pub fn verdict(
+        &self,
+        status: std::io::Result<ExitStatus>,
+        stop: Option<Stop>,
+    ) -> Result<(), Fault> {
+        let command = self.command;
+        match stop {
+            Some(Stop::Cancelled) => Err(self.cancel.fault(&command.line.to_string())),
+            Some(Stop::OutOfTime(limit)) => Err(timeout_fault(&command.line, limit)),
+            None => match status {
+                Ok(status) => fault_of(status, command).map_or(Ok(()), Err),
+                Err(error) => Err(Fault::io(format!("cannot wait for {}", command.line), &error)),
+            },
         }
-        limit.unwrap_or_default()
-    };
-    let why = tokio::select! {
-        () = shared.cancel.cancelled() => Stop::Cancelled,
-        limit = out_of_time => Stop::OutOfTime(limit),
-    };
-    stop.get_or_init(|| why);
-    group.terminate();
-    tokio::select! {
-        () = sleep(shared.grace) => {}
-        () = shared.cancel.killed() => {}
     }
-    group.kill();
-    pending().await
+
+    /// Ends `target` when the run is cancelled or the time is over, and says so in `stop`.
+    pub async fn stop_in_time(&self, stop: &OnceLock<Stop>, target: &impl Endable) -> Infallible {
+        let out_of_time = async {
+            let Some(limit) = self.command.timeout else { return pending().await };
+            sleep(limit).await;
+            limit
+        };
+        let why = tokio::select! {
+            () = self.cancel.cancelled() => Stop::Cancelled,
+            limit = out_of_time => Stop::OutOfTime(limit),
+        };
+        stop.get_or_init(|| why);
+        target.terminate();
+        tokio::select! {
+            () = sleep(self.shared.grace) => {}
+            () = self.cancel.killed() => {}
+        }
+        target.kill();
+        pending().await
+    }
+}
+
+/// What can be told to end.
+pub trait Endable {
+    /// Tells it to.
+    fn terminate(&self);
+    /// Gives it no choice.
+    fn kill(&self);
+}
+
+impl Endable for Group<'_> {
+    fn terminate(&self) {
+        Group::terminate(self);
+    }
+
+    fn kill(&self) {
+        Group::kill(self);
+    }
+}
+
+/// The process that was started.
+pub fn leader(child: &Child) -> Result<Pid, Fault> {
+    let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    id.ok_or_else(|| Fault::new(Kind::Failed, "a started command has no process"))
 }
 
 /// The output of a command on its way.
@@ -175,7 +199,7 @@ mod tests {
     use std::{path::Path, time::Instant};
 
     use super::{
-        super::{Cancel, CommandLine, CommandRunner, Runner},
+        super::{Cancel, CommandLine, CommandRunner, Runner, Shell},
         *,
     };
     use crate::model::Kind;
@@ -247,6 +271,64 @@ mod tests {
         command.path.push(temp.path().into());
         let expected = format!("1 {}", temp.path().display());
         assert_eq!(run(&command).await, (Ok(()), vec![expected]));
+    }
+
+    #[tokio::test]
+    async fn the_shell_is_the_one_selected() {
+        let words = |words: &[&str]| Shell::Words(words.iter().map(|w| (*w).into()).collect());
+        for (shell, line, said) in [
+            (Shell::Sh, "echo ${0##*/}", "sh"),
+            (Shell::Bash, "false | true || echo \"${BASH_VERSION:+bash}\"", "bash"),
+            (words(&["env", "A=1", "sh", "-c"]), "echo $A$B", "1"),
+            (words(&["echo", "would run"]), "ls -l", "would run ls -l"),
+        ] {
+            let (result, lines) =
+                run(&Command { shell, ..Command::new(CommandLine::Shell(line.into()), "/") }).await;
+            assert_eq!((result, lines), (Ok(()), vec![said.to_owned()]));
+        }
+        let missing = Command { shell: words(&["no-such-shell"]), ..shell("ls") };
+        let fault = run(&missing).await.0.unwrap_err();
+        let told = "the shell of `ls` cannot be started: `no-such-shell` was not found";
+        assert_eq!(fault.to_string(), told);
+    }
+
+    #[tokio::test]
+    async fn secrets_are_masked_in_lines_and_log() {
+        let temp = tempfile::tempdir().unwrap();
+        let mut secrets = crate::model::Secrets::default();
+        secrets.add("hunter2");
+        secrets.add("first line\nsecond line");
+        let command = Command {
+            secrets,
+            log: Some(temp.path().join("log")),
+            ..shell("printf hun; sleep 0.05; echo ter2; echo '> first line'; echo '> second line'")
+        };
+        let lines = run(&command).await.1;
+        assert_eq!(lines, ["***", "> ***", "> ***"]);
+        let log = std::fs::read_to_string(temp.path().join("log")).unwrap();
+        assert_eq!(log, "***\n> ***\n> ***\n");
+    }
+
+    #[tokio::test]
+    async fn a_part_of_a_run_is_stopped_with_grace() {
+        let runner = Runner::new(2, Cancel::new());
+        let part = Cancel::new().part();
+        let command = Command {
+            cancel: Some(part.clone()),
+            ..shell("trap 'echo bye; exit 0' TERM; echo hi; while :; do sleep 0.01; done")
+        };
+        let mut lines = Vec::new();
+        let mut hear = |line: &str| {
+            lines.push(line.to_owned());
+            if line == "hi" {
+                part.cancel_because("`x` failed");
+            }
+        };
+        let fault = runner.run(&command, &mut hear).await.unwrap_err();
+        assert_eq!(fault.kind, Kind::Interrupted);
+        assert!(fault.to_string().ends_with("was stopped: `x` failed"), "{fault}");
+        assert_eq!(lines, ["hi", "bye"]);
+        assert!(run_with(&runner, &shell("echo on")).await.0.is_ok());
     }
 
     #[tokio::test]

@@ -11,13 +11,13 @@ use futures_util::FutureExt;
 use crate::{
     model::Fault,
     process::Pending,
-    workspace::{Names, Renderer, Task, Text, Workspace},
+    workspace::{Keyring, Names, Renderer, Task, Text, Word, Workspace},
 };
 
 use super::{
     command::Ground,
     files,
-    perform::look,
+    key::look,
     plan::{Invocation, Plan},
     record::Record,
     steps::{Rendering, Step, Work, is_here},
@@ -72,7 +72,9 @@ impl<'a> Looker<'a> {
         let learned = at_once(learn(self.renderer, invocation, &reader))?;
         let rendering = rendering(&learned.words);
         let steps = at_once(rendering.run(&reader))?;
-        let last = at_once(rendering.finally(&reader))?;
+        let mut at_end = bindings.clone();
+        at_end.set("exit_code", Word::number(0));
+        let last = at_once(rendering.finally(&at_end, &reader))?;
         let has_sh = reader.has_sh.load(Ordering::Relaxed);
         let (runs, why) = match is_here(&task.only) {
             false => (false, "it does not run on this platform".to_owned()),
@@ -141,6 +143,14 @@ impl Witness for Reader<'_> {
         Box::pin(ready(Ok(format!("$({})", line.symbolic()))))
     }
 
+    fn secret<'a>(
+        &'a self,
+        name: &'a str,
+        _: Pending<'a, Result<String, Fault>>,
+    ) -> Pending<'a, Result<Word, Fault>> {
+        Box::pin(ready(Ok(Keyring::word(name))))
+    }
+
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {
         files::names(&self.dir, patterns, self.task.gitignore)
     }
@@ -157,9 +167,11 @@ fn told(step: &Step) -> String {
         Work::Run(line) => line.symbolic(),
         Work::Call(invocation) => {
             let given = invocation.parameters.iter();
-            let given: String = given.map(|(name, value)| format!(" {name}={value}")).collect();
-            format!("the task {}{given}", invocation.name)
+            let shown = |value: &str| Text::new(value.to_owned()).symbolic();
+            let given = given.map(|(name, value)| format!(" {name}={}", shown(value)));
+            format!("the task {}{}", invocation.name, given.collect::<String>())
         }
+        Work::Later(later) => format!("at the end: {}", later.source()),
     };
     match &step.condition {
         Some(condition) => format!("{what} (if {})", condition.symbolic()),

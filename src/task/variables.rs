@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::{
     model::Fault,
     process::Pending,
-    workspace::{Bindings, Renderer, Secret, Task, Template, Text, Var, Variable, Word},
+    workspace::{Bindings, Renderer, Secret, Task, Text, Var, Variable, Word},
 };
 
 use super::plan::Invocation;
@@ -20,6 +20,13 @@ pub trait Witness: Sync {
         line: &'a Text,
         file: Option<&'a Path>,
     ) -> Pending<'a, Result<String, Fault>>;
+
+    /// What stands for a secret called `name`, which `value` finds.
+    fn secret<'a>(
+        &'a self,
+        name: &'a str,
+        value: Pending<'a, Result<String, Fault>>,
+    ) -> Pending<'a, Result<Word, Fault>>;
 
     /// The files that `patterns` mean, where the task runs, sorted.
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault>;
@@ -78,29 +85,33 @@ async fn value(
     bindings: &Bindings,
     witness: &dyn Witness,
 ) -> Result<Word, Fault> {
-    let line = match &var.variable {
+    let within = |fault: Fault| {
+        fault.within(format!("cannot tell `{}` of the task {}", var.name, task.name))
+    };
+    let line = |line| Ok::<_, Fault>(renderer.render(task, line, bindings)?.trimmed());
+    let secret = match &var.variable {
         Variable::Value(data) => return renderer.data(task, data, bindings),
         Variable::Expr(expression) => return renderer.evaluate(task, expression, bindings),
-        Variable::Secret(Secret::Text(text)) => {
-            return Ok(Word::text(renderer.plain(task, text, bindings)?));
+        Variable::Sh(sh) => {
+            let printed = witness.printed(&line(sh)?, var.dir.as_deref()).await;
+            return Ok(Word::text(printed.map_err(within)?));
         }
-        Variable::Secret(Secret::Env(name)) => return secret(renderer, task, name, bindings),
-        Variable::Sh(line) | Variable::Secret(Secret::Sh(line)) => line,
+        Variable::Secret(secret) => secret,
     };
-    let line = renderer.render(task, line, bindings)?.trimmed();
-    let printed = witness.printed(&line, var.dir.as_deref()).await;
-    let within = || format!("cannot tell `{}` of the task {}", var.name, task.name);
-    Ok(Word::text(printed.map_err(|fault| fault.within(within()))?))
+    let file = var.dir.as_deref();
+    let value: Pending<'_, Result<String, Fault>> = Box::pin(async move {
+        match secret {
+            Secret::Text(text) => renderer.plain(task, text, bindings),
+            Secret::Env(name) => from_environment(&renderer.plain(task, name, bindings)?),
+            Secret::Sh(sh) => witness.printed(&line(sh)?, file).await,
+        }
+    });
+    let owner = file.map_or_else(|| task.name.clone(), |dir| dir.display().to_string());
+    witness.secret(&format!("{owner}/{}", var.name), value).await.map_err(within)
 }
 
-fn secret(
-    renderer: &Renderer,
-    task: &Task,
-    name: &Template,
-    bindings: &Bindings,
-) -> Result<Word, Fault> {
-    let name = renderer.plain(task, name, bindings)?;
-    std::env::var(&name).map(Word::text).map_err(|_| {
+fn from_environment(name: &str) -> Result<String, Fault> {
+    std::env::var(name).map_err(|_| {
         let what = format!("the environment variable `{name}`, which holds a secret, is not set");
         Fault::new(crate::model::Kind::Usage, what)
     })

@@ -5,17 +5,19 @@ use std::path::Path;
 
 use crate::{
     model::Fault,
-    process::{Pending, Runner},
-    workspace::{Task, Text},
+    process::{Pending, Shell},
+    workspace::{Task, Text, Word},
 };
 
-use super::{command::Ground, files, run::Engine, variables::Witness};
+use super::{command::Ground, files, frame::Frame, run::Engine, variables::Witness};
 
 /// Who runs commands to find something out.
 pub struct Live<'a, 'w> {
     engine: &'a Engine<'w>,
-    runner: &'a Runner,
+    frame: &'a Frame<'a>,
     ground: &'a Ground,
+    /// What runs the commands of the task's file.
+    shell: Shell,
     gitignore: bool,
 }
 
@@ -23,11 +25,11 @@ impl<'a, 'w> Live<'a, 'w> {
     /// For `task` on `ground`.
     pub fn new(
         engine: &'a Engine<'w>,
-        runner: &'a Runner,
+        frame: &'a Frame<'a>,
         task: &Task,
         ground: &'a Ground,
     ) -> Self {
-        Self { engine, runner, ground, gitignore: task.gitignore }
+        Self { engine, frame, ground, shell: task.home.shell.clone(), gitignore: task.gitignore }
     }
 }
 
@@ -38,13 +40,24 @@ impl Witness for Live<'_, '_> {
         file: Option<&'a Path>,
     ) -> Pending<'a, Result<String, Fault>> {
         Box::pin(async move {
-            let Some(file) = file else { return self.ground.printed(self.runner, line).await };
-            let ground = self.ground.of_file(self.engine.workspace, file);
+            let keyring = self.engine.vault.keyring();
+            let Some(file) = file else {
+                return self.ground.printed(self.frame, &keyring, line).await;
+            };
+            let ground = self.ground.of_file(self.engine.workspace, file, &self.shell);
             let command = line.expand(&ground.places);
             let key = format!("{} {:?} {command}", ground.dir.display(), ground.env);
             let cell = self.engine.printed(key);
-            cell.get_or_init(|| ground.printed(self.runner, line)).await.clone()
+            cell.get_or_init(|| ground.printed(self.frame, &keyring, line)).await.clone()
         })
+    }
+
+    fn secret<'a>(
+        &'a self,
+        name: &'a str,
+        value: Pending<'a, Result<String, Fault>>,
+    ) -> Pending<'a, Result<Word, Fault>> {
+        Box::pin(async move { Ok(self.engine.vault.keep(name, value.await?)) })
     }
 
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::manifest::{BuildDoc, Findings, Node, Pairs, Scalar, SourceDoc, pairs, scalar, scalars};
 use crate::model::parse_duration;
-use crate::process::syntax_error;
+use crate::process::{Shell, syntax_error};
 
 /// How long a build may take if its spec does not say.
 const TIMEOUT: Duration = Duration::from_secs(60 * 60);
@@ -106,7 +106,7 @@ fn commands(node: &Node, scope: &Scope, found: &mut Findings) -> Option<Vec<Text
     let mut commands = Vec::new();
     for scalar in node.one_or_many().iter().filter_map(Node::scalar) {
         let command = scope.text(scalar, found)?.trimmed();
-        check_syntax(&command, scalar, found);
+        check_syntax(&Shell::Sh, &command, scalar, found);
         commands.push(command);
     }
     Some(commands)
@@ -128,8 +128,8 @@ fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
 }
 
 /// Better told before anything runs than by a shell in the middle of a build.
-pub fn check_syntax(step: &Text, command: &Scalar, found: &mut Findings) {
-    if let Some(why) = syntax_error(&step.expand(&Places::stand_ins())) {
+pub fn check_syntax(shell: &Shell, step: &Text, command: &Scalar, found: &mut Findings) {
+    if let Some(why) = syntax_error(shell, &step.expand(&Places::stand_ins())) {
         let what = format!("the shell cannot read this command: {why}");
         let help = "look for quotes, brackets and keywords that are not closed";
         found.add(command.bytes.clone(), what, "no shell syntax", help);

@@ -11,11 +11,12 @@ use super::{
     include::{self, Pinned},
     settings,
     specs::Loader,
+    subsystem::Draft,
     task, template,
     version::Versions,
 };
 use crate::{
-    manifest::{Findings, parse_lock, read_manifest},
+    manifest::{Findings, ManifestDoc, parse_lock, read_manifest},
     model::{Fault, Kind, Layout, Lock, Name, Platform, Problems},
     store::Mode,
 };
@@ -98,11 +99,7 @@ pub fn load(root: &Path, platform: Platform, outside: &Outside) -> Result<Worksp
     names.sort_unstable();
     names.dedup();
     loader.check_versions(&names, &mut found);
-    let mut groups = settings::groups(&manifest, &drafts, &names, &mut found);
-    // A family is a group too, unless one is called so.
-    for (family, members) in families {
-        groups.entry(family).or_insert(members);
-    }
+    let groups = groups(&manifest, &drafts, families, &names, &mut found);
     diagnostics.splice(0..0, found.diagnostics);
     let pinned = settings.versions.keys().map(Name::as_str);
     diagnostics.extend(graph::check(&drafts, &pinned.chain(names.iter().copied()).collect()));
@@ -129,20 +126,14 @@ pub fn load(root: &Path, platform: Platform, outside: &Outside) -> Result<Worksp
         let subsystem = draft.subsystem.ok_or_else(|| unexplained(&draft.name))?;
         subsystems.insert(draft.name, subsystem);
     }
-    let folder = || layout.root().file_name().map(|name| name.to_string_lossy().into_owned());
-    let project = manifest.project.map(|project| project.text).or_else(folder);
     Ok(Workspace {
         platform,
-        project: project.unwrap_or_else(|| "workspace".into()),
+        project: project(&manifest, &layout),
         stores: settings.stores,
         platforms: if settings.platforms.is_empty() { vec![platform] } else { settings.platforms },
         repository: settings.repository,
         trust: settings.trust,
-        mode: match manifest.sealed.as_ref().map(|flag| flag.text.as_str()) {
-            Some("true") => Mode::Sealed,
-            Some(_) => Mode::Append,
-            None => Mode::Detected,
-        },
+        mode: mode(&manifest),
         groups,
         subsystems,
         tasks: all_tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),
@@ -156,6 +147,37 @@ pub fn load(root: &Path, platform: Platform, outside: &Outside) -> Result<Worksp
         environment: environment.seen(),
         layout,
     })
+}
+
+/// What the project is called: as it says, or as its folder.
+fn project(manifest: &ManifestDoc, layout: &Layout) -> String {
+    let folder = || layout.root().file_name().map(|name| name.to_string_lossy().into_owned());
+    let said = manifest.project.as_ref().map(|project| project.text.clone());
+    said.or_else(folder).unwrap_or_else(|| "workspace".into())
+}
+
+/// How releases are published.
+fn mode(manifest: &ManifestDoc) -> Mode {
+    match manifest.sealed.as_ref().map(|flag| flag.text.as_str()) {
+        Some("true") => Mode::Sealed,
+        Some(_) => Mode::Append,
+        None => Mode::Detected,
+    }
+}
+
+/// The groups of `manifest` and of the specs; a family is a group too, unless one is called so.
+fn groups(
+    manifest: &ManifestDoc,
+    drafts: &[Draft],
+    families: BTreeMap<String, Vec<Name>>,
+    names: &[&str],
+    found: &mut Findings,
+) -> BTreeMap<String, Vec<Name>> {
+    let mut groups = settings::groups(manifest, drafts, names, found);
+    for (family, members) in families {
+        groups.entry(family).or_insert(members);
+    }
+    groups
 }
 
 /// Nothing is wrong with a subsystem, and yet it was not resolved.

@@ -8,6 +8,7 @@ mod environment;
 mod files;
 mod graph;
 mod include;
+mod keyring;
 mod load;
 mod outside;
 mod platforms;
@@ -35,13 +36,14 @@ use std::{
 pub use environment::Environment;
 pub use files::find_root;
 pub use include::{Library, Pinned};
+pub use keyring::Keyring;
 pub use load::{LoadError, load};
 pub use outside::{Assignments, Outside};
 pub use platforms::{Wanted, Workspaces};
 pub use starter::{StarterFile, starter};
 pub use task::{
     Bindings, Call, Data, Deed, Each, Entry, Home, Meaning, Names, Need, OWN_WORDS, Over,
-    Parameter, Part, Pool, Renderer, Retry, Secret, Shell, Task, Template, Var, Variable, Word,
+    Parameter, Part, Pool, Renderer, Retry, Secret, Task, Template, Var, Variable, Word,
 };
 pub use text::{Places, Text};
 

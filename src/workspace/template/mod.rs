@@ -49,6 +49,11 @@ pub struct Scope<'e> {
 #[derive(Clone, Debug)]
 pub struct Words(BTreeMap<String, Value>, Value);
 
+/// A word that stands for the place or secret called `name`: it can be written out, not cut.
+pub fn place(name: impl Into<String>) -> Value {
+    Value::from_object(Place(name.into()))
+}
+
 /// What renders templates.
 pub fn engine() -> Engine<'static> {
     let mut engine = Engine::new();
@@ -86,7 +91,7 @@ impl<'e> Scope<'e> {
             of_run: BTreeMap::new(),
         };
         let places = Text::PLACES.iter();
-        scope.extend(places.map(|place| ((*place).to_owned(), Value::from_object(Place(place)))));
+        scope.extend(places.map(|name| ((*name).to_owned(), place(*name))));
         scope
     }
 
@@ -453,9 +458,9 @@ fn broken_place(rendered: &str) -> Option<&'static str> {
     if !rendered.contains(['\u{1}', '\u{2}']) {
         return None;
     }
-    let whole = Text::PLACES
-        .iter()
-        .fold(rendered.to_owned(), |text, place| text.replace(&Text::symbol(place), ""));
+    let whole = Text::PLACES.iter().fold(super::keyring::hidden(rendered), |text, place| {
+        text.replace(&Text::symbol(place), "")
+    });
     if !whole.contains(['\u{1}', '\u{2}']) {
         return None;
     }

@@ -12,7 +12,7 @@ use super::{
 
 /// A place: it can be written out and joined to text, not cut.
 #[derive(Debug)]
-pub struct Place(pub &'static str);
+pub struct Place(pub String);
 
 impl Object for Place {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -20,7 +20,7 @@ impl Object for Place {
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&Text::symbol(self.0))
+        f.write_str(&Text::symbol(&self.0))
     }
 }
 
