@@ -30,6 +30,7 @@ mod releases;
 mod schema;
 mod stand_in;
 mod task_language;
+mod task_truth;
 mod tasks;
 mod trust;
 mod upstream;

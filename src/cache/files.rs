@@ -188,7 +188,7 @@ impl Cache {
         Staging::sweep(&self.half_made(), LEFT_FOR_DEAD);
     }
 
-    fn half_made(&self) -> PathBuf {
+    pub(super) fn half_made(&self) -> PathBuf {
         self.root.join("half-made")
     }
 

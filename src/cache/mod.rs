@@ -6,6 +6,7 @@ mod atomic;
 mod busy;
 mod files;
 mod installed;
+mod outputs;
 mod record;
 
 pub use atomic::{Staging, exchange, remove_tree, replace_file};

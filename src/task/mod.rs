@@ -13,6 +13,8 @@ mod command;
 mod dotenv;
 mod each;
 mod files;
+mod key;
+mod ledger;
 mod parameters;
 mod perform;
 mod plan;
@@ -20,6 +22,7 @@ mod preview;
 mod record;
 mod run;
 mod steps;
+mod truth;
 mod variables;
 mod witness;
 

@@ -1,22 +1,19 @@
 //! One task, from its conditions to its record.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::{
-    cache,
-    model::{ArtifactId, Fault, Inputs, Kind, Name},
+    model::{Fault, Kind},
     process::{CommandRunner, Runner},
-    workspace::{Meaning, Names, Task, Template, Text, Workspace},
+    workspace::Text,
 };
 
 use super::{
     Event, Told,
     command::Ground,
-    files::{Marks, marks},
     plan::Invocation,
-    record::{Record, digest},
     run::Engine,
     steps::{Rendering, Step, Work, is_here},
     variables::{fixed, learn},
@@ -59,10 +56,10 @@ pub struct Performance<'e, 'w> {
 }
 
 /// What is known once variables are.
-struct Scene<'e, 'w> {
-    rendering: Rendering<'e, 'w>,
-    ground: Ground,
-    label: String,
+pub struct Scene<'e, 'w> {
+    pub rendering: Rendering<'e, 'w>,
+    pub ground: Ground,
+    pub label: String,
 }
 
 impl<'w> Performance<'_, 'w> {
@@ -115,13 +112,34 @@ impl<'w> Performance<'_, 'w> {
         let engine = self.engine;
         let witness = Live::new(engine, frame.runner, task, &scene.ground);
         let steps = scene.rendering.run(&witness).await?;
-        let now = now(engine.workspace, &engine.names, self.invocation, scene, &steps)?;
-        if !engine.options.force && self.is_done(scene, now.as_ref(), frame).await? {
+        let look = || engine.eye().look(self.invocation, &scene.rendering, &scene.ground, &steps);
+        let fresh = || {
             self.tell(&scene.label, Event::Note("is up to date"));
+            Ok(How::Fresh)
+        };
+        let mut now = look()?;
+        let may_skip = !engine.options.force;
+        if may_skip && self.is_done(scene, now.as_ref(), frame).await? {
+            return fresh();
+        }
+        let mut turn = None;
+        if now.is_some() {
+            let (lock, waited) = self.turn(scene, frame).await?;
+            turn = Some(lock);
+            engine.ledger.catch_up();
+            now = look()?;
+            if (may_skip || waited) && self.is_done(scene, now.as_ref(), frame).await? {
+                return fresh();
+            }
+        }
+        if let Some(now) = now.as_ref().filter(|_| may_skip)
+            && self.is_restored(scene, now, frame).await?
+        {
+            self.tell(&scene.label, Event::Note("is restored from the cache"));
             return Ok(How::Fresh);
         }
         if now.is_some() {
-            Record::forget(&engine.workspace.layout, self.invocation);
+            engine.ledger.forget(self.invocation)?;
         }
         let mut done = self.all(scene, &steps, frame).await;
         for attempt in 1..=task.retry.times {
@@ -144,6 +162,7 @@ impl<'w> Performance<'_, 'w> {
         };
         done.and(cleaned)?;
         self.keep(scene, now)?;
+        drop(turn);
         Ok(How::Ran)
     }
 
@@ -165,7 +184,7 @@ impl<'w> Performance<'_, 'w> {
     }
 
     /// Whether `line` is `true`, or a command that succeeds.
-    async fn holds(
+    pub(super) async fn holds(
         &self,
         scene: &Scene<'_, 'w>,
         line: &Text,
@@ -186,47 +205,6 @@ impl<'w> Performance<'_, 'w> {
             }
             Err(fault) => Err(fault),
         }
-    }
-
-    /// Whether there is nothing to do: what `status` says and what the record says, if both speak.
-    async fn is_done(
-        &self,
-        scene: &Scene<'_, 'w>,
-        now: Option<&Record>,
-        frame: Frame<'_>,
-    ) -> Result<bool, Fault> {
-        let status = &self.invocation.task.status;
-        if now.is_none() && status.is_empty() {
-            return Ok(false);
-        }
-        if let Some(now) = now {
-            let known = Record::read(&self.engine.workspace.layout, self.invocation);
-            if known.is_none_or(|known| known.difference(now).is_some()) {
-                return Ok(false);
-            }
-        }
-        for line in status {
-            if !self.holds(scene, &scene.rendering.text(line)?, frame).await? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Records what went in and what came out.
-    fn keep(&self, scene: &Scene<'_, 'w>, now: Option<Record>) -> Result<(), Fault> {
-        let Some(mut record) = now else { return Ok(()) };
-        let outputs = rendered(scene, &self.invocation.task.outputs)?;
-        record.outputs = marks(&scene.ground.dir, &outputs, false, &Marks::new())?;
-        let is_plain = |path: &&String| !path.contains(['*', '?', '[', '{', '!']);
-        for path in outputs.iter().filter(is_plain) {
-            if !scene.ground.dir.join(path).exists() {
-                let note = format!("did not make {path}, so it is not up to date");
-                self.tell(&scene.label, Event::Note(&note));
-                return Ok(());
-            }
-        }
-        record.write(&self.engine.workspace.layout, self.invocation)
     }
 
     async fn all(
@@ -278,119 +256,7 @@ impl<'w> Performance<'_, 'w> {
         frame.runner.run(&command, &mut pass_on).await.map_err(failed)
     }
 
-    fn tell(&self, label: &str, event: Event) {
+    pub(super) fn tell(&self, label: &str, event: Event) {
         (self.engine.audience)(Told { run: self.number, label, event });
     }
-}
-
-fn rendered(scene: &Scene, templates: &[Template]) -> Result<Vec<String>, Fault> {
-    let render = |template| Ok(scene.rendering.text(template)?.expand(&scene.ground.places));
-    templates.iter().map(render).collect()
-}
-
-/// What goes into the key of a task now, and what its files hold; nothing for one without inputs.
-fn now(
-    workspace: &Workspace,
-    names: &Names,
-    invocation: &Invocation,
-    scene: &Scene,
-    steps: &[Step],
-) -> Result<Option<Record>, Fault> {
-    let Scene { rendering, ground, .. } = scene;
-    look(workspace, names, invocation, rendering, ground, steps)
-}
-
-/// As it stands now, compared with nothing.
-pub fn look(
-    workspace: &Workspace,
-    names: &Names,
-    invocation: &Invocation,
-    rendering: &Rendering,
-    ground: &Ground,
-    steps: &[Step],
-) -> Result<Option<Record>, Fault> {
-    let task = invocation.task;
-    if task.inputs.is_empty() {
-        return Ok(None);
-    }
-    let patterns = |templates: &[Template]| -> Result<Vec<String>, Fault> {
-        let render = |template| Ok(rendering.text(template)?.expand(&ground.places));
-        templates.iter().map(render).collect()
-    };
-    let known = Record::read(&workspace.layout, invocation).unwrap_or_default();
-    let inputs = marks(&ground.dir, &patterns(&task.inputs)?, task.gitignore, &known.inputs)?;
-    let outputs = marks(&ground.dir, &patterns(&task.outputs)?, false, &known.outputs)?;
-    let fields = Inputs::from([
-        ("run".to_owned(), digest(&commands(names, steps))),
-        ("env".to_owned(), digest(&ground.env)),
-        (
-            "vars".to_owned(),
-            digest(&BTreeMap::from([(String::new(), rendering.bindings.written())])),
-        ),
-        ("needs".to_owned(), digest(&fingerprints(workspace, names, task))),
-        (
-            "dir".to_owned(),
-            digest(&BTreeMap::from([(String::new(), ground.dir.display().to_string())])),
-        ),
-        (
-            "outputs".to_owned(),
-            digest(&BTreeMap::from([(String::new(), format!("{:?}", patterns(&task.outputs)?))])),
-        ),
-    ]);
-    Ok(Some(Record { fields, inputs, outputs }))
-}
-
-/// All that `steps` run, and all that the tasks they call may run.
-fn commands(names: &Names, steps: &[Step]) -> BTreeMap<String, String> {
-    let mut commands = BTreeMap::new();
-    for (index, step) in steps.iter().enumerate() {
-        let condition = step.condition.as_ref().map(Text::symbolic);
-        let what = match &step.what {
-            Work::Run(line) => line.symbolic(),
-            Work::Call(invocation) => {
-                format!("{} {}", invocation.key(), definition(names, invocation.task))
-            }
-        };
-        commands.insert(format!("{index:06}"), format!("{condition:?} {what}"));
-    }
-    commands
-}
-
-/// Everything written in `task` and in those it comes to run. Ends, since tasks call each other
-/// in no circle.
-fn definition(names: &Names, task: &Task) -> String {
-    let mut text = String::new();
-    let mut open = vec![task];
-    let mut seen = std::collections::BTreeSet::new();
-    while let Some(task) = open.pop() {
-        if !seen.insert(&task.name) {
-            continue;
-        }
-        let variables = task.vars.iter().flat_map(|var| var.variable.templates());
-        for template in task.templates().into_iter().chain(variables) {
-            text.push_str(template.source());
-            text.push('\n');
-        }
-        let meant = task.calls().filter_map(|call| names.meant(task, &call.name.text));
-        open.extend(meant.filter_map(|meaning| match meaning {
-            Meaning::Task(task) => Some(task),
-            Meaning::Subsystem(_) => None,
-        }));
-    }
-    text
-}
-
-/// The fingerprints of the subsystems that `task` needs, as they are installed.
-fn fingerprints(workspace: &Workspace, names: &Names, task: &Task) -> BTreeMap<String, String> {
-    let print = |name: &str| {
-        let id = ArtifactId { name: Name::new(name).ok()?, platform: workspace.platform };
-        let record = cache::Record::read(&workspace.layout.record(&id))?;
-        Some(record.stamp.fingerprint.to_string())
-    };
-    let needs =
-        task.needs.iter().filter_map(|need| match names.meant(task, &need.call.name.text)? {
-            Meaning::Subsystem(name) => Some((name.to_owned(), print(name).unwrap_or_default())),
-            Meaning::Task(_) => None,
-        });
-    needs.collect()
 }

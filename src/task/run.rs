@@ -20,6 +20,8 @@ use crate::{
 
 use super::{
     Audience, Event, Told,
+    key::Eye,
+    ledger::Ledger,
     perform::{Frame, How, Performance},
     plan::{Invocation, Plan},
     steps::Rendering,
@@ -51,7 +53,8 @@ pub struct Engine<'w> {
     pub(super) audience: Audience<'w>,
     runner: Runner,
     last: OnceLock<Runner>,
-    cancel: Cancel,
+    pub(super) cancel: Cancel,
+    pub(super) ledger: Ledger,
     settled: Mutex<HashMap<String, Settled>>,
     printed: Mutex<HashMap<String, Printed>>,
     count: AtomicUsize,
@@ -75,6 +78,7 @@ impl<'w> Engine<'w> {
             runner: Runner::new(options.jobs, cancel.clone()).guarded(),
             last: OnceLock::new(),
             cancel,
+            ledger: Ledger::new(&workspace.layout),
             settled: Mutex::default(),
             printed: Mutex::default(),
             count: AtomicUsize::new(0),
@@ -179,6 +183,11 @@ impl<'w> Engine<'w> {
     pub(super) fn printed(&self, key: String) -> Printed {
         let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
         printed.entry(key).or_default().clone()
+    }
+
+    /// What looks at what tasks depend on.
+    pub(super) fn eye(&self) -> Eye<'_, 'w> {
+        Eye { workspace: self.workspace, names: &self.names, ledger: &self.ledger }
     }
 
     pub(super) fn rendering<'a>(
