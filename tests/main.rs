@@ -29,6 +29,7 @@ mod release;
 mod releases;
 mod schema;
 mod stand_in;
+mod task_commands;
 mod task_language;
 mod task_truth;
 mod tasks;

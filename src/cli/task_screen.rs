@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     report::{CLOSE_GROUP, Role, Style, inert, open_group},
-    task::{Event, Told},
+    task::{End, Event, Told},
 };
 
 use super::{
@@ -64,7 +64,7 @@ impl TaskScreen {
             Event::Note(text) if !self.quiet => note(&format!("{} {text}", told.label)),
             Event::Command(_) | Event::Note(_) => {}
             Event::Line(line) => self.line(&mut shown, told, line),
-            Event::Ended(well) => self.ended(&mut shown, told, well),
+            Event::Ended(end) => self.ended(&mut shown, told, end),
         }
     }
 
@@ -87,13 +87,13 @@ impl TaskScreen {
         }
     }
 
-    fn ended(&self, shown: &mut Shown, told: Told, well: bool) {
+    fn ended(&self, shown: &mut Shown, told: Told, end: End) {
         let lines = Vec::from(shown.lines.remove(&told.run).unwrap_or_default());
         if self.way == Way::Grouped && !lines.is_empty() {
             let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
             let _ = say(&format!("{}{}{CLOSE_GROUP}", open_group(told.label), inert(&body)));
         }
-        if !well && shown.failed.is_none() {
+        if end == End::Badly && shown.failed.is_none() {
             shown.failed = Some((told.label.to_owned(), lines));
         }
     }

@@ -41,6 +41,7 @@ use std::{
 };
 
 pub use cancel::Cancel;
+pub use ending::timeout_fault;
 pub use log::tail;
 pub use plain::without_credentials;
 pub use program::is_program;

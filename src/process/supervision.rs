@@ -88,7 +88,7 @@ impl Run<'_> {
         let command = self.command;
         match stop {
             Some(Stop::Cancelled) => Err(self.cancel.fault(&command.line.to_string())),
-            Some(Stop::OutOfTime(limit)) => Err(timeout_fault(command, limit)),
+            Some(Stop::OutOfTime(limit)) => Err(timeout_fault(&command.line, limit)),
             None => match status {
                 Ok(status) => fault_of(status, command).map_or(Ok(()), Err),
                 Err(error) => Err(Fault::io(format!("cannot wait for {}", command.line), &error)),

@@ -9,11 +9,11 @@ use std::{
 
 use crate::{
     model::{Fault, Kind},
-    process::{Command, CommandLine, CommandRunner, Runner},
-    workspace::{Places, Task, Text, Workspace},
+    process::{Command, CommandLine, Shell},
+    workspace::{Keyring, Places, Task, Text, Workspace},
 };
 
-use super::{dotenv, steps::Rendering};
+use super::{dotenv, frame::Frame, steps::Rendering};
 
 /// What all commands of one run of a task share.
 pub struct Ground {
@@ -24,6 +24,7 @@ pub struct Ground {
     /// Their variables.
     pub env: BTreeMap<String, String>,
     path: Vec<PathBuf>,
+    shell: Shell,
 }
 
 impl Ground {
@@ -47,7 +48,8 @@ impl Ground {
         for (name, value) in &task.home.env {
             env.insert(name.clone(), value.expand(&places));
         }
-        Ok(Self { places, dir, env, path: vec![workspace.layout.bin()] })
+        let path = vec![workspace.layout.bin()];
+        Ok(Self { places, dir, env, path, shell: task.shell.clone() })
     }
 
     /// Adds what `dotenv` and `env` say.
@@ -72,35 +74,69 @@ impl Ground {
         Ok(())
     }
 
-    /// The command that `line` is.
-    pub fn command(&self, line: &Text) -> Command {
-        Command {
-            env: self.env.clone(),
+    /// The command that `line` is, with the secrets of `keyring`.
+    ///
+    /// # Errors
+    /// `Usage` if there is no way to give a secret to its shell.
+    pub fn command(&self, keyring: &Keyring, line: &Text) -> Result<Command, Fault> {
+        if line.has_secrets() && !self.shell.is_posix() {
+            let shell = self.shell.words().join(" ");
+            let what = format!("`{}` puts a secret into a command", line.symbolic());
+            return Err(Fault::new(Kind::Usage, what)
+                .because(format!("`{shell}` would get it where everybody can see it"))
+                .hint("give it as a variable: `env: { NAME: '{{ … }}' }`"));
+        }
+        let open = |(name, value): (&String, &String)| (name.clone(), keyring.opened(value));
+        let mut env = self.env.iter().map(open).collect();
+        let line = line.expand_with_secrets(&self.places, keyring, &mut env);
+        Ok(Command {
+            env,
             path: self.path.clone(),
             jobs: true,
-            ..Command::new(CommandLine::Shell(line.expand_in_shell(&self.places)), &self.dir)
-        }
+            shell: self.shell.clone(),
+            ..Command::new(CommandLine::Shell(line), &self.dir)
+        })
     }
 
     /// The ground of the variables of `task`'s file.
     pub fn of_file(&self, workspace: &Workspace, task: &Task) -> Self {
         let dir = workspace.layout.root().join(&task.home.dir);
-        Self { dir, env: self.env.clone(), places: self.places.clone(), path: self.path.clone() }
+        Self {
+            dir,
+            env: self.env.clone(),
+            places: self.places.clone(),
+            path: self.path.clone(),
+            shell: task.home.shell.clone(),
+        }
     }
 
     /// What `line` prints on standard output, without the line breaks at its end.
     ///
     /// # Errors
     /// If it fails, with what it said on standard error.
-    pub async fn printed(&self, runner: &Runner, line: &Text) -> Result<String, Fault> {
+    pub async fn printed(
+        &self,
+        frame: &Frame<'_>,
+        keyring: &Keyring,
+        line: &Text,
+    ) -> Result<String, Fault> {
         let failed = |error| Fault::io("cannot keep what a command says", &error);
         let mut said = tempfile::NamedTempFile::new().map_err(failed)?;
-        let mut command = self.command(line);
+        let mut command = self.command(keyring, line)?;
         if let CommandLine::Shell(line) = &mut command.line {
-            *line = format!("exec 2>'{}'\n{line}", said.path().display());
+            let file = said.path().display();
+            if self.shell.is_posix() {
+                *line = format!("exec 2>'{file}'\n{line}");
+            } else {
+                let line = std::mem::take(line);
+                let around = ["sh", "-c", "file=$1; shift; exec \"$@\" 2>\"$file\"", "sh"];
+                let around = around.map(str::to_owned).into_iter().chain([file.to_string()]);
+                command.line =
+                    CommandLine::Argv(around.chain(self.shell.words()).chain([line]).collect());
+            }
         }
         let mut lines: Vec<String> = Vec::new();
-        let done = runner.run(&command, &mut |line| lines.push(line.to_owned())).await;
+        let done = frame.run(command, &mut |line| lines.push(line.to_owned())).await;
         done.map_err(|mut fault| {
             let mut text = String::new();
             let _ = said.read_to_string(&mut text);

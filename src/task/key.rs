@@ -130,6 +130,7 @@ fn commands(names: &Names, steps: &[Step]) -> BTreeMap<String, String> {
             Work::Call(invocation) => {
                 format!("{} {}", invocation.key(), definition(names, invocation.task))
             }
+            Work::Later(later) => format!("finally {}", later.source()),
         };
         let condition = step.condition.as_ref().map(Text::symbolic);
         let condition = condition.map_or_else(String::new, |condition| format!(" (if {condition})"));

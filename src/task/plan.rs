@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use crate::{
     model::{ActionId, Fault, Kind, Name},
     process::Pending,
-    workspace::{Bindings, Call, Meaning, Names, Need, Renderer, Task, Text},
+    workspace::{Bindings, Call, Meaning, Names, Need, Renderer, Task, Text, Word},
 };
 
 use super::{
@@ -41,11 +41,6 @@ impl<'w> Invocation<'w> {
         given: BTreeMap<String, String>,
         args: Vec<String>,
     ) -> Result<Self, Fault> {
-        if let Some(key) = &task.beyond {
-            return Err(Fault::new(Kind::Usage, format!("the task {} cannot be run", task.name))
-                .because(format!("it uses `{key}`, which this forge knows but does not run yet"))
-                .hint("the README lists what can be said of a task"));
-        }
         Ok(Self { task, parameters: settle(task, given)?, args })
     }
 
@@ -154,6 +149,15 @@ impl Witness for Nobody {
         Box::pin(ready(Err(Fault::new(Kind::Usage, what))))
     }
 
+    fn secret<'a>(
+        &'a self,
+        name: &'a str,
+        _: Pending<'a, Result<String, Fault>>,
+    ) -> Pending<'a, Result<Word, Fault>> {
+        let what = format!("the secret {name} is known only later");
+        Box::pin(ready(Err(Fault::new(Kind::Usage, what))))
+    }
+
     fn files(&self, _: &[String]) -> Result<Vec<String>, Fault> {
         Err(Fault::new(Kind::Usage, "which files there are is known only later"))
     }
@@ -189,9 +193,6 @@ pub fn subsystems(names: &Names, task: &Task) -> Result<BTreeSet<Name>, Fault> {
     let mut seen = BTreeSet::from([task.name.as_str()]);
     let mut open = vec![task];
     while let Some(task) = open.pop() {
-        if task.beyond.is_some() {
-            Invocation::new(task, BTreeMap::new(), Vec::new())?;
-        }
         for call in task.reach() {
             match names.meant(task, &call.name.text) {
                 Some(Meaning::Subsystem(name)) => found.extend(Name::new(name).ok()),

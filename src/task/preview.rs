@@ -12,7 +12,7 @@ use crate::{
     cache::Cache,
     model::Fault,
     process::Pending,
-    workspace::{Names, Renderer, Task, Text, Workspace},
+    workspace::{Keyring, Names, Renderer, Task, Text, Word, Workspace},
 };
 
 use super::{
@@ -76,7 +76,9 @@ impl<'a> Looker<'a> {
         let bindings = at_once(learn(self.renderer, invocation, &reader))?;
         let rendering = rendering(&bindings);
         let steps = at_once(rendering.run(&reader))?;
-        let last = at_once(rendering.finally(&reader))?;
+        let mut at_end = bindings.clone();
+        at_end.set("exit_code", Word::number(0));
+        let last = at_once(rendering.finally(&at_end, &reader))?;
         let unknown = reader.unknown.into_inner().unwrap_or_default();
         let (runs, why) = match is_here(&task.only) {
             false => (false, "it does not run on this platform".to_owned()),
@@ -180,6 +182,14 @@ impl Witness for Reader<'_> {
         Box::pin(ready(Ok(unknown)))
     }
 
+    fn secret<'a>(
+        &'a self,
+        name: &'a str,
+        _: Pending<'a, Result<String, Fault>>,
+    ) -> Pending<'a, Result<Word, Fault>> {
+        Box::pin(ready(Ok(Keyring::word(name))))
+    }
+
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {
         files::names(&self.dir, patterns, self.task.gitignore)
     }
@@ -196,9 +206,11 @@ fn told(step: &Step) -> String {
         Work::Run(line) => line.symbolic(),
         Work::Call(invocation) => {
             let given = invocation.parameters.iter();
-            let given: String = given.map(|(name, value)| format!(" {name}={value}")).collect();
-            format!("the task {}{given}", invocation.task.name)
+            let shown = |value: &str| Text::new(value.to_owned()).symbolic();
+            let given = given.map(|(name, value)| format!(" {name}={}", shown(value)));
+            format!("the task {}{}", invocation.task.name, given.collect::<String>())
         }
+        Work::Later(later) => format!("at the end: {}", later.source()),
     };
     match &step.condition {
         Some(condition) => format!("{what} (if {})", condition.symbolic()),

@@ -3,18 +3,17 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
-
 use crate::{
     cache::{Busy, BusyLock, Cache},
-    model::{Fault, Kind},
+    model::Fault,
 };
 
 use super::{
     Event,
     files::{Marks, marks},
+    frame::Frame,
     key::{is_kept, patterns},
-    perform::{Frame, Performance, Scene},
+    perform::{Performance, Scene},
     record::{Record, changed, digest},
 };
 
@@ -27,7 +26,7 @@ impl<'w> Performance<'_, 'w> {
         &self,
         scene: &Scene<'_, 'w>,
         now: Option<&Record>,
-        frame: Frame<'_>,
+        frame: &Frame<'_>,
     ) -> Result<bool, Fault> {
         let status = &self.invocation.task.status;
         if now.is_none() && status.is_empty() {
@@ -43,7 +42,7 @@ impl<'w> Performance<'_, 'w> {
     }
 
     /// Whether each command of `status` succeeds.
-    async fn has_status(&self, scene: &Scene<'_, 'w>, frame: Frame<'_>) -> Result<bool, Fault> {
+    async fn has_status(&self, scene: &Scene<'_, 'w>, frame: &Frame<'_>) -> Result<bool, Fault> {
         for line in &self.invocation.task.status {
             if !self.holds(scene, &scene.rendering.text(line)?, frame).await? {
                 return Ok(false);
@@ -57,7 +56,7 @@ impl<'w> Performance<'_, 'w> {
     pub(super) async fn turn(
         &self,
         scene: &Scene<'_, 'w>,
-        frame: Frame<'_>,
+        frame: &Frame<'_>,
     ) -> Result<(BusyLock, bool), Fault> {
         let name = format!("task-{}", &digest(&self.invocation.key())[..16]);
         let path = self.engine.workspace.layout.state().join("locks").join(name);
@@ -73,15 +72,8 @@ impl<'w> Performance<'_, 'w> {
                 self.tell(&scene.label, Event::Note(&note));
             }
             waits = true;
-            let name = &self.invocation.task.name;
-            if self.engine.cancel.is_cancelled() {
-                return Err(self.engine.cancel.fault(&format!("task {name}")));
-            }
-            if frame.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                let what = format!("task {name} had to wait too long for another forge");
-                return Err(Fault::new(Kind::Timeout, what));
-            }
-            sleep(LOOK_AGAIN).await;
+            let what = format!("the task {}", self.invocation.task.name);
+            frame.pause(LOOK_AGAIN, &what).await?;
         }
     }
 
@@ -90,7 +82,7 @@ impl<'w> Performance<'_, 'w> {
         &self,
         scene: &Scene<'_, 'w>,
         now: &Record,
-        frame: Frame<'_>,
+        frame: &Frame<'_>,
     ) -> Result<bool, Fault> {
         if !is_kept(self.invocation.task) {
             return Ok(false);

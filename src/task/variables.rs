@@ -4,7 +4,7 @@
 use crate::{
     model::Fault,
     process::Pending,
-    workspace::{Bindings, Renderer, Secret, Task, Template, Text, Var, Variable, Word},
+    workspace::{Bindings, Renderer, Secret, Task, Text, Var, Variable, Word},
 };
 
 use super::plan::Invocation;
@@ -13,6 +13,13 @@ use super::plan::Invocation;
 pub trait Witness: Sync {
     /// What a command prints. What a variable of a file is, is found out once for all its tasks.
     fn printed<'a>(&'a self, line: &'a Text, once: bool) -> Pending<'a, Result<String, Fault>>;
+
+    /// What stands for a secret called `name`, which `value` finds.
+    fn secret<'a>(
+        &'a self,
+        name: &'a str,
+        value: Pending<'a, Result<String, Fault>>,
+    ) -> Pending<'a, Result<Word, Fault>>;
 
     /// The files that `patterns` mean, where the task runs, sorted.
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault>;
@@ -63,29 +70,32 @@ async fn value(
     witness: &dyn Witness,
     once: bool,
 ) -> Result<Word, Fault> {
-    let line = match &var.variable {
+    let within = |fault: Fault| {
+        fault.within(format!("cannot tell `{}` of the task {}", var.name, task.name))
+    };
+    let line = |line| Ok::<_, Fault>(renderer.render(task, line, bindings)?.trimmed());
+    let secret = match &var.variable {
         Variable::Value(data) => return renderer.data(task, data, bindings),
         Variable::Expr(expression) => return renderer.evaluate(task, expression, bindings),
-        Variable::Secret(Secret::Text(text)) => {
-            return Ok(Word::text(renderer.plain(task, text, bindings)?));
+        Variable::Sh(sh) => {
+            let printed = witness.printed(&line(sh)?, once).await;
+            return Ok(Word::text(printed.map_err(within)?));
         }
-        Variable::Secret(Secret::Env(name)) => return secret(renderer, task, name, bindings),
-        Variable::Sh(line) | Variable::Secret(Secret::Sh(line)) => line,
+        Variable::Secret(secret) => secret,
     };
-    let line = renderer.render(task, line, bindings)?.trimmed();
-    let printed = witness.printed(&line, once).await;
-    let within = || format!("cannot tell `{}` of the task {}", var.name, task.name);
-    Ok(Word::text(printed.map_err(|fault| fault.within(within()))?))
+    let value: Pending<'_, Result<String, Fault>> = Box::pin(async move {
+        match secret {
+            Secret::Text(text) => renderer.plain(task, text, bindings),
+            Secret::Env(name) => from_environment(&renderer.plain(task, name, bindings)?),
+            Secret::Sh(sh) => witness.printed(&line(sh)?, once).await,
+        }
+    });
+    let owner = if once { task.home.dir.display().to_string() } else { task.name.clone() };
+    witness.secret(&format!("{owner}/{}", var.name), value).await.map_err(within)
 }
 
-fn secret(
-    renderer: &Renderer,
-    task: &Task,
-    name: &Template,
-    bindings: &Bindings,
-) -> Result<Word, Fault> {
-    let name = renderer.plain(task, name, bindings)?;
-    std::env::var(&name).map(Word::text).map_err(|_| {
+fn from_environment(name: &str) -> Result<String, Fault> {
+    std::env::var(name).map_err(|_| {
         let what = format!("the environment variable `{name}`, which holds a secret, is not set");
         Fault::new(crate::model::Kind::Usage, what)
     })

@@ -3,16 +3,16 @@
 
 use crate::{
     model::Fault,
-    process::{Pending, Runner},
-    workspace::{Task, Text},
+    process::Pending,
+    workspace::{Task, Text, Word},
 };
 
-use super::{command::Ground, files, run::Engine, variables::Witness};
+use super::{command::Ground, files, frame::Frame, run::Engine, variables::Witness};
 
 /// Who runs commands to find something out.
 pub struct Live<'a, 'w> {
     engine: &'a Engine<'w>,
-    runner: &'a Runner,
+    frame: &'a Frame<'a>,
     ground: &'a Ground,
     of_file: Ground,
     gitignore: bool,
@@ -22,12 +22,12 @@ impl<'a, 'w> Live<'a, 'w> {
     /// For `task` on `ground`.
     pub fn new(
         engine: &'a Engine<'w>,
-        runner: &'a Runner,
+        frame: &'a Frame<'a>,
         task: &Task,
         ground: &'a Ground,
     ) -> Self {
         let of_file = ground.of_file(engine.workspace, task);
-        Self { engine, runner, ground, of_file, gitignore: task.gitignore }
+        Self { engine, frame, ground, of_file, gitignore: task.gitignore }
     }
 }
 
@@ -35,7 +35,8 @@ impl Witness for Live<'_, '_> {
     fn printed<'a>(&'a self, line: &'a Text, once: bool) -> Pending<'a, Result<String, Fault>> {
         Box::pin(async move {
             if !once {
-                return self.ground.printed(self.runner, line).await;
+                let keyring = self.engine.vault.keyring();
+                return self.ground.printed(self.frame, &keyring, line).await;
             }
             let ground = &self.of_file;
             let key = format!(
@@ -44,9 +45,18 @@ impl Witness for Live<'_, '_> {
                 ground.env,
                 line.expand(&ground.places)
             );
+            let keyring = self.engine.vault.keyring();
             let cell = self.engine.printed(key);
-            cell.get_or_init(|| ground.printed(self.runner, line)).await.clone()
+            cell.get_or_init(|| ground.printed(self.frame, &keyring, line)).await.clone()
         })
+    }
+
+    fn secret<'a>(
+        &'a self,
+        name: &'a str,
+        value: Pending<'a, Result<String, Fault>>,
+    ) -> Pending<'a, Result<Word, Fault>> {
+        Box::pin(async move { Ok(self.engine.vault.keep(name, value.await?)) })
     }
 
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {

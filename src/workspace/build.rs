@@ -101,7 +101,7 @@ fn commands(node: &Node, scope: &Scope, found: &mut Findings) -> Option<Vec<Text
     let mut commands = Vec::new();
     for scalar in node.one_or_many().iter().filter_map(Node::scalar) {
         let command = scope.text(scalar, found)?.trimmed();
-        check_syntax(&command, scalar, found);
+        check_syntax(&Shell::Sh, &command, scalar, found);
         commands.push(command);
     }
     Some(commands)
@@ -123,7 +123,7 @@ fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
 }
 
 /// Better told before anything runs than by a shell in the middle of a build.
-pub fn check_syntax(step: &Text, command: &Scalar, found: &mut Findings) {
+pub fn check_syntax(shell: &Shell, step: &Text, command: &Scalar, found: &mut Findings) {
     let somewhere = || "/place".into();
     let places = Places {
         root: somewhere(),
@@ -133,7 +133,7 @@ pub fn check_syntax(step: &Text, command: &Scalar, found: &mut Findings) {
         bin: somewhere(),
         commit: "commit".into(),
     };
-    if let Some(why) = syntax_error(&Shell::Sh, &step.expand(&places)) {
+    if let Some(why) = syntax_error(shell, &step.expand(&places)) {
         let what = format!("the shell cannot read this command: {why}");
         let help = "look for quotes, brackets and keywords that are not closed";
         found.add(command.bytes.clone(), what, "no shell syntax", help);

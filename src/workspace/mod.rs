@@ -6,6 +6,7 @@ mod build;
 mod environment;
 mod files;
 mod graph;
+mod keyring;
 mod load;
 mod platforms;
 mod preset;
@@ -30,12 +31,13 @@ use std::{
 
 pub use environment::Environment;
 pub use files::find_root;
+pub use keyring::Keyring;
 pub use load::{LoadError, load, load_with};
 pub use platforms::{Wanted, Workspaces};
 pub use starter::{StarterFile, starter};
 pub use task::{
     Bindings, Call, Data, Deed, Each, Entry, Home, Meaning, Names, Need, OWN_WORDS, Over,
-    Parameter, Part, Pool, Renderer, Retry, Secret, Shell, Task, Template, Var, Variable, Word,
+    Parameter, Part, Pool, Renderer, Retry, Secret, Task, Template, Var, Variable, Word,
 };
 pub use text::{Places, Text};
 

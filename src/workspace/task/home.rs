@@ -9,6 +9,7 @@ use super::{
 use crate::{
     manifest::{Findings, HeadDoc, Node, Pairs, Scalar, Value},
     model::suggestion,
+    process::Shell,
 };
 
 /// What is said for all tasks of a file. Those of a spec also know what `versions.yml` says.
@@ -32,18 +33,6 @@ pub struct Home {
     pub pools: BTreeMap<String, u16>,
 }
 
-/// What reads commands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Shell {
-    /// `sh`, which ends at the first failure.
-    #[default]
-    Sh,
-    /// `bash`, which ends at the first failure, also of a pipe's part.
-    Bash,
-    /// These words, and the command as the last one.
-    Words(Vec<String>),
-}
-
 /// What limits how many tasks run at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
@@ -57,14 +46,14 @@ impl Home {
     /// Adds what `doc` says. Its variables are known to `scope` from here on. What is wrong goes
     /// to `found`.
     pub fn add(&mut self, doc: &HeadDoc, scope: &mut Scope, found: &mut Findings) {
-        self.vars.extend(vars::of_file(&doc.vars, scope, found));
+        if let Some(node) = &doc.shell {
+            self.shell = shell(node);
+        }
+        self.vars.extend(vars::of_file(&doc.vars, &self.shell, scope, found));
         self.add_env(&doc.env, scope, found);
         for path in &doc.dotenv {
             let Some(text) = scope.text(path, found) else { continue };
             self.dotenv.push(may_be_missing(text));
-        }
-        if let Some(node) = &doc.shell {
-            self.shell = Shell::of(node);
         }
         self.quiet |= doc.quiet;
         for (name, limit) in &doc.pools {
@@ -105,16 +94,15 @@ impl Home {
     }
 }
 
-impl Shell {
-    pub(super) fn of(node: &Node) -> Self {
-        match &node.value {
-            Value::List(_) => {
-                let words = node.one_or_many().iter().filter_map(Node::scalar);
-                Self::Words(words.map(|word| word.text.clone()).collect())
-            }
-            Value::Scalar(word) if word.text == "bash" => Self::Bash,
-            _ => Self::Sh,
+/// `shell:`.
+pub(super) fn shell(node: &Node) -> Shell {
+    match &node.value {
+        Value::List(_) => {
+            let words = node.one_or_many().iter().filter_map(Node::scalar);
+            Shell::Words(words.map(|word| word.text.clone()).collect())
         }
+        Value::Scalar(word) if word.text == "bash" => Shell::Bash,
+        _ => Shell::Sh,
     }
 }
 

@@ -18,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use data::Data;
 pub use each::{Each, Over, Part};
-pub use home::{Home, Pool, Shell};
+pub use home::{Home, Pool};
 pub use names::{Meaning, Names, check};
 pub use read::{resolve, taken_names};
 pub use render::{Bindings, Renderer, Word};
@@ -28,6 +28,7 @@ use super::template::Words;
 use crate::{
     manifest::Scalar,
     model::{Name, Span},
+    process::Shell,
 };
 
 /// A named list of commands, of a subsystem or of the workspace.
@@ -103,8 +104,6 @@ pub struct Task {
     pub fail_fast: bool,
     /// `allow_failure:`.
     pub allow_failure: bool,
-    /// A key of the task that is part of the language and not run yet.
-    pub beyond: Option<String>,
     words: Arc<Words>,
 }
 

@@ -18,13 +18,13 @@ use super::{
         subsystem::Draft,
         template::{Scope, Words, look_at, words_of, words_of_expression},
     },
-    Call, Entry, Home, Need, Over, Parameter, Retry, Secret, Shell, Task, Template, Variable,
-    entry,
+    Call, Entry, Home, Need, Over, Parameter, Retry, Task, Template, entry, home,
     words::{STAND_IN, is_free},
 };
 use crate::{
     manifest::{File, Findings, Node, Pairs, Scalar, Sp, Value, scalar, scalars},
     model::{Diagnostic, Name},
+    process::Shell,
 };
 
 /// Resolves the tasks of `owner`, or those of the workspace. `home` is what is said for all of
@@ -46,7 +46,8 @@ pub fn resolve(
         }
         let before = found.diagnostics.len();
         let (scope, guesses) = (known.clone(), guesses.clone());
-        let reader = Reader { owner, node, home: home.clone(), scope, guesses, found };
+        let shell = node.get("shell").map_or_else(|| home.shell.clone(), home::shell);
+        let reader = Reader { owner, node, home: home.clone(), shell, scope, guesses, found };
         let task = reader.task(key, words.clone());
         if found.diagnostics.len() == before {
             tasks.push(task);
@@ -86,6 +87,8 @@ pub(super) struct Reader<'a, 'e, 'f> {
     owner: Option<&'a Name>,
     pub(super) node: &'a Node,
     home: Arc<Home>,
+    /// What reads its commands.
+    pub(super) shell: Shell,
     /// What templates know, with stand-ins for what only a run knows.
     pub(super) scope: Scope<'e>,
     /// The words that have stand-ins.
@@ -125,7 +128,7 @@ impl<'e> Reader<'_, 'e, '_> {
             let help = "write a command, a list of commands, or a mapping with `run`";
             self.found.add(node.bytes.clone(), what, "nothing to run", help);
         }
-        let mut task = Task {
+        Task {
             subsystem: self.owner.cloned(),
             place: self.found.span(key.bytes.clone()),
             desc: text("desc"),
@@ -146,7 +149,7 @@ impl<'e> Reader<'_, 'e, '_> {
             outputs: self.globs("outputs"),
             timeout: self.duration(node, "timeout"),
             retry: self.retry(),
-            shell: node.get("shell").map_or_else(|| self.home.shell.clone(), Shell::of),
+            shell: self.shell.clone(),
             pool: scalar(node, "pool").and_then(|pool| self.home.pool(&pool, self.found)),
             private: flag("private"),
             quiet: text("quiet").map_or(self.home.quiet, |flag| flag == "true"),
@@ -155,7 +158,6 @@ impl<'e> Reader<'_, 'e, '_> {
             allow_failure: flag("allow_failure"),
             interactive: flag("interactive"),
             gitignore: flag("gitignore"),
-            beyond: None,
             home: self.home.clone(),
             name,
             with,
@@ -163,9 +165,7 @@ impl<'e> Reader<'_, 'e, '_> {
             dir,
             vars,
             words,
-        };
-        task.beyond = beyond(&task).map(str::to_owned);
-        task
+        }
     }
 
     /// What templates know now.
@@ -204,7 +204,7 @@ impl<'e> Reader<'_, 'e, '_> {
     fn finally(&mut self) -> Vec<Entry> {
         let Some(node) = self.node.get("finally") else { return Vec::new() };
         let before = self.words();
-        self.guess([("exit_code".to_owned(), Word::from(0))]);
+        self.know_exit_code();
         let entries = entry::entries(self, node);
         self.forget_all_but(before);
         for entry in node.one_or_many().iter().filter_map(|entry| entry.get("finally")) {
@@ -225,6 +225,11 @@ impl<'e> Reader<'_, 'e, '_> {
         }
     }
 
+    /// What runs at the end knows `exit_code`.
+    pub(super) fn know_exit_code(&mut self) {
+        self.guess([("exit_code".to_owned(), Word::from(0))]);
+    }
+
     /// A template, tried.
     pub(super) fn tried(&mut self, scalar: &Scalar) -> Template {
         let is_guess = self.is_guessed(&scalar.text);
@@ -236,7 +241,7 @@ impl<'e> Reader<'_, 'e, '_> {
     pub(super) fn tried_command(&mut self, scalar: &Scalar) -> Template {
         let is_guess = self.is_guessed(&scalar.text);
         if let Some(command) = self.scope.tried(scalar, is_guess, self.found) {
-            build::check_syntax(&command.trimmed(), scalar, self.found);
+            build::check_syntax(&self.shell, &command.trimmed(), scalar, self.found);
         }
         Template(scalar.clone())
     }
@@ -394,23 +399,4 @@ impl<'e> Reader<'_, 'e, '_> {
         let with = with.into_iter().map(|(key, value)| (key.value, self.tried(&value)));
         Some(Call { name, with: with.collect() })
     }
-}
-
-/// The first part of the language that `task` uses and that is not run.
-fn beyond(task: &Task) -> Option<&'static str> {
-    let is_secret = |variable: &Variable| {
-        matches!(variable, Variable::Secret(Secret::Text(_) | Secret::Sh(_) | Secret::Env(_)))
-    };
-    let mut vars = task.home.vars.iter().chain(&task.vars);
-    let mut entries = task.run.iter().chain(&task.finally);
-    [
-        (task.shell != Shell::Sh, "shell"),
-        (task.pool.is_some(), "pool"),
-        (task.interactive || entries.clone().any(|entry| entry.interactive), "interactive"),
-        (!task.retry.delay.is_zero(), "retry: delay"),
-        (entries.any(|entry| entry.at_end), "finally"),
-        (vars.any(|var| is_secret(&var.variable)), "secret"),
-    ]
-    .into_iter()
-    .find_map(|(is_used, what)| is_used.then_some(what))
 }

@@ -30,6 +30,11 @@ impl Word {
         Self(Value::from(text.into()))
     }
 
+    /// What stands for a place or secret.
+    pub(in super::super) fn place(name: String) -> Self {
+        Self(template::place(name))
+    }
+
     /// A number.
     pub fn number(number: usize) -> Self {
         Self(Value::from(number))

@@ -12,11 +12,19 @@ use super::{
     read::Reader,
     words::{STAND_IN, is_free},
 };
-use crate::manifest::{Entry, Findings, Node, Pairs, Scalar, Value, scalar};
+use crate::{
+    manifest::{Entry, Findings, Node, Pairs, Scalar, Value, scalar},
+    process::Shell,
+};
 
 /// The variables of a file, each known to those after it and to `scope`. What is wrong goes to
 /// `found`.
-pub fn of_file(written: &Pairs<Node>, scope: &mut Scope, found: &mut Findings) -> Vec<Var> {
+pub fn of_file(
+    written: &Pairs<Node>,
+    shell: &Shell,
+    scope: &mut Scope,
+    found: &mut Findings,
+) -> Vec<Var> {
     let mut vars: Vec<Var> = Vec::new();
     for (key, node) in written {
         if !is_free(key, scope, found) {
@@ -26,7 +34,7 @@ pub fn of_file(written: &Pairs<Node>, scope: &mut Scope, found: &mut Findings) -
         let is_lazy = is_lazy(&variable, scope);
         if is_lazy {
             let known = scope.with_stand_ins();
-            let stand_in = tried(&variable, &known, &|text| scope.is_late(text), found);
+            let stand_in = tried(&variable, shell, &known, &|text| scope.is_late(text), found);
             scope.declare_late(&key.value, stand_in);
         } else {
             // What is wrong is told once, where it is defined; not again wherever it is used.
@@ -85,6 +93,7 @@ fn known(variable: &Variable, scope: &Scope, found: &mut Findings) -> Option<Wor
 /// A stand-in for a variable, whose templates are tried.
 fn tried(
     variable: &Variable,
+    shell: &Shell,
     scope: &Scope,
     is_guess: &dyn Fn(&str) -> bool,
     found: &mut Findings,
@@ -97,7 +106,7 @@ fn tried(
         }
         Variable::Sh(Template(line)) | Variable::Secret(Secret::Sh(Template(line))) => {
             if let Some(command) = scope.tried(line, is_guess(&line.text), found) {
-                build::check_syntax(&command.trimmed(), line, found);
+                build::check_syntax(shell, &command.trimmed(), line, found);
             }
             Word::from(STAND_IN)
         }
@@ -141,7 +150,7 @@ impl Reader<'_, '_, '_> {
             true => {
                 let guesses = &self.guesses;
                 let is_guess = |text: &str| look_at(&words_of(text), guesses);
-                tried(&variable, &self.scope, &is_guess, self.found)
+                tried(&variable, &self.shell, &self.scope, &is_guess, self.found)
             }
             false => known(&variable, &self.scope, self.found).unwrap_or_else(unknown),
         };

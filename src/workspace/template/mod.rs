@@ -48,7 +48,7 @@ pub struct Words(BTreeMap<String, Value>, Value);
 
 /// A place, as templates see it: it can be written out and joined to text, not cut.
 #[derive(Debug)]
-struct Place(&'static str);
+struct Place(String);
 
 impl Object for Place {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -56,8 +56,13 @@ impl Object for Place {
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&Text::symbol(self.0))
+        f.write_str(&Text::symbol(&self.0))
     }
+}
+
+/// A word that stands for the place or secret called `name`: it can be written out, not cut.
+pub fn place(name: impl Into<String>) -> Value {
+    Value::from_object(Place(name.into()))
 }
 
 /// What renders templates.
@@ -83,7 +88,7 @@ impl<'e> Scope<'e> {
     pub fn new(engine: &'e Engine<'static>, words: BTreeMap<String, Value>) -> Self {
         let mut scope = Self { engine, words, context: Value::UNDEFINED, late: BTreeMap::new() };
         let places = Text::PLACES.iter();
-        scope.extend(places.map(|place| ((*place).to_owned(), Value::from_object(Place(place)))));
+        scope.extend(places.map(|name| ((*name).to_owned(), place(*name))));
         scope
     }
 
@@ -429,9 +434,9 @@ fn broken_place(rendered: &str) -> Option<&'static str> {
     if !rendered.contains(['\u{1}', '\u{2}']) {
         return None;
     }
-    let whole = Text::PLACES
-        .iter()
-        .fold(rendered.to_owned(), |text, place| text.replace(&Text::symbol(place), ""));
+    let whole = Text::PLACES.iter().fold(super::keyring::hidden(rendered), |text, place| {
+        text.replace(&Text::symbol(place), "")
+    });
     if !whole.contains(['\u{1}', '\u{2}']) {
         return None;
     }
