@@ -122,7 +122,7 @@ fn explain_names_what_changed_then_and_now() {
         }
         assert_eq!(sandbox.listing(), before, "looking changes nothing and runs nothing");
     };
-    explained("who was \"world\"");
+    explained("who was 'world'");
     let text = sandbox.read("versions.yml");
     sandbox.write("versions.yml", &text.replace("LEVEL: low", "LEVEL: high"));
     explained("`env` changed: LEVEL was `low`, is `high`");

@@ -60,7 +60,8 @@ impl Cache {
     /// # Errors
     /// What cannot be kept, and why: it is too much, or lies elsewhere, or cannot be written.
     pub fn keep_outputs(&self, key: &str, dir: &Path, names: &[&str]) -> Result<(), Fault> {
-        let refused = |why: String| Fault::new(Kind::Failed, "the outputs are not kept").because(why);
+        let refused =
+            |why: String| Fault::new(Kind::Failed, "the outputs are not kept").because(why);
         if names.len() > MOST_FILES {
             return Err(refused(format!("{} files are more than {MOST_FILES}", names.len())));
         }
@@ -68,7 +69,10 @@ impl Cache {
         let mut outputs = Vec::new();
         for name in names {
             let output = self.keep_output(dir, name, &mut bytes).map_err(|error| {
-                Fault::io(format!("cannot keep {name} in the cache at {}", self.root().display()), &error)
+                Fault::io(
+                    format!("cannot keep {name} in the cache at {}", self.root().display()),
+                    &error,
+                )
             })?;
             if bytes > MOST_BYTES {
                 return Err(refused(format!("they are more than {} MiB", MOST_BYTES >> 20)));

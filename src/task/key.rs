@@ -133,7 +133,8 @@ fn commands(names: &Names, steps: &[Step]) -> BTreeMap<String, String> {
             Work::Later(later) => format!("finally {}", later.source()),
         };
         let condition = step.condition.as_ref().map(Text::symbolic);
-        let condition = condition.map_or_else(String::new, |condition| format!(" (if {condition})"));
+        let condition =
+            condition.map_or_else(String::new, |condition| format!(" (if {condition})"));
         commands.insert(format!("{index:06}"), what + &condition);
     }
     commands

@@ -97,7 +97,8 @@ impl Ledger {
         let text = serde_json::to_string(line).map_err(|error| failed(error.into()))?;
         let lock = self.lock().map_err(failed)?;
         lock.lock_shared().map_err(failed)?;
-        let mut file = OpenOptions::new().append(true).create(true).open(&self.path).map_err(failed)?;
+        let mut file =
+            OpenOptions::new().append(true).create(true).open(&self.path).map_err(failed)?;
         file.write_all(format!("\n{text}\n").as_bytes()).map_err(failed)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.take(text);

@@ -66,7 +66,10 @@ impl Record {
 
     /// The digest of what is in the inputs.
     pub fn inputs_digest(marks: &Marks) -> String {
-        digest(&format!("{:?}", marks.iter().map(|(name, mark)| (name, &mark.digest)).collect::<Vec<_>>()))
+        digest(&format!(
+            "{:?}",
+            marks.iter().map(|(name, mark)| (name, &mark.digest)).collect::<Vec<_>>()
+        ))
     }
 }
 

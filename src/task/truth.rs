@@ -122,8 +122,8 @@ impl<'w> Performance<'_, 'w> {
         }
         if is_kept(task) {
             let names: Vec<&str> = record.outputs.keys().map(String::as_str).collect();
-            let kept = Cache::of_user()
-                .and_then(|cache| cache.keep_outputs(&record.key(), dir, &names));
+            let kept =
+                Cache::of_user().and_then(|cache| cache.keep_outputs(&record.key(), dir, &names));
             if let Err(fault) = kept {
                 self.tell(&scene.label, Event::Note(&format!("is done; but {fault}")));
             }
@@ -132,11 +132,7 @@ impl<'w> Performance<'_, 'w> {
     }
 
     /// `record` with what came out; nothing if something is not there.
-    fn with_outputs(
-        &self,
-        scene: &Scene<'_, 'w>,
-        record: Record,
-    ) -> Result<Option<Record>, Fault> {
+    fn with_outputs(&self, scene: &Scene<'_, 'w>, record: Record) -> Result<Option<Record>, Fault> {
         let outputs = patterns(&scene.rendering, &scene.ground, &self.invocation.task.outputs)?;
         let is_plain = |path: &&String| !path.contains(['*', '?', '[', '{', '!']);
         for path in outputs.iter().filter(is_plain) {
