@@ -117,11 +117,11 @@ impl<'a> Looker<'a> {
         };
         let Some(record) = self.ledger.read(invocation) else {
             let why = "no run of it that went well is recorded here";
-            return Ok(self.unless_kept(task, &now, unknown, why.into()));
+            return Ok(unless_kept(task, &now, unknown, why.into()));
         };
         let remembered = remember(&mut now, &record, unknown);
         Ok(match record.difference(&now) {
-            Some(why) => self.unless_kept(task, &now, unknown, why),
+            Some(why) => unless_kept(task, &now, unknown, why),
             None if !unknown.is_empty() => {
                 let last = remembered.join(", ");
                 (true, format!("unless what `{{sh: …}}` gives is the same as last time{last}"))
@@ -130,21 +130,15 @@ impl<'a> Looker<'a> {
             None => (false, "nothing changed since it last ran".into()),
         })
     }
+}
 
-    /// That it runs because of `why`, unless what it would make is in the cache.
-    fn unless_kept(
-        &self,
-        task: &Task,
-        now: &Record,
-        unknown: &[String],
-        why: String,
-    ) -> (bool, String) {
-        let has = |cache: Cache| cache.has_outputs(&now.key());
-        let is_plain = unknown.is_empty() && task.status.is_empty();
-        match is_plain && is_kept(task) && Cache::of_user().is_ok_and(has) {
-            true => (false, format!("{why}; what it makes would be restored from the cache")),
-            false => (true, why),
-        }
+/// That it runs because of `why`, unless what it would make is in the cache.
+fn unless_kept(task: &Task, now: &Record, unknown: &[String], why: String) -> (bool, String) {
+    let has = |cache: Cache| cache.has_outputs(&now.key());
+    let is_plain = unknown.is_empty() && task.status.is_empty();
+    match is_plain && is_kept(task) && Cache::of_user().is_ok_and(has) {
+        true => (false, format!("{why}; what it makes would be restored from the cache")),
+        false => (true, why),
     }
 }
 
