@@ -144,21 +144,35 @@ fn unless_kept(task: &Task, now: &Record, unknown: &[String], why: String) -> (b
 
 /// Puts what was known last time in the place of what is not known now, and tells what that was.
 fn remember(now: &mut Record, record: &Record, unknown: &[String]) -> Vec<String> {
-    let mut remembered = Vec::new();
+    let then = |field: &str, name: &str| record.fields.get(field)?.get(name).cloned();
+    let (mut remembered, mut known) = (Vec::new(), Vec::new());
+    for (name, value) in now.fields.get_mut("vars").into_iter().flatten() {
+        let is_it = |unknown: &&String| bare(value) == unknown.as_str();
+        let Some(unknown) = unknown.iter().find(is_it) else { continue };
+        let Some(then) = then("vars", name) else { continue };
+        let lead = if remembered.is_empty() { ": " } else { "" };
+        remembered.push(format!("{lead}{name} was {then}"));
+        known.push((unknown, bare(&then).to_owned()));
+        *value = then;
+    }
     for (field, values) in &mut now.fields {
-        let Some(then) = record.fields.get(field) else { continue };
         for (name, value) in values {
+            for (unknown, then) in &known {
+                *value = value.replace(unknown.as_str(), then);
+            }
             let is_unknown = unknown.iter().any(|unknown| value.contains(unknown.as_str()));
-            if let Some(then) = then.get(name).filter(|_| is_unknown) {
-                if field == "vars" {
-                    let lead = if remembered.is_empty() { ": " } else { "" };
-                    remembered.push(format!("{lead}{name} was {then}"));
-                }
-                value.clone_from(then);
+            if let Some(then) = then(field, name).filter(|_| is_unknown) {
+                *value = then;
             }
         }
     }
     remembered
+}
+
+/// A text as it is written, without its quotes.
+fn bare(written: &str) -> &str {
+    let inner = |sign| written.strip_prefix(sign)?.strip_suffix(sign);
+    inner('\'').or_else(|| inner('"')).unwrap_or(written)
 }
 
 /// Who looks at files and runs nothing.
