@@ -34,6 +34,7 @@ mod task_commands;
 mod task_faults;
 mod task_language;
 mod task_request;
+mod task_truth;
 mod task_words;
 mod tasks;
 mod trust;

@@ -8,7 +8,6 @@ use crate::{
 use super::{
     frame::Frame,
     perform::{Performance, Scene},
-    record::Record,
 };
 
 impl<'w> Performance<'_, 'w> {
@@ -56,30 +55,5 @@ impl<'w> Performance<'_, 'w> {
             }
             Err(fault) => Err(fault),
         }
-    }
-
-    /// Whether there is nothing to do: what `status` says and what the record says, if both speak.
-    pub(super) async fn is_done(
-        &self,
-        scene: &Scene<'_, 'w>,
-        now: Option<&Record>,
-        frame: &Frame<'_>,
-    ) -> Result<bool, Fault> {
-        let status = &self.invocation.task.status;
-        if now.is_none() && status.is_empty() {
-            return Ok(false);
-        }
-        if let Some(now) = now {
-            let known = Record::read(&self.engine.workspace.layout, self.invocation);
-            if known.is_none_or(|known| known.difference(now).is_some()) {
-                return Ok(false);
-            }
-        }
-        for line in status {
-            if !self.holds(scene, &scene.rendering.text(line)?, frame).await? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 }

@@ -1,67 +1,130 @@
 //! What a run of a task depends on: its key, field by field, with which it is compared with the
-//! last run that went well. Secrets stand in it as symbols, so that none is written anywhere.
+//! last run that went well, and under which its outputs are kept. The workspace and secrets stand in
+//! it as symbols: clones share what they make, and no secret is written anywhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cache,
-    model::{ArtifactId, Fault, Inputs, Name},
-    workspace::{Meaning, Names, Task, Template, Text, Workspace},
+    model::{ArtifactId, Fault, Name},
+    workspace::{Meaning, Names, Task, Template, Text, Variable, Workspace},
 };
 
 use super::{
     command::Ground,
     files::marks,
-    plan::Invocation,
-    record::{Record, digest},
+    ledger::Ledger,
+    plan::{Invocation, called},
+    record::{Fields, Record},
     steps::{Rendering, Step, Work},
+    variables::needed,
 };
 
-/// What goes into the key of a task now, and what its files hold; nothing for one without inputs.
-pub fn look(
-    workspace: &Workspace,
-    names: &Names,
-    invocation: &Invocation,
+/// Who looks at what tasks depend on.
+pub struct Eye<'a, 'w> {
+    /// Whose tasks.
+    pub workspace: &'w Workspace,
+    /// What names mean.
+    pub names: &'a Names<'w>,
+    /// What is known of earlier runs.
+    pub ledger: &'a Ledger,
+}
+
+impl Eye<'_, '_> {
+    /// What goes into the key of a task now, and what its files hold; nothing for one without inputs.
+    ///
+    /// # Errors
+    /// If something cannot be rendered, or a file cannot be read.
+    pub fn look(
+        &self,
+        invocation: &Invocation,
+        rendering: &Rendering,
+        ground: &Ground,
+        steps: &[Step],
+    ) -> Result<Option<Record>, Fault> {
+        let task = invocation.task;
+        if task.inputs.is_empty() {
+            return Ok(None);
+        }
+        let known = self.ledger.read(invocation).unwrap_or_default();
+        let written = patterns(rendering, ground, &task.inputs)?;
+        let inputs = marks(&ground.dir, &written, task.gitignore, &known.inputs)?;
+        let made = patterns(rendering, ground, &task.outputs)?;
+        let outputs = marks(&ground.dir, &made, false, &known.outputs)?;
+        let root = self.workspace.layout.root().display().to_string();
+        let shown = |text: &str| Text::new(text.replace(&root, "{{ root }}")).symbolic();
+        let one = |text: &str| BTreeMap::from([(String::new(), shown(text))]);
+        let all = |pairs: BTreeMap<String, String>| {
+            pairs.into_iter().map(|(name, value)| (name, shown(&value))).collect()
+        };
+        let words = rendering.bindings.written();
+        let words = words.lines().filter_map(|line| line.split_once('='));
+        let words = words.map(|(word, value)| (word.to_owned(), value.to_owned())).collect();
+        let fields = Fields::from([
+            ("run".to_owned(), all(commands(self.names, steps))),
+            ("shell".to_owned(), one(&format!("{:?}", task.shell))),
+            ("env".to_owned(), all(ground.env.clone())),
+            ("vars".to_owned(), all(words)),
+            ("needs".to_owned(), self.needs(rendering)),
+            ("dir".to_owned(), one(&ground.dir.display().to_string())),
+            ("outputs".to_owned(), one(&made.join(" "))),
+        ]);
+        Ok(Some(Record { fields, inputs, outputs }))
+    }
+
+    /// What is needed, as it is: the fingerprints of subsystems as they are installed, and what
+    /// tasks made.
+    fn needs(&self, rendering: &Rendering) -> BTreeMap<String, String> {
+        let task = rendering.task;
+        let needs = task.needs.iter().filter_map(|need| {
+            let call = &need.call;
+            match self.names.meant(task, &call.name.text)? {
+                Meaning::Subsystem(name) => Some((name.to_owned(), self.fingerprint(name))),
+                Meaning::Task(target) if need.each.is_none() && !target.inputs.is_empty() => {
+                    let bindings = rendering.bindings;
+                    let invocation =
+                        called(rendering.renderer, task, call, target, bindings).ok()?;
+                    let made = self.ledger.read(&invocation)?.outputs;
+                    Some((invocation.key(), Record::inputs_digest(&made)))
+                }
+                Meaning::Task(_) => None,
+            }
+        });
+        needs.collect()
+    }
+
+    fn fingerprint(&self, name: &str) -> String {
+        let record = Name::new(name).ok().and_then(|name| {
+            let id = ArtifactId { name, platform: self.workspace.platform };
+            cache::Record::read(&self.workspace.layout.record(&id))
+        });
+        record.map_or_else(String::new, |record| record.stamp.fingerprint.to_string())
+    }
+}
+
+/// What `templates` of a task come to.
+pub fn patterns(
     rendering: &Rendering,
     ground: &Ground,
-    steps: &[Step],
-) -> Result<Option<Record>, Fault> {
-    let task = invocation.task;
-    if task.inputs.is_empty() {
-        return Ok(None);
-    }
-    let patterns = |templates: &[Template]| -> Result<Vec<String>, Fault> {
-        let render = |template| Ok(rendering.text(template)?.expand(&ground.places));
-        templates.iter().map(render).collect()
-    };
-    let known = Record::read(&workspace.layout, invocation).unwrap_or_default();
-    let inputs = marks(&ground.dir, &patterns(&task.inputs)?, task.gitignore, &known.inputs)?;
-    let outputs = marks(&ground.dir, &patterns(&task.outputs)?, false, &known.outputs)?;
-    let fields = Inputs::from([
-        ("run".to_owned(), digest(&commands(names, steps))),
-        ("env".to_owned(), digest(&ground.env)),
-        (
-            "vars".to_owned(),
-            digest(&BTreeMap::from([(String::new(), rendering.bindings.written())])),
-        ),
-        ("needs".to_owned(), digest(&fingerprints(workspace, names, task))),
-        (
-            "dir".to_owned(),
-            digest(&BTreeMap::from([(String::new(), ground.dir.display().to_string())])),
-        ),
-        (
-            "outputs".to_owned(),
-            digest(&BTreeMap::from([(String::new(), format!("{:?}", patterns(&task.outputs)?))])),
-        ),
-    ]);
-    Ok(Some(Record { fields, inputs, outputs }))
+    templates: &[Template],
+) -> Result<Vec<String>, Fault> {
+    let render = |template| Ok(rendering.text(template)?.expand(&ground.places));
+    templates.iter().map(render).collect()
+}
+
+/// Whether what `task` makes may come from the cache.
+pub fn is_kept(task: &Task) -> bool {
+    let (own, of_file) = needed(task);
+    let is_secret = |variable: &Variable| matches!(variable, Variable::Secret(_));
+    let has_secret = own.iter().chain(&of_file).any(|var| is_secret(&var.variable));
+    let asks = task.interactive || task.run.iter().any(|entry| entry.interactive);
+    !task.inputs.is_empty() && !task.outputs.is_empty() && !asks && !has_secret
 }
 
 /// All that `steps` run, and all that the tasks they call may run.
 fn commands(names: &Names, steps: &[Step]) -> BTreeMap<String, String> {
     let mut commands = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
-        let condition = step.condition.as_ref().map(Text::symbolic);
         let what = match &step.what {
             Work::Run(line) => line.symbolic(),
             Work::Call(invocation) => {
@@ -69,7 +132,10 @@ fn commands(names: &Names, steps: &[Step]) -> BTreeMap<String, String> {
             }
             Work::Later(later) => format!("finally {}", later.source()),
         };
-        commands.insert(format!("{index:06}"), format!("{condition:?} {what}"));
+        let condition = step.condition.as_ref().map(Text::symbolic);
+        let condition =
+            condition.map_or_else(String::new, |condition| format!(" (if {condition})"));
+        commands.insert(format!("{index:06}"), what + &condition);
     }
     commands
 }
@@ -79,7 +145,7 @@ fn commands(names: &Names, steps: &[Step]) -> BTreeMap<String, String> {
 fn definition(names: &Names, task: &Task) -> String {
     let mut text = String::new();
     let mut open = vec![task];
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     while let Some(task) = open.pop() {
         if !seen.insert(&task.name) {
             continue;
@@ -97,19 +163,4 @@ fn definition(names: &Names, task: &Task) -> String {
         }));
     }
     text
-}
-
-/// The fingerprints of the subsystems that `task` needs, as they are installed.
-fn fingerprints(workspace: &Workspace, names: &Names, task: &Task) -> BTreeMap<String, String> {
-    let print = |name: &str| {
-        let id = ArtifactId { name: Name::new(name).ok()?, platform: workspace.platform };
-        let record = cache::Record::read(&workspace.layout.record(&id))?;
-        Some(record.stamp.fingerprint.to_string())
-    };
-    let needs =
-        task.needs.iter().filter_map(|need| match names.meant(task, &need.call.name.text)? {
-            Meaning::Subsystem(name) => Some((name.to_owned(), print(name).unwrap_or_default())),
-            Meaning::Task(_) => None,
-        });
-    needs.collect()
 }

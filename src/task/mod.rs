@@ -17,6 +17,7 @@ mod each;
 mod files;
 mod frame;
 mod key;
+mod ledger;
 mod parameters;
 mod perform;
 mod plan;
@@ -27,6 +28,7 @@ mod run;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod truth;
 mod variables;
 mod vault;
 mod witness;

@@ -1,18 +1,12 @@
 //! One task, from its conditions to its record.
 
-use crate::{
-    model::{Fault, Kind},
-    workspace::Template,
-};
+use crate::model::{Fault, Kind};
 
 use super::{
     End, Event, Told,
     command::Ground,
-    files::{Marks, marks},
     frame::Frame,
-    key::look,
     plan::Invocation,
-    record::Record,
     run::Engine,
     steps::{Rendering, is_here},
     variables::{fixed, learn},
@@ -95,35 +89,39 @@ impl<'w> Performance<'_, 'w> {
         let engine = self.engine;
         let witness = Live::new(engine, frame, task, &scene.ground);
         let steps = scene.rendering.run(&witness).await?;
-        let Scene { rendering, ground, .. } = scene;
-        let (workspace, names) = (engine.workspace, &engine.names);
-        let now = look(workspace, names, self.invocation, rendering, ground, &steps)?;
-        if !engine.options.force && self.is_done(scene, now.as_ref(), frame).await? {
+        let look = || engine.eye().look(self.invocation, &scene.rendering, &scene.ground, &steps);
+        let fresh = || {
             self.tell(&scene.label, Event::Note("is up to date"));
+            Ok(How::Fresh)
+        };
+        let mut now = look()?;
+        let may_skip = !engine.options.force;
+        if may_skip && self.is_done(scene, now.as_ref(), frame).await? {
+            return fresh();
+        }
+        let mut turn = None;
+        if now.is_some() {
+            let (lock, waited) = self.turn(scene, frame).await?;
+            turn = Some(lock);
+            engine.ledger.catch_up();
+            now = look()?;
+            if (may_skip || waited) && self.is_done(scene, now.as_ref(), frame).await? {
+                return fresh();
+            }
+        }
+        if let Some(now) = now.as_ref().filter(|_| may_skip)
+            && self.is_restored(scene, now, frame).await?
+        {
+            self.tell(&scene.label, Event::Note("is restored from the cache"));
             return Ok(How::Fresh);
         }
         if now.is_some() {
-            Record::forget(&workspace.layout, self.invocation);
+            engine.ledger.forget(self.invocation)?;
         }
         self.carry_out(scene, &steps, frame).await?;
         self.keep(scene, now)?;
+        drop(turn);
         Ok(How::Ran)
-    }
-
-    /// Records what went in and what came out.
-    fn keep(&self, scene: &Scene<'_, 'w>, now: Option<Record>) -> Result<(), Fault> {
-        let Some(mut record) = now else { return Ok(()) };
-        let outputs = rendered(scene, &self.invocation.task.outputs)?;
-        record.outputs = marks(&scene.ground.dir, &outputs, false, &Marks::new())?;
-        let is_plain = |path: &&String| !path.contains(['*', '?', '[', '{', '!']);
-        for path in outputs.iter().filter(is_plain) {
-            if !scene.ground.dir.join(path).exists() {
-                let note = format!("did not make {path}, so it is not up to date");
-                self.tell(&scene.label, Event::Note(&note));
-                return Ok(());
-            }
-        }
-        record.write(&self.engine.workspace.layout, self.invocation)
     }
 
     /// Tells what happens, without secrets.
@@ -144,9 +142,4 @@ impl<'w> Performance<'_, 'w> {
     fn hidden(&self, fault: Fault) -> Fault {
         fault.in_words(|text| self.engine.vault.hidden(text))
     }
-}
-
-fn rendered(scene: &Scene, templates: &[Template]) -> Result<Vec<String>, Fault> {
-    let render = |template| Ok(scene.rendering.text(template)?.expand(&scene.ground.places));
-    templates.iter().map(render).collect()
 }

@@ -21,6 +21,8 @@ use crate::{
 use super::{
     Audience, Event, Told,
     frame::Frame,
+    key::Eye,
+    ledger::Ledger,
     perform::{How, Performance},
     plan::{Invocation, Plan},
     pool::Pools,
@@ -54,6 +56,7 @@ pub struct Engine<'w> {
     pub(super) audience: Audience<'w>,
     pub(super) pools: Pools,
     pub(super) vault: Vault,
+    pub(super) ledger: Ledger,
     runner: Box<dyn CommandRunner + 'w>,
     terminal: RwLock<()>,
     cancel: Cancel,
@@ -94,6 +97,7 @@ impl<'w> Engine<'w> {
             runner,
             terminal: RwLock::default(),
             cancel,
+            ledger: Ledger::new(&workspace.layout),
             settled: Mutex::default(),
             printed: Mutex::default(),
             count: AtomicUsize::new(0),
@@ -229,6 +233,11 @@ impl<'w> Engine<'w> {
     pub(super) fn printed(&self, key: String) -> Printed {
         let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
         printed.entry(key).or_default().clone()
+    }
+
+    /// What looks at what tasks depend on.
+    pub(super) fn eye(&self) -> Eye<'_, 'w> {
+        Eye { workspace: self.workspace, names: &self.names, ledger: &self.ledger }
     }
 
     pub(super) fn rendering<'a>(

@@ -1,0 +1,155 @@
+//! What a task made is there again when what goes into it is known again; and two forges do one
+//! thing once.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use crate::support::{Sandbox, wait_until};
+
+/// A workspace whose task `gen` makes `out/a.txt` of `in.txt` and notes in `log` that it ran.
+fn sandbox(rest: &str) -> Sandbox {
+    let tasks = "tasks:\n  gen:\n    inputs: in.txt\n    outputs: ['out/*.txt', tool]\n    run: ['mkdir -p out', 'cat in.txt > out/a.txt', 'echo \"{{ root }}\" > /dev/null; cp in.txt tool; chmod 755 tool', 'echo ran >> log']\n";
+    Sandbox::new().head(&format!("{tasks}{rest}")).script("one", "v1").file("in.txt", "1\n")
+}
+
+fn runs(sandbox: &Sandbox) -> usize {
+    fs::read_to_string(sandbox.path("log")).unwrap_or_default().lines().count()
+}
+
+#[test]
+fn outputs_come_back_when_their_inputs_do() {
+    let sandbox = sandbox("");
+    sandbox.forge("gen").succeeds();
+    sandbox.write("in.txt", "2\n");
+    sandbox.forge("gen").succeeds();
+    // As when a branch is switched back.
+    sandbox.write("in.txt", "1\n");
+    sandbox.forge("gen").succeeds().says("gen is restored from the cache");
+    assert_eq!((sandbox.read("out/a.txt").as_str(), runs(&sandbox)), ("1\n", 2));
+    sandbox.forge("gen").succeeds().says("gen is up to date");
+    fs::remove_dir_all(sandbox.path("out")).unwrap();
+    fs::remove_file(sandbox.path("tool")).unwrap();
+    sandbox.forge("gen").succeeds().says("restored");
+    let mode = fs::metadata(sandbox.path("tool")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o755);
+    // Whoever writes to an output does not write into the cache.
+    sandbox.write("out/a.txt", "tampered\n");
+    sandbox.forge("gen").succeeds().says("restored");
+    assert_eq!((sandbox.read("out/a.txt").as_str(), runs(&sandbox)), ("1\n", 2));
+    sandbox.forge("gen --force").succeeds();
+    assert_eq!(runs(&sandbox), 3);
+}
+
+#[test]
+fn another_clone_shares_what_was_made() {
+    let sandbox = sandbox("");
+    sandbox.forge("gen").succeeds();
+    let clone = sandbox.clone_fresh();
+    for path in [".forge", "out"] {
+        let _ = fs::remove_dir_all(clone.path(path));
+    }
+    let _ = fs::remove_file(clone.path("tool"));
+    let run = clone.forge("gen").env("FORGE_CACHE_DIR", sandbox.beside("cache")).succeeds();
+    run.says("gen is restored from the cache");
+    assert_eq!((clone.read("out/a.txt").as_str(), runs(&clone)), ("1\n", 1));
+}
+
+#[test]
+fn a_cache_that_lies_or_cannot_be_written_ruins_nothing() {
+    let sandbox = sandbox("");
+    sandbox.forge("gen").succeeds();
+    let mut found = Vec::new();
+    files(&sandbox.beside("cache/outputs"), &mut found);
+    assert!(!found.is_empty());
+    for file in found {
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::write(file, "lie").unwrap();
+    }
+    sandbox.write("out/a.txt", "tampered\n");
+    sandbox.forge("gen").succeeds().says("a file in your cache was changed");
+    assert_eq!((sandbox.read("out/a.txt").as_str(), runs(&sandbox)), ("1\n", 2));
+    let nowhere = sandbox.path("in.txt");
+    sandbox.forge("gen --force").env("FORGE_CACHE_DIR", nowhere).succeeds().says("is done; but");
+    sandbox.forge("gen").succeeds().says("up to date");
+}
+
+fn files(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap().flatten() {
+        match entry.path().is_dir() {
+            true => files(&entry.path(), found),
+            false => found.push(entry.path()),
+        }
+    }
+}
+
+#[test]
+fn inputs_that_change_while_it_runs_are_told_and_looked_at_again() {
+    let sandbox = sandbox(
+        "  moves: { inputs: in.txt, outputs: o, run: 'cat in.txt > o; echo more >> in.txt' }\n",
+    );
+    sandbox.forge("moves").succeeds().says("the input in.txt changed while it ran");
+    sandbox.forge("explain moves").succeeds().says("would run: the input in.txt changed");
+}
+
+#[test]
+fn what_is_made_anew_makes_those_who_need_it_look_again() {
+    let sandbox = sandbox(
+        "  use: { needs: gen, inputs: out/a.txt, run: echo used >> log }\n  deaf: { needs: gen, inputs: versions.yml, run: echo heard >> log }\n",
+    );
+    for _ in 0..2 {
+        sandbox.forge("use").succeeds();
+        sandbox.forge("deaf").succeeds();
+        assert_eq!(sandbox.read("log"), "ran\nused\nheard\n");
+    }
+    sandbox.write("in.txt", "2\n");
+    sandbox.forge("use").succeeds();
+    sandbox.forge("deaf").succeeds();
+    assert_eq!(sandbox.read("log"), "ran\nused\nheard\nran\nused\nheard\n");
+}
+
+#[test]
+fn explain_names_what_changed_then_and_now() {
+    let sandbox = Sandbox::new()
+        .head("tasks:\n  a:\n    inputs: in.txt\n    vars: { who: { sh: cat who } }\n    env: { LEVEL: low }\n    run: 'echo {{ who }} >> log'\n")
+        .script("one", "v1")
+        .file("in.txt", "1\n")
+        .file("who", "world\n");
+    sandbox.forge("a").succeeds();
+    let explained = |text: &str| {
+        let before = sandbox.listing();
+        sandbox.forge("explain a").succeeds().says(text);
+        for words in ["a --dry-run", "list", "status"] {
+            sandbox.forge(words).run();
+        }
+        assert_eq!(sandbox.listing(), before, "looking changes nothing and runs nothing");
+    };
+    explained("who was 'world'");
+    let text = sandbox.read("versions.yml");
+    sandbox.write("versions.yml", &text.replace("LEVEL: low", "LEVEL: high"));
+    explained("`env` changed: LEVEL was `low`, is `high`");
+    sandbox.write("versions.yml", &text.replace(">> log", ">> log2"));
+    explained("`run` changed: was `echo world >> log`");
+}
+
+#[test]
+fn two_forges_at_once_run_a_task_once_and_a_killed_one_is_no_obstacle() {
+    let sandbox = sandbox(
+        "  slow: { inputs: in.txt, outputs: done, run: 'echo ran >> log; touch begun; while [ ! -e go ]; do sleep 0.02; done; touch done' }\n",
+    );
+    let begun = sandbox.path("begun");
+    let mut killed = sandbox.forge("slow").start();
+    wait_until("the first has begun", || begun.exists());
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    fs::remove_file(&begun).unwrap();
+    let mut first = sandbox.forge("slow").start();
+    wait_until("the next has begun", || begun.exists());
+    let second = std::thread::scope(|scope| {
+        let second = scope.spawn(|| sandbox.forge("slow").succeeds());
+        // It waits whether or not it has come so far by now.
+        sandbox.write("go", "");
+        second.join().unwrap()
+    });
+    assert!(first.wait().unwrap().success());
+    second.says("slow is up to date");
+    assert_eq!(runs(&sandbox), 2);
+}
