@@ -63,6 +63,8 @@ pub struct SpecDoc {
     pub env: Pairs<Scalar>,
     /// `package`.
     pub package: Option<Scalar>,
+    /// `service`, with its key.
+    pub service: Option<Entry>,
     /// `tasks`.
     pub tasks: Pairs<Node>,
 }
@@ -173,6 +175,7 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
         vars: pairs(&root, "vars"),
         env: pairs(&root, "env"),
         package: text(&root, "package"),
+        service: root.entries().iter().find(|entry| entry.key.value == "service").cloned(),
         tasks: nodes(&root, "tasks"),
     }
 }

@@ -7,7 +7,7 @@ use super::shape::{
     Record,
     Shape::{self, Choice, Count, Flag, List, Map, OneOf, Text, Value},
 };
-use super::task_language::TASKS;
+use super::{service_language::SERVICE, task_language::TASKS};
 
 pub(super) const fn field(key: &'static str, need: Need, shape: Shape, doc: &'static str) -> Field {
     Field { key, shape, doc, need }
@@ -29,7 +29,7 @@ const TOOL: Shape = Text("the name of a program");
 const WORD: Shape = Text("the vendor's word for it");
 const VALUE: Shape = Value;
 const VARS: Shape = Map("names of template variables", &VALUE);
-const ENV: Shape = Map("names of environment variables", &VALUE);
+pub(super) const ENV: Shape = Map("names of environment variables", &VALUE);
 
 /// `versions.yml`.
 pub static MANIFEST: Record = Record {
@@ -118,6 +118,7 @@ pub static SPEC: Record = Record {
             Choice(&["tar.gz", "tar.zst", "zip"]),
             "How its assets are packed; `tar.gz` if absent.",
         ),
+        field("service", Optional, SERVICE, "What of it runs all day: `forge up` starts it."),
         field("tasks", Optional, TASKS, "Commands of the subsystem."),
     ],
 };

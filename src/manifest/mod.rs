@@ -14,6 +14,7 @@ mod node;
 mod place;
 mod record;
 mod schema;
+mod service_language;
 mod shape;
 mod task_language;
 mod yaml;

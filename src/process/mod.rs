@@ -8,9 +8,12 @@
 //!   whoever watches.
 //! - Ending: `group` (the process group of a command), `strays` (what left its group),
 //!   `guardian` (when forge itself is killed), `cancel`, `ending` (what an exit says).
+//! - `detached` starts what outlives forge, `census` knows it again.
 //! - `job_server` shares parallel jobs between commands, as GNU make does.
 
 mod cancel;
+mod census;
+mod detached;
 mod ending;
 mod environment;
 mod group;
@@ -39,11 +42,13 @@ use std::{
 };
 
 pub use cancel::Cancel;
+pub use census::{Known, carriers, end_all, listener};
+pub use detached::{DETACHED, start_detached};
 pub use log::tail;
 pub use plain::without_credentials;
 pub use program::is_program;
 pub use runner::Runner;
-pub use shell::syntax_error;
+pub use shell::{is_one_program, syntax_error};
 
 use crate::model::Fault;
 

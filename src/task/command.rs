@@ -8,9 +8,9 @@ use std::{
 };
 
 use crate::{
-    model::{ArtifactId, Fault, Kind},
+    model::{Fault, Kind},
     process::{Command, CommandLine, CommandRunner, Runner},
-    workspace::{Places, Source, Task, Text, Workspace},
+    workspace::{Places, Task, Text, Workspace},
 };
 
 use super::{dotenv, steps::Rendering};
@@ -31,7 +31,7 @@ impl Ground {
     /// set for all commands.
     pub fn bare(workspace: &Workspace, rendering: &Rendering) -> Result<Self, Fault> {
         let (task, root) = (rendering.task, workspace.layout.root());
-        let places = places(workspace, task);
+        let places = workspace.places(task.subsystem.as_ref());
         let dir = match &task.dir {
             Some(dir) => root.join(rendering.text(dir)?.expand(&places)),
             None => root.to_owned(),
@@ -119,25 +119,5 @@ pub fn has_source(workspace: &Workspace, task: &Task) -> bool {
     let mut templates = task.templates();
     templates.extend(task.vars.iter().flat_map(|(_, variable)| variable.templates()));
     !templates.iter().any(|template| template.mentions("src"))
-        || places(workspace, task).src.is_dir()
-}
-
-/// What the places are for a task: those of its subsystem as it is installed here.
-fn places(workspace: &Workspace, task: &Task) -> Places {
-    let layout = &workspace.layout;
-    let workspace_itself =
-        Places { root: layout.root().to_owned(), bin: layout.bin(), ..Places::default() };
-    let Some(name) = &task.subsystem else { return workspace_itself };
-    let id = ArtifactId { name: name.clone(), platform: workspace.platform };
-    let locked = workspace.lock.subsystems.get(name);
-    Places {
-        src: match &workspace.subsystems[name].source {
-            Source::Path { dir, .. } => layout.root().join(dir),
-            _ => layout.source(&id),
-        },
-        out: layout.installed_artifact(&id),
-        work: layout.sources().join(format!("{}.work", id.file_name())),
-        commit: locked.and_then(|locked| locked.commit.clone()).unwrap_or_default(),
-        ..workspace_itself
-    }
+        || workspace.places(task.subsystem.as_ref()).src.is_dir()
 }

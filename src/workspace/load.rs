@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Environment, Workspace, files, graph, settings, specs::Loader, task, template};
+use super::{
+    Environment, Workspace, files, graph, service, settings, specs::Loader, task, template,
+};
 use crate::{
     manifest::{Findings, parse_lock, read_manifest},
     model::{Fault, Kind, Layout, Lock, Name, Platform, Problems},
@@ -79,7 +81,9 @@ pub fn load_with(
         drafts.extend(spec.draft);
     }
     let pinned = settings.versions.keys().map(Name::as_str);
-    diagnostics.extend(graph::check(&drafts, &pinned.chain(names.iter().copied()).collect()));
+    let known = pinned.chain(names.iter().copied()).collect();
+    diagnostics.extend(graph::check(&drafts, &known));
+    diagnostics.extend(service::check(&drafts, &known));
     diagnostics.extend(listed.misplaced.iter().cloned());
     diagnostics.extend(task::taken_names(&manifest_file, &manifest.tasks, &drafts));
     let mut all_tasks = tasks;

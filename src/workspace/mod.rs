@@ -7,9 +7,11 @@ mod environment;
 mod files;
 mod graph;
 mod load;
+mod places;
 mod platforms;
 mod preset;
 mod quotes;
+mod service;
 mod settings;
 mod source;
 mod specs;
@@ -32,6 +34,7 @@ pub use environment::Environment;
 pub use files::find_root;
 pub use load::{LoadError, load, load_with};
 pub use platforms::{Wanted, Workspaces};
+pub use service::{Probe, Ready, Restart, SUPERVISOR, Service};
 pub use starter::{StarterFile, starter};
 pub use task::{
     Bindings, Call, Deed, Each, Entry, Meaning, Names, Parameter, Renderer, Task, Template,
@@ -106,6 +109,8 @@ pub struct Subsystem {
     pub build: Option<Build>,
     /// The vendor's own release.
     pub upstream: Option<Upstream>,
+    /// What of it runs all day.
+    pub service: Option<Service>,
 }
 
 /// Where the source of a subsystem is.

@@ -7,7 +7,13 @@ use std::{
 
 use minijinja::{Environment as Engine, value::Value as Word};
 
-use super::{Environment, Source, Subsystem, Task, build, source, task, template::Scope, upstream};
+use super::{
+    Environment, Source, Subsystem, Task, build,
+    service::{self, ServiceDraft},
+    source, task,
+    template::Scope,
+    upstream,
+};
 use crate::{
     manifest::{Findings, ManifestDoc, Pairs, Scalar, Sp, SpecDoc},
     model::{Name, Platform, Version},
@@ -42,6 +48,8 @@ pub struct Draft {
     pub binaries: Vec<Sp<String>>,
     /// Its tasks.
     pub tasks: Vec<Task>,
+    /// Its service.
+    pub service: Option<ServiceDraft>,
     /// The subsystem, if nothing in its spec is wrong.
     pub subsystem: Option<Subsystem>,
 }
@@ -63,6 +71,7 @@ pub fn resolve(
     let mut env = build::environment(&around.manifest.env, &scope, in_manifest);
     env.extend(build::environment(&doc.env, &scope, found));
     let tasks = task::resolve(Some(name), &doc.tasks, &env, &scope, found);
+    let service = doc.service.as_ref().map(|entry| service::resolve(entry, &env, &scope, found));
     let binaries = binaries(name, &doc.binary, &scope, found);
     let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
 
@@ -109,6 +118,7 @@ pub fn resolve(
         source,
         build,
         upstream: vendor,
+        service: service.as_ref().and_then(|draft| draft.service.clone()),
     });
     Draft {
         name: name.clone(),
@@ -117,6 +127,7 @@ pub fn resolve(
         build_needs: doc.build_needs.clone(),
         binaries,
         tasks,
+        service,
         subsystem,
     }
 }
