@@ -69,8 +69,11 @@ impl Known {
         true
     }
 
-    /// The processes of the group that it leads, itself among them.
+    /// The processes of the group that it leads or led, itself among them.
     pub fn group(&self) -> Vec<Self> {
+        if !cfg!(target_os = "linux") {
+            return self.is_alive().then_some(*self).into_iter().collect();
+        }
         let own = self.pid.to_string();
         let is_member = |process: &Pid| status_field(*process, 2).as_deref() == Some(&own);
         let members = processes().filter(is_member);
@@ -128,6 +131,11 @@ pub fn end_all(living: &dyn Fn() -> Vec<Known>, grace: Duration) -> bool {
         }
     });
     is_over || all_gone_within(KILLED, living, &mut Known::kill)
+}
+
+/// As [`end_all`], of processes that were asked already.
+pub fn outlast_all(living: &dyn Fn() -> Vec<Known>, grace: Duration) -> bool {
+    all_gone_within(grace, living, &mut |_| ()) || all_gone_within(KILLED, living, &mut Known::kill)
 }
 
 fn all_gone_within(

@@ -42,7 +42,7 @@ use std::{
 };
 
 pub use cancel::Cancel;
-pub use census::{Known, carriers, end_all, listener};
+pub use census::{Known, carriers, end_all, listener, outlast_all};
 pub use detached::{DETACHED, start_detached};
 pub use log::tail;
 pub use plain::without_credentials;

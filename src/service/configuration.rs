@@ -13,7 +13,8 @@ use crate::{
     workspace::{Places, Restart, Service},
 };
 
-/// The variable that says which binaries a service was started with, and for which time.
+/// The variable that says of which service a process is, which binaries that was started with, and for
+/// the how manieth time: `nats v2.10.24 (4b5d23cfb409) #1`.
 pub const VARIABLE: &str = "FORGE_SERVICE";
 
 /// So often a look may fail until the supervisor gives up by itself: never, since it would end the
@@ -92,7 +93,7 @@ impl Configuration {
         self.0.keys()
     }
 
-    /// Which binaries `name` was started with.
+    /// What [`VARIABLE`] is for `name`.
     pub fn binaries(&self, name: &Name) -> Option<&str> {
         let variables = self.0.get(name)?["environment"].as_array()?;
         variables
@@ -125,7 +126,9 @@ pub fn process(home: &Home, start: &Start) -> Value {
             Restart::OnFailure => "on_failure",
             Restart::Always => "always",
         } },
-        "shutdown": { "signal": service.signal, "timeout_seconds": service.grace.as_secs() },
+        // When it has to be killed is seen to by forge: the supervisor takes what ends at once for
+        // something that does not end.
+        "shutdown": { "signal": service.signal },
     });
     // They are ready when it is added, so this only says in which order all end.
     let needs = service.needs.iter();

@@ -1,9 +1,9 @@
 //! Ends services, and their supervisor with the last of them: by asking it, and if that does not help,
 //! without it. Whatever carries the workspace's mark is gone afterwards.
 
-use std::{collections::BTreeSet, fs, time::Duration};
+use std::{collections::BTreeSet, fs, thread, time::Duration};
 
-use super::{Home, Supervisor, configuration::Configuration, with_dependents};
+use super::{Home, Supervisor, configuration::Configuration, of, stop::stop, with_dependents};
 use crate::{
     cache::BusyLock,
     model::{Fault, Kind, Layout, Name},
@@ -11,8 +11,8 @@ use crate::{
     workspace::Workspace,
 };
 
-/// What the supervisor gets beyond the time that services may take to end.
-const MARGIN: Duration = Duration::from_secs(10);
+/// How long a service may take to end of which nothing is known, and the supervisor.
+const GRACE: Duration = Duration::from_secs(10);
 /// How long what a supervisor left behind may take to end.
 const LEFT_BEHIND: Duration = Duration::from_secs(2);
 
@@ -24,22 +24,25 @@ const LEFT_BEHIND: Duration = Duration::from_secs(2);
 pub fn lower(workspace: &Workspace, names: Option<&BTreeSet<Name>>) -> Result<Vec<Name>, Fault> {
     let home = Home::new(&workspace.layout);
     let _lock = BusyLock::wait(&home.lock())?;
-    let mut configuration = Configuration::read(&home);
-    let supervisor = Supervisor::of(&home);
-    let was: Vec<Name> = match supervisor {
-        Some(_) => configuration.names().cloned().collect(),
-        None => Vec::new(),
+    let Some(supervisor) = Supervisor::of(&home) else {
+        end(&home, None)?;
+        return Ok(Vec::new());
     };
-    if let (Some(names), Some(supervisor)) = (names, &supervisor) {
-        let ending = with_dependents(workspace, names);
-        configuration.retain(|name| !ending.contains(name));
-        if configuration.names().next().is_some() {
-            configuration.write(&home)?;
-            supervisor.read_again(patience(workspace))?;
-            return Ok(was.into_iter().filter(|name| ending.contains(name)).collect());
-        }
+    let mut configuration = Configuration::read(&home);
+    let ending: BTreeSet<Name> = match names {
+        Some(names) => with_dependents(workspace, names),
+        None => configuration.names().cloned().collect(),
+    };
+    let was: Vec<Name> =
+        configuration.names().filter(|name| ending.contains(*name)).cloned().collect();
+    stop_all(workspace, &home, &supervisor, was.iter().cloned().collect())?;
+    configuration.retain(|name| !ending.contains(name));
+    if configuration.names().next().is_none() {
+        end(&home, Some(supervisor))?;
+    } else {
+        configuration.write(&home)?;
+        supervisor.read_again()?;
     }
-    end(&home, supervisor, patience(workspace))?;
     Ok(was)
 }
 
@@ -50,21 +53,47 @@ pub fn lower(workspace: &Workspace, names: Option<&BTreeSet<Name>>) -> Result<Ve
 pub fn lower_all(layout: &Layout) -> Result<(), Fault> {
     let home = Home::new(layout);
     let _lock = BusyLock::wait(&home.lock())?;
-    end(&home, Supervisor::of(&home), MARGIN * 3)
+    end(&home, Supervisor::of(&home))
 }
 
-/// How long all services may take to end, one after the other.
-pub fn patience(workspace: &Workspace) -> Duration {
-    let services = workspace.subsystems.values().filter_map(|subsystem| subsystem.service.as_ref());
-    services.map(|service| service.grace + Duration::from_secs(1)).sum::<Duration>() + MARGIN
+/// Ends services side by side, each after those that need it.
+fn stop_all(
+    workspace: &Workspace,
+    home: &Home,
+    supervisor: &Supervisor,
+    mut left: BTreeSet<Name>,
+) -> Result<(), Fault> {
+    // One that does not answer is ended without being asked.
+    let Ok(states) = supervisor.states() else { return Ok(()) };
+    while !left.is_empty() {
+        let is_needed = |name: &Name| {
+            let mut services = left.iter().filter_map(|other| of(workspace, other.as_str()));
+            services.any(|service| service.needs.contains(name))
+        };
+        let wave: Vec<Name> = left.iter().filter(|name| !is_needed(name)).cloned().collect();
+        // Only a circle has none, and circles are refused when files are read.
+        let wave = if wave.is_empty() { left.iter().cloned().collect() } else { wave };
+        left.retain(|name| !wave.contains(name));
+        let stop = |name: &Name| {
+            let grace = of(workspace, name.as_str()).map_or(GRACE, |service| service.grace);
+            let state = states.get(name).cloned().unwrap_or_default();
+            stop(home, supervisor, name, grace, &state)
+        };
+        thread::scope(|scope| {
+            let stopping: Vec<_> = wave.iter().map(|name| scope.spawn(|| stop(name))).collect();
+            let broken = |_| Err(Fault::new(Kind::Failed, "a service could not be ended"));
+            stopping.into_iter().try_for_each(|one| one.join().unwrap_or_else(broken))
+        })?;
+    }
+    Ok(())
 }
 
 /// Ends the supervisor and all that carries the mark.
-pub fn end(home: &Home, supervisor: Option<Supervisor>, patience: Duration) -> Result<(), Fault> {
+pub fn end(home: &Home, supervisor: Option<Supervisor>) -> Result<(), Fault> {
     if let Some(supervisor) = supervisor {
         let process = supervisor.process();
         process.terminate();
-        if !process.is_gone_within(patience) {
+        if !process.is_gone_within(GRACE) {
             process.kill();
         }
     }

@@ -7,7 +7,7 @@
 //!   a service that was replaced waits for ever.
 //! - `supervisor` is the process, known again by number and start; `client` asks it.
 //! - `look` is what it starts to see whether a service is ready: forge once more.
-//! - `raise` brings services up and waits for them, `lower` ends them, whatever became of the
+//! - `raise` brings services up and waits for them; `stop` ends one, `lower` many, whatever became of the
 //!   supervisor; `running` compares what runs with what is pinned.
 //!
 //! Everything here has a limit of time of its own.
@@ -19,6 +19,7 @@ pub mod look;
 mod lower;
 mod raise;
 mod running;
+mod stop;
 mod supervisor;
 
 use std::collections::BTreeSet;

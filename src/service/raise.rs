@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::ErrorKind::AddrInUse,
     net::TcpListener,
     thread::sleep,
     time::{Duration, Instant},
@@ -12,6 +13,7 @@ use super::{
     Home, State, Supervisor,
     configuration::{Configuration, Start, process},
     look, lower, of,
+    stop::stop,
 };
 use crate::{
     cache::{BusyLock, Installed, Place, inspect},
@@ -63,7 +65,7 @@ pub fn raise(wish: &Wish, cancel: &Cancel, note: &dyn Fn(&str)) -> Result<Raised
     let supervisor = Supervisor::of(&home);
     if supervisor.is_none() {
         // What a supervisor that was killed left behind would hold the ports.
-        lower::end(&home, None, Duration::ZERO)?;
+        lower::end(&home, None)?;
     }
     let states = supervisor.as_ref().map_or(Ok(BTreeMap::new()), Supervisor::states)?;
     let old =
@@ -79,7 +81,7 @@ pub fn raise(wish: &Wish, cancel: &Cancel, note: &dyn Fn(&str)) -> Result<Raised
     };
     raising.configuration.retain(|name| of(wish.workspace, name.as_str()).is_some());
     raising.free_ports(&states)?;
-    raising.to_the_end(&old, &states, cancel, note)?;
+    raising.go_on(&old, &states, cancel, note)?;
     Ok(raising.raised)
 }
 
@@ -111,14 +113,16 @@ impl<'a> Raising<'a> {
                 continue;
             };
             let is_here = matches!(host, "localhost" | "127.0.0.1" | "0.0.0.0" | "[::1]" | "::1");
-            if is_here && TcpListener::bind(("127.0.0.1", port)).is_err_and(is_taken) {
+            if is_here
+                && TcpListener::bind(("127.0.0.1", port)).is_err_and(|e| e.kind() == AddrInUse)
+            {
                 return Err(taken(name, port));
             }
         }
         Ok(())
     }
 
-    fn to_the_end(
+    fn go_on(
         &mut self,
         old: &Configuration,
         states: &BTreeMap<Name, State>,
@@ -172,14 +176,20 @@ impl<'a> Raising<'a> {
         for name in &wave {
             self.waiting.remove(name);
             self.begun.insert(name.clone(), Instant::now());
-            changed |= self.write_down(name, old, states.get(name), note)?;
+            let state = states.get(name);
+            if self.write_down(name, old, state, note)? {
+                changed = true;
+                if let (Some(supervisor), Some(state)) = (&self.supervisor, state) {
+                    stop(self.home, supervisor, name, self.service(name)?.grace, state)?;
+                }
+            }
         }
         if wave.is_empty() || (!changed && self.supervisor.is_some()) {
             return Ok(());
         }
         self.configuration.write(self.home)?;
         match &self.supervisor {
-            Some(supervisor) => supervisor.read_again(lower::patience(self.wish.workspace))?,
+            Some(supervisor) => supervisor.read_again()?,
             None => self.supervisor = Some(self.start()?),
         }
         // The clocks begin to run now.
@@ -310,10 +320,6 @@ fn is_up(service: &Service, state: &State) -> bool {
     }
 }
 
-fn is_taken(error: std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::AddrInUse
-}
-
 fn taken(name: &Name, port: u16) -> Fault {
     let what = format!("{name} cannot start: port {port} is in use");
     let fault = Fault::new(Kind::Failed, what);
@@ -332,8 +338,8 @@ pub fn binaries(workspace: &Workspace, name: &Name) -> String {
         Installed::Intact { record, .. } => {
             let digests = record.stamp.binaries.values().map(|d| d.to_string()[..12].to_owned());
             let digests: Vec<_> = digests.collect();
-            format!("{} ({})", record.stamp.version, digests.join(" "))
+            format!("{name} {} ({})", record.stamp.version, digests.join(" "))
         }
-        _ => format!("{version} (not installed)"),
+        _ => format!("{name} {version} (not installed)"),
     }
 }

@@ -1,7 +1,7 @@
 //! Whether the processes that run are the pinned binaries: their bytes, as the kernel holds them, and
 //! not those of the file that is there by now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Home, State, Supervisor, configuration::VARIABLE, raise::binaries};
 use crate::{
@@ -32,7 +32,7 @@ pub fn prove(workspace: &Workspace, names: &BTreeSet<Name>) -> Result<Vec<Proof>
     let home = Home::new(&workspace.layout);
     let states = match Supervisor::of(&home) {
         Some(supervisor) => supervisor.states()?,
-        None => Default::default(),
+        None => BTreeMap::new(),
     };
     let proof = |name: &Name| {
         let state = states.get(name).filter(|state| state.is_running());

@@ -14,6 +14,8 @@ use crate::{
 
 /// How long a question about the state of things may take.
 const ANSWER: Duration = Duration::from_secs(10);
+/// How long reading its configuration may take.
+const CHANGE: Duration = Duration::from_secs(20);
 /// How long it may take until a supervisor that was started answers.
 const START: Duration = Duration::from_secs(20);
 /// Variables that would tell the supervisor something else than its arguments do.
@@ -170,12 +172,20 @@ impl<'a> Supervisor<'a> {
         Ok(answer.data.into_iter().filter_map(named).collect())
     }
 
-    /// Lets it read its configuration: it ends what is no longer there or changed, and starts what is
-    /// new or changed. May take `patience`, since it waits for what ends.
+    /// Lets it read its configuration: it starts what is new there or changed, and forgets what is no
+    /// longer there. What changed or is gone must have ended before.
     ///
     /// # Errors
-    /// If it refuses, or takes longer.
-    pub fn read_again(&self, patience: Duration) -> Result<(), Fault> {
-        ask(&self.home.socket(), "POST", "/project/configuration", patience).map(|_| ())
+    /// If it refuses, or does not answer.
+    pub fn read_again(&self) -> Result<(), Fault> {
+        ask(&self.home.socket(), "POST", "/project/configuration", CHANGE).map(|_| ())
+    }
+
+    /// Lets it ask a service to end and not start it again. Does not wait for the end.
+    ///
+    /// # Errors
+    /// If it refuses, or does not answer.
+    pub fn stop(&self, name: &Name) -> Result<(), Fault> {
+        ask(&self.home.socket(), "PATCH", &format!("/process/stop/{name}"), ANSWER).map(|_| ())
     }
 }
