@@ -28,6 +28,7 @@ mod readme;
 mod release;
 mod releases;
 mod schema;
+mod services;
 mod stand_in;
 mod task_language;
 mod tasks;

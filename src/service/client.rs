@@ -44,7 +44,8 @@ fn exchange(socket: &Path, method: &str, path: &str, patience: Duration) -> io::
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;
-    write!(stream, "{method} {path} HTTP/1.0\r\nhost: forge\r\ncontent-length: 0\r\n\r\n")?;
+    let question = format!("{method} {path} HTTP/1.0\r\nhost: forge\r\ncontent-length: 0\r\n\r\n");
+    stream.write_all(question.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(LONGEST).read_to_end(&mut answer)?;
     Ok(answer)
@@ -71,6 +72,8 @@ mod tests {
         let listener = UnixListener::bind(&socket).unwrap();
         let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
+            // The question, which is sent in one piece.
+            let _ = stream.read(&mut [0; 512]).unwrap();
             match answer {
                 Some(answer) => stream.write_all(answer.as_bytes()).unwrap(),
                 None => {

@@ -223,7 +223,62 @@ mod tests {
 
     #[test]
     fn a_service_in_the_supervisors_words() {
-        insta::assert_snapshot!(written(&service()).text());
+        insta::assert_snapshot!(written(&service()).text(), @r#"
+        {
+          "version": "0.5",
+          "is_strict": true,
+          "log_level": "info",
+          "processes": {
+            "nats": {
+              "entrypoint": [
+                "/bin/sh",
+                "-eu",
+                "-c",
+                "exec nats-server -sd /w/data"
+              ],
+              "working_dir": "/w",
+              "environment": [
+                "PRICE=5$$",
+                "FORGE_SERVICE=v1 0"
+              ],
+              "log_location": "/w/.forge/logs/services/nats.log",
+              "log_configuration": {
+                "disable_json": true,
+                "fields_order": [
+                  "message"
+                ],
+                "no_color": true,
+                "no_metadata": true,
+                "flush_each_line": true,
+                "rotation": {
+                  "max_size_mb": 16,
+                  "max_backups": 1
+                }
+              },
+              "availability": {
+                "restart": "on_failure"
+              },
+              "shutdown": {
+                "signal": 2
+              },
+              "depends_on": {
+                "store": {
+                  "condition": "process_started"
+                }
+              },
+              "readiness_probe": {
+                "exec": {
+                  "command": "exec sh '/w/.forge/state/services/ready/nats'"
+                },
+                "initial_delay_seconds": 0,
+                "period_seconds": 5,
+                "timeout_seconds": 5,
+                "failure_threshold": 1000000000
+              }
+            }
+          }
+        }
+        "#);
     }
 
     #[test]

@@ -299,7 +299,9 @@ impl<'a> Raising<'a> {
             ),
         };
         let mut fault = Fault::new(kind, what);
-        let said = tail(&self.home.log(name), LINES);
+        let mut said = tail(&self.home.log(name), LINES);
+        // The supervisor leaves a line between two starts.
+        said.retain(|line| !line.trim().is_empty());
         if said.is_empty() {
             fault = fault.because("it said nothing");
         } else {
