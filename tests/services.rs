@@ -140,7 +140,11 @@ fn port() -> u16 {
 /// A counter, and a script that needs it.
 fn stack(port: u16) -> Option<Stack> {
     let stack = Stack::new()?.counter("api", port, "");
-    Some(stack.script("web", "echo web is here\nexec sleep 10000", "  needs: api\n"))
+    Some(stack.script(
+        "web",
+        "echo web is here\nexec sleep 10000",
+        "  needs: api\n  ready: { run: 'true' }\n",
+    ))
 }
 
 #[test]
@@ -157,7 +161,7 @@ fn up_waits_until_all_are_ready_and_down_leaves_nothing() {
     assert_eq!((again.pid("api"), again.pid("web")), (api, web), "nothing was to do");
     stack.forge("logs web").succeeds().says("web is here").keeps_quiet_about("|");
     stack.forge("logs").succeeds().says("web | web is here").says("api | listening");
-    stack.forge("verify --running").succeeds().says("2 of 2 running services");
+    stack.forge("verify --running").succeeds().says("3 of 3 running programs");
     stack.forge("clean all").exits(2).says("services run from what would be removed");
 
     let supervisor = stack.supervisor();
@@ -281,7 +285,7 @@ fn a_binary_that_was_replaced_under_a_running_service_is_noticed() {
     fs::copy("/bin/sleep", &other).unwrap();
     fs::rename(&other, &binary).unwrap();
     let run = stack.forge("verify --running").exits(4);
-    run.says("1 of 2 running services are what is pinned").says("`api` was changed");
+    run.says("2 of 3 running programs are what is pinned").says("`api` was changed");
     stack.forge("ensure api").succeeds();
     // The bytes that run are those that are pinned, as they were all the time.
     stack.forge("verify --running").succeeds();
@@ -331,6 +335,27 @@ fn what_left_its_group_and_holds_its_output_stops_nobody() {
     assert_eq!(stack.up().pid("other"), before.pid("other"));
     stack.forge("down").succeeds();
     assert_eq!(marker.alive(), 0);
+}
+
+#[test]
+fn what_is_no_service_any_more_is_ended_by_the_next_up() {
+    let Some(stack) = stack(port()) else { return };
+    let before = stack.up();
+    let spec = stack.sandbox.path("subsystems/web.yml");
+    let text = fs::read_to_string(&spec).unwrap();
+    fs::write(&spec, text.split("service:").next().unwrap()).unwrap();
+    assert_eq!(stack.up().pid("api"), before.pid("api"));
+    assert!(!is_alive(before.pid("web")));
+    // A change of the spec alone makes it stale too.
+    let spec = stack.sandbox.path("subsystems/api.yml");
+    let text = fs::read_to_string(&spec).unwrap();
+    fs::write(&spec, format!("{text}  env: {{ LEVEL: '$debug {{{{ name }}}}' }}\n")).unwrap();
+    let run = stack.forge("up --json").succeeds();
+    run.says("api is started again: its spec changed");
+    let environment = fs::read(format!("/proc/{}/environ", Services::of(&run).pid("api"))).unwrap();
+    assert!(String::from_utf8_lossy(&environment).contains("LEVEL=$debug api\0"));
+    fs::write(&spec, format!("{text}  dir: nowhere\n")).unwrap();
+    stack.forge("up").exits(1).says("nowhere is not there");
 }
 
 #[test]
@@ -451,7 +476,7 @@ fn the_example_runs() {
     let manifest = fs::read_to_string(folder.join("versions.yml")).unwrap();
     fs::write(folder.join("versions.yml"), manifest.replace("18081", &port().to_string())).unwrap();
     stack.forge("up").succeeds().says("watcher");
-    stack.forge("verify --running").succeeds().says("2 of 2");
+    stack.forge("verify --running").succeeds().says("3 of 3");
     stack.forge("logs counter").succeeds().says("listening");
     stack.forge("reload counter").succeeds().says("watcher needs counter");
     stack.forge("down").succeeds().says("ended counter, watcher");

@@ -60,6 +60,7 @@ pub(super) fn running(session: &Session, words: &[String]) -> Result<u8, Stop> {
                 Fault::new(Kind::Failed, "no service runs here, so there is none to verify");
             return Err(fault.hint("`forge up` starts them").into());
         }
+        names.insert(service::supervising(workspace)?.clone());
     }
     let installed = examine_all(&workspaces, &names, workspace.platform);
     let installed: BTreeMap<_, _> = installed.into_iter().collect();
@@ -76,7 +77,7 @@ pub(super) fn running(session: &Session, words: &[String]) -> Result<u8, Stop> {
         say(&json(&verdicts))?;
     } else {
         let good = verdicts.iter().filter(|verdict| verdict.is_good()).count();
-        let sum = format!("{good} of {} running services are what is pinned\n", verdicts.len());
+        let sum = format!("{good} of {} running programs are what is pinned\n", verdicts.len());
         say(&format!("{}{sum}", table(&verdicts, session.stdout_style())))?;
     }
     let good = verdicts.iter().all(Verdict::is_good);

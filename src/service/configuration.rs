@@ -1,7 +1,7 @@
 //! What the supervisor is told: a file in Process Compose's format, with the services that are to run.
 //! Pure but for reading and writing that file.
 
-use std::{collections::BTreeMap, fs, io};
+use std::{collections::BTreeMap, fs, io, os::unix::fs::PermissionsExt};
 
 use serde_json::{Map, Value, json};
 
@@ -54,6 +54,8 @@ impl Configuration {
         let file = home.configuration();
         let fault = |e: io::Error| Fault::io(format!("cannot write {}", file.display()), &e);
         fs::create_dir_all(home.folder()).map_err(fault)?;
+        // Variables may hold what is nobody else's business.
+        fs::set_permissions(home.folder(), PermissionsExt::from_mode(0o700)).map_err(fault)?;
         replace_file(&file, self.text().as_bytes(), &home.layout().staging(), false).map_err(fault)
     }
 

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How long a service may take to end of which nothing is known, and the supervisor.
-const GRACE: Duration = Duration::from_secs(10);
+pub const GRACE: Duration = Duration::from_secs(10);
 /// How long what a supervisor left behind may take to end.
 const LEFT_BEHIND: Duration = Duration::from_secs(2);
 

@@ -79,8 +79,8 @@ pub fn raise(wish: &Wish, cancel: &Cancel, note: &dyn Fn(&str)) -> Result<Raised
         begun: BTreeMap::new(),
         raised: Raised::default(),
     };
-    raising.configuration.retain(|name| of(wish.workspace, name.as_str()).is_some());
     raising.free_ports(&states)?;
+    raising.end_what_is_no_service_any_more(&states)?;
     raising.go_on(&old, &states, cancel, note)?;
     Ok(raising.raised)
 }
@@ -120,6 +120,27 @@ impl<'a> Raising<'a> {
             }
         }
         Ok(())
+    }
+
+    fn end_what_is_no_service_any_more(
+        &mut self,
+        states: &BTreeMap<Name, State>,
+    ) -> Result<(), Fault> {
+        let workspace = self.wish.workspace;
+        let Some(supervisor) = &self.supervisor else { return Ok(()) };
+        let is_gone = |name: &Name| of(workspace, name.as_str()).is_none();
+        let gone: Vec<Name> =
+            self.configuration.names().filter(|name| is_gone(name)).cloned().collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        for name in gone {
+            let state = states.get(&name).cloned().unwrap_or_default();
+            stop(self.home, supervisor, &name, lower::GRACE, &state)?;
+        }
+        self.configuration.retain(|name| !is_gone(name));
+        self.configuration.write(self.home)?;
+        supervisor.read_again()
     }
 
     fn go_on(
@@ -235,6 +256,7 @@ impl<'a> Raising<'a> {
         let runs = state.is_some_and(|state| !state.is_over());
         let is_again = self.wish.again.contains(name) || !runs;
         let service = self.service(name)?;
+        folder_is_there(workspace, name, service)?;
         let written = |turn: u64| {
             let binaries = format!("{label} #{turn}");
             let start = Start { name, service, places: &places, binaries: &binaries };
@@ -312,6 +334,17 @@ impl<'a> Raising<'a> {
             self.home.layout().display(&self.home.log(name))
         ))
     }
+}
+
+/// The folder that a service runs in has to be there.
+fn folder_is_there(workspace: &Workspace, name: &Name, service: &Service) -> Result<(), Fault> {
+    let Some(dir) = &service.dir else { return Ok(()) };
+    let dir = workspace.layout.root().join(dir.expand(&workspace.places(Some(name))));
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let what = format!("{name} cannot start: its folder {} is not there", dir.display());
+    Err(Fault::new(Kind::Failed, what).hint("make it, or write another `service.dir`"))
 }
 
 /// Whether a service is what was waited for.
