@@ -17,7 +17,7 @@ use crate::{
     report::Style,
     store::{self, Store, StoreUrl, Waits},
     ui,
-    workspace::{Wanted, Workspace, Workspaces, find_root, load},
+    workspace::{Choice, Wanted, Workspace, Workspaces, find_root, load},
 };
 
 use super::{
@@ -83,12 +83,12 @@ impl Session {
 
     /// The workspace, loaded and checked, as one platform has it.
     pub(super) fn workspace(&self) -> Result<Workspace, Stop> {
-        Ok(load(self.layout()?.root(), self.platform())?)
+        Ok(load(self.layout()?.root(), self.platform(), &Choice::default())?)
     }
 
     /// The workspace, loaded and checked, for every platform to work for.
     pub(super) fn workspaces(&self) -> Result<Workspaces, Stop> {
-        Ok(Workspaces::load(self.layout()?.root(), self.wanted())?)
+        Ok(Workspaces::load(self.layout()?.root(), self.wanted(), &Choice::default())?)
     }
 
     /// How the stores and fetches of `workspace` behave.

@@ -20,8 +20,8 @@ mod task_language;
 mod yaml;
 
 pub use document::{
-    BuildDoc, DigestDoc, ManifestDoc, Pairs, SourceDoc, SpecDoc, UpstreamDoc, pairs, read_manifest,
-    read_spec, scalar, scalars,
+    BuildDoc, CommitsDoc, DigestDoc, ManifestDoc, Pairs, SchemeDoc, SourceDoc, SpecDoc,
+    UpstreamDoc, VersionDoc, pairs, read_manifest, read_spec, scalar, scalars,
 };
 pub use file::{File, Findings, MAX_BYTES};
 pub use node::{Entry, Node, Scalar, Sp, Style, Value};

@@ -18,6 +18,7 @@ mod outcome;
 mod platform;
 mod precedence;
 mod release;
+mod scheme;
 mod stamp;
 mod suggest;
 mod version;
@@ -37,9 +38,8 @@ pub use name::Name;
 pub use outcome::{ArtifactReport, How, RunReport};
 pub use platform::{Arch, Os, Platform};
 pub use precedence::Precedence;
-pub use release::{
-    Compression, Revision, asset_name, asset_platform, read_tag, revised_tag_name, tag_name,
-};
+pub use release::{Compression, Revision, TagStem, asset_name, asset_platform};
+pub use scheme::{Commits, Scheme};
 pub use stamp::Stamp;
 pub use suggest::{nearest, suggestion};
 pub use version::Version;

@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{ArtifactId, FingerprintBuilder, Name, Platform, Sha256},
+        model::{ArtifactId, FingerprintBuilder, Name, Platform, Sha256, TagStem},
         probe::Print,
     };
 
@@ -94,6 +94,7 @@ mod tests {
     fn want() -> Want {
         Want {
             id: ArtifactId { name: Name::new("nats").unwrap(), platform: Platform::host() },
+            stem: TagStem::of(&Name::new("nats").unwrap()),
             version: "v1".into(),
             tag: "nats-v1".into(),
             asset: "nats.tar.gz".into(),

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     model::{
         ArtifactId, Fault, Fingerprint, FingerprintBuilder, Inputs, LockedAsset, Name, Revision,
-        TreeDigest, asset_name, revised_tag_name,
+        TagStem, TreeDigest, asset_name,
     },
     workspace::{Build, Source, Subsystem, Upstream, UpstreamDigest, Workspace},
 };
@@ -32,6 +32,8 @@ pub struct Want {
     pub id: ArtifactId,
     /// The version label.
     pub version: String,
+    /// What the tags of its releases begin with.
+    pub stem: TagStem,
     /// The tag of its release: of the one that is locked, or else of the first.
     pub tag: String,
     /// The name of its asset there.
@@ -68,7 +70,7 @@ impl Want {
 
     /// The tag of a release of its version.
     pub fn tag_of(&self, revision: Revision) -> String {
-        revised_tag_name(&self.id.name, &self.version, revision)
+        self.stem.revised(&self.version, revision)
     }
 
     /// Whether `fingerprint` is one that this artifact may have.
@@ -124,7 +126,8 @@ impl<'a> Wants<'a> {
         let in_repo = matches!(subsystem.source, Source::Path { .. });
         let mut want = Want {
             id: ArtifactId { name: name.clone(), platform },
-            tag: revised_tag_name(name, &version, Revision::FIRST),
+            stem: subsystem.tag.clone(),
+            tag: subsystem.tag.first(&version),
             asset: asset_name(&subsystem.binaries[0], platform, subsystem.compression),
             version,
             commit,

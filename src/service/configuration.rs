@@ -45,7 +45,7 @@ impl Configuration {
         let text = fs::read_to_string(home.configuration()).unwrap_or_default();
         let document: Value = serde_json::from_str(&text.replace("$$", "$")).unwrap_or_default();
         let processes = document["processes"].as_object().cloned().unwrap_or_default();
-        let named = |(name, value): (String, Value)| Some((Name::new(&name).ok()?, value));
+        let named = |(name, value): (String, Value)| Some((Name::of_file(&name).ok()?, value));
         Self(processes.into_iter().filter_map(named).collect())
     }
 
@@ -65,7 +65,7 @@ impl Configuration {
             "version": "0.5",
             "is_strict": true,
             "log_level": "info",
-            "processes": self.0.iter().map(|(name, value)| (name.to_string(), value.clone()))
+            "processes": self.0.iter().map(|(name, value)| (name.file_name(), value.clone()))
                 .collect::<Map<_, _>>(),
         });
         // The supervisor puts variables in before it reads; `$$` is how it spells one `$`.
@@ -135,7 +135,7 @@ pub fn process(home: &Home, start: &Start) -> Value {
     // They are ready when it is added, so this only says in which order all end.
     let needs = service.needs.iter();
     let needs: Map<_, _> =
-        needs.map(|need| (need.to_string(), json!({ "condition": "process_started" }))).collect();
+        needs.map(|need| (need.file_name(), json!({ "condition": "process_started" }))).collect();
     if !needs.is_empty() {
         process["depends_on"] = Value::Object(needs);
     }

@@ -67,12 +67,12 @@ impl Home {
 
     /// The script that looks whether `name` is ready.
     pub fn look(&self, name: &Name) -> PathBuf {
-        self.folder().join("ready").join(name.as_str())
+        self.folder().join("ready").join(name.file_name())
     }
 
     /// What `name` printed.
     pub fn log(&self, name: &Name) -> PathBuf {
-        self.layout.logs().join("services").join(format!("{name}.log"))
+        self.layout.logs().join("services").join(format!("{}.log", name.file_name()))
     }
 
     /// The lock of whoever changes what runs.

@@ -168,7 +168,7 @@ impl<'a> Supervisor<'a> {
                 .because(error.to_string())
                 .hint("look at the version of process-compose that is pinned")
         })?;
-        let named = |state: State| Some((Name::new(&state.name).ok()?, state));
+        let named = |state: State| Some((Name::of_file(&state.name).ok()?, state));
         Ok(answer.data.into_iter().filter_map(named).collect())
     }
 
@@ -186,6 +186,7 @@ impl<'a> Supervisor<'a> {
     /// # Errors
     /// If it refuses, or does not answer.
     pub fn stop(&self, name: &Name) -> Result<(), Fault> {
-        ask(&self.home.socket(), "PATCH", &format!("/process/stop/{name}"), ANSWER).map(|_| ())
+        ask(&self.home.socket(), "PATCH", &format!("/process/stop/{}", name.file_name()), ANSWER)
+            .map(|_| ())
     }
 }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use super::{
-    Environment, Workspace, files, graph, service, settings, specs::Loader, task, template,
+    Choice, Environment, Workspace, files, graph, service, settings, specs::Loader, task, template,
+    version::Versions,
 };
 use crate::{
     manifest::{Findings, parse_lock, read_manifest},
@@ -30,12 +31,13 @@ impl From<Fault> for LoadError {
     }
 }
 
-/// Loads the workspace at `root` for `platform`, with the variables forge was started with.
+/// Loads the workspace at `root` for `platform`, with the variables forge was started with and
+/// what this invocation chooses.
 ///
 /// # Errors
 /// All that is wrong in its files, at once; or why they could not be read.
-pub fn load(root: &Path, platform: Platform) -> Result<Workspace, LoadError> {
-    load_with(root, platform, &Environment::host())
+pub fn load(root: &Path, platform: Platform, choice: &Choice) -> Result<Workspace, LoadError> {
+    load_with(root, platform, choice, &Environment::host())
 }
 
 /// [`load`], with another `environment`.
@@ -45,6 +47,7 @@ pub fn load(root: &Path, platform: Platform) -> Result<Workspace, LoadError> {
 pub fn load_with(
     root: &Path,
     platform: Platform,
+    choice: &Choice,
     environment: &Environment,
 ) -> Result<Workspace, LoadError> {
     let layout = files::layout(root)?;
@@ -54,32 +57,52 @@ pub fn load_with(
     // Without any versions read, specs would all be told to lack one.
     let is_listed = !manifest.versions.is_empty() || found.is_empty();
     let listed = files::list_specs(&layout)?;
-    let names = listed.names();
-    let settings = settings::resolve(&manifest, &names, &mut found);
+    let settings = settings::resolve(&manifest, &mut found);
+    let lock_text = files::lock_text(&layout)?;
+    let (lock, wrong_lock) = match parse_lock(&lock_text) {
+        Ok(lock) => (lock, None),
+        Err(wrong) => (Lock::default(), Some(*wrong)),
+    };
 
     let loader = Loader {
         layout: &layout,
         manifest_file: &manifest_file,
         manifest: &manifest,
-        versions: &settings.versions,
+        versions: Versions { stated: &settings.versions, lock: &lock, choice },
         is_listed,
         engine: &template::engine(),
         environment,
         platform,
     };
-    loader.check_versions(&names, &mut found);
     let tasks = loader.tasks(&mut found);
     let loaded = loader.load(&listed.files)?;
-    let lock_text = files::lock_text(&layout)?;
 
-    let mut diagnostics = found.diagnostics;
+    let mut diagnostics = Vec::new();
     let mut texts = BTreeMap::from([(manifest_file.path.clone(), manifest_file.text.clone())]);
     let mut drafts = Vec::new();
-    for spec in loaded {
+    let mut families: BTreeMap<String, Vec<Name>> = BTreeMap::new();
+    let mut looked_at = Vec::new();
+    for (spec, listed) in loaded.into_iter().zip(&listed.files) {
         diagnostics.extend(spec.diagnostics);
         texts.insert(spec.file.path, spec.file.text);
-        drafts.extend(spec.draft);
+        if spec.is_family {
+            let names = spec.drafts.iter().map(|draft| draft.name.clone());
+            families.insert(listed.name.clone(), names.collect());
+        }
+        looked_at.extend(spec.looked_at);
+        drafts.extend(spec.drafts);
     }
+    let mut names = listed.names();
+    names.extend(drafts.iter().map(|draft| draft.name.as_str()));
+    names.sort_unstable();
+    names.dedup();
+    loader.check_versions(&names, &mut found);
+    let mut groups = settings::groups(&manifest, &drafts, &names, &mut found);
+    // A family is a group too, unless one is called so.
+    for (family, members) in families {
+        groups.entry(family).or_insert(members);
+    }
+    diagnostics.splice(0..0, found.diagnostics);
     let pinned = settings.versions.keys().map(Name::as_str);
     let known = pinned.chain(names.iter().copied()).collect();
     diagnostics.extend(graph::check(&drafts, &known));
@@ -92,10 +115,7 @@ pub fn load_with(
         let subsystems = drafts.iter().map(|draft| &draft.name);
         diagnostics.extend(task::check(&all_tasks, subsystems));
     }
-    let lock = parse_lock(&lock_text).unwrap_or_else(|wrong| {
-        diagnostics.push(*wrong);
-        Lock::default()
-    });
+    diagnostics.extend(wrong_lock);
     texts.insert(PathBuf::from(Layout::LOCK), lock_text);
     if !diagnostics.is_empty() {
         return Err(LoadError::Problems(Problems::gather(diagnostics, texts)));
@@ -120,11 +140,11 @@ pub fn load_with(
             Some(_) => Mode::Append,
             None => Mode::Detected,
         },
-        groups: settings.groups,
+        groups,
         subsystems,
         tasks: all_tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),
         lock,
-        inputs: listed.inputs(&layout),
+        inputs: listed.inputs(&layout).into_iter().chain(looked_at).collect(),
         environment: environment.seen(),
         layout,
     })

@@ -3,6 +3,8 @@
 //! look at what people wrote.
 
 mod build;
+mod choice;
+mod discover;
 mod environment;
 mod files;
 mod graph;
@@ -23,6 +25,7 @@ mod template;
 mod tests;
 mod text;
 mod upstream;
+mod version;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,6 +33,7 @@ use std::{
     time::Duration,
 };
 
+pub use choice::Choice;
 pub use environment::Environment;
 pub use files::find_root;
 pub use load::{LoadError, load, load_with};
@@ -43,7 +47,7 @@ pub use task::{
 pub use text::{Places, Text};
 
 use crate::{
-    model::{Compression, Layout, Lock, Name, Platform, Sha256, Version},
+    model::{Compression, Layout, Lock, Name, Platform, Scheme, Sha256, TagStem, Version},
     provenance::Trust,
     store::Mode,
 };
@@ -93,8 +97,15 @@ pub struct Subsystem {
     pub desc: Option<String>,
     /// The spec's path, relative to the workspace.
     pub spec: PathBuf,
-    /// The pinned version.
+    /// The version: pinned, or what its scheme came to.
     pub version: Version,
+    /// How its versions come about, if they are not pinned.
+    pub scheme: Option<Scheme>,
+    /// Whether this invocation chose the version over what the files say. Code in the workspace is
+    /// that of now then, not that of the version: only a release has it.
+    pub is_chosen: bool,
+    /// What the tags of its releases begin with.
+    pub tag: TagStem,
     /// `binary:`: names without `.exe`; at least one, the first names the asset.
     pub binaries: Vec<String>,
     /// How assets are packed.

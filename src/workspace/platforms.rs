@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{LoadError, Subsystem, Workspace, load};
+use super::{Choice, LoadError, Subsystem, Workspace, load};
 use crate::model::{ArtifactId, Layout, Name, Platform};
 
 /// Which platforms are worked for.
@@ -23,19 +23,19 @@ pub struct Workspaces {
 }
 
 impl Workspaces {
-    /// Loads the workspace at `root`.
+    /// Loads the workspace at `root`, with what this invocation chooses.
     ///
     /// # Errors
     /// As [`load`].
-    pub fn load(root: &Path, wanted: Wanted) -> Result<Self, LoadError> {
+    pub fn load(root: &Path, wanted: Wanted, choice: &Choice) -> Result<Self, LoadError> {
         let host = Platform::host();
-        let mut all = BTreeMap::from([(host, load(root, host)?)]);
+        let mut all = BTreeMap::from([(host, load(root, host, choice)?)]);
         let wanted = match wanted {
             Wanted::One(platform) => vec![platform],
             Wanted::All => all[&host].platforms.clone(),
         };
         for platform in wanted.iter().filter(|platform| **platform != host) {
-            all.insert(*platform, load(root, *platform)?);
+            all.insert(*platform, load(root, *platform, choice)?);
         }
         Ok(Self { wanted, all })
     }

@@ -9,14 +9,16 @@ use minijinja::{Environment as Engine, value::Value as Word};
 
 use super::{
     Environment, Source, Subsystem, Task, build,
+    discover::Found,
     service::{self, ServiceDraft},
     source, task,
     template::Scope,
     upstream,
+    version::Current,
 };
 use crate::{
     manifest::{Findings, ManifestDoc, Pairs, Scalar, Sp, SpecDoc},
-    model::{Name, Platform, Version},
+    model::{Name, Platform, TagStem},
 };
 
 /// What every subsystem is resolved with.
@@ -31,6 +33,19 @@ pub struct Surroundings<'a> {
     pub root: &'a Path,
     /// `versions.yml`.
     pub manifest: &'a ManifestDoc,
+}
+
+/// What is known of a subsystem before its spec is looked at.
+#[derive(Clone, Debug)]
+pub struct Identity<'a> {
+    /// Its name.
+    pub name: Name,
+    /// The spec's path, relative to the workspace.
+    pub spec: &'a Path,
+    /// Its version, and where that is stated.
+    pub current: Sp<Current>,
+    /// The folder that it was discovered by, if it was.
+    pub found: Option<Found>,
 }
 
 /// A subsystem with the places that checks across subsystems point at.
@@ -50,24 +65,26 @@ pub struct Draft {
     pub tasks: Vec<Task>,
     /// Its service.
     pub service: Option<ServiceDraft>,
+    /// `group`.
+    pub groups: Vec<String>,
     /// The subsystem, if nothing in its spec is wrong.
     pub subsystem: Option<Subsystem>,
 }
 
-/// Resolves `doc`, the spec of `name` in the file `spec`, pinned to `version`. What is wrong goes to `found`,
+/// Resolves `doc`, the spec of the subsystem that `identity` tells. What is wrong goes to `found`,
 /// or to `in_manifest` where `versions.yml` is to blame.
 pub fn resolve(
-    name: &Name,
-    spec: &Path,
+    identity: &Identity,
     doc: &SpecDoc,
-    version: &Sp<Version>,
     around: &Surroundings,
     found: &mut Findings,
     in_manifest: &mut Findings,
 ) -> Draft {
     let is_well_formed = found.is_empty();
     let (before, before_in_manifest) = (found.diagnostics.len(), in_manifest.diagnostics.len());
-    let scope = scope(name, &version.value, doc, around, found, in_manifest);
+    let Identity { name, spec, current, .. } = identity;
+    let version = &current.value.version;
+    let scope = scope(identity, doc, around, found, in_manifest);
     let mut env = build::environment(&around.manifest.env, &scope, in_manifest);
     env.extend(build::environment(&doc.env, &scope, found));
     let tasks = task::resolve(Some(name), &doc.tasks, &env, &scope, found);
@@ -75,12 +92,13 @@ pub fn resolve(
     let binaries = binaries(name, &doc.binary, &scope, found);
     let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
 
-    let resolved_source =
-        source::resolve(doc.source.as_ref(), &version.value, around.root, &scope, found);
+    let resolved_source = source::resolve(doc.source.as_ref(), version, around.root, &scope, found);
     let build = match &doc.build {
         Some(build) => build::resolve(build, doc.source.as_ref(), env, &scope, &names, found),
         None => None,
     };
+    let tag = tag(name, doc, &scope, found);
+    let groups = groups(&doc.groups, &scope, found);
     let vendor = doc
         .upstream
         .as_ref()
@@ -90,13 +108,12 @@ pub fn resolve(
         source_is_there(doc, found);
     }
     let has_git = matches!(resolved_source, Some(Source::Git { .. }));
-    if version.value.is_moving() && !has_git && is_well_formed {
+    if version.is_moving() && !has_git && is_well_formed {
         let what = format!(
-            "`{}` is a moving ref, but {name} has no git source that it could mean a commit of",
-            version.value
+            "`{version}` is a moving ref, but {name} has no git source that it could mean a commit of"
         );
         let help = "pin a version such as `v1.2.3`, or give the spec `source: {git: …}`";
-        in_manifest.add(version.bytes.clone(), what, "not a pinned version", help);
+        in_manifest.add(current.bytes.clone(), what, "not a pinned version", help);
     }
 
     let is_good = is_well_formed
@@ -105,8 +122,11 @@ pub fn resolve(
     let subsystem = resolved_source.filter(|_| is_good).map(|source| Subsystem {
         name: name.clone(),
         desc: doc.desc.as_ref().map(|desc| desc.text.clone()),
-        spec: spec.to_owned(),
-        version: version.value.clone(),
+        spec: spec.to_path_buf(),
+        version: version.clone(),
+        scheme: current.value.scheme.clone(),
+        is_chosen: current.value.is_chosen,
+        tag: tag.clone(),
         binaries: names,
         compression: doc
             .package
@@ -122,14 +142,53 @@ pub fn resolve(
     });
     Draft {
         name: name.clone(),
-        spec: spec.to_owned(),
+        spec: spec.to_path_buf(),
         needs: doc.needs.clone(),
         build_needs: doc.build_needs.clone(),
         binaries,
         tasks,
         service,
+        groups,
         subsystem,
     }
+}
+
+/// The groups that a spec names itself.
+fn groups(written: &[Scalar], scope: &Scope, found: &mut Findings) -> Vec<String> {
+    let mut groups = Vec::new();
+    for scalar in written {
+        let Some(group) = scope.plain(scalar, found) else { continue };
+        if let Err(why) = Name::new(&group) {
+            let help = "a group is called as a subsystem may be";
+            found.add(scalar.bytes.clone(), why, "not a group", help);
+        }
+        groups.push(group);
+    }
+    groups
+}
+
+/// What the tags of `name` begin with: `tag` of `doc`, up to the version.
+fn tag(name: &Name, doc: &SpecDoc, scope: &Scope, found: &mut Findings) -> TagStem {
+    let usual = TagStem::of(name);
+    let Some(written) = &doc.tag else { return usual };
+    let help = "write what stands before the version, and `{{ version }}` at the end: \
+                `modules-{{ name }}-{{ version }}`";
+    let text = written.text.trim_end();
+    let version = text
+        .rfind("{{")
+        .map(|at| text.split_at(at))
+        .filter(|(_, end)| end.trim_start_matches('{').trim_end_matches('}').trim() == "version");
+    let Some((stem, _)) = version else {
+        let what = "a tag says its version, and nothing after it";
+        found.add(written.bytes.clone(), what, "does not end in the version", help);
+        return usual;
+    };
+    let stem = Scalar { text: stem.to_owned(), ..written.clone() };
+    let Some(stem) = scope.plain(&stem, found) else { return usual };
+    TagStem::new(&stem).unwrap_or_else(|why| {
+        found.add(written.bytes.clone(), why, "not a tag", help);
+        usual
+    })
 }
 
 fn names_of(scalars: &[Scalar]) -> BTreeSet<Name> {
@@ -137,14 +196,14 @@ fn names_of(scalars: &[Scalar]) -> BTreeSet<Name> {
 }
 
 fn scope<'e>(
-    name: &Name,
-    version: &Version,
+    identity: &Identity,
     doc: &SpecDoc,
     around: &Surroundings<'e>,
     found: &mut Findings,
     in_manifest: &mut Findings,
 ) -> Scope<'e> {
-    let version = version.as_str();
+    let Identity { name, current, found: discovered, .. } = identity;
+    let version = current.value.version.as_str();
     let has_v =
         version.strip_prefix('v').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     let own = [
@@ -153,11 +212,51 @@ fn scope<'e>(
         ("version_number", has_v.unwrap_or(version).into()),
     ];
     let mut scope = Scope::new(around.engine, words(own.into_iter().chain(machine(around))));
+    scope.extend(discovered.iter().flat_map(captured));
     let mut vars = BTreeMap::new();
     add_vars(&around.manifest.vars, &mut vars, &mut scope, in_manifest);
     add_vars(&doc.vars, &mut vars, &mut scope, found);
     scope.extend([("vars".to_owned(), Word::from(vars))]);
     scope
+}
+
+/// The words of a folder that was discovered.
+fn captured(found: &Found) -> impl Iterator<Item = (String, Word)> {
+    let captures =
+        found.captures.iter().map(|(word, text)| (word.clone(), Word::from(text.as_str())));
+    captures.chain([("folder".to_owned(), Word::from(found.folder.as_str()))])
+}
+
+/// What a spec with `discover` is read with before anything is found.
+pub fn family_scope<'e>(around: &Surroundings<'e>) -> Scope<'e> {
+    Scope::new(around.engine, words(machine(around)))
+}
+
+/// What a folder that was discovered is called: `name` of `doc`, or its captures.
+pub fn discovered_name(
+    doc: &SpecDoc,
+    found: &Found,
+    captures: &[String],
+    around: &Surroundings,
+    problems: &mut Findings,
+) -> Option<Name> {
+    let text = match &doc.name {
+        Some(written) => {
+            let mut scope = family_scope(around);
+            scope.extend(captured(found));
+            scope.plain(written, problems)?
+        }
+        None => {
+            captures.iter().map(|word| found.captures[word].as_str()).collect::<Vec<_>>().join("/")
+        }
+    };
+    let place = doc.name.as_ref().or(doc.discover.as_ref()).map(|scalar| scalar.bytes.clone());
+    let tell = |why| {
+        let what = format!("{} cannot be a subsystem: {why}", found.folder);
+        let help = "say with `name:` what it is called, such as `{{ provider }}/{{ component }}`";
+        problems.add(place.unwrap_or_default(), what, "not a name", help);
+    };
+    Name::new(&text).map_err(tell).ok()
 }
 
 /// The tasks of the workspace itself. They know nothing of single subsystems.
@@ -247,7 +346,7 @@ fn binaries(
         }
     }
     if written.is_empty() {
-        binaries.push(Sp { value: name.to_string(), bytes: 0..0 });
+        binaries.push(Sp { value: name.as_str().replace('/', "-"), bytes: 0..0 });
     }
     binaries
 }

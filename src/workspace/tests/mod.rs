@@ -1,12 +1,13 @@
 //! Whole workspaces, written to disk and loaded.
 
+mod discovered;
 mod good;
 mod mutated;
 mod problems;
 
 use std::fs;
 
-use super::{Environment, LoadError, Workspace, load_with};
+use super::{Choice, Environment, LoadError, Workspace, load_with};
 use crate::model::{Platform, Problems};
 
 /// A workspace on disk, written file by file.
@@ -33,7 +34,7 @@ impl Sandbox {
 
     pub fn load_on(&self, platform: &str) -> Result<Workspace, LoadError> {
         let environment = Environment::new(|name| (name == "HOME").then(|| "/home/me".to_owned()));
-        load_with(self.0.path(), on(platform), &environment)
+        load_with(self.0.path(), on(platform), &Choice::default(), &environment)
     }
 
     pub fn workspace(&self) -> Workspace {
