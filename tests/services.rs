@@ -183,6 +183,8 @@ fn the_table_says_how_they_are() {
     api      v1.0.0   down   -        -      -
     web      v1.0.0   down   -        -      -
     ");
+    let run = stack.forge("explain web").succeeds();
+    run.says("ready when     `true` succeeds, within 1 min 0 s").says("starts after   api");
     stack.forge("up api").succeeds().says("running").keeps_quiet_about("web");
     let shown = stack.forge("up --dry-run").succeeds();
     shown.says("down").says("running");
@@ -331,7 +333,7 @@ fn what_left_its_group_and_holds_its_output_stops_nobody() {
     let stack = stack.script("wedge", &lines, service).script("other", "exec sleep 10000", "");
     let before = stack.up();
     stack.forge("reload wedge").succeeds();
-    assert_eq!(marker.alive(), 1, "the old one is gone, the new one is there");
+    wait_until("the old one is gone, the new one is there", || marker.alive() == 1);
     assert_eq!(stack.up().pid("other"), before.pid("other"));
     stack.forge("down").succeeds();
     assert_eq!(marker.alive(), 0);

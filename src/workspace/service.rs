@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     time::Duration,
 };
 
@@ -94,6 +95,16 @@ pub enum Probe {
     },
     /// A command that succeeds.
     Run(Text),
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http { host, port, path } => write!(f, "http://{host}:{port}{path} answers"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port} is listened at"),
+            Self::Run(line) => write!(f, "`{}` succeeds", line.symbolic()),
+        }
+    }
 }
 
 /// Whether a service that ended is started again.
