@@ -37,7 +37,11 @@ pub fn ask(socket: &Path, method: &str, path: &str, patience: Duration) -> Resul
     }
     let why = String::from_utf8_lossy(body);
     let what = format!("the supervisor of the services refused to {method} {path}");
-    Err(Fault::new(Kind::Failed, what).because(format!("status {status}: {}", why.trim())))
+    let fault = Fault::new(Kind::Failed, what).because(format!("status {status}: {}", why.trim()));
+    Err(match status {
+        404 => fault.hint("pin Process Compose at v1.46.0 or later"),
+        _ => fault,
+    })
 }
 
 fn exchange(socket: &Path, method: &str, path: &str, patience: Duration) -> io::Result<Vec<u8>> {
