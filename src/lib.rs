@@ -17,6 +17,7 @@ pub mod process;
 pub mod provenance;
 pub mod release;
 pub mod report;
+pub mod service;
 pub mod store;
 pub mod task;
 pub mod ui;

@@ -29,6 +29,7 @@ mod readme;
 mod release;
 mod releases;
 mod schema;
+mod services;
 mod stand_in;
 mod task_commands;
 mod task_faults;

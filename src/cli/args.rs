@@ -111,6 +111,9 @@ pub(super) enum Verb {
     Verify {
         /// Subsystems or groups
         names: Vec<String>,
+        /// Verify the services that run too: each must be the pinned binary
+        #[arg(long)]
+        running: bool,
     },
     /// Run tasks of the workspace or of subsystems; a task's name alone does it too
     Run {
@@ -132,6 +135,35 @@ pub(super) enum Verb {
         /// Begin nothing more once something failed
         #[arg(long)]
         fail_fast: bool,
+    },
+    /// Start services with what they need, wait until they are ready, and show how they are
+    Up {
+        /// Services or groups [default: all services]
+        names: Vec<String>,
+        /// Stay, show what they print, and end them with Ctrl-C
+        #[arg(short, long)]
+        foreground: bool,
+    },
+    /// End services; whatever is left of them too, if none is named
+    Down {
+        /// Services or groups, which end with all that need them [default: all services]
+        names: Vec<String>,
+    },
+    /// Show what services print
+    Logs {
+        /// Services or groups [default: all services]
+        names: Vec<String>,
+        /// Go on showing what comes, until Ctrl-C
+        #[arg(short, long)]
+        follow: bool,
+        /// How many lines of each to begin with
+        #[arg(short = 'n', long, value_name = "N", default_value = "100")]
+        lines: usize,
+    },
+    /// Ensure a service and start it again
+    Reload {
+        /// The service
+        name: String,
     },
     /// List subsystems, groups and tasks
     List,

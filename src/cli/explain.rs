@@ -9,7 +9,7 @@ use crate::{
     plan::Step,
     probe::{Finding, Print, Verdict},
     report::{Role, Style, human_time},
-    workspace::{Build, Source, Subsystem, UpstreamDigest},
+    workspace::{Build, Service, Source, Subsystem, UpstreamDigest},
 };
 
 use super::{
@@ -81,6 +81,20 @@ impl Page {
                 UpstreamDigest::Published(url) => format!("published in {url}"),
             };
             self.line("its sha256", &digest);
+        }
+        if let Some(service) = &subsystem.service {
+            self.service(service);
+        }
+    }
+
+    fn service(&mut self, service: &Service) {
+        self.line("service", &service.command.symbolic());
+        if let Some(ready) = &service.ready {
+            let limit = human_time(ready.limit().as_secs_f64());
+            self.line("ready when", &format!("{}, within {limit}", ready.probe));
+        }
+        if !service.needs.is_empty() {
+            self.line("starts after", &list(&service.needs));
         }
     }
 

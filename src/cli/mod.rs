@@ -17,6 +17,7 @@ mod included;
 mod init;
 mod list;
 mod lock;
+mod logs;
 mod notes;
 mod package;
 mod plan;
@@ -25,6 +26,7 @@ mod prune;
 mod release;
 mod releases;
 mod run;
+mod services;
 mod session;
 mod status;
 mod task;
@@ -41,6 +43,7 @@ use crate::{
     model::{Fault, Kind, Problems},
     process::guardian,
     report::{render_fault, render_problems},
+    service::look,
     workspace::LoadError,
 };
 use actions::Actions;
@@ -81,6 +84,10 @@ pub fn main() -> ExitCode {
         guardian::main();
         return ExitCode::SUCCESS;
     }
+    if argv.get(1).is_some_and(|first| first == look::ARGUMENT) {
+        let words = argv[2..].iter().map(|word| word.to_string_lossy().into_owned());
+        return look::main(&words.collect::<Vec<_>>());
+    }
     let command = Args::command();
     let verbs: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
     let args = match Args::try_parse_from(habits::rewrite(argv, &verbs)) {
@@ -103,11 +110,16 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Plan { names } => plan::plan(session, &names),
         Verb::Status { names } => status::status(session, &names),
         Verb::Explain { name } => explain::explain(session, &name),
-        Verb::Verify { names } => verify::verify(session, &names),
+        Verb::Verify { names, running: false } => verify::verify(session, &names),
+        Verb::Verify { names, running: true } => verify::running(session, &names),
         Verb::Run { words, args, parallel, exit_code, yes, fail_fast } => {
             let wish = task::Wish { words: &words, args, parallel, exit_code, yes, fail_fast };
             task::run(session, &wish)
         }
+        Verb::Up { names, foreground } => services::up(session, &names, foreground),
+        Verb::Down { names } => services::down(session, &names),
+        Verb::Logs { names, follow, lines } => logs::logs(session, &names, follow, lines),
+        Verb::Reload { name } => services::reload(session, &name),
         Verb::List => list::list(session),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),

@@ -163,7 +163,7 @@ fn perform<'w>(
 }
 
 /// Ensures what tasks need. Returns the exit code if that failed, which was told then.
-fn ensure_all(
+pub(super) fn ensure_all(
     session: &Session,
     workspaces: &Arc<Workspaces>,
     names: &BTreeSet<Name>,

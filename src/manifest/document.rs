@@ -120,6 +120,8 @@ pub struct SpecDoc {
     pub head: HeadDoc,
     /// `package`.
     pub package: Option<Scalar>,
+    /// `service`, with its key.
+    pub service: Option<Entry>,
     /// `tasks`.
     pub tasks: Pairs<Node>,
 }
@@ -234,6 +236,7 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
         build_needs: scalars(&root, "build_needs"),
         head: head(&root),
         package: text(&root, "package"),
+        service: root.entries().iter().find(|entry| entry.key.value == "service").cloned(),
         tasks: nodes(&root, "tasks"),
     }
 }

@@ -2,6 +2,7 @@
 //! accepted, what `forge schema` prints and what messages name.
 
 use super::include::INCLUDE;
+use super::service_language::SERVICE;
 use super::shape::{
     Field,
     Need::{self, Optional, Required, RequiredWith, With},
@@ -29,7 +30,7 @@ const DIGEST: Shape = Text("a SHA-256 digest (64 hexadecimal digits)");
 const TOOL: Shape = Text("the name of a program");
 const WORD: Shape = Text("the vendor's word for it");
 const VALUE: Shape = Value;
-const ENV: Shape = Map("names of environment variables", &VALUE);
+pub(super) const ENV: Shape = Map("names of environment variables", &VALUE);
 
 /// `versions.yml`.
 pub static MANIFEST: Record = Record {
@@ -210,6 +211,7 @@ pub static SPEC: Record = Record {
             Choice(&["tar.gz", "tar.zst", "zip"]),
             "How its assets are packed; `tar.gz` if absent.",
         ),
+        field("service", Optional, SERVICE, "What of it runs all day: `forge up` starts it."),
         field("tasks", Optional, TASKS, "Commands of the subsystem."),
     ],
 };

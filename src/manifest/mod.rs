@@ -15,6 +15,7 @@ mod node;
 mod place;
 mod record;
 mod schema;
+mod service_language;
 mod shape;
 mod task_language;
 mod text;

@@ -9,9 +9,12 @@
 //! - Ending: `group` (the process group of a command), `strays` (what left its group),
 //!   `guardian` (when forge itself is killed), `cancel`, `ending` (what an exit says).
 //! - `terminal` hands the terminal through to a command.
+//! - `detached` starts what outlives forge, `census` knows it again.
 //! - `job_server` shares parallel jobs between commands, as GNU make does.
 
 mod cancel;
+mod census;
+mod detached;
 mod ending;
 mod environment;
 mod group;
@@ -41,12 +44,14 @@ use std::{
 };
 
 pub use cancel::Cancel;
+pub use census::{Known, carriers, end_all, listener, outlast_all};
+pub use detached::{DETACHED, start_detached};
 pub use ending::timeout_fault;
 pub use log::tail;
 pub use plain::without_credentials;
 pub use program::is_program;
 pub use runner::Runner;
-pub use shell::{Shell, syntax_error};
+pub use shell::{Shell, is_one_program, syntax_error};
 
 use crate::model::{Fault, Secrets};
 

@@ -32,7 +32,7 @@ impl Ground {
     /// set for all commands.
     pub fn bare(workspace: &Workspace, rendering: &Rendering) -> Result<Self, Fault> {
         let (task, root) = (rendering.task, workspace.layout.root());
-        let places = workspace.places(task);
+        let places = workspace.places(task.subsystem.as_ref());
         let own = task.dir.as_ref().map(|dir| rendering.text(dir)).transpose()?;
         let own = own.map(|dir| dir.expand(&places)).unwrap_or_default();
         // An empty part would leave a slash at the end.
@@ -175,5 +175,5 @@ pub fn has_source(workspace: &Workspace, task: &Task) -> bool {
     let mut templates = task.templates();
     templates.extend(task.vars.iter().flat_map(|var| var.variable.templates()));
     !templates.iter().any(|template| template.mentions("src"))
-        || workspace.places(task).src.is_dir()
+        || workspace.places(task.subsystem.as_ref()).src.is_dir()
 }

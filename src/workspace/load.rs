@@ -9,7 +9,7 @@ use std::{
 use super::{
     Outside, Workspace, files, graph,
     include::{self, Pinned},
-    settings,
+    service, settings,
     specs::Loader,
     subsystem::Draft,
     task, template,
@@ -102,7 +102,9 @@ pub fn load(root: &Path, platform: Platform, outside: &Outside) -> Result<Worksp
     let groups = groups(&manifest, &drafts, families, &names, &mut found);
     diagnostics.splice(0..0, found.diagnostics);
     let pinned = settings.versions.keys().map(Name::as_str);
-    diagnostics.extend(graph::check(&drafts, &pinned.chain(names.iter().copied()).collect()));
+    let known = pinned.chain(names.iter().copied()).collect();
+    diagnostics.extend(graph::check(&drafts, &known));
+    diagnostics.extend(service::check(&drafts, &known));
     diagnostics.extend(listed.misplaced.iter().cloned());
     let mut all_tasks = tasks;
     all_tasks.extend(included.tasks);

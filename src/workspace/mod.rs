@@ -11,9 +11,11 @@ mod include;
 mod keyring;
 mod load;
 mod outside;
+mod places;
 mod platforms;
 mod preset;
 mod quotes;
+mod service;
 mod settings;
 mod source;
 mod specs;
@@ -40,6 +42,7 @@ pub use keyring::Keyring;
 pub use load::{LoadError, load};
 pub use outside::{Assignments, Outside};
 pub use platforms::{Wanted, Workspaces};
+pub use service::{Probe, Ready, Restart, SUPERVISOR, Service};
 pub use starter::{StarterFile, starter};
 pub use task::{
     Bindings, Call, Data, Deed, Each, Entry, Home, Meaning, Names, Need, OWN_WORDS, Over,
@@ -121,6 +124,8 @@ pub struct Subsystem {
     pub build: Option<Build>,
     /// The vendor's own release.
     pub upstream: Option<Upstream>,
+    /// What of it runs all day.
+    pub service: Option<Service>,
 }
 
 /// Where the source of a subsystem is.

@@ -10,7 +10,9 @@ use minijinja::{Environment as Engine, value::Value as Word};
 use super::{
     Assignments, Environment, Source, Subsystem, Task, build,
     discover::Found,
-    outside, source,
+    outside,
+    service::{self, ServiceDraft},
+    source,
     task::{self, Home},
     template::Scope,
     upstream,
@@ -65,6 +67,8 @@ pub struct Draft {
     pub binaries: Vec<Sp<String>>,
     /// Its tasks.
     pub tasks: Vec<Task>,
+    /// Its service.
+    pub service: Option<ServiceDraft>,
     /// `group`.
     pub groups: Vec<String>,
     /// The subsystem, if nothing in its spec is wrong.
@@ -105,6 +109,7 @@ pub fn resolve(
             task::resolve(Some(name), &doc.tasks, home, &scope, found)
         }
     };
+    let service = doc.service.as_ref().map(|entry| service::resolve(entry, &env, &scope, found));
     let binaries = binaries(name, &doc.binary, &scope, found);
     let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
 
@@ -154,6 +159,7 @@ pub fn resolve(
         source,
         build,
         upstream: vendor,
+        service: service.as_ref().and_then(|draft| draft.service.clone()),
     });
     Draft {
         name: name.clone(),
@@ -162,6 +168,7 @@ pub fn resolve(
         build_needs: doc.build_needs.clone(),
         binaries,
         tasks,
+        service,
         groups,
         subsystem,
     }

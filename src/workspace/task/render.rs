@@ -9,12 +9,12 @@ use minijinja::{
 
 use super::{
     super::{
-        Places, Source, Text, Workspace,
+        Text, Workspace,
         template::{self, Scope, Wrong},
     },
     Data, Task, Template,
 };
-use crate::model::{ArtifactId, Fault, Kind};
+use crate::model::{Fault, Kind};
 
 /// What a word means: a value of any kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -152,7 +152,7 @@ impl<'w> Renderer<'w> {
         }
         let mut scope = self.scope(task, bindings);
         if scope.cuts_places(source) {
-            scope = scope.with_places(&self.workspace.places(task));
+            scope = scope.with_places(&self.workspace.places(task.subsystem.as_ref()));
         }
         scope.render(source).map_err(|wrong| refused(task, template, wrong))
     }
@@ -167,7 +167,9 @@ impl<'w> Renderer<'w> {
         template: &Template,
         bindings: &Bindings,
     ) -> Result<String, Fault> {
-        Ok(self.render(task, template, bindings)?.expand(&self.workspace.places(task)))
+        Ok(self
+            .render(task, template, bindings)?
+            .expand(&self.workspace.places(task.subsystem.as_ref())))
     }
 
     /// What the expression of `task` gives with `bindings`.
@@ -183,7 +185,7 @@ impl<'w> Renderer<'w> {
         let source = expression.source();
         let mut scope = self.scope(task, bindings);
         if scope.looks_at_places(source) {
-            scope = scope.with_places(&self.workspace.places(task));
+            scope = scope.with_places(&self.workspace.places(task.subsystem.as_ref()));
         }
         scope.evaluate(source).map(Word).map_err(|wrong| refused(task, expression, wrong))
     }
@@ -233,27 +235,5 @@ impl Template {
     /// Whether it looks at `word`, if it is an expression.
     pub fn mentions_in_expression(&self, word: &str) -> bool {
         template::mentions(&template::words_of_expression(self.source()), word)
-    }
-}
-
-impl Workspace {
-    /// What the places are for a task: those of its subsystem as it is installed here.
-    pub fn places(&self, task: &Task) -> Places {
-        let layout = &self.layout;
-        let workspace_itself =
-            Places { root: layout.root().to_owned(), bin: layout.bin(), ..Places::default() };
-        let Some(name) = &task.subsystem else { return workspace_itself };
-        let id = ArtifactId { name: name.clone(), platform: self.platform };
-        let locked = self.lock.subsystems.get(name);
-        Places {
-            src: match &self.subsystems[name].source {
-                Source::Path { dir, .. } => layout.root().join(dir),
-                _ => layout.source(&id),
-            },
-            out: layout.installed_artifact(&id),
-            work: layout.sources().join(format!("{}.work", id.file_name())),
-            commit: locked.and_then(|locked| locked.commit.clone()).unwrap_or_default(),
-            ..workspace_itself
-        }
     }
 }
