@@ -30,8 +30,10 @@ mod release;
 mod releases;
 mod schema;
 mod stand_in;
+mod task_faults;
 mod task_language;
 mod task_request;
+mod task_words;
 #[path = "taskfile/main.rs"]
 mod taskfile;
 mod tasks;

@@ -76,8 +76,9 @@ pub(super) fn run_in(
     let workspace = workspaces.any();
     let tasks = wanted(workspace, &asked.tasks)?;
     let mut invocations = Vec::new();
-    for task in &tasks {
-        invocations.push(Invocation::new(task, asked.parameters(task), wish.args.clone())?);
+    for (task, name) in tasks.iter().zip(&asked.tasks) {
+        let invocation = Invocation::new(task, asked.parameters(task), wish.args.clone())?;
+        invocations.push(invocation.called(name));
     }
     let names = names(workspace);
     let mut needed = BTreeSet::new();
@@ -296,7 +297,7 @@ pub(super) fn explain(session: &Session, workspace: &Workspace, name: &str) -> R
             one.choices.first().cloned().unwrap_or_else(|| format!("<{}>", one.name)),
         )
     });
-    let invocation = Invocation::new(task, given.collect(), Vec::new())?;
+    let invocation = Invocation::new(task, given.collect(), Vec::new())?.called(name);
     for task in preview(workspace, invocation, session.flags.force)? {
         let verb = if task.runs { "would run" } else { "would be left as it is" };
         let _ = writeln!(text, "{} {verb}: {}", style.paint(Role::Name, &task.name), task.why);
@@ -310,7 +311,14 @@ pub(super) fn explain(session: &Session, workspace: &Workspace, name: &str) -> R
 
 /// The task called `name`.
 pub(super) fn find<'w>(workspace: &'w Workspace, name: &str) -> Result<&'w Task, Fault> {
-    names(workspace).task(name).ok_or_else(|| unknown(workspace, name))
+    let names = names(workspace);
+    if let Some((one, other)) = names.tied(name) {
+        let at = |task: &Task| format!("{}:{}", task.place.file.display(), task.line);
+        let what = format!("`{name}` may be `{}` as well as `{}`", one.name, other.name);
+        let why = format!("the patterns at {} and {} fit it equally well", at(one), at(other));
+        return Err(Fault::new(Kind::Usage, what).because(why));
+    }
+    names.task(name).ok_or_else(|| unknown(workspace, name))
 }
 
 /// No verb and no task is called so.

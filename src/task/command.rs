@@ -10,7 +10,7 @@ use std::{
 use crate::{
     model::{Fault, Kind},
     process::{Command, CommandLine, CommandRunner, Runner},
-    workspace::{Places, Shell, Task, Text, Workspace},
+    workspace::{Bindings, Places, Shell, Task, Text, Workspace},
 };
 
 use super::{dotenv, steps::Rendering};
@@ -39,11 +39,11 @@ impl Ground {
         let parts = [task.home.runs_in.as_path(), Path::new(&own)];
         let parts = parts.into_iter().filter(|part| !part.as_os_str().is_empty());
         let dir = parts.fold(root.to_owned(), |dir, part| dir.join(part));
-        let file = root.join(&task.home.dir);
+        let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
         let mut env = BTreeMap::new();
-        for (path, may_be_missing) in &task.home.dotenv {
-            let path = file.join(path.expand(&places));
-            for (name, value) in read_dotenv(&path, *may_be_missing)? {
+        for (folder, path, may_be_missing) in &task.home.dotenv {
+            let path = root.join(folder).join(path.expand(&places));
+            for (name, value) in read_dotenv(&path, *may_be_missing).map_err(refused)? {
                 env.entry(name).or_insert(value);
             }
         }
@@ -54,18 +54,20 @@ impl Ground {
         Ok(Self { places, dir, env, path: vec![workspace.layout.bin()], shell })
     }
 
-    /// Adds what `dotenv` and `env` say.
+    /// Adds what `dotenv` and `env` say; `of_file` is what words mean to the file of the task.
     ///
     /// # Errors
     /// If a file cannot be read and must be there.
-    pub fn furnish(&mut self, rendering: &Rendering) -> Result<(), Fault> {
-        for (name, value) in &rendering.task.home.late_env {
-            self.env.insert(name.clone(), rendering.text(value)?.expand(&self.places));
+    pub fn furnish(&mut self, rendering: &Rendering, of_file: &Bindings) -> Result<(), Fault> {
+        let (task, renderer) = (rendering.task, rendering.renderer);
+        for (name, value) in &task.home.late_env {
+            self.env.insert(name.clone(), renderer.plain(task, value, of_file)?);
         }
+        let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
         let mut of_files = BTreeMap::new();
         for (file, may_be_missing) in &rendering.task.dotenv {
             let file = self.dir.join(rendering.text(file)?.expand(&self.places));
-            for (name, value) in read_dotenv(&file, *may_be_missing)? {
+            for (name, value) in read_dotenv(&file, *may_be_missing).map_err(refused)? {
                 of_files.entry(name).or_insert(value);
             }
         }
@@ -95,15 +97,15 @@ impl Ground {
         CommandLine::Argv(words.into_iter().chain([line]).collect())
     }
 
-    /// The ground of the variables of `task`'s file.
-    pub fn of_file(&self, workspace: &Workspace, task: &Task) -> Self {
-        let dir = workspace.layout.root().join(&task.home.dir);
+    /// The ground of the variables of a file in `folder`.
+    pub fn of_file(&self, workspace: &Workspace, folder: &Path) -> Self {
+        let dir = workspace.layout.root().join(folder);
         Self {
             dir,
             env: self.env.clone(),
             places: self.places.clone(),
             path: self.path.clone(),
-            shell: task.home.shell.clone(),
+            shell: self.shell.clone(),
         }
     }
 

@@ -89,18 +89,12 @@ impl<'w> Performance<'_, 'w> {
         let bindings = fixed(&engine.renderer, self.invocation)?;
         let mut ground = Ground::bare(engine.workspace, &engine.rendering(task, &bindings))?;
         let witness = Live::new(engine, frame.runner, task, &ground);
-        let bindings = learn(&engine.renderer, self.invocation, &witness).await?;
-        let rendering = engine.rendering(task, &bindings);
-        ground.furnish(&rendering)?;
-        if task.dir.is_some() {
-            std::fs::create_dir_all(&ground.dir).map_err(|error| {
-                let what = format!("cannot make the folder {}", ground.dir.display());
-                Fault::io(what, &error).within(format!("task {} cannot begin", task.name))
-            })?;
-        }
+        let learned = learn(&engine.renderer, self.invocation, &witness).await?;
+        let rendering = engine.rendering(task, &learned.words);
+        ground.furnish(&rendering, &learned.of_file)?;
         let label = match &task.label {
             Some(label) => rendering.text(label)?.expand(&ground.places),
-            None => task.name.clone(),
+            None => self.invocation.name.clone(),
         };
         let scene = Scene { rendering, ground, label };
         let how = self.decided(&scene, frame).await;

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     future::ready,
+    path::Path,
 };
 
 use futures_util::FutureExt;
@@ -11,7 +12,7 @@ use futures_util::FutureExt;
 use crate::{
     model::{ActionId, Fault, Kind, Name},
     process::Pending,
-    workspace::{Bindings, Call, Meaning, Names, Need, Renderer, Task, Text},
+    workspace::{Bindings, Call, Meaning, Names, Need, Renderer, Task, Text, Word},
 };
 
 use super::{
@@ -25,6 +26,8 @@ use super::{
 pub struct Invocation<'w> {
     /// The task.
     pub task: &'w Task,
+    /// What it is called: its name, in which something stands for each `*`.
+    pub name: String,
     /// The value of each of its parameters.
     pub parameters: BTreeMap<String, String>,
     /// What its commands get as `{{ args }}`.
@@ -46,12 +49,23 @@ impl<'w> Invocation<'w> {
                 .because(format!("it uses `{key}`, which this forge knows but does not run yet"))
                 .hint("the README lists what can be said of a task"));
         }
-        Ok(Self { task, parameters: settle(task, given)?, args })
+        Ok(Self { task, name: task.name.clone(), parameters: settle(task, given)?, args })
+    }
+
+    /// The same, called by a name that its task's pattern fits.
+    #[must_use]
+    pub fn called(mut self, name: &str) -> Self {
+        if self.task.name.contains('*') {
+            let mut parts = self.task.matched(name).into_iter();
+            let fill = |part: &str| part.to_owned() + &parts.next().unwrap_or_default();
+            self.name = self.task.name.split('*').map(fill).collect();
+        }
+        self
     }
 
     /// What tells it from other invocations.
     pub fn key(&self) -> String {
-        format!("{} {:?} {:?}", self.task.name, self.parameters, self.args)
+        format!("{} {:?} {:?}", self.name, self.parameters, self.args)
     }
 
     /// What its templates know before it runs.
@@ -62,6 +76,10 @@ impl<'w> Invocation<'w> {
         }
         let words: Vec<String> = self.args.iter().map(|word| quoted(word)).collect();
         bindings.text("args", words.join(" "));
+        bindings.text("task", self.name.clone());
+        if self.task.name.contains('*') {
+            bindings.set("match", Word::texts(self.task.matched(&self.name)));
+        }
         bindings
     }
 }
@@ -177,7 +195,11 @@ fn needs<'w>(
 struct Nobody;
 
 impl Witness for Nobody {
-    fn printed<'a>(&'a self, line: &'a Text, _: bool) -> Pending<'a, Result<String, Fault>> {
+    fn printed<'a>(
+        &'a self,
+        line: &'a Text,
+        _: Option<&'a Path>,
+    ) -> Pending<'a, Result<String, Fault>> {
         let what = format!("what `{}` prints is known only later", line.symbolic());
         Box::pin(ready(Err(Fault::new(Kind::Usage, what))))
     }
@@ -205,6 +227,7 @@ pub fn called<'w>(
         given.insert(name.clone(), value);
     }
     Invocation::new(target, given, Vec::new())
+        .map(|invocation| invocation.called(&call.name.text))
         .map_err(|fault| fault.within(format!("the task {} cannot run {}", task.name, target.name)))
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     future::ready,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -69,20 +69,20 @@ impl<'a> Looker<'a> {
         let bindings = fixed(self.renderer, invocation)?;
         let mut ground = Ground::bare(self.workspace, &rendering(&bindings))?;
         let reader = Reader { dir: ground.dir.clone(), task, has_sh: AtomicBool::new(false) };
-        let bindings = at_once(learn(self.renderer, invocation, &reader))?;
-        let rendering = rendering(&bindings);
+        let learned = at_once(learn(self.renderer, invocation, &reader))?;
+        let rendering = rendering(&learned.words);
         let steps = at_once(rendering.run(&reader))?;
         let last = at_once(rendering.finally(&reader))?;
         let has_sh = reader.has_sh.load(Ordering::Relaxed);
         let (runs, why) = match is_here(&task.only) {
             false => (false, "it does not run on this platform".to_owned()),
             true => {
-                ground.furnish(&rendering)?;
+                ground.furnish(&rendering, &learned.of_file)?;
                 self.why(invocation, &rendering, &ground, &steps, has_sh)?
             }
         };
         let commands = steps.iter().chain(&last).map(told).collect();
-        Ok(Preview { name: task.name.clone(), runs, why, commands })
+        Ok(Preview { name: invocation.name.clone(), runs, why, commands })
     }
 
     fn why(
@@ -132,7 +132,11 @@ struct Reader<'t> {
 }
 
 impl Witness for Reader<'_> {
-    fn printed<'a>(&'a self, line: &'a Text, _: bool) -> Pending<'a, Result<String, Fault>> {
+    fn printed<'a>(
+        &'a self,
+        line: &'a Text,
+        _: Option<&'a Path>,
+    ) -> Pending<'a, Result<String, Fault>> {
         self.has_sh.store(true, Ordering::Relaxed);
         Box::pin(ready(Ok(format!("$({})", line.symbolic()))))
     }
@@ -154,7 +158,7 @@ fn told(step: &Step) -> String {
         Work::Call(invocation) => {
             let given = invocation.parameters.iter();
             let given: String = given.map(|(name, value)| format!(" {name}={value}")).collect();
-            format!("the task {}{given}", invocation.task.name)
+            format!("the task {}{given}", invocation.name)
         }
     };
     match &step.condition {

@@ -75,7 +75,7 @@ impl Record {
 fn path(layout: &Layout, invocation: &Invocation) -> PathBuf {
     let digest = checksum(invocation.key().as_bytes());
     let digest = digest[..8].iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    let name = invocation.task.name.replace(':', "+");
+    let name = invocation.task.name.replace([':', '*'], "+");
     layout.state().join("tasks").join(format!("{name}.{digest}.json"))
 }
 

@@ -1,6 +1,8 @@
 //! Who finds out, while a task runs, what is not written down: by running commands and by
 //! looking at files.
 
+use std::path::Path;
+
 use crate::{
     model::Fault,
     process::{Pending, Runner},
@@ -14,7 +16,6 @@ pub struct Live<'a, 'w> {
     engine: &'a Engine<'w>,
     runner: &'a Runner,
     ground: &'a Ground,
-    of_file: Ground,
     gitignore: bool,
 }
 
@@ -26,24 +27,21 @@ impl<'a, 'w> Live<'a, 'w> {
         task: &Task,
         ground: &'a Ground,
     ) -> Self {
-        let of_file = ground.of_file(engine.workspace, task);
-        Self { engine, runner, ground, of_file, gitignore: task.gitignore }
+        Self { engine, runner, ground, gitignore: task.gitignore }
     }
 }
 
 impl Witness for Live<'_, '_> {
-    fn printed<'a>(&'a self, line: &'a Text, once: bool) -> Pending<'a, Result<String, Fault>> {
+    fn printed<'a>(
+        &'a self,
+        line: &'a Text,
+        file: Option<&'a Path>,
+    ) -> Pending<'a, Result<String, Fault>> {
         Box::pin(async move {
-            if !once {
-                return self.ground.printed(self.runner, line).await;
-            }
-            let ground = &self.of_file;
-            let key = format!(
-                "{} {:?} {}",
-                ground.dir.display(),
-                ground.env,
-                line.expand(&ground.places)
-            );
+            let Some(file) = file else { return self.ground.printed(self.runner, line).await };
+            let ground = self.ground.of_file(self.engine.workspace, file);
+            let command = line.expand(&ground.places);
+            let key = format!("{} {:?} {command}", ground.dir.display(), ground.env);
             let cell = self.engine.printed(key);
             cell.get_or_init(|| ground.printed(self.runner, line)).await.clone()
         })

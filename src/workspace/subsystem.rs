@@ -76,14 +76,13 @@ pub fn resolve(
         // What is set is set for its tasks: what is built stays what is pinned.
         Some(set) => {
             let mut scope = self::scope(name, &version.value, around);
-            let mut home = Home { dir: home.dir, ..Home::default() };
+            let (root, dir) = (Path::new(""), home.dir);
+            let mut home = Home::default();
             let mut all = doc.head.clone();
             all.vars.extend(around.manifest.head.vars.iter().cloned());
             home.give(outside::assigned(set, &all), &mut scope);
-            let dir = home.dir.clone();
-            let (above, own) = (home.lacking(&around.manifest.head), home.lacking(&doc.head));
-            home.add(Path::new(""), &above, &mut scope, in_manifest);
-            home.add(&dir, &own, &mut scope, found);
+            home.add(root, &home.lacking(&around.manifest.head), &mut scope, in_manifest);
+            home.add(&dir, &home.lacking(&doc.head), &mut scope, found);
             task::resolve(Some(name), &doc.tasks, home, &scope, found)
         }
     };
@@ -189,8 +188,8 @@ pub fn file_scope<'e>(
     if let Some(set) = around.assignments.get(&at) {
         home.give(outside::assigned(set, head), &mut scope);
     }
-    let (dir, head) = (home.dir.clone(), home.lacking(head));
-    home.add(&dir, &head, &mut scope, found);
+    let dir = home.dir.clone();
+    home.add(&dir, &home.lacking(head), &mut scope, found);
     scope
 }
 

@@ -40,8 +40,8 @@ pub struct Home {
     pub env: BTreeMap<String, Text>,
     /// The rest of `env:`, which looks at what only a run finds out.
     pub late_env: Vec<(String, Template)>,
-    /// `dotenv:`: files, relative to `dir`, and whether each may be missing.
-    pub dotenv: Vec<(Text, bool)>,
+    /// `dotenv:`: folders, files in them, and whether each may be missing.
+    pub dotenv: Vec<(PathBuf, Text, bool)>,
     /// `shell:`.
     pub shell: Shell,
     /// `quiet:`.
@@ -97,11 +97,12 @@ impl Home {
         };
         scope.extend([("dir".to_owned(), Word::from(place))]);
         scope.expect(words::of_run());
-        self.vars.extend(vars::of_file(&doc.vars, scope, found));
+        self.vars.extend(vars::of_file(dir, &doc.vars, scope, found));
         self.add_env(&doc.env, scope, found);
         for path in &doc.dotenv {
             let Some(text) = scope.text(path, found) else { continue };
-            self.dotenv.push(may_be_missing(text));
+            let (path, may_be_missing) = may_be_missing(text);
+            self.dotenv.push((dir.to_owned(), path, may_be_missing));
         }
         if let Some(node) = &doc.shell {
             self.shell = Shell::of(node);

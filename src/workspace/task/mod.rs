@@ -14,7 +14,7 @@ mod render;
 mod vars;
 mod words;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use data::Data;
 pub use each::{Each, Over, Part};
@@ -33,12 +33,14 @@ use crate::{
 /// A named list of commands, of a subsystem or of the workspace.
 #[derive(Clone, Debug)]
 pub struct Task {
-    /// What it is called: `hello`, or `nats:test` if it is a subsystem's.
+    /// What it is called: `hello`, or `nats:test` if it is a subsystem's. `*` stands for any text.
     pub name: String,
     /// The subsystem it belongs to.
     pub subsystem: Option<Name>,
     /// Where its name is written.
     pub place: Span,
+    /// The line of its name, from 1.
+    pub line: usize,
     /// `desc:`.
     pub desc: Option<String>,
     /// `help:`.
@@ -200,6 +202,8 @@ pub struct Var {
     pub variable: Variable,
     /// Whether only a run finds out what it is.
     pub is_lazy: bool,
+    /// The folder of the file that has it for all its tasks, relative to the workspace.
+    pub dir: Option<PathBuf>,
 }
 
 /// What a template variable is.
@@ -275,7 +279,6 @@ impl Task {
             }
         }
         all.extend(self.each.iter().flat_map(Each::templates));
-        all.extend(self.home.late_env.iter().map(|(_, value)| value));
         all.extend(self.env.iter().map(|(_, value)| value));
         all.extend(self.dotenv.iter().map(|(path, _)| path));
         all.extend(&self.condition);

@@ -10,7 +10,7 @@ use minijinja::value::Value as Word;
 
 use super::{
     super::{
-        build,
+        Places, build,
         template::{Scope, Words, look_at, words_of, words_of_expression},
     },
     Call, Entry, Home, Need, Over, Parameter, Retry, Secret, Shell, Task, Template, Variable,
@@ -33,8 +33,9 @@ pub fn resolve(
 ) -> Vec<Task> {
     let home = Home { text: found.text().to_owned(), ..home };
     let (words, home) = (Arc::new(scope.words()), Arc::new(home));
-    let known = scope.with_stand_ins();
-    let guesses: BTreeSet<String> = scope.guesses().map(str::to_owned).collect();
+    let known = scope.with_stand_ins().with_places(&Places::stand_ins());
+    let guesses: BTreeSet<String> =
+        scope.guesses().chain(scope.places()).map(str::to_owned).collect();
     let mut tasks = Vec::new();
     for (key, node) in written {
         if !is_name(&key.value, &key.bytes, found) {
@@ -54,11 +55,12 @@ pub fn resolve(
 /// Whether `text` is a word that a shell and a command line leave alone.
 pub fn is_name(text: &str, bytes: &Range<usize>, found: &mut Findings) -> bool {
     let plain = |c: char| c.is_alphanumeric() || "-_.:".contains(c);
-    let is_plain =
-        text.starts_with(|c: char| c.is_alphanumeric() || c == '_') && text.chars().all(plain);
+    let pattern = |c: char| plain(c) || c == '*';
+    let begins = text.starts_with(|c: char| c.is_alphanumeric() || "*_".contains(c));
+    let is_plain = begins && text != "*" && text.chars().all(pattern);
     if !is_plain {
         let what = format!("`{text}` can be no task's name");
-        let help = "use letters, digits, `-`, `_`, `.` and `:`, and begin with a letter or digit";
+        let help = "use letters, digits, `-`, `_`, `.` and `:`, and `*` for any text; begin with a letter or digit";
         found.add(bytes.clone(), what, "not a plain word", help);
     }
     is_plain
@@ -92,7 +94,7 @@ impl<'e> Reader<'_, 'e, '_> {
         let with = self.parameters();
         let vars = self.variables();
         let needs = self.needs();
-        let dir = self.template("dir");
+        let dir = self.dir();
         let run = match &node.value {
             Value::Map(_) => node.get("run"),
             _ => Some(node),
@@ -111,6 +113,7 @@ impl<'e> Reader<'_, 'e, '_> {
         let mut task = Task {
             subsystem: self.owner.cloned(),
             place: self.found.span(key.bytes.clone()),
+            line: self.found.text()[..key.bytes.start].matches('\n').count() + 1,
             desc: text("desc"),
             help: text("help"),
             aliases,
@@ -181,6 +184,10 @@ impl<'e> Reader<'_, 'e, '_> {
     /// The words that are known of every task.
     fn own_words(&mut self, name: &str) {
         self.scope.extend([("task".to_owned(), Word::from(name))]);
+        let stars = name.matches('*').count();
+        if stars > 0 {
+            self.guess([("match".to_owned(), Word::from(vec![STAND_IN; stars]))]);
+        }
     }
 
     fn finally(&mut self) -> Vec<Entry> {
@@ -255,11 +262,11 @@ impl<'e> Reader<'_, 'e, '_> {
     fn environment(&mut self) -> Vec<(String, Template)> {
         let mut env = Vec::new();
         for (name, value) in crate::manifest::pairs(self.node, "env") {
-            if name.value.contains(['=', '\0']) || name.value.is_empty() {
-                let what = format!("`{}` can be no environment variable", name.value);
-                self.found.add(name.bytes, what, "holds `=`", "write `NAME: value`");
-            } else {
+            if build::is_variable(&name.value) {
                 env.push((name.value, self.tried(&value)));
+            } else {
+                let what = format!("`{}` can be no environment variable", name.value);
+                self.found.add(name.bytes, what, "not a name", "write `NAME: value`");
             }
         }
         env
@@ -342,6 +349,22 @@ impl<'e> Reader<'_, 'e, '_> {
         Some(Parameter { name: key.value.clone(), desc, default, choices })
     }
 
+    /// What templates know of what is no variable that only a run finds out.
+    fn without_late(&self) -> Scope<'e> {
+        let late: Vec<String> = self.scope.late().map(str::to_owned).collect();
+        let late: Vec<&str> = late.iter().map(String::as_str).collect();
+        self.scope.clone().without(&late)
+    }
+
+    /// `dir`, where commands run that find out what variables are.
+    fn dir(&mut self) -> Option<Template> {
+        let before = self.words();
+        self.scope = self.without_late();
+        let dir = self.template("dir");
+        self.forget_all_but(before);
+        dir
+    }
+
     /// `needs`, which are planned before anything is known that only a run finds out.
     fn needs(&mut self) -> Vec<Need> {
         let Some(node) = self.node.get("needs") else { return Vec::new() };
@@ -350,9 +373,7 @@ impl<'e> Reader<'_, 'e, '_> {
             _ => std::slice::from_ref(node),
         };
         let before = self.words();
-        let late: Vec<String> = self.scope.late().map(str::to_owned).collect();
-        let late: Vec<&str> = late.iter().map(String::as_str).collect();
-        let scope = self.scope.clone().without(&late);
+        let scope = self.without_late();
         let mut needs = Vec::new();
         for node in nodes {
             self.scope = scope.clone();

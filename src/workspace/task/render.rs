@@ -157,9 +157,11 @@ impl<'w> Renderer<'w> {
         if !source.contains('{') {
             return Ok(Text::new(source.to_owned()));
         }
-        let rendered = self.symbolic(task, bindings).render(source);
-        let rendered = rendered.or_else(|_| self.real(task, bindings).render(source));
-        rendered.map_err(|wrong| refused(task, template, wrong))
+        let mut scope = self.scope(task, bindings);
+        if scope.cuts_places(source) {
+            scope = scope.with_places(&self.workspace.places(task));
+        }
+        scope.render(source).map_err(|wrong| refused(task, template, wrong))
     }
 
     /// [`Self::render`], with the real places.
@@ -186,8 +188,11 @@ impl<'w> Renderer<'w> {
         bindings: &Bindings,
     ) -> Result<Word, Fault> {
         let source = expression.source();
-        let value = self.real(task, bindings).evaluate(source);
-        value.map(Word).map_err(|wrong| refused(task, expression, wrong))
+        let mut scope = self.scope(task, bindings);
+        if scope.looks_at_places(source) {
+            scope = scope.with_places(&self.workspace.places(task));
+        }
+        scope.evaluate(source).map(Word).map_err(|wrong| refused(task, expression, wrong))
     }
 
     /// `data` of `task`, its texts rendered with `bindings` and the real places.
@@ -201,7 +206,7 @@ impl<'w> Renderer<'w> {
         data.value(&mut render).map(Word)
     }
 
-    fn symbolic(&self, task: &Task, bindings: &Bindings) -> Scope<'_> {
+    fn scope(&self, task: &Task, bindings: &Bindings) -> Scope<'_> {
         let mut scope = Scope::of_words(&self.engine, &task.words);
         scope.extend([
             ("cwd".to_owned(), Value::from(self.called_in.display().to_string())),
@@ -210,47 +215,6 @@ impl<'w> Renderer<'w> {
         ]);
         scope.extend(bindings.0.clone());
         scope
-    }
-
-    fn real(&self, task: &Task, bindings: &Bindings) -> Scope<'_> {
-        let places = self.workspace.places(task);
-        let expand = |text: &str| Text::new(text.to_owned()).expand(&places);
-        let mut scope = self.symbolic(task, bindings);
-        let vars = scope.vars();
-        let words = vars.keys().map(String::as_str).chain(["dir"]);
-        let known = words.filter_map(|word| Some((word.to_owned(), scope.word(word)?.clone())));
-        let known: Vec<_> = known.collect();
-        scope.extend(known.into_iter().map(|(word, value)| (word, with_texts(&value, &expand))));
-        let vars = vars.iter().map(|(name, value)| (name.clone(), with_texts(value, &expand)));
-        let vars: BTreeMap<String, Value> = vars.collect();
-        let place = |place: &&&str| scope.knows(place);
-        let real: Vec<_> = Text::PLACES
-            .iter()
-            .filter(place)
-            .map(|place| ((*place).to_owned(), Value::from(expand(&Text::symbol(place)))))
-            .collect();
-        scope.extend(real);
-        scope.extend([("vars".to_owned(), Value::from(vars))]);
-        scope
-    }
-}
-
-/// `value`, with what `change` makes of each text in it.
-fn with_texts(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
-    if let Some(text) = value.as_str() {
-        return Value::from(change(text));
-    }
-    let items = || value.try_iter().into_iter().flatten();
-    match value.kind() {
-        ValueKind::Seq => items().map(|item| with_texts(&item, change)).collect(),
-        ValueKind::Map => {
-            let pair = |key: Value| {
-                let item = value.get_item(&key).unwrap_or_default();
-                (key.to_string(), with_texts(&item, change))
-            };
-            Value::from_pairs(items().map(pair))
-        }
-        _ => value.clone(),
     }
 }
 

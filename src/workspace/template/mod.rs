@@ -2,19 +2,21 @@
 //! what goes wrong is told at its exact place in the file.
 
 mod functions;
+mod place;
 mod unknown;
 mod words;
 
-use std::{collections::BTreeMap, fmt, ops::Range, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, path::PathBuf};
 
 use minijinja::{
     AutoEscape, Environment as Engine, Error, ErrorKind, UndefinedBehavior, escape_formatter,
     syntax::SyntaxConfig,
-    value::{Object, ObjectRepr, Value, ValueKind},
+    value::{Value, ValueKind},
 };
 
+use place::Place;
 pub use unknown::{STAND_IN, unknown};
-use words::{long_expression, paths, variable};
+use words::{long_expression, paths, variable, words_of_work};
 pub use words::{look_at, mentions, words_of, words_of_expression};
 
 use super::Text;
@@ -46,20 +48,6 @@ pub struct Scope<'e> {
 /// The words of a [`Scope`], and the same as what templates look at.
 #[derive(Clone, Debug)]
 pub struct Words(BTreeMap<String, Value>, Value);
-
-/// A place, as templates see it: it can be written out and joined to text, not cut.
-#[derive(Debug)]
-struct Place(&'static str);
-
-impl Object for Place {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&Text::symbol(self.0))
-    }
-}
 
 /// What renders templates.
 pub fn engine() -> Engine<'static> {
