@@ -20,5 +20,6 @@ pub mod report;
 pub mod service;
 pub mod store;
 pub mod task;
+pub mod taskfile;
 pub mod ui;
 pub mod workspace;

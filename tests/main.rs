@@ -37,6 +37,8 @@ mod task_language;
 mod task_request;
 mod task_truth;
 mod task_words;
+#[path = "taskfile/main.rs"]
+mod taskfile;
 mod tasks;
 mod trust;
 mod upstream;

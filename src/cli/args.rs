@@ -118,7 +118,7 @@ pub(super) enum Verb {
     /// Run tasks of the workspace or of subsystems; a task's name alone does it too
     Run {
         /// The tasks (`hello`, `nats:test`), and their parameters as NAME=value
-        #[arg(value_name = "TASK | NAME=VALUE", required = true)]
+        #[arg(value_name = "TASK | NAME=VALUE", required_unless_present = "taskfile")]
         words: Vec<String>,
         /// What its commands get as {{ args }}
         #[arg(last = true)]
@@ -135,6 +135,9 @@ pub(super) enum Verb {
         /// Begin nothing more once something failed
         #[arg(long)]
         fail_fast: bool,
+        /// Run tasks of a Taskfile of Task: the file, or the folder it is in
+        #[arg(long, value_name = "PATH")]
+        taskfile: Option<PathBuf>,
     },
     /// Start services with what they need, wait until they are ready, and show how they are
     Up {

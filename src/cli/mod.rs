@@ -31,6 +31,7 @@ mod session;
 mod status;
 mod task;
 mod task_screen;
+mod taskfile;
 mod verify;
 mod wait;
 
@@ -112,9 +113,14 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Explain { name } => explain::explain(session, &name),
         Verb::Verify { names, running: false } => verify::verify(session, &names),
         Verb::Verify { names, running: true } => verify::running(session, &names),
-        Verb::Run { words, args, parallel, exit_code, yes, fail_fast } => {
-            let wish = task::Wish { words: &words, args, parallel, exit_code, yes, fail_fast };
-            task::run(session, &wish)
+        Verb::Run { words, args, parallel, exit_code, yes, fail_fast, taskfile } => {
+            let plain = taskfile.is_some();
+            let wish =
+                task::Wish { words: &words, args, parallel, exit_code, yes, fail_fast, plain };
+            match taskfile {
+                Some(path) => taskfile::run(session, &path, &wish),
+                None => task::run(session, &wish),
+            }
         }
         Verb::Up { names, foreground } => services::up(session, &names, foreground),
         Verb::Down { names } => services::down(session, &names),

@@ -45,6 +45,8 @@ pub(super) struct Wish<'a> {
     pub(super) yes: bool,
     /// Whether nothing more begins once something failed.
     pub(super) fail_fast: bool,
+    /// Whether lines are shown without saying which task they are of.
+    pub(super) plain: bool,
 }
 
 /// Runs tasks with all they need.
@@ -61,7 +63,16 @@ pub(super) fn run(session: &Session, wish: &Wish) -> Result<u8, Stop> {
         // Loaded again, so that all that looks at these variables is what they make it.
         workspaces = session.workspaces_with(&set)?;
     }
-    let workspaces = Arc::new(workspaces);
+    run_in(session, &Arc::new(workspaces), &asked, wish)
+}
+
+/// Runs tasks of `workspaces` with all they need.
+pub(super) fn run_in(
+    session: &Session,
+    workspaces: &Arc<Workspaces>,
+    asked: &Asked,
+    wish: &Wish,
+) -> Result<u8, Stop> {
     let workspace = workspaces.any();
     let tasks = wanted(workspace, &asked.tasks)?;
     let mut invocations = Vec::new();
@@ -83,10 +94,11 @@ pub(super) fn run(session: &Session, wish: &Wish) -> Result<u8, Stop> {
     if !wish.yes {
         confirm(&names, &tasks)?;
     }
-    if let Some(code) = ensure_all(session, &workspaces, &needed)? {
+    if let Some(code) = ensure_all(session, workspaces, &needed)? {
         return Ok(code);
     }
-    let screen = TaskScreen::of(session, reach(&names, &tasks).len() == 1);
+    let is_alone = reach(&names, &tasks).len() == 1;
+    let screen = TaskScreen::of(session, is_alone, wish.plain);
     let audience = |told: Told| screen.tell(told);
     let done = perform(session, workspace, invocations, &audience, (wish.fail_fast, wish.parallel));
     screen.finish();

@@ -45,9 +45,10 @@ struct Shown {
 }
 
 impl TaskScreen {
-    /// The screen of this process, for one task `alone` or for several.
-    pub(super) fn of(session: &Session, alone: bool) -> Self {
-        let way = match (alone, Actions::of_process()) {
+    /// The screen of this process, for one task `alone` or for several; or for several as if each
+    /// were alone, if they are to be shown `plain`.
+    pub(super) fn of(session: &Session, alone: bool, plain: bool) -> Self {
+        let way = match (alone || plain, Actions::of_process()) {
             (true, _) => Way::Plain,
             (false, None) => Way::Prefixed,
             (false, Some(_)) => Way::Grouped,

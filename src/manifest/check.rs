@@ -21,7 +21,8 @@ struct Checker<'a, 'f> {
 impl Checker<'_, '_> {
     fn node(&mut self, node: &Node, shape: &Shape, path: &str) {
         match (shape, &node.value) {
-            (Shape::Free, _) => {}
+            (Shape::Free, _) | (Shape::Maybe(_), Value::Null) => {}
+            (Shape::Maybe(inner), _) => self.node(node, inner, path),
             (_, Value::Null) => self.empty(node, shape, path),
             (Shape::Text(_), Value::Scalar(scalar)) if scalar.text.trim().is_empty() => {
                 self.empty(node, shape, path);

@@ -8,6 +8,7 @@ use super::{
     language,
     node::{Entry, Node, Scalar, Sp, Value},
     shape::{Need, Record, Shape},
+    taskfile_language::TASKFILE,
     yaml,
 };
 
@@ -239,6 +240,23 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
         service: root.entries().iter().find(|entry| entry.key.value == "service").cloned(),
         tasks: nodes(&root, "tasks"),
     }
+}
+
+/// Reads YAML of any shape. What is wrong with it goes to `found`.
+pub fn read_tree(file: &File, found: &mut Findings) -> Option<Node> {
+    match yaml::parse(&file.text) {
+        Ok(root) => root,
+        Err(error) => {
+            found.add(error.bytes, error.what, "here", error.help);
+            None
+        }
+    }
+}
+
+/// Reads a Taskfile: a tree in which each known key holds what it may. What is wrong with it goes to
+/// `found`.
+pub fn read_taskfile(file: &File, found: &mut Findings) -> Option<Node> {
+    read(file, &TASKFILE, found)
 }
 
 /// What the file `root` says for all tasks in it.

@@ -7,6 +7,7 @@
 //! ```
 
 mod check;
+mod comment;
 mod document;
 mod file;
 mod include;
@@ -18,12 +19,15 @@ mod schema;
 mod service_language;
 mod shape;
 mod task_language;
+mod taskfile_language;
 mod text;
 mod yaml;
 
+pub use comment::{Comment, comments};
 pub use document::{
     BuildDoc, CommitsDoc, DigestDoc, HeadDoc, ManifestDoc, Pairs, SchemeDoc, SourceDoc, SpecDoc,
-    UpstreamDoc, VersionDoc, pairs, read_manifest, read_spec, scalar, scalars,
+    UpstreamDoc, VersionDoc, pairs, read_manifest, read_spec, read_taskfile, read_tree, scalar,
+    scalars,
 };
 pub use file::{File, Findings, MAX_BYTES};
 pub use include::{IncludeDoc, OriginDoc, TaskFileDoc, read_task_file};

@@ -79,6 +79,7 @@ fn shape(of: &Shape) -> Map<String, Json> {
         Shape::OneOf(shapes) => {
             json!({"anyOf": shapes.iter().map(shape).collect::<Vec<_>>()})
         }
+        Shape::Maybe(inner) => json!({"anyOf": [shape(inner), {"type": "null"}]}),
         Shape::Free => json!({}),
         Shape::Record(record) => return object(record),
     };

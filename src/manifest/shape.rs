@@ -22,6 +22,8 @@ pub enum Shape {
     Record(&'static Record),
     /// Any of these, told apart by text, list or mapping.
     OneOf(&'static [Shape]),
+    /// This, or nothing at all.
+    Maybe(&'static Shape),
     /// Whatever stands there.
     Free,
 }
@@ -107,6 +109,7 @@ impl Shape {
                 let whats: Vec<_> = shapes.iter().map(Self::what).collect();
                 whats.join(", or ")
             }
+            Self::Maybe(inner) => inner.what(),
             Self::Free => "anything".into(),
         }
     }

@@ -1,26 +1,27 @@
-//! Durations as people write them: `90s`, `10m`, `1h30m`.
+//! Durations as people write them: `90s`, `10m`, `1h30m`, `500ms`.
 
 use std::time::Duration;
 
-/// Reads `90s`, `10m`, `1h30m`; more than zero, at most a week.
+/// Reads `90s`, `10m`, `1h30m`, `500ms`; more than zero, at most a week.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
-    const WEEK: u64 = 7 * 24 * 60 * 60;
+    const WEEK: u64 = 7 * 24 * 60 * 60 * 1000;
     let mut rest = text.trim();
-    let mut seconds = 0_u64;
+    let mut milliseconds = 0_u64;
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit())?;
         let number: u64 = rest[..end].parse().ok()?;
-        let unit = match rest.as_bytes()[end] {
-            b's' => 1,
-            b'm' => 60,
-            b'h' => 60 * 60,
+        let (unit, length) = match &rest.as_bytes()[end..] {
+            [b'm', b's', ..] => (1, 2),
+            [b's', ..] => (1000, 1),
+            [b'm', ..] => (60 * 1000, 1),
+            [b'h', ..] => (60 * 60 * 1000, 1),
             _ => return None,
         };
-        seconds = seconds.checked_add(number.checked_mul(unit)?)?;
-        rest = &rest[end + 1..];
+        milliseconds = milliseconds.checked_add(number.checked_mul(unit)?)?;
+        rest = &rest[end + length..];
     }
-    (1..=WEEK).contains(&seconds).then(|| Duration::from_secs(seconds))
+    (1..=WEEK).contains(&milliseconds).then(|| Duration::from_millis(milliseconds))
 }
 
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod tests {
     fn durations() {
         assert_eq!(parse_duration("90s"), Some(Duration::from_secs(90)));
         assert_eq!(parse_duration("1h30m"), Some(Duration::from_secs(5400)));
+        assert_eq!(parse_duration("1m50ms"), Some(Duration::from_millis(60_050)));
         for bad in
             ["", "10", "m", "10x", "0s", "-1s", "1.5h", "99999999999999999999s", "200h", "10é"]
         {

@@ -16,7 +16,7 @@ use super::{
     version::Versions,
 };
 use crate::{
-    manifest::{Findings, ManifestDoc, parse_lock, read_manifest},
+    manifest::{File, Findings, MAX_BYTES, ManifestDoc, parse_lock, read_manifest},
     model::{Fault, Kind, Layout, Lock, Name, Platform, Problems},
     store::Mode,
 };
@@ -45,14 +45,33 @@ impl From<Fault> for LoadError {
 /// All that is wrong in its files, at once; what is missing in the library; or why files could not
 /// be read.
 pub fn load(root: &Path, platform: Platform, outside: &Outside) -> Result<Workspace, LoadError> {
-    let environment = &outside.environment;
     let layout = files::layout(root)?;
     let manifest_file = files::read(&layout, Path::new(Layout::MANIFEST))?;
-    let mut found = Findings::new(&manifest_file);
-    let manifest = read_manifest(&manifest_file, &mut found);
+    let listed = files::list_specs(&layout)?;
+    resolve(layout, &manifest_file, listed, platform, outside)
+}
+
+/// [`load`], where `text` is what stands in `versions.yml`; no file of the workspace is read.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(root: &Path, text: &str, platform: Platform) -> Result<Workspace, LoadError> {
+    let file = File::new(Layout::MANIFEST.into(), text.as_bytes().to_vec(), MAX_BYTES);
+    let (layout, specs) = (Layout::new(root.to_owned()), files::Specs::default());
+    resolve(layout, &file, specs, platform, &Outside::host(&|_| None))
+}
+
+fn resolve(
+    layout: Layout,
+    manifest_file: &File,
+    listed: files::Specs,
+    platform: Platform,
+    outside: &Outside,
+) -> Result<Workspace, LoadError> {
+    let mut found = Findings::new(manifest_file);
+    let manifest = read_manifest(manifest_file, &mut found);
     // Without any versions read, specs would all be told to lack one.
     let is_listed = !manifest.versions.is_empty() || found.is_empty();
-    let listed = files::list_specs(&layout)?;
     let settings = settings::resolve(&manifest, &mut found);
     let lock_text = files::lock_text(&layout)?;
     let (lock, wrong_lock) = match parse_lock(&lock_text) {
@@ -62,12 +81,12 @@ pub fn load(root: &Path, platform: Platform, outside: &Outside) -> Result<Worksp
 
     let loader = Loader {
         layout: &layout,
-        manifest_file: &manifest_file,
+        manifest_file,
         manifest: &manifest,
         versions: Versions { stated: &settings.versions, lock: &lock, chosen: &outside.chosen },
         is_listed,
         engine: &template::engine(),
-        environment,
+        environment: &outside.environment,
         assignments: &outside.assignments,
         platform,
     };
@@ -146,7 +165,7 @@ pub fn load(root: &Path, platform: Platform, outside: &Outside) -> Result<Worksp
             .chain(looked_at)
             .chain(included.looked_at)
             .collect(),
-        environment: environment.seen(),
+        environment: outside.environment.seen(),
         layout,
     })
 }

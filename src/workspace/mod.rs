@@ -39,7 +39,7 @@ pub use environment::Environment;
 pub use files::find_root;
 pub use include::{Library, Pinned};
 pub use keyring::Keyring;
-pub use load::{LoadError, load};
+pub use load::{LoadError, load, load_text};
 pub use outside::{Assignments, Outside};
 pub use platforms::{Wanted, Workspaces};
 pub use service::{Probe, Ready, Restart, SUPERVISOR, Service};
@@ -47,6 +47,7 @@ pub use starter::{StarterFile, starter};
 pub use task::{
     Bindings, Call, Data, Deed, Each, Entry, Home, Meaning, Names, Need, OWN_WORDS, Over,
     Parameter, Part, Pool, Renderer, Retry, Secret, Task, Template, Var, Variable, Word,
+    render_fixed,
 };
 pub use text::{Places, Text};
 

@@ -40,6 +40,12 @@ impl Workspaces {
         Ok(Self { wanted, all })
     }
 
+    /// A workspace that was loaded already.
+    pub fn of_one(workspace: Workspace) -> Self {
+        let platform = workspace.platform;
+        Self { wanted: vec![platform], all: BTreeMap::from([(platform, workspace)]) }
+    }
+
     /// The platforms that are worked for.
     pub fn wanted(&self) -> &[Platform] {
         &self.wanted

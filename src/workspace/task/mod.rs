@@ -21,7 +21,7 @@ pub use each::{Each, Over, Part};
 pub use home::{Home, Pool};
 pub use names::{Meaning, Names, check, twins};
 pub use read::{is_name, resolve};
-pub use render::{Bindings, Renderer, Word};
+pub use render::{Bindings, Renderer, Word, render_fixed};
 pub use words::{OWN as OWN_WORDS, is_free};
 
 use super::template::Words;

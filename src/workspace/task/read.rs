@@ -57,7 +57,7 @@ pub fn resolve(
 pub fn is_name(text: &str, bytes: &Range<usize>, found: &mut Findings) -> bool {
     let plain = |c: char| c.is_alphanumeric() || "-_.:".contains(c);
     let pattern = |c: char| plain(c) || c == '*';
-    let begins = text.starts_with(|c: char| c.is_alphanumeric() || c == '*');
+    let begins = text.starts_with(|c: char| c.is_alphanumeric() || "*_".contains(c));
     let is_plain = begins && text != "*" && text.chars().all(pattern);
     if !is_plain {
         let what = format!("`{text}` can be no task's name");

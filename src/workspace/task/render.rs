@@ -14,7 +14,7 @@ use super::{
     },
     Data, Task, Template,
 };
-use crate::model::{Fault, Kind};
+use crate::model::{Fault, Kind, Platform};
 
 /// What a word means: a value of any kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +114,18 @@ impl Bindings {
             text
         })
     }
+}
+
+/// What a template gives that looks at no words but those of the platform.
+///
+/// # Errors
+/// Why it cannot be rendered.
+pub fn render_fixed(template: &str, platform: Platform) -> Result<String, String> {
+    let words = [("os", platform.os.as_str()), ("arch", platform.arch.as_str())];
+    let words = words.map(|(name, word)| (name.to_owned(), Value::from(word)));
+    let engine = template::engine();
+    let rendered = Scope::new(&engine, words.into()).render(template);
+    rendered.map_err(|wrong| wrong.what)?.without_places()
 }
 
 /// Renders templates of the tasks of a workspace.

@@ -1,0 +1,68 @@
+//! `forge run --taskfile PATH TASK...`: tasks of a Taskfile, said in forge's language in memory and
+//! run by the ordinary engine.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use crate::{
+    model::Layout,
+    task::Request,
+    taskfile::{self, Given, Translation, Tree},
+    workspace::{Workspaces, load_text},
+};
+
+use super::{
+    Stop, included,
+    session::Session,
+    task::{self, Wish},
+};
+
+/// Runs tasks of the Taskfile that `path` is or is in.
+pub(super) fn run(session: &Session, path: &Path, wish: &Wish) -> Result<u8, Stop> {
+    let path = taskfile::find(&session.folder()?.join(path), true)?;
+    let (names, words) = sorted(wish);
+    let given = Given { words, env: std::env::vars().collect() };
+    let layout = Layout::new(path.parent().unwrap_or(Path::new("/")).to_owned());
+    let tree =
+        included::loaded(session, &layout, |library| taskfile::read(&path, &given, library))?;
+    let translation = translated(session, &tree, &given, &names, wish);
+    if let Some(problems) = translation.problems(&tree) {
+        return Err(Stop::Problems(problems));
+    }
+    let workspace = load_text(&tree.root, &translation.text, session.platform())?;
+    let workspaces = Arc::new(Workspaces::of_one(workspace));
+    let asked = Request { tasks: names, ..Request::default() };
+    task::run_in(session, &workspaces, &asked, wish)
+}
+
+/// The names of tasks, and `NAME=value`, which Task takes in any order.
+fn sorted(wish: &Wish) -> (Vec<String>, BTreeMap<String, String>) {
+    let (mut names, mut words) = (Vec::new(), BTreeMap::new());
+    for word in wish.words {
+        match word.split_once('=') {
+            Some((name, value)) => drop(words.insert(name.to_owned(), value.to_owned())),
+            None => names.push(word.clone()),
+        }
+    }
+    if names.is_empty() {
+        names.push("default".to_owned());
+    }
+    (names, words)
+}
+
+fn translated(
+    session: &Session,
+    tree: &Tree,
+    given: &Given,
+    names: &[String],
+    wish: &Wish,
+) -> Translation {
+    let flags = [
+        ("CLI_FORCE", session.flags.force),
+        ("CLI_SILENT", session.flags.quiet),
+        ("CLI_VERBOSE", session.flags.verbose),
+        ("CLI_OFFLINE", session.flags.offline),
+        ("CLI_ASSUME_YES", wish.yes),
+    ];
+    let wish = taskfile::Wish { tasks: Some(names), given, args: &wish.args, flags: &flags };
+    taskfile::translate(tree, &wish)
+}

@@ -1,0 +1,316 @@
+//! What a Taskfile says, with places. Templates are still text.
+
+use std::{ops::Range, path::PathBuf};
+
+use crate::manifest::{Comment, File, Node, Scalar, Sp};
+
+/// One Taskfile.
+#[derive(Clone, Debug)]
+pub struct Taskfile {
+    /// The file. Its path is relative to the folder of the first Taskfile if it is below that, else
+    /// absolute, or a URL.
+    pub file: File,
+    /// The folder that it is in, absolute.
+    pub dir: PathBuf,
+    /// Its comments, in order.
+    pub comments: Vec<Comment>,
+    /// What holds for all its tasks.
+    pub settings: Settings,
+    /// `vars`.
+    pub vars: Vec<Variable>,
+    /// `env`.
+    pub env: Vec<Variable>,
+    /// `dotenv`.
+    pub dotenv: Vec<Scalar>,
+    /// `includes`, in the order written.
+    pub includes: Vec<Include>,
+    /// `tasks`, in the order written.
+    pub tasks: Vec<Task>,
+}
+
+/// What a Taskfile says once for all tasks.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `version`.
+    pub version: Option<Scalar>,
+    /// `output`.
+    pub output: Option<Output>,
+    /// `method`.
+    pub method: Option<Scalar>,
+    /// `silent`.
+    pub silent: bool,
+    /// `run`.
+    pub run: Option<Often>,
+    /// `interval`.
+    pub interval: Option<Scalar>,
+    /// `set`.
+    pub set: Vec<Scalar>,
+    /// `shopt`.
+    pub shopt: Vec<Scalar>,
+    /// `use_gitignore`.
+    pub use_gitignore: bool,
+    /// `failfast`.
+    pub failfast: bool,
+}
+
+/// `output`.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// A style by its name.
+    Style(Scalar),
+    /// In groups.
+    Group(Group),
+}
+
+/// `output.group`.
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    /// `begin`.
+    pub begin: Option<Scalar>,
+    /// `end`.
+    pub end: Option<Scalar>,
+    /// `error_only`.
+    pub error_only: bool,
+}
+
+/// One of `includes`.
+#[derive(Clone, Debug)]
+pub struct Include {
+    /// What its tasks' names begin with.
+    pub name: Sp<String>,
+    /// The file or folder, as written.
+    pub taskfile: Scalar,
+    /// `dir`.
+    pub dir: Option<Scalar>,
+    /// `vars`.
+    pub vars: Vec<Variable>,
+    /// `optional`.
+    pub optional: bool,
+    /// `flatten`.
+    pub flatten: bool,
+    /// `internal`.
+    pub internal: bool,
+    /// `aliases`.
+    pub aliases: Vec<Scalar>,
+    /// `excludes`.
+    pub excludes: Vec<Scalar>,
+    /// `checksum`.
+    pub checksum: Option<Scalar>,
+    /// Which file of the tree it is; none if it may be missing and is.
+    pub target: Option<usize>,
+}
+
+/// A variable of templates or of the environment.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: Sp<String>,
+    /// What it is.
+    pub value: Value,
+    /// `secret`.
+    pub secret: bool,
+}
+
+/// What a variable is.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// Nothing.
+    Empty,
+    /// Text (a template), a number or a flag: as it is written.
+    Text(Scalar),
+    /// A list.
+    List(Node),
+    /// A mapping.
+    Map(Node),
+    /// What a command prints.
+    Sh(Scalar),
+    /// What an expression gives.
+    Ref(Scalar),
+}
+
+/// A task.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// Its name, as the file calls it.
+    pub name: Sp<String>,
+    /// What stands under its name.
+    pub node: Node,
+    /// `desc`.
+    pub desc: Option<Scalar>,
+    /// `summary`.
+    pub summary: Option<Scalar>,
+    /// `label`.
+    pub label: Option<Scalar>,
+    /// `prefix`.
+    pub prefix: Option<Scalar>,
+    /// `aliases`.
+    pub aliases: Vec<Scalar>,
+    /// `prompt`.
+    pub prompt: Vec<Scalar>,
+    /// `cmd` or `cmds`.
+    pub commands: Vec<Command>,
+    /// `deps`.
+    pub deps: Vec<Command>,
+    /// `sources`.
+    pub sources: Vec<Glob>,
+    /// `generates`.
+    pub generates: Vec<Glob>,
+    /// `status`.
+    pub status: Vec<Scalar>,
+    /// `preconditions`.
+    pub preconditions: Vec<Precondition>,
+    /// `requires`.
+    pub requires: Vec<Requirement>,
+    /// `if`.
+    pub condition: Option<Scalar>,
+    /// `dir`.
+    pub dir: Option<Scalar>,
+    /// `vars`.
+    pub vars: Vec<Variable>,
+    /// `env`.
+    pub env: Vec<Variable>,
+    /// `dotenv`.
+    pub dotenv: Vec<Scalar>,
+    /// `set`.
+    pub set: Vec<Scalar>,
+    /// `shopt`.
+    pub shopt: Vec<Scalar>,
+    /// `method`.
+    pub method: Option<Scalar>,
+    /// `run`.
+    pub run: Option<Often>,
+    /// `platforms`.
+    pub platforms: Vec<Scalar>,
+    /// `silent`.
+    pub silent: bool,
+    /// `interactive`.
+    pub interactive: bool,
+    /// `internal`.
+    pub internal: bool,
+    /// `ignore_error`.
+    pub ignore_error: bool,
+    /// `watch`.
+    pub watch: bool,
+    /// `failfast`.
+    pub failfast: bool,
+    /// `use_gitignore`, of the task or else of the file.
+    pub use_gitignore: bool,
+}
+
+/// An entry of `cmds` or `deps`.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// What it does.
+    pub deed: Deed,
+    /// `for`.
+    pub each: Option<Loop>,
+    /// `if`.
+    pub condition: Option<Scalar>,
+    /// `silent`.
+    pub silent: bool,
+    /// `ignore_error`.
+    pub ignore_error: bool,
+    /// `platforms`.
+    pub platforms: Vec<Scalar>,
+    /// `timeout`.
+    pub timeout: Option<Scalar>,
+    /// `set`.
+    pub set: Vec<Scalar>,
+    /// `shopt`.
+    pub shopt: Vec<Scalar>,
+    /// Where it stands.
+    pub bytes: Range<usize>,
+}
+
+/// What an entry does.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    /// Runs a command.
+    Run(Scalar),
+    /// Runs a task.
+    Call(Call),
+    /// Runs a command at the end.
+    DeferRun(Scalar),
+    /// Runs a task at the end.
+    DeferCall(Call),
+}
+
+/// A task that is called.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Its name, a template.
+    pub task: Scalar,
+    /// What it is given.
+    pub vars: Vec<Variable>,
+}
+
+/// `for`.
+#[derive(Clone, Debug)]
+pub enum Loop {
+    /// Each of these.
+    List(Vec<Node>),
+    /// Each part of a variable.
+    Var {
+        /// The variable.
+        name: Scalar,
+        /// What stands between the parts.
+        split: Option<Scalar>,
+        /// What the part is called instead of `ITEM`.
+        called: Option<Scalar>,
+    },
+    /// All combinations.
+    Matrix(Vec<(Sp<String>, Part)>),
+    /// Each file of `sources`.
+    Sources,
+    /// Each file of `generates`.
+    Generates,
+}
+
+/// A row of a matrix.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// These.
+    List(Vec<Node>),
+    /// What an expression gives.
+    Ref(Scalar),
+}
+
+/// An entry of `sources` or `generates`.
+#[derive(Clone, Debug)]
+pub struct Glob {
+    /// The pattern.
+    pub pattern: Scalar,
+    /// Whether it takes out instead of adding.
+    pub excludes: bool,
+}
+
+/// An entry of `preconditions`.
+#[derive(Clone, Debug)]
+pub struct Precondition {
+    /// The command.
+    pub sh: Scalar,
+    /// `msg`.
+    pub message: Option<Scalar>,
+}
+
+/// An entry of `requires.vars`.
+#[derive(Clone, Debug)]
+pub struct Requirement {
+    /// The variable.
+    pub name: Scalar,
+    /// `enum`.
+    pub choices: Vec<Scalar>,
+    /// `enum.ref`.
+    pub choices_ref: Option<Scalar>,
+}
+
+/// `run`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Often {
+    /// Each time.
+    Always,
+    /// Once.
+    Once,
+    /// Once for each set of variables.
+    WhenChanged,
+}

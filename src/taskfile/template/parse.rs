@@ -1,0 +1,217 @@
+//! Signs to a tree.
+
+use std::ops::Range;
+
+use super::{
+    Expr, Flaw, Piece, Pipe,
+    lex::{Kind, Sign, Stretch, cut, flaw},
+};
+
+/// Reads a template.
+pub(super) fn parse(text: &str) -> Result<Vec<Piece>, Flaw> {
+    let mut parser = Parser { stretches: cut(text)?.into_iter().peekable(), length: text.len() };
+    let (pieces, end) = parser.pieces(0)?;
+    match end {
+        None => Ok(pieces),
+        Some((_, bytes)) => Err(flaw("this closes nothing", bytes)),
+    }
+}
+
+/// How deep `if`, `range` and `with` may be nested.
+const MAX_DEPTH: usize = 50;
+
+struct Parser {
+    stretches: std::iter::Peekable<std::vec::IntoIter<Stretch>>,
+    length: usize,
+}
+
+/// `end` or `else`, with the signs after it, and where it stands.
+type End = Option<(Vec<Sign>, Range<usize>)>;
+
+impl Parser {
+    /// All up to an `end` or `else`, which comes second.
+    fn pieces(&mut self, depth: usize) -> Result<(Vec<Piece>, End), Flaw> {
+        let mut pieces = Vec::new();
+        while let Some(stretch) = self.stretches.next() {
+            let (signs, bytes) = match stretch {
+                Stretch::Text(text) => {
+                    pieces.push(Piece::Text(text));
+                    continue;
+                }
+                Stretch::Action(signs, bytes) => (signs, bytes),
+            };
+            if depth > MAX_DEPTH {
+                return Err(flaw("this is nested too deeply", bytes));
+            }
+            let word = match &signs[0].kind {
+                Kind::Word(word) => word.as_str(),
+                _ => "",
+            };
+            match word {
+                "end" | "else" => return Ok((pieces, Some((signs, bytes)))),
+                "if" | "with" | "range" => {
+                    let opening = signs[0].clone();
+                    pieces.push(self.block(&opening, &signs[1..], &bytes, depth)?);
+                }
+                "define" | "template" | "block" | "break" | "continue" => {
+                    let what = format!("`{word}` has no counterpart in forge's templates");
+                    return Err(Flaw { what, bytes, is_error: false });
+                }
+                _ => pieces.push(simple(&signs, bytes)?),
+            }
+        }
+        Ok((pieces, None))
+    }
+
+    /// A block, whose opening word was read, with the signs after that.
+    fn block(
+        &mut self,
+        opening: &Sign,
+        signs: &[Sign],
+        bytes: &Range<usize>,
+        depth: usize,
+    ) -> Result<Piece, Flaw> {
+        let unclosed = |parser: &Self| {
+            let _ = parser.length;
+            flaw("this is never closed: it has no `{{ end }}`", bytes.clone())
+        };
+        let (body, end) = self.pieces(depth + 1)?;
+        let (signs_of_end, _) = end.ok_or_else(|| unclosed(self))?;
+        let is_else = signs_of_end[0].kind == Kind::Word("else".into());
+        let other = if !is_else {
+            Vec::new()
+        } else if let Some(next) = signs_of_end.get(1).cloned() {
+            vec![self.block(&next, &signs_of_end[2..], bytes, depth + 1)?]
+        } else {
+            let (other, end) = self.pieces(depth + 1)?;
+            end.ok_or_else(|| unclosed(self))?;
+            other
+        };
+        let word = match &opening.kind {
+            Kind::Word(word) => word.as_str(),
+            _ => "",
+        };
+        match word {
+            "range" => {
+                let (key, value, signs) = range_names(signs);
+                let pipe = whole_pipe(signs, bytes)?;
+                Ok(Piece::Range { key, value, pipe, body, other })
+            }
+            "if" | "with" => {
+                let pipe = whole_pipe(signs, bytes)?;
+                Ok(Piece::When { pipe, is_with: word == "with", body, other })
+            }
+            _ => Err(flaw("only `if` or `with` can stand here", opening.bytes.clone())),
+        }
+    }
+}
+
+/// `$i, $x :=` or `$x :=` before the pipe of a range.
+fn range_names(signs: &[Sign]) -> (Option<String>, Option<String>, &[Sign]) {
+    let kinds: Vec<&Kind> = signs.iter().take(4).map(|sign| &sign.kind).collect();
+    match kinds.as_slice() {
+        [Kind::Variable(key), Kind::Mark(","), Kind::Variable(value), Kind::Mark(":=" | "=")] => {
+            (Some(key.clone()), Some(value.clone()), &signs[4..])
+        }
+        [Kind::Variable(value), Kind::Mark(":=" | "="), ..] => {
+            (None, Some(value.clone()), &signs[2..])
+        }
+        _ => (None, None, signs),
+    }
+}
+
+fn simple(signs: &[Sign], bytes: Range<usize>) -> Result<Piece, Flaw> {
+    if let [
+        Sign { kind: Kind::Variable(name), .. },
+        Sign { kind: Kind::Mark(mark @ (":=" | "=")), .. },
+        rest @ ..,
+    ] = signs
+    {
+        return Ok(Piece::Set(name.clone(), whole_pipe(rest, &bytes)?, *mark == ":="));
+    }
+    Ok(Piece::Show(whole_pipe(signs, &bytes)?))
+}
+
+fn whole_pipe(signs: &[Sign], bytes: &Range<usize>) -> Result<Pipe, Flaw> {
+    let (pipe, rest) = pipe(signs, bytes, 0)?;
+    match rest.first() {
+        None => Ok(pipe),
+        Some(sign) => Err(flaw("this is out of place", sign.bytes.clone())),
+    }
+}
+
+fn pipe<'s>(
+    mut signs: &'s [Sign],
+    bytes: &Range<usize>,
+    depth: usize,
+) -> Result<(Pipe, &'s [Sign]), Flaw> {
+    if depth > MAX_DEPTH {
+        return Err(flaw("this is nested too deeply", bytes.clone()));
+    }
+    let mut stages = vec![Vec::new()];
+    while let Some(sign) = signs.first() {
+        let rest = &signs[1..];
+        let last = stages.len() - 1;
+        match &sign.kind {
+            Kind::Mark("|") => {
+                stages.push(Vec::new());
+                signs = rest;
+            }
+            Kind::Mark(")") => break,
+            Kind::Mark("(") => {
+                let (inner, after) = pipe(rest, bytes, depth + 1)?;
+                let Some((Sign { kind: Kind::Mark(")"), .. }, after)) = after.split_first() else {
+                    return Err(flaw("this parenthesis is never closed", sign.bytes.clone()));
+                };
+                let (fields, after) = fields(after);
+                stages[last].push(Expr::Paren(Box::new(inner), fields));
+                signs = after;
+            }
+            Kind::Mark(_) => return Err(flaw("this is out of place", sign.bytes.clone())),
+            _ => {
+                let (expr, after) = operand(sign, rest);
+                stages[last].push(expr);
+                signs = after;
+            }
+        }
+    }
+    if stages.iter().any(Vec::is_empty) {
+        return Err(flaw("a value is missing here", bytes.clone()));
+    }
+    Ok((Pipe { stages, bytes: bytes.clone() }, signs))
+}
+
+fn operand<'s>(sign: &Sign, rest: &'s [Sign]) -> (Expr, &'s [Sign]) {
+    match &sign.kind {
+        Kind::Field(name) => {
+            let (mut path, rest) = fields(rest);
+            path.insert(0, name.clone());
+            (Expr::Dot(path), rest)
+        }
+        Kind::Variable(name) => {
+            let (path, rest) = fields(rest);
+            (Expr::Variable(name.clone(), path), rest)
+        }
+        Kind::Text(text) => (Expr::Text(text.clone()), rest),
+        Kind::Number(number) => (Expr::Number(number.clone()), rest),
+        Kind::Word(word) => match word.as_str() {
+            "true" => (Expr::Word("true"), rest),
+            "false" => (Expr::Word("false"), rest),
+            "nil" => (Expr::Word("none"), rest),
+            _ => (Expr::Function(word.clone(), sign.bytes.clone()), rest),
+        },
+        Kind::Dot | Kind::Mark(_) => (Expr::Dot(Vec::new()), rest),
+    }
+}
+
+/// The `.name`s that follow without a blank.
+fn fields(mut signs: &[Sign]) -> (Vec<String>, &[Sign]) {
+    let mut path = Vec::new();
+    while let Some((Sign { kind: Kind::Field(name), is_apart: false, .. }, rest)) =
+        signs.split_first()
+    {
+        path.push(name.clone());
+        signs = rest;
+    }
+    (path, signs)
+}

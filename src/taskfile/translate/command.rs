@@ -1,0 +1,383 @@
+//! Commands and calls in forge's words.
+
+use super::{
+    super::{
+        model::{Call, Command, Deed, Loop, Part, Value},
+        template::Template,
+    },
+    Translator,
+    scope::{Scope, word},
+    task::Draft,
+    yaml::Yaml,
+};
+use crate::{
+    manifest::{Node, Scalar},
+    model::{Os, Platform},
+    workspace::render_fixed,
+};
+
+impl<'t> Translator<'t> {
+    /// `run`.
+    pub(super) fn run(&mut self, draft: &mut Draft<'t>) -> Yaml {
+        let commands = &self.tasks[draft.at].task.commands;
+        let mut entries = Vec::new();
+        for command in commands {
+            entries.extend(self.entry(draft, command, false));
+        }
+        match entries.as_slice() {
+            // Something has to be there, for a task that only needs others or does nothing.
+            [] => Yaml::text("true"),
+            [only @ Yaml::Text(_)] => only.clone(),
+            _ => Yaml::List(entries),
+        }
+    }
+
+    /// `needs`.
+    pub(super) fn needs(&mut self, draft: &mut Draft<'t>) -> Yaml {
+        let deps = &self.tasks[draft.at].task.deps;
+        Yaml::List(deps.iter().flat_map(|dep| self.entry(draft, dep, true)).collect())
+    }
+
+    fn entry(&mut self, draft: &mut Draft<'t>, command: &Command, is_need: bool) -> Vec<Yaml> {
+        let outer = draft.scope.clone();
+        let said = match &command.deed {
+            Deed::Call(call) | Deed::DeferCall(call) if call.task.text.contains("{{") => {
+                self.unrolled(draft, command, call, is_need)
+            }
+            _ => {
+                let each = command.each.as_ref().map(|each| Self::each(draft, each));
+                self.within(draft, command, is_need, each).into_iter().collect()
+            }
+        };
+        draft.scope = outer;
+        said
+    }
+
+    /// A call of a task whose name is a template: once for each name that it comes to be.
+    fn unrolled(
+        &mut self,
+        draft: &mut Draft<'t>,
+        command: &Command,
+        call: &Call,
+        is_need: bool,
+    ) -> Vec<Yaml> {
+        let (word, items) = match &command.each {
+            None => ("ITEM", Some(vec![None])),
+            Some(each) => {
+                let (word, items) = self.items(each);
+                (word, items.map(|items| items.into_iter().map(Some).collect()))
+            }
+        };
+        let instance = self.tasks[draft.at].instance;
+        let unknown = |translator: &mut Self, why: &str| {
+            let what = format!("which task `{}` names {why}", call.task.text);
+            translator.tell(instance, call.task.bytes.clone(), what, true);
+        };
+        let Some(items) = items else {
+            unknown(self, "is known only when the loop runs");
+            return Vec::new();
+        };
+        let mut entries = Vec::new();
+        for item in items {
+            let own = item.as_ref().map(|item| super::super::template::literal(item));
+            let names = |name: &str| match &own {
+                Some(own) if name == word => own.clone(),
+                _ => self.globals.fixed(name).unwrap_or_else(|| "unknown".into()),
+            };
+            let said = Template::parse(&call.task.text).and_then(|one| one.translate(&names));
+            let name = said.map_err(|flaw| flaw.what);
+            let name = match name.and_then(|name| render_fixed(&name, Platform::host())) {
+                Ok(name) => name,
+                Err(why) => {
+                    unknown(self, &format!("is known only when it runs: {why}"));
+                    return entries;
+                }
+            };
+            if let Some(own) = own {
+                draft.scope.own.insert(word.to_owned(), own);
+            }
+            let call =
+                Call { task: Scalar { text: name, ..call.task.clone() }, vars: call.vars.clone() };
+            let deed = match &command.deed {
+                Deed::DeferCall(_) => Deed::DeferCall(call),
+                _ => Deed::Call(call),
+            };
+            entries.extend(self.within(draft, &Command { deed, ..command.clone() }, is_need, None));
+        }
+        entries
+    }
+
+    /// What a loop's word is called, and all that it comes to be, if that is known.
+    fn items<'l>(&self, each: &'l Loop) -> (&'l str, Option<Vec<String>>) {
+        let text =
+            |node: &Node| Some(node.scalar()?.text.clone()).filter(|text| !text.contains("{{"));
+        match each {
+            Loop::List(nodes) => ("ITEM", nodes.iter().map(text).collect()),
+            Loop::Var { name, split, called } => {
+                let word = called.as_ref().map_or("ITEM", |called| called.text.as_str());
+                let split = split.as_ref().map(|split| split.text.as_str());
+                (word, self.globals.fixed_items(&name.text, split))
+            }
+            Loop::Matrix(_) | Loop::Sources | Loop::Generates => ("ITEM", None),
+        }
+    }
+
+    fn within(
+        &mut self,
+        draft: &mut Draft<'t>,
+        command: &Command,
+        is_need: bool,
+        each: Option<Yaml>,
+    ) -> Option<Yaml> {
+        let mut entry = Yaml::map();
+        match &command.deed {
+            Deed::Run(line) => entry.put("run", Yaml::text(Self::line(draft, line, command))),
+            Deed::Call(call) => self.call(draft, call, &mut entry)?,
+            Deed::DeferRun(line) => {
+                draft.scope.own.insert("EXIT_CODE".to_owned(), "(exit_code or '')".to_owned());
+                entry.put("finally", Yaml::text(Self::line(draft, line, command)));
+            }
+            Deed::DeferCall(call) => {
+                draft.scope.own.insert("EXIT_CODE".to_owned(), "(exit_code or '')".to_owned());
+                let mut inner = Yaml::map();
+                self.call(draft, call, &mut inner)?;
+                entry.put("finally", inner);
+            }
+        }
+        if let Some(each) = each {
+            entry.put("for", each);
+        }
+        self.modifiers(draft, command, is_need, &mut entry);
+        Some(short(entry, is_need))
+    }
+
+    fn modifiers(&mut self, draft: &mut Draft, command: &Command, is_need: bool, entry: &mut Yaml) {
+        let known = &self.tasks[draft.at];
+        let has_more = command.timeout.is_some()
+            || command.condition.is_some()
+            || !command.platforms.is_empty();
+        if is_need {
+            if has_more {
+                let what =
+                    "`timeout`, `if` and `platforms` of what a task needs have no counterpart";
+                self.tell(known.instance, command.bytes.clone(), what.into(), false);
+            }
+            return;
+        }
+        if let Some(condition) = &command.condition {
+            entry.put("if", Yaml::text(draft.scope.text(condition, &mut draft.wrong)));
+        }
+        match platforms(&command.platforms) {
+            Ok(places) => {
+                entry.put_filled("only", Yaml::List(places.into_iter().map(Yaml::Text).collect()));
+            }
+            Err(None) => entry.put("if", Yaml::text("false")),
+            Err(Some(unknown)) => {
+                let what = format!("there is no platform `{}`", unknown.text);
+                self.tell(known.instance, unknown.bytes, what, true);
+            }
+        }
+        if let Some(timeout) = &command.timeout {
+            match duration(&timeout.text) {
+                Some(text) => entry.put("timeout", Yaml::text(text)),
+                None => {
+                    let what = format!("`{}` is no duration", timeout.text);
+                    self.tell(known.instance, timeout.bytes.clone(), what, true);
+                }
+            }
+        }
+        let is_deferred = matches!(command.deed, Deed::DeferRun(_) | Deed::DeferCall(_));
+        if command.ignore_error || known.task.ignore_error || is_deferred {
+            entry.put("allow_failure", Yaml::flag(true));
+        }
+        if command.silent {
+            entry.put("quiet", Yaml::flag(true));
+        }
+    }
+
+    fn line(draft: &mut Draft, line: &Scalar, command: &Command) -> String {
+        let text = draft.scope.text(line, &mut draft.wrong);
+        let options = |word: &str, names: &[Scalar]| -> String {
+            names.iter().map(|name| format!("{word} {}\n", name.text)).collect()
+        };
+        format!("{}{}{text}", options("set -o", &command.set), options("shopt -s", &command.shopt))
+    }
+
+    fn call(&mut self, draft: &mut Draft<'t>, call: &Call, entry: &mut Yaml) -> Option<()> {
+        let instance = self.tasks[draft.at].instance;
+        let name = self.instances[instance].called_from_root(&call.task.text);
+        if self.meant(&name).is_empty() {
+            self.tell_unknown(instance, &call.task, &name);
+            return None;
+        }
+        let scalar = Scalar { text: name, ..call.task.clone() };
+        entry.put("task", Yaml::text(draft.scope.text(&scalar, &mut draft.wrong)));
+        let mut with = Yaml::map();
+        for variable in &call.vars {
+            let value = match &variable.value {
+                Value::Text(text) => draft.scope.text(text, &mut draft.wrong),
+                Value::Empty => String::new(),
+                Value::Ref(expression) => {
+                    format!("{{{{ {} }}}}", draft.scope.expression(expression, &mut draft.wrong))
+                }
+                Value::Sh(_) | Value::List(_) | Value::Map(_) => {
+                    let inner = super::super::model::Variable {
+                        name: crate::manifest::Sp {
+                            value: format!("{}_of_call", variable.name.value),
+                            bytes: variable.name.bytes.clone(),
+                        },
+                        ..variable.clone()
+                    };
+                    Self::declare(draft, &inner);
+                    format!("{{{{ {} }}}}", draft.scope.called(&inner.name.value))
+                }
+            };
+            with.put(&word(&variable.name.value), Yaml::text(value));
+        }
+        entry.put_filled("with", with);
+        Some(())
+    }
+
+    /// `for`, whose words are known from here on.
+    fn each(draft: &mut Draft<'t>, each: &Loop) -> Yaml {
+        let mut item = "item".to_owned();
+        let (scope, wrong) = (&draft.scope, &mut draft.wrong);
+        let said = match each {
+            Loop::Sources => Yaml::text("inputs"),
+            Loop::Generates => Yaml::text("outputs"),
+            Loop::List(nodes) if nodes.is_empty() => Yaml::of("expr", Yaml::text("[]")),
+            Loop::List(nodes) => list(scope, nodes, wrong),
+            Loop::Matrix(parts) => {
+                let mut matrix = Yaml::map();
+                for (name, part) in parts {
+                    let values = match part {
+                        Part::List(nodes) => list(scope, nodes, wrong),
+                        Part::Ref(expression) => {
+                            Yaml::of("expr", Yaml::text(scope.expression(expression, wrong)))
+                        }
+                    };
+                    matrix.put(&name.value, values);
+                }
+                Yaml::of("matrix", matrix)
+            }
+            Loop::Var { name, split, called } => {
+                let mut each = Yaml::of("expr", Yaml::text(scope.called(&name.text)));
+                if let Some(split) = split {
+                    each.put("split", Yaml::text(split.text.clone()));
+                }
+                if let Some(called) = called {
+                    item = word(&called.text);
+                    each.put("as", Yaml::text(item.clone()));
+                }
+                each
+            }
+        };
+        let name = match each {
+            Loop::Var { called: Some(called), .. } => called.text.clone(),
+            _ => "ITEM".to_owned(),
+        };
+        draft.scope.own.insert(name, item);
+        draft.scope.own.insert("KEY".to_owned(), "key".to_owned());
+        said
+    }
+}
+
+fn list(scope: &Scope, nodes: &[Node], wrong: &mut Vec<(super::Flaw, Scalar)>) -> Yaml {
+    Yaml::List(nodes.iter().map(|node| scope.node(node, wrong)).collect())
+}
+
+/// An entry that only says what runs, or which task is needed, as that alone.
+fn short(entry: Yaml, is_need: bool) -> Yaml {
+    match &entry {
+        Yaml::Map(keys) => match keys.as_slice() {
+            [(_, key, value)] if key == "run" || key == "task" && is_need => value.clone(),
+            _ => entry,
+        },
+        _ => entry,
+    }
+}
+
+/// The shell that Task's is nearest to, with what `set` and `shopt` switch on.
+pub(super) fn shell(set: &[Scalar], shopt: &[Scalar]) -> Yaml {
+    let mut words = vec!["bash".to_owned(), "-e".to_owned()];
+    for option in shopt {
+        words.extend(["-O".to_owned(), option.text.clone()]);
+    }
+    for option in set {
+        match option.text.as_str() {
+            short if short.len() == 1 => words.push(format!("-{short}")),
+            long => words.extend(["-o".to_owned(), long.to_owned()]),
+        }
+    }
+    words.push("-c".to_owned());
+    Yaml::List(words.into_iter().map(Yaml::Text).collect())
+}
+
+/// The platforms that forge knows among `names`; what is none at all comes as an error, and so does
+/// nothing at all if forge knows none of them.
+pub(super) fn platforms(names: &[Scalar]) -> Result<Vec<String>, Option<Scalar>> {
+    const OTHERS: &[&str] = &[
+        "aix",
+        "android",
+        "dragonfly",
+        "freebsd",
+        "illumos",
+        "ios",
+        "js",
+        "netbsd",
+        "openbsd",
+        "plan9",
+        "solaris",
+        "wasip1",
+    ];
+    const ARCHES: &[&str] = &["amd64", "arm64"];
+    const OTHER_ARCHES: &[&str] = &[
+        "386", "arm", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le",
+        "riscv64", "s390x", "wasm",
+    ];
+    let is_os = |os: &str| Os::ALL.iter().any(|one| one.as_str() == os);
+    let mut places = Vec::new();
+    for name in names {
+        let (os, arch) = name.text.split_once('/').unwrap_or((&name.text, ""));
+        let knows_arch = arch.is_empty() || ARCHES.contains(&arch);
+        if ARCHES.contains(&os) {
+            places.extend(Os::ALL.iter().map(|one| format!("{}-{os}", one.as_str())));
+        } else if is_os(os) && knows_arch {
+            let dash = if arch.is_empty() { "" } else { "-" };
+            places.push(format!("{os}{dash}{arch}"));
+        } else if !is_os(os) && !OTHERS.contains(&os) && !OTHER_ARCHES.contains(&os)
+            || !knows_arch && !OTHER_ARCHES.contains(&arch)
+        {
+            return Err(Some(name.clone()));
+        }
+    }
+    if places.is_empty() && !names.is_empty() { Err(None) } else { Ok(places) }
+}
+
+/// A duration of Go (`1m30s`, `1.5s`) in forge's words, if it is one.
+fn duration(text: &str) -> Option<String> {
+    const UNITS: [(&str, f64); 4] =
+        [("ms", 1.0), ("h", 3_600_000.0), ("m", 60_000.0), ("s", 1000.0)];
+    let mut total = 0.0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number: f64 = rest[..end].parse().ok()?;
+        let (unit, factor) = UNITS.iter().find(|(unit, _)| rest[end..].starts_with(unit))?;
+        total += number * factor;
+        rest = &rest[end + unit.len()..];
+    }
+    match text.contains('.') {
+        false => (total >= 1.0).then(|| text.to_owned()),
+        true => (total >= 1.0).then(|| format!("{}ms", total.round())),
+    }
+}
+
+/// A word as a shell takes it whole.
+pub(super) fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}

@@ -1,0 +1,125 @@
+//! Where each Taskfile stands in the tree of includes, and what its tasks are called there. A file
+//! that is included twice stands there twice.
+
+use std::path::{Path, PathBuf};
+
+use super::super::{
+    model::{Include, Task, Taskfile},
+    tree::Tree,
+};
+
+/// A Taskfile at one place of the tree.
+#[derive(Clone, Debug)]
+pub(super) struct Instance<'t> {
+    pub(super) file: &'t Taskfile,
+    /// The includes that lead to it, the outermost first.
+    pub(super) includes: Vec<&'t Include>,
+    /// The files that those stand in.
+    pub(super) above: Vec<&'t Taskfile>,
+    /// Where its tasks run, relative to the workspace, if an include says so. A template of Go.
+    pub(super) dir: Option<PathBuf>,
+}
+
+/// A task at one place of the tree.
+#[derive(Clone, Debug)]
+pub(super) struct Known<'t> {
+    /// What it is called from the root.
+    pub(super) name: String,
+    /// What else it is called.
+    pub(super) aliases: Vec<String>,
+    /// Which instance it belongs to.
+    pub(super) instance: usize,
+    pub(super) task: &'t Task,
+}
+
+/// All places of Taskfiles, the root's first.
+pub(super) fn instances(tree: &Tree) -> Vec<Instance<'_>> {
+    let mut all = Vec::new();
+    let root =
+        Instance { file: &tree.files[0], includes: Vec::new(), above: Vec::new(), dir: None };
+    let mut open = vec![root];
+    while let Some(instance) = open.pop() {
+        let file = instance.file;
+        for include in file.includes.iter().rev() {
+            let Some(target) = include.target else { continue };
+            let dir = include.dir.as_ref().map(|dir| below(tree, &file.dir, &dir.text));
+            open.push(Instance {
+                file: &tree.files[target],
+                includes: with(&instance.includes, include),
+                above: with(&instance.above, file),
+                dir: dir.or_else(|| instance.dir.clone()),
+            });
+        }
+        all.push(instance);
+    }
+    all
+}
+
+fn with<'t, T>(list: &[&'t T], last: &'t T) -> Vec<&'t T> {
+    list.iter().copied().chain([last]).collect()
+}
+
+/// `path` as it stands in `folder`, relative to the workspace where it is below that.
+fn below(tree: &Tree, folder: &Path, path: &str) -> PathBuf {
+    let absolute = super::super::tree::normal(&folder.join(path));
+    absolute.strip_prefix(&tree.root).map(Path::to_owned).unwrap_or(absolute)
+}
+
+impl<'t> Instance<'t> {
+    /// Whether it is the file that was named.
+    pub(super) fn is_root(&self) -> bool {
+        self.includes.is_empty()
+    }
+
+    /// What `name`, written in a task of it, is from the root. A `:` leads one level up.
+    pub(super) fn called_from_root(&self, name: &str) -> String {
+        self.includes
+            .iter()
+            .rev()
+            .fold(name.to_owned(), |name, include| match name.strip_prefix(':') {
+                Some(above) => above.to_owned(),
+                None if include.flatten => name,
+                None => format!("{}:{name}", include.name.value),
+            })
+            .trim_start_matches(':')
+            .to_owned()
+    }
+
+    /// All names of its task `name` but the first, for includes that have several.
+    fn names(&self, task: &Task) -> Vec<String> {
+        let own = std::iter::once(&task.name.value).chain(task.aliases.iter().map(|one| &one.text));
+        let mut names: Vec<String> = own.cloned().collect();
+        for include in self.includes.iter().rev().filter(|include| !include.flatten) {
+            let prefixes: Vec<&String> = std::iter::once(&include.name.value)
+                .chain(include.aliases.iter().map(|one| &one.text))
+                .collect();
+            let is_default = |name: &String| name == "default";
+            names = prefixes
+                .iter()
+                .flat_map(|prefix| {
+                    names.iter().flat_map(move |name| {
+                        let whole = format!("{prefix}:{name}");
+                        let short = is_default(name).then(|| (*prefix).clone());
+                        std::iter::once(whole).chain(short)
+                    })
+                })
+                .collect();
+        }
+        names
+    }
+
+    /// Its tasks; `index` is its own place.
+    pub(super) fn tasks(&self, index: usize) -> Vec<Known<'t>> {
+        let is_out = |task: &Task| {
+            let mut excludes = self.includes.iter().rev().take(1).flat_map(|one| &one.excludes);
+            excludes.any(|name| name.text == task.name.value)
+        };
+        let mut tasks = Vec::new();
+        for task in self.file.tasks.iter().filter(|task| !is_out(task)) {
+            let mut names = self.names(task).into_iter();
+            let Some(name) = names.next() else { continue };
+            tasks.push(Known { name, aliases: names.collect(), instance: index, task });
+        }
+        tasks
+    }
+}

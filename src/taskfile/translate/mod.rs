@@ -1,0 +1,367 @@
+//! A tree of Taskfiles said in forge's language: one document, as text, with remarks on what has no
+//! counterpart.
+//!
+//! Task puts the variables of all files into one scope, so all tasks come to stand in one document
+//! under their full names. `instance` finds these, `scope` what variables are called, `task` and
+//! `command` say each task, `yaml` writes it down.
+
+mod command;
+mod instance;
+mod scope;
+mod task;
+mod yaml;
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{
+    model::{Deed, Often, Output, Taskfile},
+    template::Flaw,
+    tree::{Given, Tree},
+};
+use crate::{
+    manifest::{File, Scalar},
+    model::{Diagnostic, Problems, Span, suggestion},
+};
+use instance::{Instance, Known, instances};
+use scope::{Globals, Scope, special};
+pub use yaml::Yaml;
+
+/// What a translation is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// The tasks that are to run: only what they may come to run is said. All of it if absent.
+    pub tasks: Option<&'a [String]>,
+    /// What they are run with.
+    pub given: &'a Given,
+    /// What stands after `--`.
+    pub args: &'a [String],
+    /// Flags of the command line that templates can ask for, such as `CLI_FORCE`.
+    pub flags: &'a [(&'a str, bool)],
+}
+
+/// Something to know about a translation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// Where in the Taskfiles.
+    pub span: Span,
+    /// What is not the same, or not said at all.
+    pub what: String,
+    /// Whether nothing can run.
+    pub is_fatal: bool,
+}
+
+/// A tree of Taskfiles in forge's words.
+#[derive(Clone, Debug)]
+pub struct Translation {
+    /// `versions.yml`.
+    pub text: String,
+    /// What is not the same, in the order of the files.
+    pub remarks: Vec<Remark>,
+}
+
+/// Says `tree` in forge's words.
+pub fn translate(tree: &Tree, wish: &Wish) -> Translation {
+    let instances = instances(tree);
+    let tasks: Vec<Known> =
+        instances.iter().enumerate().flat_map(|(at, one)| one.tasks(at)).collect();
+    let files: Vec<&Taskfile> = instances.iter().map(|one| one.file).collect();
+    let mut translator = Translator {
+        globals: &Globals::new(&files, wish),
+        reached: BTreeSet::new(),
+        passed: HashMap::new(),
+        remarks: Vec::new(),
+        tree,
+        wish,
+        instances: &instances,
+        tasks: &tasks,
+    };
+    translator.same_names();
+    translator.settings();
+    translator.reach();
+    let text = translator.document().document();
+    Translation { text, remarks: translator.remarks }
+}
+
+impl Translation {
+    /// What keeps it from being run, as problems in the Taskfiles.
+    pub fn problems(&self, tree: &Tree) -> Option<Problems> {
+        let fatal = self.remarks.iter().filter(|remark| remark.is_fatal);
+        let fatal: Vec<_> =
+            fatal.map(|one| Diagnostic::new(one.span.clone(), one.what.clone(), "here")).collect();
+        let text = |file: &File| (file.path.clone(), file.text.clone());
+        let texts = tree.files.iter().map(|one| text(&one.file)).collect();
+        (!fatal.is_empty()).then(|| Problems::gather(fatal, texts))
+    }
+}
+
+struct Translator<'t> {
+    tree: &'t Tree,
+    wish: &'t Wish<'t>,
+    instances: &'t [Instance<'t>],
+    tasks: &'t [Known<'t>],
+    globals: &'t Globals<'t>,
+    /// The tasks that are said.
+    reached: BTreeSet<usize>,
+    /// Per task, what calls give it.
+    passed: HashMap<usize, BTreeSet<String>>,
+    remarks: Vec<Remark>,
+}
+
+impl Translator<'_> {
+    fn document(&mut self) -> Yaml {
+        let root = self.instances[0].file;
+        let settings = &root.settings;
+        let mut tasks = Yaml::map();
+        for at in self.reached.clone() {
+            let said = self.task(at);
+            tasks.put(&self.tasks[at].name, said);
+        }
+        let scope = Scope { own: special(None), globals: self.globals, limit: None };
+        let mut wrong = Vec::new();
+        let mut extra = Vec::new();
+        let env = Self::environment(&root.env, &scope, &mut extra, &mut wrong);
+        let dotenv = root.dotenv.iter().map(|file| format!("{}?", scope.text(file, &mut wrong)));
+        let dotenv = Yaml::List(dotenv.map(Yaml::Text).collect());
+        let mut vars = self.globals.written(&mut wrong);
+        for (name, value) in extra {
+            vars.put(&name, value);
+        }
+        self.tell_flaws(root, wrong);
+        let mut document = Yaml::map();
+        document.put("versions", Yaml::map());
+        document.put("shell", command::shell(&settings.set, &settings.shopt));
+        if settings.silent {
+            document.put("quiet", Yaml::flag(true));
+        }
+        match &settings.output {
+            Some(Output::Style(style)) if style.text == "prefixed" => {
+                document.put("output", Yaml::text("prefixed"));
+            }
+            Some(Output::Group(_)) => document.put("output", Yaml::text("grouped")),
+            Some(Output::Style(style)) if style.text == "group" => {
+                document.put("output", Yaml::text("grouped"));
+            }
+            _ => document.put("output", Yaml::text("plain")),
+        }
+        document.put_filled("vars", vars);
+        document.put_filled("env", env);
+        document.put_filled("dotenv", dotenv);
+        document.put_filled("tasks", tasks);
+        document
+    }
+
+    /// What a file may not say.
+    fn settings(&mut self) {
+        for at in 0..self.instances.len() {
+            let instance = &self.instances[at];
+            if let Some(version) = &instance.file.settings.version
+                && !is_version(&version.text)
+            {
+                let what =
+                    format!("forge reads Taskfiles of version 3 to {NEWEST}, not {}", version.text);
+                self.tell(at, version.bytes.clone(), what, true);
+            }
+            if let Some(dotenv) = instance.file.dotenv.first().filter(|_| !instance.is_root()) {
+                let what = "only the first Taskfile can have `dotenv`; move it there".to_owned();
+                self.tell(at, dotenv.bytes.clone(), what, true);
+            }
+        }
+    }
+
+    /// Two tasks under one name.
+    fn same_names(&mut self) {
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        for (at, known) in self.tasks.iter().enumerate() {
+            if seen.insert(&known.name, at).is_some() {
+                let what = format!("two tasks are called `{}`", known.name);
+                self.tell(known.instance, known.task.name.bytes.clone(), what, true);
+            }
+        }
+    }
+
+    /// Finds the tasks that are to be said, and what they are given.
+    fn reach(&mut self) {
+        let mut open: Vec<usize> = match self.wish.tasks {
+            None => (0..self.tasks.len()).collect(),
+            Some(names) => names.iter().flat_map(|name| self.meant(name)).collect(),
+        };
+        self.reached = open.iter().copied().collect();
+        while let Some(at) = open.pop() {
+            let known = &self.tasks[at];
+            for command in known.task.deps.iter().chain(&known.task.commands) {
+                let (Deed::Call(call) | Deed::DeferCall(call)) = &command.deed else { continue };
+                let name = self.instances[known.instance].called_from_root(&call.task.text);
+                for target in self.meant(&name) {
+                    let given = call.vars.iter().map(|one| one.name.value.clone());
+                    self.passed.entry(target).or_default().extend(given);
+                    if self.reached.insert(target) {
+                        open.push(target);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The tasks that `name` can mean, where a template can be anything.
+    fn meant(&self, name: &str) -> Vec<usize> {
+        let is_name =
+            |known: &Known| known.name == name || known.aliases.iter().any(|one| one == name);
+        if let Some(at) = self.tasks.iter().position(|known| known.name == name) {
+            return vec![at];
+        }
+        let exact: Vec<usize> =
+            (0..self.tasks.len()).filter(|at| is_name(&self.tasks[*at])).collect();
+        if !exact.is_empty() {
+            return exact;
+        }
+        let pattern = pattern(name);
+        let fits = |at: &usize| {
+            let own = &self.tasks[*at].name;
+            matches(own, &pattern) || matches(&pattern, own)
+        };
+        (0..self.tasks.len()).filter(fits).collect()
+    }
+
+    fn tell(
+        &mut self,
+        instance: usize,
+        bytes: std::ops::Range<usize>,
+        what: String,
+        is_fatal: bool,
+    ) {
+        let span = self.instances[instance].file.file.span(bytes);
+        self.remarks.push(Remark { span, what, is_fatal });
+    }
+
+    fn tell_flaws(&mut self, file: &Taskfile, wrong: Vec<(Flaw, Scalar)>) {
+        for (flaw, scalar) in wrong {
+            let bytes = scalar.locate(&file.file.text, flaw.bytes);
+            self.remarks.push(Remark {
+                span: file.file.span(bytes),
+                what: flaw.what,
+                is_fatal: true,
+            });
+        }
+    }
+
+    /// A name that no task has.
+    fn tell_unknown(&mut self, instance: usize, scalar: &Scalar, name: &str) {
+        let near = suggestion(name, self.tasks.iter().map(|known| known.name.as_str()));
+        let what = format!("there is no task `{name}` ({near})");
+        self.tell(instance, scalar.bytes.clone(), what, true);
+    }
+
+    fn often(&self, known: &Known) -> Often {
+        let file = self.instances[known.instance].file;
+        let root = self.instances[0].file.settings.run;
+        known.task.run.or(file.settings.run).or(root).unwrap_or(Often::Always)
+    }
+}
+
+/// The newest version of Task whose language this is.
+const NEWEST: &str = "3.54";
+
+fn is_version(text: &str) -> bool {
+    let mut numbers = text.trim_start_matches('v').split('.').map(|part| part.parse::<u32>().ok());
+    numbers.next() == Some(Some(3))
+        && numbers.next().is_none_or(|minor| minor.is_some_and(|minor| minor <= 54))
+}
+
+/// A name with a star for each template in it.
+fn pattern(name: &str) -> String {
+    let mut text = String::new();
+    let mut rest = name;
+    while let Some((before, after)) = rest.split_once("{{") {
+        text.push_str(before);
+        text.push('*');
+        rest = after.split_once("}}").map_or("", |(_, after)| after);
+    }
+    text + rest
+}
+
+/// Whether `name` is what `pattern`, with stars in it, stands for.
+fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
+        return false;
+    };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{model::Platform, taskfile, workspace::load_text};
+
+    /// A Taskfile in forge's words, which must be a document that forge takes, and what was remarked.
+    fn said(text: &str, tasks: Option<&[String]>) -> (String, Vec<String>) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("Taskfile.yml"), text).unwrap();
+        let given = Given::default();
+        let tree = taskfile::read(&dir.path().join("Taskfile.yml"), &given, &|_| None).unwrap();
+        let wish = Wish { tasks, given: &given, args: &[], flags: &[] };
+        let translation = translate(&tree, &wish);
+        let remarks: Vec<_> = translation.remarks.into_iter().map(|one| one.what).collect();
+        if remarks.is_empty() {
+            let loaded = load_text(dir.path(), &translation.text, Platform::host());
+            assert!(loaded.is_ok(), "{}\n{loaded:?}", translation.text);
+        }
+        (translation.text, remarks)
+    }
+
+    #[test]
+    fn a_taskfile_becomes_a_document() {
+        let taskfile = "version: '3'\nsilent: true\nvars: {VERSION: v1, BIN: '.bin/{{.VERSION}}'}\ntasks:\n  \
+                        ensure:\n    desc: fetches it\n    status: ['test -x {{.BIN}}']\n    cmds:\n      \
+                        - task: get\n        vars: {NAME: '{{.VERSION | trimPrefix \"v\"}}'}\n  get:\n    \
+                        internal: true\n    deps: [dir]\n    sources: [a.txt, {exclude: b.txt}]\n    \
+                        cmds:\n      - for: [x, y]\n        cmd: echo {{.ITEM}} {{.NAME}}\n  dir: mkdir -p .bin\n";
+        let (text, remarks) = said(taskfile, Some(&["ensure".to_owned()]));
+        assert_eq!(remarks, [""; 0]);
+        insta::assert_snapshot!(text, @r#"
+        versions: {}
+        shell: [bash, -e, -c]
+        quiet: true
+        output: plain
+        vars:
+          VERSION: v1
+          BIN: ".bin/{{ VERSION }}"
+        tasks:
+          ensure:
+            desc: fetches it
+            status: ["test -x {{ BIN }}"]
+            run:
+              - task: get
+                with: {NAME: "{{ VERSION | remove_prefix('v') }}"}
+          get:
+            private: true
+            with: {NAME: ''}
+            inputs: [a.txt, '!b.txt']
+            needs: [dir]
+            run:
+              - run: "echo {{ item }} {{ NAME }}"
+                for: [x, 'y']
+          dir: mkdir -p .bin
+        "#);
+    }
+
+    #[test]
+    fn what_has_no_counterpart_is_remarked() {
+        let taskfile =
+            "version: '3'\ntasks:\n  a: [{task: nowhere}, '{{.X | frob}}']\n  b: '{{.X | frob}}'\n";
+        let (_, remarks) = said(taskfile, Some(&["a".to_owned()]));
+        assert_eq!(remarks.len(), 2, "{remarks:?}");
+        assert!(
+            remarks[0].contains("no task `nowhere`") && remarks[1].contains("no function `frob`")
+        );
+        assert_eq!(said(taskfile, None).1.len(), 3);
+    }
+}

@@ -1,0 +1,359 @@
+//! What Task's variables are called in forge's templates.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use super::{
+    super::{
+        model::{Taskfile, Value, Variable},
+        template::{Flaw, Template, literal, parse_expression},
+    },
+    Wish,
+    yaml::Yaml,
+};
+use crate::manifest::{Node, Scalar, Style, Value as Tree};
+
+/// Words that have a meaning of their own in forge's templates.
+const RESERVED: &[&str] = &[
+    "args",
+    "item",
+    "key",
+    "match",
+    "exit_code",
+    "root",
+    "dir",
+    "cwd",
+    "task",
+    "name",
+    "os",
+    "arch",
+    "platform",
+    "env",
+    "inputs",
+    "vars",
+    "version",
+    "project",
+    "src",
+    "out",
+    "bin",
+    "work",
+    "commit",
+    "loop",
+    "each",
+    "range",
+    "dict",
+    "namespace",
+    "debug",
+    "true",
+    "false",
+    "none",
+    "not",
+    "and",
+    "or",
+    "in",
+    "is",
+    "if",
+    "else",
+    "for",
+    "set",
+    "with",
+];
+
+/// What a variable of Task may be called.
+pub(super) fn word(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
+    let mut word: String = name.chars().map(plain).collect();
+    if word.starts_with(|c: char| c.is_ascii_digit()) {
+        word.insert(0, '_');
+    }
+    if RESERVED.contains(&word.as_str()) {
+        word.push('_');
+    }
+    word
+}
+
+/// What the variables in a stretch of a Taskfile are called.
+pub(super) struct Scope<'s> {
+    /// Those that mean something else here than everywhere.
+    pub(super) own: BTreeMap<String, String>,
+    pub(super) globals: &'s Globals<'s>,
+    /// How many of the globals are known; all of them if absent.
+    pub(super) limit: Option<usize>,
+}
+
+impl Clone for Scope<'_> {
+    fn clone(&self) -> Self {
+        Self { own: self.own.clone(), globals: self.globals, limit: self.limit }
+    }
+}
+
+/// Variables that all tasks know.
+pub(super) struct Globals<'t> {
+    declared: Vec<&'t Variable>,
+    wish: &'t Wish<'t>,
+    /// Whether files may hold more of them.
+    has_dotenv: bool,
+    /// Those that something looks at.
+    used: RefCell<BTreeSet<String>>,
+}
+
+impl<'t> Globals<'t> {
+    /// The variables of `files`, the first of which goes over the others.
+    pub(super) fn new(files: &[&'t Taskfile], wish: &'t Wish<'t>) -> Self {
+        let mut declared: Vec<&Variable> = Vec::new();
+        for variable in files.iter().flat_map(|file| &file.vars) {
+            if !declared.iter().any(|one| one.name.value == variable.name.value) {
+                declared.push(variable);
+            }
+        }
+        let has_dotenv = files.first().is_some_and(|root| !root.dotenv.is_empty());
+        Self { declared, wish, has_dotenv, used: RefCell::default() }
+    }
+
+    /// Whether `name` has a value from the outside.
+    pub(super) fn given(&self, name: &str) -> Option<&str> {
+        let given = self.wish.given.words.get(name).or_else(|| self.wish.given.env.get(name));
+        given.map(String::as_str)
+    }
+
+    /// Whether all tasks know `name`.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.wish.given.words.contains_key(name) || self.position(name).is_some()
+    }
+
+    /// Whether a file declares `name` for all tasks.
+    pub(super) fn declares(&self, name: &str) -> bool {
+        self.position(name).is_some()
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.declared.iter().position(|one| one.name.value == name)
+    }
+
+    /// What `name` is called where the first `limit` of them are known.
+    fn called(&self, name: &str, limit: Option<usize>) -> String {
+        let is_given = self.wish.given.words.contains_key(name);
+        let known = self.position(name).is_some_and(|at| limit.is_none_or(|limit| at < limit));
+        if is_given || known {
+            self.used.borrow_mut().insert(name.to_owned());
+            return word(name);
+        }
+        if self.has_dotenv && !self.wish.given.env.contains_key(name) {
+            self.used.borrow_mut().insert(name.to_owned());
+            return word(name);
+        }
+        if self.wish.tasks.is_none() {
+            return format!("env.{name} | default('')");
+        }
+        match self.wish.given.env.contains_key(name) {
+            true => format!("env.{name}"),
+            false => "''".into(),
+        }
+    }
+
+    /// What `name` is, as an expression, if that is known before anything runs.
+    pub(super) fn fixed(&self, name: &str) -> Option<String> {
+        if let Some(value) = self.wish.given.words.get(name) {
+            return Some(literal(value));
+        }
+        match self.declared.iter().find(|one| one.name.value == name).map(|one| &one.value) {
+            Some(Value::Text(text)) => (!text.text.contains("{{")).then(|| literal(&text.text)),
+            Some(_) => None,
+            None => Some(literal(self.wish.given.env.get(name).map_or("", String::as_str))),
+        }
+    }
+
+    /// The texts that the list or text `name` holds, if that is known before anything runs.
+    pub(super) fn fixed_items(&self, name: &str, split: Option<&str>) -> Option<Vec<String>> {
+        let declared = self.declared.iter().find(|one| one.name.value == name)?;
+        match &declared.value {
+            Value::List(node) => {
+                let items = node.one_or_many().iter().map(Node::scalar);
+                items.map(|item| Some(item?.text.clone())).collect()
+            }
+            Value::Text(text) if !text.text.contains("{{") => Some(match split {
+                Some(split) => text.text.split(split).map(str::to_owned).collect(),
+                None => text.text.split_whitespace().map(str::to_owned).collect(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// `vars` of the document.
+    pub(super) fn written(&self, wrong: &mut Vec<(Flaw, Scalar)>) -> Yaml {
+        let mut written: BTreeMap<usize, (String, Yaml)> = BTreeMap::new();
+        let mut vars = Yaml::map();
+        let mut done: BTreeSet<String> = BTreeSet::new();
+        loop {
+            let used = self.used.borrow().clone();
+            let keeps_all = self.wish.tasks.is_none();
+            let wanted = |name: &String| keeps_all || used.contains(name);
+            let next = self
+                .declared
+                .iter()
+                .enumerate()
+                .find(|(_, one)| wanted(&one.name.value) && !done.contains(&one.name.value));
+            let Some((at, variable)) = next else { break };
+            let name = &variable.name.value;
+            done.insert(name.clone());
+            if !self.wish.given.words.contains_key(name) {
+                let scope = Scope { own: special(None), globals: self, limit: Some(at) };
+                let value = scope.value(variable, wrong);
+                written.insert(at, (word(name), value));
+            }
+        }
+        for (name, value) in &self.wish.given.words {
+            if self.used.borrow().contains(name) {
+                vars.put(&word(name), Yaml::text(plain(value)));
+            }
+        }
+        let is_declared = |name: &String| {
+            self.wish.given.words.contains_key(name) || self.position(name).is_some()
+        };
+        for name in self.used.borrow().iter().filter(|name| !is_declared(name)) {
+            let line = format!("printf %s \"${{{name}-}}\"");
+            vars.put(&word(name), Yaml::of("sh", Yaml::Text(line)));
+        }
+        for (name, value) in written.into_values() {
+            vars.put(&name, value);
+        }
+        vars
+    }
+}
+
+/// Text that stands for itself in a template.
+pub(super) fn plain(text: &str) -> String {
+    text.replace("{{", "{{ '{{' }}").replace("{%", "{{ '{%' }}")
+}
+
+/// What the variables that Task sets are called outside of tasks.
+pub(super) fn special(_: Option<()>) -> BTreeMap<String, String> {
+    [("ROOT_DIR", "root"), ("USER_WORKING_DIR", "cwd"), ("TASKFILE_DIR", "root")]
+        .map(|(name, word)| (name.to_owned(), word.to_owned()))
+        .into()
+}
+
+impl Scope<'_> {
+    /// What `name` is called.
+    pub(super) fn called(&self, name: &str) -> String {
+        match self.own.get(name) {
+            Some(own) => own.clone(),
+            None => self.globals.called(name, self.limit),
+        }
+    }
+
+    /// A template.
+    pub(super) fn text(&self, scalar: &Scalar, wrong: &mut Vec<(Flaw, Scalar)>) -> String {
+        if !scalar.text.contains("{{") {
+            return plain_text(&scalar.text);
+        }
+        let names = |name: &str| self.called(name);
+        let translated = Template::parse(&scalar.text).and_then(|one| one.translate(&names));
+        translated.unwrap_or_else(|flaw| {
+            wrong.push((flaw, scalar.clone()));
+            String::new()
+        })
+    }
+
+    /// The expression of a `ref`.
+    pub(super) fn expression(&self, scalar: &Scalar, wrong: &mut Vec<(Flaw, Scalar)>) -> String {
+        let names = |name: &str| self.called(name);
+        let translated = parse_expression(&scalar.text).and_then(|one| one.expression(&names));
+        let told = translated.unwrap_or_else(|flaw| {
+            wrong.push((flaw, scalar.clone()));
+            "''".into()
+        });
+        super::super::template::bare(&told).to_owned()
+    }
+
+    /// A list or mapping, or part of one.
+    pub(super) fn node(&self, node: &Node, wrong: &mut Vec<(Flaw, Scalar)>) -> Yaml {
+        match &node.value {
+            Tree::Null => Yaml::text(""),
+            Tree::Scalar(scalar) => self.scalar(scalar, wrong),
+            Tree::List(nodes) => {
+                Yaml::List(nodes.iter().map(|one| self.node(one, wrong)).collect())
+            }
+            Tree::Map(entries) => Yaml::Map(
+                entries
+                    .iter()
+                    .map(|one| (Vec::new(), one.key.value.clone(), self.node(&one.value, wrong)))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// A scalar, which keeps its type.
+    pub(super) fn scalar(&self, scalar: &Scalar, wrong: &mut Vec<(Flaw, Scalar)>) -> Yaml {
+        let is_typed = scalar.style == Style::Plain
+            && (scalar.text.parse::<f64>().is_ok()
+                || matches!(scalar.text.as_str(), "true" | "false"));
+        match is_typed {
+            true => Yaml::Plain(scalar.text.clone()),
+            false => Yaml::text(self.text(scalar, wrong)),
+        }
+    }
+
+    /// What a variable is.
+    pub(super) fn value(&self, variable: &Variable, wrong: &mut Vec<(Flaw, Scalar)>) -> Yaml {
+        let value = match &variable.value {
+            Value::Empty => Yaml::text(""),
+            Value::Text(scalar) => self.scalar(scalar, wrong),
+            Value::List(node) => self.node(node, wrong),
+            Value::Map(node) => Yaml::of("value", self.node(node, wrong)),
+            Value::Sh(line) => Yaml::of("sh", Yaml::text(self.text(line, wrong))),
+            Value::Ref(expression) => {
+                Yaml::of("expr", Yaml::text(self.expression(expression, wrong)))
+            }
+        };
+        match (variable.secret, value) {
+            (false, value) => value,
+            (true, Yaml::Plain(text)) => Yaml::of("secret", Yaml::Text(text)),
+            (true, value) => Yaml::of("secret", value),
+        }
+    }
+}
+
+fn plain_text(text: &str) -> String {
+    text.replace("{%", "{{ '{%' }}")
+}
+
+/// The variables that a value looks at.
+pub(super) fn mentioned(variable: &Variable) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    match &variable.value {
+        Value::Empty => {}
+        Value::Text(text) | Value::Sh(text) => found.append(&mut of_text(text)),
+        Value::Ref(text) => {
+            found.extend(parse_expression(&text.text).iter().flat_map(Template::variables));
+        }
+        Value::List(node) | Value::Map(node) => of_node(node, &mut found),
+    }
+    found
+}
+
+fn of_text(text: &Scalar) -> BTreeSet<String> {
+    Template::parse(&text.text).map(|template| template.variables()).unwrap_or_default()
+}
+
+/// All variables that templates in `node` look at, and those that it names itself.
+pub(super) fn of_node(node: &Node, found: &mut BTreeSet<String>) {
+    match &node.value {
+        Tree::Null => {}
+        Tree::Scalar(scalar) => found.append(&mut of_text(scalar)),
+        Tree::List(nodes) => nodes.iter().for_each(|node| of_node(node, found)),
+        Tree::Map(entries) => {
+            for entry in entries {
+                if let (true, Some(text)) =
+                    (matches!(entry.key.value.as_str(), "ref" | "var"), entry.value.scalar())
+                {
+                    found.extend(parse_expression(&text.text).iter().flat_map(Template::variables));
+                    found.insert(text.text.clone());
+                }
+                of_node(&entry.value, found);
+            }
+        }
+    }
+}

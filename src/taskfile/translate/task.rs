@@ -1,0 +1,422 @@
+//! One task in forge's words.
+
+use std::collections::BTreeSet;
+
+use super::{
+    super::{
+        model::{Glob, Often, Value, Variable},
+        template::{Flaw, Template},
+    },
+    Translator, command,
+    scope::{Scope, mentioned, of_node, plain, special, word},
+    yaml::Yaml,
+};
+use crate::manifest::Scalar;
+
+/// A task, while it is said.
+pub(super) struct Draft<'t> {
+    pub(super) at: usize,
+    pub(super) scope: Scope<'t>,
+    /// `vars` of the task.
+    pub(super) vars: Yaml,
+    /// Words that it has given a meaning.
+    pub(super) taken: BTreeSet<String>,
+    pub(super) wrong: Vec<(Flaw, Scalar)>,
+}
+
+impl<'t> Translator<'t> {
+    pub(super) fn task(&mut self, at: usize) -> Yaml {
+        let known = &self.tasks[at];
+        let (task, instance) = (known.task, &self.instances[known.instance]);
+        let file = instance.file;
+        let mut draft = Draft {
+            at,
+            scope: Scope { own: special(None), globals: self.globals, limit: None },
+            vars: Yaml::map(),
+            taken: BTreeSet::new(),
+            wrong: Vec::new(),
+        };
+        self.specials(&mut draft);
+        self.inherited(&mut draft);
+        let with = self.parameters(&mut draft);
+        for variable in &task.vars {
+            Self::declare(&mut draft, variable);
+        }
+        let mut said = Yaml::map();
+        put_text(&mut said, "desc", task.desc.as_ref());
+        put_text(&mut said, "help", task.summary.as_ref());
+        let aliases = known.aliases.iter().map(|name| Yaml::text(name.clone()));
+        said.put_filled("alias", Yaml::List(aliases.collect()));
+        if task.internal || instance.includes.iter().any(|include| include.internal) {
+            said.put("private", Yaml::flag(true));
+        }
+        let mut text = |scalar: &Scalar| Yaml::text(draft.scope.text(scalar, &mut draft.wrong));
+        if let Some(label) = task.prefix.as_ref().or(task.label.as_ref()) {
+            said.put("label", text(label));
+        }
+        if !task.prompt.is_empty() {
+            let questions: Vec<_> =
+                task.prompt.iter().map(|one| draft.scope.text(one, &mut draft.wrong)).collect();
+            said.put("confirm", Yaml::text(questions.join(" ")));
+        }
+        said.put_filled("with", with);
+        let dir = self.dir(&mut draft);
+        if let Some(dir) = dir {
+            said.put("dir", Yaml::text(dir));
+        }
+        let mut extra = Vec::new();
+        let mut wrong = std::mem::take(&mut draft.wrong);
+        let env = Self::environment(&task.env, &draft.scope, &mut extra, &mut wrong);
+        draft.wrong = wrong;
+        for (name, value) in extra {
+            draft.vars.put(&name, value);
+        }
+        let needs = self.needs(&mut draft);
+        let run = self.run(&mut draft);
+        said.put_filled("vars", std::mem::replace(&mut draft.vars, Yaml::map()));
+        said.put_filled("env", env);
+        let files = task.dotenv.iter();
+        let files = files.map(|one| format!("{}?", draft.scope.text(one, &mut draft.wrong)));
+        said.put_filled("dotenv", Yaml::List(files.map(Yaml::Text).collect()));
+        self.conditions(&mut draft, &mut said);
+        said.put_filled("needs", needs);
+        said.put("run", run);
+        let wrong = std::mem::take(&mut draft.wrong);
+        self.tell_flaws(file, wrong);
+        match said {
+            Yaml::Map(mut keys) if keys.len() == 1 => keys.remove(0).2,
+            said => said,
+        }
+    }
+
+    /// What decides whether it runs.
+    fn conditions(&mut self, draft: &mut Draft, said: &mut Yaml) {
+        let known = &self.tasks[draft.at];
+        let (task, file) = (known.task, self.instances[known.instance].file);
+        let (scope, wrong) = (&draft.scope, &mut draft.wrong);
+        if let Some(condition) = &task.condition {
+            said.put("if", Yaml::text(scope.text(condition, wrong)));
+        }
+        let platforms = command::platforms(&task.platforms);
+        match &platforms {
+            Ok(places) => {
+                said.put_filled("only", Yaml::List(places.iter().map(Yaml::text).collect()));
+            }
+            Err(None) => said.put("if", Yaml::text("false")),
+            Err(Some(_)) => {}
+        }
+        let method = task.method.as_ref().or(file.settings.method.as_ref());
+        let method = method.or(self.instances[0].file.settings.method.as_ref());
+        if method.is_none_or(|method| method.text != "none") {
+            said.put_filled("inputs", globs(&task.sources, scope, wrong));
+            said.put_filled("outputs", globs(&task.generates, scope, wrong));
+            if task.use_gitignore && !task.sources.is_empty() {
+                said.put("gitignore", Yaml::flag(true));
+            }
+        }
+        let status = task.status.iter().map(|line| Yaml::text(scope.text(line, wrong)));
+        said.put_filled("status", Yaml::List(status.collect()));
+        let mut asserts = Vec::new();
+        for one in &task.preconditions {
+            let line = Yaml::text(scope.text(&one.sh, wrong));
+            asserts.push(match &one.message {
+                None => line,
+                Some(message) => {
+                    let mut entry = Yaml::of("run", line);
+                    entry.put("message", Yaml::text(scope.text(message, wrong)));
+                    entry
+                }
+            });
+        }
+        said.put_filled("assert", Yaml::List(asserts));
+        if !task.set.is_empty() || !task.shopt.is_empty() {
+            let root = &self.instances[0].file.settings;
+            let both = |all: &[Scalar], own: &[Scalar]| [all, own].concat();
+            let (set, shopt) = (both(&root.set, &task.set), both(&root.shopt, &task.shopt));
+            said.put("shell", command::shell(&set, &shopt));
+        }
+        let flags = [
+            ("interactive", task.interactive),
+            ("quiet", task.silent),
+            ("fail_fast", task.failfast),
+            ("once", self.often(known) != Often::Always),
+        ];
+        for (key, _) in flags.iter().filter(|(_, flag)| *flag) {
+            said.put(key, Yaml::flag(true));
+        }
+        if let Err(Some(unknown)) = platforms {
+            let what = format!("there is no platform `{}`", unknown.text);
+            self.tell(known.instance, unknown.bytes, what, true);
+        }
+    }
+
+    /// Where it runs, as a template of forge.
+    fn dir(&self, draft: &mut Draft) -> Option<String> {
+        let known = &self.tasks[draft.at];
+        let base = self.instances[known.instance].dir.as_ref().map(|dir| {
+            let text = dir.to_string_lossy().into_owned();
+            let scalar = Scalar { text, style: crate::manifest::Style::Plain, bytes: 0..0 };
+            draft.scope.text(&scalar, &mut draft.wrong)
+        });
+        let own = known.task.dir.as_ref().map(|dir| draft.scope.text(dir, &mut draft.wrong));
+        match (base, own) {
+            (Some(base), Some(own)) if !own.starts_with('/') && !own.starts_with("{{ root }}") => {
+                Some(format!("{base}/{own}"))
+            }
+            (base, own) => own.or(base),
+        }
+        .filter(|dir| !dir.is_empty())
+    }
+
+    /// The variables that Task sets itself.
+    fn specials(&self, draft: &mut Draft) {
+        let known = &self.tasks[draft.at];
+        let instance = &self.instances[known.instance];
+        let quoted = |text: &str| crate::taskfile::template::literal(text);
+        let below = |path: &std::path::Path| {
+            let path =
+                path.strip_prefix(&self.tree.root).unwrap_or(path).to_string_lossy().into_owned();
+            if path.is_empty() {
+                "root".to_owned()
+            } else {
+                format!("(root ~ {})", quoted(&format!("/{path}")))
+            }
+        };
+        let name = if known.name.contains('*') { "task".into() } else { quoted(&known.name) };
+        let dir = self.dir(draft).unwrap_or_default();
+        let file = self.tree.root.join(&instance.file.file.path);
+        let called =
+            self.wish.tasks.unwrap_or_default().iter().find(|word| known.aliases.contains(word));
+        let method = known.task.method.as_ref().or(instance.file.settings.method.as_ref());
+        let has_digest =
+            method.is_none_or(|method| method.text != "none") && !known.task.sources.is_empty();
+        let own = &mut draft.scope.own;
+        own.extend([
+            ("ALIAS".to_owned(), called.map_or(name.clone(), |word| quoted(word))),
+            ("TASK".to_owned(), name),
+            ("TASK_DIR".to_owned(), below(&self.tree.root.join(dir))),
+            ("TASKFILE_DIR".to_owned(), below(&instance.file.dir)),
+            ("TASKFILE".to_owned(), below(&file)),
+            (
+                "ROOT_TASKFILE".to_owned(),
+                below(&self.tree.root.join(&self.tree.files[0].file.path)),
+            ),
+            ("MATCH".to_owned(), "match".to_owned()),
+            ("EXIT_CODE".to_owned(), "''".to_owned()),
+            ("CHECKSUM".to_owned(), if has_digest { "inputs.digest" } else { "''" }.to_owned()),
+            ("TASK_VERSION".to_owned(), "'3.54.0'".to_owned()),
+            ("TASK_EXE".to_owned(), "'forge'".to_owned()),
+        ]);
+        for (flag, is_set) in self.wish.flags {
+            own.insert((*flag).to_owned(), is_set.to_string());
+        }
+        if self.wish.tasks.is_some() {
+            let words: Vec<String> =
+                self.wish.args.iter().map(|word| command::shell_word(word)).collect();
+            let list: Vec<String> = self.wish.args.iter().map(|word| quoted(word)).collect();
+            own.insert("CLI_ARGS".to_owned(), quoted(&words.join(" ")));
+            own.insert("CLI_ARGS_LIST".to_owned(), format!("[{}]", list.join(", ")));
+        } else {
+            own.insert("CLI_ARGS".to_owned(), "args".to_owned());
+        }
+    }
+
+    /// The variables that its file and the includes that lead there set, where they differ from what
+    /// all tasks know.
+    fn inherited(&self, draft: &mut Draft<'t>) {
+        let known = &self.tasks[draft.at];
+        let instance = &self.instances[known.instance];
+        if instance.is_root() {
+            return;
+        }
+        let mut layers: Vec<&Variable> = Vec::new();
+        for (level, include) in instance.includes.iter().enumerate() {
+            layers.extend(&include.vars);
+            let file = instance.above.get(level + 1).copied().unwrap_or(instance.file);
+            layers.extend(&file.vars);
+        }
+        let mut wanted = BTreeSet::new();
+        of_node(&known.task.node, &mut wanted);
+        let mut needed = Vec::new();
+        for variable in layers.iter().rev() {
+            if wanted.contains(&variable.name.value) {
+                wanted.append(&mut mentioned(variable));
+                needed.push(*variable);
+            }
+        }
+        let clashes = |variable: &Variable| {
+            let name = &variable.name.value;
+            let all = self.instances.iter().flat_map(|one| {
+                let includes = one.file.includes.iter().flat_map(|include| &include.vars);
+                one.file.vars.iter().chain(includes)
+            });
+            let others: BTreeSet<usize> = all
+                .filter(|one| one.name.value == *name)
+                .map(|one| std::ptr::from_ref(one).addr())
+                .collect();
+            others.len() > 1
+        };
+        let mut local: BTreeSet<String> = BTreeSet::new();
+        for variable in needed.into_iter().rev() {
+            let uses_local = mentioned(variable).iter().any(|name| local.contains(name));
+            let is_global = self.globals.knows(&variable.name.value) && !clashes(variable);
+            if !is_global || uses_local {
+                local.insert(variable.name.value.clone());
+                Self::declare(draft, variable);
+            }
+        }
+    }
+
+    /// Gives the task a variable of its own.
+    pub(super) fn declare(draft: &mut Draft<'t>, variable: &Variable) {
+        let name = &variable.name.value;
+        let outer = draft.scope.called(name);
+        let value = draft.scope.value(variable, &mut draft.wrong);
+        let mut own = word(name);
+        let is_about_itself = mentioned(variable).contains(name) && outer.contains(&own);
+        let mut number = 2;
+        while draft.taken.contains(&own) || is_about_itself && number == 2 {
+            own = format!("{}_{number}", word(name));
+            number += 1;
+        }
+        draft.taken.insert(own.clone());
+        draft.vars.put(&own, value);
+        draft.scope.own.insert(name.clone(), own);
+    }
+
+    /// `with`: what calls give it, and what it requires.
+    fn parameters(&self, draft: &mut Draft<'t>) -> Yaml {
+        let known = &self.tasks[draft.at];
+        let mut with = Yaml::map();
+        let is_own = |name: &str| known.task.vars.iter().any(|one| one.name.value == name);
+        let mut passed = self.passed.get(&draft.at).cloned().unwrap_or_default();
+        for requirement in &known.task.requires {
+            let name = &requirement.name.text;
+            if is_own(name) {
+                continue;
+            }
+            let mut parameter = Yaml::map();
+            let given = self.globals.given(name).map(str::to_owned);
+            match &given {
+                _ if self.globals.knows(name) && !self.wish.given.words.contains_key(name) => {
+                    continue;
+                }
+                Some(value) => parameter.put("default", Yaml::text(plain(value))),
+                None => parameter.put("required", Yaml::flag(true)),
+            }
+            let choices = self.choices(requirement);
+            parameter.put_filled("enum", Yaml::List(choices.iter().map(Yaml::text).collect()));
+            with.put(&word(name), parameter);
+            Self::give(draft, name, &word(name));
+            passed.remove(name);
+        }
+        for (name, value) in self.words_of(draft.at) {
+            if !is_own(&name) && !passed.contains(&name) && !draft.taken.contains(&word(&name)) {
+                with.put(&word(&name), Yaml::text(plain(&value)));
+                Self::give(draft, &name, &word(&name));
+            }
+        }
+        for name in passed {
+            let own = word(&name);
+            let outer = draft.scope.called(&name);
+            let simple = known.task.vars.iter().find_map(|one| Self::default_of_itself(one, &name));
+            match simple.filter(|_| outer == "''") {
+                Some(default) => with.put(&own, Yaml::text(default)),
+                None => with.put(&own, Yaml::text("")),
+            }
+            let called = match outer.as_str() {
+                "''" => own.clone(),
+                outer if outer == own => format!("({own} or vars.{own})"),
+                outer => format!("({own} or {outer})"),
+            };
+            Self::give(draft, &name, &called);
+        }
+        with
+    }
+
+    /// What the command line gives a task that it names, beside what all tasks know. As parameters,
+    /// so that what is remembered of the task is remembered for each value.
+    fn words_of(&self, at: usize) -> Vec<(String, String)> {
+        let known = &self.tasks[at];
+        let names = self.wish.tasks.unwrap_or_default();
+        if !names.iter().any(|name| *name == known.name || known.aliases.contains(name)) {
+            return Vec::new();
+        }
+        let mut wanted = BTreeSet::new();
+        of_node(&known.task.node, &mut wanted);
+        let words = self.wish.given.words.iter();
+        words
+            .filter(|(name, _)| wanted.contains(*name) && !self.globals.declares(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
+
+    fn give(draft: &mut Draft, name: &str, called: &str) {
+        draft.taken.insert(word(name));
+        draft.scope.own.insert(name.to_owned(), called.to_owned());
+    }
+
+    /// The text that `variable` is, if it is `name` with that default.
+    fn default_of_itself(variable: &Variable, name: &str) -> Option<String> {
+        let Value::Text(text) = &variable.value else { return None };
+        if variable.name.value != name {
+            return None;
+        }
+        let names = |_: &str| "X".to_owned();
+        let said = Template::parse(&text.text).ok()?.translate(&names).ok()?;
+        let literal = said.strip_prefix("{{ X | default('")?.strip_suffix("', true) }}")?;
+        (!literal.contains(['\'', '\\', '{'])).then(|| literal.to_owned())
+    }
+
+    /// All that a required variable can be.
+    fn choices(&self, requirement: &super::super::model::Requirement) -> Vec<String> {
+        if let Some(reference) = &requirement.choices_ref {
+            let name = reference.text.trim().trim_start_matches('.');
+            let list = self.instances.iter().flat_map(|one| &one.file.vars);
+            let list = list.filter(|one| one.name.value == name).find_map(|one| match &one.value {
+                Value::List(node) => Some(node),
+                _ => None,
+            });
+            let items = list.map(crate::manifest::Node::one_or_many).unwrap_or_default();
+            return items.iter().filter_map(|item| Some(item.scalar()?.text.clone())).collect();
+        }
+        requirement.choices.iter().map(|one| one.text.clone()).collect()
+    }
+
+    /// Variables of the environment; those that a command prints get a variable in `extra`.
+    pub(super) fn environment(
+        env: &[Variable],
+        scope: &Scope,
+        extra: &mut Vec<(String, Yaml)>,
+        wrong: &mut Vec<(Flaw, Scalar)>,
+    ) -> Yaml {
+        let mut said = Yaml::map();
+        for variable in env {
+            let name = &variable.name.value;
+            let value = match (&variable.value, scope.value(variable, wrong)) {
+                (Value::Text(_) | Value::Empty, value) if !variable.secret => value,
+                (_, value) => {
+                    let own = format!("{}_of_env", word(name).to_lowercase());
+                    extra.push((own.clone(), value));
+                    Yaml::text(format!("{{{{ {own} }}}}"))
+                }
+            };
+            said.put(name, value);
+        }
+        said
+    }
+}
+
+fn put_text(said: &mut Yaml, key: &str, text: Option<&Scalar>) {
+    if let Some(text) = text.filter(|text| !text.text.trim().is_empty()) {
+        said.put(key, Yaml::text(text.text.clone()));
+    }
+}
+
+fn globs(globs: &[Glob], scope: &Scope, wrong: &mut Vec<(Flaw, Scalar)>) -> Yaml {
+    let glob = |glob: &Glob| {
+        let sign = if glob.excludes { "!" } else { "" };
+        Yaml::text(format!("{sign}{}", scope.text(&glob.pattern, wrong)))
+    };
+    Yaml::List(globs.iter().map(glob).collect())
+}

@@ -1,0 +1,254 @@
+//! YAML as it is written: trees with comments, to text.
+
+use std::fmt::Write as _;
+
+/// A value to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Yaml {
+    /// Text, in quotes where it would be taken for something else.
+    Text(String),
+    /// A number, a flag or nothing, as it stands.
+    Plain(String),
+    /// A list.
+    List(Vec<Yaml>),
+    /// A mapping, with the comments above each key.
+    Map(Vec<(Vec<String>, String, Yaml)>),
+}
+
+impl Yaml {
+    /// A text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A flag.
+    pub fn flag(flag: bool) -> Self {
+        Self::Plain(flag.to_string())
+    }
+
+    /// An empty mapping.
+    pub fn map() -> Self {
+        Self::Map(Vec::new())
+    }
+
+    /// A mapping of one key.
+    pub fn of(key: &str, value: Self) -> Self {
+        Self::Map(vec![(Vec::new(), key.to_owned(), value)])
+    }
+
+    /// Adds a key to a mapping.
+    pub fn put(&mut self, key: &str, value: Self) {
+        if let Self::Map(entries) = self {
+            entries.push((Vec::new(), key.to_owned(), value));
+        }
+    }
+
+    /// Adds a key, if there is anything in `value`.
+    pub fn put_filled(&mut self, key: &str, value: Self) {
+        if !value.is_empty() {
+            self.put(key, value);
+        }
+    }
+
+    /// Whether it is a list or mapping without anything in it.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::List(items) => items.is_empty(),
+            Self::Map(entries) => entries.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// The text of a document.
+    pub fn document(&self) -> String {
+        let mut text = String::new();
+        self.block(0, &mut text);
+        text
+    }
+
+    fn block(&self, indent: usize, text: &mut String) {
+        let pad = " ".repeat(indent);
+        match self {
+            Self::Map(entries) => {
+                for (comments, key, value) in entries {
+                    for comment in comments {
+                        let _ = writeln!(text, "{pad}# {comment}");
+                    }
+                    let _ = write!(text, "{pad}{}:", scalar(key));
+                    value.after_key(indent, text);
+                }
+            }
+            Self::List(items) => {
+                for item in items {
+                    match item {
+                        Self::Map(entries) if !entries.is_empty() => {
+                            // The first key stands beside the dash.
+                            let mut inner = String::new();
+                            item.block(indent + 2, &mut inner);
+                            let _ = write!(text, "{pad}- {}", inner.trim_start());
+                        }
+                        item => {
+                            let _ = write!(text, "{pad}-");
+                            item.after_key(indent, text);
+                        }
+                    }
+                }
+            }
+            Self::Text(_) | Self::Plain(_) => {
+                let _ = writeln!(text, "{pad}{}", self.flow());
+            }
+        }
+    }
+
+    fn after_key(&self, indent: usize, text: &mut String) {
+        match self {
+            Self::Text(value) if is_block(value) => literal(value, indent + 2, text),
+            Self::List(items) if items.iter().any(|item| !item.is_short()) => {
+                text.push('\n');
+                self.block(indent + 2, text);
+            }
+            Self::Map(entries) if !entries.is_empty() && !self.is_short() => {
+                text.push('\n');
+                self.block(indent + 2, text);
+            }
+            _ => {
+                let _ = writeln!(text, " {}", self.flow());
+            }
+        }
+    }
+
+    /// Whether it reads well on one line within something else.
+    fn is_short(&self) -> bool {
+        match self {
+            Self::Text(text) => !is_block(text) && text.len() <= 60,
+            Self::Plain(_) => true,
+            Self::List(items) => items.iter().all(Self::is_short) && self.flow().len() <= 60,
+            Self::Map(entries) => {
+                entries.len() <= 1
+                    && entries
+                        .iter()
+                        .all(|(comments, _, value)| comments.is_empty() && value.is_short())
+                    && self.flow().len() <= 60
+            }
+        }
+    }
+
+    fn flow(&self) -> String {
+        match self {
+            Self::Text(text) => scalar(text),
+            Self::Plain(text) => text.clone(),
+            Self::List(items) => {
+                let items: Vec<_> = items.iter().map(Self::flow).collect();
+                format!("[{}]", items.join(", "))
+            }
+            Self::Map(entries) => {
+                let pair = |(_, key, value): &(Vec<String>, String, Self)| {
+                    format!("{}: {}", scalar(key), value.flow())
+                };
+                let entries: Vec<_> = entries.iter().map(pair).collect();
+                format!("{{{}}}", entries.join(", "))
+            }
+        }
+    }
+}
+
+/// Whether a text is best written as lines of its own.
+fn is_block(text: &str) -> bool {
+    text.trim_end_matches('\n').contains('\n')
+        && !text.starts_with([' ', '\t', '\n'])
+        && !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t')
+        && !text.lines().any(|line| line.ends_with([' ', '\t']))
+}
+
+fn literal(value: &str, indent: usize, text: &mut String) {
+    let body = value.trim_end_matches('\n');
+    let sign = match value.len() - body.len() {
+        0 => "|-",
+        1 => "|",
+        _ => "|+",
+    };
+    let _ = writeln!(text, " {sign}");
+    let pad = " ".repeat(indent);
+    for line in body.lines() {
+        let _ = match line {
+            "" => writeln!(text),
+            line => writeln!(text, "{pad}{line}"),
+        };
+    }
+    for _ in 1..value.len() - body.len() {
+        text.push('\n');
+    }
+}
+
+/// A text on one line.
+fn scalar(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
+    if text.contains(|c: char| c.is_control()) || text.contains('\'') && !text.contains(['"', '\\'])
+    {
+        let mut quoted = String::from("\"");
+        for sign in text.chars() {
+            match sign {
+                '"' => quoted.push_str("\\\""),
+                '\\' => quoted.push_str("\\\\"),
+                '\n' => quoted.push_str("\\n"),
+                '\t' => quoted.push_str("\\t"),
+                sign if sign.is_control() => {
+                    let _ = write!(quoted, "\\u{:04x}", u32::from(sign));
+                }
+                sign => quoted.push(sign),
+            }
+        }
+        return quoted + "\"";
+    }
+    if text.contains(['{', '}']) && !text.contains(['"', '\\']) {
+        return format!("\"{text}\"");
+    }
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// Whether a text means itself without quotes, wherever it stands.
+fn is_plain(text: &str) -> bool {
+    let is_word =
+        |c: char| c.is_alphanumeric() || " _./+=@$%^()<>;~".contains(c) || c == '-' || c == '\\';
+    let first = text.chars().next().unwrap_or(' ');
+    let is_option =
+        text.starts_with('-') && text[1..].starts_with(|c: char| c.is_ascii_alphabetic());
+    let begins = first.is_alphabetic() || "_./$(".contains(first) || is_option;
+    let is_other = matches!(
+        text.to_ascii_lowercase().as_str(),
+        "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n" | ".inf" | ".nan"
+    );
+    // A `:` within a word, as in `lib:build`, ends no key.
+    let mut signs = text.chars().peekable();
+    let mut is_safe = true;
+    while let Some(sign) = signs.next() {
+        let within =
+            sign == ':' && signs.peek().is_some_and(|next| next.is_alphanumeric() || *next == '/');
+        is_safe &= is_word(sign) || within;
+    }
+    begins && is_safe && !is_other && !text.ends_with(' ') && text.parse::<f64>().is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever a text is, it comes back as it was.
+        #[test]
+        fn text_is_read_back_as_it_was(text in "[ -~\n\t'\"{}:#é]{0,40}", in_list: bool) {
+            let value = Yaml::text(text.clone());
+            let value = if in_list { Yaml::List(vec![value, Yaml::flag(true)]) } else { value };
+            let document = Yaml::of("vars", Yaml::of("A", Yaml::of("value", value))).document();
+            let file = crate::manifest::File::new("versions.yml".into(), format!("versions: {{}}\n{document}").into(), 1 << 20);
+            let mut found = crate::manifest::Findings::new(&file);
+            let root = crate::manifest::read_tree(&file, &mut found).unwrap();
+            let value = root.get("vars").unwrap().get("A").unwrap().get("value").unwrap();
+            let read = value.one_or_many().first().and_then(|node| node.scalar()).map(|one| one.text.clone());
+            prop_assert_eq!(read.unwrap_or_default(), text, "{}", document);
+        }
+    }
+}
