@@ -578,7 +578,7 @@ fn mistakes_are_told_with_their_places() {
     2 | service: { run: 'e {{ prot }}', ready: { run: x, tries: 3 }, restart: yes }
       |                       ^^^^ not known
       |
-      = help: known are `arch`, `bin`, `commit`, `env`, `exe`, `name`, `os`, `out`, `platform`, `root`, `rust_target`, `src`, `vars`, `version`, `version_number`, `work`
+      = help: known are `arch`, `bin`, `commit`, `dir`, `env`, `exe`, `name`, `os`, `out`, `platform`, `root`, `rust_target`, `src`, `vars`, `version`, `version_number`, `work`
 
     error: how a service is ready has no key `tries`
      --> subsystems/e.yml:2:50
