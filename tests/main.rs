@@ -7,6 +7,7 @@ mod assets;
 mod bundle;
 mod ci;
 mod conformance;
+mod date_versions;
 mod disk;
 mod doctor;
 mod document;

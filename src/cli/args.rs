@@ -200,6 +200,15 @@ pub(super) enum Verb {
         #[arg(required = true)]
         names: Vec<String>,
     },
+    /// Print the next version of subsystems whose versions a scheme makes
+    #[command(name = "version:next")]
+    VersionNext {
+        /// The subsystem
+        name: String,
+        /// Make it this run's: a tag at the remote that nobody else gets
+        #[arg(long)]
+        claim: bool,
+    },
     /// Release every subsystem that is not released yet
     #[command(name = "release:all")]
     ReleaseAll,

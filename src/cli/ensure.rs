@@ -19,7 +19,8 @@ use super::{
     actions::Actions,
     plan::plan,
     run::{Outcome, Publish, Request, run, runtime},
-    session::{Session, say, select},
+    session::{Session, say},
+    versions,
 };
 
 /// What was done to the artifacts.
@@ -40,8 +41,8 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
         report.seconds = began.elapsed().as_secs_f64();
         return close(session, &layout, &report);
     }
-    let workspaces = Arc::new(session.workspaces()?);
-    let names = select(workspaces.any(), words)?;
+    let (workspaces, names) = versions::workspaces(session, words)?;
+    let workspaces = Arc::new(workspaces);
     let request =
         Request { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
     let mut outcome = runtime()?.block_on(run(session, request))?;

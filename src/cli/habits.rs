@@ -23,6 +23,7 @@ const OF_SUBSYSTEM: &[&str] = &[
     "release:wait",
     "release:prune",
     "release:audit",
+    "version:next",
 ];
 
 /// Rewrites the first word that is no flag from `<subsystem>:<verb>` or `<verb>:<what>`

@@ -33,6 +33,7 @@ mod task;
 mod task_screen;
 mod taskfile;
 mod verify;
+mod versions;
 mod wait;
 
 use std::{io::Write, process::ExitCode};
@@ -130,6 +131,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
         Verb::ReleaseBinary { names } => release::release(session, &names),
+        Verb::VersionNext { name, claim } => versions::next_version(session, &name, claim),
         Verb::ReleaseAll => release::release(session, &[]),
         Verb::Promote { names } => release::promote(session, &names),
         Verb::ReleaseList { names } => releases::list(session, &names),

@@ -43,7 +43,7 @@ pub fn accept(want: &Want, stamp: &Stamp, asset: Option<&LockedAsset>) -> Accept
     if let Some(missing) = want.binaries.iter().find(|b| !stamp.binaries.contains_key(*b)) {
         return Acceptance::No(format!("it has no binary `{missing}`"));
     }
-    if want.has(stamp.fingerprint) {
+    if want.has(stamp.fingerprint) || want.is_past && asset.is_some() {
         return Acceptance::Yes;
     }
     let fields = differing_fields(want, stamp);
@@ -106,6 +106,7 @@ mod tests {
             locked: None,
             in_repo: false,
             strict: false,
+            is_past: false,
         }
     }
 

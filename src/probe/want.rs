@@ -57,6 +57,9 @@ pub struct Want {
     /// for this user's private store, and where exactly this recipe was asked for. Otherwise
     /// a pinned external source only gets a warning.
     pub strict: bool,
+    /// Whether its code is that of another time than the workspace's: only a release has it, and
+    /// whatever recipe that was made by is right.
+    pub is_past: bool,
 }
 
 impl Want {
@@ -123,7 +126,9 @@ impl<'a> Wants<'a> {
         let commit = self.commit(subsystem);
         let moving = subsystem.version.is_moving();
         let version = subsystem.version.label(commit.as_deref().filter(|_| moving));
-        let in_repo = matches!(subsystem.source, Source::Path { .. });
+        let is_path = matches!(subsystem.source, Source::Path { .. });
+        let is_past = is_path && subsystem.is_chosen;
+        let in_repo = is_path && !is_past;
         let mut want = Want {
             id: ArtifactId { name: name.clone(), platform },
             stem: subsystem.tag.clone(),
@@ -137,7 +142,8 @@ impl<'a> Wants<'a> {
             upstream: subsystem.upstream.as_ref().map(|u| self.upstream_print(subsystem, u)),
             locked: None,
             in_repo,
-            strict: in_repo || self.strict,
+            strict: in_repo || self.strict && !is_past,
+            is_past,
         };
         let locked = self.workspace.lock.get(name, subsystem.version.as_str());
         let asset = locked.and_then(|locked| locked.assets.get(&platform)).copied();

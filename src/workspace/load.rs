@@ -83,7 +83,7 @@ fn resolve(
         layout: &layout,
         manifest_file,
         manifest: &manifest,
-        versions: Versions { stated: &settings.versions, lock: &lock, chosen: &outside.chosen },
+        versions: Versions { stated: &settings.versions, lock: &lock, outside },
         is_listed,
         engine: &template::engine(),
         environment: &outside.environment,

@@ -25,9 +25,10 @@ pub struct Outside<'a> {
     pub library: &'a Library<'a>,
     /// What a command line sets.
     pub assignments: Assignments,
-    /// Versions that this invocation works with, whatever is pinned: `NAME@VERSION`, and what
-    /// a scheme came to just now.
+    /// Versions that this invocation works with, whatever is pinned: `NAME@VERSION`.
     pub chosen: BTreeMap<Name, Version>,
+    /// What schemes came to just now, whatever is locked.
+    pub current: BTreeMap<Name, Version>,
 }
 
 impl<'a> Outside<'a> {
@@ -38,6 +39,7 @@ impl<'a> Outside<'a> {
             library,
             assignments: Assignments::new(),
             chosen: BTreeMap::new(),
+            current: BTreeMap::new(),
         }
     }
 }

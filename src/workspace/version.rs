@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Outside;
 use crate::{
     manifest::{CommitsDoc, Findings, ManifestDoc, Pairs, Scalar, SchemeDoc, Sp, VersionDoc},
     model::{Commits, Lock, Name, Scheme, Version},
@@ -28,14 +29,14 @@ pub struct Current {
 }
 
 /// All that says which versions there are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Versions<'a> {
     /// What `versions.yml` states.
     pub stated: &'a BTreeMap<Name, Sp<Stated>>,
     /// What `forge.lock` holds.
     pub lock: &'a Lock,
-    /// What this invocation chooses.
-    pub chosen: &'a BTreeMap<Name, Version>,
+    /// What this invocation chooses, and what schemes came to just now.
+    pub outside: &'a Outside<'a>,
 }
 
 impl Versions<'_> {
@@ -49,9 +50,12 @@ impl Versions<'_> {
         let stated = self.stated.get(name).or_else(|| self.stated.get(family)).or(in_spec)?;
         let (pinned, scheme) = match &stated.value {
             Stated::Version(version) => (version.clone(), None),
-            Stated::Scheme(scheme) => (self.last(name, scheme), Some(scheme.clone())),
+            Stated::Scheme(scheme) => {
+                let current = self.outside.current.get(name).cloned();
+                (current.unwrap_or_else(|| self.last(name, scheme)), Some(scheme.clone()))
+            }
         };
-        let chosen = self.chosen.get(name);
+        let chosen = self.outside.chosen.get(name);
         let is_chosen = chosen.is_some();
         let version = chosen.cloned().unwrap_or(pinned);
         Some(Sp { value: Current { version, scheme, is_chosen }, bytes: stated.bytes.clone() })
