@@ -1,5 +1,6 @@
 //! Everything that only the whole program shows. One binary, so that it links once.
 
+mod migrate;
 mod support;
 
 mod architecture;

@@ -18,6 +18,7 @@ mod init;
 mod list;
 mod lock;
 mod logs;
+mod migrate;
 mod notes;
 mod package;
 mod plan;
@@ -151,6 +152,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::CiPages { names } => ci::ci(session, Some(Stage::Pages), &names, false),
         Verb::CiInit { forge } => ci::init(session, forge.as_deref()),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
+        Verb::Migrate { path, into } => migrate::migrate(session, &path, into.as_deref()),
         Verb::Doctor => doctor::doctor(session),
         Verb::Check => check::check(session),
         Verb::Schema { of } => check::schema(of),
