@@ -22,4 +22,5 @@ pub mod store;
 pub mod task;
 pub mod taskfile;
 pub mod ui;
+pub mod versioning;
 pub mod workspace;

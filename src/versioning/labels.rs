@@ -1,0 +1,1 @@
+//! What a pull request says of the release that it leads to.
