@@ -6,6 +6,7 @@ mod architecture;
 mod assets;
 mod bundle;
 mod ci;
+mod commits;
 mod conformance;
 mod disk;
 mod doctor;

@@ -141,6 +141,11 @@ impl Section {
         })
     }
 
+    /// What stands in place of chapters, if a version has none.
+    pub fn placeholder(&self) -> Option<&'static str> {
+        self.released.as_ref().map(|_| "Nothing that users notice.")
+    }
+
     /// The line that names who took part.
     pub fn credits(&self) -> Option<String> {
         (!self.contributors.is_empty())
@@ -214,7 +219,11 @@ pub(super) mod tests {
 
     pub fn changelog() -> Changelog {
         let new = [
-            commit(9, "Ann", "fix!: a stricter check\n\nBREAKING CHANGE: what was\naccepted is not"),
+            commit(
+                9,
+                "Ann",
+                "fix!: a stricter check\n\nBREAKING CHANGE: what was\naccepted is not",
+            ),
             commit(8, "Ann", "Revert \"feat: x\"\n\nThis reverts commit 0000000007."),
             commit(7, "Eve", "feat: x"),
         ];
@@ -241,7 +250,52 @@ pub(super) mod tests {
 
     #[test]
     fn a_changelog_has_chapters_links_and_names() {
-        insta::assert_snapshot!(changelog().render());
+        insta::assert_snapshot!(changelog().render(), @r#"
+        # Changelog
+
+        All notable changes of ui, in the form of [Keep a Changelog](https://keepachangelog.com/en/1.1.0/).
+
+        ## [Unreleased]
+
+        ### Fixed
+
+        - a stricter check. **Breaking:** what was accepted is not ([0000000009](https://git.example/o/r/commit/0000000009000000000000000000000000000009))
+
+        Contributors: Ann
+
+        ## [1.1.0] - 2026-01-06
+
+        ### Added
+
+        - **api:** earlier ([0000000001](https://git.example/o/r/commit/0000000001000000000000000000000000000001))
+
+        ### Changed
+
+        - Words without a type ([0000000002](https://git.example/o/r/commit/0000000002000000000000000000000000000002))
+        - drop the old format (**breaking**) ([0000000005](https://git.example/o/r/commit/0000000005000000000000000000000000000005))
+
+        ### Fixed
+
+        - **api:** later ([0000000006](https://git.example/o/r/commit/0000000006000000000000000000000000000006))
+
+        ### Security
+
+        - close it ([0000000003](https://git.example/o/r/commit/0000000003000000000000000000000000000003))
+
+        Contributors: Ann, bob, Cem
+
+        ## [1.0.0] - 2025-12-31
+
+        ### Added
+
+        - it ([0000000000](https://git.example/o/r/commit/0000000000000000000000000000000000000000))
+
+        Contributors: Ann
+
+        [Unreleased]: https://git.example/o/r/compare/ui-1.1.0...HEAD
+        [1.1.0]: https://git.example/o/r/compare/ui-1.0.0...ui-1.1.0
+        [1.0.0]: https://git.example/o/r/commits/ui-1.0.0
+        "#);
     }
 
     #[test]

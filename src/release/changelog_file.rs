@@ -49,7 +49,10 @@ pub fn update(file: &str, changelog: &Changelog) -> String {
     };
     for (section, body) in fresh.iter().zip(&bodies) {
         text.push_str(&format!("\n{}\n", section.heading(changelog.links.is_some())));
-        text.push_str(&body.render());
+        match section.placeholder().filter(|_| *body == Body::default()) {
+            Some(line) => text.push_str(&format!("\n{line}\n")),
+            None => text.push_str(&body.render()),
+        }
         text.push_str(&section.credits().map(|line| format!("\n{line}\n")).unwrap_or_default());
     }
     for (_, section) in &page.sections {
@@ -81,9 +84,8 @@ fn shared_out(written: Body, fresh: &[&Section], links: Option<&Links>) -> Vec<B
             let is_its = |section: &&Section| {
                 section.changes.iter().any(|change| names(change.short_hash()))
             };
-            let at = fresh.iter().position(|section| is_its(&section)).unwrap_or(newest);
-            let is_gone =
-                fresh.iter().any(|section| section.untold.iter().any(|hash| names(hash)));
+            let at = fresh.iter().position(is_its).unwrap_or(newest);
+            let is_gone = fresh.iter().any(|section| section.untold.iter().any(|hash| names(hash)));
             if !is_gone || is_its(&fresh[at]) {
                 bodies[at].chapter(&chapter).push(item);
             }
@@ -132,7 +134,9 @@ impl Body {
         }
         body.text = body.text.trim().to_owned();
         for (_, items) in &mut body.chapters {
-            items.iter_mut().for_each(|item| item.truncate(item.trim_end().len()));
+            for item in items.iter_mut() {
+                item.truncate(item.trim_end().len());
+            }
             items.retain(|item| !item.is_empty());
         }
         body
@@ -270,7 +274,45 @@ Only by hand.
 [0.9]: https://git.example/old
 ";
         let updated = update(file, &changelog());
-        insta::assert_snapshot!(updated);
+        insta::assert_snapshot!(updated, @r#"
+        # Changes
+
+        Our own words.
+
+        ## [Unreleased]
+
+        Read this first.
+
+        ### Added
+
+        - By hand,
+          on two lines
+
+        ### Fixed
+
+        - Reworded (0000000009)
+
+        ### Known issues
+
+        - One
+
+        Contributors: Ann
+
+        ## [v1.1.0] - 2026-01-06 - the big one
+
+        Only by hand.
+
+        ```
+        ## code
+        [code]: x
+        ```
+
+        ## 0.9
+
+        [Unreleased]: https://git.example/o/r/compare/ui-1.1.0...HEAD
+        [v1.1.0]: https://elsewhere.example
+        [0.9]: https://git.example/old
+        "#);
         assert_eq!(update(&updated, &changelog()), updated);
     }
 

@@ -90,8 +90,7 @@ impl<'m> Message<'m> {
         });
         let is_list = |footer: &&Footer<'m>| footer.token.eq_ignore_ascii_case("refs");
         let lists = self.footers.iter().filter(|_| self.is("revert")).filter(is_list);
-        let listed =
-            lists.flat_map(|list| list.value.split(|c: char| !c.is_ascii_alphanumeric()));
+        let listed = lists.flat_map(|list| list.value.split(|c: char| !c.is_ascii_alphanumeric()));
         told.chain(listed).filter(|word| is_hash(word)).collect()
     }
 }

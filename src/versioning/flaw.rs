@@ -38,7 +38,20 @@ const USUAL: &[&str] = &[
 
 /// Other names of usual types, and verbs that tell of one.
 const OTHER_NAMES: &[(&str, &[&str])] = &[
-    ("feat", &["feature", "features", "add", "adds", "added", "implement", "introduce", "support", "allow"]),
+    (
+        "feat",
+        &[
+            "feature",
+            "features",
+            "add",
+            "adds",
+            "added",
+            "implement",
+            "introduce",
+            "support",
+            "allow",
+        ],
+    ),
     ("fix", &["bugfix", "hotfix", "bug", "fixes", "fixed", "correct", "repair", "resolve"]),
     ("docs", &["doc", "document", "explain", "readme"]),
     ("test", &["tests", "testing"]),
@@ -149,19 +162,21 @@ fn repaired(title: &str) -> Option<String> {
     let bare = before.replace('!', "");
     let (kind, scope) = bare.split_once('(').unwrap_or((&bare, ""));
     let kind = kind.trim();
-    let whole = (guessed(title).to_owned(), String::new(), false, title);
-    let (kind, scope, is_marked, description) = if kind.chars().all(is_of_kind) {
-        let scope = scope.split(['(', ')']).next().unwrap_or_default().trim();
-        let kind = match (kind, usual(kind)) {
-            ("", _) => guessed(after).to_owned(),
-            (_, Some(usual)) => usual.to_owned(),
-            (kind, None) => kind.to_owned(),
-        };
-        (kind, scope.to_owned(), is_marked, after.trim())
-    } else {
-        whole
+    if !kind.chars().all(is_of_kind) {
+        return Some(format!("{}: {title}", guessed(title)));
+    }
+    // A type whose colon was forgotten is not said twice.
+    let first = after.split_whitespace().next().filter(|_| before.is_empty()).unwrap_or_default();
+    let is_typed = USUAL.contains(&first) && first.len() < after.trim().len();
+    let description = after.trim();
+    let description = if is_typed { description[first.len()..].trim() } else { description };
+    let kind = match (kind, usual(kind)) {
+        ("", _) => guessed(after),
+        (_, Some(usual)) => usual,
+        (kind, None) => kind,
     };
-    let scope = if scope.is_empty() { scope } else { format!("({scope})") };
+    let scope = scope.split(['(', ')']).next().unwrap_or_default().trim();
+    let scope = if scope.is_empty() { String::new() } else { format!("({scope})") };
     let mark = if is_marked { "!" } else { "" };
     (!description.is_empty()).then(|| format!("{kind}{scope}{mark}: {description}"))
 }
@@ -217,7 +232,58 @@ mod tests {
             "fix: x\n\nbreaking change: y",
         ];
         let told: String = titles.map(|title| format!("{title:?}\n  {}\n", told(title))).concat();
-        insta::assert_snapshot!(told);
+        insta::assert_snapshot!(told, @r#"
+        ""
+          the title is empty [: nothing is here]
+        "   "
+          the title is empty [   : nothing is here]
+        "Add a dark mode"
+          the title has no type: it does not begin with a word and a colon [Add: a type such as `feat:` or `fix:` belongs before it] -> feat: Add a dark mode
+        "Fixed the crash on start"
+          the title has no type: it does not begin with a word and a colon [Fixed: a type such as `feat:` or `fix:` belongs before it] -> fix: Fixed the crash on start
+        "feature: a dark mode"
+          `feature` is no usual type [feature: did you mean `feat`?] -> feat: a dark mode
+        "faet(ui): a dark mode"
+          `faet` is no usual type [faet: did you mean `feat`?] -> feat(ui): a dark mode
+        "feat a dark mode"
+          the title has no type: it does not begin with a word and a colon [feat: a type such as `feat:` or `fix:` belongs before it] -> feat: a dark mode
+        "feat:a dark mode"
+          no blank follows the colon [:: a blank belongs behind it] -> feat: a dark mode
+        "feat : a dark mode"
+          a blank stands before the colon [ : remove it] -> feat: a dark mode
+        "feat: "
+          nothing is described [: : what changes?]
+        "feat:"
+          nothing is described [:: what changes?]
+        "feat:  a dark mode"
+          more than one blank follows the colon [ : one is enough] -> feat: a dark mode
+        " feat: a dark mode"
+          the title begins with a blank [ : remove it] -> feat: a dark mode
+        ": a dark mode"
+          no type stands before the colon [:: such as `feat` or `fix`] -> feat: a dark mode
+        "(ui): a dark mode"
+          the title has no type: it does not begin with a word and a colon [(ui):: a type such as `feat:` or `fix:` belongs before it] -> feat(ui): a dark mode
+        "feat(ui: a dark mode"
+          the scope has no end [(ui: no `)` follows] -> feat(ui): a dark mode
+        "feat(): a dark mode"
+          the scope is empty [(): name a part of the code, or remove it] -> feat: a dark mode
+        "feat( ui ): a dark mode"
+          the scope has blanks around it [( ui ): remove them] -> feat(ui): a dark mode
+        "feat (ui): a dark mode"
+          a blank stands before the scope [ : remove it] -> feat(ui): a dark mode
+        "feat!(ui): a dark mode"
+          `!` stands before the scope [!: belongs before the colon] -> feat(ui)!: a dark mode
+        "feat(ui) !: a dark mode"
+          a blank stands before the colon [ : remove it] -> feat(ui)!: a dark mode
+        "Update the docs: all of them"
+          the title has no type: it does not begin with a word and a colon [Update: a type such as `feat:` or `fix:` belongs before it] -> chore: Update the docs: all of them
+        "Merge branch 'a'"
+          the title has no type: it does not begin with a word and a colon [Merge: a type such as `feat:` or `fix:` belongs before it] -> chore: Merge branch 'a'
+        "fix: x\nbody"
+          no blank line stands between the title and the body [body: belongs below a blank line]
+        "fix: x\n\nbreaking change: y"
+          `breaking change:` does not count as a breaking change [breaking change: write `BREAKING CHANGE`]
+        "#);
     }
 
     #[test]

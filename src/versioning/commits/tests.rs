@@ -1,3 +1,5 @@
+//! Tables of commits and versions, and a model that says the same.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -81,7 +83,8 @@ fn who_asks_is_heard() {
     let line = Line::of(&scheme, ["1.2.3"], None);
     let new = commits(&["feat: a"]);
     let next = |commits: &[Commit], over: Override| line.next(commits, commits, Some(&over));
-    for (wish, expected) in [("major", "2.0.0"), ("minor", "1.3.0"), ("patch", "1.2.4"), ("skip", "-")]
+    for (wish, expected) in
+        [("major", "2.0.0"), ("minor", "1.3.0"), ("patch", "1.2.4"), ("skip", "-")]
     {
         let wish: Wish = wish.parse().unwrap();
         assert_eq!(label(next(&new, Override::flag(wish))), expected);
@@ -155,7 +158,9 @@ fn numbers_that_cannot_go_on_are_told() {
 enum Step {
     Commit(Option<Bump>),
     /// A release from `main`, or from `dev`.
-    Release { dev: bool },
+    Release {
+        dev: bool,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {

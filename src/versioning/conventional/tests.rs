@@ -1,3 +1,5 @@
+//! The sixteen rules, what they leave open, and what no message may do.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -7,7 +9,8 @@ fn told(text: &str) -> String {
     let Ok(message) = Message::read(text) else { return "-".into() };
     let scope = message.scope.map(|scope| format!("({scope})")).unwrap_or_default();
     let mark = if message.is_marked { "!" } else { "" };
-    let mut told = format!("{}{scope}{mark}|{}|{}", message.kind, message.description, message.body);
+    let mut told =
+        format!("{}{scope}{mark}|{}|{}", message.kind, message.description, message.body);
     for footer in &message.footers {
         told.push_str(&format!("|{}={}", footer.token, footer.value));
     }
