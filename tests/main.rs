@@ -7,6 +7,7 @@ mod architecture;
 mod assets;
 mod bundle;
 mod ci;
+mod commits;
 mod conformance;
 mod date_versions;
 mod disk;

@@ -245,6 +245,29 @@ pub(super) enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Print what changed with each version, of a subsystem or of the project
+    Changelog {
+        /// A subsystem whose code is in the workspace [default: the project]
+        name: Option<String>,
+        /// Only what came after this version or tag
+        #[arg(long, value_name = "TAG")]
+        since: Option<String>,
+        /// Up to this version, tag, branch or commit [default: what is checked out]
+        #[arg(long, value_name = "REF")]
+        to: Option<String>,
+        /// Bring a file up to date with it, keeping what people wrote there
+        #[arg(long)]
+        write: bool,
+        /// The file to write [default: CHANGELOG.md beside the code]
+        #[arg(long, value_name = "FILE", requires = "write")]
+        file: Option<PathBuf>,
+    },
+    /// Check the title of a change against Conventional Commits
+    #[command(name = "lint:title")]
+    LintTitle {
+        /// The title, or `-` for standard input [default: that of the pull request of the event, or standard input]
+        title: Option<String>,
+    },
     /// Compare the releases with forge.lock and with the checksums beside their assets
     #[command(name = "release:audit")]
     ReleaseAudit {

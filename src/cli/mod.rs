@@ -5,6 +5,7 @@ mod actions;
 mod args;
 mod audit;
 mod bundle;
+mod changelog;
 mod check;
 mod ci;
 mod clean;
@@ -15,6 +16,7 @@ mod graph;
 mod habits;
 mod included;
 mod init;
+mod lint;
 mod list;
 mod lock;
 mod logs;
@@ -143,6 +145,12 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::PackageBundle { names, into } => bundle::package(session, &names, into.as_deref()),
         Verb::ReleaseBundle { tag } => project::release(session, &tag),
         Verb::ReleaseNotes { tag } => notes::notes(session, tag.as_deref()),
+        Verb::Changelog { name, since, to, write, file } => {
+            let range = changelog::Range { since: since.as_deref(), to: to.as_deref() };
+            let output = changelog::Output { is_file: write, file: file.as_deref() };
+            changelog::changelog(session, name.as_deref(), range, output)
+        }
+        Verb::LintTitle { title } => lint::title(session, title.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
         Verb::Ci { names, plan } => ci::ci(session, None, &names, plan),
         Verb::CiBuild { names } => ci::ci(session, Some(Stage::Build), &names, false),
