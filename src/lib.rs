@@ -8,6 +8,7 @@ pub mod ci;
 pub mod cli;
 pub mod execute;
 pub mod git;
+pub mod imports;
 pub mod login;
 pub mod manifest;
 pub mod model;
