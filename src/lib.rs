@@ -2,6 +2,7 @@
 //!
 //! `ARCHITECTURE.md` has the map: which room does what, and which may know which.
 
+pub mod affected;
 pub mod archive;
 pub mod cache;
 pub mod ci;

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod affected;
 mod architecture;
 mod assets;
 mod bundle;

@@ -2,6 +2,7 @@
 //! that a library caller would want too.
 
 mod actions;
+mod affected;
 mod args;
 mod audit;
 mod bundle;
@@ -132,7 +133,13 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
         Verb::ReleaseBinary { names } => release::release(session, &names),
         Verb::VersionNext { name, claim } => versions::next_version(session, &name, claim),
-        Verb::ReleaseAll => release::release(session, &[]),
+        Verb::ReleaseAll { affected: false } => release::release(session, &[]),
+        Verb::ReleaseAll { affected: true } => {
+            match affected::words(session, |_, said| said.to_vec(), &[])? {
+                words if words.is_empty() => affected::nothing(session),
+                words => release::release(session, &words),
+            }
+        }
         Verb::Promote { names } => release::promote(session, &names),
         Verb::ReleaseList { names } => releases::list(session, &names),
         Verb::ReleaseWait { names, timeout } => wait::wait(session, &names, timeout),
@@ -143,7 +150,13 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::ReleaseBundle { tag } => project::release(session, &tag),
         Verb::ReleaseNotes { tag } => notes::notes(session, tag.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
-        Verb::Ci { names, plan } => ci::ci(session, None, &names, plan),
+        Verb::Ci { names, plan, affected: false } => ci::ci(session, None, &names, plan),
+        Verb::Ci { names, plan, affected: true } => {
+            match affected::words(session, crate::ci::words, &names)? {
+                words if words.is_empty() => affected::nothing(session),
+                words => ci::ci(session, None, &words, plan),
+            }
+        }
         Verb::CiBuild { names } => ci::ci(session, Some(Stage::Build), &names, false),
         Verb::CiTest { names } => ci::ci(session, Some(Stage::Test), &names, false),
         Verb::CiPackage { names } => ci::ci(session, Some(Stage::Package), &names, false),
@@ -151,6 +164,9 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::CiPages { names } => ci::ci(session, Some(Stage::Pages), &names, false),
         Verb::CiInit { forge } => ci::init(session, forge.as_deref()),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
+        Verb::Affected { names, since, fetch } => {
+            affected::affected(session, &names, since.as_deref(), fetch)
+        }
         Verb::Doctor => doctor::doctor(session),
         Verb::Check => check::check(session),
         Verb::Schema { of } => check::schema(of),

@@ -146,7 +146,8 @@ impl Context {
 
     /// In-repo code may be edited while it is built; what comes out then belongs to no fingerprint.
     fn source_is_unchanged(&self, finding: &Finding, subsystem: &Subsystem) -> Result<(), Fault> {
-        let (Source::Path { dir, only, shared }, Some(before)) = (&subsystem.source, &finding.want.tree)
+        let (Source::Path { dir, only, shared }, Some(before)) =
+            (&subsystem.source, &finding.want.tree)
         else {
             return Ok(());
         };

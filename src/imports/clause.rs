@@ -137,7 +137,8 @@ mod tests {
 
     #[test]
     fn patterns_are_read_where_embed_is_imported() {
-        let body = "//go:embed a.txt all:b \"c d\" `e`\n//go:embed f/*\nvar x string\n// //go:embed g\n";
+        let body =
+            "//go:embed a.txt all:b \"c d\" `e`\n//go:embed f/*\nvar x string\n// //go:embed g\n";
         let with = Clauses::read(&format!("package p\nimport _ \"embed\"\n{body}"));
         assert_eq!(with.embeds, ["a.txt", "b", "c d", "e", "f/*"]);
         let without = Clauses::read(&format!("package p\n{body}"));

@@ -70,7 +70,8 @@ impl Reach {
         self.rules.contains(path)
             || is_compiled(name) && self.packages.contains(folder)
             || self.embeds.iter().any(|(folder, pattern)| {
-                is_below(path, folder) && embedded(folder, pattern).is_some_and(|glob| holds(&glob, path))
+                is_below(path, folder)
+                    && embedded(folder, pattern).is_some_and(|glob| holds(&glob, path))
             })
     }
 }
@@ -101,15 +102,15 @@ impl Graph {
             .collect::<io::Result<_>>()
             .map_err(|error| Fault::io("cannot list the folders of a Go program", &error))?;
         self.enter(own.iter().flatten().cloned().collect())?;
-        own.into_iter().map(|own| self.reach(own)).collect()
+        own.iter().map(|own| self.reach(own)).collect()
     }
 
     /// What goes into a program whose own folders are `own`.
-    fn reach(&mut self, own: BTreeSet<String>) -> Result<Reach, Fault> {
+    fn reach(&mut self, own: &BTreeSet<String>) -> Result<Reach, Fault> {
         let mut reach = Reach::default();
         // Only the main module says what paths mean, so each start keeps its own.
         let mut rest: Vec<(String, Arc<Main>)> = Vec::new();
-        for folder in &own {
+        for folder in own {
             if let Some(main) = self.main(folder)? {
                 reach.rules.extend(main.rules.iter().cloned());
                 rest.push((folder.clone(), main));
@@ -132,7 +133,9 @@ impl Graph {
         }
         for folder in seen {
             let found = &self.folders[&folder];
-            reach.embeds.extend(found.embeds.iter().map(|pattern| (folder.clone(), pattern.clone())));
+            reach
+                .embeds
+                .extend(found.embeds.iter().map(|pattern| (folder.clone(), pattern.clone())));
             if !own.contains(&folder) {
                 reach.files.extend(found.compiled.iter().map(|name| joined(&folder, name)));
                 reach.packages.insert(folder);
@@ -150,9 +153,17 @@ impl Graph {
     }
 
     /// Adds the files that `pattern` in `folder` embeds.
-    fn embed(&self, folder: &str, pattern: &str, files: &mut BTreeSet<String>) -> Result<(), Fault> {
+    fn embed(
+        &self,
+        folder: &str,
+        pattern: &str,
+        files: &mut BTreeSet<String>,
+    ) -> Result<(), Fault> {
         let Some(glob) = embedded(folder, pattern) else { return Ok(()) };
-        let fixed = pattern.split('/').take_while(|part| !part.contains(['*', '?', '['])).collect::<Vec<_>>();
+        let fixed = pattern
+            .split('/')
+            .take_while(|part| !part.contains(['*', '?', '[']))
+            .collect::<Vec<_>>();
         let mut all = Vec::new();
         let start = joined(folder, &fixed.join("/"));
         list(&self.root, &start, &mut all)
@@ -193,7 +204,7 @@ impl Graph {
 
     fn module(&self, folder: &str, file: &ModuleFile) -> Result<Main, Fault> {
         let mut main = Main::default();
-        self.add(&mut main, folder, file);
+        main.add(folder, file);
         let vendor = joined(folder, "vendor");
         if self.root.join(&vendor).join("modules.txt").is_file() {
             main.rules.insert(joined(&vendor, "modules.txt"));
@@ -202,33 +213,20 @@ impl Graph {
         for above in ancestors(folder) {
             main.rules.insert(joined(above, "go.work"));
             let Some(work) = self.file(above, "go.work")? else { continue };
-            let used: Vec<String> = work.used.iter().filter_map(|path| resolved(above, path)).collect();
+            let used: Vec<String> =
+                work.used.iter().filter_map(|path| resolved(above, path)).collect();
             if used.iter().any(|used| used == folder) {
                 main.rules.insert(joined(above, "go.work.sum"));
-                self.add(&mut main, above, &ModuleFile { module: None, ..work.clone() });
+                main.add(above, &ModuleFile { module: None, ..work.clone() });
                 for other in &used {
                     if let Some(file) = self.file(other, "go.mod")? {
-                        self.add(&mut main, other, &file);
+                        main.add(other, &file);
                     }
                 }
             }
             break;
         }
         Ok(main)
-    }
-
-    /// Adds what `file` in `folder` says to `main`.
-    fn add(&self, main: &mut Main, folder: &str, file: &ModuleFile) {
-        if let Some(path) = &file.module {
-            main.places.insert(path.clone(), folder.to_owned());
-            main.rules.extend(["go.mod", "go.sum"].map(|name| joined(folder, name)));
-        }
-        for (path, written) in &file.replaced {
-            if let Some(place) = resolved(folder, written) {
-                main.rules.insert(joined(&place, "go.mod"));
-                main.places.insert(path.clone(), place);
-            }
-        }
     }
 
     fn file(&self, folder: &str, name: &str) -> Result<Option<ModuleFile>, Fault> {
@@ -242,6 +240,20 @@ impl Graph {
 }
 
 impl Main {
+    /// Adds what `file` in `folder` says to it.
+    fn add(&mut self, folder: &str, file: &ModuleFile) {
+        if let Some(path) = &file.module {
+            self.places.insert(path.clone(), folder.to_owned());
+            self.rules.extend(["go.mod", "go.sum"].map(|name| joined(folder, name)));
+        }
+        for (path, written) in &file.replaced {
+            if let Some(place) = resolved(folder, written) {
+                self.rules.insert(joined(&place, "go.mod"));
+                self.places.insert(path.clone(), place);
+            }
+        }
+    }
+
     /// The folder that `import` means, if that is in the workspace.
     fn place(&self, root: &Path, import: &str) -> Option<String> {
         let of_module = |(module, folder): (&String, &String)| {
@@ -297,7 +309,8 @@ fn descend(root: &Path, start: &str, folders: &mut BTreeSet<String>) -> io::Resu
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
-        let is_left_out = name.starts_with(['.', '_']) || matches!(name.as_str(), "testdata" | "vendor");
+        let is_left_out =
+            name.starts_with(['.', '_']) || matches!(name.as_str(), "testdata" | "vendor");
         if !is_left_out && entry.file_type()?.is_dir() {
             descend(root, &joined(start, &name), folders)?;
         }
@@ -389,7 +402,10 @@ mod tests {
 
     const SHARED: &[(&str, &str)] = &[
         ("go.mod", "module example.org/m\n\ngo 1.20\n"),
-        ("cmd/a/main.go", "package main\nimport \"example.org/m/libs/one\"\nfunc main() { one.F() }\n"),
+        (
+            "cmd/a/main.go",
+            "package main\nimport \"example.org/m/libs/one\"\nfunc main() { one.F() }\n",
+        ),
         ("cmd/b/main.go", "package main\nfunc main() {}\n"),
         (
             "libs/one/one.go",
@@ -412,10 +428,17 @@ mod tests {
         assert_eq!(a.packages.iter().collect::<Vec<_>>(), ["libs/one", "libs/two"]);
         let files: Vec<_> = a.files.iter().map(String::as_str).collect();
         assert_eq!(files, ["go.mod", "libs/one/one.go", "libs/two/data/x.txt", "libs/two/two.go"]);
-        for path in ["libs/one/new.go", "libs/two/data/y.txt", "go.sum", "go.work", "libs/one/x_arm64.s"] {
+        for path in
+            ["libs/one/new.go", "libs/two/data/y.txt", "go.sum", "go.work", "libs/one/x_arm64.s"]
+        {
             assert!(a.covers(path), "{path}");
         }
-        for path in ["libs/one/one_test.go", "libs/three/three.go", "libs/one/README.md", "libs/two/data/x.md"] {
+        for path in [
+            "libs/one/one_test.go",
+            "libs/three/three.go",
+            "libs/one/README.md",
+            "libs/two/data/x.md",
+        ] {
             assert!(!a.covers(path), "{path}");
         }
         assert!(reach(&dir, "cmd/b").packages.is_empty());
@@ -426,7 +449,10 @@ mod tests {
         let code = "package main\nimport _ \"example.org/lib/x\"\nfunc main() {}\n";
         let files = [
             ("app/main.go", code),
-            ("app/go.mod", "module example.org/app\nrequire example.org/lib v0.0.0\nreplace example.org/lib => ../lib\n"),
+            (
+                "app/go.mod",
+                "module example.org/app\nrequire example.org/lib v0.0.0\nreplace example.org/lib => ../lib\n",
+            ),
             ("used/main.go", code),
             ("used/go.mod", "module example.org/used\n"),
             ("go.work", "use (\n\t./used\n\t./lib\n)\n"),
@@ -450,7 +476,7 @@ mod tests {
 
     #[test]
     fn the_go_command_says_the_same() {
-        if !crate::process::testing::is_here("go") {
+        if Command::new("go").arg("version").output().is_err() {
             return;
         }
         let dir = workspace(SHARED);

@@ -61,8 +61,12 @@ mod tests {
     fn a_folder_means_all_below_it_and_a_pattern_what_it_says() {
         let shared = |also: &str| Shared { also: vec![also.into()], imports: false };
         let means = |also: &str, path: &str| shared(also).means(path).is_some();
-        assert!(means("libs", "libs/a/b.go") && !means("libs", "libs2/a") && !means("libs", "x/libs/a"));
-        assert!(means("libs/**/*.proto", "libs/a/b.proto") && !means("libs/**/*.proto", "libs/a/b.go"));
+        assert!(
+            means("libs", "libs/a/b.go") && !means("libs", "libs2/a") && !means("libs", "x/libs/a")
+        );
+        assert!(
+            means("libs/**/*.proto", "libs/a/b.proto") && !means("libs/**/*.proto", "libs/a/b.go")
+        );
         assert!(means("a.txt", "a.txt") && !means("a.txt", "b/a.txt") && means(".", "b/a.txt"));
         assert_eq!(Shared::start("libs/a*/b"), "libs");
         assert_eq!(Shared::start("*.go"), "");
