@@ -3,6 +3,7 @@
 mod migrate;
 mod support;
 
+mod affected;
 mod architecture;
 mod assets;
 mod bundle;

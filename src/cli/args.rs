@@ -211,7 +211,11 @@ pub(super) enum Verb {
     },
     /// Release every subsystem that is not released yet
     #[command(name = "release:all")]
-    ReleaseAll,
+    ReleaseAll {
+        /// Only what has changed since its last release; on a tag such as v1.2.0, all
+        #[arg(long)]
+        affected: bool,
+    },
     /// Build released artifacts again in CI, and say so beside those that come out the same
     Promote {
         /// Subsystems or groups
@@ -296,6 +300,9 @@ pub(super) enum Verb {
         /// Show which stages would run, and why
         #[arg(long)]
         plan: bool,
+        /// Only what has changed since its last release; on a tag such as v1.2.0, all
+        #[arg(long)]
+        affected: bool,
     },
     /// Ensure and verify, without publishing
     #[command(name = "ci:build")]
@@ -341,6 +348,17 @@ pub(super) enum Verb {
         /// Resolve again what is locked already
         #[arg(long)]
         update: bool,
+    },
+    /// Show what has changed since its last release, and by which file
+    Affected {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// Compare with where HEAD parted from this branch, tag or commit
+        #[arg(long, value_name = "REF")]
+        since: Option<String>,
+        /// Fetch the commits that this clone lacks
+        #[arg(long)]
+        fetch: bool,
     },
     /// Check versions.yml and every spec, and report all problems at once
     Check,

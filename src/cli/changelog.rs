@@ -91,7 +91,7 @@ impl<'w> Component<'w> {
     }
 
     fn of(subsystem: &'w Subsystem) -> Result<Self, Fault> {
-        let Source::Path { dir, only } = &subsystem.source else {
+        let Source::Path { dir, only, .. } = &subsystem.source else {
             return Err(Fault::new(
                 Kind::Usage,
                 format!("cannot tell what changed in {}", subsystem.name),

@@ -2,6 +2,7 @@
 //! that a library caller would want too.
 
 mod actions;
+mod affected;
 mod args;
 mod audit;
 mod bundle;
@@ -135,7 +136,13 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
         Verb::ReleaseBinary { names } => release::release(session, &names),
         Verb::VersionNext { name, claim } => versions::next_version(session, &name, claim),
-        Verb::ReleaseAll => release::release(session, &[]),
+        Verb::ReleaseAll { affected: false } => release::release(session, &[]),
+        Verb::ReleaseAll { affected: true } => {
+            match affected::words(session, |_, said| said.to_vec(), &[])? {
+                words if words.is_empty() => affected::nothing(session),
+                words => release::release(session, &words),
+            }
+        }
         Verb::Promote { names } => release::promote(session, &names),
         Verb::ReleaseList { names } => releases::list(session, &names),
         Verb::ReleaseWait { names, timeout } => wait::wait(session, &names, timeout),
@@ -152,7 +159,13 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         }
         Verb::LintTitle { title } => lint::title(session, title.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
-        Verb::Ci { names, plan } => ci::ci(session, None, &names, plan),
+        Verb::Ci { names, plan, affected: false } => ci::ci(session, None, &names, plan),
+        Verb::Ci { names, plan, affected: true } => {
+            match affected::words(session, crate::ci::words, &names)? {
+                words if words.is_empty() => affected::nothing(session),
+                words => ci::ci(session, None, &words, plan),
+            }
+        }
         Verb::CiBuild { names } => ci::ci(session, Some(Stage::Build), &names, false),
         Verb::CiTest { names } => ci::ci(session, Some(Stage::Test), &names, false),
         Verb::CiPackage { names } => ci::ci(session, Some(Stage::Package), &names, false),
@@ -161,6 +174,9 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::CiInit { forge } => ci::init(session, forge.as_deref()),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
         Verb::Migrate { path, into } => migrate::migrate(session, &path, into.as_deref()),
+        Verb::Affected { names, since, fetch } => {
+            affected::affected(session, &names, since.as_deref(), fetch)
+        }
         Verb::Doctor => doctor::doctor(session),
         Verb::Check => check::check(session),
         Verb::Schema { of } => check::schema(of),

@@ -18,7 +18,7 @@ pub struct History<'a> {
     runner: &'a dyn CommandRunner,
     root: PathBuf,
     /// Where the folder is in it: nothing, or `sub/folder/`.
-    prefix: String,
+    pub(super) prefix: String,
 }
 
 /// A tag.
@@ -176,15 +176,15 @@ impl<'a> History<'a> {
         }
     }
 
-    fn git(&self) -> Git<'_> {
+    pub(super) fn git(&self) -> Git<'_> {
         Git::new(self.runner, &self.root, "")
     }
 
-    async fn ask(&self, words: &[&str], what: &str) -> Result<Vec<String>, Fault> {
+    pub(super) async fn ask(&self, words: &[&str], what: &str) -> Result<Vec<String>, Fault> {
         self.git().run(words).await.map_err(|failure| failure.fault(self.cannot(what)))
     }
 
-    fn cannot(&self, what: &str) -> String {
+    pub(super) fn cannot(&self, what: &str) -> String {
         format!("cannot {what} of the repository {}", self.root.display())
     }
 }
