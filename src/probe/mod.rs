@@ -38,7 +38,7 @@ use crate::{
 pub use accept::{Acceptance, accept};
 pub use leftover::leftovers;
 pub use released::{is_remote, read_stamp};
-pub use snapshot::{Row, Snapshot};
+pub use snapshot::Snapshot;
 pub use tree::{Grounds, Tree, walk};
 pub use trust::{distrust, trusted_repositories};
 pub use want::{Print, Want, Wants};
