@@ -58,8 +58,11 @@ impl Basis {
 }
 
 fn mentions(task: &Task, word: &str) -> bool {
-    let of_vars = task.vars.iter().map(|var| &var.variable);
+    // What a file says that is known at load was remembered then.
+    let of_file = task.home.vars.iter().filter(|var| var.is_lazy);
+    let of_vars = task.vars.iter().chain(of_file).map(|var| &var.variable);
     let mut templates = task.templates();
+    templates.extend(task.home.late_env.iter().map(|(_, value)| value));
     templates.extend(of_vars.flat_map(crate::workspace::Variable::templates));
     templates.iter().any(|one| one.mentions(word))
         || task.expressions().iter().any(|one| one.mentions_in_expression(word))
