@@ -208,6 +208,13 @@ def tasks_noop(bench, count, ninja_target, with_task):
         results = bench.compare([forge, task], budget=8)
         yield from against(what, results, "Task", 0.02, "Task, `sources:`")
 
+    def touch(path):
+        return lambda: os.utime(work.root / path)
+
+    forge.prepare, ninja.prepare = touch("versions.yml"), touch("build.ninja")
+    results = bench.compare([forge, ninja], budget=8)
+    yield from against("the same after the manifest was touched", results, "ninja")
+
 
 # ── restore ──────────────────────────────────────────────────────────────────────────────────
 

@@ -11,6 +11,9 @@ fn sandbox(rest: &str) -> Sandbox {
     Sandbox::new().head(&format!("{tasks}{rest}")).script("one", "v1").file("in.txt", "1\n")
 }
 
+/// Something that somebody does to a workspace.
+type Change = Box<dyn Fn(&Sandbox)>;
+
 fn runs(sandbox: &Sandbox) -> usize {
     fs::read_to_string(sandbox.path("log")).unwrap_or_default().lines().count()
 }
@@ -152,4 +155,61 @@ fn two_forges_at_once_run_a_task_once_and_a_killed_one_is_no_obstacle() {
     assert!(first.wait().unwrap().success());
     second.says("slow is up to date");
     assert_eq!(runs(&sandbox), 2);
+}
+
+#[test]
+fn what_had_nothing_to_do_is_said_again_until_something_it_rests_on_changes() {
+    let all = "  all: { needs: [gen, list] }\n  list: { inputs: 'src/**/*.txt', outputs: list, dotenv: 'vars?', run: ['ls -R src > list', 'echo ran >> log'] }\n  asks: { inputs: in.txt, status: test -f in.txt, run: echo ran }\n";
+    let sandbox = sandbox(all).file("src/a.txt", "").file("src/deep/b.txt", "");
+    let kept = || {
+        let files = fs::read_dir(sandbox.path(".forge/state")).unwrap().flatten();
+        let names = files.map(|file| file.file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("snapshot-run")).count()
+    };
+    // An answer is only kept that rests on what is older than a clock tick.
+    let settle = || {
+        std::thread::sleep(std::time::Duration::from_millis(120));
+        let before = runs(&sandbox);
+        for _ in 0..2 {
+            let run = sandbox.forge("all").succeeds();
+            run.says("gen is up to date").says("list is up to date");
+        }
+        assert_eq!((runs(&sandbox), kept()), (before, 1));
+        before
+    };
+    sandbox.forge("all").succeeds();
+    let write = |path: &str| {
+        let path = path.to_owned();
+        move |sandbox: &Sandbox| sandbox.write(&path, "NEW=new\n")
+    };
+    let changes: [(&str, Change); 6] = [
+        ("a file that goes in", Box::new(write("in.txt"))),
+        ("a new file in a folder", Box::new(write("src/deep/c.txt"))),
+        ("a new folder", Box::new(write("src/new/c.txt"))),
+        ("a variable", Box::new(write("vars"))),
+        ("a file is gone", Box::new(|it| fs::remove_file(it.path("src/a.txt")).unwrap())),
+        (
+            "the records",
+            Box::new(|it| {
+                fs::remove_file(it.path(".forge/state/tasks.jsonl")).unwrap();
+                fs::remove_dir_all(it.beside("cache")).unwrap();
+            }),
+        ),
+    ];
+    for (what, change) in changes {
+        let before = settle();
+        change(&sandbox);
+        sandbox.forge("all").succeeds();
+        assert!(runs(&sandbox) > before, "{what}");
+    }
+    settle();
+    fs::remove_file(sandbox.path("list")).unwrap();
+    sandbox.forge("all").succeeds().says("list is restored");
+    sandbox.forge("all --force").succeeds().keeps_quiet_about("up to date");
+    // What a command finds out shows in no file.
+    for _ in 0..3 {
+        std::thread::sleep(std::time::Duration::from_millis(120));
+        sandbox.forge("asks").succeeds();
+    }
+    assert_eq!(kept(), 1);
 }

@@ -34,6 +34,7 @@ mod services;
 mod session;
 mod status;
 mod task;
+mod task_noop;
 mod task_screen;
 mod taskfile;
 mod verify;

@@ -26,6 +26,7 @@ use super::{
     ensure,
     run::{self, Publish, Request, jobs, runtime},
     session::{Session, say},
+    task_noop::{Question, is_lasting},
     task_screen::TaskScreen,
 };
 
@@ -57,13 +58,17 @@ pub(super) fn run(session: &Session, wish: &Wish) -> Result<u8, Stop> {
             .hint("`forge list` shows them")
             .into());
     }
+    let question = Question::of(session, wish)?;
+    if question.as_ref().is_some_and(|question| question.answered(session)) {
+        return Ok(0);
+    }
     let mut workspaces = session.workspaces()?;
     let set = asked.assignments(&wanted(workspaces.any(), &asked.tasks)?)?;
     if !set.is_empty() {
         // Loaded again, so that all that looks at these variables is what they make it.
         workspaces = session.workspaces_with(&set)?;
     }
-    run_in(session, &Arc::new(workspaces), &asked, wish)
+    run_in(session, &Arc::new(workspaces), &asked, wish, question)
 }
 
 /// Runs tasks of `workspaces` with all they need.
@@ -72,6 +77,7 @@ pub(super) fn run_in(
     workspaces: &Arc<Workspaces>,
     asked: &Asked,
     wish: &Wish,
+    question: Option<Question>,
 ) -> Result<u8, Stop> {
     let workspace = workspaces.any();
     let tasks = wanted(workspace, &asked.tasks)?;
@@ -97,10 +103,17 @@ pub(super) fn run_in(
     if let Some(code) = ensure_all(session, workspaces, &needed)? {
         return Ok(code);
     }
-    let is_alone = reach(&names, &tasks).len() == 1;
-    let screen = TaskScreen::of(session, is_alone, wish.plain);
-    let audience = |told: Told| screen.tell(told);
-    let done = perform(session, workspace, invocations, &audience, (wish.fail_fast, wish.parallel));
+    let reached = reach(&names, &tasks);
+    let question = question.filter(|_| needed.is_empty() && is_lasting(&reached));
+    let screen = TaskScreen::of(session, reached.len() == 1, wish.plain);
+    let audience = |told: Told| {
+        if let Some(question) = &question {
+            question.hear(told);
+        }
+        screen.tell(told);
+    };
+    let how = (wish.fail_fast, wish.parallel);
+    let done = perform(session, workspace, invocations, &audience, how, question.as_ref());
     screen.finish();
     match done {
         Ok(()) => Ok(0),
@@ -144,18 +157,20 @@ pub(super) fn run_all(
             Event::Note(note) => line(&format!("{} {note}", told.label)),
             _ => {}
         };
-        perform(session, workspace, vec![invocation], &audience, (false, false))?;
+        perform(session, workspace, vec![invocation], &audience, (false, false), None)?;
     }
     Ok(())
 }
 
-/// Runs `invocations`, if the sources that their tasks speak of are here.
+/// Runs `invocations`, if the sources that their tasks speak of are here. That there was nothing to do
+/// is kept for the next time that somebody asks `question`.
 fn perform<'w>(
     session: &Session,
     workspace: &'w Workspace,
     invocations: Vec<Invocation<'w>>,
     audience: Audience<'w>,
     (fail_fast, side_by_side): (bool, bool),
+    question: Option<&Question>,
 ) -> Result<(), Fault> {
     let lacks = |task: &&&Task| !has_source(workspace, task);
     if let Some(task) = invocations.iter().map(|one| &one.task).find(lacks) {
@@ -170,7 +185,9 @@ fn perform<'w>(
         let cancel = Cancel::new();
         cancel.listen_to_signals()?;
         let engine = Engine::new(workspace, options, audience, cancel);
-        engine.run_all(invocations, side_by_side).await
+        engine.run_all(invocations, side_by_side).await?;
+        question.inspect(|question| question.keep(workspace, &engine));
+        Ok(())
     })
 }
 

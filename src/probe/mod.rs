@@ -40,7 +40,7 @@ pub use accept::{Acceptance, accept};
 pub use beyond::{Own, walk_sources};
 pub use leftover::leftovers;
 pub use released::{is_remote, read_stamp};
-pub use snapshot::{Row, Snapshot};
+pub use snapshot::Snapshot;
 pub use tree::Tree;
 pub use trust::{distrust, trusted_repositories};
 pub use want::{Print, Want, Wants};

@@ -23,6 +23,8 @@ pub struct Ground {
     pub dir: PathBuf,
     /// Their variables.
     pub env: BTreeMap<String, String>,
+    /// The files that variables stand in.
+    pub read: Vec<PathBuf>,
     path: Vec<PathBuf>,
     shell: Shell,
 }
@@ -40,18 +42,19 @@ impl Ground {
         let parts = parts.into_iter().filter(|part| !part.as_os_str().is_empty());
         let dir = parts.fold(root.to_owned(), |dir, part| dir.join(part));
         let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
-        let mut env = BTreeMap::new();
+        let (mut env, mut read) = (BTreeMap::new(), Vec::new());
         for (folder, path, may_be_missing) in &task.home.dotenv {
             let path = root.join(folder).join(path.expand(&places));
             for (name, value) in read_dotenv(&path, *may_be_missing).map_err(refused)? {
                 env.entry(name).or_insert(value);
             }
+            read.push(path);
         }
         for (name, value) in &task.home.env {
             env.insert(name.clone(), value.expand(&places));
         }
         let path = vec![workspace.layout.bin()];
-        Ok(Self { places, dir, env, path, shell: task.shell.clone() })
+        Ok(Self { places, dir, env, read, path, shell: task.shell.clone() })
     }
 
     /// Adds what `dotenv` and `env` say; `of_file` is what words mean to the file of the task.
@@ -70,6 +73,7 @@ impl Ground {
             for (name, value) in read_dotenv(&file, *may_be_missing).map_err(refused)? {
                 of_files.entry(name).or_insert(value);
             }
+            self.read.push(file);
         }
         self.env.append(&mut of_files);
         for (name, value) in &rendering.task.env {
@@ -108,6 +112,7 @@ impl Ground {
             dir: workspace.layout.root().join(folder),
             env: self.env.clone(),
             places: self.places.clone(),
+            read: Vec::new(),
             path: self.path.clone(),
             shell: shell.clone(),
         }

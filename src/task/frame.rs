@@ -9,6 +9,8 @@ use crate::{
     process::{Cancel, Command, CommandRunner, timeout_fault},
 };
 
+use super::basis::Basis;
+
 /// Within what a task runs.
 #[derive(Clone)]
 pub struct Frame<'a> {
@@ -18,6 +20,8 @@ pub struct Frame<'a> {
     pub cancel: Cancel,
     /// Held by all who run a command; by one that gets the terminal, alone.
     pub terminal: &'a RwLock<()>,
+    /// Told that a command runs.
+    basis: &'a Basis,
     deadline: Option<Deadline>,
 }
 
@@ -31,8 +35,13 @@ struct Deadline {
 
 impl<'a> Frame<'a> {
     /// A frame without limits.
-    pub fn new(runner: &'a dyn CommandRunner, terminal: &'a RwLock<()>, cancel: Cancel) -> Self {
-        Self { runner, cancel, terminal, deadline: None }
+    pub fn new(
+        runner: &'a dyn CommandRunner,
+        terminal: &'a RwLock<()>,
+        basis: &'a Basis,
+        cancel: Cancel,
+    ) -> Self {
+        Self { runner, cancel, terminal, basis, deadline: None }
     }
 
     /// This frame, with `limit` from now on if it is the nearer one.
@@ -59,6 +68,7 @@ impl<'a> Frame<'a> {
             true => (Some(self.terminal.write().await), None),
             false => (None, Some(self.terminal.read().await)),
         };
+        self.basis.is_more();
         command.cancel = Some(self.cancel.clone());
         if let Some(deadline) = self.deadline {
             let left = deadline.at.saturating_duration_since(Instant::now());

@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
@@ -57,6 +57,11 @@ impl Ledger {
     pub fn new(layout: &Layout) -> Self {
         let path = layout.state().join("tasks.jsonl");
         Self { path, staging: layout.staging(), known: Mutex::default() }
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What is recorded of `invocation`; nothing if that cannot be read.

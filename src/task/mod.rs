@@ -7,9 +7,10 @@
 //! ```
 //!
 //! Pure: `plan`, `parameters`, `steps`, `dotenv`, and what `record` compares. Looking at files:
-//! `files`. What words mean, found out on the way: `variables`, `each`. Doing: `run` (the loop), `perform` (one task), `command` (one command).
+//! `files`, `basis`. What words mean, found out on the way: `variables`, `each`. Doing: `run` (the loop), `perform` (one task), `command` (one command).
 
 mod attempt;
+mod basis;
 mod command;
 mod conditions;
 mod dotenv;

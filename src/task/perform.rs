@@ -70,6 +70,8 @@ impl<'w> Performance<'_, 'w> {
             Some(label) => rendering.text(label)?.expand(&ground.places),
             None => self.invocation.name.clone(),
         };
+        engine.basis.add_words(task);
+        engine.basis.add(ground.read.iter().cloned().chain(engine.source_of(task)));
         let scene = Scene { rendering, ground, label };
         let how = self.decided(&scene, frame).await;
         self.tell(&scene.label, Event::Ended(End::of(&how)));
@@ -91,6 +93,7 @@ impl<'w> Performance<'_, 'w> {
         let steps = scene.rendering.run(&witness).await?;
         let look = || engine.eye().look(self.invocation, &scene.rendering, &scene.ground, &steps);
         let fresh = || {
+            self.rest(scene)?;
             self.tell(&scene.label, Event::Note("is up to date"));
             Ok(How::Fresh)
         };

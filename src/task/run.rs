@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -20,6 +21,7 @@ use crate::{
 
 use super::{
     Audience, Event, Told,
+    basis::Basis,
     frame::Frame,
     key::Eye,
     ledger::Ledger,
@@ -57,6 +59,7 @@ pub struct Engine<'w> {
     pub(super) pools: Pools,
     pub(super) vault: Vault,
     pub(super) ledger: Ledger,
+    pub(super) basis: Basis,
     runner: Box<dyn CommandRunner + 'w>,
     terminal: RwLock<()>,
     cancel: Cancel,
@@ -98,6 +101,7 @@ impl<'w> Engine<'w> {
             terminal: RwLock::default(),
             cancel,
             ledger: Ledger::new(&workspace.layout),
+            basis: Basis::default(),
             settled: Mutex::default(),
             printed: Mutex::default(),
             count: AtomicUsize::new(0),
@@ -109,7 +113,7 @@ impl<'w> Engine<'w> {
     /// # Errors
     /// The root cause, if anything failed; the rest was done that does not wait for it.
     pub async fn run(&self, wanted: Invocation<'w>) -> Result<(), Fault> {
-        let frame = Frame::new(&*self.runner, &self.terminal, self.cancel.clone());
+        let frame = self.frame(self.cancel.clone());
         let plan = Plan::of(&self.names, &self.renderer, wanted)?;
         self.carry_out(&plan, &frame, true).await.map(|_| ())
     }
@@ -125,7 +129,7 @@ impl<'w> Engine<'w> {
         side_by_side: bool,
     ) -> Result<(), Fault> {
         if side_by_side {
-            let frame = Frame::new(&*self.runner, &self.terminal, self.cancel.clone());
+            let frame = self.frame(self.cancel.clone());
             let plan = Plan::of_all(&self.names, &self.renderer, wanted)?;
             return self.carry_out(&plan, &frame, true).await.map(|_| ());
         }
@@ -251,7 +255,23 @@ impl<'w> Engine<'w> {
     /// Within what runs what has to run whatever happened: without a limit, and stopped only by
     /// being asked a second time.
     pub(super) fn last_frame(&self) -> Frame<'_> {
-        Frame::new(&*self.runner, &self.terminal, self.cancel.patient())
+        self.frame(self.cancel.patient())
+    }
+
+    /// Where the source is that `task` may speak of.
+    pub(super) fn source_of(&self, task: &Task) -> Option<PathBuf> {
+        task.subsystem.as_ref().map(|name| self.workspace.places(Some(name)).src)
+    }
+
+    fn frame(&self, cancel: Cancel) -> Frame<'_> {
+        Frame::new(&*self.runner, &self.terminal, &self.basis, cancel)
+    }
+
+    /// The files and folders that were looked at, if nothing was done or found out in another way:
+    /// while they are as they are, there is nothing to do.
+    pub fn rested_on(&self) -> Option<Vec<PathBuf>> {
+        self.basis.add([self.ledger.path().to_owned()]);
+        self.basis.files()
     }
 }
 

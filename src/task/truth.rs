@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     Event,
-    files::{Marks, marks},
+    files::{Marks, looked_at, marks},
     frame::Frame,
     key::{is_kept, patterns},
     perform::{Performance, Scene},
@@ -39,6 +39,22 @@ impl<'w> Performance<'_, 'w> {
             }
         }
         self.has_status(scene, frame).await
+    }
+
+    /// What is up to date rests on the files that go in and come out.
+    pub(super) fn rest(&self, scene: &Scene<'_, 'w>) -> Result<(), Fault> {
+        let (basis, task) = (&self.engine.basis, self.invocation.task);
+        if task.gitignore {
+            // What git ignores is said in more places than are looked at here.
+            basis.is_more();
+        }
+        for written in [&task.inputs, &task.outputs] {
+            if basis.stands() {
+                let written = patterns(&scene.rendering, &scene.ground, written)?;
+                basis.add(looked_at(&scene.ground.dir, &written)?);
+            }
+        }
+        Ok(())
     }
 
     /// Whether each command of `status` succeeds.
@@ -102,6 +118,7 @@ impl<'w> Performance<'_, 'w> {
             return Ok(false);
         }
         let Some(record) = self.with_outputs(scene, now.clone())? else { return Ok(false) };
+        self.engine.basis.is_more();
         self.engine.ledger.write(self.invocation, &record)?;
         Ok(true)
     }

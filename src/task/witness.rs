@@ -57,10 +57,12 @@ impl Witness for Live<'_, '_> {
         name: &'a str,
         value: Pending<'a, Result<String, Fault>>,
     ) -> Pending<'a, Result<Word, Fault>> {
+        self.engine.basis.is_more();
         Box::pin(async move { Ok(self.engine.vault.keep(name, value.await?)) })
     }
 
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {
+        self.engine.basis.is_more();
         files::names(&self.ground.dir, patterns, self.gitignore)
     }
 }

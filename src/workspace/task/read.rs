@@ -37,7 +37,11 @@ pub fn resolve(
     let guesses: BTreeSet<String> =
         scope.guesses().chain(scope.places()).map(str::to_owned).collect();
     let mut tasks = Vec::new();
+    // Tasks stand one after the other: no line is counted for each of them again.
+    let (mut at, mut line) = (0, 1);
     for (key, node) in written {
+        let text = home.text.get(at..key.bytes.start).unwrap_or_default();
+        (at, line) = (at.max(key.bytes.start), line + text.matches('\n').count());
         if !is_name(&key.value, &key.bytes, found) {
             continue;
         }
@@ -45,7 +49,7 @@ pub fn resolve(
         let (scope, guesses) = (known.clone(), guesses.clone());
         let shell = node.get("shell").map_or_else(|| home.shell.clone(), home::shell);
         let reader = Reader { owner, node, home: home.clone(), shell, scope, guesses, found };
-        let task = reader.task(key, words.clone());
+        let task = reader.task(key, line, words.clone());
         if found.diagnostics.len() == before {
             tasks.push(task);
         }
@@ -82,7 +86,7 @@ pub(super) struct Reader<'a, 'e, 'f> {
 }
 
 impl<'e> Reader<'_, 'e, '_> {
-    fn task(mut self, key: &Sp<String>, words: Arc<Words>) -> Task {
+    fn task(mut self, key: &Sp<String>, line: usize, words: Arc<Words>) -> Task {
         let called = |name: &str| match self.owner {
             Some(owner) => format!("{owner}:{name}"),
             None => name.to_owned(),
@@ -116,7 +120,7 @@ impl<'e> Reader<'_, 'e, '_> {
         Task {
             subsystem: self.owner.cloned(),
             place: self.found.span(key.bytes.clone()),
-            line: self.found.text()[..key.bytes.start].matches('\n').count() + 1,
+            line,
             desc: text("desc"),
             help: text("help"),
             aliases,
