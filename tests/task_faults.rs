@@ -115,6 +115,7 @@ faults! {
     error: task a failed
       because: cannot run `echo`
       because: its folder `[root]/nowhere` does not exist
+      help: make the folder first, or correct `dir`
     "#;
     a_dotenv_that_is_not_there: "tasks: { a: { dotenv: local.env, run: echo } }", "a", @r#"
     exit code 2

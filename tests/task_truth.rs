@@ -134,6 +134,30 @@ fn explain_names_what_changed_then_and_now() {
 }
 
 #[test]
+fn values_from_outside_are_written_down_nowhere() {
+    let sandbox = Sandbox::new()
+        .head("dotenv: .env\ntasks:\n  a: { inputs: in.txt, env: { T: 'x{{ env.OUTSIDE }}' }, vars: { v: '{{ env.OUTSIDE }}' }, run: 'echo {{ env.OUTSIDE }} {{ v }} >> log' }\n")
+        .script("one", "v1")
+        .file("in.txt", "1\n")
+        .file(".env", "INSIDE=hush-1\n");
+    let forge = |words: &str, value: &str| {
+        let mut forge = sandbox.forge(words);
+        forge.command().env("OUTSIDE", value);
+        forge
+    };
+    forge("a", "quiet-1").succeeds();
+    forge("a", "quiet-1").succeeds();
+    assert_eq!(sandbox.read("log"), "quiet-1 quiet-1\n");
+    let written = sandbox.read(".forge/state/tasks.jsonl");
+    assert!(!written.contains("quiet-1") && !written.contains("hush-1"), "{written}");
+    let told = forge("explain a", "quiet-2").succeeds();
+    told.says("has another value");
+    assert!(!told.stdout().contains("quiet-1"));
+    sandbox.write(".env", "INSIDE=hush-2\n");
+    forge("explain a", "quiet-1").succeeds().says("`env` changed: INSIDE has another value");
+}
+
+#[test]
 fn two_forges_at_once_run_a_task_once_and_a_killed_one_is_no_obstacle() {
     let sandbox = sandbox(
         "  slow: { inputs: in.txt, outputs: done, run: 'echo ran >> log; touch begun; while [ ! -e go ]; do sleep 0.02; done; touch done' }\n",

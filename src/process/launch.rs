@@ -171,7 +171,9 @@ fn folder_fault(command: &Command) -> Option<Fault> {
         Err(error) => format!("cannot be entered: {error}"),
     };
     let what = format!("cannot run {}", command.line);
-    Some(Fault::new(Kind::Failed, what).because(format!("its folder `{}` {why}", dir.display())))
+    let fault = Fault::new(Kind::Failed, what);
+    let fault = fault.because(format!("its folder `{}` {why}", dir.display()));
+    Some(fault.hint("make the folder first, or correct `dir`"))
 }
 
 fn absent_fault(name: &str, absent: Absent) -> Fault {

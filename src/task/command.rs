@@ -1,7 +1,7 @@
 //! One command of a task: where it runs, and with which variables.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Read,
     path::{Path, PathBuf},
@@ -10,7 +10,7 @@ use std::{
 use crate::{
     model::{Fault, Kind},
     process::{Command, CommandLine, Shell},
-    workspace::{Bindings, Keyring, Places, Task, Text, Workspace},
+    workspace::{Bindings, Keyring, Places, Task, Template, Text, Workspace},
 };
 
 use super::{dotenv, frame::Frame, steps::Rendering};
@@ -25,6 +25,8 @@ pub struct Ground {
     pub env: BTreeMap<String, String>,
     /// The files that variables stand in.
     pub read: Vec<PathBuf>,
+    /// Those of them whose values are written down nowhere: they come from files or from outside.
+    pub unwritten: BTreeSet<String>,
     path: Vec<PathBuf>,
     shell: Shell,
 }
@@ -42,19 +44,21 @@ impl Ground {
         let parts = parts.into_iter().filter(|part| !part.as_os_str().is_empty());
         let dir = parts.fold(root.to_owned(), |dir, part| dir.join(part));
         let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
-        let (mut env, mut read) = (BTreeMap::new(), Vec::new());
+        let (mut env, mut read, mut unwritten) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
         for (folder, path, may_be_missing) in &task.home.dotenv {
             let path = root.join(folder).join(path.expand(&places));
             for (name, value) in read_dotenv(&path, *may_be_missing).map_err(refused)? {
+                unwritten.insert(name.clone());
                 env.entry(name).or_insert(value);
             }
             read.push(path);
         }
         for (name, value) in &task.home.env {
+            unwritten.remove(name);
             env.insert(name.clone(), value.expand(&places));
         }
         let path = vec![workspace.layout.bin()];
-        Ok(Self { places, dir, env, read, path, shell: task.shell.clone() })
+        Ok(Self { places, dir, env, read, unwritten, path, shell: task.shell.clone() })
     }
 
     /// Adds what `dotenv` and `env` say; `of_file` is what words mean to the file of the task.
@@ -64,6 +68,7 @@ impl Ground {
     pub fn furnish(&mut self, rendering: &Rendering, of_file: &Bindings) -> Result<(), Fault> {
         let (task, renderer) = (rendering.task, rendering.renderer);
         for (name, value) in &task.home.late_env {
+            self.mark(name, value);
             self.env.insert(name.clone(), renderer.plain(task, value, of_file)?);
         }
         let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
@@ -71,15 +76,25 @@ impl Ground {
         for (file, may_be_missing) in &rendering.task.dotenv {
             let file = self.dir.join(rendering.text(file)?.expand(&self.places));
             for (name, value) in read_dotenv(&file, *may_be_missing).map_err(refused)? {
+                self.unwritten.insert(name.clone());
                 of_files.entry(name).or_insert(value);
             }
             self.read.push(file);
         }
         self.env.append(&mut of_files);
         for (name, value) in &rendering.task.env {
+            self.mark(name, value);
             self.env.insert(name.clone(), rendering.text(value)?.expand(&self.places));
         }
         Ok(())
+    }
+
+    /// Notes whether the variable `name`, which is `value`, comes from outside.
+    fn mark(&mut self, name: &str, value: &Template) {
+        match value.mentions("env") {
+            true => self.unwritten.insert(name.to_owned()),
+            false => self.unwritten.remove(name),
+        };
     }
 
     /// The command that `line` is, with the secrets of `keyring`.
@@ -111,6 +126,7 @@ impl Ground {
         Self {
             dir: workspace.layout.root().join(folder),
             env: self.env.clone(),
+            unwritten: self.unwritten.clone(),
             places: self.places.clone(),
             read: Vec::new(),
             path: self.path.clone(),

@@ -15,7 +15,7 @@ use super::{
     files::marks,
     ledger::Ledger,
     plan::{Invocation, called},
-    record::{Fields, Record},
+    record::{Fields, Record, unwritten},
     steps::{Rendering, Step, Work},
     variables::needed,
 };
@@ -52,7 +52,15 @@ impl Eye<'_, '_> {
         let made = patterns(rendering, ground, &task.outputs)?;
         let outputs = marks(&ground.dir, &made, false, &known.outputs)?;
         let root = self.workspace.layout.root().display().to_string();
-        let shown = |text: &str| Text::new(text.replace(&root, "{{ root }}")).symbolic();
+        let outside = self.outside(task);
+        let shown = |text: &str| {
+            let text = Text::new(text.replace(&root, "{{ root }}")).symbolic();
+            outside.iter().fold(text, |text, (name, value)| {
+                let stands = format!("({name} {})", unwritten(value));
+                let quoted = value.escape_debug().to_string();
+                text.replace(*value, &stands).replace(&quoted, &stands)
+            })
+        };
         let one = |text: &str| BTreeMap::from([(String::new(), shown(text))]);
         let all = |pairs: BTreeMap<String, String>| {
             pairs.into_iter().map(|(name, value)| (name, shown(&value))).collect()
@@ -60,16 +68,37 @@ impl Eye<'_, '_> {
         let words = rendering.bindings.written();
         let words = words.lines().filter_map(|line| line.split_once('='));
         let words = words.map(|(word, value)| (word.to_owned(), value.to_owned())).collect();
+        let mut env: BTreeMap<_, _> = all(ground.env.clone());
+        for name in &ground.unwritten {
+            env.extend(ground.env.get(name).map(|value| (name.clone(), unwritten(value))));
+        }
+        env.extend(outside.iter().map(|(name, value)| (format!("env.{name}"), unwritten(value))));
         let fields = Fields::from([
             ("run".to_owned(), all(commands(self.names, steps))),
             ("shell".to_owned(), one(&format!("{:?}", task.shell))),
-            ("env".to_owned(), all(ground.env.clone())),
+            ("env".to_owned(), env),
             ("vars".to_owned(), all(words)),
             ("needs".to_owned(), self.needs(rendering)),
             ("dir".to_owned(), one(&ground.dir.display().to_string())),
             ("outputs".to_owned(), one(&made.join(" "))),
         ]);
         Ok(Some(Record { fields, inputs, outputs }))
+    }
+
+    /// The variables of the environment that templates of `task` and of its file look at, the
+    /// longest values first: one may be a part of another.
+    fn outside(&self, task: &Task) -> Vec<(&str, &str)> {
+        let of_vars = task.vars.iter().chain(&task.home.vars);
+        let mut templates = task.templates();
+        templates.extend(of_vars.flat_map(|var| var.variable.templates()));
+        templates.extend(task.home.late_env.iter().map(|(_, value)| value));
+        let is_used = |name: &str| templates.iter().any(|one| one.source().contains(name));
+        let known = self.workspace.environment.iter();
+        let known = known.filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)));
+        let mut used: Vec<_> =
+            known.filter(|(name, value)| !value.is_empty() && is_used(name)).collect();
+        used.sort_by_key(|(name, value)| (std::cmp::Reverse(value.len()), *name));
+        used
     }
 
     /// What is needed, as it is: the fingerprints of subsystems as they are installed, and what

@@ -42,10 +42,15 @@ impl Record {
             for name in now.keys().chain(then.keys()) {
                 let what = match (then.get(name), now.get(name)) {
                     (then, now) if then == now => continue,
+                    (Some(then), Some(now)) if is_unwritten(then) || is_unwritten(now) => {
+                        "has another value".to_owned()
+                    }
                     (Some(then), Some(now)) => {
                         let (then, now) = apart(then, now);
                         format!("was `{then}`, is `{now}`")
                     }
+                    (None, Some(now)) if is_unwritten(now) => "is new".to_owned(),
+                    (Some(then), None) if is_unwritten(then) => "is gone".to_owned(),
                     (None, now) => format!("`{}` is new", shown(now.map_or("", String::as_str))),
                     (then, None) => format!("`{}` is gone", shown(then.map_or("", String::as_str))),
                 };
@@ -86,6 +91,15 @@ pub fn changed(kind: &str, then: &Marks, now: &Marks, may_grow: bool) -> Option<
     }
     let new = now.keys().find(|name| !may_grow && !then.contains_key(*name));
     new.map(|name| format!("the {kind} {name} is new"))
+}
+
+/// What stands for a value that is not to be written down.
+pub fn unwritten(value: &str) -> String {
+    format!("sha256:{}", digest(value))
+}
+
+fn is_unwritten(text: &str) -> bool {
+    text.strip_prefix("sha256:").is_some_and(|rest| rest.len() == 64)
 }
 
 /// The digest of a text, in 64 hexadecimal digits.

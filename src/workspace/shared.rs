@@ -22,6 +22,8 @@ impl Shared {
     pub fn start(pattern: &str) -> &str {
         match pattern.find(['*', '?', '[', '{', '\\']) {
             Some(at) => pattern[..at].rsplit_once('/').map_or("", |(start, _)| start),
+            // The workspace as a whole.
+            None if pattern == "." => "",
             None => pattern,
         }
     }
