@@ -135,6 +135,9 @@ pub(super) enum Verb {
         /// Begin nothing more once something failed
         #[arg(long)]
         fail_fast: bool,
+        /// How the output of tasks is shown [default: as versions.yml says, or else one task's as it is, several with their names]
+        #[arg(long, value_name = "HOW")]
+        output: Option<Output>,
         /// Run tasks of a Taskfile of Task: the file, or the folder it is in
         #[arg(long, value_name = "PATH")]
         taskfile: Option<PathBuf>,
@@ -351,6 +354,19 @@ pub(super) enum Verb {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// How the output of tasks is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// Line by line, with the task's name before each.
+    Prefixed,
+    /// All of a task's at once, when it ended.
+    Grouped,
+    /// As it comes, not a byte changed.
+    Plain,
+    /// Only that of what failed.
+    Quiet,
 }
 
 /// Languages of `forge graph`.

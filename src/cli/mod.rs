@@ -30,6 +30,7 @@ mod services;
 mod session;
 mod status;
 mod task;
+mod task_log;
 mod task_screen;
 mod taskfile;
 mod verify;
@@ -49,7 +50,7 @@ use crate::{
     workspace::LoadError,
 };
 use actions::Actions;
-use args::{Args, Verb};
+use args::{Args, Output, Verb};
 use session::{Session, say};
 
 /// Why a verb ended early.
@@ -114,10 +115,11 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Explain { name } => explain::explain(session, &name),
         Verb::Verify { names, running: false } => verify::verify(session, &names),
         Verb::Verify { names, running: true } => verify::running(session, &names),
-        Verb::Run { words, args, parallel, exit_code, yes, fail_fast, taskfile } => {
-            let plain = taskfile.is_some();
+        Verb::Run { words, args, parallel, exit_code, yes, fail_fast, output, taskfile } => {
+            // What Task prints has no marks.
+            let output = output.or(taskfile.is_some().then_some(Output::Plain));
             let wish =
-                task::Wish { words: &words, args, parallel, exit_code, yes, fail_fast, plain };
+                task::Wish { words: &words, args, parallel, exit_code, yes, fail_fast, output };
             match taskfile {
                 Some(path) => taskfile::run(session, &path, &wish),
                 None => task::run(session, &wish),

@@ -22,7 +22,7 @@ use crate::{
 
 use super::{
     Stop,
-    args::Args,
+    args::{Args, Output},
     ensure,
     run::{self, Publish, Request, jobs, runtime},
     session::{Session, say},
@@ -45,8 +45,8 @@ pub(super) struct Wish<'a> {
     pub(super) yes: bool,
     /// Whether nothing more begins once something failed.
     pub(super) fail_fast: bool,
-    /// Whether lines are shown without saying which task they are of.
-    pub(super) plain: bool,
+    /// How output is shown, if that is said.
+    pub(super) output: Option<Output>,
 }
 
 /// Runs tasks with all they need.
@@ -98,10 +98,16 @@ pub(super) fn run_in(
         return Ok(code);
     }
     let is_alone = reach(&names, &tasks).len() == 1;
-    let screen = TaskScreen::of(session, is_alone, wish.plain);
+    let screen = TaskScreen::of(session, workspace, is_alone, wish.output);
     let audience = |told: Told| screen.tell(told);
-    let done = perform(session, workspace, invocations, &audience, (wish.fail_fast, wish.parallel));
-    screen.finish();
+    let options = Options {
+        jobs: jobs(session),
+        force: session.flags.force,
+        fail_fast: wish.fail_fast,
+        through: screen.lets_through(),
+    };
+    let done = perform(workspace, invocations, &audience, options, wish.parallel);
+    screen.finish(done.as_ref().err().map(ToString::to_string).as_deref());
     match done {
         Ok(()) => Ok(0),
         Err(fault) => {
@@ -136,6 +142,12 @@ pub(super) fn run_all(
         let what = "what the tasks need could not be ensured";
         return Err(Fault::new(Kind::Failed, what).into());
     }
+    let options = Options {
+        jobs: jobs(session),
+        force: session.flags.force,
+        fail_fast: false,
+        through: false,
+    };
     for task in tasks {
         begins(task);
         let invocation = Invocation::new(task, BTreeMap::new(), Vec::new())?;
@@ -144,18 +156,18 @@ pub(super) fn run_all(
             Event::Note(note) => line(&format!("{} {note}", told.label)),
             _ => {}
         };
-        perform(session, workspace, vec![invocation], &audience, (false, false))?;
+        perform(workspace, vec![invocation], &audience, options, false)?;
     }
     Ok(())
 }
 
 /// Runs `invocations`, if the sources that their tasks speak of are here.
 fn perform<'w>(
-    session: &Session,
     workspace: &'w Workspace,
     invocations: Vec<Invocation<'w>>,
     audience: Audience<'w>,
-    (fail_fast, side_by_side): (bool, bool),
+    options: Options,
+    side_by_side: bool,
 ) -> Result<(), Fault> {
     let lacks = |task: &&&Task| !has_source(workspace, task);
     if let Some(task) = invocations.iter().map(|one| &one.task).find(lacks) {
@@ -165,7 +177,6 @@ fn perform<'w>(
             .because("that source is not here, since nothing was built from it here")
             .hint(format!("`forge ensure --force {owner}` fetches and builds it")));
     }
-    let options = Options { jobs: jobs(session), force: session.flags.force, fail_fast };
     runtime()?.block_on(async {
         let cancel = Cancel::new();
         cancel.listen_to_signals()?;
