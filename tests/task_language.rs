@@ -127,7 +127,7 @@ fn what_is_private_labelled_confirmed_asserted_or_retried() {
     sandbox.forge("holds").exits(1).says("here must exist");
     sandbox.forge("flaky").succeeds().says("try 2 of 2");
     sandbox.forge("after").succeeds().says("after | after").says("which it may");
-    sandbox.forge("list").succeeds().says("task user").keeps_quiet_about("helper");
+    sandbox.forge("list").succeeds().says("user").keeps_quiet_about("helper");
     let listed = sandbox.forge("list --json").succeeds().json();
     let aliases = listed["tasks"].as_array().unwrap().iter().find(|task| task["name"] == "user");
     assert_eq!(aliases.unwrap()["aliases"], serde_json::json!(["u", "use"]));

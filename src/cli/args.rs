@@ -172,7 +172,11 @@ pub(super) enum Verb {
         name: String,
     },
     /// List subsystems, groups and tasks
-    List,
+    List {
+        /// Private tasks too
+        #[arg(long)]
+        all: bool,
+    },
     /// Draw what needs what
     Graph {
         /// The language of the drawing
@@ -353,6 +357,16 @@ pub(super) enum Verb {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Print what the last word of a line can become
+    #[command(name = "completions:words", hide = true)]
+    CompletionWords {
+        /// The line, up to the cursor
+        #[arg(last = true, default_value = "", allow_hyphen_values = true)]
+        line: String,
+        /// Characters that the shell begins a new word after
+        #[arg(long, default_value = "", allow_hyphen_values = true)]
+        breaks: String,
     },
 }
 

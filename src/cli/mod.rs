@@ -8,6 +8,7 @@ mod bundle;
 mod check;
 mod ci;
 mod clean;
+mod completion;
 mod doctor;
 mod ensure;
 mod explain;
@@ -51,7 +52,7 @@ use crate::{
 };
 use actions::Actions;
 use args::{Args, Output, Verb};
-use session::{Session, say};
+use session::Session;
 
 /// Why a verb ended early.
 pub(crate) enum Stop {
@@ -101,7 +102,7 @@ pub fn main() -> ExitCode {
         }
     };
     let session = Session::new(args.global);
-    match run(&session, args.verb.unwrap_or(Verb::List)) {
+    match run(&session, args.verb.unwrap_or(Verb::List { all: false })) {
         Ok(code) => ExitCode::from(code),
         Err(stop) => ExitCode::from(tell(&session, stop)),
     }
@@ -129,7 +130,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Down { names } => services::down(session, &names),
         Verb::Logs { names, follow, lines } => logs::logs(session, &names, follow, lines),
         Verb::Reload { name } => services::reload(session, &name),
-        Verb::List => list::list(session),
+        Verb::List { all } => list::list(session, all),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
         Verb::ReleaseBinary { names } => release::release(session, &names),
@@ -159,12 +160,8 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Clean { what } => clean::clean(session, what),
         Verb::Env { shell } => list::env(session, shell),
         Verb::Init { folder } => init::init(session, folder.as_deref()),
-        Verb::Completions { shell } => {
-            let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Args::command(), "forge", &mut text);
-            say(&String::from_utf8_lossy(&text))?;
-            Ok(0)
-        }
+        Verb::Completions { shell } => Ok(completion::script(shell)?),
+        Verb::CompletionWords { line, breaks } => Ok(completion::words(&line, &breaks)?),
     }
 }
 

@@ -25,7 +25,7 @@ pub enum From {
 /// Takes all that one command prints.
 pub struct Output<'a> {
     log: Option<Log>,
-    output: Lane,
+    printed: Lane,
     errors: Lane,
     through: bool,
     line: &'a mut (dyn FnMut(&str) + Send),
@@ -42,8 +42,8 @@ impl<'a> Output<'a> {
     /// For the output of `command`, whose lines go to `line`.
     pub fn new(command: &Command, line: &'a mut (dyn FnMut(&str) + Send)) -> Self {
         let log = command.log.clone().map(|path| Log::new(path, Limits::default()));
-        let (output, errors) = (Lane::of(command), Lane::of(command));
-        Self { log, output, errors, through: command.through, line }
+        let (printed, errors) = (Lane::of(command), Lane::of(command));
+        Self { log, printed, errors, through: command.through, line }
     }
 
     /// Takes bytes as they come.
@@ -59,7 +59,7 @@ impl<'a> Output<'a> {
 
     fn lane(&mut self, from: From) -> &mut Lane {
         match from {
-            From::Output => &mut self.output,
+            From::Output => &mut self.printed,
             From::Errors => &mut self.errors,
         }
     }
@@ -70,7 +70,7 @@ impl<'a> Output<'a> {
         }
         self.logged(|log| log.write(bytes));
         let lane = match from {
-            From::Output => &mut self.output,
+            From::Output => &mut self.printed,
             From::Errors => &mut self.errors,
         };
         lane.lines.push(bytes, Instant::now(), self.line);
@@ -100,7 +100,7 @@ impl<'a> Output<'a> {
             }
         }
         self.logged(Log::finish);
-        self.output.lines.finish(self.line);
+        self.printed.lines.finish(self.line);
         self.errors.lines.finish(self.line);
     }
 
