@@ -2,12 +2,14 @@
 //!
 //! `ARCHITECTURE.md` has the map: which room does what, and which may know which.
 
+pub mod affected;
 pub mod archive;
 pub mod cache;
 pub mod ci;
 pub mod cli;
 pub mod execute;
 pub mod git;
+pub mod imports;
 pub mod login;
 pub mod manifest;
 pub mod model;

@@ -1,11 +1,14 @@
 //! Everything that only the whole program shows. One binary, so that it links once.
 
+mod migrate;
 mod support;
 
+mod affected;
 mod architecture;
 mod assets;
 mod bundle;
 mod ci;
+mod commits;
 mod conformance;
 mod date_versions;
 mod disk;

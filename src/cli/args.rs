@@ -218,7 +218,11 @@ pub(super) enum Verb {
     },
     /// Release every subsystem that is not released yet
     #[command(name = "release:all")]
-    ReleaseAll,
+    ReleaseAll {
+        /// Only what has changed since its last release; on a tag such as v1.2.0, all
+        #[arg(long)]
+        affected: bool,
+    },
     /// Build released artifacts again in CI, and say so beside those that come out the same
     Promote {
         /// Subsystems or groups
@@ -252,6 +256,29 @@ pub(super) enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Print what changed with each version, of a subsystem or of the project
+    Changelog {
+        /// A subsystem whose code is in the workspace [default: the project]
+        name: Option<String>,
+        /// Only what came after this version or tag
+        #[arg(long, value_name = "TAG")]
+        since: Option<String>,
+        /// Up to this version, tag, branch or commit [default: what is checked out]
+        #[arg(long, value_name = "REF")]
+        to: Option<String>,
+        /// Bring a file up to date with it, keeping what people wrote there
+        #[arg(long)]
+        write: bool,
+        /// The file to write [default: CHANGELOG.md beside the code]
+        #[arg(long, value_name = "FILE", requires = "write")]
+        file: Option<PathBuf>,
+    },
+    /// Check the title of a change against Conventional Commits
+    #[command(name = "lint:title")]
+    LintTitle {
+        /// The title, or `-` for standard input [default: that of the pull request of the event, or standard input]
+        title: Option<String>,
+    },
     /// Compare the releases with forge.lock and with the checksums beside their assets
     #[command(name = "release:audit")]
     ReleaseAudit {
@@ -280,6 +307,9 @@ pub(super) enum Verb {
         /// Show which stages would run, and why
         #[arg(long)]
         plan: bool,
+        /// Only what has changed since its last release; on a tag such as v1.2.0, all
+        #[arg(long)]
+        affected: bool,
     },
     /// Ensure and verify, without publishing
     #[command(name = "ci:build")]
@@ -326,8 +356,28 @@ pub(super) enum Verb {
         #[arg(long)]
         update: bool,
     },
+    /// Show what has changed since its last release, and by which file
+    Affected {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// Compare with where HEAD parted from this branch, tag or commit
+        #[arg(long, value_name = "REF")]
+        since: Option<String>,
+        /// Fetch the commits that this clone lacks
+        #[arg(long)]
+        fetch: bool,
+    },
     /// Check versions.yml and every spec, and report all problems at once
     Check,
+    /// Write the tasks of Taskfiles down in forge's language; the originals stay as they are
+    Migrate {
+        /// The Taskfile, or its folder
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        /// The folder for what is written [default: beside the Taskfile]
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+    },
     /// Say what would fail here, and what to do about it
     Doctor,
     /// Print the JSON Schema of versions.yml or of a spec, for editors

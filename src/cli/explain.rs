@@ -177,8 +177,16 @@ impl Page {
 fn source(source: &Source) -> String {
     match source {
         Source::None => "none: the builder fetches by itself".into(),
-        Source::Path { dir, only } if only.is_empty() => format!("path {}", dir.display()),
-        Source::Path { dir, only } => format!("path {} ({})", dir.display(), only.join(", ")),
+        Source::Path { dir, only, shared } => {
+            let mut text = format!("path {}", dir.display());
+            if !only.is_empty() {
+                text.push_str(&format!(" ({})", only.join(", ")));
+            }
+            if !shared.also.is_empty() {
+                text.push_str(&format!(", also {}", shared.also.join(", ")));
+            }
+            text + if shared.imports { ", and what its Go code imports" } else { "" }
+        }
         Source::Git { url, reference } => format!("git {url} at {reference}"),
         Source::Archive { url, sha256, .. } => format!("archive {url} (sha256 {sha256})"),
     }

@@ -2,9 +2,11 @@
 //! that a library caller would want too.
 
 mod actions;
+mod affected;
 mod args;
 mod audit;
 mod bundle;
+mod changelog;
 mod check;
 mod ci;
 mod clean;
@@ -16,9 +18,11 @@ mod graph;
 mod habits;
 mod included;
 mod init;
+mod lint;
 mod list;
 mod lock;
 mod logs;
+mod migrate;
 mod notes;
 mod package;
 mod plan;
@@ -135,7 +139,13 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
         Verb::ReleaseBinary { names } => release::release(session, &names),
         Verb::VersionNext { name, claim } => versions::next_version(session, &name, claim),
-        Verb::ReleaseAll => release::release(session, &[]),
+        Verb::ReleaseAll { affected: false } => release::release(session, &[]),
+        Verb::ReleaseAll { affected: true } => {
+            match affected::words(session, |_, said| said.to_vec(), &[])? {
+                words if words.is_empty() => affected::nothing(session),
+                words => release::release(session, &words),
+            }
+        }
         Verb::Promote { names } => release::promote(session, &names),
         Verb::ReleaseList { names } => releases::list(session, &names),
         Verb::ReleaseWait { names, timeout } => wait::wait(session, &names, timeout),
@@ -145,8 +155,20 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::PackageBundle { names, into } => bundle::package(session, &names, into.as_deref()),
         Verb::ReleaseBundle { tag } => project::release(session, &tag),
         Verb::ReleaseNotes { tag } => notes::notes(session, tag.as_deref()),
+        Verb::Changelog { name, since, to, write, file } => {
+            let range = changelog::Range { since: since.as_deref(), to: to.as_deref() };
+            let output = changelog::Output { is_file: write, file: file.as_deref() };
+            changelog::changelog(session, name.as_deref(), range, output)
+        }
+        Verb::LintTitle { title } => lint::title(session, title.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
-        Verb::Ci { names, plan } => ci::ci(session, None, &names, plan),
+        Verb::Ci { names, plan, affected: false } => ci::ci(session, None, &names, plan),
+        Verb::Ci { names, plan, affected: true } => {
+            match affected::words(session, crate::ci::words, &names)? {
+                words if words.is_empty() => affected::nothing(session),
+                words => ci::ci(session, None, &words, plan),
+            }
+        }
         Verb::CiBuild { names } => ci::ci(session, Some(Stage::Build), &names, false),
         Verb::CiTest { names } => ci::ci(session, Some(Stage::Test), &names, false),
         Verb::CiPackage { names } => ci::ci(session, Some(Stage::Package), &names, false),
@@ -154,6 +176,10 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::CiPages { names } => ci::ci(session, Some(Stage::Pages), &names, false),
         Verb::CiInit { forge } => ci::init(session, forge.as_deref()),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
+        Verb::Migrate { path, into } => migrate::migrate(session, &path, into.as_deref()),
+        Verb::Affected { names, since, fetch } => {
+            affected::affected(session, &names, since.as_deref(), fetch)
+        }
         Verb::Doctor => doctor::doctor(session),
         Verb::Check => check::check(session),
         Verb::Schema { of } => check::schema(of),

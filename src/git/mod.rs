@@ -6,6 +6,7 @@
 
 mod checkout;
 mod command;
+mod difference;
 mod history;
 mod references;
 mod refusal;

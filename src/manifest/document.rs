@@ -152,6 +152,10 @@ pub enum SourceDoc {
         dir: Scalar,
         /// `only`.
         only: Vec<Scalar>,
+        /// `also`.
+        also: Vec<Scalar>,
+        /// `imports`.
+        imports: Option<Scalar>,
     },
 }
 
@@ -323,7 +327,12 @@ fn source(node: &Node) -> Option<SourceDoc> {
         let sha256 = text(node, "sha256")?;
         Some(SourceDoc::Archive { url, sha256, strip: count(node, "strip") })
     } else {
-        Some(SourceDoc::Path { dir: text(node, "path")?, only: scalars(node, "only") })
+        Some(SourceDoc::Path {
+            dir: text(node, "path")?,
+            only: scalars(node, "only"),
+            also: scalars(node, "also"),
+            imports: text(node, "imports"),
+        })
     }
 }
 

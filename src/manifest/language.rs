@@ -216,6 +216,8 @@ pub static SPEC: Record = Record {
     ],
 };
 
+const SHARED: Shape = Text("a path or pattern in the workspace such as `libs/**/*.proto`");
+
 static SOURCE: Record = Record {
     what: "a source",
     exactly_one: &["git", "archive", "path"],
@@ -246,6 +248,18 @@ static SOURCE: Record = Record {
             With("path"),
             List(&PATH),
             "The files and folders below it that count; all if absent.",
+        ),
+        field(
+            "also",
+            With("path"),
+            OneOf(&[SHARED, List(&SHARED)]),
+            "What else in the workspace goes into it: files, folders, or patterns.",
+        ),
+        field(
+            "imports",
+            With("path"),
+            Choice(&["go"]),
+            "Whose imports go into it too, wherever in the workspace they lead.",
         ),
     ],
 };

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -14,7 +14,10 @@ use crate::{
     workspace::{Build, Source, Subsystem, Upstream, UpstreamDigest, Workspace},
 };
 
-use super::tree::{self, Grounds, Tree};
+use super::{
+    beyond::{Own, walk_sources},
+    tree::Tree,
+};
 
 /// A fingerprint with the digests of its fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +109,12 @@ impl<'a> Wants<'a> {
     /// The files and folders of in-repo sources that were read.
     pub fn source_inputs(&self) -> Vec<PathBuf> {
         let trees = self.trees.values().flatten();
-        trees.flat_map(|tree| &tree.inputs).map(|(path, _)| path.clone()).collect()
+        let inputs = |tree: &'_ Arc<Tree>| {
+            let read = tree.inputs.iter().map(|(path, _)| path.clone());
+            read.chain(tree.absent.iter().cloned()).collect::<Vec<_>>()
+        };
+        // Many share what they import.
+        trees.flat_map(inputs).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// What the artifacts called `names` should be. Their sources are read in one go.
@@ -224,8 +232,8 @@ impl<'a> Wants<'a> {
             Source::None => {
                 fields.add("source", "none");
             }
-            Source::Path { dir, only } => {
-                let digest = self.tree(&subsystem.name, dir, only)?;
+            Source::Path { dir, only, shared } => {
+                let digest = self.tree(&subsystem.name, Own { dir, only, shared })?;
                 fields.add("source", "path").add("source", digest.0);
             }
             Source::Git { url, reference } => {
@@ -258,14 +266,15 @@ impl<'a> Wants<'a> {
                 continue;
             }
             rest.extend(&subsystem.build_needs);
-            if let Source::Path { dir, only } = &subsystem.source
+            if let Source::Path { dir, only, shared } = &subsystem.source
                 && !self.trees.contains_key(name)
             {
-                found.push((name, Grounds { root: workspace.layout.root().join(dir), only }));
+                found.push((name, Own { dir, only, shared }));
             }
         }
-        let (names, grounds): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-        for (name, tree) in names.into_iter().zip(tree::walk_all(&grounds)) {
+        let (names, sources): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let trees = walk_sources(workspace.layout.root(), &sources);
+        for (name, tree) in names.into_iter().zip(trees) {
             self.enter_tree(name, tree);
         }
     }
@@ -275,10 +284,11 @@ impl<'a> Wants<'a> {
         self.trees.insert(name.clone(), tree.map(Arc::new).map_err(within));
     }
 
-    fn tree(&mut self, name: &Name, dir: &Path, only: &[String]) -> Result<TreeDigest, Fault> {
+    fn tree(&mut self, name: &Name, own: Own) -> Result<TreeDigest, Fault> {
         if !self.trees.contains_key(name) {
-            let root = self.workspace.layout.root().join(dir);
-            self.enter_tree(name, tree::walk(&Grounds { root, only }));
+            for tree in walk_sources(self.workspace.layout.root(), &[own]) {
+                self.enter_tree(name, tree);
+            }
         }
         self.trees[name].as_ref().map(|tree| tree.digest).map_err(Clone::clone)
     }

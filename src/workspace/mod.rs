@@ -17,6 +17,7 @@ mod preset;
 mod quotes;
 mod service;
 mod settings;
+mod shared;
 mod source;
 mod specs;
 mod starter;
@@ -43,6 +44,7 @@ pub use load::{LoadError, load, load_text};
 pub use outside::{Assignments, Outside};
 pub use platforms::{Wanted, Workspaces};
 pub use service::{Probe, Ready, Restart, SUPERVISOR, Service};
+pub use shared::Shared;
 pub use starter::{StarterFile, starter};
 pub use task::{
     Bindings, Call, Data, Deed, Each, Entry, Home, Meaning, Names, Need, OWN_WORDS, Over,
@@ -142,6 +144,8 @@ pub enum Source {
         dir: PathBuf,
         /// Only these files and folders below `dir` count; empty for all.
         only: Vec<String>,
+        /// What else goes into it.
+        shared: Shared,
     },
     /// A git repository.
     Git {

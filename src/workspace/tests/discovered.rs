@@ -1,6 +1,6 @@
 //! Specs that describe many subsystems, and versions that schemes make.
 
-use super::Sandbox;
+use super::{super::Shared, Sandbox};
 use crate::{
     model::{Name, Scheme, Version},
     workspace::{Outside, Source, load},
@@ -43,7 +43,7 @@ fn each_folder_is_a_subsystem_with_a_group_a_tag_and_a_version() {
     assert_eq!(run.tag.first("20260107.3"), "module-run-20260107.3");
     assert_eq!(run.binaries, ["gcp-run"]);
     let dir = std::path::PathBuf::from("apis/gcp/run/v2");
-    assert_eq!(run.source, Source::Path { dir, only: Vec::new() });
+    assert_eq!(run.source, Source::Path { dir, only: Vec::new(), shared: Shared::default() });
     let steps = &run.build.as_ref().unwrap().steps;
     assert_eq!(steps[0].symbolic(), "echo run 2");
     // What another scheme left in the lock does not count.
