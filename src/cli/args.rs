@@ -135,6 +135,9 @@ pub(super) enum Verb {
         /// Begin nothing more once something failed
         #[arg(long)]
         fail_fast: bool,
+        /// How the output of tasks is shown [default: as versions.yml says, or else one task's as it is, several with their names]
+        #[arg(long, value_name = "HOW")]
+        output: Option<Output>,
         /// Run tasks of a Taskfile of Task: the file, or the folder it is in
         #[arg(long, value_name = "PATH")]
         taskfile: Option<PathBuf>,
@@ -169,7 +172,11 @@ pub(super) enum Verb {
         name: String,
     },
     /// List subsystems, groups and tasks
-    List,
+    List {
+        /// Private tasks too
+        #[arg(long)]
+        all: bool,
+    },
     /// Draw what needs what
     Graph {
         /// The language of the drawing
@@ -401,6 +408,29 @@ pub(super) enum Verb {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Print what the last word of a line can become
+    #[command(name = "completions:words", hide = true)]
+    CompletionWords {
+        /// The line, up to the cursor
+        #[arg(last = true, default_value = "", allow_hyphen_values = true)]
+        line: String,
+        /// Characters that the shell begins a new word after
+        #[arg(long, default_value = "", allow_hyphen_values = true)]
+        breaks: String,
+    },
+}
+
+/// How the output of tasks is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// Line by line, with the task's name before each.
+    Prefixed,
+    /// All of a task's at once, when it ended.
+    Grouped,
+    /// As it comes, not a byte changed.
+    Plain,
+    /// Only that of what failed.
+    Quiet,
 }
 
 /// Languages of `forge graph`.

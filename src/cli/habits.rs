@@ -8,7 +8,7 @@ const WITH_VALUE: &[&str] =
     &["-C", "--directory", "-j", "--jobs", "--platform", "--color", "--trace"];
 
 /// Verbs that a subsystem may stand before.
-const OF_SUBSYSTEM: &[&str] = &[
+pub(super) const OF_SUBSYSTEM: &[&str] = &[
     "ensure",
     "plan",
     "status",

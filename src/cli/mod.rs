@@ -10,6 +10,7 @@ mod changelog;
 mod check;
 mod ci;
 mod clean;
+mod completion;
 mod doctor;
 mod ensure;
 mod explain;
@@ -34,6 +35,7 @@ mod services;
 mod session;
 mod status;
 mod task;
+mod task_log;
 mod task_noop;
 mod task_screen;
 mod taskfile;
@@ -54,8 +56,8 @@ use crate::{
     workspace::LoadError,
 };
 use actions::Actions;
-use args::{Args, Verb};
-use session::{Session, say};
+use args::{Args, Output, Verb};
+use session::Session;
 
 /// Why a verb ended early.
 pub(crate) enum Stop {
@@ -105,7 +107,7 @@ pub fn main() -> ExitCode {
         }
     };
     let session = Session::new(args.global);
-    match run(&session, args.verb.unwrap_or(Verb::List)) {
+    match run(&session, args.verb.unwrap_or(Verb::List { all: false })) {
         Ok(code) => ExitCode::from(code),
         Err(stop) => ExitCode::from(tell(&session, stop)),
     }
@@ -119,10 +121,11 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Explain { name } => explain::explain(session, &name),
         Verb::Verify { names, running: false } => verify::verify(session, &names),
         Verb::Verify { names, running: true } => verify::running(session, &names),
-        Verb::Run { words, args, parallel, exit_code, yes, fail_fast, taskfile } => {
-            let plain = taskfile.is_some();
+        Verb::Run { words, args, parallel, exit_code, yes, fail_fast, output, taskfile } => {
+            // What Task prints has no marks.
+            let output = output.or(taskfile.is_some().then_some(Output::Plain));
             let wish =
-                task::Wish { words: &words, args, parallel, exit_code, yes, fail_fast, plain };
+                task::Wish { words: &words, args, parallel, exit_code, yes, fail_fast, output };
             match taskfile {
                 Some(path) => taskfile::run(session, &path, &wish),
                 None => task::run(session, &wish),
@@ -132,7 +135,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Down { names } => services::down(session, &names),
         Verb::Logs { names, follow, lines } => logs::logs(session, &names, follow, lines),
         Verb::Reload { name } => services::reload(session, &name),
-        Verb::List => list::list(session),
+        Verb::List { all } => list::list(session, all),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
         Verb::ReleaseBinary { names } => release::release(session, &names),
@@ -184,12 +187,8 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Clean { what } => clean::clean(session, what),
         Verb::Env { shell } => list::env(session, shell),
         Verb::Init { folder } => init::init(session, folder.as_deref()),
-        Verb::Completions { shell } => {
-            let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Args::command(), "forge", &mut text);
-            say(&String::from_utf8_lossy(&text))?;
-            Ok(0)
-        }
+        Verb::Completions { shell } => Ok(completion::script(shell)?),
+        Verb::CompletionWords { line, breaks } => Ok(completion::words(&line, &breaks)?),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
 
 use super::{
     Stop,
-    args::Args,
+    args::{Args, Output},
     ensure,
     run::{self, Publish, Request, jobs, runtime},
     session::{Session, say},
@@ -46,8 +46,8 @@ pub(super) struct Wish<'a> {
     pub(super) yes: bool,
     /// Whether nothing more begins once something failed.
     pub(super) fail_fast: bool,
-    /// Whether lines are shown without saying which task they are of.
-    pub(super) plain: bool,
+    /// How output is shown, if that is said.
+    pub(super) output: Option<Output>,
 }
 
 /// Runs tasks with all they need.
@@ -104,17 +104,23 @@ pub(super) fn run_in(
         return Ok(code);
     }
     let reached = reach(&names, &tasks);
-    let question = question.filter(|_| needed.is_empty() && is_lasting(&reached));
-    let screen = TaskScreen::of(session, reached.len() == 1, wish.plain);
+    let question = question.filter(|_| needed.is_empty() && is_lasting(workspace, &reached));
+    let screen = TaskScreen::of(session, workspace, reached.len() == 1, wish.output);
     let audience = |told: Told| {
         if let Some(question) = &question {
             question.hear(told);
         }
         screen.tell(told);
     };
-    let how = (wish.fail_fast, wish.parallel);
-    let done = perform(session, workspace, invocations, &audience, how, question.as_ref());
-    screen.finish();
+    let options = Options {
+        jobs: jobs(session),
+        force: session.flags.force,
+        fail_fast: wish.fail_fast,
+        through: screen.lets_through(),
+    };
+    let done =
+        perform(workspace, invocations, &audience, options, wish.parallel, question.as_ref());
+    screen.finish(done.as_ref().err().map(ToString::to_string).as_deref());
     match done {
         Ok(()) => Ok(0),
         Err(fault) => {
@@ -149,6 +155,12 @@ pub(super) fn run_all(
         let what = "what the tasks need could not be ensured";
         return Err(Fault::new(Kind::Failed, what).into());
     }
+    let options = Options {
+        jobs: jobs(session),
+        force: session.flags.force,
+        fail_fast: false,
+        through: false,
+    };
     for task in tasks {
         begins(task);
         let invocation = Invocation::new(task, BTreeMap::new(), Vec::new())?;
@@ -157,7 +169,7 @@ pub(super) fn run_all(
             Event::Note(note) => line(&format!("{} {note}", told.label)),
             _ => {}
         };
-        perform(session, workspace, vec![invocation], &audience, (false, false), None)?;
+        perform(workspace, vec![invocation], &audience, options, false, None)?;
     }
     Ok(())
 }
@@ -165,11 +177,11 @@ pub(super) fn run_all(
 /// Runs `invocations`, if the sources that their tasks speak of are here. That there was nothing to do
 /// is kept for the next time that somebody asks `question`.
 fn perform<'w>(
-    session: &Session,
     workspace: &'w Workspace,
     invocations: Vec<Invocation<'w>>,
     audience: Audience<'w>,
-    (fail_fast, side_by_side): (bool, bool),
+    options: Options,
+    side_by_side: bool,
     question: Option<&Question>,
 ) -> Result<(), Fault> {
     let lacks = |task: &&&Task| !has_source(workspace, task);
@@ -180,7 +192,6 @@ fn perform<'w>(
             .because("that source is not here, since nothing was built from it here")
             .hint(format!("`forge ensure --force {owner}` fetches and builds it")));
     }
-    let options = Options { jobs: jobs(session), force: session.flags.force, fail_fast };
     runtime()?.block_on(async {
         let cancel = Cancel::new();
         cancel.listen_to_signals()?;

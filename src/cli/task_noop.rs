@@ -9,14 +9,17 @@ use std::{
 use crate::{
     model::{Fault, Layout, checksum},
     probe::Snapshot,
-    task::{Engine, Event, Told},
+    task::{End, Engine, Event, Told},
     workspace::{Task, Workspace},
 };
 
-use super::{session::Session, task::Wish, task_screen::TaskScreen};
+use super::{args::Output, session::Session, task::Wish, task_screen::TaskScreen};
 
 /// So many answers are kept, each for a request of its own.
 const PLACES: u8 = 16;
+
+/// How an answer says that a task ended, in place of a note.
+const FRESH: &str = "";
 
 /// What a run of tasks is asked for, where an answer is kept if there is nothing to do.
 pub(super) struct Question {
@@ -24,6 +27,7 @@ pub(super) struct Question {
     /// The words, and all that makes them mean something else.
     request: String,
     place: String,
+    output: Output,
     asked: SystemTime,
     said: Mutex<Vec<String>>,
 }
@@ -39,11 +43,13 @@ impl Question {
             return Ok(None);
         }
         let here = session.folder()?;
-        let request = format!("{:?} {:?} {} {flags:?}", wish.words, wish.args, here.display());
+        let Wish { words, args, output, .. } = wish;
+        let request = format!("{words:?} {args:?} {output:?} {} {flags:?}", here.display());
         let slot = checksum(request.as_bytes())[0] % PLACES;
         Ok(Some(Self {
             layout: session.layout()?,
             request,
+            output: wish.output.unwrap_or(Output::Plain),
             place: format!("snapshot-run-{slot}"),
             asked: SystemTime::now(),
             said: Mutex::default(),
@@ -55,19 +61,27 @@ impl Question {
         let Some(known) = Snapshot::load(&self.layout, &self.place, &self.request) else {
             return false;
         };
-        let screen = TaskScreen::of(session, true, true);
+        let screen = TaskScreen::showing(session, &self.layout, self.output);
         for (label, note) in known.answer.iter().filter_map(|line| line.split_once('\t')) {
-            screen.tell(Told { run: 0, label, event: Event::Note(note) });
+            let event = match note {
+                FRESH => Event::Ended(End::Fresh),
+                note => Event::Note(note),
+            };
+            screen.tell(Told { run: 0, label, event });
         }
+        screen.finish(None);
         true
     }
 
     /// Hears what is said meanwhile.
     pub(super) fn hear(&self, told: Told) {
-        if let Event::Note(note) = told.event {
-            let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-            said.push(format!("{}\t{note}", told.label));
-        }
+        let told_of = match told.event {
+            Event::Note(note) => note,
+            Event::Ended(End::Fresh) => FRESH,
+            _ => return,
+        };
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.push(format!("{}\t{told_of}", told.label));
     }
 
     /// Keeps the answer of `engine`, if it rests on files alone.
@@ -81,7 +95,8 @@ impl Question {
     }
 }
 
-/// Whether an answer may be kept for `tasks`: not if one of them asks a question.
-pub(super) fn is_lasting(tasks: &[&Task]) -> bool {
-    tasks.iter().all(|task| task.confirm.is_none())
+/// Whether an answer may be kept for `tasks` of `workspace`: not if one of them asks a question, nor
+/// if nothing is said at all.
+pub(super) fn is_lasting(workspace: &Workspace, tasks: &[&Task]) -> bool {
+    workspace.output.as_deref() != Some("quiet") && tasks.iter().all(|task| task.confirm.is_none())
 }

@@ -4,8 +4,8 @@
 //!   from its start to its end.
 //! - Starting: `shell` (is a shell needed?), `program` (what PATH means), `environment`,
 //!   `launch`.
-//! - Output: `output` hands bytes to the `log` and, cut by `lines` and made `plain`, to
-//!   whoever watches.
+//! - Output: `stream` reads it, `output` hands bytes to the `log` and, cut by `lines` and made
+//!   `plain`, to whoever watches.
 //! - Ending: `group` (the process group of a command), `strays` (what left its group),
 //!   `guardian` (when forge itself is killed), `cancel`, `ending` (what an exit says).
 //! - `terminal` hands the terminal through to a command.
@@ -29,6 +29,7 @@ mod program;
 mod runner;
 mod shell;
 mod strays;
+mod stream;
 mod supervision;
 mod terminal;
 #[cfg(test)]
@@ -79,6 +80,9 @@ pub struct Command {
     /// in forge's own process group, so that Ctrl-C and Ctrl-Z are heard by both; its output
     /// passes nobody, so that nothing in it is logged or masked.
     pub terminal: bool,
+    /// Whether what it prints goes, byte by byte, to forge's own standard output and standard error
+    /// too, each to its own. What forge has to say about it goes to standard error then.
+    pub through: bool,
     /// What is masked in all it prints.
     pub secrets: Secrets,
     /// What ends it; that of the runner if absent.
@@ -98,6 +102,7 @@ impl Command {
             jobs: false,
             shell: Shell::default(),
             terminal: false,
+            through: false,
             secrets: Secrets::default(),
             cancel: None,
         }

@@ -180,6 +180,7 @@ impl<'w> Performance<'_, 'w> {
         let mut command = scene.ground.command(&keyring, line)?;
         command.secrets = keyring.secrets().clone();
         command.terminal = step.interactive;
+        command.through = self.engine.options.through;
         if !step.quiet {
             self.tell(&scene.label, Event::Command(&line.expand(&scene.ground.places)));
         }

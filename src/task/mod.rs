@@ -41,6 +41,7 @@ pub use preview::{Preview, preview};
 pub use run::{Engine, Options};
 
 use crate::model::{Fault, Kind};
+use perform::How;
 
 /// What happens to a task while it runs, for whoever shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +59,12 @@ pub enum Event<'a> {
 /// How a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// All went well, or there was nothing to do.
+    /// All went well.
     Well,
+    /// There was nothing to do.
+    Fresh,
+    /// It does not run here, or not now.
+    LeftOut,
     /// Something failed.
     Badly,
     /// It was stopped: by somebody, or since something else failed and the run is to fail fast.
@@ -67,9 +72,11 @@ pub enum End {
 }
 
 impl End {
-    fn of<T>(result: &Result<T, Fault>) -> Self {
+    fn of(result: &Result<How, Fault>) -> Self {
         match result {
-            Ok(_) => Self::Well,
+            Ok(How::Ran) => Self::Well,
+            Ok(How::Fresh) => Self::Fresh,
+            Ok(How::LeftOut) => Self::LeftOut,
             Err(fault) if fault.kind == Kind::Interrupted => Self::Stopped,
             Err(_) => Self::Badly,
         }

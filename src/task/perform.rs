@@ -45,6 +45,7 @@ impl<'w> Performance<'_, 'w> {
         let task = self.invocation.task;
         if !is_here(&task.only) {
             self.tell(&task.name, Event::Note("is left out: it does not run on this platform"));
+            self.tell(&task.name, Event::Ended(End::LeftOut));
             return Ok(How::LeftOut);
         }
         let how = self.tried(&frame.within(task.timeout)).await;

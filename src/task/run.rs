@@ -41,6 +41,8 @@ pub struct Options {
     pub force: bool,
     /// Stop everything once something failed.
     pub fail_fast: bool,
+    /// Let what commands print through to forge's own output, beside telling it in lines.
+    pub through: bool,
 }
 
 /// What became of a task, for all who need it.

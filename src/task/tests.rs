@@ -122,7 +122,7 @@ fn run(
         running: &running,
         pooled: &pooled,
     };
-    let options = Options { jobs, force: false, fail_fast: false };
+    let options = Options { jobs, force: false, fail_fast: false, through: false };
     let task = &workspace.tasks[&format!("t{last}")];
     let wanted = Invocation::new(task, BTreeMap::new(), Vec::new()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

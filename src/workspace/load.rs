@@ -155,6 +155,7 @@ fn resolve(
         repository: settings.repository,
         trust: settings.trust,
         mode: mode(&manifest),
+        output: manifest.head.output.map(|word| word.text),
         groups,
         subsystems,
         tasks: all_tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),

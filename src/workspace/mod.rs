@@ -86,6 +86,8 @@ pub struct Workspace {
     pub subsystems: BTreeMap<Name, Subsystem>,
     /// `tasks:` of the manifest and of all specs, by their names.
     pub tasks: BTreeMap<String, Task>,
+    /// `output:`: `prefixed`, `grouped`, `plain` or `quiet`.
+    pub output: Option<String>,
     /// `forge.lock`; empty if there is none.
     pub lock: Lock,
     /// Every file that was read and every folder that was listed, absolute: if none
