@@ -149,6 +149,73 @@ def settle(contender):
         time.sleep(0.1)
 
 
+# ── tasks ────────────────────────────────────────────────────────────────────────────────────
+
+
+def task_files(bench, folder, count):
+    """`count` tasks that copy one file each, as forge, ninja and Task know them."""
+    names = [f"t{i:05}" for i in range(count)]
+    lines = ["tasks:", "  all: { needs: [" + ", ".join(names) + "] }"]
+    lines += [f"  {n}: {{ inputs: in/{n}, outputs: out/{n}, run: cp in/{n} out/{n} }}" for n in names]
+    work = Workspace(bench.forge, folder, "\n".join(lines))
+    work.subsystem("one", "build: { run: 'true' }\n")
+    for name in names:
+        work.file(f"in/{name}", f"{name}\n")
+    work.file("out/.keep", "")
+    work.write()
+    edges = [f"build out/{n}: cp in/{n}" for n in names]
+    work.file("build.ninja", "\n".join(["rule cp", "  command = cp $in $out", *edges, ""]))
+    tasks = ["version: '3'", "tasks:", "  all:", "    deps: [" + ", ".join(names) + "]"]
+    for n in names:
+        tasks += [f"  {n}:", f"    sources: [in/{n}]", f"    generates: [out/{n}]", f"    cmds: [cp in/{n} out/{n}]"]
+    work.file("Taskfile.yml", "\n".join(tasks) + "\n")
+    return work
+
+
+def tasks(bench):
+    """Tasks with inputs and outputs that have nothing to do; many small ones; a deep chain."""
+    yield from tasks_noop(bench, 1000, 2.0, True)
+    yield from tasks_noop(bench, 10_000, 4.0, False)
+    names = [f"t{i:04}" for i in range(1000)]
+    lines = ["tasks:", "  all: { needs: [" + ", ".join(names) + "] }", *(f"  {n}: /bin/true" for n in names)]
+    lines += ["  d0: /bin/true", *(f"  d{i}: {{ needs: d{i - 1}, run: /bin/true }}" for i in range(1, 500))]
+    work = Workspace(bench.forge, bench.folder / "tasks-trivial", "\n".join(lines))
+    work.subsystem("one", "build: { run: 'true' }\n")
+    work.write()
+    work.file("many", "x\n" * 1000)
+    jobs = str(bench.jobs)
+    forge = Contender("forge", work.command("-q", "-j", jobs, "all"), work.root, env=work.env)
+    xargs = Contender("xargs", ["xargs", "-a", "many", "-P", jobs, "-n", "1", "/bin/true"], work.root)
+    results = bench.compare([forge, xargs], budget=10)
+    yield from against("1,000 trivial tasks", results, "xargs", 1.5, "`xargs -P`")
+    deep = Contender("deep", work.command("-q", "d499"), work.root, env=work.env)
+    shallow = Contender("shallow", work.command("-q", "d0"), work.root, env=work.env)
+    most, least = peak(deep), peak(shallow)
+    yield Row("500 tasks deep: peak memory", mib(most), "the same, one deep", mib(least), most / least, 1.5)
+
+
+def tasks_noop(bench, count, ninja_target, with_task):
+    work = task_files(bench, bench.folder / f"tasks{count}", count)
+    forge = Contender("forge", work.command("-q", "all"), work.root, env=work.env)
+    ninja = Contender("ninja", ["ninja"], work.root)
+    task = bench.has("task") and with_task
+    task = task and Contender("Task", [bench.tools["task"], "-s", "all"], work.root)
+    for contender in filter(None, (forge, ninja, task)):
+        settle(contender)
+    what = f"no-op, {count:,} tasks with inputs and outputs"
+    yield from against(what, bench.compare([forge, ninja], budget=8), "ninja", ninja_target)
+    if task:
+        results = bench.compare([forge, task], budget=8)
+        yield from against(what, results, "Task", 0.02, "Task, `sources:`")
+
+    def touch(path):
+        return lambda: os.utime(work.root / path)
+
+    forge.prepare, ninja.prepare = touch("versions.yml"), touch("build.ninja")
+    results = bench.compare([forge, ninja], budget=8)
+    yield from against("the same after the manifest was touched", results, "ninja")
+
+
 # ── restore ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -372,6 +439,6 @@ def digest(bench):
 
 
 ALL = {
-    "noop": noop, "build": build, "chain": chain, "restore": restore,
+    "noop": noop, "tasks": tasks, "build": build, "chain": chain, "restore": restore,
     "download": download, "clone": clone, "large": large, "pack": pack, "digest": digest,
 }

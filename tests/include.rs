@@ -40,7 +40,7 @@ fn tasks_of_a_file_stand_under_its_name() {
     // Its own `build` and the workspace's.
     let both = prints("docs -j 1");
     assert!(both.contains("docs of me") && both.contains("the workspace"), "{both}");
-    sandbox.forge("list").succeeds().says("task docs:build").says("task api");
+    sandbox.forge("list").succeeds().says("docs:build").says("api");
 }
 
 #[test]

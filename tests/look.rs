@@ -31,6 +31,64 @@ fn list_shows_what_there_is() {
 }
 
 #[test]
+fn list_shows_tasks_with_what_they_take() {
+    let sandbox = Sandbox::new().script("end", "v1").head(
+        "tasks:\n  build: { desc: makes it, alias: b, with: { to: { enum: [dev, prod] }, n: 3 }, run: x }\n  'at-*': x\n  own: { private: true, run: x }\ninclude: { docs: docs.yml }",
+    );
+    sandbox.write("docs.yml", "tasks: { page: { desc: one page, run: x } }\n");
+    let listed = sandbox.forge("list").succeeds().stdout();
+    let shown: Vec<&str> = listed.lines().skip(3).take(5).collect();
+    assert_eq!(
+        shown,
+        [
+            "task       parameters         description",
+            "at-*",
+            "build, b   to=dev|prod [n=3]  makes it",
+            "",
+            "docs:page                     one page",
+        ]
+    );
+    sandbox.forge("list --all").succeeds().says("own").says("(private)");
+    let named = |words: &str| sandbox.forge(words).succeeds().json()["tasks"].to_string();
+    assert!(!named("list --json").contains("own") && named("list --all --json").contains("own"));
+}
+
+#[test]
+fn bash_completes_verbs_tasks_and_parameters() {
+    let sandbox = pair().head(
+        "tasks: { serve: { with: { to: { enum: [dev, prod] }, port: 80 }, run: x }, own: { private: true, run: x }, 'user:test': x }",
+    );
+    let script = sandbox.forge("completions bash").succeeds().stdout();
+    sandbox.write("script.bash", &script);
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_forge")).parent().unwrap().to_owned();
+    let complete = |line: &str| {
+        let ask = format!(
+            "PATH={}:$PATH; source script.bash; COMP_LINE='{line}'; COMP_POINT=${{#COMP_LINE}}; _forge; echo \"${{COMPREPLY[*]}}\"",
+            bin.display()
+        );
+        let done = Command::new("bash").args(["-c", &ask]).current_dir(sandbox.root()).output();
+        String::from_utf8(done.unwrap().stdout).unwrap().trim().to_owned()
+    };
+    for (line, words) in [
+        ("forge ser", "serve"),
+        ("forge ow", ""),
+        ("forge serve ", "port= serve to=dev to=prod user:test"),
+        ("forge serve to=p", "prod"),
+        ("forge run se", "serve"),
+        ("forge ensure b", "both"),
+        ("forge user:te", "test"),
+        ("forge user:ens", "ensure"),
+        ("forge list --al", "--all --all-platforms"),
+        ("forge --color ", "always auto never"),
+        ("forge run serve -- x", ""),
+    ] {
+        assert_eq!(complete(line), words, "{line}");
+    }
+    sandbox.write("versions.yml", "tasks: [");
+    assert_eq!(complete("forge ensu"), "ensure", "a broken workspace still has verbs");
+}
+
+#[test]
 fn status_shows_what_is_pinned_installed_and_released() {
     let mut sandbox = pair();
     insta::assert_snapshot!(sandbox.forge("status").succeeds().stdout(), @r"
@@ -219,7 +277,7 @@ fn completions_are_made_for_every_shell() {
     let sandbox = Sandbox::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = sandbox.forge(&format!("completions {shell}")).succeeds().stdout();
-        assert!(script.contains("ensure") && script.contains("offline"), "{shell}");
+        assert!(script.contains("forge completions:words"), "{shell}");
     }
     let script = sandbox.forge("completions bash").succeeds().stdout();
     let path = sandbox.beside("completion");

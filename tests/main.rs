@@ -1,12 +1,16 @@
 //! Everything that only the whole program shows. One binary, so that it links once.
 
+mod migrate;
 mod support;
 
+mod affected;
 mod architecture;
 mod assets;
 mod bundle;
 mod ci;
+mod commits;
 mod conformance;
+mod date_versions;
 mod disk;
 mod doctor;
 mod document;
@@ -29,9 +33,15 @@ mod readme;
 mod release;
 mod releases;
 mod schema;
+mod services;
 mod stand_in;
+mod task_commands;
+mod task_faults;
 mod task_language;
+mod task_output;
 mod task_request;
+mod task_truth;
+mod task_words;
 #[path = "taskfile/main.rs"]
 mod taskfile;
 mod tasks;

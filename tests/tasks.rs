@@ -5,7 +5,7 @@ use crate::support::Sandbox;
 fn sandbox() -> Sandbox {
     Sandbox::new()
         .head(
-            "vars: { who: world }\nenv: { GREETING: hello }\npools: { one: 1 }\ntasks:\n  hello: echo \"$GREETING {{ who }}\"\n  two: [tool, 'pwd']\n  long:\n    desc: does more\n    run: 'echo \"$A $GREETING\"; pwd'\n    dir: '{{ root }}/code'\n    env: { A: '{{ os }}' }\n  fails: 'echo before; exit 9'\n  later: { run: make, pool: one }\n  uses-later: { needs: later }\n  hidden: { run: x, vars: { k: { secret: K } } }",
+            "vars: { who: world }\nenv: { GREETING: hello }\npools: { one: 1 }\ntasks:\n  hello: echo \"$GREETING {{ who }}\"\n  two: [tool, 'pwd']\n  long:\n    desc: does more\n    run: 'echo \"$A $GREETING\"; pwd'\n    dir: '{{ root }}/code'\n    env: { A: '{{ os }}' }\n  fails: 'echo before; exit 9'\n",
         )
         .script("tool", "v1")
         .spec(
@@ -49,22 +49,12 @@ fn a_dry_run_shows_the_commands() {
 }
 
 #[test]
-fn what_is_not_run_yet_is_refused_by_name() {
-    let sandbox = sandbox();
-    sandbox.forge("check").succeeds();
-    for words in ["later", "run later --dry-run", "uses-later"] {
-        sandbox.forge(words).exits(2).says("the task later cannot be run").says("`pool`");
-    }
-    sandbox.forge("hidden").exits(2).says("`secret`");
-}
-
-#[test]
 fn names_that_mean_nothing_are_answered_with_what_was_meant() {
     let sandbox = sandbox();
     sandbox.forge("helo").exits(2).says("did you mean `hello`?");
     sandbox.forge("lib:tset").exits(2).says("did you mean `lib:test`?");
     sandbox.forge("verfy").exits(2).says("did you mean `verify`?");
-    sandbox.forge("list").succeeds().says("task long: does more").says("task lib:test");
+    sandbox.forge("list").succeeds().says("does more").says("lib:test");
 }
 
 #[test]

@@ -208,7 +208,7 @@ fn publish_links(
 }
 
 fn link_target(id: &ArtifactId, binary: &str) -> PathBuf {
-    Path::new("../installed").join(id.name.as_str()).join(binary)
+    Path::new("../installed").join(id.name.file_name()).join(binary)
 }
 
 /// Makes `.forge/bin/<binary>` a link to the installed binary, if it is not one yet.

@@ -6,6 +6,7 @@ mod atomic;
 mod busy;
 mod files;
 mod installed;
+mod outputs;
 mod pinned;
 mod record;
 

@@ -111,6 +111,9 @@ pub(super) enum Verb {
     Verify {
         /// Subsystems or groups
         names: Vec<String>,
+        /// Verify the services that run too: each must be the pinned binary
+        #[arg(long)]
+        running: bool,
     },
     /// Run tasks of the workspace or of subsystems; a task's name alone does it too
     Run {
@@ -132,12 +135,48 @@ pub(super) enum Verb {
         /// Begin nothing more once something failed
         #[arg(long)]
         fail_fast: bool,
+        /// How the output of tasks is shown [default: as versions.yml says, or else one task's as it is, several with their names]
+        #[arg(long, value_name = "HOW")]
+        output: Option<Output>,
         /// Run tasks of a Taskfile of Task: the file, or the folder it is in
         #[arg(long, value_name = "PATH")]
         taskfile: Option<PathBuf>,
     },
+    /// Start services with what they need, wait until they are ready, and show how they are
+    Up {
+        /// Services or groups [default: all services]
+        names: Vec<String>,
+        /// Stay, show what they print, and end them with Ctrl-C
+        #[arg(short, long)]
+        foreground: bool,
+    },
+    /// End services; whatever is left of them too, if none is named
+    Down {
+        /// Services or groups, which end with all that need them [default: all services]
+        names: Vec<String>,
+    },
+    /// Show what services print
+    Logs {
+        /// Services or groups [default: all services]
+        names: Vec<String>,
+        /// Go on showing what comes, until Ctrl-C
+        #[arg(short, long)]
+        follow: bool,
+        /// How many lines of each to begin with
+        #[arg(short = 'n', long, value_name = "N", default_value = "100")]
+        lines: usize,
+    },
+    /// Ensure a service and start it again
+    Reload {
+        /// The service
+        name: String,
+    },
     /// List subsystems, groups and tasks
-    List,
+    List {
+        /// Private tasks too
+        #[arg(long)]
+        all: bool,
+    },
     /// Draw what needs what
     Graph {
         /// The language of the drawing
@@ -168,9 +207,22 @@ pub(super) enum Verb {
         #[arg(required = true)]
         names: Vec<String>,
     },
+    /// Print the next version of subsystems whose versions a scheme makes
+    #[command(name = "version:next")]
+    VersionNext {
+        /// The subsystem
+        name: String,
+        /// Make it this run's: a tag at the remote that nobody else gets
+        #[arg(long)]
+        claim: bool,
+    },
     /// Release every subsystem that is not released yet
     #[command(name = "release:all")]
-    ReleaseAll,
+    ReleaseAll {
+        /// Only what has changed since its last release; on a tag such as v1.2.0, all
+        #[arg(long)]
+        affected: bool,
+    },
     /// Build released artifacts again in CI, and say so beside those that come out the same
     Promote {
         /// Subsystems or groups
@@ -204,6 +256,29 @@ pub(super) enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Print what changed with each version, of a subsystem or of the project
+    Changelog {
+        /// A subsystem whose code is in the workspace [default: the project]
+        name: Option<String>,
+        /// Only what came after this version or tag
+        #[arg(long, value_name = "TAG")]
+        since: Option<String>,
+        /// Up to this version, tag, branch or commit [default: what is checked out]
+        #[arg(long, value_name = "REF")]
+        to: Option<String>,
+        /// Bring a file up to date with it, keeping what people wrote there
+        #[arg(long)]
+        write: bool,
+        /// The file to write [default: CHANGELOG.md beside the code]
+        #[arg(long, value_name = "FILE", requires = "write")]
+        file: Option<PathBuf>,
+    },
+    /// Check the title of a change against Conventional Commits
+    #[command(name = "lint:title")]
+    LintTitle {
+        /// The title, or `-` for standard input [default: that of the pull request of the event, or standard input]
+        title: Option<String>,
+    },
     /// Compare the releases with forge.lock and with the checksums beside their assets
     #[command(name = "release:audit")]
     ReleaseAudit {
@@ -232,6 +307,9 @@ pub(super) enum Verb {
         /// Show which stages would run, and why
         #[arg(long)]
         plan: bool,
+        /// Only what has changed since its last release; on a tag such as v1.2.0, all
+        #[arg(long)]
+        affected: bool,
     },
     /// Ensure and verify, without publishing
     #[command(name = "ci:build")]
@@ -278,8 +356,28 @@ pub(super) enum Verb {
         #[arg(long)]
         update: bool,
     },
+    /// Show what has changed since its last release, and by which file
+    Affected {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// Compare with where HEAD parted from this branch, tag or commit
+        #[arg(long, value_name = "REF")]
+        since: Option<String>,
+        /// Fetch the commits that this clone lacks
+        #[arg(long)]
+        fetch: bool,
+    },
     /// Check versions.yml and every spec, and report all problems at once
     Check,
+    /// Write the tasks of Taskfiles down in forge's language; the originals stay as they are
+    Migrate {
+        /// The Taskfile, or its folder
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        /// The folder for what is written [default: beside the Taskfile]
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+    },
     /// Say what would fail here, and what to do about it
     Doctor,
     /// Print the JSON Schema of versions.yml or of a spec, for editors
@@ -310,6 +408,29 @@ pub(super) enum Verb {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Print what the last word of a line can become
+    #[command(name = "completions:words", hide = true)]
+    CompletionWords {
+        /// The line, up to the cursor
+        #[arg(last = true, default_value = "", allow_hyphen_values = true)]
+        line: String,
+        /// Characters that the shell begins a new word after
+        #[arg(long, default_value = "", allow_hyphen_values = true)]
+        breaks: String,
+    },
+}
+
+/// How the output of tasks is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// Line by line, with the task's name before each.
+    Prefixed,
+    /// All of a task's at once, when it ended.
+    Grouped,
+    /// As it comes, not a byte changed.
+    Plain,
+    /// Only that of what failed.
+    Quiet,
 }
 
 /// Languages of `forge graph`.

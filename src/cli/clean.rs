@@ -10,12 +10,16 @@ use crate::{
 use super::{
     Stop,
     args::CleanWhat,
+    services::refuse_while_running,
     session::{Session, say},
 };
 
 /// Removes it.
 pub(super) fn clean(session: &Session, what: CleanWhat) -> Result<u8, Stop> {
     let layout = session.layout()?;
+    if !matches!(what, CleanWhat::Src | CleanWhat::Dist) {
+        refuse_while_running(&layout)?;
+    }
     for path in folders(&layout, what) {
         if fs::symlink_metadata(&path).is_err() {
             continue;

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     model::{ArtifactId, ArtifactReport, How, Layout, Name, Platform, RunReport, Stamp},
-    probe::{Row, Snapshot},
+    probe::Snapshot,
     report::{Closing, Show, Style, render_json, render_summary},
     ui,
     workspace::Workspace,
@@ -19,11 +19,15 @@ use super::{
     actions::Actions,
     plan::plan,
     run::{Outcome, Publish, Request, run, runtime},
-    session::{Session, say, select},
+    session::{Session, say},
+    versions,
 };
 
 /// What was done to the artifacts.
 pub(super) const DONE: &str = "ensured";
+
+/// Where the snapshot is kept.
+const PLACE: &str = "snapshot";
 
 /// Makes the pinned binaries present and proven.
 pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
@@ -34,14 +38,14 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let layout = session.layout()?;
     let question = question(session, words);
     if let Some(question) = &question
-        && let Some(known) = Snapshot::load(&layout, question)
+        && let Some(known) = Snapshot::load(&layout, PLACE, question)
     {
         let mut report = report_of(&known, session.platform());
         report.seconds = began.elapsed().as_secs_f64();
         return close(session, &layout, &report);
     }
-    let workspaces = Arc::new(session.workspaces()?);
-    let names = select(workspaces.any(), words)?;
+    let (workspaces, names) = versions::workspaces(session, words)?;
+    let workspaces = Arc::new(workspaces);
     let request =
         Request { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
     let mut outcome = runtime()?.block_on(run(session, request))?;
@@ -65,21 +69,22 @@ fn question(session: &Session, words: &[String]) -> Option<String> {
 }
 
 fn report_of(snapshot: &Snapshot, platform: Platform) -> RunReport {
-    let artifact = |row: &Row| {
-        let name = Name::new(&row.name).ok()?;
+    let artifact = |line: &String| {
+        let mut parts = line.splitn(3, ' ');
+        let (bytes, name) = (parts.next()?.parse().ok()?, Name::new(parts.next()?).ok()?);
         Some(ArtifactReport {
             id: ArtifactId { name, platform },
-            version: row.version.clone(),
+            version: parts.next()?.to_owned(),
             how: How::Fresh,
             published: false,
-            bytes: row.bytes,
+            bytes,
             seconds: 0.0,
             reason: "installed and proven".into(),
             log: None,
             fault: None,
         })
     };
-    let artifacts = snapshot.rows.iter().filter_map(artifact).collect();
+    let artifacts = snapshot.answer.iter().filter_map(artifact).collect();
     RunReport { artifacts, warnings: Vec::new(), seconds: 0.0 }
 }
 
@@ -90,7 +95,7 @@ fn keep_snapshot(workspace: &Workspace, outcome: &Outcome, question: &str, start
     inputs.extend(outcome.source_inputs.iter().cloned());
     // A link is only ever replaced, which its folder shows.
     inputs.push(layout.bin());
-    let mut rows = Vec::new();
+    let mut answer = Vec::new();
     for artifact in &outcome.report.artifacts {
         let subsystem = &workspace.subsystems[&artifact.id.name];
         let folder = layout.installed_artifact(&artifact.id);
@@ -99,14 +104,11 @@ fn keep_snapshot(workspace: &Workspace, outcome: &Outcome, question: &str, start
             let binary = workspace.platform.executable(binary);
             inputs.push(folder.join(&binary));
         }
-        rows.push(Row {
-            name: artifact.id.name.to_string(),
-            version: artifact.version.clone(),
-            bytes: artifact.bytes,
-        });
+        // As `report_of` reads it.
+        answer.push(format!("{} {} {}", artifact.bytes, artifact.id.name, artifact.version));
     }
     let environment = workspace.environment.iter();
-    Snapshot { rows }.save(layout, question, started, inputs.iter(), environment);
+    Snapshot { answer }.save(layout, PLACE, question, started, inputs.iter(), environment);
 }
 
 /// The closing of a run that did `done` to the artifacts: what changed, what failed, the sum.

@@ -9,7 +9,7 @@ use crate::{
     plan::Step,
     probe::{Finding, Print, Verdict},
     report::{Role, Style, human_time},
-    workspace::{Build, Source, Subsystem, UpstreamDigest},
+    workspace::{Build, Service, Source, Subsystem, UpstreamDigest},
 };
 
 use super::{
@@ -81,6 +81,20 @@ impl Page {
                 UpstreamDigest::Published(url) => format!("published in {url}"),
             };
             self.line("its sha256", &digest);
+        }
+        if let Some(service) = &subsystem.service {
+            self.service(service);
+        }
+    }
+
+    fn service(&mut self, service: &Service) {
+        self.line("service", &service.command.symbolic());
+        if let Some(ready) = &service.ready {
+            let limit = human_time(ready.limit().as_secs_f64());
+            self.line("ready when", &format!("{}, within {limit}", ready.probe));
+        }
+        if !service.needs.is_empty() {
+            self.line("starts after", &list(&service.needs));
         }
     }
 
@@ -163,8 +177,16 @@ impl Page {
 fn source(source: &Source) -> String {
     match source {
         Source::None => "none: the builder fetches by itself".into(),
-        Source::Path { dir, only } if only.is_empty() => format!("path {}", dir.display()),
-        Source::Path { dir, only } => format!("path {} ({})", dir.display(), only.join(", ")),
+        Source::Path { dir, only, shared } => {
+            let mut text = format!("path {}", dir.display());
+            if !only.is_empty() {
+                text.push_str(&format!(" ({})", only.join(", ")));
+            }
+            if !shared.also.is_empty() {
+                text.push_str(&format!(", also {}", shared.also.join(", ")));
+            }
+            text + if shared.imports { ", and what its Go code imports" } else { "" }
+        }
         Source::Git { url, reference } => format!("git {url} at {reference}"),
         Source::Archive { url, sha256, .. } => format!("archive {url} (sha256 {sha256})"),
     }

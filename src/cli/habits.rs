@@ -8,7 +8,7 @@ const WITH_VALUE: &[&str] =
     &["-C", "--directory", "-j", "--jobs", "--platform", "--color", "--trace"];
 
 /// Verbs that a subsystem may stand before.
-const OF_SUBSYSTEM: &[&str] = &[
+pub(super) const OF_SUBSYSTEM: &[&str] = &[
     "ensure",
     "plan",
     "status",
@@ -23,6 +23,7 @@ const OF_SUBSYSTEM: &[&str] = &[
     "release:wait",
     "release:prune",
     "release:audit",
+    "version:next",
 ];
 
 /// Rewrites the first word that is no flag from `<subsystem>:<verb>` or `<verb>:<what>`

@@ -11,15 +11,19 @@ use super::{
     session::{Session, say},
 };
 
-/// Lists subsystems, groups and tasks.
-pub(super) fn list(session: &Session) -> Result<u8, Stop> {
+/// Lists subsystems, groups and tasks; private ones too if `all`.
+pub(super) fn list(session: &Session, all: bool) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
-    let text = if session.flags.json { json(&workspace) } else { text(&workspace, session) };
+    let tasks = workspace.tasks.values().filter(|task| all || !task.private).collect::<Vec<_>>();
+    let text = match session.flags.json {
+        true => json(&workspace, &tasks),
+        false => text(&workspace, &tasks, session),
+    };
     say(&text)?;
     Ok(0)
 }
 
-fn text(workspace: &Workspace, session: &Session) -> String {
+fn text(workspace: &Workspace, tasks: &[&Task], session: &Session) -> String {
     let style = session.stdout_style();
     let mut table = Table::new([
         ("subsystem", Align::Left),
@@ -40,9 +44,9 @@ fn text(workspace: &Workspace, session: &Session) -> String {
         let names: Vec<_> = names.iter().map(|name| name.as_str()).collect();
         text.push_str(&format!("group {}: {}\n", style.paint(Role::Name, group), names.join(", ")));
     }
-    for task in workspace.tasks.values().filter(|task| !task.private) {
-        let desc = task.desc.as_deref().map(|desc| format!(": {desc}")).unwrap_or_default();
-        text.push_str(&format!("task {}{desc}\n", style.paint(Role::Name, &task.name)));
+    if !tasks.is_empty() {
+        text.push('\n');
+        text.push_str(&table_of(tasks).render(style));
     }
     text.push_str(
         "\n`forge ensure` makes all of them present; `forge --help` lists what else there is\n",
@@ -50,7 +54,48 @@ fn text(workspace: &Workspace, session: &Session) -> String {
     text
 }
 
-fn json(workspace: &Workspace) -> String {
+/// The tasks: those of the workspace itself, then those of each subsystem and included file.
+fn table_of(tasks: &[&Task]) -> Table {
+    let space = |task: &Task| task.name.rsplit_once(':').map(|(space, _)| space.to_owned());
+    let mut tasks = tasks.to_vec();
+    tasks.sort_by_key(|task| space(task));
+    let mut table = Table::new([
+        ("task", Align::Left),
+        ("parameters", Align::Left),
+        ("description", Align::Left),
+    ]);
+    let mut last = None;
+    for task in tasks {
+        let space = space(task);
+        if last.replace(space.clone()).is_some_and(|last| last != space) {
+            table.row([]);
+        }
+        let names: Vec<&str> =
+            std::iter::once(&task.name).chain(&task.aliases).map(String::as_str).collect();
+        let parameters: Vec<String> = task.with.iter().map(parameter).collect();
+        let desc = task.desc.as_deref().unwrap_or_default();
+        let private = if task.private { "(private) " } else { "" };
+        table.row([
+            Cell::new(Role::Name, names.join(", ")),
+            Cell::new(Role::Plain, parameters.join(" ")),
+            Cell::new(Role::Dim, format!("{private}{desc}")),
+        ]);
+    }
+    table
+}
+
+/// A parameter as it is given, in brackets if it need not be.
+fn parameter(one: &Parameter) -> String {
+    let value = match (&one.default, one.choices.as_slice()) {
+        (Some(default), _) => default.clone(),
+        (None, []) => "…".into(),
+        (None, choices) => choices.join("|"),
+    };
+    let text = format!("{}={value}", one.name);
+    if one.default.is_some() { format!("[{text}]") } else { text }
+}
+
+fn json(workspace: &Workspace, tasks: &[&Task]) -> String {
     let subsystems: Vec<_> = workspace
         .subsystems
         .values()
@@ -81,17 +126,21 @@ fn json(workspace: &Workspace) -> String {
             "enum": one.choices,
         })
     };
-    let task = |task: &Task| {
+    let task = |task: &&Task| {
         serde_json::json!({
             "name": task.name,
             "desc": task.desc,
             "help": task.help,
             "aliases": task.aliases,
             "private": task.private,
+            "pattern": task.name.contains('*'),
+            "subsystem": task.subsystem.as_ref().map(|name| name.as_str()),
+            "file": task.place.file,
+            "line": task.line,
             "with": task.with.iter().map(parameter).collect::<Vec<_>>(),
         })
     };
-    let tasks: Vec<_> = workspace.tasks.values().map(task).collect();
+    let tasks: Vec<_> = tasks.iter().map(task).collect();
     let document = serde_json::json!({
         "schema": 1,
         "project": workspace.project,

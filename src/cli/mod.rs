@@ -2,12 +2,15 @@
 //! that a library caller would want too.
 
 mod actions;
+mod affected;
 mod args;
 mod audit;
 mod bundle;
+mod changelog;
 mod check;
 mod ci;
 mod clean;
+mod completion;
 mod doctor;
 mod ensure;
 mod explain;
@@ -15,8 +18,11 @@ mod graph;
 mod habits;
 mod included;
 mod init;
+mod lint;
 mod list;
 mod lock;
+mod logs;
+mod migrate;
 mod notes;
 mod package;
 mod plan;
@@ -25,12 +31,16 @@ mod prune;
 mod release;
 mod releases;
 mod run;
+mod services;
 mod session;
 mod status;
 mod task;
+mod task_log;
+mod task_noop;
 mod task_screen;
 mod taskfile;
 mod verify;
+mod versions;
 mod wait;
 
 use std::{io::Write, process::ExitCode};
@@ -42,11 +52,12 @@ use crate::{
     model::{Fault, Kind, Problems},
     process::guardian,
     report::{render_fault, render_problems},
+    service::look,
     workspace::LoadError,
 };
 use actions::Actions;
-use args::{Args, Verb};
-use session::{Session, say};
+use args::{Args, Output, Verb};
+use session::Session;
 
 /// Why a verb ended early.
 pub(crate) enum Stop {
@@ -82,6 +93,10 @@ pub fn main() -> ExitCode {
         guardian::main();
         return ExitCode::SUCCESS;
     }
+    if argv.get(1).is_some_and(|first| first == look::ARGUMENT) {
+        let words = argv[2..].iter().map(|word| word.to_string_lossy().into_owned());
+        return look::main(&words.collect::<Vec<_>>());
+    }
     let command = Args::command();
     let verbs: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
     let args = match Args::try_parse_from(habits::rewrite(argv, &verbs)) {
@@ -92,7 +107,7 @@ pub fn main() -> ExitCode {
         }
     };
     let session = Session::new(args.global);
-    match run(&session, args.verb.unwrap_or(Verb::List)) {
+    match run(&session, args.verb.unwrap_or(Verb::List { all: false })) {
         Ok(code) => ExitCode::from(code),
         Err(stop) => ExitCode::from(tell(&session, stop)),
     }
@@ -104,21 +119,34 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Plan { names } => plan::plan(session, &names),
         Verb::Status { names } => status::status(session, &names),
         Verb::Explain { name } => explain::explain(session, &name),
-        Verb::Verify { names } => verify::verify(session, &names),
-        Verb::Run { words, args, parallel, exit_code, yes, fail_fast, taskfile } => {
-            let plain = taskfile.is_some();
+        Verb::Verify { names, running: false } => verify::verify(session, &names),
+        Verb::Verify { names, running: true } => verify::running(session, &names),
+        Verb::Run { words, args, parallel, exit_code, yes, fail_fast, output, taskfile } => {
+            // What Task prints has no marks.
+            let output = output.or(taskfile.is_some().then_some(Output::Plain));
             let wish =
-                task::Wish { words: &words, args, parallel, exit_code, yes, fail_fast, plain };
+                task::Wish { words: &words, args, parallel, exit_code, yes, fail_fast, output };
             match taskfile {
                 Some(path) => taskfile::run(session, &path, &wish),
                 None => task::run(session, &wish),
             }
         }
-        Verb::List => list::list(session),
+        Verb::Up { names, foreground } => services::up(session, &names, foreground),
+        Verb::Down { names } => services::down(session, &names),
+        Verb::Logs { names, follow, lines } => logs::logs(session, &names, follow, lines),
+        Verb::Reload { name } => services::reload(session, &name),
+        Verb::List { all } => list::list(session, all),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
         Verb::ReleaseBinary { names } => release::release(session, &names),
-        Verb::ReleaseAll => release::release(session, &[]),
+        Verb::VersionNext { name, claim } => versions::next_version(session, &name, claim),
+        Verb::ReleaseAll { affected: false } => release::release(session, &[]),
+        Verb::ReleaseAll { affected: true } => {
+            match affected::words(session, |_, said| said.to_vec(), &[])? {
+                words if words.is_empty() => affected::nothing(session),
+                words => release::release(session, &words),
+            }
+        }
         Verb::Promote { names } => release::promote(session, &names),
         Verb::ReleaseList { names } => releases::list(session, &names),
         Verb::ReleaseWait { names, timeout } => wait::wait(session, &names, timeout),
@@ -128,8 +156,20 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::PackageBundle { names, into } => bundle::package(session, &names, into.as_deref()),
         Verb::ReleaseBundle { tag } => project::release(session, &tag),
         Verb::ReleaseNotes { tag } => notes::notes(session, tag.as_deref()),
+        Verb::Changelog { name, since, to, write, file } => {
+            let range = changelog::Range { since: since.as_deref(), to: to.as_deref() };
+            let output = changelog::Output { is_file: write, file: file.as_deref() };
+            changelog::changelog(session, name.as_deref(), range, output)
+        }
+        Verb::LintTitle { title } => lint::title(session, title.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
-        Verb::Ci { names, plan } => ci::ci(session, None, &names, plan),
+        Verb::Ci { names, plan, affected: false } => ci::ci(session, None, &names, plan),
+        Verb::Ci { names, plan, affected: true } => {
+            match affected::words(session, crate::ci::words, &names)? {
+                words if words.is_empty() => affected::nothing(session),
+                words => ci::ci(session, None, &words, plan),
+            }
+        }
         Verb::CiBuild { names } => ci::ci(session, Some(Stage::Build), &names, false),
         Verb::CiTest { names } => ci::ci(session, Some(Stage::Test), &names, false),
         Verb::CiPackage { names } => ci::ci(session, Some(Stage::Package), &names, false),
@@ -137,18 +177,18 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::CiPages { names } => ci::ci(session, Some(Stage::Pages), &names, false),
         Verb::CiInit { forge } => ci::init(session, forge.as_deref()),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
+        Verb::Migrate { path, into } => migrate::migrate(session, &path, into.as_deref()),
+        Verb::Affected { names, since, fetch } => {
+            affected::affected(session, &names, since.as_deref(), fetch)
+        }
         Verb::Doctor => doctor::doctor(session),
         Verb::Check => check::check(session),
         Verb::Schema { of } => check::schema(of),
         Verb::Clean { what } => clean::clean(session, what),
         Verb::Env { shell } => list::env(session, shell),
         Verb::Init { folder } => init::init(session, folder.as_deref()),
-        Verb::Completions { shell } => {
-            let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Args::command(), "forge", &mut text);
-            say(&String::from_utf8_lossy(&text))?;
-            Ok(0)
-        }
+        Verb::Completions { shell } => Ok(completion::script(shell)?),
+        Verb::CompletionWords { line, breaks } => Ok(completion::words(&line, &breaks)?),
     }
 }
 

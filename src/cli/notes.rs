@@ -82,17 +82,23 @@ pub(super) async fn tag_of_head(
     Ok(latest(here).map(str::to_owned))
 }
 
+/// Refuses a clone that lacks commits.
+pub(super) async fn whole(history: &History<'_>) -> Result<(), Fault> {
+    if history.is_shallow().await? {
+        return Err(Fault::new(Kind::Usage, "cannot tell what changed")
+            .because("this clone holds only the last commits")
+            .hint("run `git fetch --unshallow --tags`; in GitHub Actions, give actions/checkout `fetch-depth: 0`"));
+    }
+    Ok(())
+}
+
 /// What changed up to `tag`, or up to now.
 pub(super) async fn notes_of(
     history: &History<'_>,
     tags: &[Tag],
     tag: Option<&str>,
 ) -> Result<Notes, Fault> {
-    if history.is_shallow().await? {
-        return Err(Fault::new(Kind::Usage, "cannot tell what changed")
-            .because("this clone holds only the last commits")
-            .hint("run `git fetch --unshallow --tags`; in GitHub Actions, give actions/checkout `fetch-depth: 0`"));
-    }
+    whole(history).await?;
     let names = tags.iter().map(|tag| tag.name.as_str());
     let since = match tag {
         Some(tag) => previous(names, tag),

@@ -11,13 +11,14 @@ use crate::{
 use super::{
     Stop,
     run::{Publish, Request, look, recorded_seconds},
-    session::{Session, Stores, say, select},
+    session::{Session, Stores, say},
+    versions,
 };
 
 /// Shows what `ensure` would do. Writes nothing and runs nothing.
 pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, Stop> {
-    let workspaces = Arc::new(session.workspaces()?);
-    let names = select(workspaces.any(), words)?;
+    let (workspaces, names) = versions::workspaces(session, words)?;
+    let workspaces = Arc::new(workspaces);
     plan_of(session, &Request { workspaces, names: &names, publish: Publish::AsUsual })
 }
 

@@ -11,6 +11,7 @@ use super::{
     plan::plan_of,
     run::{Publish, Request, run, runtime},
     session::{Session, select, surroundings},
+    versions::{self, Versions},
 };
 
 /// Makes sure that the artifacts are released as the specs have them now: builds what no
@@ -36,14 +37,23 @@ pub(super) fn promote(session: &Session, words: &[String]) -> Result<u8, Stop> {
 }
 
 fn publish(session: &Session, words: &[String], publish: Publish, done: &str) -> Result<u8, Stop> {
-    let workspaces = Arc::new(session.workspaces()?);
+    let mut workspaces = Arc::new(session.workspaces()?);
     let names = select(workspaces.any(), words)?;
     let request = Request { workspaces: workspaces.clone(), names: &names, publish };
     if session.flags.dry_run {
         return plan_of(session, &request);
     }
     may_publish_at_all(session, &request)?;
+    let versions = versions::claimed(session, workspaces.any(), &names)?;
+    if !versions.is_empty() {
+        // What a version is goes into what is built.
+        workspaces = Arc::new(session.workspaces_at(&Versions::new(), &versions)?);
+    }
+    let request = Request { workspaces: workspaces.clone(), names: &names, publish };
     let outcome = runtime()?.block_on(run(session, request))?;
+    if outcome.report.is_good() {
+        versions::settled(workspaces.layout(), &versions);
+    }
     close_as(session, workspaces.layout(), &outcome.report, done)
 }
 

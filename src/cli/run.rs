@@ -221,7 +221,7 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
 }
 
 /// The name of this run's folder of logs: when it began, and its process id.
-fn run_name() -> String {
+pub(super) fn run_name() -> String {
     let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
     format!("{now}-{}", std::process::id())
 }

@@ -25,6 +25,7 @@ use super::{
     args::{Global, When},
     included,
     run::Publish,
+    versions::Versions,
 };
 
 /// One invocation.
@@ -93,6 +94,21 @@ impl Session {
     /// The workspace, loaded and checked, for every platform to work for.
     pub(super) fn workspaces(&self) -> Result<Workspaces, Stop> {
         self.workspaces_with(&Assignments::new())
+    }
+
+    /// [`Self::workspaces`], with the versions that were `chosen`, and those that schemes came to
+    /// just now.
+    pub(super) fn workspaces_at(
+        &self,
+        chosen: &Versions,
+        current: &Versions,
+    ) -> Result<Workspaces, Stop> {
+        let layout = self.layout()?;
+        included::loaded(self, &layout, |library| {
+            let (chosen, current) = (chosen.clone(), current.clone());
+            let outside = Outside { chosen, current, ..Outside::host(library) };
+            Workspaces::load(layout.root(), self.wanted(), &outside)
+        })
     }
 
     /// [`Self::workspaces`], with variables that the command line sets.

@@ -22,10 +22,11 @@ use crate::{
 
 use super::{
     Stop,
-    args::Args,
+    args::{Args, Output},
     ensure,
     run::{self, Publish, Request, jobs, runtime},
     session::{Session, say},
+    task_noop::{Question, is_lasting},
     task_screen::TaskScreen,
 };
 
@@ -45,8 +46,8 @@ pub(super) struct Wish<'a> {
     pub(super) yes: bool,
     /// Whether nothing more begins once something failed.
     pub(super) fail_fast: bool,
-    /// Whether lines are shown without saying which task they are of.
-    pub(super) plain: bool,
+    /// How output is shown, if that is said.
+    pub(super) output: Option<Output>,
 }
 
 /// Runs tasks with all they need.
@@ -57,13 +58,17 @@ pub(super) fn run(session: &Session, wish: &Wish) -> Result<u8, Stop> {
             .hint("`forge list` shows them")
             .into());
     }
+    let question = Question::of(session, wish)?;
+    if question.as_ref().is_some_and(|question| question.answered(session)) {
+        return Ok(0);
+    }
     let mut workspaces = session.workspaces()?;
     let set = asked.assignments(&wanted(workspaces.any(), &asked.tasks)?)?;
     if !set.is_empty() {
         // Loaded again, so that all that looks at these variables is what they make it.
         workspaces = session.workspaces_with(&set)?;
     }
-    run_in(session, &Arc::new(workspaces), &asked, wish)
+    run_in(session, &Arc::new(workspaces), &asked, wish, question)
 }
 
 /// Runs tasks of `workspaces` with all they need.
@@ -72,12 +77,14 @@ pub(super) fn run_in(
     workspaces: &Arc<Workspaces>,
     asked: &Asked,
     wish: &Wish,
+    question: Option<Question>,
 ) -> Result<u8, Stop> {
     let workspace = workspaces.any();
     let tasks = wanted(workspace, &asked.tasks)?;
     let mut invocations = Vec::new();
-    for task in &tasks {
-        invocations.push(Invocation::new(task, asked.parameters(task), wish.args.clone())?);
+    for (task, name) in tasks.iter().zip(&asked.tasks) {
+        let invocation = Invocation::new(task, asked.parameters(task), wish.args.clone())?;
+        invocations.push(invocation.called(name));
     }
     let names = names(workspace);
     let mut needed = BTreeSet::new();
@@ -96,11 +103,24 @@ pub(super) fn run_in(
     if let Some(code) = ensure_all(session, workspaces, &needed)? {
         return Ok(code);
     }
-    let is_alone = reach(&names, &tasks).len() == 1;
-    let screen = TaskScreen::of(session, is_alone, wish.plain);
-    let audience = |told: Told| screen.tell(told);
-    let done = perform(session, workspace, invocations, &audience, (wish.fail_fast, wish.parallel));
-    screen.finish();
+    let reached = reach(&names, &tasks);
+    let question = question.filter(|_| needed.is_empty() && is_lasting(workspace, &reached));
+    let screen = TaskScreen::of(session, workspace, reached.len() == 1, wish.output);
+    let audience = |told: Told| {
+        if let Some(question) = &question {
+            question.hear(told);
+        }
+        screen.tell(told);
+    };
+    let options = Options {
+        jobs: jobs(session),
+        force: session.flags.force,
+        fail_fast: wish.fail_fast,
+        through: screen.lets_through(),
+    };
+    let done =
+        perform(workspace, invocations, &audience, options, wish.parallel, question.as_ref());
+    screen.finish(done.as_ref().err().map(ToString::to_string).as_deref());
     match done {
         Ok(()) => Ok(0),
         Err(fault) => {
@@ -135,6 +155,12 @@ pub(super) fn run_all(
         let what = "what the tasks need could not be ensured";
         return Err(Fault::new(Kind::Failed, what).into());
     }
+    let options = Options {
+        jobs: jobs(session),
+        force: session.flags.force,
+        fail_fast: false,
+        through: false,
+    };
     for task in tasks {
         begins(task);
         let invocation = Invocation::new(task, BTreeMap::new(), Vec::new())?;
@@ -143,18 +169,20 @@ pub(super) fn run_all(
             Event::Note(note) => line(&format!("{} {note}", told.label)),
             _ => {}
         };
-        perform(session, workspace, vec![invocation], &audience, (false, false))?;
+        perform(workspace, vec![invocation], &audience, options, false, None)?;
     }
     Ok(())
 }
 
-/// Runs `invocations`, if the sources that their tasks speak of are here.
+/// Runs `invocations`, if the sources that their tasks speak of are here. That there was nothing to do
+/// is kept for the next time that somebody asks `question`.
 fn perform<'w>(
-    session: &Session,
     workspace: &'w Workspace,
     invocations: Vec<Invocation<'w>>,
     audience: Audience<'w>,
-    (fail_fast, side_by_side): (bool, bool),
+    options: Options,
+    side_by_side: bool,
+    question: Option<&Question>,
 ) -> Result<(), Fault> {
     let lacks = |task: &&&Task| !has_source(workspace, task);
     if let Some(task) = invocations.iter().map(|one| &one.task).find(lacks) {
@@ -164,17 +192,18 @@ fn perform<'w>(
             .because("that source is not here, since nothing was built from it here")
             .hint(format!("`forge ensure --force {owner}` fetches and builds it")));
     }
-    let options = Options { jobs: jobs(session), force: session.flags.force, fail_fast };
     runtime()?.block_on(async {
         let cancel = Cancel::new();
         cancel.listen_to_signals()?;
         let engine = Engine::new(workspace, options, audience, cancel);
-        engine.run_all(invocations, side_by_side).await
+        engine.run_all(invocations, side_by_side).await?;
+        question.inspect(|question| question.keep(workspace, &engine));
+        Ok(())
     })
 }
 
 /// Ensures what tasks need. Returns the exit code if that failed, which was told then.
-fn ensure_all(
+pub(super) fn ensure_all(
     session: &Session,
     workspaces: &Arc<Workspaces>,
     names: &BTreeSet<Name>,
@@ -296,7 +325,7 @@ pub(super) fn explain(session: &Session, workspace: &Workspace, name: &str) -> R
             one.choices.first().cloned().unwrap_or_else(|| format!("<{}>", one.name)),
         )
     });
-    let invocation = Invocation::new(task, given.collect(), Vec::new())?;
+    let invocation = Invocation::new(task, given.collect(), Vec::new())?.called(name);
     for task in preview(workspace, invocation, session.flags.force)? {
         let verb = if task.runs { "would run" } else { "would be left as it is" };
         let _ = writeln!(text, "{} {verb}: {}", style.paint(Role::Name, &task.name), task.why);
@@ -310,7 +339,14 @@ pub(super) fn explain(session: &Session, workspace: &Workspace, name: &str) -> R
 
 /// The task called `name`.
 pub(super) fn find<'w>(workspace: &'w Workspace, name: &str) -> Result<&'w Task, Fault> {
-    names(workspace).task(name).ok_or_else(|| unknown(workspace, name))
+    let names = names(workspace);
+    if let Some((one, other)) = names.tied(name) {
+        let at = |task: &Task| format!("{}:{}", task.place.file.display(), task.line);
+        let what = format!("`{name}` may be `{}` as well as `{}`", one.name, other.name);
+        let why = format!("the patterns at {} and {} fit it equally well", at(one), at(other));
+        return Err(Fault::new(Kind::Usage, what).because(why));
+    }
+    names.task(name).ok_or_else(|| unknown(workspace, name))
 }
 
 /// No verb and no task is called so.

@@ -1,60 +1,97 @@
-//! How tasks that run are shown: one alone as it is; several with their names before each line;
-//! in GitHub Actions each as a group. What forge itself says goes to standard error.
+//! How tasks that run are shown: one alone as it is; several with their names before each line,
+//! or each as a group once it ended; or only what failed. What forge itself says goes to standard
+//! error.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     io::{self, Write},
     sync::{Mutex, PoisonError},
+    time::Instant,
 };
 
+use clap::ValueEnum;
+
 use crate::{
-    report::{CLOSE_GROUP, Role, Style, inert, open_group},
-    task::{Event, Told},
+    model::Layout,
+    report::{CLOSE_GROUP, Role, Style, human_time, inert, open_group},
+    task::{End, Event, Told},
+    workspace::Workspace,
 };
 
 use super::{
     actions::Actions,
+    args::Output,
+    run::run_name,
     session::{Session, say},
+    task_log::{Logs, Printed},
 };
-
-/// How many of the last lines of a task that failed are shown again.
-const SHOWN_AGAIN: usize = 200;
 
 /// Where tasks are shown.
 pub(super) struct TaskScreen {
-    way: Way,
+    output: Output,
+    in_actions: bool,
     quiet: bool,
     verbose: bool,
     style: Style,
+    error_style: Style,
+    begun: Instant,
+    logs: Logs,
     shown: Mutex<Shown>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Plain,
-    Prefixed,
-    Grouped,
 }
 
 #[derive(Default)]
 struct Shown {
-    /// The last lines of each task that is not over.
-    lines: BTreeMap<usize, VecDeque<String>>,
-    /// The first task that failed, with its last lines.
-    failed: Option<(String, Vec<String>)>,
+    /// What the tasks printed that are not over.
+    printed: BTreeMap<usize, Printed>,
+    /// What the tasks printed that failed, with their labels, in the order they failed.
+    failed: Vec<(usize, String, Printed)>,
+    /// The runs of which something was shown, and the one that was last.
+    seen: BTreeSet<usize>,
+    last: Option<usize>,
+    ends: Vec<End>,
 }
 
 impl TaskScreen {
-    /// The screen of this process, for one task `alone` or for several; or for several as if each
-    /// were alone, if they are to be shown `plain`.
-    pub(super) fn of(session: &Session, alone: bool, plain: bool) -> Self {
-        let way = match (alone || plain, Actions::of_process()) {
-            (true, _) => Way::Plain,
-            (false, None) => Way::Prefixed,
-            (false, Some(_)) => Way::Grouped,
+    /// The screen for tasks of `workspace`: for one `alone` or for several; as `asked`, or else as
+    /// `versions.yml` says.
+    pub(super) fn of(
+        session: &Session,
+        workspace: &Workspace,
+        alone: bool,
+        asked: Option<Output>,
+    ) -> Self {
+        let in_actions = Actions::of_process().is_some();
+        let said = workspace.output.as_deref().and_then(|word| Output::from_str(word, false).ok());
+        let output = match asked {
+            // All at once would be all at the end.
+            Some(Output::Grouped) if alone => Output::Plain,
+            Some(output) => output,
+            None if said == Some(Output::Quiet) => Output::Quiet,
+            None if alone => Output::Plain,
+            None if in_actions => Output::Grouped,
+            None => said.unwrap_or(Output::Prefixed),
         };
-        let (quiet, verbose) = (session.flags.quiet, session.flags.verbose);
-        Self { way, quiet, verbose, style: session.stdout_style(), shown: Mutex::default() }
+        Self::showing(session, &workspace.layout, output)
+    }
+
+    /// The screen that shows tasks of the workspace at `layout` in one way.
+    pub(super) fn showing(session: &Session, layout: &Layout, output: Output) -> Self {
+        Self {
+            output,
+            in_actions: Actions::of_process().is_some(),
+            quiet: session.flags.quiet || output == Output::Quiet,
+            verbose: session.flags.verbose,
+            style: session.stdout_style(),
+            error_style: session.stderr_style(),
+            begun: Instant::now(),
+            logs: Logs::new(layout.clone(), run_name()),
+            shown: Mutex::default(),
+        }
+    }
+
+    /// Whether commands print for themselves, so that not a byte differs.
+    pub(super) fn lets_through(&self) -> bool {
+        self.output == Output::Plain
     }
 
     /// Shows what happened.
@@ -65,56 +102,130 @@ impl TaskScreen {
             Event::Note(text) if !self.quiet => note(&format!("{} {text}", told.label)),
             Event::Command(_) | Event::Note(_) => {}
             Event::Line(line) => self.line(&mut shown, told, line),
-            Event::Ended(well) => self.ended(&mut shown, told, well),
+            Event::Ended(end) => self.ended(&mut shown, told, end),
         }
     }
 
     fn line(&self, shown: &mut Shown, told: Told, line: &str) {
-        if self.way != Way::Grouped {
-            let prefix = match self.way {
-                Way::Prefixed => format!("{} | ", self.style.paint(Role::Name, told.label)),
-                _ => String::new(),
-            };
+        if self.output == Output::Prefixed {
+            let label = self.style.tint(told.label);
             // A reader that went away must not stop the task.
-            let _ = say(&format!("{prefix}{line}\n"));
+            let _ = say(&format!("{label} | {line}\n"));
+            shown.saw(told.run);
         }
-        if self.way != Way::Plain {
-            let lines = shown.lines.entry(told.run).or_default();
-            // A group needs all of them.
-            if self.way == Way::Prefixed && lines.len() == SHOWN_AGAIN {
-                lines.pop_front();
-            }
-            lines.push_back(line.to_owned());
+        let begin = || self.logs.begin(told.label, told.run);
+        shown.printed.entry(told.run).or_insert_with(begin).push(line);
+    }
+
+    fn ended(&self, shown: &mut Shown, told: Told, end: End) {
+        shown.ends.push(end);
+        let Some(printed) = shown.printed.remove(&told.run) else { return };
+        if self.output == Output::Grouped {
+            self.group(told.label, end, &printed);
+            shown.saw(told.run);
+        }
+        if end == End::Badly {
+            shown.failed.push((told.run, told.label.to_owned(), printed));
         }
     }
 
-    fn ended(&self, shown: &mut Shown, told: Told, well: bool) {
-        let lines = Vec::from(shown.lines.remove(&told.run).unwrap_or_default());
-        if self.way == Way::Grouped && !lines.is_empty() {
-            let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
-            let _ = say(&format!("{}{}{CLOSE_GROUP}", open_group(told.label), inert(&body)));
-        }
-        if !well && shown.failed.is_none() {
-            shown.failed = Some((told.label.to_owned(), lines));
+    fn group(&self, label: &str, end: End, printed: &Printed) {
+        let outcome = if end == End::Badly { " (failed)" } else { "" };
+        let heading = match self.in_actions {
+            true => open_group(&format!("{label}{outcome}")),
+            false => format!("--- {}{outcome}\n", self.style.tint(label)),
+        };
+        let _ = say(&heading);
+        printed.each(&mut |text| {
+            let _ = say(&if self.in_actions { inert(text) } else { text.into() });
+        });
+        if self.in_actions {
+            let _ = say(CLOSE_GROUP);
         }
     }
 
-    /// Shows what the task printed that failed first, as a whole.
-    pub(super) fn finish(&self) {
+    /// Sums up what ran. If it failed, with what `fault` says, shows before what the task printed
+    /// that is the cause.
+    pub(super) fn finish(&self, fault: Option<&str>) {
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((label, lines)) = &shown.failed else { return };
-        if lines.is_empty() {
+        if let Some(fault) = fault {
+            self.show_cause(&shown, fault);
+        }
+        if shown.ends.len() > 1 && !self.quiet {
+            let seconds = self.begun.elapsed().as_secs_f64();
+            note(&self.error_style.paint(Role::Dim, &sum(&shown.ends, seconds)));
+        }
+    }
+
+    fn show_cause(&self, shown: &Shown, fault: &str) {
+        let is_cause = |(_, label, _): &&(usize, String, Printed)| {
+            fault.contains(&format!("task {label} failed"))
+        };
+        let cause = shown.failed.iter().find(is_cause).or(shown.failed.first());
+        let Some((run, label, printed)) = cause else { return };
+        let stands_there = match self.output {
+            Output::Plain => true,
+            Output::Prefixed => shown.seen.len() == 1,
+            Output::Grouped => shown.last == Some(*run),
+            Output::Quiet => false,
+        };
+        if stands_there {
             return;
         }
-        note(&format!("the last lines of {label}:"));
+        let (lines, cut) = printed.last();
+        note(&match (cut, printed.path()) {
+            (false, _) => format!("{label} printed:"),
+            (true, None) => format!("the last {} lines of {label}:", lines.len()),
+            (true, Some(path)) => {
+                let path = self.logs.shown(path);
+                format!("the last {} lines of {label} (all of them are in {path}):", lines.len())
+            }
+        });
         for line in lines {
             let line = format!("  {line}");
-            note(&if self.way == Way::Grouped { inert(&line) } else { line.into() });
+            note(&if self.in_actions { inert(&line) } else { line.into() });
         }
     }
+}
+
+impl Shown {
+    fn saw(&mut self, run: usize) {
+        self.seen.insert(run);
+        self.last = Some(run);
+    }
+}
+
+/// What became of tasks, in a line.
+fn sum(ends: &[End], seconds: f64) -> String {
+    let count = |end: End, word: &str| match ends.iter().filter(|one| **one == end).count() {
+        0 => None,
+        count => Some(format!("{count} {word}")),
+    };
+    let parts = [
+        count(End::Well, "ran"),
+        count(End::Fresh, "fresh"),
+        count(End::LeftOut, "left out"),
+        count(End::Badly, "failed"),
+        count(End::Stopped, "stopped"),
+    ];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    format!("{} tasks in {}: {}", ends.len(), human_time(seconds), parts.join(", "))
 }
 
 /// Says something on standard error. If that is closed there is nobody left to tell.
 fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_names_only_what_happened() {
+        let ends = [End::Well, End::Well, End::Fresh];
+        assert_eq!(sum(&ends, 3.21), "3 tasks in 3.2 s: 2 ran, 1 fresh");
+        let ends = [End::Badly, End::LeftOut, End::Stopped];
+        assert_eq!(sum(&ends, 0.05), "3 tasks in 50 ms: 1 left out, 1 failed, 1 stopped");
+    }
 }

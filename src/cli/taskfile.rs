@@ -31,7 +31,7 @@ pub(super) fn run(session: &Session, path: &Path, wish: &Wish) -> Result<u8, Sto
     let workspace = load_text(&tree.root, &translation.text, session.platform())?;
     let workspaces = Arc::new(Workspaces::of_one(workspace));
     let asked = Request { tasks: names, ..Request::default() };
-    task::run_in(session, &workspaces, &asked, wish)
+    task::run_in(session, &workspaces, &asked, wish, None)
 }
 
 /// The names of tasks, and `NAME=value`, which Task takes in any order.

@@ -6,14 +6,16 @@ use rayon::prelude::*;
 
 use crate::{
     cache::{Installed, Place, Record, links_are_there, rehash},
-    model::{ArtifactId, Kind, Name, Platform},
+    model::{ArtifactId, Fault, Kind, Name, Platform},
     probe::{Acceptance, Want, Wants, accept, distrust},
     report::{Align, Cell, Role, Style, Table},
+    service::{self, State},
     workspace::{Workspace, Workspaces},
 };
 
 use super::{
     Stop,
+    services::states,
     session::{Session, say, select},
 };
 
@@ -40,6 +42,43 @@ pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
         say(&json(&verdicts))?;
     } else {
         say(&text(&verdicts, session.stdout_style()))?;
+    }
+    let good = verdicts.iter().all(Verdict::is_good);
+    Ok(if good { 0 } else { Kind::Verification.exit_code() })
+}
+
+/// Verifies what is installed of services, and that the processes that run are it.
+pub(super) fn running(session: &Session, words: &[String]) -> Result<u8, Stop> {
+    let workspaces = session.workspaces()?;
+    let workspace = workspaces.any();
+    let mut names = service::select(workspace, words)?;
+    if words.is_empty() {
+        let states = states(workspace)?;
+        names.retain(|name| states.get(name).is_some_and(State::is_running));
+        if names.is_empty() {
+            let fault =
+                Fault::new(Kind::Failed, "no service runs here, so there is none to verify");
+            return Err(fault.hint("`forge up` starts them").into());
+        }
+        names.insert(service::supervising(workspace)?.clone());
+    }
+    let installed = examine_all(&workspaces, &names, workspace.platform);
+    let installed: BTreeMap<_, _> = installed.into_iter().collect();
+    let proofs = service::prove(workspace, &names)?;
+    let verdict = |proof: service::Proof| {
+        let id = ArtifactId { name: proof.name, platform: workspace.platform };
+        let version = workspaces.subsystem(&id).version.to_string();
+        // What runs is told first: that it is not what is installed follows from a damaged file too.
+        let wrong = proof.wrong.or_else(|| installed.get(&id)?.as_ref().err().cloned());
+        Verdict { id, version, wrong }
+    };
+    let verdicts: Vec<_> = proofs.into_iter().map(verdict).collect();
+    if session.flags.json {
+        say(&json(&verdicts))?;
+    } else {
+        let good = verdicts.iter().filter(|verdict| verdict.is_good()).count();
+        let sum = format!("{good} of {} running programs are what is pinned\n", verdicts.len());
+        say(&format!("{}{sum}", table(&verdicts, session.stdout_style())))?;
     }
     let good = verdicts.iter().all(Verdict::is_good);
     Ok(if good { 0 } else { Kind::Verification.exit_code() })
@@ -124,6 +163,19 @@ fn json(verdicts: &[Verdict]) -> String {
 
 /// A table with a line for each, and the sum.
 pub(super) fn text(verdicts: &[Verdict], style: Style) -> String {
+    let bad = verdicts.iter().filter(|verdict| !verdict.is_good()).count();
+    let sum = match bad {
+        0 => format!("{} verified\n", verdicts.len()),
+        _ => format!(
+            "{bad} of {} failed verification; `forge ensure` obtains them anew\n",
+            verdicts.len()
+        ),
+    };
+    format!("{}{sum}", table(verdicts, style))
+}
+
+/// A table with a line for each.
+fn table(verdicts: &[Verdict], style: Style) -> String {
     let mut table = Table::new([
         ("subsystem", Align::Left),
         ("version", Align::Left),
@@ -140,13 +192,5 @@ pub(super) fn text(verdicts: &[Verdict], style: Style) -> String {
             Cell::new(role, text),
         ]);
     }
-    let bad = verdicts.iter().filter(|verdict| !verdict.is_good()).count();
-    let sum = match bad {
-        0 => format!("{} verified\n", verdicts.len()),
-        _ => format!(
-            "{bad} of {} failed verification; `forge ensure` obtains them anew\n",
-            verdicts.len()
-        ),
-    };
-    format!("{}{sum}", table.render(style))
+    table.render(style)
 }

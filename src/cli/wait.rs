@@ -8,7 +8,7 @@ use std::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
-    model::{Fault, Kind, Platform, Revision, revised_tag_name},
+    model::{Fault, Kind, Platform, Revision},
     release::{Gap, Pauses, Pin, gaps},
     report::{human_time, render_warning},
     store::{Store, checksum_name},
@@ -158,7 +158,7 @@ impl<'p> Awaited<'p> {
     }
 
     fn tag(&self) -> String {
-        revised_tag_name(&self.pin.name, &self.label, self.revision)
+        self.pin.tag.revised(&self.label, self.revision)
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::OwnedMutexGuard;
 use crate::{
     model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Platform},
     plan::Action,
-    probe::{Finding, Grounds, walk},
+    probe::{Finding, Own, walk_sources},
     process::{Command, CommandLine},
     report::human_time,
     workspace::{Build, Places, Source, Subsystem, Text},
@@ -146,7 +146,8 @@ impl Context {
 
     /// In-repo code may be edited while it is built; what comes out then belongs to no fingerprint.
     fn source_is_unchanged(&self, finding: &Finding, subsystem: &Subsystem) -> Result<(), Fault> {
-        let (Source::Path { dir, only }, Some(before)) = (&subsystem.source, &finding.want.tree)
+        let (Source::Path { dir, only, shared }, Some(before)) =
+            (&subsystem.source, &finding.want.tree)
         else {
             return Ok(());
         };
@@ -154,7 +155,10 @@ impl Context {
             return Ok(());
         }
         let layout = self.workspaces.layout();
-        let now = walk(&Grounds { root: layout.root().join(dir), only })?;
+        let Some(now) = walk_sources(layout.root(), &[Own { dir, only, shared }]).pop() else {
+            return Ok(());
+        };
+        let now = now?;
         if now.digest == before.digest {
             return Ok(());
         }

@@ -102,7 +102,7 @@ impl Context {
 
     /// A new folder for half-made things of `want`.
     pub(super) fn staging(&self, want: &Want) -> Result<Staging, Fault> {
-        Staging::new(&self.workspaces.layout().staging(), want.id.name.as_str())
+        Staging::new(&self.workspaces.layout().staging(), &want.id.name.file_name())
     }
 
     /// Where the commands for `id` log.

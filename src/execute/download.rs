@@ -98,7 +98,9 @@ impl Context {
         commit: Option<String>,
         asset: LockedAsset,
     ) -> Option<LockChange> {
-        (!self.options.private_store).then(|| LockChange {
+        // What one invocation chose is nobody else's pin.
+        let is_kept = !self.options.private_store && !self.workspaces.subsystem(&want.id).is_chosen;
+        is_kept.then(|| LockChange {
             name: want.id.name.clone(),
             version: self.workspaces.subsystem(&want.id).version.to_string(),
             commit,

@@ -82,7 +82,7 @@ impl Context {
         folder: &Path,
     ) -> Result<(), Fault> {
         let layout = self.workspaces.layout();
-        let staging = Staging::new(&layout.staging(), subsystem.name.as_str())?;
+        let staging = Staging::new(&layout.staging(), &subsystem.name.file_name())?;
         let unpacker = Unpacker { strip, keep_times: true, ..Unpacker::new(url) };
         let tree = staging.path().join("tree");
         let unpacked = self.fetch_and_unpack(action, url, unpacker, &tree).await?;

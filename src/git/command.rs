@@ -105,12 +105,23 @@ impl<'a> Git<'a> {
         self.run_within(words, limit).await
     }
 
+    /// Runs `git` with `words` and says `text` to it.
+    pub async fn say(&self, words: &[&str], text: &str) -> Result<Vec<String>, Failure> {
+        let line = format!("printf %s \"$FORGE_TEXT\" | git {}", words.join(" "));
+        let mut command = Command::new(CommandLine::Shell(line), self.dir);
+        command.env.insert("FORGE_TEXT".into(), text.to_owned());
+        self.perform(command, TRANSFER).await
+    }
+
     async fn run_within(&self, words: &[&str], limit: Duration) -> Result<Vec<String>, Failure> {
         let words = [&["git"], words].concat().into_iter().map(String::from).collect();
-        let mut command = Command::new(CommandLine::Argv(words), self.dir);
+        self.perform(Command::new(CommandLine::Argv(words), self.dir), limit).await
+    }
+
+    async fn perform(&self, mut command: Command, limit: Duration) -> Result<Vec<String>, Failure> {
         command.timeout = Some(limit);
         let inherited = |name: &str| std::env::var(name).ok();
-        command.env = environment(self.dir, self.local, &inherited);
+        command.env.extend(environment(self.dir, self.local, &inherited));
         let mut lines = Vec::new();
         match self.runner.run(&command, &mut |line| lines.push(line.to_owned())).await {
             Ok(()) => Ok(lines),

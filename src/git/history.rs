@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{
     command::{Failure, Git},
     references::full_hash,
+    remote::Remote,
 };
 use crate::{
     model::{Fault, Kind},
@@ -17,7 +18,7 @@ pub struct History<'a> {
     runner: &'a dyn CommandRunner,
     root: PathBuf,
     /// Where the folder is in it: nothing, or `sub/folder/`.
-    prefix: String,
+    pub(super) prefix: String,
 }
 
 /// A tag.
@@ -30,10 +31,14 @@ pub struct Tag {
 }
 
 /// A commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commit {
     /// Its full hash.
     pub hash: String,
+    /// The day on which it was made, where that was done: `2026-01-07`.
+    pub day: String,
+    /// The name of who wrote it.
+    pub author: String,
     /// Its message: subject, blank line, body.
     pub message: String,
 }
@@ -70,6 +75,12 @@ impl<'a> History<'a> {
         }
     }
 
+    /// Where tags are shared with others: `origin`, or this repository if there is none.
+    pub async fn remote(&self) -> Result<Remote<'a>, Fault> {
+        let origin = self.origin().await?;
+        Ok(Remote::new(self.runner, self.root.clone(), origin.as_deref()))
+    }
+
     /// Whether the clone holds only the last commits: tags and commits may be missing.
     pub async fn is_shallow(&self) -> Result<bool, Fault> {
         let lines =
@@ -101,12 +112,29 @@ impl<'a> History<'a> {
     /// The commits that `until` has and `after` has not, without merges, the newest first; of
     /// a folder within a repository, only those that touch it.
     pub async fn commits(&self, after: Option<&str>, until: &str) -> Result<Vec<Commit>, Fault> {
+        self.commits_to(&[], after, until).await
+    }
+
+    /// [`Self::commits`], of which only those that touch one of `paths`, files and folders relative
+    /// to the folder; all of its files if there are none.
+    pub async fn commits_to(
+        &self,
+        paths: &[String],
+        after: Option<&str>,
+        until: &str,
+    ) -> Result<Vec<Commit>, Fault> {
         let range = after.map_or_else(|| until.to_owned(), |after| format!("{after}..{until}"));
         // Lines of a message are indented: what is not was not said by a commit.
-        let format = "--format=commit %H%n%w(0,2,2)%B";
-        let mut words = vec!["log", "--no-merges", "--no-color", format, &range, "--"];
-        // A path, be it the top, leaves out commits that change no file.
-        words.extend(Some(self.prefix.as_str()).filter(|prefix| !prefix.is_empty()));
+        let format = "--format=commit %H %cs %aN%n%w(0,2,2)%B";
+        // Paths are names here, whatever characters they have.
+        let mut words = vec!["--literal-pathspecs", "log", "--no-merges", "--no-color"];
+        words.extend(["--encoding=UTF-8", format, range.as_str(), "--"]);
+        let paths: Vec<_> = paths.iter().map(|path| self.below(path)).collect();
+        words.extend(paths.iter().map(String::as_str));
+        if paths.is_empty() {
+            // A path, be it the top, leaves out commits that change no file.
+            words.extend(Some(self.prefix.as_str()).filter(|prefix| !prefix.is_empty()));
+        }
         let lines = self.ask(&words, &format!("read the commits of {range}")).await?;
         Ok(commits(&lines))
     }
@@ -124,15 +152,39 @@ impl<'a> History<'a> {
         }
     }
 
-    fn git(&self) -> Git<'_> {
+    /// The tags of commits that `until` has, sorted by name, each with the day of its commit.
+    pub async fn tags_within(&self, until: &str) -> Result<Vec<(Tag, String)>, Fault> {
+        // Of a lightweight tag the commit itself has the day, of an annotated one what it names.
+        let day = "%(committerdate:short)%(*committerdate:short)";
+        let format = format!("--format={day} %(refname:strip=2) %(objectname) %(*objectname)");
+        let within = format!("--merged={until}");
+        let words = ["for-each-ref", &format, &within, "refs/tags"];
+        let lines = self.ask(&words, &format!("list the tags of {until}")).await?;
+        let dated = |line: &String| {
+            let (day, rest) = line.split_once(' ')?;
+            Some((tag(rest)?, day.to_owned()))
+        };
+        Ok(lines.iter().filter_map(dated).collect())
+    }
+
+    /// The path of what is at `path` in the folder, from the top of the repository.
+    fn below(&self, path: &str) -> String {
+        match (self.prefix.as_str(), path) {
+            ("", path) => path.to_owned(),
+            (prefix, ".") => prefix.to_owned(),
+            (prefix, path) => format!("{prefix}{path}"),
+        }
+    }
+
+    pub(super) fn git(&self) -> Git<'_> {
         Git::new(self.runner, &self.root, "")
     }
 
-    async fn ask(&self, words: &[&str], what: &str) -> Result<Vec<String>, Fault> {
+    pub(super) async fn ask(&self, words: &[&str], what: &str) -> Result<Vec<String>, Fault> {
         self.git().run(words).await.map_err(|failure| failure.fault(self.cannot(what)))
     }
 
-    fn cannot(&self, what: &str) -> String {
+    pub(super) fn cannot(&self, what: &str) -> String {
         format!("cannot {what} of the repository {}", self.root.display())
     }
 }
@@ -146,12 +198,20 @@ fn tag(line: &str) -> Option<Tag> {
     Some(Tag { name, commit })
 }
 
-/// Reads `commit <hash>` and the indented message below it.
+/// Reads `commit <hash> <day> <author>`.
+fn heading(line: &str) -> Option<Commit> {
+    let mut words = line.strip_prefix("commit ")?.splitn(3, ' ');
+    let hash = full_hash(words.next()?)?;
+    let mut text = || words.next().unwrap_or_default().to_owned();
+    Some(Commit { hash, day: text(), author: text(), message: String::new() })
+}
+
+/// Reads headings and the indented message below each.
 fn commits(lines: &[String]) -> Vec<Commit> {
     let mut commits: Vec<Commit> = Vec::new();
     for line in lines {
-        if let Some(hash) = line.strip_prefix("commit ").and_then(full_hash) {
-            commits.push(Commit { hash, message: String::new() });
+        if let Some(commit) = heading(line) {
+            commits.push(commit);
         } else if let Some(commit) = commits.last_mut()
             && (line.starts_with("  ") || line.is_empty())
         {
@@ -191,10 +251,15 @@ mod tests {
             .map(|(name, commit)| Tag { name: name.into(), commit: commit.clone() });
         assert_eq!(history.tags().await.unwrap(), tags);
         let message = "fix: two\n\nbody\n\n  commit of nothing\nBREAKING CHANGE: x".to_owned();
-        let second = Commit { hash: second, message };
         let since = history.commits(Some("v1.0.0"), "v1.1.0").await.unwrap();
+        let commit = Commit { author: "someone".into(), ..since[0].clone() };
+        assert!(commit.day.len() == 10 && commit.day.starts_with("20"), "{commit:?}");
+        let tags = history.tags_within("v1.0.0").await.unwrap();
+        let names: Vec<_> = tags.iter().map(|(tag, _)| tag.name.as_str()).collect();
+        assert_eq!((names, &tags[0].1), (vec!["v1.0.0"], &commit.day));
+        let second = Commit { hash: second, message, ..commit.clone() };
         assert_eq!(since, std::slice::from_ref(&second));
-        let first = Commit { hash: first, message: "feat: one".into() };
+        let first = Commit { hash: first, message: "feat: one".into(), ..commit };
         assert_eq!(history.commits(None, "HEAD").await.unwrap(), [second, first]);
         assert_eq!(history.file("v1.0.0", "a").await.unwrap().unwrap(), "feat: one\n");
         assert_eq!(history.file("v1.0.0", "b").await.unwrap(), None);
@@ -215,6 +280,10 @@ mod tests {
         let runner = Sample::runner();
         let history = History::around(&runner, &inner).unwrap();
         assert_eq!(history.commits(None, "HEAD").await.unwrap().len(), 1);
+        for (path, count) in [("x", 1), (".", 1), ("y", 0), ("*", 0)] {
+            let commits = history.commits_to(&[path.into()], None, "HEAD").await.unwrap();
+            assert_eq!(commits.len(), count, "{path}");
+        }
         assert_eq!(history.file("HEAD", "x").await.unwrap().unwrap(), "1\n");
         assert_eq!(history.changes().await.unwrap(), Vec::<String>::new());
         fs::write(inner.join("x"), "3").unwrap();

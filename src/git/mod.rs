@@ -6,15 +6,18 @@
 
 mod checkout;
 mod command;
+mod difference;
 mod history;
 mod references;
 mod refusal;
+mod remote;
 mod resolve;
 mod state;
 
 pub use checkout::{checkout, head};
 pub use history::{Commit, History, Tag};
 pub use references::{ReferenceKind, Resolved};
+pub use remote::{Put, Remote, RemoteTag, TagObject};
 pub use resolve::resolve;
 pub use state::{State, state};
 

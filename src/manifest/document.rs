@@ -42,7 +42,7 @@ pub struct ManifestDoc {
     /// `releases`.
     pub releases: Vec<Scalar>,
     /// `versions`.
-    pub versions: Pairs<Scalar>,
+    pub versions: Pairs<VersionDoc>,
     /// `platforms`.
     pub platforms: Vec<Scalar>,
     /// `repository`.
@@ -61,9 +61,48 @@ pub struct ManifestDoc {
     pub include: Vec<IncludeDoc>,
 }
 
+/// What stands behind a name under `versions`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VersionDoc {
+    /// A pin or a moving ref.
+    Text(Scalar),
+    /// A scheme.
+    Scheme(SchemeDoc),
+}
+
+/// A mapping under `versions`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemeDoc {
+    /// `scheme`.
+    pub scheme: Scalar,
+    /// What is said of commits.
+    pub commits: CommitsDoc,
+}
+
+/// What is said of versions that commits make.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommitsDoc {
+    /// `first`.
+    pub first: Option<Scalar>,
+    /// `bump_minor_pre_major`.
+    pub bump_minor_pre_major: Option<Scalar>,
+    /// `channels`.
+    pub channels: Pairs<Scalar>,
+}
+
 /// A spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpecDoc {
+    /// `discover`.
+    pub discover: Option<Scalar>,
+    /// `name`.
+    pub name: Option<Scalar>,
+    /// `group`.
+    pub groups: Vec<Scalar>,
+    /// `version`.
+    pub version: Option<SchemeDoc>,
+    /// `tag`.
+    pub tag: Option<Scalar>,
     /// `desc`.
     pub desc: Option<Scalar>,
     /// `binary`.
@@ -82,6 +121,8 @@ pub struct SpecDoc {
     pub head: HeadDoc,
     /// `package`.
     pub package: Option<Scalar>,
+    /// `service`, with its key.
+    pub service: Option<Entry>,
     /// `tasks`.
     pub tasks: Pairs<Node>,
 }
@@ -111,6 +152,10 @@ pub enum SourceDoc {
         dir: Scalar,
         /// `only`.
         only: Vec<Scalar>,
+        /// `also`.
+        also: Vec<Scalar>,
+        /// `imports`.
+        imports: Option<Scalar>,
     },
 }
 
@@ -166,7 +211,7 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
     ManifestDoc {
         project: text(&root, "project"),
         releases: scalars(&root, "releases"),
-        versions: pairs(&root, "versions"),
+        versions: versions(&root),
         platforms: scalars(&root, "platforms"),
         sealed: text(&root, "sealed"),
         repository: text(&root, "repository"),
@@ -182,6 +227,11 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
 pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
     let Some(root) = read(file, &language::SPEC, found) else { return SpecDoc::default() };
     SpecDoc {
+        discover: text(&root, "discover"),
+        name: text(&root, "name"),
+        groups: scalars(&root, "group"),
+        version: root.get("version").and_then(scheme),
+        tag: text(&root, "tag"),
         desc: text(&root, "desc"),
         binary: scalars(&root, "binary"),
         source: root.get("source").and_then(source),
@@ -191,6 +241,7 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
         build_needs: scalars(&root, "build_needs"),
         head: head(&root),
         package: text(&root, "package"),
+        service: root.entries().iter().find(|entry| entry.key.value == "service").cloned(),
         tasks: nodes(&root, "tasks"),
     }
 }
@@ -252,6 +303,23 @@ pub(super) fn read(file: &File, record: &'static Record, found: &mut Findings) -
     }
 }
 
+fn versions(root: &Node) -> Pairs<VersionDoc> {
+    let version = |entry: &Entry| match entry.value.scalar() {
+        Some(text) => Some((entry.key.clone(), VersionDoc::Text(text.clone()))),
+        None => Some((entry.key.clone(), VersionDoc::Scheme(scheme(&entry.value)?))),
+    };
+    root.get("versions").map(Node::entries).unwrap_or_default().iter().filter_map(version).collect()
+}
+
+fn scheme(node: &Node) -> Option<SchemeDoc> {
+    let commits = CommitsDoc {
+        first: text(node, "first"),
+        bump_minor_pre_major: text(node, "bump_minor_pre_major"),
+        channels: pairs(node, "channels"),
+    };
+    Some(SchemeDoc { scheme: text(node, "scheme")?, commits })
+}
+
 fn source(node: &Node) -> Option<SourceDoc> {
     if let Some(url) = text(node, "git") {
         Some(SourceDoc::Git { url, reference: text(node, "ref") })
@@ -259,7 +327,12 @@ fn source(node: &Node) -> Option<SourceDoc> {
         let sha256 = text(node, "sha256")?;
         Some(SourceDoc::Archive { url, sha256, strip: count(node, "strip") })
     } else {
-        Some(SourceDoc::Path { dir: text(node, "path")?, only: scalars(node, "only") })
+        Some(SourceDoc::Path {
+            dir: text(node, "path")?,
+            only: scalars(node, "only"),
+            also: scalars(node, "also"),
+            imports: text(node, "imports"),
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 //! accepted, what `forge schema` prints and what messages name.
 
 use super::include::INCLUDE;
+use super::service_language::SERVICE;
 use super::shape::{
     Field,
     Need::{self, Optional, Required, RequiredWith, With},
@@ -29,7 +30,7 @@ const DIGEST: Shape = Text("a SHA-256 digest (64 hexadecimal digits)");
 const TOOL: Shape = Text("the name of a program");
 const WORD: Shape = Text("the vendor's word for it");
 const VALUE: Shape = Value;
-const ENV: Shape = Map("names of environment variables", &VALUE);
+pub(super) const ENV: Shape = Map("names of environment variables", &VALUE);
 
 /// `versions.yml`.
 pub static MANIFEST: Record = Record {
@@ -52,8 +53,9 @@ pub static MANIFEST: Record = Record {
         field(
             "versions",
             Required,
-            Map("names of subsystems", &VERSION),
-            "The version of each subsystem: a pin (`v2.10.24`) or a moving ref (`main`).",
+            Map("names of subsystems", &OneOf(&[VERSION, Shape::Record(&SCHEME)])),
+            "The version of each subsystem: a pin (`v2.10.24`), a moving ref (`main`), or a \
+             scheme that gives it one.",
         ),
         field("platforms", Optional, List(&PLATFORM), "The platforms a complete release has."),
         field(
@@ -110,6 +112,38 @@ pub static MANIFEST: Record = Record {
     ],
 };
 
+static SCHEME: Record = Record {
+    what: "a scheme",
+    exactly_one: &[],
+    fields: &[
+        field(
+            "scheme",
+            Required,
+            Choice(&["date", "commits"]),
+            "How its versions come about: from the day (`20260107.0`), or from what Conventional \
+             Commits say (`1.3.0`).",
+        ),
+        field(
+            "first",
+            Optional,
+            Text("a version such as `0.1.0`"),
+            "The first version, if commits make them; `0.1.0` if absent. With a `v`, all have one.",
+        ),
+        field(
+            "bump_minor_pre_major",
+            Optional,
+            Flag,
+            "Whether a breaking change before 1.0.0 is a minor one.",
+        ),
+        field(
+            "channels",
+            Optional,
+            Map("names of branches", &Text("a word such as `dev`")),
+            "Branches whose versions are pre-releases, and what those are called.",
+        ),
+    ],
+};
+
 /// `subsystems/<name>.yml`.
 pub static SPEC: Record = Record {
     what: "a spec",
@@ -121,6 +155,38 @@ pub static SPEC: Record = Record {
             Optional,
             OneOf(&[BINARY, List(&BINARY)]),
             "The binaries it yields; the first names the asset. The subsystem's name if absent.",
+        ),
+        field(
+            "discover",
+            Optional,
+            Text("a path with captures such as `modules/{provider}/{component}`"),
+            "Folders each of which is a subsystem; what is captured is a word in templates, and so \
+             is `folder`.",
+        ),
+        field(
+            "name",
+            With("discover"),
+            Text("a template"),
+            "What a subsystem is called that was discovered; the captures with `/` between them \
+             if absent.",
+        ),
+        field(
+            "group",
+            Optional,
+            OneOf(&[Text("the name of a group"), List(&Text("the name of a group"))]),
+            "Groups it belongs to.",
+        ),
+        field(
+            "version",
+            Optional,
+            Shape::Record(&SCHEME),
+            "The scheme that gives it its version, if `versions.yml` says nothing.",
+        ),
+        field(
+            "tag",
+            Optional,
+            Text("a template that ends in `{{ version }}`"),
+            "The tags of its releases; `{{ name }}-{{ version }}` if absent.",
         ),
         field("source", Optional, Shape::Record(&SOURCE), "Where the source is."),
         field("build", Optional, Shape::Record(&BUILD), "How it is built from source."),
@@ -145,9 +211,12 @@ pub static SPEC: Record = Record {
             Choice(&["tar.gz", "tar.zst", "zip"]),
             "How its assets are packed; `tar.gz` if absent.",
         ),
+        field("service", Optional, SERVICE, "What of it runs all day: `forge up` starts it."),
         field("tasks", Optional, TASKS, "Commands of the subsystem."),
     ],
 };
+
+const SHARED: Shape = Text("a path or pattern in the workspace such as `libs/**/*.proto`");
 
 static SOURCE: Record = Record {
     what: "a source",
@@ -179,6 +248,18 @@ static SOURCE: Record = Record {
             With("path"),
             List(&PATH),
             "The files and folders below it that count; all if absent.",
+        ),
+        field(
+            "also",
+            With("path"),
+            OneOf(&[SHARED, List(&SHARED)]),
+            "What else in the workspace goes into it: files, folders, or patterns.",
+        ),
+        field(
+            "imports",
+            With("path"),
+            Choice(&["go"]),
+            "Whose imports go into it too, wherever in the workspace they lead.",
         ),
     ],
 };

@@ -16,6 +16,7 @@ mod node;
 mod place;
 mod record;
 mod schema;
+mod service_language;
 mod shape;
 mod task_language;
 mod taskfile_language;
@@ -24,8 +25,9 @@ mod yaml;
 
 pub use comment::{Comment, comments};
 pub use document::{
-    BuildDoc, DigestDoc, HeadDoc, ManifestDoc, Pairs, SourceDoc, SpecDoc, UpstreamDoc, pairs,
-    read_manifest, read_spec, read_taskfile, read_tree, scalar, scalars,
+    BuildDoc, CommitsDoc, DigestDoc, HeadDoc, ManifestDoc, Pairs, SchemeDoc, SourceDoc, SpecDoc,
+    UpstreamDoc, VersionDoc, pairs, read_manifest, read_spec, read_taskfile, read_tree, scalar,
+    scalars,
 };
 pub use file::{File, Findings, MAX_BYTES};
 pub use include::{IncludeDoc, OriginDoc, TaskFileDoc, read_task_file};

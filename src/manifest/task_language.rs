@@ -64,12 +64,7 @@ static TASK: Record = Record {
             ]),
             "Its parameters: a list of those it must be given, or a mapping to defaults.",
         ),
-        field(
-            "dir",
-            Optional,
-            Text("a folder"),
-            "Where it runs, made if it is missing; the workspace if absent.",
-        ),
+        field("dir", Optional, Text("a folder"), "Where it runs; the workspace if absent."),
         field(
             "env",
             Optional,

@@ -19,9 +19,9 @@ impl ArtifactId {
     #[must_use]
     pub fn file_name(&self) -> String {
         if self.platform == Platform::host() {
-            self.name.to_string()
+            self.name.file_name()
         } else {
-            format!("{}@{}", self.name, self.platform)
+            format!("{}@{}", self.name.file_name(), self.platform)
         }
     }
 }

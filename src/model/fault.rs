@@ -7,8 +7,6 @@ use std::{collections::BTreeMap, fmt};
 
 use super::{Diagnostic, Problems};
 
-use super::Secrets;
-
 /// What kind of thing went wrong; decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -112,11 +110,11 @@ impl Fault {
         self
     }
 
-    /// The fault with all `secrets` in it masked.
+    /// The fault with what `say` makes of each of its sentences.
     #[must_use]
-    pub fn masked(mut self, secrets: &Secrets) -> Self {
+    pub fn in_words(mut self, say: impl Fn(&str) -> String) -> Self {
         let texts = std::iter::once(&mut self.what).chain(&mut self.why).chain(&mut self.hint);
-        texts.for_each(|text| *text = secrets.mask(text).into_owned());
+        texts.for_each(|text| *text = say(text));
         self
     }
 

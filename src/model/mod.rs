@@ -18,6 +18,7 @@ mod outcome;
 mod platform;
 mod precedence;
 mod release;
+mod scheme;
 mod secret;
 mod stamp;
 mod suggest;
@@ -38,9 +39,8 @@ pub use name::Name;
 pub use outcome::{ArtifactReport, How, RunReport};
 pub use platform::{Arch, Os, Platform};
 pub use precedence::Precedence;
-pub use release::{
-    Compression, Revision, asset_name, asset_platform, read_tag, revised_tag_name, tag_name,
-};
+pub use release::{Compression, Revision, TagStem, asset_name, asset_platform};
+pub use scheme::{Commits, Scheme};
 pub use secret::{MASKED, Mask, Secrets};
 pub use stamp::Stamp;
 pub use suggest::{nearest, suggestion};

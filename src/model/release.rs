@@ -1,5 +1,5 @@
-//! How releases and their assets are named: `<subsystem>-<version>` and
-//! `<binary>-<platform>.tar.gz`.
+//! How releases and their assets are named: `<subsystem>-<version>`, unless the spec says another
+//! `tag:`, and `<binary>-<platform>.tar.gz`.
 //!
 //! A release is never overwritten, so a recipe that changed at the same version gets a release
 //! of its own: revision 2 of `nats-v2.10.24` is `nats-v2.10.24-r2`. The first revision has no
@@ -119,27 +119,71 @@ fn split_suffix(text: &str) -> Option<(&str, Revision)> {
     is_written_so.then_some((label, revision))
 }
 
-/// The tag of a version's first release. `label` is [`super::Version::label`].
-#[must_use]
-pub fn tag_name(name: &Name, label: &str) -> String {
-    revised_tag_name(name, label, Revision::FIRST)
-}
+/// What all tags of a subsystem's releases begin with: `nats-`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TagStem(Box<str>);
 
-/// The tag of a release. `label` is [`super::Version::label`].
-#[must_use]
-pub fn revised_tag_name(name: &Name, label: &str, revision: Revision) -> String {
-    if revision == Revision::FIRST && split_suffix(label).is_none() {
-        format!("{name}-{label}")
-    } else {
-        format!("{name}-{label}-{revision}")
+impl TagStem {
+    /// The usual one: the name and a hyphen.
+    #[must_use]
+    pub fn of(name: &Name) -> Self {
+        Self(format!("{name}-").into())
+    }
+
+    /// The stem `text`, which a version is written behind.
+    ///
+    /// # Errors
+    /// When no git tag begins so (rules of `git check-ref-format`).
+    pub fn new(text: &str) -> Result<Self, String> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_./+@".contains(c);
+        let is_refused = |part: &str| part.starts_with('.') || part.ends_with(".lock");
+        let parts = || text.split('/');
+        let why = if let Some(bad) = text.chars().find(|c| !allowed(*c)) {
+            format!("holds {bad:?}")
+        } else if text.starts_with(['-', '/', '@']) || text.contains("..") || text.contains("//") {
+            "begins with punctuation, or holds `..` or `//`".into()
+        } else if parts().any(is_refused) {
+            "has a part that begins with `.` or ends with `.lock`".into()
+        } else {
+            return Ok(Self(text.into()));
+        };
+        Err(format!("`{text}` can be no beginning of a git tag: it {why}"))
+    }
+
+    /// The stem as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The tag of a version's first release. `label` is [`super::Version::label`].
+    #[must_use]
+    pub fn first(&self, label: &str) -> String {
+        self.revised(label, Revision::FIRST)
+    }
+
+    /// The tag of a release. `label` is [`super::Version::label`].
+    #[must_use]
+    pub fn revised(&self, label: &str, revision: Revision) -> String {
+        if revision == Revision::FIRST && split_suffix(label).is_none() {
+            format!("{}{label}", self.0)
+        } else {
+            format!("{}{label}-{revision}", self.0)
+        }
+    }
+
+    /// What `tag` says, if it is the tag of a release of this stem: the label and the revision.
+    #[must_use]
+    pub fn read<'t>(&self, tag: &'t str) -> Option<(&'t str, Revision)> {
+        let rest = tag.strip_prefix(&*self.0)?;
+        Revision::split(rest).filter(|(label, _)| !label.is_empty())
     }
 }
 
-/// What `tag` says, if it is the tag of a release of `name`: the label and the revision.
-#[must_use]
-pub fn read_tag<'t>(name: &Name, tag: &'t str) -> Option<(&'t str, Revision)> {
-    let rest = tag.strip_prefix(name.as_str())?.strip_prefix('-')?;
-    Revision::split(rest).filter(|(label, _)| !label.is_empty())
+impl fmt::Display for TagStem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
 }
 
 /// The file name of an asset. `binary` is the first binary of the subsystem.
@@ -169,9 +213,9 @@ mod tests {
 
     #[test]
     fn names_follow_the_published_layout() {
-        let name = Name::new("nats").unwrap();
+        let stem = TagStem::of(&Name::new("nats").unwrap());
         let platform = "linux-amd64".parse().unwrap();
-        assert_eq!(tag_name(&name, "v2.10.24"), "nats-v2.10.24");
+        assert_eq!(stem.first("v2.10.24"), "nats-v2.10.24");
         assert_eq!(
             asset_name("nats-server", platform, Compression::TarGz),
             "nats-server-linux-amd64.tar.gz"
@@ -192,8 +236,8 @@ mod tests {
 
     #[test]
     fn revisions_have_a_suffix_from_the_second_on() {
-        let name = Name::new("nats").unwrap();
-        let tag = |label, number| revised_tag_name(&name, label, Revision::new(number).unwrap());
+        let stem = TagStem::of(&Name::new("nats").unwrap());
+        let tag = |label, number| stem.revised(label, Revision::new(number).unwrap());
         for (label, number, written) in [
             ("v1", 1, "nats-v1"),
             ("v1", 2, "nats-v1-r2"),
@@ -205,10 +249,10 @@ mod tests {
             ("v1-r4294967296", 1, "nats-v1-r4294967296"),
         ] {
             assert_eq!(tag(label, number), written);
-            assert_eq!(read_tag(&name, written), Some((label, Revision::new(number).unwrap())));
+            assert_eq!(stem.read(written), Some((label, Revision::new(number).unwrap())));
         }
         for other in ["nats", "nats-", "nats-v1-r1", "natsy-v1", "v1.0.0"] {
-            assert_eq!(read_tag(&name, other), None, "{other}");
+            assert_eq!(stem.read(other), None, "{other}");
         }
     }
 
@@ -220,18 +264,18 @@ mod tests {
     proptest! {
         #[test]
         fn a_tag_means_one_label_and_one_revision(label in label(), number in 1u32..20) {
-            let name = Name::new("a-b").unwrap();
+            let stem = TagStem::of(&Name::new("a-b").unwrap());
             let revision = Revision::new(number).unwrap();
-            let tag = revised_tag_name(&name, &label, revision);
-            prop_assert_eq!(read_tag(&name, &tag), Some((label.as_str(), revision)));
+            let tag = stem.revised(&label, revision);
+            prop_assert_eq!(stem.read(&tag), Some((label.as_str(), revision)));
         }
 
         #[test]
         fn what_is_read_is_written_the_same(rest in label()) {
-            let name = Name::new("a").unwrap();
+            let stem = TagStem::of(&Name::new("a").unwrap());
             let tag = format!("a-{rest}");
-            if let Some((label, revision)) = read_tag(&name, &tag) {
-                prop_assert_eq!(revised_tag_name(&name, label, revision), tag);
+            if let Some((label, revision)) = stem.read(&tag) {
+                prop_assert_eq!(stem.revised(label, revision), tag);
             }
         }
     }

@@ -43,7 +43,7 @@ pub fn accept(want: &Want, stamp: &Stamp, asset: Option<&LockedAsset>) -> Accept
     if let Some(missing) = want.binaries.iter().find(|b| !stamp.binaries.contains_key(*b)) {
         return Acceptance::No(format!("it has no binary `{missing}`"));
     }
-    if want.has(stamp.fingerprint) {
+    if want.has(stamp.fingerprint) || want.is_past && asset.is_some() {
         return Acceptance::Yes;
     }
     let fields = differing_fields(want, stamp);
@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{ArtifactId, FingerprintBuilder, Name, Platform, Sha256},
+        model::{ArtifactId, FingerprintBuilder, Name, Platform, Sha256, TagStem},
         probe::Print,
     };
 
@@ -94,6 +94,7 @@ mod tests {
     fn want() -> Want {
         Want {
             id: ArtifactId { name: Name::new("nats").unwrap(), platform: Platform::host() },
+            stem: TagStem::of(&Name::new("nats").unwrap()),
             version: "v1".into(),
             tag: "nats-v1".into(),
             asset: "nats.tar.gz".into(),
@@ -105,6 +106,7 @@ mod tests {
             locked: None,
             in_repo: false,
             strict: false,
+            is_past: false,
         }
     }
 

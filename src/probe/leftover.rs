@@ -23,7 +23,7 @@ fn artifact(folder: &str) -> Option<ArtifactId> {
         Some((name, platform)) => (name, platform.parse().ok()?),
         None => (folder, Platform::host()),
     };
-    Some(ArtifactId { name: Name::new(name).ok()?, platform })
+    Some(ArtifactId { name: Name::of_file(name).ok()?, platform })
 }
 
 #[cfg(test)]
@@ -36,7 +36,7 @@ mod tests {
         let layout = Layout::new("/w".into());
         for platform in ["linux-arm64", "windows-386", &Platform::host().to_string()] {
             let id = ArtifactId {
-                name: Name::new("a.b-c").unwrap(),
+                name: Name::new("d/a.b-c").unwrap(),
                 platform: platform.parse().unwrap(),
             };
             let folder = layout.installed_artifact(&id);

@@ -174,6 +174,14 @@ impl Prober<'_> {
             }
             return Ok(look.finding(Verdict::Upstream, reason, publish));
         }
+        if look.want.is_past {
+            return Err(Fault::new(
+                Kind::Usage,
+                format!("there is no release {} to take", look.want.tag),
+            )
+            .because("what is in the workspace is the code of now, not of that version")
+            .hint(format!("`forge release:list {}` shows what there is", look.want.id.name)));
+        }
         Ok(look.finding(Verdict::Build, reason, publish))
     }
 }

@@ -12,6 +12,7 @@
 //! warm project no toolchain is ever looked for.
 
 mod accept;
+mod beyond;
 mod leftover;
 mod look;
 mod released;
@@ -36,10 +37,11 @@ use crate::{
 };
 
 pub use accept::{Acceptance, accept};
+pub use beyond::{Own, walk_sources};
 pub use leftover::leftovers;
 pub use released::{is_remote, read_stamp};
-pub use snapshot::{Row, Snapshot};
-pub use tree::{Grounds, Tree, walk};
+pub use snapshot::Snapshot;
+pub use tree::Tree;
 pub use trust::{distrust, trusted_repositories};
 pub use want::{Print, Want, Wants};
 

@@ -112,17 +112,25 @@ impl Prober<'_> {
         if look.want.in_repo {
             let fault = stale(&look.want, &why);
             if self.options.exact {
-                return Err(fault.hint(format!(
-                    "to release what is here, give {} a new version in versions.yml",
-                    look.want.id.name
-                )));
+                return Err(fault.hint(format!("to release what is here, {}", self.renewal(look))));
             }
             look.warnings.push(fault.hint(format!(
-                "built here and not published; to release it, give {} a new version in versions.yml",
-                look.want.id.name
+                "built here and not published; to release it, {}",
+                self.renewal(look)
             )));
         }
         Ok(false)
+    }
+
+    /// How code that changed gets a version of its own.
+    fn renewal(&self, look: &Look) -> String {
+        let id = &look.want.id;
+        match self.workspaces.subsystem(id).scheme {
+            Some(_) => {
+                format!("commit it: `forge release:binary {}` gives it the next version", id.name)
+            }
+            None => format!("give {} a new version in versions.yml", id.name),
+        }
     }
 }
 

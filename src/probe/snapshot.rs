@@ -33,43 +33,32 @@ use crate::{
     model::{FileStat, Layout, Sha256, checksum},
 };
 
-/// What a no-op knows of one artifact: enough for the closing report.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// The subsystem.
-    pub name: String,
-    /// The version label.
-    pub version: String,
-    /// The size of its binaries in bytes.
-    pub bytes: u64,
-}
-
 /// An answer that holds while nothing it rests on changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The fresh artifacts, sorted by name.
-    pub rows: Vec<Row>,
+    /// The answer, line by line, as whoever asks writes it.
+    pub answer: Vec<String>,
 }
 
 /// Fewer files than this are looked at faster than a thread is started.
 const WORTH_A_THREAD: usize = 500;
 
-const FORMAT: &str = "forge-snapshot 3";
+const FORMAT: &str = "forge-snapshot 4";
 
 impl Snapshot {
-    /// The answer kept in the workspace for `request`, if it still holds.
-    pub fn load(layout: &Layout, request: &str) -> Option<Self> {
-        let bytes = fs::read(place(layout)).ok()?;
+    /// The answer kept in the workspace at `place` for `request`, if it still holds.
+    pub fn load(layout: &Layout, place: &str, request: &str) -> Option<Self> {
+        let bytes = fs::read(layout.state().join(place)).ok()?;
         let at = bytes.iter().position(|byte| *byte == b'\n')?;
         let (head, body) = (&bytes[..at], &bytes[at + 1..]);
         if head != head_line(body).as_bytes() {
             return None;
         }
-        let (mut rows, mut files) = (Vec::new(), Vec::new());
+        let (mut answer, mut files) = (Vec::new(), Vec::new());
         for line in body.split(|byte| *byte == b'\n') {
             match line.split_first() {
                 Some((b'f', rest)) => files.push(rest),
-                Some((b'a', rest)) => rows.push(parse_row(from_utf8(rest).ok()?)?),
+                Some((b'a', rest)) => answer.push(from_utf8(rest).ok()?.to_owned()),
                 Some((b'e', rest)) if variable_is_unchanged(rest)? => {}
                 Some((b'r', rest)) if rest == identity(request).as_bytes() => {}
                 None => {}
@@ -77,14 +66,15 @@ impl Snapshot {
             }
         }
         let root = File::open(layout.root()).ok()?;
-        are_unchanged(&root, &files).then_some(Self { rows })
+        are_unchanged(&root, &files).then_some(Self { answer })
     }
 
-    /// Keeps the answer in the workspace. Does nothing if something it rests on changed too
+    /// Keeps the answer in the workspace at `place`. Does nothing if something it rests on changed too
     /// recently, or if a path cannot be written down.
     pub fn save<'a>(
         &self,
         layout: &Layout,
+        place: &str,
         request: &str,
         started: SystemTime,
         inputs: impl Iterator<Item = &'a PathBuf>,
@@ -96,31 +86,35 @@ impl Snapshot {
             let digest = value.as_ref().map_or_else(String::new, |v| digest(v.as_bytes()));
             body.extend_from_slice(format!("e{name} {digest}\n").as_bytes());
         }
-        for row in &self.rows {
-            body.extend_from_slice(
-                format!("a{} {} {}\n", row.bytes, row.name, row.version).as_bytes(),
-            );
+        for line in &self.answer {
+            if line.contains('\n') {
+                return;
+            }
+            body.extend_from_slice(format!("a{line}\n").as_bytes());
         }
         for path in inputs {
             let stat = fs::symlink_metadata(path).ok().map(|m| FileStat::of(&m));
-            if stat.is_some_and(|stat| !stat.is_settled(started)) || has_newline(path) {
+            if !is_settled(path, started) || has_newline(path) {
                 return;
             }
             body.extend_from_slice(file_line(stat).as_bytes());
-            let path = path.strip_prefix(layout.root()).unwrap_or(path);
-            body.extend_from_slice(path.as_os_str().as_bytes());
+            let inside = path.strip_prefix(layout.root()).unwrap_or(path).as_os_str().as_bytes();
+            body.extend_from_slice(if inside.is_empty() { b"." } else { inside });
             body.push(b'\n');
         }
         let mut bytes = head_line(&body).into_bytes();
         bytes.push(b'\n');
         bytes.extend(body);
         // A snapshot only saves time: a run does not fail for want of one.
-        let _ = replace_file(&place(layout), &bytes, &layout.staging(), false);
+        let _ = replace_file(&layout.state().join(place), &bytes, &layout.staging(), false);
     }
 }
 
-fn place(layout: &Layout) -> PathBuf {
-    layout.state().join("snapshot")
+/// Whether a change to `path` since `moment` would surely show in its modification time; or, if it is
+/// not there, in that of the folder which it would have gone from.
+fn is_settled(path: &Path, moment: SystemTime) -> bool {
+    let found = path.ancestors().find_map(|path| fs::symlink_metadata(path).ok());
+    found.is_none_or(|found| FileStat::of(&found).is_settled(moment))
 }
 
 fn head_line(body: &[u8]) -> String {
@@ -208,15 +202,6 @@ fn variable_is_unchanged(line: &[u8]) -> Option<bool> {
     Some(now == recorded)
 }
 
-fn parse_row(line: &str) -> Option<Row> {
-    let mut parts = line.splitn(3, ' ');
-    Some(Row {
-        bytes: parts.next()?.parse().ok()?,
-        name: parts.next()?.to_owned(),
-        version: parts.next()?.to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -249,33 +234,39 @@ mod tests {
 
     impl Box {
         fn path(&self) -> PathBuf {
-            place(&self.layout)
+            self.layout.state().join("snapshot")
         }
 
         fn save(&self, started: SystemTime) {
             let environment = self.environment.iter().map(|(name, value)| (name, value));
-            rows().save(&self.layout, "ensure", started, self.inputs.iter(), environment);
+            answer().save(
+                &self.layout,
+                "snapshot",
+                "ensure",
+                started,
+                self.inputs.iter(),
+                environment,
+            );
         }
 
         fn load(&self) -> Option<Snapshot> {
-            Snapshot::load(&self.layout, "ensure")
+            Snapshot::load(&self.layout, "snapshot", "ensure")
         }
     }
 
-    fn rows() -> Snapshot {
-        let row = Row { name: "nats".into(), version: "v1".into(), bytes: 5 };
-        Snapshot { rows: vec![row] }
+    fn answer() -> Snapshot {
+        Snapshot { answer: vec!["5 nats v1".into()] }
     }
 
     #[test]
     fn it_holds_while_nothing_changes() {
-        assert_eq!(saved().load(), Some(rows()));
+        assert_eq!(saved().load(), Some(answer()));
     }
 
     #[test]
     fn every_kind_of_change_ends_it() {
         let it = saved();
-        assert_eq!(Snapshot::load(&it.layout, "ensure nats"), None, "another request");
+        assert_eq!(Snapshot::load(&it.layout, "snapshot", "ensure nats"), None, "another request");
         fs::write(&it.inputs[0], "yy").unwrap();
         assert_eq!(it.load(), None, "a changed file");
         let it = saved();
@@ -300,7 +291,7 @@ mod tests {
             it.inputs.push(it.dir.path().join(format!("absent-{i}")));
         }
         it.save(later());
-        assert_eq!(it.load(), Some(rows()));
+        assert_eq!(it.load(), Some(answer()));
         for at in [1, WORTH_A_THREAD, it.inputs.len() - 1] {
             fs::write(&it.inputs[at], "").unwrap();
             assert_eq!(it.load(), None, "file {at}");

@@ -35,6 +35,8 @@ pub struct Tree {
     pub digest: TreeDigest,
     /// Every file read and every folder listed, absolute, with what `stat` said of it before.
     pub inputs: Vec<(PathBuf, FileStat)>,
+    /// What would count and is not there, absolute.
+    pub absent: Vec<PathBuf>,
     /// When it was about to be read.
     pub read_at: SystemTime,
 }
@@ -46,7 +48,7 @@ impl Tree {
         self.inputs.iter().all(|(path, stat)| {
             let now = fs::symlink_metadata(path).map(|metadata| FileStat::of(&metadata));
             stat.is_settled(self.read_at) && now.is_ok_and(|now| now == *stat)
-        })
+        }) && self.absent.iter().all(|path| fs::symlink_metadata(path).is_err())
     }
 }
 
@@ -151,8 +153,24 @@ impl Grounds<'_> {
         for (name, kind, checksum) in &files {
             hasher.add(name, *kind, checksum);
         }
-        Ok(Tree { digest: hasher.finish(), inputs, read_at })
+        Ok(Tree { digest: hasher.finish(), inputs, absent: Vec::new(), read_at })
     }
+}
+
+/// The files and the folders at and below `start`, a path relative to `root`, that git would not
+/// ignore; relative to `root` too.
+pub fn names(root: &Path, start: &str) -> Result<(Vec<String>, Vec<String>), Fault> {
+    let path = if start.is_empty() { root.to_owned() } else { root.join(start) };
+    let cannot = |error: ignore::Error| {
+        let what = format!("cannot list {}", path.display());
+        Fault::new(Kind::Failed, what).because(error.to_string())
+    };
+    let entries = list(std::slice::from_ref(&path)).map_err(cannot)?.into_iter().flatten();
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|entry| entry.is_folder);
+    let names = |entries: Vec<Entry>| {
+        entries.iter().map(|entry| relative(root, &entry.path)).collect::<Vec<_>>()
+    };
+    Ok((names(files), names(folders)))
 }
 
 fn relative(root: &Path, path: &Path) -> String {
@@ -161,7 +179,8 @@ fn relative(root: &Path, path: &Path) -> String {
     parts.join("/")
 }
 
-fn read(path: &Path, metadata: &fs::Metadata) -> io::Result<(char, Vec<u8>)> {
+/// The letter for what the file at `path` is, and what is in it.
+pub fn read(path: &Path, metadata: &fs::Metadata) -> io::Result<(char, Vec<u8>)> {
     if metadata.is_symlink() {
         let target = fs::read_link(path)?;
         return Ok(('l', target.as_os_str().as_encoded_bytes().to_vec()));

@@ -2,19 +2,22 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
 use crate::{
     model::{
         ArtifactId, Fault, Fingerprint, FingerprintBuilder, Inputs, LockedAsset, Name, Revision,
-        TreeDigest, asset_name, revised_tag_name,
+        TagStem, TreeDigest, asset_name,
     },
     workspace::{Build, Source, Subsystem, Upstream, UpstreamDigest, Workspace},
 };
 
-use super::tree::{self, Grounds, Tree};
+use super::{
+    beyond::{Own, walk_sources},
+    tree::Tree,
+};
 
 /// A fingerprint with the digests of its fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub struct Want {
     pub id: ArtifactId,
     /// The version label.
     pub version: String,
+    /// What the tags of its releases begin with.
+    pub stem: TagStem,
     /// The tag of its release: of the one that is locked, or else of the first.
     pub tag: String,
     /// The name of its asset there.
@@ -55,6 +60,9 @@ pub struct Want {
     /// for this user's private store, and where exactly this recipe was asked for. Otherwise
     /// a pinned external source only gets a warning.
     pub strict: bool,
+    /// Whether its code is that of another time than the workspace's: only a release has it, and
+    /// whatever recipe that was made by is right.
+    pub is_past: bool,
 }
 
 impl Want {
@@ -68,7 +76,7 @@ impl Want {
 
     /// The tag of a release of its version.
     pub fn tag_of(&self, revision: Revision) -> String {
-        revised_tag_name(&self.id.name, &self.version, revision)
+        self.stem.revised(&self.version, revision)
     }
 
     /// Whether `fingerprint` is one that this artifact may have.
@@ -101,7 +109,12 @@ impl<'a> Wants<'a> {
     /// The files and folders of in-repo sources that were read.
     pub fn source_inputs(&self) -> Vec<PathBuf> {
         let trees = self.trees.values().flatten();
-        trees.flat_map(|tree| &tree.inputs).map(|(path, _)| path.clone()).collect()
+        let inputs = |tree: &'_ Arc<Tree>| {
+            let read = tree.inputs.iter().map(|(path, _)| path.clone());
+            read.chain(tree.absent.iter().cloned()).collect::<Vec<_>>()
+        };
+        // Many share what they import.
+        trees.flat_map(inputs).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// What the artifacts called `names` should be. Their sources are read in one go.
@@ -121,10 +134,13 @@ impl<'a> Wants<'a> {
         let commit = self.commit(subsystem);
         let moving = subsystem.version.is_moving();
         let version = subsystem.version.label(commit.as_deref().filter(|_| moving));
-        let in_repo = matches!(subsystem.source, Source::Path { .. });
+        let is_path = matches!(subsystem.source, Source::Path { .. });
+        let is_past = is_path && subsystem.is_chosen;
+        let in_repo = is_path && !is_past;
         let mut want = Want {
             id: ArtifactId { name: name.clone(), platform },
-            tag: revised_tag_name(name, &version, Revision::FIRST),
+            stem: subsystem.tag.clone(),
+            tag: subsystem.tag.first(&version),
             asset: asset_name(&subsystem.binaries[0], platform, subsystem.compression),
             version,
             commit,
@@ -134,7 +150,8 @@ impl<'a> Wants<'a> {
             upstream: subsystem.upstream.as_ref().map(|u| self.upstream_print(subsystem, u)),
             locked: None,
             in_repo,
-            strict: in_repo || self.strict,
+            strict: in_repo || self.strict && !is_past,
+            is_past,
         };
         let locked = self.workspace.lock.get(name, subsystem.version.as_str());
         let asset = locked.and_then(|locked| locked.assets.get(&platform)).copied();
@@ -215,8 +232,8 @@ impl<'a> Wants<'a> {
             Source::None => {
                 fields.add("source", "none");
             }
-            Source::Path { dir, only } => {
-                let digest = self.tree(&subsystem.name, dir, only)?;
+            Source::Path { dir, only, shared } => {
+                let digest = self.tree(&subsystem.name, Own { dir, only, shared })?;
                 fields.add("source", "path").add("source", digest.0);
             }
             Source::Git { url, reference } => {
@@ -249,14 +266,15 @@ impl<'a> Wants<'a> {
                 continue;
             }
             rest.extend(&subsystem.build_needs);
-            if let Source::Path { dir, only } = &subsystem.source
+            if let Source::Path { dir, only, shared } = &subsystem.source
                 && !self.trees.contains_key(name)
             {
-                found.push((name, Grounds { root: workspace.layout.root().join(dir), only }));
+                found.push((name, Own { dir, only, shared }));
             }
         }
-        let (names, grounds): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-        for (name, tree) in names.into_iter().zip(tree::walk_all(&grounds)) {
+        let (names, sources): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let trees = walk_sources(workspace.layout.root(), &sources);
+        for (name, tree) in names.into_iter().zip(trees) {
             self.enter_tree(name, tree);
         }
     }
@@ -266,10 +284,11 @@ impl<'a> Wants<'a> {
         self.trees.insert(name.clone(), tree.map(Arc::new).map_err(within));
     }
 
-    fn tree(&mut self, name: &Name, dir: &Path, only: &[String]) -> Result<TreeDigest, Fault> {
+    fn tree(&mut self, name: &Name, own: Own) -> Result<TreeDigest, Fault> {
         if !self.trees.contains_key(name) {
-            let root = self.workspace.layout.root().join(dir);
-            self.enter_tree(name, tree::walk(&Grounds { root, only }));
+            for tree in walk_sources(self.workspace.layout.root(), &[own]) {
+                self.enter_tree(name, tree);
+            }
         }
         self.trees[name].as_ref().map(|tree| tree.digest).map_err(Clone::clone)
     }

@@ -13,21 +13,11 @@ use crate::model::{Fault, Kind};
 /// Why a run stops at Ctrl-C.
 const INTERRUPTED: &str = "interrupted (SIGINT)";
 
-/// How urgent it is to stop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Urgency {
-    /// Nobody asked.
-    #[default]
-    None,
-    /// Commands are asked to end and get their grace.
-    Stop,
-    /// Commands are killed at once.
-    Kill,
-}
-
 #[derive(Clone, Debug, Default)]
 struct State {
-    urgency: Urgency,
+    /// How often it was asked to stop: once, and commands get their grace; twice, and they
+    /// are killed at once.
+    requests: usize,
     reason: Option<String>,
     /// How many commands have the terminal: Ctrl-C is theirs.
     lent: usize,
@@ -42,6 +32,8 @@ struct Handle {
     state: watch::Sender<State>,
     /// The handle of the whole that this is a part of.
     whole: Option<Cancel>,
+    /// How many requests to the whole are not meant for this part.
+    patience: usize,
 }
 
 impl PartialEq for Cancel {
@@ -70,7 +62,15 @@ impl Cancel {
     /// A handle for a part of the run: stopping it stops only that, and it stops with the whole.
     #[must_use]
     pub fn part(&self) -> Self {
-        Self(Arc::new(Handle { state: watch::Sender::default(), whole: Some(self.clone()) }))
+        let (state, whole) = (watch::Sender::default(), Some(self.clone()));
+        Self(Arc::new(Handle { state, whole, patience: 0 }))
+    }
+
+    /// A handle for what cleans up: the first request leaves it alone, and the second stops it.
+    #[must_use]
+    pub fn patient(&self) -> Self {
+        let (state, whole) = (watch::Sender::default(), Some(self.clone()));
+        Self(Arc::new(Handle { state, whole, patience: 1 }))
     }
 
     /// Leaves Ctrl-C to the command that has the terminal.
@@ -93,10 +93,7 @@ impl Cancel {
     /// Stops the run as [`Cancel::cancel`] does, and says why; the first reason stays.
     pub fn cancel_because(&self, reason: &str) {
         self.0.state.send_modify(|state| {
-            state.urgency = match state.urgency {
-                Urgency::None => Urgency::Stop,
-                Urgency::Stop | Urgency::Kill => Urgency::Kill,
-            };
+            state.requests += 1;
             state.reason.get_or_insert_with(|| reason.to_owned());
         });
     }
@@ -108,27 +105,37 @@ impl Cancel {
 
     /// Whether the run is to stop.
     pub fn is_cancelled(&self) -> bool {
-        self.chain().any(|cancel| cancel.0.state.borrow().urgency >= Urgency::Stop)
+        let is_asked =
+            |(cancel, requests): (&Self, usize)| cancel.0.state.borrow().requests >= requests;
+        self.asked(1).any(is_asked)
     }
 
     /// Waits until the run is to stop.
     pub async fn cancelled(&self) {
-        self.reached(Urgency::Stop).await;
+        self.reached(1).await;
     }
 
     /// Waits until commands are to be killed without grace.
     pub(super) async fn killed(&self) {
-        self.reached(Urgency::Kill).await;
+        self.reached(2).await;
     }
 
-    async fn reached(&self, urgency: Urgency) {
-        let reached = self.chain().map(|cancel| {
+    async fn reached(&self, requests: usize) {
+        let reached = self.asked(requests).map(|(cancel, requests)| {
             // Cannot fail: the sender lives as long as `self`.
             Box::pin(async move {
-                let _ = cancel.0.state.subscribe().wait_for(|state| state.urgency >= urgency).await;
+                let mut state = cancel.0.state.subscribe();
+                let _ = state.wait_for(|state| state.requests >= requests).await;
             })
         });
         select_all(reached).await;
+    }
+
+    /// The handles that this one hears, and how often each must be asked to count as `requests`.
+    fn asked(&self, requests: usize) -> impl Iterator<Item = (&Self, usize)> {
+        std::iter::successors(Some((self, requests)), |(cancel, requests)| {
+            cancel.0.whole.as_ref().map(|whole| (whole, requests + cancel.0.patience))
+        })
     }
 
     /// The fault of work that ends because the run is to stop: `what` was stopped.
@@ -217,6 +224,19 @@ mod tests {
         whole.cancel_because("enough");
         other.cancelled().await;
         assert_eq!(other.fault("it").to_string(), "it was stopped: enough");
+    }
+
+    #[tokio::test]
+    async fn what_cleans_up_stops_at_the_second_request() {
+        let whole = Cancel::new();
+        let patient = whole.part().patient();
+        whole.cancel();
+        assert!(whole.is_cancelled() && !patient.is_cancelled());
+        whole.cancel();
+        patient.cancelled().await;
+        assert!(futures_util::FutureExt::now_or_never(patient.killed()).is_none());
+        whole.cancel();
+        patient.killed().await;
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
-use super::Command;
+use super::{Command, CommandLine};
 use crate::model::{Fault, Kind};
 
 /// The fault of a command that ended by itself with `status`; `None` for success.
@@ -39,8 +39,7 @@ pub fn fault_of(status: ExitStatus, command: &Command) -> Option<Fault> {
 }
 
 /// The fault of a command that took longer than `limit`.
-pub fn timeout_fault(command: &Command, limit: Duration) -> Fault {
-    let line = &command.line;
+pub fn timeout_fault(line: &CommandLine, limit: Duration) -> Fault {
     let what = format!("{line} took longer than the {} it was allowed", in_words(limit));
     Fault::new(Kind::Timeout, what)
         .hint("if it only needs more time, allow it with `timeout:`; else its last lines show where it hangs")
@@ -84,7 +83,7 @@ fn in_words(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::CommandLine, *};
+    use super::*;
 
     fn said(raw: i32) -> String {
         let command = Command::new(CommandLine::Shell("make all".into()), "/");

@@ -1,5 +1,5 @@
 //! Starts a command: in a process group of its own, with nothing to read, and one pipe
-//! for all it prints; or with the terminal, in forge's own group.
+//! for all it prints, or two if it matters which is which; or with the terminal, in forge's own group.
 
 use std::{
     ffi::OsString,
@@ -31,6 +31,8 @@ pub struct Launched {
     pub child: Child,
     /// What all its processes print, unless it has the terminal.
     pub output: Option<pipe::Receiver>,
+    /// What they print on standard error, if that is not in `output`.
+    pub errors: Option<pipe::Receiver>,
 }
 
 /// The words with which a command is started.
@@ -126,17 +128,21 @@ impl Start {
         process.envs(extra.iter().map(|(name, value)| (*name, value)));
         if command.terminal {
             let child = tokio::process::Command::from(process).kill_on_drop(true).spawn()?;
-            return Ok(Launched { child, output: None });
+            return Ok(Launched { child, output: None, errors: None });
         }
         let (reader, writer) = io::pipe()?;
-        process.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).process_group(0);
+        let apart = if command.through && !has_one_output() { Some(io::pipe()?) } else { None };
+        let (errors, error_writer) = match apart {
+            Some((reader, writer)) => (Some(reader), writer),
+            None => (None, writer.try_clone()?),
+        };
+        process.stdin(Stdio::null()).stdout(writer).stderr(error_writer).process_group(0);
         let mut process = tokio::process::Command::from(process);
         let child = process.kill_on_drop(true).spawn()?;
         // Closes this side's copies of the pipe's other end, so that it can end.
         drop(process);
-        rustix::io::ioctl_fionbio(&reader, true)?;
-        let output = pipe::Receiver::from_owned_fd_unchecked(OwnedFd::from(reader))?;
-        Ok(Launched { child, output: Some(output) })
+        let errors = errors.map(receiver).transpose()?;
+        Ok(Launched { child, output: Some(receiver(reader)?), errors })
     }
 
     fn fault(&self, command: &Command, error: &io::Error) -> Fault {
@@ -161,6 +167,21 @@ impl Start {
     }
 }
 
+fn receiver(reader: io::PipeReader) -> io::Result<pipe::Receiver> {
+    rustix::io::ioctl_fionbio(&reader, true)?;
+    pipe::Receiver::from_owned_fd_unchecked(OwnedFd::from(reader))
+}
+
+/// Whether forge's standard output and standard error end in the same place, as on a terminal: one
+/// pipe then keeps what is printed in its order.
+fn has_one_output() -> bool {
+    let (out, error) = (io::stdout(), io::stderr());
+    match (rustix::fs::fstat(&out), rustix::fs::fstat(&error)) {
+        (Ok(out), Ok(error)) => (out.st_dev, out.st_ino) == (error.st_dev, error.st_ino),
+        _ => false,
+    }
+}
+
 /// The fault of a folder in which nothing can run, if it is one.
 fn folder_fault(command: &Command) -> Option<Fault> {
     let dir: &Path = &command.dir;
@@ -171,7 +192,9 @@ fn folder_fault(command: &Command) -> Option<Fault> {
         Err(error) => format!("cannot be entered: {error}"),
     };
     let what = format!("cannot run {}", command.line);
-    Some(Fault::new(Kind::Failed, what).because(format!("its folder `{}` {why}", dir.display())))
+    let fault = Fault::new(Kind::Failed, what);
+    let fault = fault.because(format!("its folder `{}` {why}", dir.display()));
+    Some(fault.hint("make the folder first, or correct `dir`"))
 }
 
 fn absent_fault(name: &str, absent: Absent) -> Fault {

@@ -4,14 +4,17 @@
 //!   from its start to its end.
 //! - Starting: `shell` (is a shell needed?), `program` (what PATH means), `environment`,
 //!   `launch`.
-//! - Output: `output` hands bytes to the `log` and, cut by `lines` and made `plain`, to
-//!   whoever watches.
+//! - Output: `stream` reads it, `output` hands bytes to the `log` and, cut by `lines` and made
+//!   `plain`, to whoever watches.
 //! - Ending: `group` (the process group of a command), `strays` (what left its group),
 //!   `guardian` (when forge itself is killed), `cancel`, `ending` (what an exit says).
 //! - `terminal` hands the terminal through to a command.
+//! - `detached` starts what outlives forge, `census` knows it again.
 //! - `job_server` shares parallel jobs between commands, as GNU make does.
 
 mod cancel;
+mod census;
+mod detached;
 mod ending;
 mod environment;
 mod group;
@@ -26,6 +29,7 @@ mod program;
 mod runner;
 mod shell;
 mod strays;
+mod stream;
 mod supervision;
 mod terminal;
 #[cfg(test)]
@@ -41,11 +45,14 @@ use std::{
 };
 
 pub use cancel::Cancel;
+pub use census::{Known, carriers, end_all, listener, outlast_all};
+pub use detached::{DETACHED, start_detached};
+pub use ending::timeout_fault;
 pub use log::tail;
 pub use plain::without_credentials;
 pub use program::is_program;
 pub use runner::Runner;
-pub use shell::{Shell, syntax_error};
+pub use shell::{Shell, is_one_program, syntax_error};
 
 use crate::model::{Fault, Secrets};
 
@@ -73,6 +80,9 @@ pub struct Command {
     /// in forge's own process group, so that Ctrl-C and Ctrl-Z are heard by both; its output
     /// passes nobody, so that nothing in it is logged or masked.
     pub terminal: bool,
+    /// Whether what it prints goes, byte by byte, to forge's own standard output and standard error
+    /// too, each to its own. What forge has to say about it goes to standard error then.
+    pub through: bool,
     /// What is masked in all it prints.
     pub secrets: Secrets,
     /// What ends it; that of the runner if absent.
@@ -92,6 +102,7 @@ impl Command {
             jobs: false,
             shell: Shell::default(),
             terminal: false,
+            through: false,
             secrets: Secrets::default(),
             cancel: None,
         }

@@ -1,6 +1,9 @@
 //! What a command prints, on its way to the log and to whoever watches.
 
-use std::{io, time::Instant};
+use std::{
+    io::{self, Write},
+    time::Instant,
+};
 
 use crate::model::Mask;
 
@@ -10,39 +13,67 @@ use super::{
     log::{Limits, Log},
 };
 
+/// Where bytes come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// Standard output, and standard error if it is not apart.
+    Output,
+    /// Standard error.
+    Errors,
+}
+
 /// Takes all that one command prints.
 pub struct Output<'a> {
     log: Option<Log>,
+    printed: Lane,
+    errors: Lane,
+    through: bool,
+    line: &'a mut (dyn FnMut(&str) + Send),
+}
+
+/// What comes from one place.
+struct Lane {
     lines: Lines,
     /// Absent if there is nothing to mask.
     mask: Option<Mask>,
-    line: &'a mut (dyn FnMut(&str) + Send),
 }
 
 impl<'a> Output<'a> {
     /// For the output of `command`, whose lines go to `line`.
     pub fn new(command: &Command, line: &'a mut (dyn FnMut(&str) + Send)) -> Self {
         let log = command.log.clone().map(|path| Log::new(path, Limits::default()));
-        let lines = if log.is_some() { Lines::limited(Instant::now()) } else { Lines::all() };
-        let secrets = Some(&command.secrets).filter(|secrets| !secrets.is_empty());
-        let mask = secrets.map(|secrets| Mask::new(secrets.clone()));
-        Self { log, lines, mask, line }
+        let (printed, errors) = (Lane::of(command), Lane::of(command));
+        Self { log, printed, errors, through: command.through, line }
     }
 
     /// Takes bytes as they come.
-    pub fn take(&mut self, bytes: &[u8]) {
-        match &mut self.mask {
-            None => self.pass(bytes),
+    pub fn take(&mut self, from: From, bytes: &[u8]) {
+        match &mut self.lane(from).mask {
+            None => self.pass(from, bytes),
             Some(mask) => {
                 let masked = mask.push(bytes);
-                self.pass(&masked);
+                self.pass(from, &masked);
             }
         }
     }
 
-    fn pass(&mut self, bytes: &[u8]) {
+    fn lane(&mut self, from: From) -> &mut Lane {
+        match from {
+            From::Output => &mut self.printed,
+            From::Errors => &mut self.errors,
+        }
+    }
+
+    fn pass(&mut self, from: From, bytes: &[u8]) {
+        if self.through {
+            let_through(from, bytes);
+        }
         self.logged(|log| log.write(bytes));
-        self.lines.push(bytes, Instant::now(), self.line);
+        let lane = match from {
+            From::Output => &mut self.printed,
+            From::Errors => &mut self.errors,
+        };
+        lane.lines.push(bytes, Instant::now(), self.line);
     }
 
     /// Adds what forge itself has to say about the command, in a line of its own.
@@ -50,17 +81,27 @@ impl<'a> Output<'a> {
         self.finish();
         let text = format!("[forge: {text}]");
         self.logged(|log| log.write(format!("{text}\n").as_bytes()));
-        (self.line)(&text);
+        self.say(&text);
+    }
+
+    fn say(&mut self, text: &str) {
+        if self.through {
+            let_through(From::Errors, format!("{text}\n").as_bytes());
+        }
+        (self.line)(text);
     }
 
     /// Passes on and writes what is left.
     pub fn finish(&mut self) {
-        if let Some(mask) = &mut self.mask {
-            let rest = mask.finish();
-            self.pass(&rest);
+        for from in [From::Output, From::Errors] {
+            if let Some(mask) = &mut self.lane(from).mask {
+                let rest = mask.finish();
+                self.pass(from, &rest);
+            }
         }
         self.logged(Log::finish);
-        self.lines.finish(self.line);
+        self.printed.lines.finish(self.line);
+        self.errors.lines.finish(self.line);
     }
 
     /// Does something with the log. One that cannot be written ruins no command: that
@@ -70,7 +111,27 @@ impl<'a> Output<'a> {
         if let Err(error) = act(log) {
             let text = format!("[forge: cannot write the log {}: {error}]", log.path().display());
             self.log = None;
-            (self.line)(&text);
+            self.say(&text);
         }
     }
+}
+
+impl Lane {
+    fn of(command: &Command) -> Self {
+        let is_kept = command.log.is_some();
+        let lines = if is_kept { Lines::limited(Instant::now()) } else { Lines::all() };
+        let secrets = Some(&command.secrets).filter(|secrets| !secrets.is_empty());
+        Self { lines, mask: secrets.map(|secrets| Mask::new(secrets.clone())) }
+    }
+}
+
+/// Writes `bytes` where forge itself prints. A reader that went away must not stop the command.
+fn let_through(from: From, bytes: &[u8]) {
+    let _ = match from {
+        From::Output => {
+            let mut out = io::stdout().lock();
+            out.write_all(bytes).and_then(|()| out.flush())
+        }
+        From::Errors => io::stderr().lock().write_all(bytes),
+    };
 }

@@ -188,6 +188,11 @@ pub fn syntax_error(shell: &Shell, line: &str) -> Option<String> {
     Some(why.trim().to_owned())
 }
 
+/// Whether `line` runs one program and needs no shell for anything else.
+pub fn is_one_program(line: &str) -> bool {
+    plan(line) != Plan::Shell
+}
+
 /// Decides how `line` is executed by `sh -eu`.
 pub fn plan(line: &str) -> Plan {
     let Some(words) = split(line.trim_matches([' ', '\t', '\n'])) else { return Plan::Shell };

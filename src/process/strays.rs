@@ -19,7 +19,10 @@ use std::{
 
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
 
-use super::group::{GRACE, KILLED, Remains, within};
+use super::{
+    detached::DETACHED,
+    group::{GRACE, KILLED, Remains, within},
+};
 
 /// The variable that holds the mark: `<forge's process>-<time>-<number of the command>`.
 pub const VARIABLE: &str = "FORGE_COMMAND";
@@ -47,7 +50,7 @@ pub struct Marked<'a> {
 enum Origin {
     /// This command of this run.
     Command(u64),
-    /// Another run within this process.
+    /// Another run within this process, or what is meant to outlive forge.
     Neighbour,
     Unknown,
 }
@@ -107,6 +110,7 @@ impl Strays {
         match mark.strip_prefix(&self.mark).map(str::parse) {
             Some(Ok(number)) => Origin::Command(number),
             _ if mark.starts_with(&own_process) => Origin::Neighbour,
+            _ if mark.starts_with(DETACHED) => Origin::Neighbour,
             _ => Origin::Unknown,
         }
     }
@@ -161,7 +165,7 @@ pub fn marked(mark: &str) -> Vec<Pid> {
 }
 
 /// The mark in the environment of a process.
-fn mark_of(pid: Pid) -> Option<String> {
+pub(super) fn mark_of(pid: Pid) -> Option<String> {
     let environment = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).ok()?;
     let variables = environment.split(|byte| *byte == 0);
     let mut marks =
@@ -179,7 +183,7 @@ fn children() -> Vec<Pid> {
     }
 }
 
-fn processes() -> impl Iterator<Item = Pid> {
+pub(super) fn processes() -> impl Iterator<Item = Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
     entries.filter_map(|entry| pid(entry.file_name().to_str()?))
 }
@@ -195,7 +199,7 @@ fn session_of(process: Pid) -> Option<String> {
 }
 
 /// A field of `/proc/PID/stat`, proc(5), counted from the one after the name.
-fn status_field(process: Pid, number: usize) -> Option<String> {
+pub(super) fn status_field(process: Pid, number: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).ok()?;
     // The name in parentheses may hold anything.
     Some(stat.rsplit_once(')')?.1.split_whitespace().nth(number)?.to_owned())

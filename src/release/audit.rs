@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use crate::{
-    model::{LockedAsset, Name, Platform, Sha256, asset_platform, revised_tag_name},
+    model::{LockedAsset, Name, Platform, Sha256, asset_platform},
     store::{ReleaseAsset, checksum_name},
 };
 
@@ -199,7 +199,7 @@ fn against_lock(pin: &Pin, releases: &[Audited]) -> Vec<Finding> {
     let (Some(locked), Some(label)) = (pin.lock(), pin.label()) else { return Vec::new() };
     let mut findings = Vec::new();
     for (platform, locked) in &locked.assets {
-        let tag = revised_tag_name(&pin.name, &label, locked.revision);
+        let tag = pin.tag.revised(&label, locked.revision);
         let file = pin.asset(*platform);
         let release = releases.iter().find(|audited| audited.entry.info.tag == tag);
         let asset = release.and_then(|audited| {

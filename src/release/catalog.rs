@@ -10,7 +10,7 @@ use std::{cmp::Ordering, collections::BTreeSet};
 use jiff::Timestamp;
 
 use crate::{
-    model::{Name, Platform, Precedence, Revision, asset_platform, read_tag},
+    model::{Name, Platform, Precedence, Revision, asset_platform},
     store::ReleaseInfo,
 };
 
@@ -118,7 +118,7 @@ fn newest_first(a: &Entry, b: &Entry) -> Ordering {
 /// The subsystem, version and revision that a tag means.
 fn read(pins: &Pins, tag: &str) -> Option<(Name, String, Revision)> {
     let readings = pins.iter().filter_map(|pin| {
-        let (label, revision) = read_tag(&pin.name, tag)?;
+        let (label, revision) = pin.tag.read(tag)?;
         Some((pin, label, revision))
     });
     let likely = readings.filter_map(|(pin, label, revision)| {
@@ -126,7 +126,7 @@ fn read(pins: &Pins, tag: &str) -> Option<(Name, String, Revision)> {
         (is_wanted || is_release(pin, label)).then_some((is_wanted, pin, label, revision))
     });
     let (_, pin, label, revision) =
-        likely.max_by_key(|(is_wanted, pin, ..)| (*is_wanted, pin.name.as_str().len()))?;
+        likely.max_by_key(|(is_wanted, pin, ..)| (*is_wanted, pin.tag.as_str().len()))?;
     Some((pin.name.clone(), label.to_owned(), revision))
 }
 

@@ -1,17 +1,20 @@
-//! What a commit changes, by its message. The format is that of Conventional Commits 1.0.0:
-//! `type(scope)!: description`, and a footer `BREAKING CHANGE: description`.
+//! What a commit changes, by its message, and the chapter that tells of it.
 
-use crate::git::Commit;
+use crate::{git::Commit, versioning::Message};
 
 /// A commit as notes tell of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Which chapter it belongs to.
+    /// The chapter of its type.
     pub chapter: Chapter,
+    /// Whether it breaks what worked before.
+    pub is_breaking: bool,
     /// What it is about: `(scope)`.
     pub scope: Option<String>,
-    /// The description; of what breaks, if something does and the commit says what.
-    pub text: String,
+    /// The description.
+    pub description: String,
+    /// What breaks, if the commit says it.
+    pub breaks: Option<String>,
     /// The full hash of the commit.
     pub hash: String,
 }
@@ -32,6 +35,18 @@ pub enum Chapter {
 }
 
 impl Chapter {
+    /// Every chapter, in the order in which they stand.
+    pub const ALL: &[Self] = &[
+        Self::Breaking,
+        Self::Added,
+        Self::Changed,
+        Self::Deprecated,
+        Self::Removed,
+        Self::Fixed,
+        Self::Security,
+        Self::Upkeep,
+    ];
+
     /// Its heading.
     pub fn title(self) -> &'static str {
         match self {
@@ -63,69 +78,56 @@ impl Chapter {
 impl Change {
     /// Reads a commit.
     pub fn of(commit: &Commit) -> Self {
-        let (subject, body) = commit.message.split_once('\n').unwrap_or((&commit.message, ""));
-        let breaks = footer(body);
-        let (chapter, scope, text, is_marked) = match header(subject) {
-            Some(header) => (
-                Chapter::of_type(header.kind),
-                header.scope.map(str::to_owned),
-                header.text,
-                header.is_breaking,
-            ),
-            None => (Chapter::Changed, None, subject.trim(), false),
-        };
-        let is_breaking = is_marked || breaks.is_some();
-        Self {
-            chapter: if is_breaking { Chapter::Breaking } else { chapter },
-            scope,
-            text: breaks.unwrap_or_else(|| text.to_owned()),
+        let subject = commit.message.lines().next().unwrap_or_default().trim();
+        let plain = Self {
+            chapter: Chapter::Changed,
+            is_breaking: false,
+            scope: None,
+            description: subject.to_owned(),
+            breaks: None,
             hash: commit.hash.clone(),
+        };
+        let Ok(message) = Message::read(&commit.message) else { return plain };
+        // What is taken back reads best in git's words.
+        let is_quoted = subject.starts_with("Revert \"");
+        Self {
+            chapter: Chapter::of_type(message.kind),
+            is_breaking: message.is_breaking(),
+            scope: message.scope.map(str::to_owned),
+            description: if is_quoted { subject } else { message.description }.to_owned(),
+            breaks: message.breaks().map(paragraph),
+            ..plain
         }
+    }
+
+    /// Its chapter where what breaks has one of its own.
+    pub fn chapter_of_notes(&self) -> Chapter {
+        if self.is_breaking { Chapter::Breaking } else { self.chapter }
+    }
+
+    /// Its chapter in the words of Keep a Changelog. What breaks is never upkeep.
+    pub fn chapter_of_changelog(&self) -> Chapter {
+        match self.chapter {
+            Chapter::Upkeep if self.is_breaking => Chapter::Changed,
+            chapter => chapter,
+        }
+    }
+
+    /// What it tells: what breaks, if the commit says what, or else its description.
+    pub fn text(&self) -> &str {
+        self.breaks.as_deref().unwrap_or(&self.description)
+    }
+
+    /// The hash as people read it.
+    pub fn short_hash(&self) -> &str {
+        self.hash.get(..10).unwrap_or(&self.hash)
     }
 }
 
-/// The first line of a message.
-struct Header<'m> {
-    kind: &'m str,
-    scope: Option<&'m str>,
-    is_breaking: bool,
-    text: &'m str,
-}
-
-/// Reads `type(scope)!: description`; `None` if the line is written otherwise.
-fn header(subject: &str) -> Option<Header<'_>> {
-    let (before, text) = subject.split_once(": ")?;
-    let (before, is_breaking) = match before.strip_suffix('!') {
-        Some(before) => (before, true),
-        None => (before, false),
-    };
-    let (kind, scope) = match before.strip_suffix(')') {
-        Some(before) => before.split_once('(').map(|(kind, scope)| (kind, Some(scope)))?,
-        None => (before, None),
-    };
-    let is_word = !kind.is_empty() && kind.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    let scope = scope.map(str::trim).filter(|scope| !scope.is_empty());
-    is_word.then_some(Header { kind, scope, is_breaking, text: text.trim() })
-}
-
-/// What a `BREAKING CHANGE` footer says, on one line.
-fn footer(body: &str) -> Option<String> {
-    let mut lines = body.lines();
-    let tokens = ["BREAKING CHANGE: ", "BREAKING-CHANGE: "];
-    let first =
-        lines.by_ref().find_map(|line| tokens.iter().find_map(|token| line.strip_prefix(token)))?;
-    let goes_on = |line: &&str| !line.trim().is_empty() && !is_footer(line);
-    let more = lines.take_while(goes_on).map(str::trim);
-    Some(std::iter::once(first.trim()).chain(more).collect::<Vec<_>>().join(" "))
-}
-
-/// Whether a line begins another footer: `Token: value`, `Token #value`.
-fn is_footer(line: &str) -> bool {
-    let is_token = |token: &str| {
-        !token.is_empty() && token.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-    };
-    let ends = [": ", " #"].into_iter().filter_map(|end| line.split_once(end));
-    ends.into_iter().any(|(token, _)| is_token(token))
+/// The first paragraph of a text, on one line.
+fn paragraph(text: &str) -> String {
+    let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -135,9 +137,9 @@ mod tests {
     use super::*;
 
     fn told(message: &str) -> String {
-        let change = Change::of(&Commit { hash: "h".into(), message: message.into() });
-        let scope = change.scope.map(|scope| format!(" [{scope}]")).unwrap_or_default();
-        format!("{:?}{scope} {}", change.chapter, change.text)
+        let change = Change::of(&Commit { message: message.into(), ..Commit::default() });
+        let scope = change.scope.as_ref().map(|scope| format!(" [{scope}]")).unwrap_or_default();
+        format!("{:?}{scope} {}", change.chapter_of_notes(), change.text())
     }
 
     #[test]
@@ -157,6 +159,7 @@ mod tests {
             ("feat:odd", "Changed feat:odd"),
             ("feat(: odd", "Changed feat(: odd"),
             ("Revert \"feat: x\"", "Changed Revert \"feat: x\""),
+            ("Reapply \"feat: x\"", "Added x"),
             ("", "Changed "),
             (
                 "fix: x\n\nBREAKING CHANGE: the file\nis elsewhere\n\nmore",

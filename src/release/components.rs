@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    manifest::{File, Findings, MAX_BYTES, parse_lock, read_manifest},
+    manifest::{File, Findings, MAX_BYTES, VersionDoc, parse_lock, read_manifest},
     model::{Layout, Version},
 };
 
@@ -28,11 +28,16 @@ impl Components {
             let commit = locked.and_then(|locked| locked.commit.as_deref());
             version.label(commit.filter(|_| version.is_moving()))
         };
-        let component =
-            |(name, version): &(crate::manifest::Sp<String>, crate::manifest::Scalar)| {
-                (name.value.clone(), label(&name.value, &version.text))
-            };
-        Self(versions.iter().map(component).collect())
+        // What a scheme makes stands in the lock alone.
+        let locked = lock.subsystems.iter();
+        let mut components: BTreeMap<String, String> =
+            locked.map(|(name, locked)| (name.to_string(), locked.version.clone())).collect();
+        for (name, version) in &versions {
+            if let VersionDoc::Text(text) = version {
+                components.insert(name.value.clone(), label(&name.value, &text.text));
+            }
+        }
+        Self(components)
     }
 
     /// What is different in `newer`: name, version here, version there.

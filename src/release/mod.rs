@@ -7,13 +7,15 @@
 //! ReleaseInfos ───────┴─> Catalog ─┬─> gaps      what a release lacks
 //!                                  ├─> prune     what can go
 //!                                  └─> audit     what is not as it should be
-//! commits, versions ──> notes        records ──> Bundle
+//! commits, versions ──> notes, Changelog        records ──> Bundle
 //! ```
 
 mod audit;
 mod bundle;
 mod catalog;
 mod change;
+mod changelog;
+mod changelog_file;
 mod components;
 mod gap;
 mod notes;
@@ -27,6 +29,8 @@ pub use audit::{Audited, Finding, Trouble, Weight, audit};
 pub use bundle::{DIGESTS, bundle_entries, bundle_name};
 pub use catalog::{Catalog, Entry};
 pub use change::{Change, Chapter};
+pub use changelog::{Changelog, Links, Released, Section, shown};
+pub use changelog_file::update;
 pub use components::Components;
 pub use gap::{Gap, gaps};
 pub use notes::{Notes, is_latest, is_project_tag, latest, previous};

@@ -40,19 +40,20 @@ impl Notes {
     /// The chapters, a line for each change, the oldest first.
     fn changes(&self) -> String {
         let mut changes: Vec<Change> = self.commits.iter().rev().map(Change::of).collect();
-        changes.sort_by_key(|change| change.chapter);
+        changes.sort_by_key(Change::chapter_of_notes);
         let mut text = String::new();
-        for chapter in changes.chunk_by(|a, b| a.chapter == b.chapter) {
-            if chapter[0].chapter == Chapter::Upkeep {
+        for chapter in changes.chunk_by(|a, b| a.chapter_of_notes() == b.chapter_of_notes()) {
+            let title = chapter[0].chapter_of_notes();
+            if title == Chapter::Upkeep {
                 let what = if chapter.len() == 1 { "commit" } else { "commits" };
                 let _ = write!(text, "And {} {what} of upkeep.\n\n", chapter.len());
                 continue;
             }
-            let _ = write!(text, "## {}\n\n", chapter[0].chapter.title());
+            let _ = write!(text, "## {}\n\n", title.title());
             for change in chapter {
                 let scope = change.scope.as_deref().map(|scope| format!("**{scope}:** "));
-                let hash = change.hash.get(..10).unwrap_or(&change.hash);
-                let _ = writeln!(text, "- {}{} ({hash})", scope.unwrap_or_default(), change.text);
+                let (told, hash) = (change.text(), change.short_hash());
+                let _ = writeln!(text, "- {}{told} ({hash})", scope.unwrap_or_default());
             }
             text.push('\n');
         }
@@ -135,7 +136,8 @@ mod tests {
     use super::*;
 
     fn commit(number: usize, message: &str) -> Commit {
-        Commit { hash: format!("{number:040}"), message: message.to_owned() }
+        let hash = format!("{number:040}");
+        Commit { hash, message: message.to_owned(), ..Commit::default() }
     }
 
     fn notes(messages: &[&str]) -> Notes {

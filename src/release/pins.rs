@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     model::{
-        Compression, Fault, Kind, Locked, LockedAsset, Name, Platform, Revision, Version,
+        Compression, Fault, Kind, Locked, LockedAsset, Name, Platform, Revision, TagStem, Version,
         asset_name,
     },
     workspace::{Subsystem, Workspace},
@@ -28,6 +28,8 @@ pub struct Pin {
     pub name: Name,
     /// The version in `versions.yml`.
     pub version: Version,
+    /// What the tags of its releases begin with.
+    pub tag: TagStem,
     /// What `forge.lock` says, of whatever version.
     pub locked: Option<Locked>,
     /// Its first binary, which names the assets.
@@ -42,6 +44,7 @@ impl Pins {
         let pin = |subsystem: &Subsystem| Pin {
             name: subsystem.name.clone(),
             version: subsystem.version.clone(),
+            tag: subsystem.tag.clone(),
             locked: workspace.lock.subsystems.get(&subsystem.name).cloned(),
             binary: subsystem.binaries[0].clone(),
             compression: subsystem.compression,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    model::{Compression, Locked, Name, Platform, Sha256, Version},
+    model::{Compression, Locked, Name, Platform, Sha256, TagStem, Version},
     store::{ReleaseAsset, ReleaseInfo},
 };
 
@@ -16,11 +16,13 @@ pub fn pins(versions: &[(&str, &str)]) -> Pins {
 
 /// One subsystem.
 pub fn pin(name: &str, version: &str) -> Pin {
+    let name = Name::new(name).unwrap();
     Pin {
-        name: Name::new(name).unwrap(),
+        tag: TagStem::of(&name),
+        binary: name.to_string(),
+        name,
         version: Version::new(version).unwrap(),
         locked: None,
-        binary: name.to_owned(),
         compression: Compression::TarGz,
     }
 }

@@ -1,7 +1,7 @@
 //! One command of a task: where it runs, and with which variables.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Read,
     path::{Path, PathBuf},
@@ -9,11 +9,11 @@ use std::{
 
 use crate::{
     model::{Fault, Kind},
-    process::{Command, CommandLine, CommandRunner, Runner},
-    workspace::{Places, Shell, Task, Text, Workspace},
+    process::{Command, CommandLine, Shell},
+    workspace::{Bindings, Keyring, Places, Task, Template, Text, Workspace},
 };
 
-use super::{dotenv, steps::Rendering};
+use super::{dotenv, frame::Frame, steps::Rendering};
 
 /// What all commands of one run of a task share.
 pub struct Ground {
@@ -23,6 +23,10 @@ pub struct Ground {
     pub dir: PathBuf,
     /// Their variables.
     pub env: BTreeMap<String, String>,
+    /// The files that variables stand in.
+    pub read: Vec<PathBuf>,
+    /// Those of them whose values are written down nowhere: they come from files or from outside.
+    pub unwritten: BTreeSet<String>,
     path: Vec<PathBuf>,
     shell: Shell,
 }
@@ -32,78 +36,101 @@ impl Ground {
     /// set for all commands.
     pub fn bare(workspace: &Workspace, rendering: &Rendering) -> Result<Self, Fault> {
         let (task, root) = (rendering.task, workspace.layout.root());
-        let places = workspace.places(task);
+        let places = workspace.places(task.subsystem.as_ref());
         let own = task.dir.as_ref().map(|dir| rendering.text(dir)).transpose()?;
         let own = own.map(|dir| dir.expand(&places)).unwrap_or_default();
         // An empty part would leave a slash at the end.
         let parts = [task.home.runs_in.as_path(), Path::new(&own)];
         let parts = parts.into_iter().filter(|part| !part.as_os_str().is_empty());
         let dir = parts.fold(root.to_owned(), |dir, part| dir.join(part));
-        let file = root.join(&task.home.dir);
-        let mut env = BTreeMap::new();
-        for (path, may_be_missing) in &task.home.dotenv {
-            let path = file.join(path.expand(&places));
-            for (name, value) in read_dotenv(&path, *may_be_missing)? {
+        let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
+        let (mut env, mut read, mut unwritten) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        for (folder, path, may_be_missing) in &task.home.dotenv {
+            let path = root.join(folder).join(path.expand(&places));
+            for (name, value) in read_dotenv(&path, *may_be_missing).map_err(refused)? {
+                unwritten.insert(name.clone());
                 env.entry(name).or_insert(value);
             }
+            read.push(path);
         }
         for (name, value) in &task.home.env {
+            unwritten.remove(name);
             env.insert(name.clone(), value.expand(&places));
         }
-        let shell = task.shell.clone();
-        Ok(Self { places, dir, env, path: vec![workspace.layout.bin()], shell })
+        let path = vec![workspace.layout.bin()];
+        Ok(Self { places, dir, env, read, unwritten, path, shell: task.shell.clone() })
     }
 
-    /// Adds what `dotenv` and `env` say.
+    /// Adds what `dotenv` and `env` say; `of_file` is what words mean to the file of the task.
     ///
     /// # Errors
     /// If a file cannot be read and must be there.
-    pub fn furnish(&mut self, rendering: &Rendering) -> Result<(), Fault> {
-        for (name, value) in &rendering.task.home.late_env {
-            self.env.insert(name.clone(), rendering.text(value)?.expand(&self.places));
+    pub fn furnish(&mut self, rendering: &Rendering, of_file: &Bindings) -> Result<(), Fault> {
+        let (task, renderer) = (rendering.task, rendering.renderer);
+        for (name, value) in &task.home.late_env {
+            self.mark(name, value);
+            self.env.insert(name.clone(), renderer.plain(task, value, of_file)?);
         }
+        let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
         let mut of_files = BTreeMap::new();
         for (file, may_be_missing) in &rendering.task.dotenv {
             let file = self.dir.join(rendering.text(file)?.expand(&self.places));
-            for (name, value) in read_dotenv(&file, *may_be_missing)? {
+            for (name, value) in read_dotenv(&file, *may_be_missing).map_err(refused)? {
+                self.unwritten.insert(name.clone());
                 of_files.entry(name).or_insert(value);
             }
+            self.read.push(file);
         }
         self.env.append(&mut of_files);
         for (name, value) in &rendering.task.env {
+            self.mark(name, value);
             self.env.insert(name.clone(), rendering.text(value)?.expand(&self.places));
         }
         Ok(())
     }
 
-    /// The command that `line` is.
-    pub fn command(&self, line: &Text) -> Command {
-        Command {
-            env: self.env.clone(),
+    /// Notes whether the variable `name`, which is `value`, comes from outside.
+    fn mark(&mut self, name: &str, value: &Template) {
+        match value.mentions("env") {
+            true => self.unwritten.insert(name.to_owned()),
+            false => self.unwritten.remove(name),
+        };
+    }
+
+    /// The command that `line` is, with the secrets of `keyring`.
+    ///
+    /// # Errors
+    /// `Usage` if there is no way to give a secret to its shell.
+    pub fn command(&self, keyring: &Keyring, line: &Text) -> Result<Command, Fault> {
+        if line.has_secrets() && !self.shell.is_posix() {
+            let shell = self.shell.words().join(" ");
+            let what = format!("`{}` puts a secret into a command", line.symbolic());
+            return Err(Fault::new(Kind::Usage, what)
+                .because(format!("`{shell}` would get it where everybody can see it"))
+                .hint("give it as a variable: `env: { NAME: '{{ … }}' }`"));
+        }
+        let open = |(name, value): (&String, &String)| (name.clone(), keyring.opened(value));
+        let mut env = self.env.iter().map(open).collect();
+        let line = line.expand_with_secrets(&self.places, keyring, &mut env);
+        Ok(Command {
+            env,
             path: self.path.clone(),
             jobs: true,
-            ..Command::new(self.line(line.expand_in_shell(&self.places)), &self.dir)
-        }
+            shell: self.shell.clone(),
+            ..Command::new(CommandLine::Shell(line), &self.dir)
+        })
     }
 
-    fn line(&self, line: String) -> CommandLine {
-        let words = match &self.shell {
-            Shell::Sh => return CommandLine::Shell(line),
-            Shell::Bash => ["bash", "-eu", "-o", "pipefail", "-c"].map(String::from).to_vec(),
-            Shell::Words(words) => words.clone(),
-        };
-        CommandLine::Argv(words.into_iter().chain([line]).collect())
-    }
-
-    /// The ground of the variables of `task`'s file.
-    pub fn of_file(&self, workspace: &Workspace, task: &Task) -> Self {
-        let dir = workspace.layout.root().join(&task.home.dir);
+    /// The ground of the variables of a file in `folder`, whose commands `shell` runs.
+    pub fn of_file(&self, workspace: &Workspace, folder: &Path, shell: &Shell) -> Self {
         Self {
-            dir,
+            dir: workspace.layout.root().join(folder),
             env: self.env.clone(),
+            unwritten: self.unwritten.clone(),
             places: self.places.clone(),
+            read: Vec::new(),
             path: self.path.clone(),
-            shell: task.home.shell.clone(),
+            shell: shell.clone(),
         }
     }
 
@@ -111,19 +138,29 @@ impl Ground {
     ///
     /// # Errors
     /// If it fails, with what it said on standard error.
-    pub async fn printed(&self, runner: &Runner, line: &Text) -> Result<String, Fault> {
+    pub async fn printed(
+        &self,
+        frame: &Frame<'_>,
+        keyring: &Keyring,
+        line: &Text,
+    ) -> Result<String, Fault> {
         let failed = |error| Fault::io("cannot keep what a command says", &error);
         let mut said = tempfile::NamedTempFile::new().map_err(failed)?;
-        let mut command = self.command(line);
-        let line_of = match &mut command.line {
-            CommandLine::Shell(line) => Some(line),
-            CommandLine::Argv(words) => words.last_mut(),
-        };
-        if let Some(line) = line_of {
-            *line = format!("exec 2>'{}'\n{line}", said.path().display());
+        let mut command = self.command(keyring, line)?;
+        if let CommandLine::Shell(line) = &mut command.line {
+            let file = said.path().display();
+            if self.shell.is_posix() {
+                *line = format!("exec 2>'{file}'\n{line}");
+            } else {
+                let line = std::mem::take(line);
+                let around = ["sh", "-c", "file=$1; shift; exec \"$@\" 2>\"$file\"", "sh"];
+                let around = around.map(str::to_owned).into_iter().chain([file.to_string()]);
+                command.line =
+                    CommandLine::Argv(around.chain(self.shell.words()).chain([line]).collect());
+            }
         }
         let mut lines: Vec<String> = Vec::new();
-        let done = runner.run(&command, &mut |line| lines.push(line.to_owned())).await;
+        let done = frame.run(command, &mut |line| lines.push(line.to_owned())).await;
         done.map_err(|mut fault| {
             let mut text = String::new();
             let _ = said.read_to_string(&mut text);
@@ -159,5 +196,5 @@ pub fn has_source(workspace: &Workspace, task: &Task) -> bool {
     let mut templates = task.templates();
     templates.extend(task.vars.iter().flat_map(|var| var.variable.templates()));
     !templates.iter().any(|template| template.mentions("src"))
-        || workspace.places(task).src.is_dir()
+        || workspace.places(task.subsystem.as_ref()).src.is_dir()
 }

@@ -24,7 +24,7 @@ impl Rendering<'_, '_> {
             Over::Glob(patterns) => files(witness.files(&self.patterns(patterns, bindings)?)?),
             Over::Sh(line, split) => {
                 let line = self.renderer.render(self.task, line, bindings)?.trimmed();
-                let printed = witness.printed(&line, false).await.map_err(|fault| {
+                let printed = witness.printed(&line, None).await.map_err(|fault| {
                     fault.within(format!("cannot tell what {} runs for", self.task.name))
                 })?;
                 let split = split.as_deref().or(Some("\n"));

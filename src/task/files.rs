@@ -2,13 +2,14 @@
 //! `.gitignore`, anchored where the task runs; a folder means all below it; `!` leaves out.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashSet},
     fs,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use ignore::{WalkBuilder, overrides::OverrideBuilder};
+use ignore::{DirEntry, WalkBuilder, overrides::OverrideBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Fault, FileStat, Kind, checksum};
@@ -74,14 +75,12 @@ fn list(dir: &Path, patterns: &[String], gitignore: bool) -> Result<Vec<PathBuf>
     let mut files = Vec::new();
     for pattern in with {
         let path = dir.join(pattern);
-        let is_plain = !pattern.contains(['*', '?', '[', '{']);
-        if is_plain && without.is_empty() && !gitignore && !path.is_dir() {
+        if is_plain(pattern) && without.is_empty() && !gitignore && !path.is_dir() {
             files.extend(path.is_file().then_some(path));
             continue;
         }
-        let everything = format!("{}/**", pattern.trim_end_matches('/'));
-        let pattern = if is_plain && path.is_dir() { &everything } else { pattern };
-        files.extend(walk(dir, pattern, &without)?);
+        let pattern = whole(dir, pattern);
+        files.extend(walk(dir, &pattern, &without)?.filter(is_file).map(DirEntry::into_path));
     }
     files.sort_unstable();
     files.dedup();
@@ -92,7 +91,50 @@ fn list(dir: &Path, patterns: &[String], gitignore: bool) -> Result<Vec<PathBuf>
     Ok(files)
 }
 
-fn walk(dir: &Path, pattern: &str, without: &[&String]) -> Result<Vec<PathBuf>, Fault> {
+/// All that tells which files `patterns` mean, and what is in them: each one that is or might be
+/// there, and the folders that were looked through.
+///
+/// # Errors
+/// `Usage` for a pattern that is none.
+pub fn looked_at(dir: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, Fault> {
+    let (without, with): (Vec<&String>, Vec<&String>) =
+        patterns.iter().partition(|pattern| pattern.starts_with('!'));
+    let mut all = Vec::new();
+    for pattern in with {
+        let pattern = whole(dir, pattern);
+        if is_plain(&pattern) {
+            all.push(dir.join(&*pattern));
+        } else {
+            all.push(dir.join(literal_prefix(&pattern)));
+            all.extend(walk(dir, &pattern, &without)?.map(DirEntry::into_path));
+        }
+    }
+    Ok(all)
+}
+
+fn is_plain(pattern: &str) -> bool {
+    !pattern.contains(['*', '?', '[', '{'])
+}
+
+/// `pattern`; if it is that of a folder, one of all below.
+fn whole<'p>(dir: &Path, pattern: &'p str) -> Cow<'p, str> {
+    match is_plain(pattern) && dir.join(pattern).is_dir() {
+        true => format!("{}/**", pattern.trim_end_matches('/')).into(),
+        false => pattern.into(),
+    }
+}
+
+fn is_file(entry: &DirEntry) -> bool {
+    entry.file_type().is_some_and(|kind| kind.is_file())
+        || entry.path_is_symlink() && entry.path().is_file()
+}
+
+/// The files that `pattern` means, and the folders where they might be.
+fn walk(
+    dir: &Path,
+    pattern: &str,
+    without: &[&String],
+) -> Result<impl Iterator<Item = DirEntry> + use<>, Fault> {
     let wrong = |pattern: &str, error: ignore::Error| {
         Fault::new(Kind::Usage, format!("`{pattern}` is no pattern of files"))
             .because(error.to_string())
@@ -110,11 +152,7 @@ fn walk(dir: &Path, pattern: &str, without: &[&String]) -> Result<Vec<PathBuf>, 
     walk.standard_filters(false)
         .overrides(overrides)
         .filter_entry(move |entry| !is_own(entry.file_name()));
-    let files = walk.build().flatten().filter(|entry| {
-        entry.file_type().is_some_and(|kind| kind.is_file())
-            || entry.path_is_symlink() && entry.path().is_file()
-    });
-    Ok(files.map(ignore::DirEntry::into_path).collect())
+    Ok(walk.build().flatten())
 }
 
 /// The files below `dir` that git does not ignore: by `.gitignore` there, above and below, by the
@@ -124,7 +162,7 @@ fn unignored(dir: &Path) -> HashSet<PathBuf> {
     let mut walk = WalkBuilder::new(dir);
     walk.standard_filters(false).parents(true).git_ignore(true).git_exclude(true).git_global(true);
     walk.require_git(false);
-    walk.build().flatten().map(ignore::DirEntry::into_path).collect()
+    walk.build().flatten().map(DirEntry::into_path).collect()
 }
 
 /// The folders of a pattern before its first sign that is not literal.

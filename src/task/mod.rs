@@ -7,20 +7,31 @@
 //! ```
 //!
 //! Pure: `plan`, `parameters`, `steps`, `dotenv`, and what `record` compares. Looking at files:
-//! `files`. What words mean, found out on the way: `variables`, `each`. Doing: `run` (the loop), `perform` (one task), `command` (one command).
+//! `files`, `basis`. What words mean, found out on the way: `variables`, `each`. Doing: `run` (the loop), `perform` (one task), `command` (one command).
 
+mod attempt;
+mod basis;
 mod command;
+mod conditions;
 mod dotenv;
 mod each;
 mod files;
+mod frame;
+mod key;
+mod ledger;
 mod parameters;
 mod perform;
 mod plan;
+mod pool;
 mod preview;
 mod record;
 mod run;
 mod steps;
+#[cfg(test)]
+mod tests;
+mod truth;
 mod variables;
+mod vault;
 mod witness;
 
 pub use command::has_source;
@@ -28,6 +39,9 @@ pub use parameters::Request;
 pub use plan::{Invocation, Plan, subsystems};
 pub use preview::{Preview, preview};
 pub use run::{Engine, Options};
+
+use crate::model::{Fault, Kind};
+use perform::How;
 
 /// What happens to a task while it runs, for whoever shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +52,35 @@ pub enum Event<'a> {
     Line(&'a str),
     /// Something its owner should know.
     Note(&'a str),
-    /// It ended; whether all went well.
-    Ended(bool),
+    /// It ended.
+    Ended(End),
+}
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All went well.
+    Well,
+    /// There was nothing to do.
+    Fresh,
+    /// It does not run here, or not now.
+    LeftOut,
+    /// Something failed.
+    Badly,
+    /// It was stopped: by somebody, or since something else failed and the run is to fail fast.
+    Stopped,
+}
+
+impl End {
+    fn of(result: &Result<How, Fault>) -> Self {
+        match result {
+            Ok(How::Ran) => Self::Well,
+            Ok(How::Fresh) => Self::Fresh,
+            Ok(How::LeftOut) => Self::LeftOut,
+            Err(fault) if fault.kind == Kind::Interrupted => Self::Stopped,
+            Err(_) => Self::Badly,
+        }
+    }
 }
 
 /// An [`Event`], and of which task it is.

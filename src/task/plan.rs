@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     future::ready,
+    path::Path,
 };
 
 use futures_util::FutureExt;
@@ -11,7 +12,7 @@ use futures_util::FutureExt;
 use crate::{
     model::{ActionId, Fault, Kind, Name},
     process::Pending,
-    workspace::{Bindings, Call, Meaning, Names, Need, Renderer, Task, Text},
+    workspace::{Bindings, Call, Meaning, Names, Need, Renderer, Task, Text, Word},
 };
 
 use super::{
@@ -25,6 +26,8 @@ use super::{
 pub struct Invocation<'w> {
     /// The task.
     pub task: &'w Task,
+    /// What it is called: its name, in which something stands for each `*`.
+    pub name: String,
     /// The value of each of its parameters.
     pub parameters: BTreeMap<String, String>,
     /// What its commands get as `{{ args }}`.
@@ -41,17 +44,23 @@ impl<'w> Invocation<'w> {
         given: BTreeMap<String, String>,
         args: Vec<String>,
     ) -> Result<Self, Fault> {
-        if let Some(key) = &task.beyond {
-            return Err(Fault::new(Kind::Usage, format!("the task {} cannot be run", task.name))
-                .because(format!("it uses `{key}`, which this forge knows but does not run yet"))
-                .hint("the README lists what can be said of a task"));
+        Ok(Self { task, name: task.name.clone(), parameters: settle(task, given)?, args })
+    }
+
+    /// The same, called by a name that its task's pattern fits.
+    #[must_use]
+    pub fn called(mut self, name: &str) -> Self {
+        if self.task.name.contains('*') {
+            let mut parts = self.task.matched(name).into_iter();
+            let fill = |part: &str| part.to_owned() + &parts.next().unwrap_or_default();
+            self.name = self.task.name.split('*').map(fill).collect();
         }
-        Ok(Self { task, parameters: settle(task, given)?, args })
+        self
     }
 
     /// What tells it from other invocations.
     pub fn key(&self) -> String {
-        format!("{} {:?} {:?}", self.task.name, self.parameters, self.args)
+        format!("{} {:?} {:?}", self.name, self.parameters, self.args)
     }
 
     /// What its templates know before it runs.
@@ -62,6 +71,10 @@ impl<'w> Invocation<'w> {
         }
         let words: Vec<String> = self.args.iter().map(|word| quoted(word)).collect();
         bindings.text("args", words.join(" "));
+        bindings.text("task", self.name.clone());
+        if self.task.name.contains('*') {
+            bindings.set("match", Word::texts(self.task.matched(&self.name)));
+        }
         bindings
     }
 }
@@ -177,8 +190,21 @@ fn needs<'w>(
 struct Nobody;
 
 impl Witness for Nobody {
-    fn printed<'a>(&'a self, line: &'a Text, _: bool) -> Pending<'a, Result<String, Fault>> {
+    fn printed<'a>(
+        &'a self,
+        line: &'a Text,
+        _: Option<&'a Path>,
+    ) -> Pending<'a, Result<String, Fault>> {
         let what = format!("what `{}` prints is known only later", line.symbolic());
+        Box::pin(ready(Err(Fault::new(Kind::Usage, what))))
+    }
+
+    fn secret<'a>(
+        &'a self,
+        name: &'a str,
+        _: Pending<'a, Result<String, Fault>>,
+    ) -> Pending<'a, Result<Word, Fault>> {
+        let what = format!("the secret {name} is known only later");
         Box::pin(ready(Err(Fault::new(Kind::Usage, what))))
     }
 
@@ -205,6 +231,7 @@ pub fn called<'w>(
         given.insert(name.clone(), value);
     }
     Invocation::new(target, given, Vec::new())
+        .map(|invocation| invocation.called(&call.name.text))
         .map_err(|fault| fault.within(format!("the task {} cannot run {}", task.name, target.name)))
 }
 
@@ -217,9 +244,6 @@ pub fn subsystems(names: &Names, task: &Task) -> Result<BTreeSet<Name>, Fault> {
     let mut seen = BTreeSet::from([task.name.as_str()]);
     let mut open = vec![task];
     while let Some(task) = open.pop() {
-        if task.beyond.is_some() {
-            Invocation::new(task, BTreeMap::new(), Vec::new())?;
-        }
         for call in task.reach() {
             match names.meant(task, &call.name.text) {
                 Some(Meaning::Subsystem(name)) => found.extend(Name::new(name).ok()),

@@ -2,22 +2,24 @@
 
 use std::{
     future::ready,
-    path::PathBuf,
-    sync::atomic::{AtomicBool, Ordering},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use futures_util::FutureExt;
 
 use crate::{
+    cache::Cache,
     model::Fault,
     process::Pending,
-    workspace::{Names, Renderer, Task, Text, Workspace},
+    workspace::{Keyring, Names, Renderer, Task, Text, Word, Workspace},
 };
 
 use super::{
     command::Ground,
     files,
-    perform::look,
+    key::{Eye, is_kept},
+    ledger::Ledger,
     plan::{Invocation, Plan},
     record::Record,
     steps::{Rendering, Step, Work, is_here},
@@ -50,7 +52,8 @@ pub fn preview(
     let renderer = Renderer::new(workspace);
     // The needs of what is called are no part of this: whether it is called is not known yet.
     let plan = Plan::of(&names, &renderer, wanted)?;
-    let looker = Looker { workspace, names: &names, renderer: &renderer, force };
+    let ledger = Ledger::new(&workspace.layout);
+    let looker = Looker { ledger: &ledger, workspace, names: &names, renderer: &renderer, force };
     plan.nodes.iter().map(|(invocation, _)| looker.preview(invocation)).collect()
 }
 
@@ -58,6 +61,7 @@ struct Looker<'a> {
     workspace: &'a Workspace,
     names: &'a Names<'a>,
     renderer: &'a Renderer<'a>,
+    ledger: &'a Ledger,
     force: bool,
 }
 
@@ -68,21 +72,23 @@ impl<'a> Looker<'a> {
             |bindings| Rendering { names: self.names, renderer: self.renderer, task, bindings };
         let bindings = fixed(self.renderer, invocation)?;
         let mut ground = Ground::bare(self.workspace, &rendering(&bindings))?;
-        let reader = Reader { dir: ground.dir.clone(), task, has_sh: AtomicBool::new(false) };
-        let bindings = at_once(learn(self.renderer, invocation, &reader))?;
-        let rendering = rendering(&bindings);
+        let reader = Reader { dir: ground.dir.clone(), task, unknown: Mutex::default() };
+        let learned = at_once(learn(self.renderer, invocation, &reader))?;
+        let rendering = rendering(&learned.words);
         let steps = at_once(rendering.run(&reader))?;
-        let last = at_once(rendering.finally(&reader))?;
-        let has_sh = reader.has_sh.load(Ordering::Relaxed);
+        let mut at_end = bindings.clone();
+        at_end.set("exit_code", Word::number(0));
+        let last = at_once(rendering.finally(&at_end, &reader))?;
+        let unknown = reader.unknown.into_inner().unwrap_or_default();
         let (runs, why) = match is_here(&task.only) {
             false => (false, "it does not run on this platform".to_owned()),
             true => {
-                ground.furnish(&rendering)?;
-                self.why(invocation, &rendering, &ground, &steps, has_sh)?
+                ground.furnish(&rendering, &learned.of_file)?;
+                self.why(invocation, &rendering, &ground, &steps, &unknown)?
             }
         };
         let commands = steps.iter().chain(&last).map(told).collect();
-        Ok(Preview { name: task.name.clone(), runs, why, commands })
+        Ok(Preview { name: invocation.name.clone(), runs, why, commands })
     }
 
     fn why(
@@ -91,10 +97,11 @@ impl<'a> Looker<'a> {
         rendering: &Rendering,
         ground: &Ground,
         steps: &[Step],
-        has_sh: bool,
+        unknown: &[String],
     ) -> Result<(bool, String), Fault> {
         let task = invocation.task;
-        let now = look(self.workspace, self.names, invocation, rendering, ground, steps)?;
+        let eye = Eye { workspace: self.workspace, names: self.names, ledger: self.ledger };
+        let now = eye.look(invocation, rendering, ground, steps)?;
         if self.force {
             return Ok((true, "--force asks for it".into()));
         }
@@ -108,33 +115,91 @@ impl<'a> Looker<'a> {
                 },
             ));
         };
-        let Some(record) = Record::read(&self.workspace.layout, invocation) else {
-            return Ok((true, "no run of it that went well is recorded here".into()));
+        let Some(record) = self.ledger.read(invocation) else {
+            let why = "no run of it that went well is recorded here";
+            return Ok(unless_kept(task, &now, unknown, why.into()));
         };
-        if has_sh {
-            now.fields.clone_from(&record.fields);
-        }
+        let remembered = remember(&mut now, &record, unknown);
         Ok(match record.difference(&now) {
-            Some(why) => (true, why),
-            None if has_sh => (true, "unless what `{sh: …}` gives is the same as last time".into()),
+            Some(why) => unless_kept(task, &now, unknown, why),
+            None if !unknown.is_empty() => {
+                let last = remembered.join(", ");
+                (true, format!("unless what `{{sh: …}}` gives is the same as last time{last}"))
+            }
             None if !task.status.is_empty() => (true, status.into()),
             None => (false, "nothing changed since it last ran".into()),
         })
     }
 }
 
+/// That it runs because of `why`, unless what it would make is in the cache.
+fn unless_kept(task: &Task, now: &Record, unknown: &[String], why: String) -> (bool, String) {
+    let has = |cache: Cache| cache.has_outputs(&now.key());
+    let is_plain = unknown.is_empty() && task.status.is_empty();
+    match is_plain && is_kept(task) && Cache::of_user().is_ok_and(has) {
+        true => (false, format!("{why}; what it makes would be restored from the cache")),
+        false => (true, why),
+    }
+}
+
+/// Puts what was known last time in the place of what is not known now, and tells what that was.
+fn remember(now: &mut Record, record: &Record, unknown: &[String]) -> Vec<String> {
+    let then = |field: &str, name: &str| record.fields.get(field)?.get(name).cloned();
+    let (mut remembered, mut known) = (Vec::new(), Vec::new());
+    for (name, value) in now.fields.get_mut("vars").into_iter().flatten() {
+        let is_it = |unknown: &&String| bare(value) == unknown.as_str();
+        let Some(unknown) = unknown.iter().find(is_it) else { continue };
+        let Some(then) = then("vars", name) else { continue };
+        let lead = if remembered.is_empty() { ": " } else { "" };
+        remembered.push(format!("{lead}{name} was {then}"));
+        known.push((unknown, bare(&then).to_owned()));
+        *value = then;
+    }
+    for (field, values) in &mut now.fields {
+        for (name, value) in values {
+            for (unknown, then) in &known {
+                *value = value.replace(unknown.as_str(), then);
+            }
+            let is_unknown = unknown.iter().any(|unknown| value.contains(unknown.as_str()));
+            if let Some(then) = then(field, name).filter(|_| is_unknown) {
+                *value = then;
+            }
+        }
+    }
+    remembered
+}
+
+/// A text as it is written, without its quotes.
+fn bare(written: &str) -> &str {
+    let inner = |sign| written.strip_prefix(sign)?.strip_suffix(sign);
+    inner('\'').or_else(|| inner('"')).unwrap_or(written)
+}
+
 /// Who looks at files and runs nothing.
 struct Reader<'t> {
     dir: PathBuf,
     task: &'t Task,
-    /// Whether something was to be run.
-    has_sh: AtomicBool,
+    /// What stands for what is known only once it was run.
+    unknown: Mutex<Vec<String>>,
 }
 
 impl Witness for Reader<'_> {
-    fn printed<'a>(&'a self, line: &'a Text, _: bool) -> Pending<'a, Result<String, Fault>> {
-        self.has_sh.store(true, Ordering::Relaxed);
-        Box::pin(ready(Ok(format!("$({})", line.symbolic()))))
+    fn printed<'a>(
+        &'a self,
+        line: &'a Text,
+        _: Option<&'a Path>,
+    ) -> Pending<'a, Result<String, Fault>> {
+        let unknown = format!("$({})", line.symbolic());
+        self.unknown.lock().unwrap_or_else(PoisonError::into_inner).push(unknown.clone());
+        Box::pin(ready(Ok(unknown)))
+    }
+
+    fn secret<'a>(
+        &'a self,
+        name: &'a str,
+        _: Pending<'a, Result<String, Fault>>,
+    ) -> Pending<'a, Result<Word, Fault>> {
+        Box::pin(ready(Ok(Keyring::word(name))))
     }
 
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {
@@ -153,9 +218,11 @@ fn told(step: &Step) -> String {
         Work::Run(line) => line.symbolic(),
         Work::Call(invocation) => {
             let given = invocation.parameters.iter();
-            let given: String = given.map(|(name, value)| format!(" {name}={value}")).collect();
-            format!("the task {}{given}", invocation.task.name)
+            let shown = |value: &str| Text::new(value.to_owned()).symbolic();
+            let given = given.map(|(name, value)| format!(" {name}={}", shown(value)));
+            format!("the task {}{}", invocation.name, given.collect::<String>())
         }
+        Work::Later(later) => format!("at the end: {}", later.source()),
     };
     match &step.condition {
         Some(condition) => format!("{what} (if {})", condition.symbolic()),

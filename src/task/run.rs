@@ -2,27 +2,34 @@
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, RwLock};
 
 use crate::{
     model::{ActionId, Fault, Kind},
     plan::{Ended, Schedule},
-    process::{Cancel, Pending, Runner},
+    process::{Cancel, CommandRunner, Pending, Runner},
     workspace::{Bindings, Names, Renderer, Task, Workspace},
 };
 
 use super::{
     Audience, Event, Told,
-    perform::{Frame, How, Performance},
+    basis::Basis,
+    frame::Frame,
+    key::Eye,
+    ledger::Ledger,
+    perform::{How, Performance},
     plan::{Invocation, Plan},
+    pool::Pools,
     steps::Rendering,
+    vault::Vault,
 };
 
 /// How tasks are run.
@@ -32,8 +39,10 @@ pub struct Options {
     pub jobs: usize,
     /// Run also what is up to date.
     pub force: bool,
-    /// Begin nothing more once something failed.
+    /// Stop everything once something failed.
     pub fail_fast: bool,
+    /// Let what commands print through to forge's own output, beside telling it in lines.
+    pub through: bool,
 }
 
 /// What became of a task, for all who need it.
@@ -49,8 +58,12 @@ pub struct Engine<'w> {
     pub(super) renderer: Renderer<'w>,
     pub(super) options: Options,
     pub(super) audience: Audience<'w>,
-    runner: Runner,
-    last: OnceLock<Runner>,
+    pub(super) pools: Pools,
+    pub(super) vault: Vault,
+    pub(super) ledger: Ledger,
+    pub(super) basis: Basis,
+    runner: Box<dyn CommandRunner + 'w>,
+    terminal: RwLock<()>,
     cancel: Cancel,
     settled: Mutex<HashMap<String, Settled>>,
     printed: Mutex<HashMap<String, Printed>>,
@@ -66,15 +79,31 @@ impl<'w> Engine<'w> {
         audience: Audience<'w>,
         cancel: Cancel,
     ) -> Self {
+        let runner = Runner::new(options.jobs, cancel.clone()).guarded();
+        Self::with_runner(workspace, options, audience, cancel, Box::new(runner))
+    }
+
+    /// As [`Engine::new`], with another who runs the commands.
+    pub(super) fn with_runner(
+        workspace: &'w Workspace,
+        options: Options,
+        audience: Audience<'w>,
+        cancel: Cancel,
+        runner: Box<dyn CommandRunner + 'w>,
+    ) -> Self {
         Self {
             workspace,
             names: Names::new(workspace.tasks.values(), workspace.subsystems.keys()),
             renderer: Renderer::new(workspace),
             options,
             audience,
-            runner: Runner::new(options.jobs, cancel.clone()).guarded(),
-            last: OnceLock::new(),
+            pools: Pools::default(),
+            vault: Vault::default(),
+            runner,
+            terminal: RwLock::default(),
             cancel,
+            ledger: Ledger::new(&workspace.layout),
+            basis: Basis::default(),
             settled: Mutex::default(),
             printed: Mutex::default(),
             count: AtomicUsize::new(0),
@@ -86,9 +115,9 @@ impl<'w> Engine<'w> {
     /// # Errors
     /// The root cause, if anything failed; the rest was done that does not wait for it.
     pub async fn run(&self, wanted: Invocation<'w>) -> Result<(), Fault> {
-        let frame = Frame { runner: &self.runner, deadline: None };
+        let frame = self.frame(self.cancel.clone());
         let plan = Plan::of(&self.names, &self.renderer, wanted)?;
-        self.carry_out(&plan, frame, true).await.map(|_| ())
+        self.carry_out(&plan, &frame, true).await.map(|_| ())
     }
 
     /// Runs all that is `wanted`, each after all it needs: one after the other up to the first
@@ -102,9 +131,9 @@ impl<'w> Engine<'w> {
         side_by_side: bool,
     ) -> Result<(), Fault> {
         if side_by_side {
-            let frame = Frame { runner: &self.runner, deadline: None };
+            let frame = self.frame(self.cancel.clone());
             let plan = Plan::of_all(&self.names, &self.renderer, wanted)?;
-            return self.carry_out(&plan, frame, true).await.map(|_| ());
+            return self.carry_out(&plan, &frame, true).await.map(|_| ());
         }
         for one in wanted {
             self.run(one).await?;
@@ -116,7 +145,7 @@ impl<'w> Engine<'w> {
     pub(super) fn call<'a>(
         &'a self,
         invocation: &'a Invocation<'w>,
-        frame: Frame<'a>,
+        frame: &'a Frame<'a>,
     ) -> Pending<'a, Result<How, Fault>> {
         Box::pin(async move {
             let plan = Plan::of(&self.names, &self.renderer, invocation.clone())?;
@@ -129,13 +158,14 @@ impl<'w> Engine<'w> {
     async fn carry_out(
         &self,
         plan: &Plan<'w>,
-        frame: Frame<'_>,
+        frame: &Frame<'_>,
         joins: bool,
     ) -> Result<How, Fault> {
         let after = plan.nodes.iter().map(|(_, after)| after.iter().copied());
         let mut schedule = Schedule::of_equals(after, self.options.jobs);
         let last = plan.nodes.len() - 1;
         let wants_speed = self.options.fail_fast || plan.nodes[last].0.task.fail_fast;
+        let frame = &frame.stopped_by(frame.cancel.part());
         let (mut running, mut root, mut how) = (FuturesUnordered::new(), None, How::Ran);
         loop {
             while let Some(id) = schedule.start_next() {
@@ -156,10 +186,12 @@ impl<'w> Engine<'w> {
                 Err(fault) => {
                     let skipped = schedule.end(id, Ended::Failed);
                     self.tell_skipped(plan, &skipped, &fault);
-                    root.get_or_insert(fault);
-                    if wants_speed {
+                    if wants_speed && fault.kind != Kind::Interrupted {
                         schedule.abandon();
+                        let name = &plan.nodes[id.0 as usize].0.task.name;
+                        frame.cancel.cancel_because(&format!("the task {name} failed"));
                     }
+                    root = Some(nearer_the_root(root, fault));
                 }
             }
         }
@@ -181,7 +213,7 @@ impl<'w> Engine<'w> {
     async fn settle(
         &self,
         invocation: &Invocation<'w>,
-        frame: Frame<'_>,
+        frame: &Frame<'_>,
         joins: bool,
     ) -> Result<How, Fault> {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
@@ -193,13 +225,25 @@ impl<'w> Engine<'w> {
             let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
             settled.entry(invocation.key()).or_default().clone()
         };
-        cell.get_or_init(|| performance.perform(frame)).await.clone()
+        // What was stopped has not settled: who else needs it runs it.
+        let settled = cell.get_or_try_init(|| async {
+            match performance.perform(frame).await {
+                Err(fault) if fault.kind == Kind::Interrupted => Err(fault),
+                settled => Ok(settled),
+            }
+        });
+        settled.await?.clone()
     }
 
     /// What the command called `key` printed, if that is known already.
     pub(super) fn printed(&self, key: String) -> Printed {
         let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
         printed.entry(key).or_default().clone()
+    }
+
+    /// What looks at what tasks depend on.
+    pub(super) fn eye(&self) -> Eye<'_, 'w> {
+        Eye { workspace: self.workspace, names: &self.names, ledger: &self.ledger }
     }
 
     pub(super) fn rendering<'a>(
@@ -210,17 +254,33 @@ impl<'w> Engine<'w> {
         Rendering { names: &self.names, renderer: &self.renderer, task, bindings }
     }
 
-    /// What runs what has to run whatever happened. Once the run is stopped, that has a handle of
-    /// its own: being asked again stops it too.
-    pub(super) fn last_runner(&self) -> &Runner {
-        if !self.cancel.is_cancelled() {
-            return &self.runner;
-        }
-        self.last.get_or_init(|| {
-            let cancel = Cancel::new();
-            // Without signals, a second Ctrl-C would only not shorten the cleaning up.
-            let _ = cancel.listen_to_signals();
-            Runner::new(self.options.jobs, cancel).guarded()
-        })
+    /// Within what runs what has to run whatever happened: without a limit, and stopped only by
+    /// being asked a second time.
+    pub(super) fn last_frame(&self) -> Frame<'_> {
+        self.frame(self.cancel.patient())
+    }
+
+    /// Where the source is that `task` may speak of.
+    pub(super) fn source_of(&self, task: &Task) -> Option<PathBuf> {
+        task.subsystem.as_ref().map(|name| self.workspace.places(Some(name)).src)
+    }
+
+    fn frame(&self, cancel: Cancel) -> Frame<'_> {
+        Frame::new(&*self.runner, &self.terminal, &self.basis, cancel)
+    }
+
+    /// The files and folders that were looked at, if nothing was done or found out in another way:
+    /// while they are as they are, there is nothing to do.
+    pub fn rested_on(&self) -> Option<Vec<PathBuf>> {
+        self.basis.add([self.ledger.path().to_owned()]);
+        self.basis.files()
+    }
+}
+
+/// Which of two faults is the cause: what was only stopped because of something else is not.
+fn nearer_the_root(known: Option<Fault>, fault: Fault) -> Fault {
+    match known {
+        Some(known) if known.kind != Kind::Interrupted || fault.kind == Kind::Interrupted => known,
+        _ => fault,
     }
 }

@@ -25,6 +25,8 @@ pub struct Step<'w> {
     pub allow_failure: bool,
     /// Whether it is not shown.
     pub quiet: bool,
+    /// Whether it gets the terminal.
+    pub interactive: bool,
 }
 
 /// What a step does.
@@ -34,6 +36,26 @@ pub enum Work<'w> {
     Run(Text),
     /// Runs another task.
     Call(Invocation<'w>),
+    /// Registers what runs at the end.
+    Later(Box<Later<'w>>),
+}
+
+/// What runs at the end, rendered then.
+#[derive(Debug)]
+pub struct Later<'w> {
+    entry: &'w Entry,
+    /// What its words meant when it was reached.
+    pub bindings: Bindings,
+}
+
+impl Later<'_> {
+    /// As it is written.
+    pub fn source(&self) -> String {
+        match &self.entry.what {
+            Deed::Run(line) => line.source().to_owned(),
+            Deed::Call(call) => format!("the task {}", call.name.text),
+        }
+    }
 }
 
 /// What it takes to render a task.
@@ -65,9 +87,19 @@ impl<'w> Rendering<'_, 'w> {
         Ok(steps)
     }
 
-    /// What `finally` comes to here.
-    pub async fn finally(&self, witness: &dyn Witness) -> Result<Vec<Step<'w>>, Fault> {
-        self.steps(&self.task.finally, self.bindings, witness).await
+    /// What `finally` comes to with `bindings`.
+    pub async fn finally(
+        &self,
+        bindings: &Bindings,
+        witness: &dyn Witness,
+    ) -> Result<Vec<Step<'w>>, Fault> {
+        self.steps(&self.task.finally, bindings, witness).await
+    }
+
+    /// What a registered entry comes to with `bindings`. Whether it runs was asked already.
+    pub fn later(&self, later: &Later<'w>, bindings: &Bindings) -> Result<Step<'w>, Fault> {
+        let what = self.work(later.entry, bindings)?;
+        Ok(Step { condition: None, ..self.step_of(later.entry, what, bindings)? })
     }
 
     /// A template of the task.
@@ -91,8 +123,16 @@ impl<'w> Rendering<'_, 'w> {
     }
 
     fn step(&self, entry: &'w Entry, bindings: &Bindings) -> Result<Step<'w>, Fault> {
+        let what = match entry.at_end {
+            true => Work::Later(Box::new(Later { entry, bindings: bindings.clone() })),
+            false => self.work(entry, bindings)?,
+        };
+        self.step_of(entry, what, bindings)
+    }
+
+    fn work(&self, entry: &'w Entry, bindings: &Bindings) -> Result<Work<'w>, Fault> {
         let render = |template| self.renderer.render(self.task, template, bindings);
-        let what = match &entry.what {
+        Ok(match &entry.what {
             Deed::Run(line) => Work::Run(render(line)?.trimmed()),
             Deed::Call(call) => match self.names.meant(self.task, &call.name.text) {
                 Some(Meaning::Task(target)) => {
@@ -103,13 +143,23 @@ impl<'w> Rendering<'_, 'w> {
                     return Err(Fault::new(Kind::Usage, what));
                 }
             },
-        };
+        })
+    }
+
+    fn step_of(
+        &self,
+        entry: &Entry,
+        what: Work<'w>,
+        bindings: &Bindings,
+    ) -> Result<Step<'w>, Fault> {
+        let render = |template| self.renderer.render(self.task, template, bindings);
         Ok(Step {
             what,
             condition: entry.condition.as_ref().map(render).transpose()?,
             timeout: entry.timeout,
             allow_failure: entry.allow_failure,
             quiet: entry.quiet || self.task.quiet,
+            interactive: entry.interactive || self.task.interactive,
         })
     }
 }

@@ -1,18 +1,32 @@
 //! What the words of a task mean: its parameters, and those of its variables and of its file's
 //! that something looks at, each after those it looks at.
 
+use std::path::Path;
+
 use crate::{
     model::Fault,
     process::Pending,
-    workspace::{Bindings, Renderer, Secret, Task, Template, Text, Var, Variable, Word},
+    workspace::{Bindings, Renderer, Secret, Task, Text, Var, Variable, Word},
 };
 
 use super::plan::Invocation;
 
 /// Who finds out what is not written down.
 pub trait Witness: Sync {
-    /// What a command prints. What a variable of a file is, is found out once for all its tasks.
-    fn printed<'a>(&'a self, line: &'a Text, once: bool) -> Pending<'a, Result<String, Fault>>;
+    /// What a command prints, where the task runs; or in the folder of a file, which is found out
+    /// once for all its tasks.
+    fn printed<'a>(
+        &'a self,
+        line: &'a Text,
+        file: Option<&'a Path>,
+    ) -> Pending<'a, Result<String, Fault>>;
+
+    /// What stands for a secret called `name`, which `value` finds.
+    fn secret<'a>(
+        &'a self,
+        name: &'a str,
+        value: Pending<'a, Result<String, Fault>>,
+    ) -> Pending<'a, Result<Word, Fault>>;
 
     /// The files that `patterns` mean, where the task runs, sorted.
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault>;
@@ -33,26 +47,35 @@ pub fn fixed(renderer: &Renderer, invocation: &Invocation) -> Result<Bindings, F
     Ok(bindings)
 }
 
+/// What is known once a task begins.
+pub struct Learned {
+    /// What its words mean.
+    pub words: Bindings,
+    /// What the words of its file mean to the file itself.
+    pub of_file: Bindings,
+}
+
 /// What all words of `invocation` mean.
 pub async fn learn(
     renderer: &Renderer<'_>,
     invocation: &Invocation<'_>,
     witness: &dyn Witness,
-) -> Result<Bindings, Fault> {
+) -> Result<Learned, Fault> {
     let task = invocation.task;
     let (own, of_file) = needed(task);
     let mut bindings = Bindings::default();
     // Those that are known before a run have their values since the workspace was loaded.
     for var in of_file.into_iter().filter(|var| var.is_lazy) {
-        let value = value(renderer, task, var, &bindings, witness, true).await?;
+        let value = value(renderer, task, var, &bindings, witness).await?;
         bindings.set(&var.name, value);
     }
+    let of_file = bindings.clone();
     bindings.extend(invocation.bindings());
     for var in own {
-        let value = value(renderer, task, var, &bindings, witness, false).await?;
+        let value = value(renderer, task, var, &bindings, witness).await?;
         bindings.set(&var.name, value);
     }
-    Ok(bindings)
+    Ok(Learned { words: bindings, of_file })
 }
 
 async fn value(
@@ -61,31 +84,34 @@ async fn value(
     var: &Var,
     bindings: &Bindings,
     witness: &dyn Witness,
-    once: bool,
 ) -> Result<Word, Fault> {
-    let line = match &var.variable {
+    let within = |fault: Fault| {
+        fault.within(format!("cannot tell `{}` of the task {}", var.name, task.name))
+    };
+    let line = |line| Ok::<_, Fault>(renderer.render(task, line, bindings)?.trimmed());
+    let secret = match &var.variable {
         Variable::Value(data) => return renderer.data(task, data, bindings),
         Variable::Expr(expression) => return renderer.evaluate(task, expression, bindings),
-        Variable::Secret(Secret::Text(text)) => {
-            return Ok(Word::text(renderer.plain(task, text, bindings)?));
+        Variable::Sh(sh) => {
+            let printed = witness.printed(&line(sh)?, var.dir.as_deref()).await;
+            return Ok(Word::text(printed.map_err(within)?));
         }
-        Variable::Secret(Secret::Env(name)) => return secret(renderer, task, name, bindings),
-        Variable::Sh(line) | Variable::Secret(Secret::Sh(line)) => line,
+        Variable::Secret(secret) => secret,
     };
-    let line = renderer.render(task, line, bindings)?.trimmed();
-    let printed = witness.printed(&line, once).await;
-    let within = || format!("cannot tell `{}` of the task {}", var.name, task.name);
-    Ok(Word::text(printed.map_err(|fault| fault.within(within()))?))
+    let file = var.dir.as_deref();
+    let value: Pending<'_, Result<String, Fault>> = Box::pin(async move {
+        match secret {
+            Secret::Text(text) => renderer.plain(task, text, bindings),
+            Secret::Env(name) => from_environment(&renderer.plain(task, name, bindings)?),
+            Secret::Sh(sh) => witness.printed(&line(sh)?, file).await,
+        }
+    });
+    let owner = file.map_or_else(|| task.name.clone(), |dir| dir.display().to_string());
+    witness.secret(&format!("{owner}/{}", var.name), value).await.map_err(within)
 }
 
-fn secret(
-    renderer: &Renderer,
-    task: &Task,
-    name: &Template,
-    bindings: &Bindings,
-) -> Result<Word, Fault> {
-    let name = renderer.plain(task, name, bindings)?;
-    std::env::var(&name).map(Word::text).map_err(|_| {
+fn from_environment(name: &str) -> Result<String, Fault> {
+    std::env::var(name).map_err(|_| {
         let what = format!("the environment variable `{name}`, which holds a secret, is not set");
         Fault::new(crate::model::Kind::Usage, what)
     })
@@ -103,6 +129,8 @@ pub fn needed(task: &Task) -> (Vec<&Var>, Vec<&Var>) {
         templates.iter().any(|one| one.mentions(name))
             || expressions.iter().any(|one| one.mentions_in_expression(name))
     };
+    let (files, env) = (task.home.vars.len(), &task.home.late_env);
+    let in_env = |name: &str| env.iter().any(|(_, value)| value.mentions(name));
     let mut needed: Vec<(usize, &Var)> = Vec::new();
     for (at, (name, var)) in known.iter().enumerate().rev() {
         let Some(var) = var else { continue };
@@ -110,12 +138,14 @@ pub fn needed(task: &Task) -> (Vec<&Var>, Vec<&Var>) {
         let hidden = known[at + 1..].iter().position(|(other, _)| other == name);
         let end = hidden.map_or(known.len(), |hidden| at + 1 + hidden);
         let by_others = || needed.iter().any(|(by, other)| *by <= end && looks_at(other, name));
-        if hidden.is_none() && in_task(name) || by_others() {
+        // The environment of the file knows the variables of the file alone.
+        let by_env = at < files && end >= files && in_env(name);
+        if by_env || hidden.is_none() && in_task(name) || by_others() {
             needed.push((at, var));
         }
     }
     needed.reverse();
-    let split = needed.partition_point(|(at, _)| *at < task.home.vars.len());
+    let split = needed.partition_point(|(at, _)| *at < files);
     let own = needed.split_off(split);
     let vars = |needed: Vec<(usize, _)>| needed.into_iter().map(|(_, var)| var).collect();
     (vars(own), vars(needed))

@@ -1,20 +1,23 @@
 //! Who finds out, while a task runs, what is not written down: by running commands and by
 //! looking at files.
 
+use std::path::Path;
+
 use crate::{
     model::Fault,
-    process::{Pending, Runner},
-    workspace::{Task, Text},
+    process::{Pending, Shell},
+    workspace::{Task, Text, Word},
 };
 
-use super::{command::Ground, files, run::Engine, variables::Witness};
+use super::{command::Ground, files, frame::Frame, run::Engine, variables::Witness};
 
 /// Who runs commands to find something out.
 pub struct Live<'a, 'w> {
     engine: &'a Engine<'w>,
-    runner: &'a Runner,
+    frame: &'a Frame<'a>,
     ground: &'a Ground,
-    of_file: Ground,
+    /// What runs the commands of the task's file.
+    shell: Shell,
     gitignore: bool,
 }
 
@@ -22,34 +25,44 @@ impl<'a, 'w> Live<'a, 'w> {
     /// For `task` on `ground`.
     pub fn new(
         engine: &'a Engine<'w>,
-        runner: &'a Runner,
+        frame: &'a Frame<'a>,
         task: &Task,
         ground: &'a Ground,
     ) -> Self {
-        let of_file = ground.of_file(engine.workspace, task);
-        Self { engine, runner, ground, of_file, gitignore: task.gitignore }
+        Self { engine, frame, ground, shell: task.home.shell.clone(), gitignore: task.gitignore }
     }
 }
 
 impl Witness for Live<'_, '_> {
-    fn printed<'a>(&'a self, line: &'a Text, once: bool) -> Pending<'a, Result<String, Fault>> {
+    fn printed<'a>(
+        &'a self,
+        line: &'a Text,
+        file: Option<&'a Path>,
+    ) -> Pending<'a, Result<String, Fault>> {
         Box::pin(async move {
-            if !once {
-                return self.ground.printed(self.runner, line).await;
-            }
-            let ground = &self.of_file;
-            let key = format!(
-                "{} {:?} {}",
-                ground.dir.display(),
-                ground.env,
-                line.expand(&ground.places)
-            );
+            let keyring = self.engine.vault.keyring();
+            let Some(file) = file else {
+                return self.ground.printed(self.frame, &keyring, line).await;
+            };
+            let ground = self.ground.of_file(self.engine.workspace, file, &self.shell);
+            let command = line.expand(&ground.places);
+            let key = format!("{} {:?} {command}", ground.dir.display(), ground.env);
             let cell = self.engine.printed(key);
-            cell.get_or_init(|| ground.printed(self.runner, line)).await.clone()
+            cell.get_or_init(|| ground.printed(self.frame, &keyring, line)).await.clone()
         })
     }
 
+    fn secret<'a>(
+        &'a self,
+        name: &'a str,
+        value: Pending<'a, Result<String, Fault>>,
+    ) -> Pending<'a, Result<Word, Fault>> {
+        self.engine.basis.is_more();
+        Box::pin(async move { Ok(self.engine.vault.keep(name, value.await?)) })
+    }
+
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {
+        self.engine.basis.is_more();
         files::names(&self.ground.dir, patterns, self.gitignore)
     }
 }

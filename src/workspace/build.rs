@@ -58,6 +58,11 @@ pub fn needs_source(doc: &BuildDoc) -> bool {
     recipe(doc).is_some_and(|recipe| recipe.chosen_by.is_none())
 }
 
+/// Whether an environment variable can be called `name`, and a shell can use it.
+pub fn is_variable(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|c: char| c == '=' || c.is_control() || c.is_whitespace())
+}
+
 /// Variables as their values' templates say; of a name that stands twice, the first.
 pub fn environment(
     env: &Pairs<Scalar>,
@@ -66,9 +71,9 @@ pub fn environment(
 ) -> BTreeMap<String, Text> {
     let mut rendered = BTreeMap::new();
     for (name, value) in env {
-        if name.value.contains(['=', '\0']) || name.value.is_empty() {
+        if !is_variable(&name.value) {
             let what = format!("`{}` can be no environment variable", name.value);
-            found.add(name.bytes.clone(), what, "holds `=`", "write `NAME: value`");
+            found.add(name.bytes.clone(), what, "not a name", "write `NAME: value`");
         } else if let Some(value) = scope.text(value, found) {
             rendered.entry(name.value.clone()).or_insert(value);
         }
@@ -101,7 +106,7 @@ fn commands(node: &Node, scope: &Scope, found: &mut Findings) -> Option<Vec<Text
     let mut commands = Vec::new();
     for scalar in node.one_or_many().iter().filter_map(Node::scalar) {
         let command = scope.text(scalar, found)?.trimmed();
-        check_syntax(&command, scalar, found);
+        check_syntax(&Shell::Sh, &command, scalar, found);
         commands.push(command);
     }
     Some(commands)
@@ -123,17 +128,8 @@ fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
 }
 
 /// Better told before anything runs than by a shell in the middle of a build.
-pub fn check_syntax(step: &Text, command: &Scalar, found: &mut Findings) {
-    let somewhere = || "/place".into();
-    let places = Places {
-        root: somewhere(),
-        src: somewhere(),
-        out: somewhere(),
-        work: somewhere(),
-        bin: somewhere(),
-        commit: "commit".into(),
-    };
-    if let Some(why) = syntax_error(&Shell::Sh, &step.expand(&places)) {
+pub fn check_syntax(shell: &Shell, step: &Text, command: &Scalar, found: &mut Findings) {
+    if let Some(why) = syntax_error(shell, &step.expand(&Places::stand_ins())) {
         let what = format!("the shell cannot read this command: {why}");
         let help = "look for quotes, brackets and keywords that are not closed";
         found.add(command.bytes.clone(), what, "no shell syntax", help);

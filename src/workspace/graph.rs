@@ -24,7 +24,8 @@ pub fn check(drafts: &[Draft], known: &BTreeSet<&str>) -> Vec<Diagnostic> {
         }
     }
     diagnostics.extend(same_binaries(drafts));
-    diagnostics.extend(cycles(drafts));
+    let needs = |draft: &Draft| draft.needs.iter().chain(&draft.build_needs).cloned().collect();
+    diagnostics.extend(cycles(drafts, needs, "subsystems"));
     diagnostics
 }
 
@@ -58,15 +59,19 @@ fn same_binaries(drafts: &[Draft]) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// One diagnostic per cycle over needs and build needs together: a subsystem that is
-/// built by what needs it can never be ensured either.
-fn cycles(drafts: &[Draft]) -> Vec<Diagnostic> {
+/// One diagnostic per cycle over what `needs` gives. Of `things` it speaks. Subsystems have needs and
+/// build needs together: one that is built by what needs it can never be ensured either.
+pub fn cycles(
+    drafts: &[Draft],
+    needs: impl Fn(&Draft) -> Vec<Scalar>,
+    things: &str,
+) -> Vec<Diagnostic> {
     let index: HashMap<&str, usize> =
         drafts.iter().enumerate().map(|(at, draft)| (draft.name.as_str(), at)).collect();
-    let edges: Vec<Vec<(usize, &Scalar)>> = drafts
+    let edges: Vec<Vec<(usize, Scalar)>> = drafts
         .iter()
         .map(|draft| {
-            let needs = draft.needs.iter().chain(&draft.build_needs);
+            let needs = needs(draft).into_iter();
             needs.filter_map(|need| Some((*index.get(need.text.as_str())?, need))).collect()
         })
         .collect();
@@ -75,7 +80,7 @@ fn cycles(drafts: &[Draft]) -> Vec<Diagnostic> {
     for start in 0..drafts.len() {
         search.from(start);
     }
-    search.cycles.iter().map(|cycle| tell(drafts, &edges, cycle)).collect()
+    search.cycles.iter().map(|cycle| tell(drafts, &edges, cycle, things)).collect()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,7 +91,7 @@ enum State {
 }
 
 struct Search<'a> {
-    edges: &'a [Vec<(usize, &'a Scalar)>],
+    edges: &'a [Vec<(usize, Scalar)>],
     state: Vec<State>,
     /// Each as the nodes on it, in the order of needs.
     cycles: Vec<Vec<usize>>,
@@ -102,12 +107,13 @@ impl Search<'_> {
         let mut path = vec![(start, 0)];
         while let Some((node, next)) = path.last_mut() {
             let node = *node;
-            let Some(&(target, _)) = self.edges[node].get(*next) else {
+            let Some((target, _)) = self.edges[node].get(*next) else {
                 self.state[node] = State::Done;
                 path.pop();
                 continue;
             };
             *next += 1;
+            let target = *target;
             match self.state[target] {
                 State::New => {
                     self.state[target] = State::Open;
@@ -132,7 +138,12 @@ impl Search<'_> {
     }
 }
 
-fn tell(drafts: &[Draft], edges: &[Vec<(usize, &Scalar)>], cycle: &[usize]) -> Diagnostic {
+fn tell(
+    drafts: &[Draft],
+    edges: &[Vec<(usize, Scalar)>],
+    cycle: &[usize],
+    things: &str,
+) -> Diagnostic {
     let name = |at: usize| drafts[at].name.to_string();
     let next = |at: usize| cycle[(at + 1) % cycle.len()];
     let place = |at: usize| {
@@ -145,7 +156,7 @@ fn tell(drafts: &[Draft], edges: &[Vec<(usize, &Scalar)>], cycle: &[usize]) -> D
     path.push(name(cycle[0]));
     let what = match cycle {
         [only] => format!("{} needs itself", name(*only)),
-        _ => format!("these subsystems need each other in a circle: {}", path.join(" → ")),
+        _ => format!("these {things} need each other in a circle: {}", path.join(" → ")),
     };
     let label = format!("{} needs {}", name(cycle[0]), name(next(0)));
     let help =

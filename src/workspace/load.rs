@@ -9,12 +9,14 @@ use std::{
 use super::{
     Outside, Workspace, files, graph,
     include::{self, Pinned},
-    settings,
+    service, settings,
     specs::Loader,
+    subsystem::Draft,
     task, template,
+    version::Versions,
 };
 use crate::{
-    manifest::{File, Findings, MAX_BYTES, parse_lock, read_manifest},
+    manifest::{File, Findings, MAX_BYTES, ManifestDoc, parse_lock, read_manifest},
     model::{Fault, Kind, Layout, Lock, Name, Platform, Problems},
     store::Mode,
 };
@@ -70,40 +72,58 @@ fn resolve(
     let manifest = read_manifest(manifest_file, &mut found);
     // Without any versions read, specs would all be told to lack one.
     let is_listed = !manifest.versions.is_empty() || found.is_empty();
-    let names = listed.names();
-    let settings = settings::resolve(&manifest, &names, &mut found);
+    let settings = settings::resolve(&manifest, &mut found);
+    let lock_text = files::lock_text(&layout)?;
+    let (lock, wrong_lock) = match parse_lock(&lock_text) {
+        Ok(lock) => (lock, None),
+        Err(wrong) => (Lock::default(), Some(*wrong)),
+    };
 
     let loader = Loader {
         layout: &layout,
         manifest_file,
         manifest: &manifest,
-        versions: &settings.versions,
+        versions: Versions { stated: &settings.versions, lock: &lock, outside },
         is_listed,
         engine: &template::engine(),
         environment: &outside.environment,
         assignments: &outside.assignments,
         platform,
     };
-    loader.check_versions(&names, &mut found);
     let tasks = loader.tasks(&mut found);
     let around = loader.surroundings();
     let included =
         include::follow(&layout, &around, outside.library, &manifest.include, &mut found)?;
     let loaded = loader.load(&listed.files)?;
-    let lock_text = files::lock_text(&layout)?;
 
-    let mut diagnostics = found.diagnostics;
+    let mut diagnostics = Vec::new();
     let mut texts = BTreeMap::from([(manifest_file.path.clone(), manifest_file.text.clone())]);
     diagnostics.extend(included.diagnostics);
     texts.extend(included.files.into_iter().map(|file| (file.path, file.text)));
     let mut drafts = Vec::new();
-    for spec in loaded {
+    let mut families: BTreeMap<String, Vec<Name>> = BTreeMap::new();
+    let mut looked_at = Vec::new();
+    for (spec, listed) in loaded.into_iter().zip(&listed.files) {
         diagnostics.extend(spec.diagnostics);
         texts.insert(spec.file.path, spec.file.text);
-        drafts.extend(spec.draft);
+        if spec.is_family {
+            let names = spec.drafts.iter().map(|draft| draft.name.clone());
+            families.insert(listed.name.clone(), names.collect());
+        }
+        looked_at.extend(spec.looked_at);
+        drafts.extend(spec.drafts);
     }
+    let mut names = listed.names();
+    names.extend(drafts.iter().map(|draft| draft.name.as_str()));
+    names.sort_unstable();
+    names.dedup();
+    loader.check_versions(&names, &mut found);
+    let groups = groups(&manifest, &drafts, families, &names, &mut found);
+    diagnostics.splice(0..0, found.diagnostics);
     let pinned = settings.versions.keys().map(Name::as_str);
-    diagnostics.extend(graph::check(&drafts, &pinned.chain(names.iter().copied()).collect()));
+    let known = pinned.chain(names.iter().copied()).collect();
+    diagnostics.extend(graph::check(&drafts, &known));
+    diagnostics.extend(service::check(&drafts, &known));
     diagnostics.extend(listed.misplaced.iter().cloned());
     let mut all_tasks = tasks;
     all_tasks.extend(included.tasks);
@@ -113,10 +133,7 @@ fn resolve(
         let subsystems = drafts.iter().map(|draft| &draft.name);
         diagnostics.extend(task::check(&all_tasks, subsystems));
     }
-    let lock = parse_lock(&lock_text).unwrap_or_else(|wrong| {
-        diagnostics.push(*wrong);
-        Lock::default()
-    });
+    diagnostics.extend(wrong_lock);
     texts.insert(PathBuf::from(Layout::LOCK), lock_text);
     if !diagnostics.is_empty() {
         return Err(LoadError::Problems(Problems::gather(diagnostics, texts)));
@@ -130,28 +147,59 @@ fn resolve(
         let subsystem = draft.subsystem.ok_or_else(|| unexplained(&draft.name))?;
         subsystems.insert(draft.name, subsystem);
     }
-    let folder = || layout.root().file_name().map(|name| name.to_string_lossy().into_owned());
-    let project = manifest.project.map(|project| project.text).or_else(folder);
     Ok(Workspace {
         platform,
-        project: project.unwrap_or_else(|| "workspace".into()),
+        project: project(&manifest, &layout),
         stores: settings.stores,
         platforms: if settings.platforms.is_empty() { vec![platform] } else { settings.platforms },
         repository: settings.repository,
         trust: settings.trust,
-        mode: match manifest.sealed.as_ref().map(|flag| flag.text.as_str()) {
-            Some("true") => Mode::Sealed,
-            Some(_) => Mode::Append,
-            None => Mode::Detected,
-        },
-        groups: settings.groups,
+        mode: mode(&manifest),
+        output: manifest.head.output.map(|word| word.text),
+        groups,
         subsystems,
         tasks: all_tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),
         lock,
-        inputs: listed.inputs(&layout).into_iter().chain(included.looked_at).collect(),
+        inputs: listed
+            .inputs(&layout)
+            .into_iter()
+            .chain(looked_at)
+            .chain(included.looked_at)
+            .collect(),
         environment: outside.environment.seen(),
         layout,
     })
+}
+
+/// What the project is called: as it says, or as its folder.
+fn project(manifest: &ManifestDoc, layout: &Layout) -> String {
+    let folder = || layout.root().file_name().map(|name| name.to_string_lossy().into_owned());
+    let said = manifest.project.as_ref().map(|project| project.text.clone());
+    said.or_else(folder).unwrap_or_else(|| "workspace".into())
+}
+
+/// How releases are published.
+fn mode(manifest: &ManifestDoc) -> Mode {
+    match manifest.sealed.as_ref().map(|flag| flag.text.as_str()) {
+        Some("true") => Mode::Sealed,
+        Some(_) => Mode::Append,
+        None => Mode::Detected,
+    }
+}
+
+/// The groups of `manifest` and of the specs; a family is a group too, unless one is called so.
+fn groups(
+    manifest: &ManifestDoc,
+    drafts: &[Draft],
+    families: BTreeMap<String, Vec<Name>>,
+    names: &[&str],
+    found: &mut Findings,
+) -> BTreeMap<String, Vec<Name>> {
+    let mut groups = settings::groups(manifest, drafts, names, found);
+    for (family, members) in families {
+        groups.entry(family).or_insert(members);
+    }
+    groups
 }
 
 /// Nothing is wrong with a subsystem, and yet it was not resolved.

@@ -3,16 +3,21 @@
 //! look at what people wrote.
 
 mod build;
+mod discover;
 mod environment;
 mod files;
 mod graph;
 mod include;
+mod keyring;
 mod load;
 mod outside;
+mod places;
 mod platforms;
 mod preset;
 mod quotes;
+mod service;
 mod settings;
+mod shared;
 mod source;
 mod specs;
 mod starter;
@@ -23,6 +28,7 @@ mod template;
 mod tests;
 mod text;
 mod upstream;
+mod version;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,19 +39,22 @@ use std::{
 pub use environment::Environment;
 pub use files::find_root;
 pub use include::{Library, Pinned};
+pub use keyring::Keyring;
 pub use load::{LoadError, load, load_text};
 pub use outside::{Assignments, Outside};
 pub use platforms::{Wanted, Workspaces};
+pub use service::{Probe, Ready, Restart, SUPERVISOR, Service};
+pub use shared::Shared;
 pub use starter::{StarterFile, starter};
 pub use task::{
     Bindings, Call, Data, Deed, Each, Entry, Home, Meaning, Names, Need, OWN_WORDS, Over,
-    Parameter, Part, Pool, Renderer, Retry, Secret, Shell, Task, Template, Var, Variable, Word,
+    Parameter, Part, Pool, Renderer, Retry, Secret, Task, Template, Var, Variable, Word,
     render_fixed,
 };
 pub use text::{Places, Text};
 
 use crate::{
-    model::{Compression, Layout, Lock, Name, Platform, Sha256, Version},
+    model::{Compression, Layout, Lock, Name, Platform, Scheme, Sha256, TagStem, Version},
     provenance::Trust,
     store::Mode,
 };
@@ -77,6 +86,8 @@ pub struct Workspace {
     pub subsystems: BTreeMap<Name, Subsystem>,
     /// `tasks:` of the manifest and of all specs, by their names.
     pub tasks: BTreeMap<String, Task>,
+    /// `output:`: `prefixed`, `grouped`, `plain` or `quiet`.
+    pub output: Option<String>,
     /// `forge.lock`; empty if there is none.
     pub lock: Lock,
     /// Every file that was read and every folder that was listed, absolute: if none
@@ -95,8 +106,15 @@ pub struct Subsystem {
     pub desc: Option<String>,
     /// The spec's path, relative to the workspace.
     pub spec: PathBuf,
-    /// The pinned version.
+    /// The version: pinned, or what its scheme came to.
     pub version: Version,
+    /// How its versions come about, if they are not pinned.
+    pub scheme: Option<Scheme>,
+    /// Whether this invocation chose the version over what the files say. Code in the workspace is
+    /// that of now then, not that of the version: only a release has it.
+    pub is_chosen: bool,
+    /// What the tags of its releases begin with.
+    pub tag: TagStem,
     /// `binary:`: names without `.exe`; at least one, the first names the asset.
     pub binaries: Vec<String>,
     /// How assets are packed.
@@ -111,6 +129,8 @@ pub struct Subsystem {
     pub build: Option<Build>,
     /// The vendor's own release.
     pub upstream: Option<Upstream>,
+    /// What of it runs all day.
+    pub service: Option<Service>,
 }
 
 /// Where the source of a subsystem is.
@@ -124,6 +144,8 @@ pub enum Source {
         dir: PathBuf,
         /// Only these files and folders below `dir` count; empty for all.
         only: Vec<String>,
+        /// What else goes into it.
+        shared: Shared,
     },
     /// A git repository.
     Git {

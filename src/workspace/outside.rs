@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 use minijinja::value::Value as Word;
 
 use super::{Environment, Library, Task};
-use crate::manifest::{HeadDoc, Node, Style};
+use crate::{
+    manifest::{HeadDoc, Node, Style},
+    model::{Name, Version},
+};
 
 /// Variables that a command line sets, by the file whose tasks they are for.
 pub type Assignments = BTreeMap<Home, BTreeMap<String, String>>;
@@ -22,12 +25,22 @@ pub struct Outside<'a> {
     pub library: &'a Library<'a>,
     /// What a command line sets.
     pub assignments: Assignments,
+    /// Versions that this invocation works with, whatever is pinned: `NAME@VERSION`.
+    pub chosen: BTreeMap<Name, Version>,
+    /// What schemes came to just now, whatever is locked.
+    pub current: BTreeMap<Name, Version>,
 }
 
 impl<'a> Outside<'a> {
     /// This process's environment, and `library`.
     pub fn host(library: &'a Library<'a>) -> Self {
-        Self { environment: Environment::host(), library, assignments: Assignments::new() }
+        Self {
+            environment: Environment::host(),
+            library,
+            assignments: Assignments::new(),
+            chosen: BTreeMap::new(),
+            current: BTreeMap::new(),
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Workspaces {
 }
 
 impl Workspaces {
-    /// Loads the workspace at `root`.
+    /// Loads the workspace at `root`, with what this invocation chooses.
     ///
     /// # Errors
     /// As [`load`].

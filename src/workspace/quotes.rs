@@ -92,6 +92,21 @@ impl Quotes {
             Within::Single => path.replace('\'', r"'\''"),
         }
     }
+
+    /// A reference to the variable `name`, which holds `value`, for where the reader is.
+    pub(super) fn variable(&mut self, name: &str, value: &str) -> String {
+        self.last = '}';
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%,:=".contains(c);
+        match self.innermost() {
+            // Without quotes it is right in a here-document too.
+            Within::Bare if !value.is_empty() && value.chars().all(is_plain) => {
+                format!("${{{name}}}")
+            }
+            Within::Bare => format!("\"${{{name}}}\""),
+            Within::Double => format!("${{{name}}}"),
+            Within::Single => format!("'\"${{{name}}}\"'"),
+        }
+    }
 }
 
 #[cfg(test)]

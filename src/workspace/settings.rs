@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::{
+    subsystem::Draft,
+    version::{self, Stated},
+};
 use crate::{
     manifest::{Findings, ManifestDoc, Scalar, Sp},
-    model::{Name, Platform, Version, nearest, suggestion},
+    model::{Name, Platform, nearest, suggestion},
     provenance::Trust,
     store::StoreUrl,
 };
@@ -20,16 +24,13 @@ pub struct Settings {
     pub repository: Option<String>,
     /// `trust`.
     pub trust: Trust,
-    /// `groups`.
-    pub groups: BTreeMap<String, Vec<Name>>,
     /// `versions`, those that are valid.
-    pub versions: BTreeMap<Name, Sp<Version>>,
+    pub versions: BTreeMap<Name, Sp<Stated>>,
 }
 
-/// Resolves the settings of `doc`. `specs` are the names of all specs. What is wrong
-/// goes to `found`.
-pub fn resolve(doc: &ManifestDoc, specs: &[&str], found: &mut Findings) -> Settings {
-    let mut settings = Settings { versions: versions(doc, found), ..Settings::default() };
+/// Resolves the settings of `doc`. What is wrong goes to `found`.
+pub fn resolve(doc: &ManifestDoc, found: &mut Findings) -> Settings {
+    let mut settings = Settings { versions: version::stated(doc, found), ..Settings::default() };
     for url in &doc.releases {
         match StoreUrl::parse(&url.text) {
             Ok(_) => settings.stores.push(url.text.clone()),
@@ -58,12 +59,32 @@ pub fn resolve(doc: &ManifestDoc, specs: &[&str], found: &mut Findings) -> Setti
             }
         }
     }
-    for (group, members) in &doc.groups {
-        let names =
-            members.iter().filter_map(|member| known(member, &group.value, doc, specs, found));
-        settings.groups.insert(group.value.clone(), names.collect());
-    }
     settings
+}
+
+/// The groups that `doc` and the specs make. `names` are those of all subsystems and specs. What is
+/// wrong goes to `found`.
+pub fn groups(
+    doc: &ManifestDoc,
+    drafts: &[Draft],
+    names: &[&str],
+    found: &mut Findings,
+) -> BTreeMap<String, Vec<Name>> {
+    let mut groups: BTreeMap<String, Vec<Name>> = BTreeMap::new();
+    for (group, members) in &doc.groups {
+        let members =
+            members.iter().filter_map(|member| known(member, &group.value, doc, names, found));
+        groups.insert(group.value.clone(), members.collect());
+    }
+    for draft in drafts {
+        for group in &draft.groups {
+            let members = groups.entry(group.clone()).or_default();
+            if !members.contains(&draft.name) {
+                members.push(draft.name.clone());
+            }
+        }
+    }
+    groups
 }
 
 /// The page of a repository, as CI names it.
@@ -98,32 +119,6 @@ pub fn platform_help(text: &str) -> String {
         Some(near) => format!("did you mean `{near}`?"),
         None => "write `<os>-<arch>`, such as `linux-amd64` or `darwin-arm64`".into(),
     }
-}
-
-fn versions(doc: &ManifestDoc, found: &mut Findings) -> BTreeMap<Name, Sp<Version>> {
-    let mut versions = BTreeMap::new();
-    for (key, text) in &doc.versions {
-        let name = Name::new(&key.value).map_err(|why| {
-            found.add(
-                key.bytes.clone(),
-                why,
-                "not a valid name",
-                "rename the subsystem here and its spec",
-            );
-        });
-        let version = Version::new(&text.text).map_err(|why| {
-            found.add(
-                text.bytes.clone(),
-                why,
-                "not a valid version",
-                "write a tag such as `v1.2.3`, a branch, or a full commit hash",
-            );
-        });
-        if let (Ok(name), Ok(value)) = (name, version) {
-            versions.entry(name).or_insert(Sp { value, bytes: text.bytes.clone() });
-        }
-    }
-    versions
 }
 
 fn known(

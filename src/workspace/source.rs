@@ -5,7 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::{Source, template::Scope};
+use super::{Shared, Source, template::Scope};
 use crate::{
     manifest::{Findings, Scalar, SourceDoc},
     model::{Sha256, Version},
@@ -45,7 +45,7 @@ pub fn resolve(
             }
             Some(Source::Archive { url: rendered, sha256: sha256?, strip: *strip })
         }
-        Some(SourceDoc::Path { dir, only }) => {
+        Some(SourceDoc::Path { dir, only, also, imports }) => {
             let rendered = scope.plain(dir, found)?;
             let folder = inside(dir, &rendered, root, found)?;
             let mut parts = Vec::new();
@@ -56,9 +56,29 @@ pub fn resolve(
                 let below = below.iter().map(|part| part.to_string_lossy());
                 parts.push(below.collect::<Vec<_>>().join("/"));
             }
-            Some(Source::Path { dir: folder, only: parts })
+            let mut patterns = Vec::new();
+            for pattern in also {
+                patterns.push(shared(pattern, root, scope, found)?);
+            }
+            let shared = Shared { also: patterns, imports: imports.is_some() };
+            Some(Source::Path { dir: folder, only: parts, shared })
         }
     }
+}
+
+/// A pattern of `also`. What of it is no pattern must be there.
+fn shared(written: &Scalar, root: &Path, scope: &Scope, found: &mut Findings) -> Option<String> {
+    let text = scope.plain(written, found)?;
+    let below = lexical(written, &text, "the workspace", found)?;
+    let pattern = below.to_string_lossy().into_owned();
+    let fixed = Shared::start(&pattern);
+    inside(written, if fixed.is_empty() { "." } else { fixed }, root, found)?;
+    if Shared::is_pattern(&pattern) {
+        return Some(pattern);
+    }
+    let help = "write a path or a pattern as in .gitignore";
+    found.add(written.bytes.clone(), format!("`{text}` is no pattern"), "not a pattern", help);
+    None
 }
 
 fn reference(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<String> {

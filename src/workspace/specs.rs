@@ -1,17 +1,19 @@
 //! All specs of a workspace, read and resolved; side by side where there are many.
 
-use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use minijinja::Environment as Engine;
 use rayon::prelude::*;
 
 use super::{
     Assignments, Environment, Task,
+    discover::Pattern,
     files::{self, SpecFile},
-    subsystem::{self, Draft, Surroundings},
+    subsystem::{self, Draft, Identity, Surroundings},
+    version::{Current, Stated, Versions, stated_scheme},
 };
 use crate::{
-    manifest::{File, Findings, ManifestDoc, Sp, read_spec},
+    manifest::{File, Findings, ManifestDoc, Scalar, Sp, SpecDoc, read_spec},
     model::{Diagnostic, Fault, Layout, Name, Platform, Version, nearest},
 };
 
@@ -27,7 +29,7 @@ pub struct Loader<'a> {
     /// What it says.
     pub manifest: &'a ManifestDoc,
     /// Its valid versions.
-    pub versions: &'a BTreeMap<Name, Sp<Version>>,
+    pub versions: Versions<'a>,
     /// Whether its list of versions could be read at all.
     pub is_listed: bool,
     /// What renders templates.
@@ -44,10 +46,21 @@ pub struct Loader<'a> {
 pub struct LoadedSpec {
     /// Its file.
     pub file: File,
-    /// What came out, unless the file's name is no name of a subsystem.
-    pub draft: Option<Draft>,
+    /// What came out: one subsystem, or as many as were discovered; none if the file's name is
+    /// no name of a subsystem.
+    pub drafts: Vec<Draft>,
+    /// Whether it has `discover`.
+    pub is_family: bool,
+    /// The folders that were listed to discover some, absolute.
+    pub looked_at: Vec<PathBuf>,
     /// What is wrong with it.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A version to check a spec with that has none.
+fn stand_in() -> Sp<Current> {
+    let version = Version::Pin("v0.0.0".into());
+    Sp { value: Current { version, scheme: None, is_chosen: false }, bytes: 0..0 }
 }
 
 impl Loader<'_> {
@@ -67,39 +80,96 @@ impl Loader<'_> {
         let file = files::read(self.layout, &spec.path)?;
         let mut found = Findings::new(&file);
         let mut in_manifest = Findings::new(self.manifest_file);
-        let draft = match Name::new(&spec.name) {
-            Ok(name) => Some(self.draft(&name, spec, &file, &mut found, &mut in_manifest)),
+        let doc = read_spec(&file, &mut found);
+        let in_spec = doc.version.as_ref().and_then(|doc| stated_scheme(doc, &mut found));
+        let is_family = doc.discover.is_some();
+        let (identities, looked_at) = match &doc.discover {
+            Some(shape) => self.family(spec, shape, &doc, in_spec.as_ref(), &mut found)?,
+            None => (self.single(spec, in_spec.as_ref(), &mut found), Vec::new()),
+        };
+        let mut drafts = Vec::new();
+        for identity in &identities {
+            let around = self.surroundings();
+            drafts.push(subsystem::resolve(identity, &doc, &around, &mut found, &mut in_manifest));
+            // What is wrong with one of a family is wrong with all: once is enough.
+            if is_family && !(found.is_empty() && in_manifest.is_empty()) {
+                break;
+            }
+        }
+        let mut diagnostics = found.diagnostics;
+        diagnostics.extend(in_manifest.diagnostics);
+        Ok(LoadedSpec { file, drafts, is_family, looked_at, diagnostics })
+    }
+
+    /// The subsystem that `spec` is called as.
+    fn single<'s>(
+        &self,
+        spec: &'s SpecFile,
+        in_spec: Option<&Sp<Stated>>,
+        found: &mut Findings,
+    ) -> Vec<Identity<'s>> {
+        let name = match Name::new(&spec.name) {
+            Ok(name) => name,
             Err(why) => {
                 let help = "rename the file to the subsystem's name";
                 found.add(0..0, why, "this file's name", help);
-                None
+                return Vec::new();
             }
         };
-        let mut diagnostics = found.diagnostics;
-        diagnostics.extend(in_manifest.diagnostics);
-        Ok(LoadedSpec { file, draft, diagnostics })
+        let current = self.versions.of(&name, &spec.name, in_spec).unwrap_or_else(|| {
+            self.tell_missing_version(&name, found);
+            // The rest of a spec can still be checked.
+            stand_in()
+        });
+        vec![Identity { name, spec: &spec.path, current, found: None }]
     }
 
-    fn draft(
+    /// The subsystems that `shape` finds, and the folders that were listed.
+    fn family<'s>(
         &self,
-        name: &Name,
-        spec: &SpecFile,
-        file: &File,
-        found: &mut Findings,
-        in_manifest: &mut Findings,
-    ) -> Draft {
-        let doc = read_spec(file, found);
-        let version = self.versions.get(name);
-        let stand_in = Sp { value: Version::Pin("v0.0.0".into()), bytes: 0..0 };
-        // Without its version, the rest of a spec can still be checked.
-        let (pinned, around) = (version.unwrap_or(&stand_in), self.surroundings());
-        let mut draft =
-            subsystem::resolve(name, &spec.path, &doc, pinned, &around, found, in_manifest);
-        if version.is_none() {
-            draft.subsystem = None;
-            self.tell_missing_version(name, found);
+        spec: &'s SpecFile,
+        shape: &Scalar,
+        doc: &SpecDoc,
+        in_spec: Option<&Sp<Stated>>,
+        problems: &mut Findings,
+    ) -> Result<(Vec<Identity<'s>>, Vec<PathBuf>), Fault> {
+        let around = self.surroundings();
+        let scope = subsystem::family_scope(&around);
+        let Some(pattern) = Pattern::read(shape, &scope, problems) else {
+            return Ok((Vec::new(), Vec::new()));
+        };
+        let (all, looked_at) = pattern.find(self.layout.root())?;
+        if all.is_empty() {
+            let what = format!("no folder is called like `{}`", shape.text);
+            let help = "write a path relative to the folder of `versions.yml`";
+            problems.add(shape.bytes.clone(), what, "nothing there", help);
         }
-        draft
+        let captures = pattern.captures();
+        let mut identities: Vec<Identity> = Vec::new();
+        for found in all {
+            let Some(name) = subsystem::discovered_name(doc, &found, &captures, &around, problems)
+            else {
+                break;
+            };
+            if let Some(other) = identities.iter().find(|other| other.name == name) {
+                let other = other.found.as_ref().map(|found| found.folder.as_str());
+                let what = format!(
+                    "{} and {} are both called {name}",
+                    other.unwrap_or_default(),
+                    found.folder
+                );
+                let help = "let `name:` hold what tells them apart";
+                let bytes = doc.name.as_ref().unwrap_or(shape).bytes.clone();
+                problems.add(bytes, what, "one name for two", help);
+                break;
+            }
+            let Some(current) = self.versions.of(&name, &spec.name, in_spec) else {
+                tell_missing_family_version(spec, problems);
+                break;
+            };
+            identities.push(Identity { name, spec: &spec.path, current, found: Some(found) });
+        }
+        Ok((identities, looked_at))
     }
 
     /// The tasks of the manifest.
@@ -149,4 +219,14 @@ impl Loader<'_> {
             found.add(key.bytes.clone(), what, "no spec for it", help);
         }
     }
+}
+
+fn tell_missing_family_version(spec: &SpecFile, found: &mut Findings) {
+    let what = format!("what {} discovers has no version", spec.path.display());
+    let help = format!(
+        "add `version: {{scheme: date}}` here, or `{}: {{scheme: date}}` under `versions` in {}",
+        spec.name,
+        Layout::MANIFEST
+    );
+    found.add(0..0, what, "no version for any of them", help);
 }

@@ -8,14 +8,19 @@ use std::{
 use minijinja::{Environment as Engine, value::Value as Word};
 
 use super::{
-    Assignments, Environment, Source, Subsystem, Task, build, outside, source,
+    Assignments, Environment, Source, Subsystem, Task, build,
+    discover::Found,
+    outside,
+    service::{self, ServiceDraft},
+    source,
     task::{self, Home},
     template::Scope,
     upstream,
+    version::Current,
 };
 use crate::{
     manifest::{Findings, HeadDoc, ManifestDoc, Scalar, Sp, SpecDoc},
-    model::{Name, Platform, Version},
+    model::{Name, Platform, TagStem},
 };
 
 /// What every subsystem is resolved with.
@@ -34,6 +39,19 @@ pub struct Surroundings<'a> {
     pub manifest: &'a ManifestDoc,
 }
 
+/// What is known of a subsystem before its spec is looked at.
+#[derive(Clone, Debug)]
+pub struct Identity<'a> {
+    /// Its name.
+    pub name: Name,
+    /// The spec's path, relative to the workspace.
+    pub spec: &'a Path,
+    /// Its version, and where that is stated.
+    pub current: Sp<Current>,
+    /// The folder that it was discovered by, if it was.
+    pub found: Option<Found>,
+}
+
 /// A subsystem with the places that checks across subsystems point at.
 #[derive(Clone, Debug)]
 pub struct Draft {
@@ -49,33 +67,37 @@ pub struct Draft {
     pub binaries: Vec<Sp<String>>,
     /// Its tasks.
     pub tasks: Vec<Task>,
+    /// Its service.
+    pub service: Option<ServiceDraft>,
+    /// `group`.
+    pub groups: Vec<String>,
     /// The subsystem, if nothing in its spec is wrong.
     pub subsystem: Option<Subsystem>,
 }
 
-/// Resolves `doc`, the spec of `name` in the file `spec`, pinned to `version`. What is wrong goes to `found`,
+/// Resolves `doc`, the spec of the subsystem that `identity` tells. What is wrong goes to `found`,
 /// or to `in_manifest` where `versions.yml` is to blame.
 pub fn resolve(
-    name: &Name,
-    spec: &Path,
+    identity: &Identity,
     doc: &SpecDoc,
-    version: &Sp<Version>,
     around: &Surroundings,
     found: &mut Findings,
     in_manifest: &mut Findings,
 ) -> Draft {
     let is_well_formed = found.is_empty();
     let (before, before_in_manifest) = (found.diagnostics.len(), in_manifest.diagnostics.len());
-    let mut scope = scope(name, &version.value, around);
+    let Identity { name, spec, current, .. } = identity;
+    let version = &current.value.version;
+    let mut scope = scope(identity, around);
     let mut home = Home::default();
     home.add(Path::new(""), &around.manifest.head, &mut scope, in_manifest);
     home.add(spec.parent().unwrap_or(Path::new("")), &doc.head, &mut scope, found);
     let env = home.env.clone();
-    let tasks = match around.assignments.get(&(spec.to_owned(), String::new())) {
+    let tasks = match around.assignments.get(&(spec.to_path_buf(), String::new())) {
         None => task::resolve(Some(name), &doc.tasks, home, &scope, found),
         // What is set is set for its tasks: what is built stays what is pinned.
         Some(set) => {
-            let mut scope = self::scope(name, &version.value, around);
+            let mut scope = self::scope(identity, around);
             let mut home = Home { dir: home.dir, ..Home::default() };
             let mut all = doc.head.clone();
             all.vars.extend(around.manifest.head.vars.iter().cloned());
@@ -87,15 +109,17 @@ pub fn resolve(
             task::resolve(Some(name), &doc.tasks, home, &scope, found)
         }
     };
+    let service = doc.service.as_ref().map(|entry| service::resolve(entry, &env, &scope, found));
     let binaries = binaries(name, &doc.binary, &scope, found);
     let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
 
-    let resolved_source =
-        source::resolve(doc.source.as_ref(), &version.value, around.root, &scope, found);
+    let resolved_source = source::resolve(doc.source.as_ref(), version, around.root, &scope, found);
     let build = match &doc.build {
         Some(build) => build::resolve(build, doc.source.as_ref(), env, &scope, &names, found),
         None => None,
     };
+    let tag = tag(name, doc, &scope, found);
+    let groups = groups(&doc.groups, &scope, found);
     let vendor = doc
         .upstream
         .as_ref()
@@ -105,13 +129,12 @@ pub fn resolve(
         source_is_there(doc, found);
     }
     let has_git = matches!(resolved_source, Some(Source::Git { .. }));
-    if version.value.is_moving() && !has_git && is_well_formed {
+    if version.is_moving() && !has_git && is_well_formed {
         let what = format!(
-            "`{}` is a moving ref, but {name} has no git source that it could mean a commit of",
-            version.value
+            "`{version}` is a moving ref, but {name} has no git source that it could mean a commit of"
         );
         let help = "pin a version such as `v1.2.3`, or give the spec `source: {git: …}`";
-        in_manifest.add(version.bytes.clone(), what, "not a pinned version", help);
+        in_manifest.add(current.bytes.clone(), what, "not a pinned version", help);
     }
 
     let is_good = is_well_formed
@@ -120,8 +143,11 @@ pub fn resolve(
     let subsystem = resolved_source.filter(|_| is_good).map(|source| Subsystem {
         name: name.clone(),
         desc: doc.desc.as_ref().map(|desc| desc.text.clone()),
-        spec: spec.to_owned(),
-        version: version.value.clone(),
+        spec: spec.to_path_buf(),
+        version: version.clone(),
+        scheme: current.value.scheme.clone(),
+        is_chosen: current.value.is_chosen,
+        tag: tag.clone(),
         binaries: names,
         compression: doc
             .package
@@ -133,24 +159,66 @@ pub fn resolve(
         source,
         build,
         upstream: vendor,
+        service: service.as_ref().and_then(|draft| draft.service.clone()),
     });
     Draft {
         name: name.clone(),
-        spec: spec.to_owned(),
+        spec: spec.to_path_buf(),
         needs: doc.needs.clone(),
         build_needs: doc.build_needs.clone(),
         binaries,
         tasks,
+        service,
+        groups,
         subsystem,
     }
+}
+
+/// The groups that a spec names itself.
+fn groups(written: &[Scalar], scope: &Scope, found: &mut Findings) -> Vec<String> {
+    let mut groups = Vec::new();
+    for scalar in written {
+        let Some(group) = scope.plain(scalar, found) else { continue };
+        if let Err(why) = Name::new(&group) {
+            let help = "a group is called as a subsystem may be";
+            found.add(scalar.bytes.clone(), why, "not a group", help);
+        }
+        groups.push(group);
+    }
+    groups
+}
+
+/// What the tags of `name` begin with: `tag` of `doc`, up to the version.
+fn tag(name: &Name, doc: &SpecDoc, scope: &Scope, found: &mut Findings) -> TagStem {
+    let usual = TagStem::of(name);
+    let Some(written) = &doc.tag else { return usual };
+    let help = "write what stands before the version, and `{{ version }}` at the end: \
+                `modules-{{ name }}-{{ version }}`";
+    let text = written.text.trim_end();
+    let version = text
+        .rfind("{{")
+        .map(|at| text.split_at(at))
+        .filter(|(_, end)| end.trim_start_matches('{').trim_end_matches('}').trim() == "version");
+    let Some((stem, _)) = version else {
+        let what = "a tag says its version, and nothing after it";
+        found.add(written.bytes.clone(), what, "does not end in the version", help);
+        return usual;
+    };
+    let stem = Scalar { text: stem.to_owned(), ..written.clone() };
+    let Some(stem) = scope.plain(&stem, found) else { return usual };
+    TagStem::new(&stem).unwrap_or_else(|why| {
+        found.add(written.bytes.clone(), why, "not a tag", help);
+        usual
+    })
 }
 
 fn names_of(scalars: &[Scalar]) -> BTreeSet<Name> {
     scalars.iter().filter_map(|scalar| Name::new(&scalar.text).ok()).collect()
 }
 
-fn scope<'e>(name: &Name, version: &Version, around: &Surroundings<'e>) -> Scope<'e> {
-    let version = version.as_str();
+fn scope<'e>(identity: &Identity, around: &Surroundings<'e>) -> Scope<'e> {
+    let Identity { name, current, found: discovered, .. } = identity;
+    let version = current.value.version.as_str();
     let has_v =
         version.strip_prefix('v').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     let own = [
@@ -158,7 +226,48 @@ fn scope<'e>(name: &Name, version: &Version, around: &Surroundings<'e>) -> Scope
         ("version", version.into()),
         ("version_number", has_v.unwrap_or(version).into()),
     ];
-    Scope::new(around.engine, words(own.into_iter().chain(machine(around))))
+    let mut scope = Scope::new(around.engine, words(own.into_iter().chain(machine(around))));
+    scope.extend(discovered.iter().flat_map(captured));
+    scope
+}
+
+/// The words of a folder that was discovered.
+fn captured(found: &Found) -> impl Iterator<Item = (String, Word)> {
+    let captures =
+        found.captures.iter().map(|(word, text)| (word.clone(), Word::from(text.as_str())));
+    captures.chain([("folder".to_owned(), Word::from(found.folder.as_str()))])
+}
+
+/// What a spec with `discover` is read with before anything is found.
+pub fn family_scope<'e>(around: &Surroundings<'e>) -> Scope<'e> {
+    Scope::new(around.engine, words(machine(around)))
+}
+
+/// What a folder that was discovered is called: `name` of `doc`, or its captures.
+pub fn discovered_name(
+    doc: &SpecDoc,
+    found: &Found,
+    captures: &[String],
+    around: &Surroundings,
+    problems: &mut Findings,
+) -> Option<Name> {
+    let text = match &doc.name {
+        Some(written) => {
+            let mut scope = family_scope(around);
+            scope.extend(captured(found));
+            scope.plain(written, problems)?
+        }
+        None => {
+            captures.iter().map(|word| found.captures[word].as_str()).collect::<Vec<_>>().join("/")
+        }
+    };
+    let place = doc.name.as_ref().or(doc.discover.as_ref()).map(|scalar| scalar.bytes.clone());
+    let tell = |why| {
+        let what = format!("{} cannot be a subsystem: {why}", found.folder);
+        let help = "say with `name:` what it is called, such as `{{ provider }}/{{ component }}`";
+        problems.add(place.unwrap_or_default(), what, "not a name", help);
+    };
+    Name::new(&text).map_err(tell).ok()
 }
 
 /// The tasks of the workspace itself. They know nothing of single subsystems.
@@ -189,8 +298,8 @@ pub fn file_scope<'e>(
     if let Some(set) = around.assignments.get(&at) {
         home.give(outside::assigned(set, head), &mut scope);
     }
-    let (dir, head) = (home.dir.clone(), home.lacking(head));
-    home.add(&dir, &head, &mut scope, found);
+    let dir = home.dir.clone();
+    home.add(&dir, &home.lacking(head), &mut scope, found);
     scope
 }
 
@@ -239,7 +348,7 @@ fn binaries(
         }
     }
     if written.is_empty() {
-        binaries.push(Sp { value: name.to_string(), bytes: 0..0 });
+        binaries.push(Sp { value: name.as_str().replace('/', "-"), bytes: 0..0 });
     }
     binaries
 }

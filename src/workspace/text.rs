@@ -5,9 +5,12 @@
 //! So rendering puts a symbol for each place, and the real path only comes in when
 //! the command runs.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
-use super::quotes::Quotes;
+use super::{
+    keyring::{self, Keyring},
+    quotes::Quotes,
+};
 
 /// Rendered text; places stand as symbols.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -48,7 +51,7 @@ impl Text {
     /// The text with symbols readable, as in `go build -o {{ out }}/nats`: for
     /// fingerprints and messages.
     pub fn symbolic(&self) -> String {
-        self.0.replace('\u{1}', "{{ ").replace('\u{2}', " }}")
+        keyring::hidden(&self.0).replace('\u{1}', "{{ ").replace('\u{2}', " }}")
     }
 
     /// The text without blanks at its end.
@@ -93,7 +96,7 @@ impl Text {
         }
     }
 
-    /// The text with the real places, as they are.
+    /// The text with the real places, as they are. Secrets stay symbols.
     pub fn expand(&self, places: &Places) -> String {
         self.expand_with(places, |_, value| value)
     }
@@ -104,8 +107,39 @@ impl Text {
         let mut quotes = Quotes::new();
         self.expand_with(places, |before, value| {
             quotes.read(before);
-            quotes.protect(&value)
+            match value.starts_with('\u{1}') {
+                true => value,
+                false => quotes.protect(&value),
+            }
         })
+    }
+
+    /// [`Self::expand_in_shell`], in which each secret is a variable of the shell: what a command
+    /// is started with can be seen by everybody on the machine. Adds those variables to `env`.
+    pub fn expand_with_secrets(
+        &self,
+        places: &Places,
+        keyring: &Keyring,
+        env: &mut BTreeMap<String, String>,
+    ) -> String {
+        let line = Self(self.expand_in_shell(places));
+        let mut quotes = Quotes::new();
+        let mut count = 0;
+        line.replaced(|before, place| {
+            quotes.read(before);
+            count += 1;
+            let variable = format!("FORGE_SECRET_{count}");
+            let value = keyring.value(place).unwrap_or_default();
+            let reference = quotes.variable(&variable, value);
+            env.insert(variable, value.to_owned());
+            reference
+        })
+    }
+
+    /// Whether it mentions a secret.
+    pub fn has_secrets(&self) -> bool {
+        let mut symbols = self.0.split('\u{1}').skip(1);
+        symbols.any(keyring::is_secret)
     }
 
     /// Puts what `write` makes of the text before a place and of the place's value.
@@ -114,19 +148,40 @@ impl Text {
         places: &Places,
         mut write: impl FnMut(&str, String) -> String,
     ) -> String {
-        let mut expanded = String::with_capacity(self.0.len());
+        self.replaced(|before, place| match keyring::is_secret(place) {
+            true => write(before, Self::symbol(place)),
+            false => write(before, places.value(place)),
+        })
+    }
+
+    /// Puts what `write` makes of the text before a symbol and of the symbol's name.
+    fn replaced(&self, mut write: impl FnMut(&str, &str) -> String) -> String {
+        let mut replaced = String::with_capacity(self.0.len());
         let mut rest = self.0.as_str();
         while let Some((before, symbol)) = rest.split_once('\u{1}') {
             let (place, after) = symbol.split_once('\u{2}').unwrap_or((symbol, ""));
-            expanded.push_str(before);
-            expanded.push_str(&write(before, places.value(place)));
+            replaced.push_str(before);
+            replaced.push_str(&write(before, place));
             rest = after;
         }
-        expanded + rest
+        replaced + rest
     }
 }
 
 impl Places {
+    /// What stands for the places while nobody knows them.
+    pub(super) fn stand_ins() -> Self {
+        let somewhere = || "/place".into();
+        Self {
+            root: somewhere(),
+            src: somewhere(),
+            out: somewhere(),
+            work: somewhere(),
+            bin: somewhere(),
+            commit: "commit".into(),
+        }
+    }
+
     /// What the place called `name` is on this machine.
     fn value(&self, name: &str) -> String {
         let path = match name {

@@ -3,6 +3,7 @@
 
 mod account;
 mod init;
+mod services;
 mod stages;
 mod voice;
 

@@ -7,6 +7,7 @@ use crate::{
     ci::{Facts, Stage},
     model::{ArtifactReport, Fault, How, Kind, Name, RunReport},
     report::render_sum,
+    service,
     workspace::{Task, Workspaces},
 };
 
@@ -14,10 +15,12 @@ use super::{
     super::{
         Stop, ensure, package, project,
         run::{Publish, Request, run, runtime},
+        services::list,
         session::Session,
         task, verify,
     },
     account::Counts,
+    services::Services,
     voice::Voice,
 };
 
@@ -117,7 +120,11 @@ impl<'a> Stages<'a> {
             let why = format!("{owner} was not built here, so its source is not here");
             self.voice.note(&format!("{} is left out: {why}\n", task.name))?;
         }
-        self.run_tasks(&tests)?;
+        let services = self.services(&tests)?;
+        let passed = self.run_tasks(&tests);
+        let ended = services.map_or(Ok(()), Services::end);
+        passed?;
+        ended?;
         let names = |tasks: &[&Task]| {
             tasks.iter().map(|task| task.name.as_str()).collect::<Vec<_>>().join(", ")
         };
@@ -128,6 +135,20 @@ impl<'a> Stages<'a> {
                 format!("passed: {}; left out without source: {}", names(&tests), names(&without))
             }
         }))
+    }
+
+    /// Brings up the selected services for `tests`, if there are any of both.
+    fn services(&self, tests: &[&Task]) -> Result<Option<Services<'a>>, Stop> {
+        let workspace = self.facts.workspace;
+        let names: BTreeSet<Name> = service::names(workspace);
+        let names = names.intersection(self.facts.names).cloned().collect();
+        let names = service::with_needs(workspace, &names);
+        if tests.is_empty() || names.is_empty() {
+            return Ok(None);
+        }
+        let services = Services::up(self.session, &self.workspaces, workspace, &names)?;
+        self.voice.note(&format!("services are ready: {}\n", list(&names)))?;
+        Ok(Some(services))
     }
 
     fn package(&mut self) -> Result<Did, Stop> {

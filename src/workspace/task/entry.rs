@@ -21,6 +21,9 @@ fn entry(reader: &mut Reader, node: &Node) -> Option<Entry> {
     let each = reader.each(node);
     let at_end = node.get("finally");
     let flag = |key| scalar(node, key).is_some_and(|flag| flag.text == "true");
+    if at_end.is_some() {
+        reader.know_exit_code();
+    }
     let said = at_end.unwrap_or(node);
     let line = said.scalar().cloned().or_else(|| scalar(said, "run"));
     let what = match line {

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     manifest::{Findings, HeadDoc, Node, Pairs, Scalar, Value},
     model::suggestion,
+    process::Shell,
 };
 
 /// What is said for all tasks of a file. Those of a spec also know what `versions.yml` says.
@@ -40,26 +41,14 @@ pub struct Home {
     pub env: BTreeMap<String, Text>,
     /// The rest of `env:`, which looks at what only a run finds out.
     pub late_env: Vec<(String, Template)>,
-    /// `dotenv:`: files, relative to `dir`, and whether each may be missing.
-    pub dotenv: Vec<(Text, bool)>,
+    /// `dotenv:`: folders, files in them, and whether each may be missing.
+    pub dotenv: Vec<(PathBuf, Text, bool)>,
     /// `shell:`.
     pub shell: Shell,
     /// `quiet:`.
     pub quiet: bool,
     /// `pools:`: how many tasks of each run at once.
     pub pools: BTreeMap<String, u16>,
-}
-
-/// What reads commands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Shell {
-    /// `sh`, which ends at the first failure.
-    #[default]
-    Sh,
-    /// `bash`, which ends at the first failure, also of a pipe's part.
-    Bash,
-    /// These words, and the command as the last one.
-    Words(Vec<String>),
 }
 
 /// What limits how many tasks run at once.
@@ -97,14 +86,15 @@ impl Home {
         };
         scope.extend([("dir".to_owned(), Word::from(place))]);
         scope.expect(words::of_run());
-        self.vars.extend(vars::of_file(&doc.vars, scope, found));
+        if let Some(node) = &doc.shell {
+            self.shell = shell(node);
+        }
+        self.vars.extend(vars::of_file(dir, &doc.vars, &self.shell, scope, found));
         self.add_env(&doc.env, scope, found);
         for path in &doc.dotenv {
             let Some(text) = scope.text(path, found) else { continue };
-            self.dotenv.push(may_be_missing(text));
-        }
-        if let Some(node) = &doc.shell {
-            self.shell = Shell::of(node);
+            let (path, may_be_missing) = may_be_missing(text);
+            self.dotenv.push((dir.to_owned(), path, may_be_missing));
         }
         self.quiet |= doc.quiet;
         for (name, limit) in &doc.pools {
@@ -145,16 +135,15 @@ impl Home {
     }
 }
 
-impl Shell {
-    pub(super) fn of(node: &Node) -> Self {
-        match &node.value {
-            Value::List(_) => {
-                let words = node.one_or_many().iter().filter_map(Node::scalar);
-                Self::Words(words.map(|word| word.text.clone()).collect())
-            }
-            Value::Scalar(word) if word.text == "bash" => Self::Bash,
-            _ => Self::Sh,
+/// `shell:`.
+pub(super) fn shell(node: &Node) -> Shell {
+    match &node.value {
+        Value::List(_) => {
+            let words = node.one_or_many().iter().filter_map(Node::scalar);
+            Shell::Words(words.map(|word| word.text.clone()).collect())
         }
+        Value::Scalar(word) if word.text == "bash" => Shell::Bash,
+        _ => Shell::Sh,
     }
 }
 

@@ -14,11 +14,11 @@ mod render;
 mod vars;
 mod words;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use data::Data;
 pub use each::{Each, Over, Part};
-pub use home::{Home, Pool, Shell};
+pub use home::{Home, Pool};
 pub use names::{Meaning, Names, check, twins};
 pub use read::{is_name, resolve};
 pub use render::{Bindings, Renderer, Word, render_fixed};
@@ -28,17 +28,20 @@ use super::template::Words;
 use crate::{
     manifest::Scalar,
     model::{Name, Span},
+    process::Shell,
 };
 
 /// A named list of commands, of a subsystem or of the workspace.
 #[derive(Clone, Debug)]
 pub struct Task {
-    /// What it is called: `hello`, or `nats:test` if it is a subsystem's.
+    /// What it is called: `hello`, or `nats:test` if it is a subsystem's. `*` stands for any text.
     pub name: String,
     /// The subsystem it belongs to.
     pub subsystem: Option<Name>,
     /// Where its name is written.
     pub place: Span,
+    /// The line of its name, from 1.
+    pub line: usize,
     /// `desc:`.
     pub desc: Option<String>,
     /// `help:`.
@@ -103,8 +106,6 @@ pub struct Task {
     pub fail_fast: bool,
     /// `allow_failure:`.
     pub allow_failure: bool,
-    /// A key of the task that is part of the language and not run yet.
-    pub beyond: Option<String>,
     words: Arc<Words>,
 }
 
@@ -200,6 +201,8 @@ pub struct Var {
     pub variable: Variable,
     /// Whether only a run finds out what it is.
     pub is_lazy: bool,
+    /// The folder of the file that has it for all its tasks, relative to the workspace.
+    pub dir: Option<PathBuf>,
 }
 
 /// What a template variable is.
@@ -275,7 +278,6 @@ impl Task {
             }
         }
         all.extend(self.each.iter().flat_map(Each::templates));
-        all.extend(self.home.late_env.iter().map(|(_, value)| value));
         all.extend(self.env.iter().map(|(_, value)| value));
         all.extend(self.dotenv.iter().map(|(path, _)| path));
         all.extend(&self.condition);

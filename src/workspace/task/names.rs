@@ -8,6 +8,8 @@ use crate::model::{Diagnostic, Name, Span, suggestion};
 /// Everything that a task can name.
 pub struct Names<'w> {
     tasks: HashMap<&'w str, &'w Task>,
+    /// Those whose names hold `*`.
+    patterns: Vec<&'w Task>,
     subsystems: BTreeSet<&'w str>,
 }
 
@@ -29,16 +31,38 @@ impl<'w> Names<'w> {
         let alias = |task: &'w Task| task.aliases.iter().map(move |alias| (alias.as_str(), task));
         // A name of its own goes over an alias.
         let aliases = tasks.clone().flat_map(alias);
+        let patterns = tasks.clone().filter(|task| task.name.contains('*')).collect();
         let own = tasks.map(|task| (task.name.as_str(), task));
         Self {
+            patterns,
             tasks: aliases.chain(own).collect(),
             subsystems: subsystems.map(Name::as_str).collect(),
         }
     }
 
-    /// The task called `name` from outside.
+    /// The task called `name` from outside: by its name or alias, or else the one whose pattern fits
+    /// with the most letters of its own. Where several fit equally well, [`Self::tied`] says so.
     pub fn task(&self, name: &str) -> Option<&'w Task> {
-        self.tasks.get(name).copied()
+        let known = self.tasks.get(name).copied();
+        known.or_else(|| self.fitting(name).first().copied())
+    }
+
+    /// Two tasks whose patterns fit `name` equally well, if no task is called so.
+    pub fn tied(&self, name: &str) -> Option<(&'w Task, &'w Task)> {
+        match self.fitting(name)[..] {
+            [one, other, ..] if !self.tasks.contains_key(name) => Some((one, other)),
+            _ => None,
+        }
+    }
+
+    /// The tasks whose patterns fit `name` best.
+    fn fitting(&self, name: &str) -> Vec<&'w Task> {
+        let letters = |task: &Task| task.name.chars().filter(|c| *c != '*').count();
+        let fits = |task: &&&Task| captured(&task.name, name).is_some();
+        let mut fitting: Vec<&Task> = self.patterns.iter().filter(fits).copied().collect();
+        let most = fitting.iter().map(|task| letters(task)).max();
+        fitting.retain(|task| Some(letters(task)) == most);
+        fitting
     }
 
     /// What `task` means by `name`: a task of the same subsystem or included file before one of the
@@ -71,6 +95,31 @@ impl<'w> Names<'w> {
         names.sort_unstable();
         names
     }
+}
+
+impl Task {
+    /// What stands for each `*` of its name in `called`, as which a task of the same subsystem may
+    /// have called it; nothing if its name has none.
+    pub fn matched(&self, called: &str) -> Vec<String> {
+        let full = || self.subsystem.as_ref().map(|owner| format!("{owner}:{called}"));
+        let matched = captured(&self.name, called);
+        matched.or_else(|| captured(&self.name, &full()?)).unwrap_or_default()
+    }
+}
+
+/// What stands for each `*` of `pattern` in `name`, the first ones as long as can be; nothing if it
+/// does not fit.
+fn captured(pattern: &str, name: &str) -> Option<Vec<String>> {
+    let Some((before, rest)) = pattern.split_once('*') else {
+        return (pattern == name).then(Vec::new);
+    };
+    let name = name.strip_prefix(before)?;
+    let ends = name.char_indices().map(|(at, _)| at).chain([name.len()]);
+    ends.rev().find_map(|end| {
+        let mut captured = captured(rest, &name[end..])?;
+        captured.insert(0, name[..end].to_owned());
+        Some(captured)
+    })
 }
 
 fn span(task: &Task, call: &Call) -> Span {
@@ -116,6 +165,9 @@ fn wrong_call(names: &Names, task: &Task, call: &Call, is_call: bool) -> Option<
             return told(what, "not known", help);
         }
     };
+    if let Some(diagnostic) = tie(names, task, call) {
+        return Some(diagnostic);
+    }
     let known = || target.with.iter().map(|parameter| parameter.name.as_str());
     if let Some((unknown, _)) = call.with.iter().find(|(key, _)| !known().any(|name| name == key)) {
         let what = format!("the task `{}` has no parameter `{unknown}`", target.name);
@@ -139,6 +191,20 @@ pub fn twins(tasks: &[Task]) -> Vec<Diagnostic> {
         diagnostics.push(diagnostic.related(first.place.clone(), "first written here").help(help));
     }
     diagnostics
+}
+
+/// Several patterns fit the name equally well.
+fn tie(names: &Names, task: &Task, call: &Call) -> Option<Diagnostic> {
+    let name = &call.name.text;
+    let space = task.subsystem.as_ref().map_or(task.home.space.as_str(), Name::as_str);
+    let own = Some(format!("{space}:{name}")).filter(|own| names.task(own).is_some());
+    let outer = name.strip_prefix(':').unwrap_or(name);
+    let (one, other) = names.tied(own.as_deref().unwrap_or(outer))?;
+    let what = format!("`{name}` may be `{}` as well as `{}`", one.name, other.name);
+    let diagnostic = Diagnostic::new(span(task, call), what, "fits both");
+    let diagnostic = diagnostic.related(one.place.clone(), "one of them");
+    let diagnostic = diagnostic.related(other.place.clone(), "the other");
+    Some(diagnostic.help(format!("write a task `{name}`, or another pattern")))
 }
 
 fn same_names(tasks: &[Task]) -> Vec<Diagnostic> {
@@ -221,4 +287,26 @@ fn tell_cycle(cycle: &[(&Task, &Call)]) -> Diagnostic {
             diagnostic.related(span(task, call), label(at))
         })
         .help("remove one of them")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::captured;
+
+    #[test]
+    fn stars_stand_for_what_is_left() {
+        let told = |pattern, name| captured(pattern, name).map(|parts| parts.join("|"));
+        for (pattern, name, expected) in [
+            ("a-*", "a-b", Some("b")),
+            ("a-*", "a-", Some("")),
+            ("a-*", "b-a", None),
+            ("*-*", "a-b-c", Some("a-b|c")),
+            ("*:up", "x:y:up", Some("x:y")),
+            ("a*b", "ab", Some("")),
+            ("a*b", "aé", None),
+            ("a", "a", Some("")),
+        ] {
+            assert_eq!(told(pattern, name).as_deref(), expected, "{pattern} {name}");
+        }
+    }
 }

@@ -10,16 +10,16 @@ use minijinja::value::Value as Word;
 
 use super::{
     super::{
-        build,
+        Places, build,
         template::{Scope, Words, look_at, words_of, words_of_expression},
     },
-    Call, Entry, Home, Need, Over, Parameter, Retry, Secret, Shell, Task, Template, Variable,
-    entry,
+    Call, Entry, Home, Need, Over, Parameter, Retry, Task, Template, entry, home,
     words::{STAND_IN, is_free},
 };
 use crate::{
     manifest::{Findings, Node, Pairs, Scalar, Sp, Value, scalar, scalars},
     model::Name,
+    process::Shell,
 };
 
 /// Resolves the tasks of `owner`, or those of the workspace. `home` is what is said for all of
@@ -33,17 +33,23 @@ pub fn resolve(
 ) -> Vec<Task> {
     let home = Home { text: found.text().to_owned(), ..home };
     let (words, home) = (Arc::new(scope.words()), Arc::new(home));
-    let known = scope.with_stand_ins();
-    let guesses: BTreeSet<String> = scope.guesses().map(str::to_owned).collect();
+    let known = scope.with_stand_ins().with_places(&Places::stand_ins());
+    let guesses: BTreeSet<String> =
+        scope.guesses().chain(scope.places()).map(str::to_owned).collect();
     let mut tasks = Vec::new();
+    // Tasks stand one after the other: no line is counted for each of them again.
+    let (mut at, mut line) = (0, 1);
     for (key, node) in written {
+        let text = home.text.get(at..key.bytes.start).unwrap_or_default();
+        (at, line) = (at.max(key.bytes.start), line + text.matches('\n').count());
         if !is_name(&key.value, &key.bytes, found) {
             continue;
         }
         let before = found.diagnostics.len();
         let (scope, guesses) = (known.clone(), guesses.clone());
-        let reader = Reader { owner, node, home: home.clone(), scope, guesses, found };
-        let task = reader.task(key, words.clone());
+        let shell = node.get("shell").map_or_else(|| home.shell.clone(), home::shell);
+        let reader = Reader { owner, node, home: home.clone(), shell, scope, guesses, found };
+        let task = reader.task(key, line, words.clone());
         if found.diagnostics.len() == before {
             tasks.push(task);
         }
@@ -54,11 +60,12 @@ pub fn resolve(
 /// Whether `text` is a word that a shell and a command line leave alone.
 pub fn is_name(text: &str, bytes: &Range<usize>, found: &mut Findings) -> bool {
     let plain = |c: char| c.is_alphanumeric() || "-_.:".contains(c);
-    let is_plain =
-        text.starts_with(|c: char| c.is_alphanumeric() || c == '_') && text.chars().all(plain);
+    let pattern = |c: char| plain(c) || c == '*';
+    let begins = text.starts_with(|c: char| c.is_alphanumeric() || "*_".contains(c));
+    let is_plain = begins && text != "*" && text.chars().all(pattern);
     if !is_plain {
         let what = format!("`{text}` can be no task's name");
-        let help = "use letters, digits, `-`, `_`, `.` and `:`, and begin with a letter or digit";
+        let help = "use letters, digits, `-`, `_`, `.` and `:`, and `*` for any text; begin with a letter or digit";
         found.add(bytes.clone(), what, "not a plain word", help);
     }
     is_plain
@@ -69,6 +76,8 @@ pub(super) struct Reader<'a, 'e, 'f> {
     owner: Option<&'a Name>,
     pub(super) node: &'a Node,
     home: Arc<Home>,
+    /// What reads its commands.
+    pub(super) shell: Shell,
     /// What templates know, with stand-ins for what only a run knows.
     pub(super) scope: Scope<'e>,
     /// The words that have stand-ins.
@@ -77,7 +86,7 @@ pub(super) struct Reader<'a, 'e, 'f> {
 }
 
 impl<'e> Reader<'_, 'e, '_> {
-    fn task(mut self, key: &Sp<String>, words: Arc<Words>) -> Task {
+    fn task(mut self, key: &Sp<String>, line: usize, words: Arc<Words>) -> Task {
         let called = |name: &str| match self.owner {
             Some(owner) => format!("{owner}:{name}"),
             None => name.to_owned(),
@@ -92,7 +101,7 @@ impl<'e> Reader<'_, 'e, '_> {
         let with = self.parameters();
         let vars = self.variables();
         let needs = self.needs();
-        let dir = self.template("dir");
+        let dir = self.dir();
         let run = match &node.value {
             Value::Map(_) => node.get("run"),
             _ => Some(node),
@@ -108,9 +117,10 @@ impl<'e> Reader<'_, 'e, '_> {
             let help = "write a command, a list of commands, or a mapping with `run`";
             self.found.add(node.bytes.clone(), what, "nothing to run", help);
         }
-        let mut task = Task {
+        Task {
             subsystem: self.owner.cloned(),
             place: self.found.span(key.bytes.clone()),
+            line,
             desc: text("desc"),
             help: text("help"),
             aliases,
@@ -129,7 +139,7 @@ impl<'e> Reader<'_, 'e, '_> {
             outputs: self.globs("outputs"),
             timeout: self.duration(node, "timeout"),
             retry: self.retry(),
-            shell: node.get("shell").map_or_else(|| self.home.shell.clone(), Shell::of),
+            shell: self.shell.clone(),
             pool: scalar(node, "pool").and_then(|pool| self.home.pool(&pool, self.found)),
             private: flag("private"),
             quiet: text("quiet").map_or(self.home.quiet, |flag| flag == "true"),
@@ -138,7 +148,6 @@ impl<'e> Reader<'_, 'e, '_> {
             allow_failure: flag("allow_failure"),
             interactive: flag("interactive"),
             gitignore: flag("gitignore"),
-            beyond: None,
             home: self.home.clone(),
             name,
             with,
@@ -146,9 +155,7 @@ impl<'e> Reader<'_, 'e, '_> {
             dir,
             vars,
             words,
-        };
-        task.beyond = beyond(&task).map(str::to_owned);
-        task
+        }
     }
 
     /// What templates know now.
@@ -181,12 +188,16 @@ impl<'e> Reader<'_, 'e, '_> {
     /// The words that are known of every task.
     fn own_words(&mut self, name: &str) {
         self.scope.extend([("task".to_owned(), Word::from(name))]);
+        let stars = name.matches('*').count();
+        if stars > 0 {
+            self.guess([("match".to_owned(), Word::from(vec![STAND_IN; stars]))]);
+        }
     }
 
     fn finally(&mut self) -> Vec<Entry> {
         let Some(node) = self.node.get("finally") else { return Vec::new() };
         let before = self.words();
-        self.guess([("exit_code".to_owned(), Word::from(0))]);
+        self.know_exit_code();
         let entries = entry::entries(self, node);
         self.forget_all_but(before);
         for entry in node.one_or_many().iter().filter_map(|entry| entry.get("finally")) {
@@ -207,6 +218,11 @@ impl<'e> Reader<'_, 'e, '_> {
         }
     }
 
+    /// What runs at the end knows `exit_code`.
+    pub(super) fn know_exit_code(&mut self) {
+        self.guess([("exit_code".to_owned(), Word::from(0))]);
+    }
+
     /// A template, tried.
     pub(super) fn tried(&mut self, scalar: &Scalar) -> Template {
         let is_guess = self.is_guessed(&scalar.text);
@@ -217,11 +233,8 @@ impl<'e> Reader<'_, 'e, '_> {
     /// A template that gives a command, tried, and read as a shell would.
     pub(super) fn tried_command(&mut self, scalar: &Scalar) -> Template {
         let is_guess = self.is_guessed(&scalar.text);
-        let shell = self.node.get("shell").map_or_else(|| self.home.shell.clone(), Shell::of);
-        if let Some(command) = self.scope.tried(scalar, is_guess, self.found)
-            && shell == Shell::Sh
-        {
-            build::check_syntax(&command.trimmed(), scalar, self.found);
+        if let Some(command) = self.scope.tried(scalar, is_guess, self.found) {
+            build::check_syntax(&self.shell, &command.trimmed(), scalar, self.found);
         }
         Template(scalar.clone())
     }
@@ -255,11 +268,11 @@ impl<'e> Reader<'_, 'e, '_> {
     fn environment(&mut self) -> Vec<(String, Template)> {
         let mut env = Vec::new();
         for (name, value) in crate::manifest::pairs(self.node, "env") {
-            if name.value.contains(['=', '\0']) || name.value.is_empty() {
-                let what = format!("`{}` can be no environment variable", name.value);
-                self.found.add(name.bytes, what, "holds `=`", "write `NAME: value`");
-            } else {
+            if build::is_variable(&name.value) {
                 env.push((name.value, self.tried(&value)));
+            } else {
+                let what = format!("`{}` can be no environment variable", name.value);
+                self.found.add(name.bytes, what, "not a name", "write `NAME: value`");
             }
         }
         env
@@ -342,6 +355,22 @@ impl<'e> Reader<'_, 'e, '_> {
         Some(Parameter { name: key.value.clone(), desc, default, choices })
     }
 
+    /// What templates know of what is no variable that only a run finds out.
+    fn without_late(&self) -> Scope<'e> {
+        let late: Vec<String> = self.scope.late().map(str::to_owned).collect();
+        let late: Vec<&str> = late.iter().map(String::as_str).collect();
+        self.scope.clone().without(&late)
+    }
+
+    /// `dir`, where commands run that find out what variables are.
+    fn dir(&mut self) -> Option<Template> {
+        let before = self.words();
+        self.scope = self.without_late();
+        let dir = self.template("dir");
+        self.forget_all_but(before);
+        dir
+    }
+
     /// `needs`, which are planned before anything is known that only a run finds out.
     fn needs(&mut self) -> Vec<Need> {
         let Some(node) = self.node.get("needs") else { return Vec::new() };
@@ -350,9 +379,7 @@ impl<'e> Reader<'_, 'e, '_> {
             _ => std::slice::from_ref(node),
         };
         let before = self.words();
-        let late: Vec<String> = self.scope.late().map(str::to_owned).collect();
-        let late: Vec<&str> = late.iter().map(String::as_str).collect();
-        let scope = self.scope.clone().without(&late);
+        let scope = self.without_late();
         let mut needs = Vec::new();
         for node in nodes {
             self.scope = scope.clone();
@@ -379,22 +406,4 @@ impl<'e> Reader<'_, 'e, '_> {
         let with = with.into_iter().map(|(key, value)| (key.value, self.tried(&value)));
         Some(Call { name, with: with.collect() })
     }
-}
-
-/// The first part of the language that `task` uses and that is not run.
-fn beyond(task: &Task) -> Option<&'static str> {
-    let is_secret = |variable: &Variable| {
-        matches!(variable, Variable::Secret(Secret::Text(_) | Secret::Sh(_) | Secret::Env(_)))
-    };
-    let mut vars = task.home.vars.iter().chain(&task.vars);
-    let mut entries = task.run.iter().chain(&task.finally);
-    [
-        (task.pool.is_some(), "pool"),
-        (task.interactive || entries.clone().any(|entry| entry.interactive), "interactive"),
-        (!task.retry.delay.is_zero(), "retry: delay"),
-        (entries.any(|entry| entry.at_end), "finally"),
-        (vars.any(|var| is_secret(&var.variable)), "secret"),
-    ]
-    .into_iter()
-    .find_map(|(is_used, what)| is_used.then_some(what))
 }

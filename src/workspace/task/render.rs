@@ -9,12 +9,12 @@ use minijinja::{
 
 use super::{
     super::{
-        Places, Source, Text, Workspace,
+        Text, Workspace,
         template::{self, Scope, Wrong},
     },
     Data, Task, Template,
 };
-use crate::model::{ArtifactId, Fault, Kind, Platform};
+use crate::model::{Fault, Kind, Platform};
 
 /// What a word means: a value of any kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,11 @@ impl Word {
     /// A text.
     pub fn text(text: impl Into<String>) -> Self {
         Self(Value::from(text.into()))
+    }
+
+    /// What stands for a place or secret.
+    pub(in super::super) fn place(name: String) -> Self {
+        Self(template::place(name))
     }
 
     /// A number.
@@ -157,9 +162,11 @@ impl<'w> Renderer<'w> {
         if !source.contains('{') {
             return Ok(Text::new(source.to_owned()));
         }
-        let rendered = self.symbolic(task, bindings).render(source);
-        let rendered = rendered.or_else(|_| self.real(task, bindings).render(source));
-        rendered.map_err(|wrong| refused(task, template, wrong))
+        let mut scope = self.scope(task, bindings);
+        if scope.cuts_places(source) {
+            scope = scope.with_places(&self.workspace.places(task.subsystem.as_ref()));
+        }
+        scope.render(source).map_err(|wrong| refused(task, template, wrong))
     }
 
     /// [`Self::render`], with the real places.
@@ -172,7 +179,9 @@ impl<'w> Renderer<'w> {
         template: &Template,
         bindings: &Bindings,
     ) -> Result<String, Fault> {
-        Ok(self.render(task, template, bindings)?.expand(&self.workspace.places(task)))
+        Ok(self
+            .render(task, template, bindings)?
+            .expand(&self.workspace.places(task.subsystem.as_ref())))
     }
 
     /// What the expression of `task` gives with `bindings`.
@@ -186,8 +195,11 @@ impl<'w> Renderer<'w> {
         bindings: &Bindings,
     ) -> Result<Word, Fault> {
         let source = expression.source();
-        let value = self.real(task, bindings).evaluate(source);
-        value.map(Word).map_err(|wrong| refused(task, expression, wrong))
+        let mut scope = self.scope(task, bindings);
+        if scope.looks_at_places(source) {
+            scope = scope.with_places(&self.workspace.places(task.subsystem.as_ref()));
+        }
+        scope.evaluate(source).map(Word).map_err(|wrong| refused(task, expression, wrong))
     }
 
     /// `data` of `task`, its texts rendered with `bindings` and the real places.
@@ -201,7 +213,7 @@ impl<'w> Renderer<'w> {
         data.value(&mut render).map(Word)
     }
 
-    fn symbolic(&self, task: &Task, bindings: &Bindings) -> Scope<'_> {
+    fn scope(&self, task: &Task, bindings: &Bindings) -> Scope<'_> {
         let mut scope = Scope::of_words(&self.engine, &task.words);
         scope.extend([
             ("cwd".to_owned(), Value::from(self.called_in.display().to_string())),
@@ -210,47 +222,6 @@ impl<'w> Renderer<'w> {
         ]);
         scope.extend(bindings.0.clone());
         scope
-    }
-
-    fn real(&self, task: &Task, bindings: &Bindings) -> Scope<'_> {
-        let places = self.workspace.places(task);
-        let expand = |text: &str| Text::new(text.to_owned()).expand(&places);
-        let mut scope = self.symbolic(task, bindings);
-        let vars = scope.vars();
-        let words = vars.keys().map(String::as_str).chain(["dir"]);
-        let known = words.filter_map(|word| Some((word.to_owned(), scope.word(word)?.clone())));
-        let known: Vec<_> = known.collect();
-        scope.extend(known.into_iter().map(|(word, value)| (word, with_texts(&value, &expand))));
-        let vars = vars.iter().map(|(name, value)| (name.clone(), with_texts(value, &expand)));
-        let vars: BTreeMap<String, Value> = vars.collect();
-        let place = |place: &&&str| scope.knows(place);
-        let real: Vec<_> = Text::PLACES
-            .iter()
-            .filter(place)
-            .map(|place| ((*place).to_owned(), Value::from(expand(&Text::symbol(place)))))
-            .collect();
-        scope.extend(real);
-        scope.extend([("vars".to_owned(), Value::from(vars))]);
-        scope
-    }
-}
-
-/// `value`, with what `change` makes of each text in it.
-fn with_texts(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
-    if let Some(text) = value.as_str() {
-        return Value::from(change(text));
-    }
-    let items = || value.try_iter().into_iter().flatten();
-    match value.kind() {
-        ValueKind::Seq => items().map(|item| with_texts(&item, change)).collect(),
-        ValueKind::Map => {
-            let pair = |key: Value| {
-                let item = value.get_item(&key).unwrap_or_default();
-                (key.to_string(), with_texts(&item, change))
-            };
-            Value::from_pairs(items().map(pair))
-        }
-        _ => value.clone(),
     }
 }
 
@@ -276,27 +247,5 @@ impl Template {
     /// Whether it looks at `word`, if it is an expression.
     pub fn mentions_in_expression(&self, word: &str) -> bool {
         template::mentions(&template::words_of_expression(self.source()), word)
-    }
-}
-
-impl Workspace {
-    /// What the places are for a task: those of its subsystem as it is installed here.
-    pub fn places(&self, task: &Task) -> Places {
-        let layout = &self.layout;
-        let workspace_itself =
-            Places { root: layout.root().to_owned(), bin: layout.bin(), ..Places::default() };
-        let Some(name) = &task.subsystem else { return workspace_itself };
-        let id = ArtifactId { name: name.clone(), platform: self.platform };
-        let locked = self.lock.subsystems.get(name);
-        Places {
-            src: match &self.subsystems[name].source {
-                Source::Path { dir, .. } => layout.root().join(dir),
-                _ => layout.source(&id),
-            },
-            out: layout.installed_artifact(&id),
-            work: layout.sources().join(format!("{}.work", id.file_name())),
-            commit: locked.and_then(|locked| locked.commit.clone()).unwrap_or_default(),
-            ..workspace_itself
-        }
     }
 }

@@ -1,39 +1,53 @@
 //! Template variables: of a file, whose values are found at load as far as that goes, and of a
 //! task, which only have stand-ins before it runs.
 
+use std::path::Path;
+
 use minijinja::value::Value as Word;
 
 use super::{
     super::{
-        Text, build,
+        Places, Text, build,
         template::{Scope, look_at, unknown, words_of, words_of_expression},
     },
     Data, Secret, Template, Var, Variable,
     read::Reader,
     words::{STAND_IN, is_free},
 };
-use crate::manifest::{Entry, Findings, Node, Pairs, Scalar, Value, scalar};
+use crate::{
+    manifest::{Entry, Findings, Node, Pairs, Scalar, Value, scalar},
+    process::Shell,
+};
 
-/// The variables of a file, each known to those after it and to `scope`. What is wrong goes to
+/// The variables of a file in the folder `dir`, each known to those after it and to `scope`. What is wrong goes to
 /// `found`.
-pub fn of_file(written: &Pairs<Node>, scope: &mut Scope, found: &mut Findings) -> Vec<Var> {
+pub fn of_file(
+    dir: &Path,
+    written: &Pairs<Node>,
+    shell: &Shell,
+    scope: &mut Scope,
+    found: &mut Findings,
+) -> Vec<Var> {
     let mut vars: Vec<Var> = Vec::new();
     for (key, node) in written {
         if !is_free(key, scope, found) {
             continue;
         }
         let Some(variable) = variable(node) else { continue };
-        let is_lazy = is_asked_for(&variable) || scope.is_guess(&looks(&variable));
+        let is_lazy = is_asked_for(&variable)
+            || scope.is_guess(&looks(&variable))
+            || cuts_places(&variable, scope);
         if is_lazy {
-            let known = scope.with_stand_ins();
-            let stand_in = tried(&variable, &known, &|text| scope.is_guess(&words_of(text)), found);
+            let known = scope.with_stand_ins().with_places(&Places::stand_ins());
+            let stand_in = tried(&variable, shell, &known, &|_| true, found);
             scope.declare_late(&key.value, stand_in);
         } else {
             // What is wrong is told once, where it is defined; not again wherever it is used.
             let value = known(&variable, scope, found).unwrap_or_else(unknown);
             scope.declare(&key.value, value);
         }
-        vars.push(Var { name: key.value.clone(), variable, is_lazy });
+        let dir = Some(dir.to_owned());
+        vars.push(Var { name: key.value.clone(), variable, is_lazy, dir });
     }
     vars
 }
@@ -64,6 +78,14 @@ fn is_asked_for(variable: &Variable) -> bool {
     matches!(variable, Variable::Sh(_) | Variable::Secret(_))
 }
 
+/// Whether it needs the real places.
+fn cuts_places(variable: &Variable, scope: &Scope) -> bool {
+    match variable {
+        Variable::Expr(expression) => scope.looks_at_places(expression.source()),
+        other => other.templates().iter().any(|one| scope.cuts_places(one.source())),
+    }
+}
+
 /// The words that it looks at.
 fn looks(variable: &Variable) -> Vec<&str> {
     match variable {
@@ -89,6 +111,7 @@ fn known(variable: &Variable, scope: &Scope, found: &mut Findings) -> Option<Wor
 /// A stand-in for a variable, whose templates are tried.
 fn tried(
     variable: &Variable,
+    shell: &Shell,
     scope: &Scope,
     is_guess: &dyn Fn(&str) -> bool,
     found: &mut Findings,
@@ -101,7 +124,7 @@ fn tried(
         }
         Variable::Sh(Template(line)) | Variable::Secret(Secret::Sh(Template(line))) => {
             if let Some(command) = scope.tried(line, is_guess(&line.text), found) {
-                build::check_syntax(&command.trimmed(), line, found);
+                build::check_syntax(shell, &command.trimmed(), line, found);
             }
             Word::from(STAND_IN)
         }
@@ -145,7 +168,7 @@ impl Reader<'_, '_, '_> {
             true => {
                 let guesses = &self.guesses;
                 let is_guess = |text: &str| look_at(&words_of(text), guesses);
-                tried(&variable, &self.scope, &is_guess, self.found)
+                tried(&variable, &self.shell, &self.scope, &is_guess, self.found)
             }
             false => known(&variable, &self.scope, self.found).unwrap_or_else(unknown),
         };
@@ -158,7 +181,7 @@ impl Reader<'_, '_, '_> {
             true => drop(self.guesses.insert(name.clone())),
             false => drop(self.guesses.remove(name)),
         }
-        Some(Var { name: name.clone(), variable, is_lazy })
+        Some(Var { name: name.clone(), variable, is_lazy, dir: None })
     }
 
     /// A value as it stands in `node`, tried.

@@ -2,19 +2,21 @@
 //! what goes wrong is told at its exact place in the file.
 
 mod functions;
+mod place;
 mod unknown;
 mod words;
 
-use std::{collections::BTreeMap, fmt, ops::Range, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, path::PathBuf};
 
 use minijinja::{
     AutoEscape, Environment as Engine, Error, ErrorKind, UndefinedBehavior, escape_formatter,
     syntax::SyntaxConfig,
-    value::{Object, ObjectRepr, Value, ValueKind},
+    value::{Value, ValueKind},
 };
 
+use place::Place;
 pub use unknown::{STAND_IN, unknown};
-use words::{long_expression, paths, variable};
+use words::{long_expression, paths, variable, words_of_work};
 pub use words::{look_at, mentions, words_of, words_of_expression};
 
 use super::Text;
@@ -47,18 +49,9 @@ pub struct Scope<'e> {
 #[derive(Clone, Debug)]
 pub struct Words(BTreeMap<String, Value>, Value);
 
-/// A place, as templates see it: it can be written out and joined to text, not cut.
-#[derive(Debug)]
-struct Place(&'static str);
-
-impl Object for Place {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&Text::symbol(self.0))
-    }
+/// A word that stands for the place or secret called `name`: it can be written out, not cut.
+pub fn place(name: impl Into<String>) -> Value {
+    Value::from_object(Place(name.into()))
 }
 
 /// What renders templates.
@@ -98,7 +91,7 @@ impl<'e> Scope<'e> {
             of_run: BTreeMap::new(),
         };
         let places = Text::PLACES.iter();
-        scope.extend(places.map(|place| ((*place).to_owned(), Value::from_object(Place(place)))));
+        scope.extend(places.map(|name| ((*name).to_owned(), place(*name))));
         scope
     }
 
@@ -465,9 +458,9 @@ fn broken_place(rendered: &str) -> Option<&'static str> {
     if !rendered.contains(['\u{1}', '\u{2}']) {
         return None;
     }
-    let whole = Text::PLACES
-        .iter()
-        .fold(rendered.to_owned(), |text, place| text.replace(&Text::symbol(place), ""));
+    let whole = Text::PLACES.iter().fold(super::keyring::hidden(rendered), |text, place| {
+        text.replace(&Text::symbol(place), "")
+    });
     if !whole.contains(['\u{1}', '\u{2}']) {
         return None;
     }

@@ -32,7 +32,24 @@ pub fn paths(template: &str, within: Range<usize>) -> Vec<Range<usize>> {
 
 /// The dotted names within the expressions and statements of `template`.
 pub fn words_of(template: &str) -> Vec<&str> {
-    let mut words = Vec::new();
+    let words = |range| paths(template, range).into_iter().map(|path| &template[path]);
+    expressions(template).into_iter().flat_map(words).collect()
+}
+
+/// Those within expressions and statements that do more than to write out a word.
+pub fn words_of_work(template: &str) -> Vec<&str> {
+    let is_work = |range: &Range<usize>| {
+        let inner = template[range.clone()].trim_matches(['-', '+']).trim();
+        template.as_bytes().get(range.start.wrapping_sub(1)) == Some(&b'%')
+            || !inner.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c))
+    };
+    let words = |range| paths(template, range).into_iter().map(|path| &template[path]);
+    expressions(template).into_iter().filter(is_work).flat_map(words).collect()
+}
+
+/// Where the insides of expressions and statements stand.
+fn expressions(template: &str) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
     let mut at = 0;
     while let Some(start) = template[at..].find('{').map(|start| at + start) {
         let close = match template.as_bytes().get(start + 1) {
@@ -43,11 +60,11 @@ pub fn words_of(template: &str) -> Vec<&str> {
                 continue;
             }
         };
-        let end = template[start..].find(close).map_or(template.len(), |end| start + end);
-        words.extend(paths(template, start + 2..end).into_iter().map(|path| &template[path]));
+        let end = template[start + 2..].find(close).map_or(template.len(), |end| start + 2 + end);
+        ranges.push(start + 2..end);
         at = end;
     }
-    words
+    ranges
 }
 
 /// The dotted names within an expression.

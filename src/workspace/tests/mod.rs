@@ -1,12 +1,13 @@
 //! Whole workspaces, written to disk and loaded.
 
+mod discovered;
 mod good;
 mod mutated;
 mod problems;
 
 use std::fs;
 
-use super::{Assignments, Environment, LoadError, Outside, Workspace, load};
+use super::{Environment, LoadError, Outside, Workspace, load};
 use crate::model::{Platform, Problems};
 
 /// A workspace on disk, written file by file.
@@ -33,7 +34,7 @@ impl Sandbox {
 
     pub fn load_on(&self, platform: &str) -> Result<Workspace, LoadError> {
         let environment = Environment::new(|name| (name == "HOME").then(|| "/home/me".to_owned()));
-        let outside = Outside { environment, library: &|_| None, assignments: Assignments::new() };
+        let outside = Outside { environment, ..Outside::host(&|_| None) };
         load(self.0.path(), on(platform), &outside)
     }
 

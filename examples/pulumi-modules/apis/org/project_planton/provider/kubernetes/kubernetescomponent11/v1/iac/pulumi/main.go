@@ -1,0 +1,9 @@
+package main
+
+import (
+	"fmt"
+
+	"example.org/modules/libs/naming"
+)
+
+func main() { fmt.Println(naming.Of("kubernetes", "kubernetescomponent11")) }

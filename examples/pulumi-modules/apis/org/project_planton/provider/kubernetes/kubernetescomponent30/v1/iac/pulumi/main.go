@@ -1,0 +1,9 @@
+package main
+
+import (
+	"fmt"
+
+	"example.org/modules/libs/labels"
+)
+
+func main() { fmt.Println(labels.Of("kubernetes", "kubernetescomponent30")) }

@@ -1,0 +1,4 @@
+package unused
+
+// Zero is used by nobody.
+const Zero = 0

@@ -1,0 +1,201 @@
+//! What a component is compared with: its last release, or a commit that was named.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    git::{History, RemoteTag},
+    model::{Fault, Kind, Name, Revision},
+    versioning::taken,
+    workspace::{Subsystem, Workspace},
+};
+
+/// What to compare with.
+#[derive(Clone, Debug)]
+pub struct Since<'a> {
+    /// A branch, tag or commit: where HEAD parted from it. None for each component's last release.
+    pub reference: Option<&'a str>,
+    /// Whether what this clone lacks is fetched.
+    pub fetch: bool,
+    /// Whether no remote is asked.
+    pub offline: bool,
+}
+
+/// What one component is compared with.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Base {
+    /// How people call it: a tag or what they wrote.
+    pub name: String,
+    /// Its commit.
+    pub commit: String,
+}
+
+/// What each component is compared with; those without a release with nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Bases {
+    /// By component.
+    pub of: BTreeMap<Name, Base>,
+    /// The changed files by commit, relative to the workspace, sorted.
+    pub changed: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Bases {
+    /// Those of `names`, and what has changed since each.
+    ///
+    /// # Errors
+    /// `Usage` if this clone lacks a commit, with what to fetch; `Store` if the remote does not answer.
+    pub async fn find(
+        history: &History<'_>,
+        workspace: &Workspace,
+        names: &BTreeSet<Name>,
+        since: &Since<'_>,
+    ) -> Result<Self, Fault> {
+        let of = match since.reference {
+            Some(reference) => {
+                let base = named(history, reference, since).await?;
+                names.iter().map(|name| (name.clone(), base.clone())).collect()
+            }
+            None => released(history, workspace, names, since).await?,
+        };
+        let changed = changed(history, &of, since).await?;
+        Ok(Self { of, changed })
+    }
+}
+
+/// Where HEAD parted from `reference`.
+async fn named(history: &History<'_>, reference: &str, since: &Since<'_>) -> Result<Base, Fault> {
+    for is_last in [false, true] {
+        if let Some(commit) = history.commit(reference).await?
+            && let Some(commit) = history.parting(&commit).await?
+        {
+            return Ok(Base { name: reference.to_owned(), commit });
+        }
+        let is_shallow = history.is_shallow().await?;
+        let depth: &[&str] = if is_shallow { &["--unshallow"] } else { &[] };
+        let branch = format!("+refs/heads/{reference}:refs/remotes/origin/{reference}");
+        let words = [depth, &["origin", "+refs/heads/*:refs/remotes/origin/*"]].concat();
+        if is_last || !since.fetch || since.offline {
+            let words = match is_shallow {
+                true => {
+                    "git fetch --unshallow origin '+refs/heads/*:refs/remotes/origin/*'".to_owned()
+                }
+                false => format!("git fetch origin '{branch}'"),
+            };
+            let because = match is_shallow {
+                true => "it is shallow: commits that tell where HEAD parted from it are missing",
+                false => {
+                    "it has no such branch, tag or commit, or none that shares commits with HEAD"
+                }
+            };
+            return Err(lacking(&format!("`{reference}`"), because, &words));
+        }
+        history.fetch(&words).await?;
+    }
+    Err(Fault::new(Kind::Usage, format!("cannot compare with {reference}")))
+}
+
+/// The commits of the last releases.
+async fn released(
+    history: &History<'_>,
+    workspace: &Workspace,
+    names: &BTreeSet<Name>,
+    since: &Since<'_>,
+) -> Result<BTreeMap<Name, Base>, Fault> {
+    let subsystems: Vec<_> = names.iter().map(|name| &workspace.subsystems[name]).collect();
+    let stems: Vec<&str> = subsystems.iter().map(|subsystem| subsystem.tag.as_str()).collect();
+    let tags = match since.offline {
+        false => history.remote().await?.tags(&stems).await?,
+        true => {
+            let object = |tag: crate::git::Tag| RemoteTag { object: tag.commit.clone(), tag };
+            history.tags().await?.into_iter().map(object).collect()
+        }
+    };
+    let tags = Tags::new(tags);
+    let base = |subsystem: &&Subsystem| {
+        let tag = tags.last(subsystem)?;
+        let base = Base { name: tag.tag.name.clone(), commit: tag.tag.commit.clone() };
+        Some((subsystem.name.clone(), base))
+    };
+    Ok(subsystems.iter().filter_map(base).collect())
+}
+
+/// The tags of a remote, sorted by name.
+struct Tags(Vec<RemoteTag>);
+
+impl Tags {
+    fn new(mut tags: Vec<RemoteTag>) -> Self {
+        tags.sort_by(|a, b| a.tag.name.cmp(&b.tag.name));
+        Self(tags)
+    }
+
+    /// The last release of `subsystem`: the highest by its scheme, or the pinned version's.
+    fn last(&self, subsystem: &Subsystem) -> Option<RemoteTag> {
+        let stem = subsystem.tag.as_str();
+        let start = self.0.partition_point(|tag| tag.tag.name.as_str() < stem);
+        let own = self.0[start..].iter().take_while(|tag| tag.tag.name.starts_with(stem));
+        let own: Vec<RemoteTag> = own.cloned().collect();
+        if let Some(scheme) = &subsystem.scheme {
+            return taken(&subsystem.tag, scheme, &own).pop().map(|taken| taken.tag.clone());
+        }
+        let version = subsystem.version.as_str();
+        let revision = |tag: &RemoteTag| {
+            let (label, revision) = subsystem.tag.read(&tag.tag.name)?;
+            (label == version).then_some(revision)
+        };
+        let revisions = own.iter().filter_map(|tag| Some((revision(tag)?, tag)));
+        let by_revision = |(revision, _): &(Revision, &RemoteTag)| *revision;
+        revisions.max_by_key(by_revision).map(|(_, tag)| tag.clone())
+    }
+}
+
+/// What differs from each base, committed or not: one process for all of them.
+async fn changed(
+    history: &History<'_>,
+    of: &BTreeMap<Name, Base>,
+    since: &Since<'_>,
+) -> Result<BTreeMap<String, BTreeSet<String>>, Fault> {
+    let bases: BTreeMap<String, String> =
+        of.values().map(|base| (base.commit.clone(), base.name.clone())).collect();
+    if bases.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let mut commits: Vec<String> = bases.keys().cloned().collect();
+    commits.push("HEAD".into());
+    let mut trees = history.trees(&commits).await?;
+    let missing = |trees: &[Option<String>]| -> Vec<String> {
+        let lacks = bases.iter().zip(trees).filter(|(_, tree)| tree.is_none());
+        lacks.map(|((_, name), _)| name.clone()).collect()
+    };
+    let lacks = missing(&trees);
+    if !lacks.is_empty() {
+        let shallow: &[&str] = if history.is_shallow().await? { &["--depth=1"] } else { &[] };
+        let refs: Vec<String> =
+            lacks.iter().map(|tag| format!("+refs/tags/{tag}:refs/tags/{tag}")).collect();
+        let refs: Vec<&str> = refs.iter().map(String::as_str).collect();
+        if !since.fetch || since.offline {
+            let depth = if shallow.is_empty() { "" } else { "--depth=1 " };
+            let words = format!("git fetch --no-tags {depth}origin {}", refs.join(" "));
+            let because = "it is shallow or has no tags: the commits of these releases are missing";
+            return Err(lacking(&lacks.join(", "), because, &words));
+        }
+        history.fetch(&[shallow, &["--no-tags", "origin"], &refs].concat()).await?;
+        trees = history.trees(&commits).await?;
+    }
+    if let Some(tag) = missing(&trees).first() {
+        return Err(Fault::new(Kind::Store, format!("cannot get the commit of {tag}"))
+            .because("git fetched its tag and still has no such commit"));
+    }
+    let Some(now) = trees.pop().flatten() else {
+        return Err(Fault::new(Kind::Usage, "nothing is committed yet"));
+    };
+    let trees: Vec<String> = trees.into_iter().flatten().collect();
+    let differences = history.differences(&trees, &now).await?;
+    let uncommitted = history.uncommitted().await?;
+    let all = |files: Vec<String>| files.into_iter().chain(uncommitted.iter().cloned()).collect();
+    Ok(bases.into_keys().zip(differences.into_iter().map(all)).collect())
+}
+
+fn lacking(what: &str, because: &str, words: &str) -> Fault {
+    Fault::new(Kind::Usage, format!("this clone cannot be compared with {what}"))
+        .because(because)
+        .hint(format!("run `{words}`, or let forge do it: `forge affected --fetch`"))
+}

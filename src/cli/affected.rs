@@ -1,0 +1,143 @@
+//! `forge affected`: which components a change affects, and by which file. `--affected` of other verbs
+//! selects them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    affected::{Bases, Reason, Since, reasons},
+    git::History,
+    model::{Fault, Kind, Name},
+    process::{Cancel, Runner},
+    report::{Align, Cell, Role, Table},
+    workspace::Workspace,
+};
+
+use super::{
+    Stop,
+    run::runtime,
+    session::{Session, say, select, surroundings},
+};
+
+/// How many files are shown of each.
+const SHOWN: usize = 3;
+
+/// Which words stand for none: `ci::words`, or nothing of its own.
+type Choose = fn(&Workspace, &[String]) -> Vec<String>;
+
+/// What was found.
+struct Found {
+    bases: Bases,
+    reasons: BTreeMap<Name, Vec<Reason>>,
+}
+
+/// Prints what is affected.
+pub(super) fn affected(
+    session: &Session,
+    words: &[String],
+    since: Option<&str>,
+    fetch: bool,
+) -> Result<u8, Stop> {
+    let workspace = session.workspace()?;
+    let names = select(&workspace, words)?;
+    let found = find(session, &workspace, &names, since, fetch)?;
+    say(&match session.flags.json {
+        true => json(&names, &found),
+        false => text(session, &names, &found),
+    })?;
+    Ok(0)
+}
+
+/// The names of those of `said` that changed since their last release: what `--affected` selects.
+/// On a tag of the project, such as `v1.2.0`, all.
+pub(super) fn words(
+    session: &Session,
+    choose: Choose,
+    said: &[String],
+) -> Result<Vec<String>, Stop> {
+    let workspace = session.workspace()?;
+    let names = select(&workspace, &choose(&workspace, said))?;
+    let is_project = |tag: &str| {
+        tag.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let selected = match surroundings().tag().is_some_and(is_project) {
+        true => names,
+        false => {
+            let found = find(session, &workspace, &names, None, true)?;
+            found.reasons.into_keys().collect()
+        }
+    };
+    Ok(selected.iter().map(|name| name.as_str().to_owned()).collect())
+}
+
+/// Says that there is nothing to do.
+pub(super) fn nothing(session: &Session) -> Result<u8, Stop> {
+    match session.flags.json {
+        true => say("{\n  \"schema\": 1,\n  \"affected\": []\n}\n")?,
+        false => say("nothing is affected\n")?,
+    }
+    Ok(0)
+}
+
+fn find(
+    session: &Session,
+    workspace: &Workspace,
+    names: &BTreeSet<Name>,
+    reference: Option<&str>,
+    fetch: bool,
+) -> Result<Found, Stop> {
+    let since = Since { reference, fetch, offline: session.flags.offline };
+    let cancel = Cancel::new();
+    let listening = cancel.clone();
+    let runner = Runner::new(1, cancel).guarded();
+    let root = workspace.layout.root();
+    let history = History::around(&runner, root).ok_or_else(|| {
+        Fault::new(Kind::Usage, "cannot tell what is affected")
+            .because(format!("{} is in no git repository", root.display()))
+            .hint("`git init` makes one")
+    })?;
+    let bases = runtime()?.block_on(async {
+        listening.listen_to_signals()?;
+        Bases::find(&history, workspace, names, &since).await
+    })?;
+    let reasons = reasons(workspace, names, &bases)?;
+    Ok(Found { bases, reasons })
+}
+
+fn text(session: &Session, names: &BTreeSet<Name>, found: &Found) -> String {
+    if found.reasons.is_empty() {
+        return format!("nothing is affected, of {} looked at\n", names.len());
+    }
+    let mut table = Table::new([
+        ("subsystem", Align::Left),
+        ("since", Align::Left),
+        ("because of", Align::Left),
+    ]);
+    for (name, reasons) in &found.reasons {
+        let base = found.bases.of.get(name).map_or("", |base| base.name.as_str());
+        let told: Vec<_> = reasons.iter().take(SHOWN).map(Reason::told).collect();
+        let more = match reasons.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!("; {more} more"),
+        };
+        let why = Cell::new(Role::Plain, told.join("; ") + &more);
+        table.row([Cell::new(Role::Name, name.as_str()), Cell::new(Role::Dim, base), why]);
+    }
+    let sum = format!("{} of {} affected", found.reasons.len(), names.len());
+    format!("{}\n{sum}\n", table.render(session.stdout_style()))
+}
+
+fn json(names: &BTreeSet<Name>, found: &Found) -> String {
+    let reason = |reason: &Reason| serde_json::json!({"kind": reason.kind(), "file": reason.file(), "told": reason.told()});
+    let one = |(name, reasons): (&Name, &Vec<Reason>)| {
+        let base = found.bases.of.get(name);
+        serde_json::json!({
+            "name": name.as_str(),
+            "base": base.map(|base| &base.name),
+            "commit": base.map(|base| &base.commit),
+            "reasons": reasons.iter().map(reason).collect::<Vec<_>>(),
+        })
+    };
+    let affected: Vec<_> = found.reasons.iter().map(one).collect();
+    let document = serde_json::json!({"schema": 1, "looked_at": names.len(), "affected": affected});
+    format!("{document:#}\n")
+}

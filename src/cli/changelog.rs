@@ -1,0 +1,247 @@
+//! `forge changelog`: what changed with each version of a subsystem, or of the project.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    git::History,
+    model::{Fault, Kind, Name, Precedence, Revision, Scheme, TagStem, nearest},
+    release::{Changelog, Links, Released, Section, is_project_tag, shown, update},
+    workspace::{Source, Subsystem, Workspace},
+};
+
+use super::{
+    Stop,
+    notes::{git_runner, history, whole},
+    run::runtime,
+    session::{Session, say, select},
+};
+
+/// Which part of history is told.
+#[derive(Clone, Copy)]
+pub(super) struct Range<'a> {
+    /// What came after this version.
+    pub(super) since: Option<&'a str>,
+    /// What this has.
+    pub(super) to: Option<&'a str>,
+}
+
+/// Where the changelog goes.
+#[derive(Clone, Copy)]
+pub(super) struct Output<'a> {
+    /// Whether it goes to a file.
+    pub(super) is_file: bool,
+    /// Which one; that beside the code if absent.
+    pub(super) file: Option<&'a Path>,
+}
+
+/// What the changelog is of.
+struct Component<'w> {
+    name: &'w str,
+    /// What its tags begin with, and how its versions come about; absent for the project.
+    tags: Option<(&'w TagStem, Option<&'w Scheme>)>,
+    /// Where its code is; everywhere if there are none.
+    paths: Vec<String>,
+    /// The folder of its changelog.
+    folder: PathBuf,
+}
+
+/// Prints the changelog of the subsystem `name`, or of the project; or brings a file up to date.
+pub(super) fn changelog(
+    session: &Session,
+    name: Option<&str>,
+    range: Range<'_>,
+    output: Output<'_>,
+) -> Result<u8, Stop> {
+    let workspace = session.workspace()?;
+    let component = Component::named(&workspace, name)?;
+    let sections = runtime()?.block_on(async {
+        let runner = git_runner()?;
+        let history = history(&runner, &workspace.layout)?;
+        component.sections(&history, range).await
+    })?;
+    let links = workspace.repository.clone().map(|repository| Links { repository });
+    let changelog = Changelog { name: component.name.to_owned(), sections, links };
+    match output.file {
+        Some(file) => bring_up_to_date(session, &session.folder()?.join(file), &changelog)?,
+        None if output.is_file => {
+            let path = workspace.layout.root().join(&component.folder).join("CHANGELOG.md");
+            bring_up_to_date(session, &path, &changelog)?;
+        }
+        None if session.flags.json => say(&json(&changelog))?,
+        None => say(&changelog.render())?,
+    }
+    Ok(0)
+}
+
+impl<'w> Component<'w> {
+    fn named(workspace: &'w Workspace, name: Option<&str>) -> Result<Self, Fault> {
+        let Some(word) = name else {
+            let (paths, folder) = (Vec::new(), PathBuf::new());
+            return Ok(Self { name: &workspace.project, tags: None, paths, folder });
+        };
+        let names: Vec<Name> = select(workspace, &[word.to_owned()])?.into_iter().collect();
+        let [name] = names.as_slice() else {
+            return Err(Fault::new(Kind::Usage, format!("`{word}` is a group"))
+                .because("each of its subsystems has a changelog of its own"));
+        };
+        Self::of(&workspace.subsystems[name])
+    }
+
+    fn of(subsystem: &'w Subsystem) -> Result<Self, Fault> {
+        let Source::Path { dir, only, .. } = &subsystem.source else {
+            return Err(Fault::new(
+                Kind::Usage,
+                format!("cannot tell what changed in {}", subsystem.name),
+            )
+            .because("its code is not in this workspace")
+            .hint("`forge changelog` alone tells of the project, which pins it"));
+        };
+        let dir_is_all = dir == Path::new(".");
+        let below = |part: &String| {
+            let path = if dir_is_all { PathBuf::from(part) } else { dir.join(part) };
+            path.to_string_lossy().into_owned()
+        };
+        let paths = match only.as_slice() {
+            [] if dir_is_all => Vec::new(),
+            [] => vec![dir.to_string_lossy().into_owned()],
+            only => only.iter().map(below).collect(),
+        };
+        let tags = Some((&subsystem.tag, subsystem.scheme.as_ref()));
+        Ok(Self { name: subsystem.name.as_str(), tags, paths, folder: dir.clone() })
+    }
+
+    /// The version that a tag is of, if it is one of this component.
+    fn label<'t>(&self, tag: &'t str) -> Option<&'t str> {
+        let Some((stem, scheme)) = self.tags else {
+            return is_project_tag(tag).then_some(tag);
+        };
+        let (label, revision) = stem.read(tag)?;
+        let is_version = match scheme {
+            Some(scheme) => scheme.makes(label),
+            None => Precedence::of(label).is_some(),
+        };
+        (is_version && revision == Revision::FIRST).then_some(label)
+    }
+
+    /// What is told, the newest first.
+    async fn sections(
+        &self,
+        history: &History<'_>,
+        range: Range<'_>,
+    ) -> Result<Vec<Section>, Fault> {
+        whole(history).await?;
+        let until = self.until(history, range.to).await?;
+        let released = |(tag, day): (crate::git::Tag, String)| {
+            let label = self.label(&tag.name)?.to_owned();
+            Some(Released { label, tag: tag.name, day })
+        };
+        let tags = history.tags_within(&until).await?;
+        let versions = shown(tags.into_iter().filter_map(released).collect());
+        let end = match range.since {
+            Some(since) => position(&versions, since)?,
+            None => versions.len(),
+        };
+        let newest = versions.first().map(|one| one.tag.clone());
+        let fresh = self.commits(history, newest.as_deref(), &until).await?;
+        let mut sections = Vec::new();
+        if range.to.is_none() || !fresh.is_empty() {
+            sections.push(Section::of(None, newest, &fresh));
+        }
+        for (at, released) in versions.iter().enumerate().take(end) {
+            let since = versions.get(at + 1).map(|one| one.tag.clone());
+            let until = format!("refs/tags/{}", released.tag);
+            let commits = self.commits(history, since.as_deref(), &until).await?;
+            sections.push(Section::of(Some(released.clone()), since, &commits));
+        }
+        Ok(sections)
+    }
+
+    /// What git calls the end of the range.
+    async fn until(&self, history: &History<'_>, to: Option<&str>) -> Result<String, Fault> {
+        let Some(to) = to else { return Ok("HEAD".into()) };
+        let tags = history.tags().await?;
+        let is_meant = |tag: &str| tag == to || self.label(tag).is_some_and(|label| label == to);
+        let tag = tags.iter().find(|tag| is_meant(&tag.name));
+        if to.starts_with('-') {
+            return Err(Fault::new(Kind::Usage, format!("`{to}` is no tag, branch or commit")));
+        }
+        Ok(tag.map_or_else(|| to.to_owned(), |tag| format!("refs/tags/{}", tag.name)))
+    }
+
+    async fn commits(
+        &self,
+        history: &History<'_>,
+        after: Option<&str>,
+        until: &str,
+    ) -> Result<Vec<crate::git::Commit>, Fault> {
+        let after = after.map(|tag| format!("refs/tags/{tag}"));
+        history.commits_to(&self.paths, after.as_deref(), until).await
+    }
+}
+
+/// Where the version or tag `since` is among `versions`.
+fn position(versions: &[Released], since: &str) -> Result<usize, Fault> {
+    let is_meant = |one: &Released| one.tag == since || one.label == since;
+    versions.iter().position(is_meant).ok_or_else(|| {
+        let what = format!("there is no version `{since}` that has a section of its own");
+        let known = versions.iter().flat_map(|one| [one.label.as_str(), one.tag.as_str()]);
+        let fault = Fault::new(Kind::Usage, what);
+        match nearest(since, known) {
+            Some(near) => fault.hint(format!("did you mean `{near}`?")),
+            None => fault.hint("`git fetch --tags` brings the tags of the remote"),
+        }
+    })
+}
+
+fn bring_up_to_date(session: &Session, path: &Path, changelog: &Changelog) -> Result<(), Fault> {
+    let file = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(Fault::io(format!("cannot read {}", path.display()), &error)),
+    };
+    let updated = update(&file, changelog);
+    if session.flags.dry_run {
+        return say(&updated);
+    }
+    let is_new = updated != file;
+    if is_new {
+        fs::write(path, updated)
+            .map_err(|error| Fault::io(format!("cannot write {}", path.display()), &error))?;
+    }
+    let what = if is_new { "wrote" } else { "nothing is new in" };
+    if session.flags.quiet { Ok(()) } else { say(&format!("{what} {}\n", path.display())) }
+}
+
+fn json(changelog: &Changelog) -> String {
+    let change = |change: &crate::release::Change| {
+        serde_json::json!({
+            "chapter": change.chapter_of_changelog().title(),
+            "breaking": change.is_breaking,
+            "scope": change.scope,
+            "text": change.description,
+            "breaks": change.breaks,
+            "commit": change.hash,
+        })
+    };
+    let section = |section: &Section| {
+        let released = section.released.as_ref();
+        serde_json::json!({
+            "version": released.map(|released| released.label.as_str()),
+            "tag": released.map(|released| released.tag.as_str()),
+            "date": released.map(|released| released.day.as_str()),
+            "since": section.since,
+            "changes": section.changes.iter().map(change).collect::<Vec<_>>(),
+            "contributors": section.contributors,
+        })
+    };
+    let document = serde_json::json!({
+        "schema": 1,
+        "name": changelog.name,
+        "sections": changelog.sections.iter().map(section).collect::<Vec<_>>(),
+        "changelog": changelog.render(),
+    });
+    format!("{document:#}\n")
+}

@@ -1,0 +1,87 @@
+//! Services while tests run: what was not up before is brought up, and ended however it goes: when tests
+//! fail, when somebody stops the run, and when forge is killed.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::{
+    model::{Fault, Kind, Name},
+    process::Cancel,
+    service::{self, State, Watch},
+    workspace::{Workspace, Workspaces},
+};
+
+use super::super::{
+    Stop,
+    run::runtime,
+    services::{bring_up, states},
+    session::Session,
+};
+
+/// What has to be ended.
+pub(super) struct Services<'w> {
+    workspace: &'w Workspace,
+    /// What was started here; none if that is all there is.
+    started: Option<BTreeSet<Name>>,
+    is_over: bool,
+    /// Hears signals as long as services run, so that none ends forge before they are ended.
+    cancel: Cancel,
+    _hearing: tokio::runtime::Runtime,
+    _watch: Option<Watch>,
+}
+
+impl<'w> Services<'w> {
+    /// Brings `names` up, and waits until they are ready.
+    pub(super) fn up(
+        session: &Session,
+        workspaces: &Arc<Workspaces>,
+        workspace: &'w Workspace,
+        names: &BTreeSet<Name>,
+    ) -> Result<Self, Stop> {
+        let before = states(workspace)?;
+        let runs = |name: &&Name| before.get(*name).is_some_and(State::is_running);
+        let started = names.iter().filter(|name| !runs(name)).cloned().collect();
+        let hearing = runtime()?;
+        let cancel = Cancel::new();
+        hearing.block_on(async { cancel.listen_to_signals() })?;
+        let services = Self {
+            workspace,
+            started: (!before.is_empty()).then_some(started),
+            is_over: false,
+            cancel,
+            _hearing: hearing,
+            _watch: before.is_empty().then(|| Watch::over(workspace)),
+        };
+        match bring_up(session, workspaces, names, &BTreeSet::new(), &services.cancel)? {
+            Some(_) => Ok(services),
+            None => Err(Fault::new(Kind::Failed, "services could not be ensured").into()),
+        }
+    }
+
+    /// Ends what was started.
+    ///
+    /// # Errors
+    /// If something cannot be ended, or if somebody stopped the run meanwhile.
+    pub(super) fn end(mut self) -> Result<(), Fault> {
+        self.lower()?;
+        match self.cancel.is_cancelled() {
+            true => Err(self.cancel.fault("ci:test")),
+            false => Ok(()),
+        }
+    }
+
+    fn lower(&mut self) -> Result<(), Fault> {
+        if std::mem::replace(&mut self.is_over, true)
+            || self.started.as_ref().is_some_and(BTreeSet::is_empty)
+        {
+            return Ok(());
+        }
+        service::lower(self.workspace, self.started.as_ref()).map(|_| ())
+    }
+}
+
+impl Drop for Services<'_> {
+    fn drop(&mut self) {
+        // Something else went wrong before, and that is told.
+        let _ = self.lower();
+    }
+}

@@ -1,0 +1,103 @@
+//! `forge lint:title`: whether the title of a change says what it is, so that a version can follow.
+
+use std::io::{self, IsTerminal, Read};
+
+use crate::{
+    model::{Diagnostic, Fault, Kind, Span},
+    versioning::{Flaw, Message, PullRequest, lint},
+};
+
+use super::{
+    Stop,
+    session::{Session, say},
+};
+
+/// Checks `title`, or that of the event of the workflow, or what comes on standard input.
+pub(super) fn title(session: &Session, title: Option<&str>) -> Result<u8, Stop> {
+    let text = match title {
+        Some("-") => from_stdin()?,
+        Some(title) => title.to_owned(),
+        None => match of_event()? {
+            Some(title) => title,
+            None if io::stdin().is_terminal() => {
+                return Err(Fault::new(Kind::Usage, "there is no title to check")
+                    .hint("write it behind `forge lint:title`, or pipe it in")
+                    .into());
+            }
+            None => from_stdin()?,
+        },
+    };
+    let text = text.trim_end();
+    let found = lint(text);
+    if session.flags.json {
+        say(&json(text, &found))?;
+        return Ok(u8::from(found.is_err()));
+    }
+    match found {
+        Ok(()) if session.flags.quiet => Ok(0),
+        Ok(()) => {
+            let bump = Message::read(text).ok().and_then(|message| message.bump());
+            let leads = bump.map_or("no release".into(), |bump| format!("a {bump} release"));
+            say(&format!("{text:.*}: {leads}\n", first_line(text)))?;
+            Ok(0)
+        }
+        Err(flaw) => Err(told(flaw, text).into()),
+    }
+}
+
+/// How many characters the first line has.
+fn first_line(text: &str) -> usize {
+    text.lines().next().unwrap_or_default().chars().count()
+}
+
+/// The title of the pull request that started this workflow, if one did.
+fn of_event() -> Result<Option<String>, Fault> {
+    let Some(path) = std::env::var_os("GITHUB_EVENT_PATH").filter(|path| !path.is_empty()) else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        let what = format!("cannot read the event of the workflow, {}", path.display());
+        Fault::io(what, &error)
+    })?;
+    Ok(PullRequest::of_event(&text).and_then(|request| request.title))
+}
+
+/// What comes on standard input, without the comments of git's editor.
+fn from_stdin() -> Result<String, Fault> {
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .map_err(|error| Fault::io("cannot read standard input", &error))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    Ok(lines.map(|line| format!("{line}\n")).collect())
+}
+
+/// The flaw, with its place in the title.
+fn told(flaw: Flaw, text: &str) -> Fault {
+    let span = Span { file: "title".into(), bytes: flaw.at };
+    let problem = Diagnostic::new(span, flaw.what, flaw.label);
+    let fault = Fault::new(Kind::Failed, "the title does not follow Conventional Commits")
+        .because_of(problem, text.to_owned());
+    match flaw.right {
+        Some(right) => fault.hint(format!("write `{right}`")),
+        None => fault.hint("write `TYPE: what changes`, such as `fix: the crash on start`"),
+    }
+}
+
+fn json(text: &str, found: &Result<(), Flaw>) -> String {
+    let bump = Message::read(text).ok().and_then(|message| message.bump());
+    let flaw = found.as_ref().err();
+    let document = serde_json::json!({
+        "schema": 1,
+        "title": text.lines().next().unwrap_or_default(),
+        "valid": flaw.is_none(),
+        "bump": bump.filter(|_| flaw.is_none()).map(|bump| bump.to_string()),
+        "problem": flaw.map(|flaw| flaw.what.as_str()),
+        "from": flaw.map(|flaw| flaw.at.start),
+        "to": flaw.map(|flaw| flaw.at.end),
+        "right": flaw.and_then(|flaw| flaw.right.as_deref()),
+    });
+    format!("{document:#}\n")
+}

@@ -1,0 +1,129 @@
+//! `forge logs`: what services printed, and what they print from now on.
+
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    path::PathBuf,
+    time::Duration,
+};
+
+use crate::{
+    model::{Fault, Name},
+    process::{Cancel, tail},
+    report::{Role, Style},
+    service::{self, Home},
+};
+
+use super::{
+    Stop,
+    run::runtime,
+    session::{Session, say},
+};
+
+/// How often it is looked for more.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Shows the last `lines` of each log; with `follow`, what comes too, until somebody stops it.
+pub(super) fn logs(
+    session: &Session,
+    words: &[String],
+    follow: bool,
+    lines: usize,
+) -> Result<u8, Stop> {
+    let workspace = session.workspace()?;
+    let names = service::select(&workspace, words)?;
+    let mut follower = Follower::new(&Home::new(&workspace.layout), &names, lines);
+    let style = session.stdout_style();
+    follower.show_last(style)?;
+    if follow {
+        let cancel = Cancel::new();
+        runtime()?.block_on(async {
+            cancel.listen_to_signals()?;
+            follower.follow(&cancel, style).await
+        })?;
+    } else if follower.logs.iter().all(|log| !log.path.exists()) {
+        eprintln!("no service wrote a log here yet; `forge up` starts them");
+    }
+    Ok(0)
+}
+
+/// Reads logs as they grow.
+pub(super) struct Follower {
+    logs: Vec<Log>,
+    lines: usize,
+}
+
+struct Log {
+    name: Name,
+    path: PathBuf,
+    /// How far it was read.
+    at: u64,
+    /// A line that is not whole yet.
+    begun: Vec<u8>,
+}
+
+impl Follower {
+    /// Of the logs of `names`, each from `lines` before its end on.
+    pub(super) fn new(home: &Home, names: &BTreeSet<Name>, lines: usize) -> Self {
+        let log = |name: &Name| {
+            let path = home.log(name);
+            let at = path.metadata().map_or(0, |metadata| metadata.len());
+            // What a service said when it started is worth seeing to who starts it.
+            let at = if lines == 0 { 0 } else { at };
+            Log { name: name.clone(), path, at, begun: Vec::new() }
+        };
+        Self { logs: names.iter().map(log).collect(), lines }
+    }
+
+    fn show_last(&self, style: Style) -> Result<(), Fault> {
+        for log in &self.logs {
+            for line in tail(&log.path, self.lines) {
+                self.show(log, &line, style)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&self, log: &Log, line: &str, style: Style) -> Result<(), Fault> {
+        if self.logs.len() == 1 {
+            return say(&format!("{line}\n"));
+        }
+        say(&format!("{} | {line}\n", style.paint(Role::Name, log.name.as_str())))
+    }
+
+    /// Shows what is added, until `cancel` says that it is enough.
+    pub(super) async fn follow(&mut self, cancel: &Cancel, style: Style) -> Result<(), Fault> {
+        loop {
+            for index in 0..self.logs.len() {
+                for line in self.logs[index].added() {
+                    self.show(&self.logs[index], &line, style)?;
+                }
+            }
+            tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+}
+
+impl Log {
+    /// The lines that were added since it was looked last. A log that began anew is read from its start.
+    fn added(&mut self) -> Vec<String> {
+        let Ok(mut file) = File::open(&self.path) else { return Vec::new() };
+        let size = file.metadata().map_or(0, |metadata| metadata.len());
+        if size < self.at {
+            self.at = 0;
+        }
+        let mut bytes = Vec::new();
+        if file.seek(SeekFrom::Start(self.at)).and_then(|_| file.read_to_end(&mut bytes)).is_err() {
+            return Vec::new();
+        }
+        self.at += bytes.len() as u64;
+        self.begun.extend(bytes);
+        let whole = self.begun.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let text: Vec<u8> = self.begun.drain(..whole).collect();
+        String::from_utf8_lossy(&text).lines().map(str::to_owned).collect()
+    }
+}

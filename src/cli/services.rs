@@ -1,0 +1,238 @@
+//! `forge up`, `down` and `reload`: services, brought up and ended; and the table of how they are.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, Write},
+    sync::Arc,
+};
+
+use serde_json::json;
+
+use crate::{
+    model::{Fault, Kind, Layout, Name, Platform},
+    process::Cancel,
+    report::{Align, Cell, Role, Style, Table, human_time},
+    service::{self, Home, Raised, State, Supervisor, Watch, Wish},
+    workspace::{Workspace, Workspaces},
+};
+
+use super::{
+    Stop,
+    logs::Follower,
+    run::runtime,
+    session::{Session, say},
+    task::ensure_all,
+};
+
+/// Ensures services and their supervisor, starts what does not run, replaces what is stale, and waits.
+pub(super) fn up(session: &Session, words: &[String], foreground: bool) -> Result<u8, Stop> {
+    let workspaces = Arc::new(session.workspaces()?);
+    let workspace = workspaces.any();
+    let names = wanted(session, workspace, words)?;
+    if session.flags.dry_run {
+        return show(session, workspace, &names, &states(workspace)?);
+    }
+    let watch = (foreground && states(workspace)?.is_empty()).then(|| Watch::over(workspace));
+    let runtime = runtime()?;
+    let cancel = Cancel::new();
+    runtime.block_on(async { cancel.listen_to_signals() })?;
+    let Some(raised) = bring_up(session, &workspaces, &names, &BTreeSet::new(), &cancel)? else {
+        return Ok(Kind::Failed.exit_code());
+    };
+    show(session, workspace, &names, &raised.states)?;
+    if foreground {
+        let mut follower = Follower::new(&Home::new(&workspace.layout), &names, 0);
+        let style = session.stdout_style();
+        runtime.block_on(follower.follow(&cancel, style))?;
+        note(&format!("ending {}", list(&names)));
+        service::lower(workspace, watch.is_none().then_some(&names))?;
+    }
+    Ok(0)
+}
+
+/// Ends services; all of them, and whatever is left of them, if none is named.
+pub(super) fn down(session: &Session, words: &[String]) -> Result<u8, Stop> {
+    let workspace = session.workspace();
+    // What runs can be ended though somebody broke a file meanwhile.
+    let workspace = match workspace {
+        Ok(workspace) => workspace,
+        Err(Stop::Problems(_)) if words.is_empty() => {
+            service::lower_all(&session.layout()?)?;
+            return Ok(0);
+        }
+        Err(stop) => return Err(stop),
+    };
+    let names = service::select(&workspace, words)?;
+    let was = service::lower(&workspace, (!words.is_empty()).then_some(&names))?;
+    if !session.flags.quiet {
+        match was.is_empty() {
+            true => note("no service was running"),
+            false => note(&format!("ended {}", list(&was))),
+        }
+    }
+    Ok(0)
+}
+
+/// Ensures one service and starts it again; tells of those that need it.
+pub(super) fn reload(session: &Session, name: &str) -> Result<u8, Stop> {
+    let workspaces = Arc::new(session.workspaces()?);
+    let workspace = workspaces.any();
+    let again = service::select(workspace, &[name.to_owned()])?;
+    let names = service::with_needs(workspace, &again);
+    let cancel = Cancel::new();
+    let runtime = runtime()?;
+    runtime.block_on(async { cancel.listen_to_signals() })?;
+    let Some(raised) = bring_up(session, &workspaces, &names, &again, &cancel)? else {
+        return Ok(Kind::Failed.exit_code());
+    };
+    for name in service::with_dependents(workspace, &again) {
+        let runs = raised.states.get(&name).is_some_and(State::is_running);
+        if runs && !names.contains(&name) && !session.flags.quiet {
+            note(&format!(
+                "{name} needs {} and was left running; `forge reload {name}` if it does not connect again",
+                list(&again)
+            ));
+        }
+    }
+    show(session, workspace, &again, &raised.states)
+}
+
+/// Ensures `names` and the supervisor and brings them up. None if something could not be ensured, which
+/// was told then.
+pub(super) fn bring_up(
+    session: &Session,
+    workspaces: &Arc<Workspaces>,
+    names: &BTreeSet<Name>,
+    again: &BTreeSet<Name>,
+    cancel: &Cancel,
+) -> Result<Option<Raised>, Stop> {
+    let workspace = workspaces.any();
+    let supervisor = service::supervising(workspace)?;
+    let mut ensured = names.clone();
+    ensured.insert(supervisor.clone());
+    if ensure_all(session, workspaces, &ensured)?.is_some() {
+        return Ok(None);
+    }
+    let wish = Wish { workspace, names, again, supervisor };
+    let tell = |text: &str| {
+        if !session.flags.quiet {
+            note(text);
+        }
+    };
+    Ok(Some(service::raise(&wish, cancel, &tell)?))
+}
+
+/// The services that `words` mean, with all that they need.
+fn wanted(
+    session: &Session,
+    workspace: &Workspace,
+    words: &[String],
+) -> Result<BTreeSet<Name>, Fault> {
+    if session.platform() != Platform::host() {
+        let what = format!("services run here, and not on {}", session.platform());
+        return Err(Fault::new(Kind::Usage, what));
+    }
+    let names = service::select(workspace, words)?;
+    if names.is_empty() {
+        return Err(Fault::new(Kind::Usage, "this workspace has no services")
+            .hint("write `service:` in the spec of what is to run all day"));
+    }
+    Ok(service::with_needs(workspace, &names))
+}
+
+/// How the services of the workspace are; none, if there is no supervisor.
+pub(super) fn states(workspace: &Workspace) -> Result<BTreeMap<Name, State>, Fault> {
+    let home = Home::new(&workspace.layout);
+    Supervisor::of(&home).map_or(Ok(BTreeMap::new()), |supervisor| supervisor.states())
+}
+
+/// Whatever runs must not lose the files that it runs from.
+pub(super) fn refuse_while_running(layout: &Layout) -> Result<(), Fault> {
+    match Supervisor::of(&Home::new(layout)) {
+        None => Ok(()),
+        Some(_) => Err(Fault::new(Kind::Usage, "services run from what would be removed")
+            .hint("`forge down` ends them")),
+    }
+}
+
+fn show(
+    session: &Session,
+    workspace: &Workspace,
+    names: &BTreeSet<Name>,
+    states: &BTreeMap<Name, State>,
+) -> Result<u8, Stop> {
+    let absent = State::default();
+    let state = |name: &Name| states.get(name).unwrap_or(&absent).clone();
+    if session.flags.json {
+        let services: Vec<_> = names.iter().map(|name| row_json(name, &state(name))).collect();
+        say(&format!("{:#}\n", json!({ "schema": 1, "services": services })))?;
+    } else if !session.flags.quiet {
+        say(&table(workspace, names, &state, session.stdout_style()))?;
+    }
+    Ok(0)
+}
+
+fn row_json(name: &Name, state: &State) -> serde_json::Value {
+    json!({
+        "name": name.as_str(),
+        "state": state_word(state),
+        "pid": (state.pid != 0).then_some(state.pid),
+        "ready": state.is_ready(),
+        "seconds": state.age().as_secs_f64(),
+        "restarts": state.restarts,
+    })
+}
+
+fn table(
+    workspace: &Workspace,
+    names: &BTreeSet<Name>,
+    state: &dyn Fn(&Name) -> State,
+    style: Style,
+) -> String {
+    let mut table = Table::new([
+        ("service", Align::Left),
+        ("version", Align::Left),
+        ("state", Align::Left),
+        ("ready", Align::Left),
+        ("pid", Align::Right),
+        ("since", Align::Right),
+    ]);
+    for name in names {
+        let state = state(name);
+        let (role, ready) = match (state.is_running(), state.is_ready()) {
+            (true, Some(true)) => (Role::Ok, "yes"),
+            (true, Some(false)) => (Role::Error, "no"),
+            _ => (Role::Dim, "-"),
+        };
+        let runs = if state.is_running() { Role::Ok } else { Role::Dim };
+        let pid = if state.is_running() { state.pid.to_string() } else { "-".into() };
+        let since = state.is_running().then(|| human_time(state.age().as_secs_f64()));
+        table.row([
+            Cell::new(Role::Name, name.as_str()),
+            Cell::new(Role::Plain, workspace.subsystems[name].version.to_string()),
+            Cell::new(runs, state_word(&state)),
+            Cell::new(role, ready),
+            Cell::new(Role::Plain, pid),
+            Cell::new(Role::Plain, since.unwrap_or_else(|| "-".into())),
+        ]);
+    }
+    table.render(style)
+}
+
+fn state_word(state: &State) -> String {
+    match state.status.as_str() {
+        "" => "down".into(),
+        "Completed" | "Error" => format!("ended with code {}", state.exit_code),
+        status => status.to_lowercase(),
+    }
+}
+
+/// Names with commas between.
+pub(super) fn list<'n>(names: impl IntoIterator<Item = &'n Name>) -> String {
+    names.into_iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Says something on standard error. If that is closed there is nobody left to tell.
+fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}

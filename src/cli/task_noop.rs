@@ -1,0 +1,102 @@
+//! Tasks that have nothing to do, found out by looking at files alone: what was said of them then
+//! is said again.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::SystemTime,
+};
+
+use crate::{
+    model::{Fault, Layout, checksum},
+    probe::Snapshot,
+    task::{End, Engine, Event, Told},
+    workspace::{Task, Workspace},
+};
+
+use super::{args::Output, session::Session, task::Wish, task_screen::TaskScreen};
+
+/// So many answers are kept, each for a request of its own.
+const PLACES: u8 = 16;
+
+/// How an answer says that a task ended, in place of a note.
+const FRESH: &str = "";
+
+/// What a run of tasks is asked for, where an answer is kept if there is nothing to do.
+pub(super) struct Question {
+    layout: Layout,
+    /// The words, and all that makes them mean something else.
+    request: String,
+    place: String,
+    output: Output,
+    asked: SystemTime,
+    said: Mutex<Vec<String>>,
+}
+
+impl Question {
+    /// The question of `wish`; none where tasks run or nothing is to happen in any case.
+    ///
+    /// # Errors
+    /// If there is no workspace here.
+    pub(super) fn of(session: &Session, wish: &Wish) -> Result<Option<Self>, Fault> {
+        let flags = &session.flags;
+        if flags.force || flags.dry_run {
+            return Ok(None);
+        }
+        let here = session.folder()?;
+        let Wish { words, args, output, .. } = wish;
+        let request = format!("{words:?} {args:?} {output:?} {} {flags:?}", here.display());
+        let slot = checksum(request.as_bytes())[0] % PLACES;
+        Ok(Some(Self {
+            layout: session.layout()?,
+            request,
+            output: wish.output.unwrap_or(Output::Plain),
+            place: format!("snapshot-run-{slot}"),
+            asked: SystemTime::now(),
+            said: Mutex::default(),
+        }))
+    }
+
+    /// Answers it as before on `screen`, if nothing changed. Says whether it did.
+    pub(super) fn answered(&self, session: &Session) -> bool {
+        let Some(known) = Snapshot::load(&self.layout, &self.place, &self.request) else {
+            return false;
+        };
+        let screen = TaskScreen::showing(session, &self.layout, self.output);
+        for (label, note) in known.answer.iter().filter_map(|line| line.split_once('\t')) {
+            let event = match note {
+                FRESH => Event::Ended(End::Fresh),
+                note => Event::Note(note),
+            };
+            screen.tell(Told { run: 0, label, event });
+        }
+        screen.finish(None);
+        true
+    }
+
+    /// Hears what is said meanwhile.
+    pub(super) fn hear(&self, told: Told) {
+        let told_of = match told.event {
+            Event::Note(note) => note,
+            Event::Ended(End::Fresh) => FRESH,
+            _ => return,
+        };
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.push(format!("{}\t{told_of}", told.label));
+    }
+
+    /// Keeps the answer of `engine`, if it rests on files alone.
+    pub(super) fn keep(&self, workspace: &Workspace, engine: &Engine) {
+        let Some(files) = engine.rested_on() else { return };
+        let answer = self.said.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let inputs = workspace.inputs.iter().chain(&files);
+        let environment = workspace.environment.iter();
+        let snapshot = Snapshot { answer };
+        snapshot.save(&self.layout, &self.place, &self.request, self.asked, inputs, environment);
+    }
+}
+
+/// Whether an answer may be kept for `tasks` of `workspace`: not if one of them asks a question, nor
+/// if nothing is said at all.
+pub(super) fn is_lasting(workspace: &Workspace, tasks: &[&Task]) -> bool {
+    workspace.output.as_deref() != Some("quiet") && tasks.iter().all(|task| task.confirm.is_none())
+}

@@ -1,0 +1,87 @@
+//! The language of services, as tables: the part of `language.rs` that is about what runs all day.
+
+use super::{
+    language::{ENV, field},
+    shape::{
+        Need::Optional,
+        Record,
+        Shape::{self, Choice, Count, List, OneOf, Text},
+    },
+};
+
+const COMMAND: Shape = Text("a command");
+const DURATION: Shape = Text("a duration such as `10s`");
+const NAME: Shape = Text("the name of a subsystem with a `service`");
+
+/// The signals that ask a program to end.
+pub const SIGNALS: &[&str] = &["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "KILL"];
+
+/// A service: its command alone, or all that can be said of it.
+pub const SERVICE: Shape = OneOf(&[COMMAND, Shape::Record(&FORM)]);
+
+static FORM: Record = Record {
+    what: "a service",
+    exactly_one: &["run"],
+    fields: &[
+        field("run", Optional, COMMAND, "The command that goes on until it is told to end."),
+        field("ready", Optional, Shape::Record(&READY), "How it shows that it is ready."),
+        field(
+            "needs",
+            Optional,
+            OneOf(&[NAME, List(&NAME)]),
+            "Subsystems whose services must be ready before it starts.",
+        ),
+        field("env", Optional, ENV, "Environment variables, over those of the spec."),
+        field("dir", Optional, Text("a folder"), "Where it runs; the workspace if absent."),
+        field(
+            "restart",
+            Optional,
+            Choice(&["no", "on-failure", "always"]),
+            "Whether it is started again when it ends; `no` if absent.",
+        ),
+        field("stop", Optional, Shape::Record(&STOP), "How it is told to end."),
+    ],
+};
+
+static READY: Record = Record {
+    what: "how a service is ready",
+    exactly_one: &["http", "tcp", "run"],
+    fields: &[
+        field(
+            "http",
+            Optional,
+            Text("a URL such as `http://localhost:8222/healthz`"),
+            "It answers there with a status below 400.",
+        ),
+        field(
+            "tcp",
+            Optional,
+            Text("a port such as `4222`, or `HOST:PORT`"),
+            "Somebody listens there.",
+        ),
+        field("run", Optional, COMMAND, "A command that succeeds."),
+        field("period", Optional, DURATION, "How long from look to look; `5s` if absent."),
+        field(
+            "timeout",
+            Optional,
+            DURATION,
+            "How long one look may take, in which it is tried again and again; the period if absent.",
+        ),
+        field(
+            "retries",
+            Optional,
+            Count,
+            "How many looks in a row may fail until `forge up` gives up; 12 if absent.",
+        ),
+        field("delay", Optional, DURATION, "How long to wait before the first look."),
+    ],
+};
+
+static STOP: Record = Record {
+    what: "how a service ends",
+    exactly_one: &[],
+    fields: &[
+        field("signal", Optional, Choice(SIGNALS), "The signal that asks it; `TERM` if absent."),
+        field("grace", Optional, DURATION, "How long until it is killed; `10s` if absent."),
+    ],
+};

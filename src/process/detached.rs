@@ -1,0 +1,56 @@
+//! Starts what outlives forge: in a process group of its own, with nothing to read, and with
+//! a mark by which it and all its descendants are found again.
+
+use std::{
+    fs::OpenOptions,
+    os::unix::process::CommandExt,
+    path::Path,
+    process::{Command as Process, Stdio},
+};
+
+use super::{Command, CommandLine, Known, environment::Environment, program, strays};
+use crate::model::{Fault, Kind};
+
+/// What the mark of a process begins with that is meant to outlive forge: no forge around takes it
+/// for something that a command left behind.
+pub const DETACHED: &str = "services-";
+
+/// Starts `command`, which names a program and its arguments, and leaves it alone. It gets what forge
+/// was started with, but for variables that begin with `withheld`; what it prints goes to `output`,
+/// anew. `mark` begins with [`DETACHED`].
+///
+/// # Errors
+/// `Failed` if it cannot be started.
+pub fn start_detached(
+    command: &Command,
+    mark: &str,
+    withheld: &str,
+    output: &Path,
+) -> Result<Known, Fault> {
+    let environment = Environment::inherited();
+    let path = environment.path(command);
+    let CommandLine::Argv(words) = &command.line else {
+        return Err(Fault::new(Kind::Failed, "a shell line cannot be started detached"));
+    };
+    let cannot = |error: &std::io::Error| Fault::io(format!("cannot start `{}`", words[0]), error);
+    let found = program::find(&words[0], &path, &command.dir)
+        .map_err(|_| Fault::new(Kind::Failed, format!("`{}` cannot be executed", words[0])))?;
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).open(output);
+    let file = file.map_err(|e| Fault::io(format!("cannot write {}", output.display()), &e))?;
+    let mut process = Process::new(found);
+    process.args(&words[1..]).current_dir(&command.dir).process_group(0);
+    environment.apply(&mut process, command, &path);
+    let inherited = std::env::vars_os().map(|(name, _)| name);
+    for name in inherited.filter(|name| name.to_string_lossy().starts_with(withheld)) {
+        process.env_remove(name);
+    }
+    process.env(strays::VARIABLE, mark).stdin(Stdio::null());
+    process.stdout(file.try_clone().map_err(|e| cannot(&e))?).stderr(file);
+    let mut child = process.spawn().map_err(|e| cannot(&e))?;
+    let number = i32::try_from(child.id()).unwrap_or_default();
+    let known = Known::of(number);
+    // Nothing else waits for it; unwaited for, it would seem to be there after its end.
+    std::thread::spawn(move || child.wait());
+    known.ok_or_else(|| Fault::new(Kind::Failed, format!("`{}` ended at once", words[0])))
+}

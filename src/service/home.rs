@@ -1,0 +1,111 @@
+//! Where things of services are, and the mark that their processes carry.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    archive::Hasher,
+    model::{Layout, Name},
+    process::DETACHED,
+};
+
+/// How long the path of a socket may be, unix(7), with room for what the supervisor adds.
+const LONGEST_SOCKET: usize = 100;
+
+/// The paths of one workspace's services.
+#[derive(Clone, Debug)]
+pub struct Home {
+    layout: Layout,
+    key: String,
+}
+
+impl Home {
+    /// Those of the workspace with this layout.
+    pub fn new(layout: &Layout) -> Self {
+        let root = layout.root();
+        // The same folder, by whatever way somebody came to it.
+        let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        let mut hasher = Hasher::new();
+        hasher.update(root.as_os_str().as_encoded_bytes());
+        let key = hasher.finish().to_string()[..16].to_owned();
+        Self { layout: layout.clone(), key }
+    }
+
+    /// Where things are in the workspace.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The mark in the environment of the supervisor and of all that descends from it.
+    pub fn mark(&self) -> String {
+        format!("{DETACHED}{}", self.key)
+    }
+
+    /// The folder that all but logs are in.
+    pub fn folder(&self) -> PathBuf {
+        self.layout.state().join("services")
+    }
+
+    /// What the supervisor is told: JSON, which YAML readers read too.
+    pub fn configuration(&self) -> PathBuf {
+        self.folder().join("process-compose.yml")
+    }
+
+    /// Which process the supervisor is.
+    pub fn record(&self) -> PathBuf {
+        self.folder().join("supervisor")
+    }
+
+    /// What the supervisor says of itself.
+    pub fn own_log(&self) -> PathBuf {
+        self.folder().join("supervisor.log")
+    }
+
+    /// What the supervisor prints, and the services with it.
+    pub fn output(&self) -> PathBuf {
+        self.folder().join("supervisor.out")
+    }
+
+    /// The script that looks whether `name` is ready.
+    pub fn look(&self, name: &Name) -> PathBuf {
+        self.folder().join("ready").join(name.file_name())
+    }
+
+    /// What `name` printed.
+    pub fn log(&self, name: &Name) -> PathBuf {
+        self.layout.logs().join("services").join(format!("{}.log", name.file_name()))
+    }
+
+    /// The lock of whoever changes what runs.
+    pub fn lock(&self) -> PathBuf {
+        self.layout.state().join("locks").join("services")
+    }
+
+    /// The supervisor's socket: beside the rest, or where paths are short.
+    pub fn socket(&self) -> PathBuf {
+        let near = self.folder().join("socket");
+        if near.as_os_str().len() <= LONGEST_SOCKET { near } else { self.far_socket() }
+    }
+
+    fn far_socket(&self) -> PathBuf {
+        let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let own = own.filter(|folder| folder.is_dir() && folder.as_os_str().len() < 60);
+        own.unwrap_or_else(|| Path::new("/tmp").to_owned()).join(format!("forge-{}", self.key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_of_deep_workspaces_lie_where_paths_are_short_each_its_own() {
+        let home = |root: String| Home::new(&Layout::new(root.into()));
+        let near = home("/w".into());
+        assert_eq!(near.socket(), Path::new("/w/.forge/state/services/socket"));
+        let deep = |last| home(format!("/{}/{last}", "deep".repeat(30)));
+        assert!(deep("a").socket().as_os_str().len() <= LONGEST_SOCKET);
+        assert_ne!(deep("a").socket(), deep("b").socket());
+        assert_ne!(deep("a").mark(), deep("b").mark());
+        assert_eq!(deep("a").mark(), deep("a").mark());
+    }
+}

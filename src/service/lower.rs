@@ -1,0 +1,126 @@
+//! Ends services, and their supervisor with the last of them: by asking it, and if that does not help,
+//! without it. Whatever carries the workspace's mark is gone afterwards.
+
+use std::{collections::BTreeSet, fs, thread, time::Duration};
+
+use super::{Home, Supervisor, configuration::Configuration, of, stop::stop, with_dependents};
+use crate::{
+    cache::BusyLock,
+    model::{Fault, Kind, Layout, Name},
+    process::{carriers, end_all, guardian::Guardian},
+    workspace::Workspace,
+};
+
+/// How long a service may take to end of which nothing is known, and the supervisor.
+pub const GRACE: Duration = Duration::from_secs(10);
+/// How long what a supervisor left behind may take to end.
+const LEFT_BEHIND: Duration = Duration::from_secs(2);
+
+/// Ends the services called `names` with all that need them; every process of every service, if that
+/// leaves none. Returns the names of what was running.
+///
+/// # Errors
+/// If something is left that cannot be killed, or the supervisor does not do as it is told.
+pub fn lower(workspace: &Workspace, names: Option<&BTreeSet<Name>>) -> Result<Vec<Name>, Fault> {
+    let home = Home::new(&workspace.layout);
+    let _lock = BusyLock::wait(&home.lock())?;
+    let Some(supervisor) = Supervisor::of(&home) else {
+        end(&home, None)?;
+        return Ok(Vec::new());
+    };
+    let mut configuration = Configuration::read(&home);
+    let ending: BTreeSet<Name> = match names {
+        Some(names) => with_dependents(workspace, names),
+        None => configuration.names().cloned().collect(),
+    };
+    let was: Vec<Name> =
+        configuration.names().filter(|name| ending.contains(*name)).cloned().collect();
+    stop_all(workspace, &home, &supervisor, was.iter().cloned().collect())?;
+    configuration.retain(|name| !ending.contains(name));
+    if configuration.names().next().is_none() {
+        end(&home, Some(supervisor))?;
+    } else {
+        configuration.write(&home)?;
+        supervisor.read_again()?;
+    }
+    Ok(was)
+}
+
+/// As [`lower`], of all services of the workspace with this layout, whose files may be broken.
+///
+/// # Errors
+/// As [`lower`].
+pub fn lower_all(layout: &Layout) -> Result<(), Fault> {
+    let home = Home::new(layout);
+    let _lock = BusyLock::wait(&home.lock())?;
+    end(&home, Supervisor::of(&home))
+}
+
+/// Ends services side by side, each after those that need it.
+fn stop_all(
+    workspace: &Workspace,
+    home: &Home,
+    supervisor: &Supervisor,
+    mut left: BTreeSet<Name>,
+) -> Result<(), Fault> {
+    // One that does not answer is ended without being asked.
+    let Ok(states) = supervisor.states() else { return Ok(()) };
+    while !left.is_empty() {
+        let is_needed = |name: &Name| {
+            let mut services = left.iter().filter_map(|other| of(workspace, other.as_str()));
+            services.any(|service| service.needs.contains(name))
+        };
+        let wave: Vec<Name> = left.iter().filter(|name| !is_needed(name)).cloned().collect();
+        // Only a circle has none, and circles are refused when files are read.
+        let wave = if wave.is_empty() { left.iter().cloned().collect() } else { wave };
+        left.retain(|name| !wave.contains(name));
+        let stop = |name: &Name| {
+            let grace = of(workspace, name.as_str()).map_or(GRACE, |service| service.grace);
+            let state = states.get(name).cloned().unwrap_or_default();
+            stop(home, supervisor, name, grace, &state)
+        };
+        thread::scope(|scope| {
+            let stopping: Vec<_> = wave.iter().map(|name| scope.spawn(|| stop(name))).collect();
+            let broken = |_| Err(Fault::new(Kind::Failed, "a service could not be ended"));
+            stopping.into_iter().try_for_each(|one| one.join().unwrap_or_else(broken))
+        })?;
+    }
+    Ok(())
+}
+
+/// Ends the supervisor and all that carries the mark.
+pub fn end(home: &Home, supervisor: Option<Supervisor>) -> Result<(), Fault> {
+    if let Some(supervisor) = supervisor {
+        let process = supervisor.process();
+        process.terminate();
+        if !process.is_gone_within(GRACE) {
+            process.kill();
+        }
+    }
+    let mark = home.mark();
+    if !end_all(&|| carriers(&mark), LEFT_BEHIND) {
+        let left: Vec<_> = carriers(&mark).iter().map(|left| left.pid.to_string()).collect();
+        let what = format!("processes of services cannot be killed: {}", left.join(", "));
+        return Err(Fault::new(Kind::Failed, what));
+    }
+    for file in [home.record(), home.configuration(), home.socket()] {
+        // What is not there need not be removed.
+        let _ = fs::remove_file(file);
+    }
+    Ok(())
+}
+
+/// Ends all services of a workspace should this forge be killed before it is dropped.
+pub struct Watch {
+    _guardian: Guardian,
+}
+
+impl Watch {
+    /// Begins to watch.
+    pub fn over(workspace: &Workspace) -> Self {
+        let mark = Home::new(&workspace.layout).mark();
+        let guardian = Guardian::new(Some(Guardian::of_this_program(&mark)));
+        guardian.start();
+        Self { _guardian: guardian }
+    }
+}

@@ -1,0 +1,217 @@
+//! The commands of a task: each try of `run`, and what cleans up.
+//!
+//! ```text
+//! run ─ fails? ─ what its `finally` entries registered, last first ─ tries left? ─ delay ─┐
+//!  ▲                                                                                      │
+//!  └──────────────────────────────────────────────────────────────────────────────────────┘
+//! done, failed or stopped ─▶ `finally` of the task, which knows `exit_code`
+//! ```
+//!
+//! What cleans up runs whatever happened, all of it, even when one of its commands fails or
+//! the run was stopped (only being asked a second time stops that too). Its own failure
+//! is told, and makes the task fail only if all went well before.
+
+use crate::{
+    model::{Fault, Kind},
+    workspace::{Bindings, Text},
+};
+
+use super::{
+    Event,
+    frame::Frame,
+    perform::{Performance, Scene},
+    pool::Seat,
+    steps::{Later, Step, Work},
+    witness::Live,
+};
+
+impl<'w> Performance<'_, 'w> {
+    /// Runs `steps`, again if they fail and that is wanted, and then what cleans up.
+    pub(super) async fn carry_out(
+        &self,
+        scene: &Scene<'_, 'w>,
+        steps: &[Step<'w>],
+        frame: &Frame<'_>,
+    ) -> Result<(), Fault> {
+        let mut seat = self.engine.pools.seat(self.invocation.task.pool.as_ref());
+        let mut done = self.attempt(scene, steps, frame, &mut seat).await;
+        let retry = self.invocation.task.retry;
+        for attempt in 1..=retry.times {
+            let Err(fault) = &done else { break };
+            if fault.kind == Kind::Interrupted {
+                break;
+            }
+            let note = format!("failed; try {attempt} of {} follows: {fault}", retry.times);
+            self.tell(&scene.label, Event::Note(&note));
+            seat.leave();
+            if frame.pause(retry.delay, "another try").await.is_err() {
+                break;
+            }
+            done = self.attempt(scene, steps, frame, &mut seat).await;
+        }
+        let frame = self.engine.last_frame();
+        let bindings = with_exit_code(scene.rendering.bindings, &done);
+        let witness = Live::new(self.engine, &frame, self.invocation.task, &scene.ground);
+        let last = scene.rendering.finally(&bindings, &witness).await;
+        let cleaned = match &last {
+            Ok(last) => self.clean_up(scene, last.iter().map(Ok), &frame, &mut seat).await,
+            Err(fault) => self.told(scene, fault.clone()),
+        };
+        done.and(cleaned)
+    }
+
+    /// Runs `steps` up to the first that fails, and then what they registered, last first.
+    async fn attempt(
+        &self,
+        scene: &Scene<'_, 'w>,
+        steps: &[Step<'w>],
+        frame: &Frame<'_>,
+        seat: &mut Seat,
+    ) -> Result<(), Fault> {
+        let mut registered: Vec<&Later<'w>> = Vec::new();
+        let mut done = Ok(());
+        for step in steps {
+            match &step.what {
+                Work::Later(later) => match self.applies(scene, step, frame).await {
+                    Ok(true) => registered.push(later),
+                    Ok(false) => {}
+                    Err(fault) => done = Err(fault),
+                },
+                _ => done = self.tolerated(scene, step, frame, seat).await,
+            }
+            if done.is_err() {
+                break;
+            }
+        }
+        if registered.is_empty() {
+            return done;
+        }
+        let last = registered
+            .into_iter()
+            .rev()
+            .map(|later| scene.rendering.later(later, &with_exit_code(&later.bindings, &done)));
+        let last: Vec<_> = last.collect();
+        let last = last.iter().map(Result::as_ref);
+        let cleaned = self.clean_up(scene, last, &self.engine.last_frame(), seat).await;
+        done.and(cleaned)
+    }
+
+    /// Runs all of `steps`, whatever becomes of each.
+    async fn clean_up<'s>(
+        &self,
+        scene: &Scene<'_, 'w>,
+        steps: impl Iterator<Item = Result<&'s Step<'w>, &'s Fault>>,
+        frame: &Frame<'_>,
+        seat: &mut Seat,
+    ) -> Result<(), Fault>
+    where
+        'w: 's,
+    {
+        let mut cleaned = Ok(());
+        for step in steps {
+            let done = match step {
+                Ok(step) => self.tolerated(scene, step, frame, seat).await,
+                Err(fault) => Err(fault.clone()),
+            };
+            if let Err(fault) = done {
+                cleaned = cleaned.and(self.told(scene, fault));
+            }
+        }
+        cleaned
+    }
+
+    /// Tells that cleaning up failed, and fails so.
+    fn told(&self, scene: &Scene<'_, 'w>, fault: Fault) -> Result<(), Fault> {
+        let note = format!("could not clean up: {fault}");
+        self.tell(&scene.label, Event::Note(&note));
+        Err(fault)
+    }
+
+    /// Runs `step`, whose failure may be allowed.
+    async fn tolerated(
+        &self,
+        scene: &Scene<'_, 'w>,
+        step: &Step<'w>,
+        frame: &Frame<'_>,
+        seat: &mut Seat,
+    ) -> Result<(), Fault> {
+        match self.step(scene, step, &frame.within(step.timeout), seat).await {
+            Err(fault) if step.allow_failure && fault.kind != Kind::Interrupted => {
+                let note = format!("goes on after a failure: {fault}");
+                self.tell(&scene.label, Event::Note(&note));
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    async fn step(
+        &self,
+        scene: &Scene<'_, 'w>,
+        step: &Step<'w>,
+        frame: &Frame<'_>,
+        seat: &mut Seat,
+    ) -> Result<(), Fault> {
+        if !self.applies(scene, step, frame).await? {
+            return Ok(());
+        }
+        match &step.what {
+            Work::Run(line) => {
+                seat.take(&frame.cancel, &format!("task {}", self.invocation.task.name)).await?;
+                let done = self.command(scene, step, line, frame).await;
+                done.map_err(|fault| self.failed(fault))
+            }
+            Work::Call(invocation) => {
+                seat.leave();
+                self.engine.call(invocation, frame).await.map(|_| ())
+            }
+            Work::Later(_) => Ok(()),
+        }
+    }
+
+    async fn command(
+        &self,
+        scene: &Scene<'_, 'w>,
+        step: &Step<'w>,
+        line: &Text,
+        frame: &Frame<'_>,
+    ) -> Result<(), Fault> {
+        let keyring = self.engine.vault.keyring();
+        let mut command = scene.ground.command(&keyring, line)?;
+        command.secrets = keyring.secrets().clone();
+        command.terminal = step.interactive;
+        command.through = self.engine.options.through;
+        if !step.quiet {
+            self.tell(&scene.label, Event::Command(&line.expand(&scene.ground.places)));
+        }
+        let mut pass_on = |line: &str| self.tell(&scene.label, Event::Line(line));
+        frame.run(command, &mut pass_on).await
+    }
+
+    /// Whether what `if` of `step` says holds.
+    async fn applies(
+        &self,
+        scene: &Scene<'_, 'w>,
+        step: &Step<'w>,
+        frame: &Frame<'_>,
+    ) -> Result<bool, Fault> {
+        let Some(condition) = &step.condition else { return Ok(true) };
+        self.holds(scene, condition, frame).await.map_err(|fault| self.failed(fault))
+    }
+
+    fn failed(&self, fault: Fault) -> Fault {
+        fault.within(format!("task {} failed", self.invocation.task.name))
+    }
+}
+
+/// `bindings`, and `exit_code`: 0, that of the command that failed, 124 for a timeout, 130 if the
+/// run was stopped.
+fn with_exit_code(bindings: &Bindings, done: &Result<(), Fault>) -> Bindings {
+    let code = match done {
+        Ok(()) => 0,
+        Err(fault) => fault.code.unwrap_or_else(|| fault.kind.exit_code()),
+    };
+    let mut bindings = bindings.clone();
+    bindings.set("exit_code", crate::workspace::Word::number(usize::from(code)));
+    bindings
+}

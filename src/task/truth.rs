@@ -1,0 +1,165 @@
+//! Whether a task that says what goes in and what comes out has anything to do: what is recorded,
+//! what the cache holds, and who else is at it.
+
+use std::time::Duration;
+
+use crate::{
+    cache::{Busy, BusyLock, Cache},
+    model::Fault,
+};
+
+use super::{
+    Event,
+    files::{Marks, looked_at, marks},
+    frame::Frame,
+    key::{is_kept, patterns},
+    perform::{Performance, Scene},
+    record::{Record, changed, digest},
+};
+
+/// How often somebody who waits for another forge looks whether it is done.
+const LOOK_AGAIN: Duration = Duration::from_millis(30);
+
+impl<'w> Performance<'_, 'w> {
+    /// Whether there is nothing to do: what `status` says and what the record says, if both speak.
+    pub(super) async fn is_done(
+        &self,
+        scene: &Scene<'_, 'w>,
+        now: Option<&Record>,
+        frame: &Frame<'_>,
+    ) -> Result<bool, Fault> {
+        let status = &self.invocation.task.status;
+        if now.is_none() && status.is_empty() {
+            return Ok(false);
+        }
+        if let Some(now) = now {
+            let known = self.engine.ledger.read(self.invocation);
+            if known.is_none_or(|known| known.difference(now).is_some()) {
+                return Ok(false);
+            }
+        }
+        self.has_status(scene, frame).await
+    }
+
+    /// What is up to date rests on the files that go in and come out.
+    pub(super) fn rest(&self, scene: &Scene<'_, 'w>) -> Result<(), Fault> {
+        let (basis, task) = (&self.engine.basis, self.invocation.task);
+        if task.gitignore {
+            // What git ignores is said in more places than are looked at here.
+            basis.is_more();
+        }
+        for written in [&task.inputs, &task.outputs] {
+            if basis.stands() {
+                let written = patterns(&scene.rendering, &scene.ground, written)?;
+                basis.add(looked_at(&scene.ground.dir, &written)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether each command of `status` succeeds.
+    async fn has_status(&self, scene: &Scene<'_, 'w>, frame: &Frame<'_>) -> Result<bool, Fault> {
+        for line in &self.invocation.task.status {
+            if !self.holds(scene, &scene.rendering.text(line)?, frame).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Waits until no other forge, and no other part of this one, runs the same task. Says whether
+    /// somebody did.
+    pub(super) async fn turn(
+        &self,
+        scene: &Scene<'_, 'w>,
+        frame: &Frame<'_>,
+    ) -> Result<(BusyLock, bool), Fault> {
+        let name = format!("task-{}", &digest(&self.invocation.key())[..16]);
+        let path = self.engine.workspace.layout.state().join("locks").join(name);
+        let mut waits = false;
+        loop {
+            let whose = match BusyLock::take(&path)? {
+                Busy::Ours(lock) => return Ok((lock, waits)),
+                Busy::Theirs(whose) => whose,
+            };
+            if !waits {
+                let whose = whose.map_or_else(String::new, |pid| format!(" (process {pid})"));
+                let note = format!("waits for another forge that runs it{whose}");
+                self.tell(&scene.label, Event::Note(&note));
+            }
+            waits = true;
+            let what = format!("the task {}", self.invocation.task.name);
+            frame.pause(LOOK_AGAIN, &what).await?;
+        }
+    }
+
+    /// Takes what it would make from the cache, if that is known. Says whether all is as if it had run.
+    pub(super) async fn is_restored(
+        &self,
+        scene: &Scene<'_, 'w>,
+        now: &Record,
+        frame: &Frame<'_>,
+    ) -> Result<bool, Fault> {
+        if !is_kept(self.invocation.task) {
+            return Ok(false);
+        }
+        let (dir, layout) = (&scene.ground.dir, &self.engine.workspace.layout);
+        let restored = Cache::of_user()
+            .and_then(|cache| cache.restore_outputs(&now.key(), dir, &layout.staging()));
+        match restored {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(fault) => {
+                self.tell(&scene.label, Event::Note(&format!("runs, since {fault}")));
+                return Ok(false);
+            }
+        }
+        if !self.has_status(scene, frame).await? {
+            return Ok(false);
+        }
+        let Some(record) = self.with_outputs(scene, now.clone())? else { return Ok(false) };
+        self.engine.basis.is_more();
+        self.engine.ledger.write(self.invocation, &record)?;
+        Ok(true)
+    }
+
+    /// Records what went in and what came out, and keeps that in the cache.
+    pub(super) fn keep(&self, scene: &Scene<'_, 'w>, now: Option<Record>) -> Result<(), Fault> {
+        let Some(now) = now else { return Ok(()) };
+        let Some(record) = self.with_outputs(scene, now)? else { return Ok(()) };
+        let (task, dir) = (self.invocation.task, &scene.ground.dir);
+        let written = patterns(&scene.rendering, &scene.ground, &task.inputs)?;
+        let inputs = marks(dir, &written, task.gitignore, &record.inputs)?;
+        // What was read before is recorded: whether the run saw the change nobody knows.
+        self.engine.ledger.write(self.invocation, &record)?;
+        if let Some(change) = changed("input", &record.inputs, &inputs, false) {
+            let note = format!("is not up to date: {change} while it ran");
+            self.tell(&scene.label, Event::Note(&note));
+            return Ok(());
+        }
+        if is_kept(task) {
+            let names: Vec<&str> = record.outputs.keys().map(String::as_str).collect();
+            let kept =
+                Cache::of_user().and_then(|cache| cache.keep_outputs(&record.key(), dir, &names));
+            if let Err(fault) = kept {
+                self.tell(&scene.label, Event::Note(&format!("is done; but {fault}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// `record` with what came out; nothing if something is not there.
+    fn with_outputs(&self, scene: &Scene<'_, 'w>, record: Record) -> Result<Option<Record>, Fault> {
+        let outputs = patterns(&scene.rendering, &scene.ground, &self.invocation.task.outputs)?;
+        let is_plain = |path: &&String| !path.contains(['*', '?', '[', '{', '!']);
+        for path in outputs.iter().filter(is_plain) {
+            if !scene.ground.dir.join(path).exists() {
+                let note = format!("did not make {path}, so it is not up to date");
+                self.tell(&scene.label, Event::Note(&note));
+                return Ok(None);
+            }
+        }
+        let outputs = marks(&scene.ground.dir, &outputs, false, &Marks::new())?;
+        Ok(Some(Record { outputs, ..record }))
+    }
+}

@@ -1,0 +1,30 @@
+//! The secrets of a run, as they become known.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::workspace::{Keyring, Word};
+
+/// All secrets that a run has learned.
+#[derive(Debug, Default)]
+pub struct Vault(Mutex<Keyring>);
+
+impl Vault {
+    /// Keeps `value`; returns what stands in texts for it. See [`Keyring::keep`].
+    pub fn keep(&self, name: &str, value: String) -> Word {
+        self.locked().keep(name, value)
+    }
+
+    /// The secrets known now.
+    pub fn keyring(&self) -> Keyring {
+        self.locked().clone()
+    }
+
+    /// `text` as it may be shown.
+    pub fn hidden(&self, text: &str) -> String {
+        self.locked().hidden(text)
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Keyring> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,27 @@
+//! What the places of templates are, for commands that run beside what is installed.
+
+use super::{Places, Source, Workspace};
+use crate::model::{ArtifactId, Name};
+
+impl Workspace {
+    /// What the places are for a task or service: those of its subsystem as it is installed here,
+    /// or those of the workspace itself.
+    pub fn places(&self, subsystem: Option<&Name>) -> Places {
+        let layout = &self.layout;
+        let workspace_itself =
+            Places { root: layout.root().to_owned(), bin: layout.bin(), ..Places::default() };
+        let Some(name) = subsystem else { return workspace_itself };
+        let id = ArtifactId { name: name.clone(), platform: self.platform };
+        let locked = self.lock.subsystems.get(name);
+        Places {
+            src: match &self.subsystems[name].source {
+                Source::Path { dir, .. } => layout.root().join(dir),
+                _ => layout.source(&id),
+            },
+            out: layout.installed_artifact(&id),
+            work: layout.sources().join(format!("{}.work", id.file_name())),
+            commit: locked.and_then(|locked| locked.commit.clone()).unwrap_or_default(),
+            ..workspace_itself
+        }
+    }
+}

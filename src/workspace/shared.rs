@@ -1,0 +1,76 @@
+//! What goes into a component besides its own folder: `also` and `imports` of `source:`.
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+/// What else of the workspace goes into a component. Both its fingerprint and whether a change
+/// affects it go by this.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shared {
+    /// Paths and patterns, relative to the workspace; a folder means all below it.
+    pub also: Vec<String>,
+    /// Whether what its Go code imports does.
+    pub imports: bool,
+}
+
+impl Shared {
+    /// Whether there is nothing else.
+    pub fn is_empty(&self) -> bool {
+        self.also.is_empty() && !self.imports
+    }
+
+    /// The part of `pattern` that is a path: where looking for what it means begins.
+    pub fn start(pattern: &str) -> &str {
+        match pattern.find(['*', '?', '[', '{', '\\']) {
+            Some(at) => pattern[..at].rsplit_once('/').map_or("", |(start, _)| start),
+            // The workspace as a whole.
+            None if pattern == "." => "",
+            None => pattern,
+        }
+    }
+
+    /// Whether `text` can be read as a pattern.
+    pub fn is_pattern(text: &str) -> bool {
+        glob(text).is_some()
+    }
+
+    /// The pattern of `also` that means `path`, a path relative to the workspace.
+    pub fn means(&self, path: &str) -> Option<&str> {
+        let means = |pattern: &&String| {
+            let below = path.strip_prefix(Self::start(pattern));
+            below.is_some() && glob(pattern).is_some_and(|glob| holds(&glob, path))
+        };
+        self.also.iter().find(means).map(String::as_str)
+    }
+}
+
+fn glob(pattern: &str) -> Option<Gitignore> {
+    let mut glob = GitignoreBuilder::new("");
+    // The workspace as a whole has no name of its own.
+    let pattern = if pattern == "." { "*" } else { pattern };
+    glob.add_line(None, &format!("/{pattern}")).ok()?;
+    glob.build().ok()
+}
+
+fn holds(glob: &Gitignore, path: &str) -> bool {
+    glob.matched_path_or_any_parents(path, false).is_ignore()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_means_all_below_it_and_a_pattern_what_it_says() {
+        let shared = |also: &str| Shared { also: vec![also.into()], imports: false };
+        let means = |also: &str, path: &str| shared(also).means(path).is_some();
+        assert!(
+            means("libs", "libs/a/b.go") && !means("libs", "libs2/a") && !means("libs", "x/libs/a")
+        );
+        assert!(
+            means("libs/**/*.proto", "libs/a/b.proto") && !means("libs/**/*.proto", "libs/a/b.go")
+        );
+        assert!(means("a.txt", "a.txt") && !means("a.txt", "b/a.txt") && means(".", "b/a.txt"));
+        assert_eq!(Shared::start("libs/a*/b"), "libs");
+        assert_eq!(Shared::start("*.go"), "");
+    }
+}

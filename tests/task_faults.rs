@@ -1,0 +1,339 @@
+//! Everything that people get wrong with tasks, and what they are told: one clear error each.
+
+use std::{
+    fs,
+    io::Read,
+    os::unix::fs::PermissionsExt,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use crate::support::Sandbox;
+
+/// A workspace with these lines at the top of `versions.yml`.
+fn workspace(head: &str) -> Sandbox {
+    Sandbox::new().head(head).script("tool", "v1")
+}
+
+/// What `forge` says to `words` on standard error, and how it ends.
+fn told(sandbox: &Sandbox, words: &str) -> String {
+    let run = sandbox.forge(words).run();
+    let code = run.code().expect("an exit code");
+    let root = sandbox.root().canonicalize().unwrap().display().to_string();
+    let text = run.stderr().replace(&root, "[root]");
+    let text = text.replace(&sandbox.root().display().to_string(), "[root]");
+    // The words that templates know are listed elsewhere.
+    let short = |line: &str| match line.split_once("known are ") {
+        Some((before, _)) => format!("{before}known are […]\n"),
+        None => format!("{line}\n"),
+    };
+    let text: String = text.lines().map(short).collect();
+    format!("exit code {code}\n{}", text.trim_end())
+}
+
+macro_rules! faults {
+    ($($name:ident: $head:expr, $words:expr, @$told:literal;)*) => {$(
+        #[test]
+        fn $name() {
+            let sandbox = workspace($head).file("inc/x", "");
+            insta::assert_snapshot!(told(&sandbox, $words), @$told);
+        }
+    )*};
+}
+
+faults! {
+    a_task_that_needs_itself: "tasks: { a: { needs: a } }", "a", @r#"
+    exit code 2
+    error: the task `a` needs itself
+     --> versions.yml:1:22
+      |
+    1 | tasks: { a: { needs: a } }
+      |                      ^ a needs a
+      |
+      = help: remove one of them
+
+    1 problem in 1 file
+    "#;
+    a_longer_circle: "tasks:\n  a: { needs: b }\n  b: [{ task: c }]\n  c: { needs: [a] }", "a", @r#"
+    exit code 2
+    error: these tasks need each other in a circle: a → b → c → a
+     --> versions.yml:2:15
+      |
+    2 |   a: { needs: b }
+      |               ^ a needs b
+    3 |   b: [{ task: c }]
+      |               - b needs c
+    4 |   c: { needs: [a] }
+      |                - c needs a
+      |
+      = help: remove one of them
+
+    1 problem in 1 file
+    "#;
+    an_unknown_task: "tasks: { build: x }", "biuld", @r#"
+    exit code 2
+    error: there is no verb and no task `biuld`
+      help: did you mean `build`?
+    "#;
+    an_unknown_parameter: "tasks: { a: { with: { where: x }, run: y } }", "a wehre=z", @r#"
+    exit code 2
+    error: the task a has no parameter `wehre`
+      because: its file has no variable of that name at its top either
+      help: did you mean `where`?
+    "#;
+    an_unknown_parameter_of_a_call: "tasks: { a: { with: { where: x }, run: y }, b: [{ task: a, with: { wher: z } }] }", "b", @r#"
+    exit code 2
+    error: the task `a` has no parameter `wher`
+     --> versions.yml:1:57
+      |
+    1 | tasks: { a: { with: { where: x }, run: y }, b: [{ task: a, with: { wher: z } }] }
+      |                                                         ^ not a parameter of it
+      |
+      = help: did you mean `where`?
+
+    1 problem in 1 file
+    "#;
+    a_missing_parameter: "tasks: { a: { with: { to: { required: true, desc: where it goes } }, run: y } }", "a", @r#"
+    exit code 2
+    error: the task a must be given `to`
+      because: where it goes
+      help: write `forge a to=…`
+    "#;
+    a_value_that_is_not_allowed: "tasks: { a: { with: { to: { enum: [dev, prod] } }, run: y } }", "a to=here", @r#"
+    exit code 2
+    error: `to` of the task a cannot be `here`
+      help: it is one of dev, prod
+    "#;
+    a_command_that_is_not_there: "tasks: { a: no-such-command --flag }", "a", @r#"
+    exit code 1
+    error: task a failed
+      because: `no-such-command` was not found
+      help: install `no-such-command`, or put the folder it is in on PATH
+    "#;
+    a_folder_that_is_not_there: "tasks: { a: { dir: nowhere, run: echo } }", "a", @r#"
+    exit code 1
+    error: task a failed
+      because: cannot run `echo`
+      because: its folder `[root]/nowhere` does not exist
+      help: make the folder first, or correct `dir`
+    "#;
+    a_dotenv_that_is_not_there: "tasks: { a: { dotenv: local.env, run: echo } }", "a", @r#"
+    exit code 2
+    error: task a cannot begin
+      because: cannot read the variables in [root]/local.env
+      because: No such file or directory (os error 2)
+      help: `dotenv: FILE?` lets it be missing; a line is `NAME=value`
+    "#;
+    a_dotenv_that_is_a_folder: "tasks: { a: { dotenv: inc, run: echo } }", "a", @r#"
+    exit code 2
+    error: task a cannot begin
+      because: cannot read the variables in [root]/inc
+      because: Is a directory (os error 21)
+      help: `dotenv: FILE?` lets it be missing; a line is `NAME=value`
+    "#;
+    a_name_that_no_variable_has: "tasks: { a: { env: { 'A B': x }, run: echo } }", "a", @r#"
+    exit code 2
+    error: `A B` can be no environment variable
+     --> versions.yml:1:22
+      |
+    1 | tasks: { a: { env: { 'A B': x }, run: echo } }
+      |                      ^^^^^ not a name
+      |
+      = help: write `NAME: value`
+
+    1 problem in 1 file
+    "#;
+    a_variable_that_looks_at_itself: "vars: { a: 'x{{ a }}' }\ntasks: { b: 'echo {{ a }}' }", "b", @r#"
+    exit code 2
+    error: templates know no `a` here
+     --> versions.yml:1:17
+      |
+    1 | vars: { a: 'x{{ a }}' }
+      |                 ^ not known
+      |
+      = help: known are […]
+
+    1 problem in 1 file
+    "#;
+    a_template_that_is_wrong_before_the_run: "tasks: { a: [echo, 'echo {{ nmae }}'] }", "a", @r#"
+    exit code 2
+    error: templates know no `nmae` here
+     --> versions.yml:1:29
+      |
+    1 | tasks: { a: [echo, 'echo {{ nmae }}'] }
+      |                             ^^^^ not known
+      |
+      = help: known are […]
+
+    1 problem in 1 file
+    "#;
+    a_template_that_is_wrong_in_the_run: "tasks:\n  a:\n    with: { list: x }\n    run: |\n      echo fine\n      echo {{ list | map('upper') | first | nope_is_none }}", "a", @r#"
+    exit code 2
+    error: templates know no filter `nope_is_none`
+     --> versions.yml:6:45
+      |
+    6 |       echo {{ list | map('upper') | first | nope_is_none }}
+      |                                             ^^^^^^^^^^^^ here
+      |
+      = help: they know the filters, tests and functions of minijinja
+
+    1 problem in 1 file
+    "#;
+    a_template_that_fails_in_the_run: "vars: { v: { sh: echo text } }\ntasks:\n  a:\n    run: |\n      echo fine\n      echo {{ (v | int) + 1 }}", "a", @r#"
+    exit code 2
+    error: a template of the task a cannot be rendered
+    error: this template cannot be rendered: invalid operation: invalid float literal
+     --> versions.yml:6:20
+      |
+    6 |       echo {{ (v | int) + 1 }}
+      |                    ^^^ here
+      |
+      = help: change the expression
+    "#;
+    a_variable_whose_command_fails: "tasks: { a: { vars: { v: { sh: 'echo why >&2; exit 3' } }, run: 'echo {{ v }}' } }", "a", @r#"
+    exit code 1
+    error: cannot tell `v` of the task a
+      because: `echo why >&2; exit 3` failed
+      because: why
+    "#;
+    a_question_without_a_terminal: "tasks: { a: { confirm: sure?, run: echo } }", "a", @r#"
+    exit code 1
+    error: the task a was not confirmed
+      because: it asks a question, and there is no terminal to ask at
+      help: `--yes` answers every question with yes
+    "#;
+    a_folder_without_tasks: "include: { i: inc }", "i:x", @r#"
+    exit code 2
+    error: `i` includes a folder without a `tasks.yml`
+     --> versions.yml:1:15
+      |
+    1 | include: { i: inc }
+      |               ^^^ no `tasks.yml` in it
+      |
+      = help: a path is relative to the file it stands in; `{ file: PATH, optional: true }` lets it be missing
+
+    1 problem in 1 file
+    "#;
+    an_include_that_is_not_there: "include: { i: inc/tasks.yml }", "i:x", @r#"
+    exit code 2
+    error: `i` includes inc/tasks.yml, which is not there
+     --> versions.yml:1:15
+      |
+    1 | include: { i: inc/tasks.yml }
+      |               ^^^^^^^^^^^^^ no such file
+      |
+      = help: a path is relative to the file it stands in; `{ file: PATH, optional: true }` lets it be missing
+
+    1 problem in 1 file
+    "#;
+    an_include_that_is_not_pinned: "include: { i: { url: 'https://example.org/t.yml' } }", "i:x", @r#"
+    exit code 2
+    error: `i` includes a URL without saying which `sha256` it must have
+     --> versions.yml:1:22
+      |
+    1 | include: { i: { url: 'https://example.org/t.yml' } }
+      |                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^ not pinned
+      |
+      = help: read what is there, then write `sha256: …` beside it; `curl -sSfL https://example.org/t.yml | sha256sum` prints it
+
+    1 problem in 1 file
+    "#;
+    a_task_without_a_command: "tasks: { a: { desc: x } }", "a", @r#"
+    exit code 2
+    error: the task `a` has no command
+     --> versions.yml:1:13
+      |
+    1 | tasks: { a: { desc: x } }
+      |             ^^^^^^^^^^^ nothing to run
+      |
+      = help: write a command, a list of commands, or a mapping with `run`
+
+    1 problem in 1 file
+    "#;
+    two_names_for_one_task: "tasks: { a: x, b: { run: y, alias: a } }", "b", @r#"
+    exit code 2
+    error: `a` is a name of the task `a` already
+     --> versions.yml:1:16
+      |
+    1 | tasks: { a: x, b: { run: y, alias: a } }
+      |                ^ calls itself so too
+      |
+      = help: remove it from `alias` of one of them
+
+    1 problem in 1 file
+    "#;
+    a_pool_that_is_none: "pools: { net: 1 }\ntasks: { a: { pool: ned, run: x } }", "a", @r#"
+    exit code 2
+    error: there is no pool `ned`
+     --> versions.yml:2:21
+      |
+    2 | tasks: { a: { pool: ned, run: x } }
+      |                     ^^^ not under `pools`
+      |
+      = help: did you mean `net`?
+
+    1 problem in 1 file
+    "#;
+}
+
+/// Another user than root is refused; root reads all there is.
+#[test]
+fn a_dotenv_that_may_not_be_read() {
+    let sandbox = workspace("tasks: { a: { dotenv: .env, run: echo } }").file(".env", "A=1\n");
+    fs::set_permissions(sandbox.path(".env"), fs::Permissions::from_mode(0o000)).unwrap();
+    if fs::read(sandbox.path(".env")).is_ok() {
+        sandbox.forge("a").succeeds();
+        return;
+    }
+    let run = sandbox.forge("a").exits(2);
+    run.says("task a cannot begin").says("cannot read the variables in").says("ermission denied");
+}
+
+#[test]
+fn a_line_of_a_dotenv_that_is_no_variable() {
+    let sandbox =
+        workspace("tasks: { a: { dotenv: .env, run: echo } }").file(".env", "A=1\nwhat\n");
+    sandbox.forge("a").exits(2).says("line 2 is no variable").says("task a cannot begin");
+}
+
+#[test]
+fn a_command_that_the_shell_cannot_read() {
+    let run = workspace("tasks: { a: [echo, 'if true'] }").forge("a").exits(2);
+    assert_eq!(run.stdout(), "");
+    run.says("the shell cannot read this command").says("versions.yml:1:20");
+}
+
+/// Ten million bytes come out whole, and are never all in memory.
+#[test]
+fn a_line_of_ten_megabytes() {
+    let line = "tasks: { a: \"head -c 10000000 /dev/zero | tr '\\\\0' x; echo; grep -s VmHWM /proc/$PPID/status; echo end\" }";
+    let out = workspace(line).forge("a").succeeds().stdout();
+    assert_eq!(out.matches('x').count(), 10_000_000);
+    assert!(out.ends_with("end\n"));
+    assert_eq!(out.lines().next().map(str::len), Some(10_000_000), "not a byte is added");
+    let most = out.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let most = most.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u32>().ok());
+    assert!(most.is_none_or(|kib| kib < 45_000), "{most:?} KiB");
+}
+
+#[test]
+fn bytes_that_are_no_text_come_at_once_as_they_are() {
+    let sandbox = workspace("tasks: { a: \"printf 'a\\\\377b\\\\n'; sleep 60\" }");
+    let mut invocation = sandbox.forge("a");
+    invocation.command().stdout(Stdio::piped());
+    let begun = Instant::now();
+    let mut child = invocation.start();
+    let mut line = [0; 4];
+    child.stdout.as_mut().unwrap().read_exact(&mut line).unwrap();
+    assert_eq!(&line, b"a\xffb\n");
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    let pid = child.id().to_string();
+    std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_command_that_asks_without_a_terminal_ends() {
+    let sandbox = workspace("tasks: { a: 'read answer' }");
+    sandbox.forge("a").exits(1).says("task a failed");
+}

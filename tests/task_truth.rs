@@ -1,0 +1,239 @@
+//! What a task made is there again when what goes into it is known again; and two forges do one
+//! thing once.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use crate::support::{Sandbox, wait_until};
+
+/// A workspace whose task `gen` makes `out/a.txt` of `in.txt` and notes in `log` that it ran.
+fn sandbox(rest: &str) -> Sandbox {
+    let tasks = "tasks:\n  gen:\n    inputs: in.txt\n    outputs: ['out/*.txt', tool]\n    run: ['mkdir -p out', 'cat in.txt > out/a.txt', 'echo \"{{ root }}\" > /dev/null; cp in.txt tool; chmod 755 tool', 'echo ran >> log']\n";
+    Sandbox::new().head(&format!("{tasks}{rest}")).script("one", "v1").file("in.txt", "1\n")
+}
+
+/// Something that somebody does to a workspace.
+type Change = Box<dyn Fn(&Sandbox)>;
+
+fn runs(sandbox: &Sandbox) -> usize {
+    fs::read_to_string(sandbox.path("log")).unwrap_or_default().lines().count()
+}
+
+#[test]
+fn outputs_come_back_when_their_inputs_do() {
+    let sandbox = sandbox("");
+    sandbox.forge("gen").succeeds();
+    sandbox.write("in.txt", "2\n");
+    sandbox.forge("gen").succeeds();
+    // As when a branch is switched back.
+    sandbox.write("in.txt", "1\n");
+    sandbox.forge("gen").succeeds().says("gen is restored from the cache");
+    assert_eq!((sandbox.read("out/a.txt").as_str(), runs(&sandbox)), ("1\n", 2));
+    sandbox.forge("gen").succeeds().says("gen is up to date");
+    fs::remove_dir_all(sandbox.path("out")).unwrap();
+    fs::remove_file(sandbox.path("tool")).unwrap();
+    sandbox.forge("gen").succeeds().says("restored");
+    let mode = fs::metadata(sandbox.path("tool")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o755);
+    // Whoever writes to an output does not write into the cache.
+    sandbox.write("out/a.txt", "tampered\n");
+    sandbox.forge("gen").succeeds().says("restored");
+    assert_eq!((sandbox.read("out/a.txt").as_str(), runs(&sandbox)), ("1\n", 2));
+    sandbox.forge("gen --force").succeeds();
+    assert_eq!(runs(&sandbox), 3);
+}
+
+#[test]
+fn another_clone_shares_what_was_made() {
+    let sandbox = sandbox("");
+    sandbox.forge("gen").succeeds();
+    let clone = sandbox.clone_fresh();
+    for path in [".forge", "out"] {
+        let _ = fs::remove_dir_all(clone.path(path));
+    }
+    let _ = fs::remove_file(clone.path("tool"));
+    let run = clone.forge("gen").env("FORGE_CACHE_DIR", sandbox.beside("cache")).succeeds();
+    run.says("gen is restored from the cache");
+    assert_eq!((clone.read("out/a.txt").as_str(), runs(&clone)), ("1\n", 1));
+}
+
+#[test]
+fn a_cache_that_lies_or_cannot_be_written_ruins_nothing() {
+    let sandbox = sandbox("");
+    sandbox.forge("gen").succeeds();
+    let mut found = Vec::new();
+    files(&sandbox.beside("cache/outputs"), &mut found);
+    assert!(!found.is_empty());
+    for file in found {
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::write(file, "lie").unwrap();
+    }
+    sandbox.write("out/a.txt", "tampered\n");
+    sandbox.forge("gen").succeeds().says("a file in your cache was changed");
+    assert_eq!((sandbox.read("out/a.txt").as_str(), runs(&sandbox)), ("1\n", 2));
+    let nowhere = sandbox.path("in.txt");
+    sandbox.forge("gen --force").env("FORGE_CACHE_DIR", nowhere).succeeds().says("is done; but");
+    sandbox.forge("gen").succeeds().says("up to date");
+}
+
+fn files(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap().flatten() {
+        match entry.path().is_dir() {
+            true => files(&entry.path(), found),
+            false => found.push(entry.path()),
+        }
+    }
+}
+
+#[test]
+fn inputs_that_change_while_it_runs_are_told_and_looked_at_again() {
+    let sandbox = sandbox(
+        "  moves: { inputs: in.txt, outputs: o, run: 'cat in.txt > o; echo more >> in.txt' }\n",
+    );
+    sandbox.forge("moves").succeeds().says("the input in.txt changed while it ran");
+    sandbox.forge("explain moves").succeeds().says("would run: the input in.txt changed");
+}
+
+#[test]
+fn what_is_made_anew_makes_those_who_need_it_look_again() {
+    let sandbox = sandbox(
+        "  use: { needs: gen, inputs: out/a.txt, run: echo used >> log }\n  deaf: { needs: gen, inputs: versions.yml, run: echo heard >> log }\n",
+    );
+    for _ in 0..2 {
+        sandbox.forge("use").succeeds();
+        sandbox.forge("deaf").succeeds();
+        assert_eq!(sandbox.read("log"), "ran\nused\nheard\n");
+    }
+    sandbox.write("in.txt", "2\n");
+    sandbox.forge("use").succeeds();
+    sandbox.forge("deaf").succeeds();
+    assert_eq!(sandbox.read("log"), "ran\nused\nheard\nran\nused\nheard\n");
+}
+
+#[test]
+fn explain_names_what_changed_then_and_now() {
+    let sandbox = Sandbox::new()
+        .head("tasks:\n  a:\n    inputs: in.txt\n    vars: { who: { sh: cat who } }\n    env: { LEVEL: low }\n    run: 'echo {{ who }} >> log'\n")
+        .script("one", "v1")
+        .file("in.txt", "1\n")
+        .file("who", "world\n");
+    sandbox.forge("a").succeeds();
+    let explained = |text: &str| {
+        let before = sandbox.listing();
+        sandbox.forge("explain a").succeeds().says(text);
+        for words in ["a --dry-run", "list", "status"] {
+            sandbox.forge(words).run();
+        }
+        assert_eq!(sandbox.listing(), before, "looking changes nothing and runs nothing");
+    };
+    explained("who was 'world'");
+    let text = sandbox.read("versions.yml");
+    sandbox.write("versions.yml", &text.replace("LEVEL: low", "LEVEL: high"));
+    explained("`env` changed: LEVEL was `low`, is `high`");
+    sandbox.write("versions.yml", &text.replace(">> log", ">> log2"));
+    explained("`run` changed: was `echo world >> log`");
+}
+
+#[test]
+fn values_from_outside_are_written_down_nowhere() {
+    let sandbox = Sandbox::new()
+        .head("dotenv: .env\ntasks:\n  a: { inputs: in.txt, env: { T: 'x{{ env.OUTSIDE }}' }, vars: { v: '{{ env.OUTSIDE }}' }, run: 'echo {{ env.OUTSIDE }} {{ v }} >> log' }\n")
+        .script("one", "v1")
+        .file("in.txt", "1\n")
+        .file(".env", "INSIDE=hush-1\n");
+    let forge = |words: &str, value: &str| {
+        let mut forge = sandbox.forge(words);
+        forge.command().env("OUTSIDE", value);
+        forge
+    };
+    forge("a", "quiet-1").succeeds();
+    forge("a", "quiet-1").succeeds();
+    assert_eq!(sandbox.read("log"), "quiet-1 quiet-1\n");
+    let written = sandbox.read(".forge/state/tasks.jsonl");
+    assert!(!written.contains("quiet-1") && !written.contains("hush-1"), "{written}");
+    let told = forge("explain a", "quiet-2").succeeds();
+    told.says("has another value");
+    assert!(!told.stdout().contains("quiet-1"));
+    sandbox.write(".env", "INSIDE=hush-2\n");
+    forge("explain a", "quiet-1").succeeds().says("`env` changed: INSIDE has another value");
+}
+
+#[test]
+fn two_forges_at_once_run_a_task_once_and_a_killed_one_is_no_obstacle() {
+    let sandbox = sandbox(
+        "  slow: { inputs: in.txt, outputs: done, run: 'echo ran >> log; touch begun; while [ ! -e go ]; do sleep 0.02; done; touch done' }\n",
+    );
+    let begun = sandbox.path("begun");
+    let mut killed = sandbox.forge("slow").start();
+    wait_until("the first has begun", || begun.exists());
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    fs::remove_file(&begun).unwrap();
+    let mut first = sandbox.forge("slow").start();
+    wait_until("the next has begun", || begun.exists());
+    let second = std::thread::scope(|scope| {
+        let second = scope.spawn(|| sandbox.forge("slow").succeeds());
+        // It waits whether or not it has come so far by now.
+        sandbox.write("go", "");
+        second.join().unwrap()
+    });
+    assert!(first.wait().unwrap().success());
+    second.says("slow is up to date");
+    assert_eq!(runs(&sandbox), 2);
+}
+
+#[test]
+fn what_had_nothing_to_do_is_said_again_until_something_it_rests_on_changes() {
+    let all = "  all: { needs: [gen, list] }\n  list: { inputs: 'src/**/*.txt', outputs: list, dotenv: 'vars?', run: ['ls -R src > list', 'echo ran >> log'] }\n  asks: { inputs: in.txt, status: test -f in.txt, run: echo ran }\n";
+    let sandbox = sandbox(all).file("src/a.txt", "").file("src/deep/b.txt", "");
+    let kept = || {
+        let files = fs::read_dir(sandbox.path(".forge/state")).unwrap().flatten();
+        let names = files.map(|file| file.file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("snapshot-run")).count()
+    };
+    // An answer is only kept that rests on what is older than a clock tick.
+    let settle = || {
+        std::thread::sleep(std::time::Duration::from_millis(120));
+        let before = runs(&sandbox);
+        for _ in 0..2 {
+            let run = sandbox.forge("all").succeeds();
+            run.says("gen is up to date").says("list is up to date");
+        }
+        assert_eq!((runs(&sandbox), kept()), (before, 1));
+        before
+    };
+    sandbox.forge("all").succeeds();
+    let write = |path: &str| {
+        let path = path.to_owned();
+        move |sandbox: &Sandbox| sandbox.write(&path, "NEW=new\n")
+    };
+    let changes: [(&str, Change); 6] = [
+        ("a file that goes in", Box::new(write("in.txt"))),
+        ("a new file in a folder", Box::new(write("src/deep/c.txt"))),
+        ("a new folder", Box::new(write("src/new/c.txt"))),
+        ("a variable", Box::new(write("vars"))),
+        ("a file is gone", Box::new(|it| fs::remove_file(it.path("src/a.txt")).unwrap())),
+        (
+            "the records",
+            Box::new(|it| {
+                fs::remove_file(it.path(".forge/state/tasks.jsonl")).unwrap();
+                fs::remove_dir_all(it.beside("cache")).unwrap();
+            }),
+        ),
+    ];
+    for (what, change) in changes {
+        let before = settle();
+        change(&sandbox);
+        sandbox.forge("all").succeeds();
+        assert!(runs(&sandbox) > before, "{what}");
+    }
+    settle();
+    fs::remove_file(sandbox.path("list")).unwrap();
+    sandbox.forge("all").succeeds().says("list is restored");
+    sandbox.forge("all --force").succeeds().keeps_quiet_about("up to date");
+    // What a command finds out shows in no file.
+    for _ in 0..3 {
+        std::thread::sleep(std::time::Duration::from_millis(120));
+        sandbox.forge("asks").succeeds();
+    }
+    assert_eq!(kept(), 1);
+}
