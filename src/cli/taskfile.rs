@@ -63,6 +63,6 @@ fn translated(
         ("CLI_OFFLINE", session.flags.offline),
         ("CLI_ASSUME_YES", wish.yes),
     ];
-    let wish = taskfile::Wish { tasks: Some(names), given, args: &wish.args, flags: &flags };
+    let wish = taskfile::Wish { tasks: Some(names), given, args: &wish.args, flags: &flags, words: &BTreeMap::new() };
     taskfile::translate(tree, &wish)
 }

@@ -43,11 +43,23 @@ impl Yaml {
         }
     }
 
+    /// Adds a key with comments above it.
+    pub fn put_with(&mut self, comments: Vec<String>, key: &str, value: Self) {
+        if let Self::Map(entries) = self {
+            entries.push((comments, key.to_owned(), value));
+        }
+    }
+
     /// Adds a key, if there is anything in `value`.
     pub fn put_filled(&mut self, key: &str, value: Self) {
         if !value.is_empty() {
             self.put(key, value);
         }
+    }
+
+    /// The keys and values of a mapping; none of anything else.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Self)> {
+        self.map_entries().iter().map(|(_, key, value)| (key.as_str(), value))
     }
 
     /// Whether it is a list or mapping without anything in it.
@@ -66,14 +78,61 @@ impl Yaml {
         text
     }
 
+    /// The text of a document in which what is below the first keys stands on one line where that
+    /// has at most `width` signs; but for the keys in `blocks`, whose own keys have lines of their own.
+    pub fn page(&self, width: usize, blocks: &[&str]) -> String {
+        let mut text = String::new();
+        for (comments, key, value) in self.map_entries() {
+            comment(comments, "", &mut text);
+            let _ = write!(text, "{}:", scalar(key));
+            let is_block = blocks.contains(&key.as_str());
+            if !is_block && value.fits(width.saturating_sub(key.len() + 2)) || value.map_entries().is_empty() {
+                value.after_key(0, &mut text);
+                continue;
+            }
+            text.push('\n');
+            for (comments, key, value) in value.map_entries() {
+                comment(comments, "  ", &mut text);
+                let key = scalar(key);
+                let _ = write!(text, "  {key}:");
+                match value.fits(width.saturating_sub(key.len() + 4)) {
+                    true => {
+                        let _ = writeln!(text, " {}", value.flow());
+                    }
+                    false => value.after_key(2, &mut text),
+                }
+            }
+        }
+        text
+    }
+
+    /// Whether it can stand on one line of `width` signs.
+    fn fits(&self, width: usize) -> bool {
+        !self.has_blocks() && self.flow().chars().count() <= width
+    }
+
+    fn has_blocks(&self) -> bool {
+        match self {
+            Self::Text(text) => is_block(text),
+            Self::Plain(_) => false,
+            Self::List(items) => items.iter().any(Self::has_blocks),
+            Self::Map(entries) => entries.iter().any(|(comments, _, value)| !comments.is_empty() || value.has_blocks()),
+        }
+    }
+
+    fn map_entries(&self) -> &[(Vec<String>, String, Self)] {
+        match self {
+            Self::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
     fn block(&self, indent: usize, text: &mut String) {
         let pad = " ".repeat(indent);
         match self {
             Self::Map(entries) => {
                 for (comments, key, value) in entries {
-                    for comment in comments {
-                        let _ = writeln!(text, "{pad}# {comment}");
-                    }
+                    comment(comments, &pad, text);
                     let _ = write!(text, "{pad}{}:", scalar(key));
                     value.after_key(indent, text);
                 }
@@ -152,6 +211,12 @@ impl Yaml {
     }
 }
 
+fn comment(lines: &[String], pad: &str, text: &mut String) {
+    for line in lines {
+        let _ = writeln!(text, "{}", format!("{pad}# {line}").trim_end());
+    }
+}
+
 /// Whether a text is best written as lines of its own.
 fn is_block(text: &str) -> bool {
     text.trim_end_matches('\n').contains('\n')
@@ -211,11 +276,13 @@ fn scalar(text: &str) -> String {
 /// Whether a text means itself without quotes, wherever it stands.
 fn is_plain(text: &str) -> bool {
     let is_word =
-        |c: char| c.is_alphanumeric() || " _./+=@$%^()<>;~".contains(c) || c == '-' || c == '\\';
+        |c: char| c.is_alphanumeric() || " _./+=@$%^()<>;~?!".contains(c) || c == '-' || c == '\\';
     let first = text.chars().next().unwrap_or(' ');
     let is_option =
         text.starts_with('-') && text[1..].starts_with(|c: char| c.is_ascii_alphabetic());
-    let begins = first.is_alphabetic() || "_./$(".contains(first) || is_option;
+    let is_duration = matches!(text.strip_suffix(['s', 'm', 'h']), Some(number)
+        if number.starts_with(|c: char| ('1'..='9').contains(&c)) && number.chars().all(|c| c.is_ascii_digit()));
+    let begins = first.is_alphabetic() || "_./$(".contains(first) || is_option || is_duration;
     let is_other = matches!(
         text.to_ascii_lowercase().as_str(),
         "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n" | ".inf" | ".nan"
