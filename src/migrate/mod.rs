@@ -8,6 +8,7 @@
 //! ```
 
 mod comments;
+mod common;
 mod duty;
 mod fate;
 mod page;
@@ -68,16 +69,17 @@ pub fn migrate(tree: Tree) -> Migration {
     let subsystems: Vec<_> = files.filter_map(|file| subsystem::recognise(&stack, file)).collect();
     let services = Services::find(&stack, &subsystems);
     let fates = Fates::new(&stack, &subsystems, &services);
-    let kept: Kept = stack
+    let mut kept: Kept = stack
         .tasks
         .iter()
         .filter(|(name, _)| fates.of(name).is_some_and(fate::Fate::stays))
         .map(|(name, at)| (name.clone(), rewrite::rewrite(&stack, &fates, *at)))
         .collect();
+    common::gather(&stack, &subsystems, &mut kept);
     let shared = shared_lines(&stack, &subsystems);
     let is_own = |line: &str| !shared.contains(line) || subsystems.len() == 1;
     let mut pages = Vec::new();
-    let mut used = BTreeSet::new();
+    let mut used = Vec::new();
     for one in &subsystems {
         let unit = unit::of_subsystem(&stack, one, &kept, &is_own);
         used.extend(unit.shared.iter().cloned());

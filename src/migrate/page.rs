@@ -141,7 +141,7 @@ fn in_clone(stack: &Stack, one: &Subsystem, task: &Task) -> String {
     let line = lines.collect::<Vec<_>>().join("; ");
     let line = in_words(&variables.written_out(&line, &|name| name == one.version.0), &one.version.0);
     let line = line.replace("{{ root }}/", "");
-    format!("`{}` ran `{}` in the clone, which tasks do not see; clone it yourself to go on so", task.name.value, line.replace('\n', "; "))
+    format!("`{}` ran `{}` in the clone, which tasks do not see", task.name.value, line.replace('\n', "; "))
 }
 
 /// What a task that is called as if it was forge's does beside that.
@@ -262,7 +262,7 @@ pub(super) fn manifest(
     subsystems: &[Subsystem],
     services: &Services,
     unit: &Unit,
-    shared: &BTreeSet<String>,
+    shared: &[(String, Yaml)],
     above_versions: Vec<String>,
     tasks: Yaml,
 ) -> Yaml {
@@ -294,7 +294,11 @@ pub(super) fn manifest(
             vars.put_with(above.clone(), key, value.clone());
         }
     }
-    let _ = shared;
+    for (name, value) in shared.iter().filter(|(name, _)| !unit.vars.entries().any(|(key, _)| key == name)) {
+        if !vars.entries().any(|(key, _)| key == name) {
+            vars.put(name, value.clone());
+        }
+    }
     page.put_filled("vars", vars);
     page.put_filled("env", unit.parts.env.clone());
     page.put_filled("dotenv", unit.parts.dotenv.clone());

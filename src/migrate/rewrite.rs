@@ -3,8 +3,9 @@
 
 use super::{
     fate::{Effects, Fates},
-    shell::{programs, words},
+    shell::{self, programs, words},
     stack::{Stack, call, items},
+    variables::Variables,
 };
 use crate::{
     manifest::{Node, Scalar, Style, Value as Tree},
@@ -58,7 +59,26 @@ pub(super) fn rewrite(stack: &Stack, fates: &Fates, at: (usize, usize)) -> Rewri
     first.append(&mut commands);
     let commands = without_doubles(first);
     let Rewriter { ensures, marks, .. } = rewriter;
-    Rewritten { task: Task { deps, commands, silent: false, ..task }, ensures, marks }
+    let mut task = Task { deps, commands, silent: false, ..task };
+    if task.dir.is_none() && at.0 != 0 && stands_anywhere(stack, at.0, &task) {
+        let root = "{{.ROOT_DIR}}".to_owned();
+        task.dir = Some(Scalar { text: root, style: Style::Plain, bytes: task.name.bytes.clone() });
+    }
+    Rewritten { task, ensures, marks }
+}
+
+/// Whether nothing in a task depends on where it runs.
+pub(super) fn stands_anywhere(stack: &Stack, file: usize, task: &Task) -> bool {
+    let variables = Variables::new(&stack.tree, file);
+    let written = |text: &Scalar| variables.written_out(&text.text, &|_| false);
+    let mut globs = task.sources.iter().chain(&task.generates);
+    let lines = task.commands.iter().filter_map(|one| match &one.deed {
+        Deed::Run(line) | Deed::DeferRun(line) => Some(line),
+        _ => None,
+    });
+    let asked = task.status.iter().chain(task.preconditions.iter().map(|one| &one.sh)).chain(&task.condition);
+    globs.all(|glob| written(&glob.pattern).starts_with("{{.ROOT_DIR}}"))
+        && lines.chain(asked).all(|line| shell::is_rooted(&written(line)))
 }
 
 struct Rewriter<'s> {

@@ -137,7 +137,10 @@ impl Service {
 fn probe(command: &str) -> Option<Yaml> {
     let words = words(command.lines().next()?);
     let url = || words.iter().find(|word| word.starts_with("http://") || word.starts_with("https://"));
-    let port = || words.windows(2).rev().find_map(|pair| pair[1].split_whitespace().next().map(|port| (pair[0].clone(), port.to_owned())));
+    let port = || {
+        let at = words.iter().position(|word| word == "-z")?;
+        Some((words.get(at + 1)?.clone(), words.get(at + 2)?.clone()))
+    };
     match words.first().map(String::as_str)? {
         "curl" | "wget" => Some(Yaml::of("http", Yaml::text(url()?.clone()))),
         "pgrep" => None,

@@ -33,15 +33,21 @@ impl Scan {
             return;
         }
         let mut at_command = true;
-        let mut depth = 0_u32;
         let mut rest = line.trim_start();
+        // Per parenthesis that is open, whether it stands within text in quotes.
+        let mut open: Vec<bool> = Vec::new();
+        let mut in_quotes = false;
         while !rest.is_empty() {
-            let (word, after) = next(rest);
+            let (word, after) = next_in(rest, in_quotes);
             rest = after;
+            in_quotes ^= word.matches('"').count() % 2 == 1;
             match word {
-                "\n" | ";" | "|" | "&" | "$(" | "`" => at_command = true,
-                "(" => (at_command, depth) = (true, depth + 1),
-                ")" => depth = depth.saturating_sub(1),
+                "\n" | ";" | "|" | "&" | "`" => at_command = true,
+                "(" | "$(" => {
+                    at_command = true;
+                    open.push(std::mem::take(&mut in_quotes));
+                }
+                ")" => in_quotes = open.pop().unwrap_or(false),
                 "#" => break,
                 "<" | ">" => rest = self.redirect(rest),
                 _ if !at_command => {}
@@ -52,14 +58,16 @@ impl Scan {
                     rest = &rest[2..];
                 }
                 // A pattern of `case`.
-                _ if rest.starts_with(')') && depth == 0 => rest = &rest[1..],
+                _ if rest.starts_with(')') && open.is_empty() => rest = &rest[1..],
                 _ if is_assignment(word) => {}
                 _ => {
                     self.found.insert(unquoted(word));
                     at_command = false;
                 }
             }
-            rest = rest.trim_start_matches([' ', '\t']);
+            if !in_quotes {
+                rest = rest.trim_start_matches([' ', '\t']);
+            }
         }
     }
 
@@ -76,13 +84,18 @@ impl Scan {
 
 /// The next word or sign of `text`, and what follows it.
 fn next(text: &str) -> (&str, &str) {
+    next_in(text, false)
+}
+
+/// The same, where `text` may begin within double quotes.
+fn next_in(text: &str, in_quotes: bool) -> (&str, &str) {
     if text.starts_with("$(") && !text.starts_with("$((") {
         return text.split_at(2);
     }
-    if text.starts_with([';', '|', '&', '(', ')', '<', '>', '`', '#']) {
+    if !in_quotes && text.starts_with([';', '|', '&', '(', ')', '<', '>', '`', '#']) {
         return text.split_at(1);
     }
-    let mut quote = None;
+    let mut quote = in_quotes.then_some('"');
     let mut signs = text.char_indices().peekable();
     while let Some((at, sign)) = signs.next() {
         let rest = &text[at..];
@@ -160,6 +173,75 @@ pub(super) fn words(line: &str) -> Vec<String> {
     words
 }
 
+/// Programs that do the same wherever they run, but for the paths they are given.
+const ROOTED: &[&str] = &[
+    "[", ":", "awk", "cat", "command", "continue", "cp", "curl", "cut", "date", "echo", "exit", "false", "forge",
+    "grep", "kill", "mkdir", "mv", "nc", "pgrep", "pkill", "printf", "read", "rm", "sed", "sleep", "sort", "tail",
+    "tar", "test", "touch", "tr", "true", "wc", "wget",
+];
+/// Those whose plain words are paths.
+const OF_FILES: &[&str] = &["cat", "cp", "mkdir", "mv", "rm", "tar", "touch"];
+
+/// Whether a script does the same wherever it runs, as far as its text says so: its programs do not look
+/// around, and no path in it is relative. Programs that are called by their path are taken to be so too.
+pub(super) fn is_rooted(script: &str) -> bool {
+    let knows = |program: &String| ROOTED.contains(&program.as_str()) || program.starts_with("{{.ROOT_DIR}}/");
+    programs(script).iter().all(knows) && without_documents(script).all(is_line_rooted)
+}
+
+fn is_line_rooted(line: &str) -> bool {
+    let words = words(line);
+    let mut program = "";
+    let mut before = "";
+    for word in words.iter().filter(|word| !word.starts_with("<<")) {
+        let bare = word.rsplit(['>', '<']).next().unwrap_or(word).trim_matches(['(', ')', ';', '"', '\'']);
+        let is_path = bare.contains('/') || matches!(bare, "." | "..");
+        let is_free = bare.is_empty() || bare.starts_with(['/', '~', '$', '-', '|', '&', '{']) || bare.contains("://");
+        let is_file = OF_FILES.contains(&program) && before != "-C" && !is_tar_member(&words, word)
+            || matches!(before, "-f" | "-d" | "-x" | "-e" | "-s") && matches!(program, "test" | "[");
+        let is_redirected = word.contains('>') && word != ">" && !word.contains(">&");
+        if (is_path || is_file || is_redirected) && !is_free && bare != program {
+            return false;
+        }
+        if before == ">" && !is_free {
+            return false;
+        }
+        if ROOTED.contains(&bare) && !is_file {
+            program = ROOTED.iter().find(|one| **one == bare).copied().unwrap_or_default();
+        } else if matches!(word.as_str(), "&&" | "||" | "|" | ";" | "then" | "do") {
+            program = "";
+        }
+        before = word;
+    }
+    true
+}
+
+/// Whether `word` stands behind `-C DIR` of `tar`: it is looked for there.
+fn is_tar_member(words: &[String], word: &String) -> bool {
+    let of_tar = words.iter().any(|one| one == "tar");
+    let at = words.iter().position(|one| one == "-C");
+    let own = words.iter().position(|one| one == word);
+    of_tar && (words.get(1) == Some(word) || matches!((at, own), (Some(at), Some(own)) if own > at + 1))
+}
+
+/// The lines of a script without its here-documents.
+fn without_documents(script: &str) -> impl Iterator<Item = &str> {
+    let mut end: Option<String> = None;
+    script.lines().filter(move |line| match &end {
+        Some(word) => {
+            if line.trim() == word {
+                end = None;
+            }
+            false
+        }
+        None => {
+            let begun = line.split_once("<<").filter(|(_, rest)| !rest.starts_with('<'));
+            end = begun.map(|(_, rest)| unquoted(next(rest.trim_start_matches(['-', ' '])).0));
+            true
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,6 +261,28 @@ mod tests {
         ] {
             let found: Vec<_> = programs(script).into_iter().collect();
             assert_eq!(found.join(" "), expected, "{script}");
+        }
+    }
+
+    #[test]
+    fn a_script_that_names_no_relative_path_runs_anywhere() {
+        for (script, expected) in [
+            ("curl -fs http://x/y > /dev/null && echo fine", true),
+            ("mkdir -p {{.ROOT_DIR}}/a", true),
+            ("mkdir -p a", false),
+            ("{{.ROOT_DIR}}/bin/x -c {{.ROOT_DIR}}/c.conf -t", true),
+            ("{{.ROOT_DIR}}/bin/x new content/a.md", false),
+            ("{{.ROOT_DIR}}/bin/x --store ./releases", false),
+            ("go test ./...", false),
+            ("git status", false),
+            ("tar czf {{.ROOT_DIR}}/x.tar.gz -C {{.ROOT_DIR}}/d data", true),
+            ("tar czf x.tar.gz -C {{.ROOT_DIR}}/d data", false),
+            ("cat > {{.ROOT_DIR}}/f <<END\nstore: ./a\nEND", true),
+            ("echo x > f", false),
+            ("(exec 3<>/dev/tcp/1/2) 2>/dev/null || nc -z 1 2", true),
+            ("test -f a || exit 1", false),
+        ] {
+            assert_eq!(is_rooted(script), expected, "{script}");
         }
     }
 

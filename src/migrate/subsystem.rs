@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     manifest::Scalar,
-    taskfile::{Deed, Task, Template, Value, Yaml},
+    taskfile::{BEHIND, Deed, Task, Template, Value, Yaml},
 };
 
 /// What `forge` needs to know of a subsystem, and where each piece of it stood.
@@ -59,7 +59,11 @@ pub(super) fn recognise(stack: &Stack, file: usize) -> Option<Subsystem> {
     };
     let cloned = task(&["src:clone", "clone"]).and_then(|task| reader.clone_of(task));
     let build = task(&["bin:build", "build"]).and_then(|task| reader.build(task));
-    let upstream = task(&["bin:download", "download"]).and_then(|task| reader.upstream(task));
+    let mut build = build;
+    let mut upstream = task(&["bin:download", "download"]).and_then(|task| reader.upstream(task));
+    if build.is_none() && let Some(piece) = upstream.take() {
+        build = reader.downloaded(task(&["bin:download", "download"])?, piece);
+    }
     let source = cloned.map(Source::Git).or_else(|| reader.src_dir.clone().map(Source::Path));
     let (bin_dir, binary) = reader.bin.clone().unzip();
     let is_had = task(&["ensure", "bin:build", "bin:download"]).is_some() && (build.is_some() || upstream.is_some());
@@ -209,6 +213,15 @@ impl Reader<'_> {
         Some(Yaml::of("go", short(&said)))
     }
 
+    /// A download that nothing pins, as a build: without a digest there is no other way to have it.
+    fn downloaded(&mut self, task: &Task, piece: Piece) -> Option<Piece> {
+        let mut lines = self.lines(task);
+        lines.retain(|line| line.contains("curl") || line.contains("wget") || line.contains("tar "));
+        let mark = "this trusts what it downloads: write it as `upstream`, with `sha256`";
+        let said = self.plain(&lines);
+        Some(Piece { said, marks: vec![mark.to_owned()], ..piece })
+    }
+
     /// Commands as they stand, but that the binary comes to be where forge wants it.
     fn plain(&mut self, commands: &[String]) -> Yaml {
         let bin = self.bin_of_variables();
@@ -226,7 +239,9 @@ impl Reader<'_> {
                 None => line,
             }
         };
-        Yaml::of("run", Yaml::List(commands.iter().map(placed).map(Yaml::Text).collect()))
+        let mut lines: Vec<Yaml> = commands.iter().map(placed).map(Yaml::Text).collect();
+        let run = if lines.len() == 1 { lines.remove(0) } else { Yaml::List(lines) };
+        Yaml::of("run", run)
     }
 
     /// The path of the binary, if a variable is called like that.
@@ -259,13 +274,13 @@ impl Reader<'_> {
             return None;
         }
         let mut said = Yaml::of("url", Yaml::text(url.replace("{{ os }}-{{ arch }}", "{{ platform }}")));
-        said.put("sha256", Yaml::map());
+        let mark = "migrate: it was compared with nothing: write a digest per platform, or the URL of the vendor's checksums";
+        said.put_with(vec![format!("{BEHIND}{mark}")], "sha256", Yaml::map());
         let strip = words.iter().find_map(|word| word.strip_prefix("--strip-components="));
         if let Some(strip) = strip {
             said.put("strip", Yaml::Plain(strip.to_owned()));
         }
-        let mark = "what was downloaded was compared with nothing: write its digest per platform, or the URL of the vendor's checksums";
-        Some(Piece { said, task: task.name.value.clone(), marks: vec![mark.to_owned()] })
+        Some(Piece { said, task: task.name.value.clone(), marks: Vec::new() })
     }
 }
 
@@ -306,7 +321,7 @@ fn flags(ldflags: &str) -> Vec<(String, Yaml)> {
     }
     let mut vars = Yaml::map();
     let mut others = Vec::new();
-    let words = words(&ldflags.replace("$(git rev-parse --short HEAD)", "{{ commit[:7] }}"));
+    let words = words(&ldflags.replace("$(git rev-parse --short HEAD)", "{{ commit }}"));
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let pair = (word == "-X").then(|| words.next()).flatten().and_then(|pair| pair.split_once('='));

@@ -22,8 +22,8 @@ pub(super) struct Unit {
     pub(super) tasks: Vec<(String, Vec<String>, Yaml)>,
     /// Its variables.
     pub(super) vars: Yaml,
-    /// Variables of the first file that it looks at.
-    pub(super) shared: BTreeSet<String>,
+    /// Variables of all files that it looks at.
+    pub(super) shared: Vec<(String, Yaml)>,
     pub(super) parts: Parts,
 }
 
@@ -40,9 +40,17 @@ pub(super) fn of_subsystem(stack: &Stack, one: &Subsystem, kept: &Kept, known: &
     only_names(&mut tree, stack, |at| at != one.file);
     let file = &mut tree.files[one.file];
     file.vars.retain(|variable| roles.stands_for(&variable.name.value).is_none());
-    file.vars.iter_mut().for_each(|variable| of_variable(variable, &mut |text| text.text = roles.applied(&text.text)));
+    for variable in &mut file.vars {
+        let name = variable.name.value.clone();
+        of_variable(variable, &mut |text| {
+            text.text = roles.applied(&variables.default_of(&name, text));
+        });
+    }
     for task in &mut file.tasks {
         each_template(task, &mut |text| text.text = roles.applied(&text.text));
+    }
+    if paths_can_be_short(stack, one.file, kept) {
+        shorten(file);
     }
     let mut words = BTreeMap::from([(one.version.0.clone(), "version".to_owned())]);
     let own: Vec<String> = file.vars.iter().map(|one| one.name.value.clone()).collect();
@@ -61,7 +69,8 @@ pub(super) fn of_subsystem(stack: &Stack, one: &Subsystem, kept: &Kept, known: &
         let above = above.into_iter().filter(|text| known(text)).collect();
         vars.put_with(above, key, tidied(value.clone(), None));
     }
-    let shared = parts.vars.entries().map(|(key, _)| key.to_owned()).filter(|key| !is_own(key)).collect();
+    let shared = parts.vars.entries().filter(|(key, _)| !is_own(key));
+    let shared = shared.map(|(key, value)| (key.to_owned(), value.clone())).collect();
     let tasks = tasks(stack, kept, &parts, &|name| name.strip_prefix(&prefix).map(str::to_owned), Some(&one.name), known);
     Unit { tasks, vars, shared, parts }
 }
@@ -74,6 +83,13 @@ pub(super) fn of_root(stack: &Stack, subsystems: &[Subsystem], kept: &Kept, inli
     let applied = |text: &str| variables.written_out(text, &|name| !inlined.contains(name));
     for task in &mut tree.files[0].tasks {
         each_template(task, &mut |text| text.text = applied(&text.text));
+    }
+    for variable in &mut tree.files[0].vars {
+        let name = variable.name.value.clone();
+        of_variable(variable, &mut |text| text.text = variables.default_of(&name, text));
+    }
+    if paths_can_be_short(stack, 0, kept) {
+        shorten(&mut tree.files[0]);
     }
     let words = BTreeMap::new();
     let parts = said(&tree, &words);
@@ -89,7 +105,7 @@ pub(super) fn of_root(stack: &Stack, subsystems: &[Subsystem], kept: &Kept, inli
         let above = written.map(|one| of_line(&comments, stack, 0, one.name.bytes.clone())).unwrap_or_default();
         vars.put_with(above, key, value.clone());
     }
-    Unit { tasks, vars, shared: BTreeSet::new(), parts }
+    Unit { tasks, vars, shared: Vec::new(), parts }
 }
 
 /// The comments above and behind the key at `bytes`.
@@ -118,6 +134,38 @@ fn with_kept(stack: &Stack, kept: &Kept) -> Tree {
     let common = kept.iter().filter(|(name, _)| name.contains('*') && !stack.tasks.contains_key(*name));
     tree.files[0].tasks.extend(common.map(|(_, one)| one.task.clone()));
     tree
+}
+
+const ROOT: &str = "{{.ROOT_DIR}}";
+
+/// Whether all tasks of a file that name a path from the root run there too, so that the path means
+/// the same without it.
+fn paths_can_be_short(stack: &Stack, file: usize, kept: &Kept) -> bool {
+    let variables = Variables::new(&stack.tree, file);
+    let own = kept.iter().filter(|(name, _)| stack.tasks.get(*name).is_some_and(|at| at.0 == file));
+    own.into_iter().all(|(_, one)| {
+        let mut task = one.task.clone();
+        let dir = task.dir.take();
+        let is_at_root = if file == 0 { dir.is_none() } else { dir.is_some_and(|dir| dir.text == ROOT) };
+        let mut names_root = false;
+        each_template(&mut task, &mut |text| {
+            names_root |= variables.written_out(&text.text, &|_| false).contains(ROOT);
+        });
+        is_at_root || !names_root
+    })
+}
+
+/// Paths without the root before them.
+fn shorten(file: &mut taskfile::Taskfile) {
+    let mut short = |text: &mut crate::manifest::Scalar| {
+        text.text = text.text.replace(&format!("/{ROOT}/"), "\0").replace(&format!("{ROOT}/"), "").replace('\0', &format!("/{ROOT}/"));
+    };
+    for task in &mut file.tasks {
+        let dir = task.dir.take();
+        each_template(task, &mut short);
+        task.dir = dir;
+    }
+    file.vars.iter_mut().for_each(|variable| of_variable(variable, &mut short));
 }
 
 /// Leaves nothing but the names of the tasks of files that `is_other`, for calls of them.
@@ -265,13 +313,15 @@ fn marks(stack: &Stack, remarks: &[Remark]) -> BTreeMap<String, Vec<String>> {
 fn finished(said: Yaml, ensures: &[String], owner: Option<&str>) -> Yaml {
     let said = tidied(said, owner);
     if ensures.is_empty() && !matches!(said, Yaml::Map(_)) {
+        // Nothing but its commands is said of it.
         return said;
     }
     let mut entries = match said {
         Yaml::Map(entries) => entries,
         other => vec![(Vec::new(), "run".to_owned(), other)],
     };
-    entries.retain(|(_, key, _)| key != "quiet");
+    let is_root = |value: &Yaml| matches!(value, Yaml::Text(text) if text == "{{ root }}");
+    entries.retain(|(_, key, value)| key != "quiet" && (key != "dir" || !is_root(value)));
     let mut needs: Vec<Yaml> = ensures.iter().map(Yaml::text).collect();
     let at = entries.iter().position(|(_, key, _)| key == "needs");
     if let Some(at) = at {

@@ -74,7 +74,21 @@ impl<'t> Variables<'t> {
             return value.text.clone();
         }
         let fixed = self.fixed(&template);
-        fixed.map_or_else(|| value.text.clone(), |text| text.replace(ROOT, "{{.ROOT_DIR}}"))
+        match fixed {
+            None => value.text.clone(),
+            Some(text) if text.starts_with(&ROOT[..4]) => {
+                let below = from_root(&text).unwrap_or_default();
+                if below.is_empty() { "{{.ROOT_DIR}}".to_owned() } else { format!("{{{{.ROOT_DIR}}}}/{below}") }
+            }
+            Some(text) => text,
+        }
+    }
+
+    /// What `name` is in a document: its default, if it is itself with a default.
+    pub(super) fn default_of(&self, name: &str, value: &Scalar) -> String {
+        let template = Template::parse(&value.text).ok();
+        let is_itself = template.is_some_and(|template| template.variables().contains(name));
+        if is_itself { self.known(name, value) } else { value.text.clone() }
     }
 
     /// Whether no file sets `name`, nor Task itself.
@@ -105,15 +119,20 @@ impl<'t> Variables<'t> {
         }
         let dir = self.tree.files[self.file].dir.strip_prefix(&self.tree.root).ok()?;
         let path = std::path::Path::new(ROOT).join(dir).join(&text);
-        let path = normal(&path);
-        let (root, path) = (ROOT.split('/').collect::<Vec<_>>(), path.split('/').collect::<Vec<_>>());
-        let shared = root.iter().zip(&path).take_while(|(one, other)| one == other).count();
-        if shared < 2 {
-            return None;
-        }
-        let up = std::iter::repeat_n("..", root.len() - shared);
-        Some(up.chain(path[shared..].iter().copied()).collect::<Vec<_>>().join("/"))
+        from_root(path.to_str()?)
     }
+}
+
+/// An absolute path, from the folder of the first Taskfile; none if it is somewhere else altogether.
+fn from_root(path: &str) -> Option<String> {
+    let path = normal(path);
+    let (root, path) = (ROOT.split('/').collect::<Vec<_>>(), path.split('/').collect::<Vec<_>>());
+    let shared = root.iter().zip(&path).take_while(|(one, other)| one == other).count();
+    if shared < 2 {
+        return None;
+    }
+    let up = std::iter::repeat_n("..", root.len() - shared);
+    Some(up.chain(path[shared..].iter().copied()).collect::<Vec<_>>().join("/"))
 }
 
 /// The variable that `{{ inside }}` alone shows.
@@ -134,9 +153,10 @@ pub(super) fn version(file: &Taskfile, variables: Variables) -> Option<(String, 
     })
 }
 
-fn normal(path: &std::path::Path) -> String {
+/// The path without `.` and `..`.
+fn normal(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
-    for part in path.to_str().unwrap_or_default().split('/') {
+    for part in path.split('/') {
         match part {
             "." => {}
             ".." => drop(parts.pop()),

@@ -24,7 +24,7 @@ use crate::{
 };
 use instance::{Instance, Known, instances};
 use scope::{Globals, Scope, special};
-pub use yaml::Yaml;
+pub use yaml::{BEHIND, Yaml};
 
 /// What a translation is for.
 #[derive(Clone, Copy, Debug)]

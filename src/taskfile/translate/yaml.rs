@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+/// What a comment begins with that stands behind its key and not above it.
+pub const BEHIND: char = '<';
+
 /// A value to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Yaml {
@@ -78,32 +81,79 @@ impl Yaml {
         text
     }
 
-    /// The text of a document in which what is below the first keys stands on one line where that
-    /// has at most `width` signs; but for the keys in `blocks`, whose own keys have lines of their own.
+    /// The text of a document in which what has at most `width` signs stands on one line; but for the
+    /// first keys in `blocks`, whose own keys have lines of their own.
     pub fn page(&self, width: usize, blocks: &[&str]) -> String {
         let mut text = String::new();
         for (comments, key, value) in self.map_entries() {
-            comment(comments, "", &mut text);
-            let _ = write!(text, "{}:", scalar(key));
-            let is_block = blocks.contains(&key.as_str());
-            if !is_block && value.fits(width.saturating_sub(key.len() + 2)) || value.map_entries().is_empty() {
-                value.after_key(0, &mut text);
-                continue;
-            }
-            text.push('\n');
-            for (comments, key, value) in value.map_entries() {
-                comment(comments, "  ", &mut text);
-                let key = scalar(key);
-                let _ = write!(text, "  {key}:");
-                match value.fits(width.saturating_sub(key.len() + 4)) {
-                    true => {
-                        let _ = writeln!(text, " {}", value.flow());
-                    }
-                    false => value.after_key(2, &mut text),
-                }
+            let is_block = blocks.contains(&key.as_str()) && !value.is_empty();
+            value.entry(comments, key, 0, if is_block { 0 } else { width }, &mut text);
+            if is_block {
+                value.wide(2, width, &mut text);
             }
         }
         text
+    }
+
+    /// A key and this as its value; only the key if `width` is 0.
+    fn entry(&self, comments: &[String], key: &str, indent: usize, width: usize, text: &mut String) {
+        let pad = " ".repeat(indent);
+        let (behind, above): (Vec<&String>, _) = comments.iter().partition(|line| line.starts_with(BEHIND));
+        above.into_iter().for_each(|line| comment(std::slice::from_ref(line), &pad, text));
+        let key = scalar(key);
+        let behind: String = behind.iter().map(|line| format!("   # {}", line.trim_start_matches(BEHIND))).collect();
+        let is_flow = self.fits(width.saturating_sub(indent + key.len() + 2)) || !self.is_nested();
+        match (width, is_flow) {
+            (0, _) => {
+                let _ = writeln!(text, "{pad}{key}:{behind}");
+            }
+            (_, true) if !matches!(self, Self::Text(text) if is_block(text)) => {
+                let _ = writeln!(text, "{pad}{key}: {}{behind}", self.flow());
+            }
+            (_, true) => {
+                let _ = write!(text, "{pad}{key}:");
+                self.after_key(indent, text);
+            }
+            (_, false) => {
+                let _ = writeln!(text, "{pad}{key}:{behind}");
+                self.wide(indent + 2, width, text);
+            }
+        }
+    }
+
+    /// A list or mapping whose elements have lines of their own.
+    fn wide(&self, indent: usize, width: usize, text: &mut String) {
+        let pad = " ".repeat(indent);
+        match self {
+            Self::Map(entries) => {
+                for (comments, key, value) in entries {
+                    value.entry(comments, key, indent, width, text);
+                }
+            }
+            Self::List(items) => {
+                for item in items {
+                    match item {
+                        item if item.fits(width.saturating_sub(indent + 2)) => {
+                            let _ = writeln!(text, "{pad}- {}", item.flow());
+                        }
+                        Self::Map(_) => {
+                            let mut inner = String::new();
+                            item.wide(indent + 2, width, &mut inner);
+                            let _ = write!(text, "{pad}- {}", inner.trim_start());
+                        }
+                        item => {
+                            let _ = write!(text, "{pad}-");
+                            item.after_key(indent, text);
+                        }
+                    }
+                }
+            }
+            Self::Text(_) | Self::Plain(_) => {}
+        }
+    }
+
+    fn is_nested(&self) -> bool {
+        matches!(self, Self::Map(entries) if !entries.is_empty()) || matches!(self, Self::List(items) if !items.is_empty())
     }
 
     /// Whether it can stand on one line of `width` signs.
