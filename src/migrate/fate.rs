@@ -22,6 +22,8 @@ pub(super) enum Fate {
     Duty(&'static Duty),
     /// It only called tasks that forge does.
     Through,
+    /// It is the `service` of its subsystem.
+    Service,
     /// It ran in the clone of the source, which forge keeps to itself.
     InClone,
 }
@@ -86,6 +88,7 @@ impl<'s> Fates<'s> {
     fn gather(&self, name: &str, depth: usize, effects: &mut Effects) {
         let subsystem = name.split_once(':').map_or("", |(before, _)| before);
         match self.of.get(name) {
+            Some(Fate::Service) => merge(effects, "up", Some(subsystem)),
             Some(Fate::Duty(duty)) if duty == &&FETCH => {
                 let fetched = name.rsplit(':').next().unwrap_or_default();
                 merge(effects, "ensure", Some(fetched));
@@ -106,7 +109,9 @@ impl<'s> Fates<'s> {
     pub(super) fn gone(&self) -> BTreeMap<&'static str, Vec<&str>> {
         let mut gone: BTreeMap<&'static str, Vec<&str>> = BTreeMap::new();
         for (name, fate) in &self.of {
-            if let Fate::Duty(duty) = fate {
+            if *fate == Fate::Service {
+                gone.entry("forge up NAME -f").or_default().push(name);
+            } else if let Fate::Duty(duty) = fate {
                 gone.entry(duty.instead).or_default().push(name);
             } else if *fate == Fate::Through {
                 let instead = self.instead(name, 0).unwrap_or("nothing is left to do");
@@ -162,6 +167,9 @@ impl Judge<'_> {
             && let Some(duty) = self.supervision(&script)
         {
             return Fate::Duty(duty);
+        }
+        if self.services.runs(full) {
+            return Fate::Service;
         }
         if self.services.has(&subsystem.name) && is_wait(name, &script) {
             return Fate::Duty(&UP_NAMED);

@@ -72,7 +72,8 @@ pub fn migrate(tree: Tree) -> Migration {
     let mut kept: Kept = stack
         .tasks
         .iter()
-        .filter(|(name, _)| fates.of(name).is_some_and(fate::Fate::stays))
+        // What is a service is said once more as such.
+        .filter(|(name, _)| fates.of(name).is_some_and(|fate| fate.stays() || *fate == fate::Fate::Service))
         .map(|(name, at)| (name.clone(), rewrite::rewrite(&stack, &fates, *at)))
         .collect();
     common::gather(&stack, &subsystems, &mut kept);

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long a line may be that says all of a task.
-pub(super) const WIDTH: usize = 140;
+pub(super) const WIDTH: usize = 150;
 /// Keys whose own keys have lines of their own.
 pub(super) const BLOCKS: &[&str] = &["versions", "groups", "tasks"];
 
@@ -60,7 +60,10 @@ pub(super) fn spec(
         above.extend(piece.marks.iter().map(|what| format!("migrate: {what}")));
         spec.put_with(std::mem::take(&mut above), key, piece.said.clone());
     }
-    spec.put_filled("vars", unit.vars.clone());
+    let (comments_of_vars, vars) = on_one_line(&unit.vars);
+    if !vars.is_empty() {
+        spec.put_with(comments_of_vars, "vars", vars);
+    }
     if let Some(service) = services.all.iter().find(|service| service.name == one.name) {
         let (marks, said) = service_of(service, unit);
         spec.put_with(marks, "service", said);
@@ -95,6 +98,16 @@ fn described(mut head: Vec<String>, name: &str) -> (Vec<String>, Option<String>)
     (head, desc)
 }
 
+/// Variables that fit on one line, with the comments of each of them before all; others as they are.
+fn on_one_line(vars: &Yaml) -> (Vec<String>, Yaml) {
+    let Yaml::Map(entries) = vars else { return (Vec::new(), vars.clone()) };
+    let mut bare = Yaml::map();
+    entries.iter().for_each(|(_, key, value)| bare.put(key, value.clone()));
+    let comments: Vec<String> = entries.iter().flat_map(|(comments, ..)| comments.clone()).collect();
+    let is_short = Yaml::of("vars", bare.clone()).page(WIDTH, &[]).lines().count() == 1;
+    if is_short { (comments, bare) } else { (Vec::new(), vars.clone()) }
+}
+
 fn source_of(one: &Subsystem, source: &Source) -> (Option<String>, Yaml) {
     match source {
         Source::Git(url) => (None, Yaml::of("git", Yaml::text(url.clone()))),
@@ -116,6 +129,9 @@ fn tasks(stack: &Stack, fates: &Fates, one: &Subsystem, unit: &Unit) -> Yaml {
         let full = format!("{}:{}", one.name, task.name.value);
         if fates.of(&full) == Some(&Fate::InClone) {
             waiting.push(format!("migrate: {}", in_clone(stack, one, task)));
+        }
+        if fates.of(&full) == Some(&Fate::Service) {
+            continue;
         }
         let Some((name, above, said)) = unit.tasks.iter().find(|(name, ..)| *name == task.name.value) else { continue };
         let mut above = above.clone();

@@ -52,6 +52,11 @@ impl Services {
         Self::default()
     }
 
+    /// Whether the task `full` is what runs one of them.
+    pub(super) fn runs(&self, full: &str) -> bool {
+        self.all.iter().any(|one| one.run == full)
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.all.iter().any(|one| one.name == name)
     }

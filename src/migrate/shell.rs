@@ -51,6 +51,8 @@ impl Scan {
                 "#" => break,
                 "<" | ">" => rest = self.redirect(rest),
                 _ if !at_command => {}
+                // A descriptor before `<` or `>`.
+                _ if rest.starts_with(['<', '>']) && word.chars().all(|sign| sign.is_ascii_digit()) => {}
                 _ if KEYWORDS.contains(&word) => {}
                 "for" | "case" => (rest, at_command) = (after_in(rest), word == "case"),
                 _ if rest.starts_with("()") => {
@@ -148,10 +150,13 @@ pub(super) fn words(line: &str) -> Vec<String> {
     let mut word: Option<String> = None;
     let mut quote = None;
     let mut depth = 0;
+    let mut before = ' ';
     for sign in line.chars() {
+        let last = std::mem::replace(&mut before, sign);
         match (quote, sign) {
             (_, '{') => depth += 1,
-            (_, '}') => depth -= 1,
+            (_, '(') if last == '$' || depth > 0 => depth += 1,
+            (_, '}' | ')') if depth > 0 => depth -= 1,
             (Some(open), sign) if open == sign && depth <= 0 => {
                 quote = None;
                 continue;
@@ -194,12 +199,13 @@ fn is_line_rooted(line: &str) -> bool {
     let mut program = "";
     let mut before = "";
     for word in words.iter().filter(|word| !word.starts_with("<<")) {
+        let word = if is_assignment(word) { word.split_once('=').map_or(word.as_str(), |(_, value)| value) } else { word };
         let bare = word.rsplit(['>', '<']).next().unwrap_or(word).trim_matches(['(', ')', ';', '"', '\'']);
         let is_path = bare.contains('/') || matches!(bare, "." | "..");
         let is_free = bare.is_empty() || bare.starts_with(['/', '~', '$', '-', '|', '&', '{']) || bare.contains("://");
         let is_file = OF_FILES.contains(&program) && before != "-C" && !is_tar_member(&words, word)
             || matches!(before, "-f" | "-d" | "-x" | "-e" | "-s") && matches!(program, "test" | "[");
-        let is_redirected = word.contains('>') && word != ">" && !word.contains(">&");
+        let is_redirected = word.contains('>') && word != ">" && !word.contains(">&") && !word.contains("$(");
         if (is_path || is_file || is_redirected) && !is_free && bare != program {
             return false;
         }
@@ -208,7 +214,7 @@ fn is_line_rooted(line: &str) -> bool {
         }
         if ROOTED.contains(&bare) && !is_file {
             program = ROOTED.iter().find(|one| **one == bare).copied().unwrap_or_default();
-        } else if matches!(word.as_str(), "&&" | "||" | "|" | ";" | "then" | "do") {
+        } else if matches!(word, "&&" | "||" | "|" | ";" | "then" | "do") {
             program = "";
         }
         before = word;
@@ -217,11 +223,11 @@ fn is_line_rooted(line: &str) -> bool {
 }
 
 /// Whether `word` stands behind `-C DIR` of `tar`: it is looked for there.
-fn is_tar_member(words: &[String], word: &String) -> bool {
+fn is_tar_member(words: &[String], word: &str) -> bool {
     let of_tar = words.iter().any(|one| one == "tar");
     let at = words.iter().position(|one| one == "-C");
     let own = words.iter().position(|one| one == word);
-    of_tar && (words.get(1) == Some(word) || matches!((at, own), (Some(at), Some(own)) if own > at + 1))
+    of_tar && (words.get(1).is_some_and(|one| one == word) || matches!((at, own), (Some(at), Some(own)) if own > at + 1))
 }
 
 /// The lines of a script without its here-documents.

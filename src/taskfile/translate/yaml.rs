@@ -102,7 +102,7 @@ impl Yaml {
         above.into_iter().for_each(|line| comment(std::slice::from_ref(line), &pad, text));
         let key = scalar(key);
         let behind: String = behind.iter().map(|line| format!("   # {}", line.trim_start_matches(BEHIND))).collect();
-        let is_flow = self.fits(width.saturating_sub(indent + key.len() + 2)) || !self.is_nested();
+        let is_flow = self.fits(width.saturating_sub(indent + key.len() + 2)) || !self.is_nested() || self.is_one_long_line(width);
         match (width, is_flow) {
             (0, _) => {
                 let _ = writeln!(text, "{pad}{key}:{behind}");
@@ -149,6 +149,16 @@ impl Yaml {
                 }
             }
             Self::Text(_) | Self::Plain(_) => {}
+        }
+    }
+
+    /// Whether it is a mapping of one text that fits nowhere.
+    fn is_one_long_line(&self, width: usize) -> bool {
+        match self.map_entries() {
+            [(comments, _, text @ Self::Text(_))] => {
+                width > 0 && comments.is_empty() && !text.has_blocks() && !text.fits(width.saturating_sub(10))
+            }
+            _ => false,
         }
     }
 
