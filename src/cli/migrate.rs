@@ -87,7 +87,7 @@ fn told(session: &Session, folder: &Path, migration: &Migration) -> String {
     if !migration.gone.is_empty() {
         let _ = writeln!(text, "left to forge, so no tasks any more:");
         for (instead, names) in &migration.gone {
-            let _ = writeln!(text, "  {instead:<20} {}", grouped(names));
+            let _ = writeln!(text, "  {instead:<20} {}", grouped(names, pages));
         }
     }
     let marks: Vec<String> = pages.iter().flat_map(marks).collect();
@@ -103,12 +103,13 @@ fn marks(page: &Page) -> Vec<String> {
     page.marks().map(|(line, what)| format!("  {}:{line}: {what}", page.path.display())).collect()
 }
 
-/// `nats:ensure, docs:ensure` as `*:ensure (2)`.
-fn grouped(names: &[String]) -> String {
+/// `nats:ensure, docs:ensure` of subsystems as `*:ensure (2)`.
+fn grouped(names: &[String], pages: &[Page]) -> String {
+    let is_subsystem = |name: &str| pages.iter().any(|page| page.path.file_stem().is_some_and(|stem| stem == name));
     let mut by_end: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for name in names {
-        let end = name.split_once(':').map_or(name.as_str(), |(_, end)| end);
-        by_end.entry(end).or_default().push(name);
+        let end = name.split_once(':').filter(|(before, _)| is_subsystem(before));
+        by_end.entry(end.map_or(name.as_str(), |(_, end)| end)).or_default().push(name);
     }
     let said = by_end.into_iter().map(|(end, names)| match names.as_slice() {
         [_, _, ..] => format!("*:{end} ({})", names.len()),

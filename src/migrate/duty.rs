@@ -38,7 +38,8 @@ const SUMS: &[&str] = &["sha256sum", "shasum", "md5sum"];
 /// All of them; the first whose name and content fit counts.
 pub(super) static DUTIES: &[Duty] = &[
     duty(&["default"], &["task"], &["task --list", "task -l", "echo"], "", "forge list"),
-    duty(&["src:clone", "src:update", "src:status", "src:fetch", "clone"], &["git"], &[], "", "forge ensure NAME"),
+    duty(&["src:clone", "src:update", "src:fetch", "clone"], &["git"], &[], "", "forge ensure NAME"),
+    duty(&["src:status"], &["git"], &["git "], "", "forge status"),
     duty(&["bin:stamp", "stamp"], &["git", "sha256sum", "shasum"], &[".version", "version="], "", "forge ensure NAME"),
     duty(&["bin:verify", "verify", "verify:all"], SUMS, SUMS, "verify", "forge verify"),
     duty(&["deps", "deps:*", "doctor"], &[], &["command -v", "which "], "doctor", "forge doctor"),

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long a line may be that says all of a task.
-pub(super) const WIDTH: usize = 150;
+pub(super) const WIDTH: usize = 160;
 /// Keys whose own keys have lines of their own.
 pub(super) const BLOCKS: &[&str] = &["versions", "groups", "tasks"];
 
