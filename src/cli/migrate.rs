@@ -12,6 +12,7 @@ use crate::{
     migrate::{self as migration, Migration, Page},
     model::{Fault, Kind, Layout},
     taskfile::{self, Given},
+    workspace::{LoadError, Outside, load},
 };
 
 use super::{
@@ -22,7 +23,8 @@ use super::{
 /// Writes the stack of the Taskfile that `path` is or is in to the folder `into`, or else beside the
 /// Taskfile.
 pub(super) fn migrate(session: &Session, path: &Path, into: Option<&Path>) -> Result<u8, Stop> {
-    let path = taskfile::find(&session.folder()?.join(path), true)?;
+    let found = taskfile::find(&session.folder()?.join(path), true);
+    let path = found.map_err(|fault| fault.hint("name it, or its folder: `forge migrate PATH`"))?;
     // The environment is not the project's: what comes from it stays a question.
     let given = Given { words: BTreeMap::new(), env: BTreeMap::new() };
     let layout = Layout::new(path.parent().unwrap_or(Path::new("/")).to_owned());
@@ -44,7 +46,24 @@ pub(super) fn migrate(session: &Session, path: &Path, into: Option<&Path>) -> Re
         }
     }
     eprint!("{}", told(session, &folder, &migration));
-    Ok(0)
+    match session.flags.dry_run {
+        true => Ok(0),
+        false => left_to_mend(session, &folder),
+    }
+}
+
+/// How many problems `forge check` would show: what is left to mend is easier mended in files than
+/// not written at all.
+fn left_to_mend(session: &Session, folder: &Path) -> Result<u8, Stop> {
+    let problems = match load(folder, session.platform(), &Outside::host(&|_| None)) {
+        Ok(_) => return Ok(0),
+        Err(LoadError::Problems(problems)) => problems.diagnostics.len(),
+        Err(other) => return Err(other.into()),
+    };
+    let what =
+        if problems == 1 { "1 problem that is" } else { &format!("{problems} problems that are") };
+    eprintln!("`forge check` shows {what} left to mend");
+    Ok(Kind::Partial.exit_code())
 }
 
 /// Files that are there already are nobody's to replace.
@@ -54,7 +73,9 @@ fn nothing_is_there(folder: &Path, pages: &[Page]) -> Result<(), Fault> {
     let Some(first) = there.first() else { return Ok(()) };
     let more = match there.len() - 1 {
         0 => String::new(),
-        more => format!(", and so {} {more} more of the files", if more == 1 { "is" } else { "are" }),
+        more => {
+            format!(", and so {} {more} more of the files", if more == 1 { "is" } else { "are" })
+        }
     };
     let what = format!("{} is there already{more}", first.display());
     let hint = "`forge migrate --into FOLDER` writes to another folder; it overwrites nothing";
@@ -72,12 +93,19 @@ fn write(file: &Path, text: &str) -> Result<(), Fault> {
 fn told(session: &Session, folder: &Path, migration: &Migration) -> String {
     let pages = &migration.pages;
     let mut text = String::new();
-    let _ = writeln!(text, "{} {}", if session.flags.dry_run { "would write to" } else { "wrote to" }, folder.display());
+    let _ = writeln!(
+        text,
+        "{} {}",
+        if session.flags.dry_run { "would write to" } else { "wrote to" },
+        folder.display()
+    );
     for page in pages {
-        let from: Vec<String> = page.from.iter().map(|(path, _)| path.display().to_string()).collect();
+        let from: Vec<String> =
+            page.from.iter().map(|(path, _)| path.display().to_string()).collect();
         let before: usize = page.from.iter().map(|(_, lines)| lines).sum();
         let (from, after) = (from.join(", "), page.text.lines().count());
-        let _ = writeln!(text, "  {from} -> {}: {before} lines became {after}", page.path.display());
+        let _ =
+            writeln!(text, "  {from} -> {}: {before} lines became {after}", page.path.display());
     }
     let before: usize = pages.iter().flat_map(|page| &page.from).map(|(_, lines)| lines).sum();
     let after: usize = pages.iter().map(|page| page.text.lines().count()).sum();
@@ -92,7 +120,12 @@ fn told(session: &Session, folder: &Path, migration: &Migration) -> String {
     }
     let marks: Vec<String> = pages.iter().flat_map(marks).collect();
     if !marks.is_empty() {
-        let _ = writeln!(text, "{} places need a person, each marked `# migrate:`:\n{}", marks.len(), marks.join("\n"));
+        let _ = writeln!(
+            text,
+            "{} places need a person, each marked `# migrate:`:\n{}",
+            marks.len(),
+            marks.join("\n")
+        );
     }
     let into = if session.flags.dry_run { "forge migrate" } else { "forge check" };
     let _ = writeln!(text, "next: {into}");
@@ -105,7 +138,9 @@ fn marks(page: &Page) -> Vec<String> {
 
 /// `nats:ensure, docs:ensure` of subsystems as `*:ensure (2)`.
 fn grouped(names: &[String], pages: &[Page]) -> String {
-    let is_subsystem = |name: &str| pages.iter().any(|page| page.path.file_stem().is_some_and(|stem| stem == name));
+    let is_subsystem = |name: &str| {
+        pages.iter().any(|page| page.path.file_stem().is_some_and(|stem| stem == name))
+    };
     let mut by_end: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for name in names {
         let end = name.split_once(':').filter(|(before, _)| is_subsystem(before));

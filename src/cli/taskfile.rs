@@ -18,7 +18,8 @@ use super::{
 
 /// Runs tasks of the Taskfile that `path` is or is in.
 pub(super) fn run(session: &Session, path: &Path, wish: &Wish) -> Result<u8, Stop> {
-    let path = taskfile::find(&session.folder()?.join(path), true)?;
+    let found = taskfile::find(&session.folder()?.join(path), true);
+    let path = found.map_err(|fault| fault.hint("name the file: `--taskfile PATH`"))?;
     let (names, words) = sorted(wish);
     let given = Given { words, env: std::env::vars().collect() };
     let layout = Layout::new(path.parent().unwrap_or(Path::new("/")).to_owned());
@@ -63,6 +64,12 @@ fn translated(
         ("CLI_OFFLINE", session.flags.offline),
         ("CLI_ASSUME_YES", wish.yes),
     ];
-    let wish = taskfile::Wish { tasks: Some(names), given, args: &wish.args, flags: &flags, words: &BTreeMap::new() };
+    let wish = taskfile::Wish {
+        tasks: Some(names),
+        given,
+        args: &wish.args,
+        flags: &flags,
+        words: &BTreeMap::new(),
+    };
     taskfile::translate(tree, &wish)
 }

@@ -32,7 +32,8 @@ impl<'t> Comments<'t> {
         let before = line;
         for comment in self.all.iter().rev().filter(|one| one.bytes.start < before) {
             let next = start_of_line(self.text, comment.bytes.start);
-            let is_next = comment.has_own_line && self.text[comment.bytes.end..line].trim_matches([' ', '\r']) == "\n";
+            let is_next = comment.has_own_line
+                && self.text[comment.bytes.end..line].trim_matches([' ', '\r']) == "\n";
             if !is_next {
                 break;
             }
@@ -66,7 +67,9 @@ impl<'t> Comments<'t> {
         let end = self.end(0, first_key);
         let mut last = None;
         for comment in self.all.iter().filter(|one| one.bytes.start < end && one.has_own_line) {
-            let gap = last.is_some_and(|last: usize| self.text[last..comment.bytes.start].matches('\n').count() > 1);
+            let gap = last.is_some_and(|last: usize| {
+                self.text[last..comment.bytes.start].matches('\n').count() > 1
+            });
             if gap {
                 found.push(String::new());
             }
@@ -86,7 +89,9 @@ fn blocks<'t>(text: &str, comments: &'t [Comment]) -> Vec<Vec<&'t Comment>> {
     let mut blocks: Vec<Vec<&Comment>> = Vec::new();
     for comment in comments {
         let follows = blocks.last().and_then(|block| block.last()).is_some_and(|last| {
-            last.has_own_line && comment.has_own_line && text[last.bytes.end..comment.bytes.start].trim() == ""
+            last.has_own_line
+                && comment.has_own_line
+                && text[last.bytes.end..comment.bytes.start].trim() == ""
                 && text[last.bytes.end..comment.bytes.start].matches('\n').count() == 1
         });
         match blocks.last_mut().filter(|_| follows) {

@@ -65,8 +65,13 @@ fn general(stack: &Stack, one: &Subsystem, task: &Task) -> Task {
 
 /// All that a task says, if that is only what can be compared: what it runs and what it says of itself.
 fn shape(task: &Task) -> Option<String> {
-    let is_plain = task.vars.is_empty() && task.env.is_empty() && task.requires.is_empty() && task.deps.is_empty()
-        && task.sources.is_empty() && task.generates.is_empty() && task.aliases.is_empty();
+    let is_plain = task.vars.is_empty()
+        && task.env.is_empty()
+        && task.requires.is_empty()
+        && task.deps.is_empty()
+        && task.sources.is_empty()
+        && task.generates.is_empty()
+        && task.aliases.is_empty();
     let mut said = format!("{:?}", task.desc.as_ref().map(|desc| &desc.text));
     let mut task = task.clone();
     each_template(&mut task, &mut |text| {
@@ -78,7 +83,9 @@ fn shape(task: &Task) -> Option<String> {
 
 /// `text` with `by` for `word`, where that is a word of its own.
 fn replaced(text: &str, word: &str, by: &str) -> String {
-    let is_part = |sign: Option<char>| sign.is_some_and(|sign| sign.is_alphanumeric() || sign == '_' || sign == '-');
+    let is_part = |sign: Option<char>| {
+        sign.is_some_and(|sign| sign.is_alphanumeric() || sign == '_' || sign == '-')
+    };
     let mut written = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(word) {

@@ -28,9 +28,9 @@ pub(super) struct Duty {
 
 /// Programs that only look, count and tell.
 const HARMLESS: &[&str] = &[
-    "[", ":", "awk", "basename", "break", "cat", "cd", "command", "continue", "cut", "date", "dirname", "echo",
-    "exit", "false", "grep", "head", "mkdir", "printf", "read", "return", "sed", "set", "sleep", "sort", "tail",
-    "test", "tr", "true", "uname", "wc",
+    "[", ":", "awk", "basename", "break", "cat", "cd", "command", "continue", "cut", "date",
+    "dirname", "echo", "exit", "false", "grep", "head", "mkdir", "printf", "read", "return", "sed",
+    "set", "sleep", "sort", "tail", "test", "tr", "true", "uname", "wc",
 ];
 
 const SUMS: &[&str] = &["sha256sum", "shasum", "md5sum"];
@@ -38,13 +38,31 @@ const SUMS: &[&str] = &["sha256sum", "shasum", "md5sum"];
 /// All of them; the first whose name and content fit counts.
 pub(super) static DUTIES: &[Duty] = &[
     duty(&["default"], &["task"], &["task --list", "task -l", "echo"], "", "forge list"),
-    duty(&["src:clone", "src:update", "src:fetch", "clone"], &["git"], &[], "", "forge ensure NAME"),
+    duty(
+        &["src:clone", "src:update", "src:fetch", "clone"],
+        &["git"],
+        &[],
+        "",
+        "forge ensure NAME",
+    ),
     duty(&["src:status"], &["git"], &["git "], "", "forge status"),
-    duty(&["bin:stamp", "stamp"], &["git", "sha256sum", "shasum"], &[".version", "version="], "", "forge ensure NAME"),
+    duty(
+        &["bin:stamp", "stamp"],
+        &["git", "sha256sum", "shasum"],
+        &[".version", "version="],
+        "",
+        "forge ensure NAME",
+    ),
     duty(&["bin:verify", "verify", "verify:all"], SUMS, SUMS, "verify", "forge verify"),
     duty(&["deps", "deps:*", "doctor"], &[], &["command -v", "which "], "doctor", "forge doctor"),
     named(&["install"], &["cp", "install", "ln", "chmod"], &["/bin"], "ensure", "forge env"),
-    named(&["package", "bin:package"], &["tar", "zip", "cp", "sha256sum", "shasum"], &["tar ", "zip "], "package", "forge package NAME"),
+    named(
+        &["package", "bin:package"],
+        &["tar", "zip", "cp", "sha256sum", "shasum"],
+        &["tar ", "zip "],
+        "package",
+        "forge package NAME",
+    ),
     duty(&["config:version", "version"], &[], &["echo", "printf"], "", "forge status"),
     duty(
         &["config:show", "config:versions", "bin:status", "bin:outdated", "bin:size"],
@@ -62,7 +80,13 @@ pub(super) static DUTIES: &[Duty] = &[
         "release:all",
         "forge release:all",
     ),
-    duty(&["fetch:*"], &["task", "gh", "tar", "sha256sum", "shasum", "curl"], &["gh release download", "curl "], "ensure", "forge ensure NAME"),
+    duty(
+        &["fetch:*"],
+        &["task", "gh", "tar", "sha256sum", "shasum", "curl"],
+        &["gh release download", "curl "],
+        "ensure",
+        "forge ensure NAME",
+    ),
     duty(&["bump:*"], &["task", "mv"], &["sed "], "", "versions.yml"),
     duty(&["clean:src"], &["rm"], &["rm ", "echo"], "clean src", "forge clean src"),
     duty(&["clean", "clean:bin", "clean:dist"], &["rm"], &["rm "], "clean", "forge clean"),
@@ -90,8 +114,13 @@ const fn named(
 }
 
 /// The subsystem is had by forge: what builds or downloads it stands in its spec.
-pub(super) static OBTAIN: Duty =
-    named(&["bin:build", "bin:download", "ensure", "build", "download"], &[], &[], "ensure", "forge ensure NAME");
+pub(super) static OBTAIN: Duty = named(
+    &["bin:build", "bin:download", "ensure", "build", "download"],
+    &[],
+    &[],
+    "ensure",
+    "forge ensure NAME",
+);
 /// The subsystem that a release of our own is fetched for.
 pub(super) static FETCH: Duty = named(&["fetch:*"], &[], &[], "ensure", "forge ensure NAME");
 /// All that CI does, stage by stage.
@@ -128,10 +157,14 @@ pub(super) fn look(name: &str, script: &str) -> Look {
         let programs = programs(script);
         let knows = |program: &&String| {
             let program = program.trim_start_matches('\\');
-            HARMLESS.contains(&program) || duty.may.contains(&program) || program.starts_with('$')
-                || program.ends_with("/gh") || program.starts_with("~/")
+            HARMLESS.contains(&program)
+                || duty.may.contains(&program)
+                || program.starts_with('$')
+                || program.ends_with("/gh")
+                || program.starts_with("~/")
         };
-        let unknown: BTreeSet<String> = programs.iter().filter(|one| !knows(one)).cloned().collect();
+        let unknown: BTreeSet<String> =
+            programs.iter().filter(|one| !knows(one)).cloned().collect();
         let is_it = duty.must.is_empty() || duty.must.iter().any(|sign| script.contains(sign));
         match (unknown.is_empty(), is_it) {
             (true, true) => return Look::Duty(duty),

@@ -57,9 +57,12 @@ impl<'s> Fates<'s> {
                 let is_gone = |call: &String| of.get(call).is_some_and(|fate| !fate.stays());
                 let task = stack.task(*at);
                 let only_calls = !calls.is_empty() && stack.script(*at).trim().is_empty();
-                let is_plain = task.requires.is_empty() && task.sources.is_empty() && task.env.is_empty();
+                let is_plain =
+                    task.requires.is_empty() && task.sources.is_empty() && task.env.is_empty();
                 let next = match &of[name] {
-                    Fate::Stays if only_calls && is_plain && calls.iter().all(is_gone) => Fate::Through,
+                    Fate::Stays if only_calls && is_plain && calls.iter().all(is_gone) => {
+                        Fate::Through
+                    }
                     Fate::Duty(duty) if *duty != &CI && !calls.iter().all(is_gone) => Fate::Stays,
                     _ => continue,
                 };
@@ -94,7 +97,11 @@ impl<'s> Fates<'s> {
                 merge(effects, "ensure", Some(fetched));
             }
             Some(Fate::Duty(duty)) if !duty.verb.is_empty() => {
-                merge(effects, duty.verb, duty.is_named.then_some(subsystem).filter(|name| !name.is_empty()));
+                merge(
+                    effects,
+                    duty.verb,
+                    duty.is_named.then_some(subsystem).filter(|name| !name.is_empty()),
+                );
             }
             Some(Fate::Through) if depth < 32 => {
                 for call in self.stack.calls(self.stack.tasks[name]) {
@@ -197,7 +204,9 @@ impl Judge<'_> {
         if name == "ci" && script.is_empty() && calls.iter().all(|call| call.starts_with("ci:")) {
             return Fate::Duty(&CI);
         }
-        let fetched = name.strip_prefix("fetch:").is_some_and(|name| self.subsystems.iter().any(|one| one.name == name));
+        let fetched = name
+            .strip_prefix("fetch:")
+            .is_some_and(|name| self.subsystems.iter().any(|one| one.name == name));
         match self.looked_at(name, script, at) {
             Fate::Duty(duty) if fetched && duty.verb == "ensure" => Fate::Duty(&FETCH),
             other => other,
@@ -210,7 +219,9 @@ impl Judge<'_> {
             return Fate::Stays;
         }
         match look(name, script) {
-            Look::Duty(duty) if duty.verb == "clean" && !self.removes_only_own(script, at.0) => Fate::Stays,
+            Look::Duty(duty) if duty.verb == "clean" && !self.removes_only_own(script, at.0) => {
+                Fate::Stays
+            }
             Look::Duty(duty) => Fate::Duty(duty),
             Look::More(duty, more) => Fate::StaysWith(duty, more),
             Look::Other => Fate::Stays,
@@ -225,17 +236,26 @@ impl Judge<'_> {
             let path = variables.path(word).unwrap_or_default();
             let last = path.rsplit('/').next().unwrap_or_default().to_owned();
             let subsystem = self.subsystems.iter().find(|one| one.file == file);
-            let known = subsystem.into_iter().flat_map(|one| [&one.bin_dir, &one.src_dir]).flatten();
-            path.contains('/') && OWN.contains(&last.as_str()) || known.into_iter().any(|dir| *dir == path)
+            let known =
+                subsystem.into_iter().flat_map(|one| [&one.bin_dir, &one.src_dir]).flatten();
+            path.contains('/') && OWN.contains(&last.as_str())
+                || known.into_iter().any(|dir| *dir == path)
         };
-        let lines = script.lines().map(words).filter(|words| words.first().is_some_and(|word| word == "rm"));
-        lines.into_iter().all(|words| words[1..].iter().filter(|word| !word.starts_with('-')).all(is_own))
+        let lines = script
+            .lines()
+            .map(words)
+            .filter(|words| words.first().is_some_and(|word| word == "rm"));
+        lines
+            .into_iter()
+            .all(|words| words[1..].iter().filter(|word| !word.starts_with('-')).all(is_own))
     }
 
     /// Whether the task runs in the clone of the source.
     fn is_in_clone(&self, subsystem: &Subsystem, at: (usize, usize)) -> bool {
         let Some(super::subsystem::Source::Git(_)) = &subsystem.source else {
-            return subsystem.upstream.is_some() && subsystem.source.is_none() && self.uses_src(subsystem, at);
+            return subsystem.upstream.is_some()
+                && subsystem.source.is_none()
+                && self.uses_src(subsystem, at);
         };
         self.uses_src(subsystem, at)
     }
@@ -245,13 +265,17 @@ impl Judge<'_> {
         let Some(src) = &subsystem.src_dir else { return false };
         let dir = self.stack.task(at).dir.as_ref();
         dir.and_then(|dir| variables.path(&dir.text)).is_some_and(|dir| dir == *src)
-            || variables.written_out(&self.stack.script(at), &|_| false).contains(&format!("{{{{.ROOT_DIR}}}}/{src}"))
+            || variables
+                .written_out(&self.stack.script(at), &|_| false)
+                .contains(&format!("{{{{.ROOT_DIR}}}}/{src}"))
     }
 
     /// What a task of the supervisor does that forge does with it.
     fn supervision(&self, script: &str) -> Option<&'static Duty> {
         let programs = programs(script);
-        let is_plain = programs.iter().all(|one| one.contains("{{") || one == "mkdir" || one == "process-compose");
+        let is_plain = programs
+            .iter()
+            .all(|one| one.contains("{{") || one == "mkdir" || one == "process-compose");
         if !is_plain || programs.is_empty() {
             return None;
         }

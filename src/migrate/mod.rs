@@ -73,7 +73,9 @@ pub fn migrate(tree: Tree) -> Migration {
         .tasks
         .iter()
         // What is a service is said once more as such.
-        .filter(|(name, _)| fates.of(name).is_some_and(|fate| fate.stays() || *fate == fate::Fate::Service))
+        .filter(|(name, _)| {
+            fates.of(name).is_some_and(|fate| fate.stays() || *fate == fate::Fate::Service)
+        })
         .map(|(name, at)| (name.clone(), rewrite::rewrite(&stack, &fates, *at)))
         .collect();
     common::gather(&stack, &subsystems, &mut kept);
@@ -86,7 +88,11 @@ pub fn migrate(tree: Tree) -> Migration {
         used.extend(unit.shared.iter().cloned());
         let spec = page::spec(&stack, &fates, &services, one, &unit, &is_own);
         let path = PathBuf::from("subsystems").join(format!("{}.yml", one.name));
-        pages.push(Page { path, text: spec.page(page::WIDTH, page::BLOCKS), from: vec![lines(&stack, one.file)] });
+        pages.push(Page {
+            path,
+            text: spec.page(page::WIDTH, page::BLOCKS),
+            from: vec![lines(&stack, one.file)],
+        });
     }
     let settings = page::Settings::find(&stack, &subsystems);
     let unit = unit::of_root(&stack, &subsystems, &kept, &settings.variables);
@@ -98,11 +104,14 @@ pub fn migrate(tree: Tree) -> Migration {
     let above = once_said(&stack, &subsystems, &shared);
     let manifest = page::manifest(&settings, &subsystems, &services, &unit, &used, above, tasks);
     let of_subsystem = |file: &usize| subsystems.iter().any(|one| one.file == *file);
-    let from = (0..stack.tree.files.len()).filter(|file| !of_subsystem(file)).map(|file| lines(&stack, file));
+    let from = (0..stack.tree.files.len())
+        .filter(|file| !of_subsystem(file))
+        .map(|file| lines(&stack, file));
     let text = manifest.page(page::WIDTH, page::BLOCKS);
     pages.insert(0, Page { path: "versions.yml".into(), text, from: from.collect() });
     let gone = fates.gone().into_iter();
-    let gone = gone.map(|(verb, names)| (verb.to_owned(), names.into_iter().map(str::to_owned).collect()));
+    let gone =
+        gone.map(|(verb, names)| (verb.to_owned(), names.into_iter().map(str::to_owned).collect()));
     Migration { pages, gone: gone.collect() }
 }
 
@@ -123,7 +132,11 @@ fn shared_lines(stack: &Stack, subsystems: &[subsystem::Subsystem]) -> BTreeSet<
 }
 
 /// What the heads of several files say, once.
-fn once_said(stack: &Stack, subsystems: &[subsystem::Subsystem], shared: &BTreeSet<String>) -> Vec<String> {
+fn once_said(
+    stack: &Stack,
+    subsystems: &[subsystem::Subsystem],
+    shared: &BTreeSet<String>,
+) -> Vec<String> {
     let heads = subsystems.iter().take(2).flat_map(|one| page::head(stack, one.file));
     let mut said: Vec<String> = Vec::new();
     for line in heads.filter(|line| !line.is_empty() && shared.contains(line)) {

@@ -44,8 +44,15 @@ pub(super) fn spec(
     let of_task = |name: &str| {
         let at = file.tasks.iter().position(|task| task.name.value == name)?;
         let start = file.tasks[at].name.bytes.start;
-        let next = file.tasks.get(at + 1).map_or(file.file.text.len(), |task| task.name.bytes.start);
-        Some(comments.with(start..comments.end(start, next)).into_iter().filter(|line| is_own(line)).collect::<Vec<_>>())
+        let next =
+            file.tasks.get(at + 1).map_or(file.file.text.len(), |task| task.name.bytes.start);
+        Some(
+            comments
+                .with(start..comments.end(start, next))
+                .into_iter()
+                .filter(|line| is_own(line))
+                .collect::<Vec<_>>(),
+        )
     };
     if let Some((mark, source)) = one.source.as_ref().map(|source| source_of(one, source)) {
         above.extend(mark);
@@ -76,11 +83,18 @@ pub(super) fn spec(
 /// What a file says before its first key but `version`.
 pub(super) fn head(stack: &Stack, file: usize) -> Vec<String> {
     let taskfile = &stack.tree.files[file];
-    let keys = ["includes", "vars", "env", "dotenv", "tasks", "output", "silent", "set", "shopt", "run", "method"];
+    let keys = [
+        "includes", "vars", "env", "dotenv", "tasks", "output", "silent", "set", "shopt", "run",
+        "method",
+    ];
     let starts = keys.iter().filter_map(|key| {
         let text = &taskfile.file.text;
         let line = format!("{key}:");
-        if text.starts_with(&line) { Some(0) } else { text.find(&format!("\n{line}")).map(|at| at + 1) }
+        if text.starts_with(&line) {
+            Some(0)
+        } else {
+            text.find(&format!("\n{line}")).map(|at| at + 1)
+        }
     });
     let comments = Comments::of(taskfile);
     starts.min().map(|first| comments.head(first)).unwrap_or_default()
@@ -88,7 +102,10 @@ pub(super) fn head(stack: &Stack, file: usize) -> Vec<String> {
 
 /// `# nats: the message bus.` as a description; the rest stays above.
 fn described(mut head: Vec<String>, name: &str) -> (Vec<String>, Option<String>) {
-    let desc = head.first().and_then(|line| line.strip_prefix(&format!("{name}: "))).map(|text| text.trim_end_matches('.').to_owned());
+    let desc = head
+        .first()
+        .and_then(|line| line.strip_prefix(&format!("{name}: ")))
+        .map(|text| text.trim_end_matches('.').to_owned());
     if desc.is_some() {
         head.remove(0);
     }
@@ -103,7 +120,8 @@ fn on_one_line(vars: &Yaml) -> (Vec<String>, Yaml) {
     let Yaml::Map(entries) = vars else { return (Vec::new(), vars.clone()) };
     let mut bare = Yaml::map();
     entries.iter().for_each(|(_, key, value)| bare.put(key, value.clone()));
-    let comments: Vec<String> = entries.iter().flat_map(|(comments, ..)| comments.clone()).collect();
+    let comments: Vec<String> =
+        entries.iter().flat_map(|(comments, ..)| comments.clone()).collect();
     let is_short = Yaml::of("vars", bare.clone()).page(WIDTH, &[]).lines().count() == 1;
     if is_short { (comments, bare) } else { (Vec::new(), vars.clone()) }
 }
@@ -113,7 +131,9 @@ fn source_of(one: &Subsystem, source: &Source) -> (Option<String>, Yaml) {
         Source::Git(url) => (None, Yaml::of("git", Yaml::text(url.clone()))),
         Source::Path(path) if path.starts_with("..") => {
             let place = code(&one.name);
-            let mark = format!("migrate: the code lies outside of the workspace, at {path}: move or copy it to {place}");
+            let mark = format!(
+                "migrate: the code lies outside of the workspace, at {path}: move or copy it to {place}"
+            );
             (Some(mark), Yaml::of("path", Yaml::text(place)))
         }
         Source::Path(path) => (None, Yaml::of("path", Yaml::text(path.clone()))),
@@ -133,7 +153,11 @@ fn tasks(stack: &Stack, fates: &Fates, one: &Subsystem, unit: &Unit) -> Yaml {
         if fates.of(&full) == Some(&Fate::Service) {
             continue;
         }
-        let Some((name, above, said)) = unit.tasks.iter().find(|(name, ..)| *name == task.name.value) else { continue };
+        let Some((name, above, said)) =
+            unit.tasks.iter().find(|(name, ..)| *name == task.name.value)
+        else {
+            continue;
+        };
         let mut above = above.clone();
         above.extend(more(fates, &full));
         let waited = std::mem::take(&mut waiting);
@@ -155,9 +179,14 @@ fn in_clone(stack: &Stack, one: &Subsystem, task: &Task) -> String {
     });
     let variables = Variables::new(&stack.tree, one.file);
     let line = lines.collect::<Vec<_>>().join("; ");
-    let line = in_words(&variables.written_out(&line, &|name| name == one.version.0), &one.version.0);
+    let line =
+        in_words(&variables.written_out(&line, &|name| name == one.version.0), &one.version.0);
     let line = line.replace("{{ root }}/", "");
-    format!("`{}` ran `{}` in the clone, which tasks do not see", task.name.value, line.replace('\n', "; "))
+    format!(
+        "`{}` ran `{}` in the clone, which tasks do not see",
+        task.name.value,
+        line.replace('\n', "; ")
+    )
 }
 
 /// What a task that is called as if it was forge's does beside that.
@@ -165,7 +194,11 @@ pub(super) fn more(fates: &Fates, full: &str) -> Option<String> {
     match fates.of(full) {
         Some(Fate::StaysWith(duty, more)) => {
             let more: Vec<_> = more.iter().map(|one| format!("`{one}`")).collect();
-            Some(format!("migrate: `{}` does this, but not {}: keep what is needed", duty.instead, more.join(", ")))
+            Some(format!(
+                "migrate: `{}` does this, but not {}: keep what is needed",
+                duty.instead,
+                more.join(", ")
+            ))
         }
         _ => None,
     }
@@ -177,18 +210,33 @@ fn service_of(service: &Service, unit: &Unit) -> (Vec<String>, Yaml) {
         let short = full.strip_prefix(&format!("{}:", service.name))?;
         unit.tasks.iter().find(|(name, ..)| name == short).map(|(_, _, said)| said)
     };
-    let mut marks: Vec<String> = service.more.iter().map(|key| format!("migrate: `{key}` of Process Compose is not said here")).collect();
+    let mut marks: Vec<String> = service
+        .more
+        .iter()
+        .map(|key| format!("migrate: `{key}` of Process Compose is not said here"))
+        .collect();
     let Some(run) = task(&service.run) else {
         marks.push(format!("migrate: the task `{}` that ran it is gone", service.run));
         return (marks, Yaml::of("run", Yaml::text(format!("forge run {}", service.run))));
     };
-    let needs = run.entries().find(|(key, _)| *key == "needs").map(|(_, needs)| texts(needs)).unwrap_or_default();
+    let needs = run
+        .entries()
+        .find(|(key, _)| *key == "needs")
+        .map(|(_, needs)| texts(needs))
+        .unwrap_or_default();
     let before: Vec<String> = needs
         .into_iter()
         .filter(|need| *need != service.name)
-        .map(|need| if need.contains(':') && task(&need).is_some() { need } else { format!("{}:{need}", service.name) })
+        .map(|need| {
+            if need.contains(':') && task(&need).is_some() {
+                need
+            } else {
+                format!("{}:{need}", service.name)
+            }
+        })
         .collect();
-    let lines: Vec<String> = commands(run).into_iter().filter(|line| !line.starts_with("forge up")).collect();
+    let lines: Vec<String> =
+        commands(run).into_iter().filter(|line| !line.starts_with("forge up")).collect();
     if lines.len() > 1 {
         marks.push(format!("migrate: `{}` does more before it", service.run));
     }
@@ -248,7 +296,8 @@ impl Settings {
         for variable in &file.vars {
             let name = &variable.name.value;
             let Some(items) = super::stack::items(file, name, None) else { continue };
-            let is_in = |all: &[String]| items.len() > 1 && items.iter().all(|item| all.contains(item));
+            let is_in =
+                |all: &[String]| items.len() > 1 && items.iter().all(|item| all.contains(item));
             let above = of_line(&comments, stack, 0, variable.name.bytes.clone());
             let is_only = |what: &str| scripts.contains(&format!("{what} {{{{.{name}}}}}"));
             if is_in(&names) && items.len() == names.len() {
@@ -256,10 +305,16 @@ impl Settings {
             } else if is_in(&names) {
                 let group = name.to_lowercase();
                 let group = group.trim_end_matches("_subsystems").to_owned();
-                found.groups.put_with(above, &group, Yaml::List(items.into_iter().map(Yaml::Text).collect()));
+                found.groups.put_with(
+                    above,
+                    &group,
+                    Yaml::List(items.into_iter().map(Yaml::Text).collect()),
+                );
             } else if items.len() > 1 && items.iter().all(|item| item.parse::<Platform>().is_ok()) {
                 found.platforms = items;
-            } else if is_only("--repo") && text_of(file, name).is_some_and(|text| text.matches('/').count() == 1) {
+            } else if is_only("--repo")
+                && text_of(file, name).is_some_and(|text| text.matches('/').count() == 1)
+            {
                 found.releases = text_of(file, name).map(|text| format!("github:{text}"));
             } else if name == "PROJECT" || name == "PROJECT_NAME" {
                 found.project = text_of(file, name);
@@ -293,7 +348,11 @@ pub(super) fn manifest(
     for name in &settings.order.0 {
         let Some(one) = subsystems.iter().find(|one| one.name == *name) else { continue };
         let supervises = services.supervisor.as_ref() == Some(name) && !services.all.is_empty();
-        versions.put_with(supervises.then(|| raise(&one.version.1)).flatten().into_iter().collect(), name, Yaml::text(one.version.1.clone()));
+        versions.put_with(
+            supervises.then(|| raise(&one.version.1)).flatten().into_iter().collect(),
+            name,
+            Yaml::text(one.version.1.clone()),
+        );
     }
     above.extend(above_versions.into_iter().chain(settings.order.1.clone()));
     page.put_with(above, "versions", versions);
@@ -310,7 +369,9 @@ pub(super) fn manifest(
             vars.put_with(above.clone(), key, value.clone());
         }
     }
-    for (name, value) in shared.iter().filter(|(name, _)| !unit.vars.entries().any(|(key, _)| key == name)) {
+    for (name, value) in
+        shared.iter().filter(|(name, _)| !unit.vars.entries().any(|(key, _)| key == name))
+    {
         if !vars.entries().any(|(key, _)| key == name) {
             vars.put(name, value.clone());
         }
@@ -326,7 +387,10 @@ pub(super) fn manifest(
 const SUPERVISES: (u64, u64) = (1, 46);
 
 fn raise(version: &str) -> Option<String> {
-    let mut numbers = version.trim_start_matches('v').split('.').map(|part| part.parse::<u64>().ok());
+    let mut numbers =
+        version.trim_start_matches('v').split('.').map(|part| part.parse::<u64>().ok());
     let is_old = (numbers.next()??, numbers.next()??) < SUPERVISES;
-    is_old.then(|| "migrate: forge supervises services with v1.46.0 of it or later: raise this pin".to_owned())
+    is_old.then(|| {
+        "migrate: forge supervises services with v1.46.0 of it or later: raise this pin".to_owned()
+    })
 }

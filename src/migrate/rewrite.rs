@@ -25,7 +25,8 @@ pub(super) struct Rewritten {
 /// Rewrites the task at `at`.
 pub(super) fn rewrite(stack: &Stack, fates: &Fates, at: (usize, usize)) -> Rewritten {
     let task = stack.task(at).clone();
-    let mut rewriter = Rewriter { stack, fates, file: at.0, ensures: Vec::new(), marks: Vec::new() };
+    let mut rewriter =
+        Rewriter { stack, fates, file: at.0, ensures: Vec::new(), marks: Vec::new() };
     let mut first = Vec::new();
     let mut deps = Vec::new();
     for dep in &task.deps {
@@ -45,7 +46,8 @@ pub(super) fn rewrite(stack: &Stack, fates: &Fates, at: (usize, usize)) -> Rewri
             && let Some(items) = items(&stack.tree.files[at.0], &name.text, None)
             && items.iter().all(|item| stack.prefixes.contains(&Some(item.clone())))
         {
-            command.each = Some(Loop::List(items.into_iter().map(|item| node(&item, name)).collect()));
+            command.each =
+                Some(Loop::List(items.into_iter().map(|item| node(&item, name)).collect()));
         }
         match rewriter.gone(&command) {
             Some(effects) if matches!(command.deed, Deed::DeferCall(_)) => {
@@ -76,7 +78,11 @@ pub(super) fn stands_anywhere(stack: &Stack, file: usize, task: &Task) -> bool {
         Deed::Run(line) | Deed::DeferRun(line) => Some(line),
         _ => None,
     });
-    let asked = task.status.iter().chain(task.preconditions.iter().map(|one| &one.sh)).chain(&task.condition);
+    let asked = task
+        .status
+        .iter()
+        .chain(task.preconditions.iter().map(|one| &one.sh))
+        .chain(&task.condition);
     globs.all(|glob| written(&glob.pattern).starts_with("{{.ROOT_DIR}}"))
         && lines.chain(asked).all(|line| shell::is_rooted(&written(line)))
 }
@@ -110,7 +116,8 @@ impl Rewriter<'_> {
                 continue;
             }
             let names: String = names.iter().map(|name| format!(" {name}")).collect();
-            commands.push(run(format!("forge {verb}{names}").replace("{{ args }}", "{{.CLI_ARGS}}")));
+            commands
+                .push(run(format!("forge {verb}{names}").replace("{{ args }}", "{{.CLI_ARGS}}")));
         }
         commands
     }
@@ -123,16 +130,24 @@ impl Rewriter<'_> {
         }
         let words = words(&line.text);
         let is_plain = !line.text.contains(['\n', '|', '&', ';', '$', '>', '<']);
-        let names: Vec<&String> = words.iter().skip(1).filter(|word| !word.starts_with('-')).collect();
-        if let ([name], true, Some("task")) = (names.as_slice(), is_plain, words.first().map(String::as_str)) {
+        let names: Vec<&String> =
+            words.iter().skip(1).filter(|word| !word.starts_with('-')).collect();
+        if let ([name], true, Some("task")) =
+            (names.as_slice(), is_plain, words.first().map(String::as_str))
+        {
             let task = Scalar { text: format!(":{name}"), ..line.clone() };
             let task = if self.file == 0 { Scalar { text: (*name).clone(), ..task } } else { task };
-            return Command { deed: Deed::Call(Call { task, vars: Vec::new() }), ..command.clone() };
+            return Command {
+                deed: Deed::Call(Call { task, vars: Vec::new() }),
+                ..command.clone()
+            };
         }
         let text = in_forge(&line.text);
         for word in nested(&line.text) {
             let kept = |name: &&String| self.fates.of(name).is_some_and(super::fate::Fate::stays);
-            let is_there = self.stack.tasks.keys().filter(kept).any(|name| name.ends_with(word.trim_start_matches(['$', '{', '}', '.'])) || fits(&word, name));
+            let is_there = self.stack.tasks.keys().filter(kept).any(|name| {
+                name.ends_with(word.trim_start_matches(['$', '{', '}', '.'])) || fits(&word, name)
+            });
             if !is_there {
                 self.marks.push(format!("it calls `{word}`, which forge does by itself now"));
             }
@@ -175,22 +190,30 @@ fn node(text: &str, like: &Scalar) -> Node {
 fn nested(script: &str) -> Vec<String> {
     let mut found = Vec::new();
     for part in script.split("task ").skip(1) {
-        let name = words(part.lines().next().unwrap_or_default()).into_iter().find(|word| !word.starts_with('-'));
+        let name = words(part.lines().next().unwrap_or_default())
+            .into_iter()
+            .find(|word| !word.starts_with('-'));
         found.extend(name.map(|name| name.trim_end_matches([')', '"', ';']).to_owned()));
     }
     found
 }
 
 fn fits(word: &str, name: &str) -> bool {
-    word.rsplit_once('}').map_or(word, |(_, end)| end).split_once(':').is_some_and(|(_, end)| name.ends_with(end))
+    word.rsplit_once('}')
+        .map_or(word, |(_, end)| end)
+        .split_once(':')
+        .is_some_and(|(_, end)| name.ends_with(end))
 }
 
 /// `task --silent NAME` as `forge -q run NAME`, wherever a command stands.
 fn in_forge(script: &str) -> String {
     let begins = |before: &str| {
         let before = before.trim_end_matches(' ');
-        before.is_empty() || before.ends_with(['\n', ';', '|', '&', '(', '!', '`'])
-            || ["if", "then", "do", "else", "until", "while"].iter().any(|word| before.ends_with(word))
+        before.is_empty()
+            || before.ends_with(['\n', ';', '|', '&', '(', '!', '`'])
+            || ["if", "then", "do", "else", "until", "while"]
+                .iter()
+                .any(|word| before.ends_with(word))
     };
     let mut text = String::new();
     let mut rest = script;
@@ -199,7 +222,11 @@ fn in_forge(script: &str) -> String {
         match begins(&text) {
             true => {
                 let after_flags = after.trim_start_matches("--silent ").trim_start_matches("-s ");
-                text.push_str(if after_flags.len() < after.len() { "forge -q run " } else { "forge run " });
+                text.push_str(if after_flags.len() < after.len() {
+                    "forge -q run "
+                } else {
+                    "forge run "
+                });
                 rest = after_flags;
             }
             false => {
@@ -241,7 +268,9 @@ fn without_doubles(commands: Vec<Command>) -> Vec<Command> {
             Deed::Run(line) if one.bytes == (0..0) => Some(line.text.clone()),
             _ => None,
         };
-        if line(&command).is_none_or(|text| !kept.iter().any(|one| line(one).as_deref() == Some(&text))) {
+        if line(&command)
+            .is_none_or(|text| !kept.iter().any(|one| line(one).as_deref() == Some(&text)))
+        {
             kept.push(command);
         }
     }

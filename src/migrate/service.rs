@@ -1,10 +1,6 @@
 //! What Process Compose was told to run, as services of subsystems.
 
-use super::{
-    shell::words,
-    stack::Stack,
-    subsystem::Subsystem,
-};
+use super::{shell::words, stack::Stack, subsystem::Subsystem};
 use crate::{
     manifest::{File, Findings, MAX_BYTES, Node, read_tree, scalar},
     taskfile::{Deed, Yaml},
@@ -39,13 +35,19 @@ pub(super) struct Service {
 impl Services {
     /// Finds them in the task that writes the configuration of Process Compose.
     pub(super) fn find(stack: &Stack, subsystems: &[Subsystem]) -> Self {
-        let supervisor = subsystems.iter().find(|one| one.binary == "process-compose").map(|one| one.name.clone());
+        let supervisor = subsystems
+            .iter()
+            .find(|one| one.binary == "process-compose")
+            .map(|one| one.name.clone());
         for (name, at) in &stack.tasks {
             let lines = stack.task(*at).commands.iter().filter_map(|one| match &one.deed {
                 Deed::Run(line) => Some(line.text.as_str()),
                 _ => None,
             });
-            let Some(body) = lines.filter_map(document).find(|text| text.contains("processes:")) else { continue };
+            let Some(body) = lines.filter_map(document).find(|text| text.contains("processes:"))
+            else {
+                continue;
+            };
             let Some(all) = read(body, subsystems) else { continue };
             return Self { written_by: Some(name.clone()), supervisor, all };
         }
@@ -84,7 +86,9 @@ fn read(text: &str, subsystems: &[Subsystem]) -> Option<Vec<Service>> {
 }
 
 fn service(name: &str, run: String, node: &Node) -> Service {
-    let text = |node: Option<&Node>, key: &str| node.and_then(|node| scalar(node, key)).map(|one| one.text);
+    let text = |node: Option<&Node>, key: &str| {
+        node.and_then(|node| scalar(node, key)).map(|one| one.text)
+    };
     let probe = node.get("readiness_probe");
     let exec = probe.and_then(|probe| probe.get("exec"));
     let ready = text(exec, "command").and_then(|command| called(&command));
@@ -141,7 +145,8 @@ impl Service {
 /// there, which forge does anyway.
 fn probe(command: &str) -> Option<Yaml> {
     let words = words(command.lines().next()?);
-    let url = || words.iter().find(|word| word.starts_with("http://") || word.starts_with("https://"));
+    let url =
+        || words.iter().find(|word| word.starts_with("http://") || word.starts_with("https://"));
     let port = || {
         let at = words.iter().position(|word| word == "-z")?;
         Some((words.get(at + 1)?.clone(), words.get(at + 2)?.clone()))

@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 
 /// Words that begin, end or join commands without being any.
-const KEYWORDS: &[&str] =
-    &["if", "then", "else", "elif", "fi", "while", "until", "do", "done", "{", "}", "!", "time", "esac", "exec"];
+const KEYWORDS: &[&str] = &[
+    "if", "then", "else", "elif", "fi", "while", "until", "do", "done", "{", "}", "!", "time",
+    "esac", "exec",
+];
 
 /// The programs, functions and builtins that stand where commands stand in `script`.
 pub(super) fn programs(script: &str) -> BTreeSet<String> {
@@ -52,7 +54,8 @@ impl Scan {
                 "<" | ">" => rest = self.redirect(rest),
                 _ if !at_command => {}
                 // A descriptor before `<` or `>`.
-                _ if rest.starts_with(['<', '>']) && word.chars().all(|sign| sign.is_ascii_digit()) => {}
+                _ if rest.starts_with(['<', '>'])
+                    && word.chars().all(|sign| sign.is_ascii_digit()) => {}
                 _ if KEYWORDS.contains(&word) => {}
                 "for" | "case" => (rest, at_command) = (after_in(rest), word == "case"),
                 _ if rest.starts_with("()") => {
@@ -137,7 +140,9 @@ fn after_in(text: &str) -> &str {
 
 fn is_assignment(word: &str) -> bool {
     let name = word.split_once('=').map(|(name, _)| name);
-    name.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_'))
+    name.is_some_and(|name| {
+        !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+    })
 }
 
 fn unquoted(word: &str) -> String {
@@ -180,9 +185,9 @@ pub(super) fn words(line: &str) -> Vec<String> {
 
 /// Programs that do the same wherever they run, but for the paths they are given.
 const ROOTED: &[&str] = &[
-    "[", ":", "awk", "cat", "command", "continue", "cp", "curl", "cut", "date", "echo", "exit", "false", "forge",
-    "grep", "kill", "mkdir", "mv", "nc", "pgrep", "pkill", "printf", "read", "rm", "sed", "sleep", "sort", "tail",
-    "tar", "test", "touch", "tr", "true", "wc", "wget",
+    "[", ":", "awk", "cat", "command", "continue", "cp", "curl", "cut", "date", "echo", "exit",
+    "false", "forge", "grep", "kill", "mkdir", "mv", "nc", "pgrep", "pkill", "printf", "read",
+    "rm", "sed", "sleep", "sort", "tail", "tar", "test", "touch", "tr", "true", "wc", "wget",
 ];
 /// Those whose plain words are paths.
 const OF_FILES: &[&str] = &["cat", "cp", "mkdir", "mv", "rm", "tar", "touch"];
@@ -190,7 +195,9 @@ const OF_FILES: &[&str] = &["cat", "cp", "mkdir", "mv", "rm", "tar", "touch"];
 /// Whether a script does the same wherever it runs, as far as its text says so: its programs do not look
 /// around, and no path in it is relative. Programs that are called by their path are taken to be so too.
 pub(super) fn is_rooted(script: &str) -> bool {
-    let knows = |program: &String| ROOTED.contains(&program.as_str()) || program.starts_with("{{.ROOT_DIR}}/");
+    let knows = |program: &String| {
+        ROOTED.contains(&program.as_str()) || program.starts_with("{{.ROOT_DIR}}/")
+    };
     programs(script).iter().all(knows) && without_documents(script).all(is_line_rooted)
 }
 
@@ -199,13 +206,22 @@ fn is_line_rooted(line: &str) -> bool {
     let mut program = "";
     let mut before = "";
     for word in words.iter().filter(|word| !word.starts_with("<<")) {
-        let word = if is_assignment(word) { word.split_once('=').map_or(word.as_str(), |(_, value)| value) } else { word };
-        let bare = word.rsplit(['>', '<']).next().unwrap_or(word).trim_matches(['(', ')', ';', '"', '\'']);
+        let word = if is_assignment(word) {
+            word.split_once('=').map_or(word.as_str(), |(_, value)| value)
+        } else {
+            word
+        };
+        let bare =
+            word.rsplit(['>', '<']).next().unwrap_or(word).trim_matches(['(', ')', ';', '"', '\'']);
         let is_path = bare.contains('/') || matches!(bare, "." | "..");
-        let is_free = bare.is_empty() || bare.starts_with(['/', '~', '$', '-', '|', '&', '{']) || bare.contains("://");
+        let is_free = bare.is_empty()
+            || bare.starts_with(['/', '~', '$', '-', '|', '&', '{'])
+            || bare.contains("://");
         let is_file = OF_FILES.contains(&program) && before != "-C" && !is_tar_member(&words, word)
-            || matches!(before, "-f" | "-d" | "-x" | "-e" | "-s") && matches!(program, "test" | "[");
-        let is_redirected = word.contains('>') && word != ">" && !word.contains(">&") && !word.contains("$(");
+            || matches!(before, "-f" | "-d" | "-x" | "-e" | "-s")
+                && matches!(program, "test" | "[");
+        let is_redirected =
+            word.contains('>') && word != ">" && !word.contains(">&") && !word.contains("$(");
         if (is_path || is_file || is_redirected) && !is_free && bare != program {
             return false;
         }
@@ -227,7 +243,9 @@ fn is_tar_member(words: &[String], word: &str) -> bool {
     let of_tar = words.iter().any(|one| one == "tar");
     let at = words.iter().position(|one| one == "-C");
     let own = words.iter().position(|one| one == word);
-    of_tar && (words.get(1).is_some_and(|one| one == word) || matches!((at, own), (Some(at), Some(own)) if own > at + 1))
+    of_tar
+        && (words.get(1).is_some_and(|one| one == word)
+            || matches!((at, own), (Some(at), Some(own)) if own > at + 1))
 }
 
 /// The lines of a script without its here-documents.
@@ -257,10 +275,19 @@ mod tests {
         for (script, expected) in [
             ("git clone --depth 1 {{.URL | trim}} dir", "git"),
             ("cd x && go build -o y . | tee log", "cd go tee"),
-            ("sum=$( (sha256sum a 2>/dev/null || shasum a) | cut -d ' ' -f 1)", "cut sha256sum shasum"),
-            ("if [ \"$a\" != b ]; then\n  echo \"x $(date)\" >&2; exit 1\nfi # rm", "[ date echo exit"),
+            (
+                "sum=$( (sha256sum a 2>/dev/null || shasum a) | cut -d ' ' -f 1)",
+                "cut sha256sum shasum",
+            ),
+            (
+                "if [ \"$a\" != b ]; then\n  echo \"x $(date)\" >&2; exit 1\nfi # rm",
+                "[ date echo exit",
+            ),
             ("for s in a b; do task $s:test || f=\"$f $s\"; done", "task"),
-            ("sum() { shasum \"$1\"; }\ncase $s in\n  nats) bin=x ;;\n  *) echo no ;;\nesac\nsum a", "echo shasum"),
+            (
+                "sum() { shasum \"$1\"; }\ncase $s in\n  nats) bin=x ;;\n  *) echo no ;;\nesac\nsum a",
+                "echo shasum",
+            ),
             ("cat > f <<END\nrm -rf /\nEND\nA=1 ls", "cat ls"),
             ("until curl -f u > /dev/null; do\n n=$((n + 1))\n sleep 1\ndone", "curl sleep"),
             ("{\n echo a\n} > f\n'{{.BIN}} x' -c", "echo {{.BIN}} x"),
@@ -294,6 +321,9 @@ mod tests {
 
     #[test]
     fn words_come_without_their_quotes() {
-        assert_eq!(words("go build -ldflags \"-s -w\" -o '{{ out }}/x' ."), ["go", "build", "-ldflags", "-s -w", "-o", "{{ out }}/x", "."]);
+        assert_eq!(
+            words("go build -ldflags \"-s -w\" -o '{{ out }}/x' ."),
+            ["go", "build", "-ldflags", "-s -w", "-o", "{{ out }}/x", "."]
+        );
     }
 }

@@ -82,12 +82,18 @@ fn full(prefix: &str, name: &str) -> String {
 
 fn prefixes(tree: &Tree) -> Vec<Option<String>> {
     let leads_to = |file: usize| {
-        let all = tree.files.iter().enumerate().flat_map(|(at, one)| one.includes.iter().map(move |it| (at, it)));
+        let all = tree
+            .files
+            .iter()
+            .enumerate()
+            .flat_map(|(at, one)| one.includes.iter().map(move |it| (at, it)));
         all.filter(|(_, include)| include.target == Some(file)).collect::<Vec<_>>()
     };
     let prefix = |file: usize| match leads_to(file).as_slice() {
         _ if file == 0 => Some(String::new()),
-        [(0, include)] if !include.flatten && include.vars.is_empty() => Some(include.name.value.clone()),
+        [(0, include)] if !include.flatten && include.vars.is_empty() => {
+            Some(include.name.value.clone())
+        }
         _ => None,
     };
     (0..tree.files.len()).map(prefix).collect()
@@ -95,7 +101,10 @@ fn prefixes(tree: &Tree) -> Vec<Option<String>> {
 
 /// `commands`, in which a loop over tasks stands as the calls that it comes to be.
 fn unrolled(commands: &[Command], file: &Taskfile) -> Vec<Command> {
-    commands.iter().flat_map(|command| unroll(command, file).unwrap_or_else(|| vec![command.clone()])).collect()
+    commands
+        .iter()
+        .flat_map(|command| unroll(command, file).unwrap_or_else(|| vec![command.clone()]))
+        .collect()
 }
 
 fn unroll(command: &Command, file: &Taskfile) -> Option<Vec<Command>> {

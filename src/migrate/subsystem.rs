@@ -53,7 +53,15 @@ pub(super) fn recognise(stack: &Stack, file: usize) -> Option<Subsystem> {
     let taskfile = &stack.tree.files[file];
     let variables = Variables::new(&stack.tree, file);
     let version = version(taskfile, variables)?;
-    let mut reader = Reader { stack, file, variables, version: &version.0, name: &name, bin: None, src_dir: None };
+    let mut reader = Reader {
+        stack,
+        file,
+        variables,
+        version: &version.0,
+        name: &name,
+        bin: None,
+        src_dir: None,
+    };
     let task = |names: &[&str]| {
         taskfile.tasks.iter().find(|task| names.contains(&task.name.value.as_str()))
     };
@@ -61,12 +69,15 @@ pub(super) fn recognise(stack: &Stack, file: usize) -> Option<Subsystem> {
     let build = task(&["bin:build", "build"]).and_then(|task| reader.build(task));
     let mut build = build;
     let mut upstream = task(&["bin:download", "download"]).and_then(|task| reader.upstream(task));
-    if build.is_none() && let Some(piece) = upstream.take() {
+    if build.is_none()
+        && let Some(piece) = upstream.take()
+    {
         build = reader.downloaded(task(&["bin:download", "download"])?, piece);
     }
     let source = cloned.map(Source::Git).or_else(|| reader.src_dir.clone().map(Source::Path));
     let (bin_dir, binary) = reader.bin.clone().unzip();
-    let is_had = task(&["ensure", "bin:build", "bin:download"]).is_some() && (build.is_some() || upstream.is_some());
+    let is_had = task(&["ensure", "bin:build", "bin:download"]).is_some()
+        && (build.is_some() || upstream.is_some());
     let src_dir = reader.src_dir;
     is_had.then(|| Subsystem {
         binary: binary.unwrap_or_else(|| name.clone()),
@@ -100,7 +111,9 @@ impl Reader<'_> {
             Deed::Run(line) => Some(line),
             _ => None,
         });
-        lines.flat_map(|line| self.said(task, line).lines().map(str::to_owned).collect::<Vec<_>>()).collect()
+        lines
+            .flat_map(|line| self.said(task, line).lines().map(str::to_owned).collect::<Vec<_>>())
+            .collect()
     }
 
     /// `text` of `task` in forge's words, with all variables but the version written out.
@@ -169,7 +182,9 @@ impl Reader<'_> {
             let Value::Text(text) = &variable.value else { continue };
             match (variable.name.value.as_str(), text.text.as_str()) {
                 ("CGO_ENABLED", "0") => {}
-                ("CGO_ENABLED", "1") if said.entries().next().is_some_and(|(key, _)| key == "go") => {
+                ("CGO_ENABLED", "1")
+                    if said.entries().next().is_some_and(|(key, _)| key == "go") =>
+                {
                     *said = with_option(said, "cgo", Yaml::flag(true));
                 }
                 (name, _) => env.put(name, Yaml::text(self.said(task, text))),
@@ -192,7 +207,9 @@ impl Reader<'_> {
                 "o" => out = words.next(),
                 "ldflags" => ldflags.clone_from(words.next()?),
                 "tags" => go.put("tags", Yaml::text(words.next()?.clone())),
-                text if text.starts_with("ldflags=") => text["ldflags=".len()..].clone_into(&mut ldflags),
+                text if text.starts_with("ldflags=") => {
+                    text["ldflags=".len()..].clone_into(&mut ldflags)
+                }
                 text if text == word => packages.push(word.clone()),
                 _ => return None,
             }
@@ -216,7 +233,8 @@ impl Reader<'_> {
     /// A download that nothing pins, as a build: without a digest there is no other way to have it.
     fn downloaded(&mut self, task: &Task, piece: Piece) -> Option<Piece> {
         let mut lines = self.lines(task);
-        lines.retain(|line| line.contains("curl") || line.contains("wget") || line.contains("tar "));
+        lines
+            .retain(|line| line.contains("curl") || line.contains("wget") || line.contains("tar "));
         let mark = "this trusts what it downloads: write it as `upstream`, with `sha256`";
         let said = self.plain(&lines);
         Some(Piece { said, marks: vec![mark.to_owned()], ..piece })
@@ -249,31 +267,41 @@ impl Reader<'_> {
         let file = &self.stack.tree.files[self.file];
         let names = file.vars.iter().map(|one| &one.name.value);
         let name = names.filter(|name| *name == "BIN" || name.ends_with("_BIN")).next()?;
-        Some(in_words(&self.variables.written_out(&format!("{{{{.{name}}}}}"), &|_| false), self.version))
+        Some(in_words(
+            &self.variables.written_out(&format!("{{{{.{name}}}}}"), &|_| false),
+            self.version,
+        ))
     }
 
     fn note_binary(&mut self, path: &str) {
         let path = path.split("{% ").next().unwrap_or(path);
         let path = path.trim_end_matches("{{ exe }}");
         let path = path.strip_suffix(".exe").unwrap_or(path);
-        if let Some((dir, name)) = self.variables.path(&of_root(path)).as_deref().and_then(|path| path.rsplit_once('/')) {
+        if let Some((dir, name)) =
+            self.variables.path(&of_root(path)).as_deref().and_then(|path| path.rsplit_once('/'))
+        {
             self.bin = Some((dir.to_owned(), name.split("{{").next().unwrap_or(name).to_owned()));
         }
     }
 
     fn upstream(&mut self, task: &Task) -> Option<Piece> {
         let lines = self.lines(task);
-        if self.bin.is_none() && let Some(bin) = self.bin_of_variables() {
+        if self.bin.is_none()
+            && let Some(bin) = self.bin_of_variables()
+        {
             self.note_binary(&bin);
         }
         let line = lines.iter().find(|line| line.contains("curl") || line.contains("wget"))?;
         let words = words(line);
-        let url = words.iter().find(|word| word.starts_with("https://") || word.starts_with("http://"))?;
+        let url = words
+            .iter()
+            .find(|word| word.starts_with("https://") || word.starts_with("http://"))?;
         // What was released by the project itself is found in `releases`.
         if url.contains(&format!("/{}-{{{{ version }}}}/", self.name)) {
             return None;
         }
-        let mut said = Yaml::of("url", Yaml::text(url.replace("{{ os }}-{{ arch }}", "{{ platform }}")));
+        let mut said =
+            Yaml::of("url", Yaml::text(url.replace("{{ os }}-{{ arch }}", "{{ platform }}")));
         let mark = "migrate: it was compared with nothing: write a digest per platform, or the URL of the vendor's checksums";
         said.put_with(vec![format!("{BEHIND}{mark}")], "sha256", Yaml::map());
         let strip = words.iter().find_map(|word| word.strip_prefix("--strip-components="));
@@ -324,7 +352,8 @@ fn flags(ldflags: &str) -> Vec<(String, Yaml)> {
     let words = words(&ldflags.replace("$(git rev-parse --short HEAD)", "{{ commit }}"));
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        let pair = (word == "-X").then(|| words.next()).flatten().and_then(|pair| pair.split_once('='));
+        let pair =
+            (word == "-X").then(|| words.next()).flatten().and_then(|pair| pair.split_once('='));
         match pair {
             Some((name, value)) => vars.put(name, Yaml::text(value)),
             None => others.push(word.clone()),

@@ -28,7 +28,12 @@ pub(super) struct Unit {
 }
 
 /// The unit of a subsystem.
-pub(super) fn of_subsystem(stack: &Stack, one: &Subsystem, kept: &Kept, known: &dyn Fn(&str) -> bool) -> Unit {
+pub(super) fn of_subsystem(
+    stack: &Stack,
+    one: &Subsystem,
+    kept: &Kept,
+    known: &dyn Fn(&str) -> bool,
+) -> Unit {
     let mut tree = with_kept(stack, kept);
     for (at, file) in tree.files.iter_mut().enumerate() {
         if at != one.file && at != 0 && stack.prefixes[at].is_some() {
@@ -63,20 +68,36 @@ pub(super) fn of_subsystem(stack: &Stack, one: &Subsystem, kept: &Kept, known: &
     let comments = Comments::of(&stack.tree.files[one.file]);
     let mut vars = Yaml::map();
     for (key, value) in parts.vars.entries().filter(|(key, _)| is_own(key)) {
-        let written = stack.tree.files[one.file].vars.iter().find(|variable| words.get(&variable.name.value).is_some_and(|word| word == key));
+        let written = stack.tree.files[one.file]
+            .vars
+            .iter()
+            .find(|variable| words.get(&variable.name.value).is_some_and(|word| word == key));
         let start = written.map(|variable| variable.name.bytes.clone());
-        let above = start.map(|bytes| of_line(&comments, stack, one.file, bytes)).unwrap_or_default();
+        let above =
+            start.map(|bytes| of_line(&comments, stack, one.file, bytes)).unwrap_or_default();
         let above = above.into_iter().filter(|text| known(text)).collect();
         vars.put_with(above, key, tidied(value.clone(), None));
     }
     let shared = parts.vars.entries().filter(|(key, _)| !is_own(key));
     let shared = shared.map(|(key, value)| (key.to_owned(), value.clone())).collect();
-    let tasks = tasks(stack, kept, &parts, &|name| name.strip_prefix(&prefix).map(str::to_owned), Some(&one.name), known);
+    let tasks = tasks(
+        stack,
+        kept,
+        &parts,
+        &|name| name.strip_prefix(&prefix).map(str::to_owned),
+        Some(&one.name),
+        known,
+    );
     Unit { tasks, vars, shared, parts }
 }
 
 /// The unit of the first file, and of those that describe no subsystem.
-pub(super) fn of_root(stack: &Stack, subsystems: &[Subsystem], kept: &Kept, inlined: &BTreeSet<String>) -> Unit {
+pub(super) fn of_root(
+    stack: &Stack,
+    subsystems: &[Subsystem],
+    kept: &Kept,
+    inlined: &BTreeSet<String>,
+) -> Unit {
     let mut tree = with_kept(stack, kept);
     only_names(&mut tree, stack, |at| subsystems.iter().any(|one| one.file == at));
     let variables = Variables::new(&stack.tree, 0);
@@ -102,14 +123,21 @@ pub(super) fn of_root(stack: &Stack, subsystems: &[Subsystem], kept: &Kept, inli
     let mut vars = Yaml::map();
     for (key, value) in parts.vars.entries() {
         let written = stack.tree.files[0].vars.iter().find(|variable| variable.name.value == key);
-        let above = written.map(|one| of_line(&comments, stack, 0, one.name.bytes.clone())).unwrap_or_default();
+        let above = written
+            .map(|one| of_line(&comments, stack, 0, one.name.bytes.clone()))
+            .unwrap_or_default();
         vars.put_with(above, key, value.clone());
     }
     Unit { tasks, vars, shared: Vec::new(), parts }
 }
 
 /// The comments above and behind the key at `bytes`.
-pub(super) fn of_line(comments: &Comments, stack: &Stack, file: usize, bytes: std::ops::Range<usize>) -> Vec<String> {
+pub(super) fn of_line(
+    comments: &Comments,
+    stack: &Stack,
+    file: usize,
+    bytes: std::ops::Range<usize>,
+) -> Vec<String> {
     let text = &stack.tree.files[file].file.text;
     let end = text[bytes.end..].find('\n').map_or(text.len(), |end| bytes.end + end);
     comments.with(bytes.start..end)
@@ -131,7 +159,8 @@ fn with_kept(stack: &Stack, kept: &Kept) -> Tree {
             file.tasks = stays.map(|one| one.task.clone()).collect();
         }
     }
-    let common = kept.iter().filter(|(name, _)| name.contains('*') && !stack.tasks.contains_key(*name));
+    let common =
+        kept.iter().filter(|(name, _)| name.contains('*') && !stack.tasks.contains_key(*name));
     tree.files[0].tasks.extend(common.map(|(_, one)| one.task.clone()));
     tree
 }
@@ -146,7 +175,8 @@ fn paths_can_be_short(stack: &Stack, file: usize, kept: &Kept) -> bool {
     own.into_iter().all(|(_, one)| {
         let mut task = one.task.clone();
         let dir = task.dir.take();
-        let is_at_root = if file == 0 { dir.is_none() } else { dir.is_some_and(|dir| dir.text == ROOT) };
+        let is_at_root =
+            if file == 0 { dir.is_none() } else { dir.is_some_and(|dir| dir.text == ROOT) };
         let mut names_root = false;
         each_template(&mut task, &mut |text| {
             names_root |= variables.written_out(&text.text, &|_| false).contains(ROOT);
@@ -158,7 +188,11 @@ fn paths_can_be_short(stack: &Stack, file: usize, kept: &Kept) -> bool {
 /// Paths without the root before them.
 fn shorten(file: &mut taskfile::Taskfile) {
     let mut short = |text: &mut crate::manifest::Scalar| {
-        text.text = text.text.replace(&format!("/{ROOT}/"), "\0").replace(&format!("{ROOT}/"), "").replace('\0', &format!("/{ROOT}/"));
+        text.text = text
+            .text
+            .replace(&format!("/{ROOT}/"), "\0")
+            .replace(&format!("{ROOT}/"), "")
+            .replace('\0', &format!("/{ROOT}/"));
     };
     for task in &mut file.tasks {
         let dir = task.dir.take();
@@ -188,15 +222,42 @@ fn called(subsystem: &str, name: &str, own: &[String]) -> String {
     let prefix = format!("{}_", subsystem.to_uppercase().replace('-', "_"));
     let short = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_lowercase();
     let word = short(name);
-    let is_free = !TAKEN.contains(&word.as_str()) && own.iter().filter(|other| short(other) == word).count() == 1;
+    let is_free = !TAKEN.contains(&word.as_str())
+        && own.iter().filter(|other| short(other) == word).count() == 1;
     if is_free { word } else { name.to_lowercase() }
 }
 
 /// Words that templates of specs know already.
 const TAKEN: &[&str] = &[
-    "arch", "args", "bin", "binary", "commit", "cwd", "dir", "env", "exe", "exit_code", "inputs", "item", "key",
-    "match", "name", "now", "os", "out", "outputs", "platform", "project", "root", "rust_target", "src", "task",
-    "vars", "version", "version_number", "work",
+    "arch",
+    "args",
+    "bin",
+    "binary",
+    "commit",
+    "cwd",
+    "dir",
+    "env",
+    "exe",
+    "exit_code",
+    "inputs",
+    "item",
+    "key",
+    "match",
+    "name",
+    "now",
+    "os",
+    "out",
+    "outputs",
+    "platform",
+    "project",
+    "root",
+    "rust_target",
+    "src",
+    "task",
+    "vars",
+    "version",
+    "version_number",
+    "work",
 ];
 
 /// What the variables of the pattern stand for.
@@ -218,13 +279,16 @@ impl Roles<'_> {
         let bin = one.bin_dir.as_ref().map(|dir| format!("{dir}/{}", one.binary));
         match path {
             Some(path) if Some(&path) == bin.as_ref() => return Some(one.binary.clone()),
-            Some(path) if Some(&path) == one.bin_dir.as_ref() => return Some("{{.ROOT_DIR}}/.forge/bin".to_owned()),
+            Some(path) if Some(&path) == one.bin_dir.as_ref() => {
+                return Some("{{.ROOT_DIR}}/.forge/bin".to_owned());
+            }
             Some(path) if path == one.name => return Some(value),
             Some(path) if Some(&path) == one.src_dir.as_ref() => return Some(self.src(&path)),
             _ => {}
         }
         let is_name = value == one.name || value == one.binary;
-        let is_source = matches!(&one.source, Some(super::subsystem::Source::Git(url)) if *url == value);
+        let is_source =
+            matches!(&one.source, Some(super::subsystem::Source::Git(url)) if *url == value);
         (is_name || is_source).then_some(value)
     }
 
@@ -239,7 +303,10 @@ impl Roles<'_> {
         while let Some((before, from)) = rest.split_once("{{") {
             let (inside, after) = from.split_once("}}").unwrap_or((from, ""));
             written.push_str(before);
-            match mention(inside).filter(|name| self.variables.text(name).is_some()).and_then(|name| self.stands_for(name)) {
+            match mention(inside)
+                .filter(|name| self.variables.text(name).is_some())
+                .and_then(|name| self.stands_for(name))
+            {
                 Some(value) => written.push_str(&value),
                 None => written.extend(["{{", inside, "}}"]),
             }
@@ -273,7 +340,9 @@ fn tasks(
         }
         let rewritten = kept.get(full);
         let own = rewritten.map(|one| one.marks.as_slice()).unwrap_or_default().iter();
-        above.extend(own.chain(marks.get(full).into_iter().flatten()).map(|what| format!("migrate: {what}")));
+        above.extend(
+            own.chain(marks.get(full).into_iter().flatten()).map(|what| format!("migrate: {what}")),
+        );
         let ensures = rewritten.map(|one| one.ensures.clone()).unwrap_or_default();
         tasks.push((name, above, finished(said.clone(), &ensures, owner)));
     }
@@ -294,13 +363,19 @@ fn comments_of(stack: &Stack, (file, at): (usize, usize)) -> Vec<String> {
 fn marks(stack: &Stack, remarks: &[Remark]) -> BTreeMap<String, Vec<String>> {
     let mut marks: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for remark in remarks {
-        let Some(file) = stack.tree.files.iter().position(|one| one.file.path == remark.span.file) else { continue };
+        let Some(file) = stack.tree.files.iter().position(|one| one.file.path == remark.span.file)
+        else {
+            continue;
+        };
         let begins = |(_, at): &(&String, &(usize, usize))| {
-            (at.0 == file).then(|| stack.task(**at).name.bytes.start).filter(|start| *start <= remark.span.bytes.start)
+            (at.0 == file)
+                .then(|| stack.task(**at).name.bytes.start)
+                .filter(|start| *start <= remark.span.bytes.start)
         };
         let task = stack.tasks.iter().filter_map(|one| Some((begins(&one)?, one.0))).max();
         let text = &stack.tree.files[file].file.text;
-        let line = text.get(..remark.span.bytes.start).unwrap_or_default().matches('\n').count() + 1;
+        let line =
+            text.get(..remark.span.bytes.start).unwrap_or_default().matches('\n').count() + 1;
         if let Some((_, name)) = task {
             let what = format!("{} ({}:{line})", remark.what, remark.span.file.display());
             marks.entry(name.clone()).or_default().push(what);
@@ -338,7 +413,9 @@ fn finished(said: Yaml, ensures: &[String], owner: Option<&str>) -> Yaml {
         entries.insert(at, (Vec::new(), "needs".to_owned(), needs));
     }
     for (_, key, value) in &mut entries {
-        if key == "run" && let Some(script) = joined(value) {
+        if key == "run"
+            && let Some(script) = joined(value)
+        {
             *value = script;
         }
     }
@@ -353,13 +430,19 @@ fn finished(said: Yaml, ensures: &[String], owner: Option<&str>) -> Yaml {
 fn joined(run: &Yaml) -> Option<Yaml> {
     const PLAIN: &[&str] = &["mkdir ", "forge "];
     let Yaml::List(items) = run else { return None };
-    let lines: Option<Vec<&str>> = items.iter().map(|item| match item {
-        Yaml::Text(text) => Some(text.as_str()),
-        _ => None,
-    }).collect();
+    let lines: Option<Vec<&str>> = items
+        .iter()
+        .map(|item| match item {
+            Yaml::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
     let lines = lines?;
     let (last, before) = lines.split_last()?;
-    let is_plain = |line: &&&str| PLAIN.iter().any(|begin| line.starts_with(begin)) && !line.contains(['\n', '|', '&', ';', '\\']);
+    let is_plain = |line: &&&str| {
+        PLAIN.iter().any(|begin| line.starts_with(begin))
+            && !line.contains(['\n', '|', '&', ';', '\\'])
+    };
     let is_script = last.trim_end().contains('\n') && !before.is_empty();
     (is_script && before.iter().all(|line| is_plain(&line))).then(|| Yaml::text(lines.join("\n")))
 }
@@ -376,12 +459,16 @@ fn tidied(said: Yaml, owner: Option<&str>) -> Yaml {
     match said {
         Yaml::Text(text) => Yaml::Text(tidy(&text)),
         Yaml::Plain(text) => Yaml::Plain(text),
-        Yaml::List(items) => Yaml::List(items.into_iter().map(|item| tidied(item, owner)).collect()),
+        Yaml::List(items) => {
+            Yaml::List(items.into_iter().map(|item| tidied(item, owner)).collect())
+        }
         Yaml::Map(entries) => {
             let entry = |(comments, key, value): (Vec<String>, String, Yaml)| {
                 let value = tidied(value, owner);
                 let value = match (key.as_str(), value) {
-                    ("needs", Yaml::List(items)) => Yaml::List(items.into_iter().map(own).collect()),
+                    ("needs", Yaml::List(items)) => {
+                        Yaml::List(items.into_iter().map(own).collect())
+                    }
                     ("needs" | "task", value) => own(value),
                     ("dir", Yaml::Text(text)) => Yaml::text(text.trim_start_matches("{{ root }}/")),
                     (_, value) => value,

@@ -69,7 +69,8 @@ impl<'t> Variables<'t> {
     /// The variable `name`, whose text is `value`: what comes out where that is known.
     fn known(&self, name: &str, value: &Scalar) -> String {
         let Ok(template) = Template::parse(&value.text) else { return value.text.clone() };
-        let asks_outside = template.variables().iter().any(|one| one == name || self.is_outside(one));
+        let asks_outside =
+            template.variables().iter().any(|one| one == name || self.is_outside(one));
         if !asks_outside {
             return value.text.clone();
         }
@@ -78,7 +79,11 @@ impl<'t> Variables<'t> {
             None => value.text.clone(),
             Some(text) if text.starts_with(&ROOT[..4]) => {
                 let below = from_root(&text).unwrap_or_default();
-                if below.is_empty() { "{{.ROOT_DIR}}".to_owned() } else { format!("{{{{.ROOT_DIR}}}}/{below}") }
+                if below.is_empty() {
+                    "{{.ROOT_DIR}}".to_owned()
+                } else {
+                    format!("{{{{.ROOT_DIR}}}}/{below}")
+                }
             }
             Some(text) => text,
         }
@@ -93,8 +98,10 @@ impl<'t> Variables<'t> {
 
     /// Whether no file sets `name`, nor Task itself.
     fn is_outside(&self, name: &str) -> bool {
-        let is_set = self.tree.files.iter().flat_map(|file| &file.vars).any(|one| one.name.value == name);
-        !is_set && !["ROOT_DIR", "TASKFILE_DIR", "USER_WORKING_DIR", "CLI_ARGS", "ITEM"].contains(&name)
+        let is_set =
+            self.tree.files.iter().flat_map(|file| &file.vars).any(|one| one.name.value == name);
+        !is_set
+            && !["ROOT_DIR", "TASKFILE_DIR", "USER_WORKING_DIR", "CLI_ARGS", "ITEM"].contains(&name)
     }
 
     /// What a template comes to, if that is the same on all platforms and nothing of it is set from
@@ -148,7 +155,8 @@ pub(super) fn version(file: &Taskfile, variables: Variables) -> Option<(String, 
     let mut candidates = candidates.filter(|name| *name == "VERSION" || name.ends_with("_VERSION"));
     candidates.find_map(|name| {
         let value = variables.written_out(&format!("{{{{.{name}}}}}"), &|_| false);
-        let is_version = !value.contains("{{") && value.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
+        let is_version = !value.contains("{{")
+            && value.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
         is_version.then(|| (name.to_owned(), value))
     })
 }

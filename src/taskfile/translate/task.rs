@@ -327,7 +327,8 @@ impl<'t> Translator<'t> {
         // Without a call to say so, anybody may give what a task only has a default for.
         for variable in task_vars.iter().filter(|_| self.wish.tasks.is_none()) {
             let name = &variable.name.value;
-            if !passed.contains(name) && !self.globals.declares(name)
+            if !passed.contains(name)
+                && !self.globals.declares(name)
                 && let Some(default) = Self::default_of_itself(variable, name)
             {
                 with.put(&word(name), Yaml::text(default));

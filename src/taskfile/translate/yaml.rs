@@ -96,13 +96,24 @@ impl Yaml {
     }
 
     /// A key and this as its value; only the key if `width` is 0.
-    fn entry(&self, comments: &[String], key: &str, indent: usize, width: usize, text: &mut String) {
+    fn entry(
+        &self,
+        comments: &[String],
+        key: &str,
+        indent: usize,
+        width: usize,
+        text: &mut String,
+    ) {
         let pad = " ".repeat(indent);
-        let (behind, above): (Vec<&String>, _) = comments.iter().partition(|line| line.starts_with(BEHIND));
+        let (behind, above): (Vec<&String>, _) =
+            comments.iter().partition(|line| line.starts_with(BEHIND));
         above.into_iter().for_each(|line| comment(std::slice::from_ref(line), &pad, text));
         let key = scalar(key);
-        let behind: String = behind.iter().map(|line| format!("   # {}", line.trim_start_matches(BEHIND))).collect();
-        let is_flow = self.fits(width.saturating_sub(indent + key.len() + 2)) || !self.is_nested() || self.is_one_long_line(width);
+        let behind: String =
+            behind.iter().map(|line| format!("   # {}", line.trim_start_matches(BEHIND))).collect();
+        let is_flow = self.fits(width.saturating_sub(indent + key.len() + 2))
+            || !self.is_nested()
+            || self.is_one_long_line(width);
         match (width, is_flow) {
             (0, _) => {
                 let _ = writeln!(text, "{pad}{key}:{behind}");
@@ -156,14 +167,18 @@ impl Yaml {
     fn is_one_long_line(&self, width: usize) -> bool {
         match self.map_entries() {
             [(comments, _, text @ Self::Text(_))] => {
-                width > 0 && comments.is_empty() && !text.has_blocks() && !text.fits(width.saturating_sub(10))
+                width > 0
+                    && comments.is_empty()
+                    && !text.has_blocks()
+                    && !text.fits(width.saturating_sub(10))
             }
             _ => false,
         }
     }
 
     fn is_nested(&self) -> bool {
-        matches!(self, Self::Map(entries) if !entries.is_empty()) || matches!(self, Self::List(items) if !items.is_empty())
+        matches!(self, Self::Map(entries) if !entries.is_empty())
+            || matches!(self, Self::List(items) if !items.is_empty())
     }
 
     /// Whether it can stand on one line of `width` signs.
@@ -176,7 +191,9 @@ impl Yaml {
             Self::Text(text) => is_block(text),
             Self::Plain(_) => false,
             Self::List(items) => items.iter().any(Self::has_blocks),
-            Self::Map(entries) => entries.iter().any(|(comments, _, value)| !comments.is_empty() || value.has_blocks()),
+            Self::Map(entries) => entries
+                .iter()
+                .any(|(comments, _, value)| !comments.is_empty() || value.has_blocks()),
         }
     }
 
