@@ -52,6 +52,19 @@ impl<'t> Comments<'t> {
         found
     }
 
+    /// Those above and behind the key at `bytes`.
+    pub(super) fn of_line(&self, bytes: Range<usize>) -> Vec<String> {
+        let end = self.text[bytes.end..].find('\n').map_or(self.text.len(), |end| bytes.end + end);
+        self.with(bytes.start..end)
+    }
+
+    /// Those of the task at `at` of `taskfile`: above it and in it.
+    pub(super) fn of_task(&self, taskfile: &Taskfile, at: usize) -> Vec<String> {
+        let start = taskfile.tasks[at].name.bytes.start;
+        let next = taskfile.tasks.get(at + 1).map(|task| task.name.bytes.start);
+        self.with(start..next.map_or(self.text.len(), |next| self.end(start, next)))
+    }
+
     /// Where what begins at `start` ends, if the key after it begins at `next`: before that one's
     /// comments.
     pub(super) fn end(&self, start: usize, next: usize) -> usize {
@@ -61,12 +74,12 @@ impl<'t> Comments<'t> {
         own.map_or(line, |one| start_of_line(self.text, one.bytes.start)).max(start)
     }
 
-    /// Those before the first key but `version`, by lines; an empty line between blocks is one.
-    pub(super) fn head(&self, first_key: usize) -> Vec<String> {
+    /// Those before the first key but `version`, which begins at `first`, by lines; an empty line
+    /// between blocks is one.
+    pub(super) fn head(&self, first: usize) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
-        let end = self.end(0, first_key);
         let mut last = None;
-        for comment in self.all.iter().filter(|one| one.bytes.start < end && one.has_own_line) {
+        for comment in self.all.iter().filter(|one| one.bytes.start < first && one.has_own_line) {
             let gap = last.is_some_and(|last: usize| {
                 self.text[last..comment.bytes.start].matches('\n').count() > 1
             });
@@ -78,6 +91,34 @@ impl<'t> Comments<'t> {
         }
         found
     }
+
+    /// Those before `end` that do not stand in `written`, each with where it begins.
+    pub(super) fn lacking<'c>(
+        &'c self,
+        end: usize,
+        written: &'c str,
+    ) -> impl Iterator<Item = (usize, &'t str)> + 'c {
+        let before = self.all.iter().filter(move |one| one.bytes.start < end);
+        let lacks = before
+            .filter(|one| !one.text.is_empty() && !written.contains(&format!("# {}", one.text)));
+        lacks.map(|one| (one.bytes.start, one.text.as_str()))
+    }
+}
+
+/// What a file says before its first key but `version`.
+pub(super) fn head(taskfile: &Taskfile) -> Vec<String> {
+    let keys = [
+        "includes", "vars", "env", "dotenv", "tasks", "output", "silent", "set", "shopt", "run",
+        "method",
+    ];
+    let first = keys.iter().filter_map(|key| start_of(&taskfile.file.text, key)).min();
+    first.map(|first| Comments::of(taskfile).head(first)).unwrap_or_default()
+}
+
+/// Where the key `key` of a whole file begins.
+pub(super) fn start_of(text: &str, key: &str) -> Option<usize> {
+    let line = format!("{key}:");
+    if text.starts_with(&line) { Some(0) } else { text.find(&format!("\n{line}")).map(|at| at + 1) }
 }
 
 fn start_of_line(text: &str, at: usize) -> usize {

@@ -113,17 +113,15 @@ impl<'s> Fates<'s> {
     }
 
     /// What forge does instead of each task that is gone: by what a person says, the tasks.
-    pub(super) fn gone(&self) -> BTreeMap<&'static str, Vec<&str>> {
-        let mut gone: BTreeMap<&'static str, Vec<&str>> = BTreeMap::new();
+    pub(super) fn gone(&self) -> BTreeMap<String, Vec<String>> {
+        let mut gone: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, fate) in &self.of {
-            if *fate == Fate::Service {
-                gone.entry("forge up NAME -f").or_default().push(name);
-            } else if let Fate::Duty(duty) = fate {
-                gone.entry(duty.instead).or_default().push(name);
-            } else if *fate == Fate::Through {
-                let instead = self.instead(name, 0).unwrap_or("nothing is left to do");
-                gone.entry(instead).or_default().push(name);
-            }
+            let instead = match fate {
+                Fate::Service => "forge up NAME -f",
+                Fate::Duty(_) | Fate::Through => self.instead(name, 0).unwrap_or("forge ensure"),
+                Fate::Stays | Fate::StaysWith(..) | Fate::InClone => continue,
+            };
+            gone.entry(instead.to_owned()).or_default().push(name.clone());
         }
         gone
     }
@@ -171,7 +169,7 @@ impl Judge<'_> {
             return self.of_root(full, at, &script);
         };
         if self.services.supervisor.as_deref() == Some(subsystem.name.as_str())
-            && let Some(duty) = self.supervision(&script)
+            && let Some(duty) = supervision(&script)
         {
             return Fate::Duty(duty);
         }
@@ -219,35 +217,33 @@ impl Judge<'_> {
             return Fate::Stays;
         }
         match look(name, script) {
-            Look::Duty(duty) if duty.verb == "clean" && !self.removes_only_own(script, at.0) => {
-                Fate::Stays
-            }
-            Look::Duty(duty) => Fate::Duty(duty),
+            Look::Duty(duty) => match self.removed_beside(script, at.0) {
+                others if others.is_empty() => Fate::Duty(duty),
+                // What the tasks do that it calls is said where it calls them.
+                _ if !self.stack.calls(at).is_empty() => Fate::Stays,
+                others => Fate::StaysWith(duty, others),
+            },
             Look::More(duty, more) => Fate::StaysWith(duty, more),
             Look::Other => Fate::Stays,
         }
     }
 
-    /// Whether all that is removed is what forge keeps elsewhere.
-    fn removes_only_own(&self, script: &str, file: usize) -> bool {
+    /// What is removed that forge does not keep elsewhere.
+    fn removed_beside(&self, script: &str, file: usize) -> BTreeSet<String> {
         const OWN: &[&str] = &[".bin", ".src", ".dist", ".task", "bin", "src", "dist"];
         let variables = Variables::new(&self.stack.tree, file);
+        let subsystem = self.subsystems.iter().find(|one| one.file == file);
+        let known = subsystem.into_iter().flat_map(|one| [&one.bin_dir, &one.src_dir]).flatten();
+        let known: Vec<&String> = known.collect();
         let is_own = |word: &String| {
             let path = variables.path(word).unwrap_or_default();
-            let last = path.rsplit('/').next().unwrap_or_default().to_owned();
-            let subsystem = self.subsystems.iter().find(|one| one.file == file);
-            let known =
-                subsystem.into_iter().flat_map(|one| [&one.bin_dir, &one.src_dir]).flatten();
-            path.contains('/') && OWN.contains(&last.as_str())
-                || known.into_iter().any(|dir| *dir == path)
+            let last = path.rsplit('/').next().unwrap_or_default();
+            path.contains('/') && OWN.contains(&last) || known.contains(&&path)
         };
-        let lines = script
-            .lines()
-            .map(words)
-            .filter(|words| words.first().is_some_and(|word| word == "rm"));
-        lines
-            .into_iter()
-            .all(|words| words[1..].iter().filter(|word| !word.starts_with('-')).all(is_own))
+        let lines = script.lines().map(words);
+        let removing = lines.filter(|words| words.first().is_some_and(|word| word == "rm"));
+        let removed = removing.flat_map(|words| words.into_iter().skip(1));
+        removed.filter(|word| !word.starts_with('-') && !is_own(word)).collect()
     }
 
     /// Whether the task runs in the clone of the source.
@@ -269,28 +265,27 @@ impl Judge<'_> {
                 .written_out(&self.stack.script(at), &|_| false)
                 .contains(&format!("{{{{.ROOT_DIR}}}}/{src}"))
     }
+}
 
-    /// What a task of the supervisor does that forge does with it.
-    fn supervision(&self, script: &str) -> Option<&'static Duty> {
-        let programs = programs(script);
-        let is_plain = programs
-            .iter()
-            .all(|one| one.contains("{{") || one == "mkdir" || one == "process-compose");
-        if !is_plain || programs.is_empty() {
-            return None;
-        }
-        let has = |word: &str| script.lines().flat_map(words).any(|one| one == word);
-        let signs: [(&str, &'static Duty); 7] = [
-            ("--dry-run", &SUPERVISE),
-            ("up", &UP),
-            ("down", &DOWN),
-            ("logs", &LOGS),
-            ("restart", &RELOAD),
-            ("attach", &SUPERVISE),
-            ("list", &SUPERVISE),
-        ];
-        signs.into_iter().find(|(word, _)| has(word)).map(|(_, duty)| duty)
+/// What a task of the supervisor does that forge does with it.
+fn supervision(script: &str) -> Option<&'static Duty> {
+    let programs = programs(script);
+    let is_plain =
+        programs.iter().all(|one| one.contains("{{") || one == "mkdir" || one == "process-compose");
+    if !is_plain || programs.is_empty() {
+        return None;
     }
+    let has = |word: &str| script.lines().flat_map(words).any(|one| one == word);
+    let signs: [(&str, &'static Duty); 7] = [
+        ("--dry-run", &SUPERVISE),
+        ("up", &UP),
+        ("down", &DOWN),
+        ("logs", &LOGS),
+        ("restart", &RELOAD),
+        ("attach", &SUPERVISE),
+        ("list", &SUPERVISE),
+    ];
+    signs.into_iter().find(|(word, _)| has(word)).map(|(_, duty)| duty)
 }
 
 /// Whether a task only waits for something to be up.

@@ -11,10 +11,13 @@ mod comments;
 mod common;
 mod duty;
 mod fate;
-mod page;
+mod finish;
+mod manifest;
 mod rewrite;
+mod roles;
 mod service;
 mod shell;
+mod spec;
 mod stack;
 mod subsystem;
 mod unit;
@@ -25,11 +28,19 @@ use std::{
     path::PathBuf,
 };
 
-use crate::taskfile::{Tree, Yaml};
-use fate::Fates;
+use crate::taskfile::Tree;
+use comments::{Comments, start_of};
+use fate::{Fate, Fates};
+use manifest::Settings;
 use service::Services;
 use stack::Stack;
+use subsystem::Subsystem;
 use unit::Kept;
+
+/// How long a line may be that says all of a task.
+const WIDTH: usize = 160;
+/// Keys whose own keys have lines of their own.
+const BLOCKS: &[&str] = &["versions", "groups", "tasks"];
 
 /// What a tree of Taskfiles becomes.
 #[derive(Debug)]
@@ -69,59 +80,90 @@ pub fn migrate(tree: Tree) -> Migration {
     let subsystems: Vec<_> = files.filter_map(|file| subsystem::recognise(&stack, file)).collect();
     let services = Services::find(&stack, &subsystems);
     let fates = Fates::new(&stack, &subsystems, &services);
-    let mut kept: Kept = stack
-        .tasks
-        .iter()
-        // What is a service is said once more as such.
-        .filter(|(name, _)| {
-            fates.of(name).is_some_and(|fate| fate.stays() || *fate == fate::Fate::Service)
-        })
-        .map(|(name, at)| (name.clone(), rewrite::rewrite(&stack, &fates, *at)))
-        .collect();
-    common::gather(&stack, &subsystems, &mut kept);
-    let shared = shared_lines(&stack, &subsystems);
-    let is_own = |line: &str| !shared.contains(line) || subsystems.len() == 1;
-    let mut pages = Vec::new();
-    let mut used = Vec::new();
-    for one in &subsystems {
-        let unit = unit::of_subsystem(&stack, one, &kept, &is_own);
-        used.extend(unit.shared.iter().cloned());
-        let spec = page::spec(&stack, &fates, &services, one, &unit, &is_own);
-        let path = PathBuf::from("subsystems").join(format!("{}.yml", one.name));
-        pages.push(Page {
-            path,
-            text: spec.page(page::WIDTH, page::BLOCKS),
-            from: vec![lines(&stack, one.file)],
-        });
-    }
-    let settings = page::Settings::find(&stack, &subsystems);
-    let unit = unit::of_root(&stack, &subsystems, &kept, &settings.variables);
-    let mut tasks = Yaml::map();
-    for (name, mut above, said) in unit.tasks.clone() {
-        above.extend(page::more(&fates, &name));
-        tasks.put_with(above, &name, said);
-    }
-    let above = once_said(&stack, &subsystems, &shared);
-    let manifest = page::manifest(&settings, &subsystems, &services, &unit, &used, above, tasks);
-    let of_subsystem = |file: &usize| subsystems.iter().any(|one| one.file == *file);
-    let from = (0..stack.tree.files.len())
-        .filter(|file| !of_subsystem(file))
-        .map(|file| lines(&stack, file));
-    let text = manifest.page(page::WIDTH, page::BLOCKS);
-    pages.insert(0, Page { path: "versions.yml".into(), text, from: from.collect() });
-    let gone = fates.gone().into_iter();
-    let gone =
-        gone.map(|(verb, names)| (verb.to_owned(), names.into_iter().map(str::to_owned).collect()));
-    Migration { pages, gone: gone.collect() }
+    let survey = Survey {
+        kept: kept(&stack, &fates, &subsystems),
+        shared: shared_lines(&stack, &subsystems),
+        stack: &stack,
+        subsystems: &subsystems,
+        services: &services,
+        fates: &fates,
+    };
+    Migration { pages: survey.pages(), gone: fates.gone() }
 }
 
-fn lines(stack: &Stack, file: usize) -> (PathBuf, usize) {
-    let file = &stack.tree.files[file].file;
-    (file.path.clone(), file.text.lines().count())
+/// The tasks that stay, rewritten.
+fn kept(stack: &Stack, fates: &Fates, subsystems: &[Subsystem]) -> Kept {
+    // What is a service is said once more as such.
+    let is_said = |fate: &Fate| fate.stays() || *fate == Fate::Service;
+    let said = stack.tasks.iter().filter(|(name, _)| fates.of(name).is_some_and(is_said));
+    let said = said.map(|(name, at)| (name.clone(), rewrite::rewrite(stack, fates, *at)));
+    let mut kept: Kept = said.collect();
+    common::gather(stack, subsystems, &mut kept);
+    kept
+}
+
+/// A stack that was looked at, about to be written down.
+struct Survey<'s> {
+    stack: &'s Stack,
+    subsystems: &'s [Subsystem],
+    services: &'s Services,
+    fates: &'s Fates<'s>,
+    kept: Kept,
+    /// Comments that stand in several of the subsystems' files.
+    shared: BTreeSet<String>,
+}
+
+impl Survey<'_> {
+    fn pages(&self) -> Vec<Page> {
+        let mut specs = Vec::new();
+        let mut used = Vec::new();
+        for one in self.subsystems {
+            let unit = unit::of_subsystem(self, one);
+            let text = self.with_lost(one.file, &self.spec(one, &unit).page(WIDTH, BLOCKS));
+            used.extend(unit.shared);
+            let path = PathBuf::from("subsystems").join(format!("{}.yml", one.name));
+            specs.push(Page { path, text, from: vec![self.lines(one.file)] });
+        }
+        let settings = Settings::find(self);
+        let unit = unit::of_root(self, &settings.variables);
+        let text = self.with_lost(0, &self.manifest(&settings, &unit, &used).page(WIDTH, BLOCKS));
+        let is_spec = |file: &usize| self.subsystems.iter().any(|one| one.file == *file);
+        let others = (0..self.stack.tree.files.len()).filter(|file| !is_spec(file));
+        let from = others.map(|file| self.lines(file)).collect();
+        let first = Page { path: "versions.yml".into(), text, from };
+        std::iter::once(first).chain(specs).collect()
+    }
+
+    /// Whether a comment stands in one file only.
+    fn is_own(&self, line: &str) -> bool {
+        !self.shared.contains(line)
+    }
+
+    /// A page, with the comments on top that stood at something in `file` that is not there any more.
+    fn with_lost(&self, file: usize, text: &str) -> String {
+        let taskfile = &self.stack.tree.files[file];
+        let end = start_of(&taskfile.file.text, "tasks").unwrap_or_default();
+        let comments = Comments::of(taskfile);
+        let desc = |line: &str| {
+            line.split_once(": ").is_some_and(|(_, desc)| text.contains(desc.trim_end_matches('.')))
+        };
+        let lacking = comments.lacking(end, text).map(|(_, line)| line);
+        let version = self.subsystems.iter().filter(|one| one.file == file);
+        let elsewhere: Vec<String> = version.flat_map(|one| self.about_version(one)).collect();
+        let is_said = |line: &str| desc(line) || elsewhere.iter().any(|one| one == line);
+        let lost = lacking.filter(|line| self.is_own(line) && !is_said(line));
+        let lost: String = lost.map(|line| format!("# {line}\n")).collect();
+        lost + text
+    }
+
+    fn lines(&self, file: usize) -> (PathBuf, usize) {
+        let file = &self.stack.tree.files[file].file;
+        (file.path.clone(), file.text.lines().count())
+    }
 }
 
 /// The comments that stand in several of the subsystems' files.
-fn shared_lines(stack: &Stack, subsystems: &[subsystem::Subsystem]) -> BTreeSet<String> {
+fn shared_lines(stack: &Stack, subsystems: &[Subsystem]) -> BTreeSet<String> {
     let mut seen: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
     for one in subsystems {
         for comment in &stack.tree.files[one.file].comments {
@@ -129,20 +171,4 @@ fn shared_lines(stack: &Stack, subsystems: &[subsystem::Subsystem]) -> BTreeSet<
         }
     }
     seen.into_iter().filter(|(_, files)| files.len() > 1).map(|(text, _)| text.to_owned()).collect()
-}
-
-/// What the heads of several files say, once.
-fn once_said(
-    stack: &Stack,
-    subsystems: &[subsystem::Subsystem],
-    shared: &BTreeSet<String>,
-) -> Vec<String> {
-    let heads = subsystems.iter().take(2).flat_map(|one| page::head(stack, one.file));
-    let mut said: Vec<String> = Vec::new();
-    for line in heads.filter(|line| !line.is_empty() && shared.contains(line)) {
-        if !said.contains(&line) {
-            said.push(line);
-        }
-    }
-    said
 }

@@ -1,6 +1,6 @@
 //! What Process Compose was told to run, as services of subsystems.
 
-use super::{shell::words, stack::Stack, subsystem::Subsystem};
+use super::{shell::words, stack::Stack, subsystem::Subsystem, unit::Unit};
 use crate::{
     manifest::{File, Findings, MAX_BYTES, Node, read_tree, scalar},
     taskfile::{Deed, Yaml},
@@ -85,6 +85,9 @@ fn read(text: &str, subsystems: &[Subsystem]) -> Option<Vec<Service>> {
     processes.iter().map(one).collect()
 }
 
+/// What is said of a process in forge's words.
+const KNOWN: &[&str] = &["command", "readiness_probe", "availability", "depends_on"];
+
 fn service(name: &str, run: String, node: &Node) -> Service {
     let text = |node: Option<&Node>, key: &str| {
         node.and_then(|node| scalar(node, key)).map(|one| one.text)
@@ -95,7 +98,6 @@ fn service(name: &str, run: String, node: &Node) -> Service {
     let seconds = |key| text(probe, key).map(|number| format!("{number}s"));
     let needs = node.get("depends_on").map(Node::entries).unwrap_or_default();
     let restart = text(node.get("availability"), "restart").filter(|restart| restart != "no");
-    const KNOWN: &[&str] = &["command", "readiness_probe", "availability", "depends_on"];
     let keys = node.entries().iter().map(|entry| entry.key.value.clone());
     Service {
         name: name.to_owned(),
@@ -160,4 +162,64 @@ fn probe(command: &str) -> Option<Yaml> {
         }
         _ => Some(Yaml::of("run", Yaml::text(command.to_owned()))),
     }
+}
+
+/// `service`, from the tasks that run it and look at it.
+pub(super) fn service_of(service: &Service, unit: &Unit) -> (Vec<String>, Yaml) {
+    let task = |full: &str| {
+        let short = full.strip_prefix(&format!("{}:", service.name))?;
+        unit.tasks.iter().find(|(name, ..)| name == short).map(|(_, _, said)| said)
+    };
+    let mut marks: Vec<String> = service
+        .more
+        .iter()
+        .map(|key| format!("migrate: `{key}` of Process Compose is not said here"))
+        .collect();
+    let Some(run) = task(&service.run) else {
+        marks.push(format!("migrate: the task `{}` that ran it is gone", service.run));
+        return (marks, Yaml::of("run", Yaml::text(format!("forge run {}", service.run))));
+    };
+    let needs = run
+        .entries()
+        .find(|(key, _)| *key == "needs")
+        .map(|(_, needs)| texts(needs))
+        .unwrap_or_default();
+    let before: Vec<String> = needs
+        .into_iter()
+        .filter(|need| *need != service.name)
+        .map(|need| {
+            if need.contains(':') && task(&need).is_some() {
+                need
+            } else {
+                format!("{}:{need}", service.name)
+            }
+        })
+        .collect();
+    let lines: Vec<String> =
+        commands(run).into_iter().filter(|line| !line.starts_with("forge up")).collect();
+    if lines.len() > 1 {
+        marks.push(format!("migrate: `{}` does more before it", service.run));
+    }
+    let line = lines.last().cloned().unwrap_or_default();
+    let line = line.trim_end_matches(" {{ args }}").to_owned();
+    let ready = service.ready.as_deref().and_then(task).map(|said| commands(said).join(" && "));
+    let mut said = service.said(&line, &before, ready.as_deref());
+    if let Some((_, dir)) = run.entries().find(|(key, _)| *key == "dir") {
+        said.put("dir", dir.clone());
+    }
+    (marks, said)
+}
+
+fn texts(value: &Yaml) -> Vec<String> {
+    match value {
+        Yaml::Text(text) => vec![text.clone()],
+        Yaml::List(items) => items.iter().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The commands of a task.
+fn commands(said: &Yaml) -> Vec<String> {
+    let run = said.entries().find(|(key, _)| *key == "run").map(|(_, run)| run);
+    texts(run.unwrap_or(said))
 }

@@ -118,7 +118,6 @@ fn next_in(text: &str, in_quotes: bool) -> (&str, &str) {
             (Some('"') | None, '$') if rest.starts_with("$(") && !rest.starts_with("$((") => {
                 return if at == 0 { text.split_at(2) } else { text.split_at(at) };
             }
-            (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(sign),
             (None, ' ' | '\t' | ';' | '|' | '&' | '(' | ')' | '<' | '>' | '`') if at > 0 => {
                 return text.split_at(at);

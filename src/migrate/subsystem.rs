@@ -72,7 +72,7 @@ pub(super) fn recognise(stack: &Stack, file: usize) -> Option<Subsystem> {
     if build.is_none()
         && let Some(piece) = upstream.take()
     {
-        build = reader.downloaded(task(&["bin:download", "download"])?, piece);
+        build = Some(reader.downloaded(task(&["bin:download", "download"])?, piece));
     }
     let source = cloned.map(Source::Git).or_else(|| reader.src_dir.clone().map(Source::Path));
     let (bin_dir, binary) = reader.bin.clone().unzip();
@@ -208,7 +208,7 @@ impl Reader<'_> {
                 "ldflags" => ldflags.clone_from(words.next()?),
                 "tags" => go.put("tags", Yaml::text(words.next()?.clone())),
                 text if text.starts_with("ldflags=") => {
-                    text["ldflags=".len()..].clone_into(&mut ldflags)
+                    text["ldflags=".len()..].clone_into(&mut ldflags);
                 }
                 text if text == word => packages.push(word.clone()),
                 _ => return None,
@@ -231,13 +231,13 @@ impl Reader<'_> {
     }
 
     /// A download that nothing pins, as a build: without a digest there is no other way to have it.
-    fn downloaded(&mut self, task: &Task, piece: Piece) -> Option<Piece> {
+    fn downloaded(&mut self, task: &Task, piece: Piece) -> Piece {
         let mut lines = self.lines(task);
         lines
             .retain(|line| line.contains("curl") || line.contains("wget") || line.contains("tar "));
         let mark = "this trusts what it downloads: write it as `upstream`, with `sha256`";
         let said = self.plain(&lines);
-        Some(Piece { said, marks: vec![mark.to_owned()], ..piece })
+        Piece { said, marks: vec![mark.to_owned()], ..piece }
     }
 
     /// Commands as they stand, but that the binary comes to be where forge wants it.
@@ -265,8 +265,8 @@ impl Reader<'_> {
     /// The path of the binary, if a variable is called like that.
     fn bin_of_variables(&self) -> Option<String> {
         let file = &self.stack.tree.files[self.file];
-        let names = file.vars.iter().map(|one| &one.name.value);
-        let name = names.filter(|name| *name == "BIN" || name.ends_with("_BIN")).next()?;
+        let mut names = file.vars.iter().map(|one| &one.name.value);
+        let name = names.find(|name| *name == "BIN" || name.ends_with("_BIN"))?;
         Some(in_words(
             &self.variables.written_out(&format!("{{{{.{name}}}}}"), &|_| false),
             self.version,

@@ -74,7 +74,7 @@ impl<'t> Variables<'t> {
         if !asks_outside {
             return value.text.clone();
         }
-        let fixed = self.fixed(&template);
+        let fixed = fixed(&template);
         match fixed {
             None => value.text.clone(),
             Some(text) if text.starts_with(&ROOT[..4]) => {
@@ -104,19 +104,6 @@ impl<'t> Variables<'t> {
             && !["ROOT_DIR", "TASKFILE_DIR", "USER_WORKING_DIR", "CLI_ARGS", "ITEM"].contains(&name)
     }
 
-    /// What a template comes to, if that is the same on all platforms and nothing of it is set from
-    /// outside.
-    fn fixed(&self, template: &Template) -> Option<String> {
-        let names = |name: &str| match name {
-            "ROOT_DIR" => format!("'{ROOT}'"),
-            _ => "''".to_owned(),
-        };
-        let said = template.translate(&names).ok()?;
-        let platforms: [Platform; 2] = ["linux-amd64".parse().ok()?, "darwin-arm64".parse().ok()?];
-        let [one, other] = platforms.map(|platform| render_fixed(&said, platform).ok());
-        one.filter(|one| other.as_ref() == Some(one))
-    }
-
     /// The path that `text` is, from the first Taskfile's folder, with `..` where it leads out of it.
     pub(super) fn path(&self, text: &str) -> Option<String> {
         let text = self.written_out(text, &|_| false);
@@ -128,6 +115,19 @@ impl<'t> Variables<'t> {
         let path = std::path::Path::new(ROOT).join(dir).join(&text);
         from_root(path.to_str()?)
     }
+}
+
+/// What a template comes to, if that is the same on all platforms and nothing of it is set from
+/// outside.
+fn fixed(template: &Template) -> Option<String> {
+    let names = |name: &str| match name {
+        "ROOT_DIR" => format!("'{ROOT}'"),
+        _ => "''".to_owned(),
+    };
+    let said = template.translate(&names).ok()?;
+    let platforms: [Platform; 2] = ["linux-amd64".parse().ok()?, "darwin-arm64".parse().ok()?];
+    let [one, other] = platforms.map(|platform| render_fixed(&said, platform).ok());
+    one.filter(|one| other.as_ref() == Some(one))
 }
 
 /// An absolute path, from the folder of the first Taskfile; none if it is somewhere else altogether.

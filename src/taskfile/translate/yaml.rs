@@ -107,7 +107,9 @@ impl Yaml {
         let pad = " ".repeat(indent);
         let (behind, above): (Vec<&String>, _) =
             comments.iter().partition(|line| line.starts_with(BEHIND));
-        above.into_iter().for_each(|line| comment(std::slice::from_ref(line), &pad, text));
+        for line in above {
+            comment(std::slice::from_ref(line), &pad, text);
+        }
         let key = scalar(key);
         let behind: String =
             behind.iter().map(|line| format!("   # {}", line.trim_start_matches(BEHIND))).collect();
