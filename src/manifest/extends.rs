@@ -125,13 +125,15 @@ fn over(own: Node, base: Node, shape: &Shape) -> Node {
 /// The shape of a mapping that stands where `shape` may.
 fn mapping(shape: &Shape) -> &Shape {
     match shape {
-        Shape::OneOf(shapes) => shapes.iter().map(mapping).find(is_mapping).unwrap_or(shape),
+        Shape::OneOf(shapes) => {
+            shapes.iter().map(mapping).find(|shape| is_mapping(shape)).unwrap_or(shape)
+        }
         Shape::Maybe(inner) => mapping(inner),
         _ => shape,
     }
 }
 
-fn is_mapping(shape: &&Shape) -> bool {
+fn is_mapping(shape: &Shape) -> bool {
     matches!(shape, Shape::Record(_) | Shape::Map(..))
 }
 

@@ -19,7 +19,7 @@ use super::{
     version::Current,
 };
 use crate::{
-    manifest::{File, Findings, HeadDoc, ManifestDoc, Node, Pairs, Scalar, Seams, Sp, SpecDoc},
+    manifest::{File, Findings, HeadDoc, ManifestDoc, Scalar, Seams, Sp, SpecDoc},
     model::{Name, Platform, TagStem},
 };
 
@@ -195,11 +195,12 @@ fn all_tasks(
 /// The files whose defaults the spec in `file` takes, and what of it they gave.
 fn extends(file: &File, doc: &SpecDoc) -> Vec<(PathBuf, Vec<String>)> {
     let bases = file.bases().iter().zip(doc.taken.iter().zip(&doc.inherited));
-    let gave = |((_, base), (keys, tasks)): (&(usize, File), (&Vec<String>, &Pairs<Node>))| {
+    let mut all = Vec::new();
+    for ((_, base), (keys, tasks)) in bases {
         let tasks = (!tasks.is_empty()).then(|| "tasks".to_owned());
-        (base.path.clone(), keys.iter().cloned().chain(tasks).collect())
-    };
-    bases.map(gave).collect()
+        all.push((base.path.clone(), keys.iter().cloned().chain(tasks).collect()));
+    }
+    all
 }
 
 /// The groups that a spec names itself.
