@@ -41,6 +41,7 @@ mod task_language;
 mod task_output;
 mod task_request;
 mod task_truth;
+mod task_watch;
 mod task_words;
 #[path = "taskfile/main.rs"]
 mod taskfile;
