@@ -38,6 +38,7 @@ mod stand_in;
 mod task_commands;
 mod task_faults;
 mod task_language;
+mod task_looks;
 mod task_output;
 mod task_request;
 mod task_truth;

@@ -423,7 +423,7 @@ fn a_command_that_asks_without_a_terminal_ends() {
 #[test]
 fn no_picture_of_a_file_shows_a_secret_that_stands_in_it() {
     let sandbox = workspace(
-        "tasks: { a: { vars: { key: { secret: hush-hush } }, run: 'no-such-command {{ key }}' } }",
+        "tasks: { a: { vars: { token: { secret: hush-hush } }, run: 'no-such-command {{ token }}' } }",
     );
     let run = sandbox.forge("a").exits(1);
     run.says("not found").keeps_quiet_about("hush-hush");
