@@ -68,7 +68,7 @@ fn what_is_left_to_mend_is_counted() {
         "version: '3'\nvars: { D: { sh: pwd } }\ntasks: { a: { dir: '{{.D}}', cmds: [ls] } }\n";
     sandbox.write("Taskfile.yml", late);
     let run = sandbox.forge("migrate").exits(3);
-    run.says("`forge check` shows 1 problem that is left to mend");
+    run.says("`forge check` shows 1 error that is left to mend");
     sandbox.forge("check").exits(2).says("known only when a task runs");
 }
 

@@ -34,6 +34,7 @@ pub(super) fn migrate(session: &Session, path: &Path, into: Option<&Path>) -> Re
         Some(into) => session.folder()?.join(into),
         None => tree.root.clone(),
     };
+    let shown = into.unwrap_or(&folder);
     let migration = migration::migrate(tree);
     nothing_is_there(&folder, &migration.pages)?;
     if session.flags.dry_run {
@@ -45,7 +46,7 @@ pub(super) fn migrate(session: &Session, path: &Path, into: Option<&Path>) -> Re
             write(&folder.join(&page.path), &page.text)?;
         }
     }
-    eprint!("{}", told(session, &folder, &migration));
+    eprint!("{}", told(session, shown, &migration));
     match session.flags.dry_run {
         true => Ok(0),
         false => left_to_mend(session, &folder),
@@ -61,7 +62,7 @@ fn left_to_mend(session: &Session, folder: &Path) -> Result<u8, Stop> {
         Err(other) => return Err(other.into()),
     };
     let what =
-        if problems == 1 { "1 problem that is" } else { &format!("{problems} problems that are") };
+        if problems == 1 { "1 error that is" } else { &format!("{problems} errors that are") };
     eprintln!("`forge check` shows {what} left to mend");
     Ok(Kind::Partial.exit_code())
 }

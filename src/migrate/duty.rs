@@ -72,7 +72,7 @@ pub(super) static DUTIES: &[Duty] = &[
         "forge status",
     ),
     duty(&["config:check"], &["task"], &["config:version"], "check", "forge check"),
-    duty(&["ci:matrix", "matrix"], &[], &["printf", "echo"], "", "forge ci:init"),
+    duty(&["ci:matrix", "matrix"], &[], &["printf", "echo"], "", "forge matrix"),
     duty(
         &["release:*"],
         &["task", "git", "gh", "sha256sum", "shasum"],
