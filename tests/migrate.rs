@@ -69,6 +69,9 @@ fn what_is_left_to_mend_is_counted() {
     sandbox.write("Taskfile.yml", late);
     let run = sandbox.forge("migrate").exits(3);
     run.says("`forge check` shows 1 error that is left to mend");
+    run.says("1 place needs a person").says("versions.yml:6: `D` is known only when a task runs");
+    let mark = "  # migrate: `D` is known only when a task runs\n  a: {";
+    assert!(sandbox.read("versions.yml").contains(mark), "{}", sandbox.read("versions.yml"));
     sandbox.forge("check").exits(2).says("known only when a task runs");
 }
 
@@ -266,4 +269,30 @@ fn trees_that_cannot_be_read_are_told_and_nothing_is_written() {
     sandbox.write("gone.yml", "version: '3'\ntasks: { a: echo hello }\n");
     sandbox.forge("migrate").succeeds();
     assert!(sandbox.read("versions.yml").contains("a: echo hello"));
+}
+
+#[test]
+fn files_side_by_side_with_plain_names_are_subsystems_too() {
+    let sandbox = Sandbox::new();
+    let root = "version: '3'\nincludes: { nats: Taskfile.nats.yml, web: Taskfile.web.yml }\ntasks:\n  \
+                ensure:all: { cmds: [{ task: nats:ensure }, { task: web:ensure }] }\n  \
+                up: { deps: [ensure:all], cmds: [docker compose up] }\n";
+    let nats = "version: '3'\nvars:\n  VERSION: v2.10.24\n  SRC: nats/src\n  BIN: nats/bin/nats-server\ntasks:\n  \
+                src:clone: 'git clone --branch {{.VERSION}} https://example.com/nats.git {{.SRC}}'\n  \
+                bin:build: { deps: [src:clone], dir: '{{.SRC}}', cmds: ['go build -o ../../{{.BIN}} .'] }\n  \
+                ensure: { status: ['test -f {{.BIN}}'], cmds: [{ task: bin:build }] }\n  \
+                run: { deps: [ensure], cmds: ['{{.BIN}} -p 4222'] }\n";
+    let web = "version: '3'\nvars: { VERSION: '1.10', BIN: web/bin/web }\ntasks:\n  \
+               bin:build: [npm ci, 'npm run build -- --out {{.BIN}}']\n  ensure: [{ task: bin:build }]\n  test: npm test\n";
+    sandbox.write("Taskfile.yml", root);
+    sandbox.write("Taskfile.nats.yml", nats);
+    sandbox.write("Taskfile.web.yml", web);
+    sandbox.forge("migrate").succeeds().says("1 place needs a person");
+    let versions = "versions:\n  nats: v2.10.24\n  web: '1.10'\n\
+                    shell: [bash, -e, -c]\noutput: plain\ntasks:\n  up: {needs: [nats, web], run: docker compose up}\n";
+    assert_eq!(sandbox.read("versions.yml"), versions);
+    let spec = "binary: nats-server\nsource: {git: https://example.com/nats.git}\nbuild: {go: {ldflags: ''}}\n\
+                tasks:\n  run: {needs: nats, run: nats-server -p 4222}\n";
+    assert_eq!(sandbox.read("subsystems/nats.yml"), spec);
+    assert!(sandbox.read("subsystems/web.yml").contains("npm run build -- --out {{ out }}/web"));
 }

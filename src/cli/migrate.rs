@@ -10,7 +10,7 @@ use std::{
 use crate::{
     cache::replace_file,
     migrate::{self as migration, Migration, Page},
-    model::{Fault, Kind, Layout},
+    model::{Diagnostic, Fault, Kind, Layout},
     taskfile::{self, Given},
     workspace::{LoadError, Outside, load},
 };
@@ -35,36 +35,42 @@ pub(super) fn migrate(session: &Session, path: &Path, into: Option<&Path>) -> Re
         None => tree.root.clone(),
     };
     let shown = into.unwrap_or(&folder);
-    let migration = migration::migrate(tree);
+    let mut migration = migration::migrate(tree);
     nothing_is_there(&folder, &migration.pages)?;
     if session.flags.dry_run {
         for page in &migration.pages {
             say(&format!("# {}\n{}", page.path.display(), page.text))?;
         }
-    } else {
-        for page in &migration.pages {
-            write(&folder.join(&page.path), &page.text)?;
+        eprint!("{}", told(session, shown, &migration));
+        return Ok(0);
+    }
+    write(&folder, &migration.pages)?;
+    let problems = problems(session, &folder)?;
+    for problem in problems.iter().rev() {
+        let page = migration.pages.iter_mut().find(|page| page.path == problem.span.file);
+        if let Some(page) = page {
+            page.mark(problem.span.bytes.start, &problem.what);
         }
     }
+    write(&folder, &migration.pages)?;
     eprint!("{}", told(session, shown, &migration));
-    match session.flags.dry_run {
-        true => Ok(0),
-        false => left_to_mend(session, &folder),
-    }
-}
-
-/// How many problems `forge check` would show: what is left to mend is easier mended in files than
-/// not written at all.
-fn left_to_mend(session: &Session, folder: &Path) -> Result<u8, Stop> {
-    let problems = match load(folder, session.platform(), &Outside::host(&|_| None)) {
-        Ok(_) => return Ok(0),
-        Err(LoadError::Problems(problems)) => problems.diagnostics.len(),
-        Err(other) => return Err(other.into()),
+    let what = match problems.len() {
+        0 => return Ok(0),
+        1 => "1 error that is",
+        more => &format!("{more} errors that are"),
     };
-    let what =
-        if problems == 1 { "1 error that is" } else { &format!("{problems} errors that are") };
     eprintln!("`forge check` shows {what} left to mend");
     Ok(Kind::Partial.exit_code())
+}
+
+/// What `forge check` would show: what is left to mend is easier mended in files than not written at
+/// all.
+fn problems(session: &Session, folder: &Path) -> Result<Vec<Diagnostic>, Stop> {
+    match load(folder, session.platform(), &Outside::host(&|_| None)) {
+        Ok(_) => Ok(Vec::new()),
+        Err(LoadError::Problems(problems)) => Ok(problems.diagnostics),
+        Err(other) => Err(other.into()),
+    }
 }
 
 /// Files that are there already are nobody's to replace.
@@ -83,11 +89,15 @@ fn nothing_is_there(folder: &Path, pages: &[Page]) -> Result<(), Fault> {
     Err(Fault::new(Kind::Usage, what).hint(hint))
 }
 
-fn write(file: &Path, text: &str) -> Result<(), Fault> {
-    let folder = file.parent().unwrap_or(Path::new("/"));
-    let failed = |error| Fault::io(format!("cannot write {}", file.display()), &error);
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    replace_file(file, text.as_bytes(), folder, true).map_err(failed)
+fn write(folder: &Path, pages: &[Page]) -> Result<(), Fault> {
+    for page in pages {
+        let file = folder.join(&page.path);
+        let folder = file.parent().unwrap_or(Path::new("/"));
+        let failed = |error| Fault::io(format!("cannot write {}", file.display()), &error);
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        replace_file(&file, page.text.as_bytes(), folder, true).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// What became what, what needs a person, and what to do next.
@@ -121,12 +131,11 @@ fn told(session: &Session, folder: &Path, migration: &Migration) -> String {
     }
     let marks: Vec<String> = pages.iter().flat_map(marks).collect();
     if !marks.is_empty() {
-        let _ = writeln!(
-            text,
-            "{} places need a person, each marked `# migrate:`:\n{}",
-            marks.len(),
-            marks.join("\n")
-        );
+        let _ = match marks.len() {
+            1 => writeln!(text, "1 place needs a person, marked `# migrate:`:"),
+            more => writeln!(text, "{more} places need a person, each marked `# migrate:`:"),
+        };
+        let _ = writeln!(text, "{}", marks.join("\n"));
     }
     let into = if session.flags.dry_run { "forge migrate" } else { "forge check" };
     let _ = writeln!(text, "next: {into}");

@@ -71,6 +71,28 @@ impl Page {
         let lines = self.text.lines().enumerate();
         lines.filter_map(|(at, line)| Some((at + 1, line.split_once(MARK)?.1)))
     }
+
+    /// Marks what stands at `at`, a place in the text: above the entry of a task, variable or key that
+    /// it is part of, unless that is marked already.
+    pub fn mark(&mut self, at: usize, what: &str) {
+        let lines: Vec<&str> = self.text.split_inclusive('\n').collect();
+        let line = self.text.get(..at).unwrap_or_default().matches('\n').count();
+        let indent = |line: &str| line.len() - line.trim_start_matches(' ').len();
+        // Deeper lines may be part of a script.
+        let begins = |line: &&str| {
+            indent(line) <= 2 && !line.trim().is_empty() && !line.trim_start().starts_with('#')
+        };
+        let Some(above) = lines.iter().take(line + 1).rposition(begins) else {
+            return;
+        };
+        let marks =
+            lines[..above].iter().rev().take_while(|line| line.trim_start().starts_with('#'));
+        if marks.chain([&lines[above]]).any(|line| line.contains(MARK)) {
+            return;
+        }
+        let mark = format!("{}{MARK}{what}\n", " ".repeat(indent(lines[above])));
+        self.text = lines[..above].concat() + &mark + &lines[above..].concat();
+    }
 }
 
 /// Writes `tree` down as a workspace.
@@ -171,4 +193,22 @@ fn shared_lines(stack: &Stack, subsystems: &[Subsystem]) -> BTreeSet<String> {
         }
     }
     seen.into_iter().filter(|(_, files)| files.len() > 1).map(|(text, _)| text.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_stands_above_the_entry_and_once() {
+        let text = "a: 1\ntasks:\n  # why\n  x:\n    run: |\n      one\n\n      # two\n  y: z\n";
+        let mut page = Page { path: "p".into(), text: text.to_owned(), from: Vec::new() };
+        for (sign, what) in [("z", "late"), ("two", "deep"), ("one", "again"), ("1", "first")] {
+            page.mark(page.text.find(sign).unwrap(), what);
+        }
+        let marked = "# migrate: first\na: 1\ntasks:\n  # why\n  # migrate: deep\n  x:\n    run: |\n      one\n\n      # two\n  \
+                      # migrate: late\n  y: z\n";
+        assert_eq!(page.text, marked);
+        assert_eq!(page.marks().map(|(line, _)| line).collect::<Vec<_>>(), [1, 5, 11]);
+    }
 }

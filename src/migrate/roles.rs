@@ -92,7 +92,7 @@ impl Roles<'_> {
         }
         let shown = format!("{{{{.{name}}}}}");
         let value = self.variables.written_out(&shown, &|_| false);
-        let path = self.variables.path(&shown).filter(|_| value.contains("{{.ROOT_DIR}}"));
+        let path = self.variables.path(&shown).filter(|_| value.contains('/'));
         let bin = one.bin_dir.as_ref().map(|dir| format!("{dir}/{}", one.binary));
         match path {
             Some(path) if Some(&path) == bin.as_ref() => return Some(one.binary.clone()),

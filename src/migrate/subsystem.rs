@@ -163,7 +163,7 @@ impl Reader<'_> {
         self.src_dir = self.src_dir.take().or_else(|| folder.clone());
         let mut marks = Vec::new();
         let mut said = match commands.as_slice() {
-            [one] if one.starts_with("go build") => self.go(one),
+            [one] if one.starts_with("go build") => self.go(one, folder.as_deref()),
             _ => None,
         }
         .unwrap_or_else(|| {
@@ -194,7 +194,7 @@ impl Reader<'_> {
     }
 
     /// `go build …` as the preset.
-    fn go(&mut self, line: &str) -> Option<Yaml> {
+    fn go(&mut self, line: &str, folder: Option<&str>) -> Option<Yaml> {
         let words = words(line);
         let mut words = words.iter().skip(2);
         let mut go = Yaml::map();
@@ -214,7 +214,11 @@ impl Reader<'_> {
                 _ => return None,
             }
         }
-        self.note_binary(out?);
+        let out = out?;
+        match folder.filter(|_| !out.starts_with(['/', '{'])) {
+            Some(folder) => self.note_binary(&format!("{{{{ root }}}}/{folder}/{out}")),
+            None => self.note_binary(out),
+        }
         let mut said = Yaml::map();
         match packages.as_slice() {
             [] => said.put("package", Yaml::text(".")),
@@ -249,8 +253,9 @@ impl Reader<'_> {
         let src = self.src_dir.clone();
         let placed = |line: &String| {
             let mut line = line.clone();
-            if let Some((dir, _)) = &self.bin {
+            if let Some((dir, name)) = &self.bin {
                 line = line.replace(&format!("{{{{ root }}}}/{dir}"), "{{ out }}");
+                line = line.replace(&format!("{dir}/{name}"), &format!("{{{{ out }}}}/{name}"));
             }
             match &src {
                 Some(src) => line.replace(&format!("{{{{ root }}}}/{src}"), "{{ src }}"),
