@@ -4,6 +4,7 @@ mod migrate;
 mod support;
 
 mod affected;
+mod affected_ci;
 mod architecture;
 mod assets;
 mod bundle;

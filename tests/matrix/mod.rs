@@ -181,3 +181,93 @@ fn a_plan_that_cannot_be_made_is_no_green_run() {
     assert_eq!(played.result("done"), "failure");
     assert!(played.job("done").output.contains("plan=failure"), "{}", played.told());
 }
+
+const DATED: &str = "\
+discover: modules/{component}
+version: { scheme: date }
+tag: 'module-{{ component }}-{{ version }}'
+binary: '{{ component }}'
+source: { path: '{{ folder }}' }
+build:
+  run: |
+    printf '#!/bin/sh\\necho %s\\n' \"$(cat text)\" > '{{ out }}/{{ component }}'
+    chmod +x '{{ out }}/{{ component }}'
+";
+
+/// The tags of modules, without the numbers: midnight may pass meanwhile.
+fn released(github: &GitHub) -> Vec<String> {
+    let stem = |tag: &str| tag.rsplit_once('-').map_or(tag, |(stem, _)| stem).to_owned();
+    let mut stems: Vec<_> = github.releases().iter().map(|release| stem(&release.tag)).collect();
+    stems.sort();
+    stems
+}
+
+#[test]
+fn the_jobs_of_a_run_agree_on_versions_that_nobody_pins() {
+    if !is_here("git") {
+        return;
+    }
+    let github = GitHub::new(REPOSITORY);
+    let runners = "ci: { runners: { linux-arm64: ubuntu-24.04 } }";
+    let head = format!(
+        "releases: github:{REPOSITORY}\nplatforms: [linux-amd64, linux-arm64]\n{runners}\nversions: {{}}\n"
+    );
+    let sandbox = Sandbox::new().file("subsystems/modules.yml", DATED);
+    let sandbox = sandbox.file("modules/ecs/text", "one\n").file("modules/s3/text", "two\n");
+    let sandbox = in_git(sandbox.file("versions.yml", &head));
+    sandbox.forge(&format!("{INIT} --jobs 9")).succeeds();
+    push(&sandbox, "feat: one");
+    let player = Player::new(&sandbox, &github);
+    let played = player.play(PUSH);
+    assert_green(&played);
+    assert_eq!(played.0["publish"].len(), 4, "each platform of each module is a job");
+    assert_eq!(released(&github), ["module-ecs", "module-s3"], "{}", played.told());
+    for release in github.releases() {
+        assert_eq!(release.asset_names().len(), 6, "{:?}", release.asset_names());
+    }
+
+    // One module changes: it alone gets its next version.
+    sandbox.write("modules/s3/text", "changed\n");
+    push(&sandbox, "feat: two");
+    let played = player.play(Event { run: 2, ..PUSH });
+    assert_green(&played);
+    assert_eq!(played.0["publish"].len(), 2, "{}", played.told());
+    assert_eq!(released(&github), ["module-ecs", "module-s3", "module-s3"]);
+    let played = player.play(Event { run: 3, ..PUSH });
+    assert_green(&played);
+    assert_eq!(played.job("publish").result, "skipped");
+}
+
+#[test]
+fn on_the_tag_of_the_project_the_last_job_alone_releases_it() {
+    if !is_here("git") {
+        return;
+    }
+    let github = GitHub::new(REPOSITORY);
+    let sandbox = stack(&format!("github:{REPOSITORY}"));
+    sandbox.forge(&format!("{INIT} --jobs 2")).succeeds();
+    push(&sandbox, "feat: all of it");
+    let player = Player::new(&sandbox, &github);
+    assert_green(&player.play(PUSH));
+    // Whoever tags has the lock of all platforms.
+    let lock = sandbox.forge("ensure --all-platforms");
+    let lock = lock.env("GITHUB_SERVER_URL", github.url());
+    lock.env("GITHUB_API_URL", github.api_url()).succeeds();
+    push(&sandbox, "chore: lock");
+    git(&sandbox.root(), &["tag", "v1.0.0"]);
+    git(&sandbox.root(), &["push", "--quiet", "--tags", "origin"]);
+    let tag = Event { name: "push", reference: "refs/tags/v1.0.0", run: 2 };
+    let played = player.play(tag);
+    assert_green(&played);
+    assert_eq!(played.job("publish").result, "skipped");
+    let release = github.release("v1.0.0").unwrap();
+    let bundles = ["darwin-arm64", "linux-amd64", "linux-arm64"];
+    for platform in bundles {
+        let bundle = format!("stack-v1.0.0-{platform}.tar.gz");
+        assert!(release.asset(&bundle).is_some(), "{:?}", release.asset_names());
+    }
+    let notes = release.body.unwrap_or_default();
+    assert!(notes.contains("all of it"), "{notes}");
+    assert_eq!(github.latest().unwrap().tag, "v1.0.0");
+    assert_eq!(builds(&sandbox).len(), 12);
+}
