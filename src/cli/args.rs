@@ -139,6 +139,9 @@ pub(super) enum Verb {
         /// Begin nothing more once something failed
         #[arg(long)]
         fail_fast: bool,
+        /// Run them again whenever a file changes that goes into them, until Ctrl-C
+        #[arg(short, long)]
+        watch: bool,
         /// How the output of tasks is shown [default: as versions.yml says, or else one task's as it is, several with their names]
         #[arg(long, value_name = "HOW")]
         output: Option<Output>,

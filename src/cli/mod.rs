@@ -46,6 +46,7 @@ mod taskfile;
 mod verify;
 mod versions;
 mod wait;
+mod watch;
 
 use std::{io::Write, process::ExitCode};
 
@@ -125,11 +126,19 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Explain { name } => explain::explain(session, &name),
         Verb::Verify { names, running: false } => verify::verify(session, &names),
         Verb::Verify { names, running: true } => verify::running(session, &names),
-        Verb::Run { words, args, parallel, exit_code, yes, fail_fast, output, taskfile } => {
+        Verb::Run { words, args, parallel, exit_code, yes, fail_fast, watch, output, taskfile } => {
             // What Task prints has no marks.
             let output = output.or(taskfile.is_some().then_some(Output::Plain));
-            let wish =
-                task::Wish { words: &words, args, parallel, exit_code, yes, fail_fast, output };
+            let wish = task::Wish {
+                words: &words,
+                args,
+                parallel,
+                exit_code,
+                yes,
+                fail_fast,
+                output,
+                watch,
+            };
             match taskfile {
                 Some(path) => taskfile::run(session, &path, &wish),
                 None => task::run(session, &wish),
