@@ -18,6 +18,8 @@ pub struct SpreadWorkflow {
     pub plain: Workflow,
     /// How many jobs there may be.
     pub jobs: usize,
+    /// Whether the workspace has a task `test` of its own: a job runs it that has everything.
+    pub tests: bool,
 }
 
 impl SpreadWorkflow {
@@ -31,9 +33,12 @@ impl SpreadWorkflow {
             folder => format!(" -C {}", shell_word(folder)),
         };
         let plan = json(&format!("forge matrix{folder} --misses --jobs {jobs}"));
-        let results = ["plan", "check", "publish"]
-            .map(|job| format!("{job}=${{{{ needs.{job}.result }}}}"))
-            .join(" ");
+        let before = ["plan", "check", "publish", "test"];
+        let before = &before[..if self.tests { 4 } else { 3 }];
+        let result = |job: &&str| format!("{job}=${{{{ needs.{job}.result }}}}");
+        let results = before.iter().map(result).collect::<Vec<_>>().join(" ");
+        let before = before.join(", ");
+        let test = if self.tests { test(&folder) } else { String::new() };
         let close = json(&format!("forge ci:close{folder} {results}"));
         format!(
             r#"# By `forge ci:init --matrix`: a plan, the jobs it asks for side by side, and `done`, the one status to require.
@@ -71,8 +76,8 @@ jobs:
     permissions: {{ contents: write }}
     strategy: *matrix
     steps: *steps
-  done:
-    needs: [plan, check, publish]
+{test}  done:
+    needs: [{before}]
     if: always()
     runs-on: ubuntu-24.04
     permissions: {{ contents: write }}
@@ -88,4 +93,21 @@ jobs:
             failed = json(&format!("echo '{results}'; exit 1")),
         )
     }
+}
+
+/// The job that tests the workspace as a whole: by what was published, or by what a pull request
+/// makes of it.
+fn test(folder: &str) -> String {
+    let line = json(&format!("forge ci:build{folder} && forge ci:test{folder}"));
+    format!(
+        r#"  test:
+    needs: [plan, check, publish]
+    if: "!cancelled() && !failure()"
+    runs-on: ubuntu-24.04
+    steps:
+      - *checkout
+      - *install
+      - {{ run: {line}, env: *token }}
+"#
+    )
 }

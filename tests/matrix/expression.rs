@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 pub struct Context {
     /// `github`, `needs`, `steps`, `matrix`.
     pub values: Value,
-    /// Whether nothing before has failed.
+    /// Whether all before went well.
     pub is_well: bool,
+    /// Whether anything before has failed; what was skipped has not.
+    pub has_failed: bool,
 }
 
 impl Context {
@@ -43,6 +45,19 @@ impl Context {
         let value = parser.either();
         assert_eq!(parser.rest, "", "in {text}");
         value
+    }
+}
+
+impl Context {
+    fn call(&self, function: &str, arguments: &[Value]) -> Value {
+        match (function, arguments) {
+            ("always", []) => json!(true),
+            ("failure", []) => json!(self.has_failed),
+            ("cancelled", []) => json!(false),
+            ("contains", [Value::Array(all), one]) => json!(all.contains(one)),
+            ("fromJSON", [Value::String(text)]) => serde_json::from_str(text).expect("JSON"),
+            _ => panic!("{function} is not known here"),
+        }
     }
 }
 
@@ -114,17 +129,7 @@ impl Parser<'_> {
             arguments.push(self.either());
             self.takes(",");
         }
-        self.call(word, &arguments)
-    }
-
-    fn call(&self, function: &str, arguments: &[Value]) -> Value {
-        match (function, arguments) {
-            ("always", []) => json!(true),
-            ("cancelled", []) => json!(false),
-            ("contains", [Value::Array(all), one]) => json!(all.contains(one)),
-            ("fromJSON", [Value::String(text)]) => serde_json::from_str(text).expect("JSON"),
-            _ => panic!("{function} is not known here"),
-        }
+        self.context.call(word, &arguments)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Work dealt out to jobs: what `forge matrix` prints, and the workflow that takes it, played.
 
 mod expression;
+mod gitlab;
 mod player;
 mod printed;
 
@@ -165,6 +166,34 @@ fn a_pull_request_is_checked_by_jobs_that_can_only_read() {
     let played = player.play(pull);
     assert_eq!(played.result("done"), "failure");
     assert!(played.job("done").output.contains("check=failure"), "{}", played.told());
+}
+
+#[test]
+fn the_test_of_the_whole_runs_once_where_everything_is() {
+    if !is_here("git") {
+        return;
+    }
+    let github = GitHub::new(REPOSITORY);
+    let sandbox = stack(&format!("github:{REPOSITORY}"));
+    let test = format!("app && lone && site && echo x >> {}", sandbox.beside("tested").display());
+    let sandbox = sandbox.head(&format!("tasks: {{ test: '{test}' }}"));
+    sandbox.forge(INIT).succeeds();
+    push(&sandbox, "feat: all of it");
+    let times = || fs::read_to_string(sandbox.beside("tested")).unwrap_or_default().lines().count();
+    let player = Player::new(&sandbox, &github);
+    let played = player.play(PUSH);
+    assert_green(&played);
+    assert_eq!((times(), builds(&sandbox).len()), (1, 12), "{}", played.told());
+    assert!(played.job("test").output.contains("4 downloaded"), "{}", played.told());
+    let pull = Event { name: "pull_request", reference: "refs/pull/7/merge", run: 2 };
+    assert_green(&player.play(pull));
+    assert_eq!(times(), 2);
+    // What fails there is no green run.
+    sandbox.write("versions.yml", &sandbox.read("versions.yml").replace("app &&", "false &&"));
+    push(&sandbox, "fix: nothing");
+    let played = Player::new(&sandbox, &github).play(Event { run: 3, ..PUSH });
+    assert_eq!((played.result("test"), played.result("done")), ("failure", "failure"));
+    assert!(played.job("done").output.contains("test: failure"), "{}", played.told());
 }
 
 #[test]

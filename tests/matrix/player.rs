@@ -85,11 +85,12 @@ impl<'a> Player<'a> {
     pub fn play(&self, event: Event) -> Played {
         let mut played = Played(BTreeMap::new());
         for (key, job) in self.workflow["jobs"].as_object().expect("jobs") {
-            let needs = self.needs(job, &played);
+            let needs = needs(job, &played);
             let is_well = needs.values().all(|need| need["result"] == "success");
             let github = json!({ "event_name": event.name, "ref": event.reference, "token": "?" });
             let values = json!({ "github": github, "needs": needs });
-            let context = Context { values, is_well };
+            let has_failed = needs_failed(&values);
+            let context = Context { values, is_well, has_failed };
             let jobs = match context.holds(job["if"].as_str()) {
                 true => self.variants(key, job, context, event),
                 false => vec![Job::skipped(key)],
@@ -99,22 +100,9 @@ impl<'a> Player<'a> {
         played
     }
 
-    fn needs(&self, job: &Value, played: &Played) -> Map<String, Value> {
-        let keys: Vec<&str> = match &job["needs"] {
-            Value::String(key) => vec![key],
-            Value::Array(keys) => keys.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
-        };
-        let need = |key: &str| {
-            let outputs = played.0[key].first().map(|job| job.outputs.clone());
-            (key.to_owned(), json!({ "result": played.result(key), "outputs": outputs }))
-        };
-        keys.into_iter().map(need).collect()
-    }
-
     /// Plays a job for each entry of its matrix.
     fn variants(&self, key: &str, job: &Value, mut context: Context, event: Event) -> Vec<Job> {
-        context.is_well = true;
+        (context.is_well, context.has_failed) = (true, false);
         let Some(matrix) = job["strategy"]["matrix"].as_str() else {
             return vec![self.job(key, job, context, event)];
         };
@@ -124,7 +112,7 @@ impl<'a> Player<'a> {
         let one = |entry: Value| {
             let mut values = context.values.clone();
             values["matrix"] = entry;
-            let context = Context { values, is_well: true };
+            let context = Context { values, is_well: true, has_failed: false };
             let runner = context.fill(job["runs-on"].as_str().expect("a runner"));
             assert!(!runner.is_null());
             let name = context.fill(job["name"].as_str().expect("a name"));
@@ -144,6 +132,7 @@ impl<'a> Player<'a> {
             let (went_well, said) = machine.step(step, &context);
             output += &said;
             context.is_well &= went_well;
+            context.has_failed |= !went_well;
             if let Some(id) = step["id"].as_str() {
                 context.values["steps"][id] = json!({ "outputs": machine.outputs() });
             }
@@ -156,6 +145,26 @@ impl<'a> Player<'a> {
         let result = if context.is_well { "success" } else { "failure" };
         Job { name: name.to_owned(), result, output, summary: machine.summary(), outputs }
     }
+}
+
+/// Whether any of the jobs that are needed has failed.
+fn needs_failed(values: &Value) -> bool {
+    let needs = values["needs"].as_object().into_iter().flatten();
+    needs.into_iter().any(|(_, need)| need["result"] == "failure")
+}
+
+/// What `job` knows of those that it needs.
+fn needs(job: &Value, played: &Played) -> Map<String, Value> {
+    let keys: Vec<&str> = match &job["needs"] {
+        Value::String(key) => vec![key],
+        Value::Array(keys) => keys.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let need = |key: &str| {
+        let outputs = played.0[key].first().map(|job| job.outputs.clone());
+        (key.to_owned(), json!({ "result": played.result(key), "outputs": outputs }))
+    };
+    keys.into_iter().map(need).collect()
 }
 
 impl Job {

@@ -162,6 +162,10 @@ fn the_workflow_of_many_jobs_passes_actionlint() {
     sandbox.forge(INIT).succeeds().says("wrote .github/workflows/forge.yml");
     let path = sandbox.path(".github/workflows/forge.yml");
     assert!(is_taken("actionlint", &[], &path));
+    let sandbox = sandbox.head("tasks: { test: one }");
+    sandbox.forge(&format!("{INIT} --force")).succeeds();
+    assert!(sandbox.read(".github/workflows/forge.yml").contains("forge ci:test"));
+    assert!(is_taken("actionlint", &[], &path));
     let text = sandbox.read(".github/workflows/forge.yml");
     sandbox.write("bad.yml", &text.replace("needs.plan.outputs.jobs", "needs.plan.outputs.job"));
     assert!(!is_taken("actionlint", &[], &sandbox.path("bad.yml")));
@@ -172,7 +176,7 @@ fn pipelines_of_gitlab_are_what_its_schema_allows() {
     if !is_here("check-jsonschema") {
         return;
     }
-    let sandbox = in_git(small());
+    let sandbox = in_git(small().head("tasks: { test: one }"));
     sandbox.forge("ci:init --host gitlab --forge https://example.org/f.git").exits(2);
     let run = sandbox.forge(&format!("{INIT} --host gitlab")).succeeds();
     run.says("wrote .gitlab-ci.yml");
