@@ -100,6 +100,15 @@ pub struct Workspace {
     pub environment: BTreeMap<String, Option<String>>,
 }
 
+impl Subsystem {
+    /// The name of its spec: its own, or that of the family it was discovered with.
+    pub fn family(&self) -> &str {
+        let folder = self.spec.parent().filter(|folder| !folder.ends_with(Layout::SPECS));
+        let own = folder.map_or(self.spec.file_stem(), std::path::Path::file_name);
+        own.and_then(std::ffi::OsStr::to_str).unwrap_or_default()
+    }
+}
+
 /// One subsystem, resolved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subsystem {
