@@ -202,12 +202,15 @@ impl<'a> Machine<'a> {
     /// Runs a step: whether it went well, and what it said.
     fn step(&self, step: &Value, context: &Context) -> (bool, String) {
         if let Some(action) = step["uses"].as_str() {
+            if action == "actions/cache@v4" {
+                return (true, String::new());
+            }
             assert_eq!(action, "actions/checkout@v5");
             return self.check_out();
         }
         let line = context.fill(step["run"].as_str().expect("what to run"));
         let line = line.as_str().expect("a text");
-        if line.starts_with("cargo install ") {
+        if line.contains("cargo install ") {
             return (true, String::new());
         }
         let mut command = Command::new("bash");

@@ -80,13 +80,16 @@ pub(in super::super) fn init(session: &Session, form: &Form<'_>) -> Result<u8, S
 fn file(session: &Session, form: &Form<'_>, plain: Workflow, tests: bool) -> File {
     let jobs = usize::from(session.flags.jobs.unwrap_or(USUAL_JOBS));
     let Workflow { install, folder, .. } = plain.clone();
+    // What is built from the workspace itself is another with each commit.
+    let version = Some(VERSION).filter(|_| install.contains(" --tag "));
     match (form.host, form.matrix) {
         (CiHost::Gitlab, _) => {
             File { path: Parent::PATH, text: Parent { install, folder, jobs, tests }.render() }
         }
-        (CiHost::Github, true) => {
-            File { path: Workflow::PATH, text: SpreadWorkflow { plain, jobs, tests }.render() }
-        }
+        (CiHost::Github, true) => File {
+            path: Workflow::PATH,
+            text: SpreadWorkflow { plain, jobs, tests, version }.render(),
+        },
         (CiHost::Github, false) => File { path: Workflow::PATH, text: plain.render() },
     }
 }
