@@ -25,6 +25,7 @@ mod life;
 mod lock;
 mod logins;
 mod look;
+mod newer;
 mod planning;
 mod platforms;
 mod problems;

@@ -17,6 +17,8 @@ pub(super) const OF_SUBSYSTEM: &[&str] = &[
     "package",
     "package:bundle",
     "lock",
+    "outdated",
+    "bump",
     "release:binary",
     "promote",
     "release:list",

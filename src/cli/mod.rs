@@ -5,6 +5,7 @@ mod actions;
 mod affected;
 mod args;
 mod audit;
+mod bump;
 mod bundle;
 mod changelog;
 mod check;
@@ -24,6 +25,7 @@ mod lock;
 mod logs;
 mod migrate;
 mod notes;
+mod outdated;
 mod package;
 mod plan;
 mod project;
@@ -176,6 +178,8 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::CiRelease { names } => ci::ci(session, Some(Stage::Release), &names, false),
         Verb::CiPages { names } => ci::ci(session, Some(Stage::Pages), &names, false),
         Verb::CiInit { forge } => ci::init(session, forge.as_deref()),
+        Verb::Outdated(words) => outdated::outdated(session, &words),
+        Verb::Bump(words) => bump::bump(session, &words),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
         Verb::Migrate { path, into } => migrate::migrate(session, &path, into.as_deref()),
         Verb::Affected { names, since, fetch } => {

@@ -12,6 +12,7 @@ mod document;
 mod file;
 mod include;
 mod language;
+mod newer;
 mod node;
 mod place;
 mod record;
@@ -31,6 +32,7 @@ pub use document::{
 };
 pub use file::{File, Findings, MAX_BYTES};
 pub use include::{IncludeDoc, OriginDoc, TaskFileDoc, read_task_file};
+pub use newer::NewerDoc;
 pub use node::{Entry, Node, Scalar, Sp, Style, Value};
 pub use record::{parse_lock, parse_stamp, render_lock, render_stamp};
 pub use schema::{manifest_schema, spec_schema};
