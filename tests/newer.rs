@@ -232,7 +232,9 @@ fn web() -> (tempfile::TempDir, Server) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     };
-    write("go/example.org/!mod/@v/list", "v1.0.0\nv1.9.0\nv1.10.0\nv1.11.0-beta.1\n");
+    write("go/example.org/!mod/@v/list", "v1.0.0\nv1.9.0\nv1.10.0\nv1.11.0-beta.1\nv1.10.1\n");
+    let go_mod = "module example.org/Mod\n\nretract v1.10.1 // only says so\n";
+    write("go/example.org/!mod/@v/v1.10.1.mod", go_mod);
     let line = |vers: &str, yanked: bool| {
         format!(
             r#"{{"name":"by-crate","vers":"{vers}","deps":[],"cksum":"{}","features":{{}},"yanked":{yanked}}}"#,
@@ -433,4 +435,54 @@ fn what_newer_says_is_checked() {
         let sandbox = Sandbox::with_store().spec("tool", "v1.0.0", &spec);
         sandbox.forge("check").exits(2).says(says).says("--> subsystems/tool.yml:1:");
     }
+}
+
+#[test]
+fn a_workspace_in_a_folder_of_a_shallow_clone_says_what_to_fetch() {
+    if !is_here("git") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let origin = sandbox.beside("origin");
+    fs::create_dir_all(origin.join("a b/subsystems")).unwrap();
+    fs::create_dir_all(origin.join("a b/code")).unwrap();
+    git(&origin, &["init", "-q", "-b", "main"]);
+    let spec = "source: { path: code }\nbuild: { run: \"true\" }\n";
+    fs::write(origin.join("a b/subsystems/tool.yml"), spec).unwrap();
+    fs::write(origin.join("a b/subsystems/more.yml"), spec).unwrap();
+    fs::write(origin.join("a b/code/x"), "x").unwrap();
+    for (tool, more) in [("v1", "v1"), ("v2", "v2"), ("v2", "v3")] {
+        let text = format!("versions: {{ tool: {tool}, more: {more} }}\n");
+        fs::write(origin.join("a b/versions.yml"), text).unwrap();
+        git(&origin, &["add", "-A"]);
+        git(&origin, &["commit", "-q", "-m", more]);
+    }
+    let url = format!("file://{}", origin.display());
+    let clone = sandbox.beside("clone");
+    git(&sandbox.root(), &["clone", "-q", "--depth=1", &url, clone.to_str().unwrap()]);
+    let forge = |words: &str| sandbox.forge(words).within(&clone.join("a b"));
+    let run = forge("bump --revert tool").exits(2);
+    run.says("holds only the last commits").says("git fetch --unshallow");
+    git(&clone, &["fetch", "-q", "--unshallow"]);
+    // What changed last, as a whole; a subsystem by its name; and what is not committed first.
+    let pinned = || fs::read_to_string(clone.join("a b/versions.yml")).unwrap();
+    forge("bump --revert").succeeds();
+    assert_eq!(pinned(), "versions: { tool: v2, more: v2 }\n");
+    forge("bump --revert tool").succeeds();
+    assert_eq!(pinned(), "versions: { tool: v1, more: v2 }\n");
+    forge("bump --revert").succeeds();
+    assert_eq!(pinned(), "versions: { tool: v2, more: v3 }\n");
+}
+
+#[test]
+fn the_habits_of_taskfiles_work() {
+    let sandbox = Sandbox::with_store();
+    serve(&sandbox, "downloads", "tool-v1.0.0.tar tool-v1.3.0.tar tool-v2.0.0.tar");
+    let server = Server::of(&sandbox.beside("web"));
+    let sandbox = sandbox.spec("tool", "v1.0.0", &SPEC_OF_PAGE.replace("URL", &server.url()));
+    sandbox.forge("bump:all --major no").succeeds();
+    assert!(sandbox.read("versions.yml").contains("tool: v1.3.0"));
+    sandbox.forge("tool:bump v2.0.0 --quiet").succeeds();
+    assert!(sandbox.read("versions.yml").contains("tool: v2.0.0"));
+    sandbox.forge("explain tool").succeeds().says(&format!("newer from     {}", server.url()));
 }

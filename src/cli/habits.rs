@@ -59,6 +59,7 @@ fn words<'w>(word: &'w str, verbs: &[&str]) -> Option<Vec<&'w str>> {
     match word.split_once(':') {
         _ if verbs.contains(&word) => None,
         Some(("bin", "verify")) => Some(vec!["verify"]),
+        Some(("bump", "all")) => Some(vec!["bump", "--all"]),
         Some((verb, "all")) if OF_SUBSYSTEM.contains(&verb) => Some(vec![verb]),
         Some(("clean", what)) => Some(vec!["clean", what]),
         Some((name, verb)) if OF_SUBSYSTEM.contains(&verb) => Some(vec![verb, name]),
@@ -88,6 +89,8 @@ mod tests {
             ("forge nats:release:wait --timeout 5m", "forge release:wait nats --timeout 5m"),
             ("forge bin:verify", "forge verify"),
             ("forge clean:bin", "forge clean bin"),
+            ("forge bump:all --major no", "forge bump --all --major no"),
+            ("forge nats:bump v2.11.0", "forge bump nats v2.11.0"),
             ("forge --offline package:all", "forge --offline package"),
             ("forge -v nats:test --offline", "forge -v run nats:test --offline"),
             ("forge hello", "forge run hello"),

@@ -89,16 +89,19 @@ pub(super) fn ask<'w>(
     runtime()?.block_on(async {
         let cancel = Cancel::new();
         cancel.listen_to_signals()?;
-        let runner = Runner::new(jobs(session), cancel).guarded();
+        let runner = Runner::new(jobs(session), cancel.clone()).guarded();
         let asker = Asker::new(&runner, session.store_settings(workspace), proxies);
-        Ok(look(&asker, subsystems).await)
+        tokio::select! {
+            () = cancel.cancelled() => Err(cancel.fault("asking upstream")),
+            looked = look(&asker, subsystems) => Ok(looked),
+        }
     })
 }
 
 /// One line for each who did not answer as they should, however many wanted to know.
 pub(super) fn tell_failures<'f>(session: &Session, faults: impl Iterator<Item = &'f Fault>) {
     let mut told = Vec::new();
-    for fault in faults.filter(|fault| fault.kind != Kind::Interrupted) {
+    for fault in faults {
         let hint = fault.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
         let line = Fault::new(fault.kind, format!("{fault}{hint}"));
         if !told.contains(&line) {

@@ -2,15 +2,13 @@
 //! itself does ("Go Modules Reference", <https://go.dev/ref/mod#goproxy-protocol> and
 //! <https://go.dev/ref/mod#private-module-privacy>). A module that `GONOPROXY` or `GOPRIVATE` keeps
 //! private is named to no proxy: its repository is asked, by the user's own git.
-//!
-//! Retractions, which stand in the newest version's go.mod, are not looked at.
 
 use std::time::Duration;
 
 use regex::Regex;
 use serde::Deserialize;
 
-use super::Listed;
+use super::{Listed, retract};
 use crate::{
     git::tags_of,
     model::{Fault, Kind, Precedence},
@@ -158,7 +156,12 @@ impl Modules<'_> {
         let list = self.fetcher.get_text(&format!("{url}/@v/list"), MAX_BYTES).await?;
         let Some(list) = list else { return Ok(None) };
         let named = |line: &str| line.split_whitespace().next().map(Listed::named);
-        let listed: Vec<_> = list.lines().filter_map(named).collect();
+        let mut listed: Vec<_> = list.lines().filter_map(named).collect();
+        if let Some(newest) = retract::authority(&listed) {
+            let file = format!("{url}/@v/{}.mod", escaped(newest));
+            let go_mod = self.fetcher.get_text(&file, MAX_BYTES).await?.unwrap_or_default();
+            retract::mark(&mut listed, &go_mod);
+        }
         if !listed.is_empty() {
             return Ok(Some(listed));
         }

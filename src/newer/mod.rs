@@ -21,6 +21,7 @@ mod look;
 mod offer;
 mod page;
 mod pins;
+mod retract;
 mod step;
 
 pub use ask::{Answers, Asker};
