@@ -8,7 +8,7 @@ use std::{fs, path::Path, process::Command};
 use crate::support::{
     Fault, Sandbox, Server,
     github::{GitHub, NewRelease},
-    is_here,
+    is_here, wait_until,
 };
 
 const SPEC_OF_PAGE: &str =
@@ -350,6 +350,18 @@ fn who_cannot_be_asked_is_one_line_and_the_others_answer() {
     );
     // Alone, it is an error.
     sandbox.forge("bump by-page").exits(5).says("403");
+    // A list that has come to call them otherwise is told too, and a version can be named.
+    let page = SPEC_OF_PAGE.replace("URL/downloads", &format!("{}/days", server.url()));
+    let page = page.replace("tool-(v[0-9.]+)\\.tar", "[0-9]{8}\\.[0-9]+");
+    sandbox.write("subsystems/by-page.yml", &page);
+    let words = "cannot tell what is newer than by-page v1.0.0";
+    sandbox
+        .forge("outdated by-page")
+        .exits(5)
+        .says(words)
+        .says("lists nothing that is called like it");
+    sandbox.forge("bump by-page").exits(5).says(words);
+    sandbox.forge("bump by-page v20260101.10").succeeds();
 }
 
 #[test]
@@ -485,4 +497,22 @@ fn the_habits_of_taskfiles_work() {
     sandbox.forge("tool:bump v2.0.0 --quiet").succeeds();
     assert!(sandbox.read("versions.yml").contains("tool: v2.0.0"));
     sandbox.forge("explain tool").succeeds().says(&format!("newer from     {}", server.url()));
+}
+
+#[test]
+fn asking_a_server_that_falls_silent_can_be_stopped() {
+    let sandbox = Sandbox::with_store();
+    serve(&sandbox, "downloads", "tool-v1.0.0.tar tool-v1.3.0.tar");
+    let server = Server::of(&sandbox.beside("web"));
+    server.always_fail("/downloads", Fault::StallAfter(3));
+    let sandbox = sandbox.spec("tool", "v1.0.0", &SPEC_OF_PAGE.replace("URL", &server.url()));
+    let child = sandbox.forge("bump tool").start();
+    wait_until("it asks", || !server.requests().is_empty());
+    let asked = std::time::Instant::now();
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(asked.elapsed().as_secs() < 10);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("asking upstream was stopped"));
+    assert!(sandbox.read("versions.yml").contains("v1.0.0"));
 }

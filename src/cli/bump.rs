@@ -8,7 +8,8 @@ use crate::{
     git::{self, History},
     model::{Fault, Kind, Precedence, Version},
     newer::{
-        Change, Found, Offers, Pins, Shared, Step, Wish, before, exists, has_stale_digest, is_newer,
+        Change, Found, Offers, Pins, Shared, Step, Wish, before, exists, has_stale_digest,
+        is_newer, unlike,
     },
     process::{Cancel, CommandRunner, Runner},
     report::{Align, Cell, Role, Table, render_warning},
@@ -73,8 +74,8 @@ struct Agenda<'w> {
     steps: Vec<Step<'w>>,
     /// What is said if that is nothing.
     idle: String,
-    /// Whether somebody could not be asked.
-    has_failed: bool,
+    /// What could not be found out.
+    failed: Vec<Fault>,
 }
 
 /// The workspace and what it pins.
@@ -151,7 +152,7 @@ impl<'w> Desk<'w> {
             }
             steps.push(shared.step(version));
         }
-        Ok(Agenda { steps, idle, has_failed: false })
+        Ok(Agenda { steps, idle, failed: Vec::new() })
     }
 
     /// The steps to the newest versions that are wished for.
@@ -169,7 +170,7 @@ impl<'w> Desk<'w> {
                 Ok(offers) => match shared.newest(&offers, wish) {
                     Ok(step) => steps.push(step),
                     Err(shared) if is_alone => idle = idle_for(&shared, &offers, wish)?,
-                    Err(_) => {}
+                    Err(shared) => failed.extend(incomparable(&shared, &offers)),
                 },
                 Err(Found::Failed(fault)) if is_alone => return Err(fault),
                 Err(Found::Nobody(why)) if is_alone => return Err(shared.nobody(why)),
@@ -178,7 +179,7 @@ impl<'w> Desk<'w> {
             }
         }
         tell_failures(self.session, failed.iter());
-        Ok(Agenda { steps, idle, has_failed: !failed.is_empty() })
+        Ok(Agenda { steps, idle, failed })
     }
 
     /// The steps back to what was before.
@@ -213,12 +214,12 @@ impl<'w> Desk<'w> {
         };
         let steps = self.shared(None)?.into_iter().filter_map(step).collect();
         let idle = "what was pinned before is not in versions.yml any more".to_owned();
-        Ok(Agenda { steps, idle, has_failed: false })
+        Ok(Agenda { steps, idle, failed: Vec::new() })
     }
 
     /// Takes the steps, all of them or none, and tells.
     fn take(&self, steps: Agenda<'w>) -> Result<u8, Stop> {
-        let Agenda { mut steps, idle, has_failed } = steps;
+        let Agenda { mut steps, idle, failed } = steps;
         if !steps.is_empty() {
             let next = self.session.workspaces_at(&chosen(&steps)?, &Versions::new())?;
             runtime()?
@@ -226,8 +227,8 @@ impl<'w> Desk<'w> {
             self.write(&steps)?;
             self.tell_digests(&steps, next.any());
         }
-        self.tell(&steps, &idle)?;
-        Ok(if has_failed { Kind::Store.exit_code() } else { 0 })
+        self.tell(&steps, &idle, &failed)?;
+        Ok(if failed.is_empty() { 0 } else { Kind::Store.exit_code() })
     }
 
     fn write(&self, steps: &[Step]) -> Result<(), Fault> {
@@ -255,7 +256,7 @@ impl<'w> Desk<'w> {
         }
     }
 
-    fn tell(&self, steps: &[Step], idle: &str) -> Result<(), Fault> {
+    fn tell(&self, steps: &[Step], idle: &str, failed: &[Fault]) -> Result<(), Fault> {
         let flags = &self.session.flags;
         let is_written = !flags.dry_run && !steps.is_empty();
         let each = || {
@@ -263,8 +264,12 @@ impl<'w> Desk<'w> {
         };
         if flags.json {
             let bumped: Vec<_> = each().map(|(step, subsystem)| json(step, subsystem)).collect();
-            let document =
-                serde_json::json!({ "schema": 1, "bumped": bumped, "written": is_written });
+            let document = serde_json::json!({
+                "schema": 1,
+                "bumped": bumped,
+                "failed": failed.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "written": is_written,
+            });
             return say(&format!("{document:#}\n"));
         }
         if flags.quiet {
@@ -319,16 +324,26 @@ fn idle_for(shared: &Shared, offers: &Offers, wish: Wish) -> Result<String, Faul
     }
     let beyond = offers.newest(pinned, Wish { major: true, ..wish });
     let beyond = beyond.filter(|offer| is_newer(&offer.version, pinned));
-    Ok(match (beyond, offers.newest(pinned, wish)) {
-        (Some(beyond), _) => {
+    if let Some(fault) = incomparable(shared, offers) {
+        return Err(fault);
+    }
+    Ok(match beyond {
+        Some(beyond) => {
             format!(
                 "{key} {pinned} is the newest of its major version; there is {}",
                 beyond.version
             )
         }
-        (None, Some(_)) => format!("{key} {pinned} is the newest"),
-        (None, None) => format!("nothing is listed that is like {key} {pinned}"),
+        None => format!("{key} {pinned} is the newest"),
     })
+}
+
+/// The fault of `offers` that have nothing like a pin which could be compared.
+fn incomparable(shared: &Shared, offers: &Offers) -> Option<Fault> {
+    let pinned = &shared.pin.version;
+    let is_alike = offers.newest(pinned, Wish { pre: true, major: true }).is_some();
+    let subsystem = shared.subsystems.first()?;
+    (!is_alike && Precedence::of(pinned).is_some()).then(|| unlike(subsystem))
 }
 
 /// The versions after `steps`.

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use etcetera::BaseStrategy;
 
 use crate::{
-    model::{Fault, Kind, Name},
-    newer::{Asker, Found, Looked, Proxies, Wish, is_newer, look},
+    model::{Fault, Kind, Name, Precedence},
+    newer::{Asker, Found, Looked, Proxies, Wish, is_newer, look, unlike},
     process::{Cancel, Runner},
     report::{Align, Cell, Role, Table, render_warning},
     workspace::{Subsystem, Workspace},
@@ -161,18 +161,10 @@ impl<'w> Line<'w> {
                 };
                 let (in_major, newest) = (newest(false), newest(true));
                 let state = match &newest {
-                    _ if crate::model::Precedence::of(pinned).is_none() => State::Ageless,
+                    _ if Precedence::of(pinned).is_none() => State::Ageless,
                     Some(newest) if is_newer(newest, pinned) => State::Outdated,
                     Some(_) => State::Current,
-                    None => {
-                        let index = subsystem.feed.as_ref().map(|feed| feed.index.to_string());
-                        let what =
-                            format!("{} lists nothing like {pinned}", index.unwrap_or_default());
-                        State::Failed(
-                            Fault::new(Kind::Store, what)
-                                .within(format!("cannot tell what is newer of {}", subsystem.name)),
-                        )
-                    }
+                    None => State::Failed(unlike(subsystem)),
                 };
                 (in_major, newest, state)
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Asker, Offers};
 use crate::{
-    model::Fault,
+    model::{Fault, Kind},
     workspace::{Source, Subsystem},
 };
 
@@ -54,6 +54,15 @@ pub async fn look<'w>(
 }
 
 const NOT_SAID: &str = "its spec does not say where its versions are listed";
+
+/// The fault that nothing is listed which could be compared with the version of `subsystem`.
+pub fn unlike(subsystem: &Subsystem) -> Fault {
+    let Subsystem { name, version, feed, .. } = subsystem;
+    let index = feed.as_ref().map(|feed| feed.index.to_string()).unwrap_or_default();
+    Fault::new(Kind::Store, format!("cannot tell what is newer than {name} {version}"))
+        .because(format!("{index} lists nothing that is called like it"))
+        .hint("`newer:` in its spec says where its versions are listed, and how they are called")
+}
 
 /// Why nobody has newer versions of `subsystem`, or none that could be found.
 fn nobody(subsystem: &Subsystem) -> Option<&'static str> {

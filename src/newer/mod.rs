@@ -29,7 +29,7 @@ pub use change::Change;
 pub use compare::comparison;
 pub use earlier::{Earlier, before};
 pub use go::Proxies;
-pub use look::{Found, Looked, look};
+pub use look::{Found, Looked, look, unlike};
 pub use offer::{Listed, Offer, Offers, Wish, is_newer};
 pub use pins::{Pin, Pins};
 pub use step::{Shared, Step, exists, has_stale_digest};

@@ -292,7 +292,94 @@ fn unescaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::tests::Sandbox, *};
+
+    /// The feed of a subsystem at `version` with this spec.
+    fn feed(version: &str, spec: &str) -> Option<Feed> {
+        let manifest = format!("versions: {{ tool: {version} }}\n");
+        let files = [("versions.yml", &*manifest), ("subsystems/tool.yml", spec), ("code/x", "")];
+        Sandbox::new(&files).workspace().subsystems["tool"].feed.clone()
+    }
+
+    #[test]
+    fn whom_to_ask_follows_from_the_spec() {
+        let build = "build: { run: make }";
+        let sha256 = "ab".repeat(32);
+        let assets = |url: &str| format!("upstream: {{ url: '{url}', sha256: {sha256} }}");
+        let archive =
+            |url: &str| format!("source: {{ archive: '{url}', sha256: {sha256} }}\n{build}");
+        let git = |rest: &str| format!("source: {{ git: https://h/o/r.git{rest} }}\n{build}");
+        for (version, spec, asked, name) in [
+            ("v1.2.0", git(""), "tags of h/o/r.git", "v1.2.0"),
+            ("v1.2.0", git(", ref: 'srv/{{ version_number }}'"), "tags of h/o/r.git", "srv/1.2.0"),
+            ("v1.2.0", git(", ref: main"), "tags of h/o/r.git", "v1.2.0"),
+            ("main", git(""), "tags of h/o/r.git", "main"),
+            (
+                "1.2.0",
+                assets(
+                    "https://github.com/o/r/releases/download/v{{ version }}/t-{{ version }}.tgz",
+                ),
+                "releases of github.com/o/r",
+                "v1.2.0",
+            ),
+            (
+                "v1.2.0",
+                format!(
+                    "{}\n{}",
+                    assets("https://h/o/r/releases/download/t%2F{{ version }}/t.tgz"),
+                    git("")
+                ),
+                "tags of h/o/r",
+                "t/v1.2.0",
+            ),
+            ("v1.2.0", assets("https://dl.h/{{ version }}/t.tgz"), "", ""),
+            (
+                "v1.2.0",
+                archive("https://github.com/o/r/archive/refs/tags/{{ version }}.tar.gz"),
+                "tags of github.com/o/r",
+                "v1.2.0",
+            ),
+            (
+                "1.2.0",
+                archive(
+                    "https://gitlab.com/g/s/r/-/archive/v{{ version }}/r-v{{ version }}.tar.gz",
+                ),
+                "tags of gitlab.com/g/s/r",
+                "v1.2.0",
+            ),
+            ("v1", "build: { go: { module: h/m } }".into(), "Go module h/m", "v1"),
+            ("v1", "build: { go: { install: h/m/cmd/x } }".into(), "Go module h/m/cmd/x", "v1"),
+            ("v1.0.0", "build: { cargo: { install: c } }".into(), "crate c", "1.0.0"),
+            ("1.0.0", "build: { cargo: { install: c } }".into(), "crate c", "1.0.0"),
+            ("v1", format!("source: {{ path: code }}\n{build}"), "", ""),
+            (
+                "v1",
+                format!("source: {{ path: code }}\nnewer: {{ go: h/m }}\n{build}"),
+                "Go module h/m",
+                "v1",
+            ),
+            (
+                "v1",
+                format!("newer: {{ github: o/r }}\n{build}"),
+                "releases of github.com/o/r",
+                "v1",
+            ),
+            (
+                "v1",
+                format!("newer: {{ url: 'https://h/{{{{ os }}}}', pattern: x }}\n{build}"),
+                "h/linux",
+                "v1",
+            ),
+        ] {
+            let feed = feed(version, &spec);
+            let found = feed.as_ref().map(|feed| (feed.index.to_string(), feed.form.name(version)));
+            let expected = (!asked.is_empty()).then(|| (asked.to_owned(), name.to_owned()));
+            assert_eq!(found, expected, "{version} {spec}");
+            if let Some(feed) = feed.filter(|_| version != "main") {
+                assert_eq!(feed.form.version(name).as_deref(), Some(version), "{spec}");
+            }
+        }
+    }
 
     #[test]
     fn a_form_reads_what_upstream_calls_a_version() {
