@@ -2,7 +2,7 @@
 //! tree has wrong was already told and is left out here.
 
 use super::{
-    check,
+    check, extends,
     file::{File, Findings},
     include::{self, IncludeDoc},
     language,
@@ -128,6 +128,10 @@ pub struct SpecDoc {
     pub service: Option<Entry>,
     /// `tasks`.
     pub tasks: Pairs<Node>,
+    /// `tasks` of each file whose defaults it takes, in their order; positions are of that file.
+    pub inherited: Vec<Pairs<Node>>,
+    /// What else each of them gave it: keys.
+    pub taken: Vec<Vec<String>>,
 }
 
 /// `source`.
@@ -229,7 +233,12 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
 /// Reads a spec. What is wrong with it goes to `found`; the rest is returned.
 pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
     let Some(root) = read(file, &language::SPEC, found) else { return SpecDoc::default() };
+    let tasks = nodes(&root, "tasks");
+    let from =
+        |(begin, base): &(usize, File)| extends::keys_from(&root, *begin, begin + base.text.len());
     SpecDoc {
+        inherited: extends::inherited_tasks(file, &tasks, found),
+        taken: file.bases().iter().map(from).collect(),
         discover: text(&root, "discover"),
         name: text(&root, "name"),
         groups: scalars(&root, "group"),
@@ -246,7 +255,7 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
         head: head(&root),
         package: text(&root, "package"),
         service: root.entries().iter().find(|entry| entry.key.value == "service").cloned(),
-        tasks: nodes(&root, "tasks"),
+        tasks,
     }
 }
 
@@ -284,8 +293,9 @@ pub(super) fn read(file: &File, record: &'static Record, found: &mut Findings) -
     if !found.is_empty() {
         return None;
     }
-    match yaml::parse(&file.text) {
+    match yaml::parse(file.own_text()) {
         Ok(Some(root)) => {
+            let root = extends::with_bases(root, file, record, found);
             check::check(&root, &Shape::Record(record), found);
             Some(root)
         }

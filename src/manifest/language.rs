@@ -152,6 +152,12 @@ pub static SPEC: Record = Record {
     fields: &[
         field("desc", Optional, Text("a description"), "What it is, in a few words."),
         field(
+            "extends",
+            Optional,
+            Text("a subsystem's name, or the path of a file in the workspace"),
+            "A spec, or a file like one, that says what this one does not.",
+        ),
+        field(
             "binary",
             Optional,
             OneOf(&[BINARY, List(&BINARY)]),

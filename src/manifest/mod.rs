@@ -9,6 +9,7 @@
 mod check;
 mod comment;
 mod document;
+mod extends;
 mod file;
 mod include;
 mod language;
@@ -30,7 +31,8 @@ pub use document::{
     UpstreamDoc, VersionDoc, pairs, read_manifest, read_spec, read_taskfile, read_tree, scalar,
     scalars,
 };
-pub use file::{File, Findings, MAX_BYTES};
+pub use extends::extended;
+pub use file::{File, Findings, MAX_BYTES, Seams};
 pub use include::{IncludeDoc, OriginDoc, TaskFileDoc, read_task_file};
 pub use newer::NewerDoc;
 pub use node::{Entry, Node, Scalar, Sp, Style, Value};

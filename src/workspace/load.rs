@@ -105,7 +105,7 @@ fn resolve(
     let mut looked_at = Vec::new();
     for (spec, listed) in loaded.into_iter().zip(&listed.files) {
         diagnostics.extend(spec.diagnostics);
-        texts.insert(spec.file.path, spec.file.text);
+        texts.extend(spec.file.texts());
         if spec.is_family {
             let names = spec.drafts.iter().map(|draft| draft.name.clone());
             families.insert(listed.name.clone(), names.collect());

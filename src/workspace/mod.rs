@@ -5,6 +5,7 @@
 mod build;
 mod discover;
 mod environment;
+mod extends;
 mod feed;
 mod files;
 mod graph;
@@ -108,6 +109,9 @@ pub struct Subsystem {
     pub desc: Option<String>,
     /// The spec's path, relative to the workspace.
     pub spec: PathBuf,
+    /// The files whose defaults it takes, relative to the workspace, the nearest first; and the
+    /// keys that each of them says something of.
+    pub extends: Vec<(PathBuf, Vec<String>)>,
     /// The version: pinned, or what its scheme came to.
     pub version: Version,
     /// How its versions come about, if they are not pinned.
