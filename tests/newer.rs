@@ -242,6 +242,10 @@ fn web() -> (tempfile::TempDir, Server) {
         ) + "\n"
     };
     let lines = [line("1.0.0", false), line("1.1.0", false), line("1.2.0", true)].concat();
+    write(
+        "go/example.org/!mod/@v/v0.0.0-20240102030405-0123456789ab.info",
+        "{\"Version\":\"v0.0.0-20240102030405-0123456789ab\",\"Time\":\"2024-01-02T03:04:05Z\"}",
+    );
     write("index/by/-c/by-crate", &lines);
     write(
         "downloads",
@@ -296,6 +300,12 @@ fn every_kind_of_upstream_is_asked_at_once_and_in_its_own_way() {
     assert!(with_pre.contains(&"by-module v1.11.0-beta.1".to_owned()), "{with_pre:?}");
     assert_eq!(github.violations(), Vec::<String>::new());
 
+    // A proxy may have what it does not list.
+    let proxy = format!("{}/go", server.url());
+    let commit = "v0.0.0-20240102030405-0123456789ab";
+    let run = sandbox.forge(&format!("bump by-module {commit} --dry-run")).env("GOPROXY", &proxy);
+    run.succeeds().says(commit);
+    sandbox.forge("bump by-module v1.5.0").env("GOPROXY", &proxy).exits(2).says("no such version");
     // What was taken back is refused by name, too.
     let run = sandbox
         .forge("bump by-crate v1.2.0")

@@ -147,7 +147,8 @@ impl<'w> Desk<'w> {
         let idle = format!("{} is at {version} already", shared.key);
         let mut steps = Vec::new();
         if shared.pin.version != version {
-            for looked in ask(self.session, self.workspace, shared.subsystems.clone())? {
+            let subsystems = shared.subsystems.iter().copied();
+            for looked in ask(self.session, self.workspace, subsystems, Some(version))? {
                 exists(&looked, &wanted)?;
             }
             steps.push(shared.step(version));
@@ -159,7 +160,7 @@ impl<'w> Desk<'w> {
     fn newest(&self, word: Option<&str>, wish: Wish) -> Result<Agenda<'w>, Fault> {
         let all = self.shared(word)?;
         let subsystems = all.iter().flat_map(|shared| shared.subsystems.iter().copied());
-        let looked = ask(self.session, self.workspace, subsystems)?;
+        let looked = ask(self.session, self.workspace, subsystems, None)?;
         let found: BTreeMap<_, _> =
             looked.into_iter().map(|looked| (&looked.subsystem.name, looked.found)).collect();
         let is_alone = word.is_some() && all.len() == 1;

@@ -58,7 +58,7 @@ pub(super) fn outdated(session: &Session, words: &Words) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
     let names = select(&workspace, &words.names)?;
     let subsystems = names.iter().map(|name| &workspace.subsystems[name]);
-    let looked = ask(session, &workspace, subsystems)?;
+    let looked = ask(session, &workspace, subsystems, None)?;
     let lines: Vec<_> = looked.into_iter().map(|looked| Line::of(looked, words.pre)).collect();
     tell_failures(session, lines.iter().filter_map(|line| line.state.fault()));
     match session.flags.json {
@@ -74,11 +74,12 @@ pub(super) fn outdated(session: &Session, words: &Words) -> Result<u8, Stop> {
     })
 }
 
-/// What upstream has of `subsystems`.
+/// What upstream has of `subsystems`; in particular, whether it has the version `wanted`.
 pub(super) fn ask<'w>(
     session: &Session,
     workspace: &Workspace,
     subsystems: impl IntoIterator<Item = &'w Subsystem>,
+    wanted: Option<&str>,
 ) -> Result<Vec<Looked<'w>>, Fault> {
     if session.flags.offline {
         return Err(Fault::new(Kind::Usage, "cannot ask upstream for its versions")
@@ -93,7 +94,7 @@ pub(super) fn ask<'w>(
         let asker = Asker::new(&runner, session.store_settings(workspace), proxies);
         tokio::select! {
             () = cancel.cancelled() => Err(cancel.fault("asking upstream")),
-            looked = look(&asker, subsystems) => Ok(looked),
+            looked = look(&asker, subsystems, wanted) => Ok(looked),
         }
     })
 }

@@ -51,10 +51,11 @@ impl<'a> Asker<'a> {
         Self { runner, fetcher: Fetcher::new(&settings), settings, proxies }
     }
 
-    /// Asks for all of `indices`. One that cannot be asked does not keep the others from it.
-    pub async fn ask<'i>(&self, indices: BTreeSet<&'i Index>) -> Answers<'i> {
+    /// Asks for all of `indices`; also whether the version `wanted` is there, where a list may lack
+    /// it. One that cannot be asked does not keep the others from it.
+    pub async fn ask<'i>(&self, indices: BTreeSet<&'i Index>, wanted: Option<&str>) -> Answers<'i> {
         let asked = indices.into_iter().map(|index| async move {
-            let answer = match tokio::time::timeout(LIMIT, self.list(index)).await {
+            let answer = match tokio::time::timeout(LIMIT, self.list(index, wanted)).await {
                 Ok(answer) => answer,
                 Err(_) => Err(Fault::new(Kind::Store, "it does not answer")
                     .because(format!("{} s were not enough", LIMIT.as_secs()))),
@@ -64,7 +65,7 @@ impl<'a> Asker<'a> {
         stream::iter(asked).buffer_unordered(AT_ONCE).collect().await
     }
 
-    async fn list(&self, index: &Index) -> Result<Vec<Listed>, Fault> {
+    async fn list(&self, index: &Index, wanted: Option<&str>) -> Result<Vec<Listed>, Fault> {
         match index {
             Index::Releases(url) => self.releases(url).await,
             Index::Tags(url) => {
@@ -74,7 +75,8 @@ impl<'a> Asker<'a> {
             }
             Index::Go { path, is_module } => {
                 let Self { fetcher, runner, proxies, .. } = self;
-                let modules = Modules { proxies, fetcher, runner: *runner, limit: LIMIT_OF_GIT };
+                let (runner, limit) = (*runner, LIMIT_OF_GIT);
+                let modules = Modules { proxies, fetcher, runner, limit, wanted };
                 modules.versions(path, *is_module).await
             }
             Index::Crate(name) => {

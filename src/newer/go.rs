@@ -41,9 +41,9 @@ enum Step {
     Off,
 }
 
-/// What `@latest` says.
+/// What `@latest` says, and `@v/VERSION.info`.
 #[derive(Deserialize)]
-struct Latest {
+struct Info {
     #[serde(rename = "Version")]
     version: String,
 }
@@ -101,6 +101,8 @@ pub(super) struct Modules<'a> {
     pub(super) runner: &'a dyn CommandRunner,
     /// How long a repository may take to answer.
     pub(super) limit: Duration,
+    /// A version that may be there without being listed.
+    pub(super) wanted: Option<&'a str>,
 }
 
 impl Modules<'_> {
@@ -157,24 +159,33 @@ impl Modules<'_> {
         let Some(list) = list else { return Ok(None) };
         let named = |line: &str| line.split_whitespace().next().map(Listed::named);
         let mut listed: Vec<_> = list.lines().filter_map(named).collect();
+        if listed.is_empty() {
+            listed.extend(self.info(&format!("{url}/@latest")).await?);
+        }
         if let Some(newest) = retract::authority(&listed) {
             let file = format!("{url}/@v/{}.mod", escaped(newest));
             let go_mod = self.fetcher.get_text(&file, MAX_BYTES).await?.unwrap_or_default();
             retract::mark(&mut listed, &go_mod);
         }
-        if !listed.is_empty() {
-            return Ok(Some(listed));
+        // A list holds what the proxy knows already; it looks for others when they are asked for.
+        if let Some(wanted) =
+            self.wanted.filter(|wanted| listed.iter().all(|it| it.name != *wanted))
+        {
+            let found = self.info(&format!("{url}/@v/{}.info", escaped(wanted))).await?;
+            listed.extend(found.filter(|found| found.name == wanted));
         }
-        let url = format!("{url}/@latest");
-        let Some(text) = self.fetcher.get_text(&url, MAX_BYTES).await? else {
-            return Ok(Some(Vec::new()));
-        };
-        let latest: Latest = serde_json::from_str(&text).map_err(|error| {
-            Fault::new(Kind::Store, format!("cannot use {}", without_credentials(&url)))
+        Ok(Some(listed))
+    }
+
+    /// The version that a proxy tells of at `url`, if it does.
+    async fn info(&self, url: &str) -> Result<Option<Listed>, Fault> {
+        let Some(text) = self.fetcher.get_text(url, MAX_BYTES).await? else { return Ok(None) };
+        let info: Info = serde_json::from_str(&text).map_err(|error| {
+            Fault::new(Kind::Store, format!("cannot use {}", without_credentials(url)))
                 .because(error.to_string())
                 .hint("is it a Go proxy that GOPROXY names?")
         })?;
-        Ok(Some(vec![Listed::named(latest.version)]))
+        Ok(Some(Listed::named(info.version)))
     }
 
     /// What the repository of the module `path` has tags for (<https://go.dev/ref/mod#vcs-version>).

@@ -28,10 +28,11 @@ pub enum Found {
     Failed(Fault),
 }
 
-/// Asks for all of `subsystems`, in their order.
+/// Asks for all of `subsystems`, in their order; for the version `wanted` in particular.
 pub async fn look<'w>(
     asker: &Asker<'_>,
     subsystems: impl IntoIterator<Item = &'w Subsystem>,
+    wanted: Option<&str>,
 ) -> Vec<Looked<'w>> {
     let subsystems: Vec<_> = subsystems.into_iter().collect();
     let feed = |subsystem: &&'w Subsystem| match nobody(subsystem) {
@@ -39,7 +40,7 @@ pub async fn look<'w>(
         None => subsystem.feed.as_ref(),
     };
     let indices: BTreeSet<_> = subsystems.iter().filter_map(feed).map(|feed| &feed.index).collect();
-    let answers = asker.ask(indices).await;
+    let answers = asker.ask(indices, wanted).await;
     let found = |subsystem: &'w Subsystem| {
         let Some(feed) = feed(&subsystem) else {
             return Found::Nobody(nobody(subsystem).unwrap_or(NOT_SAID));
