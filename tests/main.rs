@@ -40,9 +40,11 @@ mod stand_in;
 mod task_commands;
 mod task_faults;
 mod task_language;
+mod task_looks;
 mod task_output;
 mod task_request;
 mod task_truth;
+mod task_watch;
 mod task_words;
 #[path = "taskfile/main.rs"]
 mod taskfile;

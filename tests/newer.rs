@@ -437,6 +437,8 @@ fn a_scheme_and_a_stale_digest_are_told() {
         sandbox.file("code/x", "x").spec("tool", "v1.0.0", &spec).file("subsystems/own.yml", own);
     sandbox.forge("bump own").exits(2).says("a scheme makes its versions").says("version:next own");
     sandbox.forge("bump own v1").exits(2).says("a scheme makes its versions");
+    sandbox.forge("outdated").succeeds().says("1 of 1 is outdated").keeps_quiet_about("nobody");
+    sandbox.forge("outdated own").succeeds().says("a scheme makes its versions");
     let run = sandbox.forge("bump --all").succeeds();
     run.says("subsystems/tool.yml pins the digest of tool v1.0.0").says("write that of v1.3.0");
     sandbox.forge("bump --revert").exits(2).says("in no git repository");

@@ -9,10 +9,12 @@ mod bump;
 mod bundle;
 mod changelog;
 mod check;
+mod choice;
 mod ci;
 mod clean;
 mod completion;
 mod doctor;
+mod durations;
 mod ensure;
 mod explain;
 mod graph;
@@ -23,7 +25,9 @@ mod lint;
 mod list;
 mod lock;
 mod logs;
+mod matrix;
 mod migrate;
+mod misses;
 mod notes;
 mod outdated;
 mod package;
@@ -44,6 +48,7 @@ mod taskfile;
 mod verify;
 mod versions;
 mod wait;
+mod watch;
 
 use std::{io::Write, process::ExitCode};
 
@@ -123,11 +128,19 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Explain { name } => explain::explain(session, &name),
         Verb::Verify { names, running: false } => verify::verify(session, &names),
         Verb::Verify { names, running: true } => verify::running(session, &names),
-        Verb::Run { words, args, parallel, exit_code, yes, fail_fast, output, taskfile } => {
+        Verb::Run { words, args, parallel, exit_code, yes, fail_fast, watch, output, taskfile } => {
             // What Task prints has no marks.
             let output = output.or(taskfile.is_some().then_some(Output::Plain));
-            let wish =
-                task::Wish { words: &words, args, parallel, exit_code, yes, fail_fast, output };
+            let wish = task::Wish {
+                words: &words,
+                args,
+                parallel,
+                exit_code,
+                yes,
+                fail_fast,
+                output,
+                watch,
+            };
             match taskfile {
                 Some(path) => taskfile::run(session, &path, &wish),
                 None => task::run(session, &wish),
@@ -144,7 +157,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::VersionNext { name, claim } => versions::next_version(session, &name, claim),
         Verb::ReleaseAll { affected: false } => release::release(session, &[]),
         Verb::ReleaseAll { affected: true } => {
-            match affected::words(session, |_, said| said.to_vec(), &[])? {
+            match affected::words(session, |_, said| said.to_vec(), &[], None)? {
                 words if words.is_empty() => affected::nothing(session),
                 words => release::release(session, &words),
             }
@@ -165,19 +178,31 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         }
         Verb::LintTitle { title } => lint::title(session, title.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
-        Verb::Ci { names, plan, affected: false } => ci::ci(session, None, &names, plan),
-        Verb::Ci { names, plan, affected: true } => {
-            match affected::words(session, crate::ci::words, &names)? {
+        Verb::Ci { names, plan, affected: false, part } => {
+            ci::ci(session, &ci::Wanted { only: None, said: &names, plan, part })
+        }
+        Verb::Ci { names, plan, affected: true, part } => {
+            match affected::words(session, crate::ci::words, &names, None)? {
                 words if words.is_empty() => affected::nothing(session),
-                words => ci::ci(session, None, &words, plan),
+                words => ci::ci(session, &ci::Wanted { only: None, said: &words, plan, part }),
             }
         }
-        Verb::CiBuild { names } => ci::ci(session, Some(Stage::Build), &names, false),
-        Verb::CiTest { names } => ci::ci(session, Some(Stage::Test), &names, false),
-        Verb::CiPackage { names } => ci::ci(session, Some(Stage::Package), &names, false),
-        Verb::CiRelease { names } => ci::ci(session, Some(Stage::Release), &names, false),
-        Verb::CiPages { names } => ci::ci(session, Some(Stage::Pages), &names, false),
-        Verb::CiInit { forge } => ci::init(session, forge.as_deref()),
+        Verb::CiBuild { names } => ci::ci(session, &ci::Wanted::stage(Stage::Build, &names)),
+        Verb::CiTest { names } => ci::ci(session, &ci::Wanted::stage(Stage::Test, &names)),
+        Verb::CiPackage { names } => ci::ci(session, &ci::Wanted::stage(Stage::Package, &names)),
+        Verb::CiRelease { names } => ci::ci(session, &ci::Wanted::stage(Stage::Release, &names)),
+        Verb::CiPages { names } => ci::ci(session, &ci::Wanted::stage(Stage::Pages, &names)),
+        Verb::CiClose { results } => ci::close(session, &results),
+        Verb::CiInit { forge, matrix, host } => {
+            ci::init(session, &ci::Form { forge: forge.as_deref(), matrix, host })
+        }
+        Verb::Matrix { names, affected, since, misses, format } => {
+            let since = since.as_deref();
+            matrix::matrix(
+                session,
+                &matrix::Wish { names: &names, affected, since, misses, format },
+            )
+        }
         Verb::Outdated(words) => outdated::outdated(session, &words),
         Verb::Bump(words) => bump::bump(session, &words),
         Verb::Lock { names, update } => lock::lock(session, &names, update),

@@ -57,7 +57,9 @@ enum State {
 pub(super) fn outdated(session: &Session, words: &Words) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
     let names = select(&workspace, &words.names)?;
-    let subsystems = names.iter().map(|name| &workspace.subsystems[name]);
+    // What a scheme gives its version has no pin to be outdated.
+    let is_meant = |it: &&Subsystem| it.scheme.is_none() || !words.names.is_empty();
+    let subsystems = names.iter().map(|name| &workspace.subsystems[name]).filter(is_meant);
     let looked = ask(session, &workspace, subsystems, None)?;
     let lines: Vec<_> = looked.into_iter().map(|looked| Line::of(looked, words.pre)).collect();
     tell_failures(session, lines.iter().filter_map(|line| line.state.fault()));
@@ -214,6 +216,9 @@ fn text(session: &Session, lines: &[Line], all: bool) -> String {
     format!("{rows}{}\n", sum(lines))
 }
 
+/// How many names a sum tells.
+const SHOWN: usize = 6;
+
 /// `1 of 4 is outdated; 2 have nobody to ask: arc, sync; 1 could not be asked: nats`
 fn sum(lines: &[Line]) -> String {
     let names = |is_such: &dyn Fn(&State) -> bool| -> Vec<&Name> {
@@ -230,8 +235,11 @@ fn sum(lines: &[Line]) -> String {
         ("not known", names(&|state| matches!(state, State::Failed(_)))),
     ] {
         if !names.is_empty() {
-            let names: Vec<_> = names.iter().map(|name| name.as_str()).collect();
-            sum.push_str(&format!("; {what}: {}", names.join(", ")));
+            let (shown, more) = names.split_at(names.len().min(SHOWN));
+            let shown: Vec<_> = shown.iter().map(|name| name.as_str()).collect();
+            let more =
+                if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            sum.push_str(&format!("; {what}: {}{more}", shown.join(", ")));
         }
     }
     sum

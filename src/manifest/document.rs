@@ -54,6 +54,8 @@ pub struct ManifestDoc {
     pub sealed: Option<Scalar>,
     /// `groups`.
     pub groups: Pairs<Vec<Scalar>>,
+    /// `ci.runners`.
+    pub runners: Pairs<Vec<Scalar>>,
     /// `vars`, `env` and what else is said for all tasks.
     pub head: HeadDoc,
     /// `tasks`.
@@ -214,7 +216,7 @@ pub enum DigestDoc {
 /// Reads `versions.yml`. What is wrong with it goes to `found`; the rest is returned.
 pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
     let Some(root) = read(file, &language::MANIFEST, found) else { return ManifestDoc::default() };
-    let groups = root.get("groups").map(Node::entries).unwrap_or_default();
+    let ci = root.get("ci");
     ManifestDoc {
         project: text(&root, "project"),
         releases: scalars(&root, "releases"),
@@ -223,7 +225,8 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
         sealed: text(&root, "sealed"),
         repository: text(&root, "repository"),
         trust: text(&root, "trust"),
-        groups: groups.iter().map(|entry| (entry.key.clone(), elements(&entry.value))).collect(),
+        groups: lists(&root, "groups"),
+        runners: ci.map(|ci| lists(ci, "runners")).unwrap_or_default(),
         head: head(&root),
         tasks: nodes(&root, "tasks"),
         include: include::includes(&root),
@@ -414,6 +417,12 @@ pub fn pairs(node: &Node, key: &str) -> Pairs<Scalar> {
 pub(super) fn nodes(node: &Node, key: &str) -> Pairs<Node> {
     let entries = node.get(key).map(Node::entries).unwrap_or_default();
     entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect()
+}
+
+/// The pairs under `key`, each with one or many scalars.
+fn lists(node: &Node, key: &str) -> Pairs<Vec<Scalar>> {
+    let entries = node.get(key).map(Node::entries).unwrap_or_default();
+    entries.iter().map(|entry| (entry.key.clone(), elements(&entry.value))).collect()
 }
 
 fn elements(node: &Node) -> Vec<Scalar> {

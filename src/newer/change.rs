@@ -1,4 +1,7 @@
 //! A change of `versions.yml` and of `forge.lock`: both, or neither.
+//!
+//! Each file is replaced in one step. Who is killed between the two leaves a lock that speaks of
+//! another version than the one that is pinned, which counts for nothing: the next run locks anew.
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 

@@ -152,6 +152,7 @@ fn resolve(
         project: project(&manifest, &layout),
         stores: settings.stores,
         platforms: if settings.platforms.is_empty() { vec![platform] } else { settings.platforms },
+        runners: settings.runners,
         repository: settings.repository,
         trust: settings.trust,
         mode: mode(&manifest),

@@ -76,6 +76,8 @@ pub struct Workspace {
     pub stores: Vec<String>,
     /// `platforms:`; what a complete release has. The host alone if none are named.
     pub platforms: Vec<Platform>,
+    /// `ci: {runners}`: the labels of the runner that builds for a platform.
+    pub runners: BTreeMap<Platform, Vec<String>>,
     /// `repository:`; where the project's source is, as a URL without a slash at its end.
     pub repository: Option<String>,
     /// `trust:`; whose assets are downloaded. Anybody's if the manifest names no store: what is in
