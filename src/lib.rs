@@ -13,6 +13,7 @@ pub mod imports;
 pub mod login;
 pub mod manifest;
 pub mod model;
+pub mod newer;
 pub mod plan;
 pub mod probe;
 pub mod process;

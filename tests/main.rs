@@ -28,6 +28,7 @@ mod lock;
 mod logins;
 mod look;
 mod matrix;
+mod newer;
 mod planning;
 mod platforms;
 mod problems;

@@ -6,6 +6,7 @@ mod build;
 mod discover;
 mod environment;
 mod extends;
+mod feed;
 mod files;
 mod graph;
 mod include;
@@ -38,6 +39,7 @@ use std::{
 };
 
 pub use environment::Environment;
+pub use feed::{Feed, Form, Index};
 pub use files::find_root;
 pub use include::{Library, Pinned};
 pub use keyring::Keyring;
@@ -144,6 +146,8 @@ pub struct Subsystem {
     pub build: Option<Build>,
     /// The vendor's own release.
     pub upstream: Option<Upstream>,
+    /// Where upstream lists its versions, if that is known.
+    pub feed: Option<Feed>,
     /// What of it runs all day.
     pub service: Option<Service>,
 }
