@@ -12,6 +12,7 @@ pub mod git;
 pub mod imports;
 pub mod login;
 pub mod manifest;
+pub mod migrate;
 pub mod model;
 pub mod newer;
 pub mod plan;
