@@ -14,6 +14,7 @@ pub mod login;
 pub mod manifest;
 pub mod migrate;
 pub mod model;
+pub mod newer;
 pub mod plan;
 pub mod probe;
 pub mod process;
