@@ -42,6 +42,9 @@ pub(super) struct Global {
     /// Work for every platform that versions.yml names
     #[arg(long, global = true, conflicts_with = "platform")]
     pub(super) all_platforms: bool,
+    /// Select this group, as its name does
+    #[arg(long = "group", value_name = "NAME", global = true)]
+    pub(super) groups: Vec<String>,
     /// Say what would be done, and do nothing
     #[arg(long, global = true)]
     pub(super) dry_run: bool,
@@ -211,7 +214,7 @@ pub(super) enum Verb {
     #[command(name = "release:binary")]
     ReleaseBinary {
         /// Subsystems or groups
-        #[arg(required = true)]
+        #[arg(required_unless_present = "groups")]
         names: Vec<String>,
     },
     /// Print the next version of subsystems whose versions a scheme makes
@@ -233,7 +236,7 @@ pub(super) enum Verb {
     /// Build released artifacts again in CI, and say so beside those that come out the same
     Promote {
         /// Subsystems or groups
-        #[arg(required = true)]
+        #[arg(required_unless_present = "groups")]
         names: Vec<String>,
     },
     /// List the releases of each subsystem: what they hold, what they lack
@@ -462,6 +465,40 @@ pub(super) enum Verb {
         #[arg(long, default_value = "", allow_hyphen_values = true)]
         breaks: String,
     },
+}
+
+impl Verb {
+    /// The subsystems and groups that it works on, if it takes some.
+    pub(super) fn names(&mut self) -> Option<&mut Vec<String>> {
+        match self {
+            Self::Outdated(words) => Some(&mut words.names),
+            Self::Ensure { names, .. }
+            | Self::Plan { names, .. }
+            | Self::Status { names, .. }
+            | Self::Verify { names, .. }
+            | Self::Up { names, .. }
+            | Self::Down { names, .. }
+            | Self::Logs { names, .. }
+            | Self::Package { names, .. }
+            | Self::PackageBundle { names, .. }
+            | Self::ReleaseBinary { names, .. }
+            | Self::Promote { names, .. }
+            | Self::ReleaseList { names, .. }
+            | Self::ReleaseWait { names, .. }
+            | Self::ReleasePrune { names, .. }
+            | Self::ReleaseAudit { names, .. }
+            | Self::Ci { names, .. }
+            | Self::CiBuild { names, .. }
+            | Self::CiTest { names, .. }
+            | Self::CiPackage { names, .. }
+            | Self::CiRelease { names, .. }
+            | Self::CiPages { names, .. }
+            | Self::Matrix { names, .. }
+            | Self::Lock { names, .. }
+            | Self::Affected { names, .. } => Some(names),
+            _ => None,
+        }
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 /// Flags that take the next argument as their value.
 const WITH_VALUE: &[&str] =
-    &["-C", "--directory", "-j", "--jobs", "--platform", "--color", "--trace"];
+    &["-C", "--directory", "-j", "--jobs", "--platform", "--group", "--color", "--trace"];
 
 /// Verbs that a subsystem may stand before.
 pub(super) const OF_SUBSYSTEM: &[&str] = &[

@@ -113,11 +113,26 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    let groups = args.global.groups.clone();
     let session = Session::new(args.global);
-    match run(&session, args.verb.unwrap_or(Verb::List { all: false })) {
+    let verb = args.verb.unwrap_or(Verb::List { all: false });
+    match with_groups(verb, groups).and_then(|verb| run(&session, verb)) {
         Ok(code) => ExitCode::from(code),
         Err(stop) => ExitCode::from(tell(&session, stop)),
     }
+}
+
+/// `verb`, with `groups` among what it works on.
+fn with_groups(mut verb: Verb, groups: Vec<String>) -> Result<Verb, Stop> {
+    match verb.names() {
+        Some(names) => names.extend(groups),
+        None if groups.is_empty() => {}
+        None => {
+            let what = "`--group` selects subsystems, and this command takes none";
+            return Err(Fault::new(Kind::Usage, what).into());
+        }
+    }
+    Ok(verb)
 }
 
 fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {

@@ -22,7 +22,7 @@ use super::{
 #[derive(Debug, clap::Args)]
 pub(super) struct Words {
     /// Subsystems or groups
-    names: Vec<String>,
+    pub(super) names: Vec<String>,
     /// Pre-releases too
     #[arg(long)]
     pre: bool,
