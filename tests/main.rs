@@ -15,6 +15,7 @@ mod disk;
 mod doctor;
 mod document;
 mod doubt;
+mod extends;
 mod failures;
 mod fingerprints;
 mod git_source;

@@ -126,7 +126,8 @@ fn reason(subsystem: &Subsystem, reach: Option<&Reach>, file: &str) -> Option<Re
     if file == Layout::MANIFEST {
         return Some(Reason::Versions);
     }
-    if std::path::Path::new(file) == subsystem.spec {
+    let path = std::path::Path::new(file);
+    if path == subsystem.spec || subsystem.extends.iter().any(|(base, _)| path == base) {
         return Some(Reason::Spec(file.to_owned()));
     }
     let Source::Path { dir, only, shared } = &subsystem.source else { return None };

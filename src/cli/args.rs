@@ -6,6 +6,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::model::{Platform, parse_duration};
 
+pub(super) use super::choice::{
+    CiHost, CleanWhat, EnvShell, GraphFormat, MatrixFormat, Output, SchemaOf,
+};
+
 /// Binaries are the artifact. Releases are the cache. One build, many downloads.
 #[derive(Debug, Parser)]
 #[command(
@@ -313,6 +317,9 @@ pub(super) enum Verb {
         /// Only what has changed since its last release; on a tag such as v1.2.0, all
         #[arg(long)]
         affected: bool,
+        /// This is one of several jobs: leave the release of the project to `ci:close`
+        #[arg(long)]
+        part: bool,
     },
     /// Ensure and verify, without publishing
     #[command(name = "ci:build")]
@@ -344,12 +351,42 @@ pub(super) enum Verb {
         /// Subsystems or groups
         names: Vec<String>,
     },
+    /// Close a run of several jobs: say what is missing, release the project on its tag
+    #[command(name = "ci:close")]
+    CiClose {
+        /// What became of the jobs, such as plan=success
+        #[arg(value_name = "JOB=RESULT")]
+        results: Vec<String>,
+    },
     /// Write a workflow for GitHub Actions that runs `forge ci`
     #[command(name = "ci:init")]
     CiInit {
         /// The git repository that forge itself is installed from
         #[arg(long, value_name = "URL")]
         forge: Option<String>,
+        /// One that spreads the work over several jobs: as many as `--jobs` says [default: 20]
+        #[arg(long)]
+        matrix: bool,
+        /// Whose CI it is for
+        #[arg(long, default_value = "github", requires_if("gitlab", "matrix"))]
+        host: CiHost,
+    },
+    /// Deal the work out to jobs of CI: which builds what, on which runner; at most `--jobs` of them
+    Matrix {
+        /// Subsystems or groups [default: the group `ci` if there is one, or all]
+        names: Vec<String>,
+        /// Only what has changed since its last release; on a tag such as v1.2.0, all
+        #[arg(long)]
+        affected: bool,
+        /// Only what has changed since where HEAD parted from this branch, tag or commit
+        #[arg(long, value_name = "REF")]
+        since: Option<String>,
+        /// Only what no release holds yet
+        #[arg(long)]
+        misses: bool,
+        /// Who reads it [default: github]
+        #[arg(long)]
+        format: Option<MatrixFormat>,
     },
     /// Resolve moving refs and write their commits to forge.lock
     Lock {
@@ -421,63 +458,6 @@ pub(super) enum Verb {
         #[arg(long, default_value = "", allow_hyphen_values = true)]
         breaks: String,
     },
-}
-
-/// How the output of tasks is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Output {
-    /// Line by line, with the task's name before each.
-    Prefixed,
-    /// All of a task's at once, when it ended.
-    Grouped,
-    /// As it comes, not a byte changed.
-    Plain,
-    /// Only that of what failed.
-    Quiet,
-}
-
-/// Languages of `forge graph`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum GraphFormat {
-    /// For Markdown pages.
-    Mermaid,
-    /// For Graphviz.
-    Dot,
-}
-
-/// Files that have a schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum SchemaOf {
-    /// versions.yml
-    Manifest,
-    /// subsystems/<name>.yml
-    Spec,
-}
-
-/// What `forge clean` removes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum CleanWhat {
-    /// Installed and packed artifacts and logs; sources stay.
-    Built,
-    /// Installed artifacts.
-    Bin,
-    /// Fetched sources and intermediate results.
-    Src,
-    /// Packed artifacts.
-    Dist,
-    /// Everything: the folder .forge.
-    All,
-}
-
-/// Shells that `forge env` speaks to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum EnvShell {
-    /// sh, bash, zsh.
-    Sh,
-    /// fish.
-    Fish,
-    /// PowerShell.
-    Powershell,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -8,10 +8,12 @@ mod audit;
 mod bundle;
 mod changelog;
 mod check;
+mod choice;
 mod ci;
 mod clean;
 mod completion;
 mod doctor;
+mod durations;
 mod ensure;
 mod explain;
 mod graph;
@@ -22,7 +24,9 @@ mod lint;
 mod list;
 mod lock;
 mod logs;
+mod matrix;
 mod migrate;
+mod misses;
 mod notes;
 mod package;
 mod plan;
@@ -151,7 +155,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::VersionNext { name, claim } => versions::next_version(session, &name, claim),
         Verb::ReleaseAll { affected: false } => release::release(session, &[]),
         Verb::ReleaseAll { affected: true } => {
-            match affected::words(session, |_, said| said.to_vec(), &[])? {
+            match affected::words(session, |_, said| said.to_vec(), &[], None)? {
                 words if words.is_empty() => affected::nothing(session),
                 words => release::release(session, &words),
             }
@@ -172,19 +176,31 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         }
         Verb::LintTitle { title } => lint::title(session, title.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
-        Verb::Ci { names, plan, affected: false } => ci::ci(session, None, &names, plan),
-        Verb::Ci { names, plan, affected: true } => {
-            match affected::words(session, crate::ci::words, &names)? {
+        Verb::Ci { names, plan, affected: false, part } => {
+            ci::ci(session, &ci::Wanted { only: None, said: &names, plan, part })
+        }
+        Verb::Ci { names, plan, affected: true, part } => {
+            match affected::words(session, crate::ci::words, &names, None)? {
                 words if words.is_empty() => affected::nothing(session),
-                words => ci::ci(session, None, &words, plan),
+                words => ci::ci(session, &ci::Wanted { only: None, said: &words, plan, part }),
             }
         }
-        Verb::CiBuild { names } => ci::ci(session, Some(Stage::Build), &names, false),
-        Verb::CiTest { names } => ci::ci(session, Some(Stage::Test), &names, false),
-        Verb::CiPackage { names } => ci::ci(session, Some(Stage::Package), &names, false),
-        Verb::CiRelease { names } => ci::ci(session, Some(Stage::Release), &names, false),
-        Verb::CiPages { names } => ci::ci(session, Some(Stage::Pages), &names, false),
-        Verb::CiInit { forge } => ci::init(session, forge.as_deref()),
+        Verb::CiBuild { names } => ci::ci(session, &ci::Wanted::stage(Stage::Build, &names)),
+        Verb::CiTest { names } => ci::ci(session, &ci::Wanted::stage(Stage::Test, &names)),
+        Verb::CiPackage { names } => ci::ci(session, &ci::Wanted::stage(Stage::Package, &names)),
+        Verb::CiRelease { names } => ci::ci(session, &ci::Wanted::stage(Stage::Release, &names)),
+        Verb::CiPages { names } => ci::ci(session, &ci::Wanted::stage(Stage::Pages, &names)),
+        Verb::CiClose { results } => ci::close(session, &results),
+        Verb::CiInit { forge, matrix, host } => {
+            ci::init(session, &ci::Form { forge: forge.as_deref(), matrix, host })
+        }
+        Verb::Matrix { names, affected, since, misses, format } => {
+            let since = since.as_deref();
+            matrix::matrix(
+                session,
+                &matrix::Wish { names: &names, affected, since, misses, format },
+            )
+        }
         Verb::Lock { names, update } => lock::lock(session, &names, update),
         Verb::Migrate { path, into } => migrate::migrate(session, &path, into.as_deref()),
         Verb::Affected { names, since, fetch } => {

@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    cache::Record,
+    cache::{Record, Release},
     ci::{Facts, Stage},
-    model::{ArtifactReport, Fault, How, Kind, Name, RunReport},
+    model::{ArtifactId, ArtifactReport, Fault, How, Kind, Name, RunReport},
     report::render_sum,
     service,
     workspace::{Task, Workspaces},
@@ -18,6 +18,7 @@ use super::{
         services::list,
         session::Session,
         task, verify,
+        versions::{self, Versions},
     },
     account::Counts,
     services::Services,
@@ -172,7 +173,11 @@ impl<'a> Stages<'a> {
         if names.is_empty() {
             what.push("nothing was built here that is not released".to_owned());
         } else {
+            let versions = self.claim(&names)?;
             let report = self.ensure(&names, Publish::AsUsual)?;
+            if report.is_good() {
+                versions::settled(self.workspaces.layout(), &versions);
+            }
             self.tell(&report, "released")?;
             code = report.exit_code();
             what.push(render_sum(&report, "released"));
@@ -199,14 +204,32 @@ impl<'a> Stages<'a> {
         Ok((format!("{tag} {told}"), code))
     }
 
+    /// Gives those of `names` their versions that no one pins: only now, after tests have passed.
+    fn claim(&mut self, names: &BTreeSet<Name>) -> Result<Versions, Stop> {
+        let versions = versions::claimed(self.session, self.workspaces.any(), names)?;
+        if !versions.is_empty() {
+            // What a version is goes into what is built.
+            let workspaces = self.session.workspaces_at(&Versions::new(), &versions)?;
+            self.workspaces = Arc::new(workspaces);
+        }
+        Ok(versions)
+    }
+
+    /// What was built here and is not released. Code whose versions are made was built as its last
+    /// one, and is another by now.
     fn built_here(&self) -> BTreeSet<Name> {
-        let is_due = |name: &&Name| {
-            self.workspaces.artifacts([*name]).any(|id| {
-                Record::read(&self.workspaces.layout().record(&id)).is_some_and(|record| {
-                    record.build_seconds.is_some() && record.release.is_none()
-                })
-            })
+        let is_due = |id: ArtifactId| {
+            let Some(record) = Record::read(&self.workspaces.layout().record(&id)) else {
+                return false;
+            };
+            let is_open = match &record.release {
+                None => true,
+                Some(Release::HoldsOther { .. }) => self.workspaces.subsystem(&id).scheme.is_some(),
+                Some(Release::Holds { .. }) => false,
+            };
+            record.build_seconds.is_some() && is_open
         };
+        let is_due = |name: &&Name| self.workspaces.artifacts([*name]).any(is_due);
         self.facts.names.iter().filter(is_due).cloned().collect()
     }
 
