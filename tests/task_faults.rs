@@ -428,3 +428,26 @@ fn no_picture_of_a_file_shows_a_secret_that_stands_in_it() {
     let run = sandbox.forge("a").exits(1);
     run.says("not found").keeps_quiet_about("hush-hush");
 }
+
+/// Each command of each place is read before anything runs, and told at its line.
+#[test]
+fn no_command_anywhere_may_be_unreadable() {
+    let bad = "'echo $('";
+    let head = format!(
+        "vars: {{ late: {{ sh: {bad} }}, hush: {{ secret: {{ sh: {bad} }} }} }}\ntasks:\n  a:\n    if: {bad}\n    vars: {{ own: {{ sh: {bad} }} }}\n    for: {{ sh: {bad} }}\n    status: {bad}\n    assert: [{bad}, {{ run: {bad}, message: no }}]\n    finally: {bad}\n    run:\n      - {{ run: echo, if: {bad} }}\n      - {{ run: echo, for: {{ sh: {bad} }} }}\n      - finally: {bad}\n      - |\n\n        echo fine\n        fi\n        echo\n"
+    );
+    let sandbox = Sandbox::new().script("tool", "v1").head(&head);
+    let spec = "upstream: { url: 'https://x.test/{{ version }}', sha256: 'https://x.test/sums' }\nservice: { run: 'echo $(', ready: { run: 'echo $(' } }\n";
+    let sandbox = sandbox.spec("all-day", "v1", spec);
+    let told = sandbox.forge("check").exits(2).stderr();
+    let places = told.lines().filter_map(|line| line.split_once("--> versions.yml:"));
+    let places: Vec<&str> = places.map(|(_, place)| place).collect();
+    let expected = [
+        "1:21", "1:56", "4:9", "5:24", "6:16", "7:13", "8:14", "8:32", "9:14", "11:26", "12:33",
+        "13:18", "17:9",
+    ];
+    assert_eq!(places, expected, "{told}");
+    for place in ["2:17", "2:42"] {
+        assert!(told.contains(&format!("--> subsystems/all-day.yml:{place}\n")), "{told}");
+    }
+}
