@@ -4,7 +4,9 @@
 //! fingerprint goes by, so that what is not affected would not be built again either.
 
 mod base;
+mod manifest;
 mod reason;
 
 pub use base::{Base, Bases, Since};
+pub use manifest::Change;
 pub use reason::{Reason, reasons};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::base::Bases;
+use super::{base::Bases, manifest::Change};
 use crate::{
     imports::{Graph, Reach},
     model::{Fault, Layout, Name},
@@ -19,8 +19,8 @@ pub enum Reason {
     Own(String),
     /// Its spec.
     Spec(String),
-    /// `versions.yml`, which holds for all.
-    Versions,
+    /// `versions.yml`; where it is known, what of it.
+    Versions(Option<Change>),
     /// A file that a pattern of `also` means.
     Also(String, String),
     /// A file that it imports.
@@ -36,7 +36,7 @@ impl Reason {
             Self::Unreleased => "unreleased",
             Self::Own(_) => "own",
             Self::Spec(_) => "spec",
-            Self::Versions => "versions",
+            Self::Versions(_) => "versions",
             Self::Also(..) => "also",
             Self::Imported(_) => "imported",
             Self::Needs(_) => "needs",
@@ -49,7 +49,7 @@ impl Reason {
             Self::Own(file) | Self::Spec(file) | Self::Also(file, _) | Self::Imported(file) => {
                 Some(file)
             }
-            Self::Versions => Some(Layout::MANIFEST),
+            Self::Versions(_) => Some(Layout::MANIFEST),
             Self::Unreleased | Self::Needs(_) => None,
         }
     }
@@ -60,7 +60,13 @@ impl Reason {
             Self::Unreleased => "never released".into(),
             Self::Own(file) => file.clone(),
             Self::Spec(file) => format!("{file}, its spec"),
-            Self::Versions => format!("{}, which holds for all", Layout::MANIFEST),
+            Self::Versions(None) => format!("{}, which holds for all", Layout::MANIFEST),
+            Self::Versions(Some(Change::Common(key))) => {
+                format!("{}, whose `{key}` holds for all", Layout::MANIFEST)
+            }
+            Self::Versions(Some(Change::Version(name))) => {
+                format!("{}, the line of {name}", Layout::MANIFEST)
+            }
             Self::Also(file, pattern) => format!("{file}, by `also: {pattern}`"),
             Self::Imported(file) => format!("{file}, which it imports"),
             Self::Needs(name) => format!("{name}, which it is built with"),
@@ -90,7 +96,13 @@ pub fn reasons(
             None => vec![Reason::Unreleased],
             Some(files) => {
                 let reach = reaches.get(name);
-                files.iter().filter_map(|file| reason(subsystem, reach, file)).collect()
+                let manifest =
+                    versions(subsystem, bases).filter(|_| files.contains(Layout::MANIFEST));
+                let files = files.iter().filter(|file| *file != Layout::MANIFEST);
+                manifest
+                    .into_iter()
+                    .chain(files.filter_map(|file| reason(subsystem, reach, file)))
+                    .collect()
             }
         };
         if !found.is_empty() {
@@ -121,11 +133,17 @@ fn reaches<'c>(
     Ok(names.into_iter().zip(reaches).collect())
 }
 
+/// Why a change of `versions.yml` affects `subsystem`, if it does.
+fn versions(subsystem: &Subsystem, bases: &Bases) -> Option<Reason> {
+    let before = bases.manifests.get(&bases.of.get(&subsystem.name)?.commit);
+    let (Some(before), Some(now)) = (before, &bases.manifest) else {
+        return Some(Reason::Versions(None));
+    };
+    before.change(now, subsystem).map(|change| Reason::Versions(Some(change)))
+}
+
 /// Why a change of `file` affects `subsystem`.
 fn reason(subsystem: &Subsystem, reach: Option<&Reach>, file: &str) -> Option<Reason> {
-    if file == Layout::MANIFEST {
-        return Some(Reason::Versions);
-    }
     let path = std::path::Path::new(file);
     if path == subsystem.spec || subsystem.extends.iter().any(|(base, _)| path == base) {
         return Some(Reason::Spec(file.to_owned()));

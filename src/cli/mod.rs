@@ -5,6 +5,7 @@ mod actions;
 mod affected;
 mod args;
 mod audit;
+mod bump;
 mod bundle;
 mod changelog;
 mod check;
@@ -28,6 +29,7 @@ mod matrix;
 mod migrate;
 mod misses;
 mod notes;
+mod outdated;
 mod package;
 mod plan;
 mod project;
@@ -201,6 +203,8 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
                 &matrix::Wish { names: &names, affected, since, misses, format },
             )
         }
+        Verb::Outdated(words) => outdated::outdated(session, &words),
+        Verb::Bump(words) => bump::bump(session, &words),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
         Verb::Migrate { path, into } => migrate::migrate(session, &path, into.as_deref()),
         Verb::Affected { names, since, fetch } => {
