@@ -451,3 +451,15 @@ fn no_command_anywhere_may_be_unreadable() {
         assert!(told.contains(&format!("--> subsystems/all-day.yml:{place}\n")), "{told}");
     }
 }
+
+#[test]
+fn a_taskfile_is_blamed_at_its_own_places() {
+    let taskfile = "version: '3'\ntasks:\n  all:\n    deps: [{task: two, if: 'true'}]\n    cmds: [echo out]\n  'x:two':\n    cmds:\n      - echo fine\n      - |\n        if true\n  two: echo two\n";
+    let sandbox = Sandbox::new().file("Taskfile.yml", taskfile);
+    let run = sandbox.forge("run --taskfile . all").succeeds();
+    run.says("warning: Taskfile.yml:4: `timeout`, `if` and `platforms` of what a task needs");
+    sandbox.forge("run --taskfile . all -q").succeeds().keeps_quiet_about("warning");
+    let run = sandbox.forge("run --taskfile . x:two").exits(2);
+    run.says("the shell cannot read this command").says("--> Taskfile.yml:6:3");
+    run.keeps_quiet_about("versions.yml");
+}

@@ -158,7 +158,7 @@ impl Cache {
         }
         let mut replaced = Replaced { aside: staging.path(), done: Vec::new() };
         for (path, to) in staged {
-            if let Err(error) = replaced.replace(&path, to) {
+            if let Err(error) = replaced.replace(&path, &to) {
                 return Err(failed(error).within(replaced.undo()));
             }
         }
@@ -226,21 +226,21 @@ struct Replaced<'a> {
 
 impl Replaced<'_> {
     /// Puts `from` where `to` is.
-    fn replace(&mut self, from: &Path, to: PathBuf) -> io::Result<()> {
+    fn replace(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         fs::create_dir_all(to.parent().unwrap_or(Path::new("/")))?;
         let before = self.aside.join(format!("before-{}", self.done.len()));
         // A second name, so that at no moment nothing is there.
-        let kept = fs::hard_link(&to, &before).or_else(|error| match error.kind() {
+        let kept = fs::hard_link(to, &before).or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => Err(error),
-            _ => copy(&to, &before),
+            _ => copy(to, &before),
         });
         let before = match kept {
             Ok(()) => Some(before),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        self.done.push((to.clone(), before));
-        move_to(from, &to)
+        self.done.push((to.to_owned(), before));
+        move_to(from, to)
     }
 
     /// Makes everything as it was before, the last first. Says how that went.
@@ -371,10 +371,10 @@ mod tests {
         let aside = it.to().join("aside");
         let mut replaced = Replaced { aside: &aside, done: Vec::new() };
         let made = it.dir.path().join("made");
-        replaced.replace(&made.join("bin/tool"), folder.join("tool")).unwrap();
-        replaced.replace(&made.join("link"), it.to().join("link")).unwrap();
+        replaced.replace(&made.join("bin/tool"), &folder.join("tool")).unwrap();
+        replaced.replace(&made.join("link"), &it.to().join("link")).unwrap();
         assert_eq!(fs::read(folder.join("tool")).unwrap(), b"#!/bin/sh\n");
-        replaced.replace(&made.join("none"), it.to().join("new")).unwrap_err();
+        replaced.replace(&made.join("none"), &it.to().join("new")).unwrap_err();
         assert_eq!(replaced.undo(), "nothing is restored");
         assert_eq!(fs::read(folder.join("tool")).unwrap(), b"mine");
         assert_eq!(fs::read(it.to().join("new")).unwrap(), b"made");
