@@ -428,3 +428,38 @@ fn no_picture_of_a_file_shows_a_secret_that_stands_in_it() {
     let run = sandbox.forge("a").exits(1);
     run.says("not found").keeps_quiet_about("hush-hush");
 }
+
+/// Each command of each place is read before anything runs, and told at its line.
+#[test]
+fn no_command_anywhere_may_be_unreadable() {
+    let bad = "'echo $('";
+    let head = format!(
+        "vars: {{ late: {{ sh: {bad} }}, hush: {{ secret: {{ sh: {bad} }} }} }}\ntasks:\n  a:\n    if: {bad}\n    vars: {{ own: {{ sh: {bad} }} }}\n    for: {{ sh: {bad} }}\n    status: {bad}\n    assert: [{bad}, {{ run: {bad}, message: no }}]\n    finally: {bad}\n    run:\n      - {{ run: echo, if: {bad} }}\n      - {{ run: echo, for: {{ sh: {bad} }} }}\n      - finally: {bad}\n      - |\n\n        echo fine\n        fi\n        echo\n"
+    );
+    let sandbox = Sandbox::new().script("tool", "v1").head(&head);
+    let spec = "upstream: { url: 'https://x.test/{{ version }}', sha256: 'https://x.test/sums' }\nservice: { run: 'echo $(', ready: { run: 'echo $(' } }\n";
+    let sandbox = sandbox.spec("all-day", "v1", spec);
+    let told = sandbox.forge("check").exits(2).stderr();
+    let places = told.lines().filter_map(|line| line.split_once("--> versions.yml:"));
+    let places: Vec<&str> = places.map(|(_, place)| place).collect();
+    let expected = [
+        "1:21", "1:56", "4:9", "5:24", "6:16", "7:13", "8:14", "8:32", "9:14", "11:26", "12:33",
+        "13:18", "17:9",
+    ];
+    assert_eq!(places, expected, "{told}");
+    for place in ["2:17", "2:42"] {
+        assert!(told.contains(&format!("--> subsystems/all-day.yml:{place}\n")), "{told}");
+    }
+}
+
+#[test]
+fn a_taskfile_is_blamed_at_its_own_places() {
+    let taskfile = "version: '3'\ntasks:\n  all:\n    deps: [{task: two, if: 'true'}]\n    cmds: [echo out]\n  'x:two':\n    cmds:\n      - echo fine\n      - |\n        if true\n  two: echo two\n";
+    let sandbox = Sandbox::new().file("Taskfile.yml", taskfile);
+    let run = sandbox.forge("run --taskfile . all").succeeds();
+    run.says("warning: Taskfile.yml:4: `timeout`, `if` and `platforms` of what a task needs");
+    sandbox.forge("run --taskfile . all -q").succeeds().keeps_quiet_about("warning");
+    let run = sandbox.forge("run --taskfile . x:two").exits(2);
+    run.says("the shell cannot read this command").says("--> Taskfile.yml:6:3");
+    run.keeps_quiet_about("versions.yml");
+}

@@ -134,6 +134,33 @@ fn explain_names_what_changed_then_and_now() {
 }
 
 #[test]
+fn commands_know_the_digest_of_what_goes_in() {
+    let sandbox = Sandbox::new()
+        .head("tasks:\n  tag:\n    inputs: '*.txt'\n    env: { TAG: '{{ inputs.digest[:12] }}' }\n    run: 'echo \"{{ inputs.digest }} $TAG\" >> log'\n    finally: 'echo {{ inputs.digest }} >> log'")
+        .script("one", "v1")
+        .file("in.txt", "1\n");
+    let last = || {
+        let log = sandbox.read("log");
+        let line = log.lines().last().unwrap().to_owned();
+        assert!(log.contains(&format!("{line} {}\n", &line[..12])), "{log}");
+        line
+    };
+    sandbox.forge("tag").succeeds();
+    let first = last();
+    assert_eq!(first.len(), 64);
+    sandbox.forge("explain tag").succeeds().says("nothing changed").says(&first);
+    sandbox.write("in.txt", "2\n");
+    sandbox.forge("explain tag").succeeds().says("the input in.txt changed");
+    sandbox.forge("tag").succeeds();
+    assert_ne!(last(), first);
+    sandbox.write("in.txt", "1\n");
+    sandbox.forge("tag").succeeds();
+    assert_eq!(last(), first);
+    let sandbox = sandbox.head("  none: 'echo {{ inputs.digest }}'");
+    sandbox.forge("check").exits(2).says("templates know no `inputs` here");
+}
+
+#[test]
 fn values_from_outside_are_written_down_nowhere() {
     let sandbox = Sandbox::new()
         .head("dotenv: .env\ntasks:\n  a: { inputs: in.txt, env: { T: 'x{{ env.OUTSIDE }}' }, vars: { v: '{{ env.OUTSIDE }}' }, run: 'echo {{ env.OUTSIDE }} {{ v }} >> log' }\n")

@@ -156,9 +156,11 @@ impl Cache {
                 Ok(true) => staged.push((path, to)),
             }
         }
+        let mut replaced = Replaced { aside: staging.path(), done: Vec::new() };
         for (path, to) in staged {
-            fs::create_dir_all(to.parent().unwrap_or(dir)).map_err(failed)?;
-            move_to(&path, &to).map_err(failed)?;
+            if let Err(error) = replaced.replace(&path, &to) {
+                return Err(failed(error).within(replaced.undo()));
+            }
         }
         touch(&manifest);
         Ok(true)
@@ -211,6 +213,52 @@ impl Cache {
     fn output(&self, digest: Sha256) -> PathBuf {
         let digits = digest.to_string();
         self.root().join("outputs").join(&digits[..2]).join(digits)
+    }
+}
+
+/// Files that were put into their places, so that all of it can be undone.
+struct Replaced<'a> {
+    /// Where what was there before waits until all is done.
+    aside: &'a Path,
+    /// Each place, and what was there.
+    done: Vec<(PathBuf, Option<PathBuf>)>,
+}
+
+impl Replaced<'_> {
+    /// Puts `from` where `to` is.
+    fn replace(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::create_dir_all(to.parent().unwrap_or(Path::new("/")))?;
+        let before = self.aside.join(format!("before-{}", self.done.len()));
+        // A second name, so that at no moment nothing is there.
+        let kept = fs::hard_link(to, &before).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Err(error),
+            _ => copy(to, &before),
+        });
+        let before = match kept {
+            Ok(()) => Some(before),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        self.done.push((to.to_owned(), before));
+        move_to(from, to)
+    }
+
+    /// Makes everything as it was before, the last first. Says how that went.
+    fn undo(self) -> String {
+        let mut lost = Vec::new();
+        for (to, before) in self.done.into_iter().rev() {
+            let undone = match before {
+                Some(before) => move_to(&before, &to),
+                None => fs::remove_file(&to),
+            };
+            if undone.is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
+                lost.push(to.display().to_string());
+            }
+        }
+        match lost.as_slice() {
+            [] => "nothing is restored".into(),
+            lost => format!("what was restored already could not be undone: {}", lost.join(", ")),
+        }
     }
 }
 
@@ -310,6 +358,43 @@ mod tests {
         assert_eq!(it.restore().unwrap_err().kind, Kind::Verification);
         assert!(!it.to().exists());
         assert!(!it.restore().unwrap(), "it is not offered again");
+    }
+
+    #[test]
+    fn what_was_replaced_is_put_back_when_something_fails() {
+        let it = Box::new();
+        let folder = it.to().join("bin");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("tool"), "mine").unwrap();
+        fs::write(it.to().join("new"), "made").unwrap();
+        fs::create_dir_all(it.to().join("aside")).unwrap();
+        let aside = it.to().join("aside");
+        let mut replaced = Replaced { aside: &aside, done: Vec::new() };
+        let made = it.dir.path().join("made");
+        replaced.replace(&made.join("bin/tool"), &folder.join("tool")).unwrap();
+        replaced.replace(&made.join("link"), &it.to().join("link")).unwrap();
+        assert_eq!(fs::read(folder.join("tool")).unwrap(), b"#!/bin/sh\n");
+        replaced.replace(&made.join("none"), &it.to().join("new")).unwrap_err();
+        assert_eq!(replaced.undo(), "nothing is restored");
+        assert_eq!(fs::read(folder.join("tool")).unwrap(), b"mine");
+        assert_eq!(fs::read(it.to().join("new")).unwrap(), b"made");
+        assert!(it.to().join("link").symlink_metadata().is_err());
+    }
+
+    /// A file stands where a folder is wanted, after others were put into their places.
+    #[test]
+    fn what_cannot_be_restored_whole_is_not_restored_at_all() {
+        let it = Box::new();
+        fs::write(it.dir.path().join("made/a"), "new").unwrap();
+        let made = it.dir.path().join("made");
+        it.cache.keep_outputs("key", &made, &["a", "bin/tool"]).unwrap();
+        fs::create_dir_all(it.to()).unwrap();
+        fs::write(it.to().join("a"), "old").unwrap();
+        fs::write(it.to().join("bin"), "no folder").unwrap();
+        let fault = it.restore().unwrap_err();
+        assert!(fault.to_string().contains("nothing is restored"), "{fault}");
+        assert_eq!(fs::read(it.to().join("a")).unwrap(), b"old");
+        assert_eq!(fs::read(it.to().join("bin")).unwrap(), b"no folder");
     }
 
     #[test]

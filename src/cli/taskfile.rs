@@ -4,10 +4,11 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
-    model::Layout,
+    model::{Fault, Kind, Layout},
+    report::render_warning,
     task::Request,
-    taskfile::{self, Given, Translation, Tree},
-    workspace::{Workspaces, load_text},
+    taskfile::{self, Given, Remark, Translation, Tree},
+    workspace::{LoadError, Workspaces, load_text},
 };
 
 use super::{
@@ -39,13 +40,28 @@ fn load(session: &Session, path: &Path, wish: &Wish) -> Result<(Loaded, bool), S
     if let Some(problems) = translation.problems(&tree) {
         return Err(Stop::Problems(problems));
     }
-    let workspace = load_text(&tree.root, &translation.text, session.platform())?;
+    for remark in translation.remarks.iter().filter(|_| !session.flags.quiet) {
+        let fault = Fault::new(Kind::Usage, format!("{}: {}", place(&tree, remark), remark.what));
+        eprint!("{}", render_warning(None, &fault, session.stderr_style()));
+    }
+    let loaded = load_text(&tree.root, &translation.text, session.platform());
+    let workspace = loaded.map_err(|error| match error {
+        LoadError::Problems(wrong) => Stop::Problems(translation.blamed(wrong, &tree)),
+        other => other.into(),
+    })?;
     let mut own = tree.files.first().into_iter().flat_map(|file| &file.tasks);
     let is_watched = own.any(|task| task.watch && names.contains(&task.name.value));
     let asked = Request { tasks: names, ..Request::default() };
     let files = tree.files.iter().map(|file| tree.root.join(&file.file.path)).collect();
     let workspaces = Arc::new(Workspaces::of_one(workspace));
     Ok((Loaded { workspaces, asked, files }, is_watched))
+}
+
+/// `Taskfile.yml:12`.
+fn place(tree: &Tree, Remark { span, .. }: &Remark) -> String {
+    let file = tree.files.iter().find(|file| file.file.path == span.file);
+    let before = file.and_then(|file| file.file.text.get(..span.bytes.start)).unwrap_or_default();
+    format!("{}:{}", span.file.display(), before.matches('\n').count() + 1)
 }
 
 /// The names of tasks, and `NAME=value`, which Task takes in any order.

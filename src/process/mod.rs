@@ -2,7 +2,7 @@
 //!
 //! - `runner` is the port's implementation for this machine; `supervision` is one command
 //!   from its start to its end.
-//! - Starting: `shell` (is a shell needed?), `program` (what PATH means), `environment`,
+//! - Starting: `shell` (is a shell needed?), `syntax` (can it read that?), `program` (what PATH means), `environment`,
 //!   `launch`.
 //! - Output: `stream` reads it, `output` hands bytes to the `log` and, cut by `lines` and made
 //!   `plain`, to whoever watches.
@@ -31,6 +31,7 @@ mod shell;
 mod strays;
 mod stream;
 mod supervision;
+mod syntax;
 mod terminal;
 #[cfg(test)]
 pub mod testing;
@@ -52,7 +53,8 @@ pub use log::tail;
 pub use plain::without_credentials;
 pub use program::is_program;
 pub use runner::Runner;
-pub use shell::{Shell, is_one_program, syntax_error};
+pub use shell::{Shell, is_one_program};
+pub use syntax::{SyntaxError, syntax_error};
 
 use crate::model::{Fault, Secrets};
 

@@ -4,10 +4,7 @@
 //! a shell between, and without is faster. GNU make does likewise. Here the doubtful always goes to
 //! the shell: whatever is not certainly plain is left alone.
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::path::Path;
 
 /// What reads the line of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +35,7 @@ impl Shell {
     }
 
     /// The shell whose language its lines are in, if that is known.
-    fn dialect(&self) -> Option<&str> {
+    pub(super) fn dialect(&self) -> Option<&str> {
         const KNOWN: &[&str] = &["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh"];
         match self {
             Self::Sh => Some("sh"),
@@ -167,27 +164,6 @@ const OF_THE_SHELL: &[&str] = &[
     "while",
 ];
 
-/// What `shell` finds wrong with `line` before it runs any of it. Only lines that need
-/// a shell are asked about; a shell that is not here, or speaks a language of its own, is not asked.
-pub fn syntax_error(shell: &Shell, line: &str) -> Option<String> {
-    if plan(line) != Plan::Shell {
-        return None;
-    }
-    let asked = Command::new(shell.dialect()?)
-        .args(["-n", "-c", line])
-        .stdin(Stdio::null())
-        .output()
-        .ok()?;
-    if asked.status.success() {
-        return None;
-    }
-    // `sh: 1: Syntax error: "fi" unexpected`, `sh: -c: line 1: syntax error: …`
-    let said = String::from_utf8_lossy(&asked.stderr);
-    let first = said.lines().next().unwrap_or_default();
-    let why = first.split_once("yntax error: ").map_or(first, |(_, why)| why);
-    Some(why.trim().to_owned())
-}
-
 /// Whether `line` runs one program and needs no shell for anything else.
 pub fn is_one_program(line: &str) -> bool {
     plan(line) != Plan::Shell
@@ -248,18 +224,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn what_no_shell_can_read_is_told() {
-        for line in ["if true; then x", "echo 'open", "a && && b", "(", "for i in; do"] {
-            assert!(syntax_error(&Shell::Sh, line).is_some_and(|why| !why.is_empty()), "{line}");
-        }
-        for line in
-            ["make", "a && b", "if true; then x; fi", "no-such-tool | cat", "for i in; do :; done"]
-        {
-            assert_eq!(syntax_error(&Shell::Sh, line), None, "{line}");
-        }
-    }
 
     fn direct(words: &[&str]) -> Plan {
         Plan::Direct(words.iter().map(ToString::to_string).collect())

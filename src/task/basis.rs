@@ -57,7 +57,8 @@ impl Basis {
     }
 }
 
-fn mentions(task: &Task, word: &str) -> bool {
+/// Whether something in `task`, or in its variables, looks at `word`.
+pub fn mentions(task: &Task, word: &str) -> bool {
     // What a file says that is known at load was remembered then.
     let of_file = task.home.vars.iter().filter(|var| var.is_lazy);
     let of_vars = task.vars.iter().chain(of_file).map(|var| &var.variable);

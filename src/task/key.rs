@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     cache,
     model::{ArtifactId, Fault, Name},
-    workspace::{Meaning, Names, Task, Template, Text, Variable, Workspace},
+    workspace::{Bindings, Meaning, Names, Task, Template, Text, Variable, Word, Workspace},
 };
 
 use super::{
+    basis::mentions,
     command::Ground,
-    files::marks,
+    files::{Marks, marks},
     ledger::Ledger,
     plan::{Invocation, called},
     record::{Fields, Record, unwritten},
@@ -129,6 +130,29 @@ impl Eye<'_, '_> {
         });
         record.map_or_else(String::new, |record| record.stamp.fingerprint.to_string())
     }
+}
+
+/// The word for what is in `inputs`.
+const INPUTS: &str = "inputs";
+
+/// What templates of a task know of its `inputs`, if they look at that: the digest of what is in them.
+/// Files that `stat` says are as they were `known` are not read again.
+///
+/// # Errors
+/// As [`marks`].
+pub fn inputs_word(
+    rendering: &Rendering,
+    ground: &Ground,
+    known: impl FnOnce() -> Marks,
+) -> Result<Bindings, Fault> {
+    let (task, mut words) = (rendering.task, Bindings::default());
+    if !task.inputs.is_empty() && mentions(task, INPUTS) {
+        let written = patterns(rendering, ground, &task.inputs)?;
+        let marks = marks(&ground.dir, &written, task.gitignore, &known())?;
+        let digest = Word::text(Record::inputs_digest(&marks));
+        words.set(INPUTS, Word::map(vec![("digest".to_owned(), digest)]));
+    }
+    Ok(words)
 }
 
 /// What `templates` of a task come to.

@@ -6,6 +6,7 @@ use super::{
     End, Event, Told,
     command::Ground,
     frame::Frame,
+    key::inputs_word,
     plan::Invocation,
     run::Engine,
     steps::{Rendering, is_here},
@@ -64,7 +65,10 @@ impl<'w> Performance<'_, 'w> {
         let bindings = fixed(&engine.renderer, self.invocation)?;
         let mut ground = Ground::bare(engine.workspace, &engine.rendering(task, &bindings))?;
         let witness = Live::new(engine, frame, task, &ground);
-        let learned = learn(&engine.renderer, self.invocation, &witness).await?;
+        let mut learned = learn(&engine.renderer, self.invocation, &witness).await?;
+        let known = || engine.ledger.read(self.invocation).unwrap_or_default().inputs;
+        let more = inputs_word(&engine.rendering(task, &learned.words), &ground, known)?;
+        learned.words.extend(more);
         let rendering = engine.rendering(task, &learned.words);
         ground.furnish(&rendering, &learned.of_file)?;
         let label = match &task.label {

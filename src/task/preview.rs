@@ -14,7 +14,6 @@ use super::{
     reader::{Known, at_once},
     record::Record,
     steps::{Rendering, Step, Work, is_here},
-    variables::fixed,
 };
 
 /// What would become of one task.
@@ -64,7 +63,7 @@ impl<'a> Looker<'a> {
         let rendering =
             Rendering { names: self.names, renderer: self.renderer, task, bindings: &bindings };
         let steps = at_once(rendering.run(&known.reader))?;
-        let mut at_end = fixed(self.renderer, invocation)?;
+        let mut at_end = bindings.clone();
         at_end.set("exit_code", Word::number(0));
         let last = at_once(rendering.finally(&at_end, &known.reader))?;
         let unknown = known.reader.unknown();

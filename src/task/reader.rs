@@ -17,7 +17,8 @@ use crate::{
 
 use super::{
     command::Ground,
-    files,
+    files::{self, Marks},
+    key::inputs_word,
     plan::Invocation,
     steps::Rendering,
     variables::{Learned, Witness, fixed, learn},
@@ -49,7 +50,10 @@ impl<'t> Known<'t> {
         let rendering = Rendering { names, renderer, task, bindings: &bindings };
         let ground = Ground::bare(workspace, &rendering)?;
         let reader = Reader { dir: ground.dir.clone(), task, unknown: Mutex::default() };
-        let learned = at_once(learn(renderer, invocation, &reader))?;
+        let mut learned = at_once(learn(renderer, invocation, &reader))?;
+        let rendering = Rendering { bindings: &learned.words, ..rendering };
+        let more = inputs_word(&rendering, &ground, Marks::new)?;
+        learned.words.extend(more);
         Ok(Self { ground, learned, reader })
     }
 }

@@ -29,8 +29,9 @@ pub struct Record {
 impl Record {
     /// Why what this record says does not hold `now` any more; nothing if it does.
     pub fn difference(&self, now: &Self) -> Option<String> {
-        self.changed_field(now)
-            .or_else(|| changed("input", &self.inputs, &now.inputs, false))
+        // The digest of inputs may stand in any field.
+        changed("input", &self.inputs, &now.inputs, false)
+            .or_else(|| self.changed_field(now))
             .or_else(|| changed("output", &self.outputs, &now.outputs, true))
     }
 

@@ -127,13 +127,27 @@ fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
     Some(bare(steps))
 }
 
-/// Better told before anything runs than by a shell in the middle of a build.
+/// Better told before anything runs than by a shell in the middle of a build. `command` is what `step`
+/// was rendered of.
 pub fn check_syntax(shell: &Shell, step: &Text, command: &Scalar, found: &mut Findings) {
-    if let Some(why) = syntax_error(shell, &step.expand(&Places::stand_ins())) {
-        let what = format!("the shell cannot read this command: {why}");
-        let help = "look for quotes, brackets and keywords that are not closed";
-        found.add(command.bytes.clone(), what, "no shell syntax", help);
-    }
+    let Some(error) = syntax_error(shell, &step.expand(&Places::stand_ins())) else { return };
+    let what = format!("the shell cannot read this command: {}", error.why);
+    let help = "look for quotes, brackets and keywords that are not closed";
+    // What is not closed is only noticed at the end.
+    let is_late = ["end of file", "EOF"].iter().any(|end| error.why.contains(end));
+    let text = command.text.as_str();
+    let mut lines = text.split('\n').scan(0, |at, line| {
+        let begin = *at;
+        *at += line.len() + 1;
+        Some(begin + line.len() - line.trim_start().len()..begin + line.trim_end().len())
+    });
+    let line = error.line.filter(|_| text.contains('\n') && !is_late);
+    let line = line.and_then(|line| lines.nth(line.checked_sub(1)?));
+    let bytes = match line.filter(|line| !line.is_empty()) {
+        Some(line) => command.locate(found.text(), line),
+        None => command.bytes.clone(),
+    };
+    found.add(bytes, what, "no shell syntax", help);
 }
 
 fn expand(

@@ -11,7 +11,10 @@ mod scope;
 mod task;
 mod yaml;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::PathBuf,
+};
 
 use super::{
     model::{Deed, Often, Output, Taskfile},
@@ -19,7 +22,7 @@ use super::{
     tree::{Given, Tree},
 };
 use crate::{
-    manifest::{File, Scalar},
+    manifest::{File, Findings, MAX_BYTES, Node, Pairs, Scalar, read_manifest},
     model::{Diagnostic, Problems, Span, suggestion},
 };
 use instance::{Instance, Known, instances};
@@ -76,6 +79,8 @@ pub struct Translation {
     pub text: String,
     /// What is not the same, in the order of the files.
     pub remarks: Vec<Remark>,
+    /// Where in the Taskfiles each task stands, by its name.
+    pub places: BTreeMap<String, Span>,
 }
 
 /// Says `tree` in forge's words.
@@ -93,7 +98,7 @@ pub fn translate(tree: &Tree, wish: &Wish) -> Translation {
         tasks.put(&name, said);
     }
     document.put_filled("tasks", tasks);
-    Translation { text: document.document(), remarks: parts.remarks }
+    Translation { text: document.document(), remarks: parts.remarks, places: places(tree) }
 }
 
 /// Says `tree` in forge's words, in parts; of the variables only those that something looks at, if
@@ -125,10 +130,42 @@ impl Translation {
         let fatal = self.remarks.iter().filter(|remark| remark.is_fatal);
         let fatal: Vec<_> =
             fatal.map(|one| Diagnostic::new(one.span.clone(), one.what.clone(), "here")).collect();
-        let text = |file: &File| (file.path.clone(), file.text.clone());
-        let texts = tree.files.iter().map(|one| text(&one.file)).collect();
-        (!fatal.is_empty()).then(|| Problems::gather(fatal, texts))
+        (!fatal.is_empty()).then(|| Problems::gather(fatal, texts(tree)))
     }
+
+    /// What is wrong in the translation, told at the tasks of the Taskfiles that it was made of; what
+    /// stands in no task, at the first one's file.
+    pub fn blamed(&self, wrong: Problems, tree: &Tree) -> Problems {
+        let file = File::new(PathBuf::new(), self.text.clone().into_bytes(), MAX_BYTES);
+        let tasks = read_manifest(&file, &mut Findings::new(&file)).tasks;
+        let first = tree.files[0].file.span(0..0);
+        let at_its_task = |one: Diagnostic| {
+            let span = self.task_at(&tasks, one.span.bytes.start).unwrap_or(&first).clone();
+            let blamed = Diagnostic::new(span, one.what, "said here");
+            one.help.into_iter().fold(blamed, Diagnostic::help)
+        };
+        Problems::gather(wrong.diagnostics.into_iter().map(at_its_task).collect(), texts(tree))
+    }
+
+    /// The place of the task that stands at `byte` of the translation, whose tasks come last.
+    fn task_at(&self, tasks: &Pairs<Node>, byte: usize) -> Option<&Span> {
+        let (name, _) = tasks.iter().rfind(|(name, _)| name.bytes.start <= byte)?;
+        self.places.get(&name.value)
+    }
+}
+
+fn places(tree: &Tree) -> BTreeMap<String, Span> {
+    let instances = instances(tree);
+    let known = instances.iter().enumerate().flat_map(|(at, one)| one.tasks(at));
+    let place = |known: Known| {
+        let file = &instances[known.instance].file.file;
+        (known.name.clone(), file.span(known.task.name.bytes.clone()))
+    };
+    known.map(place).collect()
+}
+
+fn texts(tree: &Tree) -> BTreeMap<PathBuf, String> {
+    tree.files.iter().map(|one| (one.file.path.clone(), one.file.text.clone())).collect()
 }
 
 struct Translator<'t> {

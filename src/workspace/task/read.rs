@@ -102,6 +102,10 @@ impl<'e> Reader<'_, 'e, '_> {
         let vars = self.variables();
         let needs = self.needs();
         let dir = self.dir();
+        let (inputs, outputs) = (self.globs("inputs"), self.globs("outputs"));
+        if !inputs.is_empty() {
+            self.guess([("inputs".to_owned(), Word::from_pairs([("digest", STAND_IN)]))]);
+        }
         let run = match &node.value {
             Value::Map(_) => node.get("run"),
             _ => Some(node),
@@ -135,8 +139,8 @@ impl<'e> Reader<'_, 'e, '_> {
             confirm,
             status: self.commands("status"),
             assert: self.assertions(),
-            inputs: self.globs("inputs"),
-            outputs: self.globs("outputs"),
+            inputs,
+            outputs,
             timeout: self.duration(node, "timeout"),
             retry: self.retry(),
             shell: self.shell.clone(),
