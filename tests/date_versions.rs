@@ -159,6 +159,7 @@ fn a_run_that_is_tried_again_goes_on_with_its_own_claim() {
         let forge = sandbox.forge("version:next aws/s3 --claim");
         let forge =
             forge.env("GITHUB_ACTIONS", "true").env("GITHUB_SERVER_URL", "https://github.com");
+        let forge = forge.env("GITHUB_EVENT_NAME", "push").env("GITHUB_REF", "refs/heads/main");
         let forge = forge.env("GITHUB_REPOSITORY", "o/r").env("GITHUB_RUN_ID", run);
         forge.env("GITHUB_RUN_ATTEMPT", attempt).succeeds().stdout()
     };

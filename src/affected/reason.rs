@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::base::Bases;
+use super::{base::Bases, extent::Extent};
 use crate::{
-    imports::{Graph, Reach},
     model::{Fault, Layout, Name},
-    probe::Own,
-    workspace::{Source, Subsystem, Workspace},
+    workspace::Workspace,
 };
 
 /// Why a component is affected.
@@ -82,15 +80,18 @@ pub fn reasons(
         let base = bases.of.get(name)?;
         Some(bases.changed.get(&base.commit).unwrap_or(&nothing))
     };
-    let reaches = reaches(workspace, names, &changed)?;
+    // What code imports matters only if something changed that is not its own anyway.
+    let asks = |extent: &Extent| {
+        let files = changed(extent.name());
+        files.is_some_and(|files| files.iter().any(|file| reason(extent, file).is_none()))
+    };
+    let extents = Extent::of_all(workspace, names, &asks)?;
     let mut all = BTreeMap::new();
     for name in names {
-        let subsystem = &workspace.subsystems[name];
-        let found = match changed(name) {
-            None => vec![Reason::Unreleased],
-            Some(files) => {
-                let reach = reaches.get(name);
-                files.iter().filter_map(|file| reason(subsystem, reach, file)).collect()
+        let found = match (changed(name), extents.get(name)) {
+            (None, _) | (_, None) => vec![Reason::Unreleased],
+            (Some(files), Some(extent)) => {
+                files.iter().filter_map(|file| reason(extent, file)).collect()
             }
         };
         if !found.is_empty() {
@@ -101,48 +102,12 @@ pub fn reasons(
     Ok(all)
 }
 
-/// Of those whose changed files are not all their own, what they import.
-fn reaches<'c>(
-    workspace: &Workspace,
-    names: &BTreeSet<Name>,
-    changed: &dyn Fn(&Name) -> Option<&'c BTreeSet<String>>,
-) -> Result<BTreeMap<Name, Reach>, Fault> {
-    let mut importing = Vec::new();
-    for name in names {
-        let subsystem = &workspace.subsystems[name];
-        let Source::Path { dir, only, shared } = &subsystem.source else { continue };
-        let Some(files) = changed(name).filter(|_| shared.imports) else { continue };
-        if files.iter().any(|file| reason(subsystem, None, file).is_none()) {
-            importing.push((name.clone(), Own { dir, only, shared }.starts()));
-        }
+/// Why a change of `file` affects the component.
+fn reason(extent: &Extent, file: &str) -> Option<Reason> {
+    match file == Layout::MANIFEST {
+        true => Some(Reason::Versions),
+        false => extent.reason(file),
     }
-    let (names, programs): (Vec<_>, Vec<_>) = importing.into_iter().unzip();
-    let reaches = Graph::new(workspace.layout.root()).reach_all(&programs)?;
-    Ok(names.into_iter().zip(reaches).collect())
-}
-
-/// Why a change of `file` affects `subsystem`.
-fn reason(subsystem: &Subsystem, reach: Option<&Reach>, file: &str) -> Option<Reason> {
-    if file == Layout::MANIFEST {
-        return Some(Reason::Versions);
-    }
-    if std::path::Path::new(file) == subsystem.spec {
-        return Some(Reason::Spec(file.to_owned()));
-    }
-    let Source::Path { dir, only, shared } = &subsystem.source else { return None };
-    let is_below = |start: &String| {
-        start.is_empty()
-            || file
-                .strip_prefix(start.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    if (Own { dir, only, shared }).starts().iter().any(is_below) {
-        return Some(Reason::Own(file.to_owned()));
-    }
-    if let Some(pattern) = shared.means(file) {
-        return Some(Reason::Also(file.to_owned(), pattern.to_owned()));
-    }
-    reach.filter(|reach| reach.covers(file)).map(|_| Reason::Imported(file.to_owned()))
 }
 
 /// What is built with something that is affected is affected too.

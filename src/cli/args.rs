@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::terms::Terms;
 use crate::model::{Platform, parse_duration};
 
 /// Binaries are the artifact. Releases are the cache. One build, many downloads.
@@ -206,6 +207,8 @@ pub(super) enum Verb {
         /// Subsystems or groups
         #[arg(required = true)]
         names: Vec<String>,
+        #[command(flatten)]
+        terms: Terms,
     },
     /// Print the next version of subsystems whose versions a scheme makes
     #[command(name = "version:next")]
@@ -215,6 +218,11 @@ pub(super) enum Verb {
         /// Make it this run's: a tag at the remote that nobody else gets
         #[arg(long)]
         claim: bool,
+        #[command(flatten)]
+        terms: Terms,
+        /// Fetch the commits that this clone lacks
+        #[arg(long)]
+        fetch: bool,
     },
     /// Release every subsystem that is not released yet
     #[command(name = "release:all")]

@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    affected::Extent,
     git::History,
     model::{Fault, Kind, Name, Precedence, Revision, Scheme, TagStem, nearest},
     release::{Changelog, Links, Released, Section, is_project_tag, shown, update},
@@ -42,8 +43,8 @@ struct Component<'w> {
     name: &'w str,
     /// What its tags begin with, and how its versions come about; absent for the project.
     tags: Option<(&'w TagStem, Option<&'w Scheme>)>,
-    /// Where its code is; everywhere if there are none.
-    paths: Vec<String>,
+    /// What goes into it; everything if absent.
+    extent: Option<Extent<'w>>,
     /// The folder of its changelog.
     folder: PathBuf,
 }
@@ -79,19 +80,19 @@ pub(super) fn changelog(
 impl<'w> Component<'w> {
     fn named(workspace: &'w Workspace, name: Option<&str>) -> Result<Self, Fault> {
         let Some(word) = name else {
-            let (paths, folder) = (Vec::new(), PathBuf::new());
-            return Ok(Self { name: &workspace.project, tags: None, paths, folder });
+            let (extent, folder) = (None, PathBuf::new());
+            return Ok(Self { name: &workspace.project, tags: None, extent, folder });
         };
         let names: Vec<Name> = select(workspace, &[word.to_owned()])?.into_iter().collect();
         let [name] = names.as_slice() else {
             return Err(Fault::new(Kind::Usage, format!("`{word}` is a group"))
                 .because("each of its subsystems has a changelog of its own"));
         };
-        Self::of(&workspace.subsystems[name])
+        Self::of(workspace, &workspace.subsystems[name])
     }
 
-    fn of(subsystem: &'w Subsystem) -> Result<Self, Fault> {
-        let Source::Path { dir, only, .. } = &subsystem.source else {
+    fn of(workspace: &'w Workspace, subsystem: &'w Subsystem) -> Result<Self, Fault> {
+        let Source::Path { dir, .. } = &subsystem.source else {
             return Err(Fault::new(
                 Kind::Usage,
                 format!("cannot tell what changed in {}", subsystem.name),
@@ -99,18 +100,9 @@ impl<'w> Component<'w> {
             .because("its code is not in this workspace")
             .hint("`forge changelog` alone tells of the project, which pins it"));
         };
-        let dir_is_all = dir == Path::new(".");
-        let below = |part: &String| {
-            let path = if dir_is_all { PathBuf::from(part) } else { dir.join(part) };
-            path.to_string_lossy().into_owned()
-        };
-        let paths = match only.as_slice() {
-            [] if dir_is_all => Vec::new(),
-            [] => vec![dir.to_string_lossy().into_owned()],
-            only => only.iter().map(below).collect(),
-        };
         let tags = Some((&subsystem.tag, subsystem.scheme.as_ref()));
-        Ok(Self { name: subsystem.name.as_str(), tags, paths, folder: dir.clone() })
+        let extent = Some(Extent::of(workspace, subsystem)?);
+        Ok(Self { name: subsystem.name.as_str(), tags, extent, folder: dir.clone() })
     }
 
     /// The version that a tag is of, if it is one of this component.
@@ -178,7 +170,11 @@ impl<'w> Component<'w> {
         until: &str,
     ) -> Result<Vec<crate::git::Commit>, Fault> {
         let after = after.map(|tag| format!("refs/tags/{tag}"));
-        history.commits_to(&self.paths, after.as_deref(), until).await
+        let Some(extent) = &self.extent else {
+            return history.commits(after.as_deref(), until).await;
+        };
+        let counts = |path: &str| extent.covers(path);
+        history.commits_to(&extent.starts(), &counts, after.as_deref(), until).await
     }
 }
 

@@ -11,6 +11,7 @@ mod check;
 mod ci;
 mod clean;
 mod completion;
+mod desk;
 mod doctor;
 mod ensure;
 mod explain;
@@ -23,6 +24,7 @@ mod list;
 mod lock;
 mod logs;
 mod migrate;
+mod next;
 mod notes;
 mod package;
 mod plan;
@@ -39,6 +41,7 @@ mod task_log;
 mod task_noop;
 mod task_screen;
 mod taskfile;
+mod terms;
 mod verify;
 mod versions;
 mod wait;
@@ -58,6 +61,7 @@ use crate::{
 use actions::Actions;
 use args::{Args, Output, Verb};
 use session::Session;
+use terms::Terms;
 
 /// Why a verb ended early.
 pub(crate) enum Stop {
@@ -138,13 +142,15 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::List { all } => list::list(session, all),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
-        Verb::ReleaseBinary { names } => release::release(session, &names),
-        Verb::VersionNext { name, claim } => versions::next_version(session, &name, claim),
-        Verb::ReleaseAll { affected: false } => release::release(session, &[]),
+        Verb::ReleaseBinary { names, terms } => release::release(session, &names, &terms),
+        Verb::VersionNext { name, claim, terms, fetch } => {
+            next::next_version(session, &name, &terms, (claim, fetch))
+        }
+        Verb::ReleaseAll { affected: false } => release::release(session, &[], &Terms::default()),
         Verb::ReleaseAll { affected: true } => {
             match affected::words(session, |_, said| said.to_vec(), &[])? {
                 words if words.is_empty() => affected::nothing(session),
-                words => release::release(session, &words),
+                words => release::release(session, &words, &Terms::default()),
             }
         }
         Verb::Promote { names } => release::promote(session, &names),
