@@ -6,7 +6,11 @@ use std::{
     process::Command,
 };
 
-use crate::support::{Invocation, Sandbox, is_here};
+use crate::support::{
+    Invocation, Sandbox,
+    github::{GitHub, Role},
+    is_here,
+};
 
 fn git(folder: &Path, words: &[&str]) -> String {
     let mut command = Command::new("git");
@@ -267,4 +271,135 @@ fn of_100_000_tags_only_the_own_ones_cost_something() {
     assert_eq!(run.stdout(), "0.11.0\n");
     eprintln!("version:next among 100,000 tags: {seconds:.2} s");
     assert!(seconds < 20.0, "{seconds}");
+}
+
+/// Three releases of `api`: 0.1.0, 0.1.1 and 0.2.0.
+fn released() -> Sandbox {
+    let sandbox = api();
+    sandbox.forge("release:binary api").succeeds();
+    commit(&sandbox, "code/api/text", "fix(api): answers\n\nCo-authored-by: Cem <c@d.e>");
+    sandbox.forge("release:binary api").succeeds();
+    commit(&sandbox, "code/api/text", "feat(api): more answers");
+    sandbox.forge("release:binary api").succeeds();
+    sandbox
+}
+
+#[test]
+fn the_history_of_a_subsystem_says_what_was_made_from_what_and_by_whom() {
+    if !is_here("git") {
+        return;
+    }
+    let sandbox = released();
+    let head = git(&sandbox.root(), &["rev-parse", "HEAD"]);
+    let run = sandbox.forge("history api").succeeds();
+    run.says("0.2.0").says("0.1.1").says("0.1.0").says(&head[..10]).says("forge:laptop");
+    run.says("3 releases in dir:");
+    let json = sandbox.forge("api:history --limit 2 --json").succeeds().json();
+    let versions = json["versions"].as_array().expect("versions");
+    assert_eq!(versions.len(), 2);
+    let newest = &versions[0];
+    assert_eq!((&newest["version"], &newest["commit"]), (&"0.2.0".into(), &head.as_str().into()));
+    let asset = &newest["assets"][0];
+    assert_eq!((&asset["commit"], &asset["builder"]), (&head.into(), &"forge:laptop".into()));
+    assert_eq!(asset["sha256"].as_str().expect("a digest").len(), 64);
+    sandbox.forge("history api --limit 1").succeeds().says("and 2 before them: `--limit 3`");
+    sandbox.forge("history apii").exits(2).says("did you mean `api`?");
+}
+
+#[test]
+fn releases_and_their_tags_are_audited_against_each_other() {
+    if !is_here("git") {
+        return;
+    }
+    let sandbox = released();
+    let origin = sandbox.beside("origin.git");
+    sandbox.forge("release:audit").succeeds().says("all is as it should be");
+    git(&origin, &["tag", "-d", "api-0.1.0"]);
+    git(&origin, &["tag", "api-0.1.2", "main"]);
+    let run = sandbox.forge("release:audit").exits(3);
+    run.says("api-0.1.0").says("the remote has no such tag");
+    run.says("api-0.1.2").says("the remote has the tag, and there is no release");
+    git(&origin, &["tag", "-f", "api-0.1.1", "main"]);
+    let run = sandbox.forge("release:audit").exits(4);
+    run.says("it was built from").says("the tag is");
+    // A remote that nobody may ask says nothing.
+    sandbox.forge("release:audit --offline").succeeds();
+}
+
+#[test]
+fn pre_releases_of_what_is_out_are_the_first_to_go() {
+    if !is_here("git") {
+        return;
+    }
+    let sandbox = released();
+    git(&sandbox.root(), &["checkout", "--quiet", "-b", "dev"]);
+    commit(&sandbox, "code/api/text", "feat(api): even more answers");
+    sandbox.forge("release:binary api").succeeds().says("api 0.3.0-dev.1: minor");
+    git(&sandbox.root(), &["add", "-A"]);
+    git(&sandbox.root(), &["commit", "--quiet", "-m", "chore: the lock"]);
+    git(&sandbox.root(), &["checkout", "--quiet", "main"]);
+    git(&sandbox.root(), &["reset", "--quiet", "--hard", "dev"]);
+    // The same code on main is the release.
+    sandbox.forge("release:binary api").succeeds().says("api 0.3.0: minor");
+    let run = sandbox.forge("release:prune --keep 3").succeeds();
+    run.says("api-0.3.0-dev.1").says("api-0.1.0").says("2 releases in");
+    assert!(!run.stdout().contains("api-0.1.1"), "{}", run.stdout());
+    // What is young stays.
+    let run = sandbox.forge("release:prune --days 30").succeeds();
+    run.says("nothing to delete");
+    sandbox.forge("release:prune").exits(2).says("--keep");
+}
+
+#[test]
+fn notes_of_a_component_tell_what_changed_and_what_is_missing_yet() {
+    if !is_here("git") {
+        return;
+    }
+    let sandbox = released();
+    let head = "repository: https://git.example/o/r\nplatforms: [linux-amd64, windows-arm64]\n";
+    sandbox.write("versions.yml", &(head.to_owned() + &sandbox.read("versions.yml")));
+    let run = sandbox.forge("release:notes api").succeeds();
+    run.says("### Added").says("**api:** more answers").says("Contributors: someone");
+    run.says("https://git.example/o/r/compare/api-0.1.1...api-0.2.0").says("| asset | sha256 |");
+    run.says("**Not complete yet:** nothing for windows-arm64.");
+    let run = sandbox.forge("release:notes api@0.1.1").succeeds();
+    run.says("### Fixed").says("Contributors: Cem, someone");
+    let json = sandbox.forge("release:notes api@0.1.1 --json").succeeds().json();
+    assert_eq!(json["missing"], serde_json::json!(["windows-arm64"]));
+    sandbox.forge("release:notes api@9.0.0").exits(2).says("there is no version 9.0.0 of api");
+    sandbox.forge("release:notes api --write").exits(2).says("has no pages for notes");
+}
+
+#[test]
+fn a_release_on_github_gets_its_notes_and_they_are_corrected() {
+    if !is_here("git") {
+        return;
+    }
+    let sandbox = api();
+    let github = GitHub::new("acme/stack");
+    let manifest = sandbox.read("versions.yml");
+    let at = manifest.find("releases:").expect("a store");
+    let line = manifest[at..].lines().next().expect("a line").to_owned();
+    let platforms = format!(
+        "releases: github:acme/stack\nplatforms: [{}, windows-arm64]",
+        forge::model::Platform::host()
+    );
+    sandbox.write("versions.yml", &manifest.replace(&line, &platforms));
+    commit(&sandbox, "code/api/text", "feat(api): answers from afar");
+    let forge = |words: &str| {
+        sandbox
+            .forge(words)
+            .env("GITHUB_SERVER_URL", github.url())
+            .env("GITHUB_API_URL", github.api_url())
+            .env("FORGE_GITHUB_TOKEN", github.token(Role::Write))
+    };
+    forge("release:binary api").succeeds();
+    let body = || github.release("api-0.1.0").expect("a release").body.expect("a body");
+    assert!(body().contains("answers from afar"), "{}", body());
+    assert!(body().contains("**Not complete yet:** nothing for windows-arm64."), "{}", body());
+    forge("release:notes api --write").exits(3).says("has nothing for windows-arm64 yet");
+    // Then somebody adds what is missing.
+    sandbox.write("versions.yml", &sandbox.read("versions.yml").replace(", windows-arm64", ""));
+    forge("release:notes api --write").succeeds().says("wrote the notes of api-0.1.0");
+    assert!(!body().contains("Not complete"), "{}", body());
 }

@@ -107,8 +107,27 @@ faults! {
     a_command_that_is_not_there: "tasks: { a: no-such-command --flag }", "a", @r#"
     exit code 1
     error: task a failed
-      because: `no-such-command` was not found
+    error: `no-such-command` was not found
+     --> versions.yml:1:13
+      |
+    1 | tasks: { a: no-such-command --flag }
+      |             ^^^^^^^^^^^^^^^ here
+
       help: install `no-such-command`, or put the folder it is in on PATH
+    "#;
+    a_program_that_is_not_there_in_a_longer_command: "tasks:\n  a:\n    - echo fine\n    - |\n      echo also > /dev/null\n      no-such-command --flag | cat; no-such-command", "a", @r#"
+    exit code 1
+    sh: 2: no-such-command: not found
+    sh: 2: no-such-command: not found
+    error: task a failed
+      because: `echo also > /dev/null…` exited with code 127
+    error: a program it calls was not found
+     --> versions.yml:5:7
+      |
+    5 |       echo also > /dev/null
+      |       ^^^^^^^^^^^^^^^^^^^^^ here
+
+      help: its last lines name the program; install it, or put the folder it is in on PATH
     "#;
     a_folder_that_is_not_there: "tasks: { a: { dir: nowhere, run: echo } }", "a", @r#"
     exit code 1
@@ -145,13 +164,76 @@ faults! {
     "#;
     a_variable_that_looks_at_itself: "vars: { a: 'x{{ a }}' }\ntasks: { b: 'echo {{ a }}' }", "b", @r#"
     exit code 2
-    error: templates know no `a` here
-     --> versions.yml:1:17
+    error: the variable `a` refers to itself
+     --> versions.yml:1:12
       |
     1 | vars: { a: 'x{{ a }}' }
-      |                 ^ not known
+      |            ^^^^^^^^^^ not known yet
       |
-      = help: known are […]
+      = help: a variable knows those that stand above it
+
+    1 problem in 1 file
+    "#;
+    a_variable_of_a_task_that_looks_at_itself: "tasks: { b: { vars: { a: { expr: 'a + 1' } }, run: 'echo {{ a }}' } }", "b", @r#"
+    exit code 2
+    error: the variable `a` refers to itself
+     --> versions.yml:1:26
+      |
+    1 | tasks: { b: { vars: { a: { expr: 'a + 1' } }, run: 'echo {{ a }}' } }
+      |                          ^^^^^^^^^^^^^^^^^ not known yet
+      |
+      = help: a variable knows those that stand above it
+
+    1 problem in 1 file
+    "#;
+    variables_that_look_at_each_other: "vars:\n  a: 'x{{ b }}'\n  b: { sh: 'echo {{ a }}' }\ntasks: { c: 'echo {{ a }}' }", "c", @r#"
+    exit code 2
+    error: the variable `a` refers to `b`, which stands below it
+     --> versions.yml:2:6
+      |
+    2 |   a: 'x{{ b }}'
+      |      ^^^^^^^^^^ not known yet
+      |
+      = help: a variable knows those that stand above it
+
+    1 problem in 1 file
+    "#;
+    a_wildcard_that_fits_twice: "tasks:\n  'deploy-*': echo {{ match[0] }}\n  '*-server': echo {{ match[0] }}", "deploy-server", @r#"
+    exit code 2
+    error: `deploy-server` may be `*-server` as well as `deploy-*`
+      because: the patterns at versions.yml:3 and versions.yml:2 fit it equally well
+    "#;
+    a_call_that_fits_twice: "tasks:\n  'deploy-*': echo {{ match[0] }}\n  '*-server': echo {{ match[0] }}\n  all: { needs: deploy-server }", "all", @r#"
+    exit code 2
+    error: `deploy-server` may be `deploy-*` as well as `*-server`
+     --> versions.yml:4:17
+      |
+    2 |   'deploy-*': echo {{ match[0] }}
+      |   ---------- one of them
+    3 |   '*-server': echo {{ match[0] }}
+      |   ---------- the other
+    4 |   all: { needs: deploy-server }
+      |                 ^^^^^^^^^^^^^ fits both
+      |
+      = help: write a task `deploy-server`, or another pattern
+
+    1 problem in 1 file
+    "#;
+    an_interactive_command_without_a_terminal: "tasks: { a: { interactive: true, run: 'read answer; echo $answer' } }", "a", @r#"
+    exit code 1
+    error: task a failed
+      because: `read answer; echo $answer` exited with code 1
+      help: it is `interactive`, and there is no terminal to ask at
+    "#;
+    a_missing_parameter_of_a_call: "tasks: { a: { with: [to], run: y }, b: [{ task: a }] }", "b", @r#"
+    exit code 2
+    error: the task `a` must be given `to`
+     --> versions.yml:1:49
+      |
+    1 | tasks: { a: { with: [to], run: y }, b: [{ task: a }] }
+      |                                                 ^ not given here
+      |
+      = help: write `with: { to: … }`
 
     1 problem in 1 file
     "#;
@@ -336,4 +418,13 @@ fn bytes_that_are_no_text_come_at_once_as_they_are() {
 fn a_command_that_asks_without_a_terminal_ends() {
     let sandbox = workspace("tasks: { a: 'read answer' }");
     sandbox.forge("a").exits(1).says("task a failed");
+}
+
+#[test]
+fn no_picture_of_a_file_shows_a_secret_that_stands_in_it() {
+    let sandbox = workspace(
+        "tasks: { a: { vars: { token: { secret: hush-hush } }, run: 'no-such-command {{ token }}' } }",
+    );
+    let run = sandbox.forge("a").exits(1);
+    run.says("not found").keeps_quiet_about("hush-hush");
 }

@@ -67,7 +67,7 @@ impl<'w> Extent<'w> {
 
     /// Why a change of `file` is one of it.
     pub fn reason(&self, file: &str) -> Option<Reason> {
-        if Path::new(file) == self.subsystem.spec {
+        if self.specs().any(|spec| spec == Path::new(file)) {
             return Some(Reason::Spec(file.to_owned()));
         }
         if self.own().iter().any(|start| is_at(file, start)) {
@@ -83,7 +83,7 @@ impl<'w> Extent<'w> {
     /// Files and folders of the workspace that hold all of it, and more; none if only all do.
     pub fn starts(&self) -> Vec<String> {
         let mut starts = self.own();
-        starts.push(self.subsystem.spec.to_string_lossy().into_owned());
+        starts.extend(self.specs().map(|spec| spec.to_string_lossy().into_owned()));
         let also = self.shared().map_or(&[][..], |shared| shared.also.as_slice());
         starts.extend(also.iter().map(|pattern| Shared::start(pattern).to_owned()));
         if let Some(Reach { packages, embeds, rules, .. }) = &self.reach {
@@ -102,6 +102,12 @@ impl<'w> Extent<'w> {
             true => Vec::new(),
             false => outer,
         }
+    }
+
+    /// Its spec, and those that this extends.
+    fn specs(&self) -> impl Iterator<Item = &'w Path> {
+        let bases = self.subsystem.extends.iter().map(|(base, _)| base.as_path());
+        std::iter::once(self.subsystem.spec.as_path()).chain(bases)
     }
 
     /// Its own files and folders.

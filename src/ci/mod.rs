@@ -1,14 +1,20 @@
-//! The pipeline of a project in CI: which stages there are, which of them run here and why, and
-//! the workflow that calls it. Pure: carrying a stage out is the command line's.
+//! The pipeline of a project in CI: which stages there are, which of them run here and why, the jobs
+//! that it is dealt out to, and the workflow that calls it. Pure: carrying a stage out is the command
+//! line's.
 //!
 //! ```text
 //! workspace, selection, where the process runs, the store ─> Facts ─plan─> Planned per stage
+//! artifacts, runners, seconds ─> Matrix, which workflows of several jobs take
 //! ```
 
+pub mod matrix;
 mod pipeline;
+mod quote;
+mod spread;
 mod stage;
 mod workflow;
 
 pub use pipeline::{Facts, Planned, Runs, Wish, plan, words};
+pub use spread::SpreadWorkflow;
 pub use stage::Stage;
 pub use workflow::Workflow;

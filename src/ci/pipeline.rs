@@ -31,6 +31,8 @@ pub struct Facts<'a> {
     pub wish: Wish,
     /// The one stage that was called by its name, if it is one alone.
     pub only: Option<Stage>,
+    /// Whether this is one of several jobs, so that the project as a whole is not its business.
+    pub is_part: bool,
 }
 
 /// What somebody said about publishing.
@@ -106,7 +108,7 @@ impl Facts<'_> {
     /// The tag of a project release (`v1.2.3`) that this run is for.
     #[must_use]
     pub fn project_tag(&self) -> Option<&str> {
-        self.surroundings.tag().filter(|tag| is_project_tag(tag))
+        self.surroundings.tag().filter(|tag| !self.is_part && is_project_tag(tag))
     }
 
     fn planned(&self, stage: Stage) -> Planned {

@@ -4,6 +4,8 @@
 //! nobody accepted yet. The steps of both jobs are the same, by a YAML anchor.
 //! Reference: "Workflow syntax for GitHub Actions" in GitHub's documentation.
 
+use super::quote::{json, shell_word};
+
 /// What a workflow is written from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workflow {
@@ -13,6 +15,8 @@ pub struct Workflow {
     pub install: String,
     /// The folder of the workspace in the repository; empty if they are the same.
     pub folder: String,
+    /// Whether versions are made, each of which is claimed by a tag: then git has to get in.
+    pub claims: bool,
 }
 
 impl Workflow {
@@ -28,7 +32,7 @@ impl Workflow {
     /// The file.
     #[must_use]
     pub fn render(&self) -> String {
-        let branch = json(&self.default_branch);
+        let (branch, claims) = (json(&self.default_branch), self.claims);
         let install = json(&self.install);
         let folder = match self.folder.as_str() {
             "" => String::new(),
@@ -46,26 +50,12 @@ jobs:
     permissions: {{ contents: read }}
     steps: &steps
       - uses: actions/checkout@v5
-        with: {{ persist-credentials: false, fetch-depth: 0 }} # all tags: release notes need them
+        with: {{ persist-credentials: {claims}, fetch-depth: 0 }} # all tags: release notes need them
       - run: {install} # the runner has cargo, and builds this very version of forge from source
       - {{ run: {ci}, env: {{ GITHUB_TOKEN: "${{{{ github.token }}}}" }} }}
   publish: {{ if: github.event_name != 'pull_request', runs-on: ubuntu-24.04, permissions: {{ contents: write }}, steps: *steps }}
 "#
         )
-    }
-}
-
-/// A scalar that YAML reads as this text: JSON's strings are YAML's.
-fn json(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-/// One word for a shell, whatever it holds.
-fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=+".contains(c);
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
     }
 }
 
@@ -78,6 +68,7 @@ mod tests {
             default_branch: "main".into(),
             install: Workflow::install_from("https://example.org/forge.git", "1.2.3"),
             folder: folder.into(),
+            claims: false,
         }
     }
 

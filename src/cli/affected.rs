@@ -47,22 +47,23 @@ pub(super) fn affected(
     Ok(0)
 }
 
-/// The names of those of `said` that changed since their last release: what `--affected` selects.
-/// On a tag of the project, such as `v1.2.0`, all.
+/// The names of those of `said` that changed since their last release, or since what was named: what
+/// `--affected` selects. On a tag of the project, such as `v1.2.0`, all, unless something was named.
 pub(super) fn words(
     session: &Session,
     choose: Choose,
     said: &[String],
+    since: Option<&str>,
 ) -> Result<Vec<String>, Stop> {
     let workspace = session.workspace()?;
     let names = select(&workspace, &choose(&workspace, said))?;
     let is_project = |tag: &str| {
         tag.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
     };
-    let selected = match surroundings().tag().is_some_and(is_project) {
+    let selected = match since.is_none() && surroundings().tag().is_some_and(is_project) {
         true => names,
         false => {
-            let found = find(session, &workspace, &names, None, true)?;
+            let found = find(session, &workspace, &names, since, true)?;
             found.reasons.into_keys().collect()
         }
     };

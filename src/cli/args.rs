@@ -7,6 +7,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 use super::terms::Terms;
 use crate::model::{Platform, parse_duration};
 
+pub(super) use super::choice::{
+    CiHost, CleanWhat, EnvShell, GraphFormat, MatrixFormat, Output, SchemaOf,
+};
+
 /// Binaries are the artifact. Releases are the cache. One build, many downloads.
 #[derive(Debug, Parser)]
 #[command(
@@ -136,6 +140,9 @@ pub(super) enum Verb {
         /// Begin nothing more once something failed
         #[arg(long)]
         fail_fast: bool,
+        /// Run them again whenever a file changes that goes into them, until Ctrl-C
+        #[arg(short, long)]
+        watch: bool,
         /// How the output of tasks is shown [default: as versions.yml says, or else one task's as it is, several with their names]
         #[arg(long, value_name = "HOW")]
         output: Option<Output>,
@@ -258,8 +265,11 @@ pub(super) enum Verb {
         /// Subsystems or groups
         names: Vec<String>,
         /// How many of the newest releases of each subsystem stay; what is pinned or locked stays anyway
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-        keep: u16,
+        #[arg(long, value_name = "N", required_unless_present = "days", value_parser = clap::value_parser!(u16).range(1..))]
+        keep: Option<u16>,
+        /// Whatever is no older than this many days stays too
+        #[arg(long, value_name = "DAYS")]
+        days: Option<u16>,
         /// Delete them
         #[arg(long)]
         yes: bool,
@@ -302,11 +312,23 @@ pub(super) enum Verb {
         /// The tag, such as v1.2.0
         tag: String,
     },
-    /// Print what changed between two releases of the project
+    /// Print what changed with a release of the project, or of a subsystem
     #[command(name = "release:notes")]
     ReleaseNotes {
-        /// The later one's tag [default: the one that is checked out, or else what is not released yet]
-        tag: Option<String>,
+        /// A tag of the project, or NAME or NAME@VERSION of a subsystem [default: the tag that is checked out, or else what is not released yet]
+        #[arg(value_name = "TAG | NAME[@VERSION]")]
+        of: Option<String>,
+        /// Put them onto the page of a subsystem's release
+        #[arg(long, requires = "of")]
+        write: bool,
+    },
+    /// List the versions of a subsystem: when, from which commit, with which digests, built by whom
+    History {
+        /// The subsystem
+        name: String,
+        /// How many of the newest
+        #[arg(long, value_name = "N", default_value = "20")]
+        limit: u16,
     },
     /// Build, test, package, release and publish pages: what CI runs
     Ci {
@@ -318,6 +340,9 @@ pub(super) enum Verb {
         /// Only what has changed since its last release; on a tag such as v1.2.0, all
         #[arg(long)]
         affected: bool,
+        /// This is one of several jobs: leave the release of the project to `ci:close`
+        #[arg(long)]
+        part: bool,
     },
     /// Ensure and verify, without publishing
     #[command(name = "ci:build")]
@@ -349,12 +374,42 @@ pub(super) enum Verb {
         /// Subsystems or groups
         names: Vec<String>,
     },
+    /// Close a run of several jobs: say what is missing, release the project on its tag
+    #[command(name = "ci:close")]
+    CiClose {
+        /// What became of the jobs, such as plan=success
+        #[arg(value_name = "JOB=RESULT")]
+        results: Vec<String>,
+    },
     /// Write a workflow for GitHub Actions that runs `forge ci`
     #[command(name = "ci:init")]
     CiInit {
         /// The git repository that forge itself is installed from
         #[arg(long, value_name = "URL")]
         forge: Option<String>,
+        /// One that spreads the work over several jobs: as many as `--jobs` says [default: 20]
+        #[arg(long)]
+        matrix: bool,
+        /// Whose CI it is for
+        #[arg(long, default_value = "github", requires_if("gitlab", "matrix"))]
+        host: CiHost,
+    },
+    /// Deal the work out to jobs of CI: which builds what, on which runner; at most `--jobs` of them
+    Matrix {
+        /// Subsystems or groups [default: the group `ci` if there is one, or all]
+        names: Vec<String>,
+        /// Only what has changed since its last release; on a tag such as v1.2.0, all
+        #[arg(long)]
+        affected: bool,
+        /// Only what has changed since where HEAD parted from this branch, tag or commit
+        #[arg(long, value_name = "REF")]
+        since: Option<String>,
+        /// Only what no release holds yet
+        #[arg(long)]
+        misses: bool,
+        /// Who reads it [default: github]
+        #[arg(long)]
+        format: Option<MatrixFormat>,
     },
     /// Resolve moving refs and write their commits to forge.lock
     Lock {
@@ -426,63 +481,6 @@ pub(super) enum Verb {
         #[arg(long, default_value = "", allow_hyphen_values = true)]
         breaks: String,
     },
-}
-
-/// How the output of tasks is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Output {
-    /// Line by line, with the task's name before each.
-    Prefixed,
-    /// All of a task's at once, when it ended.
-    Grouped,
-    /// As it comes, not a byte changed.
-    Plain,
-    /// Only that of what failed.
-    Quiet,
-}
-
-/// Languages of `forge graph`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum GraphFormat {
-    /// For Markdown pages.
-    Mermaid,
-    /// For Graphviz.
-    Dot,
-}
-
-/// Files that have a schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum SchemaOf {
-    /// versions.yml
-    Manifest,
-    /// subsystems/<name>.yml
-    Spec,
-}
-
-/// What `forge clean` removes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum CleanWhat {
-    /// Installed and packed artifacts and logs; sources stay.
-    Built,
-    /// Installed artifacts.
-    Bin,
-    /// Fetched sources and intermediate results.
-    Src,
-    /// Packed artifacts.
-    Dist,
-    /// Everything: the folder .forge.
-    All,
-}
-
-/// Shells that `forge env` speaks to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum EnvShell {
-    /// sh, bash, zsh.
-    Sh,
-    /// fish.
-    Fish,
-    /// PowerShell.
-    Powershell,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

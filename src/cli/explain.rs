@@ -63,6 +63,13 @@ impl Page {
         let desc = subsystem.desc.as_deref().map_or_else(String::new, |desc| format!(": {desc}"));
         self.heading(&format!("{} {}{desc}", subsystem.name, subsystem.version));
         self.line("spec", &subsystem.spec.display().to_string());
+        for (base, keys) in &subsystem.extends {
+            let gave = match keys.as_slice() {
+                [] => String::new(),
+                keys => format!(" ({})", keys.join(", ")),
+            };
+            self.line("extends", &format!("{}{gave}", base.display()));
+        }
         self.line("binaries", &subsystem.binaries.join(", "));
         self.line("source", &source(&subsystem.source));
         for (label, names) in [("needs", &subsystem.needs), ("build needs", &subsystem.build_needs)]

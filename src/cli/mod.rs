@@ -8,22 +8,29 @@ mod audit;
 mod bundle;
 mod changelog;
 mod check;
+mod choice;
 mod ci;
 mod clean;
 mod completion;
+mod component_notes;
 mod desk;
 mod doctor;
+mod durations;
 mod ensure;
+mod evidence;
 mod explain;
 mod graph;
 mod habits;
+mod history;
 mod included;
 mod init;
 mod lint;
 mod list;
 mod lock;
 mod logs;
+mod matrix;
 mod migrate;
+mod misses;
 mod next;
 mod notes;
 mod package;
@@ -45,6 +52,7 @@ mod terms;
 mod verify;
 mod versions;
 mod wait;
+mod watch;
 
 use std::{io::Write, process::ExitCode};
 
@@ -125,11 +133,19 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Explain { name } => explain::explain(session, &name),
         Verb::Verify { names, running: false } => verify::verify(session, &names),
         Verb::Verify { names, running: true } => verify::running(session, &names),
-        Verb::Run { words, args, parallel, exit_code, yes, fail_fast, output, taskfile } => {
+        Verb::Run { words, args, parallel, exit_code, yes, fail_fast, watch, output, taskfile } => {
             // What Task prints has no marks.
             let output = output.or(taskfile.is_some().then_some(Output::Plain));
-            let wish =
-                task::Wish { words: &words, args, parallel, exit_code, yes, fail_fast, output };
+            let wish = task::Wish {
+                words: &words,
+                args,
+                parallel,
+                exit_code,
+                yes,
+                fail_fast,
+                output,
+                watch,
+            };
             match taskfile {
                 Some(path) => taskfile::run(session, &path, &wish),
                 None => task::run(session, &wish),
@@ -148,7 +164,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         }
         Verb::ReleaseAll { affected: false } => release::release(session, &[], &Terms::default()),
         Verb::ReleaseAll { affected: true } => {
-            match affected::words(session, |_, said| said.to_vec(), &[])? {
+            match affected::words(session, |_, said| said.to_vec(), &[], None)? {
                 words if words.is_empty() => affected::nothing(session),
                 words => release::release(session, &words, &Terms::default()),
             }
@@ -156,12 +172,14 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Promote { names } => release::promote(session, &names),
         Verb::ReleaseList { names } => releases::list(session, &names),
         Verb::ReleaseWait { names, timeout } => wait::wait(session, &names, timeout),
-        Verb::ReleasePrune { names, keep, yes } => {
-            prune::prune(session, &names, usize::from(keep), yes)
+        Verb::ReleasePrune { names, keep, days, yes } => {
+            let keep = prune::keep(keep, days);
+            prune::prune(session, &names, keep, yes)
         }
+        Verb::History { name, limit } => history::history(session, &name, usize::from(limit)),
         Verb::PackageBundle { names, into } => bundle::package(session, &names, into.as_deref()),
         Verb::ReleaseBundle { tag } => project::release(session, &tag),
-        Verb::ReleaseNotes { tag } => notes::notes(session, tag.as_deref()),
+        Verb::ReleaseNotes { of, write } => notes::of(session, of.as_deref(), write),
         Verb::Changelog { name, since, to, write, file } => {
             let range = changelog::Range { since: since.as_deref(), to: to.as_deref() };
             let output = changelog::Output { is_file: write, file: file.as_deref() };
@@ -169,19 +187,31 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         }
         Verb::LintTitle { title } => lint::title(session, title.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
-        Verb::Ci { names, plan, affected: false } => ci::ci(session, None, &names, plan),
-        Verb::Ci { names, plan, affected: true } => {
-            match affected::words(session, crate::ci::words, &names)? {
+        Verb::Ci { names, plan, affected: false, part } => {
+            ci::ci(session, &ci::Wanted { only: None, said: &names, plan, part })
+        }
+        Verb::Ci { names, plan, affected: true, part } => {
+            match affected::words(session, crate::ci::words, &names, None)? {
                 words if words.is_empty() => affected::nothing(session),
-                words => ci::ci(session, None, &words, plan),
+                words => ci::ci(session, &ci::Wanted { only: None, said: &words, plan, part }),
             }
         }
-        Verb::CiBuild { names } => ci::ci(session, Some(Stage::Build), &names, false),
-        Verb::CiTest { names } => ci::ci(session, Some(Stage::Test), &names, false),
-        Verb::CiPackage { names } => ci::ci(session, Some(Stage::Package), &names, false),
-        Verb::CiRelease { names } => ci::ci(session, Some(Stage::Release), &names, false),
-        Verb::CiPages { names } => ci::ci(session, Some(Stage::Pages), &names, false),
-        Verb::CiInit { forge } => ci::init(session, forge.as_deref()),
+        Verb::CiBuild { names } => ci::ci(session, &ci::Wanted::stage(Stage::Build, &names)),
+        Verb::CiTest { names } => ci::ci(session, &ci::Wanted::stage(Stage::Test, &names)),
+        Verb::CiPackage { names } => ci::ci(session, &ci::Wanted::stage(Stage::Package, &names)),
+        Verb::CiRelease { names } => ci::ci(session, &ci::Wanted::stage(Stage::Release, &names)),
+        Verb::CiPages { names } => ci::ci(session, &ci::Wanted::stage(Stage::Pages, &names)),
+        Verb::CiClose { results } => ci::close(session, &results),
+        Verb::CiInit { forge, matrix, host } => {
+            ci::init(session, &ci::Form { forge: forge.as_deref(), matrix, host })
+        }
+        Verb::Matrix { names, affected, since, misses, format } => {
+            let since = since.as_deref();
+            matrix::matrix(
+                session,
+                &matrix::Wish { names: &names, affected, since, misses, format },
+            )
+        }
         Verb::Lock { names, update } => lock::lock(session, &names, update),
         Verb::Migrate { path, into } => migrate::migrate(session, &path, into.as_deref()),
         Verb::Affected { names, since, fetch } => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::{Fault, Kind, Name};
 
 use super::{
-    Stop,
+    Stop, component_notes,
     ensure::close_as,
     next::{Claimed, claimed, settled},
     plan::plan_of,
@@ -67,6 +67,7 @@ fn publish(
     let outcome = runtime()?.block_on(run(session, request))?;
     if outcome.report.is_good() {
         settled(workspaces.layout(), &versions);
+        component_notes::keep_current(session, workspaces.any(), &versions);
     }
     close_as(session, workspaces.layout(), &outcome.report, done)
 }

@@ -72,9 +72,18 @@ pub(super) struct Outcome {
 
 /// Probes, plans and executes.
 pub(super) async fn run(session: &Session, request: Request<'_>) -> Result<Outcome, Stop> {
-    let Request { workspaces, names, publish } = request;
     let cancel = Cancel::new();
     cancel.listen_to_signals()?;
+    run_until(session, request, cancel).await
+}
+
+/// [`run`], up to its end or until `cancel` stops it.
+pub(super) async fn run_until(
+    session: &Session,
+    request: Request<'_>,
+    cancel: Cancel,
+) -> Result<Outcome, Stop> {
+    let Request { workspaces, names, publish } = request;
     let jobs = jobs(session);
     let runner = Arc::new(Runner::new(jobs, cancel.clone()).guarded());
     let (screen, recorder, events) = open_screen(session);

@@ -44,7 +44,20 @@ pub(super) struct Stores {
     pub(super) private: bool,
 }
 
+impl Stores {
+    /// Whether what was published may take a moment to be seen.
+    pub(super) fn is_slow(&self) -> bool {
+        self.all.first().is_some_and(|store| store.is_shared())
+    }
+}
+
 impl Session {
+    /// The same, for all platforms that a complete release has, unless one was named.
+    pub(super) fn for_every_platform(&self) -> Self {
+        let all_platforms = self.flags.platform.is_none();
+        Self { flags: Global { all_platforms, ..self.flags.clone() }, choice: self.choice }
+    }
+
     pub(super) fn new(flags: Global) -> Self {
         let color = match flags.color {
             When::Auto => ui::Color::Auto,

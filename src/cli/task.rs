@@ -10,13 +10,10 @@ use std::{
 use clap::CommandFactory;
 
 use crate::{
-    model::{Fault, Kind, Name, nearest},
+    model::{Fault, Kind, Layout, Name, nearest},
     process::Cancel,
     report::Role,
-    task::{
-        self, Audience, Engine, Event, Invocation, Options, Request as Asked, Told, preview,
-        subsystems,
-    },
+    task::{self, Engine, Event, Invocation, Options, Request as Asked, Told, preview, subsystems},
     workspace::{Meaning, Names, Task, Workspace, Workspaces},
 };
 
@@ -28,6 +25,7 @@ use super::{
     session::{Session, say},
     task_noop::{Question, is_lasting},
     task_screen::TaskScreen,
+    watch::{self, Loaded},
 };
 
 pub(super) use task::has_source;
@@ -48,6 +46,8 @@ pub(super) struct Wish<'a> {
     pub(super) fail_fast: bool,
     /// How output is shown, if that is said.
     pub(super) output: Option<Output>,
+    /// Whether they run again whenever something changes that they go by.
+    pub(super) watch: bool,
 }
 
 /// Runs tasks with all they need.
@@ -58,17 +58,29 @@ pub(super) fn run(session: &Session, wish: &Wish) -> Result<u8, Stop> {
             .hint("`forge list` shows them")
             .into());
     }
+    if wish.watch && !session.flags.dry_run {
+        return watch::watch(session, wish, &|| {
+            let workspaces = Arc::new(loaded(session, &asked)?);
+            let files = workspaces.any().inputs.clone();
+            Ok(Loaded { workspaces, asked: asked.clone(), files })
+        });
+    }
     let question = Question::of(session, wish)?;
     if question.as_ref().is_some_and(|question| question.answered(session)) {
         return Ok(0);
     }
-    let mut workspaces = session.workspaces()?;
+    run_in(session, &Arc::new(loaded(session, &asked)?), &asked, wish, question)
+}
+
+/// The workspace, with the variables that are `asked` for.
+fn loaded(session: &Session, asked: &Asked) -> Result<Workspaces, Stop> {
+    let workspaces = session.workspaces()?;
     let set = asked.assignments(&wanted(workspaces.any(), &asked.tasks)?)?;
-    if !set.is_empty() {
+    match set.is_empty() {
+        true => Ok(workspaces),
         // Loaded again, so that all that looks at these variables is what they make it.
-        workspaces = session.workspaces_with(&set)?;
+        false => session.workspaces_with(&set),
     }
-    run_in(session, &Arc::new(workspaces), &asked, wish, question)
 }
 
 /// Runs tasks of `workspaces` with all they need.
@@ -79,60 +91,119 @@ pub(super) fn run_in(
     wish: &Wish,
     question: Option<Question>,
 ) -> Result<u8, Stop> {
-    let workspace = workspaces.any();
-    let tasks = wanted(workspace, &asked.tasks)?;
-    let mut invocations = Vec::new();
-    for (task, name) in tasks.iter().zip(&asked.tasks) {
-        let invocation = Invocation::new(task, asked.parameters(task), wish.args.clone())?;
-        invocations.push(invocation.called(name));
-    }
-    let names = names(workspace);
-    let mut needed = BTreeSet::new();
-    for task in &tasks {
-        needed.append(&mut subsystems(&names, task)?);
-    }
+    let wanted = Wanted::of(workspaces, asked, wish)?;
     if session.flags.dry_run {
-        for invocation in invocations {
-            dry_run(session, workspace, invocation)?;
+        for invocation in wanted.invocations {
+            dry_run(session, wanted.workspace, invocation)?;
         }
         return Ok(0);
     }
-    if !wish.yes {
-        confirm(&names, &tasks)?;
-    }
-    if let Some(code) = ensure_all(session, workspaces, &needed)? {
-        return Ok(code);
-    }
-    let reached = reach(&names, &tasks);
-    let question = question.filter(|_| needed.is_empty() && is_lasting(workspace, &reached));
-    let screen = TaskScreen::of(session, workspace, reached.len() == 1, wish.output);
-    let audience = |told: Told| {
-        if let Some(question) = &question {
-            question.hear(told);
+    wanted.confirm(wish)?;
+    let question = question.filter(|_| wanted.rests_on_files());
+    runtime()?.block_on(async {
+        let cancel = Cancel::new();
+        cancel.listen_to_signals()?;
+        wanted.run(session, wish, cancel, question.as_ref()).await
+    })
+}
+
+/// Tasks about to run.
+pub(super) struct Wanted<'w> {
+    workspaces: &'w Arc<Workspaces>,
+    workspace: &'w Workspace,
+    /// As they are asked for.
+    pub(super) invocations: Vec<Invocation<'w>>,
+    /// They and all that they may come to run.
+    reached: Vec<&'w Task>,
+    /// The subsystems that they need.
+    needed: BTreeSet<Name>,
+}
+
+impl<'w> Wanted<'w> {
+    /// What is `asked` of `workspaces`.
+    ///
+    /// # Errors
+    /// `Usage` if there are no such tasks, or if they are given what they do not take.
+    pub(super) fn of(
+        workspaces: &'w Arc<Workspaces>,
+        asked: &Asked,
+        wish: &Wish,
+    ) -> Result<Self, Fault> {
+        let workspace = workspaces.any();
+        let tasks = wanted(workspace, &asked.tasks)?;
+        let mut invocations = Vec::new();
+        for (task, name) in tasks.iter().zip(&asked.tasks) {
+            let invocation = Invocation::new(task, asked.parameters(task), wish.args.clone())?;
+            invocations.push(invocation.called(name));
         }
-        screen.tell(told);
-    };
-    let options = Options {
-        jobs: jobs(session),
-        force: session.flags.force,
-        fail_fast: wish.fail_fast,
-        through: screen.lets_through(),
-    };
-    let done =
-        perform(workspace, invocations, &audience, options, wish.parallel, question.as_ref());
-    screen.finish(done.as_ref().err().map(ToString::to_string).as_deref());
-    match done {
-        Ok(()) => Ok(0),
-        Err(fault) => {
-            let code = fault.code.filter(|_| wish.exit_code);
-            match code {
-                None => Err(fault.into()),
-                Some(code) => {
-                    super::tell(session, fault.into());
-                    Ok(code)
-                }
+        let names = names(workspace);
+        let mut needed = BTreeSet::new();
+        for task in &tasks {
+            needed.append(&mut subsystems(&names, task)?);
+        }
+        let reached = reach(&names, &tasks);
+        Ok(Self { workspaces, workspace, invocations, reached, needed })
+    }
+
+    /// Asks every question of all that may come to run, before anything runs.
+    ///
+    /// # Errors
+    /// If the answer is no, or there is nobody to ask.
+    pub(super) fn confirm(&self, wish: &Wish) -> Result<(), Fault> {
+        let asking = self.reached.iter().filter(|_| !wish.yes);
+        asking.copied().try_for_each(confirm)
+    }
+
+    /// Where things are.
+    pub(super) fn layout(&self) -> &Layout {
+        &self.workspace.layout
+    }
+
+    /// Whether an answer that there was nothing to do may be kept.
+    fn rests_on_files(&self) -> bool {
+        self.needed.is_empty() && is_lasting(self.workspace, &self.reached)
+    }
+
+    /// Runs them, after what they need is ensured, to their end or until `cancel` stops them; what
+    /// fails is told. Returns the exit code.
+    ///
+    /// # Errors
+    /// If something could not run, or failed and the exit code is not that of a command.
+    pub(super) async fn run(
+        &self,
+        session: &Session,
+        wish: &Wish<'_>,
+        cancel: Cancel,
+        question: Option<&Question>,
+    ) -> Result<u8, Stop> {
+        let ensured = ensure_until(session, self.workspaces, &self.needed, cancel.clone()).await;
+        if let Some(code) = ensured? {
+            return Ok(code);
+        }
+        let is_one = self.reached.len() == 1;
+        let screen = TaskScreen::of(session, self.workspace, is_one, wish.output);
+        let audience = |told: Told| {
+            if let Some(question) = question {
+                question.hear(told);
             }
-        }
+            screen.tell(told);
+        };
+        let options = Options {
+            jobs: jobs(session),
+            force: session.flags.force,
+            fail_fast: wish.fail_fast,
+            through: screen.lets_through(),
+        };
+        let engine = Engine::new(self.workspace, options, &audience, cancel);
+        let done = perform(&engine, self.workspace, self.invocations.clone(), wish.parallel).await;
+        screen.finish(done.as_ref().err().map(ToString::to_string).as_deref());
+        let Err(fault) = done else {
+            question.inspect(|question| question.keep(self.workspace, &engine));
+            return Ok(0);
+        };
+        let Some(code) = fault.code.filter(|_| wish.exit_code) else { return Err(fault.into()) };
+        super::tell(session, fault.into());
+        Ok(code)
     }
 }
 
@@ -169,20 +240,22 @@ pub(super) fn run_all(
             Event::Note(note) => line(&format!("{} {note}", told.label)),
             _ => {}
         };
-        perform(workspace, vec![invocation], &audience, options, false, None)?;
+        runtime()?.block_on(async {
+            let cancel = Cancel::new();
+            cancel.listen_to_signals()?;
+            let engine = Engine::new(workspace, options, &audience, cancel);
+            perform(&engine, workspace, vec![invocation], false).await
+        })?;
     }
     Ok(())
 }
 
-/// Runs `invocations`, if the sources that their tasks speak of are here. That there was nothing to do
-/// is kept for the next time that somebody asks `question`.
-fn perform<'w>(
-    workspace: &'w Workspace,
+/// Runs `invocations`, if the sources that their tasks speak of are here.
+async fn perform<'w>(
+    engine: &Engine<'w>,
+    workspace: &Workspace,
     invocations: Vec<Invocation<'w>>,
-    audience: Audience<'w>,
-    options: Options,
     side_by_side: bool,
-    question: Option<&Question>,
 ) -> Result<(), Fault> {
     let lacks = |task: &&&Task| !has_source(workspace, task);
     if let Some(task) = invocations.iter().map(|one| &one.task).find(lacks) {
@@ -192,14 +265,7 @@ fn perform<'w>(
             .because("that source is not here, since nothing was built from it here")
             .hint(format!("`forge ensure --force {owner}` fetches and builds it")));
     }
-    runtime()?.block_on(async {
-        let cancel = Cancel::new();
-        cancel.listen_to_signals()?;
-        let engine = Engine::new(workspace, options, audience, cancel);
-        engine.run_all(invocations, side_by_side).await?;
-        question.inspect(|question| question.keep(workspace, &engine));
-        Ok(())
-    })
+    engine.run_all(invocations, side_by_side).await
 }
 
 /// Ensures what tasks need. Returns the exit code if that failed, which was told then.
@@ -211,8 +277,25 @@ pub(super) fn ensure_all(
     if names.is_empty() {
         return Ok(None);
     }
+    runtime()?.block_on(async {
+        let cancel = Cancel::new();
+        cancel.listen_to_signals()?;
+        ensure_until(session, workspaces, names, cancel).await
+    })
+}
+
+/// [`ensure_all`], up to its end or until `cancel` stops it.
+async fn ensure_until(
+    session: &Session,
+    workspaces: &Arc<Workspaces>,
+    names: &BTreeSet<Name>,
+    cancel: Cancel,
+) -> Result<Option<u8>, Stop> {
+    if names.is_empty() {
+        return Ok(None);
+    }
     let request = Request { workspaces: workspaces.clone(), names, publish: Publish::AsUsual };
-    let report = runtime()?.block_on(run::run(session, request))?.report;
+    let report = run::run_until(session, request, cancel).await?.report;
     if report.is_good() {
         return Ok(None);
     }
@@ -222,26 +305,24 @@ pub(super) fn ensure_all(
     Ok(Some(report.exit_code()))
 }
 
-/// Asks every question of `tasks` and of all that they may come to run, before anything runs.
-fn confirm(names: &Names, tasks: &[&Task]) -> Result<(), Fault> {
-    for task in reach(names, tasks) {
-        let Some(question) = &task.confirm else { continue };
-        let refused = |why: &str| {
-            Fault::new(Kind::Failed, format!("the task {} was not confirmed", task.name))
-                .because(why.to_owned())
-                .hint("`--yes` answers every question with yes")
-        };
-        if !io::stdin().is_terminal() {
-            return Err(refused("it asks a question, and there is no terminal to ask at"));
-        }
-        let _ = write!(io::stderr().lock(), "{question} [y/N] ");
-        let mut answer = String::new();
-        let _ = io::stdin().lock().read_line(&mut answer);
-        if !matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
-            return Err(refused("the answer was no"));
-        }
+/// Asks the question of `task`, if it has one.
+fn confirm(task: &Task) -> Result<(), Fault> {
+    let Some(question) = &task.confirm else { return Ok(()) };
+    let refused = |why: &str| {
+        Fault::new(Kind::Failed, format!("the task {} was not confirmed", task.name))
+            .because(why.to_owned())
+            .hint("`--yes` answers every question with yes")
+    };
+    if !io::stdin().is_terminal() {
+        return Err(refused("it asks a question, and there is no terminal to ask at"));
     }
-    Ok(())
+    let _ = write!(io::stderr().lock(), "{question} [y/N] ");
+    let mut answer = String::new();
+    let _ = io::stdin().lock().read_line(&mut answer);
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(refused("the answer was no")),
+    }
 }
 
 /// `tasks`, and all that they may come to run.

@@ -14,24 +14,37 @@ use super::{
     Stop, included,
     session::Session,
     task::{self, Wish},
+    watch::{self, Loaded},
 };
 
 /// Runs tasks of the Taskfile that `path` is or is in.
 pub(super) fn run(session: &Session, path: &Path, wish: &Wish) -> Result<u8, Stop> {
     let path = taskfile::find(&session.folder()?.join(path), true)?;
+    let (Loaded { workspaces, asked, .. }, is_watched) = load(session, &path, wish)?;
+    if (wish.watch || is_watched) && !session.flags.dry_run {
+        return watch::watch(session, wish, &|| Ok(load(session, &path, wish)?.0));
+    }
+    task::run_in(session, &workspaces, &asked, wish, None)
+}
+
+/// What the Taskfile at `path` says, as a workspace; and whether it says itself that one of the
+/// tasks that are asked for is to be watched.
+fn load(session: &Session, path: &Path, wish: &Wish) -> Result<(Loaded, bool), Stop> {
     let (names, words) = sorted(wish);
     let given = Given { words, env: std::env::vars().collect() };
     let layout = Layout::new(path.parent().unwrap_or(Path::new("/")).to_owned());
-    let tree =
-        included::loaded(session, &layout, |library| taskfile::read(&path, &given, library))?;
+    let tree = included::loaded(session, &layout, |library| taskfile::read(path, &given, library))?;
     let translation = translated(session, &tree, &given, &names, wish);
     if let Some(problems) = translation.problems(&tree) {
         return Err(Stop::Problems(problems));
     }
     let workspace = load_text(&tree.root, &translation.text, session.platform())?;
-    let workspaces = Arc::new(Workspaces::of_one(workspace));
+    let mut own = tree.files.first().into_iter().flat_map(|file| &file.tasks);
+    let is_watched = own.any(|task| task.watch && names.contains(&task.name.value));
     let asked = Request { tasks: names, ..Request::default() };
-    task::run_in(session, &workspaces, &asked, wish, None)
+    let files = tree.files.iter().map(|file| tree.root.join(&file.file.path)).collect();
+    let workspaces = Arc::new(Workspaces::of_one(workspace));
+    Ok((Loaded { workspaces, asked, files }, is_watched))
 }
 
 /// The names of tasks, and `NAME=value`, which Task takes in any order.

@@ -1,7 +1,10 @@
 //! The history of the repository that a folder is in: tags, commits, what files held, what
 //! differs. Reads only.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use super::{
     command::{Failure, Git},
@@ -177,19 +180,12 @@ impl<'a> History<'a> {
         }
     }
 
-    /// The tags of commits that `until` has, sorted by name, each with the day of its commit.
-    pub async fn tags_within(&self, until: &str) -> Result<Vec<(Tag, String)>, Fault> {
-        // Of a lightweight tag the commit itself has the day, of an annotated one what it names.
-        let day = "%(committerdate:short)%(*committerdate:short)";
-        let format = format!("--format={day} %(refname:strip=2) %(objectname) %(*objectname)");
-        let within = format!("--merged={until}");
-        let words = ["for-each-ref", &format, &within, "refs/tags"];
-        let lines = self.ask(&words, &format!("list the tags of {until}")).await?;
-        let dated = |line: &String| {
-            let (day, rest) = line.split_once(' ')?;
-            Some((tag(rest)?, day.to_owned()))
-        };
-        Ok(lines.iter().filter_map(dated).collect())
+    /// The commits that `until` has, by their full hashes, each with its day.
+    pub async fn days(&self, until: &str) -> Result<HashMap<String, String>, Fault> {
+        let words = ["log", "--no-show-signature", "--format=%H %cs", until, "--"];
+        let lines = self.ask(&words, &format!("list the commits of {until}")).await?;
+        let dated = lines.iter().filter_map(|line| line.split_once(' '));
+        Ok(dated.map(|(commit, day)| (commit.to_owned(), day.to_owned())).collect())
     }
 
     /// The path of what is at `path` in the folder, from the top of the repository.
@@ -286,9 +282,8 @@ mod tests {
         let since = history.commits(Some("v1.0.0"), "v1.1.0").await.unwrap();
         let commit = Commit { author: "someone".into(), ..since[0].clone() };
         assert!(commit.day.len() == 10 && commit.day.starts_with("20"), "{commit:?}");
-        let tags = history.tags_within("v1.0.0").await.unwrap();
-        let names: Vec<_> = tags.iter().map(|(tag, _)| tag.name.as_str()).collect();
-        assert_eq!((names, &tags[0].1), (vec!["v1.0.0"], &commit.day));
+        let days = history.days("v1.0.0").await.unwrap();
+        assert_eq!(days, HashMap::from([(first.clone(), commit.day.clone())]));
         let second = Commit { hash: second, message, ..commit.clone() };
         assert_eq!(since, std::slice::from_ref(&second));
         let first = Commit { hash: first, message: "feat: one".into(), ..commit };

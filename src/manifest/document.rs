@@ -2,7 +2,7 @@
 //! tree has wrong was already told and is left out here.
 
 use super::{
-    check,
+    check, extends,
     file::{File, Findings},
     include::{self, IncludeDoc},
     language,
@@ -53,6 +53,8 @@ pub struct ManifestDoc {
     pub sealed: Option<Scalar>,
     /// `groups`.
     pub groups: Pairs<Vec<Scalar>>,
+    /// `ci.runners`.
+    pub runners: Pairs<Vec<Scalar>>,
     /// `vars`, `env` and what else is said for all tasks.
     pub head: HeadDoc,
     /// `tasks`.
@@ -125,6 +127,10 @@ pub struct SpecDoc {
     pub service: Option<Entry>,
     /// `tasks`.
     pub tasks: Pairs<Node>,
+    /// `tasks` of each file whose defaults it takes, in their order; positions are of that file.
+    pub inherited: Vec<Pairs<Node>>,
+    /// What else each of them gave it: keys.
+    pub taken: Vec<Vec<String>>,
 }
 
 /// `source`.
@@ -207,7 +213,7 @@ pub enum DigestDoc {
 /// Reads `versions.yml`. What is wrong with it goes to `found`; the rest is returned.
 pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
     let Some(root) = read(file, &language::MANIFEST, found) else { return ManifestDoc::default() };
-    let groups = root.get("groups").map(Node::entries).unwrap_or_default();
+    let ci = root.get("ci");
     ManifestDoc {
         project: text(&root, "project"),
         releases: scalars(&root, "releases"),
@@ -216,7 +222,8 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
         sealed: text(&root, "sealed"),
         repository: text(&root, "repository"),
         trust: text(&root, "trust"),
-        groups: groups.iter().map(|entry| (entry.key.clone(), elements(&entry.value))).collect(),
+        groups: lists(&root, "groups"),
+        runners: ci.map(|ci| lists(ci, "runners")).unwrap_or_default(),
         head: head(&root),
         tasks: nodes(&root, "tasks"),
         include: include::includes(&root),
@@ -226,7 +233,12 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
 /// Reads a spec. What is wrong with it goes to `found`; the rest is returned.
 pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
     let Some(root) = read(file, &language::SPEC, found) else { return SpecDoc::default() };
+    let tasks = nodes(&root, "tasks");
+    let from =
+        |(begin, base): &(usize, File)| extends::keys_from(&root, *begin, begin + base.text.len());
     SpecDoc {
+        inherited: extends::inherited_tasks(file, &tasks, found),
+        taken: file.bases().iter().map(from).collect(),
         discover: text(&root, "discover"),
         name: text(&root, "name"),
         groups: scalars(&root, "group"),
@@ -242,7 +254,7 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
         head: head(&root),
         package: text(&root, "package"),
         service: root.entries().iter().find(|entry| entry.key.value == "service").cloned(),
-        tasks: nodes(&root, "tasks"),
+        tasks,
     }
 }
 
@@ -280,8 +292,9 @@ pub(super) fn read(file: &File, record: &'static Record, found: &mut Findings) -
     if !found.is_empty() {
         return None;
     }
-    match yaml::parse(&file.text) {
+    match yaml::parse(file.own_text()) {
         Ok(Some(root)) => {
+            let root = extends::with_bases(root, file, record, found);
             check::check(&root, &Shape::Record(record), found);
             Some(root)
         }
@@ -400,6 +413,12 @@ pub fn pairs(node: &Node, key: &str) -> Pairs<Scalar> {
 pub(super) fn nodes(node: &Node, key: &str) -> Pairs<Node> {
     let entries = node.get(key).map(Node::entries).unwrap_or_default();
     entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect()
+}
+
+/// The pairs under `key`, each with one or many scalars.
+fn lists(node: &Node, key: &str) -> Pairs<Vec<Scalar>> {
+    let entries = node.get(key).map(Node::entries).unwrap_or_default();
+    entries.iter().map(|entry| (entry.key.clone(), elements(&entry.value))).collect()
 }
 
 fn elements(node: &Node) -> Vec<Scalar> {

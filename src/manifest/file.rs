@@ -1,4 +1,5 @@
-//! A file that people wrote, and what was found wrong with it.
+//! A file that people wrote, with the files whose defaults it takes, and what was found wrong with
+//! it.
 
 use std::{ops::Range, path::PathBuf};
 
@@ -12,8 +13,10 @@ pub const MAX_BYTES: usize = 1 << 20;
 pub struct File {
     /// Relative to the workspace.
     pub path: PathBuf,
-    /// Its text; where it is no UTF-8, with replacement characters.
+    /// Its text; where it is no UTF-8, with replacement characters. What it extends follows.
     pub text: String,
+    /// The files whose defaults it takes, and where the text of each begins in `text`.
+    bases: Vec<(usize, File)>,
     /// Why the text cannot be read as it is, if it cannot.
     unreadable: Option<(String, Range<usize>, &'static str)>,
 }
@@ -28,24 +31,86 @@ impl File {
                 path.display()
             );
             let help = "keep data in files of their own";
-            return Self { path, text: String::new(), unreadable: Some((what, 0..0, help)) };
+            let unreadable = Some((what, 0..0, help));
+            return Self { path, text: String::new(), bases: Vec::new(), unreadable };
         }
         match String::from_utf8(bytes) {
-            Ok(text) => Self { path, text, unreadable: None },
+            Ok(text) => Self { path, text, bases: Vec::new(), unreadable: None },
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
                 let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
                 let what = format!("{} is no UTF-8 text: byte {at} fits nowhere", path.display());
                 let end = at + char::REPLACEMENT_CHARACTER.len_utf8();
                 let help = "save the file as UTF-8";
-                Self { path, text, unreadable: Some((what, at..end, help)) }
+                let unreadable = Some((what, at..end, help));
+                Self { path, text, bases: Vec::new(), unreadable }
             }
         }
     }
 
+    /// Takes what `base` says as its own, where it says nothing itself. Bytes of `base` are from
+    /// here on those behind the text of this file.
+    pub fn extend(&mut self, base: Self) {
+        self.text.push('\n');
+        let begin = self.text.len();
+        self.text.push_str(&base.text);
+        if let Some((what, bytes, help)) = base.unreadable.clone().filter(|_| self.is_readable()) {
+            self.unreadable = Some((what, bytes.start + begin..bytes.end + begin, help));
+        }
+        self.bases.push((begin, base));
+    }
+
+    fn is_readable(&self) -> bool {
+        self.unreadable.is_none()
+    }
+
+    /// The files whose defaults it takes, the nearest first, and where the text of each begins.
+    pub fn bases(&self) -> &[(usize, Self)] {
+        &self.bases
+    }
+
+    /// What it says itself.
+    pub fn own_text(&self) -> &str {
+        match self.bases.first() {
+            Some((begin, _)) => &self.text[..begin - 1],
+            None => &self.text,
+        }
+    }
+
+    /// Each file in it with what it says.
+    pub fn texts(&self) -> impl Iterator<Item = (PathBuf, String)> {
+        let bases = self.bases.iter().map(|(_, base)| (base.path.clone(), base.text.clone()));
+        bases.chain([(self.path.clone(), self.own_text().to_owned())])
+    }
+
     /// A place in this file.
     pub fn span(&self, bytes: Range<usize>) -> Span {
-        Span { file: self.path.clone(), bytes }
+        self.seams().span(bytes)
+    }
+
+    /// Which file each byte of the text is from.
+    pub fn seams(&self) -> Seams {
+        let bases = self.bases.iter().map(|(begin, base)| (*begin, base.path.clone()));
+        Seams { path: self.path.clone(), bases: bases.collect() }
+    }
+}
+
+/// Which file each byte of a text is from that was put together of several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seams {
+    path: PathBuf,
+    bases: Vec<(usize, PathBuf)>,
+}
+
+impl Seams {
+    /// The place of `bytes` in the file that they are from.
+    pub fn span(&self, bytes: Range<usize>) -> Span {
+        match self.bases.iter().rev().find(|(begin, _)| *begin <= bytes.start) {
+            Some((begin, path)) => {
+                Span { file: path.clone(), bytes: bytes.start - begin..bytes.end - begin }
+            }
+            None => Span { file: self.path.clone(), bytes },
+        }
     }
 }
 
@@ -93,10 +158,11 @@ impl<'f> Findings<'f> {
 
     /// A place as people say it: `versions.yml:3:9`.
     pub fn place(&self, byte: usize) -> String {
-        let before = self.file.text.get(..byte).unwrap_or_default();
+        let Span { file, bytes } = self.file.span(byte..byte);
+        let before = self.file.text.get(byte - bytes.start..byte).unwrap_or_default();
         let line = before.rsplit('\n').next().unwrap_or_default();
         let (lines, columns) = (before.matches('\n').count() + 1, line.chars().count() + 1);
-        format!("{}:{lines}:{columns}", self.file.path.display())
+        format!("{}:{lines}:{columns}", file.display())
     }
 
     /// The file's text.

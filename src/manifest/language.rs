@@ -79,6 +79,7 @@ pub static MANIFEST: Record = Record {
              the CI of the project's repository says it built (`ci`); `any` if absent.",
         ),
         field("groups", Optional, Map("names of groups", &NAMES), "Names for sets of subsystems."),
+        field("ci", Optional, Shape::Record(&CI), "How CI works on the project."),
         field("tasks", Optional, TASKS, "Commands of the workspace."),
         field(
             "include",
@@ -110,6 +111,20 @@ pub static MANIFEST: Record = Record {
             "Names of pools, each with how many of the tasks that name it run at once.",
         ),
     ],
+};
+
+const RUNNER: Shape = Text("the label of a runner such as `ubuntu-24.04`");
+
+static CI: Record = Record {
+    what: "how CI works",
+    exactly_one: &[],
+    fields: &[field(
+        "runners",
+        Optional,
+        Map("platforms", &OneOf(&[RUNNER, List(&RUNNER)])),
+        "For a platform, the runner that builds for it: a label, or all of a list; the one that \
+         the host of the project has for it if absent. In GitLab, labels are called tags.",
+    )],
 };
 
 static SCHEME: Record = Record {
@@ -150,6 +165,12 @@ pub static SPEC: Record = Record {
     exactly_one: &[],
     fields: &[
         field("desc", Optional, Text("a description"), "What it is, in a few words."),
+        field(
+            "extends",
+            Optional,
+            Text("a subsystem's name, or the path of a file in the workspace"),
+            "A spec, or a file like one, that says what this one does not.",
+        ),
         field(
             "binary",
             Optional,

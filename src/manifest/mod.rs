@@ -9,6 +9,7 @@
 mod check;
 mod comment;
 mod document;
+mod extends;
 mod file;
 mod include;
 mod language;
@@ -29,7 +30,8 @@ pub use document::{
     UpstreamDoc, VersionDoc, pairs, read_manifest, read_spec, read_taskfile, read_tree, scalar,
     scalars,
 };
-pub use file::{File, Findings, MAX_BYTES};
+pub use extends::extended;
+pub use file::{File, Findings, MAX_BYTES, Seams};
 pub use include::{IncludeDoc, OriginDoc, TaskFileDoc, read_task_file};
 pub use node::{Entry, Node, Scalar, Sp, Style, Value};
 pub use record::{parse_lock, parse_stamp, render_lock, render_stamp};

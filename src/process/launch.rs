@@ -199,7 +199,9 @@ fn folder_fault(command: &Command) -> Option<Fault> {
 
 fn absent_fault(name: &str, absent: Absent) -> Fault {
     match absent {
+        // As a shell would say it.
         Absent::Missing => Fault::new(Kind::Failed, format!("`{name}` was not found"))
+            .exited(127)
             .hint(format!("install `{name}`, or put the folder it is in on PATH")),
         Absent::NotExecutable(found) => {
             let what = format!("`{}` cannot be executed", found.display());

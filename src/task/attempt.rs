@@ -11,9 +11,11 @@
 //! the run was stopped (only being asked a second time stops that too). Its own failure
 //! is told, and makes the task fail only if all went well before.
 
+use std::io::{self, IsTerminal};
+
 use crate::{
     model::{Fault, Kind},
-    workspace::{Bindings, Text},
+    workspace::{Bindings, Deed, Text},
 };
 
 use super::{
@@ -24,6 +26,9 @@ use super::{
     steps::{Later, Step, Work},
     witness::Live,
 };
+
+/// The exit code of a shell that does not find a program.
+const NOT_FOUND: u8 = 127;
 
 impl<'w> Performance<'_, 'w> {
     /// Runs `steps`, again if they fail and that is wanted, and then what cleans up.
@@ -159,7 +164,7 @@ impl<'w> Performance<'_, 'w> {
             Work::Run(line) => {
                 seat.take(&frame.cancel, &format!("task {}", self.invocation.task.name)).await?;
                 let done = self.command(scene, step, line, frame).await;
-                done.map_err(|fault| self.failed(fault))
+                done.map_err(|fault| self.placed(step, self.failed(fault)))
             }
             Work::Call(invocation) => {
                 seat.leave();
@@ -197,6 +202,18 @@ impl<'w> Performance<'_, 'w> {
     ) -> Result<bool, Fault> {
         let Some(condition) = &step.condition else { return Ok(true) };
         self.holds(scene, condition, frame).await.map_err(|fault| self.failed(fault))
+    }
+
+    /// `fault`, and what it comes from: where the file names a program that is not there, or that
+    /// there is nobody to ask.
+    fn placed(&self, step: &Step<'w>, fault: Fault) -> Fault {
+        match (&step.entry.what, fault.code) {
+            (Deed::Run(line), Some(NOT_FOUND)) => line.is_wrong(self.invocation.task, fault),
+            _ if step.interactive && fault.code.is_some() && !io::stdin().is_terminal() => {
+                fault.hint("it is `interactive`, and there is no terminal to ask at")
+            }
+            _ => fault,
+        }
     }
 
     fn failed(&self, fault: Fault) -> Fault {

@@ -58,7 +58,11 @@ pub fn names(dir: &Path, patterns: &[String], gitignore: bool) -> Result<Vec<Str
     Ok(list(dir, patterns, gitignore)?.into_iter().map(name).collect())
 }
 
-fn mark(path: &Path, known: Option<&Mark>) -> std::io::Result<Mark> {
+/// What is known of the file at `path`.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn mark(path: &Path, known: Option<&Mark>) -> std::io::Result<Mark> {
     let now = SystemTime::now();
     let stat = FileStat::of(&fs::metadata(path)?);
     if let Some(known) = known.filter(|known| known.stat == Some(stat)) {

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Pure: `plan`, `parameters`, `steps`, `dotenv`, and what `record` compares. Looking at files:
-//! `files`, `basis`. What words mean, found out on the way: `variables`, `each`. Doing: `run` (the loop), `perform` (one task), `command` (one command).
+//! `files`, `basis`, `reader`, `watch`. What words mean, found out on the way: `variables`, `each`. Doing: `run` (the loop), `perform` (one task), `command` (one command).
 
 mod attempt;
 mod basis;
@@ -24,6 +24,7 @@ mod perform;
 mod plan;
 mod pool;
 mod preview;
+mod reader;
 mod record;
 mod run;
 mod steps;
@@ -32,6 +33,7 @@ mod tests;
 mod truth;
 mod variables;
 mod vault;
+mod watch;
 mod witness;
 
 pub use command::has_source;
@@ -39,6 +41,7 @@ pub use parameters::Request;
 pub use plan::{Invocation, Plan, subsystems};
 pub use preview::{Preview, preview};
 pub use run::{Engine, Options};
+pub use watch::{Sight, Watch};
 
 use crate::model::{Fault, Kind};
 use perform::How;

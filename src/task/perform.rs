@@ -144,6 +144,10 @@ impl<'w> Performance<'_, 'w> {
     }
 
     fn hidden(&self, fault: Fault) -> Fault {
-        fault.in_words(|text| self.engine.vault.hidden(text))
+        let vault = &self.engine.vault;
+        let is_open = |text: &String| vault.hidden(text) == *text;
+        // A file that holds a secret itself is not pictured.
+        let shown = fault.shown.filter(|shown| shown.texts.values().all(is_open));
+        Fault { shown, ..fault }.in_words(|text| vault.hidden(text))
     }
 }

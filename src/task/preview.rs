@@ -1,29 +1,20 @@
 //! What a run would do and why, found without running anything and without writing anything.
 
-use std::{
-    future::ready,
-    path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
-};
-
-use futures_util::FutureExt;
-
 use crate::{
     cache::Cache,
     model::Fault,
-    process::Pending,
-    workspace::{Keyring, Names, Renderer, Task, Text, Word, Workspace},
+    workspace::{Names, Renderer, Task, Text, Word, Workspace},
 };
 
 use super::{
     command::Ground,
-    files,
     key::{Eye, is_kept},
     ledger::Ledger,
     plan::{Invocation, Plan},
+    reader::{Known, at_once},
     record::Record,
     steps::{Rendering, Step, Work, is_here},
-    variables::{Witness, fixed, learn},
+    variables::fixed,
 };
 
 /// What would become of one task.
@@ -68,23 +59,20 @@ struct Looker<'a> {
 impl<'a> Looker<'a> {
     fn preview(&self, invocation: &Invocation<'a>) -> Result<Preview, Fault> {
         let task = invocation.task;
+        let mut known = Known::of(self.workspace, self.names, self.renderer, invocation)?;
+        let bindings = std::mem::take(&mut known.learned.words);
         let rendering =
-            |bindings| Rendering { names: self.names, renderer: self.renderer, task, bindings };
-        let bindings = fixed(self.renderer, invocation)?;
-        let mut ground = Ground::bare(self.workspace, &rendering(&bindings))?;
-        let reader = Reader { dir: ground.dir.clone(), task, unknown: Mutex::default() };
-        let learned = at_once(learn(self.renderer, invocation, &reader))?;
-        let rendering = rendering(&learned.words);
-        let steps = at_once(rendering.run(&reader))?;
-        let mut at_end = bindings.clone();
+            Rendering { names: self.names, renderer: self.renderer, task, bindings: &bindings };
+        let steps = at_once(rendering.run(&known.reader))?;
+        let mut at_end = fixed(self.renderer, invocation)?;
         at_end.set("exit_code", Word::number(0));
-        let last = at_once(rendering.finally(&at_end, &reader))?;
-        let unknown = reader.unknown.into_inner().unwrap_or_default();
+        let last = at_once(rendering.finally(&at_end, &known.reader))?;
+        let unknown = known.reader.unknown();
         let (runs, why) = match is_here(&task.only) {
             false => (false, "it does not run on this platform".to_owned()),
             true => {
-                ground.furnish(&rendering, &learned.of_file)?;
-                self.why(invocation, &rendering, &ground, &steps, &unknown)?
+                known.ground.furnish(&rendering, &known.learned.of_file)?;
+                self.why(invocation, &rendering, &known.ground, &steps, &unknown)?
             }
         };
         let commands = steps.iter().chain(&last).map(told).collect();
@@ -173,44 +161,6 @@ fn remember(now: &mut Record, record: &Record, unknown: &[String]) -> Vec<String
 fn bare(written: &str) -> &str {
     let inner = |sign| written.strip_prefix(sign)?.strip_suffix(sign);
     inner('\'').or_else(|| inner('"')).unwrap_or(written)
-}
-
-/// Who looks at files and runs nothing.
-struct Reader<'t> {
-    dir: PathBuf,
-    task: &'t Task,
-    /// What stands for what is known only once it was run.
-    unknown: Mutex<Vec<String>>,
-}
-
-impl Witness for Reader<'_> {
-    fn printed<'a>(
-        &'a self,
-        line: &'a Text,
-        _: Option<&'a Path>,
-    ) -> Pending<'a, Result<String, Fault>> {
-        let unknown = format!("$({})", line.symbolic());
-        self.unknown.lock().unwrap_or_else(PoisonError::into_inner).push(unknown.clone());
-        Box::pin(ready(Ok(unknown)))
-    }
-
-    fn secret<'a>(
-        &'a self,
-        name: &'a str,
-        _: Pending<'a, Result<String, Fault>>,
-    ) -> Pending<'a, Result<Word, Fault>> {
-        Box::pin(ready(Ok(Keyring::word(name))))
-    }
-
-    fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {
-        files::names(&self.dir, patterns, self.task.gitignore)
-    }
-}
-
-/// What comes of work that waits for nothing.
-fn at_once<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    let waits = || Fault::new(crate::model::Kind::Failed, "looking at a task waits for something");
-    work.now_or_never().unwrap_or_else(|| Err(waits()))
 }
 
 fn told(step: &Step) -> String {

@@ -27,6 +27,8 @@ pub struct Step<'w> {
     pub quiet: bool,
     /// Whether it gets the terminal.
     pub interactive: bool,
+    /// As it is written.
+    pub entry: &'w Entry,
 }
 
 /// What a step does.
@@ -148,7 +150,7 @@ impl<'w> Rendering<'_, 'w> {
 
     fn step_of(
         &self,
-        entry: &Entry,
+        entry: &'w Entry,
         what: Work<'w>,
         bindings: &Bindings,
     ) -> Result<Step<'w>, Fault> {
@@ -160,6 +162,7 @@ impl<'w> Rendering<'_, 'w> {
             allow_failure: entry.allow_failure,
             quiet: entry.quiet || self.task.quiet,
             interactive: entry.interactive || self.task.interactive,
+            entry,
         })
     }
 }

@@ -23,7 +23,7 @@ use super::{
 /// How often somebody else may be first.
 const TRIES: usize = 200;
 /// The first pause after that is no longer than this: about what a push takes.
-const SHORTEST: Duration = Duration::from_millis(50);
+const SHORTEST: Duration = Duration::from_millis(200);
 /// No pause is longer.
 const LONGEST: Duration = Duration::from_secs(2);
 

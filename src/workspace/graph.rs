@@ -30,7 +30,7 @@ pub fn check(drafts: &[Draft], known: &BTreeSet<&str>) -> Vec<Diagnostic> {
 }
 
 fn span(draft: &Draft, scalar: &Scalar) -> Span {
-    Span { file: draft.spec.clone(), bytes: scalar.bytes.clone() }
+    draft.seams.span(scalar.bytes.clone())
 }
 
 fn same_binaries(drafts: &[Draft]) -> Vec<Diagnostic> {
@@ -38,7 +38,7 @@ fn same_binaries(drafts: &[Draft]) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
     for draft in drafts {
         for binary in &draft.binaries {
-            let span = Span { file: draft.spec.clone(), bytes: binary.bytes.clone() };
+            let span = draft.seams.span(binary.bytes.clone());
             match owners.get(binary.value.as_str()) {
                 None => {
                     owners.insert(&binary.value, (draft, span));
@@ -150,7 +150,7 @@ fn tell(
         let node = cycle[at];
         let edge = edges[node].iter().find(|(target, _)| *target == next(at));
         let bytes = edge.map_or(0..0, |(_, scalar)| scalar.bytes.clone());
-        Span { file: drafts[node].spec.clone(), bytes }
+        drafts[node].seams.span(bytes)
     };
     let mut path: Vec<_> = cycle.iter().map(|node| name(*node)).collect();
     path.push(name(cycle[0]));

@@ -105,7 +105,7 @@ fn resolve(
     let mut looked_at = Vec::new();
     for (spec, listed) in loaded.into_iter().zip(&listed.files) {
         diagnostics.extend(spec.diagnostics);
-        texts.insert(spec.file.path, spec.file.text);
+        texts.extend(spec.file.texts());
         if spec.is_family {
             let names = spec.drafts.iter().map(|draft| draft.name.clone());
             families.insert(listed.name.clone(), names.collect());
@@ -152,6 +152,7 @@ fn resolve(
         project: project(&manifest, &layout),
         stores: settings.stores,
         platforms: if settings.platforms.is_empty() { vec![platform] } else { settings.platforms },
+        runners: settings.runners,
         repository: settings.repository,
         trust: settings.trust,
         mode: mode(&manifest),

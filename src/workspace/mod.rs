@@ -5,6 +5,7 @@
 mod build;
 mod discover;
 mod environment;
+mod extends;
 mod files;
 mod graph;
 mod include;
@@ -73,6 +74,8 @@ pub struct Workspace {
     pub stores: Vec<String>,
     /// `platforms:`; what a complete release has. The host alone if none are named.
     pub platforms: Vec<Platform>,
+    /// `ci: {runners}`: the labels of the runner that builds for a platform.
+    pub runners: BTreeMap<Platform, Vec<String>>,
     /// `repository:`; where the project's source is, as a URL without a slash at its end.
     pub repository: Option<String>,
     /// `trust:`; whose assets are downloaded. Anybody's if the manifest names no store: what is in
@@ -106,6 +109,9 @@ pub struct Subsystem {
     pub desc: Option<String>,
     /// The spec's path, relative to the workspace.
     pub spec: PathBuf,
+    /// The files whose defaults it takes, relative to the workspace, the nearest first; and the
+    /// keys that each of them says something of.
+    pub extends: Vec<(PathBuf, Vec<String>)>,
     /// The version: pinned, or what its scheme came to.
     pub version: Version,
     /// How its versions come about, if they are not pinned.

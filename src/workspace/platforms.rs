@@ -51,6 +51,11 @@ impl Workspaces {
         &self.wanted
     }
 
+    /// Whether the workspace was loaded for `platform` too.
+    pub fn knows(&self, platform: Platform) -> bool {
+        self.all.contains_key(&platform)
+    }
+
     /// The workspace as `platform` has it.
     ///
     /// # Panics

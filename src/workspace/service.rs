@@ -10,7 +10,7 @@ use std::{
 use super::{Text, build, graph, subsystem::Draft, template::Scope};
 use crate::{
     manifest::{Entry, Findings, Node, Scalar, pairs, scalar, scalars},
-    model::{Diagnostic, Name, Span, suggestion},
+    model::{Diagnostic, Name, suggestion},
     process::Shell,
 };
 
@@ -285,7 +285,7 @@ pub fn check(drafts: &[Draft], known: &BTreeSet<&str>) -> Vec<Diagnostic> {
     if let Some((draft, service)) = with_service().next()
         && !drafts.iter().any(yields)
     {
-        let place = Span { file: draft.spec.clone(), bytes: service.key.clone() };
+        let place = draft.seams.span(service.key.clone());
         let what = format!("{} is a service, and nothing here supervises it", draft.name);
         let help = format!(
             "pin Process Compose: `pc: v1.46.0` under `versions`, and a spec subsystems/pc.yml with `binary: {SUPERVISOR}`"
@@ -307,7 +307,7 @@ fn missing(
     if services.clone().any(|name| name == need.text) {
         return None;
     }
-    let place = Span { file: draft.spec.clone(), bytes: need.bytes.clone() };
+    let place = draft.seams.span(need.bytes.clone());
     let (what, help) = if known.contains(need.text.as_str()) {
         (
             format!("the service of {} needs `{}`, which is no service", draft.name, need.text),

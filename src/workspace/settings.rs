@@ -20,6 +20,8 @@ pub struct Settings {
     pub stores: Vec<String>,
     /// `platforms`.
     pub platforms: Vec<Platform>,
+    /// `ci.runners`.
+    pub runners: BTreeMap<Platform, Vec<String>>,
     /// `repository`.
     pub repository: Option<String>,
     /// `trust`.
@@ -59,7 +61,26 @@ pub fn resolve(doc: &ManifestDoc, found: &mut Findings) -> Settings {
             }
         }
     }
+    settings.runners = runners(doc, found);
     settings
+}
+
+/// The runners that `doc` names.
+fn runners(doc: &ManifestDoc, found: &mut Findings) -> BTreeMap<Platform, Vec<String>> {
+    let mut runners = BTreeMap::new();
+    for (platform, labels) in &doc.runners {
+        match platform.value.parse() {
+            Ok(platform) => {
+                let labels = labels.iter().map(|label| label.text.clone());
+                runners.insert(platform, labels.collect());
+            }
+            Err(why) => {
+                let help = platform_help(&platform.value);
+                found.add(platform.bytes.clone(), why, "not a platform", help);
+            }
+        }
+    }
+    runners
 }
 
 /// The groups that `doc` and the specs make. `names` are those of all subsystems and specs. What is

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use super::{
     Assignments, Environment, Task,
     discover::Pattern,
-    files::{self, SpecFile},
+    extends::{self, Gathered},
+    files::SpecFile,
     subsystem::{self, Draft, Identity, Surroundings},
     version::{Current, Stated, Versions, stated_scheme},
 };
@@ -51,7 +52,7 @@ pub struct LoadedSpec {
     pub drafts: Vec<Draft>,
     /// Whether it has `discover`.
     pub is_family: bool,
-    /// The folders that were listed to discover some, absolute.
+    /// The folders that were listed to discover some, and the files that it extends, absolute.
     pub looked_at: Vec<PathBuf>,
     /// What is wrong with it.
     pub diagnostics: Vec<Diagnostic>,
@@ -70,23 +71,30 @@ impl Loader<'_> {
     /// When a file cannot be read.
     pub fn load(&self, specs: &[SpecFile]) -> Result<Vec<LoadedSpec>, Fault> {
         if specs.len() < MANY_SPECS {
-            specs.iter().map(|spec| self.spec(spec)).collect()
+            specs.iter().map(|spec| self.spec(spec, specs)).collect()
         } else {
-            specs.par_iter().map(|spec| self.spec(spec)).collect()
+            specs.par_iter().map(|spec| self.spec(spec, specs)).collect()
         }
     }
 
-    fn spec(&self, spec: &SpecFile) -> Result<LoadedSpec, Fault> {
-        let file = files::read(self.layout, &spec.path)?;
+    fn spec(&self, spec: &SpecFile, specs: &[SpecFile]) -> Result<LoadedSpec, Fault> {
+        let Gathered { file, mut looked_at, diagnostics } =
+            extends::read(self.layout, spec, specs)?;
+        if !diagnostics.is_empty() {
+            // Without what it extends, too much would be told of the rest.
+            let (drafts, is_family) = (Vec::new(), false);
+            return Ok(LoadedSpec { file, drafts, is_family, looked_at, diagnostics });
+        }
         let mut found = Findings::new(&file);
         let mut in_manifest = Findings::new(self.manifest_file);
         let doc = read_spec(&file, &mut found);
         let in_spec = doc.version.as_ref().and_then(|doc| stated_scheme(doc, &mut found));
         let is_family = doc.discover.is_some();
-        let (identities, looked_at) = match &doc.discover {
+        let (identities, listed) = match &doc.discover {
             Some(shape) => self.family(spec, shape, &doc, in_spec.as_ref(), &mut found)?,
             None => (self.single(spec, in_spec.as_ref(), &mut found), Vec::new()),
         };
+        looked_at.extend(listed);
         let mut drafts = Vec::new();
         for identity in &identities {
             let around = self.surroundings();

@@ -19,7 +19,7 @@ use super::{
     version::Current,
 };
 use crate::{
-    manifest::{Findings, HeadDoc, ManifestDoc, Scalar, Sp, SpecDoc},
+    manifest::{File, Findings, HeadDoc, ManifestDoc, Scalar, Seams, Sp, SpecDoc},
     model::{Name, Platform, TagStem},
 };
 
@@ -57,8 +57,8 @@ pub struct Identity<'a> {
 pub struct Draft {
     /// Its name.
     pub name: Name,
-    /// The spec's path, relative to the workspace.
-    pub spec: PathBuf,
+    /// Which file its places are in.
+    pub seams: Seams,
     /// `needs`, where they are written.
     pub needs: Vec<Scalar>,
     /// `build_needs`, where they are written.
@@ -94,7 +94,7 @@ pub fn resolve(
     home.add(spec.parent().unwrap_or(Path::new("")), &doc.head, &mut scope, found);
     let env = home.env.clone();
     let tasks = match around.assignments.get(&(spec.to_path_buf(), String::new())) {
-        None => task::resolve(Some(name), &doc.tasks, home, &scope, found),
+        None => all_tasks(name, doc, &home, &scope, found),
         // What is set is set for its tasks: what is built stays what is pinned.
         Some(set) => {
             let mut scope = self::scope(identity, around);
@@ -106,7 +106,7 @@ pub fn resolve(
             let (above, own) = (home.lacking(&around.manifest.head), home.lacking(&doc.head));
             home.add(Path::new(""), &above, &mut scope, in_manifest);
             home.add(&dir, &own, &mut scope, found);
-            task::resolve(Some(name), &doc.tasks, home, &scope, found)
+            all_tasks(name, doc, &home, &scope, found)
         }
     };
     let service = doc.service.as_ref().map(|entry| service::resolve(entry, &env, &scope, found));
@@ -144,6 +144,7 @@ pub fn resolve(
         name: name.clone(),
         desc: doc.desc.as_ref().map(|desc| desc.text.clone()),
         spec: spec.to_path_buf(),
+        extends: extends(found.file(), doc),
         version: version.clone(),
         scheme: current.value.scheme.clone(),
         is_chosen: current.value.is_chosen,
@@ -163,7 +164,7 @@ pub fn resolve(
     });
     Draft {
         name: name.clone(),
-        spec: spec.to_path_buf(),
+        seams: found.file().seams(),
         needs: doc.needs.clone(),
         build_needs: doc.build_needs.clone(),
         binaries,
@@ -172,6 +173,34 @@ pub fn resolve(
         groups,
         subsystem,
     }
+}
+
+/// The tasks of `name`: its own, and those of the files whose defaults it takes.
+fn all_tasks(
+    name: &Name,
+    doc: &SpecDoc,
+    home: &Home,
+    scope: &Scope,
+    found: &mut Findings,
+) -> Vec<Task> {
+    let mut tasks = task::resolve(Some(name), &doc.tasks, home.clone(), scope, found);
+    for ((_, base), inherited) in found.file().bases().iter().zip(&doc.inherited) {
+        let mut in_base = Findings::new(base);
+        tasks.extend(task::resolve(Some(name), inherited, home.clone(), scope, &mut in_base));
+        found.diagnostics.extend(in_base.diagnostics);
+    }
+    tasks
+}
+
+/// The files whose defaults the spec in `file` takes, and what of it they gave.
+fn extends(file: &File, doc: &SpecDoc) -> Vec<(PathBuf, Vec<String>)> {
+    let bases = file.bases().iter().zip(doc.taken.iter().zip(&doc.inherited));
+    let mut all = Vec::new();
+    for ((_, base), (keys, tasks)) in bases {
+        let tasks = (!tasks.is_empty()).then(|| "tasks".to_owned());
+        all.push((base.path.clone(), keys.iter().cloned().chain(tasks).collect()));
+    }
+    all
 }
 
 /// The groups that a spec names itself.

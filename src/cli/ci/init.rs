@@ -1,4 +1,4 @@
-//! `forge ci:init`: the workflow with which GitHub Actions calls the pipeline.
+//! `forge ci:init`: the workflow with which CI calls the pipeline.
 
 use std::{
     fs, io,
@@ -6,12 +6,14 @@ use std::{
 };
 
 use crate::{
-    ci::Workflow,
+    ci::{SpreadWorkflow, Workflow, matrix::Parent},
     model::{Fault, Kind, Layout},
 };
 
 use super::super::{
     Stop,
+    args::CiHost,
+    matrix::USUAL_JOBS,
     session::{Session, say},
 };
 
@@ -22,18 +24,37 @@ const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 /// The version that the workflow installs: this one.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// What kind of workflow is wanted.
+pub(in super::super) struct Form<'a> {
+    /// Where forge is installed from.
+    pub(in super::super) forge: Option<&'a str>,
+    /// Whether it has several jobs.
+    pub(in super::super) matrix: bool,
+    /// Whose CI it is for.
+    pub(in super::super) host: CiHost,
+}
+
+/// A file to be written.
+struct File {
+    path: &'static str,
+    text: String,
+}
+
 /// Writes it, at the top of the repository that the workspace is in. What is there is left,
-/// unless it is asked for with `--force`. `forge` is where forge is installed from.
-pub(in super::super) fn init(session: &Session, forge: Option<&str>) -> Result<u8, Stop> {
+/// unless it is asked for with `--force`.
+pub(in super::super) fn init(session: &Session, form: &Form<'_>) -> Result<u8, Stop> {
     let layout = session.layout()?;
     let top = repository(layout.root());
     let folder = layout.root().strip_prefix(&top).unwrap_or(Path::new("")).display().to_string();
     let workflow = Workflow {
         default_branch: default_branch(&top).unwrap_or_else(|| USUAL_BRANCH.into()),
-        install: install(&layout, forge)?,
+        install: install(&layout, form.forge)?,
         folder,
+        claims: makes_versions(session)?,
     };
-    let path = top.join(Workflow::PATH);
+    let branch = workflow.default_branch.clone();
+    let file = file(session, form, workflow);
+    let path = top.join(file.path);
     if path.exists() && !session.flags.force {
         return Err(Fault::new(Kind::Usage, format!("{} is there already", path.display()))
             .because("what people wrote is not overwritten")
@@ -41,17 +62,36 @@ pub(in super::super) fn init(session: &Session, forge: Option<&str>) -> Result<u
             .into());
     }
     if session.flags.dry_run {
-        say(&workflow.render())?;
+        say(&file.text)?;
         return Ok(0);
     }
-    write(&path, &workflow.render())
+    write(&path, &file.text)
         .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
     say(&format!(
         "wrote {}\n\ncommit it; pushes to {} and tags `v*` then publish, pull requests only build and test\n",
-        Workflow::PATH,
-        workflow.default_branch
+        file.path, branch
     ))?;
     Ok(0)
+}
+
+/// Whether any version is made by a scheme.
+fn makes_versions(session: &Session) -> Result<bool, Stop> {
+    Ok(session.workspace()?.subsystems.values().any(|subsystem| subsystem.scheme.is_some()))
+}
+
+/// The file of that form.
+fn file(session: &Session, form: &Form<'_>, plain: Workflow) -> File {
+    let jobs = usize::from(session.flags.jobs.unwrap_or(USUAL_JOBS));
+    let Workflow { install, folder, .. } = plain.clone();
+    match (form.host, form.matrix) {
+        (CiHost::Gitlab, _) => {
+            File { path: Parent::PATH, text: Parent { install, folder, jobs }.render() }
+        }
+        (CiHost::Github, true) => {
+            File { path: Workflow::PATH, text: SpreadWorkflow { plain, jobs }.render() }
+        }
+        (CiHost::Github, false) => File { path: Workflow::PATH, text: plain.render() },
+    }
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {

@@ -2,6 +2,7 @@
 //! up to the first that fails.
 
 mod account;
+mod close;
 mod init;
 mod services;
 mod stages;
@@ -18,24 +19,42 @@ use crate::{
 
 use super::{
     Stop,
-    session::{Session, select, surroundings},
+    session::{Session, surroundings},
+    versions,
 };
 use account::{Account, StageReport};
 use stages::{Did, Stages};
 use voice::Voice;
 
-pub(super) use init::init;
+pub(super) use close::close;
+pub(super) use init::{Form, init};
+
+/// What of the pipeline is wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// One stage of it alone.
+    pub(super) only: Option<Stage>,
+    /// What was named.
+    pub(super) said: &'a [String],
+    /// Whether only to show what would run.
+    pub(super) plan: bool,
+    /// Whether this is one of several jobs.
+    pub(super) part: bool,
+}
+
+impl<'a> Wanted<'a> {
+    /// One stage, for what was `said`.
+    pub(super) fn stage(stage: Stage, said: &'a [String]) -> Self {
+        Self { only: Some(stage), said, plan: false, part: false }
+    }
+}
 
 /// Runs the pipeline, or one stage of it; or only shows what would run.
-pub(super) fn ci(
-    session: &Session,
-    only: Option<Stage>,
-    said: &[String],
-    plan: bool,
-) -> Result<u8, Stop> {
-    let workspaces = Arc::new(session.workspaces()?);
-    let words = ci::words(workspaces.any(), said);
-    let names = select(workspaces.any(), &words)?;
+pub(super) fn ci(session: &Session, wanted: &Wanted<'_>) -> Result<u8, Stop> {
+    let Wanted { only, said, plan, part } = *wanted;
+    let words = ci::words(session.workspaces()?.any(), said);
+    let (workspaces, names) = versions::workspaces(session, &words)?;
+    let workspaces = Arc::new(workspaces);
     let facts = Facts {
         workspace: workspaces.any(),
         words: &words,
@@ -44,6 +63,7 @@ pub(super) fn ci(
         store: destination(session, &workspaces)?,
         wish: wish(session),
         only,
+        is_part: part,
     };
     let planned = ci::plan(&facts);
     if plan || session.flags.dry_run {

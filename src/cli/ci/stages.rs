@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    cache::Record,
+    cache::{Record, Release},
     ci::{Facts, Stage},
-    model::{ArtifactReport, Fault, How, Kind, Name, RunReport},
+    model::{ArtifactId, ArtifactReport, Fault, How, Kind, Name, RunReport},
     report::render_sum,
     service,
     workspace::{Task, Workspaces},
@@ -13,11 +13,16 @@ use crate::{
 
 use super::{
     super::{
-        Stop, ensure, package, project,
+        Stop, ensure,
+        next::{Claimed, claimed, settled},
+        package, project,
         run::{Publish, Request, run, runtime},
         services::list,
         session::Session,
-        task, verify,
+        task,
+        terms::Terms,
+        verify,
+        versions::Versions,
     },
     account::Counts,
     services::Services,
@@ -166,13 +171,21 @@ impl<'a> Stages<'a> {
 
     /// Publishes what was built here and is in no release yet, and nothing else.
     fn release(&mut self) -> Result<Did, Stop> {
-        let names = self.built_here();
+        let mut names = self.built_here();
         let mut what = Vec::new();
         let mut code = 0;
-        if names.is_empty() {
+        let claimed = self.claim(&names)?;
+        for (name, why) in &claimed.nothing {
+            names.remove(name);
+            what.push(format!("{name} is not released: {why}"));
+        }
+        if names.is_empty() && what.is_empty() {
             what.push("nothing was built here that is not released".to_owned());
-        } else {
+        } else if !names.is_empty() {
             let report = self.ensure(&names, Publish::AsUsual)?;
+            if report.is_good() {
+                settled(self.workspaces.layout(), &claimed.versions);
+            }
             self.tell(&report, "released")?;
             code = report.exit_code();
             what.push(render_sum(&report, "released"));
@@ -199,14 +212,32 @@ impl<'a> Stages<'a> {
         Ok((format!("{tag} {told}"), code))
     }
 
+    /// Gives those of `names` their versions that no one pins: only now, after tests have passed.
+    fn claim(&mut self, names: &BTreeSet<Name>) -> Result<Claimed, Stop> {
+        let claimed = claimed(self.session, self.workspaces.any(), names, &Terms::default())?;
+        if !claimed.versions.is_empty() {
+            // What a version is goes into what is built.
+            let workspaces = self.session.workspaces_at(&Versions::new(), &claimed.versions)?;
+            self.workspaces = Arc::new(workspaces);
+        }
+        Ok(claimed)
+    }
+
+    /// What was built here and is not released. Code whose versions are made was built as its last
+    /// one, and is another by now.
     fn built_here(&self) -> BTreeSet<Name> {
-        let is_due = |name: &&Name| {
-            self.workspaces.artifacts([*name]).any(|id| {
-                Record::read(&self.workspaces.layout().record(&id)).is_some_and(|record| {
-                    record.build_seconds.is_some() && record.release.is_none()
-                })
-            })
+        let is_due = |id: ArtifactId| {
+            let Some(record) = Record::read(&self.workspaces.layout().record(&id)) else {
+                return false;
+            };
+            let is_open = match &record.release {
+                None => true,
+                Some(Release::HoldsOther { .. }) => self.workspaces.subsystem(&id).scheme.is_some(),
+                Some(Release::Holds { .. }) => false,
+            };
+            record.build_seconds.is_some() && is_open
         };
+        let is_due = |name: &&Name| self.workspaces.artifacts([*name]).any(is_due);
         self.facts.names.iter().filter(is_due).cloned().collect()
     }
 

@@ -197,7 +197,8 @@ pub fn twins(tasks: &[Task]) -> Vec<Diagnostic> {
 fn tie(names: &Names, task: &Task, call: &Call) -> Option<Diagnostic> {
     let name = &call.name.text;
     let space = task.subsystem.as_ref().map_or(task.home.space.as_str(), Name::as_str);
-    let own = Some(format!("{space}:{name}")).filter(|own| names.task(own).is_some());
+    let own = Some(format!("{space}:{name}"));
+    let own = own.filter(|own| !space.is_empty() && names.task(own).is_some());
     let outer = name.strip_prefix(':').unwrap_or(name);
     let (one, other) = names.tied(own.as_deref().unwrap_or(outer))?;
     let what = format!("`{name}` may be `{}` as well as `{}`", one.name, other.name);

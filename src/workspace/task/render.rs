@@ -14,7 +14,7 @@ use super::{
     },
     Data, Task, Template,
 };
-use crate::model::{Fault, Kind, Platform};
+use crate::model::{Diagnostic, Fault, Kind, Platform, Span};
 
 /// What a word means: a value of any kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -239,6 +239,23 @@ fn refused(task: &Task, Template(written): &Template, wrong: Wrong) -> Fault {
 }
 
 impl Template {
+    /// `fault`, shown at the place where this template of `task` is written. Its innermost cause is
+    /// what is wrong there: a word in backquotes that stands in it, or all of its first line.
+    #[must_use]
+    pub fn is_wrong(&self, task: &Task, mut fault: Fault) -> Fault {
+        let Self(written) = self;
+        let what = fault.why.pop().unwrap_or_else(|| fault.what.clone());
+        let word = what.split('`').nth(1).and_then(|word| Some((written.text.find(word)?, word)));
+        let inner = match word {
+            Some((at, word)) => at..at + word.len(),
+            None => 0..written.text.lines().next().unwrap_or_default().len(),
+        };
+        let bytes = written.locate(&task.home.text, inner);
+        let span = Span { file: task.place.file.clone(), bytes };
+        let wrong = Diagnostic::new(span, what, "here");
+        fault.because_of(wrong, task.home.text.clone())
+    }
+
     /// Whether it looks at `word`.
     pub fn mentions(&self, word: &str) -> bool {
         template::mentions(&template::words_of(self.source()), word)

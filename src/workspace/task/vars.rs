@@ -8,7 +8,7 @@ use minijinja::value::Value as Word;
 use super::{
     super::{
         Places, Text, build,
-        template::{Scope, look_at, unknown, words_of, words_of_expression},
+        template::{Scope, look_at, mentions, unknown, words_of, words_of_expression},
     },
     Data, Secret, Template, Var, Variable,
     read::Reader,
@@ -29,11 +29,16 @@ pub fn of_file(
     found: &mut Findings,
 ) -> Vec<Var> {
     let mut vars: Vec<Var> = Vec::new();
-    for (key, node) in written {
+    for (at, (key, node)) in written.iter().enumerate() {
         if !is_free(key, scope, found) {
             continue;
         }
         let Some(variable) = variable(node) else { continue };
+        let below = written[at..].iter().map(|(key, _)| key.value.as_str());
+        if is_circle(node, &variable, below, scope, found) {
+            scope.declare(&key.value, unknown());
+            continue;
+        }
         let is_lazy = is_asked_for(&variable)
             || scope.is_guess(&looks(&variable))
             || cuts_places(&variable, scope);
@@ -71,6 +76,31 @@ fn variable(node: &Node) -> Option<Variable> {
     let line = || scalar(secret, "sh").map(|line| Secret::Sh(Template(line)));
     let name = || scalar(secret, "env").map(|name| Secret::Env(Template(name)));
     text.or_else(line).or_else(name).map(Variable::Secret)
+}
+
+/// Whether `variable`, in `node`, looks at one of those that it does not know: itself, which is the
+/// first one `below`, or those that follow. That is told.
+fn is_circle<'n>(
+    node: &Node,
+    variable: &Variable,
+    mut below: impl Iterator<Item = &'n str>,
+    scope: &Scope,
+    found: &mut Findings,
+) -> bool {
+    let looks = looks(variable);
+    let Some(own) = below.next() else { return false };
+    let is_ahead =
+        |name: &&str| mentions(&looks, name) && !scope.knows(name) && !scope.has_var(name);
+    let help = "a variable knows those that stand above it";
+    if is_ahead(&own) {
+        let what = format!("the variable `{own}` refers to itself");
+        found.add(node.bytes.clone(), what, "not known yet", help);
+        return true;
+    }
+    let Some(other) = below.find(is_ahead) else { return false };
+    let what = format!("the variable `{own}` refers to `{other}`, which stands below it");
+    found.add(node.bytes.clone(), what, "not known yet", help);
+    true
 }
 
 /// Whether something has to be asked what it is.
@@ -153,15 +183,23 @@ impl Reader<'_, '_, '_> {
     /// `vars`, each of which is known to those after it.
     pub(super) fn variables(&mut self) -> Vec<Var> {
         let entries = self.node.get("vars").map(Node::entries).unwrap_or_default();
-        entries.iter().filter_map(|entry| self.variable(entry)).collect()
+        let each = (0..entries.len()).filter_map(|at| self.variable(&entries[at..]));
+        each.collect()
     }
 
-    fn variable(&mut self, entry: &Entry) -> Option<Var> {
+    /// The first of `entries`.
+    fn variable(&mut self, entries: &[Entry]) -> Option<Var> {
+        let entry = entries.first()?;
         let name = &entry.key.value;
         if !is_free(&entry.key, &self.scope, self.found) {
             return None;
         }
         let variable = variable(&entry.value)?;
+        let below = entries.iter().map(|entry| entry.key.value.as_str());
+        if is_circle(&entry.value, &variable, below, &self.scope, self.found) {
+            self.scope.declare(name, unknown());
+            return None;
+        }
         let is_lazy = is_asked_for(&variable) || self.scope.is_late(&looks(&variable));
         let is_guess = look_at(&looks(&variable), &self.guesses);
         let value = match is_guess || is_lazy {

@@ -1,6 +1,7 @@
 //! Whole workspaces, written to disk and loaded.
 
 mod discovered;
+mod extended;
 mod good;
 mod mutated;
 mod problems;

@@ -1,0 +1,80 @@
+//! Words of which the command line takes one.
+
+use clap::ValueEnum;
+
+/// How the output of tasks is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// Line by line, with the task's name before each.
+    Prefixed,
+    /// All of a task's at once, when it ended.
+    Grouped,
+    /// As it comes, not a byte changed.
+    Plain,
+    /// Only that of what failed.
+    Quiet,
+}
+
+/// Languages of `forge graph`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum GraphFormat {
+    /// For Markdown pages.
+    Mermaid,
+    /// For Graphviz.
+    Dot,
+}
+
+/// Whose CI a workflow is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum CiHost {
+    /// GitHub Actions.
+    Github,
+    /// GitLab CI.
+    Gitlab,
+}
+
+/// Readers of `forge matrix`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum MatrixFormat {
+    /// One line for `fromJSON` in GitHub Actions.
+    Github,
+    /// A child pipeline of GitLab.
+    Gitlab,
+    /// A document with all that is known of each job.
+    Json,
+}
+
+/// Files that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// versions.yml
+    Manifest,
+    /// subsystems/<name>.yml
+    Spec,
+}
+
+/// What `forge clean` removes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum CleanWhat {
+    /// Installed and packed artifacts and logs; sources stay.
+    Built,
+    /// Installed artifacts.
+    Bin,
+    /// Fetched sources and intermediate results.
+    Src,
+    /// Packed artifacts.
+    Dist,
+    /// Everything: the folder .forge.
+    All,
+}
+
+/// Shells that `forge env` speaks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum EnvShell {
+    /// sh, bash, zsh.
+    Sh,
+    /// fish.
+    Fish,
+    /// PowerShell.
+    Powershell,
+}

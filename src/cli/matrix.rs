@@ -1,0 +1,136 @@
+//! `forge matrix`: the work dealt out to jobs of CI.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    ci::{
+        self,
+        matrix::{Fleet, Host, Job, MOST_JOBS, Matrix},
+    },
+    model::ArtifactId,
+    report::render_warning,
+    workspace::Workspaces,
+};
+
+use super::{
+    Stop,
+    actions::Actions,
+    affected,
+    args::MatrixFormat,
+    durations::durations,
+    misses::Search,
+    run::runtime,
+    session::{Session, say},
+    versions,
+};
+
+/// How many jobs there are if nobody says: as many as GitHub runs at once for anybody.
+pub(super) const USUAL_JOBS: u16 = 20;
+
+/// What is to be dealt out.
+pub(super) struct Wish<'a> {
+    /// Subsystems or groups.
+    pub(super) names: &'a [String],
+    /// Only what has changed.
+    pub(super) affected: bool,
+    /// Since when.
+    pub(super) since: Option<&'a str>,
+    /// Only what no release holds.
+    pub(super) misses: bool,
+    /// Who reads it.
+    pub(super) format: Option<MatrixFormat>,
+}
+
+/// Prints the jobs; within GitHub Actions also sets the outputs `matrix` and `jobs`.
+pub(super) fn matrix(session: &Session, wish: &Wish<'_>) -> Result<u8, Stop> {
+    let session = &session.for_every_platform();
+    let usual = if session.flags.json { MatrixFormat::Json } else { MatrixFormat::Github };
+    let format = wish.format.unwrap_or(usual);
+    let matrix = deal(session, wish, format)?;
+    match format {
+        MatrixFormat::Gitlab => say(&matrix.gitlab())?,
+        MatrixFormat::Json => say(&json(&matrix))?,
+        MatrixFormat::Github => {
+            let line = matrix.github()?;
+            say(&format!("{line}\n"))?;
+            if let Some(actions) = Actions::of_process() {
+                let jobs = matrix.jobs.len().to_string();
+                actions.set_outputs(&[("matrix", line), ("jobs", jobs)])?;
+            }
+        }
+    }
+    Ok(0)
+}
+
+fn deal(session: &Session, wish: &Wish<'_>, format: MatrixFormat) -> Result<Matrix, Stop> {
+    let words = match wish.affected || wish.since.is_some() {
+        true => affected::words(session, ci::words, wish.names, wish.since)?,
+        false => ci::words(session.workspaces()?.any(), wish.names),
+    };
+    if words.is_empty() && (wish.affected || wish.since.is_some()) {
+        return Ok(Matrix { jobs: Vec::new() });
+    }
+    let (workspaces, names) = versions::workspaces(session, &words)?;
+    let folder = session.flags.directory.as_ref().map(|folder| folder.display().to_string());
+    let fleet = Fleet {
+        host: host(format),
+        named: &workspaces.any().runners,
+        jobs: usize::from(session.flags.jobs.unwrap_or(USUAL_JOBS)).min(MOST_JOBS),
+        folder: folder.as_deref(),
+    };
+    let wanted: BTreeSet<ArtifactId> = workspaces.artifacts(&names).collect();
+    let stores = session.stores(workspaces.any())?;
+    runtime()?.block_on(async {
+        let wanted = match wish.misses {
+            true => Search::new(session, &workspaces, &stores)?.to_make(&fleet, wanted).await?,
+            false => wanted,
+        };
+        let store = stores.all.first().filter(|_| !session.flags.offline);
+        let seconds = recorded(session, &workspaces, store.map(|store| &**store), &wanted).await;
+        Ok(fleet.deal(&workspaces, &wanted, &seconds))
+    })
+}
+
+/// How long each took; who cannot be asked is no reason to stop.
+async fn recorded(
+    session: &Session,
+    workspaces: &Workspaces,
+    store: Option<&dyn crate::store::Store>,
+    wanted: &BTreeSet<ArtifactId>,
+) -> BTreeMap<ArtifactId, f64> {
+    if wanted.len() < 2 {
+        return BTreeMap::new();
+    }
+    let (seconds, trouble) = durations(workspaces, store, wanted).await;
+    if let Some(fault) = trouble {
+        let fault = fault.within("cannot tell how long builds took, so all count the same");
+        eprint!("{}", render_warning(None, &fault, session.stderr_style()));
+    }
+    seconds
+}
+
+fn host(format: MatrixFormat) -> Host {
+    match format {
+        MatrixFormat::Gitlab => Host::GitLab,
+        MatrixFormat::Github | MatrixFormat::Json => Host::GitHub,
+    }
+}
+
+fn json(matrix: &Matrix) -> String {
+    let job = |job: &Job| {
+        let artifacts = job.artifacts.iter().flat_map(|(platform, names)| {
+            names.iter().map(move |name| {
+                serde_json::json!({ "name": name.as_str(), "platform": platform.to_string() })
+            })
+        });
+        serde_json::json!({
+            "name": job.name,
+            "runner": job.runner.labels,
+            "seconds": job.seconds,
+            "artifacts": artifacts.collect::<Vec<_>>(),
+            "command": job.command,
+        })
+    };
+    let jobs: Vec<_> = matrix.jobs.iter().map(job).collect();
+    format!("{:#}\n", serde_json::json!({ "schema": 1, "jobs": jobs }))
+}

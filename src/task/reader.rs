@@ -1,0 +1,99 @@
+//! What is known of a task without running anything: what a command would print stands as `$(…)`,
+//! a secret as its symbol.
+
+use std::{
+    future::ready,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use futures_util::FutureExt;
+
+use crate::{
+    model::{Fault, Kind},
+    process::Pending,
+    workspace::{Keyring, Names, Renderer, Task, Text, Word, Workspace},
+};
+
+use super::{
+    command::Ground,
+    files,
+    plan::Invocation,
+    steps::Rendering,
+    variables::{Learned, Witness, fixed, learn},
+};
+
+/// What is known of one run of a task.
+pub struct Known<'t> {
+    /// Where it runs; not furnished yet.
+    pub ground: Ground,
+    /// What its words mean.
+    pub learned: Learned,
+    /// Who found it out.
+    pub reader: Reader<'t>,
+}
+
+impl<'t> Known<'t> {
+    /// What is known of `invocation`.
+    ///
+    /// # Errors
+    /// If something in it cannot be rendered.
+    pub fn of(
+        workspace: &Workspace,
+        names: &Names<'t>,
+        renderer: &Renderer<'t>,
+        invocation: &Invocation<'t>,
+    ) -> Result<Self, Fault> {
+        let task = invocation.task;
+        let bindings = fixed(renderer, invocation)?;
+        let rendering = Rendering { names, renderer, task, bindings: &bindings };
+        let ground = Ground::bare(workspace, &rendering)?;
+        let reader = Reader { dir: ground.dir.clone(), task, unknown: Mutex::default() };
+        let learned = at_once(learn(renderer, invocation, &reader))?;
+        Ok(Self { ground, learned, reader })
+    }
+}
+
+/// Who looks at files and runs nothing.
+pub struct Reader<'t> {
+    dir: PathBuf,
+    task: &'t Task,
+    unknown: Mutex<Vec<String>>,
+}
+
+impl Reader<'_> {
+    /// What stands for what is known only once it was run.
+    pub fn unknown(&self) -> Vec<String> {
+        self.unknown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Witness for Reader<'_> {
+    fn printed<'a>(
+        &'a self,
+        line: &'a Text,
+        _: Option<&'a Path>,
+    ) -> Pending<'a, Result<String, Fault>> {
+        let unknown = format!("$({})", line.symbolic());
+        self.unknown.lock().unwrap_or_else(PoisonError::into_inner).push(unknown.clone());
+        Box::pin(ready(Ok(unknown)))
+    }
+
+    fn secret<'a>(
+        &'a self,
+        name: &'a str,
+        _: Pending<'a, Result<String, Fault>>,
+    ) -> Pending<'a, Result<Word, Fault>> {
+        Box::pin(ready(Ok(Keyring::word(name))))
+    }
+
+    fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {
+        files::names(&self.dir, patterns, self.task.gitignore)
+    }
+}
+
+/// What comes of work that waits for nothing.
+pub fn at_once<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let waits = || Fault::new(Kind::Failed, "looking at a task waits for something");
+    work.now_or_never().unwrap_or_else(|| Err(waits()))
+}
