@@ -101,6 +101,32 @@ fn a_touched_module_is_affected_alone_and_a_touched_library_with_all_that_import
     assert_eq!(names(&sandbox.forge("affected --json").succeeds()).len(), 129);
 }
 
+#[test]
+fn of_versions_yml_each_component_goes_by_what_is_its_own() {
+    if !is_here("git") {
+        return;
+    }
+    let sandbox = modules();
+    let before = sandbox.read("versions.yml");
+    // What stands there for tasks, groups or other subsystems goes into no module.
+    sandbox.write("versions.yml", &format!("{before}tasks: {{ hello: echo hello }}\n"));
+    assert!(names(&sandbox.forge("affected --json").succeeds()).is_empty());
+    let with = |line: &str| {
+        let pinned = match before.contains("versions: {}") {
+            true => before.replace("versions: {}", &format!("versions:\n  {line}")),
+            false => before.replace("versions:\n", &format!("versions:\n  {line}\n")),
+        };
+        assert_ne!(pinned, before);
+        sandbox.write("versions.yml", &pinned);
+    };
+    with("aws/awscomponent1: 20260101.0");
+    let run = sandbox.forge("affected").succeeds();
+    run.says("versions.yml, the line of aws/awscomponent1").says("1 of 129 affected");
+    sandbox.write("versions.yml", &format!("{before}env: {{ GOAMD64: v3 }}\n"));
+    let run = sandbox.forge("affected").succeeds();
+    run.says("versions.yml, whose `env` holds for all").says("129 of 129 affected");
+}
+
 /// A clone of the repository's remote.
 fn clone(sandbox: &Sandbox, name: &str, words: &[&str]) -> PathBuf {
     let url = format!("file://{}", sandbox.beside("origin.git").display());

@@ -4,6 +4,7 @@ mod migrate;
 mod support;
 
 mod affected;
+mod affected_ci;
 mod architecture;
 mod assets;
 mod bundle;
@@ -27,6 +28,8 @@ mod life;
 mod lock;
 mod logins;
 mod look;
+mod matrix;
+mod newer;
 mod planning;
 mod platforms;
 mod problems;

@@ -109,7 +109,7 @@ tasks:
     assert_eq!(printed("files"), "a.txt b.txt ");
     assert_eq!(printed("made"), "a.txt b.txt skip.txt ");
     assert_eq!(printed("glob"), "a.txt sub/z ");
-    assert_eq!(printed("matrix"), "a1 a2 b1 b2 ");
+    assert_eq!(printed("run matrix"), "a1 a2 b1 b2 ");
     assert_eq!(printed("needs -j 1"), "one | one pz one | one az one | one bz needs |  ");
     assert_eq!(printed("call"), "one | one k one | one l ");
 }

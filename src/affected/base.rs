@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::manifest::Manifest;
 use crate::{
     git::{History, RemoteTag},
-    model::{Fault, Kind, Name, Revision},
+    model::{Fault, Kind, Layout, Name, Revision},
     versioning::taken,
     workspace::{Subsystem, Workspace},
 };
@@ -36,6 +37,10 @@ pub struct Bases {
     pub of: BTreeMap<Name, Base>,
     /// The changed files by commit, relative to the workspace, sorted.
     pub changed: BTreeMap<String, BTreeSet<String>>,
+    /// What `versions.yml` held in each commit since which it has changed.
+    pub manifests: BTreeMap<String, Manifest>,
+    /// What it holds now.
+    pub manifest: Option<Manifest>,
 }
 
 impl Bases {
@@ -57,7 +62,18 @@ impl Bases {
             None => released(history, workspace, names, since).await?,
         };
         let changed = changed(history, &of, since).await?;
-        Ok(Self { of, changed })
+        let path = Layout::MANIFEST;
+        let of_commits: Vec<String> = changed
+            .iter()
+            .filter(|(_, files)| files.contains(path))
+            .map(|(commit, _)| commit.clone())
+            .collect();
+        let texts = history.files(&of_commits, path).await?;
+        let read =
+            |(commit, text): (String, Option<String>)| Some((commit, Manifest::read(&text?)?));
+        let manifests = of_commits.into_iter().zip(texts).filter_map(read).collect();
+        let now = std::fs::read_to_string(workspace.layout.manifest()).ok();
+        Ok(Self { of, changed, manifests, manifest: now.and_then(|text| Manifest::read(&text)) })
     }
 }
 

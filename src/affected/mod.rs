@@ -5,8 +5,10 @@
 
 mod base;
 mod extent;
+mod manifest;
 mod reason;
 
 pub use base::{Base, Bases, Since};
 pub use extent::Extent;
+pub use manifest::Change;
 pub use reason::{Reason, reasons};

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{base::Bases, extent::Extent};
+use super::{base::Bases, extent::Extent, manifest::Change};
 use crate::{
     model::{Fault, Layout, Name},
-    workspace::Workspace,
+    workspace::{Subsystem, Workspace},
 };
 
 /// Why a component is affected.
@@ -17,8 +17,8 @@ pub enum Reason {
     Own(String),
     /// Its spec.
     Spec(String),
-    /// `versions.yml`, which holds for all.
-    Versions,
+    /// `versions.yml`; where it is known, what of it.
+    Versions(Option<Change>),
     /// A file that a pattern of `also` means.
     Also(String, String),
     /// A file that it imports.
@@ -34,7 +34,7 @@ impl Reason {
             Self::Unreleased => "unreleased",
             Self::Own(_) => "own",
             Self::Spec(_) => "spec",
-            Self::Versions => "versions",
+            Self::Versions(_) => "versions",
             Self::Also(..) => "also",
             Self::Imported(_) => "imported",
             Self::Needs(_) => "needs",
@@ -47,7 +47,7 @@ impl Reason {
             Self::Own(file) | Self::Spec(file) | Self::Also(file, _) | Self::Imported(file) => {
                 Some(file)
             }
-            Self::Versions => Some(Layout::MANIFEST),
+            Self::Versions(_) => Some(Layout::MANIFEST),
             Self::Unreleased | Self::Needs(_) => None,
         }
     }
@@ -58,7 +58,13 @@ impl Reason {
             Self::Unreleased => "never released".into(),
             Self::Own(file) => file.clone(),
             Self::Spec(file) => format!("{file}, its spec"),
-            Self::Versions => format!("{}, which holds for all", Layout::MANIFEST),
+            Self::Versions(None) => format!("{}, which holds for all", Layout::MANIFEST),
+            Self::Versions(Some(Change::Common(key))) => {
+                format!("{}, whose `{key}` holds for all", Layout::MANIFEST)
+            }
+            Self::Versions(Some(Change::Version(name))) => {
+                format!("{}, the line of {name}", Layout::MANIFEST)
+            }
             Self::Also(file, pattern) => format!("{file}, by `also: {pattern}`"),
             Self::Imported(file) => format!("{file}, which it imports"),
             Self::Needs(name) => format!("{name}, which it is built with"),
@@ -83,7 +89,7 @@ pub fn reasons(
     // What code imports matters only if something changed that is not its own anyway.
     let asks = |extent: &Extent| {
         let files = changed(extent.name());
-        files.is_some_and(|files| files.iter().any(|file| reason(extent, file).is_none()))
+        files.is_some_and(|files| files.iter().any(|file| extent.reason(file).is_none()))
     };
     let extents = Extent::of_all(workspace, names, &asks)?;
     let mut all = BTreeMap::new();
@@ -91,7 +97,12 @@ pub fn reasons(
         let found = match (changed(name), extents.get(name)) {
             (None, _) | (_, None) => vec![Reason::Unreleased],
             (Some(files), Some(extent)) => {
-                files.iter().filter_map(|file| reason(extent, file)).collect()
+                let subsystem = &workspace.subsystems[name];
+                let manifest =
+                    versions(subsystem, bases).filter(|_| files.contains(Layout::MANIFEST));
+                let others = files.iter().filter(|file| *file != Layout::MANIFEST);
+                let own = others.filter_map(|file| extent.reason(file));
+                manifest.into_iter().chain(own).collect()
             }
         };
         if !found.is_empty() {
@@ -102,12 +113,13 @@ pub fn reasons(
     Ok(all)
 }
 
-/// Why a change of `file` affects the component.
-fn reason(extent: &Extent, file: &str) -> Option<Reason> {
-    match file == Layout::MANIFEST {
-        true => Some(Reason::Versions),
-        false => extent.reason(file),
-    }
+/// Why a change of `versions.yml` affects `subsystem`, if it does.
+fn versions(subsystem: &Subsystem, bases: &Bases) -> Option<Reason> {
+    let before = bases.manifests.get(&bases.of.get(&subsystem.name)?.commit);
+    let (Some(before), Some(now)) = (before, &bases.manifest) else {
+        return Some(Reason::Versions(None));
+    };
+    before.change(now, subsystem).map(|change| Reason::Versions(Some(change)))
 }
 
 /// What is built with something that is affected is affected too.

@@ -13,7 +13,7 @@ use crate::{
 /// The group that CI works on if nobody names anything.
 const GROUP: &str = "ci";
 /// What the tasks are called that [`Stage::Test`] runs.
-const TEST: &str = "test";
+pub const TEST: &str = "test";
 
 /// All that the decision rests on.
 pub struct Facts<'a> {
@@ -97,11 +97,13 @@ pub fn plan(facts: &Facts) -> Vec<Planned> {
 }
 
 impl Facts<'_> {
-    /// The tasks called `test`: of each selected subsystem that has one, and the workspace's own.
+    /// The tasks called `test`: of each selected subsystem that has one, and the workspace's own. That
+    /// may need what other jobs make, so none of several runs it.
     #[must_use]
     pub fn tests(&self) -> Vec<&Task> {
         let of_subsystems = self.names.iter().map(|name| format!("{name}:{TEST}"));
-        let names = of_subsystems.chain([TEST.to_owned()]);
+        let own = (!self.is_part).then(|| TEST.to_owned());
+        let names = of_subsystems.chain(own);
         names.filter_map(|name| self.workspace.tasks.get(&name)).collect()
     }
 
@@ -128,7 +130,11 @@ impl Facts<'_> {
             _ if stage.is_public() => self.keeps_private(is_replaced),
             _ if is_replaced => None,
             Stage::Test if self.tests().is_empty() => {
-                Some("nothing to test: there is no task `test`".into())
+                let is_left = self.is_part && self.workspace.tasks.contains_key(TEST);
+                Some(match is_left {
+                    true => "the task `test` is left to a job that has everything".into(),
+                    false => "nothing to test: there is no task `test`".into(),
+                })
             }
             Stage::Build | Stage::Package if self.names.is_empty() => {
                 Some("there are no subsystems".into())

@@ -411,6 +411,10 @@ pub(super) enum Verb {
         #[arg(long)]
         format: Option<MatrixFormat>,
     },
+    /// Show which pins have something newer upstream
+    Outdated(super::outdated::Words),
+    /// Pin another version in versions.yml and forge.lock: the newest, or the one that is named
+    Bump(super::bump::Words),
     /// Resolve moving refs and write their commits to forge.lock
     Lock {
         /// Subsystems or groups

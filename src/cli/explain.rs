@@ -89,6 +89,9 @@ impl Page {
             };
             self.line("its sha256", &digest);
         }
+        if let Some(feed) = &subsystem.feed {
+            self.line("newer from", &feed.index.to_string());
+        }
         if let Some(service) = &subsystem.service {
             self.service(service);
         }

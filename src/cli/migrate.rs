@@ -1,5 +1,5 @@
-//! `forge migrate`: a tree of Taskfiles, written down in forge's language. The originals stay as they
-//! are.
+//! `forge migrate`: a tree of Taskfiles, written down as a workspace of forge. The originals stay as
+//! they are.
 
 use std::{
     collections::BTreeMap,
@@ -9,9 +9,10 @@ use std::{
 
 use crate::{
     cache::replace_file,
-    model::{Fault, Kind, Layout, Span},
-    taskfile::{self, Given, Remark, Translation, Tree},
-    workspace::{LoadError, load_text},
+    migrate::{self as migration, Migration, Page},
+    model::{Fault, Kind, Layout},
+    taskfile::{self, Given},
+    workspace::{LoadError, Outside, load},
 };
 
 use super::{
@@ -19,48 +20,67 @@ use super::{
     session::{Session, say},
 };
 
-/// What marks a thing that needs a person.
-const MARK: &str = "# migrate:";
-
-/// Writes the tasks of the Taskfile that `path` is or is in to `versions.yml` in the folder `into`,
-/// or else beside the Taskfile.
+/// Writes the stack of the Taskfile that `path` is or is in to the folder `into`, or else beside the
+/// Taskfile.
 pub(super) fn migrate(session: &Session, path: &Path, into: Option<&Path>) -> Result<u8, Stop> {
-    let path = taskfile::find(&session.folder()?.join(path), true)?;
+    let found = taskfile::find(&session.folder()?.join(path), true);
+    let path = found.map_err(|fault| fault.hint("name it, or its folder: `forge migrate PATH`"))?;
     // The environment is not the project's: what comes from it stays a question.
     let given = Given { words: BTreeMap::new(), env: BTreeMap::new() };
     let layout = Layout::new(path.parent().unwrap_or(Path::new("/")).to_owned());
     let tree =
         included::loaded(session, &layout, |library| taskfile::read(&path, &given, library))?;
-    let wish = taskfile::Wish { tasks: None, given: &given, args: &[], flags: &[] };
-    let translation = taskfile::translate(&tree, &wish);
-    let text = marked(&tree, &translation);
-    // What is left to mend is easier mended in a file than not written at all.
-    let problems = match load_text(&tree.root, &text, session.platform()) {
-        Ok(_) => 0,
-        Err(LoadError::Problems(problems)) => problems.diagnostics.len(),
-        Err(other) => return Err(other.into()),
-    };
-    let file = target(session, &tree, into)?;
-    match session.flags.dry_run {
-        true => say(&text)?,
-        false => write(&file, &text)?,
-    }
-    tell(session, &tree, &file, &translation, problems);
-    Ok(if problems > 0 { Kind::Partial.exit_code() } else { 0 })
-}
-
-/// Where it is written, which must be nothing yet.
-fn target(session: &Session, tree: &Tree, into: Option<&Path>) -> Result<PathBuf, Fault> {
     let folder = match into {
         Some(into) => session.folder()?.join(into),
         None => tree.root.clone(),
     };
-    let file = Layout::new(folder).manifest();
-    match file.exists() {
-        false => Ok(file),
-        true => Err(Fault::new(Kind::Usage, format!("{} is there already", file.display()))
-            .hint("`forge migrate --into FOLDER` writes to another folder; it overwrites nothing")),
+    let shown = into.unwrap_or(&folder);
+    let migration = migration::migrate(tree);
+    nothing_is_there(&folder, &migration.pages)?;
+    if session.flags.dry_run {
+        for page in &migration.pages {
+            say(&format!("# {}\n{}", page.path.display(), page.text))?;
+        }
+    } else {
+        for page in &migration.pages {
+            write(&folder.join(&page.path), &page.text)?;
+        }
     }
+    eprint!("{}", told(session, shown, &migration));
+    match session.flags.dry_run {
+        true => Ok(0),
+        false => left_to_mend(session, &folder),
+    }
+}
+
+/// How many problems `forge check` would show: what is left to mend is easier mended in files than
+/// not written at all.
+fn left_to_mend(session: &Session, folder: &Path) -> Result<u8, Stop> {
+    let problems = match load(folder, session.platform(), &Outside::host(&|_| None)) {
+        Ok(_) => return Ok(0),
+        Err(LoadError::Problems(problems)) => problems.diagnostics.len(),
+        Err(other) => return Err(other.into()),
+    };
+    let what =
+        if problems == 1 { "1 error that is" } else { &format!("{problems} errors that are") };
+    eprintln!("`forge check` shows {what} left to mend");
+    Ok(Kind::Partial.exit_code())
+}
+
+/// Files that are there already are nobody's to replace.
+fn nothing_is_there(folder: &Path, pages: &[Page]) -> Result<(), Fault> {
+    let paths = pages.iter().map(|page| folder.join(&page.path));
+    let there: Vec<PathBuf> = paths.filter(|path| path.symlink_metadata().is_ok()).collect();
+    let Some(first) = there.first() else { return Ok(()) };
+    let more = match there.len() - 1 {
+        0 => String::new(),
+        more => {
+            format!(", and so {} {more} more of the files", if more == 1 { "is" } else { "are" })
+        }
+    };
+    let what = format!("{} is there already{more}", first.display());
+    let hint = "`forge migrate --into FOLDER` writes to another folder; it overwrites nothing";
+    Err(Fault::new(Kind::Usage, what).hint(hint))
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Fault> {
@@ -70,34 +90,66 @@ fn write(file: &Path, text: &str) -> Result<(), Fault> {
     replace_file(file, text.as_bytes(), folder, true).map_err(failed)
 }
 
-/// The translation, with what needs a person on top.
-fn marked(tree: &Tree, translation: &Translation) -> String {
+/// What became what, what needs a person, and what to do next.
+fn told(session: &Session, folder: &Path, migration: &Migration) -> String {
+    let pages = &migration.pages;
     let mut text = String::new();
-    for remark in &translation.remarks {
-        let _ = writeln!(text, "{MARK} {}", told(tree, remark));
+    let _ = writeln!(
+        text,
+        "{} {}",
+        if session.flags.dry_run { "would write to" } else { "wrote to" },
+        folder.display()
+    );
+    for page in pages {
+        let from: Vec<String> =
+            page.from.iter().map(|(path, _)| path.display().to_string()).collect();
+        let before: usize = page.from.iter().map(|(_, lines)| lines).sum();
+        let (from, after) = (from.join(", "), page.text.lines().count());
+        let _ =
+            writeln!(text, "  {from} -> {}: {before} lines became {after}", page.path.display());
     }
-    text + &translation.text
+    let before: usize = pages.iter().flat_map(|page| &page.from).map(|(_, lines)| lines).sum();
+    let after: usize = pages.iter().map(|page| page.text.lines().count()).sum();
+    if pages.len() > 1 {
+        let _ = writeln!(text, "  {before} lines in all became {after}");
+    }
+    if !migration.gone.is_empty() {
+        let _ = writeln!(text, "left to forge, so no tasks any more:");
+        for (instead, names) in &migration.gone {
+            let _ = writeln!(text, "  {instead:<20} {}", grouped(names, pages));
+        }
+    }
+    let marks: Vec<String> = pages.iter().flat_map(marks).collect();
+    if !marks.is_empty() {
+        let _ = writeln!(
+            text,
+            "{} places need a person, each marked `# migrate:`:\n{}",
+            marks.len(),
+            marks.join("\n")
+        );
+    }
+    let into = if session.flags.dry_run { "forge migrate" } else { "forge check" };
+    let _ = writeln!(text, "next: {into}");
+    text
 }
 
-fn told(tree: &Tree, Remark { span, what, .. }: &Remark) -> String {
-    format!("{}: {what}", place(tree, span))
+fn marks(page: &Page) -> Vec<String> {
+    page.marks().map(|(line, what)| format!("  {}:{line}: {what}", page.path.display())).collect()
 }
 
-/// `Taskfile.yml:12`.
-fn place(tree: &Tree, span: &Span) -> String {
-    let file = tree.files.iter().find(|file| file.file.path == span.file);
-    let before = file.and_then(|file| file.file.text.get(..span.bytes.start)).unwrap_or_default();
-    format!("{}:{}", span.file.display(), before.matches('\n').count() + 1)
-}
-
-fn tell(session: &Session, tree: &Tree, file: &Path, translation: &Translation, problems: usize) {
-    let verb = if session.flags.dry_run { "would write" } else { "wrote" };
-    let mut text = format!("{verb} {}\n", file.display());
-    for remark in &translation.remarks {
-        let _ = writeln!(text, "  needs a person: {}", told(tree, remark));
+/// `nats:ensure, docs:ensure` of subsystems as `*:ensure (2)`.
+fn grouped(names: &[String], pages: &[Page]) -> String {
+    let is_subsystem = |name: &str| {
+        pages.iter().any(|page| page.path.file_stem().is_some_and(|stem| stem == name))
+    };
+    let mut by_end: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for name in names {
+        let end = name.split_once(':').filter(|(before, _)| is_subsystem(before));
+        by_end.entry(end.map_or(name.as_str(), |(_, end)| end)).or_default().push(name);
     }
-    if problems > 0 {
-        let _ = writeln!(text, "`forge check` shows {problems} places in it that are left to mend");
-    }
-    eprint!("{text}");
+    let said = by_end.into_iter().map(|(end, names)| match names.as_slice() {
+        [_, _, ..] => format!("*:{end} ({})", names.len()),
+        _ => names.join(", "),
+    });
+    said.collect::<Vec<_>>().join(", ")
 }

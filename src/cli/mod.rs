@@ -5,6 +5,7 @@ mod actions;
 mod affected;
 mod args;
 mod audit;
+mod bump;
 mod bundle;
 mod changelog;
 mod check;
@@ -33,6 +34,7 @@ mod migrate;
 mod misses;
 mod next;
 mod notes;
+mod outdated;
 mod package;
 mod plan;
 mod project;
@@ -173,8 +175,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::ReleaseList { names } => releases::list(session, &names),
         Verb::ReleaseWait { names, timeout } => wait::wait(session, &names, timeout),
         Verb::ReleasePrune { names, keep, days, yes } => {
-            let keep = prune::keep(keep, days);
-            prune::prune(session, &names, keep, yes)
+            prune::prune(session, &names, prune::keep(keep, days), yes)
         }
         Verb::History { name, limit } => history::history(session, &name, usize::from(limit)),
         Verb::PackageBundle { names, into } => bundle::package(session, &names, into.as_deref()),
@@ -212,6 +213,8 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
                 &matrix::Wish { names: &names, affected, since, misses, format },
             )
         }
+        Verb::Outdated(words) => outdated::outdated(session, &words),
+        Verb::Bump(words) => bump::bump(session, &words),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
         Verb::Migrate { path, into } => migrate::migrate(session, &path, into.as_deref()),
         Verb::Affected { names, since, fetch } => {

@@ -19,7 +19,8 @@ use super::{
 
 /// Runs tasks of the Taskfile that `path` is or is in.
 pub(super) fn run(session: &Session, path: &Path, wish: &Wish) -> Result<u8, Stop> {
-    let path = taskfile::find(&session.folder()?.join(path), true)?;
+    let found = taskfile::find(&session.folder()?.join(path), true);
+    let path = found.map_err(|fault| fault.hint("name the file: `--taskfile PATH`"))?;
     let (Loaded { workspaces, asked, .. }, is_watched) = load(session, &path, wish)?;
     if (wish.watch || is_watched) && !session.flags.dry_run {
         return watch::watch(session, wish, &|| Ok(load(session, &path, wish)?.0));
@@ -76,6 +77,12 @@ fn translated(
         ("CLI_OFFLINE", session.flags.offline),
         ("CLI_ASSUME_YES", wish.yes),
     ];
-    let wish = taskfile::Wish { tasks: Some(names), given, args: &wish.args, flags: &flags };
+    let wish = taskfile::Wish {
+        tasks: Some(names),
+        given,
+        args: &wish.args,
+        flags: &flags,
+        words: &BTreeMap::new(),
+    };
     taskfile::translate(tree, &wish)
 }

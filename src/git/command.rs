@@ -94,6 +94,15 @@ impl<'a> Git<'a> {
     /// Asks a remote, more than once if it does not answer.
     pub async fn ask(&self, words: &[&str]) -> Result<Vec<String>, Failure> {
         let limit = if words[0] == "ls-remote" { ANSWER } else { TRANSFER };
+        self.ask_within(words, limit).await
+    }
+
+    /// [`Self::ask`], where each try may take as long as `limit`.
+    pub async fn ask_within(
+        &self,
+        words: &[&str],
+        limit: Duration,
+    ) -> Result<Vec<String>, Failure> {
         for pause in PAUSES {
             match self.run_within(words, limit).await {
                 Err(Failure::Said(lines)) if refusal::is_passing(&lines) => {

@@ -1,5 +1,7 @@
 //! Which files differ between commits; however many commits, in one process.
 
+use std::collections::BTreeMap;
+
 use super::{History, command::Failure, references::full_hash};
 use crate::model::Fault;
 
@@ -14,16 +16,41 @@ impl History<'_> {
     /// As all of these: `Failed` if git cannot be run, `Store` if it cannot read the repository,
     /// `Interrupted`.
     pub async fn trees(&self, commits: &[String]) -> Result<Vec<Option<String>>, Fault> {
-        let mut trees = Vec::new();
-        for commits in commits.chunks(AT_ONCE) {
-            let text: String =
-                commits.iter().map(|commit| format!("{commit}^{{tree}}\n")).collect();
-            let lines = self.tell(&["cat-file", "--batch-check"], &text, "look at commits").await?;
-            let answers =
-                lines.iter().filter(|line| line.ends_with(" missing") || tree(line).is_some());
-            trees.extend(answers.map(|line| tree(line)));
+        let names = commits.iter().map(|commit| format!("{commit}^{{tree}}"));
+        self.objects(&names.collect::<Vec<_>>(), "tree").await
+    }
+
+    /// What the file at `path` holds in each of `commits`; none where there is no such file.
+    pub async fn files(
+        &self,
+        commits: &[String],
+        path: &str,
+    ) -> Result<Vec<Option<String>>, Fault> {
+        let names = commits.iter().map(|commit| format!("{commit}:{}{path}", self.prefix));
+        let blobs = self.objects(&names.collect::<Vec<_>>(), "blob").await?;
+        // Of many commits, most hold the same.
+        let mut texts: BTreeMap<&String, String> = BTreeMap::new();
+        for blob in blobs.iter().flatten() {
+            if !texts.contains_key(blob) {
+                let lines = self.ask(&["cat-file", "blob", blob], "read a file").await?;
+                texts.insert(blob, lines.iter().map(|line| format!("{line}\n")).collect());
+            }
         }
-        Ok(trees)
+        Ok(blobs.iter().map(|blob| texts.get(blob.as_ref()?).cloned()).collect())
+    }
+
+    /// The hashes of the objects called `names`; none for one that is no `kind` or not in this clone.
+    async fn objects(&self, names: &[String], kind: &str) -> Result<Vec<Option<String>>, Fault> {
+        let mut objects = Vec::new();
+        for names in names.chunks(AT_ONCE) {
+            let text: String = names.iter().map(|name| format!("{name}\n")).collect();
+            let lines = self.tell(&["cat-file", "--batch-check"], &text, "look at commits").await?;
+            let is_answer = |line: &&String| line.ends_with(" missing") || object(line).is_some();
+            let of_kind =
+                |line: &String| object(line).filter(|(_, is)| *is == kind).map(|(hash, _)| hash);
+            objects.extend(lines.iter().filter(is_answer).map(of_kind));
+        }
+        Ok(objects)
     }
 
     /// The files of the folder that differ between each of `trees` and the tree `now`.
@@ -116,10 +143,11 @@ impl History<'_> {
     }
 }
 
-/// Reads `<hash> tree <size>`.
-fn tree(line: &str) -> Option<String> {
-    let (hash, rest) = line.split_once(' ')?;
-    rest.starts_with("tree ").then(|| full_hash(hash))?
+/// Reads `<hash> <kind> <size>`: the hash and the kind.
+fn object(line: &str) -> Option<(String, &str)> {
+    let mut words = line.split(' ');
+    let (hash, kind, size) = (words.next()?, words.next()?, words.next()?);
+    size.parse::<u64>().ok().and(Some((full_hash(hash)?, kind)))
 }
 
 /// Whether the line tells which two trees are compared.
@@ -127,20 +155,44 @@ fn is_pair(line: &str) -> bool {
     line.split_once(' ').is_some_and(|(a, b)| full_hash(a).is_some() && full_hash(b).is_some())
 }
 
-/// A path as git writes it when it holds what cannot stand in a line.
+/// A path as git writes it when it holds what cannot stand in a line: in quotes, with the escapes of
+/// C. Source: `git-config(1)`, `core.quotePath`.
 pub(super) fn unquoted(path: &str) -> String {
     let Some(inner) = path.strip_prefix('"').and_then(|path| path.strip_suffix('"')) else {
         return path.to_owned();
     };
-    let mut text = String::new();
-    let mut rest = inner.chars();
-    while let Some(c) = rest.next() {
-        match (c, if c == '\\' { rest.next() } else { None }) {
-            (_, Some('n')) => text.push('\n'),
-            (_, Some('t')) => text.push('\t'),
-            (_, Some(other)) => text.push(other),
-            (c, None) => text.push(c),
-        }
+    let mut bytes = Vec::new();
+    let mut rest = inner.bytes();
+    while let Some(byte) = rest.next() {
+        let escaped = if byte == b'\\' { rest.next() } else { None };
+        bytes.push(match escaped {
+            None => byte,
+            Some(high @ b'0'..=b'3') => {
+                let low = rest.by_ref().take(2).map(|digit| digit.wrapping_sub(b'0') & 7);
+                low.fold(high - b'0', |number, digit| number << 3 | digit)
+            }
+            Some(b'a') => 7,
+            Some(b'b') => 8,
+            Some(b't') => b'\t',
+            Some(b'n') => b'\n',
+            Some(b'v') => 11,
+            Some(b'f') => 12,
+            Some(b'r') => b'\r',
+            Some(other) => other,
+        });
     }
-    text
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_read_as_git_writes_them() {
+        assert_eq!(unquoted("a b"), "a b");
+        assert_eq!(unquoted(r#""a\"\\\t\n""#), "a\"\\\t\n");
+        assert_eq!(unquoted(r#""\303\244\001x""#), "ä\u{1}x");
+        assert_eq!(unquoted(r#""ends\""#), "ends\\");
+    }
 }

@@ -18,7 +18,7 @@ mod state;
 pub use checkout::{checkout, head};
 pub use history::{Commit, History, Tag};
 pub use references::{ReferenceKind, Resolved};
-pub use remote::{Put, Remote, RemoteTag, TagObject};
+pub use remote::{Put, Remote, RemoteTag, TagObject, tags_of};
 pub use resolve::resolve;
 pub use state::{State, state};
 

@@ -1,7 +1,10 @@
 //! The repository that others push to as well: which tags it has, and a tag that only one can put
 //! there.
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use ring::digest;
 
@@ -49,6 +52,23 @@ pub enum Put {
     Created,
     /// There is one of that name already.
     Taken,
+}
+
+/// All tags of the repository at `url`, which may take as long as `limit` to answer.
+///
+/// # Errors
+/// `Store` if it does not answer or refuses, `Failed` without git, `Interrupted`.
+pub async fn tags_of(
+    runner: &dyn CommandRunner,
+    url: &str,
+    limit: Duration,
+) -> Result<Vec<RemoteTag>, Fault> {
+    // No repository is there, so none has a say.
+    let git = Git::new(runner, Path::new("/"), url);
+    let words = ["ls-remote", "--quiet", "--tags", "--", url];
+    let what = || format!("cannot read the tags of {}", without_credentials(url));
+    let lines = git.ask_within(&words, limit).await.map_err(|failure| failure.fault(what()))?;
+    Ok(read(&lines))
 }
 
 impl<'a> Remote<'a> {
@@ -182,8 +202,6 @@ fn is_taken(lines: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::{
         super::{History, sample::Sample},
         *,

@@ -6,6 +6,7 @@ use super::{
     file::{File, Findings},
     include::{self, IncludeDoc},
     language,
+    newer::{self, NewerDoc},
     node::{Entry, Node, Scalar, Sp, Value},
     shape::{Need, Record, Shape},
     taskfile_language::TASKFILE,
@@ -115,6 +116,8 @@ pub struct SpecDoc {
     pub build: Option<BuildDoc>,
     /// `upstream`.
     pub upstream: Option<UpstreamDoc>,
+    /// `newer`.
+    pub newer: Option<NewerDoc>,
     /// `needs`.
     pub needs: Vec<Scalar>,
     /// `build_needs`.
@@ -249,6 +252,7 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
         source: root.get("source").and_then(source),
         build: root.get("build").and_then(build),
         upstream: root.get("upstream").and_then(upstream),
+        newer: root.get("newer").and_then(newer::newer),
         needs: scalars(&root, "needs"),
         build_needs: scalars(&root, "build_needs"),
         head: head(&root),

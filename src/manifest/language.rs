@@ -2,6 +2,7 @@
 //! accepted, what `forge schema` prints and what messages name.
 
 use super::include::INCLUDE;
+use super::newer::NEWER;
 use super::service_language::SERVICE;
 use super::shape::{
     Field,
@@ -212,6 +213,7 @@ pub static SPEC: Record = Record {
         field("source", Optional, Shape::Record(&SOURCE), "Where the source is."),
         field("build", Optional, Shape::Record(&BUILD), "How it is built from source."),
         field("upstream", Optional, Shape::Record(&UPSTREAM), "The vendor's own release."),
+        field("newer", Optional, Shape::Record(&NEWER), "Where upstream lists its versions."),
         field("needs", Optional, OneOf(&[NAME, NAMES]), "Subsystems that must be ensured too."),
         field(
             "build_needs",

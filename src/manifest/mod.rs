@@ -13,6 +13,7 @@ mod extends;
 mod file;
 mod include;
 mod language;
+mod newer;
 mod node;
 mod place;
 mod record;
@@ -33,6 +34,7 @@ pub use document::{
 pub use extends::extended;
 pub use file::{File, Findings, MAX_BYTES, Seams};
 pub use include::{IncludeDoc, OriginDoc, TaskFileDoc, read_task_file};
+pub use newer::NewerDoc;
 pub use node::{Entry, Node, Scalar, Sp, Style, Value};
 pub use record::{parse_lock, parse_stamp, render_lock, render_stamp};
 pub use schema::{manifest_schema, spec_schema};

@@ -66,6 +66,18 @@ impl Precedence {
         Some(Self { core, stage: stage(rest) })
     }
 
+    /// Its first number, without zeros before it: `2` of `v2.10.24`, nothing of `0.1.0`.
+    #[must_use]
+    pub fn major(&self) -> &str {
+        self.core.first().map_or("", |number| &number.text)
+    }
+
+    /// Whether its numbers are those of `other`: `1.0.0-rc.1` and `1.0.0`.
+    #[must_use]
+    pub fn has_numbers_of(&self, other: &Self) -> bool {
+        self.core == other.core
+    }
+
     /// Whether it is no pre-release.
     #[must_use]
     pub fn is_stable(&self) -> bool {
@@ -189,6 +201,15 @@ mod tests {
             of("v1.0.0").is_stable() && of("1.0.2k").is_stable() && of("20260107.0").is_stable()
         );
         assert!(!of("v1.0.0-rc.1").is_stable() && !of("1.22rc1").is_stable());
+    }
+
+    #[test]
+    fn the_first_number_is_the_major_one() {
+        for (version, major) in [("v2.10.24", "2"), ("0.1.0", ""), ("20260107.1", "20260107")] {
+            assert_eq!(of(version).major(), major);
+        }
+        assert!(of("1.0.0-rc.1").has_numbers_of(&of("v1.0")));
+        assert!(!of("1.0.0").has_numbers_of(&of("1.0.1")));
     }
 
     proptest! {

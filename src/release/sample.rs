@@ -49,6 +49,7 @@ pub fn release(tag: &str, files: &[&str]) -> ReleaseInfo {
     ReleaseInfo {
         tag: tag.to_owned(),
         is_draft: false,
+        is_prerelease: false,
         is_immutable: false,
         published_at: None,
         assets: files.iter().map(asset).collect(),

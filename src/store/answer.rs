@@ -62,7 +62,9 @@ pub(super) fn redirect(
 pub(super) fn judge(call: &Call, response: Response) -> Result<Answer, Failure> {
     let status = response.status();
     match status {
-        StatusCode::OK | StatusCode::PARTIAL_CONTENT if is_web_page(&call.url, &response) => {
+        StatusCode::OK | StatusCode::PARTIAL_CONTENT
+            if !call.takes_pages && is_web_page(&call.url, &response) =>
+        {
             let why = format!("the server answered {status} with a web page instead of the file");
             let hint = "it may be a login or error page: open the URL in a browser";
             Err(Failure { fault: call.failed().because(why).hint(hint), again: Again::Soon })

@@ -26,6 +26,8 @@ pub(super) struct Call {
     pub(super) url: Url,
     headers: Vec<(HeaderName, String)>,
     pub(super) content: Content,
+    /// Whether the answer may be a page for people.
+    pub(super) takes_pages: bool,
 }
 
 /// What a request carries.
@@ -40,12 +42,18 @@ pub(super) enum Content {
 impl Call {
     /// A request that carries nothing.
     pub(super) fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: Vec::new(), content: Content::Nothing }
+        let (headers, content) = (Vec::new(), Content::Nothing);
+        Self { method, url, headers, content, takes_pages: false }
     }
 
     /// A GET.
     pub(super) fn get(url: Url) -> Self {
         Self::new(Method::GET, url)
+    }
+
+    /// The same, where a page for people is as good as a file.
+    pub(super) fn of_any_kind(self) -> Self {
+        Self { takes_pages: true, ..self }
     }
 
     /// The same with another header.

@@ -68,7 +68,14 @@ impl Dir {
         let published = published.and_then(|time| jiff::Timestamp::try_from(time).ok());
         let published_at = published.map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         let tag = tag.to_owned();
-        Ok(Some(ReleaseInfo { tag, is_draft: false, is_immutable: false, published_at, assets }))
+        Ok(Some(ReleaseInfo {
+            tag,
+            is_draft: false,
+            is_prerelease: false,
+            is_immutable: false,
+            published_at,
+            assets,
+        }))
     }
 
     fn unlisted(&self, error: &std::io::Error) -> Fault {

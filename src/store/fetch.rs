@@ -42,9 +42,23 @@ impl Fetcher {
     /// As [`Fetcher::get`]; `Store` also if it is longer than `max_bytes` or no UTF-8.
     pub async fn get_text(&self, url: &str, max_bytes: u64) -> Result<Option<String>, Fault> {
         let Some(stream) = self.get(url).await? else { return Ok(None) };
-        read_text(stream, max_bytes).await?.map(Some).map_err(|why| {
-            Fault::new(Kind::Store, format!("cannot use {}", without_secrets(url))).because(why)
-        })
+        text_of(url, read_text(stream, max_bytes).await?)
+    }
+
+    /// Reads what is at a URL (`https://`, `http://`), be it a page for people. `None` is a
+    /// confirmed absence.
+    ///
+    /// # Errors
+    /// As [`Fetcher::get_text`].
+    pub async fn get_page(&self, url: &str, max_bytes: u64) -> Result<Option<String>, Fault> {
+        let stream = match self.place(url)? {
+            Place::File(path) => file::open(&path)?,
+            Place::Web(url) => {
+                transfer::open(self.client.clone(), Call::get(url).of_any_kind()).await?
+            }
+        };
+        let Some(stream) = stream else { return Ok(None) };
+        text_of(url, read_text(stream, max_bytes).await?)
     }
 
     /// Reads a file of at most `max_bytes`, and digests it. `None` is a confirmed absence.
@@ -84,6 +98,13 @@ impl Fetcher {
                 .hint("write an `https://`, `http://` or `file://` URL, or a path in the workspace")
         })
     }
+}
+
+/// What was read at `url`, or that it cannot be used.
+fn text_of(url: &str, text: Result<String, String>) -> Result<Option<String>, Fault> {
+    text.map(Some).map_err(|why| {
+        Fault::new(Kind::Store, format!("cannot use {}", without_secrets(url))).because(why)
+    })
 }
 
 /// Where something to be read is.
@@ -148,6 +169,7 @@ mod tests {
         let fetcher = Fetcher::new(&settings());
         assert!(fetcher.get_text(&format!("{}/index.html", server.url), 99).await.is_ok());
         assert!(fetcher.get_text(&format!("{}/file.zip", server.url), 99).await.is_err());
+        assert!(fetcher.get_page(&format!("{}/list", server.url), 99).await.is_ok());
     }
 
     #[tokio::test]

@@ -88,6 +88,8 @@ pub struct ReleaseInfo {
     pub tag: String,
     /// Whether only those who may write can see it.
     pub is_draft: bool,
+    /// Whether its host calls it a pre-release.
+    pub is_prerelease: bool,
     /// Whether its host lets nobody change it any more.
     pub is_immutable: bool,
     /// When it became visible, as RFC 3339 has it, if the store says.

@@ -16,5 +16,5 @@ pub use model::{
     Requirement, Settings, Task, Taskfile, Value, Variable,
 };
 pub use template::{Flaw, Names, Template, parse_expression};
-pub use translate::{Remark, Translation, Wish, Yaml, translate};
+pub use translate::{BEHIND, Parts, Remark, Translation, Wish, Yaml, parts, translate};
 pub use tree::{Given, NAMES, Tree, find, read};

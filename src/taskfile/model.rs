@@ -197,6 +197,47 @@ pub struct Task {
     pub use_gitignore: bool,
 }
 
+impl Task {
+    /// A task that does nothing.
+    pub fn named(name: Sp<String>) -> Self {
+        let node = Node { value: crate::manifest::Value::Null, bytes: name.bytes.clone() };
+        Self {
+            name,
+            node,
+            desc: None,
+            summary: None,
+            label: None,
+            prefix: None,
+            aliases: Vec::new(),
+            prompt: Vec::new(),
+            commands: Vec::new(),
+            deps: Vec::new(),
+            sources: Vec::new(),
+            generates: Vec::new(),
+            status: Vec::new(),
+            preconditions: Vec::new(),
+            requires: Vec::new(),
+            condition: None,
+            dir: None,
+            vars: Vec::new(),
+            env: Vec::new(),
+            dotenv: Vec::new(),
+            set: Vec::new(),
+            shopt: Vec::new(),
+            method: None,
+            run: None,
+            platforms: Vec::new(),
+            silent: false,
+            interactive: false,
+            internal: false,
+            ignore_error: false,
+            watch: false,
+            failfast: false,
+            use_gitignore: false,
+        }
+    }
+}
+
 /// An entry of `cmds` or `deps`.
 #[derive(Clone, Debug)]
 pub struct Command {

@@ -64,8 +64,12 @@ pub fn find(path: &Path, upwards: bool) -> Result<PathBuf, Fault> {
     };
     found.ok_or_else(|| {
         let place = if upwards { "in or above" } else { "at" };
-        let what = format!("there is no Taskfile {place} {}", path.display());
-        Fault::new(Kind::Usage, what).hint("name the file: `--taskfile PATH`")
+        let broken = NAMES.iter().map(|name| absolute.join(name)).find(|path| path.is_symlink());
+        let what = match broken.or_else(|| absolute.is_symlink().then_some(absolute.clone())) {
+            Some(link) => format!("{} is a link to a file that is not there", link.display()),
+            None => format!("there is no Taskfile {place} {}", path.display()),
+        };
+        Fault::new(Kind::Usage, what)
     })
 }
 

@@ -6,6 +6,7 @@ mod build;
 mod discover;
 mod environment;
 mod extends;
+mod feed;
 mod files;
 mod graph;
 mod include;
@@ -38,6 +39,7 @@ use std::{
 };
 
 pub use environment::Environment;
+pub use feed::{Feed, Form, Index};
 pub use files::find_root;
 pub use include::{Library, Pinned};
 pub use keyring::Keyring;
@@ -100,6 +102,15 @@ pub struct Workspace {
     pub environment: BTreeMap<String, Option<String>>,
 }
 
+impl Subsystem {
+    /// The name of its spec: its own, or that of the family it was discovered with.
+    pub fn family(&self) -> &str {
+        let folder = self.spec.parent().filter(|folder| !folder.ends_with(Layout::SPECS));
+        let own = folder.map_or(self.spec.file_stem(), std::path::Path::file_name);
+        own.and_then(std::ffi::OsStr::to_str).unwrap_or_default()
+    }
+}
+
 /// One subsystem, resolved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subsystem {
@@ -135,6 +146,8 @@ pub struct Subsystem {
     pub build: Option<Build>,
     /// The vendor's own release.
     pub upstream: Option<Upstream>,
+    /// Where upstream lists its versions, if that is known.
+    pub feed: Option<Feed>,
     /// What of it runs all day.
     pub service: Option<Service>,
 }

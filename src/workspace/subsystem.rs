@@ -10,6 +10,7 @@ use minijinja::{Environment as Engine, value::Value as Word};
 use super::{
     Assignments, Environment, Source, Subsystem, Task, build,
     discover::Found,
+    feed::Basis,
     outside,
     service::{self, ServiceDraft},
     source,
@@ -124,6 +125,8 @@ pub fn resolve(
         .upstream
         .as_ref()
         .and_then(|doc| upstream::resolve(doc, around.platform, &names, &scope, found));
+    let basis = Basis { doc, version, source: resolved_source.as_ref(), upstream: vendor.as_ref() };
+    let feed = basis.feed(&scope, found);
     if is_well_formed {
         obtainable(name, doc, vendor.is_some(), around.platform, found);
         source_is_there(doc, found);
@@ -160,6 +163,7 @@ pub fn resolve(
         source,
         build,
         upstream: vendor,
+        feed,
         service: service.as_ref().and_then(|draft| draft.service.clone()),
     });
     Draft {

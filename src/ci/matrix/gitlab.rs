@@ -69,6 +69,8 @@ pub struct Parent {
     pub folder: String,
     /// How many jobs the child may have.
     pub jobs: usize,
+    /// Whether the workspace has a task `test` of its own: a job runs it that has everything.
+    pub tests: bool,
 }
 
 impl Parent {
@@ -88,6 +90,13 @@ impl Parent {
             "forge matrix{folder} --misses --jobs {jobs} --format gitlab > forge-jobs.yml"
         ));
         let close = json(&format!("forge ci:close{folder}"));
+        let test = json(&format!("forge ci:build{folder} && forge ci:test{folder}"));
+        let test = match self.tests {
+            true => format!(
+                "test:\n  stage: test\n  image: {LINUX_IMAGE}\n  script: ['eval \"${INSTALL}\"', {test}]\n"
+            ),
+            false => String::new(),
+        };
         format!(
             r#"# By `forge ci:init --matrix --host gitlab`: a plan, the jobs it asks for, and one that closes.
 workflow:
@@ -95,7 +104,7 @@ workflow:
     - if: $CI_PIPELINE_SOURCE == "merge_request_event"
     - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
     - if: $CI_COMMIT_TAG =~ /^v/
-stages: [plan, build, close]
+stages: [plan, build, test, close]
 variables: {{ {INSTALL}: {install}, GIT_DEPTH: "0" }} # all tags: release notes need them
 plan:
   stage: plan
@@ -108,7 +117,7 @@ build:
     include: [{{ artifact: forge-jobs.yml, job: plan }}]
     strategy: depend
     forward: {{ yaml_variables: true, pipeline_variables: false }}
-close:
+{test}close:
   stage: close
   when: always
   image: {LINUX_IMAGE}

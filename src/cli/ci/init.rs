@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    ci::{SpreadWorkflow, Workflow, matrix::Parent},
+    ci::{SpreadWorkflow, TEST, Workflow, matrix::Parent},
     model::{Fault, Kind, Layout},
 };
 
@@ -43,17 +43,19 @@ struct File {
 /// Writes it, at the top of the repository that the workspace is in. What is there is left,
 /// unless it is asked for with `--force`.
 pub(in super::super) fn init(session: &Session, form: &Form<'_>) -> Result<u8, Stop> {
-    let layout = session.layout()?;
+    let workspace = session.workspace()?;
+    let layout = workspace.layout.clone();
     let top = repository(layout.root());
     let folder = layout.root().strip_prefix(&top).unwrap_or(Path::new("")).display().to_string();
     let workflow = Workflow {
         default_branch: default_branch(&top).unwrap_or_else(|| USUAL_BRANCH.into()),
         install: install(&layout, form.forge)?,
         folder,
-        claims: makes_versions(session)?,
+        claims: workspace.subsystems.values().any(|subsystem| subsystem.scheme.is_some()),
     };
+    let tests = workspace.tasks.contains_key(TEST);
     let branch = workflow.default_branch.clone();
-    let file = file(session, form, workflow);
+    let file = file(session, form, workflow, tests);
     let path = top.join(file.path);
     if path.exists() && !session.flags.force {
         return Err(Fault::new(Kind::Usage, format!("{} is there already", path.display()))
@@ -74,22 +76,20 @@ pub(in super::super) fn init(session: &Session, form: &Form<'_>) -> Result<u8, S
     Ok(0)
 }
 
-/// Whether any version is made by a scheme.
-fn makes_versions(session: &Session) -> Result<bool, Stop> {
-    Ok(session.workspace()?.subsystems.values().any(|subsystem| subsystem.scheme.is_some()))
-}
-
 /// The file of that form.
-fn file(session: &Session, form: &Form<'_>, plain: Workflow) -> File {
+fn file(session: &Session, form: &Form<'_>, plain: Workflow, tests: bool) -> File {
     let jobs = usize::from(session.flags.jobs.unwrap_or(USUAL_JOBS));
     let Workflow { install, folder, .. } = plain.clone();
+    // What is built from the workspace itself is another with each commit.
+    let version = Some(VERSION).filter(|_| install.contains(" --tag "));
     match (form.host, form.matrix) {
         (CiHost::Gitlab, _) => {
-            File { path: Parent::PATH, text: Parent { install, folder, jobs }.render() }
+            File { path: Parent::PATH, text: Parent { install, folder, jobs, tests }.render() }
         }
-        (CiHost::Github, true) => {
-            File { path: Workflow::PATH, text: SpreadWorkflow { plain, jobs }.render() }
-        }
+        (CiHost::Github, true) => File {
+            path: Workflow::PATH,
+            text: SpreadWorkflow { plain, jobs, tests, version }.render(),
+        },
         (CiHost::Github, false) => File { path: Workflow::PATH, text: plain.render() },
     }
 }

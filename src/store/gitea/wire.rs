@@ -12,6 +12,8 @@ pub(super) struct WireRelease {
     pub(super) tag_name: String,
     #[serde(default)]
     pub(super) draft: bool,
+    #[serde(default)]
+    prerelease: bool,
     published_at: Option<String>,
     /// All of them, however many.
     #[serde(default)]
@@ -114,6 +116,7 @@ impl WireRelease {
         ReleaseInfo {
             tag: self.tag_name.clone(),
             is_draft: self.draft,
+            is_prerelease: self.prerelease,
             is_immutable: false,
             published_at: self.published_at.clone().filter(|_| !self.draft),
             assets: assets.iter().map(told).collect(),

@@ -16,6 +16,8 @@ pub(super) struct WireRelease {
     #[serde(default)]
     pub(super) draft: bool,
     #[serde(default)]
+    prerelease: bool,
+    #[serde(default)]
     pub(super) immutable: bool,
     pub(super) upload_url: String,
     pub(super) published_at: Option<String>,
@@ -153,6 +155,7 @@ impl WireRelease {
         ReleaseInfo {
             tag: self.tag_name.clone(),
             is_draft: self.draft,
+            is_prerelease: self.prerelease,
             is_immutable: self.immutable,
             published_at: self.published_at.clone(),
             assets,

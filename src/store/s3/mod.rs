@@ -116,6 +116,7 @@ impl S3 {
         ReleaseInfo {
             tag,
             is_draft: false,
+            is_prerelease: false,
             is_immutable: false,
             published_at: first.map(|at| at.to_rfc3339()),
             assets,

@@ -11,7 +11,7 @@ mod scope;
 mod task;
 mod yaml;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     model::{Deed, Often, Output, Taskfile},
@@ -24,7 +24,7 @@ use crate::{
 };
 use instance::{Instance, Known, instances};
 use scope::{Globals, Scope, special};
-pub use yaml::Yaml;
+pub use yaml::{BEHIND, Yaml};
 
 /// What a translation is for.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,25 @@ pub struct Wish<'a> {
     pub args: &'a [String],
     /// Flags of the command line that templates can ask for, such as `CLI_FORCE`.
     pub flags: &'a [(&'a str, bool)],
+    /// What variables are called, as expressions, where that is not their own name.
+    pub words: &'a BTreeMap<String, String>,
+}
+
+/// What a tree says in forge's words, in parts.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The tasks, by their full names.
+    pub tasks: Vec<(String, Yaml)>,
+    /// The variables that something looks at.
+    pub vars: Yaml,
+    /// `env`.
+    pub env: Yaml,
+    /// `dotenv`.
+    pub dotenv: Yaml,
+    /// `shell` and `output`.
+    pub settings: Yaml,
+    /// What is not the same, in the order of the files.
+    pub remarks: Vec<Remark>,
 }
 
 /// Something to know about a translation.
@@ -61,6 +80,25 @@ pub struct Translation {
 
 /// Says `tree` in forge's words.
 pub fn translate(tree: &Tree, wish: &Wish) -> Translation {
+    let parts = parts(tree, wish, wish.tasks.is_some());
+    let mut document = Yaml::of("versions", Yaml::map());
+    for (key, value) in parts.settings.entries() {
+        document.put(key, value.clone());
+    }
+    document.put_filled("vars", parts.vars);
+    document.put_filled("env", parts.env);
+    document.put_filled("dotenv", parts.dotenv);
+    let mut tasks = Yaml::map();
+    for (name, said) in parts.tasks {
+        tasks.put(&name, said);
+    }
+    document.put_filled("tasks", tasks);
+    Translation { text: document.document(), remarks: parts.remarks }
+}
+
+/// Says `tree` in forge's words, in parts; of the variables only those that something looks at, if
+/// `is_sparse`.
+pub fn parts(tree: &Tree, wish: &Wish, is_sparse: bool) -> Parts {
     let instances = instances(tree);
     let tasks: Vec<Known> =
         instances.iter().enumerate().flat_map(|(at, one)| one.tasks(at)).collect();
@@ -78,8 +116,7 @@ pub fn translate(tree: &Tree, wish: &Wish) -> Translation {
     translator.same_names();
     translator.settings();
     translator.reach();
-    let text = translator.document().document();
-    Translation { text, remarks: translator.remarks }
+    translator.parts(is_sparse)
 }
 
 impl Translation {
@@ -108,13 +145,12 @@ struct Translator<'t> {
 }
 
 impl Translator<'_> {
-    fn document(&mut self) -> Yaml {
+    fn parts(mut self, is_sparse: bool) -> Parts {
         let root = self.instances[0].file;
-        let settings = &root.settings;
-        let mut tasks = Yaml::map();
+        let mut tasks = Vec::new();
         for at in self.reached.clone() {
             let said = self.task(at);
-            tasks.put(&self.tasks[at].name, said);
+            tasks.push((self.tasks[at].name.clone(), said));
         }
         let scope = Scope { own: special(None), globals: self.globals, limit: None };
         let mut wrong = Vec::new();
@@ -122,32 +158,12 @@ impl Translator<'_> {
         let env = Self::environment(&root.env, &scope, &mut extra, &mut wrong);
         let dotenv = root.dotenv.iter().map(|file| format!("{}?", scope.text(file, &mut wrong)));
         let dotenv = Yaml::List(dotenv.map(Yaml::Text).collect());
-        let mut vars = self.globals.written(&mut wrong);
+        let mut vars = self.globals.written(is_sparse, &mut wrong);
         for (name, value) in extra {
             vars.put(&name, value);
         }
         self.tell_flaws(root, wrong);
-        let mut document = Yaml::map();
-        document.put("versions", Yaml::map());
-        document.put("shell", command::shell(&settings.set, &settings.shopt));
-        if settings.silent {
-            document.put("quiet", Yaml::flag(true));
-        }
-        match &settings.output {
-            Some(Output::Style(style)) if style.text == "prefixed" => {
-                document.put("output", Yaml::text("prefixed"));
-            }
-            Some(Output::Group(_)) => document.put("output", Yaml::text("grouped")),
-            Some(Output::Style(style)) if style.text == "group" => {
-                document.put("output", Yaml::text("grouped"));
-            }
-            _ => document.put("output", Yaml::text("plain")),
-        }
-        document.put_filled("vars", vars);
-        document.put_filled("env", env);
-        document.put_filled("dotenv", dotenv);
-        document.put_filled("tasks", tasks);
-        document
+        Parts { tasks, vars, env, dotenv, settings: file_settings(root), remarks: self.remarks }
     }
 
     /// What a file may not say.
@@ -258,6 +274,23 @@ impl Translator<'_> {
     }
 }
 
+/// What a file says once for all its tasks.
+fn file_settings(root: &Taskfile) -> Yaml {
+    let settings = &root.settings;
+    let mut said = Yaml::of("shell", command::shell(&settings.set, &settings.shopt));
+    if settings.silent {
+        said.put("quiet", Yaml::flag(true));
+    }
+    let output = match &settings.output {
+        Some(Output::Style(style)) if style.text == "prefixed" => "prefixed",
+        Some(Output::Style(style)) if style.text == "group" => "grouped",
+        Some(Output::Group(_)) => "grouped",
+        _ => "plain",
+    };
+    said.put("output", Yaml::text(output));
+    said
+}
+
 /// The newest version of Task whose language this is.
 const NEWEST: &str = "3.54";
 
@@ -307,7 +340,7 @@ mod tests {
         std::fs::write(dir.path().join("Taskfile.yml"), text).unwrap();
         let given = Given::default();
         let tree = taskfile::read(&dir.path().join("Taskfile.yml"), &given, &|_| None).unwrap();
-        let wish = Wish { tasks, given: &given, args: &[], flags: &[] };
+        let wish = Wish { tasks, given: &given, args: &[], flags: &[], words: &BTreeMap::new() };
         let translation = translate(&tree, &wish);
         let remarks: Vec<_> = translation.remarks.into_iter().map(|one| one.what).collect();
         if remarks.is_empty() {

@@ -138,7 +138,10 @@ impl<'t> Globals<'t> {
         let known = self.position(name).is_some_and(|at| limit.is_none_or(|limit| at < limit));
         if is_given || known {
             self.used.borrow_mut().insert(name.to_owned());
-            return word(name);
+            return self.word(name);
+        }
+        if let Some(word) = self.wish.words.get(name).filter(|_| self.position(name).is_none()) {
+            return word.clone();
         }
         if self.has_dotenv && !self.wish.given.env.contains_key(name) {
             self.used.borrow_mut().insert(name.to_owned());
@@ -151,6 +154,11 @@ impl<'t> Globals<'t> {
             true => format!("env.{name}"),
             false => "''".into(),
         }
+    }
+
+    /// What the variable `name` is called where it is written down.
+    fn word(&self, name: &str) -> String {
+        self.wish.words.get(name).cloned().unwrap_or_else(|| word(name))
     }
 
     /// What `name` is, as an expression, if that is known before anything runs.
@@ -182,14 +190,13 @@ impl<'t> Globals<'t> {
     }
 
     /// `vars` of the document.
-    pub(super) fn written(&self, wrong: &mut Vec<(Flaw, Scalar)>) -> Yaml {
+    pub(super) fn written(&self, is_sparse: bool, wrong: &mut Vec<(Flaw, Scalar)>) -> Yaml {
         let mut written: BTreeMap<usize, (String, Yaml)> = BTreeMap::new();
         let mut vars = Yaml::map();
         let mut done: BTreeSet<String> = BTreeSet::new();
         loop {
             let used = self.used.borrow().clone();
-            let keeps_all = self.wish.tasks.is_none();
-            let wanted = |name: &String| keeps_all || used.contains(name);
+            let wanted = |name: &String| !is_sparse || used.contains(name);
             let next = self
                 .declared
                 .iter()
@@ -201,7 +208,7 @@ impl<'t> Globals<'t> {
             if !self.wish.given.words.contains_key(name) {
                 let scope = Scope { own: special(None), globals: self, limit: Some(at) };
                 let value = scope.value(variable, wrong);
-                written.insert(at, (word(name), value));
+                written.insert(at, (self.word(name), value));
             }
         }
         for (name, value) in &self.wish.given.words {

@@ -39,8 +39,15 @@ impl<'t> Translator<'t> {
         self.specials(&mut draft);
         self.inherited(&mut draft);
         let with = self.parameters(&mut draft);
+        let is_given = |with: &Yaml, name: &str| with.entries().any(|(key, _)| key == word(name));
         for variable in &task.vars {
-            Self::declare(&mut draft, variable);
+            let name = &variable.name.value;
+            let is_parameter = self.wish.tasks.is_none()
+                && is_given(&with, name)
+                && Self::default_of_itself(variable, name).is_some();
+            if !is_parameter {
+                Self::declare(&mut draft, variable);
+            }
         }
         let mut said = Yaml::map();
         put_text(&mut said, "desc", task.desc.as_ref());
@@ -270,10 +277,10 @@ impl<'t> Translator<'t> {
     /// Gives the task a variable of its own.
     pub(super) fn declare(draft: &mut Draft<'t>, variable: &Variable) {
         let name = &variable.name.value;
-        let outer = draft.scope.called(name);
         let value = draft.scope.value(variable, &mut draft.wrong);
         let mut own = word(name);
-        let is_about_itself = mentioned(variable).contains(name) && outer.contains(&own);
+        let is_about_itself =
+            mentioned(variable).contains(name) && draft.scope.called(name).contains(&own);
         let mut number = 2;
         while draft.taken.contains(&own) || is_about_itself && number == 2 {
             own = format!("{}_{number}", word(name));
@@ -288,6 +295,7 @@ impl<'t> Translator<'t> {
     fn parameters(&self, draft: &mut Draft<'t>) -> Yaml {
         let known = &self.tasks[draft.at];
         let mut with = Yaml::map();
+        let task_vars = &known.task.vars;
         let is_own = |name: &str| known.task.vars.iter().any(|one| one.name.value == name);
         let mut passed = self.passed.get(&draft.at).cloned().unwrap_or_default();
         for requirement in &known.task.requires {
@@ -314,6 +322,17 @@ impl<'t> Translator<'t> {
             if !is_own(&name) && !passed.contains(&name) && !draft.taken.contains(&word(&name)) {
                 with.put(&word(&name), Yaml::text(plain(&value)));
                 Self::give(draft, &name, &word(&name));
+            }
+        }
+        // Without a call to say so, anybody may give what a task only has a default for.
+        for variable in task_vars.iter().filter(|_| self.wish.tasks.is_none()) {
+            let name = &variable.name.value;
+            if !passed.contains(name)
+                && !self.globals.declares(name)
+                && let Some(default) = Self::default_of_itself(variable, name)
+            {
+                with.put(&word(name), Yaml::text(default));
+                Self::give(draft, name, &word(name));
             }
         }
         for name in passed {

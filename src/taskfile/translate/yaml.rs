@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+/// What a comment begins with that stands behind its key and not above it.
+pub const BEHIND: char = '<';
+
 /// A value to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Yaml {
@@ -43,11 +46,23 @@ impl Yaml {
         }
     }
 
+    /// Adds a key with comments above it.
+    pub fn put_with(&mut self, comments: Vec<String>, key: &str, value: Self) {
+        if let Self::Map(entries) = self {
+            entries.push((comments, key.to_owned(), value));
+        }
+    }
+
     /// Adds a key, if there is anything in `value`.
     pub fn put_filled(&mut self, key: &str, value: Self) {
         if !value.is_empty() {
             self.put(key, value);
         }
+    }
+
+    /// The keys and values of a mapping; none of anything else.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Self)> {
+        self.map_entries().iter().map(|(_, key, value)| (key.as_str(), value))
     }
 
     /// Whether it is a list or mapping without anything in it.
@@ -66,14 +81,137 @@ impl Yaml {
         text
     }
 
+    /// The text of a document in which what has at most `width` signs stands on one line; but for the
+    /// first keys in `blocks`, whose own keys have lines of their own.
+    pub fn page(&self, width: usize, blocks: &[&str]) -> String {
+        let mut text = String::new();
+        for (comments, key, value) in self.map_entries() {
+            let is_block = blocks.contains(&key.as_str()) && !value.is_empty();
+            value.entry(comments, key, 0, if is_block { 0 } else { width }, &mut text);
+            if is_block {
+                value.wide(2, width, &mut text);
+            }
+        }
+        text
+    }
+
+    /// A key and this as its value; only the key if `width` is 0.
+    fn entry(
+        &self,
+        comments: &[String],
+        key: &str,
+        indent: usize,
+        width: usize,
+        text: &mut String,
+    ) {
+        let pad = " ".repeat(indent);
+        let (behind, above): (Vec<&String>, _) =
+            comments.iter().partition(|line| line.starts_with(BEHIND));
+        for line in above {
+            comment(std::slice::from_ref(line), &pad, text);
+        }
+        let key = scalar(key);
+        let behind: String =
+            behind.iter().map(|line| format!("   # {}", line.trim_start_matches(BEHIND))).collect();
+        let is_flow = self.fits(width.saturating_sub(indent + key.len() + 2))
+            || !self.is_nested()
+            || self.is_one_long_line(width);
+        match (width, is_flow) {
+            (0, _) => {
+                let _ = writeln!(text, "{pad}{key}:{behind}");
+            }
+            (_, true) if !matches!(self, Self::Text(text) if is_block(text)) => {
+                let _ = writeln!(text, "{pad}{key}: {}{behind}", self.flow());
+            }
+            (_, true) => {
+                let _ = write!(text, "{pad}{key}:");
+                self.after_key(indent, text);
+            }
+            (_, false) => {
+                let _ = writeln!(text, "{pad}{key}:{behind}");
+                self.wide(indent + 2, width, text);
+            }
+        }
+    }
+
+    /// A list or mapping whose elements have lines of their own.
+    fn wide(&self, indent: usize, width: usize, text: &mut String) {
+        let pad = " ".repeat(indent);
+        match self {
+            Self::Map(entries) => {
+                for (comments, key, value) in entries {
+                    value.entry(comments, key, indent, width, text);
+                }
+            }
+            Self::List(items) => {
+                for item in items {
+                    match item {
+                        item if item.fits(width.saturating_sub(indent + 2)) => {
+                            let _ = writeln!(text, "{pad}- {}", item.flow());
+                        }
+                        Self::Map(_) => {
+                            let mut inner = String::new();
+                            item.wide(indent + 2, width, &mut inner);
+                            let _ = write!(text, "{pad}- {}", inner.trim_start());
+                        }
+                        item => {
+                            let _ = write!(text, "{pad}-");
+                            item.after_key(indent, text);
+                        }
+                    }
+                }
+            }
+            Self::Text(_) | Self::Plain(_) => {}
+        }
+    }
+
+    /// Whether it is a mapping of one text that fits nowhere.
+    fn is_one_long_line(&self, width: usize) -> bool {
+        match self.map_entries() {
+            [(comments, _, text @ Self::Text(_))] => {
+                width > 0
+                    && comments.is_empty()
+                    && !text.has_blocks()
+                    && !text.fits(width.saturating_sub(10))
+            }
+            _ => false,
+        }
+    }
+
+    fn is_nested(&self) -> bool {
+        matches!(self, Self::Map(entries) if !entries.is_empty())
+            || matches!(self, Self::List(items) if !items.is_empty())
+    }
+
+    /// Whether it can stand on one line of `width` signs.
+    fn fits(&self, width: usize) -> bool {
+        !self.has_blocks() && self.flow().chars().count() <= width
+    }
+
+    fn has_blocks(&self) -> bool {
+        match self {
+            Self::Text(text) => is_block(text),
+            Self::Plain(_) => false,
+            Self::List(items) => items.iter().any(Self::has_blocks),
+            Self::Map(entries) => entries
+                .iter()
+                .any(|(comments, _, value)| !comments.is_empty() || value.has_blocks()),
+        }
+    }
+
+    fn map_entries(&self) -> &[(Vec<String>, String, Self)] {
+        match self {
+            Self::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
     fn block(&self, indent: usize, text: &mut String) {
         let pad = " ".repeat(indent);
         match self {
             Self::Map(entries) => {
                 for (comments, key, value) in entries {
-                    for comment in comments {
-                        let _ = writeln!(text, "{pad}# {comment}");
-                    }
+                    comment(comments, &pad, text);
                     let _ = write!(text, "{pad}{}:", scalar(key));
                     value.after_key(indent, text);
                 }
@@ -152,6 +290,12 @@ impl Yaml {
     }
 }
 
+fn comment(lines: &[String], pad: &str, text: &mut String) {
+    for line in lines {
+        let _ = writeln!(text, "{}", format!("{pad}# {line}").trim_end());
+    }
+}
+
 /// Whether a text is best written as lines of its own.
 fn is_block(text: &str) -> bool {
     text.trim_end_matches('\n').contains('\n')
@@ -211,11 +355,13 @@ fn scalar(text: &str) -> String {
 /// Whether a text means itself without quotes, wherever it stands.
 fn is_plain(text: &str) -> bool {
     let is_word =
-        |c: char| c.is_alphanumeric() || " _./+=@$%^()<>;~".contains(c) || c == '-' || c == '\\';
+        |c: char| c.is_alphanumeric() || " _./+=@$%^()<>;~?!".contains(c) || c == '-' || c == '\\';
     let first = text.chars().next().unwrap_or(' ');
     let is_option =
         text.starts_with('-') && text[1..].starts_with(|c: char| c.is_ascii_alphabetic());
-    let begins = first.is_alphabetic() || "_./$(".contains(first) || is_option;
+    let is_duration = matches!(text.strip_suffix(['s', 'm', 'h']), Some(number)
+        if number.starts_with(|c: char| ('1'..='9').contains(&c)) && number.chars().all(|c| c.is_ascii_digit()));
+    let begins = first.is_alphabetic() || "_./$(".contains(first) || is_option || is_duration;
     let is_other = matches!(
         text.to_ascii_lowercase().as_str(),
         "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n" | ".inf" | ".nan"

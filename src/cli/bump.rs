@@ -1,0 +1,386 @@
+//! `forge bump`: other versions in `versions.yml`, and the lock with them; or those of before.
+
+use std::{collections::BTreeMap, fs};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::{
+    git::{self, History},
+    model::{Fault, Kind, Precedence, Version},
+    newer::{
+        Change, Found, Offers, Pins, Shared, Step, Wish, before, exists, has_stale_digest,
+        is_newer, unlike,
+    },
+    process::{Cancel, CommandRunner, Runner},
+    report::{Align, Cell, Role, Table, render_warning},
+    workspace::{Source, Subsystem, Workspace},
+};
+
+use super::{
+    Stop,
+    outdated::{ask, tell_failures},
+    run::runtime,
+    session::{Session, say, select},
+    versions::Versions,
+};
+
+/// How many remotes are asked at once.
+const AT_ONCE: usize = 8;
+
+/// What can be written behind `forge bump`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Words {
+    /// A subsystem or group; NAME@VERSION too
+    name: Option<String>,
+    /// The version, which upstream has to have [default: the newest]
+    #[arg(conflicts_with = "revert")]
+    version: Option<String>,
+    /// All pins
+    #[arg(long, conflicts_with_all = ["name", "revert"])]
+    all: bool,
+    /// Whether another major version is taken too
+    #[arg(long, value_name = "WHETHER", default_value = "yes")]
+    major: Major,
+    /// Pre-releases too
+    #[arg(long)]
+    pre: bool,
+    /// Bring back what versions.yml said before the last change, by its history in git
+    #[arg(long)]
+    revert: bool,
+}
+
+/// Whether another major version is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Major {
+    /// It is.
+    Yes,
+    /// It stays the one that is pinned.
+    No,
+}
+
+impl Words {
+    /// The subsystem and the version that are named, by themselves or as `NAME@VERSION`.
+    fn named(&self) -> (Option<&str>, Option<&str>) {
+        let (name, version) = (self.name.as_deref(), self.version.as_deref());
+        match name.and_then(|name| name.split_once('@')) {
+            Some((name, version)) if self.version.is_none() => (Some(name), Some(version)),
+            _ => (name, version),
+        }
+    }
+}
+
+/// What there is to do.
+struct Agenda<'w> {
+    steps: Vec<Step<'w>>,
+    /// What is said if that is nothing.
+    idle: String,
+    /// What could not be found out.
+    failed: Vec<Fault>,
+}
+
+/// The workspace and what it pins.
+struct Desk<'w> {
+    session: &'w Session,
+    workspace: &'w Workspace,
+    pins: &'w Pins,
+}
+
+/// Pins other versions: all of them that there are to pin, or none.
+pub(super) fn bump(session: &Session, words: &Words) -> Result<u8, Stop> {
+    let workspace = session.workspace()?;
+    if session.flags.locked && !session.flags.dry_run {
+        return Err(Fault::new(Kind::Usage, "cannot change what is pinned")
+            .because("--locked forbids it")
+            .into());
+    }
+    let path = workspace.layout.manifest();
+    let bytes = fs::read(&path)
+        .map_err(|error| Fault::io(format!("cannot read {}", path.display()), &error))?;
+    let desk = Desk { session, workspace: &workspace, pins: &Pins::read(bytes)? };
+    let steps = match words.named() {
+        (name, _) if words.revert => desk.earlier(name)?,
+        (Some(name), Some(version)) => desk.to(name, version)?,
+        (None, _) if !words.all => {
+            return Err(Fault::new(Kind::Usage, "nothing was named to bump")
+                .hint("write a subsystem or a group; `--all` means every pin")
+                .into());
+        }
+        (name, _) => {
+            let wish = Wish { pre: words.pre, major: words.major == Major::Yes };
+            desk.newest(name, wish)?
+        }
+    };
+    desk.take(steps)
+}
+
+impl<'w> Desk<'w> {
+    /// The pins of what `word` means; all if it is absent.
+    fn shared(&self, word: Option<&str>) -> Result<Vec<Shared<'w>>, Fault> {
+        let words: Vec<_> = word.map(str::to_owned).into_iter().collect();
+        let shared = Shared::of(self.workspace, self.pins, &select(self.workspace, &words)?);
+        match word {
+            Some(word) if shared.is_empty() => {
+                Err(Fault::new(Kind::Usage, format!("{word} has no pin to change"))
+                    .because("a scheme makes its versions")
+                    .hint(format!("`forge version:next {word}` says which one comes next")))
+            }
+            _ => Ok(shared),
+        }
+    }
+
+    /// The one pin that `word` means.
+    fn single(&self, word: &str) -> Result<Shared<'w>, Fault> {
+        let mut pins = self.shared(Some(word))?;
+        match (pins.pop(), pins.is_empty()) {
+            (Some(shared), true) => Ok(shared),
+            _ => Err(Fault::new(Kind::Usage, format!("`{word}` means several pins"))
+                .hint("name one subsystem")),
+        }
+    }
+
+    /// The step to exactly `version`, which upstream has to have.
+    fn to(&self, word: &str, version: &str) -> Result<Agenda<'w>, Fault> {
+        let shared = self.single(word)?;
+        let wanted = Version::new(version).map_err(|why| {
+            Fault::new(Kind::Usage, format!("cannot bump {word} to `{version}`")).because(why)
+        })?;
+        let idle = format!("{} is at {version} already", shared.key);
+        let mut steps = Vec::new();
+        if shared.pin.version != version {
+            let subsystems = shared.subsystems.iter().copied();
+            for looked in ask(self.session, self.workspace, subsystems, Some(version))? {
+                exists(&looked, &wanted)?;
+            }
+            steps.push(shared.step(version));
+        }
+        Ok(Agenda { steps, idle, failed: Vec::new() })
+    }
+
+    /// The steps to the newest versions that are wished for.
+    fn newest(&self, word: Option<&str>, wish: Wish) -> Result<Agenda<'w>, Fault> {
+        let all = self.shared(word)?;
+        let subsystems = all.iter().flat_map(|shared| shared.subsystems.iter().copied());
+        let looked = ask(self.session, self.workspace, subsystems, None)?;
+        let found: BTreeMap<_, _> =
+            looked.into_iter().map(|looked| (&looked.subsystem.name, looked.found)).collect();
+        let is_alone = word.is_some() && all.len() == 1;
+        let (mut steps, mut failed) = (Vec::new(), Vec::new());
+        let mut idle = "everything is at its newest version".to_owned();
+        for shared in all {
+            match shared.offers(&found) {
+                Ok(offers) => match shared.newest(&offers, wish) {
+                    Ok(step) => steps.push(step),
+                    Err(shared) if is_alone => idle = idle_for(&shared, &offers, wish)?,
+                    Err(shared) => failed.extend(incomparable(&shared, &offers)),
+                },
+                Err(Found::Failed(fault)) if is_alone => return Err(fault),
+                Err(Found::Nobody(why)) if is_alone => return Err(shared.nobody(why)),
+                Err(Found::Failed(fault)) => failed.push(fault),
+                Err(_) => {}
+            }
+        }
+        tell_failures(self.session, failed.iter());
+        Ok(Agenda { steps, idle, failed })
+    }
+
+    /// The steps back to what was before.
+    fn earlier(&self, word: Option<&str>) -> Result<Agenda<'w>, Fault> {
+        let key = word.map(|word| self.single(word)).transpose()?.map(|shared| shared.key);
+        let root = self.workspace.layout.root();
+        let unknown = || Fault::new(Kind::Usage, "cannot tell what was pinned before");
+        let earlier = runtime()?.block_on(async {
+            let runner = runner()?;
+            let history = History::around(&runner, root).ok_or_else(|| {
+                unknown().because(format!("{} is in no git repository", root.display()))
+            })?;
+            match before(&history, self.pins, key).await? {
+                Some(earlier) => Ok(earlier),
+                None if history.is_shallow().await? => Err(unknown()
+                    .because("this clone holds only the last commits")
+                    .hint("`git fetch --unshallow` gets the others")),
+                None => Err(unknown().because(match word {
+                    Some(word) => format!("no commit pins another version of {word}"),
+                    None => "no commit pins another version of anything".to_owned(),
+                })),
+            }
+        })?;
+        let step = |shared: Shared<'w>| {
+            let mut step = shared.clone().step(earlier.versions.get(shared.key)?);
+            for (name, locked) in &mut step.locked {
+                if let Some(then) = earlier.lock.get(name, &step.to) {
+                    locked.clone_from(then);
+                }
+            }
+            Some(step)
+        };
+        let steps = self.shared(None)?.into_iter().filter_map(step).collect();
+        let idle = "what was pinned before is not in versions.yml any more".to_owned();
+        Ok(Agenda { steps, idle, failed: Vec::new() })
+    }
+
+    /// Takes the steps, all of them or none, and tells.
+    fn take(&self, steps: Agenda<'w>) -> Result<u8, Stop> {
+        let Agenda { mut steps, idle, failed } = steps;
+        if !steps.is_empty() {
+            let next = self.session.workspaces_at(&chosen(&steps)?, &Versions::new())?;
+            runtime()?
+                .block_on(async { lock_commits(&runner()?, &mut steps, next.any()).await })?;
+            self.write(&steps)?;
+            self.tell_digests(&steps, next.any());
+        }
+        self.tell(&steps, &idle, &failed)?;
+        Ok(if failed.is_empty() { 0 } else { Kind::Store.exit_code() })
+    }
+
+    fn write(&self, steps: &[Step]) -> Result<(), Fault> {
+        let changes: Vec<_> =
+            steps.iter().map(|step| (step.shared.pin, step.to.as_str())).collect();
+        let change = Change {
+            before: self.pins.text().to_owned(),
+            after: self.pins.with(&changes)?,
+            locked: steps.iter().flat_map(|step| step.locked.clone()).collect(),
+        };
+        if self.session.flags.dry_run { Ok(()) } else { change.make(&self.workspace.layout) }
+    }
+
+    /// A digest in a spec is that of one version.
+    fn tell_digests(&self, steps: &[Step], next: &Workspace) {
+        for old in steps.iter().flat_map(|step| &step.shared.subsystems) {
+            let new = &next.subsystems[&old.name];
+            if has_stale_digest(old, new) {
+                let spec = old.spec.display();
+                let what = format!("{spec} pins the digest of {} {}", old.name, old.version);
+                let fault = Fault::new(Kind::Usage, what)
+                    .hint(format!("write that of {} there", new.version));
+                eprint!("{}", render_warning(None, &fault, self.session.stderr_style()));
+            }
+        }
+    }
+
+    fn tell(&self, steps: &[Step], idle: &str, failed: &[Fault]) -> Result<(), Fault> {
+        let flags = &self.session.flags;
+        let is_written = !flags.dry_run && !steps.is_empty();
+        let each = || {
+            steps.iter().flat_map(|step| step.shared.subsystems.iter().map(move |it| (step, *it)))
+        };
+        if flags.json {
+            let bumped: Vec<_> = each().map(|(step, subsystem)| json(step, subsystem)).collect();
+            let document = serde_json::json!({
+                "schema": 1,
+                "bumped": bumped,
+                "failed": failed.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "written": is_written,
+            });
+            return say(&format!("{document:#}\n"));
+        }
+        if flags.quiet {
+            return Ok(());
+        }
+        if steps.is_empty() {
+            return say(&format!("{idle}\n"));
+        }
+        let columns = ["subsystem", "from", "to", "changes"].map(|name| (name, Align::Left));
+        let mut table = Table::new(columns);
+        for (step, subsystem) in each() {
+            table.row([
+                Cell::new(Role::Name, subsystem.name.as_str()),
+                Cell::new(Role::Plain, &step.shared.pin.version),
+                Cell::new(Role::Ok, &step.to),
+                Cell::new(Role::Dim, step.comparison(subsystem).unwrap_or_default()),
+            ]);
+        }
+        let note = if is_written { "" } else { "nothing was written: --dry-run\n" };
+        say(&format!("{}{note}", table.render(self.session.stdout_style())))
+    }
+}
+
+fn json(step: &Step, subsystem: &Subsystem) -> serde_json::Value {
+    let locked = step.locked.get(&subsystem.name);
+    serde_json::json!({
+        "name": subsystem.name.as_str(),
+        "from": step.shared.pin.version,
+        "to": step.to,
+        "commit": locked.and_then(|locked| locked.commit.as_deref()),
+        "compare": step.comparison(subsystem),
+    })
+}
+
+/// Why there is nothing newer than one pin.
+///
+/// # Errors
+/// `Usage` if nobody can tell what is newer than it.
+fn idle_for(shared: &Shared, offers: &Offers, wish: Wish) -> Result<String, Fault> {
+    let (key, pinned) = (shared.key, &shared.pin.version);
+    if Precedence::of(pinned).is_none() {
+        let fault = Fault::new(Kind::Usage, format!("nothing is newer than {key} {pinned}"));
+        let is_branch = Version::new(pinned).is_ok_and(|version| version.is_moving());
+        return Err(match is_branch {
+            true => fault
+                .because("it is a branch: it moves by itself")
+                .hint(format!("`forge lock --update {key}` takes its last commit")),
+            false => fault
+                .because("a commit says nothing of its age")
+                .hint(format!("`forge bump {key} VERSION` pins a version")),
+        });
+    }
+    let beyond = offers.newest(pinned, Wish { major: true, ..wish });
+    let beyond = beyond.filter(|offer| is_newer(&offer.version, pinned));
+    if let Some(fault) = incomparable(shared, offers) {
+        return Err(fault);
+    }
+    Ok(match beyond {
+        Some(beyond) => {
+            format!(
+                "{key} {pinned} is the newest of its major version; there is {}",
+                beyond.version
+            )
+        }
+        None => format!("{key} {pinned} is the newest"),
+    })
+}
+
+/// The fault of `offers` that have nothing like a pin which could be compared.
+fn incomparable(shared: &Shared, offers: &Offers) -> Option<Fault> {
+    let pinned = &shared.pin.version;
+    let is_alike = offers.newest(pinned, Wish { pre: true, major: true }).is_some();
+    let subsystem = shared.subsystems.first()?;
+    (!is_alike && Precedence::of(pinned).is_some()).then(|| unlike(subsystem))
+}
+
+/// The versions after `steps`.
+fn chosen(steps: &[Step]) -> Result<Versions, Fault> {
+    let mut chosen = Versions::new();
+    for step in steps {
+        let version = Version::new(&step.to).map_err(|why| Fault::new(Kind::Usage, why))?;
+        let names = step.locked.keys().cloned();
+        chosen.extend(names.map(|name| (name, version.clone())));
+    }
+    Ok(chosen)
+}
+
+/// Finds out the commits that are to be locked. `next` is the workspace as it is after the steps:
+/// there, references are those of the new versions.
+async fn lock_commits(
+    runner: &dyn CommandRunner,
+    steps: &mut [Step<'_>],
+    next: &Workspace,
+) -> Result<(), Fault> {
+    let unknown = steps.iter_mut().flat_map(|step| &mut step.locked);
+    let unknown = unknown.filter(|(_, locked)| locked.commit.is_none() && locked.assets.is_empty());
+    let asked = unknown.filter_map(|(name, locked)| match &next.subsystems[name].source {
+        Source::Git { url, reference } => Some(async move {
+            let resolved = git::resolve(runner, url, reference).await;
+            let what = || format!("cannot lock {name} {}", locked.version);
+            locked.commit = Some(resolved.map_err(|fault| fault.within(what()))?.commit);
+            Ok(())
+        }),
+        _ => None,
+    });
+    stream::iter(asked).buffer_unordered(AT_ONCE).try_collect::<()>().await
+}
+
+fn runner() -> Result<Runner, Fault> {
+    let cancel = Cancel::new();
+    cancel.listen_to_signals()?;
+    Ok(Runner::new(AT_ONCE, cancel).guarded())
+}

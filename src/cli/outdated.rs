@@ -1,0 +1,267 @@
+//! `forge outdated`: which pins have something newer upstream.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use etcetera::BaseStrategy;
+
+use crate::{
+    model::{Fault, Kind, Name, Precedence},
+    newer::{Asker, Found, Looked, Proxies, Wish, is_newer, look, unlike},
+    process::{Cancel, Runner},
+    report::{Align, Cell, Role, Table, render_warning},
+    workspace::{Subsystem, Workspace},
+};
+
+use super::{
+    Stop,
+    run::{jobs, runtime},
+    session::{Session, say, select},
+};
+
+/// What can be written behind `forge outdated`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Words {
+    /// Subsystems or groups
+    names: Vec<String>,
+    /// Pre-releases too
+    #[arg(long)]
+    pre: bool,
+    /// Exit with 1 if something is outdated
+    #[arg(long)]
+    exit_code: bool,
+}
+
+/// One line of the table.
+struct Line<'w> {
+    subsystem: &'w Subsystem,
+    in_major: Option<String>,
+    newest: Option<String>,
+    state: State,
+}
+
+/// What is to be said of a pin.
+enum State {
+    /// There is something newer.
+    Outdated,
+    /// There is not.
+    Current,
+    /// It cannot be compared: a branch, or a commit.
+    Ageless,
+    /// Nobody was asked, for this reason.
+    NotAsked(&'static str),
+    /// Asking failed.
+    Failed(Fault),
+}
+
+/// Shows them.
+pub(super) fn outdated(session: &Session, words: &Words) -> Result<u8, Stop> {
+    let workspace = session.workspace()?;
+    let names = select(&workspace, &words.names)?;
+    // What a scheme gives its version has no pin to be outdated.
+    let is_meant = |it: &&Subsystem| it.scheme.is_none() || !words.names.is_empty();
+    let subsystems = names.iter().map(|name| &workspace.subsystems[name]).filter(is_meant);
+    let looked = ask(session, &workspace, subsystems, None)?;
+    let lines: Vec<_> = looked.into_iter().map(|looked| Line::of(looked, words.pre)).collect();
+    tell_failures(session, lines.iter().filter_map(|line| line.state.fault()));
+    match session.flags.json {
+        true => say(&json(&lines))?,
+        false => say(&text(session, &lines, !words.names.is_empty()))?,
+    }
+    let is_outdated = lines.iter().any(|line| matches!(line.state, State::Outdated));
+    let has_failed = lines.iter().any(|line| line.state.fault().is_some());
+    Ok(match (has_failed, is_outdated && words.exit_code) {
+        (true, _) => Kind::Store.exit_code(),
+        (false, true) => 1,
+        (false, false) => 0,
+    })
+}
+
+/// What upstream has of `subsystems`; in particular, whether it has the version `wanted`.
+pub(super) fn ask<'w>(
+    session: &Session,
+    workspace: &Workspace,
+    subsystems: impl IntoIterator<Item = &'w Subsystem>,
+    wanted: Option<&str>,
+) -> Result<Vec<Looked<'w>>, Fault> {
+    if session.flags.offline {
+        return Err(Fault::new(Kind::Usage, "cannot ask upstream for its versions")
+            .because("--offline forbids it"));
+    }
+    let variables = go_variables();
+    let proxies = Proxies::of(|name| variables.get(name).cloned());
+    runtime()?.block_on(async {
+        let cancel = Cancel::new();
+        cancel.listen_to_signals()?;
+        let runner = Runner::new(jobs(session), cancel.clone()).guarded();
+        let asker = Asker::new(&runner, session.store_settings(workspace), proxies);
+        tokio::select! {
+            () = cancel.cancelled() => Err(cancel.fault("asking upstream")),
+            looked = look(&asker, subsystems, wanted) => Ok(looked),
+        }
+    })
+}
+
+/// One line for each who did not answer as they should, however many wanted to know.
+pub(super) fn tell_failures<'f>(session: &Session, faults: impl Iterator<Item = &'f Fault>) {
+    let mut told = Vec::new();
+    for fault in faults {
+        let hint = fault.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        let line = Fault::new(fault.kind, format!("{fault}{hint}"));
+        if !told.contains(&line) {
+            eprint!("{}", render_warning(None, &line, session.stderr_style()));
+            told.push(line);
+        }
+    }
+}
+
+/// What decides whom go asks: its variables, and those that `go env -w` wrote down
+/// (<https://pkg.go.dev/cmd/go#hdr-Environment_variables>).
+fn go_variables() -> BTreeMap<String, String> {
+    const NAMES: [&str; 3] = ["GOPROXY", "GOPRIVATE", "GONOPROXY"];
+    let written = std::env::var_os("GOENV").map(PathBuf::from).or_else(|| {
+        let folders = etcetera::base_strategy::choose_native_strategy().ok()?;
+        Some(folders.config_dir().join("go/env"))
+    });
+    let written = written.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+    let pairs = written.lines().filter_map(|line| line.split_once('='));
+    let mut variables: BTreeMap<_, _> =
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let set = NAMES.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+    variables.extend(set.filter(|(_, value)| !value.is_empty()));
+    variables
+}
+
+impl State {
+    fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Failed(fault) => Some(fault),
+            _ => None,
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Outdated => "outdated",
+            Self::Current => "current",
+            Self::Ageless => "ageless",
+            Self::NotAsked(_) => "not asked",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+impl<'w> Line<'w> {
+    fn of(looked: Looked<'w>, pre: bool) -> Self {
+        let Looked { subsystem, found } = looked;
+        let (in_major, newest, state) = match found {
+            Found::Nobody(why) => (None, None, State::NotAsked(why)),
+            Found::Failed(fault) => (None, None, State::Failed(fault)),
+            Found::Offers(offers) => {
+                let pinned = subsystem.version.as_str();
+                let newest = |major| {
+                    let offer = offers.newest(pinned, Wish { pre, major })?;
+                    Some(offer.version.clone())
+                };
+                let (in_major, newest) = (newest(false), newest(true));
+                let state = match &newest {
+                    _ if Precedence::of(pinned).is_none() => State::Ageless,
+                    Some(newest) if is_newer(newest, pinned) => State::Outdated,
+                    Some(_) => State::Current,
+                    None => State::Failed(unlike(subsystem)),
+                };
+                (in_major, newest, state)
+            }
+        };
+        Self { subsystem, in_major, newest, state }
+    }
+
+    fn asked(&self) -> String {
+        match (&self.state, &self.subsystem.feed) {
+            (State::NotAsked(why), _) => (*why).to_owned(),
+            (_, Some(feed)) => feed.index.to_string(),
+            (_, None) => String::new(),
+        }
+    }
+}
+
+/// The table of what is outdated; of all, if they were asked for by name.
+fn text(session: &Session, lines: &[Line], all: bool) -> String {
+    let mut table = Table::new([
+        ("subsystem", Align::Left),
+        ("pinned", Align::Left),
+        ("same major", Align::Left),
+        ("newest", Align::Left),
+        ("asked", Align::Left),
+    ]);
+    let is_shown = |line: &&Line| {
+        all || session.flags.verbose || matches!(line.state, State::Outdated | State::Ageless)
+    };
+    for line in lines.iter().filter(is_shown) {
+        let pinned = line.subsystem.version.as_str();
+        let version = |version: &Option<String>| match (version, &line.state) {
+            (Some(version), State::Ageless) => Cell::new(Role::Plain, version),
+            (Some(version), _) if is_newer(version, pinned) => Cell::new(Role::Warn, version),
+            _ => Cell::new(Role::Dim, "-"),
+        };
+        table.row([
+            Cell::new(Role::Name, line.subsystem.name.as_str()),
+            Cell::new(Role::Plain, pinned),
+            version(&line.in_major),
+            version(&line.newest),
+            Cell::new(Role::Dim, line.asked()),
+        ]);
+    }
+    let rows =
+        if table.is_empty() { String::new() } else { table.render(session.stdout_style()) + "\n" };
+    format!("{rows}{}\n", sum(lines))
+}
+
+/// How many names a sum tells.
+const SHOWN: usize = 6;
+
+/// `1 of 4 is outdated; 2 have nobody to ask: arc, sync; 1 could not be asked: nats`
+fn sum(lines: &[Line]) -> String {
+    let names = |is_such: &dyn Fn(&State) -> bool| -> Vec<&Name> {
+        lines.iter().filter(|line| is_such(&line.state)).map(|line| &line.subsystem.name).collect()
+    };
+    let outdated = names(&|state| matches!(state, State::Outdated)).len();
+    let verb = if outdated == 1 { "is" } else { "are" };
+    let mut sum = match outdated {
+        0 => "nothing is outdated".to_owned(),
+        _ => format!("{outdated} of {} {verb} outdated", lines.len()),
+    };
+    for (what, names) in [
+        ("nobody to ask for", names(&|state| matches!(state, State::NotAsked(_)))),
+        ("not known", names(&|state| matches!(state, State::Failed(_)))),
+    ] {
+        if !names.is_empty() {
+            let (shown, more) = names.split_at(names.len().min(SHOWN));
+            let shown: Vec<_> = shown.iter().map(|name| name.as_str()).collect();
+            let more =
+                if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            sum.push_str(&format!("; {what}: {}{more}", shown.join(", ")));
+        }
+    }
+    sum
+}
+
+fn json(lines: &[Line]) -> String {
+    let line = |line: &Line| {
+        let why = match &line.state {
+            State::NotAsked(why) => Some((*why).to_owned()),
+            State::Failed(fault) => Some(fault.to_string()),
+            _ => None,
+        };
+        serde_json::json!({
+            "name": line.subsystem.name.as_str(),
+            "pinned": line.subsystem.version.as_str(),
+            "state": line.state.word(),
+            "newest_in_major": line.in_major,
+            "newest": line.newest,
+            "asked": line.subsystem.feed.as_ref().map(|feed| feed.index.to_string()),
+            "why": why,
+        })
+    };
+    let lines: Vec<_> = lines.iter().map(line).collect();
+    format!("{:#}\n", serde_json::json!({ "schema": 1, "subsystems": lines }))
+}

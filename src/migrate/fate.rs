@@ -1,0 +1,297 @@
+//! What becomes of each task: it stays, or forge does it by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    duty::{CI, DOWN, Duty, FETCH, LOGS, Look, OBTAIN, RELOAD, SUPERVISE, UP, UP_NAMED, look},
+    service::Services,
+    shell::{programs, words},
+    stack::Stack,
+    subsystem::Subsystem,
+    variables::Variables,
+};
+
+/// What becomes of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It stays a task.
+    Stays,
+    /// It stays, but is called as if it was forge's: it runs these programs too.
+    StaysWith(&'static Duty, BTreeSet<String>),
+    /// forge does it.
+    Duty(&'static Duty),
+    /// It only called tasks that forge does.
+    Through,
+    /// It is the `service` of its subsystem.
+    Service,
+    /// It ran in the clone of the source, which forge keeps to itself.
+    InClone,
+}
+
+impl Fate {
+    pub(super) fn stays(&self) -> bool {
+        matches!(self, Self::Stays | Self::StaysWith(..))
+    }
+}
+
+/// What becomes of all tasks, by their full names.
+pub(super) struct Fates<'s> {
+    stack: &'s Stack,
+    of: BTreeMap<String, Fate>,
+}
+
+/// Verbs of forge, each with the subsystems that it is for, in order.
+pub(super) type Effects = Vec<(String, Vec<String>)>;
+
+impl<'s> Fates<'s> {
+    pub(super) fn new(stack: &'s Stack, subsystems: &[Subsystem], services: &Services) -> Self {
+        let judge = Judge { stack, subsystems, services };
+        let mut of: BTreeMap<String, Fate> =
+            stack.tasks.iter().map(|(name, at)| (name.clone(), judge.fate(name, *at))).collect();
+        // Until nothing changes: what calls only what forge does is done by forge too, and what
+        // forge does calls nothing that stays.
+        loop {
+            let mut changed = None;
+            for (name, at) in &stack.tasks {
+                let calls = stack.calls(*at);
+                let is_gone = |call: &String| of.get(call).is_some_and(|fate| !fate.stays());
+                let task = stack.task(*at);
+                let only_calls = !calls.is_empty() && stack.script(*at).trim().is_empty();
+                let is_plain =
+                    task.requires.is_empty() && task.sources.is_empty() && task.env.is_empty();
+                let next = match &of[name] {
+                    Fate::Stays if only_calls && is_plain && calls.iter().all(is_gone) => {
+                        Fate::Through
+                    }
+                    Fate::Duty(duty) if *duty != &CI && !calls.iter().all(is_gone) => Fate::Stays,
+                    _ => continue,
+                };
+                changed = Some((name.clone(), next));
+                break;
+            }
+            match changed {
+                Some((name, fate)) => drop(of.insert(name, fate)),
+                None => return Self { stack, of },
+            }
+        }
+    }
+
+    /// What becomes of the task `name`; none if there is no such task.
+    pub(super) fn of(&self, name: &str) -> Option<&Fate> {
+        self.of.get(name)
+    }
+
+    /// What has to be done where a task called `name`, which forge does now.
+    pub(super) fn effects(&self, name: &str) -> Effects {
+        let mut effects = Effects::new();
+        self.gather(name, 0, &mut effects);
+        effects
+    }
+
+    fn gather(&self, name: &str, depth: usize, effects: &mut Effects) {
+        let subsystem = name.split_once(':').map_or("", |(before, _)| before);
+        match self.of.get(name) {
+            Some(Fate::Service) => merge(effects, "up", Some(subsystem)),
+            Some(Fate::Duty(duty)) if duty == &&FETCH => {
+                let fetched = name.rsplit(':').next().unwrap_or_default();
+                merge(effects, "ensure", Some(fetched));
+            }
+            Some(Fate::Duty(duty)) if !duty.verb.is_empty() => {
+                merge(
+                    effects,
+                    duty.verb,
+                    duty.is_named.then_some(subsystem).filter(|name| !name.is_empty()),
+                );
+            }
+            Some(Fate::Through) if depth < 32 => {
+                for call in self.stack.calls(self.stack.tasks[name]) {
+                    self.gather(&call, depth + 1, effects);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What forge does instead of each task that is gone: by what a person says, the tasks.
+    pub(super) fn gone(&self) -> BTreeMap<String, Vec<String>> {
+        let mut gone: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, fate) in &self.of {
+            let instead = match fate {
+                Fate::Service => "forge up NAME -f",
+                Fate::Duty(_) | Fate::Through => self.instead(name, 0).unwrap_or("forge ensure"),
+                Fate::Stays | Fate::StaysWith(..) | Fate::InClone => continue,
+            };
+            gone.entry(instead.to_owned()).or_default().push(name.clone());
+        }
+        gone
+    }
+
+    fn instead(&self, name: &str, depth: usize) -> Option<&'static str> {
+        match self.of.get(name)? {
+            Fate::Duty(duty) => Some(duty.instead),
+            Fate::Through if depth < 32 => {
+                let calls = self.stack.calls(self.stack.tasks[name]);
+                calls.iter().rev().find_map(|call| self.instead(call, depth + 1))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn merge(effects: &mut Effects, verb: &str, name: Option<&str>) {
+    let names = match effects.iter_mut().find(|(known, _)| known == verb) {
+        Some((_, names)) => names,
+        None => {
+            effects.push((verb.to_owned(), Vec::new()));
+            &mut effects.last_mut().expect("something was just pushed").1
+        }
+    };
+    if let Some(name) = name.filter(|name| !names.iter().any(|one| one == name)) {
+        names.push(name.to_owned());
+    }
+}
+
+struct Judge<'s> {
+    stack: &'s Stack,
+    subsystems: &'s [Subsystem],
+    services: &'s Services,
+}
+
+impl Judge<'_> {
+    fn fate(&self, full: &str, at: (usize, usize)) -> Fate {
+        let task = self.stack.task(at);
+        let name = task.name.value.as_str();
+        let script = self.stack.script(at);
+        if self.services.written_by.as_deref() == Some(full) {
+            return Fate::Duty(&SUPERVISE);
+        }
+        let Some(subsystem) = self.subsystems.iter().find(|one| one.file == at.0) else {
+            return self.of_root(full, at, &script);
+        };
+        if self.services.supervisor.as_deref() == Some(subsystem.name.as_str())
+            && let Some(duty) = supervision(&script)
+        {
+            return Fate::Duty(duty);
+        }
+        if self.services.runs(full) {
+            return Fate::Service;
+        }
+        if self.services.has(&subsystem.name) && is_wait(name, &script) {
+            return Fate::Duty(&UP_NAMED);
+        }
+        let pieces = [&subsystem.build, &subsystem.upstream].into_iter().flatten();
+        if pieces.clone().any(|piece| piece.task == name) {
+            return Fate::Duty(&OBTAIN);
+        }
+        let only_calls = script.trim().is_empty();
+        let is_own_release = name == "bin:download" && subsystem.upstream.is_none();
+        if OBTAIN.names.contains(&name) && (only_calls || is_own_release) {
+            return Fate::Duty(&OBTAIN);
+        }
+        if self.is_in_clone(subsystem, at) && !matches!(look(name, &script), Look::Duty(_)) {
+            return Fate::InClone;
+        }
+        self.looked_at(name, &script, at)
+    }
+
+    fn of_root(&self, name: &str, at: (usize, usize), script: &str) -> Fate {
+        if self.services.written_by.is_some() && is_wait(name, script) {
+            return Fate::Duty(&UP);
+        }
+        let calls = self.stack.calls(at);
+        if name == "ci" && script.is_empty() && calls.iter().all(|call| call.starts_with("ci:")) {
+            return Fate::Duty(&CI);
+        }
+        let fetched = name
+            .strip_prefix("fetch:")
+            .is_some_and(|name| self.subsystems.iter().any(|one| one.name == name));
+        match self.looked_at(name, script, at) {
+            Fate::Duty(duty) if fetched && duty.verb == "ensure" => Fate::Duty(&FETCH),
+            other => other,
+        }
+    }
+
+    fn looked_at(&self, name: &str, script: &str, at: (usize, usize)) -> Fate {
+        let task = self.stack.task(at);
+        if script.trim().is_empty() && !task.commands.is_empty() {
+            return Fate::Stays;
+        }
+        match look(name, script) {
+            Look::Duty(duty) => match self.removed_beside(script, at.0) {
+                others if others.is_empty() => Fate::Duty(duty),
+                // What the tasks do that it calls is said where it calls them.
+                _ if !self.stack.calls(at).is_empty() => Fate::Stays,
+                others => Fate::StaysWith(duty, others),
+            },
+            Look::More(duty, more) => Fate::StaysWith(duty, more),
+            Look::Other => Fate::Stays,
+        }
+    }
+
+    /// What is removed that forge does not keep elsewhere.
+    fn removed_beside(&self, script: &str, file: usize) -> BTreeSet<String> {
+        const OWN: &[&str] = &[".bin", ".src", ".dist", ".task", "bin", "src", "dist"];
+        let variables = Variables::new(&self.stack.tree, file);
+        let subsystem = self.subsystems.iter().find(|one| one.file == file);
+        let known = subsystem.into_iter().flat_map(|one| [&one.bin_dir, &one.src_dir]).flatten();
+        let known: Vec<&String> = known.collect();
+        let is_own = |word: &String| {
+            let path = variables.path(word).unwrap_or_default();
+            let last = path.rsplit('/').next().unwrap_or_default();
+            path.contains('/') && OWN.contains(&last) || known.contains(&&path)
+        };
+        let lines = script.lines().map(words);
+        let removing = lines.filter(|words| words.first().is_some_and(|word| word == "rm"));
+        let removed = removing.flat_map(|words| words.into_iter().skip(1));
+        removed.filter(|word| !word.starts_with('-') && !is_own(word)).collect()
+    }
+
+    /// Whether the task runs in the clone of the source.
+    fn is_in_clone(&self, subsystem: &Subsystem, at: (usize, usize)) -> bool {
+        let Some(super::subsystem::Source::Git(_)) = &subsystem.source else {
+            return subsystem.upstream.is_some()
+                && subsystem.source.is_none()
+                && self.uses_src(subsystem, at);
+        };
+        self.uses_src(subsystem, at)
+    }
+
+    fn uses_src(&self, subsystem: &Subsystem, at: (usize, usize)) -> bool {
+        let variables = Variables::new(&self.stack.tree, at.0);
+        let Some(src) = &subsystem.src_dir else { return false };
+        let dir = self.stack.task(at).dir.as_ref();
+        dir.and_then(|dir| variables.path(&dir.text)).is_some_and(|dir| dir == *src)
+            || variables
+                .written_out(&self.stack.script(at), &|_| false)
+                .contains(&format!("{{{{.ROOT_DIR}}}}/{src}"))
+    }
+}
+
+/// What a task of the supervisor does that forge does with it.
+fn supervision(script: &str) -> Option<&'static Duty> {
+    let programs = programs(script);
+    let is_plain =
+        programs.iter().all(|one| one.contains("{{") || one == "mkdir" || one == "process-compose");
+    if !is_plain || programs.is_empty() {
+        return None;
+    }
+    let has = |word: &str| script.lines().flat_map(words).any(|one| one == word);
+    let signs: [(&str, &'static Duty); 7] = [
+        ("--dry-run", &SUPERVISE),
+        ("up", &UP),
+        ("down", &DOWN),
+        ("logs", &LOGS),
+        ("restart", &RELOAD),
+        ("attach", &SUPERVISE),
+        ("list", &SUPERVISE),
+    ];
+    signs.into_iter().find(|(word, _)| has(word)).map(|(_, duty)| duty)
+}
+
+/// Whether a task only waits for something to be up.
+fn is_wait(name: &str, script: &str) -> bool {
+    const MAY: &[&str] = &["[", "test", "curl", "nc", "task", "sleep", "echo", "exit", "wget"];
+    (name == "wait" || name.starts_with("wait:"))
+        && script.contains("sleep")
+        && programs(script).iter().all(|one| MAY.contains(&one.as_str()))
+}

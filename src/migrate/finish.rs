@@ -1,0 +1,100 @@
+//! A task as it is written in the end: what it needs of forge, and nothing that says nothing.
+
+use super::subsystem::tidy;
+use crate::taskfile::Yaml;
+
+/// A task as it is written: with what it has to ensure, without what says nothing.
+pub(super) fn finished(said: Yaml, ensures: &[String], owner: Option<&str>) -> Yaml {
+    let said = tidied(said, owner);
+    if ensures.is_empty() && !matches!(said, Yaml::Map(_)) {
+        // Nothing but its commands is said of it.
+        return said;
+    }
+    let mut entries = match said {
+        Yaml::Map(entries) => entries,
+        other => vec![(Vec::new(), "run".to_owned(), other)],
+    };
+    let is_root = |value: &Yaml| matches!(value, Yaml::Text(text) if text == "{{ root }}");
+    entries.retain(|(_, key, value)| key != "quiet" && (key != "dir" || !is_root(value)));
+    let mut needs: Vec<Yaml> = ensures.iter().map(Yaml::text).collect();
+    let at = entries.iter().position(|(_, key, _)| key == "needs");
+    if let Some(at) = at {
+        let (_, _, written) = entries.remove(at);
+        match written {
+            Yaml::List(items) => needs.extend(items),
+            other => needs.push(other),
+        }
+    }
+    if !needs.is_empty() {
+        entries.retain(|(_, key, value)| key != "run" || *value != Yaml::text("true"));
+        let needs = if needs.len() == 1 { needs.remove(0) } else { Yaml::List(needs) };
+        let at = entries.iter().position(|(_, key, _)| key == "run").unwrap_or(entries.len());
+        entries.insert(at, (Vec::new(), "needs".to_owned(), needs));
+    }
+    for (_, key, value) in &mut entries {
+        if key == "run"
+            && let Some(script) = joined(value)
+        {
+            *value = script;
+        }
+    }
+    match entries.as_slice() {
+        [(_, key, run)] if key == "run" => run.clone(),
+        _ => Yaml::Map(entries),
+    }
+}
+
+/// A list of commands as one script, if those before the last only make way for it and that one has
+/// several lines anyway.
+fn joined(run: &Yaml) -> Option<Yaml> {
+    const PLAIN: &[&str] = &["mkdir ", "forge "];
+    let Yaml::List(items) = run else { return None };
+    let lines: Option<Vec<&str>> = items
+        .iter()
+        .map(|item| match item {
+            Yaml::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    let lines = lines?;
+    let (last, before) = lines.split_last()?;
+    let is_plain = |line: &&&str| {
+        PLAIN.iter().any(|begin| line.starts_with(begin))
+            && !line.contains(['\n', '|', '&', ';', '\\'])
+    };
+    let is_script = last.trim_end().contains('\n') && !before.is_empty();
+    (is_script && before.iter().all(|line| is_plain(&line))).then(|| Yaml::text(lines.join("\n")))
+}
+
+/// Texts in forge's own words; tasks of the document's own subsystem by their short names.
+pub(super) fn tidied(said: Yaml, owner: Option<&str>) -> Yaml {
+    let own = |value: Yaml| match (value, owner) {
+        (Yaml::Text(text), Some(owner)) => match text.strip_prefix(&format!("{owner}:")) {
+            Some(short) => Yaml::text(short),
+            None => Yaml::Text(text),
+        },
+        (value, _) => value,
+    };
+    match said {
+        Yaml::Text(text) => Yaml::Text(tidy(&text)),
+        Yaml::Plain(text) => Yaml::Plain(text),
+        Yaml::List(items) => {
+            Yaml::List(items.into_iter().map(|item| tidied(item, owner)).collect())
+        }
+        Yaml::Map(entries) => {
+            let entry = |(comments, key, value): (Vec<String>, String, Yaml)| {
+                let value = tidied(value, owner);
+                let value = match (key.as_str(), value) {
+                    ("needs", Yaml::List(items)) => {
+                        Yaml::List(items.into_iter().map(own).collect())
+                    }
+                    ("needs" | "task", value) => own(value),
+                    ("dir", Yaml::Text(text)) => Yaml::text(text.trim_start_matches("{{ root }}/")),
+                    (_, value) => value,
+                };
+                (comments, key, value)
+            };
+            Yaml::Map(entries.into_iter().filter(|(_, key, _)| key != "quiet").map(entry).collect())
+        }
+    }
+}

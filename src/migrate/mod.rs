@@ -1,0 +1,174 @@
+//! A tree of Taskfiles, written down as a workspace of forge: `versions.yml` and a spec for each
+//! subsystem. What the tasks of the usual pattern do (`src:clone`, `bin:build`, `ensure`, `package`…)
+//! forge does by itself; they are gone, and everything else stays.
+//!
+//! ```text
+//! Tree ─stack─▶ who calls whom ─subsystem─▶ sources, builds, downloads
+//!        └─fate─▶ what stays ─rewrite─▶ tasks without what is gone ─unit─▶ in forge's words ─page─▶ documents
+//! ```
+
+mod comments;
+mod common;
+mod duty;
+mod fate;
+mod finish;
+mod manifest;
+mod rewrite;
+mod roles;
+mod service;
+mod shell;
+mod spec;
+mod stack;
+mod subsystem;
+mod unit;
+mod variables;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use crate::taskfile::Tree;
+use comments::{Comments, start_of};
+use fate::{Fate, Fates};
+use manifest::Settings;
+use service::Services;
+use stack::Stack;
+use subsystem::Subsystem;
+use unit::Kept;
+
+/// How long a line may be that says all of a task.
+const WIDTH: usize = 160;
+/// Keys whose own keys have lines of their own.
+const BLOCKS: &[&str] = &["versions", "groups", "tasks"];
+
+/// What a tree of Taskfiles becomes.
+#[derive(Debug)]
+pub struct Migration {
+    /// The files, `versions.yml` first.
+    pub pages: Vec<Page>,
+    /// What forge does instead of tasks that are gone: by what a person says, the tasks' full names.
+    pub gone: BTreeMap<String, Vec<String>>,
+}
+
+/// A file that is written.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Where, from the workspace.
+    pub path: PathBuf,
+    /// What stands in it.
+    pub text: String,
+    /// The Taskfiles that it comes from, each with how many lines that has.
+    pub from: Vec<(PathBuf, usize)>,
+}
+
+/// What marks a thing that needs a person, in the files that are written.
+pub const MARK: &str = "# migrate: ";
+
+impl Page {
+    /// What needs a person: its line, counted from 1, and what it says.
+    pub fn marks(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().enumerate();
+        lines.filter_map(|(at, line)| Some((at + 1, line.split_once(MARK)?.1)))
+    }
+}
+
+/// Writes `tree` down as a workspace.
+pub fn migrate(tree: Tree) -> Migration {
+    let stack = Stack::new(tree);
+    let files = 1..stack.tree.files.len();
+    let subsystems: Vec<_> = files.filter_map(|file| subsystem::recognise(&stack, file)).collect();
+    let services = Services::find(&stack, &subsystems);
+    let fates = Fates::new(&stack, &subsystems, &services);
+    let survey = Survey {
+        kept: kept(&stack, &fates, &subsystems),
+        shared: shared_lines(&stack, &subsystems),
+        stack: &stack,
+        subsystems: &subsystems,
+        services: &services,
+        fates: &fates,
+    };
+    Migration { pages: survey.pages(), gone: fates.gone() }
+}
+
+/// The tasks that stay, rewritten.
+fn kept(stack: &Stack, fates: &Fates, subsystems: &[Subsystem]) -> Kept {
+    // What is a service is said once more as such.
+    let is_said = |fate: &Fate| fate.stays() || *fate == Fate::Service;
+    let said = stack.tasks.iter().filter(|(name, _)| fates.of(name).is_some_and(is_said));
+    let said = said.map(|(name, at)| (name.clone(), rewrite::rewrite(stack, fates, *at)));
+    let mut kept: Kept = said.collect();
+    common::gather(stack, subsystems, &mut kept);
+    kept
+}
+
+/// A stack that was looked at, about to be written down.
+struct Survey<'s> {
+    stack: &'s Stack,
+    subsystems: &'s [Subsystem],
+    services: &'s Services,
+    fates: &'s Fates<'s>,
+    kept: Kept,
+    /// Comments that stand in several of the subsystems' files.
+    shared: BTreeSet<String>,
+}
+
+impl Survey<'_> {
+    fn pages(&self) -> Vec<Page> {
+        let mut specs = Vec::new();
+        let mut used = Vec::new();
+        for one in self.subsystems {
+            let unit = unit::of_subsystem(self, one);
+            let text = self.with_lost(one.file, &self.spec(one, &unit).page(WIDTH, BLOCKS));
+            used.extend(unit.shared);
+            let path = PathBuf::from("subsystems").join(format!("{}.yml", one.name));
+            specs.push(Page { path, text, from: vec![self.lines(one.file)] });
+        }
+        let settings = Settings::find(self);
+        let unit = unit::of_root(self, &settings.variables);
+        let text = self.with_lost(0, &self.manifest(&settings, &unit, &used).page(WIDTH, BLOCKS));
+        let is_spec = |file: &usize| self.subsystems.iter().any(|one| one.file == *file);
+        let others = (0..self.stack.tree.files.len()).filter(|file| !is_spec(file));
+        let from = others.map(|file| self.lines(file)).collect();
+        let first = Page { path: "versions.yml".into(), text, from };
+        std::iter::once(first).chain(specs).collect()
+    }
+
+    /// Whether a comment stands in one file only.
+    fn is_own(&self, line: &str) -> bool {
+        !self.shared.contains(line)
+    }
+
+    /// A page, with the comments on top that stood at something in `file` that is not there any more.
+    fn with_lost(&self, file: usize, text: &str) -> String {
+        let taskfile = &self.stack.tree.files[file];
+        let end = start_of(&taskfile.file.text, "tasks").unwrap_or_default();
+        let comments = Comments::of(taskfile);
+        let desc = |line: &str| {
+            line.split_once(": ").is_some_and(|(_, desc)| text.contains(desc.trim_end_matches('.')))
+        };
+        let lacking = comments.lacking(end, text).map(|(_, line)| line);
+        let version = self.subsystems.iter().filter(|one| one.file == file);
+        let elsewhere: Vec<String> = version.flat_map(|one| self.about_version(one)).collect();
+        let is_said = |line: &str| desc(line) || elsewhere.iter().any(|one| one == line);
+        let lost = lacking.filter(|line| self.is_own(line) && !is_said(line));
+        let lost: String = lost.map(|line| format!("# {line}\n")).collect();
+        lost + text
+    }
+
+    fn lines(&self, file: usize) -> (PathBuf, usize) {
+        let file = &self.stack.tree.files[file].file;
+        (file.path.clone(), file.text.lines().count())
+    }
+}
+
+/// The comments that stand in several of the subsystems' files.
+fn shared_lines(stack: &Stack, subsystems: &[Subsystem]) -> BTreeSet<String> {
+    let mut seen: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for one in subsystems {
+        for comment in &stack.tree.files[one.file].comments {
+            seen.entry(&comment.text).or_default().insert(one.file);
+        }
+    }
+    seen.into_iter().filter(|(_, files)| files.len() > 1).map(|(text, _)| text.to_owned()).collect()
+}

@@ -1,0 +1,225 @@
+//! What Process Compose was told to run, as services of subsystems.
+
+use super::{shell::words, stack::Stack, subsystem::Subsystem, unit::Unit};
+use crate::{
+    manifest::{File, Findings, MAX_BYTES, Node, read_tree, scalar},
+    taskfile::{Deed, Yaml},
+};
+
+/// The services of a stack.
+#[derive(Debug, Default)]
+pub(super) struct Services {
+    /// The task that wrote them down for Process Compose.
+    pub(super) written_by: Option<String>,
+    /// The subsystem that is Process Compose.
+    pub(super) supervisor: Option<String>,
+    pub(super) all: Vec<Service>,
+}
+
+/// A service, as Process Compose was told of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Service {
+    /// The subsystem.
+    pub(super) name: String,
+    /// The task that runs it, and the one that says whether it is ready.
+    pub(super) run: String,
+    pub(super) ready: Option<String>,
+    pub(super) delay: Option<String>,
+    pub(super) period: Option<String>,
+    pub(super) needs: Vec<String>,
+    pub(super) restart: Option<String>,
+    /// Keys that are not said here.
+    pub(super) more: Vec<String>,
+}
+
+impl Services {
+    /// Finds them in the task that writes the configuration of Process Compose.
+    pub(super) fn find(stack: &Stack, subsystems: &[Subsystem]) -> Self {
+        let supervisor = subsystems
+            .iter()
+            .find(|one| one.binary == "process-compose")
+            .map(|one| one.name.clone());
+        for (name, at) in &stack.tasks {
+            let lines = stack.task(*at).commands.iter().filter_map(|one| match &one.deed {
+                Deed::Run(line) => Some(line.text.as_str()),
+                _ => None,
+            });
+            let Some(body) = lines.filter_map(document).find(|text| text.contains("processes:"))
+            else {
+                continue;
+            };
+            let Some(all) = read(body, subsystems) else { continue };
+            return Self { written_by: Some(name.clone()), supervisor, all };
+        }
+        Self::default()
+    }
+
+    /// Whether the task `full` is what runs one of them.
+    pub(super) fn runs(&self, full: &str) -> bool {
+        self.all.iter().any(|one| one.run == full)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.all.iter().any(|one| one.name == name)
+    }
+}
+
+/// What stands in the here-document of a script that writes nothing else.
+fn document(script: &str) -> Option<&str> {
+    let (head, rest) = script.split_once('\n')?;
+    let end = head.split_once("<<")?.1.split_whitespace().next()?.trim_matches(['"', '\'', '-']);
+    rest.trim_end().strip_suffix(end)
+}
+
+/// The services of a configuration, if each of them is a task of a subsystem.
+fn read(text: &str, subsystems: &[Subsystem]) -> Option<Vec<Service>> {
+    let file = File::new("process-compose.yaml".into(), text.as_bytes().to_vec(), MAX_BYTES);
+    let root = read_tree(&file, &mut Findings::new(&file))?;
+    let processes = root.get("processes")?.entries();
+    let one = |entry: &crate::manifest::Entry| {
+        let name = &entry.key.value;
+        let run = called(&scalar(&entry.value, "command")?.text)?;
+        let is_known = subsystems.iter().any(|one| one.name == *name);
+        is_known.then(|| service(name, run, &entry.value))
+    };
+    processes.iter().map(one).collect()
+}
+
+/// What is said of a process in forge's words.
+const KNOWN: &[&str] = &["command", "readiness_probe", "availability", "depends_on"];
+
+fn service(name: &str, run: String, node: &Node) -> Service {
+    let text = |node: Option<&Node>, key: &str| {
+        node.and_then(|node| scalar(node, key)).map(|one| one.text)
+    };
+    let probe = node.get("readiness_probe");
+    let exec = probe.and_then(|probe| probe.get("exec"));
+    let ready = text(exec, "command").and_then(|command| called(&command));
+    let seconds = |key| text(probe, key).map(|number| format!("{number}s"));
+    let needs = node.get("depends_on").map(Node::entries).unwrap_or_default();
+    let restart = text(node.get("availability"), "restart").filter(|restart| restart != "no");
+    let keys = node.entries().iter().map(|entry| entry.key.value.clone());
+    Service {
+        name: name.to_owned(),
+        run,
+        ready,
+        delay: seconds("initial_delay_seconds"),
+        period: seconds("period_seconds").filter(|period| period != "5s"),
+        needs: needs.iter().map(|entry| entry.key.value.clone()).collect(),
+        restart: restart.map(|restart| restart.replace('_', "-")),
+        more: keys.filter(|key| !KNOWN.contains(&key.as_str())).collect(),
+    }
+}
+
+/// The task that `task [--silent] NAME` runs.
+fn called(command: &str) -> Option<String> {
+    let words = words(command);
+    let (first, rest) = words.split_first()?;
+    let mut names = rest.iter().filter(|word| !word.starts_with('-'));
+    let name = names.next().filter(|_| first == "task")?;
+    names.next().is_none().then(|| name.clone())
+}
+
+impl Service {
+    /// `service`, for what `run` and `ready` say in forge's words. `before` are tasks to run first.
+    pub(super) fn said(&self, run: &str, before: &[String], ready: Option<&str>) -> Yaml {
+        let before: String = before.iter().map(|task| format!("forge run {task} && ")).collect();
+        let exec = if before.is_empty() { "" } else { "exec " };
+        let mut said = Yaml::of("run", Yaml::text(format!("{before}{exec}{run}")));
+        let mut look = ready.and_then(probe).unwrap_or_else(Yaml::map);
+        if !look.is_empty() {
+            for (key, value) in [("delay", &self.delay), ("period", &self.period)] {
+                if let Some(value) = value {
+                    look.put(key, Yaml::text(value.clone()));
+                }
+            }
+            said.put("ready", look);
+        }
+        said.put_filled("needs", Yaml::List(self.needs.iter().map(Yaml::text).collect()));
+        if let Some(restart) = &self.restart {
+            said.put("restart", Yaml::text(restart.clone()));
+        }
+        said
+    }
+}
+
+/// How the command of a health task is said as `ready`; none if it only looks whether the process is
+/// there, which forge does anyway.
+fn probe(command: &str) -> Option<Yaml> {
+    let words = words(command.lines().next()?);
+    let url =
+        || words.iter().find(|word| word.starts_with("http://") || word.starts_with("https://"));
+    let port = || {
+        let at = words.iter().position(|word| word == "-z")?;
+        Some((words.get(at + 1)?.clone(), words.get(at + 2)?.clone()))
+    };
+    match words.first().map(String::as_str)? {
+        "curl" | "wget" => Some(Yaml::of("http", Yaml::text(url()?.clone()))),
+        "pgrep" => None,
+        _ if command.contains("nc -z ") => {
+            let (host, port) = port()?;
+            Some(Yaml::of("tcp", Yaml::text(format!("{host}:{port}"))))
+        }
+        _ => Some(Yaml::of("run", Yaml::text(command.to_owned()))),
+    }
+}
+
+/// `service`, from the tasks that run it and look at it.
+pub(super) fn service_of(service: &Service, unit: &Unit) -> (Vec<String>, Yaml) {
+    let task = |full: &str| {
+        let short = full.strip_prefix(&format!("{}:", service.name))?;
+        unit.tasks.iter().find(|(name, ..)| name == short).map(|(_, _, said)| said)
+    };
+    let mut marks: Vec<String> = service
+        .more
+        .iter()
+        .map(|key| format!("migrate: `{key}` of Process Compose is not said here"))
+        .collect();
+    let Some(run) = task(&service.run) else {
+        marks.push(format!("migrate: the task `{}` that ran it is gone", service.run));
+        return (marks, Yaml::of("run", Yaml::text(format!("forge run {}", service.run))));
+    };
+    let needs = run
+        .entries()
+        .find(|(key, _)| *key == "needs")
+        .map(|(_, needs)| texts(needs))
+        .unwrap_or_default();
+    let before: Vec<String> = needs
+        .into_iter()
+        .filter(|need| *need != service.name)
+        .map(|need| {
+            if need.contains(':') && task(&need).is_some() {
+                need
+            } else {
+                format!("{}:{need}", service.name)
+            }
+        })
+        .collect();
+    let lines: Vec<String> =
+        commands(run).into_iter().filter(|line| !line.starts_with("forge up")).collect();
+    if lines.len() > 1 {
+        marks.push(format!("migrate: `{}` does more before it", service.run));
+    }
+    let line = lines.last().cloned().unwrap_or_default();
+    let line = line.trim_end_matches(" {{ args }}").to_owned();
+    let ready = service.ready.as_deref().and_then(task).map(|said| commands(said).join(" && "));
+    let mut said = service.said(&line, &before, ready.as_deref());
+    if let Some((_, dir)) = run.entries().find(|(key, _)| *key == "dir") {
+        said.put("dir", dir.clone());
+    }
+    (marks, said)
+}
+
+fn texts(value: &Yaml) -> Vec<String> {
+    match value {
+        Yaml::Text(text) => vec![text.clone()],
+        Yaml::List(items) => items.iter().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The commands of a task.
+fn commands(said: &Yaml) -> Vec<String> {
+    let run = said.entries().find(|(key, _)| *key == "run").map(|(_, run)| run);
+    texts(run.unwrap_or(said))
+}

@@ -1,0 +1,154 @@
+//! A tree of Taskfiles as a stack of subsystems: which file is whose, and which task a call means.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    manifest::{Node, Scalar},
+    taskfile::{Call, Command, Deed, Loop, Task, Taskfile, Tree, Value},
+};
+
+/// A tree, with its files' places in it.
+pub(super) struct Stack {
+    /// The tree, in which calls whose names are templates stand written out where that is possible.
+    pub(super) tree: Tree,
+    /// Per file, what its tasks' names begin with (nothing for the first file's); none if the file is
+    /// not included by the first, or several times.
+    pub(super) prefixes: Vec<Option<String>>,
+    /// Where each task is, by its full name: file and place in it.
+    pub(super) tasks: BTreeMap<String, (usize, usize)>,
+}
+
+impl Stack {
+    pub(super) fn new(mut tree: Tree) -> Self {
+        let prefixes = prefixes(&tree);
+        for file in 0..tree.files.len() {
+            let vars = tree.files[file].clone();
+            for task in &mut tree.files[file].tasks {
+                task.commands = unrolled(&task.commands, &vars);
+                task.deps = unrolled(&task.deps, &vars);
+            }
+        }
+        let mut tasks = BTreeMap::new();
+        for (file, prefix) in prefixes.iter().enumerate() {
+            let Some(prefix) = prefix else { continue };
+            for (at, task) in tree.files[file].tasks.iter().enumerate() {
+                tasks.insert(full(prefix, &task.name.value), (file, at));
+            }
+        }
+        Self { tree, prefixes, tasks }
+    }
+
+    pub(super) fn task(&self, (file, at): (usize, usize)) -> &Task {
+        &self.tree.files[file].tasks[at]
+    }
+
+    /// The full name of what `name` means in `file`.
+    pub(super) fn meant(&self, file: usize, name: &str) -> String {
+        match (name.strip_prefix(':'), self.prefixes[file].as_deref()) {
+            (Some(above), _) => above.to_owned(),
+            (None, Some(prefix)) => full(prefix, name),
+            (None, None) => name.to_owned(),
+        }
+    }
+
+    /// The calls of a task, in order: first those of what it needs.
+    pub(super) fn calls(&self, at: (usize, usize)) -> Vec<String> {
+        let task = self.task(at);
+        let calls = task.deps.iter().chain(&task.commands).filter_map(call);
+        calls.map(|call| self.meant(at.0, &call.task.text)).collect()
+    }
+
+    /// All that the commands of a task say to the shell.
+    pub(super) fn script(&self, at: (usize, usize)) -> String {
+        let lines = self.task(at).commands.iter().filter_map(|one| match &one.deed {
+            Deed::Run(line) | Deed::DeferRun(line) => Some(line.text.as_str()),
+            _ => None,
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// The task that a command calls.
+pub(super) fn call(command: &Command) -> Option<&Call> {
+    match &command.deed {
+        Deed::Call(call) | Deed::DeferCall(call) => Some(call),
+        _ => None,
+    }
+}
+
+fn full(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}:{name}") }
+}
+
+fn prefixes(tree: &Tree) -> Vec<Option<String>> {
+    let leads_to = |file: usize| {
+        let all = tree
+            .files
+            .iter()
+            .enumerate()
+            .flat_map(|(at, one)| one.includes.iter().map(move |it| (at, it)));
+        all.filter(|(_, include)| include.target == Some(file)).collect::<Vec<_>>()
+    };
+    let prefix = |file: usize| match leads_to(file).as_slice() {
+        _ if file == 0 => Some(String::new()),
+        [(0, include)] if !include.flatten && include.vars.is_empty() => {
+            Some(include.name.value.clone())
+        }
+        _ => None,
+    };
+    (0..tree.files.len()).map(prefix).collect()
+}
+
+/// `commands`, in which a loop over tasks stands as the calls that it comes to be.
+fn unrolled(commands: &[Command], file: &Taskfile) -> Vec<Command> {
+    commands
+        .iter()
+        .flat_map(|command| unroll(command, file).unwrap_or_else(|| vec![command.clone()]))
+        .collect()
+}
+
+fn unroll(command: &Command, file: &Taskfile) -> Option<Vec<Command>> {
+    let name = &call(command)?.task;
+    let (word, items) = match command.each.as_ref()? {
+        Loop::List(nodes) => ("ITEM", texts(nodes)?),
+        Loop::Var { name, split, called } => {
+            let called = called.as_ref().map_or("ITEM", |called| called.text.as_str());
+            (called, items(file, &name.text, split.as_ref().map(|split| split.text.as_str()))?)
+        }
+        _ => return None,
+    };
+    let filled = |text: &str, item: &str| {
+        text.replace(&format!("{{{{.{word}}}}}"), item).replace(&format!("{{{{ .{word} }}}}"), item)
+    };
+    let one = |item: &String| {
+        let mut command = Command { each: None, ..command.clone() };
+        if let Deed::Call(call) | Deed::DeferCall(call) = &mut command.deed {
+            call.task.text = filled(&name.text, item);
+            for variable in &mut call.vars {
+                if let Value::Text(text) = &mut variable.value {
+                    text.text = filled(&text.text, item);
+                }
+            }
+        }
+        command
+    };
+    let commands: Vec<Command> = items.iter().map(one).collect();
+    let is_known = commands.iter().filter_map(call).all(|call| !call.task.text.contains("{{"));
+    is_known.then_some(commands)
+}
+
+/// What the variable `name` of `file` lists, if it is written there.
+pub(super) fn items(file: &Taskfile, name: &str, split: Option<&str>) -> Option<Vec<String>> {
+    match &file.vars.iter().find(|one| one.name.value == name)?.value {
+        Value::List(node) => texts(node.one_or_many()),
+        Value::Text(Scalar { text, .. }) if !text.contains("{{") => Some(match split {
+            Some(split) => text.split(split).map(str::to_owned).collect(),
+            None => text.split_whitespace().map(str::to_owned).collect(),
+        }),
+        _ => None,
+    }
+}
+
+fn texts(nodes: &[Node]) -> Option<Vec<String>> {
+    nodes.iter().map(|node| Some(node.scalar()?.text.clone())).collect()
+}

@@ -1,0 +1,397 @@
+//! A subsystem that a Taskfile describes in the usual way: where its source is, how it is built and
+//! where the vendor's binaries are.
+
+use super::{
+    shell::words,
+    stack::Stack,
+    variables::{Variables, version},
+};
+use crate::{
+    manifest::Scalar,
+    taskfile::{BEHIND, Deed, Task, Template, Value, Yaml},
+};
+
+/// What `forge` needs to know of a subsystem, and where each piece of it stood.
+#[derive(Debug)]
+pub(super) struct Subsystem {
+    pub(super) name: String,
+    /// Which file it is.
+    pub(super) file: usize,
+    /// The variable that holds the version, and the version.
+    pub(super) version: (String, String),
+    pub(super) binary: String,
+    pub(super) source: Option<Source>,
+    pub(super) build: Option<Piece>,
+    pub(super) upstream: Option<Piece>,
+    /// The folder where binaries come to be, and that of the source, from the first Taskfile's.
+    pub(super) bin_dir: Option<String>,
+    pub(super) src_dir: Option<String>,
+}
+
+/// Where the source is.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    Git(String),
+    /// A folder, from the workspace.
+    Path(String),
+}
+
+/// Part of a spec.
+#[derive(Debug)]
+pub(super) struct Piece {
+    /// What is written.
+    pub(super) said: Yaml,
+    /// The task that it comes from.
+    pub(super) task: String,
+    /// What of it needs a person.
+    pub(super) marks: Vec<String>,
+}
+
+/// The subsystem that `file` describes, if it does.
+pub(super) fn recognise(stack: &Stack, file: usize) -> Option<Subsystem> {
+    let name = stack.prefixes[file].clone().filter(|prefix| !prefix.is_empty())?;
+    let taskfile = &stack.tree.files[file];
+    let variables = Variables::new(&stack.tree, file);
+    let version = version(taskfile, variables)?;
+    let mut reader = Reader {
+        stack,
+        file,
+        variables,
+        version: &version.0,
+        name: &name,
+        bin: None,
+        src_dir: None,
+    };
+    let task = |names: &[&str]| {
+        taskfile.tasks.iter().find(|task| names.contains(&task.name.value.as_str()))
+    };
+    let cloned = task(&["src:clone", "clone"]).and_then(|task| reader.clone_of(task));
+    let build = task(&["bin:build", "build"]).and_then(|task| reader.build(task));
+    let mut build = build;
+    let mut upstream = task(&["bin:download", "download"]).and_then(|task| reader.upstream(task));
+    if build.is_none()
+        && let Some(piece) = upstream.take()
+    {
+        build = Some(reader.downloaded(task(&["bin:download", "download"])?, piece));
+    }
+    let source = cloned.map(Source::Git).or_else(|| reader.src_dir.clone().map(Source::Path));
+    let (bin_dir, binary) = reader.bin.clone().unzip();
+    let is_had = task(&["ensure", "bin:build", "bin:download"]).is_some()
+        && (build.is_some() || upstream.is_some());
+    let src_dir = reader.src_dir;
+    is_had.then(|| Subsystem {
+        binary: binary.unwrap_or_else(|| name.clone()),
+        source: source.filter(|_| build.is_some()),
+        name,
+        file,
+        version,
+        build,
+        upstream,
+        bin_dir,
+        src_dir,
+    })
+}
+
+struct Reader<'s> {
+    stack: &'s Stack,
+    file: usize,
+    variables: Variables<'s>,
+    /// The variable that holds the version.
+    version: &'s str,
+    name: &'s str,
+    /// Where the binary comes to be: folder and name.
+    bin: Option<(String, String)>,
+    src_dir: Option<String>,
+}
+
+impl Reader<'_> {
+    /// The commands of `task` in forge's words.
+    fn lines(&self, task: &Task) -> Vec<String> {
+        let lines = task.commands.iter().filter_map(|one| match &one.deed {
+            Deed::Run(line) => Some(line),
+            _ => None,
+        });
+        lines
+            .flat_map(|line| self.said(task, line).lines().map(str::to_owned).collect::<Vec<_>>())
+            .collect()
+    }
+
+    /// `text` of `task` in forge's words, with all variables but the version written out.
+    fn said(&self, task: &Task, text: &Scalar) -> String {
+        let own = |name: &str| {
+            let variable = task.vars.iter().find(|one| one.name.value == name)?;
+            match &variable.value {
+                Value::Text(text) => Some(text.text.clone()),
+                _ => None,
+            }
+        };
+        let mut text = text.text.clone();
+        for name in task.vars.iter().map(|one| &one.name.value) {
+            if let Some(value) = own(name) {
+                text = text.replace(&format!("{{{{.{name}}}}}"), &value);
+            }
+        }
+        let written = self.variables.written_out(&text, &|name| name == self.version);
+        in_words(&written, self.version)
+    }
+
+    fn clone_of(&mut self, task: &Task) -> Option<String> {
+        let lines = self.lines(task);
+        let line = lines.iter().find(|line| line.contains("git clone"))?;
+        let words = words(line);
+        let url = words.iter().position(|word| word.contains("://") || word.starts_with("git@"))?;
+        self.src_dir = words.get(url + 1).and_then(|dir| self.variables.path(&of_root(dir)));
+        Some(words[url].clone())
+    }
+
+    fn build(&mut self, task: &Task) -> Option<Piece> {
+        let mut lines = self.lines(task);
+        lines.retain(|line| !line.starts_with("mkdir -p ") && !line.trim().is_empty());
+        let dir = task.dir.as_ref().map(|dir| self.said(task, dir));
+        let mut folder = dir.as_deref().and_then(|dir| self.variables.path(&of_root(dir)));
+        let mut commands = Vec::new();
+        for line in &lines {
+            let (place, command) = moved(line);
+            if let Some(place) = place {
+                folder = self.variables.path(&of_root(place)).or(folder);
+            }
+            commands.push(command.to_owned());
+        }
+        if commands.is_empty() {
+            return None;
+        }
+        self.src_dir = self.src_dir.take().or_else(|| folder.clone());
+        let mut marks = Vec::new();
+        let mut said = match commands.as_slice() {
+            [one] if one.starts_with("go build") => self.go(one),
+            _ => None,
+        }
+        .unwrap_or_else(|| {
+            marks.push("look whether these commands leave the binary in {{ out }}".to_owned());
+            self.plain(&commands)
+        });
+        let env = self.environment(task, &mut said);
+        said.put_filled("env", env);
+        Some(Piece { said, task: task.name.value.clone(), marks })
+    }
+
+    /// Variables of the environment but for those that the presets set.
+    fn environment(&self, task: &Task, said: &mut Yaml) -> Yaml {
+        let mut env = Yaml::map();
+        for variable in &task.env {
+            let Value::Text(text) = &variable.value else { continue };
+            match (variable.name.value.as_str(), text.text.as_str()) {
+                ("CGO_ENABLED", "0") => {}
+                ("CGO_ENABLED", "1")
+                    if said.entries().next().is_some_and(|(key, _)| key == "go") =>
+                {
+                    *said = with_option(said, "cgo", Yaml::flag(true));
+                }
+                (name, _) => env.put(name, Yaml::text(self.said(task, text))),
+            }
+        }
+        env
+    }
+
+    /// `go build …` as the preset.
+    fn go(&mut self, line: &str) -> Option<Yaml> {
+        let words = words(line);
+        let mut words = words.iter().skip(2);
+        let mut go = Yaml::map();
+        let mut packages = Vec::new();
+        let mut ldflags = String::new();
+        let mut out = None;
+        while let Some(word) = words.next() {
+            match word.trim_start_matches("--").trim_start_matches('-') {
+                "trimpath" | "buildvcs=false" => {}
+                "o" => out = words.next(),
+                "ldflags" => ldflags.clone_from(words.next()?),
+                "tags" => go.put("tags", Yaml::text(words.next()?.clone())),
+                text if text.starts_with("ldflags=") => {
+                    text["ldflags=".len()..].clone_into(&mut ldflags);
+                }
+                text if text == word => packages.push(word.clone()),
+                _ => return None,
+            }
+        }
+        self.note_binary(out?);
+        let mut said = Yaml::map();
+        match packages.as_slice() {
+            [] => said.put("package", Yaml::text(".")),
+            [one] => said.put("package", Yaml::text(one.clone())),
+            _ => return None,
+        }
+        for (key, value) in flags(&ldflags) {
+            said.put(&key, value);
+        }
+        for (key, value) in go.entries() {
+            said.put(key, value.clone());
+        }
+        Some(Yaml::of("go", short(&said)))
+    }
+
+    /// A download that nothing pins, as a build: without a digest there is no other way to have it.
+    fn downloaded(&mut self, task: &Task, piece: Piece) -> Piece {
+        let mut lines = self.lines(task);
+        lines
+            .retain(|line| line.contains("curl") || line.contains("wget") || line.contains("tar "));
+        let mark = "this trusts what it downloads: write it as `upstream`, with `sha256`";
+        let said = self.plain(&lines);
+        Piece { said, marks: vec![mark.to_owned()], ..piece }
+    }
+
+    /// Commands as they stand, but that the binary comes to be where forge wants it.
+    fn plain(&mut self, commands: &[String]) -> Yaml {
+        let bin = self.bin_of_variables();
+        if let (None, Some(bin)) = (&self.bin, &bin) {
+            self.note_binary(bin);
+        }
+        let src = self.src_dir.clone();
+        let placed = |line: &String| {
+            let mut line = line.clone();
+            if let Some((dir, _)) = &self.bin {
+                line = line.replace(&format!("{{{{ root }}}}/{dir}"), "{{ out }}");
+            }
+            match &src {
+                Some(src) => line.replace(&format!("{{{{ root }}}}/{src}"), "{{ src }}"),
+                None => line,
+            }
+        };
+        let mut lines: Vec<Yaml> = commands.iter().map(placed).map(Yaml::Text).collect();
+        let run = if lines.len() == 1 { lines.remove(0) } else { Yaml::List(lines) };
+        Yaml::of("run", run)
+    }
+
+    /// The path of the binary, if a variable is called like that.
+    fn bin_of_variables(&self) -> Option<String> {
+        let file = &self.stack.tree.files[self.file];
+        let mut names = file.vars.iter().map(|one| &one.name.value);
+        let name = names.find(|name| *name == "BIN" || name.ends_with("_BIN"))?;
+        Some(in_words(
+            &self.variables.written_out(&format!("{{{{.{name}}}}}"), &|_| false),
+            self.version,
+        ))
+    }
+
+    fn note_binary(&mut self, path: &str) {
+        let path = path.split("{% ").next().unwrap_or(path);
+        let path = path.trim_end_matches("{{ exe }}");
+        let path = path.strip_suffix(".exe").unwrap_or(path);
+        if let Some((dir, name)) =
+            self.variables.path(&of_root(path)).as_deref().and_then(|path| path.rsplit_once('/'))
+        {
+            self.bin = Some((dir.to_owned(), name.split("{{").next().unwrap_or(name).to_owned()));
+        }
+    }
+
+    fn upstream(&mut self, task: &Task) -> Option<Piece> {
+        let lines = self.lines(task);
+        if self.bin.is_none()
+            && let Some(bin) = self.bin_of_variables()
+        {
+            self.note_binary(&bin);
+        }
+        let line = lines.iter().find(|line| line.contains("curl") || line.contains("wget"))?;
+        let words = words(line);
+        let url = words
+            .iter()
+            .find(|word| word.starts_with("https://") || word.starts_with("http://"))?;
+        // What was released by the project itself is found in `releases`.
+        if url.contains(&format!("/{}-{{{{ version }}}}/", self.name)) {
+            return None;
+        }
+        let mut said =
+            Yaml::of("url", Yaml::text(url.replace("{{ os }}-{{ arch }}", "{{ platform }}")));
+        let mark = "migrate: it was compared with nothing: write a digest per platform, or the URL of the vendor's checksums";
+        said.put_with(vec![format!("{BEHIND}{mark}")], "sha256", Yaml::map());
+        let strip = words.iter().find_map(|word| word.strip_prefix("--strip-components="));
+        if let Some(strip) = strip {
+            said.put("strip", Yaml::Plain(strip.to_owned()));
+        }
+        Some(Piece { said, task: task.name.value.clone(), marks: Vec::new() })
+    }
+}
+
+/// `cd DIR && COMMAND` apart.
+fn moved(line: &str) -> (Option<&str>, &str) {
+    match line.strip_prefix("cd ").and_then(|rest| rest.split_once(" && ")) {
+        Some((dir, command)) => (Some(dir.trim()), command.trim()),
+        None => (None, line),
+    }
+}
+
+/// A path in forge's words as one of Go's.
+fn of_root(path: &str) -> String {
+    path.trim_matches(['"', '\'']).replace("{{ root }}", "{{.ROOT_DIR}}")
+}
+
+/// A template of Go in forge's words, where `version` is the version.
+pub(super) fn in_words(text: &str, version: &str) -> String {
+    let names = |name: &str| match name {
+        "ROOT_DIR" => "root".to_owned(),
+        "CLI_ARGS" => "args".to_owned(),
+        name if name == version => "version".to_owned(),
+        name => name.to_lowercase(),
+    };
+    let said = Template::parse(text).and_then(|template| template.translate(&names));
+    tidy(&said.unwrap_or_else(|_| text.to_owned()))
+}
+
+/// What forge has a word for.
+pub(super) fn tidy(text: &str) -> String {
+    text.replace("{{ version | remove_prefix('v') }}", "{{ version_number }}")
+}
+
+/// The flags of Go's linker: variables apart, nothing where forge's own are the same.
+fn flags(ldflags: &str) -> Vec<(String, Yaml)> {
+    if ldflags == "-s -w -X main.version={{ version }}" {
+        return Vec::new();
+    }
+    let mut vars = Yaml::map();
+    let mut others = Vec::new();
+    let words = words(&ldflags.replace("$(git rev-parse --short HEAD)", "{{ commit }}"));
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let pair =
+            (word == "-X").then(|| words.next()).flatten().and_then(|pair| pair.split_once('='));
+        match pair {
+            Some((name, value)) => vars.put(name, Yaml::text(value)),
+            None => others.push(word.clone()),
+        }
+    }
+    let mut said = Vec::new();
+    let is_plain = others == ["-s", "-w"] && !vars.is_empty();
+    if !is_plain {
+        said.push(("ldflags".to_owned(), Yaml::text(others.join(" "))));
+    }
+    if !vars.is_empty() {
+        said.push(("vars".to_owned(), vars));
+    }
+    said
+}
+
+/// `{package: .}` as `.`.
+fn short(said: &Yaml) -> Yaml {
+    let mut entries = said.entries();
+    match (entries.next(), entries.next()) {
+        (Some(("package", package)), None) => package.clone(),
+        (Some(("package", Yaml::Text(package))), Some(_)) if package == "." => {
+            let mut rest = Yaml::map();
+            said.entries().skip(1).for_each(|(key, value)| rest.put(key, value.clone()));
+            rest
+        }
+        _ => said.clone(),
+    }
+}
+
+fn with_option(said: &Yaml, key: &str, value: Yaml) -> Yaml {
+    let mut go = Yaml::map();
+    for (_, options) in said.entries().take(1) {
+        match options {
+            Yaml::Text(package) if package != "." => go.put("package", Yaml::text(package.clone())),
+            options => options.entries().for_each(|(key, value)| go.put(key, value.clone())),
+        }
+    }
+    go.put(key, value);
+    Yaml::of("go", go)
+}

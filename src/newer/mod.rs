@@ -1,0 +1,35 @@
+//! What upstream has that is newer, and edits of `versions.yml`.
+//!
+//! ```text
+//! Index ─ ask ─┬> git: tags            ─┐
+//!              ├> store: releases       │
+//!              ├> go: proxies           ├> Listed ─ Form ─> Offers ─ newest ─> Offer
+//!              ├> crates: an index      │
+//!              └> page: a pattern      ─┘
+//! versions.yml ─> Pins ─ with ─> text ─┐
+//! forge.lock ──────────────────────────┴ change ─> both files, or neither
+//! history ─ earlier ─> what a pin was before
+//! ```
+
+mod ask;
+mod change;
+mod compare;
+mod crates;
+mod earlier;
+mod go;
+mod look;
+mod offer;
+mod page;
+mod pins;
+mod retract;
+mod step;
+
+pub use ask::{Answers, Asker};
+pub use change::Change;
+pub use compare::comparison;
+pub use earlier::{Earlier, before};
+pub use go::Proxies;
+pub use look::{Found, Looked, look, unlike};
+pub use offer::{Listed, Offer, Offers, Wish, is_newer};
+pub use pins::{Pin, Pins};
+pub use step::{Shared, Step, exists, has_stale_digest};
