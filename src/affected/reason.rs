@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{base::Bases, manifest::Change};
+use super::{base::Bases, extent::Extent, manifest::Change};
 use crate::{
-    imports::{Graph, Reach},
     model::{Fault, Layout, Name},
-    probe::Own,
-    workspace::{Source, Subsystem, Workspace},
+    workspace::{Subsystem, Workspace},
 };
 
 /// Why a component is affected.
@@ -88,21 +86,23 @@ pub fn reasons(
         let base = bases.of.get(name)?;
         Some(bases.changed.get(&base.commit).unwrap_or(&nothing))
     };
-    let reaches = reaches(workspace, names, &changed)?;
+    // What code imports matters only if something changed that is not its own anyway.
+    let asks = |extent: &Extent| {
+        let files = changed(extent.name());
+        files.is_some_and(|files| files.iter().any(|file| extent.reason(file).is_none()))
+    };
+    let extents = Extent::of_all(workspace, names, &asks)?;
     let mut all = BTreeMap::new();
     for name in names {
-        let subsystem = &workspace.subsystems[name];
-        let found = match changed(name) {
-            None => vec![Reason::Unreleased],
-            Some(files) => {
-                let reach = reaches.get(name);
+        let found = match (changed(name), extents.get(name)) {
+            (None, _) | (_, None) => vec![Reason::Unreleased],
+            (Some(files), Some(extent)) => {
+                let subsystem = &workspace.subsystems[name];
                 let manifest =
                     versions(subsystem, bases).filter(|_| files.contains(Layout::MANIFEST));
-                let files = files.iter().filter(|file| *file != Layout::MANIFEST);
-                manifest
-                    .into_iter()
-                    .chain(files.filter_map(|file| reason(subsystem, reach, file)))
-                    .collect()
+                let others = files.iter().filter(|file| *file != Layout::MANIFEST);
+                let own = others.filter_map(|file| extent.reason(file));
+                manifest.into_iter().chain(own).collect()
             }
         };
         if !found.is_empty() {
@@ -113,26 +113,6 @@ pub fn reasons(
     Ok(all)
 }
 
-/// Of those whose changed files are not all their own, what they import.
-fn reaches<'c>(
-    workspace: &Workspace,
-    names: &BTreeSet<Name>,
-    changed: &dyn Fn(&Name) -> Option<&'c BTreeSet<String>>,
-) -> Result<BTreeMap<Name, Reach>, Fault> {
-    let mut importing = Vec::new();
-    for name in names {
-        let subsystem = &workspace.subsystems[name];
-        let Source::Path { dir, only, shared } = &subsystem.source else { continue };
-        let Some(files) = changed(name).filter(|_| shared.imports) else { continue };
-        if files.iter().any(|file| reason(subsystem, None, file).is_none()) {
-            importing.push((name.clone(), Own { dir, only, shared }.starts()));
-        }
-    }
-    let (names, programs): (Vec<_>, Vec<_>) = importing.into_iter().unzip();
-    let reaches = Graph::new(workspace.layout.root()).reach_all(&programs)?;
-    Ok(names.into_iter().zip(reaches).collect())
-}
-
 /// Why a change of `versions.yml` affects `subsystem`, if it does.
 fn versions(subsystem: &Subsystem, bases: &Bases) -> Option<Reason> {
     let before = bases.manifests.get(&bases.of.get(&subsystem.name)?.commit);
@@ -140,28 +120,6 @@ fn versions(subsystem: &Subsystem, bases: &Bases) -> Option<Reason> {
         return Some(Reason::Versions(None));
     };
     before.change(now, subsystem).map(|change| Reason::Versions(Some(change)))
-}
-
-/// Why a change of `file` affects `subsystem`.
-fn reason(subsystem: &Subsystem, reach: Option<&Reach>, file: &str) -> Option<Reason> {
-    let path = std::path::Path::new(file);
-    if path == subsystem.spec || subsystem.extends.iter().any(|(base, _)| path == base) {
-        return Some(Reason::Spec(file.to_owned()));
-    }
-    let Source::Path { dir, only, shared } = &subsystem.source else { return None };
-    let is_below = |start: &String| {
-        start.is_empty()
-            || file
-                .strip_prefix(start.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    if (Own { dir, only, shared }).starts().iter().any(is_below) {
-        return Some(Reason::Own(file.to_owned()));
-    }
-    if let Some(pattern) = shared.means(file) {
-        return Some(Reason::Also(file.to_owned(), pattern.to_owned()));
-    }
-    reach.filter(|reach| reach.covers(file)).map(|_| Reason::Imported(file.to_owned()))
 }
 
 /// What is built with something that is affected is affected too.

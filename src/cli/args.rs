@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::terms::Terms;
 use crate::model::{Platform, parse_duration};
 
 pub(super) use super::choice::{
@@ -216,6 +217,8 @@ pub(super) enum Verb {
         /// Subsystems or groups
         #[arg(required_unless_present = "groups")]
         names: Vec<String>,
+        #[command(flatten)]
+        terms: Terms,
     },
     /// Print the next version of subsystems whose versions a scheme makes
     #[command(name = "version:next")]
@@ -225,6 +228,11 @@ pub(super) enum Verb {
         /// Make it this run's: a tag at the remote that nobody else gets
         #[arg(long)]
         claim: bool,
+        #[command(flatten)]
+        terms: Terms,
+        /// Fetch the commits that this clone lacks
+        #[arg(long)]
+        fetch: bool,
     },
     /// Release every subsystem that is not released yet
     #[command(name = "release:all")]
@@ -260,8 +268,11 @@ pub(super) enum Verb {
         /// Subsystems or groups
         names: Vec<String>,
         /// How many of the newest releases of each subsystem stay; what is pinned or locked stays anyway
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-        keep: u16,
+        #[arg(long, value_name = "N", required_unless_present = "days", value_parser = clap::value_parser!(u16).range(1..))]
+        keep: Option<u16>,
+        /// Whatever is no older than this many days stays too
+        #[arg(long, value_name = "DAYS")]
+        days: Option<u16>,
         /// Delete them
         #[arg(long)]
         yes: bool,
@@ -304,11 +315,23 @@ pub(super) enum Verb {
         /// The tag, such as v1.2.0
         tag: String,
     },
-    /// Print what changed between two releases of the project
+    /// Print what changed with a release of the project, or of a subsystem
     #[command(name = "release:notes")]
     ReleaseNotes {
-        /// The later one's tag [default: the one that is checked out, or else what is not released yet]
-        tag: Option<String>,
+        /// A tag of the project, or NAME or NAME@VERSION of a subsystem [default: the tag that is checked out, or else what is not released yet]
+        #[arg(value_name = "TAG | NAME[@VERSION]")]
+        of: Option<String>,
+        /// Put them onto the page of a subsystem's release
+        #[arg(long, requires = "of")]
+        write: bool,
+    },
+    /// List the versions of a subsystem: when, from which commit, with which digests, built by whom
+    History {
+        /// The subsystem
+        name: String,
+        /// How many of the newest
+        #[arg(long, value_name = "N", default_value = "20")]
+        limit: u16,
     },
     /// Build, test, package, release and publish pages: what CI runs
     Ci {

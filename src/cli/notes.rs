@@ -8,14 +8,34 @@ use crate::{
 };
 
 use super::{
-    Stop,
+    Stop, component_notes,
     run::runtime,
     session::{Session, say},
 };
 
+/// Prints the notes of a tag of the project, or of a subsystem's release; with `write`, puts those
+/// onto the release's page.
+pub(super) fn of(session: &Session, of: Option<&str>, write: bool) -> Result<u8, Stop> {
+    if let Some(word) = of {
+        let workspace = session.workspace()?;
+        let name = word.split('@').next().unwrap_or(word);
+        if workspace.subsystems.contains_key(name) {
+            return component_notes::notes(session, &workspace, word, write);
+        }
+        if write {
+            let fault = Fault::new(Kind::Usage, format!("`{word}` is no subsystem"));
+            return Err(fault
+                .because("`--write` is for the notes of a subsystem's release")
+                .hint("`forge release:bundle` writes those of the project")
+                .into());
+        }
+    }
+    notes(session, of)
+}
+
 /// Prints the notes of `tag`; without one, those of the tag that is checked out, or of what is
 /// not released yet.
-pub(super) fn notes(session: &Session, tag: Option<&str>) -> Result<u8, Stop> {
+fn notes(session: &Session, tag: Option<&str>) -> Result<u8, Stop> {
     let layout = session.layout()?;
     let (tag, notes) = runtime()?.block_on(async {
         let runner = git_runner()?;

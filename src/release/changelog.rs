@@ -74,6 +74,11 @@ pub fn shown(versions: Vec<Released>) -> Vec<Released> {
 }
 
 impl Links {
+    /// The page of what differs since the version before `section`'s.
+    pub fn changes_of(&self, section: &Section, released: &Released) -> String {
+        self.changes(section.since.as_deref(), &released.tag)
+    }
+
     /// GitLab keeps its pages under a path of its own.
     fn page(&self, path: &str) -> String {
         let between = if self.repository.contains("gitlab") { "/-" } else { "" };
