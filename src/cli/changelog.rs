@@ -10,13 +10,13 @@ use crate::{
     affected::Extent,
     git::{History, Tag},
     model::{Fault, Kind, Name, Precedence, Revision, Scheme, TagStem, nearest},
-    release::{Changelog, Links, Released, Section, is_project_tag, shown, update},
+    release::{Changelog, Released, Section, is_project_tag, shown, update},
     workspace::{Source, Subsystem, Workspace},
 };
 
 use super::{
     Stop,
-    notes::{git_runner, history, whole},
+    notes::{git_runner, history, links, whole},
     run::runtime,
     session::{Session, say, select},
 };
@@ -66,7 +66,7 @@ pub(super) fn changelog(
         let history = history(&runner, &workspace.layout)?;
         component.sections(&history, range).await
     })?;
-    let links = workspace.repository.clone().map(|repository| Links { repository });
+    let links = links(&workspace);
     let changelog = Changelog { name: component.name.to_owned(), sections, links };
     match output.file {
         Some(file) => bring_up_to_date(session, &session.folder()?.join(file), &changelog)?,

@@ -3,7 +3,7 @@
 
 use crate::{
     model::{Fault, Kind, Revision},
-    release::{ComponentNotes, Entry, Links, Pin},
+    release::{ComponentNotes, Entry, Pin},
     report::render_warning,
     store::Release,
     workspace::Workspace,
@@ -13,7 +13,7 @@ use super::{
     Stop,
     changelog::{Component, Range},
     evidence::evidence,
-    notes::{git_runner, history},
+    notes::{git_runner, history, links},
     releases::Releases,
     run::runtime,
     session::{Session, say},
@@ -122,7 +122,7 @@ fn tell(session: &Session, workspace: &Workspace, word: &str) -> Result<Told, St
                 .because("a pre-release of what is out has no notes of its own")
         })?;
         let tag = section.released.as_ref().map(|released| released.tag.clone());
-        let links = workspace.repository.clone().map(|repository| Links { repository });
+        let links = links(workspace);
         let mut notes = ComponentNotes {
             section,
             links: links.as_ref(),

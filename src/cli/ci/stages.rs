@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     super::{
-        Stop, ensure,
+        Stop, component_notes, ensure,
         next::{Claimed, claimed, settled},
         package, project,
         run::{Publish, Request, run, runtime},
@@ -185,6 +185,8 @@ impl<'a> Stages<'a> {
             let report = self.ensure(&names, Publish::AsUsual)?;
             if report.is_good() {
                 settled(self.workspaces.layout(), &claimed.versions);
+                let workspace = self.workspaces.any();
+                component_notes::keep_current(self.session, workspace, &claimed.versions);
             }
             self.tell(&report, "released")?;
             code = report.exit_code();
