@@ -51,6 +51,7 @@ mod task_noop;
 mod task_screen;
 mod taskfile;
 mod terms;
+mod verb;
 mod verify;
 mod versions;
 mod wait;
@@ -69,9 +70,11 @@ use crate::{
     workspace::LoadError,
 };
 use actions::Actions;
-use args::{Args, Output, Verb};
+use args::Args;
+use choice::Output;
 use session::Session;
 use terms::Terms;
+use verb::Verb;
 
 /// Why a verb ended early.
 pub(crate) enum Stop {
