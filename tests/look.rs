@@ -341,12 +341,19 @@ fn a_workspace_may_lie_anywhere() {
 
 #[test]
 fn a_group_is_selected_by_its_name_or_as_one() {
-    let sandbox = pair().spec("third", "v1.0.0", "group: one\nneeds: end\nbuild: { run: 'cp $(command -v end) {{ out }}/third' }\n");
+    let sandbox = pair().spec(
+        "third",
+        "v1.0.0",
+        "group: one\nneeds: end\nbuild: { run: 'cp $(command -v end) {{ out }}/third' }\n",
+    );
     let listed = |words: &str| sandbox.forge(words).succeeds().stdout();
     assert_eq!(listed("status --group one"), listed("status one"));
     assert_eq!(listed("--group one status"), listed("status third"));
     assert_ne!(listed("status --group one"), listed("status --group both"));
     sandbox.forge("release:binary").exits(2).says("<NAMES>");
-    sandbox.forge("release:binary --group none").exits(2).says("there is no subsystem or group `none`");
+    sandbox
+        .forge("release:binary --group none")
+        .exits(2)
+        .says("there is no subsystem or group `none`");
     sandbox.forge("list --group one").exits(2).says("this command takes none");
 }

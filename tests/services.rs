@@ -428,6 +428,26 @@ fn ci_test_has_services_up_and_takes_them_down() {
 }
 
 #[test]
+fn the_plan_of_ci_says_which_services_tests_have_and_why() {
+    let Some((stack, _)) = tested("echo fine") else { return };
+    let plan = |names: &str| stack.forge(&format!("ci:test {names} --dry-run")).succeeds().stdout();
+    insta::assert_snapshot!(plan("web"), @r"
+    stage    runs  because
+    ci:test  yes   test; with services api (needed by web), web
+    ");
+    insta::assert_snapshot!(plan("api"), @r"
+    stage    runs  because
+    ci:test  yes   test; with services api
+    ");
+    assert!(!plan("pc").contains("services"), "it is none");
+    let document = stack.forge("ci web --plan --json").succeeds().json();
+    let services = &document["stages"][1]["services"];
+    assert_eq!(services[0], serde_json::json!({ "name": "api", "because": "needed by web" }));
+    assert_eq!(services[1]["because"], "it is selected");
+    assert!(stack.processes().is_empty());
+}
+
+#[test]
 fn ci_test_leaves_what_was_up_before() {
     let Some((stack, _)) = tested("echo fine") else { return };
     stack.forge("up api").succeeds();
