@@ -259,6 +259,39 @@ fn after_a_bump_up_replaces_what_is_stale_and_nothing_else() {
 }
 
 #[test]
+fn a_bumped_supervisor_is_replaced_by_the_next_up_with_all_that_runs() {
+    let Some(stack) = stack(port()) else { return };
+    let stack = stack.script("idle", "exec sleep 10000", "");
+    stack.forge("up web").succeeds();
+    let before = Services::of(&stack.forge("up --dry-run --json").succeeds());
+    let supervisor = stack.supervisor();
+    let spec = stack.sandbox.path("subsystems/pc.yml");
+    let text = fs::read_to_string(&spec).unwrap();
+    let newer = "{{ out }}/ && echo newer >> {{ out }}/process-compose'";
+    fs::write(&spec, text.replace("{{ out }}/'", newer)).unwrap();
+    let manifest = stack.sandbox.path("versions.yml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("pc: v1.46.0", "pc: v1.46.1")).unwrap();
+
+    stack.forge("ensure pc").succeeds();
+    let told = stack.forge("verify --running").exits(4);
+    told.says("`forge up` replaces it, and starts all services again");
+    let run = stack.forge("up api --json").succeeds();
+    run.says("the supervisor is started again, and all services with it: pc v1.46.0 (");
+    assert_ne!(stack.supervisor(), supervisor);
+    let after = Services::of(&stack.forge("up --dry-run --json").succeeds());
+    assert_ne!(after.pid("api"), before.pid("api"));
+    assert_ne!(after.pid("web"), before.pid("web"), "it ran, though it was not named");
+    assert_eq!(after.get("idle")["state"], "down", "it did not run");
+    for pid in [supervisor, before.pid("api"), before.pid("web")] {
+        assert!(!is_alive(pid));
+    }
+    stack.forge("verify --running api").succeeds();
+    stack.forge("up api").succeeds().keeps_quiet_about("started again");
+    assert_eq!(stack.up().pid("web"), after.pid("web"));
+}
+
+#[test]
 fn reload_starts_one_again_and_tells_who_needs_it() {
     let Some(stack) = stack(port()) else { return };
     let before = stack.up();
@@ -424,6 +457,26 @@ fn ci_test_has_services_up_and_takes_them_down() {
     assert!(stack.processes().is_empty());
     let Some((stack, _)) = tested("exit 7") else { return };
     stack.forge("ci:test").exits(1);
+    assert!(stack.processes().is_empty());
+}
+
+#[test]
+fn the_plan_of_ci_says_which_services_tests_have_and_why() {
+    let Some((stack, _)) = tested("echo fine") else { return };
+    let plan = |names: &str| stack.forge(&format!("ci:test {names} --dry-run")).succeeds().stdout();
+    insta::assert_snapshot!(plan("web"), @r"
+    stage    runs  because
+    ci:test  yes   test; with services api (needed by web), web
+    ");
+    insta::assert_snapshot!(plan("api"), @r"
+    stage    runs  because
+    ci:test  yes   test; with services api
+    ");
+    assert!(!plan("pc").contains("services"), "it is none");
+    let document = stack.forge("ci web --plan --json").succeeds().json();
+    let services = &document["stages"][1]["services"];
+    assert_eq!(services[0], serde_json::json!({ "name": "api", "because": "needed by web" }));
+    assert_eq!(services[1]["because"], "it is selected");
     assert!(stack.processes().is_empty());
 }
 

@@ -14,7 +14,7 @@ mod spread;
 mod stage;
 mod workflow;
 
-pub use pipeline::{Facts, Planned, Runs, TEST, Wish, plan, words};
+pub use pipeline::{Facts, Planned, Runs, SELECTED, TEST, Wish, plan, words};
 pub use spread::SpreadWorkflow;
 pub use stage::Stage;
 pub use workflow::Workflow;

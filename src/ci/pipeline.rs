@@ -1,12 +1,13 @@
 //! Which stages run here, and why.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Stage;
 use crate::{
     model::Name,
     provenance::{Permission, Surroundings, may_publish},
     release::is_project_tag,
+    service,
     workspace::{Task, Workspace},
 };
 
@@ -14,6 +15,8 @@ use crate::{
 const GROUP: &str = "ci";
 /// What the tasks are called that [`Stage::Test`] runs.
 pub const TEST: &str = "test";
+/// Why a service is up that was named, or is in what was.
+pub const SELECTED: &str = "it is selected";
 
 /// All that the decision rests on.
 pub struct Facts<'a> {
@@ -55,6 +58,8 @@ pub struct Planned {
     pub runs: Runs,
     /// Why, in a few words.
     pub because: String,
+    /// The services that are up while it runs, each with why.
+    pub services: BTreeMap<Name, String>,
 }
 
 /// Whether and how a stage runs.
@@ -107,6 +112,31 @@ impl Facts<'_> {
         names.filter_map(|name| self.workspace.tasks.get(&name)).collect()
     }
 
+    /// The services that are up while tests run: the selected ones, and those that these need; each with
+    /// why. None, if nothing is tested.
+    #[must_use]
+    pub fn services(&self) -> BTreeMap<Name, String> {
+        if self.tests().is_empty() {
+            return BTreeMap::new();
+        }
+        let selected = service::names(self.workspace).intersection(self.names).cloned().collect();
+        let all = service::with_needs(self.workspace, &selected);
+        let why = |name: &Name| {
+            let needs_it = |other: &&Name| {
+                let other = service::of(self.workspace, other.as_str());
+                other.is_some_and(|other| other.needs.contains(name))
+            };
+            match selected.contains(name) {
+                true => SELECTED.to_owned(),
+                false => {
+                    let who: Vec<_> = all.iter().filter(needs_it).map(Name::as_str).collect();
+                    format!("needed by {}", who.join(", "))
+                }
+            }
+        };
+        all.iter().map(|name| (name.clone(), why(name))).collect()
+    }
+
     /// The tag of a project release (`v1.2.3`) that this run is for.
     #[must_use]
     pub fn project_tag(&self) -> Option<&str> {
@@ -120,7 +150,11 @@ impl Facts<'_> {
             None if is_replaced => (Runs::Task, format!("there is a task `{stage}`")),
             None => (Runs::Itself, self.reason(stage)),
         };
-        Planned { stage, runs, because }
+        let services = match (stage, runs) {
+            (Stage::Test, Runs::Itself) => self.services(),
+            _ => BTreeMap::new(),
+        };
+        Planned { stage, runs, because, services }
     }
 
     /// Why `stage` does not run.

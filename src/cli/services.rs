@@ -113,7 +113,11 @@ pub(super) fn bring_up(
     if ensure_all(session, workspaces, &ensured)?.is_some() {
         return Ok(None);
     }
-    let wish = Wish { workspace, names, again, supervisor };
+    let interrupted = service::interrupted(workspace, supervisor)?;
+    if ensure_all(session, workspaces, &(&interrupted - names))?.is_some() {
+        return Ok(None);
+    }
+    let wish = Wish { workspace, names: &(&interrupted | names), again, supervisor };
     let tell = |text: &str| {
         if !session.flags.quiet {
             note(text);

@@ -56,6 +56,16 @@ pub fn lower_all(layout: &Layout) -> Result<(), Fault> {
     end(&home, Supervisor::of(&home))
 }
 
+/// Ends all services, and then `supervisor`.
+///
+/// # Errors
+/// As [`lower`].
+pub fn all(workspace: &Workspace, home: &Home, supervisor: Supervisor) -> Result<(), Fault> {
+    let names = Configuration::read(home).names().cloned().collect();
+    stop_all(workspace, home, &supervisor, names)?;
+    end(home, Some(supervisor))
+}
+
 /// Ends services side by side, each after those that need it.
 fn stop_all(
     workspace: &Workspace,

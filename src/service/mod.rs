@@ -8,7 +8,7 @@
 //! - `supervisor` is the process, known again by number and start; `client` asks it.
 //! - `look` is what it starts to see whether a service is ready: forge once more.
 //! - `raise` brings services up and waits for them; `stop` ends one, `lower` many, whatever became of the
-//!   supervisor; `running` compares what runs with what is pinned.
+//!   supervisor; `running` compares what runs with what is pinned; `renewal` replaces the supervisor itself.
 //!
 //! Everything here has a limit of time of its own.
 
@@ -18,6 +18,7 @@ mod home;
 pub mod look;
 mod lower;
 mod raise;
+mod renewal;
 mod running;
 mod stop;
 mod supervisor;
@@ -27,6 +28,7 @@ use std::collections::BTreeSet;
 pub use home::Home;
 pub use lower::{Watch, lower, lower_all};
 pub use raise::{Raised, Wish, raise};
+pub use renewal::interrupted;
 pub use running::{Proof, prove};
 pub use supervisor::{State, Supervisor};
 

@@ -13,6 +13,7 @@ use super::{
     Home, State, Supervisor,
     configuration::{Configuration, Start, process},
     look, lower, of,
+    renewal::renew,
     stop::stop,
 };
 use crate::{
@@ -62,11 +63,13 @@ pub struct Raised {
 pub fn raise(wish: &Wish, cancel: &Cancel, note: &dyn Fn(&str)) -> Result<Raised, Fault> {
     let home = Home::new(&wish.workspace.layout);
     let _lock = BusyLock::wait(&home.lock())?;
-    let supervisor = Supervisor::of(&home);
-    if supervisor.is_none() {
+    let supervisor = if let Some(supervisor) = Supervisor::of(&home) {
+        renew(wish.workspace, wish.supervisor, supervisor, note)?
+    } else {
         // What a supervisor that was killed left behind would hold the ports.
         lower::end(&home, None)?;
-    }
+        None
+    };
     let states = supervisor.as_ref().map_or(Ok(BTreeMap::new()), Supervisor::states)?;
     let old =
         if supervisor.is_some() { Configuration::read(&home) } else { Configuration::default() };
@@ -237,7 +240,8 @@ impl<'a> Raising<'a> {
         let workspace = self.wish.workspace;
         let id = ArtifactId { name: self.wish.supervisor.clone(), platform: workspace.platform };
         let program = workspace.platform.executable(SUPERVISOR);
-        Supervisor::start(self.home, &workspace.layout.installed_artifact(&id).join(program))
+        let program = workspace.layout.installed_artifact(&id).join(program);
+        Supervisor::start(self.home, &program, binaries(workspace, self.wish.supervisor))
     }
 
     /// Whether what is written of `name` changed.

@@ -47,7 +47,7 @@ pub fn prove(workspace: &Workspace, names: &BTreeSet<Name>) -> Result<Vec<Proof>
         };
         let again = match is_service {
             true => format!("`forge reload {name}` replaces it"),
-            false => "`forge down` and `forge up` replace it".to_owned(),
+            false => "`forge up` replaces it, and starts all services again".to_owned(),
         };
         let started_with = configuration.binaries(name);
         let wrong = what_is_wrong(workspace, name, &leader, started_with);

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs, io, path::Path, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Home, client::ask};
 use crate::{
@@ -26,7 +26,16 @@ const SHELL: (&str, &str) = ("COMPOSE_SHELL", "sh");
 /// A supervisor that lives.
 pub struct Supervisor<'a> {
     home: &'a Home,
+    record: Record,
+}
+
+/// What is kept of it.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    #[serde(flatten)]
     process: Known,
+    /// Which binaries it was started with.
+    binaries: String,
 }
 
 /// How a service is, in the supervisor's words.
@@ -77,15 +86,15 @@ impl<'a> Supervisor<'a> {
     /// The supervisor of the workspace, if it lives.
     pub fn of(home: &'a Home) -> Option<Self> {
         let text = fs::read_to_string(home.record()).ok()?;
-        let process: Known = serde_json::from_str(&text).ok()?;
-        process.is_alive().then_some(Self { home, process })
+        let record: Record = serde_json::from_str(&text).ok()?;
+        record.process.is_alive().then_some(Self { home, record })
     }
 
-    /// Starts `program`, and waits until it answers. `bin` goes before the PATH of all services.
+    /// Starts `program`, which is one of `binaries`, and waits until it answers.
     ///
     /// # Errors
     /// If it cannot be started, or ends at once, with what it says.
-    pub fn start(home: &'a Home, program: &Path) -> Result<Self, Fault> {
+    pub fn start(home: &'a Home, program: &Path, binaries: String) -> Result<Self, Fault> {
         let (folder, socket) = (home.folder(), home.socket());
         let _ = fs::remove_file(&socket);
         let path = |path: &Path| path.display().to_string();
@@ -103,17 +112,17 @@ impl<'a> Supervisor<'a> {
         command.path.push(home.layout().bin());
         command.env.insert(SHELL.0.into(), SHELL.1.into());
         let process = start_detached(&command, &home.mark(), WITHHELD, &home.output())?;
-        let supervisor = Self { home, process };
+        let supervisor = Self { home, record: Record { process, binaries } };
         supervisor.remember()?;
         supervisor.wait_for_its_answer()?;
         Ok(supervisor)
     }
 
     fn remember(&self) -> Result<(), Fault> {
-        let record = self.home.record();
-        let fault = |e: io::Error| Fault::io(format!("cannot write {}", record.display()), &e);
-        let text = serde_json::to_vec(&self.process).map_err(|e| fault(e.into()))?;
-        replace_file(&record, &text, &self.home.layout().staging(), false).map_err(fault)
+        let file = self.home.record();
+        let fault = |e: io::Error| Fault::io(format!("cannot write {}", file.display()), &e);
+        let text = serde_json::to_vec(&self.record).map_err(|e| fault(e.into()))?;
+        replace_file(&file, &text, &self.home.layout().staging(), false).map_err(fault)
     }
 
     fn wait_for_its_answer(&self) -> Result<(), Fault> {
@@ -122,7 +131,7 @@ impl<'a> Supervisor<'a> {
             let Err(fault) = ask(&self.home.socket(), "GET", "/live", ANSWER) else {
                 return Ok(());
             };
-            if !self.process.is_alive() {
+            if !self.record.process.is_alive() {
                 return Err(self.ended());
             }
             if began.elapsed() > START {
@@ -145,12 +154,17 @@ impl<'a> Supervisor<'a> {
 
     /// Its process.
     pub fn process(&self) -> Known {
-        self.process
+        self.record.process
+    }
+
+    /// Which binaries it was started with.
+    pub fn binaries(&self) -> &str {
+        &self.record.binaries
     }
 
     /// Whether it lives.
     pub fn is_alive(&self) -> bool {
-        self.process.is_alive()
+        self.record.process.is_alive()
     }
 
     /// How all services are that it was told of.

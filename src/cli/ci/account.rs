@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    ci::{Planned, Runs, Stage},
+    ci::{Planned, Runs, SELECTED, Stage},
     model::{Fault, Name},
     report::{Align, Cell, Role, Table, human_time, summary_table},
 };
@@ -150,12 +150,14 @@ impl Account {
 /// Shows which stages would run, and why.
 pub(super) fn show_plan(session: &Session, planned: &[Planned]) -> Result<(), Fault> {
     if session.flags.json {
+        let service = |(name, because): (&Name, &String)| serde_json::json!({ "name": name.as_str(), "because": because });
         let stage = |planned: &Planned| {
             serde_json::json!({
                 "stage": planned.stage.name(),
                 "runs": planned.runs != Runs::Not,
                 "by_task": planned.runs == Runs::Task,
                 "because": planned.because,
+                "services": planned.services.iter().map(service).collect::<Vec<_>>(),
             })
         };
         let stages: Vec<_> = planned.iter().map(stage).collect();
@@ -169,8 +171,21 @@ pub(super) fn show_plan(session: &Session, planned: &[Planned]) -> Result<(), Fa
         table.row([
             Cell::new(Role::Name, planned.stage.name()),
             Cell::new(role, planned.runs.as_str()),
-            Cell::new(Role::Dim, &planned.because),
+            Cell::new(Role::Dim, because(planned)),
         ]);
     }
     say(&table.render(session.stdout_style()))
+}
+
+/// Why a stage runs, and which services it brings up. That those are selected needs no word.
+fn because(planned: &Planned) -> String {
+    let service = |(name, because): (&Name, &String)| match because.as_str() {
+        SELECTED => name.to_string(),
+        because => format!("{name} ({because})"),
+    };
+    let services: Vec<_> = planned.services.iter().map(service).collect();
+    match services.is_empty() {
+        true => planned.because.clone(),
+        false => format!("{}; with services {}", planned.because, services.join(", ")),
+    }
 }

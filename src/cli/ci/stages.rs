@@ -7,7 +7,6 @@ use crate::{
     ci::{Facts, Stage},
     model::{ArtifactId, ArtifactReport, Fault, How, Kind, Name, RunReport},
     report::render_sum,
-    service,
     workspace::{Task, Workspaces},
 };
 
@@ -145,9 +144,7 @@ impl<'a> Stages<'a> {
     /// Brings up the selected services for `tests`, if there are any of both.
     fn services(&self, tests: &[&Task]) -> Result<Option<Services<'a>>, Stop> {
         let workspace = self.facts.workspace;
-        let names: BTreeSet<Name> = service::names(workspace);
-        let names = names.intersection(self.facts.names).cloned().collect();
-        let names = service::with_needs(workspace, &names);
+        let names: BTreeSet<Name> = self.facts.services().into_keys().collect();
         if tests.is_empty() || names.is_empty() {
             return Ok(None);
         }
