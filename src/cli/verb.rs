@@ -315,7 +315,7 @@ pub(super) enum Verb {
         #[arg(long, default_value = "github", requires_if("gitlab", "matrix"))]
         host: CiHost,
     },
-    /// Deal the work out to jobs of CI: which builds what, on which runner; at most `--jobs` of them
+    /// Deal the work out to jobs of CI: which builds what, on which runner; `--jobs` of them, and one for each runner at least
     Matrix {
         /// Subsystems or groups [default: the group `ci` if there is one, or all]
         names: Vec<String>,
