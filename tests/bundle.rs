@@ -245,6 +245,8 @@ fn notes_tell_commits_by_kind_and_components_that_changed() {
     |---|---|---|
     | hello | v1.0.0 | v1.1.0 |
 
+    Contributors: someone
+
     All changes since v1.9.0.
     ");
     assert_eq!(sandbox.forge("release:notes v1.10.0").succeeds().stdout(), text);

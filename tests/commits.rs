@@ -2,14 +2,6 @@
 
 use std::{fs, path::Path, process::Command};
 
-use forge::{
-    git::History,
-    model::{Name, Platform, Revision, Scheme},
-    process::{Cancel, Runner},
-    versioning::{Line, Next, Override, PullRequest},
-    workspace::{Outside, Workspace, load},
-};
-
 use crate::support::{Sandbox, copy_tree};
 
 /// A copy of an example in a repository of its own, in which each commit is a day younger.
@@ -61,42 +53,24 @@ impl Repository {
         self.git(words);
     }
 
-    fn workspace(&self) -> Workspace {
-        let outside = Outside::host(&|_| None);
-        load(&self.sandbox.root(), Platform::host(), &outside)
-            .unwrap_or_else(|_| panic!("it loads"))
-    }
-
-    /// The next version of `name` on `branch`.
-    async fn next(&self, name: &str, branch: &str, over: Option<&Override>) -> Option<String> {
-        let workspace = self.workspace();
-        let subsystem = &workspace.subsystems[&Name::new(name).expect("a name")];
-        let Some(Scheme::Commits(scheme)) = &subsystem.scheme else {
-            panic!("{name} has no scheme")
-        };
-        let runner = Runner::new(1, Cancel::new());
-        let root = self.sandbox.root();
-        let history = History::around(&runner, &root).expect("a repository");
-        let tags = history.tags().await.expect("tags");
-        let first = |(label, revision)| (revision == Revision::FIRST).then_some(label);
-        let labels = tags.iter().filter_map(|tag| subsystem.tag.read(&tag.name).and_then(first));
-        let line = Line::of(scheme, labels, Some(branch));
-        let paths = [format!("services/{name}")];
-        let since = async |label: Option<&str>| {
-            let tag = label.map(|label| format!("refs/tags/{}", subsystem.tag.first(label)));
-            history.commits_to(&paths, tag.as_deref(), "HEAD").await.expect("commits")
-        };
-        match line.next(&since(line.stable()).await, &since(line.last()).await, over) {
-            Next::Release { label, .. } => Some(label),
-            Next::Nothing { .. } => None,
+    /// The next version of `name`, after what is said `besides`: a label, or a flag.
+    fn next(&self, name: &str, besides: &str) -> Option<String> {
+        let mut forge = self.sandbox.forge(&format!("version:next {name} --json"));
+        match besides.split_once(' ') {
+            Some(("label", label)) => {
+                let event = self.sandbox.beside("event.json");
+                let labels = serde_json::json!({"pull_request": {"labels": [{"name": label}]}});
+                fs::write(&event, labels.to_string()).expect("the event");
+                forge = forge.env("GITHUB_EVENT_PATH", event);
+            }
+            Some((one, flag)) if one == name => {
+                forge = flag.split(' ').fold(forge, |forge, word| forge.arg(word));
+            }
+            _ => {}
         }
+        let document = forge.succeeds().json();
+        document["versions"][0]["version"].as_str().map(str::to_owned)
     }
-}
-
-/// The event of a pull request with this label.
-fn with_label(label: &str) -> Option<Override> {
-    let event = serde_json::json!({ "pull_request": { "labels": [{ "name": label }] } });
-    PullRequest::of_event(&event.to_string()).expect("a pull request").wish().expect("no conflict")
 }
 
 /// The rows of the story, a text for each cell.
@@ -110,7 +84,7 @@ fn rows(page: &str) -> Vec<Vec<String>> {
 }
 
 /// The example's story, told until its end.
-async fn pantstack() -> Repository {
+fn pantstack() -> Repository {
     let story = fs::read_to_string("examples/pantstack/history.md").expect("the story");
     let mut repository = Repository::of_example("pantstack");
     let rows = rows(&story);
@@ -133,18 +107,10 @@ async fn pantstack() -> Repository {
         }
         let mut released = Vec::new();
         for name in ["api", "web"] {
-            let over = match besides.split_once(' ') {
-                Some(("label", label)) => with_label(label),
-                Some((one, bump)) if one == name => {
-                    let bump = bump.strip_prefix("--bump ").expect("a bump");
-                    Some(Override::flag(bump.parse().expect("a wish")))
-                }
-                _ => None,
-            };
             if besides == "later" {
                 continue;
             }
-            if let Some(label) = repository.next(name, branch, over.as_ref()).await {
+            if let Some(label) = repository.next(name, besides) {
                 repository.git(&["tag", &format!("{name}-{label}")]);
                 released.push(format!("{name} {label}"));
             }
@@ -162,9 +128,9 @@ fn settled(text: &str) -> String {
     hash.replace_all(text, "HASH").into_owned()
 }
 
-#[tokio::test]
-async fn the_story_of_pantstack_comes_out_as_it_is_told() {
-    let repository = pantstack().await;
+#[test]
+fn the_story_of_pantstack_comes_out_as_it_is_told() {
+    let repository = pantstack();
     let sandbox = &repository.sandbox;
     let run = sandbox.forge("changelog api").succeeds();
     insta::assert_snapshot!(settled(&run.stdout()), @r#"
@@ -267,9 +233,9 @@ async fn the_story_of_pantstack_comes_out_as_it_is_told() {
     sandbox.forge("changelog apii").exits(2).says("did you mean `api`?");
 }
 
-#[tokio::test]
-async fn a_changelog_that_people_write_in_is_brought_up_to_date() {
-    let repository = pantstack().await;
+#[test]
+fn a_changelog_that_people_write_in_is_brought_up_to_date() {
+    let repository = pantstack();
     let sandbox = &repository.sandbox;
     sandbox.forge("changelog api --write").succeeds().says("wrote");
     let path = "services/api/CHANGELOG.md";

@@ -116,6 +116,7 @@ fn who_has_no_lock_asks_the_remote_once_for_the_last_versions() {
     assert_eq!(clone.run_binary("s3"), format!("{last} two\n"));
 }
 
+/// `FORGE_TEST_ROUNDS=100` runs as many rounds, of which one takes some seconds.
 #[test]
 fn of_all_who_claim_at_once_each_gets_another_number() {
     if !is_here("git") {
@@ -139,6 +140,8 @@ fn of_all_who_claim_at_once_each_gets_another_number() {
             let (day, count) = version.trim().split_once('.').unwrap();
             assert!(all.insert((day.to_owned(), count.parse().unwrap())), "{version} twice");
         }
+        // A host keeps many tags in one file as well.
+        git(&sandbox.beside("origin.git"), &["pack-refs", "--all"]);
     }
     // Without gaps, on each day.
     let mut expected = BTreeSet::new();
@@ -159,6 +162,7 @@ fn a_run_that_is_tried_again_goes_on_with_its_own_claim() {
         let forge = sandbox.forge("version:next aws/s3 --claim");
         let forge =
             forge.env("GITHUB_ACTIONS", "true").env("GITHUB_SERVER_URL", "https://github.com");
+        let forge = forge.env("GITHUB_EVENT_NAME", "push").env("GITHUB_REF", "refs/heads/main");
         let forge = forge.env("GITHUB_REPOSITORY", "o/r").env("GITHUB_RUN_ID", run);
         forge.env("GITHUB_RUN_ATTEMPT", attempt).succeeds().stdout()
     };
@@ -179,6 +183,12 @@ fn what_stands_in_the_way_is_told() {
     git(&sandbox.beside("origin.git"), &["tag", "module-ecs-20990101.0", "main"]);
     let run = sandbox.forge("version:next aws/ecs").exits(2);
     run.says("was released as 20990101.0, on a day to come").says("delete that tag");
+    // A clock that is ahead by some hours makes tomorrow of today, for everybody.
+    let tomorrow = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
+    let tomorrow = tomorrow.strftime("%Y%m%d").to_string();
+    git(&sandbox.beside("origin.git"), &["tag", &format!("module-s3-{tomorrow}.0"), "main"]);
+    let next = sandbox.forge("version:next aws/s3").succeeds().stdout();
+    assert!(next == format!("{tomorrow}.1\n") || today() == tomorrow, "{next}");
     git(&sandbox.root(), &["remote", "set-url", "origin", "/no/such/remote"]);
     let run = sandbox.forge("version:next aws/s3").exits(5);
     run.says("cannot read the tags of /no/such/remote");

@@ -9,6 +9,7 @@ mod architecture;
 mod assets;
 mod bundle;
 mod ci;
+mod commit_versions;
 mod commits;
 mod conformance;
 mod date_versions;

@@ -7,13 +7,16 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::{
     archive::Hasher,
     model::{Fault, Kind, Sha256, asset_platform},
-    release::{Audited, Entry, Finding, Weight, audit as examine},
+    release::{Audited, Entry, Finding, Weight, audit as examine, audit_tags},
     report::{Align, Cell, Role, Table},
     store::{Store, checksum_name, published_digest},
+    workspace::Workspace,
 };
 
 use super::{
     Stop,
+    evidence::{Evidence, evidence},
+    history::tags,
     releases::Releases,
     run::runtime,
     session::{Session, say},
@@ -27,13 +30,19 @@ const READS_AT_ONCE: usize = 8;
 pub(super) fn audit(session: &Session, words: &[String], deep: bool) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
     let releases = Releases::of(session, &workspace, words)?;
-    let audited = runtime()?.block_on(async {
+    let (audited, tags) = runtime()?.block_on(async {
+        let tags = tags_of_schemes(session, &workspace, &releases).await?;
         let catalog = releases.catalog().await?.only(&releases.names);
         let store = &*releases.store;
         let read = catalog.entries.into_iter().map(|entry| read(store, entry, deep));
-        stream::iter(read).buffered(READS_AT_ONCE).try_collect::<Vec<_>>().await
+        let read = stream::iter(read).buffered(READS_AT_ONCE).try_collect::<Vec<_>>().await?;
+        Ok::<_, Fault>((read, tags))
     })?;
-    let findings = examine(&releases.pins.only(&releases.names), &audited);
+    let pins = releases.pins.only(&releases.names);
+    let mut findings = examine(&pins, &audited);
+    if let Some(tags) = &tags {
+        findings.extend(audit_tags(&pins, &audited, tags));
+    }
     let text = match session.flags.json {
         true => json(&releases, audited.len(), &findings),
         false => text(session, &releases, audited.len(), &findings),
@@ -44,6 +53,23 @@ pub(super) fn audit(session: &Session, words: &[String], deep: bool) -> Result<u
         Some(Weight::Missing) => Kind::Partial.exit_code(),
         Some(Weight::Note) | None => 0,
     })
+}
+
+/// The tags of the remote with their commits; nothing if no version is made by a scheme, or none can
+/// be asked.
+async fn tags_of_schemes(
+    session: &Session,
+    workspace: &Workspace,
+    releases: &Releases,
+) -> Result<Option<BTreeMap<String, String>>, Fault> {
+    let has_scheme = releases.pins.of_names(&releases.names).any(|pin| pin.scheme.is_some());
+    let Some(tags) = (match has_scheme {
+        true => tags(session, workspace, releases).await?,
+        false => None,
+    }) else {
+        return Ok(None);
+    };
+    Ok(Some(tags.into_iter().map(|(name, tag)| (name, tag.tag.commit)).collect()))
 }
 
 fn worst(findings: &[Finding]) -> Option<Weight> {
@@ -72,7 +98,10 @@ async fn read(store: &dyn Store, entry: Entry, deep: bool) -> Result<Audited, Fa
         };
         checksums.insert(asset.clone(), checksum);
     }
-    Ok(Audited { entry, checksums, hashed })
+    let evidence = evidence(store, &entry).await?;
+    let commit = |one: &Evidence| Some((one.asset.name.clone(), one.commit()?.to_owned()));
+    let commits = evidence.iter().filter_map(commit).collect();
+    Ok(Audited { entry, checksums, hashed, commits })
 }
 
 /// The digest of an asset's bytes; `None` if it went away meanwhile.

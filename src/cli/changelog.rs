@@ -1,20 +1,22 @@
 //! `forge changelog`: what changed with each version of a subsystem, or of the project.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    git::History,
+    affected::Extent,
+    git::{History, Tag},
     model::{Fault, Kind, Name, Precedence, Revision, Scheme, TagStem, nearest},
-    release::{Changelog, Links, Released, Section, is_project_tag, shown, update},
+    release::{Changelog, Released, Section, is_project_tag, shown, update},
     workspace::{Source, Subsystem, Workspace},
 };
 
 use super::{
     Stop,
-    notes::{git_runner, history, whole},
+    notes::{git_runner, history, links, whole},
     run::runtime,
     session::{Session, say, select},
 };
@@ -38,14 +40,16 @@ pub(super) struct Output<'a> {
 }
 
 /// What the changelog is of.
-struct Component<'w> {
+pub(super) struct Component<'w> {
     name: &'w str,
     /// What its tags begin with, and how its versions come about; absent for the project.
     tags: Option<(&'w TagStem, Option<&'w Scheme>)>,
-    /// Where its code is; everywhere if there are none.
-    paths: Vec<String>,
+    /// What goes into it; everything if absent.
+    extent: Option<Extent<'w>>,
     /// The folder of its changelog.
     folder: PathBuf,
+    /// Whether no remote is asked.
+    is_offline: bool,
 }
 
 /// Prints the changelog of the subsystem `name`, or of the project; or brings a file up to date.
@@ -56,13 +60,13 @@ pub(super) fn changelog(
     output: Output<'_>,
 ) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
-    let component = Component::named(&workspace, name)?;
+    let component = Component::named(&workspace, name, session.flags.offline)?;
     let sections = runtime()?.block_on(async {
         let runner = git_runner()?;
         let history = history(&runner, &workspace.layout)?;
         component.sections(&history, range).await
     })?;
-    let links = workspace.repository.clone().map(|repository| Links { repository });
+    let links = links(&workspace);
     let changelog = Changelog { name: component.name.to_owned(), sections, links };
     match output.file {
         Some(file) => bring_up_to_date(session, &session.folder()?.join(file), &changelog)?,
@@ -77,21 +81,29 @@ pub(super) fn changelog(
 }
 
 impl<'w> Component<'w> {
-    fn named(workspace: &'w Workspace, name: Option<&str>) -> Result<Self, Fault> {
+    pub(super) fn named(
+        workspace: &'w Workspace,
+        name: Option<&str>,
+        is_offline: bool,
+    ) -> Result<Self, Fault> {
         let Some(word) = name else {
-            let (paths, folder) = (Vec::new(), PathBuf::new());
-            return Ok(Self { name: &workspace.project, tags: None, paths, folder });
+            let (extent, folder) = (None, PathBuf::new());
+            return Ok(Self { name: &workspace.project, tags: None, extent, folder, is_offline });
         };
         let names: Vec<Name> = select(workspace, &[word.to_owned()])?.into_iter().collect();
         let [name] = names.as_slice() else {
             return Err(Fault::new(Kind::Usage, format!("`{word}` is a group"))
                 .because("each of its subsystems has a changelog of its own"));
         };
-        Self::of(&workspace.subsystems[name])
+        Self::of(workspace, &workspace.subsystems[name], is_offline)
     }
 
-    fn of(subsystem: &'w Subsystem) -> Result<Self, Fault> {
-        let Source::Path { dir, only, .. } = &subsystem.source else {
+    fn of(
+        workspace: &'w Workspace,
+        subsystem: &'w Subsystem,
+        is_offline: bool,
+    ) -> Result<Self, Fault> {
+        let Source::Path { dir, .. } = &subsystem.source else {
             return Err(Fault::new(
                 Kind::Usage,
                 format!("cannot tell what changed in {}", subsystem.name),
@@ -99,18 +111,9 @@ impl<'w> Component<'w> {
             .because("its code is not in this workspace")
             .hint("`forge changelog` alone tells of the project, which pins it"));
         };
-        let dir_is_all = dir == Path::new(".");
-        let below = |part: &String| {
-            let path = if dir_is_all { PathBuf::from(part) } else { dir.join(part) };
-            path.to_string_lossy().into_owned()
-        };
-        let paths = match only.as_slice() {
-            [] if dir_is_all => Vec::new(),
-            [] => vec![dir.to_string_lossy().into_owned()],
-            only => only.iter().map(below).collect(),
-        };
         let tags = Some((&subsystem.tag, subsystem.scheme.as_ref()));
-        Ok(Self { name: subsystem.name.as_str(), tags, paths, folder: dir.clone() })
+        let extent = Some(Extent::of(workspace, subsystem)?);
+        Ok(Self { name: subsystem.name.as_str(), tags, extent, folder: dir.clone(), is_offline })
     }
 
     /// The version that a tag is of, if it is one of this component.
@@ -127,48 +130,76 @@ impl<'w> Component<'w> {
     }
 
     /// What is told, the newest first.
-    async fn sections(
+    pub(super) async fn sections(
         &self,
         history: &History<'_>,
         range: Range<'_>,
     ) -> Result<Vec<Section>, Fault> {
         whole(history).await?;
-        let until = self.until(history, range.to).await?;
-        let released = |(tag, day): (crate::git::Tag, String)| {
-            let label = self.label(&tag.name)?.to_owned();
-            Some(Released { label, tag: tag.name, day })
+        let tags = self.all_tags(history).await?;
+        let until = self.until(&tags, range.to)?;
+        let days = history.days(&until).await?;
+        let released = |(tag, commit): (&String, &String)| {
+            let (label, day) = (self.label(tag)?.to_owned(), days.get(commit)?.clone());
+            Some(Released { label, tag: tag.clone(), day })
         };
-        let tags = history.tags_within(&until).await?;
-        let versions = shown(tags.into_iter().filter_map(released).collect());
+        let versions = shown(tags.iter().filter_map(released).collect());
         let end = match range.since {
             Some(since) => position(&versions, since)?,
             None => versions.len(),
         };
+        let commit_of = |tag: &Option<String>| tags.get(tag.as_ref()?).map(String::as_str);
         let newest = versions.first().map(|one| one.tag.clone());
-        let fresh = self.commits(history, newest.as_deref(), &until).await?;
+        let fresh = self.commits(history, commit_of(&newest), &until).await?;
         let mut sections = Vec::new();
         if range.to.is_none() || !fresh.is_empty() {
             sections.push(Section::of(None, newest, &fresh));
         }
         for (at, released) in versions.iter().enumerate().take(end) {
             let since = versions.get(at + 1).map(|one| one.tag.clone());
-            let until = format!("refs/tags/{}", released.tag);
-            let commits = self.commits(history, since.as_deref(), &until).await?;
+            let commits = self.commits(history, commit_of(&since), &tags[&released.tag]).await?;
             sections.push(Section::of(Some(released.clone()), since, &commits));
         }
         Ok(sections)
     }
 
+    /// The tags with their commits: those of this clone, and those of the remote, which say which
+    /// versions of a subsystem there are.
+    async fn all_tags(&self, history: &History<'_>) -> Result<BTreeMap<String, String>, Fault> {
+        let mut tags: Vec<Tag> = history.tags().await?;
+        if let Some((stem, _)) = self.tags.filter(|_| !self.is_offline) {
+            let remote = history.remote().await?.tags(&[stem.as_str()]).await;
+            let hint = "`--offline` goes by the tags of this clone";
+            let remote = remote.map_err(|fault| fault.hint(hint))?;
+            tags.extend(remote.into_iter().map(|tag| tag.tag));
+        }
+        Ok(tags.into_iter().map(|tag| (tag.name, tag.commit)).collect())
+    }
+
+    /// Refuses a version that no tag names.
+    pub(super) async fn known(&self, history: &History<'_>, label: &str) -> Result<(), Fault> {
+        let tags = self.all_tags(history).await?;
+        let labels: Vec<&str> = tags.keys().filter_map(|tag| self.label(tag)).collect();
+        if labels.contains(&label) {
+            return Ok(());
+        }
+        let what = format!("there is no version {label} of {}", self.name);
+        let fault = Fault::new(Kind::Usage, what);
+        Err(match nearest(label, labels.iter().copied()) {
+            Some(near) => fault.hint(format!("did you mean `{near}`?")),
+            None => fault.hint(format!("`forge history {}` shows which there are", self.name)),
+        })
+    }
+
     /// What git calls the end of the range.
-    async fn until(&self, history: &History<'_>, to: Option<&str>) -> Result<String, Fault> {
+    fn until(&self, tags: &BTreeMap<String, String>, to: Option<&str>) -> Result<String, Fault> {
         let Some(to) = to else { return Ok("HEAD".into()) };
-        let tags = history.tags().await?;
         let is_meant = |tag: &str| tag == to || self.label(tag).is_some_and(|label| label == to);
-        let tag = tags.iter().find(|tag| is_meant(&tag.name));
+        let commit = tags.iter().find(|(tag, _)| is_meant(tag)).map(|(_, commit)| commit);
         if to.starts_with('-') {
             return Err(Fault::new(Kind::Usage, format!("`{to}` is no tag, branch or commit")));
         }
-        Ok(tag.map_or_else(|| to.to_owned(), |tag| format!("refs/tags/{}", tag.name)))
+        Ok(commit.map_or_else(|| to.to_owned(), Clone::clone))
     }
 
     async fn commits(
@@ -177,8 +208,11 @@ impl<'w> Component<'w> {
         after: Option<&str>,
         until: &str,
     ) -> Result<Vec<crate::git::Commit>, Fault> {
-        let after = after.map(|tag| format!("refs/tags/{tag}"));
-        history.commits_to(&self.paths, after.as_deref(), until).await
+        let Some(extent) = &self.extent else {
+            return history.commits(after, until).await;
+        };
+        let counts = |path: &str| extent.covers(path);
+        history.commits_to(&extent.starts(), &counts, after, until).await
     }
 }
 

@@ -4,7 +4,7 @@ use crate::manifest::{manifest_schema, spec_schema};
 
 use super::{
     Stop,
-    args::SchemaOf,
+    choice::SchemaOf,
     session::{Session, say},
 };
 

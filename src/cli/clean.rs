@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     Stop,
-    args::CleanWhat,
+    choice::CleanWhat,
     services::refuse_while_running,
     session::{Session, say},
 };

@@ -6,7 +6,7 @@ use crate::workspace::{Subsystem, Workspace};
 
 use super::{
     Stop,
-    args::GraphFormat,
+    choice::GraphFormat,
     session::{Session, say},
 };
 

@@ -26,6 +26,8 @@ pub(super) const OF_SUBSYSTEM: &[&str] = &[
     "release:prune",
     "release:audit",
     "version:next",
+    "history",
+    "release:notes",
 ];
 
 /// Rewrites the first word that is no flag from `<subsystem>:<verb>` or `<verb>:<what>`

@@ -4,12 +4,13 @@ use std::io::{self, IsTerminal, Read};
 
 use crate::{
     model::{Diagnostic, Fault, Kind, Span},
-    versioning::{Flaw, Message, PullRequest, lint},
+    versioning::{Flaw, Message, lint},
 };
 
 use super::{
     Stop,
     session::{Session, say},
+    terms::of_event,
 };
 
 /// Checks `title`, or that of the event of the workflow, or what comes on standard input.
@@ -17,7 +18,7 @@ pub(super) fn title(session: &Session, title: Option<&str>) -> Result<u8, Stop> 
     let text = match title {
         Some("-") => from_stdin()?,
         Some(title) => title.to_owned(),
-        None => match of_event()? {
+        None => match of_event()?.and_then(|request| request.title) {
             Some(title) => title,
             None if io::stdin().is_terminal() => {
                 return Err(Fault::new(Kind::Usage, "there is no title to check")
@@ -48,18 +49,6 @@ pub(super) fn title(session: &Session, title: Option<&str>) -> Result<u8, Stop> 
 /// How many characters the first line has.
 fn first_line(text: &str) -> usize {
     text.lines().next().unwrap_or_default().chars().count()
-}
-
-/// The title of the pull request that started this workflow, if one did.
-fn of_event() -> Result<Option<String>, Fault> {
-    let Some(path) = std::env::var_os("GITHUB_EVENT_PATH").filter(|path| !path.is_empty()) else {
-        return Ok(None);
-    };
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        let what = format!("cannot read the event of the workflow, {}", path.display());
-        Fault::io(what, &error)
-    })?;
-    Ok(PullRequest::of_event(&text).and_then(|request| request.title))
 }
 
 /// What comes on standard input, without the comments of git's editor.

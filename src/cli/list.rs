@@ -7,7 +7,7 @@ use crate::{
 
 use super::{
     Stop,
-    args::EnvShell,
+    choice::EnvShell,
     session::{Session, say},
 };
 

@@ -16,7 +16,7 @@ use super::{
     Stop,
     actions::Actions,
     affected,
-    args::MatrixFormat,
+    choice::MatrixFormat,
     durations::durations,
     misses::Search,
     run::runtime,

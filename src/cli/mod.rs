@@ -13,12 +13,16 @@ mod choice;
 mod ci;
 mod clean;
 mod completion;
+mod component_notes;
+mod desk;
 mod doctor;
 mod durations;
 mod ensure;
+mod evidence;
 mod explain;
 mod graph;
 mod habits;
+mod history;
 mod included;
 mod init;
 mod lint;
@@ -28,6 +32,7 @@ mod logs;
 mod matrix;
 mod migrate;
 mod misses;
+mod next;
 mod notes;
 mod outdated;
 mod package;
@@ -45,6 +50,8 @@ mod task_log;
 mod task_noop;
 mod task_screen;
 mod taskfile;
+mod terms;
+mod verb;
 mod verify;
 mod versions;
 mod wait;
@@ -63,8 +70,11 @@ use crate::{
     workspace::LoadError,
 };
 use actions::Actions;
-use args::{Args, Output, Verb};
+use args::Args;
+use choice::Output;
 use session::Session;
+use terms::Terms;
+use verb::Verb;
 
 /// Why a verb ended early.
 pub(crate) enum Stop {
@@ -168,24 +178,27 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::List { all } => list::list(session, all),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
-        Verb::ReleaseBinary { names } => release::release(session, &names),
-        Verb::VersionNext { name, claim } => versions::next_version(session, &name, claim),
-        Verb::ReleaseAll { affected: false } => release::release(session, &[]),
+        Verb::ReleaseBinary { names, terms } => release::release(session, &names, &terms),
+        Verb::VersionNext { name, claim, terms, fetch } => {
+            next::next_version(session, &name, &terms, (claim, fetch))
+        }
+        Verb::ReleaseAll { affected: false } => release::release(session, &[], &Terms::default()),
         Verb::ReleaseAll { affected: true } => {
             match affected::words(session, |_, said| said.to_vec(), &[], None)? {
                 words if words.is_empty() => affected::nothing(session),
-                words => release::release(session, &words),
+                words => release::release(session, &words, &Terms::default()),
             }
         }
         Verb::Promote { names } => release::promote(session, &names),
         Verb::ReleaseList { names } => releases::list(session, &names),
         Verb::ReleaseWait { names, timeout } => wait::wait(session, &names, timeout),
-        Verb::ReleasePrune { names, keep, yes } => {
-            prune::prune(session, &names, usize::from(keep), yes)
+        Verb::ReleasePrune { names, keep, days, yes } => {
+            prune::prune(session, &names, prune::keep(keep, days), yes)
         }
+        Verb::History { name, limit } => history::history(session, &name, usize::from(limit)),
         Verb::PackageBundle { names, into } => bundle::package(session, &names, into.as_deref()),
         Verb::ReleaseBundle { tag } => project::release(session, &tag),
-        Verb::ReleaseNotes { tag } => notes::notes(session, tag.as_deref()),
+        Verb::ReleaseNotes { of, write } => notes::of(session, of.as_deref(), write),
         Verb::Changelog { name, since, to, write, file } => {
             let range = changelog::Range { since: since.as_deref(), to: to.as_deref() };
             let output = changelog::Output { is_file: write, file: file.as_deref() };

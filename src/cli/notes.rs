@@ -3,21 +3,45 @@
 use crate::{
     git::{History, Tag},
     model::{Fault, Kind, Layout, nearest},
+    probe::trusted_repositories,
     process::{Cancel, CommandRunner, Runner},
-    release::{Components, Notes, latest, previous},
+    release::{Components, Links, Notes, latest, previous},
+    workspace::Workspace,
 };
 
 use super::{
-    Stop,
+    Stop, component_notes,
     run::runtime,
     session::{Session, say},
 };
 
+/// Prints the notes of a tag of the project, or of a subsystem's release; with `write`, puts those
+/// onto the release's page.
+pub(super) fn of(session: &Session, of: Option<&str>, write: bool) -> Result<u8, Stop> {
+    if let Some(word) = of {
+        let workspace = session.workspace()?;
+        let name = word.split('@').next().unwrap_or(word);
+        if workspace.subsystems.contains_key(name) {
+            return component_notes::notes(session, &workspace, word, write);
+        }
+        if write {
+            let fault = Fault::new(Kind::Usage, format!("`{word}` is no subsystem"));
+            return Err(fault
+                .because("`--write` is for the notes of a subsystem's release")
+                .hint("`forge release:bundle` writes those of the project")
+                .into());
+        }
+    }
+    notes(session, of)
+}
+
 /// Prints the notes of `tag`; without one, those of the tag that is checked out, or of what is
 /// not released yet.
-pub(super) fn notes(session: &Session, tag: Option<&str>) -> Result<u8, Stop> {
+fn notes(session: &Session, tag: Option<&str>) -> Result<u8, Stop> {
     let layout = session.layout()?;
-    let (tag, notes) = runtime()?.block_on(async {
+    // Notes of what is checked out can be had where that does not load.
+    let links = session.workspace().ok().and_then(|workspace| links(&workspace));
+    let (tag, mut notes) = runtime()?.block_on(async {
         let runner = git_runner()?;
         let history = history(&runner, &layout)?;
         let tags = history.tags().await?;
@@ -28,6 +52,7 @@ pub(super) fn notes(session: &Session, tag: Option<&str>) -> Result<u8, Stop> {
         let notes = notes_of(&history, &tags, tag.as_deref()).await?;
         Ok::<_, Fault>((tag, notes))
     })?;
+    notes.links = links;
     if session.flags.json {
         let document = serde_json::json!({
             "schema": 1,
@@ -41,6 +66,12 @@ pub(super) fn notes(session: &Session, tag: Option<&str>) -> Result<u8, Stop> {
         say(&notes.render())?;
     }
     Ok(0)
+}
+
+/// Where the source of the project can be looked at: as `repository:` says, or where its releases are.
+pub(super) fn links(workspace: &Workspace) -> Option<Links> {
+    let repository = trusted_repositories(workspace).into_iter().next()?;
+    Some(Links { repository })
 }
 
 /// What runs git.
@@ -112,6 +143,8 @@ pub(super) async fn notes_of(
     };
     Ok(Notes {
         since: since.map(str::to_owned),
+        tag: tag.map(str::to_owned),
+        links: None,
         commits: history.commits(since_ref.as_deref(), &until).await?,
         before,
         now: components(history, &until).await?,

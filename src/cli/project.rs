@@ -17,7 +17,7 @@ use crate::{
 use super::{
     Stop,
     bundle::{Bundle, changes, pack_all},
-    notes::{git_runner, history, known, notes_of},
+    notes::{git_runner, history, known, links, notes_of},
     run::runtime,
     session::{Session, say, select, surroundings},
 };
@@ -114,7 +114,8 @@ async fn tagged(
     if store.is_shared() && !session.flags.offline && !is_known {
         is_pushed(&runner, &history, tag, &commit).await?;
     }
-    notes_of(&history, &history.tags().await?, Some(tag)).await
+    let notes = notes_of(&history, &history.tags().await?, Some(tag)).await?;
+    Ok(Notes { links: links(workspaces.any()), ..notes })
 }
 
 impl Checked {

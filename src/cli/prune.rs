@@ -1,9 +1,12 @@
 //! `forge release:prune`: old releases, told or deleted.
 
+use jiff::{Timestamp, ToSpan};
+
 use crate::{
     model::{Fault, Kind},
-    release::{Entry, outdated},
+    release::{Entry, Keep, outdated},
     report::{Align, Cell, Role, Table, human_size, render_fault},
+    versioning::day,
 };
 
 use super::{
@@ -16,11 +19,18 @@ use super::{
 /// What became of one release.
 type Gone<'c> = (&'c Entry, Result<(), Fault>);
 
-/// Lists the releases beyond the newest `keep` of each subsystem; with `yes`, deletes them.
+/// What stays: `number` of the newest, and whatever is no older than `days`.
+pub(super) fn keep(number: Option<u16>, days: Option<u16>) -> Keep {
+    let since = days.map(|days| day(Timestamp::now()).saturating_sub(i64::from(days).days()));
+    // The last one of each is what is taken now.
+    Keep { number: number.map_or(1, usize::from), since }
+}
+
+/// Lists the releases beyond what `keep` says of each subsystem; with `yes`, deletes them.
 pub(super) fn prune(
     session: &Session,
     words: &[String],
-    keep: usize,
+    keep: Keep,
     yes: bool,
 ) -> Result<u8, Stop> {
     let workspace = session.workspace()?;

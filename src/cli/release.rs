@@ -3,21 +3,23 @@
 
 use std::sync::Arc;
 
-use crate::model::{Fault, Kind};
+use crate::model::{Fault, Kind, Name};
 
 use super::{
-    Stop,
+    Stop, component_notes,
     ensure::close_as,
+    next::{Claimed, claimed, settled},
     plan::plan_of,
     run::{Publish, Request, run, runtime},
-    session::{Session, select, surroundings},
-    versions::{self, Versions},
+    session::{Session, say, select, surroundings},
+    terms::Terms,
+    versions::Versions,
 };
 
 /// Makes sure that the artifacts are released as the specs have them now: builds what no
 /// release holds, packs and publishes it. What is released already costs a question.
-pub(super) fn release(session: &Session, words: &[String]) -> Result<u8, Stop> {
-    publish(session, words, Publish::Asked, "released")
+pub(super) fn release(session: &Session, words: &[String], terms: &Terms) -> Result<u8, Stop> {
+    publish(session, words, terms, (Publish::Asked, "released"))
 }
 
 /// Builds released artifacts again, and says beside those that came out bit for bit the same
@@ -33,18 +35,30 @@ pub(super) fn promote(session: &Session, words: &[String]) -> Result<u8, Stop> {
             .hint("let CI run it, on the default branch or a tag")
             .into());
     }
-    publish(session, words, Publish::Again, "promoted")
+    publish(session, words, &Terms::default(), (Publish::Again, "promoted"))
 }
 
-fn publish(session: &Session, words: &[String], publish: Publish, done: &str) -> Result<u8, Stop> {
+fn publish(
+    session: &Session,
+    words: &[String],
+    terms: &Terms,
+    (publish, done): (Publish, &str),
+) -> Result<u8, Stop> {
     let mut workspaces = Arc::new(session.workspaces()?);
-    let names = select(workspaces.any(), words)?;
+    let mut names = select(workspaces.any(), words)?;
     let request = Request { workspaces: workspaces.clone(), names: &names, publish };
     if session.flags.dry_run {
         return plan_of(session, &request);
     }
     may_publish_at_all(session, &request)?;
-    let versions = versions::claimed(session, workspaces.any(), &names)?;
+    let Claimed { versions, nothing } = claimed(session, workspaces.any(), &names, terms)?;
+    if !nothing.is_empty() {
+        tell_nothing(session, &nothing, names.len() == nothing.len())?;
+        names.retain(|name| nothing.iter().all(|(other, _)| other != name));
+        if names.is_empty() {
+            return Ok(0);
+        }
+    }
     if !versions.is_empty() {
         // What a version is goes into what is built.
         workspaces = Arc::new(session.workspaces_at(&Versions::new(), &versions)?);
@@ -52,9 +66,30 @@ fn publish(session: &Session, words: &[String], publish: Publish, done: &str) ->
     let request = Request { workspaces: workspaces.clone(), names: &names, publish };
     let outcome = runtime()?.block_on(run(session, request))?;
     if outcome.report.is_good() {
-        versions::settled(workspaces.layout(), &versions);
+        settled(workspaces.layout(), &versions);
+        component_notes::keep_current(session, workspaces.any(), &versions);
     }
     close_as(session, workspaces.layout(), &outcome.report, done)
+}
+
+/// Says what is not released, and why; as the answer, if that is `all`.
+fn tell_nothing(session: &Session, nothing: &[(Name, String)], all: bool) -> Result<(), Fault> {
+    if session.flags.json && all {
+        let line =
+            |(name, why): &(Name, String)| serde_json::json!({"name": name.as_str(), "why": why});
+        let lines: Vec<_> = nothing.iter().map(line).collect();
+        let document =
+            serde_json::json!({"schema": 1, "artifacts": [], "nothing_to_release": lines});
+        return say(&format!("{document:#}\n"));
+    }
+    for (name, why) in nothing {
+        let line = format!("{name} is not released: {why}\n");
+        match all && !session.flags.quiet {
+            true => say(&line)?,
+            false => eprint!("{line}"),
+        }
+    }
+    Ok(())
 }
 
 /// Whoever asks for a release wants to know at once that there can be none.

@@ -107,7 +107,7 @@ fn row(pin: &Pin, entry: &Entry, pins: &Pins) -> [Cell; 6] {
 }
 
 /// `v1.2.0`, or `v1.2.0 r2`.
-fn version(entry: &Entry) -> String {
+pub(super) fn version(entry: &Entry) -> String {
     match entry.revision {
         Revision::FIRST => entry.label.clone(),
         revision => format!("{} {revision}", entry.label),

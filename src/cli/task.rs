@@ -19,7 +19,8 @@ use crate::{
 
 use super::{
     Stop,
-    args::{Args, Output},
+    args::Args,
+    choice::Output,
     ensure,
     run::{self, Publish, Request, jobs, runtime},
     session::{Session, say},

@@ -13,7 +13,7 @@ use crate::{
     workspace::{Task, Workspace},
 };
 
-use super::{args::Output, session::Session, task::Wish, task_screen::TaskScreen};
+use super::{choice::Output, session::Session, task::Wish, task_screen::TaskScreen};
 
 /// So many answers are kept, each for a request of its own.
 const PLACES: u8 = 16;

@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     actions::Actions,
-    args::Output,
+    choice::Output,
     run::run_name,
     session::{Session, say},
     task_log::{Logs, Printed},

@@ -138,7 +138,7 @@ impl History<'_> {
         self.git().say(words, text).await.map_err(|failure| failure.fault(self.cannot(what)))
     }
 
-    fn own(&self, path: &str) -> Option<String> {
+    pub(super) fn own(&self, path: &str) -> Option<String> {
         path.strip_prefix(self.prefix.as_str()).map(ToOwned::to_owned)
     }
 }
@@ -157,7 +157,7 @@ fn is_pair(line: &str) -> bool {
 
 /// A path as git writes it when it holds what cannot stand in a line: in quotes, with the escapes of
 /// C. Source: `git-config(1)`, `core.quotePath`.
-fn unquoted(path: &str) -> String {
+pub(super) fn unquoted(path: &str) -> String {
     let Some(inner) = path.strip_prefix('"').and_then(|path| path.strip_suffix('"')) else {
         return path.to_owned();
     };

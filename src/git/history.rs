@@ -1,10 +1,14 @@
 //! The history of the repository that a folder is in: tags, commits, what files held, what
 //! differs. Reads only.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use super::{
     command::{Failure, Git},
+    difference::unquoted,
     references::full_hash,
     remote::Remote,
 };
@@ -42,6 +46,12 @@ pub struct Commit {
     /// Its message: subject, blank line, body.
     pub message: String,
 }
+
+/// What users may have set that would change what `git log` prints.
+const SETTINGS: [&str; 6] =
+    ["-c", "core.quotePath=false", "-c", "log.showRoot=true", "-c", "log.showSignature=false"];
+/// Asks `git log` for the files of each commit.
+const TELL_FILES: &str = "--raw";
 
 impl<'a> History<'a> {
     /// Of the repository that `dir` is in; `None` if it is in none.
@@ -112,23 +122,41 @@ impl<'a> History<'a> {
     /// The commits that `until` has and `after` has not, without merges, the newest first; of
     /// a folder within a repository, only those that touch it.
     pub async fn commits(&self, after: Option<&str>, until: &str) -> Result<Vec<Commit>, Fault> {
-        self.commits_to(&[], after, until).await
+        let commits = self.log(&[], &[], after, until).await?;
+        Ok(commits.into_iter().map(|(commit, _)| commit).collect())
     }
 
-    /// [`Self::commits`], of which only those that touch one of `paths`, files and folders relative
-    /// to the folder; all of its files if there are none.
+    /// [`Self::commits`], of which only those that touch a file below one of `paths`, files and
+    /// folders relative to the folder (all of it if there are none), that `counts` as well.
     pub async fn commits_to(
         &self,
         paths: &[String],
+        counts: &dyn Fn(&str) -> bool,
         after: Option<&str>,
         until: &str,
     ) -> Result<Vec<Commit>, Fault> {
+        let commits = self.log(paths, &[TELL_FILES], after, until).await?;
+        let is_own = |path: &String| self.own(path).is_some_and(|path| counts(&path));
+        let own = commits.into_iter().filter(|(_, files)| files.iter().any(is_own));
+        Ok(own.map(|(commit, _)| commit).collect())
+    }
+
+    /// Commits below `paths`, each with the files that it touches there if `more` asks for them.
+    async fn log(
+        &self,
+        paths: &[String],
+        more: &[&str],
+        after: Option<&str>,
+        until: &str,
+    ) -> Result<Vec<(Commit, Vec<String>)>, Fault> {
         let range = after.map_or_else(|| until.to_owned(), |after| format!("{after}..{until}"));
         // Lines of a message are indented: what is not was not said by a commit.
         let format = "--format=commit %H %cs %aN%n%w(0,2,2)%B";
         // Paths are names here, whatever characters they have.
-        let mut words = vec!["--literal-pathspecs", "log", "--no-merges", "--no-color"];
-        words.extend(["--encoding=UTF-8", format, range.as_str(), "--"]);
+        let mut words = SETTINGS.to_vec();
+        words.extend(["--literal-pathspecs", "log", "--no-merges", "--no-color"]);
+        words.extend(more);
+        words.extend(["--no-renames", "--encoding=UTF-8", format, range.as_str(), "--"]);
         let paths: Vec<_> = paths.iter().map(|path| self.below(path)).collect();
         words.extend(paths.iter().map(String::as_str));
         if paths.is_empty() {
@@ -152,19 +180,12 @@ impl<'a> History<'a> {
         }
     }
 
-    /// The tags of commits that `until` has, sorted by name, each with the day of its commit.
-    pub async fn tags_within(&self, until: &str) -> Result<Vec<(Tag, String)>, Fault> {
-        // Of a lightweight tag the commit itself has the day, of an annotated one what it names.
-        let day = "%(committerdate:short)%(*committerdate:short)";
-        let format = format!("--format={day} %(refname:strip=2) %(objectname) %(*objectname)");
-        let within = format!("--merged={until}");
-        let words = ["for-each-ref", &format, &within, "refs/tags"];
-        let lines = self.ask(&words, &format!("list the tags of {until}")).await?;
-        let dated = |line: &String| {
-            let (day, rest) = line.split_once(' ')?;
-            Some((tag(rest)?, day.to_owned()))
-        };
-        Ok(lines.iter().filter_map(dated).collect())
+    /// The commits that `until` has, by their full hashes, each with its day.
+    pub async fn days(&self, until: &str) -> Result<HashMap<String, String>, Fault> {
+        let words = ["log", "--no-show-signature", "--format=%H %cs", until, "--"];
+        let lines = self.ask(&words, &format!("list the commits of {until}")).await?;
+        let dated = lines.iter().filter_map(|line| line.split_once(' '));
+        Ok(dated.map(|(commit, day)| (commit.to_owned(), day.to_owned())).collect())
     }
 
     /// The path of what is at `path` in the folder, from the top of the repository.
@@ -174,6 +195,11 @@ impl<'a> History<'a> {
             (prefix, ".") => prefix.to_owned(),
             (prefix, path) => format!("{prefix}{path}"),
         }
+    }
+
+    /// The folder of the repository.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     pub(super) fn git(&self) -> Git<'_> {
@@ -206,20 +232,22 @@ fn heading(line: &str) -> Option<Commit> {
     Some(Commit { hash, day: text(), author: text(), message: String::new() })
 }
 
-/// Reads headings and the indented message below each.
-fn commits(lines: &[String]) -> Vec<Commit> {
-    let mut commits: Vec<Commit> = Vec::new();
+/// Reads headings, and below each the indented message and the lines `:<modes and hashes>\t<path>`.
+fn commits(lines: &[String]) -> Vec<(Commit, Vec<String>)> {
+    let mut commits: Vec<(Commit, Vec<String>)> = Vec::new();
     for line in lines {
         if let Some(commit) = heading(line) {
-            commits.push(commit);
-        } else if let Some(commit) = commits.last_mut()
-            && (line.starts_with("  ") || line.is_empty())
-        {
-            commit.message.push_str(line.get(2..).unwrap_or_default());
-            commit.message.push('\n');
+            commits.push((commit, Vec::new()));
+        } else if let Some((commit, files)) = commits.last_mut() {
+            if let Some((_, path)) = line.strip_prefix(':').and_then(|rest| rest.split_once('\t')) {
+                files.push(unquoted(path));
+            } else if line.starts_with("  ") || line.is_empty() {
+                commit.message.push_str(line.get(2..).unwrap_or_default());
+                commit.message.push('\n');
+            }
         }
     }
-    for commit in &mut commits {
+    for (commit, _) in &mut commits {
         commit.message.truncate(commit.message.trim_end().len());
     }
     commits
@@ -254,9 +282,8 @@ mod tests {
         let since = history.commits(Some("v1.0.0"), "v1.1.0").await.unwrap();
         let commit = Commit { author: "someone".into(), ..since[0].clone() };
         assert!(commit.day.len() == 10 && commit.day.starts_with("20"), "{commit:?}");
-        let tags = history.tags_within("v1.0.0").await.unwrap();
-        let names: Vec<_> = tags.iter().map(|(tag, _)| tag.name.as_str()).collect();
-        assert_eq!((names, &tags[0].1), (vec!["v1.0.0"], &commit.day));
+        let days = history.days("v1.0.0").await.unwrap();
+        assert_eq!(days, HashMap::from([(first.clone(), commit.day.clone())]));
         let second = Commit { hash: second, message, ..commit.clone() };
         assert_eq!(since, std::slice::from_ref(&second));
         let first = Commit { hash: first, message: "feat: one".into(), ..commit };
@@ -281,9 +308,14 @@ mod tests {
         let history = History::around(&runner, &inner).unwrap();
         assert_eq!(history.commits(None, "HEAD").await.unwrap().len(), 1);
         for (path, count) in [("x", 1), (".", 1), ("y", 0), ("*", 0)] {
-            let commits = history.commits_to(&[path.into()], None, "HEAD").await.unwrap();
+            let all = |_: &str| true;
+            let commits = history.commits_to(&[path.into()], &all, None, "HEAD").await.unwrap();
             assert_eq!(commits.len(), count, "{path}");
         }
+        let is_x = |path: &str| path == "x";
+        assert_eq!(history.commits_to(&[], &is_x, None, "HEAD").await.unwrap().len(), 1);
+        let is_y = |path: &str| path == "y";
+        assert_eq!(history.commits_to(&[], &is_y, None, "HEAD").await.unwrap().len(), 0);
         assert_eq!(history.file("HEAD", "x").await.unwrap().unwrap(), "1\n");
         assert_eq!(history.changes().await.unwrap(), Vec::<String>::new());
         fs::write(inner.join("x"), "3").unwrap();

@@ -5,6 +5,7 @@
 //! fails; `resolve` and `checkout` are what this room is for.
 
 mod checkout;
+mod clone;
 mod command;
 mod difference;
 mod history;

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use ring::digest;
+
 use super::{
     command::{Failure, Git},
     history::Tag,
@@ -109,9 +111,7 @@ impl<'a> Remote<'a> {
         commit: &str,
         message: &str,
     ) -> Result<TagObject, Fault> {
-        let content = format!(
-            "object {commit}\ntype commit\ntag {name}\ntagger forge <forge@localhost> 0 +0000\n\n{message}\n"
-        );
+        let content = content(name, commit, message);
         let words = ["hash-object", "-t", "tag", "-w", "--stdin"];
         let lines = self.git().say(&words, &content).await;
         let lines = lines.map_err(|failure| self.fault(failure, "make a tag for"))?;
@@ -143,6 +143,30 @@ impl<'a> Remote<'a> {
         };
         failure.fault(what)
     }
+}
+
+impl RemoteTag {
+    /// Whether it is the annotated tag that [`Remote::object`] makes with this message.
+    pub fn says(&self, message: &str) -> bool {
+        let Tag { name, commit } = &self.tag;
+        let content = content(name, commit, message);
+        let algorithm = match self.object.len() {
+            40 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+            _ => &digest::SHA256,
+        };
+        let mut hash = digest::Context::new(algorithm);
+        hash.update(format!("tag {}\0{content}", content.len()).as_bytes());
+        let hash = hash.finish();
+        let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        hex == self.object
+    }
+}
+
+/// The text of an annotated tag: <https://git-scm.com/docs/git-mktag>.
+fn content(name: &str, commit: &str, message: &str) -> String {
+    format!(
+        "object {commit}\ntype commit\ntag {name}\ntagger forge <forge@localhost> 0 +0000\n\n{message}\n"
+    )
 }
 
 /// Reads `<hash>\trefs/tags/<name>`, and `…^{}` with the commit of an annotated tag.
@@ -222,6 +246,8 @@ mod tests {
         // The same again is what it was: whoever holds it may go on.
         assert_eq!(remote.put(&mine).await.unwrap(), Put::Created);
         assert_eq!(origin.git(&["rev-parse", "p-3"]), mine.object);
+        let tags = remote.tags(&["p-"]).await.unwrap();
+        assert!(tags[2].says("run 1") && !tags[2].says("run 2") && !tags[0].says("run 1"));
     }
 
     #[tokio::test]

@@ -38,7 +38,7 @@ pub async fn before(
     if history.head().await?.is_none() {
         return Ok(None);
     }
-    let commits = history.commits_to(&path, None, "HEAD").await?;
+    let commits = history.commits_to(&path, &|_| true, None, "HEAD").await?;
     // Right before a commit changed it, the lock had learned all of what was pinned.
     let commits = commits.into_iter().map(|commit| format!("{}^", commit.hash)).take(FAR);
     for revision in std::iter::once("HEAD".to_owned()).chain(commits) {

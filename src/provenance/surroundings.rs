@@ -29,6 +29,8 @@ pub struct GitHub {
     pub event: String,
     /// The ref it runs for: `refs/heads/main`, `refs/tags/v1`, `refs/pull/7/merge`.
     pub reference: String,
+    /// The branch that a proposed change is for.
+    pub base: String,
     /// The default branch, by the file that describes the event.
     pub default_branch: Option<String>,
     /// The server: `https://github.com`.
@@ -52,6 +54,8 @@ pub struct GitLab {
     pub event: String,
     /// `refs/heads/main`, `refs/tags/v1`.
     pub reference: String,
+    /// The branch that a proposed change is for.
+    pub base: String,
     /// The default branch.
     pub default_branch: Option<String>,
     /// Whether the branch or tag is protected: only some may change it.
@@ -127,6 +131,17 @@ impl Surroundings {
         reference.strip_prefix("refs/tags/")
     }
 
+    /// The branch that this run is for; of a proposed change, the one that it is proposed to.
+    #[must_use]
+    pub fn branch(&self) -> Option<&str> {
+        let (base, reference) = match self {
+            Self::GitHub(run) => (&run.base, &run.reference),
+            Self::GitLab(job) => (&job.base, &job.reference),
+            Self::Laptop | Self::OtherCi => return None,
+        };
+        filled(base).or_else(|| reference.strip_prefix("refs/heads/"))
+    }
+
     /// The commit of the workspace that this run is for.
     #[must_use]
     pub fn commit(&self) -> Option<&str> {
@@ -183,6 +198,7 @@ impl GitHub {
         Self {
             event: variables.owned("GITHUB_EVENT_NAME"),
             reference: variables.owned("GITHUB_REF"),
+            base: variables.owned("GITHUB_BASE_REF"),
             default_branch,
             server,
             repository,
@@ -225,6 +241,7 @@ impl GitLab {
         Self {
             event,
             reference,
+            base: variables.owned("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"),
             default_branch: variables.filled("CI_DEFAULT_BRANCH").map(str::to_owned),
             is_protected: variables.is_true("CI_COMMIT_REF_PROTECTED"),
             is_merge_request,
@@ -311,6 +328,12 @@ pub(super) mod tests {
         assert_eq!(surroundings.repository().as_deref(), Some("https://github.com/o/r"));
         assert_eq!((surroundings.event(), surroundings.commit()), (Some("push"), Some("c0ffee")));
         assert_eq!(surroundings.describe(), "GitHub Actions, push at refs/heads/main");
+        assert_eq!(surroundings.branch(), Some("main"));
+        let mut proposal = variables(PUSH);
+        proposal.insert("GITHUB_REF".into(), "refs/pull/7/merge".into());
+        assert_eq!(Surroundings::of(&proposal, None).branch(), None);
+        proposal.insert("GITHUB_BASE_REF".into(), "dev".into());
+        assert_eq!(Surroundings::of(&proposal, None).branch(), Some("dev"));
         let Surroundings::GitHub(run) = surroundings else { panic!("it is one") };
         assert_eq!(run.default_branch.as_deref(), Some("main"));
         assert_eq!(run.fork, None);

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use crate::{
-    model::{LockedAsset, Name, Platform, Sha256, asset_platform},
+    model::{LockedAsset, Name, Platform, Revision, Scheme, Sha256, asset_platform},
     store::{ReleaseAsset, checksum_name},
 };
 
@@ -21,6 +21,8 @@ pub struct Audited {
     pub checksums: BTreeMap<String, Result<Sha256, String>>,
     /// For each asset that was downloaded, the digest of its bytes.
     pub hashed: BTreeMap<String, Sha256>,
+    /// For each asset whose provenance tells it, the commit of the workspace it was built from.
+    pub commits: BTreeMap<String, String>,
 }
 
 /// Something that is not as it should be.
@@ -85,6 +87,17 @@ pub enum Trouble {
     PlatformsMissing(Vec<Platform>),
     /// A release that only those can see who may write.
     Draft,
+    /// A release of a version that a scheme made, and no such tag at the remote.
+    NoTag,
+    /// A tag that claimed a version, and no release.
+    NoRelease,
+    /// The tag at the remote is of another commit than the asset was built from.
+    OtherCommit {
+        /// The tag's.
+        tagged: String,
+        /// The asset's.
+        built: String,
+    },
     /// A file that is neither an asset nor something that belongs beside one.
     UnknownFile,
 }
@@ -110,6 +123,11 @@ impl fmt::Display for Trouble {
                 write!(f, "nothing for {}", names.join(", "))
             }
             Self::Draft => f.write_str("a draft, not published yet"),
+            Self::NoTag => f.write_str("the remote has no such tag"),
+            Self::NoRelease => f.write_str("the remote has the tag, and there is no release"),
+            Self::OtherCommit { tagged, built } => {
+                write!(f, "it was built from {}, the tag is {}", short(built), short(tagged))
+            }
             Self::UnknownFile => f.write_str("neither an asset nor beside one"),
         }
     }
@@ -133,6 +151,21 @@ impl Audited {
         let file = file.map(str::to_owned);
         let Entry { name, info, .. } = &self.entry;
         Finding { name: name.clone(), tag: info.tag.clone(), file, trouble, weight }
+    }
+
+    /// What is wrong with the release beside its tag, whose commit is `tagged`.
+    fn against_tag(&self, tagged: Option<&String>, scheme: &Scheme) -> Vec<Finding> {
+        let Some(tagged) = tagged else {
+            let is_made = scheme.makes(&self.entry.label);
+            let finding = || self.finding(None, Trouble::NoTag, Weight::Missing);
+            return is_made.then(finding).into_iter().collect();
+        };
+        let others = self.commits.iter().filter(|(_, built)| *built != tagged);
+        let found = |(file, built): (&String, &String)| {
+            let trouble = Trouble::OtherCommit { tagged: tagged.clone(), built: built.clone() };
+            self.finding(Some(file), trouble, Weight::Wrong)
+        };
+        others.map(found).collect()
     }
 
     /// What can be said of the release by itself.
@@ -194,6 +227,40 @@ impl Audited {
     }
 }
 
+/// Compares the releases of versions that schemes made with the tags of the remote, which say whose a
+/// version is: `tags` are names with commits.
+pub fn audit_tags(
+    pins: &Pins,
+    releases: &[Audited],
+    tags: &BTreeMap<String, String>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for pin in pins.iter() {
+        let Some(scheme) = &pin.scheme else { continue };
+        let own = |audited: &&Audited| {
+            audited.entry.name == pin.name && audited.entry.revision == Revision::FIRST
+        };
+        for audited in releases.iter().filter(own) {
+            findings.extend(audited.against_tag(tags.get(&audited.entry.info.tag), scheme));
+        }
+        let is_claim = |tag: &&String| {
+            pin.tag
+                .read(tag)
+                .is_some_and(|(label, revision)| revision == Revision::FIRST && scheme.makes(label))
+        };
+        let is_released = |tag: &str| releases.iter().any(|one| one.entry.info.tag == tag);
+        let claims = tags.keys().filter(is_claim).filter(|tag| !is_released(tag));
+        findings.extend(claims.map(|tag| Finding {
+            name: pin.name.clone(),
+            tag: tag.clone(),
+            file: None,
+            trouble: Trouble::NoRelease,
+            weight: Weight::Missing,
+        }));
+    }
+    findings
+}
+
 /// Compares what `forge.lock` has of the pinned version with the releases of `pin`.
 fn against_lock(pin: &Pin, releases: &[Audited]) -> Vec<Finding> {
     let (Some(locked), Some(label)) = (pin.lock(), pin.label()) else { return Vec::new() };
@@ -221,6 +288,11 @@ fn against_lock(pin: &Pin, releases: &[Audited]) -> Vec<Finding> {
     findings
 }
 
+/// The first digits of a commit.
+fn short(commit: &str) -> &str {
+    commit.get(..10).unwrap_or(commit)
+}
+
 fn lock_trouble(
     audited: &Audited,
     asset: &ReleaseAsset,
@@ -243,11 +315,7 @@ fn lock_trouble(
 #[cfg(test)]
 mod tests {
     use super::{super::sample, *};
-    use crate::{
-        model::{Fingerprint, Revision},
-        release::Catalog,
-        store::ReleaseInfo,
-    };
+    use crate::{model::Fingerprint, release::Catalog, store::ReleaseInfo};
 
     const LINUX: &str = "a-linux-amd64.tar.gz";
     const DARWIN: &str = "a-darwin-arm64.tar.gz";
@@ -277,7 +345,7 @@ mod tests {
         let entry = Catalog::of(pins, vec![info]).entries.remove(0);
         let sums = entry.info.assets.iter().filter_map(|file| file.name.strip_suffix(".sha256"));
         let checksums = sums.map(|asset| (asset.to_owned(), Ok(sample::digest(asset)))).collect();
-        Audited { entry, checksums, hashed: BTreeMap::new() }
+        Audited { entry, checksums, hashed: BTreeMap::new(), commits: BTreeMap::new() }
     }
 
     fn found(pins: &Pins, releases: &[Audited]) -> Vec<String> {
@@ -322,6 +390,38 @@ mod tests {
         let mut private = unlocked;
         private.is_locking = false;
         assert_eq!(found(&private, &[release]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn releases_and_the_tags_that_claimed_them_belong_together() {
+        let pin = Pin { scheme: Some(Scheme::Date), ..sample::pin("a", "20260107.1") };
+        let pins = Pins::new(sample::platforms(), [pin]);
+        let mut release = audited(&pins, sample::release("a-20260107.0", &ALL));
+        release.commits.insert(LINUX.into(), "c".repeat(40));
+        let stray = audited(&pins, sample::release("a-20260107.2", &ALL));
+        let tags = [
+            ("a-20260107.0", "d".repeat(40)),
+            ("a-20260107.1", "d".repeat(40)),
+            ("a-v1", "d".repeat(40)),
+        ];
+        let tags = tags.map(|(tag, commit)| (tag.to_owned(), commit)).into();
+        let told = |finding: &Finding| {
+            let file = finding.file.as_deref().unwrap_or("-");
+            format!("{:?} {} {file}: {}", finding.weight, finding.tag, finding.trouble)
+        };
+        let releases = [release, stray];
+        let findings: Vec<_> = audit_tags(&pins, &releases, &tags).iter().map(told).collect();
+        assert_eq!(
+            findings,
+            [
+                format!(
+                    "Wrong a-20260107.0 {LINUX}: it was built from cccccccccc, the tag is dddddddddd"
+                ),
+                "Missing a-20260107.2 -: the remote has no such tag".to_owned(),
+                "Missing a-20260107.1 -: the remote has the tag, and there is no release"
+                    .to_owned(),
+            ]
+        );
     }
 
     #[test]

@@ -74,6 +74,11 @@ pub fn shown(versions: Vec<Released>) -> Vec<Released> {
 }
 
 impl Links {
+    /// The page of what differs since the version before `section`'s.
+    pub fn changes_of(&self, section: &Section, released: &Released) -> String {
+        self.changes(section.since.as_deref(), &released.tag)
+    }
+
     /// GitLab keeps its pages under a path of its own.
     fn page(&self, path: &str) -> String {
         let between = if self.repository.contains("gitlab") { "/-" } else { "" };
@@ -85,7 +90,7 @@ impl Links {
     }
 
     /// What differs since `since`, or all that `tag` has.
-    fn changes(&self, since: Option<&str>, until: &str) -> String {
+    pub(super) fn changes(&self, since: Option<&str>, until: &str) -> String {
         match since {
             Some(since) => self.page(&format!("compare/{since}...{until}")),
             None => self.page(&format!("commits/{until}")),
@@ -104,9 +109,7 @@ impl Section {
         let told = |commit: &&Commit| changes.iter().any(|change| change.hash == commit.hash);
         let untold = commits.iter().filter(|commit| !told(commit));
         let untold = untold.map(|commit| Change::of(commit).short_hash().to_owned()).collect();
-        let mut contributors: Vec<String> = standing.iter().flat_map(|one| authors(one)).collect();
-        contributors.sort_by_key(|name| name.to_lowercase());
-        contributors.dedup();
+        let contributors = contributors(standing.into_iter());
         Self { released, since, changes, untold, contributors }
     }
 
@@ -148,8 +151,29 @@ impl Section {
 
     /// The line that names who took part.
     pub fn credits(&self) -> Option<String> {
-        (!self.contributors.is_empty())
-            .then(|| format!("Contributors: {}", self.contributors.join(", ")))
+        credits(&self.contributors)
+    }
+}
+
+/// Who wrote `commits`, each once, in the order of names.
+pub(super) fn contributors<'c>(commits: impl Iterator<Item = &'c Commit>) -> Vec<String> {
+    let mut names: Vec<String> = commits.flat_map(authors).collect();
+    names.sort_by_key(|name| name.to_lowercase());
+    names.dedup();
+    names
+}
+
+/// The line that names `contributors`, if there are any.
+pub(super) fn credits(contributors: &[String]) -> Option<String> {
+    (!contributors.is_empty()).then(|| format!("Contributors: {}", contributors.join(", ")))
+}
+
+/// A commit as notes name it: its short hash, linked to its page if that is known.
+pub(super) fn reference(change: &Change, links: Option<&Links>) -> String {
+    let hash = change.short_hash();
+    match links {
+        Some(links) => format!("[{hash}]({})", links.commit(&change.hash)),
+        None => hash.to_owned(),
     }
 }
 
@@ -176,11 +200,7 @@ fn item(change: &Change, links: Option<&Links>) -> String {
         None if change.is_breaking => text.push_str(" (**breaking**)"),
         None => {}
     }
-    let hash = change.short_hash();
-    let _ = match links {
-        Some(links) => write!(text, " ([{hash}]({}))", links.commit(&change.hash)),
-        None => write!(text, " ({hash})"),
-    };
+    let _ = write!(text, " ({})", reference(change, links));
     text
 }
 

@@ -16,6 +16,7 @@ mod catalog;
 mod change;
 mod changelog;
 mod changelog_file;
+mod component_notes;
 mod components;
 mod gap;
 mod notes;
@@ -25,15 +26,16 @@ mod prune;
 #[cfg(test)]
 mod sample;
 
-pub use audit::{Audited, Finding, Trouble, Weight, audit};
+pub use audit::{Audited, Finding, Trouble, Weight, audit, audit_tags};
 pub use bundle::{DIGESTS, bundle_entries, bundle_name};
 pub use catalog::{Catalog, Entry};
 pub use change::{Change, Chapter};
 pub use changelog::{Changelog, Links, Released, Section, shown};
 pub use changelog_file::update;
+pub use component_notes::ComponentNotes;
 pub use components::Components;
 pub use gap::{Gap, gaps};
 pub use notes::{Notes, is_latest, is_project_tag, latest, previous};
 pub use pauses::Pauses;
 pub use pins::{Pin, Pins, commit_of};
-pub use prune::outdated;
+pub use prune::{Keep, outdated};

@@ -6,6 +6,7 @@ use crate::{git::Commit, model::Precedence};
 
 use super::{
     change::{Change, Chapter},
+    changelog::{Links, contributors, credits, reference},
     components::Components,
 };
 
@@ -17,6 +18,10 @@ const LONGEST: usize = 125_000;
 pub struct Notes {
     /// The tag of the release before, if there is one.
     pub since: Option<String>,
+    /// Its own tag, if it has one.
+    pub tag: Option<String>,
+    /// Where its source can be looked at.
+    pub links: Option<Links>,
     /// The commits since then, the newest first.
     pub commits: Vec<Commit>,
     /// The versions then.
@@ -52,7 +57,7 @@ impl Notes {
             let _ = write!(text, "## {}\n\n", title.title());
             for change in chapter {
                 let scope = change.scope.as_deref().map(|scope| format!("**{scope}:** "));
-                let (told, hash) = (change.text(), change.short_hash());
+                let (told, hash) = (change.text(), reference(change, self.links.as_ref()));
                 let _ = writeln!(text, "- {}{told} ({hash})", scope.unwrap_or_default());
             }
             text.push('\n');
@@ -72,10 +77,17 @@ impl Notes {
             }
             text.push('\n');
         }
-        text.push_str(&match (&self.since, self.commits.is_empty()) {
-            (Some(since), true) => format!("No commit since {since}.\n"),
-            (Some(since), false) => format!("All changes since {since}.\n"),
-            (None, _) => "The first release.\n".to_owned(),
+        if let Some(credits) = credits(&contributors(self.commits.iter())) {
+            let _ = write!(text, "{credits}\n\n");
+        }
+        let page = self.links.as_ref().map(|links| {
+            links.changes(self.since.as_deref(), self.tag.as_deref().unwrap_or("HEAD"))
+        });
+        text.push_str(&match (&self.since, page, self.commits.is_empty()) {
+            (Some(since), _, true) => format!("No commit since {since}.\n"),
+            (Some(since), None, false) => format!("All changes since {since}.\n"),
+            (Some(since), Some(page), false) => format!("[All changes since {since}]({page}).\n"),
+            (None, ..) => "The first release.\n".to_owned(),
         });
         text
     }
@@ -144,6 +156,8 @@ mod tests {
         let commits = messages.iter().enumerate().map(|(at, text)| commit(at, text));
         Notes {
             since: Some("v1.0.0".into()),
+            tag: None,
+            links: None,
             commits: commits.collect(),
             before: Components::read("versions: { nats: v2.10.23, old: v1 }", None),
             now: Components::read("versions: { nats: v2.10.24, new: v1 }", None),
@@ -185,6 +199,23 @@ mod tests {
         | old | v1 | removed |
 
         All changes since v1.0.0.
+        ");
+    }
+
+    #[test]
+    fn notes_name_who_took_part_and_lead_to_the_source() {
+        let links = Some(Links { repository: "https://git.example/o/r".into() });
+        let mut notes = Notes { tag: Some("v1.1.0".into()), links, ..notes(&["fix: a"]) };
+        notes.commits[0].author = "Ann".into();
+        notes.now = notes.before.clone();
+        insta::assert_snapshot!(notes.render(), @r"
+        ## Fixed
+
+        - a ([0000000000](https://git.example/o/r/commit/0000000000000000000000000000000000000000))
+
+        Contributors: Ann
+
+        [All changes since v1.0.0](https://git.example/o/r/compare/v1.0.0...v1.1.0).
         ");
     }
 

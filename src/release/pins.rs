@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     model::{
-        Compression, Fault, Kind, Locked, LockedAsset, Name, Platform, Revision, TagStem, Version,
-        asset_name,
+        Compression, Fault, Kind, Locked, LockedAsset, Name, Platform, Revision, Scheme, TagStem,
+        Version, asset_name,
     },
     workspace::{Subsystem, Workspace},
 };
@@ -28,6 +28,8 @@ pub struct Pin {
     pub name: Name,
     /// The version in `versions.yml`.
     pub version: Version,
+    /// How its versions come about, if nobody pins them.
+    pub scheme: Option<Scheme>,
     /// What the tags of its releases begin with.
     pub tag: TagStem,
     /// What `forge.lock` says, of whatever version.
@@ -44,6 +46,7 @@ impl Pins {
         let pin = |subsystem: &Subsystem| Pin {
             name: subsystem.name.clone(),
             version: subsystem.version.clone(),
+            scheme: subsystem.scheme.clone(),
             tag: subsystem.tag.clone(),
             locked: workspace.lock.subsystems.get(&subsystem.name).cloned(),
             binary: subsystem.binaries[0].clone(),

@@ -2,16 +2,32 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::Name;
+use jiff::{civil::Date, tz::TimeZone};
+
+use crate::{
+    model::{Name, Scheme},
+    versioning::DateVersion,
+};
 
 use super::{
     catalog::{Catalog, Entry},
-    pins::Pins,
+    pins::{Pin, Pins},
 };
 
-/// The releases of `names` that can go, the oldest of each subsystem first. What stays:
+/// What stays of each subsystem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// So many of the newest versions.
+    pub number: usize,
+    /// And whatever is of this day or a later one.
+    pub since: Option<Date>,
+}
+
+/// The releases of `names` that can go, the oldest of each subsystem first. Pre-releases of a version
+/// that is out can always go, if a scheme made both: nobody waits for them any more. What stays:
 ///
 /// - whatever `versions.yml` pins or `forge.lock` locks, in every revision;
+/// - what is young enough, by the day in its version or the one on which it was published;
 /// - the newest `keep` versions of each subsystem, and, where there are releases of commits too,
 ///   the newest `keep` of those, since nothing says which of a version and a commit is newer;
 /// - a release of a commit of which nothing says when it was published;
@@ -20,21 +36,41 @@ pub fn outdated<'c>(
     catalog: &'c Catalog,
     pins: &Pins,
     names: &BTreeSet<Name>,
-    keep: usize,
+    keep: Keep,
 ) -> Vec<&'c Entry> {
     let mut outdated = Vec::new();
     for pin in pins.of_names(names) {
         let stays = |entry: &Entry| {
             let is_ageless = entry.is_commit() && entry.published().is_none();
-            pin.pins(&entry.label) || pin.locks(&entry.label) || is_ageless
+            let is_young =
+                keep.since.is_some_and(|since| day(entry).is_some_and(|day| day >= since));
+            pin.pins(&entry.label) || pin.locks(&entry.label) || is_ageless || is_young
         };
+        let (superseded, current): (Vec<_>, Vec<_>) =
+            catalog.of_name(&pin.name).partition(|entry| is_superseded(catalog, pin, entry));
+        outdated.extend(superseded.into_iter().rev().filter(|entry| !stays(entry)));
         for is_commit in [false, true] {
-            let series = catalog.of_name(&pin.name).filter(|entry| entry.is_commit() == is_commit);
-            let old: Vec<_> = series.skip(keep).filter(|entry| !stays(entry)).collect();
+            let series = current.iter().copied().filter(|entry| entry.is_commit() == is_commit);
+            let old: Vec<_> = series.skip(keep.number).filter(|entry| !stays(entry)).collect();
             outdated.extend(old.into_iter().rev());
         }
     }
     outdated
+}
+
+/// The day of a release: that in its version, or the one on which it was published.
+fn day(entry: &Entry) -> Option<Date> {
+    let published = || Some(entry.published()?.to_zoned(TimeZone::UTC).date());
+    entry.label.parse::<DateVersion>().ok().map(|version| version.day).or_else(published)
+}
+
+/// Whether it is a pre-release of a version that is out.
+fn is_superseded(catalog: &Catalog, pin: &Pin, entry: &Entry) -> bool {
+    if !matches!(pin.scheme, Some(Scheme::Commits(_))) {
+        return false;
+    }
+    let Some((core, _)) = entry.label.split_once('-') else { return false };
+    catalog.of_name(&pin.name).any(|other| other.label == core && !other.info.is_draft)
 }
 
 #[cfg(test)]
@@ -52,7 +88,7 @@ mod tests {
         };
         let catalog = Catalog::of(pins, releases.iter().map(release).collect());
         let names = pins.iter().map(|pin| pin.name.clone()).collect();
-        let outdated = outdated(&catalog, pins, &names, keep);
+        let outdated = outdated(&catalog, pins, &names, Keep { number: keep, since: None });
         outdated.iter().map(|entry| entry.info.tag.clone()).collect()
     }
 
@@ -69,6 +105,38 @@ mod tests {
         assert_eq!(of_versions(&pins, &tags, 1).last().unwrap(), "a-v1.10.0");
         let dates = ["a-20251231.12", "a-20260107.9", "a-20260107.10", "a-20260108.0"];
         assert_eq!(of_versions(&pins, &dates, 2), ["a-20251231.12", "a-20260107.9"]);
+    }
+
+    #[test]
+    fn what_is_young_stays_and_pre_releases_of_what_is_out_go_first() {
+        let with = |scheme: Scheme| {
+            let pin = Pin { scheme: Some(scheme), ..sample::pin("a", "0.0.0-unreleased") };
+            Pins::new(sample::platforms(), [pin])
+        };
+        let left = |pins: &Pins, tags: &[&str], keep: Keep| {
+            let releases = tags.iter().map(|tag| sample::release(tag, &[])).collect();
+            let catalog = Catalog::of(pins, releases);
+            let names = pins.iter().map(|pin| pin.name.clone()).collect();
+            let gone = outdated(&catalog, pins, &names, keep);
+            gone.iter().map(|entry| entry.info.tag.clone()).collect::<Vec<_>>()
+        };
+        let dates = with(Scheme::Date);
+        let tags = ["a-20251231.12", "a-20260107.9", "a-20260107.10", "a-20260108.0"];
+        let keep = |number, day| Keep { number, since: Some(Date::constant(2026, 1, day)) };
+        assert_eq!(left(&dates, &tags, keep(1, 7)), ["a-20251231.12"]);
+        assert_eq!(
+            left(&dates, &tags, keep(1, 9)),
+            ["a-20251231.12", "a-20260107.9", "a-20260107.10"]
+        );
+        let commits = with(Scheme::Commits(crate::model::Commits::default()));
+        let tags =
+            ["a-1.2.0", "a-1.3.0-dev.1", "a-1.3.0-dev.2", "a-1.3.0", "a-1.4.0-dev.1", "a-1.1.0"];
+        let keep = |number| Keep { number, since: None };
+        assert_eq!(left(&commits, &tags, keep(9)), ["a-1.3.0-dev.1", "a-1.3.0-dev.2"]);
+        assert_eq!(
+            left(&commits, &tags, keep(2)),
+            ["a-1.3.0-dev.1", "a-1.3.0-dev.2", "a-1.1.0", "a-1.2.0"]
+        );
     }
 
     #[test]

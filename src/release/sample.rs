@@ -23,6 +23,7 @@ pub fn pin(name: &str, version: &str) -> Pin {
         name,
         version: Version::new(version).unwrap(),
         locked: None,
+        scheme: None,
         compression: Compression::TarGz,
     }
 }

@@ -125,6 +125,13 @@ pub trait Store: Send + Sync {
     /// All releases with their assets, sorted by tag.
     fn releases(&self) -> Pending<'_, Result<Vec<ReleaseInfo>, Fault>>;
 
+    /// Replaces what the page of a release says by its notes, and nothing else. Whether the store
+    /// has such pages.
+    fn describe<'a>(&'a self, release: &'a Release) -> Pending<'a, Result<bool, Fault>> {
+        let _ = release;
+        Box::pin(std::future::ready(Ok(false)))
+    }
+
     /// Removes a release, its assets and its tag. Only `release:prune` asks for that.
     fn remove<'a>(&'a self, tag: &'a str) -> Pending<'a, Result<(), Fault>>;
 

@@ -5,15 +5,27 @@
 //! that claims, and nothing that changes from try to try: a run that was interrupted makes the very
 //! same object again, knows its claim by it, and goes on with it. Everyone else takes the next version.
 
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+
 use crate::{
-    git::{Put, Remote, RemoteTag},
+    git::{Put, Remote},
     model::{Fault, Kind, Name, Scheme, TagStem},
 };
 
-use super::latest::{Taken, taken};
+use super::{
+    commits::Next,
+    latest::{Taken, taken},
+};
 
 /// How often somebody else may be first.
 const TRIES: usize = 200;
+/// The first pause after that is no longer than this: about what a push takes.
+const SHORTEST: Duration = Duration::from_millis(200);
+/// No pause is longer.
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// Who claims a version, and of what.
 #[derive(Clone, Copy, Debug)]
@@ -36,24 +48,28 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// `Store` if the remote does not answer or refuses the tag, and what `next` says.
-    pub async fn claim(
-        &self,
-        remote: &Remote<'_>,
-        next: &dyn Fn(&[Taken]) -> Result<String, Fault>,
-    ) -> Result<String, Fault> {
-        for _ in 0..TRIES {
+    pub async fn claim<N>(&self, remote: &Remote<'_>, next: N) -> Result<Next, Fault>
+    where
+        N: AsyncFn(&[Taken]) -> Result<Next, Fault>,
+    {
+        for round in 0..TRIES {
             let tags = remote.tags(&[self.stem.as_str()]).await?;
             let known = taken(self.stem, self.scheme, &tags);
-            if let Some(own) = self.own(remote, &known).await? {
-                return Ok(own.label.to_owned());
+            if let Some(own) = self.own(&known) {
+                let why = "this run claimed it already".to_owned();
+                return Ok(Next::Release { label: own.label.to_owned(), why });
             }
-            let label = next(&known)?;
+            let (label, why) = match next(&known).await? {
+                Next::Release { label, why } => (label, why),
+                nothing @ Next::Nothing { .. } => return Ok(nothing),
+            };
             let tag = remote
                 .object(&format!("{}{label}", self.stem), self.commit, &self.message(&label))
                 .await?;
             if remote.put(&tag).await? == Put::Created {
-                return Ok(label);
+                return Ok(Next::Release { label, why });
             }
+            tokio::time::sleep(pause(round)).await;
         }
         let what = format!("cannot claim a version of {} in {}", self.name, remote.shown());
         Err(Fault::new(Kind::Store, what)
@@ -62,26 +78,22 @@ impl Claimant<'_> {
     }
 
     /// The claim of an earlier try of this run.
-    async fn own<'t>(
-        &self,
-        remote: &Remote<'_>,
-        known: &[Taken<'t>],
-    ) -> Result<Option<Taken<'t>>, Fault> {
-        let is_annotated = |tag: &RemoteTag| tag.object != tag.tag.commit;
-        for taken in known.iter().rev() {
-            if taken.tag.tag.commit != self.commit || !is_annotated(taken.tag) {
-                continue;
-            }
-            let message = self.message(taken.label);
-            let same = remote.object(&taken.tag.tag.name, self.commit, &message).await?;
-            if same.object == taken.tag.object {
-                return Ok(Some(taken.clone()));
-            }
-        }
-        Ok(None)
+    fn own<'k>(&self, known: &'k [Taken<'k>]) -> Option<&'k Taken<'k>> {
+        let is_own = |taken: &&Taken| {
+            taken.tag.tag.commit == self.commit && taken.tag.says(&self.message(taken.label))
+        };
+        known.iter().rev().find(is_own)
     }
 
     fn message(&self, label: &str) -> String {
         format!("{} {label}\n\nrun: {}", self.name, self.run)
     }
+}
+
+/// How long to wait after somebody else was first: at most twice as long each time, and by chance,
+/// so that those who began together do not meet again.
+fn pause(round: usize) -> Duration {
+    let longest = (SHORTEST * (1 << round.min(8))).min(LONGEST);
+    let share = RandomState::new().hash_one(round) % 1000;
+    longest.mul_f64(share as f64 / 1000.0)
 }

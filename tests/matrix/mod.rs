@@ -253,6 +253,11 @@ fn the_jobs_of_a_run_agree_on_versions_that_nobody_pins() {
     assert_eq!(released(&github), ["module-ecs", "module-s3"], "{}", played.told());
     for release in github.releases() {
         assert_eq!(release.asset_names().len(), 6, "{:?}", release.asset_names());
+        // The first job could only tell of its own; the last one corrected that.
+        let notes = release.body.unwrap_or_default();
+        assert!(notes.contains("one") && notes.contains("Contributors"), "{notes}");
+        assert!(notes.contains("linux-amd64") && notes.contains("linux-arm64"), "{notes}");
+        assert!(!notes.contains("Not complete"), "{notes}");
     }
 
     // One module changes: it alone gets its next version.

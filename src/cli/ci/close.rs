@@ -9,23 +9,24 @@ use std::{
 
 use crate::{
     ci,
+    git::RemoteTag,
     model::{ArtifactId, Fault, Kind, Name},
     probe::Finding,
     provenance::{Permission, may_publish},
     release::{Pauses, is_project_tag},
     report::summary_table,
-    workspace::Workspaces,
+    workspace::{Subsystem, Workspace, Workspaces},
 };
 
 use super::super::{
     Stop,
     actions::Actions,
-    ensure,
+    component_notes, ensure,
     misses::Search,
     notes, project,
     run::{Publish, Request, run, runtime},
     session::{Session, Stores, say, surroundings},
-    versions,
+    versions::{self, Versions},
 };
 
 /// How long releases that were just made may take until everybody sees them.
@@ -58,6 +59,10 @@ pub(in super::super) fn close(session: &Session, results: &[String]) -> Result<u
         }
     };
     verdict(&results, &missing)?;
+    if !stores.private {
+        let made = runtime()?.block_on(made_here(workspaces.any(), &names))?;
+        component_notes::keep_current(session, workspaces.any(), &made);
+    }
     let tag = surroundings().tag().filter(|tag| is_project_tag(tag)).map(str::to_owned);
     match tag {
         Some(tag) if !stores.private => release_project(session, workspaces, &tag),
@@ -183,6 +188,29 @@ fn verdict(results: &Results<'_>, missing: &BTreeMap<ArtifactId, Finding>) -> Re
         fault.because(format!("{id}: {}", finding.reason))
     });
     Err(fault.hint("run it again: only what is missing is made"))
+}
+
+/// Those of `names` whose version a scheme made of the commit that is checked out. Each of the jobs
+/// before may have added to their releases.
+async fn made_here(workspace: &Workspace, names: &BTreeSet<Name>) -> Result<Versions, Fault> {
+    let has_scheme =
+        |subsystem: &&Subsystem| subsystem.scheme.is_some() && !subsystem.version.is_unreleased();
+    let subsystems = names.iter().map(|name| &workspace.subsystems[name]).filter(has_scheme);
+    let by_tag: BTreeMap<String, &Subsystem> = subsystems
+        .map(|subsystem| (subsystem.tag.first(subsystem.version.as_str()), subsystem))
+        .collect();
+    if by_tag.is_empty() {
+        return Ok(Versions::new());
+    }
+    let runner = notes::git_runner()?;
+    let history = notes::history(&runner, &workspace.layout)?;
+    let head = history.head().await?;
+    let stems: Vec<&str> = by_tag.keys().map(String::as_str).collect();
+    let tags = history.remote().await?.tags(&stems).await?;
+    let here = tags.iter().filter(|tag| Some(&tag.tag.commit) == head.as_ref());
+    let of_tag = |tag: &RemoteTag| by_tag.get(&tag.tag.name).copied();
+    let made = here.filter_map(of_tag);
+    Ok(made.map(|one| (one.name.clone(), one.version.clone())).collect())
 }
 
 /// Makes the release of the project, of what all jobs released.

@@ -12,7 +12,7 @@ use crate::{
 
 use super::super::{
     Stop,
-    args::CiHost,
+    choice::CiHost,
     matrix::USUAL_JOBS,
     session::{Session, say},
 };

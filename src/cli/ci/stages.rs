@@ -12,12 +12,16 @@ use crate::{
 
 use super::{
     super::{
-        Stop, ensure, package, project,
+        Stop, component_notes, ensure,
+        next::{Claimed, claimed, settled},
+        package, project,
         run::{Publish, Request, run, runtime},
         services::list,
         session::Session,
-        task, verify,
-        versions::{self, Versions},
+        task,
+        terms::Terms,
+        verify,
+        versions::Versions,
     },
     account::Counts,
     services::Services,
@@ -164,16 +168,22 @@ impl<'a> Stages<'a> {
 
     /// Publishes what was built here and is in no release yet, and nothing else.
     fn release(&mut self) -> Result<Did, Stop> {
-        let names = self.built_here();
+        let mut names = self.built_here();
         let mut what = Vec::new();
         let mut code = 0;
-        if names.is_empty() {
+        let claimed = self.claim(&names)?;
+        for (name, why) in &claimed.nothing {
+            names.remove(name);
+            what.push(format!("{name} is not released: {why}"));
+        }
+        if names.is_empty() && what.is_empty() {
             what.push("nothing was built here that is not released".to_owned());
-        } else {
-            let versions = self.claim(&names)?;
+        } else if !names.is_empty() {
             let report = self.ensure(&names, Publish::AsUsual)?;
             if report.is_good() {
-                versions::settled(self.workspaces.layout(), &versions);
+                settled(self.workspaces.layout(), &claimed.versions);
+                let workspace = self.workspaces.any();
+                component_notes::keep_current(self.session, workspace, &claimed.versions);
             }
             self.tell(&report, "released")?;
             code = report.exit_code();
@@ -202,14 +212,14 @@ impl<'a> Stages<'a> {
     }
 
     /// Gives those of `names` their versions that no one pins: only now, after tests have passed.
-    fn claim(&mut self, names: &BTreeSet<Name>) -> Result<Versions, Stop> {
-        let versions = versions::claimed(self.session, self.workspaces.any(), names)?;
-        if !versions.is_empty() {
+    fn claim(&mut self, names: &BTreeSet<Name>) -> Result<Claimed, Stop> {
+        let claimed = claimed(self.session, self.workspaces.any(), names, &Terms::default())?;
+        if !claimed.versions.is_empty() {
             // What a version is goes into what is built.
-            let workspaces = self.session.workspaces_at(&Versions::new(), &versions)?;
+            let workspaces = self.session.workspaces_at(&Versions::new(), &claimed.versions)?;
             self.workspaces = Arc::new(workspaces);
         }
-        Ok(versions)
+        Ok(claimed)
     }
 
     /// What was built here and is not released. Code whose versions are made was built as its last

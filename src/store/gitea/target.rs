@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 
 use super::{
     Gitea, refusal,
-    wire::{NewRelease, Publication, WireRelease},
+    wire::{NewRelease, Notes, Publication, WireRelease},
 };
 use crate::{
     model::{Fault, Kind},
@@ -92,6 +92,25 @@ impl Gitea {
         match missing.is_empty() {
             true => self.publish_draft(target).await,
             false => Ok(Sealed::Waiting(missing)),
+        }
+    }
+
+    /// Replaces what the page of `release` says.
+    pub(super) async fn rewrite_notes(&self, release: &Release) -> Result<bool, Fault> {
+        let Some(found) = self.api.release(&release.tag).await? else {
+            let what = format!("there is no release {} in {}", release.tag, self.url);
+            return Err(Fault::new(Kind::Store, what));
+        };
+        let url = self.api.resource(&["releases", &found.id.to_string()]);
+        let call = Call::new(Method::PATCH, url).json(&Notes { body: &release.notes });
+        let mut retry = Retry::new(self.api.settings());
+        loop {
+            let failure = match self.api.write(call.clone()).await {
+                Ok(reply) if reply.status == StatusCode::OK => return Ok(true),
+                Ok(reply) => self.api.refused(&call, &reply).await,
+                Err(failure) => failure,
+            };
+            retry.pause(failure).await?;
         }
     }
 

@@ -71,6 +71,12 @@ pub(super) struct Publication {
     pub(super) draft: bool,
 }
 
+/// What replaces the text of a release.
+#[derive(Serialize)]
+pub(super) struct Notes<'a> {
+    pub(super) body: &'a str,
+}
+
 impl<'a> NewRelease<'a> {
     pub(super) fn of(release: &'a Release, branch: &'a str, draft: bool) -> Self {
         Self {

@@ -195,6 +195,10 @@ impl Store for GitHub {
         Box::pin(self.list())
     }
 
+    fn describe<'a>(&'a self, release: &'a Release) -> Pending<'a, Result<bool, Fault>> {
+        Box::pin(self.rewrite_notes(release))
+    }
+
     fn remove<'a>(&'a self, tag: &'a str) -> Pending<'a, Result<(), Fault>> {
         Box::pin(self.withdraw_tag(tag))
     }

@@ -15,10 +15,10 @@ use reqwest::{Method, StatusCode};
 use super::{
     GitHub,
     target::{Creation, Listed, Target},
-    wire::{Publication, WireAsset, WireRelease},
+    wire::{Notes, Publication, WireAsset, WireRelease},
 };
 use crate::{
-    model::Fault,
+    model::{Fault, Kind},
     store::{Release, Upload, call::Call, complete, retry::Retry},
 };
 
@@ -100,6 +100,29 @@ impl GitHub {
             return Ok(Sealed::Waiting(missing));
         }
         self.publish_draft(target, release).await
+    }
+
+    /// Replaces what the page of `release` says.
+    pub(super) async fn rewrite_notes(&self, release: &Release) -> Result<bool, Fault> {
+        let found = match self.api.release(&release.tag, Duration::ZERO).await? {
+            Some(visible) => Some(visible),
+            None => self.listed(&release.tag).await?.agreed(),
+        };
+        let Some(found) = found else {
+            let what = format!("there is no release {} in {}", release.tag, self.url);
+            return Err(Fault::new(Kind::Store, what));
+        };
+        let url = self.api.resource(&["releases", &found.id.to_string()]);
+        let call = Call::new(Method::PATCH, url).json(&Notes::of(release));
+        let mut retry = Retry::new(self.api.settings());
+        loop {
+            let failure = match self.api.write(call.clone()).await {
+                Ok(reply) if reply.status == StatusCode::OK => return Ok(true),
+                Ok(reply) => self.refused(&call, &reply).await,
+                Err(failure) => failure,
+            };
+            retry.pause(failure).await?;
+        }
     }
 
     async fn publish_draft(&self, target: &Target, release: &Release) -> Result<Sealed, Fault> {

@@ -82,6 +82,20 @@ pub(super) struct Publication {
     make_latest: &'static str,
 }
 
+/// What replaces the text of a release.
+#[derive(Serialize)]
+pub(super) struct Notes {
+    body: String,
+    make_latest: &'static str,
+}
+
+impl Notes {
+    pub(super) fn of(release: &Release) -> Self {
+        let body = release.notes.chars().take(MAX_BODY).collect();
+        Self { body, make_latest: make_latest(release) }
+    }
+}
+
 /// The most characters that the body of a release may have.
 const MAX_BODY: usize = 125_000;
 

@@ -1,0 +1,137 @@
+//! What goes into a component: its own code, what it shares, what it imports, its spec. The
+//! fingerprint goes by the same, and so does everything that asks whether a file is a component's.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use super::reason::Reason;
+use crate::{
+    imports::{Graph, Reach},
+    model::{Fault, Name},
+    probe::Own,
+    workspace::{Shared, Source, Subsystem, Workspace},
+};
+
+/// What goes into one component.
+#[derive(Clone, Debug)]
+pub struct Extent<'w> {
+    subsystem: &'w Subsystem,
+    /// What its code imports; absent if nobody asked for it.
+    reach: Option<Reach>,
+}
+
+impl<'w> Extent<'w> {
+    /// That of one component.
+    ///
+    /// # Errors
+    /// When code cannot be read.
+    pub fn of(workspace: &'w Workspace, subsystem: &'w Subsystem) -> Result<Self, Fault> {
+        let names = BTreeSet::from([subsystem.name.clone()]);
+        let mut all = Self::of_all(workspace, &names, &|_| true)?;
+        Ok(all.remove(&subsystem.name).unwrap_or(Self { subsystem, reach: None }))
+    }
+
+    /// Those of `names`; what code imports is looked at only of those that `asks` for it.
+    ///
+    /// # Errors
+    /// When code cannot be read.
+    pub fn of_all(
+        workspace: &'w Workspace,
+        names: &BTreeSet<Name>,
+        asks: &dyn Fn(&Self) -> bool,
+    ) -> Result<BTreeMap<Name, Self>, Fault> {
+        let own = |name: &Name| Self { subsystem: &workspace.subsystems[name], reach: None };
+        let mut all: BTreeMap<Name, Self> =
+            names.iter().map(|name| (name.clone(), own(name))).collect();
+        let importing: Vec<&mut Self> =
+            all.values_mut().filter(|one| one.imports() && asks(one)).collect();
+        let programs: Vec<_> = importing.iter().map(|one| one.own()).collect();
+        let reaches = Graph::new(workspace.layout.root()).reach_all(&programs)?;
+        for (one, reach) in importing.into_iter().zip(reaches) {
+            one.reach = Some(reach);
+        }
+        Ok(all)
+    }
+
+    /// The component.
+    pub fn name(&self) -> &'w Name {
+        &self.subsystem.name
+    }
+
+    /// Whether `file`, relative to the workspace, goes into it.
+    pub fn covers(&self, file: &str) -> bool {
+        self.reason(file).is_some()
+    }
+
+    /// Why a change of `file` is one of it.
+    pub fn reason(&self, file: &str) -> Option<Reason> {
+        if self.specs().any(|spec| spec == Path::new(file)) {
+            return Some(Reason::Spec(file.to_owned()));
+        }
+        if self.own().iter().any(|start| is_at(file, start)) {
+            return Some(Reason::Own(file.to_owned()));
+        }
+        if let Some(pattern) = self.shared().and_then(|shared| shared.means(file)) {
+            return Some(Reason::Also(file.to_owned(), pattern.to_owned()));
+        }
+        let reach = self.reach.as_ref().filter(|reach| reach.covers(file));
+        reach.map(|_| Reason::Imported(file.to_owned()))
+    }
+
+    /// Files and folders of the workspace that hold all of it, and more; none if only all do.
+    pub fn starts(&self) -> Vec<String> {
+        let mut starts = self.own();
+        starts.extend(self.specs().map(|spec| spec.to_string_lossy().into_owned()));
+        let also = self.shared().map_or(&[][..], |shared| shared.also.as_slice());
+        starts.extend(also.iter().map(|pattern| Shared::start(pattern).to_owned()));
+        if let Some(Reach { packages, embeds, rules, .. }) = &self.reach {
+            let embedding = embeds.iter().map(|(folder, _)| folder);
+            starts.extend(packages.iter().chain(rules).chain(embedding).cloned());
+        }
+        starts.sort_unstable();
+        // What is below another is held by that.
+        let mut outer: Vec<String> = Vec::new();
+        for start in starts {
+            if !outer.iter().any(|known| is_at(&start, known)) {
+                outer.push(start);
+            }
+        }
+        match outer.first().is_some_and(String::is_empty) {
+            true => Vec::new(),
+            false => outer,
+        }
+    }
+
+    /// Its spec, and those that this extends.
+    fn specs(&self) -> impl Iterator<Item = &'w Path> {
+        let bases = self.subsystem.extends.iter().map(|(base, _)| base.as_path());
+        std::iter::once(self.subsystem.spec.as_path()).chain(bases)
+    }
+
+    /// Its own files and folders.
+    fn own(&self) -> Vec<String> {
+        match &self.subsystem.source {
+            Source::Path { dir, only, shared } => Own { dir, only, shared }.starts(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn shared(&self) -> Option<&'w Shared> {
+        match &self.subsystem.source {
+            Source::Path { shared, .. } => Some(shared),
+            _ => None,
+        }
+    }
+
+    fn imports(&self) -> bool {
+        self.shared().is_some_and(|shared| shared.imports)
+    }
+}
+
+/// Whether `file` is `start` or below it; all is below the empty path.
+fn is_at(file: &str, start: &str) -> bool {
+    start.is_empty()
+        || file.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

@@ -1,0 +1,201 @@
+//! `forge version:next`, and what a release of subsystems with a scheme is called.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    hash::{BuildHasher, Hasher, RandomState},
+    path::PathBuf,
+};
+
+use crate::{
+    cache::replace_file,
+    model::{Fault, Kind, Layout, Name, Version},
+    provenance::{Permission, may_publish},
+    versioning::Next,
+    workspace::Workspace,
+};
+
+use super::{
+    Stop,
+    desk::{Desk, Means, repository, runner},
+    run::runtime,
+    session::{Session, say, select, surroundings},
+    terms::Terms,
+    versions::Versions,
+};
+
+/// What subsystems are released as.
+pub(super) struct Claimed {
+    /// The version of each that has a scheme and something to release.
+    pub(super) versions: Versions,
+    /// Those with nothing to release, and why.
+    pub(super) nothing: Vec<(Name, String)>,
+}
+
+/// Prints the next version of a subsystem; with `claim`, makes it this run's.
+pub(super) fn next_version(
+    session: &Session,
+    name: &str,
+    terms: &Terms,
+    (claim, fetch): (bool, bool),
+) -> Result<u8, Stop> {
+    let workspace = session.workspace()?;
+    let names = select(&workspace, &[name.to_owned()])?;
+    let means = Means { fetch, offline: session.flags.offline };
+    if claim {
+        may_claim(session)?;
+    }
+    let mut found = Vec::new();
+    for name in &names {
+        let next = runtime()?.block_on(async {
+            let runner = runner()?;
+            let history = repository(&runner, workspace.layout.root())?;
+            let desk = Desk::of(&workspace, name, &history, terms, means).await?;
+            match claim {
+                true => desk.claim(&run_of_ci().unwrap_or_else(new_run)).await,
+                false => desk.next().await,
+            }
+        })?;
+        found.push((name, next));
+    }
+    match session.flags.json {
+        true => say(&json(&workspace, &found, claim))?,
+        false => tell(session, &found)?,
+    }
+    Ok(0)
+}
+
+/// Versions on standard output, for scripts; reasons beside them.
+fn tell(session: &Session, found: &[(&Name, Next)]) -> Result<(), Fault> {
+    for (name, next) in found {
+        let (label, why) = match next {
+            Next::Release { label, why } => (label.as_str(), why),
+            Next::Nothing { why } => ("nothing to release", why),
+        };
+        if !session.flags.quiet {
+            eprintln!("{name} {label}: {why}");
+        }
+        match next {
+            Next::Release { label, .. } if found.len() == 1 => say(&format!("{label}\n"))?,
+            Next::Release { label, .. } => say(&format!("{name} {label}\n"))?,
+            Next::Nothing { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+fn json(workspace: &Workspace, found: &[(&Name, Next)], is_claimed: bool) -> String {
+    let line = |(name, next): &(&Name, Next)| {
+        let (label, why) = match next {
+            Next::Release { label, why } => (Some(label), why),
+            Next::Nothing { why } => (None, why),
+        };
+        serde_json::json!({
+            "name": name.as_str(),
+            "version": label,
+            "tag": label.map(|label| workspace.subsystems[*name].tag.first(label)),
+            "claimed": is_claimed && label.is_some(),
+            "why": why,
+        })
+    };
+    let lines: Vec<_> = found.iter().map(line).collect();
+    format!("{:#}\n", serde_json::json!({ "schema": 1, "versions": lines }))
+}
+
+/// The versions that the subsystems called `names` are released as now: those with a scheme get the
+/// next one, unless the commit that is checked out was released already.
+pub(super) fn claimed(
+    session: &Session,
+    workspace: &Workspace,
+    names: &BTreeSet<Name>,
+    terms: &Terms,
+) -> Result<Claimed, Stop> {
+    let has_scheme = |name: &&Name| workspace.subsystems[*name].scheme.is_some();
+    let names: Vec<&Name> = names.iter().filter(has_scheme).collect();
+    if !names.is_empty() {
+        may_claim(session)?;
+    }
+    let mut claimed = Claimed { versions: Versions::new(), nothing: Vec::new() };
+    // What a release lacks of the history, it may fetch: it changes far more than that.
+    let means = Means { fetch: true, offline: false };
+    for name in names {
+        let next = runtime()?.block_on(async {
+            let runner = runner()?;
+            let history = repository(&runner, workspace.layout.root())?;
+            let desk = Desk::of(workspace, name, &history, terms, means).await?;
+            desk.committed().await?;
+            match desk.released().await?.filter(|_| !session.flags.force) {
+                Some(version) => {
+                    let why = "this commit is it already".to_owned();
+                    Ok(Next::Release { label: version.as_str().to_owned(), why })
+                }
+                None => desk.claim(&run_of(&workspace.layout, name)?).await,
+            }
+        })?;
+        match next {
+            Next::Release { label, why } => {
+                if !session.flags.quiet {
+                    eprintln!("{name} {label}: {why}");
+                }
+                let version = Version::new(&label).map_err(|why| Fault::new(Kind::Failed, why))?;
+                claimed.versions.insert(name.clone(), version);
+            }
+            Next::Nothing { why } => claimed.nothing.push((name.clone(), why)),
+        }
+    }
+    Ok(claimed)
+}
+
+/// Forgets the claims on versions that are released now.
+pub(super) fn settled(layout: &Layout, versions: &Versions) {
+    for name in versions.keys() {
+        let _ = fs::remove_file(run_file(layout, name));
+    }
+}
+
+/// Refuses what would put a tag to the remote where code runs that nobody accepted yet.
+fn may_claim(session: &Session) -> Result<(), Fault> {
+    let refused =
+        |why: &str| Fault::new(Kind::Usage, "cannot claim a version").because(why.to_owned());
+    if session.flags.offline {
+        return Err(refused("--offline forbids to ask the remote, which says whose it is"));
+    }
+    match may_publish(&surroundings()) {
+        Permission::Never(why) => {
+            Err(refused(&why).hint("`forge version:next` without `--claim` says what it would be"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What tells this run from all others, and its tries from none: the page of the run in CI, elsewhere
+/// a text that is kept until what it claims is released.
+fn run_of(layout: &Layout, name: &Name) -> Result<String, Fault> {
+    if let Some(run) = run_of_ci() {
+        return Ok(run);
+    }
+    let path = run_file(layout, name);
+    if let Ok(known) = fs::read_to_string(&path) {
+        return Ok(known);
+    }
+    let run = new_run();
+    replace_file(&path, run.as_bytes(), &layout.staging(), false)
+        .map_err(|error| Fault::io(format!("cannot write {}", path.display()), &error))?;
+    Ok(run)
+}
+
+/// The page of this run in CI, whichever try it is.
+fn run_of_ci() -> Option<String> {
+    let page = surroundings().run_url()?.to_owned();
+    Some(page.split("/attempts/").next().unwrap_or(&page).to_owned())
+}
+
+/// A text that no other run has.
+fn new_run() -> String {
+    let random = RandomState::new().build_hasher().finish();
+    format!("{} {random:016x} {}", jiff::Timestamp::now(), std::process::id())
+}
+
+fn run_file(layout: &Layout, name: &Name) -> PathBuf {
+    layout.state().join("claims").join(name.file_name())
+}

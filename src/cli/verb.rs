@@ -1,0 +1,449 @@
+//! What forge does: its verbs, with the words and flags of each.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Subcommand;
+
+use super::{
+    choice::{CiHost, CleanWhat, EnvShell, GraphFormat, MatrixFormat, Output, SchemaOf},
+    terms::Terms,
+};
+use crate::model::parse_duration;
+
+/// What forge does.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Make the pinned binaries present and proven; all of them if none is named
+    Ensure {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Show what `ensure` would do, and why
+    Plan {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Show what is pinned, installed and released
+    Status {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Show everything about one subsystem: spec, commands, where it was looked for
+    Explain {
+        /// A subsystem
+        name: String,
+    },
+    /// Hash every installed binary again and name what was tampered with
+    Verify {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// Verify the services that run too: each must be the pinned binary
+        #[arg(long)]
+        running: bool,
+    },
+    /// Run tasks of the workspace or of subsystems; a task's name alone does it too
+    Run {
+        /// The tasks (`hello`, `nats:test`), and their parameters as NAME=value
+        #[arg(value_name = "TASK | NAME=VALUE", required_unless_present = "taskfile")]
+        words: Vec<String>,
+        /// What its commands get as {{ args }}
+        #[arg(last = true)]
+        args: Vec<String>,
+        /// Run the tasks side by side, not one after the other
+        #[arg(long)]
+        parallel: bool,
+        /// Exit with the code of the command that failed
+        #[arg(short = 'x', long)]
+        exit_code: bool,
+        /// Answer every question of `confirm` with yes
+        #[arg(short, long)]
+        yes: bool,
+        /// Begin nothing more once something failed
+        #[arg(long)]
+        fail_fast: bool,
+        /// Run them again whenever a file changes that goes into them, until Ctrl-C
+        #[arg(short, long)]
+        watch: bool,
+        /// How the output of tasks is shown [default: as versions.yml says, or else one task's as it is, several with their names]
+        #[arg(long, value_name = "HOW")]
+        output: Option<Output>,
+        /// Run tasks of a Taskfile of Task: the file, or the folder it is in
+        #[arg(long, value_name = "PATH")]
+        taskfile: Option<PathBuf>,
+    },
+    /// Start services with what they need, wait until they are ready, and show how they are
+    Up {
+        /// Services or groups [default: all services]
+        names: Vec<String>,
+        /// Stay, show what they print, and end them with Ctrl-C
+        #[arg(short, long)]
+        foreground: bool,
+    },
+    /// End services; whatever is left of them too, if none is named
+    Down {
+        /// Services or groups, which end with all that need them [default: all services]
+        names: Vec<String>,
+    },
+    /// Show what services print
+    Logs {
+        /// Services or groups [default: all services]
+        names: Vec<String>,
+        /// Go on showing what comes, until Ctrl-C
+        #[arg(short, long)]
+        follow: bool,
+        /// How many lines of each to begin with
+        #[arg(short = 'n', long, value_name = "N", default_value = "100")]
+        lines: usize,
+    },
+    /// Ensure a service and start it again
+    Reload {
+        /// The service
+        name: String,
+    },
+    /// List subsystems, groups and tasks
+    List {
+        /// Private tasks too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Draw what needs what
+    Graph {
+        /// The language of the drawing
+        #[arg(long, default_value = "mermaid")]
+        format: GraphFormat,
+    },
+    /// Pack the installed artifacts as they would be released
+    Package {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// The folder for the archives [default: .forge/dist]
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+    },
+    /// Put every installed binary into one archive per platform, with digests and forge.lock
+    #[command(name = "package:bundle")]
+    PackageBundle {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// The folder for the archives [default: .forge/dist]
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+    },
+    /// Release subsystems as their specs are now: build, pack, publish
+    #[command(name = "release:binary")]
+    ReleaseBinary {
+        /// Subsystems or groups
+        #[arg(required_unless_present = "groups")]
+        names: Vec<String>,
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// Print the next version of subsystems whose versions a scheme makes
+    #[command(name = "version:next")]
+    VersionNext {
+        /// The subsystem
+        name: String,
+        /// Make it this run's: a tag at the remote that nobody else gets
+        #[arg(long)]
+        claim: bool,
+        #[command(flatten)]
+        terms: Terms,
+        /// Fetch the commits that this clone lacks
+        #[arg(long)]
+        fetch: bool,
+    },
+    /// Release every subsystem that is not released yet
+    #[command(name = "release:all")]
+    ReleaseAll {
+        /// Only what has changed since its last release; on a tag such as v1.2.0, all
+        #[arg(long)]
+        affected: bool,
+    },
+    /// Build released artifacts again in CI, and say so beside those that come out the same
+    Promote {
+        /// Subsystems or groups
+        #[arg(required_unless_present = "groups")]
+        names: Vec<String>,
+    },
+    /// List the releases of each subsystem: what they hold, what they lack
+    #[command(name = "release:list")]
+    ReleaseList {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Wait until the pinned releases have every platform
+    #[command(name = "release:wait")]
+    ReleaseWait {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// How long to wait at most, such as 90s, 10m or 1h30m
+        #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration)]
+        timeout: Duration,
+    },
+    /// List the old releases that can go; with --yes, delete them
+    #[command(name = "release:prune")]
+    ReleasePrune {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// How many of the newest releases of each subsystem stay; what is pinned or locked stays anyway
+        #[arg(long, value_name = "N", required_unless_present = "days", value_parser = clap::value_parser!(u16).range(1..))]
+        keep: Option<u16>,
+        /// Whatever is no older than this many days stays too
+        #[arg(long, value_name = "DAYS")]
+        days: Option<u16>,
+        /// Delete them
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Print what changed with each version, of a subsystem or of the project
+    Changelog {
+        /// A subsystem whose code is in the workspace [default: the project]
+        name: Option<String>,
+        /// Only what came after this version or tag
+        #[arg(long, value_name = "TAG")]
+        since: Option<String>,
+        /// Up to this version, tag, branch or commit [default: what is checked out]
+        #[arg(long, value_name = "REF")]
+        to: Option<String>,
+        /// Bring a file up to date with it, keeping what people wrote there
+        #[arg(long)]
+        write: bool,
+        /// The file to write [default: CHANGELOG.md beside the code]
+        #[arg(long, value_name = "FILE", requires = "write")]
+        file: Option<PathBuf>,
+    },
+    /// Check the title of a change against Conventional Commits
+    #[command(name = "lint:title")]
+    LintTitle {
+        /// The title, or `-` for standard input [default: that of the pull request of the event, or standard input]
+        title: Option<String>,
+    },
+    /// Compare the releases with forge.lock and with the checksums beside their assets
+    #[command(name = "release:audit")]
+    ReleaseAudit {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// Download every asset and hash it
+        #[arg(long)]
+        deep: bool,
+    },
+    /// Publish the bundles of the tag that is checked out, with notes
+    #[command(name = "release:bundle")]
+    ReleaseBundle {
+        /// The tag, such as v1.2.0
+        tag: String,
+    },
+    /// Print what changed with a release of the project, or of a subsystem
+    #[command(name = "release:notes")]
+    ReleaseNotes {
+        /// A tag of the project, or NAME or NAME@VERSION of a subsystem [default: the tag that is checked out, or else what is not released yet]
+        #[arg(value_name = "TAG | NAME[@VERSION]")]
+        of: Option<String>,
+        /// Put them onto the page of a subsystem's release
+        #[arg(long, requires = "of")]
+        write: bool,
+    },
+    /// List the versions of a subsystem: when, from which commit, with which digests, built by whom
+    History {
+        /// The subsystem
+        name: String,
+        /// How many of the newest
+        #[arg(long, value_name = "N", default_value = "20")]
+        limit: u16,
+    },
+    /// Build, test, package, release and publish pages: what CI runs
+    Ci {
+        /// Subsystems or groups [default: the group `ci` if there is one, or all]
+        names: Vec<String>,
+        /// Show which stages would run, and why
+        #[arg(long)]
+        plan: bool,
+        /// Only what has changed since its last release; on a tag such as v1.2.0, all
+        #[arg(long)]
+        affected: bool,
+        /// This is one of several jobs: leave the release of the project to `ci:close`
+        #[arg(long)]
+        part: bool,
+    },
+    /// Ensure and verify, without publishing
+    #[command(name = "ci:build")]
+    CiBuild {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Run the tasks called `test`
+    #[command(name = "ci:test")]
+    CiTest {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Pack what is selected into .forge/dist
+    #[command(name = "ci:package")]
+    CiPackage {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Publish what was built here, where that is allowed
+    #[command(name = "ci:release")]
+    CiRelease {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Run the task `ci:pages`, where publishing is allowed
+    #[command(name = "ci:pages")]
+    CiPages {
+        /// Subsystems or groups
+        names: Vec<String>,
+    },
+    /// Close a run of several jobs: say what is missing, release the project on its tag
+    #[command(name = "ci:close")]
+    CiClose {
+        /// What became of the jobs, such as plan=success
+        #[arg(value_name = "JOB=RESULT")]
+        results: Vec<String>,
+    },
+    /// Write a workflow for GitHub Actions that runs `forge ci`
+    #[command(name = "ci:init")]
+    CiInit {
+        /// The git repository that forge itself is installed from
+        #[arg(long, value_name = "URL")]
+        forge: Option<String>,
+        /// One that spreads the work over several jobs: as many as `--jobs` says [default: 20]
+        #[arg(long)]
+        matrix: bool,
+        /// Whose CI it is for
+        #[arg(long, default_value = "github", requires_if("gitlab", "matrix"))]
+        host: CiHost,
+    },
+    /// Deal the work out to jobs of CI: which builds what, on which runner; at most `--jobs` of them
+    Matrix {
+        /// Subsystems or groups [default: the group `ci` if there is one, or all]
+        names: Vec<String>,
+        /// Only what has changed since its last release; on a tag such as v1.2.0, all
+        #[arg(long)]
+        affected: bool,
+        /// Only what has changed since where HEAD parted from this branch, tag or commit
+        #[arg(long, value_name = "REF")]
+        since: Option<String>,
+        /// Only what no release holds yet
+        #[arg(long)]
+        misses: bool,
+        /// Who reads it [default: github]
+        #[arg(long)]
+        format: Option<MatrixFormat>,
+    },
+    /// Show which pins have something newer upstream
+    Outdated(super::outdated::Words),
+    /// Pin another version in versions.yml and forge.lock: the newest, or the one that is named
+    Bump(super::bump::Words),
+    /// Resolve moving refs and write their commits to forge.lock
+    Lock {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// Resolve again what is locked already
+        #[arg(long)]
+        update: bool,
+    },
+    /// Show what has changed since its last release, and by which file
+    Affected {
+        /// Subsystems or groups
+        names: Vec<String>,
+        /// Compare with where HEAD parted from this branch, tag or commit
+        #[arg(long, value_name = "REF")]
+        since: Option<String>,
+        /// Fetch the commits that this clone lacks
+        #[arg(long)]
+        fetch: bool,
+    },
+    /// Check versions.yml and every spec, and report all problems at once
+    Check,
+    /// Write the tasks of Taskfiles down in forge's language; the originals stay as they are
+    Migrate {
+        /// The Taskfile, or its folder
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        /// The folder for what is written [default: beside the Taskfile]
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+    },
+    /// Say what would fail here, and what to do about it
+    Doctor,
+    /// Print the JSON Schema of versions.yml or of a spec, for editors
+    Schema {
+        /// Which file
+        #[arg(default_value = "manifest")]
+        of: SchemaOf,
+    },
+    /// Remove what forge made here
+    Clean {
+        /// What to remove
+        #[arg(default_value = "built")]
+        what: CleanWhat,
+    },
+    /// Print the line that puts .forge/bin on PATH
+    Env {
+        /// The shell that reads the line
+        #[arg(long, default_value = "sh")]
+        shell: EnvShell,
+    },
+    /// Write a workspace that works at once
+    Init {
+        /// Where [default: here]
+        folder: Option<PathBuf>,
+    },
+    /// Print a completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print what the last word of a line can become
+    #[command(name = "completions:words", hide = true)]
+    CompletionWords {
+        /// The line, up to the cursor
+        #[arg(last = true, default_value = "", allow_hyphen_values = true)]
+        line: String,
+        /// Characters that the shell begins a new word after
+        #[arg(long, default_value = "", allow_hyphen_values = true)]
+        breaks: String,
+    },
+}
+
+impl Verb {
+    /// The subsystems and groups that it works on, if it takes some.
+    pub(super) fn names(&mut self) -> Option<&mut Vec<String>> {
+        match self {
+            Self::Outdated(words) => Some(&mut words.names),
+            Self::Ensure { names, .. }
+            | Self::Plan { names, .. }
+            | Self::Status { names, .. }
+            | Self::Verify { names, .. }
+            | Self::Up { names, .. }
+            | Self::Down { names, .. }
+            | Self::Logs { names, .. }
+            | Self::Package { names, .. }
+            | Self::PackageBundle { names, .. }
+            | Self::ReleaseBinary { names, .. }
+            | Self::Promote { names, .. }
+            | Self::ReleaseList { names, .. }
+            | Self::ReleaseWait { names, .. }
+            | Self::ReleasePrune { names, .. }
+            | Self::ReleaseAudit { names, .. }
+            | Self::Ci { names, .. }
+            | Self::CiBuild { names, .. }
+            | Self::CiTest { names, .. }
+            | Self::CiPackage { names, .. }
+            | Self::CiRelease { names, .. }
+            | Self::CiPages { names, .. }
+            | Self::Matrix { names, .. }
+            | Self::Lock { names, .. }
+            | Self::Affected { names, .. } => Some(names),
+            _ => None,
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| {
+        "write a number and `s`, `m` or `h`, such as `90s`, `10m` or `1h30m`; at most a week".into()
+    })
+}
