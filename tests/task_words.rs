@@ -129,11 +129,8 @@ fn what_is_wrong_with_words_is_told_before_anything_runs() {
         ("tasks: { a: { run: x, for: inputs } }", "in a task without `inputs`"),
         ("tasks: { a: { run: x, for: { sh: ls, as: os } } }", "a word of forge's own"),
         ("tasks: { a: { run: x, for: { matrix: { a: [] } } } }", "nothing to run for"),
-        ("tasks: { a: { needs: [{ task: b, for: { sh: ls } }] }, b: x }", "planned before"),
-        (
-            "vars: { s: { sh: ls } }\ntasks: { a: { needs: [{ task: b, with: { x: '{{ s }}' } }] }, b: { with: [x], run: x } }",
-            "`s` is known only when a task runs",
-        ),
+        ("tasks: { a: { needs: [{ task: b, for: inputs }] }, b: x }", "in a task without `inputs`"),
+        ("tasks: { a: { needs: [{ task: b, for: { sh: 'if y' } }] }, b: x }", "cannot read"),
         (
             "vars: { s: { sh: ls } }\ntasks: { a: { dir: '{{ s }}', run: x } }",
             "only when a task runs",
@@ -147,6 +144,49 @@ fn what_is_wrong_with_words_is_told_before_anything_runs() {
         assert_eq!(run.code(), Some(2), "{head}");
         run.says(told).says("versions.yml:");
     }
+}
+
+#[test]
+fn what_is_needed_may_be_found_out_first_and_once() {
+    let sandbox = workspace(
+        r#"vars: { all: { sh: "echo all >> log; echo of-file" } }
+tasks:
+  many:
+    vars:
+      once: { sh: "echo once >> log; echo early" }
+      late: { sh: "echo late >> log; cat made" }
+      hush: { secret: { sh: "echo hush >> log; echo sesame" } }
+      kind: { expr: "once | upper" }
+    inputs: "*.in"
+    needs:
+      - { task: one, for: { sh: "echo for >> log; printf 'a b\nc\n'" }, with: { x: "{{ item }} {{ kind }} {{ all }}" } }
+      - { task: one, for: inputs, with: { x: "{{ item }}" } }
+      - { task: keep, with: { x: "{{ hush }}" } }
+    run: 'echo {{ once }} {{ late }} {{ hush }}'
+  one: { with: [x], run: 'echo "{{ x }}" >> ran; echo late > made' }
+  keep: { with: [x], run: 'printf %s {{ x }} > kept' }
+  fails: { needs: [{ task: one, for: { sh: "echo {{ hush }} >&2; exit 3" }, with: { x: y } }], vars: { hush: { secret: sesame } }, run: x }
+"#,
+    )
+    .file("x.in", "")
+    .file("made", "too early\n");
+    let explained = sandbox.forge("explain many").succeeds();
+    explained.says("$(echo for").keeps_quiet_about("sesame");
+    sandbox.forge("many --dry-run").succeeds();
+    assert!(!sandbox.path("log").exists(), "looking runs nothing");
+    let run = sandbox.forge("many -j 1").succeeds();
+    run.says("many | early late ***").keeps_quiet_about("sesame");
+    let lines = |name: &str| {
+        let text = std::fs::read_to_string(sandbox.path(name)).expect("the file");
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    assert_eq!(lines("log"), ["all", "for", "hush", "late", "once"], "each once");
+    assert_eq!(lines("ran"), ["a b EARLY of-file", "c EARLY of-file", "x.in"]);
+    assert_eq!(lines("kept"), ["sesame"]);
+    let run = sandbox.forge("fails").exits(1);
+    run.says("cannot tell what fails runs for").keeps_quiet_about("sesame");
 }
 
 #[test]

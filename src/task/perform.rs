@@ -50,7 +50,7 @@ impl<'w> Performance<'_, 'w> {
             return Ok(How::LeftOut);
         }
         let how = self.tried(&frame.within(task.timeout)).await;
-        match how.map_err(|fault| self.hidden(fault)) {
+        match how.map_err(|fault| self.engine.vault.without_secrets(fault)) {
             Err(fault) if task.allow_failure && fault.kind != Kind::Interrupted => {
                 self.tell(&task.name, Event::Note(&format!("failed, which it may: {fault}")));
                 Ok(How::Ran)
@@ -145,13 +145,5 @@ impl<'w> Performance<'_, 'w> {
             Event::Note(text) => tell(Event::Note(&hidden(text))),
             Event::Ended(end) => tell(Event::Ended(end)),
         }
-    }
-
-    fn hidden(&self, fault: Fault) -> Fault {
-        let vault = &self.engine.vault;
-        let is_open = |text: &String| vault.hidden(text) == *text;
-        // A file that holds a secret itself is not pictured.
-        let shown = fault.shown.filter(|shown| shown.texts.values().all(is_open));
-        Fault { shown, ..fault }.in_words(|text| vault.hidden(text))
     }
 }

@@ -1,13 +1,12 @@
 //! Which tasks run before which: the needs of a task, and theirs, each once per task and
-//! parameters. Pure; with a stack of its own, since needs may be nested deeply.
+//! parameters. Pure, but for whom it asks where something has to be found out; with a stack of its own,
+//! since needs may be nested deeply.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     future::ready,
     path::Path,
 };
-
-use futures_util::FutureExt;
 
 use crate::{
     model::{ActionId, Fault, Kind, Name},
@@ -18,7 +17,7 @@ use crate::{
 use super::{
     parameters::settle,
     steps::Rendering,
-    variables::{Witness, fixed},
+    variables::{Witness, asks_for_needs, fixed},
 };
 
 /// A task, and what it is given.
@@ -32,6 +31,8 @@ pub struct Invocation<'w> {
     pub parameters: BTreeMap<String, String>,
     /// What its commands get as `{{ args }}`.
     pub args: Vec<String>,
+    /// What was found out of its words to tell what it needs.
+    pub found: Bindings,
 }
 
 impl<'w> Invocation<'w> {
@@ -44,7 +45,8 @@ impl<'w> Invocation<'w> {
         given: BTreeMap<String, String>,
         args: Vec<String>,
     ) -> Result<Self, Fault> {
-        Ok(Self { task, name: task.name.clone(), parameters: settle(task, given)?, args })
+        let (name, found) = (task.name.clone(), Bindings::default());
+        Ok(Self { task, name, parameters: settle(task, given)?, args, found })
     }
 
     /// The same, called by a name that its task's pattern fits.
@@ -95,54 +97,58 @@ pub struct Plan<'w> {
     pub nodes: Vec<(Invocation<'w>, Vec<ActionId>)>,
 }
 
+/// Who tells what tasks need where something has to be found out for it.
+pub trait Scout<'w>: Sync {
+    /// What names mean, and what renders.
+    fn words(&self) -> (&Names<'w>, &Renderer<'w>);
+
+    /// The tasks that `invocation` needs itself. What was found out on the way may stay in it.
+    fn needs<'a>(
+        &'a self,
+        invocation: &'a mut Invocation<'w>,
+    ) -> Pending<'a, Result<Vec<Invocation<'w>>, Fault>>;
+}
+
 impl<'w> Plan<'w> {
     /// The plan of `wanted`, which comes last.
     ///
     /// # Errors
-    /// `Usage` if a task is given what it does not take.
-    pub fn of(
-        names: &Names<'w>,
-        renderer: &Renderer<'w>,
-        wanted: Invocation<'w>,
-    ) -> Result<Self, Fault> {
-        Self::of_all(names, renderer, [wanted])
+    /// `Usage` if a task is given what it does not take; whatever finding out what tasks need fails
+    /// with.
+    pub async fn of(scout: &dyn Scout<'w>, wanted: Invocation<'w>) -> Result<Self, Fault> {
+        Self::of_all(scout, vec![wanted]).await
     }
 
     /// The plan of all that is `wanted`, side by side.
     ///
     /// # Errors
     /// As [`Self::of`].
-    pub fn of_all(
-        names: &Names<'w>,
-        renderer: &Renderer<'w>,
-        wanted: impl IntoIterator<Item = Invocation<'w>>,
-    ) -> Result<Self, Fault> {
+    pub async fn of_all(scout: &dyn Scout<'w>, wanted: Vec<Invocation<'w>>) -> Result<Self, Fault> {
         let mut plan = Self::default();
         let mut known = HashMap::new();
         for one in wanted {
-            plan.add(names, renderer, one, &mut known)?;
+            plan.add(scout, one, &mut known).await?;
         }
         Ok(plan)
     }
 
-    fn add(
+    async fn add(
         &mut self,
-        names: &Names<'w>,
-        renderer: &Renderer<'w>,
-        wanted: Invocation<'w>,
+        scout: &dyn Scout<'w>,
+        mut wanted: Invocation<'w>,
         known: &mut HashMap<String, ActionId>,
     ) -> Result<(), Fault> {
         if known.contains_key(&wanted.key()) {
             return Ok(());
         }
-        let needs = needs(names, renderer, &wanted)?;
+        let needs = needs(scout, &mut wanted).await?;
         let mut open = vec![(wanted, needs.into_iter(), Vec::new())];
         while let Some((invocation, needs, after)) = open.last_mut() {
-            if let Some(need) = needs.next() {
+            if let Some(mut need) = needs.next() {
                 match known.get(&need.key()) {
                     Some(id) => after.push(*id),
                     None => {
-                        let needs = self::needs(names, renderer, &need)?;
+                        let needs = self::needs(scout, &mut need).await?;
                         open.push((need, needs.into_iter(), Vec::new()));
                     }
                 }
@@ -163,23 +169,33 @@ impl<'w> Plan<'w> {
 }
 
 /// The tasks that `invocation` needs itself.
-fn needs<'w>(
-    names: &Names<'w>,
-    renderer: &Renderer<'w>,
-    invocation: &Invocation<'w>,
+async fn needs<'w>(
+    scout: &dyn Scout<'w>,
+    invocation: &mut Invocation<'w>,
 ) -> Result<Vec<Invocation<'w>>, Fault> {
     let task = invocation.task;
     if task.needs.is_empty() {
         return Ok(Vec::new());
     }
-    let bindings = fixed(renderer, invocation)?;
-    let rendering = Rendering { names, renderer, task, bindings: &bindings };
-    let mut needs = Vec::new();
+    // Where the task runs, and with which variables, its needs may yet decide.
+    if asks_for_needs(task) {
+        return scout.needs(invocation).await;
+    }
+    let (names, renderer) = scout.words();
+    let bindings = &fixed(renderer, invocation)?;
+    needed_tasks(&Rendering { names, renderer, task, bindings }, &Nobody).await
+}
+
+/// The tasks that a task needs itself, once all words are known that tell it.
+pub async fn needed_tasks<'w>(
+    rendering: &Rendering<'_, 'w>,
+    witness: &dyn Witness,
+) -> Result<Vec<Invocation<'w>>, Fault> {
+    let (task, mut needs) = (rendering.task, Vec::new());
     for Need { call, each } in &task.needs {
-        if let Some(Meaning::Task(target)) = names.meant(task, &call.name.text) {
-            let rows = rendering.each(each.as_ref(), &bindings, &Nobody).now_or_never();
-            for bindings in rows.unwrap_or_else(|| Err(too_early(task)))? {
-                needs.push(called(renderer, task, call, target, &bindings)?);
+        if let Some(Meaning::Task(target)) = rendering.names.meant(task, &call.name.text) {
+            for words in rendering.each(each.as_ref(), rendering.bindings, witness).await? {
+                needs.push(called(rendering.renderer, task, call, target, &words)?);
             }
         }
     }
@@ -211,10 +227,6 @@ impl Witness for Nobody {
     fn files(&self, _: &[String]) -> Result<Vec<String>, Fault> {
         Err(Fault::new(Kind::Usage, "which files there are is known only later"))
     }
-}
-
-fn too_early(task: &Task) -> Fault {
-    Fault::new(Kind::Usage, format!("what the task {} needs is known only later", task.name))
 }
 
 /// What `call` of `task` means with `bindings`.

@@ -11,7 +11,7 @@ use super::{
     key::{Eye, is_kept},
     ledger::Ledger,
     plan::{Invocation, Plan},
-    reader::{Known, at_once},
+    reader::{Foresight, Known, at_once},
     record::Record,
     steps::{Rendering, Step, Work, is_here},
 };
@@ -41,7 +41,8 @@ pub fn preview(
     let names = Names::new(workspace.tasks.values(), workspace.subsystems.keys());
     let renderer = Renderer::new(workspace);
     // The needs of what is called are no part of this: whether it is called is not known yet.
-    let plan = Plan::of(&names, &renderer, wanted)?;
+    let scout = Foresight { workspace, names: &names, renderer: &renderer };
+    let plan = at_once(Plan::of(&scout, wanted))?;
     let ledger = Ledger::new(&workspace.layout);
     let looker = Looker { ledger: &ledger, workspace, names: &names, renderer: &renderer, force };
     plan.nodes.iter().map(|(invocation, _)| looker.preview(invocation)).collect()

@@ -19,9 +19,9 @@ use super::{
     command::Ground,
     files::{self, Marks},
     key::inputs_word,
-    plan::Invocation,
+    plan::{Invocation, Scout, needed_tasks},
     steps::Rendering,
-    variables::{Learned, Witness, fixed, learn},
+    variables::{Learned, Witness, fixed, learn, learn_for_needs},
 };
 
 /// What is known of one run of a task.
@@ -93,6 +93,34 @@ impl Witness for Reader<'_> {
 
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {
         files::names(&self.dir, patterns, self.task.gitignore)
+    }
+}
+
+/// Who tells what tasks need, as far as that is known before a run.
+pub struct Foresight<'a, 'w> {
+    pub workspace: &'a Workspace,
+    pub names: &'a Names<'w>,
+    pub renderer: &'a Renderer<'w>,
+}
+
+impl<'w> Scout<'w> for Foresight<'_, 'w> {
+    fn words(&self) -> (&Names<'w>, &Renderer<'w>) {
+        (self.names, self.renderer)
+    }
+
+    fn needs<'a>(
+        &'a self,
+        invocation: &'a mut Invocation<'w>,
+    ) -> Pending<'a, Result<Vec<Invocation<'w>>, Fault>> {
+        Box::pin(async move {
+            let (names, renderer, task) = (self.names, self.renderer, invocation.task);
+            let bindings = &fixed(renderer, invocation)?;
+            let rendering = Rendering { names, renderer, task, bindings };
+            let dir = Ground::bare(self.workspace, &rendering)?.dir;
+            let reader = Reader { dir, task, unknown: Mutex::default() };
+            let words = learn_for_needs(renderer, invocation, &reader).await?.words;
+            needed_tasks(&Rendering { bindings: &words, ..rendering }, &reader).await
+        })
     }
 }
 

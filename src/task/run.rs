@@ -30,6 +30,7 @@ use super::{
     pool::Pools,
     steps::Rendering,
     vault::Vault,
+    witness::Ahead,
 };
 
 /// How tasks are run.
@@ -116,7 +117,7 @@ impl<'w> Engine<'w> {
     /// The root cause, if anything failed; the rest was done that does not wait for it.
     pub async fn run(&self, wanted: Invocation<'w>) -> Result<(), Fault> {
         let frame = self.frame(self.cancel.clone());
-        let plan = Plan::of(&self.names, &self.renderer, wanted)?;
+        let plan = Plan::of(&Ahead { engine: self, frame: &frame }, wanted).await?;
         self.carry_out(&plan, &frame, true).await.map(|_| ())
     }
 
@@ -132,7 +133,7 @@ impl<'w> Engine<'w> {
     ) -> Result<(), Fault> {
         if side_by_side {
             let frame = self.frame(self.cancel.clone());
-            let plan = Plan::of_all(&self.names, &self.renderer, wanted)?;
+            let plan = Plan::of_all(&Ahead { engine: self, frame: &frame }, wanted).await?;
             return self.carry_out(&plan, &frame, true).await.map(|_| ());
         }
         for one in wanted {
@@ -148,7 +149,7 @@ impl<'w> Engine<'w> {
         frame: &'a Frame<'a>,
     ) -> Pending<'a, Result<How, Fault>> {
         Box::pin(async move {
-            let plan = Plan::of(&self.names, &self.renderer, invocation.clone())?;
+            let plan = Plan::of(&Ahead { engine: self, frame }, invocation.clone()).await?;
             self.carry_out(&plan, frame, invocation.task.once).await
         })
     }

@@ -6,7 +6,9 @@ use std::path::Path;
 use crate::{
     model::Fault,
     process::Pending,
-    workspace::{Bindings, Renderer, Secret, Task, Text, Var, Variable, Word},
+    workspace::{
+        Bindings, Each, Over, Renderer, Secret, Task, Template, Text, Var, Variable, Word,
+    },
 };
 
 use super::plan::Invocation;
@@ -61,8 +63,35 @@ pub async fn learn(
     invocation: &Invocation<'_>,
     witness: &dyn Witness,
 ) -> Result<Learned, Fault> {
+    find(renderer, invocation, needed(invocation.task), witness).await
+}
+
+/// What those words of `invocation` mean that its needs look at.
+pub async fn learn_for_needs(
+    renderer: &Renderer<'_>,
+    invocation: &Invocation<'_>,
+    witness: &dyn Witness,
+) -> Result<Learned, Fault> {
+    find(renderer, invocation, needed_by_needs(invocation.task), witness).await
+}
+
+/// Whether something has to be found out to tell what `task` needs.
+pub fn asks_for_needs(task: &Task) -> bool {
+    let (own, of_file) = needed_by_needs(task);
+    let is_open = |each: &Each| {
+        matches!(each.over, Over::Sh(..) | Over::Glob(_) | Over::Inputs | Over::Outputs)
+    };
+    own.into_iter().chain(of_file).any(|var| var.is_lazy)
+        || task.needs.iter().filter_map(|need| need.each.as_ref()).any(is_open)
+}
+
+async fn find(
+    renderer: &Renderer<'_>,
+    invocation: &Invocation<'_>,
+    (own, of_file): (Vec<&Var>, Vec<&Var>),
+    witness: &dyn Witness,
+) -> Result<Learned, Fault> {
     let task = invocation.task;
-    let (own, of_file) = needed(task);
     let mut bindings = Bindings::default();
     // Those that are known before a run have their values since the workspace was loaded.
     for var in of_file.into_iter().filter(|var| var.is_lazy) {
@@ -72,7 +101,10 @@ pub async fn learn(
     let of_file = bindings.clone();
     bindings.extend(invocation.bindings());
     for var in own {
-        let value = value(renderer, task, var, &bindings, witness).await?;
+        let value = match invocation.found.get(&var.name).filter(|_| var.is_lazy) {
+            Some(found) => found,
+            None => value(renderer, task, var, &bindings, witness).await?,
+        };
         bindings.set(&var.name, value);
     }
     Ok(Learned { words: bindings, of_file })
@@ -120,16 +152,29 @@ fn from_environment(name: &str) -> Result<String, Fault> {
 /// The variables of `task`, and those of its file, that something looks at; each after those it
 /// looks at.
 pub fn needed(task: &Task) -> (Vec<&Var>, Vec<&Var>) {
+    looked_at(task, &task.templates(), &task.expressions(), &task.home.late_env)
+}
+
+/// As [`needed`], of those that its needs look at.
+fn needed_by_needs(task: &Task) -> (Vec<&Var>, Vec<&Var>) {
+    looked_at(task, &task.templates_of_needs(), &task.expressions_of_needs(), &[])
+}
+
+fn looked_at<'t>(
+    task: &'t Task,
+    templates: &[&Template],
+    expressions: &[&Template],
+    env: &[(String, Template)],
+) -> (Vec<&'t Var>, Vec<&'t Var>) {
     let of_file = task.home.vars.iter().map(|var| (var.name.as_str(), Some(var)));
     let given = task.with.iter().map(|parameter| (parameter.name.as_str(), None));
     let own = task.vars.iter().map(|var| (var.name.as_str(), Some(var)));
     let known: Vec<_> = of_file.chain(given).chain(own).collect();
-    let (templates, expressions) = (task.templates(), task.expressions());
     let in_task = |name: &str| {
         templates.iter().any(|one| one.mentions(name))
             || expressions.iter().any(|one| one.mentions_in_expression(name))
     };
-    let (files, env) = (task.home.vars.len(), &task.home.late_env);
+    let files = task.home.vars.len();
     let in_env = |name: &str| env.iter().any(|(_, value)| value.mentions(name));
     let mut needed: Vec<(usize, &Var)> = Vec::new();
     for (at, (name, var)) in known.iter().enumerate().rev() {

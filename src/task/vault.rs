@@ -2,7 +2,10 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::workspace::{Keyring, Word};
+use crate::{
+    model::Fault,
+    workspace::{Keyring, Word},
+};
 
 /// All secrets that a run has learned.
 #[derive(Debug, Default)]
@@ -22,6 +25,14 @@ impl Vault {
     /// `text` as it may be shown.
     pub fn hidden(&self, text: &str) -> String {
         self.locked().hidden(text)
+    }
+
+    /// `fault` as it may be shown.
+    pub fn without_secrets(&self, fault: Fault) -> Fault {
+        let is_open = |text: &String| self.hidden(text) == *text;
+        // A file that holds a secret itself is not pictured.
+        let shown = fault.shown.filter(|shown| shown.texts.values().all(is_open));
+        Fault { shown, ..fault }.in_words(|text| self.hidden(text))
     }
 
     fn locked(&self) -> MutexGuard<'_, Keyring> {

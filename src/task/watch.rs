@@ -19,7 +19,7 @@ use super::{
     files::{self, Mark, Marks, mark, marks},
     key::patterns,
     plan::{Invocation, Plan, subsystems},
-    reader::{Known, at_once},
+    reader::{Foresight, Known, at_once},
     steps::{Rendering, Work},
 };
 
@@ -56,11 +56,12 @@ impl Watch {
     pub fn of(workspace: &Workspace, wanted: &[Invocation]) -> Self {
         let names = Names::new(workspace.tasks.values(), workspace.subsystems.keys());
         let renderer = Renderer::new(workspace);
+        let scout = Foresight { workspace, names: &names, renderer: &renderer };
         let mut watch = Self { root: workspace.layout.root().to_owned(), ..Self::default() };
         let (mut open, mut seen) = (wanted.to_vec(), HashSet::new());
         while let Some(invocation) = open.pop() {
             // What is wrong with it, its run tells.
-            let Ok(plan) = Plan::of(&names, &renderer, invocation) else { continue };
+            let Ok(plan) = at_once(Plan::of(&scout, invocation)) else { continue };
             for (invocation, _) in plan.nodes {
                 if seen.insert(invocation.key()) {
                     open.extend(watch.add(workspace, &names, &renderer, &invocation));

@@ -6,10 +6,17 @@ use std::path::Path;
 use crate::{
     model::Fault,
     process::{Pending, Shell},
-    workspace::{Task, Text, Word},
+    workspace::{Names, Renderer, Task, Text, Word},
 };
 
-use super::{command::Ground, files, frame::Frame, run::Engine, variables::Witness};
+use super::{
+    command::Ground,
+    files,
+    frame::Frame,
+    plan::{Invocation, Scout, needed_tasks},
+    run::Engine,
+    variables::{Witness, fixed, learn_for_needs},
+};
 
 /// Who runs commands to find something out.
 pub struct Live<'a, 'w> {
@@ -64,5 +71,36 @@ impl Witness for Live<'_, '_> {
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {
         self.engine.basis.is_more();
         files::names(&self.ground.dir, patterns, self.gitignore)
+    }
+}
+
+/// Who finds out what tasks need before they run.
+pub struct Ahead<'a, 'w> {
+    pub engine: &'a Engine<'w>,
+    pub frame: &'a Frame<'a>,
+}
+
+impl<'w> Scout<'w> for Ahead<'_, 'w> {
+    fn words(&self) -> (&Names<'w>, &Renderer<'w>) {
+        (&self.engine.names, &self.engine.renderer)
+    }
+
+    fn needs<'a>(
+        &'a self,
+        invocation: &'a mut Invocation<'w>,
+    ) -> Pending<'a, Result<Vec<Invocation<'w>>, Fault>> {
+        Box::pin(async move {
+            let (engine, task) = (self.engine, invocation.task);
+            let bindings = fixed(&engine.renderer, invocation)?;
+            let ground = Ground::bare(engine.workspace, &engine.rendering(task, &bindings))?;
+            let frame = self.frame.within(task.timeout);
+            let witness = Live::new(engine, &frame, task, &ground);
+            let learned = learn_for_needs(&engine.renderer, invocation, &witness).await;
+            let words = learned.map_err(|fault| engine.vault.without_secrets(fault))?.words;
+            let needs = needed_tasks(&engine.rendering(task, &words), &witness).await;
+            let needs = needs.map_err(|fault| engine.vault.without_secrets(fault))?;
+            invocation.found = words;
+            Ok(needs)
+        })
     }
 }

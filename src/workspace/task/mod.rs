@@ -258,17 +258,33 @@ impl Task {
     /// The expressions in it, but for those of its variables.
     pub fn expressions(&self) -> Vec<&Template> {
         let own = self.run.iter().chain(&self.finally).filter_map(|entry| entry.each.as_ref());
+        let own = own.chain(&self.each).flat_map(Each::expressions);
+        own.chain(self.expressions_of_needs()).collect()
+    }
+
+    /// The expressions in `needs`.
+    pub fn expressions_of_needs(&self) -> Vec<&Template> {
         let needs = self.needs.iter().filter_map(|need| need.each.as_ref());
-        own.chain(needs).chain(&self.each).flat_map(Each::expressions).collect()
+        needs.flat_map(Each::expressions).collect()
+    }
+
+    /// Everything that is rendered to tell what it needs.
+    pub fn templates_of_needs(&self) -> Vec<&Template> {
+        let mut all: Vec<&Template> = Vec::new();
+        for need in &self.needs {
+            match need.each.as_ref().map(|each| &each.over) {
+                Some(Over::Inputs) => all.extend(&self.inputs),
+                Some(Over::Outputs) => all.extend(&self.outputs),
+                _ => all.extend(need.each.iter().flat_map(Each::templates)),
+            }
+            all.extend(need.call.with.iter().map(|(_, value)| value));
+        }
+        all
     }
 
     /// Everything in it that is rendered when it runs, but for its variables and expressions.
     pub fn templates(&self) -> Vec<&Template> {
-        let mut all: Vec<&Template> = Vec::new();
-        for need in &self.needs {
-            all.extend(need.each.iter().flat_map(Each::templates));
-            all.extend(need.call.with.iter().map(|(_, value)| value));
-        }
+        let mut all = self.templates_of_needs();
         for entry in self.run.iter().chain(&self.finally) {
             all.extend(&entry.condition);
             all.extend(entry.each.iter().flat_map(Each::templates));

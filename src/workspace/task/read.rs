@@ -13,7 +13,7 @@ use super::{
         Places, build,
         template::{Scope, Words, look_at, words_of, words_of_expression},
     },
-    Call, Entry, Home, Need, Over, Parameter, Retry, Task, Template, entry, home,
+    Call, Entry, Home, Need, Parameter, Retry, Task, Template, entry, home,
     words::{STAND_IN, is_free},
 };
 use crate::{
@@ -375,31 +375,20 @@ impl<'e> Reader<'_, 'e, '_> {
         dir
     }
 
-    /// `needs`, which are planned before anything is known that only a run finds out.
+    /// `needs`, which are found before the task is looked at any further.
     fn needs(&mut self) -> Vec<Need> {
         let Some(node) = self.node.get("needs") else { return Vec::new() };
         let nodes = match &node.value {
             Value::List(nodes) => nodes.as_slice(),
             _ => std::slice::from_ref(node),
         };
-        let before = self.words();
-        let scope = self.without_late();
         let mut needs = Vec::new();
         for node in nodes {
-            self.scope = scope.clone();
+            let before = self.words();
             let each = self.each(node);
-            if let (Some(over), Some(place)) =
-                (each.as_ref().map(|each| &each.over), node.get("for"))
-                && !matches!(over, Over::List(_) | Over::Matrix(_) | Over::Expr(..))
-            {
-                let what = "what a task needs is planned before anything runs";
-                let help = "use a list, `matrix` or `expr` here; or call the task under `run`";
-                self.found.add(place.bytes.clone(), what, "known only later", help);
-            }
             needs.extend(self.call(node).map(|call| Need { call, each }));
-            self.guesses.clone_from(&before.1);
+            self.forget_all_but(before);
         }
-        self.forget_all_but(before);
         needs
     }
 

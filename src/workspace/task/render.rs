@@ -102,6 +102,11 @@ impl Bindings {
         self.0.insert(word.to_owned(), value);
     }
 
+    /// What `word` means.
+    pub fn get(&self, word: &str) -> Option<Word> {
+        self.0.get(word).cloned().map(Word)
+    }
+
     /// Adds what is in `others`, which goes over what is here.
     pub fn extend(&mut self, others: Self) {
         self.0.extend(others.0);
