@@ -101,6 +101,19 @@ fn each_release_gets_the_next_number_and_old_ones_can_be_had_again() {
 }
 
 #[test]
+fn the_next_version_costs_one_question_to_the_remote() {
+    if !is_here("git") {
+        return;
+    }
+    let sandbox = modules();
+    let trace = sandbox.beside("trace");
+    sandbox.forge("version:next aws/ecs").env("GIT_TRACE", &trace).succeeds();
+    let trace = fs::read_to_string(trace).unwrap();
+    let asked = |word: &str| trace.matches(&format!("built-in: git {word}")).count();
+    assert_eq!((asked("ls-remote"), asked("fetch")), (1, 0), "{trace}");
+}
+
+#[test]
 fn who_has_no_lock_asks_the_remote_once_for_the_last_versions() {
     if !is_here("git") {
         return;
