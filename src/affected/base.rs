@@ -44,7 +44,7 @@ pub struct Bases {
 }
 
 impl Bases {
-    /// Those of `names`, and what has changed since each.
+    /// Those of `names`, and what has changed since each; `uncommitted` says what nobody committed yet.
     ///
     /// # Errors
     /// `Usage` if this clone lacks a commit, with what to fetch; `Store` if the remote does not answer.
@@ -53,6 +53,7 @@ impl Bases {
         workspace: &Workspace,
         names: &BTreeSet<Name>,
         since: &Since<'_>,
+        uncommitted: impl FnOnce() -> Result<Vec<String>, Fault>,
     ) -> Result<Self, Fault> {
         let of = match since.reference {
             Some(reference) => {
@@ -61,7 +62,7 @@ impl Bases {
             }
             None => released(history, workspace, names, since).await?,
         };
-        let changed = changed(history, &of, since).await?;
+        let changed = changed(history, &of, since, uncommitted).await?;
         let path = Layout::MANIFEST;
         let of_commits: Vec<String> = changed
             .iter()
@@ -168,6 +169,7 @@ async fn changed(
     history: &History<'_>,
     of: &BTreeMap<Name, Base>,
     since: &Since<'_>,
+    uncommitted: impl FnOnce() -> Result<Vec<String>, Fault>,
 ) -> Result<BTreeMap<String, BTreeSet<String>>, Fault> {
     let bases: BTreeMap<String, String> =
         of.values().map(|base| (base.commit.clone(), base.name.clone())).collect();
@@ -205,7 +207,7 @@ async fn changed(
     };
     let trees: Vec<String> = trees.into_iter().flatten().collect();
     let differences = history.differences(&trees, &now).await?;
-    let uncommitted = history.uncommitted().await?;
+    let uncommitted = uncommitted()?;
     let all = |files: Vec<String>| files.into_iter().chain(uncommitted.iter().cloned()).collect();
     Ok(bases.into_keys().zip(differences.into_iter().map(all)).collect())
 }

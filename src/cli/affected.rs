@@ -1,7 +1,10 @@
 //! `forge affected`: which components a change affects, and by which file. `--affected` of other verbs
 //! selects them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    thread::JoinHandle,
+};
 
 use crate::{
     affected::{Bases, Reason, Since, reasons},
@@ -37,9 +40,10 @@ pub(super) fn affected(
     since: Option<&str>,
     fetch: bool,
 ) -> Result<u8, Stop> {
+    let files = Uncommitted::begin(session)?;
     let workspace = session.workspace()?;
     let names = select(&workspace, words)?;
-    let found = find(session, &workspace, &names, since, fetch)?;
+    let found = find(session, &workspace, &names, (since, fetch), files)?;
     say(&match session.flags.json {
         true => json(&names, &found),
         false => text(session, &names, &found),
@@ -63,7 +67,8 @@ pub(super) fn words(
     let selected = match since.is_none() && surroundings().tag().is_some_and(is_project) {
         true => names,
         false => {
-            let found = find(session, &workspace, &names, since, true)?;
+            let files = Uncommitted::begin(session)?;
+            let found = find(session, &workspace, &names, (since, true), files)?;
             found.reasons.into_keys().collect()
         }
     };
@@ -79,12 +84,32 @@ pub(super) fn nothing(session: &Session) -> Result<u8, Stop> {
     Ok(0)
 }
 
+/// The files that differ from the commit that is checked out. git looks at every file for that: it
+/// begins before anything else does.
+struct Uncommitted(JoinHandle<Result<Vec<String>, Fault>>);
+
+impl Uncommitted {
+    fn begin(session: &Session) -> Result<Self, Fault> {
+        let root = session.layout()?.root().to_owned();
+        Ok(Self(std::thread::spawn(move || {
+            let runner = Runner::new(1, Cancel::new()).guarded();
+            let Some(history) = History::around(&runner, &root) else { return Ok(Vec::new()) };
+            runtime()?.block_on(history.uncommitted())
+        })))
+    }
+
+    fn join(self) -> Result<Vec<String>, Fault> {
+        let died = |_| Fault::new(Kind::Failed, "what compares the files with their commit died");
+        self.0.join().map_err(died)?
+    }
+}
+
 fn find(
     session: &Session,
     workspace: &Workspace,
     names: &BTreeSet<Name>,
-    reference: Option<&str>,
-    fetch: bool,
+    (reference, fetch): (Option<&str>, bool),
+    files: Uncommitted,
 ) -> Result<Found, Stop> {
     let since = Since { reference, fetch, offline: session.flags.offline };
     let cancel = Cancel::new();
@@ -98,7 +123,7 @@ fn find(
     })?;
     let bases = runtime()?.block_on(async {
         listening.listen_to_signals()?;
-        Bases::find(&history, workspace, names, &since).await
+        Bases::find(&history, workspace, names, &since, || files.join()).await
     })?;
     let reasons = reasons(workspace, names, &bases)?;
     Ok(Found { bases, reasons })
