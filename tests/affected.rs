@@ -6,17 +6,7 @@ use std::{
     process::Command,
 };
 
-use crate::support::{Run, Sandbox, is_here};
-
-fn git(folder: &Path, words: &[&str]) -> String {
-    let mut command = Command::new("git");
-    command.args(words).current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null");
-    command.envs(["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"].map(|name| (name, "someone")));
-    command.envs(["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"].map(|name| (name, "a@b.c")));
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
+use crate::support::{Run, Sandbox, git, is_here};
 
 const FOLDER: &str = "apis/org/project_planton/provider";
 

@@ -7,21 +7,10 @@ use std::{
 };
 
 use crate::support::{
-    Invocation, Sandbox,
+    Invocation, Sandbox, git,
     github::{GitHub, Role},
     is_here, overwrite, sha256,
 };
-
-/// Runs git in a folder, and returns what it says.
-fn git(folder: &Path, words: &[&str]) -> String {
-    let mut command = Command::new("git");
-    command.args(words).current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null");
-    command.envs(["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"].map(|name| (name, "someone")));
-    command.envs(["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"].map(|name| (name, "a@b.c")));
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
 
 fn commit(sandbox: &Sandbox, message: &str) {
     git(&sandbox.root(), &["add", "-A"]);

@@ -161,12 +161,7 @@ fn a_task_that_replaces_release_or_pages_keeps_to_the_same_rule() {
 }
 
 fn git(sandbox: &Sandbox, words: &str) {
-    let mut command = Command::new("git");
-    command.args(words.split(' ')).current_dir(sandbox.root());
-    command.env("GIT_CONFIG_GLOBAL", "/dev/null");
-    command.envs(["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"].map(|name| (name, "someone")));
-    command.envs(["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"].map(|name| (name, "a@b.c")));
-    assert!(command.status().unwrap().success(), "git {words}");
+    crate::support::git(&sandbox.root(), &words.split(' ').collect::<Vec<_>>());
 }
 
 #[test]

@@ -1,18 +1,8 @@
 //! Versions by date: claimed at the remote, one for each release; taken back to; raced for.
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, process::Command};
 
-use crate::support::{Sandbox, is_here};
-
-fn git(folder: &Path, words: &[&str]) -> String {
-    let mut command = Command::new("git");
-    command.args(words).current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null");
-    command.envs(["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"].map(|name| (name, "someone")));
-    command.envs(["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"].map(|name| (name, "a@b.c")));
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
+use crate::support::{Sandbox, git, is_here};
 
 const SPEC: &str = "\
 discover: modules/{provider}/{component}

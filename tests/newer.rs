@@ -6,23 +6,13 @@
 use std::{fs, path::Path, process::Command};
 
 use crate::support::{
-    Fault, Sandbox, Server,
+    Fault, Sandbox, Server, git,
     github::{GitHub, NewRelease},
     is_here, wait_until,
 };
 
 const SPEC_OF_PAGE: &str =
     "newer: { url: URL/downloads, pattern: 'tool-(v[0-9.]+)\\.tar' }\nbuild: { run: \"true\" }\n";
-
-fn git(folder: &Path, words: &[&str]) -> String {
-    let mut command = Command::new("git");
-    command.args(words).current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null");
-    command.envs(["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"].map(|name| (name, "someone")));
-    command.envs(["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"].map(|name| (name, "a@b.c")));
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
 
 /// A repository beside the workspace with an annotated tag per commit; returns the commits.
 fn upstream(sandbox: &Sandbox, name: &str, tags: &[&str]) -> Vec<String> {

@@ -7,20 +7,11 @@ mod printed;
 
 use std::{fs, path::Path, process::Command};
 
-use crate::support::{Sandbox, github::GitHub, is_here};
+use crate::support::{Sandbox, git, github::GitHub, is_here};
 use player::{Event, Played, Player};
 
 const REPOSITORY: &str = "acme/stack";
 const INIT: &str = "ci:init --matrix --forge https://example.org/forge.git";
-
-fn git(folder: &Path, words: &[&str]) {
-    let mut command = Command::new("git");
-    command.args(words).current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null");
-    command.envs(["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"].map(|name| (name, "someone")));
-    command.envs(["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"].map(|name| (name, "a@b.c")));
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
 
 fn push(sandbox: &Sandbox, message: &str) {
     git(&sandbox.root(), &["add", "-A"]);

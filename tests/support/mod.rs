@@ -5,6 +5,7 @@
 mod ask;
 mod asset;
 mod disk;
+mod git;
 pub mod gitea;
 pub mod github;
 mod processes;
@@ -21,6 +22,7 @@ use std::{
 pub use ask::{Ask, Reply};
 pub use asset::{Asset, elf_for_arm64, sha256};
 pub use disk::Mount;
+pub use git::git;
 pub use processes::{Marker, is_alive, wait_until};
 pub use server::{Fault, Server};
 
