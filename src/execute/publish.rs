@@ -37,7 +37,7 @@ impl Context {
             return Err(Fault::new(Kind::Usage, "there is no store to publish to"));
         };
         let compression = self.workspaces.subsystem(&want.id).compression;
-        let staging = self.staging(want)?;
+        let staging = self.staging()?;
         let file = staging.path().join(&want.asset);
         self.phase(action, "packing");
         let packed = pack_installed(&place, &record, compression, &file).await?;
@@ -151,7 +151,7 @@ impl Context {
             warnings.push(still_a_draft(&want.tag_of(*revision), &receipt.waits_for));
         }
         let layout = self.workspaces.layout();
-        record.write(&place.record, &layout.staging())?;
+        record.write(layout, &place.record)?;
         warnings.extend(self.cache.keep(&record, &place.folder).err());
         let lock = record
             .asset()

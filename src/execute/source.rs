@@ -1,13 +1,10 @@
 //! Getting the source of a build: a folder of the workspace, a git checkout, an unpacked archive.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use crate::{
     archive::Unpacker,
-    cache::{Staging, exchange},
+    cache::{forge_folder, make_folder},
     git,
     model::{Fault, Kind, Sha256},
     plan::Action,
@@ -40,8 +37,7 @@ impl Context {
                 return Ok(SourceTree { folder: layout.root().join(dir), commit: None });
             }
             Source::None => {
-                fs::create_dir_all(&folder)
-                    .map_err(|e| Fault::io(format!("cannot make {}", folder.display()), &e))?;
+                make_folder(layout, &folder)?;
                 None
             }
             Source::Git { url, reference } => {
@@ -51,7 +47,8 @@ impl Context {
                 if self.options.locked && expected.is_none() {
                     return Err(not_locked(subsystem));
                 }
-                Some(git::checkout(&*self.runner, url, reference, expected, &folder).await?)
+                let forge = forge_folder(layout)?;
+                Some(git::checkout(&*self.runner, url, reference, expected, &forge, &folder).await?)
             }
             Source::Archive { url, sha256, strip } => {
                 self.phase(action, "fetching the source");
@@ -82,7 +79,7 @@ impl Context {
         folder: &Path,
     ) -> Result<(), Fault> {
         let layout = self.workspaces.layout();
-        let staging = Staging::new(&layout.staging(), &subsystem.name.file_name())?;
+        let staging = self.staging()?;
         let unpacker = Unpacker { strip, keep_times: true, ..Unpacker::new(url) };
         let tree = staging.path().join("tree");
         let unpacked = self.fetch_and_unpack(action, url, unpacker, &tree).await?;
@@ -94,7 +91,9 @@ impl Context {
             .because(format!("its sha256 is {}, the spec says {sha256}", unpacked.sha256))
             .hint("find out why it changed before you correct the digest in the spec"));
         }
-        exchange(&tree, folder)
+        staging
+            .folder()
+            .exchange(&tree, &forge_folder(layout)?, folder)
             .map_err(|e| Fault::io(format!("cannot put the source into {}", folder.display()), &e))
     }
 }
