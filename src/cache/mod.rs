@@ -9,6 +9,7 @@ mod outputs;
 mod own;
 mod pinned;
 mod record;
+mod seal;
 
 pub use crate::disk::Staging;
 pub use busy::{Busy, BusyLock, Patience, another, turn_to_write};
@@ -21,3 +22,4 @@ pub use own::{
     write_state,
 };
 pub use record::{Made, Record, Release};
+pub use seal::SealKey;
