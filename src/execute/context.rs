@@ -12,7 +12,7 @@ use crate::{
     model::{ArtifactId, Event, EventSink, Fault, Name},
     plan::{Action, Limits},
     process::{Cancel, CommandRunner},
-    provenance::Surroundings,
+    provenance::{Classes, Surroundings},
     store::{Fetcher, Store},
     workspace::Workspaces,
 };
@@ -89,6 +89,8 @@ pub struct Options {
     pub asked: bool,
     /// The stores are the embedded default, which the lock does not speak of.
     pub private_store: bool,
+    /// What the run is, and whose work it uses.
+    pub classes: Classes,
     /// How many actions of each kind may run at once.
     pub limits: Limits,
 }

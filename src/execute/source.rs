@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     archive::Unpacker,
-    cache::{forge_folder, make_folder},
+    cache::{forge_folder, make_folder, write_state},
+    disk::{MOST_OF_TEXT, read_text},
     git,
     model::{Fault, Kind, Sha256},
     plan::Action,
     probe::Want,
+    provenance::{Classes, RunClass},
     workspace::{Source, Subsystem},
 };
 
@@ -32,6 +34,7 @@ impl Context {
     ) -> Result<SourceTree, Fault> {
         let layout = self.workspaces.layout();
         let folder = layout.source(&want.id);
+        self.drop_untrusted_sources(want)?;
         let commit = match &subsystem.source {
             Source::Path { dir, .. } => {
                 return Ok(SourceTree { folder: layout.root().join(dir), commit: None });
@@ -57,6 +60,30 @@ impl Context {
             }
         };
         Ok(SourceTree { folder, commit })
+    }
+
+    /// Removes the checkout and the intermediate results of `want` if a run left them whose work this
+    /// one does not use: what a build leaves there goes into the next.
+    fn drop_untrusted_sources(&self, want: &Want) -> Result<(), Fault> {
+        let layout = self.workspaces.layout();
+        let Classes { own, takes } = self.options.classes;
+        let mark = layout.sources().join(format!(".{}.class", want.id.file_name()));
+        let left = [layout.source(&want.id), layout.work(&want.id)];
+        let failed = |path: &Path, e| Fault::io(format!("cannot replace {}", path.display()), &e);
+        let is_there = left.iter().any(|folder| folder.exists());
+        let class = match read_text(&mark, MOST_OF_TEXT) {
+            _ if !is_there => own,
+            Ok(text) => RunClass::from_word(text.trim()),
+            Err(_) => RunClass::Untrusted,
+        };
+        if class < takes {
+            let forge = forge_folder(layout)?;
+            for folder in left.iter().filter(|folder| folder.exists()) {
+                forge.remove_all(folder).map_err(|e| failed(folder, e))?;
+            }
+        }
+        let now = if class < takes { own } else { class.min(own) };
+        write_state(layout, &mark, now.as_str().as_bytes())
     }
 
     fn may_use_network(&self, url: &str) -> Result<(), Fault> {
