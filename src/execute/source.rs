@@ -7,7 +7,7 @@ use crate::{
     cache::{forge_folder, make_folder, write_state},
     disk::{MOST_OF_TEXT, read_text},
     git,
-    model::{Fault, Kind, Sha256},
+    model::{Digest, Fault, Kind},
     plan::Action,
     probe::Want,
     provenance::{Classes, RunClass},
@@ -53,9 +53,9 @@ impl Context {
                 let forge = forge_folder(layout)?;
                 Some(git::checkout(&*self.runner, url, reference, expected, &forge, &folder).await?)
             }
-            Source::Archive { url, sha256, strip } => {
+            Source::Archive { url, digest, strip } => {
                 self.phase(action, "fetching the source");
-                self.unpack_source(action, subsystem, url, *sha256, *strip, &folder).await?;
+                self.unpack_source(action, subsystem, url, *digest, *strip, &folder).await?;
                 None
             }
         };
@@ -101,21 +101,26 @@ impl Context {
         action: &Action,
         subsystem: &Subsystem,
         url: &str,
-        sha256: Sha256,
+        digest: Digest,
         strip: usize,
         folder: &Path,
     ) -> Result<(), Fault> {
         let layout = self.workspaces.layout();
         let staging = self.staging()?;
-        let unpacker = Unpacker { strip, keep_times: true, ..Unpacker::new(url) };
+        let unpacker = Unpacker {
+            strip,
+            keep_times: true,
+            algorithm: digest.algorithm(),
+            ..Unpacker::new(url)
+        };
         let tree = staging.path().join("tree");
         let unpacked = self.fetch_and_unpack(action, url, unpacker, &tree).await?;
-        if unpacked.sha256 != sha256 {
+        if unpacked.digest != digest {
             return Err(Fault::new(
                 Kind::Verification,
                 format!("{url} is not the archive that {} pins", subsystem.spec.display()),
             )
-            .because(format!("its sha256 is {}, the spec says {sha256}", unpacked.sha256))
+            .because(format!("its digest is {:?}, the spec says {digest}", unpacked.digest))
             .hint("find out why it changed before you correct the digest in the spec"));
         }
         staging
