@@ -30,6 +30,7 @@ mod logins;
 mod look;
 mod matrix;
 mod newer;
+mod places;
 mod planning;
 mod platforms;
 mod poison;

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::pack::{Contents, Entry};
-use crate::model::{Fault, Kind};
+use crate::{
+    disk::open_file,
+    model::{Fault, Kind},
+};
 
 /// An entry whose size is known: archives announce it before the contents.
 #[derive(Debug)]
@@ -47,7 +50,7 @@ impl<'a> Measured<'a> {
     pub(super) fn open(&self) -> io::Result<Body<'a>> {
         let source = match &self.entry.contents {
             Contents::Bytes(bytes) => Source::Bytes(bytes),
-            Contents::File(path) => Source::File(File::open(path).map_err(|error| {
+            Contents::File(path) => Source::File(open_file(path).map_err(|error| {
                 io::Error::other(Fault::io(format!("cannot pack {}", path.display()), &error))
             })?),
         };

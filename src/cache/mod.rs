@@ -10,6 +10,7 @@ mod own;
 mod pinned;
 mod record;
 mod seal;
+mod user;
 
 pub use crate::disk::Staging;
 pub use busy::{Busy, BusyLock, Patience, another, turn_to_write};

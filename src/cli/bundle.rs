@@ -10,6 +10,7 @@ use std::{
 use crate::{
     archive::{Packed, pack},
     cache::{Place, Record, replace_file},
+    disk::{MOST_OF_TEXT, read_text},
     git::History,
     model::{Compression, Fault, Kind, Layout, Name, Platform},
     release::{bundle_entries, bundle_name},
@@ -96,7 +97,7 @@ pub(super) fn pack_all(
     into: &Path,
 ) -> Result<Vec<Bundle>, Fault> {
     let lock_path = workspaces.layout().lock();
-    let lock = match fs::read_to_string(&lock_path) {
+    let lock = match read_text(&lock_path, MOST_OF_TEXT) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => {

@@ -51,8 +51,15 @@ impl Discovery {
         runner: Arc<dyn CommandRunner>,
         dir: PathBuf,
     ) -> Self {
-        let asking = program::Asking { runner, dir, path: Vec::new() };
+        let asking = program::Asking { runner, dir, path: Vec::new(), is_outside: false };
         Self { environment, gitea_hosts, asking, known: Mutex::default() }
+    }
+
+    /// Asks only programs that are not in the folder where they run.
+    #[must_use]
+    pub fn outside(mut self) -> Self {
+        self.asking.is_outside = true;
+        self
     }
 
     async fn find(&self, name: &str) -> Option<Login> {

@@ -30,6 +30,7 @@ use rustix::fs::{AtFlags, statat};
 
 use crate::{
     cache::write_state,
+    disk::read_file,
     model::{FileStat, Layout, Sha256, checksum},
 };
 
@@ -43,12 +44,15 @@ pub struct Snapshot {
 /// Fewer files than this are looked at faster than a thread is started.
 const WORTH_A_THREAD: usize = 500;
 
+/// More than any snapshot takes, in bytes.
+const MOST_OF_SNAPSHOT: u64 = 256 << 20;
+
 const FORMAT: &str = "forge-snapshot 4";
 
 impl Snapshot {
     /// The answer kept in the workspace at `place` for `request`, if it still holds.
     pub fn load(layout: &Layout, place: &str, request: &str) -> Option<Self> {
-        let bytes = fs::read(layout.state().join(place)).ok()?;
+        let bytes = read_file(&layout.state().join(place), MOST_OF_SNAPSHOT).ok()?;
         let at = bytes.iter().position(|byte| *byte == b'\n')?;
         let (head, body) = (&bytes[..at], &bytes[at + 1..]);
         if head != head_line(body).as_bytes() {

@@ -51,7 +51,7 @@ pub use detached::{DETACHED, start_detached};
 pub use ending::timeout_fault;
 pub use log::tail;
 pub use plain::without_credentials;
-pub use program::is_program;
+pub use program::{find_outside, is_program, path_outside};
 pub use runner::Runner;
 pub use shell::{Shell, is_one_program};
 pub use syntax::{SyntaxError, syntax_error};

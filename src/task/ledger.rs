@@ -73,6 +73,11 @@ impl Ledger {
         Self { path, layout: layout.clone(), classes, known: Mutex::default() }
     }
 
+    /// Where things are in the workspace.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
     /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.path

@@ -104,7 +104,7 @@ impl<'w> Performance<'_, 'w> {
             return Ok(false);
         }
         let (dir, layout) = (&scene.ground.dir, &self.engine.workspace.layout);
-        let restore = |cache: Cache| {
+        let restore = |cache: Cache| -> Result<_, Fault> {
             let staging = stage(layout)?;
             for (class, key) in self.engine.ledger.looked_for(now) {
                 if cache.restore_outputs(&key, dir, &staging)? {
@@ -113,7 +113,7 @@ impl<'w> Performance<'_, 'w> {
             }
             Ok(None)
         };
-        let class = match Cache::of_user().and_then(restore) {
+        let class = match restore(Cache::for_workspace(layout).0) {
             Ok(Some(class)) => class,
             Ok(None) => return Ok(false),
             Err(fault) => {
@@ -147,7 +147,8 @@ impl<'w> Performance<'_, 'w> {
         if is_kept(task) {
             let names: Vec<&str> = record.outputs.keys().map(String::as_str).collect();
             let key = self.engine.ledger.kept_under(&record);
-            let kept = Cache::of_user().and_then(|cache| cache.keep_outputs(&key, dir, &names));
+            let kept =
+                Cache::for_workspace(self.engine.ledger.layout()).0.keep_outputs(&key, dir, &names);
             if let Err(fault) = kept {
                 self.tell(&scene.label, Event::Note(&format!("is done; but {fault}")));
             }

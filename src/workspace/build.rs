@@ -9,7 +9,9 @@ use super::{
     preset::{self, Recipe},
     template::Scope,
 };
-use crate::manifest::{BuildDoc, Findings, Node, Pairs, Scalar, SourceDoc, pairs, scalar, scalars};
+use crate::manifest::{
+    BuildDoc, Findings, Node, Pairs, Scalar, SourceDoc, Sp, pairs, scalar, scalars,
+};
 use crate::model::parse_duration;
 use crate::process::{Shell, syntax_error};
 
@@ -42,6 +44,7 @@ pub fn resolve(
     // What people declare goes over what a preset brings.
     build.env.extend(env);
     build.env.extend(own_env);
+    doc.tools.iter().for_each(|(tool, _)| check_tool(tool, found));
     let declared = |version: &Scalar| version.text.clone();
     build.tools.extend(
         doc.tools
@@ -51,6 +54,20 @@ pub fn resolve(
     build.dir = dir.flatten();
     build.timeout = timeout?;
     (found.diagnostics.len() == before).then_some(build)
+}
+
+/// A tool is looked up on PATH and asked for its version before anything else runs, so it is a name: a
+/// path would be a program of whoever wrote the workspace.
+fn check_tool(tool: &Sp<String>, found: &mut Findings) {
+    let name = &tool.value;
+    let is_odd = |c: char| c == '/' || c.is_whitespace() || c.is_control();
+    if !name.is_empty() && !name.starts_with(['-', '.']) && !name.contains(is_odd) {
+        return;
+    }
+    let what = format!("`{}` cannot be a tool: tools are programs on PATH", name.escape_debug());
+    let help =
+        "write the name of a program; one of the workspace is run by the commands of `build`";
+    found.add(tool.bytes.clone(), what, "not a name", help);
 }
 
 /// Whether the build works on a source that the spec must name.
