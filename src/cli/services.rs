@@ -19,7 +19,6 @@ use crate::{
 use super::{
     Stop,
     logs::Follower,
-    run::runtime,
     session::{Session, say},
     task::ensure_all,
 };
@@ -33,17 +32,16 @@ pub(super) fn up(session: &Session, words: &[String], foreground: bool) -> Resul
         return show(session, workspace, &names, &states(workspace)?);
     }
     let watch = (foreground && states(workspace)?.is_empty()).then(|| Watch::over(workspace));
-    let runtime = runtime()?;
-    let cancel = Cancel::new();
-    runtime.block_on(async { cancel.listen_to_signals() })?;
-    let Some(raised) = bring_up(session, &workspaces, &names, &BTreeSet::new(), &cancel)? else {
+    let _at_work = session.host.at_work()?;
+    let cancel = session.host.cancel();
+    let Some(raised) = bring_up(session, &workspaces, &names, &BTreeSet::new(), cancel)? else {
         return Ok(Kind::Failed.exit_code());
     };
     show(session, workspace, &names, &raised.states)?;
     if foreground {
         let mut follower = Follower::new(&Home::new(&workspace.layout), &names, 0);
         let style = session.stdout_style();
-        runtime.block_on(follower.follow(&cancel, style))?;
+        session.host.runtime()?.block_on(follower.follow(cancel, style))?;
         note(&format!("ending {}", list(&names)));
         service::lower(workspace, watch.is_none().then_some(&names))?;
     }
@@ -79,10 +77,9 @@ pub(super) fn reload(session: &Session, name: &str) -> Result<u8, Stop> {
     let workspace = workspaces.any();
     let again = service::select(workspace, &[name.to_owned()])?;
     let names = service::with_needs(workspace, &again);
-    let cancel = Cancel::new();
-    let runtime = runtime()?;
-    runtime.block_on(async { cancel.listen_to_signals() })?;
-    let Some(raised) = bring_up(session, &workspaces, &names, &again, &cancel)? else {
+    let _at_work = session.host.at_work()?;
+    let cancel = session.host.cancel();
+    let Some(raised) = bring_up(session, &workspaces, &names, &again, cancel)? else {
         return Ok(Kind::Failed.exit_code());
     };
     for name in service::with_dependents(workspace, &again) {

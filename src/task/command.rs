@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     model::{Fault, Kind},
-    process::{Command, CommandLine, Shell},
+    process::{Command, CommandLine, Inherit, Shell},
     workspace::{Bindings, Keyring, Places, Task, Template, Text, Workspace},
 };
 
@@ -27,6 +27,8 @@ pub struct Ground {
     pub read: Vec<PathBuf>,
     /// Those of them whose values are written down nowhere: they come from files or from outside.
     pub unwritten: BTreeSet<String>,
+    /// What they inherit of the environment.
+    inherit: Inherit,
     path: Vec<PathBuf>,
     shell: Shell,
 }
@@ -58,7 +60,8 @@ impl Ground {
             env.insert(name.clone(), value.expand(&places));
         }
         let path = vec![workspace.layout.bin()];
-        Ok(Self { places, dir, env, read, unwritten, path, shell: task.shell.clone() })
+        let inherit = workspace.inherit(&task.pass_env);
+        Ok(Self { places, dir, env, read, unwritten, inherit, path, shell: task.shell.clone() })
     }
 
     /// Adds what `dotenv` and `env` say; `of_file` is what words mean to the file of the task.
@@ -114,6 +117,7 @@ impl Ground {
         let line = line.expand_with_secrets(&self.places, keyring, &mut env);
         Ok(Command {
             env,
+            inherit: self.inherit.clone(),
             path: self.path.clone(),
             jobs: true,
             shell: self.shell.clone(),
@@ -129,6 +133,7 @@ impl Ground {
             unwritten: self.unwritten.clone(),
             places: self.places.clone(),
             read: Vec::new(),
+            inherit: self.inherit.clone(),
             path: self.path.clone(),
             shell: shell.clone(),
         }
