@@ -19,7 +19,7 @@ use crate::{
 use super::{
     Stop,
     outdated::{ask, tell_failures},
-    session::{Session, say, select},
+    session::{Session, note, say, select},
     versions::Versions,
 };
 
@@ -240,7 +240,11 @@ impl<'w> Desk<'w> {
             after: self.pins.with(&changes)?,
             locked: steps.iter().flat_map(|step| step.locked.clone()).collect(),
         };
-        if self.session.flags.dry_run { Ok(()) } else { change.make(&self.workspace.layout) }
+        if self.session.flags.dry_run {
+            return Ok(());
+        }
+        let (_at_work, cancel) = (self.session.host.at_work()?, self.session.host.cancel());
+        change.make(&self.workspace.layout, cancel, &note)
     }
 
     /// A digest in a spec is that of one version.

@@ -10,7 +10,7 @@ use crate::{
 use super::{
     Stop,
     run::jobs,
-    session::{Session, say, select},
+    session::{Session, note, say, select},
 };
 
 /// Resolves them. With `update`, also those that are locked already.
@@ -46,7 +46,8 @@ pub(super) fn lock(session: &Session, words: &[String], update: bool) -> Result<
         })
         .collect();
     if !session.flags.dry_run {
-        write_lock(&workspace.layout, &changes)?;
+        let (_at_work, cancel) = (session.host.at_work()?, session.host.cancel());
+        write_lock(&workspace.layout, &changes, cancel, &note)?;
     }
     for change in &changes {
         let commit = change.commit.as_deref().unwrap_or_default();

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{self, Write},
     sync::Arc,
 };
 
@@ -19,7 +18,7 @@ use crate::{
 use super::{
     Stop,
     logs::Follower,
-    session::{Session, say},
+    session::{Session, note, say},
     task::ensure_all,
 };
 
@@ -43,7 +42,8 @@ pub(super) fn up(session: &Session, words: &[String], foreground: bool) -> Resul
         let style = session.stdout_style();
         session.host.runtime()?.block_on(follower.follow(cancel, style))?;
         note(&format!("ending {}", list(&names)));
-        service::lower(workspace, watch.is_none().then_some(&names))?;
+        let end = watch.is_none().then_some(&names);
+        service::lower(workspace, end, &cancel.patient(), &note)?;
     }
     Ok(0)
 }
@@ -51,17 +51,19 @@ pub(super) fn up(session: &Session, words: &[String], foreground: bool) -> Resul
 /// Ends services; all of them, and whatever is left of them, if none is named.
 pub(super) fn down(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let workspace = session.workspace();
+    let (_at_work, cancel) = (session.host.at_work()?, session.host.cancel());
     // What runs can be ended though somebody broke a file meanwhile.
     let workspace = match workspace {
         Ok(workspace) => workspace,
         Err(Stop::Problems(_)) if words.is_empty() => {
-            service::lower_all(&session.layout()?)?;
+            service::lower_all(&session.layout()?, cancel, &note)?;
             return Ok(0);
         }
         Err(stop) => return Err(stop),
     };
     let names = service::select(&workspace, words)?;
-    let was = service::lower(&workspace, (!words.is_empty()).then_some(&names))?;
+    let names = (!words.is_empty()).then_some(&names);
+    let was = service::lower(&workspace, names, cancel, &note)?;
     if !session.flags.quiet {
         match was.is_empty() {
             true => note("no service was running"),
@@ -231,9 +233,4 @@ fn state_word(state: &State) -> String {
 /// Names with commas between.
 pub(super) fn list<'n>(names: impl IntoIterator<Item = &'n Name>) -> String {
     names.into_iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
-}
-
-/// Says something on standard error. If that is closed there is nobody left to tell.
-fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
 }
