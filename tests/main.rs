@@ -33,6 +33,7 @@ mod newer;
 mod own_version;
 mod planning;
 mod platforms;
+mod poison;
 mod problems;
 mod promises;
 mod readme;

@@ -10,17 +10,19 @@ use std::{
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
-    model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Platform},
+    cache::{Installed, Place, inspect, make_folder},
+    model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Layout, Platform},
     plan::Action,
     probe::{Finding, Own, walk_sources},
     process::{Command, CommandLine},
+    provenance::RunClass,
     report::human_time,
     workspace::{Build, Places, Source, Subsystem, Text},
 };
 
 use super::{
     Context, Done, LockChange,
-    adopt::{new_record, new_stamp, prove_binaries},
+    adopt::{new_stamp, prove_binaries},
     context::blocking,
     source::SourceTree,
 };
@@ -40,9 +42,11 @@ impl Context {
         let (started, begun) = (Instant::now(), jiff::Timestamp::now());
         let tools = self.tool_versions(&want.id, build).await;
         let source = self.source(action, subsystem, want).await?;
-        let staging = self.staging(want)?;
+        let staging = self.staging()?;
         let places = self.places(&want.id, &source, staging.path());
-        make_work_folder(build, &places)?;
+        let layout = self.workspaces.layout();
+        make_work_folder(layout, build, &places)?;
+        make_folder(layout, &self.logs)?;
         self.phase(action, "building");
         self.run_steps(action.id, &want.id, build, &places).await?;
         self.phase(action, "checking");
@@ -59,7 +63,8 @@ impl Context {
         }
         .map_err(|fault| for_another_platform(fault, &want.id))?;
         let stamp = new_stamp(want, print, source.commit.clone(), binaries);
-        let mut record = new_record(stamp, Some(self.made(begun, tools)), finding.taken());
+        let mut record = self.new_record(stamp, Some(self.made(begun, tools)), finding.taken());
+        record.class = record.class.min(self.class_of_tools(&want.id));
         record.build_seconds = Some(started.elapsed().as_secs_f64());
         let (record, warnings) = self.adopt(want, &staging, record)?;
         let lock = source.commit.map(|commit| LockChange {
@@ -87,7 +92,7 @@ impl Context {
             root: layout.root().to_owned(),
             src: source.folder.clone(),
             out: out.to_owned(),
-            work: layout.sources().join(format!("{}.work", id.file_name())),
+            work: layout.work(id),
             bin: layout.bin(),
             commit: source.commit.clone().unwrap_or_default(),
         }
@@ -119,6 +124,16 @@ impl Context {
     pub(super) fn tool_folders(&self, id: &ArtifactId) -> Vec<PathBuf> {
         let layout = self.workspaces.layout();
         self.workspaces.build_needs(id).map(|tool| layout.installed_artifact(&tool)).collect()
+    }
+
+    /// The least class of the runs that made what `id` is built with.
+    fn class_of_tools(&self, id: &ArtifactId) -> RunClass {
+        let layout = self.workspaces.layout();
+        let class = |tool| match inspect(&Place::of(layout, &tool)) {
+            Installed::Intact { record, .. } => record.class,
+            Installed::Absent | Installed::Damaged(_) => RunClass::Untrusted,
+        };
+        self.workspaces.build_needs(id).map(class).min().unwrap_or(RunClass::Trusted)
     }
 
     fn command(
@@ -227,12 +242,11 @@ fn disk_is_full(fault: Fault, folder: &Path) -> Fault {
 }
 
 /// Makes the folder for intermediate results, if some command speaks of it.
-fn make_work_folder(build: &Build, places: &Places) -> Result<(), Fault> {
+fn make_work_folder(layout: &Layout, build: &Build, places: &Places) -> Result<(), Fault> {
     let texts = build.steps.iter().chain(build.env.values()).chain(&build.dir);
     let symbol = format!("{{{{ {} }}}}", "work");
     if texts.into_iter().any(|text| text.symbolic().contains(&symbol)) {
-        fs::create_dir_all(&places.work)
-            .map_err(|e| Fault::io(format!("cannot make {}", places.work.display()), &e))?;
+        make_folder(layout, &places.work)?;
     }
     Ok(())
 }

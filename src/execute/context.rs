@@ -7,13 +7,12 @@ use std::{
 };
 
 use crate::{
-    cache::{Cache, Staging},
+    cache::{Cache, Staging, stage},
     git,
     model::{ArtifactId, Event, EventSink, Fault, Name},
     plan::{Action, Limits},
-    probe::Want,
     process::{Cancel, CommandRunner},
-    provenance::Surroundings,
+    provenance::{Classes, Surroundings},
     store::{Fetcher, Store},
     workspace::Workspaces,
 };
@@ -92,6 +91,8 @@ pub struct Options {
     pub asked: bool,
     /// The stores are the embedded default, which the lock does not speak of.
     pub private_store: bool,
+    /// What the run is, and whose work it uses.
+    pub classes: Classes,
     /// How many actions of each kind may run at once.
     pub limits: Limits,
 }
@@ -102,9 +103,9 @@ impl Context {
         self.events.emit(Event::Phase { action: action.id, phase: phase.into() });
     }
 
-    /// A new folder for half-made things of `want`.
-    pub(super) fn staging(&self, want: &Want) -> Result<Staging, Fault> {
-        Staging::new(&self.workspaces.layout().staging(), &want.id.name.file_name())
+    /// A new folder for half-made things.
+    pub(super) fn staging(&self) -> Result<Staging, Fault> {
+        stage(self.workspaces.layout())
     }
 
     /// Where the commands for `id` log.

@@ -36,6 +36,14 @@ impl Context {
         let Some(store) = self.stores.first() else {
             return Err(Fault::new(Kind::Usage, "there is no store to publish to"));
         };
+        if record.class < self.options.classes.takes {
+            return Err(Fault::new(
+                Kind::Verification,
+                format!("{} is not published to {}", want.id, store.url()),
+            )
+            .because(format!("what is installed was made by {}", record.class))
+            .hint(format!("build it in this run: `forge ensure --force {}`", want.id.name)));
+        }
         match self.is_not_its_version(want).await {
             Ok(None) => {}
             Ok(Some(why)) if self.options.asked => return Err(why),
@@ -48,7 +56,7 @@ impl Context {
             Err(fault) => return Err(fault),
         }
         let compression = self.workspaces.subsystem(&want.id).compression;
-        let staging = self.staging(want)?;
+        let staging = self.staging()?;
         let file = staging.path().join(&want.asset);
         self.phase(action, "packing");
         let packed = pack_installed(&place, &record, compression, &file).await?;
@@ -83,7 +91,7 @@ impl Context {
         why: Fault,
     ) -> Result<Done, Fault> {
         record.release = Some(Release::HoldsOther { store: store.url().to_owned() });
-        record.write(&place.record, &self.workspaces.layout().staging())?;
+        record.write(&place.record, self.workspaces.layout())?;
         let is_told = !self.options.private_store && want.version != Scheme::unreleased().as_str();
         let warnings = Some(why).filter(|_| is_told).into_iter().collect();
         Ok(Done { warnings, ..Done::new(How::Built, record) })
@@ -179,7 +187,7 @@ impl Context {
             warnings.push(still_a_draft(&want.tag_of(*revision), &receipt.waits_for));
         }
         let layout = self.workspaces.layout();
-        record.write(&place.record, &layout.staging())?;
+        record.write(layout, &place.record)?;
         warnings.extend(self.cache.keep(&record, &place.folder).err());
         let lock = record
             .asset()

@@ -7,28 +7,38 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, File, OpenOptions},
+    fs::{File, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cache::replace_file,
+    cache::forge_folder,
+    disk::{Folder, open_file},
     model::{Fault, Layout},
+    provenance::{Classes, RunClass},
 };
 
-use super::{plan::Invocation, record::Record};
+use super::{
+    plan::Invocation,
+    record::{Record, digest},
+};
 
 /// The file is written anew when it has this many times more lines than records.
 const STALE: usize = 4;
+/// How long the file's lock is waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// The records of all tasks.
 pub struct Ledger {
     path: PathBuf,
-    staging: PathBuf,
+    layout: Layout,
+    classes: Classes,
     known: Mutex<Known>,
 }
 
@@ -48,15 +58,19 @@ struct Known {
 struct Line<R> {
     /// What tells the task and its parameters from others.
     of: String,
+    /// The class of the run that ran it.
+    #[serde(default)]
+    class: RunClass,
     /// Nothing if what was known holds no more.
     is: Option<R>,
 }
 
 impl Ledger {
-    /// The records in the workspace of `layout`; nothing is read yet.
-    pub fn new(layout: &Layout) -> Self {
+    /// The records in the workspace of `layout`, as a run of these classes reads and writes them;
+    /// nothing is read yet.
+    pub fn new(layout: &Layout, classes: Classes) -> Self {
         let path = layout.state().join("tasks.jsonl");
-        Self { path, staging: layout.staging(), known: Mutex::default() }
+        Self { path, layout: layout.clone(), classes, known: Mutex::default() }
     }
 
     /// Where the file is.
@@ -64,14 +78,16 @@ impl Ledger {
         &self.path
     }
 
-    /// What is recorded of `invocation`; nothing if that cannot be read.
+    /// What is recorded of `invocation`; nothing if that cannot be read, or if a run of a class made it
+    /// that this one does not trust.
     pub fn read(&self, invocation: &Invocation) -> Option<Record> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.file.is_none() {
             let _ = known.catch_up(&self.path);
         }
         let line = known.lines.get(&invocation.key())?;
-        serde_json::from_str::<Line<Record>>(line).ok()?.is
+        let line: Line<Record> = serde_json::from_str(line).ok()?;
+        line.is.filter(|_| line.class >= self.classes.takes)
     }
 
     /// Reads what others added meanwhile.
@@ -80,12 +96,39 @@ impl Ledger {
         let _ = known.catch_up(&self.path);
     }
 
-    /// Records it.
+    /// Records it, as done by this run.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&self, invocation: &Invocation, record: &Record) -> Result<(), Fault> {
-        self.add(&Line { of: invocation.key(), is: Some(record) })
+        self.write_as(self.classes.own, invocation, record)
+    }
+
+    /// Records it, as done by a run of `class`.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write_as(
+        &self,
+        class: RunClass,
+        invocation: &Invocation,
+        record: &Record,
+    ) -> Result<(), Fault> {
+        let class = class.min(self.classes.own);
+        self.add(&Line { of: invocation.key(), class, is: Some(record) })
+    }
+
+    /// The key in the user's cache under which this run keeps what `record` says came out. Runs of
+    /// another class keep theirs apart.
+    pub fn kept_under(&self, record: &Record) -> String {
+        of_class(self.classes.own, &record.key())
+    }
+
+    /// The keys in the user's cache under which this run looks for what `record` says goes in, each
+    /// with the class of the runs that keep theirs there.
+    pub fn looked_for(&self, record: &Record) -> impl Iterator<Item = (RunClass, String)> {
+        let key = record.key();
+        self.classes.takes.and_above().map(move |class| (class, of_class(class, &key)))
     }
 
     /// Forgets what is recorded of `invocation`, since it holds no more.
@@ -93,17 +136,24 @@ impl Ledger {
     /// # Errors
     /// If the file cannot be written.
     pub fn forget(&self, invocation: &Invocation) -> Result<(), Fault> {
-        let is_known = self.read(invocation).is_some();
-        if is_known { self.add(&Line { of: invocation.key(), is: None }) } else { Ok(()) }
+        let _ = self.read(invocation);
+        let of = invocation.key();
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = known.lines.contains_key(&of);
+        drop(known);
+        match is_known {
+            true => self.add(&Line { of, class: self.classes.own, is: None }),
+            false => Ok(()),
+        }
     }
 
     fn add(&self, line: &Line<&Record>) -> Result<(), Fault> {
         let failed = |error| Fault::io(format!("cannot write {}", self.path.display()), &error);
         let text = serde_json::to_string(line).map_err(|error| failed(error.into()))?;
-        let lock = self.lock().map_err(failed)?;
-        lock.lock_shared().map_err(failed)?;
-        let mut file =
-            OpenOptions::new().append(true).create(true).open(&self.path).map_err(failed)?;
+        let folder = forge_folder(&self.layout)?;
+        let lock = self.lock(&folder).map_err(failed)?;
+        share(&lock).map_err(failed)?;
+        let mut file = folder.append(&self.path).map_err(failed)?;
         file.write_all(format!("\n{text}\n").as_bytes()).map_err(failed)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.take(text);
@@ -111,36 +161,51 @@ impl Ledger {
         drop(lock);
         // Others may be at work: then the next time will do.
         match is_stale {
-            true => self.write_anew(&mut known).map_err(failed),
+            true => self.write_anew(&folder, &mut known).map_err(failed),
             false => Ok(()),
         }
     }
 
-    fn write_anew(&self, known: &mut Known) -> io::Result<()> {
-        let lock = self.lock()?;
+    fn write_anew(&self, folder: &Folder, known: &mut Known) -> io::Result<()> {
+        let lock = self.lock(folder)?;
         if lock.try_lock().is_err() {
             return Ok(());
         }
         known.catch_up(&self.path)?;
         let text = known.lines.values().fold(String::new(), |text, line| text + "\n" + line + "\n");
-        replace_file(&self.path, text.as_bytes(), &self.staging, false)?;
+        folder.replace(&self.path, text.as_bytes(), &self.layout.staging(), false)?;
         known.file = None;
         known.catch_up(&self.path)
     }
 
-    fn lock(&self) -> io::Result<File> {
-        let path = self.path.with_extension("lock");
-        let open = || OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-        open().or_else(|_| {
-            fs::create_dir_all(path.parent().unwrap_or(&path))?;
-            open()
-        })
+    fn lock(&self, folder: &Folder) -> io::Result<File> {
+        folder.open_or_create(&self.path.with_extension("lock"))
+    }
+}
+
+/// Takes a share of `lock`. Who holds it alone writes a small file anew, so a wait that takes long is
+/// not for a forge at work, and ends.
+fn share(lock: &File) -> io::Result<()> {
+    let began = Instant::now();
+    loop {
+        match lock.try_lock_shared() {
+            Err(TryLockError::WouldBlock) if began.elapsed() < LONGEST_WAIT => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::other("another process holds its lock and does not let go"));
+            }
+            Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
+                return Err(error);
+            }
+            _ => return Ok(()),
+        }
     }
 }
 
 impl Known {
     fn catch_up(&mut self, path: &PathBuf) -> io::Result<()> {
-        let mut file = File::open(path)?;
+        let mut file = open_file(path)?;
         let is_same = self.file.as_ref().is_some_and(|known| is_same(known, &file));
         if !is_same {
             *self = Self::default();
@@ -166,6 +231,10 @@ impl Known {
             false => self.lines.remove(&of),
         };
     }
+}
+
+fn of_class(class: RunClass, key: &str) -> String {
+    digest(&format!("{} {key}", class.as_str()))
 }
 
 /// Of what a line is, and whether it says anything.

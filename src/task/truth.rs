@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    cache::{Busy, BusyLock, Cache},
+    cache::{Busy, BusyLock, Cache, another, stage},
     model::Fault,
 };
 
@@ -75,16 +75,16 @@ impl<'w> Performance<'_, 'w> {
         frame: &Frame<'_>,
     ) -> Result<(BusyLock, bool), Fault> {
         let name = format!("task-{}", &digest(&self.invocation.key())[..16]);
-        let path = self.engine.workspace.layout.state().join("locks").join(name);
+        let layout = &self.engine.workspace.layout;
+        let path = layout.state().join("locks").join(name);
         let mut waits = false;
         loop {
-            let whose = match BusyLock::take(&path)? {
+            let whose = match BusyLock::take(layout, &path)? {
                 Busy::Ours(lock) => return Ok((lock, waits)),
                 Busy::Theirs(whose) => whose,
             };
             if !waits {
-                let whose = whose.map_or_else(String::new, |pid| format!(" (process {pid})"));
-                let note = format!("waits for another forge that runs it{whose}");
+                let note = format!("waiting for {}, which runs it", another(whose));
                 self.tell(&scene.label, Event::Note(&note));
             }
             waits = true;
@@ -104,22 +104,29 @@ impl<'w> Performance<'_, 'w> {
             return Ok(false);
         }
         let (dir, layout) = (&scene.ground.dir, &self.engine.workspace.layout);
-        let restored = Cache::of_user()
-            .and_then(|cache| cache.restore_outputs(&now.key(), dir, &layout.staging()));
-        match restored {
-            Ok(true) => {}
-            Ok(false) => return Ok(false),
+        let restore = |cache: Cache| {
+            let staging = stage(layout)?;
+            for (class, key) in self.engine.ledger.looked_for(now) {
+                if cache.restore_outputs(&key, dir, &staging)? {
+                    return Ok(Some(class));
+                }
+            }
+            Ok(None)
+        };
+        let class = match Cache::of_user().and_then(restore) {
+            Ok(Some(class)) => class,
+            Ok(None) => return Ok(false),
             Err(fault) => {
                 self.tell(&scene.label, Event::Note(&format!("runs, since {fault}")));
                 return Ok(false);
             }
-        }
+        };
         if !self.has_status(scene, frame).await? {
             return Ok(false);
         }
         let Some(record) = self.with_outputs(scene, now.clone())? else { return Ok(false) };
         self.engine.basis.is_more();
-        self.engine.ledger.write(self.invocation, &record)?;
+        self.engine.ledger.write_as(class, self.invocation, &record)?;
         Ok(true)
     }
 
@@ -139,8 +146,8 @@ impl<'w> Performance<'_, 'w> {
         }
         if is_kept(task) {
             let names: Vec<&str> = record.outputs.keys().map(String::as_str).collect();
-            let kept =
-                Cache::of_user().and_then(|cache| cache.keep_outputs(&record.key(), dir, &names));
+            let key = self.engine.ledger.kept_under(&record);
+            let kept = Cache::of_user().and_then(|cache| cache.keep_outputs(&key, dir, &names));
             if let Err(fault) = kept {
                 self.tell(&scene.label, Event::Note(&format!("is done; but {fault}")));
             }
