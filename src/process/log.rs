@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_silent_command_leaves_no_file() {
         let temp = tempfile::tempdir().unwrap();
-        let path = temp.path().join("deep/log");
+        let path = temp.path().join("log");
         let mut log = Log::new(path.clone(), Limits::default());
         log.write(b"").unwrap();
         log.finish().unwrap();

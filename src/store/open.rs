@@ -68,7 +68,8 @@ fn absolute(path: &Path, workspace: &Path) -> Result<PathBuf, Fault> {
 }
 
 /// What the store is called that is nowhere.
-const NO_STORE: &str = "no store (there is no home folder to keep one in, and `releases` names none)";
+const NO_STORE: &str =
+    "no store (there is no home folder to keep one in, and `releases` names none)";
 
 fn no_home(error: &etcetera::HomeDirError) -> Fault {
     Fault::new(Kind::Failed, "cannot tell where your home folder is")

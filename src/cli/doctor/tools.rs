@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use crate::{
     execute::{ask_version, tells},
     model::{Fault, Kind, Name},
-    process::{Command, CommandLine, CommandRunner, Runner, find_outside, path_outside},
+    process::{Command, CommandLine, CommandRunner, Inherit, Runner, find_outside, path_outside},
     workspace::{Subsystem, Workspace},
 };
 
@@ -90,10 +90,12 @@ pub(super) async fn ask(
     is_enough: &(dyn Fn(&str) -> bool + Sync),
 ) -> Vec<String> {
     let root = workspace.layout.root();
-    let mut command = Command::new(CommandLine::Argv(Vec::new()), root);
+    let mut command = Command {
+        inherit: Inherit::of_build([]),
+        ..Command::new(CommandLine::Argv(Vec::new()), root)
+    };
     command.env.insert("PATH".into(), path_outside(root).to_string_lossy().into_owned());
-    let tool = tool.to_string_lossy();
-    ask_version(runner, &command, &tool, is_enough).await.unwrap_or_default()
+    ask_version(runner, &command, &tool.to_string_lossy(), is_enough).await.unwrap_or_default()
 }
 
 fn missing(tool: &str, users: &[(&Name, Option<&str>)]) -> Check {
