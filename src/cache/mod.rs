@@ -8,14 +8,16 @@ mod files;
 mod installed;
 mod outputs;
 mod pinned;
+mod proof;
 mod record;
 mod seal;
+mod transfer;
 
 pub use atomic::{Staging, exchange, remove_tree, replace_file};
 pub use busy::{Busy, BusyLock};
-pub use files::{Cache, CacheFault};
+pub use files::{Cache, CacheKey, Hit, Lookup};
 pub use installed::{
-    Installed, Place, inspect, install, links_are_there, rehash, repair, uninstall,
+    Installed, Place, inspect, install, links_are_there, rehash, remember, repair, uninstall,
 };
 pub use record::{Made, Record, Release};
 pub use seal::SealKey;

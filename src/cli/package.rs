@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     archive,
-    cache::{Installed, Place, inspect, replace_file},
+    cache::{Installed, Place, SealKey, inspect, replace_file},
     execute::pack_installed,
     model::{ArtifactId, Fault, Kind, Layout, Name, asset_name},
     report::human_size,
@@ -80,14 +80,14 @@ pub(super) fn pack(
     names: &BTreeSet<Name>,
     into: &Path,
 ) -> Result<Vec<Packed>, Fault> {
-    let (runtime, layout) = (runtime()?, workspaces.layout());
+    let (runtime, layout, key) = (runtime()?, workspaces.layout(), SealKey::of_user());
     std::fs::create_dir_all(into)
         .map_err(|e| Fault::io(format!("cannot make {}", into.display()), &e))?;
     let mut packed = Vec::new();
     for id in workspaces.artifacts(names) {
         let subsystem = workspaces.subsystem(&id);
         let place = Place::of(layout, &id);
-        let Installed::Intact { record, .. } = inspect(&place) else {
+        let Installed::Intact { record, .. } = inspect(&place, &key) else {
             return Err(Fault::new(Kind::Failed, format!("{id} vanished while it was packed")));
         };
         let compression = subsystem.compression;

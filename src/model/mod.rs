@@ -3,6 +3,7 @@
 //! every other room can speak it.
 
 mod artifact;
+mod binary_name;
 mod diagnostic;
 mod digest;
 mod duration;
@@ -26,6 +27,7 @@ mod suggest;
 mod version;
 
 pub use artifact::ArtifactId;
+pub use binary_name::{Binaries, BinaryName};
 pub use diagnostic::{Diagnostic, Problems, Span};
 pub use digest::{ParseDigestError, Sha256};
 pub use duration::parse_duration;
@@ -35,7 +37,7 @@ pub use file_stat::FileStat;
 pub use fingerprint::{Fingerprint, FingerprintBuilder, Inputs, TreeDigest, TreeHasher, checksum};
 pub use header::{HEADER_BYTES, Header, read_header};
 pub use layout::Layout;
-pub use lock::{Lock, Locked, LockedAsset};
+pub use lock::{Lock, Locked, LockedAsset, LockedUpstream};
 pub use mac::Mac;
 pub use name::Name;
 pub use outcome::{ArtifactReport, How, RunReport};

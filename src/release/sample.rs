@@ -31,7 +31,7 @@ pub fn pin(name: &str, version: &str) -> Pin {
 /// The same, locked.
 pub fn locked(pin: Pin, version: &str, commit: Option<&str>) -> Pin {
     let commit = commit.map(str::to_owned);
-    Pin { locked: Some(Locked { version: version.into(), commit, assets: BTreeMap::new() }), ..pin }
+    Pin { locked: Some(Locked { commit, ..Locked::nothing_of(version) }), ..pin }
 }
 
 /// Two platforms.

@@ -49,6 +49,7 @@ pub fn resolve(
             .map(|(tool, version)| (tool.value.clone(), version.as_ref().map(declared))),
     );
     build.dir = dir.flatten();
+    build.preset = recipe(doc).map(|recipe| recipe.preset);
     build.timeout = timeout?;
     (found.diagnostics.len() == before).then_some(build)
 }
@@ -97,6 +98,7 @@ fn bare(steps: Vec<Text>) -> Build {
         tools: BTreeMap::new(),
         rust_target: None,
         native_only: None,
+        preset: None,
         timeout: TIMEOUT,
     }
 }
