@@ -18,7 +18,7 @@ use std::{
 use crate::{
     disk::{self, Folder, read_text},
     manifest::{parse_stamp, render_stamp},
-    model::{ArtifactId, BinaryName, Fault, FileStat, Kind, Layout, Platform, Stamp},
+    model::{ArtifactId, BinaryName, Fault, FileStat, Layout, Platform, Stamp},
 };
 
 use super::{

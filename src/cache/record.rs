@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     disk::{Folder, read_file},
     model::{Fault, FileStat, LockedAsset, Stamp},
+    provenance::RunClass,
 };
 
 use super::seal::SealKey;
@@ -30,6 +31,9 @@ pub struct Record {
     pub files: BTreeMap<String, FileStat>,
     /// Seconds that building it took, if it was ever built here.
     pub build_seconds: Option<f64>,
+    /// The class of the run that made or fetched it; the lowest if nobody knows.
+    #[serde(default)]
+    pub class: RunClass,
     /// How it was made, if it was made on this machine.
     #[serde(default)]
     pub made: Option<Made>,
@@ -78,7 +82,15 @@ pub enum Release {
 impl Record {
     /// A record of an artifact of which no more is known than what lies there.
     pub fn unknown(stamp: Stamp, files: BTreeMap<String, FileStat>) -> Self {
-        Self { stamp, files, build_seconds: None, made: None, release: None, builder: None }
+        Self {
+            stamp,
+            files,
+            build_seconds: None,
+            class: RunClass::Untrusted,
+            made: None,
+            release: None,
+            builder: None,
+        }
     }
 
     /// The total size of the binaries in bytes.
@@ -164,6 +176,7 @@ pub(super) mod tests {
             },
             files: BTreeMap::new(),
             build_seconds: Some(1.5),
+            class: RunClass::OnRequest,
             made: Some(Made::default()),
             release: None,
             builder: None,

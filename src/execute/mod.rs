@@ -215,7 +215,13 @@ impl Context {
             return None;
         };
         let accepted = accept_installed(&finding.want, &record, is_ours);
-        let trusted = distrust(self.workspaces.any(), &record).is_none();
+        let trusted = distrust(
+            self.workspaces.any(),
+            &record,
+            finding.want.locked.as_ref(),
+            self.options.classes.takes,
+        )
+        .is_none();
         (trusted && accepted == Acceptance::Yes).then(|| Done {
             reason: Some("another forge had just installed it".into()),
             ..Done::new(How::Fresh, record)

@@ -12,8 +12,8 @@ use super::{
     yaml,
 };
 use crate::model::{
-    Binaries, Diagnostic, Layout, Lock, Locked, LockedAsset, LockedUpstream, Name, Platform,
-    Revision, Stamp,
+    Binaries, BinaryName, Diagnostic, Layout, Lock, Locked, LockedAsset, LockedUpstream, Name,
+    Platform, Revision, Sha256, Stamp,
 };
 
 const LOCK_HEAD: &str =
@@ -66,7 +66,8 @@ pub fn render_lock(lock: &Lock) -> String {
                 let _ = write!(text, ", revision: {}", revision.number());
             }
             if let Some(binaries) = locked.binaries.get(platform) {
-                let binary = |(name, digest)| format!("{}: {digest}", quoted(name));
+                let binary =
+                    |(name, digest): (&BinaryName, &Sha256)| format!("{}: {digest}", quoted(name));
                 let binaries: Vec<_> = binaries.iter().map(binary).collect();
                 let _ = write!(text, ", binaries: {{{}}}", binaries.join(", "));
             }
@@ -244,7 +245,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Arch, BinaryName, Os, Sha256};
+    use crate::model::{Arch, Os};
     use proptest::{collection::btree_map, prelude::*};
 
     fn names() -> impl Strategy<Value = Name> {

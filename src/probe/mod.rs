@@ -33,6 +33,7 @@ use futures_util::{StreamExt, stream};
 use crate::{
     cache::{Cache, CacheKey, Record, Release},
     model::{ArtifactId, Fault, Name, Platform, Revision},
+    provenance::Classes,
     store::Store,
     workspace::Workspaces,
 };
@@ -77,6 +78,8 @@ pub struct Options {
     pub exact: bool,
     /// The stores are the embedded default: a cache of this user, not the project's releases.
     pub private_store: bool,
+    /// What the run is, and whose work it uses.
+    pub classes: Classes,
 }
 
 /// How an artifact can be had.

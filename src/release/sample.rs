@@ -1,7 +1,5 @@
 //! Pins and releases to test with.
 
-use std::collections::BTreeMap;
-
 use crate::{
     model::{Compression, Locked, Name, Platform, Sha256, TagStem, Version},
     store::{ReleaseAsset, ReleaseInfo},
