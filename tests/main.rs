@@ -8,6 +8,7 @@ mod affected_ci;
 mod architecture;
 mod assets;
 mod bundle;
+mod cache;
 mod ci;
 mod commit_versions;
 mod commits;
