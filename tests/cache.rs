@@ -118,10 +118,9 @@ fn a_stamp_and_its_binary_that_somebody_put_into_place_are_not_believed() {
     let folder = sandbox.path(".forge/installed/tool");
     let stamp = fs::read_to_string(folder.join(".version")).unwrap();
     let was = sha256(&fs::read(folder.join("tool")).unwrap());
-    for (file, bytes) in [
-        ("tool", EVIL.to_vec()),
-        (".version", stamp.replace(&was, &sha256(EVIL)).into_bytes()),
-    ] {
+    for (file, bytes) in
+        [("tool", EVIL.to_vec()), (".version", stamp.replace(&was, &sha256(EVIL)).into_bytes())]
+    {
         fs::remove_file(folder.join(file)).unwrap();
         fs::write(folder.join(file), bytes).unwrap();
         fs::set_permissions(folder.join(file), fs::Permissions::from_mode(0o555)).unwrap();
@@ -225,7 +224,11 @@ fn outputs_that_are_links_are_installed_as_files_and_what_they_lead_to_stays_as_
     sandbox.write("code/tool.sh", "#!/bin/sh\necho tool v1\n");
     sandbox.forge("ensure").succeeds();
     let source = sandbox.path("code/tool.sh");
-    assert_ne!(fs::metadata(&source).unwrap().permissions().mode() & 0o200, 0, "it was not touched");
+    assert_ne!(
+        fs::metadata(&source).unwrap().permissions().mode() & 0o200,
+        0,
+        "it was not touched"
+    );
     assert!(fs::symlink_metadata(sandbox.path(".forge/installed/tool/tool")).unwrap().is_file());
     fs::write(&source, "other").unwrap();
     assert_eq!(says(&sandbox.root()), GOOD);
@@ -251,7 +254,11 @@ fn a_vendors_digest_is_locked_at_first_use_and_compared_from_then_on() {
         "v1",
         &format!("upstream:\n  url: {url}/tool.tar.gz\n  sha256: {url}/SHA256SUMS\n"),
     );
-    sandbox.forge("ensure --locked --no-publish").exits(4).says("has no digest of").says("without --locked");
+    sandbox
+        .forge("ensure --locked --no-publish")
+        .exits(4)
+        .says("has no digest of")
+        .says("without --locked");
     sandbox.all_are("upstream");
     assert!(sandbox.read("forge.lock").contains(&sha256(&good)));
     let forget = || {

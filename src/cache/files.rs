@@ -19,12 +19,11 @@ use std::{
 };
 
 use crate::{
-    disk::{self, Folder},
+    disk::{Folder, Staging, read_file},
     model::{Binaries, BinaryName, Fault, FileStat, Fingerprint, Kind, Sha256},
 };
 
 use super::{
-    atomic::Staging,
     proof::{self, Unproven},
     record::{MAX_BYTES, Record},
     seal::SealKey,
@@ -158,7 +157,7 @@ impl Cache {
     /// counts if it has the binaries that are `pinned`, and for no more than their names. Reads
     /// only, and hashes nothing.
     pub fn find(&self, key: CacheKey, pinned: Option<&Binaries>) -> Lookup {
-        let Ok(bytes) = disk::read_file(&self.record_path(key), MAX_BYTES) else {
+        let Ok(bytes) = read_file(&self.record_path(key), MAX_BYTES) else {
             return Lookup::Absent;
         };
         let is_pinned = |record: &Record| pinned == Some(&record.stamp.binaries);
@@ -203,7 +202,7 @@ impl Cache {
     /// cache that cannot be written to serves as well.
     fn remember(&self, record: &Record, key: CacheKey) {
         if self.sealed(key).as_ref() != Some(record) {
-            let _ = Folder::open(&self.root).map(|root| self.write(&root, record, key));
+            let _ = self.write_record(record, key);
         }
     }
 
@@ -213,7 +212,7 @@ impl Cache {
     /// # Errors
     /// What could not be kept. `Verification` if a file is not as the record says.
     pub fn keep(&self, record: &Record, keys: &[CacheKey], from: &Path) -> Result<(), Fault> {
-        let root = Folder::make(&self.root).map_err(|e| cannot("make", &self.root, &e))?;
+        let root = self.folder().map_err(|e| cannot("make", &self.root, &e))?;
         let before: Vec<Record> = keys.iter().filter_map(|key| self.sealed(*key)).collect();
         let mut kept = Record { files: std::collections::BTreeMap::new(), ..record.clone() };
         for (name, sha256) in &record.stamp.binaries {
@@ -231,7 +230,7 @@ impl Cache {
             kept.files.insert(name.to_string(), stat);
         }
         for key in keys {
-            self.write(&root, &kept, *key)?;
+            self.write_record(&kept, *key)?;
         }
         Ok(())
     }
@@ -248,7 +247,7 @@ impl Cache {
         let to = self.file_path(sha256);
         let known = record.files.get(&**name).copied();
         let keep = || -> io::Result<Option<FileStat>> {
-            let staging = disk::Staging::new(root, Path::new(HALF_MADE))?;
+            let staging = self.stage()?;
             let file = Folder::open(from)?.open_file(name.as_ref())?;
             let half_made = Path::new("file");
             match self.transfers.transfer(&file, known, staging.folder(), half_made)? {
@@ -268,24 +267,36 @@ impl Cache {
     }
 
     fn sealed(&self, key: CacheKey) -> Option<Record> {
-        let bytes = disk::read_file(&self.record_path(key), MAX_BYTES).ok()?;
+        let bytes = read_file(&self.record_path(key), MAX_BYTES).ok()?;
         Record::open(&key.purpose(), &bytes, &self.key)
     }
 
-    fn write(&self, root: &Folder, record: &Record, key: CacheKey) -> Result<(), Fault> {
-        let path = self.record_path(key);
-        let bytes = record.sealed(&key.purpose(), &self.key);
-        root.replace(&path, &bytes, Path::new(HALF_MADE), false)
-            .map_err(|e| cannot("write", &path, &e))
+    fn write_record(&self, record: &Record, key: CacheKey) -> Result<(), Fault> {
+        self.write(&self.record_path(key), &record.sealed(&key.purpose(), &self.key))
     }
 
     /// Removes what killed processes left half-made long ago.
     pub fn sweep(&self) {
-        Staging::sweep(&self.half_made(), LEFT_FOR_DEAD);
+        if let Ok(folder) = Folder::open(&self.root) {
+            Staging::sweep(&folder, Path::new(HALF_MADE), LEFT_FOR_DEAD);
+        }
     }
 
-    pub(super) fn half_made(&self) -> PathBuf {
-        self.root.join(HALF_MADE)
+    /// The folder of the cache, made if it is not there. Nothing in it is followed.
+    pub(super) fn folder(&self) -> io::Result<Folder> {
+        Folder::make(&self.root)
+    }
+
+    /// A new folder for half-made things.
+    pub(super) fn stage(&self) -> io::Result<Staging> {
+        Staging::new(&self.folder()?, Path::new(HALF_MADE))
+    }
+
+    /// Makes the file `path` hold `bytes`, in one step.
+    pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+        self.folder()
+            .and_then(|folder| folder.replace(path, bytes, Path::new(HALF_MADE), false))
+            .map_err(|e| cannot("write", path, &e))
     }
 
     fn file_path(&self, sha256: Sha256) -> PathBuf {
@@ -384,7 +395,7 @@ mod tests {
         let it = kept();
         it.cache.keep(&it.record, &[it.key], &it.dir.path().join("from")).unwrap();
         assert_eq!(fs::read_dir(it.file().parent().unwrap()).unwrap().count(), 1);
-        assert_eq!(fs::read_dir(it.cache.half_made()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(it.cache.root().join(HALF_MADE)).unwrap().count(), 0);
         assert!(it.find().unwrap().is_some());
     }
 

@@ -16,13 +16,13 @@ use std::{
 };
 
 use crate::{
-    disk::{self, Folder, read_text},
+    disk::{Folder, MOST_OF_TEXT, Staging, is_absent, read_text},
     manifest::{parse_stamp, render_stamp},
     model::{ArtifactId, BinaryName, Fault, FileStat, Layout, Platform, Stamp},
 };
 
 use super::{
-    atomic::Staging,
+    own::{existing_forge_folder, forge_folder},
     proof::{self, Unproven},
     record::Record,
     seal::SealKey,
@@ -31,9 +31,6 @@ use super::{
 /// The record as it was when the artifact was installed, beside its binaries: it comes into
 /// place with them, in one step.
 const CAME_WITH: &str = ".record";
-
-/// No stamp is longer, in bytes.
-const MAX_STAMP_BYTES: u64 = 1 << 20;
 
 /// What a look at an installed artifact found.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,9 +84,9 @@ pub fn rehash(place: &Place, key: &SealKey) -> Installed {
 }
 
 fn prove(place: &Place, known: Option<Record>, key: &SealKey) -> Installed {
-    let text = match read_text(&place.folder.join(Stamp::FILE), MAX_STAMP_BYTES) {
+    let text = match read_text(&place.folder.join(Stamp::FILE), MOST_OF_TEXT) {
         Ok(text) => text,
-        Err(error) if disk::is_absent(&error) && !place.folder.exists() => {
+        Err(error) if is_absent(&error) && !place.folder.exists() => {
             return Installed::Absent;
         }
         Err(error) => return Installed::Damaged(format!("its stamp cannot be read: {error}")),
@@ -131,7 +128,7 @@ fn prove_binaries(folder: &Path, stamp: &Stamp) -> Result<BTreeMap<String, FileS
             .map_err(Unproven::Unreadable)
             .and_then(|file| proof::prove(file, *sha256));
         let stat = proven.map_err(|why| match why {
-            Unproven::Unreadable(error) if disk::is_absent(&error) => {
+            Unproven::Unreadable(error) if is_absent(&error) => {
                 format!("`{name}` is missing")
             }
             Unproven::Differs { found, wanted } => format!(
@@ -181,33 +178,32 @@ pub fn install(
         record.build_seconds.or(before.as_ref().and_then(|before| before.build_seconds));
     let what = || format!("cannot install {id} into {}", place.folder.display());
     let fault = |e: &io::Error| Fault::io(what(), e);
-    let root = Folder::open(layout.root()).map_err(|e| fault(&e))?;
-    complete(staging.path(), &mut record, key).map_err(|e| fault(&e))?;
-    root.exchange(staging.path(), &root, &place.folder).map_err(|e| fault(&e))?;
+    complete(staging.folder(), &mut record, key).map_err(|e| fault(&e))?;
+    let forge = forge_folder(layout)?;
+    staging.exchange(&forge, &place.folder).map_err(|e| fault(&e))?;
     if id.platform == Platform::host() {
-        publish_links(&root, layout, id, &record, before.as_ref()).map_err(|e| fault(&e))?;
+        publish_links(&forge, layout, id, &record, before.as_ref()).map_err(|e| fault(&e))?;
     }
-    record.write(&root, &place.record, &layout.staging(), key)?;
+    record.write(layout, &place.record, key)?;
     Ok(record)
 }
 
 /// Makes the binaries in `staging` read-only, and adds the stamp and the record.
-fn complete(staging: &Path, record: &mut Record, key: &SealKey) -> io::Result<()> {
-    let folder = Folder::open(staging)?;
+fn complete(folder: &Folder, record: &mut Record, key: &SealKey) -> io::Result<()> {
     record.files.clear();
     for name in record.stamp.binaries.keys() {
         let file = folder.open_file(name.as_ref())?;
         record.files.insert(name.to_string(), made_read_only(&file, 0o555)?);
     }
-    let stamp = write_new(&folder, Stamp::FILE, render_stamp(&record.stamp).as_bytes())?;
+    let stamp = write_new(folder, Stamp::FILE, render_stamp(&record.stamp).as_bytes())?;
     record.files.insert(Stamp::FILE.to_owned(), made_read_only(&stamp, 0o444)?);
-    write_new(&folder, CAME_WITH, &record.sealed_installed(key)).map(drop)
+    write_new(folder, CAME_WITH, &record.sealed_installed(key)).map(drop)
 }
 
 /// Writes a file that replaces what a build or an asset put there under its name.
 fn write_new(folder: &Folder, name: &str, bytes: &[u8]) -> io::Result<File> {
     match folder.remove_all(Path::new(name)) {
-        Err(error) if !disk::is_absent(&error) => return Err(error),
+        Err(error) if !is_absent(&error) => return Err(error),
         _ => {}
     }
     let mut file = folder.create_new(Path::new(name), 0o644)?;
@@ -228,27 +224,27 @@ fn made_read_only(file: &File, mode: u32) -> io::Result<FileStat> {
 /// Puts a link to each binary into `.forge/bin`, and removes those of binaries that
 /// the artifact had before and has no longer.
 fn publish_links(
-    root: &Folder,
+    forge: &Folder,
     layout: &Layout,
     id: &ArtifactId,
     record: &Record,
     before: Option<&Record>,
 ) -> io::Result<()> {
     for name in record.stamp.binaries.keys() {
-        link_binary(root, layout, id, name)?;
+        link_binary(forge, layout, id, name)?;
     }
     let gone = before.into_iter().flat_map(|before| before.stamp.binaries.keys());
     for name in gone.filter(|name| !record.stamp.binaries.contains_key(*name)) {
-        remove_link(root, layout, id, name);
+        remove_link(forge, layout, id, name);
     }
     Ok(())
 }
 
 /// Removes the link to a binary from `.forge/bin`, if it is this artifact's.
-fn remove_link(root: &Folder, layout: &Layout, id: &ArtifactId, name: &BinaryName) {
+fn remove_link(forge: &Folder, layout: &Layout, id: &ArtifactId, name: &BinaryName) {
     let link = layout.bin().join(name);
-    if root.read_link(&link).is_ok_and(|target| target == link_target(id, name)) {
-        let _ = root.remove_file(&link);
+    if forge.read_link(&link).is_ok_and(|target| target == link_target(id, name)) {
+        let _ = forge.remove_file(&link);
     }
 }
 
@@ -258,23 +254,22 @@ fn link_target(id: &ArtifactId, binary: &BinaryName) -> PathBuf {
 
 /// Makes `.forge/bin/<binary>` a link to the installed binary, if it is not one yet.
 fn link_binary(
-    root: &Folder,
+    forge: &Folder,
     layout: &Layout,
     id: &ArtifactId,
     binary: &BinaryName,
 ) -> io::Result<()> {
     let (link, target) = (layout.bin().join(binary), link_target(id, binary));
-    match root.symlink(&target, &link) {
+    match forge.symlink(&target, &link) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         other => return other,
     }
-    if root.read_link(&link).is_ok_and(|found| found == target) {
+    if forge.read_link(&link).is_ok_and(|found| found == target) {
         return Ok(());
     }
-    let half_made = disk::Staging::new(root, &layout.staging())?;
-    let new = Path::new("link");
-    half_made.folder().symlink(&target, new)?;
-    half_made.folder().rename(new, root, &link)
+    let (staging, new) = (Staging::new(forge, &layout.staging())?, Path::new("link"));
+    staging.folder().symlink(&target, new)?;
+    staging.folder().rename(new, forge, &link)
 }
 
 /// Whether every link of an installed artifact is in `.forge/bin`.
@@ -292,10 +287,8 @@ pub fn repair(
     record: &Record,
     key: &SealKey,
 ) -> Result<(), Fault> {
-    let root = Folder::open(layout.root())
-        .map_err(|e| Fault::io(format!("cannot open {}", layout.root().display()), &e))?;
     if id.platform == Platform::host() {
-        publish_links(&root, layout, id, record, None)
+        publish_links(&forge_folder(layout)?, layout, id, record, None)
             .map_err(|e| Fault::io(format!("cannot link {id} into .forge/bin"), &e))?;
     }
     remember(layout, id, record, key)
@@ -308,24 +301,22 @@ pub fn remember(
     record: &Record,
     key: &SealKey,
 ) -> Result<(), Fault> {
-    let root = Folder::open(layout.root())
-        .map_err(|e| Fault::io(format!("cannot open {}", layout.root().display()), &e))?;
-    record.write(&root, &layout.record(id), &layout.staging(), key)
+    record.write(layout, &layout.record(id), key)
 }
 
 /// Removes an installed artifact, its links and its record.
 pub fn uninstall(layout: &Layout, id: &ArtifactId, key: &SealKey) -> Result<(), Fault> {
     let place = Place::of(layout, id);
     let fault = |e: &io::Error| Fault::io(format!("cannot remove {}", place.folder.display()), e);
-    let root = Folder::open(layout.root()).map_err(|e| fault(&e))?;
+    let Some(forge) = existing_forge_folder(layout)? else { return Ok(()) };
     if let Some(record) = Record::read(&place.record, key) {
         for name in record.stamp.binaries.keys() {
-            remove_link(&root, layout, id, name);
+            remove_link(&forge, layout, id, name);
         }
     }
-    let _ = root.remove_file(&place.record);
-    match root.remove_all(&place.folder) {
-        Err(error) if !disk::is_absent(&error) => Err(fault(&error)),
+    let _ = forge.remove_file(&place.record);
+    match forge.remove_all(&place.folder) {
+        Err(error) if !is_absent(&error) => Err(fault(&error)),
         _ => Ok(()),
     }
 }
@@ -354,7 +345,7 @@ mod tests {
 
     impl Box {
         fn install(&self, text: &str) {
-            let staging = Staging::new(&self.layout.staging(), "nats").unwrap();
+            let staging = crate::cache::stage(&self.layout).unwrap();
             fs::write(staging.path().join("nats"), text).unwrap();
             let mut record = sample();
             let (sha256, _) = hash_file(&staging.path().join("nats")).unwrap();
@@ -446,40 +437,19 @@ mod tests {
     fn nothing_is_installed_through_a_link() {
         for planted in ["installed", "bin", "state"] {
             let it = installed("#!/bin/sh\n");
-            let (elsewhere, folder) =
-                (it.dir.path().join("elsewhere"), it.layout.forge().join(planted));
+            let elsewhere = it.dir.path().join("elsewhere");
+            let folder = it.layout.forge().join(planted);
             fs::create_dir(&elsewhere).unwrap();
-            disk::Folder::open(it.dir.path()).unwrap().remove_all(&folder).unwrap();
+            Folder::open(it.dir.path()).unwrap().remove_all(&folder).unwrap();
             std::os::unix::fs::symlink(&elsewhere, &folder).unwrap();
-            let staging = it.dir.path().join(".forge/half");
-            fs::create_dir(&staging).unwrap();
-            fs::write(staging.join("nats"), "#!/bin/sh\n").unwrap();
-            let root = Folder::open(it.layout.root()).unwrap();
-            let placed = root.exchange(&staging, &root, &it.place().folder).and_then(|()| {
-                let name = BinaryName::new("nats").unwrap();
-                link_binary(&root, &it.layout, &it.id, &name)
-            });
-            let written =
-                sample().write(&root, &it.place().record, Path::new(".forge/half-made"), &it.key);
-            assert!(placed.is_err() || written.is_err(), "{planted}");
+            let forge = forge_folder(&it.layout).unwrap();
+            let staging = Staging::new(&forge, Path::new("half-made")).unwrap();
+            fs::write(staging.path().join("nats"), "#!/bin/sh\n").unwrap();
+            let installed = install(&it.layout, &it.id, &staging, sample(), &it.key);
+            let name = BinaryName::new("nats").unwrap();
+            let linked = link_binary(&forge, &it.layout, &it.id, &name);
+            assert!(installed.is_err() || linked.is_err(), "{planted}");
             assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0, "{planted}");
         }
-    }
-
-    #[test]
-    fn a_stamp_with_garbage_is_damage_not_a_crash() {
-        let it = installed("#!/bin/sh\n");
-        let stamp = it.place().folder.join(Stamp::FILE);
-        fs::remove_file(&stamp).unwrap();
-        fs::write(&stamp, "\u{0}garbage: [").unwrap();
-        assert!(matches!(it.inspect(), Installed::Damaged(_)));
-    }
-
-    #[test]
-    fn nothing_installed_is_absent() {
-        let it = installed("#!/bin/sh\n");
-        uninstall(&it.layout, &it.id, &it.key).unwrap();
-        assert_eq!(it.inspect(), Installed::Absent);
-        assert!(fs::symlink_metadata(it.layout.bin().join("nats")).is_err());
     }
 }

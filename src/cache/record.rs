@@ -9,12 +9,12 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    disk::{Folder, read_file},
-    model::{Fault, FileStat, LockedAsset, Stamp},
+    disk::read_file,
+    model::{Fault, FileStat, Layout, LockedAsset, Stamp},
     provenance::RunClass,
 };
 
-use super::seal::SealKey;
+use super::{own::write_state, seal::SealKey};
 
 /// No record is longer, in bytes.
 pub(super) const MAX_BYTES: u64 = 1 << 20;
@@ -115,17 +115,9 @@ impl Record {
         Self::open_installed(&read_file(path, MAX_BYTES).ok()?, key)
     }
 
-    /// Writes the record of something installed in one step, to `path` below the folder `root`, by
-    /// way of the folder `half_made` there.
-    pub(super) fn write(
-        &self,
-        root: &Folder,
-        path: &Path,
-        half_made: &Path,
-        key: &SealKey,
-    ) -> Result<(), Fault> {
-        root.replace(path, &self.sealed_installed(key), half_made, false)
-            .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))
+    /// Writes the record of something installed in the workspace at `layout` in one step.
+    pub(super) fn write(&self, layout: &Layout, path: &Path, key: &SealKey) -> Result<(), Fault> {
+        write_state(layout, path, &self.sealed_installed(key))
     }
 
     /// As [`read`](Self::read), of the bytes of a file.
@@ -186,9 +178,10 @@ pub(super) mod tests {
     #[test]
     fn a_damaged_record_is_no_record_and_another_users_is_none_either() {
         let dir = tempfile::tempdir().unwrap();
-        let (root, path) = (Folder::open(dir.path()).unwrap(), dir.path().join("nats"));
+        let layout = Layout::new(dir.path().to_owned());
+        let path = layout.state().join("nats");
         let key = SealKey::in_folder(&dir.path().join("data"));
-        sample().write(&root, &path, Path::new("half-made"), &key).unwrap();
+        sample().write(&layout, &path, &key).unwrap();
         assert_eq!(Record::read(&path, &key), Some(sample()));
         let other = SealKey::in_folder(&dir.path().join("elsewhere"));
         let _ = other.seal("", b"");

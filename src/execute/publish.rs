@@ -47,7 +47,7 @@ impl Context {
             .hint(format!("build it in this run: `forge ensure --force {}`", want.id.name)));
         }
         let compression = self.workspaces.subsystem(&want.id).compression;
-        let staging = self.staging(want)?;
+        let staging = self.staging()?;
         let file = staging.path().join(&want.asset);
         self.phase(action, "packing");
         let packed = pack_installed(&place, &record, compression, &file).await?;

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::{
     archive::{Unpacked, Unpacker},
-    model::{Binaries, Fault, Fingerprint, How, Kind, LockedUpstream, Sha256},
+    model::{Binaries, Digest, Fault, Fingerprint, How, Kind, LockedUpstream},
     plan::Action,
     probe::{Finding, Want, upstream_key},
-    store::find_digest,
+    store::{asset_path, find_digest},
     workspace::{Upstream, UpstreamDigest},
 };
 
@@ -34,22 +34,23 @@ impl Context {
         };
         let begun = jiff::Timestamp::now();
         let expected = self.upstream_digest(want, upstream).await?;
-        let staging = self.staging(want)?;
+        let staging = self.staging()?;
         let paths = want.binaries.iter().map(|name| path_in_archive(upstream, name).to_owned());
         let unpacker = Unpacker {
             strip: upstream.strip,
             program: Some(want.binaries[0].to_string()),
             only: Some(paths.collect()),
+            algorithm: expected.algorithm(),
             ..Unpacker::new(&upstream.url)
         };
         let into = staging.path().join("unpacked");
         let unpacked = self.fetch_and_unpack(action, &upstream.url, unpacker, &into).await?;
-        if unpacked.sha256 != expected {
+        if unpacked.digest != expected {
             return Err(Fault::new(
                 Kind::Verification,
                 format!("{} is not what was published", upstream.url),
             )
-            .because(format!("its sha256 is {}, expected is {expected}", unpacked.sha256))
+            .because(format!("its digest is {:?}, expected is {expected}", unpacked.digest))
             .hint("nothing was installed; a vendor who replaces an asset should say why"));
         }
         self.phase(action, "verifying");
@@ -69,7 +70,7 @@ impl Context {
         want: &Want,
         upstream: &Upstream,
         fingerprint: Fingerprint,
-        sha256: Sha256,
+        digest: Digest,
     ) -> Option<LockChange> {
         let subsystem = self.workspaces.subsystem(&want.id);
         let is_new = matches!(upstream.digest, UpstreamDigest::Published(_))
@@ -80,15 +81,15 @@ impl Context {
             version: subsystem.version.to_string(),
             commit: None,
             asset: None,
-            upstream: Some((want.id.platform, LockedUpstream { fingerprint, sha256 })),
+            upstream: Some((want.id.platform, LockedUpstream { fingerprint, digest })),
         })
     }
 
     /// The digest that the vendor's asset must have: the one in the spec, or else the one that the
     /// vendor publishes, which must be the one of its first use.
-    async fn upstream_digest(&self, want: &Want, upstream: &Upstream) -> Result<Sha256, Fault> {
+    async fn upstream_digest(&self, want: &Want, upstream: &Upstream) -> Result<Digest, Fault> {
         let url = match &upstream.digest {
-            UpstreamDigest::Pinned(sha256) => return Ok(*sha256),
+            UpstreamDigest::Pinned(digest) => return Ok(*digest),
             UpstreamDigest::Published(url) => url,
         };
         let Some(locked) = want.locked_upstream else {
@@ -104,12 +105,13 @@ impl Context {
         }
     }
 
-    async fn published_digest(&self, upstream: &Upstream, url: &str) -> Result<Sha256, Fault> {
+    async fn published_digest(&self, upstream: &Upstream, url: &str) -> Result<Digest, Fault> {
         let text = self.fetcher.get_text(url, MAX_CHECKSUMS).await?;
         let text = text.ok_or_else(|| nothing_at(url))?;
-        let asset = upstream.url.rsplit('/').next().unwrap_or_default();
-        find_digest(&text, asset).map_err(|why| {
-            Fault::new(Kind::Verification, format!("{url} has no sha256 of `{asset}`"))
+        let path = asset_path(&upstream.url);
+        find_digest(&text, &path).map_err(|why| {
+            let asset = path.rsplit('/').next().unwrap_or_default();
+            Fault::new(Kind::Verification, format!("{url} has no digest of `{asset}`"))
                 .because(why)
                 .hint("correct `upstream.sha256`, or pin the digest itself there")
         })
@@ -126,7 +128,7 @@ fn unlocked(want: &Want, upstream: &Upstream) -> Fault {
 }
 
 /// The vendor says something else than at first use.
-fn replaced(want: &Want, url: &str, published: Sha256, locked: Sha256) -> Fault {
+fn replaced(want: &Want, url: &str, published: Digest, locked: Digest) -> Fault {
     let what = format!("the vendor of {} publishes another digest than before", want.id);
     Fault::new(Kind::Verification, what)
         .because(format!("{url} says {published}, forge.lock says {locked}"))

@@ -76,9 +76,9 @@ pub fn render_lock(lock: &Lock) -> String {
         if !locked.upstream.is_empty() {
             text.push_str("  upstream:\n");
         }
-        for (platform, LockedUpstream { fingerprint, sha256 }) in &locked.upstream {
+        for (platform, LockedUpstream { fingerprint, digest }) in &locked.upstream {
             let _ =
-                writeln!(text, "    {platform}: {{sha256: {sha256}, fingerprint: {fingerprint}}}");
+                writeln!(text, "    {platform}: {{digest: {digest}, fingerprint: {fingerprint}}}");
         }
     }
     text
@@ -155,7 +155,7 @@ fn locked(entry: &Entry) -> Result<(Name, Locked), Wrong> {
     let upstream = |entry: &Entry| {
         let upstream = LockedUpstream {
             fingerprint: value(&entry.value, "fingerprint")?,
-            sha256: value(&entry.value, "sha256")?,
+            digest: value(&entry.value, "digest")?,
         };
         Ok((key(&entry.key)?, upstream))
     };
@@ -283,7 +283,7 @@ mod tests {
         );
         let assets = btree_map(platforms(), (asset, proptest::option::of(digests())), 0..4);
         let upstream = (fingerprints(), any::<[u8; 32]>()).prop_map(|(fingerprint, sha256)| {
-            LockedUpstream { fingerprint, sha256: Sha256(sha256) }
+            LockedUpstream { fingerprint, digest: Sha256(sha256).into() }
         });
         let upstream = btree_map(platforms(), upstream, 0..3);
         let locked = (texts(), proptest::option::of(texts()), assets, upstream).prop_map(
@@ -371,7 +371,8 @@ mod tests {
         nats.assets.insert(platform, asset);
         let binary = BinaryName::new("nats-server").unwrap();
         nats.binaries.insert(platform, Binaries::from([(binary, Sha256([0xef; 32]))]));
-        let vendors = LockedUpstream { fingerprint: asset.fingerprint, sha256: Sha256([0x12; 32]) };
+        let vendors =
+            LockedUpstream { fingerprint: asset.fingerprint, digest: Sha256([0x12; 32]).into() };
         nats.upstream.insert(platform, vendors);
         let (sha256, fingerprint) = ("cd".repeat(32), "ab".repeat(32));
         let (binary, vendors) = ("ef".repeat(32), "12".repeat(32));
@@ -379,7 +380,7 @@ mod tests {
             "{LOCK_HEAD}nats:\n  version: v2.10.24\n  commit: 0123456789abcdef0123456789abcdef01234567\n  \
              assets:\n    linux-amd64: {{sha256: {sha256}, size: 15163554, fingerprint: {fingerprint}, \
              binaries: {{nats-server: {binary}}}}}\n  \
-             upstream:\n    linux-amd64: {{sha256: {vendors}, fingerprint: {fingerprint}}}\n"
+             upstream:\n    linux-amd64: {{digest: {vendors}, fingerprint: {fingerprint}}}\n"
         );
         assert_eq!(render_lock(&lock), expected);
     }

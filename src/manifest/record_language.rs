@@ -2,7 +2,7 @@
 //! `forge.lock` and stamps.
 
 use super::{
-    language::{DIGEST, NAME, PLATFORM, VERSION, field},
+    language::{DIGEST, NAME, PLATFORM, VENDORS_DIGEST, VERSION, field},
     shape::{
         Need::{Optional, Required},
         Record,
@@ -43,7 +43,7 @@ const LOCKED_UPSTREAM: Shape = Shape::Record(&Record {
     what: "a vendor's locked asset",
     exactly_one: &[],
     fields: &[
-        field("sha256", Required, DIGEST, "Its digest, as the vendor published it."),
+        field("digest", Required, VENDORS_DIGEST, "Its digest, as the vendor published it."),
         field("fingerprint", Required, Text("a fingerprint"), "By which `upstream:` it was taken."),
     ],
 });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Binaries, Fingerprint, Name, Platform, Revision, Sha256};
+use super::{Binaries, Digest, Fingerprint, Name, Platform, Revision, Sha256};
 
 /// The contents of `forge.lock`, sorted by name and platform.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct LockedUpstream {
     /// The fingerprint of taking it from the vendor: another URL is another asset.
     pub fingerprint: Fingerprint,
     /// Its digest, as the vendor published it then.
-    pub sha256: Sha256,
+    pub digest: Digest,
 }
 
 /// One asset of a release.

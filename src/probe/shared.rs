@@ -25,7 +25,7 @@ use std::{
 
 use crate::{
     cache::CacheKey,
-    model::{Fingerprint, FingerprintBuilder, Sha256},
+    model::{Digest, Fingerprint, FingerprintBuilder},
     workspace::{Build, Source, Subsystem, Text},
 };
 
@@ -48,9 +48,10 @@ impl Identity {
     }
 }
 
-/// The key of a vendor's asset that was compared with `sha256`.
-pub fn upstream_key(fingerprint: Fingerprint, sha256: Sha256) -> CacheKey {
-    key([("recipe", fingerprint.to_string().as_bytes()), ("upstream", &sha256.0)])
+/// The key of a vendor's asset that was compared with `digest`.
+pub fn upstream_key(fingerprint: Fingerprint, digest: Digest) -> CacheKey {
+    let (recipe, digest) = (fingerprint.to_string(), digest.to_string());
+    key([("recipe", recipe.as_bytes()), ("upstream", digest.as_bytes())])
 }
 
 /// The key of what any workspace makes by the recipe with this fingerprint.
@@ -100,6 +101,7 @@ fn stays_inside(text: &Text) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Sha256;
 
     #[test]
     fn a_workspace_is_where_it_lies() {
@@ -112,8 +114,8 @@ mod tests {
         assert_eq!(key(a.path()), key(&link));
         assert_ne!(key(a.path()), shared_key(fingerprint));
         assert_ne!(
-            upstream_key(fingerprint, Sha256([1; 32])),
-            upstream_key(fingerprint, Sha256([2; 32]))
+            upstream_key(fingerprint, Sha256([1; 32]).into()),
+            upstream_key(fingerprint, Sha256([2; 32]).into())
         );
     }
 

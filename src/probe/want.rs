@@ -9,8 +9,8 @@ use std::{
 use crate::{
     cache::CacheKey,
     model::{
-        ArtifactId, Binaries, BinaryName, Fault, Fingerprint, FingerprintBuilder, Inputs, Kind,
-        LockedAsset, LockedUpstream, Name, Platform, Revision, Sha256, TagStem, TreeDigest,
+        ArtifactId, Binaries, BinaryName, Digest, Fault, Fingerprint, FingerprintBuilder, Inputs,
+        Kind, LockedAsset, LockedUpstream, Name, Platform, Revision, TagStem, TreeDigest,
         asset_name,
     },
     workspace::{Build, Source, Subsystem, Upstream, UpstreamDigest, Workspace},
@@ -61,7 +61,7 @@ pub struct Want {
     /// What `forge.lock` says of the binaries in that.
     pub locked_binaries: Option<Binaries>,
     /// What `forge.lock` says of the vendor's asset: its digest at first use.
-    pub locked_upstream: Option<Sha256>,
+    pub locked_upstream: Option<Digest>,
     /// Whether it is made of code in the workspace, which changes under an unchanged version:
     /// there is one release of each version, and no revision of it.
     pub in_repo: bool,
@@ -178,7 +178,7 @@ impl<'a> Wants<'a> {
             let print = self.upstream_print(subsystem, upstream, pinned);
             want.locked_upstream = pinned
                 .filter(|pinned| pinned.fingerprint == print.fingerprint)
-                .map(|pinned| pinned.sha256);
+                .map(|pinned| pinned.digest);
             want.upstream = Some(print);
         }
         let asset = locked.and_then(|locked| locked.assets.get(&platform)).copied();
@@ -276,9 +276,9 @@ impl<'a> Wants<'a> {
                     fields.add("commit", commit.as_deref().unwrap_or("not resolved yet"));
                 }
             }
-            Source::Archive { sha256, strip, .. } => {
+            Source::Archive { digest, strip, .. } => {
                 // Where it comes from does not matter: the digest says what it is.
-                fields.add("source", "archive").add("source", sha256.to_string());
+                fields.add("source", "archive").add("source", digest.to_string());
                 fields.add("source", strip.to_string());
             }
         }
@@ -335,7 +335,7 @@ impl<'a> Wants<'a> {
         let mut fields = self.common_fields(subsystem);
         fields.add("upstream", &upstream.url).add("upstream", upstream.strip.to_string());
         match &upstream.digest {
-            UpstreamDigest::Pinned(sha256) => fields.add("upstream", sha256.to_string()),
+            UpstreamDigest::Pinned(digest) => fields.add("upstream", digest.to_string()),
             UpstreamDigest::Published(url) => fields.add("upstream", url),
         };
         for (binary, path) in &upstream.paths {
@@ -343,12 +343,12 @@ impl<'a> Wants<'a> {
         }
         let (fingerprint, inputs) = fields.finish();
         let locked = locked.filter(|locked| locked.fingerprint == fingerprint);
-        let sha256 = match &upstream.digest {
-            UpstreamDigest::Pinned(sha256) => Some(*sha256),
-            UpstreamDigest::Published(_) => locked.map(|locked| locked.sha256),
+        let digest = match &upstream.digest {
+            UpstreamDigest::Pinned(digest) => Some(*digest),
+            UpstreamDigest::Published(_) => locked.map(|locked| locked.digest),
         };
-        let cache_key = match sha256 {
-            Some(sha256) => upstream_key(fingerprint, sha256),
+        let cache_key = match digest {
+            Some(digest) => upstream_key(fingerprint, digest),
             None => self.identity.key(fingerprint),
         };
         Print { fingerprint, inputs, cache_key }
