@@ -50,7 +50,7 @@ impl Context {
         match self.is_not_its_version(want).await {
             Ok(None) => {}
             Ok(Some(why)) if self.options.asked => return Err(why),
-            Ok(Some(why)) => return self.leave_unpublished(want, &place, record, &**store, why),
+            Ok(Some(why)) => return self.leave_unpublished(want, record, &**store, why),
             // The next run asks again.
             Err(fault) if !self.options.asked && fault.kind == Kind::Store => {
                 let fault = fault.within(format!("{} is not published", want.tag));
@@ -88,13 +88,12 @@ impl Context {
     fn leave_unpublished(
         &self,
         want: &Want,
-        place: &Place,
         mut record: Record,
         store: &dyn Store,
         why: Fault,
     ) -> Result<Done, Fault> {
         record.release = Some(Release::HoldsOther { store: store.url().to_owned() });
-        record.write(&place.record, self.workspaces.layout())?;
+        remember(self.workspaces.layout(), &want.id, &record, self.cache.key())?;
         let is_told = !self.options.private_store && want.version != Scheme::unreleased().as_str();
         let warnings = Some(why).filter(|_| is_told).into_iter().collect();
         Ok(Done { warnings, ..Done::new(How::Built, record) })
