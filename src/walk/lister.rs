@@ -1,0 +1,201 @@
+//! Goes through folders, and says what of them counts.
+
+use std::{
+    collections::HashSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use ignore::{Match, overrides::Override};
+
+use super::{
+    is_own, rules,
+    walker::{Place, Walker},
+};
+
+/// What something that counts is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// A file.
+    File,
+    /// A link, wherever it points.
+    Link,
+    /// A folder with nothing in it.
+    EmptyFolder,
+}
+
+/// Something that counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Where it is, by the way it was reached: perhaps through links.
+    pub path: PathBuf,
+    /// What it is.
+    pub what: What,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// What counts.
+    pub entries: Vec<Entry>,
+    /// The folders that were looked through.
+    pub folders: Vec<PathBuf>,
+    /// Sockets, pipes and devices that would count if they were files.
+    pub special: Vec<PathBuf>,
+}
+
+/// What is looked for.
+pub(super) struct Lister<'a> {
+    /// Who knows what git ignores; everything counts without.
+    pub walker: Option<&'a Walker>,
+    /// What is meant; everything without.
+    pub patterns: Option<&'a Override>,
+    /// Whether links to folders are followed, folders that cannot be listed are passed over, and
+    /// empty folders count: so for what people ask for by patterns.
+    pub follow: bool,
+}
+
+/// A folder that is still to be looked through.
+struct Open {
+    shown: PathBuf,
+    /// Where it really is, if it was reached through a link.
+    real: Option<PathBuf>,
+    place: Option<Place>,
+    /// Whether all in it counts, whatever the patterns are.
+    is_whole: bool,
+}
+
+/// Folders that links led to, by their real paths.
+#[derive(Default)]
+struct Reached {
+    once: HashSet<PathBuf>,
+    whole: HashSet<PathBuf>,
+}
+
+impl Lister<'_> {
+    /// Looks at `start`, a file or a folder (or a link to one), and all below it.
+    pub fn list(&self, start: &Path) -> io::Result<Listing> {
+        let mut listing = Listing::default();
+        let kind = fs::symlink_metadata(start)?.file_type();
+        if !fs::metadata(start).is_ok_and(|found| found.is_dir()) {
+            listing.add(start.to_owned(), kind);
+            return Ok(listing);
+        }
+        let place = self.walker.map(|walker| match start.parent() {
+            // Who names an ignored folder wants what is in it.
+            Some(above) => Place { is_ignored: false, ..walker.place(above) },
+            None => walker.place(start),
+        });
+        let mut reached = Reached::default();
+        let mut open = vec![Open { shown: start.to_owned(), real: None, place, is_whole: false }];
+        while let Some(folder) = open.pop() {
+            match self.look_through(&folder, &mut listing, &mut reached) {
+                Ok(more) => open.extend(more),
+                Err(_) if self.follow => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(listing)
+    }
+
+    /// Adds what is in `folder`; returns the folders in it.
+    fn look_through(
+        &self,
+        folder: &Open,
+        listing: &mut Listing,
+        reached: &mut Reached,
+    ) -> io::Result<Vec<Open>> {
+        let at = folder.real.as_deref().unwrap_or(&folder.shown);
+        let mut inside = Vec::new();
+        for entry in fs::read_dir(at)? {
+            let entry = entry?;
+            inside.push((entry.file_name(), entry.file_type()?));
+        }
+        listing.folders.push(folder.shown.clone());
+        let holds = |name: &str| inside.iter().any(|(found, _)| found == name);
+        let place = folder.place.clone();
+        let place = place.map(|place| place.within(at, holds(".git"), holds(rules::FILE)));
+        inside.retain(|(name, _)| !is_own(name));
+        if inside.is_empty() && self.follow && place.is_none() && self.means(folder, &folder.shown, true)
+        {
+            let path = folder.shown.clone();
+            listing.entries.push(Entry { path, what: What::EmptyFolder });
+        }
+        let mut more = Vec::new();
+        for (name, kind) in inside {
+            let shown = folder.shown.join(&name);
+            let real = folder.real.as_ref().map(|real| real.join(&name));
+            let at = real.as_deref().unwrap_or(&shown);
+            if place.as_ref().is_some_and(|place| !place.counts(at, kind.is_dir())) {
+                continue;
+            }
+            if kind.is_dir() {
+                if !self.excludes(&shown) {
+                    let place = place.clone().map(|place| {
+                        let is_ignored = place.ignores(at, true);
+                        Place { is_ignored, ..place }
+                    });
+                    more.push(Open { shown, real, place, is_whole: folder.is_whole });
+                }
+                continue;
+            }
+            if kind.is_symlink() && self.follow && !folder.is_whole && !self.excludes(&shown) {
+                more.extend(self.behind(at, &shown, reached));
+            }
+            if self.means(folder, &shown, false) {
+                listing.add(shown, kind);
+            }
+        }
+        Ok(more)
+    }
+
+    /// The folder behind a link, if it is to be looked through. One that holds the link is not:
+    /// that would never end. One that another link led to counts whole instead, whatever is meant:
+    /// looking for each of many names would take too long, and nothing is missed so.
+    fn behind(&self, at: &Path, shown: &Path, reached: &mut Reached) -> Option<Open> {
+        if !fs::metadata(at).ok()?.is_dir() {
+            return None;
+        }
+        let real = at.canonicalize().ok()?;
+        let holder = at.parent()?.canonicalize().ok()?;
+        if holder.starts_with(&real) || real.components().any(|part| is_own(part.as_os_str())) {
+            return None;
+        }
+        let is_first = reached.once.insert(real.clone());
+        if !is_first && !reached.whole.insert(real.clone()) {
+            return None;
+        }
+        let place = self.walker.zip(real.parent()).map(|(walker, above)| walker.place(above));
+        Some(Open { shown: shown.to_owned(), real: Some(real), place, is_whole: !is_first })
+    }
+
+    fn means(&self, folder: &Open, path: &Path, is_dir: bool) -> bool {
+        let matched = |patterns: &Override| patterns.matched(path, is_dir).is_whitelist();
+        folder.is_whole || self.patterns.is_none_or(matched)
+    }
+
+    fn excludes(&self, folder: &Path) -> bool {
+        let matched = |patterns: &Override| matches!(patterns.matched(folder, true), Match::Ignore(_));
+        self.patterns.is_some_and(matched)
+    }
+}
+
+impl Listing {
+    /// Adds what is no folder.
+    fn add(&mut self, path: PathBuf, kind: fs::FileType) {
+        if kind.is_symlink() {
+            self.entries.push(Entry { path, what: What::Link });
+        } else if kind.is_file() {
+            self.entries.push(Entry { path, what: What::File });
+        } else {
+            self.special.push(path);
+        }
+    }
+
+    /// Adds all of `other`.
+    pub fn extend(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+        self.folders.extend(other.folders);
+        self.special.extend(other.special);
+    }
+}
