@@ -1,4 +1,5 @@
-//! What goes into a component: its own code, what it shares, what it imports, its spec. The
+//! What goes into a component: its own code, what its links lead to, what it shares, what it imports,
+//! its spec. The
 //! fingerprint goes by the same, and so does everything that asks whether a file is a component's.
 
 use std::{
@@ -10,7 +11,8 @@ use super::reason::Reason;
 use crate::{
     imports::{Graph, Reach},
     model::{Fault, Name},
-    probe::Own,
+    probe::{Own, linked},
+    walk::Walker,
     workspace::{Shared, Source, Subsystem, Workspace},
 };
 
@@ -20,6 +22,8 @@ pub struct Extent<'w> {
     subsystem: &'w Subsystem,
     /// What its code imports; absent if nobody asked for it.
     reach: Option<Reach>,
+    /// Files and folders that links of its own lead to; none if nobody asked for them.
+    linked: BTreeSet<String>,
 }
 
 impl<'w> Extent<'w> {
@@ -30,10 +34,11 @@ impl<'w> Extent<'w> {
     pub fn of(workspace: &'w Workspace, subsystem: &'w Subsystem) -> Result<Self, Fault> {
         let names = BTreeSet::from([subsystem.name.clone()]);
         let mut all = Self::of_all(workspace, &names, &|_| true)?;
-        Ok(all.remove(&subsystem.name).unwrap_or(Self { subsystem, reach: None }))
+        Ok(all.remove(&subsystem.name).unwrap_or_else(|| Self::new(subsystem)))
     }
 
-    /// Those of `names`; what code imports is looked at only of those that `asks` for it.
+    /// Those of `names`; what code imports and links lead to is looked at only of those that `asks` for
+    /// it.
     ///
     /// # Errors
     /// When code cannot be read.
@@ -42,9 +47,16 @@ impl<'w> Extent<'w> {
         names: &BTreeSet<Name>,
         asks: &dyn Fn(&Self) -> bool,
     ) -> Result<BTreeMap<Name, Self>, Fault> {
-        let own = |name: &Name| Self { subsystem: &workspace.subsystems[name], reach: None };
+        let own = |name: &Name| Self::new(&workspace.subsystems[name]);
         let mut all: BTreeMap<Name, Self> =
             names.iter().map(|name| (name.clone(), own(name))).collect();
+        let walker = Walker::new(workspace.layout.root());
+        for one in all.values_mut().filter(|one| asks(one)) {
+            if let Source::Path { dir, only, shared } = &one.subsystem.source {
+                let own = Own { dir, only, shared };
+                one.linked = linked(workspace.layout.root(), &walker, &own)?;
+            }
+        }
         let importing: Vec<&mut Self> =
             all.values_mut().filter(|one| one.imports() && asks(one)).collect();
         let programs: Vec<_> = importing.iter().map(|one| one.own()).collect();
@@ -53,6 +65,10 @@ impl<'w> Extent<'w> {
             one.reach = Some(reach);
         }
         Ok(all)
+    }
+
+    fn new(subsystem: &'w Subsystem) -> Self {
+        Self { subsystem, reach: None, linked: BTreeSet::new() }
     }
 
     /// The component.
@@ -76,6 +92,9 @@ impl<'w> Extent<'w> {
         if let Some(pattern) = self.shared().and_then(|shared| shared.means(file)) {
             return Some(Reason::Also(file.to_owned(), pattern.to_owned()));
         }
+        if self.linked.iter().any(|start| is_at(file, start)) {
+            return Some(Reason::Linked(file.to_owned()));
+        }
         let reach = self.reach.as_ref().filter(|reach| reach.covers(file));
         reach.map(|_| Reason::Imported(file.to_owned()))
     }
@@ -86,6 +105,7 @@ impl<'w> Extent<'w> {
         starts.extend(self.specs().map(|spec| spec.to_string_lossy().into_owned()));
         let also = self.shared().map_or(&[][..], |shared| shared.also.as_slice());
         starts.extend(also.iter().map(|pattern| Shared::start(pattern).to_owned()));
+        starts.extend(self.linked.iter().cloned());
         if let Some(Reach { packages, embeds, rules, .. }) = &self.reach {
             let embedding = embeds.iter().map(|(folder, _)| folder);
             starts.extend(packages.iter().chain(rules).chain(embedding).cloned());

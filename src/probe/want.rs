@@ -8,8 +8,8 @@ use std::{
 
 use crate::{
     model::{
-        ArtifactId, Fault, Fingerprint, FingerprintBuilder, Inputs, LockedAsset, Name, Revision,
-        TagStem, TreeDigest, asset_name,
+        ArtifactId, Fault, Fingerprint, FingerprintBuilder, Inputs, Kind, LockedAsset, Name,
+        Revision, TagStem, TreeDigest, asset_name,
     },
     workspace::{Build, Source, Subsystem, Upstream, UpstreamDigest, Workspace},
 };
@@ -74,6 +74,20 @@ impl Want {
         self.build.as_ref().or(self.upstream.as_ref()).expect("a subsystem is built or fetched")
     }
 
+    /// What its owner should know of its source: sockets and the like are not part of it.
+    pub(super) fn skipped(&self) -> Option<Fault> {
+        let special = &self.tree.as_ref()?.special;
+        let (first, others) = special.split_first()?;
+        let more = match others.len() {
+            0 => String::new(),
+            count => format!(" and {count} more"),
+        };
+        let what =
+            format!("{}{more} in the source of {} is skipped", first.display(), self.id.name);
+        let why = "it is a socket, a pipe or a device, which git does not see either";
+        Some(Fault::new(Kind::Failed, what).because(why))
+    }
+
     /// The tag of a release of its version.
     pub fn tag_of(&self, revision: Revision) -> String {
         self.stem.revised(&self.version, revision)
@@ -110,7 +124,7 @@ impl<'a> Wants<'a> {
     pub fn source_inputs(&self) -> Vec<PathBuf> {
         let trees = self.trees.values().flatten();
         let inputs = |tree: &'_ Arc<Tree>| {
-            let read = tree.inputs.iter().map(|(path, _)| path.clone());
+            let read = tree.inputs.iter().chain(&tree.deciding).map(|(path, _)| path.clone());
             read.chain(tree.absent.iter().cloned()).collect::<Vec<_>>()
         };
         // Many share what they import.

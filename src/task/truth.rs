@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     Event,
-    files::{Marks, looked_at, marks},
+    files::{Marks, Meant},
     frame::Frame,
     key::{is_kept, patterns},
     perform::{Performance, Scene},
@@ -51,7 +51,8 @@ impl<'w> Performance<'_, 'w> {
         for written in [&task.inputs, &task.outputs] {
             if basis.stands() {
                 let written = patterns(&scene.rendering, &scene.ground, written)?;
-                basis.add(looked_at(&scene.ground.dir, &written)?);
+                let meant = Meant::inputs(&scene.ground.dir, &written, None);
+                basis.add(meant.looked_at()?);
             }
         }
         Ok(())
@@ -129,7 +130,9 @@ impl<'w> Performance<'_, 'w> {
         let Some(record) = self.with_outputs(scene, now)? else { return Ok(()) };
         let (task, dir) = (self.invocation.task, &scene.ground.dir);
         let written = patterns(&scene.rendering, &scene.ground, &task.inputs)?;
-        let inputs = marks(dir, &written, task.gitignore, &record.inputs)?;
+        let root = self.engine.workspace.layout.root();
+        let gitignore = task.gitignore.then_some(root);
+        let inputs = Meant::inputs(dir, &written, gitignore).marks(&record.inputs)?;
         // What was read before is recorded: whether the run saw the change nobody knows.
         self.engine.ledger.write(self.invocation, &record)?;
         if let Some(change) = changed("input", &record.inputs, &inputs, false) {
@@ -159,7 +162,7 @@ impl<'w> Performance<'_, 'w> {
                 return Ok(None);
             }
         }
-        let outputs = marks(&scene.ground.dir, &outputs, false, &Marks::new())?;
+        let outputs = Meant::outputs(&scene.ground.dir, &outputs).marks(&Marks::new())?;
         Ok(Some(Record { outputs, ..record }))
     }
 }

@@ -10,13 +10,13 @@ use std::{
 };
 
 use crate::{
-    model::{FileStat, Layout, Name},
+    model::{FileStat, Layout, Name, path_to_text, text_to_path},
     probe::{Own, Tree, walk_sources},
     workspace::{Bindings, Names, Renderer, Source, Word, Workspace},
 };
 
 use super::{
-    files::{self, Mark, Marks, mark, marks},
+    files::{Mark, Marks, Meant, mark_of_file},
     key::patterns,
     plan::{Invocation, Plan, subsystems},
     reader::{Foresight, Known, at_once},
@@ -142,11 +142,13 @@ impl Watch {
         let inputs = self.inputs.iter().enumerate().map(|(at, of)| {
             let known = known.inputs.get(at).unwrap_or(&nothing);
             // A file may vanish while it is looked at: the next look tells.
-            marks(&of.dir, &of.written, of.gitignore, known).unwrap_or_else(|_| known.clone())
+            let gitignore = of.gitignore.then_some(self.root.as_path());
+            let meant = Meant::inputs(&of.dir, &of.written, gitignore);
+            meant.marks(known).unwrap_or_else(|_| known.clone())
         });
         let made = self.outputs.iter().flat_map(|of| {
-            let names = files::names(&of.dir, &of.written, false).unwrap_or_default();
-            names.into_iter().map(|name| of.dir.join(name))
+            let names = Meant::outputs(&of.dir, &of.written).names().unwrap_or_default();
+            names.into_iter().map(|name| of.dir.join(text_to_path(&name)))
         });
         let of_file = |path: &PathBuf| {
             let known = known.files.get(path).and_then(Option::as_ref);
@@ -183,7 +185,7 @@ impl Watch {
                 then.get(*name).map(|mark| &mark.digest) != now.get(*name).map(|mark| &mark.digest)
             };
             let names = then.keys().chain(now.keys()).filter(differs);
-            changes.extend(names.map(|name| of.dir.join(name)));
+            changes.extend(names.map(|name| of.dir.join(text_to_path(name))));
         }
         changes.retain(|path| !then.made.contains(path) && !now.made.contains(path));
         for (path, mark) in &now.files {
@@ -201,7 +203,8 @@ impl Watch {
     /// How many files there are.
     pub fn count(&self, sight: &Sight) -> usize {
         let inputs = self.inputs.iter().zip(&sight.inputs);
-        let inputs = inputs.flat_map(|(of, marks)| marks.keys().map(|name| of.dir.join(name)));
+        let inputs =
+            inputs.flat_map(|(of, marks)| marks.keys().map(|name| of.dir.join(text_to_path(name))));
         let of_trees = sight.trees.iter().flatten().flat_map(|tree| &tree.inputs);
         let of_trees = of_trees.map(|(path, _)| path.clone()).filter(|path| path.is_file());
         let there = sight.files.iter().filter(|(path, mark)| mark.is_some() && path.is_file());
@@ -237,11 +240,11 @@ fn sources(workspace: &Workspace, names: BTreeSet<Name>) -> Vec<Source> {
 fn of_path(path: &Path, known: Option<&Mark>) -> Option<Mark> {
     let found = fs::metadata(path).ok()?;
     if !found.is_dir() {
-        return mark(path, known).ok();
+        return mark_of_file(path, known).ok();
     }
     let names = fs::read_dir(path).ok()?.flatten();
     let mut names: Vec<_> =
-        names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.map(|entry| path_to_text(Path::new(&entry.file_name()))).collect();
     names.retain(|name| !name.starts_with('.') && !name.ends_with('~'));
     names.sort_unstable();
     Some(Mark { digest: names.join("/"), stat: None })

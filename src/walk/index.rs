@@ -8,7 +8,7 @@ use std::{ops::Range, path::Path};
 
 /// The paths that are tracked, relative to the top of the repository, in the order of their bytes.
 #[derive(Debug, Default)]
-pub struct Index {
+pub struct TrackedPaths {
     /// All paths, one after the other.
     bytes: Vec<u8>,
     /// Where each stands in `bytes`.
@@ -20,7 +20,7 @@ const FIXED: usize = 40;
 /// The flag that says that two more bytes of flags follow.
 const EXTENDED: u16 = 0x4000;
 
-impl Index {
+impl TrackedPaths {
     /// Reads the file of the index in `git_dir`; hashes have `hash` bytes. Nothing is tracked if there
     /// is none, or it is damaged: git itself tells that better.
     pub fn read(git_dir: &Path, hash: usize) -> Self {

@@ -10,12 +10,12 @@ use ignore::{Match, overrides::Override};
 
 use super::{
     is_own, rules,
-    walker::{Place, Walker},
+    walker::{FolderState, Walker},
 };
 
 /// What something that counts is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum What {
+pub enum InputKind {
     /// A file.
     File,
     /// A link, wherever it points.
@@ -26,18 +26,18 @@ pub enum What {
 
 /// Something that counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Entry {
+pub struct InputFile {
     /// Where it is, by the way it was reached: perhaps through links.
     pub path: PathBuf,
     /// What it is.
-    pub what: What,
+    pub kind: InputKind,
 }
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
     /// What counts.
-    pub entries: Vec<Entry>,
+    pub inputs: Vec<InputFile>,
     /// The folders that were looked through.
     pub folders: Vec<PathBuf>,
     /// Sockets, pipes and devices that would count if they were files.
@@ -50,8 +50,10 @@ pub(super) struct Lister<'a> {
     pub walker: Option<&'a Walker>,
     /// What is meant; everything without.
     pub patterns: Option<&'a Override>,
-    /// Whether links to folders are followed, folders that cannot be listed are passed over, and
-    /// empty folders count: so for what people ask for by patterns.
+    /// Whether people ask for it by patterns: then folders that cannot be listed are passed over, and
+    /// empty folders count (but git knows none).
+    pub is_asked: bool,
+    /// Whether links to folders are followed.
     pub follow: bool,
 }
 
@@ -60,7 +62,7 @@ struct Open {
     shown: PathBuf,
     /// Where it really is, if it was reached through a link.
     real: Option<PathBuf>,
-    place: Option<Place>,
+    place: Option<FolderState>,
     /// Whether all in it counts, whatever the patterns are.
     is_whole: bool,
 }
@@ -83,7 +85,7 @@ impl Lister<'_> {
         }
         let place = self.walker.map(|walker| match start.parent() {
             // Who names an ignored folder wants what is in it.
-            Some(above) => Place { is_ignored: false, ..walker.place(above) },
+            Some(above) => walker.place(above).with_ignored(false),
             None => walker.place(start),
         });
         let mut reached = Reached::default();
@@ -91,7 +93,7 @@ impl Lister<'_> {
         while let Some(folder) = open.pop() {
             match self.look_through(&folder, &mut listing, &mut reached) {
                 Ok(more) => open.extend(more),
-                Err(_) if self.follow => {}
+                Err(_) if self.is_asked => {}
                 Err(error) => return Err(error),
             }
         }
@@ -116,10 +118,13 @@ impl Lister<'_> {
         let place = folder.place.clone();
         let place = place.map(|place| place.within(at, holds(".git"), holds(rules::FILE)));
         inside.retain(|(name, _)| !is_own(name));
-        if inside.is_empty() && self.follow && place.is_none() && self.means(folder, &folder.shown, true)
+        if inside.is_empty()
+            && self.is_asked
+            && place.is_none()
+            && self.means(folder, &folder.shown, true)
         {
             let path = folder.shown.clone();
-            listing.entries.push(Entry { path, what: What::EmptyFolder });
+            listing.inputs.push(InputFile { path, kind: InputKind::EmptyFolder });
         }
         let mut more = Vec::new();
         for (name, kind) in inside {
@@ -133,7 +138,7 @@ impl Lister<'_> {
                 if !self.excludes(&shown) {
                     let place = place.clone().map(|place| {
                         let is_ignored = place.ignores(at, true);
-                        Place { is_ignored, ..place }
+                        place.with_ignored(is_ignored)
                     });
                     more.push(Open { shown, real, place, is_whole: folder.is_whole });
                 }
@@ -175,7 +180,8 @@ impl Lister<'_> {
     }
 
     fn excludes(&self, folder: &Path) -> bool {
-        let matched = |patterns: &Override| matches!(patterns.matched(folder, true), Match::Ignore(_));
+        let matched =
+            |patterns: &Override| matches!(patterns.matched(folder, true), Match::Ignore(_));
         self.patterns.is_some_and(matched)
     }
 }
@@ -184,17 +190,23 @@ impl Listing {
     /// Adds what is no folder.
     fn add(&mut self, path: PathBuf, kind: fs::FileType) {
         if kind.is_symlink() {
-            self.entries.push(Entry { path, what: What::Link });
+            self.inputs.push(InputFile { path, kind: InputKind::Link });
         } else if kind.is_file() {
-            self.entries.push(Entry { path, what: What::File });
+            self.inputs.push(InputFile { path, kind: InputKind::File });
         } else {
             self.special.push(path);
         }
     }
 
+    /// The links among what counts.
+    pub fn links(&self) -> Vec<PathBuf> {
+        let links = self.inputs.iter().filter(|input| input.kind == InputKind::Link);
+        links.map(|input| input.path.clone()).collect()
+    }
+
     /// Adds all of `other`.
     pub fn extend(&mut self, other: Self) {
-        self.entries.extend(other.entries);
+        self.inputs.extend(other.inputs);
         self.folders.extend(other.folders);
         self.special.extend(other.special);
     }

@@ -24,12 +24,14 @@ mod lister;
 mod pattern;
 mod repository;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod walker;
 
-pub use contents::{Contents, read};
-pub use links::leads_to;
-pub use lister::{Entry, Listing, What};
-pub use pattern::Patterns;
+pub use contents::{FileDigest, read};
+pub use links::reached_by_links;
+pub use lister::{InputFile, InputKind, Listing};
+pub use pattern::FilePatterns;
 pub use walker::Walker;
 
 /// What is never an input, wherever it is.

@@ -10,23 +10,25 @@ use std::{
 use ignore::overrides::{Override, OverrideBuilder};
 
 use super::{
-    lister::{Lister, Listing},
+    is_own,
+    lister::{InputFile, InputKind, Lister, Listing},
     walker::Walker,
 };
 use crate::model::{Fault, Kind};
 
-/// Patterns, and the folder that they are anchored in.
+/// FilePatterns, and the folder that they are anchored in.
 #[derive(Clone, Copy, Debug)]
-pub struct Patterns<'p> {
+pub struct FilePatterns<'p> {
     /// The folder, absolute.
     pub dir: &'p Path,
     /// The patterns, as people write them.
     pub written: &'p [String],
+    /// Whether links to folders are followed.
+    pub follow: bool,
 }
 
-impl<'p> Patterns<'p> {
-    /// What they mean, sorted, each once: files, links, empty folders. Links to folders are followed.
-    /// With `walker`, what git ignores and does not track is left out, and so are empty folders.
+impl<'p> FilePatterns<'p> {
+    /// What they mean, sorted, each once: files, links, empty folders. With `walker`, what git ignores and does not track is left out, and so are empty folders.
     ///
     /// # Errors
     /// `Usage` for a pattern that is none.
@@ -36,8 +38,8 @@ impl<'p> Patterns<'p> {
         for pattern in with {
             all.extend(self.list_one(pattern, &without, walker)?);
         }
-        all.entries.sort_unstable();
-        all.entries.dedup();
+        all.inputs.sort_unstable();
+        all.inputs.dedup();
         Ok(all)
     }
 
@@ -51,10 +53,14 @@ impl<'p> Patterns<'p> {
         let mut all = Vec::new();
         for pattern in with {
             let whole = self.whole(pattern);
-            all.push(self.dir.join(if is_plain(&whole) { pattern } else { literal_prefix(&whole) }));
+            all.push(self.dir.join(if is_plain(&whole) {
+                pattern
+            } else {
+                literal_prefix(&whole)
+            }));
             let found = self.list_one(pattern, &without, None)?;
             all.extend(found.folders);
-            all.extend(found.entries.into_iter().map(|entry| entry.path));
+            all.extend(found.inputs.into_iter().map(|entry| entry.path));
         }
         Ok(all)
     }
@@ -67,32 +73,28 @@ impl<'p> Patterns<'p> {
     ) -> Result<Listing, Fault> {
         let path = self.dir.join(pattern);
         let whole = self.whole(pattern);
-        let everything = Lister { walker, patterns: None, follow: true };
-        let mut listing = Listing::default();
-        let start = match is_plain(&whole) {
-            true if without.is_empty() => {
-                let found = everything.list(&path).unwrap_or_default();
-                listing.extend(found);
-                listing.entries.retain(|entry| walker.is_none_or(|git| git.counts(&entry.path)));
-                return Ok(listing);
+        let is_folder = is_plain(pattern) && !is_plain(&whole);
+        let everything = Lister { walker, patterns: None, is_asked: true, follow: self.follow };
+        if is_plain(&whole) {
+            // What is not there has nothing in it.
+            let mut listing = everything.list(&path).unwrap_or_default();
+            listing.inputs.retain(|input| walker.is_none_or(|git| git.counts(&input.path)));
+            if !without.is_empty() {
+                let patterns = self.matcher(&whole, without)?;
+                let is_meant = |path: &Path| patterns.matched(path, false).is_whitelist();
+                listing.inputs.retain(|input| is_meant(&input.path));
             }
-            true => path.clone(),
-            false => self.dir.join(literal_prefix(&whole)),
-        };
+            return Ok(listing);
+        }
         let patterns = self.matcher(&whole, without)?;
         let by_patterns = Lister { patterns: Some(&patterns), ..everything };
-        // What is not there has nothing in it.
-        listing.extend(by_patterns.list(&start).unwrap_or_default());
-        if is_plain(pattern) {
-            // The folder itself: a link to one counts by where it points, an empty one as it is.
-            let is_link = fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink());
-            if is_link || listing.is_bare() && walker.is_none() {
-                listing.add_itself(path, is_link);
-            }
-        }
-        let is_left_out = |path: &Path| patterns.matched(path, false).is_ignore();
-        if is_plain(&whole) {
-            listing.entries.retain(|entry| !is_left_out(&entry.path));
+        let start = self.dir.join(literal_prefix(&whole));
+        let mut listing = by_patterns.list(&start).unwrap_or_default();
+        // A folder that is named: a link to one counts by where it points, an empty one as it is.
+        if is_folder && fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink()) {
+            listing.inputs.push(InputFile { path, kind: InputKind::Link });
+        } else if is_folder && walker.is_none() && is_empty(&path) {
+            listing.inputs.push(InputFile { path, kind: InputKind::EmptyFolder });
         }
         Ok(listing)
     }
@@ -123,6 +125,12 @@ impl<'p> Patterns<'p> {
         }
         builder.build().map_err(|error| wrong(pattern, error))
     }
+}
+
+/// Whether there is nothing in a folder.
+fn is_empty(folder: &Path) -> bool {
+    let is_input = |entry: fs::DirEntry| !is_own(&entry.file_name());
+    fs::read_dir(folder).is_ok_and(|inside| !inside.flatten().any(is_input))
 }
 
 /// Whether a pattern is a path.

@@ -8,21 +8,21 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::{index::Index, rules::Rules};
+use super::{index::TrackedPaths, rules::IgnoreRules};
 
 /// A repository; or, where there is none, a folder in which rules hold all the same.
 #[derive(Debug)]
-pub struct Repository {
+pub struct GitRepository {
     /// Where its files begin.
     pub top: PathBuf,
     /// Its own folder; none where there is no repository.
     git_dir: Option<PathBuf>,
     /// What holds in all of it.
-    pub rules: Arc<Rules>,
-    index: OnceLock<Index>,
+    pub rules: Arc<IgnoreRules>,
+    index: OnceLock<TrackedPaths>,
 }
 
-impl Repository {
+impl GitRepository {
     /// The repository that the workspace at `root` is in. One that belongs to somebody else, and so
     /// decides nothing here, is none (git does not trust such either).
     pub fn around(root: &Path) -> Arc<Self> {
@@ -44,7 +44,7 @@ impl Repository {
     fn new(top: &Path) -> Arc<Self> {
         let git_dir = git_dir(top);
         let exclude = git_dir.as_deref().map(|dir| common_dir(dir).join("info/exclude"));
-        let rules = Rules::of_repository(top, exclude.as_deref());
+        let rules = IgnoreRules::of_repository(top, exclude.as_deref());
         Arc::new(Self { top: top.to_owned(), git_dir, rules, index: OnceLock::new() })
     }
 
@@ -62,9 +62,10 @@ impl Repository {
     /// The files that say what it ignores and tracks, beside those among its own files; they may not be
     /// there.
     pub fn deciding(&self) -> Vec<PathBuf> {
-        let of_git = self.git_dir.iter().flat_map(|dir| {
-            [common_dir(dir).join("info/exclude"), dir.join("index")]
-        });
+        let of_git = self
+            .git_dir
+            .iter()
+            .flat_map(|dir| [common_dir(dir).join("info/exclude"), dir.join("index")]);
         of_git.chain(ignore::gitignore::gitconfig_excludes_path()).collect()
     }
 
@@ -73,10 +74,10 @@ impl Repository {
     }
 
     /// Read when it is first needed, which is where something is ignored.
-    fn index(&self) -> &Index {
+    fn index(&self) -> &TrackedPaths {
         self.index.get_or_init(|| match &self.git_dir {
-            Some(dir) => Index::read(dir, hash_bytes(&common_dir(dir))),
-            None => Index::default(),
+            Some(dir) => TrackedPaths::read(dir, hash_bytes(&common_dir(dir))),
+            None => TrackedPaths::default(),
         })
     }
 }
@@ -105,9 +106,8 @@ fn hash_bytes(common_dir: &Path) -> usize {
     let config = fs::read_to_string(common_dir.join("config")).unwrap_or_default();
     let says_sha256 = |line: &str| {
         let line = line.to_ascii_lowercase();
-        line.split_once('=').is_some_and(|(key, value)| {
-            key.trim() == "objectformat" && value.trim() == "sha256"
-        })
+        line.split_once('=')
+            .is_some_and(|(key, value)| key.trim() == "objectformat" && value.trim() == "sha256")
     };
     if config.lines().any(says_sha256) { 32 } else { 20 }
 }

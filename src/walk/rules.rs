@@ -13,15 +13,15 @@ use ignore::{
 
 /// What one file says, and those that come after it if it says nothing of a path.
 #[derive(Debug)]
-pub struct Rules {
+pub struct IgnoreRules {
     own: Gitignore,
-    next: Option<Arc<Rules>>,
+    next: Option<Arc<IgnoreRules>>,
 }
 
 /// What git reads in every folder.
 pub const FILE: &str = ".gitignore";
 
-impl Rules {
+impl IgnoreRules {
     /// What holds in the whole repository at `top`, if no file in it says otherwise: the user's own
     /// list, and before that `exclude`.
     pub fn of_repository(top: &Path, exclude: Option<&Path>) -> Arc<Self> {

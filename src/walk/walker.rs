@@ -10,31 +10,31 @@ use std::{
 use super::{
     lfs,
     lister::{Lister, Listing},
-    repository::Repository,
-    rules::{self, Rules},
+    repository::GitRepository,
+    rules::{self, IgnoreRules},
 };
 
 /// Looks at the files of a workspace. What holds in the folders above them, and what git tracks, is
 /// read once.
 #[derive(Debug)]
 pub struct Walker {
-    repository: Arc<Repository>,
-    known: Mutex<HashMap<PathBuf, Place>>,
+    repository: Arc<GitRepository>,
+    known: Mutex<HashMap<PathBuf, FolderState>>,
 }
 
 /// How things stand in a folder.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
-    repository: Arc<Repository>,
-    rules: Arc<Rules>,
+pub(super) struct FolderState {
+    repository: Arc<GitRepository>,
+    rules: Arc<IgnoreRules>,
     /// Whether git ignores the folder: then only what it tracks all the same counts.
-    pub is_ignored: bool,
+    is_ignored: bool,
 }
 
 impl Walker {
     /// For the workspace at `root`, an absolute path.
     pub fn new(root: &Path) -> Self {
-        Self { repository: Repository::around(root), known: Mutex::default() }
+        Self { repository: GitRepository::around(root), known: Mutex::default() }
     }
 
     /// What git tracks, or would not ignore, at and below `start`: also where `start` itself is
@@ -43,7 +43,7 @@ impl Walker {
     /// # Errors
     /// If something cannot be listed.
     pub fn list(&self, start: &Path) -> io::Result<Listing> {
-        Lister { walker: Some(self), patterns: None, follow: false }.list(start)
+        Lister { walker: Some(self), patterns: None, is_asked: false, follow: false }.list(start)
     }
 
     /// Whether git tracks something at or below `path`, though it may not be there: a sparse checkout
@@ -72,7 +72,7 @@ impl Walker {
     }
 
     /// How things stand in `folder`.
-    pub(super) fn place(&self, folder: &Path) -> Place {
+    pub(super) fn place(&self, folder: &Path) -> FolderState {
         let known = |folder: &Path| {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             known.get(folder).cloned()
@@ -85,11 +85,15 @@ impl Walker {
             Some(above) if folder != top && folder.starts_with(top) => {
                 let above = self.place(above);
                 let is_ignored = above.is_ignored || above.rules.ignore(folder, true);
-                Place { is_ignored, ..above }.within(folder, folder.join(".git").exists(), true)
+                FolderState { is_ignored, ..above }.within(
+                    folder,
+                    folder.join(".git").exists(),
+                    true,
+                )
             }
             _ => {
                 let rules = self.repository.rules.within(top);
-                Place { repository: self.repository.clone(), rules, is_ignored: false }
+                FolderState { repository: self.repository.clone(), rules, is_ignored: false }
             }
         };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,11 +102,16 @@ impl Walker {
     }
 }
 
-impl Place {
+impl FolderState {
+    /// The same of a folder that git ignores, or does not.
+    pub fn with_ignored(self, is_ignored: bool) -> Self {
+        Self { is_ignored, ..self }
+    }
+
     /// How things stand in `folder`, which this was said of from above, knowing what it holds: a
     /// repository of its own (a submodule), rules of its own.
     pub fn within(self, folder: &Path, is_repository: bool, has_rules: bool) -> Self {
-        let inner = if is_repository { Repository::at(folder) } else { None };
+        let inner = if is_repository { GitRepository::at(folder) } else { None };
         let place = match inner {
             Some(inner) if folder != self.repository.top => {
                 Self { rules: inner.rules.clone(), repository: inner, is_ignored: false }

@@ -2,6 +2,8 @@
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use crate::model::text_to_path;
+
 /// What else of the workspace goes into a component. Both its fingerprint and whether a change
 /// affects it go by this.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,7 +54,7 @@ fn glob(pattern: &str) -> Option<Gitignore> {
 }
 
 fn holds(glob: &Gitignore, path: &str) -> bool {
-    glob.matched_path_or_any_parents(path, false).is_ignore()
+    glob.matched_path_or_any_parents(text_to_path(path), false).is_ignore()
 }
 
 #[cfg(test)]
