@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     Context, Done,
-    adopt::{check_header, new_record, new_stamp},
+    adopt::{check_header, new_stamp},
     download::nothing_at,
 };
 
@@ -55,7 +55,8 @@ impl Context {
         self.phase(action, "verifying");
         let binaries = take_binaries(want, upstream, &unpacked, staging.path())?;
         let stamp = new_stamp(want, print, None, binaries);
-        let record = new_record(stamp, Some(self.made(begun, BTreeMap::new())), finding.taken());
+        let record =
+            self.new_record(stamp, Some(self.made(begun, BTreeMap::new())), finding.taken());
         let (record, warnings) = self.adopt(want, &staging, record)?;
         Ok(Done { warnings, ..Done::new(How::Upstream, record) })
     }

@@ -13,6 +13,7 @@ mod fingerprint;
 mod header;
 mod layout;
 mod lock;
+mod mac;
 mod name;
 mod outcome;
 mod path_text;
@@ -38,6 +39,7 @@ pub use fingerprint::{
 pub use header::{HEADER_BYTES, Header, read_header};
 pub use layout::Layout;
 pub use lock::{Lock, Locked, LockedAsset};
+pub use mac::Mac;
 pub use name::Name;
 pub use outcome::{ArtifactReport, How, RunReport};
 pub use path_text::{bytes_to_text, path_to_text, text_to_path};

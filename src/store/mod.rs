@@ -53,7 +53,7 @@ use futures_util::stream::BoxStream;
 
 pub use address::public_address;
 pub use fetch::Fetcher;
-pub use open::{default_url, open};
+pub use open::{data_folder, default_url, open};
 pub use release::{
     Access, AssetInfo, Mode, Published, Receipt, Release, ReleaseAsset, ReleaseInfo, Upload,
 };
