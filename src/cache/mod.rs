@@ -17,5 +17,6 @@ pub use files::{Cache, CacheFault};
 pub use installed::{
     Installed, Place, inspect, install, links_are_there, rehash, repair, uninstall,
 };
+pub use outputs::{KeptOutputs, OutputPlace};
 pub use record::{Made, Record, Release};
 pub use seal::SealKey;

@@ -94,6 +94,15 @@ impl Meant<'_> {
         self.file_patterns().looked_at()
     }
 
+    /// Tells of paths relative to the folder whether the patterns mean them, as
+    /// [`FilePatterns::meaning`] does.
+    ///
+    /// # Errors
+    /// `Usage` for a pattern that is none.
+    pub fn meaning(&self) -> Result<impl Fn(&Path) -> bool + use<>, Fault> {
+        self.file_patterns().meaning()
+    }
+
     fn list(&self) -> Result<Vec<InputFile>, Fault> {
         let walker = self.gitignore.map(Walker::new);
         Ok(self.file_patterns().list(walker.as_ref())?.inputs)

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use crate::{
-    cache::{Busy, BusyLock, Cache},
+    cache::{Busy, BusyLock, Cache, KeptOutputs, OutputPlace},
     model::Fault,
+    provenance::RunClass,
 };
 
 use super::{
@@ -104,30 +105,48 @@ impl<'w> Performance<'_, 'w> {
         if !is_kept(self.invocation.task) {
             return Ok(false);
         }
-        let (dir, layout) = (&scene.ground.dir, &self.engine.workspace.layout);
-        let restore = |cache: Cache| {
-            for (class, key) in self.engine.ledger.looked_for(now) {
-                if cache.restore_outputs(&key, dir, &layout.staging())? {
-                    return Ok(Some(class));
-                }
-            }
-            Ok(None)
-        };
-        let class = match Cache::of_user().and_then(restore) {
-            Ok(Some(class)) => class,
-            Ok(None) => return Ok(false),
-            Err(fault) => {
-                self.tell(&scene.label, Event::Note(&format!("runs, since {fault}")));
-                return Ok(false);
-            }
-        };
+        let Some((class, kept)) = self.restored(scene, now)? else { return Ok(false) };
         if !self.has_status(scene, frame).await? {
             return Ok(false);
         }
         let Some(record) = self.with_outputs(scene, now.clone())? else { return Ok(false) };
+        // A link may lead to something else than it did then.
+        let is_same = |(name, digest): (&String, &String)| {
+            record.outputs.get(name).is_some_and(|mark| mark.digest == *digest)
+        };
+        if !kept.iter().all(is_same) {
+            return Ok(false);
+        }
         self.engine.basis.is_more();
         self.engine.ledger.write_as(class, self.invocation, &record)?;
         Ok(true)
+    }
+
+    /// Puts outputs that are kept into their places. Returns what they are, and the class of the run
+    /// that made them.
+    fn restored(
+        &self,
+        scene: &Scene<'_, 'w>,
+        now: &Record,
+    ) -> Result<Option<(RunClass, KeptOutputs)>, Fault> {
+        let layout = &self.engine.workspace.layout;
+        let dir = &scene.ground.dir;
+        let written = patterns(&scene.rendering, &scene.ground, &self.invocation.task.outputs)?;
+        let is_declared = Meant::outputs(dir, &written).meaning()?;
+        let half_made = &layout.staging();
+        let place = OutputPlace { root: layout.root(), dir, half_made, is_declared: &is_declared };
+        let restore = |cache: Cache| {
+            for (class, key) in self.engine.ledger.looked_for(now) {
+                if let Some(kept) = cache.restore_outputs(&key, &place)? {
+                    return Ok(Some((class, kept)));
+                }
+            }
+            Ok(None)
+        };
+        Cache::of_user().and_then(restore).or_else(|fault| {
+            self.tell(&scene.label, Event::Note(&format!("runs, since {fault}")));
+            Ok(None)
+        })
     }
 
     /// Records what went in and what came out, and keeps that in the cache.
@@ -147,9 +166,10 @@ impl<'w> Performance<'_, 'w> {
             return Ok(());
         }
         if is_kept(task) {
-            let names: Vec<&str> = record.outputs.keys().map(String::as_str).collect();
+            let outputs = record.outputs.iter();
+            let outputs = outputs.map(|(name, mark)| (name.clone(), mark.digest.clone())).collect();
             let key = self.engine.ledger.kept_under(&record);
-            let kept = Cache::of_user().and_then(|cache| cache.keep_outputs(&key, dir, &names));
+            let kept = Cache::of_user().and_then(|cache| cache.keep_outputs(&key, dir, &outputs));
             if let Err(fault) = kept {
                 self.tell(&scene.label, Event::Note(&format!("is done; but {fault}")));
             }
@@ -162,7 +182,7 @@ impl<'w> Performance<'_, 'w> {
         let outputs = patterns(&scene.rendering, &scene.ground, &self.invocation.task.outputs)?;
         let is_plain = |path: &&String| !path.contains(['*', '?', '[', '{', '!']);
         for path in outputs.iter().filter(is_plain) {
-            if !scene.ground.dir.join(path).exists() {
+            if scene.ground.dir.join(path).symlink_metadata().is_err() {
                 let note = format!("did not make {path}, so it is not up to date");
                 self.tell(&scene.label, Event::Note(&note));
                 return Ok(None);

@@ -65,6 +65,28 @@ impl<'p> FilePatterns<'p> {
         Ok(all)
     }
 
+    /// Tells of paths relative to the folder whether the patterns mean them, whether anything is there
+    /// or not; what is below a path that is named is meant too.
+    ///
+    /// # Errors
+    /// `Usage` for a pattern that is none.
+    pub fn meaning(&self) -> Result<impl Fn(&Path) -> bool + use<>, Fault> {
+        let (without, with) = self.split();
+        let mut all = Vec::new();
+        for pattern in with {
+            all.push(self.matcher(pattern, &without)?);
+            if is_plain(pattern) {
+                let below = format!("{}/**", pattern.trim_end_matches('/'));
+                all.push(self.matcher(&below, &without)?);
+            }
+        }
+        let dir = self.dir.to_owned();
+        Ok(move |path: &Path| {
+            let path = dir.join(path);
+            all.iter().any(|patterns| patterns.matched(&path, false).is_whitelist())
+        })
+    }
+
     fn list_one(
         &self,
         pattern: &str,

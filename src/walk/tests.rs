@@ -117,7 +117,7 @@ proptest! {
     #[test]
     fn whatever_is_done_to_a_repository_the_walker_and_git_agree(
         deeds in prop::collection::vec(deed(), 1..14),
-        version in 2..5,
+        version in 2..5_u8,
     ) {
         let Some(dir) = repository() else { return Ok(()) };
         let root = dir.path().canonicalize().unwrap();
