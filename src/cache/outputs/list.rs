@@ -53,12 +53,12 @@ pub fn check(outputs: &[Output], is_declared: &dyn Fn(&Path) -> bool) -> io::Res
         if !is_declared(&path) {
             return refused(output, "the task does not make");
         }
-        if !seen.insert(path) {
+        if !seen.insert(normal(&path).unwrap_or_default()) {
             return refused(output, "is there twice");
         }
     }
     let is_behind = |output: &&Output| {
-        let path = text_to_path(&output.path);
+        let path = normal(&text_to_path(&output.path)).unwrap_or_default();
         path.ancestors().skip(1).any(|above| seen.contains(above))
     };
     match outputs.iter().find(is_behind) {
