@@ -13,7 +13,7 @@ use crate::{
     model::{Fault, Name},
     probe::{Own, linked},
     walk::Walker,
-    workspace::{Shared, Source, Subsystem, Workspace},
+    workspace::{Shared, Subsystem, Workspace},
 };
 
 /// What goes into one component.
@@ -52,8 +52,7 @@ impl<'w> Extent<'w> {
             names.iter().map(|name| (name.clone(), own(name))).collect();
         let walker = Walker::new(workspace.layout.root());
         for one in all.values_mut().filter(|one| asks(one)) {
-            if let Source::Path { dir, only, shared } = &one.subsystem.source {
-                let own = Own { dir, only, shared };
+            if let Some(own) = Own::of(one.subsystem) {
                 one.linked = linked(workspace.layout.root(), &walker, &own)?;
             }
         }
@@ -89,8 +88,12 @@ impl<'w> Extent<'w> {
         if self.own().iter().any(|start| is_at(file, start)) {
             return Some(Reason::Own(file.to_owned()));
         }
-        if let Some(pattern) = self.shared().and_then(|shared| shared.means(file)) {
-            return Some(Reason::Also(file.to_owned(), pattern.to_owned()));
+        let shared = &self.subsystem.shared;
+        if let Some(pattern) = shared.means(file) {
+            return Some(match shared.also.iter().any(|also| also == pattern) {
+                true => Reason::Also(file.to_owned(), pattern.to_owned()),
+                false => Reason::Used(file.to_owned()),
+            });
         }
         if self.linked.iter().any(|start| is_at(file, start)) {
             return Some(Reason::Linked(file.to_owned()));
@@ -103,8 +106,8 @@ impl<'w> Extent<'w> {
     pub fn starts(&self) -> Vec<String> {
         let mut starts = self.own();
         starts.extend(self.specs().map(|spec| spec.to_string_lossy().into_owned()));
-        let also = self.shared().map_or(&[][..], |shared| shared.also.as_slice());
-        starts.extend(also.iter().map(|pattern| Shared::start(pattern).to_owned()));
+        let also = self.subsystem.shared.patterns();
+        starts.extend(also.map(|pattern| Shared::start(pattern).to_owned()));
         starts.extend(self.linked.iter().cloned());
         if let Some(Reach { packages, embeds, rules, .. }) = &self.reach {
             let embedding = embeds.iter().map(|(folder, _)| folder);
@@ -132,21 +135,11 @@ impl<'w> Extent<'w> {
 
     /// Its own files and folders.
     fn own(&self) -> Vec<String> {
-        match &self.subsystem.source {
-            Source::Path { dir, only, shared } => Own { dir, only, shared }.starts(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn shared(&self) -> Option<&'w Shared> {
-        match &self.subsystem.source {
-            Source::Path { shared, .. } => Some(shared),
-            _ => None,
-        }
+        Own::of(self.subsystem).map(|own| own.starts()).unwrap_or_default()
     }
 
     fn imports(&self) -> bool {
-        self.shared().is_some_and(|shared| shared.imports)
+        self.subsystem.shared.imports
     }
 }
 

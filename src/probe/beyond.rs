@@ -13,25 +13,36 @@ use crate::{
     imports::Graph,
     model::{Fault, FileStat, TreeHasher, text_to_path},
     walk::{FileDigest, InputFile, InputKind, Walker, reached_by_links},
-    workspace::Shared,
+    workspace::{Shared, Source, Subsystem, is_meant},
 };
 
-/// An in-repo source.
+/// What of the workspace goes into a subsystem.
 #[derive(Clone, Copy, Debug)]
 pub struct Own<'a> {
-    /// Its folder, relative to the workspace.
-    pub dir: &'a Path,
+    /// The folder of its source, relative to the workspace; none if its source is not in it.
+    pub dir: Option<&'a Path>,
     /// What of it counts; all if there is nothing.
     pub only: &'a [String],
     /// What else does.
     pub shared: &'a Shared,
 }
 
-impl Own<'_> {
+impl<'a> Own<'a> {
+    /// That of `subsystem`; none if nothing of the workspace does.
+    pub fn of(subsystem: &'a Subsystem) -> Option<Self> {
+        let shared = &subsystem.shared;
+        match &subsystem.source {
+            Source::Path { dir, only } => Some(Self { dir: Some(dir), only, shared }),
+            _ if shared.is_empty() => None,
+            _ => Some(Self { dir: None, only: &[], shared }),
+        }
+    }
+
     /// Its files and folders, relative to the workspace, with `/` between their parts; the workspace
     /// itself is the empty path.
     pub fn starts(&self) -> Vec<String> {
-        let dir = if self.dir == Path::new(".") { Path::new("") } else { self.dir };
+        let Some(dir) = self.dir else { return Vec::new() };
+        let dir = if dir == Path::new(".") { Path::new("") } else { dir };
         match self.only {
             [] => vec![dir.to_string_lossy().into_owned()],
             only => only.iter().map(|part| dir.join(part).to_string_lossy().into_owned()).collect(),
@@ -42,8 +53,11 @@ impl Own<'_> {
 /// Reads many in-repo sources of the workspace at `root`, with what goes into them from elsewhere.
 pub fn walk_sources(root: &Path, all: &[Own]) -> Vec<Result<Tree, Fault>> {
     let walker = Walker::new(root);
-    let grounds: Vec<_> =
-        all.iter().map(|own| Grounds { root: root.join(own.dir), only: own.only }).collect();
+    let ground = |own: &Own<'_>| Grounds {
+        starts: own.starts().iter().map(|start| root.join(start)).collect(),
+        root: own.dir.map_or_else(|| root.to_owned(), |dir| root.join(dir)),
+    };
+    let grounds: Vec<_> = all.iter().map(ground).collect();
     let mut trees = tree::walk_all(&walker, &grounds);
     let read_at = SystemTime::now();
     let whole = |at: &usize| trees[*at].is_ok();
@@ -86,7 +100,7 @@ pub fn linked(root: &Path, walker: &Walker, own: &Own) -> Result<BTreeSet<String
             Err(error) => return Err(Fault::io(format!("cannot list {}", path.display()), &error)),
         }
     }
-    let found = also(root, &own.shared.also, walker, &mut BTreeMap::new())?;
+    let found = also(root, own.shared, walker, &mut BTreeMap::new())?;
     links.extend(found.links(root));
     reach(root, walker, own, links)
 }
@@ -115,7 +129,7 @@ fn beyond(root: &Path, all: &[(Own, Vec<PathBuf>)], walker: &Walker) -> Result<V
     let mut listed = BTreeMap::new();
     let mut found = Vec::with_capacity(all.len());
     for (own, links) in all {
-        let mut one = also(root, &own.shared.also, walker, &mut listed)?;
+        let mut one = also(root, own.shared, walker, &mut listed)?;
         let links = links.iter().cloned().chain(one.links(root)).collect();
         for start in reach(root, walker, own, links)? {
             one.add(list(root, &start, walker, &mut listed)?, |_| true);
@@ -135,18 +149,17 @@ fn beyond(root: &Path, all: &[(Own, Vec<PathBuf>)], walker: &Walker) -> Result<V
 /// Folders of the workspace that were listed, by their names, with all that is below them.
 type Listed = BTreeMap<String, Beyond>;
 
-/// What the patterns of `also` mean.
+/// What is shared by name: by `also`, and by commands.
 fn also(
     root: &Path,
-    patterns: &[String],
+    shared: &Shared,
     walker: &Walker,
     listed: &mut Listed,
 ) -> Result<Beyond, Fault> {
     let mut found = Beyond::default();
-    for pattern in patterns {
-        let one = Shared { also: vec![pattern.clone()], imports: false };
+    for pattern in shared.patterns() {
         let listing = list(root, Shared::start(pattern), walker, listed)?;
-        found.add(listing, |name| one.means(name).is_some());
+        found.add(listing, |name| is_meant(pattern, name));
     }
     Ok(found)
 }
@@ -253,8 +266,9 @@ mod tests {
         write(root, "libs/x/x.go", "package x\n");
         write(root, "libs/y/y.go", "package y\n");
         write(root, "protos/p.proto", "1");
-        let shared = Shared { also: vec!["protos/*.proto".into()], imports: true };
-        let own = Own { dir: Path::new("a"), only: &[], shared: &shared };
+        let shared =
+            Shared { also: vec!["protos/*.proto".into()], imports: true, ..Shared::default() };
+        let own = Own { dir: Some(Path::new("a")), only: &[], shared: &shared };
         let walk = || walk_sources(root, &[own]).remove(0).unwrap();
         let mut before = walk();
         write(root, "libs/y/y.go", "package y // changed\n");

@@ -7,7 +7,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -26,11 +26,11 @@ const MANY_FILES: usize = 64;
 
 /// Where a source tree is.
 #[derive(Clone, Debug)]
-pub struct Grounds<'a> {
+pub struct Grounds {
     /// Its folder, absolute.
     pub root: PathBuf,
-    /// The files and folders that count, relative to it; all if there are none.
-    pub only: &'a [String],
+    /// The files and folders in it that count, absolute, with all below them.
+    pub starts: Vec<PathBuf>,
 }
 
 /// A source tree as it was when it was read.
@@ -68,10 +68,13 @@ pub fn walk(walker: &Walker, grounds: &Grounds) -> Result<Tree, Fault> {
     let read_at = SystemTime::now();
     let mut listing = Listing::default();
     let mut deciding = BTreeMap::new();
-    for start in grounds.starts() {
-        let cannot = |e| Fault::io(format!("cannot list {}", start.display()), &e);
-        listing.extend(walker.list(&start).map_err(cannot)?);
-        deciding.extend(walker.deciding(&start).into_iter().map(|path| {
+    for start in &grounds.starts {
+        let cannot = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound if walker.tracks_below(start) => left_out(start),
+            _ => Fault::io(format!("cannot list {}", start.display()), &error),
+        };
+        listing.extend(walker.list(start).map_err(cannot)?);
+        deciding.extend(walker.deciding(start).into_iter().map(|path| {
             let stat = fs::symlink_metadata(&path).ok().map(|found| FileStat::of(&found));
             (path, stat)
         }));
@@ -86,6 +89,15 @@ pub fn walk(walker: &Walker, grounds: &Grounds) -> Result<Tree, Fault> {
     Ok(tree)
 }
 
+/// That `start` is not there, though git tracks it.
+fn left_out(start: &Path) -> Fault {
+    let what = format!("{} is not in this checkout", start.display());
+    let why = "git tracks it, but a sparse checkout leaves it out, or it was removed";
+    Fault::new(Kind::Failed, what)
+        .because(why)
+        .hint("run `git sparse-checkout add` with its folder, or `git checkout` to get it back")
+}
+
 /// Reads many trees.
 pub fn walk_all(walker: &Walker, all: &[Grounds]) -> Vec<Result<Tree, Fault>> {
     match all.len() < MANY_TREES {
@@ -94,15 +106,7 @@ pub fn walk_all(walker: &Walker, all: &[Grounds]) -> Vec<Result<Tree, Fault>> {
     }
 }
 
-impl Grounds<'_> {
-    /// Where walking begins.
-    fn starts(&self) -> Vec<PathBuf> {
-        match self.only {
-            [] => vec![self.root.clone()],
-            only => only.iter().map(|part| self.root.join(part)).collect(),
-        }
-    }
-
+impl Grounds {
     /// Reads what was found.
     fn read(&self, walker: &Walker, listing: Listing, read_at: SystemTime) -> Result<Tree, Fault> {
         let mut inputs = Vec::with_capacity(listing.inputs.len() + listing.folders.len());
@@ -179,8 +183,16 @@ mod tests {
         dir
     }
 
-    fn grounds<'a>(dir: &tempfile::TempDir, only: &'a [String]) -> Grounds<'a> {
-        Grounds { root: dir.path().to_owned(), only }
+    fn grounds(dir: &tempfile::TempDir, only: &[String]) -> Grounds {
+        of(dir.path(), only)
+    }
+
+    fn of(root: &Path, only: &[String]) -> Grounds {
+        let starts = match only {
+            [] => vec![root.to_owned()],
+            only => only.iter().map(|part| root.join(part)).collect(),
+        };
+        Grounds { root: root.to_owned(), starts }
     }
 
     fn digest(dir: &tempfile::TempDir) -> TreeDigest {
@@ -254,10 +266,7 @@ mod tests {
             fs::write(root.join("b/a.o"), "ignored").unwrap();
             fs::write(root.join("left out"), "by half of them").unwrap();
         }
-        let ground = |(i, root): (usize, &PathBuf)| Grounds {
-            root: root.clone(),
-            only: if i % 2 == 0 { &only } else { &[] },
-        };
+        let ground = |(i, root): (usize, &PathBuf)| of(root, if i % 2 == 0 { &only } else { &[] });
         let mut all: Vec<_> = names.iter().enumerate().map(ground).collect();
         let walker = Walker::new(parent.path());
         for (tree, grounds) in walk_all(&walker, &all).into_iter().zip(&all) {
@@ -265,7 +274,7 @@ mod tests {
             assert_eq!((tree.digest, &tree.inputs), (alone.digest, &alone.inputs));
             assert!(tree.inputs.iter().all(|(path, _)| !path.ends_with("a.o")));
         }
-        all[7].root = parent.path().join("missing");
+        all[7] = of(&parent.path().join("missing"), &[]);
         let trees = walk_all(&walker, &all);
         let failed: Vec<_> = (0..all.len()).filter(|i| trees[*i].is_err()).collect();
         assert_eq!(failed, [7]);

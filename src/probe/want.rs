@@ -164,7 +164,7 @@ impl<'a> Wants<'a> {
             upstream: subsystem.upstream.as_ref().map(|u| self.upstream_print(subsystem, u)),
             locked: None,
             in_repo,
-            strict: in_repo || self.strict && !is_past,
+            strict: in_repo || (self.strict || !subsystem.shared.is_empty()) && !is_past,
             is_past,
         };
         let locked = self.workspace.lock.get(name, subsystem.version.as_str());
@@ -246,9 +246,8 @@ impl<'a> Wants<'a> {
             Source::None => {
                 fields.add("source", "none");
             }
-            Source::Path { dir, only, shared } => {
-                let digest = self.tree(&subsystem.name, Own { dir, only, shared })?;
-                fields.add("source", "path").add("source", digest.0);
+            Source::Path { .. } => {
+                fields.add("source", "path");
             }
             Source::Git { url, reference } => {
                 fields.add("source", "git").add("source", url).add("source", reference);
@@ -262,6 +261,10 @@ impl<'a> Wants<'a> {
                 fields.add("source", "archive").add("source", sha256.to_string());
                 fields.add("source", strip.to_string());
             }
+        }
+        if let Some(own) = Own::of(subsystem) {
+            let digest = self.tree(&subsystem.name, own)?;
+            fields.add("source", digest.0);
         }
         Ok(())
     }
@@ -280,10 +283,8 @@ impl<'a> Wants<'a> {
                 continue;
             }
             rest.extend(&subsystem.build_needs);
-            if let Source::Path { dir, only, shared } = &subsystem.source
-                && !self.trees.contains_key(name)
-            {
-                found.push((name, Own { dir, only, shared }));
+            if let Some(own) = Own::of(subsystem).filter(|_| !self.trees.contains_key(name)) {
+                found.push((name, own));
             }
         }
         let (names, sources): (Vec<_>, Vec<_>) = found.into_iter().unzip();

@@ -12,7 +12,7 @@ use std::{
 use crate::{
     model::{FileStat, Layout, Name, path_to_text, text_to_path},
     probe::{Own, Tree, walk_sources},
-    workspace::{Bindings, Names, Renderer, Source, Word, Workspace},
+    workspace::{Bindings, Names, Renderer, Shared, Word, Workspace},
 };
 
 use super::{
@@ -30,9 +30,23 @@ pub struct Watch {
     inputs: BTreeSet<Patterns>,
     outputs: BTreeSet<Patterns>,
     files: BTreeSet<PathBuf>,
-    sources: Vec<Source>,
+    sources: Vec<WatchedSource>,
     /// The tasks of whose `inputs` only a run finds out which they are.
     pub unknown: BTreeSet<String>,
+}
+
+/// What of the workspace goes into a subsystem.
+#[derive(Debug)]
+struct WatchedSource {
+    dir: Option<PathBuf>,
+    only: Vec<String>,
+    shared: Shared,
+}
+
+impl WatchedSource {
+    fn own(&self) -> Own<'_> {
+        Own { dir: self.dir.as_deref(), only: &self.only, shared: &self.shared }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -168,8 +182,7 @@ impl Watch {
             if known.as_ref().is_some_and(|tree| tree.is_surely_unchanged()) {
                 return known;
             }
-            let Source::Path { dir, only, shared } = source else { return None };
-            let now = walk_sources(&self.root, &[Own { dir, only, shared }]).pop();
+            let now = walk_sources(&self.root, &[source.own()]).pop();
             now.and_then(Result::ok).map(Arc::new).or(known)
         });
         each.collect()
@@ -221,7 +234,7 @@ fn at_end(bindings: &Bindings) -> Bindings {
 }
 
 /// The sources in the workspace of `names` and of all that they need.
-fn sources(workspace: &Workspace, names: BTreeSet<Name>) -> Vec<Source> {
+fn sources(workspace: &Workspace, names: BTreeSet<Name>) -> Vec<WatchedSource> {
     let (mut open, mut seen, mut sources) = (Vec::from_iter(names), HashSet::new(), Vec::new());
     while let Some(name) = open.pop() {
         let Some(subsystem) = workspace.subsystems.get(&name) else { continue };
@@ -229,9 +242,11 @@ fn sources(workspace: &Workspace, names: BTreeSet<Name>) -> Vec<Source> {
             continue;
         }
         open.extend(subsystem.needs.iter().chain(&subsystem.build_needs).cloned());
-        if matches!(subsystem.source, Source::Path { .. }) {
-            sources.push(subsystem.source.clone());
-        }
+        sources.extend(Own::of(subsystem).map(|own| WatchedSource {
+            dir: own.dir.map(Path::to_owned),
+            only: own.only.to_vec(),
+            shared: own.shared.clone(),
+        }));
     }
     sources
 }

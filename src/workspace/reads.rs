@@ -62,9 +62,11 @@ pub fn reads(build: &Build, source: &Source, root: &Path) -> Reads {
         look.command(at, &written(step), &start);
     }
     // A variable may be meant for the program itself. Which command that is nobody knows.
+    let unseen = look.found.unseen.len();
     for value in env.values() {
         look.command(0, value, &start);
     }
+    look.found.unseen.truncate(unseen);
     look.found
 }
 
@@ -103,8 +105,12 @@ impl Look<'_> {
             for word in words.iter().filter(|word| !word.is_written) {
                 self.word(at, word, &folders);
             }
+            for inner in nested(&words) {
+                folders.clone().iter().for_each(|folder| self.command(at, &inner, folder));
+            }
             if let (true, Some(to)) = (moves, words.get(1).and_then(Word::text)) {
-                let more: Vec<PathBuf> = folders.iter().map(|from| normal(&from.join(&to))).collect();
+                let more: Vec<PathBuf> =
+                    folders.iter().map(|from| normal(&from.join(&to))).collect();
                 folders.extend(more);
                 folders.truncate(MOST_FOLDERS);
             }
@@ -113,12 +119,21 @@ impl Look<'_> {
 
     fn word(&mut self, at: usize, word: &Word, folders: &[PathBuf]) {
         for candidate in word.candidates() {
-            let (sure, unknown) = split_at_unknown(candidate);
-            for folder in folders {
-                match unknown {
-                    false => self.path(&sure, folder),
-                    true => self.prefix(at, word, &sure, folder),
-                }
+            let (sure, is_unknown) = split_at_unknown(candidate);
+            if !is_unknown {
+                folders.iter().for_each(|folder| self.path(&sure, folder));
+                continue;
+            }
+            let fixed = folder_of(&sure);
+            let outside: Vec<PathBuf> =
+                folders.iter().filter_map(|folder| self.outside(fixed, folder)).collect();
+            // After `cd`, one of the folders is the right one.
+            if fixed.is_empty() || outside.len() < folders.len() {
+                continue;
+            }
+            match outside.iter().any(|path| self.holds_source(path)) {
+                true => self.found.unseen.push((at, word.shown())),
+                false => folders.iter().for_each(|folder| self.path(fixed, folder)),
             }
         }
     }
@@ -142,27 +157,13 @@ impl Look<'_> {
         });
     }
 
-    /// A path of which only the beginning is written out: the folder that it begins with.
-    fn prefix(&mut self, at: usize, word: &Word, written: &str, folder: &Path) {
-        let fixed = folder_of(written);
-        if fixed.is_empty() {
-            return;
-        }
-        match self.outside(fixed, folder) {
-            Some(path) if self.holds_source(&path) => {
-                self.found.unseen.push((at, word.shown()));
-            }
-            Some(_) => self.path(fixed, folder),
-            None => {}
-        }
-    }
-
     /// The path relative to the workspace that `written` means in `folder`, if it is in the workspace and
     /// not in the source.
     fn outside(&self, written: &str, folder: &Path) -> Option<PathBuf> {
         let path = normal(&folder.join(written));
         let path = path.strip_prefix(ROOT).ok()?.to_owned();
-        let is_made = |part: Component| matches!(part.as_os_str().to_str(), Some(".forge" | ".git"));
+        let is_made =
+            |part: Component| matches!(part.as_os_str().to_str(), Some(".forge" | ".git"));
         let is_own = self.own.as_ref().is_some_and(|own| path.starts_with(own));
         (!is_own && !path.components().any(is_made)).then_some(path)
     }
@@ -171,6 +172,16 @@ impl Look<'_> {
     fn holds_source(&self, path: &Path) -> bool {
         path.as_os_str().is_empty() || self.own.as_ref().is_some_and(|own| own.starts_with(path))
     }
+}
+
+/// The commands that a command is given as a word: `sh -c '…'`, `eval '…'`.
+fn nested(words: &[Word]) -> Vec<String> {
+    let is_given = |pair: &&[Word]| {
+        let before = pair[0].text().unwrap_or_default();
+        before == "eval" || before.starts_with('-') && before.ends_with('c')
+    };
+    let inner = words.windows(2).filter(is_given).filter_map(|pair| pair[1].text());
+    inner.filter(|text| text.contains(char::is_whitespace)).collect()
 }
 
 /// What is sure of a word from its beginning on, and whether it goes on in an unknown way.

@@ -72,8 +72,14 @@ fn begins(pieces: &[Piece], text: &str) -> bool {
 /// The simple commands in `text`, with those that stand within `$(…)` and backquotes, each as its
 /// words. `env` holds variables that are known.
 pub fn commands(text: &str, env: &BTreeMap<&str, String>) -> Vec<Vec<Word>> {
-    let mut reader =
-        Reader { rest: text, env, all: Vec::new(), command: Vec::new(), word: None, is_target: false };
+    let mut reader = Reader {
+        rest: text,
+        env,
+        all: Vec::new(),
+        command: Vec::new(),
+        word: None,
+        is_target: false,
+    };
     reader.read();
     for command in &mut reader.all {
         mark_made(command);
@@ -218,7 +224,8 @@ impl<'a> Reader<'a> {
                 let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
                 let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
                 // `$@`, `$1` and the like are one sign long.
-                let end = if end == 0 { rest.chars().next().map_or(0, char::len_utf8) } else { end };
+                let end =
+                    if end == 0 { rest.chars().next().map_or(0, char::len_utf8) } else { end };
                 (&rest[..end], &rest[end..], format!("${}", &rest[..end]))
             }
         };
