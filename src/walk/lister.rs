@@ -55,6 +55,8 @@ pub(super) struct Lister<'a> {
     pub is_asked: bool,
     /// Whether links to folders are followed.
     pub follow: bool,
+    /// How many folders deep it is looked; without end if nothing is said.
+    pub depth: Option<usize>,
 }
 
 /// A folder that is still to be looked through.
@@ -63,6 +65,7 @@ struct Open {
     /// Where it really is, if it was reached through a link.
     real: Option<PathBuf>,
     place: Option<FolderState>,
+    depth: usize,
     /// Whether all in it counts, whatever the patterns are.
     is_whole: bool,
 }
@@ -89,8 +92,12 @@ impl Lister<'_> {
             None => walker.place(start),
         });
         let mut reached = Reached::default();
-        let mut open = vec![Open { shown: start.to_owned(), real: None, place, is_whole: false }];
+        let (shown, real) = (start.to_owned(), None);
+        let mut open = vec![Open { shown, real, place, depth: 0, is_whole: false }];
         while let Some(folder) = open.pop() {
+            if self.depth.is_some_and(|depth| folder.depth > depth) {
+                continue;
+            }
             match self.look_through(&folder, &mut listing, &mut reached) {
                 Ok(more) => open.extend(more),
                 Err(_) if self.is_asked => {}
@@ -140,12 +147,13 @@ impl Lister<'_> {
                         let is_ignored = place.ignores(at, true);
                         place.with_ignored(is_ignored)
                     });
-                    more.push(Open { shown, real, place, is_whole: folder.is_whole });
+                    let depth = folder.depth + 1;
+                    more.push(Open { shown, real, place, depth, is_whole: folder.is_whole });
                 }
                 continue;
             }
             if kind.is_symlink() && self.follow && !folder.is_whole && !self.excludes(&shown) {
-                more.extend(self.behind(at, &shown, reached));
+                more.extend(self.behind(at, &shown, folder.depth + 1, reached));
             }
             if self.means(folder, &shown, false) {
                 listing.add(shown, kind);
@@ -157,7 +165,7 @@ impl Lister<'_> {
     /// The folder behind a link, if it is to be looked through. One that holds the link is not:
     /// that would never end. One that another link led to counts whole instead, whatever is meant:
     /// looking for each of many names would take too long, and nothing is missed so.
-    fn behind(&self, at: &Path, shown: &Path, reached: &mut Reached) -> Option<Open> {
+    fn behind(&self, at: &Path, shown: &Path, depth: usize, reached: &mut Reached) -> Option<Open> {
         if !fs::metadata(at).ok()?.is_dir() {
             return None;
         }
@@ -171,17 +179,22 @@ impl Lister<'_> {
             return None;
         }
         let place = self.walker.zip(real.parent()).map(|(walker, above)| walker.place(above));
-        Some(Open { shown: shown.to_owned(), real: Some(real), place, is_whole: !is_first })
+        let (shown, real) = (shown.to_owned(), Some(real));
+        Some(Open { shown, real, place, depth, is_whole: !is_first })
     }
 
     fn means(&self, folder: &Open, path: &Path, is_dir: bool) -> bool {
         let matched = |patterns: &Override| patterns.matched(path, is_dir).is_whitelist();
-        folder.is_whole || self.patterns.is_none_or(matched)
+        match folder.is_whole {
+            true => !self.excludes(path),
+            false => self.patterns.is_none_or(matched),
+        }
     }
 
-    fn excludes(&self, folder: &Path) -> bool {
+    /// Whether a pattern with `!` means it.
+    fn excludes(&self, path: &Path) -> bool {
         let matched =
-            |patterns: &Override| matches!(patterns.matched(folder, true), Match::Ignore(_));
+            |patterns: &Override| matches!(patterns.matched(path, true), Match::Ignore(_));
         self.patterns.is_some_and(matched)
     }
 }

@@ -96,7 +96,8 @@ impl<'p> FilePatterns<'p> {
         let path = self.dir.join(pattern);
         let whole = self.whole(pattern);
         let is_folder = is_plain(pattern) && !is_plain(&whole);
-        let everything = Lister { walker, patterns: None, is_asked: true, follow: self.follow };
+        let everything =
+            Lister { walker, patterns: None, is_asked: true, follow: self.follow, depth: None };
         if is_plain(&whole) {
             // What is not there has nothing in it.
             let mut listing = everything.list(&path).unwrap_or_default();
@@ -109,7 +110,10 @@ impl<'p> FilePatterns<'p> {
             return Ok(listing);
         }
         let patterns = self.matcher(&whole, without)?;
-        let by_patterns = Lister { patterns: Some(&patterns), ..everything };
+        let depth =
+            whole[literal_prefix(&whole).len()..].trim_start_matches('/').matches('/').count();
+        let depth = Some(depth).filter(|_| !whole.contains("**"));
+        let by_patterns = Lister { patterns: Some(&patterns), depth, ..everything };
         let start = self.dir.join(literal_prefix(&whole));
         let mut listing = by_patterns.list(&start).unwrap_or_default();
         // A folder that is named: a link to one counts by where it points, an empty one as it is.

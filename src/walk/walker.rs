@@ -43,7 +43,8 @@ impl Walker {
     /// # Errors
     /// If something cannot be listed.
     pub fn list(&self, start: &Path) -> io::Result<Listing> {
-        Lister { walker: Some(self), patterns: None, is_asked: false, follow: false }.list(start)
+        Lister { walker: Some(self), patterns: None, is_asked: false, follow: false, depth: None }
+            .list(start)
     }
 
     /// Whether git tracks something at or below `path`, though it may not be there: a sparse checkout
