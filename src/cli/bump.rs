@@ -19,8 +19,8 @@ use crate::{
 use super::{
     Stop,
     outdated::{ask, tell_failures},
-    run::runtime,
-    session::{Session, say, select},
+    run::{hearing, runtime},
+    session::{Session, note, say, select},
     versions::Versions,
 };
 
@@ -240,7 +240,11 @@ impl<'w> Desk<'w> {
             after: self.pins.with(&changes)?,
             locked: steps.iter().flat_map(|step| step.locked.clone()).collect(),
         };
-        if self.session.flags.dry_run { Ok(()) } else { change.make(&self.workspace.layout) }
+        if self.session.flags.dry_run {
+            return Ok(());
+        }
+        let (_hearing, cancel) = hearing()?;
+        change.make(&self.workspace.layout, &cancel, &note)
     }
 
     /// A digest in a spec is that of one version.

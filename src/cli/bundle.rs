@@ -60,8 +60,7 @@ pub(super) fn package(
     for bundle in &bundles {
         let line = format!("{}  {}\n", bundle.packed.sha256, bundle.name);
         let sidecar = into.join(format!("{}.sha256", bundle.name));
-        replace_file(&sidecar, line.as_bytes(), &layout.staging(), false)
-            .map_err(|e| Fault::io(format!("cannot write {}", sidecar.display()), &e))?;
+        replace_file(layout, &sidecar, line.as_bytes())?;
     }
     if session.flags.json {
         let bundles: Vec<_> = bundles.iter().map(Bundle::json).collect();

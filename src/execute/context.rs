@@ -7,11 +7,10 @@ use std::{
 };
 
 use crate::{
-    cache::{Cache, Staging},
+    cache::{Cache, Staging, stage},
     git,
     model::{ArtifactId, Event, EventSink, Fault, Name},
     plan::{Action, Limits},
-    probe::Want,
     process::{Cancel, CommandRunner},
     provenance::{Classes, Surroundings},
     store::{Fetcher, Store},
@@ -102,9 +101,9 @@ impl Context {
         self.events.emit(Event::Phase { action: action.id, phase: phase.into() });
     }
 
-    /// A new folder for half-made things of `want`.
-    pub(super) fn staging(&self, want: &Want) -> Result<Staging, Fault> {
-        Staging::new(&self.workspaces.layout().staging(), &want.id.name.file_name())
+    /// A new folder for half-made things.
+    pub(super) fn staging(&self) -> Result<Staging, Fault> {
+        stage(self.workspaces.layout())
     }
 
     /// Where the commands for `id` log.

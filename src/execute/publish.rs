@@ -45,7 +45,7 @@ impl Context {
             .hint(format!("build it in this run: `forge ensure --force {}`", want.id.name)));
         }
         let compression = self.workspaces.subsystem(&want.id).compression;
-        let staging = self.staging(want)?;
+        let staging = self.staging()?;
         let file = staging.path().join(&want.asset);
         self.phase(action, "packing");
         let packed = pack_installed(&place, &record, compression, &file).await?;
@@ -159,7 +159,7 @@ impl Context {
             warnings.push(still_a_draft(&want.tag_of(*revision), &receipt.waits_for));
         }
         let layout = self.workspaces.layout();
-        record.write(&place.record, &layout.staging())?;
+        record.write(layout, &place.record)?;
         warnings.extend(self.cache.keep(&record, &place.folder).err());
         let lock = record
             .asset()

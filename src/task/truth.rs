@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    cache::{Busy, BusyLock, Cache, KeptOutputs, OutputPlace},
+    cache::{Busy, BusyLock, Cache, KeptOutputs, OutputPlace, another, stage},
     model::Fault,
     provenance::RunClass,
 };
@@ -77,16 +77,16 @@ impl<'w> Performance<'_, 'w> {
         frame: &Frame<'_>,
     ) -> Result<(BusyLock, bool), Fault> {
         let name = format!("task-{}", &digest(&self.invocation.key())[..16]);
-        let path = self.engine.workspace.layout.state().join("locks").join(name);
+        let layout = &self.engine.workspace.layout;
+        let path = layout.state().join("locks").join(name);
         let mut waits = false;
         loop {
-            let whose = match BusyLock::take(&path)? {
+            let whose = match BusyLock::take(layout, &path)? {
                 Busy::Ours(lock) => return Ok((lock, waits)),
                 Busy::Theirs(whose) => whose,
             };
             if !waits {
-                let whose = whose.map_or_else(String::new, |pid| format!(" (process {pid})"));
-                let note = format!("waits for another forge that runs it{whose}");
+                let note = format!("waiting for {}, which runs it", another(whose));
                 self.tell(&scene.label, Event::Note(&note));
             }
             waits = true;
@@ -133,8 +133,8 @@ impl<'w> Performance<'_, 'w> {
         let dir = &scene.ground.dir;
         let written = patterns(&scene.rendering, &scene.ground, &self.invocation.task.outputs)?;
         let is_declared = Meant::outputs(dir, &written).meaning()?;
-        let half_made = &layout.staging();
-        let place = OutputPlace { root: layout.root(), dir, half_made, is_declared: &is_declared };
+        let stage = || stage(layout);
+        let place = OutputPlace { dir, stage: &stage, is_declared: &is_declared };
         let restore = |cache: Cache| {
             for (class, key) in self.engine.ledger.looked_for(now) {
                 if let Some(kept) = cache.restore_outputs(&key, &place)? {

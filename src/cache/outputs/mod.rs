@@ -49,12 +49,10 @@ const PIECE: usize = 128 << 10;
 /// Where a task's outputs are put.
 #[derive(Clone, Copy)]
 pub struct OutputPlace<'a> {
-    /// The workspace.
-    pub root: &'a Path,
     /// Where the task runs: what its outputs' paths are relative to.
     pub dir: &'a Path,
-    /// The folder for half-made things, in the workspace.
-    pub half_made: &'a Path,
+    /// Makes a folder for half-made things, in the workspace.
+    pub stage: &'a dyn Fn() -> Result<Staging, Fault>,
     /// Whether the task says that it makes what has this path.
     pub is_declared: &'a dyn Fn(&Path) -> bool,
 }
@@ -82,8 +80,8 @@ impl Cache {
         let cannot = |error| {
             Fault::io(format!("cannot write the cache at {}", self.root().display()), &error)
         };
-        let root = Folder::make(self.root()).map_err(cannot)?;
-        let staging = Staging::new(&root, &self.half_made()).map_err(cannot)?;
+        let root = self.folder().map_err(cannot)?;
+        let staging = self.stage().map_err(cannot)?;
         let keeping =
             Keeping { dir: Folder::open(dir).map_err(cannot)?, root: &root, staging: &staging };
         let mut list = Vec::new();
@@ -96,7 +94,7 @@ impl Cache {
         }
         let text = serde_json::to_vec(&list).map_err(|error| refused(error.to_string()))?;
         let sealed = self.key().seal(&purpose(key), &text);
-        root.replace(&list_path(key), &sealed, &self.half_made(), false).map_err(cannot)?;
+        self.write(&self.root().join(list_path(key)), &sealed)?;
         forget_old_outputs(&root);
         Ok(())
     }
@@ -115,7 +113,7 @@ impl Cache {
         let Some((root, outputs)) = self.list_of(key) else { return Ok(None) };
         let failed = |error| Fault::io("cannot restore outputs from the cache", &error);
         list::check(&outputs, place.is_declared).map_err(failed)?;
-        let placing = Placing::new(place).map_err(failed)?;
+        let placing = Placing::new(place)?;
         for (count, output) in outputs.iter().enumerate() {
             match stage(&root, &output.kind, placing.staged(), &PathBuf::from(count.to_string())) {
                 Ok(true) => {}

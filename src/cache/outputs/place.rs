@@ -42,13 +42,16 @@ struct Change {
 
 impl<'a> Placing<'a> {
     /// Begins, with nothing prepared.
-    pub fn new(place: &'a OutputPlace<'a>) -> io::Result<Self> {
-        let target = Folder::make(place.dir)?;
+    pub fn new(place: &'a OutputPlace<'a>) -> Result<Self, Fault> {
+        let failed = |error| Fault::io("cannot restore outputs from the cache", &error);
+        let target = Folder::make(place.dir).map_err(failed)?;
+        let staging = (place.stage)()?;
         // What is prepared must be on the disk where it goes: only there it can be renamed.
         let device = |path: &Path| fs::metadata(path).map(|found| found.dev());
-        let staging = match device(place.root)? == device(place.dir)? {
-            true => Staging::new(&Folder::open(place.root)?, place.half_made)?,
-            false => Staging::new(&target, Path::new(".forge/half-made"))?,
+        let is_same = device(staging.path()).and_then(|here| Ok(here == device(place.dir)?));
+        let staging = match is_same.map_err(failed)? {
+            true => staging,
+            false => Staging::new(&target, Path::new(".forge/half-made")).map_err(failed)?,
         };
         Ok(Self { place, target, staging, done: Vec::new() })
     }

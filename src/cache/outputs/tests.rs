@@ -43,7 +43,8 @@ impl Box {
     fn restore_as(&self, is_declared: &dyn Fn(&Path) -> bool) -> Result<bool, Fault> {
         let (root, dir) = (self.dir.path(), self.to());
         let half_made = &root.join("half-made");
-        let place = OutputPlace { root, dir: &dir, half_made, is_declared };
+        let stage = || Ok(Staging::new(&Folder::open(root).unwrap(), half_made).unwrap());
+        let place = OutputPlace { dir: &dir, stage: &stage, is_declared };
         let kept = self.cache.restore_outputs("key", &place)?;
         assert_eq!(
             fs::read_dir(half_made).map_or(0, |inside| inside.count()),
