@@ -1,6 +1,6 @@
 //! What a run of a task depends on: its key, field by field, with which it is compared with the
 //! last run that went well, and under which its outputs are kept. The workspace and secrets stand in
-//! it as symbols: clones share what they make, and no secret is written anywhere.
+//! it as symbols: the workspace may be moved, and no secret is written anywhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 
