@@ -134,6 +134,7 @@ pub(super) async fn run_until(
         surroundings: surroundings(),
         state: OnceCell::new(),
         versions: Versions::default(),
+        not_its_version: tokio::sync::Mutex::default(),
         options,
     };
     let report = execute(plan, Arc::new(context)).await;

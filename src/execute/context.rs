@@ -45,6 +45,8 @@ pub struct Context {
     pub state: tokio::sync::OnceCell<Option<git::State>>,
     /// What tools said of their versions.
     pub versions: Versions,
+    /// Of which subsystems it is known whether they may be published under their version, and why not.
+    pub not_its_version: tokio::sync::Mutex<BTreeMap<Name, Option<Fault>>>,
     /// How far jobs may go.
     pub options: Options,
 }

@@ -12,6 +12,7 @@ mod context;
 mod download;
 mod ledger;
 mod lock_file;
+mod own_version;
 mod publish;
 mod refs;
 mod source;
