@@ -91,7 +91,7 @@ impl Context {
         why: Fault,
     ) -> Result<Done, Fault> {
         record.release = Some(Release::HoldsOther { store: store.url().to_owned() });
-        record.write(&place.record, self.workspaces.layout())?;
+        record.write(self.workspaces.layout(), &place.record)?;
         let is_told = !self.options.private_store && want.version != Scheme::unreleased().as_str();
         let warnings = Some(why).filter(|_| is_told).into_iter().collect();
         Ok(Done { warnings, ..Done::new(How::Built, record) })
