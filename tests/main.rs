@@ -7,6 +7,7 @@ mod affected;
 mod affected_ci;
 mod architecture;
 mod assets;
+mod build_environment;
 mod bundle;
 mod ci;
 mod commit_versions;

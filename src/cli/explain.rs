@@ -41,7 +41,7 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, Stop> {
             Err(fault) => page.line("cannot be had", &fault.to_string()),
         }
     }
-    say(&page.text)?;
+    say(&session.host.secrets().mask(&page.text))?;
     Ok(0)
 }
 
@@ -126,6 +126,10 @@ impl Page {
         for (index, (key, value)) in build.env.iter().enumerate() {
             let pair = format!("{key}={}", value.symbolic());
             self.line(if index == 0 { "environment" } else { "" }, &pair);
+        }
+        if !build.pass_env.is_empty() {
+            let names: Vec<&str> = build.pass_env.keys().map(String::as_str).collect();
+            self.line("passed on", &names.join(", "));
         }
         let tools: Vec<String> = build
             .tools

@@ -14,7 +14,7 @@ use crate::{
     model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Layout, Platform},
     plan::Action,
     probe::{Finding, Own, walk_sources},
-    process::{Command, CommandLine},
+    process::{Command, CommandLine, Inherit},
     provenance::RunClass,
     report::human_time,
     workspace::{Build, Places, Source, Subsystem, Text},
@@ -151,6 +151,7 @@ impl Context {
         let env = build.env.iter().map(|(key, value)| (key.clone(), value.expand(places)));
         Command {
             env: env.collect(),
+            inherit: Inherit::of_build(build.pass_env.keys()),
             path: self.tool_folders(id),
             timeout: Some(timeout),
             log: Some(self.log(id)),

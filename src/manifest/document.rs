@@ -23,6 +23,8 @@ pub struct HeadDoc {
     pub vars: Pairs<Node>,
     /// `env`.
     pub env: Pairs<Scalar>,
+    /// `pass_env`.
+    pub pass_env: Vec<Scalar>,
     /// `dotenv`.
     pub dotenv: Vec<Scalar>,
     /// `shell`.
@@ -179,6 +181,8 @@ pub struct BuildDoc {
     pub dir: Option<Scalar>,
     /// `env`.
     pub env: Pairs<Scalar>,
+    /// `pass_env`.
+    pub pass_env: Vec<Scalar>,
     /// `tools`, with declared versions.
     pub tools: Pairs<Option<Scalar>>,
     /// `timeout`.
@@ -285,6 +289,7 @@ pub(super) fn head(root: &Node) -> HeadDoc {
     HeadDoc {
         vars: nodes(root, "vars"),
         env: pairs(root, "env"),
+        pass_env: scalars(root, "pass_env"),
         dotenv: scalars(root, "dotenv"),
         shell: root.get("shell").cloned(),
         quiet: text(root, "quiet").is_some_and(|flag| flag.text == "true"),
@@ -366,6 +371,7 @@ fn build(node: &Node) -> Option<BuildDoc> {
         options: presets.value.clone(),
         dir: text(node, "dir"),
         env: pairs(node, "env"),
+        pass_env: scalars(node, "pass_env"),
         tools: listed.chain(mapped).collect(),
         timeout: text(node, "timeout"),
     })

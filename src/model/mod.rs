@@ -47,7 +47,7 @@ pub use platform::{Arch, Os, Platform};
 pub use precedence::{Precedence, Series};
 pub use release::{Compression, Revision, TagStem, asset_name, asset_platform};
 pub use scheme::{Commits, Scheme};
-pub use secret::{MASKED, Mask, Secrets};
+pub use secret::{KnownSecrets, MASKED, Mask, Secrets};
 pub use stamp::Stamp;
 pub use suggest::{nearest, suggestion};
 pub use version::Version;

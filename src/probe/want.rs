@@ -211,6 +211,10 @@ impl<'a> Wants<'a> {
         for (key, value) in &build.env {
             fields.add("env", key).add("env", value.symbolic());
         }
+        for (name, value) in &build.pass_env {
+            fields.add("pass_env", name);
+            fields.add("pass_env", value.as_ref().map(|v| format!("={v}")).unwrap_or_default());
+        }
         for (tool, version) in &build.tools {
             fields.add("tools", tool).add("tools", version.as_deref().unwrap_or_default());
         }

@@ -194,6 +194,9 @@ pub struct Build {
     pub dir: Option<Text>,
     /// Variables set for them, over what forge was started with.
     pub env: BTreeMap<String, Text>,
+    /// Variables that they inherit besides those that every build does; with their values, but for
+    /// secrets and what is not set.
+    pub pass_env: BTreeMap<String, Option<String>>,
     /// Programs they need, with the version that is declared (a prefix such as `1.26`), if any.
     pub tools: BTreeMap<String, Option<String>>,
     /// The Rust target they build for, if they are cargo's.

@@ -98,7 +98,11 @@ pub fn resolve(
     let mut home = Home::default();
     home.add(Path::new(""), &around.manifest.head, &mut scope, in_manifest);
     home.add(spec.parent().unwrap_or(Path::new("")), &doc.head, &mut scope, found);
-    let env = home.env.clone();
+    let declared = build::Declared {
+        env: home.env.clone(),
+        pass_env: home.pass_env.clone(),
+        environment: around.environment,
+    };
     let tasks = match around.assignments.get(&(spec.to_path_buf(), String::new())) {
         None => all_tasks(name, doc, &home, &scope, found),
         // What is set is set for its tasks: what is built stays what is pinned.
@@ -115,14 +119,15 @@ pub fn resolve(
             all_tasks(name, doc, &home, &scope, found)
         }
     };
-    let service = doc.service.as_ref().map(|entry| service::resolve(entry, &env, &scope, found));
+    let service =
+        doc.service.as_ref().map(|entry| service::resolve(entry, &declared, &scope, found));
     let binaries = binaries(name, &doc.binary, &scope, found);
     let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
 
     let resolved_source = source::resolve(doc.source.as_ref(), version, around, &scope, found);
     let shared = source::shared(doc, around, &scope, found);
     let build = match &doc.build {
-        Some(build) => build::resolve(build, doc.source.as_ref(), env, &scope, &names, found),
+        Some(build) => build::resolve(build, doc.source.as_ref(), declared, &scope, &names, found),
         None => None,
     };
     let shared = match (shared, &build, &resolved_source) {
