@@ -75,7 +75,7 @@ fn what_a_link_of_the_source_leads_to_counts() {
     symlink("..", sandbox.path("api/up")).unwrap();
     symlink("/etc", sandbox.path("api/out")).unwrap();
     counts(&sandbox);
-    let mut changes = |what: &str, expected: (bool, bool), change: &dyn Fn()| {
+    let changes = |what: &str, expected: (bool, bool), change: &dyn Fn()| {
         change();
         assert_eq!(counts(&sandbox), expected, "{what}");
     };
