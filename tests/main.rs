@@ -25,6 +25,7 @@ mod fingerprints;
 mod git_source;
 mod github_store;
 mod include;
+mod inputs;
 mod ladder;
 mod life;
 mod lock;

@@ -19,6 +19,7 @@ pub use files::{Cache, CacheKey, Hit, Lookup};
 pub use installed::{
     Installed, Place, inspect, install, links_are_there, rehash, remember, repair, uninstall,
 };
+pub use outputs::{KeptOutputs, OutputPlace};
 pub use own::{
     existing_forge_folder, forge_folder, make_folder, replace_file, stage, sweep_staging,
     write_state,

@@ -166,16 +166,14 @@ impl Context {
 
     /// In-repo code may be edited while it is built; what comes out then belongs to no fingerprint.
     fn source_is_unchanged(&self, finding: &Finding, subsystem: &Subsystem) -> Result<(), Fault> {
-        let (Source::Path { dir, only, shared }, Some(before)) =
-            (&subsystem.source, &finding.want.tree)
-        else {
+        let (Some(own), Some(before)) = (Own::of(subsystem), &finding.want.tree) else {
             return Ok(());
         };
         if before.is_surely_unchanged() {
             return Ok(());
         }
         let layout = self.workspaces.layout();
-        let Some(now) = walk_sources(layout.root(), &[Own { dir, only, shared }]).pop() else {
+        let Some(now) = walk_sources(layout.root(), &[own]).pop() else {
             return Ok(());
         };
         let now = now?;

@@ -300,9 +300,9 @@ static SOURCE: Record = Record {
         ),
         field(
             "also",
-            With("path"),
+            Optional,
             OneOf(&[SHARED, List(&SHARED)]),
-            "What else in the workspace goes into it: files, folders, or patterns.",
+            "What else in the workspace goes into what is built: files, folders, or patterns. What commands name there counts by itself.",
         ),
         field(
             "imports",

@@ -9,7 +9,7 @@
 //!
 //! - a vendor's asset, under its fingerprint and the digest that its bytes were compared with;
 //! - what the `go` preset builds from a pinned module, a digest, or a git repository that is reached
-//!   over an authenticated protocol, with no tool of the workspace and no option that leads elsewhere.
+//!   over an authenticated protocol, with no tool, file or variable beside it and no option that leads elsewhere.
 //!
 //! Everything else has the workspace in its key: commands of `run:`, in-repo code, builds with
 //! `build_needs` (whose binaries may come from a release), and the `cargo` preset (cargo reads
@@ -71,6 +71,8 @@ fn key<const N: usize>(fields: [(&'static str, &[u8]); N]) -> CacheKey {
 pub(super) fn holds_all_inputs(subsystem: &Subsystem, build: &Build) -> bool {
     build.preset == Some("go")
         && subsystem.build_needs.is_empty()
+        && subsystem.shared.is_empty()
+        && build.pass_env.is_empty()
         && is_pinned(&subsystem.source)
         && build.dir.as_ref().is_none_or(stays_inside)
         && build.steps.iter().chain(build.env.values()).all(stays_inside)
