@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     archive,
-    cache::{Installed, Place, inspect, make_folder, replace_file},
+    cache::{Installed, Place, SealKey, inspect, make_folder, replace_file},
     execute::pack_installed,
     model::{ArtifactId, Fault, Kind, Layout, Name, asset_name},
     report::human_size,
@@ -82,12 +82,13 @@ pub(super) fn pack(
     into: &Path,
 ) -> Result<Vec<Packed>, Fault> {
     let (runtime, layout) = (session.host.runtime()?, workspaces.layout());
+    let key = SealKey::of_user();
     make_target(layout, into)?;
     let mut packed = Vec::new();
     for id in workspaces.artifacts(names) {
         let subsystem = workspaces.subsystem(&id);
         let place = Place::of(layout, &id);
-        let Installed::Intact { record, .. } = inspect(&place) else {
+        let Installed::Intact { record, .. } = inspect(&place, &key) else {
             return Err(Fault::new(Kind::Failed, format!("{id} vanished while it was packed")));
         };
         let compression = subsystem.compression;

@@ -178,7 +178,7 @@ impl Session {
     ) -> Result<Stores, Fault> {
         let settings = store::Settings { waits, ..self.store_settings(workspace) };
         if workspace.stores.is_empty() {
-            let store = store::private(&workspace.project, &settings);
+            let store = store::private(&workspace.project, workspace.layout.root());
             return Ok(Stores { all: vec![store], private: true });
         }
         let open = |url: &String| {
