@@ -10,13 +10,14 @@ use std::{
 
 use super::{
     command::{Failure, Git},
+    planted::is_as_made,
     references::full_hash,
     refusal,
-    resolve::absent,
+    resolve::{absent, check_url},
 };
 use crate::{
-    model::{Fault, Kind},
-    process::{CommandRunner, without_credentials},
+    model::{Fault, Kind, shown_url},
+    process::CommandRunner,
 };
 
 /// What is wanted from where.
@@ -46,7 +47,8 @@ pub async fn checkout(
     let wanted = Wanted { url, reference, commit };
     let dest = std::path::absolute(dest)
         .map_err(|error| Fault::io(format!("cannot use the folder {}", dest.display()), &error))?;
-    let git = Git::new(runner, &dest, url);
+    check_url(url)?;
+    let git = Git::in_own(runner, &dest, url);
     if is_checkout_of(&git, &dest, url).await? {
         match wanted.bring(&git).await {
             Ok(commit) => return Ok(commit),
@@ -67,7 +69,7 @@ pub async fn head(runner: &dyn CommandRunner, dir: &Path) -> Result<Option<Strin
     if !dir.join(".git").exists() {
         return Ok(None);
     }
-    head_of(&Git::new(runner, dir, "")).await
+    head_of(&Git::in_own(runner, dir, "")).await
 }
 
 async fn head_of(git: &Git<'_>) -> Result<Option<String>, Fault> {
@@ -80,7 +82,7 @@ async fn head_of(git: &Git<'_>) -> Result<Option<String>, Fault> {
 
 /// Whether `dest` is a checkout that came from `url`.
 async fn is_checkout_of(git: &Git<'_>, dest: &Path, url: &str) -> Result<bool, Fault> {
-    if !dest.join(".git").is_dir() {
+    if !is_as_made(git, dest).await? {
         return Ok(false);
     }
     match git.run(&["config", "--local", "--get", "remote.origin.url"]).await {
@@ -112,7 +114,7 @@ impl Wanted<'_> {
     }
 
     async fn clone_into(&self, runner: &dyn CommandRunner, folder: &Path) -> Result<String, Fault> {
-        let git = Git::new(runner, folder, self.url);
+        let git = Git::in_own(runner, folder, self.url);
         let steps: [&[&str]; 2] =
             [&["init", "--quiet", "--template="], &["config", "remote.origin.url", self.url]];
         for step in steps {
@@ -177,7 +179,7 @@ impl Wanted<'_> {
         if git.run(&["cat-file", "-e", &format!("{commit}^{{commit}}")]).await.is_ok() {
             return Ok(());
         }
-        let url = without_credentials(self.url);
+        let url = shown_url(self.url);
         Err(Fault::new(Kind::Store, format!("{url} does not have the commit {commit}"))
             .because(
                 "it is in no branch and no tag: it was never pushed, or a branch was rewritten",
@@ -189,7 +191,7 @@ impl Wanted<'_> {
     fn verified(&self, found: String) -> Result<String, Fault> {
         match &self.commit {
             Some(expected) if *expected != found => {
-                let (url, tag) = (without_credentials(self.url), self.reference);
+                let (url, tag) = (shown_url(self.url), self.reference);
                 Err(Fault::new(Kind::Verification, format!("the tag `{tag}` of {url} was moved"))
                     .because(format!("it meant {expected} when it was locked, and means {found} now"))
                     .hint("ask who publishes it why; if the new commit is the right one, `forge lock` takes it"))

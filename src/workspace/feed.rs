@@ -7,7 +7,6 @@ use super::{Source, Upstream, source::is_web, template::Scope};
 use crate::{
     manifest::{BuildDoc, Findings, NewerDoc, Scalar, SpecDoc, scalar},
     model::Version,
-    process::without_credentials,
     store::StoreUrl,
 };
 
@@ -111,7 +110,10 @@ fn begins_with_digit(text: &str) -> bool {
 impl fmt::Display for Index {
     /// As tables call it, without credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let short = |url: &str| without_credentials(url.strip_prefix("https://").unwrap_or(url));
+        let short = |url: &str| {
+            let shown = shown_url(url);
+            shown.strip_prefix("https://").unwrap_or(&shown).to_owned()
+        };
         match self {
             Self::Releases(url) => write!(f, "releases of {}", short(url)),
             Self::Tags(url) => write!(f, "tags of {}", short(url)),
