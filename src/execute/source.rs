@@ -9,7 +9,7 @@ use crate::{
     archive::Unpacker,
     cache::{Staging, exchange, remove_tree, replace_file},
     git,
-    model::{Fault, Kind, Sha256},
+    model::{Digest, Fault, Kind},
     plan::Action,
     probe::Want,
     provenance::{Classes, RunClass},
@@ -55,9 +55,9 @@ impl Context {
                 }
                 Some(git::checkout(&*self.runner, url, reference, expected, &folder).await?)
             }
-            Source::Archive { url, sha256, strip } => {
+            Source::Archive { url, digest, strip } => {
                 self.phase(action, "fetching the source");
-                self.unpack_source(action, subsystem, url, *sha256, *strip, &folder).await?;
+                self.unpack_source(action, subsystem, url, *digest, *strip, &folder).await?;
                 None
             }
         };
@@ -103,21 +103,26 @@ impl Context {
         action: &Action,
         subsystem: &Subsystem,
         url: &str,
-        sha256: Sha256,
+        digest: Digest,
         strip: usize,
         folder: &Path,
     ) -> Result<(), Fault> {
         let layout = self.workspaces.layout();
         let staging = Staging::new(&layout.staging(), &subsystem.name.file_name())?;
-        let unpacker = Unpacker { strip, keep_times: true, ..Unpacker::new(url) };
+        let unpacker = Unpacker {
+            strip,
+            keep_times: true,
+            algorithm: digest.algorithm(),
+            ..Unpacker::new(url)
+        };
         let tree = staging.path().join("tree");
         let unpacked = self.fetch_and_unpack(action, url, unpacker, &tree).await?;
-        if unpacked.sha256 != sha256 {
+        if unpacked.digest != digest {
             return Err(Fault::new(
                 Kind::Verification,
                 format!("{url} is not the archive that {} pins", subsystem.spec.display()),
             )
-            .because(format!("its sha256 is {}, the spec says {sha256}", unpacked.sha256))
+            .because(format!("its digest is {:?}, the spec says {digest}", unpacked.digest))
             .hint("find out why it changed before you correct the digest in the spec"));
         }
         exchange(&tree, folder)

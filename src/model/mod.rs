@@ -28,7 +28,7 @@ mod version;
 
 pub use artifact::ArtifactId;
 pub use diagnostic::{Diagnostic, Problems, Span};
-pub use digest::{ParseDigestError, Sha256};
+pub use digest::{Algorithm, Digest, ParseDigestError, Sha256, WrongDigest};
 pub use duration::parse_duration;
 pub use event::{ActionId, Event, EventSink, Silent};
 pub use fault::{Fault, Kind};

@@ -1,6 +1,6 @@
 //! One task, from its conditions to its record.
 
-use crate::model::{Fault, Kind};
+use crate::model::{Fault, Kind, shown_url};
 
 use super::{
     End, Event, Told,
