@@ -129,11 +129,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_url_is_never_an_option() {
-        if !is_here("git") {
-            return;
+    async fn a_url_is_never_an_option_nor_a_command() {
+        for url in ["--upload-pack=touch x", "ext::touch x", "fd::17"] {
+            let fault = resolve(&Sample::runner(), url, "v1").await.unwrap_err();
+            assert_eq!(fault.kind, Kind::Usage, "{fault}");
         }
-        let fault = resolve(&Sample::runner(), "--upload-pack=touch x", "v1").await.unwrap_err();
-        assert_eq!(fault.kind, Kind::Store, "{fault}");
     }
 }

@@ -80,7 +80,8 @@ fn ends_url(c: char) -> bool {
 /// comes. Not so on this machine.
 #[must_use]
 pub fn is_unprotected(url: &str) -> bool {
-    let Some(rest) = url.get(.."http://".len()).filter(|start| start.eq_ignore_ascii_case("http://"))
+    let Some(rest) =
+        url.get(.."http://".len()).filter(|start| start.eq_ignore_ascii_case("http://"))
     else {
         return false;
     };

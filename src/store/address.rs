@@ -63,4 +63,3 @@ pub fn public_address(text: &str) -> Result<String, String> {
     }
     Ok(without_secrets(text))
 }
-

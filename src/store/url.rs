@@ -167,6 +167,8 @@ fn forge(scheme: &str, rest: &str) -> Option<StoreUrl> {
             let has_host = Url::parse(&base).is_ok_and(|url| url.has_host());
             has_host.then(|| StoreUrl::Gitea { base, owner: text(owner), repo: text(repo) })
         }
+        // A colon would make it a host with a port.
+        ("s3", [bucket, ..]) if bucket.contains(':') => None,
         ("s3", [bucket, prefix @ ..]) => {
             Some(StoreUrl::S3 { bucket: text(bucket), prefix: prefix.join("/") })
         }
@@ -276,6 +278,7 @@ mod tests {
             ("gitea:https://me:secret@git.example.org/o/r", "`gitea:https://HOST/OWNER/REPO`"),
             ("oci:host", "`oci:HOST/REPO`"),
             ("s3:", "`s3:BUCKET/PREFIX`"),
+            ("s3:evil:443/x", "`s3:BUCKET/PREFIX`"),
             ("dir:", "`dir:PATH`"),
             ("file://host/x", "`file:///PATH`"),
             ("https://", "`https://HOST/PATH`"),

@@ -6,7 +6,7 @@ use std::fmt;
 use super::{Source, Upstream, source::is_web, template::Scope};
 use crate::{
     manifest::{BuildDoc, Findings, NewerDoc, Scalar, SpecDoc, scalar},
-    model::Version,
+    model::{Version, shown_url},
     store::StoreUrl,
 };
 

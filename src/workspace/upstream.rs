@@ -48,7 +48,9 @@ pub fn resolve(
     let digest = vendor_digest(&doc.sha256, platform, &scope, found);
     let url = web(&doc.url, &scope, found);
     match (&doc.sha256, &url, &digest) {
-        (DigestDoc::Text(text), _, Some(UpstreamDigest::Published(sums))) if is_unprotected(sums) => {
+        (DigestDoc::Text(text), _, Some(UpstreamDigest::Published(sums)))
+            if is_unprotected(sums) =>
+        {
             unprotected(text, sums, "a checksums file that comes so proves nothing", found);
         }
         (_, Some(url), Some(UpstreamDigest::Published(_))) if is_unprotected(url) => {
