@@ -31,6 +31,7 @@ mod logins;
 mod look;
 mod matrix;
 mod newer;
+mod own_version;
 mod planning;
 mod platforms;
 mod poison;
