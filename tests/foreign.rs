@@ -49,7 +49,8 @@ fn a_repository_of_another_user_runs_nothing_and_git_s_cure_is_told() {
         run.says("git config --global --add safe.directory");
         assert!(!mark.exists(), "{words} ran it");
     }
-    owned_by_another(sandbox.forge("ensure")).succeeds();
+    // What needs no history is built all the same.
+    owned_by_another(sandbox.forge("ensure --no-publish")).succeeds();
     assert!(!mark.exists());
 }
 

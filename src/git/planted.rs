@@ -176,7 +176,9 @@ mod tests {
         let (runner, dest) = (Sample::runner(), sample.beside("dest"));
         let made = async || {
             let _ = fs::remove_dir_all(&dest);
-            super::super::checkout(&runner, sample.url(), "main", None, &sample.root(), &dest).await.unwrap();
+            super::super::checkout(&runner, sample.url(), "main", None, &sample.root(), &dest)
+                .await
+                .unwrap();
             assert!(is_as_made(&Git::in_own(&runner, &dest, ""), &dest).await.unwrap());
         };
         let config = dest.join(".git/config");
