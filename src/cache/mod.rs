@@ -17,6 +17,7 @@ pub use files::{Cache, CacheFault};
 pub use installed::{
     Installed, Place, inspect, install, links_are_there, rehash, repair, uninstall,
 };
+pub use outputs::{KeptOutputs, OutputPlace};
 pub use own::{
     existing_forge_folder, forge_folder, make_folder, replace_file, stage, sweep_staging,
     write_state,

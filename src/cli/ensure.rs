@@ -18,7 +18,7 @@ use super::{
     Stop,
     actions::Actions,
     plan::plan,
-    run::{Outcome, Publish, Request, run, runtime},
+    run::{Outcome, Publish, Request, run},
     session::{Session, say},
     versions,
 };
@@ -48,7 +48,7 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let workspaces = Arc::new(workspaces);
     let request =
         Request { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
-    let mut outcome = runtime()?.block_on(run(session, request))?;
+    let mut outcome = session.host.runtime()?.block_on(run(session, request))?;
     outcome.report.seconds = began.elapsed().as_secs_f64();
     if let Some(question) = question.filter(|_| outcome.is_noop) {
         keep_snapshot(workspaces.any(), &outcome, &question, started);

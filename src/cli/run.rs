@@ -72,9 +72,7 @@ pub(super) struct Outcome {
 
 /// Probes, plans and executes.
 pub(super) async fn run(session: &Session, request: Request<'_>) -> Result<Outcome, Stop> {
-    let cancel = Cancel::new();
-    cancel.listen_to_signals()?;
-    run_until(session, request, cancel).await
+    run_until(session, request, session.host.cancel().clone()).await
 }
 
 /// [`run`], up to its end or until `cancel` stops it.
@@ -85,7 +83,7 @@ pub(super) async fn run_until(
 ) -> Result<Outcome, Stop> {
     let Request { workspaces, names, publish } = request;
     let jobs = jobs(session);
-    let runner = Arc::new(Runner::new(jobs, cancel.clone()).guarded());
+    let runner = Arc::new(session.host.runner_until(jobs, cancel.clone()));
     let (screen, recorder, events) = open_screen(session);
     let waits = {
         let events = events.clone();
@@ -152,7 +150,7 @@ pub(super) fn look(session: &Session, request: &Request<'_>) -> Result<(Probed, 
     let prober =
         Prober { workspaces, commits: &commits, cache: &cache, stores: &stores.all, options };
     let wanted = workspaces.artifacts(*names).collect();
-    let probed = runtime()?.block_on(prober.probe(&wanted));
+    let probed = session.host.runtime()?.wait_for(prober.probe(&wanted));
     Ok((probed, stores))
 }
 
@@ -221,21 +219,6 @@ fn write_trace(session: &Session, recorder: &ui::Recorder) -> Result<(), Fault> 
 pub(super) fn jobs(session: &Session) -> usize {
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     session.flags.jobs.map_or_else(processors, usize::from)
-}
-
-/// The threads that a run works on; made only once there is something to do.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Fault::io("cannot start the threads of a run", &e))
-}
-
-/// A handle that signals stop, for as long as the runtime lives: for work that blocks.
-pub(super) fn hearing() -> Result<(tokio::runtime::Runtime, Cancel), Fault> {
-    let (runtime, cancel) = (runtime()?, Cancel::new());
-    runtime.block_on(async { cancel.listen_to_signals() })?;
-    Ok((runtime, cancel))
 }
 
 /// The name of this run's folder of logs: when it began, and what no other run has. Two containers may

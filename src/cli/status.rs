@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     Stop,
-    run::{Publish, Request, look, runtime},
+    run::{Publish, Request, look},
     session::{Session, Stores, say, select, surroundings},
 };
 
@@ -53,7 +53,7 @@ pub(super) fn status(session: &Session, words: &[String]) -> Result<u8, Stop> {
             None => Err("not looked for".into()),
         })
         .collect();
-    let released = runtime()?.block_on(async {
+    let released = session.host.runtime()?.wait_for(async {
         let looks = wants.iter().map(|want| released(want, &stores, session.flags.offline));
         stream::iter(looks).buffered(16).collect::<Vec<_>>().await
     });

@@ -14,7 +14,7 @@ use crate::{
     model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Layout, Platform},
     plan::Action,
     probe::{Finding, Own, walk_sources},
-    process::{Command, CommandLine},
+    process::{Command, CommandLine, Inherit},
     provenance::RunClass,
     report::human_time,
     workspace::{Build, Places, Source, Subsystem, Text},
@@ -151,6 +151,7 @@ impl Context {
         let env = build.env.iter().map(|(key, value)| (key.clone(), value.expand(places)));
         Command {
             env: env.collect(),
+            inherit: Inherit::of_build(build.pass_env.keys()),
             path: self.tool_folders(id),
             timeout: Some(timeout),
             log: Some(self.log(id)),
@@ -161,16 +162,14 @@ impl Context {
 
     /// In-repo code may be edited while it is built; what comes out then belongs to no fingerprint.
     fn source_is_unchanged(&self, finding: &Finding, subsystem: &Subsystem) -> Result<(), Fault> {
-        let (Source::Path { dir, only, shared }, Some(before)) =
-            (&subsystem.source, &finding.want.tree)
-        else {
+        let (Some(own), Some(before)) = (Own::of(subsystem), &finding.want.tree) else {
             return Ok(());
         };
         if before.is_surely_unchanged() {
             return Ok(());
         }
         let layout = self.workspaces.layout();
-        let Some(now) = walk_sources(layout.root(), &[Own { dir, only, shared }]).pop() else {
+        let Some(now) = walk_sources(layout.root(), &[own]).pop() else {
             return Ok(());
         };
         let now = now?;

@@ -35,3 +35,21 @@ fn names(host: &Host) -> Vec<&'static str> {
 /// keeps for one.
 pub const OF_GH: [&str; 4] =
     ["GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::LOGINS;
+
+    #[test]
+    fn tasks_and_builds_do_not_inherit_any_variable_that_logs_in() {
+        for kind in [Kind::GitHub, Kind::Enterprise, Kind::Gitea] {
+            for meant in [Meant::No, Meant::ByDefault, Meant::Named, Meant::ItsRunner] {
+                let host = Host { name: "host".into(), scheme: "https", kind, meant };
+                for name in names(&host) {
+                    assert!(LOGINS.contains(&name), "{name} is not in process::LOGINS");
+                }
+            }
+        }
+    }
+}

@@ -34,6 +34,8 @@ const TOOL: Shape = Text("the name of a program");
 const WORD: Shape = Text("the vendor's word for it");
 const VALUE: Shape = Value;
 pub(super) const ENV: Shape = Map("names of environment variables", &VALUE);
+const VARIABLE: Shape = Text("the name of an environment variable");
+pub(super) const PASS_ENV: Shape = OneOf(&[VARIABLE, List(&VARIABLE)]);
 
 /// `versions.yml`.
 pub static MANIFEST: Record = Record {
@@ -97,6 +99,12 @@ pub static MANIFEST: Record = Record {
             ENV,
             "Environment variables for the commands of all subsystems and tasks. One that looks \
              at what only a run of a task knows is set for tasks alone.",
+        ),
+        field(
+            "pass_env",
+            Optional,
+            PASS_ENV,
+            "Environment variables that all builds, tasks and services inherit besides the usual ones.",
         ),
         field(
             "dotenv",
@@ -231,6 +239,12 @@ pub static SPEC: Record = Record {
             "Environment variables for its commands, over those of `versions.yml`.",
         ),
         field(
+            "pass_env",
+            Optional,
+            PASS_ENV,
+            "Environment variables that its builds, tasks and service inherit besides the usual ones.",
+        ),
+        field(
             "package",
             Optional,
             Choice(&["tar.gz", "tar.zst", "zip"]),
@@ -281,9 +295,9 @@ static SOURCE: Record = Record {
         ),
         field(
             "also",
-            With("path"),
+            Optional,
             OneOf(&[SHARED, List(&SHARED)]),
-            "What else in the workspace goes into it: files, folders, or patterns.",
+            "What else in the workspace goes into what is built: files, folders, or patterns. What commands name there counts by itself.",
         ),
         field(
             "imports",
@@ -313,6 +327,12 @@ static BUILD: Record = Record {
         ),
         field("dir", Optional, Text("a folder"), "Where the commands run; `{{ src }}` if absent."),
         field("env", Optional, ENV, "Environment variables for the commands, over all others."),
+        field(
+            "pass_env",
+            Optional,
+            PASS_ENV,
+            "Environment variables that the commands inherit besides the usual ones.",
+        ),
         field(
             "tools",
             Optional,

@@ -37,6 +37,7 @@ impl Prober<'_> {
     pub(super) async fn look(&self, want: Want, force: bool) -> Result<Finding, Fault> {
         let mut look =
             Look { want, looked: Vec::new(), warnings: Vec::new(), why: None, taken_in: None };
+        look.warnings.extend(look.want.skipped());
         if force {
             return self.look_no_further(look, Some("--force"));
         }

@@ -38,7 +38,7 @@ use crate::{
 };
 
 pub use accept::{Acceptance, accept};
-pub use beyond::{Own, walk_sources};
+pub use beyond::{Own, linked, walk_sources};
 pub use leftover::leftovers;
 pub use released::{is_remote, read_stamp};
 pub use snapshot::Snapshot;

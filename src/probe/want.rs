@@ -8,8 +8,8 @@ use std::{
 
 use crate::{
     model::{
-        ArtifactId, Fault, Fingerprint, FingerprintBuilder, Inputs, LockedAsset, Name, Revision,
-        TagStem, TreeDigest, asset_name,
+        ArtifactId, Fault, Fingerprint, FingerprintBuilder, Inputs, Kind, LockedAsset, Name,
+        Revision, TagStem, TreeDigest, asset_name,
     },
     workspace::{Build, Source, Subsystem, Upstream, UpstreamDigest, Workspace},
 };
@@ -74,6 +74,20 @@ impl Want {
         self.build.as_ref().or(self.upstream.as_ref()).expect("a subsystem is built or fetched")
     }
 
+    /// What its owner should know of its source: sockets and the like are not part of it.
+    pub(super) fn skipped(&self) -> Option<Fault> {
+        let special = &self.tree.as_ref()?.special;
+        let (first, others) = special.split_first()?;
+        let more = match others.len() {
+            0 => String::new(),
+            count => format!(" and {count} more"),
+        };
+        let what =
+            format!("{}{more} in the source of {} is skipped", first.display(), self.id.name);
+        let why = "it is a socket, a pipe or a device, which git does not see either";
+        Some(Fault::new(Kind::Failed, what).because(why))
+    }
+
     /// The tag of a release of its version.
     pub fn tag_of(&self, revision: Revision) -> String {
         self.stem.revised(&self.version, revision)
@@ -110,7 +124,7 @@ impl<'a> Wants<'a> {
     pub fn source_inputs(&self) -> Vec<PathBuf> {
         let trees = self.trees.values().flatten();
         let inputs = |tree: &'_ Arc<Tree>| {
-            let read = tree.inputs.iter().map(|(path, _)| path.clone());
+            let read = tree.inputs.iter().chain(&tree.deciding).map(|(path, _)| path.clone());
             read.chain(tree.absent.iter().cloned()).collect::<Vec<_>>()
         };
         // Many share what they import.
@@ -150,7 +164,7 @@ impl<'a> Wants<'a> {
             upstream: subsystem.upstream.as_ref().map(|u| self.upstream_print(subsystem, u)),
             locked: None,
             in_repo,
-            strict: in_repo || self.strict && !is_past,
+            strict: in_repo || (self.strict || !subsystem.shared.is_empty()) && !is_past,
             is_past,
         };
         let locked = self.workspace.lock.get(name, subsystem.version.as_str());
@@ -197,6 +211,10 @@ impl<'a> Wants<'a> {
         for (key, value) in &build.env {
             fields.add("env", key).add("env", value.symbolic());
         }
+        for (name, value) in &build.pass_env {
+            fields.add("pass_env", name);
+            fields.add("pass_env", value.as_ref().map(|v| format!("={v}")).unwrap_or_default());
+        }
         for (tool, version) in &build.tools {
             fields.add("tools", tool).add("tools", version.as_deref().unwrap_or_default());
         }
@@ -232,9 +250,8 @@ impl<'a> Wants<'a> {
             Source::None => {
                 fields.add("source", "none");
             }
-            Source::Path { dir, only, shared } => {
-                let digest = self.tree(&subsystem.name, Own { dir, only, shared })?;
-                fields.add("source", "path").add("source", digest.0);
+            Source::Path { .. } => {
+                fields.add("source", "path");
             }
             Source::Git { url, reference } => {
                 fields.add("source", "git").add("source", url).add("source", reference);
@@ -248,6 +265,10 @@ impl<'a> Wants<'a> {
                 fields.add("source", "archive").add("source", digest.to_string());
                 fields.add("source", strip.to_string());
             }
+        }
+        if let Some(own) = Own::of(subsystem) {
+            let digest = self.tree(&subsystem.name, own)?;
+            fields.add("source", digest.0);
         }
         Ok(())
     }
@@ -266,10 +287,8 @@ impl<'a> Wants<'a> {
                 continue;
             }
             rest.extend(&subsystem.build_needs);
-            if let Source::Path { dir, only, shared } = &subsystem.source
-                && !self.trees.contains_key(name)
-            {
-                found.push((name, Own { dir, only, shared }));
+            if let Some(own) = Own::of(subsystem).filter(|_| !self.trees.contains_key(name)) {
+                found.push((name, own));
             }
         }
         let (names, sources): (Vec<_>, Vec<_>) = found.into_iter().unzip();
