@@ -13,7 +13,7 @@ use super::{
     remote::Remote,
 };
 use crate::{
-    model::{Fault, Kind},
+    model::{Fault, Kind, path_to_text},
     process::CommandRunner,
 };
 
@@ -49,7 +49,7 @@ pub struct Commit {
 
 /// What users may have set that would change what `git log` prints.
 const SETTINGS: [&str; 6] =
-    ["-c", "core.quotePath=false", "-c", "log.showRoot=true", "-c", "log.showSignature=false"];
+    ["-c", "core.quotePath=true", "-c", "log.showRoot=true", "-c", "log.showSignature=false"];
 /// Asks `git log` for the files of each commit.
 const TELL_FILES: &str = "--raw";
 
@@ -58,7 +58,7 @@ impl<'a> History<'a> {
     pub fn around(runner: &'a dyn CommandRunner, dir: &Path) -> Option<Self> {
         let root = dir.ancestors().find(|folder| folder.join(".git").exists())?;
         let inside = dir.strip_prefix(root).ok()?;
-        let prefix = inside.components().map(|part| part.as_os_str().to_string_lossy() + "/");
+        let prefix = inside.components().map(|part| path_to_text(part.as_ref()) + "/");
         Some(Self { runner, root: root.to_owned(), prefix: prefix.collect() })
     }
 

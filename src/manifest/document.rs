@@ -114,6 +114,8 @@ pub struct SpecDoc {
     pub binary: Vec<Scalar>,
     /// `source`.
     pub source: Option<SourceDoc>,
+    /// `also` of `source`.
+    pub also: Vec<Scalar>,
     /// `build`.
     pub build: Option<BuildDoc>,
     /// `upstream`.
@@ -165,8 +167,6 @@ pub enum SourceDoc {
         dir: Scalar,
         /// `only`.
         only: Vec<Scalar>,
-        /// `also`.
-        also: Vec<Scalar>,
         /// `imports`.
         imports: Option<Scalar>,
     },
@@ -256,6 +256,7 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
         desc: text(&root, "desc"),
         binary: scalars(&root, "binary"),
         source: root.get("source").and_then(source),
+        also: root.get("source").map(|source| scalars(source, "also")).unwrap_or_default(),
         build: root.get("build").and_then(build),
         upstream: root.get("upstream").and_then(upstream),
         newer: root.get("newer").and_then(newer::newer),
@@ -355,7 +356,6 @@ fn source(node: &Node) -> Option<SourceDoc> {
         Some(SourceDoc::Path {
             dir: text(node, "path")?,
             only: scalars(node, "only"),
-            also: scalars(node, "also"),
             imports: text(node, "imports"),
         })
     }

@@ -68,6 +68,7 @@ pub fn resolve(
     );
     build.is_sandboxed = declared.is_sandboxed;
     build.dir = dir.flatten();
+    build.preset = recipe(doc).map(|recipe| recipe.preset);
     build.timeout = timeout?;
     (found.diagnostics.len() == before).then_some(build)
 }
@@ -132,6 +133,7 @@ fn bare(steps: Vec<Text>) -> Build {
         tools: BTreeMap::new(),
         rust_target: None,
         native_only: None,
+        preset: None,
         timeout: TIMEOUT,
     }
 }

@@ -17,6 +17,7 @@ mod places;
 mod platforms;
 mod preset;
 mod quotes;
+mod reads;
 mod service;
 mod settings;
 mod shared;
@@ -47,7 +48,7 @@ pub use load::{LoadError, load, load_text};
 pub use outside::{Assignments, Outside};
 pub use platforms::{Wanted, Workspaces};
 pub use service::{Probe, Ready, Restart, SUPERVISOR, Service};
-pub use shared::Shared;
+pub use shared::{Shared, is_meant};
 pub use starter::{StarterFile, starter};
 pub use task::{
     Bindings, Call, Data, Deed, Each, Entry, Home, Meaning, Names, Need, OWN_WORDS, Over,
@@ -142,6 +143,8 @@ pub struct Subsystem {
     pub build_needs: BTreeSet<Name>,
     /// Where the source is.
     pub source: Source,
+    /// What else of the workspace goes into what is built.
+    pub shared: Shared,
     /// How it is built; absent if it only comes from upstream.
     pub build: Option<Build>,
     /// The vendor's own release.
@@ -163,8 +166,6 @@ pub enum Source {
         dir: PathBuf,
         /// Only these files and folders below `dir` count; empty for all.
         only: Vec<String>,
-        /// What else goes into it.
-        shared: Shared,
     },
     /// A git repository.
     Git {
@@ -204,6 +205,8 @@ pub struct Build {
     pub rust_target: Option<String>,
     /// Why they cannot build for another platform than the machine's, if that is known.
     pub native_only: Option<&'static str>,
+    /// Which preset they are of; none if people wrote them.
+    pub preset: Option<&'static str>,
     /// How long all of them may take together.
     pub timeout: Duration,
 }
