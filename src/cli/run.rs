@@ -141,6 +141,7 @@ pub(super) async fn run_until(
         options,
     };
     let report = execute(plan, Arc::new(context)).await;
+    let report = ui::masked_report(session.host.secrets(), report);
     screen.finish();
     write_trace(session, &recorder)?;
     Ok(Outcome { report, is_noop, source_inputs })
@@ -212,6 +213,7 @@ fn open_screen(session: &Session) -> (Arc<ui::Screen>, Arc<ui::Recorder>, Arc<dy
         Some(_) => Arc::new(ui::FanOut::new(vec![screen.clone(), recorder.clone()])),
         None => screen.clone(),
     };
+    let events = Arc::new(ui::Masked::new(session.host.secrets().clone(), events));
     (screen, recorder, events)
 }
 
