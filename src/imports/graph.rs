@@ -11,13 +11,16 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::prelude::*;
 
 use super::{clause::Clauses, module::ModuleFile};
-use crate::model::Fault;
+use crate::{disk::read_file, model::Fault};
 
 /// Files that the go command gives to compilers (`go help packages`, "go help filetype").
 const COMPILED: &[&str] = &[
     "go", "c", "cc", "cpp", "cxx", "m", "h", "hh", "hpp", "hxx", "f", "F", "for", "f90", "s", "S",
     "sx", "swig", "swigcxx", "syso",
 ];
+
+/// No file of Go code that people keep is larger.
+const LARGEST_FILE: u64 = 256 << 20;
 
 /// Fewer folders than this are read faster than threads are woken.
 const MANY_FOLDERS: usize = 8;
@@ -273,11 +276,12 @@ impl Folder {
         for entry in fs::read_dir(path)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            if !is_compiled(&name) || entry.file_type()?.is_dir() {
+            if !is_compiled(&name) || !fs::metadata(entry.path()).is_ok_and(|found| found.is_file())
+            {
                 continue;
             }
             if name.ends_with(".go") {
-                let bytes = fs::read(entry.path())?;
+                let bytes = read_file(&entry.path(), LARGEST_FILE)?;
                 let clauses = Clauses::read(&String::from_utf8_lossy(&bytes));
                 folder.imports.extend(clauses.imports);
                 folder.embeds.extend(clauses.embeds);
