@@ -9,6 +9,7 @@ mod architecture;
 mod assets;
 mod build_environment;
 mod bundle;
+mod cache;
 mod ci;
 mod commit_versions;
 mod commits;

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use crate::{
-    cache::{Installed, Place, inspect},
+    cache::{Installed, Place, SealKey, inspect},
     model::{Inputs, Layout, Name},
     plan::Step,
     probe::{Finding, Print, Verdict},
@@ -176,7 +176,7 @@ impl Page {
     /// Which fields of the fingerprint differ from what is installed.
     fn last_build(&mut self, layout: &Layout, finding: &Finding) {
         let place = Place::of(layout, &finding.want.id);
-        let Installed::Intact { record, .. } = inspect(&place) else { return };
+        let Installed::Intact { record, .. } = inspect(&place, &SealKey::of_user()) else { return };
         let prints = finding.want.build.iter().chain(&finding.want.upstream);
         let nearest = prints.min_by_key(|print| record.stamp.differing_inputs(&print.inputs).len());
         let Some(Print { inputs, .. }) = nearest else { return };

@@ -42,6 +42,7 @@ pub(super) fn lock(session: &Session, words: &[String], update: bool) -> Result<
                 version: subsystem.version.to_string(),
                 commit: Some(commits.get(&subsystem.name)?.clone()),
                 asset: None,
+                upstream: None,
             })
         })
         .collect();

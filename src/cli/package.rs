@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     archive,
-    cache::{Installed, Place, inspect, replace_file},
+    cache::{Installed, Place, SealKey, inspect, replace_file},
     execute::pack_installed,
     model::{ArtifactId, Fault, Kind, Layout, Name, asset_name},
     report::human_size,
@@ -82,13 +82,14 @@ pub(super) fn pack(
     into: &Path,
 ) -> Result<Vec<Packed>, Fault> {
     let (runtime, layout) = (session.host.runtime()?, workspaces.layout());
+    let key = SealKey::of_user();
     std::fs::create_dir_all(into)
         .map_err(|e| Fault::io(format!("cannot make {}", into.display()), &e))?;
     let mut packed = Vec::new();
     for id in workspaces.artifacts(names) {
         let subsystem = workspaces.subsystem(&id);
         let place = Place::of(layout, &id);
-        let Installed::Intact { record, .. } = inspect(&place) else {
+        let Installed::Intact { record, .. } = inspect(&place, &key) else {
             return Err(Fault::new(Kind::Failed, format!("{id} vanished while it was packed")));
         };
         let compression = subsystem.compression;

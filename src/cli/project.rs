@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    cache::{Record, Staging, stage},
+    cache::{Record, SealKey, Staging, stage},
     git::{History, resolve},
     model::{ArtifactId, Fault, Kind, Name, Platform},
     process::CommandRunner,
@@ -246,11 +246,12 @@ fn told(
 
 /// Everything in a bundle has to be what `forge.lock` pins, so that others can have the same.
 fn all_locked(workspaces: &Workspaces, names: &BTreeSet<Name>) -> Result<(), Fault> {
+    let key = SealKey::of_user();
     let is_unlocked = |id: &ArtifactId| {
         let version = workspaces.subsystem(id).version.as_str();
         let locked = workspaces.any().lock.get(&id.name, version);
         let asset = locked.and_then(|locked| locked.assets.get(&id.platform));
-        let installed = Record::read(&workspaces.layout().record(id));
+        let installed = Record::read(&workspaces.layout().record(id), &key);
         asset.is_none_or(|asset| {
             installed.is_some_and(|record| record.stamp.fingerprint != asset.fingerprint)
         })

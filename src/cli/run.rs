@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::OnceCell;
 
 use crate::{
-    cache::{Cache, Record, sweep_staging},
+    cache::{Cache, Record, SealKey, sweep_staging},
     disk::unique,
     execute::{self, Context, Turns, Versions, execute, resolve_refs, unlocked_refs},
     model::{ArtifactId, Event, EventSink, Fault, Kind, Name, RunReport},
@@ -193,8 +193,9 @@ pub(super) fn recorded_seconds(
     let builds = probed.findings.iter().filter(
         |(_, finding)| matches!(finding, Ok(finding) if matches!(finding.verdict, Verdict::Build)),
     );
+    let key = SealKey::of_user();
     let seconds = |(id, _): (&ArtifactId, _)| {
-        Some((id.clone(), Record::read(&workspaces.layout().record(id))?.build_seconds?))
+        Some((id.clone(), Record::read(&workspaces.layout().record(id), &key)?.build_seconds?))
     };
     builds.filter_map(seconds).collect()
 }

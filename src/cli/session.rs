@@ -167,7 +167,10 @@ impl Session {
     ) -> Result<Stores, Fault> {
         let settings = store::Settings { waits, ..self.store_settings(workspace) };
         if workspace.stores.is_empty() {
-            let store = store::open(&store::default_url(&workspace.project)?, &settings)?;
+            let store = store::open(
+                &store::default_url(&workspace.project, workspace.layout.root())?,
+                &settings,
+            )?;
             return Ok(Stores { all: vec![store], private: true });
         }
         let open = |url: &String| {

@@ -11,7 +11,9 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::{
     cache::{Installed, Place, inspect, make_folder},
-    model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Layout, Platform},
+    model::{
+        ActionId, ArtifactId, BinaryName, Event, Fault, FileStat, How, Kind, Layout, Platform,
+    },
     plan::Action,
     probe::{Finding, Own, walk_sources},
     process::{Command, CommandLine, Inherit},
@@ -23,6 +25,7 @@ use crate::{
 use super::{
     Context, Done, LockChange,
     adopt::{new_stamp, prove_binaries},
+    built::keep_only,
     context::blocking,
     source::SourceTree,
 };
@@ -66,12 +69,13 @@ impl Context {
         let mut record = self.new_record(stamp, Some(self.made(begun, tools)), finding.taken());
         record.class = record.class.min(self.class_of_tools(&want.id));
         record.build_seconds = Some(started.elapsed().as_secs_f64());
-        let (record, warnings) = self.adopt(want, &staging, record)?;
+        let (record, warnings) = self.adopt(want, &staging, record, print.cache_key)?;
         let lock = source.commit.map(|commit| LockChange {
             name: want.id.name.clone(),
             version: subsystem.version.to_string(),
             commit: Some(commit),
             asset: None,
+            upstream: None,
         });
         Ok(Done { warnings, lock, ..Done::new(How::Built, record) })
     }
@@ -129,7 +133,7 @@ impl Context {
     /// The least class of the runs that made what `id` is built with.
     fn class_of_tools(&self, id: &ArtifactId) -> RunClass {
         let layout = self.workspaces.layout();
-        let class = |tool| match inspect(&Place::of(layout, &tool)) {
+        let class = |tool| match inspect(&Place::of(layout, &tool), self.cache.key()) {
             Installed::Intact { record, .. } => record.class,
             Installed::Absent | Installed::Damaged(_) => RunClass::Untrusted,
         };
@@ -250,39 +254,8 @@ fn make_work_folder(layout: &Layout, build: &Build, places: &Places) -> Result<(
     Ok(())
 }
 
-/// Checks that every binary was built, and removes whatever else was put beside them.
-fn keep_only(out: &Path, binaries: &[String]) -> Result<(), Fault> {
-    let missing: Vec<_> = binaries.iter().filter(|name| !out.join(name).is_file()).collect();
-    let io = |e: &std::io::Error| Fault::io(format!("cannot read {}", out.display()), e);
-    let found = fs::read_dir(out)
-        .and_then(|entries| entries.collect::<Result<Vec<_>, _>>())
-        .map_err(|e| io(&e))?;
-    if let Some(name) = missing.first() {
-        let found: Vec<_> =
-            found.iter().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-        let there = match found.is_empty() {
-            true => "nothing was put into {{ out }}".to_owned(),
-            false => format!("{{{{ out }}}} holds {}", found.join(", ")),
-        };
-        return Err(Fault::new(Kind::Failed, format!("the build made no `{name}`"))
-            .because(there)
-            .hint(format!(
-                "let a command of `build:` write it to {{{{ out }}}}/{name}, or correct `binary:`"
-            )));
-    }
-    for entry in
-        found.iter().filter(|e| !binaries.iter().any(|name| e.file_name() == name.as_str()))
-    {
-        let path = entry.path();
-        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        let removed = if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-        removed.map_err(|e| io(&e))?;
-    }
-    Ok(())
-}
-
 /// Whether hashing these files takes less time than handing them to another thread.
-fn is_small(folder: &Path, names: &[String]) -> bool {
+fn is_small(folder: &Path, names: &[BinaryName]) -> bool {
     const SMALL: u64 = 64 << 10;
     names.iter().all(|name| fs::metadata(folder.join(name)).is_ok_and(|m| m.len() < SMALL))
 }

@@ -3,6 +3,7 @@
 //! every other room can speak it.
 
 mod artifact;
+mod binary_name;
 mod diagnostic;
 mod digest;
 mod duration;
@@ -27,6 +28,7 @@ mod suggest;
 mod version;
 
 pub use artifact::ArtifactId;
+pub use binary_name::{Binaries, BinaryName};
 pub use diagnostic::{Diagnostic, Problems, Span};
 pub use digest::{Algorithm, Digest, ParseDigestError, Sha256, WrongDigest};
 pub use duration::parse_duration;
@@ -38,7 +40,7 @@ pub use fingerprint::{
 };
 pub use header::{HEADER_BYTES, Header, read_header};
 pub use layout::Layout;
-pub use lock::{Lock, Locked, LockedAsset};
+pub use lock::{Lock, Locked, LockedAsset, LockedUpstream};
 pub use mac::Mac;
 pub use name::Name;
 pub use outcome::{ArtifactReport, How, RunReport};

@@ -17,7 +17,7 @@ use super::{
     stop::stop,
 };
 use crate::{
-    cache::{Installed, Place, inspect},
+    cache::{Installed, Place, SealKey, inspect},
     model::{ArtifactId, Fault, Kind, Name},
     process::{Cancel, listener, tail},
     workspace::{SUPERVISOR, Service, Workspace},
@@ -380,7 +380,7 @@ fn taken(name: &Name, port: u16) -> Fault {
 pub fn binaries(workspace: &Workspace, name: &Name) -> String {
     let id = ArtifactId { name: name.clone(), platform: workspace.platform };
     let version = workspace.subsystems[name].version.to_string();
-    match inspect(&Place::of(&workspace.layout, &id)) {
+    match inspect(&Place::of(&workspace.layout, &id), &SealKey::of_user()) {
         Installed::Intact { record, .. } => {
             let digests = record.stamp.binaries.values().map(|d| d.to_string()[..12].to_owned());
             let digests: Vec<_> = digests.collect();

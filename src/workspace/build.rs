@@ -65,6 +65,7 @@ pub fn resolve(
         doc.tools.iter().map(|(tool, version)| (tool.value.clone(), version.as_ref().map(wanted))),
     );
     build.dir = dir.flatten();
+    build.preset = recipe(doc).map(|recipe| recipe.preset);
     build.timeout = timeout?;
     (found.diagnostics.len() == before).then_some(build)
 }
@@ -128,6 +129,7 @@ fn bare(steps: Vec<Text>) -> Build {
         tools: BTreeMap::new(),
         rust_target: None,
         native_only: None,
+        preset: None,
         timeout: TIMEOUT,
     }
 }

@@ -203,6 +203,8 @@ pub struct Build {
     pub rust_target: Option<String>,
     /// Why they cannot build for another platform than the machine's, if that is known.
     pub native_only: Option<&'static str>,
+    /// Which preset they are of; none if people wrote them.
+    pub preset: Option<&'static str>,
     /// How long all of them may take together.
     pub timeout: Duration,
 }

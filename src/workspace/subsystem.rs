@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     manifest::{File, Findings, HeadDoc, ManifestDoc, Scalar, Seams, Sp, SpecDoc},
-    model::{Name, Platform, TagStem},
+    model::{BinaryName, Name, Platform, TagStem},
     walk::Walker,
 };
 
@@ -389,13 +389,7 @@ fn binaries(
         let Some(rendered) = scope.plain(scalar, found) else { continue };
         let binary = rendered.strip_suffix(".exe").unwrap_or(&rendered);
         let bytes = scalar.bytes.clone();
-        let is_file_name = !binary.is_empty()
-            && !binary.starts_with(['.', '-'])
-            && !binary.contains(|c: char| {
-                c.is_control() || c.is_whitespace() || "/\\:\"'$`;&|<>()*?".contains(c)
-            });
-        if !is_file_name {
-            let what = format!("`{binary}` can be no binary's name");
+        if let Err(what) = BinaryName::new(binary) {
             found.add(bytes, what, "not a plain file name", "write the file name alone, without folders; `upstream.paths` says where it is in an archive");
         } else if binaries.iter().any(|other| other.value == binary) {
             let what = format!("`{binary}` is named twice");

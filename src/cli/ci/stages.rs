@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    cache::{Record, Release},
+    cache::{Record, Release, SealKey},
     ci::{Facts, Stage},
     model::{ArtifactId, ArtifactReport, Fault, How, Kind, Name, RunReport},
     report::render_sum,
@@ -226,8 +226,9 @@ impl<'a> Stages<'a> {
     /// What was built here and is not released. Code whose versions are made was built as its last
     /// one, and is another by now.
     fn built_here(&self) -> BTreeSet<Name> {
+        let key = SealKey::of_user();
         let is_due = |id: ArtifactId| {
-            let Some(record) = Record::read(&self.workspaces.layout().record(&id)) else {
+            let Some(record) = Record::read(&self.workspaces.layout().record(&id), &key) else {
                 return false;
             };
             let is_open = match &record.release {

@@ -33,6 +33,7 @@ fn look(steps: &[&str], env: &[(&str, &str)], source: &Source, dir: Option<&str>
         tools: BTreeMap::new(),
         rust_target: None,
         native_only: None,
+        preset: None,
         timeout: Duration::ZERO,
     };
     reads(&build, source, workspace.path())
