@@ -94,7 +94,7 @@ fn filter(attributes: &str, macros: &BTreeMap<String, String>) -> Option<String>
             None => macros.get(word).cloned(),
         },
     };
-    attributes.split_whitespace().filter_map(word).last()
+    attributes.split_whitespace().rev().find_map(word)
 }
 
 /// The filters of the macros (`[attr]NAME …`), which only the file at the top can define.

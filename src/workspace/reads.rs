@@ -110,7 +110,9 @@ impl Look<'_> {
                 self.word(at, word, &folders);
             }
             for inner in nested(&words) {
-                folders.clone().iter().for_each(|folder| self.command(at, &inner, folder));
+                for folder in &folders {
+                    self.command(at, &inner, folder);
+                }
             }
             if let (true, Some(to)) = (moves, words.get(1).and_then(Word::text)) {
                 let more: Vec<PathBuf> =
@@ -125,7 +127,9 @@ impl Look<'_> {
         for candidate in word.candidates() {
             let (sure, is_unknown) = split_at_unknown(candidate);
             if !is_unknown {
-                folders.iter().for_each(|folder| self.path(&sure, folder));
+                for folder in folders {
+                    self.path(&sure, folder);
+                }
                 continue;
             }
             let fixed = folder_of(&sure);
@@ -137,7 +141,11 @@ impl Look<'_> {
             }
             match outside.iter().any(|path| self.holds_source(path)) {
                 true => self.found.unseen.push((at, word.shown())),
-                false => folders.iter().for_each(|folder| self.path(fixed, folder)),
+                false => {
+                    for folder in folders {
+                        self.path(fixed, folder);
+                    }
+                }
             }
         }
     }

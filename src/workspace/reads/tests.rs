@@ -28,7 +28,7 @@ fn look(steps: &[&str], env: &[(&str, &str)], source: &Source, dir: Option<&str>
     let build = Build {
         steps: steps.iter().map(|step| text(step)).collect(),
         dir: dir.map(text),
-        pass_env: Default::default(),
+        pass_env: BTreeMap::default(),
         env: env.iter().map(|(name, value)| ((*name).to_owned(), text(value))).collect(),
         tools: BTreeMap::new(),
         rust_target: None,

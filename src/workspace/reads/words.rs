@@ -143,9 +143,8 @@ impl Reader<'_> {
                     let end = self.rest.find('\n').unwrap_or(self.rest.len());
                     self.rest = &self.rest[end..];
                 }
-                ' ' | '\t' => self.end_word(),
+                ' ' | '\t' | '<' => self.end_word(),
                 ';' | '|' | '&' | '(' | ')' | '\n' => self.end_command(),
-                '<' => self.end_word(),
                 '>' => {
                     // `2>` says which, not what.
                     self.word.take_if(|word| word.written.bytes().all(|b| b.is_ascii_digit()));
