@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use tokio::sync::OnceCell;
@@ -132,6 +132,7 @@ pub(super) async fn run_until(
         surroundings: surroundings(),
         state: OnceCell::new(),
         versions: Versions::default(),
+        toolchain_caches: OnceLock::new(),
         not_its_version: tokio::sync::Mutex::default(),
         options,
     };

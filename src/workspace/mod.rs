@@ -197,6 +197,8 @@ pub struct Build {
     /// Variables that they inherit besides those that every build does; with their values, but for
     /// secrets and what is not set.
     pub pass_env: BTreeMap<String, Option<String>>,
+    /// `sandbox:`: whether they may write only to folders of their own.
+    pub is_sandboxed: bool,
     /// Programs they need, with the version that is declared (a prefix such as `1.26`), if any.
     pub tools: BTreeMap<String, Option<String>>,
     /// The Rust target they build for, if they are cargo's.
