@@ -11,16 +11,19 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::prelude::*;
 
 use super::{clause::Clauses, module::ModuleFile};
-use crate::{disk::read_file, model::Fault};
+use crate::{
+    disk::{read_file, read_text},
+    model::Fault,
+};
+
+/// More than any Go file that people or programs write, in bytes.
+const MOST_OF_SOURCE: u64 = 256 << 20;
 
 /// Files that the go command gives to compilers (`go help packages`, "go help filetype").
 const COMPILED: &[&str] = &[
     "go", "c", "cc", "cpp", "cxx", "m", "h", "hh", "hpp", "hxx", "f", "F", "for", "f90", "s", "S",
     "sx", "swig", "swigcxx", "syso",
 ];
-
-/// No file of Go code that people keep is larger.
-const LARGEST_FILE: u64 = 256 << 20;
 
 /// Fewer folders than this are read faster than threads are woken.
 const MANY_FOLDERS: usize = 8;
@@ -234,7 +237,7 @@ impl Graph {
 
     fn file(&self, folder: &str, name: &str) -> Result<Option<ModuleFile>, Fault> {
         let path = self.root.join(folder).join(name);
-        match fs::read_to_string(&path) {
+        match read_text(&path, MOST_OF_SOURCE) {
             Ok(text) => Ok(Some(ModuleFile::read(&text))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Fault::io(format!("cannot read {}", path.display()), &error)),
@@ -281,7 +284,7 @@ impl Folder {
                 continue;
             }
             if name.ends_with(".go") {
-                let bytes = read_file(&entry.path(), LARGEST_FILE)?;
+                let bytes = read_file(&entry.path(), MOST_OF_SOURCE)?;
                 let clauses = Clauses::read(&String::from_utf8_lossy(&bytes));
                 folder.imports.extend(clauses.imports);
                 folder.embeds.extend(clauses.embeds);
