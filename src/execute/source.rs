@@ -116,7 +116,7 @@ impl Context {
             ..Unpacker::new(url)
         };
         let tree = staging.path().join("tree");
-        let unpacked = self.fetch_and_unpack(action, url, unpacker, &tree).await?;
+        let unpacked = self.fetch_and_unpack(action, url, &unpacker, &tree, digest).await?;
         if unpacked.digest != digest {
             return Err(Fault::new(
                 Kind::Verification,

@@ -44,7 +44,8 @@ impl Context {
             ..Unpacker::new(&upstream.url)
         };
         let into = staging.path().join("unpacked");
-        let unpacked = self.fetch_and_unpack(action, &upstream.url, unpacker, &into).await?;
+        let unpacked =
+            self.fetch_and_unpack(action, &upstream.url, &unpacker, &into, expected).await?;
         if unpacked.digest != expected {
             return Err(Fault::new(
                 Kind::Verification,

@@ -11,7 +11,7 @@ use reqwest::{
 };
 
 use super::{
-    AssetStream,
+    AssetStream, BrokenTransfer,
     answer::{Answer, text},
     call::Call,
     client::{Client, seconds},
@@ -68,7 +68,7 @@ struct Transfer {
 
 impl Transfer {
     /// The next piece; `None` at the end.
-    async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+    async fn next(&mut self) -> Result<Option<Bytes>, BrokenTransfer> {
         loop {
             let piece = match &mut self.response {
                 Some(response) => {
@@ -86,7 +86,13 @@ impl Transfer {
                 Err(failure) => failure,
             };
             self.response = None;
-            self.retry.pause(self.counted(failure)).await?;
+            let only_from_start = failure.again == Again::FromStart;
+            let failure = self.counted(failure);
+            let fault = failure.fault.clone();
+            self.retry.pause(failure).await?;
+            if only_from_start {
+                return Err(BrokenTransfer { fault, may_begin_again: true });
+            }
         }
     }
 
@@ -145,7 +151,7 @@ impl Transfer {
             None => {
                 let why = "the server gives neither ETag nor Last-Modified, so forge cannot go on \
                            where it was cut";
-                return Err(Failure::never(self.call.failed().because(why).hint("run it again")));
+                return Err(self.from_start(why));
             }
         };
         let answer = self.client.exchange(&call).await?;
@@ -154,9 +160,12 @@ impl Transfer {
         };
         // An answer to a range may leave out what it was asked by.
         let version = version(&response).or_else(|| self.version.clone());
-        if version != self.version || size(&response) != self.size {
+        let size = size(&response);
+        let is_other_size = self.size.zip(size).is_some_and(|(old, new)| old != new);
+        if version != self.version || is_other_size {
             return Err(self.changed("it is another file now"));
         }
+        self.size = self.size.or(size);
         let skip = start(&response).and_then(|start| self.received.checked_sub(start));
         self.skip = skip.ok_or_else(|| self.changed("the server sends another part of it"))?;
         self.response = Some(response);
@@ -166,7 +175,12 @@ impl Transfer {
 
     fn changed(&self, how: &str) -> Failure {
         let why = format!("while it was being downloaded it changed: {how}");
-        Failure::never(self.call.failed().because(why).hint("run it again"))
+        self.from_start(&why)
+    }
+
+    fn from_start(&self, why: &str) -> Failure {
+        let fault = self.call.failed().because(why).hint("run it again");
+        Failure { fault, again: Again::FromStart }
     }
 
     fn counted(&self, mut failure: Failure) -> Failure {
@@ -230,7 +244,7 @@ mod tests {
 
     use super::{
         super::{
-            Settings,
+            Fetcher, Settings,
             testing::{Reply, Server, all, noise, reply, settings},
         },
         *,
@@ -326,36 +340,101 @@ mod tests {
         assert_eq!(download(&server).await.unwrap(), "0123456789");
     }
 
+    /// Answers to a transfer that was cut, after which forge cannot go on.
+    const OTHERS: [(&str, &str); 7] = [
+        ("200 OK\nETag: \"2\"\nContent-Length: 10", "abcdefghij"),
+        ("200 OK\nETag: \"1\"\nContent-Length: 11", "0123456789a"),
+        ("206 Partial Content\nETag: \"2\"\nContent-Range: bytes 4-9/10", "efghij"),
+        ("206 Partial Content\nETag: \"1\"\nContent-Range: bytes 4-10/11", "efghijk"),
+        ("206 Partial Content\nETag: \"1\"\nContent-Range: bytes 6-9/10", "6789"),
+        ("416 Range Not Satisfiable\nContent-Range: bytes */3", ""),
+        ("404 Not Found", ""),
+    ];
+
     #[tokio::test]
     async fn a_file_that_changes_meanwhile_is_not_patched_together() {
-        for (second, body) in [
-            ("200 OK\nETag: \"2\"\nContent-Length: 10", "abcdefghij"),
-            ("200 OK\nETag: \"1\"\nContent-Length: 11", "0123456789a"),
-            ("206 Partial Content\nETag: \"2\"\nContent-Range: bytes 4-9/10", "efghij"),
-            ("206 Partial Content\nETag: \"1\"\nContent-Range: bytes 4-10/11", "efghijk"),
-            ("206 Partial Content\nETag: \"1\"\nContent-Range: bytes 6-9/10", "6789"),
-            ("404 Not Found", ""),
-        ] {
+        for (second, body) in OTHERS {
             let server = Server::start(move |number, _| {
                 let (head, body) = if number == 0 { CUT } else { (second, body) };
                 reply(head, body.as_bytes())
             })
             .await;
-            let fault = download(&server).await.unwrap_err();
-            assert!(
-                fault.to_string().contains("while it was being downloaded it changed"),
-                "{fault}"
-            );
-            assert_eq!(server.requests().len(), 2);
+            let client = Arc::new(Client::new(&settings()));
+            let url = Url::parse(&server.url).unwrap();
+            let mut stream = open(client, Call::get(url)).await.unwrap().unwrap().bytes;
+            let mut came = Vec::new();
+            let broken = loop {
+                match stream.next().await.unwrap() {
+                    Ok(piece) => came.extend_from_slice(&piece),
+                    Err(broken) => break broken,
+                }
+            };
+            assert!(broken.may_begin_again, "{second}: {}", broken.fault);
+            assert_eq!((came.as_slice(), server.requests().len()), (&b"0123"[..], 2));
         }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_go_on_begins_again_and_is_of_one_version() {
+        const CHUNKED: &str = "200 OK\nTransfer-Encoding: chunked";
+        for (first, second, whole) in [
+            // Neither a version nor a length.
+            (
+                (CHUNKED, "4\r\n0123\r\n"),
+                (CHUNKED, "4\r\n0123\r\n4\r\n4567\r\n0\r\n\r\n"),
+                "01234567",
+            ),
+            (
+                ("200 OK\nContent-Length: 10", "0123"),
+                ("200 OK\nContent-Length: 10", "0123456789"),
+                "0123456789",
+            ),
+            (CUT, OTHERS[0], "abcdefghij"),
+            (CUT, OTHERS[1], "0123456789a"),
+        ] {
+            let server = Server::start(move |number, request| {
+                // The answer to a range is the other file as well.
+                let (head, body) = if number == 0 { first } else { second };
+                assert!(number < 2 || !request.contains("\nrange:"), "{request}");
+                reply(head, body.as_bytes())
+            })
+            .await;
+            let text = Fetcher::new(&settings()).get_text(&server.url, 99).await.unwrap();
+            assert_eq!(text.as_deref(), Some(whole));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_range_that_is_refused_is_no_end() {
+        let server = Server::start(|_, request| match request.contains("\nrange:") {
+            true => reply("416 Range Not Satisfiable\nContent-Length: 0", b""),
+            false => reply(CUT.0, CUT.1.as_bytes()),
+        })
+        .await;
+        let fault = Fetcher::new(&settings()).get_text(&server.url, 99).await.unwrap_err();
+        assert!(fault.to_string().contains("416"), "{fault}");
+        assert!(fault.to_string().ends_with("it broke 5 times"), "{fault}");
+        assert_eq!(server.requests().len(), 10);
+    }
+
+    #[tokio::test]
+    async fn a_length_that_is_known_only_later_is_no_change() {
+        let server = Server::start(|number, _| match number {
+            0 => reply("200 OK\nETag: \"1\"\nTransfer-Encoding: chunked", b"4\r\n0123\r\n"),
+            _ => reply("206 Partial Content\nETag: \"1\"\nContent-Range: bytes 4-9/10", b"456789"),
+        })
+        .await;
+        assert_eq!(download(&server).await.unwrap(), "0123456789");
     }
 
     #[tokio::test]
     async fn a_cut_file_without_a_version_cannot_go_on() {
         let server = Server::scripted(&[("200 OK\nContent-Length: 10", "0123")]).await;
-        let fault = download(&server).await.unwrap_err();
-        assert!(fault.to_string().contains("neither ETag nor Last-Modified"), "{fault}");
-        assert!(fault.to_string().ends_with("4 of 10 bytes had arrived"), "{fault}");
+        let fault = Fetcher::new(&settings()).get_text(&server.url, 99).await.unwrap_err();
+        let told = fault.to_string();
+        assert!(told.contains("neither ETag nor Last-Modified"), "{told}");
+        assert!(told.ends_with("4 of 10 bytes had arrived: it broke 5 times"), "{told}");
+        assert_eq!(server.requests().len(), 5);
     }
 
     #[tokio::test]
