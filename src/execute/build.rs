@@ -64,7 +64,8 @@ impl Context {
         let mut record = self.new_record(stamp, Some(self.made(begun, tools)), finding.taken());
         record.class = record.class.min(self.class_of_tools(&want.id));
         record.build_seconds = Some(started.elapsed().as_secs_f64());
-        let (record, warnings) = self.adopt(want, &staging, record)?;
+        let (record, mut warnings) = self.adopt(want, &staging, record)?;
+        warnings.extend(source.warnings);
         let lock = source.commit.map(|commit| LockChange {
             name: want.id.name.clone(),
             version: subsystem.version.to_string(),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::{
-    archive::{Unpacked, Unpacker},
+    archive::{Keep, Unpacked, Unpacker},
     model::{Digest, Fault, How, Kind, Sha256},
     plan::Action,
     probe::{Finding, Want},
@@ -39,7 +39,7 @@ impl Context {
         let unpacker = Unpacker {
             strip: upstream.strip,
             program: Some(want.binaries[0].clone()),
-            only: Some(paths.collect()),
+            keep: Keep::Only(paths.collect()),
             algorithm: expected.algorithm(),
             ..Unpacker::new(&upstream.url)
         };
