@@ -6,12 +6,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
     git::{self, History},
-    model::{Fault, Kind, Precedence, Version},
+    model::{Fault, Kind, Series, Version},
     newer::{
         Change, Found, Offers, Pins, Shared, Step, Wish, before, exists, has_stale_digest,
         is_newer, unlike,
     },
-    process::{Cancel, CommandRunner, Runner},
+    process::CommandRunner,
     report::{Align, Cell, Role, Table, render_warning},
     workspace::{Source, Subsystem, Workspace},
 };
@@ -19,8 +19,7 @@ use crate::{
 use super::{
     Stop,
     outdated::{ask, tell_failures},
-    run::runtime,
-    session::{Session, say, select},
+    session::{Session, note, say, select},
     versions::Versions,
 };
 
@@ -188,8 +187,8 @@ impl<'w> Desk<'w> {
         let key = word.map(|word| self.single(word)).transpose()?.map(|shared| shared.key);
         let root = self.workspace.layout.root();
         let unknown = || Fault::new(Kind::Usage, "cannot tell what was pinned before");
-        let earlier = runtime()?.block_on(async {
-            let runner = runner()?;
+        let earlier = self.session.host.runtime()?.block_on(async {
+            let runner = self.session.host.runner(AT_ONCE);
             let history = History::around(&runner, root).ok_or_else(|| {
                 unknown().because(format!("{} is in no git repository", root.display()))
             })?;
@@ -223,8 +222,9 @@ impl<'w> Desk<'w> {
         let Agenda { mut steps, idle, failed } = steps;
         if !steps.is_empty() {
             let next = self.session.workspaces_at(&chosen(&steps)?, &Versions::new())?;
-            runtime()?
-                .block_on(async { lock_commits(&runner()?, &mut steps, next.any()).await })?;
+            self.session.host.runtime()?.block_on(async {
+                lock_commits(&self.session.host.runner(AT_ONCE), &mut steps, next.any()).await
+            })?;
             self.write(&steps)?;
             self.tell_digests(&steps, next.any());
         }
@@ -240,7 +240,11 @@ impl<'w> Desk<'w> {
             after: self.pins.with(&changes)?,
             locked: steps.iter().flat_map(|step| step.locked.clone()).collect(),
         };
-        if self.session.flags.dry_run { Ok(()) } else { change.make(&self.workspace.layout) }
+        if self.session.flags.dry_run {
+            return Ok(());
+        }
+        let (_at_work, cancel) = (self.session.host.at_work()?, self.session.host.cancel());
+        change.make(&self.workspace.layout, cancel, &note)
     }
 
     /// A digest in a spec is that of one version.
@@ -311,9 +315,9 @@ fn json(step: &Step, subsystem: &Subsystem) -> serde_json::Value {
 /// `Usage` if nobody can tell what is newer than it.
 fn idle_for(shared: &Shared, offers: &Offers, wish: Wish) -> Result<String, Fault> {
     let (key, pinned) = (shared.key, &shared.pin.version);
-    if Precedence::of(pinned).is_none() {
+    let is_branch = shared.subsystems.iter().any(|subsystem| subsystem.version.is_moving());
+    if is_branch || Series::of(pinned).is_none() {
         let fault = Fault::new(Kind::Usage, format!("nothing is newer than {key} {pinned}"));
-        let is_branch = Version::new(pinned).is_ok_and(|version| version.is_moving());
         return Err(match is_branch {
             true => fault
                 .because("it is a branch: it moves by itself")
@@ -344,7 +348,7 @@ fn incomparable(shared: &Shared, offers: &Offers) -> Option<Fault> {
     let pinned = &shared.pin.version;
     let is_alike = offers.newest(pinned, Wish { pre: true, major: true }).is_some();
     let subsystem = shared.subsystems.first()?;
-    (!is_alike && Precedence::of(pinned).is_some()).then(|| unlike(subsystem))
+    (!is_alike && Series::of(pinned).is_some()).then(|| unlike(subsystem))
 }
 
 /// The versions after `steps`.
@@ -377,10 +381,4 @@ async fn lock_commits(
         _ => None,
     });
     stream::iter(asked).buffer_unordered(AT_ONCE).try_collect::<()>().await
-}
-
-fn runner() -> Result<Runner, Fault> {
-    let cancel = Cancel::new();
-    cancel.listen_to_signals()?;
-    Ok(Runner::new(AT_ONCE, cancel).guarded())
 }

@@ -9,18 +9,17 @@ use std::{
 
 use crate::{
     archive::{Packed, pack},
-    cache::{Place, Record, replace_file},
+    cache::{Place, Record, Release, replace_file},
     git::History,
     model::{Compression, Fault, Kind, Layout, Name, Platform},
-    release::{bundle_entries, bundle_name},
+    release::{bundle_entries, bundle_name, is_project_tag},
     report::human_size,
     workspace::Workspaces,
 };
 
 use super::{
     Stop,
-    notes::{git_runner, tag_of_head},
-    run::runtime,
+    notes::tag_of_head,
     session::{Session, say, select},
     verify::examine_all,
 };
@@ -42,7 +41,7 @@ pub(super) fn package(
     let workspaces = session.workspaces()?;
     let names = select(workspaces.any(), words)?;
     let layout = workspaces.layout();
-    let version = runtime()?.block_on(version_here(layout))?;
+    let version = session.host.runtime()?.block_on(version_here(session, layout))?;
     let into = match into {
         Some(into) => session.folder()?.join(into),
         None => layout.dist(),
@@ -60,8 +59,7 @@ pub(super) fn package(
     for bundle in &bundles {
         let line = format!("{}  {}\n", bundle.packed.sha256, bundle.name);
         let sidecar = into.join(format!("{}.sha256", bundle.name));
-        replace_file(&sidecar, line.as_bytes(), &layout.staging(), false)
-            .map_err(|e| Fault::io(format!("cannot write {}", sidecar.display()), &e))?;
+        replace_file(layout, &sidecar, line.as_bytes())?;
     }
     if session.flags.json {
         let bundles: Vec<_> = bundles.iter().map(Bundle::json).collect();
@@ -108,6 +106,9 @@ pub(super) fn pack_all(
     for platform in workspaces.wanted().iter().copied() {
         let name = bundle_name(&workspaces.any().project, version, platform);
         let artifacts = proven(workspaces, names, platform)?;
+        if is_project_tag(version) {
+            all_released(workspaces, platform, &artifacts)?;
+        }
         let artifacts: Vec<_> =
             artifacts.iter().map(|(record, folder)| (record.clone(), folder.as_path())).collect();
         let entries = bundle_entries(&name, &artifacts, lock.clone());
@@ -142,6 +143,30 @@ fn proven(
     Err(fault.hint(format!("`forge ensure --platform {platform}` makes it so")))
 }
 
+/// Refuses what a scheme versions and no release holds: it was built from something else than what its
+/// version means, and a bundle of a version goes out under that.
+fn all_released(
+    workspaces: &Workspaces,
+    platform: Platform,
+    artifacts: &[(Record, PathBuf)],
+) -> Result<(), Fault> {
+    let subsystems = &workspaces.of(platform).subsystems;
+    let is_open = |record: &&Record| {
+        let subsystem = subsystems.get(&record.stamp.name);
+        let has_scheme = subsystem.is_some_and(|subsystem| subsystem.scheme.is_some());
+        has_scheme && !matches!(record.release, Some(Release::Holds { .. }))
+    };
+    let open = artifacts.iter().map(|(record, _)| record).find(is_open);
+    let Some(Record { stamp, .. }) = open else { return Ok(()) };
+    let what = format!("cannot bundle {}: it is not {}", stamp.name, stamp.version);
+    Err(Fault::new(Kind::Usage, what)
+        .because("it was built here, and no release of that version holds it")
+        .hint(format!(
+            "`forge release:binary {}` releases it as the version that it is",
+            stamp.name
+        )))
+}
+
 /// What differs from the commit that is checked out, other than what forge made.
 pub(super) async fn changes(history: &History<'_>) -> Result<Vec<String>, Fault> {
     let mut changes = history.changes().await?;
@@ -150,8 +175,8 @@ pub(super) async fn changes(history: &History<'_>) -> Result<Vec<String>, Fault>
 }
 
 /// How a bundle of the workspace as it is here is called: by its tag, or else by its commit.
-async fn version_here(layout: &Layout) -> Result<String, Fault> {
-    let runner = git_runner()?;
+async fn version_here(session: &Session, layout: &Layout) -> Result<String, Fault> {
+    let runner = session.host.runner(1);
     let Some(history) = History::around(&runner, layout.root()) else {
         return Ok("untracked".into());
     };

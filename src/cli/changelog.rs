@@ -16,8 +16,7 @@ use crate::{
 
 use super::{
     Stop,
-    notes::{git_runner, history, links, whole},
-    run::runtime,
+    notes::{history, links, whole},
     session::{Session, say, select},
 };
 
@@ -61,8 +60,8 @@ pub(super) fn changelog(
 ) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
     let component = Component::named(&workspace, name, session.flags.offline)?;
-    let sections = runtime()?.block_on(async {
-        let runner = git_runner()?;
+    let sections = session.host.runtime()?.block_on(async {
+        let runner = session.host.runner(1);
         let history = history(&runner, &workspace.layout)?;
         component.sections(&history, range).await
     })?;
@@ -138,9 +137,12 @@ impl<'w> Component<'w> {
         whole(history).await?;
         let tags = self.all_tags(history).await?;
         let until = self.until(&tags, range.to)?;
-        let days = history.days(&until).await?;
+        let (days, of_tags) = (history.days(&until).await?, history.days_of_tags().await?);
         let released = |(tag, commit): (&String, &String)| {
-            let (label, day) = (self.label(tag)?.to_owned(), days.get(commit)?.clone());
+            // What `until` has not is no version of it, whenever it was tagged.
+            let day = days.get(commit)?;
+            let day = of_tags.get(tag).unwrap_or(day).clone();
+            let label = self.label(tag)?.to_owned();
             Some(Released { label, tag: tag.clone(), day })
         };
         let versions = shown(tags.iter().filter_map(released).collect());

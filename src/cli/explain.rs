@@ -4,12 +4,12 @@
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use crate::{
-    cache::{Installed, Place, inspect},
+    cache::{Installed, Place, SealKey, inspect},
     model::{Inputs, Layout, Name},
     plan::Step,
     probe::{Finding, Print, Verdict},
     report::{Role, Style, human_time},
-    workspace::{Build, Service, Source, Subsystem, UpstreamDigest},
+    workspace::{Build, Service, Shared, Source, Subsystem, UpstreamDigest},
 };
 
 use super::{
@@ -41,7 +41,7 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, Stop> {
             Err(fault) => page.line("cannot be had", &fault.to_string()),
         }
     }
-    say(&page.text)?;
+    say(&session.host.secrets().mask(&page.text))?;
     Ok(0)
 }
 
@@ -72,6 +72,7 @@ impl Page {
         }
         self.line("binaries", &subsystem.binaries.join(", "));
         self.line("source", &source(&subsystem.source));
+        self.shared(&subsystem.shared);
         for (label, names) in [("needs", &subsystem.needs), ("build needs", &subsystem.build_needs)]
         {
             if !names.is_empty() {
@@ -97,6 +98,16 @@ impl Page {
         }
     }
 
+    /// What else of the workspace goes into it.
+    fn shared(&mut self, shared: &Shared) {
+        let also = shared.also.iter().map(|pattern| format!("{pattern} (`also`)"));
+        let used = shared.used.iter().map(|pattern| format!("{pattern} (its commands name it)"));
+        let imports = shared.imports.then(|| "what its Go code imports".to_owned());
+        for (index, line) in also.chain(used).chain(imports).enumerate() {
+            self.line(if index == 0 { "other inputs" } else { "" }, &line);
+        }
+    }
+
     fn service(&mut self, service: &Service) {
         self.line("service", &service.command.symbolic());
         if let Some(ready) = &service.ready {
@@ -115,6 +126,10 @@ impl Page {
         for (index, (key, value)) in build.env.iter().enumerate() {
             let pair = format!("{key}={}", value.symbolic());
             self.line(if index == 0 { "environment" } else { "" }, &pair);
+        }
+        if !build.pass_env.is_empty() {
+            let names: Vec<&str> = build.pass_env.keys().map(String::as_str).collect();
+            self.line("passed on", &names.join(", "));
         }
         let tools: Vec<String> = build
             .tools
@@ -161,7 +176,7 @@ impl Page {
     /// Which fields of the fingerprint differ from what is installed.
     fn last_build(&mut self, layout: &Layout, finding: &Finding) {
         let place = Place::of(layout, &finding.want.id);
-        let Installed::Intact { record, .. } = inspect(&place) else { return };
+        let Installed::Intact { record, .. } = inspect(&place, &SealKey::of_user()) else { return };
         let prints = finding.want.build.iter().chain(&finding.want.upstream);
         let nearest = prints.min_by_key(|print| record.stamp.differing_inputs(&print.inputs).len());
         let Some(Print { inputs, .. }) = nearest else { return };
@@ -187,16 +202,8 @@ impl Page {
 fn source(source: &Source) -> String {
     match source {
         Source::None => "none: the builder fetches by itself".into(),
-        Source::Path { dir, only, shared } => {
-            let mut text = format!("path {}", dir.display());
-            if !only.is_empty() {
-                text.push_str(&format!(" ({})", only.join(", ")));
-            }
-            if !shared.also.is_empty() {
-                text.push_str(&format!(", also {}", shared.also.join(", ")));
-            }
-            text + if shared.imports { ", and what its Go code imports" } else { "" }
-        }
+        Source::Path { dir, only } if only.is_empty() => format!("path {}", dir.display()),
+        Source::Path { dir, only } => format!("path {} ({})", dir.display(), only.join(", ")),
         Source::Git { url, reference } => format!("git {url} at {reference}"),
         Source::Archive { url, digest, .. } => format!("archive {url} ({digest:?})"),
     }

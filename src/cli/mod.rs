@@ -23,6 +23,7 @@ mod explain;
 mod graph;
 mod habits;
 mod history;
+mod host;
 mod included;
 mod init;
 mod lint;
@@ -261,6 +262,7 @@ fn tell(session: &Session, stop: Stop) -> u8 {
         }
         Stop::Fault(fault) => (render_fault(&fault, style), fault.kind.exit_code()),
     };
+    let text = session.host.secrets().mask(&text);
     // If even standard error is closed there is nobody left to tell.
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
     code

@@ -2,13 +2,13 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
     hash::{BuildHasher, Hasher, RandomState},
     path::PathBuf,
 };
 
 use crate::{
-    cache::replace_file,
+    cache::{existing_forge_folder, write_state},
+    disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Kind, Layout, Name, Version},
     provenance::{Permission, may_publish},
     versioning::Next,
@@ -17,8 +17,7 @@ use crate::{
 
 use super::{
     Stop,
-    desk::{Desk, Means, repository, runner},
-    run::runtime,
+    desk::{Desk, Means, repository},
     session::{Session, say, select, surroundings},
     terms::Terms,
     versions::Versions,
@@ -47,8 +46,8 @@ pub(super) fn next_version(
     }
     let mut found = Vec::new();
     for name in &names {
-        let next = runtime()?.block_on(async {
-            let runner = runner()?;
+        let next = session.host.runtime()?.block_on(async {
+            let runner = session.host.runner(1);
             let history = repository(&runner, workspace.layout.root())?;
             let desk = Desk::of(&workspace, name, &history, terms, means).await?;
             match claim {
@@ -119,8 +118,8 @@ pub(super) fn claimed(
     // What a release lacks of the history, it may fetch: it changes far more than that.
     let means = Means { fetch: true, offline: false };
     for name in names {
-        let next = runtime()?.block_on(async {
-            let runner = runner()?;
+        let next = session.host.runtime()?.block_on(async {
+            let runner = session.host.runner(1);
             let history = repository(&runner, workspace.layout.root())?;
             let desk = Desk::of(workspace, name, &history, terms, means).await?;
             desk.committed().await?;
@@ -148,8 +147,9 @@ pub(super) fn claimed(
 
 /// Forgets the claims on versions that are released now.
 pub(super) fn settled(layout: &Layout, versions: &Versions) {
+    let Ok(Some(folder)) = existing_forge_folder(layout) else { return };
     for name in versions.keys() {
-        let _ = fs::remove_file(run_file(layout, name));
+        let _ = folder.remove_file(&run_file(layout, name));
     }
 }
 
@@ -175,12 +175,11 @@ fn run_of(layout: &Layout, name: &Name) -> Result<String, Fault> {
         return Ok(run);
     }
     let path = run_file(layout, name);
-    if let Ok(known) = fs::read_to_string(&path) {
+    if let Ok(known) = read_text(&path, MOST_OF_TEXT) {
         return Ok(known);
     }
     let run = new_run();
-    replace_file(&path, run.as_bytes(), &layout.staging(), false)
-        .map_err(|error| Fault::io(format!("cannot write {}", path.display()), &error))?;
+    write_state(layout, &path, run.as_bytes())?;
     Ok(run)
 }
 

@@ -5,16 +5,15 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use etcetera::BaseStrategy;
 
 use crate::{
-    model::{Fault, Kind, Name, Precedence},
+    model::{Fault, Kind, Name, Series},
     newer::{Asker, Found, Looked, Proxies, Wish, is_newer, look, unlike},
-    process::{Cancel, Runner},
     report::{Align, Cell, Role, Table, render_warning},
     workspace::{Subsystem, Workspace},
 };
 
 use super::{
     Stop,
-    run::{jobs, runtime},
+    run::jobs,
     session::{Session, say, select},
 };
 
@@ -89,10 +88,9 @@ pub(super) fn ask<'w>(
     }
     let variables = go_variables();
     let proxies = Proxies::of(|name| variables.get(name).cloned());
-    runtime()?.block_on(async {
-        let cancel = Cancel::new();
-        cancel.listen_to_signals()?;
-        let runner = Runner::new(jobs(session), cancel.clone()).guarded();
+    session.host.runtime()?.block_on(async {
+        let cancel = session.host.cancel();
+        let runner = session.host.runner(jobs(session));
         let asker = Asker::new(&runner, session.store_settings(workspace), proxies);
         tokio::select! {
             () = cancel.cancelled() => Err(cancel.fault("asking upstream")),
@@ -164,7 +162,9 @@ impl<'w> Line<'w> {
                 };
                 let (in_major, newest) = (newest(false), newest(true));
                 let state = match &newest {
-                    _ if Precedence::of(pinned).is_none() => State::Ageless,
+                    _ if subsystem.version.is_moving() || Series::of(pinned).is_none() => {
+                        State::Ageless
+                    }
                     Some(newest) if is_newer(newest, pinned) => State::Outdated,
                     Some(_) => State::Current,
                     None => State::Failed(unlike(subsystem)),

@@ -4,13 +4,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::Arc,
-    time::Duration,
 };
 
 use tokio::sync::OnceCell;
 
 use crate::{
-    cache::{Cache, Record, Staging},
+    cache::{Cache, Record, SealKey, sweep_staging},
+    disk::unique,
     execute::{self, Context, Turns, Versions, execute, resolve_refs, unlocked_refs},
     model::{ArtifactId, Event, EventSink, Fault, Kind, Name, RunReport},
     plan::{Limits, Plan, compile},
@@ -72,9 +72,7 @@ pub(super) struct Outcome {
 
 /// Probes, plans and executes.
 pub(super) async fn run(session: &Session, request: Request<'_>) -> Result<Outcome, Stop> {
-    let cancel = Cancel::new();
-    cancel.listen_to_signals()?;
-    run_until(session, request, cancel).await
+    run_until(session, request, session.host.cancel().clone()).await
 }
 
 /// [`run`], up to its end or until `cancel` stops it.
@@ -85,7 +83,7 @@ pub(super) async fn run_until(
 ) -> Result<Outcome, Stop> {
     let Request { workspaces, names, publish } = request;
     let jobs = jobs(session);
-    let runner = Arc::new(Runner::new(jobs, cancel.clone()).guarded());
+    let runner = Arc::new(session.host.runner_until(jobs, cancel.clone()));
     let (screen, recorder, events) = open_screen(session);
     let waits = {
         let events = events.clone();
@@ -108,7 +106,7 @@ pub(super) async fn run_until(
     let plan = compile(&workspaces, probed, &seconds);
     let is_noop = is_noop(&plan);
     if !plan.actions.is_empty() {
-        Staging::sweep(&workspaces.layout().staging(), Duration::ZERO);
+        sweep_staging(workspaces.layout());
         cache.sweep();
     }
     let options = execute::Options {
@@ -134,6 +132,7 @@ pub(super) async fn run_until(
         surroundings: surroundings(),
         state: OnceCell::new(),
         versions: Versions::default(),
+        not_its_version: tokio::sync::Mutex::default(),
         options,
     };
     let report = execute(plan, Arc::new(context)).await;
@@ -151,7 +150,7 @@ pub(super) fn look(session: &Session, request: &Request<'_>) -> Result<(Probed, 
     let prober =
         Prober { workspaces, commits: &commits, cache: &cache, stores: &stores.all, options };
     let wanted = workspaces.artifacts(*names).collect();
-    let probed = runtime()?.block_on(prober.probe(&wanted));
+    let probed = session.host.runtime()?.wait_for(prober.probe(&wanted));
     Ok((probed, stores))
 }
 
@@ -194,8 +193,9 @@ pub(super) fn recorded_seconds(
     let builds = probed.findings.iter().filter(
         |(_, finding)| matches!(finding, Ok(finding) if matches!(finding.verdict, Verdict::Build)),
     );
+    let key = SealKey::of_user();
     let seconds = |(id, _): (&ArtifactId, _)| {
-        Some((id.clone(), Record::read(&workspaces.layout().record(id))?.build_seconds?))
+        Some((id.clone(), Record::read(&workspaces.layout().record(id), &key)?.build_seconds?))
     };
     builds.filter_map(seconds).collect()
 }
@@ -222,16 +222,18 @@ pub(super) fn jobs(session: &Session) -> usize {
     session.flags.jobs.map_or_else(processors, usize::from)
 }
 
-/// The threads that a run works on; made only once there is something to do.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Fault::io("cannot start the threads of a run", &e))
-}
-
-/// The name of this run's folder of logs: when it began, and its process id.
+/// The name of this run's folder of logs: when it began, and what no other run has. Two containers may
+/// have the same process id.
 pub(super) fn run_name() -> String {
     let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
-    format!("{now}-{}", std::process::id())
+    unique(&format!("{now}-"))
+}
+
+/// Whether `name` is one that [`run_name`] gives.
+pub(super) fn is_run_name(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('-').collect();
+    let is = |part: &str, length| {
+        part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    matches!(parts[..], [day, time, unique] if is(day, 8) && is(time, 6) && is(unique, 16))
 }

@@ -12,7 +12,6 @@ use crate::{
     login::Discovery,
     model::{Fault, Kind, Layout, Name, Platform, nearest},
     probe::Options,
-    process::{Cancel, Runner},
     provenance::{Classes, Permission, Surroundings, may_publish},
     report::Style,
     store::{self, Store, StoreUrl, Waits},
@@ -23,6 +22,7 @@ use crate::{
 use super::{
     Stop,
     args::{Global, When},
+    host::Host,
     included,
     run::Publish,
     versions::Versions,
@@ -34,6 +34,8 @@ pub(super) struct Session {
     pub(super) flags: Global,
     /// How things are shown.
     pub(super) choice: ui::Choice,
+    /// What this process has once.
+    pub(super) host: Host,
 }
 
 /// The stores of a workspace.
@@ -60,7 +62,8 @@ impl Session {
     /// The same, for all platforms that a complete release has, unless one was named.
     pub(super) fn for_every_platform(&self) -> Self {
         let all_platforms = self.flags.platform.is_none();
-        Self { flags: Global { all_platforms, ..self.flags.clone() }, choice: self.choice }
+        let flags = Global { all_platforms, ..self.flags.clone() };
+        Self { flags, choice: self.choice, host: self.host.clone() }
     }
 
     pub(super) fn new(flags: Global) -> Self {
@@ -71,7 +74,7 @@ impl Session {
         };
         let wishes = ui::Wishes { color, quiet: flags.quiet, verbose: flags.verbose };
         let choice = ui::choose(wishes, &ui::Surroundings::look());
-        Self { flags, choice }
+        Self { flags, choice, host: Host::of_process() }
     }
 
     /// The folder that the workspace is looked for from.
@@ -145,7 +148,7 @@ impl Session {
         let gitea_hosts =
             workspace.stores.iter().filter_map(|url| StoreUrl::parse(url).ok()?.gitea_host());
         // Costs nothing until a login is asked for.
-        let runner = Arc::new(Runner::new(1, Cancel::new()).guarded());
+        let runner = Arc::new(self.host.runner(1));
         let environment = settings.environment.clone();
         let logins = Discovery::new(environment, gitea_hosts.collect(), runner, root);
         store::Settings { offline: self.flags.offline, logins: Arc::new(logins), ..settings }
@@ -164,7 +167,10 @@ impl Session {
     ) -> Result<Stores, Fault> {
         let settings = store::Settings { waits, ..self.store_settings(workspace) };
         if workspace.stores.is_empty() {
-            let store = store::open(&store::default_url(&workspace.project)?, &settings)?;
+            let store = store::open(
+                &store::default_url(&workspace.project, workspace.layout.root())?,
+                &settings,
+            )?;
             return Ok(Stores { all: vec![store], private: true });
         }
         let open = |url: &String| {
@@ -277,6 +283,11 @@ pub(super) fn select(workspace: &Workspace, words: &[String]) -> Result<BTreeSet
         }
     }
     Ok(names)
+}
+
+/// Says something on standard error. If that is closed there is nobody left to tell.
+pub(super) fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Prints `text` on standard output. A reader that went away is no fault: `forge list | head` is fine.

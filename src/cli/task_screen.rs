@@ -4,7 +4,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{self, Write},
     sync::{Mutex, PoisonError},
     time::Instant,
 };
@@ -22,7 +21,7 @@ use super::{
     actions::Actions,
     choice::Output,
     run::run_name,
-    session::{Session, say},
+    session::{Session, note, say},
     task_log::{Logs, Printed},
 };
 
@@ -210,11 +209,6 @@ fn sum(ends: &[End], seconds: f64) -> String {
     ];
     let parts: Vec<_> = parts.into_iter().flatten().collect();
     format!("{} tasks in {}: {}", ends.len(), human_time(seconds), parts.join(", "))
-}
-
-/// Says something on standard error. If that is closed there is nobody left to tell.
-fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 #[cfg(test)]

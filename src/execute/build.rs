@@ -10,11 +10,13 @@ use std::{
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
-    cache::{Installed, Place, inspect},
-    model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Platform},
+    cache::{Installed, Place, inspect, make_folder},
+    model::{
+        ActionId, ArtifactId, BinaryName, Event, Fault, FileStat, How, Kind, Layout, Platform,
+    },
     plan::Action,
     probe::{Finding, Own, walk_sources},
-    process::{Command, CommandLine},
+    process::{Command, CommandLine, Inherit},
     provenance::RunClass,
     report::human_time,
     workspace::{Build, Places, Source, Subsystem, Text},
@@ -23,6 +25,7 @@ use crate::{
 use super::{
     Context, Done, LockChange,
     adopt::{new_stamp, prove_binaries},
+    built::keep_only,
     context::blocking,
     source::SourceTree,
 };
@@ -42,9 +45,11 @@ impl Context {
         let (started, begun) = (Instant::now(), jiff::Timestamp::now());
         let tools = self.tool_versions(&want.id, build).await;
         let source = self.source(action, subsystem, want).await?;
-        let staging = self.staging(want)?;
+        let staging = self.staging()?;
         let places = self.places(&want.id, &source, staging.path());
-        make_work_folder(build, &places)?;
+        let layout = self.workspaces.layout();
+        make_work_folder(layout, build, &places)?;
+        make_folder(layout, &self.logs)?;
         self.phase(action, "building");
         self.run_steps(action.id, &want.id, build, &places).await?;
         self.phase(action, "checking");
@@ -64,13 +69,14 @@ impl Context {
         let mut record = self.new_record(stamp, Some(self.made(begun, tools)), finding.taken());
         record.class = record.class.min(self.class_of_tools(&want.id));
         record.build_seconds = Some(started.elapsed().as_secs_f64());
-        let (record, mut warnings) = self.adopt(want, &staging, record)?;
+        let (record, mut warnings) = self.adopt(want, &staging, record, print.cache_key)?;
         warnings.extend(source.warnings);
         let lock = source.commit.map(|commit| LockChange {
             name: want.id.name.clone(),
             version: subsystem.version.to_string(),
             commit: Some(commit),
             asset: None,
+            upstream: None,
         });
         Ok(Done { warnings, lock, ..Done::new(How::Built, record) })
     }
@@ -128,7 +134,7 @@ impl Context {
     /// The least class of the runs that made what `id` is built with.
     fn class_of_tools(&self, id: &ArtifactId) -> RunClass {
         let layout = self.workspaces.layout();
-        let class = |tool| match inspect(&Place::of(layout, &tool)) {
+        let class = |tool| match inspect(&Place::of(layout, &tool), self.cache.key()) {
             Installed::Intact { record, .. } => record.class,
             Installed::Absent | Installed::Damaged(_) => RunClass::Untrusted,
         };
@@ -150,6 +156,7 @@ impl Context {
         let env = build.env.iter().map(|(key, value)| (key.clone(), value.expand(places)));
         Command {
             env: env.collect(),
+            inherit: Inherit::of_build(build.pass_env.keys()),
             path: self.tool_folders(id),
             timeout: Some(timeout),
             log: Some(self.log(id)),
@@ -160,16 +167,14 @@ impl Context {
 
     /// In-repo code may be edited while it is built; what comes out then belongs to no fingerprint.
     fn source_is_unchanged(&self, finding: &Finding, subsystem: &Subsystem) -> Result<(), Fault> {
-        let (Source::Path { dir, only, shared }, Some(before)) =
-            (&subsystem.source, &finding.want.tree)
-        else {
+        let (Some(own), Some(before)) = (Own::of(subsystem), &finding.want.tree) else {
             return Ok(());
         };
         if before.is_surely_unchanged() {
             return Ok(());
         }
         let layout = self.workspaces.layout();
-        let Some(now) = walk_sources(layout.root(), &[Own { dir, only, shared }]).pop() else {
+        let Some(now) = walk_sources(layout.root(), &[own]).pop() else {
             return Ok(());
         };
         let now = now?;
@@ -241,49 +246,17 @@ fn disk_is_full(fault: Fault, folder: &Path) -> Fault {
 }
 
 /// Makes the folder for intermediate results, if some command speaks of it.
-fn make_work_folder(build: &Build, places: &Places) -> Result<(), Fault> {
+fn make_work_folder(layout: &Layout, build: &Build, places: &Places) -> Result<(), Fault> {
     let texts = build.steps.iter().chain(build.env.values()).chain(&build.dir);
     let symbol = format!("{{{{ {} }}}}", "work");
     if texts.into_iter().any(|text| text.symbolic().contains(&symbol)) {
-        fs::create_dir_all(&places.work)
-            .map_err(|e| Fault::io(format!("cannot make {}", places.work.display()), &e))?;
-    }
-    Ok(())
-}
-
-/// Checks that every binary was built, and removes whatever else was put beside them.
-fn keep_only(out: &Path, binaries: &[String]) -> Result<(), Fault> {
-    let missing: Vec<_> = binaries.iter().filter(|name| !out.join(name).is_file()).collect();
-    let io = |e: &std::io::Error| Fault::io(format!("cannot read {}", out.display()), e);
-    let found = fs::read_dir(out)
-        .and_then(|entries| entries.collect::<Result<Vec<_>, _>>())
-        .map_err(|e| io(&e))?;
-    if let Some(name) = missing.first() {
-        let found: Vec<_> =
-            found.iter().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-        let there = match found.is_empty() {
-            true => "nothing was put into {{ out }}".to_owned(),
-            false => format!("{{{{ out }}}} holds {}", found.join(", ")),
-        };
-        return Err(Fault::new(Kind::Failed, format!("the build made no `{name}`"))
-            .because(there)
-            .hint(format!(
-                "let a command of `build:` write it to {{{{ out }}}}/{name}, or correct `binary:`"
-            )));
-    }
-    for entry in
-        found.iter().filter(|e| !binaries.iter().any(|name| e.file_name() == name.as_str()))
-    {
-        let path = entry.path();
-        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        let removed = if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-        removed.map_err(|e| io(&e))?;
+        make_folder(layout, &places.work)?;
     }
     Ok(())
 }
 
 /// Whether hashing these files takes less time than handing them to another thread.
-fn is_small(folder: &Path, names: &[String]) -> bool {
+fn is_small(folder: &Path, names: &[BinaryName]) -> bool {
     const SMALL: u64 = 64 << 10;
     names.iter().all(|name| fs::metadata(folder.join(name)).is_ok_and(|m| m.len() < SMALL))
 }

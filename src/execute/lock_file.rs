@@ -1,11 +1,11 @@
 //! Writing `forge.lock`: changes of this run, merged into what the file says now.
 
-use std::fs;
-
 use crate::{
-    cache::{BusyLock, replace_file},
+    cache::{replace_file, turn_to_write},
     manifest::{parse_lock, render_lock},
-    model::{Fault, Kind, Layout, Lock, LockedAsset, Name, Platform},
+    model::{Binaries, Fault, Kind, Layout, Lock, LockedAsset, LockedUpstream, Name, Platform},
+    process::Cancel,
+    workspace::lock_text,
 };
 
 /// One thing that a run learned and the lock should say.
@@ -17,18 +17,25 @@ pub struct LockChange {
     pub version: String,
     /// The commit that the version means.
     pub commit: Option<String>,
-    /// What its release holds for a platform.
-    pub asset: Option<(Platform, LockedAsset)>,
+    /// What its release holds for a platform, and the binaries in that.
+    pub asset: Option<(Platform, LockedAsset, Binaries)>,
+    /// What its vendor's own release holds for a platform.
+    pub upstream: Option<(Platform, LockedUpstream)>,
 }
 
-/// Merges `changes` into `forge.lock`. Two runs that end at once both get theirs in.
-pub fn write_lock(layout: &Layout, changes: &[LockChange]) -> Result<(), Fault> {
+/// Merges `changes` into `forge.lock`. Two runs that end at once both get theirs in: one waits for the
+/// other, which `tell` is told, until `cancel` ends it.
+pub fn write_lock(
+    layout: &Layout,
+    changes: &[LockChange],
+    cancel: &Cancel,
+    tell: &dyn Fn(&str),
+) -> Result<(), Fault> {
     if changes.is_empty() {
         return Ok(());
     }
-    let _turn = BusyLock::wait(&layout.state().join("locks/forge.lock"))?;
-    let path = layout.lock();
-    let before = fs::read_to_string(&path).unwrap_or_default();
+    let _turn = turn_to_write(layout, cancel, tell)?;
+    let before = lock_text(layout)?;
     let mut lock = parse_lock(&before).map_err(|diagnostic| {
         Fault::new(Kind::Usage, "forge.lock cannot be read any more").because(diagnostic.what)
     })?;
@@ -37,8 +44,7 @@ pub fn write_lock(layout: &Layout, changes: &[LockChange]) -> Result<(), Fault> 
     if after == before {
         return Ok(());
     }
-    replace_file(&path, after.as_bytes(), &layout.staging(), true)
-        .map_err(|e| Fault::io("cannot write forge.lock", &e))
+    replace_file(layout, &layout.lock(), after.as_bytes())
 }
 
 fn apply(lock: &mut Lock, changes: &[LockChange]) {
@@ -47,6 +53,10 @@ fn apply(lock: &mut Lock, changes: &[LockChange]) {
         if change.commit.is_some() {
             locked.commit.clone_from(&change.commit);
         }
-        locked.assets.extend(change.asset);
+        if let Some((platform, asset, binaries)) = &change.asset {
+            locked.assets.insert(*platform, *asset);
+            locked.binaries.insert(*platform, binaries.clone());
+        }
+        locked.upstream.extend(change.upstream);
     }
 }

@@ -28,3 +28,27 @@ fn names(host: &Host) -> Vec<&'static str> {
     let ours = (host.is_ours && host.kind != Kind::GitHub).then_some("GITHUB_TOKEN");
     named.iter().copied().chain(ours).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::LOGINS;
+
+    #[test]
+    fn tasks_and_builds_do_not_inherit_any_variable_that_logs_in() {
+        let kinds = [
+            Kind::GitHub,
+            Kind::Enterprise { is_named: true },
+            Kind::Enterprise { is_named: false },
+            Kind::Gitea,
+        ];
+        for kind in kinds {
+            for is_ours in [true, false] {
+                let host = Host { name: "host".into(), scheme: "https", kind, is_ours };
+                for name in names(&host) {
+                    assert!(LOGINS.contains(&name), "{name} is not in process::LOGINS");
+                }
+            }
+        }
+    }
+}

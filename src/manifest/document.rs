@@ -23,6 +23,8 @@ pub struct HeadDoc {
     pub vars: Pairs<Node>,
     /// `env`.
     pub env: Pairs<Scalar>,
+    /// `pass_env`.
+    pub pass_env: Vec<Scalar>,
     /// `dotenv`.
     pub dotenv: Vec<Scalar>,
     /// `shell`.
@@ -112,6 +114,8 @@ pub struct SpecDoc {
     pub binary: Vec<Scalar>,
     /// `source`.
     pub source: Option<SourceDoc>,
+    /// `also` of `source`.
+    pub also: Vec<Scalar>,
     /// `build`.
     pub build: Option<BuildDoc>,
     /// `upstream`.
@@ -161,8 +165,6 @@ pub enum SourceDoc {
         dir: Scalar,
         /// `only`.
         only: Vec<Scalar>,
-        /// `also`.
-        also: Vec<Scalar>,
         /// `imports`.
         imports: Option<Scalar>,
     },
@@ -179,6 +181,8 @@ pub struct BuildDoc {
     pub dir: Option<Scalar>,
     /// `env`.
     pub env: Pairs<Scalar>,
+    /// `pass_env`.
+    pub pass_env: Vec<Scalar>,
     /// `tools`, with declared versions.
     pub tools: Pairs<Option<Scalar>>,
     /// `timeout`.
@@ -250,6 +254,7 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
         desc: text(&root, "desc"),
         binary: scalars(&root, "binary"),
         source: root.get("source").and_then(source),
+        also: root.get("source").map(|source| scalars(source, "also")).unwrap_or_default(),
         build: root.get("build").and_then(build),
         upstream: root.get("upstream").and_then(upstream),
         newer: root.get("newer").and_then(newer::newer),
@@ -284,6 +289,7 @@ pub(super) fn head(root: &Node) -> HeadDoc {
     HeadDoc {
         vars: nodes(root, "vars"),
         env: pairs(root, "env"),
+        pass_env: scalars(root, "pass_env"),
         dotenv: scalars(root, "dotenv"),
         shell: root.get("shell").cloned(),
         quiet: text(root, "quiet").is_some_and(|flag| flag.text == "true"),
@@ -347,7 +353,6 @@ fn source(node: &Node) -> Option<SourceDoc> {
         Some(SourceDoc::Path {
             dir: text(node, "path")?,
             only: scalars(node, "only"),
-            also: scalars(node, "also"),
             imports: text(node, "imports"),
         })
     }
@@ -366,6 +371,7 @@ fn build(node: &Node) -> Option<BuildDoc> {
         options: presets.value.clone(),
         dir: text(node, "dir"),
         env: pairs(node, "env"),
+        pass_env: scalars(node, "pass_env"),
         tools: listed.chain(mapped).collect(),
         timeout: text(node, "timeout"),
     })

@@ -2,8 +2,8 @@
 //!
 //! - `runner` is the port's implementation for this machine; `supervision` is one command
 //!   from its start to its end.
-//! - Starting: `shell` (is a shell needed?), `syntax` (can it read that?), `program` (what PATH means), `environment`,
-//!   `launch`.
+//! - Starting: `shell` (is a shell needed?), `syntax` (can it read that?), `program` (what PATH means), `inherit` and
+//!   `environment` (its variables), `launch`.
 //! - Output: `stream` reads it, `output` hands bytes to the `log` and, cut by `lines` and made
 //!   `plain`, to whoever watches.
 //! - Ending: `group` (the process group of a command), `strays` (what left its group),
@@ -17,8 +17,11 @@ mod census;
 mod detached;
 mod ending;
 mod environment;
+mod environment_secrets;
 mod group;
 pub mod guardian;
+mod hint;
+mod inherit;
 mod job_server;
 mod launch;
 mod lines;
@@ -49,6 +52,8 @@ pub use cancel::Cancel;
 pub use census::{Known, carriers, end_all, listener, outlast_all};
 pub use detached::{DETACHED, start_detached};
 pub use ending::timeout_fault;
+pub use environment_secrets::environment_secrets;
+pub use inherit::{Inherit, LOGINS, looks_secret};
 pub use log::tail;
 pub use plain::without_credentials;
 pub use program::is_program;
@@ -65,8 +70,10 @@ pub struct Command {
     pub line: CommandLine,
     /// Where it runs.
     pub dir: PathBuf,
-    /// Variables set for it, over what forge was started with.
+    /// Variables set for it, over what it inherits.
     pub env: BTreeMap<String, String>,
+    /// What it inherits of the variables that forge was started with.
+    pub inherit: Inherit,
     /// Folders put before PATH, the first one first.
     pub path: Vec<PathBuf>,
     /// How long it may take.
@@ -98,6 +105,7 @@ impl Command {
             line,
             dir: dir.as_ref().to_owned(),
             env: BTreeMap::new(),
+            inherit: Inherit::All,
             path: Vec::new(),
             timeout: None,
             log: None,

@@ -1,13 +1,14 @@
 //! What the supervisor is told: a file in Process Compose's format, with the services that are to run.
 //! Pure but for reading and writing that file.
 
-use std::{collections::BTreeMap, fs, io, os::unix::fs::PermissionsExt};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use super::Home;
 use crate::{
-    cache::replace_file,
+    cache::write_state,
+    disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Name},
     process::is_one_program,
     workspace::{Places, Restart, Service},
@@ -37,12 +38,24 @@ pub struct Start<'a> {
     pub places: &'a Places,
     /// Which binaries it is started with, [`VARIABLE`].
     pub binaries: &'a str,
+    /// Variables that other services of the supervisor inherit, and this one does not.
+    pub withheld: &'a [String],
+}
+
+impl Start<'_> {
+    /// What a shell does first: it forgets what is withheld.
+    pub fn prologue(&self) -> String {
+        match self.withheld {
+            [] => String::new(),
+            names => format!("unset {}; ", names.join(" ")),
+        }
+    }
 }
 
 impl Configuration {
     /// What was written last; nothing, if that cannot be read.
     pub fn read(home: &Home) -> Self {
-        let text = fs::read_to_string(home.configuration()).unwrap_or_default();
+        let text = read_text(&home.configuration(), MOST_OF_TEXT).unwrap_or_default();
         let document: Value = serde_json::from_str(&text.replace("$$", "$")).unwrap_or_default();
         let processes = document["processes"].as_object().cloned().unwrap_or_default();
         let named = |(name, value): (String, Value)| Some((Name::of_file(&name).ok()?, value));
@@ -52,11 +65,8 @@ impl Configuration {
     /// Writes it, as a whole or not at all.
     pub fn write(&self, home: &Home) -> Result<(), Fault> {
         let file = home.configuration();
-        let fault = |e: io::Error| Fault::io(format!("cannot write {}", file.display()), &e);
-        fs::create_dir_all(home.folder()).map_err(fault)?;
-        // Variables may hold what is nobody else's business.
-        fs::set_permissions(home.folder(), PermissionsExt::from_mode(0o700)).map_err(fault)?;
-        replace_file(&file, self.text().as_bytes(), &home.layout().staging(), false).map_err(fault)
+        home.make_folders(self.names())?;
+        write_state(home.layout(), &file, self.text().as_bytes())
     }
 
     /// The text of the file.
@@ -107,11 +117,11 @@ impl Configuration {
 
 /// A service in the supervisor's words.
 pub fn process(home: &Home, start: &Start) -> Value {
-    let Start { name, service, places, binaries } = start;
+    let Start { name, service, places, binaries, .. } = start;
     let root = home.layout().root();
     let dir = service.dir.as_ref().map_or(root.to_owned(), |dir| root.join(dir.expand(places)));
     let mut process = json!({
-        "entrypoint": entrypoint(service, places),
+        "entrypoint": entrypoint(start),
         "working_dir": literal(&dir.display().to_string()),
         "environment": environment(service, places, binaries),
         "log_location": literal(&home.log(name).display().to_string()),
@@ -154,10 +164,10 @@ pub fn process(home: &Home, start: &Start) -> Value {
 }
 
 /// A shell, which makes way for the program where it has nothing else to do, so that signals reach it.
-fn entrypoint(service: &Service, places: &Places) -> Vec<String> {
-    let line = service.command.expand_in_shell(places);
+fn entrypoint(start: &Start) -> Vec<String> {
+    let line = start.service.command.expand_in_shell(start.places);
     let line = if is_one_program(&line) { format!("exec {line}") } else { line };
-    ["/bin/sh", "-eu", "-c", &line].map(str::to_owned).to_vec()
+    ["/bin/sh", "-eu", "-c", &(start.prologue() + &line)].map(str::to_owned).to_vec()
 }
 
 fn environment(service: &Service, places: &Places, binaries: &str) -> Vec<String> {
@@ -185,7 +195,7 @@ pub fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{collections::BTreeSet, time::Duration};
 
     use super::*;
     use crate::{
@@ -205,6 +215,7 @@ mod tests {
             }),
             needs: [Name::new("store").unwrap()].into(),
             env: [("PRICE".to_owned(), Text::new("5$".into()))].into(),
+            pass_env: BTreeSet::new(),
             dir: None,
             restart: Restart::OnFailure,
             signal: 2,
@@ -216,7 +227,8 @@ mod tests {
         let home = Home::new(&Layout::new("/w".into()));
         let places = Places { root: "/w".into(), bin: "/w/.forge/bin".into(), ..Places::default() };
         let name = Name::new("nats").unwrap();
-        let start = Start { name: &name, service, places: &places, binaries: "v1 0" };
+        let withheld = &[];
+        let start = Start { name: &name, service, places: &places, binaries: "v1 0", withheld };
         let mut configuration = Configuration::default();
         assert!(configuration.set(&name, process(&home, &start)));
         assert!(!configuration.set(&name, process(&home, &start)));

@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsString,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,7 +19,7 @@ use super::{
     http::Http,
     s3::S3,
 };
-use crate::model::{Fault, Kind};
+use crate::model::{Fault, Kind, Sha256, checksum};
 
 /// Opens the store at `url`. Touches neither disk nor network yet.
 ///
@@ -73,13 +74,17 @@ fn no_home(error: &etcetera::HomeDirError) -> Fault {
         .hint("set HOME, or name a store in `releases` of versions.yml")
 }
 
-/// The store of a workspace whose manifest names none: a folder for `project` below
-/// `$FORGE_DATA_DIR/releases`, or below `forge/releases` in the user's data folder.
+/// The store of a workspace whose manifest names none: a folder for `project` as it lies at
+/// `workspace`, below `$FORGE_DATA_DIR/releases` or `forge/releases` in the user's data folder. What
+/// another folder calls the same may be a stranger's.
 ///
 /// # Errors
 /// `Failed` if the user has no home folder.
-pub fn default_url(project: &str) -> Result<StoreUrl, Fault> {
-    Ok(StoreUrl::Dir(data_folder()?.join("releases").join(folder(project))))
+pub fn default_url(project: &str, workspace: &Path) -> Result<StoreUrl, Fault> {
+    let workspace = fs::canonicalize(workspace).unwrap_or_else(|_| workspace.to_owned());
+    let digest = Sha256(checksum(workspace.as_os_str().as_encoded_bytes())).short();
+    let name = format!("{}-{digest}", folder(project));
+    Ok(StoreUrl::Dir(data_folder()?.join("releases").join(name)))
 }
 
 /// Where forge keeps what is worth keeping of this user: `$FORGE_DATA_DIR`, or `forge` in the

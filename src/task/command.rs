@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     model::{Fault, Kind},
-    process::{Command, CommandLine, Shell},
+    process::{Command, CommandLine, Inherit, Shell},
     workspace::{Bindings, Keyring, Places, Task, Template, Text, Workspace},
 };
 
@@ -34,6 +34,8 @@ pub struct Ground {
     pub looks_outside: bool,
     /// Those of them whose values are written down nowhere: they come from files or from outside.
     pub unwritten: BTreeSet<String>,
+    /// What they inherit of the environment.
+    inherit: Inherit,
     path: Vec<PathBuf>,
     shell: Shell,
 }
@@ -68,8 +70,8 @@ impl Ground {
             env.insert(name.clone(), value.expand(&places));
         }
         let path = vec![workspace.layout.bin()];
-        let shell = task.shell.clone();
-        Ok(Self { places, dir, env, read, looks_outside, unwritten, path, shell })
+        let (shell, inherit) = (task.shell.clone(), workspace.inherit(&task.pass_env));
+        Ok(Self { places, dir, env, read, looks_outside, unwritten, inherit, path, shell })
     }
 
     /// Adds what `dotenv` and `env` say; `of_file` is what words mean to the file of the task.
@@ -129,6 +131,7 @@ impl Ground {
         let line = line.expand_with_secrets(&self.places, keyring, &mut env);
         Ok(Command {
             env,
+            inherit: self.inherit.clone(),
             path: self.path.clone(),
             jobs: true,
             shell: self.shell.clone(),
@@ -144,6 +147,7 @@ impl Ground {
             unwritten: self.unwritten.clone(),
             places: self.places.clone(),
             read: Vec::new(),
+            inherit: self.inherit.clone(),
             looks_outside: self.looks_outside,
             path: self.path.clone(),
             shell: shell.clone(),

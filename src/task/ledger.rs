@@ -1,23 +1,27 @@
 //! The records of all tasks of a workspace: one file that is only added to, line by line, as long
 //! as it stays small beside what it says.
 //!
+//! Each line is sealed for this workspace: one that this user's forge did not write here tells nothing.
 //! Each line stands between line breaks of its own and is written in one call, so that a kill
 //! between or within lines costs the last one at most; what is no line is not read. Who adds holds
 //! a lock that many may hold; who writes the file anew holds it alone.
 
 use std::{
     collections::HashMap,
-    fs::{self, File, OpenOptions},
+    fs::{File, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cache::replace_file,
-    model::{Fault, Layout},
+    cache::{SealKey, forge_folder},
+    disk::{Folder, open_file},
+    model::{Fault, Layout, path_to_text},
     provenance::{Classes, RunClass},
 };
 
@@ -28,12 +32,17 @@ use super::{
 
 /// The file is written anew when it has this many times more lines than records.
 const STALE: usize = 4;
+/// How long the file's lock is waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// The records of all tasks.
 pub struct Ledger {
     path: PathBuf,
-    staging: PathBuf,
+    layout: Layout,
     classes: Classes,
+    key: SealKey,
+    /// The workspace, by its real path.
+    workspace: String,
     known: Mutex<Known>,
 }
 
@@ -65,7 +74,10 @@ impl Ledger {
     /// nothing is read yet.
     pub fn new(layout: &Layout, classes: Classes) -> Self {
         let path = layout.state().join("tasks.jsonl");
-        Self { path, staging: layout.staging(), classes, known: Mutex::default() }
+        let root = layout.root();
+        let workspace = path_to_text(&root.canonicalize().unwrap_or_else(|_| root.to_owned()));
+        let (layout, key) = (layout.clone(), SealKey::of_user());
+        Self { path, layout, classes, key, workspace, known: Mutex::default() }
     }
 
     /// Where the file is.
@@ -81,7 +93,11 @@ impl Ledger {
             let _ = known.catch_up(&self.path);
         }
         let line = known.lines.get(&invocation.key())?;
-        let line: Line<Record> = serde_json::from_str(line).ok()?;
+        let (code, text) = line.split_once(' ')?;
+        if !self.key.confirms(&self.purpose(), text.as_bytes(), &code.parse().ok()?) {
+            return None;
+        }
+        let line: Line<Record> = serde_json::from_str(text).ok()?;
         line.is.filter(|_| line.class >= self.classes.takes)
     }
 
@@ -116,14 +132,23 @@ impl Ledger {
     /// The key in the user's cache under which this run keeps what `record` says came out. Runs of
     /// another class keep theirs apart.
     pub fn kept_under(&self, record: &Record) -> String {
-        of_class(self.classes.own, &record.key())
+        self.cache_key(self.classes.own, record)
     }
 
     /// The keys in the user's cache under which this run looks for what `record` says goes in, each
     /// with the class of the runs that keep theirs there.
     pub fn looked_for(&self, record: &Record) -> impl Iterator<Item = (RunClass, String)> {
-        let key = record.key();
-        self.classes.takes.and_above().map(move |class| (class, of_class(class, &key)))
+        self.classes.takes.and_above().map(|class| (class, self.cache_key(class, record)))
+    }
+
+    /// Commands may use more than what a task says goes in, so that another workspace of the user
+    /// must not decide what this one gets: the workspace is in the key.
+    fn cache_key(&self, class: RunClass, record: &Record) -> String {
+        digest(&format!("{} {} {:?}", class.as_str(), record.key(), self.workspace))
+    }
+
+    fn purpose(&self) -> String {
+        format!("record of a task in {}", self.workspace)
     }
 
     /// Forgets what is recorded of `invocation`, since it holds no more.
@@ -145,10 +170,11 @@ impl Ledger {
     fn add(&self, line: &Line<&Record>) -> Result<(), Fault> {
         let failed = |error| Fault::io(format!("cannot write {}", self.path.display()), &error);
         let text = serde_json::to_string(line).map_err(|error| failed(error.into()))?;
-        let lock = self.lock().map_err(failed)?;
-        lock.lock_shared().map_err(failed)?;
-        let mut file =
-            OpenOptions::new().append(true).create(true).open(&self.path).map_err(failed)?;
+        let text = format!("{} {text}", self.key.code(&self.purpose(), text.as_bytes()));
+        let folder = forge_folder(&self.layout)?;
+        let lock = self.lock(&folder).map_err(failed)?;
+        share(&lock).map_err(failed)?;
+        let mut file = folder.append(&self.path).map_err(failed)?;
         file.write_all(format!("\n{text}\n").as_bytes()).map_err(failed)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.take(text);
@@ -156,36 +182,51 @@ impl Ledger {
         drop(lock);
         // Others may be at work: then the next time will do.
         match is_stale {
-            true => self.write_anew(&mut known).map_err(failed),
+            true => self.write_anew(&folder, &mut known).map_err(failed),
             false => Ok(()),
         }
     }
 
-    fn write_anew(&self, known: &mut Known) -> io::Result<()> {
-        let lock = self.lock()?;
+    fn write_anew(&self, folder: &Folder, known: &mut Known) -> io::Result<()> {
+        let lock = self.lock(folder)?;
         if lock.try_lock().is_err() {
             return Ok(());
         }
         known.catch_up(&self.path)?;
         let text = known.lines.values().fold(String::new(), |text, line| text + "\n" + line + "\n");
-        replace_file(&self.path, text.as_bytes(), &self.staging, false)?;
+        folder.replace(&self.path, text.as_bytes(), &self.layout.staging(), false)?;
         known.file = None;
         known.catch_up(&self.path)
     }
 
-    fn lock(&self) -> io::Result<File> {
-        let path = self.path.with_extension("lock");
-        let open = || OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-        open().or_else(|_| {
-            fs::create_dir_all(path.parent().unwrap_or(&path))?;
-            open()
-        })
+    fn lock(&self, folder: &Folder) -> io::Result<File> {
+        folder.open_or_create(&self.path.with_extension("lock"))
+    }
+}
+
+/// Takes a share of `lock`. Who holds it alone writes a small file anew, so a wait that takes long is
+/// not for a forge at work, and ends.
+fn share(lock: &File) -> io::Result<()> {
+    let began = Instant::now();
+    loop {
+        match lock.try_lock_shared() {
+            Err(TryLockError::WouldBlock) if began.elapsed() < LONGEST_WAIT => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::other("another process holds its lock and does not let go"));
+            }
+            Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
+                return Err(error);
+            }
+            _ => return Ok(()),
+        }
     }
 }
 
 impl Known {
     fn catch_up(&mut self, path: &PathBuf) -> io::Result<()> {
-        let mut file = File::open(path)?;
+        let mut file = open_file(path)?;
         let is_same = self.file.as_ref().is_some_and(|known| is_same(known, &file));
         if !is_same {
             *self = Self::default();
@@ -213,13 +254,10 @@ impl Known {
     }
 }
 
-fn of_class(class: RunClass, key: &str) -> String {
-    digest(&format!("{} {key}", class.as_str()))
-}
-
 /// Of what a line is, and whether it says anything.
 fn parts(line: &str) -> Option<(String, bool)> {
-    let rest = line.strip_prefix("{\"of\":")?.strip_suffix('}')?;
+    let (_, text) = line.split_once(' ')?;
+    let rest = text.strip_prefix("{\"of\":")?.strip_suffix('}')?;
     let mut names = serde_json::Deserializer::from_str(rest).into_iter::<String>();
     let of = names.next()?.ok()?;
     Some((of, !rest[names.byte_offset()..].ends_with(":null")))

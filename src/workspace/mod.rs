@@ -17,6 +17,7 @@ mod places;
 mod platforms;
 mod preset;
 mod quotes;
+mod reads;
 mod service;
 mod settings;
 mod shared;
@@ -40,14 +41,14 @@ use std::{
 
 pub use environment::Environment;
 pub use feed::{Feed, Form, Index};
-pub use files::find_root;
+pub use files::{find_root, lock_text};
 pub use include::{Library, Pinned};
 pub use keyring::Keyring;
 pub use load::{LoadError, load, load_text};
 pub use outside::{Assignments, Outside};
 pub use platforms::{Wanted, Workspaces};
 pub use service::{Probe, Ready, Restart, SUPERVISOR, Service};
-pub use shared::Shared;
+pub use shared::{Shared, is_meant};
 pub use starter::{StarterFile, starter};
 pub use task::{
     Bindings, Call, Data, Deed, Each, Entry, Home, Meaning, Names, Need, OWN_WORDS, Over,
@@ -142,6 +143,8 @@ pub struct Subsystem {
     pub build_needs: BTreeSet<Name>,
     /// Where the source is.
     pub source: Source,
+    /// What else of the workspace goes into what is built.
+    pub shared: Shared,
     /// How it is built; absent if it only comes from upstream.
     pub build: Option<Build>,
     /// The vendor's own release.
@@ -163,8 +166,6 @@ pub enum Source {
         dir: PathBuf,
         /// Only these files and folders below `dir` count; empty for all.
         only: Vec<String>,
-        /// What else goes into it.
-        shared: Shared,
     },
     /// A git repository.
     Git {
@@ -193,12 +194,17 @@ pub struct Build {
     pub dir: Option<Text>,
     /// Variables set for them, over what forge was started with.
     pub env: BTreeMap<String, Text>,
+    /// Variables that they inherit besides those that every build does; with their values, but for
+    /// secrets and what is not set.
+    pub pass_env: BTreeMap<String, Option<String>>,
     /// Programs they need, with the version that is declared (a prefix such as `1.26`), if any.
     pub tools: BTreeMap<String, Option<String>>,
     /// The Rust target they build for, if they are cargo's.
     pub rust_target: Option<String>,
     /// Why they cannot build for another platform than the machine's, if that is known.
     pub native_only: Option<&'static str>,
+    /// Which preset they are of; none if people wrote them.
+    pub preset: Option<&'static str>,
     /// How long all of them may take together.
     pub timeout: Duration,
 }

@@ -10,20 +10,20 @@ use std::sync::Arc;
 
 use crate::{
     model::{Fault, Kind},
-    process::{Cancel, Runner, is_program},
+    process::{Runner, is_program},
     workspace::{Source, Workspace},
 };
 
 use super::{
     Stop,
-    run::runtime,
     session::{Session, say, surroundings},
 };
 use check::{Check, Checks};
 
 /// Examines, and tells. Exit code 1 if something would fail.
 pub(super) fn doctor(session: &Session) -> Result<u8, Stop> {
-    let checks = Checks(runtime()?.block_on(examine(session))?);
+    let workspace = session.workspace();
+    let checks = Checks(session.host.runtime()?.block_on(examine(session, workspace))?);
     say(&match session.flags.json {
         true => checks.json(session.platform()),
         false => checks.text(session.platform(), session.stdout_style()),
@@ -32,13 +32,14 @@ pub(super) fn doctor(session: &Session) -> Result<u8, Stop> {
 }
 
 /// Makes all checks, in the order in which they are told.
-async fn examine(session: &Session) -> Result<Vec<Check>, Stop> {
-    let cancel = Cancel::new();
-    cancel.listen_to_signals()?;
-    let runner = Arc::new(Runner::new(1, cancel).guarded());
+async fn examine(
+    session: &Session,
+    workspace: Result<Workspace, Stop>,
+) -> Result<Vec<Check>, Stop> {
+    let runner = Arc::new(session.host.runner(1));
     let surroundings = surroundings();
     let told = Check::new("surroundings", "this run", surroundings.describe());
-    let workspace = match session.workspace() {
+    let workspace = match workspace {
         Ok(workspace) => workspace,
         Err(stop) => return Ok(vec![unusable(stop), places::cache(), told]),
     };
