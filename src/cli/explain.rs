@@ -5,9 +5,10 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use crate::{
     cache::{Installed, Place, SealKey, inspect},
-    model::{Inputs, Layout, Name},
+    model::{Inputs, Layout, Name, shown_url},
     plan::Step,
     probe::{Finding, Print, Verdict},
+    process::can_sandbox,
     report::{Role, Style, human_time},
     workspace::{Build, Service, Shared, Source, Subsystem, UpstreamDigest},
 };
@@ -41,7 +42,7 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, Stop> {
             Err(fault) => page.line("cannot be had", &fault.to_string()),
         }
     }
-    say(&session.host.secrets().mask(&page.text))?;
+    say(&session.host.secrets().mask(&shown_url(&page.text)))?;
     Ok(0)
 }
 
@@ -142,6 +143,12 @@ impl Page {
         if !tools.is_empty() {
             self.line("tools", &tools.join(", "));
         }
+        let sandbox = match (build.is_sandboxed, can_sandbox()) {
+            (false, _) => "off: its build may write everywhere",
+            (true, false) => "not available on this system: its build may write everywhere",
+            (true, true) => "its build writes only to its own folders and the caches of toolchains",
+        };
+        self.line("sandbox", sandbox);
         self.line("timeout", &human_time(build.timeout.as_secs_f64()));
     }
 
