@@ -7,8 +7,8 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs::{self, File, OpenOptions},
-    io::{self, Seek, Write},
+    fs::{self, OpenOptions},
+    io,
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -19,6 +19,7 @@ use super::{
     entry_name::{self, EntryName},
     hash::Hasher,
     input::PackedBytes,
+    new_file::{NewFile, not_written},
     stream::too_large,
     unpack::{Keep, Unpacked, UnpackedFile, Unpacker},
 };
@@ -26,9 +27,6 @@ use crate::model::{Fault, Kind};
 
 /// How many bytes of names are remembered of one archive.
 const MOST_NAMES: usize = 64 << 20;
-
-/// How much of a hole is hashed at a time.
-const HOLE: usize = 64 << 10;
 
 /// Where entries become files.
 pub(super) struct Destination<'a> {
@@ -68,15 +66,6 @@ pub(super) struct Entered {
     number: u64,
     full: String,
     path: String,
-}
-
-/// A file that is being written.
-pub(super) struct NewFile {
-    path: String,
-    number: u64,
-    file: File,
-    hasher: Hasher,
-    executable: bool,
 }
 
 impl<'a> Destination<'a> {
@@ -501,36 +490,8 @@ pub(super) enum Settled<'a> {
     Again(Destination<'a>),
 }
 
-impl NewFile {
-    /// Goes on after `bytes` zeros, which take no room where the file system has holes.
-    pub(super) fn hole(&mut self, mut bytes: u64) -> Result<(), Fault> {
-        let end = self.hasher.bytes() + bytes;
-        let zeros = [0; HOLE];
-        while bytes > 0 {
-            let some = HOLE.min(usize::try_from(bytes).unwrap_or(HOLE));
-            self.hasher.update(&zeros[..some]);
-            bytes -= some as u64;
-        }
-        self.file
-            .set_len(end)
-            .and_then(|()| self.file.seek(io::SeekFrom::Start(end)))
-            .map_err(|error| not_written(&self.path, &error))?;
-        Ok(())
-    }
-
-    /// Hashes and writes.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.hasher.update(bytes);
-        self.file.write_all(bytes).map_err(|error| not_written(&self.path, &error))
-    }
-}
-
 fn refused(label: &str) -> String {
     format!("{label} is refused")
-}
-
-fn not_written(path: &str, error: &io::Error) -> Fault {
-    Fault::io(format!("cannot write `{path}`"), error)
 }
 
 #[cfg(unix)]
@@ -541,19 +502,4 @@ fn make_symlink(target: &str, path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn make_symlink(_target: &str, _path: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "symbolic links are not made on this system"))
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_disk_says_so() {
-        let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let (path, hasher) = ("server".to_owned(), Hasher::new());
-        let fault =
-            NewFile { path, number: 0, file, hasher, executable: true }.write(b"x").unwrap_err();
-        assert_eq!((fault.kind, fault.what.as_str()), (Kind::Failed, "cannot write `server`"));
-        assert!(fault.hint.unwrap().starts_with("free some space"));
-    }
 }

@@ -14,6 +14,7 @@ mod gzip;
 mod gzip_writer;
 mod hash;
 mod input;
+mod new_file;
 mod pack;
 mod pax;
 mod peek;

@@ -12,7 +12,8 @@ use tar::{EntryType, Header};
 
 use super::{
     decoder::damaged,
-    destination::{Destination, Entered, NewFile},
+    destination::{Destination, Entered},
+    new_file::NewFile,
     pax::{self, Extensions},
     sparse::{self, SparseMap},
     stream::{Stream, too_large},
