@@ -22,6 +22,7 @@ mod doubt;
 mod extends;
 mod failures;
 mod fingerprints;
+mod foreign;
 mod git_source;
 mod github_store;
 mod include;

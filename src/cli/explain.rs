@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use crate::{
     cache::{Installed, Place, SealKey, inspect},
-    model::{Inputs, Layout, Name},
+    model::{Inputs, Layout, Name, shown_url},
     plan::Step,
     probe::{Finding, Print, Verdict},
     report::{Role, Style, human_time},
@@ -41,7 +41,7 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, Stop> {
             Err(fault) => page.line("cannot be had", &fault.to_string()),
         }
     }
-    say(&session.host.secrets().mask(&page.text))?;
+    say(&session.host.secrets().mask(&shown_url(&page.text)))?;
     Ok(0)
 }
 

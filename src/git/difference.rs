@@ -107,6 +107,9 @@ impl History<'_> {
                 Err(Failure::Mute(fault)) if fault.kind == crate::model::Kind::Interrupted => {
                     return Err(fault);
                 }
+                Err(failure) if failure.is_foreign() => {
+                    return Err(failure.fault(self.cannot("look up a commit")));
+                }
                 Err(_) => {}
             }
         }

@@ -26,6 +26,7 @@ mod scheme;
 mod secret;
 mod stamp;
 mod suggest;
+mod url;
 mod version;
 
 pub use artifact::ArtifactId;
@@ -54,4 +55,5 @@ pub use scheme::{Commits, Scheme};
 pub use secret::{KnownSecrets, MASKED, Mask, Secrets};
 pub use stamp::Stamp;
 pub use suggest::{nearest, suggestion};
+pub use url::{is_loopback, is_repository_url, is_unprotected, shown_url, starred_url};
 pub use version::Version;

@@ -55,13 +55,12 @@ pub use ending::timeout_fault;
 pub use environment_secrets::environment_secrets;
 pub use inherit::{Inherit, LOGINS, looks_secret};
 pub use log::tail;
-pub use plain::without_credentials;
 pub use program::is_program;
 pub use runner::Runner;
 pub use shell::{Shell, is_one_program};
 pub use syntax::{SyntaxError, syntax_error};
 
-use crate::model::{Fault, Secrets};
+use crate::model::{Fault, Secrets, shown_url};
 
 /// A command to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +140,7 @@ impl fmt::Display for CommandLine {
             Self::Shell(line) => line.trim().to_owned(),
             Self::Argv(words) => words.join(" "),
         };
-        let text = without_credentials(&text);
+        let text = shown_url(&text);
         let first = text.lines().next().unwrap_or_default();
         let shown: String = first.chars().take(Self::SHOWN).collect();
         let more = if shown.len() < text.len() { "…" } else { "" };
@@ -173,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_show_commands_short_and_without_credentials() {
+    fn messages_show_commands_short_and_shown_url() {
         let line = CommandLine::Shell("set -x\nmake\n".into());
         assert_eq!(line.to_string(), "`set -x…`");
         let words = ["git", "fetch", "https://user:secret@host/x.git"].map(String::from).to_vec();

@@ -19,7 +19,7 @@ use super::{
     http::Http,
     s3::S3,
 };
-use crate::model::{Fault, Kind, Sha256, checksum};
+use crate::model::{Fault, Kind, Sha256, checksum, is_unprotected};
 
 /// Opens the store at `url`. Touches neither disk nor network yet.
 ///
@@ -30,6 +30,11 @@ pub fn open(url: &StoreUrl, settings: &Settings) -> Result<Arc<dyn Store>, Fault
     match url {
         StoreUrl::Dir(path) => {
             Ok(Arc::new(Dir::new(url.to_string(), absolute(path, &settings.workspace)?)))
+        }
+        StoreUrl::Http(text) if is_unprotected(text) => {
+            Err(Fault::new(Kind::Usage, format!("`{url}` would be read over unprotected http"))
+                .because("everybody on the way could replace what is there")
+                .hint("write `https://…`; http is for this machine only"))
         }
         StoreUrl::Http(text) => {
             let base = Url::parse(text).map_err(|error| {
@@ -128,7 +133,7 @@ mod tests {
         for (url, writable) in [
             ("dir:releases", true),
             ("https://example.org/releases", false),
-            ("http://example.org:8080/releases", false),
+            ("http://127.0.0.1:8080/releases", false),
             ("github:o/r", true),
             ("github:https://ghe.example.org/o/r", true),
             ("gitea:git.example.org/o/r", true),
@@ -156,6 +161,8 @@ mod tests {
         assert_eq!(fault.kind, Kind::Usage);
         assert!(fault.what.contains("cannot be the address of a Gitea"), "{fault}");
         assert!(opened("gitea:http://127.0.0.1:3000/o/r").is_ok());
+        let fault = opened("http://example.org/releases").err().unwrap();
+        assert!(fault.what.contains("unprotected http"), "{fault}");
     }
 
     #[test]

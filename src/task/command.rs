@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    model::{Fault, Kind},
+    model::{Fault, Kind, shown_url},
     process::{Command, CommandLine, Inherit, Shell},
     workspace::{Bindings, Keyring, Places, Task, Template, Text, Workspace},
 };
@@ -184,7 +184,7 @@ impl Ground {
         done.map_err(|mut fault| {
             let mut text = String::new();
             let _ = said.read_to_string(&mut text);
-            fault.what = format!("`{}` failed", line.symbolic());
+            fault.what = shown_url(&format!("`{}` failed", line.symbolic()));
             text.lines()
                 .last()
                 .into_iter()

@@ -8,7 +8,7 @@ use std::{
 use super::{Shared, Source, subsystem::Surroundings, template::Scope};
 use crate::{
     manifest::{Findings, Scalar, SourceDoc, SpecDoc},
-    model::{Digest, Version},
+    model::{Digest, Version, is_repository_url},
     walk::Walker,
 };
 
@@ -29,7 +29,7 @@ pub fn resolve(
                 None => version.as_str().to_owned(),
             };
             let rendered = scope.plain(url, found)?;
-            if rendered.starts_with('-') || rendered.contains(char::is_whitespace) {
+            if !is_repository_url(&rendered) || rendered.contains(char::is_whitespace) {
                 let what = format!("`{rendered}` is no URL of a git repository");
                 let help = "write what `git clone` takes, such as `https://…` or `git@…`";
                 found.add(url.bytes.clone(), what, "not a repository", help);
