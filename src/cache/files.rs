@@ -154,15 +154,15 @@ impl Cache {
         &self.key
     }
 
-    /// Looks for the artifact with this `key`. What a record of somebody else says does not count;
-    /// without one of ours it is looked for the files of what is `pinned`. Reads only, and hashes
-    /// nothing.
+    /// Looks for the artifact with this `key`. What a record of somebody else says does not count: if
+    /// there is one and none of ours, the files of what is `pinned` are looked for. Reads only, and
+    /// hashes nothing.
     pub fn find(&self, key: CacheKey, pinned: Option<Record>) -> Lookup {
-        let bytes = read_file(&self.record_path(key), MAX_BYTES).ok();
-        let ours = bytes.as_ref().and_then(|b| Record::open(&key.purpose(), b, &self.key));
-        let Some(record) = ours.or(pinned) else {
-            return if bytes.is_some() { Lookup::Unproven } else { Lookup::Absent };
+        let Ok(bytes) = read_file(&self.record_path(key), MAX_BYTES) else {
+            return Lookup::Absent;
         };
+        let ours = Record::open(&key.purpose(), &bytes, &self.key);
+        let Some(record) = ours.or(pinned) else { return Lookup::Unproven };
         let mut unproven = Vec::new();
         for (name, sha256) in &record.stamp.binaries {
             let path = self.file_path(*sha256);
