@@ -43,6 +43,7 @@ mod promises;
 mod readme;
 mod release;
 mod releases;
+mod sandbox;
 mod schema;
 mod services;
 mod stand_in;

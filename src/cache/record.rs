@@ -57,6 +57,8 @@ pub struct Made {
     pub run_url: Option<String>,
     /// What started that run.
     pub event: Option<String>,
+    /// What kept the build from writing elsewhere: `landlock`, or `none`.
+    pub sandbox: Option<String>,
     /// When work on it began, as RFC 3339 has it.
     pub started_on: String,
     /// When it was done.

@@ -8,6 +8,7 @@ use crate::{
     model::{Inputs, Layout, Name, shown_url},
     plan::Step,
     probe::{Finding, Print, Verdict},
+    process::can_sandbox,
     report::{Role, Style, human_time},
     workspace::{Build, Service, Shared, Source, Subsystem, UpstreamDigest},
 };
@@ -142,6 +143,12 @@ impl Page {
         if !tools.is_empty() {
             self.line("tools", &tools.join(", "));
         }
+        let sandbox = match (build.is_sandboxed, can_sandbox()) {
+            (false, _) => "off: its build may write everywhere",
+            (true, false) => "not available on this system: its build may write everywhere",
+            (true, true) => "its build writes only to its own folders and the caches of toolchains",
+        };
+        self.line("sandbox", sandbox);
         self.line("timeout", &human_time(build.timeout.as_secs_f64()));
     }
 

@@ -65,7 +65,7 @@ use clap::{CommandFactory, Parser};
 use crate::{
     ci::Stage,
     model::{Fault, Kind, Problems},
-    process::guardian,
+    process::{guardian, keep_memory_private},
     report::{render_fault, render_problems},
     service::look,
     workspace::LoadError,
@@ -106,6 +106,7 @@ impl From<LoadError> for Stop {
 
 /// Runs forge with the arguments of this process.
 pub fn main() -> ExitCode {
+    keep_memory_private();
     let argv: Vec<_> = std::env::args_os().collect();
     if argv.get(1).is_some_and(|first| first == guardian::ARGUMENT) {
         guardian::main();

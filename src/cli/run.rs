@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use tokio::sync::OnceCell;
@@ -132,10 +132,12 @@ pub(super) async fn run_until(
         surroundings: surroundings(),
         state: OnceCell::new(),
         versions: Versions::default(),
+        toolchain_caches: OnceLock::new(),
         not_its_version: tokio::sync::Mutex::default(),
         options,
     };
     let report = execute(plan, Arc::new(context)).await;
+    let report = ui::masked_report(session.host.secrets(), report);
     screen.finish();
     write_trace(session, &recorder)?;
     Ok(Outcome { report, is_noop, source_inputs })
@@ -207,6 +209,7 @@ fn open_screen(session: &Session) -> (Arc<ui::Screen>, Arc<ui::Recorder>, Arc<dy
         Some(_) => Arc::new(ui::FanOut::new(vec![screen.clone(), recorder.clone()])),
         None => screen.clone(),
     };
+    let events = Arc::new(ui::Masked::new(session.host.secrets().clone(), events));
     (screen, recorder, events)
 }
 

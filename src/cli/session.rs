@@ -12,6 +12,7 @@ use crate::{
     login::Discovery,
     model::{Fault, Kind, Layout, Name, Platform, nearest},
     probe::Options,
+    process::Runner,
     provenance::{Classes, Permission, Surroundings, may_publish},
     report::Style,
     store::{self, Store, StoreUrl, Waits},
@@ -107,9 +108,23 @@ impl Session {
     /// The workspace, loaded and checked, as one platform has it.
     pub(super) fn workspace(&self) -> Result<Workspace, Stop> {
         let layout = self.layout()?;
-        included::loaded(self, &layout, |library| {
+        let workspace = included::loaded(self, &layout, |library| {
             load(layout.root(), self.platform(), &Outside::host(library))
-        })
+        })?;
+        self.mask_urls_of(&workspace);
+        Ok(workspace)
+    }
+
+    /// Masks from here on what is secret in the URLs of `workspace`.
+    fn mask_urls_of(&self, workspace: &Workspace) {
+        for secret in workspace.url_secrets() {
+            self.host.secrets().add(&secret);
+        }
+    }
+
+    fn mask_urls_of_all(&self, workspaces: Workspaces) -> Workspaces {
+        workspaces.wanted().iter().for_each(|platform| self.mask_urls_of(workspaces.of(*platform)));
+        workspaces
     }
 
     /// The workspace, loaded and checked, for every platform to work for.
@@ -130,6 +145,7 @@ impl Session {
             let outside = Outside { chosen, current, ..Outside::host(library) };
             Workspaces::load(layout.root(), self.wanted(), &outside)
         })
+        .map(|workspaces| self.mask_urls_of_all(workspaces))
     }
 
     /// [`Self::workspaces`], with variables that the command line sets.
@@ -139,6 +155,7 @@ impl Session {
             let outside = Outside { assignments: set.clone(), ..Outside::host(library) };
             Workspaces::load(layout.root(), self.wanted(), &outside)
         })
+        .map(|workspaces| self.mask_urls_of_all(workspaces))
     }
 
     /// How the stores and fetches of `workspace` behave.
@@ -148,9 +165,11 @@ impl Session {
         let gitea_hosts =
             workspace.stores.iter().filter_map(|url| StoreUrl::parse(url).ok()?.gitea_host());
         // Costs nothing until a login is asked for.
-        let runner = Arc::new(self.host.runner(1));
+        // What masks secrets would mask the very answer.
+        let runner = Arc::new(Runner::new(1, self.host.cancel().clone()).guarded());
         let environment = settings.environment.clone();
-        let logins = Discovery::new(environment, gitea_hosts.collect(), runner, root);
+        let logins = Discovery::new(environment, gitea_hosts.collect(), runner, root)
+            .telling(self.host.secrets().clone());
         store::Settings { offline: self.flags.offline, logins: Arc::new(logins), ..settings }
     }
 

@@ -28,12 +28,18 @@ impl Context {
 
     /// How an artifact was made that was `begun` then, and is done now. Who made it is noted at
     /// once: it may be published by a later run, perhaps in other surroundings.
-    pub(super) fn made(&self, begun: Timestamp, tools: BTreeMap<String, String>) -> Made {
+    pub(super) fn made(
+        &self,
+        begun: Timestamp,
+        tools: BTreeMap<String, String>,
+        sandbox: Option<&str>,
+    ) -> Made {
         let text = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         Made {
             builder: self.surroundings.builder().id().to_owned(),
             run_url: self.surroundings.run_url().map(str::to_owned),
             event: self.surroundings.event().map(str::to_owned),
+            sandbox: sandbox.map(str::to_owned),
             started_on: text(begun),
             finished_on: text(Timestamp::now()),
             tools,

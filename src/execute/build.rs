@@ -11,6 +11,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::{
     cache::{Installed, Place, inspect, make_folder},
+    disk::Staging,
     model::{
         ActionId, ArtifactId, BinaryName, Event, Fault, FileStat, How, Kind, Layout, Platform,
     },
@@ -51,7 +52,7 @@ impl Context {
         make_work_folder(layout, build, &places)?;
         make_folder(layout, &self.logs)?;
         self.phase(action, "building");
-        self.run_steps(action.id, &want.id, build, &places).await?;
+        self.run_steps(action.id, subsystem, &want.id, build, &places).await?;
         self.phase(action, "checking");
         keep_only(staging.path(), &want.binaries).map_err(|fault| self.with_log(fault, finding))?;
         self.source_is_unchanged(finding, subsystem)?;
@@ -66,7 +67,9 @@ impl Context {
         }
         .map_err(|fault| for_another_platform(fault, &want.id))?;
         let stamp = new_stamp(want, print, source.commit.clone(), binaries);
-        let mut record = self.new_record(stamp, Some(self.made(begun, tools)), finding.taken());
+        let sandbox = if self.sandboxes(build) { "landlock" } else { "none" };
+        let made = self.made(begun, tools, Some(sandbox));
+        let mut record = self.new_record(stamp, Some(made), finding.taken());
         record.class = record.class.min(self.class_of_tools(&want.id));
         record.build_seconds = Some(started.elapsed().as_secs_f64());
         let (record, warnings) = self.adopt(want, &staging, record, print.cache_key)?;
@@ -105,14 +108,25 @@ impl Context {
     async fn run_steps(
         &self,
         action: ActionId,
+        subsystem: &Subsystem,
         id: &ArtifactId,
         build: &Build,
         places: &Places,
     ) -> Result<(), Fault> {
         let deadline = Instant::now() + build.timeout;
+        let temporary = if self.sandboxes(build) { Some(self.staging()?) } else { None };
+        let temporary = temporary.as_ref().map(Staging::path);
+        let dir = build_dir(build, places);
+        let sandbox =
+            temporary.and_then(|folder| self.sandbox(subsystem, build, places, &dir, folder));
         for step in &build.steps {
             let left = deadline.saturating_duration_since(Instant::now());
-            let command = self.command(id, build, step, places, left);
+            let mut command = self.command(id, build, step, places, left);
+            command.sandbox.clone_from(&sandbox);
+            if let Some(folder) = temporary {
+                let folder = folder.display().to_string();
+                command.env.entry("TMPDIR".into()).or_insert(folder);
+            }
             let mut pass_on = |line: &str| {
                 self.events.emit(Event::Line { action, line: line.to_owned() });
             };
@@ -148,10 +162,7 @@ impl Context {
         places: &Places,
         timeout: Duration,
     ) -> Command {
-        let dir = build
-            .dir
-            .as_ref()
-            .map_or_else(|| places.src.clone(), |dir| places.src.join(dir.expand(places)));
+        let dir = build_dir(build, places);
         let env = build.env.iter().map(|(key, value)| (key.clone(), value.expand(places)));
         Command {
             env: env.collect(),
@@ -207,6 +218,12 @@ impl Context {
             false => fault.because("its commands printed nothing"),
         }
     }
+}
+
+/// Where the commands of `build` run.
+fn build_dir(build: &Build, places: &Places) -> PathBuf {
+    let dir = build.dir.as_ref();
+    dir.map_or_else(|| places.src.clone(), |dir| places.src.join(dir.expand(places)))
 }
 
 /// What to do when commands that were to build for another platform built for this one.

@@ -16,6 +16,7 @@ mod lock_file;
 mod own_version;
 mod publish;
 mod refs;
+mod sandbox;
 mod source;
 mod tools;
 mod trust;

@@ -57,7 +57,7 @@ impl Context {
         let binaries = take_binaries(want, upstream, &unpacked, staging.path())?;
         let stamp = new_stamp(want, print, None, binaries);
         let record =
-            self.new_record(stamp, Some(self.made(begun, BTreeMap::new())), finding.taken());
+            self.new_record(stamp, Some(self.made(begun, BTreeMap::new(), None)), finding.taken());
         let key = upstream_key(print.fingerprint, expected);
         let (record, warnings) = self.adopt(want, &staging, record, key)?;
         let lock = self.lock_upstream(want, upstream, print.fingerprint, expected);

@@ -128,6 +128,8 @@ pub struct SpecDoc {
     pub build_needs: Vec<Scalar>,
     /// `vars` and `env`.
     pub head: HeadDoc,
+    /// `sandbox`.
+    pub sandbox: Option<Scalar>,
     /// `package`.
     pub package: Option<Scalar>,
     /// `service`, with its key.
@@ -261,6 +263,7 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
         needs: scalars(&root, "needs"),
         build_needs: scalars(&root, "build_needs"),
         head: head(&root),
+        sandbox: text(&root, "sandbox"),
         package: text(&root, "package"),
         service: root.entries().iter().find(|entry| entry.key.value == "service").cloned(),
         tasks,

@@ -250,6 +250,13 @@ pub static SPEC: Record = Record {
             "Environment variables that its builds, tasks and service inherit besides the usual ones.",
         ),
         field(
+            "sandbox",
+            Optional,
+            Choice(&["on", "off"]),
+            "Whether its build may write only to its own folders and the caches of toolchains, where \
+             the system can see to that (Linux); `on` if absent.",
+        ),
+        field(
             "package",
             Optional,
             Choice(&["tar.gz", "tar.zst", "zip"]),

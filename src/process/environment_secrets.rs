@@ -17,6 +17,14 @@ pub fn environment_secrets() -> Secrets {
     secrets_of(std::env::vars_os().filter_map(text))
 }
 
+/// Keeps this process from leaving a core file, which would hold the secrets of its environment, and other
+/// processes of the user from reading its memory. What it starts is as usual again.
+pub fn keep_memory_private() {
+    #[cfg(target_os = "linux")]
+    // Where it fails, all is as it is by default.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
 fn secrets_of(variables: impl Iterator<Item = (String, String)>) -> Secrets {
     let mut secrets = Secrets::default();
     for (name, value) in variables {

@@ -52,6 +52,30 @@ pub fn for_denied(
         .hint(format!("{who} {wanted}; to pass it on, write `pass_env: [{wanted}]` in the spec"))
 }
 
+/// `fault`, with a hint if `command` seems to have tried to write outside of its sandbox.
+pub fn for_sandbox(fault: Fault, command: &Command, last: &LastLines) -> Fault {
+    const SIGNS: &[&str] = &[
+        "permission denied",
+        "operation not permitted",
+        "eacces",
+        "eperm",
+        "no new privileges",
+        "cross-device link",
+        "read-only file system",
+    ];
+    let is_sign = |line: &String| {
+        let line = line.to_lowercase();
+        SIGNS.iter().any(|sign| line.contains(sign))
+    };
+    if fault.kind != Kind::Failed || command.sandbox.is_none() || !last.0.iter().any(is_sign) {
+        return fault;
+    }
+    Fault { hint: None, ..fault }.hint(
+        "builds may write only to {{ src }}, {{ out }}, {{ work }}, $TMPDIR and the caches of toolchains, and \
+         cannot use sudo; `sandbox: off` in the spec lets this one do more",
+    )
+}
+
 /// Whether `name` is hardly ever said by chance.
 fn is_telling(name: &str) -> bool {
     let is_plain = name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');

@@ -4,6 +4,7 @@
 //!   from its start to its end.
 //! - Starting: `shell` (is a shell needed?), `syntax` (can it read that?), `program` (what PATH means), `inherit` and
 //!   `environment` (its variables), `launch`.
+//! - `sandbox` is what a command may write to, `caches` what all builds may.
 //! - Output: `stream` reads it, `output` hands bytes to the `log` and, cut by `lines` and made
 //!   `plain`, to whoever watches.
 //! - Ending: `group` (the process group of a command), `strays` (what left its group),
@@ -12,6 +13,7 @@
 //! - `detached` starts what outlives forge, `census` knows it again.
 //! - `job_server` shares parallel jobs between commands, as GNU make does.
 
+mod caches;
 mod cancel;
 mod census;
 mod detached;
@@ -30,6 +32,7 @@ mod output;
 mod plain;
 mod program;
 mod runner;
+mod sandbox;
 mod shell;
 mod strays;
 mod stream;
@@ -48,15 +51,17 @@ use std::{
     time::Duration,
 };
 
+pub use caches::{temporary_folders, toolchain_caches};
 pub use cancel::Cancel;
 pub use census::{Known, carriers, end_all, listener, outlast_all};
 pub use detached::{DETACHED, start_detached};
 pub use ending::timeout_fault;
-pub use environment_secrets::environment_secrets;
+pub use environment_secrets::{environment_secrets, keep_memory_private};
 pub use inherit::{Inherit, LOGINS, looks_secret};
 pub use log::tail;
 pub use program::is_program;
 pub use runner::Runner;
+pub use sandbox::{Sandbox, can_sandbox, sandbox_holds};
 pub use shell::{Shell, is_one_program};
 pub use syntax::{SyntaxError, syntax_error};
 
@@ -93,6 +98,8 @@ pub struct Command {
     pub through: bool,
     /// What is masked in all it prints.
     pub secrets: Secrets,
+    /// What it may write to; everything if absent.
+    pub sandbox: Option<Sandbox>,
     /// What ends it; that of the runner if absent.
     pub cancel: Option<Cancel>,
 }
@@ -113,6 +120,7 @@ impl Command {
             terminal: false,
             through: false,
             secrets: Secrets::default(),
+            sandbox: None,
             cancel: None,
         }
     }

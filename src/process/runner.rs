@@ -151,7 +151,10 @@ impl Runner {
                 .await
             }
         };
-        let hinted = |fault| hint::for_denied(fault, &shared.environment, command, &last);
+        let hinted = |fault| {
+            let fault = hint::for_sandbox(fault, command, &last);
+            hint::for_denied(fault, &shared.environment, command, &last)
+        };
         ended.map_err(hinted)
     }
 

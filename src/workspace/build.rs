@@ -26,6 +26,8 @@ pub struct Declared<'a> {
     pub env: BTreeMap<String, Text>,
     /// `pass_env:`.
     pub pass_env: BTreeSet<String>,
+    /// `sandbox:`.
+    pub is_sandboxed: bool,
     /// Where the values of those are.
     pub environment: &'a Environment,
 }
@@ -64,6 +66,7 @@ pub fn resolve(
     build.tools.extend(
         doc.tools.iter().map(|(tool, version)| (tool.value.clone(), version.as_ref().map(wanted))),
     );
+    build.is_sandboxed = declared.is_sandboxed;
     build.dir = dir.flatten();
     build.preset = recipe(doc).map(|recipe| recipe.preset);
     build.timeout = timeout?;
@@ -126,6 +129,7 @@ fn bare(steps: Vec<Text>) -> Build {
         dir: None,
         env: BTreeMap::new(),
         pass_env: BTreeMap::new(),
+        is_sandboxed: true,
         tools: BTreeMap::new(),
         rust_target: None,
         native_only: None,

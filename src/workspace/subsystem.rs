@@ -101,6 +101,7 @@ pub fn resolve(
     let declared = build::Declared {
         env: home.env.clone(),
         pass_env: home.pass_env.clone(),
+        is_sandboxed: doc.sandbox.as_ref().is_none_or(|word| word.text != "off"),
         environment: around.environment,
     };
     let tasks = match around.assignments.get(&(spec.to_path_buf(), String::new())) {

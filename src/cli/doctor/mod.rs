@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::{
     model::{Fault, Kind},
-    process::{Runner, is_program},
+    process::{Runner, can_sandbox, is_program, sandbox_holds},
     workspace::{Source, Workspace},
 };
 
@@ -47,6 +47,7 @@ async fn examine(
     checks.extend(places::of(&workspace));
     checks.extend(git(&workspace, &runner).await);
     checks.extend(tools::of(&workspace, &runner).await);
+    checks.push(sandbox());
     checks.push(told);
     checks.extend(stores::of(session, &workspace, &surroundings).await);
     Ok(checks)
@@ -70,6 +71,16 @@ fn unusable(stop: Stop) -> Check {
         }
     };
     Check::new("workspace", "versions.yml", "cannot be used").bad(fault)
+}
+
+/// Whether builds can be kept from writing elsewhere. It is no fault of a system that it cannot.
+fn sandbox() -> Check {
+    let found = match (can_sandbox(), sandbox_holds()) {
+        (true, true) => "builds write only to their own folders and the caches of toolchains",
+        (true, false) => "builds write only to their own folders and caches, but for truncate(2)",
+        (false, _) => "not available (it needs Landlock, Linux 5.19): builds may write everywhere",
+    };
+    Check::new("system", "sandbox", found)
 }
 
 /// Git, if something needs it.

@@ -34,6 +34,7 @@ fn sample() -> Statement {
     statement.run = Run {
         url: Some("https://github.com/o/r/actions/runs/7/attempts/1".into()),
         event: Some("push".into()),
+        sandbox: Some("landlock".into()),
         started_on: Some("2026-01-02T03:04:05Z".into()),
         finished_on: Some("2026-01-02T03:04:06Z".into()),
     };

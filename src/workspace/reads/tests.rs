@@ -32,6 +32,7 @@ fn look(steps: &[&str], env: &[(&str, &str)], source: &Source, dir: Option<&str>
         env: env.iter().map(|(name, value)| ((*name).to_owned(), text(value))).collect(),
         tools: BTreeMap::new(),
         rust_target: None,
+        is_sandboxed: true,
         native_only: None,
         preset: None,
         timeout: Duration::ZERO,
