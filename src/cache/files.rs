@@ -55,6 +55,7 @@ pub enum CacheKey {
 
 /// What looking for an artifact found.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one at a time, and never kept")]
 pub enum Lookup {
     /// Nothing, or not all of it.
     Absent,

@@ -78,19 +78,19 @@ pub fn inspect(place: &Place, key: &SealKey) -> Installed {
             Installed::Intact { record, is_ours: true, relearned: false }
         }
         record => {
-            let sums = record.as_ref().map(|record| record.sums.clone());
-            prove(place, record, sums.unwrap_or_default(), key)
+            let sums = record.as_ref().map(|record| record.sums.clone()).unwrap_or_default();
+            prove(place, record, &sums, key)
         }
     }
 }
 
 /// Works out the SHA-256 of everything that is installed, whatever `stat` says. Writes nothing.
 pub fn rehash(place: &Place, key: &SealKey) -> Installed {
-    prove(place, Record::read(&place.record, key), Sums::new(), key)
+    prove(place, Record::read(&place.record, key), &Sums::new(), key)
 }
 
 /// Compares the files with their stamp, by their `sums` if those are known and right.
-fn prove(place: &Place, known: Option<Record>, sums: Sums, key: &SealKey) -> Installed {
+fn prove(place: &Place, known: Option<Record>, sums: &Sums, key: &SealKey) -> Installed {
     let text = match read_text(&place.folder.join(Stamp::FILE), MOST_OF_TEXT) {
         Ok(text) => text,
         Err(error) if is_absent(&error) && !place.folder.exists() => {
@@ -102,7 +102,7 @@ fn prove(place: &Place, known: Option<Record>, sums: Sums, key: &SealKey) -> Ins
         Ok(stamp) => stamp,
         Err(why) => return Installed::Damaged(format!("its stamp is damaged: {why}")),
     };
-    let files = match prove_binaries(&place.folder, &stamp, &sums) {
+    let files = match prove_binaries(&place.folder, &stamp, sums) {
         Ok(files) => files,
         Err(why) => return Installed::Damaged(why),
     };

@@ -98,14 +98,13 @@ impl Prober<'_> {
     /// by a wanted recipe.
     async fn look_in_cache(&self, look: &mut Look) -> Option<(Record, CacheKey)> {
         let label = "your cache";
-        let mut found = "not there".to_owned();
+        let mut found = "not there";
         for key in cache_keys(&look.want) {
             match self.cache.find(key, self.pinned(&look.want)) {
                 Lookup::Absent => {}
                 Lookup::Unproven => {
                     found =
-                        "not used: forge as you run it on this machine did not write its record"
-                            .to_owned();
+                        "not used: forge as you run it on this machine did not write its record";
                 }
                 Lookup::Hit(hit) => match proven(hit).await {
                     Ok(record) => {
