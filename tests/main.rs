@@ -7,6 +7,7 @@ mod affected;
 mod affected_ci;
 mod architecture;
 mod assets;
+mod bounds;
 mod bundle;
 mod ci;
 mod commit_versions;

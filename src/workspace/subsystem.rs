@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use minijinja::{Environment as Engine, value::Value as Word};
+use minijinja::value::Value as Word;
 
 use super::{
     Assignments, Environment, Source, Subsystem, Task, build,
@@ -15,7 +15,7 @@ use super::{
     service::{self, ServiceDraft},
     source,
     task::{self, Home},
-    template::Scope,
+    template::{Engine, Scope},
     upstream,
     version::Current,
 };
@@ -27,7 +27,7 @@ use crate::{
 /// What every subsystem is resolved with.
 pub struct Surroundings<'a> {
     /// Renders templates.
-    pub engine: &'a Engine<'static>,
+    pub engine: &'a Engine,
     /// What the host says.
     pub environment: &'a Environment,
     /// What a command line sets.

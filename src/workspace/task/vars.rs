@@ -88,6 +88,9 @@ fn is_circle<'n>(
     found: &mut Findings,
 ) -> bool {
     let looks = looks(variable);
+    if looks.is_empty() {
+        return false;
+    }
     let Some(own) = below.next() else { return false };
     let is_ahead =
         |name: &&str| mentions(&looks, name) && !scope.knows(name) && !scope.has_var(name);
