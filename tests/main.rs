@@ -33,6 +33,7 @@ mod matrix;
 mod newer;
 mod planning;
 mod platforms;
+mod poison;
 mod problems;
 mod promises;
 mod readme;

@@ -113,6 +113,28 @@ fn variables_come_from_text_lists_commands_and_files() {
 }
 
 #[test]
+fn a_dotenv_is_read_as_people_write_it() {
+    let sandbox = tasks(
+        "a:\n  dotenv: [local.env?, .env]\n  run: 'printf \"%s\\n\" \"$URL\" \"$KEY\" \"$RAW\" \"$ALL\"'\nb: { dotenv: .env, inputs: .env, run: 'echo $WHO' }",
+    )
+    .file("local.env", "HOST=sea\n")
+    .file(
+        ".env",
+        "export PORT=5432 # c\r\nURL=\"db://${HOST}:$PORT/${NAME:-x}\"\r\nKEY=\"one\n two\"\nRAW='${HOST}'\nALL=$URL/\nWHO=${OUTSIDE}\n",
+    );
+    let run = sandbox.forge("a").succeeds();
+    assert_eq!(run.stdout(), "db://sea:5432/x\none\n two\n${HOST}\ndb://sea:5432/x/\n");
+    // Values from outside count as those in the file do, also for the shortcut of a run with nothing to do.
+    let run = |value: &str| sandbox.forge("b").env("OUTSIDE", value).succeeds().stdout();
+    assert_eq!(
+        (run("ann"), run("ann"), run("bob")),
+        ("ann\n".into(), String::new(), "bob\n".into())
+    );
+    sandbox.write(".env", "A=1\nB='x\n");
+    sandbox.forge("a").exits(2).says("line 2 opens a quote that no line closes");
+}
+
+#[test]
 fn what_is_private_labelled_confirmed_asserted_or_retried() {
     let sandbox = tasks(
         "helper: { private: true, run: echo helped }\nuser: { needs: helper, alias: [u, use], label: me, run: echo done }\nsure: { confirm: Really?, run: echo yes }\nasks: { run: [{ task: sure }] }\nholds: { assert: [{ run: test -f here, message: 'here must exist' }], run: echo ok }\nflaky: { retry: 2, run: 'echo x >> log; test $(wc -l < log) -ge 3' }\nmay: { allow_failure: true, run: exit 1 }\nafter: { needs: may, run: echo after }",

@@ -19,6 +19,7 @@ struct Released {
     origin: Sandbox,
     clone: Sandbox,
     asset: PathBuf,
+    event: &'static str,
 }
 
 fn released() -> Released {
@@ -26,7 +27,7 @@ fn released() -> Released {
     origin.forge("ensure").succeeds();
     let asset = origin.asset("hello-v1.0.0");
     let clone = origin.clone_fresh().head("trust: ci");
-    let released = Released { origin, clone, asset };
+    let released = Released { origin, clone, asset, event: "push" };
     // What it says of itself is for each test to say.
     let _ = fs::remove_file(released.asset.with_file_name(statement_name(&released.name())));
     released
@@ -41,7 +42,10 @@ impl Released {
     fn said(&self, builder: &str, digest: &str) -> String {
         let stamp: Stamp = serde_yaml::from_str(&Asset::stamp_of(&self.asset)).unwrap();
         let digest: Sha256 = digest.parse().unwrap();
-        Statement::new("p", &stamp, &self.name(), digest, Builder::new(builder)).line()
+        let mut statement =
+            Statement::new("p", &stamp, &self.name(), digest, Builder::new(builder));
+        statement.run.event = Some(self.event.into());
+        statement.line()
     }
 
     fn digest(&self) -> String {
@@ -96,6 +100,20 @@ fn without_a_word_of_who_built_it_nothing_is_taken() {
     released.is_refused().says(".intoto.jsonl cannot be used: line 1 is no statement");
     released.built_by(PULL);
     released.is_refused().says("refs/pull/7/merge built it, which is neither a branch nor a tag");
+}
+
+#[test]
+fn ci_counts_only_where_it_may_publish() {
+    let mut released = released();
+    for event in ["pull_request_target", "workflow_run", "issue_comment", ""] {
+        released.event = event;
+        released.built_by(CI);
+        let run = released.is_refused();
+        run.says("the CI of https://github.com/o/r at refs/heads/main built it, but");
+    }
+    released.event = "schedule";
+    released.built_by(CI);
+    released.clone.all_are("downloaded");
 }
 
 #[test]

@@ -58,7 +58,55 @@ fn a_published_checksums_file_vouches_for_it() {
         "v1",
         &spec(&format!("{url}/tool.tar.gz"), &format!("{rest}  paths: {{ unknown: tool }}\n")),
     );
-    sandbox.forge("ensure").exits(4).says("has no sha256 of `tool.tar.gz`");
+    sandbox.forge("ensure").exits(4).says("has no digest of `tool.tar.gz`");
+}
+
+#[test]
+fn a_checksums_file_may_be_of_any_usual_form() {
+    let archive = Asset::new().file("tool", BINARY).gz();
+    let of = |algorithm: &'static ring::digest::Algorithm| -> String {
+        let digest = ring::digest::digest(algorithm, &archive);
+        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let (sha256, sha512) = (of(&ring::digest::SHA256), of(&ring::digest::SHA512));
+    for sums in [
+        format!("{sha512} tool.tar.gz\r\n"),
+        format!("SHA2-512(tool.tar.gz)= {sha512}\n"),
+        format!("{}  tool.tar.gz\n", of(&ring::digest::SHA384)),
+        format!("tool.tar.gz {sha256}\n"),
+    ] {
+        let sandbox = Sandbox::new();
+        let server = vendor(&sandbox, &[("tool.tar.gz", &archive), ("SUMS", sums.as_bytes())]);
+        let url = server.url();
+        let rest = format!("  sha256: {url}/SUMS\n");
+        let sandbox = sandbox.spec("tool", "v1", &spec(&format!("{url}/tool.tar.gz"), &rest));
+        sandbox.all_are("upstream");
+    }
+    // What is too weak, or for other bytes, is refused.
+    let md5 = "d41d8cd98f00b204e9800998ecf8427e  tool.tar.gz\n".to_owned();
+    for (sums, why) in [
+        (md5, "proves nothing any more"),
+        (format!("{}  tool.tar.gz\n", "a".repeat(128)), "its digest is sha512:"),
+    ] {
+        let sandbox = Sandbox::new();
+        let server = vendor(&sandbox, &[("tool.tar.gz", &archive), ("SUMS", sums.as_bytes())]);
+        let url = server.url();
+        let rest = format!("  sha256: {url}/SUMS\n");
+        let sandbox = sandbox.spec("tool", "v1", &spec(&format!("{url}/tool.tar.gz"), &rest));
+        sandbox.forge("ensure").exits(4).says(why);
+    }
+}
+
+#[test]
+fn a_digest_of_128_digits_is_sha512() {
+    let sandbox = Sandbox::new();
+    let archive = Asset::new().file("tool", BINARY).gz();
+    let digest = ring::digest::digest(&ring::digest::SHA512, &archive);
+    let digits: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let server = vendor(&sandbox, &[("tool.tar.gz", &archive)]);
+    let rest = format!("  sha256: {digits}\n");
+    let url = format!("{}/tool.tar.gz", server.url());
+    sandbox.spec("tool", "v1", &spec(&url, &rest)).all_are("upstream");
 }
 
 #[test]

@@ -5,8 +5,11 @@ use std::io::{self, Read};
 use flate2::bufread::MultiGzDecoder;
 use libdeflater::Decompressor;
 
-use super::{gzip, input::Input};
-use crate::model::{Fault, Kind, Sha256};
+use super::{
+    gzip,
+    input::{Input, PackedBytes},
+};
+use crate::model::{Fault, Kind};
 
 /// Plain bytes per block, where the format does not say otherwise. Small enough that
 /// what was just inflated is still in the processor's cache when it is hashed.
@@ -84,7 +87,7 @@ impl<R: Read> Decoder<R> {
     }
 
     /// Digest and number of the packed bytes, once [`Decoder::next`] came to the end.
-    pub(super) fn finish(self) -> Option<(Sha256, u64)> {
+    pub(super) fn finish(self) -> Option<PackedBytes> {
         self.into_input().map(Input::finish)
     }
 

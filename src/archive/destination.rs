@@ -15,9 +15,10 @@ use std::{
 use super::{
     entry_name::{self, EntryName},
     hash::Hasher,
+    input::PackedBytes,
     unpack::{Unpacked, UnpackedFile, Unpacker},
 };
-use crate::model::{Fault, Kind, Sha256};
+use crate::model::{Fault, Kind};
 
 /// Where entries become files.
 pub(super) struct Destination<'a> {
@@ -164,9 +165,10 @@ impl<'a> Destination<'a> {
     }
 
     /// All that was unpacked.
-    pub(super) fn unpacked(self, (sha256, size): (Sha256, u64)) -> Unpacked {
+    pub(super) fn unpacked(self, packed: PackedBytes) -> Unpacked {
         let Self { files, links, skipped, .. } = self;
-        Unpacked { sha256, size, files, links, skipped }
+        let PackedBytes { sha256, digest, size } = packed;
+        Unpacked { sha256, digest, size, files, links, skipped }
     }
 
     /// An entry that is not unpacked, and neither is its archive.

@@ -9,7 +9,7 @@ use std::{
 
 use ring::digest;
 
-use crate::model::Sha256;
+use crate::model::{Algorithm, Digest, Sha256};
 
 /// How much [`hash_file`] reads at a time: small enough to stay in the processor's cache.
 const CHUNK: usize = 256 << 10;
@@ -58,6 +58,34 @@ impl Default for Hasher {
 impl fmt::Debug for Hasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hasher").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
+/// A digest in the making, of any algorithm that vendors publish.
+pub(super) struct DigestHasher {
+    algorithm: Algorithm,
+    context: digest::Context,
+}
+
+impl DigestHasher {
+    /// Starts with nothing.
+    pub(super) fn new(algorithm: Algorithm) -> Self {
+        let of = match algorithm {
+            Algorithm::Sha256 => &digest::SHA256,
+            Algorithm::Sha384 => &digest::SHA384,
+            Algorithm::Sha512 => &digest::SHA512,
+        };
+        Self { algorithm, context: digest::Context::new(of) }
+    }
+
+    /// Takes in `bytes`.
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.context.update(bytes);
+    }
+
+    /// The digest of all that was taken in.
+    pub(super) fn finish(self) -> Option<Digest> {
+        Digest::new(self.algorithm, self.context.finish().as_ref())
     }
 }
 
@@ -157,6 +185,26 @@ mod tests {
         assert_eq!(
             hasher.finish().to_string(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+
+    #[test]
+    fn the_other_algorithms_know_theirs_too() {
+        let of = |algorithm, digits: &str| {
+            let mut hasher = DigestHasher::new(algorithm);
+            hasher.update(b"abc");
+            assert_eq!(hasher.finish().unwrap().to_string(), digits.replace(' ', ""));
+        };
+        // FIPS 180-4, the examples of one block.
+        of(
+            Algorithm::Sha384,
+            "cb00753f45a35e8b b5a03d699ac65007 272c32ab0eded163 1a8b605a43ff5bed \
+             8086072ba1e7cc23 58baeca134c825a7",
+        );
+        of(
+            Algorithm::Sha512,
+            "ddaf35a193617aba cc417349ae204131 12e6fa4e89a97ea2 0a9eeee64b55d39a \
+             2192992a274fc1a8 36ba3c23a3feebbd 454d4423643ce80e 2a9ac94fa54ca49f",
         );
     }
 

@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::hash::Hasher;
-use crate::model::{Fault, Sha256};
+use super::hash::{DigestHasher, Hasher};
+use crate::model::{Algorithm, Digest, Fault, Sha256};
 
 /// How much is read at a time.
 const BUFFER: usize = 128 << 10;
@@ -13,17 +13,30 @@ const BUFFER: usize = 128 << 10;
 pub(super) struct Input<R> {
     reader: R,
     hasher: Hasher,
+    /// Hashes by another algorithm than SHA-256, if that is asked for.
+    other: Option<DigestHasher>,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
     failure: Option<io::Error>,
 }
 
+/// What the packed bytes of an archive are known by.
+#[derive(Clone, Copy)]
+pub(super) struct PackedBytes {
+    pub(super) sha256: Sha256,
+    /// By the algorithm that was asked for.
+    pub(super) digest: Digest,
+    /// How many there were.
+    pub(super) size: u64,
+}
+
 impl<R: Read> Input<R> {
-    /// Reads from `reader`.
-    pub(super) fn new(reader: R) -> Self {
-        let buffer = vec![0; BUFFER];
-        Self { reader, hasher: Hasher::new(), buffer, start: 0, end: 0, failure: None }
+    /// Reads from `reader`, to be digested by SHA-256 and by `algorithm`.
+    pub(super) fn new(reader: R, algorithm: Algorithm) -> Self {
+        let other = (algorithm != Algorithm::Sha256).then(|| DigestHasher::new(algorithm));
+        let (hasher, buffer) = (Hasher::new(), vec![0; BUFFER]);
+        Self { reader, hasher, other, buffer, start: 0, end: 0, failure: None }
     }
 
     /// The next `count` bytes (at most 64 KiB) without taking them; fewer at the end.
@@ -62,11 +75,13 @@ impl<R: Read> Input<R> {
         })
     }
 
-    /// Digest and number of the bytes that were read. Bytes in the buffer count too: at
-    /// the end of a well-formed archive there are none.
-    pub(super) fn finish(self) -> (Sha256, u64) {
-        let bytes = self.hasher.bytes();
-        (self.hasher.finish(), bytes)
+    /// What was read. Bytes in the buffer count too: at the end of a well-formed archive
+    /// there are none.
+    pub(super) fn finish(self) -> PackedBytes {
+        let size = self.hasher.bytes();
+        let sha256 = self.hasher.finish();
+        let digest = self.other.and_then(DigestHasher::finish).unwrap_or(sha256.into());
+        PackedBytes { sha256, digest, size }
     }
 
     fn read_below(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -74,6 +89,9 @@ impl<R: Read> Input<R> {
             match self.reader.read(buffer) {
                 Ok(read) => {
                     self.hasher.update(&buffer[..read]);
+                    if let Some(other) = &mut self.other {
+                        other.update(&buffer[..read]);
+                    }
                     return Ok(read);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -10,8 +10,11 @@ use std::{
     thread::{self, Scope, ScopedJoinHandle},
 };
 
-use super::decoder::{Decoder, damaged};
-use crate::model::{Fault, Kind, Sha256};
+use super::{
+    decoder::{Decoder, damaged},
+    input::PackedBytes,
+};
+use crate::model::{Fault, Kind};
 
 /// How many plain bytes are decoded before a thread pays.
 const SMALL: u64 = 2 << 20;
@@ -92,7 +95,7 @@ impl<'scope, 'env, R: Read + Send + 'env> Stream<'scope, 'env, R> {
     }
 
     /// Digest and size of the packed bytes, at the end.
-    pub(super) fn finish(mut self) -> Result<(Sha256, u64), Fault> {
+    pub(super) fn finish(mut self) -> Result<PackedBytes, Fault> {
         let packed = match std::mem::replace(&mut self.source, Source::Gone) {
             Source::Here(decoder) => decoder.finish(),
             Source::Thread(thread) => join(thread).finish(),

@@ -14,7 +14,7 @@ use super::{
     stream::Stream,
     tar_reader, zip_reader,
 };
-use crate::model::{Fault, Header, Kind, Sha256, read_header};
+use crate::model::{Algorithm, Digest, Fault, Header, Kind, Sha256, read_header};
 
 /// How an archive is to be unpacked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Unpacker {
     /// The names (after `strip`) to keep; all if absent. What is not kept is checked and
     /// counted all the same, but not written.
     pub only: Option<BTreeSet<String>>,
+    /// By which algorithm the packed bytes are digested, beside SHA-256.
+    pub algorithm: Algorithm,
     /// Whether files get the modification times that the archive says. Builds with `make`
     /// want that of their sources; nothing else does.
     pub keep_times: bool,
@@ -51,6 +53,8 @@ pub struct Limits {
 pub struct Unpacked {
     /// The digest of the packed bytes.
     pub sha256: Sha256,
+    /// The digest of the packed bytes by [`Unpacker::algorithm`].
+    pub digest: Digest,
     /// How many packed bytes there were.
     pub size: u64,
     /// Every regular file that was written, by its path in the folder (parts separated by `/`).
@@ -81,6 +85,7 @@ impl Unpacker {
             program: None,
             strip: 0,
             only: None,
+            algorithm: Algorithm::Sha256,
             keep_times: false,
             limits: Limits::default(),
         }
@@ -99,7 +104,7 @@ impl Unpacker {
     /// what `reader` says if it fails (a [`Fault`] in an [`std::io::Error`] comes out as it
     /// was); `Failed` if the files cannot be written.
     pub fn unpack(&self, reader: impl Read + Send, folder: &Path) -> Result<Unpacked, Fault> {
-        let mut input = Input::new(reader);
+        let mut input = Input::new(reader, self.algorithm);
         let start = match input.peek(START) {
             Ok(start) => start.to_vec(),
             Err(error) => {

@@ -14,11 +14,11 @@ use zip::{ZipArchive, result::ZipError};
 use super::{
     decoder::damaged,
     destination::Destination,
-    input::Input,
+    input::{Input, PackedBytes},
     stream::too_large,
     unpack::{Unpacked, Unpacker},
 };
-use crate::model::{Fault, HEADER_BYTES, Header, Kind, Sha256, read_header};
+use crate::model::{Fault, HEADER_BYTES, Header, Kind, read_header};
 
 /// How much is read at a time.
 const CHUNK: usize = 256 << 10;
@@ -53,7 +53,7 @@ fn spool<R: Read>(
     mut input: Input<R>,
     unpacker: &Unpacker,
     folder: &Path,
-) -> Result<(File, (Sha256, u64)), Fault> {
+) -> Result<(File, PackedBytes), Fault> {
     let what = || format!("cannot spool {} in {}", unpacker.label, folder.display());
     let mut file = tempfile::tempfile_in(folder).map_err(|error| Fault::io(what(), &error))?;
     let mut chunk = vec![0; CHUNK];

@@ -21,6 +21,7 @@ use crate::{
 use super::{
     atomic::{Staging, replace_file, unique},
     record::Record,
+    seal::SealKey,
 };
 
 /// Nothing in the cache takes this long to make.
@@ -30,6 +31,7 @@ const LEFT_FOR_DEAD: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct Cache {
     root: PathBuf,
+    key: SealKey,
     /// Cleared when a reflink fails: one file system does not learn it from file to file.
     try_reflinks: AtomicBool,
 }
@@ -46,9 +48,9 @@ enum Key {
 }
 
 impl Cache {
-    /// The cache at `root`, which need not exist yet.
-    pub fn new(root: PathBuf) -> Self {
-        Self { root, try_reflinks: AtomicBool::new(true) }
+    /// The cache at `root`, which need not exist yet, with records sealed by `key`.
+    pub fn new(root: PathBuf, key: SealKey) -> Self {
+        Self { root, key, try_reflinks: AtomicBool::new(true) }
     }
 
     /// The cache of the user who runs forge: `$FORGE_CACHE_DIR`, or `forge` in the
@@ -56,19 +58,24 @@ impl Cache {
     pub fn of_user() -> Result<Self, Fault> {
         use etcetera::BaseStrategy;
         if let Some(root) = std::env::var_os("FORGE_CACHE_DIR").filter(|dir| !dir.is_empty()) {
-            return Ok(Self::new(root.into()));
+            return Ok(Self::new(root.into(), SealKey::of_user()));
         }
         let folders = etcetera::choose_base_strategy().map_err(|_| {
             Fault::new(Kind::Failed, "cannot tell where your cache folder is")
                 .because("there is no home directory")
                 .hint("set HOME, or FORGE_CACHE_DIR to the folder to use")
         })?;
-        Ok(Self::new(folders.cache_dir().join("forge")))
+        Ok(Self::new(folders.cache_dir().join("forge"), SealKey::of_user()))
     }
 
     /// Where it is.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The key that this user's records are sealed with: here, and in workspaces.
+    pub fn key(&self) -> &SealKey {
+        &self.key
     }
 
     /// Finds an artifact built with this fingerprint.
@@ -270,7 +277,8 @@ mod tests {
         let mut record = sample();
         let (sha256, _) = hash_file(&from.join("nats")).unwrap();
         record.stamp.binaries.insert("nats".into(), sha256);
-        let cache = Cache::new(dir.path().join("cache"));
+        let cache =
+            Cache::new(dir.path().join("cache"), SealKey::in_folder(&dir.path().join("data")));
         cache.keep(&record, &from).unwrap();
         Box { dir, cache, record }
     }

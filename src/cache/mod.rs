@@ -9,6 +9,7 @@ mod installed;
 mod outputs;
 mod pinned;
 mod record;
+mod seal;
 
 pub use atomic::{Staging, exchange, remove_tree, replace_file};
 pub use busy::{Busy, BusyLock};
@@ -17,3 +18,4 @@ pub use installed::{
     Installed, Place, inspect, install, links_are_there, rehash, repair, uninstall,
 };
 pub use record::{Made, Record, Release};
+pub use seal::SealKey;

@@ -303,6 +303,7 @@ fn age(path: &Path) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::SealKey;
 
     struct Box {
         dir: tempfile::TempDir,
@@ -317,7 +318,8 @@ mod tests {
             let mode = fs::Permissions::from_mode(0o755);
             fs::set_permissions(dir.path().join("made/bin/tool"), mode).unwrap();
             symlink("bin/tool", dir.path().join("made/link")).unwrap();
-            let cache = Cache::new(dir.path().join("cache"));
+            let cache =
+                Cache::new(dir.path().join("cache"), SealKey::in_folder(&dir.path().join("data")));
             cache.keep_outputs("key", &dir.path().join("made"), &["bin/tool", "link"]).unwrap();
             Self { dir, cache }
         }

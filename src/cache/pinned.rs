@@ -36,11 +36,13 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::SealKey;
 
     #[test]
     fn what_was_changed_is_as_good_as_none() {
         let dir = tempfile::tempdir().unwrap();
-        let cache = Cache::new(dir.path().join("cache"));
+        let cache =
+            Cache::new(dir.path().join("cache"), SealKey::in_folder(&dir.path().join("data")));
         let mut hasher = Hasher::new();
         hasher.update(b"text");
         let sha256 = hasher.finish();

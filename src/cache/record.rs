@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Fault, FileStat, LockedAsset, Sha256, Stamp, checksum};
+use crate::{
+    model::{Fault, FileStat, LockedAsset, Sha256, Stamp, checksum},
+    provenance::RunClass,
+};
 
 use super::atomic::replace_file;
 
@@ -21,6 +24,9 @@ pub struct Record {
     pub files: BTreeMap<String, FileStat>,
     /// Seconds that building it took, if it was ever built here.
     pub build_seconds: Option<f64>,
+    /// The class of the run that made or fetched it; the lowest if nobody knows.
+    #[serde(default)]
+    pub class: RunClass,
     /// How it was made, if it was made on this machine.
     #[serde(default)]
     pub made: Option<Made>,
@@ -69,7 +75,15 @@ pub enum Release {
 impl Record {
     /// A record of an artifact of which no more is known than what lies there.
     pub fn unknown(stamp: Stamp, files: BTreeMap<String, FileStat>) -> Self {
-        Self { stamp, files, build_seconds: None, made: None, release: None, builder: None }
+        Self {
+            stamp,
+            files,
+            build_seconds: None,
+            class: RunClass::Untrusted,
+            made: None,
+            release: None,
+            builder: None,
+        }
     }
 
     /// The total size of the binaries in bytes.
@@ -137,6 +151,7 @@ pub(super) mod tests {
             },
             files: BTreeMap::new(),
             build_seconds: Some(1.5),
+            class: RunClass::OnRequest,
             made: Some(Made::default()),
             release: None,
             builder: None,

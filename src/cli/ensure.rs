@@ -65,7 +65,9 @@ fn question(session: &Session, words: &[String]) -> Option<String> {
         _ => "usual",
     };
     let is_simple = !flags.force && !flags.all_platforms;
-    is_simple.then(|| format!("ensure {} {publish} {}", session.platform(), words.join(" ")))
+    let class = session.classes().own.as_str();
+    is_simple
+        .then(|| format!("ensure {} {publish} {class} {}", session.platform(), words.join(" ")))
 }
 
 fn report_of(snapshot: &Snapshot, platform: Platform) -> RunReport {

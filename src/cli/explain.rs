@@ -84,10 +84,10 @@ impl Page {
         if let Some(upstream) = &subsystem.upstream {
             self.line("upstream", &upstream.url);
             let digest = match &upstream.digest {
-                UpstreamDigest::Pinned(sha256) => sha256.to_string(),
+                UpstreamDigest::Pinned(digest) => format!("{digest:?}"),
                 UpstreamDigest::Published(url) => format!("published in {url}"),
             };
-            self.line("its sha256", &digest);
+            self.line("its digest", &digest);
         }
         if let Some(feed) = &subsystem.feed {
             self.line("newer from", &feed.index.to_string());
@@ -198,7 +198,7 @@ fn source(source: &Source) -> String {
             text + if shared.imports { ", and what its Go code imports" } else { "" }
         }
         Source::Git { url, reference } => format!("git {url} at {reference}"),
-        Source::Archive { url, sha256, .. } => format!("archive {url} (sha256 {sha256})"),
+        Source::Archive { url, digest, .. } => format!("archive {url} ({digest:?})"),
     }
 }
 

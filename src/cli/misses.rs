@@ -15,7 +15,7 @@ use crate::{
     workspace::Workspaces,
 };
 
-use super::session::{Session, Stores};
+use super::session::{Session, Stores, surroundings};
 
 /// Who looks for what is missing.
 pub(super) struct Search<'a> {
@@ -94,6 +94,7 @@ impl<'a> Search<'a> {
             offline: self.session.flags.offline,
             publish: true,
             private_store: self.stores.private,
+            classes: surroundings().classes(false),
             ..Options::default()
         };
         let commits = BTreeMap::new();

@@ -117,6 +117,7 @@ pub(super) async fn run_until(
         force: options.force,
         asked: publish.is_asked(),
         private_store: stores.private,
+        classes: options.classes,
         limits: Limits { builds: jobs, transfers: TRANSFERS, local: jobs * 2 },
     };
     let context = Context {

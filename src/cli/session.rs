@@ -13,7 +13,7 @@ use crate::{
     model::{Fault, Kind, Layout, Name, Platform, nearest},
     probe::Options,
     process::{Cancel, Runner},
-    provenance::{Permission, Surroundings, may_publish},
+    provenance::{Classes, Permission, Surroundings, may_publish},
     report::Style,
     store::{self, Store, StoreUrl, Waits},
     ui,
@@ -47,6 +47,11 @@ pub(super) struct Stores {
 impl Stores {
     /// Whether what was published may take a moment to be seen.
     pub(super) fn is_slow(&self) -> bool {
+        self.are_shared()
+    }
+
+    /// Whether others read what is published.
+    pub(super) fn are_shared(&self) -> bool {
         self.all.first().is_some_and(|store| store.is_shared())
     }
 }
@@ -176,13 +181,21 @@ impl Session {
         stores: &Stores,
         publish: Publish,
     ) -> Result<Options, Fault> {
+        let publishes = self.publishes(stores, publish)?;
         Ok(Options {
             force: self.flags.force || publish == Publish::Again,
             offline: self.flags.offline,
-            publish: self.publishes(stores, publish)?,
+            publish: publishes,
             exact: publish.is_asked(),
             private_store: stores.private,
+            classes: surroundings().classes(publishes && stores.are_shared()),
         })
+    }
+
+    /// What this run is, and whose work its tasks use: with `--publish`, what they make may go where
+    /// others read it.
+    pub(super) fn classes(&self) -> Classes {
+        surroundings().classes(self.flags.publish)
     }
 
     /// Whether what the first store lacks is published there.
@@ -193,11 +206,10 @@ impl Session {
         if publish == Publish::Never || is_forbidden || !store.is_writable() {
             return Ok(false);
         }
-        if !store.is_shared() {
-            return Ok(true);
-        }
         let is_asked = publish.is_asked() || self.flags.publish;
         match may_publish(&surroundings()) {
+            // A folder may serve as well: what a run for a proposed change puts there is the first.
+            Permission::Yes(_) | Permission::OnRequest(_) if !store.is_shared() => Ok(true),
             Permission::Never(why) if is_asked => {
                 Err(Fault::new(Kind::Usage, format!("nothing is published to {}", store.url()))
                     .because(why)
@@ -223,7 +235,7 @@ impl Session {
             return Err(refused("it can only be read"));
         }
         match may_publish(&surroundings()) {
-            Permission::Never(why) if store.is_shared() => Err(refused(&why)),
+            Permission::Never(why) => Err(refused(&why)),
             _ => Ok(()),
         }
     }

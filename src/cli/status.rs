@@ -15,7 +15,7 @@ use crate::{
 use super::{
     Stop,
     run::{Publish, Request, look, runtime},
-    session::{Session, Stores, say, select},
+    session::{Session, Stores, say, select, surroundings},
 };
 
 /// One line of the table.
@@ -75,7 +75,9 @@ fn installed(workspace: &Workspace, id: &ArtifactId, want: Option<&Want>) -> ((R
         Installed::Intact { record, .. } => {
             let version = record.stamp.version.clone();
             let bytes = record.bytes();
-            let distrusted = distrust(workspace, &record).is_some();
+            let locked = want.and_then(|want| want.locked.as_ref());
+            let takes = surroundings().classes(false).takes;
+            let distrusted = distrust(workspace, &record, locked, takes).is_some();
             let text = match want.map(|want| accept(want, &record.stamp, record.asset())) {
                 Some(Acceptance::No(why)) => (Role::Warn, format!("{version} ({why})")),
                 Some(_) if distrusted => (Role::Warn, format!("{version} (not trusted)")),

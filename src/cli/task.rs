@@ -194,6 +194,7 @@ impl<'w> Wanted<'w> {
             force: session.flags.force,
             fail_fast: wish.fail_fast,
             through: screen.lets_through(),
+            classes: session.classes(),
         };
         let engine = Engine::new(self.workspace, options, &audience, cancel);
         let done = perform(&engine, self.workspace, self.invocations.clone(), wish.parallel).await;
@@ -232,6 +233,7 @@ pub(super) fn run_all(
         force: session.flags.force,
         fail_fast: false,
         through: false,
+        classes: session.classes(),
     };
     for task in tasks {
         begins(task);
@@ -370,7 +372,7 @@ fn names(workspace: &Workspace) -> Names<'_> {
 }
 
 fn dry_run(session: &Session, workspace: &Workspace, invocation: Invocation) -> Result<u8, Stop> {
-    for task in preview(workspace, invocation, session.flags.force)? {
+    for task in preview(workspace, invocation, session.flags.force, session.classes())? {
         if !task.runs {
             say(&format!("would leave {} as it is: {}\n", task.name, task.why))?;
             continue;
@@ -408,7 +410,7 @@ pub(super) fn explain(session: &Session, workspace: &Workspace, name: &str) -> R
         )
     });
     let invocation = Invocation::new(task, given.collect(), Vec::new())?.called(name);
-    for task in preview(workspace, invocation, session.flags.force)? {
+    for task in preview(workspace, invocation, session.flags.force, session.classes())? {
         let verb = if task.runs { "would run" } else { "would be left as it is" };
         let _ = writeln!(text, "{} {verb}: {}", style.paint(Role::Name, &task.name), task.why);
         for command in &task.commands {

@@ -44,7 +44,8 @@ impl Question {
         }
         let here = session.folder()?;
         let Wish { words, args, output, .. } = wish;
-        let request = format!("{words:?} {args:?} {output:?} {} {flags:?}", here.display());
+        let class = session.classes().own.as_str();
+        let request = format!("{words:?} {args:?} {output:?} {class} {} {flags:?}", here.display());
         let slot = checksum(request.as_bytes())[0] % PLACES;
         Ok(Some(Self {
             layout: session.layout()?,

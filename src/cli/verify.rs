@@ -8,6 +8,7 @@ use crate::{
     cache::{Installed, Place, Record, links_are_there, rehash},
     model::{ArtifactId, Fault, Kind, Name, Platform},
     probe::{Acceptance, Want, Wants, accept, distrust},
+    provenance::RunClass,
     report::{Align, Cell, Role, Style, Table},
     service::{self, State},
     workspace::{Workspace, Workspaces},
@@ -16,7 +17,7 @@ use crate::{
 use super::{
     Stop,
     services::states,
-    session::{Session, say, select},
+    session::{Session, say, select, surroundings},
 };
 
 /// What verifying one artifact gave.
@@ -104,11 +105,12 @@ pub(super) fn examine_all(
     platform: Platform,
 ) -> Vec<(ArtifactId, Result<Record, String>)> {
     let workspace = workspaces.of(platform);
+    let takes = surroundings().classes(false).takes;
     let commits = BTreeMap::new();
     let mut wants = Wants::new(workspace, &commits, workspace.stores.is_empty());
     let examined = wants.of_all(names).into_par_iter().map(|(name, want)| {
         let examined = match want {
-            Ok(want) => examine(workspaces.any(), &want),
+            Ok(want) => examine(workspaces.any(), &want, takes),
             Err(fault) => Err(fault.to_string()),
         };
         (ArtifactId { name, platform }, examined)
@@ -117,7 +119,7 @@ pub(super) fn examine_all(
 }
 
 /// Everything that must hold of one installed artifact.
-fn examine(workspace: &Workspace, want: &Want) -> Result<Record, String> {
+fn examine(workspace: &Workspace, want: &Want, takes: RunClass) -> Result<Record, String> {
     let layout = &workspace.layout;
     let id: &ArtifactId = &want.id;
     let place = Place::of(layout, id);
@@ -134,8 +136,8 @@ fn examine(workspace: &Workspace, want: &Want) -> Result<Record, String> {
     if let Acceptance::No(why) = accept(want, &record.stamp, record.asset()) {
         return Err(why);
     }
-    if let Some(why) = distrust(workspace, &record) {
-        return Err(format!("it is not trusted (`trust: ci`): {why}"));
+    if let Some(why) = distrust(workspace, &record, want.locked.as_ref(), takes) {
+        return Err(format!("it is not trusted: {why}"));
     }
     match links_are_there(layout, id, &record) {
         true => Ok(record),

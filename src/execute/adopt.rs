@@ -38,6 +38,17 @@ impl Context {
         }
     }
 
+    /// A record of a new artifact of this run.
+    pub(super) fn new_record(
+        &self,
+        stamp: Stamp,
+        made: Option<Made>,
+        release: Option<Release>,
+    ) -> Record {
+        let class = self.options.classes.own;
+        Record { class, made, release, ..Record::unknown(stamp, BTreeMap::new()) }
+    }
+
     /// Installs a new artifact and keeps it in the user's cache. What goes wrong with
     /// the cache is returned as a warning: the artifact is good without it.
     pub(super) fn adopt(
@@ -51,11 +62,6 @@ impl Context {
         let warnings = self.cache.keep(&record, &folder).err();
         Ok((record, warnings.into_iter().collect()))
     }
-}
-
-/// A record of a new artifact.
-pub(super) fn new_record(stamp: Stamp, made: Option<Made>, release: Option<Release>) -> Record {
-    Record { made, release, ..Record::unknown(stamp, BTreeMap::new()) }
 }
 
 /// The stamp for `binaries`, got by the recipe of `print`.

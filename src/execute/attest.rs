@@ -47,14 +47,14 @@ impl Context {
             want.upstream.as_ref().is_some_and(|p| p.fingerprint == record.stamp.fingerprint);
         match (&subsystem.source, &subsystem.upstream) {
             (_, Some(upstream)) if is_from_vendor => all.extend(match &upstream.digest {
-                UpstreamDigest::Pinned(sha256) => Some(Dependency::file(&upstream.url, *sha256)),
+                UpstreamDigest::Pinned(digest) => Some(Dependency::file(&upstream.url, *digest)),
                 UpstreamDigest::Published(_) => None,
             }),
             (Source::Git { url, .. }, _) => {
                 let commit = record.stamp.commit.as_deref();
                 all.extend(commit.map(|commit| Dependency::repository(url, commit)));
             }
-            (Source::Archive { url, sha256, .. }, _) => all.push(Dependency::file(url, *sha256)),
+            (Source::Archive { url, digest, .. }, _) => all.push(Dependency::file(url, *digest)),
             (Source::Path { .. } | Source::None, _) => {}
         }
         all.extend(made.tools.iter().map(|(tool, version)| Dependency::tool(tool, version)));

@@ -10,17 +10,19 @@ use std::{
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
+    cache::{Installed, Place, inspect},
     model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Platform},
     plan::Action,
     probe::{Finding, Own, walk_sources},
     process::{Command, CommandLine},
+    provenance::RunClass,
     report::human_time,
     workspace::{Build, Places, Source, Subsystem, Text},
 };
 
 use super::{
     Context, Done, LockChange,
-    adopt::{new_record, new_stamp, prove_binaries},
+    adopt::{new_stamp, prove_binaries},
     context::blocking,
     source::SourceTree,
 };
@@ -59,7 +61,8 @@ impl Context {
         }
         .map_err(|fault| for_another_platform(fault, &want.id))?;
         let stamp = new_stamp(want, print, source.commit.clone(), binaries);
-        let mut record = new_record(stamp, Some(self.made(begun, tools)), finding.taken());
+        let mut record = self.new_record(stamp, Some(self.made(begun, tools)), finding.taken());
+        record.class = record.class.min(self.class_of_tools(&want.id));
         record.build_seconds = Some(started.elapsed().as_secs_f64());
         let (record, warnings) = self.adopt(want, &staging, record)?;
         let lock = source.commit.map(|commit| LockChange {
@@ -87,7 +90,7 @@ impl Context {
             root: layout.root().to_owned(),
             src: source.folder.clone(),
             out: out.to_owned(),
-            work: layout.sources().join(format!("{}.work", id.file_name())),
+            work: layout.work(id),
             bin: layout.bin(),
             commit: source.commit.clone().unwrap_or_default(),
         }
@@ -119,6 +122,16 @@ impl Context {
     pub(super) fn tool_folders(&self, id: &ArtifactId) -> Vec<PathBuf> {
         let layout = self.workspaces.layout();
         self.workspaces.build_needs(id).map(|tool| layout.installed_artifact(&tool)).collect()
+    }
+
+    /// The least class of the runs that made what `id` is built with.
+    fn class_of_tools(&self, id: &ArtifactId) -> RunClass {
+        let layout = self.workspaces.layout();
+        let class = |tool| match inspect(&Place::of(layout, &tool)) {
+            Installed::Intact { record, .. } => record.class,
+            Installed::Absent | Installed::Damaged(_) => RunClass::Untrusted,
+        };
+        self.workspaces.build_needs(id).map(class).min().unwrap_or(RunClass::Trusted)
     }
 
     fn command(

@@ -13,7 +13,7 @@ use crate::{
     plan::{Action, Limits},
     probe::Want,
     process::{Cancel, CommandRunner},
-    provenance::Surroundings,
+    provenance::{Classes, Surroundings},
     store::{Fetcher, Store},
     workspace::Workspaces,
 };
@@ -90,6 +90,8 @@ pub struct Options {
     pub asked: bool,
     /// The stores are the embedded default, which the lock does not speak of.
     pub private_store: bool,
+    /// What the run is, and whose work it uses.
+    pub classes: Classes,
     /// How many actions of each kind may run at once.
     pub limits: Limits,
 }

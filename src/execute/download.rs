@@ -22,10 +22,7 @@ use crate::{
     store::{AssetStream, published_digest},
 };
 
-use super::{
-    Context, Done, LockChange,
-    adopt::{check_header, new_record},
-};
+use super::{Context, Done, LockChange, adopt::check_header};
 
 /// Chunks on their way from the network to the unpacking thread. Together with the size
 /// of a chunk this bounds the memory of a transfer.
@@ -68,7 +65,7 @@ impl Context {
         let Proven { stamp, asset, mut warnings } =
             self.prove(want, revision, &staging, &unpacked, &label)?;
         let release = Release::Holds { store: store.url().to_owned(), asset };
-        let record = Record { builder, ..new_record(stamp, None, Some(release)) };
+        let record = Record { builder, ..self.new_record(stamp, None, Some(release)) };
         let (record, cache) = self.adopt(want, &staging, record)?;
         warnings.extend(cache);
         let lock = self.lock_change(want, record.stamp.commit.clone(), asset);

@@ -210,7 +210,13 @@ impl Context {
         let place = Place::of(self.workspaces.layout(), &finding.want.id);
         let Installed::Intact { record, .. } = inspect(&place) else { return None };
         let accepted = accept(&finding.want, &record.stamp, record.asset());
-        let trusted = distrust(self.workspaces.any(), &record).is_none();
+        let trusted = distrust(
+            self.workspaces.any(),
+            &record,
+            finding.want.locked.as_ref(),
+            self.options.classes.takes,
+        )
+        .is_none();
         (trusted && accepted == Acceptance::Yes).then(|| Done {
             reason: Some("another forge had just installed it".into()),
             ..Done::new(How::Fresh, record)

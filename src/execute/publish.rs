@@ -36,6 +36,14 @@ impl Context {
         let Some(store) = self.stores.first() else {
             return Err(Fault::new(Kind::Usage, "there is no store to publish to"));
         };
+        if record.class < self.options.classes.takes {
+            return Err(Fault::new(
+                Kind::Verification,
+                format!("{} is not published to {}", want.id, store.url()),
+            )
+            .because(format!("what is installed was made by {}", record.class))
+            .hint(format!("build it in this run: `forge ensure --force {}`", want.id.name)));
+        }
         let compression = self.workspaces.subsystem(&want.id).compression;
         let staging = self.staging(want)?;
         let file = staging.path().join(&want.asset);

@@ -7,11 +7,12 @@ use std::{
 
 use crate::{
     archive::Unpacker,
-    cache::{Staging, exchange},
+    cache::{Staging, exchange, remove_tree, replace_file},
     git,
-    model::{Fault, Kind, Sha256},
+    model::{Digest, Fault, Kind},
     plan::Action,
     probe::Want,
+    provenance::{Classes, RunClass},
     workspace::{Source, Subsystem},
 };
 
@@ -35,6 +36,7 @@ impl Context {
     ) -> Result<SourceTree, Fault> {
         let layout = self.workspaces.layout();
         let folder = layout.source(&want.id);
+        self.drop_untrusted_sources(want)?;
         let commit = match &subsystem.source {
             Source::Path { dir, .. } => {
                 return Ok(SourceTree { folder: layout.root().join(dir), commit: None });
@@ -53,13 +55,37 @@ impl Context {
                 }
                 Some(git::checkout(&*self.runner, url, reference, expected, &folder).await?)
             }
-            Source::Archive { url, sha256, strip } => {
+            Source::Archive { url, digest, strip } => {
                 self.phase(action, "fetching the source");
-                self.unpack_source(action, subsystem, url, *sha256, *strip, &folder).await?;
+                self.unpack_source(action, subsystem, url, *digest, *strip, &folder).await?;
                 None
             }
         };
         Ok(SourceTree { folder, commit })
+    }
+
+    /// Removes the checkout and the intermediate results of `want` if a run left them whose work this
+    /// one does not use: what a build leaves there goes into the next.
+    fn drop_untrusted_sources(&self, want: &Want) -> Result<(), Fault> {
+        let layout = self.workspaces.layout();
+        let Classes { own, takes } = self.options.classes;
+        let mark = layout.sources().join(format!(".{}.class", want.id.file_name()));
+        let left = [layout.source(&want.id), layout.work(&want.id)];
+        let failed = |path: &Path, e| Fault::io(format!("cannot replace {}", path.display()), &e);
+        let is_there = left.iter().any(|folder| folder.exists());
+        let class = match fs::read_to_string(&mark) {
+            _ if !is_there => own,
+            Ok(text) => RunClass::from_word(text.trim()),
+            Err(_) => RunClass::Untrusted,
+        };
+        if class < takes {
+            for folder in left.iter().filter(|folder| folder.exists()) {
+                remove_tree(folder).map_err(|e| failed(folder, e))?;
+            }
+        }
+        let now = if class < takes { own } else { class.min(own) };
+        replace_file(&mark, now.as_str().as_bytes(), &layout.staging(), false)
+            .map_err(|e| failed(&mark, e))
     }
 
     fn may_use_network(&self, url: &str) -> Result<(), Fault> {
@@ -77,21 +103,26 @@ impl Context {
         action: &Action,
         subsystem: &Subsystem,
         url: &str,
-        sha256: Sha256,
+        digest: Digest,
         strip: usize,
         folder: &Path,
     ) -> Result<(), Fault> {
         let layout = self.workspaces.layout();
         let staging = Staging::new(&layout.staging(), &subsystem.name.file_name())?;
-        let unpacker = Unpacker { strip, keep_times: true, ..Unpacker::new(url) };
+        let unpacker = Unpacker {
+            strip,
+            keep_times: true,
+            algorithm: digest.algorithm(),
+            ..Unpacker::new(url)
+        };
         let tree = staging.path().join("tree");
         let unpacked = self.fetch_and_unpack(action, url, unpacker, &tree).await?;
-        if unpacked.sha256 != sha256 {
+        if unpacked.digest != digest {
             return Err(Fault::new(
                 Kind::Verification,
                 format!("{url} is not the archive that {} pins", subsystem.spec.display()),
             )
-            .because(format!("its sha256 is {}, the spec says {sha256}", unpacked.sha256))
+            .because(format!("its digest is {:?}, the spec says {digest}", unpacked.digest))
             .hint("find out why it changed before you correct the digest in the spec"));
         }
         exchange(&tree, folder)

@@ -4,16 +4,16 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::{
     archive::{Unpacked, Unpacker},
-    model::{Fault, How, Kind, Sha256},
+    model::{Digest, Fault, How, Kind, Sha256},
     plan::Action,
     probe::{Finding, Want},
-    store::find_digest,
+    store::{asset_path, find_digest},
     workspace::{Upstream, UpstreamDigest},
 };
 
 use super::{
     Context, Done,
-    adopt::{check_header, new_record, new_stamp},
+    adopt::{check_header, new_stamp},
     download::nothing_at,
 };
 
@@ -40,36 +40,39 @@ impl Context {
             strip: upstream.strip,
             program: Some(want.binaries[0].clone()),
             only: Some(paths.collect()),
+            algorithm: expected.algorithm(),
             ..Unpacker::new(&upstream.url)
         };
         let into = staging.path().join("unpacked");
         let unpacked = self.fetch_and_unpack(action, &upstream.url, unpacker, &into).await?;
-        if unpacked.sha256 != expected {
+        if unpacked.digest != expected {
             return Err(Fault::new(
                 Kind::Verification,
                 format!("{} is not what was published", upstream.url),
             )
-            .because(format!("its sha256 is {}, expected is {expected}", unpacked.sha256))
+            .because(format!("its digest is {:?}, expected is {expected}", unpacked.digest))
             .hint("nothing was installed; a vendor who replaces an asset should say why"));
         }
         self.phase(action, "verifying");
         let binaries = take_binaries(want, upstream, &unpacked, staging.path())?;
         let stamp = new_stamp(want, print, None, binaries);
-        let record = new_record(stamp, Some(self.made(begun, BTreeMap::new())), finding.taken());
+        let record =
+            self.new_record(stamp, Some(self.made(begun, BTreeMap::new())), finding.taken());
         let (record, warnings) = self.adopt(want, &staging, record)?;
         Ok(Done { warnings, ..Done::new(How::Upstream, record) })
     }
 
-    async fn upstream_digest(&self, upstream: &Upstream) -> Result<Sha256, Fault> {
+    async fn upstream_digest(&self, upstream: &Upstream) -> Result<Digest, Fault> {
         let url = match &upstream.digest {
-            UpstreamDigest::Pinned(sha256) => return Ok(*sha256),
+            UpstreamDigest::Pinned(digest) => return Ok(*digest),
             UpstreamDigest::Published(url) => url,
         };
         let text = self.fetcher.get_text(url, MAX_CHECKSUMS).await?;
         let text = text.ok_or_else(|| nothing_at(url))?;
-        let asset = upstream.url.rsplit('/').next().unwrap_or_default();
-        find_digest(&text, asset).map_err(|why| {
-            Fault::new(Kind::Verification, format!("{url} has no sha256 of `{asset}`"))
+        let path = asset_path(&upstream.url);
+        find_digest(&text, &path).map_err(|why| {
+            let asset = path.rsplit('/').next().unwrap_or_default();
+            Fault::new(Kind::Verification, format!("{url} has no digest of `{asset}`"))
                 .because(why)
                 .hint("correct `upstream.sha256`, or pin the digest itself there")
         })

@@ -28,6 +28,8 @@ const PACKAGE: Shape = Text("a package such as `.` or `./cmd/x`");
 const VERSION: Shape = Text("a version such as `v1.2.3`");
 const NAMES: Shape = List(&NAME);
 const DIGEST: Shape = Text("a SHA-256 digest (64 hexadecimal digits)");
+const VENDORS_DIGEST: Shape =
+    Text("a digest: SHA-256 (64 hexadecimal digits), SHA-384 (96) or SHA-512 (128)");
 const TOOL: Shape = Text("the name of a program");
 const WORD: Shape = Text("the vendor's word for it");
 const VALUE: Shape = Value;
@@ -258,7 +260,12 @@ static SOURCE: Record = Record {
             "What to check out instead of the pinned version.",
         ),
         field("archive", Optional, Text("the URL or path of an archive"), "An archive."),
-        field("sha256", RequiredWith("archive"), DIGEST, "The digest of the archive."),
+        field(
+            "sha256",
+            RequiredWith("archive"),
+            VENDORS_DIGEST,
+            "The digest of the archive; one of SHA-384 or SHA-512 does too.",
+        ),
         field(
             "strip",
             With("archive"),
@@ -406,10 +413,10 @@ static UPSTREAM: Record = Record {
             "sha256",
             Required,
             OneOf(&[
-                Text("a SHA-256 digest or the URL of a checksums file"),
-                Map("platforms", &DIGEST),
+                Text("a digest or the URL of a checksums file"),
+                Map("platforms", &VENDORS_DIGEST),
             ]),
-            "A digest, a mapping from platform to digest, or the URL of a checksums file.",
+            "A digest, a mapping from platform to digest, or the URL of a checksums file; SHA-256, SHA-384 or SHA-512, told by its length.",
         ),
         field(
             "strip",

@@ -92,6 +92,12 @@ impl Layout {
         self.sources().join(id.file_name())
     }
 
+    /// The folder for intermediate results of building an artifact, kept from build to build.
+    #[must_use]
+    pub fn work(&self, id: &ArtifactId) -> PathBuf {
+        self.sources().join(format!("{}.work", id.file_name()))
+    }
+
     /// `.forge/src/`.
     #[must_use]
     pub fn sources(&self) -> PathBuf {

@@ -13,6 +13,7 @@ mod fingerprint;
 mod header;
 mod layout;
 mod lock;
+mod mac;
 mod name;
 mod outcome;
 mod platform;
@@ -26,7 +27,7 @@ mod version;
 
 pub use artifact::ArtifactId;
 pub use diagnostic::{Diagnostic, Problems, Span};
-pub use digest::{ParseDigestError, Sha256};
+pub use digest::{Algorithm, Digest, ParseDigestError, Sha256, WrongDigest};
 pub use duration::parse_duration;
 pub use event::{ActionId, Event, EventSink, Silent};
 pub use fault::{Fault, Kind};
@@ -35,6 +36,7 @@ pub use fingerprint::{Fingerprint, FingerprintBuilder, Inputs, TreeDigest, TreeH
 pub use header::{HEADER_BYTES, Header, read_header};
 pub use layout::Layout;
 pub use lock::{Lock, Locked, LockedAsset};
+pub use mac::Mac;
 pub use name::Name;
 pub use outcome::{ArtifactReport, How, RunReport};
 pub use platform::{Arch, Os, Platform};

@@ -142,11 +142,11 @@ pub fn exists(looked: &Looked, wanted: &Version) -> Result<(), Fault> {
 /// Whether the spec of `old`, which is `new` with another version, still pins the bytes of before.
 pub fn has_stale_digest(old: &Subsystem, new: &Subsystem) -> bool {
     let archive = |subsystem: &Subsystem| match &subsystem.source {
-        Source::Archive { url, sha256, .. } => Some((url.clone(), *sha256)),
+        Source::Archive { url, digest, .. } => Some((url.clone(), *digest)),
         _ => None,
     };
     let asset = |subsystem: &Subsystem| match subsystem.upstream.as_ref()?.digest {
-        UpstreamDigest::Pinned(sha256) => Some((subsystem.upstream.as_ref()?.url.clone(), sha256)),
+        UpstreamDigest::Pinned(digest) => Some((subsystem.upstream.as_ref()?.url.clone(), digest)),
         UpstreamDigest::Published(_) => None,
     };
     let is_stale = |old, new| match (old, new) {

@@ -120,9 +120,16 @@ impl Prober<'_> {
         }
     }
 
-    /// Whether `record` may serve under `trust:`; notes why if not.
+    /// Whether `record` may be used by this run; notes why if not.
     fn trusts(&self, look: &mut Look, label: &str, record: &Record) -> bool {
-        let Some(why) = distrust(self.workspaces.any(), record) else { return true };
+        let Some(why) = distrust(
+            self.workspaces.any(),
+            record,
+            look.want.locked.as_ref(),
+            self.options.classes.takes,
+        ) else {
+            return true;
+        };
         look.why.get_or_insert(format!("{label} is not trusted: {why}"));
         look.note(label, format!("not trusted: {why}"));
         false

@@ -32,6 +32,7 @@ use futures_util::{StreamExt, stream};
 use crate::{
     cache::{Cache, Record, Release},
     model::{ArtifactId, Fault, Name, Platform, Revision},
+    provenance::Classes,
     store::Store,
     workspace::Workspaces,
 };
@@ -75,6 +76,8 @@ pub struct Options {
     pub exact: bool,
     /// The stores are the embedded default: a cache of this user, not the project's releases.
     pub private_store: bool,
+    /// What the run is, and whose work it uses.
+    pub classes: Classes,
 }
 
 /// How an artifact can be had.

@@ -14,6 +14,7 @@ use crate::{
     cache::{Record, Release},
     manifest::parse_stamp,
     model::{Fault, Kind, Revision, Stamp},
+    provenance::RunClass,
     store::{AssetInfo, AssetStream, Store},
 };
 
@@ -48,6 +49,13 @@ impl Prober<'_> {
                 look.note(url, "not asked: --offline");
                 continue;
             }
+            if look.want.locked.is_none() && self.is_open_to_lower_runs(&**store) {
+                look.note(
+                    url,
+                    "not asked: only the lock's digest makes a folder good enough to publish from",
+                );
+                continue;
+            }
             match releases(&look.want, &**store).await {
                 Ok(found) if found.is_empty() => {
                     look.note(url, format!("no {}/{}", look.want.tag, look.want.asset));
@@ -75,6 +83,15 @@ impl Prober<'_> {
                 .within(format!("cannot tell whether {} is released", look.want.tag))
                 .hint("an error is no miss: try again, or build without asking with --offline")),
         }
+    }
+
+    /// Whether runs of a class that this run takes nothing of can write to `store`, beside a first one
+    /// that others read.
+    fn is_open_to_lower_runs(&self, store: &dyn Store) -> bool {
+        let publishes_to_others = self.stores.first().is_some_and(|first| first.is_shared());
+        publishes_to_others
+            && !store.is_shared()
+            && self.options.classes.takes > RunClass::Untrusted
     }
 
     /// The release to take: the last, or where exactly one recipe will do, the last that has it.

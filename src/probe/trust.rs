@@ -1,16 +1,32 @@
-//! May what is on this machine already serve under `trust:` of the manifest? What was made here may:
-//! trust is about what others made. What was downloaded may if its builder was looked at then, and
-//! is one of those that count now.
+//! May what is on this machine already be used? Not if a run made or fetched it whose class is lower
+//! than what this run takes; nor, under `trust: ci`, if it was downloaded from whom nobody looked at,
+//! or whose builder does not count now.
 
 use crate::{
     cache::Record,
-    provenance::{Builder, Trust, refusal},
+    model::LockedAsset,
+    provenance::{Builder, RunClass, Trust, refusal},
     store::StoreUrl,
     workspace::Workspace,
 };
 
-/// Why the artifact of `record` may not serve in `workspace`; none if it may.
-pub fn distrust(workspace: &Workspace, record: &Record) -> Option<String> {
+/// Why the artifact of `record` may not be used in `workspace` by a run that takes what runs of the
+/// class `takes` made; none if it may. `locked` is what the lock pins of it.
+pub fn distrust(
+    workspace: &Workspace,
+    record: &Record,
+    locked: Option<&LockedAsset>,
+    takes: RunClass,
+) -> Option<String> {
+    // Whoever downloaded an asset held it to its digest: no run can make another of that digest.
+    let is_pinned = record.made.is_none()
+        && record.asset().zip(locked).is_some_and(|(asset, locked)| asset.sha256 == locked.sha256);
+    if record.class < takes && !is_pinned {
+        let did = if record.made.is_some() { "made" } else { "brought here" };
+        let event = record.made.as_ref().and_then(|made| made.event.as_deref());
+        let event = event.map_or_else(String::new, |event| format!(" (`{event}`)"));
+        return Some(format!("it was {did} by {}{event}", record.class));
+    }
     let is_ours = workspace.trust == Trust::Any || record.made.is_some();
     match &record.builder {
         _ if is_ours => None,

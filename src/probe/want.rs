@@ -243,9 +243,9 @@ impl<'a> Wants<'a> {
                     fields.add("commit", commit.as_deref().unwrap_or("not resolved yet"));
                 }
             }
-            Source::Archive { sha256, strip, .. } => {
+            Source::Archive { digest, strip, .. } => {
                 // Where it comes from does not matter: the digest says what it is.
-                fields.add("source", "archive").add("source", sha256.to_string());
+                fields.add("source", "archive").add("source", digest.to_string());
                 fields.add("source", strip.to_string());
             }
         }
@@ -297,7 +297,7 @@ impl<'a> Wants<'a> {
         let mut fields = self.common_fields(subsystem);
         fields.add("upstream", &upstream.url).add("upstream", upstream.strip.to_string());
         match &upstream.digest {
-            UpstreamDigest::Pinned(sha256) => fields.add("upstream", sha256.to_string()),
+            UpstreamDigest::Pinned(digest) => fields.add("upstream", digest.to_string()),
             UpstreamDigest::Published(url) => fields.add("upstream", url),
         };
         for (binary, path) in &upstream.paths {

@@ -84,6 +84,13 @@ impl Builder {
             })
     }
 
+    /// Whether it is GitLab's: two slashes end the project.
+    pub(super) fn is_gitlab(&self) -> bool {
+        self.parts().is_some_and(|(place, _)| {
+            place.split_once("://").is_some_and(|(_, rest)| rest.contains("//"))
+        })
+    }
+
     /// Where the workflow is, and its ref; none for builders that are no CI's.
     fn parts(&self) -> Option<(&str, &str)> {
         if !self.id.starts_with("https://") && !self.id.starts_with("http://") {

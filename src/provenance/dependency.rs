@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::Sha256;
+use crate::model::Digest;
 
 /// Something that went into a build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct Dependency {
     pub uri: Option<String>,
     /// What it is called, where that says more than the URI.
     pub name: Option<String>,
-    /// Algorithm to digest: `gitCommit`, `sha256`.
+    /// Algorithm to digest: `gitCommit`, `sha256`, `sha512`.
     pub digest: BTreeMap<String, String>,
     /// Its version, as it says itself.
     pub version: Option<String>,
@@ -28,8 +28,9 @@ impl Dependency {
 
     /// A file with a digest, such as a source archive or a vendor's asset.
     #[must_use]
-    pub fn file(url: &str, sha256: Sha256) -> Self {
-        let digest = BTreeMap::from([("sha256".to_owned(), sha256.to_string())]);
+    pub fn file(url: &str, digest: impl Into<Digest>) -> Self {
+        let digest = digest.into();
+        let digest = BTreeMap::from([(digest.algorithm().as_str().to_owned(), digest.to_string())]);
         Self { uri: public_uri(url), digest, ..Self::default() }
     }
 

@@ -12,14 +12,18 @@
 //! what was published: that is held by the digests in `forge.lock`, and by those alone.
 
 mod builder;
+mod class;
 mod dependency;
+mod hosts;
 mod policy;
 mod statement;
 mod surroundings;
 mod trust;
 
 pub use builder::Builder;
+pub use class::{Classes, RunClass};
 pub use dependency::Dependency;
+pub use hosts::CiRun;
 pub use policy::{Permission, may_publish};
 pub use statement::{Artifact, BUILD_TYPE, Recipe, Run, Statement, Subject, read_statements};
 pub use surroundings::{GitHub, GitLab, Surroundings};

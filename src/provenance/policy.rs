@@ -6,7 +6,7 @@
 //! that out (CVE-2025-36852 tells it of build caches). A token that could write is no permission:
 //! runs for branches of the same repository hold one as well. So the event decides.
 
-use super::{GitHub, GitLab, Surroundings};
+use super::{Builder, CiRun, GitHub, GitLab, Surroundings};
 
 /// Whether a run may publish, and why, in a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +72,10 @@ const EVENTS: &[(&str, Rule)] = &[
     ("issues", Rule::Never("anybody may open an issue")),
 ];
 
+/// What starts pipelines of GitLab for proposed changes.
+pub(super) const GITLAB_PROPOSALS: [&str; 2] =
+    ["merge_request_event", "external_pull_request_event"];
+
 /// Whether a run in these surroundings may publish to a store that others read.
 #[must_use]
 pub fn may_publish(surroundings: &Surroundings) -> Permission {
@@ -79,10 +83,7 @@ pub fn may_publish(surroundings: &Surroundings) -> Permission {
         Surroundings::Laptop => Permission::OnRequest(
             "this is no CI; others see what is published, so it is done only when asked for".into(),
         ),
-        Surroundings::OtherCi => Permission::OnRequest(
-            "this CI does not say which event it runs for, so publishing has to be asked for"
-                .into(),
-        ),
+        Surroundings::OtherCi(run) => other(run),
         Surroundings::GitHub(run) => github(run),
         Surroundings::GitLab(job) => gitlab(job),
     }
@@ -151,6 +152,47 @@ fn gitlab(job: &GitLab) -> Permission {
     }
 }
 
+fn other(run: &CiRun) -> Permission {
+    let host = run.host.unwrap_or("this CI");
+    match run.is_proposal {
+        Some(true) => Permission::Never(format!(
+            "{host} runs a proposed change, and that never publishes: nobody accepted its code yet"
+        )),
+        Some(false) => Permission::OnRequest(format!(
+            "{host} does not say whether this is the default branch, so publishing has to be asked for"
+        )),
+        None => Permission::OnRequest(format!(
+            "{host} does not say which event it runs for, so publishing has to be asked for"
+        )),
+    }
+}
+
+/// Why a run of `builder` that `event` started is none that may publish; none if it may, by itself or
+/// on request.
+pub(super) fn refused_event(builder: &Builder, event: Option<&str>) -> Option<String> {
+    let reference = builder.reference().unwrap_or_default();
+    let Some(event) = event else {
+        return Some("nothing says which event that run was for".into());
+    };
+    let permission = match builder.is_gitlab() {
+        true => gitlab(&GitLab {
+            event: event.into(),
+            reference: reference.into(),
+            is_merge_request: GITLAB_PROPOSALS.contains(&event),
+            ..GitLab::default()
+        }),
+        false => github(&GitHub {
+            event: event.into(),
+            reference: reference.into(),
+            ..GitHub::default()
+        }),
+    };
+    match permission {
+        Permission::Never(why) => Some(why),
+        Permission::Yes(_) | Permission::OnRequest(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,7 +247,7 @@ mod tests {
             assert_eq!(verdict(&run(event, reference)), wanted, "{event} {reference}");
         }
         assert_eq!(verdict(&Surroundings::Laptop), "on request");
-        assert_eq!(verdict(&Surroundings::OtherCi), "on request");
+        assert_eq!(verdict(&Surroundings::OtherCi(CiRun::default())), "on request");
     }
 
     #[test]

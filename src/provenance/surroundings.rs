@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Builder;
+use super::{Builder, CiRun, policy::GITLAB_PROPOSALS};
 
 /// Where this process runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub enum Surroundings {
     GitHub(GitHub),
     /// In GitLab CI.
     GitLab(GitLab),
-    /// In a CI that says no more than that it is one (`CI=true`).
-    OtherCi,
+    /// In another CI, or in one that says no more than that it is one (`CI=true`).
+    OtherCi(CiRun),
 }
 
 /// A run of GitHub Actions. What the runner does not say is empty.
@@ -82,8 +82,10 @@ impl Surroundings {
             Self::GitHub(GitHub::of(variables, event))
         } else if variables.is_true("GITLAB_CI") {
             Self::GitLab(GitLab::of(variables))
+        } else if let Some(run) = CiRun::of(variables) {
+            Self::OtherCi(run)
         } else if variables.is_true("CI") {
-            Self::OtherCi
+            Self::OtherCi(CiRun::default())
         } else {
             Self::Laptop
         }
@@ -94,7 +96,7 @@ impl Surroundings {
     pub fn builder(&self) -> Builder {
         match self {
             Self::Laptop => Builder::laptop(),
-            Self::OtherCi => Builder::some_ci(),
+            Self::OtherCi(_) => Builder::some_ci(),
             Self::GitHub(run) => run.builder(),
             Self::GitLab(job) => job.builder(),
         }
@@ -106,7 +108,8 @@ impl Surroundings {
         match self {
             Self::GitHub(run) => run.run_url.as_deref(),
             Self::GitLab(job) => job.run_url.as_deref(),
-            Self::Laptop | Self::OtherCi => None,
+            Self::OtherCi(run) => run.run_url.as_deref(),
+            Self::Laptop => None,
         }
     }
 
@@ -116,7 +119,7 @@ impl Surroundings {
         match self {
             Self::GitHub(run) => filled(&run.event),
             Self::GitLab(job) => filled(&job.event),
-            Self::Laptop | Self::OtherCi => None,
+            Self::Laptop | Self::OtherCi(_) => None,
         }
     }
 
@@ -126,7 +129,7 @@ impl Surroundings {
         let reference = match self {
             Self::GitHub(run) => &run.reference,
             Self::GitLab(job) => &job.reference,
-            Self::Laptop | Self::OtherCi => return None,
+            Self::Laptop | Self::OtherCi(_) => return None,
         };
         reference.strip_prefix("refs/tags/")
     }
@@ -137,7 +140,7 @@ impl Surroundings {
         let (base, reference) = match self {
             Self::GitHub(run) => (&run.base, &run.reference),
             Self::GitLab(job) => (&job.base, &job.reference),
-            Self::Laptop | Self::OtherCi => return None,
+            Self::Laptop | Self::OtherCi(_) => return None,
         };
         filled(base).or_else(|| reference.strip_prefix("refs/heads/"))
     }
@@ -148,7 +151,8 @@ impl Surroundings {
         match self {
             Self::GitHub(run) => filled(&run.commit),
             Self::GitLab(job) => filled(&job.commit),
-            Self::Laptop | Self::OtherCi => None,
+            Self::OtherCi(run) => run.commit.as_deref(),
+            Self::Laptop => None,
         }
     }
 
@@ -160,7 +164,7 @@ impl Surroundings {
                 filled(&run.repository).map(|repository| format!("{}/{repository}", run.server))
             }
             Self::GitLab(job) => filled(&job.project_url).map(str::to_owned),
-            Self::Laptop | Self::OtherCi => None,
+            Self::Laptop | Self::OtherCi(_) => None,
         }
     }
 
@@ -172,7 +176,14 @@ impl Surroundings {
         };
         match self {
             Self::Laptop => "a laptop: nothing says that this is a CI".into(),
-            Self::OtherCi => "a CI that says nothing more (`CI` is set)".into(),
+            Self::OtherCi(CiRun { host: None, .. }) => {
+                "a CI that says nothing more (`CI` is set)".into()
+            }
+            Self::OtherCi(CiRun { host: Some(host), is_proposal, .. }) => match is_proposal {
+                Some(true) => format!("{host}, a proposed change"),
+                Some(false) => format!("{host}, no proposed change"),
+                None => format!("{host}, which does not say whether it is a proposed change"),
+            },
             Self::GitHub(it) => run("GitHub Actions", &it.event, &it.reference),
             Self::GitLab(it) => run("GitLab CI", &it.event, &it.reference),
         }
@@ -223,21 +234,25 @@ impl GitHub {
 
 impl GitLab {
     fn of(variables: Variables) -> Self {
-        let reference =
-            match (variables.filled("CI_COMMIT_TAG"), variables.filled("CI_COMMIT_BRANCH")) {
-                (Some(tag), _) => format!("refs/tags/{tag}"),
-                (None, Some(branch)) => format!("refs/heads/{branch}"),
-                // Pipelines of merge requests have neither.
-                (None, None) => {
-                    variables.filled("CI_MERGE_REQUEST_IID").map_or_else(String::new, |number| {
-                        format!("refs/merge-requests/{number}/head")
-                    })
-                }
-            };
         let event = variables.owned("CI_PIPELINE_SOURCE");
-        let is_merge_request = variables.filled("CI_MERGE_REQUEST_IID").is_some()
-            || variables.filled("CI_EXTERNAL_PULL_REQUEST_IID").is_some()
-            || matches!(&*event, "merge_request_event" | "external_pull_request_event");
+        // Child pipelines have `parent_pipeline` as their source, whatever their parent is for.
+        let request = ["CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID"]
+            .iter()
+            .find_map(|name| variables.filled(name));
+        let is_merge_request = request.is_some()
+            || variables.any_begins("CI_MERGE_REQUEST_")
+            || variables.any_begins("CI_EXTERNAL_PULL_REQUEST_")
+            || GITLAB_PROPOSALS.contains(&&*event);
+        let reference = match (
+            is_merge_request,
+            variables.filled("CI_COMMIT_TAG"),
+            variables.filled("CI_COMMIT_BRANCH"),
+        ) {
+            (true, ..) => format!("refs/merge-requests/{}/head", request.unwrap_or("unknown")),
+            (false, Some(tag), _) => format!("refs/tags/{tag}"),
+            (false, None, Some(branch)) => format!("refs/heads/{branch}"),
+            (false, None, None) => String::new(),
+        };
         Self {
             event,
             reference,
@@ -263,14 +278,14 @@ impl GitLab {
 
 /// Variables, of which a blank one is as good as unset.
 #[derive(Clone, Copy)]
-struct Variables<'a>(&'a BTreeMap<String, String>);
+pub(super) struct Variables<'a>(&'a BTreeMap<String, String>);
 
 impl<'a> Variables<'a> {
-    fn get(self, name: &str) -> &'a str {
+    pub(super) fn get(self, name: &str) -> &'a str {
         self.0.get(name).map_or("", |value| value.trim())
     }
 
-    fn filled(self, name: &str) -> Option<&'a str> {
+    pub(super) fn filled(self, name: &str) -> Option<&'a str> {
         filled(self.get(name))
     }
 
@@ -278,12 +293,19 @@ impl<'a> Variables<'a> {
         self.get(name).to_owned()
     }
 
-    fn is_true(self, name: &str) -> bool {
+    /// Whether a variable whose name begins so is set.
+    fn any_begins(self, start: &str) -> bool {
+        let from = self.0.range(start.to_owned()..);
+        let named = from.take_while(|(name, _)| name.starts_with(start));
+        named.into_iter().any(|(_, value)| !value.trim().is_empty())
+    }
+
+    pub(super) fn is_true(self, name: &str) -> bool {
         !matches!(&*self.get(name).to_ascii_lowercase(), "" | "0" | "false" | "no")
     }
 }
 
-fn filled(text: &str) -> Option<&str> {
+pub(super) fn filled(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 
@@ -395,6 +417,17 @@ pub(super) mod tests {
         assert_eq!(found.run_url(), Some("https://gitlab.com/a/b/c/-/jobs/1"));
         let Surroundings::GitLab(found) = found else { panic!("it is one") };
         assert!(found.is_protected && !found.is_merge_request);
+        // A child of a merge request's pipeline says so only by these variables.
+        for name in ["CI_MERGE_REQUEST_IID", "CI_MERGE_REQUEST_ID", "CI_EXTERNAL_PULL_REQUEST_IID"]
+        {
+            let mut child = job.clone();
+            child.insert("CI_PIPELINE_SOURCE".into(), "parent_pipeline".into());
+            child.insert(name.into(), "17".into());
+            let found = Surroundings::of(&child, None);
+            assert!(!found.builder().is_ci_of_accepted_code(), "{name}");
+            let Surroundings::GitLab(found) = found else { panic!("it is one") };
+            assert!(found.is_merge_request, "{name}");
+        }
     }
 
     #[test]
@@ -402,8 +435,9 @@ pub(super) mod tests {
         assert_eq!(Surroundings::of(&variables(&[]), None), Surroundings::Laptop);
         assert_eq!(Surroundings::of(&variables(&[("CI", "false")]), None), Surroundings::Laptop);
         assert_eq!(Surroundings::of(&variables(&[("CI", " ")]), None), Surroundings::Laptop);
-        assert_eq!(Surroundings::of(&variables(&[("CI", "1")]), None), Surroundings::OtherCi);
+        let other = Surroundings::OtherCi(CiRun::default());
+        assert_eq!(Surroundings::of(&variables(&[("CI", "1")]), None), other);
         assert_eq!(Surroundings::Laptop.builder(), Builder::laptop());
-        assert_eq!(Surroundings::OtherCi.builder(), Builder::some_ci());
+        assert_eq!(other.builder(), Builder::some_ci());
     }
 }

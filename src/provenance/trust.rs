@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{Builder, Statement};
+use super::{Builder, Statement, policy::refused_event};
 use crate::model::Sha256;
 
 /// Whose assets are downloaded: `trust:` in `versions.yml`.
@@ -60,14 +60,16 @@ pub fn judge(
     statements: &[Statement],
 ) -> Result<Option<Builder>, String> {
     let is_about_it = |statement: &&Statement| statement.is_about(asset);
-    let builders: Vec<&Builder> =
-        statements.iter().filter(is_about_it).map(|statement| &statement.builder).collect();
-    let ci = builders.iter().find(|builder| refusal(builder, repositories).is_none());
-    match (trust, ci, builders.first()) {
-        (_, Some(ci), _) => Ok(Some((*ci).clone())),
-        (Trust::Any, None, first) => Ok(first.map(|first| (*first).clone())),
+    let about: Vec<&Statement> = statements.iter().filter(is_about_it).collect();
+    let refused = |statement: &Statement| {
+        refusal(&statement.builder, repositories).or_else(|| wrong_event(statement))
+    };
+    let ci = about.iter().find(|statement| refused(statement).is_none());
+    match (trust, ci, about.first()) {
+        (_, Some(ci), _) => Ok(Some(ci.builder.clone())),
+        (Trust::Any, None, first) => Ok(first.map(|first| first.builder.clone())),
         (Trust::Ci, None, Some(first)) => {
-            Err(refusal(first, repositories).unwrap_or_else(|| format!("{first} built it")))
+            Err(refused(first).unwrap_or_else(|| format!("{} built it", first.builder)))
         }
         (Trust::Ci, None, None) => Err(match statements.first() {
             None => "nobody says who built it: there is no provenance beside it".into(),
@@ -77,6 +79,13 @@ pub fn judge(
             ),
         }),
     }
+}
+
+/// Why the run that `statement` tells of is none that may publish. One at the default branch need not
+/// be: those for pull requests and comments can run there, too.
+fn wrong_event(statement: &Statement) -> Option<String> {
+    let why = refused_event(&statement.builder, statement.run.event.as_deref())?;
+    Some(format!("{} built it, but {why}", statement.builder))
 }
 
 /// Why `builder` is no CI whose assets are taken under `trust: ci`; none if it is one.
@@ -114,7 +123,7 @@ mod tests {
             recipe: Recipe::default(),
             dependencies: Vec::new(),
             builder: Builder::new(builder),
-            run: Run::default(),
+            run: Run { event: Some("push".into()), ..Run::default() },
         }
     }
 
@@ -174,6 +183,46 @@ mod tests {
         ] {
             assert_eq!(judged(Trust::Ci, &statements), Err(why.to_owned()));
         }
+    }
+
+    #[test]
+    fn only_events_that_may_publish_count() {
+        let lab = "https://gitlab.com/o/r//.gitlab-ci.yml@refs/heads/main";
+        let judged = |builder: &str, event: Option<&str>| {
+            let mut statement = said(builder, ASSET);
+            statement.run.event = event.map(str::to_owned);
+            judge(Trust::Ci, &[], ASSET, &[statement])
+        };
+        for event in ["push", "schedule", "workflow_dispatch", "release", "repository_dispatch"] {
+            assert!(judged(MAIN, Some(event)).is_ok(), "{event}");
+        }
+        for event in [
+            "pull_request",
+            "pull_request_target",
+            "workflow_run",
+            "issue_comment",
+            "issues",
+            "merge_group",
+            "discussion",
+            "",
+        ] {
+            let why = judged(MAIN, Some(event)).unwrap_err();
+            assert!(
+                why.starts_with("the CI of https://github.com/o/r at refs/heads/main"),
+                "{why}"
+            );
+        }
+        assert!(
+            judged(MAIN, None).unwrap_err().ends_with("nothing says which event that run was for")
+        );
+        for event in ["push", "web", "schedule", "parent_pipeline", "trigger"] {
+            assert!(judged(lab, Some(event)).is_ok(), "{event}");
+        }
+        for event in ["merge_request_event", "external_pull_request_event"] {
+            assert!(judged(lab, Some(event)).is_err(), "{event}");
+        }
+        let request = "https://gitlab.com/o/r//.gitlab-ci.yml@refs/merge-requests/7/head";
+        assert!(judged(request, Some("parent_pipeline")).is_err());
     }
 
     #[test]

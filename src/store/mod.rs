@@ -22,6 +22,7 @@ mod account;
 mod address;
 mod answer;
 mod call;
+mod checksums;
 mod client;
 mod complete;
 mod dir;
@@ -52,13 +53,14 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 pub use address::public_address;
+pub use checksums::{asset_path, find_digest};
 pub use fetch::Fetcher;
-pub use open::{default_url, open};
+pub use open::{data_folder, default_url, open};
 pub use release::{
     Access, AssetInfo, Mode, Published, Receipt, Release, ReleaseAsset, ReleaseInfo, Upload,
 };
 pub use settings::{Login, Logins, Settings, Tempo, Waits};
-pub use sidecar::{find_digest, name as checksum_name};
+pub use sidecar::name as checksum_name;
 pub use url::StoreUrl;
 
 use crate::model::{Fault, Kind, Sha256};

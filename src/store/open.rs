@@ -79,12 +79,19 @@ fn no_home(error: &etcetera::HomeDirError) -> Fault {
 /// # Errors
 /// `Failed` if the user has no home folder.
 pub fn default_url(project: &str) -> Result<StoreUrl, Fault> {
-    Ok(StoreUrl::Dir(
-        data_dir(env::var_os("FORGE_DATA_DIR"))?.join("releases").join(folder(project)),
-    ))
+    Ok(StoreUrl::Dir(data_folder()?.join("releases").join(folder(project))))
 }
 
-/// Where forge keeps what is worth keeping; `named` by the user, if not empty.
+/// Where forge keeps what is worth keeping of this user: `$FORGE_DATA_DIR`, or `forge` in the
+/// user's data folder.
+///
+/// # Errors
+/// `Failed` if the user has no home folder.
+pub fn data_folder() -> Result<PathBuf, Fault> {
+    data_dir(env::var_os("FORGE_DATA_DIR"))
+}
+
+/// As [`data_folder`], `named` by the user, if not empty.
 fn data_dir(named: Option<OsString>) -> Result<PathBuf, Fault> {
     match named.filter(|named| !named.is_empty()) {
         Some(named) => Ok(named.into()),

@@ -194,7 +194,7 @@ pub(super) async fn conforms(store: &dyn Store) {
     let fault = published_digest(store, "tag-v1", "odd").await.unwrap_err();
     assert_eq!(fault.kind, Kind::Store);
     assert!(fault.what.contains("odd.sha256"), "{fault}");
-    assert_eq!(fault.why, ["it holds no SHA-256 digest"]);
+    assert_eq!(fault.why, ["it holds no SHA-256, SHA-384 or SHA-512 digest"]);
 
     for (tag, asset) in [("..", "x"), ("tag-v1", "../x"), ("", "x"), ("a/b", "x"), ("a", ".x")] {
         assert_eq!(store.find(tag, asset).await.unwrap_err().kind, Kind::Usage);

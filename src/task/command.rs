@@ -1,6 +1,7 @@
 //! One command of a task: where it runs, and with which variables.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     fs,
     io::Read,
@@ -13,7 +14,11 @@ use crate::{
     workspace::{Bindings, Keyring, Places, Task, Template, Text, Workspace},
 };
 
-use super::{dotenv, frame::Frame, steps::Rendering};
+use super::{
+    dotenv::{self, Flaw},
+    frame::Frame,
+    steps::Rendering,
+};
 
 /// How much a command may print that gives a value, in bytes.
 const MAX_PRINTED: usize = 4 << 20;
@@ -28,6 +33,8 @@ pub struct Ground {
     pub env: BTreeMap<String, String>,
     /// The files that variables stand in.
     pub read: Vec<PathBuf>,
+    /// Whether those files refer to variables of the environment.
+    pub looks_outside: bool,
     /// Those of them whose values are written down nowhere: they come from files or from outside.
     pub unwritten: BTreeSet<String>,
     path: Vec<PathBuf>,
@@ -47,10 +54,13 @@ impl Ground {
         let parts = parts.into_iter().filter(|part| !part.as_os_str().is_empty());
         let dir = parts.fold(root.to_owned(), |dir, part| dir.join(part));
         let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
-        let (mut env, mut read, mut unwritten) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        let mut env: BTreeMap<String, String> = BTreeMap::new();
+        let (mut read, mut unwritten, mut looks_outside) = (Vec::new(), BTreeSet::new(), false);
         for (folder, path, may_be_missing) in &task.home.dotenv {
             let path = root.join(folder).join(path.expand(&places));
-            for (name, value) in read_dotenv(&path, *may_be_missing).map_err(refused)? {
+            let known = |name: &str| env.get(name).cloned();
+            let own = read_dotenv(&path, *may_be_missing, &known, &mut looks_outside);
+            for (name, value) in own.map_err(refused)? {
                 unwritten.insert(name.clone());
                 env.entry(name).or_insert(value);
             }
@@ -61,7 +71,8 @@ impl Ground {
             env.insert(name.clone(), value.expand(&places));
         }
         let path = vec![workspace.layout.bin()];
-        Ok(Self { places, dir, env, read, unwritten, path, shell: task.shell.clone() })
+        let shell = task.shell.clone();
+        Ok(Self { places, dir, env, read, looks_outside, unwritten, path, shell })
     }
 
     /// Adds what `dotenv` and `env` say; `of_file` is what words mean to the file of the task.
@@ -75,15 +86,19 @@ impl Ground {
             self.env.insert(name.clone(), renderer.plain(task, value, of_file)?);
         }
         let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
-        let mut of_files = BTreeMap::new();
+        let mut looks_outside = self.looks_outside;
+        let mut of_files: BTreeMap<String, String> = BTreeMap::new();
         for (file, may_be_missing) in &rendering.task.dotenv {
             let file = self.dir.join(rendering.text(file)?.expand(&self.places));
-            for (name, value) in read_dotenv(&file, *may_be_missing).map_err(refused)? {
+            let known = |name: &str| of_files.get(name).or_else(|| self.env.get(name)).cloned();
+            let own = read_dotenv(&file, *may_be_missing, &known, &mut looks_outside);
+            for (name, value) in own.map_err(refused)? {
                 self.unwritten.insert(name.clone());
                 of_files.entry(name).or_insert(value);
             }
             self.read.push(file);
         }
+        self.looks_outside = looks_outside;
         self.env.append(&mut of_files);
         for (name, value) in &rendering.task.env {
             self.mark(name, value);
@@ -132,6 +147,7 @@ impl Ground {
             unwritten: self.unwritten.clone(),
             places: self.places.clone(),
             read: Vec::new(),
+            looks_outside: self.looks_outside,
             path: self.path.clone(),
             shell: shell.clone(),
         }
@@ -190,7 +206,14 @@ impl Ground {
     }
 }
 
-fn read_dotenv(file: &Path, may_be_missing: bool) -> Result<Vec<(String, String)>, Fault> {
+/// The variables in `file`. What it refers to and does not define, `known` tells, or else the
+/// environment: then `looks_outside` is set.
+fn read_dotenv(
+    file: &Path,
+    may_be_missing: bool,
+    known: &dyn Fn(&str) -> Option<String>,
+    looks_outside: &mut bool,
+) -> Result<Vec<(String, String)>, Fault> {
     let unreadable = |why: String| {
         Fault::new(Kind::Usage, format!("cannot read the variables in {}", file.display()))
             .because(why)
@@ -198,7 +221,16 @@ fn read_dotenv(file: &Path, may_be_missing: bool) -> Result<Vec<(String, String)
     };
     match fs::read_to_string(file) {
         Ok(text) => {
-            dotenv::parse(&text).map_err(|line| unreadable(format!("line {line} is no variable")))
+            let asked = Cell::new(*looks_outside);
+            let outside = |name: &str| {
+                known(name).or_else(|| {
+                    asked.set(true);
+                    std::env::var(name).ok()
+                })
+            };
+            let read = dotenv::parse(&text, &outside);
+            *looks_outside = asked.get();
+            read.map_err(|Flaw { line, why }| unreadable(format!("line {line} {why}")))
         }
         Err(error) if may_be_missing && error.kind() == std::io::ErrorKind::NotFound => {
             Ok(Vec::new())

@@ -18,9 +18,13 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cache::replace_file,
     model::{Fault, Layout},
+    provenance::{Classes, RunClass},
 };
 
-use super::{plan::Invocation, record::Record};
+use super::{
+    plan::Invocation,
+    record::{Record, digest},
+};
 
 /// The file is written anew when it has this many times more lines than records.
 const STALE: usize = 4;
@@ -29,6 +33,7 @@ const STALE: usize = 4;
 pub struct Ledger {
     path: PathBuf,
     staging: PathBuf,
+    classes: Classes,
     known: Mutex<Known>,
 }
 
@@ -48,15 +53,19 @@ struct Known {
 struct Line<R> {
     /// What tells the task and its parameters from others.
     of: String,
+    /// The class of the run that ran it.
+    #[serde(default)]
+    class: RunClass,
     /// Nothing if what was known holds no more.
     is: Option<R>,
 }
 
 impl Ledger {
-    /// The records in the workspace of `layout`; nothing is read yet.
-    pub fn new(layout: &Layout) -> Self {
+    /// The records in the workspace of `layout`, as a run of these classes reads and writes them;
+    /// nothing is read yet.
+    pub fn new(layout: &Layout, classes: Classes) -> Self {
         let path = layout.state().join("tasks.jsonl");
-        Self { path, staging: layout.staging(), known: Mutex::default() }
+        Self { path, staging: layout.staging(), classes, known: Mutex::default() }
     }
 
     /// Where the file is.
@@ -64,14 +73,16 @@ impl Ledger {
         &self.path
     }
 
-    /// What is recorded of `invocation`; nothing if that cannot be read.
+    /// What is recorded of `invocation`; nothing if that cannot be read, or if a run of a class made it
+    /// that this one does not trust.
     pub fn read(&self, invocation: &Invocation) -> Option<Record> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.file.is_none() {
             let _ = known.catch_up(&self.path);
         }
         let line = known.lines.get(&invocation.key())?;
-        serde_json::from_str::<Line<Record>>(line).ok()?.is
+        let line: Line<Record> = serde_json::from_str(line).ok()?;
+        line.is.filter(|_| line.class >= self.classes.takes)
     }
 
     /// Reads what others added meanwhile.
@@ -80,12 +91,39 @@ impl Ledger {
         let _ = known.catch_up(&self.path);
     }
 
-    /// Records it.
+    /// Records it, as done by this run.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&self, invocation: &Invocation, record: &Record) -> Result<(), Fault> {
-        self.add(&Line { of: invocation.key(), is: Some(record) })
+        self.write_as(self.classes.own, invocation, record)
+    }
+
+    /// Records it, as done by a run of `class`.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write_as(
+        &self,
+        class: RunClass,
+        invocation: &Invocation,
+        record: &Record,
+    ) -> Result<(), Fault> {
+        let class = class.min(self.classes.own);
+        self.add(&Line { of: invocation.key(), class, is: Some(record) })
+    }
+
+    /// The key in the user's cache under which this run keeps what `record` says came out. Runs of
+    /// another class keep theirs apart.
+    pub fn kept_under(&self, record: &Record) -> String {
+        of_class(self.classes.own, &record.key())
+    }
+
+    /// The keys in the user's cache under which this run looks for what `record` says goes in, each
+    /// with the class of the runs that keep theirs there.
+    pub fn looked_for(&self, record: &Record) -> impl Iterator<Item = (RunClass, String)> {
+        let key = record.key();
+        self.classes.takes.and_above().map(move |class| (class, of_class(class, &key)))
     }
 
     /// Forgets what is recorded of `invocation`, since it holds no more.
@@ -93,8 +131,15 @@ impl Ledger {
     /// # Errors
     /// If the file cannot be written.
     pub fn forget(&self, invocation: &Invocation) -> Result<(), Fault> {
-        let is_known = self.read(invocation).is_some();
-        if is_known { self.add(&Line { of: invocation.key(), is: None }) } else { Ok(()) }
+        let _ = self.read(invocation);
+        let of = invocation.key();
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = known.lines.contains_key(&of);
+        drop(known);
+        match is_known {
+            true => self.add(&Line { of, class: self.classes.own, is: None }),
+            false => Ok(()),
+        }
     }
 
     fn add(&self, line: &Line<&Record>) -> Result<(), Fault> {
@@ -166,6 +211,10 @@ impl Known {
             false => self.lines.remove(&of),
         };
     }
+}
+
+fn of_class(class: RunClass, key: &str) -> String {
+    digest(&format!("{} {key}", class.as_str()))
 }
 
 /// Of what a line is, and whether it says anything.

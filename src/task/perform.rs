@@ -76,6 +76,9 @@ impl<'w> Performance<'_, 'w> {
             None => self.invocation.name.clone(),
         };
         engine.basis.add_words(task);
+        if ground.looks_outside {
+            engine.basis.is_more();
+        }
         engine.basis.add(ground.read.iter().cloned().chain(engine.source_of(task)));
         let scene = Scene { rendering, ground, label };
         let how = self.decided(&scene, frame).await;

@@ -3,6 +3,7 @@
 use crate::{
     cache::Cache,
     model::Fault,
+    provenance::Classes,
     workspace::{Names, Renderer, Task, Text, Word, Workspace},
 };
 
@@ -37,13 +38,14 @@ pub fn preview(
     workspace: &Workspace,
     wanted: Invocation,
     force: bool,
+    classes: Classes,
 ) -> Result<Vec<Preview>, Fault> {
     let names = Names::new(workspace.tasks.values(), workspace.subsystems.keys());
     let renderer = Renderer::new(workspace);
     // The needs of what is called are no part of this: whether it is called is not known yet.
     let scout = Foresight { workspace, names: &names, renderer: &renderer };
     let plan = at_once(Plan::of(&scout, wanted))?;
-    let ledger = Ledger::new(&workspace.layout);
+    let ledger = Ledger::new(&workspace.layout, classes);
     let looker = Looker { ledger: &ledger, workspace, names: &names, renderer: &renderer, force };
     plan.nodes.iter().map(|(invocation, _)| looker.preview(invocation)).collect()
 }
@@ -105,11 +107,11 @@ impl<'a> Looker<'a> {
         };
         let Some(record) = self.ledger.read(invocation) else {
             let why = "no run of it that went well is recorded here";
-            return Ok(unless_kept(task, &now, unknown, why.into()));
+            return Ok(self.unless_kept(task, &now, unknown, why.into()));
         };
         let remembered = remember(&mut now, &record, unknown);
         Ok(match record.difference(&now) {
-            Some(why) => unless_kept(task, &now, unknown, why),
+            Some(why) => self.unless_kept(task, &now, unknown, why),
             None if !unknown.is_empty() => {
                 let last = remembered.join(", ");
                 (true, format!("unless what `{{sh: …}}` gives is the same as last time{last}"))
@@ -118,15 +120,22 @@ impl<'a> Looker<'a> {
             None => (false, "nothing changed since it last ran".into()),
         })
     }
-}
 
-/// That it runs because of `why`, unless what it would make is in the cache.
-fn unless_kept(task: &Task, now: &Record, unknown: &[String], why: String) -> (bool, String) {
-    let has = |cache: Cache| cache.has_outputs(&now.key());
-    let is_plain = unknown.is_empty() && task.status.is_empty();
-    match is_plain && is_kept(task) && Cache::of_user().is_ok_and(has) {
-        true => (false, format!("{why}; what it makes would be restored from the cache")),
-        false => (true, why),
+    /// That it runs because of `why`, unless what it would make is in the cache.
+    fn unless_kept(
+        &self,
+        task: &Task,
+        now: &Record,
+        unknown: &[String],
+        why: String,
+    ) -> (bool, String) {
+        let has =
+            |cache: Cache| self.ledger.looked_for(now).any(|(_, key)| cache.has_outputs(&key));
+        let is_plain = unknown.is_empty() && task.status.is_empty();
+        match is_plain && is_kept(task) && Cache::of_user().is_ok_and(has) {
+            true => (false, format!("{why}; what it makes would be restored from the cache")),
+            false => (true, why),
+        }
     }
 }
 

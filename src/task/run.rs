@@ -16,6 +16,7 @@ use crate::{
     model::{ActionId, Fault, Kind},
     plan::{Ended, Schedule},
     process::{Cancel, CommandRunner, Pending, Runner},
+    provenance::Classes,
     workspace::{Bindings, Names, Renderer, Task, Workspace},
 };
 
@@ -44,6 +45,8 @@ pub struct Options {
     pub fail_fast: bool,
     /// Let what commands print through to forge's own output, beside telling it in lines.
     pub through: bool,
+    /// What the run is, and whose work it uses.
+    pub classes: Classes,
 }
 
 /// What became of a task, for all who need it.
@@ -103,7 +106,7 @@ impl<'w> Engine<'w> {
             runner,
             terminal: RwLock::default(),
             cancel,
-            ledger: Ledger::new(&workspace.layout),
+            ledger: Ledger::new(&workspace.layout, options.classes),
             basis: Basis::default(),
             settled: Mutex::default(),
             printed: Mutex::default(),

@@ -15,6 +15,7 @@ use super::{End, Engine, Event, Invocation, Options, Told};
 use crate::{
     model::{Fault, Kind, Platform},
     process::{Cancel, Command, CommandLine, CommandRunner, Pending},
+    provenance::Classes,
     workspace::{Outside, Workspace, load},
 };
 
@@ -122,7 +123,13 @@ fn run(
         running: &running,
         pooled: &pooled,
     };
-    let options = Options { jobs, force: false, fail_fast: false, through: false };
+    let options = Options {
+        jobs,
+        force: false,
+        fail_fast: false,
+        through: false,
+        classes: Classes::default(),
+    };
     let task = &workspace.tasks[&format!("t{last}")];
     let wanted = Invocation::new(task, BTreeMap::new(), Vec::new()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

@@ -104,22 +104,28 @@ impl<'w> Performance<'_, 'w> {
             return Ok(false);
         }
         let (dir, layout) = (&scene.ground.dir, &self.engine.workspace.layout);
-        let restored = Cache::of_user()
-            .and_then(|cache| cache.restore_outputs(&now.key(), dir, &layout.staging()));
-        match restored {
-            Ok(true) => {}
-            Ok(false) => return Ok(false),
+        let restore = |cache: Cache| {
+            for (class, key) in self.engine.ledger.looked_for(now) {
+                if cache.restore_outputs(&key, dir, &layout.staging())? {
+                    return Ok(Some(class));
+                }
+            }
+            Ok(None)
+        };
+        let class = match Cache::of_user().and_then(restore) {
+            Ok(Some(class)) => class,
+            Ok(None) => return Ok(false),
             Err(fault) => {
                 self.tell(&scene.label, Event::Note(&format!("runs, since {fault}")));
                 return Ok(false);
             }
-        }
+        };
         if !self.has_status(scene, frame).await? {
             return Ok(false);
         }
         let Some(record) = self.with_outputs(scene, now.clone())? else { return Ok(false) };
         self.engine.basis.is_more();
-        self.engine.ledger.write(self.invocation, &record)?;
+        self.engine.ledger.write_as(class, self.invocation, &record)?;
         Ok(true)
     }
 
@@ -139,8 +145,8 @@ impl<'w> Performance<'_, 'w> {
         }
         if is_kept(task) {
             let names: Vec<&str> = record.outputs.keys().map(String::as_str).collect();
-            let kept =
-                Cache::of_user().and_then(|cache| cache.keep_outputs(&record.key(), dir, &names));
+            let key = self.engine.ledger.kept_under(&record);
+            let kept = Cache::of_user().and_then(|cache| cache.keep_outputs(&key, dir, &names));
             if let Err(fault) = kept {
                 self.tell(&scene.label, Event::Note(&format!("is done; but {fault}")));
             }

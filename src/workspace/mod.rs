@@ -57,7 +57,7 @@ pub use task::{
 pub use text::{Places, Text};
 
 use crate::{
-    model::{Compression, Layout, Lock, Name, Platform, Scheme, Sha256, TagStem, Version},
+    model::{Compression, Digest, Layout, Lock, Name, Platform, Scheme, TagStem, Version},
     provenance::Trust,
     store::Mode,
 };
@@ -178,7 +178,7 @@ pub enum Source {
         /// `https://…`, `http://…`, or a path relative to the workspace.
         url: String,
         /// The digest of the packed archive.
-        sha256: Sha256,
+        digest: Digest,
         /// Leading path components to drop.
         strip: usize,
     },
@@ -220,7 +220,7 @@ pub struct Upstream {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UpstreamDigest {
     /// Pinned in the spec.
-    Pinned(Sha256),
+    Pinned(Digest),
     /// Published by the vendor in a checksums file at this URL.
     Published(String),
 }

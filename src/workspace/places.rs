@@ -19,7 +19,7 @@ impl Workspace {
                 _ => layout.source(&id),
             },
             out: layout.installed_artifact(&id),
-            work: layout.sources().join(format!("{}.work", id.file_name())),
+            work: layout.work(&id),
             commit: locked.and_then(|locked| locked.commit.clone()).unwrap_or_default(),
             ..workspace_itself
         }

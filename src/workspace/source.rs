@@ -8,7 +8,7 @@ use std::{
 use super::{Shared, Source, template::Scope};
 use crate::{
     manifest::{Findings, Scalar, SourceDoc},
-    model::{Sha256, Version},
+    model::{Digest, Version},
 };
 
 /// Resolves `source:`; without one the builder fetches by itself. What is wrong goes to
@@ -38,12 +38,12 @@ pub fn resolve(
         }
         Some(SourceDoc::Archive { url, sha256, strip }) => {
             let rendered = scope.plain(url, found);
-            let sha256 = digest(sha256, scope, found);
+            let digest = digest(sha256, scope, found);
             let rendered = rendered?;
             if !is_web(&rendered) {
                 inside(url, &rendered, root, found)?;
             }
-            Some(Source::Archive { url: rendered, sha256: sha256?, strip: *strip })
+            Some(Source::Archive { url: rendered, digest: digest?, strip: *strip })
         }
         Some(SourceDoc::Path { dir, only, also, imports }) => {
             let rendered = scope.plain(dir, found)?;
@@ -99,7 +99,7 @@ pub fn is_web(url: &str) -> bool {
 }
 
 /// The digest that `scalar` pins.
-pub fn digest(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Sha256> {
+pub fn digest(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Digest> {
     let text = scope.plain(scalar, found)?;
     match text.trim().parse() {
         Ok(digest) => Some(digest),
@@ -108,7 +108,7 @@ pub fn digest(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Sh
                 scalar.bytes.clone(),
                 why.to_string(),
                 "not a digest",
-                "take the line of the file from the vendor's checksums, or run `sha256sum` on it",
+                "take the digest of the file from the vendor's checksums, or run `sha256sum` on it",
             );
             None
         }

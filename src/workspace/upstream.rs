@@ -97,7 +97,7 @@ fn vendor_digest(
                 return Some(UpstreamDigest::Pinned(digest));
             }
             let what = format!("`{rendered}` is neither a digest nor the URL of a checksums file");
-            let help = "write 64 hexadecimal digits, or a URL that begins with `https://`";
+            let help = "write a SHA-256 digest (64 hexadecimal digits; SHA-384 and SHA-512 do as well), or a URL that begins with `https://`";
             found.add(text.bytes.clone(), what, "neither of them", help);
             None
         }

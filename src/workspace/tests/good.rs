@@ -191,7 +191,7 @@ fn upstream_speaks_the_vendors_words() {
     );
     let upstream = x.upstream.unwrap();
     assert_eq!(upstream.url, "https://x.y/1.2.3/Linux_x86_64/Linux-x86_64.zip");
-    assert_eq!(upstream.digest, UpstreamDigest::Pinned(Sha256([0xab; 32])));
+    assert_eq!(upstream.digest, UpstreamDigest::Pinned(Sha256([0xab; 32]).into()));
     assert_eq!(upstream.paths["x"], "bin/Linux/x");
     assert_eq!(upstream.strip, 2);
     assert_eq!(x.build, None);

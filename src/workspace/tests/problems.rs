@@ -98,7 +98,7 @@ problems! {
     a_preset_without_source: spec_problem("build:\n  go: .\n", "go")
         => "`build.go` builds a source", "go: {module: PATH}";
     a_bad_digest: spec_problem("source: {archive: 'https://x.y/z', sha256: abc}\nbuild: {run: make}\n", "abc")
-        => "`abc` is no SHA-256 digest", "sha256sum";
+        => "`abc` is no digest that forge can check: it has 3 hexadecimal digits", "sha256sum";
     a_bad_digest_upstream: spec_problem("upstream: {url: 'https://x.y/z', sha256: ftp://x}\n", "ftp://x")
         => "`ftp://x` is neither a digest nor", "https://";
     a_bad_url: spec_problem("build: {run: make}\nupstream: {url: x.y/z, sha256: https://x.y/sums}\n", "x.y/z")

@@ -1,0 +1,283 @@
+//! Checksums files as vendors write them: which digest a file gives for an asset.
+//!
+//! There is no one form of such a file. What all have in common is a digest in hexadecimal
+//! digits, on a line of its own or with the name of a file before or after it; that is what
+//! is looked for, whatever stands between. Read are the output of `sha256sum` and its like
+//! (`<digest>  <name>`), of BSD's tools and of openssl (`SHA256 (<name>) = <digest>`), of
+//! `certutil` and `Get-FileHash` on Windows, lists with the name first, tables, and a digest
+//! that stands alone in its file; also within the text of a PGP signed message.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Algorithm, Digest};
+
+/// Fewer hexadecimal digits in a row are no digest: MD5 has 32.
+const FEWEST: usize = 32;
+
+/// What stands around digests and names and is part of neither.
+const AROUND: &str = "|\"'`,;=:<>";
+
+/// The digest that `text` gives for the asset at `path`, a URL's path or the name alone.
+///
+/// Where several names in `text` end like `path`, that which agrees with more of its folders is
+/// meant. Where it has digests of several algorithms, SHA-256 is taken before the others.
+///
+/// # Errors
+/// Says in one sentence, without naming the file, why it gives none.
+pub fn find_digest(text: &str, path: &str) -> Result<Digest, String> {
+    let lines = entries(text);
+    let asset = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    let best = lines.iter().filter_map(|entry| agreement(entry.name.as_deref()?, path)).max();
+    let meant: Vec<&Entry> = match best {
+        Some(best) => {
+            let is_best = |name: &str| agreement(name, path) == Some(best);
+            lines.iter().filter(|entry| entry.name.as_deref().is_some_and(is_best)).collect()
+        }
+        // Without any name, the file is about whatever it stands beside.
+        None if lines.iter().all(|entry| entry.name.is_none()) => lines.iter().collect(),
+        None => Vec::new(),
+    };
+    choose(&meant, asset).unwrap_or_else(|| Err(absent(&lines, asset)))
+}
+
+/// The path of the asset at `url`, as a checksums file would write it: without host and query,
+/// and with `%2B` as `+`.
+pub fn asset_path(url: &str) -> String {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    let path = path.split_once("://").map_or(path, |(_, rest)| rest);
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.get(..2).and_then(|code| std::str::from_utf8(code).ok());
+        match code.filter(|_| *first == b'%').and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A digest in a checksums file.
+#[derive(Debug)]
+struct Entry {
+    name: Option<String>,
+    /// The digest, or why it is of no use, as the end of a sentence that begins with "it".
+    digest: Result<Digest, String>,
+}
+
+/// The one digest that `meant` give, of the best algorithm there is. `None` if they give none.
+fn choose(meant: &[&Entry], asset: &str) -> Option<Result<Digest, String>> {
+    let good: BTreeSet<Digest> =
+        meant.iter().filter_map(|entry| entry.digest.as_ref().ok().copied()).collect();
+    for algorithm in [Algorithm::Sha256, Algorithm::Sha512, Algorithm::Sha384] {
+        let of: Vec<_> = good.iter().filter(|it| it.algorithm() == algorithm).collect();
+        match of.as_slice() {
+            [] => {}
+            [digest] => return Some(Ok(**digest)),
+            [a, b, ..] if meant.iter().any(|entry| entry.name.is_some()) => {
+                let why =
+                    format!("it gives two digests for `{asset}`: {} and {}", a.short(), b.short());
+                return Some(Err(why));
+            }
+            _ => return None,
+        }
+    }
+    let bad = meant.iter().find_map(|entry| entry.digest.as_ref().err());
+    bad.map(|why| Err(format!("what it gives for `{asset}` {why}")))
+}
+
+fn absent(lines: &[Entry], asset: &str) -> String {
+    match lines {
+        [] => "it holds no SHA-256, SHA-384 or SHA-512 digest".into(),
+        [Entry { name: Some(name), .. }] => {
+            format!("it is about `{}`, not about `{asset}`", name.escape_debug())
+        }
+        _ => format!("none of its {} digests is for `{asset}`", lines.len()),
+    }
+}
+
+/// How much `name` agrees with `path`, from the end on: the number of parts, and whether that
+/// is all of `name`. `None` if not even the last part is the same.
+fn agreement(name: &str, path: &str) -> Option<(usize, bool)> {
+    let parts = |text: &str| -> Vec<String> {
+        let parts = text.split(['/', '\\']).filter(|part| !matches!(*part, "" | "."));
+        parts.map(str::to_owned).rev().collect()
+    };
+    let (name, path) = (parts(name), parts(path));
+    let same = name.iter().zip(&path).take_while(|(a, b)| a == b).count();
+    (same > 0).then_some((same, same == name.len()))
+}
+
+fn entries(text: &str) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut heading = None;
+    for line in signed_part(text.trim_start_matches('\u{feff}')) {
+        match entry(line) {
+            Some(Entry { name, digest }) => {
+                // A heading is about the next digest only.
+                let heading = heading.take();
+                entries.push(Entry { name: name.or(heading), digest });
+            }
+            None if line.trim().is_empty() => {}
+            None => heading = file_heading(line),
+        }
+    }
+    entries
+}
+
+/// The lines of `text`; of a PGP signed message (RFC 9580, 7) only those that are signed.
+fn signed_part(text: &str) -> impl Iterator<Item = &str> {
+    let begins = |line: &str| line.trim_end() == "-----BEGIN PGP SIGNED MESSAGE-----";
+    let is_message = text.lines().any(begins);
+    let mut inside = !is_message;
+    text.lines().filter_map(move |line| {
+        if is_message && begins(line) {
+            inside = true;
+            return None;
+        }
+        if is_message && line.starts_with("-----BEGIN PGP SIGNATURE") {
+            inside = false;
+        }
+        // Lines that begin with a hyphen have `- ` before them.
+        inside.then(|| if is_message { line.strip_prefix("- ").unwrap_or(line) } else { line })
+    })
+}
+
+/// `SHA256 hash of file e.zip:`, as `certutil -hashfile` writes it above the digest.
+fn file_heading(line: &str) -> Option<String> {
+    let (algorithm, name) = line.trim().strip_suffix(':')?.split_once(" hash of ")?;
+    label(algorithm)?;
+    Some(name.strip_prefix("file ").unwrap_or(name).to_owned())
+}
+
+/// Reads a line; `None` if there is no digest in it.
+fn entry(line: &str) -> Option<Entry> {
+    let line = line.trim();
+    if line.starts_with('#') || line.starts_with("//") {
+        return None;
+    }
+    // coreutils begins a line with a backslash if the name has escapes.
+    let escaped = line.starts_with('\\');
+    let (before, digits, after) = split(line.trim_start_matches('\\'))?;
+    let (algorithm, name) = head(before);
+    let name = name.or_else(|| clean(after));
+    let name = if escaped { name.map(|name| unescape(&name)) } else { name };
+    Some(Entry { name, digest: digest(digits, algorithm) })
+}
+
+/// A line as what stands before a digest, its digits, and what comes after.
+fn split(line: &str) -> Option<(&str, &str, &str)> {
+    let is_edge = |c: Option<char>, edges: &str| {
+        c.is_none_or(|c| c.is_whitespace() || AROUND.contains(c) || edges.contains(c))
+    };
+    let mut from = 0;
+    while let Some(start) = line[from..].find(|c: char| c.is_ascii_hexdigit()).map(|at| from + at) {
+        let rest = &line[start..];
+        let length = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
+        let (before, end) = (line[..start].chars().next_back(), start + length);
+        if length >= FEWEST && is_edge(before, "(") && is_edge(line[end..].chars().next(), ")") {
+            return Some((&line[..start], &line[start..end], &line[end..]));
+        }
+        from = end;
+    }
+    None
+}
+
+/// What stands before a digest: the algorithm and the name, as far as it says.
+fn head(before: &str) -> (Option<Label>, Option<String>) {
+    let before = before.trim_end_matches(|c: char| c.is_whitespace() || AROUND.contains(c));
+    if let Some((algorithm, name)) = bsd(before) {
+        return (Some(algorithm), Some(name.to_owned()));
+    }
+    let last = before.rsplit([' ', '\t']).next().unwrap_or_default();
+    match label(last) {
+        Some(algorithm) => (Some(algorithm), clean(&before[..before.len() - last.len()])),
+        None => (None, clean(before)),
+    }
+}
+
+/// `SHA256 (<name>)` of BSD's tools, `SHA2-256(<name>)` of openssl.
+fn bsd(before: &str) -> Option<(Label, &str)> {
+    let (algorithm, name) = before.strip_suffix(')')?.split_once('(')?;
+    Some((label(algorithm.trim())?, name))
+}
+
+/// A name without what stands around it; `None` if nothing is left, or a hyphen, which is
+/// what `sha256sum` calls its standard input.
+fn clean(text: &str) -> Option<String> {
+    let is_around = |c: char| c.is_whitespace() || AROUND.contains(c);
+    let name = text.trim_matches(is_around);
+    let name = name.strip_prefix('*').unwrap_or(name);
+    let is_name = !name.is_empty() && name != "-" && !name.starts_with("# ");
+    is_name.then(|| name.to_owned())
+}
+
+fn unescape(name: &str) -> String {
+    name.replace("\\\\", "\0").replace("\\n", "\n").replace("\\r", "\r").replace('\0', "\\")
+}
+
+/// What a file calls the algorithm of a digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Label {
+    Checked(Algorithm),
+    /// Somebody can make another file with the same digest.
+    Weak(&'static str),
+    /// Good enough, but forge does not have it.
+    Other(&'static str),
+}
+
+fn label(word: &str) -> Option<Label> {
+    let word: String = word.chars().filter(char::is_ascii_alphanumeric).collect();
+    let word = word.to_ascii_lowercase();
+    let word = word.strip_suffix("sum").or_else(|| word.strip_suffix("hash")).unwrap_or(&word);
+    Some(match word {
+        "sha256" | "sha2256" => Label::Checked(Algorithm::Sha256),
+        "sha384" | "sha2384" => Label::Checked(Algorithm::Sha384),
+        "sha512" | "sha2512" => Label::Checked(Algorithm::Sha512),
+        "md5" => Label::Weak("MD5"),
+        "sha1" | "sha" => Label::Weak("SHA-1"),
+        "sha224" | "sha2224" => Label::Other("SHA-224"),
+        "sha512224" | "sha2512224" => Label::Other("SHA-512/224"),
+        "sha512256" | "sha2512256" => Label::Other("SHA-512/256"),
+        "sha3224" | "sha3256" | "sha3384" | "sha3512" => Label::Other("SHA-3"),
+        "blake2" | "blake2b" | "b2" | "blake2b256" | "blake2b512" | "blake2s" | "blake2s256" => {
+            Label::Other("BLAKE2")
+        }
+        "blake3" | "b3" => Label::Other("BLAKE3"),
+        "rmd160" | "ripemd160" => Label::Other("RIPEMD-160"),
+        "sm3" => Label::Other("SM3"),
+        _ => return None,
+    })
+}
+
+/// The digest that `digits` stand for, if they fit what the file calls them.
+fn digest(digits: &str, label: Option<Label>) -> Result<Digest, String> {
+    match label {
+        Some(Label::Weak(name)) => {
+            return Err(format!("is {name}, which proves nothing any more: {TAKES}"));
+        }
+        Some(Label::Other(name)) => {
+            return Err(format!("is {name}, which forge does not check: {TAKES}"));
+        }
+        Some(Label::Checked(_)) | None => {}
+    }
+    let digest = Digest::from_digits(digits)?;
+    match label {
+        Some(Label::Checked(algorithm)) if algorithm != digest.algorithm() => {
+            let (name, count) = (algorithm.as_str(), algorithm.bytes() * 2);
+            Err(format!("is called {name} and has {} digits, not {count}", digits.len()))
+        }
+        _ => Ok(digest),
+    }
+}
+
+const TAKES: &str = "forge takes SHA-256, SHA-384 and SHA-512";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Checksums files in every form that people write them.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+const MD5: &str = "d41d8cd98f00b204e9800998ecf8427e";
+const SHA1: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
+
+fn find(text: &str) -> Result<String, String> {
+    find_digest(text, "x.tar.gz").map(|digest| digest.to_string())
+}
+
+#[test]
+fn reads_every_way_people_write_checksums() {
+    for text in [
+        format!("{A}  x.tar.gz\n"),
+        format!("{A}  x.tar.gz\r\n"),
+        format!("{A} x.tar.gz\r\n"),
+        format!("{A}\tx.tar.gz"),
+        format!("{A} *x.tar.gz\n"),
+        format!("{A}  ./dist/x.tar.gz\n"),
+        format!("{A}  dist\\x.tar.gz\n"),
+        format!("{A}\n"),
+        format!("{A}  -\n"),
+        format!("sha256:{A}\n"),
+        format!("sha256:{A}  x.tar.gz\n"),
+        format!("SHA-256: {A}\n"),
+        format!("\u{feff}{}  x.tar.gz\n", A.to_uppercase()),
+        format!("SHA256 (x.tar.gz) = {A}\n"),
+        format!("SHA256 (./dist/x.tar.gz) = {A}\r\n"),
+        format!("SHA256(x.tar.gz)= {A}\n"),
+        format!("SHA2-256(x.tar.gz)= {A}\n"),
+        format!("SHA2-256(stdin)= {A}\nSHA2-256(x.tar.gz)= {A}\n"),
+        format!("x.tar.gz {A}\n"),
+        format!("x.tar.gz\t{A}\r\n"),
+        format!("x.tar.gz: {A}\n"),
+        format!("x.tar.gz={A}\n"),
+        format!("x.tar.gz = sha256:{A}\n"),
+        format!("./x.tar.gz  SHA256 {A}\n"),
+        format!("y.tar.gz {B}\nx.tar.gz {A}\n"),
+        format!("| File | SHA256 |\n|---|---|\n| `x.tar.gz` | `{A}` |\n| `y` | `{B}` |\n"),
+        format!("{{\n  \"y\": \"{B}\",\n  \"x.tar.gz\": \"{A}\"\n}}\n"),
+        format!(
+            "SHA256 hash of file x.tar.gz:\r\n{A}\r\nCertUtil: -hashfile command completed.\r\n"
+        ),
+        format!(
+            "Algorithm  Hash  Path\n---------  ----  ----\nSHA256     {A}   C:\\a b\\x.tar.gz\n"
+        ),
+        format!("{B}  y.tar.gz\n# a comment {B}\n\n{A}  x.tar.gz\n{B}  xx.tar.gz\n"),
+        format!("{MD5}  x.tar.gz\n{SHA1}  x.tar.gz\n{A}  x.tar.gz\n{A}{A}  x.tar.gz\n"),
+        format!("MD5 (x.tar.gz) = {MD5}\nSHA256 (x.tar.gz) = {A}\n"),
+        format!("{B}  old/x.tar.gz\n{A}  x.tar.gz\n"),
+        format!("{A}  x.tar.gz\n{A}  again/x.tar.gz\n"),
+        format!("\\{A}  x.tar.gz\n"),
+        format!(
+            "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n{A}  x.tar.gz\n{B}  y.tar.gz\n\
+             -----BEGIN PGP SIGNATURE-----\n\n{B}  x.tar.gz\n-----END PGP SIGNATURE-----\n"
+        ),
+    ] {
+        assert_eq!(find(&text), Ok(A.to_owned()), "{text:?}");
+    }
+}
+
+#[test]
+fn the_number_of_digits_tells_the_algorithm() {
+    for digits in ["a".repeat(96), "a".repeat(128)] {
+        for text in [
+            format!("{digits} x.tar.gz\r\n"),
+            format!("x.tar.gz: {digits}\n"),
+            format!("{digits}\n"),
+            format!("SHA{} (x.tar.gz) = {digits}\n", digits.len() * 4),
+            format!("SHA2-{}(x.tar.gz)= {digits}\n", digits.len() * 4),
+            format!("{MD5}  x.tar.gz\n{digits}  x.tar.gz\n"),
+        ] {
+            assert_eq!(find(&text), Ok(digits.clone()), "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn of_equal_names_the_one_in_the_right_folder_is_meant() {
+    let text = format!("{A}  linux/amd64/tool\n{B}  linux/arm64/tool\n");
+    let of = |path: &str| find_digest(&text, path).map(|digest| digest.to_string());
+    assert_eq!(of("dl/v1/linux/amd64/tool"), Ok(A.into()));
+    assert_eq!(of("dl/v1/linux/arm64/tool"), Ok(B.into()));
+    assert!(of("tool").unwrap_err().contains("two digests"));
+}
+
+#[test]
+fn the_path_of_a_url_is_as_files_are_called() {
+    for (url, path) in [
+        ("https://example.org/dl/v1/x.tar.gz", "example.org/dl/v1/x.tar.gz"),
+        ("https://example.org/x%2B1.zip?token=a/b#c", "example.org/x+1.zip"),
+        ("https://example.org/100%/%zz", "example.org/100%/%zz"),
+    ] {
+        assert_eq!(asset_path(url), path);
+    }
+}
+
+#[test]
+fn says_why_there_is_no_digest() {
+    let weak = "proves nothing any more";
+    for (text, why) in [
+        (String::new(), "it holds no SHA-256, SHA-384 or SHA-512 digest"),
+        ("<html>404</html>".into(), "it holds no SHA-256, SHA-384 or SHA-512 digest"),
+        (format!("# {A}  x.tar.gz"), "it holds no SHA-256, SHA-384 or SHA-512 digest"),
+        (format!("{A}  y.tar.gz\n"), "it is about `y.tar.gz`, not about `x.tar.gz`"),
+        (format!("{A}\n{B}\n"), "none of its 2 digests is for `x.tar.gz`"),
+        (format!("{A}  y\n{B}  yx.tar.gz\n"), "none of its 2 digests is for `x.tar.gz`"),
+        (
+            format!("{A}  a/x.tar.gz\n{B}  b/x.tar.gz\n"),
+            "it gives two digests for `x.tar.gz`: aaaaaaaaaaaa and bbbbbbbbbbbb",
+        ),
+        (format!("{A}  x.tar.gz\nx.tar.gz {B}\n"), "it gives two digests for `x.tar.gz`"),
+        (format!("{MD5}  x.tar.gz\n"), weak),
+        (format!("{SHA1}  x.tar.gz\n"), weak),
+        (format!("{SHA1}\n"), weak),
+        (format!("SHA1 (x.tar.gz) = {SHA1}\nMD5 (x.tar.gz) = {MD5}\n"), weak),
+        (format!("BLAKE2b (x.tar.gz) = {A}{A}\n"), "is BLAKE2, which forge does not check"),
+        (format!("SHA3-256 (x.tar.gz) = {A}\n"), "is SHA-3, which forge does not check"),
+        (format!("SHA512 (x.tar.gz) = {A}\n"), "is called sha512 and has 64 digits, not 128"),
+        (format!("{}  x.tar.gz\n", &A[1..]), "has 63 hexadecimal digits; SHA-256 has 64"),
+        (format!("{A}{}  x.tar.gz\n", &A[..36]), "has 100 hexadecimal digits; SHA-256 has 64"),
+    ] {
+        let told = find(&text).unwrap_err();
+        assert!(told.contains(why), "{text:?}: {told}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_digest_is_found_in_any_form_and_never_for_another_name(
+        bytes: [u8; 64],
+        of in prop::sample::select(Algorithm::ALL.to_vec()),
+        name in "[A-Za-z_][A-Za-z0-9._+@-]{0,40}[A-Za-z]",
+        form in 0usize..7,
+        upper: bool,
+        end in prop::sample::select(vec!["\n", "\r\n", ""]),
+    ) {
+        prop_assume!(label(&name).is_none());
+        let digest = Digest::new(of, &bytes[..of.bytes()]).unwrap();
+        let digits = if upper { digest.to_string().to_uppercase() } else { digest.to_string() };
+        let algorithm = of.as_str().to_uppercase();
+        let line = match form {
+            0 => format!("{digits}  {name}"),
+            1 => format!("{digits} *./dist/{name}"),
+            2 => format!("{algorithm} ({name}) = {digits}"),
+            3 => format!("{algorithm}({name})= {digits}"),
+            4 => format!("{name}: {digits}"),
+            5 => format!("{name}\t{digits}"),
+            _ => format!("{}:{digits} {name}", of.as_str()),
+        };
+        let text = format!("{line}{end}");
+        prop_assert_eq!(find_digest(&text, &name), Ok(digest));
+        let other = format!("x{name}");
+        prop_assert!(find_digest(&text, &other).is_err());
+    }
+
+    #[test]
+    fn no_text_makes_it_stumble(text in "([a-f0-9]{64}|\\PC|\n|\r\n|\t|\\*| |\\(|\\)){0,100}", name in ".{0,20}") {
+        let _ = find_digest(&text, &name);
+    }
+}
