@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    console,
     model::{ArtifactId, ArtifactReport, How, Layout, Name, Platform, RunReport, Stamp},
     probe::Snapshot,
     report::{Closing, Show, Style, render_json, render_summary},
@@ -143,7 +144,7 @@ pub(super) fn close_as(
     done: &str,
 ) -> Result<u8, Stop> {
     if session.flags.json {
-        eprint!("{}", closing(session, layout, report, done, session.stderr_style()));
+        console::err(&closing(session, layout, report, done, session.stderr_style()));
         say(&render_json(report))?;
     } else {
         say(&closing(session, layout, report, done, session.stdout_style()))?;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    console,
     model::{Fault, Name},
     process::{Cancel, tail},
     report::{Role, Style},
@@ -43,7 +44,7 @@ pub(super) fn logs(
             follower.follow(&cancel, style).await
         })?;
     } else if follower.logs.iter().all(|log| !log.path.exists()) {
-        eprintln!("no service wrote a log here yet; `forge up` starts them");
+        console::err(&format!("no service wrote a log here yet; `forge up` starts them\n"));
     }
     Ok(0)
 }

@@ -57,12 +57,13 @@ mod versions;
 mod wait;
 mod watch;
 
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
 use crate::{
     ci::Stage,
+    console,
     model::{Fault, Kind, Problems},
     process::guardian,
     report::{render_fault, render_problems},
@@ -262,6 +263,6 @@ fn tell(session: &Session, stop: Stop) -> u8 {
         Stop::Fault(fault) => (render_fault(&fault, style), fault.kind.exit_code()),
     };
     // If even standard error is closed there is nobody left to tell.
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    console::err(&text);
     code
 }

@@ -2,13 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{self, Write},
     sync::Arc,
 };
 
 use serde_json::json;
 
 use crate::{
+    console,
     model::{Fault, Kind, Layout, Name, Platform},
     process::Cancel,
     report::{Align, Cell, Role, Style, Table, human_time},
@@ -238,5 +238,5 @@ pub(super) fn list<'n>(names: impl IntoIterator<Item = &'n Name>) -> String {
 
 /// Says something on standard error. If that is closed there is nobody left to tell.
 fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    console::err(&format!("{text}\n"));
 }

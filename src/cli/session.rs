@@ -3,12 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
-    io::{self, Write},
     path::PathBuf,
     sync::Arc,
 };
 
 use crate::{
+    console,
     login::Discovery,
     model::{Fault, Kind, Layout, Name, Platform, nearest},
     probe::Options,
@@ -153,7 +153,10 @@ impl Session {
 
     /// The stores of `workspace`, for verbs without a screen.
     pub(super) fn stores(&self, workspace: &Workspace) -> Result<Stores, Fault> {
-        self.stores_that_tell(workspace, Waits(Arc::new(|why| eprintln!("waiting: {why}"))))
+        self.stores_that_tell(
+            workspace,
+            Waits(Arc::new(|why| console::err(&format!("waiting: {why}\n")))),
+        )
     }
 
     /// The stores of `workspace`, which tell `waits` when a host makes them wait.
@@ -281,13 +284,7 @@ pub(super) fn select(workspace: &Workspace, words: &[String]) -> Result<BTreeSet
 
 /// Prints `text` on standard output. A reader that went away is no fault: `forge list | head` is fine.
 pub(super) fn say(text: &str) -> Result<(), Fault> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Fault::io("cannot write to standard output", &error))
-        }
-        _ => Ok(()),
-    }
+    console::out(text).map_err(|error| Fault::io("cannot write to standard output", &error))
 }
 
 fn unknown(workspace: &Workspace, word: &str) -> Fault {
