@@ -189,6 +189,9 @@ fn tests() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for file in files {
         let text = fs::read_to_string(file).expect("a source");
+        // Those of the table in `problems!` stand at the beginning of a line, with a colon.
+        let rows = text.lines().filter_map(|line| line.trim_start().split_once(": spec_problem("));
+        names.extend(rows.map(|(name, _)| name.to_owned()));
         for (at, _) in text.match_indices("fn ") {
             names.insert(
                 text[at + 3..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect(),
@@ -209,6 +212,26 @@ fn every_test_that_an_invariant_names_exists() {
         assert!(known.contains(name), "no test is called {name}");
     }
     assert!(named >= 11, "each invariant names its test");
+}
+
+#[test]
+fn every_claim_of_security_names_a_test_that_exists() {
+    let security = fs::read_to_string("SECURITY.md").expect("SECURITY.md");
+    let held = security.split("## What forge holds").nth(1).expect("a chapter on what is held");
+    let held = held.split("\n## ").next().unwrap_or_default();
+    let known = tests();
+    let mut claims = 0;
+    for claim in held.split("\n- ").skip(1) {
+        // The names stand in brackets at the end of a claim; other words in backquotes do not.
+        let claim = claim.split("\n\n").next().unwrap_or_default();
+        let names = claim.rsplit_once('[').and_then(|(_, names)| names.split_once(']'));
+        let (names, _) = names.unwrap_or_else(|| panic!("this claim names no test: {claim}"));
+        for name in names.split(',').map(|name| name.trim().trim_matches('`')) {
+            assert!(known.contains(name), "no test is called {name}: {claim}");
+        }
+        claims += 1;
+    }
+    assert!(claims >= 20, "{claims} claims");
 }
 
 #[test]

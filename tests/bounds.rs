@@ -73,11 +73,11 @@ fn a_loop_has_an_end() {
 #[test]
 fn what_a_command_prints_for_a_value_has_an_end() {
     let sandbox = Sandbox::new()
-        .head("vars: { all: { sh: yes } }\ntasks:\n  show: echo {{ all }}\n")
+        .head("vars: { all: { sh: 'yes $(printf %01000d 0)' } }\ntasks:\n  show: echo {{ all }}\n")
         .script("tool", "v1");
     let (code, said) = confined(&sandbox, "show");
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("`yes` prints too much for a value"), "{said}");
+    assert!(said.contains("prints too much for a value"), "{said}");
 }
 
 #[test]

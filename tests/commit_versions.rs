@@ -392,3 +392,40 @@ fn a_release_on_github_gets_its_notes_and_they_are_corrected() {
     forge("release:notes api --write").succeeds().says("wrote the notes of api-0.1.0");
     assert!(!body().contains("Not complete"), "{}", body());
 }
+
+/// `git` at a time, as the committer's clock and zone have it.
+fn git_at(sandbox: &Sandbox, time: &str, words: &[&str]) {
+    let words = [&["-c", "user.name=a", "-c", "user.email=a@b.c"], words].concat();
+    let mut git = std::process::Command::new("git");
+    git.args(words).current_dir(sandbox.root()).env("GIT_COMMITTER_DATE", time);
+    assert!(git.env("GIT_AUTHOR_DATE", time).status().expect("git").success());
+}
+
+#[test]
+fn the_day_of_a_release_is_that_of_its_tag_in_utc() {
+    if !is_here("git") {
+        return;
+    }
+    let sandbox = api();
+    let times = ["2026-09-16T20:00:00 +0000", "2026-10-01T01:00:00 +1400"];
+    for (at, time) in times.into_iter().enumerate() {
+        sandbox.write("code/api/text", time);
+        git_at(&sandbox, time, &["commit", "--quiet", "-a", "-m", "fix: x"]);
+        let tag = format!("api-0.1.{at}");
+        match at {
+            // Made later than its commit.
+            0 => git_at(&sandbox, "2026-09-17T05:22:48 +0000", &["tag", "-m", "x", &tag]),
+            // One that does not say when it was made: it is its commit's day, in UTC.
+            _ => git_at(&sandbox, time, &["tag", &tag]),
+        }
+    }
+    git(&sandbox.root(), &["push", "--quiet", "origin", "HEAD", "--tags"]);
+    let run = sandbox.forge("changelog api").succeeds();
+    run.says("## 0.1.0 - 2026-09-17\n").says("## 0.1.1 - 2026-09-30\n");
+    // The tags that forge puts do not say either.
+    sandbox.write("code/api/text", "new");
+    git_at(&sandbox, "2026-10-05T23:59:59 -0100", &["commit", "--quiet", "-a", "-m", "fix: y"]);
+    sandbox.forge("release:binary api").succeeds();
+    git(&sandbox.root(), &["fetch", "--quiet", "--tags"]);
+    sandbox.forge("changelog api").succeeds().says("## 0.1.2 - 2026-10-06\n");
+}

@@ -1,20 +1,28 @@
 //! Locks between forge processes in one workspace: who works on what.
 //!
-//! A lock is an advisory lock of the operating system on an empty file. It goes with
+//! A lock is an advisory lock of the operating system on a small file. It goes with
 //! its process, however that ends, so there are no stale locks to clean up.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
-    io::{self, Read, Seek, Write},
-    path::{Path, PathBuf},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
 };
 
-use crate::model::Fault;
+use super::own::forge_folder;
+use crate::{
+    disk::FileLock,
+    model::{Fault, Kind, Layout},
+    process::Cancel,
+};
+
+/// How often somebody who waits looks whether the lock is free.
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
 /// A lock that is held until dropped.
 #[derive(Debug)]
 pub struct BusyLock {
-    _file: File,
+    _lock: FileLock,
 }
 
 /// What an attempt to lock gave.
@@ -26,65 +34,135 @@ pub enum Busy {
     Theirs(Option<u32>),
 }
 
+/// How somebody waits for a lock.
+pub struct Patience<'a> {
+    /// What is waited for, as in "waiting for …".
+    pub what: &'a str,
+    /// Ends the waiting.
+    pub cancel: &'a Cancel,
+    /// Is told once that there is a wait, and for whom.
+    pub tell: &'a dyn Fn(&str),
+    /// After how long waiting is given up; never, if the holder may rightly take long.
+    pub limit: Option<Duration>,
+}
+
 impl BusyLock {
-    /// Tries to take the lock at `path`, without waiting.
-    pub fn take(path: &Path) -> Result<Busy, Fault> {
-        let fault = |e: io::Error| Fault::io(format!("cannot lock {}", path.display()), &e);
-        let mut file = open(path).map_err(fault)?;
-        match file.try_lock() {
-            Ok(()) => {
-                // Whose it is, only for the message of those who wait. As wide as any
-                // other, so that nothing needs to be cut off.
-                let _ = file.write_all(format!("{:<10}", std::process::id()).as_bytes());
-                Ok(Busy::Ours(Self { _file: file }))
-            }
-            Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                let _ = file.rewind().and_then(|()| file.read_to_string(&mut text));
-                Ok(Busy::Theirs(text.trim().parse().ok()))
-            }
-            // A file system without locks: going on alone is all one can do.
-            Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => {
-                Ok(Busy::Ours(Self { _file: file }))
-            }
-            Err(TryLockError::Error(e)) => Err(fault(e)),
-        }
+    /// Tries to take the lock `path` of the workspace at `layout`, without waiting.
+    ///
+    /// # Errors
+    /// If it cannot be locked; if there is a link where the file or a folder of it should be.
+    pub fn take(layout: &Layout, path: &Path) -> Result<Busy, Fault> {
+        let taken = FileLock::take(&forge_folder(layout)?, path)
+            .map_err(|error| Fault::io(format!("cannot lock {}", path.display()), &error))?;
+        Ok(match taken {
+            Ok(lock) => Busy::Ours(Self { _lock: lock }),
+            Err(holder) => Busy::Theirs(holder),
+        })
     }
 
-    /// Takes the lock at `path`, waiting for it as long as it takes. For short,
-    /// sure work only: nothing can interrupt this.
-    pub fn wait(path: &Path) -> Result<Self, Fault> {
-        let fault = |e: io::Error| Fault::io(format!("cannot lock {}", path.display()), &e);
-        let file = open(path).map_err(fault)?;
-        file.lock().map_err(fault)?;
-        Ok(Self { _file: file })
+    /// Takes the lock `path` of the workspace at `layout`, and waits for it as `patience` says. Blocks.
+    ///
+    /// # Errors
+    /// As [`BusyLock::take`]; `Interrupted` or `Timeout` if the waiting ended without the lock.
+    pub fn wait(layout: &Layout, path: &Path, patience: &Patience) -> Result<Self, Fault> {
+        let began = Instant::now();
+        let mut is_told = false;
+        loop {
+            let holder = match Self::take(layout, path)? {
+                Busy::Ours(lock) => return Ok(lock),
+                Busy::Theirs(holder) => holder,
+            };
+            patience.check(path, holder, began)?;
+            if !std::mem::replace(&mut is_told, true) {
+                (patience.tell)(&format!("waiting for {}, {}", another(holder), patience.what));
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    match options.open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            std::fs::create_dir_all(path.parent().map_or_else(PathBuf::new, Path::to_path_buf))?;
-            options.open(path)
+/// How long the lock of `forge.lock` is waited for: others hold it for milliseconds.
+const LONGEST_TURN: Duration = Duration::from_secs(60);
+
+/// The turn of all who write `forge.lock` or `versions.yml` of the workspace at `layout`. Blocks.
+///
+/// # Errors
+/// As [`BusyLock::wait`].
+pub fn turn_to_write(
+    layout: &Layout,
+    cancel: &Cancel,
+    tell: &dyn Fn(&str),
+) -> Result<BusyLock, Fault> {
+    let (what, limit) = ("which writes forge.lock", Some(LONGEST_TURN));
+    let path = layout.state().join("locks/forge.lock");
+    BusyLock::wait(layout, &path, &Patience { what, cancel, tell, limit })
+}
+
+impl Patience<'_> {
+    fn check(&self, path: &Path, holder: Option<u32>, began: Instant) -> Result<(), Fault> {
+        let what = format!("waiting for {}, {},", another(holder), self.what);
+        if self.cancel.is_cancelled() {
+            return Err(self.cancel.fault(&what));
         }
-        other => other,
+        match self.limit {
+            Some(limit) if began.elapsed() >= limit => {
+                let what = format!("{what} was given up after {} s", limit.as_secs());
+                let hint = format!("see what holds {} (`fuser {0}`)", path.display());
+                Err(Fault::new(Kind::Timeout, what).hint(hint))
+            }
+            _ => Ok(()),
+        }
     }
+}
+
+/// Who holds a lock, for people.
+pub fn another(holder: Option<u32>) -> String {
+    holder.map_or_else(|| "another forge".into(), |pid| format!("another forge (process {pid})"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
+
+    fn workspace() -> (tempfile::TempDir, Layout) {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path().to_owned());
+        (dir, layout)
+    }
 
     #[test]
     fn the_second_is_told_who_has_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("locks/nats");
-        let Busy::Ours(first) = BusyLock::take(&path).unwrap() else { panic!("is free") };
-        let Busy::Theirs(pid) = BusyLock::take(&path).unwrap() else { panic!("is taken") };
+        let (_dir, layout) = workspace();
+        let path = layout.state().join("locks/nats");
+        let Busy::Ours(first) = BusyLock::take(&layout, &path).unwrap() else { panic!("is free") };
+        let Busy::Theirs(pid) = BusyLock::take(&layout, &path).unwrap() else { panic!("is taken") };
         assert_eq!(pid, Some(std::process::id()));
         drop(first);
-        assert!(matches!(BusyLock::take(&path).unwrap(), Busy::Ours(_)));
+        assert!(matches!(BusyLock::take(&layout, &path).unwrap(), Busy::Ours(_)));
+    }
+
+    #[test]
+    fn waiting_is_told_once_and_ends_when_it_is_cancelled_or_takes_too_long() {
+        let (_dir, layout) = workspace();
+        let path = layout.state().join("locks/nats");
+        let _first = BusyLock::take(&layout, &path).unwrap();
+        let (cancel, told) = (Cancel::new(), RefCell::new(Vec::new()));
+        let wait = |limit: Option<Duration>| {
+            let tell = |text: &str| {
+                told.borrow_mut().push(text.to_owned());
+                if limit.is_none() {
+                    cancel.cancel();
+                }
+            };
+            let what = "which builds nats";
+            let patience = Patience { what, cancel: &cancel, tell: &tell, limit };
+            BusyLock::wait(&layout, &path, &patience).unwrap_err()
+        };
+        assert_eq!(wait(Some(LOOK_AGAIN * 2)).kind, Kind::Timeout);
+        assert_eq!(wait(None).kind, Kind::Interrupted);
+        let line = format!("waiting for {}, which builds nats", another(Some(std::process::id())));
+        assert_eq!(*told.borrow(), [line.clone(), line]);
     }
 }

@@ -15,17 +15,17 @@ use std::{
 
 use crate::{
     archive::hash_file,
+    disk::{Folder, Staging},
     model::{Fault, FileStat, Fingerprint, Kind, Sha256},
 };
 
-use super::{
-    atomic::{Staging, replace_file, unique},
-    record::Record,
-    seal::SealKey,
-};
+use super::{record::Record, seal::SealKey};
 
 /// Nothing in the cache takes this long to make.
 const LEFT_FOR_DEAD: Duration = Duration::from_secs(3600);
+
+/// The folder of half-made things in the cache.
+const HALF_MADE: &str = "half-made";
 
 /// The user's cache.
 #[derive(Debug)]
@@ -131,8 +131,7 @@ impl Cache {
         let asset = record.asset().map(|asset| Key::Asset(asset.sha256));
         for key in fingerprint.into_iter().chain(asset) {
             let path = self.record_path(key);
-            replace_file(&path, &bytes, &self.half_made(), false)
-                .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
+            self.write(&path, &bytes)?;
         }
         Ok(())
     }
@@ -143,7 +142,6 @@ impl Cache {
         match self.link(from, to) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(to.parent().unwrap_or(&self.root))?;
                 return self.keep_file_again(from, to);
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -155,13 +153,9 @@ impl Cache {
     }
 
     fn keep_file_again(&self, from: &Path, to: &Path) -> io::Result<FileStat> {
-        let temporary = self.half_made().join(unique("file"));
-        fs::create_dir_all(self.half_made())?;
-        self.link(from, &temporary)?;
-        let renamed = fs::rename(&temporary, to);
-        // Renaming one link of a file over another link of it does nothing at all.
-        let _ = fs::remove_file(&temporary);
-        renamed?;
+        let staging = self.stage()?;
+        self.link(from, &staging.path().join("file"))?;
+        staging.folder().rename(Path::new("file"), &self.folder()?, to)?;
         Ok(FileStat::of(&fs::metadata(to)?))
     }
 
@@ -192,11 +186,26 @@ impl Cache {
 
     /// Removes what killed processes left half-made long ago.
     pub fn sweep(&self) {
-        Staging::sweep(&self.half_made(), LEFT_FOR_DEAD);
+        if let Ok(folder) = Folder::open(&self.root) {
+            Staging::sweep(&folder, Path::new(HALF_MADE), LEFT_FOR_DEAD);
+        }
     }
 
-    pub(super) fn half_made(&self) -> PathBuf {
-        self.root.join("half-made")
+    /// The folder of the cache, made if it is not there. Nothing in it is followed.
+    pub(super) fn folder(&self) -> io::Result<Folder> {
+        Folder::make(&self.root)
+    }
+
+    /// A new folder for half-made things.
+    pub(super) fn stage(&self) -> io::Result<Staging> {
+        Staging::new(&self.folder()?, Path::new(HALF_MADE))
+    }
+
+    /// Makes the file `path` hold `bytes`, in one step.
+    pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+        self.folder()
+            .and_then(|folder| folder.replace(path, bytes, Path::new(HALF_MADE), false))
+            .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))
     }
 
     fn file_path(&self, sha256: Sha256) -> PathBuf {

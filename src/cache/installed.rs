@@ -12,12 +12,13 @@ use std::{
 
 use crate::{
     archive::hash_file,
+    disk::{Folder, MOST_OF_TEXT, Staging, is_absent, read_text},
     manifest::{parse_stamp, render_stamp},
     model::{ArtifactId, Fault, FileStat, Layout, Platform, Stamp},
 };
 
 use super::{
-    atomic::{Staging, exchange, remove_tree, unique},
+    own::{existing_forge_folder, forge_folder},
     record::Record,
 };
 
@@ -74,7 +75,7 @@ pub fn rehash(place: &Place) -> Installed {
 }
 
 fn prove(place: &Place, known: Option<Record>) -> Installed {
-    let text = match fs::read_to_string(place.folder.join(Stamp::FILE)) {
+    let text = match read_text(&place.folder.join(Stamp::FILE), MOST_OF_TEXT) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound && !place.folder.exists() => {
             return Installed::Absent;
@@ -174,11 +175,12 @@ pub fn install(
             .within(format!("cannot install {id} into {}", place.folder.display()))
     })?;
     fs::write(staging.path().join(CAME_WITH), record.to_bytes()).map_err(|e| fault(&e))?;
-    exchange(staging.path(), &place.folder).map_err(|e| fault(&e))?;
+    let forge = forge_folder(layout)?;
+    staging.exchange(&forge, &place.folder).map_err(|e| fault(&e))?;
     if id.platform == Platform::host() {
-        publish_links(layout, id, &record, before.as_ref()).map_err(|e| fault(&e))?;
+        publish_links(&forge, layout, id, &record, before.as_ref()).map_err(|e| fault(&e))?;
     }
-    record.write(&place.record, &layout.staging())?;
+    record.write(layout, &place.record)?;
     Ok(record)
 }
 
@@ -189,22 +191,28 @@ fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
 /// Puts a link to each binary into `.forge/bin`, and removes those of binaries that
 /// the artifact had before and has no longer.
 fn publish_links(
+    forge: &Folder,
     layout: &Layout,
     id: &ArtifactId,
     record: &Record,
     before: Option<&Record>,
 ) -> io::Result<()> {
     for name in record.stamp.binaries.keys() {
-        link_binary(layout, id, name)?;
+        link_binary(forge, layout, id, name)?;
     }
     let gone = before.into_iter().flat_map(|before| before.stamp.binaries.keys());
     for name in gone.filter(|name| !record.stamp.binaries.contains_key(*name)) {
-        let link = layout.bin().join(name);
-        if fs::read_link(&link).is_ok_and(|target| target == link_target(id, name)) {
-            let _ = fs::remove_file(link);
-        }
+        unlink_binary(forge, layout, id, name);
     }
     Ok(())
+}
+
+/// Removes the link to a binary, if it is one of this artifact's.
+fn unlink_binary(forge: &Folder, layout: &Layout, id: &ArtifactId, name: &str) {
+    let link = layout.bin().join(name);
+    if forge.read_link(&link).is_ok_and(|target| target == link_target(id, name)) {
+        let _ = forge.remove_file(&link);
+    }
 }
 
 fn link_target(id: &ArtifactId, binary: &str) -> PathBuf {
@@ -212,21 +220,18 @@ fn link_target(id: &ArtifactId, binary: &str) -> PathBuf {
 }
 
 /// Makes `.forge/bin/<binary>` a link to the installed binary, if it is not one yet.
-fn link_binary(layout: &Layout, id: &ArtifactId, binary: &str) -> io::Result<()> {
+fn link_binary(forge: &Folder, layout: &Layout, id: &ArtifactId, binary: &str) -> io::Result<()> {
     let (link, target) = (layout.bin().join(binary), link_target(id, binary));
-    match std::os::unix::fs::symlink(&target, &link) {
-        Ok(()) => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(layout.bin())?;
-        }
-        Err(_) if fs::read_link(&link).is_ok_and(|found| found == target) => return Ok(()),
+    match forge.symlink(&target, &link) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
+        other => return other,
     }
-    fs::create_dir_all(layout.staging())?;
-    let temporary = layout.staging().join(unique(binary));
-    std::os::unix::fs::symlink(&target, &temporary)?;
-    fs::rename(&temporary, &link)
+    if forge.read_link(&link).is_ok_and(|found| found == target) {
+        return Ok(());
+    }
+    let (staging, new) = (Staging::new(forge, &layout.staging())?, Path::new("link"));
+    staging.folder().symlink(&target, new)?;
+    staging.folder().rename(new, forge, &link)
 }
 
 /// Whether every link of an installed artifact is in `.forge/bin`.
@@ -240,26 +245,24 @@ pub fn links_are_there(layout: &Layout, id: &ArtifactId, record: &Record) -> boo
 /// Brings back the links and the record of an artifact that is installed and intact.
 pub fn repair(layout: &Layout, id: &ArtifactId, record: &Record) -> Result<(), Fault> {
     if id.platform == Platform::host() {
-        publish_links(layout, id, record, None)
+        publish_links(&forge_folder(layout)?, layout, id, record, None)
             .map_err(|e| Fault::io(format!("cannot link {id} into .forge/bin"), &e))?;
     }
-    record.write(&layout.record(id), &layout.staging())
+    record.write(layout, &layout.record(id))
 }
 
 /// Removes an installed artifact, its links and its record.
 pub fn uninstall(layout: &Layout, id: &ArtifactId) -> Result<(), Fault> {
     let place = Place::of(layout, id);
+    let Some(forge) = existing_forge_folder(layout)? else { return Ok(()) };
     if let Some(record) = Record::read(&place.record) {
         for name in record.stamp.binaries.keys() {
-            let link = layout.bin().join(name);
-            if fs::read_link(&link).is_ok_and(|target| target == link_target(id, name)) {
-                let _ = fs::remove_file(link);
-            }
+            unlink_binary(&forge, layout, id, name);
         }
     }
-    let _ = fs::remove_file(&place.record);
-    match remove_tree(&place.folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+    let _ = forge.remove_file(&place.record);
+    match forge.remove_all(&place.folder) {
+        Err(error) if !is_absent(&error) => {
             Err(Fault::io(format!("cannot remove {}", place.folder.display()), &error))
         }
         _ => Ok(()),
@@ -288,7 +291,7 @@ mod tests {
 
     impl Box {
         fn install(&self, text: &str) {
-            let staging = Staging::new(&self.layout.staging(), "nats").unwrap();
+            let staging = crate::cache::stage(&self.layout).unwrap();
             fs::write(staging.path().join("nats"), text).unwrap();
             let mut record = sample();
             let (sha256, _) = hash_file(&staging.path().join("nats")).unwrap();

@@ -2,20 +2,24 @@
 //! what is installed in this workspace, and the means to change both so that
 //! a kill at any instant leaves the old state or the new one.
 
-mod atomic;
 mod busy;
 mod files;
 mod installed;
 mod outputs;
+mod own;
 mod pinned;
 mod record;
 mod seal;
 
-pub use atomic::{Staging, exchange, remove_tree, replace_file};
-pub use busy::{Busy, BusyLock};
+pub use crate::disk::Staging;
+pub use busy::{Busy, BusyLock, Patience, another, turn_to_write};
 pub use files::{Cache, CacheFault};
 pub use installed::{
     Installed, Place, inspect, install, links_are_there, rehash, repair, uninstall,
+};
+pub use own::{
+    existing_forge_folder, forge_folder, make_folder, replace_file, stage, sweep_staging,
+    write_state,
 };
 pub use record::{Made, Record, Release};
 pub use seal::SealKey;

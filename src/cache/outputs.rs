@@ -16,16 +16,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     archive::hash_file,
+    disk::{Entry, EntryKind, Folder, Staging, read_file, unique},
     model::{Fault, Kind, Sha256},
 };
 
-use super::{
-    atomic::{Staging, replace_file, unique},
-    files::Cache,
-};
+use super::files::Cache;
 
 /// What takes more room than this is not kept.
 const MOST_BYTES: u64 = 1 << 30;
+/// No list of outputs is longer than this.
+const MOST_OF_MANIFEST: u64 = 64 << 20;
 /// What has more files than this is not kept.
 const MOST_FILES: usize = 10_000;
 /// What nobody asked for in this time is removed.
@@ -67,8 +67,11 @@ impl Cache {
         }
         let mut bytes = 0;
         let mut outputs = Vec::new();
+        let staging = self.stage().map_err(|error| {
+            Fault::io(format!("cannot write to the cache at {}", self.root().display()), &error)
+        })?;
         for name in names {
-            let output = self.keep_output(dir, name, &mut bytes).map_err(|error| {
+            let output = self.keep_output(dir, name, &staging, &mut bytes).map_err(|error| {
                 Fault::io(
                     format!("cannot keep {name} in the cache at {}", self.root().display()),
                     &error,
@@ -81,13 +84,18 @@ impl Cache {
         }
         let path = self.manifest(key);
         let text = serde_json::to_vec(&outputs).map_err(|error| refused(error.to_string()))?;
-        replace_file(&path, &text, &self.half_made(), false)
-            .map_err(|error| Fault::io(format!("cannot write {}", path.display()), &error))?;
+        self.write(&path, &text)?;
         self.forget_old_outputs();
         Ok(())
     }
 
-    fn keep_output(&self, dir: &Path, name: &str, bytes: &mut u64) -> io::Result<Output> {
+    fn keep_output(
+        &self,
+        dir: &Path,
+        name: &str,
+        staging: &Staging,
+        bytes: &mut u64,
+    ) -> io::Result<Output> {
         if !is_below(Path::new(name)) {
             return Err(io::Error::other("it lies outside of where the task runs"));
         }
@@ -106,39 +114,30 @@ impl Cache {
             return Ok(named(What::Link(PathBuf::new())));
         }
         // The copy is hashed, not the file: somebody may write to that meanwhile.
-        let temporary = self.half_made().join(unique("output"));
-        let kept = self.keep_copy(&path, &temporary);
-        let digest = kept.inspect_err(|_| drop(fs::remove_file(&temporary)))?;
+        let digest = self.keep_copy(&path, staging)?;
         Ok(named(What::File(digest, metadata.permissions().mode() & 0o777)))
     }
 
-    fn keep_copy(&self, from: &Path, temporary: &Path) -> io::Result<Sha256> {
-        copy(from, temporary)?;
-        let (digest, _) = hash_file(temporary)?;
-        fs::set_permissions(temporary, fs::Permissions::from_mode(0o444))?;
-        let to = self.output(digest);
-        match fs::rename(temporary, &to) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(to.parent().unwrap_or(self.root()))?;
-                fs::rename(temporary, &to)?;
-            }
-            other => other?,
-        }
+    fn keep_copy(&self, from: &Path, staging: &Staging) -> io::Result<Sha256> {
+        let temporary = staging.path().join("output");
+        copy(from, &temporary)?;
+        let (digest, _) = hash_file(&temporary)?;
+        fs::set_permissions(&temporary, fs::Permissions::from_mode(0o444))?;
+        staging.folder().rename(&temporary, &self.folder()?, &self.output(digest))?;
         Ok(digest)
     }
 
     /// Puts what is kept under `key` into `dir`, all of it or, if something is not as it was kept,
-    /// nothing; by way of the folder `half_made`. Says whether there is anything.
+    /// nothing; by way of the folder `staging`. Says whether there is anything.
     ///
     /// # Errors
     /// `Verification` if the cache holds other bytes than were kept; `Failed` if something cannot be
     /// read or written.
-    pub fn restore_outputs(&self, key: &str, dir: &Path, half_made: &Path) -> Result<bool, Fault> {
+    pub fn restore_outputs(&self, key: &str, dir: &Path, staging: &Staging) -> Result<bool, Fault> {
         let manifest = self.manifest(key);
-        let Ok(text) = fs::read(&manifest) else { return Ok(false) };
+        let Ok(text) = read_file(&manifest, MOST_OF_MANIFEST) else { return Ok(false) };
         let Ok(outputs) = serde_json::from_slice::<Vec<Output>>(&text) else { return Ok(false) };
         let failed = |error| Fault::io("cannot restore outputs from the cache", &error);
-        let staging = Staging::new(half_made, "outputs")?;
         let mut staged = Vec::new();
         for (count, output) in outputs.iter().enumerate() {
             let path = staging.path().join(count.to_string());
@@ -146,7 +145,7 @@ impl Cache {
             if !is_below(Path::new(&output.path)) || to.is_dir() && !to.is_symlink() {
                 return Err(failed(io::Error::other(format!("{} is in the way", to.display()))));
             }
-            match self.stage(&output.what, &path) {
+            match self.put_aside(&output.what, &path) {
                 Err(fault) if fault.kind == Kind::Verification => {
                     let _ = fs::remove_file(&manifest);
                     return Err(fault);
@@ -167,7 +166,7 @@ impl Cache {
     }
 
     /// Makes `path` what was kept. Says whether it is still there.
-    fn stage(&self, what: &What, path: &Path) -> Result<bool, Fault> {
+    fn put_aside(&self, what: &What, path: &Path) -> Result<bool, Fault> {
         let failed = |error| Fault::io("cannot restore outputs from the cache", &error);
         let (digest, mode) = match what {
             What::Link(target) => return symlink(target, path).map(|()| true).map_err(failed),
@@ -196,12 +195,15 @@ impl Cache {
         if age(&swept).is_some_and(|age| age < BETWEEN_SWEEPS) {
             return;
         }
-        let _ = fs::write(&swept, []);
-        let below = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten();
-        let files = below(&self.root().join("outputs")).flat_map(|dir| below(&dir.path()));
-        for entry in below(&self.root().join("tasks")).chain(files) {
-            if age(&entry.path()).is_some_and(|age| age > LIFETIME) {
-                let _ = fs::remove_file(entry.path());
+        let _ = self.write(&swept, &[]);
+        let Ok(root) = self.folder() else { return };
+        if let Ok(tasks) = root.folder(Path::new("tasks")) {
+            forget_old(&tasks);
+        }
+        let Ok(outputs) = root.folder(Path::new("outputs")) else { return };
+        for name in outputs.names_in().unwrap_or_default() {
+            if let Ok(folder) = outputs.folder(Path::new(&name)) {
+                forget_old(&folder);
             }
         }
     }
@@ -213,6 +215,18 @@ impl Cache {
     fn output(&self, digest: Sha256) -> PathBuf {
         let digits = digest.to_string();
         self.root().join("outputs").join(&digits[..2]).join(digits)
+    }
+}
+
+/// Removes the files of `folder` that nobody asked for in a long time.
+fn forget_old(folder: &Folder) {
+    for name in folder.names_in().unwrap_or_default() {
+        let path = Path::new(&name);
+        let entry = folder.entry(path).ok().flatten();
+        let is_old = |entry: &Entry| entry.kind == EntryKind::File && entry.age() > LIFETIME;
+        if entry.as_ref().is_some_and(is_old) {
+            let _ = folder.remove_file(path);
+        }
     }
 }
 
@@ -278,7 +292,7 @@ fn move_to(from: &Path, to: &Path) -> io::Result<()> {
     match fs::rename(from, to) {
         // The task runs on another file system than its workspace is on.
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices && !from.is_symlink() => {
-            let beside = to.with_file_name(unique(".output"));
+            let beside = to.with_file_name(unique(".output-"));
             fs::copy(from, &beside)?;
             fs::rename(&beside, to)
         }
@@ -325,7 +339,9 @@ mod tests {
         }
 
         fn restore(&self) -> Result<bool, Fault> {
-            self.cache.restore_outputs("key", &self.to(), &self.dir.path().join("half-made"))
+            let folder = Folder::open(self.dir.path()).unwrap();
+            let staging = Staging::new(&folder, Path::new("half-made")).unwrap();
+            self.cache.restore_outputs("key", &self.to(), &staging)
         }
 
         fn to(&self) -> PathBuf {
@@ -349,7 +365,8 @@ mod tests {
             assert_eq!(fs::read_to_string(&tool).unwrap(), "#!/bin/sh\n");
             fs::write(&tool, "other").unwrap();
         }
-        assert!(!it.cache.restore_outputs("other", &it.to(), &it.to()).unwrap());
+        let staging = it.cache.stage().unwrap();
+        assert!(!it.cache.restore_outputs("other", &it.to(), &staging).unwrap());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf};
 
-use super::{Cache, replace_file};
+use super::Cache;
 use crate::{
     archive::Hasher,
     model::{Fault, Sha256},
@@ -23,9 +23,7 @@ impl Cache {
     /// # Errors
     /// If it cannot be written.
     pub fn keep_pinned(&self, sha256: Sha256, bytes: &[u8]) -> Result<(), Fault> {
-        let path = self.pinned_path(sha256);
-        replace_file(&path, bytes, &self.half_made(), false)
-            .map_err(|error| Fault::io(format!("cannot write {}", path.display()), &error))
+        self.write(&self.pinned_path(sha256), bytes)
     }
 
     fn pinned_path(&self, sha256: Sha256) -> PathBuf {

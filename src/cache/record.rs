@@ -9,11 +9,12 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{Fault, FileStat, LockedAsset, Sha256, Stamp, checksum},
+    disk::{MOST_OF_TEXT, read_file},
+    model::{Fault, FileStat, Layout, LockedAsset, Sha256, Stamp, checksum},
     provenance::RunClass,
 };
 
-use super::atomic::replace_file;
+use super::own::write_state;
 
 /// What is remembered of one artifact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,7 +105,7 @@ impl Record {
 
     /// Reads a record. One that is missing or damaged is no record.
     pub fn read(path: &Path) -> Option<Self> {
-        let bytes = std::fs::read(path).ok()?;
+        let bytes = read_file(path, MOST_OF_TEXT).ok()?;
         let at = bytes.iter().position(|byte| *byte == b'\n')?;
         let (sum, body) = (&bytes[..at], &bytes[at + 1..]);
         if sum != check_line(body).as_bytes() {
@@ -113,10 +114,9 @@ impl Record {
         serde_json::from_slice(body).ok()
     }
 
-    /// Writes a record in one step, by way of the folder `half_made`.
-    pub fn write(&self, path: &Path, half_made: &Path) -> Result<(), Fault> {
-        replace_file(path, &self.to_bytes(), half_made, false)
-            .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))
+    /// Writes a record of the workspace at `layout` in one step.
+    pub fn write(&self, layout: &Layout, path: &Path) -> Result<(), Fault> {
+        write_state(layout, path, &self.to_bytes())
     }
 
     /// The record as it stands in its file: a line with the checksum of what follows.
@@ -161,8 +161,9 @@ pub(super) mod tests {
     #[test]
     fn a_damaged_record_is_no_record() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("nats");
-        sample().write(&path, dir.path()).unwrap();
+        let layout = Layout::new(dir.path().to_owned());
+        let path = layout.state().join("nats");
+        sample().write(&layout, &path).unwrap();
         assert_eq!(Record::read(&path), Some(sample()));
         let good = std::fs::read(&path).unwrap();
         for at in 0..good.len() {

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::{
     console,
     git::{self, History},
-    model::{Fault, Kind, Precedence, Version},
+    model::{Fault, Kind, Series, Version},
     newer::{
         Change, Found, Offers, Pins, Shared, Step, Wish, before, exists, has_stale_digest,
         is_newer, unlike,
@@ -20,8 +20,8 @@ use crate::{
 use super::{
     Stop,
     outdated::{ask, tell_failures},
-    run::runtime,
-    session::{Session, say, select},
+    run::{hearing, runtime},
+    session::{Session, note, say, select},
     versions::Versions,
 };
 
@@ -241,7 +241,11 @@ impl<'w> Desk<'w> {
             after: self.pins.with(&changes)?,
             locked: steps.iter().flat_map(|step| step.locked.clone()).collect(),
         };
-        if self.session.flags.dry_run { Ok(()) } else { change.make(&self.workspace.layout) }
+        if self.session.flags.dry_run {
+            return Ok(());
+        }
+        let (_hearing, cancel) = hearing()?;
+        change.make(&self.workspace.layout, &cancel, &note)
     }
 
     /// A digest in a spec is that of one version.
@@ -312,9 +316,9 @@ fn json(step: &Step, subsystem: &Subsystem) -> serde_json::Value {
 /// `Usage` if nobody can tell what is newer than it.
 fn idle_for(shared: &Shared, offers: &Offers, wish: Wish) -> Result<String, Fault> {
     let (key, pinned) = (shared.key, &shared.pin.version);
-    if Precedence::of(pinned).is_none() {
+    let is_branch = shared.subsystems.iter().any(|subsystem| subsystem.version.is_moving());
+    if is_branch || Series::of(pinned).is_none() {
         let fault = Fault::new(Kind::Usage, format!("nothing is newer than {key} {pinned}"));
-        let is_branch = Version::new(pinned).is_ok_and(|version| version.is_moving());
         return Err(match is_branch {
             true => fault
                 .because("it is a branch: it moves by itself")
@@ -345,7 +349,7 @@ fn incomparable(shared: &Shared, offers: &Offers) -> Option<Fault> {
     let pinned = &shared.pin.version;
     let is_alike = offers.newest(pinned, Wish { pre: true, major: true }).is_some();
     let subsystem = shared.subsystems.first()?;
-    (!is_alike && Precedence::of(pinned).is_some()).then(|| unlike(subsystem))
+    (!is_alike && Series::of(pinned).is_some()).then(|| unlike(subsystem))
 }
 
 /// The versions after `steps`.

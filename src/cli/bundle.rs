@@ -9,10 +9,10 @@ use std::{
 
 use crate::{
     archive::{Packed, pack},
-    cache::{Place, Record, replace_file},
+    cache::{Place, Record, Release, replace_file},
     git::History,
     model::{Compression, Fault, Kind, Layout, Name, Platform},
-    release::{bundle_entries, bundle_name},
+    release::{bundle_entries, bundle_name, is_project_tag},
     report::human_size,
     workspace::Workspaces,
 };
@@ -60,8 +60,7 @@ pub(super) fn package(
     for bundle in &bundles {
         let line = format!("{}  {}\n", bundle.packed.sha256, bundle.name);
         let sidecar = into.join(format!("{}.sha256", bundle.name));
-        replace_file(&sidecar, line.as_bytes(), &layout.staging(), false)
-            .map_err(|e| Fault::io(format!("cannot write {}", sidecar.display()), &e))?;
+        replace_file(layout, &sidecar, line.as_bytes())?;
     }
     if session.flags.json {
         let bundles: Vec<_> = bundles.iter().map(Bundle::json).collect();
@@ -108,6 +107,9 @@ pub(super) fn pack_all(
     for platform in workspaces.wanted().iter().copied() {
         let name = bundle_name(&workspaces.any().project, version, platform);
         let artifacts = proven(workspaces, names, platform)?;
+        if is_project_tag(version) {
+            all_released(workspaces, platform, &artifacts)?;
+        }
         let artifacts: Vec<_> =
             artifacts.iter().map(|(record, folder)| (record.clone(), folder.as_path())).collect();
         let entries = bundle_entries(&name, &artifacts, lock.clone());
@@ -140,6 +142,30 @@ fn proven(
     let fault = Fault::new(Kind::Verification, "cannot bundle what is not installed and proven");
     let fault = wrong.into_iter().fold(fault, Fault::because);
     Err(fault.hint(format!("`forge ensure --platform {platform}` makes it so")))
+}
+
+/// Refuses what a scheme versions and no release holds: it was built from something else than what its
+/// version means, and a bundle of a version goes out under that.
+fn all_released(
+    workspaces: &Workspaces,
+    platform: Platform,
+    artifacts: &[(Record, PathBuf)],
+) -> Result<(), Fault> {
+    let subsystems = &workspaces.of(platform).subsystems;
+    let is_open = |record: &&Record| {
+        let subsystem = subsystems.get(&record.stamp.name);
+        let has_scheme = subsystem.is_some_and(|subsystem| subsystem.scheme.is_some());
+        has_scheme && !matches!(record.release, Some(Release::Holds { .. }))
+    };
+    let open = artifacts.iter().map(|(record, _)| record).find(is_open);
+    let Some(Record { stamp, .. }) = open else { return Ok(()) };
+    let what = format!("cannot bundle {}: it is not {}", stamp.name, stamp.version);
+    Err(Fault::new(Kind::Usage, what)
+        .because("it was built here, and no release of that version holds it")
+        .hint(format!(
+            "`forge release:binary {}` releases it as the version that it is",
+            stamp.name
+        )))
 }
 
 /// What differs from the commit that is checked out, other than what forge made.

@@ -138,9 +138,12 @@ impl<'w> Component<'w> {
         whole(history).await?;
         let tags = self.all_tags(history).await?;
         let until = self.until(&tags, range.to)?;
-        let days = history.days(&until).await?;
+        let (days, of_tags) = (history.days(&until).await?, history.days_of_tags().await?);
         let released = |(tag, commit): (&String, &String)| {
-            let (label, day) = (self.label(tag)?.to_owned(), days.get(commit)?.clone());
+            // What `until` has not is no version of it, whenever it was tagged.
+            let day = days.get(commit)?;
+            let day = of_tags.get(tag).unwrap_or(day).clone();
+            let label = self.label(tag)?.to_owned();
             Some(Released { label, tag: tag.clone(), day })
         };
         let versions = shown(tags.iter().filter_map(released).collect());

@@ -1,9 +1,13 @@
 //! `forge clean`: removes what forge made in a workspace, and nothing else.
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::{
-    cache::remove_tree,
+    cache::existing_forge_folder,
+    disk::{EntryKind, Folder},
     model::{Fault, Layout},
 };
 
@@ -20,24 +24,50 @@ pub(super) fn clean(session: &Session, what: CleanWhat) -> Result<u8, Stop> {
     if !matches!(what, CleanWhat::Src | CleanWhat::Dist) {
         refuse_while_running(&layout)?;
     }
+    if matches!(what, CleanWhat::All) {
+        return clean_all(session, &layout);
+    }
+    let Some(forge) = existing_forge_folder(&layout)? else { return Ok(0) };
     for path in folders(&layout, what) {
-        if fs::symlink_metadata(&path).is_err() {
-            continue;
-        }
         let label = layout.display(&path);
-        if session.flags.dry_run {
-            say(&format!("would remove {label}\n"))?;
-            continue;
-        }
-        match remove_tree(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Fault::io(format!("cannot remove {label}"), &error).into());
-            }
-            _ if session.flags.quiet => {}
-            _ => say(&format!("removed {label}\n"))?,
+        let failed = |error: io::Error| Fault::io(format!("cannot remove {label}"), &error);
+        if forge.entry(&path).map_err(failed)?.is_some() {
+            remove(session, &forge, &path)?;
         }
     }
     Ok(0)
+}
+
+/// Removes `.forge`. If that is a link, so that it is kept on another disk, the link stays.
+fn clean_all(session: &Session, layout: &Layout) -> Result<u8, Stop> {
+    let failed = |error: io::Error| Fault::io("cannot look at .forge", &error);
+    let root = Folder::open(layout.root()).map_err(failed)?;
+    match root.entry(&layout.forge()).map_err(failed)?.map(|entry| entry.kind) {
+        None => {}
+        Some(EntryKind::Link) => {
+            let Some(forge) = existing_forge_folder(layout)? else { return Ok(0) };
+            for name in forge.names_in().map_err(failed)? {
+                remove(session, &forge, &layout.forge().join(name))?;
+            }
+        }
+        Some(_) => remove(session, &root, &layout.forge())?,
+    }
+    Ok(0)
+}
+
+/// Removes what stands at `path`, below `within`, and says so.
+fn remove(session: &Session, within: &Folder, path: &Path) -> Result<(), Stop> {
+    let label = session.layout()?.display(path);
+    if session.flags.dry_run {
+        return Ok(say(&format!("would remove {label}\n"))?);
+    }
+    match within.remove_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Fault::io(format!("cannot remove {label}"), &error).into())
+        }
+        _ if session.flags.quiet => Ok(()),
+        _ => Ok(say(&format!("removed {label}\n"))?),
+    }
 }
 
 fn folders(layout: &Layout, what: CleanWhat) -> Vec<PathBuf> {

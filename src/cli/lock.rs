@@ -10,8 +10,8 @@ use crate::{
 
 use super::{
     Stop,
-    run::{jobs, runtime},
-    session::{Session, say, select},
+    run::{hearing, jobs, runtime},
+    session::{Session, note, say, select},
 };
 
 /// Resolves them. With `update`, also those that are locked already.
@@ -49,7 +49,8 @@ pub(super) fn lock(session: &Session, words: &[String], update: bool) -> Result<
         })
         .collect();
     if !session.flags.dry_run {
-        write_lock(&workspace.layout, &changes)?;
+        let (_hearing, cancel) = hearing()?;
+        write_lock(&workspace.layout, &changes, &cancel, &note)?;
     }
     for change in &changes {
         let commit = change.commit.as_deref().unwrap_or_default();

@@ -8,8 +8,8 @@ use std::{
 };
 
 use crate::{
-    cache::replace_file,
     console,
+    disk::Folder,
     migrate::{self as migration, Migration, Page},
     model::{Diagnostic, Fault, Kind, Layout},
     taskfile::{self, Given},
@@ -93,10 +93,11 @@ fn nothing_is_there(folder: &Path, pages: &[Page]) -> Result<(), Fault> {
 fn write(folder: &Path, pages: &[Page]) -> Result<(), Fault> {
     for page in pages {
         let file = folder.join(&page.path);
-        let folder = file.parent().unwrap_or(Path::new("/"));
-        let failed = |error| Fault::io(format!("cannot write {}", file.display()), &error);
-        std::fs::create_dir_all(folder).map_err(failed)?;
-        replace_file(&file, page.text.as_bytes(), folder, true).map_err(failed)?;
+        Folder::make(folder)
+            .and_then(|folder| {
+                folder.replace(&page.path, page.text.as_bytes(), Path::new(""), true)
+            })
+            .map_err(|error| Fault::io(format!("cannot write {}", file.display()), &error))?;
     }
     Ok(())
 }

@@ -2,14 +2,14 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
     hash::{BuildHasher, Hasher, RandomState},
     path::PathBuf,
 };
 
 use crate::{
-    cache::replace_file,
+    cache::{existing_forge_folder, write_state},
     console,
+    disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Kind, Layout, Name, Version},
     provenance::{Permission, may_publish},
     versioning::Next,
@@ -149,8 +149,9 @@ pub(super) fn claimed(
 
 /// Forgets the claims on versions that are released now.
 pub(super) fn settled(layout: &Layout, versions: &Versions) {
+    let Ok(Some(folder)) = existing_forge_folder(layout) else { return };
     for name in versions.keys() {
-        let _ = fs::remove_file(run_file(layout, name));
+        let _ = folder.remove_file(&run_file(layout, name));
     }
 }
 
@@ -176,12 +177,11 @@ fn run_of(layout: &Layout, name: &Name) -> Result<String, Fault> {
         return Ok(run);
     }
     let path = run_file(layout, name);
-    if let Ok(known) = fs::read_to_string(&path) {
+    if let Ok(known) = read_text(&path, MOST_OF_TEXT) {
         return Ok(known);
     }
     let run = new_run();
-    replace_file(&path, run.as_bytes(), &layout.staging(), false)
-        .map_err(|error| Fault::io(format!("cannot write {}", path.display()), &error))?;
+    write_state(layout, &path, run.as_bytes())?;
     Ok(run)
 }
 

@@ -6,7 +6,7 @@ use etcetera::BaseStrategy;
 
 use crate::{
     console,
-    model::{Fault, Kind, Name, Precedence},
+    model::{Fault, Kind, Name, Series},
     newer::{Asker, Found, Looked, Proxies, Wish, is_newer, look, unlike},
     process::{Cancel, Runner},
     report::{Align, Cell, Role, Table, render_warning},
@@ -165,7 +165,9 @@ impl<'w> Line<'w> {
                 };
                 let (in_major, newest) = (newest(false), newest(true));
                 let state = match &newest {
-                    _ if Precedence::of(pinned).is_none() => State::Ageless,
+                    _ if subsystem.version.is_moving() || Series::of(pinned).is_none() => {
+                        State::Ageless
+                    }
                     Some(newest) if is_newer(newest, pinned) => State::Outdated,
                     Some(_) => State::Current,
                     None => State::Failed(unlike(subsystem)),

@@ -98,8 +98,7 @@ pub(super) fn pack(
             .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
         let line = format!("{}  {}\n", asset.sha256, file_name(&path));
         let sidecar = PathBuf::from(format!("{}.sha256", path.display()));
-        replace_file(&sidecar, line.as_bytes(), &layout.staging(), false)
-            .map_err(|e| Fault::io(format!("cannot write {}", sidecar.display()), &e))?;
+        replace_file(layout, &sidecar, line.as_bytes())?;
         packed.push(Packed { id, path, asset });
     }
     Ok(packed)

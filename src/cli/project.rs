@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    cache::{Record, Staging},
+    cache::{Record, Staging, stage},
     console,
     git::{History, resolve},
     model::{ArtifactId, Fault, Kind, Name, Platform},
@@ -128,7 +128,7 @@ impl Checked {
     /// Packs the bundles.
     fn pack(self) -> Result<Prepared, Stop> {
         let workspace = self.workspaces.any();
-        let staging = Staging::new(&workspace.layout.staging(), "bundle")?;
+        let staging = stage(&workspace.layout)?;
         let bundles = pack_all(&self.workspaces, &self.names, &self.tag, staging.path())?;
         let release = Release {
             tag: self.tag.clone(),

@@ -4,13 +4,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::Arc,
-    time::Duration,
 };
 
 use tokio::sync::OnceCell;
 
 use crate::{
-    cache::{Cache, Record, Staging},
+    cache::{Cache, Record, sweep_staging},
+    disk::unique,
     execute::{self, Context, Turns, Versions, execute, resolve_refs, unlocked_refs},
     model::{ArtifactId, Event, EventSink, Fault, Kind, Name, RunReport},
     plan::{Limits, Plan, compile},
@@ -108,7 +108,7 @@ pub(super) async fn run_until(
     let plan = compile(&workspaces, probed, &seconds);
     let is_noop = is_noop(&plan);
     if !plan.actions.is_empty() {
-        Staging::sweep(&workspaces.layout().staging(), Duration::ZERO);
+        sweep_staging(workspaces.layout());
         cache.sweep();
     }
     let options = execute::Options {
@@ -134,6 +134,7 @@ pub(super) async fn run_until(
         surroundings: surroundings(),
         state: OnceCell::new(),
         versions: Versions::default(),
+        not_its_version: tokio::sync::Mutex::default(),
         options,
     };
     let report = execute(plan, Arc::new(context)).await;
@@ -230,8 +231,25 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
         .map_err(|e| Fault::io("cannot start the threads of a run", &e))
 }
 
-/// The name of this run's folder of logs: when it began, and its process id.
+/// A handle that signals stop, for as long as the runtime lives: for work that blocks.
+pub(super) fn hearing() -> Result<(tokio::runtime::Runtime, Cancel), Fault> {
+    let (runtime, cancel) = (runtime()?, Cancel::new());
+    runtime.block_on(async { cancel.listen_to_signals() })?;
+    Ok((runtime, cancel))
+}
+
+/// The name of this run's folder of logs: when it began, and what no other run has. Two containers may
+/// have the same process id.
 pub(super) fn run_name() -> String {
     let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
-    format!("{now}-{}", std::process::id())
+    unique(&format!("{now}-"))
+}
+
+/// Whether `name` is one that [`run_name`] gives.
+pub(super) fn is_run_name(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('-').collect();
+    let is = |part: &str, length| {
+        part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    matches!(parts[..], [day, time, unique] if is(day, 8) && is(time, 6) && is(unique, 16))
 }

@@ -8,7 +8,6 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    console,
     model::{Fault, Kind, Layout, Name, Platform},
     process::Cancel,
     report::{Align, Cell, Role, Style, Table, human_time},
@@ -19,8 +18,8 @@ use crate::{
 use super::{
     Stop,
     logs::Follower,
-    run::runtime,
-    session::{Session, say},
+    run::{hearing, runtime},
+    session::{Session, note, say},
     task::ensure_all,
 };
 
@@ -45,7 +44,8 @@ pub(super) fn up(session: &Session, words: &[String], foreground: bool) -> Resul
         let style = session.stdout_style();
         runtime.block_on(follower.follow(&cancel, style))?;
         note(&format!("ending {}", list(&names)));
-        service::lower(workspace, watch.is_none().then_some(&names))?;
+        let end = watch.is_none().then_some(&names);
+        service::lower(workspace, end, &cancel.patient(), &note)?;
     }
     Ok(0)
 }
@@ -53,17 +53,19 @@ pub(super) fn up(session: &Session, words: &[String], foreground: bool) -> Resul
 /// Ends services; all of them, and whatever is left of them, if none is named.
 pub(super) fn down(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let workspace = session.workspace();
+    let (_hearing, cancel) = hearing()?;
     // What runs can be ended though somebody broke a file meanwhile.
     let workspace = match workspace {
         Ok(workspace) => workspace,
         Err(Stop::Problems(_)) if words.is_empty() => {
-            service::lower_all(&session.layout()?)?;
+            service::lower_all(&session.layout()?, &cancel, &note)?;
             return Ok(0);
         }
         Err(stop) => return Err(stop),
     };
     let names = service::select(&workspace, words)?;
-    let was = service::lower(&workspace, (!words.is_empty()).then_some(&names))?;
+    let names = (!words.is_empty()).then_some(&names);
+    let was = service::lower(&workspace, names, &cancel, &note)?;
     if !session.flags.quiet {
         match was.is_empty() {
             true => note("no service was running"),
@@ -234,9 +236,4 @@ fn state_word(state: &State) -> String {
 /// Names with commas between.
 pub(super) fn list<'n>(names: impl IntoIterator<Item = &'n Name>) -> String {
     names.into_iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
-}
-
-/// Says something on standard error. If that is closed there is nobody left to tell.
-fn note(text: &str) {
-    console::err(&format!("{text}\n"));
 }

@@ -282,6 +282,11 @@ pub(super) fn select(workspace: &Workspace, words: &[String]) -> Result<BTreeSet
     Ok(names)
 }
 
+/// Says something on standard error. If that is closed there is nobody left to tell.
+pub(super) fn note(text: &str) {
+    console::err(&format!("{text}\n"));
+}
+
 /// Prints `text` on standard output. A reader that went away is no fault: `forge list | head` is fine.
 pub(super) fn say(text: &str) -> Result<(), Fault> {
     console::out(text).map_err(|error| Fault::io("cannot write to standard output", &error))

@@ -1,12 +1,15 @@
 //! What tasks printed: all of it in a file, and as much as can be shown again in memory.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::File,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
-use crate::model::Layout;
+use crate::{cache::make_folder, disk::Folder, model::Layout};
+
+use super::run::is_run_name;
 
 /// How many of the last lines of a task that failed are shown again.
 const SHOWN_AGAIN: usize = 200;
@@ -19,6 +22,7 @@ const RUNS: usize = 50;
 pub(super) struct Logs {
     layout: Layout,
     folder: PathBuf,
+    opened: OnceLock<Option<Folder>>,
 }
 
 /// What one task printed.
@@ -34,23 +38,30 @@ impl Logs {
     /// For the run called `name`.
     pub(super) fn new(layout: Layout, name: String) -> Self {
         let folder = layout.logs().join(name);
-        Self { layout, folder }
+        Self { layout, folder, opened: OnceLock::new() }
     }
 
     /// For what the task `label` prints, in its run of this number. The first one makes room for
     /// this run's logs among those of the last runs.
     pub(super) fn begin(&self, label: &str, run: usize) -> Printed {
-        if !self.folder.is_dir() && fs::create_dir_all(&self.folder).is_ok() {
-            sweep(&self.layout.logs());
+        if self.opened.get().is_none() {
+            let _ = self.opened.set(self.open());
         }
         let name = label.replace(['/', '\0'], "-");
         let create = |name: String| {
-            let path = self.folder.join(name);
-            let file = OpenOptions::new().append(true).create_new(true).open(&path).ok()?;
-            Some((path, file))
+            let folder = self.opened.get()?.as_ref()?;
+            let file = folder.create_new(Path::new(&name), 0o666).ok()?;
+            Some((self.folder.join(name), file))
         };
         let log = create(format!("{name}.log")).or_else(|| create(format!("{name}-{run}.log")));
         Printed { log, text: String::new(), is_cut: false }
+    }
+
+    /// The folder, in which nothing is written if it cannot be made: that ruins no task.
+    fn open(&self) -> Option<Folder> {
+        let folder = make_folder(&self.layout, &self.folder).ok()?;
+        sweep(&make_folder(&self.layout, &self.layout.logs()).ok()?);
+        Some(folder)
     }
 
     /// `path` as people are shown it.
@@ -60,13 +71,12 @@ impl Logs {
 }
 
 /// Deletes the logs of all but the last runs. The names of folders begin with the time.
-fn sweep(logs: &Path) {
-    let folders = fs::read_dir(logs).into_iter().flatten().flatten();
-    let mut folders: Vec<PathBuf> = folders.map(|entry| entry.path()).collect();
-    folders.sort_unstable_by(|a, b| b.cmp(a));
-    for folder in folders.iter().skip(RUNS) {
+fn sweep(logs: &Folder) {
+    let mut names = logs.names_in().unwrap_or_default();
+    names.retain(|name| name.to_str().is_some_and(is_run_name));
+    for name in names.iter().rev().skip(RUNS) {
         // Another forge may be doing the same.
-        let _ = fs::remove_dir_all(folder);
+        let _ = logs.remove_all(Path::new(name));
     }
 }
 

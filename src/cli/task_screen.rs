@@ -22,7 +22,7 @@ use super::{
     actions::Actions,
     choice::Output,
     run::run_name,
-    session::{Session, say},
+    session::{Session, note, say},
     task_log::{Logs, Printed},
 };
 
@@ -208,11 +208,6 @@ fn sum(ends: &[End], seconds: f64) -> String {
     ];
     let parts: Vec<_> = parts.into_iter().flatten().collect();
     format!("{} tasks in {}: {}", ends.len(), human_time(seconds), parts.join(", "))
-}
-
-/// Says something on standard error. If that is closed there is nobody left to tell.
-fn note(text: &str) {
-    console::err(&format!("{text}\n"));
 }
 
 #[cfg(test)]

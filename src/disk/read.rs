@@ -9,6 +9,9 @@ use std::{
 
 use rustix::fs::{CWD, Mode, OFlags, fcntl_getfl, fcntl_setfl, openat};
 
+/// More than any text takes that people or forge write: manifests, locks, records. In bytes.
+pub const MOST_OF_TEXT: u64 = 16 << 20;
+
 /// Opens the regular file at `path` for reading. Links are followed: it is for files of the user.
 ///
 /// # Errors

@@ -110,6 +110,6 @@ fn first_link(dir: BorrowedFd<'_>, below: &Path) -> Option<PathBuf> {
 pub(super) fn link_in_the_way(path: &Path) -> io::Error {
     let path = path.display();
     io::Error::other(format!(
-        "{path} is a symbolic link, and forge does not write through links: remove it if you did not make it (`rm {path}`)"
+        "{path} is a symbolic link, and forge does not write through links: if you did not make it, remove it"
     ))
 }

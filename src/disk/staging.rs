@@ -5,7 +5,7 @@ use std::{
     hash::{BuildHasher, Hasher, RandomState},
     io,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use rustix::{
@@ -42,7 +42,7 @@ impl Staging {
         let mut last = io::Error::from(io::ErrorKind::NotFound);
         for _ in 0..MOST_TRIES {
             let parent = root.make_folder(parent)?;
-            let name = PathBuf::from(format!("{PREFIX}{:016x}", random()));
+            let name = PathBuf::from(unique(PREFIX));
             match parent.make_new_folder(&name) {
                 // Taken, or swept between making and opening it.
                 Err(error) if is_race(&error) => last = error,
@@ -127,18 +127,16 @@ fn is_made_here(name: &OsStr) -> bool {
 }
 
 fn is_own(entry: &Entry, age: Duration) -> bool {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let is_old = entry.modified.saturating_add(age.as_secs() as i64) <= now.as_secs() as i64;
-    entry.kind == EntryKind::Folder && entry.owner == getuid().as_raw() && is_old
+    entry.kind == EntryKind::Folder && entry.owner == getuid().as_raw() && entry.age() >= age
 }
 
 fn is_race(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound)
 }
 
-/// A number that no other process and no other thread has. Only its being unique matters.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
+/// `prefix` with 16 hexadecimal digits that no other process and no other thread has.
+pub fn unique(prefix: &str) -> String {
+    format!("{prefix}{:016x}", RandomState::new().build_hasher().finish())
 }
 
 #[cfg(test)]

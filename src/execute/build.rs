@@ -10,8 +10,8 @@ use std::{
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
-    cache::{Installed, Place, inspect},
-    model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Platform},
+    cache::{Installed, Place, inspect, make_folder},
+    model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Layout, Platform},
     plan::Action,
     probe::{Finding, Own, walk_sources},
     process::{Command, CommandLine},
@@ -42,9 +42,11 @@ impl Context {
         let (started, begun) = (Instant::now(), jiff::Timestamp::now());
         let tools = self.tool_versions(&want.id, build).await;
         let source = self.source(action, subsystem, want).await?;
-        let staging = self.staging(want)?;
+        let staging = self.staging()?;
         let places = self.places(&want.id, &source, staging.path());
-        make_work_folder(build, &places)?;
+        let layout = self.workspaces.layout();
+        make_work_folder(layout, build, &places)?;
+        make_folder(layout, &self.logs)?;
         self.phase(action, "building");
         self.run_steps(action.id, &want.id, build, &places).await?;
         self.phase(action, "checking");
@@ -240,12 +242,11 @@ fn disk_is_full(fault: Fault, folder: &Path) -> Fault {
 }
 
 /// Makes the folder for intermediate results, if some command speaks of it.
-fn make_work_folder(build: &Build, places: &Places) -> Result<(), Fault> {
+fn make_work_folder(layout: &Layout, build: &Build, places: &Places) -> Result<(), Fault> {
     let texts = build.steps.iter().chain(build.env.values()).chain(&build.dir);
     let symbol = format!("{{{{ {} }}}}", "work");
     if texts.into_iter().any(|text| text.symbolic().contains(&symbol)) {
-        fs::create_dir_all(&places.work)
-            .map_err(|e| Fault::io(format!("cannot make {}", places.work.display()), &e))?;
+        make_folder(layout, &places.work)?;
     }
     Ok(())
 }

@@ -7,11 +7,10 @@ use std::{
 };
 
 use crate::{
-    cache::{Cache, Staging},
+    cache::{Cache, Staging, stage},
     git,
     model::{ArtifactId, Event, EventSink, Fault, Name},
     plan::{Action, Limits},
-    probe::Want,
     process::{Cancel, CommandRunner},
     provenance::{Classes, Surroundings},
     store::{Fetcher, Store},
@@ -46,6 +45,8 @@ pub struct Context {
     pub state: tokio::sync::OnceCell<Option<git::State>>,
     /// What tools said of their versions.
     pub versions: Versions,
+    /// Of which subsystems it is known whether they may be published under their version, and why not.
+    pub not_its_version: tokio::sync::Mutex<BTreeMap<Name, Option<Fault>>>,
     /// How far jobs may go.
     pub options: Options,
 }
@@ -102,9 +103,9 @@ impl Context {
         self.events.emit(Event::Phase { action: action.id, phase: phase.into() });
     }
 
-    /// A new folder for half-made things of `want`.
-    pub(super) fn staging(&self, want: &Want) -> Result<Staging, Fault> {
-        Staging::new(&self.workspaces.layout().staging(), &want.id.name.file_name())
+    /// A new folder for half-made things.
+    pub(super) fn staging(&self) -> Result<Staging, Fault> {
+        stage(self.workspaces.layout())
     }
 
     /// Where the commands for `id` log.

@@ -57,7 +57,7 @@ impl Context {
                 .because("it was there a moment ago")
                 .hint("run it again")
         })?;
-        let staging = self.staging(want)?;
+        let staging = self.staging()?;
         let unpacker = Unpacker::new(&label);
         let unpacked = self.unpack_stream(action, stream, unpacker, staging.path()).await?;
         compare(&unpacked, pinned, published, &label)?;

@@ -119,7 +119,7 @@ impl Ledger {
     pub(super) fn close(mut self) -> RunReport {
         let changes = std::mem::take(&mut self.lock);
         if !self.context.options.locked
-            && let Err(fault) = write_lock(self.context.workspaces.layout(), &changes)
+            && let Err(fault) = self.write_lock(&changes)
         {
             self.warn(None, fault);
         }
@@ -128,6 +128,12 @@ impl Ledger {
             warnings: self.warnings,
             seconds: 0.0,
         }
+    }
+
+    fn write_lock(&self, changes: &[LockChange]) -> Result<(), Fault> {
+        let Context { workspaces, cancel, events, .. } = &*self.context;
+        let tell = |why: &str| events.emit(Event::Waiting { why: why.to_owned() });
+        write_lock(workspaces.layout(), changes, cancel, &tell)
     }
 
     fn step(&self, id: ActionId) -> Step {

@@ -1,11 +1,11 @@
 //! Writing `forge.lock`: changes of this run, merged into what the file says now.
 
-use std::fs;
-
 use crate::{
-    cache::{BusyLock, replace_file},
+    cache::{replace_file, turn_to_write},
     manifest::{parse_lock, render_lock},
     model::{Fault, Kind, Layout, Lock, LockedAsset, Name, Platform},
+    process::Cancel,
+    workspace::lock_text,
 };
 
 /// One thing that a run learned and the lock should say.
@@ -21,14 +21,19 @@ pub struct LockChange {
     pub asset: Option<(Platform, LockedAsset)>,
 }
 
-/// Merges `changes` into `forge.lock`. Two runs that end at once both get theirs in.
-pub fn write_lock(layout: &Layout, changes: &[LockChange]) -> Result<(), Fault> {
+/// Merges `changes` into `forge.lock`. Two runs that end at once both get theirs in: one waits for the
+/// other, which `tell` is told, until `cancel` ends it.
+pub fn write_lock(
+    layout: &Layout,
+    changes: &[LockChange],
+    cancel: &Cancel,
+    tell: &dyn Fn(&str),
+) -> Result<(), Fault> {
     if changes.is_empty() {
         return Ok(());
     }
-    let _turn = BusyLock::wait(&layout.state().join("locks/forge.lock"))?;
-    let path = layout.lock();
-    let before = fs::read_to_string(&path).unwrap_or_default();
+    let _turn = turn_to_write(layout, cancel, tell)?;
+    let before = lock_text(layout)?;
     let mut lock = parse_lock(&before).map_err(|diagnostic| {
         Fault::new(Kind::Usage, "forge.lock cannot be read any more").because(diagnostic.what)
     })?;
@@ -37,8 +42,7 @@ pub fn write_lock(layout: &Layout, changes: &[LockChange]) -> Result<(), Fault> 
     if after == before {
         return Ok(());
     }
-    replace_file(&path, after.as_bytes(), &layout.staging(), true)
-        .map_err(|e| Fault::io("cannot write forge.lock", &e))
+    replace_file(layout, &layout.lock(), after.as_bytes())
 }
 
 fn apply(lock: &mut Lock, changes: &[LockChange]) {

@@ -12,6 +12,7 @@ mod context;
 mod download;
 mod ledger;
 mod lock_file;
+mod own_version;
 mod publish;
 mod refs;
 mod source;
@@ -30,7 +31,9 @@ pub use refs::{resolve_refs, unlocked_refs};
 pub use tools::{ask_version, tells};
 
 use crate::{
-    cache::{Busy, BusyLock, Installed, Place, Record, Release, inspect, repair, uninstall},
+    cache::{
+        Busy, BusyLock, Installed, Place, Record, Release, another, inspect, repair, uninstall,
+    },
     model::{ActionId, ArtifactId, Event, Fault, How, Kind, RunReport},
     plan::{Action, Ended, Plan, Schedule, Step},
     probe::{Acceptance, Finding, Verdict, Want, accept, distrust},
@@ -143,7 +146,7 @@ impl Context {
     /// another forge is at work on it.
     fn remove(&self, id: &ArtifactId) -> Result<(), Fault> {
         let layout = self.workspaces.layout();
-        match BusyLock::take(&layout.artifact_lock(id))? {
+        match BusyLock::take(layout, &layout.artifact_lock(id))? {
             Busy::Ours(_lock) => uninstall(layout, id),
             Busy::Theirs(_) => Ok(()),
         }
@@ -182,16 +185,16 @@ impl Context {
 
     /// Waits until no other forge works on this artifact in this workspace.
     async fn take_turn(&self, action: &Action, finding: &Finding) -> Result<BusyLock, Fault> {
-        let path = self.workspaces.layout().artifact_lock(&finding.want.id);
+        let layout = self.workspaces.layout();
+        let path = layout.artifact_lock(&finding.want.id);
         let mut told = false;
         loop {
-            let holder = match BusyLock::take(&path)? {
+            let holder = match BusyLock::take(layout, &path)? {
                 Busy::Ours(lock) => return Ok(lock),
                 Busy::Theirs(holder) => holder,
             };
             if !told {
-                let who = holder.map_or_else(String::new, |pid| format!(" (process {pid})"));
-                self.phase(action, format!("waiting for another forge{who}"));
+                self.phase(action, format!("waiting for {}", another(holder)));
                 told = true;
             }
             tokio::select! {
@@ -229,7 +232,7 @@ impl Context {
     }
 
     fn link(&self, finding: &Finding, record: &Record) -> Result<Done, Fault> {
-        let staging = self.staging(&finding.want)?;
+        let staging = self.staging()?;
         self.cache.restore(record, staging.path())?;
         let record = self.install(&finding.want, &staging, record.clone())?;
         let lock = self.lock_known_asset(&finding.want, &record);

@@ -12,7 +12,7 @@ use crate::{
     archive::{Contents, Entry, Packed, pack},
     cache::{Installed, Place, Record, Release, inspect},
     manifest::render_stamp,
-    model::{Compression, Fault, How, Kind, LockedAsset, Revision, Stamp, asset_name},
+    model::{Compression, Fault, How, Kind, LockedAsset, Revision, Scheme, Stamp, asset_name},
     plan::Action,
     probe::{Finding, Want, read_stamp},
     provenance::{Builder, MAX_BYTES, promotion_name, read_statements, statement_name},
@@ -44,8 +44,19 @@ impl Context {
             .because(format!("what is installed was made by {}", record.class))
             .hint(format!("build it in this run: `forge ensure --force {}`", want.id.name)));
         }
+        match self.is_not_its_version(want).await {
+            Ok(None) => {}
+            Ok(Some(why)) if self.options.asked => return Err(why),
+            Ok(Some(why)) => return self.leave_unpublished(want, &place, record, &**store, why),
+            // The next run asks again.
+            Err(fault) if !self.options.asked && fault.kind == Kind::Store => {
+                let fault = fault.within(format!("{} is not published", want.tag));
+                return Ok(Done { warnings: vec![fault], ..Done::new(How::Built, record) });
+            }
+            Err(fault) => return Err(fault),
+        }
         let compression = self.workspaces.subsystem(&want.id).compression;
-        let staging = self.staging(want)?;
+        let staging = self.staging()?;
         let file = staging.path().join(&want.asset);
         self.phase(action, "packing");
         let packed = pack_installed(&place, &record, compression, &file).await?;
@@ -67,6 +78,23 @@ impl Context {
         }
         let sent = Sent { packed, upload, revision, receipt };
         self.enter_release(want, &place, record, &**store, &sent)
+    }
+
+    /// Remembers that what is installed is not to be published as it is. In a store that only this user
+    /// reads nobody misses it.
+    fn leave_unpublished(
+        &self,
+        want: &Want,
+        place: &Place,
+        mut record: Record,
+        store: &dyn Store,
+        why: Fault,
+    ) -> Result<Done, Fault> {
+        record.release = Some(Release::HoldsOther { store: store.url().to_owned() });
+        record.write(self.workspaces.layout(), &place.record)?;
+        let is_told = !self.options.private_store && want.version != Scheme::unreleased().as_str();
+        let warnings = Some(why).filter(|_| is_told).into_iter().collect();
+        Ok(Done { warnings, ..Done::new(How::Built, record) })
     }
 
     /// Publishes as part of the last release of the version, or as the next one if that one was made
@@ -159,7 +187,7 @@ impl Context {
             warnings.push(still_a_draft(&want.tag_of(*revision), &receipt.waits_for));
         }
         let layout = self.workspaces.layout();
-        record.write(&place.record, &layout.staging())?;
+        record.write(layout, &place.record)?;
         warnings.extend(self.cache.keep(&record, &place.folder).err());
         let lock = record
             .asset()

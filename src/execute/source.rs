@@ -1,13 +1,11 @@
 //! Getting the source of a build: a folder of the workspace, a git checkout, an unpacked archive.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use crate::{
     archive::Unpacker,
-    cache::{Staging, exchange, remove_tree, replace_file},
+    cache::{forge_folder, make_folder, write_state},
+    disk::{MOST_OF_TEXT, read_text},
     git,
     model::{Digest, Fault, Kind},
     plan::Action,
@@ -42,8 +40,7 @@ impl Context {
                 return Ok(SourceTree { folder: layout.root().join(dir), commit: None });
             }
             Source::None => {
-                fs::create_dir_all(&folder)
-                    .map_err(|e| Fault::io(format!("cannot make {}", folder.display()), &e))?;
+                make_folder(layout, &folder)?;
                 None
             }
             Source::Git { url, reference } => {
@@ -53,7 +50,8 @@ impl Context {
                 if self.options.locked && expected.is_none() {
                     return Err(not_locked(subsystem));
                 }
-                Some(git::checkout(&*self.runner, url, reference, expected, &folder).await?)
+                let forge = forge_folder(layout)?;
+                Some(git::checkout(&*self.runner, url, reference, expected, &forge, &folder).await?)
             }
             Source::Archive { url, digest, strip } => {
                 self.phase(action, "fetching the source");
@@ -73,19 +71,19 @@ impl Context {
         let left = [layout.source(&want.id), layout.work(&want.id)];
         let failed = |path: &Path, e| Fault::io(format!("cannot replace {}", path.display()), &e);
         let is_there = left.iter().any(|folder| folder.exists());
-        let class = match fs::read_to_string(&mark) {
+        let class = match read_text(&mark, MOST_OF_TEXT) {
             _ if !is_there => own,
             Ok(text) => RunClass::from_word(text.trim()),
             Err(_) => RunClass::Untrusted,
         };
         if class < takes {
+            let forge = forge_folder(layout)?;
             for folder in left.iter().filter(|folder| folder.exists()) {
-                remove_tree(folder).map_err(|e| failed(folder, e))?;
+                forge.remove_all(folder).map_err(|e| failed(folder, e))?;
             }
         }
         let now = if class < takes { own } else { class.min(own) };
-        replace_file(&mark, now.as_str().as_bytes(), &layout.staging(), false)
-            .map_err(|e| failed(&mark, e))
+        write_state(layout, &mark, now.as_str().as_bytes())
     }
 
     fn may_use_network(&self, url: &str) -> Result<(), Fault> {
@@ -108,7 +106,7 @@ impl Context {
         folder: &Path,
     ) -> Result<(), Fault> {
         let layout = self.workspaces.layout();
-        let staging = Staging::new(&layout.staging(), &subsystem.name.file_name())?;
+        let staging = self.staging()?;
         let unpacker = Unpacker {
             strip,
             keep_times: true,
@@ -125,7 +123,9 @@ impl Context {
             .because(format!("its digest is {:?}, the spec says {digest}", unpacked.digest))
             .hint("find out why it changed before you correct the digest in the spec"));
         }
-        exchange(&tree, folder)
+        staging
+            .folder()
+            .exchange(&tree, &forge_folder(layout)?, folder)
             .map_err(|e| Fault::io(format!("cannot put the source into {}", folder.display()), &e))
     }
 }

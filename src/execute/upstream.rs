@@ -34,7 +34,7 @@ impl Context {
         };
         let begun = jiff::Timestamp::now();
         let expected = self.upstream_digest(upstream).await?;
-        let staging = self.staging(want)?;
+        let staging = self.staging()?;
         let paths = want.binaries.iter().map(|name| path_in_archive(upstream, name).to_owned());
         let unpacker = Unpacker {
             strip: upstream.strip,

@@ -4,7 +4,7 @@
 //! there already only fetches what it lacks; whatever is odd about it, a fresh one takes its place.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -15,6 +15,7 @@ use super::{
     resolve::absent,
 };
 use crate::{
+    disk::{EntryKind, Folder},
     model::{Fault, Kind},
     process::{CommandRunner, without_credentials},
 };
@@ -28,7 +29,8 @@ struct Wanted<'a> {
 }
 
 /// Makes `dest` a checkout of `reference` of the repository at `url`, with its submodules and
-/// nothing else in it, and returns the full hash of its commit. What `dest` holds already is used;
+/// nothing else in it, and returns the full hash of its commit. `dest` is an absolute path below `root`,
+/// in which no link is followed. What `dest` holds already is used;
 /// if it is unusable, it is made afresh. `commit` is what `reference` must mean; a branch may have
 /// moved on since, a tag may not.
 ///
@@ -40,14 +42,17 @@ pub async fn checkout(
     url: &str,
     reference: &str,
     commit: Option<&str>,
+    root: &Folder,
     dest: &Path,
 ) -> Result<String, Fault> {
     let commit = commit.map(str::to_ascii_lowercase).or_else(|| full_hash(reference));
     let wanted = Wanted { url, reference, commit };
-    let dest = std::path::absolute(dest)
+    let there = root
+        .entry(dest)
         .map_err(|error| Fault::io(format!("cannot use the folder {}", dest.display()), &error))?;
-    let git = Git::new(runner, &dest, url);
-    if is_checkout_of(&git, &dest, url).await? {
+    let git = Git::new(runner, dest, url);
+    let is_folder = there.is_some_and(|there| there.kind == EntryKind::Folder);
+    if is_folder && is_checkout_of(&git, dest, url).await? {
         match wanted.bring(&git).await {
             Ok(commit) => return Ok(commit),
             // Something is odd here, and nobody knows what: a fresh start may do.
@@ -55,7 +60,7 @@ pub async fn checkout(
             Err(fault) => return Err(fault),
         }
     }
-    wanted.start_afresh(runner, &dest).await
+    wanted.start_afresh(runner, root, dest).await
 }
 
 /// The full hash of the commit checked out in `dir`; `None` if that is no repository or
@@ -92,22 +97,27 @@ async fn is_checkout_of(git: &Git<'_>, dest: &Path, url: &str) -> Result<bool, F
 
 impl Wanted<'_> {
     /// Makes a checkout beside `dest` and puts it there.
-    async fn start_afresh(&self, runner: &dyn CommandRunner, dest: &Path) -> Result<String, Fault> {
+    async fn start_afresh(
+        &self,
+        runner: &dyn CommandRunner,
+        root: &Folder,
+        dest: &Path,
+    ) -> Result<String, Fault> {
         let cannot = |error: &io::Error| {
             Fault::io(format!("cannot make the folder {}", dest.display()), error)
         };
         let fresh = beside(dest, "fetching");
-        remove(&fresh).map_err(|error| cannot(&error))?;
-        fs::create_dir_all(&fresh).map_err(|error| cannot(&error))?;
+        remove(root, &fresh).map_err(|error| cannot(&error))?;
+        root.make_new_folder(&fresh).map_err(|error| cannot(&error))?;
         let commit = match self.clone_into(runner, &fresh).await {
             Ok(commit) => commit,
             Err(fault) => {
                 // The next attempt removes it if this does not.
-                let _ = remove(&fresh);
+                let _ = remove(root, &fresh);
                 return Err(fault);
             }
         };
-        replace(dest, &fresh).map_err(|error| cannot(&error))?;
+        replace(root, dest, &fresh).map_err(|error| cannot(&error))?;
         Ok(commit)
     }
 
@@ -252,31 +262,28 @@ fn beside(dest: &Path, purpose: &str) -> PathBuf {
 }
 
 /// Puts `fresh` in the place of `dest`.
-fn replace(dest: &Path, fresh: &Path) -> io::Result<()> {
+fn replace(root: &Folder, dest: &Path, fresh: &Path) -> io::Result<()> {
     let old = beside(dest, "old");
-    remove(&old)?;
-    match fs::rename(dest, &old) {
+    remove(root, &old)?;
+    match root.rename(dest, root, &old) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    fs::rename(fresh, dest)?;
-    remove(&old)
+    root.rename(fresh, root, dest)?;
+    remove(root, &old)
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    let removed = match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) => Err(error),
-    };
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+fn remove(root: &Folder, path: &Path) -> io::Result<()> {
+    match root.remove_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::{super::sample::Sample, *};
     use crate::process::testing::is_here;
 
@@ -286,7 +293,7 @@ mod tests {
         commit: Option<&str>,
         dest: &Path,
     ) -> Result<String, Fault> {
-        checkout(&Sample::runner(), sample.url(), reference, commit, dest).await
+        checkout(&Sample::runner(), sample.url(), reference, commit, &sample.root(), dest).await
     }
 
     fn read(path: PathBuf) -> String {
@@ -467,7 +474,9 @@ mod tests {
         let cancel = crate::process::Cancel::new();
         cancel.cancel();
         let stopped = crate::process::Runner::new(1, cancel);
-        let fault = checkout(&stopped, sample.url(), "main", None, &dest).await.unwrap_err();
+        let fault = checkout(&stopped, sample.url(), "main", None, &sample.root(), &dest)
+            .await
+            .unwrap_err();
         assert_eq!(fault.kind, Kind::Interrupted);
         assert!(!dest.exists());
         assert_eq!(check_out(&sample, "main", None, &dest).await, Ok(commit));

@@ -39,7 +39,7 @@ pub struct Tag {
 pub struct Commit {
     /// Its full hash.
     pub hash: String,
-    /// The day on which it was made, where that was done: `2026-01-07`.
+    /// The day on which it was made, in UTC: `2026-01-07`.
     pub day: String,
     /// The name of who wrote it.
     pub author: String,
@@ -151,7 +151,7 @@ impl<'a> History<'a> {
     ) -> Result<Vec<(Commit, Vec<String>)>, Fault> {
         let range = after.map_or_else(|| until.to_owned(), |after| format!("{after}..{until}"));
         // Lines of a message are indented: what is not was not said by a commit.
-        let format = "--format=commit %H %cs %aN%n%w(0,2,2)%B";
+        let format = "--format=commit %H %ct %aN%n%w(0,2,2)%B";
         // Paths are names here, whatever characters they have.
         let mut words = SETTINGS.to_vec();
         words.extend(["--literal-pathspecs", "log", "--no-merges", "--no-color"]);
@@ -180,12 +180,23 @@ impl<'a> History<'a> {
         }
     }
 
-    /// The commits that `until` has, by their full hashes, each with its day.
+    /// The commits that `until` has, by their full hashes, each with its day in UTC.
     pub async fn days(&self, until: &str) -> Result<HashMap<String, String>, Fault> {
-        let words = ["log", "--no-show-signature", "--format=%H %cs", until, "--"];
+        let words = ["log", "--no-show-signature", "--format=%H %ct", until, "--"];
         let lines = self.ask(&words, &format!("list the commits of {until}")).await?;
         let dated = lines.iter().filter_map(|line| line.split_once(' '));
-        Ok(dated.map(|(commit, day)| (commit.to_owned(), day.to_owned())).collect())
+        Ok(dated.map(|(commit, seconds)| (commit.to_owned(), day(seconds))).collect())
+    }
+
+    /// The days in UTC on which the annotated tags of this clone were made, by their names. Of those
+    /// that do not say so, as the tags by which forge claims versions, there is none.
+    pub async fn days_of_tags(&self) -> Result<HashMap<String, String>, Fault> {
+        const UNKNOWN: &str = "0";
+        let format = "--format=%(taggerdate:unix) %(refname:strip=2)";
+        let lines = self.ask(&["for-each-ref", format, "refs/tags"], "list the tags").await?;
+        let dated = lines.iter().filter_map(|line| line.split_once(' '));
+        let dated = dated.filter(|(seconds, _)| !seconds.is_empty() && *seconds != UNKNOWN);
+        Ok(dated.map(|(seconds, tag)| (tag.to_owned(), day(seconds))).collect())
     }
 
     /// The path of what is at `path` in the folder, from the top of the repository.
@@ -224,12 +235,19 @@ fn tag(line: &str) -> Option<Tag> {
     Some(Tag { name, commit })
 }
 
-/// Reads `commit <hash> <day> <author>`.
+/// Reads `commit <hash> <seconds> <author>`.
 fn heading(line: &str) -> Option<Commit> {
     let mut words = line.strip_prefix("commit ")?.splitn(3, ' ');
     let hash = full_hash(words.next()?)?;
-    let mut text = || words.next().unwrap_or_default().to_owned();
-    Some(Commit { hash, day: text(), author: text(), message: String::new() })
+    let day = day(words.next().unwrap_or_default());
+    let author = words.next().unwrap_or_default().to_owned();
+    Some(Commit { hash, day, author, message: String::new() })
+}
+
+/// The day in UTC of a time that git tells in seconds since 1970; empty if it is none.
+fn day(seconds: &str) -> String {
+    let time = seconds.parse().ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    time.map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
 }
 
 /// Reads headings, and below each the indented message and the lines `:<modes and hashes>\t<path>`.

@@ -4,6 +4,7 @@ use std::{fs, path::PathBuf, process::Command};
 
 use tempfile::TempDir;
 
+use crate::disk::Folder;
 use crate::process::{Cancel, Runner};
 
 /// A repository in a temporary folder whose path has a space in it.
@@ -30,6 +31,11 @@ impl Sample {
     /// A path beside the repository.
     pub fn beside(&self, name: &str) -> PathBuf {
         self.temp.path().join(name)
+    }
+
+    /// The folder that all of it is in.
+    pub fn root(&self) -> Folder {
+        Folder::open(self.temp.path()).unwrap()
     }
 
     pub fn runner() -> Runner {

@@ -40,7 +40,7 @@ pub use mac::Mac;
 pub use name::Name;
 pub use outcome::{ArtifactReport, How, RunReport};
 pub use platform::{Arch, Os, Platform};
-pub use precedence::Precedence;
+pub use precedence::{Precedence, Series};
 pub use release::{Compression, Revision, TagStem, asset_name, asset_platform};
 pub use scheme::{Commits, Scheme};
 pub use secret::{MASKED, Mask, Secrets};

@@ -13,7 +13,8 @@ pub enum Version {
 
 impl Version {
     /// Reads a version. Text that begins with a digit, with `v` and a digit, or
-    /// is a full commit hash is a pin; everything else is a moving ref.
+    /// is a full commit hash is a pin; everything else is a moving ref, unless more is known
+    /// of it: [`Self::pinned`].
     ///
     /// # Errors
     /// When the text can be no git tag (rules of `git check-ref-format`), or
@@ -40,7 +41,8 @@ impl Version {
             return why_not("it ends with `.`, `/` or `.lock`");
         }
         let digits = text.strip_prefix('v').unwrap_or(text);
-        let is_commit = text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let is_commit =
+            matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
         if digits.starts_with(|c: char| c.is_ascii_digit()) || is_commit {
             if text.contains('/') {
                 return why_not("a pinned version holds no `/`");
@@ -49,6 +51,21 @@ impl Version {
         } else {
             Ok(Self::Ref(text.into()))
         }
+    }
+
+    /// The same as a pin, whatever it looks like: `RELEASE.2025-04-22T22-12-26Z`, `cli/v1.2` where no
+    /// repository has it as a branch.
+    #[must_use]
+    pub fn pinned(self) -> Self {
+        match self {
+            Self::Pin(text) | Self::Ref(text) => Self::Pin(text),
+        }
+    }
+
+    /// Whether a number stands in it, as in the names of releases and of few branches.
+    #[must_use]
+    pub fn has_number(&self) -> bool {
+        self.as_str().contains(|c: char| c.is_ascii_digit())
     }
 
     /// The version as it was written.
@@ -65,13 +82,13 @@ impl Version {
         matches!(self, Self::Ref(_))
     }
 
-    /// The version as it stands in a release tag: a pin as written; a moving ref
+    /// The version as it stands in a release tag: a pin as written, with `-` for `/`; a moving ref
     /// with the first twelve digits of the commit it was locked to, so that two
     /// commits of one branch are two releases.
     #[must_use]
     pub fn label(&self, commit: Option<&str>) -> String {
         match (self, commit) {
-            (Self::Pin(text), _) => text.to_string(),
+            (Self::Pin(text), _) => text.replace('/', "-"),
             (Self::Ref(text), Some(commit)) => {
                 let short = commit.get(..12).unwrap_or(commit);
                 format!("{}-{short}", text.replace('/', "-"))
@@ -99,6 +116,18 @@ mod tests {
         for moving in ["main", "feature/x", "release-1.x", "vnext"] {
             assert!(Version::new(moving).unwrap().is_moving(), "{moving}");
         }
+    }
+
+    #[test]
+    fn what_looks_like_a_branch_may_be_a_pin() {
+        for text in
+            ["RELEASE.2025-04-22T22-12-26Z", "release-1.2", "jdk-21.0.2+13", "n7.1", "cli/v1.2"]
+        {
+            let version = Version::new(text).unwrap();
+            assert!(version.is_moving() && version.has_number(), "{text}");
+            assert_eq!(version.pinned().label(Some("ffff")), text.replace('/', "-"));
+        }
+        assert!(!Version::new("main").unwrap().has_number());
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //! Each file is replaced in one step. Who is killed between the two leaves a lock that speaks of
 //! another version than the one that is pinned, which counts for nothing: the next run locks anew.
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::{
-    cache::{BusyLock, replace_file},
+    cache::{replace_file, turn_to_write},
+    disk::{MOST_OF_TEXT, is_absent, read_file},
     manifest::{parse_lock, render_lock},
     model::{Fault, Kind, Layout, Lock, Locked, Name},
+    process::Cancel,
 };
 
 /// Writes a file.
@@ -27,17 +29,17 @@ pub struct Change {
 }
 
 impl Change {
-    /// Makes the change. If either file cannot be written, both are as they were.
+    /// Makes the change. If either file cannot be written, both are as they were. While another forge
+    /// writes them, this waits, which `tell` is told, until `cancel` ends it.
     ///
     /// # Errors
     /// `Usage` if one of the files is another one meanwhile, `Failed` if one cannot be written.
-    pub fn make(&self, layout: &Layout) -> Result<(), Fault> {
+    pub fn make(&self, layout: &Layout, cancel: &Cancel, tell: &dyn Fn(&str)) -> Result<(), Fault> {
+        let _turn = turn_to_write(layout, cancel, tell)?;
         self.make_by(layout, &|path, bytes| write(layout, path, bytes))
     }
 
     fn make_by(&self, layout: &Layout, write: Write) -> Result<(), Fault> {
-        // The turn of all who write the lock.
-        let _turn = BusyLock::wait(&layout.state().join("locks/forge.lock"))?;
         let manifest = layout.manifest();
         if read(&manifest)?.unwrap_or_default() != self.before.as_bytes() {
             return Err(Fault::new(Kind::Usage, format!("{} changed meanwhile", Layout::MANIFEST))
@@ -85,9 +87,9 @@ fn apply(lock: &mut Lock, name: &Name, wanted: &Locked) {
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
-    match fs::read(path) {
+    match read_file(path, MOST_OF_TEXT) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(Fault::io(format!("cannot read {}", path.display()), &error)),
     }
 }
@@ -96,9 +98,10 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
 fn write(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let permissions = fs::metadata(&place).map(|metadata| metadata.permissions());
-    let written = replace_file(&place, bytes, &layout.staging(), true)
-        .and_then(|()| permissions.map_or(Ok(()), |mode| fs::set_permissions(&place, mode)));
-    written.map_err(|error| Fault::io(format!("cannot write {}", path.display()), &error))
+    replace_file(layout, &place, bytes)?;
+    permissions
+        .map_or(Ok(()), |mode| fs::set_permissions(&place, mode))
+        .map_err(|error| Fault::io(format!("cannot write {}", path.display()), &error))
 }
 
 #[cfg(test)]
@@ -132,7 +135,7 @@ mod tests {
         fs::rename(layout.manifest(), &elsewhere).unwrap();
         symlink(&elsewhere, layout.manifest()).unwrap();
         fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o664)).unwrap();
-        change(Some("c0ffee")).make(&layout).unwrap();
+        change(Some("c0ffee")).make(&layout, &Cancel::new(), &|_| ()).unwrap();
         assert_eq!(fs::read_to_string(&elsewhere).unwrap(), AFTER);
         assert!(layout.manifest().is_symlink());
         assert_eq!(fs::metadata(&elsewhere).unwrap().permissions().mode() & 0o777, 0o664);
@@ -144,11 +147,11 @@ mod tests {
     #[test]
     fn what_is_not_known_is_not_locked() {
         let (_dir, layout) = workspace();
-        change(None).make(&layout).unwrap();
+        change(None).make(&layout, &Cancel::new(), &|_| ()).unwrap();
         assert!(!layout.lock().exists());
         fs::write(layout.lock(), "a:\n  version: v1\n  commit: abc\nb:\n  version: v1\n").unwrap();
         fs::write(layout.manifest(), BEFORE).unwrap();
-        change(None).make(&layout).unwrap();
+        change(None).make(&layout, &Cancel::new(), &|_| ()).unwrap();
         let lock = fs::read_to_string(layout.lock()).unwrap();
         assert!(!lock.contains("abc") && lock.contains("b:"), "{lock}");
     }
@@ -185,7 +188,10 @@ mod tests {
         assert_eq!(*seen.borrow(), [layout.manifest(), layout.lock(), layout.manifest()]);
         assert_eq!(fs::read_to_string(layout.manifest()).unwrap(), BEFORE);
         fs::write(layout.lock(), "garbage").unwrap();
-        assert_eq!(change(Some("abc")).make(&layout).unwrap_err().kind, Kind::Usage);
+        assert_eq!(
+            change(Some("abc")).make(&layout, &Cancel::new(), &|_| ()).unwrap_err().kind,
+            Kind::Usage
+        );
         assert_eq!(fs::read_to_string(layout.manifest()).unwrap(), BEFORE);
     }
 
@@ -193,7 +199,13 @@ mod tests {
     fn a_manifest_that_somebody_edited_meanwhile_is_left_alone() {
         let (_dir, layout) = workspace();
         fs::write(layout.manifest(), "versions: {a: v9}\n").unwrap();
-        assert!(change(None).make(&layout).unwrap_err().what.contains("changed meanwhile"));
+        assert!(
+            change(None)
+                .make(&layout, &Cancel::new(), &|_| ())
+                .unwrap_err()
+                .what
+                .contains("changed meanwhile")
+        );
         assert_eq!(fs::read_to_string(layout.manifest()).unwrap(), "versions: {a: v9}\n");
     }
 }

@@ -1,6 +1,9 @@
 //! What upstream has, and which of it is the newest. Pure.
 
-use crate::{model::Precedence, workspace::Form};
+use crate::{
+    model::{Precedence, Series},
+    workspace::Form,
+};
 
 /// What is listed under one name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,10 +45,6 @@ pub struct Wish {
     pub major: bool,
 }
 
-/// From here on, the first number of a version is a day (`20260107.0`): no major version gets
-/// that far.
-const DIGITS_OF_A_DAY: usize = 6;
-
 impl Offers {
     /// What of `listed` has the form of a version.
     pub fn of(form: &Form, listed: &[Listed]) -> Self {
@@ -73,44 +72,39 @@ impl Offers {
         self
     }
 
-    /// The newest version like `pinned`: with or without a `v` as that one is, a day if that is one.
-    /// Pre-releases and other major versions are left out unless wished for; but where a pre-release
-    /// is pinned, those of the same version count. A `pinned` that says nothing of its age, such as
-    /// a branch, is like any.
+    /// The newest version that can take the place of `pinned`: with the same before its numbers, of the same
+    /// flavour, a day if that is one. Pre-releases and other major versions are left out unless wished for;
+    /// but where a pre-release is pinned, those of the same version count. A `pinned` that says nothing
+    /// of its age, such as a branch, is like any.
     pub fn newest(&self, pinned: &str, wish: Wish) -> Option<&Offer> {
-        let like = Precedence::of(pinned);
+        let series = Series::of(pinned);
+        let like = Precedence::beside(pinned, pinned);
         let ranked = self.0.iter().filter(|offer| !offer.listed.is_withdrawn).filter_map(|offer| {
-            let own = Precedence::of(&offer.version)?;
-            let is_pre = offer.listed.is_pre || !own.is_stable();
-            let is_offered = match &like {
-                None => wish.pre || !is_pre,
-                Some(like) => {
-                    let goes_on = !like.is_stable() && own.has_numbers_of(like);
-                    is_alike(pinned, like, &offer.version, &own)
-                        && (wish.pre || !is_pre || goes_on)
-                        && (wish.major || is_day(like) || own.major() == like.major())
-                }
+            let Some((series, like)) = series.as_ref().zip(like.as_ref()) else {
+                let own = Precedence::of(&offer.version)?;
+                return (wish.pre || !is_pre(offer, &own)).then_some((own, offer));
             };
+            let own = Precedence::beside(pinned, &offer.version)?;
+            let goes_on = !like.is_stable() && own.has_numbers_of(like);
+            let is_offered = Series::of(&offer.version).as_ref() == Some(series)
+                && (wish.pre || !is_pre(offer, &own) || goes_on)
+                && (wish.major || series.is_day() || own.major() == like.major());
             is_offered.then_some((own, offer))
         });
         ranked.max_by(|a, b| a.0.cmp(&b.0)).map(|(_, offer)| offer)
     }
 }
 
-/// Whether `version` comes after `pinned`; never, if one of them says nothing of its age.
+/// Whether it is called a pre-release, or its version says so.
+fn is_pre(offer: &Offer, version: &Precedence) -> bool {
+    offer.listed.is_pre || !version.is_stable()
+}
+
+/// Whether `version` comes after `pinned`; never, if one of them says nothing of its age, or if it is
+/// of another series.
 pub fn is_newer(version: &str, pinned: &str) -> bool {
-    match (Precedence::of(version), Precedence::of(pinned)) {
-        (Some(version), Some(pinned)) => version > pinned,
-        _ => false,
-    }
-}
-
-fn is_alike(a: &str, of_a: &Precedence, b: &str, of_b: &Precedence) -> bool {
-    a.starts_with('v') == b.starts_with('v') && is_day(of_a) == is_day(of_b)
-}
-
-fn is_day(version: &Precedence) -> bool {
-    version.major().len() >= DIGITS_OF_A_DAY
+    let is_alternative = Series::of(version).is_some_and(|own| Series::of(pinned) == Some(own));
+    is_alternative && Precedence::beside(pinned, version) > Precedence::beside(pinned, pinned)
 }
 
 #[cfg(test)]
@@ -147,6 +141,28 @@ mod tests {
             ("0.1.0 0.2.0 1.0.0", "0.1.0", SAME, Some("0.2.0")),
             ("v1.0.0 v1.1.0 v2.0.0-rc", "main", ANY, Some("v1.1.0")),
             ("v2 nightly vnext", "1.0", ANY, None),
+            ("v1.0.0-rc9 v1.0.0-rc10 v1.0.0-rc2", "v1.0.0-rc9", ANY, Some("v1.0.0-rc10")),
+            ("5.0.0-M9 5.0.0-M12", "5.0.0-M9", ANY, Some("5.0.0-M12")),
+            ("2024-12-30 2025-02-03 2025-01-06", "2024-12-30", SAME, Some("2025-02-03")),
+            ("1.2.3-1 1.2.4-1 1.3.0-1", "1.2.3-1", ANY, Some("1.3.0-1")),
+            ("1.2.3 1.2.3-1", "1.2.3", ANY, Some("1.2.3-1")),
+            (
+                "17.2-alpine 17.3-alpine 18.0 18.1-slim 17.4-rc1-alpine",
+                "17.2-alpine",
+                ANY,
+                Some("17.3-alpine"),
+            ),
+            ("17.2 17.3-alpine 17.3-slim-bookworm", "17.2", PRE, Some("17.2")),
+            ("17.2-slim 17.3-slim-bookworm", "17.2-slim", PRE, Some("17.2-slim")),
+            ("n7.0 n7.1 n7.2-dev v9 8.0", "n7.0", ANY, Some("n7.1")),
+            ("cli/v1.2 cli/v1.10 lib/v9.0 v9.0", "cli/v1.2", ANY, Some("cli/v1.10")),
+            ("jdk-21.0.2+13 jdk-21.0.2+7 jdk-22+36", "jdk-21.0.2+7", SAME, Some("jdk-21.0.2+13")),
+            (
+                "RELEASE.2025-04-22T22-12-26Z RELEASE.2025-05-24T17-08-30Z",
+                "RELEASE.2025-04-22T22-12-26Z",
+                SAME,
+                Some("RELEASE.2025-05-24T17-08-30Z"),
+            ),
         ] {
             let offers = offers(listed);
             let found = offers.newest(pinned, wish).map(|offer| offer.version.as_str());

@@ -32,7 +32,10 @@ impl Prober<'_> {
                 let tag = want.tag_of(asset.revision);
                 Ok(store.find(&tag, &want.asset).await?.is_some())
             }
-            Some(Release::HoldsOther { store: url }) => Ok(url == store.url()),
+            // Whoever asks for a release is told why there is none.
+            Some(Release::HoldsOther { store: url }) => {
+                Ok(url == store.url() && !self.options.exact)
+            }
             None => Ok(false),
         }
     }

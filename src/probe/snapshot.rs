@@ -29,7 +29,7 @@ use std::{
 use rustix::fs::{AtFlags, statat};
 
 use crate::{
-    cache::replace_file,
+    cache::write_state,
     model::{FileStat, Layout, Sha256, checksum},
 };
 
@@ -106,7 +106,7 @@ impl Snapshot {
         bytes.push(b'\n');
         bytes.extend(body);
         // A snapshot only saves time: a run does not fail for want of one.
-        let _ = replace_file(&layout.state().join(place), &bytes, &layout.staging(), false);
+        let _ = write_state(layout, &layout.state().join(place), &bytes);
     }
 }
 

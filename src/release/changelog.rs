@@ -32,7 +32,7 @@ pub struct Released {
     pub label: String,
     /// Its tag.
     pub tag: String,
-    /// The day of its commit: `2026-01-07`.
+    /// The day in UTC on which it was tagged, or else that of its commit: `2026-01-07`.
     pub day: String,
 }
 

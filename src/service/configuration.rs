@@ -1,13 +1,14 @@
 //! What the supervisor is told: a file in Process Compose's format, with the services that are to run.
 //! Pure but for reading and writing that file.
 
-use std::{collections::BTreeMap, fs, io, os::unix::fs::PermissionsExt};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use super::Home;
 use crate::{
-    cache::replace_file,
+    cache::write_state,
+    disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Name},
     process::is_one_program,
     workspace::{Places, Restart, Service},
@@ -42,7 +43,7 @@ pub struct Start<'a> {
 impl Configuration {
     /// What was written last; nothing, if that cannot be read.
     pub fn read(home: &Home) -> Self {
-        let text = fs::read_to_string(home.configuration()).unwrap_or_default();
+        let text = read_text(&home.configuration(), MOST_OF_TEXT).unwrap_or_default();
         let document: Value = serde_json::from_str(&text.replace("$$", "$")).unwrap_or_default();
         let processes = document["processes"].as_object().cloned().unwrap_or_default();
         let named = |(name, value): (String, Value)| Some((Name::of_file(&name).ok()?, value));
@@ -52,11 +53,8 @@ impl Configuration {
     /// Writes it, as a whole or not at all.
     pub fn write(&self, home: &Home) -> Result<(), Fault> {
         let file = home.configuration();
-        let fault = |e: io::Error| Fault::io(format!("cannot write {}", file.display()), &e);
-        fs::create_dir_all(home.folder()).map_err(fault)?;
-        // Variables may hold what is nobody else's business.
-        fs::set_permissions(home.folder(), PermissionsExt::from_mode(0o700)).map_err(fault)?;
-        replace_file(&file, self.text().as_bytes(), &home.layout().staging(), false).map_err(fault)
+        home.make_folders(self.names())?;
+        write_state(home.layout(), &file, self.text().as_bytes())
     }
 
     /// The text of the file.

@@ -1,11 +1,16 @@
 //! Where things of services are, and the mark that their processes carry.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     archive::Hasher,
-    model::{Layout, Name},
-    process::DETACHED,
+    cache::{BusyLock, Patience, forge_folder, make_folder},
+    disk::EntryKind,
+    model::{Fault, Layout, Name},
+    process::{Cancel, DETACHED},
 };
 
 /// How long the path of a socket may be, unix(7), with room for what the supervisor adds.
@@ -80,10 +85,52 @@ impl Home {
         self.layout.state().join("locks").join("services")
     }
 
+    /// Makes the folders that services and their supervisor write to, and removes what is no file where
+    /// they write files: they would follow a link.
+    ///
+    /// # Errors
+    /// If they cannot be made.
+    pub fn make_folders<'n>(&self, names: impl Iterator<Item = &'n Name>) -> Result<(), Fault> {
+        let folder = make_folder(&self.layout, &self.folder())?;
+        let failed =
+            |e: io::Error| Fault::io(format!("cannot use {}", self.folder().display()), &e);
+        // Variables may hold what is nobody else's business.
+        rustix::fs::fchmod(&folder, rustix::fs::Mode::RWXU).map_err(|e| failed(e.into()))?;
+        make_folder(&self.layout, &self.layout.logs().join("services"))?;
+        let forge = forge_folder(&self.layout)?;
+        let logs = names.map(|name| self.log(name));
+        for path in [self.own_log(), self.output()].into_iter().chain(logs) {
+            let there = forge.entry(&path).map_err(failed)?;
+            if there.is_some_and(|there| there.kind != EntryKind::File) {
+                forge.remove_all(&path).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the lock of whoever changes what runs, and waits for it until `cancel` ends that.
+    ///
+    /// # Errors
+    /// If it cannot be taken, or if the waiting was ended.
+    pub fn turn(&self, cancel: &Cancel, tell: &dyn Fn(&str)) -> Result<BusyLock, Fault> {
+        let what = "which starts or ends services";
+        BusyLock::wait(&self.layout, &self.lock(), &Patience { what, cancel, tell, limit: None })
+    }
+
     /// The supervisor's socket: beside the rest, or where paths are short.
     pub fn socket(&self) -> PathBuf {
         let near = self.folder().join("socket");
         if near.as_os_str().len() <= LONGEST_SOCKET { near } else { self.far_socket() }
+    }
+
+    /// Removes the socket, if one is there.
+    pub fn remove_socket(&self) {
+        use std::os::unix::fs::FileTypeExt;
+        let socket = self.socket();
+        // Nothing but a socket, whoever made a folder of it a link.
+        if std::fs::symlink_metadata(&socket).is_ok_and(|found| found.file_type().is_socket()) {
+            let _ = std::fs::remove_file(socket);
+        }
     }
 
     fn far_socket(&self) -> PathBuf {

@@ -3,7 +3,6 @@
 //! so that who waits for a service hears of it at once and not with the next look.
 
 use std::{
-    fs,
     io::{self, Read, Write},
     net::{TcpStream, ToSocketAddrs},
     os::unix::process::CommandExt,
@@ -19,7 +18,7 @@ use super::{
     configuration::{Start, quoted},
 };
 use crate::{
-    cache::replace_file,
+    cache::write_state,
     model::Fault,
     workspace::{Probe, Ready},
 };
@@ -39,8 +38,7 @@ pub fn write_script(home: &Home, start: &Start, ready: &Ready) -> Result<(), Fau
     let fault = |e: io::Error| Fault::io(format!("cannot write {}", script.display()), &e);
     let forge = std::env::current_exe().map_err(fault)?;
     let text = script_text(home, start, ready, &forge.display().to_string());
-    fs::create_dir_all(home.folder().join("ready")).map_err(fault)?;
-    replace_file(&script, text.as_bytes(), &home.layout().staging(), false).map_err(fault)
+    write_state(home.layout(), &script, text.as_bytes())
 }
 
 fn script_text(home: &Home, start: &Start, ready: &Ready, forge: &str) -> String {

@@ -1,13 +1,13 @@
 //! Ends services, and their supervisor with the last of them: by asking it, and if that does not help,
 //! without it. Whatever carries the workspace's mark is gone afterwards.
 
-use std::{collections::BTreeSet, fs, thread, time::Duration};
+use std::{collections::BTreeSet, thread, time::Duration};
 
 use super::{Home, Supervisor, configuration::Configuration, of, stop::stop, with_dependents};
 use crate::{
-    cache::BusyLock,
+    cache::existing_forge_folder,
     model::{Fault, Kind, Layout, Name},
-    process::{carriers, end_all, guardian::Guardian},
+    process::{Cancel, carriers, end_all, guardian::Guardian},
     workspace::Workspace,
 };
 
@@ -17,13 +17,19 @@ pub const GRACE: Duration = Duration::from_secs(10);
 const LEFT_BEHIND: Duration = Duration::from_secs(2);
 
 /// Ends the services called `names` with all that need them; every process of every service, if that
-/// leaves none. Returns the names of what was running.
+/// leaves none. Returns the names of what was running. While another forge starts or ends services, this
+/// waits, which `tell` is told, until `cancel` ends it.
 ///
 /// # Errors
 /// If something is left that cannot be killed, or the supervisor does not do as it is told.
-pub fn lower(workspace: &Workspace, names: Option<&BTreeSet<Name>>) -> Result<Vec<Name>, Fault> {
+pub fn lower(
+    workspace: &Workspace,
+    names: Option<&BTreeSet<Name>>,
+    cancel: &Cancel,
+    tell: &dyn Fn(&str),
+) -> Result<Vec<Name>, Fault> {
     let home = Home::new(&workspace.layout);
-    let _lock = BusyLock::wait(&home.lock())?;
+    let _lock = home.turn(cancel, tell)?;
     let Some(supervisor) = Supervisor::of(&home) else {
         end(&home, None)?;
         return Ok(Vec::new());
@@ -50,9 +56,9 @@ pub fn lower(workspace: &Workspace, names: Option<&BTreeSet<Name>>) -> Result<Ve
 ///
 /// # Errors
 /// As [`lower`].
-pub fn lower_all(layout: &Layout) -> Result<(), Fault> {
+pub fn lower_all(layout: &Layout, cancel: &Cancel, tell: &dyn Fn(&str)) -> Result<(), Fault> {
     let home = Home::new(layout);
-    let _lock = BusyLock::wait(&home.lock())?;
+    let _lock = home.turn(cancel, tell)?;
     end(&home, Supervisor::of(&home))
 }
 
@@ -113,10 +119,13 @@ pub fn end(home: &Home, supervisor: Option<Supervisor>) -> Result<(), Fault> {
         let what = format!("processes of services cannot be killed: {}", left.join(", "));
         return Err(Fault::new(Kind::Failed, what));
     }
-    for file in [home.record(), home.configuration(), home.socket()] {
-        // What is not there need not be removed.
-        let _ = fs::remove_file(file);
+    // What is not there need not be removed.
+    if let Some(forge) = existing_forge_folder(home.layout())? {
+        for file in [home.record(), home.configuration()] {
+            let _ = forge.remove_file(&file);
+        }
     }
+    home.remove_socket();
     Ok(())
 }
 

@@ -17,7 +17,7 @@ use super::{
     stop::stop,
 };
 use crate::{
-    cache::{BusyLock, Installed, Place, inspect},
+    cache::{Installed, Place, inspect},
     model::{ArtifactId, Fault, Kind, Name},
     process::{Cancel, listener, tail},
     workspace::{SUPERVISOR, Service, Workspace},
@@ -62,7 +62,7 @@ pub struct Raised {
 /// `Interrupted` if `cancel` says so. What was started goes on.
 pub fn raise(wish: &Wish, cancel: &Cancel, note: &dyn Fn(&str)) -> Result<Raised, Fault> {
     let home = Home::new(&wish.workspace.layout);
-    let _lock = BusyLock::wait(&home.lock())?;
+    let _lock = home.turn(cancel, note)?;
     let supervisor = if let Some(supervisor) = Supervisor::of(&home) {
         renew(wish.workspace, wish.supervisor, supervisor, note)?
     } else {

@@ -1,13 +1,14 @@
 //! The supervisor: a process that outlives forge, what it says, and how it is told to read its
 //! configuration again.
 
-use std::{collections::BTreeMap, fs, io, path::Path, time::Duration};
+use std::{collections::BTreeMap, io, path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Home, client::ask};
 use crate::{
-    cache::replace_file,
+    cache::write_state,
+    disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Kind, Name},
     process::{Command, CommandLine, Known, start_detached, tail},
 };
@@ -85,7 +86,7 @@ impl State {
 impl<'a> Supervisor<'a> {
     /// The supervisor of the workspace, if it lives.
     pub fn of(home: &'a Home) -> Option<Self> {
-        let text = fs::read_to_string(home.record()).ok()?;
+        let text = read_text(&home.record(), MOST_OF_TEXT).ok()?;
         let record: Record = serde_json::from_str(&text).ok()?;
         record.process.is_alive().then_some(Self { home, record })
     }
@@ -96,7 +97,7 @@ impl<'a> Supervisor<'a> {
     /// If it cannot be started, or ends at once, with what it says.
     pub fn start(home: &'a Home, program: &Path, binaries: String) -> Result<Self, Fault> {
         let (folder, socket) = (home.folder(), home.socket());
-        let _ = fs::remove_file(&socket);
+        home.remove_socket();
         let path = |path: &Path| path.display().to_string();
         let mut words = vec![path(program), "up".into()];
         words.extend(
@@ -122,7 +123,7 @@ impl<'a> Supervisor<'a> {
         let file = self.home.record();
         let fault = |e: io::Error| Fault::io(format!("cannot write {}", file.display()), &e);
         let text = serde_json::to_vec(&self.record).map_err(|e| fault(e.into()))?;
-        replace_file(&file, &text, &self.home.layout().staging(), false).map_err(fault)
+        write_state(self.home.layout(), &file, &text)
     }
 
     fn wait_for_its_answer(&self) -> Result<(), Fault> {

@@ -7,16 +7,19 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, File, OpenOptions},
+    fs::{File, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cache::replace_file,
+    cache::forge_folder,
+    disk::{Folder, open_file},
     model::{Fault, Layout},
     provenance::{Classes, RunClass},
 };
@@ -28,11 +31,13 @@ use super::{
 
 /// The file is written anew when it has this many times more lines than records.
 const STALE: usize = 4;
+/// How long the file's lock is waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// The records of all tasks.
 pub struct Ledger {
     path: PathBuf,
-    staging: PathBuf,
+    layout: Layout,
     classes: Classes,
     known: Mutex<Known>,
 }
@@ -65,7 +70,7 @@ impl Ledger {
     /// nothing is read yet.
     pub fn new(layout: &Layout, classes: Classes) -> Self {
         let path = layout.state().join("tasks.jsonl");
-        Self { path, staging: layout.staging(), classes, known: Mutex::default() }
+        Self { path, layout: layout.clone(), classes, known: Mutex::default() }
     }
 
     /// Where the file is.
@@ -145,10 +150,10 @@ impl Ledger {
     fn add(&self, line: &Line<&Record>) -> Result<(), Fault> {
         let failed = |error| Fault::io(format!("cannot write {}", self.path.display()), &error);
         let text = serde_json::to_string(line).map_err(|error| failed(error.into()))?;
-        let lock = self.lock().map_err(failed)?;
-        lock.lock_shared().map_err(failed)?;
-        let mut file =
-            OpenOptions::new().append(true).create(true).open(&self.path).map_err(failed)?;
+        let folder = forge_folder(&self.layout)?;
+        let lock = self.lock(&folder).map_err(failed)?;
+        share(&lock).map_err(failed)?;
+        let mut file = folder.append(&self.path).map_err(failed)?;
         file.write_all(format!("\n{text}\n").as_bytes()).map_err(failed)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.take(text);
@@ -156,36 +161,51 @@ impl Ledger {
         drop(lock);
         // Others may be at work: then the next time will do.
         match is_stale {
-            true => self.write_anew(&mut known).map_err(failed),
+            true => self.write_anew(&folder, &mut known).map_err(failed),
             false => Ok(()),
         }
     }
 
-    fn write_anew(&self, known: &mut Known) -> io::Result<()> {
-        let lock = self.lock()?;
+    fn write_anew(&self, folder: &Folder, known: &mut Known) -> io::Result<()> {
+        let lock = self.lock(folder)?;
         if lock.try_lock().is_err() {
             return Ok(());
         }
         known.catch_up(&self.path)?;
         let text = known.lines.values().fold(String::new(), |text, line| text + "\n" + line + "\n");
-        replace_file(&self.path, text.as_bytes(), &self.staging, false)?;
+        folder.replace(&self.path, text.as_bytes(), &self.layout.staging(), false)?;
         known.file = None;
         known.catch_up(&self.path)
     }
 
-    fn lock(&self) -> io::Result<File> {
-        let path = self.path.with_extension("lock");
-        let open = || OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-        open().or_else(|_| {
-            fs::create_dir_all(path.parent().unwrap_or(&path))?;
-            open()
-        })
+    fn lock(&self, folder: &Folder) -> io::Result<File> {
+        folder.open_or_create(&self.path.with_extension("lock"))
+    }
+}
+
+/// Takes a share of `lock`. Who holds it alone writes a small file anew, so a wait that takes long is
+/// not for a forge at work, and ends.
+fn share(lock: &File) -> io::Result<()> {
+    let began = Instant::now();
+    loop {
+        match lock.try_lock_shared() {
+            Err(TryLockError::WouldBlock) if began.elapsed() < LONGEST_WAIT => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::other("another process holds its lock and does not let go"));
+            }
+            Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
+                return Err(error);
+            }
+            _ => return Ok(()),
+        }
     }
 }
 
 impl Known {
     fn catch_up(&mut self, path: &PathBuf) -> io::Result<()> {
-        let mut file = File::open(path)?;
+        let mut file = open_file(path)?;
         let is_same = self.file.as_ref().is_some_and(|known| is_same(known, &file));
         if !is_same {
             *self = Self::default();

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    cache::{Busy, BusyLock, Cache},
+    cache::{Busy, BusyLock, Cache, another, stage},
     model::Fault,
 };
 
@@ -75,16 +75,16 @@ impl<'w> Performance<'_, 'w> {
         frame: &Frame<'_>,
     ) -> Result<(BusyLock, bool), Fault> {
         let name = format!("task-{}", &digest(&self.invocation.key())[..16]);
-        let path = self.engine.workspace.layout.state().join("locks").join(name);
+        let layout = &self.engine.workspace.layout;
+        let path = layout.state().join("locks").join(name);
         let mut waits = false;
         loop {
-            let whose = match BusyLock::take(&path)? {
+            let whose = match BusyLock::take(layout, &path)? {
                 Busy::Ours(lock) => return Ok((lock, waits)),
                 Busy::Theirs(whose) => whose,
             };
             if !waits {
-                let whose = whose.map_or_else(String::new, |pid| format!(" (process {pid})"));
-                let note = format!("waits for another forge that runs it{whose}");
+                let note = format!("waiting for {}, which runs it", another(whose));
                 self.tell(&scene.label, Event::Note(&note));
             }
             waits = true;
@@ -105,8 +105,9 @@ impl<'w> Performance<'_, 'w> {
         }
         let (dir, layout) = (&scene.ground.dir, &self.engine.workspace.layout);
         let restore = |cache: Cache| {
+            let staging = stage(layout)?;
             for (class, key) in self.engine.ledger.looked_for(now) {
-                if cache.restore_outputs(&key, dir, &layout.staging())? {
+                if cache.restore_outputs(&key, dir, &staging)? {
                     return Ok(Some(class));
                 }
             }

@@ -10,11 +10,9 @@
 //! one, by those since the last version of the branch. What was taken back before it was released
 //! never was; what is taken back later is a fix.
 
-use std::collections::HashSet;
-
 use semver::{Prerelease, Version};
 
-use super::{Bump, Message, Override, Wish};
+use super::{Bump, Message, Override, Wish, standing};
 use crate::{git::Commit, model::Commits};
 
 /// The versions of a component, as seen from one branch.
@@ -218,30 +216,6 @@ fn greatest(commits: &[Commit]) -> Option<Greatest<'_>> {
     let said: Vec<_> = said.collect();
     let first = said.iter().copied().reduce(|a, b| if b.bump > a.bump { b } else { a })?;
     Some(Greatest { of: said.len(), ..first })
-}
-
-/// Those of `commits`, which are the newest first, that were not taken back by others of them; what
-/// takes back and is not taken back itself goes with what it took back. A revert of a commit that
-/// is not among them stays.
-pub fn standing(commits: &[Commit]) -> Vec<&Commit> {
-    let mut gone: HashSet<&str> = HashSet::new();
-    for (at, commit) in commits.iter().enumerate() {
-        if gone.contains(commit.hash.as_str()) {
-            continue;
-        }
-        let reverts = Message::read(&commit.message).map(|message| message.reverts());
-        let reverts = reverts.unwrap_or_default();
-        let of = |hash: &&str| {
-            let hash = hash.to_ascii_lowercase();
-            commits[at + 1..].iter().find(|older| older.hash.starts_with(&hash))
-        };
-        let here: Vec<_> = reverts.iter().filter_map(of).collect();
-        if !here.is_empty() && here.len() == reverts.len() {
-            gone.insert(&commit.hash);
-        }
-        gone.extend(here.iter().map(|older| older.hash.as_str()));
-    }
-    commits.iter().filter(|commit| !gone.contains(commit.hash.as_str())).collect()
 }
 
 #[cfg(test)]

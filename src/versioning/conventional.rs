@@ -79,25 +79,6 @@ impl<'m> Message<'m> {
             _ => None,
         }
     }
-
-    /// The hashes of the commits that it takes back, whole or abbreviated: those that git writes
-    /// (`This reverts commit …`), and those behind `Refs` if its type is `revert`.
-    pub fn reverts(&self) -> Vec<&'m str> {
-        const TOLD: &str = "This reverts commit";
-        let texts = std::iter::once(self.body).chain(self.footers.iter().map(|one| one.value));
-        let told = texts.flat_map(|text| text.split(TOLD).skip(1)).filter_map(|rest| {
-            rest.split(|c: char| !c.is_ascii_hexdigit()).find(|word| !word.is_empty())
-        });
-        let is_list = |footer: &&Footer<'m>| footer.token.eq_ignore_ascii_case("refs");
-        let lists = self.footers.iter().filter(|_| self.is("revert")).filter(is_list);
-        let listed = lists.flat_map(|list| list.value.split(|c: char| !c.is_ascii_alphanumeric()));
-        told.chain(listed).filter(|word| is_hash(word)).collect()
-    }
-}
-
-/// Whether `word` may be the hash of a commit: git abbreviates to seven digits or more.
-fn is_hash(word: &str) -> bool {
-    (7..=64).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// A character of a type.

@@ -1,8 +1,8 @@
 //! Versions that nobody pins: which comes next, from the day or from what commits say, what else
 //! has a say in it, and whose it is.
 //!
-//! `latest` reads the tags of a remote, `date` counts, `conventional` reads messages of commits and
-//! `commits` makes versions of them, `claim` makes a version ours.
+//! `latest` reads the tags of a remote, `date` counts, `conventional` reads messages of commits, `reverts`
+//! tells which of them were taken back, `commits` makes versions of them, `claim` makes a version ours.
 
 mod bump;
 mod claim;
@@ -12,12 +12,14 @@ mod date;
 mod flaw;
 mod labels;
 mod latest;
+mod reverts;
 
 pub use bump::{Bump, Override, Wish};
 pub use claim::Claimant;
-pub use commits::{Line, Next, standing};
+pub use commits::{Line, Next};
 pub use conventional::{Footer, Message};
 pub use date::{DateVersion, FromTheFuture, day, next};
 pub use flaw::{Flaw, lint};
 pub use labels::PullRequest;
 pub use latest::{Taken, taken};
+pub use reverts::standing;

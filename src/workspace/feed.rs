@@ -6,7 +6,7 @@ use std::fmt;
 use super::{Source, Upstream, source::is_web, template::Scope};
 use crate::{
     manifest::{BuildDoc, Findings, NewerDoc, Scalar, SpecDoc, scalar},
-    model::Version,
+    model::{Series, Version},
     process::without_credentials,
     store::StoreUrl,
 };
@@ -100,7 +100,8 @@ impl Form {
         };
         let is_read = self.prefix != Prefix::Here || number.len() == text.len();
         let version = if has_v { format!("v{number}") } else { number.to_owned() };
-        (is_read && begins_with_digit(number) && Version::new(&version).is_ok()).then_some(version)
+        let is_version = begins_with_digit(number) || version == text && Series::of(text).is_some();
+        (is_read && is_version && Version::new(&version).is_ok()).then_some(version)
     }
 }
 

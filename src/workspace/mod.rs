@@ -40,7 +40,7 @@ use std::{
 
 pub use environment::Environment;
 pub use feed::{Feed, Form, Index};
-pub use files::find_root;
+pub use files::{find_root, lock_text};
 pub use include::{Library, Pinned};
 pub use keyring::Keyring;
 pub use load::{LoadError, load, load_text};

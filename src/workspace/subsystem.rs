@@ -132,11 +132,16 @@ pub fn resolve(
         source_is_there(doc, found);
     }
     let has_git = matches!(resolved_source, Some(Source::Git { .. }));
+    // Nobody could tell where it moves to.
+    let version = match !has_git && version.has_number() {
+        true => version.clone().pinned(),
+        false => version.clone(),
+    };
     if version.is_moving() && !has_git && is_well_formed {
         let what = format!(
             "`{version}` is a moving ref, but {name} has no git source that it could mean a commit of"
         );
-        let help = "pin a version such as `v1.2.3`, or give the spec `source: {git: …}`";
+        let help = "pin a version, which holds a number: `v1.2.3`, `release-1.2`; or give the spec `source: {git: …}`";
         in_manifest.add(current.bytes.clone(), what, "not a pinned version", help);
     }
 
@@ -148,7 +153,7 @@ pub fn resolve(
         desc: doc.desc.as_ref().map(|desc| desc.text.clone()),
         spec: spec.to_path_buf(),
         extends: extends(found.file(), doc),
-        version: version.clone(),
+        version,
         scheme: current.value.scheme.clone(),
         is_chosen: current.value.is_chosen,
         tag: tag.clone(),

@@ -14,7 +14,7 @@ use super::super::{
     Stop,
     run::runtime,
     services::{bring_up, states},
-    session::Session,
+    session::{Session, note},
 };
 
 /// What has to be ended.
@@ -75,7 +75,8 @@ impl<'w> Services<'w> {
         {
             return Ok(());
         }
-        service::lower(self.workspace, self.started.as_ref()).map(|_| ())
+        let cancel = self.cancel.patient();
+        service::lower(self.workspace, self.started.as_ref(), &cancel, &note).map(|_| ())
     }
 }
 

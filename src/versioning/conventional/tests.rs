@@ -94,17 +94,6 @@ fn decisions() {
     }
 }
 
-#[test]
-fn a_revert_names_what_it_takes_back() {
-    let (one, two) = ("0123456789abcdef0123456789abcdef01234567", "89abcdef");
-    let git = format!("Revert \"feat: x\"\n\nThis reverts commit {one}.\n");
-    assert_eq!(Message::read(&git).unwrap().reverts(), [one]);
-    let refs = format!("revert: x\n\nRefs: {one}, {two}");
-    assert_eq!(Message::read(&refs).unwrap().reverts(), [one, two]);
-    let fix = format!("fix: x\n\nRefs: {one}");
-    assert!(Message::read(&fix).unwrap().reverts().is_empty());
-}
-
 proptest! {
     #[test]
     fn what_is_written_is_read(
@@ -140,14 +129,14 @@ proptest! {
     fn any_bytes_are_a_message_or_not(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
         let text = String::from_utf8_lossy(&bytes);
         if let Ok(message) = Message::read(&text) {
-            let _ = (message.bump(), message.reverts());
+            let _ = (message.bump(), message.breaks());
         }
     }
 
     #[test]
     fn no_message_panics(text in "[a-z(]{0,4}[)!: ]{0,3}\\PC{0,10}(\n(BREAKING CHANGE|A)?:?\\PC{0,8}){0,4}") {
         if let Ok(message) = Message::read(&text) {
-            let _ = (message.bump(), message.reverts());
+            let _ = (message.bump(), message.breaks());
         }
     }
 }

@@ -146,7 +146,7 @@ impl<'w> Renderer<'w> {
         let root = || workspace.layout.root().to_owned();
         let called_in = std::env::current_dir().unwrap_or_else(|_| root());
         let now = jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
-        Self { engine: Engine::new(), workspace, called_in, now: now.to_string() }
+        Self { engine: Engine::for_runs(), workspace, called_in, now: now.to_string() }
     }
 
     /// What `template` of `task` gives with `bindings`. Places stand as symbols, unless the template

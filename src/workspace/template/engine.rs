@@ -37,8 +37,17 @@ impl Default for Engine {
 }
 
 impl Engine {
-    /// What renders templates, with all that they can use.
+    /// What renders the templates of a workspace, with all that they can use.
     pub fn new() -> Self {
+        Self::charging(Total::default())
+    }
+
+    /// What renders templates while tasks run, each within its bounds, and as many as there are.
+    pub fn for_runs() -> Self {
+        Self::charging(Total::without_end())
+    }
+
+    fn charging(total: Total) -> Self {
         let mut environment = Environment::empty();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -52,7 +61,7 @@ impl Engine {
             .keep_trailing_newline(true)
             .build();
         environment.set_syntax(syntax.expect("delimiters that differ and are not empty are valid"));
-        let total = Arc::<Total>::default();
+        let total = Arc::new(total);
         guards::add(&mut environment, &total);
         let mut engine = Self { environment, total };
         engine.format_as_shells_do();

@@ -31,8 +31,17 @@ const INSTRUCTION: u64 = 50;
 const KEPT: u64 = 4;
 
 /// What the renderings of one workspace spent together.
-#[derive(Debug, Default)]
-pub struct Total(AtomicU64);
+#[derive(Debug)]
+pub struct Total {
+    spent: AtomicU64,
+    most: u64,
+}
+
+impl Default for Total {
+    fn default() -> Self {
+        Self { spent: AtomicU64::new(0), most: OF_ALL }
+    }
+}
 
 /// What is left for a rendering; it lives in its [`State`].
 struct Left(u64);
@@ -71,6 +80,11 @@ impl Weight {
 }
 
 impl Total {
+    /// For as many renderings as there are: those of a run, of which nothing is kept.
+    pub fn without_end() -> Self {
+        Self { spent: AtomicU64::new(0), most: u64::MAX }
+    }
+
     /// Takes `cost` from the account of the rendering, and from that of all.
     pub fn charge(&self, state: &mut State, cost: u64) -> Result<(), Error> {
         let left = state.get_or_insert_extension_with(|| Left(OF_ONE));
@@ -110,8 +124,8 @@ impl Total {
     }
 
     fn add(&self, cost: u64) -> Result<(), Error> {
-        let before = self.0.fetch_add(cost, Ordering::Relaxed);
-        match before.saturating_add(cost) <= OF_ALL {
+        let before = self.spent.fetch_add(cost, Ordering::Relaxed);
+        match before.saturating_add(cost) <= self.most {
             true => Ok(()),
             false => Err(Error::new(
                 ErrorKind::OutOfFuel,

@@ -1,0 +1,301 @@
+//! Which commits take others back: as git writes it, as the buttons of GitHub and GitLab do, and as people
+//! who follow a convention do. Pure.
+//!
+//! | written | names |
+//! |---|---|
+//! | `This reverts commit HASH.`, also of several, `Refs: HASH, HASH` below `revert: …` | commits by their hashes |
+//! | `Reverts OWNER/REPO#12`, `Reverts #12` | the commit whose title ends in `(#12)` |
+//! | `Revert "TITLE"`, `Reapply "TITLE"` (which takes back the revert), `revert: TITLE` | the last commit before with that title |
+//!
+//! The first kind that is there counts: who gives a hash means that commit and no other. Of titles the
+//! number of a pull request at the end is left out where only one of the two has it, and `…` stands for the
+//! rest, since both are what GitHub makes of a title.
+
+use std::collections::HashSet;
+
+use super::Message;
+use crate::git::Commit;
+
+/// What a commit takes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target<'m> {
+    /// The commit with this hash, whole or abbreviated.
+    Hash(&'m str),
+    /// The commit that came of this pull request, or else has this title.
+    Request(u64, Option<String>),
+    /// The last commit with this title.
+    Title(String),
+}
+
+/// Those of `commits`, which are the newest first, that were not taken back by others of them; what
+/// takes back and is not taken back itself goes with what it took back. A revert of a commit that
+/// is not among them stays.
+pub fn standing(commits: &[Commit]) -> Vec<&Commit> {
+    let mut gone: HashSet<usize> = HashSet::new();
+    for (at, commit) in commits.iter().enumerate() {
+        if gone.contains(&at) {
+            continue;
+        }
+        let targets = targets(&commit.message);
+        let here: Vec<usize> =
+            targets.iter().filter_map(|target| find(target, commits, at, &gone)).collect();
+        if !here.is_empty() && here.len() == targets.len() {
+            gone.insert(at);
+        }
+        gone.extend(here);
+    }
+    let all = commits.iter().enumerate();
+    all.filter(|(at, _)| !gone.contains(at)).map(|(_, commit)| commit).collect()
+}
+
+/// Which of the commits older than that `at` is meant. A title is that of the last one which still stands.
+fn find(
+    target: &Target<'_>,
+    commits: &[Commit],
+    at: usize,
+    gone: &HashSet<usize>,
+) -> Option<usize> {
+    let is = |is_it: &dyn Fn(&Commit) -> bool| {
+        (at + 1..commits.len()).find(|older| !gone.contains(older) && is_it(&commits[*older]))
+    };
+    let by_title = |wanted: &str| is(&|older| is_title(wanted, title(&older.message)));
+    match target {
+        Target::Hash(hash) => {
+            let hash = hash.to_ascii_lowercase();
+            (at + 1..commits.len()).find(|older| commits[*older].hash.starts_with(&hash))
+        }
+        Target::Request(number, wanted) => {
+            let by_number = is(&|older| numbered(title(&older.message)).1 == Some(*number));
+            by_number.or_else(|| by_title(wanted.as_deref()?))
+        }
+        Target::Title(wanted) => by_title(wanted),
+    }
+}
+
+/// What a message says it takes back.
+fn targets(text: &str) -> Vec<Target<'_>> {
+    let hashes: Vec<_> = told_hashes(text).into_iter().chain(listed_hashes(text)).collect();
+    if !hashes.is_empty() {
+        return hashes.into_iter().map(Target::Hash).collect();
+    }
+    let quoted = quoted(title(text));
+    let requests: Vec<u64> = text.lines().skip(1).filter_map(request).collect();
+    match (requests.as_slice(), quoted) {
+        ([], Some(title)) => vec![Target::Title(title)],
+        ([], None) => Vec::new(),
+        ([number], title) => vec![Target::Request(*number, title)],
+        (several, _) => several.iter().map(|number| Target::Request(*number, None)).collect(),
+    }
+}
+
+fn title(text: &str) -> &str {
+    text.lines().next().unwrap_or_default().trim()
+}
+
+/// The hashes behind `This reverts commit`, up to where something else is told: `…, reversing changes
+/// made to …` names the commit that came before a merge.
+fn told_hashes(text: &str) -> Vec<&str> {
+    const TOLD: &str = "This reverts commit";
+    let mut hashes = Vec::new();
+    for rest in text.split(TOLD).skip(1) {
+        let rest = rest.strip_prefix('s').unwrap_or(rest);
+        let words = rest.split(|c: char| c.is_whitespace() || ",.:;()`".contains(c));
+        let words = words.filter(|word| !word.is_empty());
+        let is_of_list =
+            |word: &&str| is_hash(word) || matches!(*word, "and" | "commit" | "-" | "*");
+        hashes.extend(words.take_while(is_of_list).filter(|word| is_hash(word)));
+    }
+    hashes
+}
+
+/// The hashes behind `Refs` in a message of the type `revert`.
+fn listed_hashes(text: &str) -> Vec<&str> {
+    let Ok(message) = Message::read(text) else { return Vec::new() };
+    let is_list = |footer: &super::Footer<'_>| footer.token.eq_ignore_ascii_case("refs");
+    let lists = message.footers.iter().filter(|_| message.is("revert"));
+    let lists = lists.filter(|footer| is_list(footer)).map(|footer| footer.value);
+    let words = lists.flat_map(|list| list.split(|c: char| !c.is_ascii_alphanumeric()));
+    words.filter(|word| is_hash(word)).collect()
+}
+
+/// Whether `word` may be the hash of a commit: git abbreviates to seven digits or more.
+fn is_hash(word: &str) -> bool {
+    (7..=64).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The pull request that a line says is taken back: `Reverts acme/app#150`.
+fn request(line: &str) -> Option<u64> {
+    let (repository, number) = line.trim().strip_prefix("Reverts ")?.split_once('#')?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let number = number.trim_end_matches('.');
+    repository.chars().all(is_name).then(|| number.parse().ok()).flatten()
+}
+
+/// The title that the title of a revert names.
+fn quoted(title: &str) -> Option<String> {
+    let inner = |rest: &str| Some(rest[..rest.rfind('"')?].to_owned());
+    let named = match title.strip_prefix("Revert \"") {
+        Some(rest) => inner(rest)?,
+        None => match title.strip_prefix("Reapply \"") {
+            Some(rest) => format!("Revert \"{}\"", inner(rest)?),
+            None => {
+                let message = Message::read(title).ok().filter(|message| message.is("revert"))?;
+                // With less than a title of its own it names none.
+                Message::read(message.description).ok()?;
+                message.description.to_owned()
+            }
+        },
+    };
+    (!named.trim().is_empty()).then_some(named)
+}
+
+/// A title without the number of a pull request at its end, and that number.
+fn numbered(title: &str) -> (&str, Option<u64>) {
+    let split = || {
+        let (bare, number) = title.trim_end().strip_suffix(')')?.rsplit_once(" (#")?;
+        Some((bare, number.parse().ok()?))
+    };
+    split().map_or((title, None), |(bare, number)| (bare, Some(number)))
+}
+
+/// Whether a commit with the title `found` is the one called `wanted`.
+fn is_title(wanted: &str, found: &str) -> bool {
+    if let Some(beginning) = wanted.strip_suffix('…').or_else(|| wanted.strip_suffix("...")) {
+        const LEAST: usize = 20;
+        return beginning.len() >= LEAST && found.starts_with(beginning.trim_end());
+    }
+    let ((wanted, of_wanted), (found, of_found)) = (numbered(wanted), numbered(found));
+    let is_other = of_wanted.is_some() && of_found.is_some() && of_wanted != of_found;
+    wanted.trim() == found.trim() && !is_other
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ONE: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    fn commits(messages: &[&str]) -> Vec<Commit> {
+        let commit = |(at, message): (usize, &&str)| Commit {
+            hash: format!("{at:040x}"),
+            message: (*message).to_owned(),
+            ..Commit::default()
+        };
+        messages.iter().enumerate().rev().map(commit).collect()
+    }
+
+    /// The places of those that stand among `messages`, which are the oldest first.
+    fn left(messages: &[&str]) -> Vec<usize> {
+        let commits = commits(messages);
+        let places = standing(&commits).into_iter().rev();
+        places.map(|one| usize::from_str_radix(&one.hash, 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_revert_names_what_it_takes_back() {
+        let two = ONE.replace('0', "f");
+        let title = |text: &str| vec![Target::Title(text.to_owned())];
+        let (a, b) = (Target::Hash(ONE), Target::Hash(&two));
+        for (text, named) in [
+            (format!("Revert \"feat: x\"\n\nThis reverts commit {ONE}.\n"), vec![a.clone()]),
+            (format!("revert: x\n\nRefs: {ONE}, {two}"), vec![a.clone(), b.clone()]),
+            (format!("fix: x\n\nRefs: {ONE}"), vec![]),
+            (format!("Undo it\n\nThis reverts commit {ONE}"), vec![a.clone()]),
+            (
+                format!("x: y\n\nThis reverts commits {ONE}, and\n{two}. As {ONE} told."),
+                vec![a.clone(), b.clone()],
+            ),
+            (
+                format!("x: y\n\nThis reverts commit {ONE}, reversing\nchanges made to {two}."),
+                vec![a.clone()],
+            ),
+            (
+                format!("x: y\n\nThis reverts commit {ONE}.\nThis reverts commit {two}."),
+                vec![a.clone(), b],
+            ),
+            (
+                "Revert \"feat: x (#15)\" (#16)\n\nReverts acme/app#15".into(),
+                vec![Target::Request(15, Some("feat: x (#15)".into()))],
+            ),
+            (
+                "Revert both\n\nReverts #15\nReverts acme/app#17.".into(),
+                vec![Target::Request(15, None), Target::Request(17, None)],
+            ),
+            ("Revert \"feat: x\" (#16)".into(), title("feat: x")),
+            ("Revert \"Revert \"feat: x\" (#2)\" (#3)".into(), title("Revert \"feat: x\" (#2)")),
+            ("Reapply \"feat: x\"".into(), title("Revert \"feat: x\"")),
+            ("revert: feat(a): x".into(), title("feat(a): x")),
+            ("revert: let us never speak of it".into(), vec![]),
+            ("fix: Reverts nothing\n\nIt reverts #12, says it.".into(), vec![]),
+        ] {
+            assert_eq!(targets(&text), named, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_taken_back_does_not_stand() {
+        let button = "Revert \"feat: x (#15)\" (#16)\n\nReverts acme/app#15";
+        let again = "Revert \"Revert \"feat: x (#15)\" (#16)\" (#17)\n\nReverts acme/app#16";
+        let both = format!("x: y\n\nThis reverts commits {:040x} and {:040x}.", 0, 1);
+        let half = format!("x: y\n\nThis reverts commits {:040x} and {ONE}.", 0);
+        for (messages, standing) in [
+            (&["feat: x (#15)", button][..], &[][..]),
+            (&["feat: x (#15)", button, again], &[0]),
+            (&["feat: x (#15)", button, "Reapply \"feat: x (#15)\" (#18)"], &[0]),
+            // The title in quotes is that of the request, which has no number.
+            (&["feat: x (#15)", "Revert \"feat: x\" (#16)"], &[]),
+            (&["feat: x", "Revert \"feat: x (#15)\" (#16)"], &[]),
+            (&["feat: x (#14)", "Revert \"feat: x (#15)\" (#16)"], &[0, 1]),
+            // The request was renamed when it was merged.
+            (&["feat: better (#15)", "Revert \"feat: x\" (#16)\n\nReverts acme/app#15"], &[]),
+            // It was not squashed.
+            (&["feat: x", "Revert \"feat: x\" (#16)\n\nReverts acme/app#15"], &[]),
+            // Of several with one title the last one.
+            (&["feat: x", "fix: x", "feat: x", "Revert \"feat: x\""], &[0, 1]),
+            (&["feat: x", "Revert \"feat: x\"", "feat: x", "Revert \"feat: x\""], &[]),
+            (&["feat: x", "fix: y", &both], &[]),
+            (&["feat: x", "fix: y", &half], &[1, 2]),
+            // What is not among them was released: that it is gone is news.
+            (&["fix: y", "Revert \"feat: x\" (#16)\n\nReverts acme/app#15"], &[0, 1]),
+            // A hash is that commit, and none that has its title.
+            (&["feat: x", &format!("Revert \"feat: x\"\n\nThis reverts commit {ONE}.")], &[0, 1]),
+            (
+                &[
+                    "feat: a title that is far too long for them (#15)",
+                    "Revert \"feat: a title that is far too lo…\" (#16)",
+                ],
+                &[],
+            ),
+            (&["Merge x", "feat: y"], &[0, 1]),
+        ] {
+            assert_eq!(left(messages), standing, "{messages:?}");
+        }
+    }
+
+    proptest! {
+        /// Each revert of the one before turns the first on and off again.
+        #[test]
+        fn reverts_of_reverts_count(times in 0usize..8, by_button in any::<bool>()) {
+            let mut messages = vec!["feat: x (#1)".to_owned()];
+            for n in 1..=times {
+                let before = messages[n - 1].lines().next().unwrap().to_owned();
+                let body = if by_button { format!("\n\nReverts o/r#{n}") } else { String::new() };
+                messages.push(format!("Revert \"{before}\" (#{}){body}", n + 1));
+            }
+            let texts: Vec<_> = messages.iter().map(String::as_str).collect();
+            let expected: &[usize] = if times % 2 == 0 { &[0] } else { &[] };
+            prop_assert_eq!(left(&texts), expected);
+        }
+
+        #[test]
+        fn no_message_panics(
+            title in "(Revert|Reapply|revert:|)[ \"]{0,3}\\PC{0,12}",
+            body in "((This reverts commit|Reverts|Refs:)?[ #s]{0,2}\\PC{0,12}\n){0,3}",
+        ) {
+            let text = format!("{title}\n\n{body}");
+            let _ = left(&[&text, &text, &title]);
+        }
+    }
+}
