@@ -154,7 +154,14 @@ impl<W: Write> Write for HashingWriter<W> {
 /// # Errors
 /// The file cannot be opened or read.
 pub fn hash_file(path: &Path) -> io::Result<(Sha256, u64)> {
-    let mut file = File::open(path)?;
+    hash_open(&mut File::open(path)?)
+}
+
+/// As [`hash_file`], of a file that is open, from where it is read next.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn hash_open(file: &mut File) -> io::Result<(Sha256, u64)> {
     // One byte more than the file has room for shows its end without a second read of a chunk.
     let size = usize::try_from(file.metadata()?.len()).unwrap_or(CHUNK);
     let mut chunk = vec![0; CHUNK.min(size.saturating_add(1))];

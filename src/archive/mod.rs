@@ -25,7 +25,7 @@ mod unpack;
 mod zip_reader;
 mod zip_writer;
 
-pub use hash::{Hasher, HashingReader, HashingWriter, hash_file};
+pub use hash::{Hasher, HashingReader, HashingWriter, hash_file, hash_open};
 pub use pack::{Contents, Entry, Packed, pack};
 pub use peek::peek_stamp;
 pub use unpack::{Limits, Unpacked, UnpackedFile, Unpacker};

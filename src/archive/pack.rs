@@ -43,6 +43,8 @@ pub struct Entry {
 pub enum Contents {
     /// A file on disk.
     File(PathBuf),
+    /// A file on disk whose bytes must have this digest; they are hashed as they are packed.
+    Proven(PathBuf, Sha256),
     /// Bytes in memory.
     Bytes(Vec<u8>),
 }

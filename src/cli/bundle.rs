@@ -19,8 +19,7 @@ use crate::{
 
 use super::{
     Stop,
-    notes::{git_runner, tag_of_head},
-    run::runtime,
+    notes::tag_of_head,
     session::{Session, say, select},
     verify::examine_all,
 };
@@ -42,7 +41,7 @@ pub(super) fn package(
     let workspaces = session.workspaces()?;
     let names = select(workspaces.any(), words)?;
     let layout = workspaces.layout();
-    let version = runtime()?.block_on(version_here(layout))?;
+    let version = session.host.runtime()?.block_on(version_here(session, layout))?;
     let into = match into {
         Some(into) => session.folder()?.join(into),
         None => layout.dist(),
@@ -176,8 +175,8 @@ pub(super) async fn changes(history: &History<'_>) -> Result<Vec<String>, Fault>
 }
 
 /// How a bundle of the workspace as it is here is called: by its tag, or else by its commit.
-async fn version_here(layout: &Layout) -> Result<String, Fault> {
-    let runner = git_runner()?;
+async fn version_here(session: &Session, layout: &Layout) -> Result<String, Fault> {
+    let runner = session.host.runner(1);
     let Some(history) = History::around(&runner, layout.root()) else {
         return Ok("untracked".into());
     };

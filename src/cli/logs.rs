@@ -18,7 +18,6 @@ use crate::{
 
 use super::{
     Stop,
-    run::runtime,
     session::{Session, say},
 };
 
@@ -38,13 +37,10 @@ pub(super) fn logs(
     let style = session.stdout_style();
     follower.show_last(style)?;
     if follow {
-        let cancel = Cancel::new();
-        runtime()?.block_on(async {
-            cancel.listen_to_signals()?;
-            follower.follow(&cancel, style).await
-        })?;
+        let cancel = session.host.cancel();
+        session.host.runtime()?.block_on(follower.follow(cancel, style))?;
     } else if follower.logs.iter().all(|log| !log.path.exists()) {
-        console::err(&format!("no service wrote a log here yet; `forge up` starts them\n"));
+        console::err("no service wrote a log here yet; `forge up` starts them\n");
     }
     Ok(0)
 }

@@ -8,14 +8,13 @@ use crate::{
     console,
     model::{Fault, Kind, Name, Series},
     newer::{Asker, Found, Looked, Proxies, Wish, is_newer, look, unlike},
-    process::{Cancel, Runner},
     report::{Align, Cell, Role, Table, render_warning},
     workspace::{Subsystem, Workspace},
 };
 
 use super::{
     Stop,
-    run::{jobs, runtime},
+    run::jobs,
     session::{Session, say, select},
 };
 
@@ -90,10 +89,9 @@ pub(super) fn ask<'w>(
     }
     let variables = go_variables();
     let proxies = Proxies::of(|name| variables.get(name).cloned());
-    runtime()?.block_on(async {
-        let cancel = Cancel::new();
-        cancel.listen_to_signals()?;
-        let runner = Runner::new(jobs(session), cancel.clone()).guarded();
+    session.host.runtime()?.block_on(async {
+        let cancel = session.host.cancel();
+        let runner = session.host.runner(jobs(session));
         let asker = Asker::new(&runner, session.store_settings(workspace), proxies);
         tokio::select! {
             () = cancel.cancelled() => Err(cancel.fault("asking upstream")),

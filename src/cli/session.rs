@@ -12,7 +12,7 @@ use crate::{
     login::Discovery,
     model::{Fault, Kind, Layout, Name, Platform, nearest},
     probe::Options,
-    process::{Cancel, Runner},
+    process::Runner,
     provenance::{Classes, Permission, Surroundings, may_publish},
     report::Style,
     store::{self, Store, StoreUrl, Waits},
@@ -23,6 +23,7 @@ use crate::{
 use super::{
     Stop,
     args::{Global, When},
+    host::Host,
     included,
     run::Publish,
     versions::Versions,
@@ -34,6 +35,8 @@ pub(super) struct Session {
     pub(super) flags: Global,
     /// How things are shown.
     pub(super) choice: ui::Choice,
+    /// What this process has once.
+    pub(super) host: Host,
 }
 
 /// The stores of a workspace.
@@ -60,7 +63,8 @@ impl Session {
     /// The same, for all platforms that a complete release has, unless one was named.
     pub(super) fn for_every_platform(&self) -> Self {
         let all_platforms = self.flags.platform.is_none();
-        Self { flags: Global { all_platforms, ..self.flags.clone() }, choice: self.choice }
+        let flags = Global { all_platforms, ..self.flags.clone() };
+        Self { flags, choice: self.choice, host: self.host.clone() }
     }
 
     pub(super) fn new(flags: Global) -> Self {
@@ -71,7 +75,7 @@ impl Session {
         };
         let wishes = ui::Wishes { color, quiet: flags.quiet, verbose: flags.verbose };
         let choice = ui::choose(wishes, &ui::Surroundings::look());
-        Self { flags, choice }
+        Self { flags, choice, host: Host::of_process() }
     }
 
     /// The folder that the workspace is looked for from.
@@ -104,9 +108,23 @@ impl Session {
     /// The workspace, loaded and checked, as one platform has it.
     pub(super) fn workspace(&self) -> Result<Workspace, Stop> {
         let layout = self.layout()?;
-        included::loaded(self, &layout, |library| {
+        let workspace = included::loaded(self, &layout, |library| {
             load(layout.root(), self.platform(), &Outside::host(library))
-        })
+        })?;
+        self.mask_urls_of(&workspace);
+        Ok(workspace)
+    }
+
+    /// Masks from here on what is secret in the URLs of `workspace`.
+    fn mask_urls_of(&self, workspace: &Workspace) {
+        for secret in workspace.url_secrets() {
+            self.host.secrets().add(&secret);
+        }
+    }
+
+    fn mask_urls_of_all(&self, workspaces: Workspaces) -> Workspaces {
+        workspaces.wanted().iter().for_each(|platform| self.mask_urls_of(workspaces.of(*platform)));
+        workspaces
     }
 
     /// The workspace, loaded and checked, for every platform to work for.
@@ -127,6 +145,7 @@ impl Session {
             let outside = Outside { chosen, current, ..Outside::host(library) };
             Workspaces::load(layout.root(), self.wanted(), &outside)
         })
+        .map(|workspaces| self.mask_urls_of_all(workspaces))
     }
 
     /// [`Self::workspaces`], with variables that the command line sets.
@@ -136,6 +155,7 @@ impl Session {
             let outside = Outside { assignments: set.clone(), ..Outside::host(library) };
             Workspaces::load(layout.root(), self.wanted(), &outside)
         })
+        .map(|workspaces| self.mask_urls_of_all(workspaces))
     }
 
     /// How the stores and fetches of `workspace` behave.
@@ -145,9 +165,11 @@ impl Session {
         let gitea_hosts =
             workspace.stores.iter().filter_map(|url| StoreUrl::parse(url).ok()?.gitea_host());
         // Costs nothing until a login is asked for.
-        let runner = Arc::new(Runner::new(1, Cancel::new()).guarded());
+        // What masks secrets would mask the very answer.
+        let runner = Arc::new(Runner::new(1, self.host.cancel().clone()).guarded());
         let environment = settings.environment.clone();
-        let logins = Discovery::new(environment, gitea_hosts.collect(), runner, root);
+        let logins = Discovery::new(environment, gitea_hosts.collect(), runner, root)
+            .telling(self.host.secrets().clone());
         store::Settings { offline: self.flags.offline, logins: Arc::new(logins), ..settings }
     }
 
@@ -167,7 +189,10 @@ impl Session {
     ) -> Result<Stores, Fault> {
         let settings = store::Settings { waits, ..self.store_settings(workspace) };
         if workspace.stores.is_empty() {
-            let store = store::open(&store::default_url(&workspace.project)?, &settings)?;
+            let store = store::open(
+                &store::default_url(&workspace.project, workspace.layout.root())?,
+                &settings,
+            )?;
             return Ok(Stores { all: vec![store], private: true });
         }
         let open = |url: &String| {

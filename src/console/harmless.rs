@@ -79,7 +79,6 @@ fn has_commands(text: &str, reader: Reader) -> bool {
 /// One line, in which whoever reads finds no command.
 fn inert(line: &str, reader: Reader) -> String {
     match reader {
-        Reader::Person => line.to_owned(),
         Reader::Actions => {
             let bare = without_colours(line);
             let mark = if bare.trim_start().starts_with("::") { "| " } else { "" };
@@ -91,7 +90,7 @@ fn inert(line: &str, reader: Reader) -> String {
             line.replace("section_start", "section start").replace("section_end", "section end")
         }
         Reader::Buildkite if begins_a_group(line) => format!(" {line}"),
-        Reader::Buildkite => line.to_owned(),
+        Reader::Buildkite | Reader::Person => line.to_owned(),
     }
 }
 

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 
 use crate::{
     archive::hash_file,
-    cache::{Made, Record, Release, Staging, install},
-    model::{ArtifactId, Fault, HEADER_BYTES, Kind, Platform, Sha256, Stamp, read_header},
+    cache::{CacheKey, Made, Record, Release, Staging, install},
+    model::{
+        ArtifactId, Binaries, BinaryName, Fault, HEADER_BYTES, Kind, Platform, Stamp, read_header,
+    },
     probe::{Print, Want},
 };
 
@@ -21,17 +23,23 @@ impl Context {
         staging: &Staging,
         record: Record,
     ) -> Result<Record, Fault> {
-        install(self.workspaces.layout(), &want.id, staging, record)
+        install(self.workspaces.layout(), &want.id, staging, record, self.cache.key())
     }
 
     /// How an artifact was made that was `begun` then, and is done now. Who made it is noted at
     /// once: it may be published by a later run, perhaps in other surroundings.
-    pub(super) fn made(&self, begun: Timestamp, tools: BTreeMap<String, String>) -> Made {
+    pub(super) fn made(
+        &self,
+        begun: Timestamp,
+        tools: BTreeMap<String, String>,
+        sandbox: Option<&str>,
+    ) -> Made {
         let text = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         Made {
             builder: self.surroundings.builder().id().to_owned(),
             run_url: self.surroundings.run_url().map(str::to_owned),
             event: self.surroundings.event().map(str::to_owned),
+            sandbox: sandbox.map(str::to_owned),
             started_on: text(begun),
             finished_on: text(Timestamp::now()),
             tools,
@@ -49,17 +57,18 @@ impl Context {
         Record { class, made, release, ..Record::unknown(stamp, BTreeMap::new()) }
     }
 
-    /// Installs a new artifact and keeps it in the user's cache. What goes wrong with
+    /// Installs a new artifact and keeps it in the user's cache under `key`. What goes wrong with
     /// the cache is returned as a warning: the artifact is good without it.
     pub(super) fn adopt(
         &self,
         want: &Want,
         staging: &Staging,
         record: Record,
+        key: CacheKey,
     ) -> Result<(Record, Vec<Fault>), Fault> {
         let record = self.install(want, staging, record)?;
         let folder = self.workspaces.layout().installed_artifact(&want.id);
-        let warnings = self.cache.keep(&record, &folder).err();
+        let warnings = self.cache.keep(&record, &[key], &folder).err();
         Ok((record, warnings.into_iter().collect()))
     }
 }
@@ -69,7 +78,7 @@ pub(super) fn new_stamp(
     want: &Want,
     print: &Print,
     commit: Option<String>,
-    binaries: BTreeMap<String, Sha256>,
+    binaries: Binaries,
 ) -> Stamp {
     Stamp {
         name: want.id.name.clone(),
@@ -86,8 +95,8 @@ pub(super) fn new_stamp(
 pub(super) fn prove_binaries(
     id: &ArtifactId,
     folder: &Path,
-    names: &[String],
-) -> Result<BTreeMap<String, Sha256>, Fault> {
+    names: &[BinaryName],
+) -> Result<Binaries, Fault> {
     names
         .iter()
         .map(|name| {

@@ -14,9 +14,9 @@ use tokio::sync::mpsc;
 
 use crate::{
     archive::{Unpacked, Unpacker},
-    cache::{Record, Release, Staging},
+    cache::{CacheKey, Record, Release, Staging},
     manifest::parse_stamp,
-    model::{Event, Fault, How, Kind, LockedAsset, Revision, Sha256, Stamp},
+    model::{BinaryName, Event, Fault, How, Kind, LockedAsset, Revision, Sha256, Stamp},
     plan::Action,
     probe::{Acceptance, Finding, Want, accept},
     store::{AssetStream, published_digest},
@@ -66,9 +66,11 @@ impl Context {
             self.prove(want, revision, &staging, &unpacked, &label)?;
         let release = Release::Holds { store: store.url().to_owned(), asset };
         let record = Record { builder, ..self.new_record(stamp, None, Some(release)) };
-        let (record, cache) = self.adopt(want, &staging, record)?;
+        // Only under its digest: what others say of the recipe it was built by proves nothing.
+        let key = CacheKey::Asset(asset.sha256);
+        let (record, cache) = self.adopt(want, &staging, record, key)?;
         warnings.extend(cache);
-        let lock = self.lock_change(want, record.stamp.commit.clone(), asset);
+        let lock = self.lock_change(want, &record.stamp, asset);
         Ok(Done { warnings, lock, ..Done::new(How::Downloaded, record) })
     }
 
@@ -88,11 +90,11 @@ impl Context {
         Ok(want.locked)
     }
 
-    /// The change that an asset of a release makes to the lock.
+    /// The change that an asset of a release, which holds what `stamp` says, makes to the lock.
     pub(super) fn lock_change(
         &self,
         want: &Want,
-        commit: Option<String>,
+        stamp: &Stamp,
         asset: LockedAsset,
     ) -> Option<LockChange> {
         // What one invocation chose is nobody else's pin.
@@ -100,8 +102,9 @@ impl Context {
         is_kept.then(|| LockChange {
             name: want.id.name.clone(),
             version: self.workspaces.subsystem(&want.id).version.to_string(),
-            commit,
-            asset: Some((want.id.platform, asset)),
+            commit: stamp.commit.clone(),
+            asset: Some((want.id.platform, asset, stamp.binaries.clone())),
+            upstream: None,
         })
     }
 
@@ -238,7 +241,7 @@ fn compare(
 /// Compares the files of an asset with what its stamp says of them.
 fn compare_files(stamp: &Stamp, unpacked: &Unpacked) -> Result<(), String> {
     for (name, sha256) in &stamp.binaries {
-        let Some(file) = unpacked.files.get(name) else {
+        let Some(file) = unpacked.files.get(name.as_str()) else {
             return Err(format!("its stamp names `{name}`, which it does not hold"));
         };
         if file.sha256 != *sha256 {
@@ -250,9 +253,12 @@ fn compare_files(stamp: &Stamp, unpacked: &Unpacked) -> Result<(), String> {
         }
     }
     let known: BTreeSet<&str> =
-        stamp.binaries.keys().map(String::as_str).chain([Stamp::FILE]).collect();
-    match unpacked.files.keys().find(|name| !known.contains(name.as_str())) {
-        Some(name) => Err(format!("it holds `{name}`, which its stamp does not name")),
+        stamp.binaries.keys().map(BinaryName::as_str).chain([Stamp::FILE]).collect();
+    if let Some(name) = unpacked.files.keys().find(|name| !known.contains(name.as_str())) {
+        return Err(format!("it holds `{name}`, which its stamp does not name"));
+    }
+    match unpacked.links.keys().next() {
+        Some(name) => Err(format!("it holds `{name}`, which is a link and not a file")),
         None => Ok(()),
     }
 }

@@ -29,7 +29,8 @@ impl History<'_> {
         // What comes before these is missing.
         let first: BTreeSet<&str> = text.lines().collect();
         let range = after.map_or_else(|| "HEAD".to_owned(), |after| format!("{after}..HEAD"));
-        let commits = self.ask(&["rev-list", &range, "--"], "list commits").await?;
+        let commits =
+            self.ask(&["rev-list", "--end-of-options", &range, "--"], "list commits").await?;
         Ok(commits.iter().all(|commit| !first.contains(commit.as_str())))
     }
 
@@ -39,6 +40,9 @@ impl History<'_> {
         match self.git().run(&["symbolic-ref", "--quiet", "--short", "HEAD"]).await {
             Ok(lines) => return Ok(lines.into_iter().collect()),
             Err(Failure::Mute(fault)) if fault.kind == Kind::Interrupted => return Err(fault),
+            Err(failure) if failure.is_foreign() => {
+                return Err(failure.fault(self.cannot("tell the branch")));
+            }
             Err(_) => {}
         }
         for which in ["--points-at=HEAD", "--contains=HEAD"] {

@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use super::host::Host;
+use super::{host::Host, variables::OF_GH};
 use crate::{
     process::{Command, CommandLine, CommandRunner, is_program},
     store::Login,
@@ -26,8 +26,10 @@ impl Asking {
     /// What `gh` knows.
     pub async fn gh(&self, host: &Host) -> Option<Login> {
         let line = format!("gh auth token --hostname '{}'", host.name);
-        let quiet =
-            [("GH_PROMPT_DISABLED", "1"), ("GH_NO_UPDATE_NOTIFIER", "1"), ("NO_COLOR", "1")];
+        let mut quiet =
+            vec![("GH_PROMPT_DISABLED", "1"), ("GH_NO_UPDATE_NOTIFIER", "1"), ("NO_COLOR", "1")];
+        // What it keeps for this host, and not what it was given for any.
+        quiet.extend(OF_GH.map(|name| (name, "")));
         let lines = self.ask("gh", &line, &quiet).await?;
         let token = lines.into_iter().find(|line| is_token(line))?;
         Some(Login { token, source: "gh auth token".into() })

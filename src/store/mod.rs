@@ -33,6 +33,7 @@ mod github;
 mod http;
 mod open;
 mod piece;
+mod proxy;
 mod publication;
 mod reach;
 mod release;

@@ -9,8 +9,8 @@ use std::{
 };
 
 use crate::{
-    model::{Fault, Kind},
-    process::{Command, CommandLine, Shell},
+    model::{Fault, Kind, shown_url},
+    process::{Command, CommandLine, Inherit, Shell},
     workspace::{Bindings, Keyring, Places, Task, Template, Text, Workspace},
 };
 
@@ -37,6 +37,8 @@ pub struct Ground {
     pub looks_outside: bool,
     /// Those of them whose values are written down nowhere: they come from files or from outside.
     pub unwritten: BTreeSet<String>,
+    /// What they inherit of the environment.
+    inherit: Inherit,
     path: Vec<PathBuf>,
     shell: Shell,
 }
@@ -71,8 +73,8 @@ impl Ground {
             env.insert(name.clone(), value.expand(&places));
         }
         let path = vec![workspace.layout.bin()];
-        let shell = task.shell.clone();
-        Ok(Self { places, dir, env, read, looks_outside, unwritten, path, shell })
+        let (shell, inherit) = (task.shell.clone(), workspace.inherit(&task.pass_env));
+        Ok(Self { places, dir, env, read, looks_outside, unwritten, inherit, path, shell })
     }
 
     /// Adds what `dotenv` and `env` say; `of_file` is what words mean to the file of the task.
@@ -132,6 +134,7 @@ impl Ground {
         let line = line.expand_with_secrets(&self.places, keyring, &mut env);
         Ok(Command {
             env,
+            inherit: self.inherit.clone(),
             path: self.path.clone(),
             jobs: true,
             shell: self.shell.clone(),
@@ -147,6 +150,7 @@ impl Ground {
             unwritten: self.unwritten.clone(),
             places: self.places.clone(),
             read: Vec::new(),
+            inherit: self.inherit.clone(),
             looks_outside: self.looks_outside,
             path: self.path.clone(),
             shell: shell.clone(),
@@ -196,7 +200,7 @@ impl Ground {
         done.map_err(|mut fault| {
             let mut text = String::new();
             let _ = said.read_to_string(&mut text);
-            fault.what = format!("`{}` failed", line.symbolic());
+            fault.what = shown_url(&format!("`{}` failed", line.symbolic()));
             text.lines()
                 .last()
                 .into_iter()

@@ -2,7 +2,7 @@
 
 use crate::{
     cache::Cache,
-    model::Fault,
+    model::{Fault, shown_url},
     provenance::Classes,
     workspace::{Names, Renderer, Task, Text, Word, Workspace},
 };
@@ -174,7 +174,7 @@ fn bare(written: &str) -> &str {
 
 fn told(step: &Step) -> String {
     let what = match &step.what {
-        Work::Run(line) => line.symbolic(),
+        Work::Run(line) => shown_url(&line.symbolic()),
         Work::Call(invocation) => {
             let given = invocation.parameters.iter();
             let shown = |value: &str| Text::new(value.to_owned()).symbolic();

@@ -29,7 +29,7 @@ fn digest(bytes: &[u8]) -> Sha256 {
 fn bytes_of(entry: &Entry) -> &[u8] {
     match &entry.contents {
         Contents::Bytes(bytes) => bytes,
-        Contents::File(_) => unreachable!("samples are in memory"),
+        Contents::File(_) | Contents::Proven(..) => unreachable!("samples are in memory"),
     }
 }
 

@@ -45,7 +45,8 @@ type Opened = Result<Arc<dyn Store>, Fault>;
 fn opened(session: &Session, workspace: &Workspace) -> Vec<(String, Opened)> {
     let settings = session.store_settings(workspace);
     if workspace.stores.is_empty() {
-        let store = default_url(&workspace.project).and_then(|url| open(&url, &settings));
+        let store = default_url(&workspace.project, workspace.layout.root())
+            .and_then(|url| open(&url, &settings));
         return vec![("your own".into(), store)];
     }
     let store = |text: &String| {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     execute::{ask_version, tells},
     model::{Fault, Kind, Name},
-    process::{Command, CommandLine, CommandRunner, Runner, is_program},
+    process::{Command, CommandLine, CommandRunner, Inherit, Runner, is_program},
     workspace::{Subsystem, Workspace},
 };
 
@@ -87,7 +87,10 @@ pub(super) async fn ask(
     tool: &str,
     is_enough: &(dyn Fn(&str) -> bool + Sync),
 ) -> Vec<String> {
-    let command = Command::new(CommandLine::Argv(Vec::new()), workspace.layout.root());
+    let command = Command {
+        inherit: Inherit::of_build([]),
+        ..Command::new(CommandLine::Argv(Vec::new()), workspace.layout.root())
+    };
     ask_version(runner, &command, tool, is_enough).await.unwrap_or_default()
 }
 

@@ -80,7 +80,7 @@ impl Guard {
         match (self.duty, args) {
             (Duty::Settled, _) => {}
             (Duty::Item, [base, ..]) => {
-                cost = base.as_str().map_or(0, |text| text.len() as u64 / 16)
+                cost = base.as_str().map_or(0, |text| text.len() as u64 / 16);
             }
             (Duty::Kept, [value, _]) => cost = total.weigh_part(state, value)?.read(),
             (Duty::Product, [first, second]) => {

@@ -81,7 +81,9 @@ impl<'e> Scope<'e> {
 
     /// This scope without some words.
     pub fn without(mut self, words: &[&str]) -> Self {
-        words.iter().for_each(|word| self.words.remove(word));
+        for word in words {
+            self.words.remove(word);
+        }
         self
     }
 
