@@ -39,6 +39,7 @@ mod matrix;
 mod newer;
 mod own_version;
 mod paths;
+mod places;
 mod planning;
 mod platforms;
 mod poison;

@@ -3,12 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use crate::{
     console,
+    disk::{MOST_OF_TEXT, read_text},
     login::Discovery,
     model::{Fault, Kind, Layout, Name, Platform, nearest},
     probe::Options,
@@ -160,6 +161,15 @@ impl Session {
 
     /// How the stores and fetches of `workspace` behave.
     pub(super) fn store_settings(&self, workspace: &Workspace) -> store::Settings {
+        self.settings_of_stores(workspace, false)
+    }
+
+    /// [`Self::store_settings`]; if `is_outside`, no program of the workspace is asked for logins.
+    pub(super) fn settings_of_stores(
+        &self,
+        workspace: &Workspace,
+        is_outside: bool,
+    ) -> store::Settings {
         let root = workspace.layout.root().to_owned();
         let settings = store::Settings::new(root.clone());
         let gitea_hosts =
@@ -170,6 +180,7 @@ impl Session {
         let environment = settings.environment.clone();
         let logins = Discovery::new(environment, gitea_hosts.collect(), runner, root)
             .telling(self.host.secrets().clone());
+        let logins = if is_outside { logins.outside() } else { logins };
         store::Settings { offline: self.flags.offline, logins: Arc::new(logins), ..settings }
     }
 
@@ -189,10 +200,7 @@ impl Session {
     ) -> Result<Stores, Fault> {
         let settings = store::Settings { waits, ..self.store_settings(workspace) };
         if workspace.stores.is_empty() {
-            let store = store::open(
-                &store::default_url(&workspace.project, workspace.layout.root())?,
-                &settings,
-            )?;
+            let store = store::private(&workspace.project, workspace.layout.root());
             return Ok(Stores { all: vec![store], private: true });
         }
         let open = |url: &String| {
@@ -285,7 +293,8 @@ pub(super) fn surroundings() -> Surroundings {
         Some((key.into_string().ok()?, value.into_string().ok()?))
     };
     let variables: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
-    let event = variables.get("GITHUB_EVENT_PATH").and_then(|p| std::fs::read_to_string(p).ok());
+    let event = variables.get("GITHUB_EVENT_PATH").filter(|path| !path.is_empty());
+    let event = event.and_then(|path| read_text(Path::new(path), MOST_OF_TEXT).ok());
     Surroundings::of(&variables, event.as_deref())
 }
 

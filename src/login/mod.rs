@@ -56,7 +56,7 @@ impl Discovery {
         runner: Arc<dyn CommandRunner>,
         dir: PathBuf,
     ) -> Self {
-        let asking = program::Asking { runner, dir, path: Vec::new() };
+        let asking = program::Asking { runner, dir, path: Vec::new(), is_outside: false };
         let (known, secrets) = (Mutex::default(), KnownSecrets::default());
         Self { environment, gitea_hosts, asking, known, secrets }
     }
@@ -66,6 +66,13 @@ impl Discovery {
     #[must_use]
     pub fn telling(self, secrets: KnownSecrets) -> Self {
         Self { secrets, ..self }
+    }
+
+    /// Asks only programs that are not in the folder where they run.
+    #[must_use]
+    pub fn outside(mut self) -> Self {
+        self.asking.is_outside = true;
+        self
     }
 
     async fn find(&self, name: &str) -> Option<Login> {

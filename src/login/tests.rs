@@ -201,7 +201,7 @@ async fn gits_own_credential_helpers_are_understood() {
         fs::write(&git, script).unwrap();
         fs::set_permissions(&git, fs::Permissions::from_mode(0o755)).unwrap();
         let (runner, dir) = (runner.clone(), temp.path().to_owned());
-        program::Asking { runner, path: vec![dir.clone()], dir }
+        program::Asking { runner, path: vec![dir.clone()], dir, is_outside: false }
     };
     let host = Host::of("git.corp.org", &BTreeMap::new(), &BTreeSet::new()).unwrap();
     let helper =
