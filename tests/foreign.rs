@@ -158,7 +158,11 @@ fn what_is_secret_in_a_url_is_shown_nowhere() {
     let sandbox = Sandbox::new()
         .spec("e", "v1", &spec)
         .spec("g", "v1", &source(&format!("https://{user}@127.0.0.1:9/r.git?{query}")))
-        .spec("f", "v1", &format!("build: {{ run: 'false https://{user}@h/?{query}' }}\n"))
+        .spec(
+            "f",
+            "v1",
+            &format!("build: {{ run: 'echo {user} {query}; false https://{user}@h/?{query}' }}\n"),
+        )
         .head(&format!("tasks: {{ t: \"false https://{user}@h/?{query}\" }}"));
     for words in [
         "explain e",

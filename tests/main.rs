@@ -35,6 +35,7 @@ mod look;
 mod matrix;
 mod newer;
 mod own_version;
+mod places;
 mod planning;
 mod platforms;
 mod poison;

@@ -10,7 +10,10 @@ use super::{
     hash::Hasher,
     pack::{Contents, Entry},
 };
-use crate::model::{Fault, Kind, Sha256};
+use crate::{
+    disk::open_file,
+    model::{Fault, Kind, Sha256},
+};
 
 /// An entry whose size is known: archives announce it before the contents.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ impl<'a> Measured<'a> {
     pub(super) fn open(&self) -> io::Result<Body<'a>> {
         let open = |path: &Path| {
             let cannot = |error| Fault::io(format!("cannot pack {}", path.display()), &error);
-            File::open(path).map_err(|error| io::Error::other(cannot(error)))
+            open_file(path).map_err(|error| io::Error::other(cannot(error)))
         };
         let (source, proof) = match &self.entry.contents {
             Contents::Bytes(bytes) => (Source::Bytes(bytes), None),

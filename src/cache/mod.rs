@@ -12,6 +12,7 @@ mod proof;
 mod record;
 mod seal;
 mod transfer;
+mod user;
 
 pub use crate::disk::Staging;
 pub use busy::{Busy, BusyLock, Patience, another, turn_to_write};

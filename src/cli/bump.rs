@@ -1,10 +1,11 @@
 //! `forge bump`: other versions in `versions.yml`, and the lock with them; or those of before.
 
-use std::{collections::BTreeMap, fs};
+use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
+    disk::{MOST_OF_TEXT, read_file},
     git::{self, History},
     model::{Fault, Kind, Series, Version},
     newer::{
@@ -93,7 +94,7 @@ pub(super) fn bump(session: &Session, words: &Words) -> Result<u8, Stop> {
             .into());
     }
     let path = workspace.layout.manifest();
-    let bytes = fs::read(&path)
+    let bytes = read_file(&path, MOST_OF_TEXT)
         .map_err(|error| Fault::io(format!("cannot read {}", path.display()), &error))?;
     let desk = Desk { session, workspace: &workspace, pins: &Pins::read(bytes)? };
     let steps = match words.named() {

@@ -10,6 +10,7 @@ use std::{
 use crate::{
     archive::{Packed, pack},
     cache::{Place, Record, Release, replace_file},
+    disk::{MOST_OF_TEXT, read_text},
     git::History,
     model::{Compression, Fault, Kind, Layout, Name, Platform},
     release::{bundle_entries, bundle_name, is_project_tag},
@@ -20,6 +21,7 @@ use crate::{
 use super::{
     Stop,
     notes::tag_of_head,
+    package::make_target,
     session::{Session, say, select},
     verify::examine_all,
 };
@@ -53,8 +55,7 @@ pub(super) fn package(
         }
         return Ok(0);
     }
-    fs::create_dir_all(&into)
-        .map_err(|e| Fault::io(format!("cannot make {}", into.display()), &e))?;
+    make_target(layout, &into)?;
     let bundles = pack_all(&workspaces, &names, &version, &into)?;
     for bundle in &bundles {
         let line = format!("{}  {}\n", bundle.packed.sha256, bundle.name);
@@ -95,7 +96,7 @@ pub(super) fn pack_all(
     into: &Path,
 ) -> Result<Vec<Bundle>, Fault> {
     let lock_path = workspaces.layout().lock();
-    let lock = match fs::read_to_string(&lock_path) {
+    let lock = match read_text(&lock_path, MOST_OF_TEXT) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => {

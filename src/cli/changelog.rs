@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     affected::Extent,
+    disk::{MOST_OF_TEXT, read_text},
     git::{History, Tag},
     model::{Fault, Kind, Name, Precedence, Revision, Scheme, TagStem, nearest},
     release::{Changelog, Released, Section, is_project_tag, shown, update},
@@ -233,7 +234,7 @@ fn position(versions: &[Released], since: &str) -> Result<usize, Fault> {
 }
 
 fn bring_up_to_date(session: &Session, path: &Path, changelog: &Changelog) -> Result<(), Fault> {
-    let file = match fs::read_to_string(path) {
+    let file = match read_text(path, MOST_OF_TEXT) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(Fault::io(format!("cannot read {}", path.display()), &error)),

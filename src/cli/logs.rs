@@ -2,13 +2,13 @@
 
 use std::{
     collections::BTreeSet,
-    fs::File,
     io::{Read, Seek, SeekFrom},
     path::PathBuf,
     time::Duration,
 };
 
 use crate::{
+    disk::open_file,
     model::{Fault, Name},
     process::{Cancel, tail},
     report::{Role, Style},
@@ -107,7 +107,7 @@ impl Follower {
 impl Log {
     /// The lines that were added since it was looked last. A log that began anew is read from its start.
     fn added(&mut self) -> Vec<String> {
-        let Ok(mut file) = File::open(&self.path) else { return Vec::new() };
+        let Ok(mut file) = open_file(&self.path) else { return Vec::new() };
         let size = file.metadata().map_or(0, |metadata| metadata.len());
         if size < self.at {
             self.at = 0;

@@ -1,10 +1,11 @@
 //! `forge outdated`: which pins have something newer upstream.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use etcetera::BaseStrategy;
 
 use crate::{
+    disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Kind, Name, Series},
     newer::{Asker, Found, Looked, Proxies, Wish, is_newer, look, unlike},
     report::{Align, Cell, Role, Table, render_warning},
@@ -120,7 +121,7 @@ fn go_variables() -> BTreeMap<String, String> {
         let folders = etcetera::base_strategy::choose_native_strategy().ok()?;
         Some(folders.config_dir().join("go/env"))
     });
-    let written = written.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+    let written = written.and_then(|path| read_text(&path, MOST_OF_TEXT).ok()).unwrap_or_default();
     let pairs = written.lines().filter_map(|line| line.split_once('='));
     let mut variables: BTreeMap<_, _> =
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

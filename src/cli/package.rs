@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     archive,
-    cache::{Installed, Place, SealKey, inspect, replace_file},
+    cache::{Installed, Place, SealKey, inspect, make_folder, replace_file},
     execute::pack_installed,
     model::{ArtifactId, Fault, Kind, Layout, Name, asset_name},
     report::human_size,
@@ -83,8 +83,7 @@ pub(super) fn pack(
 ) -> Result<Vec<Packed>, Fault> {
     let (runtime, layout) = (session.host.runtime()?, workspaces.layout());
     let key = SealKey::of_user();
-    std::fs::create_dir_all(into)
-        .map_err(|e| Fault::io(format!("cannot make {}", into.display()), &e))?;
+    make_target(layout, into)?;
     let mut packed = Vec::new();
     for id in workspaces.artifacts(names) {
         let subsystem = workspaces.subsystem(&id);
@@ -104,6 +103,15 @@ pub(super) fn pack(
         packed.push(Packed { id, path, asset });
     }
     Ok(packed)
+}
+
+/// Makes the folder that assets are packed into: one of the user's, or one below `.forge`.
+pub(super) fn make_target(layout: &Layout, into: &Path) -> Result<(), Fault> {
+    if into.starts_with(layout.forge()) {
+        return make_folder(layout, into).map(drop);
+    }
+    std::fs::create_dir_all(into)
+        .map_err(|e| Fault::io(format!("cannot make {}", into.display()), &e))
 }
 
 /// A line for each: digest, path, size.

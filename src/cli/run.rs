@@ -90,7 +90,8 @@ pub(super) async fn run_until(
         Waits(Arc::new(move |why| events.emit(Event::Waiting { why: why.to_owned() })))
     };
     let stores = session.stores_that_tell(workspaces.any(), waits)?;
-    let cache = Arc::new(Cache::of_user()?);
+    let (cache, no_cache) = Cache::for_workspace(workspaces.layout());
+    let cache = Arc::new(cache);
     let commits = commits(session, &workspaces, &runner, names).await?;
     let options = session.probe_options(&stores, publish)?;
     let prober = Prober {
@@ -106,6 +107,9 @@ pub(super) async fn run_until(
     let plan = compile(&workspaces, probed, &seconds);
     let is_noop = is_noop(&plan);
     if !plan.actions.is_empty() {
+        if let Some(fault) = no_cache {
+            events.emit(Event::Warning { artifact: None, fault });
+        }
         sweep_staging(workspaces.layout());
         cache.sweep();
     }
@@ -137,6 +141,7 @@ pub(super) async fn run_until(
         options,
     };
     let report = execute(plan, Arc::new(context)).await;
+    let report = ui::masked_report(session.host.secrets(), report);
     screen.finish();
     write_trace(session, &recorder)?;
     Ok(Outcome { report, is_noop, source_inputs })
@@ -146,7 +151,7 @@ pub(super) async fn run_until(
 pub(super) fn look(session: &Session, request: &Request<'_>) -> Result<(Probed, Stores), Stop> {
     let Request { workspaces, names, publish } = request;
     let stores = session.stores(workspaces.any())?;
-    let cache = Cache::of_user()?;
+    let (cache, _) = Cache::for_workspace(workspaces.layout());
     let (commits, options) = (BTreeMap::new(), session.probe_options(&stores, *publish)?);
     let prober =
         Prober { workspaces, commits: &commits, cache: &cache, stores: &stores.all, options };
@@ -208,6 +213,7 @@ fn open_screen(session: &Session) -> (Arc<ui::Screen>, Arc<ui::Recorder>, Arc<dy
         Some(_) => Arc::new(ui::FanOut::new(vec![screen.clone(), recorder.clone()])),
         None => screen.clone(),
     };
+    let events = Arc::new(ui::Masked::new(session.host.secrets().clone(), events));
     (screen, recorder, events)
 }
 

@@ -1,12 +1,13 @@
 //! The last stretch that every new artifact goes: its files proven, stamped, installed, cached.
 
-use std::{collections::BTreeMap, fs, io::Read, path::Path};
+use std::{collections::BTreeMap, io::Read, path::Path};
 
 use jiff::Timestamp;
 
 use crate::{
     archive::hash_file,
     cache::{CacheKey, Made, Record, Release, Staging, install},
+    disk::open_file,
     model::{
         ArtifactId, Binaries, BinaryName, Fault, HEADER_BYTES, Kind, Platform, Stamp, read_header,
     },
@@ -112,7 +113,7 @@ pub(super) fn prove_binaries(
 /// Checks that the file at `path` can run on `platform`.
 pub(super) fn check_header(platform: Platform, name: &str, path: &Path) -> Result<(), Fault> {
     let mut head = Vec::with_capacity(HEADER_BYTES);
-    fs::File::open(path)
+    open_file(path)
         .and_then(|file| file.take(HEADER_BYTES as u64).read_to_end(&mut head))
         .map_err(|e| Fault::io(format!("cannot read {}", path.display()), &e))?;
     read_header(&head).check(platform).map_err(|is| {

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use crate::{
     archive::{Unpacked, Unpacker},
     cache::{CacheKey, Record, Release, Staging},
+    disk::{MOST_OF_TEXT, read_text},
     manifest::parse_stamp,
     model::{BinaryName, Event, Fault, How, Kind, LockedAsset, Revision, Sha256, Stamp},
     plan::Action,
@@ -123,7 +124,7 @@ impl Context {
                 .because(why)
                 .hint("nothing was installed; see who published it, or build it with `forge ensure --force`")
         };
-        let text = std::fs::read_to_string(staging.path().join(Stamp::FILE))
+        let text = read_text(&staging.path().join(Stamp::FILE), MOST_OF_TEXT)
             .map_err(|_| wrong("it has no stamp (`.version`)".into()))?;
         let stamp =
             parse_stamp(&text).map_err(|why| wrong(format!("its stamp is damaged: {why}")))?;

@@ -67,7 +67,7 @@ impl Context {
     fn drop_untrusted_sources(&self, want: &Want) -> Result<(), Fault> {
         let layout = self.workspaces.layout();
         let Classes { own, takes } = self.options.classes;
-        let mark = layout.sources().join(format!(".{}.class", want.id.file_name()));
+        let mark = layout.state().join("sources").join(want.id.file_name());
         let left = [layout.source(&want.id), layout.work(&want.id)];
         let failed = |path: &Path, e| Fault::io(format!("cannot replace {}", path.display()), &e);
         let is_there = left.iter().any(|folder| folder.exists());

@@ -30,6 +30,7 @@ use std::{
 use tokio::sync::Mutex;
 
 use crate::{
+    model::KnownSecrets,
     process::CommandRunner,
     store::{Login, Logins, Pending},
 };
@@ -42,6 +43,7 @@ pub struct Discovery {
     gitea_hosts: BTreeSet<String>,
     asking: program::Asking,
     known: Mutex<BTreeMap<String, Option<Login>>>,
+    secrets: KnownSecrets,
 }
 
 impl Discovery {
@@ -54,8 +56,23 @@ impl Discovery {
         runner: Arc<dyn CommandRunner>,
         dir: PathBuf,
     ) -> Self {
-        let asking = program::Asking { runner, dir, path: Vec::new() };
-        Self { environment, gitea_hosts, asking, known: Mutex::default() }
+        let asking = program::Asking { runner, dir, path: Vec::new(), is_outside: false };
+        let (known, secrets) = (Mutex::default(), KnownSecrets::default());
+        Self { environment, gitea_hosts, asking, known, secrets }
+    }
+
+    /// The same, which makes every token that it finds known to `secrets`. Programs are asked by a
+    /// runner that masks nothing: what they say is the token.
+    #[must_use]
+    pub fn telling(self, secrets: KnownSecrets) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// Asks only programs that are not in the folder where they run.
+    #[must_use]
+    pub fn outside(mut self) -> Self {
+        self.asking.is_outside = true;
+        self
     }
 
     async fn find(&self, name: &str) -> Option<Login> {
@@ -81,6 +98,9 @@ impl Logins for Discovery {
                 return login.clone();
             }
             let login = self.find(host).await;
+            if let Some(login) = &login {
+                self.secrets.add(&login.token);
+            }
             known.insert(host.to_owned(), login.clone());
             login
         })

@@ -170,7 +170,14 @@ async fn who_has_no_login_is_asked_once() {
 async fn no_token_is_shown() {
     let programs = Programs::none();
     let discovery = programs.discovery(ALL);
+    let secrets = KnownSecrets::default();
+    let discovery = discovery.telling(secrets.clone());
     let login = discovery.login("github.com").await.unwrap();
+    assert_eq!(
+        secrets.mask("printed: forge"),
+        "printed: ***",
+        "what is found is masked from then on"
+    );
     let shown = format!("{discovery:?} {login:?}");
     assert!(ALL.iter().all(|(_, token)| !shown.contains(&format!("\"{token}\""))), "{shown}");
     assert!(shown.contains("FORGE_GITHUB_TOKEN"));
@@ -194,7 +201,7 @@ async fn gits_own_credential_helpers_are_understood() {
         fs::write(&git, script).unwrap();
         fs::set_permissions(&git, fs::Permissions::from_mode(0o755)).unwrap();
         let (runner, dir) = (runner.clone(), temp.path().to_owned());
-        program::Asking { runner, path: vec![dir.clone()], dir }
+        program::Asking { runner, path: vec![dir.clone()], dir, is_outside: false }
     };
     let host = Host::of("git.corp.org", &BTreeMap::new(), &BTreeSet::new()).unwrap();
     let helper =

@@ -53,5 +53,7 @@ pub use scheme::{Commits, Scheme};
 pub use secret::{KnownSecrets, MASKED, Mask, Secrets};
 pub use stamp::Stamp;
 pub use suggest::{nearest, suggestion};
-pub use url::{is_loopback, is_repository_url, is_unprotected, shown_url, starred_url};
+pub use url::{
+    is_loopback, is_repository_url, is_unprotected, shown_url, starred_url, url_secrets,
+};
 pub use version::Version;

@@ -29,6 +29,35 @@ pub fn starred_url(text: &str) -> String {
     starred + &text[at..]
 }
 
+/// The passwords, tokens and signatures in the URLs in `text`: what is to be masked wherever it turns
+/// up. Not all that [`shown_url`] leaves out is: a query may hold a version, too.
+#[must_use]
+pub fn url_secrets(text: &str) -> Vec<&str> {
+    /// What is shorter is also a part of other words.
+    const SHORTEST: usize = 6;
+    /// Keys of queries whose values are secret, or parts of them.
+    const KEYS: [&str; 8] =
+        ["sig", "token", "secret", "passw", "credential", "auth", "apikey", "api_key"];
+    let mut secrets = Vec::new();
+    for (bytes, instead) in secrets_of(text) {
+        let left_out = &text[bytes];
+        if instead != "?…" {
+            let login = left_out.rsplit_once('@').map_or(left_out, |(login, _)| login);
+            match login.split_once(':') {
+                Some((_, password)) => secrets.push(password),
+                // A token stands alone; so does `git`.
+                None if login.len() > 16 => secrets.push(login),
+                None => {}
+            }
+        }
+        let pairs = left_out.split(['?', '&', '#', ';']).filter_map(|pair| pair.split_once('='));
+        let is_secret = |key: &str| KEYS.iter().any(|part| key.to_ascii_lowercase().contains(part));
+        secrets.extend(pairs.filter(|(key, _)| is_secret(key)).map(|(_, value)| value));
+    }
+    secrets.retain(|secret| secret.len() >= SHORTEST);
+    secrets
+}
+
 /// What may be secret of the URLs in `text`: where it stands, and what is shown instead.
 fn secrets_of(text: &str) -> Vec<(Range<usize>, &'static str)> {
     let (mut secrets, mut at) = (Vec::new(), 0);
@@ -145,6 +174,20 @@ mod tests {
             ("a://", "a://"),
         ] {
             assert_eq!(shown_url(text), shown);
+        }
+    }
+
+    #[test]
+    fn passwords_tokens_and_signatures_are_told_from_the_rest() {
+        for (text, secrets) in [
+            ("https://me:hunter2pw@h/x?version=v1.2.3&X-Sig=abcdef0", vec!["hunter2pw", "abcdef0"]),
+            ("https://ghp_0123456789abcdef@h/x", vec!["ghp_0123456789abcdef"]),
+            ("ssh://git@h/x and https://h/?arch=amd64#token=abcdef", vec!["abcdef"]),
+            ("https://h/x?X-Amz-Signature=0123456789&X-Amz-Expires=86400", vec!["0123456789"]),
+            ("https://me:short@h", vec![]),
+            ("no URL", vec![]),
+        ] {
+            assert_eq!(url_secrets(text), secrets);
         }
     }
 

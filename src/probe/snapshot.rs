@@ -30,6 +30,7 @@ use rustix::fs::{AtFlags, statat};
 
 use crate::{
     cache::{SealKey, write_state},
+    disk::read_file,
     model::{FileStat, Layout, Sha256, checksum},
 };
 
@@ -57,11 +58,14 @@ const WORTH_A_THREAD: usize = 500;
 /// What a snapshot is sealed for.
 const PURPOSE: &str = "snapshot 5";
 
+/// More than any snapshot takes, in bytes.
+const MOST_OF_SNAPSHOT: u64 = 256 << 20;
+
 impl Snapshot {
     /// The answer that is `kept` for `request`, if it still holds.
     pub fn load(kept: Kept, request: &str) -> Option<Self> {
         let Kept { layout, name, key } = kept;
-        let bytes = fs::read(layout.state().join(name)).ok()?;
+        let bytes = read_file(&layout.state().join(name), MOST_OF_SNAPSHOT).ok()?;
         let body = key.open(PURPOSE, &bytes)?;
         let (mut answer, mut files) = (Vec::new(), Vec::new());
         for line in body.split(|byte| *byte == b'\n') {

@@ -59,7 +59,7 @@ pub use ending::timeout_fault;
 pub use environment_secrets::{environment_secrets, keep_memory_private};
 pub use inherit::{Inherit, LOGINS, looks_secret};
 pub use log::tail;
-pub use program::is_program;
+pub use program::{find_outside, is_program, path_outside};
 pub use runner::Runner;
 pub use sandbox::{Sandbox, can_sandbox, sandbox_holds};
 pub use shell::{Shell, is_one_program};

@@ -56,7 +56,7 @@ use futures_util::stream::BoxStream;
 pub use address::public_address;
 pub use checksums::{asset_path, find_digest};
 pub use fetch::Fetcher;
-pub use open::{data_folder, default_url, open};
+pub use open::{data_folder, default_url, open, private};
 pub use release::{
     Access, AssetInfo, Mode, Published, Receipt, Release, ReleaseAsset, ReleaseInfo, Upload,
 };

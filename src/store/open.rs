@@ -73,10 +73,26 @@ fn absolute(path: &Path, workspace: &Path) -> Result<PathBuf, Fault> {
     }
 }
 
+/// What the store is called that is nowhere.
+const NO_STORE: &str =
+    "no store (there is no home folder to keep one in, and `releases` names none)";
+
 fn no_home(error: &etcetera::HomeDirError) -> Fault {
     Fault::new(Kind::Failed, "cannot tell where your home folder is")
         .because(error.to_string())
         .hint("set HOME, or name a store in `releases` of versions.yml")
+}
+
+/// The store of a workspace whose manifest names none: [`default_url`]. Where the user has no home
+/// folder, or may not write to it, it is only read.
+pub fn private(project: &str, workspace: &Path) -> Arc<dyn Store> {
+    let root = match default_url(project, workspace) {
+        Ok(StoreUrl::Dir(root)) => Some(workspace.join(root)),
+        _ => None,
+    };
+    let named = |root: PathBuf| Dir::private(StoreUrl::Dir(root.clone()).to_string(), root);
+    let nowhere = || Dir::nowhere(NO_STORE.to_owned(), workspace.join(".forge/releases"));
+    Arc::new(root.and_then(named).unwrap_or_else(nowhere))
 }
 
 /// The store of a workspace whose manifest names none: a folder for `project` as it lies at

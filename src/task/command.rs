@@ -3,12 +3,12 @@
 use std::{
     cell::Cell,
     collections::{BTreeMap, BTreeSet},
-    fs,
     io::Read,
     path::{Path, PathBuf},
 };
 
 use crate::{
+    disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Kind, shown_url},
     process::{Command, CommandLine, Inherit, Shell},
     workspace::{Bindings, Keyring, Places, Task, Template, Text, Workspace},
@@ -207,7 +207,7 @@ fn read_dotenv(
             .because(why)
             .hint("`dotenv: FILE?` lets it be missing; a line is `NAME=value`")
     };
-    match fs::read_to_string(file) {
+    match read_text(file, MOST_OF_TEXT) {
         Ok(text) => {
             let asked = Cell::new(*looks_outside);
             let outside = |name: &str| {

@@ -80,6 +80,11 @@ impl Ledger {
         Self { path, layout, classes, key, workspace, known: Mutex::default() }
     }
 
+    /// Where things are in the workspace.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
     /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.path

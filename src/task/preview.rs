@@ -132,7 +132,7 @@ impl<'a> Looker<'a> {
         let has =
             |cache: Cache| self.ledger.looked_for(now).any(|(_, key)| cache.has_outputs(&key));
         let is_plain = unknown.is_empty() && task.status.is_empty();
-        match is_plain && is_kept(task) && Cache::of_user().is_ok_and(has) {
+        match is_plain && is_kept(task) && has(Cache::for_workspace(self.ledger.layout()).0) {
             true => (false, format!("{why}; what it makes would be restored from the cache")),
             false => (true, why),
         }

@@ -135,7 +135,7 @@ impl<'w> Performance<'_, 'w> {
         let is_declared = Meant::outputs(dir, &written).meaning()?;
         let stage = || stage(layout);
         let place = OutputPlace { dir, stage: &stage, is_declared: &is_declared };
-        let restore = |cache: Cache| {
+        let restore = |cache: Cache| -> Result<_, Fault> {
             for (class, key) in self.engine.ledger.looked_for(now) {
                 if let Some(kept) = cache.restore_outputs(&key, &place)? {
                     return Ok(Some((class, kept)));
@@ -143,7 +143,7 @@ impl<'w> Performance<'_, 'w> {
             }
             Ok(None)
         };
-        Cache::of_user().and_then(restore).or_else(|fault| {
+        restore(Cache::for_workspace(layout).0).or_else(|fault: Fault| {
             self.tell(&scene.label, Event::Note(&format!("runs, since {fault}")));
             Ok(None)
         })
@@ -169,7 +169,8 @@ impl<'w> Performance<'_, 'w> {
             let outputs = record.outputs.iter();
             let outputs = outputs.map(|(name, mark)| (name.clone(), mark.digest.clone())).collect();
             let key = self.engine.ledger.kept_under(&record);
-            let kept = Cache::of_user().and_then(|cache| cache.keep_outputs(&key, dir, &outputs));
+            let cache = Cache::for_workspace(self.engine.ledger.layout()).0;
+            let kept = cache.keep_outputs(&key, dir, &outputs);
             if let Err(fault) = kept {
                 self.tell(&scene.label, Event::Note(&format!("is done; but {fault}")));
             }

@@ -13,7 +13,9 @@ use super::{
     preset::{self, Recipe},
     template::Scope,
 };
-use crate::manifest::{BuildDoc, Findings, Node, Pairs, Scalar, SourceDoc, pairs, scalar, scalars};
+use crate::manifest::{
+    BuildDoc, Findings, Node, Pairs, Scalar, SourceDoc, Sp, pairs, scalar, scalars,
+};
 use crate::model::parse_duration;
 use crate::process::{Shell, looks_secret, syntax_error};
 
@@ -62,6 +64,7 @@ pub fn resolve(
     let value = |name: &str| declared.environment.get(name).filter(|_| !looks_secret(name));
     build.pass_env = passed.map(|name| (name.clone(), value(&name))).collect();
     build.env.extend(own_env);
+    doc.tools.iter().for_each(|(tool, _)| check_tool(tool, found));
     let wanted = |version: &Scalar| version.text.clone();
     build.tools.extend(
         doc.tools.iter().map(|(tool, version)| (tool.value.clone(), version.as_ref().map(wanted))),
@@ -71,6 +74,20 @@ pub fn resolve(
     build.preset = recipe(doc).map(|recipe| recipe.preset);
     build.timeout = timeout?;
     (found.diagnostics.len() == before).then_some(build)
+}
+
+/// A tool is looked up on PATH and asked for its version before anything else runs, so it is a name: a
+/// path would be a program of whoever wrote the workspace.
+fn check_tool(tool: &Sp<String>, found: &mut Findings) {
+    let name = &tool.value;
+    let is_odd = |c: char| c == '/' || c.is_whitespace() || c.is_control();
+    if !name.is_empty() && !name.starts_with(['-', '.']) && !name.contains(is_odd) {
+        return;
+    }
+    let what = format!("`{}` cannot be a tool: tools are programs on PATH", name.escape_debug());
+    let help =
+        "write the name of a program; one of the workspace is run by the commands of `build`";
+    found.add(tool.bytes.clone(), what, "not a name", help);
 }
 
 /// Whether the build works on a source that the spec must name.

@@ -58,7 +58,9 @@ pub use task::{
 pub use text::{Places, Text};
 
 use crate::{
-    model::{Compression, Digest, Layout, Lock, Name, Platform, Scheme, TagStem, Version},
+    model::{
+        Compression, Digest, Layout, Lock, Name, Platform, Scheme, TagStem, Version, url_secrets,
+    },
     provenance::Trust,
     store::Mode,
 };
@@ -153,6 +155,32 @@ pub struct Subsystem {
     pub feed: Option<Feed>,
     /// What of it runs all day.
     pub service: Option<Service>,
+}
+
+impl Workspace {
+    /// The passwords, tokens and signatures in URLs that specs and `releases:` name.
+    #[must_use]
+    pub fn url_secrets(&self) -> Vec<String> {
+        let of_subsystem = |subsystem: &Subsystem| {
+            let mut texts = Vec::new();
+            if let Source::Git { url, .. } | Source::Archive { url, .. } = &subsystem.source {
+                texts.push(url.clone());
+            }
+            if let Some(upstream) = &subsystem.upstream {
+                texts.push(upstream.url.clone());
+                if let UpstreamDigest::Published(url) = &upstream.digest {
+                    texts.push(url.clone());
+                }
+            }
+            if let Some(build) = &subsystem.build {
+                texts.extend(build.steps.iter().chain(build.env.values()).map(Text::symbolic));
+            }
+            texts
+        };
+        let mut texts: Vec<String> = self.subsystems.values().flat_map(of_subsystem).collect();
+        texts.extend(self.stores.iter().cloned());
+        texts.iter().flat_map(|text| url_secrets(text)).map(str::to_owned).collect()
+    }
 }
 
 /// Where the source of a subsystem is.

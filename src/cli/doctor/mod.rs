@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::{
     model::{Fault, Kind},
-    process::{Runner, can_sandbox, is_program, sandbox_holds},
+    process::{Runner, can_sandbox, find_outside, path_outside, sandbox_holds},
     workspace::{Source, Workspace},
 };
 
@@ -88,12 +88,13 @@ async fn git(workspace: &Workspace, runner: &Runner) -> Option<Check> {
     let is_from_git = |source: &Source| matches!(source, Source::Git { .. });
     let mut users = workspace.subsystems.values().filter(|it| is_from_git(&it.source));
     let user = users.next()?;
-    if !is_program("git", &[]) {
+    let root = workspace.layout.root();
+    let Some(program) = find_outside("git", &path_outside(root), root) else {
         let fault = Fault::new(Kind::Failed, "git is not installed")
             .because(format!("the source of {} is fetched with it", user.name))
             .hint("install git and put it on PATH; until then only what a release has can be had");
         return Some(Check::new("tool", "git", "not installed").bad(fault));
-    }
-    let lines = tools::ask(runner, workspace, "git", &|_| true).await;
+    };
+    let lines = tools::ask(runner, workspace, &program, &|_| true).await;
     Some(Check::new("tool", "git", lines.first().map_or("there", String::as_str)))
 }
