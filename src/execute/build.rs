@@ -73,7 +73,8 @@ impl Context {
         let mut record = self.new_record(stamp, Some(made), finding.taken());
         record.class = record.class.min(self.class_of_tools(&want.id));
         record.build_seconds = Some(started.elapsed().as_secs_f64());
-        let (record, warnings) = self.adopt(want, &staging, record, print.cache_key)?;
+        let (record, mut warnings) = self.adopt(want, &staging, record, print.cache_key)?;
+        warnings.extend(source.warnings);
         let lock = source.commit.map(|commit| LockChange {
             name: want.id.name.clone(),
             version: subsystem.version.to_string(),

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeSet,
+    fs,
     io::{self, Read},
     path::Path,
     time::{Duration, Instant},
@@ -17,10 +18,10 @@ use crate::{
     cache::{CacheKey, Record, Release, Staging},
     disk::{MOST_OF_TEXT, read_text},
     manifest::parse_stamp,
-    model::{BinaryName, Event, Fault, How, Kind, LockedAsset, Revision, Sha256, Stamp},
+    model::{BinaryName, Digest, Event, Fault, How, Kind, LockedAsset, Revision, Sha256, Stamp},
     plan::Action,
     probe::{Acceptance, Finding, Want, accept},
-    store::{AssetStream, published_digest},
+    store::{AssetStream, Beginnings, BrokenTransfer, Store, published_digest},
 };
 
 use super::{Context, Done, LockChange, adopt::check_header};
@@ -28,6 +29,9 @@ use super::{Context, Done, LockChange, adopt::check_header};
 /// Chunks on their way from the network to the unpacking thread. Together with the size
 /// of a chunk this bounds the memory of a transfer.
 const CHUNKS_IN_FLIGHT: usize = 4;
+
+/// How often a transfer of unknown length whose bytes are not the expected ones begins again.
+const DOUBTS: u32 = 2;
 
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(100);
@@ -53,14 +57,16 @@ impl Context {
         };
         let digest = pinned.map(|asset| asset.sha256).or(published);
         let builder = self.trusted_builder(want, &tag, &**store, digest).await?;
-        let stream = store.open(&tag, &want.asset).await?.ok_or_else(|| {
+        let staging = self.staging()?;
+        let unpacker = Unpacker::new(&label);
+        let origin = Origin::Store(&**store, &tag, &want.asset);
+        let expected = digest.map(Digest::from);
+        let unpacked = self.unpack_all(action, origin, &unpacker, staging.path(), expected).await?;
+        let unpacked = unpacked.ok_or_else(|| {
             Fault::new(Kind::Store, format!("{label} vanished"))
                 .because("it was there a moment ago")
                 .hint("run it again")
         })?;
-        let staging = self.staging()?;
-        let unpacker = Unpacker::new(&label);
-        let unpacked = self.unpack_stream(action, stream, unpacker, staging.path()).await?;
         compare(&unpacked, pinned, published, &label)?;
         self.phase(action, "verifying");
         let Proven { stamp, asset, mut warnings } =
@@ -149,19 +155,60 @@ impl Context {
         Ok(Proven { stamp, asset, warnings })
     }
 
-    /// Gets `url` and unpacks what comes.
+    /// Gets `url`, whose digest should be `expected`, and unpacks what comes.
     pub(super) async fn fetch_and_unpack(
         &self,
         action: &Action,
         url: &str,
-        unpacker: Unpacker,
+        unpacker: &Unpacker,
         into: &Path,
+        expected: Digest,
     ) -> Result<Unpacked, Fault> {
-        let stream = tokio::select! {
-            stream = self.fetcher.get(url) => stream?.ok_or_else(|| nothing_at(url))?,
-            () = self.cancel.cancelled() => return Err(self.cancel.fault(&format!("fetching {url}"))),
-        };
-        self.unpack_stream(action, stream, unpacker, into).await
+        let unpacked =
+            self.unpack_all(action, Origin::Url(url), unpacker, into, Some(expected)).await?;
+        unpacked.ok_or_else(|| nothing_at(url))
+    }
+
+    /// Unpacks what is at `origin` into the folder `into`; anew if a transfer breaks that cannot
+    /// go on. `None` if nothing is there.
+    async fn unpack_all(
+        &self,
+        action: &Action,
+        origin: Origin<'_>,
+        unpacker: &Unpacker,
+        into: &Path,
+        expected: Option<Digest>,
+    ) -> Result<Option<Unpacked>, Fault> {
+        let mut beginnings = Beginnings::default();
+        loop {
+            if beginnings.broken() > 0 {
+                empty(into)?;
+            }
+            let Some(stream) = self.open(origin).await? else { return Ok(None) };
+            let has_length = stream.size.is_some();
+            let unpacked = self.unpack_stream(action, stream, unpacker.clone(), into).await;
+            let is_doubtful = !has_length && beginnings.broken() < DOUBTS;
+            match unpacked {
+                Ok(unpacked) if is_doubtful && expected.is_some_and(|it| it != unpacked.digest) => {
+                    beginnings.again(cut_unnoticed(&unpacker.label))?;
+                }
+                Ok(unpacked) => return Ok(Some(unpacked)),
+                Err(broken) if is_doubtful && broken.fault.kind == Kind::Verification => {
+                    beginnings.again(cut_unnoticed(&unpacker.label))?;
+                }
+                Err(broken) => beginnings.again(broken)?,
+            }
+        }
+    }
+
+    async fn open(&self, origin: Origin<'_>) -> Result<Option<AssetStream>, Fault> {
+        match origin {
+            Origin::Store(store, tag, asset) => store.open(tag, asset).await,
+            Origin::Url(url) => tokio::select! {
+                stream = self.fetcher.get(url) => stream,
+                () = self.cancel.cancelled() => Err(self.cancel.fault(&format!("fetching {url}"))),
+            },
+        }
     }
 
     /// Passes a stream to a thread that unpacks it, and tells how far it is.
@@ -171,7 +218,7 @@ impl Context {
         mut stream: AssetStream,
         unpacker: Unpacker,
         into: &Path,
-    ) -> Result<Unpacked, Fault> {
+    ) -> Result<Unpacked, BrokenTransfer> {
         let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
         let reader = ChunkReader { receiver, chunk: Bytes::new(), ended: false };
         let into = into.to_owned();
@@ -182,15 +229,15 @@ impl Context {
             let next = tokio::select! {
                 next = stream.bytes.next() => next,
                 // A build is not broken off from outside, so its downloads listen themselves.
-                () = self.cancel.cancelled() => Some(Err(self.cancel.fault("a transfer"))),
+                () = self.cancel.cancelled() => Some(Err(self.cancel.fault("a transfer").into())),
             };
             let part = match next {
                 Some(Ok(chunk)) => {
                     progress.add(chunk.len());
                     Part::Chunk(chunk)
                 }
-                Some(Err(fault)) => {
-                    broken = Some(fault);
+                Some(Err(cut)) => {
+                    broken = Some(cut);
                     break;
                 }
                 None => Part::End,
@@ -207,7 +254,42 @@ impl Context {
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
         // Whatever unpacking says of a stream that broke off, the break is the cause.
-        broken.map_or(unpacked, Err)
+        broken.map_or(unpacked.map_err(BrokenTransfer::from), Err)
+    }
+}
+
+/// Where something to be unpacked is.
+#[derive(Clone, Copy)]
+enum Origin<'a> {
+    /// A store, a tag and an asset.
+    Store(&'a dyn Store, &'a str, &'a str),
+    Url(&'a str),
+}
+
+/// Of a transfer without a length, an end may be a cut that nobody noticed.
+fn cut_unnoticed(label: &str) -> BrokenTransfer {
+    let fault = Fault::new(Kind::Store, format!("{label} did not come whole"))
+        .because("the server did not say how long it is");
+    BrokenTransfer { fault, may_begin_again: true }
+}
+
+/// Removes all that is in `folder`, which a broken transfer left.
+fn empty(folder: &Path) -> Result<(), Fault> {
+    let what = || format!("cannot empty {}", folder.display());
+    let remove = || -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    };
+    match remove() {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Fault::io(what(), &error)),
+        _ => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::{
-    archive::{Unpacked, Unpacker},
+    archive::{Keep, Unpacked, Unpacker},
     model::{Binaries, Digest, Fault, Fingerprint, How, Kind, LockedUpstream},
     plan::Action,
     probe::{Finding, Want, upstream_key},
@@ -39,12 +39,13 @@ impl Context {
         let unpacker = Unpacker {
             strip: upstream.strip,
             program: Some(want.binaries[0].to_string()),
-            only: Some(paths.collect()),
+            keep: Keep::Only(paths.collect()),
             algorithm: expected.algorithm(),
             ..Unpacker::new(&upstream.url)
         };
         let into = staging.path().join("unpacked");
-        let unpacked = self.fetch_and_unpack(action, &upstream.url, unpacker, &into).await?;
+        let unpacked =
+            self.fetch_and_unpack(action, &upstream.url, &unpacker, &into, expected).await?;
         if unpacked.digest != expected {
             return Err(Fault::new(
                 Kind::Verification,

@@ -51,7 +51,7 @@ pub(super) fn open(path: &Path) -> std::result::Result<Option<AssetStream>, Faul
         loop {
             let piece = match read_piece(&file) {
                 Ok(piece) if piece.is_empty() => return,
-                piece => piece.map_err(|error| unreadable(&path, &error)),
+                piece => piece.map_err(|error| unreadable(&path, &error).into()),
             };
             let is_last = piece.is_err();
             // Nobody listens any more: the reader was dropped.
