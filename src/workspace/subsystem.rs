@@ -6,7 +6,7 @@ use std::{
     sync::OnceLock,
 };
 
-use minijinja::{Environment as Engine, value::Value as Word};
+use minijinja::value::Value as Word;
 
 use super::{
     Assignments, Build, Environment, Shared, Source, Subsystem, Task, build,
@@ -17,7 +17,7 @@ use super::{
     service::{self, ServiceDraft},
     source,
     task::{self, Home},
-    template::Scope,
+    template::{Engine, Scope},
     upstream,
     version::Current,
 };
@@ -30,7 +30,7 @@ use crate::{
 /// What every subsystem is resolved with.
 pub struct Surroundings<'a> {
     /// Renders templates.
-    pub engine: &'a Engine<'static>,
+    pub engine: &'a Engine,
     /// What the host says.
     pub environment: &'a Environment,
     /// What a command line sets.
@@ -98,12 +98,7 @@ pub fn resolve(
     let mut home = Home::default();
     home.add(Path::new(""), &around.manifest.head, &mut scope, in_manifest);
     home.add(spec.parent().unwrap_or(Path::new("")), &doc.head, &mut scope, found);
-    let declared = build::Declared {
-        env: home.env.clone(),
-        pass_env: home.pass_env.clone(),
-        is_sandboxed: doc.sandbox.as_ref().is_none_or(|word| word.text != "off"),
-        environment: around.environment,
-    };
+    let declared = declared(&home, doc, around);
     let tasks = match around.assignments.get(&(spec.to_path_buf(), String::new())) {
         None => all_tasks(name, doc, &home, &scope, found),
         // What is set is set for its tasks: what is built stays what is pinned.
@@ -193,6 +188,16 @@ pub fn resolve(
         service,
         groups,
         subsystem,
+    }
+}
+
+/// What is declared for all commands of a subsystem.
+fn declared<'a>(home: &Home, doc: &SpecDoc, around: &Surroundings<'a>) -> build::Declared<'a> {
+    build::Declared {
+        env: home.env.clone(),
+        pass_env: home.pass_env.clone(),
+        is_sandboxed: doc.sandbox.as_ref().is_none_or(|word| word.text != "off"),
+        environment: around.environment,
     }
 }
 
