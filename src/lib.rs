@@ -28,4 +28,5 @@ pub mod task;
 pub mod taskfile;
 pub mod ui;
 pub mod versioning;
+pub mod walk;
 pub mod workspace;

@@ -144,7 +144,7 @@ fn a_tool_of_another_version_than_declared_is_refused() {
     fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
     let build = |version: &str| {
         format!(
-            "build: {{ run: 'echo built >> {{{{ root }}}}/log; printf \"#!/bin/sh\\n\" > {{{{ out }}}}/bad', tools: {{ mytool: '{version}' }} }}\n"
+            "sandbox: off\nbuild: {{ run: 'echo built >> {{{{ root }}}}/log; printf \"#!/bin/sh\\n\" > {{{{ out }}}}/bad', tools: {{ mytool: '{version}' }} }}\n"
         )
     };
     let path =

@@ -42,8 +42,9 @@ fn outputs_come_back_when_their_inputs_do() {
     assert_eq!(runs(&sandbox), 3);
 }
 
+/// Commands may use more than what is said to go in, and the other workspace may be a stranger's.
 #[test]
-fn another_clone_shares_what_was_made() {
+fn what_was_made_in_another_workspace_is_not_taken_here() {
     let sandbox = sandbox("");
     sandbox.forge("gen").succeeds();
     let clone = sandbox.clone_fresh();
@@ -51,9 +52,97 @@ fn another_clone_shares_what_was_made() {
         let _ = fs::remove_dir_all(clone.path(path));
     }
     let _ = fs::remove_file(clone.path("tool"));
-    let run = clone.forge("gen").env("FORGE_CACHE_DIR", sandbox.beside("cache")).succeeds();
-    run.says("gen is restored from the cache");
-    assert_eq!((clone.read("out/a.txt").as_str(), runs(&clone)), ("1\n", 1));
+    let run = |of: &Sandbox| {
+        let mut run = of.forge("gen");
+        for (name, path) in [("FORGE_CACHE_DIR", "cache"), ("FORGE_DATA_DIR", "data")] {
+            run = run.env(name, sandbox.beside(path));
+        }
+        run.succeeds()
+    };
+    run(&clone);
+    assert_eq!((clone.read("out/a.txt").as_str(), runs(&clone)), ("1\n", 2));
+    // Here it is, also without what is recorded of the workspace.
+    fs::remove_dir_all(sandbox.path(".forge")).unwrap();
+    fs::remove_dir_all(sandbox.path("out")).unwrap();
+    run(&sandbox).says("gen is restored from the cache");
+}
+
+/// Whoever may write to the workspace's state or to the cache cannot say what was done.
+#[test]
+fn records_that_somebody_else_wrote_are_not_believed() {
+    let sandbox = sandbox("");
+    sandbox.forge("gen").succeeds();
+    sandbox.forge("gen").succeeds().says("gen is up to date");
+    let ledger = ".forge/state/tasks.jsonl";
+    let text = sandbox.read(ledger);
+    sandbox.write(ledger, &text.replace("\"run\"", "\"run\" "));
+    for entry in fs::read_dir(sandbox.path(".forge/state")).unwrap().flatten() {
+        // The shortcut for tasks without anything to do.
+        if entry.file_name().to_string_lossy().starts_with("snapshot") {
+            fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    for entry in fs::read_dir(sandbox.beside("cache/tasks")).unwrap().flatten() {
+        let text = fs::read_to_string(entry.path()).unwrap();
+        fs::write(entry.path(), text.replace("out/a.txt", "out/b.txt")).unwrap();
+    }
+    sandbox.forge("gen").succeeds();
+    assert_eq!(runs(&sandbox), 2, "it ran again");
+    assert!(!sandbox.path("out/b.txt").exists());
+}
+
+/// A stub left a link to a source folder where the task makes a folder of its own.
+#[test]
+fn a_restore_goes_through_no_link_and_brings_links_and_empty_folders_back() {
+    let sandbox = Sandbox::new()
+        .head("tasks:\n  build: { inputs: in, outputs: dist, run: 'rm -rf dist; mkdir -p dist/v2 dist/empty; echo page > dist/v2/o.txt; ln -s v2 dist/current; ln -s ../missing dist/todo' }\n  stub: 'rm -rf dist; mkdir dist; ln -s ../src dist/v2'\n")
+        .script("one", "v1")
+        .file("in", "1")
+        .file("src/o.txt", "MY SOURCE");
+    sandbox.forge("build").succeeds();
+    sandbox.forge("stub").succeeds();
+    sandbox.forge("build").succeeds().says("build is restored from the cache");
+    assert_eq!(sandbox.read("src/o.txt"), "MY SOURCE");
+    assert_eq!(sandbox.read("dist/v2/o.txt"), "page\n");
+    let link = |path: &str| fs::read_link(sandbox.path(path)).unwrap();
+    assert_eq!((link("dist/current"), link("dist/todo")), ("v2".into(), "../missing".into()));
+    assert_eq!(fs::read_dir(sandbox.path("dist/empty")).unwrap().count(), 0);
+    sandbox.forge("build").succeeds().says("build is up to date");
+    // A link that was moved is another output.
+    fs::remove_file(sandbox.path("dist/current")).unwrap();
+    std::os::unix::fs::symlink("empty", sandbox.path("dist/current")).unwrap();
+    sandbox.forge("build").succeeds().says("build is restored from the cache");
+    assert_eq!(link("dist/current"), Path::new("v2"));
+}
+
+#[test]
+fn what_is_behind_links_goes_in_and_odd_names_are_told_apart() {
+    let sandbox = Sandbox::new()
+        .head("tasks:\n  all: { inputs: src, run: echo ran >> log }\n  some: { inputs: 'src/**/*.h', run: echo ran >> log }\n")
+        .script("one", "v1")
+        .file("src/a.c", "1")
+        .file("real/b.h", "1");
+    std::os::unix::fs::symlink("../real", sandbox.path("src/shared")).unwrap();
+    std::os::unix::fs::symlink("..", sandbox.path("src/up")).unwrap();
+    let mut ran = 0;
+    let mut each_runs = |what: &str, times: usize| {
+        sandbox.forge("all some").succeeds();
+        sandbox.forge("all some").succeeds();
+        ran += times;
+        assert_eq!(runs(&sandbox), ran, "{what}");
+    };
+    each_runs("at first", 2);
+    sandbox.write("real/b.h", "2");
+    each_runs("a change behind a link", 2);
+    fs::create_dir(sandbox.path("src/none")).unwrap();
+    each_runs("an empty folder", 1);
+    std::os::unix::fs::symlink("nowhere", sandbox.path("src/gone")).unwrap();
+    each_runs("a link to nothing", 1);
+    for name in [&b"l\xe9"[..], b"l\xe8"] {
+        use std::os::unix::ffi::OsStrExt;
+        fs::write(sandbox.path("src").join(std::ffi::OsStr::from_bytes(name)), "1").unwrap();
+        each_runs("a name that is not UTF-8", 1);
+    }
 }
 
 #[test]

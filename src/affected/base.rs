@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::manifest::Manifest;
 use crate::{
+    disk::{MOST_OF_TEXT, read_text},
     git::{History, RemoteTag},
     model::{Fault, Kind, Layout, Name, Revision},
     versioning::taken,
@@ -73,7 +74,7 @@ impl Bases {
         let read =
             |(commit, text): (String, Option<String>)| Some((commit, Manifest::read(&text?)?));
         let manifests = of_commits.into_iter().zip(texts).filter_map(read).collect();
-        let now = std::fs::read_to_string(workspace.layout.manifest()).ok();
+        let now = read_text(&workspace.layout.manifest(), MOST_OF_TEXT).ok();
         Ok(Self { of, changed, manifests, manifest: now.and_then(|text| Manifest::read(&text)) })
     }
 }

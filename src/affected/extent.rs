@@ -1,4 +1,5 @@
-//! What goes into a component: its own code, what it shares, what it imports, its spec. The
+//! What goes into a component: its own code, what its links lead to, what it shares, what it imports,
+//! its spec. The
 //! fingerprint goes by the same, and so does everything that asks whether a file is a component's.
 
 use std::{
@@ -10,8 +11,9 @@ use super::reason::Reason;
 use crate::{
     imports::{Graph, Reach},
     model::{Fault, Name},
-    probe::Own,
-    workspace::{Shared, Source, Subsystem, Workspace},
+    probe::{Own, linked},
+    walk::Walker,
+    workspace::{Shared, Subsystem, Workspace},
 };
 
 /// What goes into one component.
@@ -20,6 +22,8 @@ pub struct Extent<'w> {
     subsystem: &'w Subsystem,
     /// What its code imports; absent if nobody asked for it.
     reach: Option<Reach>,
+    /// Files and folders that links of its own lead to; none if nobody asked for them.
+    linked: BTreeSet<String>,
 }
 
 impl<'w> Extent<'w> {
@@ -30,10 +34,11 @@ impl<'w> Extent<'w> {
     pub fn of(workspace: &'w Workspace, subsystem: &'w Subsystem) -> Result<Self, Fault> {
         let names = BTreeSet::from([subsystem.name.clone()]);
         let mut all = Self::of_all(workspace, &names, &|_| true)?;
-        Ok(all.remove(&subsystem.name).unwrap_or(Self { subsystem, reach: None }))
+        Ok(all.remove(&subsystem.name).unwrap_or_else(|| Self::new(subsystem)))
     }
 
-    /// Those of `names`; what code imports is looked at only of those that `asks` for it.
+    /// Those of `names`; what code imports and links lead to is looked at only of those that `asks` for
+    /// it.
     ///
     /// # Errors
     /// When code cannot be read.
@@ -42,9 +47,15 @@ impl<'w> Extent<'w> {
         names: &BTreeSet<Name>,
         asks: &dyn Fn(&Self) -> bool,
     ) -> Result<BTreeMap<Name, Self>, Fault> {
-        let own = |name: &Name| Self { subsystem: &workspace.subsystems[name], reach: None };
+        let own = |name: &Name| Self::new(&workspace.subsystems[name]);
         let mut all: BTreeMap<Name, Self> =
             names.iter().map(|name| (name.clone(), own(name))).collect();
+        let walker = Walker::new(workspace.layout.root());
+        for one in all.values_mut().filter(|one| asks(one)) {
+            if let Some(own) = Own::of(one.subsystem) {
+                one.linked = linked(workspace.layout.root(), &walker, &own)?;
+            }
+        }
         let importing: Vec<&mut Self> =
             all.values_mut().filter(|one| one.imports() && asks(one)).collect();
         let programs: Vec<_> = importing.iter().map(|one| one.own()).collect();
@@ -53,6 +64,10 @@ impl<'w> Extent<'w> {
             one.reach = Some(reach);
         }
         Ok(all)
+    }
+
+    fn new(subsystem: &'w Subsystem) -> Self {
+        Self { subsystem, reach: None, linked: BTreeSet::new() }
     }
 
     /// The component.
@@ -73,8 +88,15 @@ impl<'w> Extent<'w> {
         if self.own().iter().any(|start| is_at(file, start)) {
             return Some(Reason::Own(file.to_owned()));
         }
-        if let Some(pattern) = self.shared().and_then(|shared| shared.means(file)) {
-            return Some(Reason::Also(file.to_owned(), pattern.to_owned()));
+        let shared = &self.subsystem.shared;
+        if let Some(pattern) = shared.means(file) {
+            return Some(match shared.also.iter().any(|also| also == pattern) {
+                true => Reason::Also(file.to_owned(), pattern.to_owned()),
+                false => Reason::Used(file.to_owned()),
+            });
+        }
+        if self.linked.iter().any(|start| is_at(file, start)) {
+            return Some(Reason::Linked(file.to_owned()));
         }
         let reach = self.reach.as_ref().filter(|reach| reach.covers(file));
         reach.map(|_| Reason::Imported(file.to_owned()))
@@ -84,8 +106,9 @@ impl<'w> Extent<'w> {
     pub fn starts(&self) -> Vec<String> {
         let mut starts = self.own();
         starts.extend(self.specs().map(|spec| spec.to_string_lossy().into_owned()));
-        let also = self.shared().map_or(&[][..], |shared| shared.also.as_slice());
-        starts.extend(also.iter().map(|pattern| Shared::start(pattern).to_owned()));
+        let also = self.subsystem.shared.patterns();
+        starts.extend(also.map(|pattern| Shared::start(pattern).to_owned()));
+        starts.extend(self.linked.iter().cloned());
         if let Some(Reach { packages, embeds, rules, .. }) = &self.reach {
             let embedding = embeds.iter().map(|(folder, _)| folder);
             starts.extend(packages.iter().chain(rules).chain(embedding).cloned());
@@ -112,21 +135,11 @@ impl<'w> Extent<'w> {
 
     /// Its own files and folders.
     fn own(&self) -> Vec<String> {
-        match &self.subsystem.source {
-            Source::Path { dir, only, shared } => Own { dir, only, shared }.starts(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn shared(&self) -> Option<&'w Shared> {
-        match &self.subsystem.source {
-            Source::Path { shared, .. } => Some(shared),
-            _ => None,
-        }
+        Own::of(self.subsystem).map(|own| own.starts()).unwrap_or_default()
     }
 
     fn imports(&self) -> bool {
-        self.shared().is_some_and(|shared| shared.imports)
+        self.subsystem.shared.imports
     }
 }
 

@@ -16,6 +16,10 @@ pub enum Reason {
     Versions(Option<Change>),
     /// A file that a pattern of `also` means.
     Also(String, String),
+    /// A file that its commands name.
+    Used(String),
+    /// A file that a link of its own leads to.
+    Linked(String),
     /// A file that it imports.
     Imported(String),
     /// Another component that is needed to build it.
@@ -31,6 +35,8 @@ impl Reason {
             Self::Spec(_) => "spec",
             Self::Versions(_) => "versions",
             Self::Also(..) => "also",
+            Self::Used(_) => "used",
+            Self::Linked(_) => "linked",
             Self::Imported(_) => "imported",
             Self::Needs(_) => "needs",
         }
@@ -39,9 +45,12 @@ impl Reason {
     /// The file that has changed, if it is one.
     pub fn file(&self) -> Option<&str> {
         match self {
-            Self::Own(file) | Self::Spec(file) | Self::Also(file, _) | Self::Imported(file) => {
-                Some(file)
-            }
+            Self::Own(file)
+            | Self::Spec(file)
+            | Self::Also(file, _)
+            | Self::Used(file)
+            | Self::Linked(file)
+            | Self::Imported(file) => Some(file),
             Self::Versions(_) => Some(Layout::MANIFEST),
             Self::Unreleased | Self::Needs(_) => None,
         }
@@ -61,6 +70,8 @@ impl Reason {
                 format!("{}, the line of {name}", Layout::MANIFEST)
             }
             Self::Also(file, pattern) => format!("{file}, by `also: {pattern}`"),
+            Self::Used(file) => format!("{file}, which its commands name"),
+            Self::Linked(file) => format!("{file}, which a link in it leads to"),
             Self::Imported(file) => format!("{file}, which it imports"),
             Self::Needs(name) => format!("{name}, which it is built with"),
         }

@@ -3,10 +3,17 @@
 use std::{
     fs::{self, File},
     io::{self, Read},
+    path::Path,
 };
 
-use super::pack::{Contents, Entry};
-use crate::model::{Fault, Kind};
+use super::{
+    hash::Hasher,
+    pack::{Contents, Entry},
+};
+use crate::{
+    disk::open_file,
+    model::{Fault, Kind, Sha256},
+};
 
 /// An entry whose size is known: archives announce it before the contents.
 #[derive(Debug)]
@@ -23,7 +30,7 @@ impl<'a> Measured<'a> {
     pub(super) fn of(entry: &'a Entry) -> Result<Self, Fault> {
         let size = match &entry.contents {
             Contents::Bytes(bytes) => bytes.len() as u64,
-            Contents::File(path) => {
+            Contents::File(path) | Contents::Proven(path, _) => {
                 let what = || format!("cannot pack {}", path.display());
                 let metadata = fs::metadata(path).map_err(|error| Fault::io(what(), &error))?;
                 if !metadata.is_file() {
@@ -45,21 +52,29 @@ impl<'a> Measured<'a> {
     /// # Errors
     /// A [`Fault`] inside.
     pub(super) fn open(&self) -> io::Result<Body<'a>> {
-        let source = match &self.entry.contents {
-            Contents::Bytes(bytes) => Source::Bytes(bytes),
-            Contents::File(path) => Source::File(File::open(path).map_err(|error| {
-                io::Error::other(Fault::io(format!("cannot pack {}", path.display()), &error))
-            })?),
+        let open = |path: &Path| {
+            let cannot = |error| Fault::io(format!("cannot pack {}", path.display()), &error);
+            open_file(path).map_err(|error| io::Error::other(cannot(error)))
         };
-        Ok(Body { source, left: self.size, entry: self.entry })
+        let (source, proof) = match &self.entry.contents {
+            Contents::Bytes(bytes) => (Source::Bytes(bytes), None),
+            Contents::File(path) => (Source::File(open(path)?), None),
+            Contents::Proven(path, sha256) => {
+                (Source::File(open(path)?), Some((Hasher::new(), *sha256)))
+            }
+        };
+        Ok(Body { source, proof, left: self.size, entry: self.entry })
     }
 }
 
 /// Reads the contents of an entry. Fails with a [`Fault`] inside if they turn out shorter
-/// or longer than they were, since then someone is writing to them.
+/// or longer than they were, since then someone is writing to them, and with one of kind
+/// `Verification` if their digest is not what it should be.
 #[derive(Debug)]
 pub(super) struct Body<'a> {
     source: Source<'a>,
+    /// The digest so far, and what it has to be in the end.
+    proof: Option<(Hasher, Sha256)>,
     left: u64,
     entry: &'a Entry,
 }
@@ -81,6 +96,9 @@ impl Read for Body<'_> {
             return Err(self.fault("it shrank while it was packed"));
         }
         self.left -= read as u64;
+        if let Some((hasher, _)) = &mut self.proof {
+            hasher.update(&buffer[..read]);
+        }
         Ok(read)
     }
 }
@@ -97,10 +115,24 @@ impl Read for Source<'_> {
 impl Body<'_> {
     fn check_end(&mut self) -> io::Result<()> {
         match self.source.read(&mut [0]) {
-            Ok(0) => Ok(()),
+            Ok(0) => self.compare(),
             Ok(_) => Err(self.fault("it grew while it was packed")),
             Err(error) => Err(self.failed(error)),
         }
+    }
+
+    fn compare(&mut self) -> io::Result<()> {
+        let Some((hasher, wanted)) = self.proof.take() else { return Ok(()) };
+        let found = hasher.finish();
+        if found == wanted {
+            return Ok(());
+        }
+        let why = format!("its sha256 is {}, its stamp says {}", found.short(), wanted.short());
+        Err(io::Error::other(
+            Fault::new(Kind::Verification, self.what())
+                .because(why)
+                .hint("it was changed after it was installed; `forge ensure` obtains it anew"),
+        ))
     }
 
     fn failed(&self, error: io::Error) -> io::Error {
@@ -112,17 +144,43 @@ impl Body<'_> {
     }
 
     fn fault(&self, why: &str) -> io::Error {
-        let what = match &self.entry.contents {
-            Contents::File(path) => format!("cannot pack {}", path.display()),
+        io::Error::other(Fault::new(Kind::Failed, self.what()).because(why))
+    }
+
+    fn what(&self) -> String {
+        match &self.entry.contents {
+            Contents::File(path) | Contents::Proven(path, _) => {
+                format!("cannot pack {}", path.display())
+            }
             Contents::Bytes(_) => format!("cannot pack `{}`", self.entry.name),
-        };
-        io::Error::other(Fault::new(Kind::Failed, what).because(why))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_with_another_digest_than_it_should_have_is_not_packed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "12345").unwrap();
+        let (sha256, _) = super::super::hash_file(&path).unwrap();
+        let entry = Entry {
+            name: "file".into(),
+            contents: Contents::Proven(path.clone(), sha256),
+            executable: true,
+        };
+        let read = |entry: &Entry| {
+            let mut read = Vec::new();
+            Measured::of(entry).unwrap().open().unwrap().read_to_end(&mut read)
+        };
+        assert_eq!(read(&entry).unwrap(), 5);
+        fs::write(&path, "12346").unwrap();
+        let fault = read(&entry).unwrap_err().downcast::<Fault>().unwrap();
+        assert_eq!(fault.kind, Kind::Verification);
+    }
 
     #[test]
     fn a_file_that_changes_meanwhile_is_an_error() {

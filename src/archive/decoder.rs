@@ -2,12 +2,12 @@
 
 use std::io::{self, Read};
 
-use flate2::bufread::MultiGzDecoder;
 use libdeflater::Decompressor;
 
 use super::{
     gzip,
     input::{Input, PackedBytes},
+    streams::{Codec, Streams, TooLarge, invalid},
 };
 use crate::model::{Fault, Kind};
 
@@ -25,9 +25,8 @@ enum Format<R: Read> {
     Plain(Input<R>),
     /// gzip, as long as members are as forge writes them.
     Members(Members<R>),
-    /// Any gzip.
-    Gzip(Box<MultiGzDecoder<Input<R>>>),
-    Zstd(zstd::Decoder<'static, Input<R>>),
+    /// Anything compressed.
+    Streams(Box<Streams<R>>),
     /// Only while one format becomes another.
     Changing,
 }
@@ -50,14 +49,14 @@ impl<R: Read> Decoder<R> {
         Self { label: label.to_owned(), format: Format::Members(members) }
     }
 
-    /// Decodes Zstandard.
+    /// Decodes streams of another format.
     ///
     /// # Errors
     /// Not enough memory.
-    pub(super) fn zstd(input: Input<R>, label: &str) -> Result<Self, Fault> {
-        let decoder = zstd::Decoder::with_buffer(input)
+    pub(super) fn streams(codec: Codec, input: Input<R>, label: &str) -> Result<Self, Fault> {
+        let streams = Streams::new(codec, input)
             .map_err(|error| Fault::io(format!("cannot unpack {label}"), &error))?;
-        Ok(Self { label: label.to_owned(), format: Format::Zstd(decoder) })
+        Ok(Self { label: label.to_owned(), format: Format::Streams(Box::new(streams)) })
     }
 
     /// Puts the next plain bytes into `block`; none at the end. The end is one of both: of
@@ -69,15 +68,14 @@ impl<R: Read> Decoder<R> {
         let result = match &mut self.format {
             Format::Members(members) => match members.next(block) {
                 Ok(true) => Ok(()),
-                Ok(false) => {
-                    self.go_on_streaming();
-                    return self.next(block);
-                }
+                Ok(false) => match self.go_on_streaming() {
+                    Ok(()) => return self.next(block),
+                    Err(error) => Err(error),
+                },
                 Err(error) => Err(error),
             },
             Format::Plain(input) => fill(input, block),
-            Format::Gzip(decoder) => fill(decoder.as_mut(), block),
-            Format::Zstd(decoder) => fill(decoder, block),
+            Format::Streams(streams) => fill(streams.as_mut(), block),
             Format::Changing => {
                 block.clear();
                 Ok(())
@@ -93,33 +91,39 @@ impl<R: Read> Decoder<R> {
 
     /// The other members are not as forge writes them: hands over to a decoder that
     /// needs no sizes.
-    fn go_on_streaming(&mut self) {
+    fn go_on_streaming(&mut self) -> io::Result<()> {
         self.format = match std::mem::replace(&mut self.format, Format::Changing) {
-            Format::Members(members) => Format::Gzip(Box::new(MultiGzDecoder::new(members.input))),
+            Format::Members(members) => {
+                Format::Streams(Box::new(Streams::new(Codec::Gzip, members.input)?))
+            }
             other => other,
         };
+        Ok(())
     }
 
     fn into_input(self) -> Option<Input<R>> {
         match self.format {
             Format::Plain(input) => Some(input),
             Format::Members(members) => Some(members.input),
-            Format::Gzip(decoder) => Some(decoder.into_inner()),
-            Format::Zstd(decoder) => Some(decoder.finish()),
+            Format::Streams(streams) => streams.into_input(),
             Format::Changing => None,
         }
     }
 
     fn fault(&mut self, error: &io::Error) -> Fault {
         let input = match &mut self.format {
-            Format::Plain(input) => input,
-            Format::Members(members) => &mut members.input,
-            Format::Gzip(decoder) => decoder.get_mut(),
-            Format::Zstd(decoder) => decoder.get_mut(),
-            Format::Changing => return damaged(&self.label, error.to_string()),
+            Format::Plain(input) => Some(input),
+            Format::Members(members) => Some(&mut members.input),
+            Format::Streams(streams) => streams.input(),
+            Format::Changing => None,
         };
-        input.take_failure(&self.label).unwrap_or_else(|| match error.kind() {
+        let failure = input.and_then(|input| input.take_failure(&self.label));
+        let is_too_large = error.get_ref().is_some_and(|inner| inner.is::<TooLarge>());
+        failure.unwrap_or_else(|| match error.kind() {
             io::ErrorKind::UnexpectedEof => damaged(&self.label, "it ends too early"),
+            _ if is_too_large => over_limit(&self.label, error.to_string()).hint(
+                "ask whoever packed it for a smaller window (`zstd --long=29`, `xz -9`), or pack it again yourself",
+            ),
             _ => damaged(&self.label, error.to_string()),
         })
     }
@@ -128,26 +132,24 @@ impl<R: Read> Decoder<R> {
 impl<R: Read> Members<R> {
     /// Takes the next member whole; `false` if it is not as forge writes them.
     fn next(&mut self, block: &mut Vec<u8>) -> io::Result<bool> {
-        if self.input.is_at_end()? {
-            block.clear();
-            return Ok(true);
+        // Empty members are allowed, but an empty block means the end.
+        block.clear();
+        while block.is_empty() && !self.input.is_at_end()? {
+            let Some(size) = gzip::member_size(self.input.peek(gzip::HEADER)?) else {
+                return Ok(false);
+            };
+            self.packed.resize(size, 0);
+            self.input.read_exact(&mut self.packed)?;
+            let plain = gzip::plain_size(&self.packed)
+                .ok_or_else(|| invalid("a gzip member is larger than its header lets expect"))?;
+            block.resize(plain, 0);
+            match self.decompressor.gzip_decompress(&self.packed, block) {
+                Ok(written) if written == plain => {}
+                Ok(_) => return Err(invalid("a gzip member is shorter than it says")),
+                Err(_) => return Err(invalid("a gzip member does not match its checksum")),
+            }
         }
-        let Some(size) = gzip::member_size(self.input.peek(gzip::HEADER)?) else {
-            return Ok(false);
-        };
-        self.packed.resize(size, 0);
-        self.input.read_exact(&mut self.packed)?;
-        let invalid = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why.to_owned());
-        let plain = gzip::plain_size(&self.packed)
-            .ok_or_else(|| invalid("a gzip member is larger than its header lets expect"))?;
-        block.resize(plain, 0);
-        match self.decompressor.gzip_decompress(&self.packed, block) {
-            // Empty members are allowed, but an empty block means the end.
-            Ok(0) if plain == 0 => self.next(block),
-            Ok(written) if written == plain => Ok(true),
-            Ok(_) => Err(invalid("a gzip member is shorter than it says")),
-            Err(_) => Err(invalid("a gzip member does not match its checksum")),
-        }
+        Ok(true)
     }
 }
 
@@ -165,6 +167,11 @@ fn fill(reader: &mut impl Read, block: &mut Vec<u8>) -> io::Result<()> {
     }
     block.truncate(filled);
     Ok(())
+}
+
+/// An archive that is whole, but takes more than forge gives.
+pub(super) fn over_limit(label: &str, why: impl Into<String>) -> Fault {
+    Fault::new(Kind::Verification, format!("{label} is refused")).because(why)
 }
 
 /// An archive that is not whole.

@@ -1,34 +1,53 @@
-//! The folder that an archive is unpacked into: nothing gets out of it, nothing is
-//! written twice, and nothing is written through a link.
+//! The folder that an archive is unpacked into: nothing gets out of it, and nothing is
+//! written through a link.
 //!
 //! Every path that the archive made is remembered here, so what stands in the way of an
-//! entry is known without asking the file system.
+//! entry is known without asking the file system. Where only some paths are wanted, no link
+//! is ever made on disk: which entry a wanted path leads to is found in the [`Catalog`].
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
+    fs::{self, OpenOptions},
+    io,
     path::Path,
     time::{Duration, SystemTime},
 };
 
 use super::{
+    catalog::{Catalog, Node},
+    decoder::over_limit,
     entry_name::{self, EntryName},
     hash::Hasher,
     input::PackedBytes,
-    unpack::{Unpacked, UnpackedFile, Unpacker},
+    new_file::{NewFile, not_written},
+    stream::too_large,
+    unpack::{Keep, Unpacked, UnpackedFile, Unpacker},
 };
 use crate::model::{Fault, Kind};
+
+/// How many bytes of names are remembered of one archive.
+const MOST_NAMES: usize = 64 << 20;
 
 /// Where entries become files.
 pub(super) struct Destination<'a> {
     unpacker: &'a Unpacker,
     folder: &'a Path,
+    /// The entries to be taken, by number, and under which paths: all that counts in a second
+    /// pass over the archive.
+    picks: Option<BTreeMap<u64, Vec<String>>>,
     seen: HashMap<String, Seen>,
+    catalog: Catalog,
     entries: u64,
+    /// Bytes of the names that are remembered.
+    names: usize,
+    /// Bytes of holes so far.
+    holes: u64,
     files: BTreeMap<String, UnpackedFile>,
+    /// Which entry each of the files is, where only some are wanted.
+    written: BTreeMap<String, u64>,
     links: BTreeMap<String, String>,
     skipped: Vec<String>,
+    left_out: Vec<(String, String)>,
 }
 
 /// What an archive has at a path.
@@ -42,12 +61,11 @@ enum Seen {
     Leaf,
 }
 
-/// A file that is being written.
-pub(super) struct NewFile {
+/// An entry that may be kept: its number, and its name with and without what is stripped.
+pub(super) struct Entered {
+    number: u64,
+    full: String,
     path: String,
-    file: File,
-    hasher: Hasher,
-    executable: bool,
 }
 
 impl<'a> Destination<'a> {
@@ -58,19 +76,46 @@ impl<'a> Destination<'a> {
         Ok(Self {
             unpacker,
             folder,
+            picks: None,
             seen: HashMap::new(),
+            catalog: Catalog::default(),
             entries: 0,
+            names: 0,
+            holes: 0,
             files: BTreeMap::new(),
+            written: BTreeMap::new(),
             links: BTreeMap::new(),
             skipped: Vec::new(),
+            left_out: Vec::new(),
         })
     }
 
-    /// Counts the next entry and checks its name. `None` if stripping leaves nothing of it.
-    pub(super) fn enter(&mut self, raw: &[u8]) -> Result<Option<String>, Fault> {
+    /// For a second pass over the same archive, in which only the entries of `picks` count.
+    fn second(self, picks: BTreeMap<u64, Vec<String>>) -> Self {
+        Self { picks: Some(picks), entries: 0, holes: 0, ..self }
+    }
+
+    /// Whether an entry that cannot be unpacked, or is odd, makes all of it be refused.
+    pub(super) fn is_strict(&self) -> bool {
+        self.unpacker.keep == Keep::Everything
+    }
+
+    /// Counts the next entry and checks its name. `None` if it is of no interest.
+    pub(super) fn enter(&mut self, raw: &[u8]) -> Result<Option<Entered>, Fault> {
+        let number = self.entries;
         self.count(1)?;
-        let name = EntryName::parse(raw).map_err(|why| self.refuse(raw, why))?;
-        Ok(name.strip(self.unpacker.strip))
+        // As tar programs do, where a name only needs to stay below the folder.
+        let relative = raw.iter().position(|byte| *byte != b'/').unwrap_or(raw.len());
+        let name = if self.is_strict() { raw } else { &raw[relative..] };
+        let name = match EntryName::parse(name) {
+            Ok(name) => name,
+            Err(why) => return self.object(raw, why).map(|()| None),
+        };
+        let full = name.clone().strip(0);
+        let (Some(full), Some(path)) = (full, name.strip(self.unpacker.strip)) else {
+            return Ok(None);
+        };
+        Ok(Some(Entered { number, full, path }))
     }
 
     /// Counts `entries` more.
@@ -80,22 +125,71 @@ impl<'a> Destination<'a> {
         if self.entries <= most {
             return Ok(());
         }
-        let why = format!("it has more than {most} entries");
-        Err(Fault::new(Kind::Verification, refused(&self.unpacker.label)).because(why))
+        Err(over_limit(&self.unpacker.label, format!("it has more than {most} entries")))
+    }
+
+    /// An entry that forge does not unpack. It sinks the archive only if all of it is wanted,
+    /// and strictly so.
+    pub(super) fn object(&mut self, entry: &[u8], why: &str) -> Result<(), Fault> {
+        if self.is_strict() {
+            return Err(self.refuse(entry, why));
+        }
+        if self.unpacker.keep == Keep::Possible && self.left_out.len() < Unpacked::NAMED {
+            let entry = String::from_utf8_lossy(&entry[..entry.len().min(200)]);
+            self.left_out.push((entry.escape_debug().to_string(), why.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// An entry that forge does not unpack, as [`Destination::object`] has it, whose name is fit.
+    pub(super) fn object_to(&mut self, entered: &Entered, why: &str) -> Result<(), Fault> {
+        if self.wants_some() {
+            return self.catalogue(entered, Node::Other(why.to_owned()));
+        }
+        self.remember(&entered.path)?;
+        self.seen.insert(entered.path.clone(), Seen::Leaf);
+        self.object(entered.full.as_bytes(), why)
     }
 
     /// A folder entry.
-    pub(super) fn folder(&mut self, path: &str) -> Result<(), Fault> {
-        self.claim_parents(path)?;
-        if *self.seen.entry(path.to_owned()).or_insert(Seen::Folder) == Seen::Leaf {
-            return Err(self.refuse(path.as_bytes(), "is there twice"));
+    pub(super) fn folder(&mut self, entered: &Entered) -> Result<(), Fault> {
+        if self.wants_some() {
+            return self.catalogue(entered, Node::Folder);
         }
-        if self.unpacker.only.is_some() { Ok(()) } else { self.create_folder(path) }
+        let path = entered.path.as_str();
+        if !self.claim_parents(path)? {
+            return Ok(());
+        }
+        self.remember(path)?;
+        if *self.seen.entry(path.to_owned()).or_insert(Seen::Folder) == Seen::Leaf {
+            return self.object(path.as_bytes(), "is there twice");
+        }
+        self.create_folder(path)
     }
 
     /// Begins a file; `None` if it is not to be kept.
-    pub(super) fn file(&mut self, path: &str, executable: bool) -> Result<Option<NewFile>, Fault> {
-        if self.claim(path)? { self.create(path, executable).map(Some) } else { Ok(None) }
+    pub(super) fn file(
+        &mut self,
+        entered: &Entered,
+        executable: bool,
+    ) -> Result<Option<NewFile>, Fault> {
+        let number = entered.number;
+        if let Some(picks) = &self.picks {
+            let path = picks.get(&number).and_then(|paths| paths.first()).cloned();
+            return path.map(|path| self.replace(&path, number, executable)).transpose();
+        }
+        if let Keep::Only(only) = &self.unpacker.keep {
+            let is_wanted = only.contains(&entered.path);
+            self.catalogue(entered, Node::File(number))?;
+            return match is_wanted {
+                true => self.replace(&entered.path, number, executable).map(Some),
+                false => Ok(None),
+            };
+        }
+        match self.claim(&entered.path)? {
+            true => self.replace(&entered.path, number, executable).map(Some),
+            false => Ok(None),
+        }
     }
 
     /// Begins the file that a bare program is stored in. Its name is the caller's, so it is
@@ -103,10 +197,31 @@ impl<'a> Destination<'a> {
     pub(super) fn program(&mut self, name: &str) -> Result<NewFile, Fault> {
         let name = EntryName::parse(name.as_bytes()).ok().and_then(|name| name.strip(0));
         let name = name.ok_or_else(|| self.refuse(b"", "has no name to be stored under"))?;
-        self.create(&name, true)
+        self.create(&name, 0, true)
     }
 
-    fn create(&self, path: &str, executable: bool) -> Result<NewFile, Fault> {
+    /// Begins a file in the place of what the archive had there before.
+    fn replace(&mut self, path: &str, number: u64, executable: bool) -> Result<NewFile, Fault> {
+        if self.wants_some()
+            && let Some((parent, _)) = path.rsplit_once('/')
+        {
+            self.create_folder(parent)?;
+        }
+        self.forget(path)?;
+        self.create(path, number, executable)
+    }
+
+    /// Removes what was written at `path` before.
+    fn forget(&mut self, path: &str) -> Result<(), Fault> {
+        let had_file = self.files.remove(path).is_some();
+        if self.links.remove(path).is_some() || had_file {
+            self.written.remove(path);
+            fs::remove_file(self.folder.join(path)).map_err(|error| not_written(path, &error))?;
+        }
+        Ok(())
+    }
+
+    fn create(&self, path: &str, number: u64, executable: bool) -> Result<NewFile, Fault> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -116,7 +231,7 @@ impl<'a> Destination<'a> {
         );
         let file =
             options.open(self.folder.join(path)).map_err(|error| self.not_made(path, &error))?;
-        Ok(NewFile { path: path.to_owned(), file, hasher: Hasher::new(), executable })
+        Ok(NewFile { path: path.to_owned(), number, file, hasher: Hasher::new(), executable })
     }
 
     /// Ends a file. `modified` is in seconds since 1970.
@@ -128,15 +243,29 @@ impl<'a> Destination<'a> {
         }
         let size = new.hasher.bytes();
         let file = UnpackedFile { sha256: new.hasher.finish(), size, executable: new.executable };
+        if self.wants_some() {
+            self.written.insert(new.path.clone(), new.number);
+        }
         self.files.insert(new.path, file);
         Ok(())
     }
 
-    /// Makes a symbolic link.
-    pub(super) fn symlink(&mut self, path: &str, target: &[u8]) -> Result<(), Fault> {
-        let target = entry_name::check_link(path, target)
-            .map_err(|why| self.refuse(path.as_bytes(), why))?;
+    /// A symbolic link.
+    pub(super) fn symlink(&mut self, entered: &Entered, target: &[u8]) -> Result<(), Fault> {
+        if self.wants_some() {
+            let node = match entry_name::link_text(target) {
+                Ok(target) => Node::Link(target.to_owned()),
+                Err(why) => Node::Other(why.to_owned()),
+            };
+            return self.catalogue(entered, node);
+        }
+        let path = entered.path.as_str();
+        let target = match entry_name::check_link(path, target) {
+            Ok(target) => target,
+            Err(why) => return self.object_to(entered, why),
+        };
         if self.claim(path)? {
+            self.forget(path)?;
             make_symlink(&target, &self.folder.join(path))
                 .map_err(|error| self.not_made(path, &error))?;
             self.links.insert(path.to_owned(), target);
@@ -144,31 +273,105 @@ impl<'a> Destination<'a> {
         Ok(())
     }
 
-    /// Makes a second name for a file that came earlier. `target` is a name in the archive.
-    pub(super) fn hard_link(&mut self, path: &str, target: &[u8]) -> Result<(), Fault> {
-        let name = EntryName::parse(target)
-            .map_err(|_| self.refuse(path.as_bytes(), "is a link that leaves its folder"))?;
-        if !self.claim(path)? {
+    /// A second name for an entry that came earlier. `target` is a name in the archive.
+    pub(super) fn hard_link(&mut self, entered: &Entered, target: &[u8]) -> Result<(), Fault> {
+        let relative = target.iter().position(|byte| *byte != b'/').unwrap_or(target.len());
+        let name = if self.is_strict() { target } else { &target[relative..] };
+        let Ok(name) = EntryName::parse(name) else {
+            return self.object_to(entered, "is a link that leaves its folder");
+        };
+        let full = name.clone().strip(0).unwrap_or_default();
+        if !self.is_strict() && full == entered.full {
+            // A link to itself changes nothing.
             return Ok(());
         }
+        let missing = || format!("is a link to `{full}`, which is no file unpacked before it");
+        if self.wants_some() {
+            let node = self.catalog.get(&full).filter(|node| **node != Node::Folder).cloned();
+            return self.catalogue(entered, node.unwrap_or_else(|| Node::Other(missing())));
+        }
+        let path = entered.path.as_str();
         let target = name.strip(self.unpacker.strip).unwrap_or_default();
         let Some(file) = self.files.get(&target).copied() else {
-            let left_out = self.unpacker.only.is_some() && self.seen.contains_key(&target);
-            let which = if left_out { "not to be kept" } else { "no file unpacked before it" };
-            let why = format!("is a link to `{target}`, which is {which}");
-            return Err(self.refuse(path.as_bytes(), &why));
+            return self.object_to(entered, &missing());
         };
-        fs::hard_link(self.folder.join(&target), self.folder.join(path))
-            .map_err(|error| self.not_made(path, &error))?;
-        self.files.insert(path.to_owned(), file);
+        if self.claim(path)? {
+            self.forget(path)?;
+            fs::hard_link(self.folder.join(&target), self.folder.join(path))
+                .map_err(|error| self.not_made(path, &error))?;
+            self.files.insert(path.to_owned(), file);
+        }
+        Ok(())
+    }
+
+    /// Counts `bytes` that an entry has beyond those that are stored.
+    pub(super) fn expand(&mut self, bytes: u64) -> Result<(), Fault> {
+        self.holes = self.holes.saturating_add(bytes);
+        let most = self.unpacker.limits.bytes;
+        if self.holes > most { Err(too_large(&self.unpacker.label, most)) } else { Ok(()) }
+    }
+
+    /// After a pass over the archive: takes care that each wanted path is the entry that it
+    /// leads to. What cannot be told from what was written wants a second pass, with what is
+    /// returned as the destination.
+    ///
+    /// # Errors
+    /// A wanted path leads to what forge does not take.
+    pub(super) fn settle(mut self) -> Result<Settled<'a>, Fault> {
+        let Keep::Only(only) = &self.unpacker.keep else { return Ok(Settled::Done(self)) };
+        if let Some(picks) = self.picks.take() {
+            for paths in picks.values() {
+                for path in &paths[1..] {
+                    self.copy(&paths[0], path)?;
+                }
+            }
+            return Ok(Settled::Done(self));
+        }
+        let mut picks: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+        for path in only {
+            let entry = self.catalog.resolve(path);
+            let entry = entry.map_err(|(name, why)| self.refuse(name.as_bytes(), &why))?;
+            // A bare program is in no catalog.
+            let Some(entry) = entry else { continue };
+            if self.written.get(path) == Some(&entry) {
+                continue;
+            }
+            let elsewhere = self.written.iter().find(|(_, number)| **number == entry);
+            match elsewhere.map(|(path, _)| path.clone()) {
+                Some(written) => self.copy(&written, path)?,
+                None => picks.entry(entry).or_default().push(path.clone()),
+            }
+        }
+        if picks.is_empty() {
+            Ok(Settled::Done(self))
+        } else {
+            Ok(Settled::Again(self.second(picks)))
+        }
+    }
+
+    /// Makes `to` a copy of what was written at `from`.
+    fn copy(&mut self, from: &str, to: &str) -> Result<(), Fault> {
+        let (Some(file), number) = (self.files.get(from).copied(), self.written.get(from).copied())
+        else {
+            return Ok(());
+        };
+        if let Some((parent, _)) = to.rsplit_once('/') {
+            self.create_folder(parent)?;
+        }
+        self.forget(to)?;
+        fs::copy(self.folder.join(from), self.folder.join(to))
+            .map_err(|error| self.not_made(to, &error))?;
+        self.files.insert(to.to_owned(), file);
+        self.written.extend(number.map(|number| (to.to_owned(), number)));
         Ok(())
     }
 
     /// All that was unpacked.
     pub(super) fn unpacked(self, packed: PackedBytes) -> Unpacked {
-        let Self { files, links, skipped, .. } = self;
+        let Self { files, links, skipped, left_out, .. } = self;
+        let skipped = skipped.into_iter().filter(|path| !files.contains_key(path)).collect();
         let PackedBytes { sha256, digest, size } = packed;
-        Unpacked { sha256, digest, size, files, links, skipped }
+        Unpacked { sha256, digest, size, files, links, skipped, left_out }
     }
 
     /// An entry that is not unpacked, and neither is its archive.
@@ -179,17 +382,63 @@ impl<'a> Destination<'a> {
             .hint("forge unpacks only archives that stay within their own folder; get this one from where you trust it")
     }
 
-    /// Takes `path` for something that is no folder; `false` if it is not to be kept.
-    fn claim(&mut self, path: &str) -> Result<bool, Fault> {
-        self.claim_parents(path)?;
-        if self.seen.insert(path.to_owned(), Seen::Leaf).is_some() {
-            return Err(self.refuse(path.as_bytes(), "is there twice"));
+    /// Whether what `entered` holds is written, if it is a file.
+    pub(super) fn takes(&self, entered: &Entered) -> bool {
+        match (&self.picks, &self.unpacker.keep) {
+            (Some(picks), _) => picks.contains_key(&entered.number),
+            (None, Keep::Only(only)) => only.contains(&entered.path),
+            (None, _) => true,
         }
-        if self.unpacker.only.as_ref().is_some_and(|only| !only.contains(path)) {
-            if self.skipped.len() < Unpacked::NAMED {
-                self.skipped.push(path.to_owned());
-            }
+    }
+
+    /// Whether every entry is written.
+    pub(super) fn keeps_all(&self) -> bool {
+        !self.wants_some()
+    }
+
+    fn wants_some(&self) -> bool {
+        matches!(self.unpacker.keep, Keep::Only(_))
+    }
+
+    /// Notes what is at a path, where only some are wanted.
+    fn catalogue(&mut self, entered: &Entered, node: Node) -> Result<(), Fault> {
+        if self.picks.is_some() {
+            return Ok(());
+        }
+        let target = if let Node::Link(target) = &node { target.len() } else { 0 };
+        self.names += target;
+        self.remember(&entered.full)?;
+        if node != Node::Folder && self.skipped.len() < Unpacked::NAMED {
+            self.skipped.push(entered.path.clone());
+        }
+        self.catalog.enter(&entered.full, node, self.unpacker.strip);
+        Ok(())
+    }
+
+    /// Counts a name that is about to be remembered.
+    fn remember(&mut self, name: &str) -> Result<(), Fault> {
+        self.names += name.len();
+        if self.names <= MOST_NAMES {
+            return Ok(());
+        }
+        let why = format!("the names in it take more than {} MiB", MOST_NAMES >> 20);
+        Err(over_limit(&self.unpacker.label, why))
+    }
+
+    /// Takes `path` for something that is no folder; `false` if it is left out.
+    fn claim(&mut self, path: &str) -> Result<bool, Fault> {
+        if !self.claim_parents(path)? {
             return Ok(false);
+        }
+        self.remember(path)?;
+        match self.seen.insert(path.to_owned(), Seen::Leaf) {
+            None => {}
+            // The last one of those with the same name counts, as with tar.
+            Some(Seen::Leaf) if !self.is_strict() => {}
+            Some(before) => {
+                self.seen.insert(path.to_owned(), before);
+                return self.object(path.as_bytes(), "is there twice").map(|()| false);
+            }
         }
         if let Some((parent, _)) = path.rsplit_once('/') {
             self.create_folder(parent)?;
@@ -197,21 +446,24 @@ impl<'a> Destination<'a> {
         Ok(true)
     }
 
-    /// Checks that everything above `path` is a folder: a file or a link is in the way.
-    fn claim_parents(&mut self, path: &str) -> Result<(), Fault> {
+    /// Checks that everything above `path` is a folder: a file or a link is in the way. `false`
+    /// if it is left out for that.
+    fn claim_parents(&mut self, path: &str) -> Result<bool, Fault> {
         for (end, _) in path.rmatch_indices('/') {
             match self.seen.get(&path[..end]) {
                 // What is above a folder was looked at when the folder was.
-                Some(Seen::Folder | Seen::Created) => return Ok(()),
+                Some(Seen::Folder | Seen::Created) => return Ok(true),
                 Some(Seen::Leaf) => {
-                    return Err(self.refuse(path.as_bytes(), "goes through a file or a link"));
+                    let why = "goes through a file or a link";
+                    return self.object(path.as_bytes(), why).map(|()| false);
                 }
                 None => {
+                    self.remember(&path[..end])?;
                     self.seen.insert(path[..end].to_owned(), Seen::Folder);
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn create_folder(&mut self, path: &str) -> Result<(), Fault> {
@@ -231,20 +483,15 @@ impl<'a> Destination<'a> {
     }
 }
 
-impl NewFile {
-    /// Hashes and writes.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.hasher.update(bytes);
-        self.file.write_all(bytes).map_err(|error| not_written(&self.path, &error))
-    }
+/// Whether all that is wanted is there after a pass over an archive.
+pub(super) enum Settled<'a> {
+    Done(Destination<'a>),
+    /// Another pass is wanted, into this.
+    Again(Destination<'a>),
 }
 
 fn refused(label: &str) -> String {
     format!("{label} is refused")
-}
-
-fn not_written(path: &str, error: &io::Error) -> Fault {
-    Fault::io(format!("cannot write `{path}`"), error)
 }
 
 #[cfg(unix)]
@@ -255,18 +502,4 @@ fn make_symlink(target: &str, path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn make_symlink(_target: &str, _path: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "symbolic links are not made on this system"))
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_disk_says_so() {
-        let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let (path, hasher) = ("server".to_owned(), Hasher::new());
-        let fault = NewFile { path, file, hasher, executable: true }.write(b"x").unwrap_err();
-        assert_eq!((fault.kind, fault.what.as_str()), (Kind::Failed, "cannot write `server`"));
-        assert!(fault.hint.unwrap().starts_with("free some space"));
-    }
 }

@@ -57,11 +57,7 @@ impl EntryName {
 /// # Errors
 /// The end of the sentence "its entry `…`".
 pub(super) fn check_link(link: &str, target: &[u8]) -> Result<String, &'static str> {
-    let target =
-        std::str::from_utf8(target).map_err(|_| "is a link to a name that is not UTF-8")?;
-    if target.is_empty() || target.len() > LONGEST || target.chars().any(char::is_control) {
-        return Err("is a link to something that is no name");
-    }
+    let target = link_text(target)?;
     if target.starts_with('/') || target.contains('\\') || has_drive(target) {
         return Err("is a link to an absolute path");
     }
@@ -76,6 +72,19 @@ pub(super) fn check_link(link: &str, target: &[u8]) -> Result<String, &'static s
         }
     }
     Ok(target.to_owned())
+}
+
+/// The target of a symbolic link as text, wherever it leads.
+///
+/// # Errors
+/// The end of the sentence "its entry `…`".
+pub(super) fn link_text(target: &[u8]) -> Result<&str, &'static str> {
+    let target =
+        std::str::from_utf8(target).map_err(|_| "is a link to a name that is not UTF-8")?;
+    if target.is_empty() || target.len() > LONGEST || target.chars().any(char::is_control) {
+        return Err("is a link to something that is no name");
+    }
+    Ok(target)
 }
 
 /// Whether `name` begins with a drive as in `C:`; on Windows, whether it has any colon

@@ -9,7 +9,10 @@ use std::{
 
 use ring::digest;
 
-use crate::model::{Algorithm, Digest, Sha256};
+use crate::{
+    disk::open_file,
+    model::{Algorithm, Digest, Sha256},
+};
 
 /// How much [`hash_file`] reads at a time: small enough to stay in the processor's cache.
 const CHUNK: usize = 256 << 10;
@@ -154,7 +157,14 @@ impl<W: Write> Write for HashingWriter<W> {
 /// # Errors
 /// The file cannot be opened or read.
 pub fn hash_file(path: &Path) -> io::Result<(Sha256, u64)> {
-    let mut file = File::open(path)?;
+    hash_open(&mut open_file(path)?)
+}
+
+/// As [`hash_file`], of a file that is open, from where it is read next.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn hash_open(file: &mut File) -> io::Result<(Sha256, u64)> {
     // One byte more than the file has room for shows its end without a second read of a chunk.
     let size = usize::try_from(file.metadata()?.len()).unwrap_or(CHUNK);
     let mut chunk = vec![0; CHUNK.min(size.saturating_add(1))];

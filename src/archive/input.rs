@@ -1,6 +1,9 @@
 //! The packed bytes on their way in: buffered, hashed, counted.
 
-use std::io::{self, BufRead, Read};
+use std::{
+    fs::File,
+    io::{self, BufRead, Read, Write},
+};
 
 use super::hash::{DigestHasher, Hasher};
 use crate::model::{Algorithm, Digest, Fault, Sha256};
@@ -15,6 +18,8 @@ pub(super) struct Input<R> {
     hasher: Hasher,
     /// Hashes by another algorithm than SHA-256, if that is asked for.
     other: Option<DigestHasher>,
+    /// Gets a copy of all that comes in.
+    copy: Option<File>,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -36,7 +41,14 @@ impl<R: Read> Input<R> {
     pub(super) fn new(reader: R, algorithm: Algorithm) -> Self {
         let other = (algorithm != Algorithm::Sha256).then(|| DigestHasher::new(algorithm));
         let (hasher, buffer) = (Hasher::new(), vec![0; BUFFER]);
-        Self { reader, hasher, other, buffer, start: 0, end: 0, failure: None }
+        Self { reader, hasher, other, copy: None, buffer, start: 0, end: 0, failure: None }
+    }
+
+    /// Copies all that comes in to `file` too. Nothing may have been taken before.
+    pub(super) fn copy_to(&mut self, mut file: File) -> io::Result<()> {
+        file.write_all(&self.buffer[self.start..self.end])?;
+        self.copy = Some(file);
+        Ok(())
     }
 
     /// The next `count` bytes (at most 64 KiB) without taking them; fewer at the end.
@@ -91,6 +103,13 @@ impl<R: Read> Input<R> {
                     self.hasher.update(&buffer[..read]);
                     if let Some(other) = &mut self.other {
                         other.update(&buffer[..read]);
+                    }
+                    if let Some(Err(error)) =
+                        self.copy.as_mut().map(|copy| copy.write_all(&buffer[..read]))
+                    {
+                        let what = "cannot keep a copy of what is unpacked";
+                        self.failure = Some(io::Error::other(Fault::io(what, &error)));
+                        return Err(io::Error::other("the copy failed"));
                     }
                     return Ok(read);
                 }

@@ -5,6 +5,7 @@
 //! stream once: it hashes what comes in, inflates, hashes each file and writes it, and
 //! it never writes outside the folder it was given.
 
+mod catalog;
 mod contents;
 mod decoder;
 mod destination;
@@ -13,19 +14,23 @@ mod gzip;
 mod gzip_writer;
 mod hash;
 mod input;
+mod new_file;
 mod pack;
 mod pax;
 mod peek;
 #[cfg(test)]
 mod samples;
+mod sparse;
 mod stream;
+mod streams;
 mod tar_reader;
 mod tar_writer;
 mod unpack;
+mod zip_directory;
 mod zip_reader;
 mod zip_writer;
 
-pub use hash::{Hasher, HashingReader, HashingWriter, hash_file};
+pub use hash::{Hasher, HashingReader, HashingWriter, hash_file, hash_open};
 pub use pack::{Contents, Entry, Packed, pack};
 pub use peek::peek_stamp;
-pub use unpack::{Limits, Unpacked, UnpackedFile, Unpacker};
+pub use unpack::{Keep, Limits, Unpacked, UnpackedFile, Unpacker};

@@ -15,7 +15,10 @@ use super::{
     tar_writer::TarStream,
     zip_writer,
 };
-use crate::model::{Compression, Fault, Kind, Sha256, Stamp};
+use crate::{
+    disk::Folder,
+    model::{Compression, Fault, Kind, Sha256, Stamp},
+};
 
 /// The compression level of zstd. Part of the format as far as reproducibility goes:
 /// another level makes other bytes.
@@ -43,6 +46,8 @@ pub struct Entry {
 pub enum Contents {
     /// A file on disk.
     File(PathBuf),
+    /// A file on disk whose bytes must have this digest; they are hashed as they are packed.
+    Proven(PathBuf, Sha256),
     /// Bytes in memory.
     Bytes(Vec<u8>),
 }
@@ -73,7 +78,7 @@ pub fn pack(
 ) -> Result<Packed, Fault> {
     let entries = arrange(entries)?;
     let write = || -> io::Result<(Sha256, u64)> {
-        let file = File::create(destination)?;
+        let file = create(destination)?;
         match compression {
             Compression::TarGz => {
                 let mut output = HashingWriter::new(file);
@@ -94,6 +99,16 @@ pub fn pack(
         Err(error) => Fault::io(format!("cannot write {}", destination.display()), &error),
     })?;
     Ok(Packed { sha256, size })
+}
+
+/// A new file at `destination`. What is there goes; a link is not followed.
+fn create(destination: &Path) -> io::Result<File> {
+    let folder = Folder::open(destination.parent().unwrap_or(Path::new("/")))?;
+    let name = Path::new(destination.file_name().unwrap_or_default());
+    match folder.remove_file(name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => folder.create_new(name, 0o666),
+    }
 }
 
 /// Checks and sorts the entries. The stamp comes first, so that a reader of the stream

@@ -5,8 +5,10 @@
 
 use tar::EntryType;
 
-/// Why a sparse file is refused, as the end of the sentence "its entry `…`".
-pub(super) const SPARSE: &str = "is a sparse file, which forge does not unpack";
+use super::sparse::SparseHeader;
+
+/// The kind of the extended headers of Solaris, which are read as pax headers are.
+pub(super) const SOLARIS: u8 = b'X';
 
 /// What extended headers say about the next entry.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -16,6 +18,7 @@ pub(super) struct Extensions {
     pub(super) size: Option<u64>,
     /// Seconds since 1970.
     pub(super) modified: Option<u64>,
+    pub(super) sparse: SparseHeader,
     local: bool,
 }
 
@@ -31,15 +34,15 @@ impl Extensions {
     /// The end of the sentence "its entry `…`".
     pub(super) fn add(&mut self, kind: EntryType, contents: &[u8]) -> Result<(), &'static str> {
         match kind {
-            EntryType::GNULongName => set(&mut self.path, until_nul(contents))?,
-            EntryType::GNULongLink => set(&mut self.target, until_nul(contents))?,
-            EntryType::XHeader => {
+            EntryType::GNULongName => self.path = Some(until_nul(contents).to_vec()),
+            EntryType::GNULongLink => self.target = Some(until_nul(contents).to_vec()),
+            EntryType::XGlobalHeader => return check_global(contents),
+            _ => {
                 for record in Records(contents) {
                     let (key, value) = record?;
                     self.add_record(key, value)?;
                 }
             }
-            _ => return check_global(contents),
         }
         self.local = true;
         Ok(())
@@ -47,8 +50,15 @@ impl Extensions {
 
     fn add_record(&mut self, key: &[u8], value: &[u8]) -> Result<(), &'static str> {
         match key {
-            b"path" => set(&mut self.path, value),
-            b"linkpath" => set(&mut self.target, value),
+            // Of two the last one counts (POSIX).
+            b"path" => {
+                self.path = Some(value.to_vec());
+                Ok(())
+            }
+            b"linkpath" => {
+                self.target = Some(value.to_vec());
+                Ok(())
+            }
             b"size" => {
                 let size = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
                 self.size = Some(size.ok_or("has no valid size")?);
@@ -59,8 +69,10 @@ impl Extensions {
                 self.modified = std::str::from_utf8(whole).ok().and_then(|text| text.parse().ok());
                 Ok(())
             }
-            key if key.starts_with(b"GNU.sparse.") => Err(SPARSE),
-            _ => Ok(()),
+            key => match key.strip_prefix(b"GNU.sparse.") {
+                Some(key) => self.sparse.add(key, value),
+                None => Ok(()),
+            },
         }
     }
 }
@@ -75,13 +87,6 @@ fn check_global(contents: &[u8]) -> Result<(), &'static str> {
         }
     }
     Ok(())
-}
-
-fn set(field: &mut Option<Vec<u8>>, value: &[u8]) -> Result<(), &'static str> {
-    match field.replace(value.to_vec()) {
-        Some(old) if old != value => Err("has two names"),
-        _ => Ok(()),
-    }
 }
 
 fn until_nul(contents: &[u8]) -> &[u8] {
@@ -133,8 +138,13 @@ mod tests {
 
     #[test]
     fn reads_what_it_knows_and_passes_over_the_rest() {
-        let records =
-            [("path", "a/b"), ("comment", "two\nl=nes"), ("mtime", "123.4"), ("size", "7")];
+        let records = [
+            ("path", "first"),
+            ("path", "a/b"),
+            ("comment", "two\nl=nes"),
+            ("mtime", "123.4"),
+            ("size", "7"),
+        ];
         let header: String = records.iter().map(|(key, value)| pax_record(key, value)).collect();
         let extensions = read(header.as_bytes()).unwrap();
         assert_eq!(extensions.path.as_deref(), Some(&b"a/b"[..]));
@@ -153,8 +163,7 @@ mod tests {
             &record.replacen('9', "18446744073709551615", 1),
             &record.replacen('9', "-9", 1),
             &record.replacen('=', " ", 1),
-            &(record.clone() + &pax_record("path", "b")),
-            &pax_record("GNU.sparse.major", "1"),
+            &pax_record("GNU.sparse.major", "x"),
             &pax_record("size", "-1"),
             "\n",
         ] {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    decoder::{Decoder, damaged},
+    decoder::{Decoder, damaged, over_limit},
     input::PackedBytes,
 };
 use crate::model::{Fault, Kind};
@@ -165,5 +165,5 @@ fn join<R: Read>(thread: Thread<'_, R>) -> Box<Decoder<R>> {
 /// An archive that holds more than it may.
 pub(super) fn too_large(label: &str, limit: u64) -> Fault {
     let why = format!("it unpacks to more than {} MiB", limit >> 20);
-    Fault::new(Kind::Verification, format!("{label} is refused")).because(why)
+    over_limit(label, why)
 }

@@ -1,8 +1,10 @@
-//! Unpacks a tar stream: POSIX ustar and pax, GNU long names.
+//! Unpacks a tar stream: v7, POSIX ustar and pax, GNU long names and sparse files.
 //!
-//! The header's fields are decoded by the `tar` crate. Walking the entries is done here,
-//! because forge is stricter than tar programs are: every entry is of a kind that is
-//! known to be harmless, the end mark must be there, and nothing may come after it.
+//! The header's fields are decoded by the `tar` crate. Walking the entries is done here. What
+//! forge packed itself must be as forge packs it: every entry of a kind that is known to be
+//! harmless, the mark at the end whole, and nothing after it. What others packed is taken as GNU
+//! tar takes it where nothing is at risk ([`Destination::is_strict`] tells which it is); an
+//! archive that was cut off is refused in any case.
 
 use std::io::Read;
 
@@ -10,8 +12,10 @@ use tar::{EntryType, Header};
 
 use super::{
     decoder::damaged,
-    destination::Destination,
+    destination::{Destination, Entered},
+    new_file::NewFile,
     pax::{self, Extensions},
+    sparse::{self, SparseMap},
     stream::{Stream, too_large},
     unpack::Unpacker,
 };
@@ -30,6 +34,8 @@ struct Entry {
     target: Vec<u8>,
     size: u64,
     modified: Option<u64>,
+    /// Where its stored bytes belong, if it has holes.
+    sparse: Option<SparseMap>,
 }
 
 /// Whether `start`, the first bytes of a stream, begins a tar archive.
@@ -52,16 +58,25 @@ pub(super) fn unpack<'env, R: Read + Send + 'env>(
             if !extensions.is_empty() {
                 return Err(damaged(&unpacker.label, "its last entry is missing"));
             }
-            return check_end(stream, unpacker);
+            return match destination.is_strict() {
+                true => check_end(stream, unpacker),
+                false => pass_end(stream, unpacker),
+            };
         }
-        let entry = read_entry(header, &extensions, destination, unpacker)?;
+        let mut entry = read_entry(header, &extensions, destination, unpacker)?;
         if is_extension(&entry.header) {
             let contents = read_extension(stream, &entry, destination)?;
-            extensions
-                .add(entry.header.entry_type(), &contents)
-                .map_err(|why| destination.refuse(&entry.name, why))?;
+            extensions.add(entry.header.entry_type(), &contents).or_else(
+                |why| match destination.is_strict() {
+                    true => Err(destination.refuse(&entry.name, why)),
+                    // What concerns all entries may be passed over, but not what one is called.
+                    false if entry.header.entry_type() == EntryType::XGlobalHeader => Ok(()),
+                    false => Err(destination.refuse(&entry.name, why)),
+                },
+            )?;
         } else {
-            extensions = Extensions::default();
+            let extensions = std::mem::take(&mut extensions);
+            entry.sparse = sparse_map(stream, &mut entry, extensions, destination, unpacker)?;
             place(stream, &entry, destination)?;
         }
     }
@@ -111,6 +126,31 @@ fn check_end<'env, R: Read + Send + 'env>(
     Ok(())
 }
 
+/// What comes after a blank record in the archives of others: another one, or not; zeros, or
+/// what was left in somebody's buffer. Only an archive may not follow: which of both is meant?
+fn pass_end<'env, R: Read + Send + 'env>(
+    stream: &mut Stream<'_, 'env, R>,
+    unpacker: &Unpacker,
+) -> Result<(), Fault> {
+    let mut record = Vec::with_capacity(RECORD);
+    loop {
+        let rest = stream.fill()?;
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let piece = rest.len().min(RECORD - record.len());
+        record.extend_from_slice(&rest[..piece]);
+        stream.take(piece);
+        if record.len() == RECORD {
+            let is_blank = record.iter().all(|byte| *byte == 0);
+            if !is_blank && has_checksum(Header::from_byte_slice(&record)) {
+                return Err(damaged(&unpacker.label, "something comes after the mark at its end"));
+            }
+            record.clear();
+        }
+    }
+}
+
 fn read_entry(
     header: Header,
     extensions: &Extensions,
@@ -118,21 +158,79 @@ fn read_entry(
     unpacker: &Unpacker,
 ) -> Result<Entry, Fault> {
     let extends = is_extension(&header);
-    let name = extensions.path.as_deref().filter(|_| !extends);
+    let named = extensions.sparse.name.as_deref().or(extensions.path.as_deref());
+    let name = named.filter(|_| !extends);
     let name = name.map_or_else(|| header.path_bytes().into_owned(), <[u8]>::to_vec);
     let target = extensions.target.clone();
     let target = target.or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned));
-    let stated = header.entry_size().map_err(|_| destination.refuse(&name, "has no valid size"))?;
-    let size = extensions.size.filter(|_| !extends).unwrap_or(stated);
+    let stated =
+        stated_size(&header).ok_or_else(|| destination.refuse(&name, "has no valid size"))?;
+    let mut size = extensions.size.filter(|_| !extends).unwrap_or(stated);
     // Programs that know pax and those that do not would see different archives.
     if size != stated && stated != 0 && stated != 0o777_7777_7777 {
         return Err(destination.refuse(&name, "has two sizes"));
+    }
+    // These have none, whatever some programs write there.
+    if !destination.is_strict() && matches!(header.as_old().linkflag[0], b'1'..=b'6') {
+        size = 0;
     }
     if size > unpacker.limits.bytes {
         return Err(too_large(&unpacker.label, unpacker.limits.bytes));
     }
     let modified = extensions.modified.or_else(|| header.mtime().ok());
-    Ok(Entry { name, target: target.unwrap_or_default(), size, modified, header })
+    Ok(Entry { name, target: target.unwrap_or_default(), size, modified, header, sparse: None })
+}
+
+/// The size that a header states: octal digits, or (with the first bit set) a binary number, of
+/// which all but the last eight bytes must be zero.
+fn stated_size(header: &Header) -> Option<u64> {
+    let field = &header.as_old().size;
+    match field[0] {
+        0x80 if field[1..4].iter().any(|byte| *byte != 0) => None,
+        0x81..=0xff => None,
+        _ => header.entry_size().ok(),
+    }
+}
+
+/// The map of an entry that has holes: in its header, in the pax header before it, or at the
+/// start of its contents.
+fn sparse_map<'env, R: Read + Send + 'env>(
+    stream: &mut Stream<'_, 'env, R>,
+    entry: &mut Entry,
+    extensions: Extensions,
+    destination: &mut Destination<'_>,
+    unpacker: &Unpacker,
+) -> Result<Option<SparseMap>, Fault> {
+    if destination.is_strict() && extensions.sparse.is_there() {
+        return Err(destination.refuse(&entry.name, sparse::REFUSED));
+    }
+    let map = match entry.header.entry_type() {
+        EntryType::GNUSparse if !destination.is_strict() => {
+            Some(sparse::of_header(&entry.header, || read_record(stream)))
+        }
+        EntryType::Regular if extensions.sparse.is_there() => {
+            let stored = &mut entry.size;
+            Some(sparse::of_pax(extensions.sparse, stored, || read_record(stream)))
+        }
+        _ => None,
+    };
+    let Some(map) = map else { return Ok(None) };
+    let map = map?.and_then(|map| map.checked(entry.size));
+    let map = map.map_err(|why| damaged(&unpacker.label, why))?;
+    destination.expand(map.size.saturating_sub(entry.size))?;
+    Ok(Some(map))
+}
+
+fn read_record<'env, R: Read + Send + 'env>(
+    stream: &mut Stream<'_, 'env, R>,
+) -> Result<[u8; RECORD], Fault> {
+    let (mut record, mut filled) = ([0; RECORD], 0);
+    stream.pass(RECORD as u64, "the map of a sparse file", |bytes| {
+        record[filled..filled + bytes.len()].copy_from_slice(bytes);
+        filled += bytes.len();
+        Ok(())
+    })?;
+    Ok(record)
 }
 
 fn read_extension<'env, R: Read + Send + 'env>(
@@ -158,45 +256,80 @@ fn place<'env, R: Read + Send + 'env>(
     entry: &Entry,
     destination: &mut Destination<'_>,
 ) -> Result<(), Fault> {
-    let path = destination.enter(&entry.name)?;
+    use EntryType as T;
     let kind = entry.header.entry_type();
+    let entered = destination.enter(&entry.name)?;
     // Before ustar, a folder was a file whose name ends with a slash.
-    let old_folder = kind == EntryType::Regular && entry.name.ends_with(b"/");
-    if old_folder || !matches!(kind, EntryType::Regular | EntryType::Continuous) {
-        if entry.size != 0 {
-            return Err(destination.refuse(&entry.name, "has contents, which its kind never has"));
-        }
-    } else {
-        return write_file(stream, entry, path.as_deref(), destination);
+    let is_folder = kind == T::Directory || kind == T::Regular && entry.name.ends_with(b"/");
+    let is_lenient = !destination.is_strict();
+    // POSIX wants kinds that are not known to be taken for files.
+    let is_file = match kind {
+        T::Regular | T::Continuous => !is_folder,
+        T::GNUSparse => is_lenient,
+        T::Char | T::Block | T::Fifo | T::Directory | T::Link | T::Symlink => false,
+        kind => is_lenient && !is_of_gnu(kind),
+    };
+    if is_file {
+        return write_file(stream, entry, entered.as_ref(), destination);
     }
-    match (kind, path) {
-        (EntryType::Directory | EntryType::Regular, Some(path)) => destination.folder(&path),
-        (EntryType::Symlink, Some(path)) => destination.symlink(&path, &entry.target),
-        (EntryType::Link, Some(path)) => destination.hard_link(&path, &entry.target),
-        (
-            EntryType::Directory | EntryType::Regular | EntryType::Symlink | EntryType::Link,
-            None,
-        ) => Ok(()),
-        (kind, _) => Err(destination.refuse(&entry.name, what_else(kind))),
+    if entry.size != 0 && !is_lenient {
+        return Err(destination.refuse(&entry.name, "has contents, which its kind never has"));
     }
+    match (kind, &entered) {
+        (T::Directory | T::Regular, Some(entered)) => destination.folder(entered)?,
+        (T::Symlink, Some(entered)) => destination.symlink(entered, &entry.target)?,
+        (T::Link, Some(entered)) => destination.hard_link(entered, &entry.target)?,
+        (T::Directory | T::Regular | T::Symlink | T::Link, None) => {}
+        (kind, Some(entered)) if is_lenient => match kind.as_byte() {
+            // A volume has a name, and an incremental archive lists folders.
+            b'V' => {}
+            b'D' => destination.folder(entered)?,
+            _ => destination.object_to(entered, what_else(kind))?,
+        },
+        (_, None) if is_lenient => {}
+        (kind, _) => return Err(destination.refuse(&entry.name, what_else(kind))),
+    }
+    stream.pass(entry.size, "an entry", |_| Ok(()))?;
+    skip_padding(stream, entry.size)
+}
+
+/// What GNU tar writes beside files: folders of incremental archives, the rest of a file of
+/// another volume, old lists of names, and names of volumes.
+fn is_of_gnu(kind: EntryType) -> bool {
+    matches!(kind.as_byte(), b'D' | b'M' | b'N' | b'V')
 }
 
 fn write_file<'env, R: Read + Send + 'env>(
     stream: &mut Stream<'_, 'env, R>,
     entry: &Entry,
-    path: Option<&str>,
+    entered: Option<&Entered>,
     destination: &mut Destination<'_>,
 ) -> Result<(), Fault> {
     let executable = entry.header.mode().is_ok_and(|mode| mode & 0o111 != 0);
-    let mut file = match path {
-        Some(path) => destination.file(path, executable)?,
+    let mut file = match entered {
+        Some(entered) => destination.file(entered, executable)?,
         None => None,
     };
-    let what = format!("`{}`", String::from_utf8_lossy(&entry.name));
-    stream
-        .pass(entry.size, &what, |bytes| file.as_mut().map_or(Ok(()), |file| file.write(bytes)))?;
+    let what = format!("`{}`", String::from_utf8_lossy(&entry.name).escape_debug());
+    let mut at = 0;
+    for (offset, length) in entry.sparse.iter().flat_map(|map| &map.chunks) {
+        if let (Some(file), true) = (&mut file, *offset > at) {
+            file.hole(offset - at)?;
+        }
+        stream.pass(*length, &what, |bytes| write(&mut file, bytes))?;
+        at = offset + length;
+    }
+    match (&entry.sparse, &mut file) {
+        (Some(map), Some(file)) if map.size > at => file.hole(map.size - at)?,
+        (Some(_), _) => {}
+        (None, _) => stream.pass(entry.size, &what, |bytes| write(&mut file, bytes))?,
+    }
     skip_padding(stream, entry.size)?;
     file.map_or(Ok(()), |file| destination.finish(file, entry.modified))
+}
+
+fn write(file: &mut Option<NewFile>, bytes: &[u8]) -> Result<(), Fault> {
+    file.as_mut().map_or(Ok(()), |file| file.write(bytes))
 }
 
 fn skip_padding<'env, R: Read + Send + 'env>(
@@ -214,22 +347,27 @@ fn is_extension(header: &Header) -> bool {
             | EntryType::XGlobalHeader
             | EntryType::GNULongName
             | EntryType::GNULongLink
-    )
+    ) || header.entry_type().as_byte() == pax::SOLARIS
 }
 
 fn what_else(kind: EntryType) -> &'static str {
     match kind {
         EntryType::Char | EntryType::Block => "is a device",
         EntryType::Fifo => "is a named pipe",
-        EntryType::GNUSparse => pax::SPARSE,
+        EntryType::GNUSparse => sparse::REFUSED,
+        kind if kind.as_byte() == b'M' => "began in another volume of the archive",
         _ => "is of a kind that forge does not know",
     }
 }
 
-/// Whether the checksum is right: the sum of all bytes, its own field taken as spaces.
+/// Whether the checksum is right: the sum of all bytes, its own field taken as spaces. Some old
+/// programs added them up as signed numbers.
 fn has_checksum(header: &Header) -> bool {
     let bytes = header.as_bytes();
-    let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
-    let expected = sum(&bytes[..148]) + 8 * u32::from(b' ') + sum(&bytes[156..]);
-    header.cksum().is_ok_and(|stated| stated == expected)
+    let fields = || bytes[..148].iter().chain(&bytes[156..]);
+    let spaces = 8 * i64::from(b' ');
+    let unsigned = spaces + fields().map(|byte| i64::from(*byte)).sum::<i64>();
+    let signed = spaces + fields().map(|byte| i64::from(byte.cast_signed())).sum::<i64>();
+    let stated = header.cksum().map(i64::from);
+    stated.is_ok_and(|stated| stated == unsigned || stated == signed)
 }

@@ -2,16 +2,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Read,
+    fs::File,
+    io::{Read, Seek},
     path::Path,
     thread,
 };
 
 use super::{
     decoder::{Decoder, damaged},
-    destination::Destination,
-    input::Input,
+    destination::{Destination, Settled},
+    input::{Input, PackedBytes},
     stream::Stream,
+    streams::Codec,
     tar_reader, zip_reader,
 };
 use crate::model::{Algorithm, Digest, Fault, Header, Kind, Sha256, read_header};
@@ -27,9 +29,8 @@ pub struct Unpacker {
     /// How many leading parts of each entry's name are dropped; entries that have no more
     /// parts than that are skipped.
     pub strip: usize,
-    /// The names (after `strip`) to keep; all if absent. What is not kept is checked and
-    /// counted all the same, but not written.
-    pub only: Option<BTreeSet<String>>,
+    /// What of it is kept.
+    pub keep: Keep,
     /// By which algorithm the packed bytes are digested, beside SHA-256.
     pub algorithm: Algorithm,
     /// Whether files get the modification times that the archive says. Builds with `make`
@@ -37,6 +38,21 @@ pub struct Unpacker {
     pub keep_times: bool,
     /// How much an archive may hold.
     pub limits: Limits,
+}
+
+/// What of an archive is kept, and what is done about entries that forge does not unpack: links
+/// that lead out, devices, names that are no paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Everything, as forge itself packs it: an odd entry, or one that is there twice, and the
+    /// archive is refused.
+    Everything,
+    /// Everything that can be unpacked safely, as tar would; what cannot be is left out
+    /// ([`Unpacked::left_out`]).
+    Possible,
+    /// These paths (after `strip`), and what they lead to if they are links. Other entries do
+    /// no harm, whatever they are, for nothing of them is written.
+    Only(BTreeSet<String>),
 }
 
 /// How much an archive may hold: what would be more is a bomb.
@@ -64,6 +80,9 @@ pub struct Unpacked {
     /// Names of files and links that were not kept, the first [`Unpacked::NAMED`] of them:
     /// what to suggest when a wanted one is missing.
     pub skipped: Vec<String>,
+    /// With [`Keep::Possible`], the entries that were left out, the first [`Unpacked::NAMED`] of
+    /// them, and why, as the end of a sentence.
+    pub left_out: Vec<(String, String)>,
 }
 
 /// One unpacked file.
@@ -84,20 +103,21 @@ impl Unpacker {
             label: label.into(),
             program: None,
             strip: 0,
-            only: None,
+            keep: Keep::Everything,
             algorithm: Algorithm::Sha256,
             keep_times: false,
             limits: Limits::default(),
         }
     }
 
-    /// Reads an archive (tar.gz, tar.zst, tar or zip; told by its bytes, not by its name) or a
-    /// bare program from `reader` to the end and unpacks it into `folder`, which is created.
+    /// Reads an archive (tar, also in gzip, zstd, xz, bzip2, lzma or lzip, or zip; told by its
+    /// bytes, not by its name) or a program, bare or compressed, from `reader` to the end and unpacks it into `folder`, which is created.
     ///
     /// The digest of the packed bytes is known only at the end, so `folder` must be a fresh
     /// staging folder: the caller compares the digest and then renames or deletes it, and
-    /// deletes it after an error. Blocks while `reader` does; a large archive
-    /// takes a second thread, and no archive takes more than a few MiB of memory.
+    /// deletes it after an error. Blocks while `reader` does; a large archive takes a second
+    /// thread. It takes a few MiB of memory and what the compression wants: 64 MiB at the highest
+    /// level of xz, and never more than 512 MiB.
     ///
     /// # Errors
     /// `Verification` if the bytes are damaged, incomplete, hostile or no archive at all;
@@ -112,22 +132,68 @@ impl Unpacker {
                 return Err(fault.unwrap_or_else(|| damaged(&self.label, error.to_string())));
             }
         };
-        let decoder = match Format::of(&start) {
-            Format::Gzip => Decoder::gzip(input, &self.label),
-            Format::Zstd => Decoder::zstd(input, &self.label)?,
-            Format::Plain => Decoder::plain(input, &self.label),
-            Format::Zip => return zip_reader::unpack(input, self, folder),
-            Format::Unknown(what) => return Err(self.no_archive(what)),
+        let format = Format::of(&start);
+        if let Format::Unknown(what) = format {
+            return Err(self.no_archive(what));
+        }
+        let destination = Destination::new(self, folder)?;
+        if format == Format::Zip {
+            return zip_reader::unpack(input, destination, self, folder);
+        }
+        let spool = self.spool(&mut input, folder)?;
+        let (destination, packed) = self.pass(format, input, destination)?;
+        match (destination.settle()?, spool) {
+            (Settled::Done(destination), _) => Ok(destination.unpacked(packed)),
+            (Settled::Again(destination), Some(mut spool)) => {
+                spool.rewind().map_err(|error| self.not_spooled(&error))?;
+                let input = Input::new(spool, Algorithm::Sha256);
+                let (destination, _) = self.pass(format, input, destination)?;
+                match destination.settle()? {
+                    Settled::Done(destination) | Settled::Again(destination) => {
+                        Ok(destination.unpacked(packed))
+                    }
+                }
+            }
+            (Settled::Again(destination), None) => Ok(destination.unpacked(packed)),
+        }
+    }
+
+    /// Where only some paths are wanted, and these may turn out to be links to entries that
+    /// have gone by, what comes in is kept in an unnamed file.
+    fn spool<R: Read>(&self, input: &mut Input<R>, folder: &Path) -> Result<Option<File>, Fault> {
+        if !matches!(self.keep, Keep::Only(_)) {
+            return Ok(None);
+        }
+        let file = tempfile::tempfile_in(folder).and_then(|file| Ok((file.try_clone()?, file)));
+        let (copy, file) = file.map_err(|error| self.not_spooled(&error))?;
+        input.copy_to(copy).map_err(|error| self.not_spooled(&error))?;
+        Ok(Some(file))
+    }
+
+    fn not_spooled(&self, error: &std::io::Error) -> Fault {
+        Fault::io(format!("cannot spool {}", self.label), error)
+    }
+
+    /// Passes once over all of `input`.
+    fn pass<'a, R: Read + Send>(
+        &'a self,
+        format: Format,
+        input: Input<R>,
+        mut destination: Destination<'a>,
+    ) -> Result<(Destination<'a>, PackedBytes), Fault> {
+        let decoder = match format {
+            Format::Streams(Codec::Gzip) => Decoder::gzip(input, &self.label),
+            Format::Streams(codec) => Decoder::streams(codec, input, &self.label)?,
+            Format::Plain | Format::Zip | Format::Unknown(_) => Decoder::plain(input, &self.label),
         };
         thread::scope(|scope| {
             let mut stream = Stream::new(scope, decoder, &self.label, self.limits.bytes);
-            let mut destination = Destination::new(self, folder)?;
             if tar_reader::is_tar(stream.fill()?) {
                 tar_reader::unpack(&mut stream, &mut destination, self)?;
             } else {
                 self.store_program(&mut stream, &mut destination)?;
             }
-            Ok(destination.unpacked(stream.finish()?))
+            Ok((destination, stream.finish()?))
         })
     }
 
@@ -159,7 +225,7 @@ impl Unpacker {
     fn no_archive(&self, what: &str) -> Fault {
         Fault::new(Kind::Verification, format!("{} is nothing that forge can unpack", self.label))
             .because(format!("it is {what}"))
-            .hint("forge unpacks tar.gz, tar.zst, tar and zip, and takes a program as it is; check the URL")
+            .hint("forge unpacks tar (plain, or in gzip, zstd, xz, bzip2, lzma or lzip) and zip, and takes a program as it is; check the URL")
     }
 }
 
@@ -169,8 +235,7 @@ const START: usize = 512;
 /// What the first bytes of a stream announce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
-    Gzip,
-    Zstd,
+    Streams(Codec),
     Zip,
     /// A tar archive or a program, as it is.
     Plain,
@@ -180,26 +245,26 @@ enum Format {
 impl Format {
     fn of(start: &[u8]) -> Self {
         match start {
-            [] => Self::Unknown("empty"),
-            [0x1f, 0x8b, ..] => Self::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            [] => return Self::Unknown("empty"),
             // An archive without entries has nothing but the end record.
-            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Self::Zip,
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Unknown("an xz archive"),
-            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Self::Unknown("a bzip2 archive"),
-            [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..] => Self::Unknown("a 7-Zip archive"),
-            _ if tar_reader::is_tar(start) => Self::Plain,
-            _ => match read_header(start) {
-                Header::Script | Header::Program(_) => Self::Plain,
-                Header::Other(what) => Self::Unknown(what),
-            },
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => return Self::Zip,
+            [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..] => return Self::Unknown("a 7-Zip archive"),
+            [b'R', b'a', b'r', b'!', 0x1a, 7, ..] => return Self::Unknown("a RAR archive"),
+            [0x1f, 0x9d, ..] => return Self::Unknown("compressed with `compress` (.Z)"),
+            _ if tar_reader::is_tar(start) => return Self::Plain,
+            _ => {}
+        }
+        match (Codec::of(start), read_header(start)) {
+            (Some(codec), _) => Self::Streams(codec),
+            (None, Header::Script | Header::Program(_)) => Self::Plain,
+            (None, Header::Other(what)) => Self::Unknown(what),
         }
     }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 8 << 30, entries: 100_000 }
+        Self { bytes: 8 << 30, entries: 250_000 }
     }
 }
 
@@ -209,4 +274,8 @@ impl Unpacked {
 }
 
 #[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod zips;

@@ -5,48 +5,48 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, BufReader, Read, Seek, SeekFrom, Write},
     path::Path,
 };
 
-use zip::{ZipArchive, result::ZipError};
+use flate2::Crc;
 
 use super::{
     decoder::damaged,
-    destination::Destination,
+    destination::{Destination, Entered, Settled},
     input::{Input, PackedBytes},
     stream::too_large,
+    streams::WINDOW_LOG,
     unpack::{Unpacked, Unpacker},
+    zip_directory::{self, ZipEntry},
 };
-use crate::model::{Fault, HEADER_BYTES, Header, Kind, read_header};
+use crate::model::{Fault, HEADER_BYTES, Header, read_header};
 
 /// How much is read at a time.
 const CHUNK: usize = 256 << 10;
 
 /// Longest target of a symbolic link, in bytes.
-const LONGEST_LINK: usize = 4096;
+const LONGEST_LINK: u64 = 4096;
 
-/// Unpacks the zip archive that `input` holds into `folder`.
-pub(super) fn unpack<R: Read>(
+/// Unpacks the zip archive that `input` holds into `folder`, which is that of `destination`.
+pub(super) fn unpack<'a, R: Read>(
     input: Input<R>,
-    unpacker: &Unpacker,
+    destination: Destination<'a>,
+    unpacker: &'a Unpacker,
     folder: &Path,
 ) -> Result<Unpacked, Fault> {
-    let mut destination = Destination::new(unpacker, folder)?;
-    let (mut file, digest) = spool(input, unpacker, folder)?;
-    let stated = stated_entries(&mut file, unpacker)?;
-    let mut archive = ZipArchive::new(io::BufReader::with_capacity(CHUNK, file))
-        .map_err(|error| broken(unpacker, error))?;
-    let entries = archive.len();
-    // Of entries with the same name, only one is left here.
-    if stated.is_some_and(|stated| stated != entries) {
-        return Err(damaged(&unpacker.label, "it lists an entry twice"));
+    let (mut file, packed) = spool(input, unpacker, folder)?;
+    let entries = zip_directory::read(&mut file, unpacker)?;
+    let mut zip = Zip { file, unpacker, left: unpacker.limits.bytes };
+    let mut destination = zip.pass(&entries, destination)?;
+    if let Settled::Again(again) = destination {
+        destination = zip.pass(&entries, again)?;
     }
-    let mut left = unpacker.limits.bytes;
-    for index in 0..entries {
-        place(&mut archive, index, &mut destination, unpacker, &mut left)?;
+    match destination {
+        Settled::Done(destination) | Settled::Again(destination) => {
+            Ok(destination.unpacked(packed))
+        }
     }
-    Ok(destination.unpacked(digest))
 }
 
 fn spool<R: Read>(
@@ -76,136 +76,173 @@ fn spool<R: Read>(
     Ok((file, input.finish()))
 }
 
-/// The number of entries that the end record states; `None` if only the zip64 record knows.
-/// (APPNOTE.TXT 4.3.16: signature, …, entries in all at byte 10, comment length at byte 20.)
-fn stated_entries(file: &mut File, unpacker: &Unpacker) -> Result<Option<usize>, Fault> {
-    const RECORD: usize = 22;
-    let label = &unpacker.label;
-    let io = |error: io::Error| Fault::io(format!("cannot read {label}"), &error);
-    let size = file.seek(SeekFrom::End(0)).map_err(io)?;
-    let longest = size.min((RECORD + usize::from(u16::MAX)) as u64);
-    file.seek(SeekFrom::Start(size - longest)).map_err(io)?;
-    let mut tail = Vec::new();
-    file.read_to_end(&mut tail).map_err(io)?;
-    file.rewind().map_err(io)?;
-    let word = |at: usize| usize::from(tail[at]) | usize::from(tail[at + 1]) << 8;
-    let record = (0..=tail.len().saturating_sub(RECORD)).rev().find(|at| {
-        tail[*at..].starts_with(b"PK\x05\x06")
-            && tail.len() >= at + RECORD
-            && at + RECORD + word(at + 20) == tail.len()
-    });
-    let record = record.ok_or_else(|| damaged(label, "it ends before its table of contents"))?;
-    Ok(Some(word(record + 10)).filter(|count| *count != usize::from(u16::MAX)))
-}
-
-fn place(
-    archive: &mut ZipArchive<io::BufReader<File>>,
-    index: usize,
-    destination: &mut Destination<'_>,
-    unpacker: &Unpacker,
-    left: &mut u64,
-) -> Result<(), Fault> {
-    let mut entry = archive.by_index(index).map_err(|error| broken(unpacker, error))?;
-    let name = entry.name_raw().to_vec();
-    let path = destination.enter(&name)?;
-    let mode = entry.unix_mode();
-    let mut contents = Contents { reader: &mut entry, left, unpacker };
-    match mode.unwrap_or(0) & 0o170_000 {
-        0o040_000 => path.map_or(Ok(()), |path| destination.folder(&path)),
-        _ if name.ends_with(b"/") => path.map_or(Ok(()), |path| destination.folder(&path)),
-        0o120_000 => {
-            let target = contents.link()?;
-            path.map_or(Ok(()), |path| destination.symlink(&path, &target))
-        }
-        0 | 0o100_000 => write_file(&mut contents, path.as_deref(), mode, destination),
-        _ => Err(destination.refuse(&name, "is neither a file nor a folder nor a link")),
-    }
-}
-
-fn write_file<R: Read>(
-    contents: &mut Contents<'_, R>,
-    path: Option<&str>,
-    mode: Option<u32>,
-    destination: &mut Destination<'_>,
-) -> Result<(), Fault> {
-    let mut chunk = vec![0; CHUNK];
-    let mut filled = contents.fill(&mut chunk)?;
-    let mut file = match path {
-        Some(path) => destination.file(path, is_executable(mode, &chunk[..filled]))?,
-        None => None,
-    };
-    while filled > 0 {
-        if let Some(file) = &mut file {
-            file.write(&chunk[..filled])?;
-        }
-        filled = contents.fill(&mut chunk)?;
-    }
-    file.map_or(Ok(()), |file| destination.finish(file, None))
-}
-
-/// Archives made on Windows know no executable bit (the two modes are what their
-/// attributes are taken for); there the file's header tells.
-fn is_executable(mode: Option<u32>, start: &[u8]) -> bool {
-    match mode.map(|mode| mode & 0o777) {
-        None | Some(0o664 | 0o444) => {
-            let header = read_header(&start[..start.len().min(HEADER_BYTES)]);
-            matches!(header, Header::Script | Header::Program(_))
-        }
-        Some(mode) => mode & 0o111 != 0,
-    }
-}
-
-/// The contents of an entry, counted against what the archive may hold.
-struct Contents<'a, R> {
-    reader: &'a mut R,
-    left: &'a mut u64,
+/// A zip archive whose table was read.
+struct Zip<'a> {
+    file: File,
     unpacker: &'a Unpacker,
+    /// How many bytes may still come out.
+    left: u64,
 }
 
-impl<R: Read> Contents<'_, R> {
-    /// Fills `chunk`, or as much of it as there is.
-    fn fill(&mut self, chunk: &mut [u8]) -> Result<usize, Fault> {
-        let mut filled = 0;
-        while filled < chunk.len() {
-            match self.reader.read(&mut chunk[filled..]) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(damaged(&self.unpacker.label, error.to_string())),
+impl Zip<'_> {
+    /// Passes once over all entries.
+    fn pass<'d>(
+        &mut self,
+        entries: &[ZipEntry],
+        mut destination: Destination<'d>,
+    ) -> Result<Settled<'d>, Fault> {
+        // What will not fit is told before anything is written.
+        let all = entries.iter().fold(0_u64, |all, entry| all.saturating_add(entry.size));
+        if destination.keeps_all() && all > self.left {
+            return Err(too_large(&self.unpacker.label, self.unpacker.limits.bytes));
+        }
+        for entry in entries {
+            if let Some(entered) = destination.enter(&entry.name)? {
+                self.place(entry, &entered, &mut destination)?;
             }
         }
-        let limit = self.unpacker.limits.bytes;
-        *self.left = self
-            .left
-            .checked_sub(filled as u64)
-            .ok_or_else(|| too_large(&self.unpacker.label, limit))?;
-        Ok(filled)
+        destination.settle()
     }
 
-    /// The target of a symbolic link.
-    fn link(&mut self) -> Result<Vec<u8>, Fault> {
-        let mut target = vec![0; LONGEST_LINK + 1];
-        let filled = self.fill(&mut target)?;
-        target.truncate(filled);
-        Ok(target)
-    }
-}
-
-fn broken(unpacker: &Unpacker, error: ZipError) -> Fault {
-    let label = &unpacker.label;
-    match error {
-        ZipError::Io(error) => damaged(label, error.to_string()),
-        ZipError::InvalidArchive(why) => damaged(label, why),
-        ZipError::UnsupportedArchive(why) => not_understood(label, why),
-        ZipError::CompressionMethodNotSupported(method) => {
-            not_understood(label, &format!("it is compressed with method {method}"))
+    fn place(
+        &mut self,
+        entry: &ZipEntry,
+        entered: &Entered,
+        destination: &mut Destination<'_>,
+    ) -> Result<(), Fault> {
+        match entry.mode.unwrap_or(0) & 0o170_000 {
+            0o040_000 => destination.folder(entered),
+            _ if entry.name.ends_with(b"/") || entry.is_folder => destination.folder(entered),
+            0o120_000 if entry.size > LONGEST_LINK => {
+                destination.object_to(entered, "is a link to something that is no name")
+            }
+            kind => match (cannot_read(entry), kind) {
+                (Some(why), _) => destination.object_to(entered, &why),
+                (None, 0o120_000) => {
+                    let mut target = Vec::new();
+                    self.read(entry, |bytes| {
+                        target.extend_from_slice(bytes);
+                        Ok(())
+                    })?;
+                    destination.symlink(entered, &target)
+                }
+                (None, 0 | 0o100_000) => self.write_file(entry, entered, destination),
+                _ => destination.object_to(entered, "is neither a file nor a folder nor a link"),
+            },
         }
-        other => damaged(label, other.to_string()),
+    }
+
+    fn write_file(
+        &mut self,
+        entry: &ZipEntry,
+        entered: &Entered,
+        destination: &mut Destination<'_>,
+    ) -> Result<(), Fault> {
+        let is_marked = entry.mode.is_some_and(|mode| mode & 0o111 != 0);
+        // Archives made on Windows know no executable bit; there the file's header tells.
+        let is_program = entry.mode.is_none() && destination.takes(entered) && {
+            let mut reader = self.open(entry)?;
+            let mut start = Vec::new();
+            let read = reader.by_ref().take(HEADER_BYTES as u64).read_to_end(&mut start);
+            // If this failed, so will reading all of it, which says more.
+            read.is_ok() && matches!(read_header(&start), Header::Script | Header::Program(_))
+        };
+        let Some(mut file) = destination.file(entered, is_marked || is_program)? else {
+            return Ok(());
+        };
+        self.read(entry, |bytes| file.write(bytes))?;
+        destination.finish(file, None)
+    }
+
+    /// The plain bytes of `entry`.
+    fn open(&mut self, entry: &ZipEntry) -> Result<Box<dyn Read + '_>, Fault> {
+        let label = &self.unpacker.label;
+        let failed = |error: &io::Error| Fault::io(format!("cannot read {label}"), error);
+        self.file.seek(SeekFrom::Start(entry.at)).map_err(|error| failed(&error))?;
+        let packed = BufReader::with_capacity(CHUNK, &mut self.file).take(entry.packed);
+        Ok(match entry.method {
+            DEFLATE => Box::new(flate2::bufread::DeflateDecoder::new(packed)),
+            DEFLATE64 => Box::new(deflate64::Deflate64Decoder::with_buffer(packed)),
+            BZIP2 => Box::new(bzip2::bufread::BzDecoder::new(packed)),
+            XZ => Box::new(liblzma::bufread::XzDecoder::new_stream(
+                packed,
+                liblzma::stream::Stream::new_stream_decoder(1 << WINDOW_LOG, 0)
+                    .map_err(|error| failed(&error.into()))?,
+            )),
+            ZSTD => {
+                let mut decoder =
+                    zstd::Decoder::with_buffer(packed).map_err(|error| failed(&error))?;
+                decoder.window_log_max(WINDOW_LOG).map_err(|error| failed(&error))?;
+                Box::new(decoder)
+            }
+            _ => Box::new(packed),
+        })
+    }
+
+    /// Passes the plain bytes of `entry` to `sink`, and checks that they are what the table says.
+    fn read(
+        &mut self,
+        entry: &ZipEntry,
+        mut sink: impl FnMut(&[u8]) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let (label, most) = (self.unpacker.label.clone(), self.unpacker.limits.bytes);
+        self.left = self.left.checked_sub(entry.size).ok_or_else(|| too_large(&label, most))?;
+        let name = String::from_utf8_lossy(&entry.name).escape_debug().to_string();
+        let mut reader = self.open(entry)?;
+        let (mut crc, mut size, mut chunk) = (Crc::new(), 0, vec![0; CHUNK]);
+        loop {
+            let read = match reader.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(damaged(&label, format!("its entry `{name}`: {error}"))),
+            };
+            size += read as u64;
+            if size > entry.size {
+                return Err(damaged(&label, format!("its entry `{name}` is larger than it says")));
+            }
+            crc.update(&chunk[..read]);
+            sink(&chunk[..read])?;
+        }
+        match (size == entry.size, crc.sum() == entry.crc) {
+            (true, true) => Ok(()),
+            (false, _) => {
+                Err(damaged(&label, format!("its entry `{name}` is smaller than it says")))
+            }
+            (true, false) => {
+                Err(damaged(&label, format!("its entry `{name}` does not match its checksum")))
+            }
+        }
     }
 }
 
-fn not_understood(label: &str, why: &str) -> Fault {
-    Fault::new(Kind::Verification, format!("{label} is a zip archive that forge does not unpack"))
-        .because(why)
-        .hint("forge unpacks zip entries that are stored or deflated, and not encrypted")
+/// How entries are compressed (APPNOTE.TXT 4.4.5).
+const STORED: u16 = 0;
+const DEFLATE: u16 = 8;
+const DEFLATE64: u16 = 9;
+const BZIP2: u16 = 12;
+const ZSTD: u16 = 93;
+const XZ: u16 = 95;
+
+/// Why forge cannot read `entry`, as the end of the sentence "its entry `…`".
+fn cannot_read(entry: &ZipEntry) -> Option<String> {
+    if entry.is_encrypted() {
+        return Some("is encrypted, and forge has no password".into());
+    }
+    let method = match entry.method {
+        STORED if entry.packed != entry.size => return Some("is stored with two sizes".into()),
+        STORED | DEFLATE | DEFLATE64 | BZIP2 | ZSTD | XZ => return None,
+        1 => "Shrink",
+        6 => "Implode",
+        14 => "LZMA",
+        97 => "WavPack",
+        98 => "PPMd",
+        99 => "AES encryption",
+        other => {
+            return Some(format!("is compressed with method {other}, which forge does not unpack"));
+        }
+    };
+    Some(format!(
+        "is compressed with {method}, which forge does not unpack: deflate, bzip2, zstd and xz it does"
+    ))
 }

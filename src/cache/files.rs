@@ -1,30 +1,39 @@
 //! The user's cache: content-addressed files, shared by all workspaces of one user.
 //!
-//! `files/<aa>/<sha256>` holds each binary once, read-only. `artifacts/<key>` holds
-//! the record of an artifact, under its fingerprint and under the digest of its asset.
-//! A restore is a reflink or a hard link, so it costs no copying; and since a hard link
-//! shares its bytes with every workspace, a file counts as verified only while its size,
-//! modification time and inode are those that were recorded when it was hashed.
+//! `files/<aa>/<sha256>` holds each binary once, read-only. `artifacts/<key>` holds the record of an
+//! artifact. There are two kinds of keys:
+//!
+//! - `asset-<sha256>`: what was unpacked from the release's asset with this digest. `forge.lock`, or a
+//!   release that was just asked, names the digest.
+//! - `build-<digest>`: what was made here by a recipe. Workspaces share such an entry only if the
+//!   recipe holds everything that went in; else the key holds the workspace, too (see `probe/shared.rs`).
+//!
+//! Nothing here is believed for lying here. A record counts if this user's forge on this machine sealed
+//! it (see [`SealKey`]), or if the digests of its binaries are those that `forge.lock` pins; a file is
+//! hashed unless it is exactly as it was when a sealed record says it was hashed last.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use crate::{
-    archive::hash_file,
-    disk::{Folder, Staging},
-    model::{Fault, FileStat, Fingerprint, Kind, Sha256},
+    disk::{Folder, Staging, read_file},
+    model::{Binaries, BinaryName, Fault, FileStat, Fingerprint, Kind, Sha256},
 };
 
-use super::{record::Record, seal::SealKey};
+use super::{
+    proof::{self, Unproven},
+    record::{MAX_BYTES, Record},
+    seal::SealKey,
+    transfer::{Transfer, Transfers},
+};
 
 /// Nothing in the cache takes this long to make.
 const LEFT_FOR_DEAD: Duration = Duration::from_secs(3600);
 
-/// The folder of half-made things in the cache.
+/// The folder in the cache for what is not complete yet.
 const HALF_MADE: &str = "half-made";
 
 /// The user's cache.
@@ -32,25 +41,91 @@ const HALF_MADE: &str = "half-made";
 pub struct Cache {
     root: PathBuf,
     key: SealKey,
-    /// Cleared when a reflink fails: one file system does not learn it from file to file.
-    try_reflinks: AtomicBool,
+    transfers: Transfers,
 }
-
-/// A cached artifact that turned out to be damaged. It has been left out of use.
-#[derive(Debug)]
-pub struct CacheFault(pub Fault);
 
 /// What an artifact is looked up by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Key {
-    Fingerprint(Fingerprint),
+pub enum CacheKey {
+    /// The recipe that it was made by here.
+    Build(Fingerprint),
+    /// The digest of the asset that it was unpacked from, or packed into.
     Asset(Sha256),
+}
+
+/// What looking for an artifact found.
+#[derive(Debug)]
+pub enum Lookup {
+    /// Nothing, or not all of it.
+    Absent,
+    /// A record that nobody vouches for: not this user's forge, and not `forge.lock`.
+    Unproven,
+    /// All of it.
+    Hit(Hit),
+}
+
+/// An artifact that is in the cache, some of its files perhaps not proven yet.
+#[derive(Debug)]
+pub struct Hit {
+    record: Record,
+    unproven: Vec<(BinaryName, PathBuf)>,
+}
+
+impl CacheKey {
+    fn file_name(self) -> String {
+        match self {
+            Self::Build(fingerprint) => format!("build-{fingerprint}"),
+            Self::Asset(sha256) => format!("asset-{sha256}"),
+        }
+    }
+
+    /// A record in another's place is no record.
+    fn purpose(self) -> String {
+        format!("cached artifact {}", self.file_name())
+    }
+}
+
+impl Hit {
+    /// Whether every file is as it was when it was hashed last.
+    pub fn is_proven(&self) -> bool {
+        self.unproven.is_empty()
+    }
+
+    /// Hashes what is not proven yet. May take as long as reading the files does.
+    ///
+    /// # Errors
+    /// `Verification` if a file is not what the record says. It stays where it is, since looking
+    /// changes nothing; keeping the artifact replaces it.
+    pub fn prove(self) -> Result<Record, Fault> {
+        let Self { mut record, unproven } = self;
+        for (name, path) in unproven {
+            let folder = path.parent().unwrap_or(Path::new("/"));
+            let found = Folder::open(folder).and_then(|folder| folder.open_file(&path));
+            let found = found.map_err(Unproven::Unreadable);
+            let stat = found.and_then(|file| proof::prove(file, record.stamp.binaries[&*name]));
+            let stat = stat.map_err(|why| damaged(&path, &why))?;
+            record.files.insert(name.into(), stat);
+        }
+        Ok(record)
+    }
+}
+
+fn damaged(path: &Path, why: &Unproven) -> Fault {
+    match why {
+        Unproven::Unreadable(error) => Fault::io(format!("cannot read {}", path.display()), error),
+        why => Fault::new(
+            Kind::Verification,
+            format!("a file in your cache was changed: {}", path.display()),
+        )
+        .because(why.to_string())
+        .hint("it is not used: the artifact is obtained anew"),
+    }
 }
 
 impl Cache {
     /// The cache at `root`, which need not exist yet, with records sealed by `key`.
     pub fn new(root: PathBuf, key: SealKey) -> Self {
-        Self { root, key, try_reflinks: AtomicBool::new(true) }
+        Self { root, key, transfers: Transfers::new() }
     }
 
     /// The cache of the user who runs forge: `$FORGE_CACHE_DIR`, or `forge` in the
@@ -78,110 +153,126 @@ impl Cache {
         &self.key
     }
 
-    /// Finds an artifact built with this fingerprint.
-    pub fn find_built(&self, fingerprint: Fingerprint) -> Result<Option<Record>, CacheFault> {
-        self.find(Key::Fingerprint(fingerprint))
-    }
-
-    /// Finds the artifact that was unpacked from the asset with this digest.
-    pub fn find_asset(&self, sha256: Sha256) -> Result<Option<Record>, CacheFault> {
-        self.find(Key::Asset(sha256))
-    }
-
-    /// Finds an artifact whose files are all there and proven.
-    fn find(&self, key: Key) -> Result<Option<Record>, CacheFault> {
-        let Some(mut record) = Record::read(&self.record_path(key)) else { return Ok(None) };
-        for (name, sha256) in record.stamp.binaries.clone() {
-            let path = self.file_path(sha256);
-            let Ok(metadata) = fs::metadata(&path) else { return Ok(None) };
-            let stat = FileStat::of(&metadata);
-            if record.files.get(&name) != Some(&stat) {
-                prove(&path, sha256)?;
-                record.files.insert(name, stat);
+    /// Looks for the artifact with this `key`. A record that this user's forge did not write only
+    /// counts if it has the binaries that are `pinned`, and for no more than their names. Reads
+    /// only, and hashes nothing.
+    pub fn find(&self, key: CacheKey, pinned: Option<&Binaries>) -> Lookup {
+        let Ok(bytes) = read_file(&self.record_path(key), MAX_BYTES) else {
+            return Lookup::Absent;
+        };
+        let is_pinned = |record: &Record| pinned == Some(&record.stamp.binaries);
+        let ours = Record::open(&key.purpose(), &bytes, &self.key);
+        let Some(record) = ours.or_else(|| Record::of_anybody(&bytes).filter(is_pinned)) else {
+            return Lookup::Unproven;
+        };
+        let mut unproven = Vec::new();
+        for (name, sha256) in &record.stamp.binaries {
+            let path = self.file_path(*sha256);
+            let Ok(metadata) = fs::symlink_metadata(&path) else { return Lookup::Absent };
+            if record.files.get(&**name) != Some(&FileStat::of(&metadata)) {
+                unproven.push((name.clone(), path));
             }
         }
-        Ok(Some(record))
+        Lookup::Hit(Hit { record, unproven })
     }
 
-    /// Puts the binaries of `record` into the folder `into`, by reflink, hard link, or,
-    /// where the file systems allow neither, by copying.
-    pub fn restore(&self, record: &Record, into: &Path) -> Result<(), Fault> {
+    /// Puts the binaries of `record`, which was found under `key` and proven, into the folder `into`.
+    ///
+    /// # Errors
+    /// `Verification` if a file has changed since; `Failed` if one cannot be read or written.
+    pub fn restore(&self, record: &Record, key: CacheKey, into: &Path) -> Result<(), Fault> {
+        let target = Folder::open(into).map_err(|e| cannot("restore into", into, &e))?;
+        let root = Folder::open(&self.root).map_err(|e| cannot("open", &self.root, &e))?;
         for (name, sha256) in &record.stamp.binaries {
-            let (from, to) = (self.file_path(*sha256), into.join(name));
-            self.link(&from, &to).map_err(|e| {
-                Fault::io(format!("cannot link {} to {}", from.display(), to.display()), &e)
-            })?;
+            let path = self.file_path(*sha256);
+            let known = record.files.get(&**name).copied();
+            let copied = root
+                .open_file(&path)
+                .and_then(|file| self.transfers.transfer(&file, known, &target, name.as_ref()));
+            match copied.map_err(|e| cannot("restore", &path, &e))? {
+                Transfer::Done(_) => {}
+                Transfer::Changed => return Err(damaged(&path, &Unproven::Changing)),
+            }
         }
+        self.remember(record, key);
         Ok(())
     }
 
-    /// Keeps the binaries of `record`, which lie in the folder `from` and have just
-    /// been hashed there, together with the record itself.
-    pub fn keep(&self, record: &Record, from: &Path) -> Result<(), Fault> {
+    /// Writes `record` down if more is known now than what its file says. It only saves work: a
+    /// cache that cannot be written to serves as well.
+    fn remember(&self, record: &Record, key: CacheKey) {
+        if self.sealed(key).as_ref() != Some(record) {
+            let _ = self.write_record(record, key);
+        }
+    }
+
+    /// Keeps the binaries of `record`, which lie in the folder `from` as the record says, under
+    /// `keys`, together with the record itself.
+    ///
+    /// # Errors
+    /// What could not be kept. `Verification` if a file is not as the record says.
+    pub fn keep(&self, record: &Record, keys: &[CacheKey], from: &Path) -> Result<(), Fault> {
+        let root = self.folder().map_err(|e| cannot("make", &self.root, &e))?;
+        let before: Vec<Record> = keys.iter().filter_map(|key| self.sealed(*key)).collect();
         let mut kept = Record { files: std::collections::BTreeMap::new(), ..record.clone() };
         for (name, sha256) in &record.stamp.binaries {
-            let to = self.file_path(*sha256);
-            let stat = self.keep_file(&from.join(name), &to).map_err(|e| {
-                Fault::io(format!("cannot keep {name} in the cache at {}", to.display()), &e)
-            })?;
-            kept.files.insert(name.clone(), stat);
+            let path = self.file_path(*sha256);
+            let now = fs::symlink_metadata(&path).ok().map(|metadata| FileStat::of(&metadata));
+            let is_there = |before: &Record| {
+                now.is_some()
+                    && before.stamp.binaries.get(name) == Some(sha256)
+                    && before.files.get(&**name) == now.as_ref()
+            };
+            let stat = match now.filter(|_| before.iter().any(is_there)) {
+                Some(stat) => stat,
+                None => self.keep_file(&root, from, (name, *sha256), record)?,
+            };
+            kept.files.insert(name.to_string(), stat);
         }
-        let bytes = kept.to_bytes();
-        let fingerprint = Some(Key::Fingerprint(record.stamp.fingerprint));
-        let asset = record.asset().map(|asset| Key::Asset(asset.sha256));
-        for key in fingerprint.into_iter().chain(asset) {
-            let path = self.record_path(key);
-            self.write(&path, &bytes)?;
+        for key in keys {
+            self.write_record(&kept, *key)?;
         }
         Ok(())
     }
 
-    /// Makes `to` the file at `from`. If there is a file already it is replaced: ours has
-    /// just been proven, that one has not.
-    fn keep_file(&self, from: &Path, to: &Path) -> io::Result<FileStat> {
-        match self.link(from, to) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return self.keep_file_again(from, to);
+    /// Keeps one file. If there is a file already it is replaced: ours has just been proven, that
+    /// one has not.
+    fn keep_file(
+        &self,
+        root: &Folder,
+        from: &Path,
+        (name, sha256): (&BinaryName, Sha256),
+        record: &Record,
+    ) -> Result<FileStat, Fault> {
+        let to = self.file_path(sha256);
+        let known = record.files.get(&**name).copied();
+        let keep = || -> io::Result<Option<FileStat>> {
+            let staging = self.stage()?;
+            let file = Folder::open(from)?.open_file(name.as_ref())?;
+            let half_made = Path::new("file");
+            match self.transfers.transfer(&file, known, staging.folder(), half_made)? {
+                Transfer::Changed => return Ok(None),
+                Transfer::Done(_) => staging.folder().rename(half_made, root, &to)?,
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return self.keep_file_again(from, to);
-            }
-            Err(error) => return Err(error),
+            // Renaming has changed what `stat` says.
+            Ok(Some(FileStat::of(&root.open_file(&to)?.metadata()?)))
+        };
+        let cannot_keep = || format!("cannot keep {name} in the cache at {}", to.display());
+        match keep() {
+            Ok(Some(stat)) => Ok(stat),
+            Ok(None) => Err(Fault::new(Kind::Verification, cannot_keep())
+                .because("what was installed a moment ago has changed")),
+            Err(error) => Err(Fault::io(cannot_keep(), &error)),
         }
-        Ok(FileStat::of(&fs::metadata(to)?))
     }
 
-    fn keep_file_again(&self, from: &Path, to: &Path) -> io::Result<FileStat> {
-        let staging = self.stage()?;
-        self.link(from, &staging.path().join("file"))?;
-        staging.folder().rename(Path::new("file"), &self.folder()?, to)?;
-        Ok(FileStat::of(&fs::metadata(to)?))
+    fn sealed(&self, key: CacheKey) -> Option<Record> {
+        let bytes = read_file(&self.record_path(key), MAX_BYTES).ok()?;
+        Record::open(&key.purpose(), &bytes, &self.key)
     }
 
-    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        if self.try_reflinks.load(Ordering::Relaxed) {
-            match reflink(from, to) {
-                Ok(()) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
-                Err(_) => self.try_reflinks.store(false, Ordering::Relaxed),
-            }
-        }
-        match fs::hard_link(from, to) {
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::CrossesDevices
-                        | io::ErrorKind::TooManyLinks
-                        | io::ErrorKind::PermissionDenied
-                        | io::ErrorKind::Unsupported
-                ) =>
-            {
-                copy_new(from, to)
-            }
-            other => other,
-        }
+    fn write_record(&self, record: &Record, key: CacheKey) -> Result<(), Fault> {
+        self.write(&self.record_path(key), &record.sealed(&key.purpose(), &self.key))
     }
 
     /// Removes what killed processes left half-made long ago.
@@ -205,7 +296,7 @@ impl Cache {
     pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Fault> {
         self.folder()
             .and_then(|folder| folder.replace(path, bytes, Path::new(HALF_MADE), false))
-            .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))
+            .map_err(|e| cannot("write", path, &e))
     }
 
     fn file_path(&self, sha256: Sha256) -> PathBuf {
@@ -213,56 +304,13 @@ impl Cache {
         self.root.join("files").join(&digits[..2]).join(digits)
     }
 
-    fn record_path(&self, key: Key) -> PathBuf {
-        let name = match key {
-            Key::Fingerprint(fingerprint) => format!("build-{fingerprint}"),
-            Key::Asset(sha256) => format!("asset-{sha256}"),
-        };
-        self.root.join("artifacts").join(name)
+    fn record_path(&self, key: CacheKey) -> PathBuf {
+        self.root.join("artifacts").join(key.file_name())
     }
 }
 
-/// Hashes a file whose `stat` data differs from what was recorded.
-fn prove(path: &Path, sha256: Sha256) -> Result<(), CacheFault> {
-    match hash_file(path) {
-        Ok((found, _)) if found == sha256 => Ok(()),
-        Ok((found, _)) => {
-            let what = format!("a file in your cache was changed: {}", path.display());
-            let why = format!("its sha256 is {}, not {}", found.short(), sha256.short());
-            // It stays where it is, since looking changes nothing; keeping the artifact replaces it.
-            let fault = Fault::new(Kind::Verification, what).because(why);
-            Err(CacheFault(fault.hint("it is not used: the artifact is obtained anew")))
-        }
-        Err(error) => Err(CacheFault(Fault::io(format!("cannot read {}", path.display()), &error))),
-    }
-}
-
-/// Makes `to` a copy of `from` that shares its blocks until one of them is written to.
-#[cfg(target_os = "linux")]
-fn reflink(from: &Path, to: &Path) -> io::Result<()> {
-    let source = fs::File::open(from)?;
-    let target = fs::OpenOptions::new().write(true).create_new(true).open(to)?;
-    let cloned = rustix::fs::ioctl_ficlone(&target, &source)
-        .map_err(io::Error::from)
-        .and_then(|()| fs::set_permissions(to, source.metadata()?.permissions()));
-    cloned.inspect_err(|_| {
-        let _ = fs::remove_file(to);
-    })
-}
-
-/// APFS clones through `fs::copy`, which std implements with `fclonefileat` there.
-#[cfg(not(target_os = "linux"))]
-fn reflink(from: &Path, to: &Path) -> io::Result<()> {
-    copy_new(from, to)
-}
-
-fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
-    if to.try_exists()? {
-        return Err(io::ErrorKind::AlreadyExists.into());
-    }
-    fs::copy(from, to).map(|_| ()).inspect_err(|_| {
-        let _ = fs::remove_file(to);
-    })
+fn cannot(what: &str, path: &Path, error: &io::Error) -> Fault {
+    Fault::io(format!("cannot {what} {}", path.display()), error)
 }
 
 #[cfg(test)]
@@ -270,26 +318,36 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::cache::record::tests::sample;
+    use crate::{archive::hash_file, cache::record::tests::sample};
 
     struct Box {
         dir: tempfile::TempDir,
         cache: Cache,
         record: Record,
+        key: CacheKey,
     }
 
     fn kept() -> Box {
         let dir = tempfile::tempdir().unwrap();
-        let from = dir.path().join("from");
-        fs::create_dir(&from).unwrap();
-        fs::write(from.join("nats"), "#!/bin/sh\n").unwrap();
-        let mut record = sample();
-        let (sha256, _) = hash_file(&from.join("nats")).unwrap();
-        record.stamp.binaries.insert("nats".into(), sha256);
+        let (record, key) = made(&dir.path().join("from"), "#!/bin/sh\n");
         let cache =
             Cache::new(dir.path().join("cache"), SealKey::in_folder(&dir.path().join("data")));
-        cache.keep(&record, &from).unwrap();
-        Box { dir, cache, record }
+        cache.keep(&record, &[key], &dir.path().join("from")).unwrap();
+        Box { dir, cache, record, key }
+    }
+
+    /// What a build has just put into `folder`.
+    fn made(folder: &Path, text: &str) -> (Record, CacheKey) {
+        fs::create_dir(folder).unwrap();
+        let path = folder.join("nats");
+        fs::write(&path, text).unwrap();
+        let mut record = sample();
+        let (sha256, _) = hash_file(&path).unwrap();
+        record.stamp.binaries.insert(BinaryName::new("nats").unwrap(), sha256);
+        let stat = FileStat::of(&fs::metadata(&path).unwrap());
+        record.files.insert("nats".into(), stat);
+        let key = CacheKey::Build(record.stamp.fingerprint);
+        (record, key)
     }
 
     impl Box {
@@ -297,27 +355,47 @@ mod tests {
             self.cache.file_path(self.record.stamp.binaries["nats"])
         }
 
-        fn find(&self) -> Result<Option<Record>, CacheFault> {
-            self.cache.find_built(self.record.stamp.fingerprint)
+        fn find(&self) -> Result<Option<Record>, Fault> {
+            match self.cache.find(self.key, None) {
+                Lookup::Hit(hit) => hit.prove().map(Some),
+                _ => Ok(None),
+            }
         }
     }
 
     #[test]
-    fn what_was_kept_is_found_and_restored() {
+    fn what_was_kept_is_found_without_hashing_and_restored() {
         let it = kept();
-        let record = it.find().unwrap().unwrap();
+        let Lookup::Hit(hit) = it.cache.find(it.key, None) else { panic!("it was kept") };
+        assert!(hit.is_proven());
+        let record = hit.prove().unwrap();
         assert_eq!(record.stamp, it.record.stamp);
         let into = it.dir.path().join("into");
         fs::create_dir(&into).unwrap();
-        it.cache.restore(&record, &into).unwrap();
+        it.cache.restore(&record, it.key, &into).unwrap();
         assert_eq!(fs::read_to_string(into.join("nats")).unwrap(), "#!/bin/sh\n");
+    }
+
+    #[test]
+    fn what_a_workspace_writes_to_its_file_is_not_in_the_cache() {
+        let it = kept();
+        let record = it.find().unwrap().unwrap();
+        let into = it.dir.path().join("into");
+        fs::create_dir(&into).unwrap();
+        it.cache.restore(&record, it.key, &into).unwrap();
+        for file in [into.join("nats"), it.dir.path().join("from/nats")] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+            fs::write(&file, "#!/bin/no\n").unwrap();
+        }
+        assert_eq!(fs::read_to_string(it.file()).unwrap(), "#!/bin/sh\n");
     }
 
     #[test]
     fn keeping_twice_replaces_without_leftovers() {
         let it = kept();
-        it.cache.keep(&it.record, &it.dir.path().join("from")).unwrap();
+        it.cache.keep(&it.record, &[it.key], &it.dir.path().join("from")).unwrap();
         assert_eq!(fs::read_dir(it.file().parent().unwrap()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(it.cache.root().join(HALF_MADE)).unwrap().count(), 0);
         assert!(it.find().unwrap().is_some());
     }
 
@@ -325,30 +403,67 @@ mod tests {
     fn a_changed_file_is_noticed_reported_and_replaced() {
         let it = kept();
         let file = it.file();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        let time = fs::metadata(&file).unwrap().modified().unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(&file, "#!/bin/no\n").unwrap();
+        fs::File::options().write(true).open(&file).unwrap().set_modified(time).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o555)).unwrap();
         for _ in 0..2 {
-            let CacheFault(fault) = it.find().unwrap_err();
+            let fault = it.find().unwrap_err();
             assert_eq!(fault.kind, Kind::Verification);
-            assert_eq!(
-                fs::read_to_string(&file).unwrap(),
-                "#!/bin/no\n",
-                "looking changes nothing"
-            );
+            let now = fs::read_to_string(&file).unwrap();
+            assert_eq!(now, "#!/bin/no\n", "looking changes nothing");
         }
         let again = it.dir.path().join("again");
-        fs::create_dir(&again).unwrap();
-        fs::write(again.join("nats"), "#!/bin/sh\n").unwrap();
-        it.cache.keep(&it.record, &again).unwrap();
+        let (record, _) = made(&again, "#!/bin/sh\n");
+        it.cache.keep(&record, &[it.key], &again).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "#!/bin/sh\n");
         assert!(it.find().unwrap().is_some());
     }
 
     #[test]
-    fn a_touched_file_is_hashed_again_and_serves() {
+    fn what_changes_between_looking_and_restoring_is_not_restored() {
+        let it = kept();
+        let record = it.find().unwrap().unwrap();
+        fs::remove_file(it.file()).unwrap();
+        fs::write(it.file(), "#!/bin/no\n").unwrap();
+        let into = it.dir.path().join("into");
+        fs::create_dir(&into).unwrap();
+        let fault = it.cache.restore(&record, it.key, &into).unwrap_err();
+        assert_eq!(fault.kind, Kind::Verification);
+        assert!(!into.join("nats").exists());
+    }
+
+    #[test]
+    fn a_touched_file_is_hashed_again_serves_and_is_known_then() {
         let it = kept();
         let file = fs::File::open(it.file()).unwrap();
         file.set_modified(std::time::UNIX_EPOCH).unwrap();
-        assert!(it.find().unwrap().is_some());
+        let record = it.find().unwrap().unwrap();
+        let into = it.dir.path().join("into");
+        fs::create_dir(&into).unwrap();
+        it.cache.restore(&record, it.key, &into).unwrap();
+        let Lookup::Hit(hit) = it.cache.find(it.key, None) else { panic!("it was kept") };
+        assert!(hit.is_proven());
+    }
+
+    #[test]
+    fn a_record_that_others_wrote_only_counts_for_what_the_lock_pins() {
+        let mut it = kept();
+        let theirs = SealKey::in_folder(&it.dir.path().join("elsewhere"));
+        let path = it.cache.record_path(it.key);
+        fs::write(&path, it.record.sealed(&it.key.purpose(), &theirs)).unwrap();
+        assert!(matches!(it.cache.find(it.key, None), Lookup::Unproven));
+        let pinned = it.record.stamp.binaries.clone();
+        let other = [(BinaryName::new("nats").unwrap(), Sha256([7; 32]))].into();
+        assert!(matches!(it.cache.find(it.key, Some(&other)), Lookup::Unproven));
+        let Lookup::Hit(hit) = it.cache.find(it.key, Some(&pinned)) else { panic!("is pinned") };
+        assert!(!hit.is_proven(), "what it says of its files is not believed");
+        let record = hit.prove().unwrap();
+        assert_eq!((record.made, record.release, record.builder), (None, None, None));
+        it.key = CacheKey::Asset(Sha256([1; 32]));
+        let ours = it.record.sealed(&CacheKey::Asset(Sha256([2; 32])).purpose(), it.cache.key());
+        fs::write(it.cache.record_path(it.key), ours).unwrap();
+        assert!(matches!(it.cache.find(it.key, None), Lookup::Unproven), "in another's place");
     }
 }

@@ -1,25 +1,31 @@
 //! What is installed in a workspace: looking at it, proving it, replacing it.
 //!
-//! The stamp beside the binaries is the truth. The record in `.forge/state` only
-//! remembers under which `stat` data that truth was last proven.
+//! The stamp beside the binaries says what they are; the record in `.forge/state`, sealed by this
+//! user's forge, says that forge put them there, and under which `stat` data they were last hashed.
+//! Without such a record only `forge.lock` can vouch for what lies there.
+//!
+//! Everything is put into place below a handle of the workspace's folder, and no link in the way is
+//! followed.
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs::{self, File},
+    io::{self, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    archive::hash_file,
     disk::{Folder, MOST_OF_TEXT, Staging, is_absent, read_text},
     manifest::{parse_stamp, render_stamp},
-    model::{ArtifactId, Fault, FileStat, Layout, Platform, Stamp},
+    model::{ArtifactId, BinaryName, Fault, FileStat, Layout, Platform, Stamp},
 };
 
 use super::{
     own::{existing_forge_folder, forge_folder},
+    proof::{self, Unproven},
     record::Record,
+    seal::SealKey,
 };
 
 /// The record as it was when the artifact was installed, beside its binaries: it comes into
@@ -36,6 +42,9 @@ pub enum Installed {
     Intact {
         /// What is known of it.
         record: Record,
+        /// Whether this user's forge installed it, by a record that it sealed. If not, the stamp may
+        /// be anybody's.
+        is_ours: bool,
         /// Whether the record differs from the one on disk, so that writing it saves work next time.
         relearned: bool,
     },
@@ -60,24 +69,24 @@ impl Place {
 }
 
 /// Looks at what is installed, by `stat` alone where that is enough. Writes nothing.
-pub fn inspect(place: &Place) -> Installed {
-    match Record::read(&place.record) {
+pub fn inspect(place: &Place, key: &SealKey) -> Installed {
+    match Record::read(&place.record, key) {
         Some(record) if stats(&place.folder, &record.stamp).as_ref() == Ok(&record.files) => {
-            Installed::Intact { record, relearned: false }
+            Installed::Intact { record, is_ours: true, relearned: false }
         }
-        record => prove(place, record),
+        record => prove(place, record, key),
     }
 }
 
 /// Hashes everything that is installed, whatever `stat` says. Writes nothing.
-pub fn rehash(place: &Place) -> Installed {
-    prove(place, Record::read(&place.record))
+pub fn rehash(place: &Place, key: &SealKey) -> Installed {
+    prove(place, Record::read(&place.record, key), key)
 }
 
-fn prove(place: &Place, known: Option<Record>) -> Installed {
+fn prove(place: &Place, known: Option<Record>, key: &SealKey) -> Installed {
     let text = match read_text(&place.folder.join(Stamp::FILE), MOST_OF_TEXT) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !place.folder.exists() => {
+        Err(error) if is_absent(&error) && !place.folder.exists() => {
             return Installed::Absent;
         }
         Err(error) => return Installed::Damaged(format!("its stamp cannot be read: {error}")),
@@ -86,10 +95,7 @@ fn prove(place: &Place, known: Option<Record>) -> Installed {
         Ok(stamp) => stamp,
         Err(why) => return Installed::Damaged(format!("its stamp is damaged: {why}")),
     };
-    if let Err(why) = prove_binaries(&place.folder, &stamp) {
-        return Installed::Damaged(why);
-    }
-    let files = match stats(&place.folder, &stamp) {
+    let files = match prove_binaries(&place.folder, &stamp) {
         Ok(files) => files,
         Err(why) => return Installed::Damaged(why),
     };
@@ -97,51 +103,63 @@ fn prove(place: &Place, known: Option<Record>) -> Installed {
     // as long as it speaks of the same artifact. Whoever was killed right after the exchange
     // left the record that came with the artifact.
     let is_same = |record: &Record| record.stamp == stamp;
-    let came_with_it = || Record::read(&place.folder.join(CAME_WITH)).filter(is_same);
+    let came_with_it = || {
+        let record = Record::read(&place.folder.join(CAME_WITH), key);
+        record.filter(is_same)
+    };
     let known = known.filter(is_same);
     let relearned = known.as_ref().is_none_or(|record| record.files != files);
-    let same = known.or_else(came_with_it);
-    let record = match same {
-        Some(record) => Record { files, ..record },
-        None => Record::unknown(stamp, files),
-    };
-    Installed::Intact { record, relearned }
-}
-
-fn prove_binaries(folder: &Path, stamp: &Stamp) -> Result<(), String> {
-    for (name, sha256) in &stamp.binaries {
-        match hash_file(&folder.join(name)) {
-            Ok((found, _)) if found == *sha256 => {}
-            Ok((found, _)) => {
-                return Err(format!(
-                    "`{name}` was changed: its sha256 is {}, the stamp says {}",
-                    found.short(),
-                    sha256.short()
-                ));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(format!("`{name}` is missing"));
-            }
-            Err(error) => return Err(format!("`{name}` cannot be read: {error}")),
+    match known.or_else(came_with_it) {
+        Some(record) => {
+            Installed::Intact { record: Record { files, ..record }, is_ours: true, relearned }
+        }
+        None => {
+            Installed::Intact { record: Record::unknown(stamp, files), is_ours: false, relearned }
         }
     }
-    Ok(())
+}
+
+/// Hashes the binaries, and says what `stat` says of each and of the stamp.
+fn prove_binaries(folder: &Path, stamp: &Stamp) -> Result<BTreeMap<String, FileStat>, String> {
+    let open = |name: &Path| Folder::open(folder)?.open_file(name);
+    let mut files = BTreeMap::new();
+    for (name, sha256) in &stamp.binaries {
+        let proven = open(name.as_ref())
+            .map_err(Unproven::Unreadable)
+            .and_then(|file| proof::prove(file, *sha256));
+        let stat = proven.map_err(|why| match why {
+            Unproven::Unreadable(error) if is_absent(&error) => {
+                format!("`{name}` is missing")
+            }
+            Unproven::Differs { found, wanted } => format!(
+                "`{name}` was changed: its sha256 is {}, the stamp says {}",
+                found.short(),
+                wanted.short()
+            ),
+            why => format!("`{name}`: {why}"),
+        })?;
+        files.insert(name.to_string(), stat);
+    }
+    files.insert(Stamp::FILE.to_owned(), stat_of(folder, Stamp::FILE)?);
+    Ok(files)
 }
 
 /// What `stat` says of the stamp and each binary.
 fn stats(folder: &Path, stamp: &Stamp) -> Result<BTreeMap<String, FileStat>, String> {
-    let names = stamp.binaries.keys().map(String::as_str).chain([Stamp::FILE]);
-    names
-        .map(|name| match fs::metadata(folder.join(name)) {
-            Ok(metadata) => Ok((name.to_owned(), FileStat::of(&metadata))),
-            Err(error) => Err(format!("`{name}` cannot be read: {error}")),
-        })
-        .collect()
+    let names = stamp.binaries.keys().map(BinaryName::as_str).chain([Stamp::FILE]);
+    names.map(|name| Ok((name.to_owned(), stat_of(folder, name)?))).collect()
+}
+
+fn stat_of(folder: &Path, name: &str) -> Result<FileStat, String> {
+    let metadata = fs::symlink_metadata(folder.join(name));
+    metadata
+        .map(|metadata| FileStat::of(&metadata))
+        .map_err(|error| format!("`{name}` cannot be read: {error}"))
 }
 
 /// Installs the binaries that lie, proven, in `staging`: adds the stamp, makes everything
 /// read-only, and puts the folder in place in one step. Returns the record, which is
-/// also on disk.
+/// also on disk, sealed with `key`.
 ///
 /// Killed before the exchange, the old artifact is untouched; killed after it, the next
 /// look finds an outdated record, proves the new artifact by its own stamp, and takes what else is
@@ -151,41 +169,56 @@ pub fn install(
     id: &ArtifactId,
     staging: &Staging,
     mut record: Record,
+    key: &SealKey,
 ) -> Result<Record, Fault> {
     let place = Place::of(layout, id);
-    let before = Record::read(&place.record);
+    let before = Record::read(&place.record, key);
     // How long it took to build is worth knowing even if this one was not built here.
     record.build_seconds =
         record.build_seconds.or(before.as_ref().and_then(|before| before.build_seconds));
-    let seal = || -> io::Result<()> {
-        for name in record.stamp.binaries.keys() {
-            set_mode(&staging.path().join(name), 0o555)?;
-        }
-        let stamp = staging.path().join(Stamp::FILE);
-        let _ = fs::remove_file(&stamp);
-        fs::write(&stamp, render_stamp(&record.stamp))?;
-        set_mode(&stamp, 0o444)
-    };
-    let fault = |e: &io::Error| {
-        Fault::io(format!("cannot install {id} into {}", place.folder.display()), e)
-    };
-    seal().map_err(|e| fault(&e))?;
-    record.files = stats(staging.path(), &record.stamp).map_err(|why| {
-        Fault::new(crate::model::Kind::Failed, why)
-            .within(format!("cannot install {id} into {}", place.folder.display()))
-    })?;
-    fs::write(staging.path().join(CAME_WITH), record.to_bytes()).map_err(|e| fault(&e))?;
+    let what = || format!("cannot install {id} into {}", place.folder.display());
+    let fault = |e: &io::Error| Fault::io(what(), e);
+    complete(staging.folder(), &mut record, key).map_err(|e| fault(&e))?;
     let forge = forge_folder(layout)?;
     staging.exchange(&forge, &place.folder).map_err(|e| fault(&e))?;
     if id.platform == Platform::host() {
         publish_links(&forge, layout, id, &record, before.as_ref()).map_err(|e| fault(&e))?;
     }
-    record.write(layout, &place.record)?;
+    record.write(layout, &place.record, key)?;
     Ok(record)
 }
 
-fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+/// Makes the binaries in `staging` read-only, and adds the stamp and the record.
+fn complete(folder: &Folder, record: &mut Record, key: &SealKey) -> io::Result<()> {
+    record.files.clear();
+    for name in record.stamp.binaries.keys() {
+        let file = folder.open_file(name.as_ref())?;
+        record.files.insert(name.to_string(), made_read_only(&file, 0o555)?);
+    }
+    let stamp = write_new(folder, Stamp::FILE, render_stamp(&record.stamp).as_bytes())?;
+    record.files.insert(Stamp::FILE.to_owned(), made_read_only(&stamp, 0o444)?);
+    write_new(folder, CAME_WITH, &record.sealed_installed(key)).map(drop)
+}
+
+/// Writes a file that replaces what a build or an asset put there under its name.
+fn write_new(folder: &Folder, name: &str, bytes: &[u8]) -> io::Result<File> {
+    match folder.remove_all(Path::new(name)) {
+        Err(error) if !is_absent(&error) => return Err(error),
+        _ => {}
+    }
+    let mut file = folder.create_new(Path::new(name), 0o644)?;
+    file.write_all(bytes)?;
+    Ok(file)
+}
+
+/// Gives the file this mode, and says what `stat` says of it then.
+fn made_read_only(file: &File, mode: u32) -> io::Result<FileStat> {
+    let metadata = file.metadata()?;
+    if metadata.permissions().mode() & 0o7777 == mode {
+        return Ok(FileStat::of(&metadata));
+    }
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    Ok(FileStat::of(&file.metadata()?))
 }
 
 /// Puts a link to each binary into `.forge/bin`, and removes those of binaries that
@@ -202,25 +235,30 @@ fn publish_links(
     }
     let gone = before.into_iter().flat_map(|before| before.stamp.binaries.keys());
     for name in gone.filter(|name| !record.stamp.binaries.contains_key(*name)) {
-        unlink_binary(forge, layout, id, name);
+        remove_link(forge, layout, id, name);
     }
     Ok(())
 }
 
-/// Removes the link to a binary, if it is one of this artifact's.
-fn unlink_binary(forge: &Folder, layout: &Layout, id: &ArtifactId, name: &str) {
+/// Removes the link to a binary from `.forge/bin`, if it is this artifact's.
+fn remove_link(forge: &Folder, layout: &Layout, id: &ArtifactId, name: &BinaryName) {
     let link = layout.bin().join(name);
     if forge.read_link(&link).is_ok_and(|target| target == link_target(id, name)) {
         let _ = forge.remove_file(&link);
     }
 }
 
-fn link_target(id: &ArtifactId, binary: &str) -> PathBuf {
+fn link_target(id: &ArtifactId, binary: &BinaryName) -> PathBuf {
     Path::new("../installed").join(id.name.file_name()).join(binary)
 }
 
 /// Makes `.forge/bin/<binary>` a link to the installed binary, if it is not one yet.
-fn link_binary(forge: &Folder, layout: &Layout, id: &ArtifactId, binary: &str) -> io::Result<()> {
+fn link_binary(
+    forge: &Folder,
+    layout: &Layout,
+    id: &ArtifactId,
+    binary: &BinaryName,
+) -> io::Result<()> {
     let (link, target) = (layout.bin().join(binary), link_target(id, binary));
     match forge.symlink(&target, &link) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -243,28 +281,42 @@ pub fn links_are_there(layout: &Layout, id: &ArtifactId, record: &Record) -> boo
 }
 
 /// Brings back the links and the record of an artifact that is installed and intact.
-pub fn repair(layout: &Layout, id: &ArtifactId, record: &Record) -> Result<(), Fault> {
+pub fn repair(
+    layout: &Layout,
+    id: &ArtifactId,
+    record: &Record,
+    key: &SealKey,
+) -> Result<(), Fault> {
     if id.platform == Platform::host() {
         publish_links(&forge_folder(layout)?, layout, id, record, None)
             .map_err(|e| Fault::io(format!("cannot link {id} into .forge/bin"), &e))?;
     }
-    record.write(layout, &layout.record(id))
+    remember(layout, id, record, key)
+}
+
+/// Writes down what is known of an installed artifact now.
+pub fn remember(
+    layout: &Layout,
+    id: &ArtifactId,
+    record: &Record,
+    key: &SealKey,
+) -> Result<(), Fault> {
+    record.write(layout, &layout.record(id), key)
 }
 
 /// Removes an installed artifact, its links and its record.
-pub fn uninstall(layout: &Layout, id: &ArtifactId) -> Result<(), Fault> {
+pub fn uninstall(layout: &Layout, id: &ArtifactId, key: &SealKey) -> Result<(), Fault> {
     let place = Place::of(layout, id);
+    let fault = |e: &io::Error| Fault::io(format!("cannot remove {}", place.folder.display()), e);
     let Some(forge) = existing_forge_folder(layout)? else { return Ok(()) };
-    if let Some(record) = Record::read(&place.record) {
+    if let Some(record) = Record::read(&place.record, key) {
         for name in record.stamp.binaries.keys() {
-            unlink_binary(&forge, layout, id, name);
+            remove_link(&forge, layout, id, name);
         }
     }
     let _ = forge.remove_file(&place.record);
     match forge.remove_all(&place.folder) {
-        Err(error) if !is_absent(&error) => {
-            Err(Fault::io(format!("cannot remove {}", place.folder.display()), &error))
-        }
+        Err(error) if !is_absent(&error) => Err(fault(&error)),
         _ => Ok(()),
     }
 }
@@ -272,10 +324,11 @@ pub fn uninstall(layout: &Layout, id: &ArtifactId) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{cache::record::tests::sample, model::Name};
+    use crate::{archive::hash_file, cache::record::tests::sample, model::Name};
 
     struct Box {
-        _dir: tempfile::TempDir,
+        dir: tempfile::TempDir,
+        key: SealKey,
         layout: Layout,
         id: ArtifactId,
     }
@@ -284,7 +337,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path().to_owned());
         let id = ArtifactId { name: Name::new("nats").unwrap(), platform: Platform::host() };
-        let it = Box { _dir: dir, layout, id };
+        let key = SealKey::in_folder(&dir.path().join("data"));
+        let it = Box { dir, key, layout, id };
         it.install(text);
         it
     }
@@ -295,20 +349,24 @@ mod tests {
             fs::write(staging.path().join("nats"), text).unwrap();
             let mut record = sample();
             let (sha256, _) = hash_file(&staging.path().join("nats")).unwrap();
-            record.stamp.binaries.insert("nats".into(), sha256);
-            install(&self.layout, &self.id, &staging, record).unwrap();
+            record.stamp.binaries.insert(BinaryName::new("nats").unwrap(), sha256);
+            install(&self.layout, &self.id, &staging, record, &self.key).unwrap();
         }
 
         fn place(&self) -> Place {
             Place::of(&self.layout, &self.id)
+        }
+
+        fn inspect(&self) -> Installed {
+            inspect(&self.place(), &self.key)
         }
     }
 
     #[test]
     fn what_is_installed_is_intact_and_on_the_path() {
         let it = installed("#!/bin/sh\n");
-        assert!(matches!(inspect(&it.place()), Installed::Intact { relearned: false, .. }));
-        assert!(matches!(rehash(&it.place()), Installed::Intact { relearned: false, .. }));
+        assert!(matches!(it.inspect(), Installed::Intact { relearned: false, .. }));
+        assert!(matches!(rehash(&it.place(), &it.key), Installed::Intact { relearned: false, .. }));
         assert_eq!(fs::read_to_string(it.layout.bin().join("nats")).unwrap(), "#!/bin/sh\n");
     }
 
@@ -328,52 +386,70 @@ mod tests {
         let it = installed("#!/bin/sh\n");
         let old = fs::read(&it.place().record).unwrap();
         it.install("#!/bin/sh\nexit 1\n");
-        let new = Record::read(&it.place().record).unwrap();
+        let new = Record::read(&it.place().record, &it.key).unwrap();
         for lost in [Some(old), None] {
             let _ = fs::remove_file(&it.place().record);
             if let Some(old) = lost {
                 fs::write(&it.place().record, old).unwrap();
             }
-            let Installed::Intact { record, .. } = inspect(&it.place()) else { panic!("intact") };
+            let Installed::Intact { record, .. } = it.inspect() else { panic!("intact") };
             assert_eq!((&record, record.made.is_some()), (&new, true));
         }
     }
 
     #[test]
-    fn a_changed_binary_is_damage_even_with_size_and_time_restored_under_rehash() {
+    fn a_changed_binary_is_damage_even_with_size_mode_and_time_restored() {
         let it = installed("#!/bin/sh\n");
         let file = it.place().folder.join("nats");
         let time = fs::metadata(&file).unwrap().modified().unwrap();
-        set_mode(&file, 0o755).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(&file, "#!/bin/no\n").unwrap();
-        assert!(matches!(inspect(&it.place()), Installed::Damaged(_)));
+        assert!(matches!(it.inspect(), Installed::Damaged(_)));
         fs::File::options().write(true).open(&file).unwrap().set_modified(time).unwrap();
-        assert!(matches!(rehash(&it.place()), Installed::Damaged(_)));
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o555)).unwrap();
+        assert!(matches!(it.inspect(), Installed::Damaged(_)), "ctime is nobody's to set");
     }
 
     #[test]
-    fn a_lost_or_damaged_record_is_learned_again_from_the_stamp() {
+    fn a_lost_or_damaged_record_is_learned_again_from_the_one_beside_the_stamp() {
         let it = installed("#!/bin/sh\n");
+        let is_known =
+            || matches!(it.inspect(), Installed::Intact { relearned: true, is_ours: true, .. });
         fs::write(it.place().record, "garbage").unwrap();
-        assert!(matches!(inspect(&it.place()), Installed::Intact { relearned: true, .. }));
+        assert!(is_known());
         fs::remove_file(it.place().record).unwrap();
-        assert!(matches!(inspect(&it.place()), Installed::Intact { relearned: true, .. }));
+        assert!(is_known());
     }
 
     #[test]
-    fn a_stamp_with_garbage_is_damage_not_a_crash() {
+    fn without_a_record_of_ours_the_stamp_may_be_anybodys() {
         let it = installed("#!/bin/sh\n");
-        let stamp = it.place().folder.join(Stamp::FILE);
-        fs::remove_file(&stamp).unwrap();
-        fs::write(&stamp, "\u{0}garbage: [").unwrap();
-        assert!(matches!(inspect(&it.place()), Installed::Damaged(_)));
+        let other = SealKey::in_folder(&it.dir.path().join("other"));
+        let place = it.place();
+        let Installed::Intact { record, is_ours, .. } = inspect(&place, &other) else {
+            panic!("the binaries are what the stamp says")
+        };
+        assert!(!is_ours);
+        assert_eq!((record.made, record.release), (None, None));
     }
 
     #[test]
-    fn nothing_installed_is_absent() {
-        let it = installed("#!/bin/sh\n");
-        uninstall(&it.layout, &it.id).unwrap();
-        assert_eq!(inspect(&it.place()), Installed::Absent);
-        assert!(fs::symlink_metadata(it.layout.bin().join("nats")).is_err());
+    fn nothing_is_installed_through_a_link() {
+        for planted in ["installed", "bin", "state"] {
+            let it = installed("#!/bin/sh\n");
+            let elsewhere = it.dir.path().join("elsewhere");
+            let folder = it.layout.forge().join(planted);
+            fs::create_dir(&elsewhere).unwrap();
+            Folder::open(it.dir.path()).unwrap().remove_all(&folder).unwrap();
+            std::os::unix::fs::symlink(&elsewhere, &folder).unwrap();
+            let forge = forge_folder(&it.layout).unwrap();
+            let staging = Staging::new(&forge, Path::new("half-made")).unwrap();
+            fs::write(staging.path().join("nats"), "#!/bin/sh\n").unwrap();
+            let installed = install(&it.layout, &it.id, &staging, sample(), &it.key);
+            let name = BinaryName::new("nats").unwrap();
+            let linked = link_binary(&forge, &it.layout, &it.id, &name);
+            assert!(installed.is_err() || linked.is_err(), "{planted}");
+            assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0, "{planted}");
+        }
     }
 }

@@ -8,15 +8,19 @@ mod installed;
 mod outputs;
 mod own;
 mod pinned;
+mod proof;
 mod record;
 mod seal;
+mod transfer;
+mod user;
 
 pub use crate::disk::Staging;
 pub use busy::{Busy, BusyLock, Patience, another, turn_to_write};
-pub use files::{Cache, CacheFault};
+pub use files::{Cache, CacheKey, Hit, Lookup};
 pub use installed::{
-    Installed, Place, inspect, install, links_are_there, rehash, repair, uninstall,
+    Installed, Place, inspect, install, links_are_there, rehash, remember, repair, uninstall,
 };
+pub use outputs::{KeptOutputs, OutputPlace};
 pub use own::{
     existing_forge_folder, forge_folder, make_folder, replace_file, stage, sweep_staging,
     write_state,

@@ -1,20 +1,26 @@
 //! What forge remembers of an artifact: its stamp, what `stat` said of its files when
 //! they were last hashed, how long it took, and what its release holds.
 //!
-//! A record saves work and never decides on its own: where it is missing, damaged or out
-//! of date, the files themselves are hashed again.
+//! A record is sealed with this user's key (see [`SealKey`]): what somebody else wrote is none. It
+//! saves work: where it is missing, damaged or out of date, the files themselves are hashed again.
 
 use std::{collections::BTreeMap, path::Path};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    disk::{MOST_OF_TEXT, read_file},
-    model::{Fault, FileStat, Layout, LockedAsset, Sha256, Stamp, checksum},
+    disk::read_file,
+    model::{Fault, FileStat, Layout, LockedAsset, Stamp},
     provenance::RunClass,
 };
 
-use super::own::write_state;
+use super::{own::write_state, seal::SealKey};
+
+/// No record is longer, in bytes.
+pub(super) const MAX_BYTES: u64 = 1 << 20;
+
+/// What the records of workspaces are sealed for.
+const INSTALLED: &str = "installed artifact";
 
 /// What is remembered of one artifact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +54,8 @@ pub struct Made {
     pub run_url: Option<String>,
     /// What started that run.
     pub event: Option<String>,
+    /// What kept the build from writing elsewhere: `landlock`, or `none`.
+    pub sandbox: Option<String>,
     /// When work on it began, as RFC 3339 has it.
     pub started_on: String,
     /// When it was done.
@@ -90,7 +98,7 @@ impl Record {
     /// The total size of the binaries in bytes.
     pub fn bytes(&self) -> u64 {
         let binary = |(name, stat): (&String, &FileStat)| {
-            if self.stamp.binaries.contains_key(name) { stat.size } else { 0 }
+            if self.stamp.binaries.contains_key(name.as_str()) { stat.size } else { 0 }
         };
         self.files.iter().map(binary).sum()
     }
@@ -103,34 +111,45 @@ impl Record {
         }
     }
 
-    /// Reads a record. One that is missing or damaged is no record.
-    pub fn read(path: &Path) -> Option<Self> {
-        let bytes = read_file(path, MOST_OF_TEXT).ok()?;
-        let at = bytes.iter().position(|byte| *byte == b'\n')?;
-        let (sum, body) = (&bytes[..at], &bytes[at + 1..]);
-        if sum != check_line(body).as_bytes() {
-            return None;
-        }
-        serde_json::from_slice(body).ok()
+    /// Reads the record of something installed. One that is missing, damaged, or written by anybody
+    /// else than this user's forge is no record.
+    pub fn read(path: &Path, key: &SealKey) -> Option<Self> {
+        Self::open_installed(&read_file(path, MAX_BYTES).ok()?, key)
     }
 
-    /// Writes a record of the workspace at `layout` in one step.
-    pub fn write(&self, layout: &Layout, path: &Path) -> Result<(), Fault> {
-        write_state(layout, path, &self.to_bytes())
+    /// Writes the record of something installed in the workspace at `layout` in one step.
+    pub(super) fn write(&self, layout: &Layout, path: &Path, key: &SealKey) -> Result<(), Fault> {
+        write_state(layout, path, &self.sealed_installed(key))
     }
 
-    /// The record as it stands in its file: a line with the checksum of what follows.
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    /// As [`read`](Self::read), of the bytes of a file.
+    pub(super) fn open_installed(bytes: &[u8], key: &SealKey) -> Option<Self> {
+        Self::open(INSTALLED, bytes, key)
+    }
+
+    /// The record of something installed as it stands in its file.
+    pub(super) fn sealed_installed(&self, key: &SealKey) -> Vec<u8> {
+        self.sealed(INSTALLED, key)
+    }
+
+    /// The record in `bytes`, if it was sealed with `key` for this `purpose`.
+    pub(super) fn open(purpose: &str, bytes: &[u8], key: &SealKey) -> Option<Self> {
+        serde_json::from_slice(key.open(purpose, bytes)?).ok()
+    }
+
+    /// The record as it stands in its file, sealed with `key` for `purpose`.
+    pub(super) fn sealed(&self, purpose: &str, key: &SealKey) -> Vec<u8> {
         let body = serde_json::to_vec(self).expect("a record has only text keys");
-        let mut bytes = check_line(&body).into_bytes();
-        bytes.push(b'\n');
-        bytes.extend(body);
-        bytes
+        key.seal(purpose, &body)
     }
-}
 
-fn check_line(body: &[u8]) -> String {
-    format!("forge-record 1 {}", Sha256(checksum(body)))
+    /// What a record says that anybody may have written: only what the artifact would be. Nothing
+    /// of it counts before it was compared with what is pinned.
+    pub(super) fn of_anybody(bytes: &[u8]) -> Option<Self> {
+        let at = bytes.iter().position(|byte| *byte == b'\n')?;
+        let record: Self = serde_json::from_slice(&bytes[at + 1..]).ok()?;
+        Some(Self::unknown(record.stamp, BTreeMap::new()))
+    }
 }
 
 #[cfg(test)]
@@ -159,20 +178,36 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_damaged_record_is_no_record() {
+    fn a_damaged_record_is_no_record_and_another_users_is_none_either() {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path().to_owned());
         let path = layout.state().join("nats");
-        sample().write(&layout, &path).unwrap();
-        assert_eq!(Record::read(&path), Some(sample()));
+        let key = SealKey::in_folder(&dir.path().join("data"));
+        sample().write(&layout, &path, &key).unwrap();
+        assert_eq!(Record::read(&path, &key), Some(sample()));
+        let other = SealKey::in_folder(&dir.path().join("elsewhere"));
+        let _ = other.seal("", b"");
+        assert_eq!(Record::read(&path, &other), None);
         let good = std::fs::read(&path).unwrap();
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 1;
             std::fs::write(&path, &bad).unwrap();
-            assert_eq!(Record::read(&path), None, "byte {at}");
-            std::fs::write(&path, &good[..at]).unwrap();
-            assert_eq!(Record::read(&path), None, "cut at {at}");
+            assert_eq!(Record::read(&path, &key), None, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_names_a_path_as_a_binary_is_none_whoever_wrote_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = SealKey::in_folder(dir.path());
+        let mut record = serde_json::to_value(sample()).unwrap();
+        for name in ["../../.git/hooks/pre-commit", "/etc/x", ".version"] {
+            record["stamp"]["binaries"] = serde_json::json!({ name: "ab".repeat(32) });
+            let body = serde_json::to_vec(&record).unwrap();
+            let sealed = key.seal(INSTALLED, &body);
+            assert_eq!(Record::open_installed(&sealed, &key), None, "{name}");
+            assert_eq!(Record::of_anybody(&sealed), None, "{name}");
         }
     }
 }

@@ -60,10 +60,22 @@ impl SealKey {
     /// of; what is sealed for one purpose cannot be opened for another.
     #[must_use]
     pub fn seal(&self, purpose: &str, body: &[u8]) -> Vec<u8> {
-        let key = self.key.get_or_init(|| self.read().unwrap_or_else(|| self.make()));
-        let mut bytes = format!("{FORMAT}{}\n", Mac::of(key, purpose, body)).into_bytes();
+        let mut bytes = format!("{FORMAT}{}\n", self.code(purpose, body)).into_bytes();
         bytes.extend_from_slice(body);
         bytes
+    }
+
+    /// The code of `body` for `purpose`, for whoever writes it down beside the body.
+    #[must_use]
+    pub fn code(&self, purpose: &str, body: &[u8]) -> Mac {
+        let key = self.key.get_or_init(|| self.read().unwrap_or_else(|| self.make()));
+        Mac::of(key, purpose, body)
+    }
+
+    /// Whether `code` is that of `body` for `purpose` with this key.
+    #[must_use]
+    pub fn confirms(&self, purpose: &str, body: &[u8], code: &Mac) -> bool {
+        self.known().is_some_and(|key| Mac::of(&key, purpose, body) == *code)
     }
 
     /// The body of what [`seal`](Self::seal) made for this `purpose` with this key; nothing if
@@ -74,7 +86,7 @@ impl SealKey {
         let (line, body) = (&bytes[..at], &bytes[at + 1..]);
         let found: Mac =
             std::str::from_utf8(line.strip_prefix(FORMAT.as_bytes())?).ok()?.parse().ok()?;
-        (Mac::of(&self.known()?, purpose, body) == found).then_some(body)
+        self.confirms(purpose, body, &found).then_some(body)
     }
 
     fn known(&self) -> Option<Key> {

@@ -10,14 +10,12 @@ use crate::{
     affected::{Bases, Reason, Since, reasons},
     git::History,
     model::{Fault, Kind, Name},
-    process::{Cancel, Runner},
     report::{Align, Cell, Role, Table},
     workspace::Workspace,
 };
 
 use super::{
     Stop,
-    run::runtime,
     session::{Session, say, select, surroundings},
 };
 
@@ -91,10 +89,13 @@ struct Uncommitted(JoinHandle<Result<Vec<String>, Fault>>);
 impl Uncommitted {
     fn begin(session: &Session) -> Result<Self, Fault> {
         let root = session.layout()?.root().to_owned();
+        let host = session.host.clone();
+        // Made here, so that two threads do not make one each.
+        host.runtime()?;
         Ok(Self(std::thread::spawn(move || {
-            let runner = Runner::new(1, Cancel::new()).guarded();
+            let runner = host.runner(1);
             let Some(history) = History::around(&runner, &root) else { return Ok(Vec::new()) };
-            runtime()?.block_on(history.uncommitted())
+            host.runtime()?.wait_for(history.uncommitted())
         })))
     }
 
@@ -112,17 +113,14 @@ fn find(
     files: Uncommitted,
 ) -> Result<Found, Stop> {
     let since = Since { reference, fetch, offline: session.flags.offline };
-    let cancel = Cancel::new();
-    let listening = cancel.clone();
-    let runner = Runner::new(1, cancel).guarded();
+    let runner = session.host.runner(1);
     let root = workspace.layout.root();
     let history = History::around(&runner, root).ok_or_else(|| {
         Fault::new(Kind::Usage, "cannot tell what is affected")
             .because(format!("{} is in no git repository", root.display()))
             .hint("`git init` makes one")
     })?;
-    let bases = runtime()?.block_on(async {
-        listening.listen_to_signals()?;
+    let bases = session.host.runtime()?.block_on(async {
         Bases::find(&history, workspace, names, &since, || files.join()).await
     })?;
     let reasons = reasons(workspace, names, &bases)?;

@@ -18,7 +18,6 @@ use super::{
     evidence::{Evidence, evidence},
     history::tags,
     releases::Releases,
-    run::runtime,
     session::{Session, say},
 };
 
@@ -30,7 +29,7 @@ const READS_AT_ONCE: usize = 8;
 pub(super) fn audit(session: &Session, words: &[String], deep: bool) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
     let releases = Releases::of(session, &workspace, words)?;
-    let (audited, tags) = runtime()?.block_on(async {
+    let (audited, tags) = session.host.runtime()?.wait_for(async {
         let tags = tags_of_schemes(session, &workspace, &releases).await?;
         let catalog = releases.catalog().await?.only(&releases.names);
         let store = &*releases.store;

@@ -1,17 +1,18 @@
 //! `forge bump`: other versions in `versions.yml`, and the lock with them; or those of before.
 
-use std::{collections::BTreeMap, fs};
+use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
+    disk::{MOST_OF_TEXT, read_file},
     git::{self, History},
     model::{Fault, Kind, Series, Version},
     newer::{
         Change, Found, Offers, Pins, Shared, Step, Wish, before, exists, has_stale_digest,
         is_newer, unlike,
     },
-    process::{Cancel, CommandRunner, Runner},
+    process::CommandRunner,
     report::{Align, Cell, Role, Table, render_warning},
     workspace::{Source, Subsystem, Workspace},
 };
@@ -19,7 +20,6 @@ use crate::{
 use super::{
     Stop,
     outdated::{ask, tell_failures},
-    run::{hearing, runtime},
     session::{Session, note, say, select},
     versions::Versions,
 };
@@ -94,7 +94,7 @@ pub(super) fn bump(session: &Session, words: &Words) -> Result<u8, Stop> {
             .into());
     }
     let path = workspace.layout.manifest();
-    let bytes = fs::read(&path)
+    let bytes = read_file(&path, MOST_OF_TEXT)
         .map_err(|error| Fault::io(format!("cannot read {}", path.display()), &error))?;
     let desk = Desk { session, workspace: &workspace, pins: &Pins::read(bytes)? };
     let steps = match words.named() {
@@ -188,8 +188,8 @@ impl<'w> Desk<'w> {
         let key = word.map(|word| self.single(word)).transpose()?.map(|shared| shared.key);
         let root = self.workspace.layout.root();
         let unknown = || Fault::new(Kind::Usage, "cannot tell what was pinned before");
-        let earlier = runtime()?.block_on(async {
-            let runner = runner()?;
+        let earlier = self.session.host.runtime()?.block_on(async {
+            let runner = self.session.host.runner(AT_ONCE);
             let history = History::around(&runner, root).ok_or_else(|| {
                 unknown().because(format!("{} is in no git repository", root.display()))
             })?;
@@ -223,8 +223,9 @@ impl<'w> Desk<'w> {
         let Agenda { mut steps, idle, failed } = steps;
         if !steps.is_empty() {
             let next = self.session.workspaces_at(&chosen(&steps)?, &Versions::new())?;
-            runtime()?
-                .block_on(async { lock_commits(&runner()?, &mut steps, next.any()).await })?;
+            self.session.host.runtime()?.block_on(async {
+                lock_commits(&self.session.host.runner(AT_ONCE), &mut steps, next.any()).await
+            })?;
             self.write(&steps)?;
             self.tell_digests(&steps, next.any());
         }
@@ -243,8 +244,8 @@ impl<'w> Desk<'w> {
         if self.session.flags.dry_run {
             return Ok(());
         }
-        let (_hearing, cancel) = hearing()?;
-        change.make(&self.workspace.layout, &cancel, &note)
+        let (_at_work, cancel) = (self.session.host.at_work()?, self.session.host.cancel());
+        change.make(&self.workspace.layout, cancel, &note)
     }
 
     /// A digest in a spec is that of one version.
@@ -381,10 +382,4 @@ async fn lock_commits(
         _ => None,
     });
     stream::iter(asked).buffer_unordered(AT_ONCE).try_collect::<()>().await
-}
-
-fn runner() -> Result<Runner, Fault> {
-    let cancel = Cancel::new();
-    cancel.listen_to_signals()?;
-    Ok(Runner::new(AT_ONCE, cancel).guarded())
 }

@@ -10,6 +10,7 @@ use std::{
 use crate::{
     archive::{Packed, pack},
     cache::{Place, Record, Release, replace_file},
+    disk::{MOST_OF_TEXT, read_text},
     git::History,
     model::{Compression, Fault, Kind, Layout, Name, Platform},
     release::{bundle_entries, bundle_name, is_project_tag},
@@ -19,8 +20,8 @@ use crate::{
 
 use super::{
     Stop,
-    notes::{git_runner, tag_of_head},
-    run::runtime,
+    notes::tag_of_head,
+    package::make_target,
     session::{Session, say, select},
     verify::examine_all,
 };
@@ -42,7 +43,7 @@ pub(super) fn package(
     let workspaces = session.workspaces()?;
     let names = select(workspaces.any(), words)?;
     let layout = workspaces.layout();
-    let version = runtime()?.block_on(version_here(layout))?;
+    let version = session.host.runtime()?.block_on(version_here(session, layout))?;
     let into = match into {
         Some(into) => session.folder()?.join(into),
         None => layout.dist(),
@@ -54,8 +55,7 @@ pub(super) fn package(
         }
         return Ok(0);
     }
-    fs::create_dir_all(&into)
-        .map_err(|e| Fault::io(format!("cannot make {}", into.display()), &e))?;
+    make_target(layout, &into)?;
     let bundles = pack_all(&workspaces, &names, &version, &into)?;
     for bundle in &bundles {
         let line = format!("{}  {}\n", bundle.packed.sha256, bundle.name);
@@ -96,7 +96,7 @@ pub(super) fn pack_all(
     into: &Path,
 ) -> Result<Vec<Bundle>, Fault> {
     let lock_path = workspaces.layout().lock();
-    let lock = match fs::read_to_string(&lock_path) {
+    let lock = match read_text(&lock_path, MOST_OF_TEXT) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => {
@@ -176,8 +176,8 @@ pub(super) async fn changes(history: &History<'_>) -> Result<Vec<String>, Fault>
 }
 
 /// How a bundle of the workspace as it is here is called: by its tag, or else by its commit.
-async fn version_here(layout: &Layout) -> Result<String, Fault> {
-    let runner = git_runner()?;
+async fn version_here(session: &Session, layout: &Layout) -> Result<String, Fault> {
+    let runner = session.host.runner(1);
     let Some(history) = History::around(&runner, layout.root()) else {
         return Ok("untracked".into());
     };

@@ -17,8 +17,7 @@ use crate::{
 
 use super::{
     Stop,
-    notes::{git_runner, history, links, whole},
-    run::runtime,
+    notes::{history, links, whole},
     session::{Session, say, select},
 };
 
@@ -62,8 +61,8 @@ pub(super) fn changelog(
 ) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
     let component = Component::named(&workspace, name, session.flags.offline)?;
-    let sections = runtime()?.block_on(async {
-        let runner = git_runner()?;
+    let sections = session.host.runtime()?.block_on(async {
+        let runner = session.host.runner(1);
         let history = history(&runner, &workspace.layout)?;
         component.sections(&history, range).await
     })?;

@@ -13,9 +13,8 @@ use super::{
     Stop,
     changelog::{Component, Range},
     evidence::evidence,
-    notes::{git_runner, history, links},
+    notes::{history, links},
     releases::Releases,
-    run::runtime,
     session::{Session, say},
     versions::Versions,
 };
@@ -50,7 +49,7 @@ pub(super) fn notes(
         return Err(Fault::new(Kind::Usage, what).into());
     };
     session.may_change(&*releases.store)?;
-    if !put(&releases, tag, &told.text)? {
+    if !put(session, &releases, tag, &told.text)? {
         let what = format!("{} has no pages for notes", releases.store.url());
         return Err(Fault::new(Kind::Usage, what)
             .hint("releases of GitHub, Gitea and Forgejo have; without `--write` they are printed")
@@ -80,7 +79,7 @@ pub(super) fn keep_current(session: &Session, workspace: &Workspace, versions: &
                     true => {
                         let told = tell(session, workspace, &format!("{name}@{version}"))?;
                         let tag = told.tag.unwrap_or_default();
-                        put(&releases, &tag, &told.text).map(drop)
+                        put(session, &releases, &tag, &told.text).map(drop)
                     }
                 }
             });
@@ -91,10 +90,10 @@ pub(super) fn keep_current(session: &Session, workspace: &Workspace, versions: &
     }
 }
 
-fn put(releases: &Releases, tag: &str, text: &str) -> Result<bool, Stop> {
+fn put(session: &Session, releases: &Releases, tag: &str, text: &str) -> Result<bool, Stop> {
     let release =
         Release { notes: text.to_owned(), ..Release::of_subsystem(tag.to_owned(), Vec::new()) };
-    Ok(runtime()?.block_on(releases.store.describe(&release))?)
+    Ok(session.host.runtime()?.wait_for(releases.store.describe(&release))?)
 }
 
 fn tell(session: &Session, workspace: &Workspace, word: &str) -> Result<Told, Stop> {
@@ -104,8 +103,8 @@ fn tell(session: &Session, workspace: &Workspace, word: &str) -> Result<Told, St
     };
     let component = Component::named(workspace, Some(name), session.flags.offline)?;
     let releases = Releases::of(session, workspace, &[name.to_owned()])?;
-    let told = runtime()?.block_on(async {
-        let runner = git_runner()?;
+    let told = session.host.runtime()?.block_on(async {
+        let runner = session.host.runner(1);
         let history = history(&runner, &workspace.layout)?;
         if let Some(label) = label {
             component.known(&history, label).await?;

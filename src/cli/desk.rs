@@ -7,7 +7,7 @@ use crate::{
     affected::Extent,
     git::{Commit, History, Remote, RemoteTag, Tag},
     model::{Commits, Fault, Kind, Name, Scheme, Version},
-    process::{Cancel, Runner},
+    process::Runner,
     versioning::{Claimant, FromTheFuture, Line, Next, Override, Taken, Wish, day, next, taken},
     workspace::{Subsystem, Workspace},
 };
@@ -231,11 +231,4 @@ pub(super) fn repository<'a>(runner: &'a Runner, root: &Path) -> Result<History<
             .because(format!("{} is in none", root.display()))
             .hint("`git init` makes one; or pin a version in versions.yml")
     })
-}
-
-/// What runs git here.
-pub(super) fn runner() -> Result<Runner, Fault> {
-    let cancel = Cancel::new();
-    cancel.listen_to_signals()?;
-    Ok(Runner::new(1, cancel).guarded())
 }

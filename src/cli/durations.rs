@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use crate::{
-    cache::Record,
+    cache::{Record, SealKey},
     model::{ArtifactId, Fault, Platform, Version},
     provenance::{MAX_BYTES, Run, read_statements, statement_name},
     release::{Catalog, Pin, Pins},
@@ -23,8 +23,9 @@ pub(super) async fn durations(
     store: Option<&dyn Store>,
     ids: &BTreeSet<ArtifactId>,
 ) -> (BTreeMap<ArtifactId, f64>, Option<Fault>) {
+    let key = SealKey::of_user();
     let here = |id: &ArtifactId| {
-        Some((id.clone(), Record::read(&workspaces.layout().record(id))?.build_seconds?))
+        Some((id.clone(), Record::read(&workspaces.layout().record(id), &key)?.build_seconds?))
     };
     let mut known: BTreeMap<_, _> = ids.iter().filter_map(here).collect();
     let mut trouble = None;

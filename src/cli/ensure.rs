@@ -7,8 +7,9 @@ use std::{
 };
 
 use crate::{
+    cache::SealKey,
     model::{ArtifactId, ArtifactReport, How, Layout, Name, Platform, RunReport, Stamp},
-    probe::Snapshot,
+    probe::{Kept, Snapshot},
     report::{Closing, Show, Style, render_json, render_summary},
     ui,
     workspace::Workspace,
@@ -18,16 +19,13 @@ use super::{
     Stop,
     actions::Actions,
     plan::plan,
-    run::{Outcome, Publish, Request, run, runtime},
+    run::{Outcome, Publish, Request, run},
     session::{Session, say},
     versions,
 };
 
 /// What was done to the artifacts.
 pub(super) const DONE: &str = "ensured";
-
-/// Where the snapshot is kept.
-const PLACE: &str = "snapshot";
 
 /// Makes the pinned binaries present and proven.
 pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
@@ -36,9 +34,10 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
     }
     let (began, started) = (Instant::now(), SystemTime::now());
     let layout = session.layout()?;
+    let key = SealKey::of_user();
     let question = question(session, words);
     if let Some(question) = &question
-        && let Some(known) = Snapshot::load(&layout, PLACE, question)
+        && let Some(known) = Snapshot::load(kept(&layout, &key), question)
     {
         let mut report = report_of(&known, session.platform());
         report.seconds = began.elapsed().as_secs_f64();
@@ -48,10 +47,10 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let workspaces = Arc::new(workspaces);
     let request =
         Request { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
-    let mut outcome = runtime()?.block_on(run(session, request))?;
+    let mut outcome = session.host.runtime()?.block_on(run(session, request))?;
     outcome.report.seconds = began.elapsed().as_secs_f64();
     if let Some(question) = question.filter(|_| outcome.is_noop) {
-        keep_snapshot(workspaces.any(), &outcome, &question, started);
+        keep_snapshot(workspaces.any(), &outcome, &question, started, &key);
     }
     close(session, &layout, &outcome.report)
 }
@@ -68,6 +67,11 @@ fn question(session: &Session, words: &[String]) -> Option<String> {
     let class = session.classes().own.as_str();
     is_simple
         .then(|| format!("ensure {} {publish} {class} {}", session.platform(), words.join(" ")))
+}
+
+/// Where the snapshot is kept.
+fn kept<'a>(layout: &'a Layout, key: &'a SealKey) -> Kept<'a> {
+    Kept { layout, name: "snapshot", key }
 }
 
 fn report_of(snapshot: &Snapshot, platform: Platform) -> RunReport {
@@ -91,7 +95,13 @@ fn report_of(snapshot: &Snapshot, platform: Platform) -> RunReport {
 }
 
 /// Keeps the answer of a run that had nothing to do.
-fn keep_snapshot(workspace: &Workspace, outcome: &Outcome, question: &str, started: SystemTime) {
+fn keep_snapshot(
+    workspace: &Workspace,
+    outcome: &Outcome,
+    question: &str,
+    started: SystemTime,
+    key: &SealKey,
+) {
     let layout = &workspace.layout;
     let mut inputs: Vec<PathBuf> = workspace.inputs.clone();
     inputs.extend(outcome.source_inputs.iter().cloned());
@@ -110,7 +120,8 @@ fn keep_snapshot(workspace: &Workspace, outcome: &Outcome, question: &str, start
         answer.push(format!("{} {} {}", artifact.bytes, artifact.id.name, artifact.version));
     }
     let environment = workspace.environment.iter();
-    Snapshot { answer }.save(layout, PLACE, question, started, inputs.iter(), environment);
+    let kept = kept(layout, key);
+    Snapshot { answer }.save(kept, question, started, inputs.iter(), environment);
 }
 
 /// The closing of a run that did `done` to the artifacts: what changed, what failed, the sum.

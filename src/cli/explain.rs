@@ -4,12 +4,13 @@
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use crate::{
-    cache::{Installed, Place, inspect},
-    model::{Inputs, Layout, Name},
+    cache::{Installed, Place, SealKey, inspect},
+    model::{Inputs, Layout, Name, shown_url},
     plan::Step,
     probe::{Finding, Print, Verdict},
+    process::can_sandbox,
     report::{Role, Style, human_time},
-    workspace::{Build, Service, Source, Subsystem, UpstreamDigest},
+    workspace::{Build, Service, Shared, Source, Subsystem, UpstreamDigest},
 };
 
 use super::{
@@ -41,7 +42,7 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, Stop> {
             Err(fault) => page.line("cannot be had", &fault.to_string()),
         }
     }
-    say(&page.text)?;
+    say(&session.host.secrets().mask(&shown_url(&page.text)))?;
     Ok(0)
 }
 
@@ -72,6 +73,7 @@ impl Page {
         }
         self.line("binaries", &subsystem.binaries.join(", "));
         self.line("source", &source(&subsystem.source));
+        self.shared(&subsystem.shared);
         for (label, names) in [("needs", &subsystem.needs), ("build needs", &subsystem.build_needs)]
         {
             if !names.is_empty() {
@@ -97,6 +99,16 @@ impl Page {
         }
     }
 
+    /// What else of the workspace goes into it.
+    fn shared(&mut self, shared: &Shared) {
+        let also = shared.also.iter().map(|pattern| format!("{pattern} (`also`)"));
+        let used = shared.used.iter().map(|pattern| format!("{pattern} (its commands name it)"));
+        let imports = shared.imports.then(|| "what its Go code imports".to_owned());
+        for (index, line) in also.chain(used).chain(imports).enumerate() {
+            self.line(if index == 0 { "other inputs" } else { "" }, &line);
+        }
+    }
+
     fn service(&mut self, service: &Service) {
         self.line("service", &service.command.symbolic());
         if let Some(ready) = &service.ready {
@@ -116,6 +128,10 @@ impl Page {
             let pair = format!("{key}={}", value.symbolic());
             self.line(if index == 0 { "environment" } else { "" }, &pair);
         }
+        if !build.pass_env.is_empty() {
+            let names: Vec<&str> = build.pass_env.keys().map(String::as_str).collect();
+            self.line("passed on", &names.join(", "));
+        }
         let tools: Vec<String> = build
             .tools
             .iter()
@@ -127,6 +143,12 @@ impl Page {
         if !tools.is_empty() {
             self.line("tools", &tools.join(", "));
         }
+        let sandbox = match (build.is_sandboxed, can_sandbox()) {
+            (false, _) => "off: its build may write everywhere",
+            (true, false) => "not available on this system: its build may write everywhere",
+            (true, true) => "its build writes only to its own folders and the caches of toolchains",
+        };
+        self.line("sandbox", sandbox);
         self.line("timeout", &human_time(build.timeout.as_secs_f64()));
     }
 
@@ -161,7 +183,7 @@ impl Page {
     /// Which fields of the fingerprint differ from what is installed.
     fn last_build(&mut self, layout: &Layout, finding: &Finding) {
         let place = Place::of(layout, &finding.want.id);
-        let Installed::Intact { record, .. } = inspect(&place) else { return };
+        let Installed::Intact { record, .. } = inspect(&place, &SealKey::of_user()) else { return };
         let prints = finding.want.build.iter().chain(&finding.want.upstream);
         let nearest = prints.min_by_key(|print| record.stamp.differing_inputs(&print.inputs).len());
         let Some(Print { inputs, .. }) = nearest else { return };
@@ -187,16 +209,8 @@ impl Page {
 fn source(source: &Source) -> String {
     match source {
         Source::None => "none: the builder fetches by itself".into(),
-        Source::Path { dir, only, shared } => {
-            let mut text = format!("path {}", dir.display());
-            if !only.is_empty() {
-                text.push_str(&format!(" ({})", only.join(", ")));
-            }
-            if !shared.also.is_empty() {
-                text.push_str(&format!(", also {}", shared.also.join(", ")));
-            }
-            text + if shared.imports { ", and what its Go code imports" } else { "" }
-        }
+        Source::Path { dir, only } if only.is_empty() => format!("path {}", dir.display()),
+        Source::Path { dir, only } => format!("path {} ({})", dir.display(), only.join(", ")),
         Source::Git { url, reference } => format!("git {url} at {reference}"),
         Source::Archive { url, digest, .. } => format!("archive {url} ({digest:?})"),
     }

@@ -12,10 +12,8 @@ use crate::{
 
 use super::{
     Stop,
-    desk::runner,
     evidence::{Evidence, evidence},
     releases::{Releases, version},
-    run::runtime,
     session::{Session, say},
 };
 
@@ -36,7 +34,7 @@ pub(super) fn history(session: &Session, name: &str, limit: usize) -> Result<u8,
             .because("each of its subsystems has a history of its own")
             .into());
     }
-    let (past, count) = runtime()?.block_on(async {
+    let (past, count) = session.host.runtime()?.block_on(async {
         let catalog = releases.catalog().await?.only(&releases.names);
         let tags = tags(session, &workspace, &releases).await?.unwrap_or_default();
         collect(&releases, catalog, &tags, limit).await
@@ -55,7 +53,7 @@ pub(super) async fn tags(
     workspace: &Workspace,
     releases: &Releases,
 ) -> Result<Option<BTreeMap<String, RemoteTag>>, Fault> {
-    let runner = runner()?;
+    let runner = session.host.runner(1);
     let Some(history) = History::around(&runner, workspace.layout.root()) else {
         return Ok(None);
     };

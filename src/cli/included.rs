@@ -13,7 +13,7 @@ use crate::{
     workspace::{Library, LoadError, Pinned},
 };
 
-use super::{Stop, run::runtime, session::Session};
+use super::{Stop, session::Session};
 
 /// What `load` gives once all files at URLs that it wants are here.
 pub(super) fn loaded<T>(
@@ -41,7 +41,7 @@ pub(super) fn loaded<T>(
             if fetched.contains_key(&file.sha256) {
                 continue;
             }
-            let bytes = runtime()?.block_on(fetch(&fetcher, &file))?;
+            let bytes = session.host.runtime()?.wait_for(fetch(&fetcher, &file))?;
             if let Some(Err(fault)) = cache.as_ref().map(|it| it.keep_pinned(file.sha256, &bytes)) {
                 let fault = fault.within(format!("{} is not kept in your cache", file.shown));
                 eprint!("{}", render_warning(None, &fault, session.stderr_style()));

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use crate::{
     execute::{LockChange, resolve_refs, unlocked_refs, write_lock},
     model::{Fault, Kind},
-    process::{Cancel, Runner},
 };
 
 use super::{
     Stop,
-    run::{hearing, jobs, runtime},
+    run::jobs,
     session::{Session, note, say, select},
 };
 
@@ -31,10 +30,8 @@ pub(super) fn lock(session: &Session, words: &[String], update: bool) -> Result<
         }
     }
     let unlocked = unlocked_refs(&workspace, &names);
-    let commits = runtime()?.block_on(async {
-        let cancel = Cancel::new();
-        cancel.listen_to_signals()?;
-        let runner = Arc::new(Runner::new(jobs(session), cancel).guarded());
+    let commits = session.host.runtime()?.block_on(async {
+        let runner = Arc::new(session.host.runner(jobs(session)));
         resolve_refs(&*runner, &unlocked).await
     })?;
     let changes: Vec<LockChange> = unlocked
@@ -45,12 +42,13 @@ pub(super) fn lock(session: &Session, words: &[String], update: bool) -> Result<
                 version: subsystem.version.to_string(),
                 commit: Some(commits.get(&subsystem.name)?.clone()),
                 asset: None,
+                upstream: None,
             })
         })
         .collect();
     if !session.flags.dry_run {
-        let (_hearing, cancel) = hearing()?;
-        write_lock(&workspace.layout, &changes, &cancel, &note)?;
+        let (_at_work, cancel) = (session.host.at_work()?, session.host.cancel());
+        write_lock(&workspace.layout, &changes, cancel, &note)?;
     }
     for change in &changes {
         let commit = change.commit.as_deref().unwrap_or_default();

@@ -2,13 +2,13 @@
 
 use std::{
     collections::BTreeSet,
-    fs::File,
     io::{Read, Seek, SeekFrom},
     path::PathBuf,
     time::Duration,
 };
 
 use crate::{
+    disk::open_file,
     model::{Fault, Name},
     process::{Cancel, tail},
     report::{Role, Style},
@@ -17,7 +17,6 @@ use crate::{
 
 use super::{
     Stop,
-    run::runtime,
     session::{Session, say},
 };
 
@@ -37,11 +36,8 @@ pub(super) fn logs(
     let style = session.stdout_style();
     follower.show_last(style)?;
     if follow {
-        let cancel = Cancel::new();
-        runtime()?.block_on(async {
-            cancel.listen_to_signals()?;
-            follower.follow(&cancel, style).await
-        })?;
+        let cancel = session.host.cancel();
+        session.host.runtime()?.block_on(follower.follow(cancel, style))?;
     } else if follower.logs.iter().all(|log| !log.path.exists()) {
         eprintln!("no service wrote a log here yet; `forge up` starts them");
     }
@@ -111,7 +107,7 @@ impl Follower {
 impl Log {
     /// The lines that were added since it was looked last. A log that began anew is read from its start.
     fn added(&mut self) -> Vec<String> {
-        let Ok(mut file) = File::open(&self.path) else { return Vec::new() };
+        let Ok(mut file) = open_file(&self.path) else { return Vec::new() };
         let size = file.metadata().map_or(0, |metadata| metadata.len());
         if size < self.at {
             self.at = 0;

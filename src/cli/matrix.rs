@@ -19,7 +19,6 @@ use super::{
     choice::MatrixFormat,
     durations::durations,
     misses::Search,
-    run::runtime,
     session::{Session, say},
     versions,
 };
@@ -80,7 +79,7 @@ fn deal(session: &Session, wish: &Wish<'_>, format: MatrixFormat) -> Result<Matr
     };
     let wanted: BTreeSet<ArtifactId> = workspaces.artifacts(&names).collect();
     let stores = session.stores(workspaces.any())?;
-    runtime()?.block_on(async {
+    session.host.runtime()?.wait_for(async {
         let wanted = match wish.misses {
             true => Search::new(session, &workspaces, &stores)?.to_make(&fleet, wanted).await?,
             false => wanted,

@@ -31,7 +31,7 @@ impl<'a> Search<'a> {
         workspaces: &'a Workspaces,
         stores: &'a Stores,
     ) -> Result<Self, Fault> {
-        Ok(Self { session, workspaces, stores, cache: Cache::of_user()? })
+        Ok(Self { session, workspaces, stores, cache: Cache::for_workspace(workspaces.layout()).0 })
     }
 
     /// Those of `wanted` that no release holds, and what has to be made for them too, as far as no

@@ -23,6 +23,7 @@ mod explain;
 mod graph;
 mod habits;
 mod history;
+mod host;
 mod included;
 mod init;
 mod lint;
@@ -64,7 +65,7 @@ use clap::{CommandFactory, Parser};
 use crate::{
     ci::Stage,
     model::{Fault, Kind, Problems},
-    process::guardian,
+    process::{guardian, keep_memory_private},
     report::{render_fault, render_problems},
     service::look,
     workspace::LoadError,
@@ -105,6 +106,7 @@ impl From<LoadError> for Stop {
 
 /// Runs forge with the arguments of this process.
 pub fn main() -> ExitCode {
+    keep_memory_private();
     let argv: Vec<_> = std::env::args_os().collect();
     if argv.get(1).is_some_and(|first| first == guardian::ARGUMENT) {
         guardian::main();
@@ -261,6 +263,7 @@ fn tell(session: &Session, stop: Stop) -> u8 {
         }
         Stop::Fault(fault) => (render_fault(&fault, style), fault.kind.exit_code()),
     };
+    let text = session.host.secrets().mask(&text);
     // If even standard error is closed there is nobody left to tell.
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
     code

@@ -17,8 +17,7 @@ use crate::{
 
 use super::{
     Stop,
-    desk::{Desk, Means, repository, runner},
-    run::runtime,
+    desk::{Desk, Means, repository},
     session::{Session, say, select, surroundings},
     terms::Terms,
     versions::Versions,
@@ -47,8 +46,8 @@ pub(super) fn next_version(
     }
     let mut found = Vec::new();
     for name in &names {
-        let next = runtime()?.block_on(async {
-            let runner = runner()?;
+        let next = session.host.runtime()?.block_on(async {
+            let runner = session.host.runner(1);
             let history = repository(&runner, workspace.layout.root())?;
             let desk = Desk::of(&workspace, name, &history, terms, means).await?;
             match claim {
@@ -119,8 +118,8 @@ pub(super) fn claimed(
     // What a release lacks of the history, it may fetch: it changes far more than that.
     let means = Means { fetch: true, offline: false };
     for name in names {
-        let next = runtime()?.block_on(async {
-            let runner = runner()?;
+        let next = session.host.runtime()?.block_on(async {
+            let runner = session.host.runner(1);
             let history = repository(&runner, workspace.layout.root())?;
             let desk = Desk::of(workspace, name, &history, terms, means).await?;
             desk.committed().await?;

@@ -4,14 +4,13 @@ use crate::{
     git::{History, Tag},
     model::{Fault, Kind, Layout, nearest},
     probe::trusted_repositories,
-    process::{Cancel, CommandRunner, Runner},
+    process::CommandRunner,
     release::{Components, Links, Notes, latest, previous},
     workspace::Workspace,
 };
 
 use super::{
     Stop, component_notes,
-    run::runtime,
     session::{Session, say},
 };
 
@@ -41,8 +40,8 @@ fn notes(session: &Session, tag: Option<&str>) -> Result<u8, Stop> {
     let layout = session.layout()?;
     // Notes of what is checked out can be had where that does not load.
     let links = session.workspace().ok().and_then(|workspace| links(&workspace));
-    let (tag, mut notes) = runtime()?.block_on(async {
-        let runner = git_runner()?;
+    let (tag, mut notes) = session.host.runtime()?.block_on(async {
+        let runner = session.host.runner(1);
         let history = history(&runner, &layout)?;
         let tags = history.tags().await?;
         let tag = match tag {
@@ -72,13 +71,6 @@ fn notes(session: &Session, tag: Option<&str>) -> Result<u8, Stop> {
 pub(super) fn links(workspace: &Workspace) -> Option<Links> {
     let repository = trusted_repositories(workspace).into_iter().next()?;
     Some(Links { repository })
-}
-
-/// What runs git.
-pub(super) fn git_runner() -> Result<Runner, Fault> {
-    let cancel = Cancel::new();
-    cancel.listen_to_signals()?;
-    Ok(Runner::new(1, cancel))
 }
 
 /// The history of the workspace.

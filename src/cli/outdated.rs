@@ -1,20 +1,20 @@
 //! `forge outdated`: which pins have something newer upstream.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use etcetera::BaseStrategy;
 
 use crate::{
+    disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Kind, Name, Series},
     newer::{Asker, Found, Looked, Proxies, Wish, is_newer, look, unlike},
-    process::{Cancel, Runner},
     report::{Align, Cell, Role, Table, render_warning},
     workspace::{Subsystem, Workspace},
 };
 
 use super::{
     Stop,
-    run::{jobs, runtime},
+    run::jobs,
     session::{Session, say, select},
 };
 
@@ -89,10 +89,9 @@ pub(super) fn ask<'w>(
     }
     let variables = go_variables();
     let proxies = Proxies::of(|name| variables.get(name).cloned());
-    runtime()?.block_on(async {
-        let cancel = Cancel::new();
-        cancel.listen_to_signals()?;
-        let runner = Runner::new(jobs(session), cancel.clone()).guarded();
+    session.host.runtime()?.block_on(async {
+        let cancel = session.host.cancel();
+        let runner = session.host.runner(jobs(session));
         let asker = Asker::new(&runner, session.store_settings(workspace), proxies);
         tokio::select! {
             () = cancel.cancelled() => Err(cancel.fault("asking upstream")),
@@ -122,7 +121,7 @@ fn go_variables() -> BTreeMap<String, String> {
         let folders = etcetera::base_strategy::choose_native_strategy().ok()?;
         Some(folders.config_dir().join("go/env"))
     });
-    let written = written.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+    let written = written.and_then(|path| read_text(&path, MOST_OF_TEXT).ok()).unwrap_or_default();
     let pairs = written.lines().filter_map(|line| line.split_once('='));
     let mut variables: BTreeMap<_, _> =
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     archive,
-    cache::{Installed, Place, inspect, replace_file},
+    cache::{Installed, Place, SealKey, inspect, make_folder, replace_file},
     execute::pack_installed,
     model::{ArtifactId, Fault, Kind, Layout, Name, asset_name},
     report::human_size,
@@ -19,7 +19,7 @@ use super::{
     Stop,
     ensure::close,
     plan::plan,
-    run::{Publish, Request, run, runtime},
+    run::{Publish, Request, run},
     session::{Session, say, select},
 };
 
@@ -36,7 +36,7 @@ pub(super) fn package(
     let names = select(workspaces.any(), words)?;
     let request =
         Request { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
-    let outcome = runtime()?.block_on(run(session, request))?;
+    let outcome = session.host.runtime()?.block_on(run(session, request))?;
     let layout = workspaces.layout();
     if !outcome.report.is_good() {
         return close(session, layout, &outcome.report);
@@ -45,7 +45,7 @@ pub(super) fn package(
         Some(into) => session.folder()?.join(into),
         None => layout.dist(),
     };
-    let packed = pack(&workspaces, &names, &into)?;
+    let packed = pack(session, &workspaces, &names, &into)?;
     let document: Vec<_> = packed
         .iter()
         .map(|Packed { id, path, asset }| {
@@ -76,24 +76,25 @@ pub(super) struct Packed {
 
 /// Packs the installed artifacts of the subsystems called `names` into `into`.
 pub(super) fn pack(
+    session: &Session,
     workspaces: &Workspaces,
     names: &BTreeSet<Name>,
     into: &Path,
 ) -> Result<Vec<Packed>, Fault> {
-    let (runtime, layout) = (runtime()?, workspaces.layout());
-    std::fs::create_dir_all(into)
-        .map_err(|e| Fault::io(format!("cannot make {}", into.display()), &e))?;
+    let (runtime, layout) = (session.host.runtime()?, workspaces.layout());
+    let key = SealKey::of_user();
+    make_target(layout, into)?;
     let mut packed = Vec::new();
     for id in workspaces.artifacts(names) {
         let subsystem = workspaces.subsystem(&id);
         let place = Place::of(layout, &id);
-        let Installed::Intact { record, .. } = inspect(&place) else {
+        let Installed::Intact { record, .. } = inspect(&place, &key) else {
             return Err(Fault::new(Kind::Failed, format!("{id} vanished while it was packed")));
         };
         let compression = subsystem.compression;
         let path = into.join(asset_name(&subsystem.binaries[0], id.platform, compression));
         let partial = path.with_extension("part");
-        let asset = runtime.block_on(pack_installed(&place, &record, compression, &partial))?;
+        let asset = runtime.wait_for(pack_installed(&place, &record, compression, &partial))?;
         std::fs::rename(&partial, &path)
             .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
         let line = format!("{}  {}\n", asset.sha256, file_name(&path));
@@ -102,6 +103,15 @@ pub(super) fn pack(
         packed.push(Packed { id, path, asset });
     }
     Ok(packed)
+}
+
+/// Makes the folder that assets are packed into: one of the user's, or one below `.forge`.
+pub(super) fn make_target(layout: &Layout, into: &Path) -> Result<(), Fault> {
+    if into.starts_with(layout.forge()) {
+        return make_folder(layout, into).map(drop);
+    }
+    std::fs::create_dir_all(into)
+        .map_err(|e| Fault::io(format!("cannot make {}", into.display()), &e))
 }
 
 /// A line for each: digest, path, size.

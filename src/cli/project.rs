@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    cache::{Record, Staging, stage},
+    cache::{Record, SealKey, Staging, stage},
     git::{History, resolve},
     model::{ArtifactId, Fault, Kind, Name, Platform},
     process::CommandRunner,
@@ -17,8 +17,7 @@ use crate::{
 use super::{
     Stop,
     bundle::{Bundle, changes, pack_all},
-    notes::{git_runner, history, known, links, notes_of},
-    run::runtime,
+    notes::{history, known, links, notes_of},
     session::{Session, say, select, surroundings},
 };
 
@@ -42,7 +41,7 @@ pub(super) fn release(session: &Session, tag: &str) -> Result<u8, Stop> {
     }
     let mut prepared = checked.pack()?;
     let Prepared { store, release, bundles, .. } = &mut prepared;
-    let results = publish_all(store, release, bundles)?;
+    let results = publish_all(session, store, release, bundles)?;
     close(session, store, release, &results)
 }
 
@@ -50,7 +49,7 @@ pub(super) fn release(session: &Session, tag: &str) -> Result<u8, Stop> {
 pub(super) fn release_of_ci(session: &Session, tag: &str) -> Result<(String, u8), Stop> {
     let mut prepared = check(session, tag)?.pack()?;
     let Prepared { store, release, bundles, .. } = &mut prepared;
-    let results = publish_all(store, release, bundles)?;
+    let results = publish_all(session, store, release, bundles)?;
     let faults = results.iter().filter_map(|(_, result)| result.as_ref().err());
     let faults: String = faults.map(|fault| render_fault(fault, session.stderr_style())).collect();
     let text = faults + &told(store, release, &results, &waits_for(&results));
@@ -59,11 +58,12 @@ pub(super) fn release_of_ci(session: &Session, tag: &str) -> Result<(String, u8)
 
 /// Publishes all bundles. Whether the release is the latest one is known only now.
 fn publish_all<'b>(
+    session: &Session,
     store: &Arc<dyn Store>,
     release: &mut Release,
     bundles: &'b [Bundle],
 ) -> Result<Vec<Outcome<'b>>, Stop> {
-    let results = runtime()?.block_on(async {
+    let results = session.host.runtime()?.wait_for(async {
         let others = store.releases().await?;
         let visible = others.iter().filter(|info| !info.is_draft).map(|info| info.tag.as_str());
         release.is_latest = is_latest(visible, &release.tag);
@@ -92,7 +92,7 @@ fn check(session: &Session, tag: &str) -> Result<Checked, Stop> {
     let Some(store) = session.stores(workspaces.any())?.all.into_iter().next() else {
         return Err(Fault::new(Kind::Usage, "there is no store to release to").into());
     };
-    let notes = runtime()?.block_on(tagged(session, &workspaces, &*store, tag))?;
+    let notes = session.host.runtime()?.block_on(tagged(session, &workspaces, &*store, tag))?;
     all_locked(&workspaces, &names)?;
     session.may_change(&*store)?;
     Ok(Checked { tag: tag.to_owned(), workspaces, names, store, notes })
@@ -106,7 +106,7 @@ async fn tagged(
     store: &dyn Store,
     tag: &str,
 ) -> Result<Notes, Fault> {
-    let runner = git_runner()?;
+    let runner = session.host.runner(1);
     let history = history(&runner, workspaces.layout())?;
     let commit = is_checked_out(&history, tag).await?;
     // A run of CI that a tag began needs no proof that the tag was pushed.
@@ -246,11 +246,12 @@ fn told(
 
 /// Everything in a bundle has to be what `forge.lock` pins, so that others can have the same.
 fn all_locked(workspaces: &Workspaces, names: &BTreeSet<Name>) -> Result<(), Fault> {
+    let key = SealKey::of_user();
     let is_unlocked = |id: &ArtifactId| {
         let version = workspaces.subsystem(id).version.as_str();
         let locked = workspaces.any().lock.get(&id.name, version);
         let asset = locked.and_then(|locked| locked.assets.get(&id.platform));
-        let installed = Record::read(&workspaces.layout().record(id));
+        let installed = Record::read(&workspaces.layout().record(id), &key);
         asset.is_none_or(|asset| {
             installed.is_some_and(|record| record.stamp.fingerprint != asset.fingerprint)
         })

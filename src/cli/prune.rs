@@ -12,7 +12,6 @@ use crate::{
 use super::{
     Stop,
     releases::Releases,
-    run::runtime,
     session::{Session, say},
 };
 
@@ -35,8 +34,8 @@ pub(super) fn prune(
 ) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
     let releases = Releases::of(session, &workspace, words)?;
-    let runtime = runtime()?;
-    let catalog = runtime.block_on(releases.catalog())?;
+    let runtime = session.host.runtime()?;
+    let catalog = runtime.wait_for(releases.catalog())?;
     let old = outdated(&catalog, &releases.pins, &releases.names, keep);
     let is_told_only = !yes || session.flags.dry_run;
     if is_told_only || old.is_empty() {
@@ -44,7 +43,7 @@ pub(super) fn prune(
         return Ok(0);
     }
     session.may_change(&*releases.store)?;
-    let gone = runtime.block_on(delete(session, &releases, &old))?;
+    let gone = runtime.wait_for(delete(session, &releases, &old))?;
     Ok(close(session, &releases, &gone)?)
 }
 

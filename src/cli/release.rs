@@ -10,7 +10,7 @@ use super::{
     ensure::close_as,
     next::{Claimed, claimed, settled},
     plan::plan_of,
-    run::{Publish, Request, run, runtime},
+    run::{Publish, Request, run},
     session::{Session, say, select, surroundings},
     terms::Terms,
     versions::Versions,
@@ -64,7 +64,7 @@ fn publish(
         workspaces = Arc::new(session.workspaces_at(&Versions::new(), &versions)?);
     }
     let request = Request { workspaces: workspaces.clone(), names: &names, publish };
-    let outcome = runtime()?.block_on(run(session, request))?;
+    let outcome = session.host.runtime()?.block_on(run(session, request))?;
     if outcome.report.is_good() {
         settled(workspaces.layout(), &versions);
         component_notes::keep_current(session, workspaces.any(), &versions);

@@ -12,7 +12,6 @@ use crate::{
 
 use super::{
     Stop,
-    run::runtime,
     session::{Session, say, select},
 };
 
@@ -51,7 +50,7 @@ impl Releases {
 pub(super) fn list(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
     let releases = Releases::of(session, &workspace, words)?;
-    let catalog = runtime()?.block_on(releases.catalog())?.only(&releases.names);
+    let catalog = session.host.runtime()?.wait_for(releases.catalog())?.only(&releases.names);
     let text = match session.flags.json {
         true => json(&releases, &catalog),
         false => text(session, &releases, &catalog),

@@ -3,13 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use tokio::sync::OnceCell;
 
 use crate::{
-    cache::{Cache, Record, sweep_staging},
+    cache::{Cache, Record, SealKey, sweep_staging},
     disk::unique,
     execute::{self, Context, Turns, Versions, execute, resolve_refs, unlocked_refs},
     model::{ArtifactId, Event, EventSink, Fault, Kind, Name, RunReport},
@@ -72,9 +72,7 @@ pub(super) struct Outcome {
 
 /// Probes, plans and executes.
 pub(super) async fn run(session: &Session, request: Request<'_>) -> Result<Outcome, Stop> {
-    let cancel = Cancel::new();
-    cancel.listen_to_signals()?;
-    run_until(session, request, cancel).await
+    run_until(session, request, session.host.cancel().clone()).await
 }
 
 /// [`run`], up to its end or until `cancel` stops it.
@@ -85,14 +83,15 @@ pub(super) async fn run_until(
 ) -> Result<Outcome, Stop> {
     let Request { workspaces, names, publish } = request;
     let jobs = jobs(session);
-    let runner = Arc::new(Runner::new(jobs, cancel.clone()).guarded());
+    let runner = Arc::new(session.host.runner_until(jobs, cancel.clone()));
     let (screen, recorder, events) = open_screen(session);
     let waits = {
         let events = events.clone();
         Waits(Arc::new(move |why| events.emit(Event::Waiting { why: why.to_owned() })))
     };
     let stores = session.stores_that_tell(workspaces.any(), waits)?;
-    let cache = Arc::new(Cache::of_user()?);
+    let (cache, no_cache) = Cache::for_workspace(workspaces.layout());
+    let cache = Arc::new(cache);
     let commits = commits(session, &workspaces, &runner, names).await?;
     let options = session.probe_options(&stores, publish)?;
     let prober = Prober {
@@ -108,6 +107,9 @@ pub(super) async fn run_until(
     let plan = compile(&workspaces, probed, &seconds);
     let is_noop = is_noop(&plan);
     if !plan.actions.is_empty() {
+        if let Some(fault) = no_cache {
+            events.emit(Event::Warning { artifact: None, fault });
+        }
         sweep_staging(workspaces.layout());
         cache.sweep();
     }
@@ -134,10 +136,12 @@ pub(super) async fn run_until(
         surroundings: surroundings(),
         state: OnceCell::new(),
         versions: Versions::default(),
+        toolchain_caches: OnceLock::new(),
         not_its_version: tokio::sync::Mutex::default(),
         options,
     };
     let report = execute(plan, Arc::new(context)).await;
+    let report = ui::masked_report(session.host.secrets(), report);
     screen.finish();
     write_trace(session, &recorder)?;
     Ok(Outcome { report, is_noop, source_inputs })
@@ -147,12 +151,12 @@ pub(super) async fn run_until(
 pub(super) fn look(session: &Session, request: &Request<'_>) -> Result<(Probed, Stores), Stop> {
     let Request { workspaces, names, publish } = request;
     let stores = session.stores(workspaces.any())?;
-    let cache = Cache::of_user()?;
+    let (cache, _) = Cache::for_workspace(workspaces.layout());
     let (commits, options) = (BTreeMap::new(), session.probe_options(&stores, *publish)?);
     let prober =
         Prober { workspaces, commits: &commits, cache: &cache, stores: &stores.all, options };
     let wanted = workspaces.artifacts(*names).collect();
-    let probed = runtime()?.block_on(prober.probe(&wanted));
+    let probed = session.host.runtime()?.wait_for(prober.probe(&wanted));
     Ok((probed, stores))
 }
 
@@ -195,8 +199,9 @@ pub(super) fn recorded_seconds(
     let builds = probed.findings.iter().filter(
         |(_, finding)| matches!(finding, Ok(finding) if matches!(finding.verdict, Verdict::Build)),
     );
+    let key = SealKey::of_user();
     let seconds = |(id, _): (&ArtifactId, _)| {
-        Some((id.clone(), Record::read(&workspaces.layout().record(id))?.build_seconds?))
+        Some((id.clone(), Record::read(&workspaces.layout().record(id), &key)?.build_seconds?))
     };
     builds.filter_map(seconds).collect()
 }
@@ -208,6 +213,7 @@ fn open_screen(session: &Session) -> (Arc<ui::Screen>, Arc<ui::Recorder>, Arc<dy
         Some(_) => Arc::new(ui::FanOut::new(vec![screen.clone(), recorder.clone()])),
         None => screen.clone(),
     };
+    let events = Arc::new(ui::Masked::new(session.host.secrets().clone(), events));
     (screen, recorder, events)
 }
 
@@ -221,21 +227,6 @@ fn write_trace(session: &Session, recorder: &ui::Recorder) -> Result<(), Fault> 
 pub(super) fn jobs(session: &Session) -> usize {
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     session.flags.jobs.map_or_else(processors, usize::from)
-}
-
-/// The threads that a run works on; made only once there is something to do.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Fault::io("cannot start the threads of a run", &e))
-}
-
-/// A handle that signals stop, for as long as the runtime lives: for work that blocks.
-pub(super) fn hearing() -> Result<(tokio::runtime::Runtime, Cancel), Fault> {
-    let (runtime, cancel) = (runtime()?, Cancel::new());
-    runtime.block_on(async { cancel.listen_to_signals() })?;
-    Ok((runtime, cancel))
 }
 
 /// The name of this run's folder of logs: when it began, and what no other run has. Two containers may

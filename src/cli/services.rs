@@ -18,7 +18,6 @@ use crate::{
 use super::{
     Stop,
     logs::Follower,
-    run::{hearing, runtime},
     session::{Session, note, say},
     task::ensure_all,
 };
@@ -32,17 +31,16 @@ pub(super) fn up(session: &Session, words: &[String], foreground: bool) -> Resul
         return show(session, workspace, &names, &states(workspace)?);
     }
     let watch = (foreground && states(workspace)?.is_empty()).then(|| Watch::over(workspace));
-    let runtime = runtime()?;
-    let cancel = Cancel::new();
-    runtime.block_on(async { cancel.listen_to_signals() })?;
-    let Some(raised) = bring_up(session, &workspaces, &names, &BTreeSet::new(), &cancel)? else {
+    let _at_work = session.host.at_work()?;
+    let cancel = session.host.cancel();
+    let Some(raised) = bring_up(session, &workspaces, &names, &BTreeSet::new(), cancel)? else {
         return Ok(Kind::Failed.exit_code());
     };
     show(session, workspace, &names, &raised.states)?;
     if foreground {
         let mut follower = Follower::new(&Home::new(&workspace.layout), &names, 0);
         let style = session.stdout_style();
-        runtime.block_on(follower.follow(&cancel, style))?;
+        session.host.runtime()?.block_on(follower.follow(cancel, style))?;
         note(&format!("ending {}", list(&names)));
         let end = watch.is_none().then_some(&names);
         service::lower(workspace, end, &cancel.patient(), &note)?;
@@ -53,19 +51,19 @@ pub(super) fn up(session: &Session, words: &[String], foreground: bool) -> Resul
 /// Ends services; all of them, and whatever is left of them, if none is named.
 pub(super) fn down(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let workspace = session.workspace();
-    let (_hearing, cancel) = hearing()?;
+    let (_at_work, cancel) = (session.host.at_work()?, session.host.cancel());
     // What runs can be ended though somebody broke a file meanwhile.
     let workspace = match workspace {
         Ok(workspace) => workspace,
         Err(Stop::Problems(_)) if words.is_empty() => {
-            service::lower_all(&session.layout()?, &cancel, &note)?;
+            service::lower_all(&session.layout()?, cancel, &note)?;
             return Ok(0);
         }
         Err(stop) => return Err(stop),
     };
     let names = service::select(&workspace, words)?;
     let names = (!words.is_empty()).then_some(&names);
-    let was = service::lower(&workspace, names, &cancel, &note)?;
+    let was = service::lower(&workspace, names, cancel, &note)?;
     if !session.flags.quiet {
         match was.is_empty() {
             true => note("no service was running"),
@@ -81,10 +79,9 @@ pub(super) fn reload(session: &Session, name: &str) -> Result<u8, Stop> {
     let workspace = workspaces.any();
     let again = service::select(workspace, &[name.to_owned()])?;
     let names = service::with_needs(workspace, &again);
-    let cancel = Cancel::new();
-    let runtime = runtime()?;
-    runtime.block_on(async { cancel.listen_to_signals() })?;
-    let Some(raised) = bring_up(session, &workspaces, &names, &again, &cancel)? else {
+    let _at_work = session.host.at_work()?;
+    let cancel = session.host.cancel();
+    let Some(raised) = bring_up(session, &workspaces, &names, &again, cancel)? else {
         return Ok(Kind::Failed.exit_code());
     };
     for name in service::with_dependents(workspace, &again) {

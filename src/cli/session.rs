@@ -4,15 +4,16 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use crate::{
+    disk::{MOST_OF_TEXT, read_text},
     login::Discovery,
     model::{Fault, Kind, Layout, Name, Platform, nearest},
     probe::Options,
-    process::{Cancel, Runner},
+    process::Runner,
     provenance::{Classes, Permission, Surroundings, may_publish},
     report::Style,
     store::{self, Store, StoreUrl, Waits},
@@ -23,6 +24,7 @@ use crate::{
 use super::{
     Stop,
     args::{Global, When},
+    host::Host,
     included,
     run::Publish,
     versions::Versions,
@@ -34,6 +36,8 @@ pub(super) struct Session {
     pub(super) flags: Global,
     /// How things are shown.
     pub(super) choice: ui::Choice,
+    /// What this process has once.
+    pub(super) host: Host,
 }
 
 /// The stores of a workspace.
@@ -60,7 +64,8 @@ impl Session {
     /// The same, for all platforms that a complete release has, unless one was named.
     pub(super) fn for_every_platform(&self) -> Self {
         let all_platforms = self.flags.platform.is_none();
-        Self { flags: Global { all_platforms, ..self.flags.clone() }, choice: self.choice }
+        let flags = Global { all_platforms, ..self.flags.clone() };
+        Self { flags, choice: self.choice, host: self.host.clone() }
     }
 
     pub(super) fn new(flags: Global) -> Self {
@@ -71,7 +76,7 @@ impl Session {
         };
         let wishes = ui::Wishes { color, quiet: flags.quiet, verbose: flags.verbose };
         let choice = ui::choose(wishes, &ui::Surroundings::look());
-        Self { flags, choice }
+        Self { flags, choice, host: Host::of_process() }
     }
 
     /// The folder that the workspace is looked for from.
@@ -104,9 +109,23 @@ impl Session {
     /// The workspace, loaded and checked, as one platform has it.
     pub(super) fn workspace(&self) -> Result<Workspace, Stop> {
         let layout = self.layout()?;
-        included::loaded(self, &layout, |library| {
+        let workspace = included::loaded(self, &layout, |library| {
             load(layout.root(), self.platform(), &Outside::host(library))
-        })
+        })?;
+        self.mask_urls_of(&workspace);
+        Ok(workspace)
+    }
+
+    /// Masks from here on what is secret in the URLs of `workspace`.
+    fn mask_urls_of(&self, workspace: &Workspace) {
+        for secret in workspace.url_secrets() {
+            self.host.secrets().add(&secret);
+        }
+    }
+
+    fn mask_urls_of_all(&self, workspaces: Workspaces) -> Workspaces {
+        workspaces.wanted().iter().for_each(|platform| self.mask_urls_of(workspaces.of(*platform)));
+        workspaces
     }
 
     /// The workspace, loaded and checked, for every platform to work for.
@@ -127,6 +146,7 @@ impl Session {
             let outside = Outside { chosen, current, ..Outside::host(library) };
             Workspaces::load(layout.root(), self.wanted(), &outside)
         })
+        .map(|workspaces| self.mask_urls_of_all(workspaces))
     }
 
     /// [`Self::workspaces`], with variables that the command line sets.
@@ -136,18 +156,31 @@ impl Session {
             let outside = Outside { assignments: set.clone(), ..Outside::host(library) };
             Workspaces::load(layout.root(), self.wanted(), &outside)
         })
+        .map(|workspaces| self.mask_urls_of_all(workspaces))
     }
 
     /// How the stores and fetches of `workspace` behave.
     pub(super) fn store_settings(&self, workspace: &Workspace) -> store::Settings {
+        self.settings_of_stores(workspace, false)
+    }
+
+    /// [`Self::store_settings`]; if `is_outside`, no program of the workspace is asked for logins.
+    pub(super) fn settings_of_stores(
+        &self,
+        workspace: &Workspace,
+        is_outside: bool,
+    ) -> store::Settings {
         let root = workspace.layout.root().to_owned();
         let settings = store::Settings::new(root.clone());
         let gitea_hosts =
             workspace.stores.iter().filter_map(|url| StoreUrl::parse(url).ok()?.gitea_host());
         // Costs nothing until a login is asked for.
-        let runner = Arc::new(Runner::new(1, Cancel::new()).guarded());
+        // What masks secrets would mask the very answer.
+        let runner = Arc::new(Runner::new(1, self.host.cancel().clone()).guarded());
         let environment = settings.environment.clone();
-        let logins = Discovery::new(environment, gitea_hosts.collect(), runner, root);
+        let logins = Discovery::new(environment, gitea_hosts.collect(), runner, root)
+            .telling(self.host.secrets().clone());
+        let logins = if is_outside { logins.outside() } else { logins };
         store::Settings { offline: self.flags.offline, logins: Arc::new(logins), ..settings }
     }
 
@@ -164,7 +197,7 @@ impl Session {
     ) -> Result<Stores, Fault> {
         let settings = store::Settings { waits, ..self.store_settings(workspace) };
         if workspace.stores.is_empty() {
-            let store = store::open(&store::default_url(&workspace.project)?, &settings)?;
+            let store = store::private(&workspace.project, workspace.layout.root());
             return Ok(Stores { all: vec![store], private: true });
         }
         let open = |url: &String| {
@@ -257,7 +290,8 @@ pub(super) fn surroundings() -> Surroundings {
         Some((key.into_string().ok()?, value.into_string().ok()?))
     };
     let variables: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
-    let event = variables.get("GITHUB_EVENT_PATH").and_then(|p| std::fs::read_to_string(p).ok());
+    let event = variables.get("GITHUB_EVENT_PATH").filter(|path| !path.is_empty());
+    let event = event.and_then(|path| read_text(Path::new(path), MOST_OF_TEXT).ok());
     Surroundings::of(&variables, event.as_deref())
 }
 

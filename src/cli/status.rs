@@ -5,16 +5,16 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    cache::{Installed, Place, inspect},
+    cache::{Installed, Place, SealKey, inspect},
     model::ArtifactId,
-    probe::{Acceptance, Want, accept, distrust},
+    probe::{Acceptance, Want, accept_installed, distrust},
     report::{Align, Cell, Role, Table, human_size},
     workspace::Workspace,
 };
 
 use super::{
     Stop,
-    run::{Publish, Request, look, runtime},
+    run::{Publish, Request, look},
     session::{Session, Stores, say, select, surroundings},
 };
 
@@ -53,7 +53,7 @@ pub(super) fn status(session: &Session, words: &[String]) -> Result<u8, Stop> {
             None => Err("not looked for".into()),
         })
         .collect();
-    let released = runtime()?.block_on(async {
+    let released = session.host.runtime()?.wait_for(async {
         let looks = wants.iter().map(|want| released(want, &stores, session.flags.offline));
         stream::iter(looks).buffered(16).collect::<Vec<_>>().await
     });
@@ -69,16 +69,16 @@ fn unknown() -> (Role, String) {
 }
 
 fn installed(workspace: &Workspace, id: &ArtifactId, want: Option<&Want>) -> ((Role, String), u64) {
-    match inspect(&Place::of(&workspace.layout, id)) {
+    match inspect(&Place::of(&workspace.layout, id), &SealKey::of_user()) {
         Installed::Absent => ((Role::Dim, "-".into()), 0),
         Installed::Damaged(why) => ((Role::Error, format!("damaged: {why}")), 0),
-        Installed::Intact { record, .. } => {
+        Installed::Intact { record, is_ours, .. } => {
             let version = record.stamp.version.clone();
             let bytes = record.bytes();
             let locked = want.and_then(|want| want.locked.as_ref());
             let takes = surroundings().classes(false).takes;
             let distrusted = distrust(workspace, &record, locked, takes).is_some();
-            let text = match want.map(|want| accept(want, &record.stamp, record.asset())) {
+            let text = match want.map(|want| accept_installed(want, &record, is_ours)) {
                 Some(Acceptance::No(why)) => (Role::Warn, format!("{version} ({why})")),
                 Some(_) if distrusted => (Role::Warn, format!("{version} (not trusted)")),
                 Some(Acceptance::WithWarning(_)) => {

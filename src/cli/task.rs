@@ -22,7 +22,7 @@ use super::{
     args::Args,
     choice::Output,
     ensure,
-    run::{self, Publish, Request, jobs, runtime},
+    run::{self, Publish, Request, jobs},
     session::{Session, say},
     task_noop::{Question, is_lasting},
     task_screen::TaskScreen,
@@ -101,11 +101,8 @@ pub(super) fn run_in(
     }
     wanted.confirm(wish)?;
     let question = question.filter(|_| wanted.rests_on_files());
-    runtime()?.block_on(async {
-        let cancel = Cancel::new();
-        cancel.listen_to_signals()?;
-        wanted.run(session, wish, cancel, question.as_ref()).await
-    })
+    let running = wanted.run(session, wish, session.host.cancel().clone(), question.as_ref());
+    session.host.runtime()?.block_on(running)
 }
 
 /// Tasks about to run.
@@ -196,7 +193,8 @@ impl<'w> Wanted<'w> {
             through: screen.lets_through(),
             classes: session.classes(),
         };
-        let engine = Engine::new(self.workspace, options, &audience, cancel);
+        let runner = session.host.runner_until(options.jobs, cancel.clone());
+        let engine = Engine::new(self.workspace, options, &audience, cancel, runner);
         let done = perform(&engine, self.workspace, self.invocations.clone(), wish.parallel).await;
         screen.finish(done.as_ref().err().map(ToString::to_string).as_deref());
         let Err(fault) = done else {
@@ -243,10 +241,10 @@ pub(super) fn run_all(
             Event::Note(note) => line(&format!("{} {note}", told.label)),
             _ => {}
         };
-        runtime()?.block_on(async {
-            let cancel = Cancel::new();
-            cancel.listen_to_signals()?;
-            let engine = Engine::new(workspace, options, &audience, cancel);
+        session.host.runtime()?.block_on(async {
+            let cancel = session.host.cancel().clone();
+            let runner = session.host.runner(options.jobs);
+            let engine = Engine::new(workspace, options, &audience, cancel, runner);
             perform(&engine, workspace, vec![invocation], false).await
         })?;
     }
@@ -280,11 +278,8 @@ pub(super) fn ensure_all(
     if names.is_empty() {
         return Ok(None);
     }
-    runtime()?.block_on(async {
-        let cancel = Cancel::new();
-        cancel.listen_to_signals()?;
-        ensure_until(session, workspaces, names, cancel).await
-    })
+    let cancel = session.host.cancel().clone();
+    session.host.runtime()?.block_on(ensure_until(session, workspaces, names, cancel))
 }
 
 /// [`ensure_all`], up to its end or until `cancel` stops it.

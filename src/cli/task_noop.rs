@@ -7,8 +7,9 @@ use std::{
 };
 
 use crate::{
+    cache::SealKey,
     model::{Fault, Layout, checksum},
-    probe::Snapshot,
+    probe::{Kept, Snapshot},
     task::{End, Engine, Event, Told},
     workspace::{Task, Workspace},
 };
@@ -24,6 +25,7 @@ const FRESH: &str = "";
 /// What a run of tasks is asked for, where an answer is kept if there is nothing to do.
 pub(super) struct Question {
     layout: Layout,
+    key: SealKey,
     /// The words, and all that makes them mean something else.
     request: String,
     place: String,
@@ -49,6 +51,7 @@ impl Question {
         let slot = checksum(request.as_bytes())[0] % PLACES;
         Ok(Some(Self {
             layout: session.layout()?,
+            key: SealKey::of_user(),
             request,
             output: wish.output.unwrap_or(Output::Plain),
             place: format!("snapshot-run-{slot}"),
@@ -59,7 +62,7 @@ impl Question {
 
     /// Answers it as before on `screen`, if nothing changed. Says whether it did.
     pub(super) fn answered(&self, session: &Session) -> bool {
-        let Some(known) = Snapshot::load(&self.layout, &self.place, &self.request) else {
+        let Some(known) = Snapshot::load(self.kept(), &self.request) else {
             return false;
         };
         let screen = TaskScreen::showing(session, &self.layout, self.output);
@@ -92,7 +95,11 @@ impl Question {
         let inputs = workspace.inputs.iter().chain(&files);
         let environment = workspace.environment.iter();
         let snapshot = Snapshot { answer };
-        snapshot.save(&self.layout, &self.place, &self.request, self.asked, inputs, environment);
+        snapshot.save(self.kept(), &self.request, self.asked, inputs, environment);
+    }
+
+    fn kept(&self) -> Kept<'_> {
+        Kept { layout: &self.layout, name: &self.place, key: &self.key }
     }
 }
 

@@ -1,9 +1,10 @@
 //! What has a say in the next version besides commits: flags, the labels of the pull request that
 //! this run is about, and the branch.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, path::Path};
 
 use crate::{
+    disk::{MOST_OF_TEXT, read_text},
     git::History,
     model::{Commits, Fault, Kind},
     versioning::{Override, PullRequest, Wish},
@@ -76,7 +77,7 @@ pub(super) fn of_event() -> Result<Option<PullRequest>, Fault> {
     let Some(path) = std::env::var_os("GITHUB_EVENT_PATH").filter(|path| !path.is_empty()) else {
         return Ok(None);
     };
-    let text = fs::read_to_string(&path).map_err(|error| {
+    let text = read_text(Path::new(&path), MOST_OF_TEXT).map_err(|error| {
         let what = format!("cannot read the event of the workflow, {}", path.display());
         Fault::io(what, &error)
     })?;

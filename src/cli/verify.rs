@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use crate::{
-    cache::{Installed, Place, Record, links_are_there, rehash},
+    cache::{Installed, Place, Record, SealKey, links_are_there, rehash},
     model::{ArtifactId, Fault, Kind, Name, Platform},
-    probe::{Acceptance, Want, Wants, accept, distrust},
+    probe::{Acceptance, Want, Wants, accept_installed, distrust},
     provenance::RunClass,
     report::{Align, Cell, Role, Style, Table},
     service::{self, State},
@@ -105,12 +105,12 @@ pub(super) fn examine_all(
     platform: Platform,
 ) -> Vec<(ArtifactId, Result<Record, String>)> {
     let workspace = workspaces.of(platform);
-    let takes = surroundings().classes(false).takes;
+    let (takes, key) = (surroundings().classes(false).takes, SealKey::of_user());
     let commits = BTreeMap::new();
     let mut wants = Wants::new(workspace, &commits, workspace.stores.is_empty());
     let examined = wants.of_all(names).into_par_iter().map(|(name, want)| {
         let examined = match want {
-            Ok(want) => examine(workspaces.any(), &want, takes),
+            Ok(want) => examine(workspaces.any(), &want, takes, &key),
             Err(fault) => Err(fault.to_string()),
         };
         (ArtifactId { name, platform }, examined)
@@ -119,21 +119,26 @@ pub(super) fn examine_all(
 }
 
 /// Everything that must hold of one installed artifact.
-fn examine(workspace: &Workspace, want: &Want, takes: RunClass) -> Result<Record, String> {
+fn examine(
+    workspace: &Workspace,
+    want: &Want,
+    takes: RunClass,
+    key: &SealKey,
+) -> Result<Record, String> {
     let layout = &workspace.layout;
     let id: &ArtifactId = &want.id;
     let place = Place::of(layout, id);
-    let known = Record::read(&place.record);
-    let record = match rehash(&place) {
+    let known = Record::read(&place.record, key);
+    let (record, is_ours) = match rehash(&place, key) {
         Installed::Absent => return Err("it is not installed; `forge ensure` installs it".into()),
         Installed::Damaged(why) => return Err(why),
-        Installed::Intact { record, .. } => record,
+        Installed::Intact { record, is_ours, .. } => (record, is_ours),
     };
     // Binary and stamp may have been replaced together; the record remembers the stamp.
     if known.is_some_and(|known| known.stamp != record.stamp) {
         return Err("its stamp is not the one that forge installed".into());
     }
-    if let Acceptance::No(why) = accept(want, &record.stamp, record.asset()) {
+    if let Acceptance::No(why) = accept_installed(want, &record, is_ours) {
         return Err(why);
     }
     if let Some(why) = distrust(workspace, &record, want.locked.as_ref(), takes) {

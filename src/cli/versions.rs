@@ -12,8 +12,6 @@ use crate::{
 
 use super::{
     Stop,
-    desk::runner,
-    run::runtime,
     session::{Session, select},
     terms::Terms,
 };
@@ -58,7 +56,7 @@ pub(super) fn workspaces(
     if unknown.is_empty() || workspace.stores.is_empty() || session.flags.offline {
         return Ok((workspaces, names));
     }
-    let last = runtime()?.block_on(last(&workspace.layout, &unknown))?;
+    let last = session.host.runtime()?.block_on(last(session, &workspace.layout, &unknown))?;
     if last.is_empty() {
         return Ok((workspaces, names));
     }
@@ -67,8 +65,12 @@ pub(super) fn workspaces(
 
 /// The last versions of `subsystems` that the remote has, asked in one go. Outside of a repository
 /// there are none.
-async fn last(layout: &Layout, subsystems: &[&Subsystem]) -> Result<Versions, Fault> {
-    let runner = runner()?;
+async fn last(
+    session: &Session,
+    layout: &Layout,
+    subsystems: &[&Subsystem],
+) -> Result<Versions, Fault> {
+    let runner = session.host.runner(1);
     let Some(history) = History::around(&runner, layout.root()) else { return Ok(Versions::new()) };
     let stems: Vec<&str> = subsystems.iter().map(|subsystem| subsystem.tag.as_str()).collect();
     let tags = history.remote().await?.tags(&stems).await?;

@@ -17,7 +17,6 @@ use crate::{
 use super::{
     Stop,
     releases::Releases,
-    run::runtime,
     session::{Session, say},
 };
 
@@ -40,7 +39,8 @@ pub(super) fn wait(session: &Session, words: &[String], timeout: Duration) -> Re
     let pins = releases.pins.of_names(&releases.names);
     let mut awaited = pins.map(Awaited::new).collect::<Result<Vec<_>, Fault>>()?;
     let began = Instant::now();
-    let missing = runtime()?.block_on(watch(session, &releases, &mut awaited, timeout))?;
+    let missing =
+        session.host.runtime()?.wait_for(watch(session, &releases, &mut awaited, timeout))?;
     let seconds = began.elapsed().as_secs_f64();
     close(session, &releases, awaited.len(), &missing, seconds)
 }

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{runtime::Runtime, task::spawn_blocking, time::sleep};
+use tokio::{task::spawn_blocking, time::sleep};
 
 use crate::{
     model::{Fault, Kind, Layout},
@@ -22,7 +22,7 @@ use crate::{
 
 use super::{
     Stop,
-    run::runtime,
+    host::Waiting,
     session::Session,
     task::{Wanted, Wish},
 };
@@ -52,12 +52,9 @@ pub(super) fn watch(
     wish: &Wish,
     load: &dyn Fn() -> Result<Loaded, Stop>,
 ) -> Result<u8, Stop> {
-    let (runtime, whole) = (runtime()?, Cancel::new());
-    {
-        let _within = runtime.enter();
-        whole.listen_to_signals()?;
-    }
-    let (runtime, begun, habit) = (Arc::new(runtime), Instant::now(), Habit::default());
+    let _at_work = session.host.at_work()?;
+    let (runtime, whole) = (session.host.runtime()?, session.host.cancel().clone());
+    let (begun, habit) = (Instant::now(), Habit::default());
     let mut watcher = Watcher { session, wish, load, runtime, whole, begun, habit };
     let (mut loaded, mut watch) = watcher.loaded()?;
     Wanted::of(&loaded.workspaces, &loaded.asked, wish)?.confirm(wish)?;
@@ -77,7 +74,7 @@ struct Watcher<'a> {
     session: &'a Session,
     wish: &'a Wish<'a>,
     load: &'a dyn Fn() -> Result<Loaded, Stop>,
-    runtime: Arc<Runtime>,
+    runtime: Waiting<'a>,
     /// Stops everything.
     whole: Cancel,
     /// When the last run began.
@@ -162,8 +159,8 @@ impl Watcher<'_> {
     /// Runs `wanted` to its end, or until files change. Says what comes next, if that is known then.
     fn run(&mut self, wanted: &Wanted, watch: &Arc<Watch>, sight: &mut Arc<Sight>) -> Option<Next> {
         let cancel = self.whole.part();
-        let (runtime, session, wish) = (self.runtime.clone(), self.session, self.wish);
-        let (done, change) = runtime.block_on(async {
+        let (session, wish) = (self.session, self.wish);
+        let (done, change) = session.host.runtime().ok()?.block_on(async {
             let mut run = pin!(wanted.run(session, wish, cancel.clone(), None));
             loop {
                 let change = tokio::select! {

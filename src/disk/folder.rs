@@ -254,6 +254,24 @@ impl Folder {
         Ok(renameat(&source, name, &target, new_name)?)
     }
 
+    /// Renames `from`, in this folder, to `path` below `to`, whose parents are made if they are missing,
+    /// unless something is there.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if something is at `path`; else as [`Folder::rename`].
+    pub fn rename_new(&self, from: &Path, to: &Self, path: &Path) -> io::Result<()> {
+        let (source, name) = self.parent(self.names(from)?)?;
+        let (target, new_name) = to.parent_or_make(to.names(path)?)?;
+        match rename_no_replace(source.as_fd(), name, target.as_fd(), new_name) {
+            // Not on this system, or not on this file system.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                linkat(&source, name, &target, new_name, AtFlags::empty())?;
+                Ok(unlinkat(&source, name, AtFlags::empty())?)
+            }
+            other => Ok(other?),
+        }
+    }
+
     /// Puts the folder `from`, in this folder, to `path` below `to`, in one step; what was there is at
     /// `from` afterwards, or nothing if nothing was there.
     ///
@@ -406,6 +424,27 @@ fn swap(
     place: &OsStr,
 ) -> Result<(), Errno> {
     swap_in_two_steps(from, name, to, place)
+}
+
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn rename_no_replace(
+    from: BorrowedFd<'_>,
+    name: &OsStr,
+    to: BorrowedFd<'_>,
+    place: &OsStr,
+) -> Result<(), Errno> {
+    use rustix::fs::{RenameFlags, renameat_with};
+    renameat_with(from, name, to, place, RenameFlags::NOREPLACE)
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn rename_no_replace(
+    _from: BorrowedFd<'_>,
+    _name: &OsStr,
+    _to: BorrowedFd<'_>,
+    _place: &OsStr,
+) -> Result<(), Errno> {
+    Err(Errno::NOSYS)
 }
 
 /// Without an exchange there is an instant in which nothing is in place. That is an honest state too:

@@ -1,13 +1,16 @@
 //! The last stretch that every new artifact goes: its files proven, stamped, installed, cached.
 
-use std::{collections::BTreeMap, fs, io::Read, path::Path};
+use std::{collections::BTreeMap, io::Read, path::Path};
 
 use jiff::Timestamp;
 
 use crate::{
     archive::hash_file,
-    cache::{Made, Record, Release, Staging, install},
-    model::{ArtifactId, Fault, HEADER_BYTES, Kind, Platform, Sha256, Stamp, read_header},
+    cache::{CacheKey, Made, Record, Release, Staging, install},
+    disk::open_file,
+    model::{
+        ArtifactId, Binaries, BinaryName, Fault, HEADER_BYTES, Kind, Platform, Stamp, read_header,
+    },
     probe::{Print, Want},
 };
 
@@ -21,17 +24,23 @@ impl Context {
         staging: &Staging,
         record: Record,
     ) -> Result<Record, Fault> {
-        install(self.workspaces.layout(), &want.id, staging, record)
+        install(self.workspaces.layout(), &want.id, staging, record, self.cache.key())
     }
 
     /// How an artifact was made that was `begun` then, and is done now. Who made it is noted at
     /// once: it may be published by a later run, perhaps in other surroundings.
-    pub(super) fn made(&self, begun: Timestamp, tools: BTreeMap<String, String>) -> Made {
+    pub(super) fn made(
+        &self,
+        begun: Timestamp,
+        tools: BTreeMap<String, String>,
+        sandbox: Option<&str>,
+    ) -> Made {
         let text = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         Made {
             builder: self.surroundings.builder().id().to_owned(),
             run_url: self.surroundings.run_url().map(str::to_owned),
             event: self.surroundings.event().map(str::to_owned),
+            sandbox: sandbox.map(str::to_owned),
             started_on: text(begun),
             finished_on: text(Timestamp::now()),
             tools,
@@ -49,17 +58,18 @@ impl Context {
         Record { class, made, release, ..Record::unknown(stamp, BTreeMap::new()) }
     }
 
-    /// Installs a new artifact and keeps it in the user's cache. What goes wrong with
+    /// Installs a new artifact and keeps it in the user's cache under `key`. What goes wrong with
     /// the cache is returned as a warning: the artifact is good without it.
     pub(super) fn adopt(
         &self,
         want: &Want,
         staging: &Staging,
         record: Record,
+        key: CacheKey,
     ) -> Result<(Record, Vec<Fault>), Fault> {
         let record = self.install(want, staging, record)?;
         let folder = self.workspaces.layout().installed_artifact(&want.id);
-        let warnings = self.cache.keep(&record, &folder).err();
+        let warnings = self.cache.keep(&record, &[key], &folder).err();
         Ok((record, warnings.into_iter().collect()))
     }
 }
@@ -69,7 +79,7 @@ pub(super) fn new_stamp(
     want: &Want,
     print: &Print,
     commit: Option<String>,
-    binaries: BTreeMap<String, Sha256>,
+    binaries: Binaries,
 ) -> Stamp {
     Stamp {
         name: want.id.name.clone(),
@@ -86,8 +96,8 @@ pub(super) fn new_stamp(
 pub(super) fn prove_binaries(
     id: &ArtifactId,
     folder: &Path,
-    names: &[String],
-) -> Result<BTreeMap<String, Sha256>, Fault> {
+    names: &[BinaryName],
+) -> Result<Binaries, Fault> {
     names
         .iter()
         .map(|name| {
@@ -103,7 +113,7 @@ pub(super) fn prove_binaries(
 /// Checks that the file at `path` can run on `platform`.
 pub(super) fn check_header(platform: Platform, name: &str, path: &Path) -> Result<(), Fault> {
     let mut head = Vec::with_capacity(HEADER_BYTES);
-    fs::File::open(path)
+    open_file(path)
         .and_then(|file| file.take(HEADER_BYTES as u64).read_to_end(&mut head))
         .map_err(|e| Fault::io(format!("cannot read {}", path.display()), &e))?;
     read_header(&head).check(platform).map_err(|is| {

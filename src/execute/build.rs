@@ -11,10 +11,13 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::{
     cache::{Installed, Place, inspect, make_folder},
-    model::{ActionId, ArtifactId, Event, Fault, FileStat, How, Kind, Layout, Platform},
+    disk::Staging,
+    model::{
+        ActionId, ArtifactId, BinaryName, Event, Fault, FileStat, How, Kind, Layout, Platform,
+    },
     plan::Action,
     probe::{Finding, Own, walk_sources},
-    process::{Command, CommandLine},
+    process::{Command, CommandLine, Inherit},
     provenance::RunClass,
     report::human_time,
     workspace::{Build, Places, Source, Subsystem, Text},
@@ -23,6 +26,7 @@ use crate::{
 use super::{
     Context, Done, LockChange,
     adopt::{new_stamp, prove_binaries},
+    built::keep_only,
     context::blocking,
     source::SourceTree,
 };
@@ -48,7 +52,7 @@ impl Context {
         make_work_folder(layout, build, &places)?;
         make_folder(layout, &self.logs)?;
         self.phase(action, "building");
-        self.run_steps(action.id, &want.id, build, &places).await?;
+        self.run_steps(action.id, subsystem, &want.id, build, &places).await?;
         self.phase(action, "checking");
         keep_only(staging.path(), &want.binaries).map_err(|fault| self.with_log(fault, finding))?;
         self.source_is_unchanged(finding, subsystem)?;
@@ -63,15 +67,19 @@ impl Context {
         }
         .map_err(|fault| for_another_platform(fault, &want.id))?;
         let stamp = new_stamp(want, print, source.commit.clone(), binaries);
-        let mut record = self.new_record(stamp, Some(self.made(begun, tools)), finding.taken());
+        let sandbox = if self.sandboxes(build) { "landlock" } else { "none" };
+        let made = self.made(begun, tools, Some(sandbox));
+        let mut record = self.new_record(stamp, Some(made), finding.taken());
         record.class = record.class.min(self.class_of_tools(&want.id));
         record.build_seconds = Some(started.elapsed().as_secs_f64());
-        let (record, warnings) = self.adopt(want, &staging, record)?;
+        let (record, mut warnings) = self.adopt(want, &staging, record, print.cache_key)?;
+        warnings.extend(source.warnings);
         let lock = source.commit.map(|commit| LockChange {
             name: want.id.name.clone(),
             version: subsystem.version.to_string(),
             commit: Some(commit),
             asset: None,
+            upstream: None,
         });
         Ok(Done { warnings, lock, ..Done::new(How::Built, record) })
     }
@@ -101,14 +109,25 @@ impl Context {
     async fn run_steps(
         &self,
         action: ActionId,
+        subsystem: &Subsystem,
         id: &ArtifactId,
         build: &Build,
         places: &Places,
     ) -> Result<(), Fault> {
         let deadline = Instant::now() + build.timeout;
+        let temporary = if self.sandboxes(build) { Some(self.staging()?) } else { None };
+        let temporary = temporary.as_ref().map(Staging::path);
+        let dir = build_dir(build, places);
+        let sandbox =
+            temporary.and_then(|folder| self.sandbox(subsystem, build, places, &dir, folder));
         for step in &build.steps {
             let left = deadline.saturating_duration_since(Instant::now());
-            let command = self.command(id, build, step, places, left);
+            let mut command = self.command(id, build, step, places, left);
+            command.sandbox.clone_from(&sandbox);
+            if let Some(folder) = temporary {
+                let folder = folder.display().to_string();
+                command.env.entry("TMPDIR".into()).or_insert(folder);
+            }
             let mut pass_on = |line: &str| {
                 self.events.emit(Event::Line { action, line: line.to_owned() });
             };
@@ -129,7 +148,7 @@ impl Context {
     /// The least class of the runs that made what `id` is built with.
     fn class_of_tools(&self, id: &ArtifactId) -> RunClass {
         let layout = self.workspaces.layout();
-        let class = |tool| match inspect(&Place::of(layout, &tool)) {
+        let class = |tool| match inspect(&Place::of(layout, &tool), self.cache.key()) {
             Installed::Intact { record, .. } => record.class,
             Installed::Absent | Installed::Damaged(_) => RunClass::Untrusted,
         };
@@ -144,13 +163,11 @@ impl Context {
         places: &Places,
         timeout: Duration,
     ) -> Command {
-        let dir = build
-            .dir
-            .as_ref()
-            .map_or_else(|| places.src.clone(), |dir| places.src.join(dir.expand(places)));
+        let dir = build_dir(build, places);
         let env = build.env.iter().map(|(key, value)| (key.clone(), value.expand(places)));
         Command {
             env: env.collect(),
+            inherit: Inherit::of_build(build.pass_env.keys()),
             path: self.tool_folders(id),
             timeout: Some(timeout),
             log: Some(self.log(id)),
@@ -161,16 +178,14 @@ impl Context {
 
     /// In-repo code may be edited while it is built; what comes out then belongs to no fingerprint.
     fn source_is_unchanged(&self, finding: &Finding, subsystem: &Subsystem) -> Result<(), Fault> {
-        let (Source::Path { dir, only, shared }, Some(before)) =
-            (&subsystem.source, &finding.want.tree)
-        else {
+        let (Some(own), Some(before)) = (Own::of(subsystem), &finding.want.tree) else {
             return Ok(());
         };
         if before.is_surely_unchanged() {
             return Ok(());
         }
         let layout = self.workspaces.layout();
-        let Some(now) = walk_sources(layout.root(), &[Own { dir, only, shared }]).pop() else {
+        let Some(now) = walk_sources(layout.root(), &[own]).pop() else {
             return Ok(());
         };
         let now = now?;
@@ -204,6 +219,12 @@ impl Context {
             false => fault.because("its commands printed nothing"),
         }
     }
+}
+
+/// Where the commands of `build` run.
+fn build_dir(build: &Build, places: &Places) -> PathBuf {
+    let dir = build.dir.as_ref();
+    dir.map_or_else(|| places.src.clone(), |dir| places.src.join(dir.expand(places)))
 }
 
 /// What to do when commands that were to build for another platform built for this one.
@@ -251,39 +272,8 @@ fn make_work_folder(layout: &Layout, build: &Build, places: &Places) -> Result<(
     Ok(())
 }
 
-/// Checks that every binary was built, and removes whatever else was put beside them.
-fn keep_only(out: &Path, binaries: &[String]) -> Result<(), Fault> {
-    let missing: Vec<_> = binaries.iter().filter(|name| !out.join(name).is_file()).collect();
-    let io = |e: &std::io::Error| Fault::io(format!("cannot read {}", out.display()), e);
-    let found = fs::read_dir(out)
-        .and_then(|entries| entries.collect::<Result<Vec<_>, _>>())
-        .map_err(|e| io(&e))?;
-    if let Some(name) = missing.first() {
-        let found: Vec<_> =
-            found.iter().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-        let there = match found.is_empty() {
-            true => "nothing was put into {{ out }}".to_owned(),
-            false => format!("{{{{ out }}}} holds {}", found.join(", ")),
-        };
-        return Err(Fault::new(Kind::Failed, format!("the build made no `{name}`"))
-            .because(there)
-            .hint(format!(
-                "let a command of `build:` write it to {{{{ out }}}}/{name}, or correct `binary:`"
-            )));
-    }
-    for entry in
-        found.iter().filter(|e| !binaries.iter().any(|name| e.file_name() == name.as_str()))
-    {
-        let path = entry.path();
-        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        let removed = if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-        removed.map_err(|e| io(&e))?;
-    }
-    Ok(())
-}
-
 /// Whether hashing these files takes less time than handing them to another thread.
-fn is_small(folder: &Path, names: &[String]) -> bool {
+fn is_small(folder: &Path, names: &[BinaryName]) -> bool {
     const SMALL: u64 = 64 << 10;
     names.iter().all(|name| fs::metadata(folder.join(name)).is_ok_and(|m| m.len() < SMALL))
 }

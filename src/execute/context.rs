@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use crate::{
@@ -47,6 +47,8 @@ pub struct Context {
     pub versions: Versions,
     /// Of which subsystems it is known whether they may be published under their version, and why not.
     pub not_its_version: tokio::sync::Mutex<BTreeMap<Name, Option<Fault>>>,
+    /// Where toolchains keep what builds share, once some build asked.
+    pub toolchain_caches: OnceLock<Vec<PathBuf>>,
     /// How far jobs may go.
     pub options: Options,
 }

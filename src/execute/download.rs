@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeSet,
+    fs,
     io::{self, Read},
     path::Path,
     time::{Duration, Instant},
@@ -14,12 +15,13 @@ use tokio::sync::mpsc;
 
 use crate::{
     archive::{Unpacked, Unpacker},
-    cache::{Record, Release, Staging},
+    cache::{CacheKey, Record, Release, Staging},
+    disk::{MOST_OF_TEXT, read_text},
     manifest::parse_stamp,
-    model::{Event, Fault, How, Kind, LockedAsset, Revision, Sha256, Stamp},
+    model::{BinaryName, Digest, Event, Fault, How, Kind, LockedAsset, Revision, Sha256, Stamp},
     plan::Action,
     probe::{Acceptance, Finding, Want, accept},
-    store::{AssetStream, published_digest},
+    store::{AssetStream, Beginnings, BrokenTransfer, Store, published_digest},
 };
 
 use super::{Context, Done, LockChange, adopt::check_header};
@@ -27,6 +29,9 @@ use super::{Context, Done, LockChange, adopt::check_header};
 /// Chunks on their way from the network to the unpacking thread. Together with the size
 /// of a chunk this bounds the memory of a transfer.
 const CHUNKS_IN_FLIGHT: usize = 4;
+
+/// How often a transfer of unknown length whose bytes are not the expected ones begins again.
+const DOUBTS: u32 = 2;
 
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(100);
@@ -52,23 +57,27 @@ impl Context {
         };
         let digest = pinned.map(|asset| asset.sha256).or(published);
         let builder = self.trusted_builder(want, &tag, &**store, digest).await?;
-        let stream = store.open(&tag, &want.asset).await?.ok_or_else(|| {
+        let staging = self.staging()?;
+        let unpacker = Unpacker::new(&label);
+        let origin = Origin::Store(&**store, &tag, &want.asset);
+        let expected = digest.map(Digest::from);
+        let unpacked = self.unpack_all(action, origin, &unpacker, staging.path(), expected).await?;
+        let unpacked = unpacked.ok_or_else(|| {
             Fault::new(Kind::Store, format!("{label} vanished"))
                 .because("it was there a moment ago")
                 .hint("run it again")
         })?;
-        let staging = self.staging()?;
-        let unpacker = Unpacker::new(&label);
-        let unpacked = self.unpack_stream(action, stream, unpacker, staging.path()).await?;
         compare(&unpacked, pinned, published, &label)?;
         self.phase(action, "verifying");
         let Proven { stamp, asset, mut warnings } =
             self.prove(want, revision, &staging, &unpacked, &label)?;
         let release = Release::Holds { store: store.url().to_owned(), asset };
         let record = Record { builder, ..self.new_record(stamp, None, Some(release)) };
-        let (record, cache) = self.adopt(want, &staging, record)?;
+        // Only under its digest: what others say of the recipe it was built by proves nothing.
+        let key = CacheKey::Asset(asset.sha256);
+        let (record, cache) = self.adopt(want, &staging, record, key)?;
         warnings.extend(cache);
-        let lock = self.lock_change(want, record.stamp.commit.clone(), asset);
+        let lock = self.lock_change(want, &record.stamp, asset);
         Ok(Done { warnings, lock, ..Done::new(How::Downloaded, record) })
     }
 
@@ -88,11 +97,11 @@ impl Context {
         Ok(want.locked)
     }
 
-    /// The change that an asset of a release makes to the lock.
+    /// The change that an asset of a release, which holds what `stamp` says, makes to the lock.
     pub(super) fn lock_change(
         &self,
         want: &Want,
-        commit: Option<String>,
+        stamp: &Stamp,
         asset: LockedAsset,
     ) -> Option<LockChange> {
         // What one invocation chose is nobody else's pin.
@@ -100,8 +109,9 @@ impl Context {
         is_kept.then(|| LockChange {
             name: want.id.name.clone(),
             version: self.workspaces.subsystem(&want.id).version.to_string(),
-            commit,
-            asset: Some((want.id.platform, asset)),
+            commit: stamp.commit.clone(),
+            asset: Some((want.id.platform, asset, stamp.binaries.clone())),
+            upstream: None,
         })
     }
 
@@ -120,7 +130,7 @@ impl Context {
                 .because(why)
                 .hint("nothing was installed; see who published it, or build it with `forge ensure --force`")
         };
-        let text = std::fs::read_to_string(staging.path().join(Stamp::FILE))
+        let text = read_text(&staging.path().join(Stamp::FILE), MOST_OF_TEXT)
             .map_err(|_| wrong("it has no stamp (`.version`)".into()))?;
         let stamp =
             parse_stamp(&text).map_err(|why| wrong(format!("its stamp is damaged: {why}")))?;
@@ -145,19 +155,60 @@ impl Context {
         Ok(Proven { stamp, asset, warnings })
     }
 
-    /// Gets `url` and unpacks what comes.
+    /// Gets `url`, whose digest should be `expected`, and unpacks what comes.
     pub(super) async fn fetch_and_unpack(
         &self,
         action: &Action,
         url: &str,
-        unpacker: Unpacker,
+        unpacker: &Unpacker,
         into: &Path,
+        expected: Digest,
     ) -> Result<Unpacked, Fault> {
-        let stream = tokio::select! {
-            stream = self.fetcher.get(url) => stream?.ok_or_else(|| nothing_at(url))?,
-            () = self.cancel.cancelled() => return Err(self.cancel.fault(&format!("fetching {url}"))),
-        };
-        self.unpack_stream(action, stream, unpacker, into).await
+        let unpacked =
+            self.unpack_all(action, Origin::Url(url), unpacker, into, Some(expected)).await?;
+        unpacked.ok_or_else(|| nothing_at(url))
+    }
+
+    /// Unpacks what is at `origin` into the folder `into`; anew if a transfer breaks that cannot
+    /// go on. `None` if nothing is there.
+    async fn unpack_all(
+        &self,
+        action: &Action,
+        origin: Origin<'_>,
+        unpacker: &Unpacker,
+        into: &Path,
+        expected: Option<Digest>,
+    ) -> Result<Option<Unpacked>, Fault> {
+        let mut beginnings = Beginnings::default();
+        loop {
+            if beginnings.broken() > 0 {
+                empty(into)?;
+            }
+            let Some(stream) = self.open(origin).await? else { return Ok(None) };
+            let has_length = stream.size.is_some();
+            let unpacked = self.unpack_stream(action, stream, unpacker.clone(), into).await;
+            let is_doubtful = !has_length && beginnings.broken() < DOUBTS;
+            match unpacked {
+                Ok(unpacked) if is_doubtful && expected.is_some_and(|it| it != unpacked.digest) => {
+                    beginnings.again(cut_unnoticed(&unpacker.label))?;
+                }
+                Ok(unpacked) => return Ok(Some(unpacked)),
+                Err(broken) if is_doubtful && broken.fault.kind == Kind::Verification => {
+                    beginnings.again(cut_unnoticed(&unpacker.label))?;
+                }
+                Err(broken) => beginnings.again(broken)?,
+            }
+        }
+    }
+
+    async fn open(&self, origin: Origin<'_>) -> Result<Option<AssetStream>, Fault> {
+        match origin {
+            Origin::Store(store, tag, asset) => store.open(tag, asset).await,
+            Origin::Url(url) => tokio::select! {
+                stream = self.fetcher.get(url) => stream,
+                () = self.cancel.cancelled() => Err(self.cancel.fault(&format!("fetching {url}"))),
+            },
+        }
     }
 
     /// Passes a stream to a thread that unpacks it, and tells how far it is.
@@ -167,7 +218,7 @@ impl Context {
         mut stream: AssetStream,
         unpacker: Unpacker,
         into: &Path,
-    ) -> Result<Unpacked, Fault> {
+    ) -> Result<Unpacked, BrokenTransfer> {
         let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
         let reader = ChunkReader { receiver, chunk: Bytes::new(), ended: false };
         let into = into.to_owned();
@@ -178,15 +229,15 @@ impl Context {
             let next = tokio::select! {
                 next = stream.bytes.next() => next,
                 // A build is not broken off from outside, so its downloads listen themselves.
-                () = self.cancel.cancelled() => Some(Err(self.cancel.fault("a transfer"))),
+                () = self.cancel.cancelled() => Some(Err(self.cancel.fault("a transfer").into())),
             };
             let part = match next {
                 Some(Ok(chunk)) => {
                     progress.add(chunk.len());
                     Part::Chunk(chunk)
                 }
-                Some(Err(fault)) => {
-                    broken = Some(fault);
+                Some(Err(cut)) => {
+                    broken = Some(cut);
                     break;
                 }
                 None => Part::End,
@@ -203,7 +254,42 @@ impl Context {
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
         // Whatever unpacking says of a stream that broke off, the break is the cause.
-        broken.map_or(unpacked, Err)
+        broken.map_or(unpacked.map_err(BrokenTransfer::from), Err)
+    }
+}
+
+/// Where something to be unpacked is.
+#[derive(Clone, Copy)]
+enum Origin<'a> {
+    /// A store, a tag and an asset.
+    Store(&'a dyn Store, &'a str, &'a str),
+    Url(&'a str),
+}
+
+/// Of a transfer without a length, an end may be a cut that nobody noticed.
+fn cut_unnoticed(label: &str) -> BrokenTransfer {
+    let fault = Fault::new(Kind::Store, format!("{label} did not come whole"))
+        .because("the server did not say how long it is");
+    BrokenTransfer { fault, may_begin_again: true }
+}
+
+/// Removes all that is in `folder`, which a broken transfer left.
+fn empty(folder: &Path) -> Result<(), Fault> {
+    let what = || format!("cannot empty {}", folder.display());
+    let remove = || -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    };
+    match remove() {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Fault::io(what(), &error)),
+        _ => Ok(()),
     }
 }
 
@@ -238,7 +324,7 @@ fn compare(
 /// Compares the files of an asset with what its stamp says of them.
 fn compare_files(stamp: &Stamp, unpacked: &Unpacked) -> Result<(), String> {
     for (name, sha256) in &stamp.binaries {
-        let Some(file) = unpacked.files.get(name) else {
+        let Some(file) = unpacked.files.get(name.as_str()) else {
             return Err(format!("its stamp names `{name}`, which it does not hold"));
         };
         if file.sha256 != *sha256 {
@@ -250,9 +336,12 @@ fn compare_files(stamp: &Stamp, unpacked: &Unpacked) -> Result<(), String> {
         }
     }
     let known: BTreeSet<&str> =
-        stamp.binaries.keys().map(String::as_str).chain([Stamp::FILE]).collect();
-    match unpacked.files.keys().find(|name| !known.contains(name.as_str())) {
-        Some(name) => Err(format!("it holds `{name}`, which its stamp does not name")),
+        stamp.binaries.keys().map(BinaryName::as_str).chain([Stamp::FILE]).collect();
+    if let Some(name) = unpacked.files.keys().find(|name| !known.contains(name.as_str())) {
+        return Err(format!("it holds `{name}`, which its stamp does not name"));
+    }
+    match unpacked.links.keys().next() {
+        Some(name) => Err(format!("it holds `{name}`, which is a link and not a file")),
         None => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     cache::{replace_file, turn_to_write},
     manifest::{parse_lock, render_lock},
-    model::{Fault, Kind, Layout, Lock, LockedAsset, Name, Platform},
+    model::{Binaries, Fault, Kind, Layout, Lock, LockedAsset, LockedUpstream, Name, Platform},
     process::Cancel,
     workspace::lock_text,
 };
@@ -17,8 +17,10 @@ pub struct LockChange {
     pub version: String,
     /// The commit that the version means.
     pub commit: Option<String>,
-    /// What its release holds for a platform.
-    pub asset: Option<(Platform, LockedAsset)>,
+    /// What its release holds for a platform, and the binaries in that.
+    pub asset: Option<(Platform, LockedAsset, Binaries)>,
+    /// What its vendor's own release holds for a platform.
+    pub upstream: Option<(Platform, LockedUpstream)>,
 }
 
 /// Merges `changes` into `forge.lock`. Two runs that end at once both get theirs in: one waits for the
@@ -51,6 +53,10 @@ fn apply(lock: &mut Lock, changes: &[LockChange]) {
         if change.commit.is_some() {
             locked.commit.clone_from(&change.commit);
         }
-        locked.assets.extend(change.asset);
+        if let Some((platform, asset, binaries)) = &change.asset {
+            locked.assets.insert(*platform, *asset);
+            locked.binaries.insert(*platform, binaries.clone());
+        }
+        locked.upstream.extend(change.upstream);
     }
 }

@@ -8,6 +8,7 @@
 mod adopt;
 mod attest;
 mod build;
+mod built;
 mod context;
 mod download;
 mod ledger;
@@ -15,6 +16,7 @@ mod lock_file;
 mod own_version;
 mod publish;
 mod refs;
+mod sandbox;
 mod source;
 mod tools;
 mod trust;
@@ -32,11 +34,12 @@ pub use tools::{ask_version, tells};
 
 use crate::{
     cache::{
-        Busy, BusyLock, Installed, Place, Record, Release, another, inspect, repair, uninstall,
+        Busy, BusyLock, CacheKey, Installed, Place, Record, Release, another, inspect, repair,
+        uninstall,
     },
     model::{ActionId, ArtifactId, Event, Fault, How, Kind, RunReport},
     plan::{Action, Ended, Plan, Schedule, Step},
-    probe::{Acceptance, Finding, Verdict, Want, accept, distrust},
+    probe::{Acceptance, Finding, Verdict, Want, accept_installed, distrust},
 };
 use ledger::Ledger;
 
@@ -147,7 +150,7 @@ impl Context {
     fn remove(&self, id: &ArtifactId) -> Result<(), Fault> {
         let layout = self.workspaces.layout();
         match BusyLock::take(layout, &layout.artifact_lock(id))? {
-            Busy::Ours(_lock) => uninstall(layout, id),
+            Busy::Ours(_lock) => uninstall(layout, id, self.cache.key()),
             Busy::Theirs(_) => Ok(()),
         }
     }
@@ -161,7 +164,7 @@ impl Context {
             match (&finding.verdict, action.step) {
                 (_, Step::Publish) => self.publish(action, finding).await,
                 (Verdict::Fresh { record, .. }, _) => self.repair(finding, record),
-                (Verdict::Cached { record }, _) => self.link(finding, record),
+                (Verdict::Cached { record, key }, _) => self.link(finding, record, *key),
                 (Verdict::Released { store, revision }, _) => {
                     self.download(action, finding, *store, *revision).await
                 }
@@ -211,8 +214,10 @@ impl Context {
             return None;
         }
         let place = Place::of(self.workspaces.layout(), &finding.want.id);
-        let Installed::Intact { record, .. } = inspect(&place) else { return None };
-        let accepted = accept(&finding.want, &record.stamp, record.asset());
+        let Installed::Intact { record, is_ours, .. } = inspect(&place, self.cache.key()) else {
+            return None;
+        };
+        let accepted = accept_installed(&finding.want, &record, is_ours);
         let trusted = distrust(
             self.workspaces.any(),
             &record,
@@ -227,13 +232,13 @@ impl Context {
     }
 
     fn repair(&self, finding: &Finding, record: &Record) -> Result<Done, Fault> {
-        repair(self.workspaces.layout(), &finding.want.id, record)?;
+        repair(self.workspaces.layout(), &finding.want.id, record, self.cache.key())?;
         Ok(Done::new(How::Fresh, record.clone()))
     }
 
-    fn link(&self, finding: &Finding, record: &Record) -> Result<Done, Fault> {
+    fn link(&self, finding: &Finding, record: &Record, key: CacheKey) -> Result<Done, Fault> {
         let staging = self.staging()?;
-        self.cache.restore(record, staging.path())?;
+        self.cache.restore(record, key, staging.path())?;
         let record = self.install(&finding.want, &staging, record.clone())?;
         let lock = self.lock_known_asset(&finding.want, &record);
         Ok(Done { lock, ..Done::new(How::Cached, record) })
@@ -243,8 +248,7 @@ impl Context {
     fn lock_known_asset(&self, want: &Want, record: &Record) -> Option<LockChange> {
         let Some(Release::Holds { store, asset }) = &record.release else { return None };
         let ours = self.stores.iter().any(|known| known.url() == store);
-        let commit = record.stamp.commit.clone();
-        ours.then(|| self.lock_change(want, commit, *asset)).flatten()
+        ours.then(|| self.lock_change(want, &record.stamp, *asset)).flatten()
     }
 }
 

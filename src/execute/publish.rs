@@ -10,9 +10,12 @@ use std::path::Path;
 
 use crate::{
     archive::{Contents, Entry, Packed, pack},
-    cache::{Installed, Place, Record, Release, inspect},
+    cache::{CacheKey, Installed, Place, Record, Release, inspect, remember},
     manifest::render_stamp,
-    model::{Compression, Fault, How, Kind, LockedAsset, Revision, Scheme, Stamp, asset_name},
+    model::{
+        BinaryName, Compression, Fault, How, Kind, LockedAsset, Revision, Scheme, Sha256, Stamp,
+        asset_name,
+    },
     plan::Action,
     probe::{Finding, Want, read_stamp},
     provenance::{Builder, MAX_BYTES, promotion_name, read_statements, statement_name},
@@ -29,7 +32,7 @@ impl Context {
     pub(super) async fn publish(&self, action: &Action, finding: &Finding) -> Result<Done, Fault> {
         let want = &finding.want;
         let place = Place::of(self.workspaces.layout(), &want.id);
-        let Installed::Intact { record, .. } = inspect(&place) else {
+        let Installed::Intact { record, .. } = inspect(&place, self.cache.key()) else {
             return Err(Fault::new(Kind::Failed, format!("cannot publish {}", want.id))
                 .because("what was installed a moment ago has changed"));
         };
@@ -47,7 +50,7 @@ impl Context {
         match self.is_not_its_version(want).await {
             Ok(None) => {}
             Ok(Some(why)) if self.options.asked => return Err(why),
-            Ok(Some(why)) => return self.leave_unpublished(want, &place, record, &**store, why),
+            Ok(Some(why)) => return self.leave_unpublished(want, record, &**store, why),
             // The next run asks again.
             Err(fault) if !self.options.asked && fault.kind == Kind::Store => {
                 let fault = fault.within(format!("{} is not published", want.tag));
@@ -85,13 +88,12 @@ impl Context {
     fn leave_unpublished(
         &self,
         want: &Want,
-        place: &Place,
         mut record: Record,
         store: &dyn Store,
         why: Fault,
     ) -> Result<Done, Fault> {
         record.release = Some(Release::HoldsOther { store: store.url().to_owned() });
-        record.write(self.workspaces.layout(), &place.record)?;
+        remember(self.workspaces.layout(), &want.id, &record, self.cache.key())?;
         let is_told = !self.options.private_store && want.version != Scheme::unreleased().as_str();
         let warnings = Some(why).filter(|_| is_told).into_iter().collect();
         Ok(Done { warnings, ..Done::new(How::Built, record) })
@@ -187,11 +189,11 @@ impl Context {
             warnings.push(still_a_draft(&want.tag_of(*revision), &receipt.waits_for));
         }
         let layout = self.workspaces.layout();
-        record.write(layout, &place.record)?;
-        warnings.extend(self.cache.keep(&record, &place.folder).err());
-        let lock = record
-            .asset()
-            .and_then(|asset| self.lock_change(want, record.stamp.commit.clone(), *asset));
+        remember(layout, &want.id, &record, self.cache.key())?;
+        let asset = record.asset().map(|asset| CacheKey::Asset(asset.sha256));
+        let keys: Vec<_> = want.cache_key(fingerprint).into_iter().chain(asset).collect();
+        warnings.extend(self.cache.keep(&record, &keys, &place.folder).err());
+        let lock = record.asset().and_then(|asset| self.lock_change(want, &record.stamp, *asset));
         let is_new = receipt.published == Published::Created;
         let done = Done::new(How::Built, record);
         Ok(Done { published: is_new, warnings, lock, ..done })
@@ -244,7 +246,11 @@ fn still_a_draft(tag: &str, waits_for: &[String]) -> Fault {
         .hint("it becomes visible with the last of them; nothing has to be uploaded twice")
 }
 
-/// Packs stamp and binaries of an installed artifact into `file`.
+/// Packs stamp and binaries of an installed artifact into `file`. The binaries are hashed as they are
+/// packed: a release is for ever.
+///
+/// # Errors
+/// `Verification` if a binary is not what the stamp says; else as [`pack`].
 pub async fn pack_installed(
     place: &Place,
     record: &Record,
@@ -257,13 +263,13 @@ pub async fn pack_installed(
         contents: Contents::Bytes(render_stamp(&record.stamp).into_bytes()),
         executable: false,
     };
-    let binary = |name: &String| Entry {
-        name: name.clone(),
-        contents: Contents::File(place.folder.join(name)),
+    let binary = |(name, sha256): (&BinaryName, &Sha256)| Entry {
+        name: name.to_string(),
+        contents: Contents::Proven(place.folder.join(name), *sha256),
         executable: true,
     };
     let mut entries = vec![stamp];
-    entries.extend(record.stamp.binaries.keys().map(binary));
+    entries.extend(record.stamp.binaries.iter().map(binary));
     // Packing a little takes less time than handing it to another thread.
     if record.bytes() < SMALL {
         return pack(&entries, file, compression);

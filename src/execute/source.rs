@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    archive::Unpacker,
+    archive::{Keep, Unpacked, Unpacker},
     cache::{forge_folder, make_folder, write_state},
     disk::{MOST_OF_TEXT, read_text},
     git,
@@ -22,6 +22,8 @@ pub(super) struct SourceTree {
     pub(super) folder: PathBuf,
     /// Its commit, if it is a git checkout.
     pub(super) commit: Option<String>,
+    /// What of it is not as its author packed it.
+    pub(super) warnings: Vec<Fault>,
 }
 
 impl Context {
@@ -35,9 +37,14 @@ impl Context {
         let layout = self.workspaces.layout();
         let folder = layout.source(&want.id);
         self.drop_untrusted_sources(want)?;
+        let mut warnings = Vec::new();
         let commit = match &subsystem.source {
             Source::Path { dir, .. } => {
-                return Ok(SourceTree { folder: layout.root().join(dir), commit: None });
+                return Ok(SourceTree {
+                    folder: layout.root().join(dir),
+                    commit: None,
+                    warnings: Vec::new(),
+                });
             }
             Source::None => {
                 make_folder(layout, &folder)?;
@@ -55,11 +62,12 @@ impl Context {
             }
             Source::Archive { url, digest, strip } => {
                 self.phase(action, "fetching the source");
-                self.unpack_source(action, subsystem, url, *digest, *strip, &folder).await?;
+                warnings =
+                    self.unpack_source(action, subsystem, url, *digest, *strip, &folder).await?;
                 None
             }
         };
-        Ok(SourceTree { folder, commit })
+        Ok(SourceTree { folder, commit, warnings })
     }
 
     /// Removes the checkout and the intermediate results of `want` if a run left them whose work this
@@ -67,7 +75,7 @@ impl Context {
     fn drop_untrusted_sources(&self, want: &Want) -> Result<(), Fault> {
         let layout = self.workspaces.layout();
         let Classes { own, takes } = self.options.classes;
-        let mark = layout.sources().join(format!(".{}.class", want.id.file_name()));
+        let mark = layout.state().join("sources").join(want.id.file_name());
         let left = [layout.source(&want.id), layout.work(&want.id)];
         let failed = |path: &Path, e| Fault::io(format!("cannot replace {}", path.display()), &e);
         let is_there = left.iter().any(|folder| folder.exists());
@@ -95,7 +103,8 @@ impl Context {
         Ok(())
     }
 
-    /// Unpacks a source archive. Always anew: an earlier build may have changed the tree.
+    /// Unpacks a source archive. Always anew: an earlier build may have changed the tree. What
+    /// cannot be unpacked safely (a link that leads out, a device) is left out, with a warning.
     async fn unpack_source(
         &self,
         action: &Action,
@@ -104,17 +113,18 @@ impl Context {
         digest: Digest,
         strip: usize,
         folder: &Path,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<Fault>, Fault> {
         let layout = self.workspaces.layout();
         let staging = self.staging()?;
         let unpacker = Unpacker {
             strip,
+            keep: Keep::Possible,
             keep_times: true,
             algorithm: digest.algorithm(),
             ..Unpacker::new(url)
         };
         let tree = staging.path().join("tree");
-        let unpacked = self.fetch_and_unpack(action, url, unpacker, &tree).await?;
+        let unpacked = self.fetch_and_unpack(action, url, &unpacker, &tree, digest).await?;
         if unpacked.digest != digest {
             return Err(Fault::new(
                 Kind::Verification,
@@ -123,11 +133,24 @@ impl Context {
             .because(format!("its digest is {:?}, the spec says {digest}", unpacked.digest))
             .hint("find out why it changed before you correct the digest in the spec"));
         }
-        staging
-            .folder()
-            .exchange(&tree, &forge_folder(layout)?, folder)
-            .map_err(|e| Fault::io(format!("cannot put the source into {}", folder.display()), &e))
+        staging.folder().exchange(&tree, &forge_folder(layout)?, folder).map_err(|e| {
+            Fault::io(format!("cannot put the source into {}", folder.display()), &e)
+        })?;
+        Ok(left_out(url, &unpacked).into_iter().collect())
     }
+}
+
+/// The warning about what was left out of a source archive.
+fn left_out(url: &str, unpacked: &Unpacked) -> Option<Fault> {
+    const SHOWN: usize = 5;
+    let all = &unpacked.left_out;
+    let (first, _) = all.first()?;
+    let more = if all.len() > 1 { format!(" and {} more", all.len() - 1) } else { String::new() };
+    let what = format!("`{first}`{more} of {url} is left out of the source");
+    let fault =
+        Fault::new(Kind::Failed, what).hint("if the build needs it, take the source from git");
+    let reasons = all.iter().take(SHOWN).map(|(entry, why)| format!("`{entry}` {why}"));
+    Some(fault.because(reasons.collect::<Vec<_>>().join(", ")))
 }
 
 fn not_locked(subsystem: &Subsystem) -> Fault {

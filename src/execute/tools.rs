@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 
 use crate::{
     model::{ArtifactId, Fault, Kind, Platform},
-    process::{Command, CommandLine, CommandRunner, is_program},
+    process::{Command, CommandLine, CommandRunner, Inherit, is_program},
     workspace::{Build, Subsystem},
 };
 
@@ -121,6 +121,7 @@ impl Context {
             .filter_map(|(key, value)| Some((key.clone(), value.clone().without_places().ok()?)));
         Command {
             env: env.collect(),
+            inherit: Inherit::of_build(build.pass_env.keys()),
             path: self.tool_folders(id),
             timeout: Some(PATIENCE),
             ..Command::new(CommandLine::Argv(words), self.workspaces.layout().root())

@@ -3,16 +3,16 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::{
-    archive::{Unpacked, Unpacker},
-    model::{Digest, Fault, How, Kind, Sha256},
+    archive::{Keep, Unpacked, Unpacker},
+    model::{Binaries, Digest, Fault, Fingerprint, How, Kind, LockedUpstream},
     plan::Action,
-    probe::{Finding, Want},
+    probe::{Finding, Want, upstream_key},
     store::{asset_path, find_digest},
     workspace::{Upstream, UpstreamDigest},
 };
 
 use super::{
-    Context, Done,
+    Context, Done, LockChange,
     adopt::{check_header, new_stamp},
     download::nothing_at,
 };
@@ -33,18 +33,19 @@ impl Context {
             return Err(Fault::new(Kind::Usage, format!("{} has no `upstream:`", want.id)));
         };
         let begun = jiff::Timestamp::now();
-        let expected = self.upstream_digest(upstream).await?;
+        let expected = self.upstream_digest(want, upstream).await?;
         let staging = self.staging()?;
         let paths = want.binaries.iter().map(|name| path_in_archive(upstream, name).to_owned());
         let unpacker = Unpacker {
             strip: upstream.strip,
-            program: Some(want.binaries[0].clone()),
-            only: Some(paths.collect()),
+            program: Some(want.binaries[0].to_string()),
+            keep: Keep::Only(paths.collect()),
             algorithm: expected.algorithm(),
             ..Unpacker::new(&upstream.url)
         };
         let into = staging.path().join("unpacked");
-        let unpacked = self.fetch_and_unpack(action, &upstream.url, unpacker, &into).await?;
+        let unpacked =
+            self.fetch_and_unpack(action, &upstream.url, &unpacker, &into, expected).await?;
         if unpacked.digest != expected {
             return Err(Fault::new(
                 Kind::Verification,
@@ -57,16 +58,55 @@ impl Context {
         let binaries = take_binaries(want, upstream, &unpacked, staging.path())?;
         let stamp = new_stamp(want, print, None, binaries);
         let record =
-            self.new_record(stamp, Some(self.made(begun, BTreeMap::new())), finding.taken());
-        let (record, warnings) = self.adopt(want, &staging, record)?;
-        Ok(Done { warnings, ..Done::new(How::Upstream, record) })
+            self.new_record(stamp, Some(self.made(begun, BTreeMap::new(), None)), finding.taken());
+        let key = upstream_key(print.fingerprint, expected);
+        let (record, warnings) = self.adopt(want, &staging, record, key)?;
+        let lock = self.lock_upstream(want, upstream, print.fingerprint, expected);
+        Ok(Done { warnings, lock, ..Done::new(How::Upstream, record) })
     }
 
-    async fn upstream_digest(&self, upstream: &Upstream) -> Result<Digest, Fault> {
+    /// The change that a vendor's digest makes to the lock when it is first used.
+    fn lock_upstream(
+        &self,
+        want: &Want,
+        upstream: &Upstream,
+        fingerprint: Fingerprint,
+        digest: Digest,
+    ) -> Option<LockChange> {
+        let subsystem = self.workspaces.subsystem(&want.id);
+        let is_new = matches!(upstream.digest, UpstreamDigest::Published(_))
+            && want.locked_upstream.is_none()
+            && !subsystem.is_chosen;
+        is_new.then(|| LockChange {
+            name: want.id.name.clone(),
+            version: subsystem.version.to_string(),
+            commit: None,
+            asset: None,
+            upstream: Some((want.id.platform, LockedUpstream { fingerprint, digest })),
+        })
+    }
+
+    /// The digest that the vendor's asset must have: the one in the spec, or else the one that the
+    /// vendor publishes, which must be the one of its first use.
+    async fn upstream_digest(&self, want: &Want, upstream: &Upstream) -> Result<Digest, Fault> {
         let url = match &upstream.digest {
             UpstreamDigest::Pinned(digest) => return Ok(*digest),
             UpstreamDigest::Published(url) => url,
         };
+        let Some(locked) = want.locked_upstream else {
+            if self.options.locked {
+                return Err(unlocked(want, upstream));
+            }
+            return self.published_digest(upstream, url).await;
+        };
+        match self.published_digest(upstream, url).await {
+            Ok(published) if published != locked => Err(replaced(want, url, published, locked)),
+            // What is locked needs no second witness: if the vendor's list has gone, the bytes decide.
+            _ => Ok(locked),
+        }
+    }
+
+    async fn published_digest(&self, upstream: &Upstream, url: &str) -> Result<Digest, Fault> {
         let text = self.fetcher.get_text(url, MAX_CHECKSUMS).await?;
         let text = text.ok_or_else(|| nothing_at(url))?;
         let path = asset_path(&upstream.url);
@@ -79,15 +119,36 @@ impl Context {
     }
 }
 
+fn unlocked(want: &Want, upstream: &Upstream) -> Fault {
+    Fault::new(Kind::Verification, format!("forge.lock has no digest of {}", upstream.url))
+        .because("--locked takes nothing that is not pinned")
+        .hint(format!(
+            "run `forge ensure {}` without --locked, and commit forge.lock",
+            want.id.name
+        ))
+}
+
+/// The vendor says something else than at first use.
+fn replaced(want: &Want, url: &str, published: Digest, locked: Digest) -> Fault {
+    let what = format!("the vendor of {} publishes another digest than before", want.id);
+    Fault::new(Kind::Verification, what)
+        .because(format!("{url} says {published}, forge.lock says {locked}"))
+        .hint(format!(
+            "find out why the vendor replaced {} {}; to accept it, remove its line below `upstream:` \
+             of `{}` from forge.lock",
+            want.id.name, want.version, want.id.name
+        ))
+}
+
 /// Moves the binaries out of the vendor's archive into `staging`, and drops the rest.
 fn take_binaries(
     want: &Want,
     upstream: &Upstream,
     unpacked: &Unpacked,
     staging: &Path,
-) -> Result<BTreeMap<String, Sha256>, Fault> {
+) -> Result<Binaries, Fault> {
     let folder = staging.join("unpacked");
-    let mut binaries = BTreeMap::new();
+    let mut binaries = Binaries::new();
     for name in &want.binaries {
         let path = path_in_archive(upstream, name);
         let Some(file) = unpacked.files.get(path) else {

@@ -10,14 +10,15 @@ use std::{
 
 use super::{
     command::{Failure, Git},
+    planted::is_as_made,
     references::full_hash,
     refusal,
-    resolve::absent,
+    resolve::{absent, check_url},
 };
 use crate::{
     disk::{EntryKind, Folder},
-    model::{Fault, Kind},
-    process::{CommandRunner, without_credentials},
+    model::{Fault, Kind, shown_url},
+    process::CommandRunner,
 };
 
 /// What is wanted from where.
@@ -50,7 +51,8 @@ pub async fn checkout(
     let there = root
         .entry(dest)
         .map_err(|error| Fault::io(format!("cannot use the folder {}", dest.display()), &error))?;
-    let git = Git::new(runner, dest, url);
+    check_url(url)?;
+    let git = Git::in_own(runner, dest, url);
     let is_folder = there.is_some_and(|there| there.kind == EntryKind::Folder);
     if is_folder && is_checkout_of(&git, dest, url).await? {
         match wanted.bring(&git).await {
@@ -72,7 +74,7 @@ pub async fn head(runner: &dyn CommandRunner, dir: &Path) -> Result<Option<Strin
     if !dir.join(".git").exists() {
         return Ok(None);
     }
-    head_of(&Git::new(runner, dir, "")).await
+    head_of(&Git::in_own(runner, dir, "")).await
 }
 
 async fn head_of(git: &Git<'_>) -> Result<Option<String>, Fault> {
@@ -85,7 +87,7 @@ async fn head_of(git: &Git<'_>) -> Result<Option<String>, Fault> {
 
 /// Whether `dest` is a checkout that came from `url`.
 async fn is_checkout_of(git: &Git<'_>, dest: &Path, url: &str) -> Result<bool, Fault> {
-    if !dest.join(".git").is_dir() {
+    if !is_as_made(git, dest).await? {
         return Ok(false);
     }
     match git.run(&["config", "--local", "--get", "remote.origin.url"]).await {
@@ -122,7 +124,7 @@ impl Wanted<'_> {
     }
 
     async fn clone_into(&self, runner: &dyn CommandRunner, folder: &Path) -> Result<String, Fault> {
-        let git = Git::new(runner, folder, self.url);
+        let git = Git::in_own(runner, folder, self.url);
         let steps: [&[&str]; 2] =
             [&["init", "--quiet", "--template="], &["config", "remote.origin.url", self.url]];
         for step in steps {
@@ -187,7 +189,7 @@ impl Wanted<'_> {
         if git.run(&["cat-file", "-e", &format!("{commit}^{{commit}}")]).await.is_ok() {
             return Ok(());
         }
-        let url = without_credentials(self.url);
+        let url = shown_url(self.url);
         Err(Fault::new(Kind::Store, format!("{url} does not have the commit {commit}"))
             .because(
                 "it is in no branch and no tag: it was never pushed, or a branch was rewritten",
@@ -199,7 +201,7 @@ impl Wanted<'_> {
     fn verified(&self, found: String) -> Result<String, Fault> {
         match &self.commit {
             Some(expected) if *expected != found => {
-                let (url, tag) = (without_credentials(self.url), self.reference);
+                let (url, tag) = (shown_url(self.url), self.reference);
                 Err(Fault::new(Kind::Verification, format!("the tag `{tag}` of {url} was moved"))
                     .because(format!("it meant {expected} when it was locked, and means {found} now"))
                     .hint("ask who publishes it why; if the new commit is the right one, `forge lock` takes it"))

@@ -1,10 +1,13 @@
 //! What a clone has of the history, all of it or only the last commits, and which branch of it is
 //! checked out.
 
-use std::{collections::BTreeSet, fs};
+use std::collections::BTreeSet;
 
 use super::{History, command::Failure};
-use crate::model::{Fault, Kind};
+use crate::{
+    disk::{MOST_OF_TEXT, read_text},
+    model::{Fault, Kind},
+};
 
 impl History<'_> {
     /// Whether every commit that HEAD has and `after` has not is in this clone, with the one before
@@ -24,12 +27,13 @@ impl History<'_> {
         }
         let path = self.ask(&["rev-parse", "--git-path", "shallow"], "look at the clone").await?;
         let path = self.root().join(path.first().map_or("", String::as_str));
-        let text = fs::read_to_string(&path)
+        let text = read_text(&path, MOST_OF_TEXT)
             .map_err(|error| Fault::io(format!("cannot read {}", path.display()), &error))?;
         // What comes before these is missing.
         let first: BTreeSet<&str> = text.lines().collect();
         let range = after.map_or_else(|| "HEAD".to_owned(), |after| format!("{after}..HEAD"));
-        let commits = self.ask(&["rev-list", &range, "--"], "list commits").await?;
+        let commits =
+            self.ask(&["rev-list", "--end-of-options", &range, "--"], "list commits").await?;
         Ok(commits.iter().all(|commit| !first.contains(commit.as_str())))
     }
 
@@ -39,6 +43,9 @@ impl History<'_> {
         match self.git().run(&["symbolic-ref", "--quiet", "--short", "HEAD"]).await {
             Ok(lines) => return Ok(lines.into_iter().collect()),
             Err(Failure::Mute(fault)) if fault.kind == Kind::Interrupted => return Err(fault),
+            Err(failure) if failure.is_foreign() => {
+                return Err(failure.fault(self.cannot("tell the branch")));
+            }
             Err(_) => {}
         }
         for which in ["--points-at=HEAD", "--contains=HEAD"] {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use super::refusal;
 use crate::{
-    model::{Fault, Kind},
+    model::{Fault, Kind, shown_url},
     process::{Command, CommandLine, CommandRunner},
 };
 
@@ -26,8 +26,6 @@ const SETTINGS: &[(&str, &str)] = &[
     ("fetch.writeCommitGraph", "false"),
     ("init.defaultBranch", "main"),
     ("advice.detachedHead", "false"),
-    // The folders are forge's own, also where a container runs as somebody else.
-    ("safe.directory", "*"),
     // A transfer that stands still is given up.
     ("http.lowSpeedLimit", "1000"),
     ("http.lowSpeedTime", "60"),
@@ -46,6 +44,8 @@ pub struct Git<'a> {
     dir: &'a Path,
     /// Whether submodules may come from local folders; git allows that only on request.
     local: bool,
+    /// Whether forge made the folder. Of any other, git itself decides whether its owner is trusted.
+    is_own: bool,
 }
 
 /// Why git did not do it.
@@ -57,8 +57,14 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether git did not even look, since somebody else owns the repository.
+    pub fn is_foreign(&self) -> bool {
+        matches!(self, Self::Said(lines) if refusal::is_foreign(lines))
+    }
+
     /// The fault of not being able to do `what`.
     pub fn fault(self, what: String) -> Fault {
+        let what = shown_url(&what);
         match self {
             Self::Said(lines) => refusal::fault(&what, &lines),
             Self::Mute(fault) if fault.kind == Kind::Timeout => {
@@ -78,7 +84,13 @@ impl<'a> Git<'a> {
     pub fn new(runner: &'a dyn CommandRunner, dir: &'a Path, url: &str) -> Self {
         let local =
             !url.contains("://") && Path::new(url).is_absolute() || url.starts_with("file://");
-        Self { runner, dir, local }
+        Self { runner, dir, local, is_own: false }
+    }
+
+    /// Git in `dir`, which forge made itself, also where a container runs as somebody else. Things
+    /// come from `url`, which a manifest names.
+    pub fn in_own(runner: &'a dyn CommandRunner, dir: &'a Path, url: &str) -> Self {
+        Self { is_own: true, ..Self::new(runner, dir, url) }
     }
 
     /// The folder it works in.
@@ -122,6 +134,27 @@ impl<'a> Git<'a> {
         self.perform(command, TRANSFER).await
     }
 
+    /// Settings besides [`SETTINGS`].
+    fn own_settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = Vec::new();
+        if self.local {
+            settings.push(("protocol.file.allow", "always".to_owned()));
+        }
+        if self.is_own {
+            // It runs commands that the URL names.
+            settings.push(("protocol.ext.allow", "never".to_owned()));
+            let real = self.dir.canonicalize().unwrap_or_else(|_| self.dir.to_owned());
+            let mut folders = vec![self.dir.to_owned(), real];
+            folders.dedup();
+            for folder in folders {
+                let folder = folder.to_string_lossy().into_owned();
+                settings.push(("safe.directory", format!("{folder}/*")));
+                settings.push(("safe.directory", folder));
+            }
+        }
+        settings
+    }
+
     async fn run_within(&self, words: &[&str], limit: Duration) -> Result<Vec<String>, Failure> {
         let words = [&["git"], words].concat().into_iter().map(String::from).collect();
         self.perform(Command::new(CommandLine::Argv(words), self.dir), limit).await
@@ -130,7 +163,8 @@ impl<'a> Git<'a> {
     async fn perform(&self, mut command: Command, limit: Duration) -> Result<Vec<String>, Failure> {
         command.timeout = Some(limit);
         let inherited = |name: &str| std::env::var(name).ok();
-        command.env.extend(environment(self.dir, self.local, &inherited));
+        let own = self.own_settings();
+        command.env.extend(environment(self.dir, &own, &inherited));
         let mut lines = Vec::new();
         match self.runner.run(&command, &mut |line| lines.push(line.to_owned())).await {
             Ok(()) => Ok(lines),
@@ -145,7 +179,7 @@ impl<'a> Git<'a> {
 /// The variables with which git runs in `dir`; `inherited` tells those of forge itself.
 fn environment(
     dir: &Path,
-    local: bool,
+    own: &[(&'static str, String)],
     inherited: &dyn Fn(&str) -> Option<String>,
 ) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::new();
@@ -165,7 +199,7 @@ fn environment(
     set("GIT_CEILING_DIRECTORIES", &around.to_string_lossy());
     // Settings that come by variables already may hold credentials: they stay, before these.
     let first = inherited("GIT_CONFIG_COUNT").and_then(|count| count.parse().ok()).unwrap_or(0);
-    let own = local.then_some(("protocol.file.allow", "always"));
+    let own = own.iter().map(|(key, value)| (*key, value.as_str()));
     let settings = SETTINGS.iter().copied().chain(own);
     let mut count: usize = first;
     for (key, value) in settings {
@@ -184,7 +218,7 @@ mod tests {
     #[test]
     fn settings_that_come_by_variables_stay() {
         let inherited = |name: &str| (name == "GIT_CONFIG_COUNT").then(|| "2".to_owned());
-        let variables = environment(Path::new("/a/b"), false, &inherited);
+        let variables = environment(Path::new("/a/b"), &[], &inherited);
         assert!(!variables.contains_key("GIT_CONFIG_KEY_1"));
         assert_eq!(variables["GIT_CONFIG_KEY_2"], SETTINGS[0].0);
         assert_eq!(variables["GIT_CONFIG_COUNT"], (2 + SETTINGS.len()).to_string());
@@ -192,9 +226,21 @@ mod tests {
     }
 
     #[test]
-    fn local_submodules_are_allowed_only_to_local_repositories() {
-        let count =
-            |local| environment(Path::new("/"), local, &|_| None)["GIT_CONFIG_COUNT"].clone();
-        assert_ne!(count(true), count(false));
+    fn only_folders_that_forge_made_are_trusted_whoever_owns_them() {
+        let runner = super::super::sample::Sample::runner();
+        let keys = |git: Git<'_>| -> Vec<_> {
+            git.own_settings().into_iter().map(|(key, value)| format!("{key}={value}")).collect()
+        };
+        let (dir, url) = (Path::new("/no/such"), "https://example.org/x.git");
+        assert!(keys(Git::new(&runner, dir, url)).is_empty());
+        assert!(SETTINGS.iter().all(|(key, _)| *key != "safe.directory"));
+        assert_eq!(
+            keys(Git::in_own(&runner, dir, url)),
+            ["protocol.ext.allow=never", "safe.directory=/no/such/*", "safe.directory=/no/such"]
+        );
+        // Submodules may come from local folders only where the repository does.
+        let file = "protocol.file.allow=always".to_owned();
+        assert!(keys(Git::in_own(&runner, dir, "/srv/x.git")).contains(&file));
+        assert!(keys(Git::in_own(&runner, dir, "file:///srv/x.git")).contains(&file));
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{History, command::Failure, references::full_hash};
-use crate::model::Fault;
+use crate::model::{Fault, bytes_to_text};
 
 /// Pairs of trees that one process is told: what fits into an environment variable.
 const AT_ONCE: usize = 1000;
-const LIST: &str = "-c core.quotePath=false diff-tree --stdin -r --name-only --no-renames";
+const LIST: &str = "-c core.quotePath=true diff-tree --stdin -r --name-only --no-renames";
 
 impl History<'_> {
     /// The trees of `commits`; none for a commit that is not in this clone.
@@ -80,7 +80,7 @@ impl History<'_> {
     pub async fn uncommitted(&self) -> Result<Vec<String>, Fault> {
         let words = [
             "-c",
-            "core.quotePath=false",
+            "core.quotePath=true",
             "status",
             "--porcelain=v1",
             "--no-renames",
@@ -106,6 +106,9 @@ impl History<'_> {
                 }
                 Err(Failure::Mute(fault)) if fault.kind == crate::model::Kind::Interrupted => {
                     return Err(fault);
+                }
+                Err(failure) if failure.is_foreign() => {
+                    return Err(failure.fault(self.cannot("look up a commit")));
                 }
                 Err(_) => {}
             }
@@ -155,8 +158,8 @@ fn is_pair(line: &str) -> bool {
     line.split_once(' ').is_some_and(|(a, b)| full_hash(a).is_some() && full_hash(b).is_some())
 }
 
-/// A path as git writes it when it holds what cannot stand in a line: in quotes, with the escapes of
-/// C. Source: `git-config(1)`, `core.quotePath`.
+/// The text for a path as git writes it when it holds what cannot stand in a line, or is not ASCII: in
+/// quotes, with the escapes of C. Source: `git-config(1)`, `core.quotePath`.
 pub(super) fn unquoted(path: &str) -> String {
     let Some(inner) = path.strip_prefix('"').and_then(|path| path.strip_suffix('"')) else {
         return path.to_owned();
@@ -181,7 +184,7 @@ pub(super) fn unquoted(path: &str) -> String {
             Some(other) => other,
         });
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    bytes_to_text(&bytes)
 }
 
 #[cfg(test)]
@@ -191,8 +194,9 @@ mod tests {
     #[test]
     fn paths_are_read_as_git_writes_them() {
         assert_eq!(unquoted("a b"), "a b");
-        assert_eq!(unquoted(r#""a\"\\\t\n""#), "a\"\\\t\n");
+        assert_eq!(unquoted(r#""a\"\\\t\n""#), "a\"\\\\\t\n");
         assert_eq!(unquoted(r#""\303\244\001x""#), "ä\u{1}x");
-        assert_eq!(unquoted(r#""ends\""#), "ends\\");
+        assert_eq!(unquoted(r#""ends\""#), r"ends\\");
+        assert_eq!(unquoted(r#""l\351""#), r"l\xE9");
     }
 }

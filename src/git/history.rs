@@ -13,7 +13,7 @@ use super::{
     remote::Remote,
 };
 use crate::{
-    model::{Fault, Kind},
+    model::{Fault, Kind, path_to_text},
     process::CommandRunner,
 };
 
@@ -49,7 +49,7 @@ pub struct Commit {
 
 /// What users may have set that would change what `git log` prints.
 const SETTINGS: [&str; 6] =
-    ["-c", "core.quotePath=false", "-c", "log.showRoot=true", "-c", "log.showSignature=false"];
+    ["-c", "core.quotePath=true", "-c", "log.showRoot=true", "-c", "log.showSignature=false"];
 /// Asks `git log` for the files of each commit.
 const TELL_FILES: &str = "--raw";
 
@@ -58,7 +58,7 @@ impl<'a> History<'a> {
     pub fn around(runner: &'a dyn CommandRunner, dir: &Path) -> Option<Self> {
         let root = dir.ancestors().find(|folder| folder.join(".git").exists())?;
         let inside = dir.strip_prefix(root).ok()?;
-        let prefix = inside.components().map(|part| part.as_os_str().to_string_lossy() + "/");
+        let prefix = inside.components().map(|part| path_to_text(part.as_ref()) + "/");
         Some(Self { runner, root: root.to_owned(), prefix: prefix.collect() })
     }
 
@@ -70,8 +70,8 @@ impl<'a> History<'a> {
     pub async fn head(&self) -> Result<Option<String>, Fault> {
         match self.git().run(&["rev-parse", "--verify", "HEAD^{commit}"]).await {
             Ok(lines) => Ok(lines.iter().find_map(|line| full_hash(line))),
-            Err(Failure::Said(_)) => Ok(None),
-            Err(failure @ Failure::Mute(_)) => Err(failure.fault(self.cannot("read HEAD"))),
+            Err(failure @ Failure::Said(_)) if !failure.is_foreign() => Ok(None),
+            Err(failure) => Err(failure.fault(self.cannot("read HEAD"))),
         }
     }
 
@@ -80,6 +80,9 @@ impl<'a> History<'a> {
         match self.git().run(&["config", "--get", "remote.origin.url"]).await {
             Ok(lines) => Ok(lines.into_iter().next_back()),
             Err(Failure::Mute(fault)) if fault.kind == Kind::Interrupted => Err(fault),
+            Err(failure) if failure.is_foreign() => {
+                Err(failure.fault(self.cannot("read the settings")))
+            }
             // Without one, git says nothing and fails.
             Err(_) => Ok(None),
         }
@@ -156,7 +159,14 @@ impl<'a> History<'a> {
         let mut words = SETTINGS.to_vec();
         words.extend(["--literal-pathspecs", "log", "--no-merges", "--no-color"]);
         words.extend(more);
-        words.extend(["--no-renames", "--encoding=UTF-8", format, range.as_str(), "--"]);
+        words.extend([
+            "--no-renames",
+            "--encoding=UTF-8",
+            "--no-ext-diff",
+            "--no-textconv",
+            format,
+        ]);
+        words.extend(["--end-of-options", range.as_str(), "--"]);
         let paths: Vec<_> = paths.iter().map(|path| self.below(path)).collect();
         words.extend(paths.iter().map(String::as_str));
         if paths.is_empty() {
@@ -171,18 +181,21 @@ impl<'a> History<'a> {
     /// there.
     pub async fn file(&self, revision: &str, path: &str) -> Result<Option<String>, Fault> {
         let object = format!("{revision}:{}{path}", self.prefix);
-        match self.git().run(&["show", "--no-color", &object]).await {
+        match self
+            .git()
+            .run(&["show", "--no-color", "--no-textconv", "--end-of-options", &object])
+            .await
+        {
             Ok(lines) => Ok(Some(lines.iter().map(|line| format!("{line}\n")).collect())),
-            Err(Failure::Said(_)) => Ok(None),
-            Err(failure @ Failure::Mute(_)) => {
-                Err(failure.fault(self.cannot(&format!("read {object}"))))
-            }
+            Err(failure @ Failure::Said(_)) if !failure.is_foreign() => Ok(None),
+            Err(failure) => Err(failure.fault(self.cannot(&format!("read {object}")))),
         }
     }
 
     /// The commits that `until` has, by their full hashes, each with its day in UTC.
     pub async fn days(&self, until: &str) -> Result<HashMap<String, String>, Fault> {
-        let words = ["log", "--no-show-signature", "--format=%H %ct", until, "--"];
+        let format = "--format=%H %ct";
+        let words = ["log", "--no-show-signature", format, "--end-of-options", until, "--"];
         let lines = self.ask(&words, &format!("list the commits of {until}")).await?;
         let dated = lines.iter().filter_map(|line| line.split_once(' '));
         Ok(dated.map(|(commit, seconds)| (commit.to_owned(), day(seconds))).collect())

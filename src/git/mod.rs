@@ -9,6 +9,7 @@ mod clone;
 mod command;
 mod difference;
 mod history;
+mod planted;
 mod references;
 mod refusal;
 mod remote;

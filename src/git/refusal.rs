@@ -1,9 +1,6 @@
 //! Explains why git failed, from what it said. Pure.
 
-use crate::{
-    model::{Fault, Kind},
-    process::without_credentials,
-};
+use crate::model::{Fault, Kind, shown_url};
 
 /// What kind of trouble git speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,12 +8,14 @@ enum Trouble {
     Network,
     Credentials,
     Absent,
+    Foreign,
     Disk,
     Other,
 }
 
 /// Phrases of git, curl and ssh by which a trouble is known (`LC_ALL=C`).
 const PHRASES: &[(Trouble, &[&str])] = &[
+    (Trouble::Foreign, &[DUBIOUS]),
     (Trouble::Disk, &["No space left on device", "Disk quota exceeded", "Read-only file system"]),
     (
         Trouble::Credentials,
@@ -55,6 +54,12 @@ const PHRASES: &[(Trouble, &[&str])] = &[
     (Trouble::Absent, &["not found", "does not exist", "does not appear to be a git repository"]),
 ];
 
+/// What git recommends then, before the folder.
+const CURE: &str = "git config --global --add safe.directory";
+
+/// How git says that it does not look into a repository of somebody else's.
+const DUBIOUS: &str = "detected dubious ownership in repository";
+
 /// What git adds to every failure, and nobody needs.
 const NOISE: &[&str] = &[
     "hint:",
@@ -62,6 +67,11 @@ const NOISE: &[&str] = &[
     "and the repository exists",
     "warning: redirecting to",
 ];
+
+/// Whether git did not look into the repository since somebody else owns it.
+pub fn is_foreign(lines: &[String]) -> bool {
+    trouble(lines) == Trouble::Foreign
+}
 
 /// Whether the same may work in a moment.
 pub fn is_passing(lines: &[String]) -> bool {
@@ -76,9 +86,15 @@ pub fn is_absent_reference(lines: &[String]) -> bool {
 /// The fault of not being able to do `what`, about which git said `lines`.
 pub fn fault(what: &str, lines: &[String]) -> Fault {
     let trouble = trouble(lines);
-    let kind = if trouble == Trouble::Disk { Kind::Failed } else { Kind::Store };
-    let mut fault = Fault::new(kind, without_credentials(what));
-    let said = telling(lines);
+    let is_here = matches!(trouble, Trouble::Disk | Trouble::Foreign);
+    let kind = if is_here { Kind::Failed } else { Kind::Store };
+    let mut fault = Fault::new(kind, shown_url(what));
+    let said = match trouble {
+        Trouble::Foreign => {
+            lines.iter().find(|line| line.contains(DUBIOUS)).cloned().unwrap_or_default()
+        }
+        _ => telling(lines),
+    };
     if !said.is_empty() {
         fault = fault.because(format!("git said: {said}"));
     }
@@ -89,6 +105,10 @@ pub fn fault(what: &str, lines: &[String]) -> Fault {
              or load an SSH key into the agent; `git ls-remote` with that URL must work without asking",
         ),
         Trouble::Absent => fault.hint("check the URL; to who may not see it, a private repository looks absent too"),
+        Trouble::Foreign => fault.hint(format!(
+            "somebody else owns it, and what is in it could run programs as you; if you trust it: `{}`",
+            lines.iter().map(|line| line.trim()).find(|line| line.contains(CURE)).unwrap_or(CURE)
+        )),
         Trouble::Disk => fault.hint("free some space (`forge clean:src` helps) and run it again"),
         Trouble::Other => fault,
     }
@@ -108,7 +128,7 @@ fn telling(lines: &[String]) -> String {
     let mut last: Vec<_> =
         lines.iter().rev().map(|l| l.trim()).filter(|l| !is_noise(l)).take(3).collect();
     last.reverse();
-    without_credentials(&last.join("; "))
+    shown_url(&last.join("; "))
 }
 
 #[cfg(test)]

@@ -12,10 +12,11 @@ use super::{
     command::{Failure, Git},
     history::Tag,
     references::full_hash,
+    resolve::check_url,
 };
 use crate::{
-    model::{Fault, Kind},
-    process::{CommandRunner, without_credentials},
+    model::{Fault, Kind, shown_url},
+    process::CommandRunner,
 };
 
 /// A remote of the repository in a folder; or that repository itself, if it has none.
@@ -63,10 +64,11 @@ pub async fn tags_of(
     url: &str,
     limit: Duration,
 ) -> Result<Vec<RemoteTag>, Fault> {
+    check_url(url)?;
     // No repository is there, so none has a say.
-    let git = Git::new(runner, Path::new("/"), url);
+    let git = Git::in_own(runner, Path::new("/"), url);
     let words = ["ls-remote", "--quiet", "--tags", "--", url];
-    let what = || format!("cannot read the tags of {}", without_credentials(url));
+    let what = || format!("cannot read the tags of {}", shown_url(url));
     let lines = git.ask_within(&words, limit).await.map_err(|failure| failure.fault(what()))?;
     Ok(read(&lines))
 }
@@ -76,7 +78,7 @@ impl<'a> Remote<'a> {
     /// repository itself.
     pub(super) fn new(runner: &'a dyn CommandRunner, root: PathBuf, url: Option<&str>) -> Self {
         let name = url.map_or_else(|| root.to_string_lossy().into_owned(), |_| "origin".to_owned());
-        let shown = url.map_or_else(|| root.display().to_string(), without_credentials);
+        let shown = url.map_or_else(|| root.display().to_string(), shown_url);
         Self { runner, root, name, shown }
     }
 

@@ -7,8 +7,8 @@ use super::{
     references::{ReferenceKind, Resolved, find, full_hash, similar},
 };
 use crate::{
-    model::{Fault, Kind},
-    process::{CommandRunner, without_credentials},
+    model::{Fault, Kind, is_repository_url, shown_url},
+    process::CommandRunner,
 };
 
 /// Asks the repository at `url` what `reference` means. A full hash is itself and asks
@@ -25,8 +25,9 @@ pub async fn resolve(
     if let Some(commit) = full_hash(reference) {
         return Ok(Resolved { commit, kind: ReferenceKind::Commit });
     }
+    check_url(url)?;
     // No repository is there, so none has a say.
-    let git = Git::new(runner, Path::new("/"), url);
+    let git = Git::in_own(runner, Path::new("/"), url);
     let names = [
         format!("refs/tags/{reference}"),
         format!("refs/tags/{reference}^{{}}"),
@@ -41,9 +42,23 @@ pub async fn resolve(
     }
 }
 
+/// Checks that `url`, which a manifest names, leads to a repository and is no command in disguise.
+///
+/// # Errors
+/// `Usage` if it is none.
+pub fn check_url(url: &str) -> Result<(), Fault> {
+    if is_repository_url(url) {
+        return Ok(());
+    }
+    let url = shown_url(url);
+    Err(Fault::new(Kind::Usage, format!("`{url}` is no URL of a git repository"))
+        .because("git would take it for an option, or for a program to run")
+        .hint("write what `git clone` takes, such as `https://…` or `git@…`"))
+}
+
 /// The fault of a reference that is not there.
 pub async fn absent(git: &Git<'_>, url: &str, reference: &str) -> Fault {
-    let shown = without_credentials(url);
+    let shown = shown_url(url);
     let fault =
         Fault::new(Kind::Usage, format!("{shown} has neither a tag nor a branch `{reference}`"));
     let words = ["ls-remote", "--quiet", "--tags", "--heads", "--", url];
@@ -114,11 +129,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_url_is_never_an_option() {
-        if !is_here("git") {
-            return;
+    async fn a_url_is_never_an_option_nor_a_command() {
+        for url in ["--upload-pack=touch x", "ext::touch x", "fd::17"] {
+            let fault = resolve(&Sample::runner(), url, "v1").await.unwrap_err();
+            assert_eq!(fault.kind, Kind::Usage, "{fault}");
         }
-        let fault = resolve(&Sample::runner(), "--upload-pack=touch x", "v1").await.unwrap_err();
-        assert_eq!(fault.kind, Kind::Store, "{fault}");
     }
 }

@@ -11,7 +11,13 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::prelude::*;
 
 use super::{clause::Clauses, module::ModuleFile};
-use crate::model::Fault;
+use crate::{
+    disk::{read_file, read_text},
+    model::Fault,
+};
+
+/// More than any Go file that people or programs write, in bytes.
+const MOST_OF_SOURCE: u64 = 256 << 20;
 
 /// Files that the go command gives to compilers (`go help packages`, "go help filetype").
 const COMPILED: &[&str] = &[
@@ -231,7 +237,7 @@ impl Graph {
 
     fn file(&self, folder: &str, name: &str) -> Result<Option<ModuleFile>, Fault> {
         let path = self.root.join(folder).join(name);
-        match fs::read_to_string(&path) {
+        match read_text(&path, MOST_OF_SOURCE) {
             Ok(text) => Ok(Some(ModuleFile::read(&text))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Fault::io(format!("cannot read {}", path.display()), &error)),
@@ -277,7 +283,7 @@ impl Folder {
                 continue;
             }
             if name.ends_with(".go") {
-                let bytes = fs::read(entry.path())?;
+                let bytes = read_file(&entry.path(), MOST_OF_SOURCE)?;
                 let clauses = Clauses::read(&String::from_utf8_lossy(&bytes));
                 folder.imports.extend(clauses.imports);
                 folder.embeds.extend(clauses.embeds);

@@ -1,6 +1,9 @@
-//! What kind of host a login is for.
+//! What kind of host a login is for, and whether the environment names it: a manifest can name any
+//! host it likes, so its word decides nothing here.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::is_loopback;
 
 /// A host that a login is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,66 +13,62 @@ pub struct Host {
     /// How it is spoken to: `https`, or `http` on this machine.
     pub scheme: &'static str,
     pub kind: Kind,
-    /// Whether this process is a step of the Actions of this very host.
-    pub is_ours: bool,
+    /// Whether variables that name no host are meant for it.
+    pub meant: Meant,
 }
 
 /// Who serves a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `github.com`, `*.ghe.com`, and what stands in for it on this machine.
+    /// `github.com`, a tenant of GitHub's (`*.ghe.com`), or what stands in for it on this machine.
     GitHub,
     /// A GitHub of one's own.
-    Enterprise {
-        /// Whether the environment names it, so that a variable for "the" GitHub is meant for it.
-        is_named: bool,
-    },
+    Enterprise,
     /// Gitea or Forgejo.
     Gitea,
 }
 
+/// Whether variables that name no host are meant for a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meant {
+    /// They are not: only what somebody said of this very host counts.
+    No,
+    /// It is the well-known one, and the environment names no other.
+    ByDefault,
+    /// The environment names it.
+    Named,
+    /// This process is a step of the Actions of this very host.
+    ItsRunner,
+}
+
+/// The variables that say which GitHub is meant, as URLs or names of hosts.
+const GITHUBS: [&str; 3] = ["GITHUB_SERVER_URL", "GITHUB_API_URL", "GH_HOST"];
+
+/// The variables that say which Gitea or Forgejo is meant. Their Actions set those of GitHub.
+const GITEAS: [&str; 3] = ["GITEA_SERVER_URL", "FORGEJO_SERVER_URL", "GITHUB_SERVER_URL"];
+
+/// The host that variables for a Gitea are for if nothing names another.
+const PUBLIC_GITEA: &str = "gitea.com";
+
 impl Host {
-    /// The host called `name`; none if that is no name of a host. A host on this machine stands
-    /// for the server that the environment names.
+    /// The host called `name`; none if that is no name of a host. `gitea_hosts` are those that
+    /// serve a Gitea.
     pub fn of(
         name: &str,
         environment: &BTreeMap<String, String>,
         gitea_hosts: &BTreeSet<String>,
     ) -> Option<Self> {
-        let get = |name: &str| environment.get(name).map_or("", |value| value.trim());
-        let server = host_of_url(get("GITHUB_SERVER_URL"));
-        let name = name.trim().to_ascii_lowercase();
-        // `api.github.com` and the like belong to the host after the first dot.
-        let name = match name.as_str() {
-            "api.github.com" | "uploads.github.com" => "github.com".to_owned(),
-            other => match other.strip_prefix("api.") {
-                Some(rest) if rest.ends_with(".ghe.com") => rest.to_owned(),
-                _ => name,
-            },
-        };
-        if !is_host(&name) {
-            return None;
-        }
+        let name = canonical(name)?;
         let is_gitea = gitea_hosts.iter().any(|gitea| gitea.eq_ignore_ascii_case(&name));
-        let in_actions = get("GITHUB_ACTIONS") == "true";
-        if is_gitea {
-            let is_ours = in_actions && server.as_deref() == Some(&*name);
-            let scheme = scheme(&name);
-            return Some(Self { name, scheme, kind: Kind::Gitea, is_ours });
-        }
-        let name = match server {
-            Some(ref server) if is_loopback(&name) => server.clone(),
-            _ => name,
-        };
-        let is_named =
-            server.as_deref() == Some(&*name) || get("GH_HOST").eq_ignore_ascii_case(&name);
         let kind = match name.as_str() {
+            _ if is_gitea => Kind::Gitea,
             "github.com" => Kind::GitHub,
             other if other.ends_with(".ghe.com") || is_loopback(other) => Kind::GitHub,
-            _ => Kind::Enterprise { is_named },
+            _ => Kind::Enterprise,
         };
-        let is_ours = in_actions && server.as_deref() == Some(&*name);
-        Some(Self { scheme: scheme(&name), name, kind, is_ours })
+        let meant = meant(&name, kind, environment);
+        let scheme = if is_loopback(&name) { "http" } else { "https" };
+        Some(Self { name, scheme, kind, meant })
     }
 
     pub fn is_gitea(&self) -> bool {
@@ -77,16 +76,46 @@ impl Host {
     }
 }
 
-fn scheme(name: &str) -> &'static str {
-    if is_loopback(name) { "http" } else { "https" }
+fn meant(name: &str, kind: Kind, environment: &BTreeMap<String, String>) -> Meant {
+    let get = |name: &str| environment.get(name).map_or("", |value| value.trim());
+    let named = |variables: &[&str]| -> Vec<String> {
+        variables.iter().filter_map(|variable| host_of(get(variable))).collect()
+    };
+    let server = host_of(get("GITHUB_SERVER_URL"));
+    let (named, default) = match kind {
+        Kind::Gitea => (named(&GITEAS), PUBLIC_GITEA),
+        Kind::GitHub | Kind::Enterprise => (named(&GITHUBS), "github.com"),
+    };
+    if get("GITHUB_ACTIONS") == "true" && server.as_deref() == Some(name) {
+        Meant::ItsRunner
+    } else if named.iter().any(|named| named == name) {
+        Meant::Named
+    } else if name == default && named.is_empty() {
+        Meant::ByDefault
+    } else {
+        Meant::No
+    }
 }
 
-/// The host of a URL, with its port, in small letters.
-fn host_of_url(url: &str) -> Option<String> {
-    let (_, rest) = url.split_once("://")?;
+/// The host of a URL, or the host that `text` is, as logins are kept under it.
+fn host_of(text: &str) -> Option<String> {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = host.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
-    is_host(&host).then_some(host)
+    canonical(host.rsplit('@').next().unwrap_or_default())
+}
+
+/// `name` in small letters; `api.github.com` and the like belong to the host after the first dot.
+/// None if it is no name of a host.
+fn canonical(name: &str) -> Option<String> {
+    let name = name.trim().to_ascii_lowercase();
+    let name = match name.as_str() {
+        "api.github.com" | "uploads.github.com" => "github.com".to_owned(),
+        other => match other.strip_prefix("api.") {
+            Some(rest) if rest.ends_with(".ghe.com") => rest.to_owned(),
+            _ => name,
+        },
+    };
+    is_host(&name).then_some(name)
 }
 
 /// Whether `name` can be the name of a host: it goes into a command line.
@@ -95,62 +124,76 @@ fn is_host(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('-') && name.chars().all(plain)
 }
 
-fn is_loopback(name: &str) -> bool {
-    let host = match name.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => name.split(':').next().unwrap_or_default(),
-    };
-    host == "localhost"
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const GITEA: &str = "git.example.org:3000";
+
     fn host(name: &str, variables: &[(&str, &str)]) -> Option<Host> {
         let environment =
             variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Host::of(name, &environment, &BTreeSet::from(["git.example.org:3000".to_owned()]))
+        Host::of(name, &environment, &BTreeSet::from([GITEA.to_owned(), "gitea.com".to_owned()]))
     }
 
-    fn kind(name: &str, variables: &[(&str, &str)]) -> Kind {
-        host(name, variables).unwrap().kind
+    fn kind(name: &str) -> Kind {
+        host(name, &[]).unwrap().kind
+    }
+
+    fn meant(name: &str, variables: &[(&str, &str)]) -> Meant {
+        host(name, variables).unwrap().meant
     }
 
     #[test]
     fn kinds_of_hosts() {
-        assert_eq!(kind("github.com", &[]), Kind::GitHub);
-        assert_eq!(kind("GitHub.com", &[]), Kind::GitHub);
+        assert_eq!(kind("github.com"), Kind::GitHub);
+        assert_eq!(kind("GitHub.com"), Kind::GitHub);
         assert_eq!(host("api.github.com", &[]).unwrap().name, "github.com");
-        assert_eq!(kind("corp.ghe.com", &[]), Kind::GitHub);
+        assert_eq!(kind("corp.ghe.com"), Kind::GitHub);
         assert_eq!(host("api.corp.ghe.com", &[]).unwrap().name, "corp.ghe.com");
-        assert_eq!(kind("evilghe.com", &[]), Kind::Enterprise { is_named: false });
-        assert_eq!(kind("github.com.evil.org", &[]), Kind::Enterprise { is_named: false });
-        let server = [("GITHUB_SERVER_URL", "https://Git.corp.org/")];
-        assert_eq!(kind("git.corp.org", &server), Kind::Enterprise { is_named: true });
-        assert_eq!(kind("other.corp.org", &server), Kind::Enterprise { is_named: false });
-        let named = [("GH_HOST", "git.corp.org")];
-        assert_eq!(kind("git.corp.org", &named), Kind::Enterprise { is_named: true });
-        assert_eq!(kind("git.example.org:3000", &[]), Kind::Gitea);
-        assert_eq!(kind("git.example.org", &[]), Kind::Enterprise { is_named: false });
+        for name in ["evilghe.com", "github.com.evil.org", "127.0.0.1.evil.org", "git.example.org"]
+        {
+            assert_eq!(kind(name), Kind::Enterprise, "{name}");
+        }
+        assert_eq!(kind(GITEA), Kind::Gitea);
+        assert_eq!(host("[::1]:80", &[]).unwrap().scheme, "http");
     }
 
     #[test]
-    fn this_machine_stands_for_the_server_that_is_named() {
-        let found = |name, server| {
-            let host = host(name, &[("GITHUB_SERVER_URL", server)]).unwrap();
-            (host.name, host.scheme, host.kind)
-        };
-        let (github, own) = ("https://github.com", "https://git.corp.org");
-        let name = |name: &str| name.to_owned();
-        assert_eq!(found("127.0.0.1:80", github), (name("github.com"), "https", Kind::GitHub));
-        let enterprise = Kind::Enterprise { is_named: true };
-        assert_eq!(found("localhost:80", own), (name("git.corp.org"), "https", enterprise));
-        let local = "http://127.0.0.1:80";
-        assert_eq!(found("127.0.0.1:80", local), (name("127.0.0.1:80"), "http", Kind::GitHub));
-        assert_eq!(host("[::1]:80", &[]).unwrap().kind, Kind::GitHub);
-        assert_eq!(kind("127.0.0.1.evil.org", &[]), Kind::Enterprise { is_named: false });
+    fn variables_are_meant_for_the_host_that_the_environment_names() {
+        assert_eq!(meant("github.com", &[]), Meant::ByDefault);
+        assert_eq!(meant("gitea.com", &[]), Meant::ByDefault);
+        let own = ("GITHUB_SERVER_URL", "https://Git.corp.org/");
+        assert_eq!(meant("git.corp.org", &[own]), Meant::Named);
+        assert_eq!(meant("git.corp.org", &[("GH_HOST", "git.corp.org")]), Meant::Named);
+        assert_eq!(meant("corp.ghe.com", &[("GH_HOST", "corp.ghe.com")]), Meant::Named);
+        let api = ("GITHUB_API_URL", "https://api.corp.ghe.com");
+        assert_eq!(meant("corp.ghe.com", &[api]), Meant::Named);
+        assert_eq!(
+            meant(GITEA, &[("GITEA_SERVER_URL", "https://git.example.org:3000")]),
+            Meant::Named
+        );
+        let runner = [("GITHUB_ACTIONS", "true"), own];
+        assert_eq!(meant("git.corp.org", &runner), Meant::ItsRunner);
+        // Who names one means no other, not even the well-known one.
+        for name in ["github.com", "other.corp.org", "git.corp.org:8443", GITEA, "gitea.com"] {
+            assert_eq!(meant(name, &[own]), Meant::No, "{name}");
+        }
+        // What a manifest names is nobody's word.
+        for name in ["git.corp.org", "evil.ghe.com", GITEA, "127.0.0.1:80", "localhost", "[::1]:80"]
+        {
+            assert_eq!(meant(name, &[]), Meant::No, "{name}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_meant_only_by_that_very_address() {
+        let local = [("GITHUB_SERVER_URL", "http://127.0.0.1:81")];
+        assert_eq!(meant("127.0.0.1:81", &local), Meant::Named);
+        for name in ["127.0.0.1:82", "127.0.0.1", "localhost:81", "[::1]:81"] {
+            assert_eq!(meant(name, &local), Meant::No, "{name}");
+            assert_eq!(meant(name, &[("GITHUB_SERVER_URL", "https://github.com")]), Meant::No);
+        }
     }
 
     #[test]
@@ -158,14 +201,5 @@ mod tests {
         for name in ["", "-x", "a b", "a;b", "$(x)", "a/b", "a\nb", "a@b", "'"] {
             assert_eq!(host(name, &[]), None, "{name:?}");
         }
-    }
-
-    #[test]
-    fn within_its_own_actions_a_host_is_ours() {
-        let actions =
-            [("GITHUB_ACTIONS", "true"), ("GITHUB_SERVER_URL", "https://git.example.org:3000")];
-        assert!(host("git.example.org:3000", &actions).unwrap().is_ours);
-        assert!(!host("github.com", &actions).unwrap().is_ours);
-        assert!(!host("git.example.org:3000", &actions[1..]).unwrap().is_ours);
     }
 }

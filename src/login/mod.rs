@@ -4,14 +4,17 @@
 //!
 //! | host | variables | then |
 //! |---|---|---|
-//! | `github.com`, `*.ghe.com` | `FORGE_GITHUB_TOKEN`, `GH_TOKEN`, `GITHUB_TOKEN` | `gh auth token`, `git credential fill` |
-//! | a GitHub of one's own | `FORGE_GITHUB_TOKEN`, `GH_ENTERPRISE_TOKEN`, `GITHUB_ENTERPRISE_TOKEN`, within its own Actions `GITHUB_TOKEN` | the same |
-//! | a Gitea or Forgejo | `FORGE_GITEA_TOKEN`, `GITEA_TOKEN`, within its own Actions `GITHUB_TOKEN` | `git credential fill` |
+//! | `github.com`; a `*.ghe.com` that is named | `FORGE_GITHUB_TOKEN`, `GH_TOKEN`, `GITHUB_TOKEN` | `gh auth token`, `git credential fill` |
+//! | a GitHub of one's own that is named | `FORGE_GITHUB_TOKEN`, `GH_ENTERPRISE_TOKEN`, `GITHUB_ENTERPRISE_TOKEN`, within its own Actions `GITHUB_TOKEN` | the same |
+//! | `gitea.com`; a Gitea or Forgejo that is named | `FORGE_GITEA_TOKEN`, `GITEA_TOKEN`, within its own Actions `GITHUB_TOKEN` | `git credential fill` |
 //!
 //! The order is that of `gh`, behind a variable of forge's own: a token that may only read, set for
 //! forge, does not get in the way of other tools. Variables name no host, so they are taken
-//! only for hosts that the environment (`GITHUB_SERVER_URL`, `GH_HOST`) or `releases:` name: a token
-//! goes to its own host and to no other. It is in no log, no message and no `Debug`.
+//! only for the host that the environment names (`GITHUB_SERVER_URL`, `GITHUB_API_URL`, `GH_HOST`;
+//! `GITEA_SERVER_URL`, `FORGEJO_SERVER_URL`), or for the well-known one if it names none. What
+//! `releases:` or a spec names is a repository's word, which must not decide where a token goes: for
+//! such a host only what `gh` and git's helpers keep for that very host is taken. A token is in no
+//! log, no message and no `Debug`.
 
 mod host;
 mod program;
@@ -27,6 +30,7 @@ use std::{
 use tokio::sync::Mutex;
 
 use crate::{
+    model::KnownSecrets,
     process::CommandRunner,
     store::{Login, Logins, Pending},
 };
@@ -39,6 +43,7 @@ pub struct Discovery {
     gitea_hosts: BTreeSet<String>,
     asking: program::Asking,
     known: Mutex<BTreeMap<String, Option<Login>>>,
+    secrets: KnownSecrets,
 }
 
 impl Discovery {
@@ -51,8 +56,23 @@ impl Discovery {
         runner: Arc<dyn CommandRunner>,
         dir: PathBuf,
     ) -> Self {
-        let asking = program::Asking { runner, dir, path: Vec::new() };
-        Self { environment, gitea_hosts, asking, known: Mutex::default() }
+        let asking = program::Asking { runner, dir, path: Vec::new(), is_outside: false };
+        let (known, secrets) = (Mutex::default(), KnownSecrets::default());
+        Self { environment, gitea_hosts, asking, known, secrets }
+    }
+
+    /// The same, which makes every token that it finds known to `secrets`. Programs are asked by a
+    /// runner that masks nothing: what they say is the token.
+    #[must_use]
+    pub fn telling(self, secrets: KnownSecrets) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// Asks only programs that are not in the folder where they run.
+    #[must_use]
+    pub fn outside(mut self) -> Self {
+        self.asking.is_outside = true;
+        self
     }
 
     async fn find(&self, name: &str) -> Option<Login> {
@@ -78,6 +98,9 @@ impl Logins for Discovery {
                 return login.clone();
             }
             let login = self.find(host).await;
+            if let Some(login) = &login {
+                self.secrets.add(&login.token);
+            }
             known.insert(host.to_owned(), login.clone());
             login
         })

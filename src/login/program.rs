@@ -3,9 +3,9 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use super::host::Host;
+use super::{host::Host, variables::OF_GH};
 use crate::{
-    process::{Command, CommandLine, CommandRunner, is_program},
+    process::{Command, CommandLine, CommandRunner, find_outside, is_program, path_outside},
     store::Login,
 };
 
@@ -20,14 +20,18 @@ pub struct Asking {
     pub dir: PathBuf,
     /// Folders put before PATH.
     pub path: Vec<PathBuf>,
+    /// Whether no program in `dir` is asked.
+    pub is_outside: bool,
 }
 
 impl Asking {
     /// What `gh` knows.
     pub async fn gh(&self, host: &Host) -> Option<Login> {
         let line = format!("gh auth token --hostname '{}'", host.name);
-        let quiet =
-            [("GH_PROMPT_DISABLED", "1"), ("GH_NO_UPDATE_NOTIFIER", "1"), ("NO_COLOR", "1")];
+        let mut quiet =
+            vec![("GH_PROMPT_DISABLED", "1"), ("GH_NO_UPDATE_NOTIFIER", "1"), ("NO_COLOR", "1")];
+        // What it keeps for this host, and not what it was given for any.
+        quiet.extend(OF_GH.map(|name| (name, "")));
         let lines = self.ask("gh", &line, &quiet).await?;
         let token = lines.into_iter().find(|line| is_token(line))?;
         Some(Login { token, source: "gh auth token".into() })
@@ -53,10 +57,17 @@ impl Asking {
     /// The lines that `line`, which runs `program`, prints on standard output; none if it fails.
     /// They are kept nowhere, and what it says on standard error goes nowhere: both may hold secrets.
     async fn ask(&self, program: &str, line: &str, env: &[(&str, &str)]) -> Option<Vec<String>> {
-        if !is_program(program, &self.path) {
+        let outside = self.is_outside.then(|| path_outside(&self.dir));
+        let is_there = match &outside {
+            Some(path) => find_outside(program, path, &self.dir).is_some(),
+            None => is_program(program, &self.path),
+        };
+        if !is_there {
             return None;
         }
+        let path = outside.map(|path| ("PATH".to_owned(), path.to_string_lossy().into_owned()));
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let env = env.chain(path);
         let command = Command {
             env: env.collect(),
             path: self.path.clone(),

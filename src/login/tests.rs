@@ -84,15 +84,29 @@ async fn order(host: &str, more: &[(&str, &str)]) -> Vec<String> {
 async fn each_host_has_its_variables_in_order() {
     let github = ["FORGE_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"];
     assert_eq!(order("github.com", &[]).await, github);
-    assert_eq!(order("api.corp.ghe.com", &[]).await, github);
-    let own = ["GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"];
-    assert_eq!(order("git.corp.org", &[]).await, own);
-    let named = ["FORGE_GITHUB_TOKEN", own[0], own[1]];
+    assert_eq!(order("api.corp.ghe.com", &[("GH_HOST", "corp.ghe.com")]).await, github);
+    let named = ["FORGE_GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"];
     assert_eq!(order("git.corp.org", &[("GH_HOST", "git.corp.org")]).await, named);
     let server = ("GITHUB_SERVER_URL", "https://git.corp.org");
     assert_eq!(order("git.corp.org", &[server]).await, named);
     let gitea = ["FORGE_GITEA_TOKEN", "GITEA_TOKEN"];
-    assert_eq!(order("git.example.org", &[]).await, gitea);
+    let server = ("GITEA_SERVER_URL", "https://git.example.org");
+    assert_eq!(order("git.example.org", &[server]).await, gitea);
+}
+
+#[tokio::test]
+async fn a_host_that_only_a_manifest_names_gets_no_token_of_a_variable() {
+    let none: [&str; 0] = [];
+    for host in ["git.corp.org", "evil.ghe.com", "git.example.org", "127.0.0.1:80", "localhost"] {
+        assert_eq!(order(host, &[]).await, none, "{host}");
+        let server = ("GITHUB_SERVER_URL", "https://github.com");
+        assert_eq!(order(host, &[server]).await, none, "{host}");
+    }
+    // Nor by way of gh, which takes some of them for any host.
+    let gh = "test -z \"$GH_TOKEN$GITHUB_TOKEN$GH_ENTERPRISE_TOKEN$GITHUB_ENTERPRISE_TOKEN\" || echo leaked";
+    let programs = Programs::new(gh, "exit 1");
+    assert_eq!(programs.find("git.corp.org", ALL).await, None);
+    assert!(programs.calls().contains("gh auth token --hostname git.corp.org"));
 }
 
 #[tokio::test]
@@ -156,7 +170,14 @@ async fn who_has_no_login_is_asked_once() {
 async fn no_token_is_shown() {
     let programs = Programs::none();
     let discovery = programs.discovery(ALL);
+    let secrets = KnownSecrets::default();
+    let discovery = discovery.telling(secrets.clone());
     let login = discovery.login("github.com").await.unwrap();
+    assert_eq!(
+        secrets.mask("printed: forge"),
+        "printed: ***",
+        "what is found is masked from then on"
+    );
     let shown = format!("{discovery:?} {login:?}");
     assert!(ALL.iter().all(|(_, token)| !shown.contains(&format!("\"{token}\""))), "{shown}");
     assert!(shown.contains("FORGE_GITHUB_TOKEN"));
@@ -180,7 +201,7 @@ async fn gits_own_credential_helpers_are_understood() {
         fs::write(&git, script).unwrap();
         fs::set_permissions(&git, fs::Permissions::from_mode(0o755)).unwrap();
         let (runner, dir) = (runner.clone(), temp.path().to_owned());
-        program::Asking { runner, path: vec![dir.clone()], dir }
+        program::Asking { runner, path: vec![dir.clone()], dir, is_outside: false }
     };
     let host = Host::of("git.corp.org", &BTreeMap::new(), &BTreeSet::new()).unwrap();
     let helper =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::host::{Host, Kind};
+use super::host::{Host, Kind, Meant};
 use crate::store::Login;
 
 /// The login that the environment has for `host`.
@@ -16,15 +16,40 @@ pub fn login(host: &Host, environment: &BTreeMap<String, String>) -> Option<Logi
 
 /// The names of the variables that are for `host`, in order.
 fn names(host: &Host) -> Vec<&'static str> {
-    let named: &[&str] = match host.kind {
-        Kind::GitHub => &["FORGE_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"],
-        Kind::Enterprise { is_named: true } => {
+    let named: &[&str] = match (host.kind, host.meant) {
+        (_, Meant::No) => &[],
+        (Kind::GitHub, Meant::ByDefault | Meant::Named | Meant::ItsRunner) => {
+            &["FORGE_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"]
+        }
+        (Kind::Enterprise, _) => {
             &["FORGE_GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"]
         }
-        Kind::Enterprise { is_named: false } => &["GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"],
-        Kind::Gitea => &["FORGE_GITEA_TOKEN", "GITEA_TOKEN"],
+        (Kind::Gitea, _) => &["FORGE_GITEA_TOKEN", "GITEA_TOKEN"],
     };
     // The token that a runner gives is for the host whose runner it is.
-    let ours = (host.is_ours && host.kind != Kind::GitHub).then_some("GITHUB_TOKEN");
-    named.iter().copied().chain(ours).collect()
+    let ours = host.meant == Meant::ItsRunner && host.kind != Kind::GitHub;
+    named.iter().copied().chain(ours.then_some("GITHUB_TOKEN")).collect()
+}
+
+/// The variables that `gh` would take for the token of any host; blanked when it is asked what it
+/// keeps for one.
+pub const OF_GH: [&str; 4] =
+    ["GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::LOGINS;
+
+    #[test]
+    fn tasks_and_builds_do_not_inherit_any_variable_that_logs_in() {
+        for kind in [Kind::GitHub, Kind::Enterprise, Kind::Gitea] {
+            for meant in [Meant::No, Meant::ByDefault, Meant::Named, Meant::ItsRunner] {
+                let host = Host { name: "host".into(), scheme: "https", kind, meant };
+                for name in names(&host) {
+                    assert!(LOGINS.contains(&name), "{name} is not in process::LOGINS");
+                }
+            }
+        }
+    }
 }

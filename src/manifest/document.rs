@@ -23,6 +23,8 @@ pub struct HeadDoc {
     pub vars: Pairs<Node>,
     /// `env`.
     pub env: Pairs<Scalar>,
+    /// `pass_env`.
+    pub pass_env: Vec<Scalar>,
     /// `dotenv`.
     pub dotenv: Vec<Scalar>,
     /// `shell`.
@@ -112,6 +114,8 @@ pub struct SpecDoc {
     pub binary: Vec<Scalar>,
     /// `source`.
     pub source: Option<SourceDoc>,
+    /// `also` of `source`.
+    pub also: Vec<Scalar>,
     /// `build`.
     pub build: Option<BuildDoc>,
     /// `upstream`.
@@ -124,6 +128,8 @@ pub struct SpecDoc {
     pub build_needs: Vec<Scalar>,
     /// `vars` and `env`.
     pub head: HeadDoc,
+    /// `sandbox`.
+    pub sandbox: Option<Scalar>,
     /// `package`.
     pub package: Option<Scalar>,
     /// `service`, with its key.
@@ -161,8 +167,6 @@ pub enum SourceDoc {
         dir: Scalar,
         /// `only`.
         only: Vec<Scalar>,
-        /// `also`.
-        also: Vec<Scalar>,
         /// `imports`.
         imports: Option<Scalar>,
     },
@@ -179,6 +183,8 @@ pub struct BuildDoc {
     pub dir: Option<Scalar>,
     /// `env`.
     pub env: Pairs<Scalar>,
+    /// `pass_env`.
+    pub pass_env: Vec<Scalar>,
     /// `tools`, with declared versions.
     pub tools: Pairs<Option<Scalar>>,
     /// `timeout`.
@@ -250,12 +256,14 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
         desc: text(&root, "desc"),
         binary: scalars(&root, "binary"),
         source: root.get("source").and_then(source),
+        also: root.get("source").map(|source| scalars(source, "also")).unwrap_or_default(),
         build: root.get("build").and_then(build),
         upstream: root.get("upstream").and_then(upstream),
         newer: root.get("newer").and_then(newer::newer),
         needs: scalars(&root, "needs"),
         build_needs: scalars(&root, "build_needs"),
         head: head(&root),
+        sandbox: text(&root, "sandbox"),
         package: text(&root, "package"),
         service: root.entries().iter().find(|entry| entry.key.value == "service").cloned(),
         tasks,
@@ -284,6 +292,7 @@ pub(super) fn head(root: &Node) -> HeadDoc {
     HeadDoc {
         vars: nodes(root, "vars"),
         env: pairs(root, "env"),
+        pass_env: scalars(root, "pass_env"),
         dotenv: scalars(root, "dotenv"),
         shell: root.get("shell").cloned(),
         quiet: text(root, "quiet").is_some_and(|flag| flag.text == "true"),
@@ -347,7 +356,6 @@ fn source(node: &Node) -> Option<SourceDoc> {
         Some(SourceDoc::Path {
             dir: text(node, "path")?,
             only: scalars(node, "only"),
-            also: scalars(node, "also"),
             imports: text(node, "imports"),
         })
     }
@@ -366,6 +374,7 @@ fn build(node: &Node) -> Option<BuildDoc> {
         options: presets.value.clone(),
         dir: text(node, "dir"),
         env: pairs(node, "env"),
+        pass_env: scalars(node, "pass_env"),
         tools: listed.chain(mapped).collect(),
         timeout: text(node, "timeout"),
     })

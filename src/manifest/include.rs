@@ -3,7 +3,7 @@
 use super::{
     document::{HeadDoc, Pairs, head, read, scalar, text},
     file::{File, Findings},
-    language::field,
+    language::{PASS_ENV, field},
     node::{Node, Scalar, Sp},
     shape::{
         Need::{Optional, With},
@@ -68,6 +68,12 @@ static TASK_FILE: Record = Record {
             Optional,
             Map("names of environment variables", &Value),
             "Environment variables for its tasks.",
+        ),
+        field(
+            "pass_env",
+            Optional,
+            PASS_ENV,
+            "Environment variables that its tasks inherit though forge logs in with them.",
         ),
         field(
             "dotenv",

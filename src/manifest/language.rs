@@ -16,24 +16,31 @@ pub(super) const fn field(key: &'static str, need: Need, shape: Shape, doc: &'st
     Field { key, shape, doc, need }
 }
 
-const NAME: Shape = Text("the name of a subsystem");
+/// A subsystem's name.
+pub const NAME: Shape = Text("the name of a subsystem");
 const COMMAND: Shape = Text("a command");
-const PLATFORM: Shape = Text("a platform such as `linux-amd64`");
+/// A platform.
+pub const PLATFORM: Shape = Text("a platform such as `linux-amd64`");
 const PATH: Shape = Text("a relative path");
 const STORE: Shape = Text("a store such as `github:OWNER/REPO` or `dir:PATH`");
 const FEATURE: Shape = Text("the name of a feature");
 const TAG: Shape = Text("a build tag");
 const BINARY: Shape = Text("the name of a binary");
 const PACKAGE: Shape = Text("a package such as `.` or `./cmd/x`");
-const VERSION: Shape = Text("a version such as `v1.2.3`");
+/// A version.
+pub const VERSION: Shape = Text("a version such as `v1.2.3`");
 const NAMES: Shape = List(&NAME);
-const DIGEST: Shape = Text("a SHA-256 digest (64 hexadecimal digits)");
-const VENDORS_DIGEST: Shape =
+/// A SHA-256 digest.
+pub const DIGEST: Shape = Text("a SHA-256 digest (64 hexadecimal digits)");
+/// A digest of a vendor.
+pub const VENDORS_DIGEST: Shape =
     Text("a digest: SHA-256 (64 hexadecimal digits), SHA-384 (96) or SHA-512 (128)");
 const TOOL: Shape = Text("the name of a program");
 const WORD: Shape = Text("the vendor's word for it");
 const VALUE: Shape = Value;
 pub(super) const ENV: Shape = Map("names of environment variables", &VALUE);
+const VARIABLE: Shape = Text("the name of an environment variable");
+pub(super) const PASS_ENV: Shape = OneOf(&[VARIABLE, List(&VARIABLE)]);
 
 /// `versions.yml`.
 pub static MANIFEST: Record = Record {
@@ -97,6 +104,12 @@ pub static MANIFEST: Record = Record {
             ENV,
             "Environment variables for the commands of all subsystems and tasks. One that looks \
              at what only a run of a task knows is set for tasks alone.",
+        ),
+        field(
+            "pass_env",
+            Optional,
+            PASS_ENV,
+            "Environment variables that all builds, tasks and services inherit besides the usual ones.",
         ),
         field(
             "dotenv",
@@ -231,6 +244,19 @@ pub static SPEC: Record = Record {
             "Environment variables for its commands, over those of `versions.yml`.",
         ),
         field(
+            "pass_env",
+            Optional,
+            PASS_ENV,
+            "Environment variables that its builds, tasks and service inherit besides the usual ones.",
+        ),
+        field(
+            "sandbox",
+            Optional,
+            Choice(&["on", "off"]),
+            "Whether its build may write only to its own folders and the caches of toolchains, where \
+             the system can see to that (Linux); `on` if absent.",
+        ),
+        field(
             "package",
             Optional,
             Choice(&["tar.gz", "tar.zst", "zip"]),
@@ -281,9 +307,9 @@ static SOURCE: Record = Record {
         ),
         field(
             "also",
-            With("path"),
+            Optional,
             OneOf(&[SHARED, List(&SHARED)]),
-            "What else in the workspace goes into it: files, folders, or patterns.",
+            "What else in the workspace goes into what is built: files, folders, or patterns. What commands name there counts by itself.",
         ),
         field(
             "imports",
@@ -313,6 +339,12 @@ static BUILD: Record = Record {
         ),
         field("dir", Optional, Text("a folder"), "Where the commands run; `{{ src }}` if absent."),
         field("env", Optional, ENV, "Environment variables for the commands, over all others."),
+        field(
+            "pass_env",
+            Optional,
+            PASS_ENV,
+            "Environment variables that the commands inherit besides the usual ones.",
+        ),
         field(
             "tools",
             Optional,
@@ -450,45 +482,3 @@ static UPSTREAM: Record = Record {
         ),
     ],
 };
-
-/// `forge.lock`, per subsystem.
-pub static LOCKED: Record = Record {
-    what: "a locked subsystem",
-    exactly_one: &[],
-    fields: &[
-        field("version", Required, VERSION, "The version that is locked."),
-        field("commit", Optional, Text("a commit"), "The commit it means."),
-        field("assets", Optional, Map("platforms", &LOCKED_ASSET), "What the release holds."),
-    ],
-};
-
-const LOCKED_ASSET: Shape = Shape::Record(&Record {
-    what: "a locked asset",
-    exactly_one: &[],
-    fields: &[
-        field("sha256", Required, DIGEST, "The digest of the packed asset."),
-        field("size", Required, Text("a number of bytes"), "Its size in bytes."),
-        field("fingerprint", Required, Text("a fingerprint"), "The fingerprint in its stamp."),
-        field("revision", Optional, Text("a number"), "Which release of the version it is in."),
-    ],
-});
-
-/// `forge.lock`.
-pub static LOCK: Shape = Map("names of subsystems", &LOCKED_SUBSYSTEM);
-const LOCKED_SUBSYSTEM: Shape = Shape::Record(&LOCKED);
-
-/// A stamp.
-pub static STAMP: Shape = Shape::Record(&Record {
-    what: "a stamp",
-    exactly_one: &[],
-    fields: &[
-        field("name", Required, NAME, "The subsystem."),
-        field("version", Required, VERSION, "Its version label."),
-        field("commit", Optional, Text("a commit"), "The commit it was built from."),
-        field("platform", Required, PLATFORM, "What it runs on."),
-        field("fingerprint", Required, Text("a fingerprint"), "The fingerprint of the build."),
-        field("inputs", Optional, Map("fields of the fingerprint", &INPUT), "A digest per field."),
-        field("binaries", Required, Map("names of binaries", &DIGEST), "A digest per binary."),
-    ],
-});
-const INPUT: Shape = Text("a short digest");

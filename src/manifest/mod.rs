@@ -17,6 +17,7 @@ mod newer;
 mod node;
 mod place;
 mod record;
+mod record_language;
 mod schema;
 mod service_language;
 mod shape;

@@ -6,12 +6,15 @@ use std::{fmt::Write as _, ops::Range, path::PathBuf, str::FromStr};
 use super::{
     check,
     file::{File, Findings},
-    language,
     node::{Entry, Node, Scalar, Sp},
+    record_language,
     shape::Shape,
     yaml,
 };
-use crate::model::{Diagnostic, Layout, Lock, Locked, LockedAsset, Name, Revision, Stamp};
+use crate::model::{
+    Binaries, BinaryName, Diagnostic, Layout, Lock, Locked, LockedAsset, LockedUpstream, Name,
+    Platform, Revision, Sha256, Stamp,
+};
 
 const LOCK_HEAD: &str =
     "# Written by forge: what each version means, and what its releases hold. Commit this file.\n";
@@ -24,7 +27,7 @@ const MAX_LOCK_BYTES: usize = 16 << 20;
 /// The first thing in it that forge did not write, with its place.
 pub fn parse_lock(text: &str) -> Result<Lock, Box<Diagnostic>> {
     let file = File::new(PathBuf::from(Layout::LOCK), text.as_bytes().to_vec(), MAX_LOCK_BYTES);
-    let locked = read(&file, &language::LOCK).and_then(|root| match root {
+    let locked = read(&file, &record_language::LOCK).and_then(|root| match root {
         Some(root) => root.entries().iter().map(locked).collect(),
         None => Ok(std::collections::BTreeMap::new()),
     });
@@ -62,7 +65,20 @@ pub fn render_lock(lock: &Lock) -> String {
             if *revision != Revision::FIRST {
                 let _ = write!(text, ", revision: {}", revision.number());
             }
+            if let Some(binaries) = locked.binaries.get(platform) {
+                let binary =
+                    |(name, digest): (&BinaryName, &Sha256)| format!("{}: {digest}", quoted(name));
+                let binaries: Vec<_> = binaries.iter().map(binary).collect();
+                let _ = write!(text, ", binaries: {{{}}}", binaries.join(", "));
+            }
             text.push_str("}\n");
+        }
+        if !locked.upstream.is_empty() {
+            text.push_str("  upstream:\n");
+        }
+        for (platform, LockedUpstream { fingerprint, digest }) in &locked.upstream {
+            let _ =
+                writeln!(text, "    {platform}: {{digest: {digest}, fingerprint: {fingerprint}}}");
         }
     }
     text
@@ -75,7 +91,7 @@ pub fn render_lock(lock: &Lock) -> String {
 pub fn parse_stamp(text: &str) -> Result<Stamp, String> {
     const MAX_BYTES: usize = 1 << 20;
     let file = File::new(PathBuf::from(Stamp::FILE), text.as_bytes().to_vec(), MAX_BYTES);
-    let root = read(&file, &language::STAMP).map_err(|(_, what)| what)?;
+    let root = read(&file, &record_language::STAMP).map_err(|(_, what)| what)?;
     let root = root.ok_or("the stamp is empty")?;
     stamp(&root).map_err(|(_, what)| what)
 }
@@ -119,7 +135,7 @@ fn read(file: &File, shape: &Shape) -> Result<Option<Node>, Wrong> {
 }
 
 fn locked(entry: &Entry) -> Result<(Name, Locked), Wrong> {
-    let assets = entry.value.get("assets").map(Node::entries).unwrap_or_default();
+    let of = |key: &str| entry.value.get(key).map(Node::entries).unwrap_or_default();
     let asset = |entry: &Entry| {
         let asset = LockedAsset {
             fingerprint: value(&entry.value, "fingerprint")?,
@@ -132,10 +148,23 @@ fn locked(entry: &Entry) -> Result<(Name, Locked), Wrong> {
         };
         Ok((key(&entry.key)?, asset))
     };
+    let binaries = |entry: &Entry| -> Option<Result<(Platform, Binaries), Wrong>> {
+        let listed = entry.value.get("binaries")?;
+        Some(key(&entry.key).and_then(|platform| Ok((platform, digests(listed.entries())?))))
+    };
+    let upstream = |entry: &Entry| {
+        let upstream = LockedUpstream {
+            fingerprint: value(&entry.value, "fingerprint")?,
+            digest: value(&entry.value, "digest")?,
+        };
+        Ok((key(&entry.key)?, upstream))
+    };
     let locked = Locked {
         version: value(&entry.value, "version")?,
         commit: text(&entry.value, "commit"),
-        assets: assets.iter().map(asset).collect::<Result<_, Wrong>>()?,
+        assets: of("assets").iter().map(asset).collect::<Result<_, Wrong>>()?,
+        binaries: of("assets").iter().filter_map(binaries).collect::<Result<_, Wrong>>()?,
+        upstream: of("upstream").iter().map(upstream).collect::<Result<_, Wrong>>()?,
     };
     Ok((name(&entry.key)?, locked))
 }
@@ -143,7 +172,6 @@ fn locked(entry: &Entry) -> Result<(Name, Locked), Wrong> {
 fn stamp(root: &Node) -> Result<Stamp, Wrong> {
     let pairs = |key: &str| root.get(key).map(Node::entries).unwrap_or_default();
     let scalar = |entry: &Entry| entry.value.scalar().map(|scalar| scalar.text.clone());
-    let binary = |entry: &Entry| Ok((entry.key.value.clone(), of_node(&entry.value)?));
     let named = root
         .get("name")
         .and_then(Node::scalar)
@@ -158,8 +186,13 @@ fn stamp(root: &Node) -> Result<Stamp, Wrong> {
             .iter()
             .map(|entry| (entry.key.value.clone(), scalar(entry).unwrap_or_default()))
             .collect(),
-        binaries: pairs("binaries").iter().map(binary).collect::<Result<_, Wrong>>()?,
+        binaries: digests(pairs("binaries"))?,
     })
+}
+
+/// Names of binaries with their digests.
+fn digests(entries: &[Entry]) -> Result<Binaries, Wrong> {
+    entries.iter().map(|entry| Ok((key(&entry.key)?, of_node(&entry.value)?))).collect()
 }
 
 fn name(key: &Sp<String>) -> Result<Name, Wrong> {
@@ -212,7 +245,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Arch, Os, Platform, Sha256};
+    use crate::model::{Arch, Os};
     use proptest::{collection::btree_map, prelude::*};
 
     fn names() -> impl Strategy<Value = Name> {
@@ -233,6 +266,12 @@ mod tests {
             .prop_filter("not blank", |text: &String| !text.trim().is_empty())
     }
 
+    fn digests() -> impl Strategy<Value = Binaries> {
+        let name = "[a-zA-Z0-9_][ -~]{0,12}"
+            .prop_filter_map("a binary's name", |text| BinaryName::new(&text).ok());
+        btree_map(name, any::<[u8; 32]>().prop_map(Sha256), 0..4)
+    }
+
     fn locks() -> impl Strategy<Value = Lock> {
         let asset = (fingerprints(), any::<[u8; 32]>(), any::<u64>(), 1..u32::MAX).prop_map(
             |(fingerprint, sha256, size, revision)| LockedAsset {
@@ -242,16 +281,33 @@ mod tests {
                 revision: Revision::new(revision).unwrap(),
             },
         );
-        let locked = (texts(), proptest::option::of(texts()), btree_map(platforms(), asset, 0..4))
-            .prop_map(|(version, commit, assets)| Locked { version, commit, assets });
+        let assets = btree_map(platforms(), (asset, proptest::option::of(digests())), 0..4);
+        let upstream = (fingerprints(), any::<[u8; 32]>()).prop_map(|(fingerprint, sha256)| {
+            LockedUpstream { fingerprint, digest: Sha256(sha256).into() }
+        });
+        let upstream = btree_map(platforms(), upstream, 0..3);
+        let locked = (texts(), proptest::option::of(texts()), assets, upstream).prop_map(
+            |(version, commit, assets, upstream)| Locked {
+                version,
+                commit,
+                binaries: assets
+                    .iter()
+                    .filter_map(|(platform, (_, binaries))| Some((*platform, binaries.clone()?)))
+                    .collect(),
+                assets: assets
+                    .into_iter()
+                    .map(|(platform, (asset, _))| (platform, asset))
+                    .collect(),
+                upstream,
+            },
+        );
         btree_map(names(), locked, 0..5).prop_map(|subsystems| Lock { subsystems })
     }
 
     fn stamps() -> impl Strategy<Value = Stamp> {
-        let digests = btree_map(texts(), any::<[u8; 32]>().prop_map(Sha256), 0..4);
         let inputs = btree_map("[a-z]{1,9}", "[0-9a-f]{16}", 0..6);
         let commit = proptest::option::of("[0-9a-f]{40}");
-        (names(), texts(), commit, platforms(), fingerprints(), inputs, digests).prop_map(
+        (names(), texts(), commit, platforms(), fingerprints(), inputs, digests()).prop_map(
             |(name, version, commit, platform, fingerprint, inputs, binaries)| Stamp {
                 name,
                 version,
@@ -311,11 +367,20 @@ mod tests {
             size: 15_163_554,
             revision: Revision::FIRST,
         };
-        nats.assets.insert("linux-amd64".parse().unwrap(), asset);
+        let platform = "linux-amd64".parse().unwrap();
+        nats.assets.insert(platform, asset);
+        let binary = BinaryName::new("nats-server").unwrap();
+        nats.binaries.insert(platform, Binaries::from([(binary, Sha256([0xef; 32]))]));
+        let vendors =
+            LockedUpstream { fingerprint: asset.fingerprint, digest: Sha256([0x12; 32]).into() };
+        nats.upstream.insert(platform, vendors);
         let (sha256, fingerprint) = ("cd".repeat(32), "ab".repeat(32));
+        let (binary, vendors) = ("ef".repeat(32), "12".repeat(32));
         let expected = format!(
             "{LOCK_HEAD}nats:\n  version: v2.10.24\n  commit: 0123456789abcdef0123456789abcdef01234567\n  \
-             assets:\n    linux-amd64: {{sha256: {sha256}, size: 15163554, fingerprint: {fingerprint}}}\n"
+             assets:\n    linux-amd64: {{sha256: {sha256}, size: 15163554, fingerprint: {fingerprint}, \
+             binaries: {{nats-server: {binary}}}}}\n  \
+             upstream:\n    linux-amd64: {{digest: {vendors}, fingerprint: {fingerprint}}}\n"
         );
         assert_eq!(render_lock(&lock), expected);
     }
@@ -350,6 +415,23 @@ mod tests {
             assert_eq!(&text[diagnostic.span.bytes.clone()], slice, "{diagnostic:?}");
             assert!(diagnostic.what.contains(part), "{diagnostic:?}");
             assert!(diagnostic.help.unwrap().contains("restore it from git"));
+        }
+    }
+
+    #[test]
+    fn a_stamp_or_lock_names_only_plain_files_as_binaries() {
+        let digest = "ab".repeat(32);
+        for name in ["../../.git/hooks/pre-commit", "/etc/x", ".version", ".record", "a b"] {
+            let stamp = format!(
+                "name: a\nversion: v1\nplatform: linux-amd64\nfingerprint: {digest}\nbinaries:\n  \"{name}\": {digest}\n"
+            );
+            let why = parse_stamp(&stamp).unwrap_err();
+            assert!(why.contains("cannot be the name of a binary"), "{why}");
+            let lock = format!(
+                "a:\n  version: v1\n  assets:\n    linux-amd64: {{sha256: {digest}, size: 1, fingerprint: {digest}, binaries: {{\"{name}\": {digest}}}}}\n"
+            );
+            let diagnostic = parse_lock(&lock).unwrap_err();
+            assert!(diagnostic.what.contains("cannot be the name of a binary"), "{diagnostic:?}");
         }
     }
 

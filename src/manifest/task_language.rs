@@ -1,7 +1,7 @@
 //! The language of tasks, as tables: the part of `language.rs` that is about commands people run.
 
 use super::{
-    language::field,
+    language::{PASS_ENV, field},
     shape::{
         Need::{Optional, Required, With},
         Record,
@@ -70,6 +70,12 @@ static TASK: Record = Record {
             Optional,
             Map("names of environment variables", &SCALAR),
             "Environment variables for its commands, over all others.",
+        ),
+        field(
+            "pass_env",
+            Optional,
+            PASS_ENV,
+            "Environment variables that it inherits though forge logs in with them.",
         ),
         field(
             "dotenv",

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::Layout;
+use super::{Layout, shown_url, starred_url};
 
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,20 +36,21 @@ impl Diagnostic {
     /// A problem at `span`.
     #[must_use]
     pub fn new(span: Span, what: impl Into<String>, label: impl Into<String>) -> Self {
-        Self { what: what.into(), span, label: label.into(), related: Vec::new(), help: None }
+        let (what, label) = (shown_url(&what.into()), shown_url(&label.into()));
+        Self { what, span, label, related: Vec::new(), help: None }
     }
 
     /// Says what to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(shown_url(&help.into()));
         self
     }
 
     /// Points at another place that matters.
     #[must_use]
     pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {
-        self.related.push((span, label.into()));
+        self.related.push((span, shown_url(&label.into())));
         self
     }
 }
@@ -88,6 +89,10 @@ impl Problems {
         texts.retain(|path, _| named.contains(path));
         for path in named {
             texts.entry(path).or_default();
+        }
+        // Lines are shown as they stand there, but for passwords in their URLs.
+        for text in texts.values_mut() {
+            *text = starred_url(text);
         }
         Self { diagnostics, texts }
     }

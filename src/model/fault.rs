@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{Diagnostic, Problems};
+use super::{Diagnostic, Problems, shown_url};
 
 /// What kind of thing went wrong; decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,10 +61,11 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault without cause and hint yet.
+    /// A fault without cause and hint yet. No URL in a fault says what may be secret in it.
     #[must_use]
     pub fn new(kind: Kind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), why: Vec::new(), hint: None, code: None, shown: None }
+        let what = shown_url(&what.into());
+        Self { kind, what, why: Vec::new(), hint: None, code: None, shown: None }
     }
 
     /// A fault about an operation of the operating system on this machine.
@@ -84,14 +85,14 @@ impl Fault {
     /// Adds an inner cause.
     #[must_use]
     pub fn because(mut self, why: impl Into<String>) -> Self {
-        self.why.push(why.into());
+        self.why.push(shown_url(&why.into()));
         self
     }
 
     /// Says what to do. The first hint stays: it was given where most was known.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint.get_or_insert(hint.into());
+        self.hint.get_or_insert(shown_url(&hint.into()));
         self
     }
 
@@ -121,7 +122,7 @@ impl Fault {
     /// Puts an outer sentence before this fault.
     #[must_use]
     pub fn within(mut self, what: impl Into<String>) -> Self {
-        let inner = std::mem::replace(&mut self.what, what.into());
+        let inner = std::mem::replace(&mut self.what, shown_url(&what.into()));
         self.why.insert(0, inner);
         self
     }

@@ -142,6 +142,29 @@ impl TreeHasher {
     }
 }
 
+/// BLAKE3 over bytes that come piece by piece; the same as [`checksum`] of all of them.
+#[derive(Debug, Default)]
+pub struct Checksum(blake3::Hasher);
+
+impl Checksum {
+    /// Of no bytes yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all bytes added.
+    #[must_use]
+    pub fn finish(&self) -> [u8; 32] {
+        *self.0.finalize().as_bytes()
+    }
+}
+
 /// BLAKE3 of some bytes: for files of our own, where only speed and certainty count.
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> [u8; 32] {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fingerprint, Name, Platform, Revision, Sha256};
+use super::{Binaries, Digest, Fingerprint, Name, Platform, Revision, Sha256};
 
 /// The contents of `forge.lock`, sorted by name and platform.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,20 @@ pub struct Locked {
     pub commit: Option<String>,
     /// What the release holds, per platform.
     pub assets: BTreeMap<Platform, LockedAsset>,
+    /// The digest of each binary in the locked asset, per platform. What lies in a cache, or is
+    /// installed, is compared with these.
+    pub binaries: BTreeMap<Platform, Binaries>,
+    /// What the vendor's own release held at first use, per platform.
+    pub upstream: BTreeMap<Platform, LockedUpstream>,
+}
+
+/// A vendor's asset, as it was at first use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockedUpstream {
+    /// The fingerprint of taking it from the vendor: another URL is another asset.
+    pub fingerprint: Fingerprint,
+    /// Its digest, as the vendor published it then.
+    pub digest: Digest,
 }
 
 /// One asset of a release.
@@ -38,6 +52,20 @@ pub struct LockedAsset {
     pub revision: Revision,
 }
 
+impl Locked {
+    /// An entry for `version` that says nothing else.
+    #[must_use]
+    pub fn nothing_of(version: &str) -> Self {
+        Self {
+            version: version.to_owned(),
+            commit: None,
+            assets: BTreeMap::new(),
+            binaries: BTreeMap::new(),
+            upstream: BTreeMap::new(),
+        }
+    }
+}
+
 impl Lock {
     /// What is locked for `name` at `version`; nothing if another version is locked.
     #[must_use]
@@ -47,11 +75,10 @@ impl Lock {
 
     /// The entry for `name` at `version`, emptied first if another version was locked.
     pub fn entry(&mut self, name: &Name, version: &str) -> &mut Locked {
-        let fresh =
-            || Locked { version: version.to_owned(), commit: None, assets: BTreeMap::new() };
-        let locked = self.subsystems.entry(name.clone()).or_insert_with(fresh);
+        let locked =
+            self.subsystems.entry(name.clone()).or_insert_with(|| Locked::nothing_of(version));
         if locked.version != version {
-            *locked = fresh();
+            *locked = Locked::nothing_of(version);
         }
         locked
     }

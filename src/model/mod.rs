@@ -3,6 +3,7 @@
 //! every other room can speak it.
 
 mod artifact;
+mod binary_name;
 mod diagnostic;
 mod digest;
 mod duration;
@@ -16,6 +17,7 @@ mod lock;
 mod mac;
 mod name;
 mod outcome;
+mod path_text;
 mod platform;
 mod precedence;
 mod release;
@@ -23,27 +25,35 @@ mod scheme;
 mod secret;
 mod stamp;
 mod suggest;
+mod url;
 mod version;
 
 pub use artifact::ArtifactId;
+pub use binary_name::{Binaries, BinaryName};
 pub use diagnostic::{Diagnostic, Problems, Span};
 pub use digest::{Algorithm, Digest, ParseDigestError, Sha256, WrongDigest};
 pub use duration::parse_duration;
 pub use event::{ActionId, Event, EventSink, Silent};
 pub use fault::{Fault, Kind};
 pub use file_stat::FileStat;
-pub use fingerprint::{Fingerprint, FingerprintBuilder, Inputs, TreeDigest, TreeHasher, checksum};
+pub use fingerprint::{
+    Checksum, Fingerprint, FingerprintBuilder, Inputs, TreeDigest, TreeHasher, checksum,
+};
 pub use header::{HEADER_BYTES, Header, read_header};
 pub use layout::Layout;
-pub use lock::{Lock, Locked, LockedAsset};
+pub use lock::{Lock, Locked, LockedAsset, LockedUpstream};
 pub use mac::Mac;
 pub use name::Name;
 pub use outcome::{ArtifactReport, How, RunReport};
+pub use path_text::{bytes_to_text, path_to_text, text_to_path};
 pub use platform::{Arch, Os, Platform};
 pub use precedence::{Precedence, Series};
 pub use release::{Compression, Revision, TagStem, asset_name, asset_platform};
 pub use scheme::{Commits, Scheme};
-pub use secret::{MASKED, Mask, Secrets};
+pub use secret::{KnownSecrets, MASKED, Mask, Secrets};
 pub use stamp::Stamp;
 pub use suggest::{nearest, suggestion};
+pub use url::{
+    is_loopback, is_repository_url, is_unprotected, shown_url, starred_url, url_secrets,
+};
 pub use version::Version;

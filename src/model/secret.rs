@@ -5,7 +5,12 @@
 //! lines of fewer than [`SHORT`] bytes (the braces of a JSON key) are left alone then. A whole
 //! secret is masked however short it is: what is readable matters less than what is promised.
 
-use std::{borrow::Cow, fmt, ops::Range};
+use std::{
+    borrow::Cow,
+    fmt,
+    ops::Range,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 /// What stands where a secret would.
 pub const MASKED: &str = "***";
@@ -52,6 +57,41 @@ impl Secrets {
         let mut masked = mask.push(text.as_bytes());
         masked.extend(mask.finish());
         Cow::Owned(String::from_utf8_lossy(&masked).into_owned())
+    }
+}
+
+impl Extend<String> for Secrets {
+    fn extend<T: IntoIterator<Item = String>>(&mut self, values: T) {
+        values.into_iter().for_each(|value| self.add(&value));
+    }
+}
+
+/// All secrets that this process knows, as they become known. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct KnownSecrets(Arc<RwLock<Secrets>>);
+
+impl KnownSecrets {
+    /// Keeps `value` secret from now on.
+    pub fn add(&self, value: &str) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).add(value);
+    }
+
+    /// Those known now, and `others`.
+    pub fn with(&self, others: &Secrets) -> Secrets {
+        let mut all = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        all.extend(others.values.iter().cloned());
+        all
+    }
+
+    /// `text` with all secrets masked.
+    pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).mask(text)
+    }
+}
+
+impl From<Secrets> for KnownSecrets {
+    fn from(secrets: Secrets) -> Self {
+        Self(Arc::new(RwLock::new(secrets)))
     }
 }
 
@@ -131,7 +171,9 @@ impl Mask {
         if self.covered > 0 {
             found.push(0..self.covered);
         }
-        for at in 0..self.held.len() {
+        let mut begins = [false; 256];
+        self.values().for_each(|value| begins[usize::from(value[0])] = true);
+        for at in (0..self.held.len()).filter(|at| begins[usize::from(self.held[*at])]) {
             let rest = &self.held[at..];
             let length = self.values().filter(|value| rest.starts_with(value)).map(<[u8]>::len);
             let Some(length) = length.max() else { continue };

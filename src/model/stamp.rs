@@ -1,10 +1,8 @@
 //! The stamp: what an artifact says of itself, in the file `.version` beside its binaries.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use super::{Fingerprint, Inputs, Name, Platform, Sha256};
+use super::{Binaries, Fingerprint, Inputs, Name, Platform};
 
 /// Reproducible facts about one artifact: building the same thing again gives the
 /// same stamp, whoever builds it and when.
@@ -22,8 +20,8 @@ pub struct Stamp {
     pub fingerprint: Fingerprint,
     /// A short digest per field of the fingerprint.
     pub inputs: Inputs,
-    /// File name to digest, for each binary.
-    pub binaries: BTreeMap<String, Sha256>,
+    /// The digest of each binary.
+    pub binaries: Binaries,
 }
 
 impl Stamp {
@@ -45,6 +43,7 @@ impl Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn differing_inputs_counts_missing_fields_too() {

@@ -125,8 +125,7 @@ mod tests {
     }
 
     fn change(commit: Option<&str>) -> Change {
-        let (version, commit) = ("v2".to_owned(), commit.map(str::to_owned));
-        let locked = Locked { version, commit, assets: BTreeMap::new() };
+        let locked = Locked { commit: commit.map(str::to_owned), ..Locked::nothing_of("v2") };
         let locked = [(Name::new("a").unwrap(), locked)].into();
         Change { before: BEFORE.into(), after: AFTER.into(), locked }
     }

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::{Listed, retract};
 use crate::{
     git::tags_of,
-    model::{Fault, Kind, Precedence},
-    process::{CommandRunner, without_credentials},
+    model::{Fault, Kind, Precedence, shown_url},
+    process::CommandRunner,
     store::Fetcher,
 };
 
@@ -181,7 +181,7 @@ impl Modules<'_> {
     async fn info(&self, url: &str) -> Result<Option<Listed>, Fault> {
         let Some(text) = self.fetcher.get_text(url, MAX_BYTES).await? else { return Ok(None) };
         let info: Info = serde_json::from_str(&text).map_err(|error| {
-            Fault::new(Kind::Store, format!("cannot use {}", without_credentials(url)))
+            Fault::new(Kind::Store, format!("cannot use {}", shown_url(url)))
                 .because(error.to_string())
                 .hint("is it a Go proxy that GOPROXY names?")
         })?;

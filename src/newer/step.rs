@@ -46,10 +46,7 @@ impl<'w> Shared<'w> {
 
     /// The step to `version`, of which nothing is locked yet.
     pub fn step(self, version: &str) -> Step<'w> {
-        let bare = |subsystem: &&Subsystem| {
-            let (version, assets) = (version.to_owned(), BTreeMap::new());
-            (subsystem.name.clone(), Locked { version, commit: None, assets })
-        };
+        let bare = |subsystem: &&Subsystem| (subsystem.name.clone(), Locked::nothing_of(version));
         let locked = self.subsystems.iter().map(bare).collect();
         Step { shared: self, to: version.to_owned(), locked }
     }

@@ -1,6 +1,9 @@
 //! Is this artifact the pinned one? One rule for what is installed, cached and released.
 
-use crate::model::{Fault, Kind, LockedAsset, Stamp};
+use crate::{
+    cache::Record,
+    model::{Binaries, BinaryName, Fault, Kind, LockedAsset, Stamp},
+};
 
 use super::want::Want;
 
@@ -43,6 +46,12 @@ pub fn accept(want: &Want, stamp: &Stamp, asset: Option<&LockedAsset>) -> Accept
     if let Some(missing) = want.binaries.iter().find(|b| !stamp.binaries.contains_key(*b)) {
         return Acceptance::No(format!("it has no binary `{missing}`"));
     }
+    if let Some(extra) = stamp.binaries.keys().find(|name| !want.binaries.contains(name)) {
+        return Acceptance::No(format!("it has a binary `{extra}`, which the spec does not name"));
+    }
+    if let Some(why) = want.locked_binaries.as_ref().and_then(|locked| differing(locked, stamp)) {
+        return Acceptance::No(why);
+    }
     if want.has(stamp.fingerprint) || want.is_past && asset.is_some() {
         return Acceptance::Yes;
     }
@@ -63,6 +72,31 @@ pub fn accept(want: &Want, stamp: &Stamp, asset: Option<&LockedAsset>) -> Accept
     )
 }
 
+/// Compares what is installed with what is wanted. `is_ours` says that this user's forge vouches for
+/// the record (see [`crate::cache::Installed`]); nobody else's counts, unless `forge.lock` has the
+/// digest of each binary.
+pub fn accept_installed(want: &Want, record: &Record, is_ours: bool) -> Acceptance {
+    if !is_ours && want.locked_binaries.is_none() {
+        return Acceptance::No(
+            "no record says that it was installed by forge as you run it on this machine".into(),
+        );
+    }
+    // What was built here and is in no release was not taken from anybody.
+    if is_ours && record.made.is_some() && record.asset().is_none() {
+        let want = Want { locked_binaries: None, ..want.clone() };
+        return accept(&want, &record.stamp, None);
+    }
+    accept(want, &record.stamp, record.asset())
+}
+
+/// In which binary a stamp differs from what `forge.lock` pins.
+fn differing(locked: &Binaries, stamp: &Stamp) -> Option<String> {
+    let differs = |name: &&BinaryName| stamp.binaries.get(*name) != locked.get(*name);
+    let name = stamp.binaries.keys().chain(locked.keys()).find(differs)?;
+    let short = |binaries: &Binaries| binaries.get(name).map_or("absent".into(), |d| d.short());
+    Some(format!("its `{name}` is {}, forge.lock pins {}", short(&stamp.binaries), short(locked)))
+}
+
 /// `its source differs`: the fields in which a stamp differs from the recipe it is nearer to.
 fn differing_fields(want: &Want, stamp: &Stamp) -> String {
     let prints = want.build.iter().chain(&want.upstream);
@@ -77,10 +111,9 @@ fn differing_fields(want: &Want, stamp: &Stamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::{
+        cache::{CacheKey, Made, Release},
         model::{ArtifactId, FingerprintBuilder, Name, Platform, Sha256, TagStem},
         probe::Print,
     };
@@ -88,7 +121,7 @@ mod tests {
     fn print(steps: &str) -> Print {
         let (fingerprint, inputs) =
             FingerprintBuilder::new().add("version", "v1").add("steps", steps).finish();
-        Print { fingerprint, inputs }
+        Print { fingerprint, inputs, cache_key: CacheKey::Build(fingerprint) }
     }
 
     fn want() -> Want {
@@ -99,11 +132,13 @@ mod tests {
             tag: "nats-v1".into(),
             asset: "nats.tar.gz".into(),
             commit: None,
-            binaries: vec!["nats".into()],
+            binaries: vec![BinaryName::new("nats").unwrap()],
             build: Some(print("make")),
             upstream: None,
             tree: None,
             locked: None,
+            locked_binaries: None,
+            locked_upstream: None,
             in_repo: false,
             strict: false,
             is_past: false,
@@ -111,7 +146,7 @@ mod tests {
     }
 
     fn stamp(steps: &str) -> Stamp {
-        let Print { fingerprint, inputs } = print(steps);
+        let Print { fingerprint, inputs, .. } = print(steps);
         Stamp {
             name: Name::new("nats").unwrap(),
             version: "v1".into(),
@@ -119,8 +154,14 @@ mod tests {
             platform: Platform::host(),
             fingerprint,
             inputs,
-            binaries: BTreeMap::from([("nats".into(), Sha256([7; 32]))]),
+            binaries: binaries(&[("nats", 7)]),
         }
+    }
+
+    fn binaries(all: &[(&str, u8)]) -> Binaries {
+        let binary =
+            |(name, byte): &(&str, u8)| (BinaryName::new(name).unwrap(), Sha256([*byte; 32]));
+        all.iter().map(binary).collect()
     }
 
     fn asset(byte: u8) -> LockedAsset {
@@ -166,15 +207,56 @@ mod tests {
     #[test]
     fn another_version_platform_commit_or_binary_is_another_artifact() {
         let other = "windows-arm64".parse().unwrap();
-        let none = BTreeMap::new();
+        let none = Binaries::new();
+        let more = binaries(&[("nats", 7), ("ls", 7)]);
         for stamp in [
             Stamp { version: "v2".into(), ..stamp("make") },
             Stamp { platform: other, ..stamp("make") },
             Stamp { commit: Some("b".repeat(40)), ..stamp("make") },
             Stamp { binaries: none, ..stamp("make") },
+            Stamp { binaries: more, ..stamp("make") },
         ] {
             let want = Want { commit: Some("a".repeat(40)), ..want() };
             assert!(matches!(accept(&want, &stamp, None), Acceptance::No(_)), "{stamp:?}");
         }
+    }
+
+    #[test]
+    fn what_the_lock_pins_of_binaries_counts_whoever_says_otherwise() {
+        let pinned = |byte| Want {
+            locked: Some(asset(1)),
+            locked_binaries: Some(binaries(&[("nats", byte)])),
+            ..want()
+        };
+        let released = Release::Holds { store: "dir:x".into(), asset: asset(1) };
+        let record = Record::unknown(stamp("make"), std::collections::BTreeMap::new());
+        let record = Record { release: Some(released), ..record };
+        for is_ours in [true, false] {
+            assert_eq!(accept_installed(&pinned(7), &record, is_ours), Acceptance::Yes);
+            let no = accept_installed(&pinned(8), &record, is_ours);
+            assert!(
+                matches!(&no, Acceptance::No(why) if why.contains("forge.lock pins")),
+                "{no:?}"
+            );
+        }
+        assert_eq!(accept_installed(&want(), &record, true), Acceptance::Yes);
+        assert!(matches!(accept_installed(&want(), &record, false), Acceptance::No(_)));
+    }
+
+    #[test]
+    fn what_was_built_here_and_not_released_serves_here() {
+        let want = Want {
+            locked: Some(asset(1)),
+            locked_binaries: Some(binaries(&[("nats", 8)])),
+            ..want()
+        };
+        let record = Record::unknown(stamp("make"), std::collections::BTreeMap::new());
+        let built = Record { made: Some(Made::default()), ..record.clone() };
+        assert_eq!(accept_installed(&want, &built, true), Acceptance::Yes);
+        assert!(matches!(accept_installed(&want, &built, false), Acceptance::No(_)), "says who?");
+        assert!(
+            matches!(accept_installed(&want, &record, true), Acceptance::No(_)),
+            "made by whom?"
+        );
     }
 }

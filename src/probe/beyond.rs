@@ -3,36 +3,46 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use rayon::prelude::*;
-
-use super::tree::{self, Grounds, Tree};
+use super::tree::{self, Grounds, Tree, name, read_all};
 use crate::{
     imports::Graph,
-    model::{Fault, FileStat, TreeHasher, checksum},
-    workspace::Shared,
+    model::{Fault, FileStat, TreeHasher, text_to_path},
+    walk::{FileDigest, InputFile, InputKind, Walker, reached_by_links},
+    workspace::{Shared, Source, Subsystem, is_meant},
 };
 
-/// An in-repo source.
+/// What of the workspace goes into a subsystem.
 #[derive(Clone, Copy, Debug)]
 pub struct Own<'a> {
-    /// Its folder, relative to the workspace.
-    pub dir: &'a Path,
+    /// The folder of its source, relative to the workspace; none if its source is not in it.
+    pub dir: Option<&'a Path>,
     /// What of it counts; all if there is nothing.
     pub only: &'a [String],
     /// What else does.
     pub shared: &'a Shared,
 }
 
-impl Own<'_> {
+impl<'a> Own<'a> {
+    /// That of `subsystem`; none if nothing of the workspace does.
+    pub fn of(subsystem: &'a Subsystem) -> Option<Self> {
+        let shared = &subsystem.shared;
+        match &subsystem.source {
+            Source::Path { dir, only } => Some(Self { dir: Some(dir), only, shared }),
+            _ if shared.is_empty() => None,
+            _ => Some(Self { dir: None, only: &[], shared }),
+        }
+    }
+
     /// Its files and folders, relative to the workspace, with `/` between their parts; the workspace
     /// itself is the empty path.
     pub fn starts(&self) -> Vec<String> {
-        let dir = if self.dir == Path::new(".") { Path::new("") } else { self.dir };
+        let Some(dir) = self.dir else { return Vec::new() };
+        let dir = if dir == Path::new(".") { Path::new("") } else { dir };
         match self.only {
             [] => vec![dir.to_string_lossy().into_owned()],
             only => only.iter().map(|part| dir.join(part).to_string_lossy().into_owned()).collect(),
@@ -42,20 +52,28 @@ impl Own<'_> {
 
 /// Reads many in-repo sources of the workspace at `root`, with what goes into them from elsewhere.
 pub fn walk_sources(root: &Path, all: &[Own]) -> Vec<Result<Tree, Fault>> {
-    let grounds = |own: &Own<'_>| root.join(own.dir);
-    let grounds: Vec<_> =
-        all.iter().map(|own| Grounds { root: grounds(own), only: own.only }).collect();
-    let mut trees = tree::walk_all(&grounds);
-    let wide: Vec<usize> = (0..all.len()).filter(|at| !all[*at].shared.is_empty()).collect();
-    if wide.is_empty() {
-        return trees;
-    }
-    let sources: Vec<Own> = wide.iter().map(|at| all[*at]).collect();
+    let walker = Walker::new(root);
+    let ground = |own: &Own<'_>| Grounds {
+        starts: own.starts().iter().map(|start| root.join(start)).collect(),
+        root: own.dir.map_or_else(|| root.to_owned(), |dir| root.join(dir)),
+    };
+    let grounds: Vec<_> = all.iter().map(ground).collect();
+    let mut trees = tree::walk_all(&walker, &grounds);
     let read_at = SystemTime::now();
-    match beyond(root, &sources).and_then(|found| Ok((read(root, &found)?, found))) {
+    let whole = |at: &usize| trees[*at].is_ok();
+    let wide: Vec<usize> = (0..all.len()).filter(whole).collect();
+    let sources: Vec<(Own, Vec<PathBuf>)> = wide
+        .iter()
+        .map(|at| {
+            (all[*at], trees[*at].as_ref().map(|tree| tree.links.clone()).unwrap_or_default())
+        })
+        .collect();
+    match beyond(root, &sources, &walker)
+        .and_then(|found| Ok((read(root, &found, &walker)?, found)))
+    {
         Ok((files, found)) => {
             for (at, found) in wide.into_iter().zip(found) {
-                if let Ok(own) = &mut trees[at] {
+                if let (Ok(own), false) = (&mut trees[at], found.is_empty()) {
                     found.widen(root, own, &files);
                     own.read_at = own.read_at.min(read_at);
                 }
@@ -66,78 +84,166 @@ pub fn walk_sources(root: &Path, all: &[Own]) -> Vec<Result<Tree, Fault>> {
     trees
 }
 
-/// What is outside of one source.
+/// Where links of `own` lead to elsewhere in the workspace at `root`: files and folders with all below
+/// them, relative to the workspace. They go into it as if `also` named them.
+///
+/// # Errors
+/// If something cannot be listed.
+pub fn linked(root: &Path, walker: &Walker, own: &Own) -> Result<BTreeSet<String>, Fault> {
+    let mut links = Vec::new();
+    for start in own.starts() {
+        let path = root.join(start);
+        match walker.list(&path) {
+            Ok(listing) => links.extend(listing.links()),
+            // A sparse checkout left it out.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Fault::io(format!("cannot list {}", path.display()), &error)),
+        }
+    }
+    let found = also(root, own.shared, walker, &mut BTreeMap::new())?;
+    links.extend(found.links(root));
+    reach(root, walker, own, links)
+}
+
+fn reach(
+    root: &Path,
+    walker: &Walker,
+    own: &Own,
+    links: Vec<PathBuf>,
+) -> Result<BTreeSet<String>, Fault> {
+    let starts: Vec<PathBuf> = own.starts().iter().map(|start| root.join(start)).collect();
+    let reached = reached_by_links(walker, root, &starts, links)
+        .map_err(|error| Fault::io("cannot list what a link leads to", &error))?;
+    Ok(reached.iter().map(|path| name(root, path)).collect())
+}
+
+/// What is outside of one source. Names are relative to the workspace.
 #[derive(Debug, Default)]
 struct Beyond {
-    files: BTreeSet<String>,
+    files: BTreeMap<String, InputKind>,
     folders: BTreeSet<String>,
     absent: BTreeSet<String>,
 }
 
-/// A file that was read.
-struct Mark {
-    kind: char,
-    checksum: [u8; 32],
-    stat: FileStat,
-}
-
-fn beyond(root: &Path, all: &[Own]) -> Result<Vec<Beyond>, Fault> {
-    let mut found: Vec<Beyond> = all.iter().map(|_| Beyond::default()).collect();
-    let importing: Vec<usize> = (0..all.len()).filter(|at| all[*at].shared.imports).collect();
-    let programs: Vec<_> = importing.iter().map(|at| all[*at].starts()).collect();
+fn beyond(root: &Path, all: &[(Own, Vec<PathBuf>)], walker: &Walker) -> Result<Vec<Beyond>, Fault> {
+    let mut listed = BTreeMap::new();
+    let mut found = Vec::with_capacity(all.len());
+    for (own, links) in all {
+        let mut one = also(root, own.shared, walker, &mut listed)?;
+        let links = links.iter().cloned().chain(one.links(root)).collect();
+        for start in reach(root, walker, own, links)? {
+            one.add(list(root, &start, walker, &mut listed)?, |_| true);
+        }
+        found.push(one);
+    }
+    let importing: Vec<usize> = (0..all.len()).filter(|at| all[*at].0.shared.imports).collect();
+    let programs: Vec<_> = importing.iter().map(|at| all[*at].0.starts()).collect();
     for (at, reach) in importing.into_iter().zip(Graph::new(root).reach_all(&programs)?) {
         found[at].absent.extend(reach.rules.difference(&reach.files).cloned());
         found[at].folders.extend(reach.packages);
-        found[at].files.extend(reach.files);
-    }
-    let mut listed: BTreeMap<&str, (Vec<String>, Vec<String>)> = BTreeMap::new();
-    for (own, found) in all.iter().zip(&mut found) {
-        for pattern in &own.shared.also {
-            let start = Shared::start(pattern);
-            if !listed.contains_key(start) {
-                listed.insert(start, tree::names(root, start)?);
-            }
-            let (files, folders) = &listed[start];
-            let one = Shared { also: vec![pattern.clone()], imports: false };
-            found.files.extend(files.iter().filter(|path| one.means(path).is_some()).cloned());
-            found.folders.extend(folders.iter().cloned());
-        }
+        found[at].files.extend(reach.files.into_iter().map(|file| (file, InputKind::File)));
     }
     Ok(found)
 }
 
+/// Folders of the workspace that were listed, by their names, with all that is below them.
+type Listed = BTreeMap<String, Beyond>;
+
+/// What is shared by name: by `also`, and by commands.
+fn also(
+    root: &Path,
+    shared: &Shared,
+    walker: &Walker,
+    listed: &mut Listed,
+) -> Result<Beyond, Fault> {
+    let mut found = Beyond::default();
+    for pattern in shared.patterns() {
+        let listing = list(root, Shared::start(pattern), walker, listed)?;
+        found.add(listing, |name| is_meant(pattern, name));
+    }
+    Ok(found)
+}
+
+/// What is at and below `start`, a path relative to `root`.
+fn list<'l>(
+    root: &Path,
+    start: &str,
+    walker: &Walker,
+    listed: &'l mut Listed,
+) -> Result<&'l Beyond, Fault> {
+    if !listed.contains_key(start) {
+        let mut found = Beyond::default();
+        let path = root.join(text_to_path(start));
+        match walker.list(&path) {
+            Ok(listing) => {
+                let inputs = listing.inputs.iter();
+                found.files = inputs.map(|one| (name(root, &one.path), one.kind)).collect();
+                found.folders = listing.folders.iter().map(|path| name(root, path)).collect();
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                found.absent.insert(start.to_owned());
+            }
+            Err(error) => return Err(Fault::io(format!("cannot list {}", path.display()), &error)),
+        }
+        listed.insert(start.to_owned(), found);
+    }
+    Ok(&listed[start])
+}
+
 /// Reads every file of `all` once.
-fn read(root: &Path, all: &[Beyond]) -> Result<BTreeMap<String, Mark>, Fault> {
-    let names: BTreeSet<&String> = all.iter().flat_map(|found| &found.files).collect();
-    let mark = |name: &String| {
-        let path = root.join(name);
-        let cannot = |error| Fault::io(format!("cannot read {}", path.display()), &error);
-        let metadata = fs::symlink_metadata(&path).map_err(cannot)?;
-        let (kind, contents) = tree::read(&path, &metadata).map_err(cannot)?;
-        let stat = FileStat::of(&metadata);
-        Ok((name.clone(), Mark { kind, checksum: checksum(&contents), stat }))
+fn read(
+    root: &Path,
+    all: &[Beyond],
+    walker: &Walker,
+) -> Result<BTreeMap<String, FileDigest>, Fault> {
+    let files: BTreeMap<&String, InputKind> =
+        all.iter().flat_map(|found| &found.files).map(|(name, kind)| (name, *kind)).collect();
+    let input = |(name, kind): (&String, InputKind)| {
+        let path = root.join(text_to_path(name));
+        let is_link = kind == InputKind::File
+            && fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink());
+        InputFile { path, kind: if is_link { InputKind::Link } else { kind } }
     };
-    names.into_par_iter().map(mark).collect()
+    let read = read_all(walker, files.into_iter().map(input).collect())?;
+    Ok(read.into_iter().map(|(input, digest)| (name(root, &input.path), digest)).collect())
 }
 
 impl Beyond {
+    fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.folders.is_empty() && self.absent.is_empty()
+    }
+
+    /// Adds the files of `listing` that `means` says yes to, and where it was looked for them.
+    fn add(&mut self, listing: &Self, means: impl Fn(&str) -> bool) {
+        let files = listing.files.iter().filter(|(name, _)| means(name));
+        self.files.extend(files.map(|(name, kind)| (name.clone(), *kind)));
+        self.folders.extend(listing.folders.iter().cloned());
+        self.absent.extend(listing.absent.iter().cloned());
+    }
+
+    /// The links in it, absolute.
+    fn links(&self, root: &Path) -> Vec<PathBuf> {
+        let links = self.files.iter().filter(|(_, kind)| **kind == InputKind::Link);
+        links.map(|(name, _)| root.join(text_to_path(name))).collect()
+    }
+
     /// Makes it part of `tree`.
-    fn widen(self, root: &Path, tree: &mut Tree, files: &BTreeMap<String, Mark>) {
+    fn widen(self, root: &Path, tree: &mut Tree, files: &BTreeMap<String, FileDigest>) {
         let mut hasher = TreeHasher::new();
         hasher.add("", 'd', &tree.digest.0);
-        for name in &self.files {
-            let Mark { kind, checksum, stat } = &files[name];
-            hasher.add(name, *kind, checksum);
-            tree.inputs.push((root.join(name), *stat));
+        for name in self.files.keys() {
+            let digest = &files[name];
+            hasher.add(name, digest.letter, &digest.checksum);
+            tree.inputs.push((root.join(text_to_path(name)), digest.stat));
         }
         tree.digest = hasher.finish();
         for name in &self.folders {
-            let path: PathBuf = root.join(name);
+            let path: PathBuf = root.join(text_to_path(name));
             if let Ok(metadata) = fs::symlink_metadata(&path) {
                 tree.inputs.push((path, FileStat::of(&metadata)));
             }
         }
-        tree.absent.extend(self.absent.iter().map(|name| root.join(name)));
+        tree.absent.extend(self.absent.iter().map(|name| root.join(text_to_path(name))));
     }
 }
 
@@ -160,8 +266,9 @@ mod tests {
         write(root, "libs/x/x.go", "package x\n");
         write(root, "libs/y/y.go", "package y\n");
         write(root, "protos/p.proto", "1");
-        let shared = Shared { also: vec!["protos/*.proto".into()], imports: true };
-        let own = Own { dir: Path::new("a"), only: &[], shared: &shared };
+        let shared =
+            Shared { also: vec!["protos/*.proto".into()], imports: true, ..Shared::default() };
+        let own = Own { dir: Some(Path::new("a")), only: &[], shared: &shared };
         let walk = || walk_sources(root, &[own]).remove(0).unwrap();
         let mut before = walk();
         write(root, "libs/y/y.go", "package y // changed\n");

@@ -1,13 +1,11 @@
 //! Looking for one artifact, from the nearest place to the farthest.
 
-use std::collections::BTreeSet;
-
 use crate::{
-    cache::{Installed, Place, Record, inspect, links_are_there},
-    model::{Fault, Kind, LockedAsset, Stamp},
+    cache::{CacheKey, Hit, Installed, Lookup, Place, Record, inspect, links_are_there},
+    model::{Fault, Kind, LockedAsset},
 };
 
-use super::{Acceptance, Finding, Prober, Verdict, accept, distrust, want::Want};
+use super::{Acceptance, Finding, Prober, Verdict, accept, accept_installed, distrust, want::Want};
 
 /// One artifact being looked for: what is known so far.
 pub(super) struct Look {
@@ -37,6 +35,7 @@ impl Prober<'_> {
     pub(super) async fn look(&self, want: Want, force: bool) -> Result<Finding, Fault> {
         let mut look =
             Look { want, looked: Vec::new(), warnings: Vec::new(), why: None, taken_in: None };
+        look.warnings.extend(look.want.skipped());
         if force {
             return self.look_no_further(look, Some("--force"));
         }
@@ -51,9 +50,9 @@ impl Prober<'_> {
                 publish,
             ));
         }
-        if let Some(record) = self.look_in_cache(&mut look) {
+        if let Some((record, key)) = self.look_in_cache(&mut look).await {
             let publish = self.options.publish && !self.is_released(&look.want, &record).await?;
-            return Ok(look.finding(Verdict::Cached { record }, "in your cache", publish));
+            return Ok(look.finding(Verdict::Cached { record, key }, "in your cache", publish));
         }
         if let Some((store, revision)) = self.look_in_stores(&mut look).await? {
             let reason = format!("{} has {}", self.stores[store].url(), look.want.tag_of(revision));
@@ -66,7 +65,7 @@ impl Prober<'_> {
         let layout = self.workspaces.layout();
         let place = Place::of(layout, &look.want.id);
         let label = layout.display(&place.folder);
-        match inspect(&place) {
+        match inspect(&place, self.cache.key()) {
             Installed::Absent => look.note(label, "nothing is installed"),
             Installed::Damaged(why) => {
                 look.note(label, format!("damaged: {why}"));
@@ -75,9 +74,15 @@ impl Prober<'_> {
                 look.warnings.push(fault.hint("it is obtained anew"));
                 look.why = Some(format!("what was installed is damaged: {why}"));
             }
-            Installed::Intact { record, relearned } => {
+            Installed::Intact { record, is_ours, relearned } => {
+                // An asset in this user's private store is no release of the project's.
+                let known = match self.options.private_store {
+                    true => &Record { release: None, ..record.clone() },
+                    false => &record,
+                };
+                let acceptance = accept_installed(&look.want, known, is_ours);
                 if self.trusts(look, &label, &record)
-                    && self.accepts(look, &label, &record.stamp, record.asset())
+                    && accepts(look, &label, &record.stamp.version, acceptance)
                 {
                     let links = links_are_there(layout, &look.want.id, &record);
                     return Some((record, relearned || !links));
@@ -87,37 +92,43 @@ impl Prober<'_> {
         None
     }
 
-    fn look_in_cache(&self, look: &mut Look) -> Option<Record> {
-        let found = match &look.want.locked {
-            Some(locked) => self.cache.find_asset(locked.sha256),
-            None => {
-                let want = &look.want;
-                let prints: BTreeSet<_> =
-                    want.build.iter().chain(&want.upstream).map(|p| p.fingerprint).collect();
-                prints
-                    .into_iter()
-                    .map(|fingerprint| self.cache.find_built(fingerprint))
-                    .find(|found| !matches!(found, Ok(None)))
-                    .unwrap_or(Ok(None))
-            }
-        };
-        match found {
-            Ok(Some(record)) => {
-                let label = "your cache".to_owned();
-                let is_it = self.trusts(look, &label, &record)
-                    && self.accepts(look, &label, &record.stamp, record.asset());
-                is_it.then_some(record)
-            }
-            Ok(None) => {
-                look.note("your cache", "not there");
-                None
-            }
-            Err(damage) => {
-                look.note("your cache", damage.0.to_string());
-                look.warnings.push(damage.0);
-                None
+    /// The artifact in the user's cache: the one with the locked digest, or else what was made here
+    /// by a wanted recipe.
+    async fn look_in_cache(&self, look: &mut Look) -> Option<(Record, CacheKey)> {
+        let label = "your cache";
+        let mut found = "not there".to_owned();
+        for key in cache_keys(&look.want) {
+            match self.cache.find(key, look.want.locked_binaries.as_ref()) {
+                Lookup::Absent => {}
+                Lookup::Unproven => {
+                    found =
+                        "not used: forge as you run it on this machine did not write its record"
+                            .to_owned();
+                }
+                Lookup::Hit(hit) => match proven(hit).await {
+                    Ok(record) => {
+                        let acceptance =
+                            accept(&look.want, &record.stamp, self.release_of(&record));
+                        let is_it = self.trusts(look, label, &record)
+                            && accepts(look, label, &record.stamp.version, acceptance);
+                        return is_it.then_some((record, key));
+                    }
+                    Err(damage) => {
+                        look.note(label, damage.to_string());
+                        look.warnings.push(damage);
+                        return None;
+                    }
+                },
             }
         }
+        look.note(label, found);
+        None
+    }
+
+    /// The asset that a record speaks of, if it is one of the project's releases: one in this user's
+    /// private store is none.
+    fn release_of<'r>(&self, record: &'r Record) -> Option<&'r LockedAsset> {
+        record.asset().filter(|_| !self.options.private_store)
     }
 
     /// Whether `record` may be used by this run; notes why if not.
@@ -133,31 +144,6 @@ impl Prober<'_> {
         look.why.get_or_insert(format!("{label} is not trusted: {why}"));
         look.note(label, format!("not trusted: {why}"));
         false
-    }
-
-    /// Whether `stamp` is the wanted artifact; notes the answer either way.
-    fn accepts(
-        &self,
-        look: &mut Look,
-        label: &str,
-        stamp: &Stamp,
-        asset: Option<&LockedAsset>,
-    ) -> bool {
-        // An asset in this user's private store is no release of the project's.
-        let asset = asset.filter(|_| !self.options.private_store);
-        match accept(&look.want, stamp, asset) {
-            Acceptance::Yes => look.note(label, format!("{} is there", stamp.version)),
-            Acceptance::WithWarning(fault) => {
-                look.note(label, format!("{} is there, by another recipe", stamp.version));
-                look.warnings.push(fault);
-            }
-            Acceptance::No(why) => {
-                look.note(label, format!("not the pinned one: {why}"));
-                look.why.get_or_insert(format!("{label} is not the pinned one: {why}"));
-                return false;
-            }
-        }
-        true
     }
 
     /// Nobody has it: the vendor, or a build.
@@ -190,5 +176,41 @@ impl Prober<'_> {
             .hint(format!("`forge release:list {}` shows what there is", look.want.id.name)));
         }
         Ok(look.finding(Verdict::Build, reason, publish))
+    }
+}
+
+/// Notes whether a place has the wanted artifact, at `version`.
+fn accepts(look: &mut Look, label: &str, version: &str, acceptance: Acceptance) -> bool {
+    match acceptance {
+        Acceptance::Yes => look.note(label, format!("{version} is there")),
+        Acceptance::WithWarning(fault) => {
+            look.note(label, format!("{version} is there, by another recipe"));
+            look.warnings.push(fault);
+        }
+        Acceptance::No(why) => {
+            look.note(label, format!("not the pinned one: {why}"));
+            look.why.get_or_insert(format!("{label} is not the pinned one: {why}"));
+            return false;
+        }
+    }
+    true
+}
+
+/// Where the cache could have it.
+fn cache_keys(want: &Want) -> Vec<CacheKey> {
+    match &want.locked {
+        Some(locked) => vec![CacheKey::Asset(locked.sha256)],
+        None => want.build.iter().chain(&want.upstream).map(|print| print.cache_key).collect(),
+    }
+}
+
+/// Hashes what is not proven, on a thread of its own.
+async fn proven(hit: Hit) -> Result<Record, Fault> {
+    if hit.is_proven() {
+        return hit.prove();
+    }
+    match tokio::task::spawn_blocking(|| hit.prove()).await {
+        Ok(proven) => proven,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

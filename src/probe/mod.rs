@@ -16,6 +16,7 @@ mod beyond;
 mod leftover;
 mod look;
 mod released;
+mod shared;
 mod snapshot;
 mod tree;
 mod trust;
@@ -30,18 +31,19 @@ use std::{
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    cache::{Cache, Record, Release},
+    cache::{Cache, CacheKey, Record, Release},
     model::{ArtifactId, Fault, Name, Platform, Revision},
     provenance::Classes,
     store::Store,
     workspace::Workspaces,
 };
 
-pub use accept::{Acceptance, accept};
-pub use beyond::{Own, walk_sources};
+pub use accept::{Acceptance, accept, accept_installed};
+pub use beyond::{Own, linked, walk_sources};
 pub use leftover::leftovers;
 pub use released::{is_remote, read_stamp};
-pub use snapshot::Snapshot;
+pub use shared::upstream_key;
+pub use snapshot::{Kept, Snapshot};
 pub use tree::Tree;
 pub use trust::{distrust, trusted_repositories};
 pub use want::{Print, Want, Wants};
@@ -94,6 +96,8 @@ pub enum Verdict {
     Cached {
         /// What is known of it.
         record: Record,
+        /// Under which key.
+        key: CacheKey,
     },
     /// A release has it.
     Released {

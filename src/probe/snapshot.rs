@@ -14,7 +14,7 @@
 //! changed since shortly before the run began: a change within one tick of the
 //! file system's clock could otherwise hide behind an equal modification time.
 //!
-//! The format is text, a fact a line, under a line with the checksum of the rest.
+//! The format is text, a fact a line, sealed by this user's forge: anybody else's answer is none.
 
 use std::{
     fmt::Write as _,
@@ -29,7 +29,8 @@ use std::{
 use rustix::fs::{AtFlags, statat};
 
 use crate::{
-    cache::write_state,
+    cache::{SealKey, write_state},
+    disk::read_file,
     model::{FileStat, Layout, Sha256, checksum},
 };
 
@@ -40,20 +41,32 @@ pub struct Snapshot {
     pub answer: Vec<String>,
 }
 
+/// Where a snapshot is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<'a> {
+    /// In which workspace.
+    pub layout: &'a Layout,
+    /// Under which name in its state.
+    pub name: &'a str,
+    /// What it is sealed with.
+    pub key: &'a SealKey,
+}
+
 /// Fewer files than this are looked at faster than a thread is started.
 const WORTH_A_THREAD: usize = 500;
 
-const FORMAT: &str = "forge-snapshot 4";
+/// What a snapshot is sealed for.
+const PURPOSE: &str = "snapshot 5";
+
+/// More than any snapshot takes, in bytes.
+const MOST_OF_SNAPSHOT: u64 = 256 << 20;
 
 impl Snapshot {
-    /// The answer kept in the workspace at `place` for `request`, if it still holds.
-    pub fn load(layout: &Layout, place: &str, request: &str) -> Option<Self> {
-        let bytes = fs::read(layout.state().join(place)).ok()?;
-        let at = bytes.iter().position(|byte| *byte == b'\n')?;
-        let (head, body) = (&bytes[..at], &bytes[at + 1..]);
-        if head != head_line(body).as_bytes() {
-            return None;
-        }
+    /// The answer that is `kept` for `request`, if it still holds.
+    pub fn load(kept: Kept, request: &str) -> Option<Self> {
+        let Kept { layout, name, key } = kept;
+        let bytes = read_file(&layout.state().join(name), MOST_OF_SNAPSHOT).ok()?;
+        let body = key.open(PURPOSE, &bytes)?;
         let (mut answer, mut files) = (Vec::new(), Vec::new());
         for line in body.split(|byte| *byte == b'\n') {
             match line.split_first() {
@@ -69,17 +82,17 @@ impl Snapshot {
         are_unchanged(&root, &files).then_some(Self { answer })
     }
 
-    /// Keeps the answer in the workspace at `place`. Does nothing if something it rests on changed too
+    /// Keeps the answer. Does nothing if something it rests on changed too
     /// recently, or if a path cannot be written down.
     pub fn save<'a>(
         &self,
-        layout: &Layout,
-        place: &str,
+        kept: Kept,
         request: &str,
         started: SystemTime,
         inputs: impl Iterator<Item = &'a PathBuf>,
         environment: impl Iterator<Item = (&'a String, &'a Option<String>)>,
     ) {
+        let Kept { layout, name: place, key } = kept;
         let mut body = Vec::new();
         body.extend_from_slice(format!("r{}\n", identity(request)).as_bytes());
         for (name, value) in environment {
@@ -102,9 +115,7 @@ impl Snapshot {
             body.extend_from_slice(if inside.is_empty() { b"." } else { inside });
             body.push(b'\n');
         }
-        let mut bytes = head_line(&body).into_bytes();
-        bytes.push(b'\n');
-        bytes.extend(body);
+        let bytes = key.seal(PURPOSE, &body);
         // A snapshot only saves time: a run does not fail for want of one.
         let _ = write_state(layout, &layout.state().join(place), &bytes);
     }
@@ -115,10 +126,6 @@ impl Snapshot {
 fn is_settled(path: &Path, moment: SystemTime) -> bool {
     let found = path.ancestors().find_map(|path| fs::symlink_metadata(path).ok());
     found.is_none_or(|found| FileStat::of(&found).is_settled(moment))
-}
-
-fn head_line(body: &[u8]) -> String {
-    format!("{FORMAT} {}", digest(body))
 }
 
 fn digest(bytes: &[u8]) -> String {
@@ -136,14 +143,15 @@ fn has_newline(path: &Path) -> bool {
     path.as_os_str().as_bytes().contains(&b'\n')
 }
 
-/// `f<size> <mtime> <inode> <mode> <path>`, or `f- - - - <path>` for a file that must stay absent.
+/// `f<size> <mtime> <ctime> <inode> <mode> <path>`, or `f- - - - - <path>` for a file that must stay absent.
 fn file_line(stat: Option<FileStat>) -> String {
     let mut line = String::from("f");
     let _ = match stat {
         Some(stat) => {
-            write!(line, "{} {} {} {} ", stat.size, stat.mtime, stat.inode, stat.mode)
+            let FileStat { size, mtime, ctime, inode, mode } = stat;
+            write!(line, "{size} {mtime} {ctime} {inode} {mode} ")
         }
-        None => write!(line, "- - - - "),
+        None => write!(line, "- - - - - "),
     };
     line
 }
@@ -165,8 +173,8 @@ fn are_unchanged(root: &File, lines: &[&[u8]]) -> bool {
 }
 
 fn is_unchanged(root: &File, line: &[u8]) -> Option<bool> {
-    let mut parts = line.splitn(5, |byte| *byte == b' ');
-    let (size, mtime) = (parts.next()?, parts.next()?);
+    let mut parts = line.splitn(6, |byte| *byte == b' ');
+    let (size, mtime, ctime) = (parts.next()?, parts.next()?, parts.next()?);
     let (inode, mode) = (parts.next()?, parts.next()?);
     let found = statat(root, parts.next()?, AtFlags::SYMLINK_NOFOLLOW).ok();
     if size == b"-" {
@@ -175,6 +183,7 @@ fn is_unchanged(root: &File, line: &[u8]) -> Option<bool> {
     let recorded = FileStat {
         size: number(size)?,
         mtime: number(mtime)?,
+        ctime: number(ctime)?,
         inode: number(inode)?,
         mode: number(mode)?,
     };
@@ -187,10 +196,13 @@ fn number<T: FromStr>(digits: &[u8]) -> Option<T> {
 
 /// The same facts that [`FileStat::of`] takes from the standard library.
 fn file_stat(stat: &rustix::fs::Stat) -> FileStat {
-    let nanoseconds = i64::try_from(stat.st_mtime_nsec).unwrap_or(0);
+    let nanoseconds = |seconds: i64, nanoseconds: i64| {
+        seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
+    };
     FileStat {
         size: u64::try_from(stat.st_size).unwrap_or(0),
-        mtime: stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(nanoseconds),
+        mtime: nanoseconds(stat.st_mtime, i64::try_from(stat.st_mtime_nsec).unwrap_or(0)),
+        ctime: nanoseconds(stat.st_ctime, i64::try_from(stat.st_ctime_nsec).unwrap_or(0)),
         inode: stat.st_ino,
         mode: stat.st_mode,
     }
@@ -212,6 +224,7 @@ mod tests {
     struct Box {
         dir: tempfile::TempDir,
         layout: Layout,
+        key: SealKey,
         inputs: Vec<PathBuf>,
         environment: Vec<(String, Option<String>)>,
     }
@@ -223,7 +236,8 @@ mod tests {
         let inputs = vec![layout.root().join("spec"), dir.path().join("absent")];
         fs::write(&inputs[0], "x").unwrap();
         let environment = vec![("FORGE_SURELY_UNSET".to_owned(), None)];
-        let it = Box { dir, layout, inputs, environment };
+        let key = SealKey::in_folder(&dir.path().join("data"));
+        let it = Box { dir, layout, key, inputs, environment };
         it.save(later());
         it
     }
@@ -239,18 +253,15 @@ mod tests {
 
         fn save(&self, started: SystemTime) {
             let environment = self.environment.iter().map(|(name, value)| (name, value));
-            answer().save(
-                &self.layout,
-                "snapshot",
-                "ensure",
-                started,
-                self.inputs.iter(),
-                environment,
-            );
+            answer().save(self.kept(), "ensure", started, self.inputs.iter(), environment);
         }
 
         fn load(&self) -> Option<Snapshot> {
-            Snapshot::load(&self.layout, "snapshot", "ensure")
+            Snapshot::load(self.kept(), "ensure")
+        }
+
+        fn kept(&self) -> Kept<'_> {
+            Kept { layout: &self.layout, name: "snapshot", key: &self.key }
         }
     }
 
@@ -266,7 +277,7 @@ mod tests {
     #[test]
     fn every_kind_of_change_ends_it() {
         let it = saved();
-        assert_eq!(Snapshot::load(&it.layout, "snapshot", "ensure nats"), None, "another request");
+        assert_eq!(Snapshot::load(it.kept(), "ensure nats"), None, "another request");
         fs::write(&it.inputs[0], "yy").unwrap();
         assert_eq!(it.load(), None, "a changed file");
         let it = saved();
@@ -311,6 +322,26 @@ mod tests {
             let stat = rustix::fs::stat(&it.inputs[0]).unwrap();
             assert_eq!(file_stat(&stat), FileStat::of(&metadata));
         }
+    }
+
+    #[test]
+    fn what_somebody_else_wrote_is_no_answer() {
+        let it = saved();
+        let other = SealKey::in_folder(&it.dir.path().join("other"));
+        let body = fs::read(it.path()).unwrap();
+        let at = body.iter().position(|byte| *byte == b'\n').unwrap();
+        fs::write(it.path(), other.seal(PURPOSE, &body[at + 1..])).unwrap();
+        assert_eq!(it.load(), None);
+        assert!(Snapshot::load(Kept { key: &other, ..it.kept() }, "ensure").is_some());
+    }
+
+    #[test]
+    fn a_file_written_with_its_time_put_back_ends_it() {
+        let it = saved();
+        let time = fs::metadata(&it.inputs[0]).unwrap().modified().unwrap();
+        fs::write(&it.inputs[0], "y").unwrap();
+        File::options().write(true).open(&it.inputs[0]).unwrap().set_modified(time).unwrap();
+        assert_eq!(it.load(), None);
     }
 
     #[test]

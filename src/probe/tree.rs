@@ -1,31 +1,36 @@
-//! The digest of an in-repo source: every file that git would not ignore.
+//! The digest of an in-repo source: every file that git tracks or would not ignore, as [`crate::walk`]
+//! finds them.
 //!
-//! What counts: path, contents, the executable bit, and where a symlink points. What
-//! does not: times, owners, other mode bits, empty folders. `.gitignore` files count
+//! What counts: path, contents, the executable bit, and where a link points. What does not: times,
+//! owners, other mode bits, empty folders (git knows none), sockets and pipes. `.gitignore` files count
 //! whether or not there is a repository, so that an exported tree has the same digest.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use ignore::WalkBuilder;
 use rayon::prelude::*;
 
-use crate::model::{Fault, FileStat, Kind, TreeDigest, TreeHasher, checksum};
+use crate::{
+    model::{Fault, FileStat, Kind, TreeDigest, TreeHasher, path_to_text},
+    walk::{self, FileDigest, InputFile, Listing, Walker},
+};
 
 /// Below this many trees, threads cost more than they save.
 const MANY_TREES: usize = 64;
+/// Below this many files, threads cost more than they save.
+const MANY_FILES: usize = 64;
 
 /// Where a source tree is.
 #[derive(Clone, Debug)]
-pub struct Grounds<'a> {
+pub struct Grounds {
     /// Its folder, absolute.
     pub root: PathBuf,
-    /// The files and folders that count, relative to it; all if there are none.
-    pub only: &'a [String],
+    /// The files and folders in it that count, absolute, with all below them.
+    pub starts: Vec<PathBuf>,
 }
 
 /// A source tree as it was when it was read.
@@ -35,8 +40,14 @@ pub struct Tree {
     pub digest: TreeDigest,
     /// Every file read and every folder listed, absolute, with what `stat` said of it before.
     pub inputs: Vec<(PathBuf, FileStat)>,
-    /// What would count and is not there, absolute.
+    /// What else decides which files count, absolute, with what `stat` said of it before.
+    pub deciding: Vec<(PathBuf, FileStat)>,
+    /// What would count or decide and is not there, absolute.
     pub absent: Vec<PathBuf>,
+    /// Links in it, absolute.
+    pub links: Vec<PathBuf>,
+    /// Sockets, pipes and devices in it, which do not count, absolute.
+    pub special: Vec<PathBuf>,
     /// When it was about to be read.
     pub read_at: SystemTime,
 }
@@ -45,7 +56,7 @@ impl Tree {
     /// Whether `stat` tells for sure that nothing in it has changed. If not, only reading it
     /// again can tell.
     pub fn is_surely_unchanged(&self) -> bool {
-        self.inputs.iter().all(|(path, stat)| {
+        self.inputs.iter().chain(&self.deciding).all(|(path, stat)| {
             let now = fs::symlink_metadata(path).map(|metadata| FileStat::of(&metadata));
             stat.is_settled(self.read_at) && now.is_ok_and(|now| now == *stat)
         }) && self.absent.iter().all(|path| fs::symlink_metadata(path).is_err())
@@ -53,147 +64,113 @@ impl Tree {
 }
 
 /// Reads one tree.
-pub fn walk(grounds: &Grounds) -> Result<Tree, Fault> {
+pub fn walk(walker: &Walker, grounds: &Grounds) -> Result<Tree, Fault> {
     let read_at = SystemTime::now();
-    let entries = grounds.check().and_then(|()| {
-        let cannot = |e: ignore::Error| {
-            Fault::new(Kind::Failed, format!("cannot list {}", grounds.root.display()))
-                .because(e.to_string())
+    let mut listing = Listing::default();
+    let mut deciding = BTreeMap::new();
+    for start in &grounds.starts {
+        let cannot = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound if walker.tracks_below(start) => left_out(start),
+            _ => Fault::io(format!("cannot list {}", start.display()), &error),
         };
-        list(&grounds.starts()).map_err(cannot)
-    });
-    grounds.read(entries?.into_iter().flatten().collect(), read_at)
-}
-
-/// Reads many trees. What the folders above them say about ignored files is
-/// looked at once for all.
-pub fn walk_all(all: &[Grounds]) -> Vec<Result<Tree, Fault>> {
-    let read_at = SystemTime::now();
-    let starts: Vec<Vec<PathBuf>> = all.iter().map(Grounds::starts).collect();
-    let is_sound = all.iter().all(|grounds| grounds.check().is_ok());
-    let Some(listed) = is_sound.then(|| list(&starts.concat()).ok()).flatten() else {
-        // Something is wrong with one of them: each alone tells what.
-        return all.iter().map(walk).collect();
-    };
-    let mut listed = listed.into_iter();
-    let entries =
-        starts.iter().map(|starts| listed.by_ref().take(starts.len()).flatten().collect());
-    let jobs: Vec<(&Grounds, Vec<Entry>)> = all.iter().zip(entries).collect();
-    if jobs.len() < MANY_TREES {
-        return jobs.into_iter().map(|(grounds, entries)| grounds.read(entries, read_at)).collect();
+        listing.extend(walker.list(start).map_err(cannot)?);
+        deciding.extend(walker.deciding(start).into_iter().map(|path| {
+            let stat = fs::symlink_metadata(&path).ok().map(|found| FileStat::of(&found));
+            (path, stat)
+        }));
     }
-    jobs.into_par_iter().map(|(grounds, entries)| grounds.read(entries, read_at)).collect()
-}
-
-/// A file or folder that counts.
-struct Entry {
-    path: PathBuf,
-    is_folder: bool,
-}
-
-/// Lists what git would not ignore at each of `starts`, and below it.
-fn list(starts: &[PathBuf]) -> Result<Vec<Vec<Entry>>, ignore::Error> {
-    let Some((first, others)) = starts.split_first() else { return Ok(Vec::new()) };
-    let mut builder = WalkBuilder::new(first);
-    for start in others {
-        builder.add(start);
-    }
-    builder
-        .hidden(false)
-        .require_git(false)
-        .ignore(false)
-        .filter_entry(|entry| !matches!(entry.file_name().to_str(), Some(".git" | ".forge")));
-    let mut found: Vec<Vec<Entry>> = Vec::with_capacity(starts.len());
-    for entry in builder.build() {
-        let entry = entry?;
-        if entry.depth() == 0 {
-            found.push(Vec::new());
-        }
-        let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-        if let Some(last) = found.last_mut() {
-            last.push(Entry { path: entry.into_path(), is_folder });
+    let mut tree = grounds.read(walker, listing, read_at)?;
+    for (path, stat) in deciding {
+        match stat {
+            Some(stat) => tree.deciding.push((path, stat)),
+            None => tree.absent.push(path),
         }
     }
-    Ok(found)
+    Ok(tree)
 }
 
-impl Grounds<'_> {
-    /// Where walking begins.
-    fn starts(&self) -> Vec<PathBuf> {
-        match self.only {
-            [] => vec![self.root.clone()],
-            only => only.iter().map(|part| self.root.join(part)).collect(),
-        }
-    }
+/// That `start` is not there, though git tracks it.
+fn left_out(start: &Path) -> Fault {
+    let what = format!("{} is not in this checkout", start.display());
+    let why = "git tracks it, but a sparse checkout leaves it out, or it was removed";
+    Fault::new(Kind::Failed, what)
+        .because(why)
+        .hint("run `git sparse-checkout add` with its folder, or `git checkout` to get it back")
+}
 
-    /// Checks that all of it is there.
-    fn check(&self) -> Result<(), Fault> {
-        for start in self.starts() {
-            fs::symlink_metadata(&start)
-                .map_err(|e| Fault::io(format!("cannot find {}", start.display()), &e))?;
-        }
-        Ok(())
+/// Reads many trees.
+pub fn walk_all(walker: &Walker, all: &[Grounds]) -> Vec<Result<Tree, Fault>> {
+    match all.len() < MANY_TREES {
+        true => all.iter().map(|grounds| walk(walker, grounds)).collect(),
+        false => all.par_iter().map(|grounds| walk(walker, grounds)).collect(),
     }
+}
 
-    /// Reads the files among `entries`.
-    fn read(&self, entries: Vec<Entry>, read_at: SystemTime) -> Result<Tree, Fault> {
-        let mut files = Vec::new();
-        let mut inputs = Vec::with_capacity(entries.len());
-        for Entry { path, is_folder } in entries {
-            let cannot = |e| Fault::io(format!("cannot read {}", path.display()), &e);
-            let metadata = fs::symlink_metadata(&path).map_err(cannot)?;
-            if !is_folder {
-                let (kind, contents) = read(&path, &metadata).map_err(cannot)?;
-                files.push((relative(&self.root, &path), kind, checksum(&contents)));
-            }
+impl Grounds {
+    /// Reads what was found.
+    fn read(&self, walker: &Walker, listing: Listing, read_at: SystemTime) -> Result<Tree, Fault> {
+        let mut inputs = Vec::with_capacity(listing.inputs.len() + listing.folders.len());
+        let links = listing.links();
+        for path in listing.folders {
+            let metadata = fs::symlink_metadata(&path)
+                .map_err(|e| Fault::io(format!("cannot read {}", path.display()), &e))?;
             inputs.push((path, FileStat::of(&metadata)));
         }
+        let mut files: Vec<(String, InputFile, FileDigest)> = read_all(walker, listing.inputs)?
+            .into_iter()
+            .map(|(input, digest)| (name(&self.root, &input.path), input, digest))
+            .collect();
         files.sort_by(|(a, ..), (b, ..)| a.cmp(b));
         let mut hasher = TreeHasher::new();
-        for (name, kind, checksum) in &files {
-            hasher.add(name, *kind, checksum);
+        for (name, input, digest) in files {
+            hasher.add(&name, digest.letter, &digest.checksum);
+            inputs.push((input.path, digest.stat));
         }
-        Ok(Tree { digest: hasher.finish(), inputs, absent: Vec::new(), read_at })
+        Ok(Tree {
+            digest: hasher.finish(),
+            inputs,
+            deciding: Vec::new(),
+            absent: Vec::new(),
+            links,
+            special: listing.special,
+            read_at,
+        })
     }
 }
 
-/// The files and the folders at and below `start`, a path relative to `root`, that git would not
-/// ignore; relative to `root` too.
-pub fn names(root: &Path, start: &str) -> Result<(Vec<String>, Vec<String>), Fault> {
-    let path = if start.is_empty() { root.to_owned() } else { root.join(start) };
-    let cannot = |error: ignore::Error| {
-        let what = format!("cannot list {}", path.display());
-        Fault::new(Kind::Failed, what).because(error.to_string())
+/// Reads many files; says of a pointer of Git LFS that the file itself is not there.
+pub fn read_all(
+    walker: &Walker,
+    inputs: Vec<InputFile>,
+) -> Result<Vec<(InputFile, FileDigest)>, Fault> {
+    let read = |input: InputFile| {
+        let path = input.path.display();
+        let digest =
+            walk::read(&input).map_err(|error| Fault::io(format!("cannot read {path}"), &error))?;
+        if digest.is_pointer
+            && let Some(rule) = walker.lfs_rule(&input.path)
+        {
+            let what = format!("{path} is a pointer of Git LFS, not the file itself");
+            let why = format!("{rule} gives it to LFS, and its content was not fetched");
+            return Err(Fault::new(Kind::Failed, what).because(why).hint("run `git lfs pull`"));
+        }
+        Ok((input, digest))
     };
-    let entries = list(std::slice::from_ref(&path)).map_err(cannot)?.into_iter().flatten();
-    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|entry| entry.is_folder);
-    let names = |entries: Vec<Entry>| {
-        entries.iter().map(|entry| relative(root, &entry.path)).collect::<Vec<_>>()
-    };
-    Ok((names(files), names(folders)))
+    match inputs.len() < MANY_FILES {
+        true => inputs.into_iter().map(read).collect(),
+        false => inputs.into_par_iter().map(read).collect(),
+    }
 }
 
-fn relative(root: &Path, path: &Path) -> String {
-    let path = path.strip_prefix(root).unwrap_or(path);
-    let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-    parts.join("/")
-}
-
-/// The letter for what the file at `path` is, and what is in it.
-pub fn read(path: &Path, metadata: &fs::Metadata) -> io::Result<(char, Vec<u8>)> {
-    if metadata.is_symlink() {
-        let target = fs::read_link(path)?;
-        return Ok(('l', target.as_os_str().as_encoded_bytes().to_vec()));
-    }
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is neither a file, a folder nor a symlink"));
-    }
-    let kind = if metadata.permissions().mode() & 0o100 == 0 { 'f' } else { 'x' };
-    Ok((kind, fs::read(path)?))
+/// What `path` is called, relative to `root`; the folder itself is the empty name.
+pub fn name(root: &Path, path: &Path) -> String {
+    path_to_text(path.strip_prefix(root).unwrap_or(path))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -206,12 +183,20 @@ mod tests {
         dir
     }
 
-    fn grounds<'a>(dir: &tempfile::TempDir, only: &'a [String]) -> Grounds<'a> {
-        Grounds { root: dir.path().to_owned(), only }
+    fn grounds(dir: &tempfile::TempDir, only: &[String]) -> Grounds {
+        of(dir.path(), only)
+    }
+
+    fn of(root: &Path, only: &[String]) -> Grounds {
+        let starts = match only {
+            [] => vec![root.to_owned()],
+            only => only.iter().map(|part| root.join(part)).collect(),
+        };
+        Grounds { root: root.to_owned(), starts }
     }
 
     fn digest(dir: &tempfile::TempDir) -> TreeDigest {
-        walk(&grounds(dir, &[])).unwrap().digest
+        walk(&Walker::new(dir.path()), &grounds(dir, &[])).unwrap().digest
     }
 
     #[test]
@@ -261,12 +246,12 @@ mod tests {
     fn only_limits_what_counts() {
         let dir = tree(&[("src/a.c", "1"), ("Makefile", "2"), ("README", "3")]);
         let only = ["src".to_owned(), "Makefile".to_owned()];
-        let before = walk(&grounds(&dir, &only)).unwrap().digest;
+        let before = walk(&Walker::new(dir.path()), &grounds(&dir, &only)).unwrap().digest;
         fs::write(dir.path().join("README"), "9").unwrap();
-        assert_eq!(walk(&grounds(&dir, &only)).unwrap().digest, before);
+        assert_eq!(walk(&Walker::new(dir.path()), &grounds(&dir, &only)).unwrap().digest, before);
         fs::write(dir.path().join("src/b.c"), "9").unwrap();
-        assert_ne!(walk(&grounds(&dir, &only)).unwrap().digest, before);
-        assert!(walk(&grounds(&dir, &["nothing".to_owned()])).is_err());
+        assert_ne!(walk(&Walker::new(dir.path()), &grounds(&dir, &only)).unwrap().digest, before);
+        assert!(walk(&Walker::new(dir.path()), &grounds(&dir, &["nothing".to_owned()])).is_err());
     }
 
     #[test]
@@ -281,18 +266,16 @@ mod tests {
             fs::write(root.join("b/a.o"), "ignored").unwrap();
             fs::write(root.join("left out"), "by half of them").unwrap();
         }
-        let ground = |(i, root): (usize, &PathBuf)| Grounds {
-            root: root.clone(),
-            only: if i % 2 == 0 { &only } else { &[] },
-        };
+        let ground = |(i, root): (usize, &PathBuf)| of(root, if i % 2 == 0 { &only } else { &[] });
         let mut all: Vec<_> = names.iter().enumerate().map(ground).collect();
-        for (tree, grounds) in walk_all(&all).into_iter().zip(&all) {
-            let (tree, alone) = (tree.unwrap(), walk(grounds).unwrap());
+        let walker = Walker::new(parent.path());
+        for (tree, grounds) in walk_all(&walker, &all).into_iter().zip(&all) {
+            let (tree, alone) = (tree.unwrap(), walk(&walker, grounds).unwrap());
             assert_eq!((tree.digest, &tree.inputs), (alone.digest, &alone.inputs));
             assert!(tree.inputs.iter().all(|(path, _)| !path.ends_with("a.o")));
         }
-        all[7].root = parent.path().join("missing");
-        let trees = walk_all(&all);
+        all[7] = of(&parent.path().join("missing"), &[]);
+        let trees = walk_all(&walker, &all);
         let failed: Vec<_> = (0..all.len()).filter(|i| trees[*i].is_err()).collect();
         assert_eq!(failed, [7]);
     }
@@ -300,7 +283,7 @@ mod tests {
     #[test]
     fn only_what_is_settled_and_untouched_is_surely_unchanged() {
         let dir = tree(&[("a.c", "1"), ("b/c.h", "2")]);
-        let mut tree = walk(&grounds(&dir, &[])).unwrap();
+        let mut tree = walk(&Walker::new(dir.path()), &grounds(&dir, &[])).unwrap();
         assert!(!tree.is_surely_unchanged(), "written a moment ago");
         tree.read_at += 2 * FileStat::CLOCK_TICK;
         assert!(tree.is_surely_unchanged());

@@ -7,15 +7,18 @@ use std::{
 };
 
 use crate::{
+    cache::CacheKey,
     model::{
-        ArtifactId, Fault, Fingerprint, FingerprintBuilder, Inputs, LockedAsset, Name, Revision,
-        TagStem, TreeDigest, asset_name,
+        ArtifactId, Binaries, BinaryName, Digest, Fault, Fingerprint, FingerprintBuilder, Inputs,
+        Kind, LockedAsset, LockedUpstream, Name, Platform, Revision, TagStem, TreeDigest,
+        asset_name,
     },
     workspace::{Build, Source, Subsystem, Upstream, UpstreamDigest, Workspace},
 };
 
 use super::{
     beyond::{Own, walk_sources},
+    shared::{Identity, holds_all_inputs, shared_key, upstream_key},
     tree::Tree,
 };
 
@@ -26,6 +29,8 @@ pub struct Print {
     pub fingerprint: Fingerprint,
     /// The digest of each field.
     pub inputs: Inputs,
+    /// Under which key the user's cache has what was made by it.
+    pub cache_key: CacheKey,
 }
 
 /// What one artifact should be.
@@ -44,7 +49,7 @@ pub struct Want {
     /// The commit, where it is known already.
     pub commit: Option<String>,
     /// The file names of its binaries.
-    pub binaries: Vec<String>,
+    pub binaries: Vec<BinaryName>,
     /// The fingerprint of building it, if it can be built.
     pub build: Option<Print>,
     /// The fingerprint of taking it from the vendor, if the vendor has it.
@@ -53,6 +58,10 @@ pub struct Want {
     pub tree: Option<Arc<Tree>>,
     /// What `forge.lock` says of its asset, as far as that applies.
     pub locked: Option<LockedAsset>,
+    /// What `forge.lock` says of the binaries in that.
+    pub locked_binaries: Option<Binaries>,
+    /// What `forge.lock` says of the vendor's asset: its digest at first use.
+    pub locked_upstream: Option<Digest>,
     /// Whether it is made of code in the workspace, which changes under an unchanged version:
     /// there is one release of each version, and no revision of it.
     pub in_repo: bool,
@@ -74,9 +83,29 @@ impl Want {
         self.build.as_ref().or(self.upstream.as_ref()).expect("a subsystem is built or fetched")
     }
 
+    /// What its owner should know of its source: sockets and the like are not part of it.
+    pub(super) fn skipped(&self) -> Option<Fault> {
+        let special = &self.tree.as_ref()?.special;
+        let (first, others) = special.split_first()?;
+        let more = match others.len() {
+            0 => String::new(),
+            count => format!(" and {count} more"),
+        };
+        let what =
+            format!("{}{more} in the source of {} is skipped", first.display(), self.id.name);
+        let why = "it is a socket, a pipe or a device, which git does not see either";
+        Some(Fault::new(Kind::Failed, what).because(why))
+    }
+
     /// The tag of a release of its version.
     pub fn tag_of(&self, revision: Revision) -> String {
         self.stem.revised(&self.version, revision)
+    }
+
+    /// The key of the cache for what was made here by the recipe with this `fingerprint`.
+    pub fn cache_key(&self, fingerprint: Fingerprint) -> Option<CacheKey> {
+        let mut prints = self.build.iter().chain(&self.upstream);
+        prints.find(|print| print.fingerprint == fingerprint).map(|print| print.cache_key)
     }
 
     /// Whether `fingerprint` is one that this artifact may have.
@@ -89,6 +118,7 @@ impl Want {
 /// Works out wants, each once.
 pub struct Wants<'a> {
     workspace: &'a Workspace,
+    identity: Identity,
     commits: &'a BTreeMap<Name, String>,
     strict: bool,
     builds: HashMap<Name, Result<Option<Print>, Fault>>,
@@ -103,14 +133,15 @@ impl<'a> Wants<'a> {
         commits: &'a BTreeMap<Name, String>,
         strict: bool,
     ) -> Self {
-        Self { workspace, commits, strict, builds: HashMap::new(), trees: HashMap::new() }
+        let identity = Identity::of(workspace.layout.root());
+        Self { workspace, identity, commits, strict, builds: HashMap::new(), trees: HashMap::new() }
     }
 
     /// The files and folders of in-repo sources that were read.
     pub fn source_inputs(&self) -> Vec<PathBuf> {
         let trees = self.trees.values().flatten();
         let inputs = |tree: &'_ Arc<Tree>| {
-            let read = tree.inputs.iter().map(|(path, _)| path.clone());
+            let read = tree.inputs.iter().chain(&tree.deciding).map(|(path, _)| path.clone());
             read.chain(tree.absent.iter().cloned()).collect::<Vec<_>>()
         };
         // Many share what they import.
@@ -144,21 +175,33 @@ impl<'a> Wants<'a> {
             asset: asset_name(&subsystem.binaries[0], platform, subsystem.compression),
             version,
             commit,
-            binaries: subsystem.binaries.iter().map(|b| platform.executable(b)).collect(),
+            binaries: binaries(subsystem, platform)?,
             build: self.build_print(name)?,
             tree: self.trees.get(name).and_then(|tree| tree.as_ref().ok()).cloned(),
-            upstream: subsystem.upstream.as_ref().map(|u| self.upstream_print(subsystem, u)),
+            upstream: None,
             locked: None,
+            locked_binaries: None,
+            locked_upstream: None,
             in_repo,
-            strict: in_repo || self.strict && !is_past,
+            strict: in_repo || (self.strict || !subsystem.shared.is_empty()) && !is_past,
             is_past,
         };
         let locked = self.workspace.lock.get(name, subsystem.version.as_str());
+        if let Some(upstream) = &subsystem.upstream {
+            let pinned = locked.and_then(|locked| locked.upstream.get(&platform));
+            let print = self.upstream_print(subsystem, upstream, pinned);
+            want.locked_upstream = pinned
+                .filter(|pinned| pinned.fingerprint == print.fingerprint)
+                .map(|pinned| pinned.digest);
+            want.upstream = Some(print);
+        }
         let asset = locked.and_then(|locked| locked.assets.get(&platform)).copied();
         // In-repo code moves under an unchanged version; what is locked of other code does not apply.
         want.locked = asset.filter(|asset| !want.strict || want.has(asset.fingerprint));
-        if let Some(locked) = &want.locked {
-            want.tag = want.tag_of(locked.revision);
+        if let Some(asset) = &want.locked {
+            want.tag = want.tag_of(asset.revision);
+            let binaries = locked.and_then(|locked| locked.binaries.get(&platform));
+            want.locked_binaries = binaries.filter(|binaries| !binaries.is_empty()).cloned();
         }
         Ok(want)
     }
@@ -197,6 +240,10 @@ impl<'a> Wants<'a> {
         for (key, value) in &build.env {
             fields.add("env", key).add("env", value.symbolic());
         }
+        for (name, value) in &build.pass_env {
+            fields.add("pass_env", name);
+            fields.add("pass_env", value.as_ref().map(|v| format!("={v}")).unwrap_or_default());
+        }
         for (tool, version) in &build.tools {
             fields.add("tools", tool).add("tools", version.as_deref().unwrap_or_default());
         }
@@ -209,7 +256,11 @@ impl<'a> Wants<'a> {
             fields.add("build_needs", print.fingerprint.to_string());
         }
         let (fingerprint, inputs) = fields.finish();
-        Ok(Print { fingerprint, inputs })
+        let cache_key = match holds_all_inputs(subsystem, build) {
+            true => shared_key(fingerprint),
+            false => self.identity.key(fingerprint),
+        };
+        Ok(Print { fingerprint, inputs, cache_key })
     }
 
     fn common_fields(&self, subsystem: &Subsystem) -> FingerprintBuilder {
@@ -232,9 +283,8 @@ impl<'a> Wants<'a> {
             Source::None => {
                 fields.add("source", "none");
             }
-            Source::Path { dir, only, shared } => {
-                let digest = self.tree(&subsystem.name, Own { dir, only, shared })?;
-                fields.add("source", "path").add("source", digest.0);
+            Source::Path { .. } => {
+                fields.add("source", "path");
             }
             Source::Git { url, reference } => {
                 fields.add("source", "git").add("source", url).add("source", reference);
@@ -248,6 +298,10 @@ impl<'a> Wants<'a> {
                 fields.add("source", "archive").add("source", digest.to_string());
                 fields.add("source", strip.to_string());
             }
+        }
+        if let Some(own) = Own::of(subsystem) {
+            let digest = self.tree(&subsystem.name, own)?;
+            fields.add("source", digest.0);
         }
         Ok(())
     }
@@ -266,10 +320,8 @@ impl<'a> Wants<'a> {
                 continue;
             }
             rest.extend(&subsystem.build_needs);
-            if let Source::Path { dir, only, shared } = &subsystem.source
-                && !self.trees.contains_key(name)
-            {
-                found.push((name, Own { dir, only, shared }));
+            if let Some(own) = Own::of(subsystem).filter(|_| !self.trees.contains_key(name)) {
+                found.push((name, own));
             }
         }
         let (names, sources): (Vec<_>, Vec<_>) = found.into_iter().unzip();
@@ -293,7 +345,12 @@ impl<'a> Wants<'a> {
         self.trees[name].as_ref().map(|tree| tree.digest).map_err(Clone::clone)
     }
 
-    fn upstream_print(&self, subsystem: &Subsystem, upstream: &Upstream) -> Print {
+    fn upstream_print(
+        &self,
+        subsystem: &Subsystem,
+        upstream: &Upstream,
+        locked: Option<&LockedUpstream>,
+    ) -> Print {
         let mut fields = self.common_fields(subsystem);
         fields.add("upstream", &upstream.url).add("upstream", upstream.strip.to_string());
         match &upstream.digest {
@@ -304,6 +361,22 @@ impl<'a> Wants<'a> {
             fields.add("upstream", binary).add("upstream", path);
         }
         let (fingerprint, inputs) = fields.finish();
-        Print { fingerprint, inputs }
+        let locked = locked.filter(|locked| locked.fingerprint == fingerprint);
+        let digest = match &upstream.digest {
+            UpstreamDigest::Pinned(digest) => Some(*digest),
+            UpstreamDigest::Published(_) => locked.map(|locked| locked.digest),
+        };
+        let cache_key = match digest {
+            Some(digest) => upstream_key(fingerprint, digest),
+            None => self.identity.key(fingerprint),
+        };
+        Print { fingerprint, inputs, cache_key }
     }
+}
+
+/// The file names of the binaries on `platform`.
+fn binaries(subsystem: &Subsystem, platform: Platform) -> Result<Vec<BinaryName>, Fault> {
+    let name = |binary: &String| BinaryName::new(&platform.executable(binary));
+    let names: Result<_, String> = subsystem.binaries.iter().map(name).collect();
+    names.map_err(|why| Fault::new(Kind::Usage, why))
 }

@@ -150,11 +150,15 @@ impl Cancel {
 
     /// Lets SIGINT (Ctrl-C), SIGTERM and SIGHUP stop the run from now on; a second signal
     /// takes the grace away. A signal that was ignored when forge began (`nohup`, a
-    /// background job of a script) stays ignored where the system tells (Linux).
+    /// background job of a script) stays ignored where the system tells (Linux). Each that counts is
+    /// told to `arrived`, with what it is.
     ///
     /// # Errors
     /// `Failed` if the system refuses to deliver signals. Must be called within a runtime.
-    pub fn listen_to_signals(&self) -> Result<(), Fault> {
+    pub fn listen_to_signals(
+        &self,
+        arrived: impl Fn(&str) + Clone + Send + 'static,
+    ) -> Result<(), Fault> {
         let ignored = ignored_signals();
         let signals = [
             (SignalKind::interrupt(), INTERRUPTED),
@@ -167,12 +171,13 @@ impl Cancel {
             }
             let mut arrivals =
                 signal(kind).map_err(|error| Fault::io("cannot listen to signals", &error))?;
-            let cancel = self.clone();
+            let (cancel, arrived) = (self.clone(), arrived.clone());
             tokio::spawn(async move {
                 while arrivals.recv().await.is_some() {
                     if kind == SignalKind::interrupt() && cancel.0.state.borrow().lent > 0 {
                         continue;
                     }
+                    arrived(reason);
                     cancel.cancel_because(reason);
                 }
             });
@@ -242,7 +247,7 @@ mod tests {
     #[tokio::test]
     async fn a_signal_stops_the_run() {
         let cancel = Cancel::new();
-        cancel.listen_to_signals().unwrap();
+        cancel.listen_to_signals(|_| ()).unwrap();
         let (own, signal) = (rustix::process::getpid(), rustix::process::Signal::TERM);
         rustix::process::kill_process(own, signal).unwrap();
         cancel.cancelled().await;

@@ -2,14 +2,18 @@
 //! a mark by which it and all its descendants are found again.
 
 use std::{
-    fs::OpenOptions,
+    fs::File,
+    io,
     os::unix::process::CommandExt,
     path::Path,
     process::{Command as Process, Stdio},
 };
 
 use super::{Command, CommandLine, Known, environment::Environment, program, strays};
-use crate::model::{Fault, Kind};
+use crate::{
+    disk::Folder,
+    model::{Fault, Kind},
+};
 
 /// What the mark of a process begins with that is meant to outlive forge: no forge around takes it
 /// for something that a command left behind.
@@ -35,9 +39,8 @@ pub fn start_detached(
     let cannot = |error: &std::io::Error| Fault::io(format!("cannot start `{}`", words[0]), error);
     let found = program::find(&words[0], &path, &command.dir)
         .map_err(|_| Fault::new(Kind::Failed, format!("`{}` cannot be executed", words[0])))?;
-    let mut options = OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).open(output);
-    let file = file.map_err(|e| Fault::io(format!("cannot write {}", output.display()), &e))?;
+    let file =
+        anew(output).map_err(|e| Fault::io(format!("cannot write {}", output.display()), &e))?;
     let mut process = Process::new(found);
     process.args(&words[1..]).current_dir(&command.dir).process_group(0);
     environment.apply(&mut process, command, &path);
@@ -53,4 +56,12 @@ pub fn start_detached(
     // Nothing else waits for it; unwaited for, it would seem to be there after its end.
     std::thread::spawn(move || child.wait());
     known.ok_or_else(|| Fault::new(Kind::Failed, format!("`{}` ended at once", words[0])))
+}
+
+/// Opens the file at `path`, emptied. A link in its place is not followed, and no FIFO waits.
+fn anew(path: &Path) -> io::Result<File> {
+    let folder = Folder::open(path.parent().unwrap_or(Path::new("/")))?;
+    let file = folder.open_or_create(Path::new(path.file_name().unwrap_or_default()))?;
+    file.set_len(0)?;
+    Ok(file)
 }

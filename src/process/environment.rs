@@ -1,12 +1,12 @@
-//! The environment of commands: forge's own, without what would make the same command do
-//! something else depending on how forge was started.
+//! The environment of commands: what they inherit of forge's own, without what would make the same
+//! command do something else depending on how forge was started.
 
 use std::{
     ffi::{OsStr, OsString},
     path::PathBuf,
 };
 
-use super::Command;
+use super::{Command, Inherit};
 
 /// Variables that commands do not inherit.
 const WITHHELD: &[&str] = &[
@@ -58,19 +58,44 @@ fn join(folders: &[PathBuf], rest: &OsStr) -> OsString {
     path
 }
 
-/// What all commands of a run inherit.
+/// The environment that forge was started with, as the commands of a run inherit it.
 #[derive(Debug)]
 pub struct Environment {
+    /// Variables that no command inherits.
     withheld: Vec<OsString>,
+    /// Variables that every build inherits.
+    of_builds: Vec<(OsString, OsString)>,
+    /// The names of the others.
+    names: Vec<String>,
     path: OsString,
 }
 
 impl Environment {
     /// Looks at the environment of this process.
     pub fn inherited() -> Self {
-        let withheld = std::env::vars_os().map(|(name, _)| name).filter(|name| is_withheld(name));
-        let path = std::env::var_os("PATH").unwrap_or_else(|| USUAL_PATH.into());
-        Self { withheld: withheld.collect(), path }
+        Self::of(std::env::vars_os())
+    }
+
+    fn of(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        let (withheld, usual): (Vec<_>, Vec<_>) =
+            variables.partition(|(name, _)| is_withheld(name));
+        let path = usual.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone());
+        let builds = Inherit::of_build([]);
+        let (of_builds, others): (Vec<_>, Vec<_>) = usual
+            .into_iter()
+            .partition(|(name, _)| name.to_str().is_some_and(|name| builds.allows(name)));
+        Self {
+            withheld: withheld.into_iter().map(|(name, _)| name).collect(),
+            of_builds,
+            names: others.into_iter().filter_map(|(name, _)| name.into_string().ok()).collect(),
+            path: path.unwrap_or_else(|| USUAL_PATH.into()),
+        }
+    }
+
+    /// The variables that `command` does not inherit and does not set, though forge has them.
+    pub fn denied<'e>(&'e self, command: &'e Command) -> impl Iterator<Item = &'e str> {
+        let names = self.names.iter().map(String::as_str);
+        names.filter(|name| !command.inherit.allows(name) && !command.env.contains_key(*name))
     }
 
     /// The PATH of `command`.
@@ -88,14 +113,32 @@ impl Environment {
 
     /// Gives `process` the environment of `command`, with `path` as its PATH.
     pub fn apply(&self, process: &mut std::process::Command, command: &Command, path: &OsStr) {
-        for name in &self.withheld {
-            process.env_remove(name);
+        match &command.inherit {
+            Inherit::All => self.withhold(process),
+            Inherit::AllBut(names) => {
+                self.withhold(process);
+                for name in names {
+                    process.env_remove(name);
+                }
+            }
+            Inherit::Listed(names) => {
+                let named = names.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+                process.env_clear().envs(self.of_builds.iter().cloned()).envs(named);
+            }
         }
         if command.dir.is_absolute() {
             // A shell would set it; programs run without one should see the same.
             process.env("PWD", &command.dir);
         }
         process.envs(&command.env).env("PATH", path);
+    }
+}
+
+impl Environment {
+    fn withhold(&self, process: &mut std::process::Command) {
+        for name in &self.withheld {
+            process.env_remove(name);
+        }
     }
 }
 
@@ -109,12 +152,25 @@ mod tests {
 
     #[test]
     fn folders_stand_before_the_commands_own_path() {
-        let environment = Environment { withheld: Vec::new(), path: "/usr/bin".into() };
+        let environment = Environment::of([("PATH".into(), "/usr/bin".into())].into_iter());
         let mut command = Command::new(CommandLine::Shell(String::new()), "/");
         command.path = vec!["/a".into(), "/b".into()];
         assert_eq!(environment.path(&command), "/a:/b:/usr/bin");
         command.env.insert("PATH".into(), "/c".into());
         assert_eq!(environment.path(&command), "/a:/b:/c");
+    }
+
+    #[test]
+    fn what_a_command_does_not_inherit_is_known() {
+        let variables = [("HOME", "/h"), ("GH_TOKEN", "t"), ("CI", "true"), ("MAKEFLAGS", "-j")];
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        let environment = Environment::of(variables.into_iter());
+        let mut command = Command::new(CommandLine::Shell(String::new()), "/");
+        assert_eq!(environment.denied(&command).count(), 0);
+        command.inherit = Inherit::of_build(&["CI".to_owned()]);
+        assert_eq!(environment.denied(&command).collect::<Vec<_>>(), ["GH_TOKEN"]);
+        command.env.insert("GH_TOKEN".into(), "own".into());
+        assert_eq!(environment.denied(&command).count(), 0);
     }
 
     #[test]

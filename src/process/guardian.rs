@@ -168,6 +168,8 @@ fn spawn(words: &[OsString]) -> io::Result<(Child, PipeWriter)> {
         // Ctrl-C in a terminal goes to the group of forge.
         .process_group(0)
         .current_dir("/")
+        // It needs none of it, and others could read secrets there.
+        .env_clear()
         .stdin(reader)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -138,7 +138,11 @@ impl Start {
         };
         process.stdin(Stdio::null()).stdout(writer).stderr(error_writer).process_group(0);
         let mut process = tokio::process::Command::from(process);
-        let child = process.kill_on_drop(true).spawn()?;
+        process.kill_on_drop(true);
+        let child = match &command.sandbox {
+            Some(sandbox) => sandbox.spawn(|| process.spawn())?,
+            None => process.spawn()?,
+        };
         // Closes this side's copies of the pipe's other end, so that it can end.
         drop(process);
         let errors = errors.map(receiver).transpose()?;

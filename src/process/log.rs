@@ -1,12 +1,13 @@
 //! The log of a command: all it printed, of a flood its beginning and its end.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
 use super::plain::plain;
+use crate::disk::{Folder, open_file};
 
 /// How much of the output of one command is kept.
 #[derive(Clone, Copy, Debug)]
@@ -89,16 +90,10 @@ impl Log {
     }
 }
 
+/// Opens the log at `path`, whose folder is there. A link in its place is not followed, and no FIFO waits.
 fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    match (options.open(path), path.parent()) {
-        (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => {
-            std::fs::create_dir_all(parent)?;
-            options.open(path)
-        }
-        (opened, _) => opened,
-    }
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    Folder::open(parent)?.append(Path::new(path.file_name().unwrap_or_default()))
 }
 
 impl Drop for Log {
@@ -146,7 +141,7 @@ pub fn tail(path: &Path, count: usize) -> Vec<String> {
 }
 
 fn last_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
+    let mut file = open_file(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
     let mut bytes = Vec::new();
@@ -163,7 +158,7 @@ mod tests {
     #[test]
     fn a_silent_command_leaves_no_file() {
         let temp = tempfile::tempdir().unwrap();
-        let path = temp.path().join("deep/log");
+        let path = temp.path().join("log");
         let mut log = Log::new(path.clone(), Limits::default());
         log.write(b"").unwrap();
         log.finish().unwrap();

@@ -2,8 +2,9 @@
 //!
 //! - `runner` is the port's implementation for this machine; `supervision` is one command
 //!   from its start to its end.
-//! - Starting: `shell` (is a shell needed?), `syntax` (can it read that?), `program` (what PATH means), `environment`,
-//!   `launch`.
+//! - Starting: `shell` (is a shell needed?), `syntax` (can it read that?), `program` (what PATH means), `inherit` and
+//!   `environment` (its variables), `launch`.
+//! - `sandbox` is what a command may write to, `caches` what all builds may.
 //! - Output: `stream` reads it, `output` hands bytes to the `log` and, cut by `lines` and made
 //!   `plain`, to whoever watches.
 //! - Ending: `group` (the process group of a command), `strays` (what left its group),
@@ -12,13 +13,17 @@
 //! - `detached` starts what outlives forge, `census` knows it again.
 //! - `job_server` shares parallel jobs between commands, as GNU make does.
 
+mod caches;
 mod cancel;
 mod census;
 mod detached;
 mod ending;
 mod environment;
+mod environment_secrets;
 mod group;
 pub mod guardian;
+mod hint;
+mod inherit;
 mod job_server;
 mod launch;
 mod lines;
@@ -27,6 +32,7 @@ mod output;
 mod plain;
 mod program;
 mod runner;
+mod sandbox;
 mod shell;
 mod strays;
 mod stream;
@@ -45,18 +51,21 @@ use std::{
     time::Duration,
 };
 
+pub use caches::{temporary_folders, toolchain_caches};
 pub use cancel::Cancel;
 pub use census::{Known, carriers, end_all, listener, outlast_all};
 pub use detached::{DETACHED, start_detached};
 pub use ending::timeout_fault;
+pub use environment_secrets::{environment_secrets, keep_memory_private};
+pub use inherit::{Inherit, LOGINS, looks_secret};
 pub use log::tail;
-pub use plain::without_credentials;
-pub use program::is_program;
+pub use program::{find_outside, is_program, path_outside};
 pub use runner::Runner;
+pub use sandbox::{Sandbox, can_sandbox, sandbox_holds};
 pub use shell::{Shell, is_one_program};
 pub use syntax::{SyntaxError, syntax_error};
 
-use crate::model::{Fault, Secrets};
+use crate::model::{Fault, Secrets, shown_url};
 
 /// A command to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +74,10 @@ pub struct Command {
     pub line: CommandLine,
     /// Where it runs.
     pub dir: PathBuf,
-    /// Variables set for it, over what forge was started with.
+    /// Variables set for it, over what it inherits.
     pub env: BTreeMap<String, String>,
+    /// What it inherits of the variables that forge was started with.
+    pub inherit: Inherit,
     /// Folders put before PATH, the first one first.
     pub path: Vec<PathBuf>,
     /// How long it may take.
@@ -87,6 +98,8 @@ pub struct Command {
     pub through: bool,
     /// What is masked in all it prints.
     pub secrets: Secrets,
+    /// What it may write to; everything if absent.
+    pub sandbox: Option<Sandbox>,
     /// What ends it; that of the runner if absent.
     pub cancel: Option<Cancel>,
 }
@@ -98,6 +111,7 @@ impl Command {
             line,
             dir: dir.as_ref().to_owned(),
             env: BTreeMap::new(),
+            inherit: Inherit::All,
             path: Vec::new(),
             timeout: None,
             log: None,
@@ -106,6 +120,7 @@ impl Command {
             terminal: false,
             through: false,
             secrets: Secrets::default(),
+            sandbox: None,
             cancel: None,
         }
     }
@@ -133,7 +148,7 @@ impl fmt::Display for CommandLine {
             Self::Shell(line) => line.trim().to_owned(),
             Self::Argv(words) => words.join(" "),
         };
-        let text = without_credentials(&text);
+        let text = shown_url(&text);
         let first = text.lines().next().unwrap_or_default();
         let shown: String = first.chars().take(Self::SHOWN).collect();
         let more = if shown.len() < text.len() { "…" } else { "" };
@@ -165,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_show_commands_short_and_without_credentials() {
+    fn messages_show_commands_short_and_shown_url() {
         let line = CommandLine::Shell("set -x\nmake\n".into());
         assert_eq!(line.to_string(), "`set -x…`");
         let words = ["git", "fetch", "https://user:secret@host/x.git"].map(String::from).to_vec();

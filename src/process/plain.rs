@@ -49,20 +49,6 @@ fn after_escape(rest: &[u8]) -> &[u8] {
     &rest[length.unwrap_or(rest.len())..]
 }
 
-/// `text` without the user names and passwords that URLs in it hold (RFC 3986, userinfo).
-pub fn without_credentials(text: &str) -> String {
-    let mut pieces = text.split("://");
-    let mut result = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let ends = |c: char| c.is_whitespace() || "/?#'\"`".contains(c);
-        let authority = &piece[..piece.find(ends).unwrap_or(piece.len())];
-        let host = authority.rfind('@').map_or(0, |at| at + 1);
-        result.push_str("://");
-        result.push_str(&piece[host..]);
-    }
-    result
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -87,13 +73,6 @@ mod tests {
     #[test]
     fn invalid_bytes_are_replaced() {
         assert_eq!(plain(b"a\xffb"), "a\u{fffd}b");
-    }
-
-    #[test]
-    fn credentials_in_urls_go() {
-        let text = "x https://u:p@h/a@b and ssh://git@h:22 'https://t@h' a@b";
-        assert_eq!(without_credentials(text), "x https://h/a@b and ssh://h:22 'https://h' a@b");
-        assert_eq!(without_credentials("://"), "://");
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! Finds the program that a name means, as a shell would.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
 
@@ -47,6 +47,34 @@ pub fn is_program(name: &str, folders: &[PathBuf]) -> bool {
     find(name, &path, Path::new("/")).is_ok()
 }
 
+/// The folders of PATH that are absolute and not in `workspace`, as a PATH: what is found there was put
+/// there by the user, not by whoever wrote the workspace.
+pub fn path_outside(workspace: &Path) -> OsString {
+    let path = Environment::inherited().path_after(&[]);
+    outside(&path, workspace)
+}
+
+fn outside(path: &OsStr, workspace: &Path) -> OsString {
+    let real = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let workspace = real(workspace);
+    let is_outside =
+        |folder: &PathBuf| folder.is_absolute() && !real(folder).starts_with(&workspace);
+    let folders = std::env::split_paths(path).filter(is_outside);
+    // What was split at `:` can be joined again.
+    std::env::join_paths(folders).unwrap_or_default()
+}
+
+/// Where the program called `name` is on `path`, as [`path_outside`] gives it.
+pub fn find_outside(name: &str, path: &OsStr, workspace: &Path) -> Option<PathBuf> {
+    if name.contains('/') {
+        return None;
+    }
+    let found = find(name, path, Path::new("/")).ok()?;
+    let workspace = workspace.canonicalize().unwrap_or_else(|_| workspace.to_owned());
+    // It may be a link that leads there.
+    (!found.canonicalize().ok()?.starts_with(workspace)).then_some(found)
+}
+
 #[cfg(test)]
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt};
@@ -80,6 +108,24 @@ mod tests {
             find("folder", OsStr::new("a"), temp.path()),
             Err(Absent::NotExecutable(at("a/folder")))
         );
+    }
+
+    #[test]
+    fn nothing_of_the_workspace_is_found_outside_of_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let at = |name: &str| temp.path().join(name);
+        program(&at("ws/bin"), "tool", 0o755);
+        program(&at("own"), "other", 0o755);
+        fs::create_dir_all(at("links")).unwrap();
+        std::os::unix::fs::symlink(at("ws"), at("links/ws")).unwrap();
+        std::os::unix::fs::symlink(at("ws/bin/tool"), at("own/tool")).unwrap();
+        let path =
+            [at("ws/bin"), at("links/ws/bin"), "bin".into(), ".".into(), "".into(), at("own")];
+        let path = outside(&std::env::join_paths(path).unwrap(), &at("ws"));
+        assert_eq!(path, at("own").as_os_str());
+        assert_eq!(find_outside("tool", &path, &at("ws")), None);
+        assert_eq!(find_outside("other", &path, &at("ws")), Some(at("own/other")));
+        assert_eq!(find_outside("./other", &path, &at("own")), None);
     }
 
     #[test]

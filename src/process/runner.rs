@@ -7,14 +7,15 @@ use std::{
 };
 
 use super::{
-    Cancel, Command, CommandRunner, Pending,
+    Cancel, Command, CommandRunner, Inherit, Pending,
     environment::Environment,
     guardian::Guardian,
+    hint::{self, LastLines},
     job_server::{JobServer, Slot},
     strays::{self, Strays},
     supervision, terminal,
 };
-use crate::model::Fault;
+use crate::model::{Fault, KnownSecrets};
 
 /// Runs commands on this machine.
 pub struct Runner {
@@ -23,6 +24,8 @@ pub struct Runner {
     /// The command line of the guardian, from the mark of this run's commands.
     guardian: Option<fn(&str) -> Vec<OsString>>,
     cancel: Cancel,
+    /// What is masked in all that commands print and in what is said of them.
+    secrets: KnownSecrets,
     shared: OnceLock<Shared>,
     job_server: OnceLock<JobServer>,
 }
@@ -48,8 +51,8 @@ impl Runner {
     /// `cancel` says so. Costs nothing until the first command.
     pub fn new(jobs: usize, cancel: Cancel) -> Self {
         let (shared, job_server) = (OnceLock::new(), OnceLock::new());
-        let grace = Duration::from_secs(2);
-        Self { jobs: jobs.max(1), grace, guardian: None, cancel, shared, job_server }
+        let (grace, secrets) = (Duration::from_secs(2), KnownSecrets::default());
+        Self { jobs: jobs.max(1), grace, guardian: None, cancel, secrets, shared, job_server }
     }
 
     /// Keeps commands from surviving a forge that is killed. Only for a program that
@@ -63,6 +66,14 @@ impl Runner {
     #[must_use]
     pub(super) fn guarded_by(mut self, words: fn(&str) -> Vec<OsString>) -> Self {
         self.guardian = Some(words);
+        self
+    }
+
+    /// Masks `secrets`, those too that become known later, in all that commands print and in what is
+    /// said of them.
+    #[must_use]
+    pub fn masking(mut self, secrets: KnownSecrets) -> Self {
+        self.secrets = secrets;
         self
     }
 
@@ -126,10 +137,40 @@ impl Runner {
         let mut variables = vec![(strays::VARIABLE, mark.mark())];
         variables.extend(slot.iter().flat_map(|(server, _)| server.variables()));
         let run = supervision::Run { shared, command, cancel, mark: &mark };
-        match command.terminal {
+        let mut last = LastLines::default();
+        let ended = match command.terminal {
             true => terminal::run(&run, &variables).await,
-            false => run.attended(&variables, line).await,
+            false => {
+                let keeps = command.inherit != Inherit::All;
+                run.attended(&variables, &mut |text| {
+                    if keeps {
+                        last.push(text);
+                    }
+                    line(text);
+                })
+                .await
+            }
+        };
+        let hinted = |fault| {
+            let fault = hint::for_sandbox(fault, command, &last);
+            hint::for_denied(fault, &shared.environment, command, &last)
+        };
+        ended.map_err(hinted)
+    }
+
+    /// Runs `command`, with all that is secret masked in what it prints and in what is said of it.
+    async fn run_masked(
+        &self,
+        command: &Command,
+        line: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(), Fault> {
+        // What forge itself asks git or gh for may be a login.
+        if command.inherit == Inherit::All {
+            return self.run_one(command, line).await;
         }
+        let command = Command { secrets: self.secrets.with(&command.secrets), ..command.clone() };
+        let ended = self.run_one(&command, line).await;
+        ended.map_err(|fault| fault.in_words(|text| command.secrets.mask(text).into_owned()))
     }
 }
 
@@ -139,7 +180,7 @@ impl CommandRunner for Runner {
         command: &'a Command,
         line: &'a mut (dyn FnMut(&str) + Send),
     ) -> Pending<'a, Result<(), Fault>> {
-        Box::pin(self.run_one(command, line))
+        Box::pin(self.run_masked(command, line))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::Digest;
+use crate::model::{Digest, shown_url};
 
 /// Something that went into a build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +52,7 @@ impl Dependency {
 /// `url` as everybody may know it: without user, password, query and fragment. None if it
 /// leads to a place on this machine.
 fn public_uri(url: &str) -> Option<String> {
+    let url = &shown_url(url);
     let url = url.split(['?', '#']).next().unwrap_or_default();
     let Some((scheme, rest)) = url.split_once("://") else {
         // `git@host:path`, as ssh and git write it; anything else is a path.

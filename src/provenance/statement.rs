@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `subject` | the asset first, then each binary in it, with their sha256 |
 //! | `externalParameters` | `project`, `subsystem`, `version`, `platform`: what was asked for |
-//! | `internalParameters` | `fingerprint`, `inputs` (a short digest per field of it), and the `event` that started the run |
+//! | `internalParameters` | `fingerprint`, `inputs` (a short digest per field of it), the `event` that started the run, and the `sandbox` of the build (`landlock` or `none`) |
 //! | `resolvedDependencies` | the workspace's repository and commit, the source, the tools |
 //! | `builder.id` | see [`super::Builder`] |
 //! | `metadata` | `invocationId` (the run's URL), `startedOn`, `finishedOn` |
@@ -83,6 +83,8 @@ pub struct Run {
     pub url: Option<String>,
     /// What started it: `push`, `schedule`.
     pub event: Option<String>,
+    /// What kept the build from writing elsewhere: `landlock`, or `none`.
+    pub sandbox: Option<String>,
     /// When the build began, as RFC 3339 has it.
     pub started_on: Option<String>,
     /// When it ended, as RFC 3339 has it.
@@ -154,7 +156,11 @@ impl Statement {
 
     fn internal_parameters(&self) -> Value {
         let fingerprint = self.recipe.fingerprint.map(|fingerprint| fingerprint.to_string());
-        let mut fields = filled([("fingerprint", &fingerprint), ("event", &self.run.event)]);
+        let mut fields = filled([
+            ("fingerprint", &fingerprint),
+            ("event", &self.run.event),
+            ("sandbox", &self.run.sandbox),
+        ]);
         fields.insert("inputs".into(), json!(self.recipe.inputs));
         fields.into()
     }
@@ -188,6 +194,7 @@ impl Statement {
             run: Run {
                 url: text(&metadata["invocationId"]),
                 event: text(&internal["event"]),
+                sandbox: text(&internal["sandbox"]),
                 started_on: text(&metadata["startedOn"]),
                 finished_on: text(&metadata["finishedOn"]),
             },

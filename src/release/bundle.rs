@@ -35,8 +35,8 @@ pub fn bundle_entries(
     let mut digests: Vec<(&str, Sha256)> = Vec::new();
     for (record, installed) in artifacts {
         for (binary, digest) in &record.stamp.binaries {
-            entries.push(entry(binary, Contents::File(installed.join(binary)), true));
-            digests.push((binary, *digest));
+            entries.push(entry(binary, Contents::Proven(installed.join(binary), *digest), true));
+            digests.push((binary.as_str(), *digest));
         }
     }
     if let Some(lock) = lock {

@@ -1,7 +1,5 @@
 //! Pins and releases to test with.
 
-use std::collections::BTreeMap;
-
 use crate::{
     model::{Compression, Locked, Name, Platform, Sha256, TagStem, Version},
     store::{ReleaseAsset, ReleaseInfo},
@@ -31,7 +29,7 @@ pub fn pin(name: &str, version: &str) -> Pin {
 /// The same, locked.
 pub fn locked(pin: Pin, version: &str, commit: Option<&str>) -> Pin {
     let commit = commit.map(str::to_owned);
-    Pin { locked: Some(Locked { version: version.into(), commit, assets: BTreeMap::new() }), ..pin }
+    Pin { locked: Some(Locked { commit, ..Locked::nothing_of(version) }), ..pin }
 }
 
 /// Two platforms.

@@ -38,6 +38,18 @@ pub struct Start<'a> {
     pub places: &'a Places,
     /// Which binaries it is started with, [`VARIABLE`].
     pub binaries: &'a str,
+    /// Variables that other services of the supervisor inherit, and this one does not.
+    pub withheld: &'a [String],
+}
+
+impl Start<'_> {
+    /// What a shell does first: it forgets what is withheld.
+    pub fn prologue(&self) -> String {
+        match self.withheld {
+            [] => String::new(),
+            names => format!("unset {}; ", names.join(" ")),
+        }
+    }
 }
 
 impl Configuration {
@@ -105,11 +117,11 @@ impl Configuration {
 
 /// A service in the supervisor's words.
 pub fn process(home: &Home, start: &Start) -> Value {
-    let Start { name, service, places, binaries } = start;
+    let Start { name, service, places, binaries, .. } = start;
     let root = home.layout().root();
     let dir = service.dir.as_ref().map_or(root.to_owned(), |dir| root.join(dir.expand(places)));
     let mut process = json!({
-        "entrypoint": entrypoint(service, places),
+        "entrypoint": entrypoint(start),
         "working_dir": literal(&dir.display().to_string()),
         "environment": environment(service, places, binaries),
         "log_location": literal(&home.log(name).display().to_string()),
@@ -152,10 +164,10 @@ pub fn process(home: &Home, start: &Start) -> Value {
 }
 
 /// A shell, which makes way for the program where it has nothing else to do, so that signals reach it.
-fn entrypoint(service: &Service, places: &Places) -> Vec<String> {
-    let line = service.command.expand_in_shell(places);
+fn entrypoint(start: &Start) -> Vec<String> {
+    let line = start.service.command.expand_in_shell(start.places);
     let line = if is_one_program(&line) { format!("exec {line}") } else { line };
-    ["/bin/sh", "-eu", "-c", &line].map(str::to_owned).to_vec()
+    ["/bin/sh", "-eu", "-c", &(start.prologue() + &line)].map(str::to_owned).to_vec()
 }
 
 fn environment(service: &Service, places: &Places, binaries: &str) -> Vec<String> {
@@ -183,7 +195,7 @@ pub fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{collections::BTreeSet, time::Duration};
 
     use super::*;
     use crate::{
@@ -203,6 +215,7 @@ mod tests {
             }),
             needs: [Name::new("store").unwrap()].into(),
             env: [("PRICE".to_owned(), Text::new("5$".into()))].into(),
+            pass_env: BTreeSet::new(),
             dir: None,
             restart: Restart::OnFailure,
             signal: 2,
@@ -214,7 +227,8 @@ mod tests {
         let home = Home::new(&Layout::new("/w".into()));
         let places = Places { root: "/w".into(), bin: "/w/.forge/bin".into(), ..Places::default() };
         let name = Name::new("nats").unwrap();
-        let start = Start { name: &name, service, places: &places, binaries: "v1 0" };
+        let withheld = &[];
+        let start = Start { name: &name, service, places: &places, binaries: "v1 0", withheld };
         let mut configuration = Configuration::default();
         assert!(configuration.set(&name, process(&home, &start)));
         assert!(!configuration.set(&name, process(&home, &start)));

@@ -52,6 +52,7 @@ fn script_text(home: &Home, start: &Start, ready: &Ready, forge: &str) -> String
         let path = if name == "PATH" { "\"${PATH%%:*}\":" } else { "" };
         text.push_str(&format!("export {name}={path}{value}\n"));
     }
+    text.push_str(&start.prologue());
     let words = match &ready.probe {
         Probe::Tcp { host, port } => vec!["tcp".into(), host.clone(), port.to_string()],
         Probe::Http { host, port, path } => {

@@ -17,7 +17,7 @@ use super::{
     stop::stop,
 };
 use crate::{
-    cache::{Installed, Place, inspect},
+    cache::{Installed, Place, SealKey, inspect},
     model::{ArtifactId, Fault, Kind, Name},
     process::{Cancel, listener, tail},
     workspace::{SUPERVISOR, Service, Workspace},
@@ -241,7 +241,8 @@ impl<'a> Raising<'a> {
         let id = ArtifactId { name: self.wish.supervisor.clone(), platform: workspace.platform };
         let program = workspace.platform.executable(SUPERVISOR);
         let program = workspace.layout.installed_artifact(&id).join(program);
-        Supervisor::start(self.home, &program, binaries(workspace, self.wish.supervisor))
+        let inherit = workspace.inherit(&passed_to_services(workspace));
+        Supervisor::start(self.home, &program, binaries(workspace, self.wish.supervisor), inherit)
     }
 
     /// Whether what is written of `name` changed.
@@ -261,10 +262,15 @@ impl<'a> Raising<'a> {
         let is_again = self.wish.again.contains(name) || !runs;
         let service = self.service(name)?;
         folder_is_there(workspace, name, service)?;
+        let inherits = workspace.inherit(&service.pass_env);
+        let withheld: Vec<String> = passed_to_services(workspace)
+            .into_iter()
+            .filter(|name| !inherits.allows(name) && is_shell_name(name))
+            .collect();
         let written = |turn: u64| {
             let binaries = format!("{label} #{turn}");
-            let start = Start { name, service, places: &places, binaries: &binaries };
-            process(self.home, &start)
+            let (places, binaries, withheld) = (&places, binaries.as_str(), withheld.as_slice());
+            process(self.home, &Start { name, service, places, binaries, withheld })
         };
         let mut wanted = written(turn);
         let why = match was {
@@ -274,7 +280,8 @@ impl<'a> Raising<'a> {
             _ => None,
         };
         if let Some(ready) = &service.ready {
-            let start = Start { name, service, places: &places, binaries: "" };
+            let withheld = withheld.as_slice();
+            let start = Start { name, service, places: &places, binaries: "", withheld };
             look::write_script(self.home, &start, ready)?;
         }
         let Some(why) = why else { return Ok(false) };
@@ -373,7 +380,7 @@ fn taken(name: &Name, port: u16) -> Fault {
 pub fn binaries(workspace: &Workspace, name: &Name) -> String {
     let id = ArtifactId { name: name.clone(), platform: workspace.platform };
     let version = workspace.subsystems[name].version.to_string();
-    match inspect(&Place::of(&workspace.layout, &id)) {
+    match inspect(&Place::of(&workspace.layout, &id), &SealKey::of_user()) {
         Installed::Intact { record, .. } => {
             let digests = record.stamp.binaries.values().map(|d| d.to_string()[..12].to_owned());
             let digests: Vec<_> = digests.collect();
@@ -381,4 +388,15 @@ pub fn binaries(workspace: &Workspace, name: &Name) -> String {
         }
         _ => format!("{name} {version} (not installed)"),
     }
+}
+/// The variables that some service of `workspace` names in `pass_env:`. One supervisor starts them all.
+fn passed_to_services(workspace: &Workspace) -> BTreeSet<String> {
+    let services = workspace.subsystems.values().filter_map(|one| one.service.as_ref());
+    services.flat_map(|service| service.pass_env.iter().cloned()).collect()
+}
+
+/// Whether a shell can have a variable called `name`.
+fn is_shell_name(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

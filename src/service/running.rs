@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Home, Supervisor, configuration::Configuration, of, raise::binaries};
 use crate::{
     archive::hash_file,
-    cache::{Place, Record},
+    cache::{Place, Record, SealKey},
     model::{ArtifactId, Fault, Name, Sha256, Stamp},
     process::Known,
     workspace::Workspace,
@@ -64,7 +64,8 @@ fn what_is_wrong(
     started_with: Option<&str>,
 ) -> Option<String> {
     let id = ArtifactId { name: name.clone(), platform: workspace.platform };
-    let Some(Record { stamp, .. }) = Record::read(&Place::of(&workspace.layout, &id).record) else {
+    let record = Place::of(&workspace.layout, &id).record;
+    let Some(Record { stamp, .. }) = Record::read(&record, &SealKey::of_user()) else {
         return Some("its binary is not installed".into());
     };
     let pinned = &workspace.subsystems[name].version;
@@ -82,7 +83,7 @@ fn what_is_wrong(
             other.pid,
             other.name,
             short(&other.digest),
-            stamp.binaries.get(&other.name).map_or("unknown".into(), short)
+            stamp.binaries.get(other.name.as_str()).map_or("unknown".into(), short)
         ));
     }
     // A script is read by another program; what it was when it was started is known all the same.
@@ -109,7 +110,7 @@ impl Program {
 
     /// Whether it is called as a binary of the stamp is.
     fn is_of(&self, stamp: &Stamp) -> bool {
-        stamp.binaries.contains_key(&self.name)
+        stamp.binaries.contains_key(self.name.as_str())
     }
 }
 

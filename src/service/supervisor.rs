@@ -10,7 +10,7 @@ use crate::{
     cache::write_state,
     disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Kind, Name},
-    process::{Command, CommandLine, Known, start_detached, tail},
+    process::{Command, CommandLine, Inherit, Known, start_detached, tail},
 };
 
 /// How long a question about the state of things may take.
@@ -91,11 +91,17 @@ impl<'a> Supervisor<'a> {
         record.process.is_alive().then_some(Self { home, record })
     }
 
-    /// Starts `program`, which is one of `binaries`, and waits until it answers.
+    /// Starts `program`, which is one of `binaries`, and waits until it answers. It and its services
+    /// inherit what `inherit` says.
     ///
     /// # Errors
     /// If it cannot be started, or ends at once, with what it says.
-    pub fn start(home: &'a Home, program: &Path, binaries: String) -> Result<Self, Fault> {
+    pub fn start(
+        home: &'a Home,
+        program: &Path,
+        binaries: String,
+        inherit: Inherit,
+    ) -> Result<Self, Fault> {
         let (folder, socket) = (home.folder(), home.socket());
         home.remove_socket();
         let path = |path: &Path| path.display().to_string();
@@ -110,6 +116,7 @@ impl<'a> Supervisor<'a> {
             words.extend([flag.into(), path(value)]);
         }
         let mut command = Command::new(CommandLine::Argv(words), &folder);
+        command.inherit = inherit;
         command.path.push(home.layout().bin());
         command.env.insert(SHELL.0.into(), SHELL.1.into());
         let process = start_detached(&command, &home.mark(), WITHHELD, &home.output())?;

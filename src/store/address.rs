@@ -1,11 +1,9 @@
 //! Addresses of servers that logins are shown to.
 
-use std::net::IpAddr;
-
 use reqwest::Url;
 
 use super::url::without_secrets;
-use crate::model::{Fault, Kind};
+use crate::model::{Fault, Kind, is_loopback};
 
 /// The name that logins for the server at `url` are kept under: `github.com`, with its port if it
 /// has one.
@@ -64,12 +62,4 @@ pub fn public_address(text: &str) -> Result<String, String> {
         (scheme, _) => return Err(format!("`{scheme}:` is not https")),
     }
     Ok(without_secrets(text))
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host
-            .trim_matches(['[', ']'])
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }

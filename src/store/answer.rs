@@ -119,6 +119,8 @@ fn again(status: StatusCode, headers: &HeaderMap) -> Again {
         }
         // How some hosts say "too many requests".
         StatusCode::FORBIDDEN if asked.is_some() => Again::Later(asked),
+        // There is no such part of it (any more); the whole may be there.
+        StatusCode::RANGE_NOT_SATISFIABLE => Again::FromStart,
         StatusCode::NOT_IMPLEMENTED => Again::Never,
         status if status.is_server_error() => Again::Later(asked),
         _ => Again::Never,

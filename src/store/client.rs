@@ -10,12 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::{Response, Url, redirect::Policy};
+use reqwest::{Proxy, Response, Url, redirect::Policy};
 
 use super::{
     Settings,
     answer::{Answer, judge, redirect},
     call::{Call, Content, Reply},
+    proxy::Proxies,
     reach::Reach,
     retry::{Again, Failure},
     upload,
@@ -36,6 +37,7 @@ pub(super) struct Client {
     asking: Clients,
     /// The library counts an upload as silence of the server, so here [`upload`] keeps time.
     uploading: Clients,
+    proxies: Proxies,
     reach: Mutex<Reach>,
 }
 
@@ -52,6 +54,7 @@ impl Client {
             settings: settings.clone(),
             asking: Clients::default(),
             uploading: Clients::default(),
+            proxies: Proxies::of(&settings.environment),
             reach: Mutex::default(),
         }
     }
@@ -166,7 +169,15 @@ impl Client {
             .redirect(Policy::none())
             .connect_timeout(settings.connect_timeout)
             .user_agent(&settings.user_agent);
-        let builder = if settings.proxies { builder } else { builder.no_proxy() };
+        let builder = match settings.proxies {
+            true if self.proxies.are_set() => {
+                let proxies = self.proxies.clone();
+                let proxy = Proxy::custom(move |url| proxies.proxy_for(url).cloned());
+                builder.no_proxy().proxy(proxy)
+            }
+            true => builder,
+            false => builder.no_proxy(),
+        };
         builder.build().map_err(|error| {
             Fault::new(Kind::Store, "cannot prepare for the network")
                 .because(innermost(&error))

@@ -16,12 +16,16 @@ use super::{
     publication::{self, Publication},
     sidecar,
 };
-use crate::model::{Fault, Kind, Sha256};
+use crate::{
+    disk::{Folder, MOST_OF_TEXT, read_text, unique},
+    model::{Fault, Kind, Sha256},
+};
 
 /// A folder of releases.
 pub(super) struct Dir {
     url: String,
     root: PathBuf,
+    is_writable: bool,
     /// Whether leftovers were looked for since this store was opened.
     swept: AtomicBool,
 }
@@ -29,7 +33,22 @@ pub(super) struct Dir {
 impl Dir {
     /// The store in the folder `root`, which need not be there yet.
     pub(super) fn new(url: String, root: PathBuf) -> Self {
-        Self { url, root, swept: AtomicBool::new(false) }
+        Self { url, root, is_writable: true, swept: AtomicBool::new(false) }
+    }
+
+    /// A store that holds nothing and takes nothing; nothing is at `root`.
+    pub(super) fn nowhere(url: String, root: PathBuf) -> Self {
+        Self { is_writable: false, ..Self::new(url, root) }
+    }
+
+    /// The store in the folder `root` that serves where none is named: if it cannot be written to, it
+    /// is only read; nothing if it cannot even be made.
+    pub(super) fn private(url: String, root: PathBuf) -> Option<Self> {
+        let there = root.ancestors().find(|place| place.exists()).unwrap_or(Path::new("/"));
+        let may_write = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+        let is_writable = there.is_dir() && rustix::fs::access(there, may_write).is_ok();
+        let is_there = is_writable || root.is_dir();
+        is_there.then(|| Self { is_writable, ..Self::new(url, root) })
     }
 
     fn path(&self, tag: &str, asset: &str) -> Result<PathBuf, Fault> {
@@ -90,9 +109,13 @@ impl Dir {
             ..Fault::io(format!("cannot remove {tag} from {}", self.url), &error)
         };
         // Out of sight first: half a release is never seen.
-        let away = self.root.join(format!(".removed-{tag}-{}", std::process::id()));
-        match fs::rename(self.root.join(tag), &away) {
-            Ok(()) => fs::remove_dir_all(&away).map_err(failed),
+        let away = PathBuf::from(unique(&format!(".removed-{tag}-")));
+        let root = match Folder::open(&self.root) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            root => root.map_err(failed)?,
+        };
+        match root.rename(Path::new(tag), &root, &away) {
+            Ok(()) => root.remove_all(&away).map_err(failed),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(failed(error)),
         }
@@ -123,7 +146,7 @@ fn read_sidecar(path: &Path, asset: &str) -> Result<Option<Sha256>, Fault> {
             .because(why)
             .hint("if the asset beside it is good, delete it: the digest then counts as unknown")
     };
-    match fs::read_to_string(path) {
+    match read_text(path, MOST_OF_TEXT) {
         Ok(text) => sidecar::read(&text, asset).map_err(unusable),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unusable(error.to_string())),
@@ -136,7 +159,7 @@ impl Store for Dir {
     }
 
     fn is_writable(&self) -> bool {
-        true
+        self.is_writable
     }
 
     fn is_shared(&self) -> bool {

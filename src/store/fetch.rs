@@ -6,7 +6,8 @@ use futures_util::stream::TryStreamExt;
 use reqwest::Url;
 
 use super::{
-    AssetStream, Settings, call::Call, client::Client, file, transfer, url::without_secrets,
+    AssetStream, Beginnings, BrokenTransfer, Settings, call::Call, client::Client, file, transfer,
+    url::without_secrets,
 };
 use crate::model::{Fault, Kind, Sha256};
 
@@ -41,8 +42,8 @@ impl Fetcher {
     /// # Errors
     /// As [`Fetcher::get`]; `Store` also if it is longer than `max_bytes` or no UTF-8.
     pub async fn get_text(&self, url: &str, max_bytes: u64) -> Result<Option<String>, Fault> {
-        let Some(stream) = self.get(url).await? else { return Ok(None) };
-        text_of(url, read_text(stream, max_bytes).await?)
+        let bytes = self.small(url, false, max_bytes).await?;
+        bytes.map(|bytes| utf8(bytes).map_err(|why| unusable(url, why))).transpose()
     }
 
     /// Reads what is at a URL (`https://`, `http://`), be it a page for people. `None` is a
@@ -51,14 +52,8 @@ impl Fetcher {
     /// # Errors
     /// As [`Fetcher::get_text`].
     pub async fn get_page(&self, url: &str, max_bytes: u64) -> Result<Option<String>, Fault> {
-        let stream = match self.place(url)? {
-            Place::File(path) => file::open(&path)?,
-            Place::Web(url) => {
-                transfer::open(self.client.clone(), Call::get(url).of_any_kind()).await?
-            }
-        };
-        let Some(stream) = stream else { return Ok(None) };
-        text_of(url, read_text(stream, max_bytes).await?)
+        let bytes = self.small(url, true, max_bytes).await?;
+        bytes.map(|bytes| utf8(bytes).map_err(|why| unusable(url, why))).transpose()
     }
 
     /// Reads a file of at most `max_bytes`, and digests it. `None` is a confirmed absence.
@@ -70,13 +65,35 @@ impl Fetcher {
         url: &str,
         max_bytes: u64,
     ) -> Result<Option<(Vec<u8>, Sha256)>, Fault> {
-        let Some(stream) = self.get(url).await? else { return Ok(None) };
-        let bytes = read_small(stream, max_bytes).await?.map_err(|why| {
-            Fault::new(Kind::Store, format!("cannot use {}", without_secrets(url))).because(why)
-        })?;
+        let Some(bytes) = self.small(url, false, max_bytes).await? else { return Ok(None) };
         let mut digester = file::Digester::default();
         digester.take(&bytes);
         Ok(Some((bytes, digester.sha256())))
+    }
+
+    /// Reads all of something small, from its beginning if its transfer breaks.
+    async fn small(
+        &self,
+        url: &str,
+        takes_pages: bool,
+        max_bytes: u64,
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        let mut beginnings = Beginnings::default();
+        loop {
+            let stream = match self.place(url)? {
+                Place::File(path) => file::open(&path)?,
+                Place::Web(url) => {
+                    let call = Call::get(url);
+                    let call = if takes_pages { call.of_any_kind() } else { call };
+                    transfer::open(self.client.clone(), call).await?
+                }
+            };
+            let Some(stream) = stream else { return Ok(None) };
+            match read_small(stream, max_bytes).await {
+                Ok(bytes) => return bytes.map(Some).map_err(|why| unusable(url, why)),
+                Err(broken) => beginnings.again(broken)?,
+            }
+        }
     }
 
     fn place(&self, text: &str) -> Result<Place, Fault> {
@@ -100,30 +117,17 @@ impl Fetcher {
     }
 }
 
-/// What was read at `url`, or that it cannot be used.
-fn text_of(url: &str, text: Result<String, String>) -> Result<Option<String>, Fault> {
-    text.map(Some).map_err(|why| {
-        Fault::new(Kind::Store, format!("cannot use {}", without_secrets(url))).because(why)
-    })
-}
-
 /// Where something to be read is.
 enum Place {
     File(PathBuf),
     Web(Url),
 }
 
-/// Reads all of a small text; the inner error says why it is none.
-pub(super) async fn read_text(
+/// Reads all of something small; the inner error says that it is not small.
+pub(super) async fn read_small(
     stream: AssetStream,
     max_bytes: u64,
-) -> Result<Result<String, String>, Fault> {
-    let bytes = read_small(stream, max_bytes).await?;
-    Ok(bytes.and_then(|text| String::from_utf8(text).map_err(|_| "it is no UTF-8 text".into())))
-}
-
-/// Reads all of something small; the inner error says that it is not.
-async fn read_small(stream: AssetStream, max_bytes: u64) -> Result<Result<Vec<u8>, String>, Fault> {
+) -> Result<Result<Vec<u8>, String>, BrokenTransfer> {
     let mut pieces = stream.bytes;
     let mut bytes = Vec::new();
     while let Some(piece) = pieces.try_next().await? {
@@ -133,6 +137,15 @@ async fn read_small(stream: AssetStream, max_bytes: u64) -> Result<Result<Vec<u8
         }
     }
     Ok(Ok(bytes))
+}
+
+/// Bytes as text, or why they are none.
+pub(super) fn utf8(bytes: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|_| "it is no UTF-8 text".into())
+}
+
+fn unusable(url: &str, why: String) -> Fault {
+    Fault::new(Kind::Store, format!("cannot use {}", without_secrets(url))).because(why)
 }
 
 #[cfg(test)]

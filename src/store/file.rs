@@ -12,7 +12,10 @@ use ring::digest::{Context, SHA256};
 use tokio::sync::mpsc;
 
 use super::AssetStream;
-use crate::model::{Fault, Kind, Sha256};
+use crate::{
+    disk::open_file,
+    model::{Fault, Kind, Sha256},
+};
 
 /// Bytes read at once.
 const PIECE: usize = 256 * 1024;
@@ -21,7 +24,8 @@ const PIECE: usize = 256 * 1024;
 pub(super) fn size(path: &Path) -> std::result::Result<Option<u64>, Fault> {
     match path.metadata() {
         Ok(meta) if meta.is_file() => Ok(Some(meta.len())),
-        Ok(_) => Err(unreadable(path, &"it is a folder, not a file")),
+        Ok(meta) if meta.is_dir() => Err(unreadable(path, &"it is a folder, not a file")),
+        Ok(_) => Err(unreadable(path, &"it is not a regular file")),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unreadable(path, &error)),
     }
@@ -31,7 +35,7 @@ pub(super) fn size(path: &Path) -> std::result::Result<Option<u64>, Fault> {
 /// read at once, a larger one by a thread that stays two pieces ahead.
 pub(super) fn open(path: &Path) -> std::result::Result<Option<AssetStream>, Fault> {
     let Some(size) = size(path)? else { return Ok(None) };
-    let file = match File::open(path) {
+    let file = match open_file(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(path, &error)),
@@ -47,7 +51,7 @@ pub(super) fn open(path: &Path) -> std::result::Result<Option<AssetStream>, Faul
         loop {
             let piece = match read_piece(&file) {
                 Ok(piece) if piece.is_empty() => return,
-                piece => piece.map_err(|error| unreadable(&path, &error)),
+                piece => piece.map_err(|error| unreadable(&path, &error).into()),
             };
             let is_last = piece.is_err();
             // Nobody listens any more: the reader was dropped.

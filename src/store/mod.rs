@@ -21,6 +21,7 @@
 mod account;
 mod address;
 mod answer;
+mod beginning;
 mod call;
 mod checksums;
 mod client;
@@ -33,6 +34,7 @@ mod github;
 mod http;
 mod open;
 mod piece;
+mod proxy;
 mod publication;
 mod reach;
 mod release;
@@ -53,9 +55,10 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 pub use address::public_address;
+pub use beginning::{Beginnings, BrokenTransfer};
 pub use checksums::{asset_path, find_digest};
 pub use fetch::Fetcher;
-pub use open::{data_folder, default_url, open};
+pub use open::{data_folder, default_url, open, private};
 pub use release::{
     Access, AssetInfo, Mode, Published, Receipt, Release, ReleaseAsset, ReleaseInfo, Upload,
 };
@@ -74,7 +77,7 @@ pub struct AssetStream {
     pub size: Option<u64>,
     /// The bytes as they come. An interrupted transfer is resumed where the store can;
     /// an error ends the stream.
-    pub bytes: BoxStream<'static, Result<Bytes, Fault>>,
+    pub bytes: BoxStream<'static, Result<Bytes, BrokenTransfer>>,
 }
 
 /// The port to a place where releases live, laid out `<tag>/<asset>`.
@@ -168,8 +171,15 @@ pub async fn read_text(
     asset: &str,
     max_bytes: u64,
 ) -> Result<Option<String>, Fault> {
-    let Some(stream) = store.open(tag, asset).await? else { return Ok(None) };
-    fetch::read_text(stream, max_bytes).await?.map(Some).map_err(|why| {
+    let mut beginnings = Beginnings::default();
+    let text = loop {
+        let Some(stream) = store.open(tag, asset).await? else { return Ok(None) };
+        match fetch::read_small(stream, max_bytes).await {
+            Ok(bytes) => break bytes.and_then(fetch::utf8),
+            Err(broken) => beginnings.again(broken)?,
+        }
+    };
+    text.map(Some).map_err(|why| {
         Fault::new(Kind::Store, format!("cannot use {tag}/{asset} in {}", store.url())).because(why)
     })
 }

@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsString,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,7 +19,7 @@ use super::{
     http::Http,
     s3::S3,
 };
-use crate::model::{Fault, Kind};
+use crate::model::{Fault, Kind, Sha256, checksum, is_unprotected};
 
 /// Opens the store at `url`. Touches neither disk nor network yet.
 ///
@@ -29,6 +30,11 @@ pub fn open(url: &StoreUrl, settings: &Settings) -> Result<Arc<dyn Store>, Fault
     match url {
         StoreUrl::Dir(path) => {
             Ok(Arc::new(Dir::new(url.to_string(), absolute(path, &settings.workspace)?)))
+        }
+        StoreUrl::Http(text) if is_unprotected(text) => {
+            Err(Fault::new(Kind::Usage, format!("`{url}` would be read over unprotected http"))
+                .because("everybody on the way could replace what is there")
+                .hint("write `https://…`; http is for this machine only"))
         }
         StoreUrl::Http(text) => {
             let base = Url::parse(text).map_err(|error| {
@@ -67,19 +73,39 @@ fn absolute(path: &Path, workspace: &Path) -> Result<PathBuf, Fault> {
     }
 }
 
+/// What the store is called that is nowhere.
+const NO_STORE: &str =
+    "no store (there is no home folder to keep one in, and `releases` names none)";
+
 fn no_home(error: &etcetera::HomeDirError) -> Fault {
     Fault::new(Kind::Failed, "cannot tell where your home folder is")
         .because(error.to_string())
         .hint("set HOME, or name a store in `releases` of versions.yml")
 }
 
-/// The store of a workspace whose manifest names none: a folder for `project` below
-/// `$FORGE_DATA_DIR/releases`, or below `forge/releases` in the user's data folder.
+/// The store of a workspace whose manifest names none: [`default_url`]. Where the user has no home
+/// folder, or may not write to it, it is only read.
+pub fn private(project: &str, workspace: &Path) -> Arc<dyn Store> {
+    let root = match default_url(project, workspace) {
+        Ok(StoreUrl::Dir(root)) => Some(workspace.join(root)),
+        _ => None,
+    };
+    let named = |root: PathBuf| Dir::private(StoreUrl::Dir(root.clone()).to_string(), root);
+    let nowhere = || Dir::nowhere(NO_STORE.to_owned(), workspace.join(".forge/releases"));
+    Arc::new(root.and_then(named).unwrap_or_else(nowhere))
+}
+
+/// The store of a workspace whose manifest names none: a folder for `project` as it lies at
+/// `workspace`, below `$FORGE_DATA_DIR/releases` or `forge/releases` in the user's data folder. What
+/// another folder calls the same may be a stranger's.
 ///
 /// # Errors
 /// `Failed` if the user has no home folder.
-pub fn default_url(project: &str) -> Result<StoreUrl, Fault> {
-    Ok(StoreUrl::Dir(data_folder()?.join("releases").join(folder(project))))
+pub fn default_url(project: &str, workspace: &Path) -> Result<StoreUrl, Fault> {
+    let workspace = fs::canonicalize(workspace).unwrap_or_else(|_| workspace.to_owned());
+    let digest = Sha256(checksum(workspace.as_os_str().as_encoded_bytes())).short();
+    let name = format!("{}-{digest}", folder(project));
+    Ok(StoreUrl::Dir(data_folder()?.join("releases").join(name)))
 }
 
 /// Where forge keeps what is worth keeping of this user: `$FORGE_DATA_DIR`, or `forge` in the
@@ -123,7 +149,7 @@ mod tests {
         for (url, writable) in [
             ("dir:releases", true),
             ("https://example.org/releases", false),
-            ("http://example.org:8080/releases", false),
+            ("http://127.0.0.1:8080/releases", false),
             ("github:o/r", true),
             ("github:https://ghe.example.org/o/r", true),
             ("gitea:git.example.org/o/r", true),
@@ -151,6 +177,8 @@ mod tests {
         assert_eq!(fault.kind, Kind::Usage);
         assert!(fault.what.contains("cannot be the address of a Gitea"), "{fault}");
         assert!(opened("gitea:http://127.0.0.1:3000/o/r").is_ok());
+        let fault = opened("http://example.org/releases").err().unwrap();
+        assert!(fault.what.contains("unprotected http"), "{fault}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is put under one name of a release: a file that was proven, or a text beside it.
 
-use std::{fs::File, io, path::Path};
+use std::{io, path::Path};
 
 use super::{
     Upload,
@@ -8,7 +8,10 @@ use super::{
     file::{self, Digester},
     publication,
 };
-use crate::model::{Fault, Kind, Sha256};
+use crate::{
+    disk::open_file,
+    model::{Fault, Kind, Sha256},
+};
 
 /// A file or a text that is to be an asset. It can be sent any number of times.
 pub(super) struct Piece {
@@ -61,7 +64,7 @@ impl Piece {
 }
 
 fn digested(path: &Path) -> io::Result<(u64, Sha256)> {
-    let mut file = File::open(path)?;
+    let mut file = open_file(path)?;
     let sha256 = file::copy_digested(&mut file, &mut io::sink())?;
     Ok((file.metadata()?.len(), sha256))
 }

@@ -2,8 +2,8 @@
 //! what was there first stays.
 //!
 //! ```text
-//! source ── copy, digest, fsync ──> .partial/.tmpXXXX ── rename, never over ──> <tag>/<asset>
-//!                                                   then <tag>/<asset>.sha256 ── rename, over
+//! source ── copy, digest, fsync ──> .partial/staging-…/new ── rename, never over ──> <tag>/<asset>
+//!                                                        then <tag>/<asset>.sha256 ── rename, over
 //! ```
 //!
 //! The bytes are copied. A hard link would be cheaper, but then the store would share
@@ -17,20 +17,24 @@
 //! digest, which the next publication heals.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use tempfile::{Builder, NamedTempFile};
-
 use super::{Published, Upload, file};
-use crate::model::{Fault, Kind, Sha256};
+use crate::{
+    disk::{Entry, EntryKind, Folder, Staging, open_file},
+    model::{Fault, Kind, Sha256},
+};
 
 /// The folder of half-made files, in the root of the store. Its name begins with a dot,
 /// as no tag does.
 const PARTIAL: &str = ".partial";
+
+/// The name of a half-made file in its folder.
+const NEW: &str = "new";
 
 /// How old a half-made file must be for nobody to be at work on it any more.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -55,9 +59,10 @@ impl Publication {
         if let Some(theirs) = self.there()? {
             return self.compare(theirs);
         }
-        let partial = self.copied()?;
-        match self.claim(partial) {
-            Ok(()) => self.write_sidecars().map(|()| Published::Created),
+        let root = self.open_root()?;
+        let copy = self.copied(&root)?;
+        match self.claim(&root, &copy) {
+            Ok(()) => self.write_sidecars(&root).map(|()| Published::Created),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 let theirs = self.there()?.ok_or_else(|| self.failed(&error))?;
                 self.compare(theirs)
@@ -66,13 +71,18 @@ impl Publication {
         }
     }
 
+    /// The folder of the store, made if it is not there. No link in it is followed.
+    fn open_root(&self) -> Result<Folder, Fault> {
+        Folder::make(&self.root).map_err(|error| self.failed(&error))
+    }
+
     fn folder(&self) -> PathBuf {
         self.root.join(&self.tag)
     }
 
     /// The digest of the asset that is there.
     fn there(&self) -> Result<Option<Sha256>, Fault> {
-        match File::open(self.folder().join(&self.upload.asset)) {
+        match open_file(&self.folder().join(&self.upload.asset)) {
             Ok(mut file) => file::copy_digested(&mut file, &mut io::sink())
                 .map(Some)
                 .map_err(|error| self.failed(&error)),
@@ -85,73 +95,50 @@ impl Publication {
         if theirs != self.upload.sha256 {
             return Ok(Published::Conflict { theirs });
         }
-        self.write_sidecars()?;
+        self.write_sidecars(&self.open_root()?)?;
         Ok(Published::Identical)
     }
 
     /// A complete, proven, durable copy without a name yet.
-    fn copied(&self) -> Result<NamedTempFile, Fault> {
+    fn copied(&self, root: &Folder) -> Result<Staging, Fault> {
         let unreadable = |error| {
             Fault::io(format!("cannot read {}, to publish it", self.upload.path.display()), &error)
         };
-        let mut source = File::open(&self.upload.path).map_err(unreadable)?;
-        let mut partial = self.partial().map_err(|error| self.failed(&error))?;
-        let digest = file::copy_digested(&mut source, partial.as_file_mut())
-            .map_err(|error| self.failed(&error))?;
+        let mut source = open_file(&self.upload.path).map_err(unreadable)?;
+        let (staging, mut partial) = partial(root).map_err(|error| self.failed(&error))?;
+        let digest =
+            file::copy_digested(&mut source, &mut partial).map_err(|error| self.failed(&error))?;
         if digest != self.upload.sha256 {
             return Err(changed(&self.upload.path, digest, self.upload.sha256));
         }
-        partial.as_file().sync_data().map_err(|error| self.failed(&error))?;
-        Ok(partial)
-    }
-
-    /// A new file in the folder of half-made files.
-    fn partial(&self) -> io::Result<NamedTempFile> {
-        let folder = self.root.join(PARTIAL);
-        let mut builder = Builder::new();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // Readable for a web server that mirrors the store, writable for nobody.
-            builder.permissions(fs::Permissions::from_mode(0o444));
-        }
-        builder.tempfile_in(&folder).or_else(|error| match error.kind() {
-            ErrorKind::NotFound => {
-                fs::create_dir_all(&folder)?;
-                builder.tempfile_in(&folder)
-            }
-            _ => Err(error),
-        })
+        partial.sync_data().map_err(|error| self.failed(&error))?;
+        Ok(staging)
     }
 
     /// Gives the copy its name, unless that is taken.
-    fn claim(&self, partial: NamedTempFile) -> io::Result<()> {
-        let path = self.folder().join(&self.upload.asset);
-        let Err(refused) = partial.persist_noclobber(&path) else { return Ok(()) };
-        if refused.error.kind() != ErrorKind::NotFound {
-            return Err(refused.error);
-        }
-        // The first asset of its release.
-        fs::create_dir_all(self.folder())?;
-        refused.file.persist_noclobber(&path).map(drop).map_err(|refused| refused.error)
+    fn claim(&self, root: &Folder, copy: &Staging) -> io::Result<()> {
+        let path = Path::new(&self.tag).join(&self.upload.asset);
+        copy.folder().rename_new(Path::new(NEW), root, &path)
     }
 
     /// Writes what is not there yet: whoever created the asset may have been killed before, and
     /// an empty one is what a power loss leaves.
-    fn write_sidecars(&self) -> Result<(), Fault> {
+    fn write_sidecars(&self, root: &Folder) -> Result<(), Fault> {
         for (name, text) in &self.upload.sidecars {
-            let path = self.folder().join(name);
-            if path.metadata().map_or(0, |meta| meta.len()) == 0 {
-                self.write_sidecar(&path, text).map_err(|error| self.failed(&error))?;
-            }
+            let path = Path::new(&self.tag).join(name);
+            self.write_sidecar(root, &path, text).map_err(|error| self.failed(&error))?;
         }
         Ok(())
     }
 
-    fn write_sidecar(&self, path: &Path, text: &str) -> io::Result<()> {
-        let mut partial = self.partial()?;
+    fn write_sidecar(&self, root: &Folder, path: &Path, text: &str) -> io::Result<()> {
+        let is_whole = |there: Entry| there.kind == EntryKind::File && there.size > 0;
+        if root.entry(path)?.is_some_and(is_whole) {
+            return Ok(());
+        }
+        let (staging, mut partial) = partial(root)?;
         partial.write_all(text.as_bytes())?;
-        partial.persist(path).map(drop).map_err(|refused| refused.error)
+        staging.folder().rename(Path::new(NEW), root, path)
     }
 
     fn failed(&self, error: &io::Error) -> Fault {
@@ -175,16 +162,19 @@ impl Publication {
     }
 }
 
+/// A new file among the half-made ones of the store at `root`, in a folder of its own.
+fn partial(root: &Folder) -> io::Result<(Staging, File)> {
+    let staging = Staging::new(root, Path::new(PARTIAL))?;
+    // Readable for a web server that mirrors the store, writable for nobody.
+    let file = staging.folder().create_new(Path::new(NEW), 0o444)?;
+    Ok((staging, file))
+}
+
 /// Removes what publications that were killed left in the store at `root`. What cannot be
 /// removed is left for the next one: nobody reads it.
 pub(super) fn sweep(root: &Path) {
-    let Ok(leftovers) = fs::read_dir(root.join(PARTIAL)) else { return };
-    for leftover in leftovers.flatten() {
-        let modified = leftover.metadata().and_then(|meta| meta.modified());
-        let age = modified.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
-        if age.is_some_and(|age| age > ABANDONED) {
-            let _ = fs::remove_file(leftover.path());
-        }
+    if let Ok(root) = Folder::open(root) {
+        Staging::sweep(&root, Path::new(PARTIAL), ABANDONED);
     }
 }
 
@@ -196,7 +186,7 @@ pub(super) fn changed(path: &Path, found: Sha256, expected: Sha256) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Barrier, thread};
+    use std::{fs, os::unix::fs::symlink, sync::Barrier, thread, time::SystemTime};
 
     use super::{
         super::testing::{digest, publication},
@@ -298,12 +288,17 @@ mod tests {
     fn leftovers_are_swept_when_nobody_can_be_at_work_on_them() {
         let temp = tempfile::tempdir().unwrap();
         let partial = temp.path().join(PARTIAL);
-        fs::create_dir(&partial).unwrap();
-        fs::write(partial.join(".tmpnew"), "half").unwrap();
-        let old = File::create(partial.join(".tmpold")).unwrap();
-        old.set_modified(SystemTime::now() - ABANDONED - Duration::from_secs(60)).unwrap();
+        let [new, old] = ["staging-000000000000000a", "staging-000000000000000b"];
+        for name in [new, old, "of somebody else"] {
+            fs::create_dir_all(partial.join(name)).unwrap();
+            fs::write(partial.join(name).join(NEW), "half").unwrap();
+        }
+        for name in [old, "of somebody else"] {
+            let long_ago = SystemTime::now() - ABANDONED - Duration::from_secs(60);
+            File::open(partial.join(name)).unwrap().set_modified(long_ago).unwrap();
+        }
         sweep(temp.path());
-        assert_eq!(names(&partial), [".tmpnew"]);
+        assert_eq!(names(&partial), ["of somebody else", new]);
         sweep(&temp.path().join("no store yet"));
     }
 
@@ -316,6 +311,25 @@ mod tests {
         assert_eq!(fault.kind, Kind::Store);
         assert!(fault.what.starts_with("cannot publish tag-v1/asset to dir:"), "{fault}");
         assert!(fault.hint.unwrap().contains("must be a folder"));
+    }
+
+    #[test]
+    fn no_link_in_the_store_is_followed() {
+        for planted in [PARTIAL, "tag-v1"] {
+            let temp = tempfile::tempdir().unwrap();
+            let elsewhere = temp.path().join("elsewhere");
+            let left = elsewhere.join("staging-000000000000000a");
+            fs::create_dir_all(&left).unwrap();
+            let long_ago = SystemTime::now() - ABANDONED - Duration::from_secs(60);
+            File::open(&left).unwrap().set_modified(long_ago).unwrap();
+            let publication = publication(temp.path(), b"one");
+            fs::create_dir_all(&publication.root).unwrap();
+            symlink(&elsewhere, publication.root.join(planted)).unwrap();
+            sweep(&publication.root);
+            let fault = publication.run().unwrap_err().to_string();
+            assert!(fault.contains("is a symbolic link"), "{fault}");
+            assert_eq!(names(&elsewhere), ["staging-000000000000000a"], "{planted}");
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(super) enum Again {
     Soon,
     /// Yes, after a while; the server may say how long.
     Later(Option<Duration>),
+    /// Yes, but what was read so far is of no use: only the reader can begin again.
+    FromStart,
 }
 
 /// An attempt that came to nothing.
@@ -80,6 +82,7 @@ impl Retry {
             Again::Never => return Err(failure.fault),
             Again::Soon => (self.attempts.min(1 + SOON), None),
             Again::Later(asked) => (self.attempts, asked),
+            Again::FromStart => (self.attempts, None),
         };
         if self.failed >= attempts {
             return Err(self.given_up(failure.fault));

@@ -28,7 +28,7 @@ pub struct Settings {
     /// more (`Retry-After`) is given up at once.
     pub patience: Duration,
     /// What the environment says of hosts and logins: the variables of `GITHUB_*`, `GH_*`,
-    /// `AWS_*` and the like. A blank one is as good as unset and is left out.
+    /// `AWS_*` and the like, and of proxies. A blank one is as good as unset and is left out.
     pub environment: BTreeMap<String, String>,
     /// Who knows logins.
     pub logins: Arc<dyn Logins>,
@@ -169,11 +169,14 @@ impl Settings {
 
 /// The variables of this process that say something of hosts and logins.
 fn environment() -> BTreeMap<String, String> {
-    const PREFIXES: [&str; 5] = ["AWS_", "FORGE_", "GH_", "GITEA_", "GITHUB_"];
+    const PREFIXES: [&str; 6] = ["AWS_", "FORGE_", "FORGEJO_", "GH_", "GITEA_", "GITHUB_"];
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, value)| {
-            PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !value.trim().is_empty()
+            let is_proxy =
+                name.to_ascii_lowercase().ends_with("_proxy") || name == "REQUEST_METHOD";
+            let counts = is_proxy || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+            counts && !value.trim().is_empty()
         })
         .collect()
 }

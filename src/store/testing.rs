@@ -129,6 +129,7 @@ async fn converse(
 pub(super) async fn all(stream: AssetStream) -> Result<Vec<u8>, Fault> {
     stream
         .bytes
+        .map_err(Fault::from)
         .try_fold(Vec::new(), |all, piece| async move { Ok([all, piece.into()].concat()) })
         .await
 }

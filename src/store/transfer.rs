@@ -11,7 +11,7 @@ use reqwest::{
 };
 
 use super::{
-    AssetStream,
+    AssetStream, BrokenTransfer,
     answer::{Answer, text},
     call::Call,
     client::{Client, seconds},
@@ -68,7 +68,7 @@ struct Transfer {
 
 impl Transfer {
     /// The next piece; `None` at the end.
-    async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+    async fn next(&mut self) -> Result<Option<Bytes>, BrokenTransfer> {
         loop {
             let piece = match &mut self.response {
                 Some(response) => {
@@ -86,7 +86,13 @@ impl Transfer {
                 Err(failure) => failure,
             };
             self.response = None;
-            self.retry.pause(self.counted(failure)).await?;
+            let only_from_start = failure.again == Again::FromStart;
+            let failure = self.counted(failure);
+            let fault = failure.fault.clone();
+            self.retry.pause(failure).await?;
+            if only_from_start {
+                return Err(BrokenTransfer { fault, may_begin_again: true });
+            }
         }
     }
 
@@ -145,7 +151,7 @@ impl Transfer {
             None => {
                 let why = "the server gives neither ETag nor Last-Modified, so forge cannot go on \
                            where it was cut";
-                return Err(Failure::never(self.call.failed().because(why).hint("run it again")));
+                return Err(self.from_start(why));
             }
         };
         let answer = self.client.exchange(&call).await?;
@@ -154,9 +160,12 @@ impl Transfer {
         };
         // An answer to a range may leave out what it was asked by.
         let version = version(&response).or_else(|| self.version.clone());
-        if version != self.version || size(&response) != self.size {
+        let size = size(&response);
+        let is_other_size = self.size.zip(size).is_some_and(|(old, new)| old != new);
+        if version != self.version || is_other_size {
             return Err(self.changed("it is another file now"));
         }
+        self.size = self.size.or(size);
         let skip = start(&response).and_then(|start| self.received.checked_sub(start));
         self.skip = skip.ok_or_else(|| self.changed("the server sends another part of it"))?;
         self.response = Some(response);
@@ -166,7 +175,12 @@ impl Transfer {
 
     fn changed(&self, how: &str) -> Failure {
         let why = format!("while it was being downloaded it changed: {how}");
-        Failure::never(self.call.failed().because(why).hint("run it again"))
+        self.from_start(&why)
+    }
+
+    fn from_start(&self, why: &str) -> Failure {
+        let fault = self.call.failed().because(why).hint("run it again");
+        Failure { fault, again: Again::FromStart }
     }
 
     fn counted(&self, mut failure: Failure) -> Failure {
@@ -222,246 +236,4 @@ fn range(response: &Response) -> Option<(u64, Option<u64>)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use proptest::prelude::*;
-    use reqwest::Url;
-
-    use super::{
-        super::{
-            Settings,
-            testing::{Reply, Server, all, noise, reply, settings},
-        },
-        *,
-    };
-    use crate::model::Kind;
-
-    /// Downloads everything from `server`, whose first answer must be no absence.
-    async fn download(server: &Server) -> Result<String, Fault> {
-        let client = Arc::new(Client::new(&settings()));
-        let url = Url::parse(&format!("{}/file?token=secret", server.url)).unwrap();
-        let stream = open(client, Call::get(url)).await?.expect("it is there");
-        Ok(String::from_utf8(all(stream).await?).unwrap())
-    }
-
-    const WHOLE: (&str, &str) = ("200 OK\nETag: \"1\"\nContent-Length: 10", "0123456789");
-    const CUT: (&str, &str) = ("200 OK\nETag: \"1\"\nContent-Length: 10", "0123");
-
-    #[tokio::test]
-    async fn trouble_that_passes_is_waited_out() {
-        let server = Server::scripted(&[
-            ("503 Service Unavailable", ""),
-            ("429 Too Many Requests\nRetry-After: 0", ""),
-            ("403 Forbidden\nRetry-After: 0", ""),
-            WHOLE,
-        ])
-        .await;
-        assert_eq!(download(&server).await.unwrap(), "0123456789");
-        assert_eq!(server.requests().len(), 4);
-    }
-
-    #[tokio::test]
-    async fn trouble_that_stays_is_told_without_secrets() {
-        let server = Server::scripted(&[("503 Service Unavailable", "")]).await;
-        let fault = download(&server).await.unwrap_err();
-        assert_eq!(server.requests().len(), 4);
-        assert_eq!(fault.kind, Kind::Store);
-        let told = format!(
-            "cannot read {}/file: the server answered 503 Service Unavailable: \
-                            given up after 4 attempts",
-            server.url
-        );
-        assert_eq!(fault.to_string(), told);
-    }
-
-    #[tokio::test]
-    async fn a_server_that_asks_for_an_hour_is_given_up_at_once() {
-        let server = Server::scripted(&[("429 Too Many Requests\nRetry-After: 3600", "")]).await;
-        let fault = download(&server).await.unwrap_err();
-        assert!(fault.to_string().ends_with("asks to wait for 3600 s"), "{fault}");
-        assert_eq!(server.requests().len(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_cut_transfer_goes_on_where_it_stopped() {
-        let rest =
-            "206 Partial Content\nETag: \"1\"\nContent-Range: bytes 4-9/10\nContent-Length: 6";
-        for (second, body) in [
-            (rest, "456789"),
-            // An answer to `If-Range` may leave the ETag out.
-            ("206 Partial Content\nContent-Range: bytes 4-9/10\nContent-Length: 6", "456789"),
-            // More than was asked for.
-            ("206 Partial Content\nContent-Range: bytes 2-9/10\nContent-Length: 8", "23456789"),
-            // No ranges here, but the same file.
-            WHOLE,
-        ] {
-            let server = Server::start(move |number, _| match number {
-                0 => reply(CUT.0, CUT.1.as_bytes()),
-                1 => reply("503 Service Unavailable", b""),
-                _ => reply(second, body.as_bytes()),
-            })
-            .await;
-            assert_eq!(download(&server).await.unwrap(), "0123456789");
-            let requests = server.requests();
-            assert!(!requests[0].contains("range:"));
-            assert!(requests[2].contains("\nrange: bytes=4-\r\n"), "{}", requests[2]);
-            assert!(requests[2].contains("\nif-range: \"1\"\r\n"), "{}", requests[2]);
-        }
-    }
-
-    #[tokio::test]
-    async fn the_time_of_the_last_change_serves_where_there_is_no_strong_etag() {
-        let server = Server::start(|_, request| {
-            let (status, body) = if request.contains("if-range: mon, 01 jan") {
-                ("206 Partial Content\nContent-Range: bytes 4-9/10", "456789")
-            } else {
-                ("200 OK\nContent-Length: 10", "0123")
-            };
-            let head =
-                format!("{status}\nETag: W/\"1\"\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT");
-            reply(&head, body.as_bytes())
-        })
-        .await;
-        assert_eq!(download(&server).await.unwrap(), "0123456789");
-    }
-
-    #[tokio::test]
-    async fn a_file_that_changes_meanwhile_is_not_patched_together() {
-        for (second, body) in [
-            ("200 OK\nETag: \"2\"\nContent-Length: 10", "abcdefghij"),
-            ("200 OK\nETag: \"1\"\nContent-Length: 11", "0123456789a"),
-            ("206 Partial Content\nETag: \"2\"\nContent-Range: bytes 4-9/10", "efghij"),
-            ("206 Partial Content\nETag: \"1\"\nContent-Range: bytes 4-10/11", "efghijk"),
-            ("206 Partial Content\nETag: \"1\"\nContent-Range: bytes 6-9/10", "6789"),
-            ("404 Not Found", ""),
-        ] {
-            let server = Server::start(move |number, _| {
-                let (head, body) = if number == 0 { CUT } else { (second, body) };
-                reply(head, body.as_bytes())
-            })
-            .await;
-            let fault = download(&server).await.unwrap_err();
-            assert!(
-                fault.to_string().contains("while it was being downloaded it changed"),
-                "{fault}"
-            );
-            assert_eq!(server.requests().len(), 2);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_cut_file_without_a_version_cannot_go_on() {
-        let server = Server::scripted(&[("200 OK\nContent-Length: 10", "0123")]).await;
-        let fault = download(&server).await.unwrap_err();
-        assert!(fault.to_string().contains("neither ETag nor Last-Modified"), "{fault}");
-        assert!(fault.to_string().ends_with("4 of 10 bytes had arrived"), "{fault}");
-    }
-
-    #[tokio::test]
-    async fn a_file_that_always_ends_early_is_given_up() {
-        let server = Server::start(|number, _| match number {
-            0 => reply(CUT.0, CUT.1.as_bytes()),
-            _ => reply("206 Partial Content\nContent-Range: bytes 4-9/10\nContent-Length: 6", b""),
-        })
-        .await;
-        let fault = download(&server).await.unwrap_err();
-        let told = fault.to_string();
-        assert!(told.contains("the connection broke: "), "{told}");
-        assert!(told.ends_with("4 of 10 bytes had arrived: given up after 4 attempts"), "{told}");
-    }
-
-    #[tokio::test]
-    async fn a_part_that_is_shorter_than_asked_for_is_no_end() {
-        let server = Server::start(|number, _| match number {
-            0 => reply(CUT.0, CUT.1.as_bytes()),
-            1 => {
-                reply("206 Partial Content\nContent-Range: bytes 4-5/10\nContent-Length: 2", b"45")
-            }
-            _ => reply(
-                "206 Partial Content\nContent-Range: bytes 6-9/10\nContent-Length: 4",
-                b"6789",
-            ),
-        })
-        .await;
-        assert_eq!(download(&server).await.unwrap(), "0123456789");
-    }
-
-    #[tokio::test]
-    async fn a_server_that_falls_silent_in_the_middle_is_asked_again() {
-        let server = Server::start(|number, _| match number {
-            0 => Reply::FallSilent(
-                b"HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: 10\r\n\r\n0123".into(),
-            ),
-            _ => reply(WHOLE.0, WHOLE.1.as_bytes()),
-        })
-        .await;
-        let impatient = Settings { idle_timeout: Duration::from_millis(200), ..settings() };
-        let url = Url::parse(&server.url).unwrap();
-        let stream =
-            open(Arc::new(Client::new(&impatient)), Call::get(url)).await.unwrap().unwrap();
-        assert_eq!(all(stream).await.unwrap(), b"0123456789");
-    }
-
-    #[tokio::test]
-    async fn a_trickle_is_given_up() {
-        let server = Server::start(|_, request| {
-            let from: usize = request
-                .split_once("bytes=")
-                .map_or(0, |(_, r)| r.split_once('-').unwrap().0.parse().unwrap());
-            let status = match from {
-                0 => "200 OK".into(),
-                _ => format!("206 Partial Content\r\nContent-Range: bytes {from}-999/1000"),
-            };
-            let head = format!(
-                "HTTP/1.1 {status}\r\nETag: \"1\"\r\nContent-Length: {}\r\n\r\n",
-                1000 - from
-            );
-            Reply::Trickle(head.into(), Duration::from_millis(10))
-        })
-        .await;
-        let impatient =
-            Settings { idle_timeout: Duration::from_millis(50), attempts: 2, ..settings() };
-        let url = Url::parse(&server.url).unwrap();
-        let stream =
-            open(Arc::new(Client::new(&impatient)), Call::get(url)).await.unwrap().unwrap();
-        let fault = all(stream).await.unwrap_err();
-        assert!(
-            fault.to_string().contains("of 1000 bytes had arrived: given up after 2"),
-            "{fault}"
-        );
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
-        #[test]
-        fn however_it_is_cut_the_bytes_are_the_same(
-            size in 1..300_000_usize,
-            pieces in prop::collection::vec(0..100_000_usize, 0..12),
-            has_ranges: bool,
-        ) {
-            let file = noise(size);
-            let served = file.clone();
-            let answer = move |number: usize, request: &str| {
-                let asked = request.split_once("\nrange: bytes=").filter(|_| has_ranges);
-                let from: usize = asked.map_or(0, |(_, rest)| rest.split_once('-').unwrap().0.parse().unwrap());
-                let sent = pieces.get(number).map_or(size, |piece| (from + piece).min(size));
-                let status = if asked.is_some() {
-                    format!("206 Partial Content\nContent-Range: bytes {from}-{}/{size}", size - 1)
-                } else {
-                    "200 OK".into()
-                };
-                let head = format!("{status}\nETag: \"x\"\nContent-Length: {}", size - from);
-                reply(&head, &served[from..sent])
-            };
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let received = runtime.block_on(async {
-                let server = Server::start(answer).await;
-                let patient = Settings { attempts: 20, backoff: Duration::ZERO, ..settings() };
-                let url = Url::parse(&server.url).unwrap();
-                all(open(Arc::new(Client::new(&patient)), Call::get(url)).await.unwrap().unwrap()).await
-            });
-            prop_assert!(received.unwrap() == file);
-        }
-    }
-}
+mod tests;

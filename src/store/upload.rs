@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::stream::StreamExt;
+use futures_util::stream::{StreamExt, TryStreamExt};
 use reqwest::{Body, RequestBuilder, header::CONTENT_LENGTH};
 
 use super::file;
@@ -25,7 +25,7 @@ pub(super) fn carrying(
     let stream = file::open(path)?.ok_or_else(gone)?;
     let meter = Meter(Arc::new(Mutex::new(Instant::now())));
     let moved = meter.clone();
-    let pieces = stream.bytes.inspect(move |_| moved.moved());
+    let pieces = stream.bytes.map_err(Fault::from).inspect(move |_| moved.moved());
     // Hosts of releases want to know the length and take no chunks.
     let length = stream.size.unwrap_or_default();
     Ok((request.header(CONTENT_LENGTH, length).body(Body::wrap_stream(pieces)), meter))

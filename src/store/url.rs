@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use reqwest::Url;
 
 use super::address;
-use crate::model::nearest;
+use crate::model::{nearest, shown_url};
 
 /// Every scheme with its shape, in the order messages list them.
 const SHAPES: [(&str, &str); 8] = [
@@ -118,21 +118,11 @@ impl fmt::Display for StoreUrl {
     }
 }
 
-/// `url` fit for messages: without user, password and query, where secrets may stand
-/// (signed URLs carry theirs in the query).
+/// [`shown_url`], without the mark of what was left out and the slash at the end: what names a store
+/// or a file in messages.
 pub(super) fn without_secrets(url: &str) -> String {
-    // A URL of a server within one of a store: `github:https://ghe.example.org/owner/repo`.
-    if let Some((scheme, inner)) = url.split_once(':')
-        && (inner.starts_with("https://") || inner.starts_with("http://"))
-    {
-        return format!("{scheme}:{}", without_secrets(inner));
-    }
-    let Ok(mut url) = Url::parse(url) else { return url.to_owned() };
-    // Both only fail on URLs that cannot have a user, such as `file:`.
-    let _ = (url.set_username(""), url.set_password(None));
-    url.set_query(None);
-    url.set_fragment(None);
-    String::from(url).trim_end_matches('/').to_owned()
+    let shown = shown_url(url);
+    shown.split('?').next().unwrap_or_default().trim_end_matches('/').to_owned()
 }
 
 fn web(text: &str, scheme: &str) -> Result<StoreUrl, String> {
@@ -177,6 +167,8 @@ fn forge(scheme: &str, rest: &str) -> Option<StoreUrl> {
             let has_host = Url::parse(&base).is_ok_and(|url| url.has_host());
             has_host.then(|| StoreUrl::Gitea { base, owner: text(owner), repo: text(repo) })
         }
+        // A colon would make it a host with a port.
+        ("s3", [bucket, ..]) if bucket.contains(':') => None,
         ("s3", [bucket, prefix @ ..]) => {
             Some(StoreUrl::S3 { bucket: text(bucket), prefix: prefix.join("/") })
         }
@@ -286,6 +278,7 @@ mod tests {
             ("gitea:https://me:secret@git.example.org/o/r", "`gitea:https://HOST/OWNER/REPO`"),
             ("oci:host", "`oci:HOST/REPO`"),
             ("s3:", "`s3:BUCKET/PREFIX`"),
+            ("s3:evil:443/x", "`s3:BUCKET/PREFIX`"),
             ("dir:", "`dir:PATH`"),
             ("file://host/x", "`file:///PATH`"),
             ("https://", "`https://HOST/PATH`"),

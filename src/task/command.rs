@@ -3,14 +3,14 @@
 use std::{
     cell::Cell,
     collections::{BTreeMap, BTreeSet},
-    fs,
     io::Read,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    model::{Fault, Kind},
-    process::{Command, CommandLine, Shell},
+    disk::{MOST_OF_TEXT, read_text},
+    model::{Fault, Kind, shown_url},
+    process::{Command, CommandLine, Inherit, Shell},
     workspace::{Bindings, Keyring, Places, Task, Template, Text, Workspace},
 };
 
@@ -34,6 +34,8 @@ pub struct Ground {
     pub looks_outside: bool,
     /// Those of them whose values are written down nowhere: they come from files or from outside.
     pub unwritten: BTreeSet<String>,
+    /// What they inherit of the environment.
+    inherit: Inherit,
     path: Vec<PathBuf>,
     shell: Shell,
 }
@@ -68,8 +70,8 @@ impl Ground {
             env.insert(name.clone(), value.expand(&places));
         }
         let path = vec![workspace.layout.bin()];
-        let shell = task.shell.clone();
-        Ok(Self { places, dir, env, read, looks_outside, unwritten, path, shell })
+        let (shell, inherit) = (task.shell.clone(), workspace.inherit(&task.pass_env));
+        Ok(Self { places, dir, env, read, looks_outside, unwritten, inherit, path, shell })
     }
 
     /// Adds what `dotenv` and `env` say; `of_file` is what words mean to the file of the task.
@@ -129,6 +131,7 @@ impl Ground {
         let line = line.expand_with_secrets(&self.places, keyring, &mut env);
         Ok(Command {
             env,
+            inherit: self.inherit.clone(),
             path: self.path.clone(),
             jobs: true,
             shell: self.shell.clone(),
@@ -144,6 +147,7 @@ impl Ground {
             unwritten: self.unwritten.clone(),
             places: self.places.clone(),
             read: Vec::new(),
+            inherit: self.inherit.clone(),
             looks_outside: self.looks_outside,
             path: self.path.clone(),
             shell: shell.clone(),
@@ -180,7 +184,7 @@ impl Ground {
         done.map_err(|mut fault| {
             let mut text = String::new();
             let _ = said.read_to_string(&mut text);
-            fault.what = format!("`{}` failed", line.symbolic());
+            fault.what = shown_url(&format!("`{}` failed", line.symbolic()));
             text.lines()
                 .last()
                 .into_iter()
@@ -203,7 +207,7 @@ fn read_dotenv(
             .because(why)
             .hint("`dotenv: FILE?` lets it be missing; a line is `NAME=value`")
     };
-    match fs::read_to_string(file) {
+    match read_text(file, MOST_OF_TEXT) {
         Ok(text) => {
             let asked = Cell::new(*looks_outside);
             let outside = |name: &str| {

@@ -1,178 +1,157 @@
-//! The files that `inputs` and `outputs` mean, and what is in them. A pattern is as in
-//! `.gitignore`, anchored where the task runs; a folder means all below it; `!` leaves out.
+//! The files that `inputs` and `outputs` mean, as [`crate::walk`] finds them, and what is in them.
 
 use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashSet},
-    fs,
+    collections::BTreeMap,
+    fs, io,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use ignore::{DirEntry, WalkBuilder, overrides::OverrideBuilder};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Fault, FileStat, Kind, checksum};
+use crate::{
+    model::{Fault, FileStat, Sha256, checksum, path_to_text},
+    walk::{self, FilePatterns, InputFile, InputKind, Walker},
+};
 
-/// What is known of a file.
+/// What is known of a file, a link or an empty folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// The digest of its bytes.
+    /// The digest of its bytes. Of a link: that of where it points, and after a colon that of the file
+    /// there, if it leads to one. Of an empty folder: `folder`.
     pub digest: String,
-    /// What `stat` said, if a later change would surely show in it.
+    /// What `stat` said of the file, if a later change would surely show in it.
     pub stat: Option<FileStat>,
 }
 
-/// Files by their paths.
+/// Marks by what the files are called.
 pub type Marks = BTreeMap<String, Mark>;
 
-/// The files below `dir` that `patterns` mean, each with its digest. Those that `stat` says are
-/// as they were in `known` are not read again. If `gitignore`, what git ignores does not count.
-///
-/// # Errors
-/// `Usage` for a pattern that is none; `Failed` for a file that cannot be read.
-pub fn marks(
-    dir: &Path,
-    patterns: &[String],
-    gitignore: bool,
-    known: &Marks,
-) -> Result<Marks, Fault> {
-    let mut marks = Marks::new();
-    for path in list(dir, patterns, gitignore)? {
-        let name = path.strip_prefix(dir).unwrap_or(&path).to_string_lossy().into_owned();
-        let mark = mark(&path, known.get(&name))
-            .map_err(|error| Fault::io(format!("cannot read {}", path.display()), &error))?;
-        marks.insert(name, mark);
+/// What files below the folder `dir` some patterns mean.
+#[derive(Clone, Copy, Debug)]
+pub struct Meant<'a> {
+    /// Where the patterns are anchored.
+    pub dir: &'a Path,
+    /// The patterns.
+    pub patterns: &'a [String],
+    /// The workspace, if what git ignores in it and does not track is left out.
+    pub gitignore: Option<&'a Path>,
+    /// Whether links to folders are followed: what a task reads is behind them, but what it makes is
+    /// the links themselves.
+    pub follow: bool,
+}
+
+impl<'a> Meant<'a> {
+    /// What goes into a task.
+    pub fn inputs(dir: &'a Path, patterns: &'a [String], gitignore: Option<&'a Path>) -> Self {
+        Self { dir, patterns, gitignore, follow: true }
     }
-    Ok(marks)
+
+    /// What a task makes.
+    pub fn outputs(dir: &'a Path, patterns: &'a [String]) -> Self {
+        Self { dir, patterns, gitignore: None, follow: false }
+    }
 }
 
-/// The names, relative to `dir`, of the files below it that `patterns` mean, sorted; if `gitignore`,
-/// without what git ignores.
-///
-/// # Errors
-/// `Usage` for a pattern that is none.
-pub fn names(dir: &Path, patterns: &[String], gitignore: bool) -> Result<Vec<String>, Fault> {
-    let name =
-        |path: PathBuf| path.strip_prefix(dir).unwrap_or(&path).to_string_lossy().into_owned();
-    Ok(list(dir, patterns, gitignore)?.into_iter().map(name).collect())
+impl Meant<'_> {
+    /// The files, links and empty folders, each with its digest. Files that `stat` says are as they
+    /// were in `known` are not read again.
+    ///
+    /// # Errors
+    /// `Usage` for a pattern that is none; `Failed` for a file that cannot be read.
+    pub fn marks(&self, known: &Marks) -> Result<Marks, Fault> {
+        let mut marks = Marks::new();
+        for input in self.list()? {
+            let name = self.name(&input.path);
+            let mark = mark(&input, known.get(&name)).map_err(|error| {
+                Fault::io(format!("cannot read {}", input.path.display()), &error)
+            })?;
+            marks.insert(name, mark);
+        }
+        Ok(marks)
+    }
+
+    /// What the files are called, sorted; links to files are files too.
+    ///
+    /// # Errors
+    /// `Usage` for a pattern that is none.
+    pub fn names(&self) -> Result<Vec<String>, Fault> {
+        let files = self.list()?.into_iter().filter(|input| match input.kind {
+            InputKind::File => true,
+            InputKind::Link => input.path.is_file(),
+            InputKind::EmptyFolder => false,
+        });
+        Ok(files.map(|input| self.name(&input.path)).collect())
+    }
+
+    /// All that tells which files they are, and what is in them: each one that is or might be there,
+    /// and the folders that were looked through.
+    ///
+    /// # Errors
+    /// `Usage` for a pattern that is none.
+    pub fn looked_at(&self) -> Result<Vec<PathBuf>, Fault> {
+        self.file_patterns().looked_at()
+    }
+
+    /// Tells of paths relative to the folder whether the patterns mean them, as
+    /// [`FilePatterns::meaning`] does.
+    ///
+    /// # Errors
+    /// `Usage` for a pattern that is none.
+    pub fn meaning(&self) -> Result<impl Fn(&Path) -> bool + use<>, Fault> {
+        self.file_patterns().meaning()
+    }
+
+    fn list(&self) -> Result<Vec<InputFile>, Fault> {
+        let walker = self.gitignore.map(Walker::new);
+        Ok(self.file_patterns().list(walker.as_ref())?.inputs)
+    }
+
+    fn file_patterns(&self) -> FilePatterns<'_> {
+        FilePatterns { dir: self.dir, written: self.patterns, follow: self.follow }
+    }
+
+    fn name(&self, path: &Path) -> String {
+        path_to_text(path.strip_prefix(self.dir).unwrap_or(path))
+    }
 }
 
-/// What is known of the file at `path`.
+/// What is known of the file at `path`, or behind the link there.
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn mark(path: &Path, known: Option<&Mark>) -> std::io::Result<Mark> {
+pub fn mark_of_file(path: &Path, known: Option<&Mark>) -> io::Result<Mark> {
+    mark(&InputFile { path: path.to_owned(), kind: InputKind::File }, known)
+}
+
+fn mark(input: &InputFile, known: Option<&Mark>) -> io::Result<Mark> {
+    let path = &input.path;
+    match input.kind {
+        InputKind::EmptyFolder => Ok(Mark { digest: "folder".into(), stat: None }),
+        InputKind::File => file_mark(path, known, ""),
+        InputKind::Link => {
+            let target = fs::read_link(path)?;
+            let digest = Sha256(checksum(target.as_os_str().as_bytes())).to_string();
+            match fs::metadata(path) {
+                Ok(found) if found.is_file() => file_mark(path, known, &format!("{digest}:")),
+                _ => Ok(Mark { digest, stat: None }),
+            }
+        }
+    }
+}
+
+/// The mark of the file at `path`, whose digest comes after `prefix`.
+fn file_mark(path: &Path, known: Option<&Mark>, prefix: &str) -> io::Result<Mark> {
     let now = SystemTime::now();
     let stat = FileStat::of(&fs::metadata(path)?);
-    if let Some(known) = known.filter(|known| known.stat == Some(stat)) {
+    let is_same = |known: &&Mark| known.stat == Some(stat) && known.digest.starts_with(prefix);
+    if let Some(known) = known.filter(is_same) {
         return Ok(known.clone());
     }
-    let digest = checksum(&fs::read(path)?);
-    let digest = digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    Ok(Mark { digest, stat: Some(stat).filter(|stat| stat.is_settled(now)) })
-}
-
-fn list(dir: &Path, patterns: &[String], gitignore: bool) -> Result<Vec<PathBuf>, Fault> {
-    let (without, with): (Vec<&String>, Vec<&String>) =
-        patterns.iter().partition(|pattern| pattern.starts_with('!'));
-    let mut files = Vec::new();
-    for pattern in with {
-        let path = dir.join(pattern);
-        if is_plain(pattern) && without.is_empty() && !gitignore && !path.is_dir() {
-            files.extend(path.is_file().then_some(path));
-            continue;
-        }
-        let pattern = whole(dir, pattern);
-        files.extend(walk(dir, &pattern, &without)?.filter(is_file).map(DirEntry::into_path));
-    }
-    files.sort_unstable();
-    files.dedup();
-    if gitignore {
-        let seen = unignored(dir);
-        files.retain(|file| seen.contains(file));
-    }
-    Ok(files)
-}
-
-/// All that tells which files `patterns` mean, and what is in them: each one that is or might be
-/// there, and the folders that were looked through.
-///
-/// # Errors
-/// `Usage` for a pattern that is none.
-pub fn looked_at(dir: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, Fault> {
-    let (without, with): (Vec<&String>, Vec<&String>) =
-        patterns.iter().partition(|pattern| pattern.starts_with('!'));
-    let mut all = Vec::new();
-    for pattern in with {
-        let pattern = whole(dir, pattern);
-        if is_plain(&pattern) {
-            all.push(dir.join(&*pattern));
-        } else {
-            all.push(dir.join(literal_prefix(&pattern)));
-            all.extend(walk(dir, &pattern, &without)?.map(DirEntry::into_path));
-        }
-    }
-    Ok(all)
-}
-
-fn is_plain(pattern: &str) -> bool {
-    !pattern.contains(['*', '?', '[', '{'])
-}
-
-/// `pattern`; if it is that of a folder, one of all below.
-fn whole<'p>(dir: &Path, pattern: &'p str) -> Cow<'p, str> {
-    match is_plain(pattern) && dir.join(pattern).is_dir() {
-        true => format!("{}/**", pattern.trim_end_matches('/')).into(),
-        false => pattern.into(),
-    }
-}
-
-fn is_file(entry: &DirEntry) -> bool {
-    entry.file_type().is_some_and(|kind| kind.is_file())
-        || entry.path_is_symlink() && entry.path().is_file()
-}
-
-/// The files that `pattern` means, and the folders where they might be.
-fn walk(
-    dir: &Path,
-    pattern: &str,
-    without: &[&String],
-) -> Result<impl Iterator<Item = DirEntry> + use<>, Fault> {
-    let wrong = |pattern: &str, error: ignore::Error| {
-        Fault::new(Kind::Usage, format!("`{pattern}` is no pattern of files"))
-            .because(error.to_string())
-    };
-    let mut builder = OverrideBuilder::new(dir);
-    let anchored = |pattern: &str| format!("/{}", pattern.trim_start_matches("./"));
-    builder.add(&anchored(pattern)).map_err(|error| wrong(pattern, error))?;
-    for pattern in without {
-        let glob = format!("!{}", anchored(&pattern[1..]));
-        builder.add(&glob).map_err(|error| wrong(pattern, error))?;
-    }
-    let overrides = builder.build().map_err(|error| wrong(pattern, error))?;
-    let mut walk = WalkBuilder::new(dir.join(literal_prefix(pattern)));
-    let is_own = |name: &std::ffi::OsStr| name == ".forge" || name == ".git";
-    walk.standard_filters(false)
-        .overrides(overrides)
-        .filter_entry(move |entry| !is_own(entry.file_name()));
-    Ok(walk.build().flatten())
-}
-
-/// The files below `dir` that git does not ignore: by `.gitignore` there, above and below, by the
-/// repository's `info/exclude` and by the user's own list. What git tracks all the same is left
-/// out too.
-fn unignored(dir: &Path) -> HashSet<PathBuf> {
-    let mut walk = WalkBuilder::new(dir);
-    walk.standard_filters(false).parents(true).git_ignore(true).git_exclude(true).git_global(true);
-    walk.require_git(false);
-    walk.build().flatten().map(DirEntry::into_path).collect()
-}
-
-/// The folders of a pattern before its first sign that is not literal.
-fn literal_prefix(pattern: &str) -> &str {
-    let magic = pattern.find(['*', '?', '[', '{']).unwrap_or(pattern.len());
-    pattern[..magic].rfind('/').map_or("", |slash| &pattern[..slash])
+    let read = walk::read(&InputFile { path: path.to_owned(), kind: InputKind::File })?;
+    let digest = format!("{prefix}{}", Sha256(read.checksum));
+    Ok(Mark { digest, stat: Some(read.stat).filter(|stat| stat.is_settled(now)) })
 }
 
 #[cfg(test)]
@@ -189,7 +168,8 @@ mod tests {
         }
         let found = |patterns: &[&str]| {
             let patterns: Vec<String> = patterns.iter().map(|p| (*p).to_owned()).collect();
-            marks(dir.path(), &patterns, false, &Marks::new())
+            Meant::inputs(dir.path(), &patterns, None)
+                .marks(&Marks::new())
                 .unwrap()
                 .into_keys()
                 .collect::<Vec<_>>()

@@ -1,11 +1,11 @@
 //! What a run of a task depends on: its key, field by field, with which it is compared with the
 //! last run that went well, and under which its outputs are kept. The workspace and secrets stand in
-//! it as symbols: clones share what they make, and no secret is written anywhere.
+//! it as symbols: the workspace may be moved, and no secret is written anywhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    cache,
+    cache::{self, SealKey},
     model::{ArtifactId, Fault, Name},
     workspace::{Bindings, Meaning, Names, Task, Template, Text, Variable, Word, Workspace},
 };
@@ -13,7 +13,7 @@ use crate::{
 use super::{
     basis::mentions,
     command::Ground,
-    files::{Marks, marks},
+    files::{Marks, Meant},
     ledger::Ledger,
     plan::{Invocation, called},
     record::{Fields, Record, unwritten},
@@ -49,9 +49,10 @@ impl Eye<'_, '_> {
         }
         let known = self.ledger.read(invocation).unwrap_or_default();
         let written = patterns(rendering, ground, &task.inputs)?;
-        let inputs = marks(&ground.dir, &written, task.gitignore, &known.inputs)?;
+        let gitignore = task.gitignore.then(|| self.workspace.layout.root());
+        let inputs = Meant::inputs(&ground.dir, &written, gitignore).marks(&known.inputs)?;
         let made = patterns(rendering, ground, &task.outputs)?;
-        let outputs = marks(&ground.dir, &made, false, &known.outputs)?;
+        let outputs = Meant::outputs(&ground.dir, &made).marks(&known.outputs)?;
         let root = self.workspace.layout.root().display().to_string();
         let outside = self.outside(task);
         let shown = |text: &str| {
@@ -126,7 +127,7 @@ impl Eye<'_, '_> {
     fn fingerprint(&self, name: &str) -> String {
         let record = Name::new(name).ok().and_then(|name| {
             let id = ArtifactId { name, platform: self.workspace.platform };
-            cache::Record::read(&self.workspace.layout.record(&id))
+            cache::Record::read(&self.workspace.layout.record(&id), &SealKey::of_user())
         });
         record.map_or_else(String::new, |record| record.stamp.fingerprint.to_string())
     }
@@ -139,7 +140,7 @@ const INPUTS: &str = "inputs";
 /// Files that `stat` says are as they were `known` are not read again.
 ///
 /// # Errors
-/// As [`marks`].
+/// As [`Meant::marks`].
 pub fn inputs_word(
     rendering: &Rendering,
     ground: &Ground,
@@ -148,7 +149,8 @@ pub fn inputs_word(
     let (task, mut words) = (rendering.task, Bindings::default());
     if !task.inputs.is_empty() && mentions(task, INPUTS) {
         let written = patterns(rendering, ground, &task.inputs)?;
-        let marks = marks(&ground.dir, &written, task.gitignore, &known())?;
+        let gitignore = task.gitignore.then_some(ground.places.root.as_path());
+        let marks = Meant::inputs(&ground.dir, &written, gitignore).marks(&known())?;
         let digest = Word::text(Record::inputs_digest(&marks));
         words.set(INPUTS, Word::map(vec![("digest".to_owned(), digest)]));
     }

@@ -1,6 +1,7 @@
 //! The records of all tasks of a workspace: one file that is only added to, line by line, as long
 //! as it stays small beside what it says.
 //!
+//! Each line is sealed for this workspace: one that this user's forge did not write here tells nothing.
 //! Each line stands between line breaks of its own and is written in one call, so that a kill
 //! between or within lines costs the last one at most; what is no line is not read. Who adds holds
 //! a lock that many may hold; who writes the file anew holds it alone.
@@ -18,9 +19,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cache::forge_folder,
+    cache::{SealKey, forge_folder},
     disk::{Folder, open_file},
-    model::{Fault, Layout},
+    model::{Fault, Layout, path_to_text},
     provenance::{Classes, RunClass},
 };
 
@@ -39,6 +40,9 @@ pub struct Ledger {
     path: PathBuf,
     layout: Layout,
     classes: Classes,
+    key: SealKey,
+    /// The workspace, by its real path.
+    workspace: String,
     known: Mutex<Known>,
 }
 
@@ -70,7 +74,15 @@ impl Ledger {
     /// nothing is read yet.
     pub fn new(layout: &Layout, classes: Classes) -> Self {
         let path = layout.state().join("tasks.jsonl");
-        Self { path, layout: layout.clone(), classes, known: Mutex::default() }
+        let root = layout.root();
+        let workspace = path_to_text(&root.canonicalize().unwrap_or_else(|_| root.to_owned()));
+        let (layout, key) = (layout.clone(), SealKey::of_user());
+        Self { path, layout, classes, key, workspace, known: Mutex::default() }
+    }
+
+    /// Where things are in the workspace.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// Where the file is.
@@ -86,7 +98,11 @@ impl Ledger {
             let _ = known.catch_up(&self.path);
         }
         let line = known.lines.get(&invocation.key())?;
-        let line: Line<Record> = serde_json::from_str(line).ok()?;
+        let (code, text) = line.split_once(' ')?;
+        if !self.key.confirms(&self.purpose(), text.as_bytes(), &code.parse().ok()?) {
+            return None;
+        }
+        let line: Line<Record> = serde_json::from_str(text).ok()?;
         line.is.filter(|_| line.class >= self.classes.takes)
     }
 
@@ -121,14 +137,23 @@ impl Ledger {
     /// The key in the user's cache under which this run keeps what `record` says came out. Runs of
     /// another class keep theirs apart.
     pub fn kept_under(&self, record: &Record) -> String {
-        of_class(self.classes.own, &record.key())
+        self.cache_key(self.classes.own, record)
     }
 
     /// The keys in the user's cache under which this run looks for what `record` says goes in, each
     /// with the class of the runs that keep theirs there.
     pub fn looked_for(&self, record: &Record) -> impl Iterator<Item = (RunClass, String)> {
-        let key = record.key();
-        self.classes.takes.and_above().map(move |class| (class, of_class(class, &key)))
+        self.classes.takes.and_above().map(|class| (class, self.cache_key(class, record)))
+    }
+
+    /// Commands may use more than what a task says goes in, so that another workspace of the user
+    /// must not decide what this one gets: the workspace is in the key.
+    fn cache_key(&self, class: RunClass, record: &Record) -> String {
+        digest(&format!("{} {} {:?}", class.as_str(), record.key(), self.workspace))
+    }
+
+    fn purpose(&self) -> String {
+        format!("record of a task in {}", self.workspace)
     }
 
     /// Forgets what is recorded of `invocation`, since it holds no more.
@@ -150,6 +175,7 @@ impl Ledger {
     fn add(&self, line: &Line<&Record>) -> Result<(), Fault> {
         let failed = |error| Fault::io(format!("cannot write {}", self.path.display()), &error);
         let text = serde_json::to_string(line).map_err(|error| failed(error.into()))?;
+        let text = format!("{} {text}", self.key.code(&self.purpose(), text.as_bytes()));
         let folder = forge_folder(&self.layout)?;
         let lock = self.lock(&folder).map_err(failed)?;
         share(&lock).map_err(failed)?;
@@ -233,13 +259,10 @@ impl Known {
     }
 }
 
-fn of_class(class: RunClass, key: &str) -> String {
-    digest(&format!("{} {key}", class.as_str()))
-}
-
 /// Of what a line is, and whether it says anything.
 fn parts(line: &str) -> Option<(String, bool)> {
-    let rest = line.strip_prefix("{\"of\":")?.strip_suffix('}')?;
+    let (_, text) = line.split_once(' ')?;
+    let rest = text.strip_prefix("{\"of\":")?.strip_suffix('}')?;
     let mut names = serde_json::Deserializer::from_str(rest).into_iter::<String>();
     let of = names.next()?.ok()?;
     Some((of, !rest[names.byte_offset()..].ends_with(":null")))

@@ -1,6 +1,6 @@
 //! One task, from its conditions to its record.
 
-use crate::model::{Fault, Kind};
+use crate::model::{Fault, Kind, shown_url};
 
 use super::{
     End, Event, Told,
@@ -143,7 +143,7 @@ impl<'w> Performance<'_, 'w> {
             (self.engine.audience)(Told { run: self.number, label: &label, event });
         };
         match event {
-            Event::Command(text) => tell(Event::Command(&hidden(text))),
+            Event::Command(text) => tell(Event::Command(&shown_url(&hidden(text)))),
             Event::Line(text) => tell(Event::Line(&hidden(text))),
             Event::Note(text) => tell(Event::Note(&hidden(text))),
             Event::Ended(end) => tell(Event::Ended(end)),

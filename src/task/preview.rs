@@ -2,7 +2,7 @@
 
 use crate::{
     cache::Cache,
-    model::Fault,
+    model::{Fault, shown_url},
     provenance::Classes,
     workspace::{Names, Renderer, Task, Text, Word, Workspace},
 };
@@ -132,7 +132,7 @@ impl<'a> Looker<'a> {
         let has =
             |cache: Cache| self.ledger.looked_for(now).any(|(_, key)| cache.has_outputs(&key));
         let is_plain = unknown.is_empty() && task.status.is_empty();
-        match is_plain && is_kept(task) && Cache::of_user().is_ok_and(has) {
+        match is_plain && is_kept(task) && has(Cache::for_workspace(self.ledger.layout()).0) {
             true => (false, format!("{why}; what it makes would be restored from the cache")),
             false => (true, why),
         }
@@ -174,7 +174,7 @@ fn bare(written: &str) -> &str {
 
 fn told(step: &Step) -> String {
     let what = match &step.what {
-        Work::Run(line) => line.symbolic(),
+        Work::Run(line) => shown_url(&line.symbolic()),
         Work::Call(invocation) => {
             let given = invocation.parameters.iter();
             let shown = |value: &str| Text::new(value.to_owned()).symbolic();

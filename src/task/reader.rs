@@ -17,7 +17,7 @@ use crate::{
 
 use super::{
     command::Ground,
-    files::{self, Marks},
+    files::{Marks, Meant},
     key::inputs_word,
     plan::{Invocation, Scout, needed_tasks},
     steps::Rendering,
@@ -49,7 +49,8 @@ impl<'t> Known<'t> {
         let bindings = fixed(renderer, invocation)?;
         let rendering = Rendering { names, renderer, task, bindings: &bindings };
         let ground = Ground::bare(workspace, &rendering)?;
-        let reader = Reader { dir: ground.dir.clone(), task, unknown: Mutex::default() };
+        let root = workspace.layout.root().to_owned();
+        let reader = Reader { dir: ground.dir.clone(), root, task, unknown: Mutex::default() };
         let mut learned = at_once(learn(renderer, invocation, &reader))?;
         let rendering = Rendering { bindings: &learned.words, ..rendering };
         let more = inputs_word(&rendering, &ground, Marks::new)?;
@@ -61,6 +62,7 @@ impl<'t> Known<'t> {
 /// Who looks at files and runs nothing.
 pub struct Reader<'t> {
     dir: PathBuf,
+    root: PathBuf,
     task: &'t Task,
     unknown: Mutex<Vec<String>>,
 }
@@ -92,7 +94,8 @@ impl Witness for Reader<'_> {
     }
 
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {
-        files::names(&self.dir, patterns, self.task.gitignore)
+        let gitignore = self.task.gitignore.then_some(self.root.as_path());
+        Meant::inputs(&self.dir, patterns, gitignore).names()
     }
 }
 
@@ -117,7 +120,8 @@ impl<'w> Scout<'w> for Foresight<'_, 'w> {
             let bindings = &fixed(renderer, invocation)?;
             let rendering = Rendering { names, renderer, task, bindings };
             let dir = Ground::bare(self.workspace, &rendering)?.dir;
-            let reader = Reader { dir, task, unknown: Mutex::default() };
+            let root = self.workspace.layout.root().to_owned();
+            let reader = Reader { dir, root, task, unknown: Mutex::default() };
             let words = learn_for_needs(renderer, invocation, &reader).await?.words;
             needed_tasks(&Rendering { bindings: &words, ..rendering }, &reader).await
         })

@@ -76,14 +76,14 @@ pub struct Engine<'w> {
 
 impl<'w> Engine<'w> {
     /// An engine for the tasks of `workspace`, which tells `audience` what happens and ends
-    /// all trees when `cancel` says so.
+    /// all trees when `cancel` says so. `runner` runs their commands.
     pub fn new(
         workspace: &'w Workspace,
         options: Options,
         audience: Audience<'w>,
         cancel: Cancel,
+        runner: Runner,
     ) -> Self {
-        let runner = Runner::new(options.jobs, cancel.clone()).guarded();
         Self::with_runner(workspace, options, audience, cancel, Box::new(runner))
     }
 

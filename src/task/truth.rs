@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use crate::{
-    cache::{Busy, BusyLock, Cache, another, stage},
+    cache::{Busy, BusyLock, Cache, KeptOutputs, OutputPlace, another, stage},
     model::Fault,
+    provenance::RunClass,
 };
 
 use super::{
     Event,
-    files::{Marks, looked_at, marks},
+    files::{Marks, Meant},
     frame::Frame,
     key::{is_kept, patterns},
     perform::{Performance, Scene},
@@ -51,7 +52,8 @@ impl<'w> Performance<'_, 'w> {
         for written in [&task.inputs, &task.outputs] {
             if basis.stands() {
                 let written = patterns(&scene.rendering, &scene.ground, written)?;
-                basis.add(looked_at(&scene.ground.dir, &written)?);
+                let meant = Meant::inputs(&scene.ground.dir, &written, None);
+                basis.add(meant.looked_at()?);
             }
         }
         Ok(())
@@ -103,31 +105,48 @@ impl<'w> Performance<'_, 'w> {
         if !is_kept(self.invocation.task) {
             return Ok(false);
         }
-        let (dir, layout) = (&scene.ground.dir, &self.engine.workspace.layout);
-        let restore = |cache: Cache| {
-            let staging = stage(layout)?;
-            for (class, key) in self.engine.ledger.looked_for(now) {
-                if cache.restore_outputs(&key, dir, &staging)? {
-                    return Ok(Some(class));
-                }
-            }
-            Ok(None)
-        };
-        let class = match Cache::of_user().and_then(restore) {
-            Ok(Some(class)) => class,
-            Ok(None) => return Ok(false),
-            Err(fault) => {
-                self.tell(&scene.label, Event::Note(&format!("runs, since {fault}")));
-                return Ok(false);
-            }
-        };
+        let Some((class, kept)) = self.restored(scene, now)? else { return Ok(false) };
         if !self.has_status(scene, frame).await? {
             return Ok(false);
         }
         let Some(record) = self.with_outputs(scene, now.clone())? else { return Ok(false) };
+        // A link may lead to something else than it did then.
+        let is_same = |(name, digest): (&String, &String)| {
+            record.outputs.get(name).is_some_and(|mark| mark.digest == *digest)
+        };
+        if !kept.iter().all(is_same) {
+            return Ok(false);
+        }
         self.engine.basis.is_more();
         self.engine.ledger.write_as(class, self.invocation, &record)?;
         Ok(true)
+    }
+
+    /// Puts outputs that are kept into their places. Returns what they are, and the class of the run
+    /// that made them.
+    fn restored(
+        &self,
+        scene: &Scene<'_, 'w>,
+        now: &Record,
+    ) -> Result<Option<(RunClass, KeptOutputs)>, Fault> {
+        let layout = &self.engine.workspace.layout;
+        let dir = &scene.ground.dir;
+        let written = patterns(&scene.rendering, &scene.ground, &self.invocation.task.outputs)?;
+        let is_declared = Meant::outputs(dir, &written).meaning()?;
+        let stage = || stage(layout);
+        let place = OutputPlace { dir, stage: &stage, is_declared: &is_declared };
+        let restore = |cache: Cache| -> Result<_, Fault> {
+            for (class, key) in self.engine.ledger.looked_for(now) {
+                if let Some(kept) = cache.restore_outputs(&key, &place)? {
+                    return Ok(Some((class, kept)));
+                }
+            }
+            Ok(None)
+        };
+        restore(Cache::for_workspace(layout).0).or_else(|fault: Fault| {
+            self.tell(&scene.label, Event::Note(&format!("runs, since {fault}")));
+            Ok(None)
+        })
     }
 
     /// Records what went in and what came out, and keeps that in the cache.
@@ -136,7 +155,9 @@ impl<'w> Performance<'_, 'w> {
         let Some(record) = self.with_outputs(scene, now)? else { return Ok(()) };
         let (task, dir) = (self.invocation.task, &scene.ground.dir);
         let written = patterns(&scene.rendering, &scene.ground, &task.inputs)?;
-        let inputs = marks(dir, &written, task.gitignore, &record.inputs)?;
+        let root = self.engine.workspace.layout.root();
+        let gitignore = task.gitignore.then_some(root);
+        let inputs = Meant::inputs(dir, &written, gitignore).marks(&record.inputs)?;
         // What was read before is recorded: whether the run saw the change nobody knows.
         self.engine.ledger.write(self.invocation, &record)?;
         if let Some(change) = changed("input", &record.inputs, &inputs, false) {
@@ -145,9 +166,11 @@ impl<'w> Performance<'_, 'w> {
             return Ok(());
         }
         if is_kept(task) {
-            let names: Vec<&str> = record.outputs.keys().map(String::as_str).collect();
+            let outputs = record.outputs.iter();
+            let outputs = outputs.map(|(name, mark)| (name.clone(), mark.digest.clone())).collect();
             let key = self.engine.ledger.kept_under(&record);
-            let kept = Cache::of_user().and_then(|cache| cache.keep_outputs(&key, dir, &names));
+            let cache = Cache::for_workspace(self.engine.ledger.layout()).0;
+            let kept = cache.keep_outputs(&key, dir, &outputs);
             if let Err(fault) = kept {
                 self.tell(&scene.label, Event::Note(&format!("is done; but {fault}")));
             }
@@ -160,13 +183,13 @@ impl<'w> Performance<'_, 'w> {
         let outputs = patterns(&scene.rendering, &scene.ground, &self.invocation.task.outputs)?;
         let is_plain = |path: &&String| !path.contains(['*', '?', '[', '{', '!']);
         for path in outputs.iter().filter(is_plain) {
-            if !scene.ground.dir.join(path).exists() {
+            if scene.ground.dir.join(path).symlink_metadata().is_err() {
                 let note = format!("did not make {path}, so it is not up to date");
                 self.tell(&scene.label, Event::Note(&note));
                 return Ok(None);
             }
         }
-        let outputs = marks(&scene.ground.dir, &outputs, false, &Marks::new())?;
+        let outputs = Meant::outputs(&scene.ground.dir, &outputs).marks(&Marks::new())?;
         Ok(Some(Record { outputs, ..record }))
     }
 }

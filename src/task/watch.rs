@@ -10,13 +10,13 @@ use std::{
 };
 
 use crate::{
-    model::{FileStat, Layout, Name},
+    model::{FileStat, Layout, Name, path_to_text, text_to_path},
     probe::{Own, Tree, walk_sources},
-    workspace::{Bindings, Names, Renderer, Source, Word, Workspace},
+    workspace::{Bindings, Names, Renderer, Shared, Word, Workspace},
 };
 
 use super::{
-    files::{self, Mark, Marks, mark, marks},
+    files::{Mark, Marks, Meant, mark_of_file},
     key::patterns,
     plan::{Invocation, Plan, subsystems},
     reader::{Foresight, Known, at_once},
@@ -30,9 +30,23 @@ pub struct Watch {
     inputs: BTreeSet<Patterns>,
     outputs: BTreeSet<Patterns>,
     files: BTreeSet<PathBuf>,
-    sources: Vec<Source>,
+    sources: Vec<WatchedSource>,
     /// The tasks of whose `inputs` only a run finds out which they are.
     pub unknown: BTreeSet<String>,
+}
+
+/// What of the workspace goes into a subsystem.
+#[derive(Debug)]
+struct WatchedSource {
+    dir: Option<PathBuf>,
+    only: Vec<String>,
+    shared: Shared,
+}
+
+impl WatchedSource {
+    fn own(&self) -> Own<'_> {
+        Own { dir: self.dir.as_deref(), only: &self.only, shared: &self.shared }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -142,11 +156,13 @@ impl Watch {
         let inputs = self.inputs.iter().enumerate().map(|(at, of)| {
             let known = known.inputs.get(at).unwrap_or(&nothing);
             // A file may vanish while it is looked at: the next look tells.
-            marks(&of.dir, &of.written, of.gitignore, known).unwrap_or_else(|_| known.clone())
+            let gitignore = of.gitignore.then_some(self.root.as_path());
+            let meant = Meant::inputs(&of.dir, &of.written, gitignore);
+            meant.marks(known).unwrap_or_else(|_| known.clone())
         });
         let made = self.outputs.iter().flat_map(|of| {
-            let names = files::names(&of.dir, &of.written, false).unwrap_or_default();
-            names.into_iter().map(|name| of.dir.join(name))
+            let names = Meant::outputs(&of.dir, &of.written).names().unwrap_or_default();
+            names.into_iter().map(|name| of.dir.join(text_to_path(&name)))
         });
         let of_file = |path: &PathBuf| {
             let known = known.files.get(path).and_then(Option::as_ref);
@@ -166,8 +182,7 @@ impl Watch {
             if known.as_ref().is_some_and(|tree| tree.is_surely_unchanged()) {
                 return known;
             }
-            let Source::Path { dir, only, shared } = source else { return None };
-            let now = walk_sources(&self.root, &[Own { dir, only, shared }]).pop();
+            let now = walk_sources(&self.root, &[source.own()]).pop();
             now.and_then(Result::ok).map(Arc::new).or(known)
         });
         each.collect()
@@ -183,7 +198,7 @@ impl Watch {
                 then.get(*name).map(|mark| &mark.digest) != now.get(*name).map(|mark| &mark.digest)
             };
             let names = then.keys().chain(now.keys()).filter(differs);
-            changes.extend(names.map(|name| of.dir.join(name)));
+            changes.extend(names.map(|name| of.dir.join(text_to_path(name))));
         }
         changes.retain(|path| !then.made.contains(path) && !now.made.contains(path));
         for (path, mark) in &now.files {
@@ -201,7 +216,8 @@ impl Watch {
     /// How many files there are.
     pub fn count(&self, sight: &Sight) -> usize {
         let inputs = self.inputs.iter().zip(&sight.inputs);
-        let inputs = inputs.flat_map(|(of, marks)| marks.keys().map(|name| of.dir.join(name)));
+        let inputs =
+            inputs.flat_map(|(of, marks)| marks.keys().map(|name| of.dir.join(text_to_path(name))));
         let of_trees = sight.trees.iter().flatten().flat_map(|tree| &tree.inputs);
         let of_trees = of_trees.map(|(path, _)| path.clone()).filter(|path| path.is_file());
         let there = sight.files.iter().filter(|(path, mark)| mark.is_some() && path.is_file());
@@ -218,7 +234,7 @@ fn at_end(bindings: &Bindings) -> Bindings {
 }
 
 /// The sources in the workspace of `names` and of all that they need.
-fn sources(workspace: &Workspace, names: BTreeSet<Name>) -> Vec<Source> {
+fn sources(workspace: &Workspace, names: BTreeSet<Name>) -> Vec<WatchedSource> {
     let (mut open, mut seen, mut sources) = (Vec::from_iter(names), HashSet::new(), Vec::new());
     while let Some(name) = open.pop() {
         let Some(subsystem) = workspace.subsystems.get(&name) else { continue };
@@ -226,9 +242,11 @@ fn sources(workspace: &Workspace, names: BTreeSet<Name>) -> Vec<Source> {
             continue;
         }
         open.extend(subsystem.needs.iter().chain(&subsystem.build_needs).cloned());
-        if matches!(subsystem.source, Source::Path { .. }) {
-            sources.push(subsystem.source.clone());
-        }
+        sources.extend(Own::of(subsystem).map(|own| WatchedSource {
+            dir: own.dir.map(Path::to_owned),
+            only: own.only.to_vec(),
+            shared: own.shared.clone(),
+        }));
     }
     sources
 }
@@ -237,11 +255,11 @@ fn sources(workspace: &Workspace, names: BTreeSet<Name>) -> Vec<Source> {
 fn of_path(path: &Path, known: Option<&Mark>) -> Option<Mark> {
     let found = fs::metadata(path).ok()?;
     if !found.is_dir() {
-        return mark(path, known).ok();
+        return mark_of_file(path, known).ok();
     }
     let names = fs::read_dir(path).ok()?.flatten();
     let mut names: Vec<_> =
-        names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.map(|entry| path_to_text(Path::new(&entry.file_name()))).collect();
     names.retain(|name| !name.starts_with('.') && !name.ends_with('~'));
     names.sort_unstable();
     Some(Mark { digest: names.join("/"), stat: None })

@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     command::Ground,
-    files,
+    files::Meant,
     frame::Frame,
     plan::{Invocation, Scout, needed_tasks},
     run::Engine,
@@ -70,7 +70,8 @@ impl Witness for Live<'_, '_> {
 
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {
         self.engine.basis.is_more();
-        files::names(&self.ground.dir, patterns, self.gitignore)
+        let root = self.engine.workspace.layout.root();
+        Meant::inputs(&self.ground.dir, patterns, self.gitignore.then_some(root)).names()
     }
 }
 

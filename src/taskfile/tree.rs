@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -13,6 +12,7 @@ use super::{
 };
 use crate::{
     archive::Hasher,
+    disk::{MOST_OF_TEXT, read_file},
     manifest::{File, Findings, MAX_BYTES, Scalar},
     model::{Diagnostic, Fault, Kind, Platform, Problems, Sha256},
     workspace::{Library, LoadError, Pinned, render_fixed},
@@ -259,7 +259,8 @@ impl Reader<'_> {
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>, Fault> {
-    fs::read(path).map_err(|error| Fault::io(format!("cannot read {}", path.display()), &error))
+    read_file(path, MOST_OF_TEXT)
+        .map_err(|error| Fault::io(format!("cannot read {}", path.display()), &error))
 }
 
 /// The Taskfile that `path` is or holds.
@@ -284,6 +285,8 @@ pub(super) fn normal(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::taskfile::{Deed, Loop, Value};
 

@@ -1,10 +1,11 @@
 //! The end of a log file, for the report of a failure.
 
 use std::{
-    fs::File,
     io::{Read, Seek, SeekFrom},
     path::Path,
 };
+
+use crate::disk::open_file;
 
 /// How many lines are worth showing.
 const LINES: usize = 20;
@@ -22,7 +23,7 @@ pub fn log_tail(path: &Path) -> Vec<String> {
 
 /// The last bytes of a file. Where that begins within a line, so be it: the end counts.
 fn last_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
+    let mut file = open_file(path)?;
     let size = file.metadata()?.len();
     file.seek(SeekFrom::Start(size.saturating_sub(BYTES)))?;
     let mut bytes = Vec::new();

@@ -12,6 +12,7 @@ mod board;
 mod fan_out;
 mod line;
 mod log_tail;
+mod masked;
 mod plain;
 mod record;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod terminal;
 
 pub use fan_out::FanOut;
 pub use log_tail::log_tail;
+pub use masked::{Masked, masked_report};
 pub use record::Recorder;
 pub use screen::{Screen, open};
 pub use terminal::{Choice, Color, Live, Surroundings, Wishes, choose};

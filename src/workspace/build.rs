@@ -1,27 +1,44 @@
 //! `build:` to commands: presets expanded, templates rendered, variables merged.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    time::Duration,
+};
 
 use minijinja::value::Value as Word;
 
 use super::{
-    Build, Places, Text,
+    Build, Environment, Places, Text,
     preset::{self, Recipe},
     template::Scope,
 };
-use crate::manifest::{BuildDoc, Findings, Node, Pairs, Scalar, SourceDoc, pairs, scalar, scalars};
+use crate::manifest::{
+    BuildDoc, Findings, Node, Pairs, Scalar, SourceDoc, Sp, pairs, scalar, scalars,
+};
 use crate::model::parse_duration;
-use crate::process::{Shell, syntax_error};
+use crate::process::{Shell, looks_secret, syntax_error};
 
 /// How long a build may take if its spec does not say.
 const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
-/// Resolves `build:` of a spec with `source`. `env` is what the manifest and the spec set for all commands.
-/// What is wrong goes to `found`; then there is no build.
+/// What the manifest and the spec declare for all commands.
+pub struct Declared<'a> {
+    /// `env:`.
+    pub env: BTreeMap<String, Text>,
+    /// `pass_env:`.
+    pub pass_env: BTreeSet<String>,
+    /// `sandbox:`.
+    pub is_sandboxed: bool,
+    /// Where the values of those are.
+    pub environment: &'a Environment,
+}
+
+/// Resolves `build:` of a spec with `source`. What is wrong goes to `found`; then there is no build.
 pub fn resolve(
     doc: &BuildDoc,
     source: Option<&SourceDoc>,
-    env: BTreeMap<String, Text>,
+    declared: Declared,
     scope: &Scope,
     binaries: &[String],
     found: &mut Findings,
@@ -36,21 +53,41 @@ pub fn resolve(
         None => run(&doc.options, scope, found),
     };
     let own_env = environment(&doc.env, scope, found);
+    let own_pass_env = variable_names(&doc.pass_env, found);
     let dir = doc.dir.as_ref().map(|dir| scope.text(dir, found));
     let timeout = doc.timeout.as_ref().map_or(Some(TIMEOUT), |text| duration(text, found));
     let mut build = expanded?;
     // What people declare goes over what a preset brings.
-    build.env.extend(env);
+    build.env.extend(declared.env);
+    let passed = declared.pass_env.into_iter().chain(own_pass_env);
+    // The value of a secret is no input: it changes from run to run, and belongs into no digest.
+    let value = |name: &str| declared.environment.get(name).filter(|_| !looks_secret(name));
+    build.pass_env = passed.map(|name| (name.clone(), value(&name))).collect();
     build.env.extend(own_env);
-    let declared = |version: &Scalar| version.text.clone();
+    doc.tools.iter().for_each(|(tool, _)| check_tool(tool, found));
+    let wanted = |version: &Scalar| version.text.clone();
     build.tools.extend(
-        doc.tools
-            .iter()
-            .map(|(tool, version)| (tool.value.clone(), version.as_ref().map(declared))),
+        doc.tools.iter().map(|(tool, version)| (tool.value.clone(), version.as_ref().map(wanted))),
     );
+    build.is_sandboxed = declared.is_sandboxed;
     build.dir = dir.flatten();
+    build.preset = recipe(doc).map(|recipe| recipe.preset);
     build.timeout = timeout?;
     (found.diagnostics.len() == before).then_some(build)
+}
+
+/// A tool is looked up on PATH and asked for its version before anything else runs, so it is a name: a
+/// path would be a program of whoever wrote the workspace.
+fn check_tool(tool: &Sp<String>, found: &mut Findings) {
+    let name = &tool.value;
+    let is_odd = |c: char| c == '/' || c.is_whitespace() || c.is_control();
+    if !name.is_empty() && !name.starts_with(['-', '.']) && !name.contains(is_odd) {
+        return;
+    }
+    let what = format!("`{}` cannot be a tool: tools are programs on PATH", name.escape_debug());
+    let help =
+        "write the name of a program; one of the workspace is run by the commands of `build`";
+    found.add(tool.bytes.clone(), what, "not a name", help);
 }
 
 /// Whether the build works on a source that the spec must name.
@@ -81,6 +118,20 @@ pub fn environment(
     rendered
 }
 
+/// The names of variables under `pass_env`. What is wrong goes to `found`.
+pub fn variable_names(written: &[Scalar], found: &mut Findings) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for name in written {
+        if is_variable(&name.text) {
+            names.insert(name.text.clone());
+        } else {
+            let what = format!("`{}` can be no environment variable", name.text);
+            found.add(name.bytes.clone(), what, "not a name", "write `pass_env: [NAME]`");
+        }
+    }
+    names
+}
+
 fn recipe(doc: &BuildDoc) -> Option<&'static Recipe> {
     let chosen = |recipe: &&Recipe| {
         recipe.preset == doc.how.value
@@ -94,9 +145,12 @@ fn bare(steps: Vec<Text>) -> Build {
         steps,
         dir: None,
         env: BTreeMap::new(),
+        pass_env: BTreeMap::new(),
+        is_sandboxed: true,
         tools: BTreeMap::new(),
         rust_target: None,
         native_only: None,
+        preset: None,
         timeout: TIMEOUT,
     }
 }

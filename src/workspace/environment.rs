@@ -30,6 +30,17 @@ impl Environment {
         Self { lookup: Arc::new(lookup), seen: Arc::default() }
     }
 
+    /// What the variable `name` holds. The look is remembered.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<String> {
+        // Such a name is in no environment, and asking the system for it is an error.
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return None;
+        }
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.entry(name.to_owned()).or_insert_with(|| (self.lookup)(name)).clone()
+    }
+
     /// What was looked at so far, with what it held.
     #[must_use]
     pub fn seen(&self) -> BTreeMap<String, Option<String>> {
@@ -45,13 +56,6 @@ impl fmt::Debug for Environment {
 
 impl Object for Environment {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let name = key.as_str()?;
-        // Such a name is in no environment, and asking the system for it is an error.
-        if name.is_empty() || name.contains(['=', '\0']) {
-            return None;
-        }
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let value = seen.entry(name.to_owned()).or_insert_with(|| (self.lookup)(name));
-        value.clone().map(Value::from)
+        self.get(key.as_str()?).map(Value::from)
     }
 }

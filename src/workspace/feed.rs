@@ -6,8 +6,7 @@ use std::fmt;
 use super::{Source, Upstream, source::is_web, template::Scope};
 use crate::{
     manifest::{BuildDoc, Findings, NewerDoc, Scalar, SpecDoc, scalar},
-    model::{Series, Version},
-    process::without_credentials,
+    model::{Series, Version, shown_url},
     store::StoreUrl,
 };
 
@@ -112,7 +111,10 @@ fn begins_with_digit(text: &str) -> bool {
 impl fmt::Display for Index {
     /// As tables call it, without credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let short = |url: &str| without_credentials(url.strip_prefix("https://").unwrap_or(url));
+        let short = |url: &str| {
+            let shown = shown_url(url);
+            shown.strip_prefix("https://").unwrap_or(&shown).to_owned()
+        };
         match self {
             Self::Releases(url) => write!(f, "releases of {}", short(url)),
             Self::Tags(url) => write!(f, "tags of {}", short(url)),

@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    disk::{MOST_OF_TEXT, open_file, read_file},
     manifest::{File, MAX_BYTES},
     model::{Diagnostic, Fault, Kind, Layout, Span},
 };
@@ -20,12 +21,27 @@ const SPEC_IN_FOLDER: &str = "subsystem.yml";
 pub fn find_root(from: &Path) -> Result<PathBuf, Fault> {
     let from = std::path::absolute(from)
         .map_err(|error| Fault::io(format!("cannot find {}", from.display()), &error))?;
-    let root = from.ancestors().find(|folder| folder.join(Layout::MANIFEST).is_file());
+    // What is there and no file is refused when it is read.
+    let is_root = |folder: &&Path| {
+        fs::metadata(folder.join(Layout::MANIFEST)).is_ok_and(|found| !found.is_dir())
+    };
+    let root = from.ancestors().find(is_root).map(can_be_on_path).transpose()?;
     root.map(Path::to_owned).ok_or_else(|| {
         let what = format!("there is no `{}` in {} or above it", Layout::MANIFEST, from.display());
         Fault::new(Kind::Usage, what)
             .hint("`forge init` makes a workspace here; `-C DIR` names one elsewhere")
     })
+}
+
+/// `root`, if its `.forge/bin` can be on PATH, whose folders `:` separates.
+fn can_be_on_path(root: &Path) -> Result<&Path, Fault> {
+    if !root.as_os_str().as_encoded_bytes().contains(&b':') {
+        return Ok(root);
+    }
+    let what = format!("a workspace cannot be in {}: its path holds a `:`", root.display());
+    Err(Fault::new(Kind::Usage, what)
+        .because("PATH separates folders by `:`, so what forge installs there would not be found")
+        .hint("move or rename the folder"))
 }
 
 /// The layout of the workspace at `root`.
@@ -35,7 +51,7 @@ pub fn find_root(from: &Path) -> Result<PathBuf, Fault> {
 pub fn layout(root: &Path) -> Result<Layout, Fault> {
     let root = std::path::absolute(root)
         .map_err(|error| Fault::io(format!("cannot find {}", root.display()), &error))?;
-    let layout = Layout::new(root);
+    let layout = Layout::new(can_be_on_path(&root)?.to_owned());
     if layout.manifest().exists() {
         return Ok(layout);
     }
@@ -80,9 +96,6 @@ pub fn list_specs(layout: &Layout) -> Result<Specs, Fault> {
         let entry = entry.map_err(cannot)?;
         let kind = entry.file_type().map_err(cannot)?;
         let is_folder = kind.is_dir() || kind.is_symlink() && entry.path().is_dir();
-        if !is_folder && !kind.is_file() && !kind.is_symlink() {
-            continue;
-        }
         if let Some(file_name) = entry.file_name().to_str().filter(|name| !name.starts_with('.')) {
             found.take(layout, file_name, is_folder);
         }
@@ -149,15 +162,15 @@ impl Specs {
 /// When it cannot be read.
 pub fn read(layout: &Layout, path: &Path) -> Result<File, Fault> {
     let absolute = layout.root().join(path);
-    // One byte more than is allowed is enough to tell that it is too long.
-    let bytes = read_at_most(&absolute, MAX_BYTES as u64 + 1)
+    let bytes = read_at_most(&absolute)
         .map_err(|error| Fault::io(format!("cannot read {}", absolute.display()), &error))?;
     Ok(File::new(path.to_owned(), bytes, MAX_BYTES))
 }
 
-fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+fn read_at_most(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut io::Read::take(fs::File::open(path)?, limit), &mut bytes)?;
+    // One byte more than is allowed is enough to tell that it is too long.
+    io::Read::read_to_end(&mut io::Read::take(open_file(path)?, MAX_BYTES as u64 + 1), &mut bytes)?;
     Ok(bytes)
 }
 
@@ -168,7 +181,7 @@ fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 /// When it cannot be read.
 pub fn lock_text(layout: &Layout) -> Result<String, Fault> {
     let path = layout.lock();
-    match fs::read(&path) {
+    match read_file(&path, MOST_OF_TEXT) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Fault::io(format!("cannot read {}", path.display()), &error)),

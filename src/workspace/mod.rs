@@ -17,6 +17,7 @@ mod places;
 mod platforms;
 mod preset;
 mod quotes;
+mod reads;
 mod service;
 mod settings;
 mod shared;
@@ -47,7 +48,7 @@ pub use load::{LoadError, load, load_text};
 pub use outside::{Assignments, Outside};
 pub use platforms::{Wanted, Workspaces};
 pub use service::{Probe, Ready, Restart, SUPERVISOR, Service};
-pub use shared::Shared;
+pub use shared::{Shared, is_meant};
 pub use starter::{StarterFile, starter};
 pub use task::{
     Bindings, Call, Data, Deed, Each, Entry, Home, Meaning, Names, Need, OWN_WORDS, Over,
@@ -57,7 +58,9 @@ pub use task::{
 pub use text::{Places, Text};
 
 use crate::{
-    model::{Compression, Digest, Layout, Lock, Name, Platform, Scheme, TagStem, Version},
+    model::{
+        Compression, Digest, Layout, Lock, Name, Platform, Scheme, TagStem, Version, url_secrets,
+    },
     provenance::Trust,
     store::Mode,
 };
@@ -142,6 +145,8 @@ pub struct Subsystem {
     pub build_needs: BTreeSet<Name>,
     /// Where the source is.
     pub source: Source,
+    /// What else of the workspace goes into what is built.
+    pub shared: Shared,
     /// How it is built; absent if it only comes from upstream.
     pub build: Option<Build>,
     /// The vendor's own release.
@@ -150,6 +155,32 @@ pub struct Subsystem {
     pub feed: Option<Feed>,
     /// What of it runs all day.
     pub service: Option<Service>,
+}
+
+impl Workspace {
+    /// The passwords, tokens and signatures in URLs that specs and `releases:` name.
+    #[must_use]
+    pub fn url_secrets(&self) -> Vec<String> {
+        let of_subsystem = |subsystem: &Subsystem| {
+            let mut texts = Vec::new();
+            if let Source::Git { url, .. } | Source::Archive { url, .. } = &subsystem.source {
+                texts.push(url.clone());
+            }
+            if let Some(upstream) = &subsystem.upstream {
+                texts.push(upstream.url.clone());
+                if let UpstreamDigest::Published(url) = &upstream.digest {
+                    texts.push(url.clone());
+                }
+            }
+            if let Some(build) = &subsystem.build {
+                texts.extend(build.steps.iter().chain(build.env.values()).map(Text::symbolic));
+            }
+            texts
+        };
+        let mut texts: Vec<String> = self.subsystems.values().flat_map(of_subsystem).collect();
+        texts.extend(self.stores.iter().cloned());
+        texts.iter().flat_map(|text| url_secrets(text)).map(str::to_owned).collect()
+    }
 }
 
 /// Where the source of a subsystem is.
@@ -163,8 +194,6 @@ pub enum Source {
         dir: PathBuf,
         /// Only these files and folders below `dir` count; empty for all.
         only: Vec<String>,
-        /// What else goes into it.
-        shared: Shared,
     },
     /// A git repository.
     Git {
@@ -193,12 +222,19 @@ pub struct Build {
     pub dir: Option<Text>,
     /// Variables set for them, over what forge was started with.
     pub env: BTreeMap<String, Text>,
+    /// Variables that they inherit besides those that every build does; with their values, but for
+    /// secrets and what is not set.
+    pub pass_env: BTreeMap<String, Option<String>>,
+    /// `sandbox:`: whether they may write only to folders of their own.
+    pub is_sandboxed: bool,
     /// Programs they need, with the version that is declared (a prefix such as `1.26`), if any.
     pub tools: BTreeMap<String, Option<String>>,
     /// The Rust target they build for, if they are cargo's.
     pub rust_target: Option<String>,
     /// Why they cannot build for another platform than the machine's, if that is known.
     pub native_only: Option<&'static str>,
+    /// Which preset they are of; none if people wrote them.
+    pub preset: Option<&'static str>,
     /// How long all of them may take together.
     pub timeout: Duration,
 }

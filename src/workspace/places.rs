@@ -1,9 +1,20 @@
-//! What the places of templates are, for commands that run beside what is installed.
+//! What the places of templates are, and which variables are inherited, for commands that run beside
+//! what is installed.
+
+use std::collections::BTreeSet;
 
 use super::{Places, Source, Workspace};
-use crate::model::{ArtifactId, Name};
+use crate::{
+    model::{ArtifactId, Name},
+    process::Inherit,
+};
 
 impl Workspace {
+    /// What a task or service inherits of the environment that names `passed` in `pass_env:`.
+    pub fn inherit(&self, passed: &BTreeSet<String>) -> Inherit {
+        Inherit::of_task(passed, self.stores.iter().any(|store| store.starts_with("s3:")))
+    }
+
     /// What the places are for a task or service: those of its subsystem as it is installed here,
     /// or those of the workspace itself.
     pub fn places(&self, subsystem: Option<&Name>) -> Places {

@@ -7,7 +7,13 @@ use std::{
     time::Duration,
 };
 
-use super::{Text, build, graph, subsystem::Draft, template::Scope};
+use super::{
+    Text,
+    build::{self, Declared},
+    graph,
+    subsystem::Draft,
+    template::Scope,
+};
 use crate::{
     manifest::{Entry, Findings, Node, Scalar, pairs, scalar, scalars},
     model::{Diagnostic, Name, suggestion},
@@ -35,6 +41,8 @@ pub struct Service {
     pub needs: BTreeSet<Name>,
     /// The variables of manifest and spec, and over them its own.
     pub env: BTreeMap<String, Text>,
+    /// Variables that it inherits though forge logs in with them.
+    pub pass_env: BTreeSet<String>,
     /// `dir:`, relative to the workspace; the workspace if absent.
     pub dir: Option<Text>,
     /// `restart:`.
@@ -131,24 +139,23 @@ pub struct ServiceDraft {
     pub service: Option<Service>,
 }
 
-/// Resolves `service:`. `env` is what the manifest and the spec set for all commands.
-/// What is wrong goes to `found`.
+/// Resolves `service:`. What is wrong goes to `found`.
 pub fn resolve(
     entry: &Entry,
-    env: &BTreeMap<String, Text>,
+    declared: &Declared,
     scope: &Scope,
     found: &mut Findings,
 ) -> ServiceDraft {
     let node = &entry.value;
     let needs = scalars(node, "needs");
     let key = entry.key.bytes.clone();
-    ServiceDraft { key, service: service(node, &needs, env, scope, found), needs }
+    ServiceDraft { key, service: service(node, &needs, declared, scope, found), needs }
 }
 
 fn service(
     node: &Node,
     needs: &[Scalar],
-    env: &BTreeMap<String, Text>,
+    declared: &Declared,
     scope: &Scope,
     found: &mut Findings,
 ) -> Option<Service> {
@@ -156,7 +163,7 @@ fn service(
     let written = node.scalar().cloned().or_else(|| scalar(node, "run"));
     let command = command(&written?, scope, found);
     let ready = node.get("ready").map(|node| ready(node, scope, found));
-    let mut env = env.clone();
+    let mut env = declared.env.clone();
     env.extend(build::environment(&pairs(node, "env"), scope, found));
     let dir = scalar(node, "dir").map(|dir| scope.text(&dir, found));
     let stop = node.get("stop");
@@ -167,6 +174,7 @@ fn service(
         ready: ready.flatten(),
         needs: needs.iter().filter_map(|need| Name::new(&need.text).ok()).collect(),
         env,
+        pass_env: declared.pass_env.clone(),
         dir: dir.flatten(),
         restart: match scalar(node, "restart").as_ref().map(|word| word.text.as_str()) {
             Some("on-failure") => Restart::OnFailure,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     manifest::{Findings, ManifestDoc, Scalar, Sp},
-    model::{Name, Platform, nearest, suggestion},
+    model::{Name, Platform, is_unprotected, nearest, suggestion},
     provenance::Trust,
     store::StoreUrl,
 };
@@ -35,6 +35,12 @@ pub fn resolve(doc: &ManifestDoc, found: &mut Findings) -> Settings {
     let mut settings = Settings { versions: version::stated(doc, found), ..Settings::default() };
     for url in &doc.releases {
         match StoreUrl::parse(&url.text) {
+            Ok(_) if is_unprotected(&url.text) => {
+                let what = format!("`{}` would be read over unprotected http", url.text);
+                let help = "everybody on the way could replace what is there; write `https://…` \
+                            (http is for this machine only)";
+                found.add(url.bytes.clone(), what, "no protection", help);
+            }
             Ok(_) => settings.stores.push(url.text.clone()),
             Err(why) => {
                 let help = "a store is `dir:PATH`, `github:OWNER/REPO`, `gitea:HOST/OWNER/REPO`, \

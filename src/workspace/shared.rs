@@ -1,6 +1,9 @@
-//! What goes into a component besides its own folder: `also` and `imports` of `source:`.
+//! What goes into a component besides its own folder: `also` and `imports` of `source:`, and what its
+//! commands name.
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+use crate::model::text_to_path;
 
 /// What else of the workspace goes into a component. Both its fingerprint and whether a change
 /// affects it go by this.
@@ -8,6 +11,8 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 pub struct Shared {
     /// Paths and patterns, relative to the workspace; a folder means all below it.
     pub also: Vec<String>,
+    /// The same of what commands of the build use, though `also` does not name it.
+    pub used: Vec<String>,
     /// Whether what its Go code imports does.
     pub imports: bool,
 }
@@ -15,7 +20,12 @@ pub struct Shared {
 impl Shared {
     /// Whether there is nothing else.
     pub fn is_empty(&self) -> bool {
-        self.also.is_empty() && !self.imports
+        self.also.is_empty() && self.used.is_empty() && !self.imports
+    }
+
+    /// The paths and patterns, of `also` and of commands.
+    pub fn patterns(&self) -> impl Iterator<Item = &String> {
+        self.also.iter().chain(&self.used)
     }
 
     /// The part of `pattern` that is a path: where looking for what it means begins.
@@ -33,14 +43,15 @@ impl Shared {
         glob(text).is_some()
     }
 
-    /// The pattern of `also` that means `path`, a path relative to the workspace.
+    /// The pattern that means `path`, a path relative to the workspace.
     pub fn means(&self, path: &str) -> Option<&str> {
-        let means = |pattern: &&String| {
-            let below = path.strip_prefix(Self::start(pattern));
-            below.is_some() && glob(pattern).is_some_and(|glob| holds(&glob, path))
-        };
-        self.also.iter().find(means).map(String::as_str)
+        self.patterns().find(|pattern| is_meant(pattern, path)).map(String::as_str)
     }
+}
+
+/// Whether `pattern` means `path`, a path relative to the workspace.
+pub fn is_meant(pattern: &str, path: &str) -> bool {
+    path.starts_with(Shared::start(pattern)) && glob(pattern).is_some_and(|glob| holds(&glob, path))
 }
 
 fn glob(pattern: &str) -> Option<Gitignore> {
@@ -52,7 +63,7 @@ fn glob(pattern: &str) -> Option<Gitignore> {
 }
 
 fn holds(glob: &Gitignore, path: &str) -> bool {
-    glob.matched_path_or_any_parents(path, false).is_ignore()
+    glob.matched_path_or_any_parents(text_to_path(path), false).is_ignore()
 }
 
 #[cfg(test)]
@@ -61,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_folder_means_all_below_it_and_a_pattern_what_it_says() {
-        let shared = |also: &str| Shared { also: vec![also.into()], imports: false };
+        let shared = |also: &str| Shared { also: vec![also.into()], ..Shared::default() };
         let means = |also: &str, path: &str| shared(also).means(path).is_some();
         assert!(
             means("libs", "libs/a/b.go") && !means("libs", "libs2/a") && !means("libs", "x/libs/a")

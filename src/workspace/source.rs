@@ -5,10 +5,11 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::{Shared, Source, template::Scope};
+use super::{Shared, Source, subsystem::Surroundings, template::Scope};
 use crate::{
-    manifest::{Findings, Scalar, SourceDoc},
-    model::{Digest, Version},
+    manifest::{Findings, Scalar, SourceDoc, SpecDoc},
+    model::{Digest, Version, is_repository_url},
+    walk::Walker,
 };
 
 /// Resolves `source:`; without one the builder fetches by itself. What is wrong goes to
@@ -16,7 +17,7 @@ use crate::{
 pub fn resolve(
     doc: Option<&SourceDoc>,
     version: &Version,
-    root: &Path,
+    around: &Surroundings,
     scope: &Scope,
     found: &mut Findings,
 ) -> Option<Source> {
@@ -28,7 +29,7 @@ pub fn resolve(
                 None => version.as_str().to_owned(),
             };
             let rendered = scope.plain(url, found)?;
-            if rendered.starts_with('-') || rendered.contains(char::is_whitespace) {
+            if !is_repository_url(&rendered) || rendered.contains(char::is_whitespace) {
                 let what = format!("`{rendered}` is no URL of a git repository");
                 let help = "write what `git clone` takes, such as `https://…` or `git@…`";
                 found.add(url.bytes.clone(), what, "not a repository", help);
@@ -41,38 +42,53 @@ pub fn resolve(
             let digest = digest(sha256, scope, found);
             let rendered = rendered?;
             if !is_web(&rendered) {
-                inside(url, &rendered, root, found)?;
+                inside(url, &rendered, around, found)?;
             }
             Some(Source::Archive { url: rendered, digest: digest?, strip: *strip })
         }
-        Some(SourceDoc::Path { dir, only, also, imports }) => {
+        Some(SourceDoc::Path { dir, only, .. }) => {
             let rendered = scope.plain(dir, found)?;
-            let folder = inside(dir, &rendered, root, found)?;
+            let folder = inside(dir, &rendered, around, found)?;
             let mut parts = Vec::new();
             for part in only {
                 let text = scope.plain(part, found)?;
                 let below = lexical(part, &text, "its folder", found)?;
-                inside(part, &folder.join(&below).to_string_lossy(), root, found)?;
+                inside(part, &folder.join(&below).to_string_lossy(), around, found)?;
                 let below = below.iter().map(|part| part.to_string_lossy());
                 parts.push(below.collect::<Vec<_>>().join("/"));
             }
-            let mut patterns = Vec::new();
-            for pattern in also {
-                patterns.push(shared(pattern, root, scope, found)?);
-            }
-            let shared = Shared { also: patterns, imports: imports.is_some() };
-            Some(Source::Path { dir: folder, only: parts, shared })
+            Some(Source::Path { dir: folder, only: parts })
         }
     }
 }
 
+/// Resolves what the spec `doc` says goes into what is built besides its source.
+pub fn shared(
+    doc: &SpecDoc,
+    around: &Surroundings,
+    scope: &Scope,
+    found: &mut Findings,
+) -> Option<Shared> {
+    let mut shared = Shared::default();
+    for pattern in &doc.also {
+        shared.also.push(self::pattern(pattern, around, scope, found)?);
+    }
+    shared.imports = matches!(&doc.source, Some(SourceDoc::Path { imports: Some(_), .. }));
+    Some(shared)
+}
+
 /// A pattern of `also`. What of it is no pattern must be there.
-fn shared(written: &Scalar, root: &Path, scope: &Scope, found: &mut Findings) -> Option<String> {
+fn pattern(
+    written: &Scalar,
+    around: &Surroundings,
+    scope: &Scope,
+    found: &mut Findings,
+) -> Option<String> {
     let text = scope.plain(written, found)?;
     let below = lexical(written, &text, "the workspace", found)?;
     let pattern = below.to_string_lossy().into_owned();
     let fixed = Shared::start(&pattern);
-    inside(written, if fixed.is_empty() { "." } else { fixed }, root, found)?;
+    inside(written, if fixed.is_empty() { "." } else { fixed }, around, found)?;
     if Shared::is_pattern(&pattern) {
         return Some(pattern);
     }
@@ -115,10 +131,20 @@ pub fn digest(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Di
     }
 }
 
-/// The path `text` below the workspace, which must be there.
-fn inside(scalar: &Scalar, text: &str, root: &Path, found: &mut Findings) -> Option<PathBuf> {
+/// The path `text` below the workspace. It must be there, unless git tracks it: a sparse checkout leaves
+/// out what is tracked, and then it is missed only by who wants it.
+fn inside(
+    scalar: &Scalar,
+    text: &str,
+    around: &Surroundings,
+    found: &mut Findings,
+) -> Option<PathBuf> {
     let path = lexical(scalar, text, "the workspace", found)?;
-    let Ok(elsewhere) = leads_out(root, &path) else {
+    let Ok(elsewhere) = leads_out(around.root, &path) else {
+        let walker = around.walker.get_or_init(|| Walker::new(around.root));
+        if walker.tracks_below(&around.root.join(&path)) {
+            return Some(path);
+        }
         let what = format!("there is no `{}` in the workspace", path.display());
         found.add(
             scalar.bytes.clone(),

@@ -1,6 +1,6 @@
 //! All specs of a workspace, read and resolved; side by side where there are many.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::OnceLock};
 
 use minijinja::Environment as Engine;
 use rayon::prelude::*;
@@ -194,6 +194,7 @@ impl Loader<'_> {
             platform: self.platform,
             root: self.layout.root(),
             manifest: self.manifest,
+            walker: OnceLock::new(),
         }
     }
 

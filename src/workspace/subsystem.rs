@@ -3,15 +3,17 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use minijinja::{Environment as Engine, value::Value as Word};
 
 use super::{
-    Assignments, Environment, Source, Subsystem, Task, build,
+    Assignments, Build, Environment, Shared, Source, Subsystem, Task, build,
     discover::Found,
     feed::Basis,
     outside,
+    reads::{Reads, reads},
     service::{self, ServiceDraft},
     source,
     task::{self, Home},
@@ -21,7 +23,8 @@ use super::{
 };
 use crate::{
     manifest::{File, Findings, HeadDoc, ManifestDoc, Scalar, Seams, Sp, SpecDoc},
-    model::{Name, Platform, TagStem},
+    model::{BinaryName, Name, Platform, TagStem},
+    walk::Walker,
 };
 
 /// What every subsystem is resolved with.
@@ -38,6 +41,8 @@ pub struct Surroundings<'a> {
     pub root: &'a Path,
     /// `versions.yml`.
     pub manifest: &'a ManifestDoc,
+    /// Who knows what git tracks, once somebody asks.
+    pub walker: OnceLock<Walker>,
 }
 
 /// What is known of a subsystem before its spec is looked at.
@@ -93,7 +98,12 @@ pub fn resolve(
     let mut home = Home::default();
     home.add(Path::new(""), &around.manifest.head, &mut scope, in_manifest);
     home.add(spec.parent().unwrap_or(Path::new("")), &doc.head, &mut scope, found);
-    let env = home.env.clone();
+    let declared = build::Declared {
+        env: home.env.clone(),
+        pass_env: home.pass_env.clone(),
+        is_sandboxed: doc.sandbox.as_ref().is_none_or(|word| word.text != "off"),
+        environment: around.environment,
+    };
     let tasks = match around.assignments.get(&(spec.to_path_buf(), String::new())) {
         None => all_tasks(name, doc, &home, &scope, found),
         // What is set is set for its tasks: what is built stays what is pinned.
@@ -110,14 +120,22 @@ pub fn resolve(
             all_tasks(name, doc, &home, &scope, found)
         }
     };
-    let service = doc.service.as_ref().map(|entry| service::resolve(entry, &env, &scope, found));
+    let service =
+        doc.service.as_ref().map(|entry| service::resolve(entry, &declared, &scope, found));
     let binaries = binaries(name, &doc.binary, &scope, found);
     let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
 
-    let resolved_source = source::resolve(doc.source.as_ref(), version, around.root, &scope, found);
+    let resolved_source = source::resolve(doc.source.as_ref(), version, around, &scope, found);
+    let shared = source::shared(doc, around, &scope, found);
     let build = match &doc.build {
-        Some(build) => build::resolve(build, doc.source.as_ref(), env, &scope, &names, found),
+        Some(build) => build::resolve(build, doc.source.as_ref(), declared, &scope, &names, found),
         None => None,
+    };
+    let shared = match (shared, &build, &resolved_source) {
+        (Some(shared), Some(build), Some(source)) => {
+            Some(with_reads(shared, build, source, doc, around, found))
+        }
+        (shared, ..) => shared,
     };
     let tag = tag(name, doc, &scope, found);
     let groups = groups(&doc.groups, &scope, found);
@@ -148,29 +166,31 @@ pub fn resolve(
     let is_good = is_well_formed
         && found.diagnostics.len() == before
         && in_manifest.diagnostics.len() == before_in_manifest;
-    let subsystem = resolved_source.filter(|_| is_good).map(|source| Subsystem {
-        name: name.clone(),
-        desc: doc.desc.as_ref().map(|desc| desc.text.clone()),
-        spec: spec.to_path_buf(),
-        extends: extends(found.file(), doc),
-        version,
-        scheme: current.value.scheme.clone(),
-        is_chosen: current.value.is_chosen,
-        tag: tag.clone(),
-        binaries: names,
-        compression: doc
-            .package
-            .as_ref()
-            .and_then(|word| word.text.parse().ok())
-            .unwrap_or_default(),
-        needs: names_of(&doc.needs),
-        build_needs: names_of(&doc.build_needs),
-        source,
-        build,
-        upstream: vendor,
-        feed,
-        service: service.as_ref().and_then(|draft| draft.service.clone()),
-    });
+    let subsystem =
+        resolved_source.zip(shared).filter(|_| is_good).map(|(source, shared)| Subsystem {
+            name: name.clone(),
+            desc: doc.desc.as_ref().map(|desc| desc.text.clone()),
+            spec: spec.to_path_buf(),
+            extends: extends(found.file(), doc),
+            version,
+            scheme: current.value.scheme.clone(),
+            is_chosen: current.value.is_chosen,
+            tag: tag.clone(),
+            binaries: names,
+            compression: doc
+                .package
+                .as_ref()
+                .and_then(|word| word.text.parse().ok())
+                .unwrap_or_default(),
+            needs: names_of(&doc.needs),
+            build_needs: names_of(&doc.build_needs),
+            source,
+            shared,
+            build,
+            upstream: vendor,
+            feed,
+            service: service.as_ref().and_then(|draft| draft.service.clone()),
+        });
     Draft {
         name: name.clone(),
         seams: found.file().seams(),
@@ -370,13 +390,7 @@ fn binaries(
         let Some(rendered) = scope.plain(scalar, found) else { continue };
         let binary = rendered.strip_suffix(".exe").unwrap_or(&rendered);
         let bytes = scalar.bytes.clone();
-        let is_file_name = !binary.is_empty()
-            && !binary.starts_with(['.', '-'])
-            && !binary.contains(|c: char| {
-                c.is_control() || c.is_whitespace() || "/\\:\"'$`;&|<>()*?".contains(c)
-            });
-        if !is_file_name {
-            let what = format!("`{binary}` can be no binary's name");
+        if let Err(what) = BinaryName::new(binary) {
             found.add(bytes, what, "not a plain file name", "write the file name alone, without folders; `upstream.paths` says where it is in an archive");
         } else if binaries.iter().any(|other| other.value == binary) {
             let what = format!("`{binary}` is named twice");
@@ -418,6 +432,36 @@ fn obtainable(
         )
     };
     found.add(0..0, what, "no way to obtain it", help);
+}
+
+/// `shared` with what the commands of `build` use of the workspace. What leads out of the source to what
+/// cannot be told is an error, unless `also` says what is meant.
+fn with_reads(
+    mut shared: Shared,
+    build: &Build,
+    source: &Source,
+    doc: &SpecDoc,
+    around: &Surroundings,
+    found: &mut Findings,
+) -> Shared {
+    let Reads { used, unseen } = reads(build, source, around.root);
+    // What `also` means already, it means.
+    shared.used = used.into_iter().filter(|one| shared.means(one).is_none()).collect();
+    let Some(how) = doc.build.as_ref().filter(|_| shared.also.is_empty()) else { return shared };
+    for (at, word) in unseen {
+        let what = format!(
+            "`{word}` leads out of the source, and only the shell knows where to: what it is goes into no fingerprint"
+        );
+        let help = match source {
+            Source::None => "write the path out: what commands name in the workspace is seen",
+            _ => "say what it uses: `source: { …, also: [scripts] }`; or write the path out",
+        };
+        let written = how.options.one_or_many();
+        let step = written.get(at).filter(|_| build.steps.len() == written.len());
+        let bytes = step.map_or_else(|| how.how.bytes.clone(), |step| step.bytes.clone());
+        found.add(bytes, what, "leads out", help);
+    }
+    shared
 }
 
 /// A preset that builds a source needs one.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     manifest::{DigestDoc, Findings, Pairs, Scalar, UpstreamDoc},
-    model::{Arch, Os, Platform, suggestion},
+    model::{Arch, Os, Platform, is_unprotected, suggestion},
 };
 
 /// Resolves `upstream:` for `platform`. None if the vendor has nothing for it, or if
@@ -47,6 +47,17 @@ pub fn resolve(
     let scope = vendor_scope(doc, platform, scope, found)?;
     let digest = vendor_digest(&doc.sha256, platform, &scope, found);
     let url = web(&doc.url, &scope, found);
+    match (&doc.sha256, &url, &digest) {
+        (DigestDoc::Text(text), _, Some(UpstreamDigest::Published(sums)))
+            if is_unprotected(sums) =>
+        {
+            unprotected(text, sums, "a checksums file that comes so proves nothing", found);
+        }
+        (_, Some(url), Some(UpstreamDigest::Published(_))) if is_unprotected(url) => {
+            unprotected(&doc.url, url, "nothing in the manifest says what has to come", found);
+        }
+        _ => {}
+    }
     let mut paths = BTreeMap::new();
     for (binary, path) in &doc.paths {
         let rendered = scope.plain(path, found)?;
@@ -128,6 +139,13 @@ fn web(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<String> {
         "write a URL that begins with `https://` and has no blanks",
     );
     None
+}
+
+/// Adds that `url` would come over unprotected http.
+fn unprotected(scalar: &Scalar, url: &str, why: &str, found: &mut Findings) {
+    let what = format!("`{url}` is not protected: everybody on the way can change it, and {why}");
+    let help = "write `https://…`, or pin the digest itself in `sha256`";
+    found.add(scalar.bytes.clone(), what, "unprotected http", help);
 }
 
 fn platforms(pairs: &Pairs<Scalar>, found: &mut Findings) {

@@ -87,7 +87,7 @@ pub fn release(tag: &str) -> Release {
 
 pub async fn all(stream: AssetStream) -> Result<Vec<u8>, Fault> {
     let all = |all: Vec<u8>, piece: bytes::Bytes| async move { Ok([&all[..], &piece].concat()) };
-    stream.bytes.try_fold(Vec::new(), all).await
+    stream.bytes.map_err(Fault::from).try_fold(Vec::new(), all).await
 }
 
 async fn publish(store: &dyn Store, tag: &str, upload: &Upload) -> Published {

@@ -137,6 +137,7 @@ async fn read(store: &dyn Store, tag: &str, asset: &str) -> Result<Vec<u8>, Faul
     let stream = store.open(tag, asset).await?.expect("it is there");
     stream
         .bytes
+        .map_err(Fault::from)
         .try_fold(Vec::new(), |all, piece| async move { Ok([all, piece.into()].concat()) })
         .await
 }

@@ -38,6 +38,8 @@ impl Sandbox {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir_all(dir.path().join("work/subsystems")).expect("the workspace");
+        // A build in a sandbox may add to it, and could not make it.
+        fs::write(dir.path().join("builds"), "").expect("the count of builds");
         Self { dir, versions: Vec::new(), head: String::new() }
     }
 
@@ -170,6 +172,7 @@ impl Sandbox {
     pub fn clone_fresh(&self) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         copy_tree(&self.root(), &dir.path().join("work"));
+        fs::write(dir.path().join("builds"), "").expect("the count of builds");
         Self { dir, versions: self.versions.clone(), head: self.head.clone() }
     }
 

@@ -24,7 +24,7 @@ use super::super::{
     component_notes, ensure,
     misses::Search,
     notes, project,
-    run::{Publish, Request, run, runtime},
+    run::{Publish, Request, run},
     session::{Session, Stores, say, surroundings},
     versions::{self, Versions},
 };
@@ -53,14 +53,15 @@ pub(in super::super) fn close(session: &Session, results: &[String]) -> Result<u
         }
         None => {
             let asked = missing(session, &workspaces, &stores, &wanted, &results);
-            let missing = runtime()?.block_on(asked)?;
+            let missing = session.host.runtime()?.block_on(asked)?;
             tell(session, &workspaces, &stores, wanted.len(), &missing)?;
             missing
         }
     };
     verdict(&results, &missing)?;
     if !stores.private {
-        let made = runtime()?.block_on(made_here(workspaces.any(), &names))?;
+        let made =
+            session.host.runtime()?.block_on(made_here(session, workspaces.any(), &names))?;
         component_notes::keep_current(session, workspaces.any(), &made);
     }
     let tag = surroundings().tag().filter(|tag| is_project_tag(tag)).map(str::to_owned);
@@ -192,7 +193,11 @@ fn verdict(results: &Results<'_>, missing: &BTreeMap<ArtifactId, Finding>) -> Re
 
 /// Those of `names` whose version a scheme made of the commit that is checked out. Each of the jobs
 /// before may have added to their releases.
-async fn made_here(workspace: &Workspace, names: &BTreeSet<Name>) -> Result<Versions, Fault> {
+async fn made_here(
+    session: &Session,
+    workspace: &Workspace,
+    names: &BTreeSet<Name>,
+) -> Result<Versions, Fault> {
     let has_scheme =
         |subsystem: &&Subsystem| subsystem.scheme.is_some() && !subsystem.version.is_unreleased();
     let subsystems = names.iter().map(|name| &workspace.subsystems[name]).filter(has_scheme);
@@ -202,7 +207,7 @@ async fn made_here(workspace: &Workspace, names: &BTreeSet<Name>) -> Result<Vers
     if by_tag.is_empty() {
         return Ok(Versions::new());
     }
-    let runner = notes::git_runner()?;
+    let runner = session.host.runner(1);
     let history = notes::history(&runner, &workspace.layout)?;
     let head = history.head().await?;
     let stems: Vec<&str> = by_tag.keys().map(String::as_str).collect();
@@ -219,7 +224,7 @@ fn release_project(session: &Session, workspaces: Workspaces, tag: &str) -> Resu
     let workspaces = Arc::new(workspaces);
     let request =
         Request { workspaces: workspaces.clone(), names: &names, publish: Publish::Never };
-    let report = runtime()?.block_on(run(session, request))?.report;
+    let report = session.host.runtime()?.block_on(run(session, request))?.report;
     if !report.is_good() {
         return ensure::close_as(session, workspaces.layout(), &report, ensure::DONE);
     }
@@ -232,8 +237,8 @@ fn release_project(session: &Session, workspaces: Workspaces, tag: &str) -> Resu
 fn summarize_changes(session: &Session) -> Result<(), Stop> {
     let Some(actions) = Actions::of_process() else { return Ok(()) };
     let layout = session.layout()?;
-    let notes = runtime()?.block_on(async {
-        let runner = notes::git_runner()?;
+    let notes = session.host.runtime()?.block_on(async {
+        let runner = session.host.runner(1);
         let history = notes::history(&runner, &layout)?;
         notes::notes_of(&history, &history.tags().await?, None).await
     });

@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     ci::{SpreadWorkflow, TEST, Workflow, matrix::Parent},
+    disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Kind, Layout},
 };
 
@@ -107,7 +108,7 @@ fn repository(root: &Path) -> PathBuf {
 
 /// The default branch, as git remembers it of the clone (gitrepository-layout(5), a symbolic ref).
 fn default_branch(top: &Path) -> Option<String> {
-    let head = fs::read_to_string(top.join(".git/refs/remotes/origin/HEAD")).ok()?;
+    let head = read_text(&top.join(".git/refs/remotes/origin/HEAD"), MOST_OF_TEXT).ok()?;
     head.trim().strip_prefix("ref: refs/remotes/origin/").map(str::to_owned)
 }
 
@@ -126,6 +127,6 @@ fn install(layout: &Layout, forge: Option<&str>) -> Result<String, Fault> {
 
 /// Whether the workspace is that of forge's own sources.
 fn is_forge(root: &Path) -> bool {
-    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
+    let manifest = read_text(&root.join("Cargo.toml"), MOST_OF_TEXT).unwrap_or_default();
     manifest.lines().any(|line| line.trim() == "name = \"forge\"")
 }

@@ -12,7 +12,7 @@ use crate::{
 
 use super::super::{
     Stop,
-    run::runtime,
+    host::AtWork,
     services::{bring_up, states},
     session::{Session, note},
 };
@@ -23,9 +23,9 @@ pub(super) struct Services<'w> {
     /// What was started here; none if that is all there is.
     started: Option<BTreeSet<Name>>,
     is_over: bool,
-    /// Hears signals as long as services run, so that none ends forge before they are ended.
     cancel: Cancel,
-    _hearing: tokio::runtime::Runtime,
+    /// As long as services run no signal ends forge before they are ended.
+    _at_work: AtWork,
     _watch: Option<Watch>,
 }
 
@@ -40,15 +40,12 @@ impl<'w> Services<'w> {
         let before = states(workspace)?;
         let runs = |name: &&Name| before.get(*name).is_some_and(State::is_running);
         let started = names.iter().filter(|name| !runs(name)).cloned().collect();
-        let hearing = runtime()?;
-        let cancel = Cancel::new();
-        hearing.block_on(async { cancel.listen_to_signals() })?;
         let services = Self {
             workspace,
             started: (!before.is_empty()).then_some(started),
             is_over: false,
-            cancel,
-            _hearing: hearing,
+            cancel: session.host.cancel().clone(),
+            _at_work: session.host.at_work()?,
             _watch: before.is_empty().then(|| Watch::over(workspace)),
         };
         match bring_up(session, workspaces, names, &BTreeSet::new(), &services.cancel)? {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    cache::{Record, Release},
+    cache::{Record, Release, SealKey},
     ci::{Facts, Stage},
     model::{ArtifactId, ArtifactReport, Fault, How, Kind, Name, RunReport},
     report::render_sum,
@@ -15,7 +15,7 @@ use super::{
         Stop, component_notes, ensure,
         next::{Claimed, claimed, settled},
         package, project,
-        run::{Publish, Request, run, runtime},
+        run::{Publish, Request, run},
         services::list,
         session::Session,
         task,
@@ -84,7 +84,7 @@ impl<'a> Stages<'a> {
     /// The main job, and how it went. The one place where the pipeline calls it.
     fn ensure(&mut self, names: &BTreeSet<Name>, publish: Publish) -> Result<RunReport, Stop> {
         let request = Request { workspaces: self.workspaces.clone(), names, publish };
-        let report = runtime()?.block_on(run(self.session, request))?.report;
+        let report = self.session.host.runtime()?.block_on(run(self.session, request))?.report;
         self.counts.add(&report);
         Ok(report)
     }
@@ -161,7 +161,8 @@ impl<'a> Stages<'a> {
             return Ok(Did { what, code: report.exit_code() });
         }
         let layout = self.workspaces.layout();
-        let packed = package::pack(&self.workspaces, self.facts.names, &layout.dist())?;
+        let packed =
+            package::pack(self.session, &self.workspaces, self.facts.names, &layout.dist())?;
         self.voice.note(&package::text(&packed, layout))?;
         Ok(Did::well(format!("{} in {}", packed.len(), layout.display(&layout.dist()))))
     }
@@ -225,8 +226,9 @@ impl<'a> Stages<'a> {
     /// What was built here and is not released. Code whose versions are made was built as its last
     /// one, and is another by now.
     fn built_here(&self) -> BTreeSet<Name> {
+        let key = SealKey::of_user();
         let is_due = |id: ArtifactId| {
-            let Some(record) = Record::read(&self.workspaces.layout().record(&id)) else {
+            let Some(record) = Record::read(&self.workspaces.layout().record(&id), &key) else {
                 return false;
             };
             let is_open = match &record.release {

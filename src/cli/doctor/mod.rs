@@ -10,20 +10,20 @@ use std::sync::Arc;
 
 use crate::{
     model::{Fault, Kind},
-    process::{Cancel, Runner, is_program},
+    process::{Runner, can_sandbox, find_outside, path_outside, sandbox_holds},
     workspace::{Source, Workspace},
 };
 
 use super::{
     Stop,
-    run::runtime,
     session::{Session, say, surroundings},
 };
 use check::{Check, Checks};
 
 /// Examines, and tells. Exit code 1 if something would fail.
 pub(super) fn doctor(session: &Session) -> Result<u8, Stop> {
-    let checks = Checks(runtime()?.block_on(examine(session))?);
+    let workspace = session.workspace();
+    let checks = Checks(session.host.runtime()?.block_on(examine(session, workspace))?);
     say(&match session.flags.json {
         true => checks.json(session.platform()),
         false => checks.text(session.platform(), session.stdout_style()),
@@ -32,13 +32,14 @@ pub(super) fn doctor(session: &Session) -> Result<u8, Stop> {
 }
 
 /// Makes all checks, in the order in which they are told.
-async fn examine(session: &Session) -> Result<Vec<Check>, Stop> {
-    let cancel = Cancel::new();
-    cancel.listen_to_signals()?;
-    let runner = Arc::new(Runner::new(1, cancel).guarded());
+async fn examine(
+    session: &Session,
+    workspace: Result<Workspace, Stop>,
+) -> Result<Vec<Check>, Stop> {
+    let runner = Arc::new(session.host.runner(1));
     let surroundings = surroundings();
     let told = Check::new("surroundings", "this run", surroundings.describe());
-    let workspace = match session.workspace() {
+    let workspace = match workspace {
         Ok(workspace) => workspace,
         Err(stop) => return Ok(vec![unusable(stop), places::cache(), told]),
     };
@@ -46,6 +47,7 @@ async fn examine(session: &Session) -> Result<Vec<Check>, Stop> {
     checks.extend(places::of(&workspace));
     checks.extend(git(&workspace, &runner).await);
     checks.extend(tools::of(&workspace, &runner).await);
+    checks.push(sandbox());
     checks.push(told);
     checks.extend(stores::of(session, &workspace, &surroundings).await);
     Ok(checks)
@@ -71,17 +73,28 @@ fn unusable(stop: Stop) -> Check {
     Check::new("workspace", "versions.yml", "cannot be used").bad(fault)
 }
 
+/// Whether builds can be kept from writing elsewhere. It is no fault of a system that it cannot.
+fn sandbox() -> Check {
+    let found = match (can_sandbox(), sandbox_holds()) {
+        (true, true) => "builds write only to their own folders and the caches of toolchains",
+        (true, false) => "builds write only to their own folders and caches, but for truncate(2)",
+        (false, _) => "not available (it needs Landlock, Linux 5.19): builds may write everywhere",
+    };
+    Check::new("system", "sandbox", found)
+}
+
 /// Git, if something needs it.
 async fn git(workspace: &Workspace, runner: &Runner) -> Option<Check> {
     let is_from_git = |source: &Source| matches!(source, Source::Git { .. });
     let mut users = workspace.subsystems.values().filter(|it| is_from_git(&it.source));
     let user = users.next()?;
-    if !is_program("git", &[]) {
+    let root = workspace.layout.root();
+    let Some(program) = find_outside("git", &path_outside(root), root) else {
         let fault = Fault::new(Kind::Failed, "git is not installed")
             .because(format!("the source of {} is fetched with it", user.name))
             .hint("install git and put it on PATH; until then only what a release has can be had");
         return Some(Check::new("tool", "git", "not installed").bad(fault));
-    }
-    let lines = tools::ask(runner, workspace, "git", &|_| true).await;
+    };
+    let lines = tools::ask(runner, workspace, &program, &|_| true).await;
     Some(Check::new("tool", "git", lines.first().map_or("there", String::as_str)))
 }

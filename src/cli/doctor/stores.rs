@@ -43,9 +43,10 @@ type Opened = Result<Arc<dyn Store>, Fault>;
 
 /// Each store as the manifest calls it, opened if it can be.
 fn opened(session: &Session, workspace: &Workspace) -> Vec<(String, Opened)> {
-    let settings = session.store_settings(workspace);
+    let settings = session.settings_of_stores(workspace, true);
     if workspace.stores.is_empty() {
-        let store = default_url(&workspace.project).and_then(|url| open(&url, &settings));
+        let store = default_url(&workspace.project, workspace.layout.root())
+            .and_then(|url| open(&url, &settings));
         return vec![("your own".into(), store)];
     }
     let store = |text: &String| {

@@ -1,11 +1,11 @@
 //! The programs that builds declare: there, and of the declared version?
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use crate::{
     execute::{ask_version, tells},
     model::{Fault, Kind, Name},
-    process::{Command, CommandLine, CommandRunner, Runner, is_program},
+    process::{Command, CommandLine, CommandRunner, Inherit, Runner, find_outside, path_outside},
     workspace::{Subsystem, Workspace},
 };
 
@@ -17,10 +17,11 @@ type Needs<'a> = BTreeMap<&'a str, Vec<(&'a Name, Option<&'a str>)>>;
 /// A check for each program.
 pub(super) async fn of(workspace: &Workspace, runner: &Runner) -> Vec<Check> {
     let mut checks = Vec::new();
+    let path = path_outside(workspace.layout.root());
     for (tool, users) in needs(workspace) {
-        checks.push(match is_program(tool, &[]) {
-            true => examine(workspace, runner, tool, &users).await,
-            false => missing(tool, &users),
+        checks.push(match find_outside(tool, &path, workspace.layout.root()) {
+            Some(program) => examine(workspace, runner, (tool, &program), &users).await,
+            None => missing(tool, &users),
         });
     }
     checks
@@ -52,12 +53,12 @@ fn is_built(workspace: &Workspace, subsystem: &Subsystem, tool: &str) -> bool {
 async fn examine(
     workspace: &Workspace,
     runner: &Runner,
-    tool: &str,
+    (tool, program): (&str, &Path),
     users: &[(&Name, Option<&str>)],
 ) -> Check {
     let fits = |line: &str| users.iter().all(|(_, version)| version.is_none_or(|v| tells(line, v)));
     let has_number = |line: &str| line.contains(|c: char| c.is_ascii_digit());
-    let lines = ask(runner, workspace, tool, &|line| has_number(line) && fits(line)).await;
+    let lines = ask(runner, workspace, program, &|line| has_number(line) && fits(line)).await;
     let told = lines.iter().find(|line| has_number(line)).map(|line| line.trim());
     let check = Check::new("tool", tool, told.unwrap_or("it does not tell its version"));
     let another = users.iter().find_map(|(name, version)| {
@@ -80,15 +81,21 @@ async fn examine(
     }
 }
 
-/// What `tool` says of its version, until it says a line that is enough.
+/// What the program at the absolute path `tool` says of its version, until it says a line that is enough.
+/// It finds no program of the workspace either.
 pub(super) async fn ask(
     runner: &dyn CommandRunner,
     workspace: &Workspace,
-    tool: &str,
+    tool: &Path,
     is_enough: &(dyn Fn(&str) -> bool + Sync),
 ) -> Vec<String> {
-    let command = Command::new(CommandLine::Argv(Vec::new()), workspace.layout.root());
-    ask_version(runner, &command, tool, is_enough).await.unwrap_or_default()
+    let root = workspace.layout.root();
+    let mut command = Command {
+        inherit: Inherit::of_build([]),
+        ..Command::new(CommandLine::Argv(Vec::new()), root)
+    };
+    command.env.insert("PATH".into(), path_outside(root).to_string_lossy().into_owned());
+    ask_version(runner, &command, &tool.to_string_lossy(), is_enough).await.unwrap_or_default()
 }
 
 fn missing(tool: &str, users: &[(&Name, Option<&str>)]) -> Check {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::Name;
+use crate::model::{BinaryName, Name};
 
 fn stamp() -> Stamp {
     Stamp {
@@ -13,7 +13,7 @@ fn stamp() -> Stamp {
         platform: "linux-amd64".parse().unwrap(),
         fingerprint: "1".repeat(64).parse().unwrap(),
         inputs: BTreeMap::from([("steps".into(), "0123456789abcdef".into())]),
-        binaries: BTreeMap::from([("nats-server".into(), Sha256([2; 32]))]),
+        binaries: BTreeMap::from([(BinaryName::new("nats-server").unwrap(), Sha256([2; 32]))]),
     }
 }
 
@@ -34,6 +34,7 @@ fn sample() -> Statement {
     statement.run = Run {
         url: Some("https://github.com/o/r/actions/runs/7/attempts/1".into()),
         event: Some("push".into()),
+        sandbox: Some("landlock".into()),
         started_on: Some("2026-01-02T03:04:05Z".into()),
         finished_on: Some("2026-01-02T03:04:06Z".into()),
     };

@@ -9,14 +9,13 @@
 //!   └───────── other bytes ────────────────────────┘
 //! ```
 
-use std::fs::File;
-
 use futures_util::stream::TryStreamExt;
 use object_store::path::Path;
 use reqwest::{Method, StatusCode};
 
 use super::{DIGEST, S3, bucket, refusal, store_fault};
 use crate::{
+    disk::open_file,
     model::{Fault, Sha256},
     store::{
         Published, Upload,
@@ -180,7 +179,7 @@ fn prove(upload: &Upload) -> Result<(), Fault> {
     let path = &upload.path;
     let unreadable =
         |error| Fault::io(format!("cannot read {}, to publish it", path.display()), &error);
-    let mut source = File::open(path).map_err(unreadable)?;
+    let mut source = open_file(path).map_err(unreadable)?;
     let size = source.metadata().map_err(unreadable)?.len();
     if size > MAX_BYTES {
         return Err(store_fault(format!("cannot publish {}", path.display()))

@@ -1,7 +1,7 @@
 //! What a file says for all tasks in it: `vars`, `env`, `dotenv`, `shell`, `quiet`, `pools`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -41,6 +41,8 @@ pub struct Home {
     pub env: BTreeMap<String, Text>,
     /// The rest of `env:`, which looks at what only a run finds out.
     pub late_env: Vec<(String, Template)>,
+    /// `pass_env:`.
+    pub pass_env: BTreeSet<String>,
     /// `dotenv:`: folders, files in them, and whether each may be missing.
     pub dotenv: Vec<(PathBuf, Text, bool)>,
     /// `shell:`.
@@ -91,6 +93,7 @@ impl Home {
         }
         self.vars.extend(vars::of_file(dir, &doc.vars, &self.shell, scope, found));
         self.add_env(&doc.env, scope, found);
+        self.pass_env.extend(build::variable_names(&doc.pass_env, found));
         for path in &doc.dotenv {
             let Some(text) = scope.text(path, found) else { continue };
             let (path, may_be_missing) = may_be_missing(text);

@@ -14,7 +14,7 @@ mod render;
 mod vars;
 mod words;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 pub use data::Data;
 pub use each::{Each, Over, Part};
@@ -66,6 +66,8 @@ pub struct Task {
     pub home: Arc<Home>,
     /// `env:`.
     pub env: Vec<(String, Template)>,
+    /// `pass_env:`, also that of its file.
+    pub pass_env: BTreeSet<String>,
     /// `dotenv:`: files, and whether each may be missing.
     pub dotenv: Vec<(Template, bool)>,
     /// `vars:`, in the order written.

@@ -133,6 +133,7 @@ impl<'e> Reader<'_, 'e, '_> {
             finally,
             each,
             env: self.environment(),
+            pass_env: self.pass_env(),
             dotenv: self.dotenv(),
             condition: self.command("if"),
             only: entry::places(node, self.found),
@@ -280,6 +281,12 @@ impl<'e> Reader<'_, 'e, '_> {
             }
         }
         env
+    }
+
+    fn pass_env(&mut self) -> BTreeSet<String> {
+        let mut names = build::variable_names(&scalars(self.node, "pass_env"), self.found);
+        names.extend(self.home.pass_env.iter().cloned());
+        names
     }
 
     fn dotenv(&mut self) -> Vec<(Template, bool)> {

@@ -1,14 +1,16 @@
 //! Template variables: of a file, whose values are found at load as far as that goes, and of a
 //! task, which only have stand-ins before it runs.
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
 use minijinja::value::Value as Word;
 
 use super::{
     super::{
         Places, Text, build,
-        template::{Scope, look_at, mentions, unknown, words_of, words_of_expression},
+        template::{
+            Scope, look_at, unknown, variable as first_name, words_of, words_of_expression,
+        },
     },
     Data, Secret, Template, Var, Variable,
     read::Reader,
@@ -29,27 +31,33 @@ pub fn of_file(
     found: &mut Findings,
 ) -> Vec<Var> {
     let mut vars: Vec<Var> = Vec::new();
+    let order = Order::of(written.iter().map(|(key, _)| key.value.as_str()));
+    // What is known with stand-ins; nothing once `scope` knows more.
+    let mut tried_in: Option<Scope> = None;
     for (at, (key, node)) in written.iter().enumerate() {
         if !is_free(key, scope, found) {
             continue;
         }
         let Some(variable) = variable(node) else { continue };
-        let below = written[at..].iter().map(|(key, _)| key.value.as_str());
-        if is_circle(node, &variable, below, scope, found) {
+        if is_circle(node, &variable, at, &order, scope, found) {
             scope.declare(&key.value, unknown());
+            tried_in = None;
             continue;
         }
         let is_lazy = is_asked_for(&variable)
             || scope.is_guess(&looks(&variable))
             || cuts_places(&variable, scope);
         if is_lazy {
-            let known = scope.with_stand_ins().with_places(&Places::stand_ins());
-            let stand_in = tried(&variable, shell, &known, &|_| true, found);
+            let known = || scope.with_stand_ins().with_places(&Places::stand_ins());
+            let known = tried_in.get_or_insert_with(known);
+            let stand_in = tried(&variable, shell, known, &|_| true, found);
+            known.declare(&key.value, stand_in.clone());
             scope.declare_late(&key.value, stand_in);
         } else {
             // What is wrong is told once, where it is defined; not again wherever it is used.
             let value = known(&variable, scope, found).unwrap_or_else(unknown);
             scope.declare(&key.value, value);
+            tried_in = None;
         }
         let dir = Some(dir.to_owned());
         vars.push(Var { name: key.value.clone(), variable, is_lazy, dir });
@@ -78,26 +86,53 @@ fn variable(node: &Node) -> Option<Variable> {
     text.or_else(line).or_else(name).map(Variable::Secret)
 }
 
+/// The names of variables as they stand one below the other.
+struct Order<'n> {
+    names: Vec<&'n str>,
+    /// Where each stands.
+    places: HashMap<&'n str, usize>,
+}
+
+impl<'n> Order<'n> {
+    fn of(names: impl Iterator<Item = &'n str>) -> Self {
+        let names: Vec<&str> = names.collect();
+        let places = names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
+        Self { names, places }
+    }
+
+    /// The first of those below the one at `at` that `looks` look at and that `is_ahead`.
+    fn below(&self, at: usize, looks: &[&str], is_ahead: impl Fn(&str) -> bool) -> Option<&'n str> {
+        if looks.contains(&"vars") {
+            return self.names[at + 1..].iter().copied().find(|name| is_ahead(name));
+        }
+        let places = looks.iter().filter_map(|word| self.places.get(first_name(word)).copied());
+        let first = places.filter(|place| *place > at && is_ahead(self.names[*place])).min()?;
+        Some(self.names[first])
+    }
+}
+
 /// Whether `variable`, in `node`, looks at one of those that it does not know: itself, which is the
-/// first one `below`, or those that follow. That is told.
-fn is_circle<'n>(
+/// one at `at` of the `order`, or those that follow. That is told.
+fn is_circle(
     node: &Node,
     variable: &Variable,
-    mut below: impl Iterator<Item = &'n str>,
+    at: usize,
+    order: &Order,
     scope: &Scope,
     found: &mut Findings,
 ) -> bool {
-    let looks = looks(variable);
-    let Some(own) = below.next() else { return false };
-    let is_ahead =
-        |name: &&str| mentions(&looks, name) && !scope.knows(name) && !scope.has_var(name);
+    let (looks, own) = (looks(variable), order.names[at]);
+    if looks.is_empty() {
+        return false;
+    }
+    let is_ahead = |name: &str| !scope.knows(name) && !scope.has_var(name);
     let help = "a variable knows those that stand above it";
-    if is_ahead(&own) {
+    if looks.iter().any(|word| first_name(word) == own || *word == "vars") && is_ahead(own) {
         let what = format!("the variable `{own}` refers to itself");
         found.add(node.bytes.clone(), what, "not known yet", help);
         return true;
     }
-    let Some(other) = below.find(is_ahead) else { return false };
+    let Some(other) = order.below(at, &looks, is_ahead) else { return false };
     let what = format!("the variable `{own}` refers to `{other}`, which stands below it");
     found.add(node.bytes.clone(), what, "not known yet", help);
     true
@@ -183,20 +218,19 @@ impl Reader<'_, '_, '_> {
     /// `vars`, each of which is known to those after it.
     pub(super) fn variables(&mut self) -> Vec<Var> {
         let entries = self.node.get("vars").map(Node::entries).unwrap_or_default();
-        let each = (0..entries.len()).filter_map(|at| self.variable(&entries[at..]));
-        each.collect()
+        let order = Order::of(entries.iter().map(|entry| entry.key.value.as_str()));
+        let each = entries.iter().enumerate();
+        each.filter_map(|(at, entry)| self.variable(entry, at, &order)).collect()
     }
 
-    /// The first of `entries`.
-    fn variable(&mut self, entries: &[Entry]) -> Option<Var> {
-        let entry = entries.first()?;
+    /// The one that stands in `entry`, at this place of the `order`.
+    fn variable(&mut self, entry: &Entry, at: usize, order: &Order) -> Option<Var> {
         let name = &entry.key.value;
         if !is_free(&entry.key, &self.scope, self.found) {
             return None;
         }
         let variable = variable(&entry.value)?;
-        let below = entries.iter().map(|entry| entry.key.value.as_str());
-        if is_circle(&entry.value, &variable, below, &self.scope, self.found) {
+        if is_circle(&entry.value, &variable, at, order, &self.scope, self.found) {
             self.scope.declare(name, unknown());
             return None;
         }

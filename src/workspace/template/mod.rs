@@ -16,8 +16,8 @@ use minijinja::{
 
 use place::Place;
 pub use unknown::{STAND_IN, unknown};
-use words::{long_expression, paths, variable, words_of_work};
-pub use words::{look_at, mentions, words_of, words_of_expression};
+use words::{long_expression, paths, words_of_work};
+pub use words::{look_at, mentions, variable, words_of, words_of_expression};
 
 use super::Text;
 use crate::{
@@ -186,12 +186,12 @@ impl<'e> Scope<'e> {
 
     /// Whether one of `words` is a variable that only a run finds out.
     pub fn is_late(&self, words: &[&str]) -> bool {
-        self.late().any(|name| mentions(words, name))
+        looks_into(words, &self.late)
     }
 
     /// Whether one of `words` only has a stand-in before a run.
     pub fn is_guess(&self, words: &[&str]) -> bool {
-        self.guesses().any(|name| mentions(words, name))
+        looks_into(words, &self.late) || looks_into(words, &self.of_run)
     }
 
     /// Whether `word` is a variable that people declared.
@@ -446,6 +446,12 @@ fn changed_place(place: &str, at: Option<Range<usize>>) -> Wrong {
     let what = format!("`{{{{ {place} }}}}` cannot be cut or changed by a template");
     let help = "its value comes only when the command runs; change it there, with the shell";
     Wrong::new(at, what, "only whole", help)
+}
+
+/// Whether one of `words` is one of `known`, or stands for all variables.
+fn looks_into(words: &[&str], known: &BTreeMap<String, Value>) -> bool {
+    let is_known = |word: &&str| known.contains_key(variable(word)) || *word == "vars";
+    !known.is_empty() && words.iter().any(is_known)
 }
 
 fn attributes(value: &Value) -> Vec<String> {

@@ -43,7 +43,8 @@ fn each_folder_is_a_subsystem_with_a_group_a_tag_and_a_version() {
     assert_eq!(run.tag.first("20260107.3"), "module-run-20260107.3");
     assert_eq!(run.binaries, ["gcp-run"]);
     let dir = std::path::PathBuf::from("apis/gcp/run/v2");
-    assert_eq!(run.source, Source::Path { dir, only: Vec::new(), shared: Shared::default() });
+    assert_eq!(run.source, Source::Path { dir, only: Vec::new() });
+    assert_eq!(run.shared, Shared::default());
     let steps = &run.build.as_ref().unwrap().steps;
     assert_eq!(steps[0].symbolic(), "echo run 2");
     // What another scheme left in the lock does not count.

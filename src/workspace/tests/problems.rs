@@ -110,7 +110,7 @@ problems! {
     a_bad_duration: spec_problem("build: {run: make, timeout: 10 minutes}\n", "10 minutes")
         => "`10 minutes` is no duration", "1h30m";
     a_bad_binary: spec_problem("binary: bin/x\nbuild: {run: make}\n", "bin/x")
-        => "`bin/x` can be no binary's name", "file name";
+        => "`bin/x` cannot be the name of a binary", "file name";
     a_binary_named_twice: spec_problem("binary: [y, z, y]\nbuild: {run: make}\n", "y")
         => "`y` is named twice", "keep one";
     a_source_outside: spec_problem("source: {path: ../other}\nbuild: {run: make}\n", "../other")

@@ -1,0 +1,48 @@
+//! Which cache a workspace uses: the user's, or its own where the user has none.
+
+use std::path::Path;
+
+use rustix::fs::{Access, access};
+
+use super::{Cache, SealKey};
+use crate::model::{Fault, Kind, Layout};
+
+impl Cache {
+    /// The user's cache; where there is no home folder, or none that may be written to, a cache in the
+    /// `.forge` of the workspace at `layout`, and why it is used. A folder that the user names with
+    /// `FORGE_CACHE_DIR` is taken as it is.
+    #[must_use]
+    pub fn for_workspace(layout: &Layout) -> (Self, Option<Fault>) {
+        let is_named = std::env::var_os("FORGE_CACHE_DIR").is_some_and(|dir| !dir.is_empty());
+        let why = match Self::of_user() {
+            Ok(cache) if is_named || is_usable(cache.root()) => return (cache, None),
+            Ok(cache) => format!("{} cannot be made or written to", cache.root().display()),
+            Err(fault) => fault.why.first().cloned().unwrap_or(fault.what),
+        };
+        let own = layout.state().join("cache");
+        let fault = Fault::new(Kind::Failed, "there is no cache that workspaces share")
+            .because(why)
+            .hint("set FORGE_CACHE_DIR to a folder of yours; until then this workspace keeps a cache of its own");
+        (Self::new(own, SealKey::of_user()), Some(fault))
+    }
+}
+
+/// Whether the folder at `root` can be written to, or made.
+fn is_usable(root: &Path) -> bool {
+    let there = root.ancestors().find(|place| place.exists()).unwrap_or(Path::new("/"));
+    there.is_dir() && access(there, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_usable_if_it_can_be_made() {
+        let temp = tempfile::tempdir().unwrap();
+        assert!(is_usable(&temp.path().join("a/b")));
+        std::fs::write(temp.path().join("file"), "").unwrap();
+        assert!(!is_usable(&temp.path().join("file/b")));
+        assert!(!is_usable(Path::new("/dev/null/forge")));
+    }
+}

@@ -1,0 +1,90 @@
+//! The secrets in forge's own environment: values of variables that are called as secrets are, and
+//! logins in URLs (`http://USER:PASSWORD@proxy`), whatever variable they stand in.
+
+use std::path::Path;
+
+use super::inherit::holds_secret;
+use crate::model::Secrets;
+
+/// Shorter values are flags and numbers; masking them would make output unreadable.
+const SHORTEST: usize = 6;
+
+/// The secrets in the environment that forge was started with.
+pub fn environment_secrets() -> Secrets {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    secrets_of(std::env::vars_os().filter_map(text))
+}
+
+/// Keeps this process from leaving a core file, which would hold the secrets of its environment, and other
+/// processes of the user from reading its memory. What it starts is as usual again.
+pub fn keep_memory_private() {
+    #[cfg(target_os = "linux")]
+    // Where it fails, all is as it is by default.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
+fn secrets_of(variables: impl Iterator<Item = (String, String)>) -> Secrets {
+    let mut secrets = Secrets::default();
+    for (name, value) in variables {
+        let is_path = Path::new(&value).is_absolute() && Path::new(&value).exists();
+        let is_flag = matches!(value.as_str(), "disabled" | "enabled");
+        if holds_secret(&name) && value.trim().len() >= SHORTEST && !is_path && !is_flag {
+            secrets.add(value.trim());
+        }
+        for login in logins_in_urls(&value) {
+            let password = login.split_once(':').map_or(login, |(_, password)| password);
+            secrets.add(login);
+            if password.len() >= SHORTEST {
+                secrets.add(password);
+            }
+        }
+    }
+    secrets
+}
+
+/// The user infos of the URLs in `text` that hold a password, or something as long as one.
+fn logins_in_urls(text: &str) -> impl Iterator<Item = &str> {
+    text.split("://").skip(1).filter_map(|rest| {
+        let end = rest.find(|c: char| "/,|?#".contains(c) || c.is_whitespace());
+        let (login, _) = rest[..end.unwrap_or(rest.len())].rsplit_once('@')?;
+        (login.contains(':') || login.len() > 16).then_some(login)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masked(variables: &[(&str, &str)], text: &str) -> String {
+        let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        secrets_of(variables).mask(text).into_owned()
+    }
+
+    #[test]
+    fn values_of_secrets_are_masked_and_nothing_else_is() {
+        let variables = [
+            ("GH_TOKEN", "ghp_abcdef"),
+            ("FEATURE_KEY", "on"),
+            ("HOME", "/home/me"),
+            ("SSH_AUTH_SOCK", "/tmp/agent"),
+            ("MY_TOKEN_FILE", "/secret/place"),
+        ];
+        let text = "ghp_abcdef on /home/me /tmp/agent /secret/place";
+        assert_eq!(masked(&variables, text), "*** on /home/me /tmp/agent /secret/place");
+    }
+
+    #[test]
+    fn logins_in_urls_are_masked_whatever_the_variable() {
+        let variables = [
+            ("https_proxy", "http://me:pass/word@proxy:3128"),
+            ("http_proxy", "http://me:hunter22@proxy:3128"),
+            ("GOPROXY", "https://u:abc@a.example,https://ghp_0123456789abcdef@b.example,direct"),
+            ("GIT_SSH_URL", "ssh://git@github.com/o/r"),
+        ];
+        assert_eq!(masked(&variables, "http://me:hunter22@proxy hunter22"), "http://***@proxy ***");
+        assert_eq!(masked(&variables, "u:abc abc ghp_0123456789abcdef"), "*** abc ***");
+        assert_eq!(masked(&variables, "git@github.com"), "git@github.com");
+    }
+}

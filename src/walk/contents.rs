@@ -1,0 +1,99 @@
+//! What is in a file that counts, read piece by piece.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+};
+
+use super::{
+    lfs,
+    lister::{InputFile, InputKind},
+};
+use crate::{
+    disk::open_file,
+    model::{Checksum, FileStat, checksum},
+};
+
+/// How much of a file is in memory at once. BLAKE3 is fastest on pieces of this size.
+const PIECE: usize = 128 << 10;
+
+/// What is in something that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileDigest {
+    /// One letter: `f` file, `x` executable, `l` link, `d` empty folder.
+    pub letter: char,
+    /// The digest of its bytes, or of where it points.
+    pub checksum: [u8; 32],
+    /// What `stat` said of it before it was read; of a link, of the link itself.
+    pub stat: FileStat,
+    /// Whether it looks like a pointer of Git LFS.
+    pub is_pointer: bool,
+}
+
+/// Reads `input`. What a link points to is not read.
+///
+/// # Errors
+/// If it cannot be read, or is by now something else.
+pub fn read(input: &InputFile) -> io::Result<FileDigest> {
+    let path = &input.path;
+    let of = |letter, metadata: &fs::Metadata, checksum| FileDigest {
+        letter,
+        checksum,
+        stat: FileStat::of(metadata),
+        is_pointer: false,
+    };
+    match input.kind {
+        InputKind::Link => {
+            let metadata = fs::symlink_metadata(path)?;
+            let target = fs::read_link(path)?;
+            Ok(of('l', &metadata, checksum(target.as_os_str().as_bytes())))
+        }
+        InputKind::EmptyFolder => Ok(of('d', &fs::symlink_metadata(path)?, checksum(&[]))),
+        InputKind::File => {
+            let file = open_file(path)?;
+            let metadata = file.metadata()?;
+            let letter = if metadata.permissions().mode() & 0o100 == 0 { 'f' } else { 'x' };
+            let (checksum, is_pointer) = digest(file, metadata.len())?;
+            Ok(FileDigest { is_pointer, ..of(letter, &metadata, checksum) })
+        }
+    }
+}
+
+/// The digest of all that `file` holds, and whether that looks like a pointer of Git LFS.
+fn digest(mut file: File, size: u64) -> io::Result<([u8; 32], bool)> {
+    let mut hasher = Checksum::new();
+    // Most files are small.
+    let size = usize::try_from(size).unwrap_or(PIECE);
+    let mut piece = vec![0; size.saturating_add(1).min(PIECE)];
+    let (mut total, mut is_pointer) = (0, false);
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok((hasher.finish(), is_pointer)),
+            Ok(count) => {
+                is_pointer = total == 0 && lfs::is_pointer(&piece[..count]);
+                total += count;
+                hasher.update(&piece[..count]);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_come_to_the_digest_of_the_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        for size in [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 7] {
+            let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+            fs::write(&path, &bytes).unwrap();
+            let input = InputFile { path: path.clone(), kind: InputKind::File };
+            assert_eq!(read(&input).unwrap().checksum, checksum(&bytes), "{size}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The one walker: what counts below a folder, as git sees it.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{
+    lfs,
+    lister::{Lister, Listing},
+    repository::GitRepository,
+    rules::{self, IgnoreRules},
+};
+
+/// Looks at the files of a workspace. What holds in the folders above them, and what git tracks, is
+/// read once.
+#[derive(Debug)]
+pub struct Walker {
+    repository: Arc<GitRepository>,
+    known: Mutex<HashMap<PathBuf, FolderState>>,
+}
+
+/// How things stand in a folder.
+#[derive(Clone, Debug)]
+pub(super) struct FolderState {
+    repository: Arc<GitRepository>,
+    rules: Arc<IgnoreRules>,
+    /// Whether git ignores the folder: then only what it tracks all the same counts.
+    is_ignored: bool,
+}
+
+impl Walker {
+    /// For the workspace at `root`, an absolute path.
+    pub fn new(root: &Path) -> Self {
+        Self { repository: GitRepository::around(root), known: Mutex::default() }
+    }
+
+    /// What git tracks, or would not ignore, at and below `start`: also where `start` itself is
+    /// ignored, since somebody named it.
+    ///
+    /// # Errors
+    /// If something cannot be listed.
+    pub fn list(&self, start: &Path) -> io::Result<Listing> {
+        Lister { walker: Some(self), patterns: None, is_asked: false, follow: false, depth: None }
+            .list(start)
+    }
+
+    /// Whether git tracks something at or below `path`, though it may not be there: a sparse checkout
+    /// leaves out what is tracked.
+    pub fn tracks_below(&self, path: &Path) -> bool {
+        self.repository.tracks_below(path)
+    }
+
+    /// Whether git tracks `path`, a file or link, or would not ignore it.
+    pub fn counts(&self, path: &Path) -> bool {
+        path.parent().is_none_or(|folder| self.place(folder).counts(path, false))
+    }
+
+    /// The files that decide what counts at `start`, beside those below it; some may not be there.
+    pub fn deciding(&self, start: &Path) -> BTreeSet<PathBuf> {
+        let above = start.ancestors().skip(1);
+        let above = above.take_while(|folder| folder.starts_with(&self.repository.top));
+        let mut files: BTreeSet<PathBuf> = above.map(|folder| folder.join(rules::FILE)).collect();
+        files.extend(self.repository.deciding());
+        files
+    }
+
+    /// Which line of which `.gitattributes` gives `path` to Git LFS, if one does: `FILE:LINE`.
+    pub fn lfs_rule(&self, path: &Path) -> Option<String> {
+        lfs::rule(&self.repository.top, path)
+    }
+
+    /// How things stand in `folder`.
+    pub(super) fn place(&self, folder: &Path) -> FolderState {
+        let known = |folder: &Path| {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.get(folder).cloned()
+        };
+        if let Some(place) = known(folder) {
+            return place;
+        }
+        let top = &self.repository.top;
+        let place = match folder.parent() {
+            Some(above) if folder != top && folder.starts_with(top) => {
+                let above = self.place(above);
+                let is_ignored = above.is_ignored || above.rules.ignore(folder, true);
+                FolderState { is_ignored, ..above }.within(
+                    folder,
+                    folder.join(".git").exists(),
+                    true,
+                )
+            }
+            _ => {
+                let rules = self.repository.rules.within(top);
+                FolderState { repository: self.repository.clone(), rules, is_ignored: false }
+            }
+        };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(folder.to_owned(), place.clone());
+        place
+    }
+}
+
+impl FolderState {
+    /// The same of a folder that git ignores, or does not.
+    pub fn with_ignored(self, is_ignored: bool) -> Self {
+        Self { is_ignored, ..self }
+    }
+
+    /// How things stand in `folder`, which this was said of from above, knowing what it holds: a
+    /// repository of its own (a submodule), rules of its own.
+    pub fn within(self, folder: &Path, is_repository: bool, has_rules: bool) -> Self {
+        let inner = if is_repository { GitRepository::at(folder) } else { None };
+        let place = match inner {
+            Some(inner) if folder != self.repository.top => {
+                Self { rules: inner.rules.clone(), repository: inner, is_ignored: false }
+            }
+            _ => self,
+        };
+        match has_rules {
+            true => Self { rules: place.rules.within(folder), ..place },
+            false => place,
+        }
+    }
+
+    /// Whether something in the folder that this is said of counts: it is not ignored, or tracked all
+    /// the same.
+    pub fn counts(&self, path: &Path, is_dir: bool) -> bool {
+        !self.ignores(path, is_dir)
+            || match is_dir {
+                true => self.repository.tracks_below(path),
+                false => self.repository.tracks(path),
+            }
+    }
+
+    /// Whether git ignores `path`, which is in the folder that this is said of.
+    pub fn ignores(&self, path: &Path, is_dir: bool) -> bool {
+        self.is_ignored || self.rules.ignore(path, is_dir)
+    }
+}

@@ -1,0 +1,232 @@
+//! What a build's commands use of the workspace outside of their source, as far as it can be seen in
+//! them: such files are inputs of the build, as if `also` named them.
+//!
+//! Seen are the words of commands once templates are rendered: `../scripts/build.sh`,
+//! `{{ root }}/VERSION`, `-I../include`, an absolute path below the workspace; also by variables that
+//! `env:` sets and after `cd` to a folder that is written out. A word that leaves the source and then
+//! goes on in a way that only the shell knows (`../$DIR/x`) is an error unless `also` says what is
+//! meant. Not seen is what a program reads by itself: a script that reaches out, `make` in a folder
+//! above. A word that means the source itself or a folder around it (`cd ..`) is no input, since it says
+//! nothing of what is used there.
+
+mod words;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Component, Path, PathBuf},
+};
+
+use super::{Build, Places, Source, Text};
+use words::{Piece, Word};
+
+/// Where the workspace and the places of a build are while commands are looked at. No path can hold
+/// such a sign.
+const ROOT: &str = "/\u{2}root";
+const ELSEWHERE: &str = "/\u{2}elsewhere";
+
+/// No more folders than these are followed by `cd`.
+const MOST_FOLDERS: usize = 16;
+
+/// What was seen.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// Files, folders and patterns that are used, relative to the workspace, as `also` names them.
+    pub used: BTreeSet<String>,
+    /// Words that lead out of the source to what cannot be told: which command, and the word.
+    pub unseen: Vec<(usize, String)>,
+}
+
+/// Looks at the commands of `build`, which builds `source` in the workspace at `root`.
+pub fn reads(build: &Build, source: &Source, root: &Path) -> Reads {
+    let (own, src) = match source {
+        Source::Path { dir, .. } => (Some(normal(dir)), Path::new(ROOT).join(dir)),
+        _ => (None, PathBuf::from(ELSEWHERE)),
+    };
+    let elsewhere = || PathBuf::from(ELSEWHERE);
+    let places = Places {
+        root: ROOT.into(),
+        src: src.clone(),
+        out: elsewhere(),
+        work: elsewhere(),
+        bin: elsewhere(),
+        commit: String::new(),
+    };
+    let real_root = root.display().to_string();
+    let written = |text: &Text| within(&text.expand(&places), &real_root);
+    let env: BTreeMap<&str, String> =
+        build.env.iter().map(|(name, value)| (name.as_str(), written(value))).collect();
+    let start = build.dir.as_ref().map_or_else(|| src.clone(), |dir| src.join(written(dir)));
+    let mut look = Look { root, own, env: &env, found: Reads::default() };
+    for (at, step) in build.steps.iter().enumerate() {
+        look.command(at, &written(step), &start);
+    }
+    // A variable may be meant for the program itself. Which command that is nobody knows.
+    let unseen = look.found.unseen.len();
+    for value in env.values() {
+        look.command(0, value, &start);
+    }
+    look.found.unseen.truncate(unseen);
+    look.found
+}
+
+/// `text`, in which paths of the workspace are such that begin with [`ROOT`].
+fn within(text: &str, root: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(root) {
+        let after = &rest[at + root.len()..];
+        let is_whole = after.chars().next().is_none_or(|c| c == '/' || !is_of_name(c));
+        result.push_str(&rest[..at]);
+        result.push_str(if is_whole { ROOT } else { root });
+        rest = after;
+    }
+    result + rest
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-' | '.')
+}
+
+struct Look<'a> {
+    root: &'a Path,
+    /// The source's folder, relative to the workspace; none if it is not in it.
+    own: Option<PathBuf>,
+    env: &'a BTreeMap<&'a str, String>,
+    found: Reads,
+}
+
+impl Look<'_> {
+    /// Looks at a command that begins in the folder `start`.
+    fn command(&mut self, at: usize, text: &str, start: &Path) {
+        let mut folders = vec![start.to_owned()];
+        for words in words::commands(text, self.env) {
+            let moves = words.first().is_some_and(|word| word.is("cd") || word.is("pushd"));
+            for word in words.iter().filter(|word| !word.is_written) {
+                self.word(at, word, &folders);
+            }
+            for inner in nested(&words) {
+                folders.clone().iter().for_each(|folder| self.command(at, &inner, folder));
+            }
+            if let (true, Some(to)) = (moves, words.get(1).and_then(Word::text)) {
+                let more: Vec<PathBuf> =
+                    folders.iter().map(|from| normal(&from.join(&to))).collect();
+                folders.extend(more);
+                folders.truncate(MOST_FOLDERS);
+            }
+        }
+    }
+
+    fn word(&mut self, at: usize, word: &Word, folders: &[PathBuf]) {
+        for candidate in word.candidates() {
+            let (sure, is_unknown) = split_at_unknown(candidate);
+            if !is_unknown {
+                folders.iter().for_each(|folder| self.path(&sure, folder));
+                continue;
+            }
+            let fixed = folder_of(&sure);
+            let outside: Vec<PathBuf> =
+                folders.iter().filter_map(|folder| self.outside(fixed, folder)).collect();
+            // After `cd`, one of the folders is the right one.
+            if fixed.is_empty() || outside.len() < folders.len() {
+                continue;
+            }
+            match outside.iter().any(|path| self.holds_source(path)) {
+                true => self.found.unseen.push((at, word.shown())),
+                false => folders.iter().for_each(|folder| self.path(fixed, folder)),
+            }
+        }
+    }
+
+    /// A path that is written out, perhaps with the signs of a pattern.
+    fn path(&mut self, written: &str, folder: &Path) {
+        let is_there = |path: &PathBuf| fs::symlink_metadata(self.root.join(path)).is_ok();
+        let is_literal = self.outside(written, folder).as_ref().is_some_and(is_there);
+        let magic = written.find(['*', '?', '[']).filter(|_| !is_literal);
+        let fixed = magic.map_or(written, |magic| folder_of(&written[..magic]));
+        let Some(path) = self.outside(fixed, folder) else { return };
+        let Ok(found) = fs::symlink_metadata(self.root.join(&path)) else { return };
+        // A word that is no path may be called as a folder is.
+        let is_path = written.contains('/') || found.is_file();
+        if self.holds_source(&path) || !is_path {
+            return;
+        }
+        let rest = written[fixed.len()..].trim_start_matches('/');
+        let path = escaped(&path);
+        self.found.used.insert(match rest.is_empty() {
+            true => path,
+            false => format!("{path}/{rest}"),
+        });
+    }
+
+    /// The path relative to the workspace that `written` means in `folder`, if it is in the workspace and
+    /// not in the source.
+    fn outside(&self, written: &str, folder: &Path) -> Option<PathBuf> {
+        let path = normal(&folder.join(written));
+        let path = path.strip_prefix(ROOT).ok()?.to_owned();
+        let is_made =
+            |part: Component| matches!(part.as_os_str().to_str(), Some(".forge" | ".git"));
+        let is_own = self.own.as_ref().is_some_and(|own| path.starts_with(own));
+        (!is_own && !path.components().any(is_made)).then_some(path)
+    }
+
+    /// Whether `path` is the workspace, or holds the source.
+    fn holds_source(&self, path: &Path) -> bool {
+        path.as_os_str().is_empty() || self.own.as_ref().is_some_and(|own| own.starts_with(path))
+    }
+}
+
+/// The commands that a command is given as a word: `sh -c '…'`, `eval '…'`.
+fn nested(words: &[Word]) -> Vec<String> {
+    let is_given = |pair: &&[Word]| {
+        let before = pair[0].text().unwrap_or_default();
+        before == "eval" || before.starts_with('-') && before.ends_with('c')
+    };
+    let inner = words.windows(2).filter(is_given).filter_map(|pair| pair[1].text());
+    inner.filter(|text| text.contains(char::is_whitespace)).collect()
+}
+
+/// What is sure of a word from its beginning on, and whether it goes on in an unknown way.
+fn split_at_unknown(pieces: &[Piece]) -> (String, bool) {
+    let mut sure = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Sure(c) => sure.push(*c),
+            Piece::Unknown => return (sure, true),
+        }
+    }
+    (sure, false)
+}
+
+/// The part of a path up to its last slash, without that.
+fn folder_of(written: &str) -> &str {
+    written.rfind('/').map_or("", |slash| &written[..slash.max(1)])
+}
+
+/// `path` as a pattern that means it alone.
+fn escaped(path: &Path) -> String {
+    let mut pattern = String::new();
+    for c in path.to_string_lossy().chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '\\' | '!' | '#') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
+}
+
+/// `path` without `.` and `..`.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(normal.pop()),
+            part => normal.push(part),
+        }
+    }
+    normal
+}
+
+#[cfg(test)]
+mod tests;

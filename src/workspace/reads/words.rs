@@ -1,0 +1,270 @@
+//! The words of shell commands, as far as they can be read without running anything: quotes removed,
+//! variables that are known put in, and a sign for whatever only the shell knows.
+
+use std::collections::BTreeMap;
+
+/// A part of a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// This character.
+    Sure(char),
+    /// What only the shell knows: a variable, what a command prints.
+    Unknown,
+}
+
+/// A word.
+#[derive(Clone, Debug, Default)]
+pub struct Word {
+    pieces: Vec<Piece>,
+    /// How it is written.
+    written: String,
+    /// Whether it is only written to: what `>` leads to, what `mkdir` makes.
+    pub is_written: bool,
+}
+
+/// Commands that make or remove what they name.
+const MAKING: [&str; 5] = ["mkdir", "rm", "rmdir", "touch", "chmod"];
+/// Commands that make the last of what they name.
+const MAKING_LAST: [&str; 4] = ["cp", "mv", "install", "ln"];
+/// Options after which stands what is made.
+const OUTPUT: [&str; 2] = ["-o", "--output"];
+
+impl Word {
+    /// Whether it is `text` for sure.
+    pub fn is(&self, text: &str) -> bool {
+        self.text().is_some_and(|own| own == text)
+    }
+
+    /// The word, if all of it is sure.
+    pub fn text(&self) -> Option<String> {
+        let sure = |piece: &Piece| match piece {
+            Piece::Sure(c) => Some(*c),
+            Piece::Unknown => None,
+        };
+        self.pieces.iter().map(sure).collect()
+    }
+
+    /// How it is written, for messages.
+    pub fn shown(&self) -> String {
+        self.written.clone()
+    }
+
+    /// Parts of it that may be paths: all of it, and what stands after a sign that sets a path apart, as
+    /// in `--file=../x`, `-v ../a:/b`, `-Wl,-T,../x.ld` and `-I../include`.
+    pub fn candidates(&self) -> Vec<&[Piece]> {
+        let is_apart = |piece: &Piece| matches!(piece, Piece::Sure('=' | ':' | ',' | '@'));
+        let mut all: Vec<&[Piece]> = vec![&self.pieces];
+        all.extend(self.pieces.split(is_apart).skip_while(|part| part.len() == self.pieces.len()));
+        if self.pieces.first() == Some(&Piece::Sure('-')) {
+            let is_path = |rest: &&[Piece]| begins(rest, "../") || begins(rest, "/");
+            let after_letter = (1..self.pieces.len()).map(|at| &self.pieces[at..]).find(is_path);
+            all.extend(after_letter);
+        }
+        all
+    }
+}
+
+fn begins(pieces: &[Piece], text: &str) -> bool {
+    let mut pieces = pieces.iter();
+    text.chars().all(|c| pieces.next() == Some(&Piece::Sure(c)))
+}
+
+/// The simple commands in `text`, with those that stand within `$(…)` and backquotes, each as its
+/// words. `env` holds variables that are known.
+pub fn commands(text: &str, env: &BTreeMap<&str, String>) -> Vec<Vec<Word>> {
+    let mut reader = Reader {
+        rest: text,
+        env,
+        all: Vec::new(),
+        command: Vec::new(),
+        word: None,
+        is_target: false,
+    };
+    reader.read();
+    for command in &mut reader.all {
+        mark_made(command);
+    }
+    reader.all
+}
+
+/// Marks what a command only makes.
+fn mark_made(command: &mut [Word]) {
+    let name = command.first().and_then(Word::text).unwrap_or_default();
+    let name = name.rsplit('/').next().unwrap_or_default();
+    if MAKING.contains(&name) {
+        command.iter_mut().skip(1).for_each(|word| word.is_written = true);
+    }
+    if MAKING_LAST.contains(&name)
+        && let Some(last) = command.iter_mut().skip(2).next_back()
+    {
+        last.is_written = true;
+    }
+    for at in 1..command.len() {
+        if OUTPUT.iter().any(|option| command[at - 1].is(option)) {
+            command[at].is_written = true;
+        }
+    }
+}
+
+struct Reader<'a> {
+    rest: &'a str,
+    env: &'a BTreeMap<&'a str, String>,
+    all: Vec<Vec<Word>>,
+    command: Vec<Word>,
+    word: Option<Word>,
+    /// Whether the next word is what `>` leads to.
+    is_target: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn read(&mut self) {
+        while let Some(c) = self.next() {
+            match c {
+                '\'' => self.single(),
+                '"' => self.double(),
+                '\\' => match self.next() {
+                    Some('\n') | None => {}
+                    Some(c) => self.sure(c),
+                },
+                '$' => self.dollar(),
+                '`' => self.backquotes(),
+                '#' if self.word.is_none() => {
+                    let end = self.rest.find('\n').unwrap_or(self.rest.len());
+                    self.rest = &self.rest[end..];
+                }
+                ' ' | '\t' => self.end_word(),
+                ';' | '|' | '&' | '(' | ')' | '\n' => self.end_command(),
+                '<' => self.end_word(),
+                '>' => {
+                    // `2>` says which, not what.
+                    self.word.take_if(|word| word.written.bytes().all(|b| b.is_ascii_digit()));
+                    self.end_word();
+                    self.is_target = true;
+                }
+                c => self.sure(c),
+            }
+        }
+        self.end_command();
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let c = self.rest.chars().next()?;
+        self.rest = &self.rest[c.len_utf8()..];
+        Some(c)
+    }
+
+    fn word(&mut self) -> &mut Word {
+        self.word.get_or_insert_default()
+    }
+
+    fn sure(&mut self, c: char) {
+        let word = self.word();
+        word.written.push(c);
+        word.pieces.push(Piece::Sure(c));
+    }
+
+    fn end_word(&mut self) {
+        if let Some(mut word) = self.word.take() {
+            word.is_written = std::mem::take(&mut self.is_target);
+            self.command.push(word);
+        }
+    }
+
+    fn end_command(&mut self) {
+        self.end_word();
+        self.is_target = false;
+        if !self.command.is_empty() {
+            self.all.push(std::mem::take(&mut self.command));
+        }
+    }
+
+    fn single(&mut self) {
+        self.word();
+        while let Some(c) = self.next().filter(|c| *c != '\'') {
+            self.sure(c);
+        }
+    }
+
+    fn double(&mut self) {
+        self.word();
+        while let Some(c) = self.next().filter(|c| *c != '"') {
+            match c {
+                '\\' => match self.next() {
+                    Some(c @ ('"' | '\\' | '$' | '`')) => self.sure(c),
+                    Some('\n') | None => {}
+                    Some(c) => {
+                        self.sure('\\');
+                        self.sure(c);
+                    }
+                },
+                '$' => self.dollar(),
+                '`' => self.backquotes(),
+                c => self.sure(c),
+            }
+        }
+    }
+
+    /// What comes after `$`.
+    fn dollar(&mut self) {
+        let rest = self.rest;
+        if rest.starts_with('(') {
+            let end = closing(rest).unwrap_or(rest.len());
+            let inner = &rest[1..end];
+            self.rest = rest.get(end + 1..).unwrap_or_default();
+            self.all.extend(commands(inner, self.env));
+            return self.unknown(&format!("$({inner})"));
+        }
+        let (name, after, written) = match rest.strip_prefix('{') {
+            Some(inner) => {
+                let end = inner.find('}').unwrap_or(inner.len());
+                let after = inner.get(end + 1..).unwrap_or_default();
+                (&inner[..end], after, format!("${{{}}}", &inner[..end]))
+            }
+            None => {
+                let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
+                // `$@`, `$1` and the like are one sign long.
+                let end =
+                    if end == 0 { rest.chars().next().map_or(0, char::len_utf8) } else { end };
+                (&rest[..end], &rest[end..], format!("${}", &rest[..end]))
+            }
+        };
+        self.rest = after;
+        match self.env.get(name) {
+            Some(value) => value.chars().for_each(|c| self.sure(c)),
+            // Where the command is: in its folder.
+            None if name == "PWD" => self.sure('.'),
+            None => self.unknown(&written),
+        }
+    }
+
+    fn backquotes(&mut self) {
+        let end = self.rest.find('`').unwrap_or(self.rest.len());
+        let inner = &self.rest[..end];
+        self.rest = self.rest.get(end + 1..).unwrap_or_default();
+        self.all.extend(commands(inner, self.env));
+        self.unknown(&format!("`{inner}`"));
+    }
+
+    fn unknown(&mut self, written: &str) {
+        let word = self.word();
+        word.written.push_str(written);
+        word.pieces.push(Piece::Unknown);
+    }
+}
+
+/// Where the parenthesis that `text` begins with is closed.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0;
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+    None
+}
