@@ -7,6 +7,7 @@ pub mod archive;
 pub mod cache;
 pub mod ci;
 pub mod cli;
+pub mod console;
 pub mod disk;
 pub mod execute;
 pub mod git;

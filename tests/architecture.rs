@@ -1,9 +1,9 @@
 //! What ARCHITECTURE.md says of the rooms holds in the code.
 
-use crate::support::Sandbox;
+use crate::{paths::Paths, support::Sandbox};
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -59,32 +59,14 @@ fn room_of(path: &Path) -> Option<String> {
         .then(|| relative.components().next().unwrap().as_os_str().to_string_lossy().into_owned())
 }
 
-/// The rooms that a text imports: every `crate::room`, also within braces.
-fn imported_rooms(text: &str) -> Vec<String> {
-    let mut rooms = Vec::new();
-    for (at, _) in text.match_indices("crate::") {
-        let rest = &text[at + "crate::".len()..];
-        if let Some(list) = rest.strip_prefix('{') {
-            let mut depth = 0;
-            let mut word = String::new();
-            for c in list.chars() {
-                match c {
-                    '{' => depth += 1,
-                    '}' if depth == 0 => break,
-                    '}' => depth -= 1,
-                    ',' if depth == 0 => word.clear(),
-                    ':' if depth == 0 && !word.is_empty() => {
-                        rooms.push(std::mem::take(&mut word));
-                    }
-                    c if depth == 0 && (c.is_alphanumeric() || c == '_') => word.push(c),
-                    _ => {}
-                }
-            }
-        } else {
-            rooms.push(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
-        }
+fn paths_of(file: &Path) -> Paths {
+    let text = fs::read_to_string(file).expect("a source");
+    let mut module: Vec<String> =
+        file.with_extension("").iter().skip(1).map(|part| part.to_string_lossy().into()).collect();
+    if module.last().is_some_and(|last| last == "mod" || last == "lib") {
+        module.pop();
     }
-    rooms
+    Paths::of(&text, module)
 }
 
 #[test]
@@ -98,10 +80,12 @@ fn no_import_climbs_the_ranks() {
             wrong.push(format!("{room} is not in the table"));
             continue;
         };
-        let text = fs::read_to_string(&path).expect("a source");
-        for other in imported_rooms(&text) {
-            if other != room && ranks.get(&other).is_some_and(|other| other >= rank) {
-                wrong.push(format!("{}: {room} imports {other}", path.display()));
+        for other in paths_of(&path).own {
+            match other.first() {
+                Some(other) if other == &room => {}
+                Some(other) if ranks.get(other).is_some_and(|other| other < rank) => {}
+                Some(other) => wrong.push(format!("{}: {room} imports {other}", path.display())),
+                None => wrong.push(format!("{}: {room} imports all rooms", path.display())),
             }
         }
     }
@@ -115,18 +99,79 @@ fn what_has_a_sole_home_is_used_nowhere_else() {
     assert!(homes.contains_key("blake3"), "the table names no sole homes: {homes:?}");
     for path in sources(Path::new("src")) {
         let Some(room) = room_of(&path) else { continue };
-        let text = fs::read_to_string(&path).expect("a source");
+        let others = paths_of(&path).others;
         for (name, rooms) in &homes {
-            let used = text.lines().any(|line| {
-                let code = line.split("//").next().unwrap_or_default();
-                code.contains(&format!("{name}::"))
-            });
+            let name: Vec<&str> = name.split("::").collect();
+            let used = others.iter().any(|path| path.iter().take(name.len()).eq(&name));
             if used && !rooms.contains(&room) {
-                wrong.push(format!("{}: only {} may use {name}", path.display(), rooms.join(", ")));
+                let (name, rooms) = (name.join("::"), rooms.join(", "));
+                wrong.push(format!("{}: only {rooms} may use {name}", path.display()));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_the_console_prints() {
+    for path in sources(Path::new("src")) {
+        if room_of(&path).as_deref() == Some("console") || path.ends_with("testing.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a source");
+        let code: String =
+            text.split("#[cfg(test)]").next().unwrap_or_default().split_whitespace().collect();
+        for printing in [
+            "println!(",
+            "print!(",
+            "eprintln!(",
+            "eprint!(",
+            "stdout().lock",
+            "stderr().lock",
+            "stdout().write",
+            "stderr().write",
+        ] {
+            assert!(!code.contains(printing), "{}: {printing}", path.display());
+        }
+    }
+}
+
+#[test]
+fn an_import_is_seen_however_it_is_written() {
+    for code in [
+        "use crate::b;",
+        "use crate::{b, c::D};",
+        "use crate::{c::{D, E}, b::{self}};",
+        "pub use crate::{c, b::X as Y};",
+        "pub(in crate::a) use crate::b::*;",
+        "use super::super::b::X;",
+        "use super::{super::b, z};",
+        "fn f() { crate::b::g(); }",
+        "fn f(x: &crate :: b :: X) {}",
+        "mod tests { use super::super::super::b; }",
+        "mod tests { fn f() { use crate::{c, b as d}; } }",
+        "macro_rules! m { () => { $crate::b::X }; }",
+        "fn f() { m!(x, crate::b::X) }",
+        "#[m(crate::b::X)] struct S;",
+        "use crate::r#b::X;",
+        "use ::forge::b::X;",
+    ] {
+        let own = Paths::of(code, vec!["a".into(), "file".into()]).own;
+        assert!(
+            own.iter().any(|path| path.first().is_some_and(|room| room == "b")),
+            "{code}: {own:?}"
+        );
+    }
+    for code in
+        ["use crate as all;", "use crate::{self as all};", "use crate::*;", "use super::super::*;"]
+    {
+        let own = Paths::of(code, vec!["a".into(), "file".into()]).own;
+        assert!(own.iter().any(Vec::is_empty), "{code}: {own:?}");
+    }
+    let none =
+        "// use crate::b;\n/* crate::b */ const S: &str = \"crate::b\"; use self::b; use super::b;";
+    let own = Paths::of(none, vec!["a".into(), "file".into()]).own;
+    assert!(own.iter().all(|path| path[0] == "a"), "{own:?}");
 }
 
 #[test]
@@ -137,21 +182,56 @@ fn every_file_says_what_it_is_for() {
     }
 }
 
+/// All names of tests in the source.
+fn tests() -> BTreeSet<String> {
+    let mut files = sources(Path::new("src"));
+    files.extend(sources(Path::new("tests")));
+    let mut names = BTreeSet::new();
+    for file in files {
+        let text = fs::read_to_string(file).expect("a source");
+        // Those of the table in `problems!` stand at the beginning of a line, with a colon.
+        let rows = text.lines().filter_map(|line| line.trim_start().split_once(": spec_problem("));
+        names.extend(rows.map(|(name, _)| name.to_owned()));
+        for (at, _) in text.match_indices("fn ") {
+            names.insert(
+                text[at + 3..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect(),
+            );
+        }
+    }
+    names
+}
+
 #[test]
 fn every_test_that_an_invariant_names_exists() {
     let architecture = fs::read_to_string("ARCHITECTURE.md").expect("ARCHITECTURE.md");
-    let mut files = sources(Path::new("src"));
-    files.extend(sources(Path::new("tests")));
-    let code: String =
-        files.iter().map(|path| fs::read_to_string(path).expect("a source")).collect();
     let invariants = architecture.split("## Invariants").nth(1).expect("a chapter on invariants");
     let invariants = invariants.split("\n## ").next().unwrap_or_default();
-    let mut named = 0;
+    let (mut named, known) = (0, tests());
     for name in invariants.split('`').skip(1).step_by(2) {
         named += 1;
-        assert!(code.contains(&format!("fn {name}(")), "no test is called {name}");
+        assert!(known.contains(name), "no test is called {name}");
     }
     assert!(named >= 11, "each invariant names its test");
+}
+
+#[test]
+fn every_claim_of_security_names_a_test_that_exists() {
+    let security = fs::read_to_string("SECURITY.md").expect("SECURITY.md");
+    let held = security.split("## What forge holds").nth(1).expect("a chapter on what is held");
+    let held = held.split("\n## ").next().unwrap_or_default();
+    let known = tests();
+    let mut claims = 0;
+    for claim in held.split("\n- ").skip(1) {
+        // The names stand in brackets at the end of a claim; other words in backquotes do not.
+        let claim = claim.split("\n\n").next().unwrap_or_default();
+        let names = claim.rsplit_once('[').and_then(|(_, names)| names.split_once(']'));
+        let (names, _) = names.unwrap_or_else(|| panic!("this claim names no test: {claim}"));
+        for name in names.split(',').map(|name| name.trim().trim_matches('`')) {
+            assert!(known.contains(name), "no test is called {name}: {claim}");
+        }
+        claims += 1;
+    }
+    assert!(claims >= 20, "{claims} claims");
 }
 
 #[test]

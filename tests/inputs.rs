@@ -182,6 +182,27 @@ fn a_pointer_of_git_lfs_is_told_with_what_to_run() {
 }
 
 #[test]
+fn a_pointer_of_git_lfs_in_a_fetched_source_is_told_too() {
+    if !is_here("git") {
+        return;
+    }
+    let pointer =
+        format!("version https://git-lfs.github.com/spec/v1\noid sha256:{:064}\nsize 7\n", 9);
+    let vendor =
+        Sandbox::new().file("big.bin", &pointer).file(".gitattributes", "*.bin filter=lfs\n");
+    git(&vendor.root(), &["init", "--quiet"]);
+    commit(&vendor);
+    git(&vendor.root(), &["tag", "v1.0.0"]);
+    let spec = format!(
+        "source: {{ git: {} }}\nbuild: {{ run: 'cp big.bin {{{{ out }}}}/art' }}\n",
+        vendor.root().display()
+    );
+    let sandbox = Sandbox::with_store().spec("art", "v1.0.0", &spec);
+    let run = sandbox.forge("ensure --no-publish").exits(1);
+    run.says("big.bin in the source of art is a pointer of Git LFS").says("git lfs pull");
+}
+
+#[test]
 fn a_folder_that_a_sparse_checkout_left_out_is_missed_only_by_who_wants_it() {
     if !is_here("git") {
         return;

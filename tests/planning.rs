@@ -96,7 +96,7 @@ fn a_plan_says_why() {
     for (name, why) in [
         ("hello", "installed and proven"),
         ("changed", "source"),
-        ("damaged", "has damaged-v1"),
+        ("damaged", "in your cache"),
         ("old", "its version is v1, pinned is v2"),
         ("new", "no store has it"),
     ] {

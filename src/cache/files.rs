@@ -9,8 +9,8 @@
 //!   recipe holds everything that went in; else the key holds the workspace, too (see `probe/shared.rs`).
 //!
 //! Nothing here is believed for lying here. A record counts if this user's forge on this machine sealed
-//! it (see [`SealKey`]), or if the digests of its binaries are those that `forge.lock` pins; a file is
-//! hashed unless it is exactly as it was when a sealed record says it was hashed last.
+//! it (see [`SealKey`]). Without one, the files themselves serve if `forge.lock` pins their digests. A file
+//! is hashed unless it is exactly as it was when a sealed record says it was hashed last.
 
 use std::{
     fs, io,
@@ -20,7 +20,7 @@ use std::{
 
 use crate::{
     disk::{Folder, Staging, read_file},
-    model::{Binaries, BinaryName, Fault, FileStat, Fingerprint, Kind, Sha256},
+    model::{BinaryName, Fault, FileStat, Fingerprint, Kind, Sha256},
 };
 
 use super::{
@@ -55,10 +55,11 @@ pub enum CacheKey {
 
 /// What looking for an artifact found.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one at a time, and never kept")]
 pub enum Lookup {
     /// Nothing, or not all of it.
     Absent,
-    /// A record that nobody vouches for: not this user's forge, and not `forge.lock`.
+    /// A record that nobody vouches for: this user's forge did not write it.
     Unproven,
     /// All of it.
     Hit(Hit),
@@ -102,7 +103,8 @@ impl Hit {
             let folder = path.parent().unwrap_or(Path::new("/"));
             let found = Folder::open(folder).and_then(|folder| folder.open_file(&path));
             let found = found.map_err(Unproven::Unreadable);
-            let stat = found.and_then(|file| proof::prove(file, record.stamp.binaries[&*name]));
+            let (sha256, sum) = (record.stamp.binaries[&*name], record.sums.get(&name));
+            let stat = found.and_then(|file| proof::prove(file, sha256, sum));
             let stat = stat.map_err(|why| damaged(&path, &why))?;
             record.files.insert(name.into(), stat);
         }
@@ -153,18 +155,15 @@ impl Cache {
         &self.key
     }
 
-    /// Looks for the artifact with this `key`. A record that this user's forge did not write only
-    /// counts if it has the binaries that are `pinned`, and for no more than their names. Reads
-    /// only, and hashes nothing.
-    pub fn find(&self, key: CacheKey, pinned: Option<&Binaries>) -> Lookup {
+    /// Looks for the artifact with this `key`. What a record of somebody else says does not count: if
+    /// there is one and none of ours, the files of what is `pinned` are looked for. Reads only, and
+    /// hashes nothing.
+    pub fn find(&self, key: CacheKey, pinned: Option<Record>) -> Lookup {
         let Ok(bytes) = read_file(&self.record_path(key), MAX_BYTES) else {
             return Lookup::Absent;
         };
-        let is_pinned = |record: &Record| pinned == Some(&record.stamp.binaries);
         let ours = Record::open(&key.purpose(), &bytes, &self.key);
-        let Some(record) = ours.or_else(|| Record::of_anybody(&bytes).filter(is_pinned)) else {
-            return Lookup::Unproven;
-        };
+        let Some(record) = ours.or(pinned) else { return Lookup::Unproven };
         let mut unproven = Vec::new();
         for (name, sha256) in &record.stamp.binaries {
             let path = self.file_path(*sha256);
@@ -448,22 +447,37 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_others_wrote_only_counts_for_what_the_lock_pins() {
-        let mut it = kept();
+    fn a_record_that_others_wrote_does_not_count_and_what_is_pinned_is_hashed() {
+        let it = kept();
         let theirs = SealKey::in_folder(&it.dir.path().join("elsewhere"));
         let path = it.cache.record_path(it.key);
         fs::write(&path, it.record.sealed(&it.key.purpose(), &theirs)).unwrap();
         assert!(matches!(it.cache.find(it.key, None), Lookup::Unproven));
-        let pinned = it.record.stamp.binaries.clone();
-        let other = [(BinaryName::new("nats").unwrap(), Sha256([7; 32]))].into();
-        assert!(matches!(it.cache.find(it.key, Some(&other)), Lookup::Unproven));
-        let Lookup::Hit(hit) = it.cache.find(it.key, Some(&pinned)) else { panic!("is pinned") };
+        let pinned = Record::unknown(it.record.stamp.clone(), std::collections::BTreeMap::new());
+        let Lookup::Hit(hit) = it.cache.find(it.key, Some(pinned.clone())) else { panic!("there") };
         assert!(!hit.is_proven(), "what it says of its files is not believed");
         let record = hit.prove().unwrap();
         assert_eq!((record.made, record.release, record.builder), (None, None, None));
-        it.key = CacheKey::Asset(Sha256([1; 32]));
-        let ours = it.record.sealed(&CacheKey::Asset(Sha256([2; 32])).purpose(), it.cache.key());
-        fs::write(it.cache.record_path(it.key), ours).unwrap();
-        assert!(matches!(it.cache.find(it.key, None), Lookup::Unproven), "in another's place");
+        let other = CacheKey::Asset(Sha256([1; 32]));
+        let elsewhere = it.record.sealed(&it.key.purpose(), it.cache.key());
+        fs::write(it.cache.record_path(other), elsewhere).unwrap();
+        assert!(matches!(it.cache.find(other, None), Lookup::Unproven), "in another's place");
+        let mut absent = pinned;
+        absent.stamp.binaries.insert(BinaryName::new("nats").unwrap(), Sha256([7; 32]));
+        assert!(matches!(it.cache.find(other, Some(absent)), Lookup::Absent));
+    }
+
+    #[test]
+    fn a_changed_file_is_not_taken_for_its_sum_either() {
+        let it = kept();
+        let mut record = it.record.clone();
+        let name = BinaryName::new("nats").unwrap();
+        let from = it.dir.path().join("from/nats");
+        record.sums.insert(name, proof::sum_of(&mut fs::File::open(from).unwrap()).unwrap());
+        it.cache.write_record(&record, it.key).unwrap();
+        assert!(it.find().unwrap().is_some(), "proven by its sum");
+        fs::remove_file(it.file()).unwrap();
+        fs::write(it.file(), "#!/bin/no\n").unwrap();
+        assert_eq!(it.find().unwrap_err().kind, Kind::Verification);
     }
 }

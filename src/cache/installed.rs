@@ -18,7 +18,7 @@ use std::{
 use crate::{
     disk::{Folder, MOST_OF_TEXT, Staging, is_absent, read_text},
     manifest::{parse_stamp, render_stamp},
-    model::{ArtifactId, BinaryName, Fault, FileStat, Layout, Platform, Stamp},
+    model::{ArtifactId, BinaryName, ContentSum, Fault, FileStat, Layout, Platform, Stamp},
 };
 
 use super::{
@@ -31,6 +31,9 @@ use super::{
 /// The record as it was when the artifact was installed, beside its binaries: it comes into
 /// place with them, in one step.
 const CAME_WITH: &str = ".record";
+
+/// The second digest of each binary.
+type Sums = BTreeMap<BinaryName, ContentSum>;
 
 /// What a look at an installed artifact found.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,16 +77,20 @@ pub fn inspect(place: &Place, key: &SealKey) -> Installed {
         Some(record) if stats(&place.folder, &record.stamp).as_ref() == Ok(&record.files) => {
             Installed::Intact { record, is_ours: true, relearned: false }
         }
-        record => prove(place, record, key),
+        record => {
+            let sums = record.as_ref().map(|record| record.sums.clone()).unwrap_or_default();
+            prove(place, record, &sums, key)
+        }
     }
 }
 
-/// Hashes everything that is installed, whatever `stat` says. Writes nothing.
+/// Works out the SHA-256 of everything that is installed, whatever `stat` says. Writes nothing.
 pub fn rehash(place: &Place, key: &SealKey) -> Installed {
-    prove(place, Record::read(&place.record, key), key)
+    prove(place, Record::read(&place.record, key), &Sums::new(), key)
 }
 
-fn prove(place: &Place, known: Option<Record>, key: &SealKey) -> Installed {
+/// Compares the files with their stamp, by their `sums` if those are known and right.
+fn prove(place: &Place, known: Option<Record>, sums: &Sums, key: &SealKey) -> Installed {
     let text = match read_text(&place.folder.join(Stamp::FILE), MOST_OF_TEXT) {
         Ok(text) => text,
         Err(error) if is_absent(&error) && !place.folder.exists() => {
@@ -95,7 +102,7 @@ fn prove(place: &Place, known: Option<Record>, key: &SealKey) -> Installed {
         Ok(stamp) => stamp,
         Err(why) => return Installed::Damaged(format!("its stamp is damaged: {why}")),
     };
-    let files = match prove_binaries(&place.folder, &stamp) {
+    let files = match prove_binaries(&place.folder, &stamp, sums) {
         Ok(files) => files,
         Err(why) => return Installed::Damaged(why),
     };
@@ -120,13 +127,17 @@ fn prove(place: &Place, known: Option<Record>, key: &SealKey) -> Installed {
 }
 
 /// Hashes the binaries, and says what `stat` says of each and of the stamp.
-fn prove_binaries(folder: &Path, stamp: &Stamp) -> Result<BTreeMap<String, FileStat>, String> {
+fn prove_binaries(
+    folder: &Path,
+    stamp: &Stamp,
+    sums: &Sums,
+) -> Result<BTreeMap<String, FileStat>, String> {
     let open = |name: &Path| Folder::open(folder)?.open_file(name);
     let mut files = BTreeMap::new();
     for (name, sha256) in &stamp.binaries {
         let proven = open(name.as_ref())
             .map_err(Unproven::Unreadable)
-            .and_then(|file| proof::prove(file, *sha256));
+            .and_then(|file| proof::prove(file, *sha256, sums.get(name)));
         let stat = proven.map_err(|why| match why {
             Unproven::Unreadable(error) if is_absent(&error) => {
                 format!("`{name}` is missing")
@@ -192,8 +203,11 @@ pub fn install(
 fn complete(folder: &Folder, record: &mut Record, key: &SealKey) -> io::Result<()> {
     record.files.clear();
     for name in record.stamp.binaries.keys() {
-        let file = folder.open_file(name.as_ref())?;
+        let mut file = folder.open_file(name.as_ref())?;
         record.files.insert(name.to_string(), made_read_only(&file, 0o555)?);
+        if !record.sums.contains_key(name) {
+            record.sums.insert(name.clone(), proof::sum_of(&mut file)?);
+        }
     }
     let stamp = write_new(folder, Stamp::FILE, render_stamp(&record.stamp).as_bytes())?;
     record.files.insert(Stamp::FILE.to_owned(), made_read_only(&stamp, 0o444)?);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     disk::read_file,
-    model::{Fault, FileStat, Layout, LockedAsset, Stamp},
+    model::{BinaryName, ContentSum, Fault, FileStat, Layout, LockedAsset, Stamp},
     provenance::RunClass,
 };
 
@@ -29,6 +29,9 @@ pub struct Record {
     pub stamp: Stamp,
     /// For each file, what `stat` said when its digest was last compared.
     pub files: BTreeMap<String, FileStat>,
+    /// For each binary a second digest, which is worked out faster.
+    #[serde(default)]
+    pub sums: BTreeMap<BinaryName, ContentSum>,
     /// Seconds that building it took, if it was ever built here.
     pub build_seconds: Option<f64>,
     /// The class of the run that made or fetched it; the lowest if nobody knows.
@@ -87,6 +90,7 @@ impl Record {
         Self {
             stamp,
             files,
+            sums: BTreeMap::new(),
             build_seconds: None,
             class: RunClass::Untrusted,
             made: None,
@@ -142,14 +146,6 @@ impl Record {
         let body = serde_json::to_vec(self).expect("a record has only text keys");
         key.seal(purpose, &body)
     }
-
-    /// What a record says that anybody may have written: only what the artifact would be. Nothing
-    /// of it counts before it was compared with what is pinned.
-    pub(super) fn of_anybody(bytes: &[u8]) -> Option<Self> {
-        let at = bytes.iter().position(|byte| *byte == b'\n')?;
-        let record: Self = serde_json::from_slice(&bytes[at + 1..]).ok()?;
-        Some(Self::unknown(record.stamp, BTreeMap::new()))
-    }
 }
 
 #[cfg(test)]
@@ -169,6 +165,7 @@ pub(super) mod tests {
                 binaries: BTreeMap::new(),
             },
             files: BTreeMap::new(),
+            sums: BTreeMap::new(),
             build_seconds: Some(1.5),
             class: RunClass::OnRequest,
             made: Some(Made::default()),
@@ -207,7 +204,6 @@ pub(super) mod tests {
             let body = serde_json::to_vec(&record).unwrap();
             let sealed = key.seal(INSTALLED, &body);
             assert_eq!(Record::open_installed(&sealed, &key), None, "{name}");
-            assert_eq!(Record::of_anybody(&sealed), None, "{name}");
         }
     }
 }

@@ -105,7 +105,8 @@ impl SealKey {
         let metadata = file.metadata().ok()?;
         let me = rustix::process::geteuid();
         let is_mine = me.is_root() || metadata.uid() == me.as_raw();
-        let is_private = metadata.is_file() && metadata.mode() & 0o077 == 0;
+        let of_others = metadata.mode() & 0o077;
+        let is_private = metadata.is_file() && of_others == 0;
         let mut key = Key::default();
         if !is_mine || !is_private || metadata.len() != key.len() as u64 {
             return None;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    console,
     model::{Fault, Problems, RunReport},
     report::{annotate_problems, annotate_run, step_summary},
 };
@@ -31,7 +32,7 @@ impl Actions {
 
     /// Annotates what failed in `report`, and adds a table to the step's summary.
     pub(super) fn tell(&self, report: &RunReport, done: &str) -> Result<(), Fault> {
-        eprint!("{}", annotate_run(report));
+        console::err_command(&annotate_run(report));
         self.add_summary(&step_summary(report, done))
     }
 
@@ -51,7 +52,7 @@ impl Actions {
     pub(super) fn tell_problems(&self, problems: &Problems, root: &Path) {
         let repository = self.repository.as_deref().unwrap_or(root);
         let workspace = root.strip_prefix(repository).unwrap_or(Path::new(""));
-        eprint!("{}", annotate_problems(problems, workspace));
+        console::err_command(&annotate_problems(problems, workspace));
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
+    console,
     disk::{MOST_OF_TEXT, read_file},
     git::{self, History},
     model::{Fault, Kind, Series, Version},
@@ -257,7 +258,7 @@ impl<'w> Desk<'w> {
                 let what = format!("{spec} pins the digest of {} {}", old.name, old.version);
                 let fault = Fault::new(Kind::Usage, what)
                     .hint(format!("write that of {} there", new.version));
-                eprint!("{}", render_warning(None, &fault, self.session.stderr_style()));
+                console::err(&render_warning(None, &fault, self.session.stderr_style()));
             }
         }
     }

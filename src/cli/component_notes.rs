@@ -2,6 +2,7 @@
 //! `--write`, onto the page of the release.
 
 use crate::{
+    console,
     model::{Fault, Kind, Revision},
     release::{ComponentNotes, Entry, Pin},
     report::render_warning,
@@ -85,7 +86,7 @@ pub(super) fn keep_current(session: &Session, workspace: &Workspace, versions: &
             });
         if let Err(Stop::Fault(fault)) = written {
             let fault = fault.within(format!("cannot write the notes of {name} {version}"));
-            eprint!("{}", render_warning(None, &fault, session.stderr_style()));
+            console::err(&render_warning(None, &fault, session.stderr_style()));
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     cache::SealKey,
+    console,
     model::{ArtifactId, ArtifactReport, How, Layout, Name, Platform, RunReport, Stamp},
     probe::{Kept, Snapshot},
     report::{Closing, Show, Style, render_json, render_summary},
@@ -154,7 +155,7 @@ pub(super) fn close_as(
     done: &str,
 ) -> Result<u8, Stop> {
     if session.flags.json {
-        eprint!("{}", closing(session, layout, report, done, session.stderr_style()));
+        console::err(&closing(session, layout, report, done, session.stderr_style()));
         say(&render_json(report))?;
     } else {
         say(&closing(session, layout, report, done, session.stdout_style()))?;

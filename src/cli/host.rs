@@ -18,6 +18,7 @@ use std::{
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
+    console,
     model::{Fault, Kind, KnownSecrets},
     process::{Cancel, Runner, environment_secrets},
 };
@@ -120,7 +121,7 @@ impl Host {
         runtime.block_on(async {
             self.0.cancel.listen_to_signals(move |reason| {
                 if at_work.load(Ordering::SeqCst) == 0 {
-                    eprintln!("forge: {reason}");
+                    console::err(&format!("forge: {reason}\n"));
                     exit(i32::from(Kind::Interrupted.exit_code()));
                 }
             })

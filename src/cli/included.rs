@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     cache::Cache,
+    console,
     manifest::MAX_BYTES,
     model::{Fault, Kind, Layout, Sha256},
     report::render_warning,
@@ -44,7 +45,7 @@ pub(super) fn loaded<T>(
             let bytes = session.host.runtime()?.wait_for(fetch(&fetcher, &file))?;
             if let Some(Err(fault)) = cache.as_ref().map(|it| it.keep_pinned(file.sha256, &bytes)) {
                 let fault = fault.within(format!("{} is not kept in your cache", file.shown));
-                eprint!("{}", render_warning(None, &fault, session.stderr_style()));
+                console::err(&render_warning(None, &fault, session.stderr_style()));
             }
             fetched.insert(file.sha256, bytes);
         }

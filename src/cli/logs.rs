@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    console,
     disk::open_file,
     model::{Fault, Name},
     process::{Cancel, tail},
@@ -39,7 +40,7 @@ pub(super) fn logs(
         let cancel = session.host.cancel();
         session.host.runtime()?.block_on(follower.follow(cancel, style))?;
     } else if follower.logs.iter().all(|log| !log.path.exists()) {
-        eprintln!("no service wrote a log here yet; `forge up` starts them");
+        console::err("no service wrote a log here yet; `forge up` starts them\n");
     }
     Ok(0)
 }

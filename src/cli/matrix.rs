@@ -7,6 +7,7 @@ use crate::{
         self,
         matrix::{Fleet, Host, Job, MOST_JOBS, Matrix},
     },
+    console,
     model::ArtifactId,
     report::render_warning,
     workspace::Workspaces,
@@ -103,7 +104,7 @@ async fn recorded(
     let (seconds, trouble) = durations(workspaces, store, wanted).await;
     if let Some(fault) = trouble {
         let fault = fault.within("cannot tell how long builds took, so all count the same");
-        eprint!("{}", render_warning(None, &fault, session.stderr_style()));
+        console::err(&render_warning(None, &fault, session.stderr_style()));
     }
     seconds
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    console,
     disk::Folder,
     migrate::{self as migration, Migration, Page},
     model::{Diagnostic, Fault, Kind, Layout},
@@ -41,7 +42,7 @@ pub(super) fn migrate(session: &Session, path: &Path, into: Option<&Path>) -> Re
         for page in &migration.pages {
             say(&format!("# {}\n{}", page.path.display(), page.text))?;
         }
-        eprint!("{}", told(session, shown, &migration));
+        console::err(&told(session, shown, &migration));
         return Ok(0);
     }
     write(&folder, &migration.pages)?;
@@ -53,13 +54,13 @@ pub(super) fn migrate(session: &Session, path: &Path, into: Option<&Path>) -> Re
         }
     }
     write(&folder, &migration.pages)?;
-    eprint!("{}", told(session, shown, &migration));
+    console::err(&told(session, shown, &migration));
     let what = match problems.len() {
         0 => return Ok(0),
         1 => "1 error that is",
         more => &format!("{more} errors that are"),
     };
-    eprintln!("`forge check` shows {what} left to mend");
+    console::err(&format!("`forge check` shows {what} left to mend\n"));
     Ok(Kind::Partial.exit_code())
 }
 

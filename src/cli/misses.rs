@@ -8,6 +8,7 @@ use std::{
 use crate::{
     cache::Cache,
     ci::matrix::Fleet,
+    console,
     model::{ArtifactId, Fault},
     probe::{Finding, Options, Prober, Verdict},
     report::render_warning,
@@ -112,7 +113,7 @@ impl<'a> Search<'a> {
 
     fn warn(&self, finding: &Finding) {
         for warning in &finding.warnings {
-            eprint!("{}", render_warning(None, warning, self.session.stderr_style()));
+            console::err(&render_warning(None, warning, self.session.stderr_style()));
         }
     }
 }

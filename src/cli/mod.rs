@@ -58,12 +58,13 @@ mod versions;
 mod wait;
 mod watch;
 
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
 use crate::{
     ci::Stage,
+    console,
     model::{Fault, Kind, Problems},
     process::{guardian, keep_memory_private},
     report::{render_fault, render_problems},
@@ -265,6 +266,6 @@ fn tell(session: &Session, stop: Stop) -> u8 {
     };
     let text = session.host.secrets().mask(&text);
     // If even standard error is closed there is nobody left to tell.
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    console::err(&text);
     code
 }

@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     cache::{existing_forge_folder, write_state},
+    console,
     disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Kind, Layout, Name, Version},
     provenance::{Permission, may_publish},
@@ -72,7 +73,7 @@ fn tell(session: &Session, found: &[(&Name, Next)]) -> Result<(), Fault> {
             Next::Nothing { why } => ("nothing to release", why),
         };
         if !session.flags.quiet {
-            eprintln!("{name} {label}: {why}");
+            console::err(&format!("{name} {label}: {why}\n"));
         }
         match next {
             Next::Release { label, .. } if found.len() == 1 => say(&format!("{label}\n"))?,
@@ -134,7 +135,7 @@ pub(super) fn claimed(
         match next {
             Next::Release { label, why } => {
                 if !session.flags.quiet {
-                    eprintln!("{name} {label}: {why}");
+                    console::err(&format!("{name} {label}: {why}\n"));
                 }
                 let version = Version::new(&label).map_err(|why| Fault::new(Kind::Failed, why))?;
                 claimed.versions.insert(name.clone(), version);

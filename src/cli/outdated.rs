@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use etcetera::BaseStrategy;
 
 use crate::{
+    console,
     disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Kind, Name, Series},
     newer::{Asker, Found, Looked, Proxies, Wish, is_newer, look, unlike},
@@ -107,7 +108,7 @@ pub(super) fn tell_failures<'f>(session: &Session, faults: impl Iterator<Item = 
         let hint = fault.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
         let line = Fault::new(fault.kind, format!("{fault}{hint}"));
         if !told.contains(&line) {
-            eprint!("{}", render_warning(None, &line, session.stderr_style()));
+            console::err(&render_warning(None, &line, session.stderr_style()));
             told.push(line);
         }
     }

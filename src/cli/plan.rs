@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    console,
     model::ArtifactReport,
     plan::{Action, Plan, Step, compile},
     report::{Align, Cell, Role, Table, render_warning},
@@ -28,10 +29,10 @@ pub(super) fn plan_of(session: &Session, request: &Request<'_>) -> Result<u8, St
     let seconds = recorded_seconds(&request.workspaces, &probed);
     let plan = compile(&request.workspaces, probed, &seconds);
     for id in &plan.leftovers {
-        eprintln!("{id} would be removed: versions.yml does not name it any more");
+        console::err(&format!("{id} would be removed: versions.yml does not name it any more\n"));
     }
     for warning in &plan.warnings {
-        eprint!("{}", render_warning(None, warning, session.stderr_style()));
+        console::err(&render_warning(None, warning, session.stderr_style()));
     }
     if session.flags.json {
         say(&plan_json(&plan))?;

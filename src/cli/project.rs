@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     cache::{Record, SealKey, Staging, stage},
+    console,
     git::{History, resolve},
     model::{ArtifactId, Fault, Kind, Name, Platform},
     process::CommandRunner,
@@ -177,7 +178,7 @@ fn close(
 ) -> Result<u8, Stop> {
     let faults: Vec<_> = results.iter().filter_map(|(_, result)| result.as_ref().err()).collect();
     for fault in &faults {
-        eprint!("{}", render_fault(fault, session.stderr_style()));
+        console::err(&render_fault(fault, session.stderr_style()));
     }
     let waits_for = waits_for(results);
     if session.flags.json {

@@ -3,6 +3,7 @@
 use jiff::{Timestamp, ToSpan};
 
 use crate::{
+    console,
     model::{Fault, Kind},
     release::{Entry, Keep, outdated},
     report::{Align, Cell, Role, Table, human_size, render_fault},
@@ -59,7 +60,7 @@ async fn delete<'c>(
         match &result {
             Ok(()) if session.flags.quiet || session.flags.json => {}
             Ok(()) => say(&format!("deleted {}\n", entry.info.tag))?,
-            Err(fault) => eprint!("{}", render_fault(fault, session.stderr_style())),
+            Err(fault) => console::err(&render_fault(fault, session.stderr_style())),
         }
         gone.push((*entry, result));
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::console;
 use crate::model::{Fault, Kind, Name};
 
 use super::{
@@ -86,7 +87,7 @@ fn tell_nothing(session: &Session, nothing: &[(Name, String)], all: bool) -> Res
         let line = format!("{name} is not released: {why}\n");
         match all && !session.flags.quiet {
             true => say(&line)?,
-            false => eprint!("{line}"),
+            false => console::err(&line),
         }
     }
     Ok(())

@@ -3,12 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
-    io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use crate::{
+    console,
     disk::{MOST_OF_TEXT, read_text},
     login::Discovery,
     model::{Fault, Kind, Layout, Name, Platform, nearest},
@@ -186,7 +186,10 @@ impl Session {
 
     /// The stores of `workspace`, for verbs without a screen.
     pub(super) fn stores(&self, workspace: &Workspace) -> Result<Stores, Fault> {
-        self.stores_that_tell(workspace, Waits(Arc::new(|why| eprintln!("waiting: {why}"))))
+        self.stores_that_tell(
+            workspace,
+            Waits(Arc::new(|why| console::err(&format!("waiting: {why}\n")))),
+        )
     }
 
     /// The stores of `workspace`, which tell `waits` when a host makes them wait.
@@ -315,18 +318,12 @@ pub(super) fn select(workspace: &Workspace, words: &[String]) -> Result<BTreeSet
 
 /// Says something on standard error. If that is closed there is nobody left to tell.
 pub(super) fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    console::err(&format!("{text}\n"));
 }
 
 /// Prints `text` on standard output. A reader that went away is no fault: `forge list | head` is fine.
 pub(super) fn say(text: &str) -> Result<(), Fault> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Fault::io("cannot write to standard output", &error))
-        }
-        _ => Ok(()),
-    }
+    console::out(text).map_err(|error| Fault::io("cannot write to standard output", &error))
 }
 
 fn unknown(workspace: &Workspace, word: &str) -> Fault {

@@ -3,13 +3,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
-    io::{self, BufRead, IsTerminal, Write},
+    io::{self, BufRead, IsTerminal},
     sync::Arc,
 };
 
 use clap::CommandFactory;
 
 use crate::{
+    console,
     model::{Fault, Kind, Layout, Name, nearest},
     process::Cancel,
     report::Role,
@@ -299,7 +300,7 @@ async fn ensure_until(
     }
     let style = session.stderr_style();
     let text = ensure::closing(session, workspaces.layout(), &report, ensure::DONE, style);
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    console::err(&text);
     Ok(Some(report.exit_code()))
 }
 
@@ -314,7 +315,7 @@ fn confirm(task: &Task) -> Result<(), Fault> {
     if !io::stdin().is_terminal() {
         return Err(refused("it asks a question, and there is no terminal to ask at"));
     }
-    let _ = write!(io::stderr().lock(), "{question} [y/N] ");
+    console::err(&format!("{question} [y/N] "));
     let mut answer = String::new();
     let _ = io::stdin().lock().read_line(&mut answer);
     match answer.trim().to_lowercase().as_str() {

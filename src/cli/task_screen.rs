@@ -11,8 +11,9 @@ use std::{
 use clap::ValueEnum;
 
 use crate::{
+    console,
     model::Layout,
-    report::{CLOSE_GROUP, Role, Style, human_time, inert, open_group},
+    report::{CLOSE_GROUP, Role, Style, human_time, open_group},
     task::{End, Event, Told},
     workspace::Workspace,
 };
@@ -131,15 +132,14 @@ impl TaskScreen {
     fn group(&self, label: &str, end: End, printed: &Printed) {
         let outcome = if end == End::Badly { " (failed)" } else { "" };
         let heading = match self.in_actions {
-            true => open_group(&format!("{label}{outcome}")),
-            false => format!("--- {}{outcome}\n", self.style.tint(label)),
+            true => console::out_command(&open_group(&format!("{label}{outcome}"))),
+            false => console::out(&format!("--- {}{outcome}\n", self.style.tint(label))),
         };
-        let _ = say(&heading);
-        printed.each(&mut |text| {
-            let _ = say(&if self.in_actions { inert(text) } else { text.into() });
-        });
+        // A reader that went away must not stop the task.
+        drop(heading);
+        printed.each(&mut |text| drop(console::out(text)));
         if self.in_actions {
-            let _ = say(CLOSE_GROUP);
+            let _ = console::out_command(CLOSE_GROUP);
         }
     }
 
@@ -181,8 +181,7 @@ impl TaskScreen {
             }
         });
         for line in lines {
-            let line = format!("  {line}");
-            note(&if self.in_actions { inert(&line) } else { line.into() });
+            note(&format!("  {line}"));
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
+    console,
     model::{Fault, Kind, Layout},
     report::render_warning,
     task::Request,
@@ -42,7 +43,7 @@ fn load(session: &Session, path: &Path, wish: &Wish) -> Result<(Loaded, bool), S
     }
     for remark in translation.remarks.iter().filter(|_| !session.flags.quiet) {
         let fault = Fault::new(Kind::Usage, format!("{}: {}", place(&tree, remark), remark.what));
-        eprint!("{}", render_warning(None, &fault, session.stderr_style()));
+        console::err(&render_warning(None, &fault, session.stderr_style()));
     }
     let loaded = load_text(&tree.root, &translation.text, session.platform());
     let workspace = loaded.map_err(|error| match error {

@@ -8,6 +8,7 @@ use std::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
+    console,
     model::{Fault, Kind, Platform, Revision},
     release::{Gap, Pauses, Pin, gaps},
     report::{human_time, render_warning},
@@ -74,7 +75,7 @@ async fn watch(
                 missing = now;
             }
             Err(fault) if fault.kind == Kind::Store => {
-                eprint!("{}", render_warning(None, &fault, session.stderr_style()));
+                console::err(&render_warning(None, &fault, session.stderr_style()));
             }
             Err(fault) => return Err(fault),
         }
@@ -167,7 +168,7 @@ fn tell(session: &Session, missing: &BTreeSet<Gap>) {
         return;
     }
     let gaps: Vec<_> = missing.iter().map(ToString::to_string).collect();
-    eprintln!("waiting: {}", gaps.join("; "));
+    console::err(&format!("waiting: {}\n", gaps.join("; ")));
 }
 
 fn close(

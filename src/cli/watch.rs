@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeSet,
-    io::{self, Write as _},
     path::PathBuf,
     pin::pin,
     sync::Arc,
@@ -13,6 +12,7 @@ use std::{
 use tokio::{task::spawn_blocking, time::sleep};
 
 use crate::{
+    console,
     model::{Fault, Kind, Layout},
     process::Cancel,
     report::Role,
@@ -220,7 +220,7 @@ impl Watcher<'_> {
     fn note(&self, text: &str) {
         if !self.session.flags.quiet {
             let text = self.session.stderr_style().paint(Role::Dim, text);
-            let _ = writeln!(io::stderr().lock(), "{text}");
+            console::err(&format!("{text}\n"));
         }
     }
 }

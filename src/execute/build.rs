@@ -28,6 +28,7 @@ use super::{
     adopt::{new_stamp, prove_binaries},
     built::keep_only,
     context::blocking,
+    sandbox::is_sandboxed,
     source::SourceTree,
 };
 
@@ -67,7 +68,7 @@ impl Context {
         }
         .map_err(|fault| for_another_platform(fault, &want.id))?;
         let stamp = new_stamp(want, print, source.commit.clone(), binaries);
-        let sandbox = if self.sandboxes(build) { "landlock" } else { "none" };
+        let sandbox = if is_sandboxed(build) { "landlock" } else { "none" };
         let made = self.made(begun, tools, Some(sandbox));
         let mut record = self.new_record(stamp, Some(made), finding.taken());
         record.class = record.class.min(self.class_of_tools(&want.id));
@@ -115,7 +116,7 @@ impl Context {
         places: &Places,
     ) -> Result<(), Fault> {
         let deadline = Instant::now() + build.timeout;
-        let temporary = if self.sandboxes(build) { Some(self.staging()?) } else { None };
+        let temporary = if is_sandboxed(build) { Some(self.staging()?) } else { None };
         let temporary = temporary.as_ref().map(Staging::path);
         let dir = build_dir(build, places);
         let sandbox =

@@ -21,7 +21,7 @@ impl Context {
         dir: &Path,
         temporary: &Path,
     ) -> Option<Sandbox> {
-        if !self.sandboxes(build) {
+        if !is_sandboxed(build) {
             return None;
         }
         let mut own = vec![places.out.clone(), places.work.clone(), temporary.to_owned()];
@@ -40,11 +40,6 @@ impl Context {
         Some(sandbox.with(&temporary_folders(), &protected))
     }
 
-    /// Whether the commands of `build` run in a sandbox.
-    pub(super) fn sandboxes(&self, build: &Build) -> bool {
-        build.is_sandboxed && can_sandbox()
-    }
-
     /// What no build may write to.
     fn protected(&self) -> Vec<PathBuf> {
         let layout = self.workspaces.layout();
@@ -56,4 +51,9 @@ impl Context {
         let own = [layout.forge(), layout.root().join(".git"), self.cache.root().to_owned()];
         own.into_iter().chain(data_folder().ok()).chain(folders).collect()
     }
+}
+
+/// Whether the commands of `build` run in a sandbox.
+pub(super) fn is_sandboxed(build: &Build) -> bool {
+    build.is_sandboxed && can_sandbox()
 }

@@ -11,6 +11,7 @@ use crate::{
     plan::Action,
     probe::Want,
     provenance::{Classes, RunClass},
+    walk::Walker,
     workspace::{Source, Subsystem},
 };
 
@@ -24,6 +25,25 @@ pub(super) struct SourceTree {
     pub(super) commit: Option<String>,
     /// What of it is not as its author packed it.
     pub(super) warnings: Vec<Fault>,
+}
+
+/// Checks that no file of a fetched source is a pointer of Git LFS.
+fn whole(subsystem: &Subsystem, folder: &Path) -> Result<(), Fault> {
+    let found = Walker::of_tree(folder)
+        .first_pointer(folder)
+        .map_err(|error| Fault::io(format!("cannot list {}", folder.display()), &error))?;
+    let Some((path, rule)) = found else { return Ok(()) };
+    let path = path.strip_prefix(folder).unwrap_or(&path).display();
+    let what = format!("{path} in the source of {} is a pointer of Git LFS", subsystem.name);
+    let hint = match &subsystem.source {
+        Source::Git { .. } => {
+            format!("run `git lfs install`, and then `git lfs pull` in {}", folder.display())
+        }
+        _ => "archives hold no files of LFS: take the source from its repository, by `git:`".into(),
+    };
+    Err(Fault::new(Kind::Failed, what)
+        .because(format!("its {rule} gives it to LFS, and its content was not fetched"))
+        .hint(hint))
 }
 
 impl Context {
@@ -67,6 +87,7 @@ impl Context {
                 None
             }
         };
+        whole(subsystem, &folder)?;
         Ok(SourceTree { folder, commit, warnings })
     }
 

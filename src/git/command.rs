@@ -63,8 +63,8 @@ impl Failure {
     }
 
     /// The fault of not being able to do `what`.
-    pub fn fault(self, what: String) -> Fault {
-        let what = shown_url(&what);
+    pub fn fault(self, what: impl Into<String>) -> Fault {
+        let what = shown_url(&what.into());
         match self {
             Self::Said(lines) => refusal::fault(&what, &lines),
             Self::Mute(fault) if fault.kind == Kind::Timeout => {

@@ -279,7 +279,8 @@ impl Folder {
         for entry in fs::read_dir(path)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            if !is_compiled(&name) || entry.file_type()?.is_dir() {
+            if !is_compiled(&name) || !fs::metadata(entry.path()).is_ok_and(|found| found.is_file())
+            {
                 continue;
             }
             if name.ends_with(".go") {

@@ -11,4 +11,5 @@ mod clause;
 mod graph;
 mod module;
 
+pub use clause::Clauses;
 pub use graph::{Graph, Reach};

@@ -120,12 +120,17 @@ pub struct Findings<'f> {
     file: &'f File,
     /// In the order found.
     pub diagnostics: Vec<Diagnostic>,
+    /// Takes what is too much to tell.
+    spare: Option<Diagnostic>,
 }
+
+/// How many problems of one file are told.
+const MOST: usize = 500;
 
 impl<'f> Findings<'f> {
     /// Nothing found yet, unless the file cannot be read.
     pub fn new(file: &'f File) -> Self {
-        let mut findings = Self { file, diagnostics: Vec::new() };
+        let mut findings = Self { file, diagnostics: Vec::new(), spare: None };
         if let Some((what, bytes, help)) = &file.unreadable {
             findings.add(bytes.clone(), what.clone(), "here", (*help).to_owned());
         }
@@ -141,7 +146,15 @@ impl<'f> Findings<'f> {
         label: impl Into<String>,
         help: impl Into<String>,
     ) -> &mut Diagnostic {
-        self.diagnostics.push(Diagnostic::new(self.file.span(bytes), what, label).help(help));
+        let span = self.file.span(bytes);
+        if self.diagnostics.len() > MOST {
+            return self.spare.insert(Diagnostic::new(span, what, label));
+        }
+        self.diagnostics.push(match self.diagnostics.len() == MOST {
+            true => Diagnostic::new(span, "this file has more problems than these", "from here on")
+                .help("solve these first"),
+            false => Diagnostic::new(span, what, label).help(help),
+        });
         let last = self.diagnostics.len() - 1;
         &mut self.diagnostics[last]
     }

@@ -1,7 +1,10 @@
 //! YAML text to a [`Node`] tree. Aliases and merge keys (`<<`) are resolved here, and
 //! everything that could grow without bound is bounded: size, depth, aliases.
 
-use std::{collections::HashMap, ops::Range};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use serde_yaml::granit_parser::{
     Event, Parser, ScalarStyle, ScanError, Span as EventSpan, StrInput, options,
@@ -12,7 +15,7 @@ use super::node::{Entry, Node, Scalar, Sp, Style, Value};
 /// How deep collections may be nested.
 const MAX_DEPTH: usize = 64;
 /// How much aliases may add to a file: values plus bytes of text.
-const MAX_ALIASED: usize = 1_000_000;
+const MAX_ALIASED: usize = 200_000;
 
 /// Text that is no YAML document, or none that forge reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,13 +201,17 @@ impl<'a> Tree<'a> {
 
 /// Adds the pairs of `merged` mappings, in which what is written out has precedence.
 fn merge(entries: &mut Vec<Entry>, merged: Vec<Node>) {
+    if merged.is_empty() {
+        return;
+    }
+    let mut known: HashSet<String> = entries.iter().map(|own| own.key.value.clone()).collect();
     for node in merged {
         let maps = match node.value {
             Value::List(nodes) => nodes,
             _ => vec![node],
         };
         for entry in maps.iter().flat_map(Node::entries) {
-            if !entries.iter().any(|own| own.key.value == entry.key.value) {
+            if known.insert(entry.key.value.clone()) {
                 entries.push(entry.clone());
             }
         }

@@ -4,6 +4,7 @@
 
 mod artifact;
 mod binary_name;
+mod content_sum;
 mod diagnostic;
 mod digest;
 mod duration;
@@ -30,6 +31,7 @@ mod version;
 
 pub use artifact::ArtifactId;
 pub use binary_name::{Binaries, BinaryName};
+pub use content_sum::{ContentHasher, ContentSum};
 pub use diagnostic::{Diagnostic, Problems, Span};
 pub use digest::{Algorithm, Digest, ParseDigestError, Sha256, WrongDigest};
 pub use duration::parse_duration;

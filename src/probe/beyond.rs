@@ -141,7 +141,10 @@ fn beyond(root: &Path, all: &[(Own, Vec<PathBuf>)], walker: &Walker) -> Result<V
     for (at, reach) in importing.into_iter().zip(Graph::new(root).reach_all(&programs)?) {
         found[at].absent.extend(reach.rules.difference(&reach.files).cloned());
         found[at].folders.extend(reach.packages);
-        found[at].files.extend(reach.files.into_iter().map(|file| (file, InputKind::File)));
+        // What git ignores and does not track is no more an input there than in the source.
+        let counts = |file: &String| walker.counts(&root.join(file));
+        let files = reach.files.into_iter().filter(counts);
+        found[at].files.extend(files.map(|file| (file, InputKind::File)));
     }
     Ok(found)
 }

@@ -1,7 +1,9 @@
 //! Looking for one artifact, from the nearest place to the farthest.
 
+use std::collections::BTreeMap;
+
 use crate::{
-    cache::{CacheKey, Hit, Installed, Lookup, Place, Record, inspect, links_are_there},
+    cache::{CacheKey, Hit, Installed, Lookup, Place, Record, Release, inspect, links_are_there},
     model::{Fault, Kind, LockedAsset},
 };
 
@@ -96,14 +98,13 @@ impl Prober<'_> {
     /// by a wanted recipe.
     async fn look_in_cache(&self, look: &mut Look) -> Option<(Record, CacheKey)> {
         let label = "your cache";
-        let mut found = "not there".to_owned();
+        let mut found = "not there";
         for key in cache_keys(&look.want) {
-            match self.cache.find(key, look.want.locked_binaries.as_ref()) {
+            match self.cache.find(key, self.pinned(&look.want)) {
                 Lookup::Absent => {}
                 Lookup::Unproven => {
                     found =
-                        "not used: forge as you run it on this machine did not write its record"
-                            .to_owned();
+                        "not used: forge as you run it on this machine did not write its record";
                 }
                 Lookup::Hit(hit) => match proven(hit).await {
                     Ok(record) => {
@@ -123,6 +124,14 @@ impl Prober<'_> {
         }
         look.note(label, found);
         None
+    }
+
+    /// What is known of the wanted artifact by the lock alone: it is in the project's releases.
+    fn pinned(&self, want: &Want) -> Option<Record> {
+        let (stamp, asset) = (want.locked_stamp()?, want.locked?);
+        let store = self.stores.first()?.url().to_owned();
+        let release = Some(Release::Holds { store, asset });
+        Some(Record { release, ..Record::unknown(stamp, BTreeMap::new()) })
     }
 
     /// The asset that a record speaks of, if it is one of the project's releases: one in this user's

@@ -10,7 +10,7 @@ use crate::{
     cache::CacheKey,
     model::{
         ArtifactId, Binaries, BinaryName, Digest, Fault, Fingerprint, FingerprintBuilder, Inputs,
-        Kind, LockedAsset, LockedUpstream, Name, Platform, Revision, TagStem, TreeDigest,
+        Kind, LockedAsset, LockedUpstream, Name, Platform, Revision, Stamp, TagStem, TreeDigest,
         asset_name,
     },
     workspace::{Build, Source, Subsystem, Upstream, UpstreamDigest, Workspace},
@@ -100,6 +100,24 @@ impl Want {
     /// The tag of a release of its version.
     pub fn tag_of(&self, revision: Revision) -> String {
         self.stem.revised(&self.version, revision)
+    }
+
+    /// The stamp of the locked artifact, if lock and recipe say all that is in it.
+    pub fn locked_stamp(&self) -> Option<Stamp> {
+        let (locked, binaries) = (self.locked?, self.locked_binaries.clone()?);
+        let has = |print: &&Print| print.fingerprint == locked.fingerprint;
+        let by_build = self.build.as_ref().filter(has);
+        let print = by_build.or(self.upstream.as_ref().filter(has))?;
+        Some(Stamp {
+            name: self.id.name.clone(),
+            version: self.version.clone(),
+            // A vendor's asset is of no commit.
+            commit: self.commit.clone().filter(|_| by_build.is_some()),
+            platform: self.id.platform,
+            fingerprint: print.fingerprint,
+            inputs: print.inputs.clone(),
+            binaries,
+        })
     }
 
     /// The key of the cache for what was made here by the recipe with this `fingerprint`.

@@ -1,11 +1,8 @@
 //! What a command prints, on its way to the log and to whoever watches.
 
-use std::{
-    io::{self, Write},
-    time::Instant,
-};
+use std::{io, time::Instant};
 
-use crate::model::Mask;
+use crate::{console::Through, model::Mask};
 
 use super::{
     Command,
@@ -27,7 +24,7 @@ pub struct Output<'a> {
     log: Option<Log>,
     printed: Lane,
     errors: Lane,
-    through: bool,
+    through: Option<Through>,
     line: &'a mut (dyn FnMut(&str) + Send),
 }
 
@@ -43,7 +40,7 @@ impl<'a> Output<'a> {
     pub fn new(command: &Command, line: &'a mut (dyn FnMut(&str) + Send)) -> Self {
         let log = command.log.clone().map(|path| Log::new(path, Limits::default()));
         let (printed, errors) = (Lane::of(command), Lane::of(command));
-        Self { log, printed, errors, through: command.through, line }
+        Self { log, printed, errors, through: command.through.then(Through::default), line }
     }
 
     /// Takes bytes as they come.
@@ -65,8 +62,8 @@ impl<'a> Output<'a> {
     }
 
     fn pass(&mut self, from: From, bytes: &[u8]) {
-        if self.through {
-            let_through(from, bytes);
+        if let Some(through) = &mut self.through {
+            through.push(from == From::Errors, bytes);
         }
         self.logged(|log| log.write(bytes));
         let lane = match from {
@@ -85,8 +82,8 @@ impl<'a> Output<'a> {
     }
 
     fn say(&mut self, text: &str) {
-        if self.through {
-            let_through(From::Errors, format!("{text}\n").as_bytes());
+        if let Some(through) = &mut self.through {
+            through.push(true, format!("{text}\n").as_bytes());
         }
         (self.line)(text);
     }
@@ -100,6 +97,9 @@ impl<'a> Output<'a> {
             }
         }
         self.logged(Log::finish);
+        if let Some(through) = &mut self.through {
+            through.finish();
+        }
         self.printed.lines.finish(self.line);
         self.errors.lines.finish(self.line);
     }
@@ -123,15 +123,4 @@ impl Lane {
         let secrets = Some(&command.secrets).filter(|secrets| !secrets.is_empty());
         Self { lines, mask: secrets.map(|secrets| Mask::new(secrets.clone())) }
     }
-}
-
-/// Writes `bytes` where forge itself prints. A reader that went away must not stop the command.
-fn let_through(from: From, bytes: &[u8]) {
-    let _ = match from {
-        From::Output => {
-            let mut out = io::stdout().lock();
-            out.write_all(bytes).and_then(|()| out.flush())
-        }
-        From::Errors => io::stderr().lock().write_all(bytes),
-    };
 }

@@ -12,14 +12,25 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 
 /// The folders and files that a command may write to; it may read everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Sandbox {
-    /// Each with all below it. What is missing is left out.
-    pub writable: Vec<PathBuf>,
+    /// Each with all below it. What is missing when the first command starts is left out.
+    writable: Vec<PathBuf>,
+    /// The same as the kernel has it, for all commands that share this sandbox.
+    rules: Arc<OnceLock<landlock_rules::Rules>>,
 }
+
+impl PartialEq for Sandbox {
+    fn eq(&self, other: &Self) -> bool {
+        self.writable == other.writable
+    }
+}
+
+impl Eq for Sandbox {}
 
 /// Devices that everybody may write to.
 const DEVICES: &[&str] = &[
@@ -41,7 +52,7 @@ impl Sandbox {
     /// A sandbox in which the folders `own` may be written to.
     pub fn new(own: Vec<PathBuf>) -> Self {
         let devices = DEVICES.iter().map(PathBuf::from);
-        Self { writable: own.into_iter().chain(devices).collect() }
+        Self { writable: own.into_iter().chain(devices).collect(), rules: Arc::default() }
     }
 
     /// Lets `shared` be written to, but for what is in or below `protected`.
@@ -90,11 +101,15 @@ fn real_path(path: &Path) -> PathBuf {
 #[cfg(target_os = "linux")]
 mod landlock_rules {
     use landlock::{
-        ABI, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
-        RulesetStatus, path_beneath_rules,
+        ABI, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreated,
+        RulesetCreatedAttr, RulesetError, RulesetStatus, path_beneath_rules,
     };
 
-    use super::{Sandbox, io};
+    use super::{PathBuf, io};
+
+    /// What a thread is restricted to.
+    #[derive(Debug)]
+    pub struct Rules(RulesetCreated);
 
     /// Whether the kernel can restrict a command to a sandbox.
     pub fn is_available() -> bool {
@@ -111,15 +126,21 @@ mod landlock_rules {
         ruleset.handle_access(access).and_then(Ruleset::create).is_ok()
     }
 
-    /// Restricts this thread, and all it starts.
-    pub fn restrict(sandbox: &Sandbox) -> io::Result<()> {
+    fn failed(error: &RulesetError) -> io::Error {
+        io::Error::other(error.to_string())
+    }
+
+    /// Rules by which nothing but `writable` may be written to.
+    pub fn rules(writable: &[PathBuf]) -> io::Result<Rules> {
         let writes = AccessFs::from_write(ABI::V3);
-        let status = Ruleset::default()
-            .handle_access(writes)
-            .and_then(Ruleset::create)
-            .and_then(|ruleset| ruleset.add_rules(path_beneath_rules(&sandbox.writable, writes)))
-            .and_then(landlock::RulesetCreated::restrict_self)
-            .map_err(|error| io::Error::other(error.to_string()))?;
+        let created = Ruleset::default().handle_access(writes).and_then(Ruleset::create);
+        let add = |created: RulesetCreated| created.add_rules(path_beneath_rules(writable, writes));
+        created.and_then(add).map(Rules).map_err(|error| failed(&error))
+    }
+
+    /// Restricts this thread, and all it starts.
+    pub fn restrict(rules: &Rules) -> io::Result<()> {
+        let status = rules.0.try_clone()?.restrict_self().map_err(|error| failed(&error))?;
         match status.ruleset {
             RulesetStatus::NotEnforced => Err(io::Error::other("Landlock is not available")),
             _ => Ok(()),
@@ -129,7 +150,14 @@ mod landlock_rules {
 
 #[cfg(not(target_os = "linux"))]
 mod landlock_rules {
-    use super::{Sandbox, io};
+    use super::{PathBuf, io};
+
+    #[derive(Debug)]
+    pub struct Rules;
+
+    pub fn rules(_: &[PathBuf]) -> io::Result<Rules> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
 
     pub fn is_available() -> bool {
         false
@@ -139,7 +167,7 @@ mod landlock_rules {
         false
     }
 
-    pub fn restrict(_: &Sandbox) -> io::Result<()> {
+    pub fn restrict(_: &Rules) -> io::Result<()> {
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 }
@@ -161,10 +189,17 @@ impl Sandbox {
         start: impl FnOnce() -> io::Result<T> + Send,
     ) -> io::Result<T> {
         let within = tokio::runtime::Handle::current();
+        if self.rules.get().is_none() {
+            // Another command may just have made them.
+            let _ = self.rules.set(landlock_rules::rules(&self.writable)?);
+        }
         std::thread::scope(|scope| {
             let restricted = || {
                 let _within = within.enter();
-                landlock_rules::restrict(self)?;
+                match self.rules.get() {
+                    Some(rules) => landlock_rules::restrict(rules)?,
+                    None => return Err(io::Error::other("the sandbox has no rules")),
+                }
                 start()
             };
             let thread = std::thread::Builder::new().spawn_scoped(scope, restricted)?;

@@ -4,7 +4,7 @@
 //! data of a command, `%`, CR and LF are written `%25`, `%0D` and `%0A`; in its
 //! properties `:` and `,` are `%3A` and `%2C` as well.
 
-use std::{borrow::Cow, path::Path};
+use std::path::Path;
 
 use super::{
     failures::{Failures, fault_of},
@@ -12,6 +12,7 @@ use super::{
     summary::{columns, render_sum},
     text::one_line,
 };
+use crate::console::{Reader, harmless};
 use crate::model::{ArtifactReport, Diagnostic, Fault, How, Problems, RunReport, checksum};
 
 /// `body` as a group that is folded under `title`. Whatever the body holds (it may be
@@ -36,19 +37,6 @@ pub fn open_group(title: &str) -> String {
 
 /// Ends the group that was begun last.
 pub const CLOSE_GROUP: &str = "::endgroup::\n";
-
-/// `text` so that the runner obeys no command in it, line by line: it takes a line for a command
-/// that begins with `::` after blanks, or holds `##[` anywhere.
-pub fn inert(text: &str) -> Cow<'_, str> {
-    if !text.contains("::") && !text.contains("##[") {
-        return Cow::Borrowed(text);
-    }
-    let line = |line: &str| {
-        let mark = if line.trim_start().starts_with("::") { "| " } else { "" };
-        format!("{mark}{}", line.replace("##[", "## ["))
-    };
-    text.split_inclusive(['\n', '\r']).map(line).collect::<String>().into()
-}
 
 /// An `::error` annotation for what stopped a run.
 pub fn annotate_fault(fault: &Fault) -> String {
@@ -127,6 +115,7 @@ fn command(name: &str, properties: &[(&str, String)], text: &str) -> String {
 }
 
 fn data(text: &str) -> String {
+    let text = harmless(text, Reader::Person);
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
@@ -168,7 +157,7 @@ mod tests {
         let problem = Diagnostic::new(span, "100 % wrong", "here").help("write\r\nanother");
         let texts = [("a,b:c.yml".into(), "x: 1\ny: 2\n".into())].into();
         let problems = Problems { diagnostics: vec![problem], texts };
-        insta::assert_snapshot!(annotate_problems(&problems, Path::new("sub")), @r"::error file=sub/a%2Cb%3Ac.yml,line=1,col=5::100 %25 wrong%0Ahere%0Ahelp: write%0D%0Aanother");
+        insta::assert_snapshot!(annotate_problems(&problems, Path::new("sub")), @r"::error file=sub/a%2Cb%3Ac.yml,line=1,col=5::100 %25 wrong%0Ahere%0Ahelp: write%0Aanother");
     }
 
     #[test]
@@ -212,20 +201,6 @@ mod tests {
         - gcc-lib: \`a\|b\` &lt;c>
         - app: needs gcc-lib, which failed
         ");
-    }
-
-    #[test]
-    fn what_is_inert_holds_no_command() {
-        for (text, expected) in [
-            ("a :: b\n", "a :: b\n"),
-            ("::error::x\n\t ::endgroup::\nok", "| ::error::x\n| \t ::endgroup::\nok"),
-            ("a\r::set-env name=x::y\r\n", "a\r| ::set-env name=x::y\r\n"),
-            ("x ##[error]y\n", "x ## [error]y\n"),
-            ("::##[a]", "| ::## [a]"),
-            ("\u{a0}::x", "| \u{a0}::x"),
-        ] {
-            assert_eq!(inert(text), expected);
-        }
     }
 
     #[test]

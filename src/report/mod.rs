@@ -18,8 +18,8 @@ mod trace;
 
 pub use fault::{render_fault, render_warning};
 pub use github::{
-    CLOSE_GROUP, annotate_fault, annotate_problems, annotate_run, group, inert, open_group,
-    step_summary, summary_table,
+    CLOSE_GROUP, annotate_fault, annotate_problems, annotate_run, group, open_group, step_summary,
+    summary_table,
 };
 pub use human::{human_size, human_time};
 pub use json::{SCHEMA, render_json};

@@ -20,6 +20,9 @@ use super::{
     steps::Rendering,
 };
 
+/// How much a command may print that gives a value, in bytes.
+const MAX_PRINTED: usize = 4 << 20;
+
 /// What all commands of one run of a task share.
 pub struct Ground {
     /// What the places are.
@@ -179,8 +182,21 @@ impl Ground {
                     CommandLine::Argv(around.chain(self.shell.words()).chain([line]).collect());
             }
         }
-        let mut lines: Vec<String> = Vec::new();
-        let done = frame.run(command, &mut |line| lines.push(line.to_owned())).await;
+        let stop = frame.cancel.part();
+        let (mut lines, mut bytes) = (Vec::<String>::new(), 0);
+        let mut keep = |line: &str| {
+            bytes += line.len() + 1;
+            match bytes <= MAX_PRINTED {
+                true => lines.push(line.to_owned()),
+                false => stop.cancel_because("it prints too much"),
+            }
+        };
+        let done = frame.stopped_by(stop.clone()).run(command, &mut keep).await;
+        if bytes > MAX_PRINTED {
+            let what = format!("`{}` prints too much for a value", line.symbolic());
+            let fault = Fault::new(Kind::Failed, what);
+            return Err(fault.because(format!("a value may have {} MiB", MAX_PRINTED >> 20)));
+        }
         done.map_err(|mut fault| {
             let mut text = String::new();
             let _ = said.read_to_string(&mut text);

@@ -7,6 +7,9 @@ use crate::{
 
 use super::{steps::Rendering, variables::Witness};
 
+/// How many values one `for` may have. Each is a command, and words of its own.
+const MOST: usize = 20_000;
+
 impl Rendering<'_, '_> {
     /// `bindings`, once per value of `each`; once as they are without it.
     pub async fn each(
@@ -35,6 +38,7 @@ impl Rendering<'_, '_> {
                 self.items(&value, split.as_deref(), expression.source())?
             }
         };
+        self.bounded(values.len())?;
         let with = |(key, value): (Word, Word)| {
             let mut bindings = bindings.clone();
             bindings.set("key", key);
@@ -42,6 +46,15 @@ impl Rendering<'_, '_> {
             bindings
         };
         Ok(values.into_iter().map(with).collect())
+    }
+
+    fn bounded(&self, values: usize) -> Result<(), Fault> {
+        if values <= MOST {
+            return Ok(());
+        }
+        let what = format!("`for` of the task {} has {values} values", self.task.name);
+        let hint = "let one command work on many of them, or split the task";
+        Err(Fault::new(Kind::Usage, what).because(format!("it may have {MOST}")).hint(hint))
     }
 
     fn list(&self, items: &[Data], bindings: &Bindings) -> Result<Vec<Word>, Fault> {
@@ -76,6 +89,7 @@ impl Rendering<'_, '_> {
                     items.into_iter().map(|(_, item)| item).collect()
                 }
             };
+            self.bounded(rows.len().saturating_mul(items.len()))?;
             rows = combined(&rows, name, &items);
         }
         Ok(rows.into_iter().map(Word::map).collect())

@@ -230,7 +230,7 @@ fn share(lock: &File) -> io::Result<()> {
 }
 
 impl Known {
-    fn catch_up(&mut self, path: &PathBuf) -> io::Result<()> {
+    fn catch_up(&mut self, path: &Path) -> io::Result<()> {
         let mut file = open_file(path)?;
         let is_same = self.file.as_ref().is_some_and(|known| is_same(known, &file));
         if !is_same {

@@ -37,6 +37,7 @@ mod watch;
 mod witness;
 
 pub use command::has_source;
+pub use dotenv::parse as parse_dotenv;
 pub use parameters::Request;
 pub use plan::{Invocation, Plan, subsystems};
 pub use preview::{Preview, preview};

@@ -15,6 +15,7 @@ use super::{
     terminal,
 };
 use crate::{
+    console::Harmless,
     model::ActionId,
     report::{Role, Style},
 };
@@ -30,10 +31,10 @@ pub(super) struct Plain<W> {
     told: BTreeMap<ActionId, String>,
 }
 
-impl Plain<AutoStream<io::Stderr>> {
+impl Plain<Harmless<AutoStream<io::Stderr>>> {
     /// To standard error.
     pub fn stderr(style: Style) -> Self {
-        Self::new(terminal::stderr(style), style)
+        Self::new(Harmless::new(terminal::stderr(style)), style)
     }
 }
 

@@ -24,6 +24,17 @@ pub fn is_pointer(bytes: &[u8]) -> bool {
         && bytes.windows(12).any(|part| part == b"\noid sha256:")
 }
 
+/// Whether `path` is a file that gives other files to LFS.
+pub fn gives_to_lfs(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == ".gitattributes")
+        && fs::read_to_string(path).is_ok_and(|text| text.contains("filter=lfs"))
+}
+
+/// Whether `path` is small enough for a pointer.
+pub fn may_be_pointer(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() < MOST_BYTES as u64)
+}
+
 /// Which line gives `path`, below `top`, to LFS, if one does: `.gitattributes:LINE`. Of the files from
 /// `top` to the folder of `path` the nearest that says something decides; in a file, the last line.
 pub fn rule(top: &Path, path: &Path) -> Option<String> {
@@ -83,7 +94,7 @@ fn filter(attributes: &str, macros: &BTreeMap<String, String>) -> Option<String>
             None => macros.get(word).cloned(),
         },
     };
-    attributes.split_whitespace().filter_map(word).last()
+    attributes.split_whitespace().rev().find_map(word)
 }
 
 /// The filters of the macros (`[attr]NAME …`), which only the file at the top can define.

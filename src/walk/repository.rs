@@ -41,6 +41,11 @@ impl GitRepository {
         top.join(".git").exists().then(|| Self::new(top))
     }
 
+    /// The repository at `top`, or rules that hold from there on if none begins there.
+    pub fn at_top(top: &Path) -> Arc<Self> {
+        Self::new(top)
+    }
+
     fn new(top: &Path) -> Arc<Self> {
         let git_dir = git_dir(top);
         let exclude = git_dir.as_deref().map(|dir| common_dir(dir).join("info/exclude"));

@@ -68,6 +68,7 @@ fn perform(root: &Path, deed: &Deed) {
     let add = |words: [&str; 3], path: &Path| {
         let words = words.map(OsStr::new);
         git(root, &[&words[..], &[path.as_os_str()]].concat());
+        Ok(())
     };
     let _ = match deed {
         Deed::Write(path) => {
@@ -80,8 +81,8 @@ fn perform(root: &Path, deed: &Deed) {
             let old = fs::read_to_string(&file).unwrap_or_default();
             fs::create_dir_all(at(path)).and_then(|()| fs::write(file, old + rule + "\n"))
         }
-        Deed::Track(path) => Ok(add(["add", "-f", "--"], path)),
-        Deed::Untrack(path) => Ok(add(["rm", "-rq", "--cached"], path)),
+        Deed::Track(path) => add(["add", "-f", "--"], path),
+        Deed::Untrack(path) => add(["rm", "-rq", "--cached"], path),
         Deed::Remove(path) => fs::remove_file(at(path)),
     };
 }
@@ -276,7 +277,7 @@ fn a_folder_that_cannot_be_read_is_an_error_of_a_source() {
     let dir = tempfile::tempdir().unwrap();
     let closed = dir.path().join("closed");
     fs::create_dir(&closed).unwrap();
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o0)).unwrap();
     let is_root = fs::read_dir(&closed).is_ok();
     assert_eq!(Walker::new(dir.path()).list(dir.path()).is_ok(), is_root);
     assert_eq!(found(dir.path(), &["**"]).is_empty(), !is_root);

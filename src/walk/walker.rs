@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    lfs,
+    contents, lfs,
     lister::{Lister, Listing},
     repository::GitRepository,
     rules::{self, IgnoreRules},
@@ -35,6 +35,12 @@ impl Walker {
     /// For the workspace at `root`, an absolute path.
     pub fn new(root: &Path) -> Self {
         Self { repository: GitRepository::around(root), known: Mutex::default() }
+    }
+
+    /// For the folder `top`, which is a tree of its own, whatever is around it: a checkout of another
+    /// repository, or what an archive held.
+    pub fn of_tree(top: &Path) -> Self {
+        Self { repository: GitRepository::at_top(top), known: Mutex::default() }
     }
 
     /// What git tracks, or would not ignore, at and below `start`: also where `start` itself is
@@ -70,6 +76,26 @@ impl Walker {
     /// Which line of which `.gitattributes` gives `path` to Git LFS, if one does: `FILE:LINE`.
     pub fn lfs_rule(&self, path: &Path) -> Option<String> {
         lfs::rule(&self.repository.top, path)
+    }
+
+    /// The first file below `top` that is a pointer of Git LFS, and the line that gives it to LFS.
+    ///
+    /// # Errors
+    /// If something cannot be listed or read.
+    pub fn first_pointer(&self, top: &Path) -> io::Result<Option<(PathBuf, String)>> {
+        let files = self.list(top)?.inputs;
+        // Nearly no repository has any: then no file is opened.
+        if !files.iter().any(|file| lfs::gives_to_lfs(&file.path)) {
+            return Ok(None);
+        }
+        for file in files.iter().filter(|file| lfs::may_be_pointer(&file.path)) {
+            if contents::read(file)?.is_pointer
+                && let Some(rule) = self.lfs_rule(&file.path)
+            {
+                return Ok(Some((file.path.clone(), rule)));
+            }
+        }
+        Ok(None)
     }
 
     /// How things stand in `folder`.

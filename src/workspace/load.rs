@@ -12,7 +12,8 @@ use super::{
     service, settings,
     specs::Loader,
     subsystem::Draft,
-    task, template,
+    task,
+    template::Engine,
     version::Versions,
 };
 use crate::{
@@ -85,7 +86,7 @@ fn resolve(
         manifest: &manifest,
         versions: Versions { stated: &settings.versions, lock: &lock, outside },
         is_listed,
-        engine: &template::engine(),
+        engine: &Engine::new(),
         environment: &outside.environment,
         assignments: &outside.assignments,
         platform,

@@ -54,10 +54,14 @@ pub fn reads(build: &Build, source: &Source, root: &Path) -> Reads {
     };
     let real_root = root.display().to_string();
     let written = |text: &Text| within(&text.expand(&places), &real_root);
-    let env: BTreeMap<&str, String> =
-        build.env.iter().map(|(name, value)| (name.as_str(), written(value))).collect();
+    let env: BTreeMap<String, String> =
+        build.env.iter().map(|(name, value)| (name.clone(), written(value))).collect();
     let start = build.dir.as_ref().map_or_else(|| src.clone(), |dir| src.join(written(dir)));
     let mut look = Look { root, own, env: &env, found: Reads::default() };
+    // Commands that run elsewhere use what is there, whatever they are.
+    if let Some(dir) = build.dir.as_ref() {
+        look.path(&format!("{}/", written(dir).trim_end_matches('/')), &src);
+    }
     for (at, step) in build.steps.iter().enumerate() {
         look.command(at, &written(step), &start);
     }
@@ -92,7 +96,7 @@ struct Look<'a> {
     root: &'a Path,
     /// The source's folder, relative to the workspace; none if it is not in it.
     own: Option<PathBuf>,
-    env: &'a BTreeMap<&'a str, String>,
+    env: &'a BTreeMap<String, String>,
     found: Reads,
 }
 
@@ -106,7 +110,9 @@ impl Look<'_> {
                 self.word(at, word, &folders);
             }
             for inner in nested(&words) {
-                folders.clone().iter().for_each(|folder| self.command(at, &inner, folder));
+                for folder in &folders {
+                    self.command(at, &inner, folder);
+                }
             }
             if let (true, Some(to)) = (moves, words.get(1).and_then(Word::text)) {
                 let more: Vec<PathBuf> =
@@ -121,7 +127,9 @@ impl Look<'_> {
         for candidate in word.candidates() {
             let (sure, is_unknown) = split_at_unknown(candidate);
             if !is_unknown {
-                folders.iter().for_each(|folder| self.path(&sure, folder));
+                for folder in folders {
+                    self.path(&sure, folder);
+                }
                 continue;
             }
             let fixed = folder_of(&sure);
@@ -133,7 +141,11 @@ impl Look<'_> {
             }
             match outside.iter().any(|path| self.holds_source(path)) {
                 true => self.found.unseen.push((at, word.shown())),
-                false => folders.iter().for_each(|folder| self.path(fixed, folder)),
+                false => {
+                    for folder in folders {
+                        self.path(fixed, folder);
+                    }
+                }
             }
         }
     }
@@ -182,7 +194,7 @@ fn nested(words: &[Word]) -> Vec<String> {
         let before = pair[0].text().unwrap_or_default();
         before == "eval" || before.starts_with('-') && before.ends_with('c')
     };
-    let inner = words.windows(2).filter(is_given).filter_map(|pair| pair[1].text());
+    let inner = words.windows(2).filter(is_given).map(|pair| pair[1].shown());
     inner.filter(|text| text.contains(char::is_whitespace)).collect()
 }
 

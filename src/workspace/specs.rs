@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, sync::OnceLock};
 
-use minijinja::Environment as Engine;
 use rayon::prelude::*;
 
 use super::{
@@ -11,6 +10,7 @@ use super::{
     extends::{self, Gathered},
     files::SpecFile,
     subsystem::{self, Draft, Identity, Surroundings},
+    template::Engine,
     version::{Current, Stated, Versions, stated_scheme},
 };
 use crate::{
@@ -34,7 +34,7 @@ pub struct Loader<'a> {
     /// Whether its list of versions could be read at all.
     pub is_listed: bool,
     /// What renders templates.
-    pub engine: &'a Engine<'static>,
+    pub engine: &'a Engine,
     /// What the host says.
     pub environment: &'a Environment,
     /// What a command line sets.

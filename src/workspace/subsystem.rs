@@ -6,7 +6,7 @@ use std::{
     sync::OnceLock,
 };
 
-use minijinja::{Environment as Engine, value::Value as Word};
+use minijinja::value::Value as Word;
 
 use super::{
     Assignments, Build, Environment, Shared, Source, Subsystem, Task, build,
@@ -17,20 +17,20 @@ use super::{
     service::{self, ServiceDraft},
     source,
     task::{self, Home},
-    template::Scope,
+    template::{Engine, Scope},
     upstream,
     version::Current,
 };
 use crate::{
     manifest::{File, Findings, HeadDoc, ManifestDoc, Scalar, Seams, Sp, SpecDoc},
-    model::{BinaryName, Name, Platform, TagStem},
+    model::{BinaryName, Name, Platform, TagStem, Version},
     walk::Walker,
 };
 
 /// What every subsystem is resolved with.
 pub struct Surroundings<'a> {
     /// Renders templates.
-    pub engine: &'a Engine<'static>,
+    pub engine: &'a Engine,
     /// What the host says.
     pub environment: &'a Environment,
     /// What a command line sets.
@@ -98,12 +98,7 @@ pub fn resolve(
     let mut home = Home::default();
     home.add(Path::new(""), &around.manifest.head, &mut scope, in_manifest);
     home.add(spec.parent().unwrap_or(Path::new("")), &doc.head, &mut scope, found);
-    let declared = build::Declared {
-        env: home.env.clone(),
-        pass_env: home.pass_env.clone(),
-        is_sandboxed: doc.sandbox.as_ref().is_none_or(|word| word.text != "off"),
-        environment: around.environment,
-    };
+    let declared = declared(&home, doc, around);
     let tasks = match around.assignments.get(&(spec.to_path_buf(), String::new())) {
         None => all_tasks(name, doc, &home, &scope, found),
         // What is set is set for its tasks: what is built stays what is pinned.
@@ -126,17 +121,13 @@ pub fn resolve(
     let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
 
     let resolved_source = source::resolve(doc.source.as_ref(), version, around, &scope, found);
-    let shared = source::shared(doc, around, &scope, found);
     let build = match &doc.build {
         Some(build) => build::resolve(build, doc.source.as_ref(), declared, &scope, &names, found),
         None => None,
     };
-    let shared = match (shared, &build, &resolved_source) {
-        (Some(shared), Some(build), Some(source)) => {
-            Some(with_reads(shared, build, source, doc, around, found))
-        }
-        (shared, ..) => shared,
-    };
+    let shared = source::shared(doc, around, &scope, found);
+    let built = build.as_ref().zip(resolved_source.as_ref());
+    let shared = shared.map(|shared| with_reads(shared, built, doc, around, found));
     let tag = tag(name, doc, &scope, found);
     let groups = groups(&doc.groups, &scope, found);
     let vendor = doc
@@ -156,11 +147,7 @@ pub fn resolve(
         false => version.clone(),
     };
     if version.is_moving() && !has_git && is_well_formed {
-        let what = format!(
-            "`{version}` is a moving ref, but {name} has no git source that it could mean a commit of"
-        );
-        let help = "pin a version, which holds a number: `v1.2.3`, `release-1.2`; or give the spec `source: {git: …}`";
-        in_manifest.add(current.bytes.clone(), what, "not a pinned version", help);
+        moves_without_git(name, &version, current, in_manifest);
     }
 
     let is_good = is_well_formed
@@ -202,6 +189,25 @@ pub fn resolve(
         groups,
         subsystem,
     }
+}
+
+/// What is declared for all commands of a subsystem.
+fn declared<'a>(home: &Home, doc: &SpecDoc, around: &Surroundings<'a>) -> build::Declared<'a> {
+    build::Declared {
+        env: home.env.clone(),
+        pass_env: home.pass_env.clone(),
+        is_sandboxed: doc.sandbox.as_ref().is_none_or(|word| word.text != "off"),
+        environment: around.environment,
+    }
+}
+
+/// That `version` is a moving ref of a subsystem that has no git source.
+fn moves_without_git(name: &Name, version: &Version, current: &Sp<Current>, found: &mut Findings) {
+    let what = format!(
+        "`{version}` is a moving ref, but {name} has no git source that it could mean a commit of"
+    );
+    let help = "pin a version, which holds a number: `v1.2.3`, `release-1.2`; or give the spec `source: {git: …}`";
+    found.add(current.bytes.clone(), what, "not a pinned version", help);
 }
 
 /// The tasks of `name`: its own, and those of the files whose defaults it takes.
@@ -434,16 +440,16 @@ fn obtainable(
     found.add(0..0, what, "no way to obtain it", help);
 }
 
-/// `shared` with what the commands of `build` use of the workspace. What leads out of the source to what
+/// `shared` with what the commands of a build use of the workspace. What leads out of the source to what
 /// cannot be told is an error, unless `also` says what is meant.
 fn with_reads(
     mut shared: Shared,
-    build: &Build,
-    source: &Source,
+    built: Option<(&Build, &Source)>,
     doc: &SpecDoc,
     around: &Surroundings,
     found: &mut Findings,
 ) -> Shared {
+    let Some((build, source)) = built else { return shared };
     let Reads { used, unseen } = reads(build, source, around.root);
     // What `also` means already, it means.
     shared.used = used.into_iter().filter(|one| shared.means(one).is_none()).collect();

@@ -109,7 +109,7 @@ impl<'a> Placing<'a> {
                 None => return Ok(()),
                 Some(EntryKind::Folder) => {}
                 Some(EntryKind::Link) if (self.place.is_declared)(folder) => {
-                    self.give_way(folder)?
+                    self.give_way(folder)?;
                 }
                 Some(_) => return Err(self.in_the_way(folder)),
             }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    ci,
+    ci, console,
     git::RemoteTag,
     model::{ArtifactId, Fault, Kind, Name},
     probe::Finding,
@@ -246,7 +246,7 @@ fn summarize_changes(session: &Session) -> Result<(), Stop> {
     match notes {
         Ok(notes) => Ok(actions.add_summary(&notes.render())?),
         Err(fault) => {
-            eprintln!("no notes: {fault}");
+            console::err(&format!("no notes: {fault}\n"));
             Ok(())
         }
     }

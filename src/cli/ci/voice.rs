@@ -3,12 +3,11 @@
 //! order between the two, and groups need one. There, nothing that is said is obeyed but the
 //! commands of forge's own.
 
-use std::io::{self, Write};
-
 use crate::{
     ci::Stage,
+    console,
     model::{Fault, RunReport},
-    report::{CLOSE_GROUP, Role, Style, annotate_fault, inert, open_group},
+    report::{CLOSE_GROUP, Role, Style, annotate_fault, open_group},
 };
 
 use super::super::{
@@ -46,10 +45,11 @@ impl Voice {
 
     /// Says something; whole lines.
     pub(super) fn say(&self, text: &str) -> Result<(), Fault> {
-        match &self.actions {
-            Some(_) => self.write(&inert(text)),
-            None => self.write(text),
+        match self.to_stderr {
+            true => console::err(text),
+            false => say(text)?,
         }
+        Ok(())
     }
 
     /// Says something that `-q` keeps to itself.
@@ -60,7 +60,7 @@ impl Voice {
     /// A stage begins.
     pub(super) fn open(&self, stage: Stage) -> Result<(), Fault> {
         match &self.actions {
-            Some(_) => self.write(&open_group(stage.name())),
+            Some(_) => Self::command(&open_group(stage.name())),
             None => self.note(&format!("{}\n", self.style.paint(Role::Name, stage.name()))),
         }
     }
@@ -68,7 +68,7 @@ impl Voice {
     /// A stage ended.
     pub(super) fn close(&self) -> Result<(), Fault> {
         match &self.actions {
-            Some(_) => self.write(CLOSE_GROUP),
+            Some(_) => Self::command(CLOSE_GROUP),
             None => self.note("\n"),
         }
     }
@@ -76,7 +76,7 @@ impl Voice {
     /// Annotates the run with a failure.
     pub(super) fn annotate(&self, fault: &Fault) -> Result<(), Fault> {
         match &self.actions {
-            Some(_) => self.write(&annotate_fault(fault)),
+            Some(_) => Self::command(&annotate_fault(fault)),
             None => Ok(()),
         }
     }
@@ -86,12 +86,10 @@ impl Voice {
         self.actions.as_ref().map_or(Ok(()), |actions| actions.tell(report, done))
     }
 
-    fn write(&self, text: &str) -> Result<(), Fault> {
-        if !self.to_stderr {
-            return say(text);
-        }
-        // If even standard error is closed there is nobody left to tell.
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+    /// Says something to the runner itself.
+    #[allow(clippy::unnecessary_wraps, reason = "an arm beside what can fail")]
+    fn command(text: &str) -> Result<(), Fault> {
+        console::err_command(text);
         Ok(())
     }
 }

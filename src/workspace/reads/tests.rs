@@ -28,7 +28,7 @@ fn look(steps: &[&str], env: &[(&str, &str)], source: &Source, dir: Option<&str>
     let build = Build {
         steps: steps.iter().map(|step| text(step)).collect(),
         dir: dir.map(text),
-        pass_env: Default::default(),
+        pass_env: BTreeMap::default(),
         env: env.iter().map(|(name, value)| ((*name).to_owned(), text(value))).collect(),
         tools: BTreeMap::new(),
         rust_target: None,
@@ -71,6 +71,9 @@ fn what_commands_name_outside_of_the_source_is_used() {
         ("cd sub && cat ../../VERSION", &["VERSION"]),
         ("cd ../scripts && ./x.sh && . x.sh", &["scripts", "scripts/x.sh"]),
         ("sh $PWD/../scripts/x.sh", &["scripts/x.sh"]),
+        ("D=../scripts; sh $D/x.sh", &["scripts", "scripts/x.sh"]),
+        ("UP=.. ; export V=$UP/VERSION; cat \"$UP/lib/z/z.h\"", &["VERSION", "lib/z/z.h"]),
+        ("bash -euc \"cat ../VERSION $X\"", &["VERSION"]),
         // Of what only the shell knows, the folder is known.
         ("sh ../scripts/$NAME.sh", &["scripts"]),
         // No input: what is in the source, is not there, is made, or says nothing of what is used.
@@ -98,7 +101,14 @@ fn variables_that_the_spec_sets_are_known() {
 
 #[test]
 fn what_leads_out_in_a_way_that_only_the_shell_knows_is_told() {
-    for step in ["cat ../$DIR/x", "cat {{ root }}/$DIR/x", "cat ../\"$(ls ..)\"", "cat ../`x`"] {
+    for step in [
+        "cat ../$DIR/x",
+        "cat {{ root }}/$DIR/x",
+        "cat ../\"$(ls ..)\"",
+        "cat ../`x`",
+        "UP=..; cat $UP/$DIR/x",
+        "sh -c \"cat ../$DIR/x\"",
+    ] {
         let found = look(&["true", step], &[], &app(), None);
         assert_eq!((found.used.len(), found.unseen.len()), (0, 1), "{step}");
         assert_eq!(found.unseen[0].0, 1);
@@ -116,4 +126,6 @@ fn builds_without_a_source_in_the_workspace_and_in_other_folders_are_seen() {
     assert_eq!(found.unseen.len(), 1);
     let found = look(&["sh scripts/x.sh; cat VERSION; make lib"], &[], &app(), Some("{{ root }}"));
     assert_eq!(Vec::from_iter(found.used), ["VERSION", "scripts/x.sh"]);
+    let found = look(&["make"], &[], &app(), Some("../lib"));
+    assert_eq!(Vec::from_iter(found.used), ["lib"]);
 }

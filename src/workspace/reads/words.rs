@@ -44,6 +44,16 @@ impl Word {
         self.pieces.iter().map(sure).collect()
     }
 
+    /// The variable that it sets, if it is `NAME=value`, and the value if that is known.
+    fn sets(&self) -> Option<(String, Option<String>)> {
+        let at = self.pieces.iter().position(|piece| *piece == Piece::Sure('='))?;
+        let text = |pieces: &[Piece]| Self { pieces: pieces.to_vec(), ..Self::default() }.text();
+        let name = text(&self.pieces[..at])?;
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let is_fine = !name.is_empty() && name.chars().all(is_name);
+        is_fine.then(|| (name, text(&self.pieces[at + 1..])))
+    }
+
     /// How it is written, for messages.
     pub fn shown(&self) -> String {
         self.written.clone()
@@ -71,10 +81,10 @@ fn begins(pieces: &[Piece], text: &str) -> bool {
 
 /// The simple commands in `text`, with those that stand within `$(…)` and backquotes, each as its
 /// words. `env` holds variables that are known.
-pub fn commands(text: &str, env: &BTreeMap<&str, String>) -> Vec<Vec<Word>> {
+pub fn commands(text: &str, env: &BTreeMap<String, String>) -> Vec<Vec<Word>> {
     let mut reader = Reader {
         rest: text,
-        env,
+        env: env.clone(),
         all: Vec::new(),
         command: Vec::new(),
         word: None,
@@ -108,7 +118,8 @@ fn mark_made(command: &mut [Word]) {
 
 struct Reader<'a> {
     rest: &'a str,
-    env: &'a BTreeMap<&'a str, String>,
+    /// Variables that are known: those that are given, and those that commands before set.
+    env: BTreeMap<String, String>,
     all: Vec<Vec<Word>>,
     command: Vec<Word>,
     word: Option<Word>,
@@ -116,7 +127,7 @@ struct Reader<'a> {
     is_target: bool,
 }
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     fn read(&mut self) {
         while let Some(c) = self.next() {
             match c {
@@ -132,9 +143,8 @@ impl<'a> Reader<'a> {
                     let end = self.rest.find('\n').unwrap_or(self.rest.len());
                     self.rest = &self.rest[end..];
                 }
-                ' ' | '\t' => self.end_word(),
+                ' ' | '\t' | '<' => self.end_word(),
                 ';' | '|' | '&' | '(' | ')' | '\n' => self.end_command(),
-                '<' => self.end_word(),
                 '>' => {
                     // `2>` says which, not what.
                     self.word.take_if(|word| word.written.bytes().all(|b| b.is_ascii_digit()));
@@ -166,7 +176,19 @@ impl<'a> Reader<'a> {
     fn end_word(&mut self) {
         if let Some(mut word) = self.word.take() {
             word.is_written = std::mem::take(&mut self.is_target);
+            self.learn(&word);
             self.command.push(word);
+        }
+    }
+
+    /// Takes note of a variable that `word` sets: `NAME=value` before anything else.
+    fn learn(&mut self, word: &Word) {
+        let is_first = self.command.iter().all(|word| word.is("export") || word.sets().is_some());
+        if let Some((name, value)) = word.sets().filter(|_| is_first) {
+            match value {
+                Some(value) => drop(self.env.insert(name, value)),
+                None => drop(self.env.remove(&name)),
+            }
         }
     }
 
@@ -211,7 +233,7 @@ impl<'a> Reader<'a> {
             let end = closing(rest).unwrap_or(rest.len());
             let inner = &rest[1..end];
             self.rest = rest.get(end + 1..).unwrap_or_default();
-            self.all.extend(commands(inner, self.env));
+            self.all.extend(commands(inner, &self.env));
             return self.unknown(&format!("$({inner})"));
         }
         let (name, after, written) = match rest.strip_prefix('{') {
@@ -231,7 +253,7 @@ impl<'a> Reader<'a> {
         };
         self.rest = after;
         match self.env.get(name) {
-            Some(value) => value.chars().for_each(|c| self.sure(c)),
+            Some(value) => value.clone().chars().for_each(|c| self.sure(c)),
             // Where the command is: in its folder.
             None if name == "PWD" => self.sure('.'),
             None => self.unknown(&written),
@@ -242,7 +264,7 @@ impl<'a> Reader<'a> {
         let end = self.rest.find('`').unwrap_or(self.rest.len());
         let inner = &self.rest[..end];
         self.rest = self.rest.get(end + 1..).unwrap_or_default();
-        self.all.extend(commands(inner, self.env));
+        self.all.extend(commands(inner, &self.env));
         self.unknown(&format!("`{inner}`"));
     }
 

@@ -185,6 +185,10 @@ pub fn twins(tasks: &[Task]) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
     for task in tasks {
         let Some(first) = seen.insert(&task.name, task) else { continue };
+        // A key that stands twice in one file is told already.
+        if first.place.file == task.place.file && first.place != task.place {
+            continue;
+        }
         let what = format!("two tasks are called `{}`", task.name);
         let help = "give one of them another name; `except` leaves a task of an include out";
         let diagnostic = Diagnostic::new(task.place.clone(), what, "again here");

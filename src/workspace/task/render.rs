@@ -2,15 +2,12 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
-use minijinja::{
-    Environment as Engine,
-    value::{Value, ValueKind},
-};
+use minijinja::value::{Value, ValueKind};
 
 use super::{
     super::{
         Text, Workspace,
-        template::{self, Scope, Wrong},
+        template::{self, Engine, Scope, Wrong},
     },
     Data, Task, Template,
 };
@@ -128,14 +125,14 @@ impl Bindings {
 pub fn render_fixed(template: &str, platform: Platform) -> Result<String, String> {
     let words = [("os", platform.os.as_str()), ("arch", platform.arch.as_str())];
     let words = words.map(|(name, word)| (name.to_owned(), Value::from(word)));
-    let engine = template::engine();
+    let engine = Engine::new();
     let rendered = Scope::new(&engine, words.into()).render(template);
     rendered.map_err(|wrong| wrong.what)?.without_places()
 }
 
 /// Renders templates of the tasks of a workspace.
 pub struct Renderer<'w> {
-    engine: Engine<'static>,
+    engine: Engine,
     workspace: &'w Workspace,
     /// Where forge was called.
     called_in: PathBuf,
@@ -149,7 +146,7 @@ impl<'w> Renderer<'w> {
         let root = || workspace.layout.root().to_owned();
         let called_in = std::env::current_dir().unwrap_or_else(|_| root());
         let now = jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
-        Self { engine: template::engine(), workspace, called_in, now: now.to_string() }
+        Self { engine: Engine::for_runs(), workspace, called_in, now: now.to_string() }
     }
 
     /// What `template` of `task` gives with `bindings`. Places stand as symbols, unless the template

@@ -1,19 +1,22 @@
 //! Templates: minijinja with strict undefined. Each subsystem has a scope of its own;
 //! what goes wrong is told at its exact place in the file.
 
+mod constants;
+mod engine;
 mod functions;
+mod guards;
+mod layers;
+mod meter;
 mod place;
 mod unknown;
 mod words;
 
 use std::{collections::BTreeMap, ops::Range, path::PathBuf};
 
-use minijinja::{
-    AutoEscape, Environment as Engine, Error, ErrorKind, UndefinedBehavior, escape_formatter,
-    syntax::SyntaxConfig,
-    value::{Value, ValueKind},
-};
+use minijinja::{Error, ErrorKind, value::Value};
 
+pub use engine::Engine;
+use layers::Layers;
 use place::Place;
 pub use unknown::{STAND_IN, unknown};
 use words::{long_expression, paths, words_of_work};
@@ -25,8 +28,6 @@ use crate::{
     model::{Diagnostic, Span, suggestion},
 };
 
-/// How much work one template may do: some thousand times more than anyone needs.
-const FUEL: u64 = 50_000;
 /// How long rendered text may be, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
@@ -36,60 +37,31 @@ const MAX_EXPRESSION: usize = 1000;
 /// The words that templates of one subsystem can use, and what renders them.
 #[derive(Clone, Debug)]
 pub struct Scope<'e> {
-    engine: &'e Engine<'static>,
-    words: BTreeMap<String, Value>,
-    context: Value,
+    engine: &'e Engine,
+    words: Layers,
+    /// Those of the words that are variables.
+    vars: Layers,
     /// Variables that only a run finds out, with what stands for each until then.
     late: BTreeMap<String, Value>,
     /// Other words that only a run knows, likewise.
     of_run: BTreeMap<String, Value>,
 }
 
-/// The words of a [`Scope`], and the same as what templates look at.
+/// The words of a [`Scope`], and those of them that are variables.
 #[derive(Clone, Debug)]
-pub struct Words(BTreeMap<String, Value>, Value);
+pub struct Words(Layers, Layers);
 
 /// A word that stands for the place or secret called `name`: it can be written out, not cut.
 pub fn place(name: impl Into<String>) -> Value {
     Value::from_object(Place(name.into()))
 }
 
-/// What renders templates.
-pub fn engine() -> Engine<'static> {
-    let mut engine = Engine::new();
-    engine.set_undefined_behavior(UndefinedBehavior::Strict);
-    engine.set_auto_escape_callback(|_| AutoEscape::None);
-    engine.set_fuel(Some(FUEL));
-    engine.set_recursion_limit(50);
-    // Places of errors come only with this.
-    engine.set_debug(true);
-    // `{#` would clash with the shell's `${#name}`.
-    let syntax = SyntaxConfig::builder()
-        .comment_delimiters("{{#", "#}}")
-        .keep_trailing_newline(true)
-        .build();
-    engine.set_syntax(syntax.expect("delimiters that differ and are not empty are valid"));
-    // As shells and YAML write them, not as Python does.
-    engine.set_formatter(|out, state, value| match bool::try_from(value.clone()) {
-        Ok(flag) if value.kind() == ValueKind::Bool => {
-            out.write_str(if flag { "true" } else { "false" }).map_err(Error::from)
-        }
-        _ => escape_formatter(out, state, value),
-    });
-    functions::add(&mut engine);
-    engine
-}
-
 impl<'e> Scope<'e> {
     /// A scope with `words` and the places.
-    pub fn new(engine: &'e Engine<'static>, words: BTreeMap<String, Value>) -> Self {
-        let mut scope = Self {
-            engine,
-            words,
-            context: Value::UNDEFINED,
-            late: BTreeMap::new(),
-            of_run: BTreeMap::new(),
-        };
+    pub fn new(engine: &'e Engine, words: BTreeMap<String, Value>) -> Self {
+        let (words, vars) = (Layers::new(words), Layers::default());
+        let mut scope =
+            Self { engine, words, vars, late: BTreeMap::new(), of_run: BTreeMap::new() };
         let places = Text::PLACES.iter();
         scope.extend(places.map(|name| ((*name).to_owned(), place(*name))));
         scope
@@ -98,7 +70,6 @@ impl<'e> Scope<'e> {
     /// Adds words; one that is there already gets another meaning.
     pub fn extend(&mut self, words: impl IntoIterator<Item = (String, Value)>) {
         self.words.extend(words);
-        self.context = Value::from(self.words.clone());
     }
 
     /// This scope with more words, or with other meanings for some.
@@ -110,20 +81,21 @@ impl<'e> Scope<'e> {
 
     /// This scope without some words.
     pub fn without(mut self, words: &[&str]) -> Self {
-        self.words.retain(|word, _| !words.contains(&word.as_str()));
-        self.context = Value::from(self.words.clone());
+        for word in words {
+            self.words.remove(word);
+        }
         self
     }
 
     /// A scope with the words of another.
-    pub fn of_words(engine: &'e Engine<'static>, words: &Words) -> Self {
-        let (words, context) = (words.0.clone(), words.1.clone());
-        Self { engine, words, context, late: BTreeMap::new(), of_run: BTreeMap::new() }
+    pub fn of_words(engine: &'e Engine, words: &Words) -> Self {
+        let (words, vars) = (words.0.clone(), words.1.clone());
+        Self { engine, words, vars, late: BTreeMap::new(), of_run: BTreeMap::new() }
     }
 
     /// Its words, to make a scope of later.
     pub fn words(&self) -> Words {
-        Words(self.words.clone(), self.context.clone())
+        Words(self.words.clone(), self.vars.clone())
     }
 
     /// Declares a variable; also one of `vars`.
@@ -137,7 +109,6 @@ impl<'e> Scope<'e> {
     pub fn declare_late(&mut self, name: &str, stand_in: Value) {
         self.set_var(name, None);
         self.words.remove(name);
-        self.context = Value::from(self.words.clone());
         self.late.insert(name.to_owned(), stand_in);
     }
 
@@ -147,20 +118,11 @@ impl<'e> Scope<'e> {
     }
 
     fn set_var(&mut self, name: &str, value: Option<Value>) {
-        let mut vars = self.vars();
         match value {
-            Some(value) => drop(vars.insert(name.to_owned(), value)),
-            None => drop(vars.remove(name)),
+            Some(value) => self.vars.extend([(name.to_owned(), value)]),
+            None => self.vars.remove(name),
         }
-        self.words.insert("vars".to_owned(), Value::from(vars));
-    }
-
-    /// The variables whose values are known.
-    pub fn vars(&self) -> BTreeMap<String, Value> {
-        let vars = self.words.get("vars");
-        let names = vars.map(attributes).unwrap_or_default();
-        let pair = |name: String| Some((name.clone(), vars?.get_attr(&name).ok()?));
-        names.into_iter().filter_map(pair).collect()
+        self.extend([("vars".to_owned(), Value::from_object(self.vars.clone()))]);
     }
 
     /// This scope, in which what only a run finds out has a stand-in.
@@ -196,9 +158,7 @@ impl<'e> Scope<'e> {
 
     /// Whether `word` is a variable that people declared.
     pub fn has_var(&self, word: &str) -> bool {
-        let vars = self.words.get("vars");
-        self.late.contains_key(word)
-            || vars.is_some_and(|vars| vars.get_attr(word).is_ok_and(|value| !value.is_undefined()))
+        self.late.contains_key(word) || self.vars.get(word).is_some()
     }
 
     /// What `word` means.
@@ -208,7 +168,7 @@ impl<'e> Scope<'e> {
 
     /// Whether templates know `word`.
     pub fn knows(&self, word: &str) -> bool {
-        self.words.contains_key(word)
+        self.words.get(word).is_some()
     }
 
     /// Renders text in which places may stand as symbols. What is wrong goes to `found`.
@@ -241,8 +201,7 @@ impl<'e> Scope<'e> {
         if expression.len() > MAX_EXPRESSION {
             return Err(too_long(0..1));
         }
-        let compiled = self.engine.compile_expression(expression);
-        let value = compiled.and_then(|compiled| compiled.eval(self.context.clone()));
+        let value = self.engine.evaluate(expression, Value::from_object(self.words.clone()));
         let value = value.map_err(|error| self.explain(expression, &error))?;
         match value.is_undefined() {
             true => Err(self.explain_undefined(expression, None)),
@@ -287,7 +246,7 @@ impl<'e> Scope<'e> {
         if let Some(long) = long_expression(template) {
             return Err(too_long(long));
         }
-        let rendered = self.engine.render_str(template, self.context.clone());
+        let rendered = self.engine.render(template, Value::from_object(self.words.clone()));
         let rendered = rendered.map_err(|error| self.explain(template, &error))?;
         if rendered.len() > MAX_BYTES {
             let what = format!("this template makes {} bytes of text", rendered.len());
@@ -316,8 +275,8 @@ impl<'e> Scope<'e> {
         let detail = error.detail().map(str::to_owned);
         let (what, help) = match error.kind() {
             ErrorKind::OutOfFuel => (
-                "this template does too much work".to_owned(),
-                "make its loops shorter, or do the work in a command",
+                detail.unwrap_or_else(|| "this template does too much work".to_owned()),
+                "make its loops, texts and lists shorter, or do the work in a command",
             ),
             ErrorKind::SyntaxError => (
                 format!("this template does not parse: {}", detail.unwrap_or_default()),
@@ -384,7 +343,7 @@ impl<'e> Scope<'e> {
             }
             _ => {
                 let word = word.split('.').next().unwrap_or(word);
-                let help = suggestion(word, self.words.keys().map(String::as_str));
+                let help = suggestion(word, self.words.all().keys().copied());
                 (format!("templates know no `{word}` here"), help)
             }
         };

@@ -37,8 +37,8 @@ impl Scope<'_> {
 
     /// The words that are places, or hold some.
     pub fn places(&self) -> impl Iterator<Item = &str> {
-        let held = self.words.iter().filter(|(_, value)| holds_place(value));
-        held.map(|(word, _)| word.as_str())
+        let held = self.words.all().into_iter().filter(|(_, value)| holds_place(value));
+        held.map(|(word, _)| word)
     }
 
     fn has_place(&self, word: &str) -> bool {

@@ -175,7 +175,7 @@ problems! {
     an_endless_alias: spec_problem(
         "vars: {a: &a [x,x,x,x,x,x,x,x,x,x], b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a], c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b],\n\
          d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c], e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d], f: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e],\n\
-         g: [*f,*f,*f,*f,*f,*f,*f,*f,*f,*f]}\n", "*e")
+         g: [*f,*f,*f,*f,*f,*f,*f,*f,*f,*f]}\n", "*d")
         => "unfold into far more", "without aliases";
 
     no_versions: manifest_problem("project: p\n", "project: p")
@@ -346,7 +346,7 @@ fn sizes_and_depths_are_bounded() {
         (format!("{{{{ {}1 }}}}", "-".repeat(100_000)), "longer than 1000 bytes"),
         (format!("{{{{ {}'x' }}}}", "-".repeat(990)), "cannot be rendered"),
         ("{% if 1 %}".repeat(20_000), "does not parse"),
-        ("{{ 'x' * 999999999999999999 }}".into(), "too large"),
+        ("{{ 'x' * 999999999999999999 }}".into(), "makes too much text"),
         ("{{ range(999999999999) | list }}".into(), "too many"),
         ("{% for a in range(99) %}{{ 'x' * 20000 }}{% endfor %}".into(), "bytes of text"),
     ] {

@@ -2,12 +2,12 @@
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::{Timestamp, Zoned, civil::Date, tz::TimeZone};
-use minijinja::{Environment as Engine, Error};
+use minijinja::Error;
 use ring::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 
-use super::wrong;
+use super::{super::engine::Engine, wrong};
 
-pub fn add(engine: &mut Engine<'static>) {
+pub fn add(engine: &mut Engine) {
     engine.add_filter("sha256", |text: &str| hex(&SHA256, text));
     engine.add_filter("sha1", |text: &str| hex(&SHA1_FOR_LEGACY_USE_ONLY, text));
     engine.add_filter("b64encode", |text: &str| BASE64_STANDARD.encode(text));

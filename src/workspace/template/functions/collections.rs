@@ -1,47 +1,70 @@
 //! Mappings and JSON, YAML.
 
+use std::collections::{HashMap, HashSet};
+
 use minijinja::{
-    Environment as Engine, Error, Value,
+    Error, Value,
     value::{Rest, ValueKind},
 };
 
-use super::wrong;
+use super::{
+    super::{engine::Engine, meter::weight},
+    standard::laid_out,
+    wrong,
+};
 use crate::manifest::{self, Node, Style};
 
-pub fn add(engine: &mut Engine<'static>) {
+pub fn add(engine: &mut Engine) {
     engine.add_filter("merge", |value: &Value, other: &Value| -> Result<Value, Error> {
+        let others = pairs(other)?;
+        let last: HashMap<&str, usize> =
+            others.iter().enumerate().map(|(at, (key, _))| (key.as_str(), at)).collect();
         let mut merged = pairs(value)?;
-        for (key, value) in pairs(other)? {
-            merged.retain(|(known, _)| *known != key);
-            merged.push((key, value));
-        }
+        merged.retain(|(key, _)| !last.contains_key(key.as_str()));
+        let others_once =
+            others.iter().enumerate().filter(|(at, (key, _))| last[key.as_str()] == *at);
+        merged.extend(others_once.map(|(_, pair)| pair.clone()));
         Ok(Value::from_pairs(merged))
     });
     engine.add_filter("pick", |value: &Value, keys: Rest<String>| -> Result<Value, Error> {
         let mut picked = pairs(value)?;
+        let keys: HashSet<&String> = keys.iter().collect();
         picked.retain(|(key, _)| keys.contains(key));
         Ok(Value::from_pairs(picked))
     });
     engine.add_filter("omit", |value: &Value, keys: Rest<String>| -> Result<Value, Error> {
         let mut left = pairs(value)?;
+        let keys: HashSet<&String> = keys.iter().collect();
         left.retain(|(key, _)| !keys.contains(key));
         Ok(Value::from_pairs(left))
     });
-    engine.add_filter("tojson", to_json);
-    engine.add_filter("fromjson", |text: &str| -> Result<Value, Error> {
+    engine.add_growing_filter("tojson", to_json, lines_of);
+    let from_json = |text: &str| -> Result<Value, Error> {
         let value: serde_json::Value = serde_json::from_str(text)
             .map_err(|error| wrong(format!("this is no JSON: {error}")))?;
         Ok(of_json(&value))
-    });
-    engine.add_filter("toyaml", |value: &Value| -> Result<String, Error> {
+    };
+    engine.add_growing_filter("fromjson", from_json, |all| 4 * text_in(all));
+    let to_yaml = |value: &Value| -> Result<String, Error> {
         let text = manifest::write_yaml(value).map_err(wrong)?;
         Ok(text.trim_end().to_owned())
-    });
-    engine.add_filter("fromyaml", |text: &str| -> Result<Value, Error> {
+    };
+    engine.add_growing_filter("toyaml", to_yaml, lines_of);
+    let from_yaml = |text: &str| -> Result<Value, Error> {
         let node =
             manifest::parse_yaml(text).map_err(|why| wrong(format!("this is no YAML: {why}")))?;
         Ok(node.map_or(Value::from(()), |node| of_yaml(&node)))
-    });
+    };
+    engine.add_growing_filter("fromyaml", from_yaml, |all| 16 * text_in(all));
+}
+
+/// What writing the first one over lines makes; its guard let it pass, so it can be weighed.
+fn lines_of(all: &[Value]) -> u64 {
+    all.first().and_then(|value| weight(value).ok()).map_or(0, laid_out)
+}
+
+fn text_in(all: &[Value]) -> u64 {
+    all.first().and_then(Value::as_str).map_or(0, |text| text.len() as u64)
 }
 
 fn pairs(value: &Value) -> Result<Vec<(String, Value)>, Error> {

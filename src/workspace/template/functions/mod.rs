@@ -1,4 +1,4 @@
-//! What templates can do beyond minijinja's own filters, tests and functions. All of it is pure:
+//! What templates can do: minijinja's own filters, tests and functions, and more. All of it is pure:
 //! the same in, the same out, on every machine.
 //!
 //! Who comes from Go's templates and their usual functions finds here what to write; what stands
@@ -68,18 +68,22 @@ mod collections;
 mod paths;
 mod patterns;
 mod print;
+mod standard;
 mod texts;
 mod versions;
 
-use minijinja::{Environment as Engine, Error, ErrorKind, Value};
+use minijinja::{Error, ErrorKind, Value};
+
+use super::engine::Engine;
 
 /// Adds all of them to `engine`.
-pub fn add(engine: &mut Engine<'static>) {
+pub fn add(engine: &mut Engine) {
     codes::add(engine);
     collections::add(engine);
     paths::add(engine);
     patterns::add(engine);
     print::add(engine);
+    standard::add(engine);
     texts::add(engine);
     versions::add(engine);
 }
@@ -101,9 +105,9 @@ fn text(value: &Value) -> String {
 mod tests {
     /// Renders each template and compares.
     pub fn give(pairs: &[(&str, &str)]) {
-        let engine = super::super::engine();
+        let engine = super::super::Engine::new();
         for (template, expected) in pairs {
-            let rendered = engine.render_str(template, minijinja::context! {});
+            let rendered = engine.render(template, minijinja::context! {});
             assert_eq!(
                 &rendered.unwrap_or_else(|e| panic!("{template}: {e}")),
                 expected,
@@ -114,9 +118,9 @@ mod tests {
 
     /// Each template must fail and say this.
     pub fn fail(pairs: &[(&str, &str)]) {
-        let engine = super::super::engine();
+        let engine = super::super::Engine::new();
         for (template, expected) in pairs {
-            let error = engine.render_str(template, minijinja::context! {}).unwrap_err();
+            let error = engine.render(template, minijinja::context! {}).unwrap_err();
             assert!(error.to_string().contains(expected), "{template}: {error}");
         }
     }

@@ -1,8 +1,10 @@
 //! Paths, as texts: nothing looks at the disk.
 
-use minijinja::{Environment as Engine, Value};
+use minijinja::Value;
 
-pub fn add(engine: &mut Engine<'static>) {
+use super::super::engine::Engine;
+
+pub fn add(engine: &mut Engine) {
     engine.add_filter("basename", basename);
     engine.add_filter("dirname", dirname);
     engine.add_filter("extname", |path: &str| {

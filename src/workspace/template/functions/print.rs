@@ -1,11 +1,14 @@
 //! `printf`, with the verbs that Go's has.
 
-use minijinja::{Environment as Engine, Error, Value, value::Rest};
+use minijinja::{Error, Value, value::Rest};
 
-use super::{text, texts::quoted, wrong};
+use super::{super::engine::Engine, text, texts::quoted, wrong};
 
-pub fn add(engine: &mut Engine<'static>) {
-    engine.add_function("printf", printf);
+pub fn add(engine: &mut Engine) {
+    engine.add_function("printf", printf, |all| {
+        let format = all.first().and_then(Value::as_str).unwrap_or_default();
+        (format.matches('%').count() * MAX_WIDTH) as u64
+    });
 }
 
 /// A verb: `%-08.2f`.

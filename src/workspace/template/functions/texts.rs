@@ -1,10 +1,10 @@
 //! Texts: cut, cased, quoted.
 
-use minijinja::{Environment as Engine, Error, Value};
+use minijinja::{Error, Value};
 
-use super::{text, wrong};
+use super::{super::engine::Engine, text, wrong};
 
-pub fn add(engine: &mut Engine<'static>) {
+pub fn add(engine: &mut Engine) {
     engine.add_filter("remove_prefix", |text: &str, prefix: &str| {
         text.strip_prefix(prefix).unwrap_or(text).to_owned()
     });

@@ -1,11 +1,11 @@
 //! Versions compared by what they say: `v1.10.0 is semver('>= 1.9, < 2')`.
 
-use minijinja::{Environment as Engine, Error};
+use minijinja::Error;
 use semver::{Version, VersionReq};
 
-use super::wrong;
+use super::{super::engine::Engine, wrong};
 
-pub fn add(engine: &mut Engine<'static>) {
+pub fn add(engine: &mut Engine) {
     engine.add_test("semver", |version: &str, wanted: &str| -> Result<bool, Error> {
         let version = parsed(version)?;
         for alternative in wanted.split("||") {

@@ -1,0 +1,70 @@
+//! Who reads what forge prints: a person, or a CI that takes some lines for commands.
+
+/// Who reads along.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reader {
+    /// A person, and nobody else that is known.
+    #[default]
+    Person,
+    /// GitHub Actions, and those that speak its language: Gitea, Forgejo.
+    Actions,
+    /// Azure Pipelines.
+    Azure,
+    /// TeamCity.
+    TeamCity,
+    /// GitLab.
+    GitLab,
+    /// Buildkite.
+    Buildkite,
+}
+
+/// The variable that each sets, and to what; empty where any value will do.
+const MARKS: [(&str, &str, Reader); 8] = [
+    ("GITHUB_ACTIONS", "true", Reader::Actions),
+    ("GITEA_ACTIONS", "true", Reader::Actions),
+    ("FORGEJO_ACTIONS", "true", Reader::Actions),
+    ("TF_BUILD", "true", Reader::Azure),
+    ("TEAMCITY_VERSION", "", Reader::TeamCity),
+    ("GITLAB_CI", "true", Reader::GitLab),
+    ("BUILDKITE", "true", Reader::Buildkite),
+    ("BUILDKITE_JOB_ID", "", Reader::Buildkite),
+];
+
+impl Reader {
+    /// Who reads what this process prints.
+    pub fn of_process() -> Self {
+        Self::from(|name| std::env::var(name).ok())
+    }
+
+    /// Who reads, as the environment tells.
+    pub fn from(env: impl Fn(&str) -> Option<String>) -> Self {
+        let is_set = |(name, wanted, _): &&(&str, &str, Self)| {
+            env(name).is_some_and(|value| match *wanted {
+                "" => !value.is_empty(),
+                wanted => value.eq_ignore_ascii_case(wanted),
+            })
+        };
+        MARKS.iter().find(is_set).map_or(Self::Person, |(_, _, reader)| *reader)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_ci_is_known_by_its_variable() {
+        for (set, reader) in [
+            (("GITHUB_ACTIONS", "true"), Reader::Actions),
+            (("GITHUB_ACTIONS", "false"), Reader::Person),
+            (("TF_BUILD", "True"), Reader::Azure),
+            (("TEAMCITY_VERSION", "2025.03"), Reader::TeamCity),
+            (("GITLAB_CI", "true"), Reader::GitLab),
+            (("BUILDKITE", "true"), Reader::Buildkite),
+            (("CI", "true"), Reader::Person),
+        ] {
+            let env = |name: &str| (name == set.0).then(|| set.1.to_owned());
+            assert_eq!(Reader::from(env), reader, "{set:?}");
+        }
+    }
+}
