@@ -60,7 +60,8 @@ fn a_statement_is_in_the_published_form() {
                     "project": "stack", "subsystem": "nats", "version": "v2.10.24", "platform": "linux-amd64",
                 },
                 "internalParameters": {
-                    "fingerprint": "1".repeat(64), "event": "push", "inputs": { "steps": "0123456789abcdef" },
+                    "fingerprint": "1".repeat(64), "event": "push", "sandbox": "landlock",
+                    "inputs": { "steps": "0123456789abcdef" },
                 },
                 "resolvedDependencies": [
                     { "uri": "git+https://github.com/o/r", "digest": { "gitCommit": "c0ffee" } },
