@@ -83,11 +83,10 @@ impl Catalog {
         let mut hops = 0;
         while let Some(part) = left.pop() {
             match part.as_str() {
-                "" | "." => continue,
                 ".." if at.pop().is_none() => {
                     return Err("is a link that leaves the archive".into());
                 }
-                ".." => continue,
+                "" | "." | ".." => continue,
                 _ => at.push(part),
             }
             let here = at.join("/");

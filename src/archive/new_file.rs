@@ -9,7 +9,7 @@ use super::hash::Hasher;
 use crate::model::Fault;
 
 /// How much of a hole is hashed at a time.
-const HOLE: usize = 64 << 10;
+const HOLE: usize = 8 << 10;
 
 /// A file that is being written.
 pub(super) struct NewFile {

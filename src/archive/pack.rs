@@ -106,7 +106,7 @@ fn create(destination: &Path) -> io::Result<File> {
     let folder = Folder::open(destination.parent().unwrap_or(Path::new("/")))?;
     let name = Path::new(destination.file_name().unwrap_or_default());
     match folder.remove_file(name) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => folder.create_new(name, 0o666),
     }
 }

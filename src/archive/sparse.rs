@@ -13,6 +13,9 @@ pub(super) const REFUSED: &str = "is a sparse file, which forge does not unpack"
 /// How many pieces a file may have.
 const MOST_CHUNKS: usize = 1 << 17;
 
+/// Why a map is refused.
+const WRONG: &str = "the map of a sparse file cannot be read";
+
 /// Bytes per record.
 const RECORD: usize = 512;
 
@@ -104,7 +107,6 @@ pub(super) fn of_header(
     header: &Header,
     mut read: impl FnMut() -> Result<[u8; RECORD], Fault>,
 ) -> Result<Result<SparseMap, &'static str>, Fault> {
-    const WRONG: &str = "the map of a sparse file cannot be read";
     let Some(header) = header.as_gnu() else { return Ok(Err(WRONG)) };
     let Ok(size) = header.real_size() else { return Ok(Err(WRONG)) };
     let mut map = SparseMap { size, chunks: Vec::new() };
@@ -136,7 +138,7 @@ pub(super) fn of_header(
 /// # Errors
 /// Outside those of `read`; inside, why the map is wrong.
 pub(super) fn of_pax(
-    header: SparseHeader,
+    header: &SparseHeader,
     stored: &mut u64,
     mut read: impl FnMut() -> Result<[u8; RECORD], Fault>,
 ) -> Result<Result<SparseMap, &'static str>, Fault> {
@@ -146,7 +148,6 @@ pub(super) fn of_pax(
     }
     // How many pieces there are, then offset and length of each: a decimal number a line, filled
     // up with zeros to whole records.
-    const WRONG: &str = "the map of a sparse file cannot be read";
     let (mut count, mut numbers, mut digits) = (None, Vec::new(), 0_u64);
     let mut has_digits = false;
     loop {

@@ -66,17 +66,17 @@ pub(super) fn unpack<'env, R: Read + Send + 'env>(
         let mut entry = read_entry(header, &extensions, destination, unpacker)?;
         if is_extension(&entry.header) {
             let contents = read_extension(stream, &entry, destination)?;
-            extensions.add(entry.header.entry_type(), &contents).or_else(
-                |why| match destination.is_strict() {
-                    true => Err(destination.refuse(&entry.name, why)),
-                    // What concerns all entries may be passed over, but not what one is called.
-                    false if entry.header.entry_type() == EntryType::XGlobalHeader => Ok(()),
+            extensions.add(entry.header.entry_type(), &contents).or_else(|why| {
+                // What concerns all entries may be passed over, but not what one is called.
+                let is_global = entry.header.entry_type() == EntryType::XGlobalHeader;
+                match is_global && !destination.is_strict() {
+                    true => Ok(()),
                     false => Err(destination.refuse(&entry.name, why)),
-                },
-            )?;
+                }
+            })?;
         } else {
             let extensions = std::mem::take(&mut extensions);
-            entry.sparse = sparse_map(stream, &mut entry, extensions, destination, unpacker)?;
+            entry.sparse = sparse_map(stream, &mut entry, &extensions, destination, unpacker)?;
             place(stream, &entry, destination)?;
         }
     }
@@ -197,7 +197,7 @@ fn stated_size(header: &Header) -> Option<u64> {
 fn sparse_map<'env, R: Read + Send + 'env>(
     stream: &mut Stream<'_, 'env, R>,
     entry: &mut Entry,
-    extensions: Extensions,
+    extensions: &Extensions,
     destination: &mut Destination<'_>,
     unpacker: &Unpacker,
 ) -> Result<Option<SparseMap>, Fault> {
@@ -210,7 +210,7 @@ fn sparse_map<'env, R: Read + Send + 'env>(
         }
         EntryType::Regular if extensions.sparse.is_there() => {
             let stored = &mut entry.size;
-            Some(sparse::of_pax(extensions.sparse, stored, || read_record(stream)))
+            Some(sparse::of_pax(&extensions.sparse, stored, || read_record(stream)))
         }
         _ => None,
     };

@@ -142,20 +142,17 @@ impl Unpacker {
         }
         let spool = self.spool(&mut input, folder)?;
         let (destination, packed) = self.pass(format, input, destination)?;
-        match (destination.settle()?, spool) {
-            (Settled::Done(destination), _) => Ok(destination.unpacked(packed)),
+        let destination = match (destination.settle()?, spool) {
             (Settled::Again(destination), Some(mut spool)) => {
                 spool.rewind().map_err(|error| self.not_spooled(&error))?;
                 let input = Input::new(spool, Algorithm::Sha256);
                 let (destination, _) = self.pass(format, input, destination)?;
-                match destination.settle()? {
-                    Settled::Done(destination) | Settled::Again(destination) => {
-                        Ok(destination.unpacked(packed))
-                    }
-                }
+                destination.settle()?
             }
-            (Settled::Again(destination), None) => Ok(destination.unpacked(packed)),
-        }
+            (settled, _) => settled,
+        };
+        let (Settled::Done(destination) | Settled::Again(destination)) = destination;
+        Ok(destination.unpacked(packed))
     }
 
     /// Where only some paths are wanted, and these may turn out to be links to entries that

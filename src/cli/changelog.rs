@@ -2,15 +2,15 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
     path::{Path, PathBuf},
 };
 
 use crate::{
     affected::Extent,
-    disk::{MOST_OF_TEXT, read_text},
+    disk::{MOST_OF_TEXT, is_absent, read_text},
     git::{History, Tag},
     model::{Fault, Kind, Name, Precedence, Revision, Scheme, TagStem, nearest},
+    newer::rewrite,
     release::{Changelog, Released, Section, is_project_tag, shown, update},
     workspace::{Source, Subsystem, Workspace},
 };
@@ -236,7 +236,7 @@ fn position(versions: &[Released], since: &str) -> Result<usize, Fault> {
 fn bring_up_to_date(session: &Session, path: &Path, changelog: &Changelog) -> Result<(), Fault> {
     let file = match read_text(path, MOST_OF_TEXT) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) if is_absent(&error) => String::new(),
         Err(error) => return Err(Fault::io(format!("cannot read {}", path.display()), &error)),
     };
     let updated = update(&file, changelog);
@@ -245,8 +245,7 @@ fn bring_up_to_date(session: &Session, path: &Path, changelog: &Changelog) -> Re
     }
     let is_new = updated != file;
     if is_new {
-        fs::write(path, updated)
-            .map_err(|error| Fault::io(format!("cannot write {}", path.display()), &error))?;
+        rewrite(&session.layout()?, path, updated.as_bytes())?;
     }
     let what = if is_new { "wrote" } else { "nothing is new in" };
     if session.flags.quiet { Ok(()) } else { say(&format!("{what} {}\n", path.display())) }

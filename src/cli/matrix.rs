@@ -82,7 +82,7 @@ fn deal(session: &Session, wish: &Wish<'_>, format: MatrixFormat) -> Result<Matr
     let stores = session.stores(workspaces.any())?;
     session.host.runtime()?.wait_for(async {
         let wanted = match wish.misses {
-            true => Search::new(session, &workspaces, &stores)?.to_make(&fleet, wanted).await?,
+            true => Search::new(session, &workspaces, &stores).to_make(&fleet, wanted).await?,
             false => wanted,
         };
         let store = stores.all.first().filter(|_| !session.flags.offline);

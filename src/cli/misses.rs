@@ -31,8 +31,8 @@ impl<'a> Search<'a> {
         session: &'a Session,
         workspaces: &'a Workspaces,
         stores: &'a Stores,
-    ) -> Result<Self, Fault> {
-        Ok(Self { session, workspaces, stores, cache: Cache::for_workspace(workspaces.layout()).0 })
+    ) -> Self {
+        Self { session, workspaces, stores, cache: Cache::for_workspace(workspaces.layout()).0 }
     }
 
     /// Those of `wanted` that no release holds, and what has to be made for them too, as far as no

@@ -36,7 +36,7 @@ impl Change {
     /// `Usage` if one of the files is another one meanwhile, `Failed` if one cannot be written.
     pub fn make(&self, layout: &Layout, cancel: &Cancel, tell: &dyn Fn(&str)) -> Result<(), Fault> {
         let _turn = turn_to_write(layout, cancel, tell)?;
-        self.make_by(layout, &|path, bytes| write(layout, path, bytes))
+        self.make_by(layout, &|path, bytes| rewrite(layout, path, bytes))
     }
 
     fn make_by(&self, layout: &Layout, write: Write) -> Result<(), Fault> {
@@ -94,8 +94,11 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
     }
 }
 
-/// Replaces what `path` holds, through symlinks, and keeps who may read it.
-fn write(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+/// Replaces what `path` holds in one step, through symlinks, and keeps who may read it.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn rewrite(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let permissions = fs::metadata(&place).map(|metadata| metadata.permissions());
     replace_file(layout, &place, bytes)?;
@@ -179,7 +182,7 @@ mod tests {
             seen.borrow_mut().push(path.to_owned());
             match path == layout.lock() {
                 true => Err(Fault::new(Kind::Failed, "the disk is full")),
-                false => write(&layout, path, bytes),
+                false => rewrite(&layout, path, bytes),
             }
         };
         let fault = change(Some("abc")).make_by(&layout, &full).unwrap_err();

@@ -7,12 +7,18 @@
 
 use std::fmt::Write as _;
 
-use super::change::{Change, Chapter};
+use super::{
+    change::{Change, Chapter},
+    markdown,
+};
 use crate::{
     git::Commit,
     model::Precedence,
     versioning::{Message, standing},
 };
+
+/// What a line of credits begins with.
+pub(super) const CREDITS: &str = "Contributors: ";
 
 /// The changelog of a component, or of a project.
 #[derive(Clone, Debug)]
@@ -45,8 +51,8 @@ pub struct Section {
     pub since: Option<String>,
     /// What users notice, by chapters, the oldest first.
     pub changes: Vec<Change>,
-    /// Short hashes of commits that tell nothing here: taken back, or of upkeep.
-    pub untold: Vec<String>,
+    /// Commits that tell nothing here: taken back, or of upkeep.
+    pub untold: Vec<Change>,
     /// Who wrote the commits, each once, in the order of names.
     pub contributors: Vec<String>,
 }
@@ -108,7 +114,7 @@ impl Section {
         changes.sort_by_key(Change::chapter_of_changelog);
         let told = |commit: &&Commit| changes.iter().any(|change| change.hash == commit.hash);
         let untold = commits.iter().filter(|commit| !told(commit));
-        let untold = untold.map(|commit| Change::of(commit).short_hash().to_owned()).collect();
+        let untold = untold.map(Change::of).collect();
         let contributors = contributors(standing.into_iter());
         Self { released, since, changes, untold, contributors }
     }
@@ -144,6 +150,13 @@ impl Section {
         })
     }
 
+    /// Whether `text` is the item of a commit that tells nothing here any more, as forge wrote it before.
+    pub fn is_of_untold(&self, text: &str, links: Option<&Links>) -> bool {
+        let is_its = |change: &&Change| text.contains(change.short_hash());
+        let wrote = |change: &Change| text == item(change, links) || text == item(change, None);
+        self.untold.iter().filter(is_its).any(wrote)
+    }
+
     /// What stands in place of chapters, if a version has none.
     pub fn placeholder(&self) -> Option<&'static str> {
         self.released.as_ref().map(|_| "Nothing that users notice.")
@@ -165,7 +178,16 @@ pub(super) fn contributors<'c>(commits: impl Iterator<Item = &'c Commit>) -> Vec
 
 /// The line that names `contributors`, if there are any.
 pub(super) fn credits(contributors: &[String]) -> Option<String> {
-    (!contributors.is_empty()).then(|| format!("Contributors: {}", contributors.join(", ")))
+    let names: Vec<_> = contributors.iter().map(|name| markdown::inline(name)).collect();
+    (!names.is_empty()).then(|| format!("{CREDITS}{}", names.join(", ")))
+}
+
+/// What a commit says, behind the part of the code that it is about, as an item begins.
+pub(super) fn told(scope: Option<&str>, text: &str) -> String {
+    match scope {
+        Some(scope) => format!("**{}:** {}", markdown::inline(scope), markdown::inline(text)),
+        None => markdown::line(text),
+    }
 }
 
 /// A commit as notes name it: its short hash, linked to its page if that is known.
@@ -188,14 +210,10 @@ fn authors(commit: &Commit) -> Vec<String> {
 }
 
 fn item(change: &Change, links: Option<&Links>) -> String {
-    let mut text = String::from("- ");
-    if let Some(scope) = &change.scope {
-        let _ = write!(text, "**{scope}:** ");
-    }
-    text.push_str(&change.description);
+    let mut text = format!("- {}", told(change.scope.as_deref(), &change.description));
     match &change.breaks {
         Some(breaks) => {
-            let _ = write!(text, ". **Breaking:** {breaks}");
+            let _ = write!(text, ". **Breaking:** {}", markdown::inline(breaks));
         }
         None if change.is_breaking => text.push_str(" (**breaking**)"),
         None => {}

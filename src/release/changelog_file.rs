@@ -7,14 +7,18 @@
 use super::{
     Changelog,
     change::Chapter,
-    changelog::{Links, Section},
+    changelog::{CREDITS, Links, Section},
+    markdown,
 };
 
 /// The file, in parts.
 struct Page<'f> {
     /// What stands before the first section.
     head: &'f str,
+    /// What stands under Unreleased; of several such sections, as merges leave them, that of all.
     unreleased: Option<Body>,
+    /// Whether its heading is in brackets.
+    is_linked: bool,
     /// The other sections: what their heading names, and their text.
     sections: Vec<(String, String)>,
     /// Where headings lead: what they name, and the line.
@@ -30,23 +34,38 @@ struct Body {
     chapters: Vec<(String, Vec<String>)>,
 }
 
-/// What a line of credits begins with: it is written anew.
-const CREDITS: &str = "Contributors: ";
-
 /// `file` with what `changelog` has and it has not. The same again changes nothing.
+///
+/// Nothing that a person wrote is lost: of the lines of `file`, only those are replaced that forge
+/// generates, and empty ones.
 pub fn update(file: &str, changelog: &Changelog) -> String {
-    let page = Page::read(file);
+    let ends = match file.matches("\r\n").count() * 2 > file.matches('\n').count() {
+        true => "\r\n",
+        false => "\n",
+    };
+    let updated = updated(&file.replace("\r\n", "\n"), changelog);
+    if ends == "\n" { updated } else { updated.replace('\n', ends) }
+}
+
+fn updated(file: &str, changelog: &Changelog) -> String {
+    let page = Page::read(file, changelog);
     let is_known =
         |section: &Section| page.sections.iter().any(|(title, _)| is_same(title, section.title()));
     // Versions older than one that the file has were left out by somebody.
     let fresh: Vec<&Section> =
         changelog.sections.iter().take_while(|section| !is_known(section)).collect();
-    let bodies = shared_out(page.unreleased.unwrap_or_default(), &fresh, changelog.links.as_ref());
     let mut text = if page.head.trim().is_empty() {
         changelog.preamble()
     } else {
         format!("{}\n", page.head.trim_end())
     };
+    let written = page.unreleased.unwrap_or_default();
+    if fresh.is_empty() && written != Body::default() {
+        // There is no version that it goes with yet.
+        let heading = if page.is_linked { "## [Unreleased]" } else { "## Unreleased" };
+        text.push_str(&format!("\n{heading}\n{}", written.render()));
+    }
+    let bodies = shared_out(written, &fresh, changelog.links.as_ref());
     for (section, body) in fresh.iter().zip(&bodies) {
         text.push_str(&format!("\n{}\n", section.heading(changelog.links.is_some())));
         match section.placeholder().filter(|_| *body == Body::default()) {
@@ -79,15 +98,18 @@ fn shared_out(written: Body, fresh: &[&Section], links: Option<&Links>) -> Vec<B
     let Some(body) = bodies.get_mut(newest) else { return bodies };
     body.text = written.text;
     for (chapter, items) in written.chapters {
+        if items.is_empty() {
+            bodies[newest].exact_chapter(&chapter);
+        }
         for item in items {
             let names = |hash: &str| item.contains(hash);
             let is_its = |section: &&Section| {
                 section.changes.iter().any(|change| names(change.short_hash()))
             };
             let at = fresh.iter().position(is_its).unwrap_or(newest);
-            let is_gone = fresh.iter().any(|section| section.untold.iter().any(|hash| names(hash)));
+            let is_gone = fresh.iter().any(|section| section.is_of_untold(&item, links));
             if !is_gone || is_its(&fresh[at]) {
-                bodies[at].chapter(&chapter).push(item);
+                bodies[at].exact_chapter(&chapter).push(item);
             }
         }
     }
@@ -105,23 +127,49 @@ fn shared_out(written: Body, fresh: &[&Section], links: Option<&Links>) -> Vec<B
 /// The lines at the end: those of `fresh`, then the file's own.
 fn definitions(fresh: &[&Section], links: Option<&Links>, own: &[(String, &str)]) -> Vec<String> {
     let new = fresh.iter().filter_map(|section| Some(section.definition(links?)));
+    // Where a person leads elsewhere than to the repository, that stays.
+    let is_ours = |line: &str| {
+        links.is_some_and(|links| {
+            line.split_once("]: ").is_some_and(|(_, to)| to.trim().starts_with(&links.repository))
+        })
+    };
     let is_new = |title: &str| fresh.iter().any(|section| is_same(section.title(), title));
-    let kept = own.iter().filter(|(title, _)| links.is_none() || !is_new(title));
-    new.chain(kept.map(|(_, line)| (*line).to_owned())).collect()
+    let kept: Vec<_> =
+        own.iter().filter(|(title, line)| !is_new(title) || !is_ours(line)).collect();
+    let new = new.filter(|line| {
+        let title = defined(line).unwrap_or_default();
+        kept.iter().all(|(known, _)| !is_same(known, &title))
+    });
+    let new: Vec<_> = new.collect();
+    new.into_iter().chain(kept.iter().map(|(_, line)| (*line).to_owned())).collect()
 }
 
 impl Body {
-    fn read(text: &str) -> Self {
-        let mut body = Self::default();
-        for line in text.lines().filter(|line| !line.starts_with(CREDITS)) {
-            let is_item = line.starts_with("- ") || line.starts_with("* ");
-            if let Some(title) = line.strip_prefix("### ") {
-                body.chapter(title.trim());
+    /// Adds what stands in `text`, without the lines of credits that `changelog` would write.
+    fn read(&mut self, text: &str, changelog: &Changelog) {
+        let mut is_of_chapter = false;
+        for (line, is_text) in text.lines().zip(text_lines(text)) {
+            if is_text && is_generated(line, changelog) {
                 continue;
             }
-            let Some((_, items)) = body.chapters.last_mut() else {
-                body.text.push_str(line);
-                body.text.push('\n');
+            let is_item = is_text && (line.starts_with("- ") || line.starts_with("* "));
+            if let Some(title) = line.strip_prefix("### ").filter(|_| is_text) {
+                let title = title.trim();
+                let at = self.chapters.iter().position(|(known, _)| known == title);
+                // What follows belongs to the chapter that is read, which is the last one.
+                let chapter =
+                    at.map_or((title.to_owned(), Vec::new()), |at| self.chapters.remove(at));
+                self.chapters.push(chapter);
+                self.chapters
+                    .last_mut()
+                    .into_iter()
+                    .for_each(|(_, items)| items.push(String::new()));
+                is_of_chapter = true;
+                continue;
+            }
+            let Some((_, items)) = self.chapters.last_mut().filter(|_| is_of_chapter) else {
+                self.text.push_str(line);
+                self.text.push('\n');
                 continue;
             };
             match items.last_mut() {
@@ -132,14 +180,13 @@ impl Body {
                 _ => items.push(line.to_owned()),
             }
         }
-        body.text = body.text.trim().to_owned();
-        for (_, items) in &mut body.chapters {
+        self.text = self.text.trim_matches('\n').trim_end().to_owned() + "\n\n";
+        for (_, items) in &mut self.chapters {
             for item in items.iter_mut() {
-                item.truncate(item.trim_end().len());
+                *item = item.trim_matches('\n').trim_end().to_owned();
             }
             items.retain(|item| !item.is_empty());
         }
-        body
     }
 
     /// The items of the chapter called `title`.
@@ -149,6 +196,15 @@ impl Body {
             self.chapters.push((title.to_owned(), Vec::new()));
             self.chapters.len() - 1
         });
+        &mut self.chapters[at].1
+    }
+
+    /// The items of the chapter that is called exactly `title`.
+    fn exact_chapter(&mut self, title: &str) -> &mut Vec<String> {
+        if !self.chapters.iter().any(|(known, _)| known == title) {
+            self.chapters.push((title.to_owned(), Vec::new()));
+        }
+        let at = self.chapters.iter().position(|(known, _)| known == title).unwrap_or_default();
         &mut self.chapters[at].1
     }
 
@@ -163,7 +219,6 @@ impl Body {
             place.unwrap_or(usize::MAX)
         };
         self.chapters.sort_by_key(|(title, _)| order(title));
-        self.chapters.retain(|(_, items)| !items.is_empty());
     }
 
     fn render(&self) -> String {
@@ -172,35 +227,97 @@ impl Body {
             text.push_str(&format!("\n{}\n", self.text));
         }
         for (title, items) in &self.chapters {
-            text.push_str(&format!("\n### {title}\n\n{}\n", items.join("\n")));
+            text.push_str(&format!("\n### {title}\n"));
+            if !items.is_empty() {
+                text.push_str(&format!("\n{}\n", items.join("\n")));
+            }
         }
         text
     }
 }
 
 impl<'f> Page<'f> {
-    fn read(file: &'f str) -> Self {
+    fn read(file: &'f str, changelog: &Changelog) -> Self {
         let (mut head, mut definitions) = (0, Vec::new());
         let mut sections: Vec<(String, String)> = Vec::new();
-        let mut is_code = false;
-        for line in file.split_inclusive('\n') {
-            is_code ^= line.starts_with("```");
-            if let Some(title) = line.strip_prefix("## ").filter(|_| !is_code) {
+        for (line, is_text) in file.split_inclusive('\n').zip(text_lines(file)) {
+            if let Some(title) = line.strip_prefix("## ").filter(|_| is_text) {
                 sections.push((named(title), String::new()));
             }
-            let definition = defined(line).filter(|_| !is_code && !sections.is_empty());
+            let definition = defined(line).filter(|_| is_text && !sections.is_empty());
             match (definition, sections.last_mut()) {
                 (Some(name), _) => definitions.push((name, line.trim_end())),
                 (None, Some((_, text))) => text.push_str(line),
                 (None, None) => head += line.len(),
             }
         }
-        let at = sections.iter().position(|(title, _)| is_same(title, "Unreleased"));
-        let unreleased = at.map(|at| sections.remove(at).1);
-        let below = |text: String| text.split_once('\n').map(|(_, body)| Body::read(body));
-        let unreleased = unreleased.and_then(below);
-        Self { head: &file[..head], unreleased, sections, definitions }
+        let (unreleased, sections): (Vec<_>, Vec<_>) =
+            sections.into_iter().partition(|(title, _)| is_same(title, "Unreleased"));
+        let is_linked = unreleased.iter().any(|(_, text)| text.starts_with("## ["));
+        let mut body = Body::default();
+        for (_, text) in &unreleased {
+            let (heading, below) = text.split_once('\n').unwrap_or((text, ""));
+            // What a heading says beside its name is somebody's word.
+            body.text.push_str(&beside_name(heading));
+            body.read(below, changelog);
+        }
+        let text = body.text.trim_start_matches('\n').trim_end();
+        body.text = String::from(text);
+        let unreleased = (!unreleased.is_empty()).then_some(body);
+        Self { head: &file[..head], unreleased, is_linked, sections, definitions }
     }
+}
+
+/// For each line whether it is text, and not code between fences or a comment. What is opened and
+/// never closed is text.
+fn text_lines(text: &str) -> Vec<bool> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let mut are_text = vec![true; lines.len()];
+    let mut at = 0;
+    while at < lines.len() {
+        let end = closing_line(&lines, at).unwrap_or(at);
+        if end > at {
+            are_text[at..=end].fill(false);
+        }
+        at = end + 1;
+    }
+    are_text
+}
+
+/// The line that closes what the line `at` opens.
+fn closing_line(lines: &[&str], at: usize) -> Option<usize> {
+    let line = lines[at];
+    let later = |closes: &dyn Fn(&str) -> bool| {
+        lines[at + 1..].iter().position(|line| closes(line)).map(|more| at + 1 + more)
+    };
+    if let Some(fence) = ["```", "~~~"].into_iter().find(|fence| line.starts_with(fence)) {
+        return later(&|line| line.starts_with(fence));
+    }
+    let comment = line.rfind("<!--").map(|start| &line[start..]);
+    comment.filter(|comment| !comment.contains("-->"))?;
+    later(&|line| line.contains("-->"))
+}
+
+/// Whether forge wrote `line`: credits that name nobody but those whom `changelog` names.
+fn is_generated(line: &str, changelog: &Changelog) -> bool {
+    let Some(names) = line.strip_prefix(CREDITS) else { return false };
+    let known = |name: &str| {
+        let sections = changelog.sections.iter();
+        let mut contributors = sections.flat_map(|section| &section.contributors);
+        contributors.any(|one| markdown::inline(one) == name)
+    };
+    names.split(", ").all(|name| known(name.trim_end()))
+}
+
+/// What the heading of Unreleased says more than that, on a line of its own.
+fn beside_name(heading: &str) -> String {
+    let title = heading.trim_start_matches('#').trim();
+    let rest = match title.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or("", |(_, rest)| rest),
+        None => title.split_once(char::is_whitespace).map_or("", |(_, rest)| rest),
+    };
+    let rest = rest.trim_start_matches([' ', '-', ':', '(']).trim_end_matches([' ', '#', ')']);
+    if rest.is_empty() { String::new() } else { format!("{rest}\n\n") }
 }
 
 /// What a heading names: `[1.3.0] - 2026-01-07`.
@@ -221,6 +338,8 @@ fn defined(line: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{
         super::changelog::tests::{changelog, commit},
         *,
@@ -253,6 +372,7 @@ Read this first.
 
 - Reworded (0000000009)
 - feat: x, which was taken back (0000000007)
+- x (0000000007)
 
 ### Known issues
 
@@ -291,6 +411,7 @@ Only by hand.
         ### Fixed
 
         - Reworded (0000000009)
+        - feat: x, which was taken back (0000000007)
 
         ### Known issues
 
@@ -334,5 +455,105 @@ Only by hand.
         let (new, _) = rest.split_once("## [1.1.0]").unwrap();
         assert!(new.contains("- By hand") && new.contains("stricter"), "{text}");
         assert_eq!(update(&text, &before), text);
+    }
+
+    #[test]
+    fn nothing_under_unreleased_is_lost_whatever_is_written() {
+        let all = changelog();
+        let file = "## [Unreleased]\n\n- by Ann\n\n## Unreleased - soon\n\n### Added\n\n- by Bob\n";
+        let updated = update(file, &all);
+        for line in ["- by Ann", "- by Bob", "soon", "## [1.1.0] - 2026-01-06"] {
+            assert!(updated.lines().any(|found| found == line), "{line}: {updated}");
+        }
+        assert_eq!(updated.matches("Unreleased]\n").count(), 1, "{updated}");
+        // What is asked for is there already.
+        let known = Changelog { sections: all.sections[1..].to_vec(), ..all.clone() };
+        let file = "# C\r\n\r\n## Unreleased\r\n\r\n- by Ann\r\n\r\n## v1.1.0 - 2026\r\n- old";
+        let updated = update(file, &known);
+        assert_eq!(updated, format!("{file}\r\n").replace("2026\r\n- old", "2026\r\n- old"));
+    }
+
+    #[test]
+    fn code_and_comments_are_no_headings() {
+        let block = "```md\n### Added\n- x\n## 9.0\n```\n\n<!--\n## 8.0\n### Fixed\n-->\n- after";
+        let file = format!("## Unreleased\n\n### Changed\n\n{block}\n");
+        let updated = update(&file, &changelog());
+        assert!(updated.contains(block), "{updated}");
+    }
+
+    /// Lines that people and forge write.
+    fn lines() -> impl Strategy<Value = Vec<String>> {
+        let line = prop::sample::select(vec![
+            "",
+            "## [Unreleased]",
+            "## Unreleased",
+            "## unreleased - later",
+            "## [1.1.0] - 2026-01-06",
+            "## v1.0.0",
+            "## 0.9",
+            "### Added",
+            "### added",
+            "### Fixed",
+            "### Known issues",
+            "# Old",
+            "- one",
+            "- two (0000000009)",
+            "* three",
+            "  more of it",
+            "    code",
+            "words",
+            "```",
+            "~~~",
+            "<!--",
+            "-->",
+            "[docs]: https://docs.example",
+            "[Unreleased]: https://elsewhere.example",
+            "[1.1.0]: https://mine.example",
+            "Contributors: everybody",
+            "Contributors: Ann",
+            "---",
+            "1.1.0",
+            "| a | b |",
+            "#### deep",
+            "> said",
+        ]);
+        let numbered = (line, 0..40u8).prop_map(|(line, number)| match line {
+            "words" | "- one" | "  more of it" | "> said" => format!("{line} {number}"),
+            line => line.to_owned(),
+        });
+        prop::collection::vec(numbered, 0..24)
+    }
+
+    proptest! {
+        #[test]
+        fn what_people_wrote_stays(
+            lines in lines(),
+            from in 0usize..4,
+            is_linked: bool,
+            end in prop::sample::select(vec!["\n", "\r\n"]),
+            is_ended: bool,
+        ) {
+            let mut changelog = changelog();
+            changelog.sections.drain(..from.min(changelog.sections.len()));
+            if !is_linked {
+                changelog.links = None;
+            }
+            let file = lines.join(end) + if is_ended { end } else { "" };
+            let updated = update(&file, &changelog);
+            // What opens a block and does not close it closes elsewhere when it has moved.
+            if !lines.iter().any(|line| ["```", "~~~", "<!--", "-->"].contains(&line.as_str())) {
+                prop_assert_eq!(&update(&updated, &changelog), &updated, "twice");
+            }
+            let found: Vec<_> = updated.lines().map(str::trim_end).collect();
+            for line in &lines {
+                // What forge generates, and what headings of Unreleased say beside that.
+                let is_own = line.to_lowercase().starts_with("## ") && line.to_lowercase().contains("unreleased")
+                    || line == "Contributors: Ann";
+                let count = |of: &str| lines.iter().filter(|line| *line == of).count();
+                let least = if line.starts_with("### ") || is_own { 1.min(count(line)) } else { count(line) };
+                let there = found.iter().filter(|other| **other == line.trim_end()).count();
+                prop_assert!(is_own || line.is_empty() || there >= least, "{:?} of\n{}\n->\n{}", line, file, updated);
+            }
+        }
     }
 }

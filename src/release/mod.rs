@@ -19,6 +19,7 @@ mod changelog_file;
 mod component_notes;
 mod components;
 mod gap;
+mod markdown;
 mod notes;
 mod pauses;
 mod pins;

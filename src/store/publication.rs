@@ -126,19 +126,9 @@ impl Publication {
     fn write_sidecars(&self, root: &Folder) -> Result<(), Fault> {
         for (name, text) in &self.upload.sidecars {
             let path = Path::new(&self.tag).join(name);
-            self.write_sidecar(root, &path, text).map_err(|error| self.failed(&error))?;
+            write_sidecar(root, &path, text).map_err(|error| self.failed(&error))?;
         }
         Ok(())
-    }
-
-    fn write_sidecar(&self, root: &Folder, path: &Path, text: &str) -> io::Result<()> {
-        let is_whole = |there: Entry| there.kind == EntryKind::File && there.size > 0;
-        if root.entry(path)?.is_some_and(is_whole) {
-            return Ok(());
-        }
-        let (staging, mut partial) = partial(root)?;
-        partial.write_all(text.as_bytes())?;
-        staging.folder().rename(Path::new(NEW), root, path)
     }
 
     fn failed(&self, error: &io::Error) -> Fault {
@@ -160,6 +150,17 @@ impl Publication {
             _ => fault,
         }
     }
+}
+
+/// Writes the sidecar `path` of the store at `root`, unless a whole one is there.
+fn write_sidecar(root: &Folder, path: &Path, text: &str) -> io::Result<()> {
+    let is_whole = |there: Entry| there.kind == EntryKind::File && there.size > 0;
+    if root.entry(path)?.is_some_and(is_whole) {
+        return Ok(());
+    }
+    let (staging, mut partial) = partial(root)?;
+    partial.write_all(text.as_bytes())?;
+    staging.folder().rename(Path::new(NEW), root, path)
 }
 
 /// A new file among the half-made ones of the store at `root`, in a folder of its own.

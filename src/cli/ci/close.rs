@@ -119,7 +119,7 @@ async fn missing(
     wanted: &BTreeSet<ArtifactId>,
     results: &Results<'_>,
 ) -> Result<BTreeMap<ArtifactId, Finding>, Fault> {
-    let search = Search::new(session, workspaces, stores)?;
+    let search = Search::new(session, workspaces, stores);
     let end = Instant::now() + SETTLING;
     let mut pauses = Pauses::new();
     loop {
