@@ -334,6 +334,30 @@ fn builds_that_use_make_share_the_budget_of_jobs() {
     assert_eq!(most, 2, "{run}");
 }
 
+/// Where a system allows little, forge says so: it neither panics nor is it ended by a signal.
+#[test]
+fn limits_of_the_system_end_in_an_error() {
+    let sandbox = Sandbox::new().script("a", "v1").script("b", "v1");
+    let forge = sandbox.forge("ensure").command().get_program().to_owned();
+    let limits = ["-n 5", "-n 6", "-n 7", "-n 8", "-n 12", "-n 24", "-n 64"].into_iter();
+    for limit in limits.chain(["-v 300000", "-v 500000", "-v 4000000"]) {
+        let mut limited = sandbox.forge("ensure");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit {limit}; exec timeout 60 \"$0\" ensure")]).arg(&forge);
+        shell.current_dir(sandbox.root());
+        for (key, value) in limited.command().get_envs() {
+            shell.env(key, value.unwrap_or_default());
+        }
+        let output = shell.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let code = output.status.code();
+        assert!(matches!(code, Some(0..=4)), "{limit}: {code:?}\n{said}");
+        assert!(!said.contains("panicked"), "{limit}: {said}");
+        let shown = format!("{}{said}", String::from_utf8_lossy(&output.stdout));
+        assert!(code == Some(0) || shown.contains("error"), "{limit}: {shown}");
+    }
+}
+
 /// Whatever a process says of itself, and whatever it forgets.
 #[test]
 fn no_process_of_a_build_outlives_it() {

@@ -17,7 +17,7 @@ use std::{
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::limits::threads_are_free;
+use super::limits::{files_are_free, threads_are_free};
 use crate::{
     console,
     model::{Fault, Kind, KnownSecrets},
@@ -135,10 +135,11 @@ impl Host {
 fn new_runtime() -> Result<Runtime, Fault> {
     let cannot = |error: &std::io::Error| {
         Fault::io("cannot start the threads of a run", error).hint(
-            "the limit of processes may be too low (`ulimit -u`), or that of memory (`ulimit -v`)",
+            "a limit may be too low: of processes (`ulimit -u`), memory (`ulimit -v`) or open files (`ulimit -n`)",
         )
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    files_are_free().map_err(|error| cannot(&error))?;
     threads_are_free(threads).map_err(|error| cannot(&error))?;
     let built = Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     built.map_err(|error| cannot(&error))

@@ -131,11 +131,11 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    limits::start_pool();
     let groups = args.global.groups.clone();
     let session = Session::new(args.global);
     let verb = args.verb.unwrap_or(Verb::List { all: false });
-    match with_groups(verb, groups).and_then(|verb| run(&session, verb)) {
+    let ready = limits::start().map_err(Stop::from);
+    match ready.and_then(|()| with_groups(verb, groups)).and_then(|verb| run(&session, verb)) {
         Ok(code) => ExitCode::from(code),
         Err(stop) => ExitCode::from(tell(&session, stop)),
     }
