@@ -63,7 +63,7 @@ pub use program::{find_outside, is_program, path_outside};
 pub use runner::Runner;
 pub use sandbox::{Sandbox, can_sandbox, sandbox_holds};
 pub use shell::{Shell, is_one_program};
-pub use syntax::{SyntaxError, syntax_error};
+pub use syntax::{SyntaxCheck, SyntaxError};
 
 use crate::model::{Fault, Secrets, shown_url};
 
