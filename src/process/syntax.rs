@@ -14,6 +14,7 @@ use std::{
 };
 
 use super::Shell;
+use super::children::Unmarked;
 
 /// Why a shell cannot read a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +87,7 @@ fn shell_of_the_system(name: &str) -> Option<PathBuf> {
 /// What `shell` says of `line`, without running it. The environment is left out: variables such as
 /// `SHELLOPTS` change how a shell reads.
 fn ask(shell: &Path, line: &str) -> Option<SyntaxError> {
+    let _unmarked = Unmarked::begin();
     let mut command = Command::new(shell);
     let asked = command.args(["-n", "-c", line]).env_clear().stdin(Stdio::null()).output().ok()?;
     if asked.status.success() {
