@@ -1,5 +1,7 @@
 //! Planning looks, says why, and leaves everything as it is.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use crate::support::{Sandbox, Server};
 
 /// What only looks, in every way there is.
@@ -66,6 +68,44 @@ fn planning_writes_nothing_and_runs_nothing() {
             assert_eq!(before.len(), after.len(), "something went\n{run}");
         }
         assert_eq!(sandbox.builds(), builds);
+    }
+}
+
+/// The commands of this workspace are none of those that are plain, so `check` has a shell read them.
+#[test]
+fn a_planted_shell_is_not_started_to_read_commands() {
+    let head = "vars: { late: { sh: 'echo $(date)' } }\ntasks:\n  a: { run: 'echo $(date)' }\n  b: { shell: [bin/bash, -c], run: 'echo $(date)' }\n";
+    let sandbox = Sandbox::new().script("tool", "v1").head(head);
+    for shell in ["sh", "bash", "dash"] {
+        let started = sandbox.beside("started");
+        let trap =
+            format!("#!/bin/sh\necho {shell} >> {}\nexec /bin/sh \"$@\"\n", started.display());
+        sandbox.write(&format!("bin/{shell}"), &trap);
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(sandbox.path(&format!("bin/{shell}")), mode).unwrap();
+    }
+    let paths = std::env::var("PATH").unwrap();
+    let path = format!("{}:{paths}", sandbox.path("bin").display());
+    for look in ["list", "plan", "status", "explain tool", "graph", "check", "run a --dry-run"] {
+        let run = sandbox.forge(look).env("PATH", &path).run();
+        assert!(matches!(run.code(), Some(0 | 4)), "{run}");
+        assert!(!sandbox.beside("started").exists(), "{look} started a shell\n{run}");
+    }
+    let planted = std::process::Command::new(sandbox.path("bin/sh")).args(["-c", ":"]).status();
+    assert!(planted.unwrap().success());
+    assert!(sandbox.beside("started").exists(), "the planted shell would have left a trace");
+}
+
+/// What only looks asks no shell: a mistake that only a shell can find stays unfound until `check`.
+#[test]
+fn what_only_looks_asks_no_shell() {
+    let sandbox = Sandbox::new().script("tool", "v1").head("tasks: { a: { run: 'echo $(' } }\n");
+    for look in ["list", "plan", "status", "explain tool", "graph"] {
+        let run = sandbox.forge(look).run();
+        assert!(matches!(run.code(), Some(0 | 4)), "{run}");
+    }
+    for reader in ["check", "run a", "ensure"] {
+        sandbox.forge(reader).exits(2).says("the shell cannot read this command");
     }
 }
 

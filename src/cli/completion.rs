@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use crate::{
     cache::Cache,
     model::{Fault, Platform},
+    process::SyntaxCheck,
     workspace::{Outside, Task, Workspace, find_root, load},
 };
 
@@ -82,7 +83,8 @@ fn workspace(typed: &[&str]) -> Option<Workspace> {
     let root = find_root(folder).ok()?;
     let cache = Cache::of_user().ok();
     let library = |sha256| cache.as_ref()?.pinned(sha256);
-    load(&root, Platform::host(), &Outside::host(&library)).ok()
+    let outside = Outside { syntax_check: SyntaxCheck::off(), ..Outside::host(&library) };
+    load(&root, Platform::host(), &outside).ok()
 }
 
 /// All that could stand where the last word of `typed` does.

@@ -132,8 +132,8 @@ pub fn main() -> ExitCode {
         }
     };
     let groups = args.global.groups.clone();
-    let session = Session::new(args.global);
     let verb = args.verb.unwrap_or(Verb::List { all: false });
+    let session = Session::new(args.global, !verb.only_looks());
     let ready = limits::start().map_err(Stop::from);
     match ready.and_then(|()| with_groups(verb, groups)).and_then(|verb| run(&session, verb)) {
         Ok(code) => ExitCode::from(code),

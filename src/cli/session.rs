@@ -13,13 +13,13 @@ use crate::{
     login::Discovery,
     model::{Fault, Kind, Layout, Name, Platform, nearest},
     probe::Options,
-    process::Runner,
+    process::{Runner, SyntaxCheck},
     provenance::{Classes, Permission, Surroundings, may_publish},
     report::Style,
     service::is_service,
     store::{self, Store, StoreUrl, Waits},
     ui,
-    workspace::{Assignments, Outside, Wanted, Workspace, Workspaces, find_root, load},
+    workspace::{Assignments, Library, Outside, Wanted, Workspace, Workspaces, find_root, load},
 };
 
 use super::{
@@ -39,6 +39,8 @@ pub(super) struct Session {
     pub(super) choice: ui::Choice,
     /// What this process has once.
     pub(super) host: Host,
+    /// What checks the syntax of the commands of workspaces.
+    syntax_check: SyntaxCheck,
 }
 
 /// The stores of a workspace.
@@ -66,10 +68,12 @@ impl Session {
     pub(super) fn for_every_platform(&self) -> Self {
         let all_platforms = self.flags.platform.is_none();
         let flags = Global { all_platforms, ..self.flags.clone() };
-        Self { flags, choice: self.choice, host: self.host.clone() }
+        let (host, syntax_check) = (self.host.clone(), self.syntax_check.clone());
+        Self { flags, choice: self.choice, host, syntax_check }
     }
 
-    pub(super) fn new(flags: Global) -> Self {
+    /// One whose verb `may_run` commands, or only looks.
+    pub(super) fn new(flags: Global, may_run: bool) -> Self {
         let color = match flags.color {
             When::Auto => ui::Color::Auto,
             When::Always => ui::Color::Always,
@@ -77,7 +81,9 @@ impl Session {
         };
         let wishes = ui::Wishes { color, quiet: flags.quiet, verbose: flags.verbose };
         let choice = ui::choose(wishes, &ui::Surroundings::look());
-        Self { flags, choice, host: Host::of_process() }
+        let may_run = may_run && !flags.dry_run;
+        let syntax_check = if may_run { SyntaxCheck::on() } else { SyntaxCheck::off() };
+        Self { flags, choice, host: Host::of_process(), syntax_check }
     }
 
     /// The folder that the workspace is looked for from.
@@ -107,11 +113,16 @@ impl Session {
         if self.flags.all_platforms { Wanted::All } else { Wanted::One(self.platform()) }
     }
 
+    /// What is outside of a workspace that this invocation loads.
+    fn outside<'a>(&self, library: &'a Library<'a>) -> Outside<'a> {
+        Outside { syntax_check: self.syntax_check.clone(), ..Outside::host(library) }
+    }
+
     /// The workspace, loaded and checked, as one platform has it.
     pub(super) fn workspace(&self) -> Result<Workspace, Stop> {
         let layout = self.layout()?;
         let workspace = included::loaded(self, &layout, |library| {
-            load(layout.root(), self.platform(), &Outside::host(library))
+            load(layout.root(), self.platform(), &self.outside(library))
         })?;
         self.mask_urls_of(&workspace);
         Ok(workspace)
@@ -144,7 +155,7 @@ impl Session {
         let layout = self.layout()?;
         included::loaded(self, &layout, |library| {
             let (chosen, current) = (chosen.clone(), current.clone());
-            let outside = Outside { chosen, current, ..Outside::host(library) };
+            let outside = Outside { chosen, current, ..self.outside(library) };
             Workspaces::load(layout.root(), self.wanted(), &outside)
         })
         .map(|workspaces| self.mask_urls_of_all(workspaces))
@@ -154,7 +165,7 @@ impl Session {
     pub(super) fn workspaces_with(&self, set: &Assignments) -> Result<Workspaces, Stop> {
         let layout = self.layout()?;
         included::loaded(self, &layout, |library| {
-            let outside = Outside { assignments: set.clone(), ..Outside::host(library) };
+            let outside = Outside { assignments: set.clone(), ..self.outside(library) };
             Workspaces::load(layout.root(), self.wanted(), &outside)
         })
         .map(|workspaces| self.mask_urls_of_all(workspaces))

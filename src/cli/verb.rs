@@ -409,6 +409,24 @@ pub(super) enum Verb {
 }
 
 impl Verb {
+    /// Whether it shows something of the workspace, and never runs a command of it.
+    pub(super) fn only_looks(&self) -> bool {
+        matches!(
+            self,
+            Self::Plan { .. }
+                | Self::Status { .. }
+                | Self::Explain { .. }
+                | Self::List { .. }
+                | Self::Graph { .. }
+                | Self::Affected { .. }
+                | Self::Matrix { .. }
+                | Self::Logs { .. }
+                | Self::Env { .. }
+                | Self::Clean { .. }
+                | Self::Outdated(_)
+        )
+    }
+
     /// The subsystems and groups that it works on, if it takes some.
     pub(super) fn names(&mut self) -> Option<&mut Vec<String>> {
         match self {

@@ -66,7 +66,7 @@ pub use runner::Runner;
 pub use sandbox::{Sandbox, can_sandbox, sandbox_holds};
 pub use shell::{Shell, is_one_program};
 pub use strays::VARIABLE as MARK;
-pub use syntax::{SyntaxError, syntax_error};
+pub use syntax::{SyntaxCheck, SyntaxError};
 
 use crate::model::{Fault, Secrets, shown_url};
 

@@ -5,9 +5,12 @@
 //! here, and the doubtful ones are left to the shell.
 
 use std::{
+    collections::BTreeMap,
     iter::Peekable,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     str::Chars,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use super::Shell;
@@ -22,16 +25,71 @@ pub struct SyntaxError {
     pub why: String,
 }
 
-/// What `shell` finds wrong with `line` before it runs any of it. A shell that is not here, or speaks
-/// a language of its own, is not asked.
-pub fn syntax_error(shell: &Shell, line: &str) -> Option<SyntaxError> {
-    let dialect = shell.dialect()?;
-    if is_surely_sound(line) {
-        return None;
+/// Checks the syntax of commands by asking shells, each command once; clones share their answers.
+#[derive(Clone, Debug, Default)]
+pub struct SyntaxCheck {
+    /// What was answered, by shell and command; nothing if no shell may be asked.
+    answers: Option<Arc<Mutex<Answers>>>,
+}
+
+type Answers = BTreeMap<(PathBuf, String), Option<SyntaxError>>;
+
+impl SyntaxCheck {
+    /// Finds nothing wrong with any command, and starts no process.
+    pub fn off() -> Self {
+        Self::default()
     }
+
+    /// Starts a shell for each command that is not plain.
+    pub fn on() -> Self {
+        Self { answers: Some(Arc::default()) }
+    }
+
+    /// What `shell` finds wrong with `line` before it runs any of it. Only a shell of the system that
+    /// speaks a known language is asked.
+    pub fn error(&self, shell: &Shell, line: &str) -> Option<SyntaxError> {
+        let answers = self.answers.as_ref()?;
+        let dialect = shell.dialect()?;
+        if is_surely_sound(line) {
+            return None;
+        }
+        let program = shell_of_the_system(dialect)?;
+        let key = (program, line.to_owned());
+        let known = |answers: &Mutex<Answers>| {
+            answers.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+        };
+        if let Some(answer) = known(answers) {
+            return answer;
+        }
+        let answer = ask(&key.0, line);
+        answers.lock().unwrap_or_else(PoisonError::into_inner).insert(key, answer.clone());
+        answer
+    }
+}
+
+/// Where only the administrator of a machine puts programs.
+const SYSTEM: &[&str] = &["/bin", "/usr/bin"];
+
+/// The file of the shell `name`, a path or what PATH has first, if it is one of the system. Any other
+/// file may be somebody's program with the name of a shell, which must not run before the user runs
+/// something.
+fn shell_of_the_system(name: &str) -> Option<PathBuf> {
+    let path = if name.contains('/') {
+        PathBuf::from(name)
+    } else {
+        let paths = std::env::var_os("PATH")?;
+        std::env::split_paths(&paths).map(|dir| dir.join(name)).find(|path| path.is_file())?
+    };
+    let folder = path.parent()?;
+    SYSTEM.iter().any(|system| folder == Path::new(system)).then_some(path)
+}
+
+/// What `shell` says of `line`, without running it. The environment is left out: variables such as
+/// `SHELLOPTS` change how a shell reads.
+fn ask(shell: &Path, line: &str) -> Option<SyntaxError> {
     let _unmarked = Unmarked::begin();
-    let asked =
-        Command::new(dialect).args(["-n", "-c", line]).stdin(Stdio::null()).output().ok()?;
+    let mut command = Command::new(shell);
+    let asked = command.args(["-n", "-c", line]).env_clear().stdin(Stdio::null()).output().ok()?;
     if asked.status.success() {
         return None;
     }
@@ -235,13 +293,42 @@ mod tests {
 
     #[test]
     fn errors_are_told_with_their_lines() {
-        let told = |line| syntax_error(&Shell::Sh, line);
+        let told = |line| SyntaxCheck::on().error(&Shell::Sh, line);
         assert_eq!(told("echo a && echo b > c 2>&1"), None);
         assert_eq!(told("for a in b; do echo $a; done"), None);
         let error = told("echo\nif true; then\n  echo\n}\n").unwrap();
         assert!(error.line.is_some_and(|line| line > 3) && !error.why.is_empty(), "{error:?}");
         assert_eq!(told("echo \"a").unwrap().line, Some(1));
-        assert_eq!(syntax_error(&Shell::Words(vec!["python3".into(), "-c".into()]), "if"), None);
+        let python = Shell::Words(vec!["python3".into(), "-c".into()]);
+        assert_eq!(SyntaxCheck::on().error(&python, "if"), None);
+        assert_eq!(SyntaxCheck::off().error(&Shell::Sh, "if"), None);
+    }
+
+    #[test]
+    fn each_command_is_asked_for_once() {
+        let check = SyntaxCheck::on();
+        for _ in 0..2 {
+            assert!(check.clone().error(&Shell::Sh, "echo $(").is_some());
+            assert_eq!(check.error(&Shell::Sh, "echo $(a)"), None);
+            assert_eq!(check.error(&Shell::Sh, "plain"), None);
+        }
+        let answers = check.answers.unwrap();
+        assert_eq!(answers.lock().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn only_shells_of_the_system_are_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let planted = folder.path().join("sh");
+        std::fs::write(&planted, "#!/bin/sh\necho planted: syntax error >&2; exit 2\n").unwrap();
+        rustix::fs::chmod(&planted, rustix::fs::Mode::from_raw_mode(0o755)).unwrap();
+        let planted = planted.to_str().unwrap();
+        for shell in [planted, "./sh", "../bin/sh", "bin/sh"] {
+            assert_eq!(shell_of_the_system(shell), None, "{shell}");
+            let shell = Shell::Words(vec![shell.to_owned(), "-c".into()]);
+            assert_eq!(SyntaxCheck::on().error(&shell, "echo $("), None);
+        }
+        assert_eq!(shell_of_the_system("/bin/sh"), Some("/bin/sh".into()));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::manifest::{
     BuildDoc, Findings, Node, Pairs, Scalar, SourceDoc, Sp, pairs, scalar, scalars,
 };
 use crate::model::parse_duration;
-use crate::process::{Shell, looks_secret, syntax_error};
+use crate::process::{Shell, looks_secret};
 
 /// How long a build may take if its spec does not say.
 const TIMEOUT: Duration = Duration::from_secs(60 * 60);
@@ -160,7 +160,7 @@ fn commands(node: &Node, scope: &Scope, found: &mut Findings) -> Option<Vec<Text
     let mut commands = Vec::new();
     for scalar in node.one_or_many().iter().filter_map(Node::scalar) {
         let command = scope.text(scalar, found)?.trimmed();
-        check_syntax(&Shell::Sh, &command, scalar, found);
+        check_syntax(&Shell::Sh, scope, &command, scalar, found);
         commands.push(command);
     }
     Some(commands)
@@ -183,8 +183,15 @@ fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
 
 /// Better told before anything runs than by a shell in the middle of a build. `command` is what `step`
 /// was rendered of.
-pub fn check_syntax(shell: &Shell, step: &Text, command: &Scalar, found: &mut Findings) {
-    let Some(error) = syntax_error(shell, &step.expand(&Places::stand_ins())) else { return };
+pub fn check_syntax(
+    shell: &Shell,
+    scope: &Scope,
+    step: &Text,
+    command: &Scalar,
+    found: &mut Findings,
+) {
+    let text = step.expand(&Places::stand_ins());
+    let Some(error) = scope.syntax_check().error(shell, &text) else { return };
     let what = format!("the shell cannot read this command: {}", error.why);
     let help = "look for quotes, brackets and keywords that are not closed";
     // What is not closed is only noticed at the end.

@@ -86,7 +86,7 @@ fn resolve(
         manifest: &manifest,
         versions: Versions { stated: &settings.versions, lock: &lock, outside },
         is_listed,
-        engine: &Engine::new(),
+        engine: &Engine::new().checking(outside.syntax_check.clone()),
         environment: &outside.environment,
         assignments: &outside.assignments,
         platform,

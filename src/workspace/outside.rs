@@ -9,6 +9,7 @@ use super::{Environment, Library, Task};
 use crate::{
     manifest::{HeadDoc, Node, Style},
     model::{Name, Version},
+    process::SyntaxCheck,
 };
 
 /// Variables that a command line sets, by the file whose tasks they are for.
@@ -29,6 +30,8 @@ pub struct Outside<'a> {
     pub chosen: BTreeMap<Name, Version>,
     /// What schemes came to just now, whatever is locked.
     pub current: BTreeMap<Name, Version>,
+    /// What checks the syntax of commands; a workspace that is only looked at needs none.
+    pub syntax_check: SyntaxCheck,
 }
 
 impl<'a> Outside<'a> {
@@ -40,6 +43,7 @@ impl<'a> Outside<'a> {
             assignments: Assignments::new(),
             chosen: BTreeMap::new(),
             current: BTreeMap::new(),
+            syntax_check: SyntaxCheck::on(),
         }
     }
 }

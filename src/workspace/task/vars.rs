@@ -189,7 +189,7 @@ fn tried(
         }
         Variable::Sh(Template(line)) | Variable::Secret(Secret::Sh(Template(line))) => {
             if let Some(command) = scope.tried(line, is_guess(&line.text), found) {
-                build::check_syntax(shell, &command.trimmed(), line, found);
+                build::check_syntax(shell, scope, &command.trimmed(), line, found);
             }
             Word::from(STAND_IN)
         }

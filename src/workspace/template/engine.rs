@@ -11,6 +11,8 @@ use minijinja::{
     value::{FunctionArgs, FunctionResult, Rest, ValueKind, ValueOrKwargs},
 };
 
+use crate::process::SyntaxCheck;
+
 use super::{
     constants, functions, guards,
     meter::{Total, Weight, settle, weight},
@@ -28,6 +30,8 @@ pub type Growth = fn(&[Value]) -> u64;
 pub struct Engine {
     environment: Environment<'static>,
     total: Arc<Total>,
+    /// What checks the syntax of the commands that it renders.
+    pub syntax_check: SyntaxCheck,
 }
 
 impl Default for Engine {
@@ -47,6 +51,12 @@ impl Engine {
         Self::charging(Total::without_end())
     }
 
+    /// The same, where `check` reads the commands.
+    #[must_use]
+    pub fn checking(self, syntax_check: SyntaxCheck) -> Self {
+        Self { syntax_check, ..self }
+    }
+
     fn charging(total: Total) -> Self {
         let mut environment = Environment::empty();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -63,7 +73,7 @@ impl Engine {
         environment.set_syntax(syntax.expect("delimiters that differ and are not empty are valid"));
         let total = Arc::new(total);
         guards::add(&mut environment, &total);
-        let mut engine = Self { environment, total };
+        let mut engine = Self { environment, total, syntax_check: SyntaxCheck::off() };
         engine.format_as_shells_do();
         functions::add(&mut engine);
         engine

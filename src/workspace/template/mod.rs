@@ -26,6 +26,7 @@ use super::Text;
 use crate::{
     manifest::{Findings, Scalar},
     model::{Diagnostic, Span, suggestion},
+    process::SyntaxCheck,
 };
 
 /// How long rendered text may be, in bytes.
@@ -65,6 +66,11 @@ impl<'e> Scope<'e> {
         let places = Text::PLACES.iter();
         scope.extend(places.map(|name| ((*name).to_owned(), place(*name))));
         scope
+    }
+
+    /// What checks the syntax of commands.
+    pub fn syntax_check(&self) -> &SyntaxCheck {
+        &self.engine.syntax_check
     }
 
     /// Adds words; one that is there already gets another meaning.
