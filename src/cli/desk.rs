@@ -125,28 +125,26 @@ impl<'a> Desk<'a> {
         claimant.claim(&self.remote, async |known| self.after(known).await).await
     }
 
+    /// The tags that are versions and those that look like some, asked in one go.
     async fn tags(&self) -> Result<Vec<RemoteTag>, Fault> {
-        self.tags_of(&[self.subsystem.tag.as_str()]).await
-    }
-
-    async fn tags_of(&self, stems: &[&str]) -> Result<Vec<RemoteTag>, Fault> {
-        match self.means.offline {
-            false => self.remote.tags(stems).await,
-            true => tags_here(self.history).await,
-        }
-    }
-
-    /// Looks for tags that somebody may have meant as versions. A warning is not worth a failure.
-    async fn look_for_alike(&self) -> Option<Fault> {
-        let stems = alike_stems(&self.subsystem.name, &self.subsystem.tag);
-        let stems: Vec<&str> = stems.iter().map(String::as_str).collect();
-        mistaken(self.subsystem, &self.tags_of(&stems).await.ok()?)
+        let tags = match self.means.offline {
+            true => tags_here(self.history).await?,
+            false => {
+                let mut stems = alike_stems(&self.subsystem.name, &self.subsystem.tag);
+                stems.push(self.subsystem.tag.as_str().to_owned());
+                let stems: Vec<&str> = stems.iter().map(String::as_str).collect();
+                self.remote.tags(&stems).await?
+            }
+        };
+        self.warning.get_or_init(async || mistaken(self.subsystem, &tags)).await;
+        Ok(tags)
     }
 
     /// The version after those that are `known`.
     async fn after(&self, known: &[Taken<'_>]) -> Result<Next, Fault> {
-        if known.is_empty() {
-            self.warning.get_or_init(|| self.look_for_alike()).await;
+        // Who claims has not looked for others yet; a warning is not worth a failure.
+        if known.is_empty() && !self.warning.initialized() {
+            let _ = self.tags().await;
         }
         match self.scheme {
             Scheme::Date => self.after_dates(known),
