@@ -66,7 +66,7 @@ fn paths_of(file: &Path) -> Paths {
     if module.last().is_some_and(|last| last == "mod" || last == "lib") {
         module.pop();
     }
-    Paths::of(&text, module)
+    Paths::of(&text, &module)
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn an_import_is_seen_however_it_is_written() {
         "use crate::r#b::X;",
         "use ::forge::b::X;",
     ] {
-        let own = Paths::of(code, vec!["a".into(), "file".into()]).own;
+        let own = Paths::of(code, &["a".into(), "file".into()]).own;
         assert!(
             own.iter().any(|path| path.first().is_some_and(|room| room == "b")),
             "{code}: {own:?}"
@@ -165,12 +165,12 @@ fn an_import_is_seen_however_it_is_written() {
     for code in
         ["use crate as all;", "use crate::{self as all};", "use crate::*;", "use super::super::*;"]
     {
-        let own = Paths::of(code, vec!["a".into(), "file".into()]).own;
+        let own = Paths::of(code, &["a".into(), "file".into()]).own;
         assert!(own.iter().any(Vec::is_empty), "{code}: {own:?}");
     }
     let none =
         "// use crate::b;\n/* crate::b */ const S: &str = \"crate::b\"; use self::b; use super::b;";
-    let own = Paths::of(none, vec!["a".into(), "file".into()]).own;
+    let own = Paths::of(none, &["a".into(), "file".into()]).own;
     assert!(own.iter().all(|path| path[0] == "a"), "{own:?}");
 }
 

@@ -183,8 +183,8 @@ fn a_file_that_was_edited_where_it_lies_is_not_packed() {
     sandbox.forge("ensure --no-publish").succeeds();
     edit_in_place(&sandbox.path(".forge/installed/tool/tool"));
     sandbox.forge("package tool").succeeds();
-    let packed = fs::read_dir(sandbox.path(".forge/dist")).unwrap().map(|e| e.unwrap().path());
-    let packed = packed.filter(|path| path.extension().is_some_and(|e| e == "gz")).next().unwrap();
+    let mut dist = fs::read_dir(sandbox.path(".forge/dist")).unwrap().map(|e| e.unwrap().path());
+    let packed = dist.find(|path| path.extension().is_some_and(|e| e == "gz")).unwrap();
     let unpack = std::process::Command::new("tar").arg("xzOf").arg(packed).arg("tool").output();
     assert_eq!(unpack.unwrap().stdout, fs::read(sandbox.path("code/tool/tool.sh")).unwrap());
 }

@@ -334,6 +334,80 @@ fn builds_that_use_make_share_the_budget_of_jobs() {
     assert_eq!(most, 2, "{run}");
 }
 
+/// Where a system allows little, forge says so: it neither panics nor is it ended by a signal.
+#[test]
+fn limits_of_the_system_end_in_an_error() {
+    let sandbox = Sandbox::new().script("a", "v1").script("b", "v1");
+    let forge = sandbox.forge("ensure").command().get_program().to_owned();
+    let limits = ["-n 5", "-n 6", "-n 7", "-n 8", "-n 12", "-n 24", "-n 64"].into_iter();
+    for limit in limits.chain(["-v 300000", "-v 500000", "-v 4000000"]) {
+        let mut limited = sandbox.forge("ensure");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit {limit}; exec timeout 60 \"$0\" ensure")]).arg(&forge);
+        shell.current_dir(sandbox.root());
+        for (key, value) in limited.command().get_envs() {
+            shell.env(key, value.unwrap_or_default());
+        }
+        let output = shell.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let code = output.status.code();
+        assert!(matches!(code, Some(0..=4)), "{limit}: {code:?}\n{said}");
+        assert!(!said.contains("panicked"), "{limit}: {said}");
+        let shown = format!("{}{said}", String::from_utf8_lossy(&output.stdout));
+        assert!(code == Some(0) || shown.contains("error"), "{limit}: {shown}");
+    }
+}
+
+/// Whatever a process says of itself, and whatever it forgets.
+#[test]
+fn no_process_of_a_build_outlives_it() {
+    let ways = [
+        "FORGE_COMMAND=services-x setsid SLEEP &",
+        "FORGE_COMMAND=services-0123456789abcdef-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef setsid SLEEP &",
+        "FORGE_COMMAND=${FORGE_COMMAND%-*}-x setsid SLEEP &",
+        "FORGE_COMMAND=${FORGE_COMMAND%%-*}-0-1 setsid SLEEP &",
+        "env -i setsid SLEEP &",
+        // In a group of its own, but in the session of forge.
+        "env -i perl -e 'setpgrp(0, 0); exec @ARGV' SLEEP &",
+        "(env -i setsid sh -c '(setsid SLEEP &) ; exit' &) ; exit",
+        "env -i setsid sh -c 'trap \"\" TERM; SLEEP; SLEEP' &",
+    ];
+    for way in ways {
+        let marker = Marker::new();
+        let sleep = format!("{} >/dev/null 2>&1", marker.sleep());
+        let script = format!("#!/bin/sh\n{}\nsleep 0.05\n", way.replace("SLEEP", &sleep));
+        let sandbox = Sandbox::new().file("leave.sh", &script).spec(
+            "tool",
+            "v1",
+            "build: { run: 'sh {{ root }}/leave.sh; printf \"#!/bin/sh\\n\" > {{ out }}/tool' }\n",
+        );
+        sandbox.forge("ensure").succeeds();
+        assert_eq!(marker.alive(), 0, "{way}");
+    }
+}
+
+/// Who becomes forge may have started something before, and that is none of forge's business.
+#[test]
+fn what_was_there_before_forge_stays() {
+    let marker = Marker::new();
+    let sandbox = Sandbox::new().script("tool", "v1");
+    let mut forge = sandbox.forge("ensure");
+    let line = format!("{} >/dev/null 2>&1 & echo $! >&2; exec \"$@\"", marker.sleep());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &line, "sh"]).arg(forge.command().get_program());
+    shell.args(forge.command().get_args()).current_dir(sandbox.root());
+    for (key, value) in forge.command().get_envs() {
+        shell.env(key, value.unwrap_or_default());
+    }
+    let output = shell.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let was_alive = marker.alive();
+    let pid = said.lines().next().and_then(|line| line.parse().ok()).expect("its number");
+    signal("KILL", pid);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(was_alive, 1);
+}
+
 /// In a container the session of a process may have begun outside, where it has no number.
 #[test]
 fn in_a_namespace_of_processes_strays_are_ended_too() {

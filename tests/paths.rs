@@ -16,10 +16,10 @@ pub struct Paths {
 
 impl Paths {
     /// Those of `code`, which is the source of `module`.
-    pub fn of(code: &str, module: Vec<String>) -> Self {
+    pub fn of(code: &str, module: &[String]) -> Self {
         let tokens: TokenStream = code.parse().expect("tokens of Rust");
         let mut paths = Self::default();
-        paths.walk(tokens, &module);
+        paths.walk(tokens, module);
         paths
     }
 

@@ -207,6 +207,42 @@ fn a_service_that_ends_is_told_with_its_last_words() {
 }
 
 #[test]
+fn a_last_line_without_a_newline_is_logged_and_told() {
+    let Some(stack) = Stack::new() else { return };
+    let words = "echo one\nprintf 'bye'\nprintf 'fatal: cannot open config' >&2\n";
+    let stack = stack.script("broken", &format!("{words}exit 3"), "");
+    let run = stack.forge("up").exits(1);
+    run.says("broken ended with code 3 before it was ready").says("fatal: cannot open config");
+    let log = stack.sandbox.path(".forge/logs/services/broken.log");
+    let mut lines: Vec<_> = fs::read_to_string(log).unwrap().lines().map(str::to_owned).collect();
+    lines.sort();
+    assert_eq!(lines, ["bye", "fatal: cannot open config", "one"]);
+    stack.forge("logs broken").succeeds().says("fatal: cannot open config");
+}
+
+/// Nothing is between the supervisor and a service: signals, exit codes and children are its own.
+#[test]
+fn a_service_is_the_process_that_the_supervisor_started() {
+    let Some(stack) = Stack::new() else { return };
+    let lines = "ps -o pid= --ppid $$ >&2\ntrap 'printf ended; exit 9' TERM\nprintf begun\n\
+                 while :; do sleep 0.05; done";
+    let stack = stack.script("one", lines, "").script("killed", "printf last\nkill -9 $$", "");
+    let run = stack.forge("up").exits(1);
+    run.says("killed ended with code").says("last");
+    let states = Services::of(&stack.forge("up --dry-run --json").succeeds());
+    let supervisor = stack.supervisor();
+    let parent = fs::read_to_string(format!("/proc/{}/stat", states.pid("one"))).unwrap();
+    let parent: Vec<_> = parent.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    assert_eq!(parent[1], supervisor.to_string(), "its parent");
+    assert_eq!(parent[2], states.pid("one").to_string(), "it leads its group");
+    stack.forge("down one").succeeds();
+    let log = fs::read_to_string(stack.sandbox.path(".forge/logs/services/one.log")).unwrap();
+    assert!(log.contains("begunended\n"), "{log}");
+    // The one child that it saw is the `ps` that looked.
+    assert_eq!(log.lines().filter(|line| line.trim().parse::<u32>().is_ok()).count(), 1, "{log}");
+}
+
+#[test]
 fn a_service_that_keeps_ending_is_told() {
     let Some(stack) = Stack::new() else { return };
     let ready = "  restart: on-failure\n  ready: { run: 'false', period: 10s }\n";

@@ -92,11 +92,13 @@ impl Uncommitted {
         let host = session.host.clone();
         // Made here, so that two threads do not make one each.
         host.runtime()?;
-        Ok(Self(std::thread::spawn(move || {
+        let compare = move || {
             let runner = host.runner(1);
             let Some(history) = History::around(&runner, &root) else { return Ok(Vec::new()) };
             host.runtime()?.wait_for(history.uncommitted())
-        })))
+        };
+        let begun = std::thread::Builder::new().spawn(compare);
+        begun.map(Self).map_err(|error| Fault::io("cannot start a thread", &error))
     }
 
     fn join(self) -> Result<Vec<String>, Fault> {

@@ -17,10 +17,12 @@ use std::{
 
 use tokio::runtime::{Builder, Runtime};
 
+use super::limits::{files_are_free, threads_are_free};
 use crate::{
     console,
     model::{Fault, Kind, KnownSecrets},
     process::{Cancel, Runner, environment_secrets},
+    service::is_service,
 };
 
 /// What this process has once. Clones are the same.
@@ -95,7 +97,7 @@ impl Host {
 
     /// [`Self::runner`], which ends with `cancel`.
     pub(super) fn runner_until(&self, jobs: usize, cancel: Cancel) -> Runner {
-        Runner::new(jobs, cancel).guarded().masking(self.0.secrets.clone())
+        Runner::new(jobs, cancel).guarded().sparing(is_service).masking(self.0.secrets.clone())
     }
 
     /// Says that from here on signals cancel the run: whoever holds the answer looks at
@@ -133,25 +135,70 @@ impl Host {
 fn new_runtime() -> Result<Runtime, Fault> {
     let cannot = |error: &std::io::Error| {
         Fault::io("cannot start the threads of a run", error).hint(
-            "the limit of processes may be too low (`ulimit -u`), or that of memory (`ulimit -v`)",
+            "a limit may be too low: of processes (`ulimit -u`), memory (`ulimit -v`) or open files (`ulimit -n`)",
         )
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    files_are_free().map_err(|error| cannot(&error))?;
     threads_are_free(threads).map_err(|error| cannot(&error))?;
     let built = Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     built.map_err(|error| cannot(&error))
 }
 
-/// Whether the system has `count` more threads: tokio panics where it has not.
-fn threads_are_free(count: usize) -> std::io::Result<()> {
-    let (hold, held) = std::sync::mpsc::channel::<()>();
-    let held = std::sync::Mutex::new(held);
-    std::thread::scope(|scope| {
-        // Each waits for the end of the channel, so that all are there at once.
-        let wait = || drop(held.lock().map(|held| held.recv()));
-        let started = (0..count)
-            .try_for_each(|_| std::thread::Builder::new().spawn_scoped(scope, wait).map(drop));
-        drop(hold);
-        started
-    })
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead, BufReader, Write},
+        process::{Child, Command, Stdio},
+        time::Duration,
+    };
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    use super::*;
+
+    /// The variable by which this test program, started once more, knows what to be.
+    const PART: &str = "FORGE_TEST_HOST";
+
+    /// Not a test by itself: a command that waited once, and is about to wait again.
+    #[test]
+    fn parts() {
+        let Ok(part) = std::env::var(PART) else { return };
+        let host = Host::of_process();
+        host.runtime().unwrap().block_on(async {});
+        let at_work = (part == "at work").then(|| host.at_work().unwrap());
+        writeln!(std::io::stdout(), "\nbetween").unwrap();
+        let limit = std::time::Instant::now() + Duration::from_secs(20);
+        while !host.cancel().is_cancelled() && std::time::Instant::now() < limit {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        drop(at_work);
+        exit(if host.cancel().is_cancelled() { 3 } else { 4 });
+    }
+
+    /// This test program once more, when it is between two waits.
+    fn between(part: &str) -> Child {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "cli::host::tests::parts", "--nocapture"])
+            .env(PART, part)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.map_while(Result::ok).any(|line| line == "between"));
+        child
+    }
+
+    #[test]
+    fn a_signal_between_two_waits_ends_forge_or_cancels_its_work() {
+        for (part, signal, code) in
+            [("idle", Signal::INT, 130), ("idle", Signal::TERM, 130), ("at work", Signal::INT, 3)]
+        {
+            let mut child = between(part);
+            let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).unwrap();
+            kill_process(pid, signal).unwrap();
+            assert_eq!(child.wait().unwrap().code(), Some(code), "{part}, {signal:?}");
+        }
+    }
 }

@@ -26,6 +26,7 @@ mod history;
 mod host;
 mod included;
 mod init;
+mod limits;
 mod lint;
 mod list;
 mod lock;
@@ -68,7 +69,7 @@ use crate::{
     model::{Fault, Kind, Problems},
     process::{guardian, keep_memory_private},
     report::{render_fault, render_problems},
-    service::look,
+    service::{last_line, look},
     workspace::LoadError,
 };
 use actions::Actions;
@@ -107,8 +108,12 @@ impl From<LoadError> for Stop {
 
 /// Runs forge with the arguments of this process.
 pub fn main() -> ExitCode {
-    keep_memory_private();
     let argv: Vec<_> = std::env::args_os().collect();
+    // It knows nothing, and other processes of forge have to see whose it is.
+    if argv.get(1).is_some_and(|first| first == last_line::ARGUMENT) {
+        return last_line::main(&argv[2..]);
+    }
+    keep_memory_private();
     if argv.get(1).is_some_and(|first| first == guardian::ARGUMENT) {
         guardian::main();
         return ExitCode::SUCCESS;
@@ -129,7 +134,8 @@ pub fn main() -> ExitCode {
     let groups = args.global.groups.clone();
     let session = Session::new(args.global);
     let verb = args.verb.unwrap_or(Verb::List { all: false });
-    match with_groups(verb, groups).and_then(|verb| run(&session, verb)) {
+    let ready = limits::start().map_err(Stop::from);
+    match ready.and_then(|()| with_groups(verb, groups)).and_then(|verb| run(&session, verb)) {
         Ok(code) => ExitCode::from(code),
         Err(stop) => ExitCode::from(tell(&session, stop)),
     }

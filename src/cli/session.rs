@@ -16,6 +16,7 @@ use crate::{
     process::Runner,
     provenance::{Classes, Permission, Surroundings, may_publish},
     report::Style,
+    service::is_service,
     store::{self, Store, StoreUrl, Waits},
     ui,
     workspace::{Assignments, Outside, Wanted, Workspace, Workspaces, find_root, load},
@@ -176,7 +177,8 @@ impl Session {
             workspace.stores.iter().filter_map(|url| StoreUrl::parse(url).ok()?.gitea_host());
         // Costs nothing until a login is asked for.
         // What masks secrets would mask the very answer.
-        let runner = Arc::new(Runner::new(1, self.host.cancel().clone()).guarded());
+        let runner = Runner::new(1, self.host.cancel().clone()).guarded();
+        let runner = Arc::new(runner.sparing(is_service));
         let environment = settings.environment.clone();
         let logins = Discovery::new(environment, gitea_hosts.collect(), runner, root)
             .telling(self.host.secrets().clone());

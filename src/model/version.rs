@@ -87,13 +87,10 @@ impl Version {
     /// commits of one branch are two releases.
     #[must_use]
     pub fn label(&self, commit: Option<&str>) -> String {
-        match (self, commit) {
-            (Self::Pin(text), _) => text.replace('/', "-"),
-            (Self::Ref(text), Some(commit)) => {
-                let short = commit.get(..12).unwrap_or(commit);
-                format!("{}-{short}", text.replace('/', "-"))
-            }
-            (Self::Ref(text), None) => text.replace('/', "-"),
+        let text = self.as_str().replace('/', "-");
+        match commit.filter(|_| self.is_moving()) {
+            Some(commit) => format!("{text}-{}", commit.get(..12).unwrap_or(commit)),
+            None => text,
         }
     }
 }

@@ -166,9 +166,14 @@ fn are_unchanged(root: &File, lines: &[&[u8]]) -> bool {
     let share = lines.len().div_ceil(threads).max(WORTH_A_THREAD);
     let (mine, others) = lines.split_at(share);
     thread::scope(|scope| {
-        let others: Vec<_> =
-            others.chunks(share).map(|lines| scope.spawn(move || all(lines))).collect();
-        all(mine) && others.into_iter().all(|thread| thread.join().unwrap_or(false))
+        let begin = |lines| thread::Builder::new().spawn_scoped(scope, move || all(lines)).ok();
+        let others: Vec<_> = others.chunks(share).map(|lines| (lines, begin(lines))).collect();
+        all(mine)
+            && others.into_iter().all(|(lines, thread)| match thread {
+                Some(thread) => thread.join().unwrap_or(false),
+                // The system has no thread left.
+                None => all(lines),
+            })
     })
 }
 

@@ -12,7 +12,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde::{Deserialize, Serialize};
 
-use super::strays::{mark_of, marked, processes, status_field};
+use super::strays::{marked, processes, status_field};
 
 /// How long killed processes are waited for.
 const KILLED: Duration = Duration::from_secs(5);
@@ -112,10 +112,12 @@ fn began(process: Pid) -> u64 {
     status_field(process, 19).and_then(|ticks| ticks.parse().ok()).unwrap_or(0)
 }
 
-/// The living processes that carry exactly `mark`.
+/// The living processes whose mark begins with `mark`.
 pub fn carriers(mark: &str) -> Vec<Known> {
-    let carriers = marked(mark).into_iter().filter(|pid| mark_of(*pid).as_deref() == Some(mark));
-    carriers.filter_map(|process| Known::of(process.as_raw_nonzero().get())).collect()
+    marked(mark)
+        .into_iter()
+        .filter_map(|process| Known::of(process.as_raw_nonzero().get()))
+        .collect()
 }
 
 /// Ends all processes that `living` finds, and those that it finds later: asks each, and kills what is

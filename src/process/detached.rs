@@ -9,14 +9,16 @@ use std::{
     process::{Command as Process, Stdio},
 };
 
-use super::{Command, CommandLine, Known, environment::Environment, program, strays};
+use super::{
+    Command, CommandLine, Known, children::Unmarked, environment::Environment, program, strays,
+};
 use crate::{
     disk::Folder,
     model::{Fault, Kind},
 };
 
-/// What the mark of a process begins with that is meant to outlive forge: no forge around takes it
-/// for something that a command left behind.
+/// What the mark of a process begins with that is meant to outlive forge. That alone makes no forge believe it:
+/// [`super::Runner::sparing`].
 pub const DETACHED: &str = "services-";
 
 /// Starts `command`, which names a program and its arguments, and leaves it alone. It gets what forge
@@ -50,11 +52,13 @@ pub fn start_detached(
     }
     process.env(strays::VARIABLE, mark).stdin(Stdio::null());
     process.stdout(file.try_clone().map_err(|e| cannot(&e))?).stderr(file);
+    let busy = Unmarked::begin();
     let mut child = process.spawn().map_err(|e| cannot(&e))?;
     let number = i32::try_from(child.id()).unwrap_or_default();
     let known = Known::of(number);
+    busy.started(known);
     // Nothing else waits for it; unwaited for, it would seem to be there after its end.
-    std::thread::spawn(move || child.wait());
+    let _ = std::thread::Builder::new().spawn(move || child.wait());
     known.ok_or_else(|| Fault::new(Kind::Failed, format!("`{}` ended at once", words[0])))
 }
 

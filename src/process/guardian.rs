@@ -32,13 +32,20 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::strays;
+use super::{census::Known, children::Unmarked, strays};
 
 /// The hidden first argument with which forge becomes the guardian.
 pub const ARGUMENT: &str = "--forge-guardian";
 
 /// How long the guardian lets processes end by themselves before it kills them.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// The path of this very program.
+pub fn this_program() -> PathBuf {
+    // The second path still works after the program was replaced on disk.
+    let own = PathBuf::from("/proc/self/exe");
+    std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or(own)
+}
 
 /// What the guardian does from its beginning to its end. The command line calls it, before
 /// anything else, when the first argument is [`ARGUMENT`].
@@ -111,10 +118,7 @@ impl Guardian {
     /// The command line that starts this very program as the guardian of processes
     /// that carry `mark`.
     pub fn of_this_program(mark: &str) -> Vec<OsString> {
-        // The second path still works after the program was replaced on disk.
-        let own = PathBuf::from("/proc/self/exe");
-        let program = std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or(own);
-        vec![program.into(), ARGUMENT.into(), mark.into()]
+        vec![this_program().into(), ARGUMENT.into(), mark.into()]
     }
 
     /// Starts the guardian, if it is not there yet. Takes about a millisecond, once.
@@ -163,6 +167,7 @@ fn spawn(words: &[OsString]) -> io::Result<(Child, PipeWriter)> {
     let (reader, writer) = io::pipe()?;
     // Must never make forge wait, not even when somebody stopped the guardian.
     rustix::io::ioctl_fionbio(&writer, true)?;
+    let busy = Unmarked::begin();
     let child = Command::new(&words[0])
         .args(&words[1..])
         // Ctrl-C in a terminal goes to the group of forge.
@@ -174,6 +179,7 @@ fn spawn(words: &[OsString]) -> io::Result<(Child, PipeWriter)> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
+    busy.started(i32::try_from(child.id()).ok().and_then(Known::of));
     Ok((child, writer))
 }
 
@@ -223,8 +229,9 @@ mod tests {
             std::process::exit(0);
         }
         let runner = Runner::new(1, Cancel::new()).guarded_by(|mark| {
-            let variable = format!("FORGE_TEST_MARK={mark}");
-            let words = ["env".into(), variable.into()].into_iter();
+            let folder = std::env::var(PART).unwrap_or_default();
+            let variables = [format!("{PART}={folder}"), format!("FORGE_TEST_MARK={mark}")];
+            let words = ["env".to_owned()].into_iter().chain(variables).map(OsString::from);
             words.chain(this_test("parts")).collect()
         });
         let line = "trap '' TERM; echo $$ > group; setsid sh -c 'echo $$ > stray; sleep 100' & \

@@ -16,6 +16,7 @@
 mod caches;
 mod cancel;
 mod census;
+mod children;
 mod detached;
 mod ending;
 mod environment;
@@ -57,12 +58,14 @@ pub use census::{Known, carriers, end_all, listener, outlast_all};
 pub use detached::{DETACHED, start_detached};
 pub use ending::timeout_fault;
 pub use environment_secrets::{environment_secrets, keep_memory_private};
+pub use guardian::this_program;
 pub use inherit::{Inherit, LOGINS, looks_secret};
 pub use log::tail;
 pub use program::{find_outside, is_program, path_outside};
 pub use runner::Runner;
 pub use sandbox::{Sandbox, can_sandbox, sandbox_holds};
 pub use shell::{Shell, is_one_program};
+pub use strays::VARIABLE as MARK;
 pub use syntax::{SyntaxError, syntax_error};
 
 use crate::model::{Fault, Secrets, shown_url};

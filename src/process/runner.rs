@@ -23,6 +23,8 @@ pub struct Runner {
     grace: Duration,
     /// The command line of the guardian, from the mark of this run's commands.
     guardian: Option<fn(&str) -> Vec<OsString>>,
+    /// Whether a mark is one of what is meant to outlive forge.
+    is_spared: fn(&str) -> bool,
     cancel: Cancel,
     /// What is masked in all that commands print and in what is said of them.
     secrets: KnownSecrets,
@@ -52,7 +54,8 @@ impl Runner {
     pub fn new(jobs: usize, cancel: Cancel) -> Self {
         let (shared, job_server) = (OnceLock::new(), OnceLock::new());
         let (grace, secrets) = (Duration::from_secs(2), KnownSecrets::default());
-        Self { jobs: jobs.max(1), grace, guardian: None, cancel, secrets, shared, job_server }
+        let (jobs, is_spared) = (jobs.max(1), no_mark as fn(&str) -> bool);
+        Self { jobs, grace, guardian: None, is_spared, cancel, secrets, shared, job_server }
     }
 
     /// Keeps commands from surviving a forge that is killed. Only for a program that
@@ -66,6 +69,14 @@ impl Runner {
     #[must_use]
     pub(super) fn guarded_by(mut self, words: fn(&str) -> Vec<OsString>) -> Self {
         self.guardian = Some(words);
+        self
+    }
+
+    /// Leaves processes alone whose mark `is_spared`, [`super::start_detached`]: a command may start what is
+    /// meant to outlive it. Without this there is nothing such.
+    #[must_use]
+    pub fn sparing(mut self, is_spared: fn(&str) -> bool) -> Self {
+        self.is_spared = is_spared;
         self
     }
 
@@ -86,7 +97,7 @@ impl Runner {
 
     fn shared(&self) -> &Shared {
         self.shared.get_or_init(|| {
-            let strays = Strays::adopt();
+            let strays = Strays::adopt(self.is_spared);
             let words = self.guardian.map(|words| words(strays.mark()));
             Shared::new(strays, words, self.grace)
         })
@@ -172,6 +183,10 @@ impl Runner {
         let ended = self.run_one(&command, line).await;
         ended.map_err(|fault| fault.in_words(|text| command.secrets.mask(text).into_owned()))
     }
+}
+
+fn no_mark(_: &str) -> bool {
+    false
 }
 
 impl CommandRunner for Runner {

@@ -6,64 +6,57 @@
 //! mark in its environment that its descendants inherit, so that a child of forge tells of which
 //! command it is: a running one, which may still use it, or one that is over.
 //!
+//! A process without a mark, or with one that nothing here confirms, belongs to some command: it is
+//! ended as soon as none runs. Only what forge's own account (`children`) has, and services, are spared; their
+//! mark is sealed, so that no command can make one up.
+//!
 //! What hides from this, since nothing on this level can see it: work handed to a service that ran
-//! before (a container, a compile server), a process that wipes its environment and leaves its
-//! group but not its session, and, on other systems than Linux, all strays.
+//! before (a container, a compile server), what lost its mark and outlives a forge that is killed, and,
+//! on other systems than Linux, all strays.
 
 use std::{
     collections::HashSet,
     fs,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime},
 };
 
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
 
 use super::{
-    detached::DETACHED,
+    census::Known,
+    children::account,
     group::{GRACE, KILLED, Remains, within},
 };
 
 /// The variable that holds the mark: `<forge's process>-<time>-<number of the command>`.
 pub const VARIABLE: &str = "FORGE_COMMAND";
 
-/// The commands that run, and how to tell their strays.
+/// How the strays of a run are told.
 pub struct Strays {
     /// What the marks of this run begin with.
     mark: String,
-    commands: Mutex<Commands>,
-}
-
-#[derive(Default)]
-struct Commands {
-    begun: u64,
-    running: HashSet<u64>,
+    /// Whether a mark is one of what is meant to outlive forge.
+    is_spared: fn(&str) -> bool,
+    begun: AtomicU64,
 }
 
 /// A command that runs.
 pub struct Marked<'a> {
     strays: &'a Strays,
-    number: u64,
-}
-
-/// What a process says about where it comes from.
-enum Origin {
-    /// This command of this run.
-    Command(u64),
-    /// Another run within this process, or what is meant to outlive forge.
-    Neighbour,
-    Unknown,
+    mark: String,
 }
 
 impl Strays {
-    /// From now on strays become children of this process.
-    pub fn adopt() -> Self {
+    /// From now on strays become children of this process. Those with a mark that `is_spared` are left alone.
+    pub fn adopt(is_spared: fn(&str) -> bool) -> Self {
+        account().open(|| children().into_iter().filter_map(known).collect());
         #[cfg(target_os = "linux")]
         // Fails on no Linux since 3.4; if it does, strays are init's as elsewhere.
         let _ = rustix::process::set_child_subreaper(Some(getpid()));
         let time = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
         let mark = format!("{}-{time:x}-", getpid().as_raw_nonzero());
-        Self { mark, commands: Mutex::default() }
+        Self { mark, is_spared, begun: AtomicU64::new(0) }
     }
 
     /// What the marks of all commands of this run begin with.
@@ -73,15 +66,10 @@ impl Strays {
 
     /// Counts another command.
     pub fn begin(&self) -> Marked<'_> {
-        let mut commands = self.commands();
-        commands.begun += 1;
-        let number = commands.begun;
-        commands.running.insert(number);
-        Marked { strays: self, number }
-    }
-
-    fn commands(&self) -> MutexGuard<'_, Commands> {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+        let number = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
+        let mark = format!("{}{number}", self.mark);
+        account().begins(mark.clone());
+        Marked { strays: self, mark }
     }
 
     /// The living strays of commands that are over.
@@ -93,39 +81,33 @@ impl Strays {
     }
 
     fn is_over(&self, pid: Pid) -> bool {
-        match self.origin(pid) {
-            Origin::Command(number) => !self.commands().running.contains(&number),
-            Origin::Neighbour => false,
-            // Nothing in this process starts sessions, so what is in another one is a
-            // stray, but of which command is unknown.
-            Origin::Unknown => {
-                self.commands().running.is_empty() && session_of(pid) != session_of(getpid())
-            }
+        let mark = mark_of(pid);
+        let account = account();
+        match mark {
+            Some(mark) if account.runs(&mark) => false,
+            Some(mark) if self.is_own(&mark) => true,
+            Some(mark) if (self.is_spared)(&mark) => false,
+            // Of which command it is, is unknown.
+            _ => account.is_idle() && !known(pid).is_some_and(|child| account.is_own(&child)),
         }
     }
 
-    fn origin(&self, pid: Pid) -> Origin {
-        let Some(mark) = mark_of(pid) else { return Origin::Unknown };
-        let own_process = format!("{}-", getpid().as_raw_nonzero());
-        match mark.strip_prefix(&self.mark).map(str::parse) {
-            Some(Ok(number)) => Origin::Command(number),
-            _ if mark.starts_with(&own_process) => Origin::Neighbour,
-            _ if mark.starts_with(DETACHED) => Origin::Neighbour,
-            _ => Origin::Unknown,
-        }
+    /// Whether `mark` is one of this run's.
+    fn is_own(&self, mark: &str) -> bool {
+        mark.strip_prefix(&self.mark).is_some_and(|number| number.parse::<u64>().is_ok())
     }
 }
 
 impl Marked<'_> {
     /// The mark of this command.
     pub fn mark(&self) -> String {
-        format!("{}{}", self.strays.mark, self.number)
+        self.mark.clone()
     }
 
     /// Ends what is left of the command outside its group, after all in it is gone: leaves it
     /// `patience` to end by itself, then tells it to, then kills it.
     pub async fn end(&self, patience: Duration) -> Remains {
-        self.strays.commands().running.remove(&self.number);
+        account().ends(&self.mark);
         if within(patience, || self.strays.living().is_empty()).await {
             return Remains::Nothing;
         }
@@ -154,7 +136,7 @@ impl Marked<'_> {
 
 impl Drop for Marked<'_> {
     fn drop(&mut self) {
-        self.strays.commands().running.remove(&self.number);
+        account().ends(&self.mark);
     }
 }
 
@@ -192,12 +174,6 @@ fn parent_of(process: Pid) -> Option<Pid> {
     pid(&status_field(process, 1)?)
 }
 
-/// The session of a process; `0` in a container whose sessions began outside of it, which is why
-/// getsid(2) by way of a type for processes, none of which is 0, does not do.
-fn session_of(process: Pid) -> Option<String> {
-    status_field(process, 3)
-}
-
 /// A field of `/proc/PID/stat`, proc(5), counted from the one after the name.
 pub(super) fn status_field(process: Pid, number: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).ok()?;
@@ -207,4 +183,8 @@ pub(super) fn status_field(process: Pid, number: usize) -> Option<String> {
 
 fn pid(text: &str) -> Option<Pid> {
     text.parse().ok().and_then(Pid::from_raw)
+}
+
+fn known(process: Pid) -> Option<Known> {
+    Known::of(process.as_raw_nonzero().get())
 }

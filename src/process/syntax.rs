@@ -11,6 +11,7 @@ use std::{
 };
 
 use super::Shell;
+use super::children::Unmarked;
 
 /// Why a shell cannot read a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,7 @@ pub fn syntax_error(shell: &Shell, line: &str) -> Option<SyntaxError> {
     if is_surely_sound(line) {
         return None;
     }
+    let _busy = Unmarked::begin();
     let asked =
         Command::new(dialect).args(["-n", "-c", line]).stdin(Stdio::null()).output().ok()?;
     if asked.status.success() {

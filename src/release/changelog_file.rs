@@ -261,7 +261,8 @@ impl<'f> Page<'f> {
             body.text.push_str(&beside_name(heading));
             body.read(below, changelog);
         }
-        body.text = body.text.trim_matches('\n').trim_end().to_owned();
+        let text = body.text.trim_start_matches('\n').trim_end();
+        body.text = String::from(text);
         let unreleased = (!unreleased.is_empty()).then_some(body);
         Self { head: &file[..head], unreleased, is_linked, sections, definitions }
     }

@@ -121,7 +121,7 @@ pub fn process(home: &Home, start: &Start) -> Value {
     let root = home.layout().root();
     let dir = service.dir.as_ref().map_or(root.to_owned(), |dir| root.join(dir.expand(places)));
     let mut process = json!({
-        "entrypoint": entrypoint(start),
+        "entrypoint": entrypoint(home, start),
         "working_dir": literal(&dir.display().to_string()),
         "environment": environment(service, places, binaries),
         "log_location": literal(&home.log(name).display().to_string()),
@@ -163,11 +163,14 @@ pub fn process(home: &Home, start: &Start) -> Value {
     process
 }
 
-/// A shell, which makes way for the program where it has nothing else to do, so that signals reach it.
-fn entrypoint(start: &Start) -> Vec<String> {
+/// A shell, which makes way for the program where it has nothing else to do, so that signals reach it;
+/// started by the script that sees to its last line.
+fn entrypoint(home: &Home, start: &Start) -> Vec<String> {
     let line = start.service.command.expand_in_shell(start.places);
     let line = if is_one_program(&line) { format!("exec {line}") } else { line };
-    ["/bin/sh", "-eu", "-c", &(start.prologue() + &line)].map(str::to_owned).to_vec()
+    let script = home.start().display().to_string();
+    let words = ["/bin/sh", &script, "/bin/sh", "-eu", "-c", &(start.prologue() + &line)];
+    words.map(str::to_owned).to_vec()
 }
 
 fn environment(service: &Service, places: &Places, binaries: &str) -> Vec<String> {
@@ -245,6 +248,8 @@ mod tests {
           "processes": {
             "nats": {
               "entrypoint": [
+                "/bin/sh",
+                "/w/.forge/state/services/start",
                 "/bin/sh",
                 "-eu",
                 "-c",

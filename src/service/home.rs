@@ -7,12 +7,14 @@ use std::{
 
 use crate::{
     archive::Hasher,
-    cache::{BusyLock, Patience, forge_folder, make_folder},
+    cache::{BusyLock, Patience, SealKey, forge_folder, make_folder},
     disk::EntryKind,
     model::{Fault, Layout, Name},
     process::{Cancel, DETACHED},
 };
 
+/// What marks are sealed as.
+const PURPOSE: &str = "services";
 /// How long the path of a socket may be, unix(7), with room for what the supervisor adds.
 const LONGEST_SOCKET: usize = 100;
 
@@ -40,9 +42,15 @@ impl Home {
         &self.layout
     }
 
-    /// The mark in the environment of the supervisor and of all that descends from it.
+    /// What the mark in the environment of the supervisor and of all that descends from it begins with.
     pub fn mark(&self) -> String {
         format!("{DETACHED}{}", self.key)
+    }
+
+    /// The whole mark, which only this user's forge can make: [`is_service`].
+    pub fn sealed_mark(&self) -> String {
+        let code = SealKey::of_user().code(PURPOSE, self.key.as_bytes());
+        format!("{}-{code}", self.mark())
     }
 
     /// The folder that all but logs are in.
@@ -68,6 +76,11 @@ impl Home {
     /// What the supervisor prints, and the services with it.
     pub fn output(&self) -> PathBuf {
         self.folder().join("supervisor.out")
+    }
+
+    /// The script that starts a service.
+    pub fn start(&self) -> PathBuf {
+        self.folder().join("start")
     }
 
     /// The script that looks whether `name` is ready.
@@ -140,6 +153,16 @@ impl Home {
     }
 }
 
+/// Whether `mark` is one that this user's forge gave to the services of some workspace. They outlive the
+/// command that started them.
+#[must_use]
+pub fn is_service(mark: &str) -> bool {
+    let parts = mark.strip_prefix(DETACHED).and_then(|rest| rest.split_once('-'));
+    let Some((key, code)) = parts else { return false };
+    let key_of_user = SealKey::of_user();
+    code.parse().is_ok_and(|code| key_of_user.confirms(PURPOSE, key.as_bytes(), &code))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,5 +177,17 @@ mod tests {
         assert_ne!(deep("a").socket(), deep("b").socket());
         assert_ne!(deep("a").mark(), deep("b").mark());
         assert_eq!(deep("a").mark(), deep("a").mark());
+    }
+
+    #[test]
+    fn a_mark_that_somebody_made_up_is_none() {
+        let home = Home::new(&Layout::new("/w".into()));
+        let sealed = home.sealed_mark();
+        assert!(is_service(&sealed) && sealed.starts_with(&home.mark()));
+        let other = Home::new(&Layout::new("/v".into()));
+        let moved = sealed.replace(&home.mark(), &other.mark());
+        for made_up in ["", "services-", "services-x", &home.mark(), &moved, &sealed[..89]] {
+            assert!(!is_service(made_up), "{made_up}");
+        }
     }
 }

@@ -96,9 +96,14 @@ fn stop_all(
             stop(home, supervisor, name, grace, &state)
         };
         thread::scope(|scope| {
-            let stopping: Vec<_> = wave.iter().map(|name| scope.spawn(|| stop(name))).collect();
+            let begin = |name| thread::Builder::new().spawn_scoped(scope, move || stop(name)).ok();
+            let stopping: Vec<_> = wave.iter().map(|name| (name, begin(name))).collect();
             let broken = |_| Err(Fault::new(Kind::Failed, "a service could not be ended"));
-            stopping.into_iter().try_for_each(|one| one.join().unwrap_or_else(broken))
+            stopping.into_iter().try_for_each(|(name, thread)| match thread {
+                Some(thread) => thread.join().unwrap_or_else(broken),
+                // The system has no thread left.
+                None => stop(name),
+            })
         })?;
     }
     Ok(())

@@ -6,6 +6,7 @@
 //!   one is added when its needs are ready; the order is kept here, since a supervisor that waits for
 //!   a service that was replaced waits for ever.
 //! - `supervisor` is the process, known again by number and start; `client` asks it.
+//! - `last_line` is how it starts a service: by way of forge, which ends the last line of what is printed.
 //! - `look` is what it starts to see whether a service is ready: forge once more.
 //! - `raise` brings services up and waits for them; `stop` ends one, `lower` many, whatever became of the
 //!   supervisor; `running` compares what runs with what is pinned; `renewal` replaces the supervisor itself.
@@ -15,6 +16,7 @@
 mod client;
 mod configuration;
 mod home;
+pub mod last_line;
 pub mod look;
 mod lower;
 mod raise;
@@ -25,7 +27,7 @@ mod supervisor;
 
 use std::collections::BTreeSet;
 
-pub use home::Home;
+pub use home::{Home, is_service};
 pub use lower::{Watch, lower, lower_all};
 pub use raise::{Raised, Wish, raise};
 pub use renewal::interrupted;

@@ -12,7 +12,7 @@ use std::{
 use super::{
     Home, State, Supervisor,
     configuration::{Configuration, Start, process},
-    look, lower, of,
+    last_line, look, lower, of,
     renewal::renew,
     stop::stop,
 };
@@ -211,6 +211,7 @@ impl<'a> Raising<'a> {
         if wave.is_empty() || (!changed && self.supervisor.is_some()) {
             return Ok(());
         }
+        last_line::write_script(self.home)?;
         self.configuration.write(self.home)?;
         match &self.supervisor {
             Some(supervisor) => supervisor.read_again()?,

@@ -119,7 +119,7 @@ impl<'a> Supervisor<'a> {
         command.inherit = inherit;
         command.path.push(home.layout().bin());
         command.env.insert(SHELL.0.into(), SHELL.1.into());
-        let process = start_detached(&command, &home.mark(), WITHHELD, &home.output())?;
+        let process = start_detached(&command, &home.sealed_mark(), WITHHELD, &home.output())?;
         let supervisor = Self { home, record: Record { process, binaries } };
         supervisor.remember()?;
         supervisor.wait_for_its_answer()?;

@@ -151,7 +151,7 @@ impl Transfer {
             None => {
                 let why = "the server gives neither ETag nor Last-Modified, so forge cannot go on \
                            where it was cut";
-                return Err(self.from_start(why));
+                return Err(self.begin_again(why));
             }
         };
         let answer = self.client.exchange(&call).await?;
@@ -175,10 +175,10 @@ impl Transfer {
 
     fn changed(&self, how: &str) -> Failure {
         let why = format!("while it was being downloaded it changed: {how}");
-        self.from_start(&why)
+        self.begin_again(&why)
     }
 
-    fn from_start(&self, why: &str) -> Failure {
+    fn begin_again(&self, why: &str) -> Failure {
         let fault = self.call.failed().because(why).hint("run it again");
         Failure { fault, again: Again::FromStart }
     }

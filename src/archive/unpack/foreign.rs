@@ -286,7 +286,9 @@ fn sparse() -> (Vec<u8>, Vec<Vec<u8>>) {
         .collect();
     let map: Vec<String> = chunks.iter().map(|(at, length)| format!("{at},{length}")).collect();
     let mut first = String::from("3\n");
-    chunks.iter().for_each(|(at, length)| first += &format!("{at}\n{length}\n"));
+    for (at, length) in &chunks {
+        first += &format!("{at}\n{length}\n");
+    }
     let mut in_data = first.into_bytes();
     in_data.resize(512, 0);
     in_data.extend(&stored);
@@ -405,7 +407,7 @@ fn headers_of_all_ages_are_read() {
         assert_eq!(taken(0, &tar), PROGRAM);
     }
     let wrong = patched(&|header| {
-        header.as_old_mut().size.copy_from_slice(&[0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+        header.as_old_mut().size.copy_from_slice(&[0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     });
     assert!(refusal(&wanting(0, &["e"]), &wrong).to_string().contains("no valid size"));
 
