@@ -35,6 +35,11 @@ impl Children {
         self.own.get_or_insert_with(children);
     }
 
+    /// Forge started this process beside commands.
+    pub fn add(&mut self, process: Option<Known>) {
+        self.own.get_or_insert_default().extend(process);
+    }
+
     /// A command with this mark begins.
     pub fn begins(&mut self, mark: String) {
         self.running.insert(mark);
@@ -69,13 +74,6 @@ impl Unmarked {
     pub fn begin() -> Self {
         account().busy += 1;
         Self(())
-    }
-
-    /// The process that was started is forge's own for as long as it lives.
-    pub fn started(&self, process: Option<Known>) {
-        if let Some(process) = process {
-            account().own.get_or_insert_default().push(process);
-        }
     }
 }
 

@@ -10,7 +10,10 @@ use std::{
 };
 
 use super::{
-    Command, CommandLine, Known, children::Unmarked, environment::Environment, program, strays,
+    Command, CommandLine, Known,
+    children::{Unmarked, account},
+    environment::Environment,
+    program, strays,
 };
 use crate::{
     disk::Folder,
@@ -52,11 +55,11 @@ pub fn start_detached(
     }
     process.env(strays::VARIABLE, mark).stdin(Stdio::null());
     process.stdout(file.try_clone().map_err(|e| cannot(&e))?).stderr(file);
-    let busy = Unmarked::begin();
+    let _unmarked = Unmarked::begin();
     let mut child = process.spawn().map_err(|e| cannot(&e))?;
     let number = i32::try_from(child.id()).unwrap_or_default();
     let known = Known::of(number);
-    busy.started(known);
+    account().add(known);
     // Nothing else waits for it; unwaited for, it would seem to be there after its end.
     let _ = std::thread::Builder::new().spawn(move || child.wait());
     known.ok_or_else(|| Fault::new(Kind::Failed, format!("`{}` ended at once", words[0])))

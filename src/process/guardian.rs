@@ -32,7 +32,11 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::{census::Known, children::Unmarked, strays};
+use super::{
+    census::Known,
+    children::{Unmarked, account},
+    strays,
+};
 
 /// The hidden first argument with which forge becomes the guardian.
 pub const ARGUMENT: &str = "--forge-guardian";
@@ -167,7 +171,7 @@ fn spawn(words: &[OsString]) -> io::Result<(Child, PipeWriter)> {
     let (reader, writer) = io::pipe()?;
     // Must never make forge wait, not even when somebody stopped the guardian.
     rustix::io::ioctl_fionbio(&writer, true)?;
-    let busy = Unmarked::begin();
+    let _unmarked = Unmarked::begin();
     let child = Command::new(&words[0])
         .args(&words[1..])
         // Ctrl-C in a terminal goes to the group of forge.
@@ -179,7 +183,7 @@ fn spawn(words: &[OsString]) -> io::Result<(Child, PipeWriter)> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    busy.started(i32::try_from(child.id()).ok().and_then(Known::of));
+    account().add(i32::try_from(child.id()).ok().and_then(Known::of));
     Ok((child, writer))
 }
 

@@ -29,7 +29,7 @@ pub fn syntax_error(shell: &Shell, line: &str) -> Option<SyntaxError> {
     if is_surely_sound(line) {
         return None;
     }
-    let _busy = Unmarked::begin();
+    let _unmarked = Unmarked::begin();
     let asked =
         Command::new(dialect).args(["-n", "-c", line]).stdin(Stdio::null()).output().ok()?;
     if asked.status.success() {
