@@ -213,6 +213,21 @@ fn what_stands_in_the_way_of_a_version_is_told() {
         git(&sandbox.beside("origin.git"), &["tag", tag, "main"]);
     }
     assert_eq!(sandbox.forge("version:next api").succeeds().stdout(), "0.1.0\n");
+    // What a title holds is not obeyed.
+    sandbox.write("code/api/text", "shown");
+    fs::write(
+        sandbox.beside("message"),
+        b"feat(api): a\x1b[2J\x1b]0;t\x07\xe2\x80\xae\xc2\x9b2J\n",
+    )
+    .expect("a message");
+    git(&sandbox.root(), &["commit", "--quiet", "-a", "-F", "../message"]);
+    for words in ["version:next api", "version:next api --json"] {
+        let run = sandbox.forge(words).succeeds();
+        let printed = run.stdout() + &run.stderr();
+        let is_obeyed = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(!printed.contains(is_obeyed), "{printed:?}");
+        assert!(printed.contains("feat(api): a"), "{printed:?}");
+    }
     // A message in whatever encoding.
     fs::write(sandbox.path("code/api/text"), "new").expect("a file");
     fs::write(sandbox.beside("message"), b"feat(api)!: caf\xe9 \xff\n").expect("a message");
@@ -228,6 +243,53 @@ fn what_stands_in_the_way_of_a_version_is_told() {
     assert_eq!(git(&sandbox.root(), &["tag"]), "api-0.1.0");
     fs::remove_dir_all(sandbox.path(".git")).expect("a repository");
     sandbox.forge("version:next api").exits(2).says("in the tags of a repository");
+}
+
+#[test]
+fn tags_that_only_look_like_versions_are_named() {
+    if !is_here("git") {
+        return;
+    }
+    for (tag, help) in [
+        ("api-v1.2.0", "write `tag: 'api-v{{ version }}'` in subsystems/api.yml"),
+        ("api_1.2.0", "write `tag: 'api_{{ version }}'`"),
+        ("api/v1.2.0", "tag its commit as `api-1.2.0` too"),
+    ] {
+        let sandbox = api();
+        git(&sandbox.root(), &["tag", "-m", "x", tag]);
+        git(&sandbox.root(), &["push", "--quiet", "origin", tag]);
+        let told = format!("the tag {tag} looks like a version of api, and counts as none");
+        let words =
+            ["version:next api", "version:next api --offline", "check", "release:binary api"];
+        for words in words {
+            let run = sandbox.forge(words).succeeds();
+            run.says(&told).says("they are looked for as `api-1.2.0`").says(help);
+        }
+        // Now there is a version.
+        assert!(!sandbox.forge("version:next api").succeeds().stderr().contains("looks like"));
+    }
+    let sandbox = api();
+    let manifest = sandbox.read("versions.yml").replace("first: 0.1.0", "first: v0.1.0");
+    sandbox.write("versions.yml", &manifest);
+    git(&sandbox.root(), &["tag", "api-1.2.0"]);
+    sandbox.forge("check").succeeds().says("write `first: 0.1.0` in its scheme, without the `v`");
+    git(&sandbox.root(), &["tag", "api-v1.2.0"]);
+    assert!(!sandbox.forge("check").succeeds().stderr().contains("looks like"));
+}
+
+#[test]
+fn a_tag_that_no_store_takes_is_refused_before_it_is_pushed() {
+    if !is_here("git") {
+        return;
+    }
+    let sandbox = api();
+    sandbox.write("subsystems/api.yml", &format!("tag: 'api/v{{{{ version }}}}'\n{SPEC}"));
+    for words in ["check", "version:next api --claim", "release:binary api"] {
+        let run = sandbox.forge(words).exits(2);
+        run.says("`api/v` cannot begin the name of a release: it holds `/`");
+        run.says("subsystems/api.yml:1:6").says("write `api-v{{ version }}`");
+    }
+    assert_eq!(tags(&sandbox), "");
 }
 
 #[test]

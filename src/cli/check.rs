@@ -1,22 +1,45 @@
 //! `forge check`: every problem of every file at once; and `forge schema`, for editors.
 
-use crate::manifest::{manifest_schema, spec_schema};
+use crate::{
+    git::History,
+    manifest::{manifest_schema, spec_schema},
+    model::Fault,
+    workspace::Workspace,
+};
 
 use super::{
     Stop,
     choice::SchemaOf,
+    desk::{mistaken, tags_here},
+    next::warn,
     session::{Session, say},
 };
 
 /// Checks the workspace. Problems end up on standard error, as those of any verb.
 pub(super) fn check(session: &Session) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
+    warn_of_tags(session, &workspace)?;
     let count = workspace.subsystems.len();
     let what = if count == 1 { "1 subsystem" } else { &format!("{count} subsystems") };
     if !session.flags.quiet {
         say(&format!("{what} in {}: no problems\n", workspace.layout.root().display()))?;
     }
     Ok(0)
+}
+
+/// Warns of tags of this clone that look like versions and count as none. Without git or a
+/// repository there are none.
+fn warn_of_tags(session: &Session, workspace: &Workspace) -> Result<(), Fault> {
+    if workspace.subsystems.values().all(|subsystem| subsystem.scheme.is_none()) {
+        return Ok(());
+    }
+    let runner = session.host.runner(1);
+    let Some(history) = History::around(&runner, workspace.layout.root()) else { return Ok(()) };
+    let Ok(tags) = session.host.runtime()?.block_on(tags_here(&history)) else { return Ok(()) };
+    for subsystem in workspace.subsystems.values() {
+        warn(session, mistaken(subsystem, &tags).as_ref());
+    }
+    Ok(())
 }
 
 /// Prints a schema.

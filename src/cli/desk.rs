@@ -3,12 +3,17 @@
 
 use std::path::Path;
 
+use tokio::sync::OnceCell;
+
 use crate::{
     affected::Extent,
     git::{Commit, History, Remote, RemoteTag, Tag},
-    model::{Commits, Fault, Kind, Name, Scheme, Version},
+    model::{Commits, Fault, Kind, Name, Scheme, TagStem, Version},
     process::Runner,
-    versioning::{Claimant, FromTheFuture, Line, Next, Override, Taken, Wish, day, next, taken},
+    versioning::{
+        Claimant, FromTheFuture, Line, Next, Override, Taken, Wish, alike, alike_stems, day, next,
+        taken,
+    },
     workspace::{Subsystem, Workspace},
 };
 
@@ -34,6 +39,8 @@ pub(super) struct Desk<'a> {
     wish: Option<Override>,
     terms: &'a Terms,
     means: Means,
+    /// What to say of tags that look like versions, once none was found.
+    warning: OnceCell<Option<Fault>>,
 }
 
 impl<'a> Desk<'a> {
@@ -61,7 +68,13 @@ impl<'a> Desk<'a> {
         let remote = history.remote().await?;
         let extent = Extent::of(workspace, subsystem)?;
         let wish = terms.wish()?;
-        Ok(Self { subsystem, scheme, history, remote, extent, commit, wish, terms, means })
+        let warning = OnceCell::new();
+        Ok(Self { subsystem, scheme, history, remote, extent, commit, wish, terms, means, warning })
+    }
+
+    /// That no version was found, and tags that look like some.
+    pub(super) fn warning(&self) -> Option<&Fault> {
+        self.warning.get()?.as_ref()
     }
 
     /// Refuses code that is not committed: what is released has to be what the tag says.
@@ -112,16 +125,27 @@ impl<'a> Desk<'a> {
         claimant.claim(&self.remote, async |known| self.after(known).await).await
     }
 
+    /// The tags that are versions and those that look like some, asked in one go.
     async fn tags(&self) -> Result<Vec<RemoteTag>, Fault> {
-        if !self.means.offline {
-            return self.remote.tags(&[self.subsystem.tag.as_str()]).await;
-        }
-        let here = |tag: Tag| RemoteTag { object: tag.commit.clone(), tag };
-        Ok(self.history.tags().await?.into_iter().map(here).collect())
+        let tags = match self.means.offline {
+            true => tags_here(self.history).await?,
+            false => {
+                let mut stems = alike_stems(&self.subsystem.name, &self.subsystem.tag);
+                stems.push(self.subsystem.tag.as_str().to_owned());
+                let stems: Vec<&str> = stems.iter().map(String::as_str).collect();
+                self.remote.tags(&stems).await?
+            }
+        };
+        self.warning.get_or_init(async || mistaken(self.subsystem, &tags)).await;
+        Ok(tags)
     }
 
     /// The version after those that are `known`.
     async fn after(&self, known: &[Taken<'_>]) -> Result<Next, Fault> {
+        // Who claims has not looked for others yet; a warning is not worth a failure.
+        if known.is_empty() && !self.warning.initialized() {
+            let _ = self.tags().await;
+        }
         match self.scheme {
             Scheme::Date => self.after_dates(known),
             Scheme::Commits(scheme) => self.after_commits(scheme, known).await,
@@ -210,6 +234,41 @@ impl<'a> Desk<'a> {
                 .hint("the remote may be a shallow clone itself: `git fetch --unshallow` there")),
         }
     }
+}
+
+/// The tags of this clone.
+pub(super) async fn tags_here(history: &History<'_>) -> Result<Vec<RemoteTag>, Fault> {
+    let here = |tag: Tag| RemoteTag { object: tag.commit.clone(), tag };
+    Ok(history.tags().await?.into_iter().map(here).collect())
+}
+
+/// What to say if none of `tags` is a version of `subsystem`, which has a scheme, and one looks like it.
+pub(super) fn mistaken(subsystem: &Subsystem, tags: &[RemoteTag]) -> Option<Fault> {
+    let Subsystem { name, tag: stem, scheme: Some(scheme), .. } = subsystem else { return None };
+    if !taken(stem, scheme, tags).is_empty() {
+        return None;
+    }
+    let found = alike(name, stem, scheme, tags)?;
+    let (tag, number) = (found.tag, found.number);
+    let has_v = !scheme.makes(number);
+    let label = if has_v { format!("v{number}") } else { number.to_owned() };
+    let before = tag.strip_suffix(&label);
+    let help = match (before, scheme) {
+        (Some(before), _) if TagStem::new(before).is_ok() => {
+            format!(
+                "if it is a version, write `tag: '{before}{{{{ version }}}}'` in {}",
+                subsystem.spec.display()
+            )
+        }
+        (None, Scheme::Commits(commits)) => {
+            let first = commits.first.trim_start_matches('v');
+            format!("if it is a version, write `first: {first}` in its scheme, without the `v`")
+        }
+        _ => format!("if it is a version, tag its commit as `{stem}{label}` too"),
+    };
+    let what = format!("the tag {tag} looks like a version of {name}, and counts as none");
+    let why = format!("no tag is a version of {name}; they are looked for as `{stem}{label}`");
+    Some(Fault::new(Kind::Usage, what).because(why).hint(help))
 }
 
 /// The commit of a version.

@@ -12,6 +12,7 @@ use crate::{
     disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Kind, Layout, Name, Version},
     provenance::{Permission, may_publish},
+    report::render_warning,
     versioning::Next,
     workspace::Workspace,
 };
@@ -51,10 +52,12 @@ pub(super) fn next_version(
             let runner = session.host.runner(1);
             let history = repository(&runner, workspace.layout.root())?;
             let desk = Desk::of(&workspace, name, &history, terms, means).await?;
-            match claim {
+            let next = match claim {
                 true => desk.claim(&run_of_ci().unwrap_or_else(new_run)).await,
                 false => desk.next().await,
-            }
+            };
+            warn(session, desk.warning());
+            next
         })?;
         found.push((name, next));
     }
@@ -63,6 +66,13 @@ pub(super) fn next_version(
         false => tell(session, &found)?,
     }
     Ok(0)
+}
+
+/// Prints what is worth a warning, if anything is.
+pub(super) fn warn(session: &Session, warning: Option<&Fault>) {
+    if let Some(fault) = warning {
+        console::err(&render_warning(None, fault, session.stderr_style()));
+    }
 }
 
 /// Versions on standard output, for scripts; reasons beside them.
@@ -129,7 +139,11 @@ pub(super) fn claimed(
                     let why = "this commit is it already".to_owned();
                     Ok(Next::Release { label: version.as_str().to_owned(), why })
                 }
-                None => desk.claim(&run_of(&workspace.layout, name)?).await,
+                None => {
+                    let next = desk.claim(&run_of(&workspace.layout, name)?).await;
+                    warn(session, desk.warning());
+                    next
+                }
             }
         })?;
         match next {

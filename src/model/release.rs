@@ -10,7 +10,7 @@ use std::{fmt, num::NonZeroU32, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Name, Platform};
+use super::{Name, Platform, check_release_name};
 
 /// How an asset is packed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -124,30 +124,31 @@ fn split_suffix(text: &str) -> Option<(&str, Revision)> {
 pub struct TagStem(Box<str>);
 
 impl TagStem {
-    /// The usual one: the name and a hyphen.
+    /// The longest that leaves room for every version behind it, in bytes: that of the longest name.
+    const MOST_BYTES: usize = 101;
+
+    /// The usual one: the name and a hyphen, and `+` for each `/` in the name, which no store takes.
     #[must_use]
     pub fn of(name: &Name) -> Self {
-        Self(format!("{name}-").into())
+        Self(format!("{}-", name.file_name()).into())
     }
 
     /// The stem `text`, which a version is written behind.
     ///
     /// # Errors
-    /// When no git tag begins so (rules of `git check-ref-format`).
+    /// When no release can be called so, whatever its version is: [`check_release_name`].
     pub fn new(text: &str) -> Result<Self, String> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_./+@".contains(c);
-        let is_refused = |part: &str| part.starts_with('.') || part.ends_with(".lock");
-        let parts = || text.split('/');
-        let why = if let Some(bad) = text.chars().find(|c| !allowed(*c)) {
-            format!("holds {bad:?}")
-        } else if text.starts_with(['-', '/', '@']) || text.contains("..") || text.contains("//") {
-            "begins with punctuation, or holds `..` or `//`".into()
-        } else if parts().any(is_refused) {
-            "has a part that begins with `.` or ends with `.lock`".into()
-        } else {
-            return Ok(Self(text.into()));
+        let why = match check_release_name(&format!("{text}1")) {
+            Err(why) => why,
+            Ok(()) if text.len() > Self::MOST_BYTES => {
+                format!(
+                    "is longer than {} bytes, and leaves no room for a version",
+                    Self::MOST_BYTES
+                )
+            }
+            Ok(()) => return Ok(Self(text.into())),
         };
-        Err(format!("`{text}` can be no beginning of a git tag: it {why}"))
+        Err(format!("`{}` cannot begin the name of a release: it {why}", text.escape_debug()))
     }
 
     /// The stem as text.
@@ -209,7 +210,7 @@ pub fn asset_platform(asset: &str) -> Option<Platform> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::Version, *};
 
     #[test]
     fn names_follow_the_published_layout() {
@@ -221,6 +222,24 @@ mod tests {
             "nats-server-linux-amd64.tar.gz"
         );
         assert_eq!(asset_name("a b", platform, Compression::Zip), "a-b-linux-amd64.zip");
+    }
+
+    #[test]
+    fn what_a_stem_begins_is_a_name_for_every_store() {
+        let longest = Name::new(&"a".repeat(100)).unwrap();
+        let nested = Name::new("aws/ecs").unwrap();
+        assert_eq!(TagStem::of(&nested).first("1.0.0"), "aws+ecs-1.0.0");
+        let label = Version::new(&"m".repeat(100)).unwrap().label(Some(&"0".repeat(40)));
+        for stem in [TagStem::of(&longest), TagStem::of(&nested), TagStem::new("").unwrap()] {
+            let tag = stem.revised(&label, Revision::new(1000).unwrap());
+            assert_eq!(check_release_name(&tag), Ok(()), "{tag}");
+            assert_eq!(TagStem::new(stem.as_str()), Ok(stem));
+        }
+        for bad in ["api/v", "/", "a..", "-", "@", ".", "a~", "a b", &"a".repeat(102)] {
+            let why = TagStem::new(bad).unwrap_err();
+            assert!(why.starts_with(&format!("`{bad}` cannot begin the name of a release: it ")));
+        }
+        assert!(TagStem::new("a\u{1b}[2J").unwrap_err().starts_with("`a\\u{1b}[2J`"));
     }
 
     #[test]

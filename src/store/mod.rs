@@ -66,7 +66,7 @@ pub use settings::{Login, Logins, Settings, Tempo, Waits};
 pub use sidecar::name as checksum_name;
 pub use url::StoreUrl;
 
-use crate::model::{Fault, Kind, Sha256};
+use crate::model::{Fault, Kind, RELEASE_NAME_HELP, Sha256, check_file_name, check_release_name};
 
 /// A boxed future, as ports return it.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -187,12 +187,11 @@ pub async fn read_text(
 /// Checks that `tag` and `asset` name something inside a store: forge's own tags and asset
 /// names always do, and nothing else may reach a path or a URL.
 fn check_names(tag: &str, asset: &str) -> Result<(), Fault> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._+@-".contains(c);
-    for (name, what) in [(tag, "a release"), (asset, "an asset")] {
-        if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
-            return Err(Fault::new(Kind::Usage, format!("{name:?} cannot be the name of {what}"))
-                .hint("names are made of letters, digits and `._+@-`, and begin with no dot"));
-        }
-    }
-    Ok(())
+    let refused = |name: &str, what: &str, why: String| {
+        Fault::new(Kind::Usage, format!("{name:?} cannot be the name of {what}"))
+            .because(format!("it {why}"))
+            .hint(RELEASE_NAME_HELP)
+    };
+    check_release_name(tag).map_err(|why| refused(tag, "a release", why))?;
+    check_file_name(asset).map_err(|why| refused(asset, "an asset", why))
 }

@@ -12,6 +12,7 @@ mod graph;
 mod include;
 mod keyring;
 mod load;
+mod names;
 mod outside;
 mod places;
 mod platforms;

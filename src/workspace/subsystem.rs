@@ -12,6 +12,7 @@ use super::{
     Assignments, Build, Environment, Shared, Source, Subsystem, Task, build,
     discover::Found,
     feed::Basis,
+    names::{binaries, tag},
     outside,
     reads::{Reads, reads},
     service::{self, ServiceDraft},
@@ -23,7 +24,7 @@ use super::{
 };
 use crate::{
     manifest::{File, Findings, HeadDoc, ManifestDoc, Scalar, Seams, Sp, SpecDoc},
-    model::{BinaryName, Name, Platform, TagStem, Version},
+    model::{Name, Platform, Version},
     walk::Walker,
 };
 
@@ -117,7 +118,7 @@ pub fn resolve(
     };
     let service =
         doc.service.as_ref().map(|entry| service::resolve(entry, &declared, &scope, found));
-    let binaries = binaries(name, &doc.binary, &scope, found);
+    let binaries = binaries(name, &doc.binary, around.platform, &scope, found);
     let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
 
     let resolved_source = source::resolve(doc.source.as_ref(), version, around, &scope, found);
@@ -252,30 +253,6 @@ fn groups(written: &[Scalar], scope: &Scope, found: &mut Findings) -> Vec<String
     groups
 }
 
-/// What the tags of `name` begin with: `tag` of `doc`, up to the version.
-fn tag(name: &Name, doc: &SpecDoc, scope: &Scope, found: &mut Findings) -> TagStem {
-    let usual = TagStem::of(name);
-    let Some(written) = &doc.tag else { return usual };
-    let help = "write what stands before the version, and `{{ version }}` at the end: \
-                `modules-{{ name }}-{{ version }}`";
-    let text = written.text.trim_end();
-    let version = text
-        .rfind("{{")
-        .map(|at| text.split_at(at))
-        .filter(|(_, end)| end.trim_start_matches('{').trim_end_matches('}').trim() == "version");
-    let Some((stem, _)) = version else {
-        let what = "a tag says its version, and nothing after it";
-        found.add(written.bytes.clone(), what, "does not end in the version", help);
-        return usual;
-    };
-    let stem = Scalar { text: stem.to_owned(), ..written.clone() };
-    let Some(stem) = scope.plain(&stem, found) else { return usual };
-    TagStem::new(&stem).unwrap_or_else(|why| {
-        found.add(written.bytes.clone(), why, "not a tag", help);
-        usual
-    })
-}
-
 fn names_of(scalars: &[Scalar]) -> BTreeSet<Name> {
     scalars.iter().filter_map(|scalar| Name::new(&scalar.text).ok()).collect()
 }
@@ -383,32 +360,6 @@ fn machine(around: &Surroundings) -> [(&'static str, Word); 7] {
 
 fn words(facts: impl IntoIterator<Item = (&'static str, Word)>) -> BTreeMap<String, Word> {
     facts.into_iter().map(|(word, value)| (word.to_owned(), value)).collect()
-}
-
-fn binaries(
-    name: &Name,
-    written: &[Scalar],
-    scope: &Scope,
-    found: &mut Findings,
-) -> Vec<Sp<String>> {
-    let mut binaries: Vec<Sp<String>> = Vec::new();
-    for scalar in written {
-        let Some(rendered) = scope.plain(scalar, found) else { continue };
-        let binary = rendered.strip_suffix(".exe").unwrap_or(&rendered);
-        let bytes = scalar.bytes.clone();
-        if let Err(what) = BinaryName::new(binary) {
-            found.add(bytes, what, "not a plain file name", "write the file name alone, without folders; `upstream.paths` says where it is in an archive");
-        } else if binaries.iter().any(|other| other.value == binary) {
-            let what = format!("`{binary}` is named twice");
-            found.add(bytes, what, "again here", "keep one of them");
-        } else {
-            binaries.push(Sp { value: binary.to_owned(), bytes });
-        }
-    }
-    if written.is_empty() {
-        binaries.push(Sp { value: name.as_str().replace('/', "-"), bytes: 0..0 });
-    }
-    binaries
 }
 
 /// There must be some way to obtain it.

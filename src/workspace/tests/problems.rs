@@ -111,6 +111,16 @@ problems! {
         => "`10 minutes` is no duration", "1h30m";
     a_bad_binary: spec_problem("binary: bin/x\nbuild: {run: make}\n", "bin/x")
         => "`bin/x` cannot be the name of a binary", "file name";
+    a_binary_whose_asset_would_have_too_long_a_name: spec_problem(&format!("binary: {}\nbuild: {{run: make}}\n", "b".repeat(230)), &"b".repeat(230))
+        => "its name is longer than 240 bytes", "shorter";
+    a_tag_with_a_slash: spec_problem("tag: 'api/v{{ version }}'\nbuild: {run: make}\n", "'api/v{{ version }}'")
+        => "`api/v` cannot begin the name of a release: it holds `/`", "write `api-v{{ version }}`";
+    a_tag_with_a_slash_from_a_template: spec_problem("tag: \"{{ 'a/' ~ name }}-{{ version }}\"\nbuild: {run: make}\n", "\"{{ 'a/' ~ name }}-{{ version }}\"")
+        => "`a/x-` cannot begin the name of a release: it holds `/`", "write `a-x-{{ version }}`";
+    a_tag_that_git_refuses: spec_problem("tag: 'x~{{ version }}'\nbuild: {run: make}\n", "'x~{{ version }}'")
+        => "it holds `~`", "`x-{{ version }}`";
+    a_tag_that_is_a_flag: spec_problem("tag: '-x{{ version }}'\nbuild: {run: make}\n", "'-x{{ version }}'")
+        => "it begins with `-`", "`x-{{ version }}`";
     a_binary_named_twice: spec_problem("binary: [y, z, y]\nbuild: {run: make}\n", "y")
         => "`y` is named twice", "keep one";
     a_source_outside: spec_problem("source: {path: ../other}\nbuild: {run: make}\n", "../other")
