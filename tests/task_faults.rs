@@ -147,7 +147,7 @@ faults! {
     exit code 2
     error: task a cannot begin
       because: cannot read the variables in [root]/inc
-      because: Is a directory (os error 21)
+      because: it is a folder, not a file
       help: `dotenv: FILE?` lets it be missing; a line is `NAME=value`
     "#;
     a_name_that_no_variable_has: "tasks: { a: { env: { 'A B': x }, run: echo } }", "a", @r#"

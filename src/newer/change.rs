@@ -81,7 +81,9 @@ fn apply(lock: &mut Lock, name: &Name, wanted: &Locked) {
         known.commit.clone_from(&wanted.commit);
     }
     known.assets.extend(wanted.assets.iter().map(|(platform, asset)| (*platform, *asset)));
-    if known.commit.is_none() && known.assets.is_empty() {
+    known.binaries.extend(wanted.binaries.clone());
+    known.upstream.extend(wanted.upstream.clone());
+    if *known == Locked::nothing_of(&wanted.version) {
         lock.subsystems.remove(name);
     }
 }

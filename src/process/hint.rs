@@ -71,8 +71,9 @@ pub fn for_sandbox(fault: Fault, command: &Command, last: &LastLines) -> Fault {
         return fault;
     }
     Fault { hint: None, ..fault }.hint(
-        "builds may write only to {{ src }}, {{ out }}, {{ work }}, $TMPDIR and the caches of toolchains, and \
-         cannot use sudo; `sandbox: off` in the spec lets this one do more",
+        "builds may write only to {{ src }}, {{ out }}, {{ work }}, $TMPDIR and the caches of toolchains, may \
+         create nothing directly beside `.forge` (with `source: { path: . }`, make `dist` and the like beforehand), \
+         and cannot use sudo; `sandbox: off` in the spec lifts this",
     )
 }
 
