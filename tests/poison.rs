@@ -254,3 +254,17 @@ fn what_a_strangers_task_made_is_made_again() {
     runner.stranger("run gen");
     made("good");
 }
+
+#[test]
+fn what_a_strangers_run_installed_is_not_on_the_path_of_a_trusted_runs_tasks() {
+    let Runner { github, sandbox } = Runner::plain();
+    let sandbox = sandbox.head("tasks: { gen: 'hello || echo nobody' }");
+    let runner = Runner { github, sandbox };
+    runner.stranger("ensure");
+    fs::write(runner.sandbox.path(".forge/bin/planted"), "#!/bin/sh\n").unwrap();
+    let run = runner.on_main("gen").succeeds();
+    run.says("nobody").keeps_quiet_about("evil");
+    assert!(!runner.sandbox.path(".forge/bin/planted").exists());
+    runner.on_main("ensure").succeeds();
+    runner.on_main("gen").succeeds().says("good");
+}

@@ -10,8 +10,10 @@ use std::{
 use clap::CommandFactory;
 
 use crate::{
+    cache::SealKey,
     console,
     model::{Fault, Kind, Layout, Name, nearest},
+    probe::withdraw_distrusted,
     process::Cancel,
     report::Role,
     task::{self, Engine, Event, Invocation, Options, Request as Asked, Told, preview, subsystems},
@@ -277,10 +279,16 @@ pub(super) fn ensure_all(
     names: &BTreeSet<Name>,
 ) -> Result<Option<u8>, Stop> {
     if names.is_empty() {
+        withdraw(session, workspaces)?;
         return Ok(None);
     }
     let cancel = session.host.cancel().clone();
     session.host.runtime()?.block_on(ensure_until(session, workspaces, names, cancel))
+}
+
+/// Takes off the PATH of tasks what this run may not use.
+fn withdraw(session: &Session, workspaces: &Workspaces) -> Result<(), Fault> {
+    withdraw_distrusted(workspaces.any(), &SealKey::of_user(), session.classes().takes)
 }
 
 /// [`ensure_all`], up to its end or until `cancel` stops it.
@@ -290,6 +298,7 @@ async fn ensure_until(
     names: &BTreeSet<Name>,
     cancel: Cancel,
 ) -> Result<Option<u8>, Stop> {
+    withdraw(session, workspaces)?;
     if names.is_empty() {
         return Ok(None);
     }

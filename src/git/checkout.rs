@@ -1,7 +1,8 @@
 //! A folder that holds exactly one commit of a repository.
 //!
-//! A fresh one is made beside its place and renamed, so that what is there is complete. One that is
-//! there already only fetches what it lacks; whatever is odd about it, a fresh one takes its place.
+//! It is always made afresh, beside its place, and renamed, so that what is there is complete. One that
+//! is there already is not used: an earlier build could write to it, to its index and to git's objects
+//! as well, and what it changed there git does not notice.
 
 use std::{
     io,
@@ -10,13 +11,12 @@ use std::{
 
 use super::{
     command::{Failure, Git},
-    planted::is_as_made,
     references::full_hash,
     refusal,
     resolve::{absent, check_url},
 };
 use crate::{
-    disk::{EntryKind, Folder},
+    disk::Folder,
     model::{Fault, Kind, shown_url},
     process::CommandRunner,
 };
@@ -31,8 +31,7 @@ struct Wanted<'a> {
 
 /// Makes `dest` a checkout of `reference` of the repository at `url`, with its submodules and
 /// nothing else in it, and returns the full hash of its commit. `dest` is an absolute path below `root`,
-/// in which no link is followed. What `dest` holds already is used;
-/// if it is unusable, it is made afresh. `commit` is what `reference` must mean; a branch may have
+/// in which no link is followed. What `dest` holds already is replaced. `commit` is what `reference` must mean; a branch may have
 /// moved on since, a tag may not.
 ///
 /// # Errors
@@ -48,20 +47,7 @@ pub async fn checkout(
 ) -> Result<String, Fault> {
     let commit = commit.map(str::to_ascii_lowercase).or_else(|| full_hash(reference));
     let wanted = Wanted { url, reference, commit };
-    let there = root
-        .entry(dest)
-        .map_err(|error| Fault::io(format!("cannot use the folder {}", dest.display()), &error))?;
     check_url(url)?;
-    let git = Git::in_own(runner, dest, url);
-    let is_folder = there.is_some_and(|there| there.kind == EntryKind::Folder);
-    if is_folder && is_checkout_of(&git, dest, url).await? {
-        match wanted.bring(&git).await {
-            Ok(commit) => return Ok(commit),
-            // Something is odd here, and nobody knows what: a fresh start may do.
-            Err(Fault { kind: Kind::Failed | Kind::Store, hint: None, .. }) => {}
-            Err(fault) => return Err(fault),
-        }
-    }
     wanted.start_afresh(runner, root, dest).await
 }
 
@@ -82,18 +68,6 @@ async fn head_of(git: &Git<'_>) -> Result<Option<String>, Fault> {
         Ok(lines) => Ok(lines.iter().find_map(|line| full_hash(line))),
         Err(Failure::Said(_)) => Ok(None),
         Err(Failure::Mute(fault)) => Err(fault),
-    }
-}
-
-/// Whether `dest` is a checkout that came from `url`.
-async fn is_checkout_of(git: &Git<'_>, dest: &Path, url: &str) -> Result<bool, Fault> {
-    if !is_as_made(git, dest).await? {
-        return Ok(false);
-    }
-    match git.run(&["config", "--local", "--get", "remote.origin.url"]).await {
-        Ok(lines) => Ok(lines.last().is_some_and(|line| line == url)),
-        Err(Failure::Mute(fault)) if fault.kind == Kind::Interrupted => Err(fault),
-        Err(_) => Ok(false),
     }
 }
 
@@ -133,13 +107,9 @@ impl Wanted<'_> {
         self.bring(&git).await
     }
 
-    /// Fetches what is missing, and makes the folder hold the commit and nothing else.
+    /// Fetches the commit, and makes the folder hold it and nothing else.
     async fn bring(&self, git: &Git<'_>) -> Result<String, Fault> {
-        let is_there = self.commit.is_some() && head_of(git).await? == self.commit;
-        let commit = match &self.commit {
-            Some(commit) if is_there => commit.clone(),
-            _ => self.fetch(git).await?,
-        };
+        let commit = self.fetch(git).await?;
         self.show(git, &commit).await?;
         Ok(commit)
     }

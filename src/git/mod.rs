@@ -9,7 +9,6 @@ mod clone;
 mod command;
 mod difference;
 mod history;
-mod planted;
 mod references;
 mod refusal;
 mod remote;

@@ -96,12 +96,20 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
     }
 }
 
-/// Replaces what `path` holds in one step, through symlinks, and keeps who may read it.
+/// Replaces what `path` holds in one step, through symlinks that stay in the workspace, and keeps who
+/// may read it.
 ///
 /// # Errors
-/// If it cannot be written.
+/// If it cannot be written, or if a link leads out of the workspace: a repository can bring one.
 pub fn rewrite(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let root = layout.root().canonicalize().unwrap_or_else(|_| layout.root().to_owned());
+    if path.is_symlink() && !place.starts_with(&root) {
+        let what = format!("{} is a link that leads out of the workspace", path.display());
+        return Err(Fault::new(Kind::Failed, what)
+            .because(format!("it leads to {}", place.display()))
+            .hint("nothing was written; put a file in its place"));
+    }
     let permissions = fs::metadata(&place).map(|metadata| metadata.permissions());
     replace_file(layout, &place, bytes)?;
     permissions

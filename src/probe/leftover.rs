@@ -18,7 +18,7 @@ pub fn leftovers(workspace: &Workspace) -> Vec<ArtifactId> {
 }
 
 /// Reads the name of an installed artifact's folder: `nats`, `nats@linux-arm64`.
-fn artifact(folder: &str) -> Option<ArtifactId> {
+pub(super) fn artifact(folder: &str) -> Option<ArtifactId> {
     let (name, platform) = match folder.split_once('@') {
         Some((name, platform)) => (name, platform.parse().ok()?),
         None => (folder, Platform::host()),

@@ -21,6 +21,7 @@ mod snapshot;
 mod tree;
 mod trust;
 mod want;
+mod withdraw;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -47,6 +48,7 @@ pub use snapshot::{Kept, Snapshot};
 pub use tree::Tree;
 pub use trust::{distrust, trusted_repositories};
 pub use want::{Print, Want, Wants};
+pub use withdraw::withdraw_distrusted;
 
 /// How many artifacts are looked at in stores at once.
 const LOOKS_AT_ONCE: usize = 16;
