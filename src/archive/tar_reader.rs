@@ -163,15 +163,20 @@ fn read_entry(
     let name = name.map_or_else(|| header.path_bytes().into_owned(), <[u8]>::to_vec);
     let target = extensions.target.clone();
     let target = target.or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned));
-    let stated =
-        stated_size(&header).ok_or_else(|| destination.refuse(&name, "has no valid size"))?;
+    // Links and folders have none, whatever some programs write there.
+    let is_lenient = !destination.is_strict();
+    let is_without = is_lenient && matches!(header.as_old().linkflag[0], b'1'..=b'6');
+    let stated = match is_without || is_lenient && has_blank_size(&header) {
+        true => Some(0),
+        false => stated_size(&header),
+    };
+    let stated = stated.ok_or_else(|| destination.refuse(&name, "has no valid size"))?;
     let mut size = extensions.size.filter(|_| !extends).unwrap_or(stated);
     // Programs that know pax and those that do not would see different archives.
     if size != stated && stated != 0 && stated != 0o777_7777_7777 {
         return Err(destination.refuse(&name, "has two sizes"));
     }
-    // These have none, whatever some programs write there.
-    if !destination.is_strict() && matches!(header.as_old().linkflag[0], b'1'..=b'6') {
+    if is_without {
         size = 0;
     }
     if size > unpacker.limits.bytes {
@@ -179,6 +184,11 @@ fn read_entry(
     }
     let modified = extensions.modified.or_else(|| header.mtime().ok());
     Ok(Entry { name, target: target.unwrap_or_default(), size, modified, header, sparse: None })
+}
+
+/// Whether a header states no size at all, as GNU tar does for the name of a volume.
+fn has_blank_size(header: &Header) -> bool {
+    header.as_old().size.iter().all(|byte| matches!(byte, 0 | b' '))
 }
 
 /// The size that a header states: octal digits, or (with the first bit set) a binary number, of

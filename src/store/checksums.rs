@@ -3,7 +3,7 @@
 //! There is no one form of such a file. What all have in common is a digest in hexadecimal
 //! digits, on a line of its own or with the name of a file before or after it; that is what
 //! is looked for, whatever stands between. Read are the output of `sha256sum` and its like
-//! (`<digest>  <name>`), of BSD's tools and of openssl (`SHA256 (<name>) = <digest>`), of
+//! (`<digest>  <name>`, also with size and date between the two), of BSD's tools and of openssl (`SHA256 (<name>) = <digest>`), of
 //! `certutil` and `Get-FileHash` on Windows, lists with the name first, tables, and a digest
 //! that stands alone in its file; also within the text of a PGP signed message.
 
@@ -27,12 +27,9 @@ const AROUND: &str = "|\"'`,;=:<>";
 pub fn find_digest(text: &str, path: &str) -> Result<Digest, String> {
     let lines = entries(text);
     let asset = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    let best = lines.iter().filter_map(|entry| agreement(entry.name.as_deref()?, path)).max();
+    let best = lines.iter().filter_map(|entry| entry.agreement(path)).max();
     let meant: Vec<&Entry> = match best {
-        Some(best) => {
-            let is_best = |name: &str| agreement(name, path) == Some(best);
-            lines.iter().filter(|entry| entry.name.as_deref().is_some_and(is_best)).collect()
-        }
+        Some(best) => lines.iter().filter(|entry| entry.agreement(path) == Some(best)).collect(),
         // Without any name, the file is about whatever it stands beside.
         None if lines.iter().all(|entry| entry.name.is_none()) => lines.iter().collect(),
         None => Vec::new(),
@@ -67,8 +64,20 @@ pub fn asset_path(url: &str) -> String {
 #[derive(Debug)]
 struct Entry {
     name: Option<String>,
+    /// What the name is if it begins with columns for size and date.
+    after_columns: Option<String>,
     /// The digest, or why it is of no use, as the end of a sentence that begins with "it".
     digest: Result<Digest, String>,
+}
+
+impl Entry {
+    /// How much the name agrees with `path`, and whether it does so as it is, not only without
+    /// the columns before it.
+    fn agreement(&self, path: &str) -> Option<((usize, bool), bool)> {
+        let of = |name: &Option<String>| agreement(name.as_deref()?, path);
+        let (whole, short) = (of(&self.name), of(&self.after_columns));
+        whole.map(|much| (much, true)).max(short.map(|much| (much, false)))
+    }
 }
 
 /// The one digest that `meant` give, of the best algorithm there is. `None` if they give none.
@@ -119,10 +128,10 @@ fn entries(text: &str) -> Vec<Entry> {
     let mut heading = None;
     for line in signed_part(text.trim_start_matches('\u{feff}')) {
         match entry(line) {
-            Some(Entry { name, digest }) => {
+            Some(entry) => {
                 // A heading is about the next digest only.
                 let heading = heading.take();
-                entries.push(Entry { name: name.or(heading), digest });
+                entries.push(Entry { name: entry.name.or(heading), ..entry });
             }
             None if line.trim().is_empty() => {}
             None => heading = file_heading(line),
@@ -166,9 +175,12 @@ fn entry(line: &str) -> Option<Entry> {
     let escaped = line.starts_with('\\');
     let (before, digits, after) = split(line.trim_start_matches('\\'))?;
     let (algorithm, name) = head(before);
-    let name = name.or_else(|| clean(after));
+    let (name, after_columns) = match name {
+        Some(name) => (Some(name), None),
+        None => (clean(after), after_columns(after)),
+    };
     let name = if escaped { name.map(|name| unescape(&name)) } else { name };
-    Some(Entry { name, digest: digest(digits, algorithm) })
+    Some(Entry { name, after_columns, digest: digest(digits, algorithm) })
 }
 
 /// A line as what stands before a digest, its digits, and what comes after.
@@ -216,6 +228,18 @@ fn clean(text: &str) -> Option<String> {
     let name = name.strip_prefix('*').unwrap_or(name);
     let is_name = !name.is_empty() && name != "-" && !name.starts_with("# ");
     is_name.then(|| name.to_owned())
+}
+
+/// The last word of `text` if there are others before it, and all of those are numbers, dates or
+/// times, or the asterisk that stands for binary.
+fn after_columns(text: &str) -> Option<String> {
+    let (columns, name) = text.trim().rsplit_once(char::is_whitespace)?;
+    let is_number = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_digit())
+            && word.chars().all(|c| c.is_ascii_digit() || "-/:.,+TZ".contains(c))
+    };
+    let are_columns = columns.split_whitespace().all(|word| word == "*" || is_number(word));
+    clean(name).filter(|_| are_columns)
 }
 
 fn unescape(name: &str) -> String {

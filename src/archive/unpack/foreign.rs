@@ -430,6 +430,26 @@ fn headers_of_all_ages_are_read() {
     assert_eq!(taken(0, &before.end()), PROGRAM);
 }
 
+/// `tar --label` of GNU leaves the size of the volume's name blank.
+#[test]
+fn a_size_that_is_blank_or_of_something_without_contents_is_none() {
+    for (kind, size) in [
+        (T::new(b'V'), [0; 12]),
+        (T::new(b'V'), *b"           \0"),
+        (T::Regular, [b' '; 12]),
+        (T::Directory, *b"not a size!!"),
+        (T::Link, [0xff; 12]),
+        (T::Symlink, *b"99999999999\0"),
+    ] {
+        let mut tar = Tar::default().entry(kind, b"vol", b"e", b"").file("e", PROGRAM).end();
+        let mut header = tar::Header::from_byte_slice(&tar[..512]).clone();
+        header.as_old_mut().size = size;
+        header.set_cksum();
+        tar[..512].copy_from_slice(header.as_bytes());
+        assert_eq!(taken(0, &tar), PROGRAM, "{kind:?} {size:?}");
+    }
+}
+
 #[test]
 fn what_claims_to_be_huge_takes_no_memory() {
     for (kind, size) in

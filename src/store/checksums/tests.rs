@@ -65,6 +65,25 @@ fn reads_every_way_people_write_checksums() {
 }
 
 #[test]
+fn size_and_date_may_stand_between_digest_and_name() {
+    for between in ["1234", "1234  2024-01-01 ", "1234 2024-01-01T10:00:00Z", "12 01/02/24 10:00 *"]
+    {
+        for name in ["x.tar.gz", "*x.tar.gz", "./dist/x.tar.gz"] {
+            let text = format!("{B}  {between}  y.tar.gz\n{A}  {between}  {name}\n");
+            assert_eq!(find(&text), Ok(A.to_owned()), "{text:?}");
+        }
+    }
+    // What is called so as it stands comes first, and the folder still tells.
+    assert_eq!(find(&format!("{B}  12 x.tar.gz\n{A}  x.tar.gz\n")), Ok(A.to_owned()));
+    assert_eq!(find(&format!("{B}  12 old/x.tar.gz\n{A}  12 x.tar.gz\n")), Ok(A.to_owned()));
+    let two = format!("{A}  12 x.tar.gz\n{B}  13 x.tar.gz\n");
+    assert!(find(&two).unwrap_err().contains("two digests"));
+    for other in ["my x.tar.gz", "12 old x.tar.gz", "-1 x.tar.gz"] {
+        assert!(find(&format!("{A}  {other}\n")).is_err(), "{other}");
+    }
+}
+
+#[test]
 fn the_number_of_digits_tells_the_algorithm() {
     for digits in ["a".repeat(96), "a".repeat(128)] {
         for text in [
