@@ -11,7 +11,7 @@ fn confined(sandbox: &Sandbox, words: &str) -> (Option<i32>, String) {
     let mut forge = sandbox.forge(words);
     let forge = forge.command();
     let mut sh = Command::new("sh");
-    sh.args(["-c", "ulimit -v 524288; exec \"$@\"", "sh"]).arg(forge.get_program());
+    sh.args(["-c", "ulimit -d 524288; exec \"$@\"", "sh"]).arg(forge.get_program());
     sh.args(forge.get_args()).current_dir(sandbox.root()).env_clear();
     for (key, value) in forge.get_envs() {
         if let Some(value) = value {
