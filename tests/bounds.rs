@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::Sandbox;
 
-/// `forge WORDS`, with 512 MiB of address space to itself: far more than it needs, far less than
+/// `forge WORDS`, with 512 MiB for its data: far more than it needs, far less than
 /// any of these asks for.
 fn confined(sandbox: &Sandbox, words: &str) -> (Option<i32>, String) {
     let mut forge = sandbox.forge(words);
