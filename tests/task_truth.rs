@@ -42,6 +42,28 @@ fn outputs_come_back_when_their_inputs_do() {
     assert_eq!(runs(&sandbox), 3);
 }
 
+#[test]
+fn an_input_that_becomes_executable_makes_the_task_run_again() {
+    let sandbox = sandbox("");
+    let set = |mode| {
+        let path = sandbox.path("in.txt");
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set(0o644);
+    sandbox.forge("gen").succeeds();
+    set(0o755);
+    sandbox.forge("explain gen").succeeds().says("the input in.txt changed");
+    sandbox.forge("gen").succeeds();
+    assert_eq!(runs(&sandbox), 2);
+    sandbox.forge("gen").succeeds().says("gen is up to date");
+    // Who else may read it does not count.
+    set(0o700);
+    sandbox.forge("gen").succeeds().says("gen is up to date");
+    set(0o644);
+    sandbox.forge("gen").succeeds().says("gen is restored from the cache");
+    assert_eq!(runs(&sandbox), 2);
+}
+
 /// Commands may use more than what is said to go in, and the other workspace may be a stranger's.
 #[test]
 fn what_was_made_in_another_workspace_is_not_taken_here() {

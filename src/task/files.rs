@@ -19,7 +19,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// The digest of its bytes. Of a link: that of where it points, and after a colon that of the file
-    /// there, if it leads to one. Of an empty folder: `folder`.
+    /// there, if it leads to one. Of an empty folder: `folder`. Before that of an executable file is
+    /// `x:`.
     pub digest: String,
     /// What `stat` said of the file, if a later change would surely show in it.
     pub stat: Option<FileStat>,
@@ -144,14 +145,22 @@ fn mark(input: &InputFile, known: Option<&Mark>) -> io::Result<Mark> {
 /// The mark of the file at `path`, whose digest comes after `prefix`.
 fn file_mark(path: &Path, known: Option<&Mark>, prefix: &str) -> io::Result<Mark> {
     let now = SystemTime::now();
-    let stat = FileStat::of(&fs::metadata(path)?);
-    let is_same = |known: &&Mark| known.stat == Some(stat) && known.digest.starts_with(prefix);
+    let metadata = fs::metadata(path)?;
+    let stat = FileStat::of(&metadata);
+    let letter = walk::letter_of_file(&metadata);
+    let start = format!("{prefix}{}", before_digest(letter));
+    let is_same = |known: &&Mark| known.stat == Some(stat) && known.digest.starts_with(&start);
     if let Some(known) = known.filter(is_same) {
         return Ok(known.clone());
     }
     let read = walk::read(&InputFile { path: path.to_owned(), kind: InputKind::File })?;
-    let digest = format!("{prefix}{}", Sha256(read.checksum));
+    let digest = format!("{prefix}{}{}", before_digest(read.letter), Sha256(read.checksum));
     Ok(Mark { digest, stat: Some(read.stat).filter(|stat| stat.is_settled(now)) })
+}
+
+/// What stands before the digest of a file with this letter of [`walk::FileDigest`].
+fn before_digest(letter: char) -> &'static str {
+    if letter == 'x' { "x:" } else { "" }
 }
 
 #[cfg(test)]

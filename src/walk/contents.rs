@@ -53,11 +53,16 @@ pub fn read(input: &InputFile) -> io::Result<FileDigest> {
         InputKind::File => {
             let file = open_file(path)?;
             let metadata = file.metadata()?;
-            let letter = if metadata.permissions().mode() & 0o100 == 0 { 'f' } else { 'x' };
+            let letter = letter_of_file(&metadata);
             let (checksum, is_pointer) = digest(file, metadata.len())?;
             Ok(FileDigest { is_pointer, ..of(letter, &metadata, checksum) })
         }
     }
+}
+
+/// The letter of a file: whether its owner may execute it.
+pub fn letter_of_file(metadata: &fs::Metadata) -> char {
+    if metadata.permissions().mode() & 0o100 == 0 { 'f' } else { 'x' }
 }
 
 /// The digest of all that `file` holds, and whether that looks like a pointer of Git LFS.

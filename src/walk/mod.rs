@@ -28,7 +28,7 @@ mod rules;
 mod tests;
 mod walker;
 
-pub use contents::{FileDigest, read};
+pub use contents::{FileDigest, letter_of_file, read};
 pub use links::reached_by_links;
 pub use lister::{InputFile, InputKind, Listing};
 pub use pattern::FilePatterns;
