@@ -220,4 +220,17 @@ mod tests {
         );
         assert_eq!(fs::read_to_string(layout.manifest()).unwrap(), "versions: {a: v9}\n");
     }
+
+    #[test]
+    fn no_link_out_of_the_workspace_is_written_through() {
+        let (dir, layout) = workspace();
+        let outside = tempfile::tempdir().unwrap();
+        let victim = outside.path().join("profile");
+        fs::write(&victim, "mine\n").unwrap();
+        let link = dir.path().join("CHANGELOG.md");
+        symlink(&victim, &link).unwrap();
+        let fault = rewrite(&layout, &link, b"theirs\n").unwrap_err().to_string();
+        assert!(fault.contains("leads out of the workspace"), "{fault}");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "mine\n");
+    }
 }
