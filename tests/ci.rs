@@ -242,7 +242,7 @@ fn a_build_that_fails_gives_its_exit_code() {
     bytes[3] ^= 1;
     crate::support::overwrite(&binary, &bytes);
     fs::File::options().append(true).open(&binary).unwrap().set_modified(time).unwrap();
-    // Same size, same time: what `stat` says of the change itself tells of it, and it is had anew.
+    // Same size, same time: ctime gives the edit away, and the binary is fetched again.
     sandbox.forge("ci").succeeds().says("the installed one is damaged");
 }
 

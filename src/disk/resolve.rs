@@ -87,7 +87,7 @@ pub(super) fn open_step_by_step(
     Err(Errno::NOENT)
 }
 
-/// The error with the link in it that stands in the way, if that is why.
+/// The error, which names the symbolic link on the way if that is why.
 pub(super) fn explain(dir: BorrowedFd<'_>, root: &Path, below: &Path, errno: Errno) -> io::Error {
     if matches!(errno, Errno::LOOP | Errno::NOTDIR | Errno::XDEV | Errno::EXIST)
         && let Some(link) = first_link(dir, below)

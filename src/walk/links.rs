@@ -8,7 +8,7 @@ use std::{
 
 use super::{is_own, walker::Walker};
 
-/// Whoever follows more links than this goes in a circle; so does Linux.
+/// The most links that are followed in a row, as in Linux: more are taken for a cycle.
 const MOST_HOPS: usize = 40;
 
 /// What `links` lead to in the workspace at `root` outside of `starts`, and what links in that lead to,
