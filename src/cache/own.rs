@@ -12,8 +12,8 @@ use std::{
 };
 
 use crate::{
-    disk::{EntryKind, Folder, Staging},
-    model::{Fault, Kind, Layout},
+    disk::{EntryKind, Folder, Staging, in_tree},
+    model::{Fault, Kind, Layout, normal_path},
 };
 
 /// The folders, separated as in `PATH`, into which a `.forge` that is a symbolic link may lead.
@@ -102,8 +102,8 @@ pub fn write_state(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), Fau
         .map_err(|error| Fault::io(format!("cannot write {}", path.display()), &error))
 }
 
-/// Makes the file `path`, which a user named or which lies beside the manifest, hold `bytes`, in one
-/// step and synced. Links to its folder are followed; one at its end is replaced.
+/// Makes the file `path`, in a folder that a user named, hold `bytes`, in one step and synced. Links to
+/// its folder are followed; one at its end is replaced.
 ///
 /// # Errors
 /// If it cannot be written.
@@ -111,20 +111,59 @@ pub fn replace_file(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), Fa
     let failed = |error: io::Error| Fault::io(format!("cannot write {}", path.display()), &error);
     let name = Path::new(path.file_name().unwrap_or_default());
     let folder = Folder::make(path.parent().unwrap_or(Path::new("/"))).map_err(failed)?;
-    let staging = stage(layout)?;
-    let moved = write_new(staging.folder(), Path::new("new"), bytes)
-        .and_then(|()| staging.folder().rename(Path::new("new"), &folder, name));
-    match moved {
+    write_in_one_step(&stage(layout)?, &folder, name, bytes).map_err(failed)
+}
+
+/// Makes the file `path`, which people keep in the workspace or name, hold `bytes`, in one step and
+/// synced. It keeps its mode. Links are followed as long as they stay in the workspace, or in the folder
+/// that was named outside of it: a repository can bring one that leads elsewhere.
+///
+/// # Errors
+/// If it cannot be written, or is behind a link that leads out or nowhere.
+pub fn rewrite_file(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    let failed = |error: io::Error| Fault::io(format!("cannot write {}", path.display()), &error);
+    let is_own = normal_path(path).starts_with(layout.root());
+    let named = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let root = if is_own { layout.root() } else { named.unwrap_or(Path::new(".")) };
+    // What is named outside is the user's affair up to its folder.
+    if !is_own {
+        fs::create_dir_all(root).map_err(failed)?;
+    }
+    let (folder, place) = in_tree(root, path)
+        .map_err(|error| failed(error).hint("nothing was written; put a file in its place"))?;
+    write_in_one_step(&stage(layout)?, &folder, &place, bytes).map_err(failed)
+}
+
+/// Writes `bytes` into `staging`, and moves them to `path` below `folder`, whose mode they get.
+fn write_in_one_step(
+    staging: &Staging,
+    folder: &Folder,
+    path: &Path,
+    bytes: &[u8],
+) -> io::Result<()> {
+    let before = folder.open_file(path).and_then(|file| file.metadata());
+    let mode = before.ok().map(|metadata| metadata.permissions());
+    let new = Path::new("new");
+    write_new(staging.folder(), new, bytes, mode.clone())?;
+    match staging.folder().rename(new, folder, path) {
         // The two are on different file systems, so it has to be written where it goes.
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            folder.replace(name, bytes, Path::new(""), true).map_err(failed)
+            let near = Staging::new(folder, Path::new(""))?;
+            write_new(near.folder(), new, bytes, mode)?;
+            near.folder().rename(new, folder, path)
         }
-        other => other.map_err(failed),
+        other => other,
     }
 }
 
-fn write_new(folder: &Folder, path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_new(
+    folder: &Folder,
+    path: &Path,
+    bytes: &[u8],
+    mode: Option<fs::Permissions>,
+) -> io::Result<()> {
     let mut file = folder.create_new(path, 0o666)?;
+    mode.map_or(Ok(()), |mode| file.set_permissions(mode))?;
     file.write_all(bytes)?;
     file.sync_all()
 }

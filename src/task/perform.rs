@@ -7,6 +7,7 @@ use super::{
     command::Ground,
     frame::Frame,
     key::inputs_word,
+    ledger::Ledger,
     plan::Invocation,
     run::Engine,
     steps::{Rendering, is_here},
@@ -127,10 +128,11 @@ impl<'w> Performance<'_, 'w> {
             return Ok(How::Fresh);
         }
         if now.is_some() {
-            engine.ledger.forget(self.invocation)?;
+            let tell = |text: &str| self.tell(&scene.label, Event::Note(text));
+            engine.ledger.forget(self.invocation, &Ledger::patience(&frame.cancel, &tell))?;
         }
         self.carry_out(scene, &steps, frame).await?;
-        self.keep(scene, now)?;
+        self.keep(scene, now, frame)?;
         drop(turn);
         Ok(How::Ran)
     }

@@ -8,7 +8,8 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::{index::TrackedPaths, rules::IgnoreRules};
+use super::{excludes::excludes_file, index::TrackedPaths, rules::IgnoreRules};
+use crate::disk::{MOST_OF_TEXT, read_text};
 
 /// A repository; or, where there is none, a folder in which rules hold all the same.
 #[derive(Debug)]
@@ -71,7 +72,7 @@ impl GitRepository {
             .git_dir
             .iter()
             .flat_map(|dir| [common_dir(dir).join("info/exclude"), dir.join("index")]);
-        of_git.chain(ignore::gitignore::gitconfig_excludes_path()).collect()
+        of_git.chain(excludes_file()).collect()
     }
 
     fn inside<'p>(&self, path: &'p Path) -> Option<&'p [u8]> {
@@ -94,13 +95,13 @@ fn git_dir(top: &Path) -> Option<PathBuf> {
     if git.is_dir() {
         return Some(git);
     }
-    let text = fs::read_to_string(&git).ok()?;
+    let text = read_text(&git, MOST_OF_TEXT).ok()?;
     Some(top.join(text.strip_prefix("gitdir:")?.trim()))
 }
 
 /// The folder that all worktrees of a repository share.
 fn common_dir(git_dir: &Path) -> PathBuf {
-    match fs::read_to_string(git_dir.join("commondir")) {
+    match read_text(&git_dir.join("commondir"), MOST_OF_TEXT) {
         Ok(text) => git_dir.join(text.trim()),
         Err(_) => git_dir.to_owned(),
     }
@@ -108,7 +109,7 @@ fn common_dir(git_dir: &Path) -> PathBuf {
 
 /// How many bytes a hash has: SHA-1, unless `extensions.objectFormat` says otherwise.
 fn hash_bytes(common_dir: &Path) -> usize {
-    let config = fs::read_to_string(common_dir.join("config")).unwrap_or_default();
+    let config = read_text(&common_dir.join("config"), MOST_OF_TEXT).unwrap_or_default();
     let says_sha256 = |line: &str| {
         let line = line.to_ascii_lowercase();
         line.split_once('=')

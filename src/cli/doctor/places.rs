@@ -5,9 +5,10 @@ use std::path::Path;
 use rustix::fs::{Access, access, statvfs};
 
 use crate::{
-    cache::Cache,
+    cache::{Cache, SealKey},
     model::{Fault, Kind},
     report::human_size,
+    store::data_folder,
     workspace::Workspace,
 };
 
@@ -20,9 +21,32 @@ const TOO_LITTLE: u64 = 64 * MIB;
 const LITTLE: u64 = 1024 * MIB;
 
 /// The folders that `workspace` needs. That of its stores is theirs to tell of.
-pub(super) fn of(workspace: &Workspace) -> [Check; 2] {
+pub(super) fn of(workspace: &Workspace) -> Vec<Check> {
     let own = workspace.layout.forge();
-    [examine(&workspace.layout.display(&own), &own), cache()]
+    let forge = examine(&workspace.layout.display(&own), &own);
+    let (cache, no_cache) = Cache::for_workspace(&workspace.layout);
+    let cache = match no_cache {
+        // It serves all the same: what a run only warns of does not fail.
+        Some(fault) => {
+            Check::new("folder", "your cache", "none: that of the workspace").note(fault)
+        }
+        None => examine("your cache", cache.root()),
+    };
+    [forge, cache].into_iter().chain(seal()).collect()
+}
+
+/// That the key which records are sealed with cannot be kept, if so.
+fn seal() -> Option<Check> {
+    if SealKey::of_user().lasts() {
+        return None;
+    }
+    let place = data_folder().map_or_else(|_| "nowhere".into(), |path| path.display().to_string());
+    let fault = Fault::new(Kind::Failed, "what forge records counts for one run only")
+        .because(format!("the key that seals it cannot be kept: {place} cannot be made or written to"))
+        .hint(
+            "set FORGE_DATA_DIR to a folder of yours; until then all that is installed is hashed in each run",
+        );
+    Some(Check::new("folder", "your data", format!("{place}: cannot be made")).note(fault))
 }
 
 /// The user's cache.
