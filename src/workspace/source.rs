@@ -8,7 +8,7 @@ use std::{
 use super::{Shared, Source, subsystem::Surroundings, template::Scope};
 use crate::{
     manifest::{Findings, Scalar, SourceDoc, SpecDoc},
-    model::{Digest, Version, is_repository_url},
+    model::{Digest, Version, is_repository_url, is_unprotected},
     walk::Walker,
 };
 
@@ -33,6 +33,11 @@ pub fn resolve(
                 let what = format!("`{rendered}` is no URL of a git repository");
                 let help = "write what `git clone` takes, such as `https://…` or `git@…`";
                 found.add(url.bytes.clone(), what, "not a repository", help);
+                return None;
+            }
+            if is_unprotected(&rendered) {
+                let why = "a commit is named by a SHA-1 digest, which vouches for nothing";
+                unprotected(url, &rendered, why, "write `https://…` or `ssh://…`", found);
                 return None;
             }
             Some(Source::Git { url: rendered, reference })
@@ -112,6 +117,13 @@ fn reference(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Str
 /// Whether `url` is fetched over HTTP.
 pub fn is_web(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
+}
+
+/// Adds that `url` would come unprotected over the network.
+pub fn unprotected(scalar: &Scalar, url: &str, why: &str, help: &str, found: &mut Findings) {
+    let what = format!("`{url}` is not protected: everybody on the way can change it, and {why}");
+    let scheme = url.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    found.add(scalar.bytes.clone(), what, format!("unprotected {scheme}"), help);
 }
 
 /// The digest that `scalar` pins.
