@@ -13,10 +13,7 @@ use crate::{
     workspace::{check_root, starter},
 };
 
-use super::{
-    Stop,
-    session::{Session, say},
-};
+use super::{Stop, session::Session};
 
 /// What keeps git from seeing what forge makes.
 const IGNORE: &str = ".gitignore";
@@ -37,19 +34,19 @@ pub(super) fn init(session: &Session, folder: Option<&Path>) -> Result<u8, Stop>
     }
     if session.flags.dry_run {
         for file in starter() {
-            say(&format!("would write {}\n", file.path))?;
+            session.say(&format!("would write {}\n", file.path))?;
         }
         return Ok(0);
     }
     write_all(&root)?;
     for file in starter() {
-        say(&format!("wrote {}\n", file.path))?;
+        session.say(&format!("wrote {}\n", file.path))?;
     }
     if !is_there(IGNORE) {
         write(&root, IGNORE, ".forge/\n", false)?;
-        say(&format!("wrote {IGNORE}\n"))?;
+        session.say(&format!("wrote {IGNORE}\n"))?;
     }
-    say("\nnow run `forge ensure`\n")?;
+    session.say("\nnow run `forge ensure`\n")?;
     Ok(0)
 }
 

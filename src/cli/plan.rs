@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    console,
     execute::OwnVersion,
     model::{ArtifactReport, Fault, Kind, Name, Scheme},
     plan::{Action, Plan, Step, compile},
@@ -14,7 +13,7 @@ use crate::{
 use super::{
     Stop,
     run::{Publish, Request, look, recorded_seconds},
-    session::{Session, Stores, say},
+    session::{Session, Stores},
     versions,
 };
 
@@ -32,15 +31,17 @@ pub(super) fn plan_of(session: &Session, request: &Request<'_>) -> Result<u8, St
     let mut plan = compile(&request.workspaces, probed, &seconds);
     let refused = leave_unpublished(session, request, &stores, &mut plan)?;
     for id in &plan.leftovers {
-        console::err(&format!("{id} would be removed: versions.yml does not name it any more\n"));
+        session
+            .console()
+            .err(&format!("{id} would be removed: versions.yml does not name it any more\n"));
     }
     for warning in &plan.warnings {
-        console::err(&render_warning(None, warning, session.stderr_style()));
+        session.console().err(&render_warning(None, warning, session.stderr_style()));
     }
     if session.flags.json {
-        say(&plan_json(&plan, &refused))?;
+        session.say(&plan_json(&plan, &refused))?;
     } else {
-        say(&plan_text(&plan, &stores, session))?;
+        session.say(&plan_text(&plan, &stores, session))?;
     }
     let mut failed = plan.settled.iter().filter_map(|report| report.fault.as_ref());
     // Who asks for a release gets an error instead of it.

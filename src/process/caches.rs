@@ -2,12 +2,13 @@
 //! docs/builds.md has the same table for users.
 
 use std::{
-    env, io,
+    env::split_paths,
+    io,
     path::{Path, PathBuf},
 };
 
 use super::is_program;
-use crate::disk::Folder;
+use crate::{disk::Folder, model::Environment};
 
 /// What toolchains share between builds in one folder.
 struct Cache {
@@ -75,9 +76,9 @@ const CACHES: &[Cache] = &[
 ];
 
 /// The folders for temporary files that are everybody's.
-pub fn temporary_folders() -> Vec<PathBuf> {
-    let folders = [env::temp_dir(), "/tmp".into(), "/var/tmp".into()];
-    folders.into_iter().filter(|folder| is_usable(folder)).collect()
+pub fn temporary_folders(environment: &Environment) -> Vec<PathBuf> {
+    let folders = environment.path("TMPDIR").into_iter();
+    folders.chain(["/tmp".into(), "/var/tmp".into()]).filter(|folder| is_usable(folder)).collect()
 }
 
 fn is_usable(folder: &Path) -> bool {
@@ -86,21 +87,20 @@ fn is_usable(folder: &Path) -> bool {
 
 /// The folders and files that toolchains share between builds. Those of programs that are here are
 /// made, since builds could not.
-pub fn toolchain_caches() -> Vec<PathBuf> {
-    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
-    let home = variable("HOME").map(PathBuf::from);
+pub fn toolchain_caches(environment: &Environment) -> Vec<PathBuf> {
+    let home = environment.path("HOME");
     let below_home = |path: &str| Some(home.as_ref()?.join(path)).filter(|_| !path.is_empty());
     let may_be_made = home.as_ref().is_some_and(|home| home.is_dir());
     let mut shared = Vec::new();
     for cache in CACHES {
         // `GOPATH` may name several folders, of which the first is written to.
-        let named = variable(cache.variable);
-        let named = named.and_then(|named| env::split_paths(&named).next());
+        let named = environment.path(cache.variable);
+        let named = named.and_then(|named| split_paths(&named).next());
         let Some(folder) = named.or_else(|| below_home(cache.home)) else { continue };
         if !is_usable(&folder) {
             continue;
         }
-        let is_needed = may_be_made && is_program(cache.program, &[]);
+        let is_needed = may_be_made && is_program(environment, cache.program, &[]);
         shared.extend(cache.paths(&folder).map(|(path, is_folder)| {
             if is_needed && !path.exists() {
                 // Whoever needs it says what is wrong with it.
@@ -109,7 +109,7 @@ pub fn toolchain_caches() -> Vec<PathBuf> {
             path
         }));
     }
-    shared.extend(variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| below_home(".cache")));
+    shared.extend(environment.path("XDG_CACHE_HOME").or_else(|| below_home(".cache")));
     shared.retain(|folder| is_usable(folder));
     shared
 }

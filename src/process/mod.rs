@@ -68,7 +68,7 @@ pub use shell::{Shell, is_one_program};
 pub use strays::VARIABLE as MARK;
 pub use syntax::{SyntaxCheck, SyntaxError};
 
-use crate::model::{Fault, Secrets, shown_url};
+use crate::model::{Environment, Fault, Secrets, shown_url};
 
 /// How long lines are shown: what is longer is hardly read. In bytes.
 const LONGEST_LINE: usize = 64 << 10;
@@ -182,6 +182,9 @@ pub trait CommandRunner: Send + Sync {
         command: &'a Command,
         line: &'a mut (dyn FnMut(&str) + Send),
     ) -> Pending<'a, Result<(), Fault>>;
+
+    /// What forge was started with, of which commands inherit.
+    fn environment(&self) -> &Environment;
 }
 
 #[cfg(test)]

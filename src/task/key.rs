@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cache::{self, SealKey},
-    model::{ArtifactId, Fault, Name},
+    model::{ArtifactId, Fault, Layout, Name},
     workspace::{Bindings, Meaning, Names, Task, Template, Text, Variable, Word, Workspace},
 };
 
@@ -49,7 +49,7 @@ impl Eye<'_, '_> {
         }
         let known = self.ledger.read(invocation).unwrap_or_default();
         let written = patterns(rendering, ground, &task.inputs)?;
-        let gitignore = task.gitignore.then(|| self.workspace.layout.root());
+        let gitignore = task.gitignore.then_some(&self.workspace.layout);
         let inputs = Meant::inputs(&ground.dir, &written, gitignore).marks(&known.inputs)?;
         let made = patterns(rendering, ground, &task.outputs)?;
         let outputs = Meant::outputs(&ground.dir, &made).marks(&known.outputs)?;
@@ -95,7 +95,7 @@ impl Eye<'_, '_> {
         templates.extend(of_vars.flat_map(|var| var.variable.templates()));
         templates.extend(task.home.late_env.iter().map(|(_, value)| value));
         let is_used = |name: &str| templates.iter().any(|one| one.source().contains(name));
-        let known = self.workspace.environment.iter();
+        let known = self.workspace.seen_variables.iter();
         let known = known.filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)));
         let mut used: Vec<_> =
             known.filter(|(name, value)| !value.is_empty() && is_used(name)).collect();
@@ -127,7 +127,10 @@ impl Eye<'_, '_> {
     fn fingerprint(&self, name: &str) -> String {
         let record = Name::new(name).ok().and_then(|name| {
             let id = ArtifactId { name, platform: self.workspace.platform };
-            cache::Record::read(&self.workspace.layout.record(&id), &SealKey::of_user())
+            cache::Record::read(
+                &self.workspace.layout.record(&id),
+                &SealKey::of_user(self.workspace.layout.user()),
+            )
         });
         record.map_or_else(String::new, |record| record.stamp.fingerprint.to_string())
     }
@@ -143,13 +146,14 @@ const INPUTS: &str = "inputs";
 /// As [`Meant::marks`].
 pub fn inputs_word(
     rendering: &Rendering,
+    layout: &Layout,
     ground: &Ground,
     known: impl FnOnce() -> Marks,
 ) -> Result<Bindings, Fault> {
     let (task, mut words) = (rendering.task, Bindings::default());
     if !task.inputs.is_empty() && mentions(task, INPUTS) {
         let written = patterns(rendering, ground, &task.inputs)?;
-        let gitignore = task.gitignore.then_some(ground.places.root.as_path());
+        let gitignore = task.gitignore.then_some(layout);
         let marks = Meant::inputs(&ground.dir, &written, gitignore).marks(&known())?;
         let digest = Word::text(Record::inputs_digest(&marks));
         words.set(INPUTS, Word::map(vec![("digest".to_owned(), digest)]));

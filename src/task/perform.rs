@@ -68,7 +68,8 @@ impl<'w> Performance<'_, 'w> {
         let witness = Live::new(engine, frame, task, &ground);
         let mut learned = learn(&engine.renderer, self.invocation, &witness).await?;
         let known = || engine.ledger.read(self.invocation).unwrap_or_default().inputs;
-        let more = inputs_word(&engine.rendering(task, &learned.words), &ground, known)?;
+        let layout = &engine.workspace.layout;
+        let more = inputs_word(&engine.rendering(task, &learned.words), layout, &ground, known)?;
         learned.words.extend(more);
         let rendering = engine.rendering(task, &learned.words);
         ground.furnish(&rendering, &learned.of_file)?;

@@ -163,8 +163,7 @@ impl<'w> Performance<'_, 'w> {
         let Some(record) = self.with_outputs(scene, now)? else { return Ok(()) };
         let (task, dir) = (self.invocation.task, &scene.ground.dir);
         let written = patterns(&scene.rendering, &scene.ground, &task.inputs)?;
-        let root = self.engine.workspace.layout.root();
-        let gitignore = task.gitignore.then_some(root);
+        let gitignore = task.gitignore.then_some(&self.engine.workspace.layout);
         let inputs = Meant::inputs(dir, &written, gitignore).marks(&record.inputs)?;
         // What was read before is recorded: whether the run saw the change nobody knows.
         let tell = |text: &str| self.tell(&scene.label, Event::Note(text));

@@ -2,35 +2,22 @@
 //!
 //! Sources: git-config(1), "FILES" and `core.excludesFile`; gitignore(5).
 
-use std::{
-    env::{home_dir, var_os},
-    path::{Path, PathBuf},
+use std::path::{Path, PathBuf};
+
+use crate::{
+    disk::{MOST_OF_TEXT, read_file},
+    model::UserFolders,
 };
 
-use crate::disk::{MOST_OF_TEXT, read_file};
-
-/// Where that list is, as the user's own configuration of git says, or else that of the system. It may
-/// not be there.
-pub fn excludes_file() -> Option<PathBuf> {
-    let filled = |name| var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = home_dir().filter(|home| !home.as_os_str().is_empty());
-    let below_home = |path: &str| home.as_ref().map(|home| home.join(path));
-    let folder = filled("XDG_CONFIG_HOME").or_else(|| below_home(".config"));
-    let folder = folder.map(|folder| folder.join("git"));
-    let own = match filled("GIT_CONFIG_GLOBAL") {
-        Some(named) => vec![named],
-        None => {
-            let shared = folder.as_ref().map(|folder| folder.join("config"));
-            below_home(".gitconfig").into_iter().chain(shared).collect()
-        }
-    };
-    let system = filled("GIT_CONFIG_SYSTEM").unwrap_or_else(|| "/etc/gitconfig".into());
-    let said = own.iter().chain([&system]).find_map(|config| {
+/// Where that list is, as the settings of `user`'s git say, or else those of the system. It may not be
+/// there.
+pub fn excludes_file(user: &UserFolders) -> Option<PathBuf> {
+    let said = user.git_settings().iter().find_map(|settings| {
         // What is no regular file says nothing: it is not waited for.
-        let bytes = read_file(config, MOST_OF_TEXT).ok()?;
-        said_in(&String::from_utf8_lossy(&bytes), home.as_deref())
+        let bytes = read_file(settings, MOST_OF_TEXT).ok()?;
+        said_in(&String::from_utf8_lossy(&bytes), user.home().ok())
     });
-    said.or_else(|| Some(folder?.join("ignore")))
+    said.or_else(|| user.git_ignore().map(Path::to_owned))
 }
 
 /// What the configuration `text` says last.

@@ -11,7 +11,6 @@ use ignore::{
     gitignore::{Gitignore, GitignoreBuilder},
 };
 
-use super::excludes::excludes_file;
 use crate::disk::{MOST_OF_TEXT, read_file};
 
 /// What one file says, and those that come after it if it says nothing of a path.
@@ -26,9 +25,9 @@ pub const FILE: &str = ".gitignore";
 
 impl IgnoreRules {
     /// What holds in the whole repository at `top`, if no file in it says otherwise: the user's own
-    /// list, and before that `exclude`.
-    pub fn of_repository(top: &Path, exclude: Option<&Path>) -> Arc<Self> {
-        let own = excludes_file().and_then(|path| parse(top, &path));
+    /// list `of_user`, and before that `exclude`.
+    pub fn of_repository(top: &Path, of_user: Option<&Path>, exclude: Option<&Path>) -> Arc<Self> {
+        let own = of_user.and_then(|path| parse(top, path));
         let global = Arc::new(Self { own: own.unwrap_or_else(Gitignore::empty), next: None });
         match exclude.and_then(|path| read(top, path)) {
             Some(own) => Arc::new(Self { own, next: Some(global) }),

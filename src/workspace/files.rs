@@ -8,7 +8,7 @@ use std::{
 use crate::{
     disk::{MOST_OF_TEXT, open_file, read_file},
     manifest::{File, MAX_BYTES},
-    model::{Diagnostic, Fault, Kind, Layout, Span, path_to_text},
+    model::{Diagnostic, Fault, Kind, Layout, Span, UserFolders, path_to_text},
 };
 
 /// The file of a spec that has a folder of its own.
@@ -55,15 +55,15 @@ pub fn check_root(root: &Path) -> Result<(), Fault> {
     Err(Fault::new(Kind::Usage, what).because(reason).hint("move or rename the folder"))
 }
 
-/// The layout of the workspace at `root`.
+/// The layout of the workspace at `root`, for `user`.
 ///
 /// # Errors
 /// When there is no `versions.yml` in it.
-pub fn layout(root: &Path) -> Result<Layout, Fault> {
+pub fn layout(root: &Path, user: &UserFolders) -> Result<Layout, Fault> {
     let root = std::path::absolute(root)
         .map_err(|error| Fault::io(format!("cannot find {}", root.display()), &error))?;
     check_root(&root)?;
-    let layout = Layout::new(root);
+    let layout = Layout::new(root, user.clone());
     if layout.manifest().exists() {
         return Ok(layout);
     }

@@ -153,7 +153,7 @@ fn inside(
 ) -> Option<PathBuf> {
     let path = lexical(scalar, text, "the workspace", found)?;
     let Ok(elsewhere) = leads_out(around.root, &path) else {
-        let walker = around.walker.get_or_init(|| Walker::new(around.root));
+        let walker = around.walker.get_or_init(|| Walker::new(around.layout));
         if walker.tracks_below(&around.root.join(&path)) {
             return Some(path);
         }

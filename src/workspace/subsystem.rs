@@ -9,7 +9,7 @@ use std::{
 use minijinja::value::Value as Word;
 
 use super::{
-    Assignments, Build, Environment, Shared, Source, Subsystem, Task, build,
+    Assignments, Build, SeenEnvironment, Shared, Source, Subsystem, Task, build,
     discover::Found,
     feed::Basis,
     names::{binaries, tag},
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     manifest::{File, Findings, HeadDoc, ManifestDoc, Scalar, Seams, Sp, SpecDoc},
-    model::{Name, Platform, Version},
+    model::{Layout, Name, Platform, Version},
     walk::Walker,
 };
 
@@ -33,13 +33,15 @@ pub struct Surroundings<'a> {
     /// Renders templates.
     pub engine: &'a Engine,
     /// What the host says.
-    pub environment: &'a Environment,
+    pub environment: &'a SeenEnvironment,
     /// What a command line sets.
     pub assignments: &'a Assignments,
     /// What the workspace is resolved for.
     pub platform: Platform,
     /// The workspace's folder.
     pub root: &'a Path,
+    /// Where things are in it.
+    pub layout: &'a Layout,
     /// `versions.yml`.
     pub manifest: &'a ManifestDoc,
     /// Who knows what git tracks, once somebody asks.

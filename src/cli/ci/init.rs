@@ -8,12 +8,7 @@ use crate::{
     model::{Fault, Kind, Layout},
 };
 
-use super::super::{
-    Stop,
-    choice::CiHost,
-    matrix::USUAL_JOBS,
-    session::{Session, say},
-};
+use super::super::{Stop, choice::CiHost, matrix::USUAL_JOBS, session::Session};
 
 /// The branch that publishes, if the repository does not say.
 const USUAL_BRANCH: &str = "main";
@@ -62,14 +57,14 @@ pub(in super::super) fn init(session: &Session, form: &Form<'_>) -> Result<u8, S
             .into());
     }
     if session.flags.dry_run {
-        say(&file.text)?;
+        session.say(&file.text)?;
         return Ok(0);
     }
     // A repository can bring a link, also out of it.
     Folder::open(&top)
         .and_then(|top| top.replace(file.path.as_ref(), file.text.as_bytes(), "".as_ref(), true))
         .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
-    say(&format!(
+    session.say(&format!(
         "wrote {}\n\ncommit it; pushes to {} and tags `v*` then publish, pull requests only build and test\n",
         file.path, branch
     ))?;

@@ -6,9 +6,8 @@ use rustix::fs::{Access, access, statvfs};
 
 use crate::{
     cache::{Cache, SealKey},
-    model::{Fault, Kind},
+    model::{Fault, Kind, UserFolders},
     report::human_size,
-    store::data_folder,
     workspace::Workspace,
 };
 
@@ -32,15 +31,15 @@ pub(super) fn of(workspace: &Workspace) -> Vec<Check> {
         }
         None => examine("your cache", cache.root()),
     };
-    [forge, cache].into_iter().chain(seal()).collect()
+    [forge, cache].into_iter().chain(seal(workspace.layout.user())).collect()
 }
 
 /// That the key which records are sealed with cannot be kept, if so.
-fn seal() -> Option<Check> {
-    if SealKey::of_user().lasts() {
+fn seal(user: &UserFolders) -> Option<Check> {
+    if SealKey::of_user(user).lasts() {
         return None;
     }
-    let place = data_folder().map_or_else(|_| "nowhere".into(), |path| path.display().to_string());
+    let place = user.data().map_or_else(|_| "nowhere".into(), |path| path.display().to_string());
     let fault = Fault::new(Kind::Failed, "what forge records counts for one run only")
         .because(format!("the key that seals it cannot be kept: {place} cannot be made or written to"))
         .hint(
@@ -50,8 +49,8 @@ fn seal() -> Option<Check> {
 }
 
 /// The user's cache.
-pub(super) fn cache() -> Check {
-    match Cache::of_user() {
+pub(super) fn cache(user: &UserFolders) -> Check {
+    match Cache::of_user(user) {
         Ok(cache) => examine("your cache", cache.root()),
         Err(fault) => Check::new("folder", "your cache", "nowhere").bad(fault),
     }
