@@ -158,7 +158,7 @@ fn only_the_disk_opens_what_others_may_have_made() {
             continue;
         }
         let text = fs::read_to_string(&path).expect("a source");
-        let code = text.split("\nmod tests {").next().unwrap_or_default();
+        let code = text.split("mod tests {").next().unwrap_or_default();
         let ways =
             ["fs::read(", "fs::read_to_string(", "fs::write(", "File::open(", "File::create("];
         if ways.iter().chain(&["OpenOptions::new("]).any(|way| code.contains(way)) {
