@@ -150,11 +150,10 @@ fn resolve(
         return Err(LoadError::Wanted(included.wanted));
     }
 
-    let mut subsystems = BTreeMap::new();
-    for draft in drafts {
-        let subsystem = draft.subsystem.ok_or_else(|| unexplained(&draft.name))?;
-        subsystems.insert(draft.name, subsystem);
-    }
+    let resolved = |Draft { name, subsystem, .. }: Draft| {
+        Ok((name.clone(), subsystem.ok_or_else(|| unexplained(&name))?))
+    };
+    let subsystems = drafts.into_iter().map(resolved).collect::<Result<_, Fault>>()?;
     Ok(Workspace {
         platform,
         project: project(&manifest, &layout),
