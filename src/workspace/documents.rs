@@ -140,9 +140,6 @@ impl Documents {
     }
 
     /// The file of tasks that a URL gave, which messages show as `shown`.
-    ///
-    /// # Errors
-    /// None.
     pub(super) fn fetched_task_file(
         &self,
         shown: &str,
