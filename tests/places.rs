@@ -161,6 +161,7 @@ fn a_fifo_is_refused_and_not_waited_for() {
     // What only remembers is as good as not there.
     let sandbox = Sandbox::with_store().script("hello", "v1");
     sandbox.forge("ensure").succeeds();
+    std::fs::create_dir_all(sandbox.path(".forge/state/artifacts")).unwrap();
     fifo(&sandbox.path(".forge/state/artifacts/hello"));
     fifo(&sandbox.beside("event"));
     let forge = sandbox.forge("ensure");

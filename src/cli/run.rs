@@ -11,7 +11,9 @@ use tokio::sync::OnceCell;
 use crate::{
     cache::{Cache, Record, SealKey, sweep_staging},
     disk::unique,
-    execute::{self, Context, Turns, Versions, execute, resolve_refs, unlocked_refs},
+    execute::{
+        self, Context, TemporaryFolders, Turns, Versions, execute, resolve_refs, unlocked_refs,
+    },
     model::{ArtifactId, Event, EventSink, Fault, Kind, Name, RunReport},
     plan::{Limits, Plan, compile},
     probe::{Probed, Prober, Verdict},
@@ -136,7 +138,8 @@ pub(super) async fn run_until(
         surroundings: surroundings(),
         state: OnceCell::new(),
         versions: Versions::default(),
-        toolchain_caches: OnceLock::new(),
+        sandbox_base: OnceLock::new(),
+        temporary: TemporaryFolders::default(),
         not_its_version: tokio::sync::Mutex::default(),
         options,
     };

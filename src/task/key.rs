@@ -127,7 +127,7 @@ impl Eye<'_, '_> {
     fn fingerprint(&self, name: &str) -> String {
         let record = Name::new(name).ok().and_then(|name| {
             let id = ArtifactId { name, platform: self.workspace.platform };
-            cache::Record::read(&self.workspace.layout.record(&id), &SealKey::of_user())
+            cache::Place::of(&self.workspace.layout, &id).known(&SealKey::of_user())
         });
         record.map_or_else(String::new, |record| record.stamp.fingerprint.to_string())
     }
