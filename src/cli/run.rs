@@ -9,14 +9,14 @@ use std::{
 use tokio::sync::OnceCell;
 
 use crate::{
-    cache::{Cache, Record, SealKey, sweep_staging},
+    cache::{Cache, sweep_staging},
     disk::unique,
     execute::{
         self, Context, TemporaryFolders, Turns, Versions, execute, resolve_refs, unlocked_refs,
     },
-    model::{ArtifactId, Event, EventSink, Fault, Kind, Name, RunReport},
+    model::{Event, EventSink, Fault, Kind, Name, RunReport},
     plan::{Limits, Plan, compile},
-    probe::{Probed, Prober, Verdict},
+    probe::{Probed, Prober},
     process::{Cancel, Runner},
     report::render_trace,
     store::{Fetcher, Waits},
@@ -26,7 +26,8 @@ use crate::{
 
 use super::{
     Stop,
-    session::{Session, Stores, surroundings},
+    durations::recorded_seconds,
+    session::{Session, Stores},
 };
 
 /// Transfers at once: enough to fill a line, few enough not to annoy a server.
@@ -105,7 +106,7 @@ pub(super) async fn run_until(
     };
     let mut probed = prober.probe(&workspaces.artifacts(names).collect()).await;
     let source_inputs = std::mem::take(&mut probed.source_inputs);
-    let seconds = recorded_seconds(&workspaces, &probed);
+    let seconds = recorded_seconds(&workspaces, probed.builds());
     let plan = compile(&workspaces, probed, &seconds);
     let is_noop = is_noop(&plan);
     if !plan.actions.is_empty() {
@@ -135,7 +136,7 @@ pub(super) async fn run_until(
         events,
         cancel,
         turns: Turns::default(),
-        surroundings: surroundings(),
+        surroundings: session.surroundings().clone(),
         state: OnceCell::new(),
         versions: Versions::default(),
         sandbox_base: OnceLock::new(),
@@ -194,23 +195,8 @@ async fn commits(
     resolve_refs(runner, &unlocked).await
 }
 
-/// How long each of the builds that have to be done took the last time.
-pub(super) fn recorded_seconds(
-    workspaces: &Workspaces,
-    probed: &Probed,
-) -> BTreeMap<ArtifactId, f64> {
-    let builds = probed.findings.iter().filter(
-        |(_, finding)| matches!(finding, Ok(finding) if matches!(finding.verdict, Verdict::Build)),
-    );
-    let key = SealKey::of_user();
-    let seconds = |(id, _): (&ArtifactId, _)| {
-        Some((id.clone(), Record::read(&workspaces.layout().record(id), &key)?.build_seconds?))
-    };
-    builds.filter_map(seconds).collect()
-}
-
 fn open_screen(session: &Session) -> (Arc<ui::Screen>, Arc<ui::Recorder>, Arc<dyn EventSink>) {
-    let screen = Arc::new(ui::open(&session.choice));
+    let screen = Arc::new(ui::open(&session.choice, session.console()));
     let recorder = Arc::new(ui::Recorder::default());
     let events: Arc<dyn EventSink> = match session.flags.trace {
         Some(_) => Arc::new(ui::FanOut::new(vec![screen.clone(), recorder.clone()])),

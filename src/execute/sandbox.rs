@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     process::{Sandbox, SandboxBase, can_sandbox, temporary_folders, toolchain_caches},
-    store::{StoreUrl, data_folder},
+    store::StoreUrl,
     workspace::{Build, Places, Source, Subsystem},
 };
 
@@ -46,11 +46,12 @@ impl Context {
 
     fn new_sandbox_base(&self) -> SandboxBase {
         let root = self.workspaces.layout().root().to_owned();
-        let caches = SandboxBase::new(&self.protected()).with(&toolchain_caches(), &[root.clone()]);
+        let environment = self.runner.environment();
+        let (caches, temporary) = (toolchain_caches(environment), temporary_folders(environment));
         // The user's home may be in a folder for temporary files, as the workspace may.
-        let home = std::env::var_os("HOME").map(PathBuf::from);
-        let homes: Vec<PathBuf> = [root].into_iter().chain(home).collect();
-        caches.with_whole(&temporary_folders(), &homes)
+        let homes: Vec<PathBuf> =
+            [root.clone()].into_iter().chain(environment.path("HOME")).collect();
+        SandboxBase::new(&self.protected()).with(&caches, &[root]).with_whole(&temporary, &homes)
     }
 
     /// What no build may write to.
@@ -62,6 +63,7 @@ impl Context {
             _ => None,
         });
         let own = [layout.forge(), layout.root().join(".git"), self.cache.root().to_owned()];
-        own.into_iter().chain(data_folder().ok()).chain(folders).collect()
+        let data = layout.user().data().ok().map(Path::to_owned);
+        own.into_iter().chain(data).chain(folders).collect()
     }
 }
