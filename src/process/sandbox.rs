@@ -63,6 +63,9 @@ const DEVICES: &[&str] = &[
 /// How many entries of a folder are looked at to leave some of them out.
 const MOST_ENTRIES: usize = 1024;
 
+/// How many places are kept open for the next command; a process may have few files open.
+const MOST_KEPT_OPEN: usize = 128;
+
 impl SandboxBase {
     /// No sandbox may write to what is in or below `protected`.
     pub fn new(protected: &[PathBuf]) -> Self {
@@ -89,19 +92,6 @@ impl SandboxBase {
         self
     }
 
-    /// Lets every sandbox write to those of the folders `shared` that have nothing in them that is
-    /// protected or in or below `besides`.
-    #[must_use]
-    pub fn with_whole(self, shared: &[PathBuf], besides: &[PathBuf]) -> Self {
-        let besides: Vec<PathBuf> = besides.iter().map(|path| real_path(path)).collect();
-        let holds_none = |path: &&PathBuf| {
-            let path = real_path(path);
-            !self.protected.iter().chain(&besides).any(|one| one.starts_with(&path))
-        };
-        let whole: Vec<PathBuf> = shared.iter().filter(holds_none).cloned().collect();
-        self.with(&whole, &besides)
-    }
-
     /// A sandbox in which the folders `own` may be written to, and `in_workspace` but for what is
     /// protected there.
     pub fn sandbox(self: &Arc<Self>, own: Vec<PathBuf>, in_workspace: &[PathBuf]) -> Sandbox {
@@ -114,9 +104,14 @@ impl SandboxBase {
         Sandbox { base: self.clone(), own, rules: Arc::default() }
     }
 
-    fn places(&self) -> &[OpenPlace] {
-        self.places
-            .get_or_init(|| self.shared.iter().filter_map(|path| OpenPlace::open(path)).collect())
+    /// Does `work` with the places that are shared, as the kernel has them.
+    fn with_places<T>(&self, work: impl FnOnce(&[OpenPlace]) -> T) -> T {
+        let open = || self.shared.iter().filter_map(|path| OpenPlace::open(path)).collect();
+        if self.shared.len() > MOST_KEPT_OPEN {
+            let opened: Vec<OpenPlace> = open();
+            return work(&opened);
+        }
+        work(self.places.get_or_init(open))
     }
 }
 
@@ -283,8 +278,9 @@ impl Sandbox {
             // Another command may just have made them.
             let own: Vec<OpenPlace> =
                 self.own.iter().filter_map(|path| OpenPlace::open(path)).collect();
-            let writable = self.base.places().iter().chain(&own);
-            let _ = self.rules.set(landlock_rules::rules(writable)?);
+            let made =
+                self.base.with_places(|shared| landlock_rules::rules(shared.iter().chain(&own)));
+            let _ = self.rules.set(made?);
         }
         std::thread::scope(|scope| {
             let restricted = || {
@@ -326,21 +322,5 @@ mod tests {
         let base = Arc::new(SandboxBase::new(&[top.join("cache/forge")]));
         let within = base.sandbox(vec![top.join("new")], &[top.join("cache"), top.join("plain")]);
         assert_eq!(within.own, ["cache/go-build", "new", "plain"].map(|path| top.join(path)));
-    }
-
-    #[test]
-    fn a_folder_for_everybody_that_holds_something_protected_is_left_out() {
-        let temp = tempfile::tempdir().unwrap();
-        let top = temp.path().canonicalize().unwrap();
-        let base = SandboxBase::new(&[top.join("a/workspace")]);
-        let base =
-            base.with_whole(&[top.join("a"), top.join("b"), top.join("c")], &[top.join("c/home")]);
-        assert!(base.shared.contains(&top.join("b")));
-        assert!(
-            !base
-                .shared
-                .iter()
-                .any(|path| path.starts_with(top.join("a")) || path.starts_with(top.join("c")))
-        );
     }
 }
