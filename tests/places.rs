@@ -261,3 +261,14 @@ fn containers_that_share_a_workspace_leave_each_others_work_alone() {
     assert!(first.wait().unwrap().success());
     assert_eq!(sandbox.run_binary("slow"), "slow\n");
 }
+
+#[test]
+fn an_event_that_cannot_be_read_is_told_once() {
+    let sandbox = Sandbox::new().script("hello", "v1");
+    for words in ["plan", "ensure"] {
+        let forge = sandbox.forge(words).env("GITHUB_ACTIONS", "true");
+        let run = forge.env("GITHUB_EVENT_PATH", sandbox.beside("event")).succeeds();
+        let told = run.stderr().matches("cannot read the event of the workflow").count();
+        assert_eq!(told, 1, "{words}: {run}");
+    }
+}

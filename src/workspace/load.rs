@@ -1,4 +1,4 @@
-//! From a folder to a workspace: reads its files, makes every check, and tells all
+//! From documents to a workspace: works out what they mean, makes every check, and tells all
 //! that is wrong at once.
 
 use std::{
@@ -7,18 +7,21 @@ use std::{
 };
 
 use super::{
-    Outside, Workspace, files, graph,
-    include::{self, Pinned},
+    Outside, Subsystem, Workspace,
+    documents::{Documents, Parsed},
+    files::{SpecFile, Specs},
+    graph,
+    include::{self, Included, Pinned},
     service, settings,
-    specs::Loader,
+    specs::{LoadedSpec, Loader},
     subsystem::Draft,
     task,
     template::Engine,
     version::Versions,
 };
 use crate::{
-    manifest::{File, Findings, MAX_BYTES, ManifestDoc, parse_lock, read_manifest},
-    model::{Fault, Kind, Layout, Lock, Name, Platform, Problems},
+    manifest::{Findings, ManifestDoc},
+    model::{Diagnostic, Fault, Kind, Layout, Name, Platform, Problems},
     store::Mode,
 };
 
@@ -46,13 +49,10 @@ impl From<Fault> for LoadError {
 /// All that is wrong in its files, at once; what is missing in the library; or why files could not
 /// be read.
 pub fn load(root: &Path, platform: Platform, outside: &Outside) -> Result<Workspace, LoadError> {
-    let layout = files::layout(root, &outside.user)?;
-    let manifest_file = files::read(&layout, Path::new(Layout::MANIFEST))?;
-    let listed = files::list_specs(&layout)?;
-    resolve(layout, &manifest_file, listed, platform, outside)
+    Documents::read(root, &outside.user)?.resolve(platform, outside)
 }
 
-/// [`load`], where `text` is what stands in `versions.yml`; no file of the workspace is read.
+/// [`load`], where `text` is what stands in `versions.yml`; no other file but the lock is read.
 ///
 /// # Errors
 /// As [`load`].
@@ -62,35 +62,46 @@ pub fn load_text(
     platform: Platform,
     outside: &Outside,
 ) -> Result<Workspace, LoadError> {
-    let file = File::new(Layout::MANIFEST.into(), text.as_bytes().to_vec(), MAX_BYTES);
-    let layout = Layout::new(root.to_owned(), outside.user.clone());
-    resolve(layout, &file, files::Specs::default(), platform, outside)
+    Documents::of_text(root, text, &outside.user)?.resolve(platform, outside)
+}
+
+impl Documents {
+    /// What the files mean for `platform`. Reads none of them again.
+    ///
+    /// # Errors
+    /// All that is wrong in them, at once; or what is missing in the library.
+    pub fn resolve(&self, platform: Platform, outside: &Outside) -> Result<Workspace, LoadError> {
+        resolve(self, platform, outside)
+    }
+
+    /// What is wrong, with the texts that it is in.
+    fn problems(&self, diagnostics: Vec<Diagnostic>, included: &Included) -> LoadError {
+        let manifest = &self.manifest.file;
+        let mut texts = BTreeMap::from([(manifest.path.clone(), manifest.text.clone())]);
+        let files = included.files.iter().map(|parsed| &parsed.file);
+        texts.extend(files.map(|file| (file.path.clone(), file.text.clone())));
+        texts.extend(self.specs.iter().flat_map(|spec| spec.parsed.file.texts()));
+        texts.insert(PathBuf::from(Layout::LOCK), self.lock.text.clone());
+        LoadError::Problems(Problems::gather(diagnostics, texts))
+    }
 }
 
 fn resolve(
-    layout: Layout,
-    manifest_file: &File,
-    listed: files::Specs,
+    documents: &Documents,
     platform: Platform,
     outside: &Outside,
 ) -> Result<Workspace, LoadError> {
-    let mut found = Findings::new(manifest_file);
-    let manifest = read_manifest(manifest_file, &mut found);
+    let Documents { layout, manifest: Parsed { doc: manifest, .. }, listed, .. } = documents;
+    let mut found = documents.manifest.findings();
     // Without any versions read, specs would all be told to lack one.
     let is_listed = !manifest.versions.is_empty() || found.is_empty();
-    let settings = settings::resolve(&manifest, &mut found);
-    let lock_text = files::lock_text(&layout)?;
-    let (lock, wrong_lock) = match parse_lock(&lock_text) {
-        Ok(lock) => (lock, None),
-        Err(wrong) => (Lock::default(), Some(*wrong)),
-    };
-
+    let settings = settings::resolve(manifest, &mut found);
     let engine = Engine::new().checking(outside.syntax_check.clone());
     let loader = Loader {
-        layout: &layout,
-        manifest_file,
-        manifest: &manifest,
-        versions: Versions { stated: &settings.versions, lock: &lock, outside },
+        layout,
+        manifest_file: &documents.manifest.file,
+        manifest,
+        versions: Versions { stated: &settings.versions, lock: &documents.lock.lock, outside },
         is_listed,
         engine: &engine,
         environment: &outside.environment,
@@ -99,33 +110,15 @@ fn resolve(
     };
     let tasks = loader.tasks(&mut found);
     let around = loader.surroundings();
-    let included =
-        include::follow(&layout, &around, outside.library, &manifest.include, &mut found)?;
-    let loaded = loader.load(&listed.files)?;
-
-    let mut diagnostics = Vec::new();
-    let mut texts = BTreeMap::from([(manifest_file.path.clone(), manifest_file.text.clone())]);
-    diagnostics.extend(included.diagnostics);
-    texts.extend(included.files.into_iter().map(|file| (file.path, file.text)));
-    let mut drafts = Vec::new();
-    let mut families: BTreeMap<String, Vec<Name>> = BTreeMap::new();
-    let mut looked_at = Vec::new();
-    for (spec, listed) in loaded.into_iter().zip(&listed.files) {
-        diagnostics.extend(spec.diagnostics);
-        texts.extend(spec.file.texts());
-        if spec.is_family {
-            let names = spec.drafts.iter().map(|draft| draft.name.clone());
-            families.insert(listed.name.clone(), names.collect());
-        }
-        looked_at.extend(spec.looked_at);
-        drafts.extend(spec.drafts);
-    }
-    let mut names = listed.names();
-    names.extend(drafts.iter().map(|draft| draft.name.as_str()));
-    names.sort_unstable();
-    names.dedup();
+    let mut included =
+        include::follow(documents, &around, outside.library, &manifest.include, &mut found)?;
+    let mut diagnostics = std::mem::take(&mut included.diagnostics);
+    let loaded = loader.load(&listed.files, &documents.specs)?;
+    let ResolvedSpecs { mut drafts, families, looked_at } =
+        ResolvedSpecs::of(&listed.files, loaded, &mut diagnostics);
+    let names = names(listed, &drafts);
     loader.check_versions(&names, &mut found);
-    let groups = groups(&manifest, &drafts, families, &names, &mut found);
+    let groups = groups(manifest, &drafts, families, &names, &mut found);
     diagnostics.splice(0..0, found.diagnostics);
     let pinned = settings.versions.keys().map(Name::as_str);
     let known = pinned.chain(names.iter().copied()).collect();
@@ -133,7 +126,7 @@ fn resolve(
     diagnostics.extend(service::check(&drafts, &known));
     diagnostics.extend(listed.misplaced.iter().cloned());
     let mut all_tasks = tasks;
-    all_tasks.extend(included.tasks);
+    all_tasks.append(&mut included.tasks);
     all_tasks.extend(drafts.iter_mut().flat_map(|draft| std::mem::take(&mut draft.tasks)));
     diagnostics.extend(task::twins(&all_tasks));
     diagnostics.extend(engine.doubts.settle());
@@ -141,44 +134,62 @@ fn resolve(
         let subsystems = drafts.iter().map(|draft| &draft.name);
         diagnostics.extend(task::check(&all_tasks, subsystems));
     }
-    diagnostics.extend(wrong_lock);
-    texts.insert(PathBuf::from(Layout::LOCK), lock_text);
+    diagnostics.extend(documents.lock.wrong.clone());
     if !diagnostics.is_empty() {
-        return Err(LoadError::Problems(Problems::gather(diagnostics, texts)));
+        return Err(documents.problems(diagnostics, &included));
     }
     if !included.wanted.is_empty() {
         return Err(LoadError::Wanted(included.wanted));
     }
 
-    let mut subsystems = BTreeMap::new();
-    for draft in drafts {
-        let subsystem = draft.subsystem.ok_or_else(|| unexplained(&draft.name))?;
-        subsystems.insert(draft.name, subsystem);
-    }
+    let mut inputs = listed.inputs(layout);
+    inputs.extend(looked_at.into_iter().chain(included.looked_at));
     Ok(Workspace {
         platform,
-        project: project(&manifest, &layout),
+        project: project(manifest, layout),
         stores: settings.stores,
         platforms: if settings.platforms.is_empty() { vec![platform] } else { settings.platforms },
         runners: settings.runners,
         repository: settings.repository,
         trust: settings.trust,
-        mode: mode(&manifest),
-        output: manifest.head.output.map(|word| word.text),
+        mode: mode(manifest),
+        output: manifest.head.output.as_ref().map(|word| word.text.clone()),
         groups,
-        subsystems,
+        subsystems: subsystems(drafts)?,
         tasks: all_tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),
-        lock,
-        inputs: listed
-            .inputs(&layout)
-            .into_iter()
-            .chain(looked_at)
-            .chain(included.looked_at)
-            .collect(),
+        lock: documents.lock.lock.clone(),
+        inputs,
         seen_variables: outside.environment.seen(),
         environment: outside.environment.all().clone(),
-        layout,
+        layout: layout.clone(),
     })
+}
+
+/// What specs came to.
+#[derive(Default)]
+struct ResolvedSpecs {
+    drafts: Vec<Draft>,
+    /// The members of each family, which is a group too.
+    families: BTreeMap<String, Vec<Name>>,
+    looked_at: Vec<PathBuf>,
+}
+
+impl ResolvedSpecs {
+    /// All that was `loaded`, in the order in which it is `listed`; what is wrong is added to
+    /// `diagnostics`.
+    fn of(listed: &[SpecFile], loaded: Vec<LoadedSpec>, diagnostics: &mut Vec<Diagnostic>) -> Self {
+        let mut all = Self::default();
+        for (listed, spec) in listed.iter().zip(loaded) {
+            diagnostics.extend(spec.diagnostics);
+            if spec.is_family {
+                let names = spec.drafts.iter().map(|draft| draft.name.clone());
+                all.families.insert(listed.name.clone(), names.collect());
+            }
+            all.looked_at.extend(spec.looked_at);
+            all.drafts.extend(spec.drafts);
+        }
+        all
+    }
 }
 
 /// What the project is called: as it says, or as its folder.
@@ -210,6 +221,23 @@ fn groups(
         groups.entry(family).or_insert(members);
     }
     groups
+}
+
+/// The names of all that has a spec, sorted.
+fn names<'n>(listed: &'n Specs, drafts: &'n [Draft]) -> Vec<&'n str> {
+    let mut names = listed.names();
+    names.extend(drafts.iter().map(|draft| draft.name.as_str()));
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn subsystems(drafts: Vec<Draft>) -> Result<BTreeMap<Name, Subsystem>, Fault> {
+    let whole = |draft: Draft| {
+        let subsystem = draft.subsystem.ok_or_else(|| unexplained(&draft.name))?;
+        Ok((draft.name, subsystem))
+    };
+    drafts.into_iter().map(whole).collect()
 }
 
 /// Nothing is wrong with a subsystem, and yet it was not resolved.
