@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    disk::{EntryKind, Folder, Staging, in_tree},
+    disk::{EntryKind, Folder, StagedFile, Staging, in_tree},
     model::{Fault, Kind, Layout, normal_path},
 };
 
@@ -110,7 +110,7 @@ pub fn replace_file(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), Fa
     let failed = |error: io::Error| Fault::io(format!("cannot write {}", path.display()), &error);
     let name = Path::new(path.file_name().unwrap_or_default());
     let folder = Folder::make(path.parent().unwrap_or(Path::new("/"))).map_err(failed)?;
-    write_in_one_step(&stage(layout)?, &folder, name, bytes).map_err(failed)
+    write_in_one_step(layout, &folder, name, bytes)
 }
 
 /// Makes the file `path`, which people keep in the workspace or name, hold `bytes`, in one step and
@@ -130,41 +130,34 @@ pub fn rewrite_file(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), Fa
     }
     let (folder, place) = in_tree(root, path)
         .map_err(|error| failed(error).hint("nothing was written; put a file in its place"))?;
-    write_in_one_step(&stage(layout)?, &folder, &place, bytes).map_err(failed)
+    write_in_one_step(layout, &folder, &place, bytes)
 }
 
-/// Writes `bytes` into `staging`, and moves them to `path` below `folder`, whose mode they get.
+/// Makes the file `path` below `folder` hold `bytes`, in one step and synced; it keeps its mode.
 fn write_in_one_step(
-    staging: &Staging,
+    layout: &Layout,
     folder: &Folder,
     path: &Path,
     bytes: &[u8],
-) -> io::Result<()> {
-    let before = folder.open_file(path).and_then(|file| file.metadata());
-    let mode = before.ok().map(|metadata| metadata.permissions());
-    let new = Path::new("new");
-    write_new(staging.folder(), new, bytes, mode.clone())?;
-    match staging.folder().rename(new, folder, path) {
-        // The two are on different file systems, so it has to be written where it goes.
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            let near = Staging::new(folder, Path::new(""))?;
-            write_new(near.folder(), new, bytes, mode)?;
-            near.folder().rename(new, folder, path)
+) -> Result<(), Fault> {
+    let write = |root: &Folder, half_made: &Path| {
+        let before = folder.open_file(path).and_then(|file| file.metadata());
+        let mut new = StagedFile::new(root, half_made, 0o666)?;
+        if let Ok(before) = before {
+            new.file().set_permissions(before.permissions())?;
         }
+        new.write_all(bytes)?;
+        new.file().sync_all()?;
+        new.place(folder, path).map(drop)
+    };
+    let written = match write(&forge_folder(layout)?, &layout.staging()) {
+        // The two are on different file systems, so it has to be written where it goes.
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => write(folder, Path::new("")),
         other => other,
-    }
-}
-
-fn write_new(
-    folder: &Folder,
-    path: &Path,
-    bytes: &[u8],
-    mode: Option<fs::Permissions>,
-) -> io::Result<()> {
-    let mut file = folder.create_new(path, 0o666)?;
-    mode.map_or(Ok(()), |mode| file.set_permissions(mode))?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    };
+    written.map_err(|error| {
+        Fault::io(format!("cannot write {}", folder.path().join(path).display()), &error)
+    })
 }
 
 #[cfg(test)]

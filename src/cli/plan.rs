@@ -12,7 +12,8 @@ use crate::{
 
 use super::{
     Stop,
-    run::{Publish, Request, look, recorded_seconds},
+    durations::recorded_seconds,
+    run::{Publish, Request, look},
     session::{Session, Stores},
     versions,
 };
@@ -27,7 +28,7 @@ pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, Stop> {
 /// Shows what a run would do.
 pub(super) fn plan_of(session: &Session, request: &Request<'_>) -> Result<u8, Stop> {
     let (probed, stores) = look(session, request)?;
-    let seconds = recorded_seconds(&request.workspaces, &probed);
+    let seconds = recorded_seconds(&request.workspaces, probed.builds());
     let mut plan = compile(&request.workspaces, probed, &seconds);
     let refused = leave_unpublished(session, request, &stores, &mut plan)?;
     for id in &plan.leftovers {

@@ -5,13 +5,13 @@ use std::path::Path;
 use rustix::fs::{Access, access, statvfs};
 
 use crate::{
-    cache::{Cache, SealKey},
-    model::{Fault, Kind, UserFolders},
+    cache::Cache,
+    model::{Fault, Kind},
     report::human_size,
     workspace::Workspace,
 };
 
-use super::check::Check;
+use super::{super::host::Host, check::Check};
 
 const MIB: u64 = 1 << 20;
 /// With less room than this, in bytes, hardly anything can be built.
@@ -20,7 +20,7 @@ const TOO_LITTLE: u64 = 64 * MIB;
 const LITTLE: u64 = 1024 * MIB;
 
 /// The folders that `workspace` needs. That of its stores is theirs to tell of.
-pub(super) fn of(workspace: &Workspace) -> Vec<Check> {
+pub(super) fn of(host: &Host, workspace: &Workspace) -> Vec<Check> {
     let own = workspace.layout.forge();
     let forge = examine(&workspace.layout.display(&own), &own);
     let (cache, no_cache) = Cache::for_workspace(&workspace.layout);
@@ -31,15 +31,16 @@ pub(super) fn of(workspace: &Workspace) -> Vec<Check> {
         }
         None => examine("your cache", cache.root()),
     };
-    [forge, cache].into_iter().chain(seal(workspace.layout.user())).collect()
+    [forge, cache].into_iter().chain(seal(host)).collect()
 }
 
 /// That the key which records are sealed with cannot be kept, if so.
-fn seal(user: &UserFolders) -> Option<Check> {
-    if SealKey::of_user(user).lasts() {
+fn seal(host: &Host) -> Option<Check> {
+    if host.seal_key().lasts() {
         return None;
     }
-    let place = user.data().map_or_else(|_| "nowhere".into(), |path| path.display().to_string());
+    let place =
+        host.user().data().map_or_else(|_| "nowhere".into(), |path| path.display().to_string());
     let fault = Fault::new(Kind::Failed, "what forge records counts for one run only")
         .because(format!("the key that seals it cannot be kept: {place} cannot be made or written to"))
         .hint(
@@ -49,8 +50,8 @@ fn seal(user: &UserFolders) -> Option<Check> {
 }
 
 /// The user's cache.
-pub(super) fn cache(user: &UserFolders) -> Check {
-    match Cache::of_user(user) {
+pub(super) fn cache(host: &Host) -> Check {
+    match host.cache() {
         Ok(cache) => examine("your cache", cache.root()),
         Err(fault) => Check::new("folder", "your cache", "nowhere").bad(fault),
     }
