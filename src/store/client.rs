@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn redirects_in_a_circle_come_to_an_end() {
+    async fn redirects_in_a_cycle_come_to_an_end() {
         let server = Server::scripted(&[("302 Found\nLocation: /again?signed=1", "")]).await;
         let failure = get(&server.url).await.err().unwrap();
         let told = failure.fault.to_string();
