@@ -120,7 +120,8 @@ fn arrange(entries: &[Entry]) -> Result<Vec<Measured<'_>>, Fault> {
     };
     let mut arranged = Vec::with_capacity(entries.len());
     for entry in entries {
-        let name = EntryName::parse(entry.name.as_bytes()).map_err(|why| refuse(entry, why))?;
+        let name = EntryName::parse(entry.name.as_bytes())
+            .map_err(|objection| refuse(entry, &objection.why))?;
         if name.strip(0).as_deref() != Some(entry.name.as_str()) {
             return Err(refuse(entry, "has a name with empty parts or `.` in it"));
         }
