@@ -489,6 +489,26 @@ fn a_workspace_in_a_folder_of_a_shallow_clone_says_what_to_fetch() {
 }
 
 #[test]
+fn a_tag_that_begins_with_a_word_is_compared_and_a_branch_is_not() {
+    if !is_here("git") {
+        return;
+    }
+    let (old, new) = ("RELEASE.2025-04-22T22-12-26Z", "RELEASE.2025-05-24T17-08-30Z");
+    let sandbox = Sandbox::with_store();
+    upstream(&sandbox, "tool", &[old, new, "release-1.0"]);
+    git(&sandbox.beside("tool"), &["branch", "release-1.x"]);
+    let spec = spec_of_git(&sandbox, "tool", "");
+    let moving = spec.replace("binary: tool", "binary: moving").replace("}}/tool", "}}/moving");
+    let sandbox = sandbox.spec("tool", old, &spec).spec("moving", "release-1.x", &moving);
+    let run = sandbox.forge("outdated").succeeds();
+    run.says(new).says("1 of 2 is outdated; branches and commits: moving");
+    sandbox.forge("outdated --exit-code").exits(1);
+    sandbox.forge("bump moving").exits(2).says("it is a branch: it moves by itself");
+    sandbox.forge("bump tool").succeeds().says(new);
+    sandbox.forge("outdated --exit-code").succeeds().says("nothing is outdated; branches");
+}
+
+#[test]
 fn the_habits_of_taskfiles_work() {
     let sandbox = Sandbox::with_store();
     serve(&sandbox, "downloads", "tool-v1.0.0.tar tool-v1.3.0.tar tool-v2.0.0.tar");
