@@ -1,5 +1,5 @@
 //! `service:` to a resolved [`Service`], and the checks across services: needs that must exist,
-//! circles, and a supervisor that must be pinned.
+//! cycles, and a supervisor that must be pinned.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

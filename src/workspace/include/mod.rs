@@ -107,7 +107,7 @@ impl Follower<'_> {
                 let absolute = self.layout.root().join(&path);
                 self.included.looked_at.push(absolute.clone());
                 if errand.stand.chain.contains(&path) {
-                    self.tell(errand.circle(&path));
+                    self.tell(errand.cycle(&path));
                 } else if absolute.is_file() {
                     return files::read(self.layout, &path).map(Some);
                 } else if !errand.optional || absolute.exists() {
