@@ -120,7 +120,7 @@ fn every_problem_of_every_file_is_told_at_once() {
         ("templates know no `nope` here", "versions.yml:6:22"),
         ("templates know no `nope` here", "a.yml:2:15"),
         ("a task has no key `need`", "a.yml:3:8"),
-        ("these files include each other in a circle: a.yml → b.yml → a.yml", "b.yml:1:15"),
+        ("these files include each other in a cycle: a.yml → b.yml → a.yml", "b.yml:1:15"),
         ("a file of tasks has no key `versions`", "b.yml:2:1"),
         ("`gone` includes gone.yml, which is not there", "versions.yml:3:9"),
         ("`empty` includes a folder without a `tasks.yml`", "versions.yml:4:10"),

@@ -592,7 +592,7 @@ fn mistakes_are_told_with_their_places() {
       |
       = help: pin Process Compose: `pc: v1.46.0` under `versions`, and a spec subsystems/pc.yml with `binary: process-compose`
 
-    error: these services need each other in a circle: a → b → a
+    error: these services need each other in a cycle: a → b → a
      --> subsystems/a.yml:2:28
       |
     2 | service: { run: a, needs: [b, bb, c] }

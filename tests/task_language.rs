@@ -40,7 +40,7 @@ fn what_needs_a_failure_is_left_out_and_the_rest_goes_on() {
 }
 
 #[test]
-fn circles_and_unknown_names_are_told_with_their_places() {
+fn cycles_and_unknown_names_are_told_with_their_places() {
     for (lines, told) in [
         ("a: { needs: b }\nb: { needs: c }\nc: [{ task: a }]", "a → b → c → a"),
         ("a: { needs: a }", "the task `a` needs itself"),
