@@ -118,9 +118,7 @@ fn only_the_console_prints() {
         if room_of(&path).as_deref() == Some("console") || path.ends_with("testing.rs") {
             continue;
         }
-        let text = fs::read_to_string(&path).expect("a source");
-        let code: String =
-            text.split("#[cfg(test)]").next().unwrap_or_default().split_whitespace().collect();
+        let code: String = code_of(&path).split_whitespace().collect();
         for printing in [
             "println!(",
             "print!(",
@@ -134,6 +132,26 @@ fn only_the_console_prints() {
             assert!(!code.contains(printing), "{}: {printing}", path.display());
         }
     }
+}
+
+/// The code of a source without its tests.
+fn code_of(path: &Path) -> String {
+    let text = fs::read_to_string(path).expect("a source");
+    text.split("#[cfg(test)]").next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn the_environment_is_read_once_where_the_host_is_made() {
+    let is_of_tests = |path: &Path| path.ends_with("tests.rs") || path.ends_with("testing.rs");
+    let mut readers = Vec::new();
+    for path in sources(Path::new("src")).into_iter().filter(|path| !is_of_tests(path)) {
+        let code = code_of(&path);
+        let reads = ["env::var", "env::home_dir", "env::temp_dir", "etcetera"];
+        if reads.iter().any(|reading| code.contains(reading)) {
+            readers.push(path.display().to_string());
+        }
+    }
+    assert_eq!(readers, ["src/cli/host.rs"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use forge::{
     archive::{Limits, Unpacker, peek_stamp},
     imports, manifest,
-    model::{Platform, Precedence, Version},
+    model::{Environment, Platform, Precedence, UserFolders, Version},
     store, task, taskfile, versioning, workspace,
 };
 
@@ -34,7 +34,14 @@ pub const ALL: [Target; 11] = [
 /// `versions.yml`, with every check.
 pub fn manifest(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let _ = workspace::load_text(Path::new("/nowhere"), text, Platform::host());
+    load(Path::new("/nowhere"), text);
+}
+
+/// `versions.yml` at `root`, loaded with nothing outside of it.
+fn load(root: &Path, text: &str) {
+    let (environment, user) = (Environment::default(), UserFolders::default());
+    let outside = workspace::Outside::new(&environment, &user, &|_| None);
+    let _ = workspace::load_text(root, text, Platform::host(), &outside);
 }
 
 /// A spec.
@@ -109,7 +116,7 @@ pub fn taskfile(data: &[u8]) {
         let wish =
             taskfile::Wish { tasks: None, given: &given, args: &[], flags: &[], words: &words };
         let translation = taskfile::translate(&tree, &wish);
-        let _ = workspace::load_text(folder.path(), &translation.text, Platform::host());
+        load(folder.path(), &translation.text);
     }
 }
 

@@ -20,7 +20,7 @@ use std::{
 
 use crate::{
     disk::{Folder, Staging, read_file},
-    model::{BinaryName, Fault, FileStat, Fingerprint, Kind, Sha256},
+    model::{BinaryName, Fault, FileStat, Fingerprint, Kind, Sha256, UserFolders},
 };
 
 use super::{
@@ -130,19 +130,12 @@ impl Cache {
         Self { root, key, transfers: Transfers::new() }
     }
 
-    /// The cache of the user who runs forge: `$FORGE_CACHE_DIR`, or `forge` in the
-    /// cache folder that the system sets aside (`$XDG_CACHE_HOME`, `~/.cache`).
-    pub fn of_user() -> Result<Self, Fault> {
-        use etcetera::BaseStrategy;
-        if let Some(root) = std::env::var_os("FORGE_CACHE_DIR").filter(|dir| !dir.is_empty()) {
-            return Ok(Self::new(root.into(), SealKey::of_user()));
-        }
-        let folders = etcetera::choose_base_strategy().map_err(|_| {
-            Fault::new(Kind::Failed, "cannot tell where your cache folder is")
-                .because("there is no home directory")
-                .hint("set HOME, or FORGE_CACHE_DIR to the folder to use")
-        })?;
-        Ok(Self::new(folders.cache_dir().join("forge"), SealKey::of_user()))
+    /// The cache that the workspaces of a user with these folders share.
+    ///
+    /// # Errors
+    /// `Failed` if the user has no home folder.
+    pub fn of_user(user: &UserFolders) -> Result<Self, Fault> {
+        Ok(Self::new(user.cache()?.to_owned(), SealKey::of_user(user)))
     }
 
     /// Where it is.

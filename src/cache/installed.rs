@@ -349,7 +349,7 @@ mod tests {
 
     fn installed(text: &str) -> Box {
         let dir = tempfile::tempdir().unwrap();
-        let layout = Layout::new(dir.path().to_owned());
+        let layout = Layout::at(dir.path().to_owned());
         let id = ArtifactId { name: Name::new("nats").unwrap(), platform: Platform::host() };
         let key = SealKey::in_folder(&dir.path().join("data"));
         let it = Box { dir, key, layout, id };

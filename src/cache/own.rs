@@ -16,7 +16,7 @@ use crate::{
     model::{Fault, Kind, Layout},
 };
 
-/// The folders, separated as in `PATH`, into which a `.forge` that is a symbolic link may lead.
+/// The variable that names the folders into which a `.forge` that is a symbolic link may lead.
 const LINKED: &str = "FORGE_LINKED_DIRS";
 
 /// The `.forge` of the workspace at `layout`, made if it is not there.
@@ -28,7 +28,7 @@ pub fn forge_folder(layout: &Layout) -> Result<Folder, Fault> {
     let failed = |error: io::Error| Fault::io(format!("cannot make {}", path.display()), &error);
     let root = Folder::open(layout.root()).map_err(failed)?;
     match root.entry(&path).map_err(failed)?.map(|entry| entry.kind) {
-        Some(EntryKind::Link) => linked(&path, std::env::var_os(LINKED).as_deref()),
+        Some(EntryKind::Link) => linked(&path, layout.user().linked()),
         _ => root.make_folder(&path).map_err(failed),
     }
 }
@@ -45,10 +45,9 @@ pub fn existing_forge_folder(layout: &Layout) -> Result<Option<Folder>, Fault> {
 }
 
 /// The folder that the link at `path` leads to, if it lies in one of the folders `allowed`.
-fn linked(path: &Path, allowed: Option<&std::ffi::OsStr>) -> Result<Folder, Fault> {
+fn linked(path: &Path, allowed: &[PathBuf]) -> Result<Folder, Fault> {
     let failed = |error: io::Error| Fault::io(format!("cannot open {}", path.display()), &error);
     let target = path.canonicalize().map_err(failed)?;
-    let allowed: Vec<PathBuf> = allowed.map(std::env::split_paths).into_iter().flatten().collect();
     let is_allowed = |folder: &PathBuf| {
         folder.is_absolute() && folder.canonicalize().is_ok_and(|folder| target.starts_with(folder))
     };
@@ -131,7 +130,7 @@ fn write_new(folder: &Folder, path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::{ffi::OsStr, os::unix::fs::symlink};
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -141,11 +140,11 @@ mod tests {
         let at = |name: &str| dir.path().join(name);
         fs::create_dir_all(at("disk/forge")).unwrap();
         symlink("disk/forge", at(".forge")).unwrap();
-        let fault = linked(&at(".forge"), None).unwrap_err();
+        let fault = linked(&at(".forge"), &[]).unwrap_err();
         assert!(fault.hint.unwrap().contains(LINKED));
-        assert!(linked(&at(".forge"), Some(at("elsewhere").as_os_str())).is_err());
-        assert!(linked(&at(".forge"), Some(OsStr::new("disk"))).is_err(), "not absolute");
-        let folder = linked(&at(".forge"), Some(at("disk").as_os_str())).unwrap();
+        assert!(linked(&at(".forge"), &[at("elsewhere")]).is_err());
+        assert!(linked(&at(".forge"), &["disk".into()]).is_err(), "not absolute");
+        let folder = linked(&at(".forge"), &[at("disk")]).unwrap();
         assert_eq!(folder.path(), at(".forge"));
         folder.make_folder(&at(".forge/state")).unwrap();
         assert!(at("disk/forge/state").is_dir());
@@ -155,7 +154,7 @@ mod tests {
     fn a_planted_forge_link_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
-        let layout = Layout::new(dir.path().to_owned());
+        let layout = Layout::at(dir.path().to_owned());
         symlink(elsewhere.path(), layout.forge()).unwrap();
         assert!(stage(&layout).is_err());
         assert!(write_state(&layout, &layout.state().join("x"), b"x").is_err());
@@ -165,7 +164,7 @@ mod tests {
     #[test]
     fn a_file_of_the_user_is_replaced_and_a_link_in_its_place_too() {
         let dir = tempfile::tempdir().unwrap();
-        let layout = Layout::new(dir.path().to_owned());
+        let layout = Layout::at(dir.path().to_owned());
         fs::write(dir.path().join("precious"), "old").unwrap();
         symlink("precious", layout.lock()).unwrap();
         replace_file(&layout, &layout.lock(), b"new").unwrap();

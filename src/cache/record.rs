@@ -177,7 +177,7 @@ pub(super) mod tests {
     #[test]
     fn a_damaged_record_is_no_record_and_another_users_is_none_either() {
         let dir = tempfile::tempdir().unwrap();
-        let layout = Layout::new(dir.path().to_owned());
+        let layout = Layout::at(dir.path().to_owned());
         let path = layout.state().join("nats");
         let key = SealKey::in_folder(&dir.path().join("data"));
         sample().write(&layout, &path, &key).unwrap();

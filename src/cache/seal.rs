@@ -22,7 +22,7 @@ use std::{
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::{model::Mac, store::data_folder};
+use crate::model::{Mac, UserFolders};
 
 /// What the first line of a sealed record begins with.
 const FORMAT: &str = "forge-sealed 1 ";
@@ -43,10 +43,10 @@ pub struct SealKey {
 }
 
 impl SealKey {
-    /// The key of the user who runs forge.
+    /// The key of a user with these folders.
     #[must_use]
-    pub fn of_user() -> Self {
-        let path = data_folder().ok().map(|folder| folder.join(FILE));
+    pub fn of_user(user: &UserFolders) -> Self {
+        let path = user.data().ok().map(|folder| folder.join(FILE));
         Self { path, key: OnceLock::new() }
     }
 

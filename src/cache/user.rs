@@ -13,8 +13,9 @@ impl Cache {
     /// `FORGE_CACHE_DIR` is taken as it is.
     #[must_use]
     pub fn for_workspace(layout: &Layout) -> (Self, Option<Fault>) {
-        let is_named = std::env::var_os("FORGE_CACHE_DIR").is_some_and(|dir| !dir.is_empty());
-        let why = match Self::of_user() {
+        let user = layout.user();
+        let is_named = user.is_cache_named();
+        let why = match Self::of_user(user) {
             Ok(cache) if is_named || is_usable(cache.root()) => return (cache, None),
             Ok(cache) => format!("{} cannot be made or written to", cache.root().display()),
             Err(fault) => fault.why.first().cloned().unwrap_or(fault.what),
@@ -23,7 +24,7 @@ impl Cache {
         let fault = Fault::new(Kind::Failed, "there is no cache that workspaces share")
             .because(why)
             .hint("set FORGE_CACHE_DIR to a folder of yours; until then this workspace keeps a cache of its own");
-        (Self::new(own, SealKey::of_user()), Some(fault))
+        (Self::new(own, SealKey::of_user(user)), Some(fault))
     }
 }
 

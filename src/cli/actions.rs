@@ -7,13 +7,16 @@ use std::{
 };
 
 use crate::{
-    console,
+    console::Console,
     model::{Fault, Problems, RunReport},
     report::{annotate_problems, annotate_run, step_summary},
 };
 
+use super::host::Host;
+
 /// Where workflow commands and the step summary go; only within GitHub Actions.
 pub(super) struct Actions {
+    console: Console,
     summary: Option<PathBuf>,
     outputs: Option<PathBuf>,
     repository: Option<PathBuf>,
@@ -21,18 +24,19 @@ pub(super) struct Actions {
 
 impl Actions {
     /// The runner that this process is a step of, if `GITHUB_ACTIONS` says there is one.
-    pub(super) fn of_process() -> Option<Self> {
-        let path = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-        (std::env::var("GITHUB_ACTIONS").as_deref() == Ok("true")).then(|| Self {
-            summary: path("GITHUB_STEP_SUMMARY"),
-            outputs: path("GITHUB_OUTPUT"),
-            repository: path("GITHUB_WORKSPACE"),
+    pub(super) fn of(host: &Host) -> Option<Self> {
+        let environment = host.environment();
+        (environment.get("GITHUB_ACTIONS") == Some("true")).then(|| Self {
+            console: host.console(),
+            summary: environment.path("GITHUB_STEP_SUMMARY"),
+            outputs: environment.path("GITHUB_OUTPUT"),
+            repository: environment.path("GITHUB_WORKSPACE"),
         })
     }
 
     /// Annotates what failed in `report`, and adds a table to the step's summary.
     pub(super) fn tell(&self, report: &RunReport, done: &str) -> Result<(), Fault> {
-        console::err_command(&annotate_run(report));
+        self.console.err_command(&annotate_run(report));
         self.add_summary(&step_summary(report, done))
     }
 
@@ -52,7 +56,7 @@ impl Actions {
     pub(super) fn tell_problems(&self, problems: &Problems, root: &Path) {
         let repository = self.repository.as_deref().unwrap_or(root);
         let workspace = root.strip_prefix(repository).unwrap_or(Path::new(""));
-        console::err_command(&annotate_problems(problems, workspace));
+        self.console.err_command(&annotate_problems(problems, workspace));
     }
 }
 

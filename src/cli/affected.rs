@@ -16,7 +16,7 @@ use crate::{
 
 use super::{
     Stop,
-    session::{Session, say, select, surroundings},
+    session::{Session, select},
 };
 
 /// How many files are shown of each.
@@ -42,7 +42,7 @@ pub(super) fn affected(
     let workspace = session.workspace()?;
     let names = select(&workspace, words)?;
     let found = find(session, &workspace, &names, (since, fetch), files)?;
-    say(&match session.flags.json {
+    session.say(&match session.flags.json {
         true => json(&names, &found),
         false => text(session, &names, &found),
     })?;
@@ -62,7 +62,7 @@ pub(super) fn words(
     let is_project = |tag: &str| {
         tag.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
     };
-    let selected = match since.is_none() && surroundings().tag().is_some_and(is_project) {
+    let selected = match since.is_none() && session.surroundings().tag().is_some_and(is_project) {
         true => names,
         false => {
             let files = Uncommitted::begin(session)?;
@@ -76,8 +76,8 @@ pub(super) fn words(
 /// Says that there is nothing to do.
 pub(super) fn nothing(session: &Session) -> Result<u8, Stop> {
     match session.flags.json {
-        true => say("{\n  \"schema\": 1,\n  \"affected\": []\n}\n")?,
-        false => say("nothing is affected\n")?,
+        true => session.say("{\n  \"schema\": 1,\n  \"affected\": []\n}\n")?,
+        false => session.say("nothing is affected\n")?,
     }
     Ok(0)
 }

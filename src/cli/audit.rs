@@ -18,7 +18,7 @@ use super::{
     evidence::{Evidence, evidence},
     history::tags,
     releases::Releases,
-    session::{Session, say},
+    session::Session,
 };
 
 /// How many files are read at once.
@@ -46,7 +46,7 @@ pub(super) fn audit(session: &Session, words: &[String], deep: bool) -> Result<u
         true => json(&releases, audited.len(), &findings),
         false => text(session, &releases, audited.len(), &findings),
     };
-    say(&text)?;
+    session.say(&text)?;
     Ok(match worst(&findings) {
         Some(Weight::Wrong) => Kind::Verification.exit_code(),
         Some(Weight::Missing) => Kind::Partial.exit_code(),

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
-    console,
     disk::{MOST_OF_TEXT, read_file},
     git::{self, History},
     model::{Fault, Kind, Series, Version},
@@ -21,7 +20,7 @@ use crate::{
 use super::{
     Stop,
     outdated::{ask, tell_failures},
-    session::{Session, note, say, select},
+    session::{Session, select},
     versions::Versions,
 };
 
@@ -246,7 +245,7 @@ impl<'w> Desk<'w> {
             return Ok(());
         }
         let (_at_work, cancel) = (self.session.host.at_work()?, self.session.host.cancel());
-        change.make(&self.workspace.layout, cancel, &note)
+        change.make(&self.workspace.layout, cancel, &|text| self.session.note(text))
     }
 
     /// A digest in a spec is that of one version.
@@ -258,7 +257,11 @@ impl<'w> Desk<'w> {
                 let what = format!("{spec} pins the digest of {} {}", old.name, old.version);
                 let fault = Fault::new(Kind::Usage, what)
                     .hint(format!("write that of {} there", new.version));
-                console::err(&render_warning(None, &fault, self.session.stderr_style()));
+                self.session.console().err(&render_warning(
+                    None,
+                    &fault,
+                    self.session.stderr_style(),
+                ));
             }
         }
     }
@@ -277,13 +280,13 @@ impl<'w> Desk<'w> {
                 "failed": failed.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "written": is_written,
             });
-            return say(&format!("{document:#}\n"));
+            return self.session.say(&format!("{document:#}\n"));
         }
         if flags.quiet {
             return Ok(());
         }
         if steps.is_empty() {
-            return say(&format!("{idle}\n"));
+            return self.session.say(&format!("{idle}\n"));
         }
         let columns = ["subsystem", "from", "to", "changes"].map(|name| (name, Align::Left));
         let mut table = Table::new(columns);
@@ -296,7 +299,7 @@ impl<'w> Desk<'w> {
             ]);
         }
         let note = if is_written { "" } else { "nothing was written: --dry-run\n" };
-        say(&format!("{}{note}", table.render(self.session.stdout_style())))
+        self.session.say(&format!("{}{note}", table.render(self.session.stdout_style())))
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
     Stop,
     notes::tag_of_head,
     package::make_target,
-    session::{Session, say, select},
+    session::{Session, select},
     verify::examine_all,
 };
 
@@ -51,12 +51,12 @@ pub(super) fn package(
     if session.flags.dry_run {
         for platform in workspaces.wanted() {
             let name = bundle_name(&workspaces.any().project, &version, *platform);
-            say(&format!("would pack {}\n", layout.display(&into.join(name))))?;
+            session.say(&format!("would pack {}\n", layout.display(&into.join(name))))?;
         }
         return Ok(0);
     }
     make_target(layout, &into)?;
-    let bundles = pack_all(&workspaces, &names, &version, &into)?;
+    let bundles = pack_all(session, &workspaces, &names, &version, &into)?;
     for bundle in &bundles {
         let line = format!("{}  {}\n", bundle.packed.sha256, bundle.name);
         let sidecar = into.join(format!("{}.sha256", bundle.name));
@@ -65,12 +65,12 @@ pub(super) fn package(
     if session.flags.json {
         let bundles: Vec<_> = bundles.iter().map(Bundle::json).collect();
         let document = serde_json::json!({"schema": 1, "version": version, "bundles": bundles});
-        say(&format!("{document:#}\n"))?;
+        session.say(&format!("{document:#}\n"))?;
         return Ok(0);
     }
     for Bundle { path, packed, .. } in &bundles {
         let (size, path) = (human_size(packed.size), layout.display(path));
-        say(&format!("{}  {path}  {size}\n", packed.sha256))?;
+        session.say(&format!("{}  {path}  {size}\n", packed.sha256))?;
     }
     Ok(0)
 }
@@ -90,6 +90,7 @@ impl Bundle {
 
 /// Packs a bundle for each platform that is worked for.
 pub(super) fn pack_all(
+    session: &Session,
     workspaces: &Workspaces,
     names: &BTreeSet<Name>,
     version: &str,
@@ -106,7 +107,7 @@ pub(super) fn pack_all(
     let mut bundles = Vec::new();
     for platform in workspaces.wanted().iter().copied() {
         let name = bundle_name(&workspaces.any().project, version, platform);
-        let artifacts = proven(workspaces, names, platform)?;
+        let artifacts = proven(session, workspaces, names, platform)?;
         if is_project_tag(version) {
             all_released(workspaces, platform, &artifacts)?;
         }
@@ -124,13 +125,14 @@ pub(super) fn pack_all(
 
 /// The installed artifacts with their folders, every byte hashed again.
 fn proven(
+    session: &Session,
     workspaces: &Workspaces,
     names: &BTreeSet<Name>,
     platform: Platform,
 ) -> Result<Vec<(Record, PathBuf)>, Fault> {
     let mut proven = Vec::new();
     let mut wrong = Vec::new();
-    for (id, examined) in examine_all(workspaces, names, platform) {
+    for (id, examined) in examine_all(session, workspaces, names, platform) {
         match examined {
             Ok(record) => proven.push((record, Place::of(workspaces.layout(), &id).folder)),
             Err(why) => wrong.push(format!("{id}: {why}")),

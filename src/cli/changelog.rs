@@ -18,7 +18,7 @@ use crate::{
 use super::{
     Stop,
     notes::{history, links, whole},
-    session::{Session, say, select},
+    session::{Session, select},
 };
 
 /// Which part of history is told.
@@ -74,8 +74,8 @@ pub(super) fn changelog(
             let path = workspace.layout.root().join(&component.folder).join("CHANGELOG.md");
             bring_up_to_date(session, &path, &changelog)?;
         }
-        None if session.flags.json => say(&json(&changelog))?,
-        None => say(&changelog.render())?,
+        None if session.flags.json => session.say(&json(&changelog))?,
+        None => session.say(&changelog.render())?,
     }
     Ok(0)
 }
@@ -241,14 +241,14 @@ fn bring_up_to_date(session: &Session, path: &Path, changelog: &Changelog) -> Re
     };
     let updated = update(&file, changelog);
     if session.flags.dry_run {
-        return say(&updated);
+        return session.say(&updated);
     }
     let is_new = updated != file;
     if is_new {
         rewrite(&session.layout()?, path, updated.as_bytes())?;
     }
     let what = if is_new { "wrote" } else { "nothing is new in" };
-    if session.flags.quiet { Ok(()) } else { say(&format!("{what} {}\n", path.display())) }
+    if session.flags.quiet { Ok(()) } else { session.say(&format!("{what} {}\n", path.display())) }
 }
 
 fn json(changelog: &Changelog) -> String {

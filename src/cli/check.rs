@@ -12,7 +12,7 @@ use super::{
     choice::SchemaOf,
     desk::{mistaken, tags_here},
     next::warn,
-    session::{Session, say},
+    session::Session,
 };
 
 /// Checks the workspace. Problems end up on standard error, as those of any verb.
@@ -22,7 +22,7 @@ pub(super) fn check(session: &Session) -> Result<u8, Stop> {
     let count = workspace.subsystems.len();
     let what = if count == 1 { "1 subsystem" } else { &format!("{count} subsystems") };
     if !session.flags.quiet {
-        say(&format!("{what} in {}: no problems\n", workspace.layout.root().display()))?;
+        session.say(&format!("{what} in {}: no problems\n", workspace.layout.root().display()))?;
     }
     Ok(0)
 }
@@ -43,11 +43,11 @@ fn warn_of_tags(session: &Session, workspace: &Workspace) -> Result<(), Fault> {
 }
 
 /// Prints a schema.
-pub(super) fn schema(of: SchemaOf) -> Result<u8, Stop> {
+pub(super) fn schema(session: &Session, of: SchemaOf) -> Result<u8, Stop> {
     let schema = match of {
         SchemaOf::Manifest => manifest_schema(),
         SchemaOf::Spec => spec_schema(),
     };
-    say(&format!("{schema:#}\n"))?;
+    session.say(&format!("{schema:#}\n"))?;
     Ok(0)
 }

@@ -11,12 +11,7 @@ use crate::{
     model::{Fault, Layout},
 };
 
-use super::{
-    Stop,
-    choice::CleanWhat,
-    services::refuse_while_running,
-    session::{Session, say},
-};
+use super::{Stop, choice::CleanWhat, services::refuse_while_running, session::Session};
 
 /// Removes it.
 pub(super) fn clean(session: &Session, what: CleanWhat) -> Result<u8, Stop> {
@@ -59,14 +54,14 @@ fn clean_all(session: &Session, layout: &Layout) -> Result<u8, Stop> {
 fn remove(session: &Session, within: &Folder, path: &Path) -> Result<(), Stop> {
     let label = session.layout()?.display(path);
     if session.flags.dry_run {
-        return Ok(say(&format!("would remove {label}\n"))?);
+        return Ok(session.say(&format!("would remove {label}\n"))?);
     }
     match within.remove_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Fault::io(format!("cannot remove {label}"), &error).into())
         }
         _ if session.flags.quiet => Ok(()),
-        _ => Ok(say(&format!("removed {label}\n"))?),
+        _ => Ok(session.say(&format!("removed {label}\n"))?),
     }
 }
 

@@ -9,11 +9,10 @@ use clap_complete::Shell;
 use crate::{
     cache::Cache,
     model::{Fault, Platform},
-    process::SyntaxCheck,
-    workspace::{Outside, Task, Workspace, find_root, load},
+    workspace::{Task, Workspace, find_root, load},
 };
 
-use super::{args::Args, habits, session::say};
+use super::{args::Args, habits, session::Session};
 
 /// Bash cuts words at `:` and `=`: forge is told, and answers with what comes after.
 const BASH: &str = r#"_forge() {
@@ -43,7 +42,7 @@ complete -c forge -n 'string match -qr "=" -- (commandline -ct)' -F
 "#;
 
 /// Prints the script for `shell`.
-pub(super) fn script(shell: Shell) -> Result<u8, Fault> {
+pub(super) fn script(session: &Session, shell: Shell) -> Result<u8, Fault> {
     let text = match shell {
         Shell::Bash => BASH.to_owned(),
         Shell::Zsh => ZSH.to_owned(),
@@ -54,18 +53,18 @@ pub(super) fn script(shell: Shell) -> Result<u8, Fault> {
             String::from_utf8_lossy(&text).into_owned()
         }
     };
-    say(&text)?;
+    session.say(&text)?;
     Ok(0)
 }
 
 /// Prints what the last word of `line` can become, without what stands before the last of `breaks`
 /// in it.
-pub(super) fn words(line: &str, breaks: &str) -> Result<u8, Fault> {
+pub(super) fn words(session: &Session, line: &str, breaks: &str) -> Result<u8, Fault> {
     let mut typed: Vec<&str> = line.split_whitespace().collect();
     if line.ends_with(char::is_whitespace) || typed.is_empty() {
         typed.push("");
     }
-    let workspace = workspace(&typed);
+    let workspace = workspace(session, &typed);
     let last = typed.last().copied().unwrap_or_default();
     let kept = last.rfind(|c| breaks.contains(c)).map_or(0, |at| at + 1);
     let mut found = candidates(&typed, workspace.as_ref());
@@ -73,18 +72,17 @@ pub(super) fn words(line: &str, breaks: &str) -> Result<u8, Fault> {
     found.sort_unstable();
     found.dedup();
     let text: String = found.iter().map(|word| format!("{}\n", &word[kept..])).collect();
-    say(&text)?;
+    session.say(&text)?;
     Ok(0)
 }
 
-fn workspace(typed: &[&str]) -> Option<Workspace> {
+fn workspace(session: &Session, typed: &[&str]) -> Option<Workspace> {
     let at = typed.iter().position(|word| matches!(*word, "-C" | "--directory"));
     let folder = at.and_then(|at| typed.get(at + 1)).map_or(Path::new("."), Path::new);
     let root = find_root(folder).ok()?;
-    let cache = Cache::of_user().ok();
+    let cache = Cache::of_user(session.host.user()).ok();
     let library = |sha256| cache.as_ref()?.pinned(sha256);
-    let outside = Outside { syntax_check: SyntaxCheck::off(), ..Outside::host(&library) };
-    load(&root, Platform::host(), &outside).ok()
+    load(&root, Platform::host(), &session.outside(&library)).ok()
 }
 
 /// All that could stand where the last word of `typed` does.

@@ -2,7 +2,6 @@
 //! `--write`, onto the page of the release.
 
 use crate::{
-    console,
     model::{Fault, Kind, Revision},
     release::{ComponentNotes, Entry, Pin},
     report::render_warning,
@@ -16,7 +15,7 @@ use super::{
     evidence::evidence,
     notes::{history, links},
     releases::Releases,
-    session::{Session, say},
+    session::Session,
     versions::Versions,
 };
 
@@ -38,7 +37,7 @@ pub(super) fn notes(
 ) -> Result<u8, Stop> {
     let told = tell(session, workspace, word)?;
     if !write {
-        say(&match session.flags.json {
+        session.say(&match session.flags.json {
             true => json(&told),
             false => told.text.clone(),
         })?;
@@ -58,11 +57,11 @@ pub(super) fn notes(
     }
     let url = releases.store.url();
     if told.missing.is_empty() {
-        say(&format!("wrote the notes of {tag} in {url}\n"))?;
+        session.say(&format!("wrote the notes of {tag} in {url}\n"))?;
         return Ok(0);
     }
     let missing = told.missing.join(", ");
-    say(&format!(
+    session.say(&format!(
         "wrote the notes of {tag} in {url}, which has nothing for {missing} yet; \
          write them again when it has\n"
     ))?;
@@ -86,7 +85,7 @@ pub(super) fn keep_current(session: &Session, workspace: &Workspace, versions: &
             });
         if let Err(Stop::Fault(fault)) = written {
             let fault = fault.within(format!("cannot write the notes of {name} {version}"));
-            console::err(&render_warning(None, &fault, session.stderr_style()));
+            session.console().err(&render_warning(None, &fault, session.stderr_style()));
         }
     }
 }

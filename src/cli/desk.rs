@@ -17,7 +17,7 @@ use crate::{
     workspace::{Subsystem, Workspace},
 };
 
-use super::terms::Terms;
+use super::{host::Host, terms::Terms};
 
 /// What may be done to find out.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,7 @@ pub(super) struct Means {
 
 /// Where the versions of one subsystem are given out.
 pub(super) struct Desk<'a> {
+    host: &'a Host,
     subsystem: &'a Subsystem,
     scheme: &'a Scheme,
     history: &'a History<'a>,
@@ -49,6 +50,7 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// `Usage` if it has no scheme, nothing is committed, or labels contradict each other.
     pub(super) async fn of(
+        host: &'a Host,
         workspace: &'a Workspace,
         name: &Name,
         history: &'a History<'a>,
@@ -67,9 +69,21 @@ impl<'a> Desk<'a> {
         })?;
         let remote = history.remote().await?;
         let extent = Extent::of(workspace, subsystem)?;
-        let wish = terms.wish()?;
+        let wish = terms.wish(host)?;
         let warning = OnceCell::new();
-        Ok(Self { subsystem, scheme, history, remote, extent, commit, wish, terms, means, warning })
+        Ok(Self {
+            host,
+            subsystem,
+            scheme,
+            history,
+            remote,
+            extent,
+            commit,
+            wish,
+            terms,
+            means,
+            warning,
+        })
     }
 
     /// That no version was found, and tags that look like some.
@@ -188,7 +202,7 @@ impl<'a> Desk<'a> {
     }
 
     async fn line<'k>(&self, scheme: &'k Commits, known: &[Taken<'k>]) -> Result<Line<'k>, Fault> {
-        let branch = self.terms.branch(self.history, scheme).await?;
+        let branch = self.terms.branch(self.host, self.history, scheme).await?;
         Ok(Line::of(scheme, known.iter().map(|taken| taken.label), branch.as_deref()))
     }
 

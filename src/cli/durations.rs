@@ -23,7 +23,7 @@ pub(super) async fn durations(
     store: Option<&dyn Store>,
     ids: &BTreeSet<ArtifactId>,
 ) -> (BTreeMap<ArtifactId, f64>, Option<Fault>) {
-    let key = SealKey::of_user();
+    let key = SealKey::of_user(workspaces.layout().user());
     let here = |id: &ArtifactId| {
         Some((id.clone(), Record::read(&workspaces.layout().record(id), &key)?.build_seconds?))
     };

@@ -7,8 +7,6 @@ use std::{
 };
 
 use crate::{
-    cache::SealKey,
-    console,
     model::{ArtifactId, ArtifactReport, How, Layout, Name, Platform, RunReport, Stamp},
     probe::{Kept, Snapshot},
     report::{Closing, Show, Style, render_json, render_summary},
@@ -21,7 +19,7 @@ use super::{
     actions::Actions,
     plan::plan,
     run::{Outcome, Publish, Request, run},
-    session::{Session, say},
+    session::Session,
     versions,
 };
 
@@ -35,10 +33,9 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
     }
     let (began, started) = (Instant::now(), SystemTime::now());
     let layout = session.layout()?;
-    let key = SealKey::of_user();
     let question = question(session, words);
     if let Some(question) = &question
-        && let Some(known) = Snapshot::load(kept(&layout, &key), question)
+        && let Some(known) = Snapshot::load(kept(session, &layout), question)
     {
         let mut report = report_of(&known, session.platform());
         report.seconds = began.elapsed().as_secs_f64();
@@ -51,7 +48,7 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let mut outcome = session.host.runtime()?.block_on(run(session, request))?;
     outcome.report.seconds = began.elapsed().as_secs_f64();
     if let Some(question) = question.filter(|_| outcome.is_noop) {
-        keep_snapshot(workspaces.any(), &outcome, &question, started, &key);
+        keep_snapshot(session, workspaces.any(), &outcome, &question, started);
     }
     close(session, &layout, &outcome.report)
 }
@@ -71,8 +68,9 @@ fn question(session: &Session, words: &[String]) -> Option<String> {
 }
 
 /// Where the snapshot is kept.
-fn kept<'a>(layout: &'a Layout, key: &'a SealKey) -> Kept<'a> {
-    Kept { layout, name: "snapshot", key }
+fn kept<'a>(session: &'a Session, layout: &'a Layout) -> Kept<'a> {
+    let (key, environment) = (session.host.seal_key(), session.host.environment());
+    Kept { layout, name: "snapshot", key, environment }
 }
 
 fn report_of(snapshot: &Snapshot, platform: Platform) -> RunReport {
@@ -97,11 +95,11 @@ fn report_of(snapshot: &Snapshot, platform: Platform) -> RunReport {
 
 /// Keeps the answer of a run that had nothing to do.
 fn keep_snapshot(
+    session: &Session,
     workspace: &Workspace,
     outcome: &Outcome,
     question: &str,
     started: SystemTime,
-    key: &SealKey,
 ) {
     let layout = &workspace.layout;
     let mut inputs: Vec<PathBuf> = workspace.inputs.clone();
@@ -120,8 +118,8 @@ fn keep_snapshot(
         // As `report_of` reads it.
         answer.push(format!("{} {} {}", artifact.bytes, artifact.id.name, artifact.version));
     }
-    let environment = workspace.environment.iter();
-    let kept = kept(layout, key);
+    let environment = workspace.seen_variables.iter();
+    let kept = kept(session, layout);
     Snapshot { answer }.save(kept, question, started, inputs.iter(), environment);
 }
 
@@ -155,12 +153,12 @@ pub(super) fn close_as(
     done: &str,
 ) -> Result<u8, Stop> {
     if session.flags.json {
-        console::err(&closing(session, layout, report, done, session.stderr_style()));
-        say(&render_json(report))?;
+        session.console().err(&closing(session, layout, report, done, session.stderr_style()));
+        session.say(&render_json(report))?;
     } else {
-        say(&closing(session, layout, report, done, session.stdout_style()))?;
+        session.say(&closing(session, layout, report, done, session.stdout_style()))?;
     }
-    if let Some(actions) = Actions::of_process() {
+    if let Some(actions) = Actions::of(&session.host) {
         actions.tell(report, done)?;
     }
     Ok(report.exit_code())

@@ -16,7 +16,7 @@ use crate::{
 use super::{
     Stop,
     run::{Publish, Request, look},
-    session::{Session, say, select},
+    session::{Session, select},
     task,
 };
 
@@ -42,7 +42,7 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, Stop> {
             Err(fault) => page.line("cannot be had", &fault.to_string()),
         }
     }
-    say(&session.host.secrets().mask(&shown_url(&page.text)))?;
+    session.say(&session.host.secrets().mask(&shown_url(&page.text)))?;
     Ok(0)
 }
 
@@ -183,7 +183,10 @@ impl Page {
     /// Which fields of the fingerprint differ from what is installed.
     fn last_build(&mut self, layout: &Layout, finding: &Finding) {
         let place = Place::of(layout, &finding.want.id);
-        let Installed::Intact { record, .. } = inspect(&place, &SealKey::of_user()) else { return };
+        let Installed::Intact { record, .. } = inspect(&place, &SealKey::of_user(layout.user()))
+        else {
+            return;
+        };
         let prints = finding.want.build.iter().chain(&finding.want.upstream);
         let nearest = prints.min_by_key(|print| record.stamp.differing_inputs(&print.inputs).len());
         let Some(Print { inputs, .. }) = nearest else { return };

@@ -4,11 +4,7 @@ use std::fmt::Write as _;
 
 use crate::workspace::{Subsystem, Workspace};
 
-use super::{
-    Stop,
-    choice::GraphFormat,
-    session::{Session, say},
-};
+use super::{Stop, choice::GraphFormat, session::Session};
 
 /// Draws the graph.
 pub(super) fn graph(session: &Session, format: GraphFormat) -> Result<u8, Stop> {
@@ -17,7 +13,7 @@ pub(super) fn graph(session: &Session, format: GraphFormat) -> Result<u8, Stop> 
         GraphFormat::Mermaid => mermaid(&workspace),
         GraphFormat::Dot => dot(&workspace),
     };
-    say(&text)?;
+    session.say(&text)?;
     Ok(0)
 }
 

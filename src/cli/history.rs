@@ -14,7 +14,7 @@ use super::{
     Stop,
     evidence::{Evidence, evidence},
     releases::{Releases, version},
-    session::{Session, say},
+    session::Session,
 };
 
 /// One release.
@@ -43,7 +43,7 @@ pub(super) fn history(session: &Session, name: &str, limit: usize) -> Result<u8,
         true => json(&releases, &past),
         false => text(session, &releases, &past, count),
     };
-    say(&text)?;
+    session.say(&text)?;
     Ok(0)
 }
 

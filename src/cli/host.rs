@@ -1,5 +1,6 @@
-//! What one forge process has once, from its start to its end: the threads that it works on, the
-//! handle that stops it, and the secrets that it masks.
+//! What one forge process has once, from its start to its end: the environment that it was given, the
+//! folders of its user, the CI that it runs in, the console, the threads that it works on, the handle
+//! that stops it, and the secrets that it masks.
 //!
 //! The first use of the runtime begins to listen to signals, and only the end of the process stops
 //! that: a system gives a signal back to nobody who once asked for it. A signal cancels what runs on
@@ -19,9 +20,13 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::limits::{files_are_free, threads_are_free};
 use crate::{
-    console,
-    model::{Fault, Kind, KnownSecrets},
+    cache::SealKey,
+    console::{Console, Reader},
+    disk::{MOST_OF_TEXT, read_text},
+    model::{Environment, Fault, Kind, KnownSecrets, UserFolders},
     process::{Cancel, Runner, environment_secrets},
+    provenance::Surroundings,
+    report::{Style, render_warning},
     service::is_service,
 };
 
@@ -30,11 +35,23 @@ use crate::{
 pub(super) struct Host(Arc<Parts>);
 
 struct Parts {
+    environment: Environment,
+    user: UserFolders,
+    key: SealKey,
+    console: Console,
+    /// The text of the file that describes the event of the workflow, if there is one.
+    event: OnceLock<Result<Option<String>, Fault>>,
+    surroundings: OnceLock<Surroundings>,
     runtime: OnceLock<Runtime>,
     cancel: Cancel,
     secrets: KnownSecrets,
     /// How many are at work that end by `cancel`.
     at_work: Arc<AtomicUsize>,
+}
+
+/// The variables that this process was started with. They are read nowhere else.
+pub(super) fn environment_of_process() -> Environment {
+    std::env::vars_os().collect()
 }
 
 /// While it lives, a signal cancels the run instead of ending forge at once.
@@ -70,14 +87,68 @@ impl Waiting<'_> {
 }
 
 impl Host {
-    /// What this process has. Starts nothing yet.
-    pub(super) fn of_process() -> Self {
+    /// What a process with this `environment` has. Starts nothing yet.
+    pub(super) fn new(environment: Environment) -> Self {
+        let user = UserFolders::new(&environment, std::env::home_dir());
         Self(Arc::new(Parts {
+            key: SealKey::of_user(&user),
+            user,
+            console: Console::new(Reader::of(|name| environment.get(name))),
+            event: OnceLock::new(),
+            surroundings: OnceLock::new(),
             runtime: OnceLock::new(),
             cancel: Cancel::new(),
-            secrets: environment_secrets().into(),
+            secrets: environment_secrets(&environment).into(),
+            environment,
             at_work: Arc::default(),
         }))
+    }
+
+    /// The variables that forge was started with.
+    pub(super) fn environment(&self) -> &Environment {
+        &self.0.environment
+    }
+
+    /// The folders of the user.
+    pub(super) fn user(&self) -> &UserFolders {
+        &self.0.user
+    }
+
+    /// The key that this user's records are sealed with.
+    pub(super) fn seal_key(&self) -> &SealKey {
+        &self.0.key
+    }
+
+    /// Where forge prints.
+    pub(super) fn console(&self) -> Console {
+        self.0.console
+    }
+
+    /// What the file says that describes the event of the workflow, if a workflow runs forge.
+    ///
+    /// # Errors
+    /// If the file that `GITHUB_EVENT_PATH` names cannot be read.
+    pub(super) fn event(&self) -> Result<Option<&str>, Fault> {
+        let event = self.0.event.get_or_init(|| {
+            let Some(path) = self.0.environment.path("GITHUB_EVENT_PATH") else { return Ok(None) };
+            read_text(&path, MOST_OF_TEXT).map(Some).map_err(|error| {
+                let what = format!("cannot read the event of the workflow, {}", path.display());
+                Fault::io(what, &error)
+            })
+        });
+        event.as_ref().map(Option::as_deref).map_err(Clone::clone)
+    }
+
+    /// Where this process runs. An event that cannot be read is told by a warning, once.
+    pub(super) fn surroundings(&self) -> &Surroundings {
+        self.0.surroundings.get_or_init(|| {
+            let event = self.event().unwrap_or_else(|fault| {
+                let fault = fault.because("nothing that it would tell is known to this run");
+                self.0.console.err(&render_warning(None, &fault, Style::PLAIN));
+                None
+            });
+            Surroundings::of(&self.0.environment.to_texts(), event)
+        })
     }
 
     /// What is masked wherever something is shown or written down.
@@ -97,7 +168,15 @@ impl Host {
 
     /// [`Self::runner`], which ends with `cancel`.
     pub(super) fn runner_until(&self, jobs: usize, cancel: Cancel) -> Runner {
-        Runner::new(jobs, cancel).guarded().sparing(is_service).masking(self.0.secrets.clone())
+        self.runner_that_shows_secrets(jobs, cancel).masking(self.0.secrets.clone())
+    }
+
+    /// [`Self::runner_until`], for what is asked for a login: masking secrets would mask the very answer.
+    pub(super) fn runner_that_shows_secrets(&self, jobs: usize, cancel: Cancel) -> Runner {
+        let key = SealKey::of_user(&self.0.user);
+        Runner::new(self.0.environment.clone(), jobs, cancel)
+            .guarded()
+            .sparing(move |mark| is_service(&key, mark))
     }
 
     /// Says that from here on signals cancel the run: whoever holds the answer looks at
@@ -119,11 +198,11 @@ impl Host {
             return Ok(Waiting(self, runtime));
         }
         let runtime = new_runtime()?;
-        let at_work = self.0.at_work.clone();
+        let (at_work, console) = (self.0.at_work.clone(), self.0.console);
         runtime.block_on(async {
             self.0.cancel.listen_to_signals(move |reason| {
                 if at_work.load(Ordering::SeqCst) == 0 {
-                    console::err(&format!("forge: {reason}\n"));
+                    console.err(&format!("forge: {reason}\n"));
                     exit(i32::from(Kind::Interrupted.exit_code()));
                 }
             })
@@ -164,7 +243,7 @@ mod tests {
     #[test]
     fn parts() {
         let Ok(part) = std::env::var(PART) else { return };
-        let host = Host::of_process();
+        let host = Host::new(environment_of_process());
         host.runtime().unwrap().block_on(async {});
         let at_work = (part == "at work").then(|| host.at_work().unwrap());
         writeln!(std::io::stdout(), "\nbetween").unwrap();

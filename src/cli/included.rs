@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use crate::{
     cache::Cache,
-    console,
     manifest::MAX_BYTES,
     model::{Fault, Kind, Layout, Sha256},
     report::render_warning,
@@ -23,7 +22,7 @@ pub(super) fn loaded<T>(
     load: impl Fn(&Library) -> Result<T, LoadError>,
 ) -> Result<T, Stop> {
     // Without a cache, what was fetched serves this run.
-    let cache = Cache::of_user().ok();
+    let cache = Cache::of_user(session.host.user()).ok();
     let mut fetched: BTreeMap<Sha256, Vec<u8>> = BTreeMap::new();
     loop {
         let known = |sha256: Sha256| {
@@ -35,8 +34,8 @@ pub(super) fn loaded<T>(
             other => return Ok(other?),
         };
         // Each round has fetched all that the one before wanted, so there is an end to it.
-        let settings =
-            Settings { offline: session.flags.offline, ..Settings::new(layout.root().to_owned()) };
+        let settings = Settings::new(layout.clone(), session.host.environment());
+        let settings = Settings { offline: session.flags.offline, ..settings };
         let fetcher = Fetcher::new(&settings);
         for file in wanted {
             if fetched.contains_key(&file.sha256) {
@@ -45,7 +44,7 @@ pub(super) fn loaded<T>(
             let bytes = session.host.runtime()?.wait_for(fetch(&fetcher, &file))?;
             if let Some(Err(fault)) = cache.as_ref().map(|it| it.keep_pinned(file.sha256, &bytes)) {
                 let fault = fault.within(format!("{} is not kept in your cache", file.shown));
-                console::err(&render_warning(None, &fault, session.stderr_style()));
+                session.console().err(&render_warning(None, &fault, session.stderr_style()));
             }
             fetched.insert(file.sha256, bytes);
         }

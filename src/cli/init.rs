@@ -3,14 +3,11 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use crate::{
-    model::{Fault, Kind, Layout},
+    model::{Fault, Kind},
     workspace::starter,
 };
 
-use super::{
-    Stop,
-    session::{Session, say},
-};
+use super::{Stop, session::Session};
 
 /// Writes it. Nothing that is there is overwritten.
 pub(super) fn init(session: &Session, folder: Option<&Path>) -> Result<u8, Stop> {
@@ -26,7 +23,7 @@ pub(super) fn init(session: &Session, folder: Option<&Path>) -> Result<u8, Stop>
     }
     if session.flags.dry_run {
         for file in starter() {
-            say(&format!("would write {}\n", file.path))?;
+            session.say(&format!("would write {}\n", file.path))?;
         }
         return Ok(0);
     }
@@ -39,14 +36,14 @@ pub(super) fn init(session: &Session, folder: Option<&Path>) -> Result<u8, Stop>
             fs::set_permissions(&path, fs::Permissions::from_mode(mode))
         };
         write().map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
-        say(&format!("wrote {}\n", file.path))?;
+        session.say(&format!("wrote {}\n", file.path))?;
     }
-    if !Layout::new(root.clone()).root().join(".gitignore").exists() {
+    if !root.join(".gitignore").exists() {
         let path = root.join(".gitignore");
         fs::write(&path, ".forge/\n")
             .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
-        say("wrote .gitignore\n")?;
+        session.say("wrote .gitignore\n")?;
     }
-    say("\nnow run `forge ensure`\n")?;
+    session.say("\nnow run `forge ensure`\n")?;
     Ok(0)
 }

@@ -7,18 +7,14 @@ use crate::{
     versioning::{Flaw, Message, lint},
 };
 
-use super::{
-    Stop,
-    session::{Session, say},
-    terms::of_event,
-};
+use super::{Stop, session::Session, terms::of_event};
 
 /// Checks `title`, or that of the event of the workflow, or what comes on standard input.
 pub(super) fn title(session: &Session, title: Option<&str>) -> Result<u8, Stop> {
     let text = match title {
         Some("-") => from_stdin()?,
         Some(title) => title.to_owned(),
-        None => match of_event()?.and_then(|request| request.title) {
+        None => match of_event(&session.host)?.and_then(|request| request.title) {
             Some(title) => title,
             None if io::stdin().is_terminal() => {
                 return Err(Fault::new(Kind::Usage, "there is no title to check")
@@ -31,7 +27,7 @@ pub(super) fn title(session: &Session, title: Option<&str>) -> Result<u8, Stop> 
     let text = text.trim_end();
     let found = lint(text);
     if session.flags.json {
-        say(&json(text, &found))?;
+        session.say(&json(text, &found))?;
         return Ok(u8::from(found.is_err()));
     }
     match found {
@@ -39,7 +35,7 @@ pub(super) fn title(session: &Session, title: Option<&str>) -> Result<u8, Stop> 
         Ok(()) => {
             let bump = Message::read(text).ok().and_then(|message| message.bump());
             let leads = bump.map_or("no release".into(), |bump| format!("a {bump} release"));
-            say(&format!("{text:.*}: {leads}\n", first_line(text)))?;
+            session.say(&format!("{text:.*}: {leads}\n", first_line(text)))?;
             Ok(0)
         }
         Err(flaw) => Err(told(flaw, text).into()),

@@ -5,11 +5,7 @@ use crate::{
     workspace::{Parameter, Task, Workspace},
 };
 
-use super::{
-    Stop,
-    choice::EnvShell,
-    session::{Session, say},
-};
+use super::{Stop, choice::EnvShell, session::Session};
 
 /// Lists subsystems, groups and tasks; private ones too if `all`.
 pub(super) fn list(session: &Session, all: bool) -> Result<u8, Stop> {
@@ -19,7 +15,7 @@ pub(super) fn list(session: &Session, all: bool) -> Result<u8, Stop> {
         true => json(&workspace, &tasks),
         false => text(&workspace, &tasks, session),
     };
-    say(&text)?;
+    session.say(&text)?;
     Ok(0)
 }
 
@@ -165,6 +161,6 @@ pub(super) fn env(session: &Session, shell: EnvShell) -> Result<u8, Stop> {
             format!("$env:PATH = '{bin}' + [IO.Path]::PathSeparator + $env:PATH\n")
         }
     };
-    say(&line)?;
+    session.say(&line)?;
     Ok(0)
 }

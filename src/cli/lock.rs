@@ -10,7 +10,7 @@ use crate::{
 use super::{
     Stop,
     run::jobs,
-    session::{Session, note, say, select},
+    session::{Session, select},
 };
 
 /// Resolves them. With `update`, also those that are locked already.
@@ -48,14 +48,14 @@ pub(super) fn lock(session: &Session, words: &[String], update: bool) -> Result<
         .collect();
     if !session.flags.dry_run {
         let (_at_work, cancel) = (session.host.at_work()?, session.host.cancel());
-        write_lock(&workspace.layout, &changes, cancel, &note)?;
+        write_lock(&workspace.layout, &changes, cancel, &|text| session.note(text))?;
     }
     for change in &changes {
         let commit = change.commit.as_deref().unwrap_or_default();
-        say(&format!("{} {} is {commit}\n", change.name, change.version))?;
+        session.say(&format!("{} {} is {commit}\n", change.name, change.version))?;
     }
     if changes.is_empty() {
-        say("every moving ref is locked\n")?;
+        session.say("every moving ref is locked\n")?;
     }
     Ok(0)
 }

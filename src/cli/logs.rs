@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    console,
+    console::Console,
     disk::open_file,
     model::{Fault, Name},
     process::{Cancel, tail},
@@ -33,20 +33,22 @@ pub(super) fn logs(
 ) -> Result<u8, Stop> {
     let workspace = session.workspace()?;
     let names = service::select(&workspace, words)?;
-    let mut follower = Follower::new(&Home::new(&workspace.layout), &names, lines);
+    let mut follower =
+        Follower::new(session.console(), &Home::new(&workspace.layout), &names, lines);
     let style = session.stdout_style();
     follower.show_last(style)?;
     if follow {
         let cancel = session.host.cancel();
         session.host.runtime()?.block_on(follower.follow(cancel, style))?;
     } else if follower.logs.iter().all(|log| !log.path.exists()) {
-        console::err("no service wrote a log here yet; `forge up` starts them\n");
+        session.console().err("no service wrote a log here yet; `forge up` starts them\n");
     }
     Ok(0)
 }
 
 /// Reads logs as they grow.
 pub(super) struct Follower {
+    console: Console,
     logs: Vec<Log>,
     lines: usize,
 }
@@ -62,7 +64,7 @@ struct Log {
 
 impl Follower {
     /// Of the logs of `names`, each from `lines` before its end on.
-    pub(super) fn new(home: &Home, names: &BTreeSet<Name>, lines: usize) -> Self {
+    pub(super) fn new(console: Console, home: &Home, names: &BTreeSet<Name>, lines: usize) -> Self {
         let log = |name: &Name| {
             let path = home.log(name);
             let at = path.metadata().map_or(0, |metadata| metadata.len());
@@ -70,7 +72,7 @@ impl Follower {
             let at = if lines == 0 { 0 } else { at };
             Log { name: name.clone(), path, at, begun: Vec::new() }
         };
-        Self { logs: names.iter().map(log).collect(), lines }
+        Self { console, logs: names.iter().map(log).collect(), lines }
     }
 
     fn show_last(&self, style: Style) -> Result<(), Fault> {
@@ -84,9 +86,10 @@ impl Follower {
 
     fn show(&self, log: &Log, line: &str, style: Style) -> Result<(), Fault> {
         if self.logs.len() == 1 {
-            return say(&format!("{line}\n"));
+            return say(self.console, &format!("{line}\n"));
         }
-        say(&format!("{} | {line}\n", style.paint(Role::Name, log.name.as_str())))
+        let name = style.paint(Role::Name, log.name.as_str());
+        say(self.console, &format!("{name} | {line}\n"))
     }
 
     /// Shows what is added, until `cancel` says that it is enough.

@@ -7,21 +7,14 @@ use crate::{
         self,
         matrix::{Fleet, Host, Job, MOST_JOBS, Matrix},
     },
-    console,
     model::ArtifactId,
     report::render_warning,
     workspace::Workspaces,
 };
 
 use super::{
-    Stop,
-    actions::Actions,
-    affected,
-    choice::MatrixFormat,
-    durations::durations,
-    misses::Search,
-    session::{Session, say},
-    versions,
+    Stop, actions::Actions, affected, choice::MatrixFormat, durations::durations, misses::Search,
+    session::Session, versions,
 };
 
 /// How many jobs there are if nobody says: as many as GitHub runs at once for anybody.
@@ -48,12 +41,12 @@ pub(super) fn matrix(session: &Session, wish: &Wish<'_>) -> Result<u8, Stop> {
     let format = wish.format.unwrap_or(usual);
     let matrix = deal(session, wish, format)?;
     match format {
-        MatrixFormat::Gitlab => say(&matrix.gitlab())?,
-        MatrixFormat::Json => say(&json(&matrix))?,
+        MatrixFormat::Gitlab => session.say(&matrix.gitlab())?,
+        MatrixFormat::Json => session.say(&json(&matrix))?,
         MatrixFormat::Github => {
             let line = matrix.github()?;
-            say(&format!("{line}\n"))?;
-            if let Some(actions) = Actions::of_process() {
+            session.say(&format!("{line}\n"))?;
+            if let Some(actions) = Actions::of(&session.host) {
                 let jobs = matrix.jobs.len().to_string();
                 actions.set_outputs(&[("matrix", line), ("jobs", jobs)])?;
             }
@@ -104,7 +97,7 @@ async fn recorded(
     let (seconds, trouble) = durations(workspaces, store, wanted).await;
     if let Some(fault) = trouble {
         let fault = fault.within("cannot tell how long builds took, so all count the same");
-        console::err(&render_warning(None, &fault, session.stderr_style()));
+        session.console().err(&render_warning(None, &fault, session.stderr_style()));
     }
     seconds
 }

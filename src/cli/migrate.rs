@@ -8,18 +8,14 @@ use std::{
 };
 
 use crate::{
-    console,
     disk::Folder,
     migrate::{self as migration, Migration, Page},
-    model::{Diagnostic, Fault, Kind, Layout},
+    model::{Diagnostic, Fault, Kind},
     taskfile::{self, Given},
-    workspace::{LoadError, Outside, load},
+    workspace::{LoadError, load},
 };
 
-use super::{
-    Stop, included,
-    session::{Session, say},
-};
+use super::{Stop, included, session::Session};
 
 /// Writes the stack of the Taskfile that `path` is or is in to the folder `into`, or else beside the
 /// Taskfile.
@@ -28,7 +24,7 @@ pub(super) fn migrate(session: &Session, path: &Path, into: Option<&Path>) -> Re
     let path = found.map_err(|fault| fault.hint("name it, or its folder: `forge migrate PATH`"))?;
     // The environment is not the project's: what comes from it stays a question.
     let given = Given { words: BTreeMap::new(), env: BTreeMap::new() };
-    let layout = Layout::new(path.parent().unwrap_or(Path::new("/")).to_owned());
+    let layout = session.layout_at(path.parent().unwrap_or(Path::new("/")).to_owned());
     let tree =
         included::loaded(session, &layout, |library| taskfile::read(&path, &given, library))?;
     let folder = match into {
@@ -40,9 +36,9 @@ pub(super) fn migrate(session: &Session, path: &Path, into: Option<&Path>) -> Re
     nothing_is_there(&folder, &migration.pages)?;
     if session.flags.dry_run {
         for page in &migration.pages {
-            say(&format!("# {}\n{}", page.path.display(), page.text))?;
+            session.say(&format!("# {}\n{}", page.path.display(), page.text))?;
         }
-        console::err(&told(session, shown, &migration));
+        session.console().err(&told(session, shown, &migration));
         return Ok(0);
     }
     write(&folder, &migration.pages)?;
@@ -54,20 +50,20 @@ pub(super) fn migrate(session: &Session, path: &Path, into: Option<&Path>) -> Re
         }
     }
     write(&folder, &migration.pages)?;
-    console::err(&told(session, shown, &migration));
+    session.console().err(&told(session, shown, &migration));
     let what = match problems.len() {
         0 => return Ok(0),
         1 => "1 error that is",
         more => &format!("{more} errors that are"),
     };
-    console::err(&format!("`forge check` shows {what} left to mend\n"));
+    session.console().err(&format!("`forge check` shows {what} left to mend\n"));
     Ok(Kind::Partial.exit_code())
 }
 
 /// What `forge check` would show: what is left to mend is easier mended in files than not written at
 /// all.
 fn problems(session: &Session, folder: &Path) -> Result<Vec<Diagnostic>, Stop> {
-    match load(folder, session.platform(), &Outside::host(&|_| None)) {
+    match load(folder, session.platform(), &session.outside(&|_| None)) {
         Ok(_) => Ok(Vec::new()),
         Err(LoadError::Problems(problems)) => Ok(problems.diagnostics),
         Err(other) => Err(other.into()),

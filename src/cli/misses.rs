@@ -8,7 +8,6 @@ use std::{
 use crate::{
     cache::Cache,
     ci::matrix::Fleet,
-    console,
     model::{ArtifactId, Fault},
     probe::{Finding, Options, Prober, Verdict},
     report::render_warning,
@@ -16,7 +15,7 @@ use crate::{
     workspace::Workspaces,
 };
 
-use super::session::{Session, Stores, surroundings};
+use super::session::{Session, Stores};
 
 /// Who looks for what is missing.
 pub(super) struct Search<'a> {
@@ -95,7 +94,7 @@ impl<'a> Search<'a> {
             offline: self.session.flags.offline,
             publish: true,
             private_store: self.stores.private,
-            classes: surroundings().classes(false),
+            classes: self.session.surroundings().classes(false),
             ..Options::default()
         };
         let commits = BTreeMap::new();
@@ -113,7 +112,7 @@ impl<'a> Search<'a> {
 
     fn warn(&self, finding: &Finding) {
         for warning in &finding.warnings {
-            console::err(&render_warning(None, warning, self.session.stderr_style()));
+            self.session.console().err(&render_warning(None, warning, self.session.stderr_style()));
         }
     }
 }

@@ -65,7 +65,6 @@ use clap::{CommandFactory, Parser};
 
 use crate::{
     ci::Stage,
-    console,
     model::{Fault, Kind, Problems},
     process::{guardian, keep_memory_private},
     report::{render_fault, render_problems},
@@ -75,6 +74,7 @@ use crate::{
 use actions::Actions;
 use args::Args;
 use choice::Output;
+use host::{Host, environment_of_process};
 use session::Session;
 use terms::Terms;
 use verb::Verb;
@@ -109,9 +109,10 @@ impl From<LoadError> for Stop {
 /// Runs forge with the arguments of this process.
 pub fn main() -> ExitCode {
     let argv: Vec<_> = std::env::args_os().collect();
+    let environment = environment_of_process();
     // It knows nothing, and other processes of forge have to see whose it is.
     if argv.get(1).is_some_and(|first| first == last_line::ARGUMENT) {
-        return last_line::main(&argv[2..]);
+        return last_line::main(&environment, &argv[2..]);
     }
     keep_memory_private();
     if argv.get(1).is_some_and(|first| first == guardian::ARGUMENT) {
@@ -133,7 +134,7 @@ pub fn main() -> ExitCode {
     };
     let groups = args.global.groups.clone();
     let verb = args.verb.unwrap_or(Verb::List { all: false });
-    let session = Session::new(args.global, !verb.only_looks());
+    let session = Session::new(Host::new(environment), args.global, !verb.only_looks());
     let ready = limits::start().map_err(Stop::from);
     match ready.and_then(|()| with_groups(verb, groups)).and_then(|verb| run(&session, verb)) {
         Ok(code) => ExitCode::from(code),
@@ -249,12 +250,12 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         }
         Verb::Doctor => doctor::doctor(session),
         Verb::Check => check::check(session),
-        Verb::Schema { of } => check::schema(of),
+        Verb::Schema { of } => check::schema(session, of),
         Verb::Clean { what } => clean::clean(session, what),
         Verb::Env { shell } => list::env(session, shell),
         Verb::Init { folder } => init::init(session, folder.as_deref()),
-        Verb::Completions { shell } => Ok(completion::script(shell)?),
-        Verb::CompletionWords { line, breaks } => Ok(completion::words(&line, &breaks)?),
+        Verb::Completions { shell } => Ok(completion::script(session, shell)?),
+        Verb::CompletionWords { line, breaks } => Ok(completion::words(session, &line, &breaks)?),
     }
 }
 
@@ -263,7 +264,7 @@ fn tell(session: &Session, stop: Stop) -> u8 {
     let style = session.stderr_style();
     let (text, code) = match stop {
         Stop::Problems(problems) => {
-            if let (Some(actions), Ok(layout)) = (Actions::of_process(), session.layout()) {
+            if let (Some(actions), Ok(layout)) = (Actions::of(&session.host), session.layout()) {
                 actions.tell_problems(&problems, layout.root());
             }
             (render_problems(&problems, style), 2)
@@ -272,6 +273,6 @@ fn tell(session: &Session, stop: Stop) -> u8 {
     };
     let text = session.host.secrets().mask(&text);
     // If even standard error is closed there is nobody left to tell.
-    console::err(&text);
+    session.console().err(&text);
     code
 }

@@ -8,7 +8,6 @@ use std::{
 
 use crate::{
     cache::{existing_forge_folder, write_state},
-    console,
     disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Kind, Layout, Name, Version},
     provenance::{Permission, may_publish},
@@ -20,7 +19,7 @@ use crate::{
 use super::{
     Stop,
     desk::{Desk, Means, repository},
-    session::{Session, say, select, surroundings},
+    session::{Session, select},
     terms::Terms,
     versions::Versions,
 };
@@ -51,9 +50,9 @@ pub(super) fn next_version(
         let next = session.host.runtime()?.block_on(async {
             let runner = session.host.runner(1);
             let history = repository(&runner, workspace.layout.root())?;
-            let desk = Desk::of(&workspace, name, &history, terms, means).await?;
+            let desk = Desk::of(&session.host, &workspace, name, &history, terms, means).await?;
             let next = match claim {
-                true => desk.claim(&run_of_ci().unwrap_or_else(new_run)).await,
+                true => desk.claim(&run_of_ci(session).unwrap_or_else(new_run)).await,
                 false => desk.next().await,
             };
             warn(session, desk.warning());
@@ -62,7 +61,7 @@ pub(super) fn next_version(
         found.push((name, next));
     }
     match session.flags.json {
-        true => say(&json(&workspace, &found, claim))?,
+        true => session.say(&json(&workspace, &found, claim))?,
         false => tell(session, &found)?,
     }
     Ok(0)
@@ -71,7 +70,7 @@ pub(super) fn next_version(
 /// Prints what is worth a warning, if anything is.
 pub(super) fn warn(session: &Session, warning: Option<&Fault>) {
     if let Some(fault) = warning {
-        console::err(&render_warning(None, fault, session.stderr_style()));
+        session.console().err(&render_warning(None, fault, session.stderr_style()));
     }
 }
 
@@ -83,11 +82,13 @@ fn tell(session: &Session, found: &[(&Name, Next)]) -> Result<(), Fault> {
             Next::Nothing { why } => ("nothing to release", why),
         };
         if !session.flags.quiet {
-            console::err(&format!("{name} {label}: {why}\n"));
+            session.console().err(&format!("{name} {label}: {why}\n"));
         }
         match next {
-            Next::Release { label, .. } if found.len() == 1 => say(&format!("{label}\n"))?,
-            Next::Release { label, .. } => say(&format!("{name} {label}\n"))?,
+            Next::Release { label, .. } if found.len() == 1 => {
+                session.say(&format!("{label}\n"))?
+            }
+            Next::Release { label, .. } => session.say(&format!("{name} {label}\n"))?,
             Next::Nothing { .. } => {}
         }
     }
@@ -132,7 +133,7 @@ pub(super) fn claimed(
         let next = session.host.runtime()?.block_on(async {
             let runner = session.host.runner(1);
             let history = repository(&runner, workspace.layout.root())?;
-            let desk = Desk::of(workspace, name, &history, terms, means).await?;
+            let desk = Desk::of(&session.host, workspace, name, &history, terms, means).await?;
             desk.committed().await?;
             match desk.released().await?.filter(|_| !session.flags.force) {
                 Some(version) => {
@@ -140,7 +141,7 @@ pub(super) fn claimed(
                     Ok(Next::Release { label: version.as_str().to_owned(), why })
                 }
                 None => {
-                    let next = desk.claim(&run_of(&workspace.layout, name)?).await;
+                    let next = desk.claim(&run_of(session, &workspace.layout, name)?).await;
                     warn(session, desk.warning());
                     next
                 }
@@ -149,7 +150,7 @@ pub(super) fn claimed(
         match next {
             Next::Release { label, why } => {
                 if !session.flags.quiet {
-                    console::err(&format!("{name} {label}: {why}\n"));
+                    session.console().err(&format!("{name} {label}: {why}\n"));
                 }
                 let version = Version::new(&label).map_err(|why| Fault::new(Kind::Failed, why))?;
                 claimed.versions.insert(name.clone(), version);
@@ -175,7 +176,7 @@ fn may_claim(session: &Session) -> Result<(), Fault> {
     if session.flags.offline {
         return Err(refused("--offline forbids to ask the remote, which says whose it is"));
     }
-    match may_publish(&surroundings()) {
+    match may_publish(session.surroundings()) {
         Permission::Never(why) => {
             Err(refused(&why).hint("`forge version:next` without `--claim` says what it would be"))
         }
@@ -185,8 +186,8 @@ fn may_claim(session: &Session) -> Result<(), Fault> {
 
 /// What tells this run from all others, and its tries from none: the page of the run in CI, elsewhere
 /// a text that is kept until what it claims is released.
-fn run_of(layout: &Layout, name: &Name) -> Result<String, Fault> {
-    if let Some(run) = run_of_ci() {
+fn run_of(session: &Session, layout: &Layout, name: &Name) -> Result<String, Fault> {
+    if let Some(run) = run_of_ci(session) {
         return Ok(run);
     }
     let path = run_file(layout, name);
@@ -199,8 +200,8 @@ fn run_of(layout: &Layout, name: &Name) -> Result<String, Fault> {
 }
 
 /// The page of this run in CI, whichever try it is.
-fn run_of_ci() -> Option<String> {
-    let page = surroundings().run_url()?.to_owned();
+fn run_of_ci(session: &Session) -> Option<String> {
+    let page = session.surroundings().run_url()?.to_owned();
     Some(page.split("/attempts/").next().unwrap_or(&page).to_owned())
 }
 

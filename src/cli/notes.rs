@@ -9,10 +9,7 @@ use crate::{
     workspace::Workspace,
 };
 
-use super::{
-    Stop, component_notes,
-    session::{Session, say},
-};
+use super::{Stop, component_notes, session::Session};
 
 /// Prints the notes of a tag of the project, or of a subsystem's release; with `write`, puts those
 /// onto the release's page.
@@ -60,9 +57,9 @@ fn notes(session: &Session, tag: Option<&str>) -> Result<u8, Stop> {
             "commits": notes.commits.len(),
             "notes": notes.render(),
         });
-        say(&format!("{document:#}\n"))?;
+        session.say(&format!("{document:#}\n"))?;
     } else {
-        say(&notes.render())?;
+        session.say(&notes.render())?;
     }
     Ok(0)
 }

@@ -1,11 +1,8 @@
 //! `forge outdated`: which pins have something newer upstream.
 
-use std::{collections::BTreeMap, path::PathBuf};
-
-use etcetera::BaseStrategy;
+use std::collections::BTreeMap;
 
 use crate::{
-    console,
     disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Kind, Name, Series},
     newer::{Asker, Found, Looked, Proxies, Wish, is_newer, look, unlike},
@@ -15,8 +12,9 @@ use crate::{
 
 use super::{
     Stop,
+    host::Host,
     run::jobs,
-    session::{Session, say, select},
+    session::{Session, select},
 };
 
 /// What can be written behind `forge outdated`.
@@ -65,8 +63,8 @@ pub(super) fn outdated(session: &Session, words: &Words) -> Result<u8, Stop> {
     let lines: Vec<_> = looked.into_iter().map(|looked| Line::of(looked, words.pre)).collect();
     tell_failures(session, lines.iter().filter_map(|line| line.state.fault()));
     match session.flags.json {
-        true => say(&json(&lines))?,
-        false => say(&text(session, &lines, !words.names.is_empty()))?,
+        true => session.say(&json(&lines))?,
+        false => session.say(&text(session, &lines, !words.names.is_empty()))?,
     }
     let is_outdated = lines.iter().any(|line| matches!(line.state, State::Outdated));
     let has_failed = lines.iter().any(|line| line.state.fault().is_some());
@@ -88,7 +86,7 @@ pub(super) fn ask<'w>(
         return Err(Fault::new(Kind::Usage, "cannot ask upstream for its versions")
             .because("--offline forbids it"));
     }
-    let variables = go_variables();
+    let variables = go_variables(&session.host);
     let proxies = Proxies::of(|name| variables.get(name).cloned());
     session.host.runtime()?.block_on(async {
         let cancel = session.host.cancel();
@@ -108,7 +106,7 @@ pub(super) fn tell_failures<'f>(session: &Session, faults: impl Iterator<Item = 
         let hint = fault.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
         let line = Fault::new(fault.kind, format!("{fault}{hint}"));
         if !told.contains(&line) {
-            console::err(&render_warning(None, &line, session.stderr_style()));
+            session.console().err(&render_warning(None, &line, session.stderr_style()));
             told.push(line);
         }
     }
@@ -116,17 +114,19 @@ pub(super) fn tell_failures<'f>(session: &Session, faults: impl Iterator<Item = 
 
 /// What decides whom go asks: its variables, and those that `go env -w` wrote down
 /// (<https://pkg.go.dev/cmd/go#hdr-Environment_variables>).
-fn go_variables() -> BTreeMap<String, String> {
+fn go_variables(host: &Host) -> BTreeMap<String, String> {
     const NAMES: [&str; 3] = ["GOPROXY", "GOPRIVATE", "GONOPROXY"];
-    let written = std::env::var_os("GOENV").map(PathBuf::from).or_else(|| {
-        let folders = etcetera::base_strategy::choose_native_strategy().ok()?;
-        Some(folders.config_dir().join("go/env"))
-    });
+    let environment = host.environment();
+    let written = environment
+        .path("GOENV")
+        .or_else(|| Some(host.user().settings_of_programs()?.join("go/env")));
     let written = written.and_then(|path| read_text(&path, MOST_OF_TEXT).ok()).unwrap_or_default();
     let pairs = written.lines().filter_map(|line| line.split_once('='));
     let mut variables: BTreeMap<_, _> =
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let set = NAMES.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+    let set = NAMES
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), environment.get(name)?.to_owned())));
     variables.extend(set.filter(|(_, value)| !value.is_empty()));
     variables
 }

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     archive,
-    cache::{Installed, Place, SealKey, inspect, make_folder, replace_file},
+    cache::{Installed, Place, inspect, make_folder, replace_file},
     execute::pack_installed,
     model::{ArtifactId, Fault, Kind, Layout, Name, asset_name},
     report::human_size,
@@ -20,7 +20,7 @@ use super::{
     ensure::close,
     plan::plan,
     run::{Publish, Request, run},
-    session::{Session, say, select},
+    session::{Session, select},
 };
 
 /// Ensures the artifacts, then packs them into `into`.
@@ -60,10 +60,10 @@ pub(super) fn package(
         .collect();
     if session.flags.json {
         let document = serde_json::json!({"schema": 1, "assets": document});
-        say(&format!("{document:#}\n"))?;
+        session.say(&format!("{document:#}\n"))?;
         return Ok(0);
     }
-    say(&text(&packed, layout))?;
+    session.say(&text(&packed, layout))?;
     Ok(0)
 }
 
@@ -82,13 +82,13 @@ pub(super) fn pack(
     into: &Path,
 ) -> Result<Vec<Packed>, Fault> {
     let (runtime, layout) = (session.host.runtime()?, workspaces.layout());
-    let key = SealKey::of_user();
+    let key = session.host.seal_key();
     make_target(layout, into)?;
     let mut packed = Vec::new();
     for id in workspaces.artifacts(names) {
         let subsystem = workspaces.subsystem(&id);
         let place = Place::of(layout, &id);
-        let Installed::Intact { record, .. } = inspect(&place, &key) else {
+        let Installed::Intact { record, .. } = inspect(&place, key) else {
             return Err(Fault::new(Kind::Failed, format!("{id} vanished while it was packed")));
         };
         let compression = subsystem.compression;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::{
-    console,
     model::ArtifactReport,
     plan::{Action, Plan, Step, compile},
     report::{Align, Cell, Role, Table, render_warning},
@@ -12,7 +11,7 @@ use crate::{
 use super::{
     Stop,
     run::{Publish, Request, look, recorded_seconds},
-    session::{Session, Stores, say},
+    session::{Session, Stores},
     versions,
 };
 
@@ -29,15 +28,17 @@ pub(super) fn plan_of(session: &Session, request: &Request<'_>) -> Result<u8, St
     let seconds = recorded_seconds(&request.workspaces, &probed);
     let plan = compile(&request.workspaces, probed, &seconds);
     for id in &plan.leftovers {
-        console::err(&format!("{id} would be removed: versions.yml does not name it any more\n"));
+        session
+            .console()
+            .err(&format!("{id} would be removed: versions.yml does not name it any more\n"));
     }
     for warning in &plan.warnings {
-        console::err(&render_warning(None, warning, session.stderr_style()));
+        session.console().err(&render_warning(None, warning, session.stderr_style()));
     }
     if session.flags.json {
-        say(&plan_json(&plan))?;
+        session.say(&plan_json(&plan))?;
     } else {
-        say(&plan_text(&plan, &stores, session))?;
+        session.say(&plan_text(&plan, &stores, session))?;
     }
     let failed = plan.settled.iter().find_map(|report| report.fault.as_ref());
     Ok(failed.map_or(0, |fault| fault.kind.exit_code()))

@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     cache::{Record, SealKey, Staging, stage},
-    console,
     git::{History, resolve},
     model::{ArtifactId, Fault, Kind, Name, Platform},
     process::CommandRunner,
@@ -19,7 +18,7 @@ use super::{
     Stop,
     bundle::{Bundle, changes, pack_all},
     notes::{history, known, links, notes_of},
-    session::{Session, say, select, surroundings},
+    session::{Session, select},
 };
 
 /// A release of the project, packed and ready to be published.
@@ -36,11 +35,11 @@ pub(super) fn release(session: &Session, tag: &str) -> Result<u8, Stop> {
     let checked = check(session, tag)?;
     if session.flags.dry_run {
         for name in checked.bundle_names(checked.workspaces.wanted()) {
-            say(&format!("would publish {name} as {tag} in {}\n", checked.store.url()))?;
+            session.say(&format!("would publish {name} as {tag} in {}\n", checked.store.url()))?;
         }
         return Ok(0);
     }
-    let mut prepared = checked.pack()?;
+    let mut prepared = checked.pack(session)?;
     let Prepared { store, release, bundles, .. } = &mut prepared;
     let results = publish_all(session, store, release, bundles)?;
     close(session, store, release, &results)
@@ -48,7 +47,7 @@ pub(super) fn release(session: &Session, tag: &str) -> Result<u8, Stop> {
 
 /// As [`release`], for the pipeline: what there is to tell, and the exit code.
 pub(super) fn release_of_ci(session: &Session, tag: &str) -> Result<(String, u8), Stop> {
-    let mut prepared = check(session, tag)?.pack()?;
+    let mut prepared = check(session, tag)?.pack(session)?;
     let Prepared { store, release, bundles, .. } = &mut prepared;
     let results = publish_all(session, store, release, bundles)?;
     let faults = results.iter().filter_map(|(_, result)| result.as_ref().err());
@@ -111,7 +110,7 @@ async fn tagged(
     let history = history(&runner, workspaces.layout())?;
     let commit = is_checked_out(&history, tag).await?;
     // A run of CI that a tag began needs no proof that the tag was pushed.
-    let is_known = surroundings().tag() == Some(tag);
+    let is_known = session.surroundings().tag() == Some(tag);
     if store.is_shared() && !session.flags.offline && !is_known {
         is_pushed(&runner, &history, tag, &commit).await?;
     }
@@ -126,10 +125,10 @@ impl Checked {
     }
 
     /// Packs the bundles.
-    fn pack(self) -> Result<Prepared, Stop> {
+    fn pack(self, session: &Session) -> Result<Prepared, Stop> {
         let workspace = self.workspaces.any();
         let staging = stage(&workspace.layout)?;
-        let bundles = pack_all(&self.workspaces, &self.names, &self.tag, staging.path())?;
+        let bundles = pack_all(session, &self.workspaces, &self.names, &self.tag, staging.path())?;
         let release = Release {
             tag: self.tag.clone(),
             title: self.tag.clone(),
@@ -178,7 +177,7 @@ fn close(
 ) -> Result<u8, Stop> {
     let faults: Vec<_> = results.iter().filter_map(|(_, result)| result.as_ref().err()).collect();
     for fault in &faults {
-        console::err(&render_fault(fault, session.stderr_style()));
+        session.console().err(&render_fault(fault, session.stderr_style()));
     }
     let waits_for = waits_for(results);
     if session.flags.json {
@@ -196,9 +195,9 @@ fn close(
             "bundles": results.iter().map(line).collect::<Vec<_>>(),
             "waits_for": waits_for,
         });
-        say(&format!("{document:#}\n"))?;
+        session.say(&format!("{document:#}\n"))?;
     } else {
-        say(&told(store, release, results, &waits_for))?;
+        session.say(&told(store, release, results, &waits_for))?;
     }
     Ok(exit_code(results))
 }
@@ -247,7 +246,7 @@ fn told(
 
 /// Everything in a bundle has to be what `forge.lock` pins, so that others can have the same.
 fn all_locked(workspaces: &Workspaces, names: &BTreeSet<Name>) -> Result<(), Fault> {
-    let key = SealKey::of_user();
+    let key = SealKey::of_user(workspaces.layout().user());
     let is_unlocked = |id: &ArtifactId| {
         let version = workspaces.subsystem(id).version.as_str();
         let locked = workspaces.any().lock.get(&id.name, version);

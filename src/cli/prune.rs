@@ -3,18 +3,13 @@
 use jiff::{Timestamp, ToSpan};
 
 use crate::{
-    console,
     model::{Fault, Kind},
     release::{Entry, Keep, outdated},
     report::{Align, Cell, Role, Table, human_size, render_fault},
     versioning::day,
 };
 
-use super::{
-    Stop,
-    releases::Releases,
-    session::{Session, say},
-};
+use super::{Stop, releases::Releases, session::Session};
 
 /// What became of one release.
 type Gone<'c> = (&'c Entry, Result<(), Fault>);
@@ -40,7 +35,7 @@ pub(super) fn prune(
     let old = outdated(&catalog, &releases.pins, &releases.names, keep);
     let is_told_only = !yes || session.flags.dry_run;
     if is_told_only || old.is_empty() {
-        say(&told(session, &releases, &old))?;
+        session.say(&told(session, &releases, &old))?;
         return Ok(0);
     }
     session.may_change(&*releases.store)?;
@@ -59,8 +54,8 @@ async fn delete<'c>(
         let result = releases.store.remove(&entry.info.tag).await;
         match &result {
             Ok(()) if session.flags.quiet || session.flags.json => {}
-            Ok(()) => say(&format!("deleted {}\n", entry.info.tag))?,
-            Err(fault) => console::err(&render_fault(fault, session.stderr_style())),
+            Ok(()) => session.say(&format!("deleted {}\n", entry.info.tag))?,
+            Err(fault) => session.console().err(&render_fault(fault, session.stderr_style())),
         }
         gone.push((*entry, result));
     }
@@ -80,11 +75,11 @@ fn close(session: &Session, releases: &Releases, gone: &[Gone<'_>]) -> Result<u8
             line
         };
         let lines: Vec<_> = gone.iter().map(line).collect();
-        say(&document(releases, &lines))?;
+        session.say(&document(releases, &lines))?;
     } else {
         let (count, bytes) = (gone.len() - left.len(), human_size(bytes));
         let url = releases.store.url();
-        say(&match left.len() {
+        session.say(&match left.len() {
             0 => format!("{count} deleted from {url}, {bytes}\n"),
             left => format!(
                 "{count} deleted from {url}, {bytes}; {left} could not be: run it again to go on\n"

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use crate::console;
 use crate::model::{Fault, Kind, Name};
 
 use super::{
@@ -12,7 +11,7 @@ use super::{
     next::{Claimed, claimed, settled},
     plan::plan_of,
     run::{Publish, Request, run},
-    session::{Session, say, select, surroundings},
+    session::{Session, select},
     terms::Terms,
     versions::Versions,
 };
@@ -26,7 +25,7 @@ pub(super) fn release(session: &Session, words: &[String], terms: &Terms) -> Res
 /// Builds released artifacts again, and says beside those that came out bit for bit the same
 /// that CI made them.
 pub(super) fn promote(session: &Session, words: &[String]) -> Result<u8, Stop> {
-    let surroundings = surroundings();
+    let surroundings = session.surroundings();
     if !surroundings.builder().is_ci_of_accepted_code() {
         return Err(Fault::new(Kind::Usage, "cannot promote what is released")
             .because(format!(
@@ -81,13 +80,13 @@ fn tell_nothing(session: &Session, nothing: &[(Name, String)], all: bool) -> Res
         let lines: Vec<_> = nothing.iter().map(line).collect();
         let document =
             serde_json::json!({"schema": 1, "artifacts": [], "nothing_to_release": lines});
-        return say(&format!("{document:#}\n"));
+        return session.say(&format!("{document:#}\n"));
     }
     for (name, why) in nothing {
         let line = format!("{name} is not released: {why}\n");
         match all && !session.flags.quiet {
-            true => say(&line)?,
-            false => console::err(&line),
+            true => session.say(&line)?,
+            false => session.console().err(&line),
         }
     }
     Ok(())

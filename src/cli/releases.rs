@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     Stop,
-    session::{Session, say, select},
+    session::{Session, select},
 };
 
 /// What every verb about releases begins with.
@@ -55,7 +55,7 @@ pub(super) fn list(session: &Session, words: &[String]) -> Result<u8, Stop> {
         true => json(&releases, &catalog),
         false => text(session, &releases, &catalog),
     };
-    say(&text)?;
+    session.say(&text)?;
     Ok(0)
 }
 

@@ -24,7 +24,7 @@ use crate::{
 
 use super::{
     Stop,
-    session::{Session, Stores, surroundings},
+    session::{Session, Stores},
 };
 
 /// Transfers at once: enough to fill a line, few enough not to annoy a server.
@@ -133,7 +133,7 @@ pub(super) async fn run_until(
         events,
         cancel,
         turns: Turns::default(),
-        surroundings: surroundings(),
+        surroundings: session.surroundings().clone(),
         state: OnceCell::new(),
         versions: Versions::default(),
         toolchain_caches: OnceLock::new(),
@@ -199,7 +199,7 @@ pub(super) fn recorded_seconds(
     let builds = probed.findings.iter().filter(
         |(_, finding)| matches!(finding, Ok(finding) if matches!(finding.verdict, Verdict::Build)),
     );
-    let key = SealKey::of_user();
+    let key = SealKey::of_user(workspaces.layout().user());
     let seconds = |(id, _): (&ArtifactId, _)| {
         Some((id.clone(), Record::read(&workspaces.layout().record(id), &key)?.build_seconds?))
     };
@@ -207,7 +207,7 @@ pub(super) fn recorded_seconds(
 }
 
 fn open_screen(session: &Session) -> (Arc<ui::Screen>, Arc<ui::Recorder>, Arc<dyn EventSink>) {
-    let screen = Arc::new(ui::open(&session.choice));
+    let screen = Arc::new(ui::open(&session.choice, session.console()));
     let recorder = Arc::new(ui::Recorder::default());
     let events: Arc<dyn EventSink> = match session.flags.trace {
         Some(_) => Arc::new(ui::FanOut::new(vec![screen.clone(), recorder.clone()])),

@@ -15,12 +15,7 @@ use crate::{
     workspace::{Workspace, Workspaces},
 };
 
-use super::{
-    Stop,
-    logs::Follower,
-    session::{Session, note, say},
-    task::ensure_all,
-};
+use super::{Stop, logs::Follower, session::Session, task::ensure_all};
 
 /// Ensures services and their supervisor, starts what does not run, replaces what is stale, and waits.
 pub(super) fn up(session: &Session, words: &[String], foreground: bool) -> Result<u8, Stop> {
@@ -38,12 +33,13 @@ pub(super) fn up(session: &Session, words: &[String], foreground: bool) -> Resul
     };
     show(session, workspace, &names, &raised.states)?;
     if foreground {
-        let mut follower = Follower::new(&Home::new(&workspace.layout), &names, 0);
+        let mut follower =
+            Follower::new(session.console(), &Home::new(&workspace.layout), &names, 0);
         let style = session.stdout_style();
         session.host.runtime()?.block_on(follower.follow(cancel, style))?;
-        note(&format!("ending {}", list(&names)));
+        session.note(&format!("ending {}", list(&names)));
         let end = watch.is_none().then_some(&names);
-        service::lower(workspace, end, &cancel.patient(), &note)?;
+        service::lower(workspace, end, &cancel.patient(), &|text| session.note(text))?;
     }
     Ok(0)
 }
@@ -56,18 +52,18 @@ pub(super) fn down(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let workspace = match workspace {
         Ok(workspace) => workspace,
         Err(Stop::Problems(_)) if words.is_empty() => {
-            service::lower_all(&session.layout()?, cancel, &note)?;
+            service::lower_all(&session.layout()?, cancel, &|text| session.note(text))?;
             return Ok(0);
         }
         Err(stop) => return Err(stop),
     };
     let names = service::select(&workspace, words)?;
     let names = (!words.is_empty()).then_some(&names);
-    let was = service::lower(&workspace, names, cancel, &note)?;
+    let was = service::lower(&workspace, names, cancel, &|text| session.note(text))?;
     if !session.flags.quiet {
         match was.is_empty() {
-            true => note("no service was running"),
-            false => note(&format!("ended {}", list(&was))),
+            true => session.note("no service was running"),
+            false => session.note(&format!("ended {}", list(&was))),
         }
     }
     Ok(0)
@@ -87,7 +83,7 @@ pub(super) fn reload(session: &Session, name: &str) -> Result<u8, Stop> {
     for name in service::with_dependents(workspace, &again) {
         let runs = raised.states.get(&name).is_some_and(State::is_running);
         if runs && !names.contains(&name) && !session.flags.quiet {
-            note(&format!(
+            session.note(&format!(
                 "{name} needs {} and was left running; `forge reload {name}` if it does not connect again",
                 list(&again)
             ));
@@ -119,7 +115,7 @@ pub(super) fn bring_up(
     let wish = Wish { workspace, names: &(&interrupted | names), again, supervisor };
     let tell = |text: &str| {
         if !session.flags.quiet {
-            note(text);
+            session.note(text);
         }
     };
     Ok(Some(service::raise(&wish, cancel, &tell)?))
@@ -168,9 +164,9 @@ fn show(
     let state = |name: &Name| states.get(name).unwrap_or(&absent).clone();
     if session.flags.json {
         let services: Vec<_> = names.iter().map(|name| row_json(name, &state(name))).collect();
-        say(&format!("{:#}\n", json!({ "schema": 1, "services": services })))?;
+        session.say(&format!("{:#}\n", json!({ "schema": 1, "services": services })))?;
     } else if !session.flags.quiet {
-        say(&table(workspace, names, &state, session.stdout_style()))?;
+        session.say(&table(workspace, names, &state, session.stdout_style()))?;
     }
     Ok(0)
 }

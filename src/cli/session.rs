@@ -1,22 +1,15 @@
 //! What every verb works with: the workspace that was asked for, stores, the screen.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ffi::OsString,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use crate::{
-    console,
-    disk::{MOST_OF_TEXT, read_text},
+    console::Console,
     login::Discovery,
     model::{Fault, Kind, Layout, Name, Platform, nearest},
     probe::Options,
-    process::{Runner, SyntaxCheck},
+    process::SyntaxCheck,
     provenance::{Classes, Permission, Surroundings, may_publish},
     report::Style,
-    service::is_service,
     store::{self, Store, StoreUrl, Waits},
     ui,
     workspace::{Assignments, Library, Outside, Wanted, Workspace, Workspaces, find_root, load},
@@ -73,17 +66,18 @@ impl Session {
     }
 
     /// One whose verb `may_run` commands, or only looks.
-    pub(super) fn new(flags: Global, may_run: bool) -> Self {
+    pub(super) fn new(host: Host, flags: Global, may_run: bool) -> Self {
         let color = match flags.color {
             When::Auto => ui::Color::Auto,
             When::Always => ui::Color::Always,
             When::Never => ui::Color::Never,
         };
         let wishes = ui::Wishes { color, quiet: flags.quiet, verbose: flags.verbose };
-        let choice = ui::choose(wishes, &ui::Surroundings::look());
+        let choice = ui::choose(wishes, &ui::Surroundings::look(host.environment()));
         let may_run = may_run && !flags.dry_run;
-        let syntax_check = if may_run { SyntaxCheck::on() } else { SyntaxCheck::off() };
-        Self { flags, choice, host: Host::of_process(), syntax_check }
+        let syntax_check =
+            if may_run { SyntaxCheck::on(host.environment()) } else { SyntaxCheck::off() };
+        Self { flags, choice, host, syntax_check }
     }
 
     /// The folder that the workspace is looked for from.
@@ -100,7 +94,12 @@ impl Session {
 
     /// Where things are in the workspace.
     pub(super) fn layout(&self) -> Result<Layout, Fault> {
-        Ok(Layout::new(find_root(&self.folder()?)?))
+        Ok(self.layout_at(find_root(&self.folder()?)?))
+    }
+
+    /// Where things are in the workspace at `root`.
+    pub(super) fn layout_at(&self, root: PathBuf) -> Layout {
+        Layout::new(root, self.host.user().clone())
     }
 
     /// The platform to work for.
@@ -114,8 +113,9 @@ impl Session {
     }
 
     /// What is outside of a workspace that this invocation loads.
-    fn outside<'a>(&self, library: &'a Library<'a>) -> Outside<'a> {
-        Outside { syntax_check: self.syntax_check.clone(), ..Outside::host(library) }
+    pub(super) fn outside<'a>(&self, library: &'a Library<'a>) -> Outside<'a> {
+        let outside = Outside::new(self.host.environment(), self.host.user(), library);
+        Outside { syntax_check: self.syntax_check.clone(), ..outside }
     }
 
     /// The workspace, loaded and checked, as one platform has it.
@@ -183,13 +183,12 @@ impl Session {
         is_outside: bool,
     ) -> store::Settings {
         let root = workspace.layout.root().to_owned();
-        let settings = store::Settings::new(root.clone());
+        let settings = store::Settings::new(workspace.layout.clone(), self.host.environment());
         let gitea_hosts =
             workspace.stores.iter().filter_map(|url| StoreUrl::parse(url).ok()?.gitea_host());
         // Costs nothing until a login is asked for.
-        // What masks secrets would mask the very answer.
-        let runner = Runner::new(1, self.host.cancel().clone()).guarded();
-        let runner = Arc::new(runner.sparing(is_service));
+        let runner = self.host.runner_that_shows_secrets(1, self.host.cancel().clone());
+        let runner = Arc::new(runner);
         let environment = settings.environment.clone();
         let logins = Discovery::new(environment, gitea_hosts.collect(), runner, root)
             .telling(self.host.secrets().clone());
@@ -199,10 +198,9 @@ impl Session {
 
     /// The stores of `workspace`, for verbs without a screen.
     pub(super) fn stores(&self, workspace: &Workspace) -> Result<Stores, Fault> {
-        self.stores_that_tell(
-            workspace,
-            Waits(Arc::new(|why| console::err(&format!("waiting: {why}\n")))),
-        )
+        let console = self.console();
+        let waits = Waits(Arc::new(move |why| console.err(&format!("waiting: {why}\n"))));
+        self.stores_that_tell(workspace, waits)
     }
 
     /// The stores of `workspace`, which tell `waits` when a host makes them wait.
@@ -213,7 +211,7 @@ impl Session {
     ) -> Result<Stores, Fault> {
         let settings = store::Settings { waits, ..self.store_settings(workspace) };
         if workspace.stores.is_empty() {
-            let store = store::private(&workspace.project, workspace.layout.root());
+            let store = store::private(&workspace.project, &workspace.layout);
             return Ok(Stores { all: vec![store], private: true });
         }
         let open = |url: &String| {
@@ -237,14 +235,14 @@ impl Session {
             publish: publishes,
             exact: publish.is_asked(),
             private_store: stores.private,
-            classes: surroundings().classes(publishes && stores.are_shared()),
+            classes: self.surroundings().classes(publishes && stores.are_shared()),
         })
     }
 
     /// What this run is, and whose work its tasks use: with `--publish`, what they make may go where
     /// others read it.
     pub(super) fn classes(&self) -> Classes {
-        surroundings().classes(self.flags.publish)
+        self.surroundings().classes(self.flags.publish)
     }
 
     /// Whether what the first store lacks is published there.
@@ -256,7 +254,7 @@ impl Session {
             return Ok(false);
         }
         let is_asked = publish.is_asked() || self.flags.publish;
-        match may_publish(&surroundings()) {
+        match may_publish(self.surroundings()) {
             // A folder may serve as well: what a run for a proposed change puts there is the first.
             Permission::Yes(_) | Permission::OnRequest(_) if !store.is_shared() => Ok(true),
             Permission::Never(why) if is_asked => {
@@ -283,10 +281,30 @@ impl Session {
         if !store.is_writable() {
             return Err(refused("it can only be read"));
         }
-        match may_publish(&surroundings()) {
+        match may_publish(self.surroundings()) {
             Permission::Never(why) => Err(refused(&why)),
             _ => Ok(()),
         }
+    }
+
+    /// Where this process runs.
+    pub(super) fn surroundings(&self) -> &Surroundings {
+        self.host.surroundings()
+    }
+
+    /// Where forge prints.
+    pub(super) fn console(&self) -> Console {
+        self.host.console()
+    }
+
+    /// [`note`], on the console of this process.
+    pub(super) fn note(&self, text: &str) {
+        note(self.console(), text);
+    }
+
+    /// [`say`], on the console of this process.
+    pub(super) fn say(&self, text: &str) -> Result<(), Fault> {
+        say(self.console(), text)
     }
 
     /// How text on standard output is dressed.
@@ -298,17 +316,6 @@ impl Session {
     pub(super) fn stderr_style(&self) -> Style {
         self.choice.stderr
     }
-}
-
-/// Where this process runs.
-pub(super) fn surroundings() -> Surroundings {
-    let text = |(key, value): (OsString, OsString)| {
-        Some((key.into_string().ok()?, value.into_string().ok()?))
-    };
-    let variables: BTreeMap<String, String> = std::env::vars_os().filter_map(text).collect();
-    let event = variables.get("GITHUB_EVENT_PATH").filter(|path| !path.is_empty());
-    let event = event.and_then(|path| read_text(Path::new(path), MOST_OF_TEXT).ok());
-    Surroundings::of(&variables, event.as_deref())
 }
 
 /// The subsystems that `words` mean: their names, or groups; all if there are none.
@@ -330,13 +337,13 @@ pub(super) fn select(workspace: &Workspace, words: &[String]) -> Result<BTreeSet
 }
 
 /// Says something on standard error. If that is closed there is nobody left to tell.
-pub(super) fn note(text: &str) {
-    console::err(&format!("{text}\n"));
+pub(super) fn note(console: Console, text: &str) {
+    console.err(&format!("{text}\n"));
 }
 
 /// Prints `text` on standard output. A reader that went away is no fault: `forge list | head` is fine.
-pub(super) fn say(text: &str) -> Result<(), Fault> {
-    console::out(text).map_err(|error| Fault::io("cannot write to standard output", &error))
+pub(super) fn say(console: Console, text: &str) -> Result<(), Fault> {
+    console.out(text).map_err(|error| Fault::io("cannot write to standard output", &error))
 }
 
 fn unknown(workspace: &Workspace, word: &str) -> Fault {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    cache::{Installed, Place, SealKey, inspect},
+    cache::{Installed, Place, inspect},
     model::ArtifactId,
     probe::{Acceptance, Want, accept_installed, distrust},
     report::{Align, Cell, Role, Table, human_size},
@@ -15,7 +15,7 @@ use crate::{
 use super::{
     Stop,
     run::{Publish, Request, look},
-    session::{Session, Stores, say, select, surroundings},
+    session::{Session, Stores, select},
 };
 
 /// One line of the table.
@@ -41,7 +41,7 @@ pub(super) fn status(session: &Session, words: &[String]) -> Result<u8, Stop> {
             Some(Ok(finding)) => Some(&finding.want),
             _ => None,
         };
-        let (installed, bytes) = installed(workspaces.any(), id, want);
+        let (installed, bytes) = installed(session, workspaces.any(), id, want);
         let pinned = workspaces.subsystem(id).version.to_string();
         lines.push(Line { id: id.clone(), pinned, installed, released: unknown(), bytes });
     }
@@ -68,15 +68,20 @@ fn unknown() -> (Role, String) {
     (Role::Dim, "unknown".into())
 }
 
-fn installed(workspace: &Workspace, id: &ArtifactId, want: Option<&Want>) -> ((Role, String), u64) {
-    match inspect(&Place::of(&workspace.layout, id), &SealKey::of_user()) {
+fn installed(
+    session: &Session,
+    workspace: &Workspace,
+    id: &ArtifactId,
+    want: Option<&Want>,
+) -> ((Role, String), u64) {
+    match inspect(&Place::of(&workspace.layout, id), session.host.seal_key()) {
         Installed::Absent => ((Role::Dim, "-".into()), 0),
         Installed::Damaged(why) => ((Role::Error, format!("damaged: {why}")), 0),
         Installed::Intact { record, is_ours, .. } => {
             let version = record.stamp.version.clone();
             let bytes = record.bytes();
             let locked = want.and_then(|want| want.locked.as_ref());
-            let takes = surroundings().classes(false).takes;
+            let takes = session.surroundings().classes(false).takes;
             let distrusted = distrust(workspace, &record, locked, takes).is_some();
             let text = match want.map(|want| accept_installed(want, &record, is_ours)) {
                 Some(Acceptance::No(why)) => (Role::Warn, format!("{version} ({why})")),
@@ -132,7 +137,7 @@ fn show(session: &Session, lines: &[Line]) -> Result<(), Stop> {
             "schema": 1,
             "subsystems": lines.iter().map(line).collect::<Vec<_>>(),
         });
-        say(&format!("{document:#}\n"))?;
+        session.say(&format!("{document:#}\n"))?;
         return Ok(());
     }
     let mut table = Table::new([
@@ -152,6 +157,6 @@ fn show(session: &Session, lines: &[Line]) -> Result<(), Stop> {
             Cell::new(line.released.0, &line.released.1),
         ]);
     }
-    say(&table.render(session.stdout_style()))?;
+    session.say(&table.render(session.stdout_style()))?;
     Ok(())
 }

@@ -10,8 +10,6 @@ use std::{
 use clap::CommandFactory;
 
 use crate::{
-    cache::SealKey,
-    console,
     model::{Fault, Kind, Layout, Name, nearest},
     probe::withdraw_distrusted,
     process::Cancel,
@@ -26,7 +24,7 @@ use super::{
     choice::Output,
     ensure,
     run::{self, Publish, Request, jobs},
-    session::{Session, say},
+    session::Session,
     task_noop::{Question, is_lasting},
     task_screen::TaskScreen,
     watch::{self, Loaded},
@@ -102,7 +100,7 @@ pub(super) fn run_in(
         }
         return Ok(0);
     }
-    wanted.confirm(wish)?;
+    wanted.confirm(session, wish)?;
     let question = question.filter(|_| wanted.rests_on_files());
     let running = wanted.run(session, wish, session.host.cancel().clone(), question.as_ref());
     session.host.runtime()?.block_on(running)
@@ -150,9 +148,9 @@ impl<'w> Wanted<'w> {
     ///
     /// # Errors
     /// If the answer is no, or there is nobody to ask.
-    pub(super) fn confirm(&self, wish: &Wish) -> Result<(), Fault> {
+    pub(super) fn confirm(&self, session: &Session, wish: &Wish) -> Result<(), Fault> {
         let asking = self.reached.iter().filter(|_| !wish.yes);
-        asking.copied().try_for_each(confirm)
+        asking.copied().try_for_each(|task| confirm(session, task))
     }
 
     /// Where things are.
@@ -288,7 +286,7 @@ pub(super) fn ensure_all(
 
 /// Takes off the PATH of tasks what this run may not use.
 fn withdraw(session: &Session, workspaces: &Workspaces) -> Result<(), Fault> {
-    withdraw_distrusted(workspaces.any(), &SealKey::of_user(), session.classes().takes)
+    withdraw_distrusted(workspaces.any(), session.host.seal_key(), session.classes().takes)
 }
 
 /// [`ensure_all`], up to its end or until `cancel` stops it.
@@ -309,12 +307,12 @@ async fn ensure_until(
     }
     let style = session.stderr_style();
     let text = ensure::closing(session, workspaces.layout(), &report, ensure::DONE, style);
-    console::err(&text);
+    session.console().err(&text);
     Ok(Some(report.exit_code()))
 }
 
 /// Asks the question of `task`, if it has one.
-fn confirm(task: &Task) -> Result<(), Fault> {
+fn confirm(session: &Session, task: &Task) -> Result<(), Fault> {
     let Some(question) = &task.confirm else { return Ok(()) };
     let refused = |why: &str| {
         Fault::new(Kind::Failed, format!("the task {} was not confirmed", task.name))
@@ -324,7 +322,7 @@ fn confirm(task: &Task) -> Result<(), Fault> {
     if !io::stdin().is_terminal() {
         return Err(refused("it asks a question, and there is no terminal to ask at"));
     }
-    console::err(&format!("{question} [y/N] "));
+    session.console().err(&format!("{question} [y/N] "));
     let mut answer = String::new();
     let _ = io::stdin().lock().read_line(&mut answer);
     match answer.trim().to_lowercase().as_str() {
@@ -379,11 +377,11 @@ fn names(workspace: &Workspace) -> Names<'_> {
 fn dry_run(session: &Session, workspace: &Workspace, invocation: Invocation) -> Result<u8, Stop> {
     for task in preview(workspace, invocation, session.flags.force, session.classes())? {
         if !task.runs {
-            say(&format!("would leave {} as it is: {}\n", task.name, task.why))?;
+            session.say(&format!("would leave {} as it is: {}\n", task.name, task.why))?;
             continue;
         }
         for command in &task.commands {
-            say(&format!("would run {command}\n"))?;
+            session.say(&format!("would run {command}\n"))?;
         }
     }
     Ok(0)
@@ -422,7 +420,7 @@ pub(super) fn explain(session: &Session, workspace: &Workspace, name: &str) -> R
             let _ = writeln!(text, "  {command}");
         }
     }
-    say(&text)?;
+    session.say(&text)?;
     Ok(0)
 }
 

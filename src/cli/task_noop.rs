@@ -7,14 +7,13 @@ use std::{
 };
 
 use crate::{
-    cache::SealKey,
     model::{Fault, Layout, checksum},
     probe::{Kept, Snapshot},
     task::{End, Engine, Event, Told},
     workspace::{Task, Workspace},
 };
 
-use super::{choice::Output, session::Session, task::Wish, task_screen::TaskScreen};
+use super::{choice::Output, host::Host, session::Session, task::Wish, task_screen::TaskScreen};
 
 /// So many answers are kept, each for a request of its own.
 const PLACES: u8 = 16;
@@ -25,7 +24,7 @@ const FRESH: &str = "";
 /// What a run of tasks is asked for, where an answer is kept if there is nothing to do.
 pub(super) struct Question {
     layout: Layout,
-    key: SealKey,
+    host: Host,
     /// The words, and all that makes them mean something else.
     request: String,
     place: String,
@@ -51,7 +50,7 @@ impl Question {
         let slot = checksum(request.as_bytes())[0] % PLACES;
         Ok(Some(Self {
             layout: session.layout()?,
-            key: SealKey::of_user(),
+            host: session.host.clone(),
             request,
             output: wish.output.unwrap_or(Output::Plain),
             place: format!("snapshot-run-{slot}"),
@@ -93,13 +92,14 @@ impl Question {
         let Some(files) = engine.rested_on() else { return };
         let answer = self.said.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let inputs = workspace.inputs.iter().chain(&files);
-        let environment = workspace.environment.iter();
+        let environment = workspace.seen_variables.iter();
         let snapshot = Snapshot { answer };
         snapshot.save(self.kept(), &self.request, self.asked, inputs, environment);
     }
 
     fn kept(&self) -> Kept<'_> {
-        Kept { layout: &self.layout, name: &self.place, key: &self.key }
+        let (key, environment) = (self.host.seal_key(), self.host.environment());
+        Kept { layout: &self.layout, name: &self.place, key, environment }
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use clap::ValueEnum;
 
 use crate::{
-    console,
+    console::Console,
     model::Layout,
     report::{CLOSE_GROUP, Role, Style, human_time, open_group},
     task::{End, Event, Told},
@@ -28,6 +28,7 @@ use super::{
 
 /// Where tasks are shown.
 pub(super) struct TaskScreen {
+    console: Console,
     output: Output,
     in_actions: bool,
     quiet: bool,
@@ -60,7 +61,7 @@ impl TaskScreen {
         alone: bool,
         asked: Option<Output>,
     ) -> Self {
-        let in_actions = Actions::of_process().is_some();
+        let in_actions = Actions::of(&session.host).is_some();
         let said = workspace.output.as_deref().and_then(|word| Output::from_str(word, false).ok());
         let output = match asked {
             // All at once would be all at the end.
@@ -77,8 +78,9 @@ impl TaskScreen {
     /// The screen that shows tasks of the workspace at `layout` in one way.
     pub(super) fn showing(session: &Session, layout: &Layout, output: Output) -> Self {
         Self {
+            console: session.console(),
             output,
-            in_actions: Actions::of_process().is_some(),
+            in_actions: Actions::of(&session.host).is_some(),
             quiet: session.flags.quiet || output == Output::Quiet,
             verbose: session.flags.verbose,
             style: session.stdout_style(),
@@ -87,6 +89,10 @@ impl TaskScreen {
             logs: Logs::new(layout.clone(), run_name()),
             shown: Mutex::default(),
         }
+    }
+
+    fn note(&self, text: &str) {
+        note(self.console, text);
     }
 
     /// Whether commands print for themselves, so that not a byte differs.
@@ -98,8 +104,10 @@ impl TaskScreen {
     pub(super) fn tell(&self, told: Told) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         match told.event {
-            Event::Command(command) if self.verbose => note(&format!("{}: {command}", told.label)),
-            Event::Note(text) if !self.quiet => note(&format!("{} {text}", told.label)),
+            Event::Command(command) if self.verbose => {
+                self.note(&format!("{}: {command}", told.label))
+            }
+            Event::Note(text) if !self.quiet => self.note(&format!("{} {text}", told.label)),
             Event::Command(_) | Event::Note(_) => {}
             Event::Line(line) => self.line(&mut shown, told, line),
             Event::Ended(end) => self.ended(&mut shown, told, end),
@@ -110,7 +118,7 @@ impl TaskScreen {
         if self.output == Output::Prefixed {
             let label = self.style.tint(told.label);
             // A reader that went away must not stop the task.
-            let _ = say(&format!("{label} | {line}\n"));
+            let _ = say(self.console, &format!("{label} | {line}\n"));
             shown.saw(told.run);
         }
         let begin = || self.logs.begin(told.label, told.run);
@@ -132,14 +140,14 @@ impl TaskScreen {
     fn group(&self, label: &str, end: End, printed: &Printed) {
         let outcome = if end == End::Badly { " (failed)" } else { "" };
         let heading = match self.in_actions {
-            true => console::out_command(&open_group(&format!("{label}{outcome}"))),
-            false => console::out(&format!("--- {}{outcome}\n", self.style.tint(label))),
+            true => self.console.out_command(&open_group(&format!("{label}{outcome}"))),
+            false => self.console.out(&format!("--- {}{outcome}\n", self.style.tint(label))),
         };
         // A reader that went away must not stop the task.
         drop(heading);
-        printed.each(&mut |text| drop(console::out(text)));
+        printed.each(&mut |text| drop(self.console.out(text)));
         if self.in_actions {
-            let _ = console::out_command(CLOSE_GROUP);
+            let _ = self.console.out_command(CLOSE_GROUP);
         }
     }
 
@@ -152,7 +160,7 @@ impl TaskScreen {
         }
         if shown.ends.len() > 1 && !self.quiet {
             let seconds = self.begun.elapsed().as_secs_f64();
-            note(&self.error_style.paint(Role::Dim, &sum(&shown.ends, seconds)));
+            self.note(&self.error_style.paint(Role::Dim, &sum(&shown.ends, seconds)));
         }
     }
 
@@ -172,7 +180,7 @@ impl TaskScreen {
             return;
         }
         let (lines, cut) = printed.last();
-        note(&match (cut, printed.path()) {
+        self.note(&match (cut, printed.path()) {
             (false, _) => format!("{label} printed:"),
             (true, None) => format!("the last {} lines of {label}:", lines.len()),
             (true, Some(path)) => {
@@ -181,7 +189,7 @@ impl TaskScreen {
             }
         });
         for line in lines {
-            note(&format!("  {line}"));
+            self.note(&format!("  {line}"));
         }
     }
 }

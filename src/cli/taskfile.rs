@@ -4,8 +4,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
-    console,
-    model::{Fault, Kind, Layout},
+    model::{Fault, Kind},
     report::render_warning,
     task::Request,
     taskfile::{self, Given, Remark, Translation, Tree},
@@ -34,8 +33,8 @@ pub(super) fn run(session: &Session, path: &Path, wish: &Wish) -> Result<u8, Sto
 /// tasks that are asked for is to be watched.
 fn load(session: &Session, path: &Path, wish: &Wish) -> Result<(Loaded, bool), Stop> {
     let (names, words) = sorted(wish);
-    let given = Given { words, env: std::env::vars().collect() };
-    let layout = Layout::new(path.parent().unwrap_or(Path::new("/")).to_owned());
+    let given = Given { words, env: session.host.environment().to_texts() };
+    let layout = session.layout_at(path.parent().unwrap_or(Path::new("/")).to_owned());
     let tree = included::loaded(session, &layout, |library| taskfile::read(path, &given, library))?;
     let translation = translated(session, &tree, &given, &names, wish);
     if let Some(problems) = translation.problems(&tree) {
@@ -43,9 +42,10 @@ fn load(session: &Session, path: &Path, wish: &Wish) -> Result<(Loaded, bool), S
     }
     for remark in translation.remarks.iter().filter(|_| !session.flags.quiet) {
         let fault = Fault::new(Kind::Usage, format!("{}: {}", place(&tree, remark), remark.what));
-        console::err(&render_warning(None, &fault, session.stderr_style()));
+        session.console().err(&render_warning(None, &fault, session.stderr_style()));
     }
-    let loaded = load_text(&tree.root, &translation.text, session.platform());
+    let loaded =
+        load_text(&tree.root, &translation.text, session.platform(), &session.outside(&|_| None));
     let workspace = loaded.map_err(|error| match error {
         LoadError::Problems(wrong) => Stop::Problems(translation.blamed(wrong, &tree)),
         other => other.into(),

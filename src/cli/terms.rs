@@ -1,16 +1,15 @@
 //! What has a say in the next version besides commits: flags, the labels of the pull request that
 //! this run is about, and the branch.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 use crate::{
-    disk::{MOST_OF_TEXT, read_text},
     git::History,
     model::{Commits, Fault, Kind},
     versioning::{Override, PullRequest, Wish},
 };
 
-use super::session::surroundings;
+use super::host::Host;
 
 /// What the command line says of the next version.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -28,10 +27,10 @@ impl Terms {
     ///
     /// # Errors
     /// `Usage` if labels contradict each other.
-    pub(super) fn wish(&self) -> Result<Option<Override>, Fault> {
+    pub(super) fn wish(&self, host: &Host) -> Result<Option<Override>, Fault> {
         match self.bump {
             Some(wish) => Ok(Some(Override::flag(wish))),
-            None => of_event()?.map_or(Ok(None), |request| request.wish()),
+            None => of_event(host)?.map_or(Ok(None), |request| request.wish()),
         }
     }
 
@@ -41,6 +40,7 @@ impl Terms {
     /// `Usage` if nothing tells which it is.
     pub(super) async fn branch(
         &self,
+        host: &Host,
         history: &History<'_>,
         scheme: &Commits,
     ) -> Result<Option<String>, Fault> {
@@ -50,7 +50,7 @@ impl Terms {
         if let Some(branch) = &self.branch {
             return Ok(Some(branch.clone()));
         }
-        if let Some(branch) = surroundings().branch() {
+        if let Some(branch) = host.surroundings().branch() {
             return Ok(Some(branch.to_owned()));
         }
         let branches = history.branches().await?;
@@ -73,13 +73,6 @@ impl Terms {
 ///
 /// # Errors
 /// When the file of the event cannot be read.
-pub(super) fn of_event() -> Result<Option<PullRequest>, Fault> {
-    let Some(path) = std::env::var_os("GITHUB_EVENT_PATH").filter(|path| !path.is_empty()) else {
-        return Ok(None);
-    };
-    let text = read_text(Path::new(&path), MOST_OF_TEXT).map_err(|error| {
-        let what = format!("cannot read the event of the workflow, {}", path.display());
-        Fault::io(what, &error)
-    })?;
-    Ok(PullRequest::of_event(&text))
+pub(super) fn of_event(host: &Host) -> Result<Option<PullRequest>, Fault> {
+    Ok(host.event()?.and_then(PullRequest::of_event))
 }

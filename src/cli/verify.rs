@@ -17,7 +17,7 @@ use crate::{
 use super::{
     Stop,
     services::states,
-    session::{Session, say, select, surroundings},
+    session::{Session, select},
 };
 
 /// What verifying one artifact gave.
@@ -38,11 +38,11 @@ impl Verdict {
 pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let workspaces = session.workspaces()?;
     let names = select(workspaces.any(), words)?;
-    let verdicts = verdicts(&workspaces, &names);
+    let verdicts = verdicts(session, &workspaces, &names);
     if session.flags.json {
-        say(&json(&verdicts))?;
+        session.say(&json(&verdicts))?;
     } else {
-        say(&text(&verdicts, session.stdout_style()))?;
+        session.say(&text(&verdicts, session.stdout_style()))?;
     }
     let good = verdicts.iter().all(Verdict::is_good);
     Ok(if good { 0 } else { Kind::Verification.exit_code() })
@@ -63,7 +63,7 @@ pub(super) fn running(session: &Session, words: &[String]) -> Result<u8, Stop> {
         }
         names.insert(service::supervising(workspace)?.clone());
     }
-    let installed = examine_all(&workspaces, &names, workspace.platform);
+    let installed = examine_all(session, &workspaces, &names, workspace.platform);
     let installed: BTreeMap<_, _> = installed.into_iter().collect();
     let proofs = service::prove(workspace, &names)?;
     let verdict = |proof: service::Proof| {
@@ -75,37 +75,43 @@ pub(super) fn running(session: &Session, words: &[String]) -> Result<u8, Stop> {
     };
     let verdicts: Vec<_> = proofs.into_iter().map(verdict).collect();
     if session.flags.json {
-        say(&json(&verdicts))?;
+        session.say(&json(&verdicts))?;
     } else {
         let good = verdicts.iter().filter(|verdict| verdict.is_good()).count();
         let sum = format!("{good} of {} running programs are what is pinned\n", verdicts.len());
-        say(&format!("{}{sum}", table(&verdicts, session.stdout_style())))?;
+        session.say(&format!("{}{sum}", table(&verdicts, session.stdout_style())))?;
     }
     let good = verdicts.iter().all(Verdict::is_good);
     Ok(if good { 0 } else { Kind::Verification.exit_code() })
 }
 
 /// Hashes all that is installed of the subsystems called `names`.
-pub(super) fn verdicts(workspaces: &Workspaces, names: &BTreeSet<Name>) -> Vec<Verdict> {
+pub(super) fn verdicts(
+    session: &Session,
+    workspaces: &Workspaces,
+    names: &BTreeSet<Name>,
+) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     for platform in workspaces.wanted() {
         let verdict = |(id, record): (ArtifactId, Result<Record, String>)| {
             let version = workspaces.subsystem(&id).version.to_string();
             Verdict { id, version, wrong: record.err() }
         };
-        verdicts.extend(examine_all(workspaces, names, *platform).into_iter().map(verdict));
+        verdicts
+            .extend(examine_all(session, workspaces, names, *platform).into_iter().map(verdict));
     }
     verdicts
 }
 
 /// Examines the artifacts of `names` for one platform: what is known of each, or what is wrong.
 pub(super) fn examine_all(
+    session: &Session,
     workspaces: &Workspaces,
     names: &BTreeSet<Name>,
     platform: Platform,
 ) -> Vec<(ArtifactId, Result<Record, String>)> {
     let workspace = workspaces.of(platform);
-    let (takes, key) = (surroundings().classes(false).takes, SealKey::of_user());
+    let (takes, key) = (session.surroundings().classes(false).takes, session.host.seal_key());
     let commits = BTreeMap::new();
     let mut wants = Wants::new(workspace, &commits, workspace.stores.is_empty());
     let examined = wants.of_all(names).into_par_iter().map(|(name, want)| {

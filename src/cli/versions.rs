@@ -82,7 +82,10 @@ async fn last(
             Scheme::Date => known.last().map(|taken| taken.label),
             Scheme::Commits(commits) => {
                 // Who is on no branch takes what everybody takes.
-                let branch = Terms::default().branch(&history, commits).await.unwrap_or_default();
+                let branch = Terms::default()
+                    .branch(&session.host, &history, commits)
+                    .await
+                    .unwrap_or_default();
                 let labels = known.iter().map(|taken| taken.label);
                 Line::of(commits, labels, branch.as_deref()).last()
             }

@@ -8,18 +8,13 @@ use std::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
-    console,
     model::{Fault, Kind, Platform, Revision},
     release::{Gap, Pauses, Pin, gaps},
     report::{human_time, render_warning},
     store::{Store, checksum_name},
 };
 
-use super::{
-    Stop,
-    releases::Releases,
-    session::{Session, say},
-};
+use super::{Stop, releases::Releases, session::Session};
 
 /// How many releases are looked at at once.
 const LOOKS_AT_ONCE: usize = 16;
@@ -75,7 +70,7 @@ async fn watch(
                 missing = now;
             }
             Err(fault) if fault.kind == Kind::Store => {
-                console::err(&render_warning(None, &fault, session.stderr_style()));
+                session.console().err(&render_warning(None, &fault, session.stderr_style()));
             }
             Err(fault) => return Err(fault),
         }
@@ -168,7 +163,7 @@ fn tell(session: &Session, missing: &BTreeSet<Gap>) {
         return;
     }
     let gaps: Vec<_> = missing.iter().map(ToString::to_string).collect();
-    console::err(&format!("waiting: {}\n", gaps.join("; ")));
+    session.console().err(&format!("waiting: {}\n", gaps.join("; ")));
 }
 
 fn close(
@@ -187,12 +182,12 @@ fn close(
             "missing": lines,
             "seconds": seconds,
         });
-        say(&format!("{document:#}\n"))?;
+        session.say(&format!("{document:#}\n"))?;
     }
     if missing.is_empty() {
         if !session.flags.json && !session.flags.quiet {
             let word = if count == 1 { "release is" } else { "releases are" };
-            say(&format!("{count} {word} complete in {}\n", releases.store.url()))?;
+            session.say(&format!("{count} {word} complete in {}\n", releases.store.url()))?;
         }
         return Ok(0);
     }

@@ -12,7 +12,6 @@ use std::{
 use tokio::{task::spawn_blocking, time::sleep};
 
 use crate::{
-    console,
     model::{Fault, Kind, Layout},
     process::Cancel,
     report::Role,
@@ -57,7 +56,7 @@ pub(super) fn watch(
     let (begun, habit) = (Instant::now(), Habit::default());
     let mut watcher = Watcher { session, wish, load, runtime, whole, begun, habit };
     let (mut loaded, mut watch) = watcher.loaded()?;
-    Wanted::of(&loaded.workspaces, &loaded.asked, wish)?.confirm(wish)?;
+    Wanted::of(&loaded.workspaces, &loaded.asked, wish)?.confirm(session, wish)?;
     loop {
         if let Next::End = watcher.runs(&loaded, &watch)? {
             return Ok(0);
@@ -220,7 +219,7 @@ impl Watcher<'_> {
     fn note(&self, text: &str) {
         if !self.session.flags.quiet {
             let text = self.session.stderr_style().paint(Role::Dim, text);
-            console::err(&format!("{text}\n"));
+            self.session.console().err(&format!("{text}\n"));
         }
     }
 }

@@ -12,30 +12,49 @@ pub use harmless::harmless;
 pub use reader::Reader;
 pub use through::Through;
 
-/// Prints on standard output.
-///
-/// # Errors
-/// If it cannot be written; a reader that went away is none: `forge list | head` is fine.
-pub fn out(text: &str) -> io::Result<()> {
-    to_stdout(&harmless(text, Reader::of_process()))
+/// Where forge prints, and who reads it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Console {
+    reader: Reader,
 }
 
-/// Prints on standard error. If that is closed there is nobody left to tell.
-pub fn err(text: &str) {
-    let _ = io::stderr().lock().write_all(harmless(text, Reader::of_process()).as_bytes());
-}
+impl Console {
+    /// The console that `reader` reads.
+    #[must_use]
+    pub fn new(reader: Reader) -> Self {
+        Self { reader }
+    }
 
-/// [`out`], of commands to CI that forge itself gives.
-///
-/// # Errors
-/// As [`out`].
-pub fn out_command(text: &str) -> io::Result<()> {
-    to_stdout(text)
-}
+    /// Prints on standard output.
+    ///
+    /// # Errors
+    /// If it cannot be written; a reader that went away is none: `forge list | head` is fine.
+    pub fn out(self, text: &str) -> io::Result<()> {
+        to_stdout(&harmless(text, self.reader))
+    }
 
-/// [`err`], of commands to CI that forge itself gives.
-pub fn err_command(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    /// Prints on standard error. If that is closed there is nobody left to tell.
+    pub fn err(self, text: &str) {
+        let _ = io::stderr().lock().write_all(harmless(text, self.reader).as_bytes());
+    }
+
+    /// Passes whole lines on to `to`, harmless.
+    pub fn guard<W: Write>(self, to: W) -> Harmless<W> {
+        Harmless { to, reader: self.reader }
+    }
+
+    /// [`Self::out`], of commands to CI that forge itself gives.
+    ///
+    /// # Errors
+    /// As [`Self::out`].
+    pub fn out_command(self, text: &str) -> io::Result<()> {
+        to_stdout(text)
+    }
+
+    /// [`Self::err`], of commands to CI that forge itself gives.
+    pub fn err_command(self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
 }
 
 fn to_stdout(text: &str) -> io::Result<()> {
@@ -51,13 +70,6 @@ fn to_stdout(text: &str) -> io::Result<()> {
 pub struct Harmless<W> {
     to: W,
     reader: Reader,
-}
-
-impl<W: Write> Harmless<W> {
-    /// For whoever reads what this process prints.
-    pub fn new(to: W) -> Self {
-        Self { to, reader: Reader::of_process() }
-    }
 }
 
 impl<W: Write> Write for Harmless<W> {

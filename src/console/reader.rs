@@ -31,15 +31,10 @@ const MARKS: [(&str, &str, Reader); 8] = [
 ];
 
 impl Reader {
-    /// Who reads what this process prints.
-    pub fn of_process() -> Self {
-        Self::from(|name| std::env::var(name).ok())
-    }
-
-    /// Who reads, as the environment tells.
-    pub fn from(env: impl Fn(&str) -> Option<String>) -> Self {
+    /// Who reads what a process prints, as `variable` tells the variables of its environment.
+    pub fn of<'e>(variable: impl Fn(&str) -> Option<&'e str>) -> Self {
         let is_set = |(name, wanted, _): &&(&str, &str, Self)| {
-            env(name).is_some_and(|value| match *wanted {
+            variable(name).is_some_and(|value| match *wanted {
                 "" => !value.is_empty(),
                 wanted => value.eq_ignore_ascii_case(wanted),
             })
@@ -63,8 +58,7 @@ mod tests {
             (("BUILDKITE", "true"), Reader::Buildkite),
             (("CI", "true"), Reader::Person),
         ] {
-            let env = |name: &str| (name == set.0).then(|| set.1.to_owned());
-            assert_eq!(Reader::from(env), reader, "{set:?}");
+            assert_eq!(Reader::of(|name| (name == set.0).then_some(set.1)), reader, "{set:?}");
         }
     }
 }

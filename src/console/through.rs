@@ -16,13 +16,13 @@ pub struct Through {
 /// How much of a line without an end is held back.
 const LONGEST: usize = 64 * 1024;
 
-impl Default for Through {
-    fn default() -> Self {
-        Self { reader: Reader::of_process(), partial: Default::default() }
-    }
-}
-
 impl Through {
+    /// For output that `reader` reads.
+    #[must_use]
+    pub fn new(reader: Reader) -> Self {
+        Self { reader, partial: Default::default() }
+    }
+
     /// Takes bytes; `is_error` says whether they are for standard error. A reader that went away
     /// must not stop the command.
     pub fn push(&mut self, is_error: bool, bytes: &[u8]) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     process::{Sandbox, can_sandbox, temporary_folders, toolchain_caches},
-    store::{StoreUrl, data_folder},
+    store::StoreUrl,
     workspace::{Build, Places, Source, Subsystem},
 };
 
@@ -30,14 +30,15 @@ impl Context {
             Source::Path { .. } => in_workspace.push(places.src.clone()),
             _ => own.push(places.src.clone()),
         }
-        let caches = self.toolchain_caches.get_or_init(toolchain_caches);
+        let environment = self.runner.environment();
+        let caches = self.toolchain_caches.get_or_init(|| toolchain_caches(environment));
         let mut protected = self.protected();
         let sandbox = Sandbox::new(own).with(&in_workspace, &protected);
         protected.push(places.root.clone());
         let sandbox = sandbox.with(caches, &protected);
         // The user's home may be in a folder for temporary files, as the workspace may.
-        protected.extend(std::env::var_os("HOME").map(PathBuf::from));
-        Some(sandbox.with(&temporary_folders(), &protected))
+        protected.extend(environment.path("HOME"));
+        Some(sandbox.with(&temporary_folders(environment), &protected))
     }
 
     /// What no build may write to.
@@ -49,7 +50,8 @@ impl Context {
             _ => None,
         });
         let own = [layout.forge(), layout.root().join(".git"), self.cache.root().to_owned()];
-        own.into_iter().chain(data_folder().ok()).chain(folders).collect()
+        let data = layout.user().data().ok().map(Path::to_owned);
+        own.into_iter().chain(data).chain(folders).collect()
     }
 }
 

@@ -27,7 +27,7 @@ impl Context {
         }
         let folders = self.tool_folders(id);
         for (tool, version) in &build.tools {
-            if !is_program(tool, &folders) {
+            if !is_program(self.runner.environment(), tool, &folders) {
                 return Err(missing(tool, subsystem));
             }
             if let Some(version) = version {

@@ -449,7 +449,8 @@ mod tests {
         let dest = sample.beside("src");
         let cancel = crate::process::Cancel::new();
         cancel.cancel();
-        let stopped = crate::process::Runner::new(1, cancel);
+        let stopped =
+            crate::process::Runner::new(crate::process::testing::environment(), 1, cancel);
         let fault = checkout(&stopped, sample.url(), "main", None, &sample.root(), &dest)
             .await
             .unwrap_err();

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use super::refusal;
 use crate::{
-    model::{Fault, Kind, shown_url},
+    model::{Environment, Fault, Kind, shown_url},
     process::{Command, CommandLine, CommandRunner},
 };
 
@@ -162,9 +162,8 @@ impl<'a> Git<'a> {
 
     async fn perform(&self, mut command: Command, limit: Duration) -> Result<Vec<String>, Failure> {
         command.timeout = Some(limit);
-        let inherited = |name: &str| std::env::var(name).ok();
         let own = self.own_settings();
-        command.env.extend(environment(self.dir, &own, &inherited));
+        command.env.extend(environment(self.dir, &own, self.runner.environment()));
         let mut lines = Vec::new();
         match self.runner.run(&command, &mut |line| lines.push(line.to_owned())).await {
             Ok(()) => Ok(lines),
@@ -180,7 +179,7 @@ impl<'a> Git<'a> {
 fn environment(
     dir: &Path,
     own: &[(&'static str, String)],
-    inherited: &dyn Fn(&str) -> Option<String>,
+    inherited: &Environment,
 ) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::new();
     let mut set = |name: &str, value: &str| {
@@ -189,7 +188,7 @@ fn environment(
     set("LC_ALL", "C");
     // Nobody is there to answer questions, neither git's nor ssh's.
     set("GIT_TERMINAL_PROMPT", "0");
-    if inherited("SSH_ASKPASS").is_none() {
+    if inherited.get("SSH_ASKPASS").is_none() {
         set("SSH_ASKPASS", "false");
         set("SSH_ASKPASS_REQUIRE", "force");
     }
@@ -198,7 +197,7 @@ fn environment(
     let around = dir.parent().unwrap_or(Path::new("/"));
     set("GIT_CEILING_DIRECTORIES", &around.to_string_lossy());
     // Settings that come by variables already may hold credentials: they stay, before these.
-    let first = inherited("GIT_CONFIG_COUNT").and_then(|count| count.parse().ok()).unwrap_or(0);
+    let first = inherited.get("GIT_CONFIG_COUNT").and_then(|count| count.parse().ok()).unwrap_or(0);
     let own = own.iter().map(|(key, value)| (*key, value.as_str()));
     let settings = SETTINGS.iter().copied().chain(own);
     let mut count: usize = first;
@@ -217,7 +216,7 @@ mod tests {
 
     #[test]
     fn settings_that_come_by_variables_stay() {
-        let inherited = |name: &str| (name == "GIT_CONFIG_COUNT").then(|| "2".to_owned());
+        let inherited = [("GIT_CONFIG_COUNT", "2")].into_iter().collect();
         let variables = environment(Path::new("/a/b"), &[], &inherited);
         assert!(!variables.contains_key("GIT_CONFIG_KEY_1"));
         assert_eq!(variables["GIT_CONFIG_KEY_2"], SETTINGS[0].0);

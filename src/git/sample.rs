@@ -39,7 +39,7 @@ impl Sample {
     }
 
     pub fn runner() -> Runner {
-        Runner::new(1, Cancel::new())
+        Runner::new(crate::process::testing::environment(), 1, Cancel::new())
     }
 
     /// Commits `name` holding `text`, and returns the commit.

@@ -57,10 +57,10 @@ impl Asking {
     /// The lines that `line`, which runs `program`, prints on standard output; none if it fails.
     /// They are kept nowhere, and what it says on standard error goes nowhere: both may hold secrets.
     async fn ask(&self, program: &str, line: &str, env: &[(&str, &str)]) -> Option<Vec<String>> {
-        let outside = self.is_outside.then(|| path_outside(&self.dir));
+        let outside = self.is_outside.then(|| path_outside(self.runner.environment(), &self.dir));
         let is_there = match &outside {
             Some(path) => find_outside(program, path, &self.dir).is_some(),
-            None => is_program(program, &self.path),
+            None => is_program(self.runner.environment(), program, &self.path),
         };
         if !is_there {
             return None;

@@ -38,7 +38,8 @@ impl Programs {
         let environment =
             variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let gitea = BTreeSet::from(["git.example.org".to_owned()]);
-        let runner = Arc::new(Runner::new(1, Cancel::new()));
+        let runner =
+            Arc::new(Runner::new(crate::process::testing::environment(), 1, Cancel::new()));
         let mut discovery = Discovery::new(environment, gitea, runner, self.path().to_owned());
         discovery.asking.path.push(self.path().to_owned());
         discovery
@@ -186,11 +187,11 @@ async fn no_token_is_shown() {
 #[tokio::test]
 async fn gits_own_credential_helpers_are_understood() {
     let temp = tempfile::tempdir().unwrap();
-    if !crate::process::is_program("git", &[]) {
+    if !crate::process::is_program(&crate::process::testing::environment(), "git", &[]) {
         return;
     }
     fs::write(temp.path().join("store"), "https://me:token-of-helper@git.corp.org\n").unwrap();
-    let runner = Arc::new(Runner::new(1, Cancel::new()));
+    let runner = Arc::new(Runner::new(crate::process::testing::environment(), 1, Cancel::new()));
     let asking = |config: &str| {
         fs::write(temp.path().join("config"), config).unwrap();
         let script = format!(

@@ -1,13 +1,14 @@
-//! Where things are in a workspace. Only names: nothing here touches the disk.
+//! Where things are in a workspace, and of whoever works in it. Only names: nothing here touches the disk.
 
 use std::path::{Path, PathBuf};
 
-use super::ArtifactId;
+use super::{ArtifactId, UserFolders};
 
 /// The paths of one workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     root: PathBuf,
+    user: UserFolders,
 }
 
 impl Layout {
@@ -18,10 +19,22 @@ impl Layout {
     /// The file name of the lock.
     pub const LOCK: &'static str = "forge.lock";
 
-    /// The layout below `root`, which should be absolute.
+    /// The layout below `root`, which should be absolute, for a user with these folders.
     #[must_use]
-    pub fn new(root: PathBuf) -> Self {
-        Self { root }
+    pub fn new(root: PathBuf, user: UserFolders) -> Self {
+        Self { root, user }
+    }
+
+    /// The layout below `root` for a user who has no folders.
+    #[cfg(test)]
+    pub fn at(root: PathBuf) -> Self {
+        Self::new(root, UserFolders::default())
+    }
+
+    /// The folders of the user.
+    #[must_use]
+    pub fn user(&self) -> &UserFolders {
+        &self.user
     }
 
     /// The folder that holds `versions.yml`.

@@ -8,6 +8,7 @@ mod content_sum;
 mod diagnostic;
 mod digest;
 mod duration;
+mod environment;
 mod event;
 mod fault;
 mod file_stat;
@@ -28,6 +29,7 @@ mod secret;
 mod stamp;
 mod suggest;
 mod url;
+mod user_folders;
 mod version;
 
 pub use artifact::ArtifactId;
@@ -36,6 +38,7 @@ pub use content_sum::{ContentHasher, ContentSum};
 pub use diagnostic::{Diagnostic, Problems, Span};
 pub use digest::{Algorithm, Digest, ParseDigestError, Sha256, WrongDigest};
 pub use duration::parse_duration;
+pub use environment::Environment;
 pub use event::{ActionId, Event, EventSink, Silent};
 pub use fault::{Fault, Kind};
 pub use file_stat::FileStat;
@@ -60,4 +63,5 @@ pub use suggest::{nearest, suggestion};
 pub use url::{
     is_loopback, is_repository_url, is_unprotected, shown_url, starred_url, url_secrets,
 };
+pub use user_folders::UserFolders;
 pub use version::Version;

@@ -129,7 +129,7 @@ mod tests {
 
     fn workspace() -> (tempfile::TempDir, Layout) {
         let dir = tempfile::tempdir().unwrap();
-        let layout = Layout::new(dir.path().to_owned());
+        let layout = Layout::at(dir.path().to_owned());
         fs::write(layout.manifest(), BEFORE).unwrap();
         (dir, layout)
     }

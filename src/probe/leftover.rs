@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn folders_are_read_as_they_are_named() {
-        let layout = Layout::new("/w".into());
+        let layout = Layout::at("/w".into());
         for platform in ["linux-arm64", "windows-386", &Platform::host().to_string()] {
             let id = ArtifactId {
                 name: Name::new("d/a.b-c").unwrap(),

@@ -31,7 +31,7 @@ use rustix::fs::{AtFlags, statat};
 use crate::{
     cache::{SealKey, write_state},
     disk::read_file,
-    model::{FileStat, Layout, Sha256, checksum},
+    model::{Environment, FileStat, Layout, Sha256, checksum},
 };
 
 /// An answer that holds while nothing it rests on changes.
@@ -50,6 +50,8 @@ pub struct Kept<'a> {
     pub name: &'a str,
     /// What it is sealed with.
     pub key: &'a SealKey,
+    /// The variables that forge was started with.
+    pub environment: &'a Environment,
 }
 
 /// Fewer files than this are looked at faster than a thread is started.
@@ -64,7 +66,7 @@ const MOST_OF_SNAPSHOT: u64 = 256 << 20;
 impl Snapshot {
     /// The answer that is `kept` for `request`, if it still holds.
     pub fn load(kept: Kept, request: &str) -> Option<Self> {
-        let Kept { layout, name, key } = kept;
+        let Kept { layout, name, key, environment } = kept;
         let bytes = read_file(&layout.state().join(name), MOST_OF_SNAPSHOT).ok()?;
         let body = key.open(PURPOSE, &bytes)?;
         let (mut answer, mut files) = (Vec::new(), Vec::new());
@@ -72,7 +74,7 @@ impl Snapshot {
             match line.split_first() {
                 Some((b'f', rest)) => files.push(rest),
                 Some((b'a', rest)) => answer.push(from_utf8(rest).ok()?.to_owned()),
-                Some((b'e', rest)) if variable_is_unchanged(rest)? => {}
+                Some((b'e', rest)) if is_variable_unchanged(environment, rest)? => {}
                 Some((b'r', rest)) if rest == identity(request).as_bytes() => {}
                 None => {}
                 Some(_) => return None,
@@ -92,7 +94,7 @@ impl Snapshot {
         inputs: impl Iterator<Item = &'a PathBuf>,
         environment: impl Iterator<Item = (&'a String, &'a Option<String>)>,
     ) {
-        let Kept { layout, name: place, key } = kept;
+        let Kept { layout, name: place, key, .. } = kept;
         let mut body = Vec::new();
         body.extend_from_slice(format!("r{}\n", identity(request)).as_bytes());
         for (name, value) in environment {
@@ -213,9 +215,9 @@ fn file_stat(stat: &rustix::fs::Stat) -> FileStat {
     }
 }
 
-fn variable_is_unchanged(line: &[u8]) -> Option<bool> {
+fn is_variable_unchanged(environment: &Environment, line: &[u8]) -> Option<bool> {
     let (name, recorded) = from_utf8(line).ok()?.split_once(' ')?;
-    let now = std::env::var(name).map_or_else(|_| String::new(), |value| digest(value.as_bytes()));
+    let now = environment.get(name).map_or_else(String::new, |value| digest(value.as_bytes()));
     Some(now == recorded)
 }
 
@@ -232,17 +234,19 @@ mod tests {
         key: SealKey,
         inputs: Vec<PathBuf>,
         environment: Vec<(String, Option<String>)>,
+        started_with: Environment,
     }
 
     fn saved() -> Box {
         let dir = tempfile::tempdir().unwrap();
-        let layout = Layout::new(dir.path().join("work"));
+        let layout = Layout::at(dir.path().join("work"));
         fs::create_dir(layout.root()).unwrap();
         let inputs = vec![layout.root().join("spec"), dir.path().join("absent")];
         fs::write(&inputs[0], "x").unwrap();
         let environment = vec![("FORGE_SURELY_UNSET".to_owned(), None)];
         let key = SealKey::in_folder(&dir.path().join("data"));
-        let it = Box { dir, layout, key, inputs, environment };
+        let started_with = Environment::default();
+        let it = Box { dir, layout, key, inputs, environment, started_with };
         it.save(later());
         it
     }
@@ -266,7 +270,8 @@ mod tests {
         }
 
         fn kept(&self) -> Kept<'_> {
-            Kept { layout: &self.layout, name: "snapshot", key: &self.key }
+            let environment = &self.started_with;
+            Kept { layout: &self.layout, name: "snapshot", key: &self.key, environment }
         }
     }
 

@@ -4,7 +4,7 @@
 
 use crate::{
     cache::Record,
-    model::LockedAsset,
+    model::{Environment, LockedAsset},
     provenance::{Builder, RunClass, Trust, refusal},
     store::StoreUrl,
     workspace::Workspace,
@@ -41,11 +41,11 @@ pub fn trusted_repositories(workspace: &Workspace) -> Vec<String> {
     if let Some(repository) = &workspace.repository {
         return vec![repository.clone()];
     }
-    repositories(&workspace.stores, &|name| std::env::var(name).ok())
+    repositories(&workspace.stores, &workspace.environment)
 }
 
-fn repositories(stores: &[String], variable: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
-    let filled = |name| variable(name).filter(|value| !value.trim().is_empty());
+fn repositories(stores: &[String], environment: &Environment) -> Vec<String> {
+    let filled = |name| environment.get(name).filter(|value| !value.trim().is_empty());
     let server = || {
         filled("GITHUB_SERVER_URL")
             .map(|url| url.trim().trim_end_matches('/').to_owned())
@@ -70,11 +70,7 @@ mod tests {
 
     fn found(stores: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
         let stores: Vec<_> = stores.iter().map(|store| (*store).to_owned()).collect();
-        let variable = |wanted: &str| {
-            let pair = variables.iter().find(|(name, _)| *name == wanted);
-            pair.map(|(_, value)| (*value).to_owned())
-        };
-        repositories(&stores, &variable)
+        repositories(&stores, &variables.iter().copied().collect())
     }
 
     #[test]

@@ -2,11 +2,12 @@
 //! docs/builds.md has the same table for users.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
 };
 
 use super::is_program;
+use crate::model::Environment;
 
 /// A variable that names a folder, where that is below the home folder otherwise, and the program that
 /// needs it. An empty variable or folder is none.
@@ -48,9 +49,9 @@ const CACHES: &[(&str, &str, &str)] = &[
 ];
 
 /// The folders for temporary files that are everybody's.
-pub fn temporary_folders() -> Vec<PathBuf> {
-    let folders = [env::temp_dir(), "/tmp".into(), "/var/tmp".into()];
-    folders.into_iter().filter(|folder| is_usable(folder)).collect()
+pub fn temporary_folders(environment: &Environment) -> Vec<PathBuf> {
+    let folders = environment.path("TMPDIR").into_iter();
+    folders.chain(["/tmp".into(), "/var/tmp".into()]).filter(|folder| is_usable(folder)).collect()
 }
 
 fn is_usable(folder: &Path) -> bool {
@@ -59,22 +60,21 @@ fn is_usable(folder: &Path) -> bool {
 
 /// The folders that toolchains share between builds. Those of programs that are here are made, since
 /// builds could not.
-pub fn toolchain_caches() -> Vec<PathBuf> {
-    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
-    let home = variable("HOME").map(PathBuf::from);
+pub fn toolchain_caches(environment: &Environment) -> Vec<PathBuf> {
+    let home = environment.path("HOME");
     let below_home = |path: &str| Some(home.as_ref()?.join(path)).filter(|_| !path.is_empty());
     let mut folders = Vec::new();
     for (name, below, program) in CACHES {
-        let named = variable(name).map(PathBuf::from);
+        let named = environment.path(name);
         let Some(folder) = named.or_else(|| below_home(below)) else { continue };
         let may_be_made = home.as_ref().is_some_and(|home| home.is_dir());
-        if !folder.exists() && may_be_made && is_program(program, &[]) {
+        if !folder.exists() && may_be_made && is_program(environment, program, &[]) {
             // Whoever needs it says what is wrong with it.
             let _ = fs::create_dir_all(&folder);
         }
         folders.push(folder);
     }
-    folders.extend(variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| below_home(".cache")));
+    folders.extend(environment.path("XDG_CACHE_HOME").or_else(|| below_home(".cache")));
     folders.retain(|folder| is_usable(folder));
     folders
 }

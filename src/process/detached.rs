@@ -12,32 +12,33 @@ use std::{
 use super::{
     Command, CommandLine, Known,
     children::{Unmarked, account},
-    environment::Environment,
+    environment::Inherited,
     program, strays,
 };
 use crate::{
     disk::Folder,
-    model::{Fault, Kind},
+    model::{Environment, Fault, Kind},
 };
 
 /// What the mark of a process begins with that is meant to outlive forge. That alone makes no forge believe it:
 /// [`super::Runner::sparing`].
 pub const DETACHED: &str = "services-";
 
-/// Starts `command`, which names a program and its arguments, and leaves it alone. It gets what forge
-/// was started with, but for variables that begin with `withheld`; what it prints goes to `output`,
+/// Starts `command`, which names a program and its arguments, and leaves it alone. It gets
+/// `environment`, what forge was started with, but for variables that begin with `withheld`; what it prints goes to `output`,
 /// anew. `mark` begins with [`DETACHED`].
 ///
 /// # Errors
 /// `Failed` if it cannot be started.
 pub fn start_detached(
+    environment: &Environment,
     command: &Command,
     mark: &str,
     withheld: &str,
     output: &Path,
 ) -> Result<Known, Fault> {
-    let environment = Environment::inherited();
-    let path = environment.path(command);
+    let inherited = Inherited::of(environment);
+    let path = inherited.path(command);
     let CommandLine::Argv(words) = &command.line else {
         return Err(Fault::new(Kind::Failed, "a shell line cannot be started detached"));
     };
@@ -48,9 +49,9 @@ pub fn start_detached(
         anew(output).map_err(|e| Fault::io(format!("cannot write {}", output.display()), &e))?;
     let mut process = Process::new(found);
     process.args(&words[1..]).current_dir(&command.dir).process_group(0);
-    environment.apply(&mut process, command, &path);
-    let inherited = std::env::vars_os().map(|(name, _)| name);
-    for name in inherited.filter(|name| name.to_string_lossy().starts_with(withheld)) {
+    inherited.apply(&mut process, command, &path);
+    let names = environment.iter().map(|(name, _)| name);
+    for name in names.filter(|name| name.to_string_lossy().starts_with(withheld)) {
         process.env_remove(name);
     }
     process.env(strays::VARIABLE, mark).stdin(Stdio::null());

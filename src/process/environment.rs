@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{Command, Inherit};
+use crate::model::Environment;
 
 /// Variables that commands do not inherit.
 const WITHHELD: &[&str] = &[
@@ -60,41 +61,30 @@ fn join(folders: &[PathBuf], rest: &OsStr) -> OsString {
 
 /// The environment that forge was started with, as the commands of a run inherit it.
 #[derive(Debug)]
-pub struct Environment {
-    /// Variables that no command inherits.
-    withheld: Vec<OsString>,
+pub struct Inherited {
+    /// What forge was started with.
+    all: Environment,
     /// Variables that every build inherits.
     of_builds: Vec<(OsString, OsString)>,
-    /// The names of the others.
-    names: Vec<String>,
+    /// Variables that other commands inherit, too.
+    others: Vec<(OsString, OsString)>,
     path: OsString,
 }
 
-impl Environment {
-    /// Looks at the environment of this process.
-    pub fn inherited() -> Self {
-        Self::of(std::env::vars_os())
-    }
-
-    fn of(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
-        let (withheld, usual): (Vec<_>, Vec<_>) =
-            variables.partition(|(name, _)| is_withheld(name));
-        let path = usual.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone());
+impl Inherited {
+    /// What commands inherit of `environment`.
+    pub fn of(environment: &Environment) -> Self {
+        let usual = environment.iter().filter(|(name, _)| !is_withheld(name));
         let builds = Inherit::of_build([]);
-        let (of_builds, others): (Vec<_>, Vec<_>) = usual
-            .into_iter()
+        let (of_builds, others) = usual
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .partition(|(name, _)| name.to_str().is_some_and(|name| builds.allows(name)));
-        Self {
-            withheld: withheld.into_iter().map(|(name, _)| name).collect(),
-            of_builds,
-            names: others.into_iter().filter_map(|(name, _)| name.into_string().ok()).collect(),
-            path: path.unwrap_or_else(|| USUAL_PATH.into()),
-        }
+        Self { all: environment.clone(), of_builds, others, path: path_of(environment) }
     }
 
     /// The variables that `command` does not inherit and does not set, though forge has them.
     pub fn denied<'e>(&'e self, command: &'e Command) -> impl Iterator<Item = &'e str> {
-        let names = self.names.iter().map(String::as_str);
+        let names = self.others.iter().filter_map(|(name, _)| name.to_str());
         names.filter(|name| !command.inherit.allows(name) && !command.env.contains_key(*name))
     }
 
@@ -102,28 +92,24 @@ impl Environment {
     pub fn path(&self, command: &Command) -> OsString {
         match command.env.get("PATH") {
             Some(rest) => join(&command.path, OsStr::new(rest)),
-            None => self.path_after(&command.path),
+            None => join(&command.path, &self.path),
         }
-    }
-
-    /// The PATH of a command that sets none itself, with `folders` before it.
-    pub fn path_after(&self, folders: &[PathBuf]) -> OsString {
-        join(folders, &self.path)
     }
 
     /// Gives `process` the environment of `command`, with `path` as its PATH.
     pub fn apply(&self, process: &mut std::process::Command, command: &Command, path: &OsStr) {
+        process.env_clear().envs(pairs(&self.of_builds));
         match &command.inherit {
-            Inherit::All => self.withhold(process),
+            Inherit::All => drop(process.envs(pairs(&self.others))),
             Inherit::AllBut(names) => {
-                self.withhold(process);
+                process.envs(pairs(&self.others));
                 for name in names {
                     process.env_remove(name);
                 }
             }
             Inherit::Listed(names) => {
-                let named = names.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-                process.env_clear().envs(self.of_builds.iter().cloned()).envs(named);
+                let named = names.iter().filter_map(|name| Some((name, self.all.raw(name)?)));
+                process.envs(named);
             }
         }
         if command.dir.is_absolute() {
@@ -134,12 +120,17 @@ impl Environment {
     }
 }
 
-impl Environment {
-    fn withhold(&self, process: &mut std::process::Command) {
-        for name in &self.withheld {
-            process.env_remove(name);
-        }
-    }
+fn pairs(variables: &[(OsString, OsString)]) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+    variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+}
+
+/// The PATH that commands get which set none themselves, with `folders` before it.
+pub fn path_after(environment: &Environment, folders: &[PathBuf]) -> OsString {
+    join(folders, &path_of(environment))
+}
+
+fn path_of(environment: &Environment) -> OsString {
+    environment.raw("PATH").map_or_else(|| USUAL_PATH.into(), OsStr::to_owned)
 }
 
 fn is_withheld(name: &OsStr) -> bool {
@@ -152,7 +143,7 @@ mod tests {
 
     #[test]
     fn folders_stand_before_the_commands_own_path() {
-        let environment = Environment::of([("PATH".into(), "/usr/bin".into())].into_iter());
+        let environment = Inherited::of(&[("PATH", "/usr/bin")].into_iter().collect());
         let mut command = Command::new(CommandLine::Shell(String::new()), "/");
         command.path = vec!["/a".into(), "/b".into()];
         assert_eq!(environment.path(&command), "/a:/b:/usr/bin");
@@ -163,8 +154,7 @@ mod tests {
     #[test]
     fn what_a_command_does_not_inherit_is_known() {
         let variables = [("HOME", "/h"), ("GH_TOKEN", "t"), ("CI", "true"), ("MAKEFLAGS", "-j")];
-        let variables = variables.map(|(name, value)| (name.into(), value.into()));
-        let environment = Environment::of(variables.into_iter());
+        let environment = Inherited::of(&variables.into_iter().collect());
         let mut command = Command::new(CommandLine::Shell(String::new()), "/");
         assert_eq!(environment.denied(&command).count(), 0);
         command.inherit = Inherit::of_build(&["CI".to_owned()]);

@@ -4,18 +4,10 @@
 use std::path::Path;
 
 use super::inherit::holds_secret;
-use crate::model::Secrets;
+use crate::model::{Environment, Secrets};
 
 /// Shorter values are flags and numbers; masking them would make output unreadable.
 const SHORTEST: usize = 6;
-
-/// The secrets in the environment that forge was started with.
-pub fn environment_secrets() -> Secrets {
-    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-        Some((name.into_string().ok()?, value.into_string().ok()?))
-    };
-    secrets_of(std::env::vars_os().filter_map(text))
-}
 
 /// Keeps this process from leaving a core file, which would hold the secrets of its environment, and other
 /// processes of the user from reading its memory. What it starts is as usual again.
@@ -25,15 +17,16 @@ pub fn keep_memory_private() {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
-fn secrets_of(variables: impl Iterator<Item = (String, String)>) -> Secrets {
+/// The secrets in `environment`.
+pub fn environment_secrets(environment: &Environment) -> Secrets {
     let mut secrets = Secrets::default();
-    for (name, value) in variables {
-        let is_path = Path::new(&value).is_absolute() && Path::new(&value).exists();
-        let is_flag = matches!(value.as_str(), "disabled" | "enabled");
-        if holds_secret(&name) && value.trim().len() >= SHORTEST && !is_path && !is_flag {
+    for (name, value) in environment.texts() {
+        let is_path = Path::new(value).is_absolute() && Path::new(value).exists();
+        let is_flag = matches!(value, "disabled" | "enabled");
+        if holds_secret(name) && value.trim().len() >= SHORTEST && !is_path && !is_flag {
             secrets.add(value.trim());
         }
-        for login in logins_in_urls(&value) {
+        for login in logins_in_urls(value) {
             let password = login.split_once(':').map_or(login, |(_, password)| password);
             secrets.add(login);
             if password.len() >= SHORTEST {
@@ -58,8 +51,7 @@ mod tests {
     use super::*;
 
     fn masked(variables: &[(&str, &str)], text: &str) -> String {
-        let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-        secrets_of(variables).mask(text).into_owned()
+        environment_secrets(&variables.iter().copied().collect()).mask(text).into_owned()
     }
 
     #[test]

@@ -204,6 +204,7 @@ mod tests {
         super::{Cancel, Command as Line, CommandLine, CommandRunner, Runner},
         *,
     };
+    use crate::process::testing::environment;
 
     /// The variable by which this test program, started once more, knows what to be.
     const PART: &str = "FORGE_TEST_PART";
@@ -232,7 +233,7 @@ mod tests {
             tokio::task::spawn_blocking(move || guard(&mark)).await.unwrap();
             std::process::exit(0);
         }
-        let runner = Runner::new(1, Cancel::new()).guarded_by(|mark| {
+        let runner = Runner::new(environment(), 1, Cancel::new()).guarded_by(|mark| {
             let folder = std::env::var(PART).unwrap_or_default();
             let variables = [format!("{PART}={folder}"), format!("FORGE_TEST_MARK={mark}")];
             let words = ["env".to_owned()].into_iter().chain(variables).map(OsString::from);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Command, CommandLine, Inherit, environment::Environment};
+use super::{Command, CommandLine, Inherit, environment::Inherited};
 use crate::model::{Fault, Kind};
 
 /// How many of the last lines of a command are looked at.
@@ -25,7 +25,7 @@ impl LastLines {
 /// `fault`, with a hint if `command` names a variable that it did not inherit, or its last lines do.
 pub fn for_denied(
     fault: Fault,
-    environment: &Environment,
+    environment: &Inherited,
     command: &Command,
     last: &LastLines,
 ) -> Fault {

@@ -170,7 +170,7 @@ fn make_fifo(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use crate::process::testing::is_here;
+    use crate::process::testing::{environment, is_here};
     use std::{fs, time::Duration};
 
     use futures_util::FutureExt;
@@ -269,7 +269,7 @@ mod tests {
             fs::create_dir(folder).unwrap();
             fs::write(folder.join("Makefile"), makefile(6, &trace)).unwrap();
         }
-        let runner = Runner::new(3, Cancel::new());
+        let runner = Runner::new(environment(), 3, Cancel::new());
         let made = tokio::join!(make(&runner, &folders[0]), make(&runner, &folders[1]));
         assert_eq!(made, (Ok(()), Ok(())));
         assert!(most_at_once(&trace) <= 3);
@@ -283,7 +283,7 @@ mod tests {
         }
         let temp = tempfile::tempdir().unwrap();
         fs::write(temp.path().join("Makefile"), meeting(3)).unwrap();
-        assert_eq!(make(&Runner::new(3, Cancel::new()), temp.path()).await, Ok(()));
+        assert_eq!(make(&Runner::new(environment(), 3, Cancel::new()), temp.path()).await, Ok(()));
     }
 
     #[tokio::test]
@@ -294,7 +294,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         fs::write(temp.path().join("Makefile"), meeting(3)).unwrap();
         fs::write(temp.path().join("slow.mk"), "all: a b c\na b c:\n\t@sleep 100\n").unwrap();
-        let runner = Runner::new(3, Cancel::new());
+        let runner = Runner::new(environment(), 3, Cancel::new());
         let mut slow = Command::new(CommandLine::Shell("make -f slow.mk".into()), temp.path());
         (slow.jobs, slow.timeout) = (true, Some(Duration::from_millis(100)));
         assert!(runner.run(&slow, &mut |_| ()).await.is_err());

@@ -14,7 +14,7 @@ use tokio::{net::unix::pipe, process::Child};
 
 use super::{
     Command, CommandLine,
-    environment::Environment,
+    environment::Inherited,
     program::{self, Absent},
     shell::{self, Plan, Shell},
 };
@@ -46,7 +46,7 @@ struct Start {
 /// Starts `command` with the variables `extra` over its own.
 pub async fn launch(
     command: &Command,
-    environment: &Environment,
+    environment: &Inherited,
     extra: &[(&str, String)],
 ) -> Result<Launched, Fault> {
     let path = environment.path(command);
@@ -118,7 +118,7 @@ impl Start {
     fn spawn(
         &self,
         command: &Command,
-        environment: &Environment,
+        environment: &Inherited,
         path: &OsString,
         extra: &[(&str, String)],
     ) -> io::Result<Launched> {

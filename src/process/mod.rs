@@ -68,7 +68,7 @@ pub use shell::{Shell, is_one_program};
 pub use strays::VARIABLE as MARK;
 pub use syntax::{SyntaxCheck, SyntaxError};
 
-use crate::model::{Fault, Secrets, shown_url};
+use crate::model::{Environment, Fault, Secrets, shown_url};
 
 /// A command to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,6 +176,9 @@ pub trait CommandRunner: Send + Sync {
         command: &'a Command,
         line: &'a mut (dyn FnMut(&str) + Send),
     ) -> Pending<'a, Result<(), Fault>>;
+
+    /// What forge was started with, of which commands inherit.
+    fn environment(&self) -> &Environment;
 }
 
 #[cfg(test)]

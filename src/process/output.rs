@@ -2,7 +2,10 @@
 
 use std::{io, time::Instant};
 
-use crate::{console::Through, model::Mask};
+use crate::{
+    console::{Reader, Through},
+    model::Mask,
+};
 
 use super::{
     Command,
@@ -36,11 +39,12 @@ struct Lane {
 }
 
 impl<'a> Output<'a> {
-    /// For the output of `command`, whose lines go to `line`.
-    pub fn new(command: &Command, line: &'a mut (dyn FnMut(&str) + Send)) -> Self {
+    /// For the output of `command`, whose lines go to `line`; what is let through is for `reader`.
+    pub fn new(command: &Command, reader: Reader, line: &'a mut (dyn FnMut(&str) + Send)) -> Self {
         let log = command.log.clone().map(|path| Log::new(path, Limits::default()));
         let (printed, errors) = (Lane::of(command), Lane::of(command));
-        Self { log, printed, errors, through: command.through.then(Through::default), line }
+        let through = command.through.then(|| Through::new(reader));
+        Self { log, printed, errors, through, line }
     }
 
     /// Takes bytes as they come.

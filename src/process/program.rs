@@ -7,7 +7,8 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-use super::environment::Environment;
+use super::environment::path_after;
+use crate::model::Environment;
 
 /// Why a name means no program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,17 +42,16 @@ pub fn find(name: &str, path: &OsStr, dir: &Path) -> Result<PathBuf, Absent> {
     Err(absent)
 }
 
-/// Whether `name` is a program: in one of `folders`, or on the PATH that commands get.
-pub fn is_program(name: &str, folders: &[PathBuf]) -> bool {
-    let path = Environment::inherited().path_after(folders);
+/// Whether `name` is a program: in one of `folders`, or on the PATH that commands get in `environment`.
+pub fn is_program(environment: &Environment, name: &str, folders: &[PathBuf]) -> bool {
+    let path = path_after(environment, folders);
     find(name, &path, Path::new("/")).is_ok()
 }
 
 /// The folders of PATH that are absolute and not in `workspace`, as a PATH: what is found there was put
 /// there by the user, not by whoever wrote the workspace.
-pub fn path_outside(workspace: &Path) -> OsString {
-    let path = Environment::inherited().path_after(&[]);
-    outside(&path, workspace)
+pub fn path_outside(environment: &Environment, workspace: &Path) -> OsString {
+    outside(&path_after(environment, &[]), workspace)
 }
 
 fn outside(path: &OsStr, workspace: &Path) -> OsString {

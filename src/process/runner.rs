@@ -2,29 +2,33 @@
 
 use std::{
     ffi::OsString,
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use super::{
     Cancel, Command, CommandRunner, Inherit, Pending,
-    environment::Environment,
+    environment::Inherited,
     guardian::Guardian,
     hint::{self, LastLines},
     job_server::{JobServer, Slot},
-    strays::{self, Strays},
+    strays::{self, IsSpared, Strays},
     supervision, terminal,
 };
-use crate::model::{Fault, KnownSecrets};
+use crate::{
+    console::Reader,
+    model::{Environment, Fault, KnownSecrets},
+};
 
 /// Runs commands on this machine.
 pub struct Runner {
+    environment: Environment,
     jobs: usize,
     grace: Duration,
     /// The command line of the guardian, from the mark of this run's commands.
     guardian: Option<fn(&str) -> Vec<OsString>>,
     /// Whether a mark is one of what is meant to outlive forge.
-    is_spared: fn(&str) -> bool,
+    is_spared: IsSpared,
     cancel: Cancel,
     /// What is masked in all that commands print and in what is said of them.
     secrets: KnownSecrets,
@@ -34,11 +38,13 @@ pub struct Runner {
 
 /// What all commands of a run share; made with the first of them.
 pub struct Shared {
-    pub environment: Environment,
+    pub environment: Inherited,
     pub strays: Strays,
     pub guardian: Guardian,
     /// How long a command that is told to end may take.
     pub grace: Duration,
+    /// Who reads what commands print that forge lets through.
+    pub reader: Reader,
     buffers: Mutex<Vec<Buffer>>,
 }
 
@@ -49,13 +55,14 @@ pub type Buffer = Box<[u8]>;
 const BUFFER: usize = 64 * 1024;
 
 impl Runner {
-    /// A runner whose commands share `jobs` parallel jobs (at least 1) and end when
-    /// `cancel` says so. Costs nothing until the first command.
-    pub fn new(jobs: usize, cancel: Cancel) -> Self {
+    /// A runner whose commands inherit of `environment`, share `jobs` parallel jobs (at least 1) and
+    /// end when `cancel` says so. Costs nothing until the first command.
+    pub fn new(environment: Environment, jobs: usize, cancel: Cancel) -> Self {
         let (shared, job_server) = (OnceLock::new(), OnceLock::new());
         let (grace, secrets) = (Duration::from_secs(2), KnownSecrets::default());
-        let (jobs, is_spared) = (jobs.max(1), no_mark as fn(&str) -> bool);
-        Self { jobs, grace, guardian: None, is_spared, cancel, secrets, shared, job_server }
+        let (jobs, is_spared) = (jobs.max(1), Arc::new(|_: &str| false));
+        let guardian = None;
+        Self { environment, jobs, grace, guardian, is_spared, cancel, secrets, shared, job_server }
     }
 
     /// Keeps commands from surviving a forge that is killed. Only for a program that
@@ -75,8 +82,8 @@ impl Runner {
     /// Leaves processes alone whose mark `is_spared`, [`super::start_detached`]: a command may start what is
     /// meant to outlive it. Without this there is nothing such.
     #[must_use]
-    pub fn sparing(mut self, is_spared: fn(&str) -> bool) -> Self {
-        self.is_spared = is_spared;
+    pub fn sparing(mut self, is_spared: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        self.is_spared = Arc::new(is_spared);
         self
     }
 
@@ -97,9 +104,9 @@ impl Runner {
 
     fn shared(&self) -> &Shared {
         self.shared.get_or_init(|| {
-            let strays = Strays::adopt(self.is_spared);
+            let strays = Strays::adopt(self.is_spared.clone());
             let words = self.guardian.map(|words| words(strays.mark()));
-            Shared::new(strays, words, self.grace)
+            Shared::new(&self.environment, strays, words, self.grace)
         })
     }
 
@@ -185,10 +192,6 @@ impl Runner {
     }
 }
 
-fn no_mark(_: &str) -> bool {
-    false
-}
-
 impl CommandRunner for Runner {
     fn run<'a>(
         &'a self,
@@ -197,13 +200,23 @@ impl CommandRunner for Runner {
     ) -> Pending<'a, Result<(), Fault>> {
         Box::pin(self.run_masked(command, line))
     }
+
+    fn environment(&self) -> &Environment {
+        &self.environment
+    }
 }
 
 impl Shared {
-    fn new(strays: Strays, guardian: Option<Vec<OsString>>, grace: Duration) -> Self {
-        let environment = Environment::inherited();
+    fn new(
+        environment: &Environment,
+        strays: Strays,
+        guardian: Option<Vec<OsString>>,
+        grace: Duration,
+    ) -> Self {
+        let reader = Reader::of(|name| environment.get(name));
+        let environment = Inherited::of(environment);
         let guardian = Guardian::new(guardian);
-        Self { environment, strays, guardian, grace, buffers: Mutex::default() }
+        Self { environment, strays, guardian, grace, reader, buffers: Mutex::default() }
     }
 
     /// A buffer that no other command uses at this moment.

@@ -17,7 +17,10 @@
 use std::{
     collections::HashSet,
     fs,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -32,12 +35,15 @@ use super::{
 /// The variable that holds the mark: `<forge's process>-<time>-<number of the command>`.
 pub const VARIABLE: &str = "FORGE_COMMAND";
 
+/// Tells whether a mark is one of what is meant to outlive forge.
+pub type IsSpared = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// How the strays of a run are told.
 pub struct Strays {
     /// What the marks of this run begin with.
     mark: String,
     /// Whether a mark is one of what is meant to outlive forge.
-    is_spared: fn(&str) -> bool,
+    is_spared: IsSpared,
     begun: AtomicU64,
 }
 
@@ -49,7 +55,7 @@ pub struct Marked<'a> {
 
 impl Strays {
     /// From now on strays become children of this process. Those with a mark that `is_spared` are left alone.
-    pub fn adopt(is_spared: fn(&str) -> bool) -> Self {
+    pub fn adopt(is_spared: IsSpared) -> Self {
         account().open(|| children().into_iter().filter_map(known).collect());
         #[cfg(target_os = "linux")]
         // Fails on no Linux since 3.4; if it does, strays are init's as elsewhere.

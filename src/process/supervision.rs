@@ -58,7 +58,8 @@ impl Run<'_> {
             launch(command, &shared.environment, variables).await?;
         let mut group = Group::new(leader(&child)?, &shared.guardian);
         let output = output.ok_or_else(|| Fault::new(Kind::Failed, "a command has no output"))?;
-        let mut stream = Stream::new(shared, [Some(output), errors], Output::new(command, line));
+        let mut stream =
+            Stream::new(shared, [Some(output), errors], Output::new(command, shared.reader, line));
 
         let stop = OnceLock::new();
         let status = tokio::select! {
@@ -147,6 +148,7 @@ mod tests {
         *,
     };
     use crate::model::Kind;
+    use crate::process::testing::environment;
 
     fn shell(line: &str) -> Command {
         Command::new(CommandLine::Shell(line.into()), "/")
@@ -159,7 +161,7 @@ mod tests {
     }
 
     async fn run(command: &Command) -> (Result<(), Fault>, Vec<String>) {
-        run_with(&Runner::new(2, Cancel::new()), command).await
+        run_with(&Runner::new(environment(), 2, Cancel::new()), command).await
     }
 
     async fn said(line: &str) -> String {
@@ -255,7 +257,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_part_of_a_run_is_stopped_with_grace() {
-        let runner = Runner::new(2, Cancel::new());
+        let runner = Runner::new(environment(), 2, Cancel::new());
         let part = Cancel::new().part();
         let command = Command {
             cancel: Some(part.clone()),
@@ -342,7 +344,7 @@ mod tests {
     #[tokio::test]
     async fn out_of_time_everything_is_ended() {
         let limit = Duration::from_millis(30);
-        let runner = Runner::new(1, Cancel::new()).grace(Duration::from_millis(60));
+        let runner = Runner::new(environment(), 1, Cancel::new()).grace(Duration::from_millis(60));
         for line in
             ["sleep 100 & echo $!; wait", "trap '' TERM; echo $$; while :; do sleep 0.01; done"]
         {
@@ -360,7 +362,7 @@ mod tests {
     #[tokio::test]
     async fn a_cancelled_run_ends_its_commands_and_starts_no_more() {
         let cancel = Cancel::new();
-        let runner = Runner::new(1, cancel.clone());
+        let runner = Runner::new(environment(), 1, cancel.clone());
         let command = shell("echo $$; sleep 100");
         let mut pid = String::new();
         let result = runner
@@ -377,7 +379,7 @@ mod tests {
     #[tokio::test]
     async fn asked_twice_there_is_no_grace() {
         let cancel = Cancel::new();
-        let runner = Runner::new(1, cancel.clone()).grace(Duration::from_secs(60));
+        let runner = Runner::new(environment(), 1, cancel.clone()).grace(Duration::from_secs(60));
         let command = shell("trap '' TERM; echo $$; while :; do sleep 0.01; done");
         let start = Instant::now();
         let asked = &cancel;
@@ -394,7 +396,7 @@ mod tests {
     #[tokio::test]
     async fn an_abandoned_command_is_killed() {
         let temp = tempfile::tempdir().unwrap();
-        let runner = Runner::new(1, Cancel::new());
+        let runner = Runner::new(environment(), 1, Cancel::new());
         let command = Command { dir: temp.path().into(), ..shell("echo $$ > pid; sleep 100") };
         let mut ignore = |_: &str| ();
         let written = async {

@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::{OsStr, OsString},
     iter::Peekable,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -15,6 +16,7 @@ use std::{
 
 use super::Shell;
 use super::children::Unmarked;
+use crate::model::Environment;
 
 /// Why a shell cannot read a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct SyntaxError {
 /// Checks the syntax of commands by asking shells, each command once; clones share their answers.
 #[derive(Clone, Debug, Default)]
 pub struct SyntaxCheck {
+    /// Where shells are looked for.
+    path: OsString,
     /// What was answered, by shell and command; nothing if no shell may be asked.
     answers: Option<Arc<Mutex<Answers>>>,
 }
@@ -40,9 +44,10 @@ impl SyntaxCheck {
         Self::default()
     }
 
-    /// Starts a shell for each command that is not plain.
-    pub fn on() -> Self {
-        Self { answers: Some(Arc::default()) }
+    /// Starts a shell, found by the PATH of `environment`, for each command that is not plain.
+    pub fn on(environment: &Environment) -> Self {
+        let path = environment.raw("PATH").unwrap_or_default().to_owned();
+        Self { path, answers: Some(Arc::default()) }
     }
 
     /// What `shell` finds wrong with `line` before it runs any of it. Only a shell of the system that
@@ -53,7 +58,7 @@ impl SyntaxCheck {
         if is_surely_sound(line) {
             return None;
         }
-        let program = shell_of_the_system(dialect)?;
+        let program = shell_of_the_system(&self.path, dialect)?;
         let key = (program, line.to_owned());
         let known = |answers: &Mutex<Answers>| {
             answers.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
@@ -70,15 +75,14 @@ impl SyntaxCheck {
 /// Where only the administrator of a machine puts programs.
 const SYSTEM: &[&str] = &["/bin", "/usr/bin"];
 
-/// The file of the shell `name`, a path or what PATH has first, if it is one of the system. Any other
+/// The file of the shell `name`, a path or what `path` has first, if it is one of the system. Any other
 /// file may be somebody's program with the name of a shell, which must not run before the user runs
 /// something.
-fn shell_of_the_system(name: &str) -> Option<PathBuf> {
+fn shell_of_the_system(path: &OsStr, name: &str) -> Option<PathBuf> {
     let path = if name.contains('/') {
         PathBuf::from(name)
     } else {
-        let paths = std::env::var_os("PATH")?;
-        std::env::split_paths(&paths).map(|dir| dir.join(name)).find(|path| path.is_file())?
+        std::env::split_paths(path).map(|dir| dir.join(name)).find(|path| path.is_file())?
     };
     let folder = path.parent()?;
     SYSTEM.iter().any(|system| folder == Path::new(system)).then_some(path)
@@ -290,23 +294,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::process::testing::environment;
 
     #[test]
     fn errors_are_told_with_their_lines() {
-        let told = |line| SyntaxCheck::on().error(&Shell::Sh, line);
+        let told = |line| SyntaxCheck::on(&environment()).error(&Shell::Sh, line);
         assert_eq!(told("echo a && echo b > c 2>&1"), None);
         assert_eq!(told("for a in b; do echo $a; done"), None);
         let error = told("echo\nif true; then\n  echo\n}\n").unwrap();
         assert!(error.line.is_some_and(|line| line > 3) && !error.why.is_empty(), "{error:?}");
         assert_eq!(told("echo \"a").unwrap().line, Some(1));
         let python = Shell::Words(vec!["python3".into(), "-c".into()]);
-        assert_eq!(SyntaxCheck::on().error(&python, "if"), None);
+        assert_eq!(SyntaxCheck::on(&environment()).error(&python, "if"), None);
         assert_eq!(SyntaxCheck::off().error(&Shell::Sh, "if"), None);
     }
 
     #[test]
     fn each_command_is_asked_for_once() {
-        let check = SyntaxCheck::on();
+        let check = SyntaxCheck::on(&environment());
         for _ in 0..2 {
             assert!(check.clone().error(&Shell::Sh, "echo $(").is_some());
             assert_eq!(check.error(&Shell::Sh, "echo $(a)"), None);
@@ -323,12 +328,13 @@ mod tests {
         std::fs::write(&planted, "#!/bin/sh\necho planted: syntax error >&2; exit 2\n").unwrap();
         rustix::fs::chmod(&planted, rustix::fs::Mode::from_raw_mode(0o755)).unwrap();
         let planted = planted.to_str().unwrap();
+        let path = OsStr::new("/bin");
         for shell in [planted, "./sh", "../bin/sh", "bin/sh"] {
-            assert_eq!(shell_of_the_system(shell), None, "{shell}");
+            assert_eq!(shell_of_the_system(path, shell), None, "{shell}");
             let shell = Shell::Words(vec![shell.to_owned(), "-c".into()]);
-            assert_eq!(SyntaxCheck::on().error(&shell, "echo $("), None);
+            assert_eq!(SyntaxCheck::on(&environment()).error(&shell, "echo $("), None);
         }
-        assert_eq!(shell_of_the_system("/bin/sh"), Some("/bin/sh".into()));
+        assert_eq!(shell_of_the_system(path, "/bin/sh"), Some("/bin/sh".into()));
     }
 
     #[test]

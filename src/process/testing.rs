@@ -2,6 +2,13 @@
 
 use std::process::{Command, Stdio};
 
+use crate::model::Environment;
+
+/// The environment that tests were started with.
+pub fn environment() -> Environment {
+    std::env::vars_os().collect()
+}
+
 /// Whether `program` is here; a test that needs it is skipped otherwise, and says so. In
 /// continuous integration nothing may be missing.
 pub fn is_here(program: &str) -> bool {

@@ -184,7 +184,7 @@ mod tests {
         let tail = |_: &Path| {
             vec!["cc -c a.c".to_owned(), "\u{1b}[31ma.c:1: error\u{1b}[0m".into(), String::new()]
         };
-        let layout = Layout::new("/w".into());
+        let layout = Layout::at("/w".into());
         let closing = Closing { done: "ensured", show, layout: &layout, tail: &tail };
         render_summary(report, &closing, style)
     }

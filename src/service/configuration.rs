@@ -227,7 +227,7 @@ mod tests {
     }
 
     fn written(service: &Service) -> Configuration {
-        let home = Home::new(&Layout::new("/w".into()));
+        let home = Home::new(&Layout::at("/w".into()));
         let places = Places { root: "/w".into(), bin: "/w/.forge/bin".into(), ..Places::default() };
         let name = Name::new("nats").unwrap();
         let withheld = &[];
@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn what_was_written_is_read_again() {
         let temp = tempfile::tempdir().unwrap();
-        let home = Home::new(&Layout::new(temp.path().to_owned()));
+        let home = Home::new(&Layout::at(temp.path().to_owned()));
         assert_eq!(Configuration::read(&home), Configuration::default());
         let configuration = written(&service());
         configuration.write(&home).unwrap();

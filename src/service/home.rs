@@ -49,7 +49,7 @@ impl Home {
 
     /// The whole mark, which only this user's forge can make: [`is_service`].
     pub fn sealed_mark(&self) -> String {
-        let code = SealKey::of_user().code(PURPOSE, self.key.as_bytes());
+        let code = SealKey::of_user(self.layout.user()).code(PURPOSE, self.key.as_bytes());
         format!("{}-{code}", self.mark())
     }
 
@@ -147,29 +147,29 @@ impl Home {
     }
 
     fn far_socket(&self) -> PathBuf {
-        let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let own = self.layout.user().runtime();
         let own = own.filter(|folder| folder.is_dir() && folder.as_os_str().len() < 60);
-        own.unwrap_or_else(|| Path::new("/tmp").to_owned()).join(format!("forge-{}", self.key))
+        own.unwrap_or(Path::new("/tmp")).join(format!("forge-{}", self.key))
     }
 }
 
-/// Whether `mark` is one that this user's forge gave to the services of some workspace. They outlive the
-/// command that started them.
+/// Whether `mark` is one that the forge of the user with this key gave to the services of some workspace.
+/// They outlive the command that started them.
 #[must_use]
-pub fn is_service(mark: &str) -> bool {
+pub fn is_service(key_of_user: &SealKey, mark: &str) -> bool {
     let parts = mark.strip_prefix(DETACHED).and_then(|rest| rest.split_once('-'));
     let Some((key, code)) = parts else { return false };
-    let key_of_user = SealKey::of_user();
     code.parse().is_ok_and(|code| key_of_user.confirms(PURPOSE, key.as_bytes(), &code))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::UserFolders;
 
     #[test]
     fn sockets_of_deep_workspaces_lie_where_paths_are_short_each_its_own() {
-        let home = |root: String| Home::new(&Layout::new(root.into()));
+        let home = |root: String| Home::new(&Layout::at(root.into()));
         let near = home("/w".into());
         assert_eq!(near.socket(), Path::new("/w/.forge/state/services/socket"));
         let deep = |last| home(format!("/{}/{last}", "deep".repeat(30)));
@@ -181,13 +181,17 @@ mod tests {
 
     #[test]
     fn a_mark_that_somebody_made_up_is_none() {
-        let home = Home::new(&Layout::new("/w".into()));
+        let data = tempfile::tempdir().unwrap();
+        let named = [("FORGE_DATA_DIR", data.path())].into_iter().collect();
+        let user = UserFolders::new(&named, None);
+        let key = SealKey::of_user(&user);
+        let home = Home::new(&Layout::new("/w".into(), user.clone()));
         let sealed = home.sealed_mark();
-        assert!(is_service(&sealed) && sealed.starts_with(&home.mark()));
-        let other = Home::new(&Layout::new("/v".into()));
+        assert!(is_service(&key, &sealed) && sealed.starts_with(&home.mark()));
+        let other = Home::new(&Layout::new("/v".into(), user));
         let moved = sealed.replace(&home.mark(), &other.mark());
         for made_up in ["", "services-", "services-x", &home.mark(), &moved, &sealed[..89]] {
-            assert!(!is_service(made_up), "{made_up}");
+            assert!(!is_service(&key, made_up), "{made_up}");
         }
     }
 }

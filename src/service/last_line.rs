@@ -20,7 +20,7 @@ use std::{
 use super::{Home, configuration::quoted};
 use crate::{
     cache::write_state,
-    model::Fault,
+    model::{Environment, Fault},
     process::{MARK, this_program},
 };
 
@@ -47,13 +47,15 @@ pub fn write_script(home: &Home) -> Result<(), Fault> {
     write_state(home.layout(), &script, text.as_bytes())
 }
 
-/// What forge does with the hidden argument. `words` are those after it.
-pub fn main(words: &[std::ffi::OsString]) -> ExitCode {
+/// What forge does in `environment` with the hidden argument. `words` are those after it.
+pub fn main(environment: &Environment, words: &[std::ffi::OsString]) -> ExitCode {
     let done = match words {
         [start, program, arguments @ ..] if start == START => {
-            Err(become_service(Command::new(program).args(arguments)))
+            Err(become_service(environment, Command::new(program).args(arguments)))
         }
-        [detach] if detach == DETACH => copier(COPY).process_group(0).spawn().map(drop),
+        [detach] if detach == DETACH => {
+            copier(environment, COPY).process_group(0).spawn().map(drop)
+        }
         [copy] if copy == COPY => copy_stdin(),
         _ => Err(io::Error::other("this is for forge itself")),
     };
@@ -67,21 +69,21 @@ pub fn main(words: &[std::ffi::OsString]) -> ExitCode {
 }
 
 /// Why this process did not become the service.
-fn become_service(service: &mut Command) -> io::Error {
+fn become_service(environment: &Environment, service: &mut Command) -> io::Error {
     // A system that has no process left for a copier is no reason not to start.
-    if let Ok(copied) = copied(io::stdout()) {
+    if let Ok(copied) = copied(environment, io::stdout()) {
         service.stdout(copied);
     }
-    if let Ok(copied) = copied(io::stderr()) {
+    if let Ok(copied) = copied(environment, io::stderr()) {
         service.stderr(copied);
     }
     service.exec()
 }
 
 /// A pipe from which all is copied to `stream`.
-fn copied(stream: impl AsFd) -> io::Result<PipeWriter> {
+fn copied(environment: &Environment, stream: impl AsFd) -> io::Result<PipeWriter> {
     let (reader, writer) = io::pipe()?;
-    let mut detach = copier(DETACH);
+    let mut detach = copier(environment, DETACH);
     detach.stdin(reader).stdout(stream.as_fd().try_clone_to_owned()?).stderr(Stdio::null());
     match detach.status()?.success() {
         true => Ok(writer),
@@ -89,10 +91,10 @@ fn copied(stream: impl AsFd) -> io::Result<PipeWriter> {
     }
 }
 
-fn copier(part: &str) -> Command {
+fn copier(environment: &Environment, part: &str) -> Command {
     let mut copier = Command::new(this_program());
     // Of the environment it needs only what tells that it may stay.
-    let mark = std::env::var_os(MARK).unwrap_or_default();
+    let mark = environment.raw(MARK).unwrap_or_default();
     copier.args([ARGUMENT, part]).current_dir("/").env_clear().env(MARK, mark);
     copier
 }

@@ -243,7 +243,8 @@ impl<'a> Raising<'a> {
         let program = workspace.platform.executable(SUPERVISOR);
         let program = workspace.layout.installed_artifact(&id).join(program);
         let inherit = workspace.inherit(&passed_to_services(workspace));
-        Supervisor::start(self.home, &program, binaries(workspace, self.wish.supervisor), inherit)
+        let binaries = binaries(workspace, self.wish.supervisor);
+        Supervisor::start(self.home, &workspace.environment, &program, binaries, inherit)
     }
 
     /// Whether what is written of `name` changed.
@@ -381,7 +382,7 @@ fn taken(name: &Name, port: u16) -> Fault {
 pub fn binaries(workspace: &Workspace, name: &Name) -> String {
     let id = ArtifactId { name: name.clone(), platform: workspace.platform };
     let version = workspace.subsystems[name].version.to_string();
-    match inspect(&Place::of(&workspace.layout, &id), &SealKey::of_user()) {
+    match inspect(&Place::of(&workspace.layout, &id), &SealKey::of_user(workspace.layout.user())) {
         Installed::Intact { record, .. } => {
             let digests = record.stamp.binaries.values().map(|d| d.to_string()[..12].to_owned());
             let digests: Vec<_> = digests.collect();

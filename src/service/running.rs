@@ -65,7 +65,9 @@ fn what_is_wrong(
 ) -> Option<String> {
     let id = ArtifactId { name: name.clone(), platform: workspace.platform };
     let record = Place::of(&workspace.layout, &id).record;
-    let Some(Record { stamp, .. }) = Record::read(&record, &SealKey::of_user()) else {
+    let Some(Record { stamp, .. }) =
+        Record::read(&record, &SealKey::of_user(workspace.layout.user()))
+    else {
         return Some("its binary is not installed".into());
     };
     let pinned = &workspace.subsystems[name].version;

@@ -9,7 +9,7 @@ use super::{Home, client::ask};
 use crate::{
     cache::write_state,
     disk::{MOST_OF_TEXT, read_text},
-    model::{Fault, Kind, Name},
+    model::{Environment, Fault, Kind, Name},
     process::{Command, CommandLine, Inherit, Known, start_detached, tail},
 };
 
@@ -92,12 +92,13 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Starts `program`, which is one of `binaries`, and waits until it answers. It and its services
-    /// inherit what `inherit` says.
+    /// inherit of `environment` what `inherit` says.
     ///
     /// # Errors
     /// If it cannot be started, or ends at once, with what it says.
     pub fn start(
         home: &'a Home,
+        environment: &Environment,
         program: &Path,
         binaries: String,
         inherit: Inherit,
@@ -119,7 +120,8 @@ impl<'a> Supervisor<'a> {
         command.inherit = inherit;
         command.path.push(home.layout().bin());
         command.env.insert(SHELL.0.into(), SHELL.1.into());
-        let process = start_detached(&command, &home.sealed_mark(), WITHHELD, &home.output())?;
+        let process =
+            start_detached(environment, &command, &home.sealed_mark(), WITHHELD, &home.output())?;
         let supervisor = Self { home, record: Record { process, binaries } };
         supervisor.remember()?;
         supervisor.wait_for_its_answer()?;

@@ -97,7 +97,7 @@ impl Fetcher {
     }
 
     fn place(&self, text: &str) -> Result<Place, Fault> {
-        let relative = || Place::File(self.client.settings.workspace.join(text));
+        let relative = || Place::File(self.client.settings.layout.root().join(text));
         match Url::parse(text) {
             Ok(url) => match url.scheme() {
                 "http" | "https" => Some(Place::Web(url)),
@@ -149,6 +149,7 @@ mod tests {
         super::testing::{Server, all, noise, settings},
         *,
     };
+    use crate::model::Layout;
 
     #[tokio::test]
     async fn files_and_servers_are_read_alike() {
@@ -156,7 +157,8 @@ mod tests {
         std::fs::write(temp.path().join("list"), "text").unwrap();
         std::fs::write(temp.path().join("big"), noise(700_000)).unwrap();
         let server = Server::scripted(&[("200 OK\nContent-Length: 4", "text")]).await;
-        let fetcher = Fetcher::new(&Settings { workspace: temp.path().into(), ..settings() });
+        let fetcher =
+            Fetcher::new(&Settings { layout: Layout::at(temp.path().into()), ..settings() });
         let absolute = temp.path().join("list").display().to_string();
         for url in
             ["list", &absolute, &format!("file://{absolute}"), &format!("{}/list", server.url)]
@@ -184,7 +186,8 @@ mod tests {
     async fn what_is_no_text_and_what_is_no_url_is_refused() {
         let temp = tempfile::tempdir().unwrap();
         std::fs::write(temp.path().join("binary"), [0xff]).unwrap();
-        let fetcher = Fetcher::new(&Settings { workspace: temp.path().into(), ..settings() });
+        let fetcher =
+            Fetcher::new(&Settings { layout: Layout::at(temp.path().into()), ..settings() });
         let fault = fetcher.get_text("binary", 9).await.unwrap_err();
         assert!(fault.to_string().ends_with("neither UTF-8 nor UTF-16 text"), "{fault}");
         for url in ["ftp://example.org/x", "git@example.org:o/r://", "http://"] {

@@ -59,7 +59,7 @@ pub use address::public_address;
 pub use beginning::{Beginnings, BrokenTransfer};
 pub use checksums::{asset_path, find_digest};
 pub use fetch::Fetcher;
-pub use open::{data_folder, default_url, open, private};
+pub use open::{default_url, open, private};
 pub use release::{
     Access, AssetInfo, Mode, Published, Receipt, Release, ReleaseAsset, ReleaseInfo, Upload,
 };

@@ -1,14 +1,11 @@
 //! From a store's URL to the backend that serves it.
 
 use std::{
-    env,
-    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use etcetera::BaseStrategy;
 use reqwest::Url;
 
 use super::{
@@ -19,7 +16,7 @@ use super::{
     http::Http,
     s3::S3,
 };
-use crate::model::{Fault, Kind, Sha256, checksum, is_unprotected};
+use crate::model::{Fault, Kind, Layout, Sha256, checksum, is_unprotected};
 
 /// Opens the store at `url`. Touches neither disk nor network yet.
 ///
@@ -29,7 +26,7 @@ use crate::model::{Fault, Kind, Sha256, checksum, is_unprotected};
 pub fn open(url: &StoreUrl, settings: &Settings) -> Result<Arc<dyn Store>, Fault> {
     match url {
         StoreUrl::Dir(path) => {
-            Ok(Arc::new(Dir::new(url.to_string(), absolute(path, &settings.workspace)?)))
+            Ok(Arc::new(Dir::new(url.to_string(), absolute(path, &settings.layout)?)))
         }
         StoreUrl::Http(text) if is_unprotected(text) => {
             Err(Fault::new(Kind::Usage, format!("`{url}` would be read over unprotected http"))
@@ -66,10 +63,10 @@ fn not_yet(url: &StoreUrl) -> Fault {
         .hint("to keep releases in a folder, write `dir:PATH`")
 }
 
-fn absolute(path: &Path, workspace: &Path) -> Result<PathBuf, Fault> {
+fn absolute(path: &Path, layout: &Layout) -> Result<PathBuf, Fault> {
     match path.strip_prefix("~") {
-        Ok(below) => Ok(etcetera::home_dir().map_err(|error| no_home(&error))?.join(below)),
-        Err(_) => Ok(workspace.join(path)),
+        Ok(below) => Ok(layout.user().home()?.join(below)),
+        Err(_) => Ok(layout.root().join(path)),
     }
 }
 
@@ -77,54 +74,29 @@ fn absolute(path: &Path, workspace: &Path) -> Result<PathBuf, Fault> {
 const NO_STORE: &str =
     "no store (there is no home folder to keep one in, and `releases` names none)";
 
-fn no_home(error: &etcetera::HomeDirError) -> Fault {
-    Fault::new(Kind::Failed, "cannot tell where your home folder is")
-        .because(error.to_string())
-        .hint("set HOME, or name a store in `releases` of versions.yml")
-}
-
 /// The store of a workspace whose manifest names none: [`default_url`]. Where the user has no home
 /// folder, or may not write to it, it is only read.
-pub fn private(project: &str, workspace: &Path) -> Arc<dyn Store> {
-    let root = match default_url(project, workspace) {
-        Ok(StoreUrl::Dir(root)) => Some(workspace.join(root)),
+pub fn private(project: &str, layout: &Layout) -> Arc<dyn Store> {
+    let root = match default_url(project, layout) {
+        Ok(StoreUrl::Dir(root)) => Some(layout.root().join(root)),
         _ => None,
     };
     let named = |root: PathBuf| Dir::private(StoreUrl::Dir(root.clone()).to_string(), root);
-    let nowhere = || Dir::nowhere(NO_STORE.to_owned(), workspace.join(".forge/releases"));
+    let nowhere = || Dir::nowhere(NO_STORE.to_owned(), layout.forge().join("releases"));
     Arc::new(root.and_then(named).unwrap_or_else(nowhere))
 }
 
 /// The store of a workspace whose manifest names none: a folder for `project` as it lies at
-/// `workspace`, below `$FORGE_DATA_DIR/releases` or `forge/releases` in the user's data folder. What
-/// another folder calls the same may be a stranger's.
+/// `layout`, below `releases` in the data folder of the user. What another folder calls the same may
+/// be a stranger's.
 ///
 /// # Errors
 /// `Failed` if the user has no home folder.
-pub fn default_url(project: &str, workspace: &Path) -> Result<StoreUrl, Fault> {
-    let workspace = fs::canonicalize(workspace).unwrap_or_else(|_| workspace.to_owned());
+pub fn default_url(project: &str, layout: &Layout) -> Result<StoreUrl, Fault> {
+    let workspace = fs::canonicalize(layout.root()).unwrap_or_else(|_| layout.root().to_owned());
     let digest = Sha256(checksum(workspace.as_os_str().as_encoded_bytes())).short();
     let name = format!("{}-{digest}", folder(project));
-    Ok(StoreUrl::Dir(data_folder()?.join("releases").join(name)))
-}
-
-/// Where forge keeps what is worth keeping of this user: `$FORGE_DATA_DIR`, or `forge` in the
-/// user's data folder.
-///
-/// # Errors
-/// `Failed` if the user has no home folder.
-pub fn data_folder() -> Result<PathBuf, Fault> {
-    data_dir(env::var_os("FORGE_DATA_DIR"))
-}
-
-/// As [`data_folder`], `named` by the user, if not empty.
-fn data_dir(named: Option<OsString>) -> Result<PathBuf, Fault> {
-    match named.filter(|named| !named.is_empty()) {
-        Some(named) => Ok(named.into()),
-        None => etcetera::choose_base_strategy()
-            .map(|base| base.data_dir().join("forge"))
-            .map_err(|error| no_home(&error)),
-    }
+    Ok(StoreUrl::Dir(layout.user().data()?.join("releases").join(name)))
 }
 
 /// `project` as the name of a folder. It may be any text that a manifest or a folder's
@@ -139,9 +111,13 @@ fn folder(project: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Environment, UserFolders};
 
     fn opened(url: &str) -> Result<Arc<dyn Store>, Fault> {
-        open(&StoreUrl::parse(url).unwrap(), &Settings::new("/work space".into()))
+        open(
+            &StoreUrl::parse(url).unwrap(),
+            &Settings::new(Layout::at("/work space".into()), &Environment::default()),
+        )
     }
 
     #[test]
@@ -183,17 +159,16 @@ mod tests {
 
     #[test]
     fn paths_start_at_the_workspace_or_at_home() {
-        let workspace = Path::new("/w");
-        assert_eq!(absolute("r".as_ref(), workspace).unwrap(), Path::new("/w/r"));
-        assert_eq!(absolute("/r".as_ref(), workspace).unwrap(), Path::new("/r"));
-        let home = absolute("~/r".as_ref(), workspace).unwrap();
-        assert!(home.is_absolute() && home.ends_with("r") && !home.starts_with("/w"), "{home:?}");
+        let user = UserFolders::new(&[("HOME", "/h")].into_iter().collect(), None);
+        let layout = Layout::new("/w".into(), user);
+        for (path, found) in [("r", "/w/r"), ("/r", "/r"), ("~/r", "/h/r")] {
+            assert_eq!(absolute(path.as_ref(), &layout).unwrap(), Path::new(found));
+        }
+        assert!(absolute("~/r".as_ref(), &Layout::at("/w".into())).is_err());
     }
 
     #[test]
     fn projects_have_folders_of_their_own_in_the_data_folder() {
-        assert_eq!(data_dir(Some("/d".into())).unwrap(), Path::new("/d"));
-        assert!(data_dir(Some("".into())).unwrap().ends_with("forge"));
         for (project, name) in
             [("plat-telemetry", "plat-telemetry"), ("a b/c", "a-b-c"), ("..", "workspace")]
         {

@@ -147,14 +147,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::Kind;
+    use crate::model::{Environment, Kind, Layout};
 
     fn settings(attempts: u32, backoff: u64, patience: u64) -> Settings {
         Settings {
             attempts,
             backoff: Duration::from_millis(backoff),
             patience: Duration::from_millis(patience),
-            ..Settings::new("/".into())
+            ..Settings::new(Layout::at("/".into()), &Environment::default())
         }
     }
 
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn no_network_is_known_within_two_seconds() {
-        let mut retry = Retry::new(&Settings::new("/".into()));
+        let mut retry = Retry::new(&Settings::new(Layout::at("/".into()), &Environment::default()));
         let waits: Vec<_> = std::iter::from_fn(|| retry.after(failure(Again::Soon)).ok()).collect();
         assert_eq!(waits.len(), 2);
         assert!(waits.iter().sum::<Duration>() < Duration::from_secs(2));
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_server_that_asks_for_too_much_is_given_up_at_once() {
-        let mut retry = Retry::new(&Settings::new("/".into()));
+        let mut retry = Retry::new(&Settings::new(Layout::at("/".into()), &Environment::default()));
         let hour = Again::Later(Some(Duration::from_secs(3600)));
         let fault = retry.after(failure(hour)).unwrap_err();
         assert_eq!(fault.to_string(), "no: the server asks to wait for 3600 s");

@@ -1,14 +1,16 @@
 //! What opening and reading stores depends on besides their URL.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use super::Pending;
+use crate::model::{Environment, Layout};
 
 /// Where relative paths start, and how patient forge is with a network.
 #[derive(Clone)]
 pub struct Settings {
-    /// Relative `dir:` URLs and relative paths given to [`super::Fetcher`] start here.
-    pub workspace: PathBuf,
+    /// The workspace where relative `dir:` URLs and relative paths given to [`super::Fetcher`] start,
+    /// and the home folder where those with `~/` do.
+    pub layout: Layout,
     /// How forge introduces itself to web servers.
     pub user_agent: String,
     /// Refuse everything that would need the network.
@@ -133,9 +135,9 @@ impl Waits {
 impl fmt::Debug for Settings {
     /// Without the environment, where tokens are.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { workspace, offline, logins, .. } = self;
+        let Self { layout, offline, logins, .. } = self;
         let mut shown = f.debug_struct("Settings");
-        shown.field("workspace", workspace).field("offline", offline).field("logins", logins);
+        shown.field("workspace", &layout.root()).field("offline", offline).field("logins", logins);
         shown.finish_non_exhaustive()
     }
 }
@@ -147,10 +149,10 @@ impl fmt::Debug for Waits {
 }
 
 impl Settings {
-    /// The settings that serve people well.
-    pub fn new(workspace: PathBuf) -> Self {
+    /// The settings that serve people well, with what `environment` says of hosts and logins.
+    pub fn new(layout: Layout, environment: &Environment) -> Self {
         Self {
-            workspace,
+            layout,
             user_agent: concat!("forge/", env!("CARGO_PKG_VERSION")).into(),
             offline: false,
             proxies: true,
@@ -159,7 +161,7 @@ impl Settings {
             attempts: 5,
             backoff: Duration::from_millis(300),
             patience: Duration::from_secs(90),
-            environment: environment(),
+            environment: of_hosts(environment),
             logins: Arc::new(Nobody),
             waits: Waits(Arc::new(|_| ())),
             tempo: None,
@@ -167,16 +169,17 @@ impl Settings {
     }
 }
 
-/// The variables of this process that say something of hosts and logins.
-fn environment() -> BTreeMap<String, String> {
+/// The variables that say something of hosts and logins.
+fn of_hosts(environment: &Environment) -> BTreeMap<String, String> {
     const PREFIXES: [&str; 6] = ["AWS_", "FORGE_", "FORGEJO_", "GH_", "GITEA_", "GITHUB_"];
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+    environment
+        .texts()
         .filter(|(name, value)| {
             let is_proxy =
-                name.to_ascii_lowercase().ends_with("_proxy") || name == "REQUEST_METHOD";
+                name.to_ascii_lowercase().ends_with("_proxy") || *name == "REQUEST_METHOD";
             let counts = is_proxy || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
             counts && !value.trim().is_empty()
         })
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }

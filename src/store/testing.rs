@@ -17,7 +17,7 @@ use super::{
     AssetInfo, AssetStream, Published, Release, Settings, Store, Upload, publication::Publication,
     published_digest,
 };
-use crate::model::{Fault, Kind, Sha256};
+use crate::model::{Environment, Fault, Kind, Layout, Sha256};
 
 /// Settings under which retries take milliseconds.
 pub(super) fn settings() -> Settings {
@@ -25,7 +25,7 @@ pub(super) fn settings() -> Settings {
         proxies: false,
         attempts: 4,
         backoff: Duration::from_millis(1),
-        ..Settings::new("/nowhere".into())
+        ..Settings::new(Layout::at("/nowhere".into()), &Environment::default())
     }
 }
 

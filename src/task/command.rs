@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     disk::{MOST_OF_TEXT, read_text},
-    model::{Fault, Kind, shown_url},
+    model::{Environment, Fault, Kind, shown_url},
     process::{Command, CommandLine, Inherit, Shell},
     workspace::{Bindings, Keyring, Places, Task, Template, Text, Workspace},
 };
@@ -61,7 +61,13 @@ impl Ground {
         for (folder, path, may_be_missing) in &task.home.dotenv {
             let path = root.join(folder).join(path.expand(&places));
             let known = |name: &str| env.get(name).cloned();
-            let own = read_dotenv(&path, *may_be_missing, &known, &mut looks_outside);
+            let own = read_dotenv(
+                &path,
+                *may_be_missing,
+                &workspace.environment,
+                &known,
+                &mut looks_outside,
+            );
             for (name, value) in own.map_err(refused)? {
                 unwritten.insert(name.clone());
                 env.entry(name).or_insert(value);
@@ -93,7 +99,13 @@ impl Ground {
         for (file, may_be_missing) in &rendering.task.dotenv {
             let file = self.dir.join(rendering.text(file)?.expand(&self.places));
             let known = |name: &str| of_files.get(name).or_else(|| self.env.get(name)).cloned();
-            let own = read_dotenv(&file, *may_be_missing, &known, &mut looks_outside);
+            let own = read_dotenv(
+                &file,
+                *may_be_missing,
+                renderer.environment(),
+                &known,
+                &mut looks_outside,
+            );
             for (name, value) in own.map_err(refused)? {
                 self.unwritten.insert(name.clone());
                 of_files.entry(name).or_insert(value);
@@ -215,6 +227,7 @@ impl Ground {
 fn read_dotenv(
     file: &Path,
     may_be_missing: bool,
+    environment: &Environment,
     known: &dyn Fn(&str) -> Option<String>,
     looks_outside: &mut bool,
 ) -> Result<Vec<(String, String)>, Fault> {
@@ -229,7 +242,7 @@ fn read_dotenv(
             let outside = |name: &str| {
                 known(name).or_else(|| {
                     asked.set(true);
-                    std::env::var(name).ok()
+                    environment.get(name).map(str::to_owned)
                 })
             };
             let read = dotenv::parse(&text, &outside);

@@ -95,7 +95,7 @@ impl Eye<'_, '_> {
         templates.extend(of_vars.flat_map(|var| var.variable.templates()));
         templates.extend(task.home.late_env.iter().map(|(_, value)| value));
         let is_used = |name: &str| templates.iter().any(|one| one.source().contains(name));
-        let known = self.workspace.environment.iter();
+        let known = self.workspace.seen_variables.iter();
         let known = known.filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)));
         let mut used: Vec<_> =
             known.filter(|(name, value)| !value.is_empty() && is_used(name)).collect();
@@ -127,7 +127,10 @@ impl Eye<'_, '_> {
     fn fingerprint(&self, name: &str) -> String {
         let record = Name::new(name).ok().and_then(|name| {
             let id = ArtifactId { name, platform: self.workspace.platform };
-            cache::Record::read(&self.workspace.layout.record(&id), &SealKey::of_user())
+            cache::Record::read(
+                &self.workspace.layout.record(&id),
+                &SealKey::of_user(self.workspace.layout.user()),
+            )
         });
         record.map_or_else(String::new, |record| record.stamp.fingerprint.to_string())
     }

@@ -76,7 +76,7 @@ impl Ledger {
         let path = layout.state().join("tasks.jsonl");
         let root = layout.root();
         let workspace = path_to_text(&root.canonicalize().unwrap_or_else(|_| root.to_owned()));
-        let (layout, key) = (layout.clone(), SealKey::of_user());
+        let (layout, key) = (layout.clone(), SealKey::of_user(layout.user()));
         Self { path, layout, classes, key, workspace, known: Mutex::default() }
     }
 

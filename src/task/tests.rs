@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use super::{End, Engine, Event, Invocation, Options, Told};
 use crate::{
-    model::{Fault, Kind, Platform},
+    model::{Environment, Fault, Kind, Platform},
     process::{Cancel, Command, CommandLine, CommandRunner, Pending},
     provenance::Classes,
     workspace::{Outside, Workspace, load},
@@ -22,6 +22,7 @@ use crate::{
 /// Pretends: `ok N` takes N ms, `bad N` fails then; being stopped ends both. Stops the whole run
 /// when its time has come.
 struct Pretender<'a> {
+    environment: Environment,
     stop_at: usize,
     cancel: Cancel,
     begun: &'a AtomicUsize,
@@ -31,6 +32,10 @@ struct Pretender<'a> {
 }
 
 impl CommandRunner for Pretender<'_> {
+    fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     fn run<'a>(
         &'a self,
         command: &'a Command,
@@ -117,6 +122,7 @@ fn run(
     let (begun, running, pooled) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new((0, 0)));
     let cancel = Cancel::new();
     let runner = Pretender {
+        environment: Environment::default(),
         stop_at,
         cancel: cancel.clone(),
         begun: &begun,
@@ -161,7 +167,7 @@ proptest! {
     ) {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("versions.yml"), manifest(&shapes)).unwrap();
-        let workspace = load(dir.path(), Platform::host(), &Outside::host(&|_| None))
+        let workspace = load(dir.path(), Platform::host(), &Outside::nothing())
             .unwrap_or_else(|e| panic!("{e:?}"));
         let (ends, done, running, most) = run(&workspace, shapes.len() - 1, jobs, stop_at);
         for (run, ends) in &ends {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::{
-    model::Fault,
+    model::{Environment, Fault},
     process::Pending,
     workspace::{
         Bindings, Each, Over, Renderer, Secret, Task, Template, Text, Var, Variable, Word,
@@ -134,7 +134,9 @@ async fn value(
     let value: Pending<'_, Result<String, Fault>> = Box::pin(async move {
         match secret {
             Secret::Text(text) => renderer.plain(task, text, bindings),
-            Secret::Env(name) => from_environment(&renderer.plain(task, name, bindings)?),
+            Secret::Env(name) => {
+                from_environment(renderer.environment(), &renderer.plain(task, name, bindings)?)
+            }
             Secret::Sh(sh) => witness.printed(&line(sh)?, file).await,
         }
     });
@@ -142,8 +144,8 @@ async fn value(
     witness.secret(&format!("{owner}/{}", var.name), value).await.map_err(within)
 }
 
-fn from_environment(name: &str) -> Result<String, Fault> {
-    std::env::var(name).map_err(|_| {
+fn from_environment(environment: &Environment, name: &str) -> Result<String, Fault> {
+    environment.get(name).map(str::to_owned).ok_or_else(|| {
         let what = format!("the environment variable `{name}`, which holds a secret, is not set");
         Fault::new(crate::model::Kind::Usage, what)
     })

@@ -293,7 +293,7 @@ mod tests {
         for name in ["a.in", "b.in", "made", ".env"] {
             write(name, "old");
         }
-        let workspace = load(&root, Platform::host(), &Outside::host(&|_| None)).unwrap();
+        let workspace = load(&root, Platform::host(), &Outside::nothing()).unwrap();
         let task = &workspace.tasks["all"];
         let wanted = Invocation::new(task, BTreeMap::new(), Vec::new()).unwrap();
         let watch = Watch::of(&workspace, &[wanted]).and(&workspace.layout, &workspace.inputs);

@@ -15,7 +15,7 @@ use super::{
     terminal,
 };
 use crate::{
-    console::Harmless,
+    console::{Console, Harmless},
     model::ActionId,
     report::{Role, Style},
 };
@@ -33,8 +33,8 @@ pub(super) struct Plain<W> {
 
 impl Plain<Harmless<AutoStream<io::Stderr>>> {
     /// To standard error.
-    pub fn stderr(style: Style) -> Self {
-        Self::new(Harmless::new(terminal::stderr(style)), style)
+    pub fn stderr(console: Console, style: Style) -> Self {
+        Self::new(console.guard(terminal::stderr(style)), style)
     }
 }
 

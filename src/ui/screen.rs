@@ -12,7 +12,10 @@ use super::{
     plain::Plain,
     terminal::{Choice, Live},
 };
-use crate::model::{Event, EventSink};
+use crate::{
+    console::Console,
+    model::{Event, EventSink},
+};
 
 /// How often it paints: fast enough to look alive, slow enough to cost nothing.
 const TICK: Duration = Duration::from_millis(100);
@@ -43,10 +46,10 @@ struct State {
 }
 
 /// Opens the screen that was chosen; all it shows goes to standard error.
-pub fn open(choice: &Choice) -> Screen {
+pub fn open(choice: &Choice, console: Console) -> Screen {
     match choice.live {
         Live::Quiet => Screen { shared: None, thread: Mutex::new(None) },
-        Live::Plain => Screen::paint_with(Plain::stderr(choice.stderr), choice.verbose),
+        Live::Plain => Screen::paint_with(Plain::stderr(console, choice.stderr), choice.verbose),
         Live::Bars => Screen::paint_with(Bars::stderr(choice.stderr), choice.verbose),
     }
 }
@@ -159,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_quiet_screen_takes_everything_and_shows_nothing() {
-        let screen = open(&Choice::default());
+        let screen = open(&Choice::default(), Console::default());
         screen.emit(sample::finished(1, "nats"));
         screen.finish();
         assert!(screen.shared.is_none());

@@ -7,7 +7,7 @@ use std::{
 
 use anstream::{AutoStream, ColorChoice};
 
-use crate::report::Style;
+use crate::{model::Environment, report::Style};
 
 /// `--color`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,18 +75,13 @@ pub struct Choice {
 }
 
 impl Surroundings {
-    /// Looks at this process: its environment and where its outputs go.
-    pub fn look() -> Self {
-        let env = |name: &str| std::env::var(name).ok();
-        Self::from(env, columns(&io::stdout()), columns(&io::stderr()))
+    /// `environment`, and where the outputs of this process go.
+    pub fn look(environment: &Environment) -> Self {
+        Self::from(environment, columns(&io::stdout()), columns(&io::stderr()))
     }
 
-    fn from(
-        env: impl Fn(&str) -> Option<String>,
-        stdout: Option<usize>,
-        stderr: Option<usize>,
-    ) -> Self {
-        let given = |name: &str| env(name).filter(|value| !value.is_empty());
+    fn from(environment: &Environment, stdout: Option<usize>, stderr: Option<usize>) -> Self {
+        let given = |name: &str| environment.get(name).filter(|value| !value.is_empty());
         Self {
             stdout,
             stderr,
@@ -163,10 +158,7 @@ mod tests {
     use super::*;
 
     fn around(env: &[(&str, &str)], stdout: Option<usize>, stderr: Option<usize>) -> Surroundings {
-        let value = |name: &str| {
-            env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        };
-        Surroundings::from(value, stdout, stderr)
+        Surroundings::from(&env.iter().copied().collect(), stdout, stderr)
     }
 
     fn chosen(color: Color, env: &[(&str, &str)], stderr: Option<usize>) -> (Live, bool) {

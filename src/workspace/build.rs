@@ -9,7 +9,7 @@ use std::{
 use minijinja::value::Value as Word;
 
 use super::{
-    Build, Environment, Places, Text,
+    Build, Places, SeenEnvironment, Text,
     preset::{self, Recipe},
     template::Scope,
 };
@@ -31,7 +31,7 @@ pub struct Declared<'a> {
     /// `sandbox:`.
     pub is_sandboxed: bool,
     /// Where the values of those are.
-    pub environment: &'a Environment,
+    pub environment: &'a SeenEnvironment,
 }
 
 /// Resolves `build:` of a spec with `source`. What is wrong goes to `found`; then there is no build.

@@ -3,42 +3,43 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use minijinja::value::{Object, Value};
 
-type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
+use crate::model::Environment;
 
-/// A view of environment variables that remembers what was looked at.
-#[derive(Clone)]
-pub struct Environment {
-    lookup: Arc<Lookup>,
+/// A view of environment variables that remembers what was looked at. One that is not UTF-8 counts as
+/// not set.
+#[derive(Clone, Debug)]
+pub struct SeenEnvironment {
+    all: Environment,
     seen: Arc<Mutex<BTreeMap<String, Option<String>>>>,
 }
 
-impl Environment {
-    /// The variables forge was started with. One that is no UTF-8 counts as not set.
+impl SeenEnvironment {
+    /// A view of `all`, of which nothing was looked at yet.
     #[must_use]
-    pub fn host() -> Self {
-        Self::new(|name| std::env::var(name).ok())
+    pub fn new(all: Environment) -> Self {
+        Self { all, seen: Arc::default() }
     }
 
-    /// Variables as `lookup` tells them.
-    pub fn new(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self { lookup: Arc::new(lookup), seen: Arc::default() }
+    /// All variables. Whoever looks at these is not remembered.
+    #[must_use]
+    pub fn all(&self) -> &Environment {
+        &self.all
     }
 
     /// What the variable `name` holds. The look is remembered.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
-        // Such a name is in no environment, and asking the system for it is an error.
+        // Such a name is in no environment, and could not be written down.
         if name.is_empty() || name.contains(['=', '\0']) {
             return None;
         }
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.entry(name.to_owned()).or_insert_with(|| (self.lookup)(name)).clone()
+        seen.entry(name.to_owned()).or_insert_with(|| self.all.get(name).map(str::to_owned)).clone()
     }
 
     /// What was looked at so far, with what it held.
@@ -48,13 +49,7 @@ impl Environment {
     }
 }
 
-impl fmt::Debug for Environment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Environment")
-    }
-}
-
-impl Object for Environment {
+impl Object for SeenEnvironment {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         self.get(key.as_str()?).map(Value::from)
     }

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     disk::{MOST_OF_TEXT, open_file, read_file},
     manifest::{File, MAX_BYTES},
-    model::{Diagnostic, Fault, Kind, Layout, Span},
+    model::{Diagnostic, Fault, Kind, Layout, Span, UserFolders},
     walk::Walker,
 };
 
@@ -45,14 +45,14 @@ fn can_be_on_path(root: &Path) -> Result<&Path, Fault> {
         .hint("move or rename the folder"))
 }
 
-/// The layout of the workspace at `root`.
+/// The layout of the workspace at `root`, for `user`.
 ///
 /// # Errors
 /// When there is no `versions.yml` in it.
-pub fn layout(root: &Path) -> Result<Layout, Fault> {
+pub fn layout(root: &Path, user: &UserFolders) -> Result<Layout, Fault> {
     let root = std::path::absolute(root)
         .map_err(|error| Fault::io(format!("cannot find {}", root.display()), &error))?;
-    let layout = Layout::new(can_be_on_path(&root)?.to_owned());
+    let layout = Layout::new(can_be_on_path(&root)?.to_owned(), user.clone());
     if layout.manifest().exists() {
         return Ok(layout);
     }

@@ -46,7 +46,7 @@ impl From<Fault> for LoadError {
 /// All that is wrong in its files, at once; what is missing in the library; or why files could not
 /// be read.
 pub fn load(root: &Path, platform: Platform, outside: &Outside) -> Result<Workspace, LoadError> {
-    let layout = files::layout(root)?;
+    let layout = files::layout(root, &outside.user)?;
     let manifest_file = files::read(&layout, Path::new(Layout::MANIFEST))?;
     let listed = files::list_specs(&layout)?;
     resolve(layout, &manifest_file, listed, platform, outside)
@@ -56,10 +56,15 @@ pub fn load(root: &Path, platform: Platform, outside: &Outside) -> Result<Worksp
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_text(root: &Path, text: &str, platform: Platform) -> Result<Workspace, LoadError> {
+pub fn load_text(
+    root: &Path,
+    text: &str,
+    platform: Platform,
+    outside: &Outside,
+) -> Result<Workspace, LoadError> {
     let file = File::new(Layout::MANIFEST.into(), text.as_bytes().to_vec(), MAX_BYTES);
-    let (layout, specs) = (Layout::new(root.to_owned()), files::Specs::default());
-    resolve(layout, &file, specs, platform, &Outside::host(&|_| None))
+    let layout = Layout::new(root.to_owned(), outside.user.clone());
+    resolve(layout, &file, files::Specs::default(), platform, outside)
 }
 
 fn resolve(
@@ -168,7 +173,8 @@ fn resolve(
             .chain(looked_at)
             .chain(included.looked_at)
             .collect(),
-        environment: outside.environment.seen(),
+        seen_variables: outside.environment.seen(),
+        environment: outside.environment.all().clone(),
         layout,
     })
 }

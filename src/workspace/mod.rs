@@ -40,7 +40,7 @@ use std::{
     time::Duration,
 };
 
-pub use environment::Environment;
+pub use environment::SeenEnvironment;
 pub use feed::{Feed, Form, Index};
 pub use files::{find_root, lock_text};
 pub use include::{Library, Pinned};
@@ -60,7 +60,8 @@ pub use text::{Places, Text};
 
 use crate::{
     model::{
-        Compression, Digest, Layout, Lock, Name, Platform, Scheme, TagStem, Version, url_secrets,
+        Compression, Digest, Environment, Layout, Lock, Name, Platform, Scheme, TagStem, Version,
+        url_secrets,
     },
     provenance::Trust,
     store::Mode,
@@ -103,7 +104,9 @@ pub struct Workspace {
     /// of them changed, loading again gives the same.
     pub inputs: Vec<PathBuf>,
     /// The environment variables that templates looked at, with what they held.
-    pub environment: BTreeMap<String, Option<String>>,
+    pub seen_variables: BTreeMap<String, Option<String>>,
+    /// All that forge was started with.
+    pub environment: Environment,
 }
 
 impl Subsystem {

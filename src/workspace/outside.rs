@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use minijinja::value::Value as Word;
 
-use super::{Environment, Library, Task};
+use super::{Library, SeenEnvironment, Task};
 use crate::{
     manifest::{HeadDoc, Node, Style},
-    model::{Name, Version},
+    model::{Environment, Name, UserFolders, Version},
     process::SyntaxCheck,
 };
 
@@ -21,7 +21,9 @@ pub type Home = (PathBuf, String);
 /// What loading knows from outside the workspace.
 pub struct Outside<'a> {
     /// The environment variables.
-    pub environment: Environment,
+    pub environment: SeenEnvironment,
+    /// The folders of the user.
+    pub user: UserFolders,
     /// What URLs gave.
     pub library: &'a Library<'a>,
     /// What a command line sets.
@@ -35,16 +37,25 @@ pub struct Outside<'a> {
 }
 
 impl<'a> Outside<'a> {
-    /// This process's environment, and `library`.
-    pub fn host(library: &'a Library<'a>) -> Self {
+    /// An `environment`, a user with these folders, and `library`.
+    pub fn new(environment: &Environment, user: &UserFolders, library: &'a Library<'a>) -> Self {
         Self {
-            environment: Environment::host(),
+            environment: SeenEnvironment::new(environment.clone()),
+            user: user.clone(),
             library,
             assignments: Assignments::new(),
             chosen: BTreeMap::new(),
             current: BTreeMap::new(),
-            syntax_check: SyntaxCheck::on(),
+            syntax_check: SyntaxCheck::off(),
         }
+    }
+
+    /// Nothing outside but the shells of the system.
+    #[cfg(test)]
+    pub fn nothing() -> Self {
+        let shells = [("PATH", "/bin:/usr/bin")].into_iter().collect();
+        let outside = Self::new(&Environment::default(), &UserFolders::default(), &|_| None);
+        Self { syntax_check: SyntaxCheck::on(&shells), ..outside }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::OnceLock};
 use rayon::prelude::*;
 
 use super::{
-    Assignments, Environment, Task,
+    Assignments, SeenEnvironment, Task,
     discover::Pattern,
     extends::{self, Gathered},
     files::SpecFile,
@@ -36,7 +36,7 @@ pub struct Loader<'a> {
     /// What renders templates.
     pub engine: &'a Engine,
     /// What the host says.
-    pub environment: &'a Environment,
+    pub environment: &'a SeenEnvironment,
     /// What a command line sets.
     pub assignments: &'a Assignments,
     /// What the workspace is resolved for.

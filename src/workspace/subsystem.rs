@@ -9,7 +9,7 @@ use std::{
 use minijinja::value::Value as Word;
 
 use super::{
-    Assignments, Build, Environment, Shared, Source, Subsystem, Task, build,
+    Assignments, Build, SeenEnvironment, Shared, Source, Subsystem, Task, build,
     discover::Found,
     feed::Basis,
     names::{binaries, tag},
@@ -33,7 +33,7 @@ pub struct Surroundings<'a> {
     /// Renders templates.
     pub engine: &'a Engine,
     /// What the host says.
-    pub environment: &'a Environment,
+    pub environment: &'a SeenEnvironment,
     /// What a command line sets.
     pub assignments: &'a Assignments,
     /// What the workspace is resolved for.

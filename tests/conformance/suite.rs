@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use forge::{
-    model::{Fault, Kind, Sha256},
+    model::{Environment, Fault, Kind, Layout, Sha256, UserFolders},
     store::{
         AssetStream, Login, Logins, Pending, Published, Receipt, Release, Settings, Store,
         StoreUrl, Upload, open, published_digest,
@@ -39,7 +39,10 @@ pub fn settings(environment: &[(&str, &str)]) -> Settings {
         attempts: 4,
         backoff: Duration::from_millis(1),
         environment: environment.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
-        ..Settings::new("/nowhere".into())
+        ..Settings::new(
+            Layout::new("/nowhere".into(), UserFolders::default()),
+            &Environment::default(),
+        )
     }
 }
 

@@ -18,7 +18,7 @@ use std::{
 };
 
 use forge::{
-    model::{Fault, Kind, Sha256},
+    model::{Environment, Fault, Kind, Layout, Sha256, UserFolders},
     store::{
         self, Login, Logins, Mode, Pending, Published, Receipt, Release, Settings, Store, StoreUrl,
         Tempo, Upload, Waits,
@@ -66,7 +66,10 @@ fn settings() -> Settings {
             upload: Duration::from_millis(60),
             recent: Duration::from_secs(20),
         }),
-        ..Settings::new("/nowhere".into())
+        ..Settings::new(
+            Layout::new("/nowhere".into(), UserFolders::default()),
+            &Environment::default(),
+        )
     }
 }
 

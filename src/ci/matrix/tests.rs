@@ -22,7 +22,7 @@ fn workspaces(platforms: &str, subsystems: &[(String, String)]) -> Workspaces {
         spec(dir.path(), name, more);
     }
     fs::write(dir.path().join("versions.yml"), manifest).unwrap();
-    let outside = Outside::host(&|_| None);
+    let outside = Outside::nothing();
     Workspaces::load(dir.path(), Wanted::All, &outside).unwrap_or_else(|e| panic!("{e:?}"))
 }
 

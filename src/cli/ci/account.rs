@@ -9,11 +9,7 @@ use crate::{
     report::{Align, Cell, Role, Table, human_time, summary_table},
 };
 
-use super::{
-    super::session::{Session, say},
-    stages::Did,
-    voice::Voice,
-};
+use super::{super::session::Session, stages::Did, voice::Voice};
 
 /// Which subsystems were built, published and downloaded.
 #[derive(Default)]
@@ -117,7 +113,7 @@ impl Account {
             actions.add_summary(&summary_table(["stage", "result", "time", "because"], &rows))?;
         }
         if session.flags.json {
-            say(&self.json())?;
+            session.say(&self.json())?;
         }
         Ok(())
     }
@@ -162,7 +158,7 @@ pub(super) fn show_plan(session: &Session, planned: &[Planned]) -> Result<(), Fa
         };
         let stages: Vec<_> = planned.iter().map(stage).collect();
         let document = serde_json::json!({"schema": 1, "stages": stages});
-        return say(&format!("{document:#}\n"));
+        return session.say(&format!("{document:#}\n"));
     }
     let mut table =
         Table::new([("stage", Align::Left), ("runs", Align::Left), ("because", Align::Left)]);
@@ -174,7 +170,7 @@ pub(super) fn show_plan(session: &Session, planned: &[Planned]) -> Result<(), Fa
             Cell::new(Role::Dim, because(planned)),
         ]);
     }
-    say(&table.render(session.stdout_style()))
+    session.say(&table.render(session.stdout_style()))
 }
 
 /// Why a stage runs, and which services it brings up. That those are selected needs no word.

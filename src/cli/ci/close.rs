@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    ci, console,
+    ci,
     git::RemoteTag,
     model::{ArtifactId, Fault, Kind, Name},
     probe::Finding,
@@ -25,7 +25,7 @@ use super::super::{
     misses::Search,
     notes, project,
     run::{Publish, Request, run},
-    session::{Session, Stores, say, surroundings},
+    session::{Session, Stores},
     versions::{self, Versions},
 };
 
@@ -43,9 +43,9 @@ pub(in super::super) fn close(session: &Session, results: &[String]) -> Result<u
     let (workspaces, names) = versions::workspaces(session, &words)?;
     let stores = session.stores(workspaces.any())?;
     let wanted: BTreeSet<ArtifactId> = workspaces.artifacts(&names).collect();
-    let missing = match unasked(&stores) {
+    let missing = match unasked(session, &stores) {
         Some(why) => {
-            say(&match session.flags.json {
+            session.say(&match session.flags.json {
                 true => document(&[]),
                 false => format!("nothing can be missing: {why}\n"),
             })?;
@@ -64,7 +64,7 @@ pub(in super::super) fn close(session: &Session, results: &[String]) -> Result<u
             session.host.runtime()?.block_on(made_here(session, workspaces.any(), &names))?;
         component_notes::keep_current(session, workspaces.any(), &made);
     }
-    let tag = surroundings().tag().filter(|tag| is_project_tag(tag)).map(str::to_owned);
+    let tag = session.surroundings().tag().filter(|tag| is_project_tag(tag)).map(str::to_owned);
     match tag {
         Some(tag) if !stores.private => release_project(session, workspaces, &tag),
         _ => {
@@ -75,8 +75,8 @@ pub(in super::super) fn close(session: &Session, results: &[String]) -> Result<u
 }
 
 /// Why nothing has to be released after this run.
-fn unasked(stores: &Stores) -> Option<String> {
-    match may_publish(&surroundings()) {
+fn unasked(session: &Session, stores: &Stores) -> Option<String> {
+    match may_publish(session.surroundings()) {
         _ if stores.private => Some("versions.yml names no `releases`".into()),
         Permission::Never(why) => Some(why),
         Permission::Yes(_) | Permission::OnRequest(_) => None,
@@ -159,14 +159,14 @@ fn tell(
         let missing: Vec<_> = missing.iter().map(line).collect();
         let document =
             serde_json::json!({ "schema": 1, "complete": rows.is_empty(), "missing": missing });
-        return say(&format!("{document:#}\n"));
+        return session.say(&format!("{document:#}\n"));
     }
-    if let Some(actions) = Actions::of_process().filter(|_| !rows.is_empty()) {
+    if let Some(actions) = Actions::of(&session.host).filter(|_| !rows.is_empty()) {
         actions.add_summary(&summary_table(["missing", "version", "because"], &rows))?;
     }
     match stores.all.first() {
         Some(store) if rows.is_empty() => {
-            say(&format!("all {count} artifacts can be downloaded from {}\n", store.url()))
+            session.say(&format!("all {count} artifacts can be downloaded from {}\n", store.url()))
         }
         _ => Ok(()),
     }
@@ -229,13 +229,13 @@ fn release_project(session: &Session, workspaces: Workspaces, tag: &str) -> Resu
         return ensure::close_as(session, workspaces.layout(), &report, ensure::DONE);
     }
     let (text, code) = project::release_of_ci(session, tag)?;
-    say(&text)?;
+    session.say(&text)?;
     Ok(code)
 }
 
 /// Adds what changed since the last release of the project to the summary of the step.
 fn summarize_changes(session: &Session) -> Result<(), Stop> {
-    let Some(actions) = Actions::of_process() else { return Ok(()) };
+    let Some(actions) = Actions::of(&session.host) else { return Ok(()) };
     let layout = session.layout()?;
     let notes = session.host.runtime()?.block_on(async {
         let runner = session.host.runner(1);
@@ -246,7 +246,7 @@ fn summarize_changes(session: &Session) -> Result<(), Stop> {
     match notes {
         Ok(notes) => Ok(actions.add_summary(&notes.render())?),
         Err(fault) => {
-            console::err(&format!("no notes: {fault}\n"));
+            session.console().err(&format!("no notes: {fault}\n"));
             Ok(())
         }
     }

@@ -11,12 +11,7 @@ use crate::{
     model::{Fault, Kind, Layout},
 };
 
-use super::super::{
-    Stop,
-    choice::CiHost,
-    matrix::USUAL_JOBS,
-    session::{Session, say},
-};
+use super::super::{Stop, choice::CiHost, matrix::USUAL_JOBS, session::Session};
 
 /// The branch that publishes, if the repository does not say.
 const USUAL_BRANCH: &str = "main";
@@ -65,12 +60,12 @@ pub(in super::super) fn init(session: &Session, form: &Form<'_>) -> Result<u8, S
             .into());
     }
     if session.flags.dry_run {
-        say(&file.text)?;
+        session.say(&file.text)?;
         return Ok(0);
     }
     write(&path, &file.text)
         .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
-    say(&format!(
+    session.say(&format!(
         "wrote {}\n\ncommit it; pushes to {} and tags `v*` then publish, pull requests only build and test\n",
         file.path, branch
     ))?;

@@ -17,11 +17,7 @@ use crate::{
     workspace::Workspaces,
 };
 
-use super::{
-    Stop,
-    session::{Session, surroundings},
-    versions,
-};
+use super::{Stop, session::Session, versions};
 use account::{Account, StageReport};
 use stages::{Did, Stages};
 use voice::Voice;
@@ -59,7 +55,7 @@ pub(super) fn ci(session: &Session, wanted: &Wanted<'_>) -> Result<u8, Stop> {
         workspace: workspaces.any(),
         words: &words,
         names: &names,
-        surroundings: &surroundings(),
+        surroundings: &session.surroundings(),
         store: destination(session, &workspaces)?,
         wish: wish(session),
         only,

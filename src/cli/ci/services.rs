@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
+    console::Console,
     model::{Fault, Kind, Name},
     process::Cancel,
     service::{self, State, Watch},
@@ -19,6 +20,7 @@ use super::super::{
 
 /// What has to be ended.
 pub(super) struct Services<'w> {
+    console: Console,
     workspace: &'w Workspace,
     /// What was started here; none if that is all there is.
     started: Option<BTreeSet<Name>>,
@@ -41,6 +43,7 @@ impl<'w> Services<'w> {
         let runs = |name: &&Name| before.get(*name).is_some_and(State::is_running);
         let started = names.iter().filter(|name| !runs(name)).cloned().collect();
         let services = Self {
+            console: session.console(),
             workspace,
             started: (!before.is_empty()).then_some(started),
             is_over: false,
@@ -73,7 +76,10 @@ impl<'w> Services<'w> {
             return Ok(());
         }
         let cancel = self.cancel.patient();
-        service::lower(self.workspace, self.started.as_ref(), &cancel, &note).map(|_| ())
+        service::lower(self.workspace, self.started.as_ref(), &cancel, &|text| {
+            note(self.console, text)
+        })
+        .map(|_| ())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    cache::{Record, Release, SealKey},
+    cache::{Record, Release},
     ci::{Facts, Stage},
     model::{ArtifactId, ArtifactReport, Fault, How, Kind, Name, RunReport},
     report::render_sum,
@@ -103,7 +103,7 @@ impl<'a> Stages<'a> {
         if !report.is_good() {
             return Ok(Did { what: sum, code: report.exit_code() });
         }
-        let verdicts = verify::verdicts(&self.workspaces, self.facts.names);
+        let verdicts = verify::verdicts(self.session, &self.workspaces, self.facts.names);
         if verdicts.iter().all(verify::Verdict::is_good) {
             self.voice.note(&format!("{} verified\n", verdicts.len()))?;
             return Ok(Did::well(format!("{sum}; all verified")));
@@ -226,9 +226,9 @@ impl<'a> Stages<'a> {
     /// What was built here and is not released. Code whose versions are made was built as its last
     /// one, and is another by now.
     fn built_here(&self) -> BTreeSet<Name> {
-        let key = SealKey::of_user();
+        let key = self.session.host.seal_key();
         let is_due = |id: ArtifactId| {
-            let Some(record) = Record::read(&self.workspaces.layout().record(&id), &key) else {
+            let Some(record) = Record::read(&self.workspaces.layout().record(&id), key) else {
                 return false;
             };
             let is_open = match &record.release {

@@ -5,7 +5,7 @@
 
 use crate::{
     ci::Stage,
-    console,
+    console::Console,
     model::{Fault, RunReport},
     report::{CLOSE_GROUP, Role, Style, annotate_fault, open_group},
 };
@@ -17,6 +17,7 @@ use super::super::{
 
 /// Where the pipeline speaks, and how.
 pub(super) struct Voice {
+    console: Console,
     actions: Option<Actions>,
     /// Whether standard output is kept for something else.
     to_stderr: bool,
@@ -27,10 +28,11 @@ pub(super) struct Voice {
 impl Voice {
     /// The voice of this process.
     pub(super) fn of(session: &Session) -> Self {
-        let actions = Actions::of_process();
+        let actions = Actions::of(&session.host);
         let to_stderr = actions.is_some() || session.flags.json;
         let style = if to_stderr { session.stderr_style() } else { session.stdout_style() };
-        Self { actions, to_stderr, quiet: session.flags.quiet, style }
+        let (console, quiet) = (session.console(), session.flags.quiet);
+        Self { console, actions, to_stderr, quiet, style }
     }
 
     /// How what it says is dressed.
@@ -46,10 +48,12 @@ impl Voice {
     /// Says something; whole lines.
     pub(super) fn say(&self, text: &str) -> Result<(), Fault> {
         match self.to_stderr {
-            true => console::err(text),
-            false => say(text)?,
+            true => {
+                self.console.err(text);
+                Ok(())
+            }
+            false => say(self.console, text),
         }
-        Ok(())
     }
 
     /// Says something that `-q` keeps to itself.
@@ -60,7 +64,7 @@ impl Voice {
     /// A stage begins.
     pub(super) fn open(&self, stage: Stage) -> Result<(), Fault> {
         match &self.actions {
-            Some(_) => Self::command(&open_group(stage.name())),
+            Some(_) => self.command(&open_group(stage.name())),
             None => self.note(&format!("{}\n", self.style.paint(Role::Name, stage.name()))),
         }
     }
@@ -68,7 +72,7 @@ impl Voice {
     /// A stage ended.
     pub(super) fn close(&self) -> Result<(), Fault> {
         match &self.actions {
-            Some(_) => Self::command(CLOSE_GROUP),
+            Some(_) => self.command(CLOSE_GROUP),
             None => self.note("\n"),
         }
     }
@@ -76,7 +80,7 @@ impl Voice {
     /// Annotates the run with a failure.
     pub(super) fn annotate(&self, fault: &Fault) -> Result<(), Fault> {
         match &self.actions {
-            Some(_) => Self::command(&annotate_fault(fault)),
+            Some(_) => self.command(&annotate_fault(fault)),
             None => Ok(()),
         }
     }
@@ -88,8 +92,8 @@ impl Voice {
 
     /// Says something to the runner itself.
     #[allow(clippy::unnecessary_wraps, reason = "an arm beside what can fail")]
-    fn command(text: &str) -> Result<(), Fault> {
-        console::err_command(text);
+    fn command(&self, text: &str) -> Result<(), Fault> {
+        self.console.err_command(text);
         Ok(())
     }
 }

@@ -14,17 +14,14 @@ use crate::{
     workspace::{Source, Workspace},
 };
 
-use super::{
-    Stop,
-    session::{Session, say, surroundings},
-};
+use super::{Stop, session::Session};
 use check::{Check, Checks};
 
 /// Examines, and tells. Exit code 1 if something would fail.
 pub(super) fn doctor(session: &Session) -> Result<u8, Stop> {
     let workspace = session.workspace();
     let checks = Checks(session.host.runtime()?.block_on(examine(session, workspace))?);
-    say(&match session.flags.json {
+    session.say(&match session.flags.json {
         true => checks.json(session.platform()),
         false => checks.text(session.platform(), session.stdout_style()),
     })?;
@@ -37,11 +34,11 @@ async fn examine(
     workspace: Result<Workspace, Stop>,
 ) -> Result<Vec<Check>, Stop> {
     let runner = Arc::new(session.host.runner(1));
-    let surroundings = surroundings();
+    let surroundings = session.surroundings();
     let told = Check::new("surroundings", "this run", surroundings.describe());
     let workspace = match workspace {
         Ok(workspace) => workspace,
-        Err(stop) => return Ok(vec![unusable(stop), places::cache(), told]),
+        Err(stop) => return Ok(vec![unusable(stop), places::cache(session.host.user()), told]),
     };
     let mut checks = vec![usable(&workspace)];
     checks.extend(places::of(&workspace));
@@ -89,7 +86,8 @@ async fn git(workspace: &Workspace, runner: &Runner) -> Option<Check> {
     let mut users = workspace.subsystems.values().filter(|it| is_from_git(&it.source));
     let user = users.next()?;
     let root = workspace.layout.root();
-    let Some(program) = find_outside("git", &path_outside(root), root) else {
+    let Some(program) = find_outside("git", &path_outside(&workspace.environment, root), root)
+    else {
         let fault = Fault::new(Kind::Failed, "git is not installed")
             .because(format!("the source of {} is fetched with it", user.name))
             .hint("install git and put it on PATH; until then only what a release has can be had");

@@ -6,7 +6,7 @@ use rustix::fs::{Access, access, statvfs};
 
 use crate::{
     cache::Cache,
-    model::{Fault, Kind},
+    model::{Fault, Kind, UserFolders},
     report::human_size,
     workspace::Workspace,
 };
@@ -22,12 +22,12 @@ const LITTLE: u64 = 1024 * MIB;
 /// The folders that `workspace` needs. That of its stores is theirs to tell of.
 pub(super) fn of(workspace: &Workspace) -> [Check; 2] {
     let own = workspace.layout.forge();
-    [examine(&workspace.layout.display(&own), &own), cache()]
+    [examine(&workspace.layout.display(&own), &own), cache(workspace.layout.user())]
 }
 
 /// The user's cache.
-pub(super) fn cache() -> Check {
-    match Cache::of_user() {
+pub(super) fn cache(user: &UserFolders) -> Check {
+    match Cache::of_user(user) {
         Ok(cache) => examine("your cache", cache.root()),
         Err(fault) => Check::new("folder", "your cache", "nowhere").bad(fault),
     }

@@ -45,7 +45,7 @@ type Opened = Result<Arc<dyn Store>, Fault>;
 fn opened(session: &Session, workspace: &Workspace) -> Vec<(String, Opened)> {
     let settings = session.settings_of_stores(workspace, true);
     if workspace.stores.is_empty() {
-        let store = default_url(&workspace.project, workspace.layout.root())
+        let store = default_url(&workspace.project, &workspace.layout)
             .and_then(|url| open(&url, &settings));
         return vec![("your own".into(), store)];
     }

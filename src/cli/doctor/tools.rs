@@ -17,7 +17,7 @@ type Needs<'a> = BTreeMap<&'a str, Vec<(&'a Name, Option<&'a str>)>>;
 /// A check for each program.
 pub(super) async fn of(workspace: &Workspace, runner: &Runner) -> Vec<Check> {
     let mut checks = Vec::new();
-    let path = path_outside(workspace.layout.root());
+    let path = path_outside(&workspace.environment, workspace.layout.root());
     for (tool, users) in needs(workspace) {
         checks.push(match find_outside(tool, &path, workspace.layout.root()) {
             Some(program) => examine(workspace, runner, (tool, &program), &users).await,
@@ -94,7 +94,10 @@ pub(super) async fn ask(
         inherit: Inherit::of_build([]),
         ..Command::new(CommandLine::Argv(Vec::new()), root)
     };
-    command.env.insert("PATH".into(), path_outside(root).to_string_lossy().into_owned());
+    command.env.insert(
+        "PATH".into(),
+        path_outside(&workspace.environment, root).to_string_lossy().into_owned(),
+    );
     ask_version(runner, &command, &tool.to_string_lossy(), is_enough).await.unwrap_or_default()
 }
 

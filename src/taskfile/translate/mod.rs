@@ -369,7 +369,11 @@ fn matches(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::Platform, taskfile, workspace::load_text};
+    use crate::{
+        model::Platform,
+        taskfile,
+        workspace::{Outside, load_text},
+    };
 
     /// A Taskfile in forge's words, which must be a document that forge takes, and what was remarked.
     fn said(text: &str, tasks: Option<&[String]>) -> (String, Vec<String>) {
@@ -381,7 +385,8 @@ mod tests {
         let translation = translate(&tree, &wish);
         let remarks: Vec<_> = translation.remarks.into_iter().map(|one| one.what).collect();
         if remarks.is_empty() {
-            let loaded = load_text(dir.path(), &translation.text, Platform::host());
+            let loaded =
+                load_text(dir.path(), &translation.text, Platform::host(), &Outside::nothing());
             assert!(loaded.is_ok(), "{}\n{loaded:?}", translation.text);
         }
         (translation.text, remarks)

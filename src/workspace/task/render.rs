@@ -11,7 +11,7 @@ use super::{
     },
     Data, Task, Template,
 };
-use crate::model::{Diagnostic, Fault, Kind, Platform, Span};
+use crate::model::{Diagnostic, Environment, Fault, Kind, Platform, Span};
 
 /// What a word means: a value of any kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,6 +141,11 @@ pub struct Renderer<'w> {
 }
 
 impl<'w> Renderer<'w> {
+    /// What forge was started with.
+    pub fn environment(&self) -> &'w Environment {
+        &self.workspace.environment
+    }
+
     /// What renders for `workspace`.
     pub fn new(workspace: &'w Workspace) -> Self {
         let root = || workspace.layout.root().to_owned();

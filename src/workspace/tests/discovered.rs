@@ -64,7 +64,7 @@ fn versions_yml_may_pin_one_or_all_and_an_invocation_may_choose() {
     assert!(matches!(workspace.subsystems["gcp/run"].scheme, Some(Scheme::Commits(_))));
     let name = Name::new("gcp/run").unwrap();
     let chosen = [(name, Version::new("1.2.3").unwrap())].into();
-    let outside = Outside { chosen, ..Outside::host(&|_| None) };
+    let outside = Outside { chosen, ..Outside::nothing() };
     let chosen = load(sandbox.0.path(), super::on("linux-amd64"), &outside).unwrap();
     let run = &chosen.subsystems["gcp/run"];
     assert_eq!((run.version.as_str(), run.is_chosen), ("1.2.3", true));

@@ -209,9 +209,9 @@ fn variables_know_those_before_them_and_the_environment_is_remembered() {
     ]);
     let workspace = sandbox.workspace();
     assert_eq!(steps(&workspace.subsystems["x"]), ["echo x-b//home/me s no"]);
-    assert_eq!(workspace.environment["HOME"].as_deref(), Some("/home/me"));
-    assert_eq!(workspace.environment["CI"], None);
-    assert_eq!(workspace.environment.len(), 2);
+    assert_eq!(workspace.seen_variables["HOME"].as_deref(), Some("/home/me"));
+    assert_eq!(workspace.seen_variables["CI"], None);
+    assert_eq!(workspace.seen_variables.len(), 2);
 }
 
 #[test]

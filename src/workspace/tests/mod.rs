@@ -8,7 +8,7 @@ mod problems;
 
 use std::fs;
 
-use super::{Environment, LoadError, Outside, Workspace, load};
+use super::{LoadError, Outside, SeenEnvironment, Workspace, load};
 use crate::model::{Platform, Problems};
 
 /// A workspace on disk, written file by file.
@@ -34,8 +34,8 @@ impl Sandbox {
     }
 
     pub fn load_on(&self, platform: &str) -> Result<Workspace, LoadError> {
-        let environment = Environment::new(|name| (name == "HOME").then(|| "/home/me".to_owned()));
-        let outside = Outside { environment, ..Outside::host(&|_| None) };
+        let environment = SeenEnvironment::new([("HOME", "/home/me")].into_iter().collect());
+        let outside = Outside { environment, ..Outside::nothing() };
         load(self.0.path(), on(platform), &outside)
     }
 
