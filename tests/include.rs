@@ -221,7 +221,7 @@ fn urls_that_cannot_be_pinned_are_refused() {
         ("url: https://example.org/x.yml, sha256: abc", "`abc` is no SHA-256 digest"),
         ("url: http://example.org/x.yml, sha256: 00", "unprotected http to this machine only"),
         ("url: ftp://example.org/x.yml, sha256: 00", "`ftp:` is not https"),
-        ("url: x.yml, sha256: 00", "`x.yml` is no URL"),
+        ("url: x.yml, sha256: 00", "`x.yml` is not a URL"),
         ("url: https://example.org/x.yml, file: x.yml", "takes only one of `file`, `url`"),
         ("file: x.yml, sha256: 00", "`sha256` belongs to `url`"),
     ] {

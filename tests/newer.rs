@@ -134,7 +134,7 @@ fn a_version_that_is_named_has_to_be_there() {
     for (words, code, says) in [
         ("bump tool v1.2.1", 2, "did you mean `v1.2.0`?"),
         ("bump tool 1.2.0", 2, "did you mean `v1.2.0`?"),
-        ("bump tool v1..2", 2, "is no valid tag"),
+        ("bump tool v1..2", 2, "is not a valid tag"),
         ("bump tol", 2, "did you mean `tool`?"),
         ("bump other", 2, "`forge bump other VERSION` says which one"),
         ("bump", 2, "--all"),

@@ -37,7 +37,7 @@ fn every_kind_of_problem_is_told_at_once_with_its_place() {
       |
       = help: write subsystems/nospec.yml, or remove the line
 
-    error: group `g` names `goood`, which is no subsystem
+    error: group `g` names `goood`, which is not a subsystem
       --> versions.yml:15:21
        |
     15 | groups: { g: [good, goood] }
@@ -76,7 +76,7 @@ fn every_kind_of_problem_is_told_at_once_with_its_place() {
       |
       = help: remove one of these needs
 
-    error: needsnone needs `god`, which is no subsystem
+    error: needsnone needs `god`, which is not a subsystem
      --> subsystems/needsnone.yml:1:9
       |
     1 | needs: [god]
@@ -100,7 +100,7 @@ fn every_kind_of_problem_is_told_at_once_with_its_place() {
       |
       = help: look for quotes, brackets and keywords that are not closed
 
-    error: this is no valid YAML: mismatched bracket '[' closed by '}'
+    error: this is not valid YAML: mismatched bracket '[' closed by '}'
      --> subsystems/syntax.yml:1:15
       |
     1 | build: { run: [x }

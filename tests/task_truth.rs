@@ -381,7 +381,7 @@ fn modes_of_folders_come_back_and_what_is_no_file_is_told() {
     let tasks = "tasks:\n  gen:\n    inputs: in.txt\n    outputs: dist\n    run: ['rm -rf dist; mkdir -p dist/private; cat in.txt > dist/private/key; chmod 700 dist/private; mkfifo dist/pipe']\n";
     let sandbox = Sandbox::new().head(tasks).script("one", "v1").file("in.txt", "1\n");
     let run = sandbox.forge("gen").succeeds();
-    run.says("made dist/pipe, which is not kept: it is no file, folder or link");
+    run.says("made dist/pipe, which is not kept: it is not a file, folder or link");
     fs::remove_dir_all(sandbox.path("dist")).unwrap();
     sandbox.forge("gen").succeeds().says("restored");
     let mode = fs::metadata(sandbox.path("dist/private")).unwrap().permissions().mode() & 0o7777;

@@ -291,7 +291,7 @@ mod tests {
             (vec![entry("a", "", false), entry("a", "", false)], "is there twice"),
             (vec![entry("a/b/c", "", false), entry("a", "", false)], "lies below another"),
             (vec![file(missing)], "missing: "),
-            (vec![file(itself)], "no regular file"),
+            (vec![file(itself)], "not a regular file"),
         ] {
             let fault = pack(&entries, &folder.path().join("x"), Compression::TarGz).unwrap_err();
             assert!(fault.to_string().contains(why), "{fault}");

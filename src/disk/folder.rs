@@ -136,7 +136,7 @@ impl Folder {
     /// # Errors
     /// If they cannot be changed.
     pub fn set_mode(&self, mode: u32) -> io::Result<()> {
-        let wanted = Mode::from_raw_mode(mode & 0o777);
+        let wanted = Mode::from_raw_mode((mode & 0o777) as _);
         let found = Mode::from_raw_mode(fstat(&self.handle)?.st_mode & 0o777);
         if found == wanted { Ok(()) } else { Ok(fchmod(&self.handle, wanted)?) }
     }
@@ -395,7 +395,7 @@ impl Entry {
         Self {
             kind,
             size: u64::try_from(stat.st_size).unwrap_or_default(),
-            mode: u32::from(stat.st_mode & 0o777),
+            mode: (stat.st_mode & 0o777) as _,
             owner: stat.st_uid,
             modified: stat.st_mtime as _,
         }

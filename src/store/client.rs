@@ -293,7 +293,7 @@ mod tests {
         for (head, why) in [
             ("302 Found", "without saying where it has moved"),
             ("302 Found\nLocation: ftp://example.org/", "it redirects to a `ftp:` URL"),
-            ("302 Found\nLocation: http://", "it redirects to what is no URL"),
+            ("302 Found\nLocation: http://", "it redirects to what is not a URL"),
         ] {
             let server = Server::start(move |_, _| reply(head, b"")).await;
             let fault = get(&server.url).await.err().unwrap().fault;

@@ -168,7 +168,8 @@ impl<'w> Performance<'_, 'w> {
         if is_kept(task) {
             let written = patterns(&scene.rendering, &scene.ground, &task.outputs)?;
             for name in Meant::outputs(dir, &written).special()? {
-                let note = format!("made {name}, which is not kept: it is no file, folder or link");
+                let note =
+                    format!("made {name}, which is not kept: it is not a file, folder or link");
                 self.tell(&scene.label, Event::Note(&note));
             }
             let outputs = record.outputs.iter();

@@ -14,7 +14,8 @@ pub fn check(drafts: &[Draft], known: &BTreeSet<&str>) -> Vec<Diagnostic> {
     for draft in drafts {
         for need in draft.needs.iter().chain(&draft.build_needs) {
             if !known.contains(need.text.as_str()) {
-                let what = format!("{} needs `{}`, which is no subsystem", draft.name, need.text);
+                let what =
+                    format!("{} needs `{}`, which is not a subsystem", draft.name, need.text);
                 let help = suggestion(
                     &need.text,
                     known.iter().copied().filter(|name| *name != draft.name.as_str()),

@@ -216,7 +216,7 @@ fn what_follows_the_end_does_no_harm_while_there_is_one_table() {
     let after = |bytes: &[u8]| [honest.as_slice(), bytes].concat();
     let harmless = [
         after(b"a signature, as some tools put it after what they sign"),
-        after(&[0; 60_000]),
+        after(&vec![0; 60_000]),
         after(b"PK\x05\x06 and no more"),
         commented(7, b"comment"),
         commented(100, b"shorter than it says"),
@@ -238,7 +238,7 @@ fn what_follows_the_end_does_no_harm_while_there_is_one_table() {
         let why = "e.zip is refused: programs find different tables of contents at its end";
         assert_eq!(fault.to_string(), why);
     }
-    let far = after(&[0; 70_000]);
+    let far = after(&vec![0; 70_000]);
     assert!(refusal(&wanting(0, "e"), &far).to_string().contains("before its table of contents"));
 }
 

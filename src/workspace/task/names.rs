@@ -155,7 +155,7 @@ fn wrong_call(names: &Names, task: &Task, call: &Call, is_call: bool) -> Option<
         }
         None => {
             let what = format!(
-                "the task `{}` names `{name}`, which is no task and no subsystem",
+                "the task `{}` names `{name}`, which is neither a task nor a subsystem",
                 task.name
             );
             let help = match names.task(name) {
