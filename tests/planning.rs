@@ -96,6 +96,32 @@ fn a_planted_shell_is_not_started_to_read_commands() {
     assert!(sandbox.beside("started").exists(), "the planted shell would have left a trace");
 }
 
+/// Whoever asks a shell writes down what it can read.
+#[test]
+fn an_unchanged_workspace_starts_no_shell_to_read_commands() {
+    let tasks = |more: &str| format!("versions: {{}}\ntasks: {{ a: 'echo $(date)'{more} }}\n");
+    let sandbox = Sandbox::new().file("versions.yml", &tasks(""));
+    let written = || {
+        let path = sandbox.beside("cache/sound-commands");
+        std::fs::metadata(path).map(|found| std::os::unix::fs::MetadataExt::ino(&found)).ok()
+    };
+    sandbox.forge("list").succeeds();
+    assert_eq!(written(), None);
+    sandbox.forge("check").succeeds();
+    let first = written();
+    assert!(first.is_some());
+    for again in ["check", "run a", "check --all-platforms"] {
+        sandbox.forge(again).succeeds();
+        assert_eq!(written(), first, "{again}");
+    }
+    sandbox.write("versions.yml", &tasks(", b: '(echo)'"));
+    sandbox.forge("check").succeeds();
+    assert_ne!(written(), first, "another command");
+    sandbox.write("versions.yml", &tasks(", b: '(echo'"));
+    sandbox.forge("check").exits(2).says("the shell cannot read this command");
+    sandbox.forge("check").exits(2).says("the shell cannot read this command");
+}
+
 /// What only looks asks no shell: a mistake that only a shell can find stays unfound until `check`.
 #[test]
 fn what_only_looks_asks_no_shell() {

@@ -11,6 +11,7 @@ mod pinned;
 mod proof;
 mod record;
 mod seal;
+mod sound_commands;
 mod transfer;
 mod user;
 
@@ -27,3 +28,4 @@ pub use own::{
 };
 pub use record::{Made, Record, Release};
 pub use seal::SealKey;
+pub use sound_commands::{CommandDigest, MOST_COMMANDS};

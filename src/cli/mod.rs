@@ -46,6 +46,7 @@ mod releases;
 mod run;
 mod services;
 mod session;
+mod shells;
 mod status;
 mod task;
 mod task_log;

@@ -86,7 +86,7 @@ fn tell(session: &Session, found: &[(&Name, Next)]) -> Result<(), Fault> {
         }
         match next {
             Next::Release { label, .. } if found.len() == 1 => {
-                session.say(&format!("{label}\n"))?
+                session.say(&format!("{label}\n"))?;
             }
             Next::Release { label, .. } => session.say(&format!("{name} {label}\n"))?,
             Next::Nothing { .. } => {}

@@ -21,6 +21,7 @@ use super::{
     host::Host,
     included,
     run::Publish,
+    shells::RememberingShells,
     versions::Versions,
 };
 
@@ -75,8 +76,10 @@ impl Session {
         let wishes = ui::Wishes { color, quiet: flags.quiet, verbose: flags.verbose };
         let choice = ui::choose(wishes, &ui::Surroundings::look(host.environment()));
         let may_run = may_run && !flags.dry_run;
-        let syntax_check =
-            if may_run { SyntaxCheck::on(host.environment()) } else { SyntaxCheck::off() };
+        let syntax_check = match may_run {
+            true => SyntaxCheck::by(Arc::new(RememberingShells::of(&host)), host.environment()),
+            false => SyntaxCheck::off(),
+        };
         Self { flags, choice, host, syntax_check }
     }
 

@@ -105,7 +105,7 @@ impl TaskScreen {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         match told.event {
             Event::Command(command) if self.verbose => {
-                self.note(&format!("{}: {command}", told.label))
+                self.note(&format!("{}: {command}", told.label));
             }
             Event::Note(text) if !self.quiet => self.note(&format!("{} {text}", told.label)),
             Event::Command(_) | Event::Note(_) => {}

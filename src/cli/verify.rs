@@ -116,7 +116,7 @@ pub(super) fn examine_all(
     let mut wants = Wants::new(workspace, &commits, workspace.stores.is_empty());
     let examined = wants.of_all(names).into_par_iter().map(|(name, want)| {
         let examined = match want {
-            Ok(want) => examine(workspaces.any(), &want, takes, &key),
+            Ok(want) => examine(workspaces.any(), &want, takes, key),
             Err(fault) => Err(fault.to_string()),
         };
         (ArtifactId { name, platform }, examined)

@@ -98,8 +98,12 @@ impl Inherited {
 
     /// Gives `process` the environment of `command`, with `path` as its PATH.
     pub fn apply(&self, process: &mut std::process::Command, command: &Command, path: &OsStr) {
-        process.env_clear().envs(pairs(&self.of_builds));
+        process.env_clear();
+        if command.inherit != Inherit::Nothing {
+            process.envs(pairs(&self.of_builds));
+        }
         match &command.inherit {
+            Inherit::Nothing => {}
             Inherit::All => drop(process.envs(pairs(&self.others))),
             Inherit::AllBut(names) => {
                 process.envs(pairs(&self.others));

@@ -18,6 +18,8 @@ pub enum Inherit {
     AllBut(BTreeSet<String>),
     /// Those that every build may see, and these.
     Listed(BTreeSet<String>),
+    /// None.
+    Nothing,
 }
 
 impl Inherit {
@@ -44,6 +46,7 @@ impl Inherit {
             Self::All => true,
             Self::AllBut(withheld) => !withheld.contains(name),
             Self::Listed(passed) => passed.contains(name) || every_build_inherits(name),
+            Self::Nothing => false,
         }
     }
 }

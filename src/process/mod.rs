@@ -2,7 +2,7 @@
 //!
 //! - `runner` is the port's implementation for this machine; `supervision` is one command
 //!   from its start to its end.
-//! - Starting: `shell` (is a shell needed?), `syntax` (can it read that?), `program` (what PATH means), `inherit` and
+//! - Starting: `shell` (is a shell needed?), `sound` and `syntax` (can it read that?), `program` (what PATH means), `inherit` and
 //!   `environment` (its variables), `launch`.
 //! - `sandbox` is what a command may write to, `caches` what all builds may.
 //! - Output: `stream` reads it, `output` hands bytes to the `log` and, cut by `lines` and made
@@ -35,6 +35,7 @@ mod program;
 mod runner;
 mod sandbox;
 mod shell;
+mod sound;
 mod strays;
 mod stream;
 mod supervision;
@@ -66,7 +67,7 @@ pub use runner::Runner;
 pub use sandbox::{Sandbox, can_sandbox, sandbox_holds};
 pub use shell::{Shell, is_one_program};
 pub use strays::VARIABLE as MARK;
-pub use syntax::{SyntaxCheck, SyntaxError};
+pub use syntax::{Question, Reading, Shells, SyntaxCheck, SyntaxError, ask_shells};
 
 use crate::model::{Environment, Fault, Secrets, shown_url};
 

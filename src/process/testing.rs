@@ -2,7 +2,25 @@
 
 use std::process::{Command, Stdio};
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Cancel, Question, Runner, Shells, SyntaxError, ask_shells};
 use crate::model::Environment;
+
+/// Asks shells each time.
+#[derive(Debug)]
+pub struct AskingShells;
+
+impl Shells for AskingShells {
+    fn errors(&self, questions: &BTreeSet<Question>) -> BTreeMap<Question, SyntaxError> {
+        // Other tests start processes that carry no mark.
+        let _unmarked = super::children::Unmarked::begin();
+        let runner = Runner::new(environment(), 1, Cancel::new());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let answers = runtime.block_on(ask_shells(&runner, questions.iter().cloned()));
+        answers.into_iter().filter_map(|(asked, answer)| Some((asked, answer?))).collect()
+    }
+}
 
 /// The environment that tests were started with.
 pub fn environment() -> Environment {

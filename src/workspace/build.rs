@@ -9,7 +9,7 @@ use std::{
 use minijinja::value::Value as Word;
 
 use super::{
-    Build, Places, SeenEnvironment, Text,
+    Build, SeenEnvironment, Text,
     preset::{self, Recipe},
     template::Scope,
 };
@@ -160,7 +160,7 @@ fn commands(node: &Node, scope: &Scope, found: &mut Findings) -> Option<Vec<Text
     let mut commands = Vec::new();
     for scalar in node.one_or_many().iter().filter_map(Node::scalar) {
         let command = scope.text(scalar, found)?.trimmed();
-        check_syntax(&Shell::Sh, scope, &command, scalar, found);
+        scope.doubt(&Shell::Sh, &command, scalar, found);
         commands.push(command);
     }
     Some(commands)
@@ -179,36 +179,6 @@ fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
         return None;
     }
     Some(bare(steps))
-}
-
-/// Better told before anything runs than by a shell in the middle of a build. `command` is what `step`
-/// was rendered of.
-pub fn check_syntax(
-    shell: &Shell,
-    scope: &Scope,
-    step: &Text,
-    command: &Scalar,
-    found: &mut Findings,
-) {
-    let text = step.expand(&Places::stand_ins());
-    let Some(error) = scope.syntax_check().error(shell, &text) else { return };
-    let what = format!("the shell cannot read this command: {}", error.why);
-    let help = "look for quotes, brackets and keywords that are not closed";
-    // What is not closed is only noticed at the end.
-    let is_late = ["end of file", "EOF"].iter().any(|end| error.why.contains(end));
-    let text = command.text.as_str();
-    let mut lines = text.split('\n').scan(0, |at, line| {
-        let begin = *at;
-        *at += line.len() + 1;
-        Some(begin + line.len() - line.trim_start().len()..begin + line.trim_end().len())
-    });
-    let line = error.line.filter(|_| text.contains('\n') && !is_late);
-    let line = line.and_then(|line| lines.nth(line.checked_sub(1)?));
-    let bytes = match line.filter(|line| !line.is_empty()) {
-        Some(line) => command.locate(found.text(), line),
-        None => command.bytes.clone(),
-    };
-    found.add(bytes, what, "no shell syntax", help);
 }
 
 fn expand(

@@ -85,13 +85,14 @@ fn resolve(
         Err(wrong) => (Lock::default(), Some(*wrong)),
     };
 
+    let engine = Engine::new().checking(outside.syntax_check.clone());
     let loader = Loader {
         layout: &layout,
         manifest_file,
         manifest: &manifest,
         versions: Versions { stated: &settings.versions, lock: &lock, outside },
         is_listed,
-        engine: &Engine::new().checking(outside.syntax_check.clone()),
+        engine: &engine,
         environment: &outside.environment,
         assignments: &outside.assignments,
         platform,
@@ -135,6 +136,7 @@ fn resolve(
     all_tasks.extend(included.tasks);
     all_tasks.extend(drafts.iter_mut().flat_map(|draft| std::mem::take(&mut draft.tasks)));
     diagnostics.extend(task::twins(&all_tasks));
+    diagnostics.extend(engine.doubts.settle());
     if diagnostics.is_empty() && included.wanted.is_empty() {
         let subsystems = drafts.iter().map(|draft| &draft.name);
         diagnostics.extend(task::check(&all_tasks, subsystems));

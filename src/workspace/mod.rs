@@ -4,6 +4,7 @@
 
 mod build;
 mod discover;
+mod doubts;
 mod environment;
 mod extends;
 mod feed;

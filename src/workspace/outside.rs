@@ -55,7 +55,8 @@ impl<'a> Outside<'a> {
     pub fn nothing() -> Self {
         let shells = [("PATH", "/bin:/usr/bin")].into_iter().collect();
         let outside = Self::new(&Environment::default(), &UserFolders::default(), &|_| None);
-        Self { syntax_check: SyntaxCheck::on(&shells), ..outside }
+        let asking = std::sync::Arc::new(crate::process::testing::AskingShells);
+        Self { syntax_check: SyntaxCheck::by(asking, &shells), ..outside }
     }
 }
 

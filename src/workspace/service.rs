@@ -189,7 +189,7 @@ fn service(
 
 fn command(written: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Text> {
     let command = scope.text(written, found)?.trimmed();
-    build::check_syntax(&Shell::Sh, scope, &command, written, found);
+    scope.doubt(&Shell::Sh, &command, written, found);
     Some(command)
 }
 

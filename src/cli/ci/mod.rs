@@ -55,7 +55,7 @@ pub(super) fn ci(session: &Session, wanted: &Wanted<'_>) -> Result<u8, Stop> {
         workspace: workspaces.any(),
         words: &words,
         names: &names,
-        surroundings: &session.surroundings(),
+        surroundings: session.surroundings(),
         store: destination(session, &workspaces)?,
         wish: wish(session),
         only,

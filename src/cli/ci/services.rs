@@ -77,7 +77,7 @@ impl<'w> Services<'w> {
         }
         let cancel = self.cancel.patient();
         service::lower(self.workspace, self.started.as_ref(), &cancel, &|text| {
-            note(self.console, text)
+            note(self.console, text);
         })
         .map(|_| ())
     }

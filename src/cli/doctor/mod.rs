@@ -46,7 +46,7 @@ async fn examine(
     checks.extend(tools::of(&workspace, &runner).await);
     checks.push(sandbox());
     checks.push(told);
-    checks.extend(stores::of(session, &workspace, &surroundings).await);
+    checks.extend(stores::of(session, &workspace, surroundings).await);
     Ok(checks)
 }
 

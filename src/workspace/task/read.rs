@@ -239,7 +239,7 @@ impl<'e> Reader<'_, 'e, '_> {
     pub(super) fn tried_command(&mut self, scalar: &Scalar) -> Template {
         let is_guess = self.is_guessed(&scalar.text);
         if let Some(command) = self.scope.tried(scalar, is_guess, self.found) {
-            build::check_syntax(&self.shell, &self.scope, &command.trimmed(), scalar, self.found);
+            self.scope.doubt(&self.shell, &command.trimmed(), scalar, self.found);
         }
         Template(scalar.clone())
     }

@@ -7,7 +7,7 @@ use minijinja::value::Value as Word;
 
 use super::{
     super::{
-        Places, Text, build,
+        Places, Text,
         template::{
             Scope, look_at, unknown, variable as first_name, words_of, words_of_expression,
         },
@@ -189,7 +189,7 @@ fn tried(
         }
         Variable::Sh(Template(line)) | Variable::Secret(Secret::Sh(Template(line))) => {
             if let Some(command) = scope.tried(line, is_guess(&line.text), found) {
-                build::check_syntax(shell, scope, &command.trimmed(), line, found);
+                scope.doubt(shell, &command.trimmed(), line, found);
             }
             Word::from(STAND_IN)
         }

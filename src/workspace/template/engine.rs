@@ -11,7 +11,7 @@ use minijinja::{
     value::{FunctionArgs, FunctionResult, Rest, ValueKind, ValueOrKwargs},
 };
 
-use crate::process::SyntaxCheck;
+use crate::{process::SyntaxCheck, workspace::doubts::Doubts};
 
 use super::{
     constants, functions, guards,
@@ -30,8 +30,8 @@ pub type Growth = fn(&[Value]) -> u64;
 pub struct Engine {
     environment: Environment<'static>,
     total: Arc<Total>,
-    /// What checks the syntax of the commands that it renders.
-    pub syntax_check: SyntaxCheck,
+    /// The commands that it rendered and only a shell can judge.
+    pub doubts: Doubts,
 }
 
 impl Default for Engine {
@@ -51,10 +51,10 @@ impl Engine {
         Self::charging(Total::without_end())
     }
 
-    /// The same, where `check` reads the commands.
+    /// The same, where `syntax_check` judges the commands.
     #[must_use]
     pub fn checking(self, syntax_check: SyntaxCheck) -> Self {
-        Self { syntax_check, ..self }
+        Self { doubts: Doubts::new(syntax_check), ..self }
     }
 
     fn charging(total: Total) -> Self {
@@ -73,7 +73,7 @@ impl Engine {
         environment.set_syntax(syntax.expect("delimiters that differ and are not empty are valid"));
         let total = Arc::new(total);
         guards::add(&mut environment, &total);
-        let mut engine = Self { environment, total, syntax_check: SyntaxCheck::off() };
+        let mut engine = Self { environment, total, doubts: Doubts::default() };
         engine.format_as_shells_do();
         functions::add(&mut engine);
         engine

@@ -22,11 +22,11 @@ pub use unknown::{STAND_IN, unknown};
 use words::{long_expression, paths, words_of_work};
 pub use words::{look_at, mentions, variable, words_of, words_of_expression};
 
-use super::Text;
+use super::{Places, Text};
 use crate::{
     manifest::{Findings, Scalar},
     model::{Diagnostic, Span, suggestion},
-    process::SyntaxCheck,
+    process::Shell,
 };
 
 /// How long rendered text may be, in bytes.
@@ -68,9 +68,9 @@ impl<'e> Scope<'e> {
         scope
     }
 
-    /// What checks the syntax of commands.
-    pub fn syntax_check(&self) -> &SyntaxCheck {
-        &self.engine.syntax_check
+    /// Has `shell` judge `command`, which was rendered to `text`, once all is resolved.
+    pub fn doubt(&self, shell: &Shell, text: &Text, command: &Scalar, found: &Findings) {
+        self.engine.doubts.add(shell, &text.expand(&Places::stand_ins()), command, found);
     }
 
     /// Adds words; one that is there already gets another meaning.
