@@ -103,9 +103,8 @@ fn resolve(
         include::follow(&layout, &around, outside.library, &manifest.include, &mut found)?;
     let loaded = loader.load(&listed.files)?;
 
-    let mut diagnostics = Vec::new();
+    let mut diagnostics = included.diagnostics;
     let mut texts = BTreeMap::from([(manifest_file.path.clone(), manifest_file.text.clone())]);
-    diagnostics.extend(included.diagnostics);
     texts.extend(included.files.into_iter().map(|file| (file.path, file.text)));
     let mut drafts = Vec::new();
     let mut families: BTreeMap<String, Vec<Name>> = BTreeMap::new();
