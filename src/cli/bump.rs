@@ -14,7 +14,7 @@ use crate::{
     },
     process::CommandRunner,
     report::{Align, Cell, Role, Table, render_warning},
-    workspace::{Source, Subsystem, Workspace},
+    workspace::{Documents, Source, Subsystem, Workspace},
 };
 
 use super::{
@@ -83,11 +83,13 @@ struct Desk<'w> {
     session: &'w Session,
     workspace: &'w Workspace,
     pins: &'w Pins,
+    documents: &'w Documents,
 }
 
 /// Pins other versions: all of them that there are to pin, or none.
 pub(super) fn bump(session: &Session, words: &Words) -> Result<u8, Stop> {
-    let workspace = session.workspace()?;
+    let documents = session.documents()?;
+    let workspace = session.workspace_of(&documents)?;
     if session.flags.locked && !session.flags.dry_run {
         return Err(Fault::new(Kind::Usage, "cannot change what is pinned")
             .because("--locked forbids it")
@@ -96,7 +98,8 @@ pub(super) fn bump(session: &Session, words: &Words) -> Result<u8, Stop> {
     let path = workspace.layout.manifest();
     let bytes = read_file(&path, MOST_OF_TEXT)
         .map_err(|error| Fault::io(format!("cannot read {}", path.display()), &error))?;
-    let desk = Desk { session, workspace: &workspace, pins: &Pins::read(bytes)? };
+    let desk =
+        Desk { session, documents: &documents, workspace: &workspace, pins: &Pins::read(bytes)? };
     let steps = match words.named() {
         (name, _) if words.revert => desk.earlier(name)?,
         (Some(name), Some(version)) => desk.to(name, version)?,
@@ -222,7 +225,8 @@ impl<'w> Desk<'w> {
     fn take(&self, steps: Agenda<'w>) -> Result<u8, Stop> {
         let Agenda { mut steps, idle, failed } = steps;
         if !steps.is_empty() {
-            let next = self.session.workspaces_at(&chosen(&steps)?, &Versions::new())?;
+            let next =
+                self.session.resolved_at(self.documents, &chosen(&steps)?, &Versions::new())?;
             self.session.host.runtime()?.block_on(async {
                 lock_commits(&self.session.host.runner(AT_ONCE), &mut steps, next.any()).await
             })?;

@@ -44,7 +44,9 @@ fn publish(
     terms: &Terms,
     (publish, done): (Publish, &str),
 ) -> Result<u8, Stop> {
-    let mut workspaces = Arc::new(session.workspaces()?);
+    let documents = session.documents()?;
+    let (chosen, current) = (Versions::new(), Versions::new());
+    let mut workspaces = Arc::new(session.resolved_at(&documents, &chosen, &current)?);
     let mut names = select(workspaces.any(), words)?;
     let request = Request { workspaces: workspaces.clone(), names: &names, publish };
     if session.flags.dry_run {
@@ -61,7 +63,7 @@ fn publish(
     }
     if !versions.is_empty() {
         // What a version is goes into what is built.
-        workspaces = Arc::new(session.workspaces_at(&Versions::new(), &versions)?);
+        workspaces = Arc::new(session.resolved_at(&documents, &chosen, &versions)?);
     }
     let request = Request { workspaces: workspaces.clone(), names: &names, publish };
     let outcome = session.host.runtime()?.block_on(run(session, request))?;

@@ -12,7 +12,9 @@ use crate::{
     report::Style,
     store::{self, Store, StoreUrl, Waits},
     ui,
-    workspace::{Assignments, Library, Outside, Wanted, Workspace, Workspaces, find_root, load},
+    workspace::{
+        Assignments, Documents, Library, Outside, Wanted, Workspace, Workspaces, find_root,
+    },
 };
 
 use super::{
@@ -123,12 +125,21 @@ impl Session {
 
     /// The workspace, loaded and checked, as one platform has it.
     pub(super) fn workspace(&self) -> Result<Workspace, Stop> {
-        let layout = self.layout()?;
-        let workspace = included::loaded(self, &layout, |library| {
-            load(layout.root(), self.platform(), &self.outside(library))
+        self.workspace_of(&self.documents()?)
+    }
+
+    /// [`Self::workspace`], of `documents` that were read before.
+    pub(super) fn workspace_of(&self, documents: &Documents) -> Result<Workspace, Stop> {
+        let workspace = included::loaded(self, documents.layout(), |library| {
+            documents.resolve(self.platform(), &self.outside(library))
         })?;
         self.mask_urls_of(&workspace);
         Ok(workspace)
+    }
+
+    /// The files of the workspace, read now.
+    pub(super) fn documents(&self) -> Result<Documents, Fault> {
+        Documents::read(self.layout()?.root(), self.host.user())
     }
 
     /// Masks from here on what is secret in the URLs of `workspace`.
@@ -138,9 +149,19 @@ impl Session {
         }
     }
 
-    fn mask_urls_of_all(&self, workspaces: Workspaces) -> Workspaces {
+    /// What `documents` mean for every platform to work for, with what `choose` makes of what is outside.
+    fn resolved(
+        &self,
+        documents: &Documents,
+        choose: impl Fn(&mut Outside),
+    ) -> Result<Workspaces, Stop> {
+        let workspaces = included::loaded(self, documents.layout(), |library| {
+            let mut outside = self.outside(library);
+            choose(&mut outside);
+            Workspaces::resolve(documents, self.wanted(), &outside)
+        })?;
         workspaces.wanted().iter().for_each(|platform| self.mask_urls_of(workspaces.of(*platform)));
-        workspaces
+        Ok(workspaces)
     }
 
     /// The workspace, loaded and checked, for every platform to work for.
@@ -155,23 +176,25 @@ impl Session {
         chosen: &Versions,
         current: &Versions,
     ) -> Result<Workspaces, Stop> {
-        let layout = self.layout()?;
-        included::loaded(self, &layout, |library| {
-            let (chosen, current) = (chosen.clone(), current.clone());
-            let outside = Outside { chosen, current, ..self.outside(library) };
-            Workspaces::load(layout.root(), self.wanted(), &outside)
+        self.resolved_at(&self.documents()?, chosen, current)
+    }
+
+    /// [`Self::workspaces_at`], of `documents` that were read before.
+    pub(super) fn resolved_at(
+        &self,
+        documents: &Documents,
+        chosen: &Versions,
+        current: &Versions,
+    ) -> Result<Workspaces, Stop> {
+        self.resolved(documents, |outside| {
+            outside.chosen.clone_from(chosen);
+            outside.current.clone_from(current);
         })
-        .map(|workspaces| self.mask_urls_of_all(workspaces))
     }
 
     /// [`Self::workspaces`], with variables that the command line sets.
     pub(super) fn workspaces_with(&self, set: &Assignments) -> Result<Workspaces, Stop> {
-        let layout = self.layout()?;
-        included::loaded(self, &layout, |library| {
-            let outside = Outside { assignments: set.clone(), ..self.outside(library) };
-            Workspaces::load(layout.root(), self.wanted(), &outside)
-        })
-        .map(|workspaces| self.mask_urls_of_all(workspaces))
+        self.resolved(&self.documents()?, |outside| outside.assignments.clone_from(set))
     }
 
     /// How the stores and fetches of `workspace` behave.

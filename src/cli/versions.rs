@@ -45,7 +45,8 @@ pub(super) fn workspaces(
     words: &[String],
 ) -> Result<(Workspaces, BTreeSet<Name>), Stop> {
     let (words, chosen) = chosen(words)?;
-    let workspaces = session.workspaces_at(&chosen, &Versions::new())?;
+    let documents = session.documents()?;
+    let workspaces = session.resolved_at(&documents, &chosen, &Versions::new())?;
     let names = select(workspaces.any(), &words)?;
     let workspace = workspaces.any();
     let is_unknown =
@@ -60,7 +61,7 @@ pub(super) fn workspaces(
     if last.is_empty() {
         return Ok((workspaces, names));
     }
-    Ok((session.workspaces_at(&chosen, &last)?, names))
+    Ok((session.resolved_at(&documents, &chosen, &last)?, names))
 }
 
 /// The last versions of `subsystems` that the remote has, asked in one go. Outside of a repository

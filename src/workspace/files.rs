@@ -130,9 +130,13 @@ impl Specs {
     }
 
     /// Every path that loading the workspace at `layout` depends on, absolute.
-    pub fn inputs(self, layout: &Layout) -> Vec<PathBuf> {
+    pub fn inputs(&self, layout: &Layout) -> Vec<PathBuf> {
         let specs = self.files.iter().map(|spec| layout.root().join(&spec.path));
-        [layout.manifest(), layout.lock()].into_iter().chain(specs).chain(self.looked_at).collect()
+        [layout.manifest(), layout.lock()]
+            .into_iter()
+            .chain(specs)
+            .chain(self.looked_at.iter().cloned())
+            .collect()
     }
 
     fn take(&mut self, layout: &Layout, file_name: &str, is_folder: bool) {

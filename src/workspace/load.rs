@@ -1,4 +1,4 @@
-//! From a folder to a workspace: reads its files, makes every check, and tells all
+//! From documents to a workspace: works out what they mean, makes every check, and tells all
 //! that is wrong at once.
 
 use std::{
@@ -7,8 +7,10 @@ use std::{
 };
 
 use super::{
-    Outside, Workspace, files, graph,
-    include::{self, Pinned},
+    Outside, Workspace,
+    documents::{Documents, Parsed},
+    graph,
+    include::{self, Included, Pinned},
     service, settings,
     specs::Loader,
     subsystem::Draft,
@@ -17,8 +19,8 @@ use super::{
     version::Versions,
 };
 use crate::{
-    manifest::{File, Findings, MAX_BYTES, ManifestDoc, parse_lock, read_manifest},
-    model::{Fault, Kind, Layout, Lock, Name, Platform, Problems},
+    manifest::{Findings, ManifestDoc},
+    model::{Diagnostic, Fault, Kind, Layout, Name, Platform, Problems},
     store::Mode,
 };
 
@@ -46,13 +48,10 @@ impl From<Fault> for LoadError {
 /// All that is wrong in its files, at once; what is missing in the library; or why files could not
 /// be read.
 pub fn load(root: &Path, platform: Platform, outside: &Outside) -> Result<Workspace, LoadError> {
-    let layout = files::layout(root, &outside.user)?;
-    let manifest_file = files::read(&layout, Path::new(Layout::MANIFEST))?;
-    let listed = files::list_specs(&layout)?;
-    resolve(layout, &manifest_file, listed, platform, outside)
+    Documents::read(root, &outside.user)?.resolve(platform, outside)
 }
 
-/// [`load`], where `text` is what stands in `versions.yml`; no file of the workspace is read.
+/// [`load`], where `text` is what stands in `versions.yml`; no other file but the lock is read.
 ///
 /// # Errors
 /// As [`load`].
@@ -62,35 +61,46 @@ pub fn load_text(
     platform: Platform,
     outside: &Outside,
 ) -> Result<Workspace, LoadError> {
-    let file = File::new(Layout::MANIFEST.into(), text.as_bytes().to_vec(), MAX_BYTES);
-    let layout = Layout::new(root.to_owned(), outside.user.clone());
-    resolve(layout, &file, files::Specs::default(), platform, outside)
+    Documents::of_text(root, text, &outside.user)?.resolve(platform, outside)
+}
+
+impl Documents {
+    /// What the files mean for `platform`. Reads none of them again.
+    ///
+    /// # Errors
+    /// All that is wrong in them, at once; or what is missing in the library.
+    pub fn resolve(&self, platform: Platform, outside: &Outside) -> Result<Workspace, LoadError> {
+        resolve(self, platform, outside)
+    }
+
+    /// What is wrong, with the texts that it is in.
+    fn problems(&self, diagnostics: Vec<Diagnostic>, included: &Included) -> LoadError {
+        let manifest = &self.manifest.file;
+        let mut texts = BTreeMap::from([(manifest.path.clone(), manifest.text.clone())]);
+        let files = included.files.iter().map(|parsed| &parsed.file);
+        texts.extend(files.map(|file| (file.path.clone(), file.text.clone())));
+        texts.extend(self.specs.iter().flat_map(|spec| spec.parsed.file.texts()));
+        texts.insert(PathBuf::from(Layout::LOCK), self.lock.text.clone());
+        LoadError::Problems(Problems::gather(diagnostics, texts))
+    }
 }
 
 fn resolve(
-    layout: Layout,
-    manifest_file: &File,
-    listed: files::Specs,
+    documents: &Documents,
     platform: Platform,
     outside: &Outside,
 ) -> Result<Workspace, LoadError> {
-    let mut found = Findings::new(manifest_file);
-    let manifest = read_manifest(manifest_file, &mut found);
+    let Documents { layout, manifest: Parsed { doc: manifest, .. }, listed, .. } = documents;
+    let mut found = documents.manifest.findings();
     // Without any versions read, specs would all be told to lack one.
     let is_listed = !manifest.versions.is_empty() || found.is_empty();
-    let settings = settings::resolve(&manifest, &mut found);
-    let lock_text = files::lock_text(&layout)?;
-    let (lock, wrong_lock) = match parse_lock(&lock_text) {
-        Ok(lock) => (lock, None),
-        Err(wrong) => (Lock::default(), Some(*wrong)),
-    };
-
+    let settings = settings::resolve(manifest, &mut found);
     let engine = Engine::new().checking(outside.syntax_check.clone());
     let loader = Loader {
-        layout: &layout,
-        manifest_file,
-        manifest: &manifest,
-        versions: Versions { stated: &settings.versions, lock: &lock, outside },
+        layout,
+        manifest_file: &documents.manifest.file,
+        manifest,
+        versions: Versions { stated: &settings.versions, lock: &documents.lock.lock, outside },
         is_listed,
         engine: &engine,
         environment: &outside.environment,
@@ -99,19 +109,16 @@ fn resolve(
     };
     let tasks = loader.tasks(&mut found);
     let around = loader.surroundings();
-    let included =
-        include::follow(&layout, &around, outside.library, &manifest.include, &mut found)?;
-    let loaded = loader.load(&listed.files)?;
+    let mut included =
+        include::follow(documents, &around, outside.library, &manifest.include, &mut found)?;
+    let loaded = loader.load(&listed.files, &documents.specs)?;
 
-    let mut diagnostics = included.diagnostics;
-    let mut texts = BTreeMap::from([(manifest_file.path.clone(), manifest_file.text.clone())]);
-    texts.extend(included.files.into_iter().map(|file| (file.path, file.text)));
+    let mut diagnostics = std::mem::take(&mut included.diagnostics);
     let mut drafts = Vec::new();
     let mut families: BTreeMap<String, Vec<Name>> = BTreeMap::new();
     let mut looked_at = Vec::new();
     for (spec, listed) in loaded.into_iter().zip(&listed.files) {
         diagnostics.extend(spec.diagnostics);
-        texts.extend(spec.file.texts());
         if spec.is_family {
             let names = spec.drafts.iter().map(|draft| draft.name.clone());
             families.insert(listed.name.clone(), names.collect());
@@ -124,7 +131,7 @@ fn resolve(
     names.sort_unstable();
     names.dedup();
     loader.check_versions(&names, &mut found);
-    let groups = groups(&manifest, &drafts, families, &names, &mut found);
+    let groups = groups(manifest, &drafts, families, &names, &mut found);
     diagnostics.splice(0..0, found.diagnostics);
     let pinned = settings.versions.keys().map(Name::as_str);
     let known = pinned.chain(names.iter().copied()).collect();
@@ -132,7 +139,7 @@ fn resolve(
     diagnostics.extend(service::check(&drafts, &known));
     diagnostics.extend(listed.misplaced.iter().cloned());
     let mut all_tasks = tasks;
-    all_tasks.extend(included.tasks);
+    all_tasks.append(&mut included.tasks);
     all_tasks.extend(drafts.iter_mut().flat_map(|draft| std::mem::take(&mut draft.tasks)));
     diagnostics.extend(task::twins(&all_tasks));
     diagnostics.extend(engine.doubts.settle());
@@ -140,10 +147,9 @@ fn resolve(
         let subsystems = drafts.iter().map(|draft| &draft.name);
         diagnostics.extend(task::check(&all_tasks, subsystems));
     }
-    diagnostics.extend(wrong_lock);
-    texts.insert(PathBuf::from(Layout::LOCK), lock_text);
+    diagnostics.extend(documents.lock.wrong.clone());
     if !diagnostics.is_empty() {
-        return Err(LoadError::Problems(Problems::gather(diagnostics, texts)));
+        return Err(documents.problems(diagnostics, &included));
     }
     if !included.wanted.is_empty() {
         return Err(LoadError::Wanted(included.wanted));
@@ -156,27 +162,27 @@ fn resolve(
     }
     Ok(Workspace {
         platform,
-        project: project(&manifest, &layout),
+        project: project(manifest, layout),
         stores: settings.stores,
         platforms: if settings.platforms.is_empty() { vec![platform] } else { settings.platforms },
         runners: settings.runners,
         repository: settings.repository,
         trust: settings.trust,
-        mode: mode(&manifest),
-        output: manifest.head.output.map(|word| word.text),
+        mode: mode(manifest),
+        output: manifest.head.output.as_ref().map(|word| word.text.clone()),
         groups,
         subsystems,
         tasks: all_tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),
-        lock,
+        lock: documents.lock.lock.clone(),
         inputs: listed
-            .inputs(&layout)
+            .inputs(layout)
             .into_iter()
             .chain(looked_at)
             .chain(included.looked_at)
             .collect(),
         seen_variables: outside.environment.seen(),
         environment: outside.environment.all().clone(),
-        layout,
+        layout: layout.clone(),
     })
 }
 

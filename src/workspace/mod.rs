@@ -4,6 +4,7 @@
 
 mod build;
 mod discover;
+mod documents;
 mod doubts;
 mod environment;
 mod extends;
@@ -41,6 +42,7 @@ use std::{
     time::Duration,
 };
 
+pub use documents::Documents;
 pub use environment::SeenEnvironment;
 pub use feed::{Feed, Form, Index};
 pub use files::{find_root, lock_text};

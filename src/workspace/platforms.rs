@@ -1,9 +1,9 @@
 //! One workspace for several platforms: resolved once for each that is worked for, and for
 //! this machine's, on which the tools of a build have to run.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
-use super::{LoadError, Outside, Subsystem, Workspace, load};
+use super::{Documents, LoadError, Outside, Subsystem, Workspace};
 use crate::model::{ArtifactId, Layout, Name, Platform};
 
 /// Which platforms are worked for.
@@ -23,19 +23,23 @@ pub struct Workspaces {
 }
 
 impl Workspaces {
-    /// Loads the workspace at `root`, with what this invocation chooses.
+    /// Resolves `documents`, with what this invocation chooses.
     ///
     /// # Errors
-    /// As [`load`].
-    pub fn load(root: &Path, wanted: Wanted, outside: &Outside) -> Result<Self, LoadError> {
+    /// As [`Documents::resolve`].
+    pub fn resolve(
+        documents: &Documents,
+        wanted: Wanted,
+        outside: &Outside,
+    ) -> Result<Self, LoadError> {
         let host = Platform::host();
-        let mut all = BTreeMap::from([(host, load(root, host, outside)?)]);
+        let mut all = BTreeMap::from([(host, documents.resolve(host, outside)?)]);
         let wanted = match wanted {
             Wanted::One(platform) => vec![platform],
             Wanted::All => all[&host].platforms.clone(),
         };
         for platform in wanted.iter().filter(|platform| **platform != host) {
-            all.insert(*platform, load(root, *platform, outside)?);
+            all.insert(*platform, documents.resolve(*platform, outside)?);
         }
         Ok(Self { wanted, all })
     }

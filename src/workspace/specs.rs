@@ -1,4 +1,4 @@
-//! All specs of a workspace, read and resolved; side by side where there are many.
+//! All specs of a workspace, resolved; side by side where there are many.
 
 use std::{path::PathBuf, sync::OnceLock};
 
@@ -7,19 +7,16 @@ use rayon::prelude::*;
 use super::{
     Assignments, SeenEnvironment, Task,
     discover::Pattern,
-    extends::{self, Gathered},
+    documents::{MANY_SPECS, ParsedSpec},
     files::SpecFile,
     subsystem::{self, Draft, Identity, Surroundings},
     template::Engine,
     version::{Current, Stated, Versions, stated_scheme},
 };
 use crate::{
-    manifest::{File, Findings, ManifestDoc, Scalar, Sp, SpecDoc, read_spec},
+    manifest::{File, Findings, ManifestDoc, Scalar, Sp, SpecDoc},
     model::{Diagnostic, Fault, Layout, Name, Platform, Version, nearest},
 };
-
-/// Below this many specs, threads cost more than they save.
-const MANY_SPECS: usize = 64;
 
 /// What specs are loaded with.
 pub struct Loader<'a> {
@@ -43,10 +40,8 @@ pub struct Loader<'a> {
     pub platform: Platform,
 }
 
-/// One spec, read and resolved as far as possible.
+/// One spec, resolved as far as possible.
 pub struct LoadedSpec {
-    /// Its file.
-    pub file: File,
     /// What came out: one subsystem, or as many as were discovered; none if the file's name is
     /// no name of a subsystem.
     pub drafts: Vec<Draft>,
@@ -65,40 +60,42 @@ fn stand_in() -> Sp<Current> {
 }
 
 impl Loader<'_> {
-    /// Loads `specs`, in their order.
+    /// Resolves `specs`, which are `listed` so, in their order.
     ///
     /// # Errors
-    /// When a file cannot be read.
-    pub fn load(&self, specs: &[SpecFile]) -> Result<Vec<LoadedSpec>, Fault> {
+    /// When a folder cannot be listed.
+    pub fn load(
+        &self,
+        listed: &[SpecFile],
+        specs: &[ParsedSpec],
+    ) -> Result<Vec<LoadedSpec>, Fault> {
         if specs.len() < MANY_SPECS {
-            specs.iter().map(|spec| self.spec(spec, specs)).collect()
+            listed.iter().zip(specs).map(|(listed, spec)| self.spec(listed, spec)).collect()
         } else {
-            specs.par_iter().map(|spec| self.spec(spec, specs)).collect()
+            let both = listed.par_iter().zip(specs);
+            both.map(|(listed, spec)| self.spec(listed, spec)).collect()
         }
     }
 
-    fn spec(&self, spec: &SpecFile, specs: &[SpecFile]) -> Result<LoadedSpec, Fault> {
-        let Gathered { file, mut looked_at, diagnostics } =
-            extends::read(self.layout, spec, specs)?;
-        if !diagnostics.is_empty() {
-            // Without what it extends, too much would be told of the rest.
-            let (drafts, is_family) = (Vec::new(), false);
-            return Ok(LoadedSpec { file, drafts, is_family, looked_at, diagnostics });
-        }
-        let mut found = Findings::new(&file);
+    fn spec(&self, spec: &SpecFile, read: &ParsedSpec) -> Result<LoadedSpec, Fault> {
+        let mut found = read.parsed.findings();
+        let mut looked_at = read.looked_at.clone();
+        let Some(doc) = &read.parsed.doc else {
+            let (drafts, is_family, diagnostics) = (Vec::new(), false, found.diagnostics);
+            return Ok(LoadedSpec { drafts, is_family, looked_at, diagnostics });
+        };
         let mut in_manifest = Findings::new(self.manifest_file);
-        let doc = read_spec(&file, &mut found);
         let in_spec = doc.version.as_ref().and_then(|doc| stated_scheme(doc, &mut found));
         let is_family = doc.discover.is_some();
         let (identities, listed) = match &doc.discover {
-            Some(shape) => self.family(spec, shape, &doc, in_spec.as_ref(), &mut found)?,
+            Some(shape) => self.family(spec, shape, doc, in_spec.as_ref(), &mut found)?,
             None => (self.single(spec, in_spec.as_ref(), &mut found), Vec::new()),
         };
         looked_at.extend(listed);
         let mut drafts = Vec::new();
         for identity in &identities {
             let around = self.surroundings();
-            drafts.push(subsystem::resolve(identity, &doc, &around, &mut found, &mut in_manifest));
+            drafts.push(subsystem::resolve(identity, doc, &around, &mut found, &mut in_manifest));
             // What is wrong with one of a family is wrong with all: once is enough.
             if is_family && !(found.is_empty() && in_manifest.is_empty()) {
                 break;
@@ -106,7 +103,7 @@ impl Loader<'_> {
         }
         let mut diagnostics = found.diagnostics;
         diagnostics.extend(in_manifest.diagnostics);
-        Ok(LoadedSpec { file, drafts, is_family, looked_at, diagnostics })
+        Ok(LoadedSpec { drafts, is_family, looked_at, diagnostics })
     }
 
     /// The subsystem that `spec` is called as.

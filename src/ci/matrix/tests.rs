@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use proptest::prelude::*;
 
 use super::*;
-use crate::workspace::{Outside, Wanted};
+use crate::workspace::{Documents, Outside, Wanted};
 
 fn spec(root: &Path, name: &str, more: &str) {
     let text = format!("build: {{ run: 'true' }}\n{more}");
@@ -23,7 +23,8 @@ fn workspaces(platforms: &str, subsystems: &[(String, String)]) -> Workspaces {
     }
     fs::write(dir.path().join("versions.yml"), manifest).unwrap();
     let outside = Outside::nothing();
-    Workspaces::load(dir.path(), Wanted::All, &outside).unwrap_or_else(|e| panic!("{e:?}"))
+    let documents = Documents::read(dir.path(), &outside.user).unwrap();
+    Workspaces::resolve(&documents, Wanted::All, &outside).unwrap_or_else(|e| panic!("{e:?}"))
 }
 
 fn small(platforms: &str) -> Workspaces {

@@ -11,19 +11,23 @@
 mod errand;
 mod origin;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 pub use origin::{Library, Pinned};
 
 use super::{
-    Task, files,
+    Task,
+    documents::{Documents, Parsed},
     subsystem::{Surroundings, file_scope},
     task::{self, Home},
     template::Scope,
 };
 use crate::{
-    manifest::{File, Findings, IncludeDoc, MAX_BYTES, TaskFileDoc, read_task_file},
-    model::{Diagnostic, Fault, Layout, Span, suggestion},
+    manifest::{Findings, IncludeDoc, TaskFileDoc},
+    model::{Diagnostic, Fault, Span, suggestion},
 };
 use errand::{Errand, Stand};
 use origin::Origin;
@@ -39,7 +43,7 @@ pub struct Included {
     /// What is wrong with what was read.
     pub diagnostics: Vec<Diagnostic>,
     /// The files that were read.
-    pub files: Vec<File>,
+    pub files: Vec<Arc<Parsed<TaskFileDoc>>>,
     /// Paths that were looked at, absolute.
     pub looked_at: Vec<PathBuf>,
     /// What is still to be fetched.
@@ -51,13 +55,13 @@ pub struct Included {
 /// # Errors
 /// When a file that is there cannot be read.
 pub fn follow(
-    layout: &Layout,
+    documents: &Documents,
     around: &Surroundings,
     library: &Library,
     written: &[IncludeDoc],
     found: &mut Findings,
 ) -> Result<Included, Fault> {
-    let mut follower = Follower { layout, around, library, included: Included::default() };
+    let mut follower = Follower { documents, around, library, included: Included::default() };
     if written.is_empty() {
         return Ok(follower.included);
     }
@@ -83,7 +87,7 @@ pub fn follow(
 }
 
 struct Follower<'a> {
-    layout: &'a Layout,
+    documents: &'a Documents,
     around: &'a Surroundings<'a>,
     library: &'a Library<'a>,
     included: Included,
@@ -91,25 +95,28 @@ struct Follower<'a> {
 
 impl Follower<'_> {
     /// The file that `errand` leads to; nothing if there is none to read.
-    fn open(&mut self, errand: &Errand) -> Result<Option<File>, Fault> {
+    fn open(&mut self, errand: &Errand) -> Result<Option<Arc<Parsed<TaskFileDoc>>>, Fault> {
+        let root = self.documents.layout.root();
         match &errand.origin {
-            Origin::Url(pinned) => Ok(match (self.library)(pinned.sha256) {
-                Some(bytes) => Some(File::new(pinned.shown.clone().into(), bytes, MAX_BYTES)),
+            Origin::Url(pinned) => match (self.library)(pinned.sha256) {
+                Some(bytes) => {
+                    self.documents.fetched_task_file(&pinned.shown, pinned.sha256, bytes).map(Some)
+                }
                 None => {
                     self.included.wanted.push(pinned.clone());
-                    None
+                    Ok(None)
                 }
-            }),
+            },
             Origin::File(path) => {
-                let absolute = self.layout.root().join(path);
+                let absolute = root.join(path);
                 let is_folder = absolute.is_dir();
                 let path = if is_folder { path.join("tasks.yml") } else { path.clone() };
-                let absolute = self.layout.root().join(&path);
+                let absolute = root.join(&path);
                 self.included.looked_at.push(absolute.clone());
                 if errand.stand.chain.contains(&path) {
                     self.tell(errand.cycle(&path));
                 } else if absolute.is_file() {
-                    return files::read(self.layout, &path).map(Some);
+                    return self.documents.task_file(&path).map(Some);
                 } else if !errand.optional || absolute.exists() {
                     self.tell(missing(errand, &path, is_folder, absolute.exists()));
                 }
@@ -122,12 +129,12 @@ impl Follower<'_> {
         self.included.diagnostics.push(diagnostic);
     }
 
-    /// Reads `file`, which `errand` led to: takes its tasks, and returns the errands of its own.
-    fn read(&mut self, errand: &Errand, file: File) -> Vec<Errand> {
-        let mut found = Findings::new(&file);
-        let doc = read_task_file(&file, &mut found);
-        let (tasks, scope) = self.tasks(errand, &doc, &mut found);
-        let more = errand::errands(&doc.include, &errand.within(&file.path), &scope, &mut found);
+    /// Resolves the file that `errand` led to: takes its tasks, and returns the errands of its own.
+    fn read(&mut self, errand: &Errand, parsed: Arc<Parsed<TaskFileDoc>>) -> Vec<Errand> {
+        let (mut found, doc) = (parsed.findings(), &parsed.doc);
+        let (tasks, scope) = self.tasks(errand, doc, &mut found);
+        let more =
+            errand::errands(&doc.include, &errand.within(&parsed.file.path), &scope, &mut found);
         let (is_good, diagnostics) = (found.is_empty(), found.diagnostics);
         if is_good {
             let unknown = errand
@@ -144,7 +151,7 @@ impl Follower<'_> {
         }
         self.included.diagnostics.extend(diagnostics);
         self.included.tasks.extend(tasks);
-        self.included.files.push(file);
+        self.included.files.push(parsed);
         more
     }
 

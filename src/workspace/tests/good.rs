@@ -6,7 +6,10 @@ use super::{NATS, Sandbox, TELEMETRY, on};
 use crate::{
     model::{Name, Sha256, Version},
     provenance::Trust,
-    workspace::{Source, Subsystem, Text, UpstreamDigest, find_root, starter},
+    workspace::{
+        Documents, Outside, Source, Subsystem, Text, UpstreamDigest, Wanted, Workspaces, find_root,
+        starter,
+    },
 };
 
 /// The subsystem `x` of a workspace that only has this spec.
@@ -314,4 +317,37 @@ fn the_shells_own_braces_stay() {
         );
         assert_eq!(steps(&subsystem(&spec)), [format!("{command}; ls {{{{ src }}}}")]);
     }
+}
+
+#[test]
+fn files_are_read_once_for_all_platforms_and_versions() {
+    let manifest = "versions: {a: v1.0.0, b: {scheme: date}}\nplatforms: [linux-amd64, linux-arm64, darwin-amd64, darwin-arm64]\ninclude: {more: more.yml}\n";
+    let spec = "binary: x\nsource: {archive: 'https://x.y/{{ version }}-{{ platform }}.tar.gz', sha256: HASH}\nbuild: {run: make}\n";
+    let spec = spec.replace("HASH", &"0".repeat(64));
+    let own = "extends: a\nbinary: y\n";
+    let sandbox = Sandbox::new(&[
+        ("versions.yml", manifest),
+        ("subsystems/a.yml", &spec),
+        ("subsystems/b.yml", own),
+        ("more.yml", "tasks: {t: 'echo {{ os }}'}\n"),
+    ]);
+    let outside = Outside::nothing();
+    let documents = Documents::read(sandbox.0.path(), &outside.user).unwrap();
+    let first = documents.resolve(on("linux-amd64"), &outside).unwrap();
+    for file in ["versions.yml", "subsystems/a.yml", "subsystems/b.yml", "more.yml"] {
+        sandbox.write(file, b"- changed since");
+    }
+    let all = Workspaces::resolve(&documents, Wanted::All, &outside).unwrap();
+    assert_eq!(all.wanted().len(), 4);
+    for platform in all.wanted() {
+        let workspace = all.of(*platform);
+        let url = format!("{:?}", workspace.subsystems["a"].source);
+        assert!(url.contains(&format!("v1.0.0-{platform}.tar.gz")), "{url}");
+        assert!(workspace.tasks.contains_key("more:t"));
+        assert_eq!(workspace.inputs, first.inputs);
+    }
+    let current = [(Name::new("b").unwrap(), Version::new("2026.1.1").unwrap())].into();
+    let outside = Outside { current, ..Outside::nothing() };
+    let later = documents.resolve(on("linux-amd64"), &outside).unwrap();
+    assert_eq!(later.subsystems["b"].version.as_str(), "2026.1.1");
 }

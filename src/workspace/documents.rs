@@ -1,0 +1,189 @@
+//! The files of a workspace, read and parsed once. What they mean for a platform, at versions and with
+//! variables is worked out by [`Documents::resolve`], as often as it is needed.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rayon::prelude::*;
+
+use super::{
+    extends::{self, Gathered},
+    files::{self, SpecFile, Specs},
+};
+use crate::{
+    manifest::{
+        File, Findings, MAX_BYTES, ManifestDoc, SpecDoc, TaskFileDoc, parse_lock, read_manifest,
+        read_spec, read_task_file,
+    },
+    model::{Diagnostic, Fault, Layout, Lock, Sha256, UserFolders},
+};
+
+/// Below this many specs, threads cost more than they save.
+pub(super) const MANY_SPECS: usize = 64;
+
+/// The files of a workspace, as they were read.
+#[derive(Debug)]
+pub struct Documents {
+    pub(super) layout: Layout,
+    pub(super) manifest: Parsed<ManifestDoc>,
+    /// What the folder of specs holds, and the specs in that order.
+    pub(super) listed: Specs,
+    pub(super) specs: Vec<ParsedSpec>,
+    pub(super) lock: ParsedLock,
+    /// Files of tasks, by their paths or what URLs gave: which there are turns out as they are resolved.
+    task_files: Mutex<BTreeMap<TaskFileKey, Arc<Parsed<TaskFileDoc>>>>,
+}
+
+/// A file of tasks: its path, as messages show it, and its digest if a URL gave it.
+type TaskFileKey = (PathBuf, Option<Sha256>);
+
+/// A file, and what it says.
+#[derive(Debug)]
+pub struct Parsed<D> {
+    /// The file.
+    pub file: File,
+    /// What it says.
+    pub doc: D,
+    /// What is wrong with how it is written.
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<D> Parsed<D> {
+    fn of(file: File, read: impl FnOnce(&File, &mut Findings) -> D) -> Self {
+        let mut found = Findings::new(&file);
+        let doc = read(&file, &mut found);
+        let diagnostics = found.diagnostics;
+        Self { file, doc, diagnostics }
+    }
+
+    /// What was found in it so far.
+    pub fn findings(&self) -> Findings<'_> {
+        let mut found = Findings::new(&self.file);
+        found.diagnostics.clone_from(&self.diagnostics);
+        found
+    }
+}
+
+/// A spec with what it extends.
+#[derive(Debug)]
+pub struct ParsedSpec {
+    /// What it says; nothing if something that it extends cannot be had.
+    pub parsed: Parsed<Option<SpecDoc>>,
+    /// Other files that were read or looked for, absolute.
+    pub looked_at: Vec<PathBuf>,
+}
+
+/// `forge.lock`.
+#[derive(Debug)]
+pub struct ParsedLock {
+    /// Its text.
+    pub text: String,
+    /// What it pins.
+    pub lock: Lock,
+    /// Why it cannot be read.
+    pub wrong: Option<Diagnostic>,
+}
+
+impl Documents {
+    /// Reads the workspace at `root`, for `user`.
+    ///
+    /// # Errors
+    /// When there is none, or a file cannot be read. What is wrong in the files comes out as they are
+    /// resolved.
+    pub fn read(root: &Path, user: &UserFolders) -> Result<Self, Fault> {
+        let layout = files::layout(root, user)?;
+        let manifest = files::read(&layout, Path::new(Layout::MANIFEST))?;
+        let listed = files::list_specs(&layout)?;
+        Self::of(layout, manifest, listed)
+    }
+
+    /// The workspace at `root` where `text` is what stands in `versions.yml`, and without specs.
+    ///
+    /// # Errors
+    /// When `forge.lock` cannot be read.
+    pub fn of_text(root: &Path, text: &str, user: &UserFolders) -> Result<Self, Fault> {
+        let file = File::new(Layout::MANIFEST.into(), text.as_bytes().to_vec(), MAX_BYTES);
+        Self::of(Layout::new(root.to_owned(), user.clone()), file, Specs::default())
+    }
+
+    fn of(layout: Layout, manifest: File, listed: Specs) -> Result<Self, Fault> {
+        let specs = &listed.files;
+        let spec = |own: &SpecFile| ParsedSpec::read(&layout, own, specs);
+        let specs: Result<_, Fault> = match specs.len() {
+            ..MANY_SPECS => specs.iter().map(spec).collect(),
+            _ => specs.par_iter().map(spec).collect(),
+        };
+        Ok(Self {
+            manifest: Parsed::of(manifest, read_manifest),
+            specs: specs?,
+            lock: ParsedLock::read(&layout)?,
+            listed,
+            layout,
+            task_files: Mutex::default(),
+        })
+    }
+
+    /// Where things are.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The file of tasks at `path`, relative to the workspace.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn task_file(&self, path: &Path) -> Result<Arc<Parsed<TaskFileDoc>>, Fault> {
+        self.parsed_once((path.to_owned(), None), || files::read(&self.layout, path))
+    }
+
+    /// The file of tasks that a URL gave, which messages show as `shown`.
+    pub(super) fn fetched_task_file(
+        &self,
+        shown: &str,
+        sha256: Sha256,
+        bytes: Vec<u8>,
+    ) -> Result<Arc<Parsed<TaskFileDoc>>, Fault> {
+        let key = (PathBuf::from(shown), Some(sha256));
+        self.parsed_once(key, || Ok(File::new(shown.into(), bytes, MAX_BYTES)))
+    }
+
+    fn parsed_once(
+        &self,
+        key: TaskFileKey,
+        file: impl FnOnce() -> Result<File, Fault>,
+    ) -> Result<Arc<Parsed<TaskFileDoc>>, Fault> {
+        let mut known = self.task_files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(parsed) = known.get(&key) {
+            return Ok(parsed.clone());
+        }
+        let parsed = Arc::new(Parsed::of(file()?, read_task_file));
+        known.insert(key, parsed.clone());
+        Ok(parsed)
+    }
+}
+
+impl ParsedSpec {
+    fn read(layout: &Layout, own: &SpecFile, specs: &[SpecFile]) -> Result<Self, Fault> {
+        let Gathered { file, looked_at, diagnostics } = extends::read(layout, own, specs)?;
+        let parsed = match diagnostics.is_empty() {
+            true => Parsed::of(file, |file, found| Some(read_spec(file, found))),
+            // Without what it extends, too much would be told of the rest.
+            false => Parsed { file, doc: None, diagnostics },
+        };
+        Ok(Self { parsed, looked_at })
+    }
+}
+
+impl ParsedLock {
+    fn read(layout: &Layout) -> Result<Self, Fault> {
+        let text = files::lock_text(layout)?;
+        let (lock, wrong) = match parse_lock(&text) {
+            Ok(lock) => (lock, None),
+            Err(wrong) => (Lock::default(), Some(*wrong)),
+        };
+        Ok(Self { text, lock, wrong })
+    }
+}
