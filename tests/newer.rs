@@ -438,7 +438,7 @@ fn a_scheme_and_a_stale_digest_are_told() {
 fn what_newer_says_is_checked() {
     for (newer, says) in [
         ("{ url: 'http://127.0.0.1:9/x', pattern: '(' }", "not a regular expression"),
-        ("{ url: 'ftp://x', pattern: x }", "no URL that forge can ask"),
+        ("{ url: 'ftp://x', pattern: x }", "not a URL that forge can ask"),
         ("{ url: 'http://127.0.0.1:9/x' }", "pattern"),
         ("{ github: nowhere }", "OWNER/REPO"),
         ("{ tags: x, tag: fixed }", "does not say its version"),
