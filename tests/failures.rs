@@ -204,6 +204,10 @@ fn garbage_in_what_forge_remembers_costs_work_and_nothing_else() {
     std::thread::sleep(std::time::Duration::from_millis(120));
     sandbox.all_are("fresh");
     for garbage in [&b""[..], b"\0\0\0", b"forge-record 1 x\n{}", b"\xff\xfe garbage: [\n\n"] {
+        // More is known than when it was installed.
+        let touched = std::fs::File::open(sandbox.path(".forge/installed/hello/hello")).unwrap();
+        touched.set_modified(std::time::UNIX_EPOCH).unwrap();
+        sandbox.forge("ensure").succeeds();
         for path in [".forge/state/artifacts/hello", ".forge/state/snapshot"] {
             assert!(sandbox.path(path).exists(), "{path} moved: this test looks elsewhere");
             crate::support::overwrite(&sandbox.path(path), garbage);

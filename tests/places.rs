@@ -161,6 +161,7 @@ fn a_fifo_is_refused_and_not_waited_for() {
     // What only remembers is as good as not there.
     let sandbox = Sandbox::with_store().script("hello", "v1");
     sandbox.forge("ensure").succeeds();
+    std::fs::create_dir_all(sandbox.path(".forge/state/artifacts")).unwrap();
     fifo(&sandbox.path(".forge/state/artifacts/hello"));
     fifo(&sandbox.beside("event"));
     let forge = sandbox.forge("ensure");
@@ -259,4 +260,15 @@ fn containers_that_share_a_workspace_leave_each_others_work_alone() {
     fs::write(sandbox.path("go"), "").unwrap();
     assert!(first.wait().unwrap().success());
     assert_eq!(sandbox.run_binary("slow"), "slow\n");
+}
+
+#[test]
+fn an_event_that_cannot_be_read_is_told_once() {
+    let sandbox = Sandbox::new().script("hello", "v1");
+    for words in ["plan", "ensure"] {
+        let forge = sandbox.forge(words).env("GITHUB_ACTIONS", "true");
+        let run = forge.env("GITHUB_EVENT_PATH", sandbox.beside("event")).succeeds();
+        let told = run.stderr().matches("cannot read the event of the workflow").count();
+        assert_eq!(told, 1, "{words}: {run}");
+    }
 }

@@ -105,8 +105,10 @@ fn an_unchanged_workspace_starts_no_shell_to_read_commands() {
         let path = sandbox.beside("cache/sound-commands");
         std::fs::metadata(path).map(|found| std::os::unix::fs::MetadataExt::ino(&found)).ok()
     };
-    sandbox.forge("list").succeeds();
-    assert_eq!(written(), None);
+    for look in ["list", "completions:words -- run", "run a --dry-run"] {
+        sandbox.forge(look).succeeds();
+        assert_eq!(written(), None, "{look}");
+    }
     sandbox.forge("check").succeeds();
     let first = written();
     assert!(first.is_some());

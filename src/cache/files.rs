@@ -19,7 +19,7 @@ use std::{
 };
 
 use crate::{
-    disk::{Folder, Staging, read_file},
+    disk::{Folder, StagedFile, Staging, read_file},
     model::{BinaryName, Fault, FileStat, Fingerprint, Kind, Sha256, UserFolders},
 };
 
@@ -27,7 +27,7 @@ use super::{
     proof::{self, Unproven},
     record::{MAX_BYTES, Record},
     seal::SealKey,
-    transfer::{Transfer, Transfers},
+    transfer::{self, Transfer, Transfers},
 };
 
 /// Nothing in the cache takes this long to make.
@@ -239,15 +239,13 @@ impl Cache {
         let to = self.file_path(sha256);
         let known = record.files.get(&**name).copied();
         let keep = || -> io::Result<Option<FileStat>> {
-            let staging = self.stage()?;
             let file = Folder::open(from)?.open_file(name.as_ref())?;
-            let half_made = Path::new("file");
-            match self.transfers.transfer(&file, known, staging.folder(), half_made)? {
-                Transfer::Changed => return Ok(None),
-                Transfer::Done(_) => staging.folder().rename(half_made, root, &to)?,
+            let new = StagedFile::new(root, Path::new(HALF_MADE), transfer::MODE)?;
+            match self.transfers.transfer_into(&file, known, new.file())? {
+                Transfer::Changed => Ok(None),
+                // Renaming changes what `stat` says.
+                Transfer::Done(_) => Ok(Some(FileStat::of(&new.place(root, &to)?.metadata()?))),
             }
-            // Renaming has changed what `stat` says.
-            Ok(Some(FileStat::of(&root.open_file(&to)?.metadata()?)))
         };
         let cannot_keep = || format!("cannot keep {name} in the cache at {}", to.display());
         match keep() {

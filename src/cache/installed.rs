@@ -1,8 +1,9 @@
 //! What is installed in a workspace: looking at it, proving it, replacing it.
 //!
-//! The stamp beside the binaries says what they are; the record in `.forge/state`, sealed by this
-//! user's forge, says that forge put them there, and under which `stat` data they were last hashed.
-//! Without such a record only `forge.lock` can vouch for what lies there.
+//! The stamp beside the binaries says what they are. The record beside them, sealed by this user's
+//! forge, says that forge put them there, and under which `stat` data they were last hashed; what was
+//! learned since then stands in a newer record in `.forge/state`. Without such a record only
+//! `forge.lock` can vouch for what lies there.
 //!
 //! Everything is put into place below a handle of the workspace's folder, and no link in the way is
 //! followed.
@@ -60,7 +61,7 @@ pub enum Installed {
 pub struct Place {
     /// The folder with binaries and stamp.
     pub folder: PathBuf,
-    /// The file with the record.
+    /// The file with the record, if more is known than when it was installed.
     pub record: PathBuf,
 }
 
@@ -69,11 +70,20 @@ impl Place {
     pub fn of(layout: &Layout, id: &ArtifactId) -> Self {
         Self { folder: layout.installed_artifact(id), record: layout.record(id) }
     }
+
+    /// What is known of what was installed here last, if forge with this `key` installed it.
+    pub fn known(&self, key: &SealKey) -> Option<Record> {
+        Record::read(&self.record, key).or_else(|| self.came_with(key))
+    }
+
+    fn came_with(&self, key: &SealKey) -> Option<Record> {
+        Record::read(&self.folder.join(CAME_WITH), key)
+    }
 }
 
 /// Looks at what is installed, by `stat` alone where that is enough. Writes nothing.
 pub fn inspect(place: &Place, key: &SealKey) -> Installed {
-    match Record::read(&place.record, key) {
+    match place.known(key) {
         Some(record) if stats(&place.folder, &record.stamp).as_ref() == Ok(&record.files) => {
             Installed::Intact { record, is_ours: true, relearned: false }
         }
@@ -86,7 +96,7 @@ pub fn inspect(place: &Place, key: &SealKey) -> Installed {
 
 /// Works out the SHA-256 of everything that is installed, whatever `stat` says. Writes nothing.
 pub fn rehash(place: &Place, key: &SealKey) -> Installed {
-    prove(place, Record::read(&place.record, key), &Sums::new(), key)
+    prove(place, place.known(key), &Sums::new(), key)
 }
 
 /// Compares the files with their stamp, by their `sums` if those are known and right.
@@ -108,12 +118,9 @@ fn prove(place: &Place, known: Option<Record>, sums: &Sums, key: &SealKey) -> In
     };
     // What the old record knows of the release and of the build's length stays true
     // as long as it speaks of the same artifact. Whoever was killed right after the exchange
-    // left the record that came with the artifact.
+    // left the newer record of what was there before.
     let is_same = |record: &Record| record.stamp == stamp;
-    let came_with_it = || {
-        let record = Record::read(&place.folder.join(CAME_WITH), key);
-        record.filter(is_same)
-    };
+    let came_with_it = || place.came_with(key).filter(is_same);
     let known = known.filter(is_same);
     let relearned = known.as_ref().is_none_or(|record| record.files != files);
     match known.or_else(came_with_it) {
@@ -173,8 +180,8 @@ fn stat_of(folder: &Path, name: &str) -> Result<FileStat, String> {
 /// also on disk, sealed with `key`.
 ///
 /// Killed before the exchange, the old artifact is untouched; killed after it, the next
-/// look finds an outdated record, proves the new artifact by its own stamp, and takes what else is
-/// known of it from the record that came with it.
+/// look may find a newer record of the old one, proves the new artifact by its own stamp, and takes
+/// what else is known of it from the record that came with it.
 pub fn install(
     layout: &Layout,
     id: &ArtifactId,
@@ -183,7 +190,7 @@ pub fn install(
     key: &SealKey,
 ) -> Result<Record, Fault> {
     let place = Place::of(layout, id);
-    let before = Record::read(&place.record, key);
+    let before = place.known(key);
     // How long it took to build is worth knowing even if this one was not built here.
     record.build_seconds =
         record.build_seconds.or(before.as_ref().and_then(|before| before.build_seconds));
@@ -195,8 +202,10 @@ pub fn install(
     if id.platform == Platform::host() {
         publish_links(&forge, layout, id, &record, before.as_ref()).map_err(|e| fault(&e))?;
     }
-    record.write(layout, &place.record, key)?;
-    Ok(record)
+    match forge.remove_file(&place.record) {
+        Err(error) if !is_absent(&error) => Err(fault(&error)),
+        _ => Ok(record),
+    }
 }
 
 /// Makes the binaries in `staging` read-only, and adds the stamp and the record.
@@ -323,7 +332,7 @@ pub fn uninstall(layout: &Layout, id: &ArtifactId, key: &SealKey) -> Result<(), 
     let place = Place::of(layout, id);
     let fault = |e: &io::Error| Fault::io(format!("cannot remove {}", place.folder.display()), e);
     let Some(forge) = existing_forge_folder(layout)? else { return Ok(()) };
-    if let Some(record) = Record::read(&place.record, key) {
+    if let Some(record) = place.known(key) {
         for name in record.stamp.binaries.keys() {
             remove_link(&forge, layout, id, name);
         }
@@ -398,13 +407,13 @@ mod tests {
     #[test]
     fn killed_between_exchange_and_record_nothing_that_is_known_is_lost() {
         let it = installed("#!/bin/sh\n");
-        let old = fs::read(&it.place().record).unwrap();
+        let old = it.place().known(&it.key).unwrap();
         it.install("#!/bin/sh\nexit 1\n");
-        let new = Record::read(&it.place().record, &it.key).unwrap();
-        for lost in [Some(old), None] {
+        let new = it.place().known(&it.key).unwrap();
+        for left in [Some(old), None] {
             let _ = fs::remove_file(&it.place().record);
-            if let Some(old) = lost {
-                fs::write(&it.place().record, old).unwrap();
+            if let Some(old) = left {
+                old.write(&it.layout, &it.place().record, &it.key).unwrap();
             }
             let Installed::Intact { record, .. } = it.inspect() else { panic!("intact") };
             assert_eq!((&record, record.made.is_some()), (&new, true));
@@ -425,14 +434,20 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_or_damaged_record_is_learned_again_from_the_one_beside_the_stamp() {
+    fn of_two_records_one_may_be_lost_or_damaged() {
         let it = installed("#!/bin/sh\n");
         let is_known =
-            || matches!(it.inspect(), Installed::Intact { relearned: true, is_ours: true, .. });
-        fs::write(it.place().record, "garbage").unwrap();
-        assert!(is_known());
-        fs::remove_file(it.place().record).unwrap();
-        assert!(is_known());
+            || matches!(it.inspect(), Installed::Intact { relearned: false, is_ours: true, .. });
+        let record = it.place().known(&it.key).unwrap();
+        for lost in [it.place().record, it.place().folder.join(CAME_WITH)] {
+            remember(&it.layout, &it.id, &record, &it.key).unwrap();
+            assert!(is_known());
+            let _ = fs::set_permissions(&lost, fs::Permissions::from_mode(0o644));
+            fs::write(&lost, "garbage").unwrap();
+            assert!(is_known(), "{}", lost.display());
+            fs::remove_file(&lost).unwrap();
+            assert!(is_known(), "{}", lost.display());
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    disk::{EntryKind, Folder, Staging},
+    disk::{EntryKind, Folder, StagedFile, Staging},
     model::{Fault, Kind, Layout},
 };
 
@@ -110,9 +110,12 @@ pub fn replace_file(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), Fa
     let failed = |error: io::Error| Fault::io(format!("cannot write {}", path.display()), &error);
     let name = Path::new(path.file_name().unwrap_or_default());
     let folder = Folder::make(path.parent().unwrap_or(Path::new("/"))).map_err(failed)?;
-    let staging = stage(layout)?;
-    let moved = write_new(staging.folder(), Path::new("new"), bytes)
-        .and_then(|()| staging.folder().rename(Path::new("new"), &folder, name));
+    let forge = forge_folder(layout)?;
+    let moved = StagedFile::new(&forge, &layout.staging(), 0o666).and_then(|mut new| {
+        new.write_all(bytes)?;
+        new.file().sync_all()?;
+        new.place(&folder, name).map(drop)
+    });
     match moved {
         // The two are on different file systems, so it has to be written where it goes.
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
@@ -120,12 +123,6 @@ pub fn replace_file(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), Fa
         }
         other => other.map_err(failed),
     }
-}
-
-fn write_new(folder: &Folder, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = folder.create_new(path, 0o666)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 #[cfg(test)]

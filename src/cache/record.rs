@@ -117,7 +117,7 @@ impl Record {
 
     /// Reads the record of something installed. One that is missing, damaged, or written by anybody
     /// else than this user's forge is no record.
-    pub fn read(path: &Path, key: &SealKey) -> Option<Self> {
+    pub(super) fn read(path: &Path, key: &SealKey) -> Option<Self> {
         Self::open_installed(&read_file(path, MAX_BYTES).ok()?, key)
     }
 

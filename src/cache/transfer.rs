@@ -6,8 +6,9 @@
 //! bytes are read through one handle: what was looked at is what is copied.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io,
+    os::unix::fs::PermissionsExt,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -22,6 +23,9 @@ pub enum Transfer {
     /// The source is not what it was then.
     Changed,
 }
+
+/// How what is transferred may be used: to be read and run by everybody, and written to by nobody.
+pub const MODE: u32 = 0o555;
 
 /// Moves bytes about, and remembers whether the file system can share them.
 #[derive(Debug)]
@@ -48,23 +52,37 @@ impl Transfers {
         to: &Folder,
         name: &Path,
     ) -> io::Result<Transfer> {
-        if Some(FileStat::of(&from.metadata()?)) != known {
+        let target = to.create_new(name, MODE)?;
+        let copied = self.transfer_into(from, known, &target);
+        if !matches!(copied, Ok(Transfer::Done(_))) {
+            let _ = to.remove_file(name);
+        }
+        copied
+    }
+
+    /// As [`Self::transfer`], into the new file `target`.
+    ///
+    /// # Errors
+    /// If a file cannot be read or written.
+    pub fn transfer_into(
+        &self,
+        from: &File,
+        known: Option<FileStat>,
+        target: &File,
+    ) -> io::Result<Transfer> {
+        let is_known = || Ok::<_, io::Error>(Some(FileStat::of(&from.metadata()?)) == known);
+        if !is_known()? {
             return Ok(Transfer::Changed);
         }
-        let target = to.create_new(name, 0o555)?;
-        let copied = self.copy(from, &target).and_then(|()| {
-            // The umask may have taken from the mode.
-            target.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o555))?;
-            // Whoever wrote to it meanwhile has changed its times.
-            Ok(Some(FileStat::of(&from.metadata()?)) == known)
-        });
-        match copied {
-            Ok(true) => Ok(Transfer::Done(FileStat::of(&target.metadata()?))),
-            Ok(false) => to.remove_file(name).map(|()| Transfer::Changed),
-            Err(error) => {
-                let _ = to.remove_file(name);
-                Err(error)
-            }
+        self.copy(from, target)?;
+        // The umask may have taken from the mode.
+        if target.metadata()?.permissions().mode() & 0o7777 != MODE {
+            target.set_permissions(fs::Permissions::from_mode(MODE))?;
+        }
+        // Whoever wrote to it meanwhile has changed its times.
+        match is_known()? {
+            true => Ok(Transfer::Done(FileStat::of(&target.metadata()?))),
+            false => Ok(Transfer::Changed),
         }
     }
 
@@ -93,7 +111,7 @@ fn reflink(_: &File, _: &File) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, io::Write};
+    use std::io::Write;
 
     use super::*;
 

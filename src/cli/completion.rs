@@ -7,9 +7,9 @@ use clap::{Arg, Command, CommandFactory};
 use clap_complete::Shell;
 
 use crate::{
-    cache::Cache,
     model::{Fault, Platform},
-    workspace::{Task, Workspace, find_root, load},
+    process::SyntaxCheck,
+    workspace::{Outside, Task, Workspace, find_root, load},
 };
 
 use super::{args::Args, habits, session::Session};
@@ -80,9 +80,10 @@ fn workspace(session: &Session, typed: &[&str]) -> Option<Workspace> {
     let at = typed.iter().position(|word| matches!(*word, "-C" | "--directory"));
     let folder = at.and_then(|at| typed.get(at + 1)).map_or(Path::new("."), Path::new);
     let root = find_root(folder).ok()?;
-    let cache = Cache::of_user(session.host.user()).ok();
-    let library = |sha256| cache.as_ref()?.pinned(sha256);
-    load(&root, Platform::host(), &session.outside(&library)).ok()
+    let cache = session.host.cache().ok();
+    let library = |sha256| cache?.pinned(sha256);
+    let outside = Outside { syntax_check: SyntaxCheck::off(), ..session.outside(&library) };
+    load(&root, Platform::host(), &outside).ok()
 }
 
 /// All that could stand where the last word of `typed` does.

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use crate::{
-    cache::{Record, SealKey},
+    cache::{Place, SealKey},
     model::{ArtifactId, Fault, Platform, Version},
     provenance::{MAX_BYTES, Run, read_statements, statement_name},
     release::{Catalog, Pin, Pins},
@@ -23,11 +23,7 @@ pub(super) async fn durations(
     store: Option<&dyn Store>,
     ids: &BTreeSet<ArtifactId>,
 ) -> (BTreeMap<ArtifactId, f64>, Option<Fault>) {
-    let key = SealKey::of_user(workspaces.layout().user());
-    let here = |id: &ArtifactId| {
-        Some((id.clone(), Record::read(&workspaces.layout().record(id), &key)?.build_seconds?))
-    };
-    let mut known: BTreeMap<_, _> = ids.iter().filter_map(here).collect();
+    let mut known = recorded_seconds(workspaces, ids);
     let mut trouble = None;
     if let Some(store) = store {
         let pins = Pins::of(workspaces.any());
@@ -50,37 +46,48 @@ pub(super) async fn durations(
     (with_siblings(ids, &known), trouble)
 }
 
+/// The seconds that each of `ids` took to build, of those that are installed here.
+pub(super) fn recorded_seconds<'i>(
+    workspaces: &Workspaces,
+    ids: impl IntoIterator<Item = &'i ArtifactId>,
+) -> BTreeMap<ArtifactId, f64> {
+    let layout = workspaces.layout();
+    let key = SealKey::of_user(layout.user());
+    let seconds = |id: &ArtifactId| Place::of(layout, id).known(&key)?.build_seconds;
+    ids.into_iter().filter_map(|id| Some((id.clone(), seconds(id)?))).collect()
+}
+
 /// Where the duration of one artifact is told.
-struct Place {
+struct StatementAsset {
     id: ArtifactId,
     tag: String,
     asset: String,
 }
 
 /// The release that `forge.lock` has.
-fn of_lock(pins: &Pins, id: &ArtifactId) -> Option<Place> {
+fn of_lock(pins: &Pins, id: &ArtifactId) -> Option<StatementAsset> {
     let pin = pins.get(&id.name)?;
     let locked = pin.locked.as_ref()?;
     let revision = locked.assets.get(&id.platform)?.revision;
     let version = Version::new(&locked.version).ok()?;
     let commit = locked.commit.as_deref().filter(|_| version.is_moving());
     let tag = pin.tag.revised(&version.label(commit), revision);
-    Some(Place { id: id.clone(), tag, asset: pin.asset(id.platform) })
+    Some(StatementAsset { id: id.clone(), tag, asset: pin.asset(id.platform) })
 }
 
 /// The last release that has the artifact, or else one of another platform.
-fn last(pins: &Pins, catalog: &Catalog, id: &ArtifactId) -> Option<Place> {
+fn last(pins: &Pins, catalog: &Catalog, id: &ArtifactId) -> Option<StatementAsset> {
     let pin: &Pin = pins.get(&id.name)?;
     let has = |platform: &Platform| {
         let entry = catalog.of_name(&id.name).find(|entry| entry.platforms().contains(platform))?;
         let (tag, asset) = (entry.info.tag.clone(), pin.asset(*platform));
-        Some(Place { id: id.clone(), tag, asset })
+        Some(StatementAsset { id: id.clone(), tag, asset })
     };
     has(&id.platform).or_else(|| pins.platforms.iter().find_map(has))
 }
 
 /// What the statements at these places say. One that cannot be read costs balance, nothing more.
-async fn read_all(store: &dyn Store, places: Vec<Place>) -> Vec<(ArtifactId, f64)> {
+async fn read_all(store: &dyn Store, places: Vec<StatementAsset>) -> Vec<(ArtifactId, f64)> {
     let read = places.into_iter().map(|place| async move {
         let name = statement_name(&place.asset);
         let text = read_text(store, &place.tag, &name, MAX_BYTES).await.ok()??;

@@ -20,7 +20,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::limits::{files_are_free, threads_are_free};
 use crate::{
-    cache::SealKey,
+    cache::{Cache, SealKey},
     console::{Console, Reader},
     disk::{MOST_OF_TEXT, read_text},
     model::{Environment, Fault, Kind, KnownSecrets, UserFolders},
@@ -38,6 +38,7 @@ struct Parts {
     environment: Environment,
     user: UserFolders,
     key: SealKey,
+    cache: OnceLock<Result<Cache, Fault>>,
     console: Console,
     /// The text of the file that describes the event of the workflow, if there is one.
     event: OnceLock<Result<Option<String>, Fault>>,
@@ -92,6 +93,7 @@ impl Host {
         let user = UserFolders::new(&environment, std::env::home_dir());
         Self(Arc::new(Parts {
             key: SealKey::of_user(&user),
+            cache: OnceLock::new(),
             user,
             console: Console::new(Reader::of(|name| environment.get(name))),
             event: OnceLock::new(),
@@ -117,6 +119,15 @@ impl Host {
     /// The key that this user's records are sealed with.
     pub(super) fn seal_key(&self) -> &SealKey {
         &self.0.key
+    }
+
+    /// The cache that the user's workspaces share.
+    ///
+    /// # Errors
+    /// `Failed` if the user has no home folder.
+    pub(super) fn cache(&self) -> Result<&Cache, Fault> {
+        let cache = self.0.cache.get_or_init(|| Cache::of_user(&self.0.user));
+        cache.as_ref().map_err(Clone::clone)
     }
 
     /// Where forge prints.

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    cache::Cache,
     manifest::MAX_BYTES,
     model::{Fault, Kind, Layout, Sha256},
     report::render_warning,
@@ -22,12 +21,12 @@ pub(super) fn loaded<T>(
     load: impl Fn(&Library) -> Result<T, LoadError>,
 ) -> Result<T, Stop> {
     // Without a cache, what was fetched serves this run.
-    let cache = Cache::of_user(session.host.user()).ok();
+    let cache = session.host.cache().ok();
     let mut fetched: BTreeMap<Sha256, Vec<u8>> = BTreeMap::new();
     loop {
         let known = |sha256: Sha256| {
             let fetched = fetched.get(&sha256).cloned();
-            fetched.or_else(|| cache.as_ref()?.pinned(sha256))
+            fetched.or_else(|| cache?.pinned(sha256))
         };
         let wanted = match load(&known) {
             Err(LoadError::Wanted(files)) => files,
@@ -42,7 +41,7 @@ pub(super) fn loaded<T>(
                 continue;
             }
             let bytes = session.host.runtime()?.wait_for(fetch(&fetcher, &file))?;
-            if let Some(Err(fault)) = cache.as_ref().map(|it| it.keep_pinned(file.sha256, &bytes)) {
+            if let Some(Err(fault)) = cache.map(|it| it.keep_pinned(file.sha256, &bytes)) {
                 let fault = fault.within(format!("{} is not kept in your cache", file.shown));
                 session.console().err(&render_warning(None, &fault, session.stderr_style()));
             }

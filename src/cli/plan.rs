@@ -10,7 +10,8 @@ use crate::{
 
 use super::{
     Stop,
-    run::{Publish, Request, look, recorded_seconds},
+    durations::recorded_seconds,
+    run::{Publish, Request, look},
     session::{Session, Stores},
     versions,
 };
@@ -25,7 +26,7 @@ pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, Stop> {
 /// Shows what a run would do.
 pub(super) fn plan_of(session: &Session, request: &Request<'_>) -> Result<u8, Stop> {
     let (probed, stores) = look(session, request)?;
-    let seconds = recorded_seconds(&request.workspaces, &probed);
+    let seconds = recorded_seconds(&request.workspaces, probed.builds());
     let plan = compile(&request.workspaces, probed, &seconds);
     for id in &plan.leftovers {
         session

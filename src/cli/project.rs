@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    cache::{Record, SealKey, Staging, stage},
+    cache::{Place, SealKey, Staging, stage},
     git::{History, resolve},
     model::{ArtifactId, Fault, Kind, Name, Platform},
     process::CommandRunner,
@@ -251,7 +251,7 @@ fn all_locked(workspaces: &Workspaces, names: &BTreeSet<Name>) -> Result<(), Fau
         let version = workspaces.subsystem(id).version.as_str();
         let locked = workspaces.any().lock.get(&id.name, version);
         let asset = locked.and_then(|locked| locked.assets.get(&id.platform));
-        let installed = Record::read(&workspaces.layout().record(id), &key);
+        let installed = Place::of(workspaces.layout(), id).known(&key);
         asset.is_none_or(|asset| {
             installed.is_some_and(|record| record.stamp.fingerprint != asset.fingerprint)
         })

@@ -9,12 +9,14 @@ use std::{
 use tokio::sync::OnceCell;
 
 use crate::{
-    cache::{Cache, Record, SealKey, sweep_staging},
+    cache::{Cache, sweep_staging},
     disk::unique,
-    execute::{self, Context, Turns, Versions, execute, resolve_refs, unlocked_refs},
-    model::{ArtifactId, Event, EventSink, Fault, Kind, Name, RunReport},
+    execute::{
+        self, Context, TemporaryFolders, Turns, Versions, execute, resolve_refs, unlocked_refs,
+    },
+    model::{Event, EventSink, Fault, Kind, Name, RunReport},
     plan::{Limits, Plan, compile},
-    probe::{Probed, Prober, Verdict},
+    probe::{Probed, Prober},
     process::{Cancel, Runner},
     report::render_trace,
     store::{Fetcher, Waits},
@@ -24,6 +26,7 @@ use crate::{
 
 use super::{
     Stop,
+    durations::recorded_seconds,
     session::{Session, Stores},
 };
 
@@ -103,7 +106,7 @@ pub(super) async fn run_until(
     };
     let mut probed = prober.probe(&workspaces.artifacts(names).collect()).await;
     let source_inputs = std::mem::take(&mut probed.source_inputs);
-    let seconds = recorded_seconds(&workspaces, &probed);
+    let seconds = recorded_seconds(&workspaces, probed.builds());
     let plan = compile(&workspaces, probed, &seconds);
     let is_noop = is_noop(&plan);
     if !plan.actions.is_empty() {
@@ -136,7 +139,8 @@ pub(super) async fn run_until(
         surroundings: session.surroundings().clone(),
         state: OnceCell::new(),
         versions: Versions::default(),
-        toolchain_caches: OnceLock::new(),
+        sandbox_base: OnceLock::new(),
+        temporary: TemporaryFolders::default(),
         not_its_version: tokio::sync::Mutex::default(),
         options,
     };
@@ -189,21 +193,6 @@ async fn commits(
         .hint("run `forge lock` and commit forge.lock"));
     }
     resolve_refs(runner, &unlocked).await
-}
-
-/// How long each of the builds that have to be done took the last time.
-pub(super) fn recorded_seconds(
-    workspaces: &Workspaces,
-    probed: &Probed,
-) -> BTreeMap<ArtifactId, f64> {
-    let builds = probed.findings.iter().filter(
-        |(_, finding)| matches!(finding, Ok(finding) if matches!(finding.verdict, Verdict::Build)),
-    );
-    let key = SealKey::of_user(workspaces.layout().user());
-    let seconds = |(id, _): (&ArtifactId, _)| {
-        Some((id.clone(), Record::read(&workspaces.layout().record(id), &key)?.build_seconds?))
-    };
-    builds.filter_map(seconds).collect()
 }
 
 fn open_screen(session: &Session) -> (Arc<ui::Screen>, Arc<ui::Recorder>, Arc<dyn EventSink>) {

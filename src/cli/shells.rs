@@ -13,12 +13,12 @@ use std::{
 use crate::{
     cache::{Cache, CommandDigest, MOST_COMMANDS},
     model::{FileStat, checksum},
-    process::{Question, Reading, Shells, SyntaxError, ask_shells},
+    process::{Reading, ShellQuestion, Shells, SyntaxError, ask_shells},
 };
 
 use super::host::Host;
 
-type Ask = dyn Fn(BTreeSet<Question>) -> BTreeMap<Question, Reading> + Send + Sync;
+type Ask = dyn Fn(BTreeSet<ShellQuestion>) -> BTreeMap<ShellQuestion, Reading> + Send + Sync;
 
 /// Shells that are asked about each command once.
 pub(super) struct RememberingShells {
@@ -34,7 +34,7 @@ struct Memory {
     before: BTreeSet<CommandDigest>,
     /// What this run had to know, and is sound.
     sound: BTreeSet<CommandDigest>,
-    broken: BTreeMap<Question, SyntaxError>,
+    broken: BTreeMap<ShellQuestion, SyntaxError>,
 }
 
 impl RememberingShells {
@@ -56,7 +56,10 @@ impl RememberingShells {
 
     fn new(
         cache: Option<Cache>,
-        ask: impl Fn(BTreeSet<Question>) -> BTreeMap<Question, Reading> + Send + Sync + 'static,
+        ask: impl Fn(BTreeSet<ShellQuestion>) -> BTreeMap<ShellQuestion, Reading>
+        + Send
+        + Sync
+        + 'static,
     ) -> Self {
         Self { cache, ask: Box::new(ask), memory: Mutex::default() }
     }
@@ -72,7 +75,7 @@ impl RememberingShells {
 }
 
 impl Shells for RememberingShells {
-    fn errors(&self, questions: &BTreeSet<Question>) -> BTreeMap<Question, SyntaxError> {
+    fn errors(&self, questions: &BTreeSet<ShellQuestion>) -> BTreeMap<ShellQuestion, SyntaxError> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let memory = memory.get_or_insert_with(|| {
             let before = self.cache.as_ref().map(Cache::sound_commands).unwrap_or_default();
@@ -107,11 +110,11 @@ impl Shells for RememberingShells {
 
 /// The digest of each question; none if its shell cannot be looked at. Another file in the shell's place
 /// makes other questions.
-fn digests(questions: &BTreeSet<Question>) -> BTreeMap<&Question, Option<CommandDigest>> {
+fn digests(questions: &BTreeSet<ShellQuestion>) -> BTreeMap<&ShellQuestion, Option<CommandDigest>> {
     let shells: BTreeSet<_> = questions.iter().map(|question| &question.shell).collect();
     let stat = |shell| Some((shell, FileStat::of(&fs::metadata(shell).ok()?)));
     let shells: BTreeMap<_, _> = shells.into_iter().filter_map(stat).collect();
-    let digest = |question: &Question| {
+    let digest = |question: &ShellQuestion| {
         let FileStat { size, mtime, ctime, inode, mode } = shells.get(&question.shell)?;
         let mut bytes = question.shell.as_os_str().as_bytes().to_vec();
         bytes.extend(format!("\0{size} {mtime} {ctime} {inode} {mode}\0").bytes());
@@ -145,10 +148,11 @@ mod tests {
         let shells = RememberingShells::new(Some(cache), move |questions| {
             count.fetch_add(questions.len(), Ordering::SeqCst);
             let error = || SyntaxError { line: None, why: "open".into() };
-            let read = |question: &Question| question.line.contains('(').then(error);
+            let read = |question: &ShellQuestion| question.line.contains('(').then(error);
             questions.into_iter().map(|question| (question.clone(), read(&question))).collect()
         });
-        let question = |line: &&str| Question { shell: shell.into(), line: (*line).to_owned() };
+        let question =
+            |line: &&str| ShellQuestion { shell: shell.into(), line: (*line).to_owned() };
         let questions = lines.iter().map(question).collect();
         let broken = shells.errors(&questions);
         assert_eq!(shells.errors(&questions), broken, "the same again");

@@ -134,7 +134,7 @@ fn examine(
     let layout = &workspace.layout;
     let id: &ArtifactId = &want.id;
     let place = Place::of(layout, id);
-    let known = Record::read(&place.record, key);
+    let known = place.known(key);
     let (record, is_ours) = match rehash(&place, key) {
         Installed::Absent => return Err("it is not installed; `forge ensure` installs it".into()),
         Installed::Damaged(why) => return Err(why),

@@ -22,7 +22,7 @@ use rustix::{
 
 use super::{
     resolve::{self, FOLDER},
-    staging::Staging,
+    staging::StagedFile,
     tree,
 };
 
@@ -158,6 +158,19 @@ impl Folder {
         }
     }
 
+    /// Whether nothing is in this folder.
+    ///
+    /// # Errors
+    /// If it cannot be listed.
+    pub fn is_empty(&self) -> io::Result<bool> {
+        for entry in Dir::read_from(&self.handle)? {
+            if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The names in this folder, sorted.
     ///
     /// # Errors
@@ -249,10 +262,12 @@ impl Folder {
         half_made: &Path,
         durable: bool,
     ) -> io::Result<()> {
-        let staging = Staging::new(self, half_made)?;
-        let new = staging.folder();
-        write_new(new, Path::new(NEW), bytes, durable)?;
-        new.rename(Path::new(NEW), self, path)
+        let mut new = StagedFile::new(self, half_made, 0o666)?;
+        new.write_all(bytes)?;
+        if durable {
+            new.file().sync_all()?;
+        }
+        new.place(self, path).map(drop)
     }
 
     /// Renames `from`, in this folder, to `path` below `to`, whose parents are made if they are missing.
@@ -356,18 +371,38 @@ impl Folder {
     }
 
     /// The folder that `below` is in, and its name there.
-    fn parent<'p>(&self, below: &'p Path) -> io::Result<(OwnedFd, &'p OsStr)> {
+    fn parent<'p>(&self, below: &'p Path) -> io::Result<(Parent<'_>, &'p OsStr)> {
         let (parent, name) = split(below)?;
-        Ok((self.open_at(parent, FOLDER, Mode::empty())?, name))
+        if parent.as_os_str().is_empty() {
+            return Ok((Parent::This(self.as_fd()), name));
+        }
+        Ok((Parent::Below(self.open_at(parent, FOLDER, Mode::empty())?), name))
     }
 
-    fn parent_or_make<'p>(&self, below: &'p Path) -> io::Result<(OwnedFd, &'p OsStr)> {
-        let (parent, name) = split(below)?;
-        match self.open_at(parent, FOLDER, Mode::empty()) {
+    fn parent_or_make<'p>(&self, below: &'p Path) -> io::Result<(Parent<'_>, &'p OsStr)> {
+        match self.parent(below) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Ok((self.make_folder(parent)?.handle, name))
+                let (parent, name) = split(below)?;
+                Ok((Parent::Below(self.make_folder(parent)?.handle), name))
             }
-            other => Ok((other?, name)),
+            other => other,
+        }
+    }
+}
+
+/// The folder that something is in.
+enum Parent<'f> {
+    /// The one that was asked.
+    This(BorrowedFd<'f>),
+    /// One below it.
+    Below(OwnedFd),
+}
+
+impl AsFd for Parent<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::This(handle) => *handle,
+            Self::Below(handle) => handle.as_fd(),
         }
     }
 }
@@ -402,18 +437,9 @@ impl Entry {
     }
 }
 
-/// The name of a new file in its staging folder.
-const NEW: &str = "new";
-
 fn split(below: &Path) -> io::Result<(&Path, &OsStr)> {
     let name = below.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     Ok((below.parent().unwrap_or(Path::new("")), name))
-}
-
-fn write_new(folder: &Folder, path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
-    let mut file = folder.create_new(path, 0o666)?;
-    file.write_all(bytes)?;
-    if durable { file.sync_all() } else { Ok(()) }
 }
 
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]

@@ -18,4 +18,4 @@ mod tree;
 pub use folder::{Entry, EntryKind, Folder};
 pub use lock::FileLock;
 pub use read::{MOST_OF_TEXT, is_absent, open_file, read_file, read_text};
-pub use staging::{Staging, unique};
+pub use staging::{StagedFile, Staging, unique};

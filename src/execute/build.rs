@@ -28,7 +28,6 @@ use super::{
     adopt::{new_stamp, prove_binaries},
     built::keep_only,
     context::blocking,
-    sandbox::is_sandboxed,
     source::SourceTree,
 };
 
@@ -68,7 +67,7 @@ impl Context {
         }
         .map_err(|fault| for_another_platform(fault, &want.id))?;
         let stamp = new_stamp(want, print, source.commit.clone(), binaries);
-        let sandbox = if is_sandboxed(build) { "landlock" } else { "none" };
+        let sandbox = if self.sandbox_of(build).is_some() { "landlock" } else { "none" };
         let made = self.made(begun, tools, Some(sandbox));
         let mut record = self.new_record(stamp, Some(made), finding.taken());
         record.class = record.class.min(self.class_of_tools(&want.id));
@@ -116,8 +115,8 @@ impl Context {
         places: &Places,
     ) -> Result<(), Fault> {
         let deadline = Instant::now() + build.timeout;
-        let temporary = if is_sandboxed(build) { Some(self.staging()?) } else { None };
-        let temporary = temporary.as_ref().map(Staging::path);
+        let staging = self.sandbox_of(build).map(|_| self.temporary_folder()).transpose()?;
+        let temporary = staging.as_ref().map(Staging::path);
         let dir = build_dir(build, places);
         let sandbox =
             temporary.and_then(|folder| self.sandbox(subsystem, build, places, &dir, folder));
@@ -136,6 +135,9 @@ impl Context {
                 disk_is_full(out_of_time(fault, &command.line, build), &places.out)
                     .within(format!("cannot build {id}"))
             })?;
+        }
+        if let Some(staging) = staging {
+            self.temporary.give_back(staging);
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::{
     git,
     model::{ArtifactId, Event, EventSink, Fault, Name},
     plan::{Action, Limits},
-    process::{Cancel, CommandRunner},
+    process::{Cancel, CommandRunner, SandboxBase},
     provenance::{Classes, Surroundings},
     store::{Fetcher, Store},
     workspace::Workspaces,
@@ -47,8 +47,10 @@ pub struct Context {
     pub versions: Versions,
     /// Of which subsystems it is known whether they may be published under their version, and why not.
     pub not_its_version: tokio::sync::Mutex<BTreeMap<Name, Option<Fault>>>,
-    /// Where toolchains keep what builds share, once some build asked.
-    pub toolchain_caches: OnceLock<Vec<PathBuf>>,
+    /// What sandboxes have in common, once some build asked; nothing if this system has none.
+    pub sandbox_base: OnceLock<Option<Arc<SandboxBase>>>,
+    /// Folders for the temporary files of builds that no build works in.
+    pub temporary: TemporaryFolders,
     /// How far jobs may go.
     pub options: Options,
 }
@@ -65,6 +67,24 @@ impl Versions {
     pub(super) fn learn(&self, tool: &str, version: String) -> String {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.entry(tool.to_owned()).or_insert(version).clone()
+    }
+}
+
+/// Empty folders that builds had for their temporary files, for the next builds: making one for each
+/// would cost more than starting a command.
+#[derive(Debug, Default)]
+pub struct TemporaryFolders(Mutex<Vec<Staging>>);
+
+impl TemporaryFolders {
+    fn take(&self) -> Option<Staging> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    /// Takes `folder` back if nothing is in it; else it is removed.
+    pub(super) fn give_back(&self, folder: Staging) {
+        if folder.folder().is_empty().unwrap_or(false) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(folder);
+        }
     }
 }
 
@@ -108,6 +128,11 @@ impl Context {
     /// A new folder for half-made things.
     pub(super) fn staging(&self) -> Result<Staging, Fault> {
         stage(self.workspaces.layout())
+    }
+
+    /// An empty folder for the temporary files of a build.
+    pub(super) fn temporary_folder(&self) -> Result<Staging, Fault> {
+        self.temporary.take().map_or_else(|| self.staging(), Ok)
     }
 
     /// Where the commands for `id` log.

@@ -1,9 +1,12 @@
 //! What a build may write to.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
-    process::{Sandbox, can_sandbox, temporary_folders, toolchain_caches},
+    process::{Sandbox, SandboxBase, can_sandbox, temporary_folders, toolchain_caches},
     store::StoreUrl,
     workspace::{Build, Places, Source, Subsystem},
 };
@@ -21,24 +24,34 @@ impl Context {
         dir: &Path,
         temporary: &Path,
     ) -> Option<Sandbox> {
-        if !is_sandboxed(build) {
-            return None;
-        }
+        let base = self.sandbox_of(build)?;
         let mut own = vec![places.out.clone(), places.work.clone(), temporary.to_owned()];
         let mut in_workspace = vec![dir.to_owned()];
         match subsystem.source {
             Source::Path { .. } => in_workspace.push(places.src.clone()),
             _ => own.push(places.src.clone()),
         }
+        in_workspace.dedup();
+        Some(base.sandbox(own, &in_workspace))
+    }
+
+    /// What the sandboxes of this run have in common, if the commands of `build` run in one.
+    pub(super) fn sandbox_of(&self, build: &Build) -> Option<&Arc<SandboxBase>> {
+        let base = build.is_sandboxed.then(|| {
+            self.sandbox_base
+                .get_or_init(|| can_sandbox().then(|| Arc::new(self.new_sandbox_base())))
+        });
+        base?.as_ref()
+    }
+
+    fn new_sandbox_base(&self) -> SandboxBase {
+        let root = self.workspaces.layout().root().to_owned();
         let environment = self.runner.environment();
-        let caches = self.toolchain_caches.get_or_init(|| toolchain_caches(environment));
-        let mut protected = self.protected();
-        let sandbox = Sandbox::new(own).with(&in_workspace, &protected);
-        protected.push(places.root.clone());
-        let sandbox = sandbox.with(caches, &protected);
+        let (caches, temporary) = (toolchain_caches(environment), temporary_folders(environment));
         // The user's home may be in a folder for temporary files, as the workspace may.
-        protected.extend(environment.path("HOME"));
-        Some(sandbox.with(&temporary_folders(environment), &protected))
+        let homes: Vec<PathBuf> =
+            [root.clone()].into_iter().chain(environment.path("HOME")).collect();
+        SandboxBase::new(&self.protected()).with(&caches, &[root]).with(&temporary, &homes)
     }
 
     /// What no build may write to.
@@ -53,9 +66,4 @@ impl Context {
         let data = layout.user().data().ok().map(Path::to_owned);
         own.into_iter().chain(data).chain(folders).collect()
     }
-}
-
-/// Whether the commands of `build` run in a sandbox.
-pub(super) fn is_sandboxed(build: &Build) -> bool {
-    build.is_sandboxed && can_sandbox()
 }

@@ -27,7 +27,7 @@ impl UserFolders {
     /// Those that `environment` names. `home` is the home folder if it names none.
     #[must_use]
     pub fn new(environment: &Environment, home: Option<PathBuf>) -> Self {
-        let home = environment.path("HOME").or(home);
+        let home = environment.path("HOME").or(home).filter(|home| home.is_absolute());
         let base = |name: &str, below: &str| {
             let named = environment.path(name).filter(|path| path.is_absolute());
             named.or_else(|| home.as_ref().map(|home| home.join(below)))

@@ -151,6 +151,14 @@ pub struct Probed {
     pub source_inputs: Vec<PathBuf>,
 }
 
+impl Probed {
+    /// What has to be built.
+    pub fn builds(&self) -> impl Iterator<Item = &ArtifactId> {
+        let is_build = |finding: &Result<Finding, Fault>| matches!(finding, Ok(finding) if matches!(finding.verdict, Verdict::Build));
+        self.findings.iter().filter(move |(_, finding)| is_build(finding)).map(|(id, _)| id)
+    }
+}
+
 impl Prober<'_> {
     /// Looks for `requested` and everything that they turn out to need.
     pub async fn probe(&self, requested: &BTreeSet<ArtifactId>) -> Probed {

@@ -64,10 +64,10 @@ pub use inherit::{Inherit, LOGINS, looks_secret};
 pub use log::tail;
 pub use program::{find_outside, is_program, path_outside};
 pub use runner::Runner;
-pub use sandbox::{Sandbox, can_sandbox, sandbox_holds};
+pub use sandbox::{Sandbox, SandboxBase, can_sandbox, sandbox_holds};
 pub use shell::{Shell, is_one_program};
 pub use strays::VARIABLE as MARK;
-pub use syntax::{Question, Reading, Shells, SyntaxCheck, SyntaxError, ask_shells};
+pub use syntax::{Reading, ShellQuestion, Shells, SyntaxCheck, SyntaxError, ask_shells};
 
 use crate::model::{Environment, Fault, Secrets, shown_url};
 

@@ -15,18 +15,33 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use landlock_rules::{OpenPlace, Rules};
+
+/// What all sandboxes of a run have in common: the places that builds share, and those that none of
+/// them may write to. Each place is looked up once.
+#[derive(Debug, Default)]
+pub struct SandboxBase {
+    /// Each without links in it.
+    protected: Vec<PathBuf>,
+    /// Each with all below it.
+    shared: Vec<PathBuf>,
+    /// The same as the kernel has it. What is missing when the first command starts is left out.
+    places: OnceLock<Vec<OpenPlace>>,
+}
+
 /// The folders and files that a command may write to; it may read everything.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Sandbox {
+    base: Arc<SandboxBase>,
     /// Each with all below it. What is missing when the first command starts is left out.
-    writable: Vec<PathBuf>,
-    /// The same as the kernel has it, for all commands that share this sandbox.
-    rules: Arc<OnceLock<landlock_rules::Rules>>,
+    own: Vec<PathBuf>,
+    /// What the kernel enforces, for all commands that share this sandbox.
+    rules: Arc<OnceLock<Rules>>,
 }
 
 impl PartialEq for Sandbox {
     fn eq(&self, other: &Self) -> bool {
-        self.writable == other.writable
+        self.own == other.own && self.base.shared == other.base.shared
     }
 }
 
@@ -48,26 +63,55 @@ const DEVICES: &[&str] = &[
 /// How many entries of a folder are looked at to leave some of them out.
 const MOST_ENTRIES: usize = 1024;
 
-impl Sandbox {
-    /// A sandbox in which the folders `own` may be written to.
-    pub fn new(own: Vec<PathBuf>) -> Self {
-        let devices = DEVICES.iter().map(PathBuf::from);
-        Self { writable: own.into_iter().chain(devices).collect(), rules: Arc::default() }
+/// How many places are kept open for the next command; a process may have few files open.
+const MOST_KEPT_OPEN: usize = 128;
+
+impl SandboxBase {
+    /// No sandbox may write to what is in or below `protected`.
+    pub fn new(protected: &[PathBuf]) -> Self {
+        Self {
+            protected: protected.iter().map(|path| real_path(path)).collect(),
+            shared: DEVICES.iter().map(PathBuf::from).collect(),
+            places: OnceLock::new(),
+        }
     }
 
-    /// Lets `shared` be written to, but for what is in or below `protected`.
+    /// Lets every sandbox write to `shared`, but for what is protected or in or below `besides`.
     ///
-    /// A folder with something protected in it is replaced by what is in it now, links left out: new
+    /// A folder with something of that in it is replaced by what is in it now, links left out: new
     /// entries cannot be made there.
     #[must_use]
-    pub fn with(mut self, shared: &[PathBuf], protected: &[PathBuf]) -> Self {
-        let protected: Vec<PathBuf> = protected.iter().map(|path| real_path(path)).collect();
+    pub fn with(mut self, shared: &[PathBuf], besides: &[PathBuf]) -> Self {
+        let besides = besides.iter().map(|path| real_path(path));
+        let protected: Vec<PathBuf> = self.protected.iter().cloned().chain(besides).collect();
         for path in shared {
-            add_without(&real_path(path), &protected, &mut self.writable);
+            add_without(&real_path(path), &protected, &mut self.shared);
         }
-        self.writable.sort();
-        self.writable.dedup();
+        self.shared.sort();
+        self.shared.dedup();
         self
+    }
+
+    /// A sandbox in which the folders `own` may be written to, and `in_workspace` but for what is
+    /// protected there.
+    pub fn sandbox(self: &Arc<Self>, own: Vec<PathBuf>, in_workspace: &[PathBuf]) -> Sandbox {
+        let mut own = own;
+        for path in in_workspace {
+            add_without(&real_path(path), &self.protected, &mut own);
+        }
+        own.sort();
+        own.dedup();
+        Sandbox { base: self.clone(), own, rules: Arc::default() }
+    }
+
+    /// Does `work` with the places that are shared, as the kernel has them.
+    fn with_places<T>(&self, work: impl FnOnce(&[OpenPlace]) -> T) -> T {
+        let open = || self.shared.iter().filter_map(|path| OpenPlace::open(path)).collect();
+        if self.shared.len() > MOST_KEPT_OPEN {
+            let opened: Vec<OpenPlace> = open();
+            return work(&opened);
+        }
+        work(self.places.get_or_init(open))
     }
 }
 
@@ -100,16 +144,45 @@ fn real_path(path: &Path) -> PathBuf {
 
 #[cfg(target_os = "linux")]
 mod landlock_rules {
-    use landlock::{
-        ABI, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreated,
-        RulesetCreatedAttr, RulesetError, RulesetStatus, path_beneath_rules,
+    use std::{
+        io,
+        os::fd::{AsFd, BorrowedFd},
+        path::Path,
     };
 
-    use super::{PathBuf, io};
+    use landlock::{
+        ABI, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
+        RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus,
+    };
 
     /// What a thread is restricted to.
     #[derive(Debug)]
     pub struct Rules(RulesetCreated);
+
+    /// An open folder or file, and what may be done with it and below it.
+    #[derive(Debug)]
+    pub struct OpenPlace {
+        handle: PathFd,
+        access: BitFlags<AccessFs>,
+    }
+
+    impl OpenPlace {
+        /// The place at `path`, if something is there.
+        pub fn open(path: &Path) -> Option<Self> {
+            let handle = PathFd::new(path).ok()?;
+            let stat = rustix::fs::fstat(handle.as_fd()).ok()?;
+            let is_folder = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir();
+            let writes = AccessFs::from_write(ABI::V3);
+            let of_file = writes & AccessFs::from_file(ABI::V3);
+            Some(Self { handle, access: if is_folder { writes } else { of_file } })
+        }
+    }
+
+    impl AsFd for OpenPlace {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.handle.as_fd()
+        }
+    }
 
     /// Whether the kernel can restrict a command to a sandbox.
     pub fn is_available() -> bool {
@@ -131,11 +204,14 @@ mod landlock_rules {
     }
 
     /// Rules by which nothing but `writable` may be written to.
-    pub fn rules(writable: &[PathBuf]) -> io::Result<Rules> {
-        let writes = AccessFs::from_write(ABI::V3);
-        let created = Ruleset::default().handle_access(writes).and_then(Ruleset::create);
-        let add = |created: RulesetCreated| created.add_rules(path_beneath_rules(writable, writes));
-        created.and_then(add).map(Rules).map_err(|error| failed(&error))
+    pub fn rules<'p>(writable: impl Iterator<Item = &'p OpenPlace>) -> io::Result<Rules> {
+        let created = Ruleset::default()
+            .handle_access(AccessFs::from_write(ABI::V3))
+            .and_then(Ruleset::create)
+            .map_err(|error| failed(&error))?;
+        let rules = writable.map(|place| Ok(PathBeneath::new(place, place.access)));
+        let added: Result<_, RulesetError> = created.add_rules(rules);
+        added.map(Rules).map_err(|error| failed(&error))
     }
 
     /// Restricts this thread, and all it starts.
@@ -150,12 +226,21 @@ mod landlock_rules {
 
 #[cfg(not(target_os = "linux"))]
 mod landlock_rules {
-    use super::{PathBuf, io};
+    use std::{io, path::Path};
 
     #[derive(Debug)]
     pub struct Rules;
 
-    pub fn rules(_: &[PathBuf]) -> io::Result<Rules> {
+    #[derive(Debug)]
+    pub struct OpenPlace;
+
+    impl OpenPlace {
+        pub fn open(_: &Path) -> Option<Self> {
+            None
+        }
+    }
+
+    pub fn rules<'p>(_: impl Iterator<Item = &'p OpenPlace>) -> io::Result<Rules> {
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 
@@ -191,7 +276,11 @@ impl Sandbox {
         let within = tokio::runtime::Handle::current();
         if self.rules.get().is_none() {
             // Another command may just have made them.
-            let _ = self.rules.set(landlock_rules::rules(&self.writable)?);
+            let own: Vec<OpenPlace> =
+                self.own.iter().filter_map(|path| OpenPlace::open(path)).collect();
+            let made =
+                self.base.with_places(|shared| landlock_rules::rules(shared.iter().chain(&own)));
+            let _ = self.rules.set(made?);
         }
         std::thread::scope(|scope| {
             let restricted = || {
@@ -222,7 +311,7 @@ mod tests {
         std::os::unix::fs::symlink(top.join("cache/forge"), top.join("cache/link")).unwrap();
         let sandbox = |shared: &str| {
             let protected = [top.join("cache/forge"), top.join("plain/missing/one")];
-            let found = Sandbox::new(Vec::new()).with(&[top.join(shared)], &protected).writable;
+            let found = SandboxBase::new(&protected).with(&[top.join(shared)], &[]).shared;
             let below = found.iter().filter_map(|path| path.strip_prefix(&top).ok());
             below.map(|path| path.display().to_string()).collect::<Vec<_>>()
         };
@@ -230,5 +319,8 @@ mod tests {
         assert_eq!(sandbox("cache/link/files"), Vec::<String>::new());
         assert_eq!(sandbox("plain"), Vec::<String>::new());
         assert_eq!(sandbox("new"), ["new"]);
+        let base = Arc::new(SandboxBase::new(&[top.join("cache/forge")]));
+        let within = base.sandbox(vec![top.join("new")], &[top.join("cache"), top.join("plain")]);
+        assert_eq!(within.own, ["cache/go-build", "new", "plain"].map(|path| top.join(path)));
     }
 }

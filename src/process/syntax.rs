@@ -35,7 +35,7 @@ pub struct SyntaxError {
 
 /// A command that a shell has to be asked about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Question {
+pub struct ShellQuestion {
     /// The program of the shell: one of the system.
     pub shell: PathBuf,
     /// What it is asked to read.
@@ -49,7 +49,7 @@ pub type Reading = Option<SyntaxError>;
 pub trait Shells: Send + Sync + fmt::Debug {
     /// What is wrong with those of `questions` that a shell cannot read. What cannot be asked about is
     /// taken for sound: the run tells.
-    fn errors(&self, questions: &BTreeSet<Question>) -> BTreeMap<Question, SyntaxError>;
+    fn errors(&self, questions: &BTreeSet<ShellQuestion>) -> BTreeMap<ShellQuestion, SyntaxError>;
 }
 
 /// Checks the syntax of commands by asking shells.
@@ -75,18 +75,21 @@ impl SyntaxCheck {
 
     /// What has to be asked to know whether `shell` can read `line`, if anything. Only a shell of the
     /// system that speaks a known language is asked.
-    pub fn question(&self, shell: &Shell, line: &str) -> Option<Question> {
+    pub fn question(&self, shell: &Shell, line: &str) -> Option<ShellQuestion> {
         self.shells.as_ref()?;
         let dialect = shell.dialect()?;
         if is_surely_sound(line) {
             return None;
         }
         let shell = shell_of_the_system(&self.path, dialect)?;
-        Some(Question { shell, line: line.to_owned() })
+        Some(ShellQuestion { shell, line: line.to_owned() })
     }
 
     /// [`Shells::errors`].
-    pub fn errors(&self, questions: &BTreeSet<Question>) -> BTreeMap<Question, SyntaxError> {
+    pub fn errors(
+        &self,
+        questions: &BTreeSet<ShellQuestion>,
+    ) -> BTreeMap<ShellQuestion, SyntaxError> {
         match &self.shells {
             Some(shells) if !questions.is_empty() => shells.errors(questions),
             _ => BTreeMap::new(),
@@ -113,8 +116,8 @@ fn shell_of_the_system(path: &OsStr, name: &str) -> Option<PathBuf> {
 /// Asks all `questions`, many at once. Whoever could not be asked is not among the answers.
 pub async fn ask_shells(
     runner: &dyn CommandRunner,
-    questions: impl IntoIterator<Item = Question>,
-) -> BTreeMap<Question, Reading> {
+    questions: impl IntoIterator<Item = ShellQuestion>,
+) -> BTreeMap<ShellQuestion, Reading> {
     let asked = questions.into_iter().map(|question| async {
         let reading = ask(runner, &question).await.ok()?;
         Some((question, reading))
@@ -124,8 +127,8 @@ pub async fn ask_shells(
 
 /// What the shell says of the line, without running it. It inherits no variable: `SHELLOPTS` and the
 /// like change how a shell reads.
-async fn ask(runner: &dyn CommandRunner, question: &Question) -> Result<Reading, Fault> {
-    let Question { shell, line } = question;
+async fn ask(runner: &dyn CommandRunner, question: &ShellQuestion) -> Result<Reading, Fault> {
+    let ShellQuestion { shell, line } = question;
     let words = [shell.to_string_lossy().into_owned(), "-n".into(), "-c".into(), line.clone()];
     let command = Command {
         inherit: Inherit::Nothing,

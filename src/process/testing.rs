@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Cancel, Question, Runner, Shells, SyntaxError, ask_shells};
+use super::{Cancel, Runner, ShellQuestion, Shells, SyntaxError, ask_shells};
 use crate::model::Environment;
 
 /// Asks shells each time.
@@ -12,7 +12,7 @@ use crate::model::Environment;
 pub struct AskingShells;
 
 impl Shells for AskingShells {
-    fn errors(&self, questions: &BTreeSet<Question>) -> BTreeMap<Question, SyntaxError> {
+    fn errors(&self, questions: &BTreeSet<ShellQuestion>) -> BTreeMap<ShellQuestion, SyntaxError> {
         // Other tests start processes that carry no mark.
         let _unmarked = super::children::Unmarked::begin();
         let runner = Runner::new(environment(), 1, Cancel::new());

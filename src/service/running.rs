@@ -64,10 +64,8 @@ fn what_is_wrong(
     started_with: Option<&str>,
 ) -> Option<String> {
     let id = ArtifactId { name: name.clone(), platform: workspace.platform };
-    let record = Place::of(&workspace.layout, &id).record;
-    let Some(Record { stamp, .. }) =
-        Record::read(&record, &SealKey::of_user(workspace.layout.user()))
-    else {
+    let key = SealKey::of_user(workspace.layout.user());
+    let Some(Record { stamp, .. }) = Place::of(&workspace.layout, &id).known(&key) else {
         return Some("its binary is not installed".into());
     };
     let pinned = &workspace.subsystems[name].version;

@@ -127,10 +127,8 @@ impl Eye<'_, '_> {
     fn fingerprint(&self, name: &str) -> String {
         let record = Name::new(name).ok().and_then(|name| {
             let id = ArtifactId { name, platform: self.workspace.platform };
-            cache::Record::read(
-                &self.workspace.layout.record(&id),
-                &SealKey::of_user(self.workspace.layout.user()),
-            )
+            let layout = &self.workspace.layout;
+            cache::Place::of(layout, &id).known(&SealKey::of_user(layout.user()))
         });
         record.map_or_else(String::new, |record| record.stamp.fingerprint.to_string())
     }

@@ -10,14 +10,14 @@ use std::{
 use crate::{
     manifest::{Findings, Scalar, Seams},
     model::Diagnostic,
-    process::{Question, Shell, SyntaxCheck, SyntaxError},
+    process::{Shell, ShellQuestion, SyntaxCheck, SyntaxError},
 };
 
 /// The doubtful commands of a workspace.
 #[derive(Debug, Default)]
 pub struct Doubts {
     check: SyntaxCheck,
-    commands: Mutex<Vec<(Question, Written)>>,
+    commands: Mutex<Vec<(ShellQuestion, Written)>>,
 }
 
 /// A command as it is written.
@@ -54,7 +54,7 @@ impl Doubts {
     /// Asks about all of them, and says what is wrong.
     pub fn settle(&self) -> Vec<Diagnostic> {
         let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        let questions: BTreeSet<Question> = commands.iter().map(|one| one.0.clone()).collect();
+        let questions: BTreeSet<ShellQuestion> = commands.iter().map(|one| one.0.clone()).collect();
         let errors = self.check.errors(&questions);
         let wrong = commands.iter().filter_map(|one| Some(one.1.diagnostic(errors.get(&one.0)?)));
         wrong.collect()

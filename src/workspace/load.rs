@@ -7,12 +7,13 @@ use std::{
 };
 
 use super::{
-    Outside, Workspace,
+    Outside, Subsystem, Workspace,
     documents::{Documents, Parsed},
+    files::{SpecFile, Specs},
     graph,
     include::{self, Included, Pinned},
     service, settings,
-    specs::Loader,
+    specs::{LoadedSpec, Loader},
     subsystem::Draft,
     task,
     template::Engine,
@@ -111,25 +112,11 @@ fn resolve(
     let around = loader.surroundings();
     let mut included =
         include::follow(documents, &around, outside.library, &manifest.include, &mut found)?;
-    let loaded = loader.load(&listed.files, &documents.specs)?;
-
     let mut diagnostics = std::mem::take(&mut included.diagnostics);
-    let mut drafts = Vec::new();
-    let mut families: BTreeMap<String, Vec<Name>> = BTreeMap::new();
-    let mut looked_at = Vec::new();
-    for (spec, listed) in loaded.into_iter().zip(&listed.files) {
-        diagnostics.extend(spec.diagnostics);
-        if spec.is_family {
-            let names = spec.drafts.iter().map(|draft| draft.name.clone());
-            families.insert(listed.name.clone(), names.collect());
-        }
-        looked_at.extend(spec.looked_at);
-        drafts.extend(spec.drafts);
-    }
-    let mut names = listed.names();
-    names.extend(drafts.iter().map(|draft| draft.name.as_str()));
-    names.sort_unstable();
-    names.dedup();
+    let loaded = loader.load(&listed.files, &documents.specs)?;
+    let ResolvedSpecs { mut drafts, families, looked_at } =
+        ResolvedSpecs::of(&listed.files, loaded, &mut diagnostics);
+    let names = names(listed, &drafts);
     loader.check_versions(&names, &mut found);
     let groups = groups(manifest, &drafts, families, &names, &mut found);
     diagnostics.splice(0..0, found.diagnostics);
@@ -155,11 +142,8 @@ fn resolve(
         return Err(LoadError::Wanted(included.wanted));
     }
 
-    let mut subsystems = BTreeMap::new();
-    for draft in drafts {
-        let subsystem = draft.subsystem.ok_or_else(|| unexplained(&draft.name))?;
-        subsystems.insert(draft.name, subsystem);
-    }
+    let mut inputs = listed.inputs(layout);
+    inputs.extend(looked_at.into_iter().chain(included.looked_at));
     Ok(Workspace {
         platform,
         project: project(manifest, layout),
@@ -171,19 +155,41 @@ fn resolve(
         mode: mode(manifest),
         output: manifest.head.output.as_ref().map(|word| word.text.clone()),
         groups,
-        subsystems,
+        subsystems: subsystems(drafts)?,
         tasks: all_tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),
         lock: documents.lock.lock.clone(),
-        inputs: listed
-            .inputs(layout)
-            .into_iter()
-            .chain(looked_at)
-            .chain(included.looked_at)
-            .collect(),
+        inputs,
         seen_variables: outside.environment.seen(),
         environment: outside.environment.all().clone(),
         layout: layout.clone(),
     })
+}
+
+/// What specs came to.
+#[derive(Default)]
+struct ResolvedSpecs {
+    drafts: Vec<Draft>,
+    /// The members of each family, which is a group too.
+    families: BTreeMap<String, Vec<Name>>,
+    looked_at: Vec<PathBuf>,
+}
+
+impl ResolvedSpecs {
+    /// All that was `loaded`, in the order in which it is `listed`; what is wrong is added to
+    /// `diagnostics`.
+    fn of(listed: &[SpecFile], loaded: Vec<LoadedSpec>, diagnostics: &mut Vec<Diagnostic>) -> Self {
+        let mut all = Self::default();
+        for (listed, spec) in listed.iter().zip(loaded) {
+            diagnostics.extend(spec.diagnostics);
+            if spec.is_family {
+                let names = spec.drafts.iter().map(|draft| draft.name.clone());
+                all.families.insert(listed.name.clone(), names.collect());
+            }
+            all.looked_at.extend(spec.looked_at);
+            all.drafts.extend(spec.drafts);
+        }
+        all
+    }
 }
 
 /// What the project is called: as it says, or as its folder.
@@ -215,6 +221,23 @@ fn groups(
         groups.entry(family).or_insert(members);
     }
     groups
+}
+
+/// The names of all that has a spec, sorted.
+fn names<'n>(listed: &'n Specs, drafts: &'n [Draft]) -> Vec<&'n str> {
+    let mut names = listed.names();
+    names.extend(drafts.iter().map(|draft| draft.name.as_str()));
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn subsystems(drafts: Vec<Draft>) -> Result<BTreeMap<Name, Subsystem>, Fault> {
+    let whole = |draft: Draft| {
+        let subsystem = draft.subsystem.ok_or_else(|| unexplained(&draft.name))?;
+        Ok((draft.name, subsystem))
+    };
+    drafts.into_iter().map(whole).collect()
 }
 
 /// Nothing is wrong with a subsystem, and yet it was not resolved.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    cache::{Record, Release},
+    cache::{Place, Release},
     ci::{Facts, Stage},
     model::{ArtifactId, ArtifactReport, Fault, How, Kind, Name, RunReport},
     report::render_sum,
@@ -228,7 +228,7 @@ impl<'a> Stages<'a> {
     fn built_here(&self) -> BTreeSet<Name> {
         let key = self.session.host.seal_key();
         let is_due = |id: ArtifactId| {
-            let Some(record) = Record::read(&self.workspaces.layout().record(&id), key) else {
+            let Some(record) = Place::of(self.workspaces.layout(), &id).known(key) else {
                 return false;
             };
             let is_open = match &record.release {

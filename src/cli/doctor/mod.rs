@@ -38,10 +38,10 @@ async fn examine(
     let told = Check::new("surroundings", "this run", surroundings.describe());
     let workspace = match workspace {
         Ok(workspace) => workspace,
-        Err(stop) => return Ok(vec![unusable(stop), places::cache(session.host.user()), told]),
+        Err(stop) => return Ok(vec![unusable(stop), places::cache(&session.host), told]),
     };
     let mut checks = vec![usable(&workspace)];
-    checks.extend(places::of(&workspace));
+    checks.extend(places::of(&session.host, &workspace));
     checks.extend(git(&workspace, &runner).await);
     checks.extend(tools::of(&workspace, &runner).await);
     checks.push(sandbox());

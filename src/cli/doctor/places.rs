@@ -5,13 +5,12 @@ use std::path::Path;
 use rustix::fs::{Access, access, statvfs};
 
 use crate::{
-    cache::Cache,
-    model::{Fault, Kind, UserFolders},
+    model::{Fault, Kind},
     report::human_size,
     workspace::Workspace,
 };
 
-use super::check::Check;
+use super::{super::host::Host, check::Check};
 
 const MIB: u64 = 1 << 20;
 /// With less room than this, in bytes, hardly anything can be built.
@@ -20,14 +19,14 @@ const TOO_LITTLE: u64 = 64 * MIB;
 const LITTLE: u64 = 1024 * MIB;
 
 /// The folders that `workspace` needs. That of its stores is theirs to tell of.
-pub(super) fn of(workspace: &Workspace) -> [Check; 2] {
+pub(super) fn of(host: &Host, workspace: &Workspace) -> [Check; 2] {
     let own = workspace.layout.forge();
-    [examine(&workspace.layout.display(&own), &own), cache(workspace.layout.user())]
+    [examine(&workspace.layout.display(&own), &own), cache(host)]
 }
 
 /// The user's cache.
-pub(super) fn cache(user: &UserFolders) -> Check {
-    match Cache::of_user(user) {
+pub(super) fn cache(host: &Host) -> Check {
+    match host.cache() {
         Ok(cache) => examine("your cache", cache.root()),
         Err(fault) => Check::new("folder", "your cache", "nowhere").bad(fault),
     }
