@@ -168,3 +168,27 @@ fn clones_of_every_kind_answer_the_same_or_say_what_to_fetch() {
     let both = ["aws/awscomponent1", "civo/civocomponent1"];
     assert_eq!(names(&ask(&pull, " --fetch").succeeds()), both);
 }
+
+#[test]
+fn a_pinned_version_that_is_not_out_yet_is_compared_with_the_last_release() {
+    if !is_here("git") {
+        return;
+    }
+    let sandbox = Sandbox::new().file(".gitignore", ".forge/\n");
+    let mut sandbox = sandbox.script("api", "v0.1.0").script("new", "v0.1.0");
+    let root = sandbox.root();
+    git(&root, &["init", "--quiet", "--initial-branch=main"]);
+    git(&root, &["add", "-A"]);
+    git(&root, &["commit", "--quiet", "-m", "one"]);
+    for tag in ["api-v0.1.0", "api-v0.0.9", "api-v9.0.0", "api-web-v0.3.0"] {
+        git(&root, &["tag", tag]);
+    }
+    let run = sandbox.forge("affected").succeeds();
+    run.says("new").says("never released").says("1 of 2 affected");
+    sandbox.bump("api", "v0.2.0");
+    sandbox.write("code/api/api.sh", "#!/bin/sh\necho changed\n");
+    let run = sandbox.forge("affected api").succeeds();
+    run.says(
+        "api-v0.1.0  v0.2.0 is not released yet; versions.yml, the line of api; code/api/api.sh",
+    );
+}

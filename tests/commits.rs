@@ -122,6 +122,28 @@ fn pantstack() -> Repository {
     repository
 }
 
+#[test]
+fn a_merge_that_is_taken_back_takes_all_that_it_brought_until_it_comes_again() {
+    let mut repository = Repository::of_example("pantstack");
+    repository.git(&["tag", "api-0.1.0"]);
+    repository.check_out("topic");
+    for message in ["feat: search", "fix: crash"] {
+        repository.sandbox.write(&format!("services/api/{}.txt", &message[..3]), message);
+        repository.commit(message, "Ann");
+    }
+    repository.check_out("main");
+    repository.git(&["merge", "--quiet", "--no-ff", "-m", "Merge it", "topic"]);
+    let merged = repository.next("api", "");
+    assert!(merged.is_some());
+    repository.git(&["revert", "--no-edit", "-m", "1", "HEAD"]);
+    assert_eq!(repository.next("api", ""), None);
+    let changelog = repository.sandbox.forge("changelog api").succeeds();
+    changelog.keeps_quiet_about("search");
+    repository.git(&["revert", "--no-edit", "HEAD"]);
+    assert_eq!(repository.next("api", ""), merged);
+    repository.sandbox.forge("changelog api").succeeds().says("search");
+}
+
 /// A text without what each machine hashes for itself.
 fn settled(text: &str) -> String {
     let hash = regex::Regex::new("[0-9a-f]{40}|[0-9a-f]{10}").expect("a pattern");

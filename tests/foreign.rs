@@ -119,7 +119,7 @@ fn a_url_that_is_a_command_is_told_where_it_stands() {
             &format!("source: {{ git: '{url}' }}\nbuild: {{ run: 'true' }}\n"),
         );
         let run = sandbox.forge("check").exits(2);
-        run.says("is no URL of a git repository").says("tool.yml:1");
+        run.says("is not a URL of a git repository").says("tool.yml:1");
     }
 }
 

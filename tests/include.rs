@@ -120,7 +120,7 @@ fn every_problem_of_every_file_is_told_at_once() {
         ("templates know no `nope` here", "versions.yml:6:22"),
         ("templates know no `nope` here", "a.yml:2:15"),
         ("a task has no key `need`", "a.yml:3:8"),
-        ("these files include each other in a circle: a.yml → b.yml → a.yml", "b.yml:1:15"),
+        ("these files include each other in a cycle: a.yml → b.yml → a.yml", "b.yml:1:15"),
         ("a file of tasks has no key `versions`", "b.yml:2:1"),
         ("`gone` includes gone.yml, which is not there", "versions.yml:3:9"),
         ("`empty` includes a folder without a `tasks.yml`", "versions.yml:4:10"),
@@ -221,7 +221,7 @@ fn urls_that_cannot_be_pinned_are_refused() {
         ("url: https://example.org/x.yml, sha256: abc", "`abc` is no SHA-256 digest"),
         ("url: http://example.org/x.yml, sha256: 00", "unprotected http to this machine only"),
         ("url: ftp://example.org/x.yml, sha256: 00", "`ftp:` is not https"),
-        ("url: x.yml, sha256: 00", "`x.yml` is no URL"),
+        ("url: x.yml, sha256: 00", "`x.yml` is not a URL"),
         ("url: https://example.org/x.yml, file: x.yml", "takes only one of `file`, `url`"),
         ("file: x.yml, sha256: 00", "`sha256` belongs to `url`"),
     ] {

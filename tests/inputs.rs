@@ -223,3 +223,23 @@ fn a_folder_that_a_sparse_checkout_left_out_is_missed_only_by_who_wants_it() {
     git(&sandbox.root(), &["rm", "-r", "--quiet", "--cached", "web"]);
     sandbox.forge("check").exits(2).says("there is no `web` in the workspace");
 }
+
+#[test]
+fn a_sparse_checkout_without_any_spec_says_how_to_get_them() {
+    if !is_here("git") {
+        return;
+    }
+    let sandbox = Sandbox::new().script("one", "v1").file(".gitignore", ".forge/\n");
+    let root = sandbox.root();
+    git(&root, &["init", "-q", "-b", "main"]);
+    git(&root, &["add", "-A"]);
+    git(&root, &["commit", "-q", "-m", "one"]);
+    git(&root, &["sparse-checkout", "set", "code"]);
+    assert!(!sandbox.path("subsystems").exists());
+    let run = sandbox.forge("check").run();
+    assert_eq!(run.code(), Some(2), "{run}");
+    run.says("subsystems/ is not in this checkout").says("a sparse checkout leaves it out");
+    run.says("run `git sparse-checkout add subsystems`");
+    git(&root, &["sparse-checkout", "add", "subsystems"]);
+    sandbox.forge("check").succeeds();
+}

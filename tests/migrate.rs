@@ -253,7 +253,7 @@ fn trees_that_cannot_be_read_are_told_and_nothing_is_written() {
     for (includes, said) in [
         ("{ a: ./none }", "there is no Taskfile at"),
         ("{ a: 'https://example.com/Taskfile.yml' }", "is not pinned"),
-        ("{ a: ./a.yml }", "in a circle"),
+        ("{ a: ./a.yml }", "in a cycle"),
         ("{ a: ./b.yml }", "no key `comands`"),
     ] {
         let sandbox = Sandbox::new();

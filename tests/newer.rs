@@ -134,7 +134,7 @@ fn a_version_that_is_named_has_to_be_there() {
     for (words, code, says) in [
         ("bump tool v1.2.1", 2, "did you mean `v1.2.0`?"),
         ("bump tool 1.2.0", 2, "did you mean `v1.2.0`?"),
-        ("bump tool v1..2", 2, "is no valid tag"),
+        ("bump tool v1..2", 2, "is not a valid tag"),
         ("bump tol", 2, "did you mean `tool`?"),
         ("bump other", 2, "`forge bump other VERSION` says which one"),
         ("bump", 2, "--all"),
@@ -437,8 +437,8 @@ fn a_scheme_and_a_stale_digest_are_told() {
 #[test]
 fn what_newer_says_is_checked() {
     for (newer, says) in [
-        ("{ url: 'http://127.0.0.1:9/x', pattern: '(' }", "no regular expression"),
-        ("{ url: 'ftp://x', pattern: x }", "no URL that forge can ask"),
+        ("{ url: 'http://127.0.0.1:9/x', pattern: '(' }", "not a regular expression"),
+        ("{ url: 'ftp://x', pattern: x }", "not a URL that forge can ask"),
         ("{ url: 'http://127.0.0.1:9/x' }", "pattern"),
         ("{ github: nowhere }", "OWNER/REPO"),
         ("{ tags: x, tag: fixed }", "does not say its version"),
@@ -486,6 +486,26 @@ fn a_workspace_in_a_folder_of_a_shallow_clone_says_what_to_fetch() {
     assert_eq!(pinned(), "versions: { tool: v1, more: v2 }\n");
     forge("bump --revert").succeeds();
     assert_eq!(pinned(), "versions: { tool: v2, more: v3 }\n");
+}
+
+#[test]
+fn a_tag_that_begins_with_a_word_is_compared_and_a_branch_is_not() {
+    if !is_here("git") {
+        return;
+    }
+    let (old, new) = ("RELEASE.2025-04-22T22-12-26Z", "RELEASE.2025-05-24T17-08-30Z");
+    let sandbox = Sandbox::with_store();
+    upstream(&sandbox, "tool", &[old, new, "release-1.0"]);
+    git(&sandbox.beside("tool"), &["branch", "release-1.x"]);
+    let spec = spec_of_git(&sandbox, "tool", "");
+    let moving = spec.replace("binary: tool", "binary: moving").replace("}}/tool", "}}/moving");
+    let sandbox = sandbox.spec("tool", old, &spec).spec("moving", "release-1.x", &moving);
+    let run = sandbox.forge("outdated").succeeds();
+    run.says(new).says("1 of 2 is outdated; branches and commits: moving");
+    sandbox.forge("outdated --exit-code").exits(1);
+    sandbox.forge("bump moving").exits(2).says("it is a branch: it moves by itself");
+    sandbox.forge("bump tool").succeeds().says(new);
+    sandbox.forge("outdated --exit-code").succeeds().says("nothing is outdated; branches");
 }
 
 #[test]

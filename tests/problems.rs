@@ -37,7 +37,7 @@ fn every_kind_of_problem_is_told_at_once_with_its_place() {
       |
       = help: write subsystems/nospec.yml, or remove the line
 
-    error: group `g` names `goood`, which is no subsystem
+    error: group `g` names `goood`, which is not a subsystem
       --> versions.yml:15:21
        |
     15 | groups: { g: [good, goood] }
@@ -63,7 +63,7 @@ fn every_kind_of_problem_is_told_at_once_with_its_place() {
       |
       = help: keep the one you mean
 
-    error: these subsystems need each other in a circle: cyclea → cycleb → cyclea
+    error: these subsystems need each other in a cycle: cyclea → cycleb → cyclea
      --> subsystems/cyclea.yml:1:15
       |
     1 | build_needs: [cycleb]
@@ -76,7 +76,7 @@ fn every_kind_of_problem_is_told_at_once_with_its_place() {
       |
       = help: remove one of these needs
 
-    error: needsnone needs `god`, which is no subsystem
+    error: needsnone needs `god`, which is not a subsystem
      --> subsystems/needsnone.yml:1:9
       |
     1 | needs: [god]
@@ -100,7 +100,7 @@ fn every_kind_of_problem_is_told_at_once_with_its_place() {
       |
       = help: look for quotes, brackets and keywords that are not closed
 
-    error: this is no valid YAML: mismatched bracket '[' closed by '}'
+    error: this is not valid YAML: mismatched bracket '[' closed by '}'
      --> subsystems/syntax.yml:1:15
       |
     1 | build: { run: [x }
@@ -217,4 +217,43 @@ fn a_path_that_leaves_the_workspace_is_refused() {
         let sandbox = Sandbox::new().spec("hello", "v1", spec);
         sandbox.forge("check").exits(2).says("subsystems/hello.yml:1");
     }
+}
+
+#[test]
+fn two_subsystems_with_the_same_tags_are_told_with_both_places() {
+    let spec = |tag: &str| format!("tag: '{tag}'\nbuild: {{ run: x }}\n");
+    let sandbox = Sandbox::new()
+        .spec("api", "v1", &spec("v{{ version }}"))
+        .spec("web", "v1", &spec("v{{ version }}"))
+        .spec("cli", "v1", &spec("lib-{{ version }}"))
+        .spec("lib", "v1", "build: { run: x }\n");
+    insta::assert_snapshot!(sandbox.forge("check").exits(2).stderr(), @r"
+    error: the releases of cli and lib have the same tags: `lib-VERSION`
+     --> subsystems/cli.yml:1:6
+      |
+    1 | tag: 'lib-{{ version }}'
+      |      ^^^^^^^^^^^^^^^^^^^ the tag of cli
+      |
+     ::: subsystems/lib.yml:1:1
+      |
+    1 | build: { run: x }
+      | - lib has it too
+      |
+      = help: write another `tag:`, such as `{{ name }}-{{ version }}`
+
+    error: the releases of api and web have the same tags: `vVERSION`
+     --> subsystems/web.yml:1:6
+      |
+    1 | tag: 'v{{ version }}'
+      |      ^^^^^^^^^^^^^^^^ the tag of web
+      |
+     ::: subsystems/api.yml:1:6
+      |
+    1 | tag: 'v{{ version }}'
+      |      ---------------- api has it too
+      |
+      = help: write another `tag:`, such as `{{ name }}-{{ version }}`
+
+    2 problems in 2 files
+    ");
 }

@@ -592,7 +592,7 @@ fn mistakes_are_told_with_their_places() {
       |
       = help: pin Process Compose: `pc: v1.46.0` under `versions`, and a spec subsystems/pc.yml with `binary: process-compose`
 
-    error: these services need each other in a circle: a → b → a
+    error: these services need each other in a cycle: a → b → a
      --> subsystems/a.yml:2:28
       |
     2 | service: { run: a, needs: [b, bb, c] }
@@ -605,7 +605,7 @@ fn mistakes_are_told_with_their_places() {
       |
       = help: remove one of these needs
 
-    error: the service of a needs `bb`, which is no subsystem
+    error: the service of a needs `bb`, which is not a subsystem
      --> subsystems/a.yml:2:31
       |
     2 | service: { run: a, needs: [b, bb, c] }
@@ -637,7 +637,7 @@ fn mistakes_are_told_with_their_places() {
       |
       = help: a port is a number from 1 to 65535
 
-    error: `5` is no duration
+    error: `5` is not a duration
      --> subsystems/d.yml:2:50
       |
     2 | service: { run: d, ready: { tcp: 123456, period: 5 }, stop: { signal: KIL, grace: soon } }
@@ -653,7 +653,7 @@ fn mistakes_are_told_with_their_places() {
       |
       = help: did you mean `KILL`?
 
-    error: `soon` is no duration
+    error: `soon` is not a duration
      --> subsystems/d.yml:2:83
       |
     2 | service: { run: d, ready: { tcp: 123456, period: 5 }, stop: { signal: KIL, grace: soon } }

@@ -129,7 +129,7 @@ tasks:
 }
 
 #[test]
-fn a_pool_limits_how_many_run_and_nobody_waits_in_a_circle() {
+fn a_pool_limits_how_many_run_and_nobody_waits_in_a_cycle() {
     let one = |name: &str| {
         format!("  {name}: {{ pool: db, run: 'mkdir busy; sleep 0.05; rmdir busy' }}\n")
     };
@@ -141,11 +141,11 @@ fn a_pool_limits_how_many_run_and_nobody_waits_in_a_circle() {
   v: {{ pool: other, run: [sleep 0.05, {{ task: w }}] }}
   w: {{ pool: db, run: sleep 0.01 }}
   u: {{ pool: db, run: [{{ task: w }}, 'true'] }}
-  circle: {{ needs: [x, v, u] }}
+  cycle: {{ needs: [x, v, u] }}
 "
     ));
     sandbox.forge("all -j 4").succeeds();
-    sandbox.forge("circle -j 4").succeeds();
+    sandbox.forge("cycle -j 4").succeeds();
 }
 
 #[test]

@@ -54,9 +54,9 @@ faults! {
 
     1 problem in 1 file
     "#;
-    a_longer_circle: "tasks:\n  a: { needs: b }\n  b: [{ task: c }]\n  c: { needs: [a] }", "a", @r#"
+    a_longer_cycle: "tasks:\n  a: { needs: b }\n  b: [{ task: c }]\n  c: { needs: [a] }", "a", @r#"
     exit code 2
-    error: these tasks need each other in a circle: a → b → c → a
+    error: these tasks need each other in a cycle: a → b → c → a
      --> versions.yml:2:15
       |
     2 |   a: { needs: b }

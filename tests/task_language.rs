@@ -40,11 +40,11 @@ fn what_needs_a_failure_is_left_out_and_the_rest_goes_on() {
 }
 
 #[test]
-fn circles_and_unknown_names_are_told_with_their_places() {
+fn cycles_and_unknown_names_are_told_with_their_places() {
     for (lines, told) in [
         ("a: { needs: b }\nb: { needs: c }\nc: [{ task: a }]", "a → b → c → a"),
         ("a: { needs: a }", "the task `a` needs itself"),
-        ("a: { needs: bb }\nbbb: x", "no task and no subsystem"),
+        ("a: { needs: bb }\nbbb: x", "neither a task nor a subsystem"),
         ("a: [{ task: tool }]", "only a task can be run"),
         (
             "a: [{ task: b, with: { x: 1 } }]\nb: { run: y, with: { xx: 1 } }",
@@ -52,8 +52,8 @@ fn circles_and_unknown_names_are_told_with_their_places() {
         ),
         ("a: [{ task: b }]\nb: { run: y, with: [x] }", "must be given `x`"),
         ("a: { run: x, alias: b }\nb: y", "is a name of the task `b` already"),
-        ("a: { run: x, only: lunix }", "no operating system"),
-        ("a: { run: x, timeout: fast }", "`fast` is no duration"),
+        ("a: { run: x, only: lunix }", "neither an operating system"),
+        ("a: { run: x, timeout: fast }", "`fast` is not a duration"),
         ("a: { run: x, with: { os: 1 } }", "a word of forge's own"),
         ("a: { run: x, with: { m: { enum: [p], default: q } } }", "`q` is none of p"),
         ("a: [{ run: x, for: [] }]", "nothing to run for"),

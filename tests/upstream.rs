@@ -1,6 +1,8 @@
 //! The vendor's own release: only with a digest, then like any other artifact.
 
-use std::fs;
+use std::{fs, io::Write};
+
+use tar::EntryType;
 
 use crate::support::{Asset, Fault, Sandbox, Server, elf_for_arm64, sha256};
 
@@ -74,9 +76,16 @@ fn a_checksums_file_may_be_of_any_usual_form() {
         format!("SHA2-512(tool.tar.gz)= {sha512}\n"),
         format!("{}  tool.tar.gz\n", of(&ring::digest::SHA384)),
         format!("tool.tar.gz {sha256}\n"),
-    ] {
+        format!(r#"{{"files":[{{"name":"x","sha256":"{0}"}},{{"name":"tool.tar.gz","sha256":"{sha256}"}}]}}"#, "0".repeat(64)),
+    ]
+    .into_iter()
+    .map(String::into_bytes)
+    .chain([
+        // As `Out-File` of PowerShell writes it.
+        format!("\u{feff}{sha256}  tool.tar.gz\r\n").encode_utf16().flat_map(u16::to_le_bytes).collect(),
+    ]) {
         let sandbox = Sandbox::new();
-        let server = vendor(&sandbox, &[("tool.tar.gz", &archive), ("SUMS", sums.as_bytes())]);
+        let server = vendor(&sandbox, &[("tool.tar.gz", &archive), ("SUMS", &sums)]);
         let url = server.url();
         let rest = format!("  sha256: {url}/SUMS\n");
         let sandbox = sandbox.spec("tool", "v1", &spec(&format!("{url}/tool.tar.gz"), &rest));
@@ -238,4 +247,112 @@ fn an_archive_as_source_is_unpacked_by_its_digest() {
     sandbox.write("subsystems/tool.yml", &good.replace(&sha256(&archive), &"2".repeat(64)));
     let run = sandbox.forge("ensure").exits(4);
     run.says("is not the archive that subsystems/tool.yml pins");
+}
+
+fn xz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn bz2(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn the_usual_compressions_are_told_by_the_bytes() {
+    let tar = || Asset::new().file("tool", BINARY).file("README", b"hello").plain();
+    for (name, bytes) in [
+        ("tool.tar.xz", xz(&tar())),
+        ("tool.tar.bz2", bz2(&tar())),
+        ("tool.xz", xz(BINARY)),
+        ("tool.bz2", bz2(BINARY)),
+    ] {
+        let sandbox = Sandbox::new();
+        let server = vendor(&sandbox, &[(name, &bytes)]);
+        let url = format!("{}/{name}", server.url());
+        let rest = format!("  sha256: {}\n", sha256(&bytes));
+        let sandbox = sandbox.spec("tool", "v1", &spec(&url, &rest));
+        sandbox.all_are("upstream");
+        assert_eq!(sandbox.run_binary("tool"), "vendor\n", "{name}");
+    }
+}
+
+#[test]
+fn a_wanted_program_may_be_a_link_to_another_entry_and_lie_behind_one() {
+    for (archive, path) in [
+        (
+            Asset::new()
+                .entry("pkg/bin/tool", EntryType::Symlink, "../lib/tool-1.0", b"")
+                .file("pkg/lib/tool-1.0", BINARY),
+            "bin/tool",
+        ),
+        (
+            // The tarball of a whole system.
+            Asset::new()
+                .entry("pkg/bin", EntryType::Symlink, "usr/bin", b"")
+                .entry("pkg/dev/null", EntryType::Char, "", b"")
+                .entry("pkg/etc/mtab", EntryType::Symlink, "/proc/mounts", b"")
+                .file("pkg/bin/tool", BINARY),
+            "usr/bin/tool",
+        ),
+    ] {
+        let archive = archive.gz();
+        let sandbox = Sandbox::new();
+        let server = vendor(&sandbox, &[("tool.tar.gz", &archive)]);
+        let rest =
+            format!("  sha256: {}\n  strip: 1\n  paths: {{ tool: {path} }}\n", sha256(&archive));
+        let url = format!("{}/tool.tar.gz", server.url());
+        let sandbox = sandbox.spec("tool", "v1", &spec(&url, &rest));
+        sandbox.all_are("upstream");
+        assert_eq!(sandbox.run_binary("tool"), "vendor\n");
+    }
+}
+
+#[test]
+fn what_is_left_out_of_a_source_is_told() {
+    let sandbox = Sandbox::new();
+    let archive = Asset::new()
+        .entry("src/out", EntryType::Symlink, "/etc/passwd", b"")
+        .entry("src/pipe", EntryType::Fifo, "", b"")
+        .file("src/tool.sh", BINARY)
+        .gz();
+    let server = vendor(&sandbox, &[("src.tar.gz", &archive)]);
+    let sandbox = sandbox.spec(
+        "tool",
+        "v1",
+        &format!(
+            "source: {{ archive: {}/src.tar.gz, sha256: {}, strip: 1 }}\nbuild: {{ run: 'test ! -e out; cp tool.sh {{{{ out }}}}/tool' }}\n",
+            server.url(),
+            sha256(&archive)
+        ),
+    );
+    let run = sandbox.forge("ensure").succeeds();
+    run.says("`src/out` and 1 more").says("is a link to an absolute path").says("is a named pipe");
+    assert_eq!(sandbox.run_binary("tool"), "vendor\n");
+}
+
+#[test]
+fn a_transfer_that_breaks_whenever_it_begins_again_ends() {
+    let program = [BINARY, b"exit\n", &vec![b'#'; 300_000]].concat();
+    let sandbox = Sandbox::new();
+    let server = vendor(&sandbox, &[("tool", &program)]);
+    let url = format!("{}/tool", server.url());
+    let rest = format!("  sha256: {}\n", sha256(&program));
+    let sandbox = sandbox.spec("tool", "v1", &spec(&url, &rest));
+    server.always_fail("/tool", Fault::CutForGood(100_000));
+    sandbox.forge("ensure").exits(5).says("it broke 5 times");
+    // A connection that breaks before its answer came is asked again without beginning again.
+    let begun = server.requests().len();
+    assert!((5..=20).contains(&begun), "{:?}", server.requests());
+    assert!(!sandbox.path(".forge/bin/tool").exists());
+    // What breaks less often is there in the end.
+    let server = vendor(&sandbox, &[]);
+    server.fail("/tool", Fault::CutForGood(100_000));
+    server.fail("/tool", Fault::CutForGood(200_000));
+    sandbox.write("subsystems/tool.yml", &spec(&format!("{}/tool", server.url()), &rest));
+    sandbox.all_are("upstream");
+    assert!(server.requests().len() >= 3);
 }

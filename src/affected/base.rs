@@ -6,7 +6,7 @@ use super::manifest::Manifest;
 use crate::{
     disk::{MOST_OF_TEXT, read_text},
     git::{History, RemoteTag},
-    model::{Fault, Kind, Layout, Name, Revision},
+    model::{Fault, Kind, Layout, Name, Precedence},
     versioning::taken,
     workspace::{Subsystem, Workspace},
 };
@@ -36,6 +36,8 @@ pub struct Base {
 pub struct Bases {
     /// By component.
     pub of: BTreeMap<Name, Base>,
+    /// The pinned versions of which there is no release, while there is one of another version.
+    pub pending: BTreeMap<Name, String>,
     /// The changed files by commit, relative to the workspace, sorted.
     pub changed: BTreeMap<String, BTreeSet<String>>,
     /// What `versions.yml` held in each commit since which it has changed.
@@ -56,10 +58,11 @@ impl Bases {
         since: &Since<'_>,
         uncommitted: impl FnOnce() -> Result<Vec<String>, Fault>,
     ) -> Result<Self, Fault> {
-        let of = match since.reference {
+        let (of, pending) = match since.reference {
             Some(reference) => {
                 let base = named(history, reference, since).await?;
-                names.iter().map(|name| (name.clone(), base.clone())).collect()
+                let of = names.iter().map(|name| (name.clone(), base.clone())).collect();
+                (of, BTreeMap::new())
             }
             None => released(history, workspace, names, since).await?,
         };
@@ -75,7 +78,13 @@ impl Bases {
             |(commit, text): (String, Option<String>)| Some((commit, Manifest::read(&text?)?));
         let manifests = of_commits.into_iter().zip(texts).filter_map(read).collect();
         let now = read_text(&workspace.layout.manifest(), MOST_OF_TEXT).ok();
-        Ok(Self { of, changed, manifests, manifest: now.and_then(|text| Manifest::read(&text)) })
+        Ok(Self {
+            of,
+            pending,
+            changed,
+            manifests,
+            manifest: now.and_then(|text| Manifest::read(&text)),
+        })
     }
 }
 
@@ -111,13 +120,13 @@ async fn named(history: &History<'_>, reference: &str, since: &Since<'_>) -> Res
     Err(Fault::new(Kind::Usage, format!("cannot compare with {reference}")))
 }
 
-/// The commits of the last releases.
+/// The commits of the last releases, and the pinned versions that are not among these.
 async fn released(
     history: &History<'_>,
     workspace: &Workspace,
     names: &BTreeSet<Name>,
     since: &Since<'_>,
-) -> Result<BTreeMap<Name, Base>, Fault> {
+) -> Result<(BTreeMap<Name, Base>, BTreeMap<Name, String>), Fault> {
     let subsystems: Vec<_> = names.iter().map(|name| &workspace.subsystems[name]).collect();
     let stems: Vec<&str> = subsystems.iter().map(|subsystem| subsystem.tag.as_str()).collect();
     let tags = match since.offline {
@@ -128,12 +137,16 @@ async fn released(
         }
     };
     let tags = Tags::new(tags);
-    let base = |subsystem: &&Subsystem| {
-        let tag = tags.last(subsystem)?;
-        let base = Base { name: tag.tag.name.clone(), commit: tag.tag.commit.clone() };
-        Some((subsystem.name.clone(), base))
-    };
-    Ok(subsystems.iter().filter_map(base).collect())
+    let (mut bases, mut pending) = (BTreeMap::new(), BTreeMap::new());
+    for subsystem in subsystems {
+        let Some((tag, is_current)) = tags.last(subsystem) else { continue };
+        let base = Base { name: tag.tag.name, commit: tag.tag.commit };
+        bases.insert(subsystem.name.clone(), base);
+        if !is_current {
+            pending.insert(subsystem.name.clone(), subsystem.version.to_string());
+        }
+    }
+    Ok((bases, pending))
 }
 
 /// The tags of a remote, sorted by name.
@@ -145,23 +158,29 @@ impl Tags {
         Self(tags)
     }
 
-    /// The last release of `subsystem`: the highest by its scheme, or the pinned version's.
-    fn last(&self, subsystem: &Subsystem) -> Option<RemoteTag> {
+    /// The last release of `subsystem`: the highest by its scheme, or the pinned version's, or else that of
+    /// the highest version before it, or of any. Says whether it is one of the version that it has now.
+    fn last(&self, subsystem: &Subsystem) -> Option<(RemoteTag, bool)> {
         let stem = subsystem.tag.as_str();
         let start = self.0.partition_point(|tag| tag.tag.name.as_str() < stem);
         let own = self.0[start..].iter().take_while(|tag| tag.tag.name.starts_with(stem));
         let own: Vec<RemoteTag> = own.cloned().collect();
         if let Some(scheme) = &subsystem.scheme {
-            return taken(&subsystem.tag, scheme, &own).pop().map(|taken| taken.tag.clone());
+            return taken(&subsystem.tag, scheme, &own)
+                .pop()
+                .map(|taken| (taken.tag.clone(), true));
         }
         let version = subsystem.version.as_str();
-        let revision = |tag: &RemoteTag| {
+        let pinned = Precedence::beside(version, version);
+        let ranked = own.iter().filter_map(|tag| {
             let (label, revision) = subsystem.tag.read(&tag.tag.name)?;
-            (label == version).then_some(revision)
-        };
-        let revisions = own.iter().filter_map(|tag| Some((revision(tag)?, tag)));
-        let by_revision = |(revision, _): &(Revision, &RemoteTag)| *revision;
-        revisions.max_by_key(by_revision).map(|(_, tag)| tag.clone())
+            let is_current = label == version;
+            let age = Precedence::beside(version, label);
+            let is_before = age < pinned;
+            (is_current || age.is_some()).then_some(((is_current, is_before, age, revision), tag))
+        });
+        let (rank, tag) = ranked.max_by(|a, b| a.0.cmp(&b.0))?;
+        Some((tag.clone(), rank.0))
     }
 }
 

@@ -8,6 +8,8 @@ use crate::model::{Layout, Name};
 pub enum Reason {
     /// It was never released.
     Unreleased,
+    /// This version of it was not; another one was.
+    NewVersion(String),
     /// A file of its own.
     Own(String),
     /// Its spec.
@@ -30,7 +32,7 @@ impl Reason {
     /// The kind of it, as a word.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Unreleased => "unreleased",
+            Self::Unreleased | Self::NewVersion(_) => "unreleased",
             Self::Own(_) => "own",
             Self::Spec(_) => "spec",
             Self::Versions(_) => "versions",
@@ -52,7 +54,7 @@ impl Reason {
             | Self::Linked(file)
             | Self::Imported(file) => Some(file),
             Self::Versions(_) => Some(Layout::MANIFEST),
-            Self::Unreleased | Self::Needs(_) => None,
+            Self::Unreleased | Self::NewVersion(_) | Self::Needs(_) => None,
         }
     }
 
@@ -60,6 +62,7 @@ impl Reason {
     pub fn told(&self) -> String {
         match self {
             Self::Unreleased => "never released".into(),
+            Self::NewVersion(version) => format!("{version} is not released yet"),
             Self::Own(file) => file.clone(),
             Self::Spec(file) => format!("{file}, its spec"),
             Self::Versions(None) => format!("{}, which holds for all", Layout::MANIFEST),

@@ -39,7 +39,8 @@ pub fn reasons(
                     versions(subsystem, bases).filter(|_| files.contains(Layout::MANIFEST));
                 let others = files.iter().filter(|file| *file != Layout::MANIFEST);
                 let own = others.filter_map(|file| extent.reason(file));
-                manifest.into_iter().chain(own).collect()
+                let new = bases.pending.get(name).cloned().map(Reason::NewVersion);
+                new.into_iter().chain(manifest).chain(own).collect()
             }
         };
         if !found.is_empty() {

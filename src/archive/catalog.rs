@@ -1,7 +1,13 @@
 //! What an archive holds, by the names that stand in it: which entry a path leads to, through
 //! the archive's own links. Nothing of it is on disk, so no link leads anywhere else.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    cell::Cell,
+    collections::{BTreeSet, HashMap, HashSet},
+};
+
+use super::objection::Objection;
 
 /// How many links a path may lead through: what Linux allows.
 const MOST_HOPS: usize = 40;
@@ -9,10 +15,16 @@ const MOST_HOPS: usize = 40;
 /// How many folders that strip takes away are remembered.
 const MOST_ROOTS: usize = 100;
 
+/// How many bytes of paths are looked up to find out what lies behind links: far more than the tarball
+/// of a whole system takes, and less than a second's work.
+const MOST_LOOKED_UP: usize = 256 << 20;
+
 /// Longer paths are in no archive, in bytes.
 const LONGEST: usize = 4096;
 
-/// The entries of an archive. Of those with the same name the last one counts.
+/// The entries of an archive. Of those with the same name the last one counts. What comes after a link
+/// to a folder and is called as if it lay in the link is where tar would put it: in the folder that the
+/// link leads to. In tarballs of whole systems, `bin` is a link to `usr/bin`.
 #[derive(Default)]
 pub(super) struct Catalog {
     nodes: HashMap<String, Node>,
@@ -20,6 +32,10 @@ pub(super) struct Catalog {
     roots: BTreeSet<String>,
     /// The first part of each name.
     tops: HashSet<String>,
+    /// Whether there is a link.
+    has_links: bool,
+    /// How many bytes of paths were looked up so far.
+    looked_up: Cell<usize>,
 }
 
 /// What an archive has at a path.
@@ -30,8 +46,17 @@ pub(super) enum Node {
     File(u64),
     /// A symbolic link.
     Link(String),
-    /// What cannot be taken, as the end of the sentence "its entry `…`".
-    Other(String),
+    /// What cannot be taken.
+    Other(Objection),
+}
+
+/// Where a path ends.
+enum Reached {
+    File(u64),
+    /// A folder, or what no entry says anything of: its path.
+    Folder(String),
+    /// Nowhere.
+    Nothing,
 }
 
 impl Catalog {
@@ -44,26 +69,57 @@ impl Catalog {
         if !self.tops.contains(top) {
             self.tops.insert(top.to_owned());
         }
-        self.nodes.insert(path.to_owned(), node);
+        let place = self.place(path, strip).into_owned();
+        self.has_links |= matches!(node, Node::Link(_));
+        self.nodes.insert(place, node);
+    }
+
+    /// What is called `path`, if anything.
+    pub(super) fn find(&self, path: &str, strip: usize) -> Option<&Node> {
+        self.get(&self.place(path, strip))
+    }
+
+    /// Counts that `path` is looked up; `false` if that would be too much.
+    fn is_looked_up(&self, path: &str) -> bool {
+        self.looked_up.set(self.looked_up.get().saturating_add(path.len()));
+        self.looked_up.get() <= MOST_LOOKED_UP
     }
 
     /// What is at `path`, if anything.
-    pub(super) fn get(&self, path: &str) -> Option<&Node> {
+    fn get(&self, path: &str) -> Option<&Node> {
         self.nodes.get(path)
+    }
+
+    /// Where what is called `path` is: behind the links above it, so far as there are any and they
+    /// lead to a folder.
+    fn place<'p>(&self, path: &'p str, strip: usize) -> Cow<'p, str> {
+        let Some((folder, name)) = path.rsplit_once('/').filter(|_| self.has_links) else {
+            return path.into();
+        };
+        let mut above = path.match_indices('/').map(|(end, _)| &path[..end]);
+        let is_link = |at| self.is_looked_up(at) && matches!(self.get(at), Some(Node::Link(_)));
+        if !above.any(is_link) {
+            return path.into();
+        }
+        match self.follow(root(path, strip).unwrap_or_default(), folder) {
+            Ok(Reached::Folder(folder)) if folder.is_empty() => name.to_owned().into(),
+            Ok(Reached::Folder(folder)) => format!("{folder}/{name}").into(),
+            _ => path.into(),
+        }
     }
 
     /// The entry that `wanted`, a path after stripping, leads to; `None` if to none.
     ///
     /// # Errors
-    /// The path and why it cannot be taken, as the end of the sentence "its entry `…`".
-    pub(super) fn resolve(&self, wanted: &str) -> Result<Option<u64>, (String, String)> {
+    /// The path, and why it cannot be taken.
+    pub(super) fn resolve(&self, wanted: &str) -> Result<Option<u64>, (String, Objection)> {
         let (mut found, mut refused) = (None, None);
         for root in &self.roots {
             let path = if root.is_empty() { wanted.to_owned() } else { format!("{root}/{wanted}") };
             match self.walk(root, &path) {
                 // As with entries of the same name, the last one counts.
                 Ok(entry) => found = found.max(entry),
-                Err(why) => refused = Some((path, why)),
+                Err(objection) => refused = Some((path, objection)),
             }
         }
         match (found, refused) {
@@ -72,35 +128,44 @@ impl Catalog {
         }
     }
 
-    fn walk(&self, root: &str, path: &str) -> Result<Option<u64>, String> {
+    fn walk(&self, root: &str, path: &str) -> Result<Option<u64>, Objection> {
         let mut above = path.match_indices('/').map(|(end, _)| &path[..end]);
         let is_no_folder = |at: &str| matches!(self.get(at), Some(Node::Link(_) | Node::File(_)));
         if matches!(self.get(path), Some(Node::File(_))) && above.any(is_no_folder) {
-            return Err("goes through a file or a link".into());
+            let why = "lies in a folder that a file or a link of the same name replaces";
+            return Err(Objection::ambiguous(why));
         }
+        Ok(match self.follow(root, path)? {
+            Reached::File(entry) => Some(entry),
+            Reached::Folder(_) | Reached::Nothing => None,
+        })
+    }
+
+    /// Follows `path` through the links of the archive.
+    fn follow(&self, root: &str, path: &str) -> Result<Reached, Objection> {
         let mut at: Vec<String> = Vec::new();
         let mut left: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
         let mut hops = 0;
         while let Some(part) = left.pop() {
             match part.as_str() {
                 ".." if at.pop().is_none() => {
-                    return Err("is a link that leaves the archive".into());
+                    return Err(Objection::leaves("is a link that leaves the archive"));
                 }
                 "" | "." | ".." => continue,
                 _ => at.push(part),
             }
             let here = at.join("/");
-            if here.len() > LONGEST {
-                return Ok(None);
+            if here.len() > LONGEST || !self.is_looked_up(&here) {
+                return Ok(Reached::Nothing);
             }
             match self.get(&here) {
-                Some(Node::File(entry)) if left.is_empty() => return Ok(Some(*entry)),
-                Some(Node::File(_)) => return Ok(None),
-                Some(Node::Other(why)) => return Err(why.clone()),
+                Some(Node::File(entry)) if left.is_empty() => return Ok(Reached::File(*entry)),
+                Some(Node::File(_)) => return Ok(Reached::Nothing),
+                Some(Node::Other(objection)) => return Err(objection.clone()),
                 Some(Node::Link(target)) => {
                     hops += 1;
                     if hops > MOST_HOPS {
-                        return Err("is a link that leads in a circle".into());
+                        return Err(Objection::unfit("is a link that leads in a cycle"));
                     }
                     at.pop();
                     if let Some(absolute) = target.strip_prefix('/') {
@@ -111,7 +176,7 @@ impl Catalog {
                 Some(Node::Folder) | None => {}
             }
         }
-        Ok(None)
+        Ok(Reached::Folder(at.join("/")))
     }
 
     /// Where the absolute path `/target` begins: at the top of the archive, or below what is
@@ -186,8 +251,34 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_after_a_link_to_a_folder_lies_in_that_folder() {
+        let all = catalog(
+            1,
+            &[
+                ("top/bin", link("usr/bin")),
+                ("top/sbin", link("/bin")),
+                ("top/self", link("self")),
+                ("top/out", link("../../out")),
+                ("top/bin/e", Node::File(3)),
+                ("top/usr/bin/f", Node::File(4)),
+                ("top/sbin/e", Node::File(5)),
+                ("top/bin/l", link("e")),
+                ("top/self/x", Node::File(6)),
+                ("top/out/x", Node::File(7)),
+            ],
+        );
+        for (wanted, entry) in [("bin/e", 5), ("usr/bin/e", 5), ("sbin/f", 4), ("usr/bin/l", 5)] {
+            assert_eq!(all.resolve(wanted), Ok(Some(entry)), "{wanted}");
+        }
+        assert_eq!(all.find("top/sbin/f", 1), Some(&Node::File(4)));
+        for wanted in ["self/x", "out/x"] {
+            assert!(all.resolve(wanted).is_err(), "{wanted}");
+        }
+    }
+
+    #[test]
     fn what_leads_nowhere_or_out_or_around_says_so() {
-        let other = Node::Other("is a device".into());
+        let other = Node::Other(Objection::unfit("is a device"));
         let all = catalog(
             0,
             &[
@@ -198,19 +289,19 @@ mod tests {
                 ("dangling", link("gone")),
                 ("device", other),
                 ("to-device", link("device")),
-                ("d", link("x")),
                 ("d/e", Node::File(1)),
+                ("d", link("x")),
             ],
         );
         for (wanted, why) in [
-            ("self", "circle"),
-            ("a", "circle"),
+            ("self", "cycle"),
+            ("a", "cycle"),
             ("out", "leaves"),
             ("device", "device"),
             ("to-device", "device"),
-            ("d/e", "goes through"),
+            ("d/e", "replaces"),
         ] {
-            assert!(all.resolve(wanted).unwrap_err().1.contains(why), "{wanted}");
+            assert!(all.resolve(wanted).unwrap_err().1.why.contains(why), "{wanted}");
         }
         assert_eq!(all.resolve("dangling"), Ok(None));
     }

@@ -34,7 +34,9 @@ impl<'a> Measured<'a> {
                 let what = || format!("cannot pack {}", path.display());
                 let metadata = fs::metadata(path).map_err(|error| Fault::io(what(), &error))?;
                 if !metadata.is_file() {
-                    return Err(Fault::new(Kind::Failed, what()).because("it is no regular file"));
+                    return Err(
+                        Fault::new(Kind::Failed, what()).because("it is not a regular file")
+                    );
                 }
                 metadata.len()
             }

@@ -178,5 +178,9 @@ pub(super) fn over_limit(label: &str, why: impl Into<String>) -> Fault {
 pub(super) fn damaged(label: &str, why: impl Into<String>) -> Fault {
     Fault::new(Kind::Verification, format!("{label} is damaged or incomplete"))
         .because(why)
-        .hint("fetch it again; if that does not help, whoever published it must replace it")
+        .hint(AGAIN)
 }
+
+/// What helps where bytes are missing or wrong.
+pub(super) const AGAIN: &str =
+    "fetch it again; if that does not help, whoever published it must replace it";

@@ -5,6 +5,8 @@
 //! entry is known without asking the file system. Where only some paths are wanted, no link
 //! is ever made on disk: which entry a wanted path leads to is found in the [`Catalog`].
 
+mod wanted;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fs::{self, OpenOptions},
@@ -20,10 +22,13 @@ use super::{
     hash::Hasher,
     input::PackedBytes,
     new_file::{NewFile, not_written},
+    objection::Objection,
     stream::too_large,
     unpack::{Keep, Unpacked, UnpackedFile, Unpacker},
 };
 use crate::model::{Fault, Kind};
+
+pub(super) use wanted::Settled;
 
 /// How many bytes of names are remembered of one archive.
 const MOST_NAMES: usize = 64 << 20;
@@ -90,11 +95,6 @@ impl<'a> Destination<'a> {
         })
     }
 
-    /// For a second pass over the same archive, in which only the entries of `picks` count.
-    fn second(self, picks: BTreeMap<u64, Vec<String>>) -> Self {
-        Self { picks: Some(picks), entries: 0, holes: 0, ..self }
-    }
-
     /// Whether an entry that cannot be unpacked, or is odd, makes all of it be refused.
     pub(super) fn is_strict(&self) -> bool {
         self.unpacker.keep == Keep::Everything
@@ -109,7 +109,7 @@ impl<'a> Destination<'a> {
         let name = if self.is_strict() { raw } else { &raw[relative..] };
         let name = match EntryName::parse(name) {
             Ok(name) => name,
-            Err(why) => return self.object(raw, why).map(|()| None),
+            Err(objection) => return self.object(raw, &objection).map(|()| None),
         };
         let full = name.clone().strip(0);
         let (Some(full), Some(path)) = (full, name.strip(self.unpacker.strip)) else {
@@ -130,25 +130,29 @@ impl<'a> Destination<'a> {
 
     /// An entry that forge does not unpack. It sinks the archive only if all of it is wanted,
     /// and strictly so.
-    pub(super) fn object(&mut self, entry: &[u8], why: &str) -> Result<(), Fault> {
+    pub(super) fn object(&mut self, entry: &[u8], objection: &Objection) -> Result<(), Fault> {
         if self.is_strict() {
-            return Err(self.refuse(entry, why));
+            return Err(self.refuse(entry, objection));
         }
         if self.unpacker.keep == Keep::Possible && self.left_out.len() < Unpacked::NAMED {
             let entry = String::from_utf8_lossy(&entry[..entry.len().min(200)]);
-            self.left_out.push((entry.escape_debug().to_string(), why.to_owned()));
+            self.left_out.push((entry.escape_debug().to_string(), objection.why.to_string()));
         }
         Ok(())
     }
 
     /// An entry that forge does not unpack, as [`Destination::object`] has it, whose name is fit.
-    pub(super) fn object_to(&mut self, entered: &Entered, why: &str) -> Result<(), Fault> {
+    pub(super) fn object_to(
+        &mut self,
+        entered: &Entered,
+        objection: Objection,
+    ) -> Result<(), Fault> {
         if self.wants_some() {
-            return self.catalogue(entered, Node::Other(why.to_owned()));
+            return self.catalogue(entered, Node::Other(objection));
         }
         self.remember(&entered.path)?;
         self.seen.insert(entered.path.clone(), Seen::Leaf);
-        self.object(entered.full.as_bytes(), why)
+        self.object(entered.full.as_bytes(), &objection)
     }
 
     /// A folder entry.
@@ -162,7 +166,7 @@ impl<'a> Destination<'a> {
         }
         self.remember(path)?;
         if *self.seen.entry(path.to_owned()).or_insert(Seen::Folder) == Seen::Leaf {
-            return self.object(path.as_bytes(), "is there twice");
+            return self.object(path.as_bytes(), &twice());
         }
         self.create_folder(path)
     }
@@ -196,7 +200,8 @@ impl<'a> Destination<'a> {
     /// neither stripped nor left out.
     pub(super) fn program(&mut self, name: &str) -> Result<NewFile, Fault> {
         let name = EntryName::parse(name.as_bytes()).ok().and_then(|name| name.strip(0));
-        let name = name.ok_or_else(|| self.refuse(b"", "has no name to be stored under"))?;
+        let name = name
+            .ok_or_else(|| self.refuse(b"", &Objection::unfit("has no name to be stored under")))?;
         self.create(&name, 0, true)
     }
 
@@ -255,14 +260,14 @@ impl<'a> Destination<'a> {
         if self.wants_some() {
             let node = match entry_name::link_text(target) {
                 Ok(target) => Node::Link(target.to_owned()),
-                Err(why) => Node::Other(why.to_owned()),
+                Err(objection) => Node::Other(objection),
             };
             return self.catalogue(entered, node);
         }
         let path = entered.path.as_str();
         let target = match entry_name::check_link(path, target) {
             Ok(target) => target,
-            Err(why) => return self.object_to(entered, why),
+            Err(objection) => return self.object_to(entered, objection),
         };
         if self.claim(path)? {
             self.forget(path)?;
@@ -278,22 +283,26 @@ impl<'a> Destination<'a> {
         let relative = target.iter().position(|byte| *byte != b'/').unwrap_or(target.len());
         let name = if self.is_strict() { target } else { &target[relative..] };
         let Ok(name) = EntryName::parse(name) else {
-            return self.object_to(entered, "is a link that leaves its folder");
+            return self.object_to(entered, Objection::leaves("is a link that leaves its folder"));
         };
         let full = name.clone().strip(0).unwrap_or_default();
         if !self.is_strict() && full == entered.full {
             // A link to itself changes nothing.
             return Ok(());
         }
-        let missing = || format!("is a link to `{full}`, which is no file unpacked before it");
+        let missing = || {
+            let why = format!("is a link to `{full}`, which is no file unpacked before it");
+            Objection::unfit(why)
+        };
         if self.wants_some() {
-            let node = self.catalog.get(&full).filter(|node| **node != Node::Folder).cloned();
+            let node = self.catalog.find(&full, self.unpacker.strip).cloned();
+            let node = node.filter(|node| *node != Node::Folder);
             return self.catalogue(entered, node.unwrap_or_else(|| Node::Other(missing())));
         }
         let path = entered.path.as_str();
         let target = name.strip(self.unpacker.strip).unwrap_or_default();
         let Some(file) = self.files.get(&target).copied() else {
-            return self.object_to(entered, &missing());
+            return self.object_to(entered, missing());
         };
         if self.claim(path)? {
             self.forget(path)?;
@@ -311,61 +320,6 @@ impl<'a> Destination<'a> {
         if self.holes > most { Err(too_large(&self.unpacker.label, most)) } else { Ok(()) }
     }
 
-    /// After a pass over the archive: takes care that each wanted path is the entry that it
-    /// leads to. What cannot be told from what was written wants a second pass, with what is
-    /// returned as the destination.
-    ///
-    /// # Errors
-    /// A wanted path leads to what forge does not take.
-    pub(super) fn settle(mut self) -> Result<Settled<'a>, Fault> {
-        let Keep::Only(only) = &self.unpacker.keep else { return Ok(Settled::Done(self)) };
-        if let Some(picks) = self.picks.take() {
-            for paths in picks.values() {
-                for path in &paths[1..] {
-                    self.copy(&paths[0], path)?;
-                }
-            }
-            return Ok(Settled::Done(self));
-        }
-        let mut picks: BTreeMap<u64, Vec<String>> = BTreeMap::new();
-        for path in only {
-            let entry = self.catalog.resolve(path);
-            let entry = entry.map_err(|(name, why)| self.refuse(name.as_bytes(), &why))?;
-            // A bare program is in no catalog.
-            let Some(entry) = entry else { continue };
-            if self.written.get(path) == Some(&entry) {
-                continue;
-            }
-            let elsewhere = self.written.iter().find(|(_, number)| **number == entry);
-            match elsewhere.map(|(path, _)| path.clone()) {
-                Some(written) => self.copy(&written, path)?,
-                None => picks.entry(entry).or_default().push(path.clone()),
-            }
-        }
-        if picks.is_empty() {
-            Ok(Settled::Done(self))
-        } else {
-            Ok(Settled::Again(self.second(picks)))
-        }
-    }
-
-    /// Makes `to` a copy of what was written at `from`.
-    fn copy(&mut self, from: &str, to: &str) -> Result<(), Fault> {
-        let (Some(file), number) = (self.files.get(from).copied(), self.written.get(from).copied())
-        else {
-            return Ok(());
-        };
-        if let Some((parent, _)) = to.rsplit_once('/') {
-            self.create_folder(parent)?;
-        }
-        self.forget(to)?;
-        fs::copy(self.folder.join(from), self.folder.join(to))
-            .map_err(|error| self.not_made(to, &error))?;
-        self.files.insert(to.to_owned(), file);
-        self.written.extend(number.map(|number| (to.to_owned(), number)));
-        Ok(())
-    }
-
     /// All that was unpacked.
     pub(super) fn unpacked(self, packed: PackedBytes) -> Unpacked {
         let Self { files, links, skipped, left_out, .. } = self;
@@ -375,44 +329,14 @@ impl<'a> Destination<'a> {
     }
 
     /// An entry that is not unpacked, and neither is its archive.
-    pub(super) fn refuse(&self, entry: &[u8], why: &str) -> Fault {
+    pub(super) fn refuse(&self, entry: &[u8], objection: &Objection) -> Fault {
         let entry = String::from_utf8_lossy(&entry[..entry.len().min(200)]);
-        Fault::new(Kind::Verification, refused(&self.unpacker.label))
-            .because(format!("its entry `{}` {why}", entry.escape_debug()))
-            .hint("forge unpacks only archives that stay within their own folder; get this one from where you trust it")
-    }
-
-    /// Whether what `entered` holds is written, if it is a file.
-    pub(super) fn takes(&self, entered: &Entered) -> bool {
-        match (&self.picks, &self.unpacker.keep) {
-            (Some(picks), _) => picks.contains_key(&entered.number),
-            (None, Keep::Only(only)) => only.contains(&entered.path),
-            (None, _) => true,
+        let fault = Fault::new(Kind::Verification, format!("{} is refused", self.unpacker.label))
+            .because(format!("its entry `{}` {}", entry.escape_debug(), objection.why));
+        match objection.help(&self.unpacker.keep) {
+            Some(help) => fault.hint(help),
+            None => fault,
         }
-    }
-
-    /// Whether every entry is written.
-    pub(super) fn keeps_all(&self) -> bool {
-        !self.wants_some()
-    }
-
-    fn wants_some(&self) -> bool {
-        matches!(self.unpacker.keep, Keep::Only(_))
-    }
-
-    /// Notes what is at a path, where only some are wanted.
-    fn catalogue(&mut self, entered: &Entered, node: Node) -> Result<(), Fault> {
-        if self.picks.is_some() {
-            return Ok(());
-        }
-        let target = if let Node::Link(target) = &node { target.len() } else { 0 };
-        self.names += target;
-        self.remember(&entered.full)?;
-        if node != Node::Folder && self.skipped.len() < Unpacked::NAMED {
-            self.skipped.push(entered.path.clone());
-        }
-        self.catalog.enter(&entered.full, node, self.unpacker.strip);
-        Ok(())
     }
 
     /// Counts a name that is about to be remembered.
@@ -437,7 +361,7 @@ impl<'a> Destination<'a> {
             Some(Seen::Leaf) if !self.is_strict() => {}
             Some(before) => {
                 self.seen.insert(path.to_owned(), before);
-                return self.object(path.as_bytes(), "is there twice").map(|()| false);
+                return self.object(path.as_bytes(), &twice()).map(|()| false);
             }
         }
         if let Some((parent, _)) = path.rsplit_once('/') {
@@ -454,8 +378,8 @@ impl<'a> Destination<'a> {
                 // What is above a folder was looked at when the folder was.
                 Some(Seen::Folder | Seen::Created) => return Ok(true),
                 Some(Seen::Leaf) => {
-                    let why = "goes through a file or a link";
-                    return self.object(path.as_bytes(), why).map(|()| false);
+                    let objection = Objection::leaves("goes through a file or a link");
+                    return self.object(path.as_bytes(), &objection).map(|()| false);
                 }
                 None => {
                     self.remember(&path[..end])?;
@@ -477,21 +401,15 @@ impl<'a> Destination<'a> {
 
     fn not_made(&self, path: &str, error: &io::Error) -> Fault {
         if error.kind() == io::ErrorKind::AlreadyExists {
-            return self.refuse(path.as_bytes(), "is there twice, or differs by case only");
+            let why = "is there twice, or differs by case only";
+            return self.refuse(path.as_bytes(), &Objection::ambiguous(why));
         }
         not_written(path, error)
     }
 }
 
-/// Whether all that is wanted is there after a pass over an archive.
-pub(super) enum Settled<'a> {
-    Done(Destination<'a>),
-    /// Another pass is wanted, into this.
-    Again(Destination<'a>),
-}
-
-fn refused(label: &str) -> String {
-    format!("{label} is refused")
+fn twice() -> Objection {
+    Objection::ambiguous("is there twice")
 }
 
 #[cfg(unix)]

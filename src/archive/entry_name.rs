@@ -1,5 +1,7 @@
 //! Names of entries: which of them may become paths below a folder.
 
+use super::objection::Objection;
+
 /// Longest name, in bytes: what Linux allows for a path.
 const LONGEST: usize = 4096;
 
@@ -12,30 +14,33 @@ impl EntryName {
     /// Checks a name as it stands in an archive.
     ///
     /// # Errors
-    /// The end of the sentence "its entry `…`".
-    pub(super) fn parse(raw: &[u8]) -> Result<Self, &'static str> {
+    /// Why it is none.
+    pub(super) fn parse(raw: &[u8]) -> Result<Self, Objection> {
+        let unfit = |why| Err(Objection::unfit(why));
         if raw.len() > LONGEST {
-            return Err("has a name longer than any file system takes");
+            return unfit("has a name longer than any file system takes");
         }
-        let name = std::str::from_utf8(raw).map_err(|_| "has a name that is not UTF-8")?;
+        let name = std::str::from_utf8(raw)
+            .map_err(|_| Objection::unfit("has a name that is not UTF-8"))?;
         if name.is_empty() {
-            return Err("has no name");
+            return unfit("has no name");
         }
         if name.chars().any(char::is_control) {
-            return Err("has a control character in its name");
+            return unfit("has a control character in its name");
         }
+        let leaves = |why| Err(Objection::leaves(why));
         if name.starts_with('/') {
-            return Err("has an absolute path");
+            return leaves("has an absolute path");
         }
         if name.contains('\\') {
-            return Err("has a backslash in its name, which leads elsewhere on Windows");
+            return leaves("has a backslash in its name, which leads elsewhere on Windows");
         }
         if has_drive(name) {
-            return Err("names a Windows drive");
+            return leaves("names a Windows drive");
         }
         let parts: Vec<_> = name.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
         if parts.contains(&"..") {
-            return Err("climbs out of its folder with `..`");
+            return leaves("climbs out of its folder with `..`");
         }
         Ok(Self(parts.join("/")))
     }
@@ -55,18 +60,20 @@ impl EntryName {
 /// through another link, and then up is not where it came from.
 ///
 /// # Errors
-/// The end of the sentence "its entry `…`".
-pub(super) fn check_link(link: &str, target: &[u8]) -> Result<String, &'static str> {
+/// Why it leads nowhere below the folder.
+pub(super) fn check_link(link: &str, target: &[u8]) -> Result<String, Objection> {
     let target = link_text(target)?;
     if target.starts_with('/') || target.contains('\\') || has_drive(target) {
-        return Err("is a link to an absolute path");
+        return Err(Objection::leaves("is a link to an absolute path"));
     }
     let mut depth = link.matches('/').count();
     let mut down = false;
     for part in target.split('/') {
         match part {
             "" | "." => {}
-            ".." if down || depth == 0 => return Err("is a link that leaves its folder"),
+            ".." if down || depth == 0 => {
+                return Err(Objection::leaves("is a link that leaves its folder"));
+            }
             ".." => depth -= 1,
             _ => down = true,
         }
@@ -77,12 +84,12 @@ pub(super) fn check_link(link: &str, target: &[u8]) -> Result<String, &'static s
 /// The target of a symbolic link as text, wherever it leads.
 ///
 /// # Errors
-/// The end of the sentence "its entry `…`".
-pub(super) fn link_text(target: &[u8]) -> Result<&str, &'static str> {
-    let target =
-        std::str::from_utf8(target).map_err(|_| "is a link to a name that is not UTF-8")?;
+/// Why it is no name.
+pub(super) fn link_text(target: &[u8]) -> Result<&str, Objection> {
+    let target = std::str::from_utf8(target)
+        .map_err(|_| Objection::unfit("is a link to a name that is not UTF-8"))?;
     if target.is_empty() || target.len() > LONGEST || target.chars().any(char::is_control) {
-        return Err("is a link to something that is no name");
+        return Err(Objection::unfit("is a link to something that is no name"));
     }
     Ok(target)
 }
@@ -146,7 +153,7 @@ mod tests {
         for (link, target) in
             [("a", "b"), ("bin/a", "../lib/b"), ("a/b/c", "../../x"), ("a", "."), ("a", "./b/c")]
         {
-            assert_eq!(check_link(link, target.as_bytes()).as_deref(), Ok(target));
+            assert_eq!(check_link(link, target.as_bytes()), Ok(target.to_owned()));
         }
         for (link, target) in [
             ("a", ".."),

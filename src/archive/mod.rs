@@ -15,6 +15,7 @@ mod gzip_writer;
 mod hash;
 mod input;
 mod new_file;
+mod objection;
 mod pack;
 mod pax;
 mod peek;

@@ -120,7 +120,8 @@ fn arrange(entries: &[Entry]) -> Result<Vec<Measured<'_>>, Fault> {
     };
     let mut arranged = Vec::with_capacity(entries.len());
     for entry in entries {
-        let name = EntryName::parse(entry.name.as_bytes()).map_err(|why| refuse(entry, why))?;
+        let name = EntryName::parse(entry.name.as_bytes())
+            .map_err(|objection| refuse(entry, &objection.why))?;
         if name.strip(0).as_deref() != Some(entry.name.as_str()) {
             return Err(refuse(entry, "has a name with empty parts or `.` in it"));
         }
@@ -290,7 +291,7 @@ mod tests {
             (vec![entry("a", "", false), entry("a", "", false)], "is there twice"),
             (vec![entry("a/b/c", "", false), entry("a", "", false)], "lies below another"),
             (vec![file(missing)], "missing: "),
-            (vec![file(itself)], "no regular file"),
+            (vec![file(itself)], "not a regular file"),
         ] {
             let fault = pack(&entries, &folder.path().join("x"), Compression::TarGz).unwrap_err();
             assert!(fault.to_string().contains(why), "{fault}");

@@ -14,6 +14,7 @@ use super::{
     decoder::damaged,
     destination::{Destination, Entered},
     new_file::NewFile,
+    objection::Objection,
     pax::{self, Extensions},
     sparse::{self, SparseMap},
     stream::{Stream, too_large},
@@ -71,7 +72,7 @@ pub(super) fn unpack<'env, R: Read + Send + 'env>(
                 let is_global = entry.header.entry_type() == EntryType::XGlobalHeader;
                 match is_global && !destination.is_strict() {
                     true => Ok(()),
-                    false => Err(destination.refuse(&entry.name, why)),
+                    false => Err(destination.refuse(&entry.name, &Objection::malformed(why))),
                 }
             })?;
         } else {
@@ -170,11 +171,12 @@ fn read_entry(
         true => Some(0),
         false => stated_size(&header),
     };
-    let stated = stated.ok_or_else(|| destination.refuse(&name, "has no valid size"))?;
+    let refuse = |why| destination.refuse(&name, &Objection::malformed(why));
+    let stated = stated.ok_or_else(|| refuse("has no valid size"))?;
     let mut size = extensions.size.filter(|_| !extends).unwrap_or(stated);
     // Programs that know pax and those that do not would see different archives.
     if size != stated && stated != 0 && stated != 0o777_7777_7777 {
-        return Err(destination.refuse(&name, "has two sizes"));
+        return Err(refuse("has two sizes"));
     }
     if is_without {
         size = 0;
@@ -212,7 +214,7 @@ fn sparse_map<'env, R: Read + Send + 'env>(
     unpacker: &Unpacker,
 ) -> Result<Option<SparseMap>, Fault> {
     if destination.is_strict() && extensions.sparse.is_there() {
-        return Err(destination.refuse(&entry.name, sparse::REFUSED));
+        return Err(destination.refuse(&entry.name, &Objection::unfit(sparse::REFUSED)));
     }
     let map = match entry.header.entry_type() {
         EntryType::GNUSparse if !destination.is_strict() => {
@@ -249,7 +251,8 @@ fn read_extension<'env, R: Read + Send + 'env>(
     destination: &mut Destination<'_>,
 ) -> Result<Vec<u8>, Fault> {
     if entry.size > LARGEST_EXTENSION {
-        return Err(destination.refuse(&entry.name, "is an extended header of absurd size"));
+        let why = "is an extended header of absurd size";
+        return Err(destination.refuse(&entry.name, &Objection::malformed(why)));
     }
     destination.count(1)?;
     let mut contents = Vec::new();
@@ -283,7 +286,8 @@ fn place<'env, R: Read + Send + 'env>(
         return write_file(stream, entry, entered.as_ref(), destination);
     }
     if entry.size != 0 && !is_lenient {
-        return Err(destination.refuse(&entry.name, "has contents, which its kind never has"));
+        let why = "has contents, which its kind never has";
+        return Err(destination.refuse(&entry.name, &Objection::malformed(why)));
     }
     match (kind, &entered) {
         (T::Directory | T::Regular, Some(entered)) => destination.folder(entered)?,
@@ -297,7 +301,7 @@ fn place<'env, R: Read + Send + 'env>(
             _ => destination.object_to(entered, what_else(kind))?,
         },
         (_, None) if is_lenient => {}
-        (kind, _) => return Err(destination.refuse(&entry.name, what_else(kind))),
+        (kind, _) => return Err(destination.refuse(&entry.name, &what_else(kind))),
     }
     stream.pass(entry.size, "an entry", |_| Ok(()))?;
     skip_padding(stream, entry.size)
@@ -360,14 +364,14 @@ fn is_extension(header: &Header) -> bool {
     ) || header.entry_type().as_byte() == pax::SOLARIS
 }
 
-fn what_else(kind: EntryType) -> &'static str {
-    match kind {
+fn what_else(kind: EntryType) -> Objection {
+    Objection::unfit(match kind {
         EntryType::Char | EntryType::Block => "is a device",
         EntryType::Fifo => "is a named pipe",
         EntryType::GNUSparse => sparse::REFUSED,
         kind if kind.as_byte() == b'M' => "began in another volume of the archive",
         _ => "is of a kind that forge does not know",
-    }
+    })
 }
 
 /// Whether the checksum is right: the sum of all bytes, its own field taken as spaces. Some old

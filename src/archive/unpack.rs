@@ -275,4 +275,6 @@ mod foreign;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod wanted;
+#[cfg(test)]
 mod zips;

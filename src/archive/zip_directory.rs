@@ -3,7 +3,9 @@
 //! A zip says everything about an entry twice: in the table at its end and in a header before the
 //! contents. Programs differ in which they believe, and archives that mean harm differ in the two,
 //! let entries overlap, or claim sizes that no memory holds. So the table is read piece by piece,
-//! within limits, both have to agree, and each byte belongs to one entry at most.
+//! within limits, both have to agree, and each byte belongs to one entry at most. What stands after the
+//! end record, or a comment whose length is wrong, does no harm as long as there is only one table that
+//! programs can find.
 //! (APPNOTE.TXT 6.3.10, 4.3 and 4.5.3.)
 
 use std::{
@@ -15,12 +17,23 @@ use std::{
 use super::{
     decoder::{damaged, over_limit},
     entry_name::EntryName,
+    objection::REPACK,
     unpack::{Keep, Unpacker},
 };
 use crate::model::Fault;
 
 /// How many bytes of names an archive may have.
 const MOST_NAMES: u64 = 64 << 20;
+
+/// How many bytes of two entries are compared at a time.
+const PIECE: usize = 64 << 10;
+
+/// How many bytes the record at the end has without its comment.
+const RECORD: usize = 22;
+
+/// How much of an archive's end is searched for that record, which is what Info-ZIP does: more than the
+/// longest comment.
+const SEARCHED: u64 = 66_000;
 
 /// What stands in a field of 32 bits if the number is in the zip64 field.
 const IN_ZIP64: u64 = 0xffff_ffff;
@@ -48,6 +61,8 @@ pub(super) struct ZipEntry {
     /// Where its header is, and then where its contents begin.
     header: u64,
     pub(super) at: u64,
+    /// Whether another entry with its name has other contents.
+    pub(super) has_other_twin: bool,
 }
 
 impl ZipEntry {
@@ -65,6 +80,7 @@ pub(super) fn read(file: &mut File, unpacker: &Unpacker) -> Result<Vec<ZipEntry>
     table.read().map_err(|why| match why {
         Why::Damaged(why) => damaged(&unpacker.label, why),
         Why::TooLarge(why) => over_limit(&unpacker.label, why),
+        Why::Ambiguous(why) => over_limit(&unpacker.label, why).hint(REPACK),
         Why::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             damaged(&unpacker.label, "its table of contents points past its end")
         }
@@ -76,6 +92,7 @@ pub(super) fn read(file: &mut File, unpacker: &Unpacker) -> Result<Vec<ZipEntry>
 enum Why {
     Damaged(String),
     TooLarge(String),
+    Ambiguous(String),
     Io(io::Error),
 }
 
@@ -90,10 +107,22 @@ fn lie<T>(why: impl Into<String>) -> Result<T, Why> {
 }
 
 /// Where the table is, as the end of the archive says.
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct End {
     entries: u64,
     offset: u64,
     size: u64,
+}
+
+/// A record that may be the one at the end.
+struct Candidate {
+    place: u64,
+    /// Whether its comment ends with the archive.
+    fits: bool,
+    end: End,
+    /// Where programs find a table by it: at the place that it states, and right before it, which is
+    /// another one if something stands before the archive.
+    tables: Vec<u64>,
 }
 
 struct Table<'a> {
@@ -104,12 +133,7 @@ struct Table<'a> {
 impl Table<'_> {
     fn read(mut self) -> Result<Vec<ZipEntry>, Why> {
         let end = self.find()?;
-        if end.entries > self.unpacker.limits.entries {
-            let most = self.unpacker.limits.entries;
-            return Err(Why::TooLarge(format!("it has more than {most} entries")));
-        }
         let mut entries = self.entries(&end)?;
-        self.refuse_doubles(&entries)?;
         let mut by_place: Vec<usize> = (0..entries.len()).collect();
         by_place.sort_by_key(|index| entries[*index].header);
         let mut free = 0;
@@ -124,24 +148,55 @@ impl Table<'_> {
                 return lie("an entry reaches into its table of contents");
             }
         }
+        self.mark_twins(&mut entries)?;
         Ok(entries)
     }
 
     /// Finds the table by the record at the end of the archive.
     fn find(&mut self) -> Result<End, Why> {
-        const RECORD: usize = 22;
         let size = self.file.seek(SeekFrom::End(0))?;
-        let longest = size.min((RECORD + usize::from(u16::MAX)) as u64);
+        let start = size.saturating_sub(SEARCHED);
         let mut tail = Vec::new();
-        self.file.seek(SeekFrom::Start(size - longest))?;
+        self.file.seek(SeekFrom::Start(start))?;
         self.file.read_to_end(&mut tail)?;
-        let record = (0..=tail.len().saturating_sub(RECORD)).rev().find(|at| {
-            tail[*at..].starts_with(b"PK\x05\x06")
-                && tail.len() >= at + RECORD
-                && at + RECORD + usize::from(u16_at(&tail, at + 20)) == tail.len()
-        });
-        let Some(at) = record else { return lie("it ends before its table of contents") };
-        let (record, place) = (&tail[at..], size - longest + at as u64);
+        let is_strict = self.unpacker.keep == Keep::Everything;
+        let (mut found, mut why_not): (Vec<Candidate>, _) = (Vec::new(), None);
+        for at in (0..=tail.len().saturating_sub(RECORD)).rev() {
+            let Some(record) = tail.get(at..).filter(|rest| rest.starts_with(b"PK\x05\x06")) else {
+                continue;
+            };
+            let fits = RECORD + usize::from(u16_at(record, 20)) == record.len();
+            let candidate = match is_strict && !fits {
+                true => lie("something comes after its end record, or its comment is cut off"),
+                false => self.candidate(record, start + at as u64, fits),
+            };
+            match candidate {
+                Ok(candidate) => found.push(candidate),
+                Err(Why::Io(error)) => return Err(Why::Io(error)),
+                Err(why) => why_not = why_not.filter(|_| !fits).or(Some(why)),
+            }
+        }
+        let Some((last, others)) = found.split_first() else {
+            let cut_off = || Why::Damaged("it ends before its table of contents".into());
+            return Err(why_not.unwrap_or_else(cut_off));
+        };
+        // What lies in the contents of an entry is only found by who wants a comment that fits.
+        let is_other = |other: &Candidate| {
+            let is_same = (other.end, &other.tables) == (last.end, &last.tables);
+            !is_same && (other.place >= last.end.offset || other.fits && !last.fits)
+        };
+        if last.tables.len() > 1 || others.iter().any(is_other) {
+            let why = "programs find different tables of contents at its end";
+            return Err(Why::Ambiguous(why.into()));
+        }
+        match last.tables.contains(&last.end.offset) {
+            true => Ok(last.end),
+            false => lie("its table of contents is not where it says"),
+        }
+    }
+
+    /// The record at `place`, if programs find a table by it.
+    fn candidate(&mut self, record: &[u8], place: u64, fits: bool) -> Result<Candidate, Why> {
         let end = End {
             entries: u16_at(record, 10).into(),
             size: u32_at(record, 12).into(),
@@ -155,9 +210,26 @@ impl Table<'_> {
             }
             None => (end, place),
         };
-        match end.offset.checked_add(end.size) {
-            Some(after) if after <= limit => Ok(end),
-            _ => lie("its table of contents is not where it says"),
+        if end.entries > self.unpacker.limits.entries {
+            let most = self.unpacker.limits.entries;
+            return Err(Why::TooLarge(format!("it has more than {most} entries")));
+        }
+        let is_before = end.offset.checked_add(end.size).is_some_and(|after| after <= limit);
+        if !is_before {
+            return lie("its table of contents is not where it says");
+        }
+        let mut tables = vec![limit - end.size];
+        if end.size > 0 {
+            tables.extend(Some(end.offset).filter(|offset| *offset != tables[0]));
+            for at in std::mem::take(&mut tables) {
+                if self.at::<4>(at)? == *b"PK\x01\x02" {
+                    tables.push(at);
+                }
+            }
+        }
+        match tables.is_empty() {
+            true => lie("its table of contents cannot be read"),
+            false => Ok(Candidate { place, fits, end, tables }),
         }
     }
 
@@ -214,22 +286,54 @@ impl Table<'_> {
         }
     }
 
-    /// Of entries with the same name, programs take one or the other.
-    fn refuse_doubles(&self, entries: &[ZipEntry]) -> Result<(), Why> {
-        let is_strict = self.unpacker.keep == Keep::Everything;
-        let mut seen = HashMap::new();
-        for entry in entries {
-            let name = EntryName::parse(&entry.name).ok().and_then(|name| name.strip(0));
-            let Some(name) = name else { continue };
-            let is = (entry.size, entry.crc, entry.mode);
-            let shown = name.escape_debug().to_string();
-            match seen.insert(name, is) {
-                None => {}
-                Some(before) if before == is && !is_strict => {}
-                Some(_) => return lie(format!("it lists an entry twice: `{shown}`")),
+    /// Of entries with the same name, programs take one or the other: they have to be the same, or
+    /// nobody may want them.
+    fn mark_twins(&mut self, entries: &mut [ZipEntry]) -> Result<(), Why> {
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        for at in 0..entries.len() {
+            let name = EntryName::parse(&entries[at].name).ok().and_then(|name| name.strip(0));
+            let Some(name) = name.filter(|_| !entries[at].name.ends_with(b"/")) else { continue };
+            let Some(before) = seen.insert(name.clone(), at) else { continue };
+            let is_same =
+                !entries[before].has_other_twin && self.is_same(&entries[before], &entries[at])?;
+            match self.unpacker.keep {
+                Keep::Possible if is_same => {}
+                Keep::Only(_) => {
+                    entries[at].has_other_twin = !is_same;
+                    entries[before].has_other_twin = !is_same;
+                }
+                Keep::Everything | Keep::Possible => {
+                    let name = name.escape_debug();
+                    return Err(Why::Ambiguous(format!("it lists an entry twice: `{name}`")));
+                }
             }
         }
         Ok(())
+    }
+
+    /// Whether two entries have the same bytes, as they are packed, and mean the same by them.
+    fn is_same(&mut self, one: &ZipEntry, other: &ZipEntry) -> Result<bool, Why> {
+        let meant = |it: &ZipEntry| {
+            (it.size, it.packed, it.crc, it.method, it.flags, it.mode, it.is_folder)
+        };
+        if meant(one) != meant(other) {
+            return Ok(false);
+        }
+        let mut left = one.packed;
+        let (mut a, mut b) = (vec![0; PIECE], vec![0; PIECE]);
+        while left > 0 {
+            let count = usize::try_from(left).map_or(PIECE, |left| left.min(PIECE));
+            let done = one.packed - left;
+            for (entry, piece) in [(one, &mut a), (other, &mut b)] {
+                self.file.seek(SeekFrom::Start(entry.at + done))?;
+                self.file.read_exact(&mut piece[..count])?;
+            }
+            if a[..count] != b[..count] {
+                return Ok(false);
+            }
+            left -= count as u64;
+        }
+        Ok(true)
     }
 
     /// Where the contents of `entry` begin, after its own header, which has to agree.
@@ -307,6 +411,7 @@ fn entry(table: &mut impl Read) -> Result<ZipEntry, Why> {
         is_folder: !is_unix && attributes & 0x10 != 0 && size == 0,
         header: header_at,
         at: 0,
+        has_other_twin: false,
     })
 }
 

@@ -15,6 +15,7 @@ use super::{
     decoder::damaged,
     destination::{Destination, Entered, Settled},
     input::{Input, PackedBytes},
+    objection::Objection,
     stream::too_large,
     streams::WINDOW_LOG,
     unpack::{Unpacked, Unpacker},
@@ -110,14 +111,19 @@ impl Zip<'_> {
         entered: &Entered,
         destination: &mut Destination<'_>,
     ) -> Result<(), Fault> {
+        if entry.has_other_twin {
+            let objection = Objection::ambiguous("is there twice, with different contents");
+            return destination.object_to(entered, objection);
+        }
         match entry.mode.unwrap_or(0) & 0o170_000 {
             0o040_000 => destination.folder(entered),
             _ if entry.name.ends_with(b"/") || entry.is_folder => destination.folder(entered),
             0o120_000 if entry.size > LONGEST_LINK => {
-                destination.object_to(entered, "is a link to something that is no name")
+                let objection = Objection::unfit("is a link to something that is no name");
+                destination.object_to(entered, objection)
             }
             kind => match (cannot_read(entry), kind) {
-                (Some(why), _) => destination.object_to(entered, &why),
+                (Some(objection), _) => destination.object_to(entered, objection),
                 (None, 0o120_000) => {
                     let mut target = Vec::new();
                     self.read(entry, |bytes| {
@@ -127,7 +133,10 @@ impl Zip<'_> {
                     destination.symlink(entered, &target)
                 }
                 (None, 0 | 0o100_000) => self.write_file(entry, entered, destination),
-                _ => destination.object_to(entered, "is neither a file nor a folder nor a link"),
+                _ => {
+                    let objection = Objection::unfit("is neither a file nor a folder nor a link");
+                    destination.object_to(entered, objection)
+                }
             },
         }
     }
@@ -224,25 +233,26 @@ const BZIP2: u16 = 12;
 const ZSTD: u16 = 93;
 const XZ: u16 = 95;
 
-/// Why forge cannot read `entry`, as the end of the sentence "its entry `…`".
-fn cannot_read(entry: &ZipEntry) -> Option<String> {
+/// Why forge cannot read `entry`.
+fn cannot_read(entry: &ZipEntry) -> Option<Objection> {
     if entry.is_encrypted() {
-        return Some("is encrypted, and forge has no password".into());
+        return Some(Objection::packed("is encrypted, and forge has no password"));
     }
     let method = match entry.method {
-        STORED if entry.packed != entry.size => return Some("is stored with two sizes".into()),
-        STORED | DEFLATE | DEFLATE64 | BZIP2 | ZSTD | XZ => return None,
-        1 => "Shrink",
-        6 => "Implode",
-        14 => "LZMA",
-        97 => "WavPack",
-        98 => "PPMd",
-        99 => "AES encryption",
-        other => {
-            return Some(format!("is compressed with method {other}, which forge does not unpack"));
+        STORED if entry.packed != entry.size => {
+            return Some(Objection::malformed("is stored with two sizes"));
         }
+        STORED | DEFLATE | DEFLATE64 | BZIP2 | ZSTD | XZ => return None,
+        1 => "Shrink".to_owned(),
+        6 => "Implode".to_owned(),
+        14 => "LZMA".to_owned(),
+        97 => "WavPack".to_owned(),
+        98 => "PPMd".to_owned(),
+        99 => "AES encryption".to_owned(),
+        other => format!("method {other}"),
     };
-    Some(format!(
+    let why = format!(
         "is compressed with {method}, which forge does not unpack: deflate, bzip2, zstd and xz it does"
-    ))
+    );
+    Some(Objection::packed(why))
 }

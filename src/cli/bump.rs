@@ -324,7 +324,7 @@ fn json(step: &Step, subsystem: &Subsystem) -> serde_json::Value {
 /// `Usage` if nobody can tell what is newer than it.
 fn idle_for(shared: &Shared, offers: &Offers, wish: Wish) -> Result<String, Fault> {
     let (key, pinned) = (shared.key, &shared.pin.version);
-    let is_branch = shared.subsystems.iter().any(|subsystem| subsystem.version.is_moving());
+    let is_branch = shared.subsystems.iter().any(|it| offers.is_branch(&it.version));
     if is_branch || Series::of(pinned).is_none() {
         let fault = Fault::new(Kind::Usage, format!("nothing is newer than {key} {pinned}"));
         return Err(match is_branch {
@@ -332,7 +332,7 @@ fn idle_for(shared: &Shared, offers: &Offers, wish: Wish) -> Result<String, Faul
                 .because("it is a branch: it moves by itself")
                 .hint(format!("`forge lock --update {key}` takes its last commit")),
             false => fault
-                .because("a commit says nothing of its age")
+                .because("it says nothing of its age")
                 .hint(format!("`forge bump {key} VERSION` pins a version")),
         });
     }

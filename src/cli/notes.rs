@@ -21,7 +21,7 @@ pub(super) fn of(session: &Session, of: Option<&str>, write: bool) -> Result<u8,
             return component_notes::notes(session, &workspace, word, write);
         }
         if write {
-            let fault = Fault::new(Kind::Usage, format!("`{word}` is no subsystem"));
+            let fault = Fault::new(Kind::Usage, format!("`{word}` is not a subsystem"));
             return Err(fault
                 .because("`--write` is for the notes of a subsystem's release")
                 .hint("`forge release:bundle` writes those of the project")

@@ -164,7 +164,7 @@ impl<'w> Line<'w> {
                 };
                 let (in_major, newest) = (newest(false), newest(true));
                 let state = match &newest {
-                    _ if subsystem.version.is_moving() || Series::of(pinned).is_none() => {
+                    _ if offers.is_branch(&subsystem.version) || Series::of(pinned).is_none() => {
                         State::Ageless
                     }
                     Some(newest) if is_newer(newest, pinned) => State::Outdated,
@@ -233,6 +233,7 @@ fn sum(lines: &[Line]) -> String {
         _ => format!("{outdated} of {} {verb} outdated", lines.len()),
     };
     for (what, names) in [
+        ("branches and commits", names(&|state| matches!(state, State::Ageless))),
         ("nobody to ask for", names(&|state| matches!(state, State::NotAsked(_)))),
         ("not known", names(&|state| matches!(state, State::Failed(_)))),
     ] {

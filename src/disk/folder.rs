@@ -14,8 +14,8 @@ use std::{
 
 use rustix::{
     fs::{
-        AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, linkat, mkdirat, openat, readlinkat,
-        renameat, statat, symlinkat, unlinkat,
+        AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fchmod, fstat, linkat, mkdirat, openat,
+        readlinkat, renameat, statat, symlinkat, unlinkat,
     },
     io::Errno,
 };
@@ -56,6 +56,8 @@ pub struct Entry {
     pub kind: EntryKind,
     /// Its size in bytes.
     pub size: u64,
+    /// Who may do what with it, without setuid and its like.
+    pub mode: u32,
     /// The user who owns it.
     pub owner: u32,
     /// When its bytes were last written, in seconds since 1970.
@@ -122,6 +124,16 @@ impl Folder {
     /// Where the folder is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Gives the folder itself the permissions `mode`, if it has others. What else it inherited stays then.
+    ///
+    /// # Errors
+    /// If they cannot be changed.
+    pub fn set_mode(&self, mode: u32) -> io::Result<()> {
+        let wanted = Mode::from_raw_mode((mode & 0o777) as _);
+        let found = Mode::from_raw_mode(fstat(&self.handle)?.st_mode & 0o777);
+        if found == wanted { Ok(()) } else { Ok(fchmod(&self.handle, wanted)?) }
     }
 
     /// What stands at `path`; `None` if nothing does.
@@ -405,6 +417,7 @@ impl Entry {
         Self {
             kind,
             size: u64::try_from(stat.st_size).unwrap_or_default(),
+            mode: (stat.st_mode & 0o777) as _,
             owner: stat.st_uid,
             modified: stat.st_mtime as _,
         }

@@ -9,6 +9,7 @@ use std::{
 use super::{
     command::{Failure, Git},
     difference::unquoted,
+    merges::Merged,
     references::full_hash,
     remote::Remote,
 };
@@ -45,6 +46,8 @@ pub struct Commit {
     pub author: String,
     /// Its message: subject, blank line, body.
     pub message: String,
+    /// The merges that it takes back, if it does so with some.
+    pub merged: Vec<Merged>,
 }
 
 /// What users may have set that would change what `git log` prints.
@@ -126,7 +129,9 @@ impl<'a> History<'a> {
     /// a folder within a repository, only those that touch it.
     pub async fn commits(&self, after: Option<&str>, until: &str) -> Result<Vec<Commit>, Fault> {
         let commits = self.log(&[], &[], after, until).await?;
-        Ok(commits.into_iter().map(|(commit, _)| commit).collect())
+        let mut commits: Vec<_> = commits.into_iter().map(|(commit, _)| commit).collect();
+        self.add_merged(&mut commits, after, until).await?;
+        Ok(commits)
     }
 
     /// [`Self::commits`], of which only those that touch a file below one of `paths`, files and
@@ -141,7 +146,9 @@ impl<'a> History<'a> {
         let commits = self.log(paths, &[TELL_FILES], after, until).await?;
         let is_own = |path: &String| self.own(path).is_some_and(|path| counts(&path));
         let own = commits.into_iter().filter(|(_, files)| files.iter().any(is_own));
-        Ok(own.map(|(commit, _)| commit).collect())
+        let mut own: Vec<_> = own.map(|(commit, _)| commit).collect();
+        self.add_merged(&mut own, after, until).await?;
+        Ok(own)
     }
 
     /// Commits below `paths`, each with the files that it touches there if `more` asks for them.
@@ -254,7 +261,7 @@ fn heading(line: &str) -> Option<Commit> {
     let hash = full_hash(words.next()?)?;
     let day = day(words.next().unwrap_or_default());
     let author = words.next().unwrap_or_default().to_owned();
-    Some(Commit { hash, day, author, message: String::new() })
+    Some(Commit { hash, day, author, ..Commit::default() })
 }
 
 /// The day in UTC of a time that git tells in seconds since 1970; empty if it is none.

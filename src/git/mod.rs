@@ -9,6 +9,7 @@ mod clone;
 mod command;
 mod difference;
 mod history;
+mod merges;
 mod references;
 mod refusal;
 mod remote;
@@ -17,6 +18,7 @@ mod state;
 
 pub use checkout::{checkout, head};
 pub use history::{Commit, History, Tag};
+pub use merges::Merged;
 pub use references::{ReferenceKind, Resolved};
 pub use remote::{Put, Remote, RemoteTag, TagObject, tags_of};
 pub use resolve::resolve;

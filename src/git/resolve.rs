@@ -51,7 +51,7 @@ pub fn check_url(url: &str) -> Result<(), Fault> {
         return Ok(());
     }
     let url = shown_url(url);
-    Err(Fault::new(Kind::Usage, format!("`{url}` is no URL of a git repository"))
+    Err(Fault::new(Kind::Usage, format!("`{url}` is not a URL of a git repository"))
         .because("git would take it for an option, or for a program to run")
         .hint("write what `git clone` takes, such as `https://…` or `git@…`"))
 }

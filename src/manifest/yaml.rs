@@ -265,7 +265,7 @@ fn syntax_error(text: &str, error: &ScanError) -> YamlError {
     } else {
         "look at the indentation, the brackets and the quotes around here"
     };
-    YamlError::new(format!("this is no valid YAML: {}", error.info()), at..at + width, help)
+    YamlError::new(format!("this is not valid YAML: {}", error.info()), at..at + width, help)
 }
 
 #[cfg(test)]
@@ -330,8 +330,8 @@ mod tests {
             ("a: *x\n", "*", "unknown anchor"),
             ("? [a]\n: b\n", "[", "only a plain name"),
             (": b\n", "", "key is empty"),
-            ("a: b: c\n", ":", "no valid YAML"),
-            ("a: @x\n", "@", "no valid YAML"),
+            ("a: b: c\n", ":", "not valid YAML"),
+            ("a: @x\n", "@", "not valid YAML"),
             ("a: 1\n...\n---\nb: 1\n", "---", "second document"),
         ] {
             let error = parse(file).unwrap_err();

@@ -109,7 +109,7 @@ pub struct Digest {
 
 /// Text that is no digest that forge compares with. Says why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no digest that forge can check: {why}")]
+#[error("`{text}` is not a digest that forge can check: {why}")]
 pub struct WrongDigest {
     /// The text.
     pub text: String,
@@ -158,7 +158,7 @@ impl Digest {
     /// Why they stand for none, as the end of a sentence that begins with "it".
     pub fn from_digits(digits: &str) -> Result<Self, String> {
         if let Some(other) = digits.chars().find(|c| !c.is_ascii_hexdigit()) {
-            return Err(format!("has {other:?} in it, which is no hexadecimal digit"));
+            return Err(format!("has {other:?} in it, which is not a hexadecimal digit"));
         }
         let of = Algorithm::ALL.into_iter().find(|it| it.bytes() * 2 == digits.len());
         let bytes = unhex_all(digits);

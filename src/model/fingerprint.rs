@@ -50,7 +50,7 @@ impl FromStr for Fingerprint {
     fn from_str(text: &str) -> Result<Self, String> {
         unhex(text)
             .map(Self)
-            .ok_or_else(|| format!("`{text}` is no fingerprint: it takes 64 hexadecimal digits"))
+            .ok_or_else(|| format!("`{text}` is not a fingerprint: it takes 64 hexadecimal digits"))
     }
 }
 

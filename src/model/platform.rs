@@ -120,15 +120,15 @@ impl FromStr for Platform {
     fn from_str(text: &str) -> Result<Self, String> {
         let list = |words: Vec<&str>| words.join(", ");
         let (os, arch) = text.split_once('-').ok_or_else(|| {
-            format!("`{text}` is no platform; write `<os>-<arch>`, for instance `linux-amd64`")
+            format!("`{text}` is not a platform; write `<os>-<arch>`, for instance `linux-amd64`")
         })?;
         let os = Os::from_word(os).ok_or_else(|| {
             let known = list(Os::ALL.iter().map(|os| os.as_str()).collect());
-            format!("`{os}` is no operating system forge knows; it knows {known}")
+            format!("`{os}` is not an operating system forge knows; it knows {known}")
         })?;
         let arch = Arch::from_word(arch).ok_or_else(|| {
             let known = list(Arch::ALL.iter().map(|arch| arch.as_str()).collect());
-            format!("`{arch}` is no architecture forge knows; it knows {known}")
+            format!("`{arch}` is not an architecture forge knows; it knows {known}")
         })?;
         Ok(Self { os, arch })
     }

@@ -10,6 +10,7 @@
 //! | `-alpine`, `-alpine3.19`, `-slim-bookworm` | a flavour: another thing with the same number | compared only with its own |
 //! | `2024-12-30`, `2025-04-22T22-12-26Z` | a day, and a time | numbers |
 //! | `+13`, `+k3s1` | a build that is counted | after all else |
+//! | `+35-ea`, `+35-alpine` | behind a build that is counted, the same as behind the numbers | |
 //!
 //! Build metadata that is not counted (`+incompatible`, a hash), a leading `v`, and zeros at the end of
 //! the numbers do not matter. Numbers compare as numbers, whatever their length; words without case.
@@ -65,12 +66,17 @@ pub struct Series {
 /// that far.
 const DIGITS_OF_A_DAY: usize = 6;
 /// Words that announce what they stand behind.
-const EARLY: [&str; 21] = [
+const EARLY: [&str; 30] = [
     "alpha",
     "beta",
     "canary",
+    "candidate",
     "cr",
+    "daily",
     "dev",
+    "devel",
+    "develop",
+    "development",
     "ea",
     "eap",
     "edge",
@@ -86,7 +92,11 @@ const EARLY: [&str; 21] = [
     "rc",
     "snapshot",
     "test",
+    "tip",
+    "trunk",
     "unstable",
+    "weekly",
+    "wip",
 ];
 /// Letters that do so before a number.
 const EARLY_LETTERS: [&str; 4] = ["a", "b", "c", "m"];
@@ -118,8 +128,9 @@ impl Precedence {
         while core.last().is_some_and(|number| number.digits == 0) {
             core.pop();
         }
-        let Parts { stage, flavour } = parts(rest);
-        Some(Self { core, stage, flavour, build: counted(build) })
+        let (build, behind) = read_build(build);
+        let Parts { stage, flavour } = parts(&format!("{rest}{behind}"));
+        Some(Self { core, stage, flavour, build })
     }
 
     /// Reads a version of which something stands before the numbers, as `pinned` has it: `cli/v1.2`
@@ -140,6 +151,12 @@ impl Precedence {
     #[must_use]
     pub fn has_numbers_of(&self, other: &Self) -> bool {
         self.core == other.core
+    }
+
+    /// Whether it is of some flavour, another thing than the version of this number.
+    #[must_use]
+    pub fn has_flavour(&self) -> bool {
+        !self.flavour.is_empty()
     }
 
     /// Whether it is no pre-release.
@@ -300,8 +317,20 @@ fn is_pseudo(rest: &str) -> bool {
     is_time && hash.len() == 12 && hash.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
+/// Whether one of the words of `text` announces what it stands behind: `0.3.rc1`, `nightly.20240101`. What
+/// stands among the digits of a hash is no word.
+fn is_early(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+        let word = word.trim_matches(|c: char| c.is_ascii_digit()).to_ascii_lowercase();
+        EARLY.contains(&word.as_str())
+    })
+}
+
 /// What the part between two hyphens is.
 fn kind(part: &str) -> Kind {
+    if is_early(part) {
+        return Kind::Early;
+    }
     let runs = runs(part);
     let Some(Identifier::Word(word)) = runs.first() else { return Kind::Late };
     let is_counted = matches!(runs.get(1), Some(Identifier::Number(_)));
@@ -310,12 +339,24 @@ fn kind(part: &str) -> Kind {
     let is_dotted =
         behind.get(word.len()..).is_some_and(|rest| rest.starts_with('.')) && is_counted;
     match word.as_str() {
-        word if EARLY.contains(&word) => Kind::Early,
         word if EARLY_LETTERS.contains(&word) && is_counted => Kind::Early,
         word if LATE.contains(&word) => Kind::Late,
         _ if is_dotted => Kind::Early,
         _ => Kind::Flavour,
     }
+}
+
+/// Build metadata: its numbers, if it is counted, and what follows them as it would follow the numbers of
+/// the version (`35-ea`). Of what is not counted only that it is a pre-release (`nightly.20240101`).
+fn read_build(build: &str) -> (Vec<Number>, String) {
+    let (first, rest) = build.split_once('-').unwrap_or((build, ""));
+    let numbers = counted(first);
+    let behind = match numbers.is_empty() {
+        false => rest,
+        true if is_early(build) => build,
+        true => "",
+    };
+    (numbers, if behind.is_empty() { String::new() } else { format!("-{behind}") })
 }
 
 /// The numbers of a build that is counted: `13`, `k3s2`. A hash is none.
@@ -357,190 +398,4 @@ fn runs(text: &str) -> Vec<Identifier> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn of(text: &str) -> Precedence {
-        Precedence::of(text).unwrap_or_else(|| panic!("{text} is a version"))
-    }
-
-    #[test]
-    fn each_is_older_than_the_next() {
-        for row in [
-            // The example of the specification.
-            "1.0.0-alpha 1.0.0-alpha.1 1.0.0-alpha.beta 1.0.0-beta 1.0.0-beta.2 1.0.0-beta.11 1.0.0-rc.1 1.0.0",
-            "v1.9.0 v1.10.0-rc.2 v1.10.0-rc.10 v1.10.0 v1.10.1 v2.0.0 v10.0.0",
-            "20251231.12 20260107.0 20260107.9 20260107.10 20260108.0",
-            "1.21.9 1.22a1 1.22beta1 1.22rc1 1.22rc2 1.22rc10 1.22 1.22.0.1 1.22.1",
-            "1.0.2 1.0.2a 1.0.2k 1.0.3",
-            "1 1.0.1 1.1 2 99999999999999999999999 100000000000000000000000",
-            // Pre-releases as people number them.
-            "v1.0.0-rc1 v1.0.0-rc2 v1.0.0-rc9 v1.0.0-rc10 v1.0.0",
-            "5.0.0-M9 5.0.0-M12 5.0.0-RC1 5.0.0-rc2 5.0.0",
-            "1.0.0-beta-2 1.0.0-beta-10 1.0.0 1.0.1-SNAPSHOT 1.0.1",
-            "6.0.0.Alpha2 6.0.0.Beta1 6.0.0.CR1 6.0.0.CR2 6.0.0.Final 6.0.0.SP1 6.0.1.Final",
-            "1.3.0-dev.1 1.3.0-dev.10 1.3.0-staging.2 1.3.0",
-            "1.0a1 1.0rc1 1.0 1.0.post1 1.0.post10",
-            // Revisions.
-            "1.2.3 1.2.3-1 1.2.3-2 1.2.3-10 1.2.4-1 1.3.0-1",
-            "1.3.0-r1 1.3.0-r2 1.3.1-r0",
-            // Days and times.
-            "2024-12-30 2025-01-06 2025-02-03 2025-02-03-1 2025-02-03-2 2025-11-01",
-            "2024-09-30 2024-10-01 2024-10-01.1 2024-10-01.2 2024-10-02",
-            "2025-04-22T22-12-26Z 2025-04-22T22-15-00Z 2025-05-24T17-08-30Z",
-            "20240108-1 20240108-2 20240108-10 20240109-1",
-            // Builds that are counted.
-            "21.0.2+7 21.0.2+13 21.0.3+1",
-            "v1.30.2+k3s1 v1.30.2+k3s2 v1.30.3+k3s1",
-            // What go makes of commits comes before what they lead to.
-            "v0.0.0-20191109021931-daa7c04131f5 v0.0.0-20200101000000-000000000000 v0.0.0",
-            "v1.2.3 v1.2.4-0.20191109021931-daa7c04131f5 v1.2.4",
-            "17.2-alpine 17.3-alpine 17.10-alpine 18.0-rc1-alpine 18.0-alpine",
-            "1.0-alpine3.9 1.0-alpine3.10 1.1-alpine3.9",
-        ] {
-            let versions: Vec<_> = row.split(' ').collect();
-            for (older, pair) in versions.iter().enumerate() {
-                for newer in &versions[older + 1..] {
-                    assert!(of(pair) < of(newer), "{pair} < {newer}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_does_not_matter_does_not_count() {
-        for (a, b) in [
-            ("v1.2.0", "1.2"),
-            ("1.0.0+a", "1.0.0+b"),
-            ("1.0.0+g1a2b3c4", "1.0.0+exp.sha.5114f85"),
-            ("2.0.0+incompatible", "2.0.0"),
-            ("1.02", "1.2"),
-            ("v0", "0.0.0"),
-            ("1.0.0-RC1", "1.0.0-rc.1"),
-            ("2025-04-22T22-12-26Z", "2025-04-22T221226"),
-        ] {
-            assert_eq!(of(a), of(b), "{a} {b}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_version_has_no_place() {
-        let (hash, long) = ("1a".repeat(20), "1a".repeat(32));
-        for text in ["", "main", "v", "vnext", "main-0123456789ab", "n7.1", &hash, &long] {
-            assert_eq!(Precedence::of(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn pre_releases_are_not_stable() {
-        for stable in
-            "v1.0.0 1.0.2k 20260107.0 2024-12-30 1.2.3-1 17.3-alpine 5.0.Final 1.0-p1".split(' ')
-        {
-            assert!(of(stable).is_stable(), "{stable}");
-        }
-        for early in
-            "v1.0.0-rc.1 1.22rc1 1.0-M1 1.0-alpha 1.0-x.7.z.92 1.0-SNAPSHOT 18.0-rc1-alpine"
-                .split(' ')
-        {
-            assert!(!of(early).is_stable(), "{early}");
-        }
-    }
-
-    #[test]
-    fn the_first_number_is_the_major_one() {
-        for (version, major) in [("v2.10.24", "2"), ("0.1.0", ""), ("20260107.1", "20260107")] {
-            assert_eq!(of(version).major(), major);
-        }
-        assert!(of("1.0.0-rc.1").has_numbers_of(&of("v1.0")));
-        assert!(!of("1.0.0").has_numbers_of(&of("1.0.1")));
-    }
-
-    #[test]
-    fn a_series_is_what_can_take_the_place_of_each_other() {
-        let is_same = |a: &str, b: &str| Series::of(a).unwrap() == Series::of(b).unwrap();
-        for row in [
-            "v1.0.0 v2.3.0-rc1 v1.2.3-1 v2.0.0+incompatible",
-            "17.2-alpine 17.3-alpine 17.3-rc1-alpine 17-alpine3.19",
-            "17.3 18.0 18.0-1",
-            "17.3-slim-bookworm 17.4-slim-bookworm",
-            "2024-12-30 2025-02-03 20250203",
-            "RELEASE.2025-04-22T22-12-26Z RELEASE.2025-05-24T17-08-30Z",
-            "cli/v1.2 cli/v1.3.0-rc1",
-            "n7.1 n7.2",
-            "jdk-21.0.2+13 jdk-22.0.1+8",
-        ] {
-            let versions: Vec<_> = row.split(' ').collect();
-            for pair in versions.windows(2) {
-                assert!(is_same(pair[0], pair[1]), "{pair:?}");
-            }
-        }
-        let firsts = "v1.0.0 17.2-alpine 17.3 17.3-slim-bookworm 17.3-bookworm 2024-12-30 \
-                      RELEASE.2025-04-22T22-12-26Z cli/v1.2 n7.1 jdk-21.0.2+13";
-        let firsts: Vec<_> = firsts.split_whitespace().collect();
-        for (at, a) in firsts.iter().enumerate() {
-            for b in &firsts[at + 1..] {
-                assert!(!is_same(a, b), "{a} {b}");
-            }
-        }
-        assert_eq!(Series::of("main"), None);
-        assert_eq!(Series::of(&"1a".repeat(20)), None);
-        let beside = |version| Precedence::beside("cli/v1.2", version);
-        assert!(beside("cli/v1.9") < beside("cli/v1.10") && beside("cli/v1.9").is_some());
-        assert_eq!((beside("lib/v1.9"), beside("1.9"), beside("main")), (None, None, None));
-    }
-
-    /// Versions of all shapes that people write.
-    fn version() -> impl Strategy<Value = String> {
-        let core = prop_oneof![
-            "[0-9]{1,2}(\\.[0-9]{1,2}){0,3}",
-            "20(09|2[0-9])-(0[1-9]|1[0-2])-[0-2][0-9](T[0-2][0-9]-[0-5][0-9]-[0-5][0-9]Z)?",
-            "202[0-9](0[1-9]|1[0-2])[0-2][0-9](\\.[0-9]{1,2})?",
-        ];
-        let part = prop_oneof![
-            "-(rc|M|beta|alpha|dev|x)[.-]?[0-9]{1,2}",
-            "-[0-9]{1,2}",
-            "-(alpine|slim|a|r|p|linux)([0-9]\\.[0-9])?",
-            "(rc|k|a|\\.Final|\\.post)[0-9]{0,2}",
-        ];
-        let build = prop_oneof![Just(String::new()), "\\+(k3s)?[0-9]{1,2}", "\\+[0-9a-f]{8}"];
-        ("v?", core, prop::collection::vec(part, 0..3), build)
-            .prop_map(|(v, core, parts, build)| format!("{v}{core}{}{build}", parts.concat()))
-    }
-
-    proptest! {
-        #[test]
-        fn numbers_compare_as_numbers(a in any::<[u32; 3]>(), b in any::<[u32; 3]>()) {
-            let text = |v: [u32; 3]| format!("v{}.{}.{}", v[0], v[1], v[2]);
-            prop_assert_eq!(of(&text(a)).cmp(&of(&text(b))), a.cmp(&b));
-        }
-
-        #[test]
-        fn what_is_numbered_goes_by_its_number(
-            base in "v?[0-9]{1,2}\\.[0-9]{1,2}(\\.[0-9]{1,2})?",
-            between in "-(rc|RC|M|beta|r|p|x)\\.?|-|rc|-alpine",
-            a: u16,
-            b: u16,
-        ) {
-            let text = |number: u16| format!("{base}{between}{number}");
-            prop_assert_eq!(of(&text(a)).cmp(&of(&text(b))), a.cmp(&b));
-        }
-
-        #[test]
-        fn the_order_is_total(a in version(), b in version(), c in version()) {
-            let (x, y, z) = (of(&a), of(&b), of(&c));
-            prop_assert_eq!(x.cmp(&y), y.cmp(&x).reverse());
-            prop_assert!(!(x <= y && y <= z) || x <= z, "{} {} {}", a, b, c);
-            prop_assert_eq!(x == y, x.cmp(&y).is_eq());
-            prop_assert_eq!(of(&a), of(&a));
-        }
-
-        #[test]
-        fn nothing_panics(text in "\\PC{0,3}v?[0-9]{0,5}[-.+TZa-z0-9é]{0,16}") {
-            let _ = Precedence::of(&text);
-            let _ = Series::of(&text);
-            let _ = Precedence::beside("v1", &text);
-        }
-    }
-}
+mod tests;

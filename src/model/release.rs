@@ -47,7 +47,7 @@ impl FromStr for Compression {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.iter().copied().find(|c| c.extension() == text).ok_or_else(|| {
-            format!("`{text}` is no archive format forge packs; it packs tar.gz, tar.zst and zip")
+            format!("`{text}` is not an archive format that forge packs; it packs tar.gz, tar.zst and zip")
         })
     }
 }
@@ -66,7 +66,7 @@ impl FromStr for Revision {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let number = text.parse().ok().and_then(Self::new);
-        number.ok_or_else(|| format!("`{text}` is no revision; revisions are 1, 2, 3…"))
+        number.ok_or_else(|| format!("`{text}` is not a revision; revisions are 1, 2, 3…"))
     }
 }
 

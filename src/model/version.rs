@@ -20,7 +20,7 @@ impl Version {
     /// When the text can be no git tag (rules of `git check-ref-format`), or
     /// holds characters that release hosts rewrite in asset names.
     pub fn new(text: &str) -> Result<Self, String> {
-        let why_not = |why: &str| Err(format!("`{text}` is no valid tag: {why}"));
+        let why_not = |why: &str| Err(format!("`{text}` is not a valid tag: {why}"));
         if text.is_empty() {
             return Err("the version is empty; write one like `v1.2.3`".into());
         }

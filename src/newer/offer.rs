@@ -1,7 +1,7 @@
 //! What upstream has, and which of it is the newest. Pure.
 
 use crate::{
-    model::{Precedence, Series},
+    model::{Precedence, Series, Version},
     workspace::Form,
 };
 
@@ -60,6 +60,12 @@ impl Offers {
         self.0.iter().find(|offer| offer.version == version)
     }
 
+    /// Whether `version` moves by itself: a branch. What looks like one and is listed is a tag, such as
+    /// `RELEASE.2025-04-22T22-12-26Z`.
+    pub fn is_branch(&self, version: &Version) -> bool {
+        version.is_moving() && self.get(version.as_str()).is_none()
+    }
+
     /// All of their versions.
     pub fn versions(&self) -> impl Iterator<Item = &str> + Clone {
         self.0.iter().map(|offer| offer.version.as_str())
@@ -81,7 +87,7 @@ impl Offers {
         let like = Precedence::beside(pinned, pinned);
         let ranked = self.0.iter().filter(|offer| !offer.listed.is_withdrawn).filter_map(|offer| {
             let Some((series, like)) = series.as_ref().zip(like.as_ref()) else {
-                let own = Precedence::of(&offer.version)?;
+                let own = Precedence::of(&offer.version).filter(|own| !own.has_flavour())?;
                 return (wish.pre || !is_pre(offer, &own)).then_some((own, offer));
             };
             let own = Precedence::beside(pinned, &offer.version)?;
@@ -140,6 +146,11 @@ mod tests {
             ("20260107.0 20260107.10 20260107.9 2.0.0", "20251231.1", SAME, Some("20260107.10")),
             ("0.1.0 0.2.0 1.0.0", "0.1.0", SAME, Some("0.2.0")),
             ("v1.0.0 v1.1.0 v2.0.0-rc", "main", ANY, Some("v1.1.0")),
+            ("17.2 17.3-alpine 18+1-slim", "main", PRE, Some("17.2")),
+            ("jdk-21+35 jdk-22+5-ea jdk-21+37-EA jdk-22-ea+6", "jdk-21+35", ANY, Some("jdk-21+35")),
+            ("jdk-21+35 jdk-22+5-ea jdk-22-ea+6", "jdk-21+35", PRE, Some("jdk-22-ea+6")),
+            ("jdk-21+34-ea jdk-21+35-ea jdk-22+1-ea", "jdk-21+34-ea", ANY, Some("jdk-21+35-ea")),
+            ("jdk-21+35 jdk-21+36-alpine", "jdk-21+35", PRE, Some("jdk-21+35")),
             ("v2 nightly vnext", "1.0", ANY, None),
             ("v1.0.0-rc9 v1.0.0-rc10 v1.0.0-rc2", "v1.0.0-rc9", ANY, Some("v1.0.0-rc10")),
             ("5.0.0-M9 5.0.0-M12", "5.0.0-M9", ANY, Some("5.0.0-M12")),
@@ -167,6 +178,16 @@ mod tests {
             let offers = offers(listed);
             let found = offers.newest(pinned, wish).map(|offer| offer.version.as_str());
             assert_eq!(found, newest, "{listed} for {pinned} {wish:?}");
+        }
+        let offers = offers("RELEASE.2025-04-22T22-12-26Z release-1.2 v1.0.0");
+        for (version, is_branch) in [
+            ("RELEASE.2025-04-22T22-12-26Z", false),
+            ("release-1.2", false),
+            ("v1.1.0", false),
+            ("release-1.x", true),
+            ("main", true),
+        ] {
+            assert_eq!(offers.is_branch(&Version::new(version).unwrap()), is_branch, "{version}");
         }
         assert!(is_newer("v1.10.0", "v1.9.0") && !is_newer("v1.9.0", "v1.9.0"));
         assert!(!is_newer("v1.9.0", "main") && !is_newer("main", "v1"));

@@ -24,7 +24,7 @@ pub(super) async fn versions(
         .await?
         .ok_or_else(|| Fault::new(Kind::Store, format!("there is nothing at {url}")))?;
     let wrong = |error: regex::Error| {
-        Fault::new(Kind::Usage, format!("`{pattern}` is no pattern")).because(error.to_string())
+        Fault::new(Kind::Usage, format!("`{pattern}` is not a pattern")).because(error.to_string())
     };
     let found = named(&text, &Regex::new(pattern).map_err(wrong)?);
     if found.is_empty() {

@@ -75,7 +75,8 @@ impl<'w> Shared<'w> {
     /// # Errors
     /// Itself, if not.
     pub fn newest(self, offers: &Offers, wish: Wish) -> Result<Step<'w>, Self> {
-        let newest = offers.newest(&self.pin.version, wish);
+        let moves = self.subsystems.iter().any(|subsystem| offers.is_branch(&subsystem.version));
+        let newest = offers.newest(&self.pin.version, wish).filter(|_| !moves);
         match newest.filter(|newest| is_newer(&newest.version, &self.pin.version)) {
             Some(newest) => Ok(self.step(&newest.version)),
             None => Err(self),

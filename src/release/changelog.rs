@@ -248,6 +248,7 @@ pub(super) mod tests {
             day: "2026-01-07".into(),
             author: author.into(),
             message: message.into(),
+            ..Commit::default()
         }
     }
 

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_of_reasons_ends() {
+    fn a_cycle_of_reasons_ends() {
         let artifacts = vec![
             sample::skipped("a", "needs b, which was skipped"),
             sample::skipped("b", "needs a, which was skipped"),

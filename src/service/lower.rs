@@ -87,7 +87,7 @@ fn stop_all(
             services.any(|service| service.needs.contains(name))
         };
         let wave: Vec<Name> = left.iter().filter(|name| !is_needed(name)).cloned().collect();
-        // Only a circle has none, and circles are refused when files are read.
+        // Only a cycle has none, and cycles are refused when files are read.
         let wave = if wave.is_empty() { left.iter().cloned().collect() } else { wave };
         left.retain(|name| !wave.contains(name));
         let stop = |name: &Name| {

@@ -52,7 +52,7 @@ pub(super) fn protected(source: &str, text: &str, whose: &str) -> Result<Url, Fa
 /// # Errors
 /// One sentence, if it is no URL of the web, or unprotected http leads away from this machine.
 pub fn public_address(text: &str) -> Result<String, String> {
-    let url = Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?;
+    let url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
     match (url.scheme(), url.host_str()) {
         ("https", Some(_)) => {}
         ("http", Some(host)) if is_loopback(host) => {}

@@ -46,8 +46,9 @@ pub(super) fn redirect(
     }
     let location = text(response, &LOCATION)
         .ok_or_else(|| format!("the server answered {status} without saying where it has moved"))?;
-    let next =
-        from.join(location).map_err(|error| format!("it redirects to what is no URL: {error}"))?;
+    let next = from
+        .join(location)
+        .map_err(|error| format!("it redirects to what is not a URL: {error}"))?;
     match (from.scheme(), next.scheme()) {
         (_, "https") | ("http", "http") => Ok(Some(next)),
         ("https", "http") => Err(format!(

@@ -3,11 +3,14 @@
 //! There is no one form of such a file. What all have in common is a digest in hexadecimal
 //! digits, on a line of its own or with the name of a file before or after it; that is what
 //! is looked for, whatever stands between. Read are the output of `sha256sum` and its like
-//! (`<digest>  <name>`, also with size and date between the two), of BSD's tools and of openssl (`SHA256 (<name>) = <digest>`), of
-//! `certutil` and `Get-FileHash` on Windows, lists with the name first, tables, and a digest
-//! that stands alone in its file; also within the text of a PGP signed message.
+//! (`<digest>  <name>`, also with size and date between the two), of BSD's tools and of openssl
+//! (`SHA256 (<name>) = <digest>`), of `certutil` and `Get-FileHash` on Windows, lists with the name
+//! first, tables, JSON of every shape, and a digest that stands alone in its file; also within the
+//! text of a PGP signed message.
 
-use std::collections::BTreeSet;
+mod json;
+
+use std::{collections::BTreeSet, rc::Rc};
 
 use crate::model::{Algorithm, Digest};
 
@@ -15,7 +18,11 @@ use crate::model::{Algorithm, Digest};
 const FEWEST: usize = 32;
 
 /// What stands around digests and names and is part of neither.
-const AROUND: &str = "|\"'`,;=:<>";
+const AROUND: &str = "|\"'`,;=:<>\u{feff}";
+
+/// What stands right before and right after a digest that is in brackets.
+const OPENING: &str = "([";
+const CLOSING: &str = ")]";
 
 /// The digest that `text` gives for the asset at `path`, a URL's path or the name alone.
 ///
@@ -25,13 +32,13 @@ const AROUND: &str = "|\"'`,;=:<>";
 /// # Errors
 /// Says in one sentence, without naming the file, why it gives none.
 pub fn find_digest(text: &str, path: &str) -> Result<Digest, String> {
-    let lines = entries(text);
+    let lines = json::entries(text).unwrap_or_else(|| entries(text));
     let asset = path.rsplit(['/', '\\']).next().unwrap_or(path);
     let best = lines.iter().filter_map(|entry| entry.agreement(path)).max();
     let meant: Vec<&Entry> = match best {
         Some(best) => lines.iter().filter(|entry| entry.agreement(path) == Some(best)).collect(),
         // Without any name, the file is about whatever it stands beside.
-        None if lines.iter().all(|entry| entry.name.is_none()) => lines.iter().collect(),
+        None if lines.iter().all(|entry| entry.names.is_empty()) => lines.iter().collect(),
         None => Vec::new(),
     };
     choose(&meant, asset).unwrap_or_else(|| Err(absent(&lines, asset)))
@@ -63,20 +70,22 @@ pub fn asset_path(url: &str) -> String {
 /// A digest in a checksums file.
 #[derive(Debug)]
 struct Entry {
-    name: Option<String>,
-    /// What the name is if it begins with columns for size and date.
-    after_columns: Option<String>,
+    /// What it may be the digest of, and how near to the digest that stands: the higher, the nearer.
+    names: Vec<(Rc<str>, usize)>,
     /// The digest, or why it is of no use, as the end of a sentence that begins with "it".
     digest: Result<Digest, String>,
 }
 
+/// How near a name is that a line has as it stands, and one that is left without the columns before it.
+const WHOLE: usize = 1;
+const AFTER_COLUMNS: usize = 0;
+
 impl Entry {
-    /// How much the name agrees with `path`, and whether it does so as it is, not only without
-    /// the columns before it.
-    fn agreement(&self, path: &str) -> Option<((usize, bool), bool)> {
-        let of = |name: &Option<String>| agreement(name.as_deref()?, path);
-        let (whole, short) = (of(&self.name), of(&self.after_columns));
-        whole.map(|much| (much, true)).max(short.map(|much| (much, false)))
+    /// How much the names agree with `path`, and how near the one that does so most is.
+    fn agreement(&self, path: &str) -> Option<((usize, bool), usize)> {
+        let agreements =
+            self.names.iter().map(|(name, near)| Some((agreement(name, path)?, *near)));
+        agreements.flatten().max()
     }
 }
 
@@ -89,7 +98,7 @@ fn choose(meant: &[&Entry], asset: &str) -> Option<Result<Digest, String>> {
         match of.as_slice() {
             [] => {}
             [digest] => return Some(Ok(**digest)),
-            [a, b, ..] if meant.iter().any(|entry| entry.name.is_some()) => {
+            [a, b, ..] if meant.iter().any(|entry| !entry.names.is_empty()) => {
                 let why =
                     format!("it gives two digests for `{asset}`: {} and {}", a.short(), b.short());
                 return Some(Err(why));
@@ -104,8 +113,8 @@ fn choose(meant: &[&Entry], asset: &str) -> Option<Result<Digest, String>> {
 fn absent(lines: &[Entry], asset: &str) -> String {
     match lines {
         [] => "it holds no SHA-256, SHA-384 or SHA-512 digest".into(),
-        [Entry { name: Some(name), .. }] => {
-            format!("it is about `{}`, not about `{asset}`", name.escape_debug())
+        [Entry { names, .. }] if !names.is_empty() => {
+            format!("it is about `{}`, not about `{asset}`", names[0].0.escape_debug())
         }
         _ => format!("none of its {} digests is for `{asset}`", lines.len()),
     }
@@ -124,17 +133,28 @@ fn agreement(name: &str, path: &str) -> Option<(usize, bool)> {
 }
 
 fn entries(text: &str) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    let mut heading = None;
-    for line in signed_part(text.trim_start_matches('\u{feff}')) {
-        match entry(line) {
-            Some(entry) => {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut heading: Option<String> = None;
+    let mut is_property = false;
+    for line in signed_part(text) {
+        match (entry(line), told_name(line)) {
+            (Some(mut entry), _) => {
                 // A heading is about the next digest only.
-                let heading = heading.take();
-                entries.push(Entry { name: entry.name.or(heading), ..entry });
+                let heading = heading.take().filter(|_| entry.names.is_empty());
+                entry.names.extend(heading.map(|name| (name.into(), WHOLE)));
+                entries.push(entry);
+                is_property =
+                    line.split_once([':', '=']).is_some_and(|(key, _)| label(key).is_some());
             }
-            None if line.trim().is_empty() => {}
-            None => heading = file_heading(line),
+            // Of a list of properties, the name may come before the digest or after it.
+            (None, Some(name)) => {
+                let last = entries.last_mut().filter(|last| is_property && last.names.is_empty());
+                match last {
+                    Some(last) => last.names.push((name.into(), WHOLE)),
+                    None => heading = Some(name),
+                }
+            }
+            (None, None) => {}
         }
     }
     entries
@@ -142,7 +162,8 @@ fn entries(text: &str) -> Vec<Entry> {
 
 /// The lines of `text`; of a PGP signed message (RFC 9580, 7) only those that are signed.
 fn signed_part(text: &str) -> impl Iterator<Item = &str> {
-    let begins = |line: &str| line.trim_end() == "-----BEGIN PGP SIGNED MESSAGE-----";
+    const BEGINNING: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
+    let begins = |line: &str| line.trim_start_matches('\u{feff}').trim_end() == BEGINNING;
     let is_message = text.lines().any(begins);
     let mut inside = !is_message;
     text.lines().filter_map(move |line| {
@@ -158,29 +179,59 @@ fn signed_part(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `SHA256 hash of file e.zip:`, as `certutil -hashfile` writes it above the digest.
-fn file_heading(line: &str) -> Option<String> {
-    let (algorithm, name) = line.trim().strip_suffix(':')?.split_once(" hash of ")?;
-    label(algorithm)?;
-    Some(name.strip_prefix("file ").unwrap_or(name).to_owned())
+/// The name of a file on a line without a digest: `SHA256 hash of file e.zip:`, as
+/// `certutil -hashfile` writes it above the digest, or a property such as `Path : C:\e.zip`.
+fn told_name(line: &str) -> Option<String> {
+    let line = line.trim();
+    if is_comment(line) {
+        return None;
+    }
+    if let Some((algorithm, name)) =
+        line.strip_suffix(':').and_then(|it| it.split_once(" hash of "))
+    {
+        label(algorithm)?;
+        return Some(name.strip_prefix("file ").unwrap_or(name).to_owned());
+    }
+    let (key, value) = line.split_once([':', '='])?;
+    if names_a_file(key) { clean(value) } else { None }
+}
+
+fn is_comment(line: &str) -> bool {
+    line.starts_with('#') || line.starts_with("//")
+}
+
+/// Whether a property that is called `key` says which file is meant.
+fn names_a_file(key: &str) -> bool {
+    const NAMES: [&str; 11] = [
+        "archive", "artifact", "asset", "file", "filename", "link", "name", "path", "tarball",
+        "uri", "url",
+    ];
+    let word: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+    let word = word.to_ascii_lowercase();
+    NAMES.iter().any(|name| word.ends_with(name))
 }
 
 /// Reads a line; `None` if there is no digest in it.
 fn entry(line: &str) -> Option<Entry> {
-    let line = line.trim();
-    if line.starts_with('#') || line.starts_with("//") {
+    let line = line.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    if is_comment(line) {
         return None;
     }
     // coreutils begins a line with a backslash if the name has escapes.
     let escaped = line.starts_with('\\');
     let (before, digits, after) = split(line.trim_start_matches('\\'))?;
     let (algorithm, name) = head(before);
-    let (name, after_columns) = match name {
+    let (name, short) = match name {
         Some(name) => (Some(name), None),
-        None => (clean(after), after_columns(after)),
+        None => {
+            let after = after.trim_start_matches(|c| CLOSING.contains(c));
+            (clean(after), after_columns(after))
+        }
     };
     let name = if escaped { name.map(|name| unescape(&name)) } else { name };
-    Some(Entry { name, after_columns, digest: digest(digits, algorithm) })
+    let names = [(name, WHOLE), (short, AFTER_COLUMNS)];
+    let names = names.into_iter().filter_map(|(name, near)| Some((name?.into(), near))).collect();
+    Some(Entry { names, digest: digest(digits, algorithm) })
 }
 
 /// A line as what stands before a digest, its digits, and what comes after.
@@ -193,7 +244,10 @@ fn split(line: &str) -> Option<(&str, &str, &str)> {
         let rest = &line[start..];
         let length = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
         let (before, end) = (line[..start].chars().next_back(), start + length);
-        if length >= FEWEST && is_edge(before, "(") && is_edge(line[end..].chars().next(), ")") {
+        if length >= FEWEST
+            && is_edge(before, OPENING)
+            && is_edge(line[end..].chars().next(), CLOSING)
+        {
             return Some((&line[..start], &line[start..end], &line[end..]));
         }
         from = end;
@@ -203,9 +257,10 @@ fn split(line: &str) -> Option<(&str, &str, &str)> {
 
 /// What stands before a digest: the algorithm and the name, as far as it says.
 fn head(before: &str) -> (Option<Label>, Option<String>) {
-    let before = before.trim_end_matches(|c: char| c.is_whitespace() || AROUND.contains(c));
+    let is_around = |c: char| c.is_whitespace() || AROUND.contains(c) || OPENING.contains(c);
+    let before = before.trim_end_matches(is_around);
     if let Some((algorithm, name)) = bsd(before) {
-        return (Some(algorithm), Some(name.to_owned()));
+        return (Some(algorithm), clean(name));
     }
     let last = before.rsplit([' ', '\t']).next().unwrap_or_default();
     match label(last) {
@@ -220,13 +275,14 @@ fn bsd(before: &str) -> Option<(Label, &str)> {
     Some((label(algorithm.trim())?, name))
 }
 
-/// A name without what stands around it; `None` if nothing is left, or a hyphen, which is
-/// what `sha256sum` calls its standard input.
+/// A name without what stands around it; `None` if nothing is left, or what `sha256sum` and
+/// openssl call their standard input.
 fn clean(text: &str) -> Option<String> {
     let is_around = |c: char| c.is_whitespace() || AROUND.contains(c);
     let name = text.trim_matches(is_around);
-    let name = name.strip_prefix('*').unwrap_or(name);
-    let is_name = !name.is_empty() && name != "-" && !name.starts_with("# ");
+    let bare = name.strip_prefix('(').and_then(|name| name.strip_suffix(')')).unwrap_or(name);
+    let name = bare.strip_prefix('*').unwrap_or(bare);
+    let is_name = !matches!(name, "" | "-" | "stdin") && !name.starts_with("# ");
     is_name.then(|| name.to_owned())
 }
 
@@ -250,6 +306,8 @@ fn unescape(name: &str) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Label {
     Checked(Algorithm),
+    /// A digest, it says, and not by which algorithm.
+    Unsaid,
     /// Somebody can make another file with the same digest.
     Weak(&'static str),
     /// Good enough, but forge does not have it.
@@ -259,13 +317,16 @@ enum Label {
 fn label(word: &str) -> Option<Label> {
     let word: String = word.chars().filter(char::is_ascii_alphanumeric).collect();
     let word = word.to_ascii_lowercase();
+    if let "digest" | "hash" | "checksum" | "sum" | "shasum" | "sha" = word.as_str() {
+        return Some(Label::Unsaid);
+    }
     let word = word.strip_suffix("sum").or_else(|| word.strip_suffix("hash")).unwrap_or(&word);
     Some(match word {
         "sha256" | "sha2256" => Label::Checked(Algorithm::Sha256),
         "sha384" | "sha2384" => Label::Checked(Algorithm::Sha384),
         "sha512" | "sha2512" => Label::Checked(Algorithm::Sha512),
         "md5" => Label::Weak("MD5"),
-        "sha1" | "sha" => Label::Weak("SHA-1"),
+        "sha1" => Label::Weak("SHA-1"),
         "sha224" | "sha2224" => Label::Other("SHA-224"),
         "sha512224" | "sha2512224" => Label::Other("SHA-512/224"),
         "sha512256" | "sha2512256" => Label::Other("SHA-512/256"),
@@ -289,7 +350,7 @@ fn digest(digits: &str, label: Option<Label>) -> Result<Digest, String> {
         Some(Label::Other(name)) => {
             return Err(format!("is {name}, which forge does not check: {TAKES}"));
         }
-        Some(Label::Checked(_)) | None => {}
+        Some(Label::Checked(_) | Label::Unsaid) | None => {}
     }
     let digest = Digest::from_digits(digits)?;
     match label {

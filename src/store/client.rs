@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn redirects_in_a_circle_come_to_an_end() {
+    async fn redirects_in_a_cycle_come_to_an_end() {
         let server = Server::scripted(&[("302 Found\nLocation: /again?signed=1", "")]).await;
         let failure = get(&server.url).await.err().unwrap();
         let told = failure.fault.to_string();
@@ -293,7 +293,7 @@ mod tests {
         for (head, why) in [
             ("302 Found", "without saying where it has moved"),
             ("302 Found\nLocation: ftp://example.org/", "it redirects to a `ftp:` URL"),
-            ("302 Found\nLocation: http://", "it redirects to what is no URL"),
+            ("302 Found\nLocation: http://", "it redirects to what is not a URL"),
         ] {
             let server = Server::start(move |_, _| reply(head, b"")).await;
             let fault = get(&server.url).await.err().unwrap().fault;

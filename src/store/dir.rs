@@ -14,10 +14,10 @@ use super::{
     Access, AssetInfo, AssetStream, Pending, Receipt, Release, ReleaseAsset, ReleaseInfo, Store,
     Upload, check_names, file,
     publication::{self, Publication},
-    sidecar,
+    sidecar, text,
 };
 use crate::{
-    disk::{Folder, MOST_OF_TEXT, read_text, unique},
+    disk::{Folder, MOST_OF_TEXT, read_file, unique},
     model::{Fault, Kind, Sha256},
 };
 
@@ -157,8 +157,11 @@ fn read_sidecar(path: &Path, asset: &str) -> Result<Option<Sha256>, Fault> {
             .because(why)
             .hint("if the asset beside it is good, delete it: the digest then counts as unknown")
     };
-    match read_text(path, MOST_OF_TEXT) {
-        Ok(text) => sidecar::read(&text, asset).map_err(unusable),
+    match read_file(path, MOST_OF_TEXT) {
+        Ok(bytes) => {
+            let text = text::decode(bytes).map_err(unusable)?;
+            sidecar::read(&text, asset).map_err(unusable)
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unusable(error.to_string())),
     }

@@ -6,8 +6,8 @@ use futures_util::stream::TryStreamExt;
 use reqwest::Url;
 
 use super::{
-    AssetStream, Beginnings, BrokenTransfer, Settings, call::Call, client::Client, file, transfer,
-    url::without_secrets,
+    AssetStream, Beginnings, BrokenTransfer, Settings, call::Call, client::Client, file, text,
+    transfer, url::without_secrets,
 };
 use crate::model::{Fault, Kind, Sha256};
 
@@ -40,10 +40,10 @@ impl Fetcher {
     /// Reads a small text, such as a checksums file. `None` is a confirmed absence.
     ///
     /// # Errors
-    /// As [`Fetcher::get`]; `Store` also if it is longer than `max_bytes` or no UTF-8.
+    /// As [`Fetcher::get`]; `Store` also if it is longer than `max_bytes` or no text.
     pub async fn get_text(&self, url: &str, max_bytes: u64) -> Result<Option<String>, Fault> {
         let bytes = self.small(url, false, max_bytes).await?;
-        bytes.map(|bytes| utf8(bytes).map_err(|why| unusable(url, why))).transpose()
+        bytes.map(|bytes| text::decode(bytes).map_err(|why| unusable(url, why))).transpose()
     }
 
     /// Reads what is at a URL (`https://`, `http://`), be it a page for people. `None` is a
@@ -53,7 +53,7 @@ impl Fetcher {
     /// As [`Fetcher::get_text`].
     pub async fn get_page(&self, url: &str, max_bytes: u64) -> Result<Option<String>, Fault> {
         let bytes = self.small(url, true, max_bytes).await?;
-        bytes.map(|bytes| utf8(bytes).map_err(|why| unusable(url, why))).transpose()
+        bytes.map(|bytes| text::decode(bytes).map_err(|why| unusable(url, why))).transpose()
     }
 
     /// Reads a file of at most `max_bytes`, and digests it. `None` is a confirmed absence.
@@ -139,11 +139,6 @@ pub(super) async fn read_small(
     Ok(Ok(bytes))
 }
 
-/// Bytes as text, or why they are none.
-pub(super) fn utf8(bytes: Vec<u8>) -> Result<String, String> {
-    String::from_utf8(bytes).map_err(|_| "it is no UTF-8 text".into())
-}
-
 fn unusable(url: &str, why: String) -> Fault {
     Fault::new(Kind::Store, format!("cannot use {}", without_secrets(url))).because(why)
 }
@@ -194,7 +189,7 @@ mod tests {
         let fetcher =
             Fetcher::new(&Settings { layout: Layout::at(temp.path().into()), ..settings() });
         let fault = fetcher.get_text("binary", 9).await.unwrap_err();
-        assert!(fault.to_string().ends_with("it is no UTF-8 text"), "{fault}");
+        assert!(fault.to_string().ends_with("neither UTF-8 nor UTF-16 text"), "{fault}");
         for url in ["ftp://example.org/x", "git@example.org:o/r://", "http://"] {
             assert_eq!(fetcher.get(url).await.err().unwrap().kind, Kind::Usage, "{url}");
         }

@@ -42,6 +42,7 @@ mod retry;
 mod s3;
 mod settings;
 mod sidecar;
+mod text;
 mod transfer;
 mod upload;
 mod url;
@@ -164,7 +165,7 @@ pub async fn published_digest(
 /// Reads a small text from a store, such as a sidecar; `None` is a confirmed absence.
 ///
 /// # Errors
-/// As [`Store::open`]; `Store` also if it is longer than `max_bytes` or no UTF-8.
+/// As [`Store::open`]; `Store` also if it is longer than `max_bytes` or no text.
 pub async fn read_text(
     store: &dyn Store,
     tag: &str,
@@ -175,7 +176,7 @@ pub async fn read_text(
     let text = loop {
         let Some(stream) = store.open(tag, asset).await? else { return Ok(None) };
         match fetch::read_small(stream, max_bytes).await {
-            Ok(bytes) => break bytes.and_then(fetch::utf8),
+            Ok(bytes) => break bytes.and_then(text::decode),
             Err(broken) => beginnings.again(broken)?,
         }
     };

@@ -35,7 +35,7 @@ pub fn open(url: &StoreUrl, settings: &Settings) -> Result<Arc<dyn Store>, Fault
         }
         StoreUrl::Http(text) => {
             let base = Url::parse(text).map_err(|error| {
-                Fault::new(Kind::Usage, format!("`{url}` is no URL")).because(error.to_string())
+                Fault::new(Kind::Usage, format!("`{url}` is not a URL")).because(error.to_string())
             })?;
             Ok(Arc::new(Http::new(base, settings)))
         }

@@ -1,7 +1,7 @@
 //! The files that `inputs` and `outputs` mean, as [`crate::walk`] finds them, and what is in them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -84,6 +84,15 @@ impl Meant<'_> {
             InputKind::EmptyFolder => false,
         });
         Ok(files.map(|input| self.name(&input.path)).collect())
+    }
+
+    /// What sockets, pipes and devices are called that would be among the files if they were some.
+    ///
+    /// # Errors
+    /// `Usage` for a pattern that is none.
+    pub fn special(&self) -> Result<BTreeSet<String>, Fault> {
+        let special = self.file_patterns().list(None)?.special;
+        Ok(special.iter().map(|path| self.name(path)).collect())
     }
 
     /// All that tells which files they are, and what is in them: each one that is or might be there,

@@ -198,7 +198,7 @@ fn commands(names: &Names, steps: &[Step]) -> BTreeMap<String, String> {
 }
 
 /// Everything written in `task` and in those it comes to run. Ends, since tasks call each other
-/// in no circle.
+/// in no cycle.
 fn definition(names: &Names, task: &Task) -> String {
     let mut text = String::new();
     let mut open = vec![task];

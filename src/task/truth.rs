@@ -175,6 +175,12 @@ impl<'w> Performance<'_, 'w> {
             return Ok(());
         }
         if is_kept(task) {
+            let written = patterns(&scene.rendering, &scene.ground, &task.outputs)?;
+            for name in Meant::outputs(dir, &written).special()? {
+                let note =
+                    format!("made {name}, which is not kept: it is not a file, folder or link");
+                self.tell(&scene.label, Event::Note(&note));
+            }
             let outputs = record.outputs.iter();
             let outputs = outputs.map(|(name, mark)| (name.clone(), mark.digest.clone())).collect();
             let key = self.engine.ledger.kept_under(&record);

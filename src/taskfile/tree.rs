@@ -181,8 +181,8 @@ impl Reader<'_> {
         let Some(origin) = origin else { return Ok(None) };
         if above.contains(&origin) {
             let help = "remove one of the includes";
-            let what = "these files include each other in a circle";
-            found.add(written.bytes.clone(), what, "closes the circle", help);
+            let what = "these files include each other in a cycle";
+            found.add(written.bytes.clone(), what, "closes the cycle", help);
             return Ok(None);
         }
         self.file(&origin, above).map(Some)
@@ -333,7 +333,7 @@ mod tests {
         let told: Vec<_> = problems.diagnostics.iter().map(|one| one.what.as_str()).collect();
         assert_eq!(told.len(), 4, "{told:?}");
         assert!(
-            told[3].contains("in a circle") || told.iter().any(|one| one.contains("in a circle"))
+            told[3].contains("in a cycle") || told.iter().any(|one| one.contains("in a cycle"))
         );
         assert!(told.iter().any(|one| one.contains("no key `comands`")));
         assert!(told.iter().any(|one| one.contains("`cmd` and `cmds`")));

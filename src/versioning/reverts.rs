@@ -7,6 +7,8 @@
 //! | `Reverts OWNER/REPO#12`, `Reverts #12` | the commit whose title ends in `(#12)` |
 //! | `Revert "TITLE"`, `Reapply "TITLE"` (which takes back the revert), `revert: TITLE` | the last commit before with that title |
 //!
+//! A merge that is named by its hash or its request stands for all commits that it brought, which git tells.
+//!
 //! The first kind that is there counts: who gives a hash means that commit and no other. Of titles the
 //! number of a pull request at the end is left out where only one of the two has it, and `…` stands for the
 //! rest, since both are what GitHub makes of a title.
@@ -37,15 +39,30 @@ pub fn standing(commits: &[Commit]) -> Vec<&Commit> {
             continue;
         }
         let targets = targets(&commit.message);
-        let here: Vec<usize> =
-            targets.iter().filter_map(|target| find(target, commits, at, &gone)).collect();
+        let here = targets.iter().map(|target| found(target, commits, at, &gone));
+        let here: Vec<Vec<usize>> = here.filter(|here| !here.is_empty()).collect();
         if !here.is_empty() && here.len() == targets.len() {
             gone.insert(at);
         }
-        gone.extend(here);
+        gone.extend(here.into_iter().flatten());
     }
     let all = commits.iter().enumerate();
     all.filter(|(at, _)| !gone.contains(at)).map(|(_, commit)| commit).collect()
+}
+
+/// Which of the commits older than that `at` are meant: one, or those that a merge brought.
+fn found(target: &Target<'_>, commits: &[Commit], at: usize, gone: &HashSet<usize>) -> Vec<usize> {
+    let merged = commits[at].merged.iter().find(|merged| match target {
+        Target::Hash(hash) => merged.hash.starts_with(&hash.to_ascii_lowercase()),
+        Target::Request(number, _) => merged.request == Some(*number),
+        Target::Title(_) => false,
+    });
+    let Some(merged) = merged else {
+        return find(target, commits, at, gone).into_iter().collect();
+    };
+    let brought: HashSet<&str> = merged.brought.iter().map(String::as_str).collect();
+    let older = at + 1..commits.len();
+    older.filter(|older| brought.contains(commits[*older].hash.as_str())).collect()
 }
 
 /// Which of the commits older than that `at` is meant. A title is that of the last one which still stands.
@@ -174,6 +191,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::git::Merged;
 
     const ONE: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -271,6 +289,37 @@ mod tests {
             (&["Merge x", "feat: y"], &[0, 1]),
         ] {
             assert_eq!(left(messages), standing, "{messages:?}");
+        }
+    }
+
+    #[test]
+    fn a_merge_that_was_taken_back_takes_all_that_it_brought() {
+        let hash = "f".repeat(40);
+        let by_hash = format!(
+            "Revert \"Merge branch 'x'\"\n\nThis reverts commit {hash}, reversing\nchanges made to {ONE}."
+        );
+        let by_request = "Revert \"feat: x\" (#8)\n\nReverts o/r#7".to_owned();
+        for revert in [by_hash, by_request] {
+            let messages = ["feat: x", "feat: y", "fix: other", &revert];
+            let mut all = commits(&messages);
+            let brought = vec![all[3].hash.clone(), all[2].hash.clone()];
+            all[0].merged = vec![Merged { hash: hash.clone(), request: Some(7), brought }];
+            let told = |commits: &[Commit]| -> Vec<String> {
+                standing(commits).into_iter().map(|one| one.message.clone()).collect()
+            };
+            assert_eq!(told(&all), ["fix: other"], "{revert}");
+            // And what took it back may be taken back.
+            let again = Commit {
+                message: format!("Revert \"Revert\"\n\nThis reverts commit {}.", all[0].hash),
+                ..Commit::default()
+            };
+            all.insert(0, again);
+            assert_eq!(told(&all), ["fix: other", "feat: y", "feat: x"]);
+            // If git knows none, that a merge is gone is news.
+            all.remove(0);
+            all[0].merged.clear();
+            let count = if revert.contains("reversing") { 4 } else { 2 };
+            assert_eq!(told(&all).len(), count);
         }
     }
 

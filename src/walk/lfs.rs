@@ -15,16 +15,18 @@ use crate::{
     model::path_to_text,
 };
 
-/// How a pointer begins.
-const BEGINNING: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
+/// The first line of a pointer.
+const BEGINNING: &[u8] = b"version https://git-lfs.github.com/spec/v1";
 /// A pointer is shorter than this.
 const MOST_BYTES: usize = 1024;
 
-/// Whether `bytes`, all of a file, look like a pointer. Only `.gitattributes` tells whether it is one.
+/// Whether `bytes`, all of a file, look like a pointer, with the line ends of Unix or, where git changes
+/// them, of Windows. Only `.gitattributes` tells whether it is one.
 pub fn is_pointer(bytes: &[u8]) -> bool {
+    let rest = bytes.strip_prefix(BEGINNING).unwrap_or_default();
     bytes.len() < MOST_BYTES
-        && bytes.starts_with(BEGINNING)
-        && bytes.windows(12).any(|part| part == b"\noid sha256:")
+        && (rest.starts_with(b"\n") || rest.starts_with(b"\r\n"))
+        && rest.windows(12).any(|part| part == b"\noid sha256:")
 }
 
 /// Whether `path` is a file that gives other files to LFS.
@@ -144,6 +146,9 @@ mod tests {
         let oid = format!("oid sha256:{:064}\nsize 7\n", 9);
         let text = |beginning: &str| format!("{beginning}{oid}").into_bytes();
         assert!(is_pointer(&text("version https://git-lfs.github.com/spec/v1\n")));
+        let windows = format!("version https://git-lfs.github.com/spec/v1\n{oid}");
+        assert!(is_pointer(windows.replace('\n', "\r\n").as_bytes()));
+        assert!(!is_pointer(&text("version https://git-lfs.github.com/spec/v10\n")));
         assert!(!is_pointer(&text("version https://example.org/spec/v1\n")));
         assert!(!is_pointer(b"version https://git-lfs.github.com/spec/v1\nis how it begins\n"));
     }

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_step_in_the_workspace_is_named_and_circles_end() {
+    fn each_step_in_the_workspace_is_named_and_cycles_end() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("work");
         fs::create_dir_all(root.join("app/deep")).unwrap();

@@ -106,6 +106,7 @@ impl<'p> FilePatterns<'p> {
                 let patterns = self.matcher(&whole, without)?;
                 let is_meant = |path: &Path| patterns.matched(path, false).is_whitelist();
                 listing.inputs.retain(|input| is_meant(&input.path));
+                listing.special.retain(|path| is_meant(path));
             }
             return Ok(listing);
         }

@@ -215,7 +215,7 @@ fn found(dir: &Path, patterns: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn links_are_followed_each_folder_once_and_circles_end() {
+fn links_are_followed_each_folder_once_and_cycles_end() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().canonicalize().unwrap();
     fs::create_dir_all(root.join("src/none")).unwrap();

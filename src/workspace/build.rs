@@ -319,7 +319,7 @@ fn module_folder(module: &str) -> String {
 pub fn duration(scalar: &Scalar, found: &mut Findings) -> Option<Duration> {
     let parsed = parse_duration(&scalar.text);
     if parsed.is_none() {
-        let what = format!("`{}` is no duration", scalar.text);
+        let what = format!("`{}` is not a duration", scalar.text);
         found.add(
             scalar.bytes.clone(),
             what,

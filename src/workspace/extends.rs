@@ -48,7 +48,7 @@ pub fn read(layout: &Layout, own: &SpecFile, specs: &[SpecFile]) -> Result<Gathe
         if chain.contains(&path) {
             chain.push(path);
             let chain: Vec<_> = chain.iter().map(|path| path.display().to_string()).collect();
-            let what = format!("what extends what is a circle: {}", chain.join(" → "));
+            let what = format!("what extends what is a cycle: {}", chain.join(" → "));
             tell(what, "leads back", "take one of them out".into());
             break;
         }

@@ -262,7 +262,7 @@ fn repository(written: &Scalar, scope: &Scope, found: &mut Findings) -> Option<S
     let url = protected(written, url, found)?;
     match StoreUrl::parse(&format!("github:{url}")) {
         Ok(StoreUrl::GitHub { .. }) => return Some(url),
-        Ok(_) => found.add(written.bytes.clone(), "this is no repository", "here", REPOSITORY),
+        Ok(_) => found.add(written.bytes.clone(), "this is not a repository", "here", REPOSITORY),
         Err(why) => found.add(written.bytes.clone(), why, "not a repository", REPOSITORY),
     };
     None
@@ -283,7 +283,7 @@ const REPOSITORY: &str = "write `OWNER/REPO`, or `https://HOST/OWNER/REPO`";
 fn page(url: &Scalar, pattern: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Index> {
     let (address, text) = (scope.plain(url, found)?, scope.plain(pattern, found)?);
     if !is_web(&address) {
-        let what = format!("`{address}` is no URL that forge can ask");
+        let what = format!("`{address}` is not a URL that forge can ask");
         found.add(
             url.bytes.clone(),
             what,
@@ -296,7 +296,7 @@ fn page(url: &Scalar, pattern: &Scalar, scope: &Scope, found: &mut Findings) -> 
     if let Err(error) = regex::Regex::new(&text) {
         let why = error.to_string();
         let why = why.lines().next_back().unwrap_or_default().trim_start_matches("error: ");
-        let what = format!("this is no regular expression: {why}");
+        let what = format!("this is not a regular expression: {why}");
         let help = "write one whose first group, or all of it, is a version: `tool-(v[0-9.]+)`";
         found.add(pattern.bytes.clone(), what, "not a pattern", help);
         return None;

@@ -9,6 +9,7 @@ use crate::{
     disk::{MOST_OF_TEXT, open_file, read_file},
     manifest::{File, MAX_BYTES},
     model::{Diagnostic, Fault, Kind, Layout, Span, UserFolders, path_to_text},
+    walk::Walker,
 };
 
 /// The file of a spec that has a folder of its own.
@@ -94,14 +95,19 @@ pub struct Specs {
 /// Lists the specs of the workspace at `layout`.
 ///
 /// # Errors
-/// When the folder cannot be read. Its absence is none.
+/// When the folder cannot be read, or is not there though git tracks files in it. Else its absence is none.
 pub fn list_specs(layout: &Layout) -> Result<Specs, Fault> {
     let folder = layout.specs();
     let mut found = Specs { looked_at: vec![folder.clone()], ..Specs::default() };
     let cannot = |error: io::Error| Fault::io(format!("cannot list {}", folder.display()), &error);
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return match Walker::new(layout).tracks_below(&folder) {
+                true => Err(left_out()),
+                false => Ok(found),
+            };
+        }
         Err(error) => return Err(cannot(error)),
     };
     for entry in entries {
@@ -116,6 +122,17 @@ pub fn list_specs(layout: &Layout) -> Result<Specs, Fault> {
     found.tell_twins();
     found.looked_at.sort();
     Ok(found)
+}
+
+/// That the folder of specs is not there, though git tracks files in it.
+fn left_out() -> Fault {
+    let what = format!("{}/ is not in this checkout", Layout::SPECS);
+    Fault::new(Kind::Usage, what)
+        .because("git tracks files in it, but a sparse checkout leaves it out, or it was removed")
+        .hint(format!(
+            "run `git sparse-checkout add {0}`, or `git checkout -- {0}` if it was removed",
+            Layout::SPECS
+        ))
 }
 
 impl Specs {

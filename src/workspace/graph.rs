@@ -14,7 +14,8 @@ pub fn check(drafts: &[Draft], known: &BTreeSet<&str>) -> Vec<Diagnostic> {
     for draft in drafts {
         for need in draft.needs.iter().chain(&draft.build_needs) {
             if !known.contains(need.text.as_str()) {
-                let what = format!("{} needs `{}`, which is no subsystem", draft.name, need.text);
+                let what =
+                    format!("{} needs `{}`, which is not a subsystem", draft.name, need.text);
                 let help = suggestion(
                     &need.text,
                     known.iter().copied().filter(|name| *name != draft.name.as_str()),
@@ -24,6 +25,7 @@ pub fn check(drafts: &[Draft], known: &BTreeSet<&str>) -> Vec<Diagnostic> {
         }
     }
     diagnostics.extend(same_binaries(drafts));
+    diagnostics.extend(same_tags(drafts));
     let needs = |draft: &Draft| draft.needs.iter().chain(&draft.build_needs).cloned().collect();
     diagnostics.extend(cycles(drafts, needs, "subsystems"));
     diagnostics
@@ -55,6 +57,35 @@ fn same_binaries(drafts: &[Draft]) -> Vec<Diagnostic> {
                 }
             }
         }
+    }
+    diagnostics
+}
+
+/// One diagnostic for all subsystems whose releases could not be told from each other.
+fn same_tags(drafts: &[Draft]) -> Vec<Diagnostic> {
+    let mut owners: HashMap<&str, (&Draft, bool)> = HashMap::new();
+    let mut diagnostics = Vec::new();
+    for draft in drafts {
+        let place = |of: &Draft| of.seams.span(of.tag.bytes.clone());
+        let Some((owner, is_told)) = owners.get_mut(draft.tag.value.as_str()) else {
+            owners.insert(draft.tag.value.as_str(), (draft, false));
+            continue;
+        };
+        if std::mem::replace(is_told, true) {
+            continue;
+        }
+        // The usual tag cannot be at fault: another one was written like it.
+        let (at, other) =
+            if draft.tag.bytes.is_empty() { (*owner, draft) } else { (draft, *owner) };
+        let stem = &draft.tag.value;
+        let what = format!(
+            "the releases of {} and {} have the same tags: `{stem}VERSION`",
+            owner.name, draft.name
+        );
+        let diagnostic = Diagnostic::new(place(at), what, format!("the tag of {}", at.name))
+            .related(place(other), format!("{} has it too", other.name))
+            .help("write another `tag:`, such as `{{ name }}-{{ version }}`");
+        diagnostics.push(diagnostic);
     }
     diagnostics
 }
@@ -156,7 +187,7 @@ fn tell(
     path.push(name(cycle[0]));
     let what = match cycle {
         [only] => format!("{} needs itself", name(*only)),
-        _ => format!("these {things} need each other in a circle: {}", path.join(" → ")),
+        _ => format!("these {things} need each other in a cycle: {}", path.join(" → ")),
     };
     let label = format!("{} needs {}", name(cycle[0]), name(next(0)));
     let help =

@@ -1,5 +1,5 @@
 //! `service:` to a resolved [`Service`], and the checks across services: needs that must exist,
-//! circles, and a supervisor that must be pinned.
+//! cycles, and a supervisor that must be pinned.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -326,7 +326,10 @@ fn missing(
         )
     } else {
         (
-            format!("the service of {} needs `{}`, which is no subsystem", draft.name, need.text),
+            format!(
+                "the service of {} needs `{}`, which is not a subsystem",
+                draft.name, need.text
+            ),
             suggestion(&need.text, services.filter(|name| *name != draft.name.as_str())),
         )
     };

@@ -160,7 +160,7 @@ fn known(
     if names.clone().any(|name| name == member.text) {
         return Name::new(&member.text).ok();
     }
-    let what = format!("group `{group}` names `{}`, which is no subsystem", member.text);
+    let what = format!("group `{group}` names `{}`, which is not a subsystem", member.text);
     let mut known: Vec<_> = names.by_ref().collect();
     known.sort_unstable();
     known.dedup();

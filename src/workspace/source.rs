@@ -30,7 +30,7 @@ pub fn resolve(
             };
             let rendered = scope.plain(url, found)?;
             if !is_repository_url(&rendered) || rendered.contains(char::is_whitespace) {
-                let what = format!("`{rendered}` is no URL of a git repository");
+                let what = format!("`{rendered}` is not a URL of a git repository");
                 let help = "write what `git clone` takes, such as `https://…` or `git@…`";
                 found.add(url.bytes.clone(), what, "not a repository", help);
                 return None;
@@ -98,7 +98,7 @@ fn pattern(
         return Some(pattern);
     }
     let help = "write a path or a pattern as in .gitignore";
-    found.add(written.bytes.clone(), format!("`{text}` is no pattern"), "not a pattern", help);
+    found.add(written.bytes.clone(), format!("`{text}` is not a pattern"), "not a pattern", help);
     None
 }
 

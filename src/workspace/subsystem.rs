@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     manifest::{File, Findings, HeadDoc, ManifestDoc, Scalar, Seams, Sp, SpecDoc},
-    model::{Layout, Name, Platform, Version},
+    model::{Layout, Name, Platform, TagStem, Version},
     walk::Walker,
 };
 
@@ -74,6 +74,8 @@ pub struct Draft {
     pub build_needs: Vec<Scalar>,
     /// The binaries, where they are written.
     pub binaries: Vec<Sp<String>>,
+    /// What the tags of its releases begin with, where `tag` is written.
+    pub tag: Sp<TagStem>,
     /// Its tasks.
     pub tasks: Vec<Task>,
     /// Its service.
@@ -187,6 +189,7 @@ pub fn resolve(
         needs: doc.needs.clone(),
         build_needs: doc.build_needs.clone(),
         binaries,
+        tag: Sp { value: tag, bytes: doc.tag.as_ref().map_or(0..0, |tag| tag.bytes.clone()) },
         tasks,
         service,
         groups,

@@ -26,19 +26,19 @@ pub fn resolve(
 ) -> Option<Upstream> {
     known(
         &doc.os,
-        "operating system",
+        "an operating system",
         &Os::ALL.iter().map(|os| os.as_str()).collect::<Vec<_>>(),
         found,
     );
     known(
         &doc.arch,
-        "architecture",
+        "an architecture",
         &Arch::ALL.iter().map(|arch| arch.as_str()).collect::<Vec<_>>(),
         found,
     );
     known(
         &doc.paths,
-        "binary of this spec",
+        "a binary of this spec",
         &binaries.iter().map(String::as_str).collect::<Vec<_>>(),
         found,
     );
@@ -135,7 +135,7 @@ fn web(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<String> {
     if is_web(&url) && !url.contains(char::is_whitespace) {
         return Some(url);
     }
-    let what = format!("`{url}` is no URL that forge can download");
+    let what = format!("`{url}` is not a URL that forge can download");
     found.add(
         scalar.bytes.clone(),
         what,
@@ -157,7 +157,7 @@ fn platforms(pairs: &Pairs<Scalar>, found: &mut Findings) {
 fn known(pairs: &Pairs<Scalar>, kind: &str, words: &[&str], found: &mut Findings) {
     for (name, _) in pairs {
         if !words.contains(&name.value.as_str()) {
-            let what = format!("`{}` is no {kind}", name.value);
+            let what = format!("`{}` is not {kind}", name.value);
             found.add(
                 name.bytes.clone(),
                 what,

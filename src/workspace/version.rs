@@ -143,7 +143,7 @@ fn commits(doc: &CommitsDoc, found: &mut Findings) -> Option<Commits> {
     };
     let is_release = Scheme::Commits(scheme.clone()).makes(first) && !first.contains(['-', '+']);
     if let Some(written) = doc.first.as_ref().filter(|_| !is_release) {
-        let what = format!("`{first}` is no semantic version");
+        let what = format!("`{first}` is not a semantic version");
         let help = "write three numbers, such as `0.1.0` or `v1.0.0`";
         found.add(written.bytes.clone(), what, "not a first version", help);
         return None;

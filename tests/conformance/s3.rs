@@ -127,7 +127,7 @@ fn what_the_environment_gets_wrong_is_told() {
     for (environment, told) in [
         (vec![("AWS_ENDPOINT_URL", "http://s3.example.org")], "only with this machine"),
         (vec![("AWS_ENDPOINT_URL", "ftp://127.0.0.1")], "must be an https one"),
-        (vec![("AWS_ENDPOINT_URL_S3", "nowhere")], "AWS_ENDPOINT_URL_S3 is no URL"),
+        (vec![("AWS_ENDPOINT_URL_S3", "nowhere")], "AWS_ENDPOINT_URL_S3 is not a URL"),
         (vec![("AWS_ACCESS_KEY_ID", "key")], "only one is set"),
     ] {
         let url = forge::store::StoreUrl::parse("s3:forge/p").unwrap();

@@ -89,6 +89,12 @@ impl Asset {
         self
     }
 
+    /// As a plain tar.
+    pub fn plain(mut self) -> Vec<u8> {
+        self.tar.resize(self.tar.len() + 1024, 0);
+        self.tar
+    }
+
     /// Packed as tar.gz.
     pub fn gz(mut self) -> Vec<u8> {
         self.tar.resize(self.tar.len() + 1024, 0);

@@ -24,6 +24,8 @@ pub enum Fault {
     Html,
     /// The body ends after this many bytes, without a word.
     CutAfter(usize),
+    /// The same, and nothing tells whether the file is still the same one: it cannot go on.
+    CutForGood(usize),
     /// After this many bytes nothing comes any more, and the connection stays.
     StallAfter(usize),
     /// Another address has it.
@@ -111,6 +113,11 @@ async fn behave(State(state): State<Arc<Behaviour>>, request: Request, next: Nex
             ([("content-type", "text/html")], "<!DOCTYPE html><h1>Sign in</h1>").into_response()
         }
         Some(Fault::CutAfter(bytes)) => cut(next.run(request).await, bytes, false),
+        Some(Fault::CutForGood(bytes)) => {
+            let mut response = next.run(request).await;
+            response.headers_mut().remove("last-modified");
+            cut(response, bytes, false)
+        }
         Some(Fault::StallAfter(bytes)) => cut(next.run(request).await, bytes, true),
         Some(Fault::MovedTo(url)) => {
             (StatusCode::FOUND, [("location", format!("{url}{path}"))]).into_response()

@@ -1,41 +1,20 @@
 //! Archives as vendors ship them: what GNU tar takes is taken, where nothing is at risk.
 
-use std::{collections::BTreeSet, fs, io::Write, path::Path};
+use std::{fs, io::Write, path::Path};
 
 use proptest::prelude::*;
 use tar::EntryType as T;
 
-use super::*;
+use super::{
+    wanted::{PROGRAM, taken, wanting},
+    *,
+};
 use crate::archive::{
     samples::{Tar, gzip, noise, refusal, unpack_into},
     tar_writer::pax_record,
 };
 
-const PROGRAM: &[u8] = b"#!/bin/sh\necho hello\n";
-
-fn wanting(strip: usize, wanted: &[&str]) -> Unpacker {
-    let keep = Keep::Only(wanted.iter().map(|name| (*name).to_owned()).collect());
-    Unpacker { strip, keep, program: Some("e".into()), ..Unpacker::new("e.tar.gz") }
-}
-
-/// What the wanted file `e` holds after `bytes` were unpacked.
-fn taken(strip: usize, bytes: &[u8]) -> Vec<u8> {
-    let parent = tempfile::tempdir().unwrap();
-    let unpacked = unpack_into(&wanting(strip, &["e"]), bytes, parent.path()).unwrap();
-    assert_eq!(unpacked.files.keys().collect::<Vec<_>>(), ["e"]);
-    let out = parent.path().join("out");
-    let names: Vec<_> = fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(names, ["e"]);
-    assert!(fs::symlink_metadata(out.join("e")).unwrap().is_file());
-    let bytes = fs::read(out.join("e")).unwrap();
-    let mut hasher = crate::archive::Hasher::new();
-    hasher.update(&bytes);
-    assert_eq!(unpacked.files["e"].sha256, hasher.finish());
-    assert_eq!(unpacked.files["e"].size, bytes.len() as u64);
-    bytes
-}
-
-fn xz(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn xz(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
@@ -135,114 +114,6 @@ fn a_window_that_is_too_large_is_a_limit_and_no_damage() {
         assert!(told.contains("further than 512 MiB"), "{told}");
         assert!(!told.contains("damaged") && fault.hint.unwrap().contains("--long=29"), "{told}");
     }
-}
-
-#[test]
-fn of_entries_with_the_same_name_the_last_one_is_taken() {
-    let tar = Tar::default()
-        .file("LICENSE", b"1")
-        .file("e", b"old")
-        .file("LICENSE", b"1")
-        .file("./e", PROGRAM)
-        .end();
-    assert_eq!(taken(0, &tar), PROGRAM);
-    let parent = tempfile::tempdir().unwrap();
-    let unpacker = Unpacker { keep: Keep::Possible, ..Unpacker::new("source") };
-    let tar = Tar::default().link(T::Symlink, "a", "b").file("a", b"2").file("a", b"3").end();
-    let unpacked = unpack_into(&unpacker, &tar, parent.path()).unwrap();
-    assert!(unpacked.links.is_empty() && unpacked.left_out.is_empty());
-    assert_eq!(fs::read(parent.path().join("out/a")).unwrap(), b"3");
-}
-
-#[test]
-fn a_wanted_program_may_be_a_link() {
-    let base = || Tar::default().file("top/mint", PROGRAM);
-    for tar in [
-        base().link(T::Symlink, "top/e", "mint"),
-        base().link(T::Link, "top/e", "top/mint"),
-        base().link(T::Link, "top/e", "/top/mint"),
-        base().link(T::Symlink, "top/e", "/mint"),
-        base().link(T::Symlink, "top/e", "/top/mint"),
-        base().link(T::Symlink, "top/e", "../top/mint"),
-        base().link(T::Symlink, "top/x", "mint").link(T::Symlink, "top/e", "x"),
-        base().link(T::Symlink, "top/x", "mint").link(T::Link, "top/e", "top/x"),
-        Tar::default().link(T::Symlink, "top/e", "mint").file("top/mint", PROGRAM),
-        Tar::default()
-            .link(T::Symlink, "top/e", "cur/e")
-            .link(T::Symlink, "top/cur", "v1")
-            .file("top/v1/e", PROGRAM),
-        base().file("top/e", b"old").link(T::Symlink, "top/e", "mint"),
-        // A second name of what was there then, not of what came later.
-        base().link(T::Link, "top/e", "top/mint").file("top/mint", b"later"),
-    ] {
-        for bytes in [tar.clone().end(), gzip(&tar.clone().end()), xz(&tar.end())] {
-            assert_eq!(taken(1, &bytes), PROGRAM);
-        }
-    }
-    // Two wanted names of one program.
-    let tar = base().link(T::Symlink, "top/bin/e", "../mint").end();
-    let parent = tempfile::tempdir().unwrap();
-    let unpacker = wanting(1, &["mint", "bin/e", "e"]);
-    let unpacked = unpack_into(&unpacker, &tar, parent.path()).unwrap();
-    assert_eq!(unpacked.files["mint"], unpacked.files["bin/e"]);
-    assert_eq!(fs::read(parent.path().join("out/bin/e")).unwrap(), PROGRAM);
-}
-
-#[test]
-fn a_wanted_program_that_leads_nowhere_good_is_refused() {
-    let link = |target| Tar::default().file("x", b"").link(T::Symlink, "e", target).end();
-    for (tar, why) in [
-        (link("../../etc/passwd"), "leaves the archive"),
-        (link("e"), "in a circle"),
-        (Tar::default().entry(T::Char, b"e", b"", b"").end(), "is a device"),
-        (Tar::default().entry(T::Fifo, b"e", b"", b"").end(), "is a named pipe"),
-        (Tar::default().link(T::Link, "e", "gone").end(), "no file unpacked before it"),
-    ] {
-        let fault = refusal(&wanting(0, &["e"]), &tar);
-        assert!(fault.to_string().contains(why), "{fault}");
-    }
-    let through = Tar::default().link(T::Symlink, "d", "/tmp").file("d/e", b"x").end();
-    let fault = refusal(&wanting(0, &["d/e"]), &through);
-    assert!(fault.to_string().contains("goes through a file or a link"), "{fault}");
-    // A link to what is on this machine leads to nothing in the archive.
-    let parent = tempfile::tempdir().unwrap();
-    let unpacked = unpack_into(&wanting(0, &["e"]), &link("/etc/passwd"), parent.path()).unwrap();
-    assert!(unpacked.files.is_empty());
-}
-
-#[test]
-fn an_entry_that_nobody_wants_does_no_harm() {
-    let odd = || {
-        Tar::default()
-            .link(T::Symlink, "abs", "/etc/passwd")
-            .link(T::Symlink, "out", "../../evil")
-            .link(T::Symlink, "self", "self")
-            .link(T::Link, "hard", "../../../etc/passwd")
-            .link(T::Link, "same", "same")
-            .entry(T::Char, b"null", b"", b"")
-            .entry(T::Fifo, b"pipe", b"", b"")
-            .file("../climbs", b"x")
-            .file("/tmp/forge-evil", b"x")
-            .file("C:\\evil", b"x")
-            .file("a\x1b[31m", b"x")
-            .entry(T::Regular, b"\xff\xfe", b"", b"x")
-            .file("abs/through", b"x")
-    };
-    assert_eq!(taken(0, &odd().file("e", PROGRAM).end()), PROGRAM);
-    // Unpacked whole, they are left out and named; what is sound is there.
-    let parent = tempfile::tempdir().unwrap();
-    let unpacker = Unpacker { keep: Keep::Possible, ..Unpacker::new("source") };
-    let tar = odd().file("e", PROGRAM).link(T::Symlink, "good", "e").end();
-    let unpacked = unpack_into(&unpacker, &tar, parent.path()).unwrap();
-    let names: BTreeSet<_> = unpacked.left_out.iter().map(|(name, _)| name.as_str()).collect();
-    for name in ["abs", "out", "hard", "null", "pipe", "../climbs", "abs/through"] {
-        assert!(names.contains(name), "{name}: {names:?}");
-    }
-    assert_eq!(unpacked.files.keys().collect::<Vec<_>>(), ["e", "tmp/forge-evil"]);
-    assert_eq!(unpacked.links.keys().collect::<Vec<_>>(), ["good", "self"]);
-    let outside: Vec<_> =
-        fs::read_dir(parent.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(outside, ["out"]);
 }
 
 #[test]
@@ -468,7 +339,7 @@ fn what_claims_to_be_huge_takes_no_memory() {
     let unpacker = Unpacker { keep: Keep::Possible, ..Unpacker::new("deep") };
     let fault = refusal(&unpacker, &tar.end());
     assert!(fault.to_string().contains("names in it take more than 64 MiB"), "{fault}");
-    // A million empty members are one after the other, not one within the other.
+    // Many empty members are one after the other, not one within the other.
     let member = crate::archive::samples::packed(&[], crate::model::Compression::TarGz);
     let empty = {
         let mut block = crate::archive::gzip::Block::new(8);
@@ -476,7 +347,7 @@ fn what_claims_to_be_huge_takes_no_memory() {
         block.member().to_vec()
     };
     let parent = tempfile::tempdir().unwrap();
-    let many = [empty.repeat(200_000), member].concat();
+    let many = [empty.repeat(20_000), member].concat();
     unpack_into(&Unpacker::new("members"), &many, parent.path()).unwrap();
 }
 

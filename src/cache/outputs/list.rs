@@ -1,7 +1,7 @@
 //! The list of what a task made, as it is kept.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::{Component, Path, PathBuf},
 };
@@ -12,6 +12,15 @@ use crate::model::{Sha256, text_to_path};
 
 /// A list is smaller than this.
 pub const MOST_BYTES: u64 = 64 << 20;
+
+/// All that a task made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct List {
+    /// Files, links and empty folders.
+    pub outputs: Vec<Output>,
+    /// The permissions of folders that any of these are in, and of empty ones, by their paths as text.
+    pub folders: BTreeMap<String, u32>,
+}
 
 /// Something that a task made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

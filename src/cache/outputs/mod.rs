@@ -32,7 +32,7 @@ use crate::{
 };
 
 use super::files::Cache;
-use list::{Output, OutputKind};
+use list::{List, Output, OutputKind};
 use place::Placing;
 
 /// What takes more room than this is not kept.
@@ -84,13 +84,15 @@ impl Cache {
         let staging = self.stage().map_err(cannot)?;
         let keeping =
             Keeping { dir: Folder::open(dir).map_err(cannot)?, root: &root, staging: &staging };
-        let mut list = Vec::new();
+        let mut list = List { outputs: Vec::new(), folders: BTreeMap::new() };
         let mut left = MOST_BYTES;
         for (name, mark) in outputs {
             let kind = keeping
                 .keep(name, outputs, &mut left)
                 .map_err(|error| Fault::io(format!("the outputs are not kept: {name}"), &error))?;
-            list.extend(kind.map(|kind| Output { path: name.clone(), mark: mark.clone(), kind }));
+            let Some(kind) = kind else { continue };
+            keeping.keep_folders(name, &kind, &mut list.folders).map_err(cannot)?;
+            list.outputs.push(Output { path: name.clone(), mark: mark.clone(), kind });
         }
         let text = serde_json::to_vec(&list).map_err(|error| refused(error.to_string()))?;
         let sealed = self.key().seal(&purpose(key), &text);
@@ -110,9 +112,10 @@ impl Cache {
         key: &str,
         place: &OutputPlace<'_>,
     ) -> Result<Option<KeptOutputs>, Fault> {
-        let Some((root, outputs)) = self.list_of(key) else { return Ok(None) };
+        let Some((root, list)) = self.list_of(key) else { return Ok(None) };
+        let outputs = &list.outputs;
         let failed = |error| Fault::io("cannot restore outputs from the cache", &error);
-        list::check(&outputs, place.is_declared).map_err(failed)?;
+        list::check(outputs, place.is_declared).map_err(failed)?;
         let placing = Placing::new(place)?;
         for (count, output) in outputs.iter().enumerate() {
             match stage(&root, &output.kind, placing.staged(), &PathBuf::from(count.to_string())) {
@@ -126,17 +129,17 @@ impl Cache {
                 }
             }
         }
-        placing.place_all(&outputs)?;
+        placing.place_all(&list)?;
         touch(&root, &list_path(key));
-        Ok(Some(outputs.into_iter().map(|output| (output.path, output.mark)).collect()))
+        Ok(Some(list.outputs.into_iter().map(|output| (output.path, output.mark)).collect()))
     }
 
     /// What is kept under `key`, if this user's forge says so.
-    fn list_of(&self, key: &str) -> Option<(Folder, Vec<Output>)> {
+    fn list_of(&self, key: &str) -> Option<(Folder, List)> {
         let root = Folder::open(self.root()).ok()?;
         let bytes = root.read(&list_path(key), list::MOST_BYTES).ok()?;
-        let outputs = serde_json::from_slice(self.key().open(&purpose(key), &bytes)?).ok()?;
-        Some((root, outputs))
+        let list = serde_json::from_slice(self.key().open(&purpose(key), &bytes)?).ok()?;
+        Some((root, list))
     }
 }
 
@@ -183,6 +186,26 @@ impl Keeping<'_> {
             EntryKind::File => self.keep_file(&path, left).map(Some),
             EntryKind::Other => Err(io::Error::other("it is neither a file, a folder nor a link")),
         }
+    }
+
+    /// Notes the permissions of the folders that the output `name` is in, and its own if it is one.
+    fn keep_folders(
+        &self,
+        name: &str,
+        kind: &OutputKind,
+        folders: &mut BTreeMap<String, u32>,
+    ) -> io::Result<()> {
+        let path = list::normal(&text_to_path(name)).unwrap_or_default();
+        let own = usize::from(*kind != OutputKind::EmptyFolder);
+        for folder in path.ancestors().skip(own) {
+            let text = path_to_text(folder);
+            if text.is_empty() || folders.contains_key(&text) {
+                break;
+            }
+            let entry = self.dir.entry(folder)?.ok_or(io::ErrorKind::NotFound)?;
+            folders.insert(text, entry.mode);
+        }
+        Ok(())
     }
 
     /// The first link among the folders of `path`.

@@ -17,7 +17,7 @@ use crate::{
 
 use super::{
     OutputPlace,
-    list::{Output, OutputKind},
+    list::{List, Output, OutputKind},
 };
 
 /// Outputs on their way into place.
@@ -61,13 +61,31 @@ impl<'a> Placing<'a> {
         self.staging.folder()
     }
 
-    /// Puts all of `outputs`, which were prepared, where they belong.
-    pub fn place_all(mut self, outputs: &[Output]) -> Result<(), Fault> {
-        for (count, output) in outputs.iter().enumerate() {
-            if let Err(error) = self.place(count, output) {
-                let fault = Fault::io("cannot restore outputs from the cache", &error);
-                return Err(fault.within(self.undo()));
+    /// Puts all of `list`, which was prepared, where it belongs.
+    pub fn place_all(mut self, list: &List) -> Result<(), Fault> {
+        self.try_all(list).map_err(|error| {
+            let fault = Fault::io("cannot restore outputs from the cache", &error);
+            fault.within(self.undo())
+        })
+    }
+
+    fn try_all(&mut self, list: &List) -> io::Result<()> {
+        // Whose folder it is, decides who may do what with it.
+        let mut new = Vec::new();
+        for (folder, mode) in &list.folders {
+            let folder = text_to_path(folder);
+            let is_there = self.target.entry(&folder);
+            // Behind a link nothing is there yet that stays.
+            if !is_there.is_ok_and(|found| found.is_some_and(|it| it.kind == EntryKind::Folder)) {
+                new.push((folder, *mode));
             }
+        }
+        for (count, output) in list.outputs.iter().enumerate() {
+            self.place(count, output)?;
+        }
+        // The innermost first: those around it may forbid it.
+        for (folder, mode) in new.into_iter().rev() {
+            self.target.folder(&folder)?.set_mode(mode)?;
         }
         Ok(())
     }

@@ -82,6 +82,41 @@ fn modes_links_and_empty_folders_come_back_and_writing_to_them_harms_nothing() {
 }
 
 #[test]
+fn folders_come_back_with_their_permissions_and_without_setuid() {
+    let it = Box::new();
+    let made = it.dir.path().join("made");
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+    let mode = |path: &str| fs::metadata(it.to().join(path)).unwrap().permissions().mode() & 0o7777;
+    fs::create_dir_all(made.join("deep/er/empty")).unwrap();
+    fs::write(made.join("deep/er/file"), "x").unwrap();
+    let modes = [
+        ("bin", 0o4700),
+        ("bin/tool", 0o6711),
+        ("deep", 0o750),
+        ("deep/er", 0o1500),
+        ("deep/er/empty", 0o700),
+    ];
+    for (path, mode) in modes.iter().rev() {
+        set(&made.join(path), *mode).unwrap();
+    }
+    it.keep(&["bin/tool", "deep/er/file", "deep/er/empty"]).unwrap();
+    assert!(it.restore().unwrap());
+    for (path, wanted) in modes {
+        assert_eq!(mode(path), wanted & 0o777, "{path}");
+    }
+    // What was there before is its owner's.
+    set(&it.to().join("bin"), 0o711).unwrap();
+    set(&it.to().join("deep/er"), 0o700).unwrap();
+    fs::remove_dir_all(it.to().join("deep")).unwrap();
+    assert!(it.restore().unwrap());
+    assert_eq!((mode("bin"), mode("deep/er")), (0o711, 0o500));
+    // So that the folder can be removed.
+    for top in [made, it.to()] {
+        set(&top.join("deep/er"), 0o700).unwrap();
+    }
+}
+
+#[test]
 fn changed_bytes_are_refused_and_nothing_is_restored() {
     let it = Box::new();
     fs::set_permissions(it.kept(), fs::Permissions::from_mode(0o644)).unwrap();
@@ -119,10 +154,11 @@ fn a_file_behind_a_link_of_the_same_list_overwrites_nothing() {
     let (digest, _) = crate::archive::hash_file(&it.kept()).unwrap();
     let output = |path: &str, kind| Output { path: path.into(), mark: String::new(), kind };
     let link = OutputKind::Link(path_to_text(&victim));
-    for list in [
+    for outputs in [
         vec![output("l", link.clone()), output("l/.bashrc", OutputKind::File(digest, 0o644))],
         vec![output("../victim/.bashrc", OutputKind::File(digest, 0o644))],
     ] {
+        let list = List { outputs, folders: BTreeMap::new() };
         let text = serde_json::to_vec(&list).unwrap();
         let sealed = it.cache.key().seal(&purpose("key"), &text);
         fs::write(it.cache.root().join(list_path("key")), sealed).unwrap();

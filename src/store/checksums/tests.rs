@@ -55,12 +55,81 @@ fn reads_every_way_people_write_checksums() {
         format!("{B}  old/x.tar.gz\n{A}  x.tar.gz\n"),
         format!("{A}  x.tar.gz\n{A}  again/x.tar.gz\n"),
         format!("\\{A}  x.tar.gz\n"),
+        // Brackets around the digest, the name or the algorithm.
+        format!("y.tar.gz ({B})\nx.tar.gz ({A})\n"),
+        format!("x.tar.gz [{A}]\nx.tar.gz (SHA-256: {A})\nx.tar.gz (sha256) = {A}\n"),
+        format!("{B} (y.tar.gz)\n{A} (x.tar.gz)\n({A}) x.tar.gz\n[{A}] x.tar.gz\n"),
+        format!("SHA256(x.tar.gz)={A}\nSHA256 (*x.tar.gz): {A}\nsha256sum(x.tar.gz) {A}\n"),
+        format!("SHA2-256(\"./dist/x.tar.gz\")= {A}\n"),
+        format!("(stdin)= {A}\n"),
+        format!("SHA2-256(stdin)= {A}\n"),
+        // Files that were put one after the other.
+        format!("\u{feff}{B}  y.tar.gz\r\n\u{feff}{A}  x.tar.gz\r\n"),
+        // Properties, one a line.
+        format!("Algorithm : SHA256\r\nHash      : {A}\r\nPath      : C:\\dist\\x.tar.gz\r\n\r\n"),
+        format!("Hash : {B}\nPath : C:\\y.tar.gz\n\nHash : {A}\nPath : C:\\x.tar.gz\n"),
+        format!("- name: y.tar.gz\n  sha256: {B}\n- name: x.tar.gz\n  size: 5\n  sha256: {A}\n"),
+        format!("\"Algorithm\",\"Hash\",\"Path\"\n\"SHA256\",\"{A}\",\"C:\\x.tar.gz\"\n"),
+        format!("checksum: {A}\n"),
+        format!("Download URL: https://example.org/v1/x.tar.gz\nSHA256: {A}\n"),
+        format!("{A}\n\nurl: https://example.org/notes\n"),
+        format!("# file: y.tar.gz\n{A}\n"),
         format!(
             "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n{A}  x.tar.gz\n{B}  y.tar.gz\n\
              -----BEGIN PGP SIGNATURE-----\n\n{B}  x.tar.gz\n-----END PGP SIGNATURE-----\n"
         ),
     ] {
         assert_eq!(find(&text), Ok(A.to_owned()), "{text:?}");
+    }
+}
+
+#[test]
+fn json_of_every_shape_is_read() {
+    for text in [
+        format!(r#"{{"y.tar.gz":"{B}","x.tar.gz":"{A}"}}"#),
+        format!(r#"{{"x.tar.gz":"sha256:{A}","note":"x.tar.gz"}}"#),
+        format!(
+            r#"{{"files":[{{"name":"y.tar.gz","sha256":"{B}"}},{{"name":"x.tar.gz","sha256":"{A}"}}]}}"#
+        ),
+        format!(r#"[{{"sha256":"{A}","url":"https://example.org/v1/x.tar.gz?a=b"}}]"#),
+        // A release of GitHub.
+        format!(
+            r#"{{"tag_name":"v1","assets":[{{"name":"y.tar.gz","digest":"sha256:{B}","browser_download_url":"https://example.org/y.tar.gz"}},{{"name":"x.tar.gz","size":5,"digest":"sha256:{A}"}}]}}"#
+        ),
+        // The downloads of Go and of Zig.
+        format!(
+            r#"[{{"version":"go1.2","files":[{{"filename":"y.tar.gz","sha256":"{B}"}},{{"filename":"x.tar.gz","os":"linux","sha256":"{A}"}}]}}]"#
+        ),
+        format!(
+            r#"{{"0.1":{{"x86_64-linux":{{"tarball":"https://example.org/0.1/x.tar.gz","shasum":"{A}","size":"5"}}}}}}"#
+        ),
+        // What a name leads to, in pieces of its own.
+        format!(
+            r#"{{"x.tar.gz":{{"hashes":{{"md5":"{MD5}","sha256":"{A}"}}}},"y":{{"hash":"{B}"}}}}"#
+        ),
+        // What belongs to it is not it.
+        format!(
+            r#"{{"name":"x.tar.gz","sha256":"{A}","signature":{{"name":"x.tar.gz.sig","sha256":"{B}"}}}}"#
+        ),
+        format!(r#"["{B}  y.tar.gz","{A}  x.tar.gz"]"#),
+        format!(
+            "{{\"name\":\"y.tar.gz\",\"sha256\":\"{B}\"}}\n{{\"name\":\"x.tar.gz\",\"sha256\":\"{A}\"}}\n"
+        ),
+        format!(r#"{{"Algorithm":"SHA256","Hash":"{A}","Path":"C:\\dist\\x.tar.gz"}}"#),
+        format!(r#"{{"version":"1.0","sha256":"{A}"}}"#),
+        format!("{{\n  \"x.tar.gz\": {{\n    \"sha256\": \"{A}\"\n  }}\n}}\n"),
+    ] {
+        assert_eq!(find(&text), Ok(A.to_owned()), "{text:?}");
+    }
+    for (text, why) in [
+        (format!(r#"{{"name":"y.tar.gz","sha256":"{A}"}}"#), "it is about `y.tar.gz`"),
+        (format!(r#"{{"x.tar.gz":{{"md5":"{MD5}"}}}}"#), "proves nothing any more"),
+        (format!(r#"{{"x.tar.gz":["{A}","{B}"]}}"#), "two digests"),
+        (format!(r#"{{"a":"{A}","b":"{B}"}}"#), "none of its 2 digests"),
+        ("{}".into(), "it holds no SHA-256"),
+    ] {
+        let told = find(&text).unwrap_err();
+        assert!(told.contains(why), "{text:?}: {told}");
     }
 }
 

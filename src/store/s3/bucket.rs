@@ -202,7 +202,7 @@ fn endpoint(settings: &Settings) -> Result<Option<Url>, String> {
         .into_iter()
         .find_map(|name| Some((name, variable(settings, name)?)));
     let Some((name, text)) = named else { return Ok(None) };
-    let url = Url::parse(text).map_err(|error| format!("{name} is no URL: {error}"))?;
+    let url = Url::parse(text).map_err(|error| format!("{name} is not a URL: {error}"))?;
     let is_here = match url.host_str() {
         Some("localhost" | "[::1]") => true,
         Some(host) => host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback()),

@@ -75,8 +75,9 @@ impl Wire {
 
 fn translated(request: HttpRequest) -> Result<Call, Fault> {
     let (head, body) = request.into_parts();
-    let url = Url::parse(&head.uri.to_string())
-        .map_err(|error| super::store_fault(format!("`{}` is no URL: {error}", head.uri.path())))?;
+    let url = Url::parse(&head.uri.to_string()).map_err(|error| {
+        super::store_fault(format!("`{}` is not a URL: {error}", head.uri.path()))
+    })?;
     let mut call = Call::new(head.method, url);
     for (name, value) in &head.headers {
         // The client below works these two out by itself.

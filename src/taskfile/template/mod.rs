@@ -102,7 +102,9 @@ impl Template {
     pub fn expression(&self, names: Names) -> Result<String, Flaw> {
         match self.0.as_slice() {
             [Piece::Show(pipe)] => jinja::Writer::new(names).expression(pipe),
-            _ => Err(Flaw { what: "this is no expression".into(), bytes: 0..0, is_error: true }),
+            _ => {
+                Err(Flaw { what: "this is not an expression".into(), bytes: 0..0, is_error: true })
+            }
         }
     }
 

@@ -181,7 +181,7 @@ impl<'t> Translator<'t> {
             match duration(&timeout.text) {
                 Some(text) => entry.put("timeout", Yaml::text(text)),
                 None => {
-                    let what = format!("`{}` is no duration", timeout.text);
+                    let what = format!("`{}` is not a duration", timeout.text);
                     self.tell(known.instance, timeout.bytes.clone(), what, true);
                 }
             }

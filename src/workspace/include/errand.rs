@@ -173,13 +173,13 @@ impl Errand {
     }
 
     /// The file at `path` is one of those that led to it.
-    pub(super) fn circle(&self, path: &Path) -> Diagnostic {
+    pub(super) fn cycle(&self, path: &Path) -> Diagnostic {
         let begin = self.stand.chain.iter().position(|file| file == path).unwrap_or(0);
-        let circle = self.stand.chain[begin..].iter().map(PathBuf::as_path).chain([path]);
-        let circle: Vec<String> = circle.map(|file| file.display().to_string()).collect();
-        let what = match circle.len() {
-            2 => format!("{} includes itself", circle[0]),
-            _ => format!("these files include each other in a circle: {}", circle.join(" → ")),
+        let cycle = self.stand.chain[begin..].iter().map(PathBuf::as_path).chain([path]);
+        let cycle: Vec<String> = cycle.map(|file| file.display().to_string()).collect();
+        let what = match cycle.len() {
+            2 => format!("{} includes itself", cycle[0]),
+            _ => format!("these files include each other in a cycle: {}", cycle.join(" → ")),
         };
         Diagnostic::new(self.place.clone(), what, "leads back").help("remove one of these includes")
     }

@@ -114,7 +114,7 @@ impl Follower<'_> {
                 let absolute = root.join(&path);
                 self.included.looked_at.push(absolute.clone());
                 if errand.stand.chain.contains(&path) {
-                    self.tell(errand.circle(&path));
+                    self.tell(errand.cycle(&path));
                 } else if absolute.is_file() {
                     return self.documents.task_file(&path).map(Some);
                 } else if !errand.optional || absolute.exists() {
@@ -142,7 +142,7 @@ impl Follower<'_> {
                 .iter()
                 .filter(|name| doc.tasks.iter().all(|(key, _)| key.value != name.text));
             for name in unknown {
-                let what = format!("`except` names `{}`, which is no task of it", name.text);
+                let what = format!("`except` names `{}`, which is not a task of it", name.text);
                 let known = doc.tasks.iter().map(|(key, _)| key.value.as_str());
                 let span = Span { file: errand.place.file.clone(), bytes: name.bytes.clone() };
                 let help = suggestion(&name.text, known);

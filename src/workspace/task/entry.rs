@@ -52,7 +52,7 @@ pub(super) fn places(node: &Node, found: &mut Findings) -> Vec<String> {
         if place.text.parse::<Platform>().is_err()
             && !Os::ALL.iter().any(|os| os.as_str() == place.text)
         {
-            let what = format!("`{}` is no operating system and no platform", place.text);
+            let what = format!("`{}` is neither an operating system nor a platform", place.text);
             let help = "write one such as `linux`, `darwin`, `windows` or `linux-amd64`";
             found.add(place.bytes, what, "not known", help);
         } else {

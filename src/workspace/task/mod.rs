@@ -2,7 +2,7 @@
 //! knows (parameters, what commands print) is put in by `render`.
 //!
 //! `read` makes tasks of trees, `entry` their commands, `names` finds which task or subsystem a
-//! name means and where tasks need each other in a circle.
+//! name means and where tasks need each other in a cycle.
 
 mod data;
 mod each;

@@ -1,4 +1,4 @@
-//! Which task or subsystem a task means by a name, and where tasks need each other in a circle.
+//! Which task or subsystem a task means by a name, and where tasks need each other in a cycle.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -155,7 +155,7 @@ fn wrong_call(names: &Names, task: &Task, call: &Call, is_call: bool) -> Option<
         }
         None => {
             let what = format!(
-                "the task `{}` names `{name}`, which is no task and no subsystem",
+                "the task `{}` names `{name}`, which is neither a task nor a subsystem",
                 task.name
             );
             let help = match names.task(name) {
@@ -229,7 +229,7 @@ fn same_names(tasks: &[Task]) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// One diagnostic per circle of needs and calls. Depth first, with a stack of its own.
+/// One diagnostic per cycle of needs and calls. Depth first, with a stack of its own.
 fn cycles(names: &Names, tasks: &[Task]) -> Vec<Diagnostic> {
     let index: HashMap<&str, usize> =
         tasks.iter().enumerate().map(|(at, task)| (task.name.as_str(), at)).collect();
@@ -282,7 +282,7 @@ fn tell_cycle(cycle: &[(&Task, &Call)]) -> Diagnostic {
     path.push(&first.name);
     let what = match cycle {
         [(only, _)] => format!("the task `{}` needs itself", only.name),
-        _ => format!("these tasks need each other in a circle: {}", path.join(" → ")),
+        _ => format!("these tasks need each other in a cycle: {}", path.join(" → ")),
     };
     let label = |at: usize| format!("{} needs {}", path[at], path[at + 1]);
     let diagnostic = Diagnostic::new(span(first, call), what, label(0));

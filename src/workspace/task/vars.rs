@@ -39,7 +39,7 @@ pub fn of_file(
             continue;
         }
         let Some(variable) = variable(node) else { continue };
-        if is_circle(node, &variable, at, &order, scope, found) {
+        if is_cycle(node, &variable, at, &order, scope, found) {
             scope.declare(&key.value, unknown());
             tried_in = None;
             continue;
@@ -113,7 +113,7 @@ impl<'n> Order<'n> {
 
 /// Whether `variable`, in `node`, looks at one of those that it does not know: itself, which is the
 /// one at `at` of the `order`, or those that follow. That is told.
-fn is_circle(
+fn is_cycle(
     node: &Node,
     variable: &Variable,
     at: usize,
@@ -230,7 +230,7 @@ impl Reader<'_, '_, '_> {
             return None;
         }
         let variable = variable(&entry.value)?;
-        if is_circle(&entry.value, &variable, at, order, &self.scope, self.found) {
+        if is_cycle(&entry.value, &variable, at, order, &self.scope, self.found) {
             self.scope.declare(name, unknown());
             return None;
         }

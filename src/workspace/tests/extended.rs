@@ -118,13 +118,13 @@ fn what_cannot_be_extended_is_told() {
     subsystems/api.yml: `apj`: `apj` is no spec that could be extended (did you mean `api`?)
     subsystems/api.yml: `shared/none.yml`: there is no file shared/none.yml (paths are from the folder of versions.yml)
     subsystems/api.yml: `../x.yml`: `../x.yml` is no spec that could be extended (write the name of a spec, or a path from the folder of versions.yml that ends in `.yml`)
-    subsystems/api.yml: `api`: what extends what is a circle: subsystems/api.yml → subsystems/api.yml (take one of them out)
+    subsystems/api.yml: `api`: what extends what is a cycle: subsystems/api.yml → subsystems/api.yml (take one of them out)
     subsystems/api.yml: `nothing`: `nothing` is no spec that could be extended (write the name of a spec, or a path from the folder of versions.yml that ends in `.yml`)
     "
     );
-    let circle = sandbox(&[("shared/go.yml", "extends: api\n")]);
+    let cycle = sandbox(&[("shared/go.yml", "extends: api\n")]);
     insta::assert_snapshot!(
-        super::extended::told(&circle),
-        @"shared/go.yml: `api`: what extends what is a circle: subsystems/api.yml → shared/go.yml → subsystems/api.yml (take one of them out)"
+        super::extended::told(&cycle),
+        @"shared/go.yml: `api`: what extends what is a cycle: subsystems/api.yml → shared/go.yml → subsystems/api.yml (take one of them out)"
     );
 }

@@ -98,17 +98,17 @@ problems! {
     a_preset_without_source: spec_problem("build:\n  go: .\n", "go")
         => "`build.go` builds a source", "go: {module: PATH}";
     a_bad_digest: spec_problem("source: {archive: 'https://x.y/z', sha256: abc}\nbuild: {run: make}\n", "abc")
-        => "`abc` is no digest that forge can check: it has 3 hexadecimal digits", "sha256sum";
+        => "`abc` is not a digest that forge can check: it has 3 hexadecimal digits", "sha256sum";
     a_bad_digest_upstream: spec_problem("upstream: {url: 'https://x.y/z', sha256: ftp://x}\n", "ftp://x")
         => "`ftp://x` is neither a digest nor", "https://";
     a_bad_url: spec_problem("build: {run: make}\nupstream: {url: x.y/z, sha256: https://x.y/sums}\n", "x.y/z")
-        => "`x.y/z` is no URL", "https://";
+        => "`x.y/z` is not a URL", "https://";
     a_vendor_word_for_nothing: spec_problem("build: {run: make}\nupstream: {url: 'https://x.y/z', sha256: https://x.y/s, os: {macos: m}}\n", "macos")
-        => "`macos` is no operating system", "darwin";
+        => "`macos` is not an operating system", "darwin";
     a_path_for_no_binary: spec_problem("build: {run: make}\nupstream: {url: 'https://x.y/z', sha256: https://x.y/s, paths: {y: z}}\n", "y")
-        => "`y` is no binary of this spec", "x";
+        => "`y` is not a binary of this spec", "x";
     a_bad_duration: spec_problem("build: {run: make, timeout: 10 minutes}\n", "10 minutes")
-        => "`10 minutes` is no duration", "1h30m";
+        => "`10 minutes` is not a duration", "1h30m";
     a_bad_binary: spec_problem("binary: bin/x\nbuild: {run: make}\n", "bin/x")
         => "`bin/x` cannot be the name of a binary", "file name";
     a_binary_whose_asset_would_have_too_long_a_name: spec_problem(&format!("binary: {}\nbuild: {{run: make}}\n", "b".repeat(230)), &"b".repeat(230))
@@ -132,11 +132,11 @@ problems! {
     a_path_outside_of_an_archive: spec_problem("build: {run: make}\nupstream: {url: 'https://x.y/z', sha256: https://x.y/s, paths: {x: ../x}}\n", "../x")
         => "leads out of the archive", "relative";
     a_repository_that_is_a_flag: spec_problem("source: {git: --upload-pack=x}\nbuild: {run: make}\n", "--upload-pack=x")
-        => "no URL of a git repository", "git clone";
+        => "not a URL of a git repository", "git clone";
     a_bad_ref: spec_problem("source: {git: 'https://x.y/z', ref: -x}\nbuild: {run: make}\n", "-x")
-        => "`-x` is no valid tag", "branch";
+        => "`-x` is not a valid tag", "branch";
     an_unknown_platform_upstream: spec_problem("build: {run: make}\nupstream: {url: 'https://x.y/z', sha256: https://x.y/s, platform: {linux-x86: y}}\n", "linux-x86")
-        => "`x86` is no architecture", "";
+        => "`x86` is not an architecture", "";
     an_absolute_source: spec_problem("source: {path: /etc}\nbuild: {run: make}\n", "/etc")
         => "`/etc` leads out of the workspace", "relative";
     a_source_that_is_not_there: spec_problem("source: {path: nowhere}\nbuild: {run: make}\n", "nowhere")
@@ -145,7 +145,7 @@ problems! {
         "source: {archive: a.tgz, sha256: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}\nbuild: {run: make}\n", "a.tgz")
         => "there is no `a.tgz`", "relative";
     an_unknown_need: spec_problem("build: {run: make}\nneeds: [y]\n", "y")
-        => "x needs `y`, which is no subsystem", "";
+        => "x needs `y`, which is not a subsystem", "";
     a_need_of_itself: spec_problem("build: {run: make}\nbuild_needs: [x]\n", "x")
         => "x needs itself", "remove";
     an_unknown_word: spec_problem("build: {run: 'echo {{ vresion }}'}\n", "vresion")
@@ -181,7 +181,7 @@ problems! {
     a_tab: spec_problem("build:\n\trun: make\n", "\t")
         => "here is a tab", "spaces";
     an_open_bracket: spec_problem("needs: [a, b\n", "[")
-        => "no valid YAML", "";
+        => "not valid YAML", "";
     an_endless_alias: spec_problem(
         "vars: {a: &a [x,x,x,x,x,x,x,x,x,x], b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a], c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b],\n\
          d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c], e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d], f: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e],\n\
@@ -191,7 +191,7 @@ problems! {
     no_versions: manifest_problem("project: p\n", "project: p")
         => "the manifest has no `versions`", "add `versions:`";
     an_invalid_version: manifest_problem("versions: {x: v1..2}\n", "v1..2")
-        => "`v1..2` is no valid tag", "v1.2.3";
+        => "`v1..2` is not a valid tag", "v1.2.3";
     an_invalid_name: manifest_problem("versions: {x: v1, Foo: v1}\n", "Foo")
         => "`Foo` holds 'F'", "rename";
     a_version_without_spec: manifest_problem("versions: {x: v1, nats: v1}\n", "nats")
@@ -199,7 +199,7 @@ problems! {
     a_moving_ref_without_git: manifest_problem("versions: {x: main}\n", "main")
         => "`main` is a moving ref", "git";
     an_unknown_platform: manifest_problem("versions: {x: v1}\nplatforms: [linux-amd46]\n", "linux-amd46")
-        => "`amd46` is no architecture", "linux-amd64";
+        => "`amd46` is not an architecture", "linux-amd64";
     a_platform_twice: manifest_problem("versions: {x: v1}\nplatforms: [linux-amd64, linux-amd64]\n", "linux-amd64")
         => "stands twice", "keep one";
     an_unknown_store: manifest_problem("versions: {x: v1}\nreleases: gihub:a/b\n", "gihub:a/b")
@@ -350,7 +350,7 @@ fn sizes_and_depths_are_bounded() {
     sandbox.write("subsystems/x.yml", format!("desc: {}\n", "a".repeat(10 << 20)).as_bytes());
     assert!(one(&sandbox.problems(), "subsystems/x.yml", "").what.contains("longer than 1048576"));
     sandbox.write("subsystems/x.yml", "[".repeat(100_000).as_bytes());
-    assert!(sandbox.problems().diagnostics[0].what.contains("no valid YAML"));
+    assert!(sandbox.problems().diagnostics[0].what.contains("not valid YAML"));
     for (template, part) in [
         (format!("{{{{ {}1 }}}}", "(".repeat(100_000)), "longer than 1000 bytes"),
         (format!("{{{{ {}1 }}}}", "-".repeat(100_000)), "longer than 1000 bytes"),
@@ -366,5 +366,5 @@ fn sizes_and_depths_are_bounded() {
         assert!(problems.diagnostics[0].what.contains(part), "{:#?}", problems.diagnostics[0]);
     }
     sandbox.write("subsystems/x.yml", "- ".repeat(100_000).as_bytes());
-    assert!(sandbox.problems().diagnostics[0].what.contains("no valid YAML"));
+    assert!(sandbox.problems().diagnostics[0].what.contains("not valid YAML"));
 }

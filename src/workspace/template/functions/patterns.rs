@@ -88,7 +88,7 @@ fn regex(pattern: &str) -> Result<Regex, Error> {
     RegexBuilder::new(pattern).size_limit(MAX_PATTERN).build().map_err(|error| {
         let why = error.to_string();
         let last = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        wrong(format!("`{pattern}` is no regular expression: {last}"))
+        wrong(format!("`{pattern}` is not a regular expression: {last}"))
     })
 }
 
@@ -109,6 +109,6 @@ mod tests {
             ("{{ 'a, b,c' | regex_split(', *') | join('|') }}", "a|b|c"),
             ("{{ 'a,b,c' | regex_split(',', 2) | join('|') }}", "a|b,c"),
         ]);
-        fail(&[("{{ 'x' | regex_find('(') }}", "is no regular expression: unclosed group")]);
+        fail(&[("{{ 'x' | regex_find('(') }}", "is not a regular expression: unclosed group")]);
     }
 }
