@@ -2,32 +2,9 @@
 //!
 //! `ARCHITECTURE.md` has the map: which room does what, and which may know which.
 
-pub mod affected;
-pub mod archive;
-pub mod cache;
-pub mod ci;
+pub use forge_base::{archive, console, disk, imports, manifest, model, process, provenance, store, walk};
+pub use forge_project::{cache, git, login, report, workspace};
+pub use forge_taskfiles::{migrate, taskfile};
+pub use forge_engine::{affected, ci, execute, newer, plan, probe, release, service, task, ui, versioning};
+
 pub mod cli;
-pub mod console;
-pub mod disk;
-pub mod execute;
-pub mod git;
-pub mod imports;
-pub mod login;
-pub mod manifest;
-pub mod migrate;
-pub mod model;
-pub mod newer;
-pub mod plan;
-pub mod probe;
-pub mod process;
-pub mod provenance;
-pub mod release;
-pub mod report;
-pub mod service;
-pub mod store;
-pub mod task;
-pub mod taskfile;
-pub mod ui;
-pub mod versioning;
-pub mod walk;
-pub mod workspace;

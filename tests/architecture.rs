@@ -53,8 +53,17 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// The path of a source from its room on: rooms are folders of `src`, or of a member of the Cargo
+/// workspace there.
+fn from_room(path: &Path) -> Option<&Path> {
+    let below = path.strip_prefix("src").ok()?;
+    let first = below.iter().next()?;
+    let is_member = Path::new("src").join(first).join("Cargo.toml").exists();
+    if is_member { below.strip_prefix(first).ok() } else { Some(below) }
+}
+
 fn room_of(path: &Path) -> Option<String> {
-    let relative = path.strip_prefix("src").ok()?;
+    let relative = from_room(path)?;
     (relative.components().count() > 1)
         .then(|| relative.components().next().unwrap().as_os_str().to_string_lossy().into_owned())
 }
@@ -62,7 +71,7 @@ fn room_of(path: &Path) -> Option<String> {
 fn paths_of(file: &Path) -> Paths {
     let text = fs::read_to_string(file).expect("a source");
     let mut module: Vec<String> =
-        file.with_extension("").iter().skip(1).map(|part| part.to_string_lossy().into()).collect();
+        from_room(&file.with_extension("")).into_iter().flatten().map(|part| part.to_string_lossy().into()).collect();
     if module.last().is_some_and(|last| last == "mod" || last == "lib") {
         module.pop();
     }
@@ -208,6 +217,7 @@ fn an_import_is_seen_however_it_is_written() {
         "#[m(crate::b::X)] struct S;",
         "use crate::r#b::X;",
         "use ::forge::b::X;",
+        "use forge_base::b::X;",
     ] {
         let own = Paths::of(code, &["a".into(), "file".into()]).own;
         assert!(

@@ -98,6 +98,7 @@ impl Paths {
         while let Some(part) = parts.peek() {
             match *part {
                 "crate" | "forge" if !is_own => at.clear(),
+                member if !is_own && member.starts_with("forge_") => at.clear(),
                 "super" => drop(at.pop()),
                 "self" => {}
                 _ => break,

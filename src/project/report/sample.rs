@@ -3,7 +3,7 @@
 use crate::model::{ArtifactId, ArtifactReport, Fault, How, Kind, Name, RunReport};
 
 /// An artifact that was obtained in one way or the other.
-pub(crate) fn artifact(name: &str, how: How) -> ArtifactReport {
+pub fn artifact(name: &str, how: How) -> ArtifactReport {
     ArtifactReport {
         id: ArtifactId { name: Name::new(name).unwrap(), platform: crate::model::Platform::host() },
         version: "v1.2.3".into(),
@@ -18,7 +18,7 @@ pub(crate) fn artifact(name: &str, how: How) -> ArtifactReport {
 }
 
 /// A failed one.
-pub(crate) fn failed(name: &str, kind: Kind) -> ArtifactReport {
+pub fn failed(name: &str, kind: Kind) -> ArtifactReport {
     let fault = Fault::new(kind, format!("cannot build {name} v1.2.3"))
         .because("`make all` exited with code 2")
         .hint("read its log");
@@ -32,12 +32,12 @@ pub(crate) fn failed(name: &str, kind: Kind) -> ArtifactReport {
 }
 
 /// A skipped one.
-pub(crate) fn skipped(name: &str, reason: &str) -> ArtifactReport {
+pub fn skipped(name: &str, reason: &str) -> ArtifactReport {
     ArtifactReport { bytes: 0, seconds: 0.0, reason: reason.into(), ..artifact(name, How::Skipped) }
 }
 
 /// A run in which all went well.
-pub(crate) fn good_run() -> RunReport {
+pub fn good_run() -> RunReport {
     let built = artifact("arc", How::Built);
     let artifacts = vec![
         ArtifactReport { published: true, seconds: 125.2, ..built },
@@ -49,7 +49,7 @@ pub(crate) fn good_run() -> RunReport {
 }
 
 /// A run in which something failed.
-pub(crate) fn bad_run() -> RunReport {
+pub fn bad_run() -> RunReport {
     let artifacts = vec![
         skipped("app", "needs gcc-lib, which failed"),
         artifact("docs", How::Cached),

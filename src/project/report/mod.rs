@@ -8,8 +8,8 @@ mod human;
 mod json;
 mod place;
 mod problems;
-#[cfg(test)]
-pub(crate) mod sample;
+#[cfg(any(test, feature = "testing"))]
+pub mod sample;
 mod style;
 mod summary;
 mod table;

@@ -26,7 +26,7 @@ impl Layout {
     }
 
     /// The layout below `root` for a user who has no folders.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub fn at(root: PathBuf) -> Self {
         Self::new(root, UserFolders::default())
     }

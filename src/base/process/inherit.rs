@@ -441,7 +441,7 @@ mod tests {
 
     #[test]
     fn the_documentation_lists_what_builds_inherit() {
-        let docs = include_str!("../../docs/builds.md");
+        let docs = include_str!("../../../docs/builds.md");
         for (subject, names) in BUILDS_INHERIT {
             let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
             let row = format!("| {subject} | {} |", names.join(" "));

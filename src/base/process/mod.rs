@@ -41,7 +41,7 @@ mod stream;
 mod supervision;
 mod syntax;
 mod terminal;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 use std::{

@@ -51,7 +51,7 @@ impl<'a> Outside<'a> {
     }
 
     /// Nothing outside but the shells of the system.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub fn nothing() -> Self {
         let shells = [("PATH", "/bin:/usr/bin")].into_iter().collect();
         let outside = Self::new(&Environment::default(), &UserFolders::default(), &|_| None);

@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_documentation_lists_the_caches() {
-        let docs = include_str!("../../docs/builds.md");
+        let docs = include_str!("../../../docs/builds.md");
         for Cache { variable, home, inside, program } in CACHES {
             let code = |text: String| if text.is_empty() { text } else { format!("`{text}`") };
             let home = if home.is_empty() { String::new() } else { format!("~/{home}") };

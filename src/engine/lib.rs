@@ -1,0 +1,16 @@
+//! What forge does: looking, planning, executing, tasks, services, versions, releases, CI.
+
+pub use forge_base::{archive, console, disk, imports, manifest, model, process, provenance, store, walk};
+pub use forge_project::{cache, git, login, report, workspace};
+
+pub mod affected;
+pub mod ci;
+pub mod execute;
+pub mod newer;
+pub mod plan;
+pub mod probe;
+pub mod release;
+pub mod service;
+pub mod task;
+pub mod ui;
+pub mod versioning;
