@@ -2,9 +2,13 @@
 //!
 //! `ARCHITECTURE.md` has the map: which room does what, and which may know which.
 
-pub use forge_base::{archive, console, disk, imports, manifest, model, process, provenance, store, walk};
+pub use forge_base::{
+    archive, console, disk, imports, manifest, model, process, provenance, store, walk,
+};
+pub use forge_engine::{
+    affected, ci, execute, newer, plan, probe, release, service, task, ui, versioning,
+};
 pub use forge_project::{cache, git, login, report, workspace};
 pub use forge_taskfiles::{migrate, taskfile};
-pub use forge_engine::{affected, ci, execute, newer, plan, probe, release, service, task, ui, versioning};
 
 pub mod cli;

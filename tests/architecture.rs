@@ -70,8 +70,11 @@ fn room_of(path: &Path) -> Option<String> {
 
 fn paths_of(file: &Path) -> Paths {
     let text = fs::read_to_string(file).expect("a source");
-    let mut module: Vec<String> =
-        from_room(&file.with_extension("")).into_iter().flatten().map(|part| part.to_string_lossy().into()).collect();
+    let mut module: Vec<String> = from_room(&file.with_extension(""))
+        .into_iter()
+        .flatten()
+        .map(|part| part.to_string_lossy().into())
+        .collect();
     if module.last().is_some_and(|last| last == "mod" || last == "lib") {
         module.pop();
     }

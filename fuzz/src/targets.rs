@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use forge::{
-    archive::{Limits, Unpacker, peek_stamp},
+    archive::{UnpackLimits, Unpacker, peek_stamp},
     imports, manifest,
     model::{Environment, Platform, Precedence, UserFolders, Version},
     store, task, taskfile, versioning, workspace,
@@ -40,13 +40,13 @@ pub fn manifest(data: &[u8]) {
 /// `versions.yml` at `root`, loaded with nothing outside of it.
 fn load(root: &Path, text: &str) {
     let (environment, user) = (Environment::default(), UserFolders::default());
-    let outside = workspace::Outside::new(&environment, &user, &|_| None);
+    let outside = workspace::LoadInputs::new(&environment, &user, &|_| None);
     let _ = workspace::load_text(root, text, Platform::host(), &outside);
 }
 
 /// A spec.
 pub fn spec(data: &[u8]) {
-    let file = manifest::File::new("spec.yml".into(), data.to_vec(), manifest::MAX_BYTES);
+    let file = manifest::ManifestFile::new("spec.yml".into(), data.to_vec(), manifest::MAX_BYTES);
     let mut found = manifest::Findings::new(&file);
     manifest::read_spec(&file, &mut found);
     for diagnostic in &found.diagnostics {
@@ -59,7 +59,7 @@ pub fn spec(data: &[u8]) {
 pub fn archive(data: &[u8]) {
     let Ok(folder) = tempfile::tempdir() else { return };
     let mut unpacker = Unpacker::new("fuzz");
-    unpacker.limits = Limits { bytes: 1 << 20, entries: 100 };
+    unpacker.limits = UnpackLimits { bytes: 1 << 20, entries: 100 };
     unpacker.program = Some("program".to_owned());
     let _ = unpacker.unpack(data, &folder.path().join("inner"));
     let others: Vec<_> = fs::read_dir(folder.path()).into_iter().flatten().flatten().collect();
@@ -113,8 +113,13 @@ pub fn taskfile(data: &[u8]) {
     }
     let (given, words) = (taskfile::Given::default(), BTreeMap::new());
     if let Ok(tree) = taskfile::read(&file, &given, &|_| None) {
-        let wish =
-            taskfile::Wish { tasks: None, given: &given, args: &[], flags: &[], words: &words };
+        let wish = taskfile::TranslationRequest {
+            tasks: None,
+            given: &given,
+            args: &[],
+            flags: &[],
+            words: &words,
+        };
         let translation = taskfile::translate(&tree, &wish);
         load(folder.path(), &translation.text);
     }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 use super::{
-    Stop,
+    CliError,
     session::{Session, select},
 };
 
@@ -26,7 +26,7 @@ const SHOWN: usize = 3;
 type Choose = fn(&Workspace, &[String]) -> Vec<String>;
 
 /// What was found.
-struct Found {
+struct AffectedFound {
     bases: Bases,
     reasons: BTreeMap<Name, Vec<Reason>>,
 }
@@ -37,7 +37,7 @@ pub(super) fn affected(
     words: &[String],
     since: Option<&str>,
     fetch: bool,
-) -> Result<u8, Stop> {
+) -> Result<u8, CliError> {
     let files = Uncommitted::begin(session)?;
     let workspace = session.workspace()?;
     let names = select(&workspace, words)?;
@@ -56,7 +56,7 @@ pub(super) fn words(
     choose: Choose,
     said: &[String],
     since: Option<&str>,
-) -> Result<Vec<String>, Stop> {
+) -> Result<Vec<String>, CliError> {
     let workspace = session.workspace()?;
     let names = select(&workspace, &choose(&workspace, said))?;
     let is_project = |tag: &str| {
@@ -74,7 +74,7 @@ pub(super) fn words(
 }
 
 /// Says that there is nothing to do.
-pub(super) fn nothing(session: &Session) -> Result<u8, Stop> {
+pub(super) fn nothing(session: &Session) -> Result<u8, CliError> {
     match session.flags.json {
         true => session.say("{\n  \"schema\": 1,\n  \"affected\": []\n}\n")?,
         false => session.say("nothing is affected\n")?,
@@ -113,7 +113,7 @@ fn find(
     names: &BTreeSet<Name>,
     (reference, fetch): (Option<&str>, bool),
     files: Uncommitted,
-) -> Result<Found, Stop> {
+) -> Result<AffectedFound, CliError> {
     let since = Since { reference, fetch, offline: session.flags.offline };
     let runner = session.host.runner(1);
     let root = workspace.layout.root();
@@ -126,10 +126,10 @@ fn find(
         Bases::find(&history, workspace, names, &since, || files.join()).await
     })?;
     let reasons = reasons(workspace, names, &bases)?;
-    Ok(Found { bases, reasons })
+    Ok(AffectedFound { bases, reasons })
 }
 
-fn text(session: &Session, names: &BTreeSet<Name>, found: &Found) -> String {
+fn text(session: &Session, names: &BTreeSet<Name>, found: &AffectedFound) -> String {
     if found.reasons.is_empty() {
         return format!("nothing is affected, of {} looked at\n", names.len());
     }
@@ -152,7 +152,7 @@ fn text(session: &Session, names: &BTreeSet<Name>, found: &Found) -> String {
     format!("{}\n{sum}\n", table.render(session.stdout_style()))
 }
 
-fn json(names: &BTreeSet<Name>, found: &Found) -> String {
+fn json(names: &BTreeSet<Name>, found: &AffectedFound) -> String {
     let reason = |reason: &Reason| serde_json::json!({"kind": reason.kind(), "file": reason.file(), "told": reason.told()});
     let one = |(name, reasons): (&Name, &Vec<Reason>)| {
         let base = found.bases.of.get(name);

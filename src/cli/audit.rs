@@ -7,14 +7,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::{
     archive::Hasher,
     model::{Fault, Kind, Sha256, asset_platform},
-    release::{Audited, Entry, Finding, Weight, audit as examine, audit_tags},
+    release::{AuditFinding, Audited, CatalogEntry, Severity, audit as examine, audit_tags},
     report::{Align, Cell, Role, Table},
     store::{Store, checksum_name, published_digest},
     workspace::Workspace,
 };
 
 use super::{
-    Stop,
+    CliError,
     evidence::{Evidence, evidence},
     history::tags,
     releases::Releases,
@@ -26,7 +26,7 @@ const READS_AT_ONCE: usize = 8;
 
 /// Audits the releases; with `deep`, every asset is downloaded and hashed. Exit code 4 if
 /// a digest disagrees, 3 if something is missing.
-pub(super) fn audit(session: &Session, words: &[String], deep: bool) -> Result<u8, Stop> {
+pub(super) fn audit(session: &Session, words: &[String], deep: bool) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let releases = Releases::of(session, &workspace, words)?;
     let (audited, tags) = session.host.runtime()?.wait_for(async {
@@ -48,9 +48,9 @@ pub(super) fn audit(session: &Session, words: &[String], deep: bool) -> Result<u
     };
     session.say(&text)?;
     Ok(match worst(&findings) {
-        Some(Weight::Wrong) => Kind::Verification.exit_code(),
-        Some(Weight::Missing) => Kind::Partial.exit_code(),
-        Some(Weight::Note) | None => 0,
+        Some(Severity::Wrong) => Kind::Verification.exit_code(),
+        Some(Severity::Missing) => Kind::Partial.exit_code(),
+        Some(Severity::Note) | None => 0,
     })
 }
 
@@ -71,12 +71,12 @@ async fn tags_of_schemes(
     Ok(Some(tags.into_iter().map(|(name, tag)| (name, tag.tag.commit)).collect()))
 }
 
-fn worst(findings: &[Finding]) -> Option<Weight> {
+fn worst(findings: &[AuditFinding]) -> Option<Severity> {
     findings.iter().map(|finding| finding.weight).max()
 }
 
 /// Reads the checksums of a release, and with `deep` the assets too.
-async fn read(store: &dyn Store, entry: Entry, deep: bool) -> Result<Audited, Fault> {
+async fn read(store: &dyn Store, entry: CatalogEntry, deep: bool) -> Result<Audited, Fault> {
     let (mut checksums, mut hashed) = (BTreeMap::new(), BTreeMap::new());
     let tag = &entry.info.tag;
     let files = &entry.info.assets;
@@ -113,11 +113,12 @@ async fn hash(store: &dyn Store, tag: &str, asset: &str) -> Result<Option<Sha256
     Ok(Some(hasher.finish()))
 }
 
-fn text(session: &Session, releases: &Releases, count: usize, findings: &[Finding]) -> String {
+fn text(session: &Session, releases: &Releases, count: usize, findings: &[AuditFinding]) -> String {
     let word = if count == 1 { "release" } else { "releases" };
     let sum = format!("{count} {word} in {} audited", releases.store.url());
     let count = |weight| findings.iter().filter(|finding| finding.weight == weight).count();
-    let told = [(Weight::Wrong, "wrong"), (Weight::Missing, "missing"), (Weight::Note, "noted")];
+    let told =
+        [(Severity::Wrong, "wrong"), (Severity::Missing, "missing"), (Severity::Note, "noted")];
     let counts = told.map(|(weight, word)| (count(weight), word));
     let counts: Vec<_> =
         counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
@@ -142,16 +143,16 @@ fn text(session: &Session, releases: &Releases, count: usize, findings: &[Findin
     format!("{}\n{sum}: {}\n", table.render(session.stdout_style()), counts.join(", "))
 }
 
-fn mark(weight: Weight) -> (Role, &'static str) {
+fn mark(weight: Severity) -> (Role, &'static str) {
     match weight {
-        Weight::Note => (Role::Dim, "note"),
-        Weight::Missing => (Role::Warn, "missing"),
-        Weight::Wrong => (Role::Error, "wrong"),
+        Severity::Note => (Role::Dim, "note"),
+        Severity::Missing => (Role::Warn, "missing"),
+        Severity::Wrong => (Role::Error, "wrong"),
     }
 }
 
-fn json(releases: &Releases, count: usize, findings: &[Finding]) -> String {
-    let line = |finding: &Finding| {
+fn json(releases: &Releases, count: usize, findings: &[AuditFinding]) -> String {
+    let line = |finding: &AuditFinding| {
         serde_json::json!({
             "weight": mark(finding.weight).1,
             "name": finding.name.as_str(),
@@ -163,7 +164,7 @@ fn json(releases: &Releases, count: usize, findings: &[Finding]) -> String {
     let document = serde_json::json!({
         "schema": 1,
         "store": releases.store.url(),
-        "ok": worst(findings).is_none_or(|weight| weight == Weight::Note),
+        "ok": worst(findings).is_none_or(|weight| weight == Severity::Note),
         "releases": count,
         "findings": findings.iter().map(line).collect::<Vec<_>>(),
     });

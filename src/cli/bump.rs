@@ -9,8 +9,8 @@ use crate::{
     git::{self, History},
     model::{Fault, Kind, Series, Version},
     newer::{
-        Change, Found, Offers, Pins, Shared, Step, Wish, before, exists, has_stale_digest,
-        is_newer, unlike,
+        ManifestPins, OfferFilter, Offers, PinChange, PinEdit, SharedPin, UpstreamAnswer, before,
+        exists, has_stale_digest, is_newer, unlike,
     },
     process::CommandRunner,
     report::{Align, Cell, Role, Table, render_warning},
@@ -18,7 +18,7 @@ use crate::{
 };
 
 use super::{
-    Stop,
+    CliError,
     outdated::{ask, tell_failures},
     session::{Session, select},
     versions::Versions,
@@ -29,7 +29,7 @@ const AT_ONCE: usize = 8;
 
 /// What can be written behind `forge bump`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Words {
+pub(super) struct BumpArgs {
     /// A subsystem or group; NAME@VERSION too
     name: Option<String>,
     /// The version, which upstream has to have [default: the newest]
@@ -58,7 +58,7 @@ enum Major {
     No,
 }
 
-impl Words {
+impl BumpArgs {
     /// The subsystem and the version that are named, by themselves or as `NAME@VERSION`.
     fn named(&self) -> (Option<&str>, Option<&str>) {
         let (name, version) = (self.name.as_deref(), self.version.as_deref());
@@ -71,7 +71,7 @@ impl Words {
 
 /// What there is to do.
 struct Agenda<'w> {
-    steps: Vec<Step<'w>>,
+    steps: Vec<PinChange<'w>>,
     /// What is said if that is nothing.
     idle: String,
     /// What could not be found out.
@@ -79,15 +79,15 @@ struct Agenda<'w> {
 }
 
 /// The workspace and what it pins.
-struct Desk<'w> {
+struct BumpSession<'w> {
     session: &'w Session,
     workspace: &'w Workspace,
-    pins: &'w Pins,
+    pins: &'w ManifestPins,
     documents: &'w Documents,
 }
 
 /// Pins other versions: all of them that there are to pin, or none.
-pub(super) fn bump(session: &Session, words: &Words) -> Result<u8, Stop> {
+pub(super) fn bump(session: &Session, words: &BumpArgs) -> Result<u8, CliError> {
     let documents = session.documents()?;
     let workspace = session.workspace_of(&documents)?;
     if session.flags.locked && !session.flags.dry_run {
@@ -98,8 +98,12 @@ pub(super) fn bump(session: &Session, words: &Words) -> Result<u8, Stop> {
     let path = workspace.layout.manifest();
     let bytes = read_file(&path, MOST_OF_TEXT)
         .map_err(|error| Fault::io(format!("cannot read {}", path.display()), &error))?;
-    let desk =
-        Desk { session, documents: &documents, workspace: &workspace, pins: &Pins::read(bytes)? };
+    let desk = BumpSession {
+        session,
+        documents: &documents,
+        workspace: &workspace,
+        pins: &ManifestPins::read(bytes)?,
+    };
     let steps = match words.named() {
         (name, _) if words.revert => desk.earlier(name)?,
         (Some(name), Some(version)) => desk.to(name, version)?,
@@ -109,18 +113,18 @@ pub(super) fn bump(session: &Session, words: &Words) -> Result<u8, Stop> {
                 .into());
         }
         (name, _) => {
-            let wish = Wish { pre: words.pre, major: words.major == Major::Yes };
+            let wish = OfferFilter { pre: words.pre, major: words.major == Major::Yes };
             desk.newest(name, wish)?
         }
     };
     desk.take(steps)
 }
 
-impl<'w> Desk<'w> {
+impl<'w> BumpSession<'w> {
     /// The pins of what `word` means; all if it is absent.
-    fn shared(&self, word: Option<&str>) -> Result<Vec<Shared<'w>>, Fault> {
+    fn shared(&self, word: Option<&str>) -> Result<Vec<SharedPin<'w>>, Fault> {
         let words: Vec<_> = word.map(str::to_owned).into_iter().collect();
-        let shared = Shared::of(self.workspace, self.pins, &select(self.workspace, &words)?);
+        let shared = SharedPin::of(self.workspace, self.pins, &select(self.workspace, &words)?);
         match word {
             Some(word) if shared.is_empty() => {
                 Err(Fault::new(Kind::Usage, format!("{word} has no pin to change"))
@@ -132,7 +136,7 @@ impl<'w> Desk<'w> {
     }
 
     /// The one pin that `word` means.
-    fn single(&self, word: &str) -> Result<Shared<'w>, Fault> {
+    fn single(&self, word: &str) -> Result<SharedPin<'w>, Fault> {
         let mut pins = self.shared(Some(word))?;
         match (pins.pop(), pins.is_empty()) {
             (Some(shared), true) => Ok(shared),
@@ -160,7 +164,7 @@ impl<'w> Desk<'w> {
     }
 
     /// The steps to the newest versions that are wished for.
-    fn newest(&self, word: Option<&str>, wish: Wish) -> Result<Agenda<'w>, Fault> {
+    fn newest(&self, word: Option<&str>, wish: OfferFilter) -> Result<Agenda<'w>, Fault> {
         let all = self.shared(word)?;
         let subsystems = all.iter().flat_map(|shared| shared.subsystems.iter().copied());
         let looked = ask(self.session, self.workspace, subsystems, None)?;
@@ -176,9 +180,9 @@ impl<'w> Desk<'w> {
                     Err(shared) if is_alone => idle = idle_for(&shared, &offers, wish)?,
                     Err(shared) => failed.extend(incomparable(&shared, &offers)),
                 },
-                Err(Found::Failed(fault)) if is_alone => return Err(fault),
-                Err(Found::Nobody(why)) if is_alone => return Err(shared.nobody(why)),
-                Err(Found::Failed(fault)) => failed.push(fault),
+                Err(UpstreamAnswer::Failed(fault)) if is_alone => return Err(fault),
+                Err(UpstreamAnswer::Nobody(why)) if is_alone => return Err(shared.nobody(why)),
+                Err(UpstreamAnswer::Failed(fault)) => failed.push(fault),
                 Err(_) => {}
             }
         }
@@ -207,7 +211,7 @@ impl<'w> Desk<'w> {
                 })),
             }
         })?;
-        let step = |shared: Shared<'w>| {
+        let step = |shared: SharedPin<'w>| {
             let mut step = shared.clone().step(earlier.versions.get(shared.key)?);
             for (name, locked) in &mut step.locked {
                 if let Some(then) = earlier.lock.get(name, &step.to) {
@@ -222,7 +226,7 @@ impl<'w> Desk<'w> {
     }
 
     /// Takes the steps, all of them or none, and tells.
-    fn take(&self, steps: Agenda<'w>) -> Result<u8, Stop> {
+    fn take(&self, steps: Agenda<'w>) -> Result<u8, CliError> {
         let Agenda { mut steps, idle, failed } = steps;
         if !steps.is_empty() {
             let next =
@@ -237,10 +241,10 @@ impl<'w> Desk<'w> {
         Ok(if failed.is_empty() { 0 } else { Kind::Store.exit_code() })
     }
 
-    fn write(&self, steps: &[Step]) -> Result<(), Fault> {
+    fn write(&self, steps: &[PinChange]) -> Result<(), Fault> {
         let changes: Vec<_> =
             steps.iter().map(|step| (step.shared.pin, step.to.as_str())).collect();
-        let change = Change {
+        let change = PinEdit {
             before: self.pins.text().to_owned(),
             after: self.pins.with(&changes)?,
             locked: steps.iter().flat_map(|step| step.locked.clone()).collect(),
@@ -253,7 +257,7 @@ impl<'w> Desk<'w> {
     }
 
     /// A digest in a spec is that of one version.
-    fn tell_digests(&self, steps: &[Step], next: &Workspace) {
+    fn tell_digests(&self, steps: &[PinChange], next: &Workspace) {
         for old in steps.iter().flat_map(|step| &step.shared.subsystems) {
             let new = &next.subsystems[&old.name];
             if has_stale_digest(old, new) {
@@ -270,7 +274,7 @@ impl<'w> Desk<'w> {
         }
     }
 
-    fn tell(&self, steps: &[Step], idle: &str, failed: &[Fault]) -> Result<(), Fault> {
+    fn tell(&self, steps: &[PinChange], idle: &str, failed: &[Fault]) -> Result<(), Fault> {
         let flags = &self.session.flags;
         let is_written = !flags.dry_run && !steps.is_empty();
         let each = || {
@@ -307,7 +311,7 @@ impl<'w> Desk<'w> {
     }
 }
 
-fn json(step: &Step, subsystem: &Subsystem) -> serde_json::Value {
+fn json(step: &PinChange, subsystem: &Subsystem) -> serde_json::Value {
     let locked = step.locked.get(&subsystem.name);
     serde_json::json!({
         "name": subsystem.name.as_str(),
@@ -322,7 +326,7 @@ fn json(step: &Step, subsystem: &Subsystem) -> serde_json::Value {
 ///
 /// # Errors
 /// `Usage` if nobody can tell what is newer than it.
-fn idle_for(shared: &Shared, offers: &Offers, wish: Wish) -> Result<String, Fault> {
+fn idle_for(shared: &SharedPin, offers: &Offers, wish: OfferFilter) -> Result<String, Fault> {
     let (key, pinned) = (shared.key, &shared.pin.version);
     let is_branch = shared.subsystems.iter().any(|it| offers.is_branch(&it.version));
     if is_branch || Series::of(pinned).is_none() {
@@ -336,7 +340,7 @@ fn idle_for(shared: &Shared, offers: &Offers, wish: Wish) -> Result<String, Faul
                 .hint(format!("`forge bump {key} VERSION` pins a version")),
         });
     }
-    let beyond = offers.newest(pinned, Wish { major: true, ..wish });
+    let beyond = offers.newest(pinned, OfferFilter { major: true, ..wish });
     let beyond = beyond.filter(|offer| is_newer(&offer.version, pinned));
     if let Some(fault) = incomparable(shared, offers) {
         return Err(fault);
@@ -353,15 +357,15 @@ fn idle_for(shared: &Shared, offers: &Offers, wish: Wish) -> Result<String, Faul
 }
 
 /// The fault of `offers` that have nothing like a pin which could be compared.
-fn incomparable(shared: &Shared, offers: &Offers) -> Option<Fault> {
+fn incomparable(shared: &SharedPin, offers: &Offers) -> Option<Fault> {
     let pinned = &shared.pin.version;
-    let is_alike = offers.newest(pinned, Wish { pre: true, major: true }).is_some();
+    let is_alike = offers.newest(pinned, OfferFilter { pre: true, major: true }).is_some();
     let subsystem = shared.subsystems.first()?;
     (!is_alike && Series::of(pinned).is_some()).then(|| unlike(subsystem))
 }
 
 /// The versions after `steps`.
-fn chosen(steps: &[Step]) -> Result<Versions, Fault> {
+fn chosen(steps: &[PinChange]) -> Result<Versions, Fault> {
     let mut chosen = Versions::new();
     for step in steps {
         let version = Version::new(&step.to).map_err(|why| Fault::new(Kind::Usage, why))?;
@@ -375,7 +379,7 @@ fn chosen(steps: &[Step]) -> Result<Versions, Fault> {
 /// there, references are those of the new versions.
 async fn lock_commits(
     runner: &dyn CommandRunner,
-    steps: &mut [Step<'_>],
+    steps: &mut [PinChange<'_>],
     next: &Workspace,
 ) -> Result<(), Fault> {
     let unknown = steps.iter_mut().flat_map(|step| &mut step.locked);

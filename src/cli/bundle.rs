@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     archive::{Packed, pack},
-    cache::{Place, Record, Release, replace_file},
+    cache::{ArtifactRecord, InstallPlace, KnownRelease, replace_file},
     disk::{MOST_OF_TEXT, read_text},
     git::History,
     model::{Compression, Fault, Kind, Layout, Name, Platform},
@@ -19,7 +19,7 @@ use crate::{
 };
 
 use super::{
-    Stop,
+    CliError,
     notes::tag_of_head,
     package::make_target,
     session::{Session, select},
@@ -39,7 +39,7 @@ pub(super) fn package(
     session: &Session,
     words: &[String],
     into: Option<&Path>,
-) -> Result<u8, Stop> {
+) -> Result<u8, CliError> {
     let workspaces = session.workspaces()?;
     let names = select(workspaces.any(), words)?;
     let layout = workspaces.layout();
@@ -129,12 +129,12 @@ fn proven(
     workspaces: &Workspaces,
     names: &BTreeSet<Name>,
     platform: Platform,
-) -> Result<Vec<(Record, PathBuf)>, Fault> {
+) -> Result<Vec<(ArtifactRecord, PathBuf)>, Fault> {
     let mut proven = Vec::new();
     let mut wrong = Vec::new();
     for (id, examined) in examine_all(session, workspaces, names, platform) {
         match examined {
-            Ok(record) => proven.push((record, Place::of(workspaces.layout(), &id).folder)),
+            Ok(record) => proven.push((record, InstallPlace::of(workspaces.layout(), &id).folder)),
             Err(why) => wrong.push(format!("{id}: {why}")),
         }
     }
@@ -151,16 +151,16 @@ fn proven(
 fn all_released(
     workspaces: &Workspaces,
     platform: Platform,
-    artifacts: &[(Record, PathBuf)],
+    artifacts: &[(ArtifactRecord, PathBuf)],
 ) -> Result<(), Fault> {
     let subsystems = &workspaces.of(platform).subsystems;
-    let is_open = |record: &&Record| {
+    let is_open = |record: &&ArtifactRecord| {
         let subsystem = subsystems.get(&record.stamp.name);
         let has_scheme = subsystem.is_some_and(|subsystem| subsystem.scheme.is_some());
-        has_scheme && !matches!(record.release, Some(Release::Holds { .. }))
+        has_scheme && !matches!(record.release, Some(KnownRelease::Holds { .. }))
     };
     let open = artifacts.iter().map(|(record, _)| record).find(is_open);
-    let Some(Record { stamp, .. }) = open else { return Ok(()) };
+    let Some(ArtifactRecord { stamp, .. }) = open else { return Ok(()) };
     let what = format!("cannot bundle {}: it is not {}", stamp.name, stamp.version);
     Err(Fault::new(Kind::Usage, what)
         .because("it was built here, and no release of that version holds it")

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    affected::Extent,
+    affected::PathScope,
     cache::rewrite_file,
     disk::{MOST_OF_TEXT, is_absent, read_text},
     git::{History, Tag},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    Stop,
+    CliError,
     notes::{history, links, whole},
     session::{Session, select},
 };
@@ -32,7 +32,7 @@ pub(super) struct Range<'a> {
 
 /// Where the changelog goes.
 #[derive(Clone, Copy)]
-pub(super) struct Output<'a> {
+pub(super) struct ChangelogTarget<'a> {
     /// Whether it goes to a file.
     pub(super) is_file: bool,
     /// Which one; that beside the code if absent.
@@ -45,7 +45,7 @@ pub(super) struct Component<'w> {
     /// What its tags begin with, and how its versions come about; absent for the project.
     tags: Option<(&'w TagStem, Option<&'w Scheme>)>,
     /// What goes into it; everything if absent.
-    extent: Option<Extent<'w>>,
+    extent: Option<PathScope<'w>>,
     /// The folder of its changelog.
     folder: PathBuf,
     /// Whether no remote is asked.
@@ -57,8 +57,8 @@ pub(super) fn changelog(
     session: &Session,
     name: Option<&str>,
     range: Range<'_>,
-    output: Output<'_>,
-) -> Result<u8, Stop> {
+    output: ChangelogTarget<'_>,
+) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let component = Component::named(&workspace, name, session.flags.offline)?;
     let sections = session.host.runtime()?.block_on(async {
@@ -112,7 +112,7 @@ impl<'w> Component<'w> {
             .hint("`forge changelog` alone tells of the project, which pins it"));
         };
         let tags = Some((&subsystem.tag, subsystem.scheme.as_ref()));
-        let extent = Some(Extent::of(workspace, subsystem)?);
+        let extent = Some(PathScope::of(workspace, subsystem)?);
         Ok(Self { name: subsystem.name.as_str(), tags, extent, folder: dir.clone(), is_offline })
     }
 
@@ -252,7 +252,7 @@ fn bring_up_to_date(session: &Session, path: &Path, changelog: &Changelog) -> Re
 }
 
 fn json(changelog: &Changelog) -> String {
-    let change = |change: &crate::release::Change| {
+    let change = |change: &crate::release::NoteEntry| {
         serde_json::json!({
             "chapter": change.chapter_of_changelog().title(),
             "breaking": change.is_breaking,

@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    Stop,
+    CliError,
     choice::SchemaOf,
     desk::{mistaken, tags_here},
     next::warn,
@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Checks the workspace. Problems end up on standard error, as those of any verb.
-pub(super) fn check(session: &Session) -> Result<u8, Stop> {
+pub(super) fn check(session: &Session) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     warn_of_tags(session, &workspace)?;
     let count = workspace.subsystems.len();
@@ -43,7 +43,7 @@ fn warn_of_tags(session: &Session, workspace: &Workspace) -> Result<(), Fault> {
 }
 
 /// Prints a schema.
-pub(super) fn schema(session: &Session, of: SchemaOf) -> Result<u8, Stop> {
+pub(super) fn schema(session: &Session, of: SchemaOf) -> Result<u8, CliError> {
     let schema = match of {
         SchemaOf::Manifest => manifest_schema(),
         SchemaOf::Spec => spec_schema(),

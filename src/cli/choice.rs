@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 /// How the output of tasks is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Output {
+pub(super) enum TaskOutputMode {
     /// Line by line, with the task's name before each.
     Prefixed,
     /// All of a task's at once, when it ended.
@@ -26,7 +26,7 @@ pub(super) enum GraphFormat {
 
 /// Whose CI a workflow is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum CiHost {
+pub(super) enum WorkflowHost {
     /// GitHub Actions.
     Github,
     /// GitLab CI.

@@ -11,10 +11,10 @@ use crate::{
     model::{Fault, Layout},
 };
 
-use super::{Stop, choice::CleanWhat, services::refuse_while_running, session::Session};
+use super::{CliError, choice::CleanWhat, services::refuse_while_running, session::Session};
 
 /// Removes it.
-pub(super) fn clean(session: &Session, what: CleanWhat) -> Result<u8, Stop> {
+pub(super) fn clean(session: &Session, what: CleanWhat) -> Result<u8, CliError> {
     let layout = session.layout()?;
     if !matches!(what, CleanWhat::Src | CleanWhat::Dist) {
         refuse_while_running(&layout)?;
@@ -34,7 +34,7 @@ pub(super) fn clean(session: &Session, what: CleanWhat) -> Result<u8, Stop> {
 }
 
 /// Removes `.forge`. If that is a link, so that it is kept on another disk, the link stays.
-fn clean_all(session: &Session, layout: &Layout) -> Result<u8, Stop> {
+fn clean_all(session: &Session, layout: &Layout) -> Result<u8, CliError> {
     let failed = |error: io::Error| Fault::io("cannot look at .forge", &error);
     let root = Folder::open(layout.root()).map_err(failed)?;
     match root.entry(&layout.forge()).map_err(failed)?.map(|entry| entry.kind) {
@@ -51,7 +51,7 @@ fn clean_all(session: &Session, layout: &Layout) -> Result<u8, Stop> {
 }
 
 /// Removes what stands at `path`, below `within`, and says so.
-fn remove(session: &Session, within: &Folder, path: &Path) -> Result<(), Stop> {
+fn remove(session: &Session, within: &Folder, path: &Path) -> Result<(), CliError> {
     let label = session.layout()?.display(path);
     if session.flags.dry_run {
         return Ok(session.say(&format!("would remove {label}\n"))?);

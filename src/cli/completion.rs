@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use crate::{
     model::{Fault, Platform},
     process::SyntaxCheck,
-    workspace::{Outside, Task, Workspace, find_root, load},
+    workspace::{LoadInputs, Task, Workspace, find_root, load},
 };
 
 use super::{args::Args, habits, session::Session};
@@ -82,7 +82,7 @@ fn workspace(session: &Session, typed: &[&str]) -> Option<Workspace> {
     let root = find_root(folder).ok()?;
     let cache = session.host.cache().ok();
     let library = |sha256| cache?.pinned(sha256);
-    let outside = Outside { syntax_check: SyntaxCheck::off(), ..session.outside(&library) };
+    let outside = LoadInputs { syntax_check: SyntaxCheck::off(), ..session.outside(&library) };
     load(&root, Platform::host(), &outside).ok()
 }
 

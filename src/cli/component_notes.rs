@@ -3,14 +3,14 @@
 
 use crate::{
     model::{Fault, Kind, Revision},
-    release::{ComponentNotes, Entry, Pin},
+    release::{CatalogEntry, ComponentNotes, Pin},
     report::render_warning,
-    store::Release,
+    store::StoreRelease,
     workspace::Workspace,
 };
 
 use super::{
-    Stop,
+    CliError,
     changelog::{Component, Range},
     evidence::evidence,
     notes::{history, links},
@@ -20,7 +20,7 @@ use super::{
 };
 
 /// The notes of one release.
-struct Told {
+struct ReleaseNotes {
     tag: Option<String>,
     text: String,
     /// The platforms that it has nothing for yet.
@@ -34,7 +34,7 @@ pub(super) fn notes(
     workspace: &Workspace,
     word: &str,
     write: bool,
-) -> Result<u8, Stop> {
+) -> Result<u8, CliError> {
     let told = tell(session, workspace, word)?;
     if !write {
         session.say(&match session.flags.json {
@@ -83,20 +83,22 @@ pub(super) fn keep_current(session: &Session, workspace: &Workspace, versions: &
                     }
                 }
             });
-        if let Err(Stop::Fault(fault)) = written {
+        if let Err(CliError::Fault(fault)) = written {
             let fault = fault.within(format!("cannot write the notes of {name} {version}"));
             session.console().err(&render_warning(None, &fault, session.stderr_style()));
         }
     }
 }
 
-fn put(session: &Session, releases: &Releases, tag: &str, text: &str) -> Result<bool, Stop> {
-    let release =
-        Release { notes: text.to_owned(), ..Release::of_subsystem(tag.to_owned(), Vec::new()) };
+fn put(session: &Session, releases: &Releases, tag: &str, text: &str) -> Result<bool, CliError> {
+    let release = StoreRelease {
+        notes: text.to_owned(),
+        ..StoreRelease::of_subsystem(tag.to_owned(), Vec::new())
+    };
     Ok(session.host.runtime()?.wait_for(releases.store.describe(&release))?)
 }
 
-fn tell(session: &Session, workspace: &Workspace, word: &str) -> Result<Told, Stop> {
+fn tell(session: &Session, workspace: &Workspace, word: &str) -> Result<ReleaseNotes, CliError> {
     let (name, label) = match word.split_once('@') {
         Some((name, label)) => (name, Some(label)),
         None => (word, None),
@@ -132,19 +134,19 @@ fn tell(session: &Session, workspace: &Workspace, word: &str) -> Result<Told, St
         if let (Some(released), Some(pin)) = (&section.released, pin) {
             notes.missing.clone_from(&releases.pins.platforms);
             if let Some(info) = releases.store.release(&released.tag).await? {
-                let entry = Entry::new(pin, &released.label, Revision::FIRST, info);
+                let entry = CatalogEntry::new(pin, &released.label, Revision::FIRST, info);
                 notes.missing = entry.lacks(&releases.pins.platforms);
                 let evidence = evidence(&*releases.store, &entry).await?;
                 notes.assets = evidence.into_iter().map(|one| one.asset).collect();
             }
         }
         let missing = notes.missing.iter().map(ToString::to_string).collect();
-        Ok::<_, Fault>(Told { tag, text: notes.render(), missing })
+        Ok::<_, Fault>(ReleaseNotes { tag, text: notes.render(), missing })
     })?;
     Ok(told)
 }
 
-fn json(told: &Told) -> String {
+fn json(told: &ReleaseNotes) -> String {
     let document = serde_json::json!({
         "schema": 1,
         "tag": told.tag,

@@ -6,18 +6,18 @@ use std::path::Path;
 use tokio::sync::OnceCell;
 
 use crate::{
-    affected::Extent,
+    affected::PathScope,
     git::{Commit, History, Remote, RemoteTag, Tag},
     model::{Commits, Fault, Kind, Name, Scheme, TagStem, Version},
     process::Runner,
     versioning::{
-        Claimant, FromTheFuture, Line, Next, Override, Taken, Wish, alike, alike_stems, day, next,
-        taken,
+        BumpRequest, Claimant, FromTheFuture, NextVersion, Override, Taken, VersionLine, alike,
+        alike_stems, day, next, taken,
     },
     workspace::{Subsystem, Workspace},
 };
 
-use super::{host::Host, terms::Terms};
+use super::{host::Host, terms::VersionArgs};
 
 /// What may be done to find out.
 #[derive(Clone, Copy, Debug)]
@@ -29,22 +29,22 @@ pub(super) struct Means {
 }
 
 /// Where the versions of one subsystem are given out.
-pub(super) struct Desk<'a> {
+pub(super) struct VersionAllocator<'a> {
     host: &'a Host,
     subsystem: &'a Subsystem,
     scheme: &'a Scheme,
     history: &'a History<'a>,
     remote: Remote<'a>,
-    extent: Extent<'a>,
+    extent: PathScope<'a>,
     commit: String,
     wish: Option<Override>,
-    terms: &'a Terms,
+    terms: &'a VersionArgs,
     means: Means,
     /// What to say of tags that look like versions, once none was found.
     warning: OnceCell<Option<Fault>>,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> VersionAllocator<'a> {
     /// That of `name`.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl<'a> Desk<'a> {
         workspace: &'a Workspace,
         name: &Name,
         history: &'a History<'a>,
-        terms: &'a Terms,
+        terms: &'a VersionArgs,
         means: Means,
     ) -> Result<Self, Fault> {
         let subsystem = &workspace.subsystems[name];
@@ -68,7 +68,7 @@ impl<'a> Desk<'a> {
                 .because("nothing is committed yet")
         })?;
         let remote = history.remote().await?;
-        let extent = Extent::of(workspace, subsystem)?;
+        let extent = PathScope::of(workspace, subsystem)?;
         let wish = terms.wish(host)?;
         let warning = OnceCell::new();
         Ok(Self {
@@ -107,7 +107,7 @@ impl<'a> Desk<'a> {
     }
 
     /// The next version, which anybody may take yet.
-    pub(super) async fn next(&self) -> Result<Next, Fault> {
+    pub(super) async fn next(&self) -> Result<NextVersion, Fault> {
         let tags = self.tags().await?;
         self.after(&taken(&self.subsystem.tag, self.scheme, &tags)).await
     }
@@ -128,7 +128,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Makes the next version that of `run`.
-    pub(super) async fn claim(&self, run: &str) -> Result<Next, Fault> {
+    pub(super) async fn claim(&self, run: &str) -> Result<NextVersion, Fault> {
         let claimant = Claimant {
             name: &self.subsystem.name,
             stem: &self.subsystem.tag,
@@ -155,7 +155,7 @@ impl<'a> Desk<'a> {
     }
 
     /// The version after those that are `known`.
-    async fn after(&self, known: &[Taken<'_>]) -> Result<Next, Fault> {
+    async fn after(&self, known: &[Taken<'_>]) -> Result<NextVersion, Fault> {
         // Who claims has not looked for others yet; a warning is not worth a failure.
         if known.is_empty() && !self.warning.initialized() {
             let _ = self.tags().await;
@@ -166,11 +166,11 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn after_dates(&self, known: &[Taken]) -> Result<Next, Fault> {
+    fn after_dates(&self, known: &[Taken]) -> Result<NextVersion, Fault> {
         let name = &self.subsystem.name;
         match &self.wish {
-            Some(Override { wish: Wish::Skip, said, .. }) => {
-                return Ok(Next::Nothing { why: format!("{said} forbids a release") });
+            Some(Override { wish: BumpRequest::Skip, said, .. }) => {
+                return Ok(NextVersion::Nothing { why: format!("{said} forbids a release") });
             }
             Some(Override { said, is_firm: true, .. }) => {
                 return Err(Fault::new(Kind::Usage, format!("{said} says nothing to {name}"))
@@ -187,10 +187,14 @@ impl<'a> Desk<'a> {
             }
             None => format!("{} is the day in UTC, and there is none yet", version.day),
         };
-        Ok(Next::Release { label: version.to_string(), why })
+        Ok(NextVersion::Release { label: version.to_string(), why })
     }
 
-    async fn after_commits(&self, scheme: &Commits, known: &[Taken<'_>]) -> Result<Next, Fault> {
+    async fn after_commits(
+        &self,
+        scheme: &Commits,
+        known: &[Taken<'_>],
+    ) -> Result<NextVersion, Fault> {
         let line = self.line(scheme, known).await?;
         let (stable, last) = (line.stable(), line.last());
         let since_stable = self.since(stable, known).await?;
@@ -201,9 +205,13 @@ impl<'a> Desk<'a> {
         Ok(line.next(&since_stable, &since_last, self.wish.as_ref()))
     }
 
-    async fn line<'k>(&self, scheme: &'k Commits, known: &[Taken<'k>]) -> Result<Line<'k>, Fault> {
+    async fn line<'k>(
+        &self,
+        scheme: &'k Commits,
+        known: &[Taken<'k>],
+    ) -> Result<VersionLine<'k>, Fault> {
         let branch = self.terms.branch(self.host, self.history, scheme).await?;
-        Ok(Line::of(scheme, known.iter().map(|taken| taken.label), branch.as_deref()))
+        Ok(VersionLine::of(scheme, known.iter().map(|taken| taken.label), branch.as_deref()))
     }
 
     /// The commits of the component since the version `label`; all of them without.

@@ -6,10 +6,10 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use crate::{
-    cache::{Place, SealKey},
+    cache::{InstallPlace, SealKey},
     model::{ArtifactId, Fault, Platform, Version},
-    provenance::{MAX_BYTES, Run, read_statements, statement_name},
-    release::{Catalog, Pin, Pins},
+    provenance::{MAX_BYTES, StatementRun, read_statements, statement_name},
+    release::{Pin, Pins, ReleaseCatalog},
     store::{Store, read_text},
     workspace::Workspaces,
 };
@@ -34,7 +34,7 @@ pub(super) async fn durations(
         if !unknown.is_empty() {
             match store.releases().await {
                 Ok(releases) => {
-                    let catalog = Catalog::of(&pins, releases);
+                    let catalog = ReleaseCatalog::of(&pins, releases);
                     let last = unknown.into_iter().filter_map(|id| last(&pins, &catalog, id));
                     let last: Vec<_> = last.collect();
                     known.extend(read_all(store, last).await);
@@ -53,7 +53,7 @@ pub(super) fn recorded_seconds<'i>(
 ) -> BTreeMap<ArtifactId, f64> {
     let layout = workspaces.layout();
     let key = SealKey::of_user(layout.user());
-    let seconds = |id: &ArtifactId| Place::of(layout, id).known(&key)?.build_seconds;
+    let seconds = |id: &ArtifactId| InstallPlace::of(layout, id).known(&key)?.build_seconds;
     ids.into_iter().filter_map(|id| Some((id.clone(), seconds(id)?))).collect()
 }
 
@@ -76,7 +76,7 @@ fn of_lock(pins: &Pins, id: &ArtifactId) -> Option<StatementAsset> {
 }
 
 /// The last release that has the artifact, or else one of another platform.
-fn last(pins: &Pins, catalog: &Catalog, id: &ArtifactId) -> Option<StatementAsset> {
+fn last(pins: &Pins, catalog: &ReleaseCatalog, id: &ArtifactId) -> Option<StatementAsset> {
     let pin: &Pin = pins.get(&id.name)?;
     let has = |platform: &Platform| {
         let entry = catalog.of_name(&id.name).find(|entry| entry.platforms().contains(platform))?;
@@ -97,7 +97,7 @@ async fn read_all(store: &dyn Store, places: Vec<StatementAsset>) -> Vec<(Artifa
     stream::iter(read).buffered(READS_AT_ONCE).filter_map(std::future::ready).collect().await
 }
 
-fn seconds(run: &Run) -> Option<f64> {
+fn seconds(run: &StatementRun) -> Option<f64> {
     let time = |text: &Option<String>| text.as_deref()?.parse::<Timestamp>().ok();
     let took = time(&run.finished_on)?.duration_since(time(&run.started_on)?);
     Some(took.as_secs_f64()).filter(|seconds| *seconds >= 0.0)

@@ -8,17 +8,17 @@ use std::{
 
 use crate::{
     model::{ArtifactId, ArtifactReport, How, Layout, Name, Platform, RunReport, Stamp},
-    probe::{Kept, Snapshot},
+    probe::{Snapshot, SnapshotPlace},
     report::{Closing, Show, Style, render_json, render_summary},
     ui,
     workspace::Workspace,
 };
 
 use super::{
-    Stop,
+    CliError,
     actions::Actions,
     plan::plan,
-    run::{Outcome, Publish, Request, run},
+    run::{Outcome, Publish, RunRequest, run},
     session::Session,
     versions,
 };
@@ -27,7 +27,7 @@ use super::{
 pub(super) const DONE: &str = "ensured";
 
 /// Makes the pinned binaries present and proven.
-pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
+pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, CliError> {
     if session.flags.dry_run {
         return plan(session, words);
     }
@@ -44,7 +44,7 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, Stop> {
     let (workspaces, names) = versions::workspaces(session, words)?;
     let workspaces = Arc::new(workspaces);
     let request =
-        Request { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
+        RunRequest { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
     let mut outcome = session.host.runtime()?.block_on(run(session, request))?;
     outcome.report.seconds = began.elapsed().as_secs_f64();
     if let Some(question) = question.filter(|_| outcome.is_noop) {
@@ -69,9 +69,9 @@ fn question(session: &Session, words: &[String]) -> Option<String> {
 }
 
 /// Where the snapshot is kept.
-fn kept<'a>(session: &'a Session, layout: &'a Layout) -> Kept<'a> {
+fn kept<'a>(session: &'a Session, layout: &'a Layout) -> SnapshotPlace<'a> {
     let (key, environment) = (session.host.seal_key(), session.host.environment());
-    Kept { layout, name: "snapshot", key, environment }
+    SnapshotPlace { layout, name: "snapshot", key, environment }
 }
 
 fn report_of(snapshot: &Snapshot, platform: Platform) -> RunReport {
@@ -142,7 +142,11 @@ pub(super) fn closing(
 }
 
 /// Prints the closing of a run and gives its exit code.
-pub(super) fn close(session: &Session, layout: &Layout, report: &RunReport) -> Result<u8, Stop> {
+pub(super) fn close(
+    session: &Session,
+    layout: &Layout,
+    report: &RunReport,
+) -> Result<u8, CliError> {
     close_as(session, layout, report, DONE)
 }
 
@@ -152,7 +156,7 @@ pub(super) fn close_as(
     layout: &Layout,
     report: &RunReport,
     done: &str,
-) -> Result<u8, Stop> {
+) -> Result<u8, CliError> {
     if session.flags.json {
         session.console().err(&closing(session, layout, report, done, session.stderr_style()));
         session.say(&render_json(report))?;

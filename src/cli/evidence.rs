@@ -5,7 +5,7 @@ use futures_util::{StreamExt, stream};
 use crate::{
     model::{Fault, asset_platform},
     provenance::{MAX_BYTES, Statement, read_statements, statement_name},
-    release::Entry,
+    release::CatalogEntry,
     store::{ReleaseAsset, Store, published_digest, read_text},
 };
 
@@ -49,7 +49,10 @@ impl Evidence {
 ///
 /// # Errors
 /// As the store.
-pub(super) async fn evidence(store: &dyn Store, entry: &Entry) -> Result<Vec<Evidence>, Fault> {
+pub(super) async fn evidence(
+    store: &dyn Store,
+    entry: &CatalogEntry,
+) -> Result<Vec<Evidence>, Fault> {
     let assets = entry.info.assets.iter().filter(|asset| asset_platform(&asset.name).is_some());
     let read = assets.map(|asset| read(store, &entry.info.tag, asset));
     let read: Vec<_> = stream::iter(read).buffered(READS_AT_ONCE).collect().await;

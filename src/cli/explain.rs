@@ -4,24 +4,24 @@
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use crate::{
-    cache::{Installed, Place, SealKey, inspect},
+    cache::{InstallPlace, Installed, SealKey, inspect},
     model::{Inputs, Layout, Name, shown_url},
-    plan::Step,
-    probe::{Finding, Print, Verdict},
+    plan::ActionKind,
+    probe::{Finding, RecipePrint, Verdict},
     process::can_sandbox,
     report::{Role, Style, human_time},
-    workspace::{Build, Service, Shared, Source, Subsystem, UpstreamDigest},
+    workspace::{Build, Service, SharedInputs, Source, Subsystem, UpstreamDigest},
 };
 
 use super::{
-    Stop,
-    run::{Publish, Request, look},
+    CliError,
+    run::{Publish, RunRequest, look},
     session::{Session, select},
     task,
 };
 
 /// Shows it.
-pub(super) fn explain(session: &Session, word: &str) -> Result<u8, Stop> {
+pub(super) fn explain(session: &Session, word: &str) -> Result<u8, CliError> {
     let workspaces = Arc::new(session.workspaces()?);
     let is_subsystem = workspaces.any().subsystems.contains_key(word);
     if !is_subsystem
@@ -32,9 +32,9 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, Stop> {
     }
     let names = select(workspaces.any(), &[word.to_owned()])?;
     let request =
-        Request { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
+        RunRequest { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
     let (probed, _) = look(session, &request)?;
-    let mut page = Page { text: String::new(), style: session.stdout_style() };
+    let mut page = Explanation { text: String::new(), style: session.stdout_style() };
     for id in workspaces.artifacts(&names) {
         page.spec(workspaces.subsystem(&id));
         match &probed.findings[&id] {
@@ -46,12 +46,12 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, Stop> {
     Ok(0)
 }
 
-struct Page {
+struct Explanation {
     text: String,
     style: Style,
 }
 
-impl Page {
+impl Explanation {
     fn heading(&mut self, text: &str) {
         let _ = writeln!(self.text, "{}", self.style.paint(Role::Name, text));
     }
@@ -100,7 +100,7 @@ impl Page {
     }
 
     /// What else of the workspace goes into it.
-    fn shared(&mut self, shared: &Shared) {
+    fn shared(&mut self, shared: &SharedInputs) {
         let also = shared.also.iter().map(|pattern| format!("{pattern} (`also`)"));
         let used = shared.used.iter().map(|pattern| format!("{pattern} (its commands name it)"));
         let imports = shared.imports.then(|| "what its Go code imports".to_owned());
@@ -172,24 +172,24 @@ impl Page {
         }
         let would_be = match &finding.verdict {
             Verdict::Fresh { .. } => "left as it is",
-            Verdict::Cached { .. } => Step::Link.would_be(),
-            Verdict::Released { store, .. } => Step::Download(*store).would_be(),
-            Verdict::Upstream => Step::FetchUpstream.would_be(),
-            Verdict::Build => Step::Build.would_be(),
+            Verdict::Cached { .. } => ActionKind::Link.would_be(),
+            Verdict::Released { store, .. } => ActionKind::Download(*store).would_be(),
+            Verdict::Upstream => ActionKind::FetchUpstream.would_be(),
+            Verdict::Build => ActionKind::Build.would_be(),
         };
         self.heading(&format!("\n`forge ensure` would: {would_be} ({})", finding.reason));
     }
 
     /// Which fields of the fingerprint differ from what is installed.
     fn last_build(&mut self, layout: &Layout, finding: &Finding) {
-        let place = Place::of(layout, &finding.want.id);
+        let place = InstallPlace::of(layout, &finding.want.id);
         let Installed::Intact { record, .. } = inspect(&place, &SealKey::of_user(layout.user()))
         else {
             return;
         };
         let prints = finding.want.build.iter().chain(&finding.want.upstream);
         let nearest = prints.min_by_key(|print| record.stamp.differing_inputs(&print.inputs).len());
-        let Some(Print { inputs, .. }) = nearest else { return };
+        let Some(RecipePrint { inputs, .. }) = nearest else { return };
         self.heading("\ncompared with what is installed");
         for field in inputs.keys().chain(record.stamp.inputs.keys()).collect::<BTreeSet<_>>() {
             let same = inputs.get(field) == record.stamp.inputs.get(field);

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use crate::workspace::{Subsystem, Workspace};
 
-use super::{Stop, choice::GraphFormat, session::Session};
+use super::{CliError, choice::GraphFormat, session::Session};
 
 /// Draws the graph.
-pub(super) fn graph(session: &Session, format: GraphFormat) -> Result<u8, Stop> {
+pub(super) fn graph(session: &Session, format: GraphFormat) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let text = match format {
         GraphFormat::Mermaid => mermaid(&workspace),

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use crate::{
     git::{History, RemoteTag},
     model::{Fault, Kind},
-    release::{Catalog, Entry},
+    release::{CatalogEntry, ReleaseCatalog},
     report::{Align, Cell, Role, Table},
     workspace::Workspace,
 };
 
 use super::{
-    Stop,
+    CliError,
     evidence::{Evidence, evidence},
     releases::{Releases, version},
     session::Session,
@@ -19,14 +19,14 @@ use super::{
 
 /// One release.
 struct Past {
-    entry: Entry,
+    entry: CatalogEntry,
     /// The commit of its tag.
     tagged: Option<String>,
     evidence: Vec<Evidence>,
 }
 
 /// Prints the newest `limit` versions.
-pub(super) fn history(session: &Session, name: &str, limit: usize) -> Result<u8, Stop> {
+pub(super) fn history(session: &Session, name: &str, limit: usize) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let releases = Releases::of(session, &workspace, &[name.to_owned()])?;
     if releases.names.len() != 1 {
@@ -68,7 +68,7 @@ pub(super) async fn tags(
 
 async fn collect(
     releases: &Releases,
-    catalog: Catalog,
+    catalog: ReleaseCatalog,
     tags: &BTreeMap<String, RemoteTag>,
     limit: usize,
 ) -> Result<(Vec<Past>, usize), Fault> {

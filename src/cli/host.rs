@@ -21,7 +21,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::limits::{files_are_free, threads_are_free};
 use crate::{
     cache::{Cache, SealKey},
-    console::{Console, Reader},
+    console::{Console, ConsoleReader},
     disk::{MOST_OF_TEXT, read_text},
     model::{Environment, Fault, Kind, KnownSecrets, UserFolders},
     process::{Cancel, Runner, environment_secrets},
@@ -32,9 +32,9 @@ use crate::{
 
 /// What this process has once. Clones are the same.
 #[derive(Clone)]
-pub(super) struct Host(Arc<Parts>);
+pub(super) struct Host(Arc<HostParts>);
 
-struct Parts {
+struct HostParts {
     environment: Environment,
     user: UserFolders,
     key: SealKey,
@@ -91,11 +91,11 @@ impl Host {
     /// What a process with this `environment` has. Starts nothing yet.
     pub(super) fn new(environment: Environment) -> Self {
         let user = UserFolders::new(&environment, std::env::home_dir());
-        Self(Arc::new(Parts {
+        Self(Arc::new(HostParts {
             key: SealKey::of_user(&user),
             cache: OnceLock::new(),
             user,
-            console: Console::new(Reader::of(|name| environment.get(name))),
+            console: Console::new(ConsoleReader::of(|name| environment.get(name))),
             event: OnceLock::new(),
             surroundings: OnceLock::new(),
             runtime: OnceLock::new(),

@@ -8,18 +8,18 @@ use crate::{
     manifest::MAX_BYTES,
     model::{Fault, Kind, Layout, Sha256},
     report::render_warning,
-    store::{Fetcher, Settings},
+    store::{Fetcher, StoreSettings},
     workspace::{Library, LoadError, Pinned},
 };
 
-use super::{Stop, session::Session};
+use super::{CliError, session::Session};
 
 /// What `load` gives once all files at URLs that it wants are here.
 pub(super) fn loaded<T>(
     session: &Session,
     layout: &Layout,
     load: impl Fn(&Library) -> Result<T, LoadError>,
-) -> Result<T, Stop> {
+) -> Result<T, CliError> {
     // Without a cache, what was fetched serves this run.
     let cache = session.host.cache().ok();
     let mut fetched: BTreeMap<Sha256, Vec<u8>> = BTreeMap::new();
@@ -33,8 +33,8 @@ pub(super) fn loaded<T>(
             other => return Ok(other?),
         };
         // Each round has fetched all that the one before wanted, so there is an end to it.
-        let settings = Settings::new(layout.clone(), session.host.environment());
-        let settings = Settings { offline: session.flags.offline, ..settings };
+        let settings = StoreSettings::new(layout.clone(), session.host.environment());
+        let settings = StoreSettings { offline: session.flags.offline, ..settings };
         let fetcher = Fetcher::new(&settings);
         for file in wanted {
             if fetched.contains_key(&file.sha256) {

@@ -13,13 +13,13 @@ use crate::{
     workspace::{check_root, starter},
 };
 
-use super::{Stop, session::Session};
+use super::{CliError, session::Session};
 
 /// What keeps git from seeing what forge makes.
 const IGNORE: &str = ".gitignore";
 
 /// Writes it. Nothing that is there is overwritten.
-pub(super) fn init(session: &Session, folder: Option<&Path>) -> Result<u8, Stop> {
+pub(super) fn init(session: &Session, folder: Option<&Path>) -> Result<u8, CliError> {
     let here = session.folder()?;
     let root = folder.map_or_else(|| here.clone(), |folder| here.join(folder));
     check_root(&root)?;

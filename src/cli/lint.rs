@@ -4,13 +4,13 @@ use std::io::{self, IsTerminal, Read};
 
 use crate::{
     model::{Diagnostic, Fault, Kind, Span},
-    versioning::{Flaw, Message, lint},
+    versioning::{LintError, Message, lint},
 };
 
-use super::{Stop, session::Session, terms::of_event};
+use super::{CliError, session::Session, terms::of_event};
 
 /// Checks `title`, or that of the event of the workflow, or what comes on standard input.
-pub(super) fn title(session: &Session, title: Option<&str>) -> Result<u8, Stop> {
+pub(super) fn title(session: &Session, title: Option<&str>) -> Result<u8, CliError> {
     let text = match title {
         Some("-") => from_stdin()?,
         Some(title) => title.to_owned(),
@@ -60,7 +60,7 @@ fn from_stdin() -> Result<String, Fault> {
 }
 
 /// The flaw, with its place in the title.
-fn told(flaw: Flaw, text: &str) -> Fault {
+fn told(flaw: LintError, text: &str) -> Fault {
     let span = Span { file: "title".into(), bytes: flaw.at };
     let problem = Diagnostic::new(span, flaw.what, flaw.label);
     let fault = Fault::new(Kind::Failed, "the title does not follow Conventional Commits")
@@ -71,7 +71,7 @@ fn told(flaw: Flaw, text: &str) -> Fault {
     }
 }
 
-fn json(text: &str, found: &Result<(), Flaw>) -> String {
+fn json(text: &str, found: &Result<(), LintError>) -> String {
     let bump = Message::read(text).ok().and_then(|message| message.bump());
     let flaw = found.as_ref().err();
     let document = serde_json::json!({

@@ -5,10 +5,10 @@ use crate::{
     workspace::{Parameter, Task, Workspace},
 };
 
-use super::{Stop, choice::EnvShell, session::Session};
+use super::{CliError, choice::EnvShell, session::Session};
 
 /// Lists subsystems, groups and tasks; private ones too if `all`.
-pub(super) fn list(session: &Session, all: bool) -> Result<u8, Stop> {
+pub(super) fn list(session: &Session, all: bool) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let tasks = workspace.tasks.values().filter(|task| all || !task.private).collect::<Vec<_>>();
     let text = match session.flags.json {
@@ -148,7 +148,7 @@ fn json(workspace: &Workspace, tasks: &[&Task]) -> String {
 }
 
 /// Prints the line that puts `.forge/bin` on PATH.
-pub(super) fn env(session: &Session, shell: EnvShell) -> Result<u8, Stop> {
+pub(super) fn env(session: &Session, shell: EnvShell) -> Result<u8, CliError> {
     let bin = session.layout()?.bin().display().to_string();
     let line = match shell {
         EnvShell::Sh => format!("export PATH='{}':\"$PATH\"\n", bin.replace('\'', r"'\''")),

@@ -8,13 +8,13 @@ use crate::{
 };
 
 use super::{
-    Stop,
+    CliError,
     run::jobs,
     session::{Session, select},
 };
 
 /// Resolves them. With `update`, also those that are locked already.
-pub(super) fn lock(session: &Session, words: &[String], update: bool) -> Result<u8, Stop> {
+pub(super) fn lock(session: &Session, words: &[String], update: bool) -> Result<u8, CliError> {
     let mut workspace = session.workspace()?;
     let names = select(&workspace, words)?;
     if session.flags.offline || session.flags.locked {

@@ -13,11 +13,11 @@ use crate::{
     model::{Fault, Name},
     process::{Cancel, tail},
     report::{Role, Style},
-    service::{self, Home},
+    service::{self, ServicePaths},
 };
 
 use super::{
-    Stop,
+    CliError,
     session::{Session, say},
 };
 
@@ -30,11 +30,11 @@ pub(super) fn logs(
     words: &[String],
     follow: bool,
     lines: usize,
-) -> Result<u8, Stop> {
+) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let names = service::select(&workspace, words)?;
     let mut follower =
-        Follower::new(session.console(), &Home::new(&workspace.layout), &names, lines);
+        LogFollower::new(session.console(), &ServicePaths::new(&workspace.layout), &names, lines);
     let style = session.stdout_style();
     follower.show_last(style)?;
     if follow {
@@ -47,13 +47,13 @@ pub(super) fn logs(
 }
 
 /// Reads logs as they grow.
-pub(super) struct Follower {
+pub(super) struct LogFollower {
     console: Console,
-    logs: Vec<Log>,
+    logs: Vec<FollowedLog>,
     lines: usize,
 }
 
-struct Log {
+struct FollowedLog {
     name: Name,
     path: PathBuf,
     /// How far it was read.
@@ -62,15 +62,20 @@ struct Log {
     begun: Vec<u8>,
 }
 
-impl Follower {
+impl LogFollower {
     /// Of the logs of `names`, each from `lines` before its end on.
-    pub(super) fn new(console: Console, home: &Home, names: &BTreeSet<Name>, lines: usize) -> Self {
+    pub(super) fn new(
+        console: Console,
+        home: &ServicePaths,
+        names: &BTreeSet<Name>,
+        lines: usize,
+    ) -> Self {
         let log = |name: &Name| {
             let path = home.log(name);
             let at = path.metadata().map_or(0, |metadata| metadata.len());
             // What a service said when it started is worth seeing to who starts it.
             let at = if lines == 0 { 0 } else { at };
-            Log { name: name.clone(), path, at, begun: Vec::new() }
+            FollowedLog { name: name.clone(), path, at, begun: Vec::new() }
         };
         Self { console, logs: names.iter().map(log).collect(), lines }
     }
@@ -84,7 +89,7 @@ impl Follower {
         Ok(())
     }
 
-    fn show(&self, log: &Log, line: &str, style: Style) -> Result<(), Fault> {
+    fn show(&self, log: &FollowedLog, line: &str, style: Style) -> Result<(), Fault> {
         if self.logs.len() == 1 {
             return say(self.console, &format!("{line}\n"));
         }
@@ -108,7 +113,7 @@ impl Follower {
     }
 }
 
-impl Log {
+impl FollowedLog {
     /// The lines that were added since it was looked last. A log that began anew is read from its start.
     fn added(&mut self) -> Vec<String> {
         let Ok(mut file) = open_file(&self.path) else { return Vec::new() };

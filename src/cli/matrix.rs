@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     ci::{
         self,
-        matrix::{Fleet, Host, Job, MOST_JOBS, Matrix},
+        matrix::{Fleet, Job, MOST_JOBS, Matrix, RunnerHost},
     },
     model::ArtifactId,
     report::render_warning,
@@ -13,15 +13,15 @@ use crate::{
 };
 
 use super::{
-    Stop, actions::Actions, affected, choice::MatrixFormat, durations::durations, misses::Search,
-    session::Session, versions,
+    CliError, actions::Actions, affected, choice::MatrixFormat, durations::durations,
+    misses::MissSearch, session::Session, versions,
 };
 
 /// How many jobs there are if nobody says: as many as GitHub runs at once for anybody.
 pub(super) const USUAL_JOBS: u16 = 20;
 
 /// What is to be dealt out.
-pub(super) struct Wish<'a> {
+pub(super) struct MatrixRequest<'a> {
     /// Subsystems or groups.
     pub(super) names: &'a [String],
     /// Only what has changed.
@@ -35,7 +35,7 @@ pub(super) struct Wish<'a> {
 }
 
 /// Prints the jobs; within GitHub Actions also sets the outputs `matrix` and `jobs`.
-pub(super) fn matrix(session: &Session, wish: &Wish<'_>) -> Result<u8, Stop> {
+pub(super) fn matrix(session: &Session, wish: &MatrixRequest<'_>) -> Result<u8, CliError> {
     let session = &session.for_every_platform();
     let usual = if session.flags.json { MatrixFormat::Json } else { MatrixFormat::Github };
     let format = wish.format.unwrap_or(usual);
@@ -55,7 +55,11 @@ pub(super) fn matrix(session: &Session, wish: &Wish<'_>) -> Result<u8, Stop> {
     Ok(0)
 }
 
-fn deal(session: &Session, wish: &Wish<'_>, format: MatrixFormat) -> Result<Matrix, Stop> {
+fn deal(
+    session: &Session,
+    wish: &MatrixRequest<'_>,
+    format: MatrixFormat,
+) -> Result<Matrix, CliError> {
     let words = match wish.affected || wish.since.is_some() {
         true => affected::words(session, ci::words, wish.names, wish.since)?,
         false => ci::words(session.workspaces()?.any(), wish.names),
@@ -75,7 +79,7 @@ fn deal(session: &Session, wish: &Wish<'_>, format: MatrixFormat) -> Result<Matr
     let stores = session.stores(workspaces.any())?;
     session.host.runtime()?.wait_for(async {
         let wanted = match wish.misses {
-            true => Search::new(session, &workspaces, &stores).to_make(&fleet, wanted).await?,
+            true => MissSearch::new(session, &workspaces, &stores).to_make(&fleet, wanted).await?,
             false => wanted,
         };
         let store = stores.all.first().filter(|_| !session.flags.offline);
@@ -102,10 +106,10 @@ async fn recorded(
     seconds
 }
 
-fn host(format: MatrixFormat) -> Host {
+fn host(format: MatrixFormat) -> RunnerHost {
     match format {
-        MatrixFormat::Gitlab => Host::GitLab,
-        MatrixFormat::Github | MatrixFormat::Json => Host::GitHub,
+        MatrixFormat::Gitlab => RunnerHost::GitLab,
+        MatrixFormat::Github | MatrixFormat::Json => RunnerHost::GitHub,
     }
 }
 

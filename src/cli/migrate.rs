@@ -9,17 +9,17 @@ use std::{
 
 use crate::{
     disk::Folder,
-    migrate::{self as migration, Migration, Page},
+    migrate::{self as migration, Migration, WrittenFile},
     model::{Diagnostic, Fault, Kind},
     taskfile::{self, Given},
     workspace::{LoadError, check_root, load},
 };
 
-use super::{Stop, included, session::Session};
+use super::{CliError, included, session::Session};
 
 /// Writes the stack of the Taskfile that `path` is or is in to the folder `into`, or else beside the
 /// Taskfile.
-pub(super) fn migrate(session: &Session, path: &Path, into: Option<&Path>) -> Result<u8, Stop> {
+pub(super) fn migrate(session: &Session, path: &Path, into: Option<&Path>) -> Result<u8, CliError> {
     let found = taskfile::find(&session.folder()?.join(path), true);
     let path = found.map_err(|fault| fault.hint("name it, or its folder: `forge migrate PATH`"))?;
     // The environment is not the project's: what comes from it stays a question.
@@ -63,7 +63,7 @@ pub(super) fn migrate(session: &Session, path: &Path, into: Option<&Path>) -> Re
 
 /// What `forge check` would show: what is left to mend is easier mended in files than not written at
 /// all.
-fn problems(session: &Session, folder: &Path) -> Result<Vec<Diagnostic>, Stop> {
+fn problems(session: &Session, folder: &Path) -> Result<Vec<Diagnostic>, CliError> {
     match load(folder, session.platform(), &session.outside(&|_| None)) {
         Ok(_) => Ok(Vec::new()),
         Err(LoadError::Problems(problems)) => Ok(problems.diagnostics),
@@ -72,7 +72,7 @@ fn problems(session: &Session, folder: &Path) -> Result<Vec<Diagnostic>, Stop> {
 }
 
 /// Files that are there already are nobody's to replace.
-fn nothing_is_there(folder: &Path, pages: &[Page]) -> Result<(), Fault> {
+fn nothing_is_there(folder: &Path, pages: &[WrittenFile]) -> Result<(), Fault> {
     let paths = pages.iter().map(|page| folder.join(&page.path));
     let there: Vec<PathBuf> = paths.filter(|path| path.symlink_metadata().is_ok()).collect();
     let Some(first) = there.first() else { return Ok(()) };
@@ -87,7 +87,7 @@ fn nothing_is_there(folder: &Path, pages: &[Page]) -> Result<(), Fault> {
     Err(Fault::new(Kind::Usage, what).hint(hint))
 }
 
-fn write(folder: &Path, pages: &[Page]) -> Result<(), Fault> {
+fn write(folder: &Path, pages: &[WrittenFile]) -> Result<(), Fault> {
     for page in pages {
         let file = folder.join(&page.path);
         Folder::make(folder)
@@ -141,12 +141,12 @@ fn told(session: &Session, folder: &Path, migration: &Migration) -> String {
     text
 }
 
-fn marks(page: &Page) -> Vec<String> {
+fn marks(page: &WrittenFile) -> Vec<String> {
     page.marks().map(|(line, what)| format!("  {}:{line}: {what}", page.path.display())).collect()
 }
 
 /// `nats:ensure, docs:ensure` of subsystems as `*:ensure (2)`.
-fn grouped(names: &[String], pages: &[Page]) -> String {
+fn grouped(names: &[String], pages: &[WrittenFile]) -> String {
     let is_subsystem = |name: &str| {
         pages.iter().any(|page| page.path.file_stem().is_some_and(|stem| stem == name))
     };

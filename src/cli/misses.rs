@@ -9,7 +9,7 @@ use crate::{
     cache::Cache,
     ci::matrix::Fleet,
     model::{ArtifactId, Fault},
-    probe::{Finding, Options, Prober, Verdict},
+    probe::{Finding, ProbeOptions, Prober, Verdict},
     report::render_warning,
     store::Store,
     workspace::Workspaces,
@@ -18,14 +18,14 @@ use crate::{
 use super::session::{Session, Stores};
 
 /// Who looks for what is missing.
-pub(super) struct Search<'a> {
+pub(super) struct MissSearch<'a> {
     pub(super) session: &'a Session,
     pub(super) workspaces: &'a Workspaces,
     pub(super) stores: &'a Stores,
     cache: Cache,
 }
 
-impl<'a> Search<'a> {
+impl<'a> MissSearch<'a> {
     pub(super) fn new(
         session: &'a Session,
         workspaces: &'a Workspaces,
@@ -90,12 +90,12 @@ impl<'a> Search<'a> {
         ids: &BTreeSet<ArtifactId>,
     ) -> Result<BTreeMap<ArtifactId, Finding>, Fault> {
         let stores: &[Arc<dyn Store>] = &self.stores.all;
-        let options = Options {
+        let options = ProbeOptions {
             offline: self.session.flags.offline,
             publish: true,
             private_store: self.stores.private,
             classes: self.session.surroundings().classes(false),
-            ..Options::default()
+            ..ProbeOptions::default()
         };
         let commits = BTreeMap::new();
         let prober = Prober {

@@ -74,27 +74,27 @@ use crate::{
 };
 use actions::Actions;
 use args::Args;
-use choice::Output;
+use choice::TaskOutputMode;
 use host::{Host, environment_of_process};
 use session::Session;
-use terms::Terms;
+use terms::VersionArgs;
 use verb::Verb;
 
 /// Why a verb ended early.
-pub(crate) enum Stop {
+pub(crate) enum CliError {
     /// Something is wrong in the files people wrote.
     Problems(Problems),
     /// Something went wrong.
     Fault(Fault),
 }
 
-impl From<Fault> for Stop {
+impl From<Fault> for CliError {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
     }
 }
 
-impl From<LoadError> for Stop {
+impl From<LoadError> for CliError {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::Problems(problems) => Self::Problems(problems),
@@ -136,7 +136,7 @@ pub fn main() -> ExitCode {
     let groups = args.global.groups.clone();
     let verb = args.verb.unwrap_or(Verb::List { all: false });
     let session = Session::new(Host::new(environment), args.global, !verb.only_looks());
-    let ready = limits::start().map_err(Stop::from);
+    let ready = limits::start().map_err(CliError::from);
     match ready.and_then(|()| with_groups(verb, groups)).and_then(|verb| run(&session, verb)) {
         Ok(code) => ExitCode::from(code),
         Err(stop) => ExitCode::from(tell(&session, stop)),
@@ -144,7 +144,7 @@ pub fn main() -> ExitCode {
 }
 
 /// `verb`, with `groups` among what it works on.
-fn with_groups(mut verb: Verb, groups: Vec<String>) -> Result<Verb, Stop> {
+fn with_groups(mut verb: Verb, groups: Vec<String>) -> Result<Verb, CliError> {
     match verb.names() {
         Some(names) => names.extend(groups),
         None if groups.is_empty() => {}
@@ -156,7 +156,7 @@ fn with_groups(mut verb: Verb, groups: Vec<String>) -> Result<Verb, Stop> {
     Ok(verb)
 }
 
-fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
+fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
     match verb {
         Verb::Ensure { names } => ensure::ensure(session, &names),
         Verb::Plan { names } => plan::plan(session, &names),
@@ -166,8 +166,8 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::Verify { names, running: true } => verify::running(session, &names),
         Verb::Run { words, args, parallel, exit_code, yes, fail_fast, watch, output, taskfile } => {
             // What Task prints has no marks.
-            let output = output.or(taskfile.is_some().then_some(Output::Plain));
-            let wish = task::Wish {
+            let output = output.or(taskfile.is_some().then_some(TaskOutputMode::Plain));
+            let wish = task::TaskRequest {
                 words: &words,
                 args,
                 parallel,
@@ -193,11 +193,13 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::VersionNext { name, claim, terms, fetch } => {
             next::next_version(session, &name, &terms, (claim, fetch))
         }
-        Verb::ReleaseAll { affected: false } => release::release(session, &[], &Terms::default()),
+        Verb::ReleaseAll { affected: false } => {
+            release::release(session, &[], &VersionArgs::default())
+        }
         Verb::ReleaseAll { affected: true } => {
             match affected::words(session, |_, said| said.to_vec(), &[], None)? {
                 words if words.is_empty() => affected::nothing(session),
-                words => release::release(session, &words, &Terms::default()),
+                words => release::release(session, &words, &VersionArgs::default()),
             }
         }
         Verb::Promote { names } => release::promote(session, &names),
@@ -212,34 +214,40 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
         Verb::ReleaseNotes { of, write } => notes::of(session, of.as_deref(), write),
         Verb::Changelog { name, since, to, write, file } => {
             let range = changelog::Range { since: since.as_deref(), to: to.as_deref() };
-            let output = changelog::Output { is_file: write, file: file.as_deref() };
+            let output = changelog::ChangelogTarget { is_file: write, file: file.as_deref() };
             changelog::changelog(session, name.as_deref(), range, output)
         }
         Verb::LintTitle { title } => lint::title(session, title.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
         Verb::Ci { names, plan, affected: false, part } => {
-            ci::ci(session, &ci::Wanted { only: None, said: &names, plan, part })
+            ci::ci(session, &ci::WantedStages { only: None, said: &names, plan, part })
         }
         Verb::Ci { names, plan, affected: true, part } => {
             match affected::words(session, crate::ci::words, &names, None)? {
                 words if words.is_empty() => affected::nothing(session),
-                words => ci::ci(session, &ci::Wanted { only: None, said: &words, plan, part }),
+                words => {
+                    ci::ci(session, &ci::WantedStages { only: None, said: &words, plan, part })
+                }
             }
         }
-        Verb::CiBuild { names } => ci::ci(session, &ci::Wanted::stage(Stage::Build, &names)),
-        Verb::CiTest { names } => ci::ci(session, &ci::Wanted::stage(Stage::Test, &names)),
-        Verb::CiPackage { names } => ci::ci(session, &ci::Wanted::stage(Stage::Package, &names)),
-        Verb::CiRelease { names } => ci::ci(session, &ci::Wanted::stage(Stage::Release, &names)),
-        Verb::CiPages { names } => ci::ci(session, &ci::Wanted::stage(Stage::Pages, &names)),
+        Verb::CiBuild { names } => ci::ci(session, &ci::WantedStages::stage(Stage::Build, &names)),
+        Verb::CiTest { names } => ci::ci(session, &ci::WantedStages::stage(Stage::Test, &names)),
+        Verb::CiPackage { names } => {
+            ci::ci(session, &ci::WantedStages::stage(Stage::Package, &names))
+        }
+        Verb::CiRelease { names } => {
+            ci::ci(session, &ci::WantedStages::stage(Stage::Release, &names))
+        }
+        Verb::CiPages { names } => ci::ci(session, &ci::WantedStages::stage(Stage::Pages, &names)),
         Verb::CiClose { results } => ci::close(session, &results),
         Verb::CiInit { forge, matrix, host } => {
-            ci::init(session, &ci::Form { forge: forge.as_deref(), matrix, host })
+            ci::init(session, &ci::WorkflowOptions { forge: forge.as_deref(), matrix, host })
         }
         Verb::Matrix { names, affected, since, misses, format } => {
             let since = since.as_deref();
             matrix::matrix(
                 session,
-                &matrix::Wish { names: &names, affected, since, misses, format },
+                &matrix::MatrixRequest { names: &names, affected, since, misses, format },
             )
         }
         Verb::Outdated(words) => outdated::outdated(session, &words),
@@ -261,16 +269,16 @@ fn run(session: &Session, verb: Verb) -> Result<u8, Stop> {
 }
 
 /// Tells why forge stopped, and returns the exit code.
-fn tell(session: &Session, stop: Stop) -> u8 {
+fn tell(session: &Session, stop: CliError) -> u8 {
     let style = session.stderr_style();
     let (text, code) = match stop {
-        Stop::Problems(problems) => {
+        CliError::Problems(problems) => {
             if let (Some(actions), Ok(layout)) = (Actions::of(&session.host), session.layout()) {
                 actions.tell_problems(&problems, layout.root());
             }
             (render_problems(&problems, style), 2)
         }
-        Stop::Fault(fault) => (render_fault(&fault, style), fault.kind.exit_code()),
+        CliError::Fault(fault) => (render_fault(&fault, style), fault.kind.exit_code()),
     };
     let text = session.host.secrets().mask(&text);
     // If even standard error is closed there is nobody left to tell.

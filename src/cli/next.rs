@@ -12,15 +12,15 @@ use crate::{
     model::{Fault, Kind, Layout, Name, Version},
     provenance::{Permission, may_publish},
     report::render_warning,
-    versioning::Next,
+    versioning::NextVersion,
     workspace::Workspace,
 };
 
 use super::{
-    Stop,
-    desk::{Desk, Means, repository},
+    CliError,
+    desk::{Means, VersionAllocator, repository},
     session::{Session, select},
-    terms::Terms,
+    terms::VersionArgs,
     versions::Versions,
 };
 
@@ -36,9 +36,9 @@ pub(super) struct Claimed {
 pub(super) fn next_version(
     session: &Session,
     name: &str,
-    terms: &Terms,
+    terms: &VersionArgs,
     (claim, fetch): (bool, bool),
-) -> Result<u8, Stop> {
+) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let names = select(&workspace, &[name.to_owned()])?;
     let means = Means { fetch, offline: session.flags.offline };
@@ -50,7 +50,9 @@ pub(super) fn next_version(
         let next = session.host.runtime()?.block_on(async {
             let runner = session.host.runner(1);
             let history = repository(&runner, workspace.layout.root())?;
-            let desk = Desk::of(&session.host, &workspace, name, &history, terms, means).await?;
+            let desk =
+                VersionAllocator::of(&session.host, &workspace, name, &history, terms, means)
+                    .await?;
             let next = match claim {
                 true => desk.claim(&run_of_ci(session).unwrap_or_else(new_run)).await,
                 false => desk.next().await,
@@ -75,31 +77,31 @@ pub(super) fn warn(session: &Session, warning: Option<&Fault>) {
 }
 
 /// Versions on standard output, for scripts; reasons beside them.
-fn tell(session: &Session, found: &[(&Name, Next)]) -> Result<(), Fault> {
+fn tell(session: &Session, found: &[(&Name, NextVersion)]) -> Result<(), Fault> {
     for (name, next) in found {
         let (label, why) = match next {
-            Next::Release { label, why } => (label.as_str(), why),
-            Next::Nothing { why } => ("nothing to release", why),
+            NextVersion::Release { label, why } => (label.as_str(), why),
+            NextVersion::Nothing { why } => ("nothing to release", why),
         };
         if !session.flags.quiet {
             session.console().err(&format!("{name} {label}: {why}\n"));
         }
         match next {
-            Next::Release { label, .. } if found.len() == 1 => {
+            NextVersion::Release { label, .. } if found.len() == 1 => {
                 session.say(&format!("{label}\n"))?;
             }
-            Next::Release { label, .. } => session.say(&format!("{name} {label}\n"))?,
-            Next::Nothing { .. } => {}
+            NextVersion::Release { label, .. } => session.say(&format!("{name} {label}\n"))?,
+            NextVersion::Nothing { .. } => {}
         }
     }
     Ok(())
 }
 
-fn json(workspace: &Workspace, found: &[(&Name, Next)], is_claimed: bool) -> String {
-    let line = |(name, next): &(&Name, Next)| {
+fn json(workspace: &Workspace, found: &[(&Name, NextVersion)], is_claimed: bool) -> String {
+    let line = |(name, next): &(&Name, NextVersion)| {
         let (label, why) = match next {
-            Next::Release { label, why } => (Some(label), why),
-            Next::Nothing { why } => (None, why),
+            NextVersion::Release { label, why } => (Some(label), why),
+            NextVersion::Nothing { why } => (None, why),
         };
         serde_json::json!({
             "name": name.as_str(),
@@ -119,8 +121,8 @@ pub(super) fn claimed(
     session: &Session,
     workspace: &Workspace,
     names: &BTreeSet<Name>,
-    terms: &Terms,
-) -> Result<Claimed, Stop> {
+    terms: &VersionArgs,
+) -> Result<Claimed, CliError> {
     let has_scheme = |name: &&Name| workspace.subsystems[*name].scheme.is_some();
     let names: Vec<&Name> = names.iter().filter(has_scheme).collect();
     if !names.is_empty() {
@@ -133,12 +135,13 @@ pub(super) fn claimed(
         let next = session.host.runtime()?.block_on(async {
             let runner = session.host.runner(1);
             let history = repository(&runner, workspace.layout.root())?;
-            let desk = Desk::of(&session.host, workspace, name, &history, terms, means).await?;
+            let desk = VersionAllocator::of(&session.host, workspace, name, &history, terms, means)
+                .await?;
             desk.committed().await?;
             match desk.released().await?.filter(|_| !session.flags.force) {
                 Some(version) => {
                     let why = "this commit is it already".to_owned();
-                    Ok(Next::Release { label: version.as_str().to_owned(), why })
+                    Ok(NextVersion::Release { label: version.as_str().to_owned(), why })
                 }
                 None => {
                     let next = desk.claim(&run_of(session, &workspace.layout, name)?).await;
@@ -148,14 +151,14 @@ pub(super) fn claimed(
             }
         })?;
         match next {
-            Next::Release { label, why } => {
+            NextVersion::Release { label, why } => {
                 if !session.flags.quiet {
                     session.console().err(&format!("{name} {label}: {why}\n"));
                 }
                 let version = Version::new(&label).map_err(|why| Fault::new(Kind::Failed, why))?;
                 claimed.versions.insert(name.clone(), version);
             }
-            Next::Nothing { why } => claimed.nothing.push((name.clone(), why)),
+            NextVersion::Nothing { why } => claimed.nothing.push((name.clone(), why)),
         }
     }
     Ok(claimed)

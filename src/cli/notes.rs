@@ -9,11 +9,11 @@ use crate::{
     workspace::Workspace,
 };
 
-use super::{Stop, component_notes, session::Session};
+use super::{CliError, component_notes, session::Session};
 
 /// Prints the notes of a tag of the project, or of a subsystem's release; with `write`, puts those
 /// onto the release's page.
-pub(super) fn of(session: &Session, of: Option<&str>, write: bool) -> Result<u8, Stop> {
+pub(super) fn of(session: &Session, of: Option<&str>, write: bool) -> Result<u8, CliError> {
     if let Some(word) = of {
         let workspace = session.workspace()?;
         let name = word.split('@').next().unwrap_or(word);
@@ -33,7 +33,7 @@ pub(super) fn of(session: &Session, of: Option<&str>, write: bool) -> Result<u8,
 
 /// Prints the notes of `tag`; without one, those of the tag that is checked out, or of what is
 /// not released yet.
-fn notes(session: &Session, tag: Option<&str>) -> Result<u8, Stop> {
+fn notes(session: &Session, tag: Option<&str>) -> Result<u8, CliError> {
     let layout = session.layout()?;
     // Notes of what is checked out can be had where that does not load.
     let links = session.workspace().ok().and_then(|workspace| links(&workspace));

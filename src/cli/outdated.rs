@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use crate::{
     disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Kind, Name, Series},
-    newer::{Asker, Found, Looked, Proxies, Wish, is_newer, look, unlike},
+    newer::{Asker, Looked, ModuleProxies, OfferFilter, UpstreamAnswer, is_newer, look, unlike},
     report::{Align, Cell, Role, Table, render_warning},
     workspace::{Subsystem, Workspace},
 };
 
 use super::{
-    Stop,
+    CliError,
     host::Host,
     run::jobs,
     session::{Session, select},
@@ -19,7 +19,7 @@ use super::{
 
 /// What can be written behind `forge outdated`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Words {
+pub(super) struct OutdatedArgs {
     /// Subsystems or groups
     pub(super) names: Vec<String>,
     /// Pre-releases too
@@ -31,15 +31,15 @@ pub(super) struct Words {
 }
 
 /// One line of the table.
-struct Line<'w> {
+struct OutdatedRow<'w> {
     subsystem: &'w Subsystem,
     in_major: Option<String>,
     newest: Option<String>,
-    state: State,
+    state: PinState,
 }
 
 /// What is to be said of a pin.
-enum State {
+enum PinState {
     /// There is something newer.
     Outdated,
     /// There is not.
@@ -53,20 +53,21 @@ enum State {
 }
 
 /// Shows them.
-pub(super) fn outdated(session: &Session, words: &Words) -> Result<u8, Stop> {
+pub(super) fn outdated(session: &Session, words: &OutdatedArgs) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let names = select(&workspace, &words.names)?;
     // What a scheme gives its version has no pin to be outdated.
     let is_meant = |it: &&Subsystem| it.scheme.is_none() || !words.names.is_empty();
     let subsystems = names.iter().map(|name| &workspace.subsystems[name]).filter(is_meant);
     let looked = ask(session, &workspace, subsystems, None)?;
-    let lines: Vec<_> = looked.into_iter().map(|looked| Line::of(looked, words.pre)).collect();
+    let lines: Vec<_> =
+        looked.into_iter().map(|looked| OutdatedRow::of(looked, words.pre)).collect();
     tell_failures(session, lines.iter().filter_map(|line| line.state.fault()));
     match session.flags.json {
         true => session.say(&json(&lines))?,
         false => session.say(&text(session, &lines, !words.names.is_empty()))?,
     }
-    let is_outdated = lines.iter().any(|line| matches!(line.state, State::Outdated));
+    let is_outdated = lines.iter().any(|line| matches!(line.state, PinState::Outdated));
     let has_failed = lines.iter().any(|line| line.state.fault().is_some());
     Ok(match (has_failed, is_outdated && words.exit_code) {
         (true, _) => Kind::Store.exit_code(),
@@ -87,7 +88,7 @@ pub(super) fn ask<'w>(
             .because("--offline forbids it"));
     }
     let variables = go_variables(&session.host);
-    let proxies = Proxies::of(|name| variables.get(name).cloned());
+    let proxies = ModuleProxies::of(|name| variables.get(name).cloned());
     session.host.runtime()?.block_on(async {
         let cancel = session.host.cancel();
         let runner = session.host.runner(jobs(session));
@@ -131,7 +132,7 @@ fn go_variables(host: &Host) -> BTreeMap<String, String> {
     variables
 }
 
-impl State {
+impl PinState {
     fn fault(&self) -> Option<&Fault> {
         match self {
             Self::Failed(fault) => Some(fault),
@@ -150,26 +151,26 @@ impl State {
     }
 }
 
-impl<'w> Line<'w> {
+impl<'w> OutdatedRow<'w> {
     fn of(looked: Looked<'w>, pre: bool) -> Self {
         let Looked { subsystem, found } = looked;
         let (in_major, newest, state) = match found {
-            Found::Nobody(why) => (None, None, State::NotAsked(why)),
-            Found::Failed(fault) => (None, None, State::Failed(fault)),
-            Found::Offers(offers) => {
+            UpstreamAnswer::Nobody(why) => (None, None, PinState::NotAsked(why)),
+            UpstreamAnswer::Failed(fault) => (None, None, PinState::Failed(fault)),
+            UpstreamAnswer::Offers(offers) => {
                 let pinned = subsystem.version.as_str();
                 let newest = |major| {
-                    let offer = offers.newest(pinned, Wish { pre, major })?;
+                    let offer = offers.newest(pinned, OfferFilter { pre, major })?;
                     Some(offer.version.clone())
                 };
                 let (in_major, newest) = (newest(false), newest(true));
                 let state = match &newest {
                     _ if offers.is_branch(&subsystem.version) || Series::of(pinned).is_none() => {
-                        State::Ageless
+                        PinState::Ageless
                     }
-                    Some(newest) if is_newer(newest, pinned) => State::Outdated,
-                    Some(_) => State::Current,
-                    None => State::Failed(unlike(subsystem)),
+                    Some(newest) if is_newer(newest, pinned) => PinState::Outdated,
+                    Some(_) => PinState::Current,
+                    None => PinState::Failed(unlike(subsystem)),
                 };
                 (in_major, newest, state)
             }
@@ -179,7 +180,7 @@ impl<'w> Line<'w> {
 
     fn asked(&self) -> String {
         match (&self.state, &self.subsystem.feed) {
-            (State::NotAsked(why), _) => (*why).to_owned(),
+            (PinState::NotAsked(why), _) => (*why).to_owned(),
             (_, Some(feed)) => feed.index.to_string(),
             (_, None) => String::new(),
         }
@@ -187,7 +188,7 @@ impl<'w> Line<'w> {
 }
 
 /// The table of what is outdated; of all, if they were asked for by name.
-fn text(session: &Session, lines: &[Line], all: bool) -> String {
+fn text(session: &Session, lines: &[OutdatedRow], all: bool) -> String {
     let mut table = Table::new([
         ("subsystem", Align::Left),
         ("pinned", Align::Left),
@@ -195,13 +196,13 @@ fn text(session: &Session, lines: &[Line], all: bool) -> String {
         ("newest", Align::Left),
         ("asked", Align::Left),
     ]);
-    let is_shown = |line: &&Line| {
-        all || session.flags.verbose || matches!(line.state, State::Outdated | State::Ageless)
+    let is_shown = |line: &&OutdatedRow| {
+        all || session.flags.verbose || matches!(line.state, PinState::Outdated | PinState::Ageless)
     };
     for line in lines.iter().filter(is_shown) {
         let pinned = line.subsystem.version.as_str();
         let version = |version: &Option<String>| match (version, &line.state) {
-            (Some(version), State::Ageless) => Cell::new(Role::Plain, version),
+            (Some(version), PinState::Ageless) => Cell::new(Role::Plain, version),
             (Some(version), _) if is_newer(version, pinned) => Cell::new(Role::Warn, version),
             _ => Cell::new(Role::Dim, "-"),
         };
@@ -222,20 +223,20 @@ fn text(session: &Session, lines: &[Line], all: bool) -> String {
 const SHOWN: usize = 6;
 
 /// `1 of 4 is outdated; 2 have nobody to ask: arc, sync; 1 could not be asked: nats`
-fn sum(lines: &[Line]) -> String {
-    let names = |is_such: &dyn Fn(&State) -> bool| -> Vec<&Name> {
+fn sum(lines: &[OutdatedRow]) -> String {
+    let names = |is_such: &dyn Fn(&PinState) -> bool| -> Vec<&Name> {
         lines.iter().filter(|line| is_such(&line.state)).map(|line| &line.subsystem.name).collect()
     };
-    let outdated = names(&|state| matches!(state, State::Outdated)).len();
+    let outdated = names(&|state| matches!(state, PinState::Outdated)).len();
     let verb = if outdated == 1 { "is" } else { "are" };
     let mut sum = match outdated {
         0 => "nothing is outdated".to_owned(),
         _ => format!("{outdated} of {} {verb} outdated", lines.len()),
     };
     for (what, names) in [
-        ("branches and commits", names(&|state| matches!(state, State::Ageless))),
-        ("nobody to ask for", names(&|state| matches!(state, State::NotAsked(_)))),
-        ("not known", names(&|state| matches!(state, State::Failed(_)))),
+        ("branches and commits", names(&|state| matches!(state, PinState::Ageless))),
+        ("nobody to ask for", names(&|state| matches!(state, PinState::NotAsked(_)))),
+        ("not known", names(&|state| matches!(state, PinState::Failed(_)))),
     ] {
         if !names.is_empty() {
             let (shown, more) = names.split_at(names.len().min(SHOWN));
@@ -248,11 +249,11 @@ fn sum(lines: &[Line]) -> String {
     sum
 }
 
-fn json(lines: &[Line]) -> String {
-    let line = |line: &Line| {
+fn json(lines: &[OutdatedRow]) -> String {
+    let line = |line: &OutdatedRow| {
         let why = match &line.state {
-            State::NotAsked(why) => Some((*why).to_owned()),
-            State::Failed(fault) => Some(fault.to_string()),
+            PinState::NotAsked(why) => Some((*why).to_owned()),
+            PinState::Failed(fault) => Some(fault.to_string()),
             _ => None,
         };
         serde_json::json!({

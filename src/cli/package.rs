@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     archive,
-    cache::{Installed, Place, inspect, make_folder, replace_file},
+    cache::{InstallPlace, Installed, inspect, make_folder, replace_file},
     execute::pack_installed,
     model::{ArtifactId, Fault, Kind, Layout, Name, asset_name},
     report::human_size,
@@ -16,10 +16,10 @@ use crate::{
 };
 
 use super::{
-    Stop,
+    CliError,
     ensure::close,
     plan::plan,
-    run::{Publish, Request, run},
+    run::{Publish, RunRequest, run},
     session::{Session, select},
 };
 
@@ -28,14 +28,14 @@ pub(super) fn package(
     session: &Session,
     words: &[String],
     into: Option<&Path>,
-) -> Result<u8, Stop> {
+) -> Result<u8, CliError> {
     if session.flags.dry_run {
         return plan(session, words);
     }
     let workspaces = Arc::new(session.workspaces()?);
     let names = select(workspaces.any(), words)?;
     let request =
-        Request { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
+        RunRequest { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
     let outcome = session.host.runtime()?.block_on(run(session, request))?;
     let layout = workspaces.layout();
     if !outcome.report.is_good() {
@@ -48,7 +48,7 @@ pub(super) fn package(
     let packed = pack(session, &workspaces, &names, &into)?;
     let document: Vec<_> = packed
         .iter()
-        .map(|Packed { id, path, asset }| {
+        .map(|PackedArtifact { id, path, asset }| {
             serde_json::json!({
                 "name": id.name.as_str(),
                 "platform": id.platform.to_string(),
@@ -68,7 +68,7 @@ pub(super) fn package(
 }
 
 /// A packed artifact.
-pub(super) struct Packed {
+pub(super) struct PackedArtifact {
     id: ArtifactId,
     path: PathBuf,
     asset: archive::Packed,
@@ -80,14 +80,14 @@ pub(super) fn pack(
     workspaces: &Workspaces,
     names: &BTreeSet<Name>,
     into: &Path,
-) -> Result<Vec<Packed>, Fault> {
+) -> Result<Vec<PackedArtifact>, Fault> {
     let (runtime, layout) = (session.host.runtime()?, workspaces.layout());
     let key = session.host.seal_key();
     make_target(layout, into)?;
     let mut packed = Vec::new();
     for id in workspaces.artifacts(names) {
         let subsystem = workspaces.subsystem(&id);
-        let place = Place::of(layout, &id);
+        let place = InstallPlace::of(layout, &id);
         let Installed::Intact { record, .. } = inspect(&place, key) else {
             return Err(Fault::new(Kind::Failed, format!("{id} vanished while it was packed")));
         };
@@ -100,7 +100,7 @@ pub(super) fn pack(
         let line = format!("{}  {}\n", asset.sha256, file_name(&path));
         let sidecar = PathBuf::from(format!("{}.sha256", path.display()));
         replace_file(layout, &sidecar, line.as_bytes())?;
-        packed.push(Packed { id, path, asset });
+        packed.push(PackedArtifact { id, path, asset });
     }
     Ok(packed)
 }
@@ -115,8 +115,8 @@ pub(super) fn make_target(layout: &Layout, into: &Path) -> Result<(), Fault> {
 }
 
 /// A line for each: digest, path, size.
-pub(super) fn text(packed: &[Packed], layout: &Layout) -> String {
-    let line = |packed: &Packed| {
+pub(super) fn text(packed: &[PackedArtifact], layout: &Layout) -> String {
+    let line = |packed: &PackedArtifact| {
         let (size, path) = (human_size(packed.asset.size), layout.display(&packed.path));
         format!("{}  {path}  {size}\n", packed.asset.sha256)
     };

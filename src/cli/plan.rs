@@ -5,28 +5,28 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     execute::OwnVersion,
     model::{ArtifactReport, Fault, Kind, Name, Scheme},
-    plan::{Action, Plan, Step, compile},
-    probe::Want,
+    plan::{Action, ActionKind, Plan, compile},
+    probe::ArtifactSpec,
     report::{Align, Cell, Role, Table, render_warning},
 };
 
 use super::{
-    Stop,
+    CliError,
     durations::recorded_seconds,
-    run::{Publish, Request, look},
+    run::{Publish, RunRequest, look},
     session::{Session, Stores},
     versions,
 };
 
 /// Shows what `ensure` would do. Writes nothing and runs nothing.
-pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, Stop> {
+pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, CliError> {
     let (workspaces, names) = versions::workspaces(session, words)?;
     let workspaces = Arc::new(workspaces);
-    plan_of(session, &Request { workspaces, names: &names, publish: Publish::AsUsual })
+    plan_of(session, &RunRequest { workspaces, names: &names, publish: Publish::AsUsual })
 }
 
 /// Shows what a run would do.
-pub(super) fn plan_of(session: &Session, request: &Request<'_>) -> Result<u8, Stop> {
+pub(super) fn plan_of(session: &Session, request: &RunRequest<'_>) -> Result<u8, CliError> {
     let (probed, stores) = look(session, request)?;
     let seconds = recorded_seconds(&request.workspaces, probed.builds());
     let mut plan = compile(&request.workspaces, probed, &seconds);
@@ -54,14 +54,14 @@ pub(super) fn plan_of(session: &Session, request: &Request<'_>) -> Result<u8, St
 /// subsystems with the reasons, which are warnings of the plan where a run would warn.
 fn leave_unpublished(
     session: &Session,
-    request: &Request<'_>,
+    request: &RunRequest<'_>,
     stores: &Stores,
     plan: &mut Plan,
-) -> Result<Vec<(Name, Fault)>, Stop> {
+) -> Result<Vec<(Name, Fault)>, CliError> {
     let is_asked = request.publish.is_asked();
-    let published = plan.actions.iter().filter(|action| action.step == Step::Publish);
+    let published = plan.actions.iter().filter(|action| action.step == ActionKind::Publish);
     // Of each subsystem one; what a scheme versions gets one first, if a release is asked for.
-    let wants: BTreeMap<&Name, &Want> = published
+    let wants: BTreeMap<&Name, &ArtifactSpec> = published
         .map(|action| &plan.findings[action.finding].want)
         .filter(|want| !is_asked || request.workspaces.subsystem(&want.id).scheme.is_none())
         .map(|want| (&want.id.name, want))
@@ -91,7 +91,7 @@ fn leave_unpublished(
     let Plan { actions, findings, .. } = plan;
     let is_refused = |action: &Action| {
         let id = &findings[action.finding].want.id;
-        action.step == Step::Publish && refused.iter().any(|(name, _)| *name == id.name)
+        action.step == ActionKind::Publish && refused.iter().any(|(name, _)| *name == id.name)
     };
     actions.retain(|action| !is_refused(action));
     Ok(refused)
@@ -133,7 +133,7 @@ fn plan_text(plan: &Plan, stores: &Stores, session: &Session) -> String {
         ]);
     }
     let mut text = table.render(style);
-    if plan.actions.iter().any(|action| action.step == Step::Publish) {
+    if plan.actions.iter().any(|action| action.step == ActionKind::Publish) {
         text.push_str(&format!("\npublishing to {publishes_to}\n"));
     }
     text

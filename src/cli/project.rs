@@ -4,18 +4,18 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    cache::{Place, SealKey, Staging, stage},
+    cache::{InstallPlace, SealKey, Staging, stage},
     git::{History, resolve},
     model::{ArtifactId, Fault, Kind, Name, Platform},
     process::CommandRunner,
     release::{Notes, bundle_name, is_latest, is_project_tag},
     report::{human_size, render_fault},
-    store::{Published, Release, Store, Upload},
+    store::{Published, Store, StoreRelease, Upload},
     workspace::Workspaces,
 };
 
 use super::{
-    Stop,
+    CliError,
     bundle::{Bundle, changes, pack_all},
     notes::{history, known, links, notes_of},
     session::{Session, select},
@@ -24,14 +24,14 @@ use super::{
 /// A release of the project, packed and ready to be published.
 struct Prepared {
     store: Arc<dyn Store>,
-    release: Release,
+    release: StoreRelease,
     bundles: Vec<Bundle>,
     /// Holds the bundles.
     _staging: Staging,
 }
 
 /// Publishes the bundles as the release `tag` of the project.
-pub(super) fn release(session: &Session, tag: &str) -> Result<u8, Stop> {
+pub(super) fn release(session: &Session, tag: &str) -> Result<u8, CliError> {
     let checked = check(session, tag)?;
     if session.flags.dry_run {
         for name in checked.bundle_names(checked.workspaces.wanted()) {
@@ -46,7 +46,7 @@ pub(super) fn release(session: &Session, tag: &str) -> Result<u8, Stop> {
 }
 
 /// As [`release`], for the pipeline: what there is to tell, and the exit code.
-pub(super) fn release_of_ci(session: &Session, tag: &str) -> Result<(String, u8), Stop> {
+pub(super) fn release_of_ci(session: &Session, tag: &str) -> Result<(String, u8), CliError> {
     let mut prepared = check(session, tag)?.pack(session)?;
     let Prepared { store, release, bundles, .. } = &mut prepared;
     let results = publish_all(session, store, release, bundles)?;
@@ -60,9 +60,9 @@ pub(super) fn release_of_ci(session: &Session, tag: &str) -> Result<(String, u8)
 fn publish_all<'b>(
     session: &Session,
     store: &Arc<dyn Store>,
-    release: &mut Release,
+    release: &mut StoreRelease,
     bundles: &'b [Bundle],
-) -> Result<Vec<Outcome<'b>>, Stop> {
+) -> Result<Vec<Outcome<'b>>, CliError> {
     let results = session.host.runtime()?.wait_for(async {
         let others = store.releases().await?;
         let visible = others.iter().filter(|info| !info.is_draft).map(|info| info.tag.as_str());
@@ -82,7 +82,7 @@ struct Checked {
 }
 
 /// Checks that `tag` can be released from here.
-fn check(session: &Session, tag: &str) -> Result<Checked, Stop> {
+fn check(session: &Session, tag: &str) -> Result<Checked, CliError> {
     if !is_project_tag(tag) {
         let what = format!("`{tag}` is no version of a project");
         return Err(Fault::new(Kind::Usage, what).hint("versions begin with `v`: v1.2.0").into());
@@ -125,11 +125,11 @@ impl Checked {
     }
 
     /// Packs the bundles.
-    fn pack(self, session: &Session) -> Result<Prepared, Stop> {
+    fn pack(self, session: &Session) -> Result<Prepared, CliError> {
         let workspace = self.workspaces.any();
         let staging = stage(&workspace.layout)?;
         let bundles = pack_all(session, &self.workspaces, &self.names, &self.tag, staging.path())?;
-        let release = Release {
+        let release = StoreRelease {
             tag: self.tag.clone(),
             title: self.tag.clone(),
             notes: self.notes.render(),
@@ -147,7 +147,7 @@ type Outcome<'b> = (&'b Bundle, Result<(bool, Vec<String>), Fault>);
 /// Publishes them one after the other; goes on where one cannot be.
 async fn publish<'b>(
     store: &Arc<dyn Store>,
-    release: &Release,
+    release: &StoreRelease,
     bundles: &'b [Bundle],
 ) -> Vec<Outcome<'b>> {
     let mut results = Vec::new();
@@ -172,9 +172,9 @@ async fn publish<'b>(
 fn close(
     session: &Session,
     store: &Arc<dyn Store>,
-    release: &Release,
+    release: &StoreRelease,
     results: &[Outcome<'_>],
-) -> Result<u8, Stop> {
+) -> Result<u8, CliError> {
     let faults: Vec<_> = results.iter().filter_map(|(_, result)| result.as_ref().err()).collect();
     for fault in &faults {
         session.console().err(&render_fault(fault, session.stderr_style()));
@@ -221,7 +221,7 @@ fn exit_code(results: &[Outcome<'_>]) -> u8 {
 
 fn told(
     store: &Arc<dyn Store>,
-    release: &Release,
+    release: &StoreRelease,
     results: &[Outcome<'_>],
     waits_for: &[&String],
 ) -> String {
@@ -251,7 +251,7 @@ fn all_locked(workspaces: &Workspaces, names: &BTreeSet<Name>) -> Result<(), Fau
         let version = workspaces.subsystem(id).version.as_str();
         let locked = workspaces.any().lock.get(&id.name, version);
         let asset = locked.and_then(|locked| locked.assets.get(&id.platform));
-        let installed = Place::of(workspaces.layout(), id).known(&key);
+        let installed = InstallPlace::of(workspaces.layout(), id).known(&key);
         asset.is_none_or(|asset| {
             installed.is_some_and(|record| record.stamp.fingerprint != asset.fingerprint)
         })

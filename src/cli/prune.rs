@@ -4,30 +4,30 @@ use jiff::{Timestamp, ToSpan};
 
 use crate::{
     model::{Fault, Kind},
-    release::{Entry, Keep, outdated},
+    release::{CatalogEntry, RetentionPolicy, outdated},
     report::{Align, Cell, Role, Table, human_size, render_fault},
     versioning::day,
 };
 
-use super::{Stop, releases::Releases, session::Session};
+use super::{CliError, releases::Releases, session::Session};
 
 /// What became of one release.
-type Gone<'c> = (&'c Entry, Result<(), Fault>);
+type Gone<'c> = (&'c CatalogEntry, Result<(), Fault>);
 
 /// What stays: `number` of the newest, and whatever is no older than `days`.
-pub(super) fn keep(number: Option<u16>, days: Option<u16>) -> Keep {
+pub(super) fn keep(number: Option<u16>, days: Option<u16>) -> RetentionPolicy {
     let since = days.map(|days| day(Timestamp::now()).saturating_sub(i64::from(days).days()));
     // The last one of each is what is taken now.
-    Keep { number: number.map_or(1, usize::from), since }
+    RetentionPolicy { number: number.map_or(1, usize::from), since }
 }
 
 /// Lists the releases beyond what `keep` says of each subsystem; with `yes`, deletes them.
 pub(super) fn prune(
     session: &Session,
     words: &[String],
-    keep: Keep,
+    keep: RetentionPolicy,
     yes: bool,
-) -> Result<u8, Stop> {
+) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let releases = Releases::of(session, &workspace, words)?;
     let runtime = session.host.runtime()?;
@@ -47,7 +47,7 @@ pub(super) fn prune(
 async fn delete<'c>(
     session: &Session,
     releases: &Releases,
-    old: &[&'c Entry],
+    old: &[&'c CatalogEntry],
 ) -> Result<Vec<Gone<'c>>, Fault> {
     let mut gone = Vec::new();
     for entry in old {
@@ -89,7 +89,7 @@ fn close(session: &Session, releases: &Releases, gone: &[Gone<'_>]) -> Result<u8
     Ok(if left.is_empty() { 0 } else { Kind::Partial.exit_code() })
 }
 
-fn told(session: &Session, releases: &Releases, old: &[&Entry]) -> String {
+fn told(session: &Session, releases: &Releases, old: &[&CatalogEntry]) -> String {
     if session.flags.json {
         let lines = old.iter().map(|entry| {
             let mut line = entry_json(entry);
@@ -121,7 +121,7 @@ fn told(session: &Session, releases: &Releases, old: &[&Entry]) -> String {
     )
 }
 
-fn entry_json(entry: &Entry) -> serde_json::Value {
+fn entry_json(entry: &CatalogEntry) -> serde_json::Value {
     serde_json::json!({
         "tag": entry.info.tag,
         "name": entry.name.as_str(),

@@ -6,25 +6,29 @@ use std::sync::Arc;
 use crate::model::{Fault, Kind, Name};
 
 use super::{
-    Stop, component_notes,
+    CliError, component_notes,
     ensure::close_as,
     next::{Claimed, claimed, settled},
     plan::plan_of,
-    run::{Publish, Request, run},
+    run::{Publish, RunRequest, run},
     session::{Session, select},
-    terms::Terms,
+    terms::VersionArgs,
     versions::Versions,
 };
 
 /// Makes sure that the artifacts are released as the specs have them now: builds what no
 /// release holds, packs and publishes it. What is released already costs a question.
-pub(super) fn release(session: &Session, words: &[String], terms: &Terms) -> Result<u8, Stop> {
+pub(super) fn release(
+    session: &Session,
+    words: &[String],
+    terms: &VersionArgs,
+) -> Result<u8, CliError> {
     publish(session, words, terms, (Publish::Asked, "released"))
 }
 
 /// Builds released artifacts again, and says beside those that came out bit for bit the same
 /// that CI made them.
-pub(super) fn promote(session: &Session, words: &[String]) -> Result<u8, Stop> {
+pub(super) fn promote(session: &Session, words: &[String]) -> Result<u8, CliError> {
     let surroundings = session.surroundings();
     if !surroundings.builder().is_ci_of_accepted_code() {
         return Err(Fault::new(Kind::Usage, "cannot promote what is released")
@@ -35,20 +39,20 @@ pub(super) fn promote(session: &Session, words: &[String]) -> Result<u8, Stop> {
             .hint("let CI run it, on the default branch or a tag")
             .into());
     }
-    publish(session, words, &Terms::default(), (Publish::Again, "promoted"))
+    publish(session, words, &VersionArgs::default(), (Publish::Again, "promoted"))
 }
 
 fn publish(
     session: &Session,
     words: &[String],
-    terms: &Terms,
+    terms: &VersionArgs,
     (publish, done): (Publish, &str),
-) -> Result<u8, Stop> {
+) -> Result<u8, CliError> {
     let documents = session.documents()?;
     let (chosen, current) = (Versions::new(), Versions::new());
     let mut workspaces = Arc::new(session.resolved_at(&documents, &chosen, &current)?);
     let mut names = select(workspaces.any(), words)?;
-    let request = Request { workspaces: workspaces.clone(), names: &names, publish };
+    let request = RunRequest { workspaces: workspaces.clone(), names: &names, publish };
     if session.flags.dry_run {
         return plan_of(session, &request);
     }
@@ -65,7 +69,7 @@ fn publish(
         // What a version is goes into what is built.
         workspaces = Arc::new(session.resolved_at(&documents, &chosen, &versions)?);
     }
-    let request = Request { workspaces: workspaces.clone(), names: &names, publish };
+    let request = RunRequest { workspaces: workspaces.clone(), names: &names, publish };
     let outcome = session.host.runtime()?.block_on(run(session, request))?;
     if outcome.report.is_good() {
         settled(workspaces.layout(), &versions);
@@ -95,7 +99,7 @@ fn tell_nothing(session: &Session, nothing: &[(Name, String)], all: bool) -> Res
 }
 
 /// Whoever asks for a release wants to know at once that there can be none.
-fn may_publish_at_all(session: &Session, request: &Request<'_>) -> Result<(), Fault> {
+fn may_publish_at_all(session: &Session, request: &RunRequest<'_>) -> Result<(), Fault> {
     let flags = &session.flags;
     let refused = |flag: &str, why: &str| {
         Err(Fault::new(Kind::Usage, "cannot release anything").because(format!("{flag} {why}")))

@@ -4,14 +4,14 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     model::{Fault, Kind, Name, Revision},
-    release::{Catalog, Entry, Pin, Pins},
+    release::{CatalogEntry, Pin, Pins, ReleaseCatalog},
     report::{Align, Cell, Role, Table, human_size},
     store::Store,
     workspace::Workspace,
 };
 
 use super::{
-    Stop,
+    CliError,
     session::{Session, select},
 };
 
@@ -31,7 +31,7 @@ impl Releases {
         session: &Session,
         workspace: &Workspace,
         words: &[String],
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, CliError> {
         let names = select(workspace, words)?;
         let stores = session.stores(workspace)?.all;
         let Some(store) = stores.into_iter().next() else {
@@ -41,13 +41,13 @@ impl Releases {
     }
 
     /// All releases in the store.
-    pub(super) async fn catalog(&self) -> Result<Catalog, Fault> {
-        Ok(Catalog::of(&self.pins, self.store.releases().await?))
+    pub(super) async fn catalog(&self) -> Result<ReleaseCatalog, Fault> {
+        Ok(ReleaseCatalog::of(&self.pins, self.store.releases().await?))
     }
 }
 
 /// Lists them.
-pub(super) fn list(session: &Session, words: &[String]) -> Result<u8, Stop> {
+pub(super) fn list(session: &Session, words: &[String]) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let releases = Releases::of(session, &workspace, words)?;
     let catalog = session.host.runtime()?.wait_for(releases.catalog())?.only(&releases.names);
@@ -59,7 +59,7 @@ pub(super) fn list(session: &Session, words: &[String]) -> Result<u8, Stop> {
     Ok(0)
 }
 
-fn text(session: &Session, releases: &Releases, catalog: &Catalog) -> String {
+fn text(session: &Session, releases: &Releases, catalog: &ReleaseCatalog) -> String {
     let mut table = Table::new([
         ("subsystem", Align::Left),
         ("version", Align::Left),
@@ -82,7 +82,7 @@ fn text(session: &Session, releases: &Releases, catalog: &Catalog) -> String {
     format!("{}\n{}\n", table.render(style), sum(releases, catalog))
 }
 
-fn row(pin: &Pin, entry: &Entry, pins: &Pins) -> [Cell; 6] {
+fn row(pin: &Pin, entry: &CatalogEntry, pins: &Pins) -> [Cell; 6] {
     let version = version(entry);
     let lacks = entry.lacks(&pins.platforms);
     let all = pins.platforms.len();
@@ -106,14 +106,14 @@ fn row(pin: &Pin, entry: &Entry, pins: &Pins) -> [Cell; 6] {
 }
 
 /// `v1.2.0`, or `v1.2.0 r2`.
-pub(super) fn version(entry: &Entry) -> String {
+pub(super) fn version(entry: &CatalogEntry) -> String {
     match entry.revision {
         Revision::FIRST => entry.label.clone(),
         revision => format!("{} {revision}", entry.label),
     }
 }
 
-fn marks(pin: &Pin, entry: &Entry) -> Vec<&'static str> {
+fn marks(pin: &Pin, entry: &CatalogEntry) -> Vec<&'static str> {
     let marks = [
         ("pinned", pin.pins(&entry.label)),
         ("locked", pin.locks(&entry.label)),
@@ -123,14 +123,14 @@ fn marks(pin: &Pin, entry: &Entry) -> Vec<&'static str> {
     marks.into_iter().filter_map(|(mark, holds)| holds.then_some(mark)).collect()
 }
 
-fn sum(releases: &Releases, catalog: &Catalog) -> String {
-    let bytes = catalog.entries.iter().map(Entry::bytes).sum();
+fn sum(releases: &Releases, catalog: &ReleaseCatalog) -> String {
+    let bytes = catalog.entries.iter().map(CatalogEntry::bytes).sum();
     let count = catalog.entries.len();
     let word = if count == 1 { "release" } else { "releases" };
     format!("{count} {word} in {}, {}", releases.store.url(), human_size(bytes))
 }
 
-fn json(releases: &Releases, catalog: &Catalog) -> String {
+fn json(releases: &Releases, catalog: &ReleaseCatalog) -> String {
     let subsystem = |pin: &Pin| {
         let entries = catalog.of_name(&pin.name);
         serde_json::json!({
@@ -150,7 +150,7 @@ fn json(releases: &Releases, catalog: &Catalog) -> String {
     format!("{document:#}\n")
 }
 
-fn entry_json(pin: &Pin, entry: &Entry, pins: &Pins) -> serde_json::Value {
+fn entry_json(pin: &Pin, entry: &CatalogEntry, pins: &Pins) -> serde_json::Value {
     let words = |platforms: Vec<crate::model::Platform>| {
         platforms.iter().map(ToString::to_string).collect::<Vec<_>>()
     };

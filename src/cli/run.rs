@@ -13,10 +13,10 @@ use crate::{
     cache::{Cache, sweep_staging},
     disk::{Folder, unique},
     execute::{
-        self, Context, TemporaryFolders, Turns, Versions, execute, resolve_refs, unlocked_refs,
+        self, Context, TemporaryFolders, ToolVersions, Turns, execute, resolve_refs, unlocked_refs,
     },
     model::{Event, EventSink, Fault, Kind, Layout, Name, RunReport},
-    plan::{Limits, Plan, compile},
+    plan::{ActionLimits, Plan, compile},
     probe::{Probed, Prober},
     process::{Cancel, Runner},
     report::render_trace,
@@ -26,7 +26,7 @@ use crate::{
 };
 
 use super::{
-    Stop,
+    CliError,
     durations::recorded_seconds,
     session::{Session, Stores},
 };
@@ -35,7 +35,7 @@ use super::{
 const TRANSFERS: usize = 8;
 
 /// What a run is asked for.
-pub(super) struct Request<'a> {
+pub(super) struct RunRequest<'a> {
     /// The workspace.
     pub(super) workspaces: Arc<Workspaces>,
     /// The subsystems.
@@ -75,17 +75,17 @@ pub(super) struct Outcome {
 }
 
 /// Probes, plans and executes.
-pub(super) async fn run(session: &Session, request: Request<'_>) -> Result<Outcome, Stop> {
+pub(super) async fn run(session: &Session, request: RunRequest<'_>) -> Result<Outcome, CliError> {
     run_until(session, request, session.host.cancel().clone()).await
 }
 
 /// [`run`], up to its end or until `cancel` stops it.
 pub(super) async fn run_until(
     session: &Session,
-    request: Request<'_>,
+    request: RunRequest<'_>,
     cancel: Cancel,
-) -> Result<Outcome, Stop> {
-    let Request { workspaces, names, publish } = request;
+) -> Result<Outcome, CliError> {
+    let RunRequest { workspaces, names, publish } = request;
     let jobs = jobs(session);
     let runner = Arc::new(session.host.runner_until(jobs, cancel.clone()));
     let (screen, recorder, events) = open_screen(session);
@@ -118,14 +118,14 @@ pub(super) async fn run_until(
         sweep_staging(workspaces.layout());
         cache.sweep();
     }
-    let options = execute::Options {
+    let options = execute::ExecuteOptions {
         locked: session.flags.locked,
         offline: session.flags.offline,
         force: options.force,
         asked: publish.is_asked(),
         private_store: stores.private,
         classes: options.classes,
-        limits: Limits { builds: jobs, transfers: TRANSFERS, local: jobs * 2 },
+        limits: ActionLimits { builds: jobs, transfers: TRANSFERS, local: jobs * 2 },
     };
     let context = Context {
         fetcher: Fetcher::new(&session.store_settings(workspaces.any())),
@@ -140,7 +140,7 @@ pub(super) async fn run_until(
         turns: Turns::default(),
         surroundings: session.surroundings().clone(),
         state: OnceCell::new(),
-        versions: Versions::default(),
+        versions: ToolVersions::default(),
         sandbox_base: OnceLock::new(),
         temporary: TemporaryFolders::default(),
         not_its_version: tokio::sync::Mutex::default(),
@@ -154,8 +154,11 @@ pub(super) async fn run_until(
 }
 
 /// Probes, for verbs that only look.
-pub(super) fn look(session: &Session, request: &Request<'_>) -> Result<(Probed, Stores), Stop> {
-    let Request { workspaces, names, publish } = request;
+pub(super) fn look(
+    session: &Session,
+    request: &RunRequest<'_>,
+) -> Result<(Probed, Stores), CliError> {
+    let RunRequest { workspaces, names, publish } = request;
     let stores = session.stores(workspaces.any())?;
     has_lock(session, workspaces, &stores)?;
     let (cache, _) = Cache::for_workspace(workspaces.layout());

@@ -11,21 +11,21 @@ use crate::{
     model::{Fault, Kind, Layout, Name, Platform},
     process::Cancel,
     report::{Align, Cell, Role, Style, Table, human_time},
-    service::{self, Home, Raised, State, Supervisor, Watch, Wish},
+    service::{self, DownGuard, ServicePaths, ServiceState, Supervisor, UpReport, UpRequest},
     workspace::{Workspace, Workspaces},
 };
 
-use super::{Stop, logs::Follower, session::Session, task::ensure_all};
+use super::{CliError, logs::LogFollower, session::Session, task::ensure_all};
 
 /// Ensures services and their supervisor, starts what does not run, replaces what is stale, and waits.
-pub(super) fn up(session: &Session, words: &[String], foreground: bool) -> Result<u8, Stop> {
+pub(super) fn up(session: &Session, words: &[String], foreground: bool) -> Result<u8, CliError> {
     let workspaces = Arc::new(session.workspaces()?);
     let workspace = workspaces.any();
     let names = wanted(session, workspace, words)?;
     if session.flags.dry_run {
         return show(session, workspace, &names, &states(workspace)?);
     }
-    let watch = (foreground && states(workspace)?.is_empty()).then(|| Watch::over(workspace));
+    let watch = (foreground && states(workspace)?.is_empty()).then(|| DownGuard::over(workspace));
     let _at_work = session.host.at_work()?;
     let cancel = session.host.cancel();
     let Some(raised) = bring_up(session, &workspaces, &names, &BTreeSet::new(), cancel)? else {
@@ -34,7 +34,7 @@ pub(super) fn up(session: &Session, words: &[String], foreground: bool) -> Resul
     show(session, workspace, &names, &raised.states)?;
     if foreground {
         let mut follower =
-            Follower::new(session.console(), &Home::new(&workspace.layout), &names, 0);
+            LogFollower::new(session.console(), &ServicePaths::new(&workspace.layout), &names, 0);
         let style = session.stdout_style();
         session.host.runtime()?.block_on(follower.follow(cancel, style))?;
         session.note(&format!("ending {}", list(&names)));
@@ -45,13 +45,13 @@ pub(super) fn up(session: &Session, words: &[String], foreground: bool) -> Resul
 }
 
 /// Ends services; all of them, and whatever is left of them, if none is named.
-pub(super) fn down(session: &Session, words: &[String]) -> Result<u8, Stop> {
+pub(super) fn down(session: &Session, words: &[String]) -> Result<u8, CliError> {
     let workspace = session.workspace();
     let (_at_work, cancel) = (session.host.at_work()?, session.host.cancel());
     // What runs can be ended though somebody broke a file meanwhile.
     let workspace = match workspace {
         Ok(workspace) => workspace,
-        Err(Stop::Problems(_)) if words.is_empty() => {
+        Err(CliError::Problems(_)) if words.is_empty() => {
             service::lower_all(&session.layout()?, cancel, &|text| session.note(text))?;
             return Ok(0);
         }
@@ -70,7 +70,7 @@ pub(super) fn down(session: &Session, words: &[String]) -> Result<u8, Stop> {
 }
 
 /// Ensures one service and starts it again; tells of those that need it.
-pub(super) fn reload(session: &Session, name: &str) -> Result<u8, Stop> {
+pub(super) fn reload(session: &Session, name: &str) -> Result<u8, CliError> {
     let workspaces = Arc::new(session.workspaces()?);
     let workspace = workspaces.any();
     let again = service::select(workspace, &[name.to_owned()])?;
@@ -81,7 +81,7 @@ pub(super) fn reload(session: &Session, name: &str) -> Result<u8, Stop> {
         return Ok(Kind::Failed.exit_code());
     };
     for name in service::with_dependents(workspace, &again) {
-        let runs = raised.states.get(&name).is_some_and(State::is_running);
+        let runs = raised.states.get(&name).is_some_and(ServiceState::is_running);
         if runs && !names.contains(&name) && !session.flags.quiet {
             session.note(&format!(
                 "{name} needs {} and was left running; `forge reload {name}` if it does not connect again",
@@ -100,7 +100,7 @@ pub(super) fn bring_up(
     names: &BTreeSet<Name>,
     again: &BTreeSet<Name>,
     cancel: &Cancel,
-) -> Result<Option<Raised>, Stop> {
+) -> Result<Option<UpReport>, CliError> {
     let workspace = workspaces.any();
     let supervisor = service::supervising(workspace)?;
     let mut ensured = names.clone();
@@ -112,7 +112,7 @@ pub(super) fn bring_up(
     if ensure_all(session, workspaces, &(&interrupted - names))?.is_some() {
         return Ok(None);
     }
-    let wish = Wish { workspace, names: &(&interrupted | names), again, supervisor };
+    let wish = UpRequest { workspace, names: &(&interrupted | names), again, supervisor };
     let tell = |text: &str| {
         if !session.flags.quiet {
             session.note(text);
@@ -140,14 +140,14 @@ fn wanted(
 }
 
 /// How the services of the workspace are; none, if there is no supervisor.
-pub(super) fn states(workspace: &Workspace) -> Result<BTreeMap<Name, State>, Fault> {
-    let home = Home::new(&workspace.layout);
+pub(super) fn states(workspace: &Workspace) -> Result<BTreeMap<Name, ServiceState>, Fault> {
+    let home = ServicePaths::new(&workspace.layout);
     Supervisor::of(&home).map_or(Ok(BTreeMap::new()), |supervisor| supervisor.states())
 }
 
 /// Whatever runs must not lose the files that it runs from.
 pub(super) fn refuse_while_running(layout: &Layout) -> Result<(), Fault> {
-    match Supervisor::of(&Home::new(layout)) {
+    match Supervisor::of(&ServicePaths::new(layout)) {
         None => Ok(()),
         Some(_) => Err(Fault::new(Kind::Usage, "services run from what would be removed")
             .hint("`forge down` ends them")),
@@ -158,9 +158,9 @@ fn show(
     session: &Session,
     workspace: &Workspace,
     names: &BTreeSet<Name>,
-    states: &BTreeMap<Name, State>,
-) -> Result<u8, Stop> {
-    let absent = State::default();
+    states: &BTreeMap<Name, ServiceState>,
+) -> Result<u8, CliError> {
+    let absent = ServiceState::default();
     let state = |name: &Name| states.get(name).unwrap_or(&absent).clone();
     if session.flags.json {
         let services: Vec<_> = names.iter().map(|name| row_json(name, &state(name))).collect();
@@ -171,7 +171,7 @@ fn show(
     Ok(0)
 }
 
-fn row_json(name: &Name, state: &State) -> serde_json::Value {
+fn row_json(name: &Name, state: &ServiceState) -> serde_json::Value {
     json!({
         "name": name.as_str(),
         "state": state_word(state),
@@ -185,7 +185,7 @@ fn row_json(name: &Name, state: &State) -> serde_json::Value {
 fn table(
     workspace: &Workspace,
     names: &BTreeSet<Name>,
-    state: &dyn Fn(&Name) -> State,
+    state: &dyn Fn(&Name) -> ServiceState,
     style: Style,
 ) -> String {
     let mut table = Table::new([
@@ -218,7 +218,7 @@ fn table(
     table.render(style)
 }
 
-fn state_word(state: &State) -> String {
+fn state_word(state: &ServiceState) -> String {
     match state.status.as_str() {
         "" => "down".into(),
         "Completed" | "Error" => format!("ended with code {}", state.exit_code),

@@ -6,19 +6,20 @@ use crate::{
     console::Console,
     login::Discovery,
     model::{Fault, Kind, Layout, Name, Platform, nearest},
-    probe::Options,
+    probe::ProbeOptions,
     process::SyntaxCheck,
     provenance::{Classes, Permission, Surroundings, may_publish},
     report::Style,
     store::{self, Store, StoreUrl, Waits},
     ui,
     workspace::{
-        Assignments, Documents, Library, Outside, Wanted, Workspace, Workspaces, find_root,
+        Assignments, Documents, Library, LoadInputs, WantedPlatforms, Workspace, Workspaces,
+        find_root,
     },
 };
 
 use super::{
-    Stop,
+    CliError,
     args::{Global, When},
     host::Host,
     included,
@@ -76,7 +77,7 @@ impl Session {
             When::Never => ui::Color::Never,
         };
         let wishes = ui::Wishes { color, quiet: flags.quiet, verbose: flags.verbose };
-        let choice = ui::choose(wishes, &ui::Surroundings::look(host.environment()));
+        let choice = ui::choose(wishes, &ui::TerminalFacts::look(host.environment()));
         let may_run = may_run && !flags.dry_run;
         let syntax_check = match may_run {
             true => SyntaxCheck::by(Arc::new(RememberingShells::of(&host)), host.environment()),
@@ -113,23 +114,27 @@ impl Session {
     }
 
     /// The platforms to work for.
-    pub(super) fn wanted(&self) -> Wanted {
-        if self.flags.all_platforms { Wanted::All } else { Wanted::One(self.platform()) }
+    pub(super) fn wanted(&self) -> WantedPlatforms {
+        if self.flags.all_platforms {
+            WantedPlatforms::All
+        } else {
+            WantedPlatforms::One(self.platform())
+        }
     }
 
     /// What is outside of a workspace that this invocation loads.
-    pub(super) fn outside<'a>(&self, library: &'a Library<'a>) -> Outside<'a> {
-        let outside = Outside::new(self.host.environment(), self.host.user(), library);
-        Outside { syntax_check: self.syntax_check.clone(), ..outside }
+    pub(super) fn outside<'a>(&self, library: &'a Library<'a>) -> LoadInputs<'a> {
+        let outside = LoadInputs::new(self.host.environment(), self.host.user(), library);
+        LoadInputs { syntax_check: self.syntax_check.clone(), ..outside }
     }
 
     /// The workspace, loaded and checked, as one platform has it.
-    pub(super) fn workspace(&self) -> Result<Workspace, Stop> {
+    pub(super) fn workspace(&self) -> Result<Workspace, CliError> {
         self.workspace_of(&self.documents()?)
     }
 
     /// [`Self::workspace`], of `documents` that were read before.
-    pub(super) fn workspace_of(&self, documents: &Documents) -> Result<Workspace, Stop> {
+    pub(super) fn workspace_of(&self, documents: &Documents) -> Result<Workspace, CliError> {
         let workspace = included::loaded(self, documents.layout(), |library| {
             documents.resolve(self.platform(), &self.outside(library))
         })?;
@@ -153,8 +158,8 @@ impl Session {
     fn resolved(
         &self,
         documents: &Documents,
-        choose: impl Fn(&mut Outside),
-    ) -> Result<Workspaces, Stop> {
+        choose: impl Fn(&mut LoadInputs),
+    ) -> Result<Workspaces, CliError> {
         let workspaces = included::loaded(self, documents.layout(), |library| {
             let mut outside = self.outside(library);
             choose(&mut outside);
@@ -165,7 +170,7 @@ impl Session {
     }
 
     /// The workspace, loaded and checked, for every platform to work for.
-    pub(super) fn workspaces(&self) -> Result<Workspaces, Stop> {
+    pub(super) fn workspaces(&self) -> Result<Workspaces, CliError> {
         self.workspaces_with(&Assignments::new())
     }
 
@@ -175,7 +180,7 @@ impl Session {
         &self,
         chosen: &Versions,
         current: &Versions,
-    ) -> Result<Workspaces, Stop> {
+    ) -> Result<Workspaces, CliError> {
         self.resolved_at(&self.documents()?, chosen, current)
     }
 
@@ -185,7 +190,7 @@ impl Session {
         documents: &Documents,
         chosen: &Versions,
         current: &Versions,
-    ) -> Result<Workspaces, Stop> {
+    ) -> Result<Workspaces, CliError> {
         self.resolved(documents, |outside| {
             outside.chosen.clone_from(chosen);
             outside.current.clone_from(current);
@@ -193,12 +198,12 @@ impl Session {
     }
 
     /// [`Self::workspaces`], with variables that the command line sets.
-    pub(super) fn workspaces_with(&self, set: &Assignments) -> Result<Workspaces, Stop> {
+    pub(super) fn workspaces_with(&self, set: &Assignments) -> Result<Workspaces, CliError> {
         self.resolved(&self.documents()?, |outside| outside.assignments.clone_from(set))
     }
 
     /// How the stores and fetches of `workspace` behave.
-    pub(super) fn store_settings(&self, workspace: &Workspace) -> store::Settings {
+    pub(super) fn store_settings(&self, workspace: &Workspace) -> store::StoreSettings {
         self.settings_of_stores(workspace, false)
     }
 
@@ -207,9 +212,9 @@ impl Session {
         &self,
         workspace: &Workspace,
         is_outside: bool,
-    ) -> store::Settings {
+    ) -> store::StoreSettings {
         let root = workspace.layout.root().to_owned();
-        let settings = store::Settings::new(workspace.layout.clone(), self.host.environment());
+        let settings = store::StoreSettings::new(workspace.layout.clone(), self.host.environment());
         let gitea_hosts =
             workspace.stores.iter().filter_map(|url| StoreUrl::parse(url).ok()?.gitea_host());
         // Costs nothing until a login is asked for.
@@ -219,7 +224,7 @@ impl Session {
         let logins = Discovery::new(environment, gitea_hosts.collect(), runner, root)
             .telling(self.host.secrets().clone());
         let logins = if is_outside { logins.outside() } else { logins };
-        store::Settings { offline: self.flags.offline, logins: Arc::new(logins), ..settings }
+        store::StoreSettings { offline: self.flags.offline, logins: Arc::new(logins), ..settings }
     }
 
     /// The stores of `workspace`, for verbs without a screen.
@@ -235,7 +240,7 @@ impl Session {
         workspace: &Workspace,
         waits: Waits,
     ) -> Result<Stores, Fault> {
-        let settings = store::Settings { waits, ..self.store_settings(workspace) };
+        let settings = store::StoreSettings { waits, ..self.store_settings(workspace) };
         if workspace.stores.is_empty() {
             let store = store::private(&workspace.project, &workspace.layout);
             return Ok(Stores { all: vec![store], private: true });
@@ -253,9 +258,9 @@ impl Session {
         &self,
         stores: &Stores,
         publish: Publish,
-    ) -> Result<Options, Fault> {
+    ) -> Result<ProbeOptions, Fault> {
         let publishes = self.publishes(stores, publish)?;
-        Ok(Options {
+        Ok(ProbeOptions {
             force: self.flags.force || publish == Publish::Again,
             offline: self.flags.offline,
             publish: publishes,

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    cache::{Installed, Place, inspect},
+    cache::{InstallPlace, Installed, inspect},
     model::ArtifactId,
-    probe::{Acceptance, Want, accept_installed, distrust},
+    probe::{Acceptance, ArtifactSpec, accept_installed, distrust},
     report::{Align, Cell, Role, Table, human_size},
     workspace::Workspace,
 };
 
 use super::{
-    Stop,
-    run::{Publish, Request, look},
+    CliError,
+    run::{Publish, RunRequest, look},
     session::{Session, Stores, select},
 };
 
 /// One line of the table.
-struct Line {
+struct StatusRow {
     id: ArtifactId,
     pinned: String,
     installed: (Role, String),
@@ -28,11 +28,11 @@ struct Line {
 }
 
 /// Shows the table.
-pub(super) fn status(session: &Session, words: &[String]) -> Result<u8, Stop> {
+pub(super) fn status(session: &Session, words: &[String]) -> Result<u8, CliError> {
     let workspaces = Arc::new(session.workspaces()?);
     let names = select(workspaces.any(), words)?;
     let request =
-        Request { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
+        RunRequest { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
     let (probed, stores) = look(session, &request)?;
     let ids: Vec<ArtifactId> = workspaces.artifacts(&names).collect();
     let mut lines = Vec::new();
@@ -43,7 +43,7 @@ pub(super) fn status(session: &Session, words: &[String]) -> Result<u8, Stop> {
         };
         let (installed, bytes) = installed(session, workspaces.any(), id, want);
         let pinned = workspaces.subsystem(id).version.to_string();
-        lines.push(Line { id: id.clone(), pinned, installed, released: unknown(), bytes });
+        lines.push(StatusRow { id: id.clone(), pinned, installed, released: unknown(), bytes });
     }
     let wants: Vec<_> = ids
         .iter()
@@ -72,9 +72,9 @@ fn installed(
     session: &Session,
     workspace: &Workspace,
     id: &ArtifactId,
-    want: Option<&Want>,
+    want: Option<&ArtifactSpec>,
 ) -> ((Role, String), u64) {
-    match inspect(&Place::of(&workspace.layout, id), session.host.seal_key()) {
+    match inspect(&InstallPlace::of(&workspace.layout, id), session.host.seal_key()) {
         Installed::Absent => ((Role::Dim, "-".into()), 0),
         Installed::Damaged(why) => ((Role::Error, format!("damaged: {why}")), 0),
         Installed::Intact { record, is_ours, .. } => {
@@ -98,7 +98,11 @@ fn installed(
 }
 
 /// Which stores have the asset.
-async fn released(want: &Result<Want, String>, stores: &Stores, offline: bool) -> (Role, String) {
+async fn released(
+    want: &Result<ArtifactSpec, String>,
+    stores: &Stores,
+    offline: bool,
+) -> (Role, String) {
     let want = match want {
         Ok(want) => want,
         Err(why) => return (Role::Error, why.clone()),
@@ -121,9 +125,9 @@ async fn released(want: &Result<Want, String>, stores: &Stores, offline: bool) -
     }
 }
 
-fn show(session: &Session, lines: &[Line]) -> Result<(), Stop> {
+fn show(session: &Session, lines: &[StatusRow]) -> Result<(), CliError> {
     if session.flags.json {
-        let line = |line: &Line| {
+        let line = |line: &StatusRow| {
             serde_json::json!({
                 "name": line.id.name.as_str(),
                 "platform": line.id.platform.to_string(),

@@ -14,18 +14,21 @@ use crate::{
     probe::withdraw_distrusted,
     process::Cancel,
     report::Role,
-    task::{self, Engine, Event, Invocation, Options, Request as Asked, Told, preview, subsystems},
+    task::{
+        self, Invocation, ParameterRequest as Asked, TaskEngine, TaskEvent, TaskMessage,
+        TaskOptions, preview, subsystems,
+    },
     workspace::{Meaning, Names, Task, Workspace, Workspaces},
 };
 
 use super::{
-    Stop,
+    CliError,
     args::Args,
-    choice::Output,
+    choice::TaskOutputMode,
     ensure,
-    run::{self, Publish, Request, jobs},
+    run::{self, Publish, RunRequest, jobs},
     session::Session,
-    task_noop::{Question, is_lasting},
+    task_noop::{NoopCache, is_lasting},
     task_screen::TaskScreen,
     watch::{self, Loaded},
 };
@@ -33,7 +36,7 @@ use super::{
 pub(super) use task::has_source;
 
 /// What a run of tasks is asked for.
-pub(super) struct Wish<'a> {
+pub(super) struct TaskRequest<'a> {
     /// The tasks, and `NAME=value`.
     pub(super) words: &'a [String],
     /// What stands after `--`.
@@ -47,13 +50,13 @@ pub(super) struct Wish<'a> {
     /// Whether nothing more begins once something failed.
     pub(super) fail_fast: bool,
     /// How output is shown, if that is said.
-    pub(super) output: Option<Output>,
+    pub(super) output: Option<TaskOutputMode>,
     /// Whether they run again whenever something changes that they go by.
     pub(super) watch: bool,
 }
 
 /// Runs tasks with all they need.
-pub(super) fn run(session: &Session, wish: &Wish) -> Result<u8, Stop> {
+pub(super) fn run(session: &Session, wish: &TaskRequest) -> Result<u8, CliError> {
     let asked = Asked::read(wish.words)?;
     if asked.tasks.is_empty() {
         return Err(Fault::new(Kind::Usage, "no task is named")
@@ -67,7 +70,7 @@ pub(super) fn run(session: &Session, wish: &Wish) -> Result<u8, Stop> {
             Ok(Loaded { workspaces, asked: asked.clone(), files })
         });
     }
-    let question = Question::of(session, wish)?;
+    let question = NoopCache::of(session, wish)?;
     if question.as_ref().is_some_and(|question| question.answered(session)) {
         return Ok(0);
     }
@@ -75,7 +78,7 @@ pub(super) fn run(session: &Session, wish: &Wish) -> Result<u8, Stop> {
 }
 
 /// The workspace, with the variables that are `asked` for.
-fn loaded(session: &Session, asked: &Asked) -> Result<Workspaces, Stop> {
+fn loaded(session: &Session, asked: &Asked) -> Result<Workspaces, CliError> {
     let workspaces = session.workspaces()?;
     let set = asked.assignments(&wanted(workspaces.any(), &asked.tasks)?)?;
     match set.is_empty() {
@@ -90,10 +93,10 @@ pub(super) fn run_in(
     session: &Session,
     workspaces: &Arc<Workspaces>,
     asked: &Asked,
-    wish: &Wish,
-    question: Option<Question>,
-) -> Result<u8, Stop> {
-    let wanted = Wanted::of(workspaces, asked, wish)?;
+    wish: &TaskRequest,
+    question: Option<NoopCache>,
+) -> Result<u8, CliError> {
+    let wanted = SelectedTasks::of(workspaces, asked, wish)?;
     if session.flags.dry_run {
         for invocation in wanted.invocations {
             dry_run(session, wanted.workspace, invocation)?;
@@ -107,7 +110,7 @@ pub(super) fn run_in(
 }
 
 /// Tasks about to run.
-pub(super) struct Wanted<'w> {
+pub(super) struct SelectedTasks<'w> {
     workspaces: &'w Arc<Workspaces>,
     workspace: &'w Workspace,
     /// As they are asked for.
@@ -118,7 +121,7 @@ pub(super) struct Wanted<'w> {
     needed: BTreeSet<Name>,
 }
 
-impl<'w> Wanted<'w> {
+impl<'w> SelectedTasks<'w> {
     /// What is `asked` of `workspaces`.
     ///
     /// # Errors
@@ -126,7 +129,7 @@ impl<'w> Wanted<'w> {
     pub(super) fn of(
         workspaces: &'w Arc<Workspaces>,
         asked: &Asked,
-        wish: &Wish,
+        wish: &TaskRequest,
     ) -> Result<Self, Fault> {
         let workspace = workspaces.any();
         let tasks = wanted(workspace, &asked.tasks)?;
@@ -148,7 +151,7 @@ impl<'w> Wanted<'w> {
     ///
     /// # Errors
     /// If the answer is no, or there is nobody to ask.
-    pub(super) fn confirm(&self, session: &Session, wish: &Wish) -> Result<(), Fault> {
+    pub(super) fn confirm(&self, session: &Session, wish: &TaskRequest) -> Result<(), Fault> {
         let asking = self.reached.iter().filter(|_| !wish.yes);
         asking.copied().try_for_each(|task| confirm(session, task))
     }
@@ -171,23 +174,23 @@ impl<'w> Wanted<'w> {
     pub(super) async fn run(
         &self,
         session: &Session,
-        wish: &Wish<'_>,
+        wish: &TaskRequest<'_>,
         cancel: Cancel,
-        question: Option<&Question>,
-    ) -> Result<u8, Stop> {
+        question: Option<&NoopCache>,
+    ) -> Result<u8, CliError> {
         let ensured = ensure_until(session, self.workspaces, &self.needed, cancel.clone()).await;
         if let Some(code) = ensured? {
             return Ok(code);
         }
         let is_one = self.reached.len() == 1;
         let screen = TaskScreen::of(session, self.workspace, is_one, wish.output);
-        let audience = |told: Told| {
+        let audience = |told: TaskMessage| {
             if let Some(question) = question {
                 question.hear(told);
             }
             screen.tell(told);
         };
-        let options = Options {
+        let options = TaskOptions {
             jobs: jobs(session),
             force: session.flags.force,
             fail_fast: wish.fail_fast,
@@ -195,7 +198,7 @@ impl<'w> Wanted<'w> {
             classes: session.classes(),
         };
         let runner = session.host.runner_until(options.jobs, cancel.clone());
-        let engine = Engine::new(self.workspace, options, &audience, cancel, runner);
+        let engine = TaskEngine::new(self.workspace, options, &audience, cancel, runner);
         let done = perform(&engine, self.workspace, self.invocations.clone(), wish.parallel).await;
         screen.finish(done.as_ref().err().map(ToString::to_string).as_deref());
         let Err(fault) = done else {
@@ -217,7 +220,7 @@ pub(super) fn run_all(
     tasks: &[&Task],
     begins: &dyn Fn(&Task),
     line: &(dyn Fn(&str) + Sync),
-) -> Result<(), Stop> {
+) -> Result<(), CliError> {
     let names = names(workspace);
     let mut needed = BTreeSet::new();
     for task in tasks {
@@ -227,7 +230,7 @@ pub(super) fn run_all(
         let what = "what the tasks need could not be ensured";
         return Err(Fault::new(Kind::Failed, what).into());
     }
-    let options = Options {
+    let options = TaskOptions {
         jobs: jobs(session),
         force: session.flags.force,
         fail_fast: false,
@@ -237,15 +240,15 @@ pub(super) fn run_all(
     for task in tasks {
         begins(task);
         let invocation = Invocation::new(task, BTreeMap::new(), Vec::new())?;
-        let audience = |told: Told| match told.event {
-            Event::Line(text) => line(text),
-            Event::Note(note) => line(&format!("{} {note}", told.label)),
+        let audience = |told: TaskMessage| match told.event {
+            TaskEvent::Line(text) => line(text),
+            TaskEvent::Note(note) => line(&format!("{} {note}", told.label)),
             _ => {}
         };
         session.host.runtime()?.block_on(async {
             let cancel = session.host.cancel().clone();
             let runner = session.host.runner(options.jobs);
-            let engine = Engine::new(workspace, options, &audience, cancel, runner);
+            let engine = TaskEngine::new(workspace, options, &audience, cancel, runner);
             perform(&engine, workspace, vec![invocation], false).await
         })?;
     }
@@ -254,7 +257,7 @@ pub(super) fn run_all(
 
 /// Runs `invocations`, if the sources that their tasks speak of are here.
 async fn perform<'w>(
-    engine: &Engine<'w>,
+    engine: &TaskEngine<'w>,
     workspace: &Workspace,
     invocations: Vec<Invocation<'w>>,
     side_by_side: bool,
@@ -275,7 +278,7 @@ pub(super) fn ensure_all(
     session: &Session,
     workspaces: &Arc<Workspaces>,
     names: &BTreeSet<Name>,
-) -> Result<Option<u8>, Stop> {
+) -> Result<Option<u8>, CliError> {
     if names.is_empty() {
         withdraw(session, workspaces)?;
         return Ok(None);
@@ -295,12 +298,12 @@ async fn ensure_until(
     workspaces: &Arc<Workspaces>,
     names: &BTreeSet<Name>,
     cancel: Cancel,
-) -> Result<Option<u8>, Stop> {
+) -> Result<Option<u8>, CliError> {
     withdraw(session, workspaces)?;
     if names.is_empty() {
         return Ok(None);
     }
-    let request = Request { workspaces: workspaces.clone(), names, publish: Publish::AsUsual };
+    let request = RunRequest { workspaces: workspaces.clone(), names, publish: Publish::AsUsual };
     let report = run::run_until(session, request, cancel).await?.report;
     if report.is_good() {
         return Ok(None);
@@ -374,7 +377,11 @@ fn names(workspace: &Workspace) -> Names<'_> {
     Names::new(workspace.tasks.values(), workspace.subsystems.keys())
 }
 
-fn dry_run(session: &Session, workspace: &Workspace, invocation: Invocation) -> Result<u8, Stop> {
+fn dry_run(
+    session: &Session,
+    workspace: &Workspace,
+    invocation: Invocation,
+) -> Result<u8, CliError> {
     for task in preview(workspace, invocation, session.flags.force, session.classes())? {
         if !task.runs {
             session.say(&format!("would leave {} as it is: {}\n", task.name, task.why))?;
@@ -388,7 +395,11 @@ fn dry_run(session: &Session, workspace: &Workspace, invocation: Invocation) -> 
 }
 
 /// Shows what a task is and why it would run.
-pub(super) fn explain(session: &Session, workspace: &Workspace, name: &str) -> Result<u8, Stop> {
+pub(super) fn explain(
+    session: &Session,
+    workspace: &Workspace,
+    name: &str,
+) -> Result<u8, CliError> {
     let task = find(workspace, name)?;
     let style = session.stdout_style();
     let desc = task.desc.as_deref().map_or_else(String::new, |desc| format!(": {desc}"));

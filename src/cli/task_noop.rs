@@ -8,12 +8,15 @@ use std::{
 
 use crate::{
     model::{Fault, Layout, checksum},
-    probe::{Kept, Snapshot},
-    task::{End, Engine, Event, Told},
+    probe::{Snapshot, SnapshotPlace},
+    task::{TaskEnd, TaskEngine, TaskEvent, TaskMessage},
     workspace::{Task, Workspace},
 };
 
-use super::{choice::Output, host::Host, session::Session, task::Wish, task_screen::TaskScreen};
+use super::{
+    choice::TaskOutputMode, host::Host, session::Session, task::TaskRequest,
+    task_screen::TaskScreen,
+};
 
 /// So many answers are kept, each for a request of its own.
 const PLACES: u8 = 16;
@@ -22,29 +25,29 @@ const PLACES: u8 = 16;
 const FRESH: &str = "";
 
 /// What a run of tasks is asked for, where an answer is kept if there is nothing to do.
-pub(super) struct Question {
+pub(super) struct NoopCache {
     layout: Layout,
     host: Host,
     /// The words, and all that makes them mean something else.
     request: String,
     place: String,
-    output: Output,
+    output: TaskOutputMode,
     asked: SystemTime,
     said: Mutex<Vec<String>>,
 }
 
-impl Question {
+impl NoopCache {
     /// The question of `wish`; none where tasks run or nothing is to happen in any case.
     ///
     /// # Errors
     /// If there is no workspace here.
-    pub(super) fn of(session: &Session, wish: &Wish) -> Result<Option<Self>, Fault> {
+    pub(super) fn of(session: &Session, wish: &TaskRequest) -> Result<Option<Self>, Fault> {
         let flags = &session.flags;
         if flags.force || flags.dry_run {
             return Ok(None);
         }
         let here = session.folder()?;
-        let Wish { words, args, output, .. } = wish;
+        let TaskRequest { words, args, output, .. } = wish;
         let class = session.classes().own.as_str();
         let request = format!("{words:?} {args:?} {output:?} {class} {} {flags:?}", here.display());
         let slot = checksum(request.as_bytes())[0] % PLACES;
@@ -52,7 +55,7 @@ impl Question {
             layout: session.layout()?,
             host: session.host.clone(),
             request,
-            output: wish.output.unwrap_or(Output::Plain),
+            output: wish.output.unwrap_or(TaskOutputMode::Plain),
             place: format!("snapshot-run-{slot}"),
             asked: SystemTime::now(),
             said: Mutex::default(),
@@ -67,20 +70,20 @@ impl Question {
         let screen = TaskScreen::showing(session, &self.layout, self.output);
         for (label, note) in known.answer.iter().filter_map(|line| line.split_once('\t')) {
             let event = match note {
-                FRESH => Event::Ended(End::Fresh),
-                note => Event::Note(note),
+                FRESH => TaskEvent::Ended(TaskEnd::Fresh),
+                note => TaskEvent::Note(note),
             };
-            screen.tell(Told { run: 0, label, event });
+            screen.tell(TaskMessage { run: 0, label, event });
         }
         screen.finish(None);
         true
     }
 
     /// Hears what is said meanwhile.
-    pub(super) fn hear(&self, told: Told) {
+    pub(super) fn hear(&self, told: TaskMessage) {
         let told_of = match told.event {
-            Event::Note(note) => note,
-            Event::Ended(End::Fresh) => FRESH,
+            TaskEvent::Note(note) => note,
+            TaskEvent::Ended(TaskEnd::Fresh) => FRESH,
             _ => return,
         };
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,7 +91,7 @@ impl Question {
     }
 
     /// Keeps the answer of `engine`, if it rests on files alone.
-    pub(super) fn keep(&self, workspace: &Workspace, engine: &Engine) {
+    pub(super) fn keep(&self, workspace: &Workspace, engine: &TaskEngine) {
         let Some(files) = engine.rested_on() else { return };
         let answer = self.said.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let inputs = workspace.inputs.iter().chain(&files);
@@ -97,9 +100,9 @@ impl Question {
         snapshot.save(self.kept(), &self.request, self.asked, inputs, environment);
     }
 
-    fn kept(&self) -> Kept<'_> {
+    fn kept(&self) -> SnapshotPlace<'_> {
         let (key, environment) = (self.host.seal_key(), self.host.environment());
-        Kept { layout: &self.layout, name: &self.place, key, environment }
+        SnapshotPlace { layout: &self.layout, name: &self.place, key, environment }
     }
 }
 

@@ -14,13 +14,13 @@ use crate::{
     console::Console,
     model::Layout,
     report::{CLOSE_GROUP, Role, Style, human_time, open_group},
-    task::{End, Event, Told},
+    task::{TaskEnd, TaskEvent, TaskMessage},
     workspace::Workspace,
 };
 
 use super::{
     actions::Actions,
-    choice::Output,
+    choice::TaskOutputMode,
     run::run_name,
     session::{Session, note, say},
     task_log::{Logs, Printed},
@@ -29,7 +29,7 @@ use super::{
 /// Where tasks are shown.
 pub(super) struct TaskScreen {
     console: Console,
-    output: Output,
+    output: TaskOutputMode,
     in_actions: bool,
     quiet: bool,
     verbose: bool,
@@ -49,7 +49,7 @@ struct Shown {
     /// The runs of which something was shown, and the one that was last.
     seen: BTreeSet<usize>,
     last: Option<usize>,
-    ends: Vec<End>,
+    ends: Vec<TaskEnd>,
 }
 
 impl TaskScreen {
@@ -59,29 +59,30 @@ impl TaskScreen {
         session: &Session,
         workspace: &Workspace,
         alone: bool,
-        asked: Option<Output>,
+        asked: Option<TaskOutputMode>,
     ) -> Self {
         let in_actions = Actions::of(&session.host).is_some();
-        let said = workspace.output.as_deref().and_then(|word| Output::from_str(word, false).ok());
+        let said =
+            workspace.output.as_deref().and_then(|word| TaskOutputMode::from_str(word, false).ok());
         let output = match asked {
             // All at once would be all at the end.
-            Some(Output::Grouped) if alone => Output::Plain,
+            Some(TaskOutputMode::Grouped) if alone => TaskOutputMode::Plain,
             Some(output) => output,
-            None if said == Some(Output::Quiet) => Output::Quiet,
-            None if alone => Output::Plain,
-            None if in_actions => Output::Grouped,
-            None => said.unwrap_or(Output::Prefixed),
+            None if said == Some(TaskOutputMode::Quiet) => TaskOutputMode::Quiet,
+            None if alone => TaskOutputMode::Plain,
+            None if in_actions => TaskOutputMode::Grouped,
+            None => said.unwrap_or(TaskOutputMode::Prefixed),
         };
         Self::showing(session, &workspace.layout, output)
     }
 
     /// The screen that shows tasks of the workspace at `layout` in one way.
-    pub(super) fn showing(session: &Session, layout: &Layout, output: Output) -> Self {
+    pub(super) fn showing(session: &Session, layout: &Layout, output: TaskOutputMode) -> Self {
         Self {
             console: session.console(),
             output,
             in_actions: Actions::of(&session.host).is_some(),
-            quiet: session.flags.quiet || output == Output::Quiet,
+            quiet: session.flags.quiet || output == TaskOutputMode::Quiet,
             verbose: session.flags.verbose,
             style: session.stdout_style(),
             error_style: session.stderr_style(),
@@ -97,25 +98,25 @@ impl TaskScreen {
 
     /// Whether commands print for themselves, so that not a byte differs.
     pub(super) fn lets_through(&self) -> bool {
-        self.output == Output::Plain
+        self.output == TaskOutputMode::Plain
     }
 
     /// Shows what happened.
-    pub(super) fn tell(&self, told: Told) {
+    pub(super) fn tell(&self, told: TaskMessage) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         match told.event {
-            Event::Command(command) if self.verbose => {
+            TaskEvent::Command(command) if self.verbose => {
                 self.note(&format!("{}: {command}", told.label));
             }
-            Event::Note(text) if !self.quiet => self.note(&format!("{} {text}", told.label)),
-            Event::Command(_) | Event::Note(_) => {}
-            Event::Line(line) => self.line(&mut shown, told, line),
-            Event::Ended(end) => self.ended(&mut shown, told, end),
+            TaskEvent::Note(text) if !self.quiet => self.note(&format!("{} {text}", told.label)),
+            TaskEvent::Command(_) | TaskEvent::Note(_) => {}
+            TaskEvent::Line(line) => self.line(&mut shown, told, line),
+            TaskEvent::Ended(end) => self.ended(&mut shown, told, end),
         }
     }
 
-    fn line(&self, shown: &mut Shown, told: Told, line: &str) {
-        if self.output == Output::Prefixed {
+    fn line(&self, shown: &mut Shown, told: TaskMessage, line: &str) {
+        if self.output == TaskOutputMode::Prefixed {
             let label = self.style.tint(told.label);
             // A reader that went away must not stop the task.
             let _ = say(self.console, &format!("{label} | {line}\n"));
@@ -125,20 +126,20 @@ impl TaskScreen {
         shown.printed.entry(told.run).or_insert_with(begin).push(line);
     }
 
-    fn ended(&self, shown: &mut Shown, told: Told, end: End) {
+    fn ended(&self, shown: &mut Shown, told: TaskMessage, end: TaskEnd) {
         shown.ends.push(end);
         let Some(printed) = shown.printed.remove(&told.run) else { return };
-        if self.output == Output::Grouped {
+        if self.output == TaskOutputMode::Grouped {
             self.group(told.label, end, &printed);
             shown.saw(told.run);
         }
-        if end == End::Badly {
+        if end == TaskEnd::Badly {
             shown.failed.push((told.run, told.label.to_owned(), printed));
         }
     }
 
-    fn group(&self, label: &str, end: End, printed: &Printed) {
-        let outcome = if end == End::Badly { " (failed)" } else { "" };
+    fn group(&self, label: &str, end: TaskEnd, printed: &Printed) {
+        let outcome = if end == TaskEnd::Badly { " (failed)" } else { "" };
         let heading = match self.in_actions {
             true => self.console.out_command(&open_group(&format!("{label}{outcome}"))),
             false => self.console.out(&format!("--- {}{outcome}\n", self.style.tint(label))),
@@ -171,10 +172,10 @@ impl TaskScreen {
         let cause = shown.failed.iter().find(is_cause).or(shown.failed.first());
         let Some((run, label, printed)) = cause else { return };
         let stands_there = match self.output {
-            Output::Plain => true,
-            Output::Prefixed => shown.seen.len() == 1,
-            Output::Grouped => shown.last == Some(*run),
-            Output::Quiet => false,
+            TaskOutputMode::Plain => true,
+            TaskOutputMode::Prefixed => shown.seen.len() == 1,
+            TaskOutputMode::Grouped => shown.last == Some(*run),
+            TaskOutputMode::Quiet => false,
         };
         if stands_there {
             return;
@@ -202,17 +203,17 @@ impl Shown {
 }
 
 /// What became of tasks, in a line.
-fn sum(ends: &[End], seconds: f64) -> String {
-    let count = |end: End, word: &str| match ends.iter().filter(|one| **one == end).count() {
+fn sum(ends: &[TaskEnd], seconds: f64) -> String {
+    let count = |end: TaskEnd, word: &str| match ends.iter().filter(|one| **one == end).count() {
         0 => None,
         count => Some(format!("{count} {word}")),
     };
     let parts = [
-        count(End::Well, "ran"),
-        count(End::Fresh, "fresh"),
-        count(End::LeftOut, "left out"),
-        count(End::Badly, "failed"),
-        count(End::Stopped, "stopped"),
+        count(TaskEnd::Well, "ran"),
+        count(TaskEnd::Fresh, "fresh"),
+        count(TaskEnd::LeftOut, "left out"),
+        count(TaskEnd::Badly, "failed"),
+        count(TaskEnd::Stopped, "stopped"),
     ];
     let parts: Vec<_> = parts.into_iter().flatten().collect();
     format!("{} tasks in {}: {}", ends.len(), human_time(seconds), parts.join(", "))
@@ -224,9 +225,9 @@ mod tests {
 
     #[test]
     fn a_sum_names_only_what_happened() {
-        let ends = [End::Well, End::Well, End::Fresh];
+        let ends = [TaskEnd::Well, TaskEnd::Well, TaskEnd::Fresh];
         assert_eq!(sum(&ends, 3.21), "3 tasks in 3.2 s: 2 ran, 1 fresh");
-        let ends = [End::Badly, End::LeftOut, End::Stopped];
+        let ends = [TaskEnd::Badly, TaskEnd::LeftOut, TaskEnd::Stopped];
         assert_eq!(sum(&ends, 0.05), "3 tasks in 50 ms: 1 left out, 1 failed, 1 stopped");
     }
 }

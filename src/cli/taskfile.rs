@@ -6,20 +6,20 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use crate::{
     model::{Fault, Kind},
     report::render_warning,
-    task::Request,
-    taskfile::{self, Given, Remark, Translation, Tree},
+    task::ParameterRequest,
+    taskfile::{self, Given, Remark, TaskfileTree, Translation},
     workspace::{LoadError, Workspaces, load_text},
 };
 
 use super::{
-    Stop, included,
+    CliError, included,
     session::Session,
-    task::{self, Wish},
+    task::{self, TaskRequest},
     watch::{self, Loaded},
 };
 
 /// Runs tasks of the Taskfile that `path` is or is in.
-pub(super) fn run(session: &Session, path: &Path, wish: &Wish) -> Result<u8, Stop> {
+pub(super) fn run(session: &Session, path: &Path, wish: &TaskRequest) -> Result<u8, CliError> {
     let found = taskfile::find(&session.folder()?.join(path), true);
     let path = found.map_err(|fault| fault.hint("name the file: `--taskfile PATH`"))?;
     let (Loaded { workspaces, asked, .. }, is_watched) = load(session, &path, wish)?;
@@ -31,14 +31,14 @@ pub(super) fn run(session: &Session, path: &Path, wish: &Wish) -> Result<u8, Sto
 
 /// What the Taskfile at `path` says, as a workspace; and whether it says itself that one of the
 /// tasks that are asked for is to be watched.
-fn load(session: &Session, path: &Path, wish: &Wish) -> Result<(Loaded, bool), Stop> {
+fn load(session: &Session, path: &Path, wish: &TaskRequest) -> Result<(Loaded, bool), CliError> {
     let (names, words) = sorted(wish);
     let given = Given { words, env: session.host.environment().to_texts() };
     let layout = session.layout_at(path.parent().unwrap_or(Path::new("/")).to_owned());
     let tree = included::loaded(session, &layout, |library| taskfile::read(path, &given, library))?;
     let translation = translated(session, &tree, &given, &names, wish);
     if let Some(problems) = translation.problems(&tree) {
-        return Err(Stop::Problems(problems));
+        return Err(CliError::Problems(problems));
     }
     for remark in translation.remarks.iter().filter(|_| !session.flags.quiet) {
         let fault = Fault::new(Kind::Usage, format!("{}: {}", place(&tree, remark), remark.what));
@@ -47,26 +47,26 @@ fn load(session: &Session, path: &Path, wish: &Wish) -> Result<(Loaded, bool), S
     let loaded =
         load_text(&tree.root, &translation.text, session.platform(), &session.outside(&|_| None));
     let workspace = loaded.map_err(|error| match error {
-        LoadError::Problems(wrong) => Stop::Problems(translation.blamed(wrong, &tree)),
+        LoadError::Problems(wrong) => CliError::Problems(translation.blamed(wrong, &tree)),
         other => other.into(),
     })?;
     let mut own = tree.files.first().into_iter().flat_map(|file| &file.tasks);
     let is_watched = own.any(|task| task.watch && names.contains(&task.name.value));
-    let asked = Request { tasks: names, ..Request::default() };
+    let asked = ParameterRequest { tasks: names, ..ParameterRequest::default() };
     let files = tree.files.iter().map(|file| tree.root.join(&file.file.path)).collect();
     let workspaces = Arc::new(Workspaces::of_one(workspace));
     Ok((Loaded { workspaces, asked, files }, is_watched))
 }
 
 /// `Taskfile.yml:12`.
-fn place(tree: &Tree, Remark { span, .. }: &Remark) -> String {
+fn place(tree: &TaskfileTree, Remark { span, .. }: &Remark) -> String {
     let file = tree.files.iter().find(|file| file.file.path == span.file);
     let before = file.and_then(|file| file.file.text.get(..span.bytes.start)).unwrap_or_default();
     format!("{}:{}", span.file.display(), before.matches('\n').count() + 1)
 }
 
 /// The names of tasks, and `NAME=value`, which Task takes in any order.
-fn sorted(wish: &Wish) -> (Vec<String>, BTreeMap<String, String>) {
+fn sorted(wish: &TaskRequest) -> (Vec<String>, BTreeMap<String, String>) {
     let (mut names, mut words) = (Vec::new(), BTreeMap::new());
     for word in wish.words {
         match word.split_once('=') {
@@ -82,10 +82,10 @@ fn sorted(wish: &Wish) -> (Vec<String>, BTreeMap<String, String>) {
 
 fn translated(
     session: &Session,
-    tree: &Tree,
+    tree: &TaskfileTree,
     given: &Given,
     names: &[String],
-    wish: &Wish,
+    wish: &TaskRequest,
 ) -> Translation {
     let flags = [
         ("CLI_FORCE", session.flags.force),
@@ -94,7 +94,7 @@ fn translated(
         ("CLI_OFFLINE", session.flags.offline),
         ("CLI_ASSUME_YES", wish.yes),
     ];
-    let wish = taskfile::Wish {
+    let wish = taskfile::TranslationRequest {
         tasks: Some(names),
         given,
         args: &wish.args,

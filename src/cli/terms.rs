@@ -6,23 +6,23 @@ use std::collections::BTreeSet;
 use crate::{
     git::History,
     model::{Commits, Fault, Kind},
-    versioning::{Override, PullRequest, Wish},
+    versioning::{BumpRequest, Override, PullRequest},
 };
 
 use super::host::Host;
 
 /// What the command line says of the next version.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub(super) struct Terms {
+pub(super) struct VersionArgs {
     /// How much the next version differs, whatever commits say: major, minor or patch; or skip, for none
     #[arg(long, value_name = "BUMP")]
-    pub(super) bump: Option<Wish>,
+    pub(super) bump: Option<BumpRequest>,
     /// The branch that the version is for [default: the one that is checked out]
     #[arg(long, value_name = "BRANCH")]
     pub(super) branch: Option<String>,
 }
 
-impl Terms {
+impl VersionArgs {
     /// What somebody wants, whatever commits say: by the flag, or else by a label.
     ///
     /// # Errors

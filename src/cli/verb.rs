@@ -5,8 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::Subcommand;
 
 use super::{
-    choice::{CiHost, CleanWhat, EnvShell, GraphFormat, MatrixFormat, Output, SchemaOf},
-    terms::Terms,
+    choice::{
+        CleanWhat, EnvShell, GraphFormat, MatrixFormat, SchemaOf, TaskOutputMode, WorkflowHost,
+    },
+    terms::VersionArgs,
 };
 use crate::model::parse_duration;
 
@@ -66,7 +68,7 @@ pub(super) enum Verb {
         watch: bool,
         /// How the output of tasks is shown [default: as versions.yml says, or else one task's as it is, several with their names]
         #[arg(long, value_name = "HOW")]
-        output: Option<Output>,
+        output: Option<TaskOutputMode>,
         /// Run tasks of a Taskfile of Task: the file, or the folder it is in
         #[arg(long, value_name = "PATH")]
         taskfile: Option<PathBuf>,
@@ -136,7 +138,7 @@ pub(super) enum Verb {
         #[arg(required_unless_present = "groups")]
         names: Vec<String>,
         #[command(flatten)]
-        terms: Terms,
+        terms: VersionArgs,
     },
     /// Print the next version of subsystems whose versions a scheme makes
     #[command(name = "version:next")]
@@ -147,7 +149,7 @@ pub(super) enum Verb {
         #[arg(long)]
         claim: bool,
         #[command(flatten)]
-        terms: Terms,
+        terms: VersionArgs,
         /// Fetch the commits that this clone lacks
         #[arg(long)]
         fetch: bool,
@@ -313,7 +315,7 @@ pub(super) enum Verb {
         matrix: bool,
         /// Whose CI it is for
         #[arg(long, default_value = "github", requires_if("gitlab", "matrix"))]
-        host: CiHost,
+        host: WorkflowHost,
     },
     /// Deal the work out to jobs of CI: which builds what, on which runner; `--jobs` of them, and one for each runner at least
     Matrix {
@@ -333,9 +335,9 @@ pub(super) enum Verb {
         format: Option<MatrixFormat>,
     },
     /// Show which pins have something newer upstream
-    Outdated(super::outdated::Words),
+    Outdated(super::outdated::OutdatedArgs),
     /// Pin another version in versions.yml and forge.lock: the newest, or the one that is named
-    Bump(super::bump::Words),
+    Bump(super::bump::BumpArgs),
     /// Resolve moving refs and write their commits to forge.lock
     Lock {
         /// Subsystems or groups

@@ -5,29 +5,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use crate::{
-    cache::{Installed, Place, Record, SealKey, links_are_there, rehash},
+    cache::{ArtifactRecord, InstallPlace, Installed, SealKey, links_are_there, rehash},
     model::{ArtifactId, Fault, Kind, Name, Platform},
-    probe::{Acceptance, Want, Wants, accept_installed, distrust},
+    probe::{Acceptance, ArtifactSpec, Wants, accept_installed, distrust},
     provenance::RunClass,
     report::{Align, Cell, Role, Style, Table},
-    service::{self, State},
+    service::{self, ServiceState},
     workspace::{Workspace, Workspaces},
 };
 
 use super::{
-    Stop,
+    CliError,
     services::states,
     session::{Session, select},
 };
 
 /// What verifying one artifact gave.
-pub(super) struct Verdict {
+pub(super) struct VerifyResult {
     id: ArtifactId,
     version: String,
     wrong: Option<String>,
 }
 
-impl Verdict {
+impl VerifyResult {
     /// Whether nothing is wrong.
     pub(super) fn is_good(&self) -> bool {
         self.wrong.is_none()
@@ -35,7 +35,7 @@ impl Verdict {
 }
 
 /// Verifies, and names what was tampered with.
-pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
+pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, CliError> {
     let workspaces = session.workspaces()?;
     let names = select(workspaces.any(), words)?;
     let verdicts = verdicts(session, &workspaces, &names);
@@ -44,18 +44,18 @@ pub(super) fn verify(session: &Session, words: &[String]) -> Result<u8, Stop> {
     } else {
         session.say(&text(&verdicts, session.stdout_style()))?;
     }
-    let good = verdicts.iter().all(Verdict::is_good);
+    let good = verdicts.iter().all(VerifyResult::is_good);
     Ok(if good { 0 } else { Kind::Verification.exit_code() })
 }
 
 /// Verifies what is installed of services, and that the processes that run are it.
-pub(super) fn running(session: &Session, words: &[String]) -> Result<u8, Stop> {
+pub(super) fn running(session: &Session, words: &[String]) -> Result<u8, CliError> {
     let workspaces = session.workspaces()?;
     let workspace = workspaces.any();
     let mut names = service::select(workspace, words)?;
     if words.is_empty() {
         let states = states(workspace)?;
-        names.retain(|name| states.get(name).is_some_and(State::is_running));
+        names.retain(|name| states.get(name).is_some_and(ServiceState::is_running));
         if names.is_empty() {
             let fault =
                 Fault::new(Kind::Failed, "no service runs here, so there is none to verify");
@@ -71,7 +71,7 @@ pub(super) fn running(session: &Session, words: &[String]) -> Result<u8, Stop> {
         let version = workspaces.subsystem(&id).version.to_string();
         // What runs is told first: that it is not what is installed follows from a damaged file too.
         let wrong = proof.wrong.or_else(|| installed.get(&id)?.as_ref().err().cloned());
-        Verdict { id, version, wrong }
+        VerifyResult { id, version, wrong }
     };
     let verdicts: Vec<_> = proofs.into_iter().map(verdict).collect();
     if session.flags.json {
@@ -81,7 +81,7 @@ pub(super) fn running(session: &Session, words: &[String]) -> Result<u8, Stop> {
         let sum = format!("{good} of {} running programs are what is pinned\n", verdicts.len());
         session.say(&format!("{}{sum}", table(&verdicts, session.stdout_style())))?;
     }
-    let good = verdicts.iter().all(Verdict::is_good);
+    let good = verdicts.iter().all(VerifyResult::is_good);
     Ok(if good { 0 } else { Kind::Verification.exit_code() })
 }
 
@@ -90,12 +90,12 @@ pub(super) fn verdicts(
     session: &Session,
     workspaces: &Workspaces,
     names: &BTreeSet<Name>,
-) -> Vec<Verdict> {
+) -> Vec<VerifyResult> {
     let mut verdicts = Vec::new();
     for platform in workspaces.wanted() {
-        let verdict = |(id, record): (ArtifactId, Result<Record, String>)| {
+        let verdict = |(id, record): (ArtifactId, Result<ArtifactRecord, String>)| {
             let version = workspaces.subsystem(&id).version.to_string();
-            Verdict { id, version, wrong: record.err() }
+            VerifyResult { id, version, wrong: record.err() }
         };
         verdicts
             .extend(examine_all(session, workspaces, names, *platform).into_iter().map(verdict));
@@ -109,7 +109,7 @@ pub(super) fn examine_all(
     workspaces: &Workspaces,
     names: &BTreeSet<Name>,
     platform: Platform,
-) -> Vec<(ArtifactId, Result<Record, String>)> {
+) -> Vec<(ArtifactId, Result<ArtifactRecord, String>)> {
     let workspace = workspaces.of(platform);
     let (takes, key) = (session.surroundings().classes(false).takes, session.host.seal_key());
     let commits = BTreeMap::new();
@@ -127,13 +127,13 @@ pub(super) fn examine_all(
 /// Everything that must hold of one installed artifact.
 fn examine(
     workspace: &Workspace,
-    want: &Want,
+    want: &ArtifactSpec,
     takes: RunClass,
     key: &SealKey,
-) -> Result<Record, String> {
+) -> Result<ArtifactRecord, String> {
     let layout = &workspace.layout;
     let id: &ArtifactId = &want.id;
-    let place = Place::of(layout, id);
+    let place = InstallPlace::of(layout, id);
     let known = place.known(key);
     let (record, is_ours) = match rehash(&place, key) {
         Installed::Absent => return Err("it is not installed; `forge ensure` installs it".into()),
@@ -156,8 +156,8 @@ fn examine(
     }
 }
 
-fn json(verdicts: &[Verdict]) -> String {
-    let line = |verdict: &Verdict| {
+fn json(verdicts: &[VerifyResult]) -> String {
+    let line = |verdict: &VerifyResult| {
         serde_json::json!({
             "name": verdict.id.name.as_str(),
             "platform": verdict.id.platform.to_string(),
@@ -168,14 +168,14 @@ fn json(verdicts: &[Verdict]) -> String {
     };
     let document = serde_json::json!({
         "schema": 1,
-        "ok": verdicts.iter().all(Verdict::is_good),
+        "ok": verdicts.iter().all(VerifyResult::is_good),
         "artifacts": verdicts.iter().map(line).collect::<Vec<_>>(),
     });
     format!("{document:#}\n")
 }
 
 /// A table with a line for each, and the sum.
-pub(super) fn text(verdicts: &[Verdict], style: Style) -> String {
+pub(super) fn text(verdicts: &[VerifyResult], style: Style) -> String {
     let bad = verdicts.iter().filter(|verdict| !verdict.is_good()).count();
     let sum = match bad {
         0 => format!("{} verified\n", verdicts.len()),
@@ -188,7 +188,7 @@ pub(super) fn text(verdicts: &[Verdict], style: Style) -> String {
 }
 
 /// A table with a line for each.
-fn table(verdicts: &[Verdict], style: Style) -> String {
+fn table(verdicts: &[VerifyResult], style: Style) -> String {
     let mut table = Table::new([
         ("subsystem", Align::Left),
         ("version", Align::Left),

@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     git::History,
     model::{Fault, Kind, Layout, Name, Scheme, Version},
-    versioning::{Line, taken},
+    versioning::{VersionLine, taken},
     workspace::{Subsystem, Workspaces},
 };
 
 use super::{
-    Stop,
+    CliError,
     session::{Session, select},
-    terms::Terms,
+    terms::VersionArgs,
 };
 
 /// Versions by subsystem.
@@ -43,7 +43,7 @@ pub(super) fn chosen(words: &[String]) -> Result<(Vec<String>, Versions), Fault>
 pub(super) fn workspaces(
     session: &Session,
     words: &[String],
-) -> Result<(Workspaces, BTreeSet<Name>), Stop> {
+) -> Result<(Workspaces, BTreeSet<Name>), CliError> {
     let (words, chosen) = chosen(words)?;
     let documents = session.documents()?;
     let workspaces = session.resolved_at(&documents, &chosen, &Versions::new())?;
@@ -83,12 +83,12 @@ async fn last(
             Scheme::Date => known.last().map(|taken| taken.label),
             Scheme::Commits(commits) => {
                 // Who is on no branch takes what everybody takes.
-                let branch = Terms::default()
+                let branch = VersionArgs::default()
                     .branch(&session.host, &history, commits)
                     .await
                     .unwrap_or_default();
                 let labels = known.iter().map(|taken| taken.label);
-                Line::of(commits, labels, branch.as_deref()).last()
+                VersionLine::of(commits, labels, branch.as_deref()).last()
             }
         };
         if let Some(version) = last.and_then(|label| Version::new(label).ok()) {

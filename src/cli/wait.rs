@@ -14,7 +14,7 @@ use crate::{
     store::{Store, checksum_name},
 };
 
-use super::{Stop, releases::Releases, session::Session};
+use super::{CliError, releases::Releases, session::Session};
 
 /// How many releases are looked at at once.
 const LOOKS_AT_ONCE: usize = 16;
@@ -29,7 +29,7 @@ struct Awaited<'p> {
 }
 
 /// Waits. Exit code 124 if `timeout` has passed and something is still missing.
-pub(super) fn wait(session: &Session, words: &[String], timeout: Duration) -> Result<u8, Stop> {
+pub(super) fn wait(session: &Session, words: &[String], timeout: Duration) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let releases = Releases::of(session, &workspace, words)?;
     let pins = releases.pins.of_names(&releases.names);
@@ -172,7 +172,7 @@ fn close(
     count: usize,
     missing: &BTreeSet<Gap>,
     seconds: f64,
-) -> Result<u8, Stop> {
+) -> Result<u8, CliError> {
     if session.flags.json {
         let lines: Vec<_> = missing.iter().map(gap_json).collect();
         let document = serde_json::json!({

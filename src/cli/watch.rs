@@ -15,15 +15,15 @@ use crate::{
     model::{Fault, Kind, Layout},
     process::Cancel,
     report::Role,
-    task::{Request as Asked, Sight, Watch},
+    task::{ParameterRequest as Asked, TaskWatch, WatchedFiles},
     workspace::Workspaces,
 };
 
 use super::{
-    Stop,
+    CliError,
     host::Waiting,
     session::Session,
-    task::{Wanted, Wish},
+    task::{SelectedTasks, TaskRequest},
 };
 
 /// How often files are looked at, if looking takes no longer than a fourth of that.
@@ -48,17 +48,17 @@ pub(super) struct Loaded {
 /// Runs the tasks that `load` gives, now and whenever something changes.
 pub(super) fn watch(
     session: &Session,
-    wish: &Wish,
-    load: &dyn Fn() -> Result<Loaded, Stop>,
-) -> Result<u8, Stop> {
+    wish: &TaskRequest,
+    load: &dyn Fn() -> Result<Loaded, CliError>,
+) -> Result<u8, CliError> {
     let _at_work = session.host.at_work()?;
     let (runtime, whole) = (session.host.runtime()?, session.host.cancel().clone());
     let (begun, habit) = (Instant::now(), Habit::default());
     let mut watcher = Watcher { session, wish, load, runtime, whole, begun, habit };
     let (mut loaded, mut watch) = watcher.loaded()?;
-    Wanted::of(&loaded.workspaces, &loaded.asked, wish)?.confirm(session, wish)?;
+    SelectedTasks::of(&loaded.workspaces, &loaded.asked, wish)?.confirm(session, wish)?;
     loop {
-        if let Next::End = watcher.runs(&loaded, &watch)? {
+        if let AfterRun::End = watcher.runs(&loaded, &watch)? {
             return Ok(0);
         }
         match watcher.loaded_again(loaded)? {
@@ -71,8 +71,8 @@ pub(super) fn watch(
 /// Who watches.
 struct Watcher<'a> {
     session: &'a Session,
-    wish: &'a Wish<'a>,
-    load: &'a dyn Fn() -> Result<Loaded, Stop>,
+    wish: &'a TaskRequest<'a>,
+    load: &'a dyn Fn() -> Result<Loaded, CliError>,
     runtime: Waiting<'a>,
     /// Stops everything.
     whole: Cancel,
@@ -82,7 +82,7 @@ struct Watcher<'a> {
 }
 
 /// What comes after a run.
-enum Next {
+enum AfterRun {
     /// Another one, since these files changed.
     Again(BTreeSet<PathBuf>),
     /// Nothing, since somebody wants it to end. That is no failure, whatever it stops.
@@ -90,15 +90,15 @@ enum Next {
 }
 
 /// Files that changed, and what all files hold since.
-type Change = (BTreeSet<PathBuf>, Arc<Sight>);
+type Change = (BTreeSet<PathBuf>, Arc<WatchedFiles>);
 
 impl Watcher<'_> {
     /// All that is run, and what it goes by.
-    fn loaded(&self) -> Result<(Loaded, Arc<Watch>), Stop> {
+    fn loaded(&self) -> Result<(Loaded, Arc<TaskWatch>), CliError> {
         let loaded = (self.load)()?;
-        let wanted = Wanted::of(&loaded.workspaces, &loaded.asked, self.wish)?;
+        let wanted = SelectedTasks::of(&loaded.workspaces, &loaded.asked, self.wish)?;
         let workspace = loaded.workspaces.any();
-        let watch = Watch::of(workspace, &wanted.invocations);
+        let watch = TaskWatch::of(workspace, &wanted.invocations);
         if watch.is_empty() {
             return Err(nothing_to_watch(&loaded.asked.tasks, &watch).into());
         }
@@ -108,32 +108,32 @@ impl Watcher<'_> {
 
     /// [`Self::loaded`], as soon as that goes well; what is wrong until then is told. Nothing if
     /// somebody wants it to end.
-    fn loaded_again(&self, known: Loaded) -> Result<Option<(Loaded, Arc<Watch>)>, Stop> {
+    fn loaded_again(&self, known: Loaded) -> Result<Option<(Loaded, Arc<TaskWatch>)>, CliError> {
         let layout = known.workspaces.layout().clone();
         let mut files = known.files;
         loop {
-            let watch = Arc::new(Watch::default().and(&layout, &files));
-            let mut sight = Arc::new(watch.look(&Sight::default()));
+            let watch = Arc::new(TaskWatch::default().and(&layout, &files));
+            let mut sight = Arc::new(watch.look(&WatchedFiles::default()));
             let stop = match self.loaded() {
                 Ok(loaded) => return Ok(Some(loaded)),
                 Err(stop) => stop,
             };
-            if let Stop::Problems(problems) = &stop {
+            if let CliError::Problems(problems) = &stop {
                 files.extend(problems.texts.keys().map(|file| layout.root().join(file)));
             }
             super::tell(self.session, stop);
             self.note("waiting until that is put right");
-            if let Next::End = self.idle(&watch, &mut sight) {
+            if let AfterRun::End = self.idle(&watch, &mut sight) {
                 return Ok(None);
             }
         }
     }
 
     /// Runs what is `loaded` until the files change that it was loaded from.
-    fn runs(&mut self, loaded: &Loaded, watch: &Arc<Watch>) -> Result<Next, Stop> {
+    fn runs(&mut self, loaded: &Loaded, watch: &Arc<TaskWatch>) -> Result<AfterRun, CliError> {
         let (layout, tasks) = (loaded.workspaces.layout(), loaded.asked.tasks.join(" "));
-        let wanted = Wanted::of(&loaded.workspaces, &loaded.asked, self.wish)?;
-        let mut sight = Arc::new(watch.look(&Sight::default()));
+        let wanted = SelectedTasks::of(&loaded.workspaces, &loaded.asked, self.wish)?;
+        let mut sight = Arc::new(watch.look(&WatchedFiles::default()));
         loop {
             self.begun = Instant::now();
             let mut next = self.run(&wanted, watch, &mut sight);
@@ -141,22 +141,27 @@ impl Watcher<'_> {
                 let count = watch.count(&sight);
                 self.note(&format!("watching {count} files; Ctrl-C ends it"));
                 next = match self.idle(watch, &mut sight) {
-                    Next::Again(files) if self.is_habit(layout, &files) => None,
+                    AfterRun::Again(files) if self.is_habit(layout, &files) => None,
                     next => Some(next),
                 };
             }
-            let Some(Next::Again(files)) = next else { return Ok(Next::End) };
+            let Some(AfterRun::Again(files)) = next else { return Ok(AfterRun::End) };
             let changed = named(layout, &files);
             if loaded.files.iter().any(|file| files.contains(file)) {
                 self.note(&format!("{changed} changed: loading it again"));
-                return Ok(Next::Again(files));
+                return Ok(AfterRun::Again(files));
             }
             self.note(&format!("{changed} changed: running {tasks} again"));
         }
     }
 
     /// Runs `wanted` to its end, or until files change. Says what comes next, if that is known then.
-    fn run(&mut self, wanted: &Wanted, watch: &Arc<Watch>, sight: &mut Arc<Sight>) -> Option<Next> {
+    fn run(
+        &mut self,
+        wanted: &SelectedTasks,
+        watch: &Arc<TaskWatch>,
+        sight: &mut Arc<WatchedFiles>,
+    ) -> Option<AfterRun> {
         let cancel = self.whole.part();
         let (session, wish) = (self.session, self.wish);
         let (done, change) = session.host.runtime().ok()?.block_on(async {
@@ -177,7 +182,7 @@ impl Watcher<'_> {
             }
         });
         if self.whole.is_cancelled() {
-            return Some(Next::End);
+            return Some(AfterRun::End);
         }
         let Some((files, now)) = change else {
             if let Err(stop) = done {
@@ -186,19 +191,19 @@ impl Watcher<'_> {
             return None;
         };
         *sight = now;
-        Some(Next::Again(files))
+        Some(AfterRun::Again(files))
     }
 
     /// Waits until files change.
-    fn idle(&self, watch: &Arc<Watch>, sight: &mut Arc<Sight>) -> Next {
+    fn idle(&self, watch: &Arc<TaskWatch>, sight: &mut Arc<WatchedFiles>) -> AfterRun {
         self.runtime.block_on(async {
             tokio::select! {
                 biased;
-                () = self.whole.cancelled() => Next::End,
+                () = self.whole.cancelled() => AfterRun::End,
                 change = changed(watch, sight) => {
                     let (files, now) = settled(watch, sight, change).await;
                     *sight = now;
-                    Next::Again(files)
+                    AfterRun::Again(files)
                 }
             }
         })
@@ -225,7 +230,7 @@ impl Watcher<'_> {
 }
 
 /// Waits until something is not as it was at the time of `sight`.
-async fn changed(watch: &Arc<Watch>, sight: &Arc<Sight>) -> Change {
+async fn changed(watch: &Arc<TaskWatch>, sight: &Arc<WatchedFiles>) -> Change {
     let (mut last, mut pause) = (sight.clone(), LOOK_AGAIN);
     loop {
         sleep(pause).await;
@@ -239,7 +244,11 @@ async fn changed(watch: &Arc<Watch>, sight: &Arc<Sight>) -> Change {
 }
 
 /// Waits until nothing changes any more, but not for long.
-async fn settled(watch: &Arc<Watch>, sight: &Arc<Sight>, (files, last): Change) -> Change {
+async fn settled(
+    watch: &Arc<TaskWatch>,
+    sight: &Arc<WatchedFiles>,
+    (files, last): Change,
+) -> Change {
     let (begun, mut last) = (Instant::now(), last);
     loop {
         sleep(QUIET).await;
@@ -254,7 +263,11 @@ async fn settled(watch: &Arc<Watch>, sight: &Arc<Sight>, (files, last): Change) 
 }
 
 /// What differs now from `sight`; `last` is what was seen the last time.
-async fn look(watch: &Arc<Watch>, sight: &Arc<Sight>, last: Arc<Sight>) -> Change {
+async fn look(
+    watch: &Arc<TaskWatch>,
+    sight: &Arc<WatchedFiles>,
+    last: Arc<WatchedFiles>,
+) -> Change {
     let (watch, sight, known) = (watch.clone(), sight.clone(), last.clone());
     let looked = spawn_blocking(move || {
         let now = watch.look(&known);
@@ -273,7 +286,7 @@ fn named(layout: &Layout, files: &BTreeSet<PathBuf>) -> String {
     }
 }
 
-fn nothing_to_watch(tasks: &[String], watch: &Watch) -> Fault {
+fn nothing_to_watch(tasks: &[String], watch: &TaskWatch) -> Fault {
     let what = format!("there is nothing to watch for {}", tasks.join(" "));
     let fault = Fault::new(Kind::Usage, what);
     if let Some(task) = watch.unknown.first() {

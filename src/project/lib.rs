@@ -1,6 +1,8 @@
 //! What a project is: its workspace, its repository, its cache, its logins.
 
-pub use forge_base::{archive, console, disk, imports, manifest, model, process, provenance, store, walk};
+pub use forge_base::{
+    archive, console, disk, imports, manifest, model, process, provenance, store, walk,
+};
 
 pub mod cache;
 pub mod git;

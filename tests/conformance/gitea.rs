@@ -2,14 +2,14 @@
 //! `FORGE_TEST_GITEA` (`gitea:http://127.0.0.1:3000/owner/repo`, with a commit and without
 //! releases) and `FORGE_TEST_GITEA_TOKEN`.
 
-use forge::store::{Settings, StoreUrl};
+use forge::store::{StoreSettings, StoreUrl};
 
 use super::suite::{Host, lists_many, settings, stays_offline, store, with_token, writes};
 use crate::support::gitea::{Gitea, WRITER};
 
 const HOST: Host = Host { takes_empty: true, decides_races: true, tells_digest: false };
 
-fn writing(token: &str) -> Settings {
+fn writing(token: &str) -> StoreSettings {
     with_token(settings(&[]), token)
 }
 

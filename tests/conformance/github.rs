@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use forge::store::{Settings, Tempo};
+use forge::store::{StoreSettings, Tempo};
 
 use super::suite::{Host, lists_many, settings, stays_offline, store, with_token, writes};
 use crate::support::github::{GitHub, Role};
@@ -16,14 +16,14 @@ fn github() -> (GitHub, String) {
 }
 
 /// A writer in a hurry: what GitHub wants in its pace is tested elsewhere.
-fn writing() -> Settings {
+fn writing() -> StoreSettings {
     let tempo = Tempo {
         burst: 100_000,
         between_writes: Duration::ZERO,
         look: Duration::from_millis(2),
         ..Tempo::default()
     };
-    with_token(Settings { tempo: Some(tempo), ..settings(&[]) }, Role::Write.token())
+    with_token(StoreSettings { tempo: Some(tempo), ..settings(&[]) }, Role::Write.token())
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use forge::{model::Kind, store::Settings};
+use forge::{model::Kind, store::StoreSettings};
 
 use super::{
     servers::{Running, is_here},
@@ -11,7 +11,7 @@ use super::{
 
 const CAREFUL: Host = Host { takes_empty: true, decides_races: true, tells_digest: true };
 
-fn with(endpoint: &str, key: &str, secret: &str) -> Settings {
+fn with(endpoint: &str, key: &str, secret: &str) -> StoreSettings {
     settings(&[
         ("AWS_ENDPOINT_URL_S3", endpoint),
         ("AWS_ACCESS_KEY_ID", key),

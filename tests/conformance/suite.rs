@@ -5,8 +5,8 @@ use std::{path::Path, time::Duration};
 use forge::{
     model::{Environment, Fault, Kind, Layout, Sha256, UserFolders},
     store::{
-        AssetStream, Login, Logins, Pending, Published, Receipt, Release, Settings, Store,
-        StoreUrl, Upload, open, published_digest,
+        AssetStream, Login, Logins, Pending, Published, Receipt, Store, StoreRelease,
+        StoreSettings, StoreUrl, Upload, open, published_digest,
     },
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -33,13 +33,13 @@ impl Host {
 }
 
 /// Settings under which retries take milliseconds, and that know nothing of this machine.
-pub fn settings(environment: &[(&str, &str)]) -> Settings {
-    Settings {
+pub fn settings(environment: &[(&str, &str)]) -> StoreSettings {
+    StoreSettings {
         proxies: false,
         attempts: 4,
         backoff: Duration::from_millis(1),
         environment: environment.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
-        ..Settings::new(
+        ..StoreSettings::new(
             Layout::new("/nowhere".into(), UserFolders::default()),
             &Environment::default(),
         )
@@ -58,11 +58,11 @@ impl Logins for Token {
 }
 
 /// The same with a login.
-pub fn with_token(settings: Settings, token: &str) -> Settings {
-    Settings { logins: std::sync::Arc::new(Token(token.into())), ..settings }
+pub fn with_token(settings: StoreSettings, token: &str) -> StoreSettings {
+    StoreSettings { logins: std::sync::Arc::new(Token(token.into())), ..settings }
 }
 
-pub fn store(url: &str, settings: &Settings) -> std::sync::Arc<dyn Store> {
+pub fn store(url: &str, settings: &StoreSettings) -> std::sync::Arc<dyn Store> {
     open(&StoreUrl::parse(url).expect(url), settings).expect(url)
 }
 
@@ -84,8 +84,8 @@ pub fn upload(folder: &Path, asset: &str, bytes: &[u8]) -> Upload {
     Upload::new(asset.into(), path, digest(bytes))
 }
 
-pub fn release(tag: &str) -> Release {
-    Release::of_subsystem(tag.into(), Vec::new())
+pub fn release(tag: &str) -> StoreRelease {
+    StoreRelease::of_subsystem(tag.into(), Vec::new())
 }
 
 pub async fn all(stream: AssetStream) -> Result<Vec<u8>, Fault> {
@@ -264,8 +264,8 @@ pub async fn lists_many(store: &dyn Store, count: usize) {
 }
 
 /// Without the network, nothing is asked and nothing is thought absent.
-pub async fn stays_offline(url: &str, online: &Settings) {
-    let offline = store(url, &Settings { offline: true, ..online.clone() });
+pub async fn stays_offline(url: &str, online: &StoreSettings) {
+    let offline = store(url, &StoreSettings { offline: true, ..online.clone() });
     let temp = tempfile::tempdir().unwrap();
     let upload = upload(temp.path(), "1", b"1");
     for fault in [

@@ -20,8 +20,8 @@ use std::{
 use forge::{
     model::{Environment, Fault, Kind, Layout, Sha256, UserFolders},
     store::{
-        self, Login, Logins, Mode, Pending, Published, Receipt, Release, Settings, Store, StoreUrl,
-        Tempo, Upload, Waits,
+        self, Login, Logins, Mode, Pending, Published, Receipt, Store, StoreRelease, StoreSettings,
+        StoreUrl, Tempo, Upload, Waits,
     },
 };
 use futures_util::{TryStreamExt, future::join_all};
@@ -50,8 +50,8 @@ struct Opened {
     waits: Arc<Mutex<Vec<String>>>,
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> StoreSettings {
+    StoreSettings {
         proxies: false,
         attempts: 6,
         backoff: Duration::from_millis(1),
@@ -66,18 +66,18 @@ fn settings() -> Settings {
             upload: Duration::from_millis(60),
             recent: Duration::from_secs(20),
         }),
-        ..Settings::new(
+        ..StoreSettings::new(
             Layout::new("/nowhere".into(), UserFolders::default()),
             &Environment::default(),
         )
     }
 }
 
-fn open_with(github: &GitHub, token: Option<&str>, settings: Settings) -> Opened {
+fn open_with(github: &GitHub, token: Option<&str>, settings: StoreSettings) -> Opened {
     let purse = Arc::new(Purse { token: token.map(str::to_owned), ..Purse::default() });
     let waits = Arc::new(Mutex::new(Vec::new()));
     let told = waits.clone();
-    let settings = Settings {
+    let settings = StoreSettings {
         logins: purse.clone(),
         waits: Waits(Arc::new(move |text| told.lock().unwrap().push(text.into()))),
         ..settings
@@ -123,9 +123,9 @@ const ASSETS: [&str; 4] = [
     "n-darwin-arm64.tar.gz",
 ];
 
-fn release(mode: Mode) -> Release {
+fn release(mode: Mode) -> StoreRelease {
     let expected = ASSETS.map(str::to_owned).to_vec();
-    Release { mode, ..Release::of_subsystem(TAG.into(), expected) }
+    StoreRelease { mode, ..StoreRelease::of_subsystem(TAG.into(), expected) }
 }
 
 /// The names of everything that the release has when it is complete, sorted.

@@ -29,7 +29,7 @@ async fn what_is_published_is_found_and_never_the_latest() {
     assert_eq!(github.release(TAG).unwrap().asset(ASSETS[0]).unwrap().bytes, &b"binary"[..]);
 
     for (tag, is_latest) in [("v1.0.0", true), ("nats-v3", false)] {
-        let release = Release { is_latest, tag: tag.into(), ..release(Mode::Append) };
+        let release = StoreRelease { is_latest, tag: tag.into(), ..release(Mode::Append) };
         opened.store.publish(&release, &upload).await.unwrap();
         assert_eq!(github.latest().unwrap().tag, "v1.0.0");
     }
@@ -207,7 +207,7 @@ async fn after_a_burst_writes_keep_their_distance() {
     let fast = settings().tempo.unwrap();
     let tempo = Some(Tempo { burst: 3, between_writes: Duration::from_millis(20), ..fast });
     let token = Role::Write.token();
-    let opened = open_with(&github, Some(token), Settings { tempo, ..settings() });
+    let opened = open_with(&github, Some(token), StoreSettings { tempo, ..settings() });
     let (release, uploads) = (release(Mode::Append), ASSETS.map(|name| files.upload(name, b"0")));
     let begun = Instant::now();
     let all = join_all(uploads.iter().map(|upload| opened.store.publish(&release, upload))).await;

@@ -85,7 +85,7 @@ async fn a_draft_that_is_created_twice_is_one_in_the_end() {
 #[tokio::test]
 async fn an_unnamed_set_is_complete_at_once() {
     let (github, files) = (github(), Files::new());
-    let release = Release { expected: Vec::new(), ..release(Mode::Sealed) };
+    let release = StoreRelease { expected: Vec::new(), ..release(Mode::Sealed) };
     let upload = files.upload(ASSETS[0], b"binary");
     let receipt = open(&github, Role::Write).store.publish(&release, &upload).await.unwrap();
     assert_eq!(receipt, Receipt { published: Published::Created, waits_for: Vec::new() });
@@ -96,7 +96,7 @@ async fn an_unnamed_set_is_complete_at_once() {
 async fn a_conflict_in_a_draft_seals_nothing_without_its_checksum() {
     let (github, files) = (github(), Files::new());
     github.add_release(NewRelease::tagged(TAG).draft().asset(ASSETS[0], b"theirs".to_vec()));
-    let release = Release { expected: vec![ASSETS[0].into()], ..release(Mode::Sealed) };
+    let release = StoreRelease { expected: vec![ASSETS[0].into()], ..release(Mode::Sealed) };
     let upload = files.upload(ASSETS[0], b"ours");
     let receipt = open(&github, Role::Write).store.publish(&release, &upload).await.unwrap();
     assert_eq!(receipt.published, Published::Conflict { theirs: digest(b"theirs") });
@@ -115,7 +115,7 @@ async fn the_first_release_is_whole_when_it_is_locked_and_is_learnt_from() {
     assert_eq!(github.release(TAG).unwrap().assets.len(), 2, "with its checksum");
     let late = opened.store.publish(&first, &files.upload(ASSETS[1], b"1")).await;
     assert!(late.unwrap_err().to_string().contains("is immutable and has no"));
-    let second = Release { tag: "arc-v1".into(), ..release(Mode::Detected) };
+    let second = StoreRelease { tag: "arc-v1".into(), ..release(Mode::Detected) };
     let receipt = opened.store.publish(&second, &files.upload(ASSETS[0], b"0")).await.unwrap();
     assert_eq!(receipt.waits_for, missing(&ASSETS[..1]));
 }

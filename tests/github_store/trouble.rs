@@ -7,8 +7,8 @@ async fn publish(github: &GitHub, files: &Files, mode: Mode) -> Result<Receipt, 
     open(github, Role::Write).store.publish(&release(mode), &upload).await
 }
 
-fn alone() -> Release {
-    Release { expected: vec![ASSETS[0].into()], ..release(Mode::Sealed) }
+fn alone() -> StoreRelease {
+    StoreRelease { expected: vec![ASSETS[0].into()], ..release(Mode::Sealed) }
 }
 
 #[tokio::test]

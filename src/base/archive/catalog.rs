@@ -26,8 +26,8 @@ const LONGEST: usize = 4096;
 /// to a folder and is called as if it lay in the link is where tar would put it: in the folder that the
 /// link leads to. In tarballs of whole systems, `bin` is a link to `usr/bin`.
 #[derive(Default)]
-pub(super) struct Catalog {
-    nodes: HashMap<String, Node>,
+pub(super) struct EntryIndex {
+    nodes: HashMap<String, EntryNode>,
     /// The first parts of names, as many as strip takes away.
     roots: BTreeSet<String>,
     /// The first part of each name.
@@ -40,7 +40,7 @@ pub(super) struct Catalog {
 
 /// What an archive has at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Node {
+pub(super) enum EntryNode {
     Folder,
     /// A regular file, by the number of its entry.
     File(u64),
@@ -59,9 +59,9 @@ enum Reached {
     Nothing,
 }
 
-impl Catalog {
+impl EntryIndex {
     /// Enters what is called `path`, with nothing stripped.
-    pub(super) fn enter(&mut self, path: &str, node: Node, strip: usize) {
+    pub(super) fn enter(&mut self, path: &str, node: EntryNode, strip: usize) {
         if let Some(root) = root(path, strip).filter(|_| self.roots.len() < MOST_ROOTS) {
             self.roots.insert(root.to_owned());
         }
@@ -70,12 +70,12 @@ impl Catalog {
             self.tops.insert(top.to_owned());
         }
         let place = self.place(path, strip).into_owned();
-        self.has_links |= matches!(node, Node::Link(_));
+        self.has_links |= matches!(node, EntryNode::Link(_));
         self.nodes.insert(place, node);
     }
 
     /// What is called `path`, if anything.
-    pub(super) fn find(&self, path: &str, strip: usize) -> Option<&Node> {
+    pub(super) fn find(&self, path: &str, strip: usize) -> Option<&EntryNode> {
         self.get(&self.place(path, strip))
     }
 
@@ -86,7 +86,7 @@ impl Catalog {
     }
 
     /// What is at `path`, if anything.
-    fn get(&self, path: &str) -> Option<&Node> {
+    fn get(&self, path: &str) -> Option<&EntryNode> {
         self.nodes.get(path)
     }
 
@@ -97,7 +97,8 @@ impl Catalog {
             return path.into();
         };
         let mut above = path.match_indices('/').map(|(end, _)| &path[..end]);
-        let is_link = |at| self.is_looked_up(at) && matches!(self.get(at), Some(Node::Link(_)));
+        let is_link =
+            |at| self.is_looked_up(at) && matches!(self.get(at), Some(EntryNode::Link(_)));
         if !above.any(is_link) {
             return path.into();
         }
@@ -130,8 +131,9 @@ impl Catalog {
 
     fn walk(&self, root: &str, path: &str) -> Result<Option<u64>, Objection> {
         let mut above = path.match_indices('/').map(|(end, _)| &path[..end]);
-        let is_no_folder = |at: &str| matches!(self.get(at), Some(Node::Link(_) | Node::File(_)));
-        if matches!(self.get(path), Some(Node::File(_))) && above.any(is_no_folder) {
+        let is_no_folder =
+            |at: &str| matches!(self.get(at), Some(EntryNode::Link(_) | EntryNode::File(_)));
+        if matches!(self.get(path), Some(EntryNode::File(_))) && above.any(is_no_folder) {
             let why = "lies in a folder that a file or a link of the same name replaces";
             return Err(Objection::ambiguous(why));
         }
@@ -159,10 +161,12 @@ impl Catalog {
                 return Ok(Reached::Nothing);
             }
             match self.get(&here) {
-                Some(Node::File(entry)) if left.is_empty() => return Ok(Reached::File(*entry)),
-                Some(Node::File(_)) => return Ok(Reached::Nothing),
-                Some(Node::Other(objection)) => return Err(objection.clone()),
-                Some(Node::Link(target)) => {
+                Some(EntryNode::File(entry)) if left.is_empty() => {
+                    return Ok(Reached::File(*entry));
+                }
+                Some(EntryNode::File(_)) => return Ok(Reached::Nothing),
+                Some(EntryNode::Other(objection)) => return Err(objection.clone()),
+                Some(EntryNode::Link(target)) => {
                     hops += 1;
                     if hops > MOST_HOPS {
                         return Err(Objection::unfit("is a link that leads in a cycle"));
@@ -173,7 +177,7 @@ impl Catalog {
                     }
                     left.extend(target.split('/').rev().map(str::to_owned));
                 }
-                Some(Node::Folder) | None => {}
+                Some(EntryNode::Folder) | None => {}
             }
         }
         Ok(Reached::Folder(at.join("/")))
@@ -203,16 +207,16 @@ fn root(path: &str, strip: usize) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn catalog(strip: usize, nodes: &[(&str, Node)]) -> Catalog {
-        let mut catalog = Catalog::default();
+    fn catalog(strip: usize, nodes: &[(&str, EntryNode)]) -> EntryIndex {
+        let mut catalog = EntryIndex::default();
         for (path, node) in nodes {
             catalog.enter(path, node.clone(), strip);
         }
         catalog
     }
 
-    fn link(target: &str) -> Node {
-        Node::Link(target.into())
+    fn link(target: &str) -> EntryNode {
+        EntryNode::Link(target.into())
     }
 
     #[test]
@@ -224,7 +228,7 @@ mod tests {
             ("bin/slim", "/lib/mint", "lib/mint"),
             ("slim", "a//b/../mint", "a/mint"),
         ] {
-            let catalog = catalog(0, &[(wanted, link(target)), (entry, Node::File(7))]);
+            let catalog = catalog(0, &[(wanted, link(target)), (entry, EntryNode::File(7))]);
             assert_eq!(catalog.resolve(wanted), Ok(Some(7)), "{wanted} -> {target}");
         }
     }
@@ -239,8 +243,8 @@ mod tests {
                 ("top/v2/e", link("/top/real")),
                 ("top/abs", link("/real")),
                 ("top/out", link("../other/real")),
-                ("top/real", Node::File(3)),
-                ("other/real", Node::File(4)),
+                ("top/real", EntryNode::File(3)),
+                ("other/real", EntryNode::File(4)),
             ],
         );
         assert_eq!(all.resolve("e"), Ok(Some(3)));
@@ -259,18 +263,18 @@ mod tests {
                 ("top/sbin", link("/bin")),
                 ("top/self", link("self")),
                 ("top/out", link("../../out")),
-                ("top/bin/e", Node::File(3)),
-                ("top/usr/bin/f", Node::File(4)),
-                ("top/sbin/e", Node::File(5)),
+                ("top/bin/e", EntryNode::File(3)),
+                ("top/usr/bin/f", EntryNode::File(4)),
+                ("top/sbin/e", EntryNode::File(5)),
                 ("top/bin/l", link("e")),
-                ("top/self/x", Node::File(6)),
-                ("top/out/x", Node::File(7)),
+                ("top/self/x", EntryNode::File(6)),
+                ("top/out/x", EntryNode::File(7)),
             ],
         );
         for (wanted, entry) in [("bin/e", 5), ("usr/bin/e", 5), ("sbin/f", 4), ("usr/bin/l", 5)] {
             assert_eq!(all.resolve(wanted), Ok(Some(entry)), "{wanted}");
         }
-        assert_eq!(all.find("top/sbin/f", 1), Some(&Node::File(4)));
+        assert_eq!(all.find("top/sbin/f", 1), Some(&EntryNode::File(4)));
         for wanted in ["self/x", "out/x"] {
             assert!(all.resolve(wanted).is_err(), "{wanted}");
         }
@@ -278,7 +282,7 @@ mod tests {
 
     #[test]
     fn what_leads_nowhere_or_out_or_around_says_so() {
-        let other = Node::Other(Objection::unfit("is a device"));
+        let other = EntryNode::Other(Objection::unfit("is a device"));
         let all = catalog(
             0,
             &[
@@ -289,7 +293,7 @@ mod tests {
                 ("dangling", link("gone")),
                 ("device", other),
                 ("to-device", link("device")),
-                ("d/e", Node::File(1)),
+                ("d/e", EntryNode::File(1)),
                 ("d", link("x")),
             ],
         );

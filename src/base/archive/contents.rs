@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     hash::Hasher,
-    pack::{Contents, Entry},
+    pack::{Contents, FileToPack},
 };
 use crate::{
     disk::open_file,
@@ -18,7 +18,7 @@ use crate::{
 /// An entry whose size is known: archives announce it before the contents.
 #[derive(Debug)]
 pub(super) struct Measured<'a> {
-    pub(super) entry: &'a Entry,
+    pub(super) entry: &'a FileToPack,
     pub(super) size: u64,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Measured<'a> {
     ///
     /// # Errors
     /// `Failed` if the file is not there or is no regular file.
-    pub(super) fn of(entry: &'a Entry) -> Result<Self, Fault> {
+    pub(super) fn of(entry: &'a FileToPack) -> Result<Self, Fault> {
         let size = match &entry.contents {
             Contents::Bytes(bytes) => bytes.len() as u64,
             Contents::File(path) | Contents::Proven(path, _) => {
@@ -53,19 +53,19 @@ impl<'a> Measured<'a> {
     ///
     /// # Errors
     /// A [`Fault`] inside.
-    pub(super) fn open(&self) -> io::Result<Body<'a>> {
+    pub(super) fn open(&self) -> io::Result<EntryReader<'a>> {
         let open = |path: &Path| {
             let cannot = |error| Fault::io(format!("cannot pack {}", path.display()), &error);
             open_file(path).map_err(|error| io::Error::other(cannot(error)))
         };
         let (source, proof) = match &self.entry.contents {
-            Contents::Bytes(bytes) => (Source::Bytes(bytes), None),
-            Contents::File(path) => (Source::File(open(path)?), None),
+            Contents::Bytes(bytes) => (ContentSource::Bytes(bytes), None),
+            Contents::File(path) => (ContentSource::File(open(path)?), None),
             Contents::Proven(path, sha256) => {
-                (Source::File(open(path)?), Some((Hasher::new(), *sha256)))
+                (ContentSource::File(open(path)?), Some((Hasher::new(), *sha256)))
             }
         };
-        Ok(Body { source, proof, left: self.size, entry: self.entry })
+        Ok(EntryReader { source, proof, left: self.size, entry: self.entry })
     }
 }
 
@@ -73,21 +73,21 @@ impl<'a> Measured<'a> {
 /// or longer than they were, since then someone is writing to them, and with one of kind
 /// `Verification` if their digest is not what it should be.
 #[derive(Debug)]
-pub(super) struct Body<'a> {
-    source: Source<'a>,
+pub(super) struct EntryReader<'a> {
+    source: ContentSource<'a>,
     /// The digest so far, and what it has to be in the end.
     proof: Option<(Hasher, Sha256)>,
     left: u64,
-    entry: &'a Entry,
+    entry: &'a FileToPack,
 }
 
 #[derive(Debug)]
-enum Source<'a> {
+enum ContentSource<'a> {
     Bytes(&'a [u8]),
     File(File),
 }
 
-impl Read for Body<'_> {
+impl Read for EntryReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let wanted = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
         if self.left == 0 {
@@ -105,7 +105,7 @@ impl Read for Body<'_> {
     }
 }
 
-impl Read for Source<'_> {
+impl Read for ContentSource<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Bytes(bytes) => bytes.read(buffer),
@@ -114,7 +114,7 @@ impl Read for Source<'_> {
     }
 }
 
-impl Body<'_> {
+impl EntryReader<'_> {
     fn check_end(&mut self) -> io::Result<()> {
         match self.source.read(&mut [0]) {
             Ok(0) => self.compare(),
@@ -169,12 +169,12 @@ mod tests {
         let path = folder.path().join("file");
         fs::write(&path, "12345").unwrap();
         let (sha256, _) = super::super::hash_file(&path).unwrap();
-        let entry = Entry {
+        let entry = FileToPack {
             name: "file".into(),
             contents: Contents::Proven(path.clone(), sha256),
             executable: true,
         };
-        let read = |entry: &Entry| {
+        let read = |entry: &FileToPack| {
             let mut read = Vec::new();
             Measured::of(entry).unwrap().open().unwrap().read_to_end(&mut read)
         };
@@ -188,7 +188,7 @@ mod tests {
     fn a_file_that_changes_meanwhile_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        let entry = Entry {
+        let entry = FileToPack {
             name: "file".into(),
             contents: Contents::File(path.clone()),
             executable: false,

@@ -18,10 +18,10 @@ const BLOCK: usize = 256 << 10;
 /// Decodes one archive.
 pub(super) struct Decoder<R: Read> {
     label: String,
-    format: Format<R>,
+    format: StreamFormat<R>,
 }
 
-enum Format<R: Read> {
+enum StreamFormat<R: Read> {
     Plain(Input<R>),
     /// gzip, as long as members are as forge writes them.
     Members(Members<R>),
@@ -40,13 +40,13 @@ struct Members<R> {
 impl<R: Read> Decoder<R> {
     /// The bytes of `input` as they are.
     pub(super) fn plain(input: Input<R>, label: &str) -> Self {
-        Self { label: label.to_owned(), format: Format::Plain(input) }
+        Self { label: label.to_owned(), format: StreamFormat::Plain(input) }
     }
 
     /// Decodes gzip.
     pub(super) fn gzip(input: Input<R>, label: &str) -> Self {
         let members = Members { input, packed: Vec::new(), decompressor: Decompressor::new() };
-        Self { label: label.to_owned(), format: Format::Members(members) }
+        Self { label: label.to_owned(), format: StreamFormat::Members(members) }
     }
 
     /// Decodes streams of another format.
@@ -56,7 +56,7 @@ impl<R: Read> Decoder<R> {
     pub(super) fn streams(codec: Codec, input: Input<R>, label: &str) -> Result<Self, Fault> {
         let streams = Streams::new(codec, input)
             .map_err(|error| Fault::io(format!("cannot unpack {label}"), &error))?;
-        Ok(Self { label: label.to_owned(), format: Format::Streams(Box::new(streams)) })
+        Ok(Self { label: label.to_owned(), format: StreamFormat::Streams(Box::new(streams)) })
     }
 
     /// Puts the next plain bytes into `block`; none at the end. The end is one of both: of
@@ -66,7 +66,7 @@ impl<R: Read> Decoder<R> {
     /// Damaged or incomplete bytes, or what the reader says.
     pub(super) fn next(&mut self, block: &mut Vec<u8>) -> Result<(), Fault> {
         let result = match &mut self.format {
-            Format::Members(members) => match members.next(block) {
+            StreamFormat::Members(members) => match members.next(block) {
                 Ok(true) => Ok(()),
                 Ok(false) => match self.go_on_streaming() {
                     Ok(()) => return self.next(block),
@@ -74,9 +74,9 @@ impl<R: Read> Decoder<R> {
                 },
                 Err(error) => Err(error),
             },
-            Format::Plain(input) => fill(input, block),
-            Format::Streams(streams) => fill(streams.as_mut(), block),
-            Format::Changing => {
+            StreamFormat::Plain(input) => fill(input, block),
+            StreamFormat::Streams(streams) => fill(streams.as_mut(), block),
+            StreamFormat::Changing => {
                 block.clear();
                 Ok(())
             }
@@ -92,9 +92,9 @@ impl<R: Read> Decoder<R> {
     /// The other members are not as forge writes them: hands over to a decoder that
     /// needs no sizes.
     fn go_on_streaming(&mut self) -> io::Result<()> {
-        self.format = match std::mem::replace(&mut self.format, Format::Changing) {
-            Format::Members(members) => {
-                Format::Streams(Box::new(Streams::new(Codec::Gzip, members.input)?))
+        self.format = match std::mem::replace(&mut self.format, StreamFormat::Changing) {
+            StreamFormat::Members(members) => {
+                StreamFormat::Streams(Box::new(Streams::new(Codec::Gzip, members.input)?))
             }
             other => other,
         };
@@ -103,19 +103,19 @@ impl<R: Read> Decoder<R> {
 
     fn into_input(self) -> Option<Input<R>> {
         match self.format {
-            Format::Plain(input) => Some(input),
-            Format::Members(members) => Some(members.input),
-            Format::Streams(streams) => streams.into_input(),
-            Format::Changing => None,
+            StreamFormat::Plain(input) => Some(input),
+            StreamFormat::Members(members) => Some(members.input),
+            StreamFormat::Streams(streams) => streams.into_input(),
+            StreamFormat::Changing => None,
         }
     }
 
     fn fault(&mut self, error: &io::Error) -> Fault {
         let input = match &mut self.format {
-            Format::Plain(input) => Some(input),
-            Format::Members(members) => Some(&mut members.input),
-            Format::Streams(streams) => streams.input(),
-            Format::Changing => None,
+            StreamFormat::Plain(input) => Some(input),
+            StreamFormat::Members(members) => Some(&mut members.input),
+            StreamFormat::Streams(streams) => streams.input(),
+            StreamFormat::Changing => None,
         };
         let failure = input.and_then(|input| input.take_failure(&self.label));
         let is_too_large = error.get_ref().is_some_and(|inner| inner.is::<TooLarge>());

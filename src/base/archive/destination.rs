@@ -3,7 +3,7 @@
 //!
 //! Every path that the archive made is remembered here, so what stands in the way of an
 //! entry is known without asking the file system. Where only some paths are wanted, no link
-//! is ever made on disk: which entry a wanted path leads to is found in the [`Catalog`].
+//! is ever made on disk: which entry a wanted path leads to is found in the [`EntryIndex`].
 
 mod wanted;
 
@@ -16,7 +16,7 @@ use std::{
 };
 
 use super::{
-    catalog::{Catalog, Node},
+    catalog::{EntryIndex, EntryNode},
     decoder::over_limit,
     entry_name::{self, EntryName},
     hash::Hasher,
@@ -24,7 +24,7 @@ use super::{
     new_file::{NewFile, not_written},
     objection::Objection,
     stream::too_large,
-    unpack::{Keep, Unpacked, UnpackedFile, Unpacker},
+    unpack::{EntryPolicy, Unpacked, UnpackedFile, Unpacker},
 };
 use crate::model::{Fault, Kind};
 
@@ -41,7 +41,7 @@ pub(super) struct Destination<'a> {
     /// pass over the archive.
     picks: Option<BTreeMap<u64, Vec<String>>>,
     seen: HashMap<String, Seen>,
-    catalog: Catalog,
+    catalog: EntryIndex,
     entries: u64,
     /// Bytes of the names that are remembered.
     names: usize,
@@ -83,7 +83,7 @@ impl<'a> Destination<'a> {
             folder,
             picks: None,
             seen: HashMap::new(),
-            catalog: Catalog::default(),
+            catalog: EntryIndex::default(),
             entries: 0,
             names: 0,
             holes: 0,
@@ -97,7 +97,7 @@ impl<'a> Destination<'a> {
 
     /// Whether an entry that cannot be unpacked, or is odd, makes all of it be refused.
     pub(super) fn is_strict(&self) -> bool {
-        self.unpacker.keep == Keep::Everything
+        self.unpacker.keep == EntryPolicy::Everything
     }
 
     /// Counts the next entry and checks its name. `None` if it is of no interest.
@@ -134,7 +134,7 @@ impl<'a> Destination<'a> {
         if self.is_strict() {
             return Err(self.refuse(entry, objection));
         }
-        if self.unpacker.keep == Keep::Possible && self.left_out.len() < Unpacked::NAMED {
+        if self.unpacker.keep == EntryPolicy::Possible && self.left_out.len() < Unpacked::NAMED {
             let entry = String::from_utf8_lossy(&entry[..entry.len().min(200)]);
             self.left_out.push((entry.escape_debug().to_string(), objection.why.to_string()));
         }
@@ -148,7 +148,7 @@ impl<'a> Destination<'a> {
         objection: Objection,
     ) -> Result<(), Fault> {
         if self.wants_some() {
-            return self.catalogue(entered, Node::Other(objection));
+            return self.catalogue(entered, EntryNode::Other(objection));
         }
         self.remember(&entered.path)?;
         self.seen.insert(entered.path.clone(), Seen::Leaf);
@@ -158,7 +158,7 @@ impl<'a> Destination<'a> {
     /// A folder entry.
     pub(super) fn folder(&mut self, entered: &Entered) -> Result<(), Fault> {
         if self.wants_some() {
-            return self.catalogue(entered, Node::Folder);
+            return self.catalogue(entered, EntryNode::Folder);
         }
         let path = entered.path.as_str();
         if !self.claim_parents(path)? {
@@ -182,9 +182,9 @@ impl<'a> Destination<'a> {
             let path = picks.get(&number).and_then(|paths| paths.first()).cloned();
             return path.map(|path| self.replace(&path, number, executable)).transpose();
         }
-        if let Keep::Only(only) = &self.unpacker.keep {
+        if let EntryPolicy::Only(only) = &self.unpacker.keep {
             let is_wanted = only.contains(&entered.path);
-            self.catalogue(entered, Node::File(number))?;
+            self.catalogue(entered, EntryNode::File(number))?;
             return match is_wanted {
                 true => self.replace(&entered.path, number, executable).map(Some),
                 false => Ok(None),
@@ -259,8 +259,8 @@ impl<'a> Destination<'a> {
     pub(super) fn symlink(&mut self, entered: &Entered, target: &[u8]) -> Result<(), Fault> {
         if self.wants_some() {
             let node = match entry_name::link_text(target) {
-                Ok(target) => Node::Link(target.to_owned()),
-                Err(objection) => Node::Other(objection),
+                Ok(target) => EntryNode::Link(target.to_owned()),
+                Err(objection) => EntryNode::Other(objection),
             };
             return self.catalogue(entered, node);
         }
@@ -296,8 +296,8 @@ impl<'a> Destination<'a> {
         };
         if self.wants_some() {
             let node = self.catalog.find(&full, self.unpacker.strip).cloned();
-            let node = node.filter(|node| *node != Node::Folder);
-            return self.catalogue(entered, node.unwrap_or_else(|| Node::Other(missing())));
+            let node = node.filter(|node| *node != EntryNode::Folder);
+            return self.catalogue(entered, node.unwrap_or_else(|| EntryNode::Other(missing())));
         }
         let path = entered.path.as_str();
         let target = name.strip(self.unpacker.strip).unwrap_or_default();

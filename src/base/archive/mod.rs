@@ -32,6 +32,6 @@ mod zip_reader;
 mod zip_writer;
 
 pub use hash::{Hasher, HashingReader, HashingWriter, hash_file, hash_open};
-pub use pack::{Contents, Entry, Packed, pack};
+pub use pack::{Contents, FileToPack, Packed, pack};
 pub use peek::peek_stamp;
-pub use unpack::{Keep, Limits, Unpacked, UnpackedFile, Unpacker};
+pub use unpack::{EntryPolicy, UnpackLimits, Unpacked, UnpackedFile, Unpacker};

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{decoder::AGAIN, unpack::Keep};
+use super::{decoder::AGAIN, unpack::EntryPolicy};
 
 /// Why an entry is not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Objection {
     }
 
     /// What helps, if it sinks an archive of which this is kept.
-    pub(super) fn help(&self, keep: &Keep) -> Option<&'static str> {
+    pub(super) fn help(&self, keep: &EntryPolicy) -> Option<&'static str> {
         Some(match (self.sort, keep) {
             (Sort::Leaves, _) => {
                 "forge unpacks only archives that stay within their own folder; get this one from where you trust it"
@@ -64,10 +64,10 @@ impl Objection {
                 "ask whoever publishes it for a tar.gz, or for a zip without a password that is packed with deflate"
             }
             (Sort::Ambiguous, _) => REPACK,
-            (Sort::Unfit, Keep::Only(_)) => {
+            (Sort::Unfit, EntryPolicy::Only(_)) => {
                 "name an entry of it that is a regular file, or a link to one"
             }
-            (Sort::Unfit, Keep::Everything | Keep::Possible) => return None,
+            (Sort::Unfit, EntryPolicy::Everything | EntryPolicy::Possible) => return None,
         })
     }
 }

@@ -32,7 +32,7 @@ const OUTPUT_BUFFER: usize = 256 << 10;
 
 /// One file of an archive to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct FileToPack {
     /// Its name in the archive: relative, parts separated by `/`.
     pub name: String,
     /// What it holds.
@@ -41,7 +41,7 @@ pub struct Entry {
     pub executable: bool,
 }
 
-/// Where the bytes of an [`Entry`] come from.
+/// Where the bytes of an [`FileToPack`] come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contents {
     /// A file on disk.
@@ -72,7 +72,7 @@ pub struct Packed {
 /// A name that could not be unpacked again, a file that cannot be read or that changes
 /// while it is packed, a full disk.
 pub fn pack(
-    entries: &[Entry],
+    entries: &[FileToPack],
     destination: &Path,
     compression: Compression,
 ) -> Result<Packed, Fault> {
@@ -113,8 +113,8 @@ fn create(destination: &Path) -> io::Result<File> {
 
 /// Checks and sorts the entries. The stamp comes first, so that a reader of the stream
 /// knows what it is getting before the binaries arrive.
-fn arrange(entries: &[Entry]) -> Result<Vec<Measured<'_>>, Fault> {
-    let refuse = |entry: &Entry, why: &str| {
+fn arrange(entries: &[FileToPack]) -> Result<Vec<Measured<'_>>, Fault> {
+    let refuse = |entry: &FileToPack, why: &str| {
         Fault::new(Kind::Failed, format!("cannot pack `{}`", entry.name.escape_debug()))
             .because(format!("the entry {why}"))
     };
@@ -167,11 +167,11 @@ mod tests {
     };
 
     /// A stamp, a program of several blocks, and an empty file.
-    fn entries_in(folder: &Path, program: &[u8]) -> Vec<Entry> {
+    fn entries_in(folder: &Path, program: &[u8]) -> Vec<FileToPack> {
         let path = folder.join("built");
         fs::write(&path, program).unwrap();
         vec![
-            Entry { name: "server".into(), contents: Contents::File(path), executable: true },
+            FileToPack { name: "server".into(), contents: Contents::File(path), executable: true },
             entry("empty", "", false),
             entry(".version", "name: nats\n", false),
             entry("+before-the-dot", "x", false),
@@ -283,7 +283,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let missing = Contents::File(folder.path().join("missing"));
         let itself = Contents::File(folder.path().to_owned());
-        let file = |contents| Entry { name: "a".into(), contents, executable: false };
+        let file = |contents| FileToPack { name: "a".into(), contents, executable: false };
         for (entries, why) in [
             (vec![entry("../a", "", false)], "`..`"),
             (vec![entry("./a", "", false)], "empty parts"),

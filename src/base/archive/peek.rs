@@ -61,14 +61,14 @@ fn first_entry(tar: impl Read) -> Option<String> {
 mod tests {
     use super::*;
     use crate::{
-        archive::{Contents, Entry, pack},
+        archive::{Contents, FileToPack, pack},
         model::Compression,
     };
 
     #[test]
     fn the_stamp_is_found_as_soon_as_it_is_there() {
         let dir = tempfile::tempdir().unwrap();
-        let entry = |name: &str, bytes: &[u8]| Entry {
+        let entry = |name: &str, bytes: &[u8]| FileToPack {
             name: name.into(),
             contents: Contents::Bytes(bytes.to_vec()),
             executable: false,

@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use tar::{EntryType, Header};
 
 use super::{
-    pack::{Contents, Entry, pack},
+    pack::{Contents, FileToPack, pack},
     unpack::{Unpacked, Unpacker},
 };
 use crate::model::{Compression, Fault};
@@ -77,12 +77,12 @@ pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// An entry with contents in memory.
-pub(super) fn entry(name: &str, contents: impl Into<Vec<u8>>, executable: bool) -> Entry {
-    Entry { name: name.to_owned(), contents: Contents::Bytes(contents.into()), executable }
+pub(super) fn entry(name: &str, contents: impl Into<Vec<u8>>, executable: bool) -> FileToPack {
+    FileToPack { name: name.to_owned(), contents: Contents::Bytes(contents.into()), executable }
 }
 
 /// The archive that [`pack`] makes of `entries`.
-pub(super) fn packed(entries: &[Entry], compression: Compression) -> Vec<u8> {
+pub(super) fn packed(entries: &[FileToPack], compression: Compression) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("archive");
     pack(entries, &path, compression).unwrap();

@@ -23,18 +23,18 @@ const SMALL: u64 = 2 << 20;
 const AHEAD: usize = 2;
 
 /// The plain bytes of one archive.
-pub(super) struct Stream<'scope, 'env, R: Read> {
+pub(super) struct ArchiveStream<'scope, 'env, R: Read> {
     scope: &'scope Scope<'scope, 'env>,
     label: &'env str,
     limit: u64,
-    source: Source<'scope, R>,
+    source: StreamSource<'scope, R>,
     block: Vec<u8>,
     at: usize,
     decoded: u64,
     ended: bool,
 }
 
-enum Source<'scope, R: Read> {
+enum StreamSource<'scope, R: Read> {
     Here(Box<Decoder<R>>),
     Thread(Thread<'scope, R>),
     /// Only while a thread is being started, or after that failed.
@@ -47,7 +47,7 @@ struct Thread<'scope, R: Read> {
     handle: ScopedJoinHandle<'scope, Box<Decoder<R>>>,
 }
 
-impl<'scope, 'env, R: Read + Send + 'env> Stream<'scope, 'env, R> {
+impl<'scope, 'env, R: Read + Send + 'env> ArchiveStream<'scope, 'env, R> {
     /// What `decoder` makes, but no more than `limit` bytes.
     pub(super) fn new(
         scope: &'scope Scope<'scope, 'env>,
@@ -55,7 +55,7 @@ impl<'scope, 'env, R: Read + Send + 'env> Stream<'scope, 'env, R> {
         label: &'env str,
         limit: u64,
     ) -> Self {
-        let source = Source::Here(Box::new(decoder));
+        let source = StreamSource::Here(Box::new(decoder));
         Self { scope, label, limit, source, block: Vec::new(), at: 0, decoded: 0, ended: false }
     }
 
@@ -89,29 +89,29 @@ impl<'scope, 'env, R: Read + Send + 'env> Stream<'scope, 'env, R> {
         Ok(())
     }
 
-    /// Takes `count` of the bytes that [`Stream::fill`] showed.
+    /// Takes `count` of the bytes that [`ArchiveStream::fill`] showed.
     pub(super) fn take(&mut self, count: usize) {
         self.at = self.block.len().min(self.at + count);
     }
 
     /// Digest and size of the packed bytes, at the end.
     pub(super) fn finish(mut self) -> Result<PackedBytes, Fault> {
-        let packed = match std::mem::replace(&mut self.source, Source::Gone) {
-            Source::Here(decoder) => decoder.finish(),
-            Source::Thread(thread) => join(thread).finish(),
-            Source::Gone => None,
+        let packed = match std::mem::replace(&mut self.source, StreamSource::Gone) {
+            StreamSource::Here(decoder) => decoder.finish(),
+            StreamSource::Thread(thread) => join(thread).finish(),
+            StreamSource::Gone => None,
         };
         packed.ok_or_else(|| self.broken())
     }
 
     fn next_block(&mut self) -> Result<(), Fault> {
-        if self.decoded >= SMALL && matches!(self.source, Source::Here(_)) {
+        if self.decoded >= SMALL && matches!(self.source, StreamSource::Here(_)) {
             self.start_thread()?;
         }
         self.at = 0;
         match &mut self.source {
-            Source::Here(decoder) => decoder.next(&mut self.block)?,
-            Source::Thread(thread) => {
+            StreamSource::Here(decoder) => decoder.next(&mut self.block)?,
+            StreamSource::Thread(thread) => {
                 // The thread may have come to the end; then nobody takes the used block.
                 let _ = thread.used.send(std::mem::take(&mut self.block));
                 match thread.blocks.recv() {
@@ -119,7 +119,7 @@ impl<'scope, 'env, R: Read + Send + 'env> Stream<'scope, 'env, R> {
                     Err(_) => return Err(self.broken()),
                 }
             }
-            Source::Gone => return Err(self.broken()),
+            StreamSource::Gone => return Err(self.broken()),
         }
         self.ended = self.block.is_empty();
         self.decoded += self.block.len() as u64;
@@ -127,7 +127,9 @@ impl<'scope, 'env, R: Read + Send + 'env> Stream<'scope, 'env, R> {
     }
 
     fn start_thread(&mut self) -> Result<(), Fault> {
-        let Source::Here(mut decoder) = std::mem::replace(&mut self.source, Source::Gone) else {
+        let StreamSource::Here(mut decoder) =
+            std::mem::replace(&mut self.source, StreamSource::Gone)
+        else {
             return Ok(());
         };
         let (filled, blocks) = mpsc::sync_channel(AHEAD);
@@ -147,7 +149,7 @@ impl<'scope, 'env, R: Read + Send + 'env> Stream<'scope, 'env, R> {
             .name("unpack".to_owned())
             .spawn_scoped(self.scope, decode)
             .map_err(|error| Fault::io(format!("cannot unpack {}", self.label), &error))?;
-        self.source = Source::Thread(Thread { blocks, used, handle });
+        self.source = StreamSource::Thread(Thread { blocks, used, handle });
         Ok(())
     }
 

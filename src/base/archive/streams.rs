@@ -71,10 +71,10 @@ fn is_lzma(start: &[u8]) -> bool {
 /// Streams of one format.
 pub(super) struct Streams<R: Read> {
     codec: Codec,
-    state: State<R>,
+    state: StreamState<R>,
 }
 
-enum State<R: Read> {
+enum StreamState<R: Read> {
     Gzip(Box<GzDecoder<Input<R>>>),
     Zstd(zstd::Decoder<'static, Input<R>>),
     Xz(Box<XzDecoder<Input<R>>>),
@@ -98,18 +98,18 @@ impl<R: Read> Streams<R> {
     /// # Errors
     /// Not enough memory.
     pub(super) fn new(codec: Codec, input: Input<R>) -> io::Result<Self> {
-        Ok(Self { codec, state: State::new(codec, input)? })
+        Ok(Self { codec, state: StreamState::new(codec, input)? })
     }
 
     /// The packed bytes.
     pub(super) fn input(&mut self) -> Option<&mut Input<R>> {
         Some(match &mut self.state {
-            State::Gzip(decoder) => decoder.get_mut(),
-            State::Zstd(decoder) => decoder.get_mut(),
-            State::Xz(decoder) => decoder.get_mut(),
-            State::Bzip2(decoder) => decoder.get_mut(),
-            State::Ended(input) => input,
-            State::Changing => return None,
+            StreamState::Gzip(decoder) => decoder.get_mut(),
+            StreamState::Zstd(decoder) => decoder.get_mut(),
+            StreamState::Xz(decoder) => decoder.get_mut(),
+            StreamState::Bzip2(decoder) => decoder.get_mut(),
+            StreamState::Ended(input) => input,
+            StreamState::Changing => return None,
         })
     }
 
@@ -120,7 +120,7 @@ impl<R: Read> Streams<R> {
 
     /// Goes on to the next stream; `false` at the end.
     fn advance(&mut self) -> io::Result<bool> {
-        let state = std::mem::replace(&mut self.state, State::Changing);
+        let state = std::mem::replace(&mut self.state, StreamState::Changing);
         let Some(mut input) = state.into_input() else { return Ok(false) };
         let next = match skip_zeros(&mut input) {
             Ok(true) => Ok(None),
@@ -131,14 +131,14 @@ impl<R: Read> Streams<R> {
             Ok(Some(Some(codec))) if codec == self.codec => {}
             // What the input says of its failure is wanted still.
             other => {
-                self.state = State::Ended(input);
+                self.state = StreamState::Ended(input);
                 return match other? {
                     None => Ok(false),
                     Some(_) => Err(invalid("something comes after its end")),
                 };
             }
         }
-        self.state = State::new(self.codec, input)?;
+        self.state = StreamState::new(self.codec, input)?;
         Ok(true)
     }
 
@@ -161,11 +161,11 @@ impl<R: Read> Read for Streams<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let read = match &mut self.state {
-                State::Gzip(decoder) => decoder.read(buffer),
-                State::Zstd(decoder) => decoder.read(buffer),
-                State::Xz(decoder) => decoder.read(buffer),
-                State::Bzip2(decoder) => decoder.read(buffer),
-                State::Ended(_) | State::Changing => return Ok(0),
+                StreamState::Gzip(decoder) => decoder.read(buffer),
+                StreamState::Zstd(decoder) => decoder.read(buffer),
+                StreamState::Xz(decoder) => decoder.read(buffer),
+                StreamState::Bzip2(decoder) => decoder.read(buffer),
+                StreamState::Ended(_) | StreamState::Changing => return Ok(0),
             };
             match read.map_err(|error| self.explained(error))? {
                 0 if !buffer.is_empty() => {
@@ -179,7 +179,7 @@ impl<R: Read> Read for Streams<R> {
     }
 }
 
-impl<R: Read> State<R> {
+impl<R: Read> StreamState<R> {
     fn new(codec: Codec, input: Input<R>) -> io::Result<Self> {
         let most = (1 << WINDOW_LOG) + BESIDE;
         let xz = |stream: Result<XzStream, XzError>| stream.map_err(io::Error::from);

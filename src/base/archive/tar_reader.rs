@@ -17,7 +17,7 @@ use super::{
     objection::Objection,
     pax::{self, Extensions},
     sparse::{self, SparseMap},
-    stream::{Stream, too_large},
+    stream::{ArchiveStream, too_large},
     unpack::Unpacker,
 };
 use crate::model::Fault;
@@ -29,7 +29,7 @@ const RECORD: usize = 512;
 const LARGEST_EXTENSION: u64 = 1 << 20;
 
 /// One entry: its header, and what the extensions before it say instead.
-struct Entry {
+struct TarEntry {
     header: Header,
     name: Vec<u8>,
     target: Vec<u8>,
@@ -48,7 +48,7 @@ pub(super) fn is_tar(start: &[u8]) -> bool {
 
 /// Unpacks all of `stream` into `destination`.
 pub(super) fn unpack<'env, R: Read + Send + 'env>(
-    stream: &mut Stream<'_, 'env, R>,
+    stream: &mut ArchiveStream<'_, 'env, R>,
     destination: &mut Destination<'_>,
     unpacker: &Unpacker,
 ) -> Result<(), Fault> {
@@ -84,7 +84,7 @@ pub(super) fn unpack<'env, R: Read + Send + 'env>(
 }
 
 fn next_header<'env, R: Read + Send + 'env>(
-    stream: &mut Stream<'_, 'env, R>,
+    stream: &mut ArchiveStream<'_, 'env, R>,
     unpacker: &Unpacker,
 ) -> Result<Header, Fault> {
     if stream.fill()?.is_empty() {
@@ -105,7 +105,7 @@ fn next_header<'env, R: Read + Send + 'env>(
 
 /// The end is two blank records (the first was read), then nothing but padding.
 fn check_end<'env, R: Read + Send + 'env>(
-    stream: &mut Stream<'_, 'env, R>,
+    stream: &mut ArchiveStream<'_, 'env, R>,
     unpacker: &Unpacker,
 ) -> Result<(), Fault> {
     let mut count = 0;
@@ -130,7 +130,7 @@ fn check_end<'env, R: Read + Send + 'env>(
 /// What comes after a blank record in the archives of others: another one, or not; zeros, or
 /// what was left in somebody's buffer. Only an archive may not follow: which of both is meant?
 fn pass_end<'env, R: Read + Send + 'env>(
-    stream: &mut Stream<'_, 'env, R>,
+    stream: &mut ArchiveStream<'_, 'env, R>,
     unpacker: &Unpacker,
 ) -> Result<(), Fault> {
     let mut record = Vec::with_capacity(RECORD);
@@ -157,7 +157,7 @@ fn read_entry(
     extensions: &Extensions,
     destination: &Destination<'_>,
     unpacker: &Unpacker,
-) -> Result<Entry, Fault> {
+) -> Result<TarEntry, Fault> {
     let extends = is_extension(&header);
     let named = extensions.sparse.name.as_deref().or(extensions.path.as_deref());
     let name = named.filter(|_| !extends);
@@ -185,7 +185,7 @@ fn read_entry(
         return Err(too_large(&unpacker.label, unpacker.limits.bytes));
     }
     let modified = extensions.modified.or_else(|| header.mtime().ok());
-    Ok(Entry { name, target: target.unwrap_or_default(), size, modified, header, sparse: None })
+    Ok(TarEntry { name, target: target.unwrap_or_default(), size, modified, header, sparse: None })
 }
 
 /// Whether a header states no size at all, as GNU tar does for the name of a volume.
@@ -207,8 +207,8 @@ fn stated_size(header: &Header) -> Option<u64> {
 /// The map of an entry that has holes: in its header, in the pax header before it, or at the
 /// start of its contents.
 fn sparse_map<'env, R: Read + Send + 'env>(
-    stream: &mut Stream<'_, 'env, R>,
-    entry: &mut Entry,
+    stream: &mut ArchiveStream<'_, 'env, R>,
+    entry: &mut TarEntry,
     extensions: &Extensions,
     destination: &mut Destination<'_>,
     unpacker: &Unpacker,
@@ -234,7 +234,7 @@ fn sparse_map<'env, R: Read + Send + 'env>(
 }
 
 fn read_record<'env, R: Read + Send + 'env>(
-    stream: &mut Stream<'_, 'env, R>,
+    stream: &mut ArchiveStream<'_, 'env, R>,
 ) -> Result<[u8; RECORD], Fault> {
     let (mut record, mut filled) = ([0; RECORD], 0);
     stream.pass(RECORD as u64, "the map of a sparse file", |bytes| {
@@ -246,8 +246,8 @@ fn read_record<'env, R: Read + Send + 'env>(
 }
 
 fn read_extension<'env, R: Read + Send + 'env>(
-    stream: &mut Stream<'_, 'env, R>,
-    entry: &Entry,
+    stream: &mut ArchiveStream<'_, 'env, R>,
+    entry: &TarEntry,
     destination: &mut Destination<'_>,
 ) -> Result<Vec<u8>, Fault> {
     if entry.size > LARGEST_EXTENSION {
@@ -265,8 +265,8 @@ fn read_extension<'env, R: Read + Send + 'env>(
 }
 
 fn place<'env, R: Read + Send + 'env>(
-    stream: &mut Stream<'_, 'env, R>,
-    entry: &Entry,
+    stream: &mut ArchiveStream<'_, 'env, R>,
+    entry: &TarEntry,
     destination: &mut Destination<'_>,
 ) -> Result<(), Fault> {
     use EntryType as T;
@@ -314,8 +314,8 @@ fn is_of_gnu(kind: EntryType) -> bool {
 }
 
 fn write_file<'env, R: Read + Send + 'env>(
-    stream: &mut Stream<'_, 'env, R>,
-    entry: &Entry,
+    stream: &mut ArchiveStream<'_, 'env, R>,
+    entry: &TarEntry,
     entered: Option<&Entered>,
     destination: &mut Destination<'_>,
 ) -> Result<(), Fault> {
@@ -347,7 +347,7 @@ fn write(file: &mut Option<NewFile>, bytes: &[u8]) -> Result<(), Fault> {
 }
 
 fn skip_padding<'env, R: Read + Send + 'env>(
-    stream: &mut Stream<'_, 'env, R>,
+    stream: &mut ArchiveStream<'_, 'env, R>,
     size: u64,
 ) -> Result<(), Fault> {
     let padding = size.next_multiple_of(RECORD as u64) - size;

@@ -8,7 +8,7 @@ use std::{
 
 use tar::{EntryType, Header};
 
-use super::contents::{Body, Measured};
+use super::contents::{EntryReader, Measured};
 
 /// Bytes per tar record: headers are as long, contents are padded to it.
 const RECORD: usize = 512;
@@ -20,7 +20,7 @@ const MTIME: u64 = 315_532_800;
 /// Reads as the tar archive of `entries`, in their order.
 pub(super) struct TarStream<'a> {
     entries: slice::Iter<'a, Measured<'a>>,
-    body: Option<Body<'a>>,
+    body: Option<EntryReader<'a>>,
     /// Bytes of padding after the body.
     padding: usize,
     /// Headers, padding and the end mark: what comes before anything else.

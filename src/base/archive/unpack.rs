@@ -12,7 +12,7 @@ use super::{
     decoder::{Decoder, damaged},
     destination::{Destination, Settled},
     input::{Input, PackedBytes},
-    stream::Stream,
+    stream::ArchiveStream,
     streams::Codec,
     tar_reader, zip_reader,
 };
@@ -30,20 +30,20 @@ pub struct Unpacker {
     /// parts than that are skipped.
     pub strip: usize,
     /// What of it is kept.
-    pub keep: Keep,
+    pub keep: EntryPolicy,
     /// By which algorithm the packed bytes are digested, beside SHA-256.
     pub algorithm: Algorithm,
     /// Whether files get the modification times that the archive says. Builds with `make`
     /// want that of their sources; nothing else does.
     pub keep_times: bool,
     /// How much an archive may hold.
-    pub limits: Limits,
+    pub limits: UnpackLimits,
 }
 
 /// What of an archive is kept, and what is done about entries that forge does not unpack: links
 /// that lead out, devices, names that are no paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Keep {
+pub enum EntryPolicy {
     /// Everything, as forge itself packs it: an odd entry, or one that is there twice, and the
     /// archive is refused.
     Everything,
@@ -57,7 +57,7 @@ pub enum Keep {
 
 /// How much an archive may hold: what would be more is a bomb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct UnpackLimits {
     /// Bytes in all, unpacked.
     pub bytes: u64,
     /// Entries of all types.
@@ -80,7 +80,7 @@ pub struct Unpacked {
     /// Names of files and links that were not kept, the first [`Unpacked::NAMED`] of them:
     /// what to suggest when a wanted one is missing.
     pub skipped: Vec<String>,
-    /// With [`Keep::Possible`], the entries that were left out, the first [`Unpacked::NAMED`] of
+    /// With [`EntryPolicy::Possible`], the entries that were left out, the first [`Unpacked::NAMED`] of
     /// them, and why, as the end of a sentence.
     pub left_out: Vec<(String, String)>,
 }
@@ -103,10 +103,10 @@ impl Unpacker {
             label: label.into(),
             program: None,
             strip: 0,
-            keep: Keep::Everything,
+            keep: EntryPolicy::Everything,
             algorithm: Algorithm::Sha256,
             keep_times: false,
-            limits: Limits::default(),
+            limits: UnpackLimits::default(),
         }
     }
 
@@ -132,12 +132,12 @@ impl Unpacker {
                 return Err(fault.unwrap_or_else(|| damaged(&self.label, error.to_string())));
             }
         };
-        let format = Format::of(&start);
-        if let Format::Unknown(what) = format {
+        let format = DetectedFormat::of(&start);
+        if let DetectedFormat::Unknown(what) = format {
             return Err(self.no_archive(what));
         }
         let destination = Destination::new(self, folder)?;
-        if format == Format::Zip {
+        if format == DetectedFormat::Zip {
             return zip_reader::unpack(input, destination, self, folder);
         }
         let spool = self.spool(&mut input, folder)?;
@@ -158,7 +158,7 @@ impl Unpacker {
     /// Where only some paths are wanted, and these may turn out to be links to entries that
     /// have gone by, what comes in is kept in an unnamed file.
     fn spool<R: Read>(&self, input: &mut Input<R>, folder: &Path) -> Result<Option<File>, Fault> {
-        if !matches!(self.keep, Keep::Only(_)) {
+        if !matches!(self.keep, EntryPolicy::Only(_)) {
             return Ok(None);
         }
         let file = tempfile::tempfile_in(folder).and_then(|file| Ok((file.try_clone()?, file)));
@@ -174,17 +174,19 @@ impl Unpacker {
     /// Passes once over all of `input`.
     fn pass<'a, R: Read + Send>(
         &'a self,
-        format: Format,
+        format: DetectedFormat,
         input: Input<R>,
         mut destination: Destination<'a>,
     ) -> Result<(Destination<'a>, PackedBytes), Fault> {
         let decoder = match format {
-            Format::Streams(Codec::Gzip) => Decoder::gzip(input, &self.label),
-            Format::Streams(codec) => Decoder::streams(codec, input, &self.label)?,
-            Format::Plain | Format::Zip | Format::Unknown(_) => Decoder::plain(input, &self.label),
+            DetectedFormat::Streams(Codec::Gzip) => Decoder::gzip(input, &self.label),
+            DetectedFormat::Streams(codec) => Decoder::streams(codec, input, &self.label)?,
+            DetectedFormat::Plain | DetectedFormat::Zip | DetectedFormat::Unknown(_) => {
+                Decoder::plain(input, &self.label)
+            }
         };
         thread::scope(|scope| {
-            let mut stream = Stream::new(scope, decoder, &self.label, self.limits.bytes);
+            let mut stream = ArchiveStream::new(scope, decoder, &self.label, self.limits.bytes);
             if tar_reader::is_tar(stream.fill()?) {
                 tar_reader::unpack(&mut stream, &mut destination, self)?;
             } else {
@@ -197,7 +199,7 @@ impl Unpacker {
     /// Stores what is no archive but the program itself.
     fn store_program<'env, R: Read + Send + 'env>(
         &self,
-        stream: &mut Stream<'_, 'env, R>,
+        stream: &mut ArchiveStream<'_, 'env, R>,
         destination: &mut Destination<'_>,
     ) -> Result<(), Fault> {
         match read_header(stream.fill()?) {
@@ -231,7 +233,7 @@ const START: usize = 512;
 
 /// What the first bytes of a stream announce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
+enum DetectedFormat {
     Streams(Codec),
     Zip,
     /// A tar archive or a program, as it is.
@@ -239,7 +241,7 @@ enum Format {
     Unknown(&'static str),
 }
 
-impl Format {
+impl DetectedFormat {
     fn of(start: &[u8]) -> Self {
         match start {
             [] => return Self::Unknown("empty"),
@@ -259,7 +261,7 @@ impl Format {
     }
 }
 
-impl Default for Limits {
+impl Default for UnpackLimits {
     fn default() -> Self {
         Self { bytes: 8 << 30, entries: 250_000 }
     }

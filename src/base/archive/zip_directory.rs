@@ -18,7 +18,7 @@ use super::{
     decoder::{damaged, over_limit},
     entry_name::EntryName,
     objection::REPACK,
-    unpack::{Keep, Unpacker},
+    unpack::{EntryPolicy, Unpacker},
 };
 use crate::model::Fault;
 
@@ -76,7 +76,7 @@ impl ZipEntry {
 /// # Errors
 /// `Verification` if the table cannot be believed or is too large.
 pub(super) fn read(file: &mut File, unpacker: &Unpacker) -> Result<Vec<ZipEntry>, Fault> {
-    let table = Table { file, unpacker };
+    let table = EntryTable { file, unpacker };
     table.read().map_err(|why| match why {
         Why::Damaged(why) => damaged(&unpacker.label, why),
         Why::TooLarge(why) => over_limit(&unpacker.label, why),
@@ -108,7 +108,7 @@ fn lie<T>(why: impl Into<String>) -> Result<T, Why> {
 
 /// Where the table is, as the end of the archive says.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct End {
+struct EndRecord {
     entries: u64,
     offset: u64,
     size: u64,
@@ -119,18 +119,18 @@ struct Candidate {
     place: u64,
     /// Whether its comment ends with the archive.
     fits: bool,
-    end: End,
+    end: EndRecord,
     /// Where programs find a table by it: at the place that it states, and right before it, which is
     /// another one if something stands before the archive.
     tables: Vec<u64>,
 }
 
-struct Table<'a> {
+struct EntryTable<'a> {
     file: &'a mut File,
     unpacker: &'a Unpacker,
 }
 
-impl Table<'_> {
+impl EntryTable<'_> {
     fn read(mut self) -> Result<Vec<ZipEntry>, Why> {
         let end = self.find()?;
         let mut entries = self.entries(&end)?;
@@ -153,13 +153,13 @@ impl Table<'_> {
     }
 
     /// Finds the table by the record at the end of the archive.
-    fn find(&mut self) -> Result<End, Why> {
+    fn find(&mut self) -> Result<EndRecord, Why> {
         let size = self.file.seek(SeekFrom::End(0))?;
         let start = size.saturating_sub(SEARCHED);
         let mut tail = Vec::new();
         self.file.seek(SeekFrom::Start(start))?;
         self.file.read_to_end(&mut tail)?;
-        let is_strict = self.unpacker.keep == Keep::Everything;
+        let is_strict = self.unpacker.keep == EntryPolicy::Everything;
         let (mut found, mut why_not): (Vec<Candidate>, _) = (Vec::new(), None);
         for at in (0..=tail.len().saturating_sub(RECORD)).rev() {
             let Some(record) = tail.get(at..).filter(|rest| rest.starts_with(b"PK\x05\x06")) else {
@@ -197,7 +197,7 @@ impl Table<'_> {
 
     /// The record at `place`, if programs find a table by it.
     fn candidate(&mut self, record: &[u8], place: u64, fits: bool) -> Result<Candidate, Why> {
-        let end = End {
+        let end = EndRecord {
             entries: u16_at(record, 10).into(),
             size: u32_at(record, 12).into(),
             offset: u32_at(record, 16).into(),
@@ -234,7 +234,7 @@ impl Table<'_> {
     }
 
     /// The zip64 record that a locator before the last record at `place` points to.
-    fn find_zip64(&mut self, place: u64) -> Result<Option<(End, u64)>, Why> {
+    fn find_zip64(&mut self, place: u64) -> Result<Option<(EndRecord, u64)>, Why> {
         let Some(locator) = place.checked_sub(20) else { return Ok(None) };
         let bytes: [u8; 20] = self.at(locator)?;
         if !bytes.starts_with(b"PK\x06\x07") {
@@ -248,7 +248,7 @@ impl Table<'_> {
         if !record.starts_with(b"PK\x06\x06") {
             return lie("its zip64 record is not where it says");
         }
-        let end = End {
+        let end = EndRecord {
             entries: u64_at(&record, 32),
             size: u64_at(&record, 40),
             offset: u64_at(&record, 48),
@@ -264,7 +264,7 @@ impl Table<'_> {
     }
 
     /// The entries of the table, of which memory holds as many as there are, not as are claimed.
-    fn entries(&mut self, end: &End) -> Result<Vec<ZipEntry>, Why> {
+    fn entries(&mut self, end: &EndRecord) -> Result<Vec<ZipEntry>, Why> {
         self.file.seek(SeekFrom::Start(end.offset))?;
         let mut table = BufReader::with_capacity(64 << 10, &mut *self.file).take(end.size);
         let (mut entries, mut names) = (Vec::new(), 0);
@@ -297,12 +297,12 @@ impl Table<'_> {
             let is_same =
                 !entries[before].has_other_twin && self.is_same(&entries[before], &entries[at])?;
             match self.unpacker.keep {
-                Keep::Possible if is_same => {}
-                Keep::Only(_) => {
+                EntryPolicy::Possible if is_same => {}
+                EntryPolicy::Only(_) => {
                     entries[at].has_other_twin = !is_same;
                     entries[before].has_other_twin = !is_same;
                 }
-                Keep::Everything | Keep::Possible => {
+                EntryPolicy::Everything | EntryPolicy::Possible => {
                     let name = name.escape_debug();
                     return Err(Why::Ambiguous(format!("it lists an entry twice: `{name}`")));
                 }
@@ -372,7 +372,7 @@ impl Table<'_> {
 }
 
 /// The numbers of the zip64 record, which those of the old one must not contradict.
-fn widened(old: &End, wide: End) -> Result<End, Why> {
+fn widened(old: &EndRecord, wide: EndRecord) -> Result<EndRecord, Why> {
     let agrees = |old: u64, new: u64, all: u64| old == new || old == all;
     let is_same = agrees(old.entries, wide.entries, 0xffff)
         && agrees(old.size, wide.size, IN_ZIP64)

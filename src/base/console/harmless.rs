@@ -9,10 +9,10 @@
 
 use std::borrow::Cow;
 
-use super::Reader;
+use super::ConsoleReader;
 
 /// `text`, whatever it holds, so that it is only shown. Line ends, tabs and colours stay.
-pub fn harmless(text: &str, reader: Reader) -> Cow<'_, str> {
+pub fn harmless(text: &str, reader: ConsoleReader) -> Cow<'_, str> {
     let is_quiet = !text.contains(is_active);
     if is_quiet && !has_commands(text, reader) {
         return Cow::Borrowed(text);
@@ -66,31 +66,31 @@ fn colour(text: &str) -> Option<usize> {
     inner[end..].starts_with('m').then_some(end + 3)
 }
 
-fn has_commands(text: &str, reader: Reader) -> bool {
+fn has_commands(text: &str, reader: ConsoleReader) -> bool {
     match reader {
-        Reader::Person => false,
-        Reader::Actions => text.contains("##[") || text.contains("::"),
-        Reader::Azure | Reader::TeamCity => text.contains("##"),
-        Reader::GitLab => text.contains("section_"),
-        Reader::Buildkite => text.lines().any(begins_a_group),
+        ConsoleReader::Person => false,
+        ConsoleReader::Actions => text.contains("##[") || text.contains("::"),
+        ConsoleReader::Azure | ConsoleReader::TeamCity => text.contains("##"),
+        ConsoleReader::GitLab => text.contains("section_"),
+        ConsoleReader::Buildkite => text.lines().any(begins_a_group),
     }
 }
 
 /// One line, in which whoever reads finds no command.
-fn inert(line: &str, reader: Reader) -> String {
+fn inert(line: &str, reader: ConsoleReader) -> String {
     match reader {
-        Reader::Actions => {
+        ConsoleReader::Actions => {
             let bare = without_colours(line);
             let mark = if bare.trim_start().starts_with("::") { "| " } else { "" };
             format!("{mark}{}", line.replace("##[", "## ["))
         }
-        Reader::Azure => line.replace("##[", "## [").replace("##vso[", "## vso["),
-        Reader::TeamCity => line.replace("##teamcity", "## teamcity"),
-        Reader::GitLab => {
+        ConsoleReader::Azure => line.replace("##[", "## [").replace("##vso[", "## vso["),
+        ConsoleReader::TeamCity => line.replace("##teamcity", "## teamcity"),
+        ConsoleReader::GitLab => {
             line.replace("section_start", "section start").replace("section_end", "section end")
         }
-        Reader::Buildkite if begins_a_group(line) => format!(" {line}"),
-        Reader::Buildkite | Reader::Person => line.to_owned(),
+        ConsoleReader::Buildkite if begins_a_group(line) => format!(" {line}"),
+        ConsoleReader::Buildkite | ConsoleReader::Person => line.to_owned(),
     }
 }
 
@@ -118,12 +118,12 @@ fn is_json(text: &str) -> bool {
 }
 
 /// A JSON document that means the same, with what is active in its texts escaped.
-fn escaped(json: &str, reader: Reader) -> String {
+fn escaped(json: &str, reader: ConsoleReader) -> String {
     let mut shown = String::with_capacity(json.len() + 8);
     let mut before = ' ';
     for c in json.chars() {
-        let is_command = reader != Reader::Person && (before, c) == ('#', '#')
-            || reader == Reader::GitLab && (before, c) == ('n', '_');
+        let is_command = reader != ConsoleReader::Person && (before, c) == ('#', '#')
+            || reader == ConsoleReader::GitLab && (before, c) == ('n', '_');
         match is_command || is_active(c) && c != '\r' {
             true => shown.push_str(&format!("\\u{:04x}", u32::from(c))),
             false => shown.push(c),
@@ -139,39 +139,39 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Reader; 6] = [
-        Reader::Person,
-        Reader::Actions,
-        Reader::Azure,
-        Reader::TeamCity,
-        Reader::GitLab,
-        Reader::Buildkite,
+    const ALL: [ConsoleReader; 6] = [
+        ConsoleReader::Person,
+        ConsoleReader::Actions,
+        ConsoleReader::Azure,
+        ConsoleReader::TeamCity,
+        ConsoleReader::GitLab,
+        ConsoleReader::Buildkite,
     ];
 
     #[test]
     fn each_reader_finds_no_command() {
         for (reader, text, shown) in [
-            (Reader::Actions, "a :: b\n", "a :: b\n"),
+            (ConsoleReader::Actions, "a :: b\n", "a :: b\n"),
             (
-                Reader::Actions,
+                ConsoleReader::Actions,
                 "::error::x\n\t ::endgroup::\nok",
                 "| ::error::x\n| \t ::endgroup::\nok",
             ),
-            (Reader::Actions, "a\r::set-env name=x::y\r\n", "a␍::set-env name=x::y\n"),
-            (Reader::Actions, "x ##[error]y\n", "x ## [error]y\n"),
-            (Reader::Actions, "::##[a]", "| ::## [a]"),
-            (Reader::Actions, "\u{a0}::x", "| \u{a0}::x"),
-            (Reader::Actions, "\u{1b}[1m::x::", "| \u{1b}[1m::x::"),
+            (ConsoleReader::Actions, "a\r::set-env name=x::y\r\n", "a␍::set-env name=x::y\n"),
+            (ConsoleReader::Actions, "x ##[error]y\n", "x ## [error]y\n"),
+            (ConsoleReader::Actions, "::##[a]", "| ::## [a]"),
+            (ConsoleReader::Actions, "\u{a0}::x", "| \u{a0}::x"),
+            (ConsoleReader::Actions, "\u{1b}[1m::x::", "| \u{1b}[1m::x::"),
             (
-                Reader::Azure,
+                ConsoleReader::Azure,
                 "a ##vso[task.setvariable]x ##[group]",
                 "a ## vso[task.setvariable]x ## [group]",
             ),
-            (Reader::TeamCity, "##teamcity[publish 'x']", "## teamcity[publish 'x']"),
-            (Reader::GitLab, "section_start:1:a\r\u{1b}[0Kx", "section start:1:a␍␛[0Kx"),
-            (Reader::Buildkite, "--- a\n+++ b\n-- c\n", " --- a\n +++ b\n-- c\n"),
-            (Reader::Buildkite, "\u{1b}_bk;t=1\u{7}x", "␛_bk;t=1␇x"),
-            (Reader::Person, "::x::\n##[y]\n--- z\n", "::x::\n##[y]\n--- z\n"),
+            (ConsoleReader::TeamCity, "##teamcity[publish 'x']", "## teamcity[publish 'x']"),
+            (ConsoleReader::GitLab, "section_start:1:a\r\u{1b}[0Kx", "section start:1:a␍␛[0Kx"),
+            (ConsoleReader::Buildkite, "--- a\n+++ b\n-- c\n", " --- a\n +++ b\n-- c\n"),
+            (ConsoleReader::Buildkite, "\u{1b}_bk;t=1\u{7}x", "␛_bk;t=1␇x"),
+            (ConsoleReader::Person, "::x::\n##[y]\n--- z\n", "::x::\n##[y]\n--- z\n"),
         ] {
             assert_eq!(harmless(text, reader), shown, "{reader:?}");
         }
@@ -188,7 +188,7 @@ mod tests {
             ("\u{202e}txt.exe\u{2066}", "�txt.exe�"),
             ("tab\there\u{8}\u{7f}", "tab\there␈␡"),
         ] {
-            assert_eq!(harmless(text, Reader::Person), shown);
+            assert_eq!(harmless(text, ConsoleReader::Person), shown);
         }
     }
 
@@ -200,7 +200,7 @@ mod tests {
             let shown = harmless(&text, reader);
             assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), document);
             assert!(!shown.contains(is_active), "{shown}");
-            if reader != Reader::Person {
+            if reader != ConsoleReader::Person {
                 assert!(!shown.contains("##"), "{shown}");
             }
         }
@@ -222,7 +222,7 @@ mod tests {
                 let is_shown = shown.chars().all(|c| c == '\u{1b}' || !is_active(c));
                 prop_assert!(is_shown, "{:?}", shown);
                 prop_assert_eq!(&harmless(&shown, reader), &shown, "once is enough");
-                if reader == Reader::Actions {
+                if reader == ConsoleReader::Actions {
                     let begins = shown.lines().any(|line| line.trim_start().starts_with("::"));
                     prop_assert!(!begins && !shown.contains("##["), "{:?}", shown);
                 }

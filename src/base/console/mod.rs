@@ -9,19 +9,19 @@ mod through;
 use std::io::{self, Write};
 
 pub use harmless::harmless;
-pub use reader::Reader;
+pub use reader::ConsoleReader;
 pub use through::Through;
 
 /// Where forge prints, and who reads it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Console {
-    reader: Reader,
+    reader: ConsoleReader,
 }
 
 impl Console {
     /// The console that `reader` reads.
     #[must_use]
-    pub fn new(reader: Reader) -> Self {
+    pub fn new(reader: ConsoleReader) -> Self {
         Self { reader }
     }
 
@@ -69,7 +69,7 @@ fn to_stdout(text: &str) -> io::Result<()> {
 #[derive(Debug)]
 pub struct Harmless<W> {
     to: W,
-    reader: Reader,
+    reader: ConsoleReader,
 }
 
 impl<W: Write> Write for Harmless<W> {

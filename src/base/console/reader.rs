@@ -2,7 +2,7 @@
 
 /// Who reads along.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reader {
+pub enum ConsoleReader {
     /// A person, and nobody else that is known.
     #[default]
     Person,
@@ -19,18 +19,18 @@ pub enum Reader {
 }
 
 /// The variable that each sets, and to what; empty where any value will do.
-const MARKS: [(&str, &str, Reader); 8] = [
-    ("GITHUB_ACTIONS", "true", Reader::Actions),
-    ("GITEA_ACTIONS", "true", Reader::Actions),
-    ("FORGEJO_ACTIONS", "true", Reader::Actions),
-    ("TF_BUILD", "true", Reader::Azure),
-    ("TEAMCITY_VERSION", "", Reader::TeamCity),
-    ("GITLAB_CI", "true", Reader::GitLab),
-    ("BUILDKITE", "true", Reader::Buildkite),
-    ("BUILDKITE_JOB_ID", "", Reader::Buildkite),
+const MARKS: [(&str, &str, ConsoleReader); 8] = [
+    ("GITHUB_ACTIONS", "true", ConsoleReader::Actions),
+    ("GITEA_ACTIONS", "true", ConsoleReader::Actions),
+    ("FORGEJO_ACTIONS", "true", ConsoleReader::Actions),
+    ("TF_BUILD", "true", ConsoleReader::Azure),
+    ("TEAMCITY_VERSION", "", ConsoleReader::TeamCity),
+    ("GITLAB_CI", "true", ConsoleReader::GitLab),
+    ("BUILDKITE", "true", ConsoleReader::Buildkite),
+    ("BUILDKITE_JOB_ID", "", ConsoleReader::Buildkite),
 ];
 
-impl Reader {
+impl ConsoleReader {
     /// Who reads what a process prints, as `variable` tells the variables of its environment.
     pub fn of<'e>(variable: impl Fn(&str) -> Option<&'e str>) -> Self {
         let is_set = |(name, wanted, _): &&(&str, &str, Self)| {
@@ -50,15 +50,19 @@ mod tests {
     #[test]
     fn each_ci_is_known_by_its_variable() {
         for (set, reader) in [
-            (("GITHUB_ACTIONS", "true"), Reader::Actions),
-            (("GITHUB_ACTIONS", "false"), Reader::Person),
-            (("TF_BUILD", "True"), Reader::Azure),
-            (("TEAMCITY_VERSION", "2025.03"), Reader::TeamCity),
-            (("GITLAB_CI", "true"), Reader::GitLab),
-            (("BUILDKITE", "true"), Reader::Buildkite),
-            (("CI", "true"), Reader::Person),
+            (("GITHUB_ACTIONS", "true"), ConsoleReader::Actions),
+            (("GITHUB_ACTIONS", "false"), ConsoleReader::Person),
+            (("TF_BUILD", "True"), ConsoleReader::Azure),
+            (("TEAMCITY_VERSION", "2025.03"), ConsoleReader::TeamCity),
+            (("GITLAB_CI", "true"), ConsoleReader::GitLab),
+            (("BUILDKITE", "true"), ConsoleReader::Buildkite),
+            (("CI", "true"), ConsoleReader::Person),
         ] {
-            assert_eq!(Reader::of(|name| (name == set.0).then_some(set.1)), reader, "{set:?}");
+            assert_eq!(
+                ConsoleReader::of(|name| (name == set.0).then_some(set.1)),
+                reader,
+                "{set:?}"
+            );
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use super::{Reader, harmless};
+use super::{ConsoleReader, harmless};
 
 /// Lets bytes through as they come to a person's terminal, which belongs to the command then; to CI
 /// line by line, harmless.
 #[derive(Debug)]
 pub struct Through {
-    reader: Reader,
+    reader: ConsoleReader,
     /// Lines without an end: of standard output, and of standard error.
     partial: [Vec<u8>; 2],
 }
@@ -19,14 +19,14 @@ const LONGEST: usize = 64 * 1024;
 impl Through {
     /// For output that `reader` reads.
     #[must_use]
-    pub fn new(reader: Reader) -> Self {
+    pub fn new(reader: ConsoleReader) -> Self {
         Self { reader, partial: Default::default() }
     }
 
     /// Takes bytes; `is_error` says whether they are for standard error. A reader that went away
     /// must not stop the command.
     pub fn push(&mut self, is_error: bool, bytes: &[u8]) {
-        if self.reader == Reader::Person {
+        if self.reader == ConsoleReader::Person {
             return write(is_error, bytes);
         }
         let partial = &mut self.partial[usize::from(is_error)];

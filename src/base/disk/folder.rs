@@ -51,7 +51,7 @@ pub enum EntryKind {
 
 /// What stands at a path, as `lstat` says.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
+pub struct FolderEntry {
     /// What it is.
     pub kind: EntryKind,
     /// Its size in bytes.
@@ -140,12 +140,12 @@ impl Folder {
     ///
     /// # Errors
     /// If that cannot be told, or if there is a link on the way.
-    pub fn entry(&self, path: &Path) -> io::Result<Option<Entry>> {
+    pub fn entry(&self, path: &Path) -> io::Result<Option<FolderEntry>> {
         let below = self.names(path)?;
         let parent = self.parent(below).map(Some);
         let Some((parent, name)) = if_absent(parent, || Ok(None))? else { return Ok(None) };
         match statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(Entry::of(&stat))),
+            Ok(stat) => Ok(Some(FolderEntry::of(&stat))),
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
@@ -400,7 +400,7 @@ impl AsFd for Folder {
     }
 }
 
-impl Entry {
+impl FolderEntry {
     /// For how long it was not written to.
     pub fn age(&self) -> Duration {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

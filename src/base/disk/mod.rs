@@ -16,7 +16,7 @@ mod resolve;
 mod staging;
 mod tree;
 
-pub use folder::{Entry, EntryKind, Folder};
+pub use folder::{EntryKind, Folder, FolderEntry};
 pub use in_tree::in_tree;
 pub use lock::FileLock;
 pub use read::{MOST_OF_TEXT, is_absent, open_file, read_file, read_text};

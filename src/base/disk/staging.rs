@@ -15,7 +15,7 @@ use rustix::{
     process::getuid,
 };
 
-use super::folder::{Entry, EntryKind, Folder};
+use super::folder::{EntryKind, Folder, FolderEntry};
 
 /// How the name of each staging folder and file begins; 16 hexadecimal digits follow.
 const PREFIX: &str = "staging-";
@@ -212,7 +212,7 @@ fn is_made_here(name: &OsStr) -> bool {
     })
 }
 
-fn is_own(entry: &Entry, age: Duration) -> bool {
+fn is_own(entry: &FolderEntry, age: Duration) -> bool {
     entry.owner == getuid().as_raw() && entry.age() >= age
 }
 

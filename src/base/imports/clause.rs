@@ -23,17 +23,19 @@ impl Clauses {
 }
 
 fn imports(text: &str) -> Vec<String> {
-    let mut words = Words { rest: text.trim_start_matches('\u{feff}') };
+    let mut words = ClauseTokens { rest: text.trim_start_matches('\u{feff}') };
     let mut imports = Vec::new();
-    if words.next() != Some(Word::Bare("package")) || words.next().is_none() {
+    if words.next() != Some(ClauseToken::Bare("package")) || words.next().is_none() {
         return imports;
     }
     loop {
         match words.next() {
-            Some(Word::Mark(';')) => {}
-            Some(Word::Bare("import")) => match words.next() {
-                Some(Word::Mark('(')) => {
-                    while let Some(word) = words.next().filter(|word| *word != Word::Mark(')')) {
+            Some(ClauseToken::Mark(';')) => {}
+            Some(ClauseToken::Bare("import")) => match words.next() {
+                Some(ClauseToken::Mark('(')) => {
+                    while let Some(word) =
+                        words.next().filter(|word| *word != ClauseToken::Mark(')'))
+                    {
                         imports.extend(word.path());
                     }
                 }
@@ -51,13 +53,13 @@ fn imports(text: &str) -> Vec<String> {
 
 /// A word of Go's grammar, as far as import clauses know any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Word<'t> {
+enum ClauseToken<'t> {
     Bare(&'t str),
     Quoted(&'t str),
     Mark(char),
 }
 
-impl Word<'_> {
+impl ClauseToken<'_> {
     fn path(self) -> Option<String> {
         match self {
             Self::Quoted(path) if !path.is_empty() => Some(path.to_owned()),
@@ -67,14 +69,14 @@ impl Word<'_> {
 }
 
 /// The words of a text, without blanks and comments.
-struct Words<'t> {
+struct ClauseTokens<'t> {
     rest: &'t str,
 }
 
-impl<'t> Iterator for Words<'t> {
-    type Item = Word<'t>;
+impl<'t> Iterator for ClauseTokens<'t> {
+    type Item = ClauseToken<'t>;
 
-    fn next(&mut self) -> Option<Word<'t>> {
+    fn next(&mut self) -> Option<ClauseToken<'t>> {
         loop {
             self.rest = self.rest.trim_start();
             if let Some(comment) = self.rest.strip_prefix("//") {
@@ -89,17 +91,17 @@ impl<'t> Iterator for Words<'t> {
         if matches!(first, '"' | '`') {
             let (inner, rest) = self.rest[1..].split_once(first)?;
             self.rest = rest;
-            return Some(Word::Quoted(inner));
+            return Some(ClauseToken::Quoted(inner));
         }
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
         let end = self.rest.find(|c| !is_word(c)).unwrap_or(self.rest.len());
         if end == 0 {
             self.rest = &self.rest[first.len_utf8()..];
-            return Some(Word::Mark(first));
+            return Some(ClauseToken::Mark(first));
         }
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
-        Some(Word::Bare(word))
+        Some(ClauseToken::Bare(word))
     }
 }
 

@@ -32,14 +32,14 @@ const MANY_FOLDERS: usize = 8;
 #[derive(Debug)]
 pub struct Graph {
     root: PathBuf,
-    folders: HashMap<String, Arc<Folder>>,
-    modules: HashMap<String, Option<Arc<Main>>>,
+    folders: HashMap<String, Arc<PackageFolder>>,
+    modules: HashMap<String, Option<Arc<ModuleMap>>>,
 }
 
 /// What goes into a program besides its own folders. Paths are relative to the graph's folder, with
 /// `/` between their parts; that folder itself is the empty path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reach {
+pub struct ImportClosure {
     /// The folders of the packages it imports, of theirs, and so on.
     pub packages: BTreeSet<String>,
     /// What files in them embed: the folder, and the pattern.
@@ -53,7 +53,7 @@ pub struct Reach {
 
 /// What is in one folder.
 #[derive(Debug, Default)]
-struct Folder {
+struct PackageFolder {
     compiled: Vec<String>,
     imports: BTreeSet<String>,
     embeds: BTreeSet<String>,
@@ -61,7 +61,7 @@ struct Folder {
 
 /// What import paths mean in one module.
 #[derive(Debug, Default)]
-struct Main {
+struct ModuleMap {
     /// Import path to folder.
     places: BTreeMap<String, String>,
     /// The folder of vendored packages, if there is one.
@@ -69,7 +69,7 @@ struct Main {
     rules: BTreeSet<String>,
 }
 
-impl Reach {
+impl ImportClosure {
     /// Whether a change of `path` goes into the program.
     pub fn covers(&self, path: &str) -> bool {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -93,7 +93,7 @@ impl Graph {
     ///
     /// # Errors
     /// When a folder or file cannot be read.
-    pub fn reach_all(&mut self, programs: &[Vec<String>]) -> Result<Vec<Reach>, Fault> {
+    pub fn reach_all(&mut self, programs: &[Vec<String>]) -> Result<Vec<ImportClosure>, Fault> {
         let root = &self.root;
         let own = |starts: &Vec<String>| -> io::Result<BTreeSet<String>> {
             let mut own = BTreeSet::new();
@@ -112,10 +112,10 @@ impl Graph {
     }
 
     /// What goes into a program whose own folders are `own`.
-    fn reach(&mut self, own: &BTreeSet<String>) -> Result<Reach, Fault> {
-        let mut reach = Reach::default();
+    fn reach(&mut self, own: &BTreeSet<String>) -> Result<ImportClosure, Fault> {
+        let mut reach = ImportClosure::default();
         // Only the main module says what paths mean, so each start keeps its own.
-        let mut rest: Vec<(String, Arc<Main>)> = Vec::new();
+        let mut rest: Vec<(String, Arc<ModuleMap>)> = Vec::new();
         for folder in own {
             if let Some(main) = self.main(folder)? {
                 reach.rules.extend(main.rules.iter().cloned());
@@ -124,7 +124,7 @@ impl Graph {
         }
         let mut seen: BTreeSet<String> = own.clone();
         while !rest.is_empty() {
-            let mut next: Vec<(String, Arc<Main>)> = Vec::new();
+            let mut next: Vec<(String, Arc<ModuleMap>)> = Vec::new();
             for (folder, main) in &rest {
                 for import in &self.folders[folder].imports.clone() {
                     if let Some(place) = main.place(&self.root, import)
@@ -182,8 +182,8 @@ impl Graph {
     fn enter(&mut self, names: BTreeSet<String>) -> Result<(), Fault> {
         let new: Vec<String> =
             names.into_iter().filter(|name| !self.folders.contains_key(name)).collect();
-        let read = |name: &String| Folder::read(&self.root.join(name));
-        let read: Vec<io::Result<Folder>> = match new.len() < MANY_FOLDERS {
+        let read = |name: &String| PackageFolder::read(&self.root.join(name));
+        let read: Vec<io::Result<PackageFolder>> = match new.len() < MANY_FOLDERS {
             true => new.iter().map(read).collect(),
             false => new.par_iter().map(read).collect(),
         };
@@ -195,7 +195,7 @@ impl Graph {
     }
 
     /// The module that `folder` is in: that of the nearest go.mod.
-    fn main(&mut self, folder: &str) -> Result<Option<Arc<Main>>, Fault> {
+    fn main(&mut self, folder: &str) -> Result<Option<Arc<ModuleMap>>, Fault> {
         if let Some(known) = self.modules.get(folder) {
             return Ok(known.clone());
         }
@@ -208,8 +208,8 @@ impl Graph {
         Ok(main)
     }
 
-    fn module(&self, folder: &str, file: &ModuleFile) -> Result<Main, Fault> {
-        let mut main = Main::default();
+    fn module(&self, folder: &str, file: &ModuleFile) -> Result<ModuleMap, Fault> {
+        let mut main = ModuleMap::default();
         main.add(folder, file);
         let vendor = joined(folder, "vendor");
         if self.root.join(&vendor).join("modules.txt").is_file() {
@@ -245,7 +245,7 @@ impl Graph {
     }
 }
 
-impl Main {
+impl ModuleMap {
     /// Adds what `file` in `folder` says to it.
     fn add(&mut self, folder: &str, file: &ModuleFile) {
         if let Some(path) = &file.module {
@@ -273,7 +273,7 @@ impl Main {
     }
 }
 
-impl Folder {
+impl PackageFolder {
     fn read(path: &Path) -> io::Result<Self> {
         let mut folder = Self::default();
         for entry in fs::read_dir(path)? {

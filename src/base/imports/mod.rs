@@ -12,4 +12,4 @@ mod graph;
 mod module;
 
 pub use clause::Clauses;
-pub use graph::{Graph, Reach};
+pub use graph::{Graph, ImportClosure};

@@ -4,8 +4,8 @@ use std::{collections::HashMap, ops::Range};
 
 use super::{
     file::Findings,
-    node::{Entry, Node, Scalar, Style, Value},
-    shape::{Need, Record, Shape},
+    node::{Node, Pair, Quoting, Scalar, Value},
+    shape::{Mapping, Presence, Shape},
 };
 use crate::model::{nearest, suggestion};
 
@@ -28,9 +28,9 @@ impl Checker<'_, '_> {
                 self.empty(node, shape, path);
             }
             (Shape::Value | Shape::Text(_), Value::Scalar(_)) => {}
-            (Shape::Flag, Value::Scalar(Scalar { text, style: Style::Plain, .. }))
+            (Shape::Flag, Value::Scalar(Scalar { text, style: Quoting::Plain, .. }))
                 if matches!(text.as_str(), "true" | "false") => {}
-            (Shape::Count, Value::Scalar(Scalar { text, style: Style::Plain, .. }))
+            (Shape::Count, Value::Scalar(Scalar { text, style: Quoting::Plain, .. }))
                 if text.parse::<u16>().is_ok() => {}
             (Shape::Choice(words), Value::Scalar(scalar)) => {
                 if !words.contains(&scalar.text.as_str()) {
@@ -63,7 +63,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn record(&mut self, node: &Node, entries: &[Entry], record: &Record, path: &str) {
+    fn record(&mut self, node: &Node, entries: &[Pair], record: &Mapping, path: &str) {
         self.duplicates(entries, record.what);
         for entry in entries {
             let key = &entry.key.value;
@@ -82,15 +82,15 @@ impl Checker<'_, '_> {
         self.choice(node, entries, record);
     }
 
-    fn needs(&mut self, node: &Node, entries: &[Entry], record: &Record, path: &str) {
+    fn needs(&mut self, node: &Node, entries: &[Pair], record: &Mapping, path: &str) {
         let entry = |key: &str| entries.iter().find(|entry| entry.key.value == key);
         for field in record.fields {
             match (field.need, entry(field.key)) {
-                (Need::Required, None) => self.missing(node, record, field.key, path),
-                (Need::RequiredWith(other), None) if entry(other).is_some() => {
+                (Presence::Required, None) => self.missing(node, record, field.key, path),
+                (Presence::RequiredWith(other), None) if entry(other).is_some() => {
                     self.missing(node, record, field.key, path);
                 }
-                (Need::With(other) | Need::RequiredWith(other), Some(own))
+                (Presence::With(other) | Presence::RequiredWith(other), Some(own))
                     if entry(other).is_none() =>
                 {
                     let what = format!("`{}` belongs to `{other}`, which is not there", field.key);
@@ -102,7 +102,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn missing(&mut self, node: &Node, record: &Record, key: &str, path: &str) {
+    fn missing(&mut self, node: &Node, record: &Mapping, key: &str, path: &str) {
         // A near miss was already called an unknown key.
         let unknown = node.entries().iter().map(|entry| entry.key.value.as_str());
         let mut unknown = unknown.filter(|key| record.field(key).is_none());
@@ -116,8 +116,8 @@ impl Checker<'_, '_> {
         self.found.add(node.bytes.clone(), what, label, format!("add `{key}:`. {doc}"));
     }
 
-    fn choice(&mut self, node: &Node, entries: &[Entry], record: &Record) {
-        let is_choice = |entry: &&Entry| record.exactly_one.contains(&entry.key.value.as_str());
+    fn choice(&mut self, node: &Node, entries: &[Pair], record: &Mapping) {
+        let is_choice = |entry: &&Pair| record.exactly_one.contains(&entry.key.value.as_str());
         let chosen: Vec<_> = entries.iter().filter(is_choice).collect();
         let words: Vec<_> = record.exactly_one.iter().map(|key| format!("`{key}`")).collect();
         let words = words.join(", ");
@@ -137,9 +137,9 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn duplicates(&mut self, entries: &[Entry], what: &str) {
+    fn duplicates(&mut self, entries: &[Pair], what: &str) {
         let mut seen: HashMap<&str, Range<usize>> = HashMap::new();
-        for Entry { key, .. } in entries {
+        for Pair { key, .. } in entries {
             if let Some(first) = seen.get(key.value.as_str()) {
                 let related = self.found.span(first.clone());
                 let what = format!("`{}` stands twice in {what}", key.value);

@@ -3,12 +3,12 @@
 
 use super::{
     check, extends,
-    file::{File, Findings},
+    file::{Findings, ManifestFile},
     include::{self, IncludeDoc},
     language,
     newer::{self, NewerDoc},
-    node::{Entry, Node, Scalar, Sp, Value},
-    shape::{Need, Record, Shape},
+    node::{Node, Pair, Scalar, Sp, Value},
+    shape::{Mapping, Presence, Shape},
     taskfile_language::TASKFILE,
     yaml,
 };
@@ -133,7 +133,7 @@ pub struct SpecDoc {
     /// `package`.
     pub package: Option<Scalar>,
     /// `service`, with its key.
-    pub service: Option<Entry>,
+    pub service: Option<Pair>,
     /// `tasks`.
     pub tasks: Pairs<Node>,
     /// `tasks` of each file whose defaults it takes, in their order; positions are of that file.
@@ -220,7 +220,7 @@ pub enum DigestDoc {
 }
 
 /// Reads `versions.yml`. What is wrong with it goes to `found`; the rest is returned.
-pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
+pub fn read_manifest(file: &ManifestFile, found: &mut Findings) -> ManifestDoc {
     let Some(root) = read(file, &language::MANIFEST, found) else { return ManifestDoc::default() };
     let ci = root.get("ci");
     ManifestDoc {
@@ -240,11 +240,12 @@ pub fn read_manifest(file: &File, found: &mut Findings) -> ManifestDoc {
 }
 
 /// Reads a spec. What is wrong with it goes to `found`; the rest is returned.
-pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
+pub fn read_spec(file: &ManifestFile, found: &mut Findings) -> SpecDoc {
     let Some(root) = read(file, &language::SPEC, found) else { return SpecDoc::default() };
     let tasks = nodes(&root, "tasks");
-    let from =
-        |(begin, base): &(usize, File)| extends::keys_from(&root, *begin, begin + base.text.len());
+    let from = |(begin, base): &(usize, ManifestFile)| {
+        extends::keys_from(&root, *begin, begin + base.text.len())
+    };
     SpecDoc {
         inherited: extends::inherited_tasks(file, &tasks, found),
         taken: file.bases().iter().map(from).collect(),
@@ -271,7 +272,7 @@ pub fn read_spec(file: &File, found: &mut Findings) -> SpecDoc {
 }
 
 /// Reads YAML of any shape. What is wrong with it goes to `found`.
-pub fn read_tree(file: &File, found: &mut Findings) -> Option<Node> {
+pub fn read_tree(file: &ManifestFile, found: &mut Findings) -> Option<Node> {
     match yaml::parse(&file.text) {
         Ok(root) => root,
         Err(error) => {
@@ -283,7 +284,7 @@ pub fn read_tree(file: &File, found: &mut Findings) -> Option<Node> {
 
 /// Reads a Taskfile: a tree in which each known key holds what it may. What is wrong with it goes to
 /// `found`.
-pub fn read_taskfile(file: &File, found: &mut Findings) -> Option<Node> {
+pub fn read_taskfile(file: &ManifestFile, found: &mut Findings) -> Option<Node> {
     read(file, &TASKFILE, found)
 }
 
@@ -301,7 +302,11 @@ pub(super) fn head(root: &Node) -> HeadDoc {
     }
 }
 
-pub(super) fn read(file: &File, record: &'static Record, found: &mut Findings) -> Option<Node> {
+pub(super) fn read(
+    file: &ManifestFile,
+    record: &'static Mapping,
+    found: &mut Findings,
+) -> Option<Node> {
     if !found.is_empty() {
         return None;
     }
@@ -312,7 +317,7 @@ pub(super) fn read(file: &File, record: &'static Record, found: &mut Findings) -
             Some(root)
         }
         Ok(None) => {
-            let required = record.fields.iter().filter(|f| f.need == Need::Required);
+            let required = record.fields.iter().filter(|f| f.need == Presence::Required);
             let required: Vec<_> = required.map(|field| format!("`{}:`", field.key)).collect();
             let help = if required.is_empty() {
                 "write at least `build:` or `upstream:`".into()
@@ -330,7 +335,7 @@ pub(super) fn read(file: &File, record: &'static Record, found: &mut Findings) -
 }
 
 fn versions(root: &Node) -> Pairs<VersionDoc> {
-    let version = |entry: &Entry| match entry.value.scalar() {
+    let version = |entry: &Pair| match entry.value.scalar() {
         Some(text) => Some((entry.key.clone(), VersionDoc::Text(text.clone()))),
         None => Some((entry.key.clone(), VersionDoc::Scheme(scheme(&entry.value)?))),
     };
@@ -418,7 +423,7 @@ pub fn scalars(node: &Node, key: &str) -> Vec<Scalar> {
 /// The pairs under `key` whose values are scalars; of a key that stands twice, the first.
 pub fn pairs(node: &Node, key: &str) -> Pairs<Scalar> {
     let entries = node.get(key).map(Node::entries).unwrap_or_default();
-    let scalar = |entry: &Entry| Some((entry.key.clone(), entry.value.scalar()?.clone()));
+    let scalar = |entry: &Pair| Some((entry.key.clone(), entry.value.scalar()?.clone()));
     entries.iter().filter_map(scalar).collect()
 }
 

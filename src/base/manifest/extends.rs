@@ -4,9 +4,9 @@
 use super::{
     check,
     document::{self, Pairs},
-    file::{File, Findings},
-    node::{Entry, Node, Scalar, Value},
-    shape::{Need, Record, Shape},
+    file::{Findings, ManifestFile},
+    node::{Node, Pair, Scalar, Value},
+    shape::{Mapping, Presence, Shape},
     task_language::TASKS,
     yaml,
 };
@@ -16,7 +16,7 @@ use super::{
 const OWN: [&str; 5] = ["extends", "desc", "discover", "name", "tasks"];
 
 /// What `file` extends: where it says that it does.
-pub fn extended(file: &File) -> Option<Scalar> {
+pub fn extended(file: &ManifestFile) -> Option<Scalar> {
     // Nearly no spec does, and those need not be read twice.
     if !file.text.contains("extends") {
         return None;
@@ -28,8 +28,8 @@ pub fn extended(file: &File) -> Option<Scalar> {
 /// Puts what the bases of `file` say under `own`, which is what it says itself.
 pub(super) fn with_bases(
     own: Node,
-    file: &File,
-    record: &'static Record,
+    file: &ManifestFile,
+    record: &'static Mapping,
     found: &mut Findings,
 ) -> Node {
     let mut whole = own;
@@ -55,7 +55,7 @@ pub(super) fn with_bases(
 /// The tasks of each base of `file`, the nearest first; not those of which one that is nearer has
 /// the name.
 pub(super) fn inherited_tasks(
-    file: &File,
+    file: &ManifestFile,
     own: &Pairs<Node>,
     found: &mut Findings,
 ) -> Vec<Pairs<Node>> {
@@ -79,7 +79,7 @@ pub(super) fn inherited_tasks(
 
 /// The keys of `root` that the text from `begin` to `end` says something of.
 pub(super) fn keys_from(root: &Node, begin: usize, end: usize) -> Vec<String> {
-    let is_there = |entry: &&Entry| touches(&entry.value, begin, end);
+    let is_there = |entry: &&Pair| touches(&entry.value, begin, end);
     root.entries().iter().filter(is_there).map(|entry| entry.key.value.clone()).collect()
 }
 
@@ -103,7 +103,7 @@ fn shift(node: &mut Node, by: usize) {
         Value::Scalar(scalar) => scalar.bytes = moved(&scalar.bytes),
         Value::List(nodes) => nodes.iter_mut().for_each(|node| shift(node, by)),
         Value::Map(entries) => {
-            for Entry { key, value } in entries {
+            for Pair { key, value } in entries {
                 key.bytes = moved(&key.bytes);
                 shift(value, by);
             }
@@ -139,7 +139,7 @@ fn is_mapping(shape: &Shape) -> bool {
 
 /// What of `base` can stand beside `own`: where one of several keys is chosen, the choice is that
 /// of `own`, and what belongs to another goes with it.
-fn compatible(mut base: Vec<Entry>, own: &[Entry], shape: &Shape) -> Vec<Entry> {
+fn compatible(mut base: Vec<Pair>, own: &[Pair], shape: &Shape) -> Vec<Pair> {
     let Shape::Record(record) = shape else { return base };
     let is_choice = |key: &str| record.exactly_one.contains(&key);
     let Some(chosen) = own.iter().find(|entry| is_choice(&entry.key.value)) else { return base };
@@ -147,7 +147,7 @@ fn compatible(mut base: Vec<Entry>, own: &[Entry], shape: &Shape) -> Vec<Entry> 
     base.retain(|entry| {
         let need = record.field(&entry.key.value).map(|field| field.need);
         let belongs = match need {
-            Some(Need::With(other) | Need::RequiredWith(other)) => goes(other),
+            Some(Presence::With(other) | Presence::RequiredWith(other)) => goes(other),
             _ => false,
         };
         !goes(&entry.key.value) && !belongs
@@ -157,9 +157,9 @@ fn compatible(mut base: Vec<Entry>, own: &[Entry], shape: &Shape) -> Vec<Entry> 
 
 /// All keys, in the order of `base`; what stands before a key in `own` stays before it, since
 /// variables know those before them.
-fn together(own: Vec<Entry>, base: Vec<Entry>, shape: &Shape) -> Vec<Entry> {
+fn together(own: Vec<Pair>, base: Vec<Pair>, shape: &Shape) -> Vec<Pair> {
     let mut own = std::collections::VecDeque::from(own);
-    let mut all: Vec<Entry> = Vec::new();
+    let mut all: Vec<Pair> = Vec::new();
     for below in base {
         if all.iter().any(|entry| entry.key.value == below.key.value) {
             continue;
@@ -170,12 +170,12 @@ fn together(own: Vec<Entry>, base: Vec<Entry>, shape: &Shape) -> Vec<Entry> {
         };
         let mut upto = own.split_off(at + 1);
         std::mem::swap(&mut own, &mut upto);
-        if let Some(Entry { key, value }) = upto.pop_back() {
+        if let Some(Pair { key, value }) = upto.pop_back() {
             all.extend(upto);
             // `key: ~` takes nothing.
             if !matches!(value.value, Value::Null) {
                 let value = over(value, below.value, inner(shape, &key.value));
-                all.push(Entry { key, value });
+                all.push(Pair { key, value });
             }
         }
     }

@@ -10,18 +10,18 @@ pub const MAX_BYTES: usize = 1 << 20;
 
 /// A file that people wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
+pub struct ManifestFile {
     /// Relative to the workspace.
     pub path: PathBuf,
     /// Its text; where it is no UTF-8, with replacement characters. What it extends follows.
     pub text: String,
     /// The files whose defaults it takes, and where the text of each begins in `text`.
-    bases: Vec<(usize, File)>,
+    bases: Vec<(usize, ManifestFile)>,
     /// Why the text cannot be read as it is, if it cannot.
     unreadable: Option<(String, Range<usize>, &'static str)>,
 }
 
-impl File {
+impl ManifestFile {
     /// Takes the bytes of the file at `path`. One longer than `limit` bytes or in another
     /// encoding than UTF-8 says so when it is read.
     pub fn new(path: PathBuf, bytes: Vec<u8>, limit: usize) -> Self {
@@ -117,7 +117,7 @@ impl Seams {
 /// What was found wrong with one file.
 #[derive(Debug)]
 pub struct Findings<'f> {
-    file: &'f File,
+    file: &'f ManifestFile,
     /// In the order found.
     pub diagnostics: Vec<Diagnostic>,
     /// Takes what is too much to tell.
@@ -129,7 +129,7 @@ const MOST: usize = 500;
 
 impl<'f> Findings<'f> {
     /// Nothing found yet, unless the file cannot be read.
-    pub fn new(file: &'f File) -> Self {
+    pub fn new(file: &'f ManifestFile) -> Self {
         let mut findings = Self { file, diagnostics: Vec::new(), spare: None };
         if let Some((what, bytes, help)) = &file.unreadable {
             findings.add(bytes.clone(), what.clone(), "here", (*help).to_owned());
@@ -165,7 +165,7 @@ impl<'f> Findings<'f> {
     }
 
     /// The file.
-    pub fn file(&self) -> &'f File {
+    pub fn file(&self) -> &'f ManifestFile {
         self.file
     }
 

@@ -2,12 +2,12 @@
 
 use super::{
     document::{HeadDoc, Pairs, head, read, scalar, text},
-    file::{File, Findings},
+    file::{Findings, ManifestFile},
     language::{PASS_ENV, field},
     node::{Node, Scalar, Sp},
     shape::{
-        Need::{Optional, With},
-        Record,
+        Mapping,
+        Presence::{Optional, With},
         Shape::{self, Flag, Free, List, Map, OneOf, Text, Value},
     },
     task_language::{DOTENV, OUTPUT, POOLS, SHELL, TASKS, VARS},
@@ -22,7 +22,7 @@ const GIVEN: Shape = OneOf(&[Value, List(&Free), Map("names", &Free)]);
 pub(super) const INCLUDE: Shape =
     Map("names for what is included", &OneOf(&[PATH, Shape::Record(&INCLUDED)]));
 
-static INCLUDED: Record = Record {
+static INCLUDED: Mapping = Mapping {
     what: "an include",
     exactly_one: &["file", "url"],
     fields: &[
@@ -55,7 +55,7 @@ static INCLUDED: Record = Record {
 };
 
 /// A file that holds tasks.
-static TASK_FILE: Record = Record {
+static TASK_FILE: Mapping = Mapping {
     what: "a file of tasks",
     exactly_one: &[],
     fields: &[
@@ -142,7 +142,7 @@ pub struct TaskFileDoc {
 }
 
 /// Reads a file of tasks. What is wrong with it goes to `found`; the rest is returned.
-pub fn read_task_file(file: &File, found: &mut Findings) -> TaskFileDoc {
+pub fn read_task_file(file: &ManifestFile, found: &mut Findings) -> TaskFileDoc {
     let Some(root) = read(file, &TASK_FILE, found) else { return TaskFileDoc::default() };
     TaskFileDoc {
         head: head(&root),

@@ -5,14 +5,18 @@ use super::include::INCLUDE;
 use super::newer::NEWER;
 use super::service_language::SERVICE;
 use super::shape::{
-    Field,
-    Need::{self, Optional, Required, RequiredWith, With},
-    Record,
+    Field, Mapping,
+    Presence::{self, Optional, Required, RequiredWith, With},
     Shape::{self, Choice, Count, Flag, List, Map, OneOf, Text, Value},
 };
 use super::task_language::{DOTENV, OUTPUT, POOLS, SHELL, TASKS, VARS};
 
-pub(super) const fn field(key: &'static str, need: Need, shape: Shape, doc: &'static str) -> Field {
+pub(super) const fn field(
+    key: &'static str,
+    need: Presence,
+    shape: Shape,
+    doc: &'static str,
+) -> Field {
     Field { key, shape, doc, need }
 }
 
@@ -43,7 +47,7 @@ const VARIABLE: Shape = Text("the name of an environment variable");
 pub(super) const PASS_ENV: Shape = OneOf(&[VARIABLE, List(&VARIABLE)]);
 
 /// `versions.yml`.
-pub static MANIFEST: Record = Record {
+pub static MANIFEST: Mapping = Mapping {
     what: "the manifest",
     exactly_one: &[],
     fields: &[
@@ -131,7 +135,7 @@ pub static MANIFEST: Record = Record {
 
 const RUNNER: Shape = Text("the label of a runner such as `ubuntu-24.04`");
 
-static CI: Record = Record {
+static CI: Mapping = Mapping {
     what: "how CI works",
     exactly_one: &[],
     fields: &[field(
@@ -143,7 +147,7 @@ static CI: Record = Record {
     )],
 };
 
-static SCHEME: Record = Record {
+static SCHEME: Mapping = Mapping {
     what: "a scheme",
     exactly_one: &[],
     fields: &[
@@ -176,7 +180,7 @@ static SCHEME: Record = Record {
 };
 
 /// `subsystems/<name>.yml`.
-pub static SPEC: Record = Record {
+pub static SPEC: Mapping = Mapping {
     what: "a spec",
     exactly_one: &[],
     fields: &[
@@ -269,7 +273,7 @@ pub static SPEC: Record = Record {
 
 const SHARED: Shape = Text("a path or pattern in the workspace such as `libs/**/*.proto`");
 
-static SOURCE: Record = Record {
+static SOURCE: Mapping = Mapping {
     what: "a source",
     exactly_one: &["git", "archive", "path"],
     fields: &[
@@ -320,7 +324,7 @@ static SOURCE: Record = Record {
     ],
 };
 
-static BUILD: Record = Record {
+static BUILD: Mapping = Mapping {
     what: "a build",
     exactly_one: &["go", "cargo", "run"],
     fields: &[
@@ -360,7 +364,7 @@ static BUILD: Record = Record {
     ],
 };
 
-static GO: Record = Record {
+static GO: Mapping = Mapping {
     what: "how to build a Go package",
     exactly_one: &[],
     fields: &[
@@ -399,7 +403,7 @@ static GO: Record = Record {
     ],
 };
 
-static CARGO: Record = Record {
+static CARGO: Mapping = Mapping {
     what: "how to build a Cargo package",
     exactly_one: &[],
     fields: &[
@@ -431,7 +435,7 @@ static CARGO: Record = Record {
     ],
 };
 
-static UPSTREAM: Record = Record {
+static UPSTREAM: Mapping = Mapping {
     what: "the vendor's release",
     exactly_one: &[],
     fields: &[

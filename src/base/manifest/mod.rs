@@ -33,10 +33,10 @@ pub use document::{
     scalars,
 };
 pub use extends::extended;
-pub use file::{File, Findings, MAX_BYTES, Seams};
+pub use file::{Findings, MAX_BYTES, ManifestFile, Seams};
 pub use include::{IncludeDoc, OriginDoc, TaskFileDoc, read_task_file};
 pub use newer::NewerDoc;
-pub use node::{Entry, Node, Scalar, Sp, Style, Value};
+pub use node::{Node, Pair, Quoting, Scalar, Sp, Value};
 pub use record::{parse_lock, parse_stamp, render_lock, render_stamp};
 pub use schema::{manifest_schema, spec_schema};
 pub use text::{parse_yaml, write_yaml};

@@ -5,8 +5,8 @@ use super::{
     language::field,
     node::{Node, Scalar},
     shape::{
-        Need::{Optional, RequiredWith, With},
-        Record,
+        Mapping,
+        Presence::{Optional, RequiredWith, With},
         Shape::Text,
     },
 };
@@ -37,7 +37,7 @@ pub enum NewerDoc {
 }
 
 /// The table of `newer:`.
-pub(super) static NEWER: Record = Record {
+pub(super) static NEWER: Mapping = Mapping {
     what: "where newer versions are listed",
     exactly_one: &["github", "tags", "go", "crate", "url"],
     fields: &[

@@ -31,12 +31,12 @@ pub enum Value {
     /// A sequence.
     List(Vec<Node>),
     /// A mapping in the order written; a key may stand in it twice.
-    Map(Vec<Entry>),
+    Map(Vec<Pair>),
 }
 
 /// One pair of a mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct Pair {
     /// The key.
     pub key: Sp<String>,
     /// The value.
@@ -49,14 +49,14 @@ pub struct Scalar {
     /// The text, after YAML's own unquoting and unfolding.
     pub text: String,
     /// How it was written.
-    pub style: Style,
+    pub style: Quoting,
     /// Where it stands, with its quotes; a block scalar begins after its indicator.
     pub bytes: Range<usize>,
 }
 
 /// How a scalar is written, as far as its text differs from the file's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
+pub enum Quoting {
     /// Without quotes, or in a block (`|`, `>`): only blanks differ.
     Plain,
     /// In single quotes: `''` stands for one.
@@ -75,7 +75,7 @@ impl Node {
     }
 
     /// The pairs, if it is a mapping; otherwise none.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[Pair] {
         match &self.value {
             Value::Map(entries) => entries,
             _ => &[],

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::node::{Scalar, Style};
+use super::node::{Quoting, Scalar};
 
 impl Scalar {
     /// Where the bytes `inner` of this scalar's text stand in `file`, the text of its file.
@@ -13,7 +13,7 @@ impl Scalar {
     pub fn locate(&self, file: &str, inner: Range<usize>) -> Range<usize> {
         let Some(source) = file.get(self.bytes.clone()) else { return self.bytes.clone() };
         let mut walk =
-            Walk { source, style: self.style, at: usize::from(self.style != Style::Plain) };
+            Walk { source, style: self.style, at: usize::from(self.style != Quoting::Plain) };
         let mut start = None;
         for (index, char) in self.text.char_indices() {
             let before = walk.step(char);
@@ -31,7 +31,7 @@ impl Scalar {
 
 struct Walk<'a> {
     source: &'a str,
-    style: Style,
+    style: Quoting,
     at: usize,
 }
 
@@ -42,7 +42,7 @@ impl Walk<'_> {
         loop {
             let before = self.at;
             let Some(next) = self.source[self.at..].chars().next() else { return before };
-            if next == '\\' && self.style == Style::Double {
+            if next == '\\' && self.style == Quoting::Double {
                 self.at += self.escape();
                 let continues_line =
                     matches!(self.source.as_bytes()[before + 1..], [b'\r' | b'\n', ..]);
@@ -50,7 +50,7 @@ impl Walk<'_> {
                     continue;
                 }
             } else if next == char {
-                let doubled = next == '\'' && self.style == Style::Single;
+                let doubled = next == '\'' && self.style == Quoting::Single;
                 self.at += if doubled { 2 } else { next.len_utf8() };
             } else if next.is_whitespace() {
                 self.at += next.len_utf8();

@@ -5,8 +5,8 @@ use std::{fmt::Write as _, ops::Range, path::PathBuf, str::FromStr};
 
 use super::{
     check,
-    file::{File, Findings},
-    node::{Entry, Node, Scalar, Sp},
+    file::{Findings, ManifestFile},
+    node::{Node, Pair, Scalar, Sp},
     record_language,
     shape::Shape,
     yaml,
@@ -26,7 +26,8 @@ const MAX_LOCK_BYTES: usize = 16 << 20;
 /// # Errors
 /// The first thing in it that forge did not write, with its place.
 pub fn parse_lock(text: &str) -> Result<Lock, Box<Diagnostic>> {
-    let file = File::new(PathBuf::from(Layout::LOCK), text.as_bytes().to_vec(), MAX_LOCK_BYTES);
+    let file =
+        ManifestFile::new(PathBuf::from(Layout::LOCK), text.as_bytes().to_vec(), MAX_LOCK_BYTES);
     let locked = read(&file, &record_language::LOCK).and_then(|root| match root {
         Some(root) => root.entries().iter().map(locked).collect(),
         None => Ok(std::collections::BTreeMap::new()),
@@ -90,7 +91,7 @@ pub fn render_lock(lock: &Lock) -> String {
 /// What is wrong with it, in one sentence.
 pub fn parse_stamp(text: &str) -> Result<Stamp, String> {
     const MAX_BYTES: usize = 1 << 20;
-    let file = File::new(PathBuf::from(Stamp::FILE), text.as_bytes().to_vec(), MAX_BYTES);
+    let file = ManifestFile::new(PathBuf::from(Stamp::FILE), text.as_bytes().to_vec(), MAX_BYTES);
     let root = read(&file, &record_language::STAMP).map_err(|(_, what)| what)?;
     let root = root.ok_or("the stamp is empty")?;
     stamp(&root).map_err(|(_, what)| what)
@@ -119,7 +120,7 @@ pub fn render_stamp(stamp: &Stamp) -> String {
 /// What is wrong, and where.
 type Wrong = (Range<usize>, String);
 
-fn read(file: &File, shape: &Shape) -> Result<Option<Node>, Wrong> {
+fn read(file: &ManifestFile, shape: &Shape) -> Result<Option<Node>, Wrong> {
     let mut found = Findings::new(file);
     let root = match yaml::parse(&file.text) {
         Ok(root) => root,
@@ -134,9 +135,9 @@ fn read(file: &File, shape: &Shape) -> Result<Option<Node>, Wrong> {
     }
 }
 
-fn locked(entry: &Entry) -> Result<(Name, Locked), Wrong> {
+fn locked(entry: &Pair) -> Result<(Name, Locked), Wrong> {
     let of = |key: &str| entry.value.get(key).map(Node::entries).unwrap_or_default();
-    let asset = |entry: &Entry| {
+    let asset = |entry: &Pair| {
         let asset = LockedAsset {
             fingerprint: value(&entry.value, "fingerprint")?,
             sha256: value(&entry.value, "sha256")?,
@@ -148,11 +149,11 @@ fn locked(entry: &Entry) -> Result<(Name, Locked), Wrong> {
         };
         Ok((key(&entry.key)?, asset))
     };
-    let binaries = |entry: &Entry| -> Option<Result<(Platform, Binaries), Wrong>> {
+    let binaries = |entry: &Pair| -> Option<Result<(Platform, Binaries), Wrong>> {
         let listed = entry.value.get("binaries")?;
         Some(key(&entry.key).and_then(|platform| Ok((platform, digests(listed.entries())?))))
     };
-    let upstream = |entry: &Entry| {
+    let upstream = |entry: &Pair| {
         let upstream = LockedUpstream {
             fingerprint: value(&entry.value, "fingerprint")?,
             digest: value(&entry.value, "digest")?,
@@ -171,7 +172,7 @@ fn locked(entry: &Entry) -> Result<(Name, Locked), Wrong> {
 
 fn stamp(root: &Node) -> Result<Stamp, Wrong> {
     let pairs = |key: &str| root.get(key).map(Node::entries).unwrap_or_default();
-    let scalar = |entry: &Entry| entry.value.scalar().map(|scalar| scalar.text.clone());
+    let scalar = |entry: &Pair| entry.value.scalar().map(|scalar| scalar.text.clone());
     let named = root
         .get("name")
         .and_then(Node::scalar)
@@ -191,7 +192,7 @@ fn stamp(root: &Node) -> Result<Stamp, Wrong> {
 }
 
 /// Names of binaries with their digests.
-fn digests(entries: &[Entry]) -> Result<Binaries, Wrong> {
+fn digests(entries: &[Pair]) -> Result<Binaries, Wrong> {
     entries.iter().map(|entry| Ok((key(&entry.key)?, of_node(&entry.value)?))).collect()
 }
 

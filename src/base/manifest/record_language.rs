@@ -4,14 +4,14 @@
 use super::{
     language::{DIGEST, NAME, PLATFORM, VENDORS_DIGEST, VERSION, field},
     shape::{
-        Need::{Optional, Required},
-        Record,
+        Mapping,
+        Presence::{Optional, Required},
         Shape::{self, Map, Text},
     },
 };
 
 /// `forge.lock`, per subsystem.
-pub static LOCKED: Record = Record {
+pub static LOCKED: Mapping = Mapping {
     what: "a locked subsystem",
     exactly_one: &[],
     fields: &[
@@ -27,7 +27,7 @@ pub static LOCKED: Record = Record {
     ],
 };
 
-const LOCKED_ASSET: Shape = Shape::Record(&Record {
+const LOCKED_ASSET: Shape = Shape::Record(&Mapping {
     what: "a locked asset",
     exactly_one: &[],
     fields: &[
@@ -39,7 +39,7 @@ const LOCKED_ASSET: Shape = Shape::Record(&Record {
     ],
 });
 
-const LOCKED_UPSTREAM: Shape = Shape::Record(&Record {
+const LOCKED_UPSTREAM: Shape = Shape::Record(&Mapping {
     what: "a vendor's locked asset",
     exactly_one: &[],
     fields: &[
@@ -53,7 +53,7 @@ pub static LOCK: Shape = Map("names of subsystems", &LOCKED_SUBSYSTEM);
 const LOCKED_SUBSYSTEM: Shape = Shape::Record(&LOCKED);
 
 /// A stamp.
-pub static STAMP: Shape = Shape::Record(&Record {
+pub static STAMP: Shape = Shape::Record(&Mapping {
     what: "a stamp",
     exactly_one: &[],
     fields: &[

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     language,
-    shape::{Need, Record, Shape},
+    shape::{Mapping, Presence, Shape},
 };
 
 /// The JSON Schema (2020-12) of `versions.yml`.
@@ -17,7 +17,7 @@ pub fn spec_schema() -> Json {
     document("a forge spec", &language::SPEC)
 }
 
-fn document(title: &str, record: &Record) -> Json {
+fn document(title: &str, record: &Mapping) -> Json {
     let mut schema = Map::new();
     schema.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
     schema.insert("title".into(), json!(title));
@@ -25,7 +25,7 @@ fn document(title: &str, record: &Record) -> Json {
     Json::Object(schema)
 }
 
-fn object(record: &Record) -> Map<String, Json> {
+fn object(record: &Mapping) -> Map<String, Json> {
     let mut properties = Map::new();
     let mut required = Vec::new();
     let mut dependent: Map<String, Json> = Map::new();
@@ -40,10 +40,10 @@ fn object(record: &Record) -> Map<String, Json> {
         property.insert("description".into(), json!(field.doc));
         properties.insert(field.key.into(), Json::Object(property));
         match field.need {
-            Need::Optional => {}
-            Need::Required => required.push(field.key),
-            Need::With(other) => depend(field.key, other),
-            Need::RequiredWith(other) => {
+            Presence::Optional => {}
+            Presence::Required => required.push(field.key),
+            Presence::With(other) => depend(field.key, other),
+            Presence::RequiredWith(other) => {
                 depend(field.key, other);
                 depend(other, field.key);
             }
@@ -160,7 +160,7 @@ mod tests {
     /// checker refuses, and the other way round.
     mod agreement {
         use super::*;
-        use crate::manifest::{File, Findings, MAX_BYTES, read_manifest, read_spec};
+        use crate::manifest::{Findings, MAX_BYTES, ManifestFile, read_manifest, read_spec};
         use proptest::prelude::*;
 
         fn documents() -> Vec<(bool, Json)> {
@@ -250,7 +250,7 @@ mod tests {
             ) {
                 let (is_manifest, mut document) = documents().swap_remove(which);
                 change(&mut document, &path, &to, key);
-                let file = File::new("x.yml".into(), document.to_string().into_bytes(), MAX_BYTES);
+                let file = ManifestFile::new("x.yml".into(), document.to_string().into_bytes(), MAX_BYTES);
                 let mut found = Findings::new(&file);
                 let schema = if is_manifest {
                     read_manifest(&file, &mut found);

@@ -3,8 +3,8 @@
 use super::{
     language::{ENV, field},
     shape::{
-        Need::Optional,
-        Record,
+        Mapping,
+        Presence::Optional,
         Shape::{self, Choice, Count, List, OneOf, Text},
     },
 };
@@ -19,7 +19,7 @@ pub const SIGNALS: &[&str] = &["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "KI
 /// A service: its command alone, or all that can be said of it.
 pub const SERVICE: Shape = OneOf(&[COMMAND, Shape::Record(&FORM)]);
 
-static FORM: Record = Record {
+static FORM: Mapping = Mapping {
     what: "a service",
     exactly_one: &["run"],
     fields: &[
@@ -43,7 +43,7 @@ static FORM: Record = Record {
     ],
 };
 
-static READY: Record = Record {
+static READY: Mapping = Mapping {
     what: "how a service is ready",
     exactly_one: &["http", "tcp", "run"],
     fields: &[
@@ -77,7 +77,7 @@ static READY: Record = Record {
     ],
 };
 
-static STOP: Record = Record {
+static STOP: Mapping = Mapping {
     what: "how a service ends",
     exactly_one: &[],
     fields: &[

@@ -19,7 +19,7 @@ pub enum Shape {
     /// Names of people's choosing (and what those are called), each with a value of one shape.
     Map(&'static str, &'static Shape),
     /// A mapping with known keys.
-    Record(&'static Record),
+    Record(&'static Mapping),
     /// Any of these, told apart by text, list or mapping.
     OneOf(&'static [Shape]),
     /// This, or nothing at all.
@@ -30,7 +30,7 @@ pub enum Shape {
 
 /// A mapping with known keys.
 #[derive(Debug)]
-pub struct Record {
+pub struct Mapping {
     /// What it is, for messages: `a source`.
     pub what: &'static str,
     /// Its keys.
@@ -49,12 +49,12 @@ pub struct Field {
     /// One sentence for people who write it.
     pub doc: &'static str,
     /// Whether it may be left out.
-    pub need: Need,
+    pub need: Presence,
 }
 
 /// Whether a key may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum Presence {
     /// It may.
     Optional,
     /// It may not.
@@ -65,7 +65,7 @@ pub enum Need {
     RequiredWith(&'static str),
 }
 
-impl Record {
+impl Mapping {
     /// The field called `key`.
     pub fn field(&self, key: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.key == key)

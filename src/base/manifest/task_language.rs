@@ -3,8 +3,8 @@
 use super::{
     language::{PASS_ENV, field},
     shape::{
-        Need::{Optional, Required, With},
-        Record,
+        Mapping,
+        Presence::{Optional, Required, With},
         Shape::{self, Choice, Count, Flag, Free, List, Map, OneOf, Text, Value},
     },
 };
@@ -42,7 +42,7 @@ const STEPS: Shape = OneOf(&[COMMAND, List(&STEP)]);
 const PLACES: Shape = OneOf(&[PLACE, List(&PLACE)]);
 const GLOBS: Shape = OneOf(&[GLOB, List(&GLOB)]);
 
-static TASK: Record = Record {
+static TASK: Mapping = Mapping {
     what: "a task",
     exactly_one: &[],
     fields: &[
@@ -136,7 +136,7 @@ static TASK: Record = Record {
 
 const EACH: Shape = OneOf(&[Choice(&["inputs", "outputs"]), List(&ITEM), Shape::Record(&LOOP)]);
 
-static LOOP: Record = Record {
+static LOOP: Mapping = Mapping {
     what: "what `for` goes through",
     exactly_one: &["matrix", "glob", "sh", "expr"],
     fields: &[
@@ -169,13 +169,13 @@ static LOOP: Record = Record {
     ],
 };
 
-static PART: Record = Record {
+static PART: Mapping = Mapping {
     what: "a part of a matrix",
     exactly_one: &["expr"],
     fields: &[field("expr", Optional, Text("an expression"), "An expression that gives a list.")],
 };
 
-static RETRY: Record = Record {
+static RETRY: Mapping = Mapping {
     what: "a retry",
     exactly_one: &[],
     fields: &[
@@ -184,7 +184,7 @@ static RETRY: Record = Record {
     ],
 };
 
-static ENTRY: Record = Record {
+static ENTRY: Mapping = Mapping {
     what: "a command of a task",
     exactly_one: &["run", "task", "finally"],
     fields: &[
@@ -212,7 +212,7 @@ static ENTRY: Record = Record {
     ],
 };
 
-static NEED: Record = Record {
+static NEED: Mapping = Mapping {
     what: "a need",
     exactly_one: &[],
     fields: &[
@@ -222,7 +222,7 @@ static NEED: Record = Record {
     ],
 };
 
-static CALL: Record = Record {
+static CALL: Mapping = Mapping {
     what: "a call of a task",
     exactly_one: &[],
     fields: &[
@@ -231,7 +231,7 @@ static CALL: Record = Record {
     ],
 };
 
-static PARAMETER: Record = Record {
+static PARAMETER: Mapping = Mapping {
     what: "a parameter",
     exactly_one: &[],
     fields: &[
@@ -242,7 +242,7 @@ static PARAMETER: Record = Record {
     ],
 };
 
-static VARIABLE: Record = Record {
+static VARIABLE: Mapping = Mapping {
     what: "a variable",
     exactly_one: &["value", "expr", "sh", "secret"],
     fields: &[
@@ -263,7 +263,7 @@ static VARIABLE: Record = Record {
     ],
 };
 
-static SECRET: Record = Record {
+static SECRET: Mapping = Mapping {
     what: "where a secret is",
     exactly_one: &["sh", "env"],
     fields: &[
@@ -272,7 +272,7 @@ static SECRET: Record = Record {
     ],
 };
 
-static ASSERTION: Record = Record {
+static ASSERTION: Mapping = Mapping {
     what: "an assertion",
     exactly_one: &[],
     fields: &[

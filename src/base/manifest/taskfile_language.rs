@@ -4,8 +4,8 @@
 use super::{
     language::field,
     shape::{
-        Need::{Optional, Required},
-        Record,
+        Mapping,
+        Presence::{Optional, Required},
         Shape::{self, Choice, Flag, Free, List, Map, Maybe, OneOf, Value},
     },
 };
@@ -26,7 +26,7 @@ const LOOP: Shape =
     OneOf(&[Choice(&["sources", "generates"]), List(&FREE), Shape::Record(&REPEATED)]);
 
 /// A Taskfile.
-pub static TASKFILE: Record = Record {
+pub static TASKFILE: Mapping = Mapping {
     what: "a Taskfile",
     exactly_one: &[],
     fields: &[
@@ -55,7 +55,7 @@ pub static TASKFILE: Record = Record {
 
 const INCLUDED: Shape = OneOf(&[TEXT, Shape::Record(&INCLUDE)]);
 
-static INCLUDE: Record = Record {
+static INCLUDE: Mapping = Mapping {
     what: "an include",
     exactly_one: &[],
     fields: &[
@@ -71,13 +71,13 @@ static INCLUDE: Record = Record {
     ],
 };
 
-static OUTPUT: Record = Record {
+static OUTPUT: Mapping = Mapping {
     what: "a style of output",
     exactly_one: &[],
     fields: &[field("group", Optional, Maybe(&Shape::Record(&GROUP)), "Output per command.")],
 };
 
-static GROUP: Record = Record {
+static GROUP: Mapping = Mapping {
     what: "a group of output",
     exactly_one: &[],
     fields: &[
@@ -87,7 +87,7 @@ static GROUP: Record = Record {
     ],
 };
 
-static DYNAMIC: Record = Record {
+static DYNAMIC: Mapping = Mapping {
     what: "a variable",
     exactly_one: &["sh", "ref", "map", "value"],
     fields: &[
@@ -99,13 +99,13 @@ static DYNAMIC: Record = Record {
     ],
 };
 
-static EXCLUDED: Record = Record {
+static EXCLUDED: Mapping = Mapping {
     what: "a pattern of files",
     exactly_one: &[],
     fields: &[field("exclude", Required, TEXT, "What is left out.")],
 };
 
-static TASK: Record = Record {
+static TASK: Mapping = Mapping {
     what: "a task",
     exactly_one: &[],
     fields: &[
@@ -148,7 +148,7 @@ static TASK: Record = Record {
     ],
 };
 
-static COMMAND: Record = Record {
+static COMMAND: Mapping = Mapping {
     what: "a command",
     exactly_one: &["cmd", "task", "defer"],
     fields: &[
@@ -167,7 +167,7 @@ static COMMAND: Record = Record {
     ],
 };
 
-static DEFERRED: Record = Record {
+static DEFERRED: Mapping = Mapping {
     what: "a deferred task",
     exactly_one: &["task"],
     fields: &[
@@ -177,7 +177,7 @@ static DEFERRED: Record = Record {
     ],
 };
 
-static CONDITION: Record = Record {
+static CONDITION: Mapping = Mapping {
     what: "a precondition",
     exactly_one: &[],
     fields: &[
@@ -186,7 +186,7 @@ static CONDITION: Record = Record {
     ],
 };
 
-static REQUIRED: Record = Record {
+static REQUIRED: Mapping = Mapping {
     what: "a list of what is required",
     exactly_one: &[],
     fields: &[field(
@@ -197,7 +197,7 @@ static REQUIRED: Record = Record {
     )],
 };
 
-static REQUIREMENT: Record = Record {
+static REQUIREMENT: Mapping = Mapping {
     what: "a required variable",
     exactly_one: &[],
     fields: &[
@@ -206,13 +206,13 @@ static REQUIREMENT: Record = Record {
     ],
 };
 
-static REFERENCE: Record = Record {
+static REFERENCE: Mapping = Mapping {
     what: "a reference",
     exactly_one: &[],
     fields: &[field("ref", Required, TEXT, "An expression.")],
 };
 
-static REPEATED: Record = Record {
+static REPEATED: Mapping = Mapping {
     what: "a loop",
     exactly_one: &["var", "matrix"],
     fields: &[

@@ -10,7 +10,7 @@ use serde_yaml::granit_parser::{
     Event, Parser, ScalarStyle, ScanError, Span as EventSpan, StrInput, options,
 };
 
-use super::node::{Entry, Node, Scalar, Sp, Style, Value};
+use super::node::{Node, Pair, Quoting, Scalar, Sp, Value};
 
 /// How deep collections may be nested.
 const MAX_DEPTH: usize = 64;
@@ -45,7 +45,7 @@ pub fn parse(text: &str) -> Result<Option<Node>, YamlError> {
         block_nesting_limit: MAX_DEPTH,
     };
     let events = Parser::new_from_str_with_options(text, options);
-    let mut tree = Tree { text, events, anchors: HashMap::new(), aliased: 0 };
+    let mut tree = YamlTree { text, events, anchors: HashMap::new(), aliased: 0 };
     loop {
         match tree.next()? {
             (Event::StreamEnd, _) => return Ok(None),
@@ -67,7 +67,7 @@ pub fn parse(text: &str) -> Result<Option<Node>, YamlError> {
     }
 }
 
-struct Tree<'a> {
+struct YamlTree<'a> {
     text: &'a str,
     events: Parser<'a, StrInput<'a>>,
     /// Finished nodes with an anchor, and what an alias to each costs.
@@ -75,7 +75,7 @@ struct Tree<'a> {
     aliased: usize,
 }
 
-impl<'a> Tree<'a> {
+impl<'a> YamlTree<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Range<usize>), YamlError> {
         match self.events.next_event() {
             Some(Ok((event, span))) => Ok((event, byte_range(&span))),
@@ -130,9 +130,9 @@ impl<'a> Tree<'a> {
             return Err(YamlError::new(what, bytes, "remove its escape sequence"));
         }
         let style = match style {
-            ScalarStyle::SingleQuoted => Style::Single,
-            ScalarStyle::DoubleQuoted => Style::Double,
-            _ => Style::Plain,
+            ScalarStyle::SingleQuoted => Quoting::Single,
+            ScalarStyle::DoubleQuoted => Quoting::Double,
+            _ => Quoting::Plain,
         };
         let bytes = self.trimmed(bytes);
         Ok(Node { value: Value::Scalar(Scalar { text, style, bytes: bytes.clone() }), bytes })
@@ -169,7 +169,7 @@ impl<'a> Tree<'a> {
             if is_merge {
                 merged.push(value);
             } else {
-                entries.push(Entry { key, value });
+                entries.push(Pair { key, value });
             }
         }
     }
@@ -200,7 +200,7 @@ impl<'a> Tree<'a> {
 }
 
 /// Adds the pairs of `merged` mappings, in which what is written out has precedence.
-fn merge(entries: &mut Vec<Entry>, merged: Vec<Node>) {
+fn merge(entries: &mut Vec<Pair>, merged: Vec<Node>) {
     if merged.is_empty() {
         return;
     }

@@ -21,7 +21,7 @@
 pub struct Precedence {
     /// Without zeros at its end.
     core: Vec<Number>,
-    stage: Stage,
+    stage: VersionStage,
     flavour: Vec<Identifier>,
     /// The numbers of a build that is counted.
     build: Vec<Number>,
@@ -29,7 +29,7 @@ pub struct Precedence {
 
 /// Where a version stands beside the one that is its numbers alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
+enum VersionStage {
     /// `1.0.0-rc.1`
     Before(Vec<Identifier>),
     /// `1.0.0`
@@ -129,7 +129,7 @@ impl Precedence {
             core.pop();
         }
         let (build, behind) = read_build(build);
-        let Parts { stage, flavour } = parts(&format!("{rest}{behind}"));
+        let VersionParts { stage, flavour } = parts(&format!("{rest}{behind}"));
         Some(Self { core, stage, flavour, build })
     }
 
@@ -162,7 +162,7 @@ impl Precedence {
     /// Whether it is no pre-release.
     #[must_use]
     pub fn is_stable(&self) -> bool {
-        !matches!(self.stage, Stage::Before(_))
+        !matches!(self.stage, VersionStage::Before(_))
     }
 }
 
@@ -265,47 +265,47 @@ fn core_length(text: &str) -> usize {
 }
 
 /// What stands behind the numbers.
-struct Parts {
-    stage: Stage,
+struct VersionParts {
+    stage: VersionStage,
     flavour: Vec<Identifier>,
 }
 
 /// What one part is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum PartKind {
     Early,
     Late,
     Flavour,
 }
 
 /// Reads what stands behind the numbers.
-fn parts(rest: &str) -> Parts {
+fn parts(rest: &str) -> VersionParts {
     let (mut ids, mut flavour, mut first) = (Vec::new(), Vec::new(), None);
     if is_pseudo(rest) {
-        return Parts { stage: Stage::Before(runs(rest)), flavour };
+        return VersionParts { stage: VersionStage::Before(runs(rest)), flavour };
     }
     for (at, part) in rest.split('-').enumerate().filter(|(_, part)| !part.is_empty()) {
         match kind(part) {
             // What is written to the numbers is no other thing: `1.0.2k`.
-            Kind::Flavour if at == 0 => {
+            PartKind::Flavour if at == 0 => {
                 ids.extend(runs(part));
-                first = Some(Kind::Late);
+                first = Some(PartKind::Late);
             }
-            Kind::Flavour => flavour.extend(runs(part)),
+            PartKind::Flavour => flavour.extend(runs(part)),
             kind => {
                 ids.extend(runs(part));
-                if kind == Kind::Early || first.is_none() {
+                if kind == PartKind::Early || first.is_none() {
                     first = Some(kind);
                 }
             }
         }
     }
     let stage = match first {
-        Some(Kind::Early) => Stage::Before(ids),
-        Some(_) if !ids.is_empty() => Stage::After(ids),
-        _ => Stage::Itself,
+        Some(PartKind::Early) => VersionStage::Before(ids),
+        Some(_) if !ids.is_empty() => VersionStage::After(ids),
+        _ => VersionStage::Itself,
     };
-    Parts { stage, flavour }
+    VersionParts { stage, flavour }
 }
 
 /// Whether `rest` is what go makes of a commit without a tag: `-20191109021931-daa7c04131f5`
@@ -327,22 +327,22 @@ fn is_early(text: &str) -> bool {
 }
 
 /// What the part between two hyphens is.
-fn kind(part: &str) -> Kind {
+fn kind(part: &str) -> PartKind {
     if is_early(part) {
-        return Kind::Early;
+        return PartKind::Early;
     }
     let runs = runs(part);
-    let Some(Identifier::Word(word)) = runs.first() else { return Kind::Late };
+    let Some(Identifier::Word(word)) = runs.first() else { return PartKind::Late };
     let is_counted = matches!(runs.get(1), Some(Identifier::Number(_)));
     // SemVer's form of a pre-release, whatever it is called: `-staging.1`.
     let behind = part.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
     let is_dotted =
         behind.get(word.len()..).is_some_and(|rest| rest.starts_with('.')) && is_counted;
     match word.as_str() {
-        word if EARLY_LETTERS.contains(&word) && is_counted => Kind::Early,
-        word if LATE.contains(&word) => Kind::Late,
-        _ if is_dotted => Kind::Early,
-        _ => Kind::Flavour,
+        word if EARLY_LETTERS.contains(&word) && is_counted => PartKind::Early,
+        word if LATE.contains(&word) => PartKind::Late,
+        _ if is_dotted => PartKind::Early,
+        _ => PartKind::Flavour,
     }
 }
 

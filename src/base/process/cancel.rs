@@ -14,7 +14,7 @@ use crate::model::{Fault, Kind};
 const INTERRUPTED: &str = "interrupted (SIGINT)";
 
 #[derive(Clone, Debug, Default)]
-struct State {
+struct CancelState {
     /// How often it was asked to stop: once, and commands get their grace; twice, and they
     /// are killed at once.
     requests: usize,
@@ -29,7 +29,7 @@ pub struct Cancel(Arc<Handle>);
 
 #[derive(Debug, Default)]
 struct Handle {
-    state: watch::Sender<State>,
+    state: watch::Sender<CancelState>,
     /// The handle of the whole that this is a part of.
     whole: Option<Cancel>,
     /// How many requests to the whole are not meant for this part.

@@ -21,14 +21,14 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// A process, told from a later one with the same number by when it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
+pub struct ProcessId {
     /// Its number.
     pub pid: i32,
     /// When it began, in ticks of the kernel's clock; 0 where the system does not tell.
     began: u64,
 }
 
-impl Known {
+impl ProcessId {
     /// The process that has this number now, if there is one.
     pub fn of(number: i32) -> Option<Self> {
         let process = Pid::from_raw(number)?;
@@ -113,16 +113,16 @@ fn began(process: Pid) -> u64 {
 }
 
 /// The living processes whose mark begins with `mark`.
-pub fn carriers(mark: &str) -> Vec<Known> {
+pub fn carriers(mark: &str) -> Vec<ProcessId> {
     marked(mark)
         .into_iter()
-        .filter_map(|process| Known::of(process.as_raw_nonzero().get()))
+        .filter_map(|process| ProcessId::of(process.as_raw_nonzero().get()))
         .collect()
 }
 
 /// Ends all processes that `living` finds, and those that it finds later: asks each, and kills what is
 /// left after `grace`. Whether none is left.
-pub fn end_all(living: &dyn Fn() -> Vec<Known>, grace: Duration) -> bool {
+pub fn end_all(living: &dyn Fn() -> Vec<ProcessId>, grace: Duration) -> bool {
     let mut asked = Vec::new();
     let is_over = all_gone_within(grace, living, &mut |process| {
         if !asked.contains(process) {
@@ -132,18 +132,19 @@ pub fn end_all(living: &dyn Fn() -> Vec<Known>, grace: Duration) -> bool {
             process.signal(Signal::CONT);
         }
     });
-    is_over || all_gone_within(KILLED, living, &mut Known::kill)
+    is_over || all_gone_within(KILLED, living, &mut ProcessId::kill)
 }
 
 /// As [`end_all`], of processes that were asked already.
-pub fn outlast_all(living: &dyn Fn() -> Vec<Known>, grace: Duration) -> bool {
-    all_gone_within(grace, living, &mut |_| ()) || all_gone_within(KILLED, living, &mut Known::kill)
+pub fn outlast_all(living: &dyn Fn() -> Vec<ProcessId>, grace: Duration) -> bool {
+    all_gone_within(grace, living, &mut |_| ())
+        || all_gone_within(KILLED, living, &mut ProcessId::kill)
 }
 
 fn all_gone_within(
     patience: Duration,
-    living: &dyn Fn() -> Vec<Known>,
-    tell: &mut dyn FnMut(&Known),
+    living: &dyn Fn() -> Vec<ProcessId>,
+    tell: &mut dyn FnMut(&ProcessId),
 ) -> bool {
     let began = Instant::now();
     loop {
@@ -193,11 +194,11 @@ mod tests {
     #[test]
     fn a_process_is_known_again_and_ends() {
         let mut child = Command::new("sleep").arg("100").spawn().unwrap();
-        let known = Known::of(i32::try_from(child.id()).unwrap()).unwrap();
+        let known = ProcessId::of(i32::try_from(child.id()).unwrap()).unwrap();
         assert!(known.is_alive());
-        let later = Known { began: known.began + 1, ..known };
+        let later = ProcessId { began: known.began + 1, ..known };
         assert!(!cfg!(target_os = "linux") || !later.is_alive());
-        let all = move || vec![known].into_iter().filter(Known::is_alive).collect::<Vec<_>>();
+        let all = move || vec![known].into_iter().filter(ProcessId::is_alive).collect::<Vec<_>>();
         assert!(end_all(&all, Duration::from_secs(10)));
         assert!(!known.is_alive());
         child.wait().unwrap();

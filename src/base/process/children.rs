@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::census::Known;
+use super::census::ProcessId;
 
 static ACCOUNT: Mutex<Children> = Mutex::new(Children::new());
 
@@ -17,7 +17,7 @@ pub struct Children {
     /// How many processes without a mark are being started, or run for a moment.
     busy: usize,
     /// What forge started beside commands, and what was there before forge started anything.
-    own: Option<Vec<Known>>,
+    own: Option<Vec<ProcessId>>,
 }
 
 /// The account, which nobody else changes meanwhile.
@@ -31,12 +31,12 @@ impl Children {
     }
 
     /// Before anything is started: whoever is a `child` already is another program's that became forge.
-    pub fn open(&mut self, children: impl FnOnce() -> Vec<Known>) {
+    pub fn open(&mut self, children: impl FnOnce() -> Vec<ProcessId>) {
         self.own.get_or_insert_with(children);
     }
 
     /// Forge started this process beside commands.
-    pub fn add(&mut self, process: Option<Known>) {
+    pub fn add(&mut self, process: Option<ProcessId>) {
         self.own.get_or_insert_default().extend(process);
     }
 
@@ -61,7 +61,7 @@ impl Children {
     }
 
     /// Whether forge itself started this process, or found it there.
-    pub fn is_own(&self, process: &Known) -> bool {
+    pub fn is_own(&self, process: &ProcessId) -> bool {
         self.own.iter().flatten().any(|own| own == process)
     }
 }

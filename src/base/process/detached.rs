@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Command, CommandLine, Known,
+    Command, CommandLine, ProcessId,
     children::{Unmarked, account},
     environment::Inherited,
     program, strays,
@@ -36,7 +36,7 @@ pub fn start_detached(
     mark: &str,
     withheld: &str,
     output: &Path,
-) -> Result<Known, Fault> {
+) -> Result<ProcessId, Fault> {
     let inherited = Inherited::of(environment);
     let path = inherited.path(command);
     let CommandLine::Argv(words) = &command.line else {
@@ -59,7 +59,7 @@ pub fn start_detached(
     let _unmarked = Unmarked::begin();
     let mut child = process.spawn().map_err(|e| cannot(&e))?;
     let number = i32::try_from(child.id()).unwrap_or_default();
-    let known = Known::of(number);
+    let known = ProcessId::of(number);
     account().add(known);
     // Nothing else waits for it; unwaited for, it would seem to be there after its end.
     let _ = std::thread::Builder::new().spawn(move || child.wait());

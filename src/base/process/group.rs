@@ -28,13 +28,13 @@ pub enum Remains {
 }
 
 /// The processes of one command. Kills them when dropped before its end.
-pub struct Group<'a> {
+pub struct ProcessGroup<'a> {
     leader: Pid,
     guardian: &'a Guardian,
     gone: bool,
 }
 
-impl<'a> Group<'a> {
+impl<'a> ProcessGroup<'a> {
     /// The group that `leader` leads.
     pub fn new(leader: Pid, guardian: &'a Guardian) -> Self {
         guardian.began(leader);
@@ -89,7 +89,7 @@ impl<'a> Group<'a> {
     }
 }
 
-impl Drop for Group<'_> {
+impl Drop for ProcessGroup<'_> {
     fn drop(&mut self) {
         self.kill();
         self.guardian.ended(self.leader);

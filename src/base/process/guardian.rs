@@ -33,7 +33,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::{
-    census::Known,
+    census::ProcessId,
     children::{Unmarked, account},
     strays,
 };
@@ -102,11 +102,11 @@ fn groups_left(input: impl io::Read) -> HashSet<Pid> {
 pub struct Guardian {
     /// The command line that starts it.
     words: Option<Vec<OsString>>,
-    state: Mutex<State>,
+    state: Mutex<GuardianState>,
 }
 
 #[derive(Default)]
-struct State {
+struct GuardianState {
     groups: HashSet<Pid>,
     /// Whether it was started, or tried to.
     started: bool,
@@ -152,12 +152,12 @@ impl Guardian {
         state.tell('-', group);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, GuardianState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl GuardianState {
     fn tell(&mut self, sign: char, group: Pid) {
         if let Some((_, pipe)) = &mut self.process {
             // One write, so that a line is never torn; fails only if the guardian is dead.
@@ -183,7 +183,7 @@ fn spawn(words: &[OsString]) -> io::Result<(Child, PipeWriter)> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    account().add(i32::try_from(child.id()).ok().and_then(Known::of));
+    account().add(i32::try_from(child.id()).ok().and_then(ProcessId::of));
     Ok((child, writer))
 }
 

@@ -16,7 +16,7 @@ use super::{
     Command, CommandLine,
     environment::Inherited,
     program::{self, Absent},
-    shell::{self, Plan, Shell},
+    shell::{self, LinePlan, Shell},
 };
 use crate::model::{Fault, Kind};
 
@@ -36,7 +36,7 @@ pub struct Launched {
 }
 
 /// The words with which a command is started.
-struct Start {
+struct StartWords {
     program: PathBuf,
     words: Vec<String>,
     /// Whether a shell reads the line.
@@ -50,14 +50,14 @@ pub async fn launch(
     extra: &[(&str, String)],
 ) -> Result<Launched, Fault> {
     let path = environment.path(command);
-    let mut start = Start::of(command, &path)?;
+    let mut start = StartWords::of(command, &path)?;
     let mut attempts = 0;
     loop {
         let fault = match start.spawn(command, environment, &path, extra) {
             Ok(launched) => return Ok(launched),
             // A program without `#!`: the shell reads it, as it would have.
             Err(error) if error.raw_os_error() == Some(ENOEXEC) && !start.is_shell => {
-                start = Start::of_shell(command, &path)?;
+                start = StartWords::of_shell(command, &path)?;
                 continue;
             }
             Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => error,
@@ -76,12 +76,12 @@ pub async fn launch(
 /// `ENOEXEC` of every Unix.
 const ENOEXEC: i32 = 8;
 
-impl Start {
+impl StartWords {
     fn of(command: &Command, path: &OsString) -> Result<Self, Fault> {
         let words = match &command.line {
             CommandLine::Argv(words) => words.clone(),
             CommandLine::Shell(line) => match shell::plan(line) {
-                Plan::Direct(words) if command.shell == Shell::Sh => words,
+                LinePlan::Direct(words) if command.shell == Shell::Sh => words,
                 _ => return Self::of_shell(command, path),
             },
         };

@@ -14,7 +14,7 @@ const RESUME: f64 = 100.0;
 const KEPT: usize = 20;
 
 /// Makes lines from bytes.
-pub struct Lines {
+pub struct LineSplitter {
     partial: Vec<u8>,
     /// The longest line, in bytes; longer ones are cut.
     longest: usize,
@@ -35,7 +35,7 @@ struct Flood {
     left_out: u64,
 }
 
-impl Lines {
+impl LineSplitter {
     /// Passes on every line; in pieces, if it has more than `longest` bytes.
     pub fn all(longest: usize) -> Self {
         Self { partial: Vec::new(), longest, flood: None }
@@ -205,7 +205,7 @@ mod tests {
 
     fn lines_of(chunks: &[&[u8]]) -> Vec<String> {
         let mut seen = Vec::new();
-        let mut lines = Lines::all(LONGEST);
+        let mut lines = LineSplitter::all(LONGEST);
         let mut emit = |line: &str| seen.push(line.to_owned());
         for chunk in chunks {
             lines.push(chunk, Instant::now(), &mut emit);
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn endless_progress_takes_no_memory() {
-        let mut lines = Lines::all(LONGEST);
+        let mut lines = LineSplitter::all(LONGEST);
         for step in 0..200_000 {
             lines.push(format!("{step} done\r").as_bytes(), Instant::now(), &mut |_| panic!());
         }
@@ -253,7 +253,7 @@ mod tests {
         let start = Instant::now();
         let text: String = numbered(count);
         let mut seen = Vec::new();
-        let mut lines = Lines::limited(LONGEST, start);
+        let mut lines = LineSplitter::limited(LONGEST, start);
         for chunk in text.as_bytes().chunks(size) {
             lines.push(chunk, start, &mut |line| seen.push(line.to_owned()));
         }
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn a_flood_is_seen_again_after_a_while() {
         let start = Instant::now();
-        let mut lines = Lines::limited(LONGEST, start);
+        let mut lines = LineSplitter::limited(LONGEST, start);
         let many: String = numbered(3000);
         lines.push(many.as_bytes(), start, &mut |_| ());
         let mut seen = Vec::new();

@@ -11,23 +11,23 @@ use crate::disk::{Folder, open_file};
 
 /// How much of the output of one command is kept.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct LogLimits {
     /// Bytes from the beginning.
     pub head: u64,
     /// Bytes from the end, after the head is full.
     pub tail: usize,
 }
 
-impl Default for Limits {
+impl Default for LogLimits {
     fn default() -> Self {
         Self { head: 64 << 20, tail: 1 << 20 }
     }
 }
 
 /// A log that is being written; the file is created with the first byte.
-pub struct Log {
+pub struct CommandLog {
     path: PathBuf,
-    limits: Limits,
+    limits: LogLimits,
     file: Option<File>,
     /// Bytes that the head still takes.
     room: u64,
@@ -43,9 +43,9 @@ struct Tail {
     total: u64,
 }
 
-impl Log {
+impl CommandLog {
     /// A log at `path`, to which is appended.
-    pub fn new(path: PathBuf, limits: Limits) -> Self {
+    pub fn new(path: PathBuf, limits: LogLimits) -> Self {
         Self { path, limits, file: None, room: limits.head, tail: Tail::default() }
     }
 
@@ -96,7 +96,7 @@ fn open(path: &Path) -> io::Result<File> {
     Folder::open(parent)?.append(Path::new(path.file_name().unwrap_or_default()))
 }
 
-impl Drop for Log {
+impl Drop for CommandLog {
     fn drop(&mut self) {
         // Only for a command that was abandoned; others were finished, with a look at errors.
         let _ = self.finish();
@@ -159,7 +159,7 @@ mod tests {
     fn a_silent_command_leaves_no_file() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("log");
-        let mut log = Log::new(path.clone(), Limits::default());
+        let mut log = CommandLog::new(path.clone(), LogLimits::default());
         log.write(b"").unwrap();
         log.finish().unwrap();
         assert!(!path.exists());
@@ -174,7 +174,7 @@ mod tests {
             let text: String = (0..count).flat_map(|n| ["line ".to_owned(), n.to_string(), "\n".to_owned()]).collect();
             let temp = tempfile::tempdir().unwrap();
             let path = temp.path().join("log");
-            let mut log = Log::new(path.clone(), Limits { head: 100, tail: 50 });
+            let mut log = CommandLog::new(path.clone(), LogLimits { head: 100, tail: 50 });
             for chunk in text.as_bytes().chunks(size) {
                 log.write(chunk).unwrap();
             }

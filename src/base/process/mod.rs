@@ -55,7 +55,7 @@ use std::{
 
 pub use caches::{temporary_folders, toolchain_caches};
 pub use cancel::Cancel;
-pub use census::{Known, carriers, end_all, listener, outlast_all};
+pub use census::{ProcessId, carriers, end_all, listener, outlast_all};
 pub use detached::{DETACHED, start_detached};
 pub use ending::timeout_fault;
 pub use environment_secrets::{environment_secrets, keep_memory_private};

@@ -3,14 +3,14 @@
 use std::{io, time::Instant};
 
 use crate::{
-    console::{Reader, Through},
+    console::{ConsoleReader, Through},
     model::Mask,
 };
 
 use super::{
     Command,
-    lines::Lines,
-    log::{Limits, Log},
+    lines::LineSplitter,
+    log::{CommandLog, LogLimits},
 };
 
 /// Where bytes come from.
@@ -23,8 +23,8 @@ pub enum From {
 }
 
 /// Takes all that one command prints.
-pub struct Output<'a> {
-    log: Option<Log>,
+pub struct OutputSink<'a> {
+    log: Option<CommandLog>,
     printed: Lane,
     errors: Lane,
     through: Option<Through>,
@@ -33,15 +33,19 @@ pub struct Output<'a> {
 
 /// What comes from one place.
 struct Lane {
-    lines: Lines,
+    lines: LineSplitter,
     /// Absent if there is nothing to mask.
     mask: Option<Mask>,
 }
 
-impl<'a> Output<'a> {
+impl<'a> OutputSink<'a> {
     /// For the output of `command`, whose lines go to `line`; what is let through is for `reader`.
-    pub fn new(command: &Command, reader: Reader, line: &'a mut (dyn FnMut(&str) + Send)) -> Self {
-        let log = command.log.clone().map(|path| Log::new(path, Limits::default()));
+    pub fn new(
+        command: &Command,
+        reader: ConsoleReader,
+        line: &'a mut (dyn FnMut(&str) + Send),
+    ) -> Self {
+        let log = command.log.clone().map(|path| CommandLog::new(path, LogLimits::default()));
         let (printed, errors) = (Lane::of(command), Lane::of(command));
         let through = command.through.then(|| Through::new(reader));
         Self { log, printed, errors, through, line }
@@ -100,7 +104,7 @@ impl<'a> Output<'a> {
                 self.pass(from, &rest);
             }
         }
-        self.logged(Log::finish);
+        self.logged(CommandLog::finish);
         if let Some(through) = &mut self.through {
             through.finish();
         }
@@ -110,7 +114,7 @@ impl<'a> Output<'a> {
 
     /// Does something with the log. One that cannot be written ruins no command: that
     /// is told once, and from then on there is none.
-    fn logged(&mut self, act: impl FnOnce(&mut Log) -> io::Result<()>) {
+    fn logged(&mut self, act: impl FnOnce(&mut CommandLog) -> io::Result<()>) {
         let Some(log) = &mut self.log else { return };
         if let Err(error) = act(log) {
             let text = format!("[forge: cannot write the log {}: {error}]", log.path().display());
@@ -125,8 +129,8 @@ impl Lane {
         let is_kept = command.log.is_some();
         let longest = command.longest_line;
         let lines = match is_kept {
-            true => Lines::limited(longest, Instant::now()),
-            false => Lines::all(longest),
+            true => LineSplitter::limited(longest, Instant::now()),
+            false => LineSplitter::all(longest),
         };
         let secrets = Some(&command.secrets).filter(|secrets| !secrets.is_empty());
         Self { lines, mask: secrets.map(|secrets| Mask::new(secrets.clone())) }

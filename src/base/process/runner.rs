@@ -16,7 +16,7 @@ use super::{
     supervision, terminal,
 };
 use crate::{
-    console::Reader,
+    console::ConsoleReader,
     model::{Environment, Fault, KnownSecrets},
 };
 
@@ -32,19 +32,19 @@ pub struct Runner {
     cancel: Cancel,
     /// What is masked in all that commands print and in what is said of them.
     secrets: KnownSecrets,
-    shared: OnceLock<Shared>,
+    shared: OnceLock<RunnerShared>,
     job_server: OnceLock<JobServer>,
 }
 
 /// What all commands of a run share; made with the first of them.
-pub struct Shared {
+pub struct RunnerShared {
     pub environment: Inherited,
     pub strays: Strays,
     pub guardian: Guardian,
     /// How long a command that is told to end may take.
     pub grace: Duration,
     /// Who reads what commands print that forge lets through.
-    pub reader: Reader,
+    pub reader: ConsoleReader,
     buffers: Mutex<Vec<Buffer>>,
 }
 
@@ -102,11 +102,11 @@ impl Runner {
         self
     }
 
-    fn shared(&self) -> &Shared {
+    fn shared(&self) -> &RunnerShared {
         self.shared.get_or_init(|| {
             let strays = Strays::adopt(self.is_spared.clone());
             let words = self.guardian.map(|words| words(strays.mark()));
-            Shared::new(&self.environment, strays, words, self.grace)
+            RunnerShared::new(&self.environment, strays, words, self.grace)
         })
     }
 
@@ -154,7 +154,7 @@ impl Runner {
         let mark = shared.strays.begin();
         let mut variables = vec![(strays::VARIABLE, mark.mark())];
         variables.extend(slot.iter().flat_map(|(server, _)| server.variables()));
-        let run = supervision::Run { shared, command, cancel, mark: &mark };
+        let run = supervision::CommandRun { shared, command, cancel, mark: &mark };
         let mut last = LastLines::default();
         let ended = match command.terminal {
             true => terminal::run(&run, &variables).await,
@@ -206,14 +206,14 @@ impl CommandRunner for Runner {
     }
 }
 
-impl Shared {
+impl RunnerShared {
     fn new(
         environment: &Environment,
         strays: Strays,
         guardian: Option<Vec<OsString>>,
         grace: Duration,
     ) -> Self {
-        let reader = Reader::of(|name| environment.get(name));
+        let reader = ConsoleReader::of(|name| environment.get(name));
         let environment = Inherited::of(environment);
         let guardian = Guardian::new(guardian);
         Self { environment, strays, guardian, grace, reader, buffers: Mutex::default() }

@@ -53,7 +53,7 @@ impl Shell {
 
 /// How a line is executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Plan {
+pub enum LinePlan {
     /// These words are the program and its arguments.
     Direct(Vec<String>),
     /// Only a shell knows what the line means.
@@ -166,15 +166,15 @@ const OF_THE_SHELL: &[&str] = &[
 
 /// Whether `line` runs one program and needs no shell for anything else.
 pub fn is_one_program(line: &str) -> bool {
-    plan(line) != Plan::Shell
+    plan(line) != LinePlan::Shell
 }
 
 /// Decides how `line` is executed by `sh -eu`.
-pub fn plan(line: &str) -> Plan {
-    let Some(words) = split(line.trim_matches([' ', '\t', '\n'])) else { return Plan::Shell };
+pub fn plan(line: &str) -> LinePlan {
+    let Some(words) = split(line.trim_matches([' ', '\t', '\n'])) else { return LinePlan::Shell };
     match words.first() {
-        Some(program) if is_program(program) => Plan::Direct(words),
-        _ => Plan::Shell,
+        Some(program) if is_program(program) => LinePlan::Direct(words),
+        _ => LinePlan::Shell,
     }
 }
 
@@ -225,8 +225,8 @@ mod tests {
 
     use super::*;
 
-    fn direct(words: &[&str]) -> Plan {
-        Plan::Direct(words.iter().map(ToString::to_string).collect())
+    fn direct(words: &[&str]) -> LinePlan {
+        LinePlan::Direct(words.iter().map(ToString::to_string).collect())
     }
 
     #[test]
@@ -271,7 +271,7 @@ mod tests {
             "[ a ]",
         ];
         for line in lines {
-            assert_eq!(plan(line), Plan::Shell, "{line:?}");
+            assert_eq!(plan(line), LinePlan::Shell, "{line:?}");
         }
     }
 
@@ -291,7 +291,7 @@ mod tests {
         fn the_words_are_those_of_a_shell(
             line in "a[ab1_./:=,@%+ 'ü\"\t-]{0,20}|a( |[a-z=./-]{1,4}|'[^'\\x00-\\x1f]{0,6}'|\"[^\"$`\\\\\\x00-\\x1f]{0,6}\"){0,6}"
         ) {
-            if let Plan::Direct(words) = plan(&line) {
+            if let LinePlan::Direct(words) = plan(&line) {
                 prop_assert_eq!(words, words_of_a_shell(&line));
             }
         }

@@ -41,12 +41,12 @@ pub fn is_surely_sound(line: &str) -> bool {
     if line.starts_with(['-', '+']) {
         return false;
     }
-    let mut reader = Reader { rest: line.chars().peekable(), ..Reader::default() };
+    let mut reader = CommandReader { rest: line.chars().peekable(), ..CommandReader::default() };
     reader.read().is_some()
 }
 
 /// Reads simple commands with `&&`, `||`, `|`, `&`, `;` and line breaks between. Nothing stands for doubt.
-struct Reader<'a> {
+struct CommandReader<'a> {
     rest: Peekable<Chars<'a>>,
     /// The word that is being read; nothing between words.
     word: Option<String>,
@@ -58,14 +58,14 @@ struct Reader<'a> {
     is_redirected: bool,
 }
 
-impl Default for Reader<'_> {
+impl Default for CommandReader<'_> {
     fn default() -> Self {
         let rest = "".chars().peekable();
         Self { rest, word: None, has_words: false, is_open: false, is_redirected: false }
     }
 }
 
-impl Reader<'_> {
+impl CommandReader<'_> {
     fn read(&mut self) -> Option<()> {
         while let Some(c) = self.rest.next() {
             match c {

@@ -27,7 +27,7 @@ use std::{
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
 
 use super::{
-    census::Known,
+    census::ProcessId,
     children::account,
     group::{GRACE, KILLED, Remains, within},
 };
@@ -191,6 +191,6 @@ fn pid(text: &str) -> Option<Pid> {
     text.parse().ok().and_then(Pid::from_raw)
 }
 
-fn known(process: Pid) -> Option<Known> {
-    Known::of(process.as_raw_nonzero().get())
+fn known(process: Pid) -> Option<ProcessId> {
+    ProcessId::of(process.as_raw_nonzero().get())
 }

@@ -6,23 +6,27 @@ use tokio::{net::unix::pipe::Receiver, task::yield_now, time::timeout};
 
 use super::{
     group::Remains,
-    output::{From, Output},
-    runner::{Buffer, Shared},
+    output::{From, OutputSink},
+    runner::{Buffer, RunnerShared},
 };
 
 /// The output of a command on its way.
-pub struct Stream<'a> {
-    shared: &'a Shared,
+pub struct CommandStream<'a> {
+    shared: &'a RunnerShared,
     /// Standard output, with which standard error comes if it has no pipe of its own; absent once
     /// no process may write there.
     pipes: [Option<Receiver>; 2],
     buffer: Buffer,
-    output: Output<'a>,
+    output: OutputSink<'a>,
 }
 
-impl<'a> Stream<'a> {
+impl<'a> CommandStream<'a> {
     /// What comes out of `pipes` goes to `output`.
-    pub fn new(shared: &'a Shared, pipes: [Option<Receiver>; 2], output: Output<'a>) -> Self {
+    pub fn new(
+        shared: &'a RunnerShared,
+        pipes: [Option<Receiver>; 2],
+        output: OutputSink<'a>,
+    ) -> Self {
         Self { shared, pipes, buffer: shared.buffer(), output }
     }
 

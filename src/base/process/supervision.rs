@@ -15,12 +15,12 @@ use tokio::{process::Child, time::sleep};
 use super::{
     Cancel, Command,
     ending::{fault_of, timeout_fault},
-    group::Group,
+    group::ProcessGroup,
     launch::{Launched, launch},
-    output::Output,
-    runner::Shared,
+    output::OutputSink,
+    runner::RunnerShared,
     strays::Marked,
-    stream::Stream,
+    stream::CommandStream,
 };
 use crate::model::{Fault, Kind};
 
@@ -29,14 +29,14 @@ const LINGER: Duration = Duration::from_millis(100);
 
 /// Why a command was told to end.
 #[derive(Clone, Copy, Debug)]
-pub enum Stop {
+pub enum StopReason {
     Cancelled,
     OutOfTime(Duration),
 }
 
 /// One run of a command.
-pub struct Run<'a> {
-    pub shared: &'a Shared,
+pub struct CommandRun<'a> {
+    pub shared: &'a RunnerShared,
     pub command: &'a Command,
     /// What ends it.
     pub cancel: &'a Cancel,
@@ -44,7 +44,7 @@ pub struct Run<'a> {
     pub mark: &'a Marked<'a>,
 }
 
-impl Run<'_> {
+impl CommandRun<'_> {
     /// Runs the command with `variables` set, to its end, and passes on its lines.
     pub async fn attended(
         &self,
@@ -56,10 +56,13 @@ impl Run<'_> {
         shared.guardian.start();
         let Launched { mut child, output, errors } =
             launch(command, &shared.environment, variables).await?;
-        let mut group = Group::new(leader(&child)?, &shared.guardian);
+        let mut group = ProcessGroup::new(leader(&child)?, &shared.guardian);
         let output = output.ok_or_else(|| Fault::new(Kind::Failed, "a command has no output"))?;
-        let mut stream =
-            Stream::new(shared, [Some(output), errors], Output::new(command, shared.reader, line));
+        let mut stream = CommandStream::new(
+            shared,
+            [Some(output), errors],
+            OutputSink::new(command, shared.reader, line),
+        );
 
         let stop = OnceLock::new();
         let status = tokio::select! {
@@ -80,12 +83,12 @@ impl Run<'_> {
     pub fn verdict(
         &self,
         status: std::io::Result<ExitStatus>,
-        stop: Option<Stop>,
+        stop: Option<StopReason>,
     ) -> Result<(), Fault> {
         let command = self.command;
         match stop {
-            Some(Stop::Cancelled) => Err(self.cancel.fault(&command.line.to_string())),
-            Some(Stop::OutOfTime(limit)) => Err(timeout_fault(&command.line, limit)),
+            Some(StopReason::Cancelled) => Err(self.cancel.fault(&command.line.to_string())),
+            Some(StopReason::OutOfTime(limit)) => Err(timeout_fault(&command.line, limit)),
             None => match status {
                 Ok(status) => fault_of(status, command).map_or(Ok(()), Err),
                 Err(error) => Err(Fault::io(format!("cannot wait for {}", command.line), &error)),
@@ -94,15 +97,19 @@ impl Run<'_> {
     }
 
     /// Ends `target` when the run is cancelled or the time is over, and says so in `stop`.
-    pub async fn stop_in_time(&self, stop: &OnceLock<Stop>, target: &impl Endable) -> Infallible {
+    pub async fn stop_in_time(
+        &self,
+        stop: &OnceLock<StopReason>,
+        target: &impl Endable,
+    ) -> Infallible {
         let out_of_time = async {
             let Some(limit) = self.command.timeout else { return pending().await };
             sleep(limit).await;
             limit
         };
         let why = tokio::select! {
-            () = self.cancel.cancelled() => Stop::Cancelled,
-            limit = out_of_time => Stop::OutOfTime(limit),
+            () = self.cancel.cancelled() => StopReason::Cancelled,
+            limit = out_of_time => StopReason::OutOfTime(limit),
         };
         stop.get_or_init(|| why);
         target.terminate();
@@ -123,13 +130,13 @@ pub trait Endable {
     fn kill(&self);
 }
 
-impl Endable for Group<'_> {
+impl Endable for ProcessGroup<'_> {
     fn terminate(&self) {
-        Group::terminate(self);
+        ProcessGroup::terminate(self);
     }
 
     fn kill(&self) {
-        Group::kill(self);
+        ProcessGroup::kill(self);
     }
 }
 

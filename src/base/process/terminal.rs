@@ -17,7 +17,7 @@ use rustix::{
 
 use super::{
     launch::{Launched, launch},
-    supervision::{Endable, Run, leader},
+    supervision::{CommandRun, Endable, leader},
 };
 use crate::model::Fault;
 
@@ -25,13 +25,13 @@ use crate::model::Fault;
 const INTERRUPTED: i32 = 130;
 
 /// Runs the command of `run` with `variables` set, to its end.
-pub async fn run(run: &Run<'_>, variables: &[(&str, String)]) -> Result<(), Fault> {
+pub async fn run(run: &CommandRun<'_>, variables: &[(&str, String)]) -> Result<(), Fault> {
     run.shared.guardian.start();
     let manner = tcgetattr(stdin()).ok();
     let lent = run.cancel.lend();
     let launched = launch(run.command, &run.shared.environment, variables).await;
     let Launched { mut child, .. } = launched?;
-    let main = Main(leader(&child)?);
+    let main = MainProcess(leader(&child)?);
     let stop = OnceLock::new();
     let status = tokio::select! {
         status = child.wait() => status,
@@ -50,9 +50,9 @@ pub async fn run(run: &Run<'_>, variables: &[(&str, String)]) -> Result<(), Faul
 }
 
 /// The main process of the command.
-struct Main(Pid);
+struct MainProcess(Pid);
 
-impl Endable for Main {
+impl Endable for MainProcess {
     fn terminate(&self) {
         let _ = kill_process(self.0, Signal::TERM);
         let _ = kill_process(self.0, Signal::CONT);

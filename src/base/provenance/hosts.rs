@@ -2,7 +2,7 @@
 
 mod table;
 
-use super::surroundings::{Variables, filled};
+use super::surroundings::{RunVariables, filled};
 use table::HOSTS;
 
 /// A run of a CI host that is neither GitHub's nor GitLab's.
@@ -20,7 +20,7 @@ pub struct CiRun {
 
 impl CiRun {
     /// The run that `variables` speak of; none if no known host set them.
-    pub(super) fn of(variables: Variables) -> Option<Self> {
+    pub(super) fn of(variables: RunVariables) -> Option<Self> {
         let known: Vec<_> = HOSTS.iter().filter(|host| host.is_here(variables)).collect();
         let host = known.first()?;
         let told: Vec<_> = known.iter().map(|host| host.is_proposal(variables)).collect();

@@ -25,8 +25,11 @@ pub use class::{Classes, RunClass};
 pub use dependency::Dependency;
 pub use hosts::CiRun;
 pub use policy::{Permission, may_publish};
-pub use statement::{Artifact, BUILD_TYPE, Recipe, Run, Statement, Subject, read_statements};
-pub use surroundings::{GitHub, GitLab, Surroundings};
+pub use statement::{
+    BUILD_TYPE, Statement, StatementRecipe, StatementRun, StatementSubject, Subject,
+    read_statements,
+};
+pub use surroundings::{ActionsRun, GitLab, Surroundings};
 pub use trust::{Trust, judge, refusal};
 
 /// The file with the statement of who built `asset` first.

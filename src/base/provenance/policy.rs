@@ -6,7 +6,7 @@
 //! that out (CVE-2025-36852 tells it of build caches). A token that could write is no permission:
 //! runs for branches of the same repository hold one as well. So the event decides.
 
-use super::{Builder, CiRun, GitHub, GitLab, Surroundings};
+use super::{ActionsRun, Builder, CiRun, GitLab, Surroundings};
 
 /// Whether a run may publish, and why, in a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ pub fn may_publish(surroundings: &Surroundings) -> Permission {
     }
 }
 
-fn github(run: &GitHub) -> Permission {
+fn github(run: &ActionsRun) -> Permission {
     let event = &run.event;
     let rule = EVENTS.iter().find(|(known, _)| known == event).map(|(_, rule)| *rule);
     match rule {
@@ -181,10 +181,10 @@ pub(super) fn refused_event(builder: &Builder, event: Option<&str>) -> Option<St
             is_merge_request: GITLAB_PROPOSALS.contains(&event),
             ..GitLab::default()
         }),
-        false => github(&GitHub {
+        false => github(&ActionsRun {
             event: event.into(),
             reference: reference.into(),
-            ..GitHub::default()
+            ..ActionsRun::default()
         }),
     };
     match permission {
@@ -198,11 +198,11 @@ mod tests {
     use super::*;
 
     fn run(event: &str, reference: &str) -> Surroundings {
-        Surroundings::GitHub(GitHub {
+        Surroundings::GitHub(ActionsRun {
             event: event.into(),
             reference: reference.into(),
             default_branch: Some("main".into()),
-            ..GitHub::default()
+            ..ActionsRun::default()
         })
     }
 
@@ -254,7 +254,7 @@ mod tests {
     fn without_the_file_of_the_event_no_branch_is_taken_for_the_default() {
         for (reference, wanted) in [("refs/heads/main", "on request"), ("refs/tags/v1", "yes")] {
             let Surroundings::GitHub(known) = run("push", reference) else { panic!("it is one") };
-            let unknown = Surroundings::GitHub(GitHub { default_branch: None, ..known });
+            let unknown = Surroundings::GitHub(ActionsRun { default_branch: None, ..known });
             assert_eq!(verdict(&unknown), wanted);
         }
     }
@@ -273,7 +273,7 @@ mod tests {
         let Surroundings::GitHub(known) = run("pull_request", "refs/pull/7/merge") else {
             panic!("it is one")
         };
-        let fork = Surroundings::GitHub(GitHub { fork: Some("me/r".into()), ..known });
+        let fork = Surroundings::GitHub(ActionsRun { fork: Some("me/r".into()), ..known });
         assert_eq!(
             may_publish(&fork).why(),
             "a `pull_request` run never publishes: it runs code that nobody accepted yet, here from me/r"

@@ -34,15 +34,15 @@ pub struct Statement {
     /// What it is about: the asset, then its binaries.
     pub subjects: Vec<Subject>,
     /// What was asked for; nothing if another tool than forge built it.
-    pub artifact: Option<Artifact>,
+    pub artifact: Option<StatementSubject>,
     /// By which recipe.
-    pub recipe: Recipe,
+    pub recipe: StatementRecipe,
     /// What went in.
     pub dependencies: Vec<Dependency>,
     /// Who built it.
     pub builder: Builder,
     /// In which run.
-    pub run: Run,
+    pub run: StatementRun,
 }
 
 /// A file that a statement is about.
@@ -56,7 +56,7 @@ pub struct Subject {
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Artifact {
+pub struct StatementSubject {
     /// The project whose release it is.
     pub project: String,
     /// The subsystem.
@@ -69,7 +69,7 @@ pub struct Artifact {
 
 /// By which recipe it was built.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recipe {
+pub struct StatementRecipe {
     /// The fingerprint of the build.
     pub fingerprint: Option<Fingerprint>,
     /// A short digest per field of the fingerprint.
@@ -78,7 +78,7 @@ pub struct Recipe {
 
 /// The run that built it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Run {
+pub struct StatementRun {
     /// The page of the run.
     pub url: Option<String>,
     /// What started it: `push`, `schedule`.
@@ -106,16 +106,19 @@ impl Statement {
         let binaries = stamp.binaries.iter().map(|(name, sha256)| (name.as_str(), *sha256));
         Self {
             subjects: std::iter::once((asset, sha256)).chain(binaries).map(subject).collect(),
-            artifact: Some(Artifact {
+            artifact: Some(StatementSubject {
                 project: project.to_owned(),
                 subsystem: stamp.name.to_string(),
                 version: stamp.version.clone(),
                 platform: stamp.platform,
             }),
-            recipe: Recipe { fingerprint: Some(stamp.fingerprint), inputs: stamp.inputs.clone() },
+            recipe: StatementRecipe {
+                fingerprint: Some(stamp.fingerprint),
+                inputs: stamp.inputs.clone(),
+            },
             dependencies: Vec::new(),
             builder,
-            run: Run::default(),
+            run: StatementRun::default(),
         }
     }
 
@@ -137,7 +140,7 @@ impl Statement {
             "predicate": {
                 "buildDefinition": {
                     "buildType": BUILD_TYPE,
-                    "externalParameters": self.artifact.as_ref().map_or_else(|| json!({}), Artifact::json),
+                    "externalParameters": self.artifact.as_ref().map_or_else(|| json!({}), StatementSubject::json),
                     "internalParameters": self.internal_parameters(),
                     "resolvedDependencies": dependencies,
                 },
@@ -184,14 +187,14 @@ impl Statement {
         let dependencies = definition["resolvedDependencies"].as_array();
         Ok(Self {
             subjects: subjects(&document["subject"])?,
-            artifact: Artifact::read(external),
-            recipe: Recipe {
+            artifact: StatementSubject::read(external),
+            recipe: StatementRecipe {
                 fingerprint: parsed(&internal["fingerprint"]),
                 inputs: texts(&internal["inputs"]),
             },
             dependencies: dependencies.into_iter().flatten().map(Dependency::read).collect(),
             builder: Builder::new(builder),
-            run: Run {
+            run: StatementRun {
                 url: text(&metadata["invocationId"]),
                 event: text(&internal["event"]),
                 sandbox: text(&internal["sandbox"]),
@@ -248,7 +251,7 @@ impl Subject {
     }
 }
 
-impl Artifact {
+impl StatementSubject {
     fn json(&self) -> Value {
         json!({
             "project": self.project,

@@ -15,7 +15,7 @@ pub enum Surroundings {
     /// At somebody's keyboard, as far as one can tell.
     Laptop,
     /// In GitHub Actions, or in those of Gitea and Forgejo, which set the same variables.
-    GitHub(GitHub),
+    GitHub(ActionsRun),
     /// In GitLab CI.
     GitLab(GitLab),
     /// In another CI, or in one that says no more than that it is one (`CI=true`).
@@ -24,7 +24,7 @@ pub enum Surroundings {
 
 /// A run of GitHub Actions. What the runner does not say is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GitHub {
+pub struct ActionsRun {
     /// What started it: `push`, `pull_request`.
     pub event: String,
     /// The ref it runs for: `refs/heads/main`, `refs/tags/v1`, `refs/pull/7/merge`.
@@ -77,9 +77,9 @@ impl Surroundings {
     /// `GITHUB_EVENT_PATH` names, if it could be read.
     #[must_use]
     pub fn of(variables: &BTreeMap<String, String>, event: Option<&str>) -> Self {
-        let variables = Variables(variables);
+        let variables = RunVariables(variables);
         if variables.is_true("GITHUB_ACTIONS") {
-            Self::GitHub(GitHub::of(variables, event))
+            Self::GitHub(ActionsRun::of(variables, event))
         } else if variables.is_true("GITLAB_CI") {
             Self::GitLab(GitLab::of(variables))
         } else if let Some(run) = CiRun::of(variables) {
@@ -190,8 +190,8 @@ impl Surroundings {
     }
 }
 
-impl GitHub {
-    fn of(variables: Variables, event: Option<&str>) -> Self {
+impl ActionsRun {
+    fn of(variables: RunVariables, event: Option<&str>) -> Self {
         let event_file: Value =
             event.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let server = or(variables.get("GITHUB_SERVER_URL"), "https://github.com");
@@ -233,7 +233,7 @@ impl GitHub {
 }
 
 impl GitLab {
-    fn of(variables: Variables) -> Self {
+    fn of(variables: RunVariables) -> Self {
         let event = variables.owned("CI_PIPELINE_SOURCE");
         // Child pipelines have `parent_pipeline` as their source, whatever their parent is for.
         let request = ["CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID"]
@@ -278,9 +278,9 @@ impl GitLab {
 
 /// Variables, of which a blank one is as good as unset.
 #[derive(Clone, Copy)]
-pub(super) struct Variables<'a>(&'a BTreeMap<String, String>);
+pub(super) struct RunVariables<'a>(&'a BTreeMap<String, String>);
 
-impl<'a> Variables<'a> {
+impl<'a> RunVariables<'a> {
     pub(super) fn get(self, name: &str) -> &'a str {
         self.0.get(name).map_or("", |value| value.trim())
     }

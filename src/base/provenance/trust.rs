@@ -112,7 +112,7 @@ pub fn refusal(builder: &Builder, repositories: &[String]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provenance::{Recipe, Run, Subject};
+    use crate::provenance::{StatementRecipe, StatementRun, Subject};
 
     const ASSET: Sha256 = Sha256([1; 32]);
 
@@ -120,10 +120,10 @@ mod tests {
         Statement {
             subjects: vec![Subject { name: "x".into(), sha256 }],
             artifact: None,
-            recipe: Recipe::default(),
+            recipe: StatementRecipe::default(),
             dependencies: Vec::new(),
             builder: Builder::new(builder),
-            run: Run { event: Some("push".into()), ..Run::default() },
+            run: StatementRun { event: Some("push".into()), ..StatementRun::default() },
         }
     }
 

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-use super::{Login, Logins, Settings};
+use super::{Login, Logins, StoreSettings};
 
 /// The login for one host.
-pub(super) struct Account {
+pub(super) struct HostLogin {
     host: String,
     logins: Arc<dyn Logins>,
     login: OnceCell<Option<Login>>,
 }
 
-impl Account {
+impl HostLogin {
     /// The account at `host`, as logins name it. Asks nobody yet.
-    pub(super) fn new(host: String, settings: &Settings) -> Self {
+    pub(super) fn new(host: String, settings: &StoreSettings) -> Self {
         Self { host, logins: settings.logins.clone(), login: OnceCell::new() }
     }
 

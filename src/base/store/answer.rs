@@ -9,14 +9,14 @@ use reqwest::{
 };
 
 use super::{
-    call::Call,
-    retry::{Again, Failure},
+    call::ApiRequest,
+    retry::{AttemptFailure, RetryDecision},
     url::without_secrets,
 };
 use crate::model::{Fault, Kind};
 
 /// What a server said.
-pub(super) enum Answer {
+pub(super) enum ServerAnswer {
     /// 404 or 410: a confirmed absence.
     Absent,
     /// 200, or 206 if a range was asked for.
@@ -30,7 +30,7 @@ pub(super) fn cannot_read(url: &Url) -> Fault {
 
 /// Where `response` to `call` at `from` sends us, if anywhere.
 pub(super) fn redirect(
-    call: &Call,
+    call: &ApiRequest,
     from: &Url,
     response: &Response,
 ) -> Result<Option<Url>, String> {
@@ -60,7 +60,7 @@ pub(super) fn redirect(
 }
 
 /// What the last answer in a chain of redirects means.
-pub(super) fn judge(call: &Call, response: Response) -> Result<Answer, Failure> {
+pub(super) fn judge(call: &ApiRequest, response: Response) -> Result<ServerAnswer, AttemptFailure> {
     let status = response.status();
     match status {
         StatusCode::OK | StatusCode::PARTIAL_CONTENT
@@ -68,18 +68,21 @@ pub(super) fn judge(call: &Call, response: Response) -> Result<Answer, Failure> 
         {
             let why = format!("the server answered {status} with a web page instead of the file");
             let hint = "it may be a login or error page: open the URL in a browser";
-            Err(Failure { fault: call.failed().because(why).hint(hint), again: Again::Soon })
+            Err(AttemptFailure {
+                fault: call.failed().because(why).hint(hint),
+                again: RetryDecision::Soon,
+            })
         }
-        StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(Answer::Found(response)),
-        StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Answer::Absent),
+        StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(ServerAnswer::Found(response)),
+        StatusCode::NOT_FOUND | StatusCode::GONE => Ok(ServerAnswer::Absent),
         _ => Err(failure(call.failed(), status, response.headers())),
     }
 }
 
 /// What went wrong, where `fault` is the start of it, and whether it passes.
-pub(super) fn failure(fault: Fault, status: StatusCode, headers: &HeaderMap) -> Failure {
+pub(super) fn failure(fault: Fault, status: StatusCode, headers: &HeaderMap) -> AttemptFailure {
     let fault = fault.because(format!("the server answered {status}"));
-    Failure { fault: hinted(fault, status), again: again(status, headers) }
+    AttemptFailure { fault: hinted(fault, status), again: again(status, headers) }
 }
 
 /// A page for people where a file was asked for.
@@ -112,19 +115,19 @@ fn date(text: &str) -> Option<SystemTime> {
     Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp().into())
 }
 
-fn again(status: StatusCode, headers: &HeaderMap) -> Again {
+fn again(status: StatusCode, headers: &HeaderMap) -> RetryDecision {
     let asked = asked_wait(headers);
     match status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => {
-            Again::Later(asked)
+            RetryDecision::Later(asked)
         }
         // How some hosts say "too many requests".
-        StatusCode::FORBIDDEN if asked.is_some() => Again::Later(asked),
+        StatusCode::FORBIDDEN if asked.is_some() => RetryDecision::Later(asked),
         // There is no such part of it (any more); the whole may be there.
-        StatusCode::RANGE_NOT_SATISFIABLE => Again::FromStart,
-        StatusCode::NOT_IMPLEMENTED => Again::Never,
-        status if status.is_server_error() => Again::Later(asked),
-        _ => Again::Never,
+        StatusCode::RANGE_NOT_SATISFIABLE => RetryDecision::FromStart,
+        StatusCode::NOT_IMPLEMENTED => RetryDecision::Never,
+        status if status.is_server_error() => RetryDecision::Later(asked),
+        _ => RetryDecision::Never,
     }
 }
 
@@ -181,12 +184,12 @@ mod tests {
             Response::from(builder.body("").unwrap())
         };
         let from = Url::parse("https://example.org/a").unwrap();
-        let call = Call::get(from.clone());
+        let call = ApiRequest::get(from.clone());
         let why = redirect(&call, &from, &response("http://example.org/b?signed=1")).unwrap_err();
         assert!(why.contains("unprotected http (http://example.org/b)"), "{why}");
         let next = redirect(&call, &from, &response("//example.com/b")).unwrap().unwrap();
         assert_eq!(next.as_str(), "https://example.com/b");
-        let post = Call::new(Method::POST, from.clone());
+        let post = ApiRequest::new(Method::POST, from.clone());
         let why = redirect(&post, &from, &response("/b")).unwrap_err();
         assert!(why.contains("what is written to has moved"), "{why}");
     }

@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     answer::{self, cannot_read},
-    retry::Failure,
+    retry::AttemptFailure,
     url::without_secrets,
 };
 use crate::model::{Fault, Kind};
@@ -21,7 +21,7 @@ const MAX_REPLY: usize = 64 * 1024 * 1024;
 
 /// A request. It can be sent any number of times.
 #[derive(Clone)]
-pub(super) struct Call {
+pub(super) struct ApiRequest {
     pub(super) method: Method,
     pub(super) url: Url,
     headers: Vec<(HeaderName, String)>,
@@ -39,7 +39,7 @@ pub(super) enum Content {
     File(PathBuf),
 }
 
-impl Call {
+impl ApiRequest {
     /// A request that carries nothing.
     pub(super) fn new(method: Method, url: Url) -> Self {
         let (headers, content) = (Vec::new(), Content::Nothing);
@@ -82,7 +82,7 @@ impl Call {
     }
 
     /// The headers for a hop to `at`.
-    pub(super) fn headers_for(&self, at: &Url) -> Result<HeaderMap, Failure> {
+    pub(super) fn headers_for(&self, at: &Url) -> Result<HeaderMap, AttemptFailure> {
         let is_home = at.origin() == self.url.origin();
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
@@ -91,7 +91,7 @@ impl Call {
             }
             let mut value = HeaderValue::from_str(value).map_err(|_| {
                 let why = format!("what the header `{name}` should hold cannot stand in a header");
-                Failure::never(self.failed().because(why))
+                AttemptFailure::never(self.failed().because(why))
             })?;
             value.set_sensitive(name == AUTHORIZATION);
             headers.insert(name, value);
@@ -119,7 +119,7 @@ impl Call {
 }
 
 /// The whole answer of an API, whatever its status.
-pub(super) struct Reply {
+pub(super) struct ApiResponse {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -127,7 +127,7 @@ pub(super) struct Reply {
     pub(super) url: Url,
 }
 
-impl Reply {
+impl ApiResponse {
     /// Reads all of `response`.
     pub(super) async fn read(mut response: Response) -> Result<Self, reqwest::Error> {
         let (status, url) = (response.status(), response.url().clone());
@@ -156,16 +156,19 @@ impl Reply {
     ///
     /// # Errors
     /// If it is no JSON of that shape.
-    pub(super) fn parse<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Failure> {
+    pub(super) fn parse<T: DeserializeOwned>(
+        &self,
+        call: &ApiRequest,
+    ) -> Result<T, AttemptFailure> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let why = format!("the server answered {} with what forge cannot read", self.status);
             let fault = call.failed().because(why).because(error.to_string());
-            Failure::never(fault.hint("is it the API of the host that the manifest names?"))
+            AttemptFailure::never(fault.hint("is it the API of the host that the manifest names?"))
         })
     }
 
     /// It as what went wrong with `call`, and whether it passes.
-    pub(super) fn failure(&self, call: &Call) -> Failure {
+    pub(super) fn failure(&self, call: &ApiRequest) -> AttemptFailure {
         answer::failure(call.failed(), self.status, &self.headers)
     }
 }
@@ -191,7 +194,7 @@ mod tests {
             _ => reply("201 Created\nX-Id: 7\nContent-Length: 8", b"{\"id\":7}"),
         })
         .await;
-        let call = Call::new(Method::POST, url(&server.url)).json(&[("Tag", 1)]);
+        let call = ApiRequest::new(Method::POST, url(&server.url)).json(&[("Tag", 1)]);
         let answer = Client::new(&settings()).call(&call).await.unwrap();
         let told: serde_json::Value = answer.parse(&call).unwrap();
         assert_eq!((answer.status.as_u16(), answer.header("x-id")), (201, Some("7")));
@@ -210,7 +213,8 @@ mod tests {
             std::fs::write(&path, noise(size)).unwrap();
             let server = Server::scripted(&[("201 Created\nContent-Length: 0", "")]).await;
             let file = Content::File(path.clone());
-            let call = Call::new(Method::POST, url(&server.url)).carrying(file, "application/gzip");
+            let call =
+                ApiRequest::new(Method::POST, url(&server.url)).carrying(file, "application/gzip");
             assert_eq!(Client::new(&settings()).call(&call).await.unwrap().status, 201);
             let requests = server.requests();
             let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
@@ -229,7 +233,7 @@ mod tests {
             _ => reply(&format!("302 Found\nLocation: {to}"), b""),
         })
         .await;
-        let call = Call::get(url(&here.url)).authorized("Bearer secret");
+        let call = ApiRequest::get(url(&here.url)).authorized("Bearer secret");
         Client::new(&settings()).call(&call).await.unwrap();
         assert!(here.requests().iter().all(|r| r.contains("\nauthorization: bearer secret\r")));
         assert_eq!(here.requests().len(), 2);
@@ -238,7 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_login_that_fits_no_header_is_not_repeated() {
-        let call = Call::get(url("http://127.0.0.1:9")).authorized("Bearer sec\nret");
+        let call = ApiRequest::get(url("http://127.0.0.1:9")).authorized("Bearer sec\nret");
         let failure = Client::new(&settings()).call(&call).await.err().unwrap();
         let told = failure.fault.to_string();
         assert!(told.contains("`authorization`") && !told.contains("ret"), "{told}");
@@ -250,10 +254,11 @@ mod tests {
         let path = temp.path().join("file");
         std::fs::write(&path, noise(9)).unwrap();
         let silent =
-            Server::start(|_, _| super::super::testing::Reply::FallSilent(Vec::new())).await;
-        let call =
-            Call::new(Method::POST, url(&silent.url)).carrying(Content::File(path), "text/plain");
-        let settings = crate::store::Settings {
+            Server::start(|_, _| super::super::testing::ScriptedReply::FallSilent(Vec::new()))
+                .await;
+        let call = ApiRequest::new(Method::POST, url(&silent.url))
+            .carrying(Content::File(path), "text/plain");
+        let settings = crate::store::StoreSettings {
             idle_timeout: std::time::Duration::from_millis(10),
             ..settings()
         };

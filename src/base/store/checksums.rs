@@ -35,7 +35,7 @@ pub fn find_digest(text: &str, path: &str) -> Result<Digest, String> {
     let lines = json::entries(text).unwrap_or_else(|| entries(text));
     let asset = path.rsplit(['/', '\\']).next().unwrap_or(path);
     let best = lines.iter().filter_map(|entry| entry.agreement(path)).max();
-    let meant: Vec<&Entry> = match best {
+    let meant: Vec<&ListedDigest> = match best {
         Some(best) => lines.iter().filter(|entry| entry.agreement(path) == Some(best)).collect(),
         // Without any name, the file is about whatever it stands beside.
         None if lines.iter().all(|entry| entry.names.is_empty()) => lines.iter().collect(),
@@ -69,7 +69,7 @@ pub fn asset_path(url: &str) -> String {
 
 /// A digest in a checksums file.
 #[derive(Debug)]
-struct Entry {
+struct ListedDigest {
     /// What it may be the digest of, and how near to the digest that stands: the higher, the nearer.
     names: Vec<(Rc<str>, usize)>,
     /// The digest, or why it is of no use, as the end of a sentence that begins with "it".
@@ -80,7 +80,7 @@ struct Entry {
 const WHOLE: usize = 1;
 const AFTER_COLUMNS: usize = 0;
 
-impl Entry {
+impl ListedDigest {
     /// How much the names agree with `path`, and how near the one that does so most is.
     fn agreement(&self, path: &str) -> Option<((usize, bool), usize)> {
         let agreements =
@@ -90,7 +90,7 @@ impl Entry {
 }
 
 /// The one digest that `meant` give, of the best algorithm there is. `None` if they give none.
-fn choose(meant: &[&Entry], asset: &str) -> Option<Result<Digest, String>> {
+fn choose(meant: &[&ListedDigest], asset: &str) -> Option<Result<Digest, String>> {
     let good: BTreeSet<Digest> =
         meant.iter().filter_map(|entry| entry.digest.as_ref().ok().copied()).collect();
     for algorithm in [Algorithm::Sha256, Algorithm::Sha512, Algorithm::Sha384] {
@@ -110,10 +110,10 @@ fn choose(meant: &[&Entry], asset: &str) -> Option<Result<Digest, String>> {
     bad.map(|why| Err(format!("what it gives for `{asset}` {why}")))
 }
 
-fn absent(lines: &[Entry], asset: &str) -> String {
+fn absent(lines: &[ListedDigest], asset: &str) -> String {
     match lines {
         [] => "it holds no SHA-256, SHA-384 or SHA-512 digest".into(),
-        [Entry { names, .. }] if !names.is_empty() => {
+        [ListedDigest { names, .. }] if !names.is_empty() => {
             format!("it is about `{}`, not about `{asset}`", names[0].0.escape_debug())
         }
         _ => format!("none of its {} digests is for `{asset}`", lines.len()),
@@ -132,8 +132,8 @@ fn agreement(name: &str, path: &str) -> Option<(usize, bool)> {
     (same > 0).then_some((same, same == name.len()))
 }
 
-fn entries(text: &str) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::new();
+fn entries(text: &str) -> Vec<ListedDigest> {
+    let mut entries: Vec<ListedDigest> = Vec::new();
     let mut heading: Option<String> = None;
     let mut is_property = false;
     for line in signed_part(text) {
@@ -212,7 +212,7 @@ fn names_a_file(key: &str) -> bool {
 }
 
 /// Reads a line; `None` if there is no digest in it.
-fn entry(line: &str) -> Option<Entry> {
+fn entry(line: &str) -> Option<ListedDigest> {
     let line = line.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     if is_comment(line) {
         return None;
@@ -231,7 +231,7 @@ fn entry(line: &str) -> Option<Entry> {
     let name = if escaped { name.map(|name| unescape(&name)) } else { name };
     let names = [(name, WHOLE), (short, AFTER_COLUMNS)];
     let names = names.into_iter().filter_map(|(name, near)| Some((name?.into(), near))).collect();
-    Some(Entry { names, digest: digest(digits, algorithm) })
+    Some(ListedDigest { names, digest: digest(digits, algorithm) })
 }
 
 /// A line as what stands before a digest, its digits, and what comes after.

@@ -13,12 +13,12 @@ use std::{
 use reqwest::{Proxy, Response, Url, redirect::Policy};
 
 use super::{
-    Settings,
-    answer::{Answer, judge, redirect},
-    call::{Call, Content, Reply},
-    proxy::Proxies,
-    reach::Reach,
-    retry::{Again, Failure},
+    StoreSettings,
+    answer::{ServerAnswer, judge, redirect},
+    call::{ApiRequest, ApiResponse, Content},
+    proxy::EnvironmentProxies,
+    reach::CircuitBreaker,
+    retry::{AttemptFailure, RetryDecision},
     upload,
     url::without_secrets,
 };
@@ -33,12 +33,12 @@ const PATIENCE_WITH_UPLOADS: u32 = 4;
 
 /// Connections to web servers, made when they are first needed.
 pub(super) struct Client {
-    pub(super) settings: Settings,
+    pub(super) settings: StoreSettings,
     asking: Clients,
     /// The library counts an upload as silence of the server, so here [`upload`] keeps time.
     uploading: Clients,
-    proxies: Proxies,
-    reach: Mutex<Reach>,
+    proxies: EnvironmentProxies,
+    reach: Mutex<CircuitBreaker>,
 }
 
 #[derive(Default)]
@@ -49,34 +49,34 @@ struct Clients {
 
 impl Client {
     /// Connects to nothing yet, and reads no certificates.
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &StoreSettings) -> Self {
         Self {
             settings: settings.clone(),
             asking: Clients::default(),
             uploading: Clients::default(),
-            proxies: Proxies::of(&settings.environment),
+            proxies: EnvironmentProxies::of(&settings.environment),
             reach: Mutex::default(),
         }
     }
 
     /// Sends `call`, follows redirects, and judges the answer: for files.
-    pub(super) async fn exchange(&self, call: &Call) -> Result<Answer, Failure> {
+    pub(super) async fn exchange(&self, call: &ApiRequest) -> Result<ServerAnswer, AttemptFailure> {
         judge(call, self.follow(call).await?)
     }
 
     /// Sends `call`, follows redirects, and reads the whole answer, whatever its status: for
     /// APIs.
-    pub(super) async fn call(&self, call: &Call) -> Result<Reply, Failure> {
+    pub(super) async fn call(&self, call: &ApiRequest) -> Result<ApiResponse, AttemptFailure> {
         let response = self.follow(call).await?;
-        Reply::read(response).await.map_err(|error| self.failure(call, &error))
+        ApiResponse::read(response).await.map_err(|error| self.failure(call, &error))
     }
 
-    async fn follow(&self, call: &Call) -> Result<Response, Failure> {
+    async fn follow(&self, call: &ApiRequest) -> Result<Response, AttemptFailure> {
         let mut at = call.url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let response = self.send(call, &at).await?;
             match redirect(call, &at, &response)
-                .map_err(|why| Failure::never(call.failed().because(why)))?
+                .map_err(|why| AttemptFailure::never(call.failed().because(why)))?
             {
                 Some(next) => at = next,
                 None => return Ok(response),
@@ -86,15 +86,15 @@ impl Client {
             "it redirects more than {MAX_REDIRECTS} times, in the end to {}",
             without_secrets(at.as_str())
         );
-        Err(Failure::never(call.failed().because(why)))
+        Err(AttemptFailure::never(call.failed().because(why)))
     }
 
     /// Sends `call` to `at`, where it belongs or was redirected to.
-    async fn send(&self, call: &Call, at: &Url) -> Result<Response, Failure> {
+    async fn send(&self, call: &ApiRequest, at: &Url) -> Result<Response, AttemptFailure> {
         let client = self.of(call, at)?;
         let (host, asked) = (at.host_str().unwrap_or_default(), Instant::now());
         if let Some(why) = self.reach().why_not(host, asked) {
-            return Err(Failure::never(call.failed().because(why).hint(OUT_OF_REACH)));
+            return Err(AttemptFailure::never(call.failed().because(why).hint(OUT_OF_REACH)));
         }
         let request =
             client.request(call.method.clone(), at.clone()).headers(call.headers_for(at)?);
@@ -102,7 +102,8 @@ impl Client {
             Content::Nothing => request.send().await,
             Content::Bytes(bytes) => request.body(bytes.clone()).send().await,
             Content::File(path) => {
-                let (request, meter) = upload::carrying(request, path).map_err(Failure::never)?;
+                let (request, meter) =
+                    upload::carrying(request, path).map_err(AttemptFailure::never)?;
                 let patience = self.settings.idle_timeout * PATIENCE_WITH_UPLOADS;
                 tokio::select! {
                     sent = request.send() => sent,
@@ -120,16 +121,16 @@ impl Client {
         })
     }
 
-    fn reach(&self) -> MutexGuard<'_, Reach> {
+    fn reach(&self) -> MutexGuard<'_, CircuitBreaker> {
         // What it holds is whole after every statement, also after a panic elsewhere.
         self.reach.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The client for what `call` carries and the scheme of `at`.
-    fn of(&self, call: &Call, at: &Url) -> Result<&reqwest::Client, Failure> {
+    fn of(&self, call: &ApiRequest, at: &Url) -> Result<&reqwest::Client, AttemptFailure> {
         if self.settings.offline {
             let why = "that needs the network, and --offline forbids the network";
-            return Err(Failure::never(call.failed().because(why)));
+            return Err(AttemptFailure::never(call.failed().because(why)));
         }
         let is_upload = matches!(call.content, Content::File(_));
         let (clients, limit) = match is_upload {
@@ -150,7 +151,9 @@ impl Client {
                 self.build(reqwest::Client::builder(), limit)
             }),
         };
-        client.as_ref().map_err(|fault| Failure::never(fault.clone().within(call.failed().what)))
+        client
+            .as_ref()
+            .map_err(|fault| AttemptFailure::never(fault.clone().within(call.failed().what)))
     }
 
     fn build(
@@ -186,19 +189,19 @@ impl Client {
     }
 
     /// What became of a request or a transfer that failed underneath HTTP.
-    pub(super) fn failure(&self, call: &Call, error: &reqwest::Error) -> Failure {
+    pub(super) fn failure(&self, call: &ApiRequest, error: &reqwest::Error) -> AttemptFailure {
         let host = error.url().unwrap_or(&call.url).host_str().unwrap_or_default();
         let fault = call.failed();
         let (why, again) = if error.is_dns() {
-            (format!("the host name `{host}` cannot be resolved"), Again::Soon)
+            (format!("the host name `{host}` cannot be resolved"), RetryDecision::Soon)
         } else if error.is_timeout() && error.is_connect() {
             // The system itself has repeated the first packet several times by now.
             let waited = seconds(self.settings.connect_timeout);
-            (format!("no connection to `{host}` within {waited}"), Again::Never)
+            (format!("no connection to `{host}` within {waited}"), RetryDecision::Never)
         } else if error.is_timeout() {
             return silent(call, host, self.settings.idle_timeout);
         } else if error.is_connect() {
-            (format!("no connection to `{host}`: {}", innermost(error)), Again::Soon)
+            (format!("no connection to `{host}`: {}", innermost(error)), RetryDecision::Soon)
         } else {
             (format!("the connection broke: {}", innermost(error)), LATER)
         };
@@ -207,16 +210,16 @@ impl Client {
         } else {
             OUT_OF_REACH
         };
-        Failure { fault: fault.because(why).hint(hint), again }
+        AttemptFailure { fault: fault.because(why).hint(hint), again }
     }
 }
 
-fn silent(call: &Call, host: &str, limit: Duration) -> Failure {
+fn silent(call: &ApiRequest, host: &str, limit: Duration) -> AttemptFailure {
     let why = format!("`{host}` was silent for {}", seconds(limit));
-    Failure { fault: call.failed().because(why).hint(OUT_OF_REACH), again: LATER }
+    AttemptFailure { fault: call.failed().because(why).hint(OUT_OF_REACH), again: LATER }
 }
 
-const LATER: Again = Again::Later(None);
+const LATER: RetryDecision = RetryDecision::Later(None);
 
 const OUT_OF_REACH: &str =
     "is this machine online, and is the URL right? `--offline` works with what is here";
@@ -249,8 +252,8 @@ mod tests {
         *,
     };
 
-    async fn get(url: &str) -> Result<Answer, Failure> {
-        Client::new(&settings()).exchange(&Call::get(Url::parse(url).unwrap())).await
+    async fn get(url: &str) -> Result<ServerAnswer, AttemptFailure> {
+        Client::new(&settings()).exchange(&ApiRequest::get(Url::parse(url).unwrap())).await
     }
 
     #[tokio::test]
@@ -263,7 +266,7 @@ mod tests {
         })
         .await;
         let answer = get(&format!("{}/file", here.url)).await.unwrap();
-        assert!(matches!(answer, Answer::Found(response) if response.status() == 200));
+        assert!(matches!(answer, ServerAnswer::Found(response) if response.status() == 200));
         assert!(here.requests()[1].starts_with("get /elsewhere?signed=1 "));
     }
 
@@ -285,7 +288,7 @@ mod tests {
         let told = failure.fault.to_string();
         let end = format!("more than 10 times, in the end to {}/again", server.url);
         assert!(told.ends_with(&end), "{told}");
-        assert_eq!((server.requests().len(), failure.again), (11, Again::Never));
+        assert_eq!((server.requests().len(), failure.again), (11, RetryDecision::Never));
     }
 
     #[tokio::test]
@@ -305,7 +308,7 @@ mod tests {
     fn certificates_are_only_read_when_https_is_spoken() {
         let client = Client::new(&settings());
         let url = Url::parse("http://127.0.0.1").unwrap();
-        assert!(client.of(&Call::get(url.clone()), &url).is_ok());
+        assert!(client.of(&ApiRequest::get(url.clone()), &url).is_ok());
         assert!(client.asking.secure.get().is_none());
     }
 }

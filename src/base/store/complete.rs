@@ -1,10 +1,10 @@
 //! When a release has everything that it should have.
 
-use super::{Release, Upload};
+use super::{StoreRelease, Upload};
 
 /// All that makes `release` complete: each asset with what stands beside it, which is the same
 /// for all, and so the same as for `upload`.
-pub(super) fn wanted(release: &Release, upload: &Upload) -> Vec<String> {
+pub(super) fn wanted(release: &StoreRelease, upload: &Upload) -> Vec<String> {
     let beside: Vec<_> =
         upload.sidecars.iter().filter_map(|(name, _)| name.strip_prefix(&upload.asset)).collect();
     let mut assets = release.expected.clone();

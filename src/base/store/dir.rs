@@ -11,9 +11,9 @@ use std::{
 };
 
 use super::{
-    Access, AssetInfo, AssetStream, Pending, Receipt, Release, ReleaseAsset, ReleaseInfo, Store,
-    Upload, check_names, file,
-    publication::{self, Publication},
+    Access, AssetInfo, AssetStream, Pending, Receipt, ReleaseAsset, ReleaseInfo, Store,
+    StoreRelease, Upload, check_names, file,
+    publication::{self, AssetPublication},
     sidecar, text,
 };
 use crate::{
@@ -199,7 +199,7 @@ impl Store for Dir {
 
     fn publish<'a>(
         &'a self,
-        release: &'a Release,
+        release: &'a StoreRelease,
         upload: &'a Upload,
     ) -> Pending<'a, Result<Receipt, Fault>> {
         Box::pin(async move {
@@ -209,7 +209,7 @@ impl Store for Dir {
                 check_names(tag, name)?;
             }
             let sweep = !self.swept.swap(true, Ordering::Relaxed);
-            let publication = Publication {
+            let publication = AssetPublication {
                 url: self.url.clone(),
                 root: self.root.clone(),
                 tag: tag.clone(),
@@ -287,7 +287,7 @@ mod tests {
         let sha256 = digest(b"binary");
         let upload = Upload::new("nats.tar.gz".into(), source.clone(), sha256);
         for tag in ["nats-v1", "arc-v1"] {
-            let release = Release::of_subsystem(tag.into(), Vec::new());
+            let release = StoreRelease::of_subsystem(tag.into(), Vec::new());
             let receipt = store.publish(&release, &upload).await.unwrap();
             assert_eq!(receipt.published, Published::Created);
         }
@@ -304,7 +304,7 @@ mod tests {
 
         fs::write(&source, "other").unwrap();
         let upload = Upload::new("nats.tar.gz".into(), source, digest(b"other"));
-        let release = Release::of_subsystem("arc-v1".into(), Vec::new());
+        let release = StoreRelease::of_subsystem("arc-v1".into(), Vec::new());
         let receipt = store.publish(&release, &upload).await.unwrap();
         assert_eq!(receipt.published, Published::Conflict { theirs: sha256 });
 

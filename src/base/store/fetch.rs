@@ -6,8 +6,8 @@ use futures_util::stream::TryStreamExt;
 use reqwest::Url;
 
 use super::{
-    AssetStream, Beginnings, BrokenTransfer, Settings, call::Call, client::Client, file, text,
-    transfer, url::without_secrets,
+    AssetStream, Beginnings, BrokenTransfer, StoreSettings, call::ApiRequest, client::Client, file,
+    text, transfer, url::without_secrets,
 };
 use crate::model::{Fault, Kind, Sha256};
 
@@ -20,7 +20,7 @@ pub struct Fetcher {
 
 impl Fetcher {
     /// Connects to nothing yet.
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new(settings: &StoreSettings) -> Self {
         Self { client: Arc::new(Client::new(settings)) }
     }
 
@@ -32,8 +32,10 @@ impl Fetcher {
     /// or the network is needed and forbidden.
     pub async fn get(&self, url: &str) -> Result<Option<AssetStream>, Fault> {
         match self.place(url)? {
-            Place::File(path) => file::open(&path),
-            Place::Web(url) => transfer::open(self.client.clone(), Call::get(url)).await,
+            FetchSource::File(path) => file::open(&path),
+            FetchSource::Web(url) => {
+                transfer::open(self.client.clone(), ApiRequest::get(url)).await
+            }
         }
     }
 
@@ -81,9 +83,9 @@ impl Fetcher {
         let mut beginnings = Beginnings::default();
         loop {
             let stream = match self.place(url)? {
-                Place::File(path) => file::open(&path)?,
-                Place::Web(url) => {
-                    let call = Call::get(url);
+                FetchSource::File(path) => file::open(&path)?,
+                FetchSource::Web(url) => {
+                    let call = ApiRequest::get(url);
                     let call = if takes_pages { call.of_any_kind() } else { call };
                     transfer::open(self.client.clone(), call).await?
                 }
@@ -96,12 +98,12 @@ impl Fetcher {
         }
     }
 
-    fn place(&self, text: &str) -> Result<Place, Fault> {
-        let relative = || Place::File(self.client.settings.layout.root().join(text));
+    fn place(&self, text: &str) -> Result<FetchSource, Fault> {
+        let relative = || FetchSource::File(self.client.settings.layout.root().join(text));
         match Url::parse(text) {
             Ok(url) => match url.scheme() {
-                "http" | "https" => Some(Place::Web(url)),
-                "file" => url.to_file_path().ok().map(Place::File),
+                "http" | "https" => Some(FetchSource::Web(url)),
+                "file" => url.to_file_path().ok().map(FetchSource::File),
                 // A drive, not a scheme.
                 letter if letter.len() == 1 => Some(relative()),
                 _ => None,
@@ -118,7 +120,7 @@ impl Fetcher {
 }
 
 /// Where something to be read is.
-enum Place {
+enum FetchSource {
     File(PathBuf),
     Web(Url),
 }
@@ -158,7 +160,7 @@ mod tests {
         std::fs::write(temp.path().join("big"), noise(700_000)).unwrap();
         let server = Server::scripted(&[("200 OK\nContent-Length: 4", "text")]).await;
         let fetcher =
-            Fetcher::new(&Settings { layout: Layout::at(temp.path().into()), ..settings() });
+            Fetcher::new(&StoreSettings { layout: Layout::at(temp.path().into()), ..settings() });
         let absolute = temp.path().join("list").display().to_string();
         for url in
             ["list", &absolute, &format!("file://{absolute}"), &format!("{}/list", server.url)]
@@ -187,7 +189,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         std::fs::write(temp.path().join("binary"), [0xff]).unwrap();
         let fetcher =
-            Fetcher::new(&Settings { layout: Layout::at(temp.path().into()), ..settings() });
+            Fetcher::new(&StoreSettings { layout: Layout::at(temp.path().into()), ..settings() });
         let fault = fetcher.get_text("binary", 9).await.unwrap_err();
         assert!(fault.to_string().ends_with("neither UTF-8 nor UTF-16 text"), "{fault}");
         for url in ["ftp://example.org/x", "git@example.org:o/r://", "http://"] {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use reqwest::{Method, Url};
 
 use super::{
-    Access, AssetInfo, AssetStream, Pending, Receipt, Release, ReleaseInfo, Settings, Store,
-    Upload, answer::Answer, call::Call, check_names, client::Client, retry::retrying, transfer,
-    url::without_secrets,
+    Access, AssetInfo, AssetStream, Pending, Receipt, ReleaseInfo, Store, StoreRelease,
+    StoreSettings, Upload, answer::ServerAnswer, call::ApiRequest, check_names, client::Client,
+    retry::retrying, transfer, url::without_secrets,
 };
 use crate::model::{Fault, Kind};
 
@@ -22,7 +22,7 @@ pub(super) struct Http {
 
 impl Http {
     /// The store below `base`. Connects to nothing yet.
-    pub(super) fn new(base: Url, settings: &Settings) -> Self {
+    pub(super) fn new(base: Url, settings: &StoreSettings) -> Self {
         Self { url: without_secrets(base.as_str()), base, client: Arc::new(Client::new(settings)) }
     }
 
@@ -38,10 +38,10 @@ impl Http {
 
     /// `None` if it is not there, else its size if the server says.
     async fn head(&self, url: Url) -> Result<Option<Option<u64>>, Fault> {
-        let (client, call) = (&self.client, Call::new(Method::HEAD, url));
+        let (client, call) = (&self.client, ApiRequest::new(Method::HEAD, url));
         match retrying(&client.settings, || client.exchange(&call)).await? {
-            Answer::Absent => Ok(None),
-            Answer::Found(response) => Ok(Some(transfer::size(&response))),
+            ServerAnswer::Absent => Ok(None),
+            ServerAnswer::Found(response) => Ok(Some(transfer::size(&response))),
         }
     }
 }
@@ -72,13 +72,13 @@ impl Store for Http {
         asset: &'a str,
     ) -> Pending<'a, Result<Option<AssetStream>, Fault>> {
         Box::pin(async move {
-            transfer::open(self.client.clone(), Call::get(self.asset_url(tag, asset)?)).await
+            transfer::open(self.client.clone(), ApiRequest::get(self.asset_url(tag, asset)?)).await
         })
     }
 
     fn publish<'a>(
         &'a self,
-        release: &'a Release,
+        release: &'a StoreRelease,
         upload: &'a Upload,
     ) -> Pending<'a, Result<Receipt, Fault>> {
         let what = format!("publish {}/{} to", release.tag, upload.asset);
@@ -129,11 +129,11 @@ mod tests {
     use tower_http::services::ServeDir;
 
     use super::{
-        super::testing::{Reply, Server, conforms, digest, furnish, reply, settings},
+        super::testing::{ScriptedReply, Server, conforms, digest, furnish, reply, settings},
         *,
     };
 
-    fn store(base: &str, settings: &Settings) -> Http {
+    fn store(base: &str, settings: &StoreSettings) -> Http {
         Http::new(Url::parse(base).unwrap(), settings)
     }
 
@@ -194,8 +194,8 @@ mod tests {
     #[tokio::test]
     async fn silence_is_an_error() {
         let impatient =
-            Settings { idle_timeout: Duration::from_millis(40), attempts: 2, ..settings() };
-        let server = Server::start(|_, _| Reply::FallSilent(Vec::new())).await;
+            StoreSettings { idle_timeout: Duration::from_millis(40), attempts: 2, ..settings() };
+        let server = Server::start(|_, _| ScriptedReply::FallSilent(Vec::new())).await;
         let fault = store(&server.url, &impatient).find("t", "a").await.unwrap_err();
         assert!(
             fault.to_string().contains("was silent for 0.04 s: given up after 2 attempts"),
@@ -230,7 +230,7 @@ mod tests {
     #[tokio::test]
     async fn offline_nothing_is_asked() {
         let server = Server::scripted(&[("200 OK", "")]).await;
-        let offline = Settings { offline: true, ..settings() };
+        let offline = StoreSettings { offline: true, ..settings() };
         let fault = store(&server.url, &offline).find("t", "a").await.unwrap_err();
         assert_eq!(fault.kind, Kind::Store);
         assert!(fault.to_string().ends_with("--offline forbids the network"), "{fault}");
@@ -240,7 +240,7 @@ mod tests {
     #[tokio::test]
     async fn it_is_only_read() {
         let store = store("http://127.0.0.1:9", &settings());
-        let release = Release::of_subsystem("t".into(), Vec::new());
+        let release = StoreRelease::of_subsystem("t".into(), Vec::new());
         let upload = Upload::new("a".into(), "/x".into(), digest(b""));
         let publish = store.publish(&release, &upload).await;
         assert!(publish.unwrap_err().hint.is_some() && !store.is_writable());

@@ -61,9 +61,9 @@ pub use checksums::{asset_path, find_digest};
 pub use fetch::Fetcher;
 pub use open::{default_url, open, private};
 pub use release::{
-    Access, AssetInfo, Mode, Published, Receipt, Release, ReleaseAsset, ReleaseInfo, Upload,
+    Access, AssetInfo, Mode, Published, Receipt, ReleaseAsset, ReleaseInfo, StoreRelease, Upload,
 };
-pub use settings::{Login, Logins, Settings, Tempo, Waits};
+pub use settings::{Login, Logins, StoreSettings, Tempo, Waits};
 pub use sidecar::name as checksum_name;
 pub use url::StoreUrl;
 
@@ -84,7 +84,7 @@ pub struct AssetStream {
 /// The port to a place where releases live, laid out `<tag>/<asset>`.
 ///
 /// A backend deals with what its host is like and tells nobody: it waits for rate limits as
-/// long as [`Settings::patience`] allows, tries again what may pass, resumes transfers, finds
+/// long as [`StoreSettings::patience`] allows, tries again what may pass, resumes transfers, finds
 /// the page or the identifier of an asset, and creates what a release needs around it. A
 /// publication whose answer was lost is asked about again: the bytes that were sent, found
 /// there afterwards, are [`Published::Identical`].
@@ -120,7 +120,7 @@ pub trait Store: Send + Sync {
     /// texts beside it, the first ones stay.
     fn publish<'a>(
         &'a self,
-        release: &'a Release,
+        release: &'a StoreRelease,
         upload: &'a Upload,
     ) -> Pending<'a, Result<Receipt, Fault>>;
 
@@ -133,7 +133,7 @@ pub trait Store: Send + Sync {
 
     /// Replaces what the page of a release says by its notes, and nothing else. Whether the store
     /// has such pages.
-    fn describe<'a>(&'a self, release: &'a Release) -> Pending<'a, Result<bool, Fault>> {
+    fn describe<'a>(&'a self, release: &'a StoreRelease) -> Pending<'a, Result<bool, Fault>> {
         let _ = release;
         Box::pin(std::future::ready(Ok(false)))
     }

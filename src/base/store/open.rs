@@ -9,10 +9,10 @@ use std::{
 use reqwest::Url;
 
 use super::{
-    Settings, Store, StoreUrl,
+    Store, StoreSettings, StoreUrl,
     dir::Dir,
     gitea::Gitea,
-    github::{GitHub, Host},
+    github::{GitHub, GitHubHost},
     http::Http,
     s3::S3,
 };
@@ -23,7 +23,7 @@ use crate::model::{Fault, Kind, Layout, Sha256, checksum, is_unprotected};
 /// # Errors
 /// `Usage` if this forge has no backend for the URL or it is none, `Failed` if a path
 /// begins with `~/` and the user has no home folder.
-pub fn open(url: &StoreUrl, settings: &Settings) -> Result<Arc<dyn Store>, Fault> {
+pub fn open(url: &StoreUrl, settings: &StoreSettings) -> Result<Arc<dyn Store>, Fault> {
     match url {
         StoreUrl::Dir(path) => {
             Ok(Arc::new(Dir::new(url.to_string(), absolute(path, &settings.layout)?)))
@@ -41,7 +41,7 @@ pub fn open(url: &StoreUrl, settings: &Settings) -> Result<Arc<dyn Store>, Fault
         }
         StoreUrl::GitHub { base, owner, repo } => Ok(Arc::new(GitHub::new(
             url.to_string(),
-            Host::find(base.as_deref(), &settings.environment)?,
+            GitHubHost::find(base.as_deref(), &settings.environment)?,
             [owner, repo],
             settings,
         ))),
@@ -116,7 +116,7 @@ mod tests {
     fn opened(url: &str) -> Result<Arc<dyn Store>, Fault> {
         open(
             &StoreUrl::parse(url).unwrap(),
-            &Settings::new(Layout::at("/work space".into()), &Environment::default()),
+            &StoreSettings::new(Layout::at("/work space".into()), &Environment::default()),
         )
     }
 

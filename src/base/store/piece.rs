@@ -14,14 +14,14 @@ use crate::{
 };
 
 /// A file or a text that is to be an asset. It can be sent any number of times.
-pub(super) struct Piece {
+pub(super) struct Blob {
     pub(super) name: String,
     pub(super) content: Content,
     pub(super) size: u64,
     pub(super) sha256: Sha256,
 }
 
-impl Piece {
+impl Blob {
     /// The file of `upload`, proven to be what was promised: what is published stays.
     pub(super) async fn proven(upload: &Upload) -> Result<Self, Fault> {
         let path = upload.path.clone();

@@ -18,7 +18,7 @@ use reqwest::Url;
 
 /// The proxies that the environment names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Proxies {
+pub(super) struct EnvironmentProxies {
     http: Option<Url>,
     https: Option<Url>,
     direct: Vec<Direct>,
@@ -29,12 +29,12 @@ pub(super) struct Proxies {
 /// What is reached without a proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Direct {
-    place: Place,
+    place: ProxyPlace,
     port: Option<u16>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
+enum ProxyPlace {
     Everything,
     /// A domain in small letters, without dots around it, and all below it.
     Domain(String),
@@ -42,7 +42,7 @@ enum Place {
     Block(IpAddr, u8),
 }
 
-impl Proxies {
+impl EnvironmentProxies {
     /// Those that `variables` name. One that is empty is as good as unset.
     pub(super) fn of(variables: &BTreeMap<String, String>) -> Self {
         let get =
@@ -93,21 +93,21 @@ fn entries(list: &str) -> impl Iterator<Item = &str> {
 impl Direct {
     fn read(entry: &str) -> Option<Self> {
         if entry == "*" {
-            return Some(Self { place: Place::Everything, port: None });
+            return Some(Self { place: ProxyPlace::Everything, port: None });
         }
-        if let Some(block) = Place::block(entry) {
+        if let Some(block) = ProxyPlace::block(entry) {
             return Some(Self { place: block, port: None });
         }
         let (host, port) = match entry.rsplit_once(':') {
             Some((host, port)) => (host, Some(port.parse().ok()?)),
             None => (entry, None),
         };
-        if let Some(block) = Place::block(host) {
+        if let Some(block) = ProxyPlace::block(host) {
             return Some(Self { place: block, port });
         }
         let host = host.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(host);
         let domain = host.trim_matches('.').to_ascii_lowercase();
-        (!domain.is_empty()).then_some(Self { place: Place::Domain(domain), port })
+        (!domain.is_empty()).then_some(Self { place: ProxyPlace::Domain(domain), port })
     }
 
     fn holds(&self, url: &Url) -> bool {
@@ -116,7 +116,7 @@ impl Direct {
     }
 }
 
-impl Place {
+impl ProxyPlace {
     /// An address or a block of them; none if `text` is neither.
     fn block(text: &str) -> Option<Self> {
         let (address, bits) = match text.split_once('/') {
@@ -162,8 +162,10 @@ fn shares(one: IpAddr, other: IpAddr, bits: u8) -> bool {
 mod tests {
     use super::*;
 
-    fn proxies(pairs: &[(&str, &str)]) -> Proxies {
-        Proxies::of(&pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect())
+    fn proxies(pairs: &[(&str, &str)]) -> EnvironmentProxies {
+        EnvironmentProxies::of(
+            &pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        )
     }
 
     fn used(pairs: &[(&str, &str)], url: &str) -> String {

@@ -25,7 +25,7 @@ use std::{
 
 use super::{Published, Upload, file};
 use crate::{
-    disk::{Entry, EntryKind, Folder, Staging, open_file},
+    disk::{EntryKind, Folder, FolderEntry, Staging, open_file},
     model::{Fault, Kind, Sha256},
 };
 
@@ -40,7 +40,7 @@ const NEW: &str = "new";
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One asset on its way into a folder.
-pub(super) struct Publication {
+pub(super) struct AssetPublication {
     /// The store's URL, for messages.
     pub(super) url: String,
     /// The store's folder.
@@ -51,7 +51,7 @@ pub(super) struct Publication {
     pub(super) upload: Upload,
 }
 
-impl Publication {
+impl AssetPublication {
     /// Publishes. Blocks.
     pub(super) fn run(&self) -> Result<Published, Fault> {
         // What is there stays for ever, so seeing it spares the attempt. That nothing is
@@ -154,7 +154,7 @@ impl Publication {
 
 /// Writes the sidecar `path` of the store at `root`, unless a whole one is there.
 fn write_sidecar(root: &Folder, path: &Path, text: &str) -> io::Result<()> {
-    let is_whole = |there: Entry| there.kind == EntryKind::File && there.size > 0;
+    let is_whole = |there: FolderEntry| there.kind == EntryKind::File && there.size > 0;
     if root.entry(path)?.is_some_and(is_whole) {
         return Ok(());
     }
@@ -227,9 +227,9 @@ mod tests {
         for round in 0..50 {
             let start = Barrier::new(sources.len());
             let outcomes: Vec<_> = thread::scope(|scope| {
-                let race = |mine: &Publication| {
+                let race = |mine: &AssetPublication| {
                     let (path, sha256) = (mine.upload.path.clone(), mine.upload.sha256);
-                    let mine = Publication {
+                    let mine = AssetPublication {
                         upload: Upload::new(format!("asset-{round}"), path, sha256),
                         url: String::new(),
                         root: mine.root.clone(),

@@ -12,7 +12,7 @@ const RESPITE: Duration = Duration::from_secs(5);
 
 /// The host that was out of reach last, if nothing has come from it since.
 #[derive(Debug, Default)]
-pub(super) struct Reach {
+pub(super) struct CircuitBreaker {
     lost: Option<Lost>,
 }
 
@@ -24,7 +24,7 @@ struct Lost {
     why: String,
 }
 
-impl Reach {
+impl CircuitBreaker {
     /// Why `host` need not be asked at `now`, if so.
     pub(super) fn why_not(&self, host: &str, now: Instant) -> Option<&str> {
         let lost = self.lost.as_ref().filter(|lost| lost.host == host)?;
@@ -56,7 +56,7 @@ mod tests {
     fn a_host_that_stays_out_of_reach_is_left_alone_for_a_while() {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
-        let mut reach = Reach::default();
+        let mut reach = CircuitBreaker::default();
         reach.lost("a", at(0), at(1), "refused");
         reach.lost("a", at(300), at(301), "refused");
         assert_eq!(reach.why_not("a", at(301)), None, "too early to tell");
@@ -74,7 +74,7 @@ mod tests {
     fn one_timeout_is_proof_enough() {
         let start = Instant::now();
         let later = start + Duration::from_secs(10);
-        let mut reach = Reach::default();
+        let mut reach = CircuitBreaker::default();
         reach.lost("a", start, later, "silent");
         assert_eq!(reach.why_not("a", later), Some("silent"));
     }

@@ -17,7 +17,7 @@ pub struct AssetInfo {
 
 /// A release as it is to be: what an [`Upload`] belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Release {
+pub struct StoreRelease {
     /// Its tag.
     pub tag: String,
     /// Its title for people.
@@ -123,7 +123,7 @@ pub struct Access {
     pub notes: Vec<String>,
 }
 
-impl Release {
+impl StoreRelease {
     /// A release of a subsystem, whose complete set of assets is `expected`.
     #[must_use]
     pub fn of_subsystem(tag: String, expected: Vec<String>) -> Self {

@@ -6,12 +6,12 @@ use std::{
     time::Duration,
 };
 
-use super::{Settings, Waits};
+use super::{StoreSettings, Waits};
 use crate::model::Fault;
 
 /// Whether trying again may help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Again {
+pub(super) enum RetryDecision {
     /// No: the same would come of it.
     Never,
     /// Perhaps, but soon or not at all: nobody should wait long to learn that there is no
@@ -25,26 +25,26 @@ pub(super) enum Again {
 
 /// An attempt that came to nothing.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct AttemptFailure {
     /// What to tell if it was the last attempt.
     pub(super) fault: Fault,
     /// Whether it has to be.
-    pub(super) again: Again,
+    pub(super) again: RetryDecision,
 }
 
-impl Failure {
+impl AttemptFailure {
     /// One that trying again does not help.
     pub(super) fn never(fault: Fault) -> Self {
-        Self { fault, again: Again::Never }
+        Self { fault, again: RetryDecision::Never }
     }
 }
 
-/// How often [`Again::Soon`] means again.
+/// How often [`RetryDecision::Soon`] means again.
 const SOON: u32 = 2;
 
 /// Keeps count of the attempts at one thing.
 #[derive(Debug)]
-pub(super) struct Retry {
+pub(super) struct RetryPolicy {
     attempts: u32,
     backoff: Duration,
     patience: Duration,
@@ -53,8 +53,8 @@ pub(super) struct Retry {
     waits: Waits,
 }
 
-impl Retry {
-    pub(super) fn new(settings: &Settings) -> Self {
+impl RetryPolicy {
+    pub(super) fn new(settings: &StoreSettings) -> Self {
         Self {
             attempts: settings.attempts,
             backoff: settings.backoff,
@@ -76,13 +76,13 @@ impl Retry {
     ///
     /// # Errors
     /// The failure's fault if there should be none.
-    pub(super) fn after(&mut self, failure: Failure) -> Result<Duration, Fault> {
+    pub(super) fn after(&mut self, failure: AttemptFailure) -> Result<Duration, Fault> {
         self.failed += 1;
         let (attempts, asked) = match failure.again {
-            Again::Never => return Err(failure.fault),
-            Again::Soon => (self.attempts.min(1 + SOON), None),
-            Again::Later(asked) => (self.attempts, asked),
-            Again::FromStart => (self.attempts, None),
+            RetryDecision::Never => return Err(failure.fault),
+            RetryDecision::Soon => (self.attempts.min(1 + SOON), None),
+            RetryDecision::Later(asked) => (self.attempts, asked),
+            RetryDecision::FromStart => (self.attempts, None),
         };
         if self.failed >= attempts {
             return Err(self.given_up(failure.fault));
@@ -100,8 +100,8 @@ impl Retry {
         Ok(wait)
     }
 
-    /// Sleeps as long as [`Retry::after`] says, and tells of it if that is worth telling.
-    pub(super) async fn pause(&mut self, failure: Failure) -> Result<(), Fault> {
+    /// Sleeps as long as [`RetryPolicy::after`] says, and tells of it if that is worth telling.
+    pub(super) async fn pause(&mut self, failure: AttemptFailure) -> Result<(), Fault> {
         let why = failure.fault.to_string();
         let wait = self.after(failure)?;
         self.waits.tell(wait, &why);
@@ -127,13 +127,13 @@ impl Retry {
 
 /// Does `attempt` until it succeeds or there is no point in going on.
 pub(super) async fn retrying<T, F>(
-    settings: &Settings,
+    settings: &StoreSettings,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, Fault>
 where
-    F: Future<Output = Result<T, Failure>>,
+    F: Future<Output = Result<T, AttemptFailure>>,
 {
-    let mut retry = Retry::new(settings);
+    let mut retry = RetryPolicy::new(settings);
     loop {
         match attempt().await {
             Ok(value) => return Ok(value),
@@ -149,25 +149,25 @@ mod tests {
     use super::*;
     use crate::model::{Environment, Kind, Layout};
 
-    fn settings(attempts: u32, backoff: u64, patience: u64) -> Settings {
-        Settings {
+    fn settings(attempts: u32, backoff: u64, patience: u64) -> StoreSettings {
+        StoreSettings {
             attempts,
             backoff: Duration::from_millis(backoff),
             patience: Duration::from_millis(patience),
-            ..Settings::new(Layout::at("/".into()), &Environment::default())
+            ..StoreSettings::new(Layout::at("/".into()), &Environment::default())
         }
     }
 
-    fn failure(again: Again) -> Failure {
-        Failure { fault: Fault::new(Kind::Store, "no"), again }
+    fn failure(again: RetryDecision) -> AttemptFailure {
+        AttemptFailure { fault: Fault::new(Kind::Store, "no"), again }
     }
 
-    fn again() -> impl Strategy<Value = Again> {
+    fn again() -> impl Strategy<Value = RetryDecision> {
         prop_oneof![
-            1 => Just(Again::Never),
-            4 => Just(Again::Soon),
-            8 => Just(Again::Later(None)),
-            8 => (0..5_000_u64).prop_map(|ms| Again::Later(Some(Duration::from_millis(ms)))),
+            1 => Just(RetryDecision::Never),
+            4 => Just(RetryDecision::Soon),
+            8 => Just(RetryDecision::Later(None)),
+            8 => (0..5_000_u64).prop_map(|ms| RetryDecision::Later(Some(Duration::from_millis(ms)))),
         ]
     }
 
@@ -180,7 +180,7 @@ mod tests {
             patience in 0..9_000_u64,
             failures in prop::collection::vec((again(), any::<bool>()), 0..200),
         ) {
-            let mut retry = Retry::new(&settings(attempts, backoff, patience));
+            let mut retry = RetryPolicy::new(&settings(attempts, backoff, patience));
             let mut waited = Duration::ZERO;
             let mut in_a_row = 0;
             for (again, progressed) in failures {
@@ -191,10 +191,10 @@ mod tests {
                 let Ok(wait) = retry.after(failure(again)) else { return Ok(()) };
                 in_a_row += 1;
                 waited += wait;
-                prop_assert!(again != Again::Never);
+                prop_assert!(again != RetryDecision::Never);
                 prop_assert!(in_a_row < attempts);
                 prop_assert!(waited <= Duration::from_millis(patience));
-                if let Again::Later(Some(asked)) = again {
+                if let RetryDecision::Later(Some(asked)) = again {
                     prop_assert_eq!(wait, asked);
                 }
             }
@@ -203,27 +203,30 @@ mod tests {
 
     #[test]
     fn waits_double_and_stay_within_half() {
-        let mut retry = Retry::new(&settings(5, 100, 60_000));
+        let mut retry = RetryPolicy::new(&settings(5, 100, 60_000));
         for full in [100, 200, 400, 800] {
-            let wait = retry.after(failure(Again::Later(None))).unwrap().as_millis();
+            let wait = retry.after(failure(RetryDecision::Later(None))).unwrap().as_millis();
             assert!((full / 2..=full).contains(&wait), "{wait} of {full}");
         }
-        let fault = retry.after(failure(Again::Later(None))).unwrap_err();
+        let fault = retry.after(failure(RetryDecision::Later(None))).unwrap_err();
         assert_eq!(fault.to_string(), "no: given up after 5 attempts");
     }
 
     #[test]
     fn no_network_is_known_within_two_seconds() {
-        let mut retry = Retry::new(&Settings::new(Layout::at("/".into()), &Environment::default()));
-        let waits: Vec<_> = std::iter::from_fn(|| retry.after(failure(Again::Soon)).ok()).collect();
+        let mut retry =
+            RetryPolicy::new(&StoreSettings::new(Layout::at("/".into()), &Environment::default()));
+        let waits: Vec<_> =
+            std::iter::from_fn(|| retry.after(failure(RetryDecision::Soon)).ok()).collect();
         assert_eq!(waits.len(), 2);
         assert!(waits.iter().sum::<Duration>() < Duration::from_secs(2));
     }
 
     #[test]
     fn a_server_that_asks_for_too_much_is_given_up_at_once() {
-        let mut retry = Retry::new(&Settings::new(Layout::at("/".into()), &Environment::default()));
-        let hour = Again::Later(Some(Duration::from_secs(3600)));
+        let mut retry =
+            RetryPolicy::new(&StoreSettings::new(Layout::at("/".into()), &Environment::default()));
+        let hour = RetryDecision::Later(Some(Duration::from_secs(3600)));
         let fault = retry.after(failure(hour)).unwrap_err();
         assert_eq!(fault.to_string(), "no: the server asks to wait for 3600 s");
     }

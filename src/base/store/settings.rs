@@ -7,7 +7,7 @@ use crate::model::{Environment, Layout};
 
 /// Where relative paths start, and how patient forge is with a network.
 #[derive(Clone)]
-pub struct Settings {
+pub struct StoreSettings {
     /// The workspace where relative `dir:` URLs and relative paths given to [`super::Fetcher`] start,
     /// and the home folder where those with `~/` do.
     pub layout: Layout,
@@ -111,9 +111,9 @@ pub trait Logins: fmt::Debug + Send + Sync {
 
 /// Nobody knows any login.
 #[derive(Clone, Copy, Debug)]
-struct Nobody;
+struct NoLogins;
 
-impl Logins for Nobody {
+impl Logins for NoLogins {
     fn login<'a>(&'a self, _: &'a str) -> Pending<'a, Option<Login>> {
         Box::pin(std::future::ready(None))
     }
@@ -132,7 +132,7 @@ impl Waits {
     }
 }
 
-impl fmt::Debug for Settings {
+impl fmt::Debug for StoreSettings {
     /// Without the environment, where tokens are.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { layout, offline, logins, .. } = self;
@@ -148,7 +148,7 @@ impl fmt::Debug for Waits {
     }
 }
 
-impl Settings {
+impl StoreSettings {
     /// The settings that serve people well, with what `environment` says of hosts and logins.
     pub fn new(layout: Layout, environment: &Environment) -> Self {
         Self {
@@ -162,7 +162,7 @@ impl Settings {
             backoff: Duration::from_millis(300),
             patience: Duration::from_secs(90),
             environment: of_hosts(environment),
-            logins: Arc::new(Nobody),
+            logins: Arc::new(NoLogins),
             waits: Waits(Arc::new(|_| ())),
             tempo: None,
         }

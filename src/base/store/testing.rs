@@ -14,23 +14,23 @@ use tokio::{
 };
 
 use super::{
-    AssetInfo, AssetStream, Published, Release, Settings, Store, Upload, publication::Publication,
-    published_digest,
+    AssetInfo, AssetStream, Published, Store, StoreRelease, StoreSettings, Upload,
+    publication::AssetPublication, published_digest,
 };
 use crate::model::{Environment, Fault, Kind, Layout, Sha256};
 
 /// Settings under which retries take milliseconds.
-pub(super) fn settings() -> Settings {
-    Settings {
+pub(super) fn settings() -> StoreSettings {
+    StoreSettings {
         proxies: false,
         attempts: 4,
         backoff: Duration::from_millis(1),
-        ..Settings::new(Layout::at("/nowhere".into()), &Environment::default())
+        ..StoreSettings::new(Layout::at("/nowhere".into()), &Environment::default())
     }
 }
 
 /// What the scripted server sends, byte for byte, before it hangs up.
-pub(super) enum Reply {
+pub(super) enum ScriptedReply {
     Close(Vec<u8>),
     /// It does not hang up, but says nothing more either.
     FallSilent(Vec<u8>),
@@ -39,9 +39,9 @@ pub(super) enum Reply {
 }
 
 /// A reply with `head` (status and headers, a line each) and `body`, however they fit.
-pub(super) fn reply(head: &str, body: &[u8]) -> Reply {
+pub(super) fn reply(head: &str, body: &[u8]) -> ScriptedReply {
     let head = head.replace('\n', "\r\n");
-    Reply::Close([format!("HTTP/1.1 {head}\r\n\r\n").as_bytes(), body].concat())
+    ScriptedReply::Close([format!("HTTP/1.1 {head}\r\n\r\n").as_bytes(), body].concat())
 }
 
 /// A web server on this machine that answers each request as a function says.
@@ -54,7 +54,7 @@ impl Server {
     /// `answer` gets the number of the request, from 0, and its head in lower case with its
     /// body as it came.
     pub(super) async fn start(
-        answer: impl Fn(usize, &str) -> Reply + Send + Sync + 'static,
+        answer: impl Fn(usize, &str) -> ScriptedReply + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -86,7 +86,7 @@ impl Server {
 async fn converse(
     mut stream: TcpStream,
     log: Arc<Mutex<Vec<String>>>,
-    answer: Arc<impl Fn(usize, &str) -> Reply>,
+    answer: Arc<impl Fn(usize, &str) -> ScriptedReply>,
 ) {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
@@ -108,14 +108,14 @@ async fn converse(
         log.len() - 1
     };
     match answer(number, &request) {
-        Reply::Close(bytes) => {
+        ScriptedReply::Close(bytes) => {
             let _ = stream.write_all(&bytes).await;
         }
-        Reply::FallSilent(bytes) => {
+        ScriptedReply::FallSilent(bytes) => {
             let _ = stream.write_all(&bytes).await;
             let _ = stream.read_u8().await;
         }
-        Reply::Trickle(bytes, pause) => {
+        ScriptedReply::Trickle(bytes, pause) => {
             let mut sent = stream.write_all(&bytes).await;
             while sent.is_ok() {
                 tokio::time::sleep(pause).await;
@@ -145,10 +145,10 @@ pub(super) fn noise(size: usize) -> Vec<u8> {
 }
 
 /// A publication of `bytes` as `tag-v1/asset` in the folder `root`.
-pub(super) fn publication(root: &Path, bytes: &[u8]) -> Publication {
+pub(super) fn publication(root: &Path, bytes: &[u8]) -> AssetPublication {
     let source = root.join(format!(".source-{}", digest(bytes).short()));
     std::fs::write(&source, bytes).unwrap();
-    Publication {
+    AssetPublication {
         url: format!("dir:{}", root.display()),
         root: root.join("store"),
         tag: "tag-v1".into(),
@@ -200,7 +200,7 @@ pub(super) async fn conforms(store: &dyn Store) {
     for (tag, asset) in [("..", "x"), ("tag-v1", "../x"), ("", "x"), ("a/b", "x"), ("a", ".x")] {
         assert_eq!(store.find(tag, asset).await.unwrap_err().kind, Kind::Usage);
         assert_eq!(store.open(tag, asset).await.err().unwrap().kind, Kind::Usage);
-        let release = Release::of_subsystem(tag.into(), Vec::new());
+        let release = StoreRelease::of_subsystem(tag.into(), Vec::new());
         let upload = Upload::new(asset.into(), "/x".into(), Sha256([0; 32]));
         assert!(store.publish(&release, &upload).await.is_err());
     }

@@ -12,26 +12,29 @@ use reqwest::{
 
 use super::{
     AssetStream, BrokenTransfer,
-    answer::{Answer, text},
-    call::Call,
+    answer::{ServerAnswer, text},
+    call::ApiRequest,
     client::{Client, seconds},
-    retry::{Again, Failure, Retry, retrying},
+    retry::{AttemptFailure, RetryDecision, RetryPolicy, retrying},
 };
 use crate::model::Fault;
 
 /// Opens what `call` asks for, from its beginning. `None` is a confirmed absence.
-pub(super) async fn open(client: Arc<Client>, call: Call) -> Result<Option<AssetStream>, Fault> {
+pub(super) async fn open(
+    client: Arc<Client>,
+    call: ApiRequest,
+) -> Result<Option<AssetStream>, Fault> {
     let first = retrying(&client.settings, || client.exchange(&call)).await?;
-    let Answer::Found(response) = first else { return Ok(None) };
+    let ServerAnswer::Found(response) = first else { return Ok(None) };
     let size = size(&response);
-    let transfer = Transfer {
+    let transfer = Download {
         size,
         version: version(&response),
         received: 0,
         skip: 0,
         fresh: 0,
         fresh_since: Instant::now(),
-        retry: Retry::new(&client.settings),
+        retry: RetryPolicy::new(&client.settings),
         response: Some(response),
         client,
         call,
@@ -48,9 +51,9 @@ pub(super) async fn open(client: Arc<Client>, call: Call) -> Result<Option<Asset
 const PROGRESS: u64 = 1024;
 
 /// A download under way.
-struct Transfer {
+struct Download {
     client: Arc<Client>,
-    call: Call,
+    call: ApiRequest,
     /// Bytes in all, if the server said.
     size: Option<u64>,
     version: Option<String>,
@@ -63,10 +66,10 @@ struct Transfer {
     fresh_since: Instant,
     /// What is being read; nothing after a cut.
     response: Option<Response>,
-    retry: Retry,
+    retry: RetryPolicy,
 }
 
-impl Transfer {
+impl Download {
     /// The next piece; `None` at the end.
     async fn next(&mut self) -> Result<Option<Bytes>, BrokenTransfer> {
         loop {
@@ -80,13 +83,13 @@ impl Transfer {
                 },
             };
             let failure = match piece.and_then(|piece| self.advance(piece)) {
-                Ok(Step::Piece(piece)) => return Ok(Some(piece)),
-                Ok(Step::Seen) => continue,
-                Ok(Step::End) => return Ok(None),
+                Ok(TransferStep::Piece(piece)) => return Ok(Some(piece)),
+                Ok(TransferStep::Seen) => continue,
+                Ok(TransferStep::End) => return Ok(None),
                 Err(failure) => failure,
             };
             self.response = None;
-            let only_from_start = failure.again == Again::FromStart;
+            let only_from_start = failure.again == RetryDecision::FromStart;
             let failure = self.counted(failure);
             let fault = failure.fault.clone();
             self.retry.pause(failure).await?;
@@ -97,33 +100,33 @@ impl Transfer {
     }
 
     /// Takes what the server sent into account; nothing means it thinks it has sent all.
-    fn advance(&mut self, piece: Option<Bytes>) -> Result<Step, Failure> {
+    fn advance(&mut self, piece: Option<Bytes>) -> Result<TransferStep, AttemptFailure> {
         let Some(mut piece) = piece else {
             return match self.size {
                 Some(size) if self.received < size => {
                     let fault = self.call.failed().because("the server stopped early");
-                    Err(Failure { fault, again: Again::Later(None) })
+                    Err(AttemptFailure { fault, again: RetryDecision::Later(None) })
                 }
-                _ => Ok(Step::End),
+                _ => Ok(TransferStep::End),
             };
         };
         let seen = self.skip.min(piece.len() as u64);
         self.skip -= seen;
         let piece = piece.split_off(seen as usize);
         if piece.is_empty() {
-            return Ok(Step::Seen);
+            return Ok(TransferStep::Seen);
         }
         self.keep_pace(piece.len() as u64)?;
         self.received += piece.len() as u64;
         if self.size.is_some_and(|size| self.received > size) {
-            return Err(Failure::never(
+            return Err(AttemptFailure::never(
                 self.call.failed().because("the server sends more than it said"),
             ));
         }
-        Ok(Step::Piece(piece))
+        Ok(TransferStep::Piece(piece))
     }
 
-    fn keep_pace(&mut self, bytes: u64) -> Result<(), Failure> {
+    fn keep_pace(&mut self, bytes: u64) -> Result<(), AttemptFailure> {
         self.fresh += bytes;
         if self.fresh >= PROGRESS {
             (self.fresh, self.fresh_since) = (0, Instant::now());
@@ -135,13 +138,13 @@ impl Transfer {
                 seconds(self.fresh_since.elapsed())
             );
             let fault = self.call.failed().because(why);
-            return Err(Failure { fault, again: Again::Later(None) });
+            return Err(AttemptFailure { fault, again: RetryDecision::Later(None) });
         }
         Ok(())
     }
 
     /// Asks for what is missing.
-    async fn resume(&mut self) -> Result<(), Failure> {
+    async fn resume(&mut self) -> Result<(), AttemptFailure> {
         let call = match &self.version {
             _ if self.received == 0 => self.call.clone(),
             Some(version) => {
@@ -155,7 +158,7 @@ impl Transfer {
             }
         };
         let answer = self.client.exchange(&call).await?;
-        let Answer::Found(response) = answer else {
+        let ServerAnswer::Found(response) = answer else {
             return Err(self.changed("it is not there any more"));
         };
         // An answer to a range may leave out what it was asked by.
@@ -173,17 +176,17 @@ impl Transfer {
         Ok(())
     }
 
-    fn changed(&self, how: &str) -> Failure {
+    fn changed(&self, how: &str) -> AttemptFailure {
         let why = format!("while it was being downloaded it changed: {how}");
         self.begin_again(&why)
     }
 
-    fn begin_again(&self, why: &str) -> Failure {
+    fn begin_again(&self, why: &str) -> AttemptFailure {
         let fault = self.call.failed().because(why).hint("run it again");
-        Failure { fault, again: Again::FromStart }
+        AttemptFailure { fault, again: RetryDecision::FromStart }
     }
 
-    fn counted(&self, mut failure: Failure) -> Failure {
+    fn counted(&self, mut failure: AttemptFailure) -> AttemptFailure {
         if self.received > 0 {
             let all = self.size.map(|size| format!(" of {size}")).unwrap_or_default();
             failure.fault =
@@ -194,7 +197,7 @@ impl Transfer {
 }
 
 /// What a piece from the server amounts to.
-enum Step {
+enum TransferStep {
     /// Bytes to hand on.
     Piece(Bytes),
     /// Only bytes that were handed on before.

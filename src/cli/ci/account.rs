@@ -31,7 +31,7 @@ pub(super) struct StageReport {
 }
 
 /// What became of all of them.
-pub(super) struct Account {
+pub(super) struct StageSummary {
     pub(super) stages: Vec<StageReport>,
     pub(super) counts: Counts,
 }
@@ -76,7 +76,7 @@ impl Counts {
     }
 }
 
-impl Account {
+impl StageSummary {
     /// That of the stage that failed.
     pub(super) fn exit_code(&self) -> u8 {
         self.stages.iter().map(|stage| stage.code).find(|code| *code != 0).unwrap_or(0)

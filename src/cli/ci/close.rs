@@ -19,12 +19,12 @@ use crate::{
 };
 
 use super::super::{
-    Stop,
+    CliError,
     actions::Actions,
     component_notes, ensure,
-    misses::Search,
+    misses::MissSearch,
     notes, project,
-    run::{Publish, Request, run},
+    run::{Publish, RunRequest, run},
     session::{Session, Stores},
     versions::{self, Versions},
 };
@@ -36,7 +36,7 @@ const SETTLING: Duration = Duration::from_secs(60);
 struct Results<'a>(Vec<(&'a str, &'a str)>);
 
 /// Closes the run. Exit code 1 if a job failed, 3 if something is missing all the same.
-pub(in super::super) fn close(session: &Session, results: &[String]) -> Result<u8, Stop> {
+pub(in super::super) fn close(session: &Session, results: &[String]) -> Result<u8, CliError> {
     let results = Results::read(results)?;
     let session = &session.for_every_platform();
     let words = ci::words(session.workspaces()?.any(), &[]);
@@ -119,7 +119,7 @@ async fn missing(
     wanted: &BTreeSet<ArtifactId>,
     results: &Results<'_>,
 ) -> Result<BTreeMap<ArtifactId, Finding>, Fault> {
-    let search = Search::new(session, workspaces, stores);
+    let search = MissSearch::new(session, workspaces, stores);
     let end = Instant::now() + SETTLING;
     let mut pauses = Pauses::new();
     loop {
@@ -219,11 +219,11 @@ async fn made_here(
 }
 
 /// Makes the release of the project, of what all jobs released.
-fn release_project(session: &Session, workspaces: Workspaces, tag: &str) -> Result<u8, Stop> {
+fn release_project(session: &Session, workspaces: Workspaces, tag: &str) -> Result<u8, CliError> {
     let names: BTreeSet<Name> = workspaces.any().subsystems.keys().cloned().collect();
     let workspaces = Arc::new(workspaces);
     let request =
-        Request { workspaces: workspaces.clone(), names: &names, publish: Publish::Never };
+        RunRequest { workspaces: workspaces.clone(), names: &names, publish: Publish::Never };
     let report = session.host.runtime()?.block_on(run(session, request))?.report;
     if !report.is_good() {
         return ensure::close_as(session, workspaces.layout(), &report, ensure::DONE);
@@ -234,7 +234,7 @@ fn release_project(session: &Session, workspaces: Workspaces, tag: &str) -> Resu
 }
 
 /// Adds what changed since the last release of the project to the summary of the step.
-fn summarize_changes(session: &Session) -> Result<(), Stop> {
+fn summarize_changes(session: &Session) -> Result<(), CliError> {
     let Some(actions) = Actions::of(&session.host) else { return Ok(()) };
     let layout = session.layout()?;
     let notes = session.host.runtime()?.block_on(async {

@@ -8,7 +8,7 @@ use crate::{
     model::{Fault, Kind, Layout},
 };
 
-use super::super::{Stop, choice::CiHost, matrix::USUAL_JOBS, session::Session};
+use super::super::{CliError, choice::WorkflowHost, matrix::USUAL_JOBS, session::Session};
 
 /// The branch that publishes, if the repository does not say.
 const USUAL_BRANCH: &str = "main";
@@ -18,24 +18,27 @@ const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What kind of workflow is wanted.
-pub(in super::super) struct Form<'a> {
+pub(in super::super) struct WorkflowOptions<'a> {
     /// Where forge is installed from.
     pub(in super::super) forge: Option<&'a str>,
     /// Whether it has several jobs.
     pub(in super::super) matrix: bool,
     /// Whose CI it is for.
-    pub(in super::super) host: CiHost,
+    pub(in super::super) host: WorkflowHost,
 }
 
 /// A file to be written.
-struct File {
+struct WorkflowFile {
     path: &'static str,
     text: String,
 }
 
 /// Writes it, at the top of the repository that the workspace is in. What is there is left,
 /// unless it is asked for with `--force`.
-pub(in super::super) fn init(session: &Session, form: &Form<'_>) -> Result<u8, Stop> {
+pub(in super::super) fn init(
+    session: &Session,
+    form: &WorkflowOptions<'_>,
+) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let layout = workspace.layout.clone();
     let top = repository(layout.root());
@@ -72,20 +75,28 @@ pub(in super::super) fn init(session: &Session, form: &Form<'_>) -> Result<u8, S
 }
 
 /// The file of that form.
-fn file(session: &Session, form: &Form<'_>, plain: Workflow, tests: bool) -> File {
+fn file(
+    session: &Session,
+    form: &WorkflowOptions<'_>,
+    plain: Workflow,
+    tests: bool,
+) -> WorkflowFile {
     let jobs = usize::from(session.flags.jobs.unwrap_or(USUAL_JOBS));
     let Workflow { install, folder, .. } = plain.clone();
     // What is built from the workspace itself is another with each commit.
     let version = Some(VERSION).filter(|_| install.contains(" --tag "));
     match (form.host, form.matrix) {
-        (CiHost::Gitlab, _) => {
-            File { path: Parent::PATH, text: Parent { install, folder, jobs, tests }.render() }
-        }
-        (CiHost::Github, true) => File {
+        (WorkflowHost::Gitlab, _) => WorkflowFile {
+            path: Parent::PATH,
+            text: Parent { install, folder, jobs, tests }.render(),
+        },
+        (WorkflowHost::Github, true) => WorkflowFile {
             path: Workflow::PATH,
             text: SpreadWorkflow { plain, jobs, tests, version }.render(),
         },
-        (CiHost::Github, false) => File { path: Workflow::PATH, text: plain.render() },
+        (WorkflowHost::Github, false) => {
+            WorkflowFile { path: Workflow::PATH, text: plain.render() }
+        }
     }
 }
 

@@ -11,23 +11,23 @@ mod voice;
 use std::{sync::Arc, time::Instant};
 
 use crate::{
-    ci::{self, Facts, Planned, Runs, Stage, Wish},
+    ci::{self, Facts, Planned, PublishChoice, Runs, Stage},
     model::Fault,
     report::render_fault,
     workspace::Workspaces,
 };
 
-use super::{Stop, session::Session, versions};
-use account::{Account, StageReport};
+use super::{CliError, session::Session, versions};
+use account::{StageReport, StageSummary};
 use stages::{Did, Stages};
 use voice::Voice;
 
 pub(super) use close::close;
-pub(super) use init::{Form, init};
+pub(super) use init::{WorkflowOptions, init};
 
 /// What of the pipeline is wanted.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted<'a> {
+pub(super) struct WantedStages<'a> {
     /// One stage of it alone.
     pub(super) only: Option<Stage>,
     /// What was named.
@@ -38,7 +38,7 @@ pub(super) struct Wanted<'a> {
     pub(super) part: bool,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> WantedStages<'a> {
     /// One stage, for what was `said`.
     pub(super) fn stage(stage: Stage, said: &'a [String]) -> Self {
         Self { only: Some(stage), said, plan: false, part: false }
@@ -46,8 +46,8 @@ impl<'a> Wanted<'a> {
 }
 
 /// Runs the pipeline, or one stage of it; or only shows what would run.
-pub(super) fn ci(session: &Session, wanted: &Wanted<'_>) -> Result<u8, Stop> {
-    let Wanted { only, said, plan, part } = *wanted;
+pub(super) fn ci(session: &Session, wanted: &WantedStages<'_>) -> Result<u8, CliError> {
+    let WantedStages { only, said, plan, part } = *wanted;
     let words = ci::words(session.workspaces()?.any(), said);
     let (workspaces, names) = versions::workspaces(session, &words)?;
     let workspaces = Arc::new(workspaces);
@@ -69,7 +69,7 @@ pub(super) fn ci(session: &Session, wanted: &Wanted<'_>) -> Result<u8, Stop> {
     let voice = Voice::of(session);
     let mut stages = Stages::new(session, workspaces.clone(), &facts, &voice);
     let reports = run(&mut stages, &planned, &voice)?;
-    let account = Account { stages: reports, counts: stages.into_counts() };
+    let account = StageSummary { stages: reports, counts: stages.into_counts() };
     account.close(session, &voice)?;
     Ok(account.exit_code())
 }
@@ -87,9 +87,9 @@ fn run(stages: &mut Stages, planned: &[Planned], voice: &Voice) -> Result<Vec<St
                 let started = Instant::now();
                 let did = match stages.carry_out(planned.stage, runs == Runs::Task) {
                     Ok(did) => did,
-                    Err(Stop::Fault(fault)) => failure(&fault, voice)?,
+                    Err(CliError::Fault(fault)) => failure(&fault, voice)?,
                     // The workspace was loaded and checked before the first stage began.
-                    Err(Stop::Problems(problems)) => {
+                    Err(CliError::Problems(problems)) => {
                         let count = problems.diagnostics.len();
                         let what = format!("{count} problems in the workspace; see `forge check`");
                         failure(&Fault::new(crate::model::Kind::Usage, what), voice)?
@@ -111,13 +111,13 @@ fn failure(fault: &Fault, voice: &Voice) -> Result<Did, Fault> {
     Ok(Did { what: fault.to_string(), code: fault.kind.exit_code() })
 }
 
-fn wish(session: &Session) -> Wish {
+fn wish(session: &Session) -> PublishChoice {
     match (session.flags.publish, session.flags.no_publish, session.flags.locked) {
-        (_, true, _) => Wish::Forbidden("--no-publish"),
+        (_, true, _) => PublishChoice::Forbidden("--no-publish"),
         // What is published changes the lock.
-        (_, _, true) => Wish::Forbidden("--locked"),
-        (true, _, _) => Wish::Asked,
-        _ => Wish::Unsaid,
+        (_, _, true) => PublishChoice::Forbidden("--locked"),
+        (true, _, _) => PublishChoice::Asked,
+        _ => PublishChoice::Unsaid,
     }
 }
 

@@ -7,19 +7,19 @@ use crate::{
     console::Console,
     model::{Fault, Kind, Name},
     process::Cancel,
-    service::{self, State, Watch},
+    service::{self, DownGuard, ServiceState},
     workspace::{Workspace, Workspaces},
 };
 
 use super::super::{
-    Stop,
+    CliError,
     host::AtWork,
     services::{bring_up, states},
     session::{Session, note},
 };
 
 /// What has to be ended.
-pub(super) struct Services<'w> {
+pub(super) struct StartedServices<'w> {
     console: Console,
     workspace: &'w Workspace,
     /// What was started here; none if that is all there is.
@@ -28,19 +28,19 @@ pub(super) struct Services<'w> {
     cancel: Cancel,
     /// As long as services run no signal ends forge before they are ended.
     _at_work: AtWork,
-    _watch: Option<Watch>,
+    _watch: Option<DownGuard>,
 }
 
-impl<'w> Services<'w> {
+impl<'w> StartedServices<'w> {
     /// Brings `names` up, and waits until they are ready.
     pub(super) fn up(
         session: &Session,
         workspaces: &Arc<Workspaces>,
         workspace: &'w Workspace,
         names: &BTreeSet<Name>,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, CliError> {
         let before = states(workspace)?;
-        let runs = |name: &&Name| before.get(*name).is_some_and(State::is_running);
+        let runs = |name: &&Name| before.get(*name).is_some_and(ServiceState::is_running);
         let started = names.iter().filter(|name| !runs(name)).cloned().collect();
         let services = Self {
             console: session.console(),
@@ -49,7 +49,7 @@ impl<'w> Services<'w> {
             is_over: false,
             cancel: session.host.cancel().clone(),
             _at_work: session.host.at_work()?,
-            _watch: before.is_empty().then(|| Watch::over(workspace)),
+            _watch: before.is_empty().then(|| DownGuard::over(workspace)),
         };
         match bring_up(session, workspaces, names, &BTreeSet::new(), &services.cancel)? {
             Some(_) => Ok(services),
@@ -83,7 +83,7 @@ impl<'w> Services<'w> {
     }
 }
 
-impl Drop for Services<'_> {
+impl Drop for StartedServices<'_> {
     fn drop(&mut self) {
         // Something else went wrong before, and that is told.
         let _ = self.lower();

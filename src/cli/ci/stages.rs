@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    cache::{Place, Release},
+    cache::{InstallPlace, KnownRelease},
     ci::{Facts, Stage},
     model::{ArtifactId, ArtifactReport, Fault, How, Kind, Name, RunReport},
     report::render_sum,
@@ -12,19 +12,19 @@ use crate::{
 
 use super::{
     super::{
-        Stop, component_notes, ensure,
+        CliError, component_notes, ensure,
         next::{Claimed, claimed, settled},
         package, project,
-        run::{Publish, Request, run},
+        run::{Publish, RunRequest, run},
         services::list,
         session::Session,
         task,
-        terms::Terms,
+        terms::VersionArgs,
         verify,
         versions::Versions,
     },
     account::Counts,
-    services::Services,
+    services::StartedServices,
     voice::Voice,
 };
 
@@ -67,7 +67,7 @@ impl<'a> Stages<'a> {
     }
 
     /// Carries out `stage`, as forge does it or as the task of its name does.
-    pub(super) fn carry_out(&mut self, stage: Stage, by_task: bool) -> Result<Did, Stop> {
+    pub(super) fn carry_out(&mut self, stage: Stage, by_task: bool) -> Result<Did, CliError> {
         if let Some(task) = self.facts.workspace.tasks.get(stage.name()).filter(|_| by_task) {
             self.run_tasks(&[task])?;
             return Ok(Did::well("by the task of this name"));
@@ -82,8 +82,8 @@ impl<'a> Stages<'a> {
     }
 
     /// The main job, and how it went. The one place where the pipeline calls it.
-    fn ensure(&mut self, names: &BTreeSet<Name>, publish: Publish) -> Result<RunReport, Stop> {
-        let request = Request { workspaces: self.workspaces.clone(), names, publish };
+    fn ensure(&mut self, names: &BTreeSet<Name>, publish: Publish) -> Result<RunReport, CliError> {
+        let request = RunRequest { workspaces: self.workspaces.clone(), names, publish };
         let report = self.session.host.runtime()?.block_on(run(self.session, request))?.report;
         self.counts.add(&report);
         Ok(report)
@@ -96,7 +96,7 @@ impl<'a> Stages<'a> {
         self.voice.tell(report, done)
     }
 
-    fn build(&mut self) -> Result<Did, Stop> {
+    fn build(&mut self) -> Result<Did, CliError> {
         let report = self.ensure(self.facts.names, Publish::Never)?;
         self.tell(&report, ensure::DONE)?;
         let sum = render_sum(&report, "ensured");
@@ -104,7 +104,7 @@ impl<'a> Stages<'a> {
             return Ok(Did { what: sum, code: report.exit_code() });
         }
         let verdicts = verify::verdicts(self.session, &self.workspaces, self.facts.names);
-        if verdicts.iter().all(verify::Verdict::is_good) {
+        if verdicts.iter().all(verify::VerifyResult::is_good) {
             self.voice.note(&format!("{} verified\n", verdicts.len()))?;
             return Ok(Did::well(format!("{sum}; all verified")));
         }
@@ -113,7 +113,7 @@ impl<'a> Stages<'a> {
         Err(fault.into())
     }
 
-    fn test(&mut self) -> Result<Did, Stop> {
+    fn test(&mut self) -> Result<Did, CliError> {
         let (tests, without): (Vec<&Task>, Vec<&Task>) = self
             .facts
             .tests()
@@ -126,7 +126,7 @@ impl<'a> Stages<'a> {
         }
         let services = self.services(&tests)?;
         let passed = self.run_tasks(&tests);
-        let ended = services.map_or(Ok(()), Services::end);
+        let ended = services.map_or(Ok(()), StartedServices::end);
         passed?;
         ended?;
         let names = |tasks: &[&Task]| {
@@ -142,18 +142,18 @@ impl<'a> Stages<'a> {
     }
 
     /// Brings up the selected services for `tests`, if there are any of both.
-    fn services(&self, tests: &[&Task]) -> Result<Option<Services<'a>>, Stop> {
+    fn services(&self, tests: &[&Task]) -> Result<Option<StartedServices<'a>>, CliError> {
         let workspace = self.facts.workspace;
         let names: BTreeSet<Name> = self.facts.services().into_keys().collect();
         if tests.is_empty() || names.is_empty() {
             return Ok(None);
         }
-        let services = Services::up(self.session, &self.workspaces, workspace, &names)?;
+        let services = StartedServices::up(self.session, &self.workspaces, workspace, &names)?;
         self.voice.note(&format!("services are ready: {}\n", list(&names)))?;
         Ok(Some(services))
     }
 
-    fn package(&mut self) -> Result<Did, Stop> {
+    fn package(&mut self) -> Result<Did, CliError> {
         let report = self.ensure(self.facts.names, Publish::Never)?;
         if !report.is_good() {
             self.tell(&report, ensure::DONE)?;
@@ -168,7 +168,7 @@ impl<'a> Stages<'a> {
     }
 
     /// Publishes what was built here and is in no release yet, and nothing else.
-    fn release(&mut self) -> Result<Did, Stop> {
+    fn release(&mut self) -> Result<Did, CliError> {
         let mut names = self.built_here();
         let mut what = Vec::new();
         let mut code = 0;
@@ -199,7 +199,7 @@ impl<'a> Stages<'a> {
     }
 
     /// The release of the project itself, on its tag: a bundle of all that it pins.
-    fn project_release(&mut self, tag: &str) -> Result<(String, u8), Stop> {
+    fn project_release(&mut self, tag: &str) -> Result<(String, u8), CliError> {
         let all = self.facts.workspace.subsystems.keys().cloned().collect();
         let report = self.ensure(&all, Publish::Never)?;
         if !report.is_good() {
@@ -213,8 +213,8 @@ impl<'a> Stages<'a> {
     }
 
     /// Gives those of `names` their versions that no one pins: only now, after tests have passed.
-    fn claim(&mut self, names: &BTreeSet<Name>) -> Result<Claimed, Stop> {
-        let claimed = claimed(self.session, self.workspaces.any(), names, &Terms::default())?;
+    fn claim(&mut self, names: &BTreeSet<Name>) -> Result<Claimed, CliError> {
+        let claimed = claimed(self.session, self.workspaces.any(), names, &VersionArgs::default())?;
         if !claimed.versions.is_empty() {
             // What a version is goes into what is built.
             let workspaces = self.session.workspaces_at(&Versions::new(), &claimed.versions)?;
@@ -228,13 +228,15 @@ impl<'a> Stages<'a> {
     fn built_here(&self) -> BTreeSet<Name> {
         let key = self.session.host.seal_key();
         let is_due = |id: ArtifactId| {
-            let Some(record) = Place::of(self.workspaces.layout(), &id).known(key) else {
+            let Some(record) = InstallPlace::of(self.workspaces.layout(), &id).known(key) else {
                 return false;
             };
             let is_open = match &record.release {
                 None => true,
-                Some(Release::HoldsOther { .. }) => self.workspaces.subsystem(&id).scheme.is_some(),
-                Some(Release::Holds { .. }) => false,
+                Some(KnownRelease::HoldsOther { .. }) => {
+                    self.workspaces.subsystem(&id).scheme.is_some()
+                }
+                Some(KnownRelease::Holds { .. }) => false,
             };
             record.build_seconds.is_some() && is_open
         };
@@ -243,7 +245,7 @@ impl<'a> Stages<'a> {
     }
 
     /// Runs `tasks`, one after the other. What they print is passed on.
-    fn run_tasks(&self, tasks: &[&Task]) -> Result<(), Stop> {
+    fn run_tasks(&self, tasks: &[&Task]) -> Result<(), CliError> {
         let pass_on = |line: &str| {
             let _ = self.voice.say(&format!("{line}\n"));
         };

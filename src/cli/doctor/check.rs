@@ -13,14 +13,14 @@ pub(super) struct Check {
     /// Which of them.
     subject: String,
     found: String,
-    state: State,
+    state: CheckState,
     /// What is wrong in full, and what to do.
     fault: Option<Fault>,
 }
 
 /// What to think of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum CheckState {
     Good,
     /// Worth knowing; nothing fails for it.
     Note,
@@ -36,17 +36,17 @@ impl Check {
         found: impl Into<String>,
     ) -> Self {
         let (subject, found) = (subject.into(), found.into());
-        Self { topic, subject, found, state: State::Good, fault: None }
+        Self { topic, subject, found, state: CheckState::Good, fault: None }
     }
 
     /// Nothing fails for it, but it is worth knowing.
     pub(super) fn note(self, fault: Fault) -> Self {
-        Self { state: State::Note, fault: Some(fault), ..self }
+        Self { state: CheckState::Note, fault: Some(fault), ..self }
     }
 
     /// Something would fail.
     pub(super) fn bad(self, fault: Fault) -> Self {
-        Self { state: State::Bad, fault: Some(fault), ..self }
+        Self { state: CheckState::Bad, fault: Some(fault), ..self }
     }
 
     fn json(&self) -> serde_json::Value {
@@ -63,7 +63,7 @@ impl Check {
     }
 }
 
-impl State {
+impl CheckState {
     fn as_str(self) -> &'static str {
         match self {
             Self::Good => "good",
@@ -87,10 +87,10 @@ pub(super) struct Checks(pub(super) Vec<Check>);
 impl Checks {
     /// Whether nothing would fail.
     pub(super) fn are_good(&self) -> bool {
-        self.count(State::Bad) == 0
+        self.count(CheckState::Bad) == 0
     }
 
-    fn count(&self, state: State) -> usize {
+    fn count(&self, state: CheckState) -> usize {
         self.0.iter().filter(|check| check.state == state).count()
     }
 
@@ -122,7 +122,7 @@ impl Checks {
         text.push('\n');
         for check in &self.0 {
             match (&check.fault, check.state) {
-                (Some(fault), State::Bad) => text.push_str(&render_fault(fault, style)),
+                (Some(fault), CheckState::Bad) => text.push_str(&render_fault(fault, style)),
                 (Some(fault), _) => text.push_str(&render_warning(None, fault, style)),
                 (None, _) => {}
             }
@@ -132,7 +132,7 @@ impl Checks {
     }
 
     fn sum(&self) -> String {
-        match (self.count(State::Bad), self.count(State::Note)) {
+        match (self.count(CheckState::Bad), self.count(CheckState::Note)) {
             (0, 0) => "all is well\n".into(),
             (0, 1) => "nothing would fail; 1 thing is worth knowing\n".into(),
             (0, notes) => format!("nothing would fail; {notes} things are worth knowing\n"),

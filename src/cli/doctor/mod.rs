@@ -14,11 +14,11 @@ use crate::{
     workspace::{Source, Workspace},
 };
 
-use super::{Stop, session::Session};
+use super::{CliError, session::Session};
 use check::{Check, Checks};
 
 /// Examines, and tells. Exit code 1 if something would fail.
-pub(super) fn doctor(session: &Session) -> Result<u8, Stop> {
+pub(super) fn doctor(session: &Session) -> Result<u8, CliError> {
     let workspace = session.workspace();
     let checks = Checks(session.host.runtime()?.block_on(examine(session, workspace))?);
     session.say(&match session.flags.json {
@@ -31,8 +31,8 @@ pub(super) fn doctor(session: &Session) -> Result<u8, Stop> {
 /// Makes all checks, in the order in which they are told.
 async fn examine(
     session: &Session,
-    workspace: Result<Workspace, Stop>,
-) -> Result<Vec<Check>, Stop> {
+    workspace: Result<Workspace, CliError>,
+) -> Result<Vec<Check>, CliError> {
     let runner = Arc::new(session.host.runner(1));
     let surroundings = session.surroundings();
     let told = Check::new("surroundings", "this run", surroundings.describe());
@@ -57,10 +57,10 @@ fn usable(workspace: &Workspace) -> Check {
     Check::new("workspace", &workspace.project, found)
 }
 
-fn unusable(stop: Stop) -> Check {
+fn unusable(stop: CliError) -> Check {
     let fault = match stop {
-        Stop::Fault(fault) => fault,
-        Stop::Problems(problems) => {
+        CliError::Fault(fault) => fault,
+        CliError::Problems(problems) => {
             let count = problems.diagnostics.len();
             let s = if count == 1 { "" } else { "s" };
             Fault::new(Kind::Usage, format!("the workspace has {count} problem{s}"))

@@ -9,24 +9,24 @@ use std::{
 
 use super::reason::Reason;
 use crate::{
-    imports::{Graph, Reach},
+    imports::{Graph, ImportClosure},
     model::{Fault, Name},
     probe::{Own, linked},
     walk::Walker,
-    workspace::{Shared, Subsystem, Workspace},
+    workspace::{SharedInputs, Subsystem, Workspace},
 };
 
 /// What goes into one component.
 #[derive(Clone, Debug)]
-pub struct Extent<'w> {
+pub struct PathScope<'w> {
     subsystem: &'w Subsystem,
     /// What its code imports; absent if nobody asked for it.
-    reach: Option<Reach>,
+    reach: Option<ImportClosure>,
     /// Files and folders that links of its own lead to; none if nobody asked for them.
     linked: BTreeSet<String>,
 }
 
-impl<'w> Extent<'w> {
+impl<'w> PathScope<'w> {
     /// That of one component.
     ///
     /// # Errors
@@ -107,9 +107,9 @@ impl<'w> Extent<'w> {
         let mut starts = self.own();
         starts.extend(self.specs().map(|spec| spec.to_string_lossy().into_owned()));
         let also = self.subsystem.shared.patterns();
-        starts.extend(also.map(|pattern| Shared::start(pattern).to_owned()));
+        starts.extend(also.map(|pattern| SharedInputs::start(pattern).to_owned()));
         starts.extend(self.linked.iter().cloned());
-        if let Some(Reach { packages, embeds, rules, .. }) = &self.reach {
+        if let Some(ImportClosure { packages, embeds, rules, .. }) = &self.reach {
             let embedding = embeds.iter().map(|(folder, _)| folder);
             starts.extend(packages.iter().chain(rules).chain(embedding).cloned());
         }

@@ -20,7 +20,7 @@ pub struct Manifest {
 
 /// What of it has changed for a component.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum ComponentChange {
     /// The line of this name under `versions`.
     Version(String),
     /// What stands under this key.
@@ -32,22 +32,21 @@ impl Manifest {
     pub fn read(text: &str) -> Option<Self> {
         let root = parse_yaml(text).ok()??;
         let lines = root.get("versions").map(Node::entries).unwrap_or_default();
-        let version =
-            |entry: &crate::manifest::Entry| (entry.key.value.clone(), said(&entry.value));
+        let version = |entry: &crate::manifest::Pair| (entry.key.value.clone(), said(&entry.value));
         let common = COMMON.into_iter().filter_map(|key| Some((key, said(root.get(key)?))));
         Some(Self { versions: lines.iter().map(version).collect(), common: common.collect() })
     }
 
     /// What is different in `newer` for `subsystem`, if anything is.
-    pub fn change(&self, newer: &Self, subsystem: &Subsystem) -> Option<Change> {
+    pub fn change(&self, newer: &Self, subsystem: &Subsystem) -> Option<ComponentChange> {
         let differs = |name: &str| self.versions.get(name) != newer.versions.get(name);
         // A line for a whole family is called as its spec.
         let names = [subsystem.name.as_str(), subsystem.family()];
         if let Some(name) = names.into_iter().find(|name| differs(name)) {
-            return Some(Change::Version(name.to_owned()));
+            return Some(ComponentChange::Version(name.to_owned()));
         }
         let key = COMMON.into_iter().find(|key| self.common.get(key) != newer.common.get(key))?;
-        Some(Change::Common(key))
+        Some(ComponentChange::Common(key))
     }
 }
 
@@ -61,7 +60,7 @@ fn said(node: &Node) -> String {
         }
         Value::Map(entries) => {
             // Variables know those before them: their order says something.
-            let pair = |entry: &crate::manifest::Entry| {
+            let pair = |entry: &crate::manifest::Pair| {
                 format!("{:?}:{}", entry.key.value, said(&entry.value))
             };
             format!("{{{}}}", entries.iter().map(pair).collect::<Vec<_>>().join(","))

@@ -10,7 +10,7 @@ mod reason;
 mod reasons;
 
 pub use base::{Base, Bases, Since};
-pub use extent::Extent;
-pub use manifest::Change;
+pub use extent::PathScope;
+pub use manifest::ComponentChange;
 pub use reason::Reason;
 pub use reasons::reasons;

@@ -1,6 +1,6 @@
 //! A reason why a component is affected, and its words.
 
-use super::manifest::Change;
+use super::manifest::ComponentChange;
 use crate::model::{Layout, Name};
 
 /// Why a component is affected.
@@ -15,7 +15,7 @@ pub enum Reason {
     /// Its spec.
     Spec(String),
     /// `versions.yml`; where it is known, what of it.
-    Versions(Option<Change>),
+    Versions(Option<ComponentChange>),
     /// A file that a pattern of `also` means.
     Also(String, String),
     /// A file that its commands name.
@@ -66,10 +66,10 @@ impl Reason {
             Self::Own(file) => file.clone(),
             Self::Spec(file) => format!("{file}, its spec"),
             Self::Versions(None) => format!("{}, which holds for all", Layout::MANIFEST),
-            Self::Versions(Some(Change::Common(key))) => {
+            Self::Versions(Some(ComponentChange::Common(key))) => {
                 format!("{}, whose `{key}` holds for all", Layout::MANIFEST)
             }
-            Self::Versions(Some(Change::Version(name))) => {
+            Self::Versions(Some(ComponentChange::Version(name))) => {
                 format!("{}, the line of {name}", Layout::MANIFEST)
             }
             Self::Also(file, pattern) => format!("{file}, by `also: {pattern}`"),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{base::Bases, extent::Extent, reason::Reason};
+use super::{base::Bases, extent::PathScope, reason::Reason};
 use crate::{
     model::{Fault, Layout, Name},
     workspace::{Subsystem, Workspace},
@@ -23,12 +23,12 @@ pub fn reasons(
         Some(bases.changed.get(&base.commit).unwrap_or(&nothing))
     };
     // What code imports matters only if something changed that is not its own anyway.
-    let asks = |extent: &Extent| {
+    let asks = |extent: &PathScope| {
         let files = changed(extent.name());
         let others = files.into_iter().flatten().filter(|file| *file != Layout::MANIFEST);
         others.into_iter().any(|file| extent.reason(file).is_none())
     };
-    let extents = Extent::of_all(workspace, names, &asks)?;
+    let extents = PathScope::of_all(workspace, names, &asks)?;
     let mut all = BTreeMap::new();
     for name in names {
         let found = match (changed(name), extents.get(name)) {

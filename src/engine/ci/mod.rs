@@ -14,7 +14,7 @@ mod spread;
 mod stage;
 mod workflow;
 
-pub use pipeline::{Facts, Planned, Runs, SELECTED, TEST, Wish, plan, words};
+pub use pipeline::{Facts, Planned, PublishChoice, Runs, SELECTED, TEST, plan, words};
 pub use spread::SpreadWorkflow;
 pub use stage::Stage;
 pub use workflow::Workflow;

@@ -31,7 +31,7 @@ pub struct Facts<'a> {
     /// The store that is published to; or why nothing can be published.
     pub store: Result<String, String>,
     /// What the flags say of publishing.
-    pub wish: Wish,
+    pub wish: PublishChoice,
     /// The one stage that was called by its name, if it is one alone.
     pub only: Option<Stage>,
     /// Whether this is one of several jobs, so that the project as a whole is not its business.
@@ -40,7 +40,7 @@ pub struct Facts<'a> {
 
 /// What somebody said about publishing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum PublishChoice {
     /// Nothing.
     Unsaid,
     /// To do it (`--publish`).
@@ -180,7 +180,7 @@ impl Facts<'_> {
     /// Why nothing that others see happens here. That holds for tasks too: whoever replaces a
     /// stage says how it is done, not when.
     fn keeps_private(&self, is_replaced: bool) -> Option<String> {
-        if let Wish::Forbidden(flag) = self.wish {
+        if let PublishChoice::Forbidden(flag) = self.wish {
             return Some(format!("{flag} forbids it"));
         }
         if let (Err(why), false) = (&self.store, is_replaced) {
@@ -188,7 +188,7 @@ impl Facts<'_> {
         }
         let permission = may_publish(self.surroundings);
         // Who types `forge ci:pages` wants just that.
-        let is_asked = self.wish == Wish::Asked || self.only == Some(Stage::Pages);
+        let is_asked = self.wish == PublishChoice::Asked || self.only == Some(Stage::Pages);
         match permission {
             _ if permission.allows(is_asked) => None,
             Permission::Never(why) => Some(why),
@@ -205,7 +205,7 @@ impl Facts<'_> {
                 tasks.join(", ")
             }
             Stage::Release | Stage::Pages => match self.wish {
-                Wish::Asked => "--publish asks for it".into(),
+                PublishChoice::Asked => "--publish asks for it".into(),
                 _ => may_publish(self.surroundings).why().to_owned(),
             },
         }

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use crate::{
     archive::hash_file,
-    cache::{CacheKey, Made, Record, Release, Staging, install},
+    cache::{ArtifactRecord, CacheKey, KnownRelease, Made, Staging, install},
     disk::open_file,
     model::{
         ArtifactId, Binaries, BinaryName, Fault, HEADER_BYTES, Kind, Platform, Stamp, read_header,
     },
-    probe::{Print, Want},
+    probe::{ArtifactSpec, RecipePrint},
 };
 
 use super::Context;
@@ -20,10 +20,10 @@ impl Context {
     /// Installs the artifact in `staging`. A fault of the cache does not ruin it.
     pub(super) fn install(
         &self,
-        want: &Want,
+        want: &ArtifactSpec,
         staging: &Staging,
-        record: Record,
-    ) -> Result<Record, Fault> {
+        record: ArtifactRecord,
+    ) -> Result<ArtifactRecord, Fault> {
         install(self.workspaces.layout(), &want.id, staging, record, self.cache.key())
     }
 
@@ -52,21 +52,21 @@ impl Context {
         &self,
         stamp: Stamp,
         made: Option<Made>,
-        release: Option<Release>,
-    ) -> Record {
+        release: Option<KnownRelease>,
+    ) -> ArtifactRecord {
         let class = self.options.classes.own;
-        Record { class, made, release, ..Record::unknown(stamp, BTreeMap::new()) }
+        ArtifactRecord { class, made, release, ..ArtifactRecord::unknown(stamp, BTreeMap::new()) }
     }
 
     /// Installs a new artifact and keeps it in the user's cache under `key`. What goes wrong with
     /// the cache is returned as a warning: the artifact is good without it.
     pub(super) fn adopt(
         &self,
-        want: &Want,
+        want: &ArtifactSpec,
         staging: &Staging,
-        record: Record,
+        record: ArtifactRecord,
         key: CacheKey,
-    ) -> Result<(Record, Vec<Fault>), Fault> {
+    ) -> Result<(ArtifactRecord, Vec<Fault>), Fault> {
         let record = self.install(want, staging, record)?;
         let folder = self.workspaces.layout().installed_artifact(&want.id);
         let warnings = self.cache.keep(&record, &[key], &folder).err();
@@ -76,8 +76,8 @@ impl Context {
 
 /// The stamp for `binaries`, got by the recipe of `print`.
 pub(super) fn new_stamp(
-    want: &Want,
-    print: &Print,
+    want: &ArtifactSpec,
+    print: &RecipePrint,
     commit: Option<String>,
     binaries: Binaries,
 ) -> Stamp {

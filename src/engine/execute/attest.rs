@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    cache::{Made, Record},
+    cache::{ArtifactRecord, Made},
     git,
     model::{Fault, Sha256},
-    probe::Want,
+    probe::ArtifactSpec,
     provenance::{Builder, Dependency, Statement},
     workspace::{Source, UpstreamDigest},
 };
@@ -18,8 +18,8 @@ impl Context {
     /// which this machine cannot speak.
     pub(super) async fn statement(
         &self,
-        want: &Want,
-        record: &Record,
+        want: &ArtifactSpec,
+        record: &ArtifactRecord,
         sha256: Sha256,
     ) -> Result<Option<String>, Fault> {
         let Some(made) = &record.made else { return Ok(None) };
@@ -38,8 +38,8 @@ impl Context {
     /// What went in: the workspace, the source, the tools.
     async fn dependencies(
         &self,
-        want: &Want,
-        record: &Record,
+        want: &ArtifactSpec,
+        record: &ArtifactRecord,
         made: &Made,
     ) -> Result<Vec<Dependency>, Fault> {
         let mut all: Vec<Dependency> = self.workspace_commit().await?.into_iter().collect();

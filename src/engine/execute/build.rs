@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
-    cache::{Installed, Place, inspect, make_folder},
+    cache::{InstallPlace, Installed, inspect, make_folder},
     disk::Staging,
     model::{
         ActionId, ArtifactId, BinaryName, Event, Fault, FileStat, How, Kind, Layout, Platform,
@@ -151,7 +151,7 @@ impl Context {
     /// The least class of the runs that made what `id` is built with.
     fn class_of_tools(&self, id: &ArtifactId) -> RunClass {
         let layout = self.workspaces.layout();
-        let class = |tool| match inspect(&Place::of(layout, &tool), self.cache.key()) {
+        let class = |tool| match inspect(&InstallPlace::of(layout, &tool), self.cache.key()) {
             Installed::Intact { record, .. } => record.class,
             Installed::Absent | Installed::Damaged(_) => RunClass::Untrusted,
         };

@@ -10,7 +10,7 @@ use crate::{
     cache::{Cache, Staging, stage},
     git,
     model::{ArtifactId, Event, EventSink, Fault, Name},
-    plan::{Action, Limits},
+    plan::{Action, ActionLimits},
     process::{Cancel, CommandRunner, SandboxBase},
     provenance::{Classes, Surroundings},
     store::{Fetcher, Store},
@@ -42,9 +42,9 @@ pub struct Context {
     /// Where this run runs: what provenance says of the builder.
     pub surroundings: Surroundings,
     /// What is checked out in the workspace, once somebody asked.
-    pub state: tokio::sync::OnceCell<Option<git::State>>,
+    pub state: tokio::sync::OnceCell<Option<git::Checkout>>,
     /// What tools said of their versions.
-    pub versions: Versions,
+    pub versions: ToolVersions,
     /// Of which subsystems it is known whether they may be published under their version, and why not.
     pub not_its_version: tokio::sync::Mutex<BTreeMap<Name, Option<Fault>>>,
     /// What sandboxes have in common, once some build asked; nothing if this system has none.
@@ -52,14 +52,14 @@ pub struct Context {
     /// Folders for the temporary files of builds that no build works in.
     pub temporary: TemporaryFolders,
     /// How far jobs may go.
-    pub options: Options,
+    pub options: ExecuteOptions,
 }
 
 /// What tools said of their versions in this run.
 #[derive(Debug, Default)]
-pub struct Versions(Mutex<BTreeMap<String, String>>);
+pub struct ToolVersions(Mutex<BTreeMap<String, String>>);
 
-impl Versions {
+impl ToolVersions {
     pub(super) fn known(&self, tool: &str) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(tool).cloned()
     }
@@ -102,7 +102,7 @@ impl Turns {
 
 /// How far jobs may go.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct ExecuteOptions {
     /// `forge.lock` must not change, and must pin what is downloaded.
     pub locked: bool,
     /// Do not touch the network.
@@ -116,7 +116,7 @@ pub struct Options {
     /// What the run is, and whose work it uses.
     pub classes: Classes,
     /// How many actions of each kind may run at once.
-    pub limits: Limits,
+    pub limits: ActionLimits,
 }
 
 impl Context {

@@ -15,12 +15,12 @@ use tokio::sync::mpsc;
 
 use crate::{
     archive::{Unpacked, Unpacker},
-    cache::{CacheKey, Record, Release, Staging},
+    cache::{ArtifactRecord, CacheKey, KnownRelease, Staging},
     disk::{MOST_OF_TEXT, read_text},
     manifest::parse_stamp,
     model::{BinaryName, Digest, Event, Fault, How, Kind, LockedAsset, Revision, Sha256, Stamp},
     plan::Action,
-    probe::{Acceptance, Finding, Want, accept},
+    probe::{Acceptance, ArtifactSpec, Finding, accept},
     store::{AssetStream, Beginnings, BrokenTransfer, Store, published_digest},
 };
 
@@ -59,7 +59,7 @@ impl Context {
         let builder = self.trusted_builder(want, &tag, &**store, digest).await?;
         let staging = self.staging()?;
         let unpacker = Unpacker::new(&label);
-        let origin = Origin::Store(&**store, &tag, &want.asset);
+        let origin = UnpackOrigin::Store(&**store, &tag, &want.asset);
         let expected = digest.map(Digest::from);
         let unpacked = self.unpack_all(action, origin, &unpacker, staging.path(), expected).await?;
         let unpacked = unpacked.ok_or_else(|| {
@@ -71,8 +71,8 @@ impl Context {
         self.phase(action, "verifying");
         let Proven { stamp, asset, mut warnings } =
             self.prove(want, revision, &staging, &unpacked, &label)?;
-        let release = Release::Holds { store: store.url().to_owned(), asset };
-        let record = Record { builder, ..self.new_record(stamp, None, Some(release)) };
+        let release = KnownRelease::Holds { store: store.url().to_owned(), asset };
+        let record = ArtifactRecord { builder, ..self.new_record(stamp, None, Some(release)) };
         // Only under its digest: what others say of the recipe it was built by proves nothing.
         let key = CacheKey::Asset(asset.sha256);
         let (record, cache) = self.adopt(want, &staging, record, key)?;
@@ -82,7 +82,11 @@ impl Context {
     }
 
     /// What the lock pins for this asset. With `--locked` there must be something.
-    fn private_or_locked(&self, want: &Want, label: &str) -> Result<Option<LockedAsset>, Fault> {
+    fn private_or_locked(
+        &self,
+        want: &ArtifactSpec,
+        label: &str,
+    ) -> Result<Option<LockedAsset>, Fault> {
         if want.locked.is_none() && self.options.locked && !self.options.private_store {
             return Err(Fault::new(
                 Kind::Verification,
@@ -100,7 +104,7 @@ impl Context {
     /// The change that an asset of a release, which holds what `stamp` says, makes to the lock.
     pub(super) fn lock_change(
         &self,
-        want: &Want,
+        want: &ArtifactSpec,
         stamp: &Stamp,
         asset: LockedAsset,
     ) -> Option<LockChange> {
@@ -119,7 +123,7 @@ impl Context {
     /// every binary's header with the platform.
     fn prove(
         &self,
-        want: &Want,
+        want: &ArtifactSpec,
         revision: Revision,
         staging: &Staging,
         unpacked: &Unpacked,
@@ -165,7 +169,7 @@ impl Context {
         expected: Digest,
     ) -> Result<Unpacked, Fault> {
         let unpacked =
-            self.unpack_all(action, Origin::Url(url), unpacker, into, Some(expected)).await?;
+            self.unpack_all(action, UnpackOrigin::Url(url), unpacker, into, Some(expected)).await?;
         unpacked.ok_or_else(|| nothing_at(url))
     }
 
@@ -174,7 +178,7 @@ impl Context {
     async fn unpack_all(
         &self,
         action: &Action,
-        origin: Origin<'_>,
+        origin: UnpackOrigin<'_>,
         unpacker: &Unpacker,
         into: &Path,
         expected: Option<Digest>,
@@ -201,10 +205,10 @@ impl Context {
         }
     }
 
-    async fn open(&self, origin: Origin<'_>) -> Result<Option<AssetStream>, Fault> {
+    async fn open(&self, origin: UnpackOrigin<'_>) -> Result<Option<AssetStream>, Fault> {
         match origin {
-            Origin::Store(store, tag, asset) => store.open(tag, asset).await,
-            Origin::Url(url) => tokio::select! {
+            UnpackOrigin::Store(store, tag, asset) => store.open(tag, asset).await,
+            UnpackOrigin::Url(url) => tokio::select! {
                 stream = self.fetcher.get(url) => stream,
                 () = self.cancel.cancelled() => Err(self.cancel.fault(&format!("fetching {url}"))),
             },
@@ -234,15 +238,15 @@ impl Context {
             let part = match next {
                 Some(Ok(chunk)) => {
                     progress.add(chunk.len());
-                    Part::Chunk(chunk)
+                    DownloadPart::Chunk(chunk)
                 }
                 Some(Err(cut)) => {
                     broken = Some(cut);
                     break;
                 }
-                None => Part::End,
+                None => DownloadPart::End,
             };
-            let is_end = matches!(part, Part::End);
+            let is_end = matches!(part, DownloadPart::End);
             // A receiver that is gone has met an error, which it is about to return.
             if sender.send(part).await.is_err() || is_end {
                 break;
@@ -260,7 +264,7 @@ impl Context {
 
 /// Where something to be unpacked is.
 #[derive(Clone, Copy)]
-enum Origin<'a> {
+enum UnpackOrigin<'a> {
     /// A store, a tag and an asset.
     Store(&'a dyn Store, &'a str, &'a str),
     Url(&'a str),
@@ -354,7 +358,7 @@ struct Proven {
 }
 
 /// What goes from the network to the unpacking thread.
-enum Part {
+enum DownloadPart {
     Chunk(Bytes),
     /// All of it came. A channel that closes without this was cut off.
     End,
@@ -362,7 +366,7 @@ enum Part {
 
 /// Reads the parts as one stream of bytes, on a thread that may block.
 struct ChunkReader {
-    receiver: mpsc::Receiver<Part>,
+    receiver: mpsc::Receiver<DownloadPart>,
     chunk: Bytes,
     ended: bool,
 }
@@ -371,8 +375,8 @@ impl Read for ChunkReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.chunk.is_empty() && !self.ended {
             match self.receiver.blocking_recv() {
-                Some(Part::Chunk(chunk)) => self.chunk = chunk,
-                Some(Part::End) => self.ended = true,
+                Some(DownloadPart::Chunk(chunk)) => self.chunk = chunk,
+                Some(DownloadPart::End) => self.ended = true,
                 None => return Err(io::Error::other("the transfer was broken off")),
             }
         }

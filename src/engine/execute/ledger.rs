@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use crate::{
     model::{ActionId, ArtifactId, ArtifactReport, Event, Fault, How, Kind, RunReport},
-    plan::{Plan, Step},
+    plan::{ActionKind, Plan},
 };
 
 use super::{Context, Done, LockChange, write_lock};
 
 /// Books of one run.
-pub(super) struct Ledger {
+pub(super) struct RunLedger {
     plan: Arc<Plan>,
     context: Arc<Context>,
     reports: BTreeMap<ArtifactId, ArtifactReport>,
@@ -19,7 +19,7 @@ pub(super) struct Ledger {
     lock: Vec<LockChange>,
 }
 
-impl Ledger {
+impl RunLedger {
     /// Opens the books with what needs no action.
     pub(super) fn new(plan: &Arc<Plan>, context: &Arc<Context>) -> Self {
         let settled = plan.settled.iter().map(|report| (report.id.clone(), report.clone()));
@@ -71,7 +71,7 @@ impl Ledger {
                     self.warn(Some(&report.id), warning);
                 }
                 self.lock.extend(done.lock);
-                if self.step(id) != Step::Publish {
+                if self.step(id) != ActionKind::Publish {
                     report.how = done.how;
                 }
                 report.published |= done.published;
@@ -107,7 +107,7 @@ impl Ledger {
     /// An action is not tried, because somebody stopped the run.
     pub(super) fn cancel(&mut self, id: ActionId) {
         let mut report = self.report(id);
-        if report.fault.is_none() && self.step(id) != Step::Publish {
+        if report.fault.is_none() && self.step(id) != ActionKind::Publish {
             report.how = How::Cancelled;
             report.reason = "cancelled".into();
             report.fault = Some(self.context.cancel.fault(&report.id.to_string()));
@@ -136,7 +136,7 @@ impl Ledger {
         write_lock(workspaces.layout(), changes, cancel, &tell)
     }
 
-    fn step(&self, id: ActionId) -> Step {
+    fn step(&self, id: ActionId) -> ActionKind {
         self.plan.actions[id.0 as usize].step
     }
 
@@ -167,11 +167,11 @@ impl Ledger {
 
 /// A failed publication leaves the artifact good, and the run a partial success; everything
 /// else makes the artifact a failure.
-fn enter_fault(report: &mut ArtifactReport, step: Step, mut fault: Fault) {
+fn enter_fault(report: &mut ArtifactReport, step: ActionKind, mut fault: Fault) {
     report.reason = fault.to_string();
     match (step, fault.kind) {
-        (Step::Publish, Kind::Store | Kind::Failed) => fault.kind = Kind::Partial,
-        (Step::Publish, _) => {}
+        (ActionKind::Publish, Kind::Store | Kind::Failed) => fault.kind = Kind::Partial,
+        (ActionKind::Publish, _) => {}
         (_, Kind::Interrupted) => report.how = How::Cancelled,
         _ => report.how = How::Failed,
     }

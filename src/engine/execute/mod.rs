@@ -26,7 +26,7 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use tokio::task::{Id, JoinError, JoinSet};
 
-pub use context::{Context, Options, TemporaryFolders, Turns, Versions};
+pub use context::{Context, ExecuteOptions, TemporaryFolders, ToolVersions, Turns};
 pub use lock_file::{LockChange, write_lock};
 pub use own_version::OwnVersion;
 pub use publish::pack_installed;
@@ -35,20 +35,20 @@ pub use tools::{ask_version, tells};
 
 use crate::{
     cache::{
-        Busy, BusyLock, CacheKey, Installed, Place, Record, Release, another, inspect, repair,
-        uninstall,
+        ArtifactRecord, Busy, BusyLock, CacheKey, InstallPlace, Installed, KnownRelease, another,
+        inspect, repair, uninstall,
     },
     model::{ActionId, ArtifactId, Event, Fault, How, Kind, RunReport},
-    plan::{Action, Ended, Plan, Schedule, Step},
-    probe::{Acceptance, Finding, Verdict, Want, accept_installed, distrust},
+    plan::{Action, ActionKind, Ended, Plan, Schedule},
+    probe::{Acceptance, ArtifactSpec, Finding, Verdict, accept_installed, distrust},
 };
-use ledger::Ledger;
+use ledger::RunLedger;
 
 /// What a job did.
 #[derive(Debug)]
 pub(crate) struct Done {
     how: How,
-    record: Record,
+    record: ArtifactRecord,
     published: bool,
     reason: Option<String>,
     warnings: Vec<Fault>,
@@ -74,7 +74,7 @@ async fn carry_out(plan: Plan, context: Arc<Context>) -> RunReport {
         actions: plan.actions.len(),
         fresh: plan.settled.iter().filter(|report| report.how == How::Fresh).count(),
     });
-    let mut ledger = Ledger::new(&plan, &context);
+    let mut ledger = RunLedger::new(&plan, &context);
     for id in &plan.leftovers {
         ledger.removed(id, context.remove(id));
     }
@@ -163,7 +163,7 @@ impl Context {
                 return Ok(done);
             }
             match (&finding.verdict, action.step) {
-                (_, Step::Publish) => self.publish(action, finding).await,
+                (_, ActionKind::Publish) => self.publish(action, finding).await,
                 (Verdict::Fresh { record, .. }, _) => self.repair(finding, record),
                 (Verdict::Cached { record, key }, _) => self.link(finding, record, *key),
                 (Verdict::Released { store, revision }, _) => {
@@ -179,7 +179,7 @@ impl Context {
         };
         match action.step {
             // The runner itself ends a build when the run is cancelled, with its whole tree.
-            Step::Build => work.await,
+            ActionKind::Build => work.await,
             _ => tokio::select! {
                 outcome = work => outcome,
                 () = self.cancel.cancelled() => Err(self.cancel.fault(&stopped(action, finding))),
@@ -210,11 +210,11 @@ impl Context {
 
     /// While this run looked and waited, another may have done the work.
     fn done_by_another(&self, action: &Action, finding: &Finding) -> Option<Done> {
-        let obtains = !matches!(action.step, Step::Publish | Step::Repair);
+        let obtains = !matches!(action.step, ActionKind::Publish | ActionKind::Repair);
         if !obtains || self.options.force {
             return None;
         }
-        let place = Place::of(self.workspaces.layout(), &finding.want.id);
+        let place = InstallPlace::of(self.workspaces.layout(), &finding.want.id);
         let Installed::Intact { record, is_ours, .. } = inspect(&place, self.cache.key()) else {
             return None;
         };
@@ -232,12 +232,17 @@ impl Context {
         })
     }
 
-    fn repair(&self, finding: &Finding, record: &Record) -> Result<Done, Fault> {
+    fn repair(&self, finding: &Finding, record: &ArtifactRecord) -> Result<Done, Fault> {
         repair(self.workspaces.layout(), &finding.want.id, record, self.cache.key())?;
         Ok(Done::new(How::Fresh, record.clone()))
     }
 
-    fn link(&self, finding: &Finding, record: &Record, key: CacheKey) -> Result<Done, Fault> {
+    fn link(
+        &self,
+        finding: &Finding,
+        record: &ArtifactRecord,
+        key: CacheKey,
+    ) -> Result<Done, Fault> {
         let staging = self.staging()?;
         self.cache.restore(record, key, staging.path())?;
         let record = self.install(&finding.want, &staging, record.clone())?;
@@ -246,8 +251,8 @@ impl Context {
     }
 
     /// A cached artifact may come from a release that the lock does not know yet.
-    fn lock_known_asset(&self, want: &Want, record: &Record) -> Option<LockChange> {
-        let Some(Release::Holds { store, asset }) = &record.release else { return None };
+    fn lock_known_asset(&self, want: &ArtifactSpec, record: &ArtifactRecord) -> Option<LockChange> {
+        let Some(KnownRelease::Holds { store, asset }) = &record.release else { return None };
         let ours = self.stores.iter().any(|known| known.url() == store);
         ours.then(|| self.lock_change(want, &record.stamp, *asset)).flatten()
     }
@@ -259,7 +264,7 @@ fn stopped(action: &Action, finding: &Finding) -> String {
 }
 
 impl Done {
-    fn new(how: How, record: Record) -> Self {
+    fn new(how: How, record: ArtifactRecord) -> Self {
         Self { how, record, published: false, reason: None, warnings: Vec::new(), lock: None }
     }
 }

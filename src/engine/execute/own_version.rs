@@ -7,10 +7,10 @@
 
 use super::Context;
 use crate::{
-    affected::Extent,
+    affected::PathScope,
     git::History,
     model::{Fault, Kind},
-    probe::Want,
+    probe::ArtifactSpec,
     process::CommandRunner,
     workspace::{Subsystem, Workspaces},
 };
@@ -19,7 +19,7 @@ use crate::{
 struct Candidate<'a> {
     subsystem: &'a Subsystem,
     history: History<'a>,
-    extent: Extent<'a>,
+    extent: PathScope<'a>,
     tag: String,
     /// The commit that is checked out.
     head: String,
@@ -40,7 +40,10 @@ pub struct OwnVersion<'a> {
 
 impl Context {
     /// As [`OwnVersion::refusal`], found out once for each subsystem.
-    pub(super) async fn is_not_its_version(&self, want: &Want) -> Result<Option<Fault>, Fault> {
+    pub(super) async fn is_not_its_version(
+        &self,
+        want: &ArtifactSpec,
+    ) -> Result<Option<Fault>, Fault> {
         let mut known = self.not_its_version.lock().await;
         if let Some(known) = known.get(&want.id.name) {
             return Ok(known.clone());
@@ -63,7 +66,7 @@ impl OwnVersion<'_> {
     /// # Errors
     /// When that cannot be found out: `Store` if the remote does not say which tags there are, `Failed`
     /// without git, `Interrupted`.
-    pub async fn refusal(&self, want: &Want) -> Result<Option<Fault>, Fault> {
+    pub async fn refusal(&self, want: &ArtifactSpec) -> Result<Option<Fault>, Fault> {
         let subsystem = self.workspaces.subsystem(&want.id);
         let has_scheme = subsystem.scheme.is_some();
         // What was released before, and what is pinned by a commit or a digest, is that.
@@ -88,7 +91,7 @@ impl OwnVersion<'_> {
             return Ok(has_scheme.then(fault));
         };
         let head = history.head().await?.unwrap_or_default();
-        let extent = Extent::of(workspace, subsystem)?;
+        let extent = PathScope::of(workspace, subsystem)?;
         let candidate = Candidate { subsystem, history, extent, tag, head };
         let why = match candidate.differs(&tagged).await? {
             Some(why) => Some(why),
@@ -149,7 +152,7 @@ impl Candidate<'_> {
     }
 }
 
-fn refused(want: &Want) -> Fault {
+fn refused(want: &ArtifactSpec) -> Fault {
     let what = format!("{} is not published: it is not {}", want.id.name, want.version);
     Fault::new(Kind::Usage, what)
 }

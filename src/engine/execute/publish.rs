@@ -9,15 +9,15 @@
 use std::path::Path;
 
 use crate::{
-    archive::{Contents, Entry, Packed, pack},
-    cache::{CacheKey, Installed, Place, Record, Release, inspect, remember},
+    archive::{Contents, FileToPack, Packed, pack},
+    cache::{ArtifactRecord, CacheKey, InstallPlace, Installed, KnownRelease, inspect, remember},
     manifest::render_stamp,
     model::{
         BinaryName, Compression, Fault, How, Kind, LockedAsset, Revision, Scheme, Sha256, Stamp,
         asset_name,
     },
     plan::Action,
-    probe::{Finding, Want, read_stamp},
+    probe::{ArtifactSpec, Finding, read_stamp},
     provenance::{Builder, MAX_BYTES, promotion_name, read_statements, statement_name},
     store::{self, Published, Receipt, Store, Upload},
 };
@@ -31,7 +31,7 @@ impl Context {
     /// Packs the installed artifact and publishes it.
     pub(super) async fn publish(&self, action: &Action, finding: &Finding) -> Result<Done, Fault> {
         let want = &finding.want;
-        let place = Place::of(self.workspaces.layout(), &want.id);
+        let place = InstallPlace::of(self.workspaces.layout(), &want.id);
         let Installed::Intact { record, .. } = inspect(&place, self.cache.key()) else {
             return Err(Fault::new(Kind::Failed, format!("cannot publish {}", want.id))
                 .because("what was installed a moment ago has changed"));
@@ -87,12 +87,12 @@ impl Context {
     /// reads nobody misses it.
     fn leave_unpublished(
         &self,
-        want: &Want,
-        mut record: Record,
+        want: &ArtifactSpec,
+        mut record: ArtifactRecord,
         store: &dyn Store,
         why: Fault,
     ) -> Result<Done, Fault> {
-        record.release = Some(Release::HoldsOther { store: store.url().to_owned() });
+        record.release = Some(KnownRelease::HoldsOther { store: store.url().to_owned() });
         remember(self.workspaces.layout(), &want.id, &record, self.cache.key())?;
         let is_told = !self.options.private_store && want.version != Scheme::unreleased().as_str();
         let warnings = Some(why).filter(|_| is_told).into_iter().collect();
@@ -103,8 +103,8 @@ impl Context {
     /// by another recipe.
     async fn publish_revision(
         &self,
-        want: &Want,
-        record: &Record,
+        want: &ArtifactSpec,
+        record: &ArtifactRecord,
         store: &dyn Store,
         upload: &Upload,
     ) -> Result<(Revision, Receipt), Fault> {
@@ -126,13 +126,13 @@ impl Context {
     }
 
     /// The release that an asset of `want` belongs to.
-    fn release(&self, want: &Want, tag: &str) -> store::Release {
+    fn release(&self, want: &ArtifactSpec, tag: &str) -> store::StoreRelease {
         let subsystem = self.workspaces.subsystem(&want.id);
         let expected =
             self.workspaces.any().platforms.iter().map(|platform| {
                 asset_name(&subsystem.binaries[0], *platform, subsystem.compression)
             });
-        let mut release = store::Release::of_subsystem(tag.to_owned(), expected.collect());
+        let mut release = store::StoreRelease::of_subsystem(tag.to_owned(), expected.collect());
         release.title = format!("{} {}", want.id.name, want.version);
         release.mode = self.workspaces.any().mode;
         release.notes = notes(want, subsystem.desc.as_deref());
@@ -142,7 +142,7 @@ impl Context {
     /// Where CI made the same bytes as a laptop before it, says so beside the asset.
     async fn promote(
         &self,
-        want: &Want,
+        want: &ArtifactSpec,
         revision: Revision,
         store: &dyn Store,
         upload: &Upload,
@@ -163,9 +163,9 @@ impl Context {
     /// Remembers what became of the publication.
     fn enter_release(
         &self,
-        want: &Want,
-        place: &Place,
-        mut record: Record,
+        want: &ArtifactSpec,
+        place: &InstallPlace,
+        mut record: ArtifactRecord,
         store: &dyn Store,
         sent: &Sent,
     ) -> Result<Done, Fault> {
@@ -176,13 +176,13 @@ impl Context {
         let asset = LockedAsset { fingerprint, sha256, size, revision: *revision };
         let mut warnings = Vec::new();
         record.release = Some(match receipt.published {
-            Published::Created | Published::Identical => Release::Holds { store: url, asset },
+            Published::Created | Published::Identical => KnownRelease::Holds { store: url, asset },
             Published::Conflict { theirs } if self.options.asked => {
                 return Err(upload.conflict(store.url(), &want.tag_of(*revision), theirs));
             }
             Published::Conflict { theirs } => {
                 warnings.push(upload.conflict(store.url(), &want.tag_of(*revision), theirs));
-                Release::HoldsOther { store: url }
+                KnownRelease::HoldsOther { store: url }
             }
         });
         if !receipt.waits_for.is_empty() {
@@ -209,7 +209,7 @@ struct Sent {
 }
 
 /// The last release of the wanted version that is there, or the first if none is.
-async fn last_revision(want: &Want, store: &dyn Store) -> Result<Revision, Fault> {
+async fn last_revision(want: &ArtifactSpec, store: &dyn Store) -> Result<Revision, Fault> {
     let mut revision = want.locked.map_or(Revision::FIRST, |locked| locked.revision);
     while !want.in_repo && store.release(&want.tag_of(revision.next())).await?.is_some() {
         revision = revision.next();
@@ -220,8 +220,8 @@ async fn last_revision(want: &Want, store: &dyn Store) -> Result<Revision, Fault
 /// Whether the asset that stands in the way was made by another recipe. If by the same one, the
 /// build is not reproducible, which no further release would mend.
 async fn is_by_another_recipe(
-    want: &Want,
-    record: &Record,
+    want: &ArtifactSpec,
+    record: &ArtifactRecord,
     store: &dyn Store,
     tag: &str,
 ) -> Result<bool, Fault> {
@@ -230,7 +230,7 @@ async fn is_by_another_recipe(
 }
 
 /// What the page of a release says.
-fn notes(want: &Want, desc: Option<&str>) -> String {
+fn notes(want: &ArtifactSpec, desc: Option<&str>) -> String {
     let desc = desc.map_or_else(String::new, |desc| format!(" ({desc})"));
     format!(
         "`{}` {}{desc}, packed by forge: each archive holds the binaries for one platform and \
@@ -252,18 +252,18 @@ fn still_a_draft(tag: &str, waits_for: &[String]) -> Fault {
 /// # Errors
 /// `Verification` if a binary is not what the stamp says; else as [`pack`].
 pub async fn pack_installed(
-    place: &Place,
-    record: &Record,
+    place: &InstallPlace,
+    record: &ArtifactRecord,
     compression: Compression,
     file: &Path,
 ) -> Result<Packed, Fault> {
     const SMALL: u64 = 256 << 10;
-    let stamp = Entry {
+    let stamp = FileToPack {
         name: Stamp::FILE.to_owned(),
         contents: Contents::Bytes(render_stamp(&record.stamp).into_bytes()),
         executable: false,
     };
-    let binary = |(name, sha256): (&BinaryName, &Sha256)| Entry {
+    let binary = |(name, sha256): (&BinaryName, &Sha256)| FileToPack {
         name: name.to_string(),
         contents: Contents::Proven(place.folder.join(name), *sha256),
         executable: true,

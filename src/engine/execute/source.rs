@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    archive::{Keep, Unpacked, Unpacker},
+    archive::{EntryPolicy, Unpacked, Unpacker},
     cache::{forge_folder, make_folder, write_state},
     disk::{MOST_OF_TEXT, read_text},
     git,
     model::{Digest, Fault, Kind, UserFolders},
     plan::Action,
-    probe::Want,
+    probe::ArtifactSpec,
     provenance::{Classes, RunClass},
     walk::Walker,
     workspace::{Source, Subsystem},
@@ -52,7 +52,7 @@ impl Context {
         &self,
         action: &Action,
         subsystem: &Subsystem,
-        want: &Want,
+        want: &ArtifactSpec,
     ) -> Result<SourceTree, Fault> {
         let layout = self.workspaces.layout();
         let folder = layout.source(&want.id);
@@ -93,7 +93,7 @@ impl Context {
 
     /// Removes the checkout and the intermediate results of `want` if a run left them whose work this
     /// one does not use: what a build leaves there goes into the next.
-    fn drop_untrusted_sources(&self, want: &Want) -> Result<(), Fault> {
+    fn drop_untrusted_sources(&self, want: &ArtifactSpec) -> Result<(), Fault> {
         let layout = self.workspaces.layout();
         let Classes { own, takes } = self.options.classes;
         let mark = layout.state().join("sources").join(want.id.file_name());
@@ -139,7 +139,7 @@ impl Context {
         let staging = self.staging()?;
         let unpacker = Unpacker {
             strip,
-            keep: Keep::Possible,
+            keep: EntryPolicy::Possible,
             keep_times: true,
             algorithm: digest.algorithm(),
             ..Unpacker::new(url)

@@ -3,7 +3,7 @@
 
 use crate::{
     model::{Fault, Kind, Name, Sha256},
-    probe::{Want, trusted_repositories},
+    probe::{ArtifactSpec, trusted_repositories},
     provenance::{MAX_BYTES, Trust, judge, promotion_name, read_statements, statement_name},
     store::{Store, read_text},
 };
@@ -19,7 +19,7 @@ impl Context {
     /// cannot be read.
     pub(super) async fn trusted_builder(
         &self,
-        want: &Want,
+        want: &ArtifactSpec,
         tag: &str,
         store: &dyn Store,
         sha256: Option<Sha256>,

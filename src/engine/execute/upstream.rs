@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::{
-    archive::{Keep, Unpacked, Unpacker},
+    archive::{EntryPolicy, Unpacked, Unpacker},
     model::{Binaries, Digest, Fault, Fingerprint, How, Kind, LockedUpstream},
     plan::Action,
-    probe::{Finding, Want, upstream_key},
+    probe::{ArtifactSpec, Finding, upstream_key},
     store::{asset_path, find_digest},
     workspace::{Upstream, UpstreamDigest},
 };
@@ -39,7 +39,7 @@ impl Context {
         let unpacker = Unpacker {
             strip: upstream.strip,
             program: Some(want.binaries[0].to_string()),
-            keep: Keep::Only(paths.collect()),
+            keep: EntryPolicy::Only(paths.collect()),
             algorithm: expected.algorithm(),
             ..Unpacker::new(&upstream.url)
         };
@@ -68,7 +68,7 @@ impl Context {
     /// The change that a vendor's digest makes to the lock when it is first used.
     fn lock_upstream(
         &self,
-        want: &Want,
+        want: &ArtifactSpec,
         upstream: &Upstream,
         fingerprint: Fingerprint,
         digest: Digest,
@@ -88,7 +88,11 @@ impl Context {
 
     /// The digest that the vendor's asset must have: the one in the spec, or else the one that the
     /// vendor publishes, which must be the one of its first use.
-    async fn upstream_digest(&self, want: &Want, upstream: &Upstream) -> Result<Digest, Fault> {
+    async fn upstream_digest(
+        &self,
+        want: &ArtifactSpec,
+        upstream: &Upstream,
+    ) -> Result<Digest, Fault> {
         let url = match &upstream.digest {
             UpstreamDigest::Pinned(digest) => return Ok(*digest),
             UpstreamDigest::Published(url) => url,
@@ -119,7 +123,7 @@ impl Context {
     }
 }
 
-fn unlocked(want: &Want, upstream: &Upstream) -> Fault {
+fn unlocked(want: &ArtifactSpec, upstream: &Upstream) -> Fault {
     Fault::new(Kind::Verification, format!("forge.lock has no digest of {}", upstream.url))
         .because("--locked takes nothing that is not pinned")
         .hint(format!(
@@ -129,7 +133,7 @@ fn unlocked(want: &Want, upstream: &Upstream) -> Fault {
 }
 
 /// The vendor says something else than at first use.
-fn replaced(want: &Want, url: &str, published: Digest, locked: Digest) -> Fault {
+fn replaced(want: &ArtifactSpec, url: &str, published: Digest, locked: Digest) -> Fault {
     let what = format!("the vendor of {} publishes another digest than before", want.id);
     Fault::new(Kind::Verification, what)
         .because(format!("{url} says {published}, forge.lock says {locked}"))
@@ -142,7 +146,7 @@ fn replaced(want: &Want, url: &str, published: Digest, locked: Digest) -> Fault 
 
 /// Moves the binaries out of the vendor's archive into `staging`, and drops the rest.
 fn take_binaries(
-    want: &Want,
+    want: &ArtifactSpec,
     upstream: &Upstream,
     unpacked: &Unpacked,
     staging: &Path,

@@ -8,15 +8,15 @@ use std::{
 use futures_util::{StreamExt, stream};
 
 use super::{
-    Listed, crates,
-    go::{Modules, Proxies},
+    ListedVersions, crates,
+    go::{ModuleProxies, Modules},
     page,
 };
 use crate::{
     git::tags_of,
     model::{Fault, Kind},
     process::CommandRunner,
-    store::{self, Fetcher, Settings, StoreUrl},
+    store::{self, Fetcher, StoreSettings, StoreUrl},
     workspace::Index,
 };
 
@@ -30,19 +30,23 @@ const LIMIT_OF_GIT: Duration = Duration::from_secs(30);
 /// Who asks.
 pub struct Asker<'a> {
     runner: &'a dyn CommandRunner,
-    settings: Settings,
+    settings: StoreSettings,
     fetcher: Fetcher,
-    proxies: Proxies,
+    proxies: ModuleProxies,
 }
 
 /// What each list holds, or why it could not be asked.
-pub type Answers<'i> = BTreeMap<&'i Index, Result<Vec<Listed>, Fault>>;
+pub type Answers<'i> = BTreeMap<&'i Index, Result<Vec<ListedVersions>, Fault>>;
 
 impl<'a> Asker<'a> {
     /// Asks with the logins and the network of `settings`, Go modules of `proxies`.
-    pub fn new(runner: &'a dyn CommandRunner, settings: Settings, proxies: Proxies) -> Self {
+    pub fn new(
+        runner: &'a dyn CommandRunner,
+        settings: StoreSettings,
+        proxies: ModuleProxies,
+    ) -> Self {
         // Nobody waits minutes for a list: who does not answer soon is told.
-        let settings = Settings {
+        let settings = StoreSettings {
             attempts: 3,
             patience: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(15),
@@ -65,12 +69,16 @@ impl<'a> Asker<'a> {
         stream::iter(asked).buffer_unordered(AT_ONCE).collect().await
     }
 
-    async fn list(&self, index: &Index, wanted: Option<&str>) -> Result<Vec<Listed>, Fault> {
+    async fn list(
+        &self,
+        index: &Index,
+        wanted: Option<&str>,
+    ) -> Result<Vec<ListedVersions>, Fault> {
         match index {
             Index::Releases(url) => self.releases(url).await,
             Index::Tags(url) => {
                 let tags = tags_of(self.runner, url, LIMIT_OF_GIT).await?;
-                let listed = tags.into_iter().map(|tag| Listed::named(tag.tag.name));
+                let listed = tags.into_iter().map(|tag| ListedVersions::named(tag.tag.name));
                 Ok(listed.collect())
             }
             Index::Go { path, is_module } => {
@@ -89,13 +97,15 @@ impl<'a> Asker<'a> {
     }
 
     /// The releases of the repository at `url`. Drafts are nobody's yet.
-    async fn releases(&self, url: &str) -> Result<Vec<Listed>, Fault> {
+    async fn releases(&self, url: &str) -> Result<Vec<ListedVersions>, Fault> {
         let url = StoreUrl::parse(&format!("github:{url}"))
             .map_err(|why| Fault::new(Kind::Usage, why))?;
         let releases = store::open(&url, &self.settings)?.releases().await?;
         let published = releases.into_iter().filter(|release| !release.is_draft);
-        let listed = published
-            .map(|release| Listed { is_pre: release.is_prerelease, ..Listed::named(release.tag) });
+        let listed = published.map(|release| ListedVersions {
+            is_pre: release.is_prerelease,
+            ..ListedVersions::named(release.tag)
+        });
         Ok(listed.collect())
     }
 }

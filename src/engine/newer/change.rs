@@ -18,7 +18,7 @@ type Write<'a> = &'a dyn Fn(&Path, &[u8]) -> Result<(), Fault>;
 
 /// What is to become of the two files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct PinEdit {
     /// What `versions.yml` must hold, or else nothing is done.
     pub before: String,
     /// What it holds afterwards.
@@ -28,7 +28,7 @@ pub struct Change {
     pub locked: BTreeMap<Name, Locked>,
 }
 
-impl Change {
+impl PinEdit {
     /// Makes the change. If either file cannot be written, both are as they were. While another forge
     /// writes them, this waits, which `tell` is told, until `cancel` ends it.
     ///
@@ -116,10 +116,10 @@ mod tests {
         (dir, layout)
     }
 
-    fn change(commit: Option<&str>) -> Change {
+    fn change(commit: Option<&str>) -> PinEdit {
         let locked = Locked { commit: commit.map(str::to_owned), ..Locked::nothing_of("v2") };
         let locked = [(Name::new("a").unwrap(), locked)].into();
-        Change { before: BEFORE.into(), after: AFTER.into(), locked }
+        PinEdit { before: BEFORE.into(), after: AFTER.into(), locked }
     }
 
     #[test]

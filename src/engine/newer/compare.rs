@@ -1,10 +1,10 @@
 //! Where people see what changed between two versions.
 
-use crate::workspace::{Feed, Index};
+use crate::workspace::{Index, VersionSource};
 
 /// The page on which a host compares `from` with `to`, if it is a host known to have one: GitHub,
 /// GitLab, and Codeberg as the best known Forgejo.
-pub fn comparison(feed: &Feed, from: &str, to: &str) -> Option<String> {
+pub fn comparison(feed: &VersionSource, from: &str, to: &str) -> Option<String> {
     let (from, to) = (feed.form.name(from), feed.form.name(to));
     match &feed.index {
         Index::Releases(url) => Some(format!("{url}/compare/{from}...{to}")),
@@ -50,7 +50,7 @@ fn page(url: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workspace::Form;
+    use crate::workspace::TagFormat;
 
     #[test]
     fn a_comparison_is_where_the_code_is() {
@@ -71,7 +71,7 @@ mod tests {
             (go("example.org/r"), None),
             (Index::Crate("x".into()), None),
         ] {
-            let feed = Feed { form: Form::of("v1", "v1").unwrap(), index };
+            let feed = VersionSource { form: TagFormat::of("v1", "v1").unwrap(), index };
             assert_eq!(comparison(&feed, "v1", "v2").as_deref(), link, "{:?}", feed.index);
         }
     }

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::Listed;
+use super::ListedVersions;
 use crate::{
     model::{Fault, Kind},
     store::Fetcher,
@@ -18,7 +18,7 @@ const MAX_BYTES: u64 = 32 << 20;
 
 /// A line of the index.
 #[derive(Deserialize)]
-struct Line {
+struct IndexLine {
     vers: String,
     #[serde(default)]
     yanked: bool,
@@ -29,7 +29,7 @@ pub(super) async fn versions(
     fetcher: &Fetcher,
     base: &str,
     name: &str,
-) -> Result<Vec<Listed>, Fault> {
+) -> Result<Vec<ListedVersions>, Fault> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     let absent = || {
         Fault::new(Kind::Store, format!("there is no crate `{name}`"))
@@ -41,8 +41,11 @@ pub(super) async fn versions(
     let url = format!("{}/{}", base.trim_end_matches('/'), path(name));
     let text = fetcher.get_text(&url, MAX_BYTES).await?.ok_or_else(absent)?;
     // Lines that are not understood are for others: so does cargo.
-    let line = |line: &str| serde_json::from_str::<Line>(line).ok();
-    let listed = |line: Line| Listed { is_withdrawn: line.yanked, ..Listed::named(line.vers) };
+    let line = |line: &str| serde_json::from_str::<IndexLine>(line).ok();
+    let listed = |line: IndexLine| ListedVersions {
+        is_withdrawn: line.yanked,
+        ..ListedVersions::named(line.vers)
+    };
     Ok(text.lines().filter_map(line).map(listed).collect())
 }
 

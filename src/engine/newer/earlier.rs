@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Pins;
+use super::ManifestPins;
 use crate::{
     git::History,
     manifest::parse_lock,
@@ -31,7 +31,7 @@ pub struct Earlier {
 /// As those of [`History`].
 pub async fn before(
     history: &History<'_>,
-    now: &Pins,
+    now: &ManifestPins,
     name: Option<&str>,
 ) -> Result<Option<Earlier>, Fault> {
     let path = [Layout::MANIFEST.to_owned()];
@@ -44,7 +44,7 @@ pub async fn before(
     for revision in std::iter::once("HEAD".to_owned()).chain(commits) {
         // What cannot be read has no say.
         let text = history.file(&revision, Layout::MANIFEST).await?.unwrap_or_default();
-        let Ok(then) = Pins::read(text.into_bytes()) else { continue };
+        let Ok(then) = ManifestPins::read(text.into_bytes()) else { continue };
         let versions = differing(&then, now, name);
         if !versions.is_empty() {
             let lock = history.file(&revision, Layout::LOCK).await?.unwrap_or_default();
@@ -55,7 +55,11 @@ pub async fn before(
     Ok(None)
 }
 
-fn differing(then: &Pins, now: &Pins, name: Option<&str>) -> BTreeMap<String, String> {
+fn differing(
+    then: &ManifestPins,
+    now: &ManifestPins,
+    name: Option<&str>,
+) -> BTreeMap<String, String> {
     let is_meant = |key: &&String| name.is_none_or(|name| name == key.as_str());
     let all = now.all().iter().filter(|(key, _)| is_meant(key));
     all.filter_map(|(key, pin)| {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use regex::Regex;
 use serde::Deserialize;
 
-use super::{Listed, retract};
+use super::{ListedVersions, retract};
 use crate::{
     git::tags_of,
     model::{Fault, Kind, Precedence, shown_url},
@@ -25,14 +25,14 @@ const HOSTS: &[&str] = &["github.com", "gitlab.com", "bitbucket.org", "codeberg.
 
 /// Who is asked for modules.
 #[derive(Clone, Debug)]
-pub struct Proxies {
-    steps: Vec<Step>,
+pub struct ModuleProxies {
+    steps: Vec<ProxyStep>,
     private: Vec<(usize, Regex)>,
 }
 
 /// One of those who are asked in turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
+enum ProxyStep {
     /// A proxy, and whether the next one is asked after any failure, not only for what is absent.
     Proxy(String, bool),
     /// The repository itself.
@@ -48,7 +48,7 @@ struct Info {
     version: String,
 }
 
-impl Proxies {
+impl ModuleProxies {
     /// As go's variables say.
     pub fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name| variable(name).filter(|value| !value.trim().is_empty());
@@ -56,9 +56,9 @@ impl Proxies {
         let steps = list.split_inclusive([',', '|']).filter_map(|entry| {
             let step = match entry.trim_end_matches([',', '|']).trim() {
                 "" => return None,
-                "direct" => Step::Direct,
-                "off" => Step::Off,
-                url => Step::Proxy(url.trim_end_matches('/').to_owned(), entry.ends_with('|')),
+                "direct" => ProxyStep::Direct,
+                "off" => ProxyStep::Off,
+                url => ProxyStep::Proxy(url.trim_end_matches('/').to_owned(), entry.ends_with('|')),
             };
             Some(step)
         });
@@ -96,7 +96,7 @@ fn prefix(glob: &str) -> Option<(usize, Regex)> {
 /// With what modules are asked for.
 #[derive(Clone, Copy)]
 pub(super) struct Modules<'a> {
-    pub(super) proxies: &'a Proxies,
+    pub(super) proxies: &'a ModuleProxies,
     pub(super) fetcher: &'a Fetcher,
     pub(super) runner: &'a dyn CommandRunner,
     /// How long a repository may take to answer.
@@ -108,7 +108,11 @@ pub(super) struct Modules<'a> {
 impl Modules<'_> {
     /// The versions of the module at `path`; if that is a package's, of the module that it is in:
     /// the one with the longest path.
-    pub(super) async fn versions(&self, path: &str, is_module: bool) -> Result<Vec<Listed>, Fault> {
+    pub(super) async fn versions(
+        &self,
+        path: &str,
+        is_module: bool,
+    ) -> Result<Vec<ListedVersions>, Fault> {
         let mut candidate = path;
         loop {
             if let Some(listed) = self.of_module(candidate).await? {
@@ -126,23 +130,23 @@ impl Modules<'_> {
     }
 
     /// The versions of the module `path`; nothing if there is none of that path.
-    async fn of_module(&self, path: &str) -> Result<Option<Vec<Listed>>, Fault> {
+    async fn of_module(&self, path: &str) -> Result<Option<Vec<ListedVersions>>, Fault> {
         if self.proxies.is_private(path) {
             return self.direct(path).await;
         }
         let mut failed = None;
         for step in &self.proxies.steps {
             match step {
-                Step::Proxy(url, falls_through) => match self.ask(url, path).await {
+                ProxyStep::Proxy(url, falls_through) => match self.ask(url, path).await {
                     Ok(Some(listed)) => return Ok(Some(listed)),
                     Ok(None) => {}
                     Err(fault) if *falls_through => failed = Some(fault),
                     Err(fault) => return Err(fault),
                 },
                 // What proxies do not know of an open host is not there.
-                Step::Direct if repository(path).is_none() => {}
-                Step::Direct => return self.direct(path).await,
-                Step::Off => {
+                ProxyStep::Direct if repository(path).is_none() => {}
+                ProxyStep::Direct => return self.direct(path).await,
+                ProxyStep::Off => {
                     let fault = Fault::new(Kind::Store, format!("cannot ask for {path}"));
                     return Err(fault.because("GOPROXY says `off`"));
                 }
@@ -153,11 +157,11 @@ impl Modules<'_> {
 
     /// What the proxy at `base` lists of the module `path`. One without versions has at least a
     /// latest commit.
-    async fn ask(&self, base: &str, path: &str) -> Result<Option<Vec<Listed>>, Fault> {
+    async fn ask(&self, base: &str, path: &str) -> Result<Option<Vec<ListedVersions>>, Fault> {
         let url = format!("{base}/{}", escaped(path));
         let list = self.fetcher.get_text(&format!("{url}/@v/list"), MAX_BYTES).await?;
         let Some(list) = list else { return Ok(None) };
-        let named = |line: &str| line.split_whitespace().next().map(Listed::named);
+        let named = |line: &str| line.split_whitespace().next().map(ListedVersions::named);
         let mut listed: Vec<_> = list.lines().filter_map(named).collect();
         if listed.is_empty() {
             listed.extend(self.info(&format!("{url}/@latest")).await?);
@@ -178,18 +182,18 @@ impl Modules<'_> {
     }
 
     /// The version that a proxy tells of at `url`, if it does.
-    async fn info(&self, url: &str) -> Result<Option<Listed>, Fault> {
+    async fn info(&self, url: &str) -> Result<Option<ListedVersions>, Fault> {
         let Some(text) = self.fetcher.get_text(url, MAX_BYTES).await? else { return Ok(None) };
         let info: Info = serde_json::from_str(&text).map_err(|error| {
             Fault::new(Kind::Store, format!("cannot use {}", shown_url(url)))
                 .because(error.to_string())
                 .hint("is it a Go proxy that GOPROXY names?")
         })?;
-        Ok(Some(Listed::named(info.version)))
+        Ok(Some(ListedVersions::named(info.version)))
     }
 
     /// What the repository of the module `path` has tags for (<https://go.dev/ref/mod#vcs-version>).
-    async fn direct(&self, path: &str) -> Result<Option<Vec<Listed>>, Fault> {
+    async fn direct(&self, path: &str) -> Result<Option<Vec<ListedVersions>>, Fault> {
         let Some(module) = repository(path) else {
             return Err(Fault::new(Kind::Store, format!("cannot tell the repository of {path}"))
                 .because("GOPRIVATE or GONOPROXY keeps it from proxies")
@@ -198,7 +202,7 @@ impl Modules<'_> {
         let tags = tags_of(self.runner, &module.url, self.limit).await?;
         let listed = tags.into_iter().filter_map(|tag| {
             let version = tag.tag.name.strip_prefix(&module.stem)?.to_owned();
-            module.has(&version).then(|| Listed::named(version))
+            module.has(&version).then(|| ListedVersions::named(version))
         });
         let listed: Vec<_> = listed.collect();
         Ok((!listed.is_empty() || module.stem.is_empty()).then_some(listed))
@@ -257,21 +261,21 @@ fn escaped(path: &str) -> String {
 mod tests {
     use super::*;
 
-    fn proxies(variables: &[(&str, &str)]) -> Proxies {
+    fn proxies(variables: &[(&str, &str)]) -> ModuleProxies {
         let known = |name: &str| variables.iter().find(|(known, _)| *known == name);
-        Proxies::of(|name| known(name).map(|(_, value)| (*value).to_owned()))
+        ModuleProxies::of(|name| known(name).map(|(_, value)| (*value).to_owned()))
     }
 
     #[test]
     fn proxies_are_asked_in_their_order() {
-        let proxy = |url: &str, falls| Step::Proxy(url.into(), falls);
+        let proxy = |url: &str, falls| ProxyStep::Proxy(url.into(), falls);
         for (value, steps) in [
-            ("", vec![proxy("https://proxy.golang.org", false), Step::Direct]),
+            ("", vec![proxy("https://proxy.golang.org", false), ProxyStep::Direct]),
             (
                 "https://a/,https://b|direct",
-                vec![proxy("https://a", false), proxy("https://b", true), Step::Direct],
+                vec![proxy("https://a", false), proxy("https://b", true), ProxyStep::Direct],
             ),
-            ("off", vec![Step::Off]),
+            ("off", vec![ProxyStep::Off]),
         ] {
             assert_eq!(proxies(&[("GOPROXY", value)]).steps, steps, "{value}");
         }

@@ -14,12 +14,12 @@ pub struct Looked<'w> {
     /// The subsystem.
     pub subsystem: &'w Subsystem,
     /// What was found.
-    pub found: Found,
+    pub found: UpstreamAnswer,
 }
 
 /// What asking gave.
 #[derive(Clone, Debug)]
-pub enum Found {
+pub enum UpstreamAnswer {
     /// What there is.
     Offers(Offers),
     /// There is nobody to ask, for this reason.
@@ -43,12 +43,12 @@ pub async fn look<'w>(
     let answers = asker.ask(indices, wanted).await;
     let found = |subsystem: &'w Subsystem| {
         let Some(feed) = feed(&subsystem) else {
-            return Found::Nobody(nobody(subsystem).unwrap_or(NOT_SAID));
+            return UpstreamAnswer::Nobody(nobody(subsystem).unwrap_or(NOT_SAID));
         };
         match answers.get(&feed.index) {
-            Some(Ok(listed)) => Found::Offers(Offers::of(&feed.form, listed)),
-            Some(Err(fault)) => Found::Failed(fault.clone()),
-            None => Found::Nobody(NOT_SAID),
+            Some(Ok(listed)) => UpstreamAnswer::Offers(Offers::of(&feed.form, listed)),
+            Some(Err(fault)) => UpstreamAnswer::Failed(fault.clone()),
+            None => UpstreamAnswer::Nobody(NOT_SAID),
         }
     };
     subsystems.into_iter().map(|subsystem| Looked { subsystem, found: found(subsystem) }).collect()

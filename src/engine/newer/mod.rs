@@ -25,11 +25,11 @@ mod retract;
 mod step;
 
 pub use ask::{Answers, Asker};
-pub use change::Change;
+pub use change::PinEdit;
 pub use compare::comparison;
 pub use earlier::{Earlier, before};
-pub use go::Proxies;
-pub use look::{Found, Looked, look, unlike};
-pub use offer::{Listed, Offer, Offers, Wish, is_newer};
-pub use pins::{Pin, Pins};
-pub use step::{Shared, Step, exists, has_stale_digest};
+pub use go::ModuleProxies;
+pub use look::{Looked, UpstreamAnswer, look, unlike};
+pub use offer::{ListedVersions, Offer, OfferFilter, Offers, is_newer};
+pub use pins::{ManifestPin, ManifestPins};
+pub use step::{PinChange, SharedPin, exists, has_stale_digest};

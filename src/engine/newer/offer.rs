@@ -2,12 +2,12 @@
 
 use crate::{
     model::{Precedence, Series, Version},
-    workspace::Form,
+    workspace::TagFormat,
 };
 
 /// What is listed under one name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedVersions {
     /// The name: a tag, or a version.
     pub name: String,
     /// Whether it is called a pre-release, whatever its name.
@@ -16,7 +16,7 @@ pub struct Listed {
     pub is_withdrawn: bool,
 }
 
-impl Listed {
+impl ListedVersions {
     /// One of which no more than the name is known.
     pub fn named(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
@@ -29,7 +29,7 @@ pub struct Offer {
     /// As it is pinned.
     pub version: String,
     /// As it is listed.
-    pub listed: Listed,
+    pub listed: ListedVersions,
 }
 
 /// All that can be had of one subsystem.
@@ -38,7 +38,7 @@ pub struct Offers(Vec<Offer>);
 
 /// What may be offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct OfferFilter {
     /// Pre-releases too.
     pub pre: bool,
     /// Another major version too.
@@ -47,8 +47,8 @@ pub struct Wish {
 
 impl Offers {
     /// What of `listed` has the form of a version.
-    pub fn of(form: &Form, listed: &[Listed]) -> Self {
-        let offer = |listed: &Listed| {
+    pub fn of(form: &TagFormat, listed: &[ListedVersions]) -> Self {
+        let offer = |listed: &ListedVersions| {
             let version = form.version(&listed.name)?;
             Some(Offer { version, listed: listed.clone() })
         };
@@ -82,7 +82,7 @@ impl Offers {
     /// flavour, a day if that is one. Pre-releases and other major versions are left out unless wished for;
     /// but where a pre-release is pinned, those of the same version count. A `pinned` that says nothing
     /// of its age, such as a branch, is like any.
-    pub fn newest(&self, pinned: &str, wish: Wish) -> Option<&Offer> {
+    pub fn newest(&self, pinned: &str, wish: OfferFilter) -> Option<&Offer> {
         let series = Series::of(pinned);
         let like = Precedence::beside(pinned, pinned);
         let ranked = self.0.iter().filter(|offer| !offer.listed.is_withdrawn).filter_map(|offer| {
@@ -120,11 +120,11 @@ mod tests {
     use super::*;
 
     fn offers(versions: &str) -> Offers {
-        let form = Form::of("0", "0").unwrap();
+        let form = TagFormat::of("0", "0").unwrap();
         let listed = |text: &str| {
             let name = text.trim_end_matches(['!', '~']).to_owned();
             let (is_pre, is_withdrawn) = (text.ends_with('~'), text.ends_with('!'));
-            Listed { name, is_pre, is_withdrawn }
+            ListedVersions { name, is_pre, is_withdrawn }
         };
         let all: Vec<_> = versions.split(' ').map(listed).collect();
         Offers::of(&form, &all)
@@ -132,9 +132,9 @@ mod tests {
 
     #[test]
     fn the_newest_is_like_the_pinned_one() {
-        const ANY: Wish = Wish { pre: false, major: true };
-        const SAME: Wish = Wish { pre: false, major: false };
-        const PRE: Wish = Wish { pre: true, major: true };
+        const ANY: OfferFilter = OfferFilter { pre: false, major: true };
+        const SAME: OfferFilter = OfferFilter { pre: false, major: false };
+        const PRE: OfferFilter = OfferFilter { pre: true, major: true };
         for (listed, pinned, wish, newest) in [
             ("v1.0.0 v1.10.0 v1.9.0 v2.0.0", "v1.0.0", ANY, Some("v2.0.0")),
             ("v1.0.0 v1.10.0 v1.9.0 v2.0.0", "v1.0.0", SAME, Some("v1.10.0")),
@@ -207,7 +207,7 @@ mod tests {
             let all: Vec<_> = numbers.iter().map(text).collect();
             let offers = offers(&all.join(" "));
             let pinned = format!("v{}.{}.0", pinned.0, pinned.1);
-            let newest = offers.newest(&pinned, Wish { pre, major });
+            let newest = offers.newest(&pinned, OfferFilter { pre, major });
             let newest = newest.map(|offer| offer.version.clone());
             for version in &all {
                 let fits = (pre || !version.contains("rc")) && (major || version[..3] == pinned[..3]);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
-use super::Listed;
+use super::ListedVersions;
 use crate::{
     model::{Fault, Kind},
     store::Fetcher,
@@ -18,7 +18,7 @@ pub(super) async fn versions(
     fetcher: &Fetcher,
     url: &str,
     pattern: &str,
-) -> Result<Vec<Listed>, Fault> {
+) -> Result<Vec<ListedVersions>, Fault> {
     let text = fetcher
         .get_page(url, MAX_BYTES)
         .await?
@@ -35,10 +35,10 @@ pub(super) async fn versions(
 }
 
 /// What `pattern` finds in `text`: its first group, or all of it.
-fn named(text: &str, pattern: &Regex) -> Vec<Listed> {
+fn named(text: &str, pattern: &Regex) -> Vec<ListedVersions> {
     let found = pattern.captures_iter(text).filter_map(|found| found.get(1).or(found.get(0)));
     let names: BTreeSet<&str> = found.map(|found| found.as_str()).collect();
-    names.into_iter().map(Listed::named).collect()
+    names.into_iter().map(ListedVersions::named).collect()
 }
 
 #[cfg(test)]

@@ -4,21 +4,21 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use crate::{
-    manifest::{File, Findings, MAX_BYTES, VersionDoc, read_manifest},
+    manifest::{Findings, MAX_BYTES, ManifestFile, VersionDoc, read_manifest},
     model::{Fault, Kind, Layout},
     workspace::Subsystem,
 };
 
 /// What `versions.yml` pins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pins {
+pub struct ManifestPins {
     text: String,
-    all: BTreeMap<String, Pin>,
+    all: BTreeMap<String, ManifestPin>,
 }
 
 /// A version in `versions.yml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pin {
+pub struct ManifestPin {
     /// The version.
     pub version: String,
     /// Where it stands in the file, without quotes. Names that share it by an alias or a merged
@@ -26,13 +26,13 @@ pub struct Pin {
     pub bytes: Range<usize>,
 }
 
-impl Pins {
+impl ManifestPins {
     /// Reads the bytes of `versions.yml`.
     ///
     /// # Errors
     /// `Usage` with the first thing in it that forge cannot read.
     pub fn read(bytes: Vec<u8>) -> Result<Self, Fault> {
-        let file = File::new(Layout::MANIFEST.into(), bytes, MAX_BYTES);
+        let file = ManifestFile::new(Layout::MANIFEST.into(), bytes, MAX_BYTES);
         let mut found = Findings::new(&file);
         let manifest = read_manifest(&file, &mut found);
         if let Some(first) = found.diagnostics.into_iter().next() {
@@ -43,7 +43,7 @@ impl Pins {
         for (key, value) in manifest.versions {
             let VersionDoc::Text(scalar) = value else { continue };
             let bytes = scalar.locate(&file.text, 0..scalar.text.len());
-            all.entry(key.value).or_insert(Pin { version: scalar.text, bytes });
+            all.entry(key.value).or_insert(ManifestPin { version: scalar.text, bytes });
         }
         Ok(Self { text: file.text, all })
     }
@@ -54,12 +54,12 @@ impl Pins {
     }
 
     /// All pins, by the names before them.
-    pub fn all(&self) -> &BTreeMap<String, Pin> {
+    pub fn all(&self) -> &BTreeMap<String, ManifestPin> {
         &self.all
     }
 
     /// The pin of `subsystem` and the name before it: its own, or that of its family.
-    pub fn of(&self, subsystem: &Subsystem) -> Option<(&str, &Pin)> {
+    pub fn of(&self, subsystem: &Subsystem) -> Option<(&str, &ManifestPin)> {
         let own = self.all.get_key_value(subsystem.name.as_str());
         let (name, pin) = own.or_else(|| self.all.get_key_value(&family(subsystem)?))?;
         Some((name, pin))
@@ -69,14 +69,15 @@ impl Pins {
     ///
     /// # Errors
     /// `Failed` if the file is written so that this would change something else too.
-    pub fn with(&self, changes: &[(&Pin, &str)]) -> Result<String, Fault> {
-        let mut wanted: BTreeMap<usize, (&Pin, &str)> = BTreeMap::new();
+    pub fn with(&self, changes: &[(&ManifestPin, &str)]) -> Result<String, Fault> {
+        let mut wanted: BTreeMap<usize, (&ManifestPin, &str)> = BTreeMap::new();
         wanted.extend(changes.iter().map(|change| (change.0.bytes.start, *change)));
         let mut text = self.text.clone();
         for (pin, version) in wanted.values().rev() {
             text.replace_range(pin.bytes.clone(), version);
         }
-        let is_changed = |pin: &Pin| wanted.get(&pin.bytes.start).map(|(_, version)| *version);
+        let is_changed =
+            |pin: &ManifestPin| wanted.get(&pin.bytes.start).map(|(_, version)| *version);
         let expected: BTreeMap<&str, &str> = self
             .all
             .iter()
@@ -115,8 +116,8 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> Pins {
-        Pins::read(text.as_bytes().to_vec()).unwrap()
+    fn read(text: &str) -> ManifestPins {
+        ManifestPins::read(text.as_bytes().to_vec()).unwrap()
     }
 
     fn bumped(text: &str, name: &str, version: &str) -> String {

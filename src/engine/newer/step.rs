@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Found, Looked, Offers, Pin, Pins, Wish, comparison, is_newer};
+use super::{
+    Looked, ManifestPin, ManifestPins, OfferFilter, Offers, UpstreamAnswer, comparison, is_newer,
+};
 use crate::{
     model::{Fault, Kind, Locked, Name, Precedence, Version, nearest},
     workspace::{Source, Subsystem, UpstreamDigest, Workspace},
@@ -10,29 +12,33 @@ use crate::{
 
 /// A pin, with all that it is for: a family shares one, and so do names that share an anchor.
 #[derive(Clone, Debug)]
-pub struct Shared<'w> {
+pub struct SharedPin<'w> {
     /// The name before it.
     pub key: &'w str,
     /// The pin.
-    pub pin: &'w Pin,
+    pub pin: &'w ManifestPin,
     /// What has its version.
     pub subsystems: Vec<&'w Subsystem>,
 }
 
 /// One pin that changes.
 #[derive(Clone, Debug)]
-pub struct Step<'w> {
+pub struct PinChange<'w> {
     /// The pin, and all that it is for.
-    pub shared: Shared<'w>,
+    pub shared: SharedPin<'w>,
     /// The version that it is to be.
     pub to: String,
     /// What is to be locked of each, as far as that is known.
     pub locked: BTreeMap<Name, Locked>,
 }
 
-impl<'w> Shared<'w> {
+impl<'w> SharedPin<'w> {
     /// The pins of those called `names`, in the order of the file.
-    pub fn of(workspace: &'w Workspace, pins: &'w Pins, names: &BTreeSet<Name>) -> Vec<Self> {
+    pub fn of(
+        workspace: &'w Workspace,
+        pins: &'w ManifestPins,
+        names: &BTreeSet<Name>,
+    ) -> Vec<Self> {
         let mut all: BTreeMap<usize, Self> = BTreeMap::new();
         for subsystem in workspace.subsystems.values().filter(|it| it.scheme.is_none()) {
             if let Some((key, pin)) = pins.of(subsystem) {
@@ -45,21 +51,24 @@ impl<'w> Shared<'w> {
     }
 
     /// The step to `version`, of which nothing is locked yet.
-    pub fn step(self, version: &str) -> Step<'w> {
+    pub fn step(self, version: &str) -> PinChange<'w> {
         let bare = |subsystem: &&Subsystem| (subsystem.name.clone(), Locked::nothing_of(version));
         let locked = self.subsystems.iter().map(bare).collect();
-        Step { shared: self, to: version.to_owned(), locked }
+        PinChange { shared: self, to: version.to_owned(), locked }
     }
 
     /// What all that share it can have.
     ///
     /// # Errors
     /// What `found` says of one that could not be asked for.
-    pub fn offers(&self, found: &BTreeMap<&Name, Found>) -> Result<Offers, Found> {
+    pub fn offers(
+        &self,
+        found: &BTreeMap<&Name, UpstreamAnswer>,
+    ) -> Result<Offers, UpstreamAnswer> {
         let mut common: Option<Offers> = None;
         for subsystem in &self.subsystems {
             match found.get(&subsystem.name) {
-                Some(Found::Offers(own)) => {
+                Some(UpstreamAnswer::Offers(own)) => {
                     let own = own.clone();
                     common = Some(common.map_or(own.clone(), |common| common.shared_with(&own)));
                 }
@@ -74,7 +83,7 @@ impl<'w> Shared<'w> {
     ///
     /// # Errors
     /// Itself, if not.
-    pub fn newest(self, offers: &Offers, wish: Wish) -> Result<Step<'w>, Self> {
+    pub fn newest(self, offers: &Offers, wish: OfferFilter) -> Result<PinChange<'w>, Self> {
         let moves = self.subsystems.iter().any(|subsystem| offers.is_branch(&subsystem.version));
         let newest = offers.newest(&self.pin.version, wish).filter(|_| !moves);
         match newest.filter(|newest| is_newer(&newest.version, &self.pin.version)) {
@@ -96,7 +105,7 @@ impl<'w> Shared<'w> {
 
 const SAY_WHERE: &str = "say with `newer:` in its spec where its versions are listed";
 
-impl Step<'_> {
+impl PinChange<'_> {
     /// Where people see what changes for `subsystem`.
     pub fn comparison(&self, subsystem: &Subsystem) -> Option<String> {
         comparison(subsystem.feed.as_ref()?, &self.shared.pin.version, &self.to)
@@ -113,11 +122,13 @@ pub fn exists(looked: &Looked, wanted: &Version) -> Result<(), Fault> {
     let refused = || Fault::new(Kind::Usage, format!("cannot bump {name} to {wanted}"));
     let is_git = matches!(subsystem.source, Source::Git { .. });
     let offers = match found {
-        Found::Offers(offers) => offers,
-        Found::Failed(fault) => return Err(fault.clone()),
+        UpstreamAnswer::Offers(offers) => offers,
+        UpstreamAnswer::Failed(fault) => return Err(fault.clone()),
         // Nobody else knows what versions code of this workspace has.
-        Found::Nobody(_) if matches!(subsystem.source, Source::Path { .. }) => return Ok(()),
-        Found::Nobody(why) => return Err(refused().because(*why).hint(SAY_WHERE)),
+        UpstreamAnswer::Nobody(_) if matches!(subsystem.source, Source::Path { .. }) => {
+            return Ok(());
+        }
+        UpstreamAnswer::Nobody(why) => return Err(refused().because(*why).hint(SAY_WHERE)),
     };
     match offers.get(wanted.as_str()) {
         Some(offer) if offer.listed.is_withdrawn => {

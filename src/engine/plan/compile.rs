@@ -10,7 +10,7 @@ use crate::{
     workspace::Workspaces,
 };
 
-use super::{Action, Plan, Step};
+use super::{Action, ActionKind, Plan};
 
 /// Seconds that are assumed where nothing was ever recorded.
 const UNKNOWN_BUILD: f64 = 10.0;
@@ -110,14 +110,14 @@ fn add(
                 log: None,
                 fault: None,
             });
-            repair.then_some(Step::Repair)
+            repair.then_some(ActionKind::Repair)
         }
-        Verdict::Cached { .. } => Some(Step::Link),
-        Verdict::Released { store, .. } => Some(Step::Download(*store)),
-        Verdict::Upstream => Some(Step::FetchUpstream),
-        Verdict::Build => Some(Step::Build),
+        Verdict::Cached { .. } => Some(ActionKind::Link),
+        Verdict::Released { store, .. } => Some(ActionKind::Download(*store)),
+        Verdict::Upstream => Some(ActionKind::FetchUpstream),
+        Verdict::Build => Some(ActionKind::Build),
     };
-    let mut push = |step: Step, after: Vec<ActionId>| {
+    let mut push = |step: ActionKind, after: Vec<ActionId>| {
         let id = ActionId(
             u32::try_from(plan.actions.len()).expect("a plan has fewer than 2^32 actions"),
         );
@@ -126,7 +126,7 @@ fn add(
     };
     let first = step.map(|step| push(step, after));
     if finding.publish {
-        push(Step::Publish, first.into_iter().collect());
+        push(ActionKind::Publish, first.into_iter().collect());
     }
     if let Some(id) = first {
         obtained.insert(finding.want.id.clone(), id);
@@ -138,12 +138,12 @@ fn add(
 /// wait for earlier ones, so one pass from the back suffices.
 fn weigh(plan: &mut Plan, seconds: &BTreeMap<ArtifactId, f64>) {
     let own = |plan: &Plan, action: &Action| match action.step {
-        Step::Build => {
+        ActionKind::Build => {
             let id = &plan.findings[action.finding].want.id;
             seconds.get(id).copied().unwrap_or(UNKNOWN_BUILD)
         }
-        Step::Download(_) | Step::FetchUpstream => TRANSFER,
-        Step::Repair | Step::Link | Step::Publish => LOCAL,
+        ActionKind::Download(_) | ActionKind::FetchUpstream => TRANSFER,
+        ActionKind::Repair | ActionKind::Link | ActionKind::Publish => LOCAL,
     };
     let mut waiting = vec![0.0_f64; plan.actions.len()];
     for index in (0..plan.actions.len()).rev() {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub use compile::compile;
-pub use schedule::{Ended, Limits, Schedule};
+pub use schedule::{ActionLimits, Ended, Schedule};
 
 /// What a run will do.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct Action {
     /// Its number.
     pub id: ActionId,
     /// What it does.
-    pub step: Step,
+    pub step: ActionKind,
     /// What it works on: an index into [`Plan::findings`].
     pub finding: usize,
     /// What has to be done before.
@@ -46,7 +46,7 @@ pub struct Action {
 
 /// What an action does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Step {
+pub enum ActionKind {
     /// Brings back links or record of what is installed.
     Repair,
     /// Installs from the user's cache.
@@ -61,7 +61,7 @@ pub enum Step {
     Publish,
 }
 
-impl Step {
+impl ActionKind {
     /// The word for it in progress, as a participle.
     pub fn verb(self) -> &'static str {
         match self {

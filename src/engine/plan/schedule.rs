@@ -14,11 +14,11 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 
 use crate::model::ActionId;
 
-use super::{Action, Step};
+use super::{Action, ActionKind};
 
 /// How many actions of each kind may run at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct ActionLimits {
     /// Builds: `-j`.
     pub builds: usize,
     /// Downloads and fetches from vendors.
@@ -39,24 +39,24 @@ pub enum Ended {
 /// Decides what starts when.
 #[derive(Debug)]
 pub struct Schedule {
-    limits: Limits,
-    nodes: Vec<Node>,
-    ready: [BinaryHeap<Ready>; 3],
+    limits: ActionLimits,
+    nodes: Vec<ScheduleNode>,
+    ready: [BinaryHeap<ReadyAction>; 3],
     running: [usize; 3],
     unfinished: usize,
 }
 
 #[derive(Debug)]
-struct Node {
+struct ScheduleNode {
     pool: usize,
     weight: f64,
     missing: usize,
     then: Vec<ActionId>,
-    state: State,
+    state: NodeState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum NodeState {
     Waiting,
     Ready,
     Running,
@@ -64,38 +64,38 @@ enum State {
 }
 
 #[derive(Debug)]
-struct Ready {
+struct ReadyAction {
     weight: f64,
     id: ActionId,
 }
 
-impl Ord for Ready {
+impl Ord for ReadyAction {
     fn cmp(&self, other: &Self) -> Ordering {
         // Equal weights in the order of the plan, so that a run is the same each time.
         self.weight.total_cmp(&other.weight).then(other.id.cmp(&self.id))
     }
 }
 
-impl PartialOrd for Ready {
+impl PartialOrd for ReadyAction {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Ready {
+impl PartialEq for ReadyAction {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Ready {}
+impl Eq for ReadyAction {}
 
 impl Schedule {
     /// A schedule for `actions`, none of which has started.
     ///
     /// # Panics
     /// If an action waits for itself or a later one.
-    pub fn new(actions: &[Action], limits: Limits) -> Self {
+    pub fn new(actions: &[Action], limits: ActionLimits) -> Self {
         let slots = actions.iter().map(|action| (pool(action.step), action.weight));
         Self::of(slots.zip(actions.iter().map(|action| action.after.iter().copied())), limits)
     }
@@ -109,15 +109,15 @@ impl Schedule {
     where
         A: Iterator<Item = ActionId>,
     {
-        let limits = Limits { builds: at_once, transfers: 1, local: 1 };
+        let limits = ActionLimits { builds: at_once, transfers: 1, local: 1 };
         Self::of(after.map(|after| ((0, 0.0), after)), limits)
     }
 
-    fn of<A>(slots: impl Iterator<Item = ((usize, f64), A)>, limits: Limits) -> Self
+    fn of<A>(slots: impl Iterator<Item = ((usize, f64), A)>, limits: ActionLimits) -> Self
     where
         A: Iterator<Item = ActionId>,
     {
-        let mut nodes: Vec<Node> = Vec::new();
+        let mut nodes: Vec<ScheduleNode> = Vec::new();
         for ((pool, weight), after) in slots {
             let id = ActionId(nodes.len() as u32);
             let mut missing = 0;
@@ -126,7 +126,13 @@ impl Schedule {
                 nodes[before.0 as usize].then.push(id);
                 missing += 1;
             }
-            nodes.push(Node { pool, weight, missing, then: Vec::new(), state: State::Waiting });
+            nodes.push(ScheduleNode {
+                pool,
+                weight,
+                missing,
+                then: Vec::new(),
+                state: NodeState::Waiting,
+            });
         }
         let unfinished = nodes.len();
         let mut schedule =
@@ -144,10 +150,10 @@ impl Schedule {
         let limits = [self.limits.builds, self.limits.transfers, self.limits.local];
         for (pool, limit) in limits.into_iter().enumerate() {
             if self.running[pool] < limit.max(1)
-                && let Some(Ready { id, .. }) = self.ready[pool].pop()
+                && let Some(ReadyAction { id, .. }) = self.ready[pool].pop()
             {
                 self.running[pool] += 1;
-                self.nodes[id.0 as usize].state = State::Running;
+                self.nodes[id.0 as usize].state = NodeState::Running;
                 return Some(id);
             }
         }
@@ -161,8 +167,8 @@ impl Schedule {
     /// If the action is not running: each is started and ended exactly once.
     pub fn end(&mut self, id: ActionId, how: Ended) -> Vec<(ActionId, ActionId)> {
         let node = &mut self.nodes[id.0 as usize];
-        assert_eq!(node.state, State::Running, "only what runs can end");
-        node.state = State::Ended;
+        assert_eq!(node.state, NodeState::Running, "only what runs can end");
+        node.state = NodeState::Ended;
         self.running[node.pool] -= 1;
         self.unfinished -= 1;
         match how {
@@ -189,8 +195,8 @@ impl Schedule {
         self.ready = Default::default();
         let mut abandoned = Vec::new();
         for (index, node) in self.nodes.iter_mut().enumerate() {
-            if matches!(node.state, State::Waiting | State::Ready) {
-                node.state = State::Ended;
+            if matches!(node.state, NodeState::Waiting | NodeState::Ready) {
+                node.state = NodeState::Ended;
                 abandoned.push(ActionId(index as u32));
             }
         }
@@ -200,15 +206,15 @@ impl Schedule {
 
     fn make_ready(&mut self, id: ActionId) {
         let node = &mut self.nodes[id.0 as usize];
-        node.state = State::Ready;
-        self.ready[node.pool].push(Ready { weight: node.weight, id });
+        node.state = NodeState::Ready;
+        self.ready[node.pool].push(ReadyAction { weight: node.weight, id });
     }
 
     fn release(&mut self, id: ActionId) {
         for then in std::mem::take(&mut self.nodes[id.0 as usize].then) {
             let node = &mut self.nodes[then.0 as usize];
             node.missing -= 1;
-            if node.missing == 0 && node.state == State::Waiting {
+            if node.missing == 0 && node.state == NodeState::Waiting {
                 self.make_ready(then);
             }
         }
@@ -220,8 +226,8 @@ impl Schedule {
         while let Some(cause) = causes.pop() {
             for then in std::mem::take(&mut self.nodes[cause.0 as usize].then) {
                 let node = &mut self.nodes[then.0 as usize];
-                if node.state == State::Waiting {
-                    node.state = State::Ended;
+                if node.state == NodeState::Waiting {
+                    node.state = NodeState::Ended;
                     self.unfinished -= 1;
                     skipped.push((then, cause));
                     causes.push(then);
@@ -232,11 +238,11 @@ impl Schedule {
     }
 }
 
-fn pool(step: Step) -> usize {
+fn pool(step: ActionKind) -> usize {
     match step {
-        Step::Build => 0,
-        Step::Download(_) | Step::FetchUpstream => 1,
-        Step::Repair | Step::Link | Step::Publish => 2,
+        ActionKind::Build => 0,
+        ActionKind::Download(_) | ActionKind::FetchUpstream => 1,
+        ActionKind::Repair | ActionKind::Link | ActionKind::Publish => 2,
     }
 }
 
@@ -248,7 +254,8 @@ mod tests {
 
     use super::*;
 
-    const STEPS: [Step; 4] = [Step::Build, Step::Download(0), Step::Link, Step::Publish];
+    const STEPS: [ActionKind; 4] =
+        [ActionKind::Build, ActionKind::Download(0), ActionKind::Link, ActionKind::Publish];
 
     fn actions(shape: &[(usize, f64, Vec<u32>)]) -> Vec<Action> {
         let action = |(index, (step, weight, after)): (usize, &(usize, f64, Vec<u32>))| Action {
@@ -285,7 +292,7 @@ mod tests {
             limits in (1usize..4, 1usize..4, 1usize..4),
             picks in prop::collection::vec((0usize..8, prop::bool::weighted(0.15)), 200),
         ) {
-            let limits = Limits { builds: limits.0, transfers: limits.1, local: limits.2 };
+            let limits = ActionLimits { builds: limits.0, transfers: limits.1, local: limits.2 };
             let mut schedule = Schedule::new(&actions, limits);
             let mut running: Vec<ActionId> = Vec::new();
             let mut ended: BTreeMap<ActionId, bool> = BTreeMap::new();
@@ -322,7 +329,7 @@ mod tests {
 
         #[test]
         fn what_is_abandoned_and_what_ran_make_up_the_whole(actions in dag(), steps in 0usize..20) {
-            let limits = Limits { builds: 2, transfers: 2, local: 2 };
+            let limits = ActionLimits { builds: 2, transfers: 2, local: 2 };
             let mut schedule = Schedule::new(&actions, limits);
             let mut ended = BTreeSet::new();
             for _ in 0..steps {
@@ -339,7 +346,8 @@ mod tests {
     #[test]
     fn the_longest_chain_goes_first() {
         let actions = actions(&[(0, 1.0, vec![]), (0, 9.0, vec![]), (0, 3.0, vec![])]);
-        let mut schedule = Schedule::new(&actions, Limits { builds: 2, transfers: 1, local: 1 });
+        let mut schedule =
+            Schedule::new(&actions, ActionLimits { builds: 2, transfers: 1, local: 1 });
         assert_eq!(schedule.start_next(), Some(ActionId(1)));
         assert_eq!(schedule.start_next(), Some(ActionId(2)));
         assert_eq!(schedule.start_next(), None);
@@ -350,7 +358,7 @@ mod tests {
         let shape: Vec<_> =
             (0..500_000).map(|i: u32| (0, 1.0, i.checked_sub(1).into_iter().collect())).collect();
         let mut schedule =
-            Schedule::new(&actions(&shape), Limits { builds: 1, transfers: 1, local: 1 });
+            Schedule::new(&actions(&shape), ActionLimits { builds: 1, transfers: 1, local: 1 });
         let first = schedule.start_next().unwrap();
         assert_eq!(schedule.end(first, Ended::Failed).len(), 499_999);
         assert!(schedule.is_over());

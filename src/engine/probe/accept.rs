@@ -1,11 +1,11 @@
 //! Is this artifact the pinned one? One rule for what is installed, cached and released.
 
 use crate::{
-    cache::Record,
+    cache::ArtifactRecord,
     model::{Binaries, BinaryName, Fault, Kind, LockedAsset, Stamp},
 };
 
-use super::want::Want;
+use super::want::ArtifactSpec;
 
 /// The answer, with what must be said about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Acceptance {
 }
 
 /// Compares a stamp, and the asset it came from if any, with what is wanted.
-pub fn accept(want: &Want, stamp: &Stamp, asset: Option<&LockedAsset>) -> Acceptance {
+pub fn accept(want: &ArtifactSpec, stamp: &Stamp, asset: Option<&LockedAsset>) -> Acceptance {
     let no = |what: &str, found: &str, wanted: &str| {
         Acceptance::No(format!("its {what} is {found}, pinned is {wanted}"))
     };
@@ -75,7 +75,7 @@ pub fn accept(want: &Want, stamp: &Stamp, asset: Option<&LockedAsset>) -> Accept
 /// Compares what is installed with what is wanted. `is_ours` says that this user's forge vouches for
 /// the record (see [`crate::cache::Installed`]); nobody else's counts, unless `forge.lock` has the
 /// digest of each binary.
-pub fn accept_installed(want: &Want, record: &Record, is_ours: bool) -> Acceptance {
+pub fn accept_installed(want: &ArtifactSpec, record: &ArtifactRecord, is_ours: bool) -> Acceptance {
     if !is_ours && want.locked_binaries.is_none() {
         return Acceptance::No(
             "no record says that it was installed by forge as you run it on this machine".into(),
@@ -83,7 +83,7 @@ pub fn accept_installed(want: &Want, record: &Record, is_ours: bool) -> Acceptan
     }
     // What was built here and is in no release was not taken from anybody.
     if is_ours && record.made.is_some() && record.asset().is_none() {
-        let want = Want { locked_binaries: None, ..want.clone() };
+        let want = ArtifactSpec { locked_binaries: None, ..want.clone() };
         return accept(&want, &record.stamp, None);
     }
     accept(want, &record.stamp, record.asset())
@@ -98,7 +98,7 @@ fn differing(locked: &Binaries, stamp: &Stamp) -> Option<String> {
 }
 
 /// `its source differs`: the fields in which a stamp differs from the recipe it is nearer to.
-fn differing_fields(want: &Want, stamp: &Stamp) -> String {
+fn differing_fields(want: &ArtifactSpec, stamp: &Stamp) -> String {
     let prints = want.build.iter().chain(&want.upstream);
     let fields = prints.map(|print| stamp.differing_inputs(&print.inputs));
     let fields = fields.min_by_key(Vec::len).unwrap_or_default();
@@ -113,19 +113,19 @@ fn differing_fields(want: &Want, stamp: &Stamp) -> String {
 mod tests {
     use super::*;
     use crate::{
-        cache::{CacheKey, Made, Release},
+        cache::{CacheKey, KnownRelease, Made},
         model::{ArtifactId, FingerprintBuilder, Name, Platform, Sha256, TagStem},
-        probe::Print,
+        probe::RecipePrint,
     };
 
-    fn print(steps: &str) -> Print {
+    fn print(steps: &str) -> RecipePrint {
         let (fingerprint, inputs) =
             FingerprintBuilder::new().add("version", "v1").add("steps", steps).finish();
-        Print { fingerprint, inputs, cache_key: CacheKey::Build(fingerprint) }
+        RecipePrint { fingerprint, inputs, cache_key: CacheKey::Build(fingerprint) }
     }
 
-    fn want() -> Want {
-        Want {
+    fn want() -> ArtifactSpec {
+        ArtifactSpec {
             id: ArtifactId { name: Name::new("nats").unwrap(), platform: Platform::host() },
             stem: TagStem::of(&Name::new("nats").unwrap()),
             version: "v1".into(),
@@ -146,7 +146,7 @@ mod tests {
     }
 
     fn stamp(steps: &str) -> Stamp {
-        let Print { fingerprint, inputs, .. } = print(steps);
+        let RecipePrint { fingerprint, inputs, .. } = print(steps);
         Stamp {
             name: Name::new("nats").unwrap(),
             version: "v1".into(),
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn in_repo_code_and_local_builds_get_no_such_grace() {
-        let in_repo = Want { strict: true, ..want() };
+        let in_repo = ArtifactSpec { strict: true, ..want() };
         let no = Acceptance::No("its `steps` differs".into());
         assert_eq!(accept(&in_repo, &stamp("cmake"), Some(&asset(1))), no);
         assert_eq!(accept(&want(), &stamp("cmake"), None), no);
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_the_lock_pins_is_not_traded_for_another_asset() {
-        let locked = Want { locked: Some(asset(1)), ..want() };
+        let locked = ArtifactSpec { locked: Some(asset(1)), ..want() };
         assert_eq!(accept(&locked, &stamp("make"), Some(&asset(1))), Acceptance::Yes);
         assert!(matches!(accept(&locked, &stamp("make"), Some(&asset(2))), Acceptance::No(_)));
     }
@@ -216,21 +216,21 @@ mod tests {
             Stamp { binaries: none, ..stamp("make") },
             Stamp { binaries: more, ..stamp("make") },
         ] {
-            let want = Want { commit: Some("a".repeat(40)), ..want() };
+            let want = ArtifactSpec { commit: Some("a".repeat(40)), ..want() };
             assert!(matches!(accept(&want, &stamp, None), Acceptance::No(_)), "{stamp:?}");
         }
     }
 
     #[test]
     fn what_the_lock_pins_of_binaries_counts_whoever_says_otherwise() {
-        let pinned = |byte| Want {
+        let pinned = |byte| ArtifactSpec {
             locked: Some(asset(1)),
             locked_binaries: Some(binaries(&[("nats", byte)])),
             ..want()
         };
-        let released = Release::Holds { store: "dir:x".into(), asset: asset(1) };
-        let record = Record::unknown(stamp("make"), std::collections::BTreeMap::new());
-        let record = Record { release: Some(released), ..record };
+        let released = KnownRelease::Holds { store: "dir:x".into(), asset: asset(1) };
+        let record = ArtifactRecord::unknown(stamp("make"), std::collections::BTreeMap::new());
+        let record = ArtifactRecord { release: Some(released), ..record };
         for is_ours in [true, false] {
             assert_eq!(accept_installed(&pinned(7), &record, is_ours), Acceptance::Yes);
             let no = accept_installed(&pinned(8), &record, is_ours);
@@ -245,13 +245,13 @@ mod tests {
 
     #[test]
     fn what_was_built_here_and_not_released_serves_here() {
-        let want = Want {
+        let want = ArtifactSpec {
             locked: Some(asset(1)),
             locked_binaries: Some(binaries(&[("nats", 8)])),
             ..want()
         };
-        let record = Record::unknown(stamp("make"), std::collections::BTreeMap::new());
-        let built = Record { made: Some(Made::default()), ..record.clone() };
+        let record = ArtifactRecord::unknown(stamp("make"), std::collections::BTreeMap::new());
+        let built = ArtifactRecord { made: Some(Made::default()), ..record.clone() };
         assert_eq!(accept_installed(&want, &built, true), Acceptance::Yes);
         assert!(matches!(accept_installed(&want, &built, false), Acceptance::No(_)), "says who?");
         assert!(

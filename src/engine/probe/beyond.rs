@@ -8,12 +8,12 @@ use std::{
     time::SystemTime,
 };
 
-use super::tree::{self, Grounds, Tree, name, read_all};
+use super::tree::{self, Grounds, SourceTreeState, name, read_all};
 use crate::{
     imports::Graph,
     model::{Fault, FileStat, Layout, TreeHasher, text_to_path},
     walk::{FileDigest, InputFile, InputKind, Walker, reached_by_links},
-    workspace::{Shared, Source, Subsystem, is_meant},
+    workspace::{SharedInputs, Source, Subsystem, is_meant},
 };
 
 /// What of the workspace goes into a subsystem.
@@ -24,7 +24,7 @@ pub struct Own<'a> {
     /// What of it counts; all if there is nothing.
     pub only: &'a [String],
     /// What else does.
-    pub shared: &'a Shared,
+    pub shared: &'a SharedInputs,
 }
 
 impl<'a> Own<'a> {
@@ -51,7 +51,7 @@ impl<'a> Own<'a> {
 }
 
 /// Reads many in-repo sources of the workspace at `layout`, with what goes into them from elsewhere.
-pub fn walk_sources(layout: &Layout, all: &[Own]) -> Vec<Result<Tree, Fault>> {
+pub fn walk_sources(layout: &Layout, all: &[Own]) -> Vec<Result<SourceTreeState, Fault>> {
     let (root, walker) = (layout.root(), Walker::new(layout));
     let ground = |own: &Own<'_>| Grounds {
         starts: own.starts().iter().map(|start| root.join(start)).collect(),
@@ -155,13 +155,13 @@ type Listed = BTreeMap<String, Beyond>;
 /// What is shared by name: by `also`, and by commands.
 fn also(
     root: &Path,
-    shared: &Shared,
+    shared: &SharedInputs,
     walker: &Walker,
     listed: &mut Listed,
 ) -> Result<Beyond, Fault> {
     let mut found = Beyond::default();
     for pattern in shared.patterns() {
-        let listing = list(root, Shared::start(pattern), walker, listed)?;
+        let listing = list(root, SharedInputs::start(pattern), walker, listed)?;
         found.add(listing, |name| is_meant(pattern, name));
     }
     Ok(found)
@@ -231,7 +231,7 @@ impl Beyond {
     }
 
     /// Makes it part of `tree`.
-    fn widen(self, root: &Path, tree: &mut Tree, files: &BTreeMap<String, FileDigest>) {
+    fn widen(self, root: &Path, tree: &mut SourceTreeState, files: &BTreeMap<String, FileDigest>) {
         let mut hasher = TreeHasher::new();
         hasher.add("", 'd', &tree.digest.0);
         for name in self.files.keys() {
@@ -269,8 +269,11 @@ mod tests {
         write(root, "libs/x/x.go", "package x\n");
         write(root, "libs/y/y.go", "package y\n");
         write(root, "protos/p.proto", "1");
-        let shared =
-            Shared { also: vec!["protos/*.proto".into()], imports: true, ..Shared::default() };
+        let shared = SharedInputs {
+            also: vec!["protos/*.proto".into()],
+            imports: true,
+            ..SharedInputs::default()
+        };
         let own = Own { dir: Some(Path::new("a")), only: &[], shared: &shared };
         let walk = || walk_sources(&Layout::at(root.to_owned()), &[own]).remove(0).unwrap();
         let mut before = walk();

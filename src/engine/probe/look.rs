@@ -3,15 +3,20 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    cache::{CacheKey, Hit, Installed, Lookup, Place, Record, Release, inspect, links_are_there},
+    cache::{
+        ArtifactRecord, CacheKey, Hit, InstallPlace, Installed, KnownRelease, Lookup, inspect,
+        links_are_there,
+    },
     model::{Fault, Kind, LockedAsset},
 };
 
-use super::{Acceptance, Finding, Prober, Verdict, accept, accept_installed, distrust, want::Want};
+use super::{
+    Acceptance, Finding, Prober, Verdict, accept, accept_installed, distrust, want::ArtifactSpec,
+};
 
 /// One artifact being looked for: what is known so far.
-pub(super) struct Look {
-    pub(super) want: Want,
+pub(super) struct ProbeState {
+    pub(super) want: ArtifactSpec,
     looked: Vec<(String, String)>,
     pub(super) warnings: Vec<Fault>,
     /// Why the nearest candidate did not do; the reason of a build.
@@ -20,7 +25,7 @@ pub(super) struct Look {
     pub(super) taken_in: Option<String>,
 }
 
-impl Look {
+impl ProbeState {
     pub(super) fn note(&mut self, place: impl Into<String>, found: impl Into<String>) {
         self.looked.push((place.into(), found.into()));
     }
@@ -34,9 +39,14 @@ impl Look {
 
 impl Prober<'_> {
     /// Looks for one artifact. With `force`, everything but building is passed over.
-    pub(super) async fn look(&self, want: Want, force: bool) -> Result<Finding, Fault> {
-        let mut look =
-            Look { want, looked: Vec::new(), warnings: Vec::new(), why: None, taken_in: None };
+    pub(super) async fn look(&self, want: ArtifactSpec, force: bool) -> Result<Finding, Fault> {
+        let mut look = ProbeState {
+            want,
+            looked: Vec::new(),
+            warnings: Vec::new(),
+            why: None,
+            taken_in: None,
+        };
         look.warnings.extend(look.want.skipped());
         if force {
             return self.look_no_further(look, Some("--force"));
@@ -62,7 +72,11 @@ impl Prober<'_> {
 
     /// Whether the release of what is installed is there. A no-op asks nobody, unless somebody asks for
     /// a release; where no record lasts, the store is asked for what the lock speaks of.
-    async fn is_done(&self, want: &Want, record: &mut Record) -> Result<bool, Fault> {
+    async fn is_done(
+        &self,
+        want: &ArtifactSpec,
+        record: &mut ArtifactRecord,
+    ) -> Result<bool, Fault> {
         if record.release.is_some() {
             return Ok(!self.options.exact || self.is_released(want, record).await?);
         }
@@ -76,9 +90,9 @@ impl Prober<'_> {
         Ok(record.release.is_some())
     }
 
-    fn look_at_installed(&self, look: &mut Look) -> Option<(Record, bool)> {
+    fn look_at_installed(&self, look: &mut ProbeState) -> Option<(ArtifactRecord, bool)> {
         let layout = self.workspaces.layout();
-        let place = Place::of(layout, &look.want.id);
+        let place = InstallPlace::of(layout, &look.want.id);
         let label = layout.display(&place.folder);
         match inspect(&place, self.cache.key()) {
             Installed::Absent => look.note(label, "nothing is installed"),
@@ -92,7 +106,7 @@ impl Prober<'_> {
             Installed::Intact { record, is_ours, relearned } => {
                 // An asset in this user's private store is no release of the project's.
                 let known = match self.options.private_store {
-                    true => &Record { release: None, ..record.clone() },
+                    true => &ArtifactRecord { release: None, ..record.clone() },
                     false => &record,
                 };
                 let acceptance = accept_installed(&look.want, known, is_ours);
@@ -111,7 +125,7 @@ impl Prober<'_> {
 
     /// The artifact in the user's cache: the one with the locked digest, or else what was made here
     /// by a wanted recipe.
-    async fn look_in_cache(&self, look: &mut Look) -> Option<(Record, CacheKey)> {
+    async fn look_in_cache(&self, look: &mut ProbeState) -> Option<(ArtifactRecord, CacheKey)> {
         let label = "your cache";
         let mut found = "not there";
         for key in cache_keys(&look.want) {
@@ -142,21 +156,21 @@ impl Prober<'_> {
     }
 
     /// What is known of the wanted artifact by the lock alone: it is in the project's releases.
-    fn pinned(&self, want: &Want) -> Option<Record> {
+    fn pinned(&self, want: &ArtifactSpec) -> Option<ArtifactRecord> {
         let (stamp, asset) = (want.locked_stamp()?, want.locked?);
         let store = self.stores.first()?.url().to_owned();
-        let release = Some(Release::Holds { store, asset });
-        Some(Record { release, ..Record::unknown(stamp, BTreeMap::new()) })
+        let release = Some(KnownRelease::Holds { store, asset });
+        Some(ArtifactRecord { release, ..ArtifactRecord::unknown(stamp, BTreeMap::new()) })
     }
 
     /// The asset that a record speaks of, if it is one of the project's releases: one in this user's
     /// private store is none.
-    fn release_of<'r>(&self, record: &'r Record) -> Option<&'r LockedAsset> {
+    fn release_of<'r>(&self, record: &'r ArtifactRecord) -> Option<&'r LockedAsset> {
         record.asset().filter(|_| !self.options.private_store)
     }
 
     /// Whether `record` may be used by this run; notes why if not.
-    fn trusts(&self, look: &mut Look, label: &str, record: &Record) -> bool {
+    fn trusts(&self, look: &mut ProbeState, label: &str, record: &ArtifactRecord) -> bool {
         let Some(why) = distrust(
             self.workspaces.any(),
             record,
@@ -171,7 +185,7 @@ impl Prober<'_> {
     }
 
     /// Nobody has it: the vendor, or a build.
-    fn look_no_further(&self, look: Look, forced: Option<&str>) -> Result<Finding, Fault> {
+    fn look_no_further(&self, look: ProbeState, forced: Option<&str>) -> Result<Finding, Fault> {
         let publish = self.options.publish;
         let reason = match (forced, &look.why) {
             (Some(forced), _) => forced.to_owned(),
@@ -204,7 +218,7 @@ impl Prober<'_> {
 }
 
 /// Notes whether a place has the wanted artifact, at `version`.
-fn accepts(look: &mut Look, label: &str, version: &str, acceptance: Acceptance) -> bool {
+fn accepts(look: &mut ProbeState, label: &str, version: &str, acceptance: Acceptance) -> bool {
     match acceptance {
         Acceptance::Yes => look.note(label, format!("{version} is there")),
         Acceptance::WithWarning(fault) => {
@@ -221,7 +235,7 @@ fn accepts(look: &mut Look, label: &str, version: &str, acceptance: Acceptance) 
 }
 
 /// Where the cache could have it.
-fn cache_keys(want: &Want) -> Vec<CacheKey> {
+fn cache_keys(want: &ArtifactSpec) -> Vec<CacheKey> {
     match &want.locked {
         Some(locked) => vec![CacheKey::Asset(locked.sha256)],
         None => want.build.iter().chain(&want.upstream).map(|print| print.cache_key).collect(),
@@ -229,7 +243,7 @@ fn cache_keys(want: &Want) -> Vec<CacheKey> {
 }
 
 /// Hashes what is not proven, on a thread of its own.
-async fn proven(hit: Hit) -> Result<Record, Fault> {
+async fn proven(hit: Hit) -> Result<ArtifactRecord, Fault> {
     if hit.is_proven() {
         return hit.prove();
     }

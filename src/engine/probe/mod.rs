@@ -32,7 +32,7 @@ use std::{
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    cache::{Cache, CacheKey, Record, Release},
+    cache::{ArtifactRecord, Cache, CacheKey, KnownRelease},
     model::{ArtifactId, Fault, Name, Platform, Revision},
     provenance::Classes,
     store::Store,
@@ -44,10 +44,10 @@ pub use beyond::{Own, linked, walk_sources};
 pub use leftover::leftovers;
 pub use released::{is_remote, read_stamp};
 pub use shared::upstream_key;
-pub use snapshot::{Kept, Snapshot};
-pub use tree::Tree;
+pub use snapshot::{Snapshot, SnapshotPlace};
+pub use tree::SourceTreeState;
 pub use trust::{distrust, trusted_repositories};
-pub use want::{Print, Want, Wants};
+pub use want::{ArtifactSpec, RecipePrint, Wants};
 pub use withdraw::withdraw_distrusted;
 
 /// How many artifacts are looked at in stores at once.
@@ -64,12 +64,12 @@ pub struct Prober<'a> {
     /// The project's releases, in order.
     pub stores: &'a [Arc<dyn Store>],
     /// What the command line asked for.
-    pub options: Options,
+    pub options: ProbeOptions,
 }
 
 /// What the command line says about looking.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+pub struct ProbeOptions {
     /// Build what was asked for by name even if it could be had otherwise.
     pub force: bool,
     /// Do not touch the network.
@@ -90,14 +90,14 @@ pub enum Verdict {
     /// It is installed and proven.
     Fresh {
         /// What is known of it.
-        record: Record,
+        record: ArtifactRecord,
         /// Whether links or record need repair.
         repair: bool,
     },
     /// It is in the user's cache.
     Cached {
         /// What is known of it.
-        record: Record,
+        record: ArtifactRecord,
         /// Under which key.
         key: CacheKey,
     },
@@ -118,7 +118,7 @@ pub enum Verdict {
 #[derive(Clone, Debug)]
 pub struct Finding {
     /// What is wanted.
-    pub want: Want,
+    pub want: ArtifactSpec,
     /// How it can be had.
     pub verdict: Verdict,
     /// Why so: one sentence without a full stop.
@@ -135,8 +135,8 @@ pub struct Finding {
 
 impl Finding {
     /// What is known of the release before anything is published.
-    pub fn taken(&self) -> Option<Release> {
-        self.taken_in.as_ref().map(|store| Release::HoldsOther { store: store.clone() })
+    pub fn taken(&self) -> Option<KnownRelease> {
+        self.taken_in.as_ref().map(|store| KnownRelease::HoldsOther { store: store.clone() })
     }
 }
 
@@ -196,7 +196,7 @@ impl Prober<'_> {
         &'a self,
         ids: &BTreeSet<ArtifactId>,
         wants: &mut HashMap<Platform, Wants<'a>>,
-    ) -> Vec<(ArtifactId, Result<Want, Fault>)> {
+    ) -> Vec<(ArtifactId, Result<ArtifactSpec, Fault>)> {
         let platforms: BTreeSet<Platform> = ids.iter().map(|id| id.platform).collect();
         let mut all = Vec::new();
         for platform in platforms {
@@ -218,7 +218,7 @@ impl Prober<'_> {
     async fn look_for(
         &self,
         id: ArtifactId,
-        want: Result<Want, Fault>,
+        want: Result<ArtifactSpec, Fault>,
         requested: &BTreeSet<ArtifactId>,
     ) -> (ArtifactId, Result<Finding, Fault>) {
         let force = self.options.force && requested.contains(&id);

@@ -11,29 +11,33 @@ use futures_util::TryStreamExt;
 
 use crate::{
     archive::peek_stamp,
-    cache::{Record, Release},
+    cache::{ArtifactRecord, KnownRelease},
     manifest::parse_stamp,
     model::{Fault, Kind, Revision, Stamp},
     provenance::RunClass,
     store::{AssetInfo, AssetStream, Store},
 };
 
-use super::{Acceptance, Prober, accept, look::Look, want::Want};
+use super::{Acceptance, Prober, accept, look::ProbeState, want::ArtifactSpec};
 
 /// More revisions than anybody makes of one version.
 const MAX_REVISIONS: u32 = 1000;
 
 impl Prober<'_> {
     /// Whether the first store holds the artifact of `record`, or is known to hold another.
-    pub(super) async fn is_released(&self, want: &Want, record: &Record) -> Result<bool, Fault> {
+    pub(super) async fn is_released(
+        &self,
+        want: &ArtifactSpec,
+        record: &ArtifactRecord,
+    ) -> Result<bool, Fault> {
         let Some(store) = self.stores.first() else { return Ok(true) };
         match &record.release {
-            Some(Release::Holds { asset, .. }) => {
+            Some(KnownRelease::Holds { asset, .. }) => {
                 let tag = want.tag_of(asset.revision);
                 Ok(store.find(&tag, &want.asset).await?.is_some())
             }
             // Whoever asks for a release is told why there is none.
-            Some(Release::HoldsOther { store: url }) => {
+            Some(KnownRelease::HoldsOther { store: url }) => {
                 Ok(url == store.url() && !self.options.exact)
             }
             None => Ok(false),
@@ -43,7 +47,7 @@ impl Prober<'_> {
     /// Asks the stores in order. A doubt about one store is only forgotten if another has the asset.
     pub(super) async fn look_in_stores(
         &self,
-        look: &mut Look,
+        look: &mut ProbeState,
     ) -> Result<Option<(usize, Revision)>, Fault> {
         let mut doubt: Option<Fault> = None;
         for (index, store) in self.stores.iter().enumerate() {
@@ -100,7 +104,7 @@ impl Prober<'_> {
     /// The release to take: the last, or where exactly one recipe will do, the last that has it.
     async fn choose(
         &self,
-        look: &mut Look,
+        look: &mut ProbeState,
         store: &Arc<dyn Store>,
         found: Vec<(Revision, AssetInfo)>,
     ) -> Result<Option<Revision>, Fault> {
@@ -118,7 +122,7 @@ impl Prober<'_> {
     /// asset, so asking costs little.
     async fn has_the_recipe(
         &self,
-        look: &mut Look,
+        look: &mut ProbeState,
         store: &Arc<dyn Store>,
         revision: Revision,
     ) -> Result<bool, Fault> {
@@ -143,7 +147,7 @@ impl Prober<'_> {
     }
 
     /// How code that changed gets a version of its own.
-    fn renewal(&self, look: &Look) -> String {
+    fn renewal(&self, look: &ProbeState) -> String {
         let id = &look.want.id;
         match self.workspaces.subsystem(id).scheme {
             Some(_) => {
@@ -155,7 +159,10 @@ impl Prober<'_> {
 }
 
 /// The releases of the wanted version in `store` that have the asset, in order.
-async fn releases(want: &Want, store: &dyn Store) -> Result<Vec<(Revision, AssetInfo)>, Fault> {
+async fn releases(
+    want: &ArtifactSpec,
+    store: &dyn Store,
+) -> Result<Vec<(Revision, AssetInfo)>, Fault> {
     let mut found = Vec::new();
     let mut revision = want.locked.map_or(Revision::FIRST, |locked| locked.revision);
     while let Some(info) = store.find(&want.tag_of(revision), &want.asset).await? {
@@ -173,7 +180,7 @@ pub fn is_remote(url: &str) -> bool {
     !url.starts_with("dir:")
 }
 
-fn compare_with_lock(want: &Want, info: &AssetInfo, url: &str) -> Result<(), Fault> {
+fn compare_with_lock(want: &ArtifactSpec, info: &AssetInfo, url: &str) -> Result<(), Fault> {
     let Some(locked) = &want.locked else { return Ok(()) };
     let differs = info.sha256.is_some_and(|found| found != locked.sha256)
         || info.size.is_some_and(|size| size != locked.size);
@@ -194,7 +201,7 @@ fn compare_with_lock(want: &Want, info: &AssetInfo, url: &str) -> Result<(), Fau
     .hint("find out who replaced it; if the new one is right, remove its entry from forge.lock"))
 }
 
-fn stale(want: &Want, why: &str) -> Fault {
+fn stale(want: &ArtifactSpec, why: &str) -> Fault {
     Fault::new(Kind::Verification, format!("{} is released already, from other inputs", want.tag))
         .because(why.to_owned())
 }

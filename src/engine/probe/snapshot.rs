@@ -43,7 +43,7 @@ pub struct Snapshot {
 
 /// Where a snapshot is kept.
 #[derive(Clone, Copy, Debug)]
-pub struct Kept<'a> {
+pub struct SnapshotPlace<'a> {
     /// In which workspace.
     pub layout: &'a Layout,
     /// Under which name in its state.
@@ -65,8 +65,8 @@ const MOST_OF_SNAPSHOT: u64 = 256 << 20;
 
 impl Snapshot {
     /// The answer that is `kept` for `request`, if it still holds.
-    pub fn load(kept: Kept, request: &str) -> Option<Self> {
-        let Kept { layout, name, key, environment } = kept;
+    pub fn load(kept: SnapshotPlace, request: &str) -> Option<Self> {
+        let SnapshotPlace { layout, name, key, environment } = kept;
         let bytes = read_file(&layout.state().join(name), MOST_OF_SNAPSHOT).ok()?;
         let body = key.open(PURPOSE, &bytes)?;
         let (mut answer, mut files) = (Vec::new(), Vec::new());
@@ -88,13 +88,13 @@ impl Snapshot {
     /// recently, or if a path cannot be written down.
     pub fn save<'a>(
         &self,
-        kept: Kept,
+        kept: SnapshotPlace,
         request: &str,
         started: SystemTime,
         inputs: impl Iterator<Item = &'a PathBuf>,
         environment: impl Iterator<Item = (&'a String, &'a Option<String>)>,
     ) {
-        let Kept { layout, name: place, key, .. } = kept;
+        let SnapshotPlace { layout, name: place, key, .. } = kept;
         let mut body = Vec::new();
         body.extend_from_slice(format!("r{}\n", identity(request)).as_bytes());
         for (name, value) in environment {
@@ -228,7 +228,7 @@ mod tests {
 
     use super::*;
 
-    struct Box {
+    struct SnapshotSample {
         dir: tempfile::TempDir,
         layout: Layout,
         key: SealKey,
@@ -237,7 +237,7 @@ mod tests {
         started_with: Environment,
     }
 
-    fn saved() -> Box {
+    fn saved() -> SnapshotSample {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::at(dir.path().join("work"));
         fs::create_dir(layout.root()).unwrap();
@@ -246,7 +246,7 @@ mod tests {
         let environment = vec![("FORGE_SURELY_UNSET".to_owned(), None)];
         let key = SealKey::in_folder(&dir.path().join("data"));
         let started_with = Environment::default();
-        let it = Box { dir, layout, key, inputs, environment, started_with };
+        let it = SnapshotSample { dir, layout, key, inputs, environment, started_with };
         it.save(later());
         it
     }
@@ -255,7 +255,7 @@ mod tests {
         SystemTime::now() + Duration::from_secs(1)
     }
 
-    impl Box {
+    impl SnapshotSample {
         fn path(&self) -> PathBuf {
             self.layout.state().join("snapshot")
         }
@@ -269,9 +269,9 @@ mod tests {
             Snapshot::load(self.kept(), "ensure")
         }
 
-        fn kept(&self) -> Kept<'_> {
+        fn kept(&self) -> SnapshotPlace<'_> {
             let environment = &self.started_with;
-            Kept { layout: &self.layout, name: "snapshot", key: &self.key, environment }
+            SnapshotPlace { layout: &self.layout, name: "snapshot", key: &self.key, environment }
         }
     }
 
@@ -342,7 +342,7 @@ mod tests {
         let at = body.iter().position(|byte| *byte == b'\n').unwrap();
         fs::write(it.path(), other.seal(PURPOSE, &body[at + 1..])).unwrap();
         assert_eq!(it.load(), None);
-        assert!(Snapshot::load(Kept { key: &other, ..it.kept() }, "ensure").is_some());
+        assert!(Snapshot::load(SnapshotPlace { key: &other, ..it.kept() }, "ensure").is_some());
     }
 
     #[test]

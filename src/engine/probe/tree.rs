@@ -35,7 +35,7 @@ pub struct Grounds {
 
 /// A source tree as it was when it was read.
 #[derive(Clone, Debug)]
-pub struct Tree {
+pub struct SourceTreeState {
     /// The digest over all files.
     pub digest: TreeDigest,
     /// Every file read and every folder listed, absolute, with what `stat` said of it before.
@@ -52,7 +52,7 @@ pub struct Tree {
     pub read_at: SystemTime,
 }
 
-impl Tree {
+impl SourceTreeState {
     /// Whether `stat` tells for sure that nothing in it has changed. If not, only reading it
     /// again can tell.
     pub fn is_surely_unchanged(&self) -> bool {
@@ -64,7 +64,7 @@ impl Tree {
 }
 
 /// Reads one tree.
-pub fn walk(walker: &Walker, grounds: &Grounds) -> Result<Tree, Fault> {
+pub fn walk(walker: &Walker, grounds: &Grounds) -> Result<SourceTreeState, Fault> {
     let read_at = SystemTime::now();
     let mut listing = Listing::default();
     let mut deciding = BTreeMap::new();
@@ -99,7 +99,7 @@ fn left_out(start: &Path) -> Fault {
 }
 
 /// Reads many trees.
-pub fn walk_all(walker: &Walker, all: &[Grounds]) -> Vec<Result<Tree, Fault>> {
+pub fn walk_all(walker: &Walker, all: &[Grounds]) -> Vec<Result<SourceTreeState, Fault>> {
     match all.len() < MANY_TREES {
         true => all.iter().map(|grounds| walk(walker, grounds)).collect(),
         false => all.par_iter().map(|grounds| walk(walker, grounds)).collect(),
@@ -108,7 +108,12 @@ pub fn walk_all(walker: &Walker, all: &[Grounds]) -> Vec<Result<Tree, Fault>> {
 
 impl Grounds {
     /// Reads what was found.
-    fn read(&self, walker: &Walker, listing: Listing, read_at: SystemTime) -> Result<Tree, Fault> {
+    fn read(
+        &self,
+        walker: &Walker,
+        listing: Listing,
+        read_at: SystemTime,
+    ) -> Result<SourceTreeState, Fault> {
         let mut inputs = Vec::with_capacity(listing.inputs.len() + listing.folders.len());
         let links = listing.links();
         for path in listing.folders {
@@ -126,7 +131,7 @@ impl Grounds {
             hasher.add(&name, digest.letter, &digest.checksum);
             inputs.push((input.path, digest.stat));
         }
-        Ok(Tree {
+        Ok(SourceTreeState {
             digest: hasher.finish(),
             inputs,
             deciding: Vec::new(),

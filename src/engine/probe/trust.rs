@@ -3,7 +3,7 @@
 //! or whose builder does not count now.
 
 use crate::{
-    cache::Record,
+    cache::ArtifactRecord,
     model::{Environment, LockedAsset},
     provenance::{Builder, RunClass, Trust, refusal},
     store::StoreUrl,
@@ -14,7 +14,7 @@ use crate::{
 /// class `takes` made; none if it may. `locked` is what the lock pins of it.
 pub fn distrust(
     workspace: &Workspace,
-    record: &Record,
+    record: &ArtifactRecord,
     locked: Option<&LockedAsset>,
     takes: RunClass,
 ) -> Option<String> {

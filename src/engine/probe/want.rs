@@ -18,13 +18,13 @@ use crate::{
 
 use super::{
     beyond::{Own, walk_sources},
-    shared::{Identity, holds_all_inputs, shared_key, upstream_key},
-    tree::Tree,
+    shared::{WorkspaceIdentity, holds_all_inputs, shared_key, upstream_key},
+    tree::SourceTreeState,
 };
 
 /// A fingerprint with the digests of its fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Print {
+pub struct RecipePrint {
     /// The fingerprint.
     pub fingerprint: Fingerprint,
     /// The digest of each field.
@@ -35,7 +35,7 @@ pub struct Print {
 
 /// What one artifact should be.
 #[derive(Clone, Debug)]
-pub struct Want {
+pub struct ArtifactSpec {
     /// Which artifact.
     pub id: ArtifactId,
     /// The version label.
@@ -51,11 +51,11 @@ pub struct Want {
     /// The file names of its binaries.
     pub binaries: Vec<BinaryName>,
     /// The fingerprint of building it, if it can be built.
-    pub build: Option<Print>,
+    pub build: Option<RecipePrint>,
     /// The fingerprint of taking it from the vendor, if the vendor has it.
-    pub upstream: Option<Print>,
+    pub upstream: Option<RecipePrint>,
     /// Its in-repo source as it was read, if it has one.
-    pub tree: Option<Arc<Tree>>,
+    pub tree: Option<Arc<SourceTreeState>>,
     /// What `forge.lock` says of its asset, as far as that applies.
     pub locked: Option<LockedAsset>,
     /// What `forge.lock` says of the binaries in that.
@@ -74,12 +74,12 @@ pub struct Want {
     pub is_past: bool,
 }
 
-impl Want {
+impl ArtifactSpec {
     /// The fingerprint that an artifact gets if nobody has it yet.
     ///
     /// # Panics
     /// Never: the workspace was checked to have a way to obtain every subsystem.
-    pub fn print(&self) -> &Print {
+    pub fn print(&self) -> &RecipePrint {
         self.build.as_ref().or(self.upstream.as_ref()).expect("a subsystem is built or fetched")
     }
 
@@ -105,7 +105,7 @@ impl Want {
     /// The stamp of the locked artifact, if lock and recipe say all that is in it.
     pub fn locked_stamp(&self) -> Option<Stamp> {
         let (locked, binaries) = (self.locked?, self.locked_binaries.clone()?);
-        let has = |print: &&Print| print.fingerprint == locked.fingerprint;
+        let has = |print: &&RecipePrint| print.fingerprint == locked.fingerprint;
         let by_build = self.build.as_ref().filter(has);
         let print = by_build.or(self.upstream.as_ref().filter(has))?;
         Some(Stamp {
@@ -136,11 +136,11 @@ impl Want {
 /// Works out wants, each once.
 pub struct Wants<'a> {
     workspace: &'a Workspace,
-    identity: Identity,
+    identity: WorkspaceIdentity,
     commits: &'a BTreeMap<Name, String>,
     strict: bool,
-    builds: HashMap<Name, Result<Option<Print>, Fault>>,
-    trees: HashMap<Name, Result<Arc<Tree>, Fault>>,
+    builds: HashMap<Name, Result<Option<RecipePrint>, Fault>>,
+    trees: HashMap<Name, Result<Arc<SourceTreeState>, Fault>>,
 }
 
 impl<'a> Wants<'a> {
@@ -151,14 +151,14 @@ impl<'a> Wants<'a> {
         commits: &'a BTreeMap<Name, String>,
         strict: bool,
     ) -> Self {
-        let identity = Identity::of(workspace.layout.root());
+        let identity = WorkspaceIdentity::of(workspace.layout.root());
         Self { workspace, identity, commits, strict, builds: HashMap::new(), trees: HashMap::new() }
     }
 
     /// The files and folders of in-repo sources that were read.
     pub fn source_inputs(&self) -> Vec<PathBuf> {
         let trees = self.trees.values().flatten();
-        let inputs = |tree: &'_ Arc<Tree>| {
+        let inputs = |tree: &'_ Arc<SourceTreeState>| {
             let read = tree.inputs.iter().chain(&tree.deciding).map(|(path, _)| path.clone());
             read.chain(tree.absent.iter().cloned()).collect::<Vec<_>>()
         };
@@ -170,14 +170,14 @@ impl<'a> Wants<'a> {
     pub fn of_all<'n>(
         &mut self,
         names: impl IntoIterator<Item = &'n Name>,
-    ) -> Vec<(Name, Result<Want, Fault>)> {
+    ) -> Vec<(Name, Result<ArtifactSpec, Fault>)> {
         let names: Vec<&Name> = names.into_iter().collect();
         self.read_trees(&names);
         names.into_iter().map(|name| (name.clone(), self.of(name))).collect()
     }
 
     /// What the artifact called `name` should be.
-    pub fn of(&mut self, name: &Name) -> Result<Want, Fault> {
+    pub fn of(&mut self, name: &Name) -> Result<ArtifactSpec, Fault> {
         let subsystem = &self.workspace.subsystems[name];
         let platform = self.workspace.platform;
         let commit = self.commit(subsystem);
@@ -186,7 +186,7 @@ impl<'a> Wants<'a> {
         let is_path = matches!(subsystem.source, Source::Path { .. });
         let is_past = is_path && subsystem.is_chosen;
         let in_repo = is_path && !is_past;
-        let mut want = Want {
+        let mut want = ArtifactSpec {
             id: ArtifactId { name: name.clone(), platform },
             stem: subsystem.tag.clone(),
             tag: subsystem.tag.first(&version),
@@ -234,7 +234,7 @@ impl<'a> Wants<'a> {
     }
 
     /// The fingerprint of building `name`, which includes those of all it needs to be built.
-    fn build_print(&mut self, name: &Name) -> Result<Option<Print>, Fault> {
+    fn build_print(&mut self, name: &Name) -> Result<Option<RecipePrint>, Fault> {
         if let Some(known) = self.builds.get(name) {
             return known.clone();
         }
@@ -248,7 +248,11 @@ impl<'a> Wants<'a> {
         print
     }
 
-    fn new_build_print(&mut self, subsystem: &Subsystem, build: &Build) -> Result<Print, Fault> {
+    fn new_build_print(
+        &mut self,
+        subsystem: &Subsystem,
+        build: &Build,
+    ) -> Result<RecipePrint, Fault> {
         let mut fields = self.common_fields(subsystem);
         self.add_source(&mut fields, subsystem)?;
         for step in &build.steps {
@@ -278,7 +282,7 @@ impl<'a> Wants<'a> {
             true => shared_key(fingerprint),
             false => self.identity.key(fingerprint),
         };
-        Ok(Print { fingerprint, inputs, cache_key })
+        Ok(RecipePrint { fingerprint, inputs, cache_key })
     }
 
     fn common_fields(&self, subsystem: &Subsystem) -> FingerprintBuilder {
@@ -349,7 +353,7 @@ impl<'a> Wants<'a> {
         }
     }
 
-    fn enter_tree(&mut self, name: &Name, tree: Result<Tree, Fault>) {
+    fn enter_tree(&mut self, name: &Name, tree: Result<SourceTreeState, Fault>) {
         let within = |fault: Fault| fault.within(format!("cannot read the source of {name}"));
         self.trees.insert(name.clone(), tree.map(Arc::new).map_err(within));
     }
@@ -368,7 +372,7 @@ impl<'a> Wants<'a> {
         subsystem: &Subsystem,
         upstream: &Upstream,
         locked: Option<&LockedUpstream>,
-    ) -> Print {
+    ) -> RecipePrint {
         let mut fields = self.common_fields(subsystem);
         fields.add("upstream", &upstream.url).add("upstream", upstream.strip.to_string());
         match &upstream.digest {
@@ -388,7 +392,7 @@ impl<'a> Wants<'a> {
             Some(digest) => upstream_key(fingerprint, digest),
             None => self.identity.key(fingerprint),
         };
-        Print { fingerprint, inputs, cache_key }
+        RecipePrint { fingerprint, inputs, cache_key }
     }
 }
 

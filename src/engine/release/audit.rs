@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    catalog::Entry,
+    catalog::CatalogEntry,
     pins::{Pin, Pins},
 };
 
@@ -16,7 +16,7 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct Audited {
     /// The release.
-    pub entry: Entry,
+    pub entry: CatalogEntry,
     /// For each asset with a checksum beside it, the digest that this gives, or why it gives none.
     pub checksums: BTreeMap<String, Result<Sha256, String>>,
     /// For each asset that was downloaded, the digest of its bytes.
@@ -27,7 +27,7 @@ pub struct Audited {
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub struct AuditFinding {
     /// The subsystem.
     pub name: Name,
     /// The release.
@@ -35,14 +35,14 @@ pub struct Finding {
     /// The file, where it is about one.
     pub file: Option<String>,
     /// What it is.
-    pub trouble: Trouble,
+    pub trouble: AuditProblem,
     /// How bad that is.
-    pub weight: Weight,
+    pub weight: Severity,
 }
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Weight {
+pub enum Severity {
     /// Worth knowing; everything works.
     Note,
     /// Something is missing.
@@ -53,7 +53,7 @@ pub enum Weight {
 
 /// What is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum AuditProblem {
     /// There is a release of the pinned version, and `forge.lock` has nothing of it.
     NotLocked,
     /// `forge.lock` has an asset that the store has not.
@@ -102,7 +102,7 @@ pub enum Trouble {
     UnknownFile,
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for AuditProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotLocked => f.write_str("forge.lock has nothing of it"),
@@ -135,7 +135,7 @@ impl fmt::Display for Trouble {
 
 /// Looks at each of `releases`, and for what `forge.lock` says should be among them. `pins` are
 /// those of the subsystems in question.
-pub fn audit(pins: &Pins, releases: &[Audited]) -> Vec<Finding> {
+pub fn audit(pins: &Pins, releases: &[Audited]) -> Vec<AuditFinding> {
     let mut findings = Vec::new();
     for pin in pins.iter() {
         for audited in releases.iter().filter(|audited| audited.entry.name == pin.name) {
@@ -147,48 +147,49 @@ pub fn audit(pins: &Pins, releases: &[Audited]) -> Vec<Finding> {
 }
 
 impl Audited {
-    fn finding(&self, file: Option<&str>, trouble: Trouble, weight: Weight) -> Finding {
+    fn finding(&self, file: Option<&str>, trouble: AuditProblem, weight: Severity) -> AuditFinding {
         let file = file.map(str::to_owned);
-        let Entry { name, info, .. } = &self.entry;
-        Finding { name: name.clone(), tag: info.tag.clone(), file, trouble, weight }
+        let CatalogEntry { name, info, .. } = &self.entry;
+        AuditFinding { name: name.clone(), tag: info.tag.clone(), file, trouble, weight }
     }
 
     /// What is wrong with the release beside its tag, whose commit is `tagged`.
-    fn against_tag(&self, tagged: Option<&String>, scheme: &Scheme) -> Vec<Finding> {
+    fn against_tag(&self, tagged: Option<&String>, scheme: &Scheme) -> Vec<AuditFinding> {
         let Some(tagged) = tagged else {
             let is_made = scheme.makes(&self.entry.label);
-            let finding = || self.finding(None, Trouble::NoTag, Weight::Missing);
+            let finding = || self.finding(None, AuditProblem::NoTag, Severity::Missing);
             return is_made.then(finding).into_iter().collect();
         };
         let others = self.commits.iter().filter(|(_, built)| *built != tagged);
         let found = |(file, built): (&String, &String)| {
-            let trouble = Trouble::OtherCommit { tagged: tagged.clone(), built: built.clone() };
-            self.finding(Some(file), trouble, Weight::Wrong)
+            let trouble =
+                AuditProblem::OtherCommit { tagged: tagged.clone(), built: built.clone() };
+            self.finding(Some(file), trouble, Severity::Wrong)
         };
         others.map(found).collect()
     }
 
     /// What can be said of the release by itself.
-    fn troubles(&self, pin: &Pin, pins: &Pins) -> Vec<Finding> {
+    fn troubles(&self, pin: &Pin, pins: &Pins) -> Vec<AuditFinding> {
         let mut findings = Vec::new();
         let is_pinned = pin.pins(&self.entry.label);
         if self.entry.info.is_draft {
-            findings.push(self.finding(None, Trouble::Draft, Weight::Missing));
+            findings.push(self.finding(None, AuditProblem::Draft, Severity::Missing));
         }
         let lacks = self.entry.lacks(&pins.platforms);
         if !lacks.is_empty() {
             // Of what is pinned no more, nobody wants another platform.
-            let weight = if is_pinned { Weight::Missing } else { Weight::Note };
-            findings.push(self.finding(None, Trouble::PlatformsMissing(lacks), weight));
+            let weight = if is_pinned { Severity::Missing } else { Severity::Note };
+            findings.push(self.finding(None, AuditProblem::PlatformsMissing(lacks), weight));
         }
         if is_pinned && pins.is_locking && pin.locked_revision().is_none() {
-            findings.push(self.finding(None, Trouble::NotLocked, Weight::Missing));
+            findings.push(self.finding(None, AuditProblem::NotLocked, Severity::Missing));
         }
         for asset in &self.entry.info.assets {
             let found = match asset_platform(&asset.name) {
                 Some(_) => self.checksum_trouble(asset),
                 None if self.stands_beside_an_asset(&asset.name) => None,
-                None => Some((Trouble::UnknownFile, Weight::Note)),
+                None => Some((AuditProblem::UnknownFile, Severity::Note)),
             };
             let told = found.map(|(what, weight)| self.finding(Some(&asset.name), what, weight));
             findings.extend(told);
@@ -196,16 +197,16 @@ impl Audited {
         findings
     }
 
-    fn checksum_trouble(&self, asset: &ReleaseAsset) -> Option<(Trouble, Weight)> {
+    fn checksum_trouble(&self, asset: &ReleaseAsset) -> Option<(AuditProblem, Severity)> {
         let says = match self.checksums.get(&asset.name) {
-            None => return Some((Trouble::NoChecksum, Weight::Missing)),
+            None => return Some((AuditProblem::NoChecksum, Severity::Missing)),
             Some(Err(why)) => {
-                return Some((Trouble::UnusableChecksum(why.clone()), Weight::Missing));
+                return Some((AuditProblem::UnusableChecksum(why.clone()), Severity::Missing));
             }
             Some(Ok(says)) => *says,
         };
         let found = self.digest(asset)?;
-        (says != found).then_some((Trouble::WrongChecksum { says, found }, Weight::Wrong))
+        (says != found).then_some((AuditProblem::WrongChecksum { says, found }, Severity::Wrong))
     }
 
     /// The digest of an asset's bytes, or what the store says it is.
@@ -233,7 +234,7 @@ pub fn audit_tags(
     pins: &Pins,
     releases: &[Audited],
     tags: &BTreeMap<String, String>,
-) -> Vec<Finding> {
+) -> Vec<AuditFinding> {
     let mut findings = Vec::new();
     for pin in pins.iter() {
         let Some(scheme) = &pin.scheme else { continue };
@@ -250,19 +251,19 @@ pub fn audit_tags(
         };
         let is_released = |tag: &str| releases.iter().any(|one| one.entry.info.tag == tag);
         let claims = tags.keys().filter(is_claim).filter(|tag| !is_released(tag));
-        findings.extend(claims.map(|tag| Finding {
+        findings.extend(claims.map(|tag| AuditFinding {
             name: pin.name.clone(),
             tag: tag.clone(),
             file: None,
-            trouble: Trouble::NoRelease,
-            weight: Weight::Missing,
+            trouble: AuditProblem::NoRelease,
+            weight: Severity::Missing,
         }));
     }
     findings
 }
 
 /// Compares what `forge.lock` has of the pinned version with the releases of `pin`.
-fn against_lock(pin: &Pin, releases: &[Audited]) -> Vec<Finding> {
+fn against_lock(pin: &Pin, releases: &[Audited]) -> Vec<AuditFinding> {
     let (Some(locked), Some(label)) = (pin.lock(), pin.label()) else { return Vec::new() };
     let mut findings = Vec::new();
     for (platform, locked) in &locked.assets {
@@ -274,10 +275,10 @@ fn against_lock(pin: &Pin, releases: &[Audited]) -> Vec<Finding> {
             Some((audited, asset))
         });
         let trouble = match asset {
-            None => Some((Trouble::LockedButAbsent, Weight::Missing)),
+            None => Some((AuditProblem::LockedButAbsent, Severity::Missing)),
             Some((audited, asset)) => lock_trouble(audited, asset, locked),
         };
-        findings.extend(trouble.map(|(trouble, weight)| Finding {
+        findings.extend(trouble.map(|(trouble, weight)| AuditFinding {
             name: pin.name.clone(),
             tag,
             file: Some(file),
@@ -297,16 +298,16 @@ fn lock_trouble(
     audited: &Audited,
     asset: &ReleaseAsset,
     locked: &LockedAsset,
-) -> Option<(Trouble, Weight)> {
+) -> Option<(AuditProblem, Severity)> {
     let checksum = || audited.checksums.get(&asset.name)?.as_ref().ok().copied();
     match audited.digest(asset).or_else(checksum) {
         Some(found) if found != locked.sha256 => {
-            let trouble = Trouble::NotAsLocked { locked: locked.sha256, found };
-            Some((trouble, Weight::Wrong))
+            let trouble = AuditProblem::NotAsLocked { locked: locked.sha256, found };
+            Some((trouble, Severity::Wrong))
         }
         _ if asset.size != locked.size => {
-            let trouble = Trouble::SizeNotAsLocked { locked: locked.size, found: asset.size };
-            Some((trouble, Weight::Wrong))
+            let trouble = AuditProblem::SizeNotAsLocked { locked: locked.size, found: asset.size };
+            Some((trouble, Severity::Wrong))
         }
         _ => None,
     }
@@ -315,7 +316,7 @@ fn lock_trouble(
 #[cfg(test)]
 mod tests {
     use super::{super::sample, *};
-    use crate::{model::Fingerprint, release::Catalog, store::ReleaseInfo};
+    use crate::{model::Fingerprint, release::ReleaseCatalog, store::ReleaseInfo};
 
     const LINUX: &str = "a-linux-amd64.tar.gz";
     const DARWIN: &str = "a-darwin-arm64.tar.gz";
@@ -342,14 +343,14 @@ mod tests {
 
     /// The release with good checksums for its assets that have some.
     fn audited(pins: &Pins, info: ReleaseInfo) -> Audited {
-        let entry = Catalog::of(pins, vec![info]).entries.remove(0);
+        let entry = ReleaseCatalog::of(pins, vec![info]).entries.remove(0);
         let sums = entry.info.assets.iter().filter_map(|file| file.name.strip_suffix(".sha256"));
         let checksums = sums.map(|asset| (asset.to_owned(), Ok(sample::digest(asset)))).collect();
         Audited { entry, checksums, hashed: BTreeMap::new(), commits: BTreeMap::new() }
     }
 
     fn found(pins: &Pins, releases: &[Audited]) -> Vec<String> {
-        let line = |finding: Finding| {
+        let line = |finding: AuditFinding| {
             let file = finding.file.map(|file| format!("/{file}")).unwrap_or_default();
             let text =
                 finding.trouble.to_string().replace(&sample::digest(LINUX).to_string(), "LINUX");
@@ -405,7 +406,7 @@ mod tests {
             ("a-v1", "d".repeat(40)),
         ];
         let tags = tags.map(|(tag, commit)| (tag.to_owned(), commit)).into();
-        let told = |finding: &Finding| {
+        let told = |finding: &AuditFinding| {
             let file = finding.file.as_deref().unwrap_or("-");
             format!("{:?} {} {file}: {}", finding.weight, finding.tag, finding.trouble)
         };

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use crate::{
-    archive::{Contents, Entry, Hasher},
-    cache::Record,
+    archive::{Contents, FileToPack, Hasher},
+    cache::ArtifactRecord,
     model::{Compression, Layout, Platform, Sha256, asset_name},
 };
 
@@ -22,11 +22,11 @@ pub fn bundle_name(project: &str, version: &str, platform: Platform) -> String {
 /// of `forge.lock`, if there is one.
 pub fn bundle_entries(
     name: &str,
-    artifacts: &[(Record, &Path)],
+    artifacts: &[(ArtifactRecord, &Path)],
     lock: Option<String>,
-) -> Vec<Entry> {
+) -> Vec<FileToPack> {
     let folder = name.strip_suffix(".tar.gz").unwrap_or(name);
-    let entry = |name: &str, contents: Contents, executable: bool| Entry {
+    let entry = |name: &str, contents: Contents, executable: bool| FileToPack {
         name: format!("{folder}/{name}"),
         contents,
         executable,

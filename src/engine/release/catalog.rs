@@ -18,16 +18,16 @@ use super::pins::{Pin, Pins, commit_of};
 
 /// The releases of a store.
 #[derive(Clone, Debug, Default)]
-pub struct Catalog {
+pub struct ReleaseCatalog {
     /// Those of subsystems, by name, the newest first.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<CatalogEntry>,
     /// Those of the project and of whatever else.
     pub others: Vec<ReleaseInfo>,
 }
 
 /// A release of a subsystem.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct CatalogEntry {
     /// The subsystem.
     pub name: Name,
     /// The version, as it stands in the tag.
@@ -38,14 +38,14 @@ pub struct Entry {
     pub info: ReleaseInfo,
 }
 
-impl Catalog {
+impl ReleaseCatalog {
     /// Sorts `releases` by the subsystems that `pins` knows.
     pub fn of(pins: &Pins, releases: Vec<ReleaseInfo>) -> Self {
         let mut catalog = Self::default();
         for info in releases {
             match read(pins, &info.tag) {
                 Some((name, label, revision)) => {
-                    catalog.entries.push(Entry { name, label, revision, info });
+                    catalog.entries.push(CatalogEntry { name, label, revision, info });
                 }
                 None => catalog.others.push(info),
             }
@@ -62,12 +62,12 @@ impl Catalog {
     }
 
     /// The releases of one subsystem, the newest first.
-    pub fn of_name(&self, name: &Name) -> impl Iterator<Item = &Entry> {
+    pub fn of_name(&self, name: &Name) -> impl Iterator<Item = &CatalogEntry> {
         self.entries.iter().filter(move |entry| entry.name == *name)
     }
 }
 
-impl Entry {
+impl CatalogEntry {
     /// The release of `pin` at `label`.
     pub fn new(pin: &Pin, label: &str, revision: Revision, info: ReleaseInfo) -> Self {
         Self { name: pin.name.clone(), label: label.to_owned(), revision, info }
@@ -103,7 +103,7 @@ impl Entry {
 /// Versions before commits; versions by their order, commits by when they were published; what is
 /// alike so far by its label, and of one label the last revision first. Each step compares the
 /// same thing of all, or there would be no order.
-fn newest_first(a: &Entry, b: &Entry) -> Ordering {
+fn newest_first(a: &CatalogEntry, b: &CatalogEntry) -> Ordering {
     let by_version = match (Precedence::of(&a.label), Precedence::of(&b.label)) {
         (Some(a), Some(b)) => b.cmp(&a),
         (None, None) => b.published().cmp(&a.published()),
@@ -219,7 +219,7 @@ mod tests {
             ("a-main-00000000000c", ""),
             ("a-v1.10.0", ""),
         ];
-        let catalog = Catalog::of(&pins, releases.into_iter().map(release).collect());
+        let catalog = ReleaseCatalog::of(&pins, releases.into_iter().map(release).collect());
         let tags: Vec<_> = catalog.entries.iter().map(|entry| &entry.info.tag[2..]).collect();
         let newest_first = [
             "v1.10.0-r10",

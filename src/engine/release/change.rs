@@ -4,7 +4,7 @@ use crate::{git::Commit, versioning::Message};
 
 /// A commit as notes tell of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct NoteEntry {
     /// The chapter of its type.
     pub chapter: Chapter,
     /// Whether it breaks what worked before.
@@ -75,7 +75,7 @@ impl Chapter {
     }
 }
 
-impl Change {
+impl NoteEntry {
     /// Reads a commit.
     pub fn of(commit: &Commit) -> Self {
         let subject = commit.message.lines().next().unwrap_or_default().trim();
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     fn told(message: &str) -> String {
-        let change = Change::of(&Commit { message: message.into(), ..Commit::default() });
+        let change = NoteEntry::of(&Commit { message: message.into(), ..Commit::default() });
         let scope = change.scope.as_ref().map(|scope| format!(" [{scope}]")).unwrap_or_default();
         format!("{:?}{scope} {}", change.chapter_of_notes(), change.text())
     }

@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    change::{Change, Chapter},
+    change::{Chapter, NoteEntry},
     markdown,
 };
 use crate::{
@@ -50,9 +50,9 @@ pub struct Section {
     /// The tag of the version before, if there is one.
     pub since: Option<String>,
     /// What users notice, by chapters, the oldest first.
-    pub changes: Vec<Change>,
+    pub changes: Vec<NoteEntry>,
     /// Commits that tell nothing here: taken back, or of upkeep.
-    pub untold: Vec<Change>,
+    pub untold: Vec<NoteEntry>,
     /// Who wrote the commits, each once, in the order of names.
     pub contributors: Vec<String>,
 }
@@ -108,13 +108,13 @@ impl Section {
     /// What `commits` changed, the newest of which is the first.
     pub fn of(released: Option<Released>, since: Option<String>, commits: &[Commit]) -> Self {
         let standing = standing(commits);
-        let is_told = |change: &Change| change.chapter_of_changelog() != Chapter::Upkeep;
+        let is_told = |change: &NoteEntry| change.chapter_of_changelog() != Chapter::Upkeep;
         let mut changes: Vec<_> =
-            standing.iter().rev().map(|one| Change::of(one)).filter(is_told).collect();
-        changes.sort_by_key(Change::chapter_of_changelog);
+            standing.iter().rev().map(|one| NoteEntry::of(one)).filter(is_told).collect();
+        changes.sort_by_key(NoteEntry::chapter_of_changelog);
         let told = |commit: &&Commit| changes.iter().any(|change| change.hash == commit.hash);
         let untold = commits.iter().filter(|commit| !told(commit));
-        let untold = untold.map(Change::of).collect();
+        let untold = untold.map(NoteEntry::of).collect();
         let contributors = contributors(standing.into_iter());
         Self { released, since, changes, untold, contributors }
     }
@@ -152,8 +152,8 @@ impl Section {
 
     /// Whether `text` is the item of a commit that tells nothing here any more, as forge wrote it before.
     pub fn is_of_untold(&self, text: &str, links: Option<&Links>) -> bool {
-        let is_its = |change: &&Change| text.contains(change.short_hash());
-        let wrote = |change: &Change| text == item(change, links) || text == item(change, None);
+        let is_its = |change: &&NoteEntry| text.contains(change.short_hash());
+        let wrote = |change: &NoteEntry| text == item(change, links) || text == item(change, None);
         self.untold.iter().filter(is_its).any(wrote)
     }
 
@@ -191,7 +191,7 @@ pub(super) fn told(scope: Option<&str>, text: &str) -> String {
 }
 
 /// A commit as notes name it: its short hash, linked to its page if that is known.
-pub(super) fn reference(change: &Change, links: Option<&Links>) -> String {
+pub(super) fn reference(change: &NoteEntry, links: Option<&Links>) -> String {
     let hash = change.short_hash();
     match links {
         Some(links) => format!("[{hash}]({})", links.commit(&change.hash)),
@@ -209,7 +209,7 @@ fn authors(commit: &Commit) -> Vec<String> {
     names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
-fn item(change: &Change, links: Option<&Links>) -> String {
+fn item(change: &NoteEntry, links: Option<&Links>) -> String {
     let mut text = format!("- {}", told(change.scope.as_deref(), &change.description));
     match &change.breaks {
         Some(breaks) => {

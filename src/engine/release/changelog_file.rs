@@ -12,11 +12,11 @@ use super::{
 };
 
 /// The file, in parts.
-struct Page<'f> {
+struct ChangelogFile<'f> {
     /// What stands before the first section.
     head: &'f str,
     /// What stands under Unreleased; of several such sections, as merges leave them, that of all.
-    unreleased: Option<Body>,
+    unreleased: Option<SectionBody>,
     /// Whether its heading is in brackets.
     is_linked: bool,
     /// The other sections: what their heading names, and their text.
@@ -27,7 +27,7 @@ struct Page<'f> {
 
 /// What stands below a heading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Body {
+struct SectionBody {
     /// Before the first chapter.
     text: String,
     /// Chapters by their titles, with their items, of which each may have several lines.
@@ -48,7 +48,7 @@ pub fn update(file: &str, changelog: &Changelog) -> String {
 }
 
 fn updated(file: &str, changelog: &Changelog) -> String {
-    let page = Page::read(file, changelog);
+    let page = ChangelogFile::read(file, changelog);
     let is_known =
         |section: &Section| page.sections.iter().any(|(title, _)| is_same(title, section.title()));
     // Versions older than one that the file has were left out by somebody.
@@ -60,7 +60,7 @@ fn updated(file: &str, changelog: &Changelog) -> String {
         format!("{}\n", page.head.trim_end())
     };
     let written = page.unreleased.unwrap_or_default();
-    if fresh.is_empty() && written != Body::default() {
+    if fresh.is_empty() && written != SectionBody::default() {
         // There is no version that it goes with yet.
         let heading = if page.is_linked { "## [Unreleased]" } else { "## Unreleased" };
         text.push_str(&format!("\n{heading}\n{}", written.render()));
@@ -68,7 +68,7 @@ fn updated(file: &str, changelog: &Changelog) -> String {
     let bodies = shared_out(written, &fresh, changelog.links.as_ref());
     for (section, body) in fresh.iter().zip(&bodies) {
         text.push_str(&format!("\n{}\n", section.heading(changelog.links.is_some())));
-        match section.placeholder().filter(|_| *body == Body::default()) {
+        match section.placeholder().filter(|_| *body == SectionBody::default()) {
             Some(line) => text.push_str(&format!("\n{line}\n")),
             None => text.push_str(&body.render()),
         }
@@ -91,8 +91,8 @@ fn is_same(a: &str, b: &str) -> bool {
 }
 
 /// Gives each section its own items, and what a person wrote under Unreleased.
-fn shared_out(written: Body, fresh: &[&Section], links: Option<&Links>) -> Vec<Body> {
-    let mut bodies = vec![Body::default(); fresh.len()];
+fn shared_out(written: SectionBody, fresh: &[&Section], links: Option<&Links>) -> Vec<SectionBody> {
+    let mut bodies = vec![SectionBody::default(); fresh.len()];
     // What no commit is named in goes out with the newest version.
     let newest = fresh.iter().position(|section| section.released.is_some()).unwrap_or(0);
     let Some(body) = bodies.get_mut(newest) else { return bodies };
@@ -144,7 +144,7 @@ fn definitions(fresh: &[&Section], links: Option<&Links>, own: &[(String, &str)]
     new.into_iter().chain(kept.iter().map(|(_, line)| (*line).to_owned())).collect()
 }
 
-impl Body {
+impl SectionBody {
     /// Adds what stands in `text`, without the lines of credits that `changelog` would write.
     fn read(&mut self, text: &str, changelog: &Changelog) {
         let mut is_of_chapter = false;
@@ -236,7 +236,7 @@ impl Body {
     }
 }
 
-impl<'f> Page<'f> {
+impl<'f> ChangelogFile<'f> {
     fn read(file: &'f str, changelog: &Changelog) -> Self {
         let (mut head, mut definitions) = (0, Vec::new());
         let mut sections: Vec<(String, String)> = Vec::new();
@@ -254,7 +254,7 @@ impl<'f> Page<'f> {
         let (unreleased, sections): (Vec<_>, Vec<_>) =
             sections.into_iter().partition(|(title, _)| is_same(title, "Unreleased"));
         let is_linked = unreleased.iter().any(|(_, text)| text.starts_with("## ["));
-        let mut body = Body::default();
+        let mut body = SectionBody::default();
         for (_, text) in &unreleased {
             let (heading, below) = text.split_once('\n').unwrap_or((text, ""));
             // What a heading says beside its name is somebody's word.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    manifest::{File, Findings, MAX_BYTES, VersionDoc, parse_lock, read_manifest},
+    manifest::{Findings, MAX_BYTES, ManifestFile, VersionDoc, parse_lock, read_manifest},
     model::{Layout, Version},
 };
 
@@ -19,7 +19,7 @@ impl Components {
     /// commit has no duty to please a new forge.
     pub fn read(manifest: &str, lock: Option<&str>) -> Self {
         let path = PathBuf::from(Layout::MANIFEST);
-        let file = File::new(path, manifest.as_bytes().to_vec(), MAX_BYTES);
+        let file = ManifestFile::new(path, manifest.as_bytes().to_vec(), MAX_BYTES);
         let versions = read_manifest(&file, &mut Findings::new(&file)).versions;
         let lock = lock.and_then(|text| parse_lock(text).ok()).unwrap_or_default();
         let label = |name: &str, text: &str| {

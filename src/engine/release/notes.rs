@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{git::Commit, model::Precedence};
 
 use super::{
-    change::{Change, Chapter},
+    change::{Chapter, NoteEntry},
     changelog::{Links, contributors, credits, reference, told},
     components::Components,
 };
@@ -44,8 +44,8 @@ impl Notes {
 
     /// The chapters, a line for each change, the oldest first.
     fn changes(&self) -> String {
-        let mut changes: Vec<Change> = self.commits.iter().rev().map(Change::of).collect();
-        changes.sort_by_key(Change::chapter_of_notes);
+        let mut changes: Vec<NoteEntry> = self.commits.iter().rev().map(NoteEntry::of).collect();
+        changes.sort_by_key(NoteEntry::chapter_of_notes);
         let mut text = String::new();
         for chapter in changes.chunk_by(|a, b| a.chapter_of_notes() == b.chapter_of_notes()) {
             let title = chapter[0].chapter_of_notes();

@@ -10,13 +10,13 @@ use crate::{
 };
 
 use super::{
-    catalog::{Catalog, Entry},
+    catalog::{CatalogEntry, ReleaseCatalog},
     pins::{Pin, Pins},
 };
 
 /// What stays of each subsystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keep {
+pub struct RetentionPolicy {
     /// So many of the newest versions.
     pub number: usize,
     /// And whatever is of this day or a later one.
@@ -33,14 +33,14 @@ pub struct Keep {
 /// - a release of a commit of which nothing says when it was published;
 /// - whatever is no subsystem's.
 pub fn outdated<'c>(
-    catalog: &'c Catalog,
+    catalog: &'c ReleaseCatalog,
     pins: &Pins,
     names: &BTreeSet<Name>,
-    keep: Keep,
-) -> Vec<&'c Entry> {
+    keep: RetentionPolicy,
+) -> Vec<&'c CatalogEntry> {
     let mut outdated = Vec::new();
     for pin in pins.of_names(names) {
-        let stays = |entry: &Entry| {
+        let stays = |entry: &CatalogEntry| {
             let is_ageless = entry.is_commit() && entry.published().is_none();
             let is_young =
                 keep.since.is_some_and(|since| day(entry).is_some_and(|day| day >= since));
@@ -59,13 +59,13 @@ pub fn outdated<'c>(
 }
 
 /// The day of a release: that in its version, or the one on which it was published.
-fn day(entry: &Entry) -> Option<Date> {
+fn day(entry: &CatalogEntry) -> Option<Date> {
     let published = || Some(entry.published()?.to_zoned(TimeZone::UTC).date());
     entry.label.parse::<DateVersion>().ok().map(|version| version.day).or_else(published)
 }
 
 /// Whether it is a pre-release of a version that is out.
-fn is_superseded(catalog: &Catalog, pin: &Pin, entry: &Entry) -> bool {
+fn is_superseded(catalog: &ReleaseCatalog, pin: &Pin, entry: &CatalogEntry) -> bool {
     if !matches!(pin.scheme, Some(Scheme::Commits(_))) {
         return false;
     }
@@ -86,9 +86,10 @@ mod tests {
             published_at: day.map(|day| format!("2026-03-{day:02}T12:00:00Z")),
             ..sample::release(tag, &[])
         };
-        let catalog = Catalog::of(pins, releases.iter().map(release).collect());
+        let catalog = ReleaseCatalog::of(pins, releases.iter().map(release).collect());
         let names = pins.iter().map(|pin| pin.name.clone()).collect();
-        let outdated = outdated(&catalog, pins, &names, Keep { number: keep, since: None });
+        let outdated =
+            outdated(&catalog, pins, &names, RetentionPolicy { number: keep, since: None });
         outdated.iter().map(|entry| entry.info.tag.clone()).collect()
     }
 
@@ -113,16 +114,17 @@ mod tests {
             let pin = Pin { scheme: Some(scheme), ..sample::pin("a", "0.0.0-unreleased") };
             Pins::new(sample::platforms(), [pin])
         };
-        let left = |pins: &Pins, tags: &[&str], keep: Keep| {
+        let left = |pins: &Pins, tags: &[&str], keep: RetentionPolicy| {
             let releases = tags.iter().map(|tag| sample::release(tag, &[])).collect();
-            let catalog = Catalog::of(pins, releases);
+            let catalog = ReleaseCatalog::of(pins, releases);
             let names = pins.iter().map(|pin| pin.name.clone()).collect();
             let gone = outdated(&catalog, pins, &names, keep);
             gone.iter().map(|entry| entry.info.tag.clone()).collect::<Vec<_>>()
         };
         let dates = with(Scheme::Date);
         let tags = ["a-20251231.12", "a-20260107.9", "a-20260107.10", "a-20260108.0"];
-        let keep = |number, day| Keep { number, since: Some(Date::constant(2026, 1, day)) };
+        let keep =
+            |number, day| RetentionPolicy { number, since: Some(Date::constant(2026, 1, day)) };
         assert_eq!(left(&dates, &tags, keep(1, 7)), ["a-20251231.12"]);
         assert_eq!(
             left(&dates, &tags, keep(1, 9)),
@@ -131,7 +133,7 @@ mod tests {
         let commits = with(Scheme::Commits(crate::model::Commits::default()));
         let tags =
             ["a-1.2.0", "a-1.3.0-dev.1", "a-1.3.0-dev.2", "a-1.3.0", "a-1.4.0-dev.1", "a-1.1.0"];
-        let keep = |number| Keep { number, since: None };
+        let keep = |number| RetentionPolicy { number, since: None };
         assert_eq!(left(&commits, &tags, keep(9)), ["a-1.3.0-dev.1", "a-1.3.0-dev.2"]);
         assert_eq!(
             left(&commits, &tags, keep(2)),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::Home;
+use super::ServicePaths;
 use crate::{
     cache::write_state,
     disk::{MOST_OF_TEXT, read_text},
@@ -29,7 +29,7 @@ const LOG_MEGABYTES: u32 = 16;
 pub struct Configuration(BTreeMap<Name, Value>);
 
 /// One service, as it is to be started.
-pub struct Start<'a> {
+pub struct ServiceStart<'a> {
     /// Its name.
     pub name: &'a Name,
     /// What it is.
@@ -42,7 +42,7 @@ pub struct Start<'a> {
     pub withheld: &'a [String],
 }
 
-impl Start<'_> {
+impl ServiceStart<'_> {
     /// What a shell does first: it forgets what is withheld.
     pub fn prologue(&self) -> String {
         match self.withheld {
@@ -54,7 +54,7 @@ impl Start<'_> {
 
 impl Configuration {
     /// What was written last; nothing, if that cannot be read.
-    pub fn read(home: &Home) -> Self {
+    pub fn read(home: &ServicePaths) -> Self {
         let text = read_text(&home.configuration(), MOST_OF_TEXT).unwrap_or_default();
         let document: Value = serde_json::from_str(&text.replace("$$", "$")).unwrap_or_default();
         let processes = document["processes"].as_object().cloned().unwrap_or_default();
@@ -63,7 +63,7 @@ impl Configuration {
     }
 
     /// Writes it, as a whole or not at all.
-    pub fn write(&self, home: &Home) -> Result<(), Fault> {
+    pub fn write(&self, home: &ServicePaths) -> Result<(), Fault> {
         let file = home.configuration();
         home.make_folders(self.names())?;
         write_state(home.layout(), &file, self.text().as_bytes())
@@ -116,8 +116,8 @@ impl Configuration {
 }
 
 /// A service in the supervisor's words.
-pub fn process(home: &Home, start: &Start) -> Value {
-    let Start { name, service, places, binaries, .. } = start;
+pub fn process(home: &ServicePaths, start: &ServiceStart) -> Value {
+    let ServiceStart { name, service, places, binaries, .. } = start;
     let root = home.layout().root();
     let dir = service.dir.as_ref().map_or(root.to_owned(), |dir| root.join(dir.expand(places)));
     let mut process = json!({
@@ -165,7 +165,7 @@ pub fn process(home: &Home, start: &Start) -> Value {
 
 /// A shell, which makes way for the program where it has nothing else to do, so that signals reach it;
 /// started by the script that sees to its last line.
-fn entrypoint(home: &Home, start: &Start) -> Vec<String> {
+fn entrypoint(home: &ServicePaths, start: &ServiceStart) -> Vec<String> {
     let line = start.service.command.expand_in_shell(start.places);
     let line = if is_one_program(&line) { format!("exec {line}") } else { line };
     let script = home.start().display().to_string();
@@ -203,13 +203,13 @@ mod tests {
     use super::*;
     use crate::{
         model::Layout,
-        workspace::{Probe, Ready, Text},
+        workspace::{Probe, Readiness, Text},
     };
 
     fn service() -> Service {
         Service {
             command: Text::new(format!("nats-server -sd {}/data", Text::symbol("root"))),
-            ready: Some(Ready {
+            ready: Some(Readiness {
                 probe: Probe::Tcp { host: "127.0.0.1".into(), port: 4222 },
                 period: Duration::from_secs(5),
                 timeout: Duration::from_secs(3),
@@ -227,11 +227,12 @@ mod tests {
     }
 
     fn written(service: &Service) -> Configuration {
-        let home = Home::new(&Layout::at("/w".into()));
+        let home = ServicePaths::new(&Layout::at("/w".into()));
         let places = Places { root: "/w".into(), bin: "/w/.forge/bin".into(), ..Places::default() };
         let name = Name::new("nats").unwrap();
         let withheld = &[];
-        let start = Start { name: &name, service, places: &places, binaries: "v1 0", withheld };
+        let start =
+            ServiceStart { name: &name, service, places: &places, binaries: "v1 0", withheld };
         let mut configuration = Configuration::default();
         assert!(configuration.set(&name, process(&home, &start)));
         assert!(!configuration.set(&name, process(&home, &start)));
@@ -310,7 +311,7 @@ mod tests {
     #[test]
     fn what_was_written_is_read_again() {
         let temp = tempfile::tempdir().unwrap();
-        let home = Home::new(&Layout::at(temp.path().to_owned()));
+        let home = ServicePaths::new(&Layout::at(temp.path().to_owned()));
         assert_eq!(Configuration::read(&home), Configuration::default());
         let configuration = written(&service());
         configuration.write(&home).unwrap();

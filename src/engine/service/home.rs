@@ -20,12 +20,12 @@ const LONGEST_SOCKET: usize = 100;
 
 /// The paths of one workspace's services.
 #[derive(Clone, Debug)]
-pub struct Home {
+pub struct ServicePaths {
     layout: Layout,
     key: String,
 }
 
-impl Home {
+impl ServicePaths {
     /// Those of the workspace with this layout.
     pub fn new(layout: &Layout) -> Self {
         let root = layout.root();
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn sockets_of_deep_workspaces_lie_where_paths_are_short_each_its_own() {
-        let home = |root: String| Home::new(&Layout::at(root.into()));
+        let home = |root: String| ServicePaths::new(&Layout::at(root.into()));
         let near = home("/w".into());
         assert_eq!(near.socket(), Path::new("/w/.forge/state/services/socket"));
         let deep = |last| home(format!("/{}/{last}", "deep".repeat(30)));
@@ -185,10 +185,10 @@ mod tests {
         let named = [("FORGE_DATA_DIR", data.path())].into_iter().collect();
         let user = UserFolders::new(&named, None);
         let key = SealKey::of_user(&user);
-        let home = Home::new(&Layout::new("/w".into(), user.clone()));
+        let home = ServicePaths::new(&Layout::new("/w".into(), user.clone()));
         let sealed = home.sealed_mark();
         assert!(is_service(&key, &sealed) && sealed.starts_with(&home.mark()));
-        let other = Home::new(&Layout::new("/v".into(), user));
+        let other = ServicePaths::new(&Layout::new("/v".into(), user));
         let moved = sealed.replace(&home.mark(), &other.mark());
         for made_up in ["", "services-", "services-x", &home.mark(), &moved, &sealed[..89]] {
             assert!(!is_service(&key, made_up), "{made_up}");

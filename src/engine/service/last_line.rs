@@ -17,7 +17,7 @@ use std::{
     process::{Command, ExitCode, Stdio},
 };
 
-use super::{Home, configuration::quoted};
+use super::{ServicePaths, configuration::quoted};
 use crate::{
     cache::write_state,
     model::{Environment, Fault},
@@ -36,7 +36,7 @@ const COPY: &str = "copy";
 const BUFFER: usize = 64 * 1024;
 
 /// Writes the script with which the supervisor starts all services.
-pub fn write_script(home: &Home) -> Result<(), Fault> {
+pub fn write_script(home: &ServicePaths) -> Result<(), Fault> {
     let script = home.start();
     let forge = this_program().display().to_string();
     // Without forge a service still runs.

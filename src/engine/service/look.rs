@@ -14,13 +14,13 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{
-    Home,
-    configuration::{Start, quoted},
+    ServicePaths,
+    configuration::{ServiceStart, quoted},
 };
 use crate::{
     cache::write_state,
     model::Fault,
-    workspace::{Probe, Ready},
+    workspace::{Probe, Readiness},
 };
 
 /// The hidden first argument with which forge looks.
@@ -33,7 +33,11 @@ const TRY_COMMAND: Duration = Duration::from_millis(200);
 const HEAD: u64 = 1024;
 
 /// Writes the script that looks whether the service is ready.
-pub fn write_script(home: &Home, start: &Start, ready: &Ready) -> Result<(), Fault> {
+pub fn write_script(
+    home: &ServicePaths,
+    start: &ServiceStart,
+    ready: &Readiness,
+) -> Result<(), Fault> {
     let script = home.look(start.name);
     let fault = |e: io::Error| Fault::io(format!("cannot write {}", script.display()), &e);
     let forge = std::env::current_exe().map_err(fault)?;
@@ -41,7 +45,12 @@ pub fn write_script(home: &Home, start: &Start, ready: &Ready) -> Result<(), Fau
     write_state(home.layout(), &script, text.as_bytes())
 }
 
-fn script_text(home: &Home, start: &Start, ready: &Ready, forge: &str) -> String {
+fn script_text(
+    home: &ServicePaths,
+    start: &ServiceStart,
+    ready: &Readiness,
+    forge: &str,
+) -> String {
     let root = home.layout().root();
     let dir = &start.service.dir;
     let dir = dir.as_ref().map_or(root.to_owned(), |dir| root.join(dir.expand(start.places)));

@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeSet, thread, time::Duration};
 
-use super::{Home, Supervisor, configuration::Configuration, of, stop::stop, with_dependents};
+use super::{
+    ServicePaths, Supervisor, configuration::Configuration, of, stop::stop, with_dependents,
+};
 use crate::{
     cache::existing_forge_folder,
     model::{Fault, Kind, Layout, Name},
@@ -28,7 +30,7 @@ pub fn lower(
     cancel: &Cancel,
     tell: &dyn Fn(&str),
 ) -> Result<Vec<Name>, Fault> {
-    let home = Home::new(&workspace.layout);
+    let home = ServicePaths::new(&workspace.layout);
     let _lock = home.turn(cancel, tell)?;
     let Some(supervisor) = Supervisor::of(&home) else {
         end(&home, None)?;
@@ -57,7 +59,7 @@ pub fn lower(
 /// # Errors
 /// As [`lower`].
 pub fn lower_all(layout: &Layout, cancel: &Cancel, tell: &dyn Fn(&str)) -> Result<(), Fault> {
-    let home = Home::new(layout);
+    let home = ServicePaths::new(layout);
     let _lock = home.turn(cancel, tell)?;
     end(&home, Supervisor::of(&home))
 }
@@ -66,7 +68,11 @@ pub fn lower_all(layout: &Layout, cancel: &Cancel, tell: &dyn Fn(&str)) -> Resul
 ///
 /// # Errors
 /// As [`lower`].
-pub fn all(workspace: &Workspace, home: &Home, supervisor: Supervisor) -> Result<(), Fault> {
+pub fn all(
+    workspace: &Workspace,
+    home: &ServicePaths,
+    supervisor: Supervisor,
+) -> Result<(), Fault> {
     let names = Configuration::read(home).names().cloned().collect();
     stop_all(workspace, home, &supervisor, names)?;
     end(home, Some(supervisor))
@@ -75,7 +81,7 @@ pub fn all(workspace: &Workspace, home: &Home, supervisor: Supervisor) -> Result
 /// Ends services side by side, each after those that need it.
 fn stop_all(
     workspace: &Workspace,
-    home: &Home,
+    home: &ServicePaths,
     supervisor: &Supervisor,
     mut left: BTreeSet<Name>,
 ) -> Result<(), Fault> {
@@ -110,7 +116,7 @@ fn stop_all(
 }
 
 /// Ends the supervisor and all that carries the mark.
-pub fn end(home: &Home, supervisor: Option<Supervisor>) -> Result<(), Fault> {
+pub fn end(home: &ServicePaths, supervisor: Option<Supervisor>) -> Result<(), Fault> {
     if let Some(supervisor) = supervisor {
         let process = supervisor.process();
         process.terminate();
@@ -135,14 +141,14 @@ pub fn end(home: &Home, supervisor: Option<Supervisor>) -> Result<(), Fault> {
 }
 
 /// Ends all services of a workspace should this forge be killed before it is dropped.
-pub struct Watch {
+pub struct DownGuard {
     _guardian: Guardian,
 }
 
-impl Watch {
+impl DownGuard {
     /// Begins to watch.
     pub fn over(workspace: &Workspace) -> Self {
-        let mark = Home::new(&workspace.layout).mark();
+        let mark = ServicePaths::new(&workspace.layout).mark();
         let guardian = Guardian::new(Some(Guardian::of_this_program(&mark)));
         guardian.start();
         Self { _guardian: guardian }

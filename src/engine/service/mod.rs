@@ -27,12 +27,12 @@ mod supervisor;
 
 use std::collections::BTreeSet;
 
-pub use home::{Home, is_service};
-pub use lower::{Watch, lower, lower_all};
-pub use raise::{Raised, Wish, raise};
+pub use home::{ServicePaths, is_service};
+pub use lower::{DownGuard, lower, lower_all};
+pub use raise::{UpReport, UpRequest, raise};
 pub use renewal::interrupted;
 pub use running::{Proof, prove};
-pub use supervisor::{State, Supervisor};
+pub use supervisor::{ServiceState, Supervisor};
 
 use crate::{
     model::{Fault, Kind, Name, nearest},

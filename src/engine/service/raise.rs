@@ -10,14 +10,14 @@ use std::{
 };
 
 use super::{
-    Home, State, Supervisor,
-    configuration::{Configuration, Start, process},
+    ServicePaths, ServiceState, Supervisor,
+    configuration::{Configuration, ServiceStart, process},
     last_line, look, lower, of,
     renewal::renew,
     stop::stop,
 };
 use crate::{
-    cache::{Installed, Place, SealKey, inspect},
+    cache::{InstallPlace, Installed, SealKey, inspect},
     model::{ArtifactId, Fault, Kind, Name},
     process::{Cancel, listener, tail},
     workspace::{SUPERVISOR, Service, Workspace},
@@ -33,7 +33,7 @@ const RESTARTS: u32 = 3;
 const LINES: usize = 10;
 
 /// What is to run.
-pub struct Wish<'a> {
+pub struct UpRequest<'a> {
     /// The workspace.
     pub workspace: &'a Workspace,
     /// The services, with all that they need.
@@ -46,13 +46,13 @@ pub struct Wish<'a> {
 
 /// What bringing services up did.
 #[derive(Debug, Default)]
-pub struct Raised {
+pub struct UpReport {
     /// What did not run and was started.
     pub started: Vec<Name>,
     /// What ran and was replaced, and why.
     pub replaced: Vec<(Name, String)>,
     /// How all services are.
-    pub states: BTreeMap<Name, State>,
+    pub states: BTreeMap<Name, ServiceState>,
 }
 
 /// Brings up what is wished for, and waits until it is ready. Tells `note` what happens.
@@ -60,8 +60,8 @@ pub struct Raised {
 /// # Errors
 /// `Failed` if a service ends, or if its port is taken; `Timeout` if it does not become ready in time;
 /// `Interrupted` if `cancel` says so. What was started goes on.
-pub fn raise(wish: &Wish, cancel: &Cancel, note: &dyn Fn(&str)) -> Result<Raised, Fault> {
-    let home = Home::new(&wish.workspace.layout);
+pub fn raise(wish: &UpRequest, cancel: &Cancel, note: &dyn Fn(&str)) -> Result<UpReport, Fault> {
+    let home = ServicePaths::new(&wish.workspace.layout);
     let _lock = home.turn(cancel, note)?;
     let supervisor = if let Some(supervisor) = Supervisor::of(&home) {
         renew(wish.workspace, wish.supervisor, supervisor, note)?
@@ -80,7 +80,7 @@ pub fn raise(wish: &Wish, cancel: &Cancel, note: &dyn Fn(&str)) -> Result<Raised
         configuration: old.clone(),
         waiting: wish.names.clone(),
         begun: BTreeMap::new(),
-        raised: Raised::default(),
+        raised: UpReport::default(),
     };
     raising.free_ports(&states)?;
     raising.end_what_is_no_service_any_more(&states)?;
@@ -89,15 +89,15 @@ pub fn raise(wish: &Wish, cancel: &Cancel, note: &dyn Fn(&str)) -> Result<Raised
 }
 
 struct Raising<'a> {
-    wish: &'a Wish<'a>,
-    home: &'a Home,
+    wish: &'a UpRequest<'a>,
+    home: &'a ServicePaths,
     supervisor: Option<Supervisor<'a>>,
     configuration: Configuration,
     /// What is not written down yet.
     waiting: BTreeSet<Name>,
     /// What is not ready yet, and since when it may become so.
     begun: BTreeMap<Name, Instant>,
-    raised: Raised,
+    raised: UpReport,
 }
 
 impl<'a> Raising<'a> {
@@ -107,7 +107,7 @@ impl<'a> Raising<'a> {
     }
 
     /// Nobody else may hold the ports of what is going to be started.
-    fn free_ports(&self, states: &BTreeMap<Name, State>) -> Result<(), Fault> {
+    fn free_ports(&self, states: &BTreeMap<Name, ServiceState>) -> Result<(), Fault> {
         for name in self.wish.names {
             let runs = states.get(name).is_some_and(|state| state.is_running());
             let ready = self.service(name)?.ready.as_ref();
@@ -127,7 +127,7 @@ impl<'a> Raising<'a> {
 
     fn end_what_is_no_service_any_more(
         &mut self,
-        states: &BTreeMap<Name, State>,
+        states: &BTreeMap<Name, ServiceState>,
     ) -> Result<(), Fault> {
         let workspace = self.wish.workspace;
         let Some(supervisor) = &self.supervisor else { return Ok(()) };
@@ -149,7 +149,7 @@ impl<'a> Raising<'a> {
     fn go_on(
         &mut self,
         old: &Configuration,
-        states: &BTreeMap<Name, State>,
+        states: &BTreeMap<Name, ServiceState>,
         cancel: &Cancel,
         note: &dyn Fn(&str),
     ) -> Result<(), Fault> {
@@ -176,7 +176,7 @@ impl<'a> Raising<'a> {
         }
     }
 
-    fn states(&self) -> Result<BTreeMap<Name, State>, Fault> {
+    fn states(&self) -> Result<BTreeMap<Name, ServiceState>, Fault> {
         let Some(supervisor) = &self.supervisor else { return Ok(BTreeMap::new()) };
         supervisor.states().map_err(|fault| {
             if supervisor.is_alive() {
@@ -192,7 +192,7 @@ impl<'a> Raising<'a> {
     fn add_what_can_start(
         &mut self,
         old: &Configuration,
-        states: &BTreeMap<Name, State>,
+        states: &BTreeMap<Name, ServiceState>,
         note: &dyn Fn(&str),
     ) -> Result<(), Fault> {
         let wave = self.next_wave()?;
@@ -252,7 +252,7 @@ impl<'a> Raising<'a> {
         &mut self,
         name: &Name,
         old: &Configuration,
-        state: Option<&State>,
+        state: Option<&ServiceState>,
         note: &dyn Fn(&str),
     ) -> Result<bool, Fault> {
         let workspace = self.wish.workspace;
@@ -272,7 +272,7 @@ impl<'a> Raising<'a> {
         let written = |turn: u64| {
             let binaries = format!("{label} #{turn}");
             let (places, binaries, withheld) = (&places, binaries.as_str(), withheld.as_slice());
-            process(self.home, &Start { name, service, places, binaries, withheld })
+            process(self.home, &ServiceStart { name, service, places, binaries, withheld })
         };
         let mut wanted = written(turn);
         let why = match was {
@@ -283,7 +283,7 @@ impl<'a> Raising<'a> {
         };
         if let Some(ready) = &service.ready {
             let withheld = withheld.as_slice();
-            let start = Start { name, service, places: &places, binaries: "", withheld };
+            let start = ServiceStart { name, service, places: &places, binaries: "", withheld };
             look::write_script(self.home, &start, ready)?;
         }
         let Some(why) = why else { return Ok(false) };
@@ -300,7 +300,7 @@ impl<'a> Raising<'a> {
     }
 
     /// Which of those that were begun are ready.
-    fn look(&self, states: &BTreeMap<Name, State>) -> Result<Vec<Name>, Fault> {
+    fn look(&self, states: &BTreeMap<Name, ServiceState>) -> Result<Vec<Name>, Fault> {
         let mut ready = Vec::new();
         for (name, since) in &self.begun {
             let state = states.get(name).cloned().unwrap_or_default();
@@ -321,7 +321,7 @@ impl<'a> Raising<'a> {
     }
 
     /// Why `name` did not come up, with its last words.
-    fn not_up(&self, name: &Name, service: &Service, state: &State, kind: Kind) -> Fault {
+    fn not_up(&self, name: &Name, service: &Service, state: &ServiceState, kind: Kind) -> Fault {
         let what = match (kind, state.restarts) {
             (Kind::Timeout, _) => {
                 let seconds = service.ready.as_ref().map_or(60, |ready| ready.limit().as_secs());
@@ -361,7 +361,7 @@ fn folder_is_there(workspace: &Workspace, name: &Name, service: &Service) -> Res
 }
 
 /// Whether a service is what was waited for.
-fn is_up(service: &Service, state: &State) -> bool {
+fn is_up(service: &Service, state: &ServiceState) -> bool {
     match service.ready {
         Some(_) => state.is_running() && state.is_ready() == Some(true),
         None => state.is_running() && state.age() >= SETTLED,
@@ -382,7 +382,10 @@ fn taken(name: &Name, port: u16) -> Fault {
 pub fn binaries(workspace: &Workspace, name: &Name) -> String {
     let id = ArtifactId { name: name.clone(), platform: workspace.platform };
     let version = workspace.subsystems[name].version.to_string();
-    match inspect(&Place::of(&workspace.layout, &id), &SealKey::of_user(workspace.layout.user())) {
+    match inspect(
+        &InstallPlace::of(&workspace.layout, &id),
+        &SealKey::of_user(workspace.layout.user()),
+    ) {
         Installed::Intact { record, .. } => {
             let digests = record.stamp.binaries.values().map(|d| d.to_string()[..12].to_owned());
             let digests: Vec<_> = digests.collect();

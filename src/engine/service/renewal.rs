@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Home, Supervisor, lower, names, raise::binaries, with_needs};
+use super::{ServicePaths, Supervisor, lower, names, raise::binaries, with_needs};
 use crate::{
     model::{Fault, Name},
     workspace::Workspace,
@@ -15,7 +15,7 @@ use crate::{
 /// # Errors
 /// If the supervisor does not answer.
 pub fn interrupted(workspace: &Workspace, name: &Name) -> Result<BTreeSet<Name>, Fault> {
-    let home = Home::new(&workspace.layout);
+    let home = ServicePaths::new(&workspace.layout);
     let Some(supervisor) = Supervisor::of(&home) else { return Ok(BTreeSet::new()) };
     if why(workspace, name, &supervisor).is_none() {
         return Ok(BTreeSet::new());
@@ -39,7 +39,7 @@ pub fn renew<'h>(
 ) -> Result<Option<Supervisor<'h>>, Fault> {
     let Some(why) = why(workspace, name, &supervisor) else { return Ok(Some(supervisor)) };
     note(&format!("the supervisor is started again, and all services with it: {why}"));
-    lower::all(workspace, &Home::new(&workspace.layout), supervisor)?;
+    lower::all(workspace, &ServicePaths::new(&workspace.layout), supervisor)?;
     Ok(None)
 }
 

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Home, Supervisor, configuration::Configuration, of, raise::binaries};
+use super::{ServicePaths, Supervisor, configuration::Configuration, of, raise::binaries};
 use crate::{
     archive::hash_file,
-    cache::{Place, Record, SealKey},
+    cache::{ArtifactRecord, InstallPlace, SealKey},
     model::{ArtifactId, Fault, Name, Sha256, Stamp},
-    process::Known,
+    process::ProcessId,
     workspace::Workspace,
 };
 
@@ -29,7 +29,7 @@ pub struct Proof {
 /// # Errors
 /// If the supervisor does not answer.
 pub fn prove(workspace: &Workspace, names: &BTreeSet<Name>) -> Result<Vec<Proof>, Fault> {
-    let home = Home::new(&workspace.layout);
+    let home = ServicePaths::new(&workspace.layout);
     let supervisor = Supervisor::of(&home);
     let states = supervisor.as_ref().map_or(Ok(BTreeMap::new()), Supervisor::states)?;
     let configuration = Configuration::read(&home);
@@ -37,7 +37,7 @@ pub fn prove(workspace: &Workspace, names: &BTreeSet<Name>) -> Result<Vec<Proof>
         let is_service = of(workspace, name.as_str()).is_some();
         let leader = if is_service {
             let state = states.get(name).filter(|state| state.is_running());
-            state.and_then(|state| Known::of(state.pid))
+            state.and_then(|state| ProcessId::of(state.pid))
         } else {
             supervisor.as_ref().map(Supervisor::process)
         };
@@ -60,12 +60,13 @@ pub fn prove(workspace: &Workspace, names: &BTreeSet<Name>) -> Result<Vec<Proof>
 fn what_is_wrong(
     workspace: &Workspace,
     name: &Name,
-    leader: &Known,
+    leader: &ProcessId,
     started_with: Option<&str>,
 ) -> Option<String> {
     let id = ArtifactId { name: name.clone(), platform: workspace.platform };
     let key = SealKey::of_user(workspace.layout.user());
-    let Some(Record { stamp, .. }) = Place::of(&workspace.layout, &id).known(&key) else {
+    let Some(ArtifactRecord { stamp, .. }) = InstallPlace::of(&workspace.layout, &id).known(&key)
+    else {
         return Some("its binary is not installed".into());
     };
     let pinned = &workspace.subsystems[name].version;
@@ -101,7 +102,7 @@ struct Program {
 }
 
 impl Program {
-    fn of(process: &Known) -> Option<Self> {
+    fn of(process: &ProcessId) -> Option<Self> {
         let (path, file) = process.program().ok()?;
         let name = path.file_name()?.to_string_lossy().into_owned();
         let (digest, _) = hash_file(&file).ok()?;

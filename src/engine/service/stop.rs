@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use super::{Home, State, Supervisor, configuration::VARIABLE};
+use super::{ServicePaths, ServiceState, Supervisor, configuration::VARIABLE};
 use crate::{
     model::{Fault, Kind, Name},
-    process::{Known, carriers, outlast_all},
+    process::{ProcessId, carriers, outlast_all},
 };
 
 /// Ends the service `name`, which is as `state` says.
@@ -14,13 +14,13 @@ use crate::{
 /// # Errors
 /// If a process of it cannot be killed.
 pub fn stop(
-    home: &Home,
+    home: &ServicePaths,
     supervisor: &Supervisor,
     name: &Name,
     grace: Duration,
-    state: &State,
+    state: &ServiceState,
 ) -> Result<(), Fault> {
-    let leader = Known::of(state.pid).filter(|_| state.is_running());
+    let leader = ProcessId::of(state.pid).filter(|_| state.is_running());
     let all = || processes(home, name, leader);
     if state.is_over() && all().is_empty() {
         return Ok(());
@@ -28,7 +28,7 @@ pub fn stop(
     if let Err(fault) = supervisor.stop(name) {
         // It ended by itself just now; or nobody asks it, and then it is killed at once.
         if fault.kind == Kind::Timeout {
-            all().iter().for_each(Known::kill);
+            all().iter().for_each(ProcessId::kill);
         }
     }
     if outlast_all(&all, grace) {
@@ -40,9 +40,9 @@ pub fn stop(
 }
 
 /// All processes of a service, also those that left its group.
-fn processes(home: &Home, name: &Name, leader: Option<Known>) -> Vec<Known> {
+fn processes(home: &ServicePaths, name: &Name, leader: Option<ProcessId>) -> Vec<ProcessId> {
     let own = format!("{name} ");
-    let is_own = |process: &Known| {
+    let is_own = |process: &ProcessId| {
         process.variable(VARIABLE).is_some_and(|variable| variable.starts_with(&own))
     };
     let mut all = leader.map_or(Vec::new(), |leader| leader.group());

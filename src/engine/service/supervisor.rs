@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, io, path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Home, client::ask};
+use super::{ServicePaths, client::ask};
 use crate::{
     cache::write_state,
     disk::{MOST_OF_TEXT, read_text},
     model::{Environment, Fault, Kind, Name},
-    process::{Command, CommandLine, Inherit, Known, start_detached, tail},
+    process::{Command, CommandLine, Inherit, ProcessId, start_detached, tail},
 };
 
 /// How long a question about the state of things may take.
@@ -26,15 +26,15 @@ const SHELL: (&str, &str) = ("COMPOSE_SHELL", "sh");
 
 /// A supervisor that lives.
 pub struct Supervisor<'a> {
-    home: &'a Home,
-    record: Record,
+    home: &'a ServicePaths,
+    record: ServiceRecord,
 }
 
 /// What is kept of it.
 #[derive(Serialize, Deserialize)]
-struct Record {
+struct ServiceRecord {
     #[serde(flatten)]
-    process: Known,
+    process: ProcessId,
     /// Which binaries it was started with.
     binaries: String,
 }
@@ -42,7 +42,7 @@ struct Record {
 /// How a service is, in the supervisor's words.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub struct State {
+pub struct ServiceState {
     name: String,
     /// `Running`, `Completed`, …
     pub status: String,
@@ -57,7 +57,7 @@ pub struct State {
     age: u64,
 }
 
-impl State {
+impl ServiceState {
     /// Whether a look found it ready; none, if nobody looks.
     pub fn is_ready(&self) -> Option<bool> {
         match self.is_ready.as_str() {
@@ -85,9 +85,9 @@ impl State {
 
 impl<'a> Supervisor<'a> {
     /// The supervisor of the workspace, if it lives.
-    pub fn of(home: &'a Home) -> Option<Self> {
+    pub fn of(home: &'a ServicePaths) -> Option<Self> {
         let text = read_text(&home.record(), MOST_OF_TEXT).ok()?;
-        let record: Record = serde_json::from_str(&text).ok()?;
+        let record: ServiceRecord = serde_json::from_str(&text).ok()?;
         record.process.is_alive().then_some(Self { home, record })
     }
 
@@ -97,7 +97,7 @@ impl<'a> Supervisor<'a> {
     /// # Errors
     /// If it cannot be started, or ends at once, with what it says.
     pub fn start(
-        home: &'a Home,
+        home: &'a ServicePaths,
         environment: &Environment,
         program: &Path,
         binaries: String,
@@ -122,7 +122,7 @@ impl<'a> Supervisor<'a> {
         command.env.insert(SHELL.0.into(), SHELL.1.into());
         let process =
             start_detached(environment, &command, &home.sealed_mark(), WITHHELD, &home.output())?;
-        let supervisor = Self { home, record: Record { process, binaries } };
+        let supervisor = Self { home, record: ServiceRecord { process, binaries } };
         supervisor.remember()?;
         supervisor.wait_for_its_answer()?;
         Ok(supervisor)
@@ -163,7 +163,7 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Its process.
-    pub fn process(&self) -> Known {
+    pub fn process(&self) -> ProcessId {
         self.record.process
     }
 
@@ -181,18 +181,18 @@ impl<'a> Supervisor<'a> {
     ///
     /// # Errors
     /// If it does not answer.
-    pub fn states(&self) -> Result<BTreeMap<Name, State>, Fault> {
+    pub fn states(&self) -> Result<BTreeMap<Name, ServiceState>, Fault> {
         #[derive(Deserialize)]
-        struct Answer {
-            data: Vec<State>,
+        struct SupervisorReply {
+            data: Vec<ServiceState>,
         }
         let body = ask(&self.home.socket(), "GET", "/processes", ANSWER)?;
-        let answer: Answer = serde_json::from_slice(&body).map_err(|error| {
+        let answer: SupervisorReply = serde_json::from_slice(&body).map_err(|error| {
             Fault::new(Kind::Failed, "the supervisor says nothing that forge understands")
                 .because(error.to_string())
                 .hint("look at the version of process-compose that is pinned")
         })?;
-        let named = |state: State| Some((Name::of_file(&state.name).ok()?, state));
+        let named = |state: ServiceState| Some((Name::of_file(&state.name).ok()?, state));
         Ok(answer.data.into_iter().filter_map(named).collect())
     }
 

@@ -15,28 +15,28 @@ use std::io::{self, IsTerminal};
 
 use crate::{
     model::{Fault, Kind},
-    workspace::{Bindings, Deed, Text},
+    workspace::{Bindings, TaskAction, Text},
 };
 
 use super::{
-    Event,
-    frame::Frame,
-    perform::{Performance, Scene},
-    pool::Seat,
-    steps::{Later, Step, Work},
-    witness::Live,
+    TaskEvent,
+    frame::RunScope,
+    perform::{PreparedTask, TaskRun},
+    pool::PoolPermit,
+    steps::{Later, TaskStep, Work},
+    witness::LiveEvaluator,
 };
 
 /// The exit code of a shell that does not find a program.
 const NOT_FOUND: u8 = 127;
 
-impl<'w> Performance<'_, 'w> {
+impl<'w> TaskRun<'_, 'w> {
     /// Runs `steps`, again if they fail and that is wanted, and then what cleans up.
     pub(super) async fn carry_out(
         &self,
-        scene: &Scene<'_, 'w>,
-        steps: &[Step<'w>],
-        frame: &Frame<'_>,
+        scene: &PreparedTask<'_, 'w>,
+        steps: &[TaskStep<'w>],
+        frame: &RunScope<'_>,
     ) -> Result<(), Fault> {
         let mut seat = self.engine.pools.seat(self.invocation.task.pool.as_ref());
         let mut done = self.attempt(scene, steps, frame, &mut seat).await;
@@ -47,7 +47,7 @@ impl<'w> Performance<'_, 'w> {
                 break;
             }
             let note = format!("failed; try {attempt} of {} follows: {fault}", retry.times);
-            self.tell(&scene.label, Event::Note(&note));
+            self.tell(&scene.label, TaskEvent::Note(&note));
             seat.leave();
             if frame.pause(retry.delay, "another try").await.is_err() {
                 break;
@@ -56,7 +56,7 @@ impl<'w> Performance<'_, 'w> {
         }
         let frame = self.engine.last_frame();
         let bindings = with_exit_code(scene.rendering.bindings, &done);
-        let witness = Live::new(self.engine, &frame, self.invocation.task, &scene.ground);
+        let witness = LiveEvaluator::new(self.engine, &frame, self.invocation.task, &scene.ground);
         let last = scene.rendering.finally(&bindings, &witness).await;
         let cleaned = match &last {
             Ok(last) => self.clean_up(scene, last.iter().map(Ok), &frame, &mut seat).await,
@@ -68,10 +68,10 @@ impl<'w> Performance<'_, 'w> {
     /// Runs `steps` up to the first that fails, and then what they registered, last first.
     async fn attempt(
         &self,
-        scene: &Scene<'_, 'w>,
-        steps: &[Step<'w>],
-        frame: &Frame<'_>,
-        seat: &mut Seat,
+        scene: &PreparedTask<'_, 'w>,
+        steps: &[TaskStep<'w>],
+        frame: &RunScope<'_>,
+        seat: &mut PoolPermit,
     ) -> Result<(), Fault> {
         let mut registered: Vec<&Later<'w>> = Vec::new();
         let mut done = Ok(());
@@ -104,10 +104,10 @@ impl<'w> Performance<'_, 'w> {
     /// Runs all of `steps`, whatever becomes of each.
     async fn clean_up<'s>(
         &self,
-        scene: &Scene<'_, 'w>,
-        steps: impl Iterator<Item = Result<&'s Step<'w>, &'s Fault>>,
-        frame: &Frame<'_>,
-        seat: &mut Seat,
+        scene: &PreparedTask<'_, 'w>,
+        steps: impl Iterator<Item = Result<&'s TaskStep<'w>, &'s Fault>>,
+        frame: &RunScope<'_>,
+        seat: &mut PoolPermit,
     ) -> Result<(), Fault>
     where
         'w: 's,
@@ -126,24 +126,24 @@ impl<'w> Performance<'_, 'w> {
     }
 
     /// Tells that cleaning up failed, and fails so.
-    fn told(&self, scene: &Scene<'_, 'w>, fault: Fault) -> Result<(), Fault> {
+    fn told(&self, scene: &PreparedTask<'_, 'w>, fault: Fault) -> Result<(), Fault> {
         let note = format!("could not clean up: {fault}");
-        self.tell(&scene.label, Event::Note(&note));
+        self.tell(&scene.label, TaskEvent::Note(&note));
         Err(fault)
     }
 
     /// Runs `step`, whose failure may be allowed.
     async fn tolerated(
         &self,
-        scene: &Scene<'_, 'w>,
-        step: &Step<'w>,
-        frame: &Frame<'_>,
-        seat: &mut Seat,
+        scene: &PreparedTask<'_, 'w>,
+        step: &TaskStep<'w>,
+        frame: &RunScope<'_>,
+        seat: &mut PoolPermit,
     ) -> Result<(), Fault> {
         match self.step(scene, step, &frame.within(step.timeout), seat).await {
             Err(fault) if step.allow_failure && fault.kind != Kind::Interrupted => {
                 let note = format!("goes on after a failure: {fault}");
-                self.tell(&scene.label, Event::Note(&note));
+                self.tell(&scene.label, TaskEvent::Note(&note));
                 Ok(())
             }
             done => done,
@@ -152,10 +152,10 @@ impl<'w> Performance<'_, 'w> {
 
     async fn step(
         &self,
-        scene: &Scene<'_, 'w>,
-        step: &Step<'w>,
-        frame: &Frame<'_>,
-        seat: &mut Seat,
+        scene: &PreparedTask<'_, 'w>,
+        step: &TaskStep<'w>,
+        frame: &RunScope<'_>,
+        seat: &mut PoolPermit,
     ) -> Result<(), Fault> {
         if !self.applies(scene, step, frame).await? {
             return Ok(());
@@ -176,10 +176,10 @@ impl<'w> Performance<'_, 'w> {
 
     async fn command(
         &self,
-        scene: &Scene<'_, 'w>,
-        step: &Step<'w>,
+        scene: &PreparedTask<'_, 'w>,
+        step: &TaskStep<'w>,
         line: &Text,
-        frame: &Frame<'_>,
+        frame: &RunScope<'_>,
     ) -> Result<(), Fault> {
         let keyring = self.engine.vault.keyring();
         let mut command = scene.ground.command(&keyring, line)?;
@@ -187,18 +187,18 @@ impl<'w> Performance<'_, 'w> {
         command.terminal = step.interactive;
         command.through = self.engine.options.through;
         if !step.quiet {
-            self.tell(&scene.label, Event::Command(&line.expand(&scene.ground.places)));
+            self.tell(&scene.label, TaskEvent::Command(&line.expand(&scene.ground.places)));
         }
-        let mut pass_on = |line: &str| self.tell(&scene.label, Event::Line(line));
+        let mut pass_on = |line: &str| self.tell(&scene.label, TaskEvent::Line(line));
         frame.run(command, &mut pass_on).await
     }
 
     /// Whether what `if` of `step` says holds.
     async fn applies(
         &self,
-        scene: &Scene<'_, 'w>,
-        step: &Step<'w>,
-        frame: &Frame<'_>,
+        scene: &PreparedTask<'_, 'w>,
+        step: &TaskStep<'w>,
+        frame: &RunScope<'_>,
     ) -> Result<bool, Fault> {
         let Some(condition) = &step.condition else { return Ok(true) };
         self.holds(scene, condition, frame).await.map_err(|fault| self.failed(fault))
@@ -206,9 +206,9 @@ impl<'w> Performance<'_, 'w> {
 
     /// `fault`, and what it comes from: where the file names a program that is not there, or that
     /// there is nobody to ask.
-    fn placed(&self, step: &Step<'w>, fault: Fault) -> Fault {
+    fn placed(&self, step: &TaskStep<'w>, fault: Fault) -> Fault {
         match (&step.entry.what, fault.code) {
-            (Deed::Run(line), Some(NOT_FOUND)) => line.is_wrong(self.invocation.task, fault),
+            (TaskAction::Run(line), Some(NOT_FOUND)) => line.is_wrong(self.invocation.task, fault),
             _ if step.interactive && fault.code.is_some() && !io::stdin().is_terminal() => {
                 fault.hint("it is `interactive`, and there is no terminal to ask at")
             }
@@ -229,6 +229,6 @@ fn with_exit_code(bindings: &Bindings, done: &Result<(), Fault>) -> Bindings {
         Err(fault) => fault.code.unwrap_or_else(|| fault.kind.exit_code()),
     };
     let mut bindings = bindings.clone();
-    bindings.set("exit_code", crate::workspace::Word::number(usize::from(code)));
+    bindings.set("exit_code", crate::workspace::TemplateValue::number(usize::from(code)));
     bindings
 }

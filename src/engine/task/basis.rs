@@ -18,12 +18,12 @@ const FLEETING: [&str; 2] = ["env", "now"];
 
 /// What a run looked at.
 #[derive(Debug, Default)]
-pub struct Basis {
+pub struct NoopInputs {
     files: Mutex<HashSet<PathBuf>>,
     is_more: AtomicBool,
 }
 
-impl Basis {
+impl NoopInputs {
     /// Something was done, or found out in another way than by looking at files.
     pub fn is_more(&self) {
         self.is_more.store(true, Ordering::Relaxed);
@@ -64,7 +64,7 @@ pub fn mentions(task: &Task, word: &str) -> bool {
     let of_vars = task.vars.iter().chain(of_file).map(|var| &var.variable);
     let mut templates = task.templates();
     templates.extend(task.home.late_env.iter().map(|(_, value)| value));
-    templates.extend(of_vars.flat_map(crate::workspace::Variable::templates));
+    templates.extend(of_vars.flat_map(crate::workspace::TaskVariable::templates));
     templates.iter().any(|one| one.mentions(word))
         || task.expressions().iter().any(|one| one.mentions_in_expression(word))
 }

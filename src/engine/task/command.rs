@@ -11,12 +11,12 @@ use crate::{
     disk::{MOST_OF_TEXT, read_text},
     model::{Environment, Fault, Kind, shown_url},
     process::{Command, CommandLine, Inherit, Shell},
-    workspace::{Bindings, Keyring, Places, Task, Template, Text, Workspace},
+    workspace::{Bindings, Places, SecretTable, Task, TaskText, Text, Workspace},
 };
 
 use super::{
-    dotenv::{self, Flaw},
-    frame::Frame,
+    dotenv::{self, DotenvError},
+    frame::RunScope,
     steps::Rendering,
 };
 
@@ -122,7 +122,7 @@ impl Ground {
     }
 
     /// Notes whether the variable `name`, which is `value`, comes from outside.
-    fn mark(&mut self, name: &str, value: &Template) {
+    fn mark(&mut self, name: &str, value: &TaskText) {
         match value.mentions("env") {
             true => self.unwritten.insert(name.to_owned()),
             false => self.unwritten.remove(name),
@@ -133,7 +133,7 @@ impl Ground {
     ///
     /// # Errors
     /// `Usage` if there is no way to give a secret to its shell.
-    pub fn command(&self, keyring: &Keyring, line: &Text) -> Result<Command, Fault> {
+    pub fn command(&self, keyring: &SecretTable, line: &Text) -> Result<Command, Fault> {
         if line.has_secrets() && !self.shell.is_posix() {
             let shell = self.shell.words().join(" ");
             let what = format!("`{}` puts a secret into a command", line.symbolic());
@@ -175,8 +175,8 @@ impl Ground {
     /// If it fails, with what it said on standard error.
     pub async fn printed(
         &self,
-        frame: &Frame<'_>,
-        keyring: &Keyring,
+        frame: &RunScope<'_>,
+        keyring: &SecretTable,
         line: &Text,
     ) -> Result<String, Fault> {
         let failed = |error| Fault::io("cannot keep what a command says", &error);
@@ -249,7 +249,7 @@ fn read_dotenv(
             };
             let read = dotenv::parse(&text, &outside);
             *looks_outside = asked.get();
-            read.map_err(|Flaw { line, why }| unreadable(format!("line {line} {why}")))
+            read.map_err(|DotenvError { line, why }| unreadable(format!("line {line} {why}")))
         }
         Err(error) if may_be_missing && error.kind() == std::io::ErrorKind::NotFound => {
             Ok(Vec::new())

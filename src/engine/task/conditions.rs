@@ -6,16 +6,16 @@ use crate::{
 };
 
 use super::{
-    frame::Frame,
-    perform::{Performance, Scene},
+    frame::RunScope,
+    perform::{PreparedTask, TaskRun},
 };
 
-impl<'w> Performance<'_, 'w> {
+impl<'w> TaskRun<'_, 'w> {
     /// Whether it may begin: each of `assert` holds.
     pub(super) async fn check(
         &self,
-        scene: &Scene<'_, 'w>,
-        frame: &Frame<'_>,
+        scene: &PreparedTask<'_, 'w>,
+        frame: &RunScope<'_>,
     ) -> Result<(), Fault> {
         for (line, message) in &self.invocation.task.assert {
             let line = scene.rendering.text(line)?;
@@ -36,9 +36,9 @@ impl<'w> Performance<'_, 'w> {
     /// Whether `line` is `true`, or a command that succeeds.
     pub(super) async fn holds(
         &self,
-        scene: &Scene<'_, 'w>,
+        scene: &PreparedTask<'_, 'w>,
         line: &Text,
-        frame: &Frame<'_>,
+        frame: &RunScope<'_>,
     ) -> Result<bool, Fault> {
         match line.symbolic().trim() {
             "true" | "True" => return Ok(true),

@@ -17,7 +17,7 @@ use std::str::CharIndices;
 
 /// Why a file cannot be read as variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flaw {
+pub struct DotenvError {
     /// The line, from 1.
     pub line: usize,
     /// What is wrong with it, as a sentence without a subject: `is no variable`.
@@ -32,22 +32,22 @@ pub struct Flaw {
 pub fn parse(
     text: &str,
     outside: &dyn Fn(&str) -> Option<String>,
-) -> Result<Vec<(String, String)>, Flaw> {
+) -> Result<Vec<(String, String)>, DotenvError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-    let mut reader = Reader { text: &text, at: 0, known: Vec::new(), outside };
+    let mut reader = DotenvReader { text: &text, at: 0, known: Vec::new(), outside };
     while reader.statement()? {}
     Ok(reader.known)
 }
 
 /// A file that is read from its beginning to its end.
-struct Reader<'t> {
+struct DotenvReader<'t> {
     text: &'t str,
     at: usize,
     known: Vec<(String, String)>,
     outside: &'t dyn Fn(&str) -> Option<String>,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> DotenvReader<'t> {
     fn rest(&self) -> &'t str {
         &self.text[self.at..]
     }
@@ -59,12 +59,12 @@ impl<'t> Reader<'t> {
         line
     }
 
-    fn flaw(&self, at: usize, why: &'static str) -> Flaw {
-        Flaw { line: self.text[..at].matches('\n').count() + 1, why }
+    fn flaw(&self, at: usize, why: &'static str) -> DotenvError {
+        DotenvError { line: self.text[..at].matches('\n').count() + 1, why }
     }
 
     /// Reads the next variable; `false` at the end.
-    fn statement(&mut self) -> Result<bool, Flaw> {
+    fn statement(&mut self) -> Result<bool, DotenvError> {
         loop {
             let rest = self.rest();
             self.at += rest.len() - rest.trim_start().len();
@@ -104,7 +104,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads a value and the rest of its last line.
-    fn value(&mut self) -> Result<String, Flaw> {
+    fn value(&mut self) -> Result<String, DotenvError> {
         let line = self.rest().split('\n').next().unwrap_or_default();
         let blanks = line.len() - line.trim_start().len();
         match line.trim_start().chars().next() {
@@ -123,7 +123,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads what stands between this quote and the next of its kind, and what may follow that.
-    fn quoted(&mut self, quote: char) -> Result<String, Flaw> {
+    fn quoted(&mut self, quote: char) -> Result<String, DotenvError> {
         let start = self.at;
         let inner = start + 1;
         let mut end = None;
@@ -272,7 +272,7 @@ mod tests {
     fn read(text: &str) -> Vec<String> {
         match parse(text, &outside) {
             Ok(read) => read.iter().map(|(name, value)| format!("{name}={value}")).collect(),
-            Err(Flaw { line, why }) => vec![format!("line {line} {why}")],
+            Err(DotenvError { line, why }) => vec![format!("line {line} {why}")],
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     model::{Fault, Kind},
-    workspace::{Bindings, Data, Each, Over, Part, Template, Word},
+    workspace::{Bindings, Data, Each, MatrixPart, Over, TaskText, TemplateValue},
 };
 
 use super::{steps::Rendering, variables::Witness};
@@ -31,7 +31,7 @@ impl Rendering<'_, '_> {
                     fault.within(format!("cannot tell what {} runs for", self.task.name))
                 })?;
                 let split = split.as_deref().or(Some("\n"));
-                self.items(&Word::text(printed), split, &line.symbolic())?
+                self.items(&TemplateValue::text(printed), split, &line.symbolic())?
             }
             Over::Expr(expression, split) => {
                 let value = self.renderer.evaluate(self.task, expression, bindings)?;
@@ -39,7 +39,7 @@ impl Rendering<'_, '_> {
             }
         };
         self.bounded(values.len())?;
-        let with = |(key, value): (Word, Word)| {
+        let with = |(key, value): (TemplateValue, TemplateValue)| {
             let mut bindings = bindings.clone();
             bindings.set("key", key);
             bindings.set(&each.name, value);
@@ -57,20 +57,20 @@ impl Rendering<'_, '_> {
         Err(Fault::new(Kind::Usage, what).because(format!("it may have {MOST}")).hint(hint))
     }
 
-    fn list(&self, items: &[Data], bindings: &Bindings) -> Result<Vec<Word>, Fault> {
+    fn list(&self, items: &[Data], bindings: &Bindings) -> Result<Vec<TemplateValue>, Fault> {
         items.iter().map(|item| self.renderer.data(self.task, item, bindings)).collect()
     }
 
-    fn patterns(&self, templates: &[Template], bindings: &Bindings) -> Result<Vec<String>, Fault> {
+    fn patterns(&self, templates: &[TaskText], bindings: &Bindings) -> Result<Vec<String>, Fault> {
         templates.iter().map(|one| self.renderer.plain(self.task, one, bindings)).collect()
     }
 
     fn items(
         &self,
-        value: &Word,
+        value: &TemplateValue,
         split: Option<&str>,
         source: &str,
-    ) -> Result<Vec<(Word, Word)>, Fault> {
+    ) -> Result<Vec<(TemplateValue, TemplateValue)>, Fault> {
         value.items(split).map_err(|kind| {
             let what = format!("the task {} cannot run for `{source}`", self.task.name);
             let why = format!("it is a {kind}, and no list, mapping or text");
@@ -78,12 +78,16 @@ impl Rendering<'_, '_> {
         })
     }
 
-    fn matrix(&self, parts: &[(String, Part)], bindings: &Bindings) -> Result<Vec<Word>, Fault> {
-        let mut rows: Vec<Vec<(String, Word)>> = vec![Vec::new()];
+    fn matrix(
+        &self,
+        parts: &[(String, MatrixPart)],
+        bindings: &Bindings,
+    ) -> Result<Vec<TemplateValue>, Fault> {
+        let mut rows: Vec<Vec<(String, TemplateValue)>> = vec![Vec::new()];
         for (name, part) in parts {
             let items = match part {
-                Part::List(items) => self.list(items, bindings)?,
-                Part::Expr(expression) => {
+                MatrixPart::List(items) => self.list(items, bindings)?,
+                MatrixPart::Expr(expression) => {
                     let value = self.renderer.evaluate(self.task, expression, bindings)?;
                     let items = self.items(&value, None, expression.source())?;
                     items.into_iter().map(|(_, item)| item).collect()
@@ -92,16 +96,16 @@ impl Rendering<'_, '_> {
             self.bounded(rows.len().saturating_mul(items.len()))?;
             rows = combined(&rows, name, &items);
         }
-        Ok(rows.into_iter().map(Word::map).collect())
+        Ok(rows.into_iter().map(TemplateValue::map).collect())
     }
 }
 
-fn files(files: Vec<String>) -> Vec<(Word, Word)> {
-    numbered(files.into_iter().map(Word::text).collect())
+fn files(files: Vec<String>) -> Vec<(TemplateValue, TemplateValue)> {
+    numbered(files.into_iter().map(TemplateValue::text).collect())
 }
 
-fn numbered(values: Vec<Word>) -> Vec<(Word, Word)> {
-    values.into_iter().enumerate().map(|(at, value)| (Word::number(at), value)).collect()
+fn numbered(values: Vec<TemplateValue>) -> Vec<(TemplateValue, TemplateValue)> {
+    values.into_iter().enumerate().map(|(at, value)| (TemplateValue::number(at), value)).collect()
 }
 
 /// Each of `rows` with each of `items` under `name`; the last name changes fastest.

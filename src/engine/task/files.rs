@@ -31,7 +31,7 @@ pub type Marks = BTreeMap<String, Mark>;
 
 /// What files below the folder `dir` some patterns mean.
 #[derive(Clone, Copy, Debug)]
-pub struct Meant<'a> {
+pub struct PatternsBelow<'a> {
     /// Where the patterns are anchored.
     pub dir: &'a Path,
     /// The patterns.
@@ -43,7 +43,7 @@ pub struct Meant<'a> {
     pub follow: bool,
 }
 
-impl<'a> Meant<'a> {
+impl<'a> PatternsBelow<'a> {
     /// What goes into a task.
     pub fn inputs(dir: &'a Path, patterns: &'a [String], gitignore: Option<&'a Layout>) -> Self {
         Self { dir, patterns, gitignore, follow: true }
@@ -55,7 +55,7 @@ impl<'a> Meant<'a> {
     }
 }
 
-impl Meant<'_> {
+impl PatternsBelow<'_> {
     /// The files, links and empty folders, each with its digest. Files that `stat` says are as they
     /// were in `known` are not read again.
     ///
@@ -186,7 +186,7 @@ mod tests {
         }
         let found = |patterns: &[&str]| {
             let patterns: Vec<String> = patterns.iter().map(|p| (*p).to_owned()).collect();
-            Meant::inputs(dir.path(), &patterns, None)
+            PatternsBelow::inputs(dir.path(), &patterns, None)
                 .marks(&Marks::new())
                 .unwrap()
                 .into_keys()

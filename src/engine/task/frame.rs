@@ -9,11 +9,11 @@ use crate::{
     process::{Cancel, Command, CommandRunner, timeout_fault},
 };
 
-use super::basis::Basis;
+use super::basis::NoopInputs;
 
 /// Within what a task runs.
 #[derive(Clone)]
-pub struct Frame<'a> {
+pub struct RunScope<'a> {
     /// What runs its commands.
     pub runner: &'a dyn CommandRunner,
     /// What stops it.
@@ -21,7 +21,7 @@ pub struct Frame<'a> {
     /// Held by all who run a command; by one that gets the terminal, alone.
     pub terminal: &'a RwLock<()>,
     /// Told that a command runs.
-    basis: &'a Basis,
+    basis: &'a NoopInputs,
     deadline: Option<Deadline>,
 }
 
@@ -33,12 +33,12 @@ struct Deadline {
     limit: Duration,
 }
 
-impl<'a> Frame<'a> {
+impl<'a> RunScope<'a> {
     /// A frame without limits.
     pub fn new(
         runner: &'a dyn CommandRunner,
         terminal: &'a RwLock<()>,
-        basis: &'a Basis,
+        basis: &'a NoopInputs,
         cancel: Cancel,
     ) -> Self {
         Self { runner, cancel, terminal, basis, deadline: None }

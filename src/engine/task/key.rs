@@ -7,17 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     cache::{self, SealKey},
     model::{ArtifactId, Fault, Layout, Name},
-    workspace::{Bindings, Meaning, Names, Task, Template, Text, Variable, Word, Workspace},
+    workspace::{
+        Bindings, Meaning, Names, Task, TaskText, TaskVariable, TemplateValue, Text, Workspace,
+    },
 };
 
 use super::{
     basis::mentions,
     command::Ground,
-    files::{Marks, Meant},
-    ledger::Ledger,
+    files::{Marks, PatternsBelow},
+    ledger::TaskLedger,
     plan::{Invocation, called},
-    record::{Fields, Record, unwritten},
-    steps::{Rendering, Step, Work},
+    record::{Fields, TaskRecord, unwritten},
+    steps::{Rendering, TaskStep, Work},
     variables::needed,
 };
 
@@ -28,7 +30,7 @@ pub struct Eye<'a, 'w> {
     /// What names mean.
     pub names: &'a Names<'w>,
     /// What is known of earlier runs.
-    pub ledger: &'a Ledger,
+    pub ledger: &'a TaskLedger,
 }
 
 impl Eye<'_, '_> {
@@ -41,8 +43,8 @@ impl Eye<'_, '_> {
         invocation: &Invocation,
         rendering: &Rendering,
         ground: &Ground,
-        steps: &[Step],
-    ) -> Result<Option<Record>, Fault> {
+        steps: &[TaskStep],
+    ) -> Result<Option<TaskRecord>, Fault> {
         let task = invocation.task;
         if task.inputs.is_empty() {
             return Ok(None);
@@ -50,9 +52,10 @@ impl Eye<'_, '_> {
         let known = self.ledger.read(invocation).unwrap_or_default();
         let written = patterns(rendering, ground, &task.inputs)?;
         let gitignore = task.gitignore.then_some(&self.workspace.layout);
-        let inputs = Meant::inputs(&ground.dir, &written, gitignore).marks(&known.inputs)?;
+        let inputs =
+            PatternsBelow::inputs(&ground.dir, &written, gitignore).marks(&known.inputs)?;
         let made = patterns(rendering, ground, &task.outputs)?;
-        let outputs = Meant::outputs(&ground.dir, &made).marks(&known.outputs)?;
+        let outputs = PatternsBelow::outputs(&ground.dir, &made).marks(&known.outputs)?;
         let root = self.workspace.layout.root().display().to_string();
         let outside = self.outside(task);
         let shown = |text: &str| {
@@ -84,7 +87,7 @@ impl Eye<'_, '_> {
             ("dir".to_owned(), one(&ground.dir.display().to_string())),
             ("outputs".to_owned(), one(&made.join(" "))),
         ]);
-        Ok(Some(Record { fields, inputs, outputs }))
+        Ok(Some(TaskRecord { fields, inputs, outputs }))
     }
 
     /// The variables of the environment that templates of `task` and of its file look at, the
@@ -116,7 +119,7 @@ impl Eye<'_, '_> {
                     let invocation =
                         called(rendering.renderer, task, call, target, bindings).ok()?;
                     let made = self.ledger.read(&invocation)?.outputs;
-                    Some((invocation.key(), Record::inputs_digest(&made)))
+                    Some((invocation.key(), TaskRecord::inputs_digest(&made)))
                 }
                 Meaning::Task(_) => None,
             }
@@ -128,7 +131,7 @@ impl Eye<'_, '_> {
         let record = Name::new(name).ok().and_then(|name| {
             let id = ArtifactId { name, platform: self.workspace.platform };
             let layout = &self.workspace.layout;
-            cache::Place::of(layout, &id).known(&SealKey::of_user(layout.user()))
+            cache::InstallPlace::of(layout, &id).known(&SealKey::of_user(layout.user()))
         });
         record.map_or_else(String::new, |record| record.stamp.fingerprint.to_string())
     }
@@ -141,7 +144,7 @@ const INPUTS: &str = "inputs";
 /// Files that `stat` says are as they were `known` are not read again.
 ///
 /// # Errors
-/// As [`Meant::marks`].
+/// As [`PatternsBelow::marks`].
 pub fn inputs_word(
     rendering: &Rendering,
     layout: &Layout,
@@ -152,9 +155,9 @@ pub fn inputs_word(
     if !task.inputs.is_empty() && mentions(task, INPUTS) {
         let written = patterns(rendering, ground, &task.inputs)?;
         let gitignore = task.gitignore.then_some(layout);
-        let marks = Meant::inputs(&ground.dir, &written, gitignore).marks(&known())?;
-        let digest = Word::text(Record::inputs_digest(&marks));
-        words.set(INPUTS, Word::map(vec![("digest".to_owned(), digest)]));
+        let marks = PatternsBelow::inputs(&ground.dir, &written, gitignore).marks(&known())?;
+        let digest = TemplateValue::text(TaskRecord::inputs_digest(&marks));
+        words.set(INPUTS, TemplateValue::map(vec![("digest".to_owned(), digest)]));
     }
     Ok(words)
 }
@@ -163,7 +166,7 @@ pub fn inputs_word(
 pub fn patterns(
     rendering: &Rendering,
     ground: &Ground,
-    templates: &[Template],
+    templates: &[TaskText],
 ) -> Result<Vec<String>, Fault> {
     let render = |template| Ok(rendering.text(template)?.expand(&ground.places));
     templates.iter().map(render).collect()
@@ -172,14 +175,14 @@ pub fn patterns(
 /// Whether what `task` makes may come from the cache.
 pub fn is_kept(task: &Task) -> bool {
     let (own, of_file) = needed(task);
-    let is_secret = |variable: &Variable| matches!(variable, Variable::Secret(_));
+    let is_secret = |variable: &TaskVariable| matches!(variable, TaskVariable::Secret(_));
     let has_secret = own.iter().chain(&of_file).any(|var| is_secret(&var.variable));
     let asks = task.interactive || task.run.iter().any(|entry| entry.interactive);
     !task.inputs.is_empty() && !task.outputs.is_empty() && !asks && !has_secret
 }
 
 /// All that `steps` run, and all that the tasks they call may run.
-fn commands(names: &Names, steps: &[Step]) -> BTreeMap<String, String> {
+fn commands(names: &Names, steps: &[TaskStep]) -> BTreeMap<String, String> {
     let mut commands = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
         let what = match &step.what {

@@ -27,7 +27,7 @@ use crate::{
 
 use super::{
     plan::Invocation,
-    record::{Record, digest},
+    record::{TaskRecord, digest},
 };
 
 /// The file is written anew when it has this many times more lines than records.
@@ -37,18 +37,18 @@ const STALE: usize = 4;
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The records of all tasks.
-pub struct Ledger {
+pub struct TaskLedger {
     path: PathBuf,
     layout: Layout,
     classes: Classes,
     key: SealKey,
     /// The workspace, by its real path.
     workspace: String,
-    known: Mutex<Known>,
+    known: Mutex<RecordedRun>,
 }
 
 #[derive(Default)]
-struct Known {
+struct RecordedRun {
     /// Each as it is written; most are never looked at.
     lines: HashMap<String, String>,
     /// How many lines there are, with those that hold no more.
@@ -60,7 +60,7 @@ struct Known {
 
 /// One line of the file.
 #[derive(Serialize, Deserialize)]
-struct Line<R> {
+struct LedgerLine<R> {
     /// What tells the task and its parameters from others.
     of: String,
     /// The class of the run that ran it.
@@ -70,7 +70,7 @@ struct Line<R> {
     is: Option<R>,
 }
 
-impl Ledger {
+impl TaskLedger {
     /// The records in the workspace of `layout`, as a run of these classes reads and writes them;
     /// nothing is read yet.
     pub fn new(layout: &Layout, classes: Classes) -> Self {
@@ -93,7 +93,7 @@ impl Ledger {
 
     /// What is recorded of `invocation`; nothing if that cannot be read, or if a run of a class made it
     /// that this one does not trust.
-    pub fn read(&self, invocation: &Invocation) -> Option<Record> {
+    pub fn read(&self, invocation: &Invocation) -> Option<TaskRecord> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.file.is_none() {
             let _ = known.catch_up(&self.path);
@@ -103,7 +103,7 @@ impl Ledger {
         if !self.key.confirms(&self.purpose(), text.as_bytes(), &code.parse().ok()?) {
             return None;
         }
-        let line: Line<Record> = serde_json::from_str(text).ok()?;
+        let line: LedgerLine<TaskRecord> = serde_json::from_str(text).ok()?;
         line.is.filter(|_| line.class >= self.classes.takes)
     }
 
@@ -130,42 +130,42 @@ impl Ledger {
     pub fn write(
         &self,
         invocation: &Invocation,
-        record: &Record,
+        record: &TaskRecord,
         patience: &Patience,
     ) -> Result<(), Fault> {
         self.write_as(self.classes.own, invocation, record, patience)
     }
 
-    /// As [`Ledger::write`], as done by a run of `class`.
+    /// As [`TaskLedger::write`], as done by a run of `class`.
     ///
     /// # Errors
-    /// As [`Ledger::write`].
+    /// As [`TaskLedger::write`].
     pub fn write_as(
         &self,
         class: RunClass,
         invocation: &Invocation,
-        record: &Record,
+        record: &TaskRecord,
         patience: &Patience,
     ) -> Result<(), Fault> {
         let class = class.min(self.classes.own);
-        self.add(&Line { of: invocation.key(), class, is: Some(record) }, patience)
+        self.add(&LedgerLine { of: invocation.key(), class, is: Some(record) }, patience)
     }
 
     /// The key in the user's cache under which this run keeps what `record` says came out. Runs of
     /// another class keep theirs apart.
-    pub fn kept_under(&self, record: &Record) -> String {
+    pub fn kept_under(&self, record: &TaskRecord) -> String {
         self.cache_key(self.classes.own, record)
     }
 
     /// The keys in the user's cache under which this run looks for what `record` says goes in, each
     /// with the class of the runs that keep theirs there.
-    pub fn looked_for(&self, record: &Record) -> impl Iterator<Item = (RunClass, String)> {
+    pub fn looked_for(&self, record: &TaskRecord) -> impl Iterator<Item = (RunClass, String)> {
         self.classes.takes.and_above().map(|class| (class, self.cache_key(class, record)))
     }
 
     /// Commands may use more than what a task says goes in, so that another workspace of the user
     /// must not decide what this one gets: the workspace is in the key.
-    fn cache_key(&self, class: RunClass, record: &Record) -> String {
+    fn cache_key(&self, class: RunClass, record: &TaskRecord) -> String {
         digest(&format!("{} {} {:?}", class.as_str(), record.key(), self.workspace))
     }
 
@@ -176,7 +176,7 @@ impl Ledger {
     /// Forgets what is recorded of `invocation`, since it holds no more.
     ///
     /// # Errors
-    /// As [`Ledger::write`].
+    /// As [`TaskLedger::write`].
     pub fn forget(&self, invocation: &Invocation, patience: &Patience) -> Result<(), Fault> {
         let _ = self.read(invocation);
         let of = invocation.key();
@@ -184,12 +184,12 @@ impl Ledger {
         let is_known = known.lines.contains_key(&of);
         drop(known);
         match is_known {
-            true => self.add(&Line { of, class: self.classes.own, is: None }, patience),
+            true => self.add(&LedgerLine { of, class: self.classes.own, is: None }, patience),
             false => Ok(()),
         }
     }
 
-    fn add(&self, line: &Line<&Record>, patience: &Patience) -> Result<(), Fault> {
+    fn add(&self, line: &LedgerLine<&TaskRecord>, patience: &Patience) -> Result<(), Fault> {
         let failed = |error| Fault::io(format!("cannot write {}", self.path.display()), &error);
         let text = serde_json::to_string(line).map_err(|error| failed(error.into()))?;
         let text = format!("{} {text}", self.key.code(&self.purpose(), text.as_bytes()));
@@ -211,7 +211,7 @@ impl Ledger {
         }
     }
 
-    fn write_anew(&self, folder: &Folder, known: &mut Known) -> io::Result<()> {
+    fn write_anew(&self, folder: &Folder, known: &mut RecordedRun) -> io::Result<()> {
         known.catch_up(&self.path)?;
         let text = known.lines.values().fold(String::new(), |text, line| text + "\n" + line + "\n");
         folder.replace(&self.path, text.as_bytes(), &self.layout.staging(), false)?;
@@ -224,7 +224,7 @@ impl Ledger {
     }
 }
 
-impl Known {
+impl RecordedRun {
     fn catch_up(&mut self, path: &Path) -> io::Result<()> {
         let mut file = open_file(path)?;
         let is_same = self.file.as_ref().is_some_and(|known| is_same(known, &file));

@@ -38,18 +38,18 @@ mod witness;
 
 pub use command::has_source;
 pub use dotenv::parse as parse_dotenv;
-pub use parameters::Request;
-pub use plan::{Invocation, Plan, subsystems};
+pub use parameters::ParameterRequest;
+pub use plan::{Invocation, TaskPlan, subsystems};
 pub use preview::{Preview, preview};
-pub use run::{Engine, Options};
-pub use watch::{Sight, Watch};
+pub use run::{TaskEngine, TaskOptions};
+pub use watch::{TaskWatch, WatchedFiles};
 
 use crate::model::{Fault, Kind};
-use perform::How;
+use perform::TaskOutcome;
 
 /// What happens to a task while it runs, for whoever shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event<'a> {
+pub enum TaskEvent<'a> {
     /// A command begins.
     Command(&'a str),
     /// A command printed a line.
@@ -57,12 +57,12 @@ pub enum Event<'a> {
     /// Something its owner should know.
     Note(&'a str),
     /// It ended.
-    Ended(End),
+    Ended(TaskEnd),
 }
 
 /// How a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum TaskEnd {
     /// All went well.
     Well,
     /// There was nothing to do.
@@ -75,28 +75,28 @@ pub enum End {
     Stopped,
 }
 
-impl End {
-    fn of(result: &Result<How, Fault>) -> Self {
+impl TaskEnd {
+    fn of(result: &Result<TaskOutcome, Fault>) -> Self {
         match result {
-            Ok(How::Ran) => Self::Well,
-            Ok(How::Fresh) => Self::Fresh,
-            Ok(How::LeftOut) => Self::LeftOut,
+            Ok(TaskOutcome::Ran) => Self::Well,
+            Ok(TaskOutcome::Fresh) => Self::Fresh,
+            Ok(TaskOutcome::LeftOut) => Self::LeftOut,
             Err(fault) if fault.kind == Kind::Interrupted => Self::Stopped,
             Err(_) => Self::Badly,
         }
     }
 }
 
-/// An [`Event`], and of which task it is.
+/// An [`TaskEvent`], and of which task it is.
 #[derive(Clone, Copy, Debug)]
-pub struct Told<'a> {
+pub struct TaskMessage<'a> {
     /// Tells one run of a task from all others.
     pub run: usize,
     /// What its output is marked with.
     pub label: &'a str,
     /// What happened.
-    pub event: Event<'a>,
+    pub event: TaskEvent<'a>,
 }
 
 /// Whoever shows what happens.
-pub type Audience<'a> = &'a (dyn Fn(Told) + Sync);
+pub type TaskEventSink<'a> = &'a (dyn Fn(TaskMessage) + Sync);

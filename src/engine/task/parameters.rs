@@ -9,14 +9,14 @@ use crate::{
 
 /// What a command line asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Request {
+pub struct ParameterRequest {
     /// The names of tasks.
     pub tasks: Vec<String>,
     /// `NAME=value`: parameters of these tasks, or variables of the files they stand in.
     pub given: BTreeMap<String, String>,
 }
 
-impl Request {
+impl ParameterRequest {
     /// Reads the words of a command line. No task has a `=` in its name.
     ///
     /// # Errors
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn words_are_names_and_values() {
         let read = |words: &[&str]| {
-            Request::read(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+            ParameterRequest::read(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
         };
         let request = read(&["x", "a=1", "y", "b=x=y"]).unwrap();
         assert_eq!(

@@ -3,21 +3,21 @@
 use crate::model::{Fault, Kind, shown_url};
 
 use super::{
-    End, Event, Told,
+    TaskEnd, TaskEvent, TaskMessage,
     command::Ground,
-    frame::Frame,
+    frame::RunScope,
     key::inputs_word,
-    ledger::Ledger,
+    ledger::TaskLedger,
     plan::Invocation,
-    run::Engine,
+    run::TaskEngine,
     steps::{Rendering, is_here},
     variables::{fixed, learn},
-    witness::Live,
+    witness::LiveEvaluator,
 };
 
 /// What became of a task that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
+pub enum TaskOutcome {
     /// Its commands ran.
     Ran,
     /// There was nothing to do.
@@ -27,45 +27,45 @@ pub enum How {
 }
 
 /// One run of a task.
-pub struct Performance<'e, 'w> {
-    pub engine: &'e Engine<'w>,
+pub struct TaskRun<'e, 'w> {
+    pub engine: &'e TaskEngine<'w>,
     pub invocation: &'e Invocation<'w>,
     /// Tells it from all others.
     pub number: usize,
 }
 
 /// What is known once variables are.
-pub struct Scene<'e, 'w> {
+pub struct PreparedTask<'e, 'w> {
     pub rendering: Rendering<'e, 'w>,
     pub ground: Ground,
     pub label: String,
 }
 
-impl<'w> Performance<'_, 'w> {
+impl<'w> TaskRun<'_, 'w> {
     /// Runs it.
-    pub async fn perform(&self, frame: &Frame<'_>) -> Result<How, Fault> {
+    pub async fn perform(&self, frame: &RunScope<'_>) -> Result<TaskOutcome, Fault> {
         let task = self.invocation.task;
         if !is_here(&task.only) {
-            self.tell(&task.name, Event::Note("is left out: it does not run on this platform"));
-            self.tell(&task.name, Event::Ended(End::LeftOut));
-            return Ok(How::LeftOut);
+            self.tell(&task.name, TaskEvent::Note("is left out: it does not run on this platform"));
+            self.tell(&task.name, TaskEvent::Ended(TaskEnd::LeftOut));
+            return Ok(TaskOutcome::LeftOut);
         }
         let how = self.tried(&frame.within(task.timeout)).await;
         match how.map_err(|fault| self.engine.vault.without_secrets(fault)) {
             Err(fault) if task.allow_failure && fault.kind != Kind::Interrupted => {
-                self.tell(&task.name, Event::Note(&format!("failed, which it may: {fault}")));
-                Ok(How::Ran)
+                self.tell(&task.name, TaskEvent::Note(&format!("failed, which it may: {fault}")));
+                Ok(TaskOutcome::Ran)
             }
             how => how,
         }
     }
 
-    async fn tried(&self, frame: &Frame<'_>) -> Result<How, Fault> {
+    async fn tried(&self, frame: &RunScope<'_>) -> Result<TaskOutcome, Fault> {
         let engine = self.engine;
         let task = self.invocation.task;
         let bindings = fixed(&engine.renderer, self.invocation)?;
         let mut ground = Ground::bare(engine.workspace, &engine.rendering(task, &bindings))?;
-        let witness = Live::new(engine, frame, task, &ground);
+        let witness = LiveEvaluator::new(engine, frame, task, &ground);
         let mut learned = learn(&engine.renderer, self.invocation, &witness).await?;
         let known = || engine.ledger.read(self.invocation).unwrap_or_default().inputs;
         let layout = &engine.workspace.layout;
@@ -82,30 +82,34 @@ impl<'w> Performance<'_, 'w> {
             engine.basis.is_more();
         }
         engine.basis.add(ground.read.iter().cloned().chain(engine.source_of(task)));
-        let scene = Scene { rendering, ground, label };
+        let scene = PreparedTask { rendering, ground, label };
         let how = self.decided(&scene, frame).await;
-        self.tell(&scene.label, Event::Ended(End::of(&how)));
+        self.tell(&scene.label, TaskEvent::Ended(TaskEnd::of(&how)));
         how
     }
 
     /// Whether it runs; and if so, all of it.
-    async fn decided(&self, scene: &Scene<'_, 'w>, frame: &Frame<'_>) -> Result<How, Fault> {
+    async fn decided(
+        &self,
+        scene: &PreparedTask<'_, 'w>,
+        frame: &RunScope<'_>,
+    ) -> Result<TaskOutcome, Fault> {
         let task = self.invocation.task;
         if let Some(condition) = &task.condition {
             let condition = scene.rendering.text(condition)?;
             if !self.holds(scene, &condition, frame).await? {
-                return Ok(How::LeftOut);
+                return Ok(TaskOutcome::LeftOut);
             }
         }
         self.check(scene, frame).await?;
         let engine = self.engine;
-        let witness = Live::new(engine, frame, task, &scene.ground);
+        let witness = LiveEvaluator::new(engine, frame, task, &scene.ground);
         let steps = scene.rendering.run(&witness).await?;
         let look = || engine.eye().look(self.invocation, &scene.rendering, &scene.ground, &steps);
         let fresh = || {
             self.rest(scene)?;
-            self.tell(&scene.label, Event::Note("is up to date"));
-            Ok(How::Fresh)
+            self.tell(&scene.label, TaskEvent::Note("is up to date"));
+            Ok(TaskOutcome::Fresh)
         };
         let mut now = look()?;
         let may_skip = !engine.options.force;
@@ -125,31 +129,31 @@ impl<'w> Performance<'_, 'w> {
         if let Some(now) = now.as_ref().filter(|_| may_skip)
             && self.is_restored(scene, now, frame).await?
         {
-            self.tell(&scene.label, Event::Note("is restored from the cache"));
-            return Ok(How::Fresh);
+            self.tell(&scene.label, TaskEvent::Note("is restored from the cache"));
+            return Ok(TaskOutcome::Fresh);
         }
         if now.is_some() {
-            let tell = |text: &str| self.tell(&scene.label, Event::Note(text));
-            engine.ledger.forget(self.invocation, &Ledger::patience(&frame.cancel, &tell))?;
+            let tell = |text: &str| self.tell(&scene.label, TaskEvent::Note(text));
+            engine.ledger.forget(self.invocation, &TaskLedger::patience(&frame.cancel, &tell))?;
         }
         self.carry_out(scene, &steps, frame).await?;
         self.keep(scene, now, frame)?;
         drop(turn);
-        Ok(How::Ran)
+        Ok(TaskOutcome::Ran)
     }
 
     /// Tells what happens, without secrets.
-    pub(super) fn tell(&self, label: &str, event: Event) {
+    pub(super) fn tell(&self, label: &str, event: TaskEvent) {
         let hidden = |text: &str| self.engine.vault.hidden(text);
         let label = hidden(label);
-        let tell = |event: Event| {
-            (self.engine.audience)(Told { run: self.number, label: &label, event });
+        let tell = |event: TaskEvent| {
+            (self.engine.audience)(TaskMessage { run: self.number, label: &label, event });
         };
         match event {
-            Event::Command(text) => tell(Event::Command(&shown_url(&hidden(text)))),
-            Event::Line(text) => tell(Event::Line(&hidden(text))),
-            Event::Note(text) => tell(Event::Note(&hidden(text))),
-            Event::Ended(end) => tell(Event::Ended(end)),
+            TaskEvent::Command(text) => tell(TaskEvent::Command(&shown_url(&hidden(text)))),
+            TaskEvent::Line(text) => tell(TaskEvent::Line(&hidden(text))),
+            TaskEvent::Note(text) => tell(TaskEvent::Note(&hidden(text))),
+            TaskEvent::Ended(end) => tell(TaskEvent::Ended(end)),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use crate::{
     model::{ActionId, Fault, Kind, Name},
     process::Pending,
-    workspace::{Bindings, Call, Meaning, Names, Need, Renderer, Task, Text, Word},
+    workspace::{Bindings, Meaning, Names, Renderer, Task, TaskNeed, TaskRef, TemplateValue, Text},
 };
 
 use super::{
@@ -75,7 +75,7 @@ impl<'w> Invocation<'w> {
         bindings.text("args", words.join(" "));
         bindings.text("task", self.name.clone());
         if self.task.name.contains('*') {
-            bindings.set("match", Word::texts(self.task.matched(&self.name)));
+            bindings.set("match", TemplateValue::texts(self.task.matched(&self.name)));
         }
         bindings
     }
@@ -92,7 +92,7 @@ fn quoted(word: &str) -> String {
 
 /// Invocations, each after all it needs.
 #[derive(Debug, Default)]
-pub struct Plan<'w> {
+pub struct TaskPlan<'w> {
     /// What runs, and what it waits for.
     pub nodes: Vec<(Invocation<'w>, Vec<ActionId>)>,
 }
@@ -109,7 +109,7 @@ pub trait Scout<'w>: Sync {
     ) -> Pending<'a, Result<Vec<Invocation<'w>>, Fault>>;
 }
 
-impl<'w> Plan<'w> {
+impl<'w> TaskPlan<'w> {
     /// The plan of `wanted`, which comes last.
     ///
     /// # Errors
@@ -183,7 +183,7 @@ async fn needs<'w>(
     }
     let (names, renderer) = scout.words();
     let bindings = &fixed(renderer, invocation)?;
-    needed_tasks(&Rendering { names, renderer, task, bindings }, &Nobody).await
+    needed_tasks(&Rendering { names, renderer, task, bindings }, &NothingKnown).await
 }
 
 /// The tasks that a task needs itself, once all words are known that tell it.
@@ -192,7 +192,7 @@ pub async fn needed_tasks<'w>(
     witness: &dyn Witness,
 ) -> Result<Vec<Invocation<'w>>, Fault> {
     let (task, mut needs) = (rendering.task, Vec::new());
-    for Need { call, each } in &task.needs {
+    for TaskNeed { call, each } in &task.needs {
         if let Some(Meaning::Task(target)) = rendering.names.meant(task, &call.name.text) {
             for words in rendering.each(each.as_ref(), rendering.bindings, witness).await? {
                 needs.push(called(rendering.renderer, task, call, target, &words)?);
@@ -203,9 +203,9 @@ pub async fn needed_tasks<'w>(
 }
 
 /// Who knows only what is written down.
-struct Nobody;
+struct NothingKnown;
 
-impl Witness for Nobody {
+impl Witness for NothingKnown {
     fn printed<'a>(
         &'a self,
         line: &'a Text,
@@ -219,7 +219,7 @@ impl Witness for Nobody {
         &'a self,
         name: &'a str,
         _: Pending<'a, Result<String, Fault>>,
-    ) -> Pending<'a, Result<Word, Fault>> {
+    ) -> Pending<'a, Result<TemplateValue, Fault>> {
         let what = format!("the secret {name} is known only later");
         Box::pin(ready(Err(Fault::new(Kind::Usage, what))))
     }
@@ -233,7 +233,7 @@ impl Witness for Nobody {
 pub fn called<'w>(
     renderer: &Renderer<'w>,
     task: &Task,
-    call: &Call,
+    call: &TaskRef,
     target: &'w Task,
     bindings: &Bindings,
 ) -> Result<Invocation<'w>, Fault> {

@@ -15,25 +15,25 @@ pub struct Pools(Mutex<HashMap<String, Arc<Semaphore>>>);
 
 impl Pools {
     /// A seat in `pool`, not taken yet. A task without a pool has as many seats as it likes.
-    pub fn seat(&self, pool: Option<&Pool>) -> Seat {
+    pub fn seat(&self, pool: Option<&Pool>) -> PoolPermit {
         let seats = pool.map(|pool| {
             let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let seats = || Arc::new(Semaphore::new(usize::from(pool.limit)));
             pools.entry(pool.name.clone()).or_insert_with(seats).clone()
         });
-        Seat { seats, taken: None }
+        PoolPermit { seats, taken: None }
     }
 }
 
 /// The place of one task in its pool. It is held while the task runs commands and given back while
 /// another task runs for it: nobody waits in a pool for somebody who waits for it.
 #[derive(Debug)]
-pub struct Seat {
+pub struct PoolPermit {
     seats: Option<Arc<Semaphore>>,
     taken: Option<OwnedSemaphorePermit>,
 }
 
-impl Seat {
+impl PoolPermit {
     /// Waits until it is free, and takes it.
     ///
     /// # Errors

@@ -4,17 +4,17 @@ use crate::{
     cache::Cache,
     model::{Fault, shown_url},
     provenance::Classes,
-    workspace::{Names, Renderer, Task, Text, Word, Workspace},
+    workspace::{Names, Renderer, Task, TemplateValue, Text, Workspace},
 };
 
 use super::{
     command::Ground,
     key::{Eye, is_kept},
-    ledger::Ledger,
-    plan::{Invocation, Plan},
-    reader::{Foresight, Known, at_once},
-    record::Record,
-    steps::{Rendering, Step, Work, is_here},
+    ledger::TaskLedger,
+    plan::{Invocation, TaskPlan},
+    reader::{Foresight, TaskKnowledge, at_once},
+    record::TaskRecord,
+    steps::{Rendering, TaskStep, Work, is_here},
 };
 
 /// What would become of one task.
@@ -44,8 +44,8 @@ pub fn preview(
     let renderer = Renderer::new(workspace);
     // The needs of what is called are no part of this: whether it is called is not known yet.
     let scout = Foresight { workspace, names: &names, renderer: &renderer };
-    let plan = at_once(Plan::of(&scout, wanted))?;
-    let ledger = Ledger::new(&workspace.layout, classes);
+    let plan = at_once(TaskPlan::of(&scout, wanted))?;
+    let ledger = TaskLedger::new(&workspace.layout, classes);
     let looker = Looker { ledger: &ledger, workspace, names: &names, renderer: &renderer, force };
     plan.nodes.iter().map(|(invocation, _)| looker.preview(invocation)).collect()
 }
@@ -54,20 +54,20 @@ struct Looker<'a> {
     workspace: &'a Workspace,
     names: &'a Names<'a>,
     renderer: &'a Renderer<'a>,
-    ledger: &'a Ledger,
+    ledger: &'a TaskLedger,
     force: bool,
 }
 
 impl<'a> Looker<'a> {
     fn preview(&self, invocation: &Invocation<'a>) -> Result<Preview, Fault> {
         let task = invocation.task;
-        let mut known = Known::of(self.workspace, self.names, self.renderer, invocation)?;
+        let mut known = TaskKnowledge::of(self.workspace, self.names, self.renderer, invocation)?;
         let bindings = std::mem::take(&mut known.learned.words);
         let rendering =
             Rendering { names: self.names, renderer: self.renderer, task, bindings: &bindings };
         let steps = at_once(rendering.run(&known.reader))?;
         let mut at_end = bindings.clone();
-        at_end.set("exit_code", Word::number(0));
+        at_end.set("exit_code", TemplateValue::number(0));
         let last = at_once(rendering.finally(&at_end, &known.reader))?;
         let unknown = known.reader.unknown();
         let (runs, why) = match is_here(&task.only) {
@@ -86,7 +86,7 @@ impl<'a> Looker<'a> {
         invocation: &Invocation,
         rendering: &Rendering,
         ground: &Ground,
-        steps: &[Step],
+        steps: &[TaskStep],
         unknown: &[String],
     ) -> Result<(bool, String), Fault> {
         let task = invocation.task;
@@ -125,7 +125,7 @@ impl<'a> Looker<'a> {
     fn unless_kept(
         &self,
         task: &Task,
-        now: &Record,
+        now: &TaskRecord,
         unknown: &[String],
         why: String,
     ) -> (bool, String) {
@@ -140,7 +140,7 @@ impl<'a> Looker<'a> {
 }
 
 /// Puts what was known last time in the place of what is not known now, and tells what that was.
-fn remember(now: &mut Record, record: &Record, unknown: &[String]) -> Vec<String> {
+fn remember(now: &mut TaskRecord, record: &TaskRecord, unknown: &[String]) -> Vec<String> {
     let then = |field: &str, name: &str| record.fields.get(field)?.get(name).cloned();
     let (mut remembered, mut known) = (Vec::new(), Vec::new());
     for (name, value) in now.fields.get_mut("vars").into_iter().flatten() {
@@ -172,7 +172,7 @@ fn bare(written: &str) -> &str {
     inner('\'').or_else(|| inner('"')).unwrap_or(written)
 }
 
-fn told(step: &Step) -> String {
+fn told(step: &TaskStep) -> String {
     let what = match &step.what {
         Work::Run(line) => shown_url(&line.symbolic()),
         Work::Call(invocation) => {

@@ -12,12 +12,12 @@ use futures_util::FutureExt;
 use crate::{
     model::{Fault, Kind, Layout},
     process::Pending,
-    workspace::{Keyring, Names, Renderer, Task, Text, Word, Workspace},
+    workspace::{Names, Renderer, SecretTable, Task, TemplateValue, Text, Workspace},
 };
 
 use super::{
     command::Ground,
-    files::{Marks, Meant},
+    files::{Marks, PatternsBelow},
     key::inputs_word,
     plan::{Invocation, Scout, needed_tasks},
     steps::Rendering,
@@ -25,16 +25,16 @@ use super::{
 };
 
 /// What is known of one run of a task.
-pub struct Known<'t> {
+pub struct TaskKnowledge<'t> {
     /// Where it runs; not furnished yet.
     pub ground: Ground,
     /// What its words mean.
     pub learned: Learned,
     /// Who found it out.
-    pub reader: Reader<'t>,
+    pub reader: FileReader<'t>,
 }
 
-impl<'t> Known<'t> {
+impl<'t> TaskKnowledge<'t> {
     /// What is known of `invocation`.
     ///
     /// # Errors
@@ -50,7 +50,8 @@ impl<'t> Known<'t> {
         let rendering = Rendering { names, renderer, task, bindings: &bindings };
         let ground = Ground::bare(workspace, &rendering)?;
         let layout = workspace.layout.clone();
-        let reader = Reader { dir: ground.dir.clone(), layout, task, unknown: Mutex::default() };
+        let reader =
+            FileReader { dir: ground.dir.clone(), layout, task, unknown: Mutex::default() };
         let mut learned = at_once(learn(renderer, invocation, &reader))?;
         let rendering = Rendering { bindings: &learned.words, ..rendering };
         let more = inputs_word(&rendering, &workspace.layout, &ground, Marks::new)?;
@@ -60,21 +61,21 @@ impl<'t> Known<'t> {
 }
 
 /// Who looks at files and runs nothing.
-pub struct Reader<'t> {
+pub struct FileReader<'t> {
     dir: PathBuf,
     layout: Layout,
     task: &'t Task,
     unknown: Mutex<Vec<String>>,
 }
 
-impl Reader<'_> {
+impl FileReader<'_> {
     /// What stands for what is known only once it was run.
     pub fn unknown(&self) -> Vec<String> {
         self.unknown.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-impl Witness for Reader<'_> {
+impl Witness for FileReader<'_> {
     fn printed<'a>(
         &'a self,
         line: &'a Text,
@@ -89,13 +90,13 @@ impl Witness for Reader<'_> {
         &'a self,
         name: &'a str,
         _: Pending<'a, Result<String, Fault>>,
-    ) -> Pending<'a, Result<Word, Fault>> {
-        Box::pin(ready(Ok(Keyring::word(name))))
+    ) -> Pending<'a, Result<TemplateValue, Fault>> {
+        Box::pin(ready(Ok(SecretTable::word(name))))
     }
 
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {
         let gitignore = self.task.gitignore.then_some(&self.layout);
-        Meant::inputs(&self.dir, patterns, gitignore).names()
+        PatternsBelow::inputs(&self.dir, patterns, gitignore).names()
     }
 }
 
@@ -121,7 +122,7 @@ impl<'w> Scout<'w> for Foresight<'_, 'w> {
             let rendering = Rendering { names, renderer, task, bindings };
             let dir = Ground::bare(self.workspace, &rendering)?.dir;
             let layout = self.workspace.layout.clone();
-            let reader = Reader { dir, layout, task, unknown: Mutex::default() };
+            let reader = FileReader { dir, layout, task, unknown: Mutex::default() };
             let words = learn_for_needs(renderer, invocation, &reader).await?.words;
             needed_tasks(&Rendering { bindings: &words, ..rendering }, &reader).await
         })

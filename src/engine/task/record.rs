@@ -17,7 +17,7 @@ const SHOWN: usize = 60;
 
 /// What went into a run, and what came out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub struct TaskRecord {
     /// The key: commands, variables, parameters.
     pub fields: Fields,
     /// The files of `inputs`.
@@ -26,7 +26,7 @@ pub struct Record {
     pub outputs: Marks,
 }
 
-impl Record {
+impl TaskRecord {
     /// Why what this record says does not hold `now` any more; nothing if it does.
     pub fn difference(&self, now: &Self) -> Option<String> {
         // The digest of inputs may stand in any field.
@@ -150,12 +150,12 @@ mod tests {
         let marks = |pairs: &[(&str, &str)]| -> Marks {
             pairs.iter().map(|(name, digest)| ((*name).to_owned(), mark(digest))).collect()
         };
-        let then = Record {
+        let then = TaskRecord {
             fields: fields(&[("run", "0", "cc a.c"), ("env", "CC", "gcc")]),
             inputs: marks(&[("a", "1"), ("b", "1")]),
             outputs: marks(&[("o", "1")]),
         };
-        let told = |now: &Record| then.difference(now).unwrap_or_default();
+        let told = |now: &TaskRecord| then.difference(now).unwrap_or_default();
         assert_eq!(told(&then.clone()), "");
         for (now, why) in [
             (
@@ -168,18 +168,21 @@ mod tests {
             ),
             (&[("run", "0", "cc a.c")], "`env` changed: CC `gcc` is gone"),
         ] {
-            assert_eq!(told(&Record { fields: fields(now), ..then.clone() }), why);
+            assert_eq!(told(&TaskRecord { fields: fields(now), ..then.clone() }), why);
         }
         for (inputs, why) in [
             (&[("a", "2"), ("b", "1")][..], "the input a changed"),
             (&[("a", "1")], "the input b is gone"),
             (&[("a", "1"), ("b", "1"), ("c", "1")], "the input c is new"),
         ] {
-            assert_eq!(told(&Record { inputs: marks(inputs), ..then.clone() }), why);
+            assert_eq!(told(&TaskRecord { inputs: marks(inputs), ..then.clone() }), why);
         }
         let more = marks(&[("o", "1"), ("p", "1")]);
-        assert_eq!(told(&Record { outputs: more, ..then.clone() }), "");
-        assert_eq!(told(&Record { outputs: Marks::new(), ..then.clone() }), "the output o is gone");
+        assert_eq!(told(&TaskRecord { outputs: more, ..then.clone() }), "");
+        assert_eq!(
+            told(&TaskRecord { outputs: Marks::new(), ..then.clone() }),
+            "the output o is gone"
+        );
     }
 
     #[test]

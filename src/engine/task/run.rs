@@ -21,13 +21,13 @@ use crate::{
 };
 
 use super::{
-    Audience, Event, Told,
-    basis::Basis,
-    frame::Frame,
+    TaskEvent, TaskEventSink, TaskMessage,
+    basis::NoopInputs,
+    frame::RunScope,
     key::Eye,
-    ledger::Ledger,
-    perform::{How, Performance},
-    plan::{Invocation, Plan},
+    ledger::TaskLedger,
+    perform::{TaskOutcome, TaskRun},
+    plan::{Invocation, TaskPlan},
     pool::Pools,
     steps::Rendering,
     vault::Vault,
@@ -36,7 +36,7 @@ use super::{
 
 /// How tasks are run.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct TaskOptions {
     /// How many at once: `-j`.
     pub jobs: usize,
     /// Run also what is up to date.
@@ -50,22 +50,22 @@ pub struct Options {
 }
 
 /// What became of a task, for all who need it.
-type Settled = Arc<OnceCell<Result<How, Fault>>>;
+type Settled = Arc<OnceCell<Result<TaskOutcome, Fault>>>;
 
 /// What a command printed, for all variables that are what it prints.
 type Printed = Arc<OnceCell<Result<String, Fault>>>;
 
 /// Runs tasks.
-pub struct Engine<'w> {
+pub struct TaskEngine<'w> {
     pub(super) workspace: &'w Workspace,
     pub(super) names: Names<'w>,
     pub(super) renderer: Renderer<'w>,
-    pub(super) options: Options,
-    pub(super) audience: Audience<'w>,
+    pub(super) options: TaskOptions,
+    pub(super) audience: TaskEventSink<'w>,
     pub(super) pools: Pools,
     pub(super) vault: Vault,
-    pub(super) ledger: Ledger,
-    pub(super) basis: Basis,
+    pub(super) ledger: TaskLedger,
+    pub(super) basis: NoopInputs,
     runner: Box<dyn CommandRunner + 'w>,
     terminal: RwLock<()>,
     cancel: Cancel,
@@ -74,24 +74,24 @@ pub struct Engine<'w> {
     count: AtomicUsize,
 }
 
-impl<'w> Engine<'w> {
+impl<'w> TaskEngine<'w> {
     /// An engine for the tasks of `workspace`, which tells `audience` what happens and ends
     /// all trees when `cancel` says so. `runner` runs their commands.
     pub fn new(
         workspace: &'w Workspace,
-        options: Options,
-        audience: Audience<'w>,
+        options: TaskOptions,
+        audience: TaskEventSink<'w>,
         cancel: Cancel,
         runner: Runner,
     ) -> Self {
         Self::with_runner(workspace, options, audience, cancel, Box::new(runner))
     }
 
-    /// As [`Engine::new`], with another who runs the commands.
+    /// As [`TaskEngine::new`], with another who runs the commands.
     pub(super) fn with_runner(
         workspace: &'w Workspace,
-        options: Options,
-        audience: Audience<'w>,
+        options: TaskOptions,
+        audience: TaskEventSink<'w>,
         cancel: Cancel,
         runner: Box<dyn CommandRunner + 'w>,
     ) -> Self {
@@ -106,8 +106,8 @@ impl<'w> Engine<'w> {
             runner,
             terminal: RwLock::default(),
             cancel,
-            ledger: Ledger::new(&workspace.layout, options.classes),
-            basis: Basis::default(),
+            ledger: TaskLedger::new(&workspace.layout, options.classes),
+            basis: NoopInputs::default(),
             settled: Mutex::default(),
             printed: Mutex::default(),
             count: AtomicUsize::new(0),
@@ -120,7 +120,7 @@ impl<'w> Engine<'w> {
     /// The root cause, if anything failed; the rest was done that does not wait for it.
     pub async fn run(&self, wanted: Invocation<'w>) -> Result<(), Fault> {
         let frame = self.frame(self.cancel.clone());
-        let plan = Plan::of(&Ahead { engine: self, frame: &frame }, wanted).await?;
+        let plan = TaskPlan::of(&Ahead { engine: self, frame: &frame }, wanted).await?;
         self.carry_out(&plan, &frame, true).await.map(|_| ())
     }
 
@@ -136,7 +136,7 @@ impl<'w> Engine<'w> {
     ) -> Result<(), Fault> {
         if side_by_side {
             let frame = self.frame(self.cancel.clone());
-            let plan = Plan::of_all(&Ahead { engine: self, frame: &frame }, wanted).await?;
+            let plan = TaskPlan::of_all(&Ahead { engine: self, frame: &frame }, wanted).await?;
             return self.carry_out(&plan, &frame, true).await.map(|_| ());
         }
         for one in wanted {
@@ -149,10 +149,10 @@ impl<'w> Engine<'w> {
     pub(super) fn call<'a>(
         &'a self,
         invocation: &'a Invocation<'w>,
-        frame: &'a Frame<'a>,
-    ) -> Pending<'a, Result<How, Fault>> {
+        frame: &'a RunScope<'a>,
+    ) -> Pending<'a, Result<TaskOutcome, Fault>> {
         Box::pin(async move {
-            let plan = Plan::of(&Ahead { engine: self, frame }, invocation.clone()).await?;
+            let plan = TaskPlan::of(&Ahead { engine: self, frame }, invocation.clone()).await?;
             self.carry_out(&plan, frame, invocation.task.once).await
         })
     }
@@ -161,16 +161,16 @@ impl<'w> Engine<'w> {
     /// same if `joins`; the others do always.
     async fn carry_out(
         &self,
-        plan: &Plan<'w>,
-        frame: &Frame<'_>,
+        plan: &TaskPlan<'w>,
+        frame: &RunScope<'_>,
         joins: bool,
-    ) -> Result<How, Fault> {
+    ) -> Result<TaskOutcome, Fault> {
         let after = plan.nodes.iter().map(|(_, after)| after.iter().copied());
         let mut schedule = Schedule::of_equals(after, self.options.jobs);
         let last = plan.nodes.len() - 1;
         let wants_speed = self.options.fail_fast || plan.nodes[last].0.task.fail_fast;
         let frame = &frame.stopped_by(frame.cancel.part());
-        let (mut running, mut root, mut how) = (FuturesUnordered::new(), None, How::Ran);
+        let (mut running, mut root, mut how) = (FuturesUnordered::new(), None, TaskOutcome::Ran);
         loop {
             while let Some(id) = schedule.start_next() {
                 let at = id.0 as usize;
@@ -202,7 +202,7 @@ impl<'w> Engine<'w> {
         root.map_or(Ok(how), Err)
     }
 
-    fn tell_skipped(&self, plan: &Plan, skipped: &[(ActionId, ActionId)], fault: &Fault) {
+    fn tell_skipped(&self, plan: &TaskPlan, skipped: &[(ActionId, ActionId)], fault: &Fault) {
         if fault.kind == Kind::Interrupted {
             return;
         }
@@ -210,18 +210,18 @@ impl<'w> Engine<'w> {
         for (id, cause) in skipped {
             let note = format!("is left out: it needs {}", name(cause));
             let run = self.count.fetch_add(1, Ordering::Relaxed);
-            (self.audience)(Told { run, label: name(id), event: Event::Note(&note) });
+            (self.audience)(TaskMessage { run, label: name(id), event: TaskEvent::Note(&note) });
         }
     }
 
     async fn settle(
         &self,
         invocation: &Invocation<'w>,
-        frame: &Frame<'_>,
+        frame: &RunScope<'_>,
         joins: bool,
-    ) -> Result<How, Fault> {
+    ) -> Result<TaskOutcome, Fault> {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        let performance = Performance { engine: self, invocation, number };
+        let performance = TaskRun { engine: self, invocation, number };
         if !joins {
             return performance.perform(frame).await;
         }
@@ -260,7 +260,7 @@ impl<'w> Engine<'w> {
 
     /// Within what runs what has to run whatever happened: without a limit, and stopped only by
     /// being asked a second time.
-    pub(super) fn last_frame(&self) -> Frame<'_> {
+    pub(super) fn last_frame(&self) -> RunScope<'_> {
         self.frame(self.cancel.patient())
     }
 
@@ -269,8 +269,8 @@ impl<'w> Engine<'w> {
         task.subsystem.as_ref().map(|name| self.workspace.places(Some(name)).src)
     }
 
-    fn frame(&self, cancel: Cancel) -> Frame<'_> {
-        Frame::new(&*self.runner, &self.terminal, &self.basis, cancel)
+    fn frame(&self, cancel: Cancel) -> RunScope<'_> {
+        RunScope::new(&*self.runner, &self.terminal, &self.basis, cancel)
     }
 
     /// The files and folders that were looked at, if nothing was done or found out in another way:

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::{
     model::{Fault, Kind, Platform},
-    workspace::{Bindings, Deed, Entry, Meaning, Names, Renderer, Task, Template, Text},
+    workspace::{
+        Bindings, Meaning, Names, Renderer, Task, TaskAction, TaskCommand, TaskText, Text,
+    },
 };
 
 use super::{
@@ -14,7 +16,7 @@ use super::{
 
 /// One thing to do.
 #[derive(Debug)]
-pub struct Step<'w> {
+pub struct TaskStep<'w> {
     /// What.
     pub what: Work<'w>,
     /// Whether: what `if` gives.
@@ -28,7 +30,7 @@ pub struct Step<'w> {
     /// Whether it gets the terminal.
     pub interactive: bool,
     /// As it is written.
-    pub entry: &'w Entry,
+    pub entry: &'w TaskCommand,
 }
 
 /// What a step does.
@@ -45,7 +47,7 @@ pub enum Work<'w> {
 /// What runs at the end, rendered then.
 #[derive(Debug)]
 pub struct Later<'w> {
-    entry: &'w Entry,
+    entry: &'w TaskCommand,
     /// What its words meant when it was reached.
     pub bindings: Bindings,
 }
@@ -54,8 +56,8 @@ impl Later<'_> {
     /// As it is written.
     pub fn source(&self) -> String {
         match &self.entry.what {
-            Deed::Run(line) => line.source().to_owned(),
-            Deed::Call(call) => format!("the task {}", call.name.text),
+            TaskAction::Run(line) => line.source().to_owned(),
+            TaskAction::Call(call) => format!("the task {}", call.name.text),
         }
     }
 }
@@ -81,7 +83,7 @@ pub fn is_here(only: &[String]) -> bool {
 
 impl<'w> Rendering<'_, 'w> {
     /// What `run` comes to here.
-    pub async fn run(&self, witness: &dyn Witness) -> Result<Vec<Step<'w>>, Fault> {
+    pub async fn run(&self, witness: &dyn Witness) -> Result<Vec<TaskStep<'w>>, Fault> {
         let mut steps = Vec::new();
         for bindings in self.each(self.task.each.as_ref(), self.bindings, witness).await? {
             steps.extend(self.steps(&self.task.run, &bindings, witness).await?);
@@ -94,27 +96,27 @@ impl<'w> Rendering<'_, 'w> {
         &self,
         bindings: &Bindings,
         witness: &dyn Witness,
-    ) -> Result<Vec<Step<'w>>, Fault> {
+    ) -> Result<Vec<TaskStep<'w>>, Fault> {
         self.steps(&self.task.finally, bindings, witness).await
     }
 
     /// What a registered entry comes to with `bindings`. Whether it runs was asked already.
-    pub fn later(&self, later: &Later<'w>, bindings: &Bindings) -> Result<Step<'w>, Fault> {
+    pub fn later(&self, later: &Later<'w>, bindings: &Bindings) -> Result<TaskStep<'w>, Fault> {
         let what = self.work(later.entry, bindings)?;
-        Ok(Step { condition: None, ..self.step_of(later.entry, what, bindings)? })
+        Ok(TaskStep { condition: None, ..self.step_of(later.entry, what, bindings)? })
     }
 
     /// A template of the task.
-    pub fn text(&self, template: &Template) -> Result<Text, Fault> {
+    pub fn text(&self, template: &TaskText) -> Result<Text, Fault> {
         self.renderer.render(self.task, template, self.bindings)
     }
 
     async fn steps(
         &self,
-        entries: &'w [Entry],
+        entries: &'w [TaskCommand],
         bindings: &Bindings,
         witness: &dyn Witness,
-    ) -> Result<Vec<Step<'w>>, Fault> {
+    ) -> Result<Vec<TaskStep<'w>>, Fault> {
         let mut steps = Vec::new();
         for entry in entries.iter().filter(|entry| is_here(&entry.only)) {
             for bindings in self.each(entry.each.as_ref(), bindings, witness).await? {
@@ -124,7 +126,7 @@ impl<'w> Rendering<'_, 'w> {
         Ok(steps)
     }
 
-    fn step(&self, entry: &'w Entry, bindings: &Bindings) -> Result<Step<'w>, Fault> {
+    fn step(&self, entry: &'w TaskCommand, bindings: &Bindings) -> Result<TaskStep<'w>, Fault> {
         let what = match entry.at_end {
             true => Work::Later(Box::new(Later { entry, bindings: bindings.clone() })),
             false => self.work(entry, bindings)?,
@@ -132,11 +134,11 @@ impl<'w> Rendering<'_, 'w> {
         self.step_of(entry, what, bindings)
     }
 
-    fn work(&self, entry: &'w Entry, bindings: &Bindings) -> Result<Work<'w>, Fault> {
+    fn work(&self, entry: &'w TaskCommand, bindings: &Bindings) -> Result<Work<'w>, Fault> {
         let render = |template| self.renderer.render(self.task, template, bindings);
         Ok(match &entry.what {
-            Deed::Run(line) => Work::Run(render(line)?.trimmed()),
-            Deed::Call(call) => match self.names.meant(self.task, &call.name.text) {
+            TaskAction::Run(line) => Work::Run(render(line)?.trimmed()),
+            TaskAction::Call(call) => match self.names.meant(self.task, &call.name.text) {
                 Some(Meaning::Task(target)) => {
                     Work::Call(called(self.renderer, self.task, call, target, bindings)?)
                 }
@@ -150,12 +152,12 @@ impl<'w> Rendering<'_, 'w> {
 
     fn step_of(
         &self,
-        entry: &'w Entry,
+        entry: &'w TaskCommand,
         what: Work<'w>,
         bindings: &Bindings,
-    ) -> Result<Step<'w>, Fault> {
+    ) -> Result<TaskStep<'w>, Fault> {
         let render = |template| self.renderer.render(self.task, template, bindings);
-        Ok(Step {
+        Ok(TaskStep {
             what,
             condition: entry.condition.as_ref().map(render).transpose()?,
             timeout: entry.timeout,

@@ -11,12 +11,12 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::{End, Engine, Event, Invocation, Options, Told};
+use super::{Invocation, TaskEnd, TaskEngine, TaskEvent, TaskMessage, TaskOptions};
 use crate::{
     model::{Environment, Fault, Kind, Platform},
     process::{Cancel, Command, CommandLine, CommandRunner, Pending},
     provenance::Classes,
-    workspace::{Outside, Workspace, load},
+    workspace::{LoadInputs, Workspace, load},
 };
 
 /// Pretends: `ok N` takes N ms, `bad N` fails then; being stopped ends both. Stops the whole run
@@ -106,16 +106,16 @@ fn run(
     last: usize,
     jobs: usize,
     stop_at: usize,
-) -> (BTreeMap<usize, Vec<End>>, Result<(), Fault>, usize, usize) {
-    let ends: Mutex<BTreeMap<usize, Vec<End>>> = Mutex::default();
-    let audience = |told: Told| {
+) -> (BTreeMap<usize, Vec<TaskEnd>>, Result<(), Fault>, usize, usize) {
+    let ends: Mutex<BTreeMap<usize, Vec<TaskEnd>>> = Mutex::default();
+    let audience = |told: TaskMessage| {
         let mut ends = ends.lock().unwrap();
         let ends = ends.entry(told.run).or_default();
         match told.event {
-            Event::Ended(end) => ends.push(end),
-            Event::Command(_) => assert!(ends.is_empty(), "nothing runs after the end"),
+            TaskEvent::Ended(end) => ends.push(end),
+            TaskEvent::Command(_) => assert!(ends.is_empty(), "nothing runs after the end"),
             // What is left out never began.
-            Event::Note(note) if note.starts_with("is left out") => ends.push(End::Stopped),
+            TaskEvent::Note(note) if note.starts_with("is left out") => ends.push(TaskEnd::Stopped),
             _ => {}
         }
     };
@@ -129,7 +129,7 @@ fn run(
         running: &running,
         pooled: &pooled,
     };
-    let options = Options {
+    let options = TaskOptions {
         jobs,
         force: false,
         fail_fast: false,
@@ -140,7 +140,8 @@ fn run(
     let wanted = Invocation::new(task, BTreeMap::new(), Vec::new()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let done = runtime.block_on(async {
-        let engine = Engine::with_runner(workspace, options, &audience, cancel, Box::new(runner));
+        let engine =
+            TaskEngine::with_runner(workspace, options, &audience, cancel, Box::new(runner));
         tokio::time::timeout(Duration::from_secs(20), engine.run(wanted)).await.expect("it ends")
     });
     let most = pooled.lock().unwrap().1;
@@ -167,7 +168,7 @@ proptest! {
     ) {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("versions.yml"), manifest(&shapes)).unwrap();
-        let workspace = load(dir.path(), Platform::host(), &Outside::nothing())
+        let workspace = load(dir.path(), Platform::host(), &LoadInputs::nothing())
             .unwrap_or_else(|e| panic!("{e:?}"));
         let (ends, done, running, most) = run(&workspace, shapes.len() - 1, jobs, stop_at);
         for (run, ends) in &ends {
@@ -175,9 +176,9 @@ proptest! {
         }
         prop_assert_eq!(running, 0, "nothing outlives the run");
         prop_assert!(most <= 1, "the pool holds one");
-        let is_bad = ends.values().flatten().any(|end| *end == End::Badly);
+        let is_bad = ends.values().flatten().any(|end| *end == TaskEnd::Badly);
         match done {
-            Ok(()) => prop_assert!(!is_bad && ends.values().flatten().all(|end| *end == End::Well)),
+            Ok(()) => prop_assert!(!is_bad && ends.values().flatten().all(|end| *end == TaskEnd::Well)),
             Err(fault) if fault.kind == Kind::Interrupted => prop_assert!(stop_at != usize::MAX),
             Err(fault) => prop_assert_eq!(fault.code, Some(3), "the root is a command: {}", fault),
         }

@@ -10,25 +10,25 @@ use crate::{
 };
 
 use super::{
-    Event,
-    files::{Marks, Meant},
-    frame::Frame,
+    TaskEvent,
+    files::{Marks, PatternsBelow},
+    frame::RunScope,
     key::{is_kept, patterns},
-    ledger::Ledger,
-    perform::{Performance, Scene},
-    record::{Record, changed, digest},
+    ledger::TaskLedger,
+    perform::{PreparedTask, TaskRun},
+    record::{TaskRecord, changed, digest},
 };
 
 /// How often somebody who waits for another forge looks whether it is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(30);
 
-impl<'w> Performance<'_, 'w> {
+impl<'w> TaskRun<'_, 'w> {
     /// Whether there is nothing to do: what `status` says and what the record says, if both speak.
     pub(super) async fn is_done(
         &self,
-        scene: &Scene<'_, 'w>,
-        now: Option<&Record>,
-        frame: &Frame<'_>,
+        scene: &PreparedTask<'_, 'w>,
+        now: Option<&TaskRecord>,
+        frame: &RunScope<'_>,
     ) -> Result<bool, Fault> {
         let status = &self.invocation.task.status;
         if now.is_none() && status.is_empty() {
@@ -44,7 +44,7 @@ impl<'w> Performance<'_, 'w> {
     }
 
     /// What is up to date rests on the files that go in and come out.
-    pub(super) fn rest(&self, scene: &Scene<'_, 'w>) -> Result<(), Fault> {
+    pub(super) fn rest(&self, scene: &PreparedTask<'_, 'w>) -> Result<(), Fault> {
         let (basis, task) = (&self.engine.basis, self.invocation.task);
         if task.gitignore {
             // What git ignores is said in more places than are looked at here.
@@ -53,7 +53,7 @@ impl<'w> Performance<'_, 'w> {
         for written in [&task.inputs, &task.outputs] {
             if basis.stands() {
                 let written = patterns(&scene.rendering, &scene.ground, written)?;
-                let meant = Meant::inputs(&scene.ground.dir, &written, None);
+                let meant = PatternsBelow::inputs(&scene.ground.dir, &written, None);
                 basis.add(meant.looked_at()?);
             }
         }
@@ -61,7 +61,11 @@ impl<'w> Performance<'_, 'w> {
     }
 
     /// Whether each command of `status` succeeds.
-    async fn has_status(&self, scene: &Scene<'_, 'w>, frame: &Frame<'_>) -> Result<bool, Fault> {
+    async fn has_status(
+        &self,
+        scene: &PreparedTask<'_, 'w>,
+        frame: &RunScope<'_>,
+    ) -> Result<bool, Fault> {
         for line in &self.invocation.task.status {
             if !self.holds(scene, &scene.rendering.text(line)?, frame).await? {
                 return Ok(false);
@@ -74,8 +78,8 @@ impl<'w> Performance<'_, 'w> {
     /// somebody did.
     pub(super) async fn turn(
         &self,
-        scene: &Scene<'_, 'w>,
-        frame: &Frame<'_>,
+        scene: &PreparedTask<'_, 'w>,
+        frame: &RunScope<'_>,
     ) -> Result<(BusyLock, bool), Fault> {
         let name = format!("task-{}", &digest(&self.invocation.key())[..16]);
         let layout = &self.engine.workspace.layout;
@@ -88,7 +92,7 @@ impl<'w> Performance<'_, 'w> {
             };
             if !waits {
                 let note = format!("waiting for {}, which runs it", another(whose));
-                self.tell(&scene.label, Event::Note(&note));
+                self.tell(&scene.label, TaskEvent::Note(&note));
             }
             waits = true;
             let what = format!("the task {}", self.invocation.task.name);
@@ -99,9 +103,9 @@ impl<'w> Performance<'_, 'w> {
     /// Takes what it would make from the cache, if that is known. Says whether all is as if it had run.
     pub(super) async fn is_restored(
         &self,
-        scene: &Scene<'_, 'w>,
-        now: &Record,
-        frame: &Frame<'_>,
+        scene: &PreparedTask<'_, 'w>,
+        now: &TaskRecord,
+        frame: &RunScope<'_>,
     ) -> Result<bool, Fault> {
         if !is_kept(self.invocation.task) {
             return Ok(false);
@@ -119,8 +123,8 @@ impl<'w> Performance<'_, 'w> {
             return Ok(false);
         }
         self.engine.basis.is_more();
-        let tell = |text: &str| self.tell(&scene.label, Event::Note(text));
-        let patience = Ledger::patience(&frame.cancel, &tell);
+        let tell = |text: &str| self.tell(&scene.label, TaskEvent::Note(text));
+        let patience = TaskLedger::patience(&frame.cancel, &tell);
         self.engine.ledger.write_as(class, self.invocation, &record, &patience)?;
         Ok(true)
     }
@@ -129,13 +133,13 @@ impl<'w> Performance<'_, 'w> {
     /// that made them.
     fn restored(
         &self,
-        scene: &Scene<'_, 'w>,
-        now: &Record,
+        scene: &PreparedTask<'_, 'w>,
+        now: &TaskRecord,
     ) -> Result<Option<(RunClass, KeptOutputs)>, Fault> {
         let layout = &self.engine.workspace.layout;
         let dir = &scene.ground.dir;
         let written = patterns(&scene.rendering, &scene.ground, &self.invocation.task.outputs)?;
-        let is_declared = Meant::outputs(dir, &written).meaning()?;
+        let is_declared = PatternsBelow::outputs(dir, &written).meaning()?;
         let stage = || stage(layout);
         let place = OutputPlace { dir, stage: &stage, is_declared: &is_declared };
         let restore = |cache: Cache| -> Result<_, Fault> {
@@ -147,7 +151,7 @@ impl<'w> Performance<'_, 'w> {
             Ok(None)
         };
         restore(Cache::for_workspace(layout).0).or_else(|fault: Fault| {
-            self.tell(&scene.label, Event::Note(&format!("runs, since {fault}")));
+            self.tell(&scene.label, TaskEvent::Note(&format!("runs, since {fault}")));
             Ok(None)
         })
     }
@@ -155,31 +159,31 @@ impl<'w> Performance<'_, 'w> {
     /// Records what went in and what came out, and keeps that in the cache.
     pub(super) fn keep(
         &self,
-        scene: &Scene<'_, 'w>,
-        now: Option<Record>,
-        frame: &Frame<'_>,
+        scene: &PreparedTask<'_, 'w>,
+        now: Option<TaskRecord>,
+        frame: &RunScope<'_>,
     ) -> Result<(), Fault> {
         let Some(now) = now else { return Ok(()) };
         let Some(record) = self.with_outputs(scene, now)? else { return Ok(()) };
         let (task, dir) = (self.invocation.task, &scene.ground.dir);
         let written = patterns(&scene.rendering, &scene.ground, &task.inputs)?;
         let gitignore = task.gitignore.then_some(&self.engine.workspace.layout);
-        let inputs = Meant::inputs(dir, &written, gitignore).marks(&record.inputs)?;
+        let inputs = PatternsBelow::inputs(dir, &written, gitignore).marks(&record.inputs)?;
         // What was read before is recorded: whether the run saw the change nobody knows.
-        let tell = |text: &str| self.tell(&scene.label, Event::Note(text));
-        let patience = Ledger::patience(&frame.cancel, &tell);
+        let tell = |text: &str| self.tell(&scene.label, TaskEvent::Note(text));
+        let patience = TaskLedger::patience(&frame.cancel, &tell);
         self.engine.ledger.write(self.invocation, &record, &patience)?;
         if let Some(change) = changed("input", &record.inputs, &inputs, false) {
             let note = format!("is not up to date: {change} while it ran");
-            self.tell(&scene.label, Event::Note(&note));
+            self.tell(&scene.label, TaskEvent::Note(&note));
             return Ok(());
         }
         if is_kept(task) {
             let written = patterns(&scene.rendering, &scene.ground, &task.outputs)?;
-            for name in Meant::outputs(dir, &written).special()? {
+            for name in PatternsBelow::outputs(dir, &written).special()? {
                 let note =
                     format!("made {name}, which is not kept: it is not a file, folder or link");
-                self.tell(&scene.label, Event::Note(&note));
+                self.tell(&scene.label, TaskEvent::Note(&note));
             }
             let outputs = record.outputs.iter();
             let outputs = outputs.map(|(name, mark)| (name.clone(), mark.digest.clone())).collect();
@@ -187,24 +191,28 @@ impl<'w> Performance<'_, 'w> {
             let cache = Cache::for_workspace(self.engine.ledger.layout()).0;
             let kept = cache.keep_outputs(&key, dir, &outputs);
             if let Err(fault) = kept {
-                self.tell(&scene.label, Event::Note(&format!("is done; but {fault}")));
+                self.tell(&scene.label, TaskEvent::Note(&format!("is done; but {fault}")));
             }
         }
         Ok(())
     }
 
     /// `record` with what came out; nothing if something is not there.
-    fn with_outputs(&self, scene: &Scene<'_, 'w>, record: Record) -> Result<Option<Record>, Fault> {
+    fn with_outputs(
+        &self,
+        scene: &PreparedTask<'_, 'w>,
+        record: TaskRecord,
+    ) -> Result<Option<TaskRecord>, Fault> {
         let outputs = patterns(&scene.rendering, &scene.ground, &self.invocation.task.outputs)?;
         let is_plain = |path: &&String| !path.contains(['*', '?', '[', '{', '!']);
         for path in outputs.iter().filter(is_plain) {
             if scene.ground.dir.join(path).symlink_metadata().is_err() {
                 let note = format!("did not make {path}, so it is not up to date");
-                self.tell(&scene.label, Event::Note(&note));
+                self.tell(&scene.label, TaskEvent::Note(&note));
                 return Ok(None);
             }
         }
-        let outputs = Meant::outputs(&scene.ground.dir, &outputs).marks(&Marks::new())?;
-        Ok(Some(Record { outputs, ..record }))
+        let outputs = PatternsBelow::outputs(&scene.ground.dir, &outputs).marks(&Marks::new())?;
+        Ok(Some(TaskRecord { outputs, ..record }))
     }
 }

@@ -7,7 +7,8 @@ use crate::{
     model::{Environment, Fault},
     process::Pending,
     workspace::{
-        Bindings, Each, Over, Renderer, Secret, Task, Template, Text, Var, Variable, Word,
+        Bindings, Each, Over, Renderer, Secret, Task, TaskText, TaskVariable, TemplateValue, Text,
+        Var,
     },
 };
 
@@ -28,7 +29,7 @@ pub trait Witness: Sync {
         &'a self,
         name: &'a str,
         value: Pending<'a, Result<String, Fault>>,
-    ) -> Pending<'a, Result<Word, Fault>>;
+    ) -> Pending<'a, Result<TemplateValue, Fault>>;
 
     /// The files that `patterns` mean, where the task runs, sorted.
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault>;
@@ -40,9 +41,9 @@ pub fn fixed(renderer: &Renderer, invocation: &Invocation) -> Result<Bindings, F
     let task = invocation.task;
     for var in needed(task).0.into_iter().filter(|var| !var.is_lazy) {
         let value = match &var.variable {
-            Variable::Value(data) => renderer.data(task, data, &bindings)?,
-            Variable::Expr(expression) => renderer.evaluate(task, expression, &bindings)?,
-            Variable::Sh(_) | Variable::Secret(_) => continue,
+            TaskVariable::Value(data) => renderer.data(task, data, &bindings)?,
+            TaskVariable::Expr(expression) => renderer.evaluate(task, expression, &bindings)?,
+            TaskVariable::Sh(_) | TaskVariable::Secret(_) => continue,
         };
         bindings.set(&var.name, value);
     }
@@ -116,19 +117,19 @@ async fn value(
     var: &Var,
     bindings: &Bindings,
     witness: &dyn Witness,
-) -> Result<Word, Fault> {
+) -> Result<TemplateValue, Fault> {
     let within = |fault: Fault| {
         fault.within(format!("cannot tell `{}` of the task {}", var.name, task.name))
     };
     let line = |line| Ok::<_, Fault>(renderer.render(task, line, bindings)?.trimmed());
     let secret = match &var.variable {
-        Variable::Value(data) => return renderer.data(task, data, bindings),
-        Variable::Expr(expression) => return renderer.evaluate(task, expression, bindings),
-        Variable::Sh(sh) => {
+        TaskVariable::Value(data) => return renderer.data(task, data, bindings),
+        TaskVariable::Expr(expression) => return renderer.evaluate(task, expression, bindings),
+        TaskVariable::Sh(sh) => {
             let printed = witness.printed(&line(sh)?, var.dir.as_deref()).await;
-            return Ok(Word::text(printed.map_err(within)?));
+            return Ok(TemplateValue::text(printed.map_err(within)?));
         }
-        Variable::Secret(secret) => secret,
+        TaskVariable::Secret(secret) => secret,
     };
     let file = var.dir.as_deref();
     let value: Pending<'_, Result<String, Fault>> = Box::pin(async move {
@@ -164,9 +165,9 @@ fn needed_by_needs(task: &Task) -> (Vec<&Var>, Vec<&Var>) {
 
 fn looked_at<'t>(
     task: &'t Task,
-    templates: &[&Template],
-    expressions: &[&Template],
-    env: &[(String, Template)],
+    templates: &[&TaskText],
+    expressions: &[&TaskText],
+    env: &[(String, TaskText)],
 ) -> (Vec<&'t Var>, Vec<&'t Var>) {
     let of_file = task.home.vars.iter().map(|var| (var.name.as_str(), Some(var)));
     let given = task.with.iter().map(|parameter| (parameter.name.as_str(), None));
@@ -200,7 +201,7 @@ fn looked_at<'t>(
 
 fn looks_at(var: &Var, name: &str) -> bool {
     match &var.variable {
-        Variable::Expr(expression) => expression.mentions_in_expression(name),
+        TaskVariable::Expr(expression) => expression.mentions_in_expression(name),
         other => other.templates().iter().any(|one| one.mentions(name)),
     }
 }

@@ -4,21 +4,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{
     model::Fault,
-    workspace::{Keyring, Word},
+    workspace::{SecretTable, TemplateValue},
 };
 
 /// All secrets that a run has learned.
 #[derive(Debug, Default)]
-pub struct Vault(Mutex<Keyring>);
+pub struct Vault(Mutex<SecretTable>);
 
 impl Vault {
-    /// Keeps `value`; returns what stands in texts for it. See [`Keyring::keep`].
-    pub fn keep(&self, name: &str, value: String) -> Word {
+    /// Keeps `value`; returns what stands in texts for it. See [`SecretTable::keep`].
+    pub fn keep(&self, name: &str, value: String) -> TemplateValue {
         self.locked().keep(name, value)
     }
 
     /// The secrets known now.
-    pub fn keyring(&self) -> Keyring {
+    pub fn keyring(&self) -> SecretTable {
         self.locked().clone()
     }
 
@@ -35,7 +35,7 @@ impl Vault {
         Fault { shown, ..fault }.in_words(|text| self.hidden(text))
     }
 
-    fn locked(&self) -> MutexGuard<'_, Keyring> {
+    fn locked(&self) -> MutexGuard<'_, SecretTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

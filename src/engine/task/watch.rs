@@ -11,21 +11,21 @@ use std::{
 
 use crate::{
     model::{FileStat, Layout, Name, path_to_text, text_to_path},
-    probe::{Own, Tree, walk_sources},
-    workspace::{Bindings, Names, Renderer, Shared, Word, Workspace},
+    probe::{Own, SourceTreeState, walk_sources},
+    workspace::{Bindings, Names, Renderer, SharedInputs, TemplateValue, Workspace},
 };
 
 use super::{
-    files::{Mark, Marks, Meant, mark_of_file},
+    files::{Mark, Marks, PatternsBelow, mark_of_file},
     key::patterns,
-    plan::{Invocation, Plan, subsystems},
-    reader::{Foresight, Known, at_once},
+    plan::{Invocation, TaskPlan, subsystems},
+    reader::{Foresight, TaskKnowledge, at_once},
     steps::{Rendering, Work},
 };
 
 /// The files that some tasks go by.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub struct TaskWatch {
     layout: Layout,
     inputs: BTreeSet<Patterns>,
     outputs: BTreeSet<Patterns>,
@@ -40,7 +40,7 @@ pub struct Watch {
 struct WatchedSource {
     dir: Option<PathBuf>,
     only: Vec<String>,
-    shared: Shared,
+    shared: SharedInputs,
 }
 
 impl WatchedSource {
@@ -58,14 +58,14 @@ struct Patterns {
 
 /// What was in the files that are watched.
 #[derive(Debug, Default)]
-pub struct Sight {
+pub struct WatchedFiles {
     inputs: Vec<Marks>,
     made: HashSet<PathBuf>,
     files: BTreeMap<PathBuf, Option<Mark>>,
-    trees: Vec<Option<Arc<Tree>>>,
+    trees: Vec<Option<Arc<SourceTreeState>>>,
 }
 
-impl Watch {
+impl TaskWatch {
     /// What `wanted` of `workspace` go by, as far as that is known before a run.
     pub fn of(workspace: &Workspace, wanted: &[Invocation]) -> Self {
         let names = Names::new(workspace.tasks.values(), workspace.subsystems.keys());
@@ -75,7 +75,7 @@ impl Watch {
         let (mut open, mut seen) = (wanted.to_vec(), HashSet::new());
         while let Some(invocation) = open.pop() {
             // What is wrong with it, its run tells.
-            let Ok(plan) = at_once(Plan::of(&scout, invocation)) else { continue };
+            let Ok(plan) = at_once(TaskPlan::of(&scout, invocation)) else { continue };
             for (invocation, _) in plan.nodes {
                 if seen.insert(invocation.key()) {
                     open.extend(watch.add(workspace, &names, &renderer, &invocation));
@@ -96,7 +96,7 @@ impl Watch {
         invocation: &Invocation<'w>,
     ) -> Vec<Invocation<'w>> {
         let task = invocation.task;
-        let Ok(mut known) = Known::of(workspace, names, renderer, invocation) else {
+        let Ok(mut known) = TaskKnowledge::of(workspace, names, renderer, invocation) else {
             self.unknown.insert(task.name.clone());
             return Vec::new();
         };
@@ -151,24 +151,24 @@ impl Watch {
 
     /// What is in the files now; those that `stat` says are as they were when they were `known` are
     /// not read again.
-    pub fn look(&self, known: &Sight) -> Sight {
+    pub fn look(&self, known: &WatchedFiles) -> WatchedFiles {
         let nothing = Marks::new();
         let inputs = self.inputs.iter().enumerate().map(|(at, of)| {
             let known = known.inputs.get(at).unwrap_or(&nothing);
             // A file may vanish while it is looked at: the next look tells.
             let gitignore = of.gitignore.then_some(&self.layout);
-            let meant = Meant::inputs(&of.dir, &of.written, gitignore);
+            let meant = PatternsBelow::inputs(&of.dir, &of.written, gitignore);
             meant.marks(known).unwrap_or_else(|_| known.clone())
         });
         let made = self.outputs.iter().flat_map(|of| {
-            let names = Meant::outputs(&of.dir, &of.written).names().unwrap_or_default();
+            let names = PatternsBelow::outputs(&of.dir, &of.written).names().unwrap_or_default();
             names.into_iter().map(|name| of.dir.join(text_to_path(&name)))
         });
         let of_file = |path: &PathBuf| {
             let known = known.files.get(path).and_then(Option::as_ref);
             (path.clone(), of_path(path, known))
         };
-        Sight {
+        WatchedFiles {
             inputs: inputs.collect(),
             made: made.collect(),
             files: self.files.iter().map(of_file).collect(),
@@ -176,7 +176,7 @@ impl Watch {
         }
     }
 
-    fn trees(&self, known: &Sight) -> Vec<Option<Arc<Tree>>> {
+    fn trees(&self, known: &WatchedFiles) -> Vec<Option<Arc<SourceTreeState>>> {
         let each = self.sources.iter().enumerate().map(|(at, source)| {
             let known = known.trees.get(at).cloned().flatten();
             if known.as_ref().is_some_and(|tree| tree.is_surely_unchanged()) {
@@ -189,7 +189,7 @@ impl Watch {
     }
 
     /// The files that differ between two looks.
-    pub fn changes(&self, then: &Sight, now: &Sight) -> BTreeSet<PathBuf> {
+    pub fn changes(&self, then: &WatchedFiles, now: &WatchedFiles) -> BTreeSet<PathBuf> {
         let mut changes = BTreeSet::new();
         let nothing = Marks::new();
         for (at, of) in self.inputs.iter().enumerate() {
@@ -214,7 +214,7 @@ impl Watch {
     }
 
     /// How many files there are.
-    pub fn count(&self, sight: &Sight) -> usize {
+    pub fn count(&self, sight: &WatchedFiles) -> usize {
         let inputs = self.inputs.iter().zip(&sight.inputs);
         let inputs =
             inputs.flat_map(|(of, marks)| marks.keys().map(|name| of.dir.join(text_to_path(name))));
@@ -229,7 +229,7 @@ impl Watch {
 /// What is known of words where something runs at the end.
 fn at_end(bindings: &Bindings) -> Bindings {
     let mut bindings = bindings.clone();
-    bindings.set("exit_code", Word::number(0));
+    bindings.set("exit_code", TemplateValue::number(0));
     bindings
 }
 
@@ -265,12 +265,14 @@ fn of_path(path: &Path, known: Option<&Mark>) -> Option<Mark> {
     Some(Mark { digest: names.join("/"), stat: None })
 }
 
-fn changes_of_tree(then: Option<&Tree>, now: Option<&Tree>) -> Vec<PathBuf> {
+fn changes_of_tree(then: Option<&SourceTreeState>, now: Option<&SourceTreeState>) -> Vec<PathBuf> {
     let (Some(then), Some(now)) = (then, now) else { return Vec::new() };
     if then.digest == now.digest {
         return Vec::new();
     }
-    let of = |tree: &Tree| tree.inputs.iter().cloned().collect::<BTreeMap<PathBuf, FileStat>>();
+    let of = |tree: &SourceTreeState| {
+        tree.inputs.iter().cloned().collect::<BTreeMap<PathBuf, FileStat>>()
+    };
     let (then, now) = (of(then), of(now));
     let differs = |path: &&PathBuf| then.get(*path) != now.get(*path) && !path.is_dir();
     then.keys().chain(now.keys()).filter(differs).cloned().collect()
@@ -281,7 +283,7 @@ mod tests {
     use super::*;
     use crate::{
         model::Platform,
-        workspace::{Outside, load},
+        workspace::{LoadInputs, load},
     };
 
     /// What a look at what the task `name` of `manifest` goes by shows after `change`.
@@ -293,11 +295,11 @@ mod tests {
         for name in ["a.in", "b.in", "made", ".env"] {
             write(name, "old");
         }
-        let workspace = load(&root, Platform::host(), &Outside::nothing()).unwrap();
+        let workspace = load(&root, Platform::host(), &LoadInputs::nothing()).unwrap();
         let task = &workspace.tasks["all"];
         let wanted = Invocation::new(task, BTreeMap::new(), Vec::new()).unwrap();
-        let watch = Watch::of(&workspace, &[wanted]).and(&workspace.layout, &workspace.inputs);
-        let before = watch.look(&Sight::default());
+        let watch = TaskWatch::of(&workspace, &[wanted]).and(&workspace.layout, &workspace.inputs);
+        let before = watch.look(&WatchedFiles::default());
         assert!(watch.changes(&before, &watch.look(&before)).is_empty());
         change(&root);
         let changes = watch.changes(&before, &watch.look(&before));

@@ -6,33 +6,33 @@ use std::path::Path;
 use crate::{
     model::Fault,
     process::{Pending, Shell},
-    workspace::{Names, Renderer, Task, Text, Word},
+    workspace::{Names, Renderer, Task, TemplateValue, Text},
 };
 
 use super::{
     command::Ground,
-    files::Meant,
-    frame::Frame,
+    files::PatternsBelow,
+    frame::RunScope,
     plan::{Invocation, Scout, needed_tasks},
-    run::Engine,
+    run::TaskEngine,
     variables::{Witness, fixed, learn_for_needs},
 };
 
 /// Who runs commands to find something out.
-pub struct Live<'a, 'w> {
-    engine: &'a Engine<'w>,
-    frame: &'a Frame<'a>,
+pub struct LiveEvaluator<'a, 'w> {
+    engine: &'a TaskEngine<'w>,
+    frame: &'a RunScope<'a>,
     ground: &'a Ground,
     /// What runs the commands of the task's file.
     shell: Shell,
     gitignore: bool,
 }
 
-impl<'a, 'w> Live<'a, 'w> {
+impl<'a, 'w> LiveEvaluator<'a, 'w> {
     /// For `task` on `ground`.
     pub fn new(
-        engine: &'a Engine<'w>,
-        frame: &'a Frame<'a>,
+        engine: &'a TaskEngine<'w>,
+        frame: &'a RunScope<'a>,
         task: &Task,
         ground: &'a Ground,
     ) -> Self {
@@ -40,7 +40,7 @@ impl<'a, 'w> Live<'a, 'w> {
     }
 }
 
-impl Witness for Live<'_, '_> {
+impl Witness for LiveEvaluator<'_, '_> {
     fn printed<'a>(
         &'a self,
         line: &'a Text,
@@ -63,7 +63,7 @@ impl Witness for Live<'_, '_> {
         &'a self,
         name: &'a str,
         value: Pending<'a, Result<String, Fault>>,
-    ) -> Pending<'a, Result<Word, Fault>> {
+    ) -> Pending<'a, Result<TemplateValue, Fault>> {
         self.engine.basis.is_more();
         Box::pin(async move { Ok(self.engine.vault.keep(name, value.await?)) })
     }
@@ -71,14 +71,14 @@ impl Witness for Live<'_, '_> {
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {
         self.engine.basis.is_more();
         let layout = &self.engine.workspace.layout;
-        Meant::inputs(&self.ground.dir, patterns, self.gitignore.then_some(layout)).names()
+        PatternsBelow::inputs(&self.ground.dir, patterns, self.gitignore.then_some(layout)).names()
     }
 }
 
 /// Who finds out what tasks need before they run.
 pub struct Ahead<'a, 'w> {
-    pub engine: &'a Engine<'w>,
-    pub frame: &'a Frame<'a>,
+    pub engine: &'a TaskEngine<'w>,
+    pub frame: &'a RunScope<'a>,
 }
 
 impl<'w> Scout<'w> for Ahead<'_, 'w> {
@@ -95,7 +95,7 @@ impl<'w> Scout<'w> for Ahead<'_, 'w> {
             let bindings = fixed(&engine.renderer, invocation)?;
             let ground = Ground::bare(engine.workspace, &engine.rendering(task, &bindings))?;
             let frame = self.frame.within(task.timeout);
-            let witness = Live::new(engine, &frame, task, &ground);
+            let witness = LiveEvaluator::new(engine, &frame, task, &ground);
             let learned = learn_for_needs(&engine.renderer, invocation, &witness).await;
             let words = learned.map_err(|fault| engine.vault.without_secrets(fault))?.words;
             let needs = needed_tasks(&engine.rendering(task, &words), &witness).await;

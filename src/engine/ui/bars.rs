@@ -14,7 +14,7 @@ use anstream::AutoStream;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
-    board::{Frame, Running},
+    board::{BoardFrame, Running},
     line::news_text,
     screen::Painter,
     terminal::{self, Size},
@@ -68,7 +68,7 @@ impl<W: Write> Bars<W> {
 }
 
 impl<W: Write + Send> Painter for Bars<W> {
-    fn paint(&mut self, frame: Frame, now: Duration) {
+    fn paint(&mut self, frame: BoardFrame, now: Duration) {
         let lasting = frame.running.iter().any(|(_, one)| lasts(one, now));
         if lasting || self.is_drawn {
             self.is_drawn = true;
@@ -93,7 +93,7 @@ fn lasts(running: &Running, now: Duration) -> bool {
 
 /// The lines of the region: of the actions that last the oldest ones, as many as fit,
 /// and the count.
-fn region(frame: &Frame, now: Duration, size: Size, style: Style) -> String {
+fn region(frame: &BoardFrame, now: Duration, size: Size, style: Style) -> String {
     let style = Style { width: Some(size.columns), ..style };
     let mut lasting: Vec<&Running> =
         frame.running.iter().map(|(_, one)| one).filter(|one| lasts(one, now)).collect();
@@ -145,7 +145,7 @@ fn gauge(done: u64, total: u64) -> String {
 }
 
 /// `3 of 12 done, 2 running, 14.2 s`
-fn count(frame: &Frame, hidden: usize, now: Duration) -> String {
+fn count(frame: &BoardFrame, hidden: usize, now: Duration) -> String {
     let hidden = if hidden > 0 { format!(" ({hidden} not shown)") } else { String::new() };
     format!(
         "{} of {} done, {} running{hidden}, {}",

@@ -59,7 +59,7 @@ pub(super) enum News {
 
 /// The board at one moment.
 #[derive(Debug, Default)]
-pub(super) struct Frame {
+pub(super) struct BoardFrame {
     /// The actions that run, in the order of the plan.
     pub running: Vec<(ActionId, Running)>,
     /// What is news since the last frame.
@@ -117,12 +117,12 @@ impl Board {
     }
 
     /// What is to be painted now. Its news are gone from the board.
-    pub fn frame(&mut self) -> Frame {
+    pub fn frame(&mut self) -> BoardFrame {
         self.lines = 0;
         if self.left_out > 0 {
             self.news.push(News::LeftOut(std::mem::take(&mut self.left_out)));
         }
-        Frame {
+        BoardFrame {
             running: self.running.iter().map(|(id, running)| (*id, running.clone())).collect(),
             news: std::mem::take(&mut self.news),
             planned: self.planned,

@@ -9,7 +9,7 @@ use std::{
 use anstream::AutoStream;
 
 use super::{
-    board::Frame,
+    board::BoardFrame,
     line::{action, news_text},
     screen::Painter,
     terminal,
@@ -44,7 +44,7 @@ impl<W: Write> Plain<W> {
     }
 
     /// A line for each action that has been at something new for a while.
-    fn tell(&mut self, frame: &Frame, now: Duration) -> String {
+    fn tell(&mut self, frame: &BoardFrame, now: Duration) -> String {
         self.told.retain(|id, _| frame.running.iter().any(|(running, _)| running == id));
         let mut text = String::new();
         for (id, running) in &frame.running {
@@ -60,7 +60,7 @@ impl<W: Write> Plain<W> {
 }
 
 impl<W: Write + Send> Painter for Plain<W> {
-    fn paint(&mut self, frame: Frame, now: Duration) {
+    fn paint(&mut self, frame: BoardFrame, now: Duration) {
         let mut text = self.tell(&frame, now);
         text.extend(frame.news.iter().map(|news| news_text(news, self.style)));
         // A closed standard error must not stop the run.

@@ -14,10 +14,10 @@ use crate::{
 /// A sink that remembers each action with its times.
 pub struct Recorder {
     began: Instant,
-    actions: Mutex<BTreeMap<ActionId, Action>>,
+    actions: Mutex<BTreeMap<ActionId, ActionRecord>>,
 }
 
-struct Action {
+struct ActionRecord {
     what: String,
     verb: &'static str,
     start: Duration,
@@ -35,7 +35,7 @@ impl Recorder {
     pub fn laps(&self) -> Vec<Lap> {
         let now = self.began.elapsed();
         let actions = self.actions.lock().unwrap_or_else(PoisonError::into_inner);
-        let lap = |action: &Action| {
+        let lap = |action: &ActionRecord| {
             let (end, how) = action.end.unwrap_or((now, "running"));
             Lap {
                 what: action.what.clone(),
@@ -51,7 +51,7 @@ impl Recorder {
     fn start(&self, id: ActionId, what: String, verb: &'static str) {
         let start = self.began.elapsed();
         let mut actions = self.actions.lock().unwrap_or_else(PoisonError::into_inner);
-        actions.insert(id, Action { what, verb, start, end: None });
+        actions.insert(id, ActionRecord { what, verb, start, end: None });
     }
 
     fn end(&self, id: ActionId, how: &'static str) {

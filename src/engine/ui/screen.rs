@@ -8,9 +8,9 @@ use std::{
 
 use super::{
     bars::Bars,
-    board::{Board, Frame},
+    board::{Board, BoardFrame},
     plain::Plain,
-    terminal::{Choice, Live},
+    terminal::{Choice, LiveDisplay},
 };
 use crate::{
     console::Console,
@@ -23,24 +23,24 @@ const TICK: Duration = Duration::from_millis(100);
 /// Something that paints frames.
 pub(super) trait Painter: Send {
     /// Paints the board as it is `now`, counted from the start of the run.
-    fn paint(&mut self, frame: Frame, now: Duration);
+    fn paint(&mut self, frame: BoardFrame, now: Duration);
     /// Takes away whatever is not meant to stay.
     fn close(&mut self);
 }
 
 /// Shows a run while it goes on. Dropping it finishes it.
 pub struct Screen {
-    shared: Option<Arc<Shared>>,
+    shared: Option<Arc<ScreenShared>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-struct Shared {
+struct ScreenShared {
     began: Instant,
-    state: Mutex<State>,
+    state: Mutex<ScreenState>,
     closing: Condvar,
 }
 
-struct State {
+struct ScreenState {
     board: Board,
     closed: bool,
 }
@@ -48,17 +48,19 @@ struct State {
 /// Opens the screen that was chosen; all it shows goes to standard error.
 pub fn open(choice: &Choice, console: Console) -> Screen {
     match choice.live {
-        Live::Quiet => Screen { shared: None, thread: Mutex::new(None) },
-        Live::Plain => Screen::paint_with(Plain::stderr(console, choice.stderr), choice.verbose),
-        Live::Bars => Screen::paint_with(Bars::stderr(choice.stderr), choice.verbose),
+        LiveDisplay::Quiet => Screen { shared: None, thread: Mutex::new(None) },
+        LiveDisplay::Plain => {
+            Screen::paint_with(Plain::stderr(console, choice.stderr), choice.verbose)
+        }
+        LiveDisplay::Bars => Screen::paint_with(Bars::stderr(choice.stderr), choice.verbose),
     }
 }
 
 impl Screen {
     fn paint_with(painter: impl Painter + 'static, verbose: bool) -> Self {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ScreenShared {
             began: Instant::now(),
-            state: Mutex::new(State { board: Board::new(verbose), closed: false }),
+            state: Mutex::new(ScreenState { board: Board::new(verbose), closed: false }),
             closing: Condvar::new(),
         });
         let theirs = Arc::clone(&shared);
@@ -97,8 +99,8 @@ impl EventSink for Screen {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl ScreenShared {
+    fn lock(&self) -> MutexGuard<'_, ScreenState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -130,7 +132,7 @@ mod tests {
     struct Counter(Arc<Mutex<(usize, usize)>>);
 
     impl Painter for Counter {
-        fn paint(&mut self, frame: Frame, _: Duration) {
+        fn paint(&mut self, frame: BoardFrame, _: Duration) {
             self.0.lock().unwrap().0 += frame.news.len();
         }
         fn close(&mut self) {

@@ -21,7 +21,7 @@ pub enum Color {
 
 /// What shows the run while it goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Live {
+pub enum LiveDisplay {
     /// Nothing (`-q`).
     #[default]
     Quiet,
@@ -44,7 +44,7 @@ pub struct Wishes {
 
 /// What the decision depends on beside the flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Surroundings {
+pub struct TerminalFacts {
     /// Columns of the terminal that standard output goes to, if it is one.
     pub stdout: Option<usize>,
     /// Columns of the terminal that standard error goes to, if it is one.
@@ -65,7 +65,7 @@ pub struct Surroundings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
     /// What shows the run; all of it goes to standard error.
-    pub live: Live,
+    pub live: LiveDisplay,
     /// How text on standard error is dressed.
     pub stderr: Style,
     /// How text on standard output is dressed.
@@ -74,7 +74,7 @@ pub struct Choice {
     pub verbose: bool,
 }
 
-impl Surroundings {
+impl TerminalFacts {
     /// `environment`, and where the outputs of this process go.
     pub fn look(environment: &Environment) -> Self {
         Self::from(environment, columns(&io::stdout()), columns(&io::stderr()))
@@ -95,11 +95,11 @@ impl Surroundings {
 }
 
 /// Decides. A flag beats the environment; `NO_COLOR` beats `CLICOLOR_FORCE`.
-pub fn choose(wishes: Wishes, around: &Surroundings) -> Choice {
+pub fn choose(wishes: Wishes, around: &TerminalFacts) -> Choice {
     let live = match around.stderr {
-        _ if wishes.quiet => Live::Quiet,
-        Some(_) if !around.dumb && !around.ci => Live::Bars,
-        _ => Live::Plain,
+        _ if wishes.quiet => LiveDisplay::Quiet,
+        Some(_) if !around.dumb && !around.ci => LiveDisplay::Bars,
+        _ => LiveDisplay::Plain,
     };
     let style =
         |width: Option<usize>| Style { color: has_color(wishes.color, around, width), width };
@@ -111,7 +111,7 @@ pub fn choose(wishes: Wishes, around: &Surroundings) -> Choice {
     }
 }
 
-fn has_color(wish: Color, around: &Surroundings, width: Option<usize>) -> bool {
+fn has_color(wish: Color, around: &TerminalFacts, width: Option<usize>) -> bool {
     match wish {
         Color::Always => true,
         Color::Never => false,
@@ -157,11 +157,11 @@ pub(super) fn stderr(style: Style) -> AutoStream<io::Stderr> {
 mod tests {
     use super::*;
 
-    fn around(env: &[(&str, &str)], stdout: Option<usize>, stderr: Option<usize>) -> Surroundings {
-        Surroundings::from(&env.iter().copied().collect(), stdout, stderr)
+    fn around(env: &[(&str, &str)], stdout: Option<usize>, stderr: Option<usize>) -> TerminalFacts {
+        TerminalFacts::from(&env.iter().copied().collect(), stdout, stderr)
     }
 
-    fn chosen(color: Color, env: &[(&str, &str)], stderr: Option<usize>) -> (Live, bool) {
+    fn chosen(color: Color, env: &[(&str, &str)], stderr: Option<usize>) -> (LiveDisplay, bool) {
         let wishes = Wishes { color, ..Wishes::default() };
         let choice = choose(wishes, &around(env, None, stderr));
         (choice.live, choice.stderr.color)
@@ -169,11 +169,11 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_bars_and_colours_and_anything_else_neither() {
-        assert_eq!(chosen(Color::Auto, &[], Some(80)), (Live::Bars, true));
-        assert_eq!(chosen(Color::Auto, &[], None), (Live::Plain, false));
-        assert_eq!(chosen(Color::Auto, &[("TERM", "dumb")], Some(80)), (Live::Plain, false));
-        assert_eq!(chosen(Color::Auto, &[("CI", "true")], Some(80)), (Live::Plain, true));
-        assert_eq!(chosen(Color::Auto, &[("CI", "false")], Some(80)), (Live::Bars, true));
+        assert_eq!(chosen(Color::Auto, &[], Some(80)), (LiveDisplay::Bars, true));
+        assert_eq!(chosen(Color::Auto, &[], None), (LiveDisplay::Plain, false));
+        assert_eq!(chosen(Color::Auto, &[("TERM", "dumb")], Some(80)), (LiveDisplay::Plain, false));
+        assert_eq!(chosen(Color::Auto, &[("CI", "true")], Some(80)), (LiveDisplay::Plain, true));
+        assert_eq!(chosen(Color::Auto, &[("CI", "false")], Some(80)), (LiveDisplay::Bars, true));
     }
 
     #[test]
@@ -195,6 +195,6 @@ mod tests {
         assert_eq!(choice.stdout, Style { color: true, width: Some(100) });
         assert_eq!(choice.stderr, Style::PLAIN);
         let quiet = Wishes { quiet: true, ..Wishes::default() };
-        assert_eq!(choose(quiet, &around(&[], None, Some(80))).live, Live::Quiet);
+        assert_eq!(choose(quiet, &around(&[], None, Some(80))).live, LiveDisplay::Quiet);
     }
 }

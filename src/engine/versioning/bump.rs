@@ -27,14 +27,14 @@ impl fmt::Display for Bump {
 
 /// What somebody wants, whatever commits say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Wish {
+pub enum BumpRequest {
     /// A release that differs so much.
     Release(Bump),
     /// No release.
     Skip,
 }
 
-impl Wish {
+impl BumpRequest {
     /// Every wish.
     pub const ALL: &[Self] = &[
         Self::Release(Bump::Major),
@@ -44,7 +44,7 @@ impl Wish {
     ];
 }
 
-impl fmt::Display for Wish {
+impl fmt::Display for BumpRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Release(bump) => bump.fmt(f),
@@ -53,7 +53,7 @@ impl fmt::Display for Wish {
     }
 }
 
-impl FromStr for Wish {
+impl FromStr for BumpRequest {
     type Err = String;
 
     /// Reads `major`, `minor`, `patch` or `skip`.
@@ -68,7 +68,7 @@ impl FromStr for Wish {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
     /// What is wanted.
-    pub wish: Wish,
+    pub wish: BumpRequest,
     /// Where that was said, as a noun: `--bump minor`, `the label release:minor`.
     pub said: String,
     /// Whether it makes a release even if no commit is new.
@@ -77,12 +77,12 @@ pub struct Override {
 
 impl Override {
     /// What `--bump` says: it is typed for this release, so it is firm.
-    pub fn flag(wish: Wish) -> Self {
+    pub fn flag(wish: BumpRequest) -> Self {
         Self { wish, said: format!("`--bump {wish}`"), is_firm: true }
     }
 
     /// What the label of a pull request says, to the components that it touches.
-    pub fn label(wish: Wish) -> Self {
+    pub fn label(wish: BumpRequest) -> Self {
         Self { wish, said: format!("the label `release:{wish}`"), is_firm: false }
     }
 }
@@ -93,10 +93,10 @@ mod tests {
 
     #[test]
     fn wishes_are_read_as_they_are_written() {
-        for wish in Wish::ALL {
+        for wish in BumpRequest::ALL {
             assert_eq!(wish.to_string().parse(), Ok(*wish));
         }
-        let error = "mjor".parse::<Wish>().unwrap_err();
+        let error = "mjor".parse::<BumpRequest>().unwrap_err();
         assert_eq!(error, "`mjor` is no bump; did you mean `major`?");
     }
 }

@@ -11,12 +11,12 @@ use std::{
 };
 
 use crate::{
-    git::{Put, Remote},
+    git::{Remote, TagPutOutcome},
     model::{Fault, Kind, Name, Scheme, TagStem},
 };
 
 use super::{
-    commits::Next,
+    commits::NextVersion,
     latest::{Taken, taken},
 };
 
@@ -48,26 +48,26 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// `Store` if the remote does not answer or refuses the tag, and what `next` says.
-    pub async fn claim<N>(&self, remote: &Remote<'_>, next: N) -> Result<Next, Fault>
+    pub async fn claim<N>(&self, remote: &Remote<'_>, next: N) -> Result<NextVersion, Fault>
     where
-        N: AsyncFn(&[Taken]) -> Result<Next, Fault>,
+        N: AsyncFn(&[Taken]) -> Result<NextVersion, Fault>,
     {
         for round in 0..TRIES {
             let tags = remote.tags(&[self.stem.as_str()]).await?;
             let known = taken(self.stem, self.scheme, &tags);
             if let Some(own) = self.own(&known) {
                 let why = "this run claimed it already".to_owned();
-                return Ok(Next::Release { label: own.label.to_owned(), why });
+                return Ok(NextVersion::Release { label: own.label.to_owned(), why });
             }
             let (label, why) = match next(&known).await? {
-                Next::Release { label, why } => (label, why),
-                nothing @ Next::Nothing { .. } => return Ok(nothing),
+                NextVersion::Release { label, why } => (label, why),
+                nothing @ NextVersion::Nothing { .. } => return Ok(nothing),
             };
             let tag = remote
                 .object(&format!("{}{label}", self.stem), self.commit, &self.message(&label))
                 .await?;
-            if remote.put(&tag).await? == Put::Created {
-                return Ok(Next::Release { label, why });
+            if remote.put(&tag).await? == TagPutOutcome::Created {
+                return Ok(NextVersion::Release { label, why });
             }
             tokio::time::sleep(pause(round)).await;
         }

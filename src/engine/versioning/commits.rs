@@ -12,12 +12,12 @@
 
 use semver::{Prerelease, Version};
 
-use super::{Bump, Message, Override, Wish, standing};
+use super::{Bump, BumpRequest, Message, Override, standing};
 use crate::{git::Commit, model::Commits};
 
 /// The versions of a component, as seen from one branch.
 #[derive(Clone, Debug)]
-pub struct Line<'a> {
+pub struct VersionLine<'a> {
     scheme: &'a Commits,
     /// What pre-releases of the branch are called, if its versions are some.
     channel: Option<&'a str>,
@@ -28,7 +28,7 @@ pub struct Line<'a> {
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum NextVersion {
     /// A release.
     Release {
         /// Its version, as its label: `1.3.0`, `v1.3.0-dev.2`.
@@ -43,7 +43,7 @@ pub enum Next {
     },
 }
 
-impl<'a> Line<'a> {
+impl<'a> VersionLine<'a> {
     /// The versions `labels` as seen from `branch`, in any order. What `scheme` does not make is
     /// ignored, as is what a version cannot follow since its numbers are too long.
     pub fn of(
@@ -89,17 +89,17 @@ impl<'a> Line<'a> {
         since_stable: &[Commit],
         since_last: &[Commit],
         over: Option<&Override>,
-    ) -> Next {
-        let nothing = |why: String| Next::Nothing { why };
+    ) -> NextVersion {
+        let nothing = |why: String| NextVersion::Nothing { why };
         let since = self.last().map(|last| format!(" since {last}")).unwrap_or_default();
-        if let Some(Override { wish: Wish::Skip, said, .. }) = over {
+        if let Some(Override { wish: BumpRequest::Skip, said, .. }) = over {
             return nothing(format!("{said} forbids a release"));
         }
         if since_last.is_empty() && !over.is_some_and(|over| over.is_firm) {
             return nothing(format!("no commit touches it{since}"));
         }
         let (bump, why) = match over {
-            Some(Override { wish: Wish::Release(bump), said, .. }) => {
+            Some(Override { wish: BumpRequest::Release(bump), said, .. }) => {
                 (*bump, format!("{said} asks for a {bump} release"))
             }
             _ => match (greatest(since_last), greatest(since_stable)) {
@@ -114,7 +114,7 @@ impl<'a> Line<'a> {
             },
         };
         match self.after(bump) {
-            Some(label) => Next::Release { label, why },
+            Some(label) => NextVersion::Release { label, why },
             None => nothing("the numbers of the last version are too long to go on".into()),
         }
     }

@@ -5,7 +5,7 @@
 //! git writes them, and `BREAKING CHANGE:` counts at the beginning of any line after the first,
 //! since a breaking change that is missed costs more than a blank line.
 
-use super::{Bump, Flaw};
+use super::{Bump, LintError};
 
 /// A message that follows the convention.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl<'m> Message<'m> {
     ///
     /// # Errors
     /// What is wrong with the first line.
-    pub fn read(text: &'m str) -> Result<Self, Flaw> {
+    pub fn read(text: &'m str) -> Result<Self, LintError> {
         let (title, rest) = text.split_once('\n').unwrap_or((text, ""));
         let header = quoted(title).map_or_else(|| header(title), Ok)?;
         let (body, footers) = body_and_footers(rest);
@@ -104,8 +104,8 @@ fn plain<'m>(kind: &'m str, description: &'m str) -> Message<'m> {
 }
 
 /// Reads the first line, from the left to the right.
-fn header(title: &str) -> Result<Message<'_>, Flaw> {
-    let flaw = |at, what: &str, label| Err(Flaw::of(title, at, what, label));
+fn header(title: &str) -> Result<Message<'_>, LintError> {
+    let flaw = |at, what: &str, label| Err(LintError::of(title, at, what, label));
     if title.trim().is_empty() {
         return flaw(0..title.len(), "the title is empty", "nothing is here");
     }
@@ -140,11 +140,11 @@ fn header(title: &str) -> Result<Message<'_>, Flaw> {
 }
 
 /// Why there is no colon at `at`, where one has to be; the type ends at `kind_end`.
-fn no_colon(title: &str, kind_end: usize, at: usize) -> Flaw {
+fn no_colon(title: &str, kind_end: usize, at: usize) -> LintError {
     let rest = &title[at..];
     let next = rest.trim_start();
     let blanks = rest.len() - next.len();
-    let flaw = |at, what: &str, label| Flaw::of(title, at, what, label);
+    let flaw = |at, what: &str, label| LintError::of(title, at, what, label);
     let has_colon = next.contains(':');
     if kind_end > 0 && has_colon && next.starts_with('(') {
         return match title[..at].ends_with('!') {

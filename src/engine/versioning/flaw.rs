@@ -7,7 +7,7 @@ use crate::model::nearest;
 
 /// What keeps a message from following the convention.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flaw {
+pub struct LintError {
     /// What is wrong: one sentence without a full stop.
     pub what: String,
     /// Where, in bytes of the text.
@@ -62,7 +62,7 @@ const OTHER_NAMES: &[(&str, &[&str])] = &[
     ("chore", &["bump", "update", "upgrade", "merge", "release"]),
 ];
 
-impl Flaw {
+impl LintError {
     /// A flaw of a title.
     pub(super) fn of(title: &str, at: Range<usize>, what: &str, label: &str) -> Self {
         let right = repaired(title).filter(|right| right != title);
@@ -75,7 +75,7 @@ impl Flaw {
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn lint(text: &str) -> Result<(), Flaw> {
+pub fn lint(text: &str) -> Result<(), LintError> {
     let message = Message::read(text)?;
     let (title, rest) = text.split_once('\n').unwrap_or((text, ""));
     // What git quotes has its type elsewhere.
@@ -86,14 +86,14 @@ pub fn lint(text: &str) -> Result<(), Flaw> {
         let at = title.len() + 1..title.len() + 1 + rest.find('\n').unwrap_or(rest.len());
         let label = "belongs below a blank line".to_owned();
         let what = "no blank line stands between the title and the body".to_owned();
-        return Err(Flaw { what, at, label, right: None });
+        return Err(LintError { what, at, label, right: None });
     }
     small_letters(rest, title.len() + 1)
 }
 
 /// What the title of a message may be and should not.
-fn of_title(title: &str, message: &Message<'_>) -> Result<(), Flaw> {
-    let flaw = |at, what: &str, label: &str| Err(Flaw::of(title, at, what, label));
+fn of_title(title: &str, message: &Message<'_>) -> Result<(), LintError> {
+    let flaw = |at, what: &str, label: &str| Err(LintError::of(title, at, what, label));
     let kind = message.kind;
     if let Some(usual) = usual(kind) {
         let what = format!("`{kind}` is no usual type");
@@ -120,7 +120,7 @@ fn of_title(title: &str, message: &Message<'_>) -> Result<(), Flaw> {
 }
 
 /// A footer `breaking change:`, which would break nothing: it needs capitals.
-fn small_letters(rest: &str, start: usize) -> Result<(), Flaw> {
+fn small_letters(rest: &str, start: usize) -> Result<(), LintError> {
     let mut at = start;
     for line in rest.split_inclusive('\n') {
         let token = line.split(':').next().filter(|token| token.len() < line.trim_end().len());
@@ -128,7 +128,7 @@ fn small_letters(rest: &str, start: usize) -> Result<(), Flaw> {
         let is_meant = ["BREAKING CHANGE", "BREAKING-CHANGE", "BREAKING CHANGES"];
         let is_meant = is_meant.iter().any(|meant| token.eq_ignore_ascii_case(meant));
         if is_meant && token != "BREAKING CHANGE" && token != "BREAKING-CHANGE" {
-            return Err(Flaw {
+            return Err(LintError {
                 what: format!("`{token}:` does not count as a breaking change"),
                 at: at..at + token.len(),
                 label: "write `BREAKING CHANGE`".to_owned(),

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::{Override, Wish};
+use super::{BumpRequest, Override};
 use crate::model::{Fault, Kind, nearest};
 
 /// What labels that speak of releases begin with.
@@ -49,9 +49,9 @@ impl PullRequest {
     pub fn wish(&self) -> Result<Option<Override>, Fault> {
         let labels = self.labels.iter().flatten();
         let words = labels.filter_map(|label| label.strip_prefix(PREFIX)).map(str::trim);
-        let mut wishes: Vec<Wish> = Vec::new();
+        let mut wishes: Vec<BumpRequest> = Vec::new();
         for word in words {
-            match word.parse::<Wish>() {
+            match word.parse::<BumpRequest>() {
                 Ok(wish) => wishes.push(wish),
                 Err(_) => self.no_slip(word)?,
             }
@@ -114,9 +114,9 @@ mod tests {
         let request = with_labels(&["bug", "release:minor", "release:notes", "release:minor"]);
         assert_eq!((request.number, request.title.as_deref()), (Some(12), Some("feat: x")));
         let wish = request.wish().unwrap().unwrap();
-        assert_eq!(wish.wish, Wish::Release(Bump::Minor));
+        assert_eq!(wish.wish, BumpRequest::Release(Bump::Minor));
         assert_eq!(wish.said, "the label `release:minor`");
-        assert_eq!(with_labels(&["release:skip"]).wish().unwrap().unwrap().wish, Wish::Skip);
+        assert_eq!(with_labels(&["release:skip"]).wish().unwrap().unwrap().wish, BumpRequest::Skip);
         assert_eq!(with_labels(&["bug", "minor"]).wish(), Ok(None));
     }
 

@@ -14,12 +14,12 @@ mod labels;
 mod latest;
 mod reverts;
 
-pub use bump::{Bump, Override, Wish};
+pub use bump::{Bump, BumpRequest, Override};
 pub use claim::Claimant;
-pub use commits::{Line, Next};
+pub use commits::{NextVersion, VersionLine};
 pub use conventional::{Footer, Message};
 pub use date::{DateVersion, FromTheFuture, day, next};
-pub use flaw::{Flaw, lint};
+pub use flaw::{LintError, lint};
 pub use labels::PullRequest;
 pub use latest::{Alike, Taken, alike, alike_stems, taken};
 pub use reverts::standing;

@@ -20,7 +20,7 @@ use crate::git::Commit;
 
 /// What a commit takes back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Target<'m> {
+enum RevertTarget<'m> {
     /// The commit with this hash, whole or abbreviated.
     Hash(&'m str),
     /// The commit that came of this pull request, or else has this title.
@@ -51,11 +51,16 @@ pub fn standing(commits: &[Commit]) -> Vec<&Commit> {
 }
 
 /// Which of the commits older than that `at` are meant: one, or those that a merge brought.
-fn found(target: &Target<'_>, commits: &[Commit], at: usize, gone: &HashSet<usize>) -> Vec<usize> {
+fn found(
+    target: &RevertTarget<'_>,
+    commits: &[Commit],
+    at: usize,
+    gone: &HashSet<usize>,
+) -> Vec<usize> {
     let merged = commits[at].merged.iter().find(|merged| match target {
-        Target::Hash(hash) => merged.hash.starts_with(&hash.to_ascii_lowercase()),
-        Target::Request(number, _) => merged.request == Some(*number),
-        Target::Title(_) => false,
+        RevertTarget::Hash(hash) => merged.hash.starts_with(&hash.to_ascii_lowercase()),
+        RevertTarget::Request(number, _) => merged.request == Some(*number),
+        RevertTarget::Title(_) => false,
     });
     let Some(merged) = merged else {
         return find(target, commits, at, gone).into_iter().collect();
@@ -67,7 +72,7 @@ fn found(target: &Target<'_>, commits: &[Commit], at: usize, gone: &HashSet<usiz
 
 /// Which of the commits older than that `at` is meant. A title is that of the last one which still stands.
 fn find(
-    target: &Target<'_>,
+    target: &RevertTarget<'_>,
     commits: &[Commit],
     at: usize,
     gone: &HashSet<usize>,
@@ -77,31 +82,31 @@ fn find(
     };
     let by_title = |wanted: &str| is(&|older| is_title(wanted, title(&older.message)));
     match target {
-        Target::Hash(hash) => {
+        RevertTarget::Hash(hash) => {
             let hash = hash.to_ascii_lowercase();
             (at + 1..commits.len()).find(|older| commits[*older].hash.starts_with(&hash))
         }
-        Target::Request(number, wanted) => {
+        RevertTarget::Request(number, wanted) => {
             let by_number = is(&|older| numbered(title(&older.message)).1 == Some(*number));
             by_number.or_else(|| by_title(wanted.as_deref()?))
         }
-        Target::Title(wanted) => by_title(wanted),
+        RevertTarget::Title(wanted) => by_title(wanted),
     }
 }
 
 /// What a message says it takes back.
-fn targets(text: &str) -> Vec<Target<'_>> {
+fn targets(text: &str) -> Vec<RevertTarget<'_>> {
     let hashes: Vec<_> = told_hashes(text).into_iter().chain(listed_hashes(text)).collect();
     if !hashes.is_empty() {
-        return hashes.into_iter().map(Target::Hash).collect();
+        return hashes.into_iter().map(RevertTarget::Hash).collect();
     }
     let quoted = quoted(title(text));
     let requests: Vec<u64> = text.lines().skip(1).filter_map(request).collect();
     match (requests.as_slice(), quoted) {
-        ([], Some(title)) => vec![Target::Title(title)],
+        ([], Some(title)) => vec![RevertTarget::Title(title)],
         ([], None) => Vec::new(),
-        ([number], title) => vec![Target::Request(*number, title)],
-        (several, _) => several.iter().map(|number| Target::Request(*number, None)).collect(),
+        ([number], title) => vec![RevertTarget::Request(*number, title)],
+        (several, _) => several.iter().map(|number| RevertTarget::Request(*number, None)).collect(),
     }
 }
 
@@ -214,8 +219,8 @@ mod tests {
     #[test]
     fn a_revert_names_what_it_takes_back() {
         let two = ONE.replace('0', "f");
-        let title = |text: &str| vec![Target::Title(text.to_owned())];
-        let (a, b) = (Target::Hash(ONE), Target::Hash(&two));
+        let title = |text: &str| vec![RevertTarget::Title(text.to_owned())];
+        let (a, b) = (RevertTarget::Hash(ONE), RevertTarget::Hash(&two));
         for (text, named) in [
             (format!("Revert \"feat: x\"\n\nThis reverts commit {ONE}.\n"), vec![a.clone()]),
             (format!("revert: x\n\nRefs: {ONE}, {two}"), vec![a.clone(), b.clone()]),
@@ -235,11 +240,11 @@ mod tests {
             ),
             (
                 "Revert \"feat: x (#15)\" (#16)\n\nReverts acme/app#15".into(),
-                vec![Target::Request(15, Some("feat: x (#15)".into()))],
+                vec![RevertTarget::Request(15, Some("feat: x (#15)".into()))],
             ),
             (
                 "Revert both\n\nReverts #15\nReverts acme/app#17.".into(),
-                vec![Target::Request(15, None), Target::Request(17, None)],
+                vec![RevertTarget::Request(15, None), RevertTarget::Request(17, None)],
             ),
             ("Revert \"feat: x\" (#16)".into(), title("feat: x")),
             ("Revert \"Revert \"feat: x\" (#2)\" (#3)".into(), title("Revert \"feat: x\" (#2)")),

@@ -25,7 +25,7 @@ use crate::{
 
 use super::{
     proof::{self, Unproven},
-    record::{MAX_BYTES, Record},
+    record::{ArtifactRecord, MAX_BYTES},
     seal::SealKey,
     transfer::{self, Transfer, Transfers},
 };
@@ -68,7 +68,7 @@ pub enum Lookup {
 /// An artifact that is in the cache, some of its files perhaps not proven yet.
 #[derive(Debug)]
 pub struct Hit {
-    record: Record,
+    record: ArtifactRecord,
     unproven: Vec<(BinaryName, PathBuf)>,
 }
 
@@ -97,7 +97,7 @@ impl Hit {
     /// # Errors
     /// `Verification` if a file is not what the record says. It stays where it is, since looking
     /// changes nothing; keeping the artifact replaces it.
-    pub fn prove(self) -> Result<Record, Fault> {
+    pub fn prove(self) -> Result<ArtifactRecord, Fault> {
         let Self { mut record, unproven } = self;
         for (name, path) in unproven {
             let folder = path.parent().unwrap_or(Path::new("/"));
@@ -151,11 +151,11 @@ impl Cache {
     /// Looks for the artifact with this `key`. What a record of somebody else says does not count: if
     /// there is one and none of ours, the files of what is `pinned` are looked for. Reads only, and
     /// hashes nothing.
-    pub fn find(&self, key: CacheKey, pinned: Option<Record>) -> Lookup {
+    pub fn find(&self, key: CacheKey, pinned: Option<ArtifactRecord>) -> Lookup {
         let Ok(bytes) = read_file(&self.record_path(key), MAX_BYTES) else {
             return Lookup::Absent;
         };
-        let ours = Record::open(&key.purpose(), &bytes, &self.key);
+        let ours = ArtifactRecord::open(&key.purpose(), &bytes, &self.key);
         let Some(record) = ours.or(pinned) else { return Lookup::Unproven };
         let mut unproven = Vec::new();
         for (name, sha256) in &record.stamp.binaries {
@@ -172,7 +172,12 @@ impl Cache {
     ///
     /// # Errors
     /// `Verification` if a file has changed since; `Failed` if one cannot be read or written.
-    pub fn restore(&self, record: &Record, key: CacheKey, into: &Path) -> Result<(), Fault> {
+    pub fn restore(
+        &self,
+        record: &ArtifactRecord,
+        key: CacheKey,
+        into: &Path,
+    ) -> Result<(), Fault> {
         let target = Folder::open(into).map_err(|e| cannot("restore into", into, &e))?;
         let root = Folder::open(&self.root).map_err(|e| cannot("open", &self.root, &e))?;
         for (name, sha256) in &record.stamp.binaries {
@@ -192,7 +197,7 @@ impl Cache {
 
     /// Writes `record` down if more is known now than what its file says. It only saves work: a
     /// cache that cannot be written to serves as well.
-    fn remember(&self, record: &Record, key: CacheKey) {
+    fn remember(&self, record: &ArtifactRecord, key: CacheKey) {
         if self.sealed(key).as_ref() != Some(record) {
             let _ = self.write_record(record, key);
         }
@@ -203,14 +208,20 @@ impl Cache {
     ///
     /// # Errors
     /// What could not be kept. `Verification` if a file is not as the record says.
-    pub fn keep(&self, record: &Record, keys: &[CacheKey], from: &Path) -> Result<(), Fault> {
+    pub fn keep(
+        &self,
+        record: &ArtifactRecord,
+        keys: &[CacheKey],
+        from: &Path,
+    ) -> Result<(), Fault> {
         let root = self.folder().map_err(|e| cannot("make", &self.root, &e))?;
-        let before: Vec<Record> = keys.iter().filter_map(|key| self.sealed(*key)).collect();
-        let mut kept = Record { files: std::collections::BTreeMap::new(), ..record.clone() };
+        let before: Vec<ArtifactRecord> = keys.iter().filter_map(|key| self.sealed(*key)).collect();
+        let mut kept =
+            ArtifactRecord { files: std::collections::BTreeMap::new(), ..record.clone() };
         for (name, sha256) in &record.stamp.binaries {
             let path = self.file_path(*sha256);
             let now = fs::symlink_metadata(&path).ok().map(|metadata| FileStat::of(&metadata));
-            let is_there = |before: &Record| {
+            let is_there = |before: &ArtifactRecord| {
                 now.is_some()
                     && before.stamp.binaries.get(name) == Some(sha256)
                     && before.files.get(&**name) == now.as_ref()
@@ -234,7 +245,7 @@ impl Cache {
         root: &Folder,
         from: &Path,
         (name, sha256): (&BinaryName, Sha256),
-        record: &Record,
+        record: &ArtifactRecord,
     ) -> Result<FileStat, Fault> {
         let to = self.file_path(sha256);
         let known = record.files.get(&**name).copied();
@@ -256,12 +267,12 @@ impl Cache {
         }
     }
 
-    fn sealed(&self, key: CacheKey) -> Option<Record> {
+    fn sealed(&self, key: CacheKey) -> Option<ArtifactRecord> {
         let bytes = read_file(&self.record_path(key), MAX_BYTES).ok()?;
-        Record::open(&key.purpose(), &bytes, &self.key)
+        ArtifactRecord::open(&key.purpose(), &bytes, &self.key)
     }
 
-    fn write_record(&self, record: &Record, key: CacheKey) -> Result<(), Fault> {
+    fn write_record(&self, record: &ArtifactRecord, key: CacheKey) -> Result<(), Fault> {
         self.write(&self.record_path(key), &record.sealed(&key.purpose(), &self.key))
     }
 
@@ -310,24 +321,24 @@ mod tests {
     use super::*;
     use crate::{archive::hash_file, cache::record::tests::sample};
 
-    struct Box {
+    struct CacheSample {
         dir: tempfile::TempDir,
         cache: Cache,
-        record: Record,
+        record: ArtifactRecord,
         key: CacheKey,
     }
 
-    fn kept() -> Box {
+    fn kept() -> CacheSample {
         let dir = tempfile::tempdir().unwrap();
         let (record, key) = made(&dir.path().join("from"), "#!/bin/sh\n");
         let cache =
             Cache::new(dir.path().join("cache"), SealKey::in_folder(&dir.path().join("data")));
         cache.keep(&record, &[key], &dir.path().join("from")).unwrap();
-        Box { dir, cache, record, key }
+        CacheSample { dir, cache, record, key }
     }
 
     /// What a build has just put into `folder`.
-    fn made(folder: &Path, text: &str) -> (Record, CacheKey) {
+    fn made(folder: &Path, text: &str) -> (ArtifactRecord, CacheKey) {
         fs::create_dir(folder).unwrap();
         let path = folder.join("nats");
         fs::write(&path, text).unwrap();
@@ -340,12 +351,12 @@ mod tests {
         (record, key)
     }
 
-    impl Box {
+    impl CacheSample {
         fn file(&self) -> PathBuf {
             self.cache.file_path(self.record.stamp.binaries["nats"])
         }
 
-        fn find(&self) -> Result<Option<Record>, Fault> {
+        fn find(&self) -> Result<Option<ArtifactRecord>, Fault> {
             match self.cache.find(self.key, None) {
                 Lookup::Hit(hit) => hit.prove().map(Some),
                 _ => Ok(None),
@@ -444,7 +455,8 @@ mod tests {
         let path = it.cache.record_path(it.key);
         fs::write(&path, it.record.sealed(&it.key.purpose(), &theirs)).unwrap();
         assert!(matches!(it.cache.find(it.key, None), Lookup::Unproven));
-        let pinned = Record::unknown(it.record.stamp.clone(), std::collections::BTreeMap::new());
+        let pinned =
+            ArtifactRecord::unknown(it.record.stamp.clone(), std::collections::BTreeMap::new());
         let Lookup::Hit(hit) = it.cache.find(it.key, Some(pinned.clone())) else { panic!("there") };
         assert!(!hit.is_proven(), "what it says of its files is not believed");
         let record = hit.prove().unwrap();

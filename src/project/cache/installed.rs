@@ -25,7 +25,7 @@ use crate::{
 use super::{
     own::{existing_forge_folder, forge_folder},
     proof::{self, Unproven},
-    record::Record,
+    record::ArtifactRecord,
     seal::SealKey,
 };
 
@@ -45,7 +45,7 @@ pub enum Installed {
     /// The binaries are what the stamp says.
     Intact {
         /// What is known of it.
-        record: Record,
+        record: ArtifactRecord,
         /// Whether this user's forge installed it, by a record that it sealed. If not, the stamp may
         /// be anybody's.
         is_ours: bool,
@@ -58,31 +58,31 @@ pub enum Installed {
 
 /// Where one artifact is installed.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct InstallPlace {
     /// The folder with binaries and stamp.
     pub folder: PathBuf,
     /// The file with the record, if more is known than when it was installed.
     pub record: PathBuf,
 }
 
-impl Place {
+impl InstallPlace {
     /// The place of `id`.
     pub fn of(layout: &Layout, id: &ArtifactId) -> Self {
         Self { folder: layout.installed_artifact(id), record: layout.record(id) }
     }
 
     /// What is known of what was installed here last, if forge with this `key` installed it.
-    pub fn known(&self, key: &SealKey) -> Option<Record> {
-        Record::read(&self.record, key).or_else(|| self.came_with(key))
+    pub fn known(&self, key: &SealKey) -> Option<ArtifactRecord> {
+        ArtifactRecord::read(&self.record, key).or_else(|| self.came_with(key))
     }
 
-    fn came_with(&self, key: &SealKey) -> Option<Record> {
-        Record::read(&self.folder.join(CAME_WITH), key)
+    fn came_with(&self, key: &SealKey) -> Option<ArtifactRecord> {
+        ArtifactRecord::read(&self.folder.join(CAME_WITH), key)
     }
 }
 
 /// Looks at what is installed, by `stat` alone where that is enough. Writes nothing.
-pub fn inspect(place: &Place, key: &SealKey) -> Installed {
+pub fn inspect(place: &InstallPlace, key: &SealKey) -> Installed {
     match place.known(key) {
         Some(record) if stats(&place.folder, &record.stamp).as_ref() == Ok(&record.files) => {
             Installed::Intact { record, is_ours: true, relearned: false }
@@ -95,12 +95,17 @@ pub fn inspect(place: &Place, key: &SealKey) -> Installed {
 }
 
 /// Works out the SHA-256 of everything that is installed, whatever `stat` says. Writes nothing.
-pub fn rehash(place: &Place, key: &SealKey) -> Installed {
+pub fn rehash(place: &InstallPlace, key: &SealKey) -> Installed {
     prove(place, place.known(key), &Sums::new(), key)
 }
 
 /// Compares the files with their stamp, by their `sums` if those are known and right.
-fn prove(place: &Place, known: Option<Record>, sums: &Sums, key: &SealKey) -> Installed {
+fn prove(
+    place: &InstallPlace,
+    known: Option<ArtifactRecord>,
+    sums: &Sums,
+    key: &SealKey,
+) -> Installed {
     let text = match read_text(&place.folder.join(Stamp::FILE), MOST_OF_TEXT) {
         Ok(text) => text,
         Err(error) if is_absent(&error) && !place.folder.exists() => {
@@ -119,17 +124,21 @@ fn prove(place: &Place, known: Option<Record>, sums: &Sums, key: &SealKey) -> In
     // What the old record knows of the release and of the build's length stays true
     // as long as it speaks of the same artifact. Whoever was killed right after the exchange
     // left the newer record of what was there before.
-    let is_same = |record: &Record| record.stamp == stamp;
+    let is_same = |record: &ArtifactRecord| record.stamp == stamp;
     let came_with_it = || place.came_with(key).filter(is_same);
     let known = known.filter(is_same);
     let relearned = known.as_ref().is_none_or(|record| record.files != files);
     match known.or_else(came_with_it) {
-        Some(record) => {
-            Installed::Intact { record: Record { files, ..record }, is_ours: true, relearned }
-        }
-        None => {
-            Installed::Intact { record: Record::unknown(stamp, files), is_ours: false, relearned }
-        }
+        Some(record) => Installed::Intact {
+            record: ArtifactRecord { files, ..record },
+            is_ours: true,
+            relearned,
+        },
+        None => Installed::Intact {
+            record: ArtifactRecord::unknown(stamp, files),
+            is_ours: false,
+            relearned,
+        },
     }
 }
 
@@ -186,10 +195,10 @@ pub fn install(
     layout: &Layout,
     id: &ArtifactId,
     staging: &Staging,
-    mut record: Record,
+    mut record: ArtifactRecord,
     key: &SealKey,
-) -> Result<Record, Fault> {
-    let place = Place::of(layout, id);
+) -> Result<ArtifactRecord, Fault> {
+    let place = InstallPlace::of(layout, id);
     let before = place.known(key);
     // How long it took to build is worth knowing even if this one was not built here.
     record.build_seconds =
@@ -209,7 +218,7 @@ pub fn install(
 }
 
 /// Makes the binaries in `staging` read-only, and adds the stamp and the record.
-fn complete(folder: &Folder, record: &mut Record, key: &SealKey) -> io::Result<()> {
+fn complete(folder: &Folder, record: &mut ArtifactRecord, key: &SealKey) -> io::Result<()> {
     record.files.clear();
     for name in record.stamp.binaries.keys() {
         let mut file = folder.open_file(name.as_ref())?;
@@ -250,8 +259,8 @@ fn publish_links(
     forge: &Folder,
     layout: &Layout,
     id: &ArtifactId,
-    record: &Record,
-    before: Option<&Record>,
+    record: &ArtifactRecord,
+    before: Option<&ArtifactRecord>,
 ) -> io::Result<()> {
     for name in record.stamp.binaries.keys() {
         link_binary(forge, layout, id, name)?;
@@ -296,7 +305,7 @@ fn link_binary(
 }
 
 /// Whether every link of an installed artifact is in `.forge/bin`.
-pub fn links_are_there(layout: &Layout, id: &ArtifactId, record: &Record) -> bool {
+pub fn links_are_there(layout: &Layout, id: &ArtifactId, record: &ArtifactRecord) -> bool {
     id.platform != Platform::host()
         || record.stamp.binaries.keys().all(|name| {
             fs::read_link(layout.bin().join(name)).is_ok_and(|found| found == link_target(id, name))
@@ -307,7 +316,7 @@ pub fn links_are_there(layout: &Layout, id: &ArtifactId, record: &Record) -> boo
 pub fn repair(
     layout: &Layout,
     id: &ArtifactId,
-    record: &Record,
+    record: &ArtifactRecord,
     key: &SealKey,
 ) -> Result<(), Fault> {
     if id.platform == Platform::host() {
@@ -321,7 +330,7 @@ pub fn repair(
 pub fn remember(
     layout: &Layout,
     id: &ArtifactId,
-    record: &Record,
+    record: &ArtifactRecord,
     key: &SealKey,
 ) -> Result<(), Fault> {
     record.write(layout, &layout.record(id), key)
@@ -329,7 +338,7 @@ pub fn remember(
 
 /// Removes an installed artifact, its links and its record.
 pub fn uninstall(layout: &Layout, id: &ArtifactId, key: &SealKey) -> Result<(), Fault> {
-    let place = Place::of(layout, id);
+    let place = InstallPlace::of(layout, id);
     let fault = |e: &io::Error| Fault::io(format!("cannot remove {}", place.folder.display()), e);
     let Some(forge) = existing_forge_folder(layout)? else { return Ok(()) };
     if let Some(record) = place.known(key) {
@@ -349,24 +358,24 @@ mod tests {
     use super::*;
     use crate::{archive::hash_file, cache::record::tests::sample, model::Name};
 
-    struct Box {
+    struct InstalledSample {
         dir: tempfile::TempDir,
         key: SealKey,
         layout: Layout,
         id: ArtifactId,
     }
 
-    fn installed(text: &str) -> Box {
+    fn installed(text: &str) -> InstalledSample {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::at(dir.path().to_owned());
         let id = ArtifactId { name: Name::new("nats").unwrap(), platform: Platform::host() };
         let key = SealKey::in_folder(&dir.path().join("data"));
-        let it = Box { dir, key, layout, id };
+        let it = InstalledSample { dir, key, layout, id };
         it.install(text);
         it
     }
 
-    impl Box {
+    impl InstalledSample {
         fn install(&self, text: &str) {
             let staging = crate::cache::stage(&self.layout).unwrap();
             fs::write(staging.path().join("nats"), text).unwrap();
@@ -376,8 +385,8 @@ mod tests {
             install(&self.layout, &self.id, &staging, record, &self.key).unwrap();
         }
 
-        fn place(&self) -> Place {
-            Place::of(&self.layout, &self.id)
+        fn place(&self) -> InstallPlace {
+            InstallPlace::of(&self.layout, &self.id)
         }
 
         fn inspect(&self) -> Installed {

@@ -19,13 +19,13 @@ pub use crate::disk::Staging;
 pub use busy::{Busy, BusyLock, Patience, another, turn_to_write};
 pub use files::{Cache, CacheKey, Hit, Lookup};
 pub use installed::{
-    Installed, Place, inspect, install, links_are_there, rehash, remember, repair, uninstall,
+    InstallPlace, Installed, inspect, install, links_are_there, rehash, remember, repair, uninstall,
 };
 pub use outputs::{KeptOutputs, OutputPlace};
 pub use own::{
     existing_forge_folder, forge_folder, make_folder, replace_file, rewrite_file, stage,
     sweep_staging, write_state,
 };
-pub use record::{Made, Record, Release};
+pub use record::{ArtifactRecord, KnownRelease, Made};
 pub use seal::SealKey;
 pub use sound_commands::{CommandDigest, MOST_COMMANDS};

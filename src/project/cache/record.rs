@@ -24,7 +24,7 @@ const INSTALLED: &str = "installed artifact";
 
 /// What is remembered of one artifact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct ArtifactRecord {
     /// Its stamp.
     pub stamp: Stamp,
     /// For each file, what `stat` said when its digest was last compared.
@@ -41,7 +41,7 @@ pub struct Record {
     #[serde(default)]
     pub made: Option<Made>,
     /// What became of it in a store.
-    pub release: Option<Release>,
+    pub release: Option<KnownRelease>,
     /// Who built it, as its provenance said when it was downloaded; nothing if it was made on
     /// this machine, or if nobody looked.
     #[serde(default)]
@@ -69,7 +69,7 @@ pub struct Made {
 
 /// What is known of an artifact's release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Release {
+pub enum KnownRelease {
     /// A release holds exactly this artifact.
     Holds {
         /// The store's URL.
@@ -84,7 +84,7 @@ pub enum Release {
     },
 }
 
-impl Record {
+impl ArtifactRecord {
     /// A record of an artifact of which no more is known than what lies there.
     pub fn unknown(stamp: Stamp, files: BTreeMap<String, FileStat>) -> Self {
         Self {
@@ -110,7 +110,7 @@ impl Record {
     /// The asset that holds exactly this artifact, if one is known.
     pub fn asset(&self) -> Option<&LockedAsset> {
         match &self.release {
-            Some(Release::Holds { asset, .. }) => Some(asset),
+            Some(KnownRelease::Holds { asset, .. }) => Some(asset),
             _ => None,
         }
     }
@@ -153,8 +153,8 @@ pub(super) mod tests {
     use super::*;
     use crate::model::{Name, Platform};
 
-    pub(in crate::cache) fn sample() -> Record {
-        Record {
+    pub(in crate::cache) fn sample() -> ArtifactRecord {
+        ArtifactRecord {
             stamp: Stamp {
                 name: Name::new("nats").unwrap(),
                 version: "v1".into(),
@@ -181,16 +181,16 @@ pub(super) mod tests {
         let path = layout.state().join("nats");
         let key = SealKey::in_folder(&dir.path().join("data"));
         sample().write(&layout, &path, &key).unwrap();
-        assert_eq!(Record::read(&path, &key), Some(sample()));
+        assert_eq!(ArtifactRecord::read(&path, &key), Some(sample()));
         let other = SealKey::in_folder(&dir.path().join("elsewhere"));
         let _ = other.seal("", b"");
-        assert_eq!(Record::read(&path, &other), None);
+        assert_eq!(ArtifactRecord::read(&path, &other), None);
         let good = std::fs::read(&path).unwrap();
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 1;
             std::fs::write(&path, &bad).unwrap();
-            assert_eq!(Record::read(&path, &key), None, "byte {at}");
+            assert_eq!(ArtifactRecord::read(&path, &key), None, "byte {at}");
         }
     }
 
@@ -203,7 +203,7 @@ pub(super) mod tests {
             record["stamp"]["binaries"] = serde_json::json!({ name: "ab".repeat(32) });
             let body = serde_json::to_vec(&record).unwrap();
             let sealed = key.seal(INSTALLED, &body);
-            assert_eq!(Record::open_installed(&sealed, &key), None, "{name}");
+            assert_eq!(ArtifactRecord::open_installed(&sealed, &key), None, "{name}");
         }
     }
 }

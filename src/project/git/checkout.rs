@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    command::{Failure, Git},
+    command::{Git, GitFailure},
     references::full_hash,
     refusal,
     resolve::{absent, check_url},
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What is wanted from where.
-struct Wanted<'a> {
+struct CheckoutRequest<'a> {
     url: &'a str,
     reference: &'a str,
     /// What `reference` must mean.
@@ -46,7 +46,7 @@ pub async fn checkout(
     dest: &Path,
 ) -> Result<String, Fault> {
     let commit = commit.map(str::to_ascii_lowercase).or_else(|| full_hash(reference));
-    let wanted = Wanted { url, reference, commit };
+    let wanted = CheckoutRequest { url, reference, commit };
     check_url(url)?;
     wanted.start_afresh(runner, root, dest).await
 }
@@ -66,12 +66,12 @@ pub async fn head(runner: &dyn CommandRunner, dir: &Path) -> Result<Option<Strin
 async fn head_of(git: &Git<'_>) -> Result<Option<String>, Fault> {
     match git.run(&["rev-parse", "--verify", "HEAD^{commit}"]).await {
         Ok(lines) => Ok(lines.iter().find_map(|line| full_hash(line))),
-        Err(Failure::Said(_)) => Ok(None),
-        Err(Failure::Mute(fault)) => Err(fault),
+        Err(GitFailure::Said(_)) => Ok(None),
+        Err(GitFailure::Mute(fault)) => Err(fault),
     }
 }
 
-impl Wanted<'_> {
+impl CheckoutRequest<'_> {
     /// Makes a checkout beside `dest` and puts it there.
     async fn start_afresh(
         &self,
@@ -146,7 +146,7 @@ impl Wanted<'_> {
         let words = ["fetch", "--quiet", "--no-tags", "--depth=1", "--", "origin", what];
         match git.ask(&words).await {
             Ok(_) => Ok(true),
-            Err(Failure::Said(lines)) if refusal::is_absent_reference(&lines) => Ok(false),
+            Err(GitFailure::Said(lines)) if refusal::is_absent_reference(&lines) => Ok(false),
             Err(failure) => Err(failure.fault(self.cannot_fetch())),
         }
     }
@@ -210,7 +210,7 @@ impl Wanted<'_> {
     }
 
     /// The fault of a step that asks nobody else.
-    fn local(&self, failure: Failure) -> Fault {
+    fn local(&self, failure: GitFailure) -> Fault {
         let fault = failure.fault(format!("cannot check out `{}` of {}", self.reference, self.url));
         match fault.kind {
             Kind::Store => Fault { kind: Kind::Failed, ..fault },

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{History, command::Failure};
+use super::{History, command::GitFailure};
 use crate::{
     disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Kind},
@@ -42,7 +42,7 @@ impl History<'_> {
     pub async fn branches(&self) -> Result<BTreeSet<String>, Fault> {
         match self.git().run(&["symbolic-ref", "--quiet", "--short", "HEAD"]).await {
             Ok(lines) => return Ok(lines.into_iter().collect()),
-            Err(Failure::Mute(fault)) if fault.kind == Kind::Interrupted => return Err(fault),
+            Err(GitFailure::Mute(fault)) if fault.kind == Kind::Interrupted => return Err(fault),
             Err(failure) if failure.is_foreign() => {
                 return Err(failure.fault(self.cannot("tell the branch")));
             }

@@ -49,14 +49,14 @@ pub struct Git<'a> {
 }
 
 /// Why git did not do it.
-pub enum Failure {
+pub enum GitFailure {
     /// Git failed and said so.
     Said(Vec<String>),
     /// Git did not get to say anything: it is not there, or was stopped.
     Mute(Fault),
 }
 
-impl Failure {
+impl GitFailure {
     /// Whether git did not even look, since somebody else owns the repository.
     pub fn is_foreign(&self) -> bool {
         matches!(self, Self::Said(lines) if refusal::is_foreign(lines))
@@ -99,12 +99,12 @@ impl<'a> Git<'a> {
     }
 
     /// Runs `git` with `words` and returns the lines it prints.
-    pub async fn run(&self, words: &[&str]) -> Result<Vec<String>, Failure> {
+    pub async fn run(&self, words: &[&str]) -> Result<Vec<String>, GitFailure> {
         self.run_within(words, TRANSFER).await
     }
 
     /// Asks a remote, more than once if it does not answer.
-    pub async fn ask(&self, words: &[&str]) -> Result<Vec<String>, Failure> {
+    pub async fn ask(&self, words: &[&str]) -> Result<Vec<String>, GitFailure> {
         let limit = if words[0] == "ls-remote" { ANSWER } else { TRANSFER };
         self.ask_within(words, limit).await
     }
@@ -114,10 +114,10 @@ impl<'a> Git<'a> {
         &self,
         words: &[&str],
         limit: Duration,
-    ) -> Result<Vec<String>, Failure> {
+    ) -> Result<Vec<String>, GitFailure> {
         for pause in PAUSES {
             match self.run_within(words, limit).await {
-                Err(Failure::Said(lines)) if refusal::is_passing(&lines) => {
+                Err(GitFailure::Said(lines)) if refusal::is_passing(&lines) => {
                     tokio::time::sleep(pause).await;
                 }
                 answer => return answer,
@@ -127,7 +127,7 @@ impl<'a> Git<'a> {
     }
 
     /// Runs `git` with `words` and says `text` to it.
-    pub async fn say(&self, words: &[&str], text: &str) -> Result<Vec<String>, Failure> {
+    pub async fn say(&self, words: &[&str], text: &str) -> Result<Vec<String>, GitFailure> {
         let line = format!("printf %s \"$FORGE_TEXT\" | git {}", words.join(" "));
         let mut command = Command::new(CommandLine::Shell(line), self.dir);
         command.env.insert("FORGE_TEXT".into(), text.to_owned());
@@ -155,12 +155,16 @@ impl<'a> Git<'a> {
         settings
     }
 
-    async fn run_within(&self, words: &[&str], limit: Duration) -> Result<Vec<String>, Failure> {
+    async fn run_within(&self, words: &[&str], limit: Duration) -> Result<Vec<String>, GitFailure> {
         let words = [&["git"], words].concat().into_iter().map(String::from).collect();
         self.perform(Command::new(CommandLine::Argv(words), self.dir), limit).await
     }
 
-    async fn perform(&self, mut command: Command, limit: Duration) -> Result<Vec<String>, Failure> {
+    async fn perform(
+        &self,
+        mut command: Command,
+        limit: Duration,
+    ) -> Result<Vec<String>, GitFailure> {
         command.timeout = Some(limit);
         // A line means something as a whole, however long a message or a list of paths is.
         command.longest_line = usize::MAX;
@@ -170,9 +174,9 @@ impl<'a> Git<'a> {
         match self.runner.run(&command, &mut |line| lines.push(line.to_owned())).await {
             Ok(()) => Ok(lines),
             Err(fault) if fault.kind == Kind::Failed && !lines.is_empty() => {
-                Err(Failure::Said(lines))
+                Err(GitFailure::Said(lines))
             }
-            Err(fault) => Err(Failure::Mute(fault)),
+            Err(fault) => Err(GitFailure::Mute(fault)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{History, command::Failure, references::full_hash};
+use super::{History, command::GitFailure, references::full_hash};
 use crate::model::{Fault, bytes_to_text};
 
 /// Pairs of trees that one process is told: what fits into an environment variable.
@@ -104,7 +104,7 @@ impl History<'_> {
                         return Ok(Some(commit));
                     }
                 }
-                Err(Failure::Mute(fault)) if fault.kind == crate::model::Kind::Interrupted => {
+                Err(GitFailure::Mute(fault)) if fault.kind == crate::model::Kind::Interrupted => {
                     return Err(fault);
                 }
                 Err(failure) if failure.is_foreign() => {
@@ -120,7 +120,7 @@ impl History<'_> {
     pub async fn parting(&self, commit: &str) -> Result<Option<String>, Fault> {
         match self.git().run(&["merge-base", commit, "HEAD"]).await {
             Ok(lines) => Ok(lines.iter().find_map(|line| full_hash(line))),
-            Err(Failure::Mute(fault)) if fault.kind == crate::model::Kind::Interrupted => {
+            Err(GitFailure::Mute(fault)) if fault.kind == crate::model::Kind::Interrupted => {
                 Err(fault)
             }
             Err(_) => Ok(None),
@@ -133,7 +133,7 @@ impl History<'_> {
     /// `Store` if the remote does not answer or has it not.
     pub async fn fetch(&self, words: &[&str]) -> Result<(), Fault> {
         let words = [&["fetch", "--quiet"], words].concat();
-        let failed = |failure: Failure| failure.fault(self.cannot("fetch what is missing"));
+        let failed = |failure: GitFailure| failure.fault(self.cannot("fetch what is missing"));
         self.git().ask(&words).await.map(drop).map_err(failed)
     }
 

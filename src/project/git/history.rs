@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    command::{Failure, Git},
+    command::{Git, GitFailure},
     difference::unquoted,
     merges::Merged,
     references::full_hash,
@@ -73,7 +73,7 @@ impl<'a> History<'a> {
     pub async fn head(&self) -> Result<Option<String>, Fault> {
         match self.git().run(&["rev-parse", "--verify", "HEAD^{commit}"]).await {
             Ok(lines) => Ok(lines.iter().find_map(|line| full_hash(line))),
-            Err(failure @ Failure::Said(_)) if !failure.is_foreign() => Ok(None),
+            Err(failure @ GitFailure::Said(_)) if !failure.is_foreign() => Ok(None),
             Err(failure) => Err(failure.fault(self.cannot("read HEAD"))),
         }
     }
@@ -82,7 +82,7 @@ impl<'a> History<'a> {
     pub async fn origin(&self) -> Result<Option<String>, Fault> {
         match self.git().run(&["config", "--get", "remote.origin.url"]).await {
             Ok(lines) => Ok(lines.into_iter().next_back()),
-            Err(Failure::Mute(fault)) if fault.kind == Kind::Interrupted => Err(fault),
+            Err(GitFailure::Mute(fault)) if fault.kind == Kind::Interrupted => Err(fault),
             Err(failure) if failure.is_foreign() => {
                 Err(failure.fault(self.cannot("read the settings")))
             }
@@ -194,7 +194,7 @@ impl<'a> History<'a> {
             .await
         {
             Ok(lines) => Ok(Some(lines.iter().map(|line| format!("{line}\n")).collect())),
-            Err(failure @ Failure::Said(_)) if !failure.is_foreign() => Ok(None),
+            Err(failure @ GitFailure::Said(_)) if !failure.is_foreign() => Ok(None),
             Err(failure) => Err(failure.fault(self.cannot(&format!("read {object}")))),
         }
     }

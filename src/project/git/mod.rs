@@ -20,9 +20,9 @@ pub use checkout::{checkout, head};
 pub use history::{Commit, History, Tag};
 pub use merges::Merged;
 pub use references::{ReferenceKind, Resolved};
-pub use remote::{Put, Remote, RemoteTag, TagObject, tags_of};
+pub use remote::{Remote, RemoteTag, TagObject, TagPutOutcome, tags_of};
 pub use resolve::resolve;
-pub use state::{State, state};
+pub use state::{Checkout, state};
 
 #[cfg(test)]
 mod sample;

@@ -4,7 +4,7 @@ use crate::model::{Fault, Kind, shown_url};
 
 /// What kind of trouble git speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
+enum GitTrouble {
     Network,
     Credentials,
     Absent,
@@ -14,11 +14,14 @@ enum Trouble {
 }
 
 /// Phrases of git, curl and ssh by which a trouble is known (`LC_ALL=C`).
-const PHRASES: &[(Trouble, &[&str])] = &[
-    (Trouble::Foreign, &[DUBIOUS]),
-    (Trouble::Disk, &["No space left on device", "Disk quota exceeded", "Read-only file system"]),
+const PHRASES: &[(GitTrouble, &[&str])] = &[
+    (GitTrouble::Foreign, &[DUBIOUS]),
     (
-        Trouble::Credentials,
+        GitTrouble::Disk,
+        &["No space left on device", "Disk quota exceeded", "Read-only file system"],
+    ),
+    (
+        GitTrouble::Credentials,
         &[
             "Authentication failed",
             "could not read Username",
@@ -31,7 +34,7 @@ const PHRASES: &[(Trouble, &[&str])] = &[
         ],
     ),
     (
-        Trouble::Network,
+        GitTrouble::Network,
         &[
             "Could not resolve host",
             "Temporary failure in name resolution",
@@ -51,7 +54,10 @@ const PHRASES: &[(Trouble, &[&str])] = &[
             "returned error: 5",
         ],
     ),
-    (Trouble::Absent, &["not found", "does not exist", "does not appear to be a git repository"]),
+    (
+        GitTrouble::Absent,
+        &["not found", "does not exist", "does not appear to be a git repository"],
+    ),
 ];
 
 /// What git recommends then, before the folder.
@@ -70,12 +76,12 @@ const NOISE: &[&str] = &[
 
 /// Whether git did not look into the repository since somebody else owns it.
 pub fn is_foreign(lines: &[String]) -> bool {
-    trouble(lines) == Trouble::Foreign
+    trouble(lines) == GitTrouble::Foreign
 }
 
 /// Whether the same may work in a moment.
 pub fn is_passing(lines: &[String]) -> bool {
-    trouble(lines) == Trouble::Network
+    trouble(lines) == GitTrouble::Network
 }
 
 /// Whether git found no such reference in the repository.
@@ -86,11 +92,11 @@ pub fn is_absent_reference(lines: &[String]) -> bool {
 /// The fault of not being able to do `what`, about which git said `lines`.
 pub fn fault(what: &str, lines: &[String]) -> Fault {
     let trouble = trouble(lines);
-    let is_here = matches!(trouble, Trouble::Disk | Trouble::Foreign);
+    let is_here = matches!(trouble, GitTrouble::Disk | GitTrouble::Foreign);
     let kind = if is_here { Kind::Failed } else { Kind::Store };
     let mut fault = Fault::new(kind, shown_url(what));
     let said = match trouble {
-        Trouble::Foreign => {
+        GitTrouble::Foreign => {
             lines.iter().find(|line| line.contains(DUBIOUS)).cloned().unwrap_or_default()
         }
         _ => telling(lines),
@@ -99,26 +105,26 @@ pub fn fault(what: &str, lines: &[String]) -> Fault {
         fault = fault.because(format!("git said: {said}"));
     }
     match trouble {
-        Trouble::Network => fault.hint("look at the network or proxy and try again; what is cached works with `--offline`"),
-        Trouble::Credentials => fault.hint(
+        GitTrouble::Network => fault.hint("look at the network or proxy and try again; what is cached works with `--offline`"),
+        GitTrouble::Credentials => fault.hint(
             "git has no valid credentials for it: set up a credential helper (for GitHub: `gh auth setup-git`) \
              or load an SSH key into the agent; `git ls-remote` with that URL must work without asking",
         ),
-        Trouble::Absent => fault.hint("check the URL; to who may not see it, a private repository looks absent too"),
-        Trouble::Foreign => fault.hint(format!(
+        GitTrouble::Absent => fault.hint("check the URL; to who may not see it, a private repository looks absent too"),
+        GitTrouble::Foreign => fault.hint(format!(
             "somebody else owns it, and what is in it could run programs as you; if you trust it: `{}`",
             lines.iter().map(|line| line.trim()).find(|line| line.contains(CURE)).unwrap_or(CURE)
         )),
-        Trouble::Disk => fault.hint("free some space (`forge clean:src` helps) and run it again"),
-        Trouble::Other => fault,
+        GitTrouble::Disk => fault.hint("free some space (`forge clean:src` helps) and run it again"),
+        GitTrouble::Other => fault,
     }
 }
 
-fn trouble(lines: &[String]) -> Trouble {
+fn trouble(lines: &[String]) -> GitTrouble {
     let speaks_of =
         |phrases: &[&str]| lines.iter().any(|line| phrases.iter().any(|p| line.contains(p)));
     let known = PHRASES.iter().find(|(_, phrases)| speaks_of(phrases));
-    known.map_or(Trouble::Other, |(trouble, _)| *trouble)
+    known.map_or(GitTrouble::Other, |(trouble, _)| *trouble)
 }
 
 /// The last lines that say something, in one.

@@ -9,7 +9,7 @@ use std::{
 use ring::digest;
 
 use super::{
-    command::{Failure, Git},
+    command::{Git, GitFailure},
     history::Tag,
     references::full_hash,
     resolve::check_url,
@@ -48,7 +48,7 @@ pub struct TagObject {
 
 /// What became of putting a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Put {
+pub enum TagPutOutcome {
     /// It is there.
     Created,
     /// There is one of that name already.
@@ -124,12 +124,12 @@ impl<'a> Remote<'a> {
     }
 
     /// Puts a tag there, if there is none of that name: of all who try, one succeeds.
-    pub async fn put(&self, tag: &TagObject) -> Result<Put, Fault> {
+    pub async fn put(&self, tag: &TagObject) -> Result<TagPutOutcome, Fault> {
         let words = format!("{}:refs/tags/{}", tag.object, tag.name);
         let words = ["push", "--quiet", "--porcelain", "--no-verify", "--", &self.name, &words];
         match self.git().ask(&words).await {
-            Ok(_) => Ok(Put::Created),
-            Err(Failure::Said(lines)) if is_taken(&lines) => Ok(Put::Taken),
+            Ok(_) => Ok(TagPutOutcome::Created),
+            Err(GitFailure::Said(lines)) if is_taken(&lines) => Ok(TagPutOutcome::Taken),
             Err(failure) => Err(self.fault(failure, &format!("put the tag {} into", tag.name))),
         }
     }
@@ -138,7 +138,7 @@ impl<'a> Remote<'a> {
         Git::new(self.runner, &self.root, if self.name == "origin" { "" } else { &self.name })
     }
 
-    fn fault(&self, failure: Failure, what: &str) -> Fault {
+    fn fault(&self, failure: GitFailure, what: &str) -> Fault {
         let what = match what {
             "read" => format!("cannot read the tags of {}", self.shown),
             what => format!("cannot {what} {}", self.shown),
@@ -243,10 +243,10 @@ mod tests {
         let other = remote.object("p-3", &head, "run 2").await.unwrap();
         assert_eq!(mine, remote.object("p-3", &head, "run 1").await.unwrap());
         assert_ne!(mine, other);
-        assert_eq!(remote.put(&mine).await.unwrap(), Put::Created);
-        assert_eq!(remote.put(&other).await.unwrap(), Put::Taken);
+        assert_eq!(remote.put(&mine).await.unwrap(), TagPutOutcome::Created);
+        assert_eq!(remote.put(&other).await.unwrap(), TagPutOutcome::Taken);
         // The same again is what it was: whoever holds it may go on.
-        assert_eq!(remote.put(&mine).await.unwrap(), Put::Created);
+        assert_eq!(remote.put(&mine).await.unwrap(), TagPutOutcome::Created);
         assert_eq!(origin.git(&["rev-parse", "p-3"]), mine.object);
         let tags = remote.tags(&["p-"]).await.unwrap();
         assert!(tags[2].says("run 1") && !tags[2].says("run 2") && !tags[0].says("run 1"));
@@ -263,9 +263,9 @@ mod tests {
         let history = History::around(&runner, Path::new(sample.url())).unwrap();
         let remote = history.remote().await.unwrap();
         let tag = remote.object("p-1", &head, "x").await.unwrap();
-        assert_eq!(remote.put(&tag).await.unwrap(), Put::Created);
+        assert_eq!(remote.put(&tag).await.unwrap(), TagPutOutcome::Created);
         let other = remote.object("p-1", &head, "y").await.unwrap();
-        assert_eq!(remote.put(&other).await.unwrap(), Put::Taken);
+        assert_eq!(remote.put(&other).await.unwrap(), TagPutOutcome::Taken);
         assert_eq!(remote.tags(&["p-"]).await.unwrap()[0].tag.commit, head);
     }
 

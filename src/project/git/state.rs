@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use super::{
-    command::{Failure, Git},
+    command::{Git, GitFailure},
     references::full_hash,
 };
 use crate::{model::Fault, process::CommandRunner};
 
 /// A checkout as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State {
+pub struct Checkout {
     /// The full hash of the commit.
     pub commit: String,
     /// Whether every file that git knows is as the commit has it.
@@ -24,7 +24,7 @@ pub struct State {
 ///
 /// # Errors
 /// `Interrupted`.
-pub async fn state(runner: &dyn CommandRunner, dir: &Path) -> Result<Option<State>, Fault> {
+pub async fn state(runner: &dyn CommandRunner, dir: &Path) -> Result<Option<Checkout>, Fault> {
     let git = Git::new(runner, dir, "");
     let Some(head) = said(&git, &["rev-parse", "--verify", "HEAD^{commit}"]).await? else {
         return Ok(None);
@@ -32,7 +32,7 @@ pub async fn state(runner: &dyn CommandRunner, dir: &Path) -> Result<Option<Stat
     let Some(commit) = head.iter().find_map(|line| full_hash(line)) else { return Ok(None) };
     let changes = said(&git, &["status", "--porcelain", "--untracked-files=no"]).await?;
     let origin = said(&git, &["config", "--get", "remote.origin.url"]).await?;
-    Ok(Some(State {
+    Ok(Some(Checkout {
         commit,
         is_clean: changes.is_some_and(|lines| lines.is_empty()),
         origin: origin.and_then(|lines| lines.into_iter().next_back()),
@@ -43,7 +43,7 @@ pub async fn state(runner: &dyn CommandRunner, dir: &Path) -> Result<Option<Stat
 async fn said(git: &Git<'_>, words: &[&str]) -> Result<Option<Vec<String>>, Fault> {
     match git.run(words).await {
         Ok(lines) => Ok(Some(lines)),
-        Err(Failure::Mute(fault)) if fault.kind == crate::model::Kind::Interrupted => Err(fault),
+        Err(GitFailure::Mute(fault)) if fault.kind == crate::model::Kind::Interrupted => Err(fault),
         Err(_) => Ok(None),
     }
 }

@@ -7,19 +7,19 @@ use crate::model::is_loopback;
 
 /// A host that a login is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Host {
+pub struct LoginHost {
     /// Its name, with its port if it has one, in small letters.
     pub name: String,
     /// How it is spoken to: `https`, or `http` on this machine.
     pub scheme: &'static str,
-    pub kind: Kind,
+    pub kind: HostKind,
     /// Whether variables that name no host are meant for it.
-    pub meant: Meant,
+    pub meant: HostBinding,
 }
 
 /// Who serves a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum HostKind {
     /// `github.com`, a tenant of GitHub's (`*.ghe.com`), or what stands in for it on this machine.
     GitHub,
     /// A GitHub of one's own.
@@ -30,7 +30,7 @@ pub enum Kind {
 
 /// Whether variables that name no host are meant for a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meant {
+pub enum HostBinding {
     /// They are not: only what somebody said of this very host counts.
     No,
     /// It is the well-known one, and the environment names no other.
@@ -50,7 +50,7 @@ const GITEAS: [&str; 3] = ["GITEA_SERVER_URL", "FORGEJO_SERVER_URL", "GITHUB_SER
 /// The host that variables for a Gitea are for if nothing names another.
 const PUBLIC_GITEA: &str = "gitea.com";
 
-impl Host {
+impl LoginHost {
     /// The host called `name`; none if that is no name of a host. `gitea_hosts` are those that
     /// serve a Gitea.
     pub fn of(
@@ -61,10 +61,10 @@ impl Host {
         let name = canonical(name)?;
         let is_gitea = gitea_hosts.iter().any(|gitea| gitea.eq_ignore_ascii_case(&name));
         let kind = match name.as_str() {
-            _ if is_gitea => Kind::Gitea,
-            "github.com" => Kind::GitHub,
-            other if other.ends_with(".ghe.com") || is_loopback(other) => Kind::GitHub,
-            _ => Kind::Enterprise,
+            _ if is_gitea => HostKind::Gitea,
+            "github.com" => HostKind::GitHub,
+            other if other.ends_with(".ghe.com") || is_loopback(other) => HostKind::GitHub,
+            _ => HostKind::Enterprise,
         };
         let meant = meant(&name, kind, environment);
         let scheme = if is_loopback(&name) { "http" } else { "https" };
@@ -72,28 +72,28 @@ impl Host {
     }
 
     pub fn is_gitea(&self) -> bool {
-        self.kind == Kind::Gitea
+        self.kind == HostKind::Gitea
     }
 }
 
-fn meant(name: &str, kind: Kind, environment: &BTreeMap<String, String>) -> Meant {
+fn meant(name: &str, kind: HostKind, environment: &BTreeMap<String, String>) -> HostBinding {
     let get = |name: &str| environment.get(name).map_or("", |value| value.trim());
     let named = |variables: &[&str]| -> Vec<String> {
         variables.iter().filter_map(|variable| host_of(get(variable))).collect()
     };
     let server = host_of(get("GITHUB_SERVER_URL"));
     let (named, default) = match kind {
-        Kind::Gitea => (named(&GITEAS), PUBLIC_GITEA),
-        Kind::GitHub | Kind::Enterprise => (named(&GITHUBS), "github.com"),
+        HostKind::Gitea => (named(&GITEAS), PUBLIC_GITEA),
+        HostKind::GitHub | HostKind::Enterprise => (named(&GITHUBS), "github.com"),
     };
     if get("GITHUB_ACTIONS") == "true" && server.as_deref() == Some(name) {
-        Meant::ItsRunner
+        HostBinding::ItsRunner
     } else if named.iter().any(|named| named == name) {
-        Meant::Named
+        HostBinding::Named
     } else if name == default && named.is_empty() {
-        Meant::ByDefault
+        HostBinding::ByDefault
     } else {
-        Meant::No
+        HostBinding::No
     }
 }
 
@@ -130,69 +130,76 @@ mod tests {
 
     const GITEA: &str = "git.example.org:3000";
 
-    fn host(name: &str, variables: &[(&str, &str)]) -> Option<Host> {
+    fn host(name: &str, variables: &[(&str, &str)]) -> Option<LoginHost> {
         let environment =
             variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Host::of(name, &environment, &BTreeSet::from([GITEA.to_owned(), "gitea.com".to_owned()]))
+        LoginHost::of(
+            name,
+            &environment,
+            &BTreeSet::from([GITEA.to_owned(), "gitea.com".to_owned()]),
+        )
     }
 
-    fn kind(name: &str) -> Kind {
+    fn kind(name: &str) -> HostKind {
         host(name, &[]).unwrap().kind
     }
 
-    fn meant(name: &str, variables: &[(&str, &str)]) -> Meant {
+    fn meant(name: &str, variables: &[(&str, &str)]) -> HostBinding {
         host(name, variables).unwrap().meant
     }
 
     #[test]
     fn kinds_of_hosts() {
-        assert_eq!(kind("github.com"), Kind::GitHub);
-        assert_eq!(kind("GitHub.com"), Kind::GitHub);
+        assert_eq!(kind("github.com"), HostKind::GitHub);
+        assert_eq!(kind("GitHub.com"), HostKind::GitHub);
         assert_eq!(host("api.github.com", &[]).unwrap().name, "github.com");
-        assert_eq!(kind("corp.ghe.com"), Kind::GitHub);
+        assert_eq!(kind("corp.ghe.com"), HostKind::GitHub);
         assert_eq!(host("api.corp.ghe.com", &[]).unwrap().name, "corp.ghe.com");
         for name in ["evilghe.com", "github.com.evil.org", "127.0.0.1.evil.org", "git.example.org"]
         {
-            assert_eq!(kind(name), Kind::Enterprise, "{name}");
+            assert_eq!(kind(name), HostKind::Enterprise, "{name}");
         }
-        assert_eq!(kind(GITEA), Kind::Gitea);
+        assert_eq!(kind(GITEA), HostKind::Gitea);
         assert_eq!(host("[::1]:80", &[]).unwrap().scheme, "http");
     }
 
     #[test]
     fn variables_are_meant_for_the_host_that_the_environment_names() {
-        assert_eq!(meant("github.com", &[]), Meant::ByDefault);
-        assert_eq!(meant("gitea.com", &[]), Meant::ByDefault);
+        assert_eq!(meant("github.com", &[]), HostBinding::ByDefault);
+        assert_eq!(meant("gitea.com", &[]), HostBinding::ByDefault);
         let own = ("GITHUB_SERVER_URL", "https://Git.corp.org/");
-        assert_eq!(meant("git.corp.org", &[own]), Meant::Named);
-        assert_eq!(meant("git.corp.org", &[("GH_HOST", "git.corp.org")]), Meant::Named);
-        assert_eq!(meant("corp.ghe.com", &[("GH_HOST", "corp.ghe.com")]), Meant::Named);
+        assert_eq!(meant("git.corp.org", &[own]), HostBinding::Named);
+        assert_eq!(meant("git.corp.org", &[("GH_HOST", "git.corp.org")]), HostBinding::Named);
+        assert_eq!(meant("corp.ghe.com", &[("GH_HOST", "corp.ghe.com")]), HostBinding::Named);
         let api = ("GITHUB_API_URL", "https://api.corp.ghe.com");
-        assert_eq!(meant("corp.ghe.com", &[api]), Meant::Named);
+        assert_eq!(meant("corp.ghe.com", &[api]), HostBinding::Named);
         assert_eq!(
             meant(GITEA, &[("GITEA_SERVER_URL", "https://git.example.org:3000")]),
-            Meant::Named
+            HostBinding::Named
         );
         let runner = [("GITHUB_ACTIONS", "true"), own];
-        assert_eq!(meant("git.corp.org", &runner), Meant::ItsRunner);
+        assert_eq!(meant("git.corp.org", &runner), HostBinding::ItsRunner);
         // Who names one means no other, not even the well-known one.
         for name in ["github.com", "other.corp.org", "git.corp.org:8443", GITEA, "gitea.com"] {
-            assert_eq!(meant(name, &[own]), Meant::No, "{name}");
+            assert_eq!(meant(name, &[own]), HostBinding::No, "{name}");
         }
         // What a manifest names is nobody's word.
         for name in ["git.corp.org", "evil.ghe.com", GITEA, "127.0.0.1:80", "localhost", "[::1]:80"]
         {
-            assert_eq!(meant(name, &[]), Meant::No, "{name}");
+            assert_eq!(meant(name, &[]), HostBinding::No, "{name}");
         }
     }
 
     #[test]
     fn this_machine_is_meant_only_by_that_very_address() {
         let local = [("GITHUB_SERVER_URL", "http://127.0.0.1:81")];
-        assert_eq!(meant("127.0.0.1:81", &local), Meant::Named);
+        assert_eq!(meant("127.0.0.1:81", &local), HostBinding::Named);
         for name in ["127.0.0.1:82", "127.0.0.1", "localhost:81", "[::1]:81"] {
-            assert_eq!(meant(name, &local), Meant::No, "{name}");
-            assert_eq!(meant(name, &[("GITHUB_SERVER_URL", "https://github.com")]), Meant::No);
+            assert_eq!(meant(name, &local), HostBinding::No, "{name}");
+            assert_eq!(
+                meant(name, &[("GITHUB_SERVER_URL", "https://github.com")]),
+                HostBinding::No
+            );
         }
     }
 

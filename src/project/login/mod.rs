@@ -34,7 +34,7 @@ use crate::{
     process::CommandRunner,
     store::{Login, Logins, Pending},
 };
-use host::Host;
+use host::LoginHost;
 
 /// Finds logins in the environment, and by asking the programs that keep them. Each host is
 /// looked up once.
@@ -76,7 +76,7 @@ impl Discovery {
     }
 
     async fn find(&self, name: &str) -> Option<Login> {
-        let host = Host::of(name, &self.environment, &self.gitea_hosts)?;
+        let host = LoginHost::of(name, &self.environment, &self.gitea_hosts)?;
         if let Some(login) = variables::login(&host, &self.environment) {
             return Some(login);
         }

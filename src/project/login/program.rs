@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use super::{host::Host, variables::OF_GH};
+use super::{host::LoginHost, variables::OF_GH};
 use crate::{
     process::{Command, CommandLine, CommandRunner, find_outside, is_program, path_outside},
     store::Login,
@@ -26,7 +26,7 @@ pub struct Asking {
 
 impl Asking {
     /// What `gh` knows.
-    pub async fn gh(&self, host: &Host) -> Option<Login> {
+    pub async fn gh(&self, host: &LoginHost) -> Option<Login> {
         let line = format!("gh auth token --hostname '{}'", host.name);
         let mut quiet =
             vec![("GH_PROMPT_DISABLED", "1"), ("GH_NO_UPDATE_NOTIFIER", "1"), ("NO_COLOR", "1")];
@@ -38,8 +38,8 @@ impl Asking {
     }
 
     /// What git's credential helpers know (gitcredentials(7)).
-    pub async fn git(&self, host: &Host) -> Option<Login> {
-        let Host { name, scheme, .. } = host;
+    pub async fn git(&self, host: &LoginHost) -> Option<Login> {
+        let LoginHost { name, scheme, .. } = host;
         let line = format!(r"printf 'protocol={scheme}\nhost={name}\n\n' | git credential fill");
         let quiet = [
             ("GIT_TERMINAL_PROMPT", "0"),

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::host::{Host, Kind, Meant};
+use super::host::{HostBinding, HostKind, LoginHost};
 use crate::store::Login;
 
 /// The login that the environment has for `host`.
-pub fn login(host: &Host, environment: &BTreeMap<String, String>) -> Option<Login> {
+pub fn login(host: &LoginHost, environment: &BTreeMap<String, String>) -> Option<Login> {
     names(host).into_iter().find_map(|name| {
         let token = environment.get(name)?.trim();
         let login = || Login { token: token.to_owned(), source: name.to_owned() };
@@ -15,19 +15,20 @@ pub fn login(host: &Host, environment: &BTreeMap<String, String>) -> Option<Logi
 }
 
 /// The names of the variables that are for `host`, in order.
-fn names(host: &Host) -> Vec<&'static str> {
+fn names(host: &LoginHost) -> Vec<&'static str> {
     let named: &[&str] = match (host.kind, host.meant) {
-        (_, Meant::No) => &[],
-        (Kind::GitHub, Meant::ByDefault | Meant::Named | Meant::ItsRunner) => {
-            &["FORGE_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"]
-        }
-        (Kind::Enterprise, _) => {
+        (_, HostBinding::No) => &[],
+        (
+            HostKind::GitHub,
+            HostBinding::ByDefault | HostBinding::Named | HostBinding::ItsRunner,
+        ) => &["FORGE_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"],
+        (HostKind::Enterprise, _) => {
             &["FORGE_GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"]
         }
-        (Kind::Gitea, _) => &["FORGE_GITEA_TOKEN", "GITEA_TOKEN"],
+        (HostKind::Gitea, _) => &["FORGE_GITEA_TOKEN", "GITEA_TOKEN"],
     };
     // The token that a runner gives is for the host whose runner it is.
-    let ours = host.meant == Meant::ItsRunner && host.kind != Kind::GitHub;
+    let ours = host.meant == HostBinding::ItsRunner && host.kind != HostKind::GitHub;
     named.iter().copied().chain(ours.then_some("GITHUB_TOKEN")).collect()
 }
 
@@ -43,9 +44,14 @@ mod tests {
 
     #[test]
     fn tasks_and_builds_do_not_inherit_any_variable_that_logs_in() {
-        for kind in [Kind::GitHub, Kind::Enterprise, Kind::Gitea] {
-            for meant in [Meant::No, Meant::ByDefault, Meant::Named, Meant::ItsRunner] {
-                let host = Host { name: "host".into(), scheme: "https", kind, meant };
+        for kind in [HostKind::GitHub, HostKind::Enterprise, HostKind::Gitea] {
+            for meant in [
+                HostBinding::No,
+                HostBinding::ByDefault,
+                HostBinding::Named,
+                HostBinding::ItsRunner,
+            ] {
+                let host = LoginHost { name: "host".into(), scheme: "https", kind, meant };
                 for name in names(&host) {
                     assert!(LOGINS.contains(&name), "{name} is not in process::LOGINS");
                 }

@@ -8,11 +8,11 @@ use std::path::Path;
 
 use super::{
     failures::{Failures, fault_of},
-    place::Lines,
+    place::LineStarts,
     summary::{columns, render_sum},
     text::one_line,
 };
-use crate::console::{Reader, harmless};
+use crate::console::{ConsoleReader, harmless};
 use crate::model::{ArtifactReport, Diagnostic, Fault, How, Problems, RunReport, checksum};
 
 /// `body` as a group that is folded under `title`. Whatever the body holds (it may be
@@ -89,7 +89,7 @@ pub fn step_summary(report: &RunReport, done: &str) -> String {
 fn annotate_problem(problem: &Diagnostic, problems: &Problems, workspace: &Path) -> String {
     let mut properties = vec![("file", workspace.join(&problem.span.file).display().to_string())];
     if let Some(text) = problems.texts.get(&problem.span.file) {
-        let place = Lines::new(text).position(problem.span.bytes.start);
+        let place = LineStarts::new(text).position(problem.span.bytes.start);
         properties.push(("line", place.line.to_string()));
         properties.push(("col", place.column.to_string()));
     }
@@ -115,7 +115,7 @@ fn command(name: &str, properties: &[(&str, String)], text: &str) -> String {
 }
 
 fn data(text: &str) -> String {
-    let text = harmless(text, Reader::Person);
+    let text = harmless(text, ConsoleReader::Person);
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 

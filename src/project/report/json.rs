@@ -13,12 +13,12 @@ struct Document<'a> {
     schema: u32,
     ok: bool,
     seconds: f64,
-    artifacts: Vec<Artifact<'a>>,
+    artifacts: Vec<ArtifactRow<'a>>,
     warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
-struct Artifact<'a> {
+struct ArtifactRow<'a> {
     name: &'a str,
     version: &'a str,
     platform: Platform,
@@ -43,8 +43,8 @@ pub fn render_json(report: &RunReport) -> String {
     text + "\n"
 }
 
-fn artifact(report: &ArtifactReport) -> Artifact<'_> {
-    Artifact {
+fn artifact(report: &ArtifactReport) -> ArtifactRow<'_> {
+    ArtifactRow {
         name: report.id.name.as_str(),
         version: &report.version,
         platform: report.id.platform,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Where the lines of a text begin.
-pub(super) struct Lines<'a> {
+pub(super) struct LineStarts<'a> {
     text: &'a str,
     starts: Vec<usize>,
 }
@@ -15,7 +15,7 @@ pub(super) struct Position {
     pub column: usize,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> LineStarts<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         Self { text, starts: std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect() }
@@ -26,7 +26,7 @@ impl<'a> Lines<'a> {
         self.starts.partition_point(|start| *start <= byte)
     }
 
-    /// The bytes of a line that [`Lines::line_of`] numbered, without its end.
+    /// The bytes of a line that [`LineStarts::line_of`] numbered, without its end.
     pub(super) fn bytes_of(&self, line: usize) -> Range<usize> {
         let start = self.starts[line - 1];
         let Some(next) = self.starts.get(line) else { return start..self.text.len() };
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn columns_count_characters() {
-        let lines = Lines::new("é: 1\r\nab\n");
+        let lines = LineStarts::new("é: 1\r\nab\n");
         assert_eq!(lines.position(0), Position { line: 1, column: 1 });
         assert_eq!(lines.position(2), Position { line: 1, column: 2 });
         assert_eq!(lines.position(8), Position { line: 2, column: 2 });
@@ -71,7 +71,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_position_is_what_counting_gives(text in "[a\n\ré]{0,30}", byte in 0..70_usize) {
-            let lines = Lines::new(&text);
+            let lines = LineStarts::new(&text);
             let before = &text[..lines.boundary(byte)];
             let position = lines.position(byte);
             prop_assert_eq!(position.line, before.matches('\n').count() + 1);

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, ops::Range, path::Path};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::{
-    place::Lines,
+    place::LineStarts,
     style::{Role, Style},
     text::visible,
 };
@@ -28,7 +28,7 @@ pub fn render_problems(problems: &Problems, style: Style) -> String {
 
 /// All of `problems`, a blank line after each.
 pub(super) fn pictures_of(problems: &Problems, style: Style) -> String {
-    let texts = problems.texts.iter().map(|(file, text)| (file.as_path(), Lines::new(text)));
+    let texts = problems.texts.iter().map(|(file, text)| (file.as_path(), LineStarts::new(text)));
     let texts: Texts<'_> = texts.collect();
     let renderer = renderer(style);
     let mut text = String::new();
@@ -39,7 +39,7 @@ pub(super) fn pictures_of(problems: &Problems, style: Style) -> String {
     text
 }
 
-type Texts<'a> = BTreeMap<&'a Path, Lines<'a>>;
+type Texts<'a> = BTreeMap<&'a Path, LineStarts<'a>>;
 
 fn renderer(style: Style) -> Renderer {
     // Links in a terminal would need absolute paths; spans are relative to the workspace.
@@ -88,10 +88,10 @@ fn render(problem: &Diagnostic, texts: &Texts<'_>, renderer: &Renderer) -> Strin
 /// Places of one file that are shown together.
 struct Picture<'a> {
     file: &'a Path,
-    places: Vec<Place<'a>>,
+    places: Vec<ProblemPlace<'a>>,
 }
 
-struct Place<'a> {
+struct ProblemPlace<'a> {
     bytes: Range<usize>,
     label: &'a str,
     kind: AnnotationKind,
@@ -99,7 +99,7 @@ struct Place<'a> {
 
 /// The place of the problem with the related places near it, then the others one by one.
 fn pictures(problem: &Diagnostic) -> Vec<Picture<'_>> {
-    let place = |span: &Span, label, kind| Place { bytes: span.bytes.clone(), label, kind };
+    let place = |span: &Span, label, kind| ProblemPlace { bytes: span.bytes.clone(), label, kind };
     let primary = place(&problem.span, problem.label.as_str(), AnnotationKind::Primary);
     let mut pictures = vec![Picture { file: &problem.span.file, places: vec![primary] }];
     for (span, label) in &problem.related {
@@ -121,7 +121,7 @@ impl<'a> Picture<'a> {
     /// The lines that hold the places, without what lies far before and after them. If
     /// that cuts off the beginning of the line with the first place, its column has to
     /// be put right afterwards: the renderer only counts what it is shown.
-    fn snippet(&self, lines: &Lines<'a>) -> (Snippet<'a, Annotation<'a>>, Option<Cut>) {
+    fn snippet(&self, lines: &LineStarts<'a>) -> (Snippet<'a, Annotation<'a>>, Option<Cut>) {
         let marks: Vec<Range<usize>> = self.places.iter().map(|place| mark(place, lines)).collect();
         let first = marks.iter().map(|mark| mark.start).min().unwrap_or(0);
         let last = marks.iter().map(|mark| mark.end).max().unwrap_or(0);
@@ -149,7 +149,7 @@ impl<'a> Picture<'a> {
 }
 
 /// The bytes under which the carets stand: of a place with several lines the first one.
-fn mark(place: &Place<'_>, lines: &Lines<'_>) -> Range<usize> {
+fn mark(place: &ProblemPlace<'_>, lines: &LineStarts<'_>) -> Range<usize> {
     let start = lines.boundary(place.bytes.start);
     let line = lines.bytes_of(lines.line_of(start));
     let start = start.min(line.end);
@@ -313,9 +313,9 @@ mod tests {
             let shown = render_problems(&all, Style { color: false, width });
             prop_assert!(shown.ends_with("1 problem in 1 file\n"));
             prop_assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
-            let lines = Lines::new(&text);
+            let lines = LineStarts::new(&text);
             let bytes = all.diagnostics[0].span.bytes.clone();
-            let place = Place { bytes, label: "", kind: AnnotationKind::Primary };
+            let place = ProblemPlace { bytes, label: "", kind: AnnotationKind::Primary };
             let place = lines.position(mark(&place, &lines).start);
             prop_assert!(shown.contains(&format!("--> a:{}:{}", place.line, place.column)), "{shown}");
         }

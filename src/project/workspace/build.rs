@@ -10,8 +10,8 @@ use minijinja::value::Value as Word;
 
 use super::{
     Build, SeenEnvironment, Text,
-    preset::{self, Recipe},
-    template::Scope,
+    preset::{self, PresetRecipe},
+    template::TemplateScope,
 };
 use crate::manifest::{
     BuildDoc, Findings, Node, Pairs, Scalar, SourceDoc, Sp, pairs, scalar, scalars,
@@ -39,7 +39,7 @@ pub fn resolve(
     doc: &BuildDoc,
     source: Option<&SourceDoc>,
     declared: Declared,
-    scope: &Scope,
+    scope: &TemplateScope,
     binaries: &[String],
     found: &mut Findings,
 ) -> Option<Build> {
@@ -103,7 +103,7 @@ pub fn is_variable(name: &str) -> bool {
 /// Variables as their values' templates say; of a name that stands twice, the first.
 pub fn environment(
     env: &Pairs<Scalar>,
-    scope: &Scope,
+    scope: &TemplateScope,
     found: &mut Findings,
 ) -> BTreeMap<String, Text> {
     let mut rendered = BTreeMap::new();
@@ -132,8 +132,8 @@ pub fn variable_names(written: &[Scalar], found: &mut Findings) -> BTreeSet<Stri
     names
 }
 
-fn recipe(doc: &BuildDoc) -> Option<&'static Recipe> {
-    let chosen = |recipe: &&Recipe| {
+fn recipe(doc: &BuildDoc) -> Option<&'static PresetRecipe> {
+    let chosen = |recipe: &&PresetRecipe| {
         recipe.preset == doc.how.value
             && recipe.chosen_by.is_none_or(|option| doc.options.get(option).is_some())
     };
@@ -156,7 +156,7 @@ fn bare(steps: Vec<Text>) -> Build {
 }
 
 /// The commands that `node` is or lists, each one that a shell can read.
-fn commands(node: &Node, scope: &Scope, found: &mut Findings) -> Option<Vec<Text>> {
+fn commands(node: &Node, scope: &TemplateScope, found: &mut Findings) -> Option<Vec<Text>> {
     let mut commands = Vec::new();
     for scalar in node.one_or_many().iter().filter_map(Node::scalar) {
         let command = scope.text(scalar, found)?.trimmed();
@@ -166,7 +166,7 @@ fn commands(node: &Node, scope: &Scope, found: &mut Findings) -> Option<Vec<Text
     Some(commands)
 }
 
-fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
+fn run(options: &Node, scope: &TemplateScope, found: &mut Findings) -> Option<Build> {
     let steps = commands(options, scope, found)?;
     if steps.is_empty() {
         let what = "`build.run` has no command";
@@ -182,9 +182,9 @@ fn run(options: &Node, scope: &Scope, found: &mut Findings) -> Option<Build> {
 }
 
 fn expand(
-    recipe: &Recipe,
+    recipe: &PresetRecipe,
     doc: &BuildDoc,
-    scope: &Scope,
+    scope: &TemplateScope,
     binaries: &[String],
     found: &mut Findings,
 ) -> Option<Build> {
@@ -213,7 +213,12 @@ fn expand(
 }
 
 /// Renders a template of forge's own.
-fn own(template: &str, doc: &BuildDoc, scope: &Scope, found: &mut Findings) -> Option<Text> {
+fn own(
+    template: &str,
+    doc: &BuildDoc,
+    scope: &TemplateScope,
+    found: &mut Findings,
+) -> Option<Text> {
     match scope.render(template) {
         Ok(text) => Some(text),
         Err(wrong) => {
@@ -227,7 +232,7 @@ fn own(template: &str, doc: &BuildDoc, scope: &Scope, found: &mut Findings) -> O
 /// The words that recipes use beside those of the subsystem.
 fn options(
     doc: &BuildDoc,
-    scope: &Scope,
+    scope: &TemplateScope,
     binaries: &[String],
     found: &mut Findings,
 ) -> Option<Vec<(&'static str, Word)>> {
@@ -273,11 +278,11 @@ fn options(
     ])
 }
 
-fn inner(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<String> {
+fn inner(scalar: &Scalar, scope: &TemplateScope, found: &mut Findings) -> Option<String> {
     scope.text(scalar, found).map(Text::into_inner)
 }
 
-fn ldflags(doc: &BuildDoc, scope: &Scope, found: &mut Findings) -> Option<String> {
+fn ldflags(doc: &BuildDoc, scope: &TemplateScope, found: &mut Findings) -> Option<String> {
     let vars = pairs(&doc.options, "vars");
     let mut flags = match scalar(&doc.options, "ldflags") {
         Some(flags) => inner(&flags, scope, found)?,

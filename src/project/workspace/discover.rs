@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::template::Scope;
+use super::template::TemplateScope;
 use crate::{
     manifest::{Findings, Scalar},
     model::Fault,
@@ -15,7 +15,7 @@ use crate::{
 
 /// A folder that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct DiscoveredFolder {
     /// Relative to the workspace, with `/` between its parts.
     pub folder: String,
     /// What stands for each capture.
@@ -24,18 +24,18 @@ pub struct Found {
 
 /// The shape of folders.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern(Vec<Vec<Piece>>);
+pub struct Pattern(Vec<Vec<PatternPart>>);
 
 /// A piece of a folder's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
+enum PatternPart {
     Text(String),
     Capture(String),
 }
 
 impl Pattern {
     /// Reads `discover:`. What is wrong goes to `found`.
-    pub fn read(written: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Self> {
+    pub fn read(written: &Scalar, scope: &TemplateScope, found: &mut Findings) -> Option<Self> {
         let tell = |found: &mut Findings, what: String, label: &str| {
             let help = "write a path relative to the workspace, with names in braces: \
                         `modules/{provider}/{component}`";
@@ -76,9 +76,9 @@ impl Pattern {
 
     /// The names of its captures, in order.
     pub fn captures(&self) -> Vec<String> {
-        let name = |piece: &Piece| match piece {
-            Piece::Capture(name) => Some(name.clone()),
-            Piece::Text(_) => None,
+        let name = |piece: &PatternPart| match piece {
+            PatternPart::Capture(name) => Some(name.clone()),
+            PatternPart::Text(_) => None,
         };
         self.0.iter().flatten().filter_map(name).collect()
     }
@@ -88,14 +88,14 @@ impl Pattern {
     ///
     /// # Errors
     /// When a folder cannot be listed.
-    pub fn find(&self, root: &Path) -> Result<(Vec<Found>, Vec<PathBuf>), Fault> {
-        let mut found = vec![Found { folder: String::new(), captures: BTreeMap::new() }];
+    pub fn find(&self, root: &Path) -> Result<(Vec<DiscoveredFolder>, Vec<PathBuf>), Fault> {
+        let mut found = vec![DiscoveredFolder { folder: String::new(), captures: BTreeMap::new() }];
         let mut listed = Vec::new();
         for part in &self.0 {
             let mut deeper = Vec::new();
             for above in &found {
                 match part.as_slice() {
-                    [Piece::Text(name)] => {
+                    [PatternPart::Text(name)] => {
                         let below = above.below(name, BTreeMap::new());
                         let path = root.join(&below.folder);
                         if path.symlink_metadata().is_ok_and(|data| data.is_dir()) {
@@ -123,7 +123,7 @@ impl Pattern {
     }
 }
 
-impl Found {
+impl DiscoveredFolder {
     fn below(&self, name: &str, captures: BTreeMap<String, String>) -> Self {
         let slash = if self.folder.is_empty() { "" } else { "/" };
         let captures = self.captures.clone().into_iter().chain(captures).collect();
@@ -132,7 +132,7 @@ impl Found {
 }
 
 /// Reads one part of a path: `v{n}`.
-fn part(text: &str) -> Result<Vec<Piece>, String> {
+fn part(text: &str) -> Result<Vec<PatternPart>, String> {
     if matches!(text, "" | "." | "..") {
         return Err("leads out of the workspace, or holds an empty part".into());
     }
@@ -145,30 +145,30 @@ fn part(text: &str) -> Result<Vec<Piece>, String> {
         if !is_word {
             return Err(format!("names `{name}`, which can be no word in a template"));
         }
-        if before.is_empty() && matches!(pieces.last(), Some(Piece::Capture(_))) {
+        if before.is_empty() && matches!(pieces.last(), Some(PatternPart::Capture(_))) {
             return Err("has two captures with nothing between them".into());
         }
         if !before.is_empty() {
-            pieces.push(Piece::Text(before.to_owned()));
+            pieces.push(PatternPart::Text(before.to_owned()));
         }
-        pieces.push(Piece::Capture(name.to_owned()));
+        pieces.push(PatternPart::Capture(name.to_owned()));
         rest = after;
     }
     if rest.contains('}') {
         return Err("closes a brace that it does not open".into());
     }
     if !rest.is_empty() {
-        pieces.push(Piece::Text(rest.to_owned()));
+        pieces.push(PatternPart::Text(rest.to_owned()));
     }
     Ok(pieces)
 }
 
 /// What stands for the captures of `pieces` in `name`; each as short as can be.
-fn matched(pieces: &[Piece], name: &str) -> Option<BTreeMap<String, String>> {
+fn matched(pieces: &[PatternPart], name: &str) -> Option<BTreeMap<String, String>> {
     match pieces {
         [] => name.is_empty().then(BTreeMap::new),
-        [Piece::Text(text), rest @ ..] => matched(rest, name.strip_prefix(text.as_str())?),
-        [Piece::Capture(capture), rest @ ..] => {
+        [PatternPart::Text(text), rest @ ..] => matched(rest, name.strip_prefix(text.as_str())?),
+        [PatternPart::Capture(capture), rest @ ..] => {
             let ends = name.char_indices().skip(1).map(|(at, _)| at).chain([name.len()]);
             for end in ends.filter(|end| *end > 0) {
                 if let Some(mut captures) = matched(rest, &name[end..]) {

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     manifest::{
-        File, Findings, MAX_BYTES, ManifestDoc, SpecDoc, TaskFileDoc, parse_lock, read_manifest,
-        read_spec, read_task_file,
+        Findings, MAX_BYTES, ManifestDoc, ManifestFile, SpecDoc, TaskFileDoc, parse_lock,
+        read_manifest, read_spec, read_task_file,
     },
     model::{Diagnostic, Fault, Layout, Lock, Sha256, UserFolders},
 };
@@ -44,7 +44,7 @@ type TaskFileKey = (PathBuf, Option<Sha256>);
 #[derive(Debug)]
 pub struct Parsed<D> {
     /// The file.
-    pub file: File,
+    pub file: ManifestFile,
     /// What it says.
     pub doc: D,
     /// What is wrong with how it is written.
@@ -52,7 +52,7 @@ pub struct Parsed<D> {
 }
 
 impl<D> Parsed<D> {
-    fn of(file: File, read: impl FnOnce(&File, &mut Findings) -> D) -> Self {
+    fn of(file: ManifestFile, read: impl FnOnce(&ManifestFile, &mut Findings) -> D) -> Self {
         let mut found = Findings::new(&file);
         let doc = read(&file, &mut found);
         let diagnostics = found.diagnostics;
@@ -105,11 +105,11 @@ impl Documents {
     /// # Errors
     /// When `forge.lock` cannot be read.
     pub fn of_text(root: &Path, text: &str, user: &UserFolders) -> Result<Self, Fault> {
-        let file = File::new(Layout::MANIFEST.into(), text.as_bytes().to_vec(), MAX_BYTES);
+        let file = ManifestFile::new(Layout::MANIFEST.into(), text.as_bytes().to_vec(), MAX_BYTES);
         Self::of(Layout::new(root.to_owned(), user.clone()), file, Specs::default())
     }
 
-    fn of(layout: Layout, manifest: File, listed: Specs) -> Result<Self, Fault> {
+    fn of(layout: Layout, manifest: ManifestFile, listed: Specs) -> Result<Self, Fault> {
         let specs = &listed.files;
         let spec = |own: &SpecFile| ParsedSpec::read(&layout, own, specs);
         let specs: Result<_, Fault> = match specs.len() {
@@ -147,13 +147,13 @@ impl Documents {
         bytes: Vec<u8>,
     ) -> Result<Arc<Parsed<TaskFileDoc>>, Fault> {
         let key = (PathBuf::from(shown), Some(sha256));
-        self.parsed_once(key, || Ok(File::new(shown.into(), bytes, MAX_BYTES)))
+        self.parsed_once(key, || Ok(ManifestFile::new(shown.into(), bytes, MAX_BYTES)))
     }
 
     fn parsed_once(
         &self,
         key: TaskFileKey,
-        file: impl FnOnce() -> Result<File, Fault>,
+        file: impl FnOnce() -> Result<ManifestFile, Fault>,
     ) -> Result<Arc<Parsed<TaskFileDoc>>, Fault> {
         let mut known = self.task_files.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(parsed) = known.get(&key) {

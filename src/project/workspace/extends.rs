@@ -4,14 +4,14 @@ use std::path::{Component, Path, PathBuf};
 
 use super::files::{self, SpecFile};
 use crate::{
-    manifest::{File, Scalar, extended},
+    manifest::{ManifestFile, Scalar, extended},
     model::{Diagnostic, Fault, Layout, nearest},
 };
 
 /// A spec as it is read.
 pub struct Gathered {
     /// Its file, with what it extends.
-    pub file: File,
+    pub file: ManifestFile,
     /// Other files that were read or looked for, absolute.
     pub looked_at: Vec<PathBuf>,
     /// Why one of them cannot be had.

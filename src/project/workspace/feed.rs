@@ -6,7 +6,7 @@ use std::fmt;
 use super::{
     Source, Upstream,
     source::{is_web, unprotected},
-    template::Scope,
+    template::TemplateScope,
 };
 use crate::{
     manifest::{BuildDoc, Findings, NewerDoc, Scalar, SpecDoc, scalar},
@@ -16,11 +16,11 @@ use crate::{
 
 /// A list of versions, and how a version is called there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Feed {
+pub struct VersionSource {
     /// The list.
     pub index: Index,
     /// How what it lists is called here.
-    pub form: Form,
+    pub form: TagFormat,
 }
 
 /// A list of versions.
@@ -51,7 +51,7 @@ pub enum Index {
 /// How upstream calls the version that is pinned here: what stands around it, and whether the `v`
 /// does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Form {
+pub struct TagFormat {
     before: String,
     after: String,
     prefix: Prefix,
@@ -68,7 +68,7 @@ enum Prefix {
     AsPinned(bool),
 }
 
-impl Form {
+impl TagFormat {
     /// The form in which `version` is called `name`; nothing if it does not stand in it.
     pub fn of(name: &str, version: &str) -> Option<Self> {
         let around = |text: &str, prefix| {
@@ -130,7 +130,7 @@ impl fmt::Display for Index {
 }
 
 /// What a feed follows from.
-pub struct Basis<'a> {
+pub struct Inference<'a> {
     /// The spec.
     pub doc: &'a SpecDoc,
     /// The version that it is rendered for.
@@ -141,18 +141,18 @@ pub struct Basis<'a> {
     pub upstream: Option<&'a Upstream>,
 }
 
-impl Basis<'_> {
+impl Inference<'_> {
     /// The feed, if there is one. What is wrong with `newer:` goes to `found`.
-    pub fn feed(&self, scope: &Scope, found: &mut Findings) -> Option<Feed> {
+    pub fn feed(&self, scope: &TemplateScope, found: &mut Findings) -> Option<VersionSource> {
         if let Some(newer) = &self.doc.newer {
             return self.declared(newer, scope, found);
         }
         let of_assets = || self.of_assets(&self.upstream?.url);
         of_assets().or_else(|| match self.source {
             Some(Source::Git { url, reference }) => {
-                let form = Form::of(reference, self.version.as_str());
+                let form = TagFormat::of(reference, self.version.as_str());
                 let index = Index::Tags(url.clone());
-                Some(Feed { index, form: form.unwrap_or(Form::bare(Prefix::Same)) })
+                Some(VersionSource { index, form: form.unwrap_or(TagFormat::bare(Prefix::Same)) })
             }
             Some(Source::Archive { url, .. }) => {
                 self.of_assets(url).or_else(|| self.of_archive(url))
@@ -164,20 +164,20 @@ impl Basis<'_> {
     }
 
     /// By `URL/OWNER/REPO/releases/download/TAG/ASSET`, as GitHub, Gitea and Forgejo have it.
-    fn of_assets(&self, url: &str) -> Option<Feed> {
+    fn of_assets(&self, url: &str) -> Option<VersionSource> {
         let (repository, rest) = url.split_once("/releases/download/")?;
         let (tag, _) = rest.rsplit_once('/')?;
-        let form = Form::of(&unescaped(tag), self.version.as_str())?;
+        let form = TagFormat::of(&unescaped(tag), self.version.as_str())?;
         let index = match repository.starts_with("https://github.com/") {
             true => Index::Releases(repository.to_owned()),
             false => Index::Tags(repository.to_owned()),
         };
-        Some(Feed { index, form })
+        Some(VersionSource { index, form })
     }
 
     /// By `URL/OWNER/REPO/archive/refs/tags/TAG.tar.gz` of GitHub, the same without `refs/tags` of
     /// Gitea, and `URL/-/archive/TAG/NAME.tar.gz` of GitLab.
-    fn of_archive(&self, url: &str) -> Option<Feed> {
+    fn of_archive(&self, url: &str) -> Option<VersionSource> {
         let (repository, tag) = match url.split_once("/-/archive/") {
             Some((repository, rest)) => (repository, rest.rsplit_once('/')?.0),
             None => {
@@ -187,12 +187,18 @@ impl Basis<'_> {
                 (repository, tag)
             }
         };
-        let form = Form::of(&unescaped(tag), self.version.as_str())?;
-        is_web(repository).then(|| Feed { index: Index::Tags(repository.to_owned()), form })
+        let form = TagFormat::of(&unescaped(tag), self.version.as_str())?;
+        is_web(repository)
+            .then(|| VersionSource { index: Index::Tags(repository.to_owned()), form })
     }
 
     /// By what its builder fetches.
-    fn of_build(&self, build: &BuildDoc, scope: &Scope, found: &Findings) -> Option<Feed> {
+    fn of_build(
+        &self,
+        build: &BuildDoc,
+        scope: &TemplateScope,
+        found: &Findings,
+    ) -> Option<VersionSource> {
         // What is wrong with them was told when the build was resolved.
         let mut told = Findings::new(found.file());
         let mut option = |key| scope.plain(&scalar(&build.options, key)?, &mut told);
@@ -200,8 +206,8 @@ impl Basis<'_> {
             "go" => {
                 let module = option("module").map(|path| (path, true));
                 let (path, is_module) = module.or_else(|| Some((option("install")?, false)))?;
-                let form = Form::bare(Prefix::Same);
-                Some(Feed { index: Index::Go { path, is_module }, form })
+                let form = TagFormat::bare(Prefix::Same);
+                Some(VersionSource { index: Index::Go { path, is_module }, form })
             }
             "cargo" => Some(self.of_crate(option("install")?)),
             _ => None,
@@ -209,21 +215,26 @@ impl Basis<'_> {
     }
 
     /// Versions of crates have no `v` (SemVer 2.0.0).
-    fn of_crate(&self, name: String) -> Feed {
+    fn of_crate(&self, name: String) -> VersionSource {
         let prefix = if self.has_v() { Prefix::Here } else { Prefix::Same };
-        Feed { index: Index::Crate(name), form: Form::bare(prefix) }
+        VersionSource { index: Index::Crate(name), form: TagFormat::bare(prefix) }
     }
 
     fn has_v(&self) -> bool {
         self.version.as_str().strip_prefix('v').is_some_and(begins_with_digit)
     }
 
-    fn declared(&self, newer: &NewerDoc, scope: &Scope, found: &mut Findings) -> Option<Feed> {
-        let same = Form::bare(Prefix::Same);
+    fn declared(
+        &self,
+        newer: &NewerDoc,
+        scope: &TemplateScope,
+        found: &mut Findings,
+    ) -> Option<VersionSource> {
+        let same = TagFormat::bare(Prefix::Same);
         match newer {
             NewerDoc::GitHub(written) => {
                 let index = Index::Releases(repository(written, scope, found)?);
-                Some(Feed { index, form: Form::bare(Prefix::AsPinned(self.has_v())) })
+                Some(VersionSource { index, form: TagFormat::bare(Prefix::AsPinned(self.has_v())) })
             }
             NewerDoc::Tags { url, tag } => {
                 let index = Index::Tags(protected(url, scope.plain(url, found)?, found)?);
@@ -231,22 +242,22 @@ impl Basis<'_> {
                     None => same,
                     Some(tag) => self.form(tag, scope, found)?,
                 };
-                Some(Feed { index, form })
+                Some(VersionSource { index, form })
             }
             NewerDoc::Go(path) => {
                 let path = scope.plain(path, found)?;
-                Some(Feed { index: Index::Go { path, is_module: true }, form: same })
+                Some(VersionSource { index: Index::Go { path, is_module: true }, form: same })
             }
             NewerDoc::Crate(name) => Some(self.of_crate(scope.plain(name, found)?)),
             NewerDoc::Page { url, pattern } => {
                 let index = page(url, pattern, scope, found)?;
-                Some(Feed { index, form: Form::bare(Prefix::AsPinned(self.has_v())) })
+                Some(VersionSource { index, form: TagFormat::bare(Prefix::AsPinned(self.has_v())) })
             }
         }
     }
 
-    fn form(&self, tag: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Form> {
-        let form = Form::of(&scope.plain(tag, found)?, self.version.as_str());
+    fn form(&self, tag: &Scalar, scope: &TemplateScope, found: &mut Findings) -> Option<TagFormat> {
+        let form = TagFormat::of(&scope.plain(tag, found)?, self.version.as_str());
         if form.is_none() {
             let help = "write `{{ version }}` where it stands in their tags";
             found.add(tag.bytes.clone(), "this tag does not say its version", "which one?", help);
@@ -256,7 +267,7 @@ impl Basis<'_> {
 }
 
 /// The URL for people of the repository of GitHub that is `written`.
-fn repository(written: &Scalar, scope: &Scope, found: &mut Findings) -> Option<String> {
+fn repository(written: &Scalar, scope: &TemplateScope, found: &mut Findings) -> Option<String> {
     let text = scope.plain(written, found)?;
     let url = if is_web(&text) { text } else { format!("https://github.com/{text}") };
     let url = protected(written, url, found)?;
@@ -280,7 +291,12 @@ fn protected(url: &Scalar, text: String, found: &mut Findings) -> Option<String>
 
 const REPOSITORY: &str = "write `OWNER/REPO`, or `https://HOST/OWNER/REPO`";
 
-fn page(url: &Scalar, pattern: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Index> {
+fn page(
+    url: &Scalar,
+    pattern: &Scalar,
+    scope: &TemplateScope,
+    found: &mut Findings,
+) -> Option<Index> {
     let (address, text) = (scope.plain(url, found)?, scope.plain(pattern, found)?);
     if !is_web(&address) {
         let what = format!("`{address}` is not a URL that forge can ask");
@@ -314,7 +330,7 @@ mod tests {
     use super::{super::tests::Sandbox, *};
 
     /// The feed of a subsystem at `version` with this spec.
-    fn feed(version: &str, spec: &str) -> Option<Feed> {
+    fn feed(version: &str, spec: &str) -> Option<VersionSource> {
         let manifest = format!("versions: {{ tool: {version} }}\n");
         let files = [("versions.yml", &*manifest), ("subsystems/tool.yml", spec), ("code/x", "")];
         Sandbox::new(&files).workspace().subsystems["tool"].feed.clone()
@@ -414,13 +430,13 @@ mod tests {
             ("v1", "v1", "vnext", None),
             ("v1", "v1", "v1/2", None),
         ] {
-            let form = Form::of(name, version).unwrap();
+            let form = TagFormat::of(name, version).unwrap();
             assert_eq!(form.version(other).as_deref(), read, "{name} {other}");
             assert_eq!(form.version(name).as_deref(), Some(version), "{name}");
             assert_eq!(form.name(version), name);
         }
-        assert_eq!(Form::of("main", "v1"), None);
-        let loose = Form::bare(Prefix::AsPinned(true));
+        assert_eq!(TagFormat::of("main", "v1"), None);
+        let loose = TagFormat::bare(Prefix::AsPinned(true));
         assert_eq!(loose.version("1.2"), loose.version("v1.2"));
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     disk::{MOST_OF_TEXT, open_file, read_file},
-    manifest::{File, MAX_BYTES},
+    manifest::{MAX_BYTES, ManifestFile},
     model::{Diagnostic, Fault, Kind, Layout, Span, UserFolders, path_to_text},
     walk::Walker,
 };
@@ -193,11 +193,11 @@ impl Specs {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn read(layout: &Layout, path: &Path) -> Result<File, Fault> {
+pub fn read(layout: &Layout, path: &Path) -> Result<ManifestFile, Fault> {
     let absolute = layout.root().join(path);
     let bytes = read_at_most(&absolute)
         .map_err(|error| Fault::io(format!("cannot read {}", absolute.display()), &error))?;
-    Ok(File::new(path.to_owned(), bytes, MAX_BYTES))
+    Ok(ManifestFile::new(path.to_owned(), bytes, MAX_BYTES))
 }
 
 fn read_at_most(path: &Path) -> io::Result<Vec<u8>> {

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::subsystem::Draft;
+use super::subsystem::SubsystemDraft;
 use crate::{
     manifest::Scalar,
     model::{Diagnostic, Span, suggestion},
 };
 
 /// Every check across subsystems. `known` are all names with a spec or a version.
-pub fn check(drafts: &[Draft], known: &BTreeSet<&str>) -> Vec<Diagnostic> {
+pub fn check(drafts: &[SubsystemDraft], known: &BTreeSet<&str>) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
     for draft in drafts {
         for need in draft.needs.iter().chain(&draft.build_needs) {
@@ -26,17 +26,18 @@ pub fn check(drafts: &[Draft], known: &BTreeSet<&str>) -> Vec<Diagnostic> {
     }
     diagnostics.extend(same_binaries(drafts));
     diagnostics.extend(same_tags(drafts));
-    let needs = |draft: &Draft| draft.needs.iter().chain(&draft.build_needs).cloned().collect();
+    let needs =
+        |draft: &SubsystemDraft| draft.needs.iter().chain(&draft.build_needs).cloned().collect();
     diagnostics.extend(cycles(drafts, needs, "subsystems"));
     diagnostics
 }
 
-fn span(draft: &Draft, scalar: &Scalar) -> Span {
+fn span(draft: &SubsystemDraft, scalar: &Scalar) -> Span {
     draft.seams.span(scalar.bytes.clone())
 }
 
-fn same_binaries(drafts: &[Draft]) -> Vec<Diagnostic> {
-    let mut owners: HashMap<&str, (&Draft, Span)> = HashMap::new();
+fn same_binaries(drafts: &[SubsystemDraft]) -> Vec<Diagnostic> {
+    let mut owners: HashMap<&str, (&SubsystemDraft, Span)> = HashMap::new();
     let mut diagnostics = Vec::new();
     for draft in drafts {
         for binary in &draft.binaries {
@@ -62,11 +63,11 @@ fn same_binaries(drafts: &[Draft]) -> Vec<Diagnostic> {
 }
 
 /// One diagnostic for all subsystems whose releases could not be told from each other.
-fn same_tags(drafts: &[Draft]) -> Vec<Diagnostic> {
-    let mut owners: HashMap<&str, (&Draft, bool)> = HashMap::new();
+fn same_tags(drafts: &[SubsystemDraft]) -> Vec<Diagnostic> {
+    let mut owners: HashMap<&str, (&SubsystemDraft, bool)> = HashMap::new();
     let mut diagnostics = Vec::new();
     for draft in drafts {
-        let place = |of: &Draft| of.seams.span(of.tag.bytes.clone());
+        let place = |of: &SubsystemDraft| of.seams.span(of.tag.bytes.clone());
         let Some((owner, is_told)) = owners.get_mut(draft.tag.value.as_str()) else {
             owners.insert(draft.tag.value.as_str(), (draft, false));
             continue;
@@ -93,8 +94,8 @@ fn same_tags(drafts: &[Draft]) -> Vec<Diagnostic> {
 /// One diagnostic per cycle over what `needs` gives. Of `things` it speaks. Subsystems have needs and
 /// build needs together: one that is built by what needs it can never be ensured either.
 pub fn cycles(
-    drafts: &[Draft],
-    needs: impl Fn(&Draft) -> Vec<Scalar>,
+    drafts: &[SubsystemDraft],
+    needs: impl Fn(&SubsystemDraft) -> Vec<Scalar>,
     things: &str,
 ) -> Vec<Diagnostic> {
     let index: HashMap<&str, usize> =
@@ -106,8 +107,11 @@ pub fn cycles(
             needs.filter_map(|need| Some((*index.get(need.text.as_str())?, need))).collect()
         })
         .collect();
-    let mut search =
-        Search { edges: &edges, state: vec![State::New; drafts.len()], cycles: Vec::new() };
+    let mut search = CycleSearch {
+        edges: &edges,
+        state: vec![VisitState::New; drafts.len()],
+        cycles: Vec::new(),
+    };
     for start in 0..drafts.len() {
         search.from(start);
     }
@@ -115,47 +119,47 @@ pub fn cycles(
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum VisitState {
     New,
     Open,
     Done,
 }
 
-struct Search<'a> {
+struct CycleSearch<'a> {
     edges: &'a [Vec<(usize, Scalar)>],
-    state: Vec<State>,
+    state: Vec<VisitState>,
     /// Each as the nodes on it, in the order of needs.
     cycles: Vec<Vec<usize>>,
 }
 
-impl Search<'_> {
+impl CycleSearch<'_> {
     /// Depth first, with a stack of its own: needs may be nested deeply.
     fn from(&mut self, start: usize) {
-        if self.state[start] != State::New {
+        if self.state[start] != VisitState::New {
             return;
         }
-        self.state[start] = State::Open;
+        self.state[start] = VisitState::Open;
         let mut path = vec![(start, 0)];
         while let Some((node, next)) = path.last_mut() {
             let node = *node;
             let Some((target, _)) = self.edges[node].get(*next) else {
-                self.state[node] = State::Done;
+                self.state[node] = VisitState::Done;
                 path.pop();
                 continue;
             };
             *next += 1;
             let target = *target;
             match self.state[target] {
-                State::New => {
-                    self.state[target] = State::Open;
+                VisitState::New => {
+                    self.state[target] = VisitState::Open;
                     path.push((target, 0));
                 }
-                State::Open => {
+                VisitState::Open => {
                     let begin = path.iter().position(|(node, _)| *node == target).unwrap_or(0);
                     let cycle = path[begin..].iter().map(|(node, _)| *node).collect();
                     self.remember(cycle);
                 }
-                State::Done => {}
+                VisitState::Done => {}
             }
         }
     }
@@ -170,7 +174,7 @@ impl Search<'_> {
 }
 
 fn tell(
-    drafts: &[Draft],
+    drafts: &[SubsystemDraft],
     edges: &[Vec<(usize, Scalar)>],
     cycle: &[usize],
     things: &str,

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{Text, Word};
+use super::{TemplateValue, Text};
 use crate::model::{MASKED, Secrets};
 
 /// What the symbols of secrets begin with.
@@ -11,26 +11,26 @@ const PREFIX: &str = "secret:";
 
 /// Secrets by the names of their symbols.
 #[derive(Clone, Default)]
-pub struct Keyring {
+pub struct SecretTable {
     values: BTreeMap<String, String>,
     secrets: Secrets,
 }
 
-impl fmt::Debug for Keyring {
+impl fmt::Debug for SecretTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
     }
 }
 
-impl Keyring {
+impl SecretTable {
     /// What stands in texts for the secret called `name`.
-    pub fn word(name: &str) -> Word {
-        Word::place(format!("{PREFIX}{name}"))
+    pub fn word(name: &str) -> TemplateValue {
+        TemplateValue::place(format!("{PREFIX}{name}"))
     }
 
     /// Keeps `value` under `name`, or under one like it if that holds another value. Returns what
     /// stands in texts for it.
-    pub fn keep(&mut self, name: &str, value: String) -> Word {
+    pub fn keep(&mut self, name: &str, value: String) -> TemplateValue {
         let mut key = name.to_owned();
         for number in 2.. {
             match self.values.get(&key) {

@@ -7,17 +7,17 @@ use std::{
 };
 
 use super::{
-    Outside, Subsystem, Workspace,
+    LoadInputs, Subsystem, Workspace,
     documents::{Documents, Parsed},
     files::{SpecFile, Specs},
     graph,
     include::{self, Included, Pinned},
     service, settings,
     specs::{LoadedSpec, Loader},
-    subsystem::Draft,
+    subsystem::SubsystemDraft,
     task,
-    template::Engine,
-    version::Versions,
+    template::TemplateEngine,
+    version::VersionTable,
 };
 use crate::{
     manifest::{Findings, ManifestDoc},
@@ -48,7 +48,7 @@ impl From<Fault> for LoadError {
 /// # Errors
 /// All that is wrong in its files, at once; what is missing in the library; or why files could not
 /// be read.
-pub fn load(root: &Path, platform: Platform, outside: &Outside) -> Result<Workspace, LoadError> {
+pub fn load(root: &Path, platform: Platform, outside: &LoadInputs) -> Result<Workspace, LoadError> {
     Documents::read(root, &outside.user)?.resolve(platform, outside)
 }
 
@@ -60,7 +60,7 @@ pub fn load_text(
     root: &Path,
     text: &str,
     platform: Platform,
-    outside: &Outside,
+    outside: &LoadInputs,
 ) -> Result<Workspace, LoadError> {
     Documents::of_text(root, text, &outside.user)?.resolve(platform, outside)
 }
@@ -70,7 +70,11 @@ impl Documents {
     ///
     /// # Errors
     /// All that is wrong in them, at once; or what is missing in the library.
-    pub fn resolve(&self, platform: Platform, outside: &Outside) -> Result<Workspace, LoadError> {
+    pub fn resolve(
+        &self,
+        platform: Platform,
+        outside: &LoadInputs,
+    ) -> Result<Workspace, LoadError> {
         resolve(self, platform, outside)
     }
 
@@ -89,19 +93,19 @@ impl Documents {
 fn resolve(
     documents: &Documents,
     platform: Platform,
-    outside: &Outside,
+    outside: &LoadInputs,
 ) -> Result<Workspace, LoadError> {
     let Documents { layout, manifest: Parsed { doc: manifest, .. }, listed, .. } = documents;
     let mut found = documents.manifest.findings();
     // Without any versions read, specs would all be told to lack one.
     let is_listed = !manifest.versions.is_empty() || found.is_empty();
     let settings = settings::resolve(manifest, &mut found);
-    let engine = Engine::new().checking(outside.syntax_check.clone());
+    let engine = TemplateEngine::new().checking(outside.syntax_check.clone());
     let loader = Loader {
         layout,
         manifest_file: &documents.manifest.file,
         manifest,
-        versions: Versions { stated: &settings.versions, lock: &documents.lock.lock, outside },
+        versions: VersionTable { stated: &settings.versions, lock: &documents.lock.lock, outside },
         is_listed,
         engine: &engine,
         environment: &outside.environment,
@@ -168,7 +172,7 @@ fn resolve(
 /// What specs came to.
 #[derive(Default)]
 struct ResolvedSpecs {
-    drafts: Vec<Draft>,
+    drafts: Vec<SubsystemDraft>,
     /// The members of each family, which is a group too.
     families: BTreeMap<String, Vec<Name>>,
     looked_at: Vec<PathBuf>,
@@ -211,7 +215,7 @@ fn mode(manifest: &ManifestDoc) -> Mode {
 /// The groups of `manifest` and of the specs; a family is a group too, unless one is called so.
 fn groups(
     manifest: &ManifestDoc,
-    drafts: &[Draft],
+    drafts: &[SubsystemDraft],
     families: BTreeMap<String, Vec<Name>>,
     names: &[&str],
     found: &mut Findings,
@@ -224,7 +228,7 @@ fn groups(
 }
 
 /// The names of all that has a spec, sorted.
-fn names<'n>(listed: &'n Specs, drafts: &'n [Draft]) -> Vec<&'n str> {
+fn names<'n>(listed: &'n Specs, drafts: &'n [SubsystemDraft]) -> Vec<&'n str> {
     let mut names = listed.names();
     names.extend(drafts.iter().map(|draft| draft.name.as_str()));
     names.sort_unstable();
@@ -232,8 +236,8 @@ fn names<'n>(listed: &'n Specs, drafts: &'n [Draft]) -> Vec<&'n str> {
     names
 }
 
-fn subsystems(drafts: Vec<Draft>) -> Result<BTreeMap<Name, Subsystem>, Fault> {
-    let whole = |draft: Draft| {
+fn subsystems(drafts: Vec<SubsystemDraft>) -> Result<BTreeMap<Name, Subsystem>, Fault> {
+    let whole = |draft: SubsystemDraft| {
         let subsystem = draft.subsystem.ok_or_else(|| unexplained(&draft.name))?;
         Ok((draft.name, subsystem))
     };

@@ -44,20 +44,20 @@ use std::{
 
 pub use documents::Documents;
 pub use environment::SeenEnvironment;
-pub use feed::{Feed, Form, Index};
+pub use feed::{Index, TagFormat, VersionSource};
 pub use files::{check_root, find_root, lock_text};
 pub use include::{Library, Pinned};
-pub use keyring::Keyring;
+pub use keyring::SecretTable;
 pub use load::{LoadError, load, load_text};
-pub use outside::{Assignments, Outside};
-pub use platforms::{Wanted, Workspaces};
-pub use service::{Probe, Ready, Restart, SUPERVISOR, Service};
-pub use shared::{Shared, is_meant};
+pub use outside::{Assignments, LoadInputs};
+pub use platforms::{WantedPlatforms, Workspaces};
+pub use service::{Probe, Readiness, Restart, SUPERVISOR, Service};
+pub use shared::{SharedInputs, is_meant};
 pub use starter::{StarterFile, starter};
 pub use task::{
-    Bindings, Call, Data, Deed, Each, Entry, Home, Meaning, Names, Need, OWN_WORDS, Over,
-    Parameter, Part, Pool, Renderer, Retry, Secret, Task, Template, Var, Variable, Word,
-    render_fixed,
+    Bindings, Data, Each, MatrixPart, Meaning, Names, OWN_WORDS, Over, Parameter, Pool, Renderer,
+    Secret, Task, TaskAction, TaskCommand, TaskFileScope, TaskNeed, TaskRef, TaskRetry, TaskText,
+    TaskVariable, TemplateValue, Var, render_fixed,
 };
 pub use text::{Places, Text};
 
@@ -153,13 +153,13 @@ pub struct Subsystem {
     /// Where the source is.
     pub source: Source,
     /// What else of the workspace goes into what is built.
-    pub shared: Shared,
+    pub shared: SharedInputs,
     /// How it is built; absent if it only comes from upstream.
     pub build: Option<Build>,
     /// The vendor's own release.
     pub upstream: Option<Upstream>,
     /// Where upstream lists its versions, if that is known.
-    pub feed: Option<Feed>,
+    pub feed: Option<VersionSource>,
     /// What of it runs all day.
     pub service: Option<Service>,
 }

@@ -1,6 +1,6 @@
 //! What a release of a subsystem is called, and what its binaries are.
 
-use super::template::Scope;
+use super::template::TemplateScope;
 use crate::{
     manifest::{Findings, Scalar, Sp, SpecDoc},
     model::{
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What the tags of `name` begin with: `tag` of `doc`, up to the version.
-pub fn tag(name: &Name, doc: &SpecDoc, scope: &Scope, found: &mut Findings) -> TagStem {
+pub fn tag(name: &Name, doc: &SpecDoc, scope: &TemplateScope, found: &mut Findings) -> TagStem {
     let usual = TagStem::of(name);
     let Some(written) = &doc.tag else { return usual };
     let help = "write what stands before the version, and `{{ version }}` at the end: \
@@ -45,7 +45,7 @@ pub fn binaries(
     name: &Name,
     written: &[Scalar],
     platform: Platform,
-    scope: &Scope,
+    scope: &TemplateScope,
     found: &mut Findings,
 ) -> Vec<Sp<String>> {
     let mut binaries: Vec<Sp<String>> = Vec::new();

@@ -7,7 +7,7 @@ use minijinja::value::Value as Word;
 
 use super::{Library, SeenEnvironment, Task};
 use crate::{
-    manifest::{HeadDoc, Node, Style},
+    manifest::{HeadDoc, Node, Quoting},
     model::{Environment, Name, UserFolders, Version},
     process::SyntaxCheck,
 };
@@ -19,7 +19,7 @@ pub type Assignments = BTreeMap<Home, BTreeMap<String, String>>;
 pub type Home = (PathBuf, String);
 
 /// What loading knows from outside the workspace.
-pub struct Outside<'a> {
+pub struct LoadInputs<'a> {
     /// The environment variables.
     pub environment: SeenEnvironment,
     /// The folders of the user.
@@ -36,7 +36,7 @@ pub struct Outside<'a> {
     pub syntax_check: SyntaxCheck,
 }
 
-impl<'a> Outside<'a> {
+impl<'a> LoadInputs<'a> {
     /// An `environment`, a user with these folders, and `library`.
     pub fn new(environment: &Environment, user: &UserFolders, library: &'a Library<'a>) -> Self {
         Self {
@@ -86,7 +86,7 @@ pub fn assigned<'a>(
         let is_typed = written.is_some_and(|scalar| {
             let is_number = scalar.text.parse::<i64>().is_ok();
             let is_flag = matches!(scalar.text.as_str(), "true" | "false");
-            scalar.style == Style::Plain && (is_number || is_flag)
+            scalar.style == Quoting::Plain && (is_number || is_flag)
         });
         let value = match (text.as_str(), text.parse::<i64>()) {
             (flag @ ("true" | "false"), _) if is_typed => Word::from(flag == "true"),

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Documents, LoadError, Outside, Subsystem, Workspace};
+use super::{Documents, LoadError, LoadInputs, Subsystem, Workspace};
 use crate::model::{ArtifactId, Layout, Name, Platform};
 
 /// Which platforms are worked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum WantedPlatforms {
     /// This one.
     One(Platform),
     /// All that a complete release has: `platforms:` of the manifest.
@@ -29,14 +29,14 @@ impl Workspaces {
     /// As [`Documents::resolve`].
     pub fn resolve(
         documents: &Documents,
-        wanted: Wanted,
-        outside: &Outside,
+        wanted: WantedPlatforms,
+        outside: &LoadInputs,
     ) -> Result<Self, LoadError> {
         let host = Platform::host();
         let mut all = BTreeMap::from([(host, documents.resolve(host, outside)?)]);
         let wanted = match wanted {
-            Wanted::One(platform) => vec![platform],
-            Wanted::All => all[&host].platforms.clone(),
+            WantedPlatforms::One(platform) => vec![platform],
+            WantedPlatforms::All => all[&host].platforms.clone(),
         };
         for platform in wanted.iter().filter(|platform| **platform != host) {
             all.insert(*platform, documents.resolve(*platform, outside)?);

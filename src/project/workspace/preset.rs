@@ -4,7 +4,7 @@
 
 /// What a preset expands to.
 #[derive(Debug)]
-pub struct Recipe {
+pub struct PresetRecipe {
     /// The key in `build:`.
     pub preset: &'static str,
     /// The option that chooses this recipe; absent for the one that builds a source.
@@ -35,9 +35,9 @@ const GO_INSTALL_ENV: &[(&str, &str)] = &[
 ];
 
 /// Every recipe; of one preset, the one that builds a source last.
-pub const RECIPES: &[Recipe] = &[
+pub const RECIPES: &[PresetRecipe] = &[
     // Refuses modules with `replace` in their go.mod.
-    Recipe {
+    PresetRecipe {
         preset: "go",
         chosen_by: Some("install"),
         steps: &[
@@ -51,7 +51,7 @@ pub const RECIPES: &[Recipe] = &[
         ),
     },
     // The module cache is read-only and that suffices: `-mod=readonly` is go's default.
-    Recipe {
+    PresetRecipe {
         preset: "go",
         chosen_by: Some("module"),
         steps: &[
@@ -62,7 +62,7 @@ pub const RECIPES: &[Recipe] = &[
         tools: &["go"],
         native_only: None,
     },
-    Recipe {
+    PresetRecipe {
         preset: "go",
         chosen_by: None,
         steps: &[
@@ -74,7 +74,7 @@ pub const RECIPES: &[Recipe] = &[
     },
     // Always with a target: else the commands, and with them the fingerprint, would depend on
     // the machine that builds.
-    Recipe {
+    PresetRecipe {
         preset: "cargo",
         chosen_by: Some("install"),
         steps: &[
@@ -85,7 +85,7 @@ pub const RECIPES: &[Recipe] = &[
         tools: &["cargo"],
         native_only: None,
     },
-    Recipe {
+    PresetRecipe {
         preset: "cargo",
         chosen_by: None,
         steps: &[

@@ -19,7 +19,7 @@ use std::{
 
 use super::{Build, Places, Source, Text};
 use crate::model::normal_path;
-use words::{Piece, Word};
+use words::{ShellWord, WordPart};
 
 /// Where the workspace and the places of a build are while commands are looked at. No path can hold
 /// such a sign.
@@ -58,7 +58,7 @@ pub fn reads(build: &Build, source: &Source, root: &Path) -> Reads {
     let env: BTreeMap<String, String> =
         build.env.iter().map(|(name, value)| (name.clone(), written(value))).collect();
     let start = build.dir.as_ref().map_or_else(|| src.clone(), |dir| src.join(written(dir)));
-    let mut look = Look { root, own, env: &env, found: Reads::default() };
+    let mut look = ReadsFinder { root, own, env: &env, found: Reads::default() };
     // Commands that run elsewhere use what is there, whatever they are.
     if let Some(dir) = build.dir.as_ref() {
         look.path(&format!("{}/", written(dir).trim_end_matches('/')), &src);
@@ -93,7 +93,7 @@ fn is_of_name(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '-' | '.')
 }
 
-struct Look<'a> {
+struct ReadsFinder<'a> {
     root: &'a Path,
     /// The source's folder, relative to the workspace; none if it is not in it.
     own: Option<PathBuf>,
@@ -101,7 +101,7 @@ struct Look<'a> {
     found: Reads,
 }
 
-impl Look<'_> {
+impl ReadsFinder<'_> {
     /// Looks at a command that begins in the folder `start`.
     fn command(&mut self, at: usize, text: &str, start: &Path) {
         let mut folders = vec![start.to_owned()];
@@ -115,7 +115,7 @@ impl Look<'_> {
                     self.command(at, &inner, folder);
                 }
             }
-            if let (true, Some(to)) = (moves, words.get(1).and_then(Word::text)) {
+            if let (true, Some(to)) = (moves, words.get(1).and_then(ShellWord::text)) {
                 let more: Vec<PathBuf> =
                     folders.iter().map(|from| normal_path(&from.join(&to))).collect();
                 folders.extend(more);
@@ -124,7 +124,7 @@ impl Look<'_> {
         }
     }
 
-    fn word(&mut self, at: usize, word: &Word, folders: &[PathBuf]) {
+    fn word(&mut self, at: usize, word: &ShellWord, folders: &[PathBuf]) {
         for candidate in word.candidates() {
             let (sure, is_unknown) = split_at_unknown(candidate);
             if !is_unknown {
@@ -190,8 +190,8 @@ impl Look<'_> {
 }
 
 /// The commands that a command is given as a word: `sh -c '…'`, `eval '…'`.
-fn nested(words: &[Word]) -> Vec<String> {
-    let is_given = |pair: &&[Word]| {
+fn nested(words: &[ShellWord]) -> Vec<String> {
+    let is_given = |pair: &&[ShellWord]| {
         let before = pair[0].text().unwrap_or_default();
         before == "eval" || before.starts_with('-') && before.ends_with('c')
     };
@@ -200,12 +200,12 @@ fn nested(words: &[Word]) -> Vec<String> {
 }
 
 /// What is sure of a word from its beginning on, and whether it goes on in an unknown way.
-fn split_at_unknown(pieces: &[Piece]) -> (String, bool) {
+fn split_at_unknown(pieces: &[WordPart]) -> (String, bool) {
     let mut sure = String::new();
     for piece in pieces {
         match piece {
-            Piece::Sure(c) => sure.push(*c),
-            Piece::Unknown => return (sure, true),
+            WordPart::Sure(c) => sure.push(*c),
+            WordPart::Unknown => return (sure, true),
         }
     }
     (sure, false)

@@ -11,11 +11,11 @@ use super::{
     Text,
     build::{self, Declared},
     graph,
-    subsystem::Draft,
-    template::Scope,
+    subsystem::SubsystemDraft,
+    template::TemplateScope,
 };
 use crate::{
-    manifest::{Entry, Findings, Node, Scalar, pairs, scalar, scalars},
+    manifest::{Findings, Node, Pair, Scalar, pairs, scalar, scalars},
     model::{Diagnostic, Name, suggestion},
     process::Shell,
 };
@@ -36,7 +36,7 @@ pub struct Service {
     /// `run:`.
     pub command: Text,
     /// `ready:`; running is enough if absent.
-    pub ready: Option<Ready>,
+    pub ready: Option<Readiness>,
     /// `needs:`: subsystems whose services must be ready before.
     pub needs: BTreeSet<Name>,
     /// The variables of manifest and spec, and over them its own.
@@ -55,7 +55,7 @@ pub struct Service {
 
 /// How a service shows that it is ready.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ready {
+pub struct Readiness {
     /// What is looked at.
     pub probe: Probe,
     /// From look to look.
@@ -68,7 +68,7 @@ pub struct Ready {
     pub delay: Duration,
 }
 
-impl Ready {
+impl Readiness {
     /// How long a service may take until it is ready.
     pub fn limit(&self) -> Duration {
         self.delay + self.period.max(self.timeout) * self.retries.max(1)
@@ -141,9 +141,9 @@ pub struct ServiceDraft {
 
 /// Resolves `service:`. What is wrong goes to `found`.
 pub fn resolve(
-    entry: &Entry,
+    entry: &Pair,
     declared: &Declared,
-    scope: &Scope,
+    scope: &TemplateScope,
     found: &mut Findings,
 ) -> ServiceDraft {
     let node = &entry.value;
@@ -156,7 +156,7 @@ fn service(
     node: &Node,
     needs: &[Scalar],
     declared: &Declared,
-    scope: &Scope,
+    scope: &TemplateScope,
     found: &mut Findings,
 ) -> Option<Service> {
     let before = found.diagnostics.len();
@@ -187,7 +187,7 @@ fn service(
     (found.diagnostics.len() == before).then_some(service)
 }
 
-fn command(written: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Text> {
+fn command(written: &Scalar, scope: &TemplateScope, found: &mut Findings) -> Option<Text> {
     let command = scope.text(written, found)?.trimmed();
     scope.doubt(&Shell::Sh, &command, written, found);
     Some(command)
@@ -223,7 +223,7 @@ fn span(node: &Node, key: &str, found: &mut Findings) -> Option<Duration> {
     scalar(node, key).and_then(|written| build::duration(&written, found))
 }
 
-fn ready(node: &Node, scope: &Scope, found: &mut Findings) -> Option<Ready> {
+fn ready(node: &Node, scope: &TemplateScope, found: &mut Findings) -> Option<Readiness> {
     let probe = if let Some(url) = scalar(node, "http") {
         http(&url, scope, found)
     } else if let Some(port) = scalar(node, "tcp") {
@@ -233,7 +233,7 @@ fn ready(node: &Node, scope: &Scope, found: &mut Findings) -> Option<Ready> {
     };
     let period = span(node, "period", found).unwrap_or(PERIOD);
     let retries = scalar(node, "retries").and_then(|count| count.text.parse().ok());
-    Some(Ready {
+    Some(Readiness {
         probe: probe?,
         period,
         timeout: span(node, "timeout", found).unwrap_or(period),
@@ -242,7 +242,7 @@ fn ready(node: &Node, scope: &Scope, found: &mut Findings) -> Option<Ready> {
     })
 }
 
-fn http(written: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Probe> {
+fn http(written: &Scalar, scope: &TemplateScope, found: &mut Findings) -> Option<Probe> {
     let url = scope.plain(written, found)?;
     let Some(rest) = url.strip_prefix("http://") else {
         let what = format!("`{url}` is no plain HTTP URL");
@@ -259,7 +259,7 @@ fn http(written: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Probe> 
     Some(Probe::Http { host: host.to_owned(), port, path: path.to_owned() })
 }
 
-fn tcp(written: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Probe> {
+fn tcp(written: &Scalar, scope: &TemplateScope, found: &mut Findings) -> Option<Probe> {
     let text = scope.plain(written, found)?;
     let (host, port) = text.rsplit_once(':').unwrap_or(("127.0.0.1", &text));
     let port = port_number(port, written, found)?;
@@ -277,7 +277,7 @@ fn port_number(text: &str, written: &Scalar, found: &mut Findings) -> Option<u16
 }
 
 /// Every check across services. `known` are all names with a spec or a version.
-pub fn check(drafts: &[Draft], known: &BTreeSet<&str>) -> Vec<Diagnostic> {
+pub fn check(drafts: &[SubsystemDraft], known: &BTreeSet<&str>) -> Vec<Diagnostic> {
     let with_service = || drafts.iter().filter_map(|draft| Some((draft, draft.service.as_ref()?)));
     let mut diagnostics = Vec::new();
     for (draft, service) in with_service() {
@@ -285,11 +285,12 @@ pub fn check(drafts: &[Draft], known: &BTreeSet<&str>) -> Vec<Diagnostic> {
             diagnostics.extend(missing(draft, need, drafts, known));
         }
     }
-    let needs = |draft: &Draft| -> Vec<Scalar> {
+    let needs = |draft: &SubsystemDraft| -> Vec<Scalar> {
         draft.service.as_ref().map(|service| service.needs.clone()).unwrap_or_default()
     };
     diagnostics.extend(graph::cycles(drafts, needs, "services"));
-    let yields = |draft: &Draft| draft.binaries.iter().any(|binary| binary.value == SUPERVISOR);
+    let yields =
+        |draft: &SubsystemDraft| draft.binaries.iter().any(|binary| binary.value == SUPERVISOR);
     if let Some((draft, service)) = with_service().next()
         && !drafts.iter().any(yields)
     {
@@ -305,9 +306,9 @@ pub fn check(drafts: &[Draft], known: &BTreeSet<&str>) -> Vec<Diagnostic> {
 
 /// What is wrong with a need of a service, if anything is.
 fn missing(
-    draft: &Draft,
+    draft: &SubsystemDraft,
     need: &Scalar,
-    drafts: &[Draft],
+    drafts: &[SubsystemDraft],
     known: &BTreeSet<&str>,
 ) -> Option<Diagnostic> {
     let services = drafts.iter().filter(|other| other.service.is_some());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    subsystem::Draft,
+    subsystem::SubsystemDraft,
     version::{self, Stated},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 
 /// `versions.yml`, without what belongs to single subsystems.
 #[derive(Debug, Default)]
-pub struct Settings {
+pub struct WorkspaceSettings {
     /// `releases`.
     pub stores: Vec<String>,
     /// `platforms`.
@@ -31,8 +31,9 @@ pub struct Settings {
 }
 
 /// Resolves the settings of `doc`. What is wrong goes to `found`.
-pub fn resolve(doc: &ManifestDoc, found: &mut Findings) -> Settings {
-    let mut settings = Settings { versions: version::stated(doc, found), ..Settings::default() };
+pub fn resolve(doc: &ManifestDoc, found: &mut Findings) -> WorkspaceSettings {
+    let mut settings =
+        WorkspaceSettings { versions: version::stated(doc, found), ..WorkspaceSettings::default() };
     for url in &doc.releases {
         match StoreUrl::parse(&url.text) {
             Ok(_) if is_unprotected(&url.text) => {
@@ -93,7 +94,7 @@ fn runners(doc: &ManifestDoc, found: &mut Findings) -> BTreeMap<Platform, Vec<St
 /// wrong goes to `found`.
 pub fn groups(
     doc: &ManifestDoc,
-    drafts: &[Draft],
+    drafts: &[SubsystemDraft],
     names: &[&str],
     found: &mut Findings,
 ) -> BTreeMap<String, Vec<Name>> {

@@ -8,7 +8,7 @@ use crate::model::text_to_path;
 /// What else of the workspace goes into a component. Both its fingerprint and whether a change
 /// affects it go by this.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Shared {
+pub struct SharedInputs {
     /// Paths and patterns, relative to the workspace; a folder means all below it.
     pub also: Vec<String>,
     /// The same of what commands of the build use, though `also` does not name it.
@@ -17,7 +17,7 @@ pub struct Shared {
     pub imports: bool,
 }
 
-impl Shared {
+impl SharedInputs {
     /// Whether there is nothing else.
     pub fn is_empty(&self) -> bool {
         self.also.is_empty() && self.used.is_empty() && !self.imports
@@ -51,7 +51,8 @@ impl Shared {
 
 /// Whether `pattern` means `path`, a path relative to the workspace.
 pub fn is_meant(pattern: &str, path: &str) -> bool {
-    path.starts_with(Shared::start(pattern)) && glob(pattern).is_some_and(|glob| holds(&glob, path))
+    path.starts_with(SharedInputs::start(pattern))
+        && glob(pattern).is_some_and(|glob| holds(&glob, path))
 }
 
 fn glob(pattern: &str) -> Option<Gitignore> {
@@ -72,7 +73,8 @@ mod tests {
 
     #[test]
     fn a_folder_means_all_below_it_and_a_pattern_what_it_says() {
-        let shared = |also: &str| Shared { also: vec![also.into()], ..Shared::default() };
+        let shared =
+            |also: &str| SharedInputs { also: vec![also.into()], ..SharedInputs::default() };
         let means = |also: &str, path: &str| shared(also).means(path).is_some();
         assert!(
             means("libs", "libs/a/b.go") && !means("libs", "libs2/a") && !means("libs", "x/libs/a")
@@ -81,7 +83,7 @@ mod tests {
             means("libs/**/*.proto", "libs/a/b.proto") && !means("libs/**/*.proto", "libs/a/b.go")
         );
         assert!(means("a.txt", "a.txt") && !means("a.txt", "b/a.txt") && means(".", "b/a.txt"));
-        assert_eq!(Shared::start("libs/a*/b"), "libs");
-        assert_eq!(Shared::start("*.go"), "");
+        assert_eq!(SharedInputs::start("libs/a*/b"), "libs");
+        assert_eq!(SharedInputs::start("*.go"), "");
     }
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::{Shared, Source, subsystem::Surroundings, template::Scope};
+use super::{SharedInputs, Source, subsystem::SubsystemContext, template::TemplateScope};
 use crate::{
     manifest::{Findings, Scalar, SourceDoc, SpecDoc},
     model::{Digest, Version, is_repository_url, is_unprotected},
@@ -17,8 +17,8 @@ use crate::{
 pub fn resolve(
     doc: Option<&SourceDoc>,
     version: &Version,
-    around: &Surroundings,
-    scope: &Scope,
+    around: &SubsystemContext,
+    scope: &TemplateScope,
     found: &mut Findings,
 ) -> Option<Source> {
     match doc {
@@ -70,11 +70,11 @@ pub fn resolve(
 /// Resolves what the spec `doc` says goes into what is built besides its source.
 pub fn shared(
     doc: &SpecDoc,
-    around: &Surroundings,
-    scope: &Scope,
+    around: &SubsystemContext,
+    scope: &TemplateScope,
     found: &mut Findings,
-) -> Option<Shared> {
-    let mut shared = Shared::default();
+) -> Option<SharedInputs> {
+    let mut shared = SharedInputs::default();
     for pattern in &doc.also {
         shared.also.push(self::pattern(pattern, around, scope, found)?);
     }
@@ -85,16 +85,16 @@ pub fn shared(
 /// A pattern of `also`. What of it is no pattern must be there.
 fn pattern(
     written: &Scalar,
-    around: &Surroundings,
-    scope: &Scope,
+    around: &SubsystemContext,
+    scope: &TemplateScope,
     found: &mut Findings,
 ) -> Option<String> {
     let text = scope.plain(written, found)?;
     let below = lexical(written, &text, "the workspace", found)?;
     let pattern = below.to_string_lossy().into_owned();
-    let fixed = Shared::start(&pattern);
+    let fixed = SharedInputs::start(&pattern);
     inside(written, if fixed.is_empty() { "." } else { fixed }, around, found)?;
-    if Shared::is_pattern(&pattern) {
+    if SharedInputs::is_pattern(&pattern) {
         return Some(pattern);
     }
     let help = "write a path or a pattern as in .gitignore";
@@ -102,7 +102,7 @@ fn pattern(
     None
 }
 
-fn reference(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<String> {
+fn reference(scalar: &Scalar, scope: &TemplateScope, found: &mut Findings) -> Option<String> {
     let text = scope.plain(scalar, found)?;
     match Version::new(&text) {
         Ok(_) => Some(text),
@@ -127,7 +127,7 @@ pub fn unprotected(scalar: &Scalar, url: &str, why: &str, help: &str, found: &mu
 }
 
 /// The digest that `scalar` pins.
-pub fn digest(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Digest> {
+pub fn digest(scalar: &Scalar, scope: &TemplateScope, found: &mut Findings) -> Option<Digest> {
     let text = scope.plain(scalar, found)?;
     match text.trim().parse() {
         Ok(digest) => Some(digest),
@@ -148,7 +148,7 @@ pub fn digest(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Di
 fn inside(
     scalar: &Scalar,
     text: &str,
-    around: &Surroundings,
+    around: &SubsystemContext,
     found: &mut Findings,
 ) -> Option<PathBuf> {
     let path = lexical(scalar, text, "the workspace", found)?;

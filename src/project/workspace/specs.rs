@@ -9,12 +9,12 @@ use super::{
     discover::Pattern,
     documents::{MANY_SPECS, ParsedSpec},
     files::SpecFile,
-    subsystem::{self, Draft, Identity, Surroundings},
-    template::Engine,
-    version::{Current, Stated, Versions, stated_scheme},
+    subsystem::{self, SubsystemContext, SubsystemDraft, SubsystemIdentity},
+    template::TemplateEngine,
+    version::{Current, Stated, VersionTable, stated_scheme},
 };
 use crate::{
-    manifest::{File, Findings, ManifestDoc, Scalar, Sp, SpecDoc},
+    manifest::{Findings, ManifestDoc, ManifestFile, Scalar, Sp, SpecDoc},
     model::{Diagnostic, Fault, Layout, Name, Platform, Version, nearest},
 };
 
@@ -23,15 +23,15 @@ pub struct Loader<'a> {
     /// Where the workspace is.
     pub layout: &'a Layout,
     /// The file of `versions.yml`.
-    pub manifest_file: &'a File,
+    pub manifest_file: &'a ManifestFile,
     /// What it says.
     pub manifest: &'a ManifestDoc,
     /// Its valid versions.
-    pub versions: Versions<'a>,
+    pub versions: VersionTable<'a>,
     /// Whether its list of versions could be read at all.
     pub is_listed: bool,
     /// What renders templates.
-    pub engine: &'a Engine,
+    pub engine: &'a TemplateEngine,
     /// What the host says.
     pub environment: &'a SeenEnvironment,
     /// What a command line sets.
@@ -44,7 +44,7 @@ pub struct Loader<'a> {
 pub struct LoadedSpec {
     /// What came out: one subsystem, or as many as were discovered; none if the file's name is
     /// no name of a subsystem.
-    pub drafts: Vec<Draft>,
+    pub drafts: Vec<SubsystemDraft>,
     /// Whether it has `discover`.
     pub is_family: bool,
     /// The folders that were listed to discover some, and the files that it extends, absolute.
@@ -112,7 +112,7 @@ impl Loader<'_> {
         spec: &'s SpecFile,
         in_spec: Option<&Sp<Stated>>,
         found: &mut Findings,
-    ) -> Vec<Identity<'s>> {
+    ) -> Vec<SubsystemIdentity<'s>> {
         let name = match Name::new(&spec.name) {
             Ok(name) => name,
             Err(why) => {
@@ -126,7 +126,7 @@ impl Loader<'_> {
             // The rest of a spec can still be checked.
             stand_in()
         });
-        vec![Identity { name, spec: &spec.path, current, found: None }]
+        vec![SubsystemIdentity { name, spec: &spec.path, current, found: None }]
     }
 
     /// The subsystems that `shape` finds, and the folders that were listed.
@@ -137,7 +137,7 @@ impl Loader<'_> {
         doc: &SpecDoc,
         in_spec: Option<&Sp<Stated>>,
         problems: &mut Findings,
-    ) -> Result<(Vec<Identity<'s>>, Vec<PathBuf>), Fault> {
+    ) -> Result<(Vec<SubsystemIdentity<'s>>, Vec<PathBuf>), Fault> {
         let around = self.surroundings();
         let scope = subsystem::family_scope(&around);
         let Some(pattern) = Pattern::read(shape, &scope, problems) else {
@@ -150,7 +150,7 @@ impl Loader<'_> {
             problems.add(shape.bytes.clone(), what, "nothing there", help);
         }
         let captures = pattern.captures();
-        let mut identities: Vec<Identity> = Vec::new();
+        let mut identities: Vec<SubsystemIdentity> = Vec::new();
         for found in all {
             let Some(name) = subsystem::discovered_name(doc, &found, &captures, &around, problems)
             else {
@@ -172,7 +172,12 @@ impl Loader<'_> {
                 tell_missing_family_version(spec, problems);
                 break;
             };
-            identities.push(Identity { name, spec: &spec.path, current, found: Some(found) });
+            identities.push(SubsystemIdentity {
+                name,
+                spec: &spec.path,
+                current,
+                found: Some(found),
+            });
         }
         Ok((identities, looked_at))
     }
@@ -183,8 +188,8 @@ impl Loader<'_> {
     }
 
     /// What all is resolved with.
-    pub fn surroundings(&self) -> Surroundings<'_> {
-        Surroundings {
+    pub fn surroundings(&self) -> SubsystemContext<'_> {
+        SubsystemContext {
             engine: self.engine,
             environment: self.environment,
             assignments: self.assignments,

@@ -9,29 +9,29 @@ use std::{
 use minijinja::value::Value as Word;
 
 use super::{
-    Assignments, Build, SeenEnvironment, Shared, Source, Subsystem, Task, build,
-    discover::Found,
-    feed::Basis,
+    Assignments, Build, SeenEnvironment, SharedInputs, Source, Subsystem, Task, build,
+    discover::DiscoveredFolder,
+    feed::Inference,
     names::{binaries, tag},
     outside,
     reads::{Reads, reads},
     service::{self, ServiceDraft},
     source,
-    task::{self, Home},
-    template::{Engine, Scope},
+    task::{self, TaskFileScope},
+    template::{TemplateEngine, TemplateScope},
     upstream,
     version::Current,
 };
 use crate::{
-    manifest::{File, Findings, HeadDoc, ManifestDoc, Scalar, Seams, Sp, SpecDoc},
+    manifest::{Findings, HeadDoc, ManifestDoc, ManifestFile, Scalar, Seams, Sp, SpecDoc},
     model::{Layout, Name, Platform, TagStem, Version},
     walk::Walker,
 };
 
 /// What every subsystem is resolved with.
-pub struct Surroundings<'a> {
+pub struct SubsystemContext<'a> {
     /// Renders templates.
-    pub engine: &'a Engine,
+    pub engine: &'a TemplateEngine,
     /// What the host says.
     pub environment: &'a SeenEnvironment,
     /// What a command line sets.
@@ -50,7 +50,7 @@ pub struct Surroundings<'a> {
 
 /// What is known of a subsystem before its spec is looked at.
 #[derive(Clone, Debug)]
-pub struct Identity<'a> {
+pub struct SubsystemIdentity<'a> {
     /// Its name.
     pub name: Name,
     /// The spec's path, relative to the workspace.
@@ -58,12 +58,12 @@ pub struct Identity<'a> {
     /// Its version, and where that is stated.
     pub current: Sp<Current>,
     /// The folder that it was discovered by, if it was.
-    pub found: Option<Found>,
+    pub found: Option<DiscoveredFolder>,
 }
 
 /// A subsystem with the places that checks across subsystems point at.
 #[derive(Clone, Debug)]
-pub struct Draft {
+pub struct SubsystemDraft {
     /// Its name.
     pub name: Name,
     /// Which file its places are in.
@@ -89,18 +89,18 @@ pub struct Draft {
 /// Resolves `doc`, the spec of the subsystem that `identity` tells. What is wrong goes to `found`,
 /// or to `in_manifest` where `versions.yml` is to blame.
 pub fn resolve(
-    identity: &Identity,
+    identity: &SubsystemIdentity,
     doc: &SpecDoc,
-    around: &Surroundings,
+    around: &SubsystemContext,
     found: &mut Findings,
     in_manifest: &mut Findings,
-) -> Draft {
+) -> SubsystemDraft {
     let is_well_formed = found.is_empty();
     let (before, before_in_manifest) = (found.diagnostics.len(), in_manifest.diagnostics.len());
-    let Identity { name, spec, current, .. } = identity;
+    let SubsystemIdentity { name, spec, current, .. } = identity;
     let version = &current.value.version;
     let mut scope = scope(identity, around);
-    let mut home = Home::default();
+    let mut home = TaskFileScope::default();
     home.add(Path::new(""), &around.manifest.head, &mut scope, in_manifest);
     home.add(spec.parent().unwrap_or(Path::new("")), &doc.head, &mut scope, found);
     let declared = declared(&home, doc, around);
@@ -109,7 +109,7 @@ pub fn resolve(
         // What is set is set for its tasks: what is built stays what is pinned.
         Some(set) => {
             let mut scope = self::scope(identity, around);
-            let mut home = Home { dir: home.dir, ..Home::default() };
+            let mut home = TaskFileScope { dir: home.dir, ..TaskFileScope::default() };
             let mut all = doc.head.clone();
             all.vars.extend(around.manifest.head.vars.iter().cloned());
             home.give(outside::assigned(set, &all), &mut scope);
@@ -139,7 +139,8 @@ pub fn resolve(
         .upstream
         .as_ref()
         .and_then(|doc| upstream::resolve(doc, around.platform, &names, &scope, found));
-    let basis = Basis { doc, version, source: resolved_source.as_ref(), upstream: vendor.as_ref() };
+    let basis =
+        Inference { doc, version, source: resolved_source.as_ref(), upstream: vendor.as_ref() };
     let feed = basis.feed(&scope, found);
     if is_well_formed {
         obtainable(name, doc, vendor.is_some(), around.platform, found);
@@ -183,7 +184,7 @@ pub fn resolve(
             feed,
             service: service.as_ref().and_then(|draft| draft.service.clone()),
         });
-    Draft {
+    SubsystemDraft {
         name: name.clone(),
         seams: found.file().seams(),
         needs: doc.needs.clone(),
@@ -198,7 +199,11 @@ pub fn resolve(
 }
 
 /// What is declared for all commands of a subsystem.
-fn declared<'a>(home: &Home, doc: &SpecDoc, around: &Surroundings<'a>) -> build::Declared<'a> {
+fn declared<'a>(
+    home: &TaskFileScope,
+    doc: &SpecDoc,
+    around: &SubsystemContext<'a>,
+) -> build::Declared<'a> {
     build::Declared {
         env: home.env.clone(),
         pass_env: home.pass_env.clone(),
@@ -220,8 +225,8 @@ fn moves_without_git(name: &Name, version: &Version, current: &Sp<Current>, foun
 fn all_tasks(
     name: &Name,
     doc: &SpecDoc,
-    home: &Home,
-    scope: &Scope,
+    home: &TaskFileScope,
+    scope: &TemplateScope,
     found: &mut Findings,
 ) -> Vec<Task> {
     let mut tasks = task::resolve(Some(name), &doc.tasks, home.clone(), scope, found);
@@ -234,7 +239,7 @@ fn all_tasks(
 }
 
 /// The files whose defaults the spec in `file` takes, and what of it they gave.
-fn extends(file: &File, doc: &SpecDoc) -> Vec<(PathBuf, Vec<String>)> {
+fn extends(file: &ManifestFile, doc: &SpecDoc) -> Vec<(PathBuf, Vec<String>)> {
     let bases = file.bases().iter().zip(doc.taken.iter().zip(&doc.inherited));
     let mut all = Vec::new();
     for ((_, base), (keys, tasks)) in bases {
@@ -245,7 +250,7 @@ fn extends(file: &File, doc: &SpecDoc) -> Vec<(PathBuf, Vec<String>)> {
 }
 
 /// The groups that a spec names itself.
-fn groups(written: &[Scalar], scope: &Scope, found: &mut Findings) -> Vec<String> {
+fn groups(written: &[Scalar], scope: &TemplateScope, found: &mut Findings) -> Vec<String> {
     let mut groups = Vec::new();
     for scalar in written {
         let Some(group) = scope.plain(scalar, found) else { continue };
@@ -262,8 +267,8 @@ fn names_of(scalars: &[Scalar]) -> BTreeSet<Name> {
     scalars.iter().filter_map(|scalar| Name::new(&scalar.text).ok()).collect()
 }
 
-fn scope<'e>(identity: &Identity, around: &Surroundings<'e>) -> Scope<'e> {
-    let Identity { name, current, found: discovered, .. } = identity;
+fn scope<'e>(identity: &SubsystemIdentity, around: &SubsystemContext<'e>) -> TemplateScope<'e> {
+    let SubsystemIdentity { name, current, found: discovered, .. } = identity;
     let version = current.value.version.as_str();
     let has_v =
         version.strip_prefix('v').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
@@ -272,29 +277,30 @@ fn scope<'e>(identity: &Identity, around: &Surroundings<'e>) -> Scope<'e> {
         ("version", version.into()),
         ("version_number", has_v.unwrap_or(version).into()),
     ];
-    let mut scope = Scope::new(around.engine, words(own.into_iter().chain(machine(around))));
+    let mut scope =
+        TemplateScope::new(around.engine, words(own.into_iter().chain(machine(around))));
     scope.extend(discovered.iter().flat_map(captured));
     scope
 }
 
 /// The words of a folder that was discovered.
-fn captured(found: &Found) -> impl Iterator<Item = (String, Word)> {
+fn captured(found: &DiscoveredFolder) -> impl Iterator<Item = (String, Word)> {
     let captures =
         found.captures.iter().map(|(word, text)| (word.clone(), Word::from(text.as_str())));
     captures.chain([("folder".to_owned(), Word::from(found.folder.as_str()))])
 }
 
 /// What a spec with `discover` is read with before anything is found.
-pub fn family_scope<'e>(around: &Surroundings<'e>) -> Scope<'e> {
-    Scope::new(around.engine, words(machine(around)))
+pub fn family_scope<'e>(around: &SubsystemContext<'e>) -> TemplateScope<'e> {
+    TemplateScope::new(around.engine, words(machine(around)))
 }
 
 /// What a folder that was discovered is called: `name` of `doc`, or its captures.
 pub fn discovered_name(
     doc: &SpecDoc,
-    found: &Found,
+    found: &DiscoveredFolder,
     captures: &[String],
-    around: &Surroundings,
+    around: &SubsystemContext,
     problems: &mut Findings,
 ) -> Option<Name> {
     let text = match &doc.name {
@@ -317,12 +323,12 @@ pub fn discovered_name(
 }
 
 /// The tasks of the workspace itself. They know nothing of single subsystems.
-pub fn workspace_tasks(around: &Surroundings, found: &mut Findings) -> Vec<Task> {
+pub fn workspace_tasks(around: &SubsystemContext, found: &mut Findings) -> Vec<Task> {
     let doc = around.manifest;
     if doc.tasks.is_empty() {
         return Vec::new();
     }
-    let mut home = Home::default();
+    let mut home = TaskFileScope::default();
     let scope = file_scope(around, &doc.head, &[], &mut home, found);
     task::resolve(None, &doc.tasks, home, &scope, found)
 }
@@ -331,13 +337,13 @@ pub fn workspace_tasks(around: &Surroundings, found: &mut Findings) -> Vec<Task>
 /// `given`, and what its `head` says, but for the variables that it is given. All that is said for
 /// its tasks is added to `home`.
 pub fn file_scope<'e>(
-    around: &Surroundings<'e>,
+    around: &SubsystemContext<'e>,
     head: &HeadDoc,
     given: &[(String, Word)],
-    home: &mut Home,
+    home: &mut TaskFileScope,
     found: &mut Findings,
-) -> Scope<'e> {
-    let scope = Scope::new(around.engine, words(machine(around)));
+) -> TemplateScope<'e> {
+    let scope = TemplateScope::new(around.engine, words(machine(around)));
     let mut scope = scope.without(&["src", "out", "work", "commit"]);
     home.give(given.iter().cloned(), &mut scope);
     let at = (found.file().path.clone(), home.space.clone());
@@ -350,7 +356,7 @@ pub fn file_scope<'e>(
 }
 
 /// What all scopes know: the platform and the environment.
-fn machine(around: &Surroundings) -> [(&'static str, Word); 7] {
+fn machine(around: &SubsystemContext) -> [(&'static str, Word); 7] {
     let platform = around.platform;
     [
         ("os", platform.os.as_str().into()),
@@ -399,12 +405,12 @@ fn obtainable(
 /// `shared` with what the commands of a build use of the workspace. What leads out of the source to what
 /// cannot be told is an error, unless `also` says what is meant.
 fn with_reads(
-    mut shared: Shared,
+    mut shared: SharedInputs,
     built: Option<(&Build, &Source)>,
     doc: &SpecDoc,
-    around: &Surroundings,
+    around: &SubsystemContext,
     found: &mut Findings,
-) -> Shared {
+) -> SharedInputs {
     let Some((build, source)) = built else { return shared };
     let Reads { used, unseen } = reads(build, source, around.root);
     // What `also` means already, it means.

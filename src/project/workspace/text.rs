@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
-    keyring::{self, Keyring},
+    keyring::{self, SecretTable},
     quotes::Quotes,
 };
 
@@ -119,7 +119,7 @@ impl Text {
     pub fn expand_with_secrets(
         &self,
         places: &Places,
-        keyring: &Keyring,
+        keyring: &SecretTable,
         env: &mut BTreeMap<String, String>,
     ) -> String {
         let line = Self(self.expand_in_shell(places));

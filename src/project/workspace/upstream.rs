@@ -8,7 +8,7 @@ use super::{
     Upstream, UpstreamDigest,
     settings::platform_help,
     source::{digest, is_web, lexical, unprotected},
-    template::Scope,
+    template::TemplateScope,
 };
 use crate::{
     manifest::{DigestDoc, Findings, Pairs, Scalar, UpstreamDoc},
@@ -21,7 +21,7 @@ pub fn resolve(
     doc: &UpstreamDoc,
     platform: Platform,
     binaries: &[String],
-    scope: &Scope,
+    scope: &TemplateScope,
     found: &mut Findings,
 ) -> Option<Upstream> {
     known(
@@ -75,9 +75,9 @@ const HELP: &str = "write `https://…`, or pin the digest itself in `sha256`";
 fn vendor_scope<'e>(
     doc: &UpstreamDoc,
     platform: Platform,
-    scope: &Scope<'e>,
+    scope: &TemplateScope<'e>,
     found: &mut Findings,
-) -> Option<Scope<'e>> {
+) -> Option<TemplateScope<'e>> {
     let mut word = |words: &Pairs<Scalar>, own: &str| -> Option<Option<String>> {
         match words.iter().find(|(name, _)| name.value == own) {
             Some((_, word)) => scope.plain(word, found).map(Some),
@@ -99,7 +99,7 @@ fn vendor_scope<'e>(
 fn vendor_digest(
     doc: &DigestDoc,
     platform: Platform,
-    scope: &Scope,
+    scope: &TemplateScope,
     found: &mut Findings,
 ) -> Option<UpstreamDigest> {
     match doc {
@@ -130,7 +130,7 @@ fn vendor_digest(
     }
 }
 
-fn web(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<String> {
+fn web(scalar: &Scalar, scope: &TemplateScope, found: &mut Findings) -> Option<String> {
     let url = scope.plain(scalar, found)?;
     if is_web(&url) && !url.contains(char::is_whitespace) {
         return Some(url);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Outside;
+use super::LoadInputs;
 use crate::{
     manifest::{CommitsDoc, Findings, ManifestDoc, Pairs, Scalar, SchemeDoc, Sp, VersionDoc},
     model::{Commits, Lock, Name, Scheme, Version},
@@ -30,16 +30,16 @@ pub struct Current {
 
 /// All that says which versions there are.
 #[derive(Clone, Copy)]
-pub struct Versions<'a> {
+pub struct VersionTable<'a> {
     /// What `versions.yml` states.
     pub stated: &'a BTreeMap<Name, Sp<Stated>>,
     /// What `forge.lock` holds.
     pub lock: &'a Lock,
     /// What this invocation chooses, and what schemes came to just now.
-    pub outside: &'a Outside<'a>,
+    pub outside: &'a LoadInputs<'a>,
 }
 
-impl Versions<'_> {
+impl VersionTable<'_> {
     /// The version of `name`, which its own line or that of its `family` states, or else its spec.
     pub fn of(
         &self,

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use super::{
     rewrite::{Rewritten, each_template, stands_anywhere},
     stack::Stack,
-    subsystem::Subsystem,
+    subsystem::MigratedSubsystem,
     unit::Kept,
-    variables::Variables,
+    variables::MigratedVariables,
 };
-use crate::{manifest::Scalar, taskfile::Task};
+use crate::{manifest::Scalar, taskfile::TaskfileTask};
 
 /// How many subsystems must have a task for one to stand for all of them.
 const MANY: usize = 3;
@@ -18,7 +18,7 @@ const MANY: usize = 3;
 const EACH: &str = "{{index .MATCH 0}}";
 
 /// Puts one task with a star in the place of those that are the same in all but the name.
-pub(super) fn gather(stack: &Stack, subsystems: &[Subsystem], kept: &mut Kept) {
+pub(super) fn gather(stack: &Stack, subsystems: &[MigratedSubsystem], kept: &mut Kept) {
     let mut shapes: BTreeMap<(String, String), Vec<(String, Rewritten)>> = BTreeMap::new();
     for one in subsystems {
         let prefix = format!("{}:", one.name);
@@ -49,8 +49,8 @@ pub(super) fn gather(stack: &Stack, subsystems: &[Subsystem], kept: &mut Kept) {
 }
 
 /// `task` of `one` without any word of its own.
-fn general(stack: &Stack, one: &Subsystem, task: &Task) -> Task {
-    let variables = Variables::new(&stack.tree, one.file);
+fn general(stack: &Stack, one: &MigratedSubsystem, task: &TaskfileTask) -> TaskfileTask {
+    let variables = MigratedVariables::new(&stack.tree, one.file);
     let mut task = task.clone();
     each_template(&mut task, &mut |text| {
         text.text = replaced(&variables.written_out(&text.text, &|_| false), &one.name, EACH);
@@ -64,7 +64,7 @@ fn general(stack: &Stack, one: &Subsystem, task: &Task) -> Task {
 }
 
 /// All that a task says, if that is only what can be compared: what it runs and what it says of itself.
-fn shape(task: &Task) -> Option<String> {
+fn shape(task: &TaskfileTask) -> Option<String> {
     let is_plain = task.vars.is_empty()
         && task.env.is_empty()
         && task.requires.is_empty()

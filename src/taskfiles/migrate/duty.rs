@@ -10,7 +10,7 @@ use super::shell::programs;
 
 /// Something that forge does by itself.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Duty {
+pub(super) struct BuiltinTask {
     /// What tasks for it are called, with stars.
     pub(super) names: &'static [&'static str],
     /// The programs that it is done with.
@@ -36,7 +36,7 @@ const HARMLESS: &[&str] = &[
 const SUMS: &[&str] = &["sha256sum", "shasum", "md5sum"];
 
 /// All of them; the first whose name and content fit counts.
-pub(super) static DUTIES: &[Duty] = &[
+pub(super) static DUTIES: &[BuiltinTask] = &[
     duty(&["default"], &["task"], &["task --list", "task -l", "echo"], "", "forge list"),
     duty(
         &["src:clone", "src:update", "src:fetch", "clone"],
@@ -99,8 +99,8 @@ const fn duty(
     must: &'static [&'static str],
     verb: &'static str,
     instead: &'static str,
-) -> Duty {
-    Duty { names, may, must, verb, is_named: false, instead }
+) -> BuiltinTask {
+    BuiltinTask { names, may, must, verb, is_named: false, instead }
 }
 
 const fn named(
@@ -109,12 +109,12 @@ const fn named(
     must: &'static [&'static str],
     verb: &'static str,
     instead: &'static str,
-) -> Duty {
-    Duty { names, may, must, verb, is_named: true, instead }
+) -> BuiltinTask {
+    BuiltinTask { names, may, must, verb, is_named: true, instead }
 }
 
 /// The subsystem is had by forge: what builds or downloads it stands in its spec.
-pub(super) static OBTAIN: Duty = named(
+pub(super) static OBTAIN: BuiltinTask = named(
     &["bin:build", "bin:download", "ensure", "build", "download"],
     &[],
     &[],
@@ -122,37 +122,37 @@ pub(super) static OBTAIN: Duty = named(
     "forge ensure NAME",
 );
 /// The subsystem that a release of our own is fetched for.
-pub(super) static FETCH: Duty = named(&["fetch:*"], &[], &[], "ensure", "forge ensure NAME");
+pub(super) static FETCH: BuiltinTask = named(&["fetch:*"], &[], &[], "ensure", "forge ensure NAME");
 /// All that CI does, stage by stage.
-pub(super) static CI: Duty = duty(&["ci"], &[], &[], "ci", "forge ci");
+pub(super) static CI: BuiltinTask = duty(&["ci"], &[], &[], "ci", "forge ci");
 /// Services are started by forge, which waits until they are ready.
-pub(super) static UP: Duty = duty(&[], &[], &[], "up", "forge up");
+pub(super) static UP: BuiltinTask = duty(&[], &[], &[], "up", "forge up");
 /// A service is waited for.
-pub(super) static UP_NAMED: Duty = named(&["wait"], &[], &[], "up", "forge up NAME");
+pub(super) static UP_NAMED: BuiltinTask = named(&["wait"], &[], &[], "up", "forge up NAME");
 /// Services are ended.
-pub(super) static DOWN: Duty = duty(&[], &[], &[], "down", "forge down");
+pub(super) static DOWN: BuiltinTask = duty(&[], &[], &[], "down", "forge down");
 /// What services print is shown.
-pub(super) static LOGS: Duty = duty(&[], &[], &[], "logs {{ args }}", "forge logs");
+pub(super) static LOGS: BuiltinTask = duty(&[], &[], &[], "logs {{ args }}", "forge logs");
 /// A service is started anew.
-pub(super) static RELOAD: Duty = duty(&[], &[], &[], "reload", "forge reload NAME");
+pub(super) static RELOAD: BuiltinTask = duty(&[], &[], &[], "reload", "forge reload NAME");
 /// The supervisor is looked at.
-pub(super) static SUPERVISE: Duty = duty(&[], &[], &[], "", "forge up");
+pub(super) static SUPERVISE: BuiltinTask = duty(&[], &[], &[], "", "forge up");
 
 /// What comes of a look at a task that is called like a duty.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum DutyMatch {
     /// It is called like none.
     Other,
     /// It is that.
-    Duty(&'static Duty),
+    Duty(&'static BuiltinTask),
     /// It is called like it, and runs these programs too.
-    More(&'static Duty, BTreeSet<String>),
+    More(&'static BuiltinTask, BTreeSet<String>),
 }
 
 /// What the task `name` is that runs `script`.
-pub(super) fn look(name: &str, script: &str) -> Look {
-    let called = |duty: &&Duty| duty.names.iter().any(|pattern| fits(pattern, name));
-    let mut more = Look::Other;
+pub(super) fn look(name: &str, script: &str) -> DutyMatch {
+    let called = |duty: &&BuiltinTask| duty.names.iter().any(|pattern| fits(pattern, name));
+    let mut more = DutyMatch::Other;
     for duty in DUTIES.iter().filter(called) {
         let programs = programs(script);
         let knows = |program: &&String| {
@@ -167,8 +167,8 @@ pub(super) fn look(name: &str, script: &str) -> Look {
             programs.iter().filter(|one| !knows(one)).cloned().collect();
         let is_it = duty.must.is_empty() || duty.must.iter().any(|sign| script.contains(sign));
         match (unknown.is_empty(), is_it) {
-            (true, true) => return Look::Duty(duty),
-            (false, true) if more == Look::Other => more = Look::More(duty, unknown),
+            (true, true) => return DutyMatch::Duty(duty),
+            (false, true) if more == DutyMatch::Other => more = DutyMatch::More(duty, unknown),
             _ => {}
         }
     }
@@ -190,9 +190,9 @@ mod tests {
     #[test]
     fn a_task_is_a_duty_only_if_it_does_nothing_else() {
         let verb = |name, script| match look(name, script) {
-            Look::Duty(duty) => duty.instead.to_owned(),
-            Look::More(_, more) => format!("{more:?}"),
-            Look::Other => "-".into(),
+            DutyMatch::Duty(duty) => duty.instead.to_owned(),
+            DutyMatch::More(_, more) => format!("{more:?}"),
+            DutyMatch::Other => "-".into(),
         };
         assert_eq!(verb("package", "mkdir -p d\ntar czf d/x.tar.gz -C b x"), "forge package NAME");
         assert_eq!(verb("package", "tar czf x b\nscp x host:"), "{\"scp\"}");

@@ -3,23 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    duty::{CI, DOWN, Duty, FETCH, LOGS, Look, OBTAIN, RELOAD, SUPERVISE, UP, UP_NAMED, look},
-    service::Services,
+    duty::{
+        BuiltinTask, CI, DOWN, DutyMatch, FETCH, LOGS, OBTAIN, RELOAD, SUPERVISE, UP, UP_NAMED,
+        look,
+    },
+    service::MigratedServices,
     shell::{programs, words},
     stack::Stack,
-    subsystem::Subsystem,
-    variables::Variables,
+    subsystem::MigratedSubsystem,
+    variables::MigratedVariables,
 };
 
 /// What becomes of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum Disposition {
     /// It stays a task.
     Stays,
     /// It stays, but is called as if it was forge's: it runs these programs too.
-    StaysWith(&'static Duty, BTreeSet<String>),
+    StaysWith(&'static BuiltinTask, BTreeSet<String>),
     /// forge does it.
-    Duty(&'static Duty),
+    Duty(&'static BuiltinTask),
     /// It only called tasks that forge does.
     Through,
     /// It is the `service` of its subsystem.
@@ -28,7 +31,7 @@ pub(super) enum Fate {
     InClone,
 }
 
-impl Fate {
+impl Disposition {
     pub(super) fn stays(&self) -> bool {
         matches!(self, Self::Stays | Self::StaysWith(..))
     }
@@ -37,16 +40,20 @@ impl Fate {
 /// What becomes of all tasks, by their full names.
 pub(super) struct Fates<'s> {
     stack: &'s Stack,
-    of: BTreeMap<String, Fate>,
+    of: BTreeMap<String, Disposition>,
 }
 
 /// Verbs of forge, each with the subsystems that it is for, in order.
 pub(super) type Effects = Vec<(String, Vec<String>)>;
 
 impl<'s> Fates<'s> {
-    pub(super) fn new(stack: &'s Stack, subsystems: &[Subsystem], services: &Services) -> Self {
+    pub(super) fn new(
+        stack: &'s Stack,
+        subsystems: &[MigratedSubsystem],
+        services: &MigratedServices,
+    ) -> Self {
         let judge = Judge { stack, subsystems, services };
-        let mut of: BTreeMap<String, Fate> =
+        let mut of: BTreeMap<String, Disposition> =
             stack.tasks.iter().map(|(name, at)| (name.clone(), judge.fate(name, *at))).collect();
         // Until nothing changes: what calls only what forge does is done by forge too, and what
         // forge does calls nothing that stays.
@@ -60,10 +67,12 @@ impl<'s> Fates<'s> {
                 let is_plain =
                     task.requires.is_empty() && task.sources.is_empty() && task.env.is_empty();
                 let next = match &of[name] {
-                    Fate::Stays if only_calls && is_plain && calls.iter().all(is_gone) => {
-                        Fate::Through
+                    Disposition::Stays if only_calls && is_plain && calls.iter().all(is_gone) => {
+                        Disposition::Through
                     }
-                    Fate::Duty(duty) if *duty != &CI && !calls.iter().all(is_gone) => Fate::Stays,
+                    Disposition::Duty(duty) if *duty != &CI && !calls.iter().all(is_gone) => {
+                        Disposition::Stays
+                    }
                     _ => continue,
                 };
                 changed = Some((name.clone(), next));
@@ -77,7 +86,7 @@ impl<'s> Fates<'s> {
     }
 
     /// What becomes of the task `name`; none if there is no such task.
-    pub(super) fn of(&self, name: &str) -> Option<&Fate> {
+    pub(super) fn of(&self, name: &str) -> Option<&Disposition> {
         self.of.get(name)
     }
 
@@ -91,19 +100,19 @@ impl<'s> Fates<'s> {
     fn gather(&self, name: &str, depth: usize, effects: &mut Effects) {
         let subsystem = name.split_once(':').map_or("", |(before, _)| before);
         match self.of.get(name) {
-            Some(Fate::Service) => merge(effects, "up", Some(subsystem)),
-            Some(Fate::Duty(duty)) if duty == &&FETCH => {
+            Some(Disposition::Service) => merge(effects, "up", Some(subsystem)),
+            Some(Disposition::Duty(duty)) if duty == &&FETCH => {
                 let fetched = name.rsplit(':').next().unwrap_or_default();
                 merge(effects, "ensure", Some(fetched));
             }
-            Some(Fate::Duty(duty)) if !duty.verb.is_empty() => {
+            Some(Disposition::Duty(duty)) if !duty.verb.is_empty() => {
                 merge(
                     effects,
                     duty.verb,
                     duty.is_named.then_some(subsystem).filter(|name| !name.is_empty()),
                 );
             }
-            Some(Fate::Through) if depth < 32 => {
+            Some(Disposition::Through) if depth < 32 => {
                 for call in self.stack.calls(self.stack.tasks[name]) {
                     self.gather(&call, depth + 1, effects);
                 }
@@ -117,9 +126,11 @@ impl<'s> Fates<'s> {
         let mut gone: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, fate) in &self.of {
             let instead = match fate {
-                Fate::Service => "forge up NAME -f",
-                Fate::Duty(_) | Fate::Through => self.instead(name, 0).unwrap_or("forge ensure"),
-                Fate::Stays | Fate::StaysWith(..) | Fate::InClone => continue,
+                Disposition::Service => "forge up NAME -f",
+                Disposition::Duty(_) | Disposition::Through => {
+                    self.instead(name, 0).unwrap_or("forge ensure")
+                }
+                Disposition::Stays | Disposition::StaysWith(..) | Disposition::InClone => continue,
             };
             gone.entry(instead.to_owned()).or_default().push(name.clone());
         }
@@ -128,8 +139,8 @@ impl<'s> Fates<'s> {
 
     fn instead(&self, name: &str, depth: usize) -> Option<&'static str> {
         match self.of.get(name)? {
-            Fate::Duty(duty) => Some(duty.instead),
-            Fate::Through if depth < 32 => {
+            Disposition::Duty(duty) => Some(duty.instead),
+            Disposition::Through if depth < 32 => {
                 let calls = self.stack.calls(self.stack.tasks[name]);
                 calls.iter().rev().find_map(|call| self.instead(call, depth + 1))
             }
@@ -153,17 +164,17 @@ fn merge(effects: &mut Effects, verb: &str, name: Option<&str>) {
 
 struct Judge<'s> {
     stack: &'s Stack,
-    subsystems: &'s [Subsystem],
-    services: &'s Services,
+    subsystems: &'s [MigratedSubsystem],
+    services: &'s MigratedServices,
 }
 
 impl Judge<'_> {
-    fn fate(&self, full: &str, at: (usize, usize)) -> Fate {
+    fn fate(&self, full: &str, at: (usize, usize)) -> Disposition {
         let task = self.stack.task(at);
         let name = task.name.value.as_str();
         let script = self.stack.script(at);
         if self.services.written_by.as_deref() == Some(full) {
-            return Fate::Duty(&SUPERVISE);
+            return Disposition::Duty(&SUPERVISE);
         }
         let Some(subsystem) = self.subsystems.iter().find(|one| one.file == at.0) else {
             return self.of_root(full, at, &script);
@@ -171,67 +182,69 @@ impl Judge<'_> {
         if self.services.supervisor.as_deref() == Some(subsystem.name.as_str())
             && let Some(duty) = supervision(&script)
         {
-            return Fate::Duty(duty);
+            return Disposition::Duty(duty);
         }
         if self.services.runs(full) {
-            return Fate::Service;
+            return Disposition::Service;
         }
         if self.services.has(&subsystem.name) && is_wait(name, &script) {
-            return Fate::Duty(&UP_NAMED);
+            return Disposition::Duty(&UP_NAMED);
         }
         let pieces = [&subsystem.build, &subsystem.upstream].into_iter().flatten();
         if pieces.clone().any(|piece| piece.task == name) {
-            return Fate::Duty(&OBTAIN);
+            return Disposition::Duty(&OBTAIN);
         }
         let only_calls = script.trim().is_empty();
         let is_own_release = name == "bin:download" && subsystem.upstream.is_none();
         if OBTAIN.names.contains(&name) && (only_calls || is_own_release) {
-            return Fate::Duty(&OBTAIN);
+            return Disposition::Duty(&OBTAIN);
         }
-        if self.is_in_clone(subsystem, at) && !matches!(look(name, &script), Look::Duty(_)) {
-            return Fate::InClone;
+        if self.is_in_clone(subsystem, at) && !matches!(look(name, &script), DutyMatch::Duty(_)) {
+            return Disposition::InClone;
         }
         self.looked_at(name, &script, at)
     }
 
-    fn of_root(&self, name: &str, at: (usize, usize), script: &str) -> Fate {
+    fn of_root(&self, name: &str, at: (usize, usize), script: &str) -> Disposition {
         if self.services.written_by.is_some() && is_wait(name, script) {
-            return Fate::Duty(&UP);
+            return Disposition::Duty(&UP);
         }
         let calls = self.stack.calls(at);
         if name == "ci" && script.is_empty() && calls.iter().all(|call| call.starts_with("ci:")) {
-            return Fate::Duty(&CI);
+            return Disposition::Duty(&CI);
         }
         let fetched = name
             .strip_prefix("fetch:")
             .is_some_and(|name| self.subsystems.iter().any(|one| one.name == name));
         match self.looked_at(name, script, at) {
-            Fate::Duty(duty) if fetched && duty.verb == "ensure" => Fate::Duty(&FETCH),
+            Disposition::Duty(duty) if fetched && duty.verb == "ensure" => {
+                Disposition::Duty(&FETCH)
+            }
             other => other,
         }
     }
 
-    fn looked_at(&self, name: &str, script: &str, at: (usize, usize)) -> Fate {
+    fn looked_at(&self, name: &str, script: &str, at: (usize, usize)) -> Disposition {
         let task = self.stack.task(at);
         if script.trim().is_empty() && !task.commands.is_empty() {
-            return Fate::Stays;
+            return Disposition::Stays;
         }
         match look(name, script) {
-            Look::Duty(duty) => match self.removed_beside(script, at.0) {
-                others if others.is_empty() => Fate::Duty(duty),
+            DutyMatch::Duty(duty) => match self.removed_beside(script, at.0) {
+                others if others.is_empty() => Disposition::Duty(duty),
                 // What the tasks do that it calls is said where it calls them.
-                _ if !self.stack.calls(at).is_empty() => Fate::Stays,
-                others => Fate::StaysWith(duty, others),
+                _ if !self.stack.calls(at).is_empty() => Disposition::Stays,
+                others => Disposition::StaysWith(duty, others),
             },
-            Look::More(duty, more) => Fate::StaysWith(duty, more),
-            Look::Other => Fate::Stays,
+            DutyMatch::More(duty, more) => Disposition::StaysWith(duty, more),
+            DutyMatch::Other => Disposition::Stays,
         }
     }
 
     /// What is removed that forge does not keep elsewhere.
     fn removed_beside(&self, script: &str, file: usize) -> BTreeSet<String> {
         const OWN: &[&str] = &[".bin", ".src", ".dist", ".task", "bin", "src", "dist"];
-        let variables = Variables::new(&self.stack.tree, file);
+        let variables = MigratedVariables::new(&self.stack.tree, file);
         let subsystem = self.subsystems.iter().find(|one| one.file == file);
         let known = subsystem.into_iter().flat_map(|one| [&one.bin_dir, &one.src_dir]).flatten();
         let known: Vec<&String> = known.collect();
@@ -247,8 +260,8 @@ impl Judge<'_> {
     }
 
     /// Whether the task runs in the clone of the source.
-    fn is_in_clone(&self, subsystem: &Subsystem, at: (usize, usize)) -> bool {
-        let Some(super::subsystem::Source::Git(_)) = &subsystem.source else {
+    fn is_in_clone(&self, subsystem: &MigratedSubsystem, at: (usize, usize)) -> bool {
+        let Some(super::subsystem::MigratedSource::Git(_)) = &subsystem.source else {
             return subsystem.upstream.is_some()
                 && subsystem.source.is_none()
                 && self.uses_src(subsystem, at);
@@ -256,8 +269,8 @@ impl Judge<'_> {
         self.uses_src(subsystem, at)
     }
 
-    fn uses_src(&self, subsystem: &Subsystem, at: (usize, usize)) -> bool {
-        let variables = Variables::new(&self.stack.tree, at.0);
+    fn uses_src(&self, subsystem: &MigratedSubsystem, at: (usize, usize)) -> bool {
+        let variables = MigratedVariables::new(&self.stack.tree, at.0);
         let Some(src) = &subsystem.src_dir else { return false };
         let dir = self.stack.task(at).dir.as_ref();
         dir.and_then(|dir| variables.path(&dir.text)).is_some_and(|dir| dir == *src)
@@ -268,7 +281,7 @@ impl Judge<'_> {
 }
 
 /// What a task of the supervisor does that forge does with it.
-fn supervision(script: &str) -> Option<&'static Duty> {
+fn supervision(script: &str) -> Option<&'static BuiltinTask> {
     let programs = programs(script);
     let is_plain =
         programs.iter().all(|one| one.contains("{{") || one == "mkdir" || one == "process-compose");
@@ -276,7 +289,7 @@ fn supervision(script: &str) -> Option<&'static Duty> {
         return None;
     }
     let has = |word: &str| script.lines().flat_map(words).any(|one| one == word);
-    let signs: [(&str, &'static Duty); 7] = [
+    let signs: [(&str, &'static BuiltinTask); 7] = [
         ("--dry-run", &SUPERVISE),
         ("up", &UP),
         ("down", &DOWN),

@@ -6,13 +6,13 @@ use super::{
     Survey,
     comments::{Comments, head, start_of},
     stack::items,
-    subsystem::Subsystem,
+    subsystem::MigratedSubsystem,
     unit::{Unit, text_of},
 };
 use crate::{model::Platform, taskfile::Yaml};
 
 /// What `versions.yml` says beside its tasks.
-pub(super) struct Settings {
+pub(super) struct MigratedSettings {
     pub(super) head: Vec<String>,
     pub(super) project: Option<String>,
     pub(super) releases: Option<String>,
@@ -24,7 +24,7 @@ pub(super) struct Settings {
     pub(super) variables: BTreeSet<String>,
 }
 
-impl Settings {
+impl MigratedSettings {
     /// Finds them in the variables of the first file.
     pub(super) fn find(survey: &Survey) -> Self {
         let stack = survey.stack;
@@ -79,7 +79,7 @@ impl Survey<'_> {
     /// `versions.yml`. `shared` are variables that specs look at.
     pub(super) fn manifest(
         &self,
-        settings: &Settings,
+        settings: &MigratedSettings,
         unit: &Unit,
         shared: &[(String, Yaml)],
     ) -> Yaml {
@@ -123,7 +123,7 @@ impl Survey<'_> {
         page
     }
 
-    fn versions(&self, settings: &Settings) -> Yaml {
+    fn versions(&self, settings: &MigratedSettings) -> Yaml {
         let mut versions = Yaml::map();
         for name in &settings.order.0 {
             let Some(one) = self.subsystems.iter().find(|one| one.name == *name) else { continue };
@@ -137,7 +137,7 @@ impl Survey<'_> {
     }
 
     /// The comments of the variable that holds a subsystem's version.
-    pub(super) fn about_version(&self, one: &Subsystem) -> Vec<String> {
+    pub(super) fn about_version(&self, one: &MigratedSubsystem) -> Vec<String> {
         let taskfile = &self.stack.tree.files[one.file];
         let variable = taskfile.vars.iter().find(|variable| variable.name.value == one.version.0);
         let found =

@@ -28,13 +28,13 @@ use std::{
     path::PathBuf,
 };
 
-use crate::taskfile::Tree;
+use crate::taskfile::TaskfileTree;
 use comments::{Comments, start_of};
-use fate::{Fate, Fates};
-use manifest::Settings;
-use service::Services;
+use fate::{Disposition, Fates};
+use manifest::MigratedSettings;
+use service::MigratedServices;
 use stack::Stack;
-use subsystem::Subsystem;
+use subsystem::MigratedSubsystem;
 use unit::Kept;
 
 /// How long a line may be that says all of a task.
@@ -46,14 +46,14 @@ const BLOCKS: &[&str] = &["versions", "groups", "tasks"];
 #[derive(Debug)]
 pub struct Migration {
     /// The files, `versions.yml` first.
-    pub pages: Vec<Page>,
+    pub pages: Vec<WrittenFile>,
     /// What forge does instead of tasks that are gone: by what a person says, the tasks' full names.
     pub gone: BTreeMap<String, Vec<String>>,
 }
 
 /// A file that is written.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub struct WrittenFile {
     /// Where, from the workspace.
     pub path: PathBuf,
     /// What stands in it.
@@ -65,7 +65,7 @@ pub struct Page {
 /// What marks a thing that needs a person, in the files that are written.
 pub const MARK: &str = "# migrate: ";
 
-impl Page {
+impl WrittenFile {
     /// What needs a person: its line, counted from 1, and what it says.
     pub fn marks(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines = self.text.lines().enumerate();
@@ -96,11 +96,11 @@ impl Page {
 }
 
 /// Writes `tree` down as a workspace.
-pub fn migrate(tree: Tree) -> Migration {
+pub fn migrate(tree: TaskfileTree) -> Migration {
     let stack = Stack::new(tree);
     let files = 1..stack.tree.files.len();
     let subsystems: Vec<_> = files.filter_map(|file| subsystem::recognise(&stack, file)).collect();
-    let services = Services::find(&stack, &subsystems);
+    let services = MigratedServices::find(&stack, &subsystems);
     let fates = Fates::new(&stack, &subsystems, &services);
     let survey = Survey {
         kept: kept(&stack, &fates, &subsystems),
@@ -114,9 +114,9 @@ pub fn migrate(tree: Tree) -> Migration {
 }
 
 /// The tasks that stay, rewritten.
-fn kept(stack: &Stack, fates: &Fates, subsystems: &[Subsystem]) -> Kept {
+fn kept(stack: &Stack, fates: &Fates, subsystems: &[MigratedSubsystem]) -> Kept {
     // What is a service is said once more as such.
-    let is_said = |fate: &Fate| fate.stays() || *fate == Fate::Service;
+    let is_said = |fate: &Disposition| fate.stays() || *fate == Disposition::Service;
     let said = stack.tasks.iter().filter(|(name, _)| fates.of(name).is_some_and(is_said));
     let said = said.map(|(name, at)| (name.clone(), rewrite::rewrite(stack, fates, *at)));
     let mut kept: Kept = said.collect();
@@ -127,8 +127,8 @@ fn kept(stack: &Stack, fates: &Fates, subsystems: &[Subsystem]) -> Kept {
 /// A stack that was looked at, about to be written down.
 struct Survey<'s> {
     stack: &'s Stack,
-    subsystems: &'s [Subsystem],
-    services: &'s Services,
+    subsystems: &'s [MigratedSubsystem],
+    services: &'s MigratedServices,
     fates: &'s Fates<'s>,
     kept: Kept,
     /// Comments that stand in several of the subsystems' files.
@@ -136,7 +136,7 @@ struct Survey<'s> {
 }
 
 impl Survey<'_> {
-    fn pages(&self) -> Vec<Page> {
+    fn pages(&self) -> Vec<WrittenFile> {
         let mut specs = Vec::new();
         let mut used = Vec::new();
         for one in self.subsystems {
@@ -144,15 +144,15 @@ impl Survey<'_> {
             let text = self.with_lost(one.file, &self.spec(one, &unit).page(WIDTH, BLOCKS));
             used.extend(unit.shared);
             let path = PathBuf::from("subsystems").join(format!("{}.yml", one.name));
-            specs.push(Page { path, text, from: vec![self.lines(one.file)] });
+            specs.push(WrittenFile { path, text, from: vec![self.lines(one.file)] });
         }
-        let settings = Settings::find(self);
+        let settings = MigratedSettings::find(self);
         let unit = unit::of_root(self, &settings.variables);
         let text = self.with_lost(0, &self.manifest(&settings, &unit, &used).page(WIDTH, BLOCKS));
         let is_spec = |file: &usize| self.subsystems.iter().any(|one| one.file == *file);
         let others = (0..self.stack.tree.files.len()).filter(|file| !is_spec(file));
         let from = others.map(|file| self.lines(file)).collect();
-        let first = Page { path: "versions.yml".into(), text, from };
+        let first = WrittenFile { path: "versions.yml".into(), text, from };
         std::iter::once(first).chain(specs).collect()
     }
 
@@ -185,7 +185,7 @@ impl Survey<'_> {
 }
 
 /// The comments that stand in several of the subsystems' files.
-fn shared_lines(stack: &Stack, subsystems: &[Subsystem]) -> BTreeSet<String> {
+fn shared_lines(stack: &Stack, subsystems: &[MigratedSubsystem]) -> BTreeSet<String> {
     let mut seen: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
     for one in subsystems {
         for comment in &stack.tree.files[one.file].comments {
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn a_mark_stands_above_the_entry_and_once() {
         let text = "a: 1\ntasks:\n  # why\n  x:\n    run: |\n      one\n\n      # two\n  y: z\n";
-        let mut page = Page { path: "p".into(), text: text.to_owned(), from: Vec::new() };
+        let mut page = WrittenFile { path: "p".into(), text: text.to_owned(), from: Vec::new() };
         for (sign, what) in [("z", "late"), ("two", "deep"), ("one", "again"), ("1", "first")] {
             page.mark(page.text.find(sign).unwrap(), what);
         }

@@ -5,17 +5,20 @@ use super::{
     fate::{Effects, Fates},
     shell::{self, programs, words},
     stack::{Stack, call, items},
-    variables::Variables,
+    variables::MigratedVariables,
 };
 use crate::{
-    manifest::{Node, Scalar, Style, Value as Tree},
-    taskfile::{Call, Command, Deed, Loop, Task, Value, Variable},
+    manifest::{Node, Quoting, Scalar, Value as Tree},
+    taskfile::{
+        CommandKind, Loop, TaskfileCall, TaskfileCommand, TaskfileTask, TaskfileVariable,
+        VariableValue,
+    },
 };
 
 /// A task that stays, with what it needs of forge.
 #[derive(Clone, Debug)]
 pub(super) struct Rewritten {
-    pub(super) task: Task,
+    pub(super) task: TaskfileTask,
     /// Subsystems that must be ensured before.
     pub(super) ensures: Vec<String>,
     /// What needs a person.
@@ -50,7 +53,7 @@ pub(super) fn rewrite(stack: &Stack, fates: &Fates, at: (usize, usize)) -> Rewri
                 Some(Loop::List(items.into_iter().map(|item| node(&item, name)).collect()));
         }
         match rewriter.gone(&command) {
-            Some(effects) if matches!(command.deed, Deed::DeferCall(_)) => {
+            Some(effects) if matches!(command.deed, CommandKind::DeferCall(_)) => {
                 let lines = rewriter.done(effects, &task.name.value);
                 commands.extend(lines.into_iter().map(deferred));
             }
@@ -61,21 +64,22 @@ pub(super) fn rewrite(stack: &Stack, fates: &Fates, at: (usize, usize)) -> Rewri
     first.append(&mut commands);
     let commands = without_doubles(first);
     let Rewriter { ensures, marks, .. } = rewriter;
-    let mut task = Task { deps, commands, silent: false, ..task };
+    let mut task = TaskfileTask { deps, commands, silent: false, ..task };
     if task.dir.is_none() && at.0 != 0 && stands_anywhere(stack, at.0, &task) {
         let root = "{{.ROOT_DIR}}".to_owned();
-        task.dir = Some(Scalar { text: root, style: Style::Plain, bytes: task.name.bytes.clone() });
+        task.dir =
+            Some(Scalar { text: root, style: Quoting::Plain, bytes: task.name.bytes.clone() });
     }
     Rewritten { task, ensures, marks }
 }
 
 /// Whether nothing in a task depends on where it runs.
-pub(super) fn stands_anywhere(stack: &Stack, file: usize, task: &Task) -> bool {
-    let variables = Variables::new(&stack.tree, file);
+pub(super) fn stands_anywhere(stack: &Stack, file: usize, task: &TaskfileTask) -> bool {
+    let variables = MigratedVariables::new(&stack.tree, file);
     let written = |text: &Scalar| variables.written_out(&text.text, &|_| false);
     let mut globs = task.sources.iter().chain(&task.generates);
     let lines = task.commands.iter().filter_map(|one| match &one.deed {
-        Deed::Run(line) | Deed::DeferRun(line) => Some(line),
+        CommandKind::Run(line) | CommandKind::DeferRun(line) => Some(line),
         _ => None,
     });
     let asked = task
@@ -97,14 +101,14 @@ struct Rewriter<'s> {
 
 impl Rewriter<'_> {
     /// What is to be done instead of the call that `command` is, if forge does that task.
-    fn gone(&self, command: &Command) -> Option<Effects> {
+    fn gone(&self, command: &TaskfileCommand) -> Option<Effects> {
         let name = self.stack.meant(self.file, &call(command)?.task.text);
         let fate = self.fates.of(&name)?;
         (!fate.stays()).then(|| self.fates.effects(&name))
     }
 
     /// Effects as commands; what is to be ensured is noted.
-    fn done(&mut self, effects: Effects, _task: &str) -> Vec<Command> {
+    fn done(&mut self, effects: Effects, _task: &str) -> Vec<TaskfileCommand> {
         let mut commands = Vec::new();
         for (verb, names) in effects {
             if verb == "ensure" {
@@ -123,8 +127,8 @@ impl Rewriter<'_> {
     }
 
     /// A command that is `task NAME` alone as that call; `task` within others as `forge run`.
-    fn of_shell(&mut self, command: &Command) -> Command {
-        let Deed::Run(line) = &command.deed else { return command.clone() };
+    fn of_shell(&mut self, command: &TaskfileCommand) -> TaskfileCommand {
+        let CommandKind::Run(line) = &command.deed else { return command.clone() };
         if !programs(&line.text).contains("task") {
             return command.clone();
         }
@@ -137,14 +141,15 @@ impl Rewriter<'_> {
         {
             let task = Scalar { text: format!(":{name}"), ..line.clone() };
             let task = if self.file == 0 { Scalar { text: (*name).clone(), ..task } } else { task };
-            return Command {
-                deed: Deed::Call(Call { task, vars: Vec::new() }),
+            return TaskfileCommand {
+                deed: CommandKind::Call(TaskfileCall { task, vars: Vec::new() }),
                 ..command.clone()
             };
         }
         let text = in_forge(&line.text);
         for word in nested(&line.text) {
-            let kept = |name: &&String| self.fates.of(name).is_some_and(super::fate::Fate::stays);
+            let kept =
+                |name: &&String| self.fates.of(name).is_some_and(super::fate::Disposition::stays);
             let is_there = self.stack.tasks.keys().filter(kept).any(|name| {
                 name.ends_with(word.trim_start_matches(['$', '{', '}', '.'])) || fits(&word, name)
             });
@@ -152,14 +157,17 @@ impl Rewriter<'_> {
                 self.marks.push(format!("it calls `{word}`, which forge does by itself now"));
             }
         }
-        Command { deed: Deed::Run(Scalar { text, ..line.clone() }), ..command.clone() }
+        TaskfileCommand {
+            deed: CommandKind::Run(Scalar { text, ..line.clone() }),
+            ..command.clone()
+        }
     }
 
     /// The calls that a script comes to be which runs one task of each of a list, and says in the end
     /// which failed: that is what tasks that are needed do anyway.
-    fn one_each(&self, command: &Command) -> Option<Vec<Command>> {
+    fn one_each(&self, command: &TaskfileCommand) -> Option<Vec<TaskfileCommand>> {
         const MAY: &[&str] = &["task", "printf", "echo", "exit", "[", "test"];
-        let Deed::Run(line) = &command.deed else { return None };
+        let CommandKind::Run(line) = &command.deed else { return None };
         if !programs(&line.text).iter().all(|one| MAY.contains(&one.as_str())) {
             return None;
         }
@@ -171,10 +179,14 @@ impl Rewriter<'_> {
         let name = one.strip_prefix(&format!("${word}:"))?;
         let items = items(&self.stack.tree.files[self.file], list, None)?;
         let names: Vec<String> = items.iter().map(|item| format!("{item}:{name}")).collect();
-        let stays = |name: &String| self.fates.of(name).is_some_and(super::fate::Fate::stays);
+        let stays =
+            |name: &String| self.fates.of(name).is_some_and(super::fate::Disposition::stays);
         let call = |name: String| {
             let task = Scalar { text: name, ..line.clone() };
-            Command { deed: Deed::Call(Call { task, vars: Vec::new() }), ..command.clone() }
+            TaskfileCommand {
+                deed: CommandKind::Call(TaskfileCall { task, vars: Vec::new() }),
+                ..command.clone()
+            }
         };
         names.iter().all(stays).then(|| names.into_iter().map(call).collect())
     }
@@ -182,7 +194,7 @@ impl Rewriter<'_> {
 
 /// A text, as a list holds it.
 fn node(text: &str, like: &Scalar) -> Node {
-    let scalar = Scalar { text: text.to_owned(), style: Style::Plain, bytes: like.bytes.clone() };
+    let scalar = Scalar { text: text.to_owned(), style: Quoting::Plain, bytes: like.bytes.clone() };
     Node { value: Tree::Scalar(scalar), bytes: like.bytes.clone() }
 }
 
@@ -239,9 +251,9 @@ fn in_forge(script: &str) -> String {
 }
 
 /// A command that a Taskfile does not hold.
-pub(super) fn run(line: String) -> Command {
-    Command {
-        deed: Deed::Run(Scalar { text: line, style: Style::Plain, bytes: 0..0 }),
+pub(super) fn run(line: String) -> TaskfileCommand {
+    TaskfileCommand {
+        deed: CommandKind::Run(Scalar { text: line, style: Quoting::Plain, bytes: 0..0 }),
         each: None,
         condition: None,
         silent: false,
@@ -254,18 +266,18 @@ pub(super) fn run(line: String) -> Command {
     }
 }
 
-fn deferred(command: Command) -> Command {
+fn deferred(command: TaskfileCommand) -> TaskfileCommand {
     match command.deed {
-        Deed::Run(line) => Command { deed: Deed::DeferRun(line), ..command },
+        CommandKind::Run(line) => TaskfileCommand { deed: CommandKind::DeferRun(line), ..command },
         _ => command,
     }
 }
 
-fn without_doubles(commands: Vec<Command>) -> Vec<Command> {
-    let mut kept: Vec<Command> = Vec::new();
+fn without_doubles(commands: Vec<TaskfileCommand>) -> Vec<TaskfileCommand> {
+    let mut kept: Vec<TaskfileCommand> = Vec::new();
     for command in commands {
-        let line = |one: &Command| match &one.deed {
-            Deed::Run(line) if one.bytes == (0..0) => Some(line.text.clone()),
+        let line = |one: &TaskfileCommand| match &one.deed {
+            CommandKind::Run(line) if one.bytes == (0..0) => Some(line.text.clone()),
             _ => None,
         };
         if line(&command)
@@ -278,7 +290,7 @@ fn without_doubles(commands: Vec<Command>) -> Vec<Command> {
 }
 
 /// Every template in a task.
-pub(super) fn each_template(task: &mut Task, change: &mut dyn FnMut(&mut Scalar)) {
+pub(super) fn each_template(task: &mut TaskfileTask, change: &mut dyn FnMut(&mut Scalar)) {
     let single = [&mut task.label, &mut task.prefix, &mut task.condition, &mut task.dir];
     single.into_iter().flatten().for_each(&mut *change);
     for list in [&mut task.prompt, &mut task.status, &mut task.dotenv] {
@@ -292,8 +304,8 @@ pub(super) fn each_template(task: &mut Task, change: &mut dyn FnMut(&mut Scalar)
     task.vars.iter_mut().chain(&mut task.env).for_each(|one| of_variable(one, change));
     for command in task.commands.iter_mut().chain(&mut task.deps) {
         match &mut command.deed {
-            Deed::Run(line) | Deed::DeferRun(line) => change(line),
-            Deed::Call(call) | Deed::DeferCall(call) => {
+            CommandKind::Run(line) | CommandKind::DeferRun(line) => change(line),
+            CommandKind::Call(call) | CommandKind::DeferCall(call) => {
                 change(&mut call.task);
                 call.vars.iter_mut().for_each(|one| of_variable(one, change));
             }
@@ -303,8 +315,8 @@ pub(super) fn each_template(task: &mut Task, change: &mut dyn FnMut(&mut Scalar)
 }
 
 /// Every template of a variable that is one text.
-pub(super) fn of_variable(variable: &mut Variable, change: &mut dyn FnMut(&mut Scalar)) {
-    if let Value::Text(text) | Value::Sh(text) = &mut variable.value {
+pub(super) fn of_variable(variable: &mut TaskfileVariable, change: &mut dyn FnMut(&mut Scalar)) {
+    if let VariableValue::Text(text) | VariableValue::Sh(text) = &mut variable.value {
         change(text);
     }
 }

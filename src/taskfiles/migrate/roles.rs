@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use super::{
     rewrite::{each_template, of_variable},
     stack::Stack,
-    subsystem::{Source, Subsystem},
+    subsystem::{MigratedSource, MigratedSubsystem},
     unit::Kept,
-    variables::{Variables, mention},
+    variables::{MigratedVariables, mention},
 };
 use crate::{manifest::Scalar, taskfile::Taskfile};
 
@@ -23,7 +23,7 @@ fn called(subsystem: &str, name: &str, own: &[String]) -> String {
 }
 
 /// What the variables of a subsystem's Taskfile are called in its spec.
-pub(super) fn words(one: &Subsystem, file: &Taskfile) -> BTreeMap<String, String> {
+pub(super) fn words(one: &MigratedSubsystem, file: &Taskfile) -> BTreeMap<String, String> {
     let own: Vec<String> = file.vars.iter().map(|one| one.name.value.clone()).collect();
     let word = |name: &String| (name.clone(), called(&one.name, name, &own));
     let version = (one.version.0.clone(), "version".to_owned());
@@ -65,8 +65,8 @@ const TAKEN: &[&str] = &[
 
 /// What the variables of the pattern stand for.
 pub(super) struct Roles<'s> {
-    pub(super) one: &'s Subsystem,
-    pub(super) variables: Variables<'s>,
+    pub(super) one: &'s MigratedSubsystem,
+    pub(super) variables: MigratedVariables<'s>,
 }
 
 impl Roles<'_> {
@@ -102,7 +102,7 @@ impl Roles<'_> {
             _ => {}
         }
         let is_name = value == one.name || value == one.binary;
-        let is_source = matches!(&one.source, Some(Source::Git(url)) if *url == value);
+        let is_source = matches!(&one.source, Some(MigratedSource::Git(url)) if *url == value);
         (is_name || is_source).then_some(value)
     }
 
@@ -157,7 +157,7 @@ const ROOT: &str = "{{.ROOT_DIR}}";
 /// Whether all tasks of a file that name a path from the root run there too, so that the path means
 /// the same without it.
 pub(super) fn paths_can_be_short(stack: &Stack, file: usize, kept: &Kept) -> bool {
-    let variables = Variables::new(&stack.tree, file);
+    let variables = MigratedVariables::new(&stack.tree, file);
     let own = kept.iter().filter(|(name, _)| stack.tasks.get(*name).is_some_and(|at| at.0 == file));
     own.into_iter().all(|(_, one)| {
         let mut task = one.task.clone();

@@ -1,24 +1,24 @@
 //! What Process Compose was told to run, as services of subsystems.
 
-use super::{shell::words, stack::Stack, subsystem::Subsystem, unit::Unit};
+use super::{shell::words, stack::Stack, subsystem::MigratedSubsystem, unit::Unit};
 use crate::{
-    manifest::{File, Findings, MAX_BYTES, Node, read_tree, scalar},
-    taskfile::{Deed, Yaml},
+    manifest::{Findings, MAX_BYTES, ManifestFile, Node, read_tree, scalar},
+    taskfile::{CommandKind, Yaml},
 };
 
 /// The services of a stack.
 #[derive(Debug, Default)]
-pub(super) struct Services {
+pub(super) struct MigratedServices {
     /// The task that wrote them down for Process Compose.
     pub(super) written_by: Option<String>,
     /// The subsystem that is Process Compose.
     pub(super) supervisor: Option<String>,
-    pub(super) all: Vec<Service>,
+    pub(super) all: Vec<MigratedService>,
 }
 
 /// A service, as Process Compose was told of it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Service {
+pub(super) struct MigratedService {
     /// The subsystem.
     pub(super) name: String,
     /// The task that runs it, and the one that says whether it is ready.
@@ -32,16 +32,16 @@ pub(super) struct Service {
     pub(super) more: Vec<String>,
 }
 
-impl Services {
+impl MigratedServices {
     /// Finds them in the task that writes the configuration of Process Compose.
-    pub(super) fn find(stack: &Stack, subsystems: &[Subsystem]) -> Self {
+    pub(super) fn find(stack: &Stack, subsystems: &[MigratedSubsystem]) -> Self {
         let supervisor = subsystems
             .iter()
             .find(|one| one.binary == "process-compose")
             .map(|one| one.name.clone());
         for (name, at) in &stack.tasks {
             let lines = stack.task(*at).commands.iter().filter_map(|one| match &one.deed {
-                Deed::Run(line) => Some(line.text.as_str()),
+                CommandKind::Run(line) => Some(line.text.as_str()),
                 _ => None,
             });
             let Some(body) = lines.filter_map(document).find(|text| text.contains("processes:"))
@@ -72,11 +72,12 @@ fn document(script: &str) -> Option<&str> {
 }
 
 /// The services of a configuration, if each of them is a task of a subsystem.
-fn read(text: &str, subsystems: &[Subsystem]) -> Option<Vec<Service>> {
-    let file = File::new("process-compose.yaml".into(), text.as_bytes().to_vec(), MAX_BYTES);
+fn read(text: &str, subsystems: &[MigratedSubsystem]) -> Option<Vec<MigratedService>> {
+    let file =
+        ManifestFile::new("process-compose.yaml".into(), text.as_bytes().to_vec(), MAX_BYTES);
     let root = read_tree(&file, &mut Findings::new(&file))?;
     let processes = root.get("processes")?.entries();
-    let one = |entry: &crate::manifest::Entry| {
+    let one = |entry: &crate::manifest::Pair| {
         let name = &entry.key.value;
         let run = called(&scalar(&entry.value, "command")?.text)?;
         let is_known = subsystems.iter().any(|one| one.name == *name);
@@ -88,7 +89,7 @@ fn read(text: &str, subsystems: &[Subsystem]) -> Option<Vec<Service>> {
 /// What is said of a process in forge's words.
 const KNOWN: &[&str] = &["command", "readiness_probe", "availability", "depends_on"];
 
-fn service(name: &str, run: String, node: &Node) -> Service {
+fn service(name: &str, run: String, node: &Node) -> MigratedService {
     let text = |node: Option<&Node>, key: &str| {
         node.and_then(|node| scalar(node, key)).map(|one| one.text)
     };
@@ -99,7 +100,7 @@ fn service(name: &str, run: String, node: &Node) -> Service {
     let needs = node.get("depends_on").map(Node::entries).unwrap_or_default();
     let restart = text(node.get("availability"), "restart").filter(|restart| restart != "no");
     let keys = node.entries().iter().map(|entry| entry.key.value.clone());
-    Service {
+    MigratedService {
         name: name.to_owned(),
         run,
         ready,
@@ -120,7 +121,7 @@ fn called(command: &str) -> Option<String> {
     names.next().is_none().then(|| name.clone())
 }
 
-impl Service {
+impl MigratedService {
     /// `service`, for what `run` and `ready` say in forge's words. `before` are tasks to run first.
     pub(super) fn said(&self, run: &str, before: &[String], ready: Option<&str>) -> Yaml {
         let before: String = before.iter().map(|task| format!("forge run {task} && ")).collect();
@@ -165,7 +166,7 @@ fn probe(command: &str) -> Option<Yaml> {
 }
 
 /// `service`, from the tasks that run it and look at it.
-pub(super) fn service_of(service: &Service, unit: &Unit) -> (Vec<String>, Yaml) {
+pub(super) fn service_of(service: &MigratedService, unit: &Unit) -> (Vec<String>, Yaml) {
     let task = |full: &str| {
         let short = full.strip_prefix(&format!("{}:", service.name))?;
         unit.tasks.iter().find(|(name, ..)| name == short).map(|(_, _, said)| said)

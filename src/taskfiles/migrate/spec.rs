@@ -3,18 +3,18 @@
 use super::{
     Survey, WIDTH,
     comments::{Comments, head},
-    fate::Fate,
+    fate::Disposition,
     roles::code,
     service::service_of,
-    subsystem::{Piece, Source, Subsystem, in_words},
+    subsystem::{MigratedSource, MigratedSubsystem, SpecPart, in_words},
     unit::Unit,
-    variables::Variables,
+    variables::MigratedVariables,
 };
-use crate::taskfile::{Deed, Task, Yaml};
+use crate::taskfile::{CommandKind, TaskfileTask, Yaml};
 
 impl Survey<'_> {
     /// The spec of `one`.
-    pub(super) fn spec(&self, one: &Subsystem, unit: &Unit) -> Yaml {
+    pub(super) fn spec(&self, one: &MigratedSubsystem, unit: &Unit) -> Yaml {
         let taskfile = &self.stack.tree.files[one.file];
         let head = head(taskfile).into_iter().filter(|line| self.is_own(line));
         let (mut above, desc) = described(head.collect(), &one.name);
@@ -37,7 +37,7 @@ impl Survey<'_> {
             above.extend(piece.iter().flat_map(|piece| self.about(one, &piece.task)));
             let marks = piece.iter().flat_map(|piece| &piece.marks);
             above.extend(marks.map(|what| format!("migrate: {what}")));
-            put(&mut above, key, piece.as_ref().map(|piece: &Piece| piece.said.clone()));
+            put(&mut above, key, piece.as_ref().map(|piece: &SpecPart| piece.said.clone()));
         }
         let (mut of_vars, vars) = on_one_line(&unit.vars);
         put(&mut of_vars, "vars", (!vars.is_empty()).then_some(vars));
@@ -50,7 +50,7 @@ impl Survey<'_> {
     }
 
     /// The comments of the task `name` that no other subsystem's has too.
-    fn about(&self, one: &Subsystem, name: &str) -> Vec<String> {
+    fn about(&self, one: &MigratedSubsystem, name: &str) -> Vec<String> {
         let taskfile = &self.stack.tree.files[one.file];
         let at = taskfile.tasks.iter().position(|task| task.name.value == name);
         let found = at.map(|at| Comments::of(taskfile).of_task(taskfile, at)).unwrap_or_default();
@@ -58,16 +58,16 @@ impl Survey<'_> {
     }
 
     /// The tasks of a spec. Those that ran in the clone are told where they stood.
-    fn tasks_of(&self, one: &Subsystem, unit: &Unit) -> Yaml {
+    fn tasks_of(&self, one: &MigratedSubsystem, unit: &Unit) -> Yaml {
         let mut tasks = Yaml::map();
         let mut waiting = Vec::new();
         let mut last = None;
         for task in &self.stack.tree.files[one.file].tasks {
             let full = format!("{}:{}", one.name, task.name.value);
-            if self.fates.of(&full) == Some(&Fate::InClone) {
+            if self.fates.of(&full) == Some(&Disposition::InClone) {
                 waiting.push(format!("migrate: {}", self.in_clone(one, task)));
             }
-            if self.fates.of(&full) == Some(&Fate::Service) {
+            if self.fates.of(&full) == Some(&Disposition::Service) {
                 continue;
             }
             let Some((name, above, said)) =
@@ -89,12 +89,12 @@ impl Survey<'_> {
         tasks
     }
 
-    fn in_clone(&self, one: &Subsystem, task: &Task) -> String {
+    fn in_clone(&self, one: &MigratedSubsystem, task: &TaskfileTask) -> String {
         let lines = task.commands.iter().filter_map(|command| match &command.deed {
-            Deed::Run(line) => Some(line.text.as_str()),
+            CommandKind::Run(line) => Some(line.text.as_str()),
             _ => None,
         });
-        let variables = Variables::new(&self.stack.tree, one.file);
+        let variables = MigratedVariables::new(&self.stack.tree, one.file);
         let line = lines.collect::<Vec<_>>().join("; ");
         let line =
             in_words(&variables.written_out(&line, &|name| name == one.version.0), &one.version.0);
@@ -109,7 +109,7 @@ impl Survey<'_> {
     /// What a task that is called as if it was forge's does beside that.
     pub(super) fn more(&self, full: &str) -> Option<String> {
         match self.fates.of(full) {
-            Some(Fate::StaysWith(duty, more)) => {
+            Some(Disposition::StaysWith(duty, more)) => {
                 let more: Vec<_> = more.iter().map(|one| format!("`{one}`")).collect();
                 Some(format!(
                     "migrate: `{}` does this, but not {}: keep what is needed",
@@ -150,16 +150,16 @@ fn on_one_line(vars: &Yaml) -> (Vec<String>, Yaml) {
     if is_short { (comments, bare) } else { (Vec::new(), vars.clone()) }
 }
 
-fn source_of(one: &Subsystem, source: &Source) -> (Option<String>, Yaml) {
+fn source_of(one: &MigratedSubsystem, source: &MigratedSource) -> (Option<String>, Yaml) {
     match source {
-        Source::Git(url) => (None, Yaml::of("git", Yaml::text(url.clone()))),
-        Source::Path(path) if path.starts_with("..") => {
+        MigratedSource::Git(url) => (None, Yaml::of("git", Yaml::text(url.clone()))),
+        MigratedSource::Path(path) if path.starts_with("..") => {
             let place = code(&one.name);
             let mark = format!(
                 "migrate: the code lies outside of the workspace, at {path}: move or copy it to {place}"
             );
             (Some(mark), Yaml::of("path", Yaml::text(place)))
         }
-        Source::Path(path) => (None, Yaml::of("path", Yaml::text(path.clone()))),
+        MigratedSource::Path(path) => (None, Yaml::of("path", Yaml::text(path.clone()))),
     }
 }

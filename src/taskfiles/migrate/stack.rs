@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use crate::{
     manifest::{Node, Scalar},
-    taskfile::{Call, Command, Deed, Loop, Task, Taskfile, Tree, Value},
+    taskfile::{
+        CommandKind, Loop, Taskfile, TaskfileCall, TaskfileCommand, TaskfileTask, TaskfileTree,
+        VariableValue,
+    },
 };
 
 /// A tree, with its files' places in it.
 pub(super) struct Stack {
     /// The tree, in which calls whose names are templates stand written out where that is possible.
-    pub(super) tree: Tree,
+    pub(super) tree: TaskfileTree,
     /// Per file, what its tasks' names begin with (nothing for the first file's); none if the file is
     /// not included by the first, or several times.
     pub(super) prefixes: Vec<Option<String>>,
@@ -19,7 +22,7 @@ pub(super) struct Stack {
 }
 
 impl Stack {
-    pub(super) fn new(mut tree: Tree) -> Self {
+    pub(super) fn new(mut tree: TaskfileTree) -> Self {
         let prefixes = prefixes(&tree);
         for file in 0..tree.files.len() {
             let vars = tree.files[file].clone();
@@ -38,7 +41,7 @@ impl Stack {
         Self { tree, prefixes, tasks }
     }
 
-    pub(super) fn task(&self, (file, at): (usize, usize)) -> &Task {
+    pub(super) fn task(&self, (file, at): (usize, usize)) -> &TaskfileTask {
         &self.tree.files[file].tasks[at]
     }
 
@@ -61,7 +64,7 @@ impl Stack {
     /// All that the commands of a task say to the shell.
     pub(super) fn script(&self, at: (usize, usize)) -> String {
         let lines = self.task(at).commands.iter().filter_map(|one| match &one.deed {
-            Deed::Run(line) | Deed::DeferRun(line) => Some(line.text.as_str()),
+            CommandKind::Run(line) | CommandKind::DeferRun(line) => Some(line.text.as_str()),
             _ => None,
         });
         lines.collect::<Vec<_>>().join("\n")
@@ -69,9 +72,9 @@ impl Stack {
 }
 
 /// The task that a command calls.
-pub(super) fn call(command: &Command) -> Option<&Call> {
+pub(super) fn call(command: &TaskfileCommand) -> Option<&TaskfileCall> {
     match &command.deed {
-        Deed::Call(call) | Deed::DeferCall(call) => Some(call),
+        CommandKind::Call(call) | CommandKind::DeferCall(call) => Some(call),
         _ => None,
     }
 }
@@ -80,7 +83,7 @@ fn full(prefix: &str, name: &str) -> String {
     if prefix.is_empty() { name.to_owned() } else { format!("{prefix}:{name}") }
 }
 
-fn prefixes(tree: &Tree) -> Vec<Option<String>> {
+fn prefixes(tree: &TaskfileTree) -> Vec<Option<String>> {
     let leads_to = |file: usize| {
         let all = tree
             .files
@@ -100,14 +103,14 @@ fn prefixes(tree: &Tree) -> Vec<Option<String>> {
 }
 
 /// `commands`, in which a loop over tasks stands as the calls that it comes to be.
-fn unrolled(commands: &[Command], file: &Taskfile) -> Vec<Command> {
+fn unrolled(commands: &[TaskfileCommand], file: &Taskfile) -> Vec<TaskfileCommand> {
     commands
         .iter()
         .flat_map(|command| unroll(command, file).unwrap_or_else(|| vec![command.clone()]))
         .collect()
 }
 
-fn unroll(command: &Command, file: &Taskfile) -> Option<Vec<Command>> {
+fn unroll(command: &TaskfileCommand, file: &Taskfile) -> Option<Vec<TaskfileCommand>> {
     let name = &call(command)?.task;
     let (word, items) = match command.each.as_ref()? {
         Loop::List(nodes) => ("ITEM", texts(nodes)?),
@@ -121,18 +124,18 @@ fn unroll(command: &Command, file: &Taskfile) -> Option<Vec<Command>> {
         text.replace(&format!("{{{{.{word}}}}}"), item).replace(&format!("{{{{ .{word} }}}}"), item)
     };
     let one = |item: &String| {
-        let mut command = Command { each: None, ..command.clone() };
-        if let Deed::Call(call) | Deed::DeferCall(call) = &mut command.deed {
+        let mut command = TaskfileCommand { each: None, ..command.clone() };
+        if let CommandKind::Call(call) | CommandKind::DeferCall(call) = &mut command.deed {
             call.task.text = filled(&name.text, item);
             for variable in &mut call.vars {
-                if let Value::Text(text) = &mut variable.value {
+                if let VariableValue::Text(text) = &mut variable.value {
                     text.text = filled(&text.text, item);
                 }
             }
         }
         command
     };
-    let commands: Vec<Command> = items.iter().map(one).collect();
+    let commands: Vec<TaskfileCommand> = items.iter().map(one).collect();
     let is_known = commands.iter().filter_map(call).all(|call| !call.task.text.contains("{{"));
     is_known.then_some(commands)
 }
@@ -140,8 +143,8 @@ fn unroll(command: &Command, file: &Taskfile) -> Option<Vec<Command>> {
 /// What the variable `name` of `file` lists, if it is written there.
 pub(super) fn items(file: &Taskfile, name: &str, split: Option<&str>) -> Option<Vec<String>> {
     match &file.vars.iter().find(|one| one.name.value == name)?.value {
-        Value::List(node) => texts(node.one_or_many()),
-        Value::Text(Scalar { text, .. }) if !text.contains("{{") => Some(match split {
+        VariableValue::List(node) => texts(node.one_or_many()),
+        VariableValue::Text(Scalar { text, .. }) if !text.contains("{{") => Some(match split {
             Some(split) => text.split(split).map(str::to_owned).collect(),
             None => text.split_whitespace().map(str::to_owned).collect(),
         }),

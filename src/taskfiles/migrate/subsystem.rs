@@ -4,25 +4,25 @@
 use super::{
     shell::words,
     stack::Stack,
-    variables::{Variables, version},
+    variables::{MigratedVariables, version},
 };
 use crate::{
     manifest::Scalar,
-    taskfile::{BEHIND, Deed, Task, Template, Value, Yaml},
+    taskfile::{BEHIND, CommandKind, GoTemplate, TaskfileTask, VariableValue, Yaml},
 };
 
 /// What `forge` needs to know of a subsystem, and where each piece of it stood.
 #[derive(Debug)]
-pub(super) struct Subsystem {
+pub(super) struct MigratedSubsystem {
     pub(super) name: String,
     /// Which file it is.
     pub(super) file: usize,
     /// The variable that holds the version, and the version.
     pub(super) version: (String, String),
     pub(super) binary: String,
-    pub(super) source: Option<Source>,
-    pub(super) build: Option<Piece>,
-    pub(super) upstream: Option<Piece>,
+    pub(super) source: Option<MigratedSource>,
+    pub(super) build: Option<SpecPart>,
+    pub(super) upstream: Option<SpecPart>,
     /// The folder where binaries come to be, and that of the source, from the first Taskfile's.
     pub(super) bin_dir: Option<String>,
     pub(super) src_dir: Option<String>,
@@ -30,7 +30,7 @@ pub(super) struct Subsystem {
 
 /// Where the source is.
 #[derive(Clone, Debug)]
-pub(super) enum Source {
+pub(super) enum MigratedSource {
     Git(String),
     /// A folder, from the workspace.
     Path(String),
@@ -38,7 +38,7 @@ pub(super) enum Source {
 
 /// Part of a spec.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(super) struct SpecPart {
     /// What is written.
     pub(super) said: Yaml,
     /// The task that it comes from.
@@ -48,12 +48,12 @@ pub(super) struct Piece {
 }
 
 /// The subsystem that `file` describes, if it does.
-pub(super) fn recognise(stack: &Stack, file: usize) -> Option<Subsystem> {
+pub(super) fn recognise(stack: &Stack, file: usize) -> Option<MigratedSubsystem> {
     let name = stack.prefixes[file].clone().filter(|prefix| !prefix.is_empty())?;
     let taskfile = &stack.tree.files[file];
-    let variables = Variables::new(&stack.tree, file);
+    let variables = MigratedVariables::new(&stack.tree, file);
     let version = version(taskfile, variables)?;
-    let mut reader = Reader {
+    let mut reader = SubsystemReader {
         stack,
         file,
         variables,
@@ -74,12 +74,14 @@ pub(super) fn recognise(stack: &Stack, file: usize) -> Option<Subsystem> {
     {
         build = Some(reader.downloaded(task(&["bin:download", "download"])?, piece));
     }
-    let source = cloned.map(Source::Git).or_else(|| reader.src_dir.clone().map(Source::Path));
+    let source = cloned
+        .map(MigratedSource::Git)
+        .or_else(|| reader.src_dir.clone().map(MigratedSource::Path));
     let (bin_dir, binary) = reader.bin.clone().unzip();
     let is_had = task(&["ensure", "bin:build", "bin:download"]).is_some()
         && (build.is_some() || upstream.is_some());
     let src_dir = reader.src_dir;
-    is_had.then(|| Subsystem {
+    is_had.then(|| MigratedSubsystem {
         binary: binary.unwrap_or_else(|| name.clone()),
         source: source.filter(|_| build.is_some()),
         name,
@@ -92,10 +94,10 @@ pub(super) fn recognise(stack: &Stack, file: usize) -> Option<Subsystem> {
     })
 }
 
-struct Reader<'s> {
+struct SubsystemReader<'s> {
     stack: &'s Stack,
     file: usize,
-    variables: Variables<'s>,
+    variables: MigratedVariables<'s>,
     /// The variable that holds the version.
     version: &'s str,
     name: &'s str,
@@ -104,11 +106,11 @@ struct Reader<'s> {
     src_dir: Option<String>,
 }
 
-impl Reader<'_> {
+impl SubsystemReader<'_> {
     /// The commands of `task` in forge's words.
-    fn lines(&self, task: &Task) -> Vec<String> {
+    fn lines(&self, task: &TaskfileTask) -> Vec<String> {
         let lines = task.commands.iter().filter_map(|one| match &one.deed {
-            Deed::Run(line) => Some(line),
+            CommandKind::Run(line) => Some(line),
             _ => None,
         });
         lines
@@ -117,11 +119,11 @@ impl Reader<'_> {
     }
 
     /// `text` of `task` in forge's words, with all variables but the version written out.
-    fn said(&self, task: &Task, text: &Scalar) -> String {
+    fn said(&self, task: &TaskfileTask, text: &Scalar) -> String {
         let own = |name: &str| {
             let variable = task.vars.iter().find(|one| one.name.value == name)?;
             match &variable.value {
-                Value::Text(text) => Some(text.text.clone()),
+                VariableValue::Text(text) => Some(text.text.clone()),
                 _ => None,
             }
         };
@@ -135,7 +137,7 @@ impl Reader<'_> {
         in_words(&written, self.version)
     }
 
-    fn clone_of(&mut self, task: &Task) -> Option<String> {
+    fn clone_of(&mut self, task: &TaskfileTask) -> Option<String> {
         let lines = self.lines(task);
         let line = lines.iter().find(|line| line.contains("git clone"))?;
         let words = words(line);
@@ -144,7 +146,7 @@ impl Reader<'_> {
         Some(words[url].clone())
     }
 
-    fn build(&mut self, task: &Task) -> Option<Piece> {
+    fn build(&mut self, task: &TaskfileTask) -> Option<SpecPart> {
         let mut lines = self.lines(task);
         lines.retain(|line| !line.starts_with("mkdir -p ") && !line.trim().is_empty());
         let dir = task.dir.as_ref().map(|dir| self.said(task, dir));
@@ -172,14 +174,14 @@ impl Reader<'_> {
         });
         let env = self.environment(task, &mut said);
         said.put_filled("env", env);
-        Some(Piece { said, task: task.name.value.clone(), marks })
+        Some(SpecPart { said, task: task.name.value.clone(), marks })
     }
 
     /// Variables of the environment but for those that the presets set.
-    fn environment(&self, task: &Task, said: &mut Yaml) -> Yaml {
+    fn environment(&self, task: &TaskfileTask, said: &mut Yaml) -> Yaml {
         let mut env = Yaml::map();
         for variable in &task.env {
-            let Value::Text(text) = &variable.value else { continue };
+            let VariableValue::Text(text) = &variable.value else { continue };
             match (variable.name.value.as_str(), text.text.as_str()) {
                 ("CGO_ENABLED", "0") => {}
                 ("CGO_ENABLED", "1")
@@ -235,13 +237,13 @@ impl Reader<'_> {
     }
 
     /// A download that nothing pins, as a build: without a digest there is no other way to have it.
-    fn downloaded(&mut self, task: &Task, piece: Piece) -> Piece {
+    fn downloaded(&mut self, task: &TaskfileTask, piece: SpecPart) -> SpecPart {
         let mut lines = self.lines(task);
         lines
             .retain(|line| line.contains("curl") || line.contains("wget") || line.contains("tar "));
         let mark = "this trusts what it downloads: write it as `upstream`, with `sha256`";
         let said = self.plain(&lines);
-        Piece { said, marks: vec![mark.to_owned()], ..piece }
+        SpecPart { said, marks: vec![mark.to_owned()], ..piece }
     }
 
     /// Commands as they stand, but that the binary comes to be where forge wants it.
@@ -289,7 +291,7 @@ impl Reader<'_> {
         }
     }
 
-    fn upstream(&mut self, task: &Task) -> Option<Piece> {
+    fn upstream(&mut self, task: &TaskfileTask) -> Option<SpecPart> {
         let lines = self.lines(task);
         if self.bin.is_none()
             && let Some(bin) = self.bin_of_variables()
@@ -313,7 +315,7 @@ impl Reader<'_> {
         if let Some(strip) = strip {
             said.put("strip", Yaml::Plain(strip.to_owned()));
         }
-        Some(Piece { said, task: task.name.value.clone(), marks: Vec::new() })
+        Some(SpecPart { said, task: task.name.value.clone(), marks: Vec::new() })
     }
 }
 
@@ -338,7 +340,7 @@ pub(super) fn in_words(text: &str, version: &str) -> String {
         name if name == version => "version".to_owned(),
         name => name.to_lowercase(),
     };
-    let said = Template::parse(text).and_then(|template| template.translate(&names));
+    let said = GoTemplate::parse(text).and_then(|template| template.translate(&names));
     tidy(&said.unwrap_or_else(|_| text.to_owned()))
 }
 

@@ -10,10 +10,13 @@ use super::{
     rewrite::{Rewritten, each_template, of_variable},
     roles::{Roles, paths_can_be_short, shorten, words},
     stack::Stack,
-    subsystem::Subsystem,
-    variables::Variables,
+    subsystem::MigratedSubsystem,
+    variables::MigratedVariables,
 };
-use crate::taskfile::{self, Given, Parts, Remark, Task, Tree, Value, Wish, Yaml};
+use crate::taskfile::{
+    self, Given, Remark, TaskfileTask, TaskfileTree, TranslatedParts, TranslationRequest,
+    VariableValue, Yaml,
+};
 
 /// The tasks that stay, by their full names.
 pub(super) type Kept = BTreeMap<String, Rewritten>;
@@ -27,11 +30,11 @@ pub(super) struct Unit {
     pub(super) vars: Yaml,
     /// Variables of all files that it looks at.
     pub(super) shared: Vec<(String, Yaml)>,
-    pub(super) parts: Parts,
+    pub(super) parts: TranslatedParts,
 }
 
 /// The unit of a subsystem.
-pub(super) fn of_subsystem(survey: &Survey, one: &Subsystem) -> Unit {
+pub(super) fn of_subsystem(survey: &Survey, one: &MigratedSubsystem) -> Unit {
     let (stack, kept) = (survey.stack, &survey.kept);
     let mut tree = with_kept(stack, kept);
     for (at, file) in tree.files.iter_mut().enumerate() {
@@ -41,7 +44,7 @@ pub(super) fn of_subsystem(survey: &Survey, one: &Subsystem) -> Unit {
     }
     only_names(&mut tree, stack, |at| at != one.file);
     let file = &mut tree.files[one.file];
-    Roles { one, variables: Variables::new(&stack.tree, one.file) }.apply(file);
+    Roles { one, variables: MigratedVariables::new(&stack.tree, one.file) }.apply(file);
     if paths_can_be_short(stack, one.file, kept) {
         shorten(file);
     }
@@ -69,7 +72,7 @@ pub(super) fn of_root(survey: &Survey, inlined: &BTreeSet<String>) -> Unit {
     let (stack, subsystems) = (survey.stack, survey.subsystems);
     let mut tree = with_kept(stack, &survey.kept);
     only_names(&mut tree, stack, |at| subsystems.iter().any(|one| one.file == at));
-    let variables = Variables::new(&stack.tree, 0);
+    let variables = MigratedVariables::new(&stack.tree, 0);
     let file = &mut tree.files[0];
     for task in &mut file.tasks {
         each_template(task, &mut |text| {
@@ -103,14 +106,18 @@ fn about(survey: &Survey, file: usize, name: &str) -> Vec<String> {
     found.unwrap_or_default().into_iter().filter(|line| survey.is_own(line)).collect()
 }
 
-fn said(tree: &Tree, words: &BTreeMap<String, String>) -> Parts {
+fn said(tree: &TaskfileTree, words: &BTreeMap<String, String>) -> TranslatedParts {
     // The environment is not the project's: what comes from it stays a question.
     let given = Given::default();
-    taskfile::parts(tree, &Wish { tasks: None, given: &given, args: &[], flags: &[], words }, true)
+    taskfile::parts(
+        tree,
+        &TranslationRequest { tasks: None, given: &given, args: &[], flags: &[], words },
+        true,
+    )
 }
 
 /// The tree with only the tasks that stay.
-fn with_kept(stack: &Stack, kept: &Kept) -> Tree {
+fn with_kept(stack: &Stack, kept: &Kept) -> TaskfileTree {
     let mut tree = stack.tree.clone();
     let full = |file: usize, name: &str| stack.meant(file, name);
     for (at, file) in tree.files.iter_mut().enumerate() {
@@ -126,15 +133,15 @@ fn with_kept(stack: &Stack, kept: &Kept) -> Tree {
 }
 
 /// Leaves nothing but the names of the tasks of files that `is_other`, for calls of them.
-fn only_names(tree: &mut Tree, stack: &Stack, is_other: impl Fn(usize) -> bool) {
+fn only_names(tree: &mut TaskfileTree, stack: &Stack, is_other: impl Fn(usize) -> bool) {
     let files = tree.files.iter_mut().enumerate();
     for (_, file) in files.filter(|(at, _)| stack.prefixes[*at].is_some() && is_other(*at)) {
         for task in &mut file.tasks {
-            *task = Task {
+            *task = TaskfileTask {
                 name: task.name.clone(),
                 aliases: task.aliases.clone(),
                 requires: task.requires.clone(),
-                ..Task::named(task.name.clone())
+                ..TaskfileTask::named(task.name.clone())
             };
         }
     }
@@ -143,7 +150,7 @@ fn only_names(tree: &mut Tree, stack: &Stack, is_other: impl Fn(usize) -> bool) 
 /// The tasks of `parts` that `short` has a name for.
 fn tasks(
     survey: &Survey,
-    parts: &Parts,
+    parts: &TranslatedParts,
     short: &dyn Fn(&str) -> Option<String>,
     owner: Option<&str>,
 ) -> Vec<(String, Vec<String>, Yaml)> {
@@ -200,7 +207,7 @@ fn marks(stack: &Stack, remarks: &[Remark]) -> BTreeMap<String, Vec<String>> {
 pub(super) fn text_of(file: &taskfile::Taskfile, name: &str) -> Option<String> {
     let variable = file.vars.iter().find(|one| one.name.value == name)?;
     match &variable.value {
-        Value::Text(text) => Some(text.text.clone()),
+        VariableValue::Text(text) => Some(text.text.clone()),
         _ => None,
     }
 }

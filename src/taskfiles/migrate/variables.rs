@@ -6,7 +6,7 @@
 use crate::{
     manifest::Scalar,
     model::Platform,
-    taskfile::{Taskfile, Template, Tree, Value},
+    taskfile::{GoTemplate, Taskfile, TaskfileTree, VariableValue},
     workspace::render_fixed,
 };
 
@@ -19,14 +19,14 @@ const DEPTH: usize = 16;
 
 /// The variables that a file of a tree knows.
 #[derive(Clone, Copy)]
-pub(super) struct Variables<'t> {
-    tree: &'t Tree,
+pub(super) struct MigratedVariables<'t> {
+    tree: &'t TaskfileTree,
     /// The file that is looked at.
     file: usize,
 }
 
-impl<'t> Variables<'t> {
-    pub(super) fn new(tree: &'t Tree, file: usize) -> Self {
+impl<'t> MigratedVariables<'t> {
+    pub(super) fn new(tree: &'t TaskfileTree, file: usize) -> Self {
         Self { tree, file }
     }
 
@@ -36,7 +36,7 @@ impl<'t> Variables<'t> {
         let order = [&files[self.file], &files[0]].into_iter().chain(files);
         order.flat_map(|file| &file.vars).find(|one| one.name.value == name).and_then(|one| {
             match &one.value {
-                Value::Text(text) => Some(text),
+                VariableValue::Text(text) => Some(text),
                 _ => None,
             }
         })
@@ -68,7 +68,7 @@ impl<'t> Variables<'t> {
 
     /// The variable `name`, whose text is `value`: what comes out where that is known.
     fn known(&self, name: &str, value: &Scalar) -> String {
-        let Ok(template) = Template::parse(&value.text) else { return value.text.clone() };
+        let Ok(template) = GoTemplate::parse(&value.text) else { return value.text.clone() };
         let asks_outside =
             template.variables().iter().any(|one| one == name || self.is_outside(one));
         if !asks_outside {
@@ -91,7 +91,7 @@ impl<'t> Variables<'t> {
 
     /// What `name` is in a document: its default, if it is itself with a default.
     pub(super) fn default_of(&self, name: &str, value: &Scalar) -> String {
-        let template = Template::parse(&value.text).ok();
+        let template = GoTemplate::parse(&value.text).ok();
         let is_itself = template.is_some_and(|template| template.variables().contains(name));
         if is_itself { self.known(name, value) } else { value.text.clone() }
     }
@@ -119,7 +119,7 @@ impl<'t> Variables<'t> {
 
 /// What a template comes to, if that is the same on all platforms and nothing of it is set from
 /// outside.
-fn fixed(template: &Template) -> Option<String> {
+fn fixed(template: &GoTemplate) -> Option<String> {
     let names = |name: &str| match name {
         "ROOT_DIR" => format!("'{ROOT}'"),
         _ => "''".to_owned(),
@@ -150,7 +150,7 @@ pub(super) fn mention(inside: &str) -> Option<&str> {
 }
 
 /// The file's version variable, and what it is pinned to.
-pub(super) fn version(file: &Taskfile, variables: Variables) -> Option<(String, String)> {
+pub(super) fn version(file: &Taskfile, variables: MigratedVariables) -> Option<(String, String)> {
     let candidates = file.vars.iter().map(|one| one.name.value.as_str());
     let mut candidates = candidates.filter(|name| *name == "VERSION" || name.ends_with("_VERSION"));
     candidates.find_map(|name| {

@@ -3,19 +3,24 @@
 use std::path::PathBuf;
 
 use super::model::{
-    Call, Command, Deed, Glob, Group, Include, Loop, Often, Output, Part, Precondition,
-    Requirement, Settings, Task, Taskfile, Value, Variable,
+    CommandKind, Glob, Include, Loop, MatrixRow, Often, OutputGroup, Precondition, Requirement,
+    Taskfile, TaskfileCall, TaskfileCommand, TaskfileOutput, TaskfileSettings, TaskfileTask,
+    TaskfileVariable, VariableValue,
 };
 use crate::manifest::{
-    self, File, Findings, Node, Scalar, Value as Yaml, comments, read_taskfile, scalar,
+    self, Findings, ManifestFile, Node, Scalar, Value as Yaml, comments, read_taskfile, scalar,
 };
 
 /// Reads `file`, which is in `dir`. What is wrong goes to `found`.
-pub(super) fn taskfile(file: &File, dir: PathBuf, found: &mut Findings) -> Option<Taskfile> {
+pub(super) fn taskfile(
+    file: &ManifestFile,
+    dir: PathBuf,
+    found: &mut Findings,
+) -> Option<Taskfile> {
     let root = read_taskfile(file, found)?;
     let settings = settings(&root);
     let tasks = root.get("tasks").map(Node::entries).unwrap_or_default();
-    let task = |entry: &manifest::Entry| task(entry, &settings, found);
+    let task = |entry: &manifest::Pair| task(entry, &settings, found);
     let tasks = tasks.iter().map(task).collect();
     let includes = root.get("includes").map(Node::entries).unwrap_or_default();
     Some(Taskfile {
@@ -31,16 +36,16 @@ pub(super) fn taskfile(file: &File, dir: PathBuf, found: &mut Findings) -> Optio
     })
 }
 
-fn settings(root: &Node) -> Settings {
+fn settings(root: &Node) -> TaskfileSettings {
     let output = root.get("output").and_then(|node| match node.get("group") {
-        None => node.scalar().cloned().map(Output::Style),
-        Some(group) => Some(Output::Group(Group {
+        None => node.scalar().cloned().map(TaskfileOutput::Style),
+        Some(group) => Some(TaskfileOutput::Group(OutputGroup {
             begin: scalar(group, "begin"),
             end: scalar(group, "end"),
             error_only: flag(group, "error_only"),
         })),
     });
-    Settings {
+    TaskfileSettings {
         version: scalar(root, "version"),
         output,
         method: scalar(root, "method"),
@@ -54,7 +59,7 @@ fn settings(root: &Node) -> Settings {
     }
 }
 
-fn include(entry: &manifest::Entry) -> Option<Include> {
+fn include(entry: &manifest::Pair) -> Option<Include> {
     let node = &entry.value;
     Some(Include {
         name: entry.key.clone(),
@@ -71,7 +76,7 @@ fn include(entry: &manifest::Entry) -> Option<Include> {
     })
 }
 
-fn task(entry: &manifest::Entry, settings: &Settings, found: &mut Findings) -> Task {
+fn task(entry: &manifest::Pair, settings: &TaskfileSettings, found: &mut Findings) -> TaskfileTask {
     let node = &entry.value;
     let text = |key| scalar(node, key);
     if let (Some(one), Some(many)) = (node.get("cmd"), node.get("cmds")) {
@@ -85,7 +90,7 @@ fn task(entry: &manifest::Entry, settings: &Settings, found: &mut Findings) -> T
         _ => Some(node),
     };
     let vars = node.get("requires").and_then(|node| node.get("vars"));
-    Task {
+    TaskfileTask {
         name: entry.key.clone(),
         desc: text("desc"),
         summary: text("summary"),
@@ -125,7 +130,7 @@ fn task(entry: &manifest::Entry, settings: &Settings, found: &mut Findings) -> T
 }
 
 /// The entries that `node` is or lists. A text means a task where tasks are needed.
-fn steps(node: &Node, are_tasks: bool) -> Vec<Command> {
+fn steps(node: &Node, are_tasks: bool) -> Vec<TaskfileCommand> {
     match &node.value {
         Yaml::Null => Vec::new(),
         Yaml::List(nodes) => nodes.iter().filter_map(|node| step(node, are_tasks)).collect(),
@@ -133,22 +138,27 @@ fn steps(node: &Node, are_tasks: bool) -> Vec<Command> {
     }
 }
 
-fn step(node: &Node, is_task: bool) -> Option<Command> {
-    let call =
-        |node: &Node| Some(Call { task: scalar(node, "task")?, vars: variables(node, "vars") });
+fn step(node: &Node, is_task: bool) -> Option<TaskfileCommand> {
+    let call = |node: &Node| {
+        Some(TaskfileCall { task: scalar(node, "task")?, vars: variables(node, "vars") })
+    };
     let deferred = node.get("defer");
     let deed = if let Some(text) = node.scalar().cloned() {
-        if is_task { Deed::Call(Call { task: text, vars: Vec::new() }) } else { Deed::Run(text) }
+        if is_task {
+            CommandKind::Call(TaskfileCall { task: text, vars: Vec::new() })
+        } else {
+            CommandKind::Run(text)
+        }
     } else if let Some(line) = deferred.and_then(Node::scalar).cloned() {
-        Deed::DeferRun(line)
+        CommandKind::DeferRun(line)
     } else if let Some(node) = deferred {
-        Deed::DeferCall(call(node)?)
+        CommandKind::DeferCall(call(node)?)
     } else if let Some(line) = scalar(node, "cmd") {
-        Deed::Run(line)
+        CommandKind::Run(line)
     } else {
-        Deed::Call(call(node)?)
+        CommandKind::Call(call(node)?)
     };
-    Some(Command {
+    Some(TaskfileCommand {
         deed,
         each: node.get("for").and_then(each),
         condition: scalar(node, "if"),
@@ -176,10 +186,10 @@ fn each(node: &Node) -> Option<Loop> {
     }
 }
 
-fn part(entry: &manifest::Entry) -> (manifest::Sp<String>, Part) {
+fn part(entry: &manifest::Pair) -> (manifest::Sp<String>, MatrixRow) {
     let part = match scalar(&entry.value, "ref") {
-        Some(expression) => Part::Ref(expression),
-        None => Part::List(elements(Some(&entry.value)).cloned().collect()),
+        Some(expression) => MatrixRow::Ref(expression),
+        None => MatrixRow::List(elements(Some(&entry.value)).cloned().collect()),
     };
     (entry.key.clone(), part)
 }
@@ -203,33 +213,33 @@ fn requirement(node: &Node) -> Option<Requirement> {
     Some(Requirement { name, choices: list(node, "enum"), choices_ref })
 }
 
-fn variables(node: &Node, key: &str) -> Vec<Variable> {
+fn variables(node: &Node, key: &str) -> Vec<TaskfileVariable> {
     let entries = node.get(key).map(Node::entries).unwrap_or_default();
     entries.iter().map(variable).collect()
 }
 
-fn variable(entry: &manifest::Entry) -> Variable {
+fn variable(entry: &manifest::Pair) -> TaskfileVariable {
     let node = &entry.value;
-    Variable { name: entry.key.clone(), value: value(node), secret: flag(node, "secret") }
+    TaskfileVariable { name: entry.key.clone(), value: value(node), secret: flag(node, "secret") }
 }
 
 /// What a variable is that is written as `node`.
-fn value(node: &Node) -> Value {
+fn value(node: &Node) -> VariableValue {
     match &node.value {
-        Yaml::Null => Value::Empty,
-        Yaml::Scalar(text) => Value::Text(text.clone()),
-        Yaml::List(_) => Value::List(node.clone()),
+        Yaml::Null => VariableValue::Empty,
+        Yaml::Scalar(text) => VariableValue::Text(text.clone()),
+        Yaml::List(_) => VariableValue::List(node.clone()),
         Yaml::Map(_) => {
             let (sh, reference) = (scalar(node, "sh"), scalar(node, "ref"));
             match (sh, reference, node.get("map"), node.get("value")) {
-                (Some(line), ..) => Value::Sh(line),
-                (_, Some(expression), ..) => Value::Ref(expression),
-                (_, _, Some(map), _) => Value::Map(map.clone()),
+                (Some(line), ..) => VariableValue::Sh(line),
+                (_, Some(expression), ..) => VariableValue::Ref(expression),
+                (_, _, Some(map), _) => VariableValue::Map(map.clone()),
                 (_, _, _, Some(node)) => match &node.value {
-                    Yaml::Map(_) => Value::Map(node.clone()),
+                    Yaml::Map(_) => VariableValue::Map(node.clone()),
                     _ => value(node),
                 },
-                _ => Value::Empty,
+                _ => VariableValue::Empty,
             }
         }
     }

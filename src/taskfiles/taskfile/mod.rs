@@ -12,9 +12,12 @@ mod translate;
 mod tree;
 
 pub use model::{
-    Call, Command, Deed, Glob, Group, Include, Loop, Often, Output, Part, Precondition,
-    Requirement, Settings, Task, Taskfile, Value, Variable,
+    CommandKind, Glob, Include, Loop, MatrixRow, Often, OutputGroup, Precondition, Requirement,
+    Taskfile, TaskfileCall, TaskfileCommand, TaskfileOutput, TaskfileSettings, TaskfileTask,
+    TaskfileVariable, VariableValue,
 };
-pub use template::{Flaw, Names, Template, parse_expression};
-pub use translate::{BEHIND, Parts, Remark, Translation, Wish, Yaml, parts, translate};
-pub use tree::{Given, NAMES, Tree, find, read};
+pub use template::{GoTemplate, Names, TemplateError, parse_expression};
+pub use translate::{
+    BEHIND, Remark, TranslatedParts, Translation, TranslationRequest, Yaml, parts, translate,
+};
+pub use tree::{Given, NAMES, TaskfileTree, find, read};

@@ -2,39 +2,39 @@
 
 use std::{ops::Range, path::PathBuf};
 
-use crate::manifest::{Comment, File, Node, Scalar, Sp};
+use crate::manifest::{Comment, ManifestFile, Node, Scalar, Sp};
 
 /// One Taskfile.
 #[derive(Clone, Debug)]
 pub struct Taskfile {
     /// The file. Its path is relative to the folder of the first Taskfile if it is below that, else
     /// absolute, or a URL.
-    pub file: File,
+    pub file: ManifestFile,
     /// The folder that it is in, absolute.
     pub dir: PathBuf,
     /// Its comments, in order.
     pub comments: Vec<Comment>,
     /// What holds for all its tasks.
-    pub settings: Settings,
+    pub settings: TaskfileSettings,
     /// `vars`.
-    pub vars: Vec<Variable>,
+    pub vars: Vec<TaskfileVariable>,
     /// `env`.
-    pub env: Vec<Variable>,
+    pub env: Vec<TaskfileVariable>,
     /// `dotenv`.
     pub dotenv: Vec<Scalar>,
     /// `includes`, in the order written.
     pub includes: Vec<Include>,
     /// `tasks`, in the order written.
-    pub tasks: Vec<Task>,
+    pub tasks: Vec<TaskfileTask>,
 }
 
 /// What a Taskfile says once for all tasks.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub struct TaskfileSettings {
     /// `version`.
     pub version: Option<Scalar>,
     /// `output`.
-    pub output: Option<Output>,
+    pub output: Option<TaskfileOutput>,
     /// `method`.
     pub method: Option<Scalar>,
     /// `silent`.
@@ -55,16 +55,16 @@ pub struct Settings {
 
 /// `output`.
 #[derive(Clone, Debug)]
-pub enum Output {
+pub enum TaskfileOutput {
     /// A style by its name.
     Style(Scalar),
     /// In groups.
-    Group(Group),
+    Group(OutputGroup),
 }
 
 /// `output.group`.
 #[derive(Clone, Debug, Default)]
-pub struct Group {
+pub struct OutputGroup {
     /// `begin`.
     pub begin: Option<Scalar>,
     /// `end`.
@@ -83,7 +83,7 @@ pub struct Include {
     /// `dir`.
     pub dir: Option<Scalar>,
     /// `vars`.
-    pub vars: Vec<Variable>,
+    pub vars: Vec<TaskfileVariable>,
     /// `optional`.
     pub optional: bool,
     /// `flatten`.
@@ -102,18 +102,18 @@ pub struct Include {
 
 /// A variable of templates or of the environment.
 #[derive(Clone, Debug)]
-pub struct Variable {
+pub struct TaskfileVariable {
     /// Its name.
     pub name: Sp<String>,
     /// What it is.
-    pub value: Value,
+    pub value: VariableValue,
     /// `secret`.
     pub secret: bool,
 }
 
 /// What a variable is.
 #[derive(Clone, Debug)]
-pub enum Value {
+pub enum VariableValue {
     /// Nothing.
     Empty,
     /// Text (a template), a number or a flag: as it is written.
@@ -130,7 +130,7 @@ pub enum Value {
 
 /// A task.
 #[derive(Clone, Debug)]
-pub struct Task {
+pub struct TaskfileTask {
     /// Its name, as the file calls it.
     pub name: Sp<String>,
     /// What stands under its name.
@@ -148,9 +148,9 @@ pub struct Task {
     /// `prompt`.
     pub prompt: Vec<Scalar>,
     /// `cmd` or `cmds`.
-    pub commands: Vec<Command>,
+    pub commands: Vec<TaskfileCommand>,
     /// `deps`.
-    pub deps: Vec<Command>,
+    pub deps: Vec<TaskfileCommand>,
     /// `sources`.
     pub sources: Vec<Glob>,
     /// `generates`.
@@ -166,9 +166,9 @@ pub struct Task {
     /// `dir`.
     pub dir: Option<Scalar>,
     /// `vars`.
-    pub vars: Vec<Variable>,
+    pub vars: Vec<TaskfileVariable>,
     /// `env`.
-    pub env: Vec<Variable>,
+    pub env: Vec<TaskfileVariable>,
     /// `dotenv`.
     pub dotenv: Vec<Scalar>,
     /// `set`.
@@ -197,7 +197,7 @@ pub struct Task {
     pub use_gitignore: bool,
 }
 
-impl Task {
+impl TaskfileTask {
     /// A task that does nothing.
     pub fn named(name: Sp<String>) -> Self {
         let node = Node { value: crate::manifest::Value::Null, bytes: name.bytes.clone() };
@@ -240,9 +240,9 @@ impl Task {
 
 /// An entry of `cmds` or `deps`.
 #[derive(Clone, Debug)]
-pub struct Command {
+pub struct TaskfileCommand {
     /// What it does.
-    pub deed: Deed,
+    pub deed: CommandKind,
     /// `for`.
     pub each: Option<Loop>,
     /// `if`.
@@ -265,24 +265,24 @@ pub struct Command {
 
 /// What an entry does.
 #[derive(Clone, Debug)]
-pub enum Deed {
+pub enum CommandKind {
     /// Runs a command.
     Run(Scalar),
     /// Runs a task.
-    Call(Call),
+    Call(TaskfileCall),
     /// Runs a command at the end.
     DeferRun(Scalar),
     /// Runs a task at the end.
-    DeferCall(Call),
+    DeferCall(TaskfileCall),
 }
 
 /// A task that is called.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct TaskfileCall {
     /// Its name, a template.
     pub task: Scalar,
     /// What it is given.
-    pub vars: Vec<Variable>,
+    pub vars: Vec<TaskfileVariable>,
 }
 
 /// `for`.
@@ -300,7 +300,7 @@ pub enum Loop {
         called: Option<Scalar>,
     },
     /// All combinations.
-    Matrix(Vec<(Sp<String>, Part)>),
+    Matrix(Vec<(Sp<String>, MatrixRow)>),
     /// Each file of `sources`.
     Sources,
     /// Each file of `generates`.
@@ -309,7 +309,7 @@ pub enum Loop {
 
 /// A row of a matrix.
 #[derive(Clone, Debug)]
-pub enum Part {
+pub enum MatrixRow {
     /// These.
     List(Vec<Node>),
     /// What an expression gives.

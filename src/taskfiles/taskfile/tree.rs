@@ -7,13 +7,13 @@ use std::{
 
 use super::{
     file::taskfile,
-    model::{Include, Taskfile, Value},
-    template::{Template, literal},
+    model::{Include, Taskfile, VariableValue},
+    template::{GoTemplate, literal},
 };
 use crate::{
     archive::Hasher,
     disk::{MOST_OF_TEXT, read_file},
-    manifest::{File, Findings, MAX_BYTES, Scalar},
+    manifest::{Findings, MAX_BYTES, ManifestFile, Scalar},
     model::{Diagnostic, Fault, Kind, Platform, Problems, Sha256},
     workspace::{Library, LoadError, Pinned, render_fixed},
 };
@@ -41,7 +41,7 @@ pub struct Given {
 
 /// Taskfiles, the first of which is the one that was named.
 #[derive(Clone, Debug)]
-pub struct Tree {
+pub struct TaskfileTree {
     /// The folder of the first Taskfile, absolute.
     pub root: PathBuf,
     /// All of them; one that is included several times is there once.
@@ -83,9 +83,9 @@ fn within(folder: &Path) -> Option<PathBuf> {
 /// # Errors
 /// All that is wrong in any of them, at once; what is missing in the library; or why one cannot be
 /// read.
-pub fn read(path: &Path, given: &Given, library: &Library) -> Result<Tree, LoadError> {
+pub fn read(path: &Path, given: &Given, library: &Library) -> Result<TaskfileTree, LoadError> {
     let root = path.parent().unwrap_or(Path::new("/")).to_owned();
-    let mut reader = Reader {
+    let mut reader = TreeReader {
         root,
         given,
         library,
@@ -94,7 +94,7 @@ pub fn read(path: &Path, given: &Given, library: &Library) -> Result<Tree, LoadE
         wrong: Vec::new(),
         wanted: Vec::new(),
     };
-    reader.file(&Origin::File(path.to_owned()), &[])?;
+    reader.file(&TaskfileOrigin::File(path.to_owned()), &[])?;
     if !reader.wrong.is_empty() {
         let texts = reader.known.into_values().map(|(_, file)| (file.path, file.text)).collect();
         return Err(LoadError::Problems(Problems::gather(reader.wrong, texts)));
@@ -102,30 +102,30 @@ pub fn read(path: &Path, given: &Given, library: &Library) -> Result<Tree, LoadE
     if !reader.wanted.is_empty() {
         return Err(LoadError::Wanted(reader.wanted));
     }
-    Ok(Tree { root: reader.root, files: reader.files.into_iter().flatten().collect() })
+    Ok(TaskfileTree { root: reader.root, files: reader.files.into_iter().flatten().collect() })
 }
 
 /// Where a Taskfile is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Origin {
+enum TaskfileOrigin {
     File(PathBuf),
     Url(String, Sha256),
 }
 
-struct Reader<'a> {
+struct TreeReader<'a> {
     root: PathBuf,
     given: &'a Given,
     library: &'a Library<'a>,
     /// Those that were read.
     files: Vec<Option<Taskfile>>,
-    known: BTreeMap<Origin, (usize, File)>,
+    known: BTreeMap<TaskfileOrigin, (usize, ManifestFile)>,
     wrong: Vec<Diagnostic>,
     wanted: Vec<Pinned>,
 }
 
-impl Reader<'_> {
+impl TreeReader<'_> {
     /// Reads the file at `origin`, which those in `above` include, and says which one it is.
-    fn file(&mut self, origin: &Origin, above: &[Origin]) -> Result<usize, Fault> {
+    fn file(&mut self, origin: &TaskfileOrigin, above: &[TaskfileOrigin]) -> Result<usize, Fault> {
         if let Some((index, _)) = self.known.get(origin) {
             return Ok(*index);
         }
@@ -138,7 +138,7 @@ impl Reader<'_> {
             self.wrong.append(&mut found.diagnostics);
             return Ok(index);
         };
-        let above: Vec<Origin> = above.iter().cloned().chain([origin.clone()]).collect();
+        let above: Vec<TaskfileOrigin> = above.iter().cloned().chain([origin.clone()]).collect();
         let mut includes = std::mem::take(&mut taskfile.includes);
         for include in &mut includes {
             include.target = self.target(&taskfile, include, &above, &mut found)?;
@@ -150,16 +150,16 @@ impl Reader<'_> {
     }
 
     /// What is at `origin`, and the folder that it is in.
-    fn open(&self, origin: &Origin) -> Result<(File, PathBuf), Fault> {
+    fn open(&self, origin: &TaskfileOrigin) -> Result<(ManifestFile, PathBuf), Fault> {
         match origin {
-            Origin::File(path) => {
+            TaskfileOrigin::File(path) => {
                 let shown = path.strip_prefix(&self.root).unwrap_or(path).to_owned();
                 let dir = path.parent().unwrap_or(&self.root).to_owned();
-                Ok((File::new(shown, bytes_of(path)?, MAX_BYTES), dir))
+                Ok((ManifestFile::new(shown, bytes_of(path)?, MAX_BYTES), dir))
             }
-            Origin::Url(url, sha256) => {
+            TaskfileOrigin::Url(url, sha256) => {
                 let bytes = (self.library)(*sha256).unwrap_or_default();
-                Ok((File::new(url.into(), bytes, MAX_BYTES), self.root.clone()))
+                Ok((ManifestFile::new(url.into(), bytes, MAX_BYTES), self.root.clone()))
             }
         }
     }
@@ -169,7 +169,7 @@ impl Reader<'_> {
         &mut self,
         taskfile: &Taskfile,
         include: &Include,
-        above: &[Origin],
+        above: &[TaskfileOrigin],
         found: &mut Findings,
     ) -> Result<Option<usize>, Fault> {
         let written = &include.taskfile;
@@ -192,7 +192,7 @@ impl Reader<'_> {
         path: &Path,
         include: &Include,
         found: &mut Findings,
-    ) -> Result<Option<Origin>, Fault> {
+    ) -> Result<Option<TaskfileOrigin>, Fault> {
         let path = normal(path);
         let Some(path) = existing(&path) else {
             if !include.optional {
@@ -212,11 +212,16 @@ impl Reader<'_> {
                 found.add(expected.bytes.clone(), what, "not its digest", help);
             }
         }
-        Ok(Some(Origin::File(path)))
+        Ok(Some(TaskfileOrigin::File(path)))
     }
 
     /// A file at a URL, if it is here or its digest is known.
-    fn pinned(&mut self, url: &str, include: &Include, found: &mut Findings) -> Option<Origin> {
+    fn pinned(
+        &mut self,
+        url: &str,
+        include: &Include,
+        found: &mut Findings,
+    ) -> Option<TaskfileOrigin> {
         let digest = include.checksum.as_ref().and_then(|text| text.text.parse::<Sha256>().ok());
         let Some(sha256) = digest else {
             let what = format!("the file at {url} is not pinned");
@@ -230,7 +235,7 @@ impl Reader<'_> {
             self.wanted.push(Pinned { url, shown, sha256, place });
             return None;
         }
-        Some(Origin::Url(url.to_owned(), sha256))
+        Some(TaskfileOrigin::Url(url.to_owned(), sha256))
     }
 
     /// Where an include of `taskfile` leads.
@@ -241,11 +246,11 @@ impl Reader<'_> {
         let names = |name: &str| {
             let declared = taskfile.vars.iter().find(|one| one.name.value == name);
             match declared.map(|one| &one.value) {
-                Some(Value::Text(text)) => literal(&text.text),
+                Some(VariableValue::Text(text)) => literal(&text.text),
                 _ => literal(self.given.env.get(name).map_or("", String::as_str)),
             }
         };
-        let said = Template::parse(&path.text).and_then(|template| template.translate(&names));
+        let said = GoTemplate::parse(&path.text).and_then(|template| template.translate(&names));
         let said = said.map_err(|flaw| flaw.what);
         match said.and_then(|said| render_fixed(&said, Platform::host())) {
             Ok(place) => Some(place),
@@ -288,9 +293,9 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::taskfile::{Deed, Loop, Value};
+    use crate::taskfile::{CommandKind, Loop, VariableValue};
 
-    fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Tree, LoadError>) {
+    fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<TaskfileTree, LoadError>) {
         let dir = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let path = dir.path().join(name);
@@ -317,9 +322,9 @@ mod tests {
         let targets: Vec<_> = first.includes.iter().map(|include| include.target).collect();
         assert_eq!(targets, [Some(1), Some(2), None]);
         assert_eq!(tree.files[1].file.path, Path::new("a/Taskfile.yaml"));
-        assert!(matches!(first.includes[1].vars[0].value, Value::Sh(_)));
+        assert!(matches!(first.includes[1].vars[0].value, VariableValue::Sh(_)));
         assert_eq!(first.tasks.len(), 3);
-        assert!(matches!(first.tasks[1].commands[0].deed, Deed::Run(_)));
+        assert!(matches!(first.tasks[1].commands[0].deed, CommandKind::Run(_)));
         assert!(matches!(first.tasks[1].commands[0].each, Some(Loop::List(_))));
         assert_eq!(&root[first.tasks[1].name.bytes.clone()], "two");
     }

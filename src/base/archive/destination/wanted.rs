@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, fs};
 use super::{Destination, Entered};
 use crate::{
     archive::{
-        catalog::Node,
-        unpack::{Keep, Unpacked},
+        catalog::EntryNode,
+        unpack::{EntryPolicy, Unpacked},
     },
     model::Fault,
 };
@@ -32,7 +32,7 @@ impl<'a> Destination<'a> {
     /// # Errors
     /// A wanted path leads to what forge does not take.
     pub(in crate::archive) fn settle(mut self) -> Result<Settled<'a>, Fault> {
-        let Keep::Only(only) = &self.unpacker.keep else { return Ok(Settled::Done(self)) };
+        let EntryPolicy::Only(only) = &self.unpacker.keep else { return Ok(Settled::Done(self)) };
         if let Some(picks) = self.picks.take() {
             for paths in picks.values() {
                 for path in &paths[1..] {
@@ -85,7 +85,7 @@ impl<'a> Destination<'a> {
     pub(in crate::archive) fn takes(&self, entered: &Entered) -> bool {
         match (&self.picks, &self.unpacker.keep) {
             (Some(picks), _) => picks.contains_key(&entered.number),
-            (None, Keep::Only(only)) => only.contains(&entered.path),
+            (None, EntryPolicy::Only(only)) => only.contains(&entered.path),
             (None, _) => true,
         }
     }
@@ -96,18 +96,18 @@ impl<'a> Destination<'a> {
     }
 
     pub(super) fn wants_some(&self) -> bool {
-        matches!(self.unpacker.keep, Keep::Only(_))
+        matches!(self.unpacker.keep, EntryPolicy::Only(_))
     }
 
     /// Notes what is at a path, where only some are wanted.
-    pub(super) fn catalogue(&mut self, entered: &Entered, node: Node) -> Result<(), Fault> {
+    pub(super) fn catalogue(&mut self, entered: &Entered, node: EntryNode) -> Result<(), Fault> {
         if self.picks.is_some() {
             return Ok(());
         }
-        let target = if let Node::Link(target) = &node { target.len() } else { 0 };
+        let target = if let EntryNode::Link(target) = &node { target.len() } else { 0 };
         self.names += target;
         self.remember(&entered.full)?;
-        if node != Node::Folder && self.skipped.len() < Unpacked::NAMED {
+        if node != EntryNode::Folder && self.skipped.len() < Unpacked::NAMED {
             self.skipped.push(entered.path.clone());
         }
         self.catalog.enter(&entered.full, node, self.unpacker.strip);

@@ -85,7 +85,7 @@ fn bombs_of_every_compression_stop_at_the_limit() {
     let tar = Tar::default().file("a", &vec![0; 8 << 20]).end();
     for (name, pack) in CODECS {
         let mut small = wanting(0, &["e"]);
-        small.limits = Limits { bytes: 1 << 20, entries: 3 };
+        small.limits = UnpackLimits { bytes: 1 << 20, entries: 3 };
         let fault = refusal(&small, &pack(&tar));
         assert!(fault.to_string().contains("more than 1 MiB"), "{name}: {fault}");
     }
@@ -336,7 +336,7 @@ fn what_claims_to_be_huge_takes_no_memory() {
         let name = format!("{n}/{}", "a/".repeat(2000));
         tar = tar.entry(T::GNULongName, b"l", b"", name.as_bytes()).file("x", b"");
     }
-    let unpacker = Unpacker { keep: Keep::Possible, ..Unpacker::new("deep") };
+    let unpacker = Unpacker { keep: EntryPolicy::Possible, ..Unpacker::new("deep") };
     let fault = refusal(&unpacker, &tar.end());
     assert!(fault.to_string().contains("names in it take more than 64 MiB"), "{fault}");
     // Many empty members are one after the other, not one within the other.
@@ -371,7 +371,7 @@ proptest! {
         }
         let mut unpacker = wanting(keep, &["e", "l"]);
         if keep == 0 {
-            unpacker.keep = Keep::Possible;
+            unpacker.keep = EntryPolicy::Possible;
         }
         unpacker.limits.bytes = 1 << 20;
         let parent = tempfile::tempdir().unwrap();

@@ -8,7 +8,7 @@ use tar::EntryType;
 use super::*;
 use crate::{
     archive::{
-        Contents, Entry, Hasher,
+        Contents, FileToPack, Hasher,
         gzip::BLOCK,
         samples::{Dribble, Tar, entry, gzip, noise, packed, refusal, unpack_into},
         tar_writer::pax_record,
@@ -26,7 +26,7 @@ fn digest(bytes: &[u8]) -> Sha256 {
     hasher.finish()
 }
 
-fn bytes_of(entry: &Entry) -> &[u8] {
+fn bytes_of(entry: &FileToPack) -> &[u8] {
     match &entry.contents {
         Contents::Bytes(bytes) => bytes,
         Contents::File(_) | Contents::Proven(..) => unreachable!("samples are in memory"),
@@ -34,7 +34,7 @@ fn bytes_of(entry: &Entry) -> &[u8] {
 }
 
 /// Checks that `folder` and `unpacked` hold `entries` and nothing else.
-fn assert_holds(entries: &[Entry], unpacked: &Unpacked, folder: &Path) {
+fn assert_holds(entries: &[FileToPack], unpacked: &Unpacked, folder: &Path) {
     assert_eq!(unpacked.files.len(), entries.len());
     for entry in entries {
         let (file, bytes) = (&unpacked.files[&entry.name], bytes_of(entry));
@@ -187,7 +187,7 @@ fn an_extended_header_of_absurd_size_is_not_read() {
 #[test]
 fn bombs_stop_at_the_limit() {
     let mut small = unpacker();
-    small.limits = Limits { bytes: 1 << 20, entries: 3 };
+    small.limits = UnpackLimits { bytes: 1 << 20, entries: 3 };
     let long = |bytes: &[u8]| refusal(&small, bytes).to_string();
     let zeros = vec![0; 8 << 20];
     let many = (0..4).fold(Tar::default(), |tar, i| tar.file(&format!("f{i}"), b""));
@@ -200,7 +200,7 @@ fn bombs_stop_at_the_limit() {
     let mut padded = Tar::default().end();
     padded.extend(&zeros);
     assert!(long(&gzip(&padded)).contains("more than 1 MiB"));
-    small.keep = Keep::Only(BTreeSet::new());
+    small.keep = EntryPolicy::Only(BTreeSet::new());
     let bytes = gzip(&Tar::default().file("a", &zeros).end());
     assert!(refusal(&small, &bytes).to_string().contains("more than 1 MiB"));
     assert!(refusal(&small, &many.end()).to_string().contains("more than 3 entries"));
@@ -328,7 +328,7 @@ fn only_what_is_wanted_is_written() {
         .file("nats-v2/docs/page", b"...")
         .file("nats-v2/bin/nats-server", b"#!/bin/sh\n")
         .end();
-    let keep = Keep::Only(BTreeSet::from(["bin/nats-server".to_owned()]));
+    let keep = EntryPolicy::Only(BTreeSet::from(["bin/nats-server".to_owned()]));
     let unpacker = Unpacker { strip: 1, keep, ..unpacker() };
     let parent = tempfile::tempdir().unwrap();
     let unpacked = unpack_into(&unpacker, &tar, parent.path()).unwrap();

@@ -10,7 +10,7 @@ use crate::archive::samples::{Tar, gzip, refusal, unpack_into};
 pub(super) const PROGRAM: &[u8] = b"#!/bin/sh\necho hello\n";
 
 pub(super) fn wanting(strip: usize, wanted: &[&str]) -> Unpacker {
-    let keep = Keep::Only(wanted.iter().map(|name| (*name).to_owned()).collect());
+    let keep = EntryPolicy::Only(wanted.iter().map(|name| (*name).to_owned()).collect());
     Unpacker { strip, keep, program: Some("e".into()), ..Unpacker::new("e.tar.gz") }
 }
 
@@ -41,7 +41,7 @@ fn of_entries_with_the_same_name_the_last_one_is_taken() {
         .end();
     assert_eq!(taken(0, &tar), PROGRAM);
     let parent = tempfile::tempdir().unwrap();
-    let unpacker = Unpacker { keep: Keep::Possible, ..Unpacker::new("source") };
+    let unpacker = Unpacker { keep: EntryPolicy::Possible, ..Unpacker::new("source") };
     let tar = Tar::default().link(T::Symlink, "a", "b").file("a", b"2").file("a", b"3").end();
     let unpacked = unpack_into(&unpacker, &tar, parent.path()).unwrap();
     assert!(unpacked.links.is_empty() && unpacked.left_out.is_empty());
@@ -172,7 +172,7 @@ fn an_entry_that_nobody_wants_does_no_harm() {
     assert_eq!(taken(0, &odd().file("e", PROGRAM).end()), PROGRAM);
     // Unpacked whole, they are left out and named; what is sound is there.
     let parent = tempfile::tempdir().unwrap();
-    let unpacker = Unpacker { keep: Keep::Possible, ..Unpacker::new("source") };
+    let unpacker = Unpacker { keep: EntryPolicy::Possible, ..Unpacker::new("source") };
     let tar = odd().file("e", PROGRAM).link(T::Symlink, "good", "e").end();
     let unpacked = unpack_into(&unpacker, &tar, parent.path()).unwrap();
     let names: BTreeSet<_> = unpacked.left_out.iter().map(|(name, _)| name.as_str()).collect();

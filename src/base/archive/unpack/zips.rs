@@ -27,7 +27,7 @@ fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 fn wanting(strip: usize, wanted: &str) -> Unpacker {
-    let keep = Keep::Only(BTreeSet::from([wanted.to_owned()]));
+    let keep = EntryPolicy::Only(BTreeSet::from([wanted.to_owned()]));
     Unpacker { strip, keep, ..Unpacker::new("e.zip") }
 }
 
@@ -194,7 +194,7 @@ fn an_entry_that_is_there_twice_is_taken_if_both_are_the_same() {
         let why = "e.zip is refused: its entry `a.md` is there twice, with different contents";
         assert_eq!(fault.to_string(), why);
         assert!(fault.hint.unwrap().contains("pack it again"));
-        let possible = Unpacker { keep: Keep::Possible, ..Unpacker::new("x") };
+        let possible = Unpacker { keep: EntryPolicy::Possible, ..Unpacker::new("x") };
         for unpacker in [possible, Unpacker::new("x")] {
             let fault = refusal(&unpacker, &bytes);
             assert_eq!(fault.to_string(), "x is refused: it lists an entry twice: `a.md`");
@@ -298,8 +298,8 @@ proptest! {
         }
         let mut unpacker = wanting(1, "e");
         match keep {
-            0 => unpacker.keep = Keep::Everything,
-            1 => unpacker.keep = Keep::Possible,
+            0 => unpacker.keep = EntryPolicy::Everything,
+            1 => unpacker.keep = EntryPolicy::Possible,
             _ => {}
         }
         let parent = tempfile::tempdir().unwrap();

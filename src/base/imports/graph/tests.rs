@@ -14,7 +14,7 @@ fn workspace(files: &[(&str, &str)]) -> tempfile::TempDir {
     dir
 }
 
-fn reach(dir: &tempfile::TempDir, start: &str) -> Reach {
+fn reach(dir: &tempfile::TempDir, start: &str) -> ImportClosure {
     let programs = [vec![start.to_owned()]];
     Graph::new(dir.path()).reach_all(&programs).unwrap().remove(0)
 }

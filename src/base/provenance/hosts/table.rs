@@ -27,7 +27,7 @@
 //! | Bitrise | "Available environment variables" (devcenter.bitrise.io) |
 //! | GoCD | "Environment variables in GoCD" (docs.gocd.org) |
 
-use super::Variables;
+use super::RunVariables;
 
 /// A CI host.
 pub struct CiHost {
@@ -300,12 +300,12 @@ pub const HOSTS: &[CiHost] = &[
 
 impl CiHost {
     /// Whether this is the host of a run with these variables.
-    pub fn is_here(&self, variables: Variables) -> bool {
+    pub fn is_here(&self, variables: RunVariables) -> bool {
         self.known_by.iter().all(|sign| sign.holds(variables))
     }
 
     /// Whether such a run is for a proposed change; nothing if the host does not say.
-    pub fn is_proposal(&self, variables: Variables) -> Option<bool> {
+    pub fn is_proposal(&self, variables: RunVariables) -> Option<bool> {
         if self.proposal.iter().any(|sign| sign.holds(variables)) {
             return Some(true);
         }
@@ -314,7 +314,7 @@ impl CiHost {
 }
 
 impl Sign {
-    fn holds(&self, variables: Variables) -> bool {
+    fn holds(&self, variables: RunVariables) -> bool {
         match *self {
             Set(name) => variables.is_true(name),
             // `0` is a number here: that of the first executor.

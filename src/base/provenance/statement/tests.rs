@@ -31,7 +31,7 @@ fn sample() -> Statement {
         Dependency::file("https://nats.io/src.tar.gz", Sha256([3; 32])),
         Dependency::tool("go", "go version go1.26.1"),
     ];
-    statement.run = Run {
+    statement.run = StatementRun {
         url: Some("https://github.com/o/r/actions/runs/7/attempts/1".into()),
         event: Some("push".into()),
         sandbox: Some("landlock".into()),
@@ -85,7 +85,7 @@ fn a_statement_is_in_the_published_form() {
 #[test]
 fn what_is_written_is_read() {
     let mut bare = Statement::new("p", &stamp(), "a", Sha256([9; 32]), Builder::laptop());
-    bare.recipe = Recipe::default();
+    bare.recipe = StatementRecipe::default();
     for statement in [sample(), bare] {
         assert_eq!(Statement::read(&statement.line()), Ok(statement.clone()));
         assert!(statement.is_about(statement.subjects[0].sha256));
@@ -113,7 +113,7 @@ fn a_statement_of_another_tool_says_who_and_what() {
     });
     let statement = Statement::read(&line.to_string()).unwrap();
     assert_eq!(statement.artifact, None);
-    assert_eq!(statement.recipe, Recipe::default());
+    assert_eq!(statement.recipe, StatementRecipe::default());
     assert_eq!(statement.builder.repository(), Some("https://github.com/o/r"));
     assert_eq!(statement.subjects[0].sha256, Sha256([0xab; 32]));
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serde_json::{Deserializer, Map, Value};
 
-use super::{Entry, Label, digest, entry, head, label, names_a_file, split};
+use super::{Label, ListedDigest, digest, entry, head, label, names_a_file, split};
 
 /// As many names as are remembered of one digest.
 const MOST_NAMES: usize = 16;
@@ -16,7 +16,7 @@ const MOST_NAMES: usize = 16;
 type Names = Vec<(Rc<str>, usize)>;
 
 /// The digests in `text`; `None` if it is not one or several documents of JSON.
-pub(super) fn entries(text: &str) -> Option<Vec<Entry>> {
+pub(super) fn entries(text: &str) -> Option<Vec<ListedDigest>> {
     if !text.trim_start().starts_with(['{', '[']) {
         return None;
     }
@@ -28,7 +28,7 @@ pub(super) fn entries(text: &str) -> Option<Vec<Entry>> {
 }
 
 /// Adds the digests in `value`, to which `names` lead.
-fn collect(value: &Value, names: &Names, depth: usize, entries: &mut Vec<Entry>) {
+fn collect(value: &Value, names: &Names, depth: usize, entries: &mut Vec<ListedDigest>) {
     match value {
         Value::Array(items) => {
             for item in items {
@@ -47,7 +47,7 @@ fn collect_object(
     object: &Map<String, Value>,
     names: &Names,
     depth: usize,
-    entries: &mut Vec<Entry>,
+    entries: &mut Vec<ListedDigest>,
 ) {
     let beside = object.iter().filter_map(|(key, value)| {
         let name =
@@ -86,14 +86,14 @@ fn text_entry(
     text: &str,
     algorithm: Option<Label>,
     (names, depth): (&Names, usize),
-) -> Option<Entry> {
+) -> Option<ListedDigest> {
     let Some((own, digits)) = bare_digest(text) else {
         return entry(text);
     };
     // What leads to another digest further down is the name of both, and nearer to the upper one.
     let near = |deep: usize| usize::MAX - (2 * depth + 1).saturating_sub(deep);
     let names = names.iter().rev().map(|(name, deep)| (name.clone(), near(*deep))).collect();
-    Some(Entry { names, digest: digest(digits, own.or(algorithm)) })
+    Some(ListedDigest { names, digest: digest(digits, own.or(algorithm)) })
 }
 
 /// The digits of a text that is a digest and no more, and the algorithm that it says: `sha256:…`.

@@ -6,19 +6,19 @@ use reqwest::{Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 use super::{
-    refusal::{self, Who},
-    wire::{WireAsset, WireRelease, WireRepository},
+    refusal::{self, GiteaParties},
+    wire::{GiteaAsset, GiteaRelease, GiteaRepository},
 };
 use crate::{
     model::{Fault, Sha256},
     store::{
-        AssetStream, Settings,
-        account::Account,
+        AssetStream, StoreSettings,
+        account::HostLogin,
         address,
-        call::{Call, Reply},
+        call::{ApiRequest, ApiResponse},
         client::Client,
         file,
-        retry::{Failure, retrying},
+        retry::{AttemptFailure, retrying},
         transfer,
     },
 };
@@ -28,33 +28,33 @@ use crate::{
 const PER_PAGE: usize = 50;
 
 /// The API, and the pages beside it.
-pub(super) struct Api {
+pub(super) struct GiteaApi {
     pub(super) client: Arc<Client>,
-    pub(super) account: Account,
+    pub(super) account: HostLogin,
     store: String,
     base: Url,
     repository: [String; 2],
 }
 
-impl Api {
+impl GiteaApi {
     pub(super) fn new(
         store: String,
         base: Url,
         repository: [String; 2],
-        settings: &Settings,
+        settings: &StoreSettings,
     ) -> Self {
         let client = Arc::new(Client::new(settings));
-        let account = Account::new(address::name(&base), settings);
+        let account = HostLogin::new(address::name(&base), settings);
         Self { client, account, store, base, repository }
     }
 
-    pub(super) fn settings(&self) -> &Settings {
+    pub(super) fn settings(&self) -> &StoreSettings {
         &self.client.settings
     }
 
     /// Who asks whom, for messages.
-    pub(super) async fn who(&self) -> Who {
-        Who {
+    pub(super) async fn who(&self) -> GiteaParties {
+        GiteaParties {
             store: self.store.clone(),
             host: address::name(&self.base),
             login: self.account.source().await,
@@ -75,20 +75,20 @@ impl Api {
     }
 
     /// `call` with the login, if there is one.
-    async fn signed(&self, call: Call) -> Call {
+    async fn signed(&self, call: ApiRequest) -> ApiRequest {
         match self.account.login().await {
             Some(login) => call.authorized(format!("token {}", login.token)),
             None => call,
         }
     }
 
-    pub(super) async fn refused(&self, call: &Call, reply: &Reply) -> Failure {
+    pub(super) async fn refused(&self, call: &ApiRequest, reply: &ApiResponse) -> AttemptFailure {
         refusal::failure(call, reply, &self.who().await)
     }
 
     /// The answer to a question: 200 or 404.
-    async fn ask(&self, url: Url) -> Result<(Call, Reply), Fault> {
-        let call = self.signed(Call::get(url)).await;
+    async fn ask(&self, url: Url) -> Result<(ApiRequest, ApiResponse), Fault> {
+        let call = self.signed(ApiRequest::get(url)).await;
         let reply = retrying(self.settings(), || async {
             let reply = self.client.call(&call).await?;
             match reply.status {
@@ -109,7 +109,7 @@ impl Api {
     }
 
     /// Sends what changes something, once. An error leaves open whether it was done.
-    pub(super) async fn write(&self, call: Call) -> Result<Reply, Failure> {
+    pub(super) async fn write(&self, call: ApiRequest) -> Result<ApiResponse, AttemptFailure> {
         let call = self.signed(call).await;
         let reply = self.client.call(&call).await?;
         match reply.status.is_server_error() {
@@ -120,7 +120,7 @@ impl Api {
 
     /// Deletes what is at `path`; that it is not there is as good.
     pub(super) async fn delete(&self, path: &[&str]) -> Result<(), Fault> {
-        let call = Call::new(Method::DELETE, self.resource(path));
+        let call = ApiRequest::new(Method::DELETE, self.resource(path));
         retrying(self.settings(), || async {
             let reply = self.write(call.clone()).await?;
             match reply.status.is_success() || reply.status == StatusCode::NOT_FOUND {
@@ -134,7 +134,7 @@ impl Api {
     /// Whether everybody sees the repository: asked without a login.
     pub(super) async fn is_public(&self) -> Result<bool, Fault> {
         use StatusCode as S;
-        let call = Call::get(self.resource(&[]));
+        let call = ApiRequest::get(self.resource(&[]));
         retrying(self.settings(), || async {
             let reply = self.client.call(&call).await?;
             match reply.status {
@@ -147,7 +147,7 @@ impl Api {
     }
 
     /// The repository; nothing if it does not show itself.
-    pub(super) async fn repository(&self) -> Result<Option<WireRepository>, Fault> {
+    pub(super) async fn repository(&self) -> Result<Option<GiteaRepository>, Fault> {
         self.get(self.resource(&[])).await
     }
 
@@ -155,7 +155,7 @@ impl Api {
     ///
     /// # Errors
     /// `Store` also if it does not show itself.
-    pub(super) async fn visible_repository(&self) -> Result<WireRepository, Fault> {
+    pub(super) async fn visible_repository(&self) -> Result<GiteaRepository, Fault> {
         match self.repository().await? {
             Some(repository) => Ok(repository),
             None => Err(self.who().await.hidden()),
@@ -166,20 +166,20 @@ impl Api {
     ///
     /// # Errors
     /// `Store` also if it is the release of a tag that differs in capitals only.
-    pub(super) async fn release(&self, tag: &str) -> Result<Option<WireRelease>, Fault> {
-        match self.get::<WireRelease>(self.resource(&["releases", "tags", tag])).await? {
+    pub(super) async fn release(&self, tag: &str) -> Result<Option<GiteaRelease>, Fault> {
+        match self.get::<GiteaRelease>(self.resource(&["releases", "tags", tag])).await? {
             Some(other) if other.tag_name != tag => Err(refusal::alike(tag, &other.tag_name)),
             found => Ok(found),
         }
     }
 
     /// The release called `id`. Its list of assets would not do: it stays when the release goes.
-    pub(super) async fn release_by_id(&self, id: u64) -> Result<Option<WireRelease>, Fault> {
+    pub(super) async fn release_by_id(&self, id: u64) -> Result<Option<GiteaRelease>, Fault> {
         self.get(self.resource(&["releases", &id.to_string()])).await
     }
 
     /// All releases, and for those who may write all drafts.
-    pub(super) async fn releases(&self) -> Result<Vec<WireRelease>, Fault> {
+    pub(super) async fn releases(&self) -> Result<Vec<GiteaRelease>, Fault> {
         let mut all = Vec::new();
         for page in 1_usize.. {
             let mut url = self.resource(&["releases"]);
@@ -190,7 +190,7 @@ impl Api {
             if reply.status == StatusCode::NOT_FOUND {
                 return Err(self.who().await.hidden());
             }
-            let listed: Vec<WireRelease> = reply.parse(&call).map_err(|failure| failure.fault)?;
+            let listed: Vec<GiteaRelease> = reply.parse(&call).map_err(|failure| failure.fault)?;
             let is_last = listed.is_empty() || reply.has_next_page() != Some(true);
             all.extend(listed);
             if is_last {
@@ -201,14 +201,14 @@ impl Api {
     }
 
     /// Opens an asset; nothing if it is not there. By what is its own, since its name need not be.
-    pub(super) async fn open(&self, asset: &WireAsset) -> Result<Option<AssetStream>, Fault> {
+    pub(super) async fn open(&self, asset: &GiteaAsset) -> Result<Option<AssetStream>, Fault> {
         let call =
-            self.signed(Call::get(address::below(&self.base, &["attachments", &asset.uuid])));
+            self.signed(ApiRequest::get(address::below(&self.base, &["attachments", &asset.uuid])));
         transfer::open(self.client.clone(), call.await).await
     }
 
     /// The digest of an asset, by its bytes: Gitea keeps none. Nothing if it is not there.
-    pub(super) async fn sha256(&self, asset: &WireAsset) -> Result<Option<Sha256>, Fault> {
+    pub(super) async fn sha256(&self, asset: &GiteaAsset) -> Result<Option<Sha256>, Fault> {
         match self.open(asset).await? {
             Some(stream) => file::digested(stream).await.map(Some),
             None => Ok(None),

@@ -30,21 +30,21 @@ use std::{
 
 use tokio::sync::OnceCell;
 
-use self::{api::Api, reading::Sight, target::Target};
+use self::{api::GiteaApi, reading::GiteaVisibility, target::GiteaTarget};
 use super::{
-    Access, AssetInfo, AssetStream, Pending, Receipt, Release, ReleaseInfo, Settings, Store,
-    Upload, address, check_names,
+    Access, AssetInfo, AssetStream, Pending, Receipt, ReleaseInfo, Store, StoreRelease,
+    StoreSettings, Upload, address, check_names,
 };
 use crate::model::Fault;
 
 /// A repository whose releases are the store.
 pub(super) struct Gitea {
     url: String,
-    api: Api,
+    api: GiteaApi,
     /// Who sees the repository.
-    sight: OnceCell<Sight>,
+    sight: OnceCell<GiteaVisibility>,
     /// Releases that this store put something into, by tag.
-    targets: Mutex<HashMap<String, Target>>,
+    targets: Mutex<HashMap<String, GiteaTarget>>,
 }
 
 impl Gitea {
@@ -56,28 +56,28 @@ impl Gitea {
         url: String,
         base: &str,
         [owner, name]: [&String; 2],
-        settings: &Settings,
+        settings: &StoreSettings,
     ) -> Result<Self, Fault> {
         let base = address::protected("releases", base, "a Gitea")?;
         let repository = [owner.clone(), name.clone()];
         Ok(Self {
-            api: Api::new(url.clone(), base, repository, settings),
+            api: GiteaApi::new(url.clone(), base, repository, settings),
             url,
             sight: OnceCell::new(),
             targets: Mutex::default(),
         })
     }
 
-    fn targets(&self) -> MutexGuard<'_, HashMap<String, Target>> {
+    fn targets(&self) -> MutexGuard<'_, HashMap<String, GiteaTarget>> {
         // What it holds is whole after every statement, also after a panic elsewhere.
         self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remembered(&self, tag: &str) -> Option<Target> {
+    fn remembered(&self, tag: &str) -> Option<GiteaTarget> {
         self.targets().get(tag).copied()
     }
 
-    fn remember(&self, tag: &str, target: Target) {
+    fn remember(&self, tag: &str, target: GiteaTarget) {
         self.targets().insert(tag.to_owned(), target);
     }
 
@@ -163,7 +163,7 @@ impl Store for Gitea {
 
     fn publish<'a>(
         &'a self,
-        release: &'a Release,
+        release: &'a StoreRelease,
         upload: &'a Upload,
     ) -> Pending<'a, Result<Receipt, Fault>> {
         Box::pin(self.publish_upload(release, upload))
@@ -177,7 +177,7 @@ impl Store for Gitea {
         Box::pin(self.list())
     }
 
-    fn describe<'a>(&'a self, release: &'a Release) -> Pending<'a, Result<bool, Fault>> {
+    fn describe<'a>(&'a self, release: &'a StoreRelease) -> Pending<'a, Result<bool, Fault>> {
         Box::pin(self.rewrite_notes(release))
     }
 

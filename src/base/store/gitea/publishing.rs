@@ -3,12 +3,12 @@
 
 use super::{
     Gitea,
-    put::Put,
-    target::{Sealed, Target},
+    put::GiteaPutOutcome,
+    target::{GiteaSealOutcome, GiteaTarget},
 };
 use crate::{
     model::{Fault, Kind},
-    store::{Published, Receipt, Release, Upload, check_names, piece::Piece},
+    store::{Published, Receipt, StoreRelease, Upload, check_names, piece::Blob},
 };
 
 /// How often a release may turn out to be gone before that is an error.
@@ -17,7 +17,7 @@ const ROUNDS: u32 = 5;
 impl Gitea {
     pub(super) async fn publish_upload(
         &self,
-        release: &Release,
+        release: &StoreRelease,
         upload: &Upload,
     ) -> Result<Receipt, Fault> {
         for name in upload.sidecars.iter().map(|(name, _)| name).chain([&upload.asset]) {
@@ -30,7 +30,7 @@ impl Gitea {
         if self.api.account.login().await.is_none() {
             return Err(failed(self.api.who().await.needs_login()));
         }
-        let piece = Piece::proven(upload).await.map_err(failed)?;
+        let piece = Blob::proven(upload).await.map_err(failed)?;
         for _ in 0..ROUNDS {
             match self.round(release, upload, &piece).await.map_err(failed)? {
                 Some(receipt) => return Ok(receipt),
@@ -47,19 +47,19 @@ impl Gitea {
     /// Nothing if the release that was found is gone by now.
     async fn round(
         &self,
-        release: &Release,
+        release: &StoreRelease,
         upload: &Upload,
-        piece: &Piece,
+        piece: &Blob,
     ) -> Result<Option<Receipt>, Fault> {
         let target = match self.remembered(&release.tag) {
             Some(target) => target,
             None => self.target(release).await?,
         };
         let published = match self.put(target, piece).await? {
-            Put::Created => Published::Created,
-            Put::There(same) if same == upload.sha256 => Published::Identical,
-            Put::There(theirs) => Published::Conflict { theirs },
-            Put::Gone => return Ok(None),
+            GiteaPutOutcome::Created => Published::Created,
+            GiteaPutOutcome::There(same) if same == upload.sha256 => Published::Identical,
+            GiteaPutOutcome::There(theirs) => Published::Conflict { theirs },
+            GiteaPutOutcome::Gone => return Ok(None),
         };
         // What we would put beside other bytes would be about ours.
         let is_ours = !matches!(published, Published::Conflict { .. });
@@ -69,21 +69,21 @@ impl Gitea {
         let waits_for = match target.is_draft {
             false => Vec::new(),
             true => match self.seal(target, release, upload).await? {
-                Sealed::Visible => Vec::new(),
-                Sealed::Waiting(missing) => missing,
-                Sealed::Gone => return Ok(None),
+                GiteaSealOutcome::Visible => Vec::new(),
+                GiteaSealOutcome::Waiting(missing) => missing,
+                GiteaSealOutcome::Gone => return Ok(None),
             },
         };
         let is_draft = !waits_for.is_empty();
-        self.remember(&release.tag, Target { is_draft, ..target });
+        self.remember(&release.tag, GiteaTarget { is_draft, ..target });
         Ok(Some(Receipt { published, waits_for }))
     }
 
     /// Puts the texts beside the asset. Those that are there stay, whatever they say. Answers
     /// whether the release still is there.
-    async fn put_sidecars(&self, target: Target, upload: &Upload) -> Result<bool, Fault> {
-        for piece in Piece::beside(upload) {
-            if let Put::Gone = self.put(target, &piece).await? {
+    async fn put_sidecars(&self, target: GiteaTarget, upload: &Upload) -> Result<bool, Fault> {
+        for piece in Blob::beside(upload) {
+            if let GiteaPutOutcome::Gone = self.put(target, &piece).await? {
                 return Ok(false);
             }
         }

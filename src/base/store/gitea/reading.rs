@@ -10,17 +10,18 @@
 
 use reqwest::{Method, Url};
 
-use super::{Gitea, wire::WireAsset};
+use super::{Gitea, wire::GiteaAsset};
 use crate::{
     model::Fault,
     store::{
-        AssetInfo, AssetStream, answer::Answer, call::Call, check_names, retry::retrying, transfer,
+        AssetInfo, AssetStream, answer::ServerAnswer, call::ApiRequest, check_names,
+        retry::retrying, transfer,
     },
 };
 
 /// Who sees a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sight {
+pub(super) enum GiteaVisibility {
     Everybody,
     /// Only those with a login, such as ours.
     Some,
@@ -44,7 +45,7 @@ impl Gitea {
         let missed = if self.is_private() {
             Ok(None)
         } else {
-            let call = Call::get(self.download(tag, asset));
+            let call = ApiRequest::get(self.download(tag, asset));
             transfer::open(self.api.client.clone(), call).await
         };
         if let Ok(Some(stream)) = missed {
@@ -58,7 +59,7 @@ impl Gitea {
 
     /// Whether it is known that strangers are told nothing.
     fn is_private(&self) -> bool {
-        self.sight.get() == Some(&Sight::Some)
+        self.sight.get() == Some(&GiteaVisibility::Some)
     }
 
     fn download(&self, tag: &str, asset: &str) -> Url {
@@ -66,11 +67,11 @@ impl Gitea {
     }
 
     async fn head(&self, tag: &str, asset: &str) -> Result<Option<AssetInfo>, Fault> {
-        let call = Call::new(Method::HEAD, self.download(tag, asset));
+        let call = ApiRequest::new(Method::HEAD, self.download(tag, asset));
         let client = &self.api.client;
         match retrying(&client.settings, || client.exchange(&call)).await? {
-            Answer::Absent => Ok(None),
-            Answer::Found(response) => {
+            ServerAnswer::Absent => Ok(None),
+            ServerAnswer::Found(response) => {
                 Ok(Some(AssetInfo { size: transfer::size(&response), sha256: None }))
             }
         }
@@ -83,32 +84,36 @@ impl Gitea {
         tag: &str,
         asset: &str,
         doubt: Option<Fault>,
-    ) -> Result<Option<WireAsset>, Fault> {
+    ) -> Result<Option<GiteaAsset>, Fault> {
         match (self.sight().await, doubt) {
             // A server that is closed to strangers shows them a page where they log in.
-            (Ok(Sight::Some), _) => self.by_api(tag, asset).await,
+            (Ok(GiteaVisibility::Some), _) => self.by_api(tag, asset).await,
             (_, Some(doubt)) => Err(doubt),
-            (Ok(Sight::Everybody), None) => Ok(None),
-            (Ok(Sight::Nobody), None) => Err(self.api.who().await.hidden()),
+            (Ok(GiteaVisibility::Everybody), None) => Ok(None),
+            (Ok(GiteaVisibility::Nobody), None) => Err(self.api.who().await.hidden()),
             (Err(fault), None) => Err(fault),
         }
     }
 
-    async fn by_api(&self, tag: &str, asset: &str) -> Result<Option<WireAsset>, Fault> {
+    async fn by_api(&self, tag: &str, asset: &str) -> Result<Option<GiteaAsset>, Fault> {
         let release = self.api.release(tag).await?.filter(|release| !release.draft);
         Ok(release.and_then(|release| release.asset(asset).cloned()))
     }
 
     /// Who sees the repository; asked once.
-    async fn sight(&self) -> Result<Sight, Fault> {
+    async fn sight(&self) -> Result<GiteaVisibility, Fault> {
         let ask = || async {
             if self.api.is_public().await? {
-                return Ok(Sight::Everybody);
+                return Ok(GiteaVisibility::Everybody);
             }
             if self.api.account.login().await.is_none() {
-                return Ok(Sight::Nobody);
+                return Ok(GiteaVisibility::Nobody);
             }
-            Ok(self.api.repository().await?.map_or(Sight::Nobody, |_| Sight::Some))
+            Ok(self
+                .api
+                .repository()
+                .await?
+                .map_or(GiteaVisibility::Nobody, |_| GiteaVisibility::Some))
         };
         self.sight.get_or_try_init(ask).await.copied()
     }

@@ -7,14 +7,14 @@ use serde::Deserialize;
 use crate::{
     model::{Fault, Kind},
     store::{
-        call::{Call, Reply},
-        retry::Failure,
+        call::{ApiRequest, ApiResponse},
+        retry::AttemptFailure,
     },
 };
 
 /// Who asks whom, for messages.
 #[derive(Clone, Debug)]
-pub(super) struct Who {
+pub(super) struct GiteaParties {
     /// `gitea:HOST/OWNER/REPO`.
     pub(super) store: String,
     /// The server, with its port if it has one.
@@ -27,7 +27,7 @@ pub(super) struct Who {
 const LOGIN: &str = "set FORGE_GITEA_TOKEN to a token of this server (Settings, Applications) with \
                      the permission \"repository: Read and Write\"";
 
-impl Who {
+impl GiteaParties {
     /// The login, as messages call it.
     fn login(&self) -> String {
         match &self.login {
@@ -59,7 +59,7 @@ impl Who {
 
 /// The body of a refusal. Who is no administrator is told nothing of the server's own failures.
 #[derive(Debug, Default, Deserialize)]
-struct Told {
+struct GiteaRefusalBody {
     #[serde(default)]
     message: String,
 }
@@ -78,12 +78,16 @@ pub(super) fn alike(tag: &str, other: &str) -> Fault {
 }
 
 /// What went wrong with `call`, and whether it passes.
-pub(super) fn failure(call: &Call, reply: &Reply, who: &Who) -> Failure {
-    let told: Told = serde_json::from_slice(&reply.body).unwrap_or_default();
+pub(super) fn failure(
+    call: &ApiRequest,
+    reply: &ApiResponse,
+    who: &GiteaParties,
+) -> AttemptFailure {
+    let told: GiteaRefusalBody = serde_json::from_slice(&reply.body).unwrap_or_default();
     let words = told.message.lines().collect::<Vec<_>>().join(" ");
     let known = match reply.status {
-        StatusCode::LOCKED => return Failure::never(archived(&who.store)),
-        StatusCode::NOT_FOUND if call.is_read() => return Failure::never(who.hidden()),
+        StatusCode::LOCKED => return AttemptFailure::never(archived(&who.store)),
+        StatusCode::NOT_FOUND if call.is_read() => return AttemptFailure::never(who.hidden()),
         status => known(status, &words.to_lowercase(), call, who),
     };
     let Some((what, hint)) = known else {
@@ -97,15 +101,15 @@ pub(super) fn failure(call: &Call, reply: &Reply, who: &Who) -> Failure {
         true => format!("the server answered {}", reply.status),
         false => format!("the server says: {words}"),
     };
-    Failure::never(Fault::new(Kind::Store, what).because(why).hint(hint))
+    AttemptFailure::never(Fault::new(Kind::Store, what).because(why).hint(hint))
 }
 
 /// Refusals that forge knows, and what helps.
 fn known(
     status: StatusCode,
     words: &str,
-    call: &Call,
-    who: &Who,
+    call: &ApiRequest,
+    who: &GiteaParties,
 ) -> Option<(String, &'static str)> {
     use StatusCode as S;
     let (login, store) = (who.login(), &who.store);
@@ -160,20 +164,20 @@ mod tests {
     use reqwest::{Method, Url, header::HeaderMap};
 
     use super::*;
-    use crate::store::retry::Again;
+    use crate::store::retry::RetryDecision;
 
-    fn refused(status: u16, message: &str) -> Failure {
+    fn refused(status: u16, message: &str) -> AttemptFailure {
         let url = Url::parse("https://git.example.org/api/v1/x").unwrap();
         let body = serde_json::json!({ "message": message }).to_string();
         let status = StatusCode::from_u16(status).unwrap();
         let reply =
-            Reply { status, headers: HeaderMap::new(), body: body.into(), url: url.clone() };
-        let who = Who {
+            ApiResponse { status, headers: HeaderMap::new(), body: body.into(), url: url.clone() };
+        let who = GiteaParties {
             store: "gitea:git.example.org/o/r".into(),
             host: "git.example.org".into(),
             login: Some("GITEA_TOKEN".into()),
         };
-        failure(&Call::new(Method::POST, url), &reply, &who)
+        failure(&ApiRequest::new(Method::POST, url), &reply, &who)
     }
 
     #[test]
@@ -194,7 +198,7 @@ mod tests {
             let told = failure.fault.to_string();
             assert!(told.contains(what), "{told}");
             assert!(failure.fault.hint.as_deref().unwrap().contains(hint), "{failure:?}");
-            assert_eq!(failure.again, Again::Never);
+            assert_eq!(failure.again, RetryDecision::Never);
         }
     }
 
@@ -204,6 +208,6 @@ mod tests {
         let expected = "cannot write to https://git.example.org/api/v1/x: the server answered 409 \
                         Conflict: the server says: odd";
         assert_eq!(told, expected);
-        assert_eq!(refused(500, "").again, Again::Later(None));
+        assert_eq!(refused(500, "").again, RetryDecision::Later(None));
     }
 }

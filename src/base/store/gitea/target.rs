@@ -5,27 +5,27 @@ use reqwest::{Method, StatusCode};
 
 use super::{
     Gitea, refusal,
-    wire::{NewRelease, Notes, Publication, WireRelease},
+    wire::{GiteaNewRelease, GiteaNotes, GiteaPublication, GiteaRelease},
 };
 use crate::{
     model::{Fault, Kind},
     store::{
-        Mode, Release, Upload,
-        call::Call,
+        Mode, StoreRelease, Upload,
+        call::ApiRequest,
         complete,
-        retry::{Again, Failure, Retry},
+        retry::{AttemptFailure, RetryDecision, RetryPolicy},
     },
 };
 
 /// A release as a place for assets.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Target {
+pub(super) struct GiteaTarget {
     pub(super) id: u64,
     pub(super) is_draft: bool,
 }
 
 /// What became of an attempt to make a draft visible.
-pub(super) enum Sealed {
+pub(super) enum GiteaSealOutcome {
     Visible,
     /// These are missing.
     Waiting(Vec<String>),
@@ -35,14 +35,14 @@ pub(super) enum Sealed {
 
 impl Gitea {
     /// The release to put assets into.
-    pub(super) async fn target(&self, release: &Release) -> Result<Target, Fault> {
+    pub(super) async fn target(&self, release: &StoreRelease) -> Result<GiteaTarget, Fault> {
         let branch = self.branch().await?;
-        let mut retry = Retry::new(self.api.settings());
+        let mut retry = RetryPolicy::new(self.api.settings());
         loop {
             let failure = match self.create(release, &branch).await {
-                Ok(Some(created)) => return Ok(Target::of(&created)),
+                Ok(Some(created)) => return Ok(GiteaTarget::of(&created)),
                 Ok(None) => match self.api.release(&release.tag).await? {
-                    Some(found) => return Ok(Target::of(&found)),
+                    Some(found) => return Ok(GiteaTarget::of(&found)),
                     None => unseen(&release.tag),
                 },
                 // Of several at once all but one fail so; the next attempt is told why.
@@ -65,12 +65,12 @@ impl Gitea {
     /// Tries to create `release`, once; nothing if there is one of that tag already.
     async fn create(
         &self,
-        release: &Release,
+        release: &StoreRelease,
         branch: &str,
-    ) -> Result<Option<WireRelease>, Failure> {
+    ) -> Result<Option<GiteaRelease>, AttemptFailure> {
         let is_draft = release.mode == Mode::Sealed;
-        let call = Call::new(Method::POST, self.api.resource(&["releases"]))
-            .json(&NewRelease::of(release, branch, is_draft));
+        let call = ApiRequest::new(Method::POST, self.api.resource(&["releases"]))
+            .json(&GiteaNewRelease::of(release, branch, is_draft));
         let reply = self.api.write(call.clone()).await?;
         match reply.status {
             StatusCode::CREATED => reply.parse(&call).map(Some),
@@ -82,28 +82,30 @@ impl Gitea {
     /// Makes the draft `target` visible if everything is there.
     pub(super) async fn seal(
         &self,
-        target: Target,
-        release: &Release,
+        target: GiteaTarget,
+        release: &StoreRelease,
         upload: &Upload,
-    ) -> Result<Sealed, Fault> {
-        let Some(now) = self.api.release_by_id(target.id).await? else { return Ok(Sealed::Gone) };
+    ) -> Result<GiteaSealOutcome, Fault> {
+        let Some(now) = self.api.release_by_id(target.id).await? else {
+            return Ok(GiteaSealOutcome::Gone);
+        };
         let mut missing = complete::wanted(release, upload);
         missing.retain(|name| now.asset(name).is_none());
         match missing.is_empty() {
             true => self.publish_draft(target).await,
-            false => Ok(Sealed::Waiting(missing)),
+            false => Ok(GiteaSealOutcome::Waiting(missing)),
         }
     }
 
     /// Replaces what the page of `release` says.
-    pub(super) async fn rewrite_notes(&self, release: &Release) -> Result<bool, Fault> {
+    pub(super) async fn rewrite_notes(&self, release: &StoreRelease) -> Result<bool, Fault> {
         let Some(found) = self.api.release(&release.tag).await? else {
             let what = format!("there is no release {} in {}", release.tag, self.url);
             return Err(Fault::new(Kind::Store, what));
         };
         let url = self.api.resource(&["releases", &found.id.to_string()]);
-        let call = Call::new(Method::PATCH, url).json(&Notes { body: &release.notes });
-        let mut retry = Retry::new(self.api.settings());
+        let call = ApiRequest::new(Method::PATCH, url).json(&GiteaNotes { body: &release.notes });
+        let mut retry = RetryPolicy::new(self.api.settings());
         loop {
             let failure = match self.api.write(call.clone()).await {
                 Ok(reply) if reply.status == StatusCode::OK => return Ok(true),
@@ -114,35 +116,37 @@ impl Gitea {
         }
     }
 
-    async fn publish_draft(&self, target: Target) -> Result<Sealed, Fault> {
+    async fn publish_draft(&self, target: GiteaTarget) -> Result<GiteaSealOutcome, Fault> {
         let url = self.api.resource(&["releases", &target.id.to_string()]);
-        let call = Call::new(Method::PATCH, url).json(&Publication { draft: false });
-        let mut retry = Retry::new(self.api.settings());
+        let call = ApiRequest::new(Method::PATCH, url).json(&GiteaPublication { draft: false });
+        let mut retry = RetryPolicy::new(self.api.settings());
         loop {
             let failure = match self.api.write(call.clone()).await {
-                Ok(reply) if reply.status == StatusCode::OK => return Ok(Sealed::Visible),
+                Ok(reply) if reply.status == StatusCode::OK => {
+                    return Ok(GiteaSealOutcome::Visible);
+                }
                 Ok(reply) => self.api.refused(&call, &reply).await,
                 Err(failure) => failure,
             };
             // Perhaps only the answer was lost, or somebody else was faster.
             match self.api.release_by_id(target.id).await? {
-                Some(now) if !now.draft => return Ok(Sealed::Visible),
+                Some(now) if !now.draft => return Ok(GiteaSealOutcome::Visible),
                 Some(_) => retry.pause(failure).await?,
-                None => return Ok(Sealed::Gone),
+                None => return Ok(GiteaSealOutcome::Gone),
             }
         }
     }
 }
 
-impl Target {
-    fn of(release: &WireRelease) -> Self {
+impl GiteaTarget {
+    fn of(release: &GiteaRelease) -> Self {
         Self { id: release.id, is_draft: release.draft }
     }
 }
 
-fn unseen(tag: &str) -> Failure {
+fn unseen(tag: &str) -> AttemptFailure {
     let fault = Fault::new(Kind::Store, format!("the release {tag} is there, but cannot be seen"))
         .because("the server refuses to create it again, and does not show it either")
         .hint("run it again in a minute");
-    Failure { fault, again: Again::Later(None) }
+    AttemptFailure { fault, again: RetryDecision::Later(None) }
 }

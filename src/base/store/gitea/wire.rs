@@ -3,11 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Release, ReleaseAsset, ReleaseInfo};
+use crate::store::{ReleaseAsset, ReleaseInfo, StoreRelease};
 
 /// A release, as the API has it.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct WireRelease {
+pub(super) struct GiteaRelease {
     pub(super) id: u64,
     pub(super) tag_name: String,
     #[serde(default)]
@@ -17,12 +17,12 @@ pub(super) struct WireRelease {
     published_at: Option<String>,
     /// All of them, however many.
     #[serde(default)]
-    assets: Vec<WireAsset>,
+    assets: Vec<GiteaAsset>,
 }
 
 /// An asset, as the API has it.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct WireAsset {
+pub(super) struct GiteaAsset {
     pub(super) id: u64,
     pub(super) name: String,
     pub(super) uuid: String,
@@ -32,7 +32,7 @@ pub(super) struct WireAsset {
 
 /// A repository, as the API has it.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct WireRepository {
+pub(super) struct GiteaRepository {
     #[serde(default)]
     pub(super) private: bool,
     #[serde(default)]
@@ -42,19 +42,19 @@ pub(super) struct WireRepository {
     #[serde(default)]
     pub(super) default_branch: String,
     /// What the login may do.
-    pub(super) permissions: Option<Permissions>,
+    pub(super) permissions: Option<GiteaPermissions>,
 }
 
 /// What a login may do.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Permissions {
+pub(super) struct GiteaPermissions {
     #[serde(default)]
     pub(super) push: bool,
 }
 
 /// A release as it is to be created.
 #[derive(Serialize)]
-pub(super) struct NewRelease<'a> {
+pub(super) struct GiteaNewRelease<'a> {
     pub(super) tag_name: &'a str,
     /// Where the tag goes if there is none yet.
     pub(super) target_commitish: &'a str,
@@ -67,18 +67,18 @@ pub(super) struct NewRelease<'a> {
 
 /// What makes a draft visible.
 #[derive(Serialize)]
-pub(super) struct Publication {
+pub(super) struct GiteaPublication {
     pub(super) draft: bool,
 }
 
 /// What replaces the text of a release.
 #[derive(Serialize)]
-pub(super) struct Notes<'a> {
+pub(super) struct GiteaNotes<'a> {
     pub(super) body: &'a str,
 }
 
-impl<'a> NewRelease<'a> {
-    pub(super) fn of(release: &'a Release, branch: &'a str, draft: bool) -> Self {
+impl<'a> GiteaNewRelease<'a> {
+    pub(super) fn of(release: &'a StoreRelease, branch: &'a str, draft: bool) -> Self {
         Self {
             tag_name: &release.tag,
             target_commitish: branch,
@@ -90,16 +90,16 @@ impl<'a> NewRelease<'a> {
     }
 }
 
-impl WireRelease {
+impl GiteaRelease {
     /// All assets called `name`, the first one first.
-    pub(super) fn called(&self, name: &str) -> Vec<&WireAsset> {
+    pub(super) fn called(&self, name: &str) -> Vec<&GiteaAsset> {
         let mut called: Vec<_> = self.assets.iter().filter(|asset| asset.name == name).collect();
         called.sort_by_key(|asset| asset.id);
         called
     }
 
     /// The asset called `name`: the first one, if there are several.
-    pub(super) fn asset(&self, name: &str) -> Option<&WireAsset> {
+    pub(super) fn asset(&self, name: &str) -> Option<&GiteaAsset> {
         self.called(name).first().copied()
     }
 
@@ -108,7 +108,7 @@ impl WireRelease {
         let mut assets: Vec<_> = self.assets.iter().collect();
         assets.sort_by_key(|asset| (&asset.name, asset.id));
         assets.dedup_by_key(|asset| &asset.name);
-        let told = |asset: &&WireAsset| ReleaseAsset {
+        let told = |asset: &&GiteaAsset| ReleaseAsset {
             name: asset.name.clone(),
             size: asset.size,
             sha256: None,

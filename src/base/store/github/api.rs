@@ -14,20 +14,20 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use super::{
-    host::Host,
-    kept::Kept,
+    host::GitHubHost,
+    kept::ResponseCache,
     limits::{self, Pace},
-    refusal::{self, Who},
+    refusal::{self, Parties},
     wire::{WireAsset, WireRelease, WireRepository},
 };
 use crate::{
     model::Fault,
     store::{
-        AssetStream, Login, Settings, Tempo,
-        account::Account,
-        call::{Call, Reply},
+        AssetStream, Login, StoreSettings, Tempo,
+        account::HostLogin,
+        call::{ApiRequest, ApiResponse},
         client::Client,
-        retry::{Failure, Retry, retrying},
+        retry::{AttemptFailure, RetryPolicy, retrying},
         transfer,
     },
 };
@@ -42,35 +42,35 @@ const PER_PAGE: usize = 100;
 const EMBEDDED: usize = 30;
 
 /// The API for one repository.
-pub(super) struct Api {
+pub(super) struct GitHubApi {
     pub(super) client: Arc<Client>,
-    pub(super) host: Host,
+    pub(super) host: GitHubHost,
     store: String,
     repository: [String; 2],
-    account: Account,
+    account: HostLogin,
     /// Held while something is written: GitHub wants writes one after the other.
     pace: Mutex<Pace>,
     tempo: Tempo,
-    kept: Kept,
+    kept: ResponseCache,
 }
 
-impl Api {
+impl GitHubApi {
     pub(super) fn new(
         store: String,
-        host: Host,
+        host: GitHubHost,
         repository: [String; 2],
-        settings: &Settings,
+        settings: &StoreSettings,
     ) -> Self {
         let tempo = settings.tempo.clone().unwrap_or_else(|| host.tempo());
         Self {
             client: Arc::new(Client::new(settings)),
             store,
             repository,
-            account: Account::new(host.name(), settings),
+            account: HostLogin::new(host.name(), settings),
             host,
             pace: Mutex::new(Pace::new(&tempo)),
             tempo,
-            kept: Kept::default(),
+            kept: ResponseCache::default(),
         }
     }
 
@@ -78,7 +78,7 @@ impl Api {
         &self.tempo
     }
 
-    pub(super) fn settings(&self) -> &Settings {
+    pub(super) fn settings(&self) -> &StoreSettings {
         &self.client.settings
     }
 
@@ -88,8 +88,8 @@ impl Api {
     }
 
     /// Who asks whom, for messages.
-    pub(super) async fn who(&self) -> Who {
-        Who { store: self.store.clone(), login: self.account.source().await }
+    pub(super) async fn who(&self) -> Parties {
+        Parties { store: self.store.clone(), login: self.account.source().await }
     }
 
     /// A page for people below the repository's.
@@ -105,7 +105,7 @@ impl Api {
     }
 
     /// `call` as the API wants it.
-    async fn signed(&self, call: Call) -> Call {
+    async fn signed(&self, call: ApiRequest) -> ApiRequest {
         let call = call.with(ACCEPT, "application/vnd.github+json").with(VERSION.0, VERSION.1);
         match self.login().await {
             Some(login) => call.authorized(format!("Bearer {}", login.token)),
@@ -115,13 +115,13 @@ impl Api {
 
     /// Sends `call` once, or again when GitHub wants fewer requests. Answers of any other
     /// kind are for the caller.
-    async fn send(&self, call: &Call) -> Result<Reply, Failure> {
+    async fn send(&self, call: &ApiRequest) -> Result<ApiResponse, AttemptFailure> {
         let settings = self.settings();
-        let mut retry = Retry::new(settings);
+        let mut retry = RetryPolicy::new(settings);
         for refused in 0.. {
             let reply = self.client.call(call).await?;
             match limits::refusal(call, &reply, refused, &self.tempo) {
-                Some(failure) => retry.pause(failure).await.map_err(Failure::never)?,
+                Some(failure) => retry.pause(failure).await.map_err(AttemptFailure::never)?,
                 None => return Ok(reply),
             }
         }
@@ -129,7 +129,7 @@ impl Api {
     }
 
     /// Asks for `url`. An answer that is younger than `age` is good enough.
-    async fn ask(&self, url: Url, age: Duration) -> Result<Arc<Reply>, Fault> {
+    async fn ask(&self, url: Url, age: Duration) -> Result<Arc<ApiResponse>, Fault> {
         let slot = self.kept.slot(url.as_str());
         let mut kept = slot.lock().await;
         if let Some(answer) = kept.as_ref().filter(|answer| self.kept.is_recent(answer, age)) {
@@ -137,7 +137,7 @@ impl Api {
         }
         let before = kept.as_ref().map(|answer| answer.reply.clone());
         let tag = before.as_ref().and_then(|reply| reply.headers.get(ETAG)?.to_str().ok());
-        let mut call = self.signed(Call::get(url)).await;
+        let mut call = self.signed(ApiRequest::get(url)).await;
         if let Some(tag) = tag {
             call = call.with(IF_NONE_MATCH, tag);
         }
@@ -164,7 +164,7 @@ impl Api {
         let reply = self.ask(url.clone(), age).await?;
         match reply.status {
             StatusCode::OK => {
-                reply.parse(&Call::get(url)).map(Some).map_err(|failure| failure.fault)
+                reply.parse(&ApiRequest::get(url)).map(Some).map_err(|failure| failure.fault)
             }
             _ => Ok(None),
         }
@@ -175,7 +175,7 @@ impl Api {
         &self,
         url: Url,
     ) -> Result<Option<T>, Fault> {
-        let call = self.signed(Call::get(url)).await;
+        let call = self.signed(ApiRequest::get(url)).await;
         let who = self.who().await;
         retrying(self.settings(), || async {
             let reply = self.send(&call).await?;
@@ -206,7 +206,8 @@ impl Api {
             if reply.status == StatusCode::NOT_FOUND {
                 return Ok(None);
             }
-            let items: Vec<T> = reply.parse(&Call::get(url)).map_err(|failure| failure.fault)?;
+            let items: Vec<T> =
+                reply.parse(&ApiRequest::get(url)).map_err(|failure| failure.fault)?;
             let has_more = reply.has_next_page().unwrap_or(items.len() >= PER_PAGE);
             all.extend(items);
             if !has_more {
@@ -218,7 +219,7 @@ impl Api {
 
     /// Sends what changes something, once and when it is its turn. An error leaves open whether it
     /// was done.
-    pub(super) async fn write(&self, call: Call) -> Result<Reply, Failure> {
+    pub(super) async fn write(&self, call: ApiRequest) -> Result<ApiResponse, AttemptFailure> {
         let call = self.signed(call).await;
         let mut pace = self.pace.lock().await;
         let wait = pace.take(Instant::now());
@@ -234,7 +235,7 @@ impl Api {
 
     /// Deletes what is at `path`; that it is not there is as good.
     pub(super) async fn delete(&self, path: &[&str]) -> Result<(), Fault> {
-        let call = Call::new(Method::DELETE, self.resource(path));
+        let call = ApiRequest::new(Method::DELETE, self.resource(path));
         let who = self.who().await;
         retrying(self.settings(), || async {
             let reply = self.write(call.clone()).await?;
@@ -305,7 +306,7 @@ impl Api {
     /// API sends us on to where the bytes are.
     pub(super) async fn open(&self, asset: u64) -> Result<Option<AssetStream>, Fault> {
         let url = self.resource(&["releases", "assets", &asset.to_string()]);
-        let call = self.signed(Call::get(url)).await.with(ACCEPT, "application/octet-stream");
+        let call = self.signed(ApiRequest::get(url)).await.with(ACCEPT, "application/octet-stream");
         transfer::open(self.client.clone(), call).await
     }
 }

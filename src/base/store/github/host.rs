@@ -14,14 +14,14 @@ use crate::{
 
 /// A GitHub.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::store) struct Host {
+pub(in crate::store) struct GitHubHost {
     /// Where people go; releases are downloaded from there.
     web: Url,
     /// Where programs ask.
     api: Url,
 }
 
-impl Host {
+impl GitHubHost {
     /// The one at `base`, or else the one that the environment names, as Actions and `gh` have it
     /// (`GITHUB_SERVER_URL` and `GITHUB_API_URL`, `GH_HOST`), or else github.com.
     ///
@@ -135,9 +135,9 @@ fn api_of(source: &str, web: &Url) -> Result<Url, Fault> {
 mod tests {
     use super::*;
 
-    fn host(base: Option<&str>, variables: &[(&str, &str)]) -> Result<Host, Fault> {
+    fn host(base: Option<&str>, variables: &[(&str, &str)]) -> Result<GitHubHost, Fault> {
         let pairs = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-        Host::find(base, &pairs.collect())
+        GitHubHost::find(base, &pairs.collect())
     }
 
     #[test]

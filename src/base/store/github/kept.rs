@@ -10,27 +10,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::store::call::Reply;
+use crate::store::call::ApiResponse;
 
 /// Answers by the URL that was asked.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct ResponseCache {
     slots: Mutex<HashMap<String, Arc<Slot>>>,
     /// Counts what was written since; what was kept before is outdated.
     writes: AtomicU64,
 }
 
 /// The place for an answer. Locked while it is asked for, so that many who want it ask once.
-pub(super) type Slot = tokio::sync::Mutex<Option<Answer>>;
+pub(super) type Slot = tokio::sync::Mutex<Option<CachedResponse>>;
 
 /// An answer.
-pub(super) struct Answer {
-    pub(super) reply: Arc<Reply>,
+pub(super) struct CachedResponse {
+    pub(super) reply: Arc<ApiResponse>,
     writes: u64,
     at: Instant,
 }
 
-impl Kept {
+impl ResponseCache {
     /// The place for the answer to `url`.
     pub(super) fn slot(&self, url: &str) -> Arc<Slot> {
         // What it holds is whole after every statement, also after a panic elsewhere.
@@ -44,12 +44,12 @@ impl Kept {
     }
 
     /// `reply` as of now.
-    pub(super) fn answer(&self, reply: Arc<Reply>) -> Answer {
-        Answer { reply, writes: self.writes.load(Ordering::Relaxed), at: Instant::now() }
+    pub(super) fn answer(&self, reply: Arc<ApiResponse>) -> CachedResponse {
+        CachedResponse { reply, writes: self.writes.load(Ordering::Relaxed), at: Instant::now() }
     }
 
     /// Whether `answer` is younger than `age` and nothing was written since.
-    pub(super) fn is_recent(&self, answer: &Answer, age: Duration) -> bool {
+    pub(super) fn is_recent(&self, answer: &CachedResponse, age: Duration) -> bool {
         answer.writes == self.writes.load(Ordering::Relaxed) && answer.at.elapsed() < age
     }
 }

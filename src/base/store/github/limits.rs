@@ -8,8 +8,8 @@ use reqwest::StatusCode;
 use crate::store::{
     Tempo,
     answer::{asked_wait, server_time},
-    call::{Call, Reply},
-    retry::{Again, Failure},
+    call::{ApiRequest, ApiResponse},
+    retry::{AttemptFailure, RetryDecision},
 };
 
 /// Refusals that say of no time double the wait so often at most.
@@ -17,7 +17,12 @@ const MAX_DOUBLINGS: u32 = 6;
 
 /// `reply` as a refusal for too many requests, if it is one. `refused` of them came before
 /// without saying for how long.
-pub(super) fn refusal(call: &Call, reply: &Reply, refused: u32, tempo: &Tempo) -> Option<Failure> {
+pub(super) fn refusal(
+    call: &ApiRequest,
+    reply: &ApiResponse,
+    refused: u32,
+    tempo: &Tempo,
+) -> Option<AttemptFailure> {
     if ![StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS].contains(&reply.status) {
         return None;
     }
@@ -39,13 +44,13 @@ pub(super) fn refusal(call: &Call, reply: &Reply, refused: u32, tempo: &Tempo) -
         return None;
     };
     let fault = fault.hint("run it again later: what is published already stays");
-    Some(Failure { fault, again: Again::Later(Some(wait)) })
+    Some(AttemptFailure { fault, again: RetryDecision::Later(Some(wait)) })
 }
 
 const RESET: &str = "run it again then: what is published already stays. Without a login the limit \
                      is 60 an hour; `gh auth login` or FORGE_GITHUB_TOKEN raise it";
 
-fn used_up(host: &str, reply: &Reply, reset: Duration) -> String {
+fn used_up(host: &str, reply: &ApiResponse, reset: Duration) -> String {
     let limit = reply.header("x-ratelimit-limit");
     let limit = limit.map(|limit| format!("{limit} ")).unwrap_or_default();
     let until = jiff::Timestamp::try_from(UNIX_EPOCH + reset)
@@ -54,7 +59,7 @@ fn used_up(host: &str, reply: &Reply, reset: Duration) -> String {
 }
 
 /// A 429 always is one; a 403 is one if it says so.
-fn is_told_in_words(reply: &Reply) -> bool {
+fn is_told_in_words(reply: &ApiResponse) -> bool {
     let text = String::from_utf8_lossy(&reply.body).to_lowercase();
     reply.status == StatusCode::TOO_MANY_REQUESTS
         || ["rate limit", "abuse detection"].iter().any(|words| text.contains(words))
@@ -94,20 +99,20 @@ mod tests {
 
     use super::*;
 
-    fn reply(status: u16, headers: &[(&'static str, &str)], body: &'static str) -> Reply {
+    fn reply(status: u16, headers: &[(&'static str, &str)], body: &'static str) -> ApiResponse {
         let headers: HeaderMap = headers
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
             .collect();
         let status = StatusCode::from_u16(status).unwrap();
         let url = Url::parse("http://127.0.0.1").unwrap();
-        Reply { status, headers, body: body.into(), url }
+        ApiResponse { status, headers, body: body.into(), url }
     }
 
-    fn waits(reply: &Reply, refused: u32) -> Option<u64> {
-        let call = Call::get(Url::parse("https://api.github.com/x").unwrap());
+    fn waits(reply: &ApiResponse, refused: u32) -> Option<u64> {
+        let call = ApiRequest::get(Url::parse("https://api.github.com/x").unwrap());
         let failure = refusal(&call, reply, refused, &Tempo::default())?;
-        let Again::Later(Some(wait)) = failure.again else { panic!("{failure:?}") };
+        let RetryDecision::Later(Some(wait)) = failure.again else { panic!("{failure:?}") };
         assert!(failure.fault.hint.is_some());
         Some(wait.as_secs())
     }
@@ -135,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_used_up_limit_says_until_when() {
-        let call = Call::get(Url::parse("https://api.github.com/x?y").unwrap());
+        let call = ApiRequest::get(Url::parse("https://api.github.com/x?y").unwrap());
         let headers = [
             ("x-ratelimit-limit", "5000"),
             ("x-ratelimit-remaining", "0"),

@@ -33,39 +33,39 @@ use std::{
 
 use tokio::sync::OnceCell;
 
-pub(super) use self::host::Host;
-use self::{api::Api, reading::Sight, target::Target};
+pub(super) use self::host::GitHubHost;
+use self::{api::GitHubApi, reading::Visibility, target::ReleaseTarget};
 use super::{
-    Access, AssetInfo, AssetStream, Mode, Pending, Receipt, Release, ReleaseInfo, Settings, Store,
-    Upload, check_names,
+    Access, AssetInfo, AssetStream, Mode, Pending, Receipt, ReleaseInfo, Store, StoreRelease,
+    StoreSettings, Upload, check_names,
 };
 use crate::model::Fault;
 
 /// A repository whose releases are the store.
 pub(super) struct GitHub {
     url: String,
-    api: Api,
+    api: GitHubApi,
     /// Who sees the repository.
-    sight: OnceCell<Sight>,
+    sight: OnceCell<Visibility>,
     /// When releases become visible, if nobody says so.
     detected: std::sync::OnceLock<Mode>,
     /// Whether a release turned out to be immutable, whatever was detected.
     seals: AtomicBool,
     /// Releases that this store put something into, by tag.
-    targets: Mutex<HashMap<String, Target>>,
+    targets: Mutex<HashMap<String, ReleaseTarget>>,
 }
 
 impl GitHub {
     /// The store called `url`: the releases of `owner/name` at `host`. Connects to nothing yet.
     pub(super) fn new(
         url: String,
-        host: Host,
+        host: GitHubHost,
         [owner, name]: [&String; 2],
-        settings: &Settings,
+        settings: &StoreSettings,
     ) -> Self {
         let repository = [owner.clone(), name.clone()];
         Self {
-            api: Api::new(url.clone(), host, repository, settings),
+            api: GitHubApi::new(url.clone(), host, repository, settings),
             url,
             sight: OnceCell::new(),
             detected: std::sync::OnceLock::new(),
@@ -74,16 +74,16 @@ impl GitHub {
         }
     }
 
-    fn targets(&self) -> MutexGuard<'_, HashMap<String, Target>> {
+    fn targets(&self) -> MutexGuard<'_, HashMap<String, ReleaseTarget>> {
         // What it holds is whole after every statement, also after a panic elsewhere.
         self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remembered(&self, tag: &str) -> Option<Target> {
+    fn remembered(&self, tag: &str) -> Option<ReleaseTarget> {
         self.targets().get(tag).cloned()
     }
 
-    fn remember(&self, tag: &str, target: Target) {
+    fn remember(&self, tag: &str, target: ReleaseTarget) {
         self.targets().insert(tag.to_owned(), target);
     }
 
@@ -181,7 +181,7 @@ impl Store for GitHub {
 
     fn publish<'a>(
         &'a self,
-        release: &'a Release,
+        release: &'a StoreRelease,
         upload: &'a Upload,
     ) -> Pending<'a, Result<Receipt, Fault>> {
         Box::pin(self.publish_upload(release, upload))
@@ -195,7 +195,7 @@ impl Store for GitHub {
         Box::pin(self.list())
     }
 
-    fn describe<'a>(&'a self, release: &'a Release) -> Pending<'a, Result<bool, Fault>> {
+    fn describe<'a>(&'a self, release: &'a StoreRelease) -> Pending<'a, Result<bool, Fault>> {
         Box::pin(self.rewrite_notes(release))
     }
 

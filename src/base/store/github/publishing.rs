@@ -5,14 +5,14 @@ use std::sync::atomic::Ordering;
 
 use super::{
     GitHub,
-    put::Put,
-    sealing::Sealed,
-    target::Target,
+    put::PutOutcome,
+    sealing::SealOutcome,
+    target::ReleaseTarget,
     wire::{Immutability, WireRelease},
 };
 use crate::{
     model::{Fault, Kind},
-    store::{Mode, Published, Receipt, Release, Upload, check_names, piece::Piece},
+    store::{Mode, Published, Receipt, StoreRelease, Upload, check_names, piece::Blob},
 };
 
 /// How often a release may turn out to be gone, or another one, before that is an error.
@@ -25,7 +25,7 @@ const MAX_SIZE: u64 = 2 << 30;
 impl GitHub {
     pub(super) async fn publish_upload(
         &self,
-        release: &Release,
+        release: &StoreRelease,
         upload: &Upload,
     ) -> Result<Receipt, Fault> {
         for name in upload.sidecars.iter().map(|(name, _)| name).chain([&upload.asset]) {
@@ -39,7 +39,7 @@ impl GitHub {
         if self.api.login().await.is_none() {
             return Err(failed(self.api.who().await.needs_login()));
         }
-        let piece = Piece::proven(upload).await.map_err(failed)?;
+        let piece = Blob::proven(upload).await.map_err(failed)?;
         check_size(&piece).map_err(failed)?;
         let release = &self.decided(release, upload).await.map_err(failed)?;
         for _ in 0..ROUNDS {
@@ -58,10 +58,14 @@ impl GitHub {
     /// `release` with its mode decided. Nothing is known of a repository without releases if
     /// nobody may ask it: its first one is a draft until it holds what is published here, since
     /// one that is immutable and visible while it is empty would stay so for ever.
-    async fn decided(&self, release: &Release, upload: &Upload) -> Result<Release, Fault> {
+    async fn decided(
+        &self,
+        release: &StoreRelease,
+        upload: &Upload,
+    ) -> Result<StoreRelease, Fault> {
         Ok(match self.mode(release.mode).await? {
-            Some(mode) => Release { mode, ..release.clone() },
-            None => Release {
+            Some(mode) => StoreRelease { mode, ..release.clone() },
+            None => StoreRelease {
                 mode: Mode::Sealed,
                 expected: vec![upload.asset.clone()],
                 ..release.clone()
@@ -72,9 +76,9 @@ impl GitHub {
     /// Nothing if the release that was found is gone, or another one by now.
     async fn round(
         &self,
-        release: &Release,
+        release: &StoreRelease,
         upload: &Upload,
-        piece: &Piece,
+        piece: &Blob,
     ) -> Result<Option<Receipt>, Fault> {
         let mode = release.mode;
         let target = match self.remembered(&release.tag) {
@@ -82,17 +86,17 @@ impl GitHub {
             None => self.target(release, mode).await?,
         };
         let published = match self.put(&target, piece).await? {
-            Put::Created => Published::Created,
-            Put::There(asset) => match self.sha256(&asset).await? {
+            PutOutcome::Created => Published::Created,
+            PutOutcome::There(asset) => match self.sha256(&asset).await? {
                 same if same == upload.sha256 => Published::Identical,
                 theirs => Published::Conflict { theirs },
             },
-            Put::Locked => {
+            PutOutcome::Locked => {
                 // Others of this repository are then too.
                 self.seals.store(true, Ordering::Relaxed);
                 return Err(locked(release, upload));
             }
-            Put::Gone => return Ok(None),
+            PutOutcome::Gone => return Ok(None),
         };
         let mut ours = vec![upload.asset.clone()];
         // What we would put beside other bytes would be about ours.
@@ -105,9 +109,9 @@ impl GitHub {
         let waits_for = match target.is_draft {
             false => Vec::new(),
             true => match self.seal(&target, release, upload, &ours).await? {
-                Sealed::Visible => Vec::new(),
-                Sealed::Waiting(missing) => missing,
-                Sealed::Elsewhere => return Ok(None),
+                SealOutcome::Visible => Vec::new(),
+                SealOutcome::Waiting(missing) => missing,
+                SealOutcome::Elsewhere => return Ok(None),
             },
         };
         if waits_for.is_empty() && (target.is_draft || mode == Mode::Sealed) {
@@ -121,12 +125,12 @@ impl GitHub {
 
     /// Puts the texts beside the asset. Those that are there stay, whatever they say. Answers
     /// whether the release still is there.
-    async fn put_sidecars(&self, target: &Target, upload: &Upload) -> Result<bool, Fault> {
-        for piece in Piece::beside(upload) {
+    async fn put_sidecars(&self, target: &ReleaseTarget, upload: &Upload) -> Result<bool, Fault> {
+        for piece in Blob::beside(upload) {
             match self.put(target, &piece).await? {
-                Put::Gone => return Ok(false),
+                PutOutcome::Gone => return Ok(false),
                 // Whoever locked the release did so without it.
-                Put::Created | Put::There(_) | Put::Locked => {}
+                PutOutcome::Created | PutOutcome::There(_) | PutOutcome::Locked => {}
             }
         }
         Ok(true)
@@ -170,7 +174,7 @@ fn check_kept(name: &str) -> Result<(), Fault> {
         .hint("give the binary another name"))
 }
 
-fn check_size(piece: &Piece) -> Result<(), Fault> {
+fn check_size(piece: &Blob) -> Result<(), Fault> {
     if piece.size < MAX_SIZE {
         return Ok(());
     }
@@ -179,7 +183,7 @@ fn check_size(piece: &Piece) -> Result<(), Fault> {
         .hint("strip the binaries, or pack them as `tar.zst`"))
 }
 
-fn locked(release: &Release, upload: &Upload) -> Fault {
+fn locked(release: &StoreRelease, upload: &Upload) -> Fault {
     let what = format!("the release {} is immutable and has no {}", release.tag, upload.asset);
     Fault::new(Kind::Store, what)
         .because("once an immutable release is published, its host lets nobody add to it")

@@ -12,14 +12,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::{Method, StatusCode};
 
-use super::{GitHub, limits, refusal, target::Target, wire::WireAsset};
+use super::{GitHub, limits, refusal, target::ReleaseTarget, wire::WireAsset};
 use crate::{
     model::{Fault, Kind, Sha256},
     store::{
-        call::{Call, Reply},
+        call::{ApiRequest, ApiResponse},
         file,
-        piece::Piece,
-        retry::{Again, Failure, Retry},
+        piece::Blob,
+        retry::{AttemptFailure, RetryDecision, RetryPolicy},
     },
 };
 
@@ -28,7 +28,7 @@ use crate::{
 const SLOWEST: u64 = 256 * 1024;
 
 /// What became of it.
-pub(super) enum Put {
+pub(super) enum PutOutcome {
     /// It was not there and now is.
     Created,
     /// Something of that name is there, whole.
@@ -40,7 +40,7 @@ pub(super) enum Put {
 }
 
 /// What an attempt came to.
-enum Attempt {
+enum UploadAttempt {
     Stored(WireAsset),
     Taken,
     Locked,
@@ -48,7 +48,7 @@ enum Attempt {
 }
 
 /// What stands under a name.
-enum Standing {
+enum AssetState {
     Nothing,
     Whole(WireAsset),
     Gone,
@@ -56,21 +56,25 @@ enum Standing {
 
 impl GitHub {
     /// Puts `piece` into the release `target`. What is there already stays.
-    pub(super) async fn put(&self, target: &Target, piece: &Piece) -> Result<Put, Fault> {
+    pub(super) async fn put(
+        &self,
+        target: &ReleaseTarget,
+        piece: &Blob,
+    ) -> Result<PutOutcome, Fault> {
         if let Some(there) = target.asset(&piece.name) {
             // What is there stays for ever, so seeing it spares the attempt. That nothing is
             // there proves nothing: only the attempt does.
-            return Ok(Put::There(there.clone()));
+            return Ok(PutOutcome::There(there.clone()));
         }
-        let mut retry = Retry::new(self.api.settings());
+        let mut retry = RetryPolicy::new(self.api.settings());
         loop {
             let failure = match self.attempt(target, piece).await {
-                Ok(Attempt::Stored(asset)) => {
-                    return self.read_back(asset, piece).await.map(|()| Put::Created);
+                Ok(UploadAttempt::Stored(asset)) => {
+                    return self.read_back(asset, piece).await.map(|()| PutOutcome::Created);
                 }
-                Ok(Attempt::Locked) => return Ok(Put::Locked),
-                Ok(Attempt::Gone) => return Ok(Put::Gone),
-                Ok(Attempt::Taken) => None,
+                Ok(UploadAttempt::Locked) => return Ok(PutOutcome::Locked),
+                Ok(UploadAttempt::Gone) => return Ok(PutOutcome::Gone),
+                Ok(UploadAttempt::Taken) => None,
                 Err(failure) => Some(failure),
             };
             let is_lost = failure.is_some();
@@ -78,43 +82,52 @@ impl GitHub {
                 retry.pause(failure).await?;
             }
             match self.standing(target, piece, is_lost).await? {
-                Standing::Whole(asset) if is_lost && self.sha256(&asset).await? == piece.sha256 => {
-                    return Ok(Put::Created);
+                AssetState::Whole(asset)
+                    if is_lost && self.sha256(&asset).await? == piece.sha256 =>
+                {
+                    return Ok(PutOutcome::Created);
                 }
-                Standing::Whole(asset) => return Ok(Put::There(asset)),
-                Standing::Gone => return Ok(Put::Gone),
-                Standing::Nothing if is_lost => {}
+                AssetState::Whole(asset) => return Ok(PutOutcome::There(asset)),
+                AssetState::Gone => return Ok(PutOutcome::Gone),
+                AssetState::Nothing if is_lost => {}
                 // It was half-made, or is not listed yet.
-                Standing::Nothing => retry.pause(unlisted(&piece.name)).await?,
+                AssetState::Nothing => retry.pause(unlisted(&piece.name)).await?,
             }
         }
     }
 
-    async fn attempt(&self, target: &Target, piece: &Piece) -> Result<Attempt, Failure> {
-        let url = self.api.host.upload(&target.upload_url, &piece.name).map_err(Failure::never)?;
-        let call = Call::new(Method::POST, url).carrying(piece.content.clone(), kind(&piece.name));
+    async fn attempt(
+        &self,
+        target: &ReleaseTarget,
+        piece: &Blob,
+    ) -> Result<UploadAttempt, AttemptFailure> {
+        let url =
+            self.api.host.upload(&target.upload_url, &piece.name).map_err(AttemptFailure::never)?;
+        let call =
+            ApiRequest::new(Method::POST, url).carrying(piece.content.clone(), kind(&piece.name));
         let reply = self.api.write(call.clone()).await?;
         match reply.status {
-            StatusCode::CREATED => reply.parse(&call).map(Attempt::Stored),
-            _ if refusal::is_taken(&reply) => Ok(Attempt::Taken),
-            _ if refusal::is_locked(&reply) => Ok(Attempt::Locked),
-            StatusCode::NOT_FOUND if self.is_gone(target).await? => Ok(Attempt::Gone),
+            StatusCode::CREATED => reply.parse(&call).map(UploadAttempt::Stored),
+            _ if refusal::is_taken(&reply) => Ok(UploadAttempt::Taken),
+            _ if refusal::is_locked(&reply) => Ok(UploadAttempt::Locked),
+            StatusCode::NOT_FOUND if self.is_gone(target).await? => Ok(UploadAttempt::Gone),
             // Somebody may have taken our half-made asset for a leftover.
             StatusCode::NOT_FOUND => {
                 let refused = self.refused(&call, &reply).await;
-                Err(Failure { again: Again::Later(None), ..refused })
+                Err(AttemptFailure { again: RetryDecision::Later(None), ..refused })
             }
             _ => Err(self.refused(&call, &reply).await),
         }
     }
 
     /// Whether the release is not there any more; else a 404 is about something else.
-    async fn is_gone(&self, target: &Target) -> Result<bool, Failure> {
-        let assets = self.api.assets(target.id, Duration::ZERO).await.map_err(Failure::never)?;
+    async fn is_gone(&self, target: &ReleaseTarget) -> Result<bool, AttemptFailure> {
+        let assets =
+            self.api.assets(target.id, Duration::ZERO).await.map_err(AttemptFailure::never)?;
         Ok(assets.is_none())
     }
 
-    pub(super) async fn refused(&self, call: &Call, reply: &Reply) -> Failure {
+    pub(super) async fn refused(&self, call: &ApiRequest, reply: &ApiResponse) -> AttemptFailure {
         refusal::failure(call, reply, &self.api.who().await)
     }
 
@@ -122,27 +135,27 @@ impl GitHub {
     /// most likely is what our last attempt left.
     async fn standing(
         &self,
-        target: &Target,
-        piece: &Piece,
+        target: &ReleaseTarget,
+        piece: &Blob,
         is_ours: bool,
-    ) -> Result<Standing, Fault> {
+    ) -> Result<AssetState, Fault> {
         let name = &piece.name;
         let tempo = self.api.tempo();
         let since = Instant::now();
         let mut seen: Option<u64> = None;
         loop {
             let Some(assets) = self.api.assets(target.id, Duration::ZERO).await? else {
-                return Ok(Standing::Gone);
+                return Ok(AssetState::Gone);
             };
             let Some(asset) = assets.into_iter().find(|asset| asset.name == *name) else {
-                return Ok(Standing::Nothing);
+                return Ok(AssetState::Nothing);
             };
             if asset.is_whole() {
-                return Ok(Standing::Whole(asset));
+                return Ok(AssetState::Whole(asset));
             }
             if *seen.get_or_insert(asset.id) != asset.id {
                 // Somebody else gave up on the first one and is at it again.
-                return Ok(Standing::Nothing);
+                return Ok(AssetState::Nothing);
             }
             // A few looks at least: clocks differ, and what is looked at may be alive.
             let upload = tempo.upload + Duration::from_secs(piece.size / SLOWEST);
@@ -151,7 +164,7 @@ impl GitHub {
             let left = limit.saturating_sub(since.elapsed());
             if left.is_zero() {
                 self.discard(&asset).await?;
-                return Ok(Standing::Nothing);
+                return Ok(AssetState::Nothing);
             }
             if since.elapsed() < tempo.look {
                 let why = format!("{name} is half-made: somebody else uploads it, or was stopped");
@@ -166,7 +179,7 @@ impl GitHub {
     }
 
     /// Compares what was stored with what was sent. What is not the same goes away again.
-    async fn read_back(&self, stored: WireAsset, piece: &Piece) -> Result<(), Fault> {
+    async fn read_back(&self, stored: WireAsset, piece: &Blob) -> Result<(), Fault> {
         let stored = self.settled(stored).await?;
         let sha256 = self.sha256(&stored).await?;
         if sha256 == piece.sha256 && stored.size == piece.size {
@@ -220,11 +233,11 @@ fn age(asset: &WireAsset) -> Duration {
     began.and_then(|at| SystemTime::now().duration_since(at).ok()).unwrap_or_default()
 }
 
-fn unlisted(name: &str) -> Failure {
+fn unlisted(name: &str) -> AttemptFailure {
     let fault = Fault::new(Kind::Store, format!("{name} cannot be uploaded"))
         .because("the server says that it is there already, and does not list it")
         .hint("run it again in a minute");
-    Failure { fault, again: Again::Later(None) }
+    AttemptFailure { fault, again: RetryDecision::Later(None) }
 }
 
 /// The media type by the name's ending.

@@ -16,13 +16,14 @@ use super::{GitHub, wire::WireAsset};
 use crate::{
     model::Fault,
     store::{
-        AssetInfo, AssetStream, answer::Answer, call::Call, check_names, retry::retrying, transfer,
+        AssetInfo, AssetStream, answer::ServerAnswer, call::ApiRequest, check_names,
+        retry::retrying, transfer,
     },
 };
 
 /// Who sees a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sight {
+pub(super) enum Visibility {
     Everybody,
     /// Only those with a login, such as ours.
     Some,
@@ -33,12 +34,12 @@ pub(super) enum Sight {
 impl GitHub {
     pub(super) async fn look(&self, tag: &str, asset: &str) -> Result<Option<AssetInfo>, Fault> {
         check_names(tag, asset)?;
-        let call = Call::new(Method::HEAD, self.download(tag, asset));
+        let call = ApiRequest::new(Method::HEAD, self.download(tag, asset));
         let client = &self.api.client;
         let plain = async {
             match retrying(&client.settings, || client.exchange(&call)).await? {
-                Answer::Absent => Ok(None),
-                Answer::Found(response) => Ok(Some(transfer::size(&response))),
+                ServerAnswer::Absent => Ok(None),
+                ServerAnswer::Found(response) => Ok(Some(transfer::size(&response))),
             }
         };
         match self.unless_private(plain).await {
@@ -52,7 +53,7 @@ impl GitHub {
 
     pub(super) async fn read(&self, tag: &str, asset: &str) -> Result<Option<AssetStream>, Fault> {
         check_names(tag, asset)?;
-        let call = Call::get(self.download(tag, asset));
+        let call = ApiRequest::get(self.download(tag, asset));
         let plain = transfer::open(self.api.client.clone(), call);
         match self.unless_private(plain).await {
             Ok(Some(stream)) => Ok(Some(stream)),
@@ -69,7 +70,7 @@ impl GitHub {
         plain: impl Future<Output = Result<Option<T>, Fault>>,
     ) -> Result<Option<T>, Fault> {
         match self.sight.get() {
-            Some(Sight::Some) => Ok(None),
+            Some(Visibility::Some) => Ok(None),
             _ => plain.await,
         }
     }
@@ -90,9 +91,9 @@ impl GitHub {
             return self.second_opinion(tag, asset).await.unwrap_or(Err(doubt));
         }
         match self.sight().await? {
-            Sight::Everybody => Ok(None),
-            Sight::Nobody => Err(self.api.who().await.hidden()),
-            Sight::Some => self.by_api(tag, asset).await,
+            Visibility::Everybody => Ok(None),
+            Visibility::Nobody => Err(self.api.who().await.hidden()),
+            Visibility::Some => self.by_api(tag, asset).await,
         }
     }
 
@@ -112,7 +113,7 @@ impl GitHub {
             return None;
         }
         match self.api.repository().await.ok()? {
-            Some(repository) if repository.private => drop(self.sight.set(Sight::Some)),
+            Some(repository) if repository.private => drop(self.sight.set(Visibility::Some)),
             Some(_) => {}
             None => return Some(Err(self.api.who().await.hidden())),
         }
@@ -120,22 +121,22 @@ impl GitHub {
     }
 
     /// Who sees the repository; asked once.
-    async fn sight(&self) -> Result<Sight, Fault> {
+    async fn sight(&self) -> Result<Visibility, Fault> {
         let ask = || async {
             if self.is_seen_by_everybody().await? {
-                return Ok(Sight::Everybody);
+                return Ok(Visibility::Everybody);
             }
             if self.api.login().await.is_none() {
-                return Ok(Sight::Nobody);
+                return Ok(Visibility::Nobody);
             }
             let repository = self.api.repository().await?;
-            Ok(repository.map_or(Sight::Nobody, |_| Sight::Some))
+            Ok(repository.map_or(Visibility::Nobody, |_| Visibility::Some))
         };
         self.sight.get_or_try_init(ask).await.copied()
     }
 
     async fn is_seen_by_everybody(&self) -> Result<bool, Fault> {
-        let call = Call::new(Method::HEAD, self.api.page(&[]));
+        let call = ApiRequest::new(Method::HEAD, self.api.page(&[]));
         let client = &self.api.client;
         let reply = retrying(&client.settings, || async {
             let reply = client.call(&call).await?;

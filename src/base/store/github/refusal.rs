@@ -9,21 +9,21 @@ use serde::Deserialize;
 use crate::{
     model::{Fault, Kind},
     store::{
-        call::{Call, Reply},
-        retry::{Again, Failure},
+        call::{ApiRequest, ApiResponse},
+        retry::{AttemptFailure, RetryDecision},
     },
 };
 
 /// Who asks whom, for messages.
 #[derive(Clone, Debug)]
-pub(super) struct Who {
+pub(super) struct Parties {
     /// `github:OWNER/REPO`, as the manifest has it.
     pub(super) store: String,
     /// Where the login came from, if there is one.
     pub(super) login: Option<String>,
 }
 
-impl Who {
+impl Parties {
     /// The login, as messages call it.
     fn login(&self) -> String {
         match &self.login {
@@ -61,7 +61,7 @@ impl Who {
 
 /// The body of a refusal.
 #[derive(Debug, Default, Deserialize)]
-struct Told {
+struct RefusalBody {
     #[serde(default)]
     message: String,
     #[serde(default)]
@@ -83,8 +83,8 @@ enum Detail {
     },
 }
 
-impl Told {
-    fn by(reply: &Reply) -> Self {
+impl RefusalBody {
+    fn by(reply: &ApiResponse) -> Self {
         serde_json::from_slice(&reply.body).unwrap_or_default()
     }
 
@@ -114,38 +114,39 @@ impl Told {
 }
 
 /// Whether what was to be created is there already: a release of that tag, an asset of that name.
-pub(super) fn is_taken(reply: &Reply) -> bool {
-    let told = Told::by(reply);
+pub(super) fn is_taken(reply: &ApiResponse) -> bool {
+    let told = RefusalBody::by(reply);
     reply.status == StatusCode::UNPROCESSABLE_ENTITY
         && (told.has("already_exists", "tag_name") || told.has("already_exists", "name"))
 }
 
 /// Whether a release is locked for ever.
-pub(super) fn is_locked(reply: &Reply) -> bool {
-    let words = Told::by(reply).words().to_lowercase();
+pub(super) fn is_locked(reply: &ApiResponse) -> bool {
+    let words = RefusalBody::by(reply).words().to_lowercase();
     reply.status == StatusCode::UNPROCESSABLE_ENTITY
         && words.contains("immutable release")
         && !words.contains("was used by")
 }
 
 /// Whether a tag belongs, or belonged, to an immutable release.
-pub(super) fn is_burned(reply: &Reply) -> bool {
-    reply.status == StatusCode::UNPROCESSABLE_ENTITY && Told::by(reply).words().contains(BURNED)
+pub(super) fn is_burned(reply: &ApiResponse) -> bool {
+    reply.status == StatusCode::UNPROCESSABLE_ENTITY
+        && RefusalBody::by(reply).words().contains(BURNED)
 }
 
 const BURNED: &str = "was used by an immutable release";
 
 /// What went wrong with `call`, and whether it passes.
-pub(super) fn failure(call: &Call, reply: &Reply, who: &Who) -> Failure {
+pub(super) fn failure(call: &ApiRequest, reply: &ApiResponse, who: &Parties) -> AttemptFailure {
     if reply.status.is_server_error() || reply.status == StatusCode::REQUEST_TIMEOUT {
         return reply.failure(call);
     }
-    let told = Told::by(reply);
+    let told = RefusalBody::by(reply);
     let (what, hint) = match reply.status {
         StatusCode::UNAUTHORIZED => unauthorized(who),
         StatusCode::FORBIDDEN => forbidden(reply, &told, call, who),
         StatusCode::NOT_FOUND if call.is_read() => {
-            return Failure::never(who.hidden());
+            return AttemptFailure::never(who.hidden());
         }
         StatusCode::NOT_FOUND => unseen(who),
         StatusCode::UNPROCESSABLE_ENTITY => match unprocessable(&told, who) {
@@ -161,10 +162,10 @@ pub(super) fn failure(call: &Call, reply: &Reply, who: &Who) -> Failure {
     } else {
         fault.because(format!("the server says: {words}"))
     };
-    Failure { fault: fault.hint(hint), again: Again::Never }
+    AttemptFailure { fault: fault.hint(hint), again: RetryDecision::Never }
 }
 
-fn unknown(call: &Call, reply: &Reply, told: &Told) -> Failure {
+fn unknown(call: &ApiRequest, reply: &ApiResponse, told: &RefusalBody) -> AttemptFailure {
     let mut failure = reply.failure(call);
     let words = told.words();
     if !words.is_empty() {
@@ -173,14 +174,19 @@ fn unknown(call: &Call, reply: &Reply, told: &Told) -> Failure {
     failure
 }
 
-fn unauthorized(who: &Who) -> (String, String) {
+fn unauthorized(who: &Parties) -> (String, String) {
     let what = format!("{} is not valid for {}", who.login(), who.store);
     let hint = "it may have expired or been revoked: log in again with `gh auth login`, or set \
                 FORGE_GITHUB_TOKEN to another token";
     (what, hint.into())
 }
 
-fn forbidden(reply: &Reply, told: &Told, call: &Call, who: &Who) -> (String, String) {
+fn forbidden(
+    reply: &ApiResponse,
+    told: &RefusalBody,
+    call: &ApiRequest,
+    who: &Parties,
+) -> (String, String) {
     let (login, store) = (who.login(), &who.store);
     let words = told.words().to_lowercase();
     if reply.header("x-github-sso").is_some() || words.contains("saml") {
@@ -205,7 +211,7 @@ fn forbidden(reply: &Reply, told: &Told, call: &Call, who: &Who) -> (String, Str
     (what, hint.into())
 }
 
-fn unseen(who: &Who) -> (String, String) {
+fn unseen(who: &Parties) -> (String, String) {
     let what = format!("{} cannot write to {}", who.login(), who.store);
     let hint = "GitHub says \"not found\" to a token without permission: a classic token needs the \
                 scope `repo`, a fine-grained one \"Contents: Read and write\" for this repository";
@@ -213,7 +219,7 @@ fn unseen(who: &Who) -> (String, String) {
 }
 
 /// Refusals of what was sent, if forge knows them.
-fn unprocessable(told: &Told, who: &Who) -> Option<(String, String)> {
+fn unprocessable(told: &RefusalBody, who: &Parties) -> Option<(String, String)> {
     let words = told.words();
     let store = &who.store;
     let (what, hint) = if words.contains(BURNED) {
@@ -251,15 +257,15 @@ mod tests {
 
     use super::*;
 
-    fn reply(status: u16, body: &str) -> Reply {
+    fn reply(status: u16, body: &str) -> ApiResponse {
         let url = Url::parse("https://api.github.com/x").unwrap();
         let status = StatusCode::from_u16(status).unwrap();
-        Reply { status, headers: HeaderMap::new(), body: body.to_owned().into(), url }
+        ApiResponse { status, headers: HeaderMap::new(), body: body.to_owned().into(), url }
     }
 
-    fn refused(status: u16, body: &str) -> Failure {
-        let call = Call::new(Method::POST, Url::parse("https://api.github.com/x").unwrap());
-        let who = Who { store: "github:o/r".into(), login: Some("GITHUB_TOKEN".into()) };
+    fn refused(status: u16, body: &str) -> AttemptFailure {
+        let call = ApiRequest::new(Method::POST, Url::parse("https://api.github.com/x").unwrap());
+        let who = Parties { store: "github:o/r".into(), login: Some("GITHUB_TOKEN".into()) };
         failure(&call, &reply(status, body), &who)
     }
 
@@ -325,7 +331,7 @@ mod tests {
             let told = failure.fault.to_string();
             assert!(told.contains(what) && !told.contains('\n'), "{told}");
             assert!(failure.fault.hint.as_deref().unwrap().contains(hint), "{failure:?}");
-            assert_eq!(failure.again, Again::Never);
+            assert_eq!(failure.again, RetryDecision::Never);
         }
     }
 
@@ -340,7 +346,7 @@ mod tests {
             "cannot write to https://api.github.com/x: the server answered 422 Unprocessable \
              Entity: the server says: Validation Failed; f: odd"
         );
-        assert_eq!(refused(502, "<html>").again, Again::Later(None));
+        assert_eq!(refused(502, "<html>").again, RetryDecision::Later(None));
     }
 
     #[test]

@@ -14,16 +14,16 @@ use reqwest::{Method, StatusCode};
 
 use super::{
     GitHub,
-    target::{Creation, Listed, Target},
-    wire::{Notes, Publication, WireAsset, WireRelease},
+    target::{Creation, ListedTag, ReleaseTarget},
+    wire::{DraftPublication, NotesUpdate, WireAsset, WireRelease},
 };
 use crate::{
     model::{Fault, Kind},
-    store::{Release, Upload, call::Call, complete, retry::Retry},
+    store::{StoreRelease, Upload, call::ApiRequest, complete, retry::RetryPolicy},
 };
 
 /// What became of an attempt to make a draft visible.
-pub(super) enum Sealed {
+pub(super) enum SealOutcome {
     Visible,
     /// These are missing.
     Waiting(Vec<String>),
@@ -33,11 +33,11 @@ pub(super) enum Sealed {
 
 impl GitHub {
     /// The release of the tag, if it is visible already, or else the draft that all agree on.
-    pub(super) async fn draft(&self, release: &Release) -> Result<WireRelease, Fault> {
+    pub(super) async fn draft(&self, release: &StoreRelease) -> Result<WireRelease, Fault> {
         if let Some(visible) = self.api.release(&release.tag, Duration::ZERO).await? {
             return Ok(visible);
         }
-        let mut retry = Retry::new(self.api.settings());
+        let mut retry = RetryPolicy::new(self.api.settings());
         loop {
             if let Some(agreed) = self.listed(&release.tag).await?.agreed() {
                 return Ok(agreed);
@@ -77,11 +77,11 @@ impl GitHub {
     /// Makes the draft `target` visible if everything is there. `ours` is, as we know.
     pub(super) async fn seal(
         &self,
-        target: &Target,
-        release: &Release,
+        target: &ReleaseTarget,
+        release: &StoreRelease,
         upload: &Upload,
         ours: &[String],
-    ) -> Result<Sealed, Fault> {
+    ) -> Result<SealOutcome, Fault> {
         let listed = self.listed(&release.tag).await?;
         if let Some(own) = listed.drafts.iter().find(|draft| draft.id == target.id)
             && is_agreed_elsewhere(&listed, target)
@@ -90,20 +90,20 @@ impl GitHub {
             if own.assets.iter().all(|asset| ours.contains(&asset.name)) {
                 self.withdraw(own).await?;
             }
-            return Ok(Sealed::Elsewhere);
+            return Ok(SealOutcome::Elsewhere);
         }
         let Some(assets) = self.api.assets(target.id, Duration::ZERO).await? else {
-            return Ok(Sealed::Elsewhere);
+            return Ok(SealOutcome::Elsewhere);
         };
         let missing = missing(&complete::wanted(release, upload), ours, &assets);
         if !missing.is_empty() {
-            return Ok(Sealed::Waiting(missing));
+            return Ok(SealOutcome::Waiting(missing));
         }
         self.publish_draft(target, release).await
     }
 
     /// Replaces what the page of `release` says.
-    pub(super) async fn rewrite_notes(&self, release: &Release) -> Result<bool, Fault> {
+    pub(super) async fn rewrite_notes(&self, release: &StoreRelease) -> Result<bool, Fault> {
         let found = match self.api.release(&release.tag, Duration::ZERO).await? {
             Some(visible) => Some(visible),
             None => self.listed(&release.tag).await?.agreed(),
@@ -113,8 +113,8 @@ impl GitHub {
             return Err(Fault::new(Kind::Store, what));
         };
         let url = self.api.resource(&["releases", &found.id.to_string()]);
-        let call = Call::new(Method::PATCH, url).json(&Notes::of(release));
-        let mut retry = Retry::new(self.api.settings());
+        let call = ApiRequest::new(Method::PATCH, url).json(&NotesUpdate::of(release));
+        let mut retry = RetryPolicy::new(self.api.settings());
         loop {
             let failure = match self.api.write(call.clone()).await {
                 Ok(reply) if reply.status == StatusCode::OK => return Ok(true),
@@ -125,22 +125,26 @@ impl GitHub {
         }
     }
 
-    async fn publish_draft(&self, target: &Target, release: &Release) -> Result<Sealed, Fault> {
+    async fn publish_draft(
+        &self,
+        target: &ReleaseTarget,
+        release: &StoreRelease,
+    ) -> Result<SealOutcome, Fault> {
         let url = self.api.resource(&["releases", &target.id.to_string()]);
-        let call = Call::new(Method::PATCH, url.clone()).json(&Publication::of(release));
-        let mut retry = Retry::new(self.api.settings());
+        let call = ApiRequest::new(Method::PATCH, url.clone()).json(&DraftPublication::of(release));
+        let mut retry = RetryPolicy::new(self.api.settings());
         loop {
             let failure = match self.api.write(call.clone()).await {
-                Ok(reply) if reply.status == StatusCode::OK => return Ok(Sealed::Visible),
+                Ok(reply) if reply.status == StatusCode::OK => return Ok(SealOutcome::Visible),
                 Ok(reply) => self.refused(&call, &reply).await,
                 Err(failure) => failure,
             };
             // Perhaps only the answer was lost, or somebody else was faster.
             match self.api.get::<WireRelease>(url.clone(), Duration::ZERO).await? {
-                Some(now) if !now.draft => return Ok(Sealed::Visible),
-                None => return Ok(Sealed::Elsewhere),
+                Some(now) if !now.draft => return Ok(SealOutcome::Visible),
+                None => return Ok(SealOutcome::Elsewhere),
                 Some(_) if self.listed(&release.tag).await?.visible.is_some() => {
-                    return Ok(Sealed::Elsewhere);
+                    return Ok(SealOutcome::Elsewhere);
                 }
                 Some(_) => retry.pause(failure).await?,
             }
@@ -150,7 +154,7 @@ impl GitHub {
     /// Removes drafts of a release that is visible: what those who were stopped left behind.
     /// Only if nothing is in them that the release has not.
     pub(super) async fn tidy(&self, tag: &str) -> Result<(), Fault> {
-        let Listed { visible: Some(visible), drafts } = self.listed(tag).await? else {
+        let ListedTag { visible: Some(visible), drafts } = self.listed(tag).await? else {
             return Ok(());
         };
         for draft in drafts {
@@ -162,7 +166,7 @@ impl GitHub {
     }
 }
 
-fn is_agreed_elsewhere(listed: &Listed, target: &Target) -> bool {
+fn is_agreed_elsewhere(listed: &ListedTag, target: &ReleaseTarget) -> bool {
     listed.visible.as_ref().is_some_and(|visible| visible.id != target.id)
         || listed.drafts.first().is_some_and(|first| first.id < target.id)
 }

@@ -11,9 +11,9 @@ use super::{
 use crate::{
     model::{Fault, Kind},
     store::{
-        Mode, Release,
-        call::Call,
-        retry::{Failure, Retry},
+        Mode, StoreRelease,
+        call::ApiRequest,
+        retry::{AttemptFailure, RetryPolicy},
     },
 };
 
@@ -23,7 +23,7 @@ const DRAFT_PAGES: usize = 3;
 
 /// A release as a place for assets.
 #[derive(Clone, Debug)]
-pub(super) struct Target {
+pub(super) struct ReleaseTarget {
     pub(super) id: u64,
     pub(super) upload_url: String,
     pub(super) is_draft: bool,
@@ -31,7 +31,7 @@ pub(super) struct Target {
     seen: Vec<WireAsset>,
 }
 
-impl Target {
+impl ReleaseTarget {
     pub(super) fn of(release: WireRelease) -> Self {
         let WireRelease { id, upload_url, draft, assets, .. } = release;
         Self { id, upload_url, is_draft: draft, seen: assets }
@@ -49,7 +49,7 @@ impl Target {
 }
 
 /// What a list says of a tag.
-pub(super) struct Listed {
+pub(super) struct ListedTag {
     /// The release that everybody sees.
     pub(super) visible: Option<WireRelease>,
     /// Those that are not published, the first one first. There should be one at most, but the
@@ -57,7 +57,7 @@ pub(super) struct Listed {
     pub(super) drafts: Vec<WireRelease>,
 }
 
-impl Listed {
+impl ListedTag {
     /// The release that all agree on: the visible one, or else the first draft.
     pub(super) fn agreed(self) -> Option<WireRelease> {
         self.visible.or_else(|| self.drafts.into_iter().next())
@@ -73,17 +73,21 @@ pub(super) enum Creation {
 
 impl GitHub {
     /// The release to put assets into.
-    pub(super) async fn target(&self, release: &Release, mode: Mode) -> Result<Target, Fault> {
+    pub(super) async fn target(
+        &self,
+        release: &StoreRelease,
+        mode: Mode,
+    ) -> Result<ReleaseTarget, Fault> {
         match mode {
             Mode::Sealed => self.draft(release).await,
             Mode::Append | Mode::Detected => self.visible(release).await,
         }
-        .map(Target::of)
+        .map(ReleaseTarget::of)
     }
 
     /// The visible release, created now or by somebody else before.
-    async fn visible(&self, release: &Release) -> Result<WireRelease, Fault> {
-        let mut retry = Retry::new(self.api.settings());
+    async fn visible(&self, release: &StoreRelease) -> Result<WireRelease, Fault> {
+        let mut retry = RetryPolicy::new(self.api.settings());
         loop {
             match self.create(release, false).await {
                 Ok(Creation::Created(created)) => return Ok(created),
@@ -95,8 +99,12 @@ impl GitHub {
     }
 
     /// Tries to create `release`, once.
-    pub(super) async fn create(&self, release: &Release, draft: bool) -> Result<Creation, Failure> {
-        let call = Call::new(Method::POST, self.api.resource(&["releases"]))
+    pub(super) async fn create(
+        &self,
+        release: &StoreRelease,
+        draft: bool,
+    ) -> Result<Creation, AttemptFailure> {
+        let call = ApiRequest::new(Method::POST, self.api.resource(&["releases"]))
             .json(&NewRelease::of(release, draft));
         let reply = self.api.write(call.clone()).await?;
         match reply.status {
@@ -110,9 +118,9 @@ impl GitHub {
         }
     }
 
-    async fn is_visible(&self, release: &Release) -> Result<bool, Failure> {
+    async fn is_visible(&self, release: &StoreRelease) -> Result<bool, AttemptFailure> {
         let found = self.api.release(&release.tag, Duration::ZERO).await;
-        found.map(|found| found.is_some()).map_err(Failure::never)
+        found.map(|found| found.is_some()).map_err(AttemptFailure::never)
     }
 
     /// The release of `tag`, which is there, as soon as it can be seen.
@@ -137,7 +145,7 @@ impl GitHub {
     }
 
     /// What the newest releases say of `tag`.
-    pub(super) async fn listed(&self, tag: &str) -> Result<Listed, Fault> {
+    pub(super) async fn listed(&self, tag: &str) -> Result<ListedTag, Fault> {
         let mut listed = self.api.releases(DRAFT_PAGES).await?;
         listed.retain(|release| release.tag_name == tag);
         listed.sort_by_key(|release| release.id);
@@ -148,6 +156,6 @@ impl GitHub {
                 false => visible = Some(release),
             }
         }
-        Ok(Listed { visible, drafts })
+        Ok(ListedTag { visible, drafts })
     }
 }

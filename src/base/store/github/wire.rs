@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::Sha256,
-    store::{Mode, Release, ReleaseAsset, ReleaseInfo},
+    store::{Mode, ReleaseAsset, ReleaseInfo, StoreRelease},
 };
 
 /// A release, as the API has it.
@@ -77,20 +77,20 @@ pub(super) struct NewRelease<'a> {
 
 /// What makes a draft visible.
 #[derive(Serialize)]
-pub(super) struct Publication {
+pub(super) struct DraftPublication {
     draft: bool,
     make_latest: &'static str,
 }
 
 /// What replaces the text of a release.
 #[derive(Serialize)]
-pub(super) struct Notes {
+pub(super) struct NotesUpdate {
     body: String,
     make_latest: &'static str,
 }
 
-impl Notes {
-    pub(super) fn of(release: &Release) -> Self {
+impl NotesUpdate {
+    pub(super) fn of(release: &StoreRelease) -> Self {
         let body = release.notes.chars().take(MAX_BODY).collect();
         Self { body, make_latest: make_latest(release) }
     }
@@ -102,7 +102,7 @@ const MAX_BODY: usize = 125_000;
 impl<'a> NewRelease<'a> {
     /// `release`, visible at once or as a draft. Names no commit: that takes permissions which
     /// the logins of workflows cannot have, and the provenance beside an asset says it better.
-    pub(super) fn of(release: &'a Release, draft: bool) -> Self {
+    pub(super) fn of(release: &'a StoreRelease, draft: bool) -> Self {
         Self {
             tag_name: &release.tag,
             name: &release.title,
@@ -114,14 +114,14 @@ impl<'a> NewRelease<'a> {
     }
 }
 
-impl Publication {
-    pub(super) fn of(release: &Release) -> Self {
+impl DraftPublication {
+    pub(super) fn of(release: &StoreRelease) -> Self {
         Self { draft: false, make_latest: make_latest(release) }
     }
 }
 
 /// Said always, since the host's default is to call whatever came last the latest.
-fn make_latest(release: &Release) -> &'static str {
+fn make_latest(release: &StoreRelease) -> &'static str {
     if release.is_latest { "true" } else { "false" }
 }
 

@@ -21,11 +21,11 @@ use super::{
 use crate::{
     model::{Fault, Kind},
     store::{
-        Settings,
-        call::{Call, Reply},
+        StoreSettings,
+        call::{ApiRequest, ApiResponse},
         check_names,
         client::Client,
-        retry::{Again, retrying},
+        retry::{RetryDecision, retrying},
         url::without_secrets,
     },
 };
@@ -70,7 +70,7 @@ impl Bucket {
         url: &str,
         name: &str,
         prefix: &str,
-        settings: &Settings,
+        settings: &StoreSettings,
     ) -> Result<Self, Fault> {
         let wrong = |why: String| Fault::new(Kind::Usage, format!("cannot use {url}")).because(why);
         let client = Arc::new(Client::new(settings));
@@ -112,7 +112,7 @@ impl Bucket {
         method: Method,
         key: &Path,
         headers: &[(&'static str, String)],
-    ) -> Result<Call, Fault> {
+    ) -> Result<ApiRequest, Fault> {
         let mut options = SignedUrlOptions::default();
         for (name, value) in headers {
             let value = HeaderValue::from_str(value)
@@ -124,25 +124,25 @@ impl Bucket {
         if self.login.is_none() {
             url.set_query(None);
         }
-        let call = Call::new(method, url);
+        let call = ApiRequest::new(method, url);
         Ok(headers.iter().fold(call, |call, (name, value)| {
             call.with(HeaderName::from_static(name), value.clone())
         }))
     }
 
     /// Sends `call` until it is answered for good.
-    pub(super) async fn send(&self, call: &Call) -> Result<Reply, Fault> {
+    pub(super) async fn send(&self, call: &ApiRequest) -> Result<ApiResponse, Fault> {
         retrying(&self.client.settings, || async {
             let reply = self.client.call(call).await?;
             let failure = reply.failure(call);
-            if failure.again == Again::Never { Ok(reply) } else { Err(failure) }
+            if failure.again == RetryDecision::Never { Ok(reply) } else { Err(failure) }
         })
         .await
     }
 
     /// One byte of the object at `key`, or why it is not given: the answer to a HEAD has no
     /// body that would say so.
-    async fn taste(&self, key: &Path) -> Result<(Call, Reply), Fault> {
+    async fn taste(&self, key: &Path) -> Result<(ApiRequest, ApiResponse), Fault> {
         let call = self.signed(Method::GET, key, &[]).await?.with(RANGE, "bytes=0-0");
         let reply = self.send(&call).await?;
         Ok((call, reply))
@@ -192,12 +192,12 @@ impl Bucket {
     }
 }
 
-fn variable<'a>(settings: &'a Settings, name: &str) -> Option<&'a str> {
+fn variable<'a>(settings: &'a StoreSettings, name: &str) -> Option<&'a str> {
     settings.environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
 }
 
 /// The server that the environment names, if it is not Amazon's.
-fn endpoint(settings: &Settings) -> Result<Option<Url>, String> {
+fn endpoint(settings: &StoreSettings) -> Result<Option<Url>, String> {
     let named = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]
         .into_iter()
         .find_map(|name| Some((name, variable(settings, name)?)));
@@ -222,7 +222,7 @@ fn endpoint(settings: &Settings) -> Result<Option<Url>, String> {
 /// The variables that the credentials come from, and how to call that.
 type Source = (&'static [&'static str], &'static str);
 
-fn login(settings: &Settings) -> Result<Option<Source>, String> {
+fn login(settings: &StoreSettings) -> Result<Option<Source>, String> {
     let has = |name: &&str| variable(settings, name).is_some();
     let [(key, _), ..] = LOGINS;
     if key.iter().copied().filter(has).count() == 1 {
@@ -233,7 +233,7 @@ fn login(settings: &Settings) -> Result<Option<Source>, String> {
 
 fn builder(
     name: &str,
-    settings: &Settings,
+    settings: &StoreSettings,
     endpoint: Option<&Url>,
     login: Option<Source>,
 ) -> AmazonS3Builder {

@@ -33,8 +33,8 @@ use tokio::sync::OnceCell;
 
 use self::bucket::Bucket;
 use super::{
-    Access, AssetInfo, AssetStream, Pending, Receipt, Release, ReleaseAsset, ReleaseInfo, Settings,
-    Store, Upload, answer::Answer, retry::retrying, transfer,
+    Access, AssetInfo, AssetStream, Pending, Receipt, ReleaseAsset, ReleaseInfo, Store,
+    StoreRelease, StoreSettings, Upload, answer::ServerAnswer, retry::retrying, transfer,
 };
 use crate::model::{Fault, Kind};
 
@@ -58,7 +58,7 @@ impl S3 {
         url: String,
         name: &str,
         prefix: &str,
-        settings: &Settings,
+        settings: &StoreSettings,
     ) -> Result<Self, Fault> {
         let bucket = Bucket::new(&url, name, prefix, settings)?;
         Ok(Self { url, bucket, is_bucket: OnceCell::new() })
@@ -69,8 +69,8 @@ impl S3 {
         let client = &self.bucket.client;
         match retrying(&client.settings, || client.exchange(&call)).await {
             Err(fault) => Err(self.bucket.explained(key, fault).await),
-            Ok(Answer::Absent) => self.confirm_absence(key).await.map(|()| None),
-            Ok(Answer::Found(response)) => {
+            Ok(ServerAnswer::Absent) => self.confirm_absence(key).await.map(|()| None),
+            Ok(ServerAnswer::Found(response)) => {
                 let told = response.headers().get(DIGEST).and_then(|value| value.to_str().ok());
                 let sha256 = told.and_then(|text| text.parse().ok());
                 Ok(Some(AssetInfo { size: transfer::size(&response), sha256 }))
@@ -158,7 +158,7 @@ impl Store for S3 {
 
     fn publish<'a>(
         &'a self,
-        release: &'a Release,
+        release: &'a StoreRelease,
         upload: &'a Upload,
     ) -> Pending<'a, Result<Receipt, Fault>> {
         Box::pin(async move {

@@ -22,7 +22,7 @@ use crate::{
         call::Content,
         file::{self, Digester},
         publication,
-        retry::{Again, Failure, Retry},
+        retry::{AttemptFailure, RetryDecision, RetryPolicy},
     },
 };
 
@@ -30,7 +30,7 @@ use crate::{
 const MAX_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 
 /// What is to be an object.
-struct Piece<'a> {
+struct ObjectToPut<'a> {
     key: Path,
     content: Content,
     sha256: Sha256,
@@ -38,7 +38,7 @@ struct Piece<'a> {
 }
 
 /// What an attempt came to.
-enum Attempt {
+enum PutAttempt {
     Stored,
     Taken,
     /// The server knows no conditions.
@@ -64,7 +64,8 @@ impl S3 {
         proof.map_err(|died| store_fault(format!("{tag} was cut short: {died}")))??;
         let content = Content::File(upload.path.clone());
         let kind = "application/octet-stream";
-        let published = self.put(&Piece { key, content, sha256: upload.sha256, kind }).await?;
+        let published =
+            self.put(&ObjectToPut { key, content, sha256: upload.sha256, kind }).await?;
         if matches!(published, Published::Conflict { .. }) {
             return Ok(published);
         }
@@ -74,14 +75,14 @@ impl S3 {
             digester.take(text.as_bytes());
             let sha256 = digester.sha256();
             // Whatever it comes to: the first ones stay.
-            self.put(&Piece { key, content, sha256, kind: "text/plain" }).await?;
+            self.put(&ObjectToPut { key, content, sha256, kind: "text/plain" }).await?;
         }
         Ok(published)
     }
 
     /// Puts `piece` where nothing is yet.
-    async fn put(&self, piece: &Piece<'_>) -> Result<Published, Fault> {
-        let mut retry = Retry::new(&self.bucket.client.settings);
+    async fn put(&self, piece: &ObjectToPut<'_>) -> Result<Published, Fault> {
+        let mut retry = RetryPolicy::new(&self.bucket.client.settings);
         let mut is_conditional = true;
         loop {
             // Servers that ignore the condition would overwrite what is there.
@@ -91,10 +92,10 @@ impl S3 {
                 return Ok(judged(theirs, piece.sha256));
             }
             match self.attempt(piece, is_conditional).await {
-                Ok(Attempt::Stored) => return self.read_back(piece).await,
-                Ok(Attempt::Careless) => is_conditional = false,
+                Ok(PutAttempt::Stored) => return self.read_back(piece).await,
+                Ok(PutAttempt::Careless) => is_conditional = false,
                 // It is there now, or on its way there.
-                Ok(Attempt::Taken) => {
+                Ok(PutAttempt::Taken) => {
                     if let Some(theirs) = self.digest(&piece.key).await? {
                         return Ok(judged(theirs, piece.sha256));
                     }
@@ -105,22 +106,28 @@ impl S3 {
         }
     }
 
-    async fn attempt(&self, piece: &Piece<'_>, is_conditional: bool) -> Result<Attempt, Failure> {
+    async fn attempt(
+        &self,
+        piece: &ObjectToPut<'_>,
+        is_conditional: bool,
+    ) -> Result<PutAttempt, AttemptFailure> {
         let mut headers = vec![(DIGEST, piece.sha256.to_string())];
         if is_conditional {
             headers.push(("if-none-match", "*".to_owned()));
         }
         let call = self.bucket.signed(Method::PUT, &piece.key, &headers).await;
-        let call = call.map_err(Failure::never)?.carrying(piece.content.clone(), piece.kind);
+        let call = call.map_err(AttemptFailure::never)?.carrying(piece.content.clone(), piece.kind);
         let reply = self.bucket.client.call(&call).await?;
         match reply.status {
-            status if status.is_success() => Ok(Attempt::Stored),
-            StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => Ok(Attempt::Taken),
-            StatusCode::NOT_IMPLEMENTED if is_conditional => Ok(Attempt::Careless),
+            status if status.is_success() => Ok(PutAttempt::Stored),
+            StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => Ok(PutAttempt::Taken),
+            StatusCode::NOT_IMPLEMENTED if is_conditional => Ok(PutAttempt::Careless),
             _ => {
                 let failure = reply.failure(&call);
                 match failure.again {
-                    Again::Never => Err(Failure::never(refusal::fault(&call, &reply))),
+                    RetryDecision::Never => {
+                        Err(AttemptFailure::never(refusal::fault(&call, &reply)))
+                    }
                     _ => Err(failure),
                 }
             }
@@ -128,7 +135,7 @@ impl S3 {
     }
 
     /// Whether what is there now is what was just put there.
-    async fn read_back(&self, piece: &Piece<'_>) -> Result<Published, Fault> {
+    async fn read_back(&self, piece: &ObjectToPut<'_>) -> Result<Published, Fault> {
         match self.digest(&piece.key).await? {
             Some(theirs) if theirs == piece.sha256 => Ok(Published::Created),
             // Nothing is taken back, even if it looks like ours gone wrong: where conditions are
@@ -167,11 +174,11 @@ fn judged(theirs: Sha256, ours: Sha256) -> Published {
     if theirs == ours { Published::Identical } else { Published::Conflict { theirs } }
 }
 
-fn taken(key: &Path, url: &str) -> Failure {
+fn taken(key: &Path, url: &str) -> AttemptFailure {
     let fault = store_fault(format!("cannot publish {key} to {url}"))
         .because("the server says it is there already, and does not give it")
         .hint("somebody else may be publishing it: run it again later");
-    Failure { fault, again: Again::Later(None) }
+    AttemptFailure { fault, again: RetryDecision::Later(None) }
 }
 
 /// Whether the file is what it is said to be, and fits.

@@ -4,15 +4,15 @@ use reqwest::StatusCode;
 
 use crate::{
     model::Fault,
-    store::call::{Call, Reply},
+    store::call::{ApiRequest, ApiResponse},
 };
 
 /// The code of the error that `reply` carries, such as `NoSuchBucket`.
-pub(super) fn code(reply: &Reply) -> Option<&str> {
+pub(super) fn code(reply: &ApiResponse) -> Option<&str> {
     element(reply, "Code")
 }
 
-fn element<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+fn element<'a>(reply: &'a ApiResponse, name: &str) -> Option<&'a str> {
     let text = std::str::from_utf8(&reply.body).ok()?;
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     let (inner, _) = rest.split_once(&format!("</{name}>"))?;
@@ -20,7 +20,7 @@ fn element<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
 }
 
 /// What a refusal of `call` is told as.
-pub(super) fn fault(call: &Call, reply: &Reply) -> Fault {
+pub(super) fn fault(call: &ApiRequest, reply: &ApiResponse) -> Fault {
     let Some(code) = code(reply) else { return reply.failure(call).fault };
     let said = element(reply, "Message").map(|text| format!(" ({text})")).unwrap_or_default();
     let fault = call.failed().because(format!("the server answered {code}{said}"));

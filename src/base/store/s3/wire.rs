@@ -16,9 +16,9 @@ use crate::{
     model::Fault,
     store::{
         Pending,
-        call::{Call, Content},
+        call::{ApiRequest, Content},
         client::Client,
-        retry::{Again, Failure, retrying},
+        retry::{AttemptFailure, RetryDecision, retrying},
     },
 };
 
@@ -61,7 +61,7 @@ impl Wire {
             }
             let failure = reply.failure(&call);
             match failure.again {
-                Again::Never => Err(Failure::never(refusal::fault(&call, &reply))),
+                RetryDecision::Never => Err(AttemptFailure::never(refusal::fault(&call, &reply))),
                 _ => Err(failure),
             }
         })
@@ -73,12 +73,12 @@ impl Wire {
     }
 }
 
-fn translated(request: HttpRequest) -> Result<Call, Fault> {
+fn translated(request: HttpRequest) -> Result<ApiRequest, Fault> {
     let (head, body) = request.into_parts();
     let url = Url::parse(&head.uri.to_string()).map_err(|error| {
         super::store_fault(format!("`{}` is not a URL: {error}", head.uri.path()))
     })?;
-    let mut call = Call::new(head.method, url);
+    let mut call = ApiRequest::new(head.method, url);
     for (name, value) in &head.headers {
         // The client below works these two out by itself.
         if name != "host" && name != "content-length" {

@@ -7,8 +7,8 @@ use reqwest::Url;
 
 use super::{
     super::{
-        Fetcher, Settings,
-        testing::{Reply, Server, all, noise, reply, settings},
+        Fetcher, StoreSettings,
+        testing::{ScriptedReply, Server, all, noise, reply, settings},
     },
     *,
 };
@@ -18,7 +18,7 @@ use crate::model::Kind;
 async fn download(server: &Server) -> Result<String, Fault> {
     let client = Arc::new(Client::new(&settings()));
     let url = Url::parse(&format!("{}/file?token=secret", server.url)).unwrap();
-    let stream = open(client, Call::get(url)).await?.expect("it is there");
+    let stream = open(client, ApiRequest::get(url)).await?.expect("it is there");
     Ok(String::from_utf8(all(stream).await?).unwrap())
 }
 
@@ -122,7 +122,7 @@ async fn a_file_that_changes_meanwhile_is_not_patched_together() {
         .await;
         let client = Arc::new(Client::new(&settings()));
         let url = Url::parse(&server.url).unwrap();
-        let mut stream = open(client, Call::get(url)).await.unwrap().unwrap().bytes;
+        let mut stream = open(client, ApiRequest::get(url)).await.unwrap().unwrap().bytes;
         let mut came = Vec::new();
         let broken = loop {
             match stream.next().await.unwrap() {
@@ -221,15 +221,16 @@ async fn a_part_that_is_shorter_than_asked_for_is_no_end() {
 #[tokio::test]
 async fn a_server_that_falls_silent_in_the_middle_is_asked_again() {
     let server = Server::start(|number, _| match number {
-        0 => Reply::FallSilent(
+        0 => ScriptedReply::FallSilent(
             b"HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: 10\r\n\r\n0123".into(),
         ),
         _ => reply(WHOLE.0, WHOLE.1.as_bytes()),
     })
     .await;
-    let impatient = Settings { idle_timeout: Duration::from_millis(200), ..settings() };
+    let impatient = StoreSettings { idle_timeout: Duration::from_millis(200), ..settings() };
     let url = Url::parse(&server.url).unwrap();
-    let stream = open(Arc::new(Client::new(&impatient)), Call::get(url)).await.unwrap().unwrap();
+    let stream =
+        open(Arc::new(Client::new(&impatient)), ApiRequest::get(url)).await.unwrap().unwrap();
     assert_eq!(all(stream).await.unwrap(), b"0123456789");
 }
 
@@ -245,12 +246,14 @@ async fn a_trickle_is_given_up() {
         };
         let head =
             format!("HTTP/1.1 {status}\r\nETag: \"1\"\r\nContent-Length: {}\r\n\r\n", 1000 - from);
-        Reply::Trickle(head.into(), Duration::from_millis(10))
+        ScriptedReply::Trickle(head.into(), Duration::from_millis(10))
     })
     .await;
-    let impatient = Settings { idle_timeout: Duration::from_millis(50), attempts: 2, ..settings() };
+    let impatient =
+        StoreSettings { idle_timeout: Duration::from_millis(50), attempts: 2, ..settings() };
     let url = Url::parse(&server.url).unwrap();
-    let stream = open(Arc::new(Client::new(&impatient)), Call::get(url)).await.unwrap().unwrap();
+    let stream =
+        open(Arc::new(Client::new(&impatient)), ApiRequest::get(url)).await.unwrap().unwrap();
     let fault = all(stream).await.unwrap_err();
     assert!(fault.to_string().contains("of 1000 bytes had arrived: given up after 2"), "{fault}");
 }
@@ -280,9 +283,9 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let received = runtime.block_on(async {
             let server = Server::start(answer).await;
-            let patient = Settings { attempts: 20, backoff: Duration::ZERO, ..settings() };
+            let patient = StoreSettings { attempts: 20, backoff: Duration::ZERO, ..settings() };
             let url = Url::parse(&server.url).unwrap();
-            all(open(Arc::new(Client::new(&patient)), Call::get(url)).await.unwrap().unwrap()).await
+            all(open(Arc::new(Client::new(&patient)), ApiRequest::get(url)).await.unwrap().unwrap()).await
         });
         prop_assert!(received.unwrap() == file);
     }

@@ -7,7 +7,7 @@ use crate::{
     cli::doctor::check::Checks,
     model::Platform,
     report::Style,
-    store::{AssetInfo, AssetStream, Pending, Receipt, Release, ReleaseInfo, Upload},
+    store::{AssetInfo, AssetStream, Pending, Receipt, ReleaseInfo, StoreRelease, Upload},
 };
 
 struct StandIn(Access);
@@ -33,7 +33,11 @@ impl Store for StandIn {
     ) -> Pending<'a, Result<Option<AssetStream>, Fault>> {
         nothing()
     }
-    fn publish<'a>(&'a self, _: &'a Release, _: &'a Upload) -> Pending<'a, Result<Receipt, Fault>> {
+    fn publish<'a>(
+        &'a self,
+        _: &'a StoreRelease,
+        _: &'a Upload,
+    ) -> Pending<'a, Result<Receipt, Fault>> {
         nothing()
     }
     fn release<'a>(&'a self, _: &'a str) -> Pending<'a, Result<Option<ReleaseInfo>, Fault>> {

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use github::MOST_JOBS;
 pub use gitlab::Parent;
-pub use runner::{Host, Runner};
+pub use runner::{PlatformRunner, RunnerHost};
 
 use crate::{
     model::{ArtifactId, Name, Platform},
@@ -33,7 +33,7 @@ const UNKNOWN_BUILD: f64 = 60.0;
 #[derive(Clone, Copy, Debug)]
 pub struct Fleet<'a> {
     /// Whose runners.
-    pub host: Host,
+    pub host: RunnerHost,
     /// Those that `versions.yml` names.
     pub named: &'a BTreeMap<Platform, Vec<String>>,
     /// How many jobs at most; each runner that is needed has one at least.
@@ -55,7 +55,7 @@ pub struct Job {
     /// What it is called; no two are called the same.
     pub name: String,
     /// What it runs on.
-    pub runner: Runner,
+    pub runner: PlatformRunner,
     /// What it builds, by platform.
     pub artifacts: BTreeMap<Platform, BTreeSet<Name>>,
     /// Seconds that it is expected to take.
@@ -66,8 +66,8 @@ pub struct Job {
 
 impl Fleet<'_> {
     /// The runner for `platform`.
-    pub fn runner(&self, platform: Platform) -> Runner {
-        Runner::of(self.host, platform, self.named)
+    pub fn runner(&self, platform: Platform) -> PlatformRunner {
+        PlatformRunner::of(self.host, platform, self.named)
     }
 
     /// What building `id` needs to have, if all has to be built: what goes with it, and tools that
@@ -88,7 +88,7 @@ impl Fleet<'_> {
         seconds: &BTreeMap<ArtifactId, f64>,
     ) -> Matrix {
         let usual = usual(seconds);
-        let mut by_runner: BTreeMap<Runner, Vec<Load>> = BTreeMap::new();
+        let mut by_runner: BTreeMap<PlatformRunner, Vec<Load>> = BTreeMap::new();
         for artifacts in self.clusters(workspaces, wanted) {
             let runner = self.runner_of_all(&artifacts);
             let weight = artifacts.iter().map(|id| seconds.get(id).copied().unwrap_or(usual)).sum();
@@ -161,15 +161,16 @@ impl Fleet<'_> {
 
     /// The runner for artifacts that stay together: one that is itself what some of them are for,
     /// since tools among them run there.
-    fn runner_of_all(&self, artifacts: &BTreeSet<ArtifactId>) -> Runner {
+    fn runner_of_all(&self, artifacts: &BTreeSet<ArtifactId>) -> PlatformRunner {
         let platforms: BTreeSet<Platform> = artifacts.iter().map(|id| id.platform).collect();
         let runners = platforms.iter().map(|platform| self.runner(*platform));
-        let by_fit = |runner: &Runner| (!platforms.contains(&runner.machine), runner.clone());
+        let by_fit =
+            |runner: &PlatformRunner| (!platforms.contains(&runner.machine), runner.clone());
         let best = runners.min_by_key(by_fit);
         best.unwrap_or_else(|| self.runner(Platform::host()))
     }
 
-    fn job(&self, runner: &Runner, loads: &[&Load], place: (usize, usize)) -> Job {
+    fn job(&self, runner: &PlatformRunner, loads: &[&Load], place: (usize, usize)) -> Job {
         let mut artifacts: BTreeMap<Platform, BTreeSet<Name>> = BTreeMap::new();
         for id in loads.iter().flat_map(|load| &load.artifacts) {
             artifacts.entry(id.platform).or_default().insert(id.name.clone());
@@ -202,7 +203,7 @@ struct Load {
 /// `linux-amd64`, or `linux-amd64 2 of 3`; of a runner that builds for several platforms its own
 /// label stands for them.
 fn name(
-    runner: &Runner,
+    runner: &PlatformRunner,
     artifacts: &BTreeMap<Platform, BTreeSet<Name>>,
     (at, all): (usize, usize),
 ) -> String {

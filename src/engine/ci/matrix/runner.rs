@@ -9,7 +9,7 @@ use crate::model::{Arch, Os, Platform};
 
 /// Whose runners there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Host {
+pub enum RunnerHost {
     /// GitHub Actions.
     GitHub,
     /// GitLab CI.
@@ -61,7 +61,7 @@ const OF_GITLAB: &[Hosted] = &[
     hosted("saas-macos-large-m2pro", Os::Darwin, Arch::Arm64),
 ];
 
-impl Host {
+impl RunnerHost {
     fn hosted(self) -> &'static [Hosted] {
         match self {
             Self::GitHub => OF_GITHUB,
@@ -86,17 +86,21 @@ impl Host {
 
 /// The runner for a platform.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Runner {
+pub struct PlatformRunner {
     /// Its labels, of which it must have all.
     pub labels: Vec<String>,
     /// What it is itself: what tools have to be built for there.
     pub machine: Platform,
 }
 
-impl Runner {
+impl PlatformRunner {
     /// The one for `platform`: as `named`, or else the host's. What a runner of one's own is nobody
     /// knows; it is taken for what it builds for.
-    pub fn of(host: Host, platform: Platform, named: &BTreeMap<Platform, Vec<String>>) -> Self {
+    pub fn of(
+        host: RunnerHost,
+        platform: Platform,
+        named: &BTreeMap<Platform, Vec<String>>,
+    ) -> Self {
         let named = named.get(&platform).filter(|labels| !labels.is_empty()).cloned();
         let labels = named.unwrap_or_else(|| vec![host.runner(platform).to_owned()]);
         let machine = host.machine(&labels).unwrap_or(platform);
@@ -108,10 +112,10 @@ impl Runner {
 mod tests {
     use super::*;
 
-    fn runner(host: Host, platform: &str, named: &[&str]) -> (String, String) {
+    fn runner(host: RunnerHost, platform: &str, named: &[&str]) -> (String, String) {
         let platform: Platform = platform.parse().unwrap();
         let labels = named.iter().map(|label| (*label).to_owned()).collect();
-        let runner = Runner::of(host, platform, &BTreeMap::from([(platform, labels)]));
+        let runner = PlatformRunner::of(host, platform, &BTreeMap::from([(platform, labels)]));
         (runner.labels.join(" "), runner.machine.to_string())
     }
 
@@ -129,12 +133,16 @@ mod tests {
             ("darwin-arm64", &["ubuntu-22.04"], "ubuntu-22.04", "linux-amd64"),
             ("linux-arm64", &["self-hosted", "arm"], "self-hosted arm", "linux-arm64"),
         ] {
-            assert_eq!(runner(Host::GitHub, platform, named), pair(label, machine), "{platform}");
+            assert_eq!(
+                runner(RunnerHost::GitHub, platform, named),
+                pair(label, machine),
+                "{platform}"
+            );
         }
-        let of_gitlab = runner(Host::GitLab, "darwin-arm64", &[]);
+        let of_gitlab = runner(RunnerHost::GitLab, "darwin-arm64", &[]);
         assert_eq!(of_gitlab, pair("saas-macos-medium-m1", "darwin-arm64"));
         // It has no Intel Macs.
-        let of_gitlab = runner(Host::GitLab, "darwin-amd64", &[]);
+        let of_gitlab = runner(RunnerHost::GitLab, "darwin-amd64", &[]);
         assert_eq!(of_gitlab, pair("saas-linux-small-amd64", "linux-amd64"));
     }
 }

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use proptest::prelude::*;
 
 use super::*;
-use crate::workspace::{Documents, Outside, Wanted};
+use crate::workspace::{Documents, LoadInputs, WantedPlatforms};
 
 fn spec(root: &Path, name: &str, more: &str) {
     let text = format!("build: {{ run: 'true' }}\n{more}");
@@ -22,9 +22,10 @@ fn workspaces(platforms: &str, subsystems: &[(String, String)]) -> Workspaces {
         spec(dir.path(), name, more);
     }
     fs::write(dir.path().join("versions.yml"), manifest).unwrap();
-    let outside = Outside::nothing();
+    let outside = LoadInputs::nothing();
     let documents = Documents::read(dir.path(), &outside.user).unwrap();
-    Workspaces::resolve(&documents, Wanted::All, &outside).unwrap_or_else(|e| panic!("{e:?}"))
+    Workspaces::resolve(&documents, WantedPlatforms::All, &outside)
+        .unwrap_or_else(|e| panic!("{e:?}"))
 }
 
 fn small(platforms: &str) -> Workspaces {
@@ -44,7 +45,7 @@ fn all(workspaces: &Workspaces) -> BTreeSet<ArtifactId> {
 }
 
 fn fleet(named: &BTreeMap<Platform, Vec<String>>, jobs: usize) -> Fleet<'_> {
-    Fleet { host: Host::GitHub, named, jobs, folder: None }
+    Fleet { host: RunnerHost::GitHub, named, jobs, folder: None }
 }
 
 /// Each job with what it runs on and builds.

@@ -21,17 +21,17 @@ fn scheme(first: &str) -> Commits {
     Commits { first: first.into(), bump_minor_pre_major: false, channels: channels.into() }
 }
 
-fn label(next: Next) -> String {
+fn label(next: NextVersion) -> String {
     match next {
-        Next::Release { label, .. } => label,
-        Next::Nothing { .. } => "-".into(),
+        NextVersion::Release { label, .. } => label,
+        NextVersion::Nothing { .. } => "-".into(),
     }
 }
 
 /// What follows `labels` on `branch` if `messages` are new.
 fn after(labels: &str, branch: &str, messages: &[&str]) -> String {
     let scheme = scheme("0.1.0");
-    let line = Line::of(&scheme, labels.split_whitespace(), Some(branch));
+    let line = VersionLine::of(&scheme, labels.split_whitespace(), Some(branch));
     let commits = commits(messages);
     label(line.next(&commits, &commits, None))
 }
@@ -70,23 +70,23 @@ fn before_1_0_0_a_breaking_change_may_be_minor() {
     let careful = Commits { bump_minor_pre_major: true, ..scheme("v0.1.0") };
     let next = |label_now: &str, over: Option<Override>| {
         let commits = commits(&["feat!: a"]);
-        label(Line::of(&careful, [label_now], None).next(&commits, &commits, over.as_ref()))
+        label(VersionLine::of(&careful, [label_now], None).next(&commits, &commits, over.as_ref()))
     };
     assert_eq!(next("v0.4.2", None), "v0.5.0");
     assert_eq!(next("v1.4.2", None), "v2.0.0");
-    assert_eq!(next("v0.4.2", Some(Override::flag(Wish::Release(Bump::Major)))), "v1.0.0");
+    assert_eq!(next("v0.4.2", Some(Override::flag(BumpRequest::Release(Bump::Major)))), "v1.0.0");
 }
 
 #[test]
 fn who_asks_is_heard() {
     let scheme = scheme("0.1.0");
-    let line = Line::of(&scheme, ["1.2.3"], None);
+    let line = VersionLine::of(&scheme, ["1.2.3"], None);
     let new = commits(&["feat: a"]);
     let next = |commits: &[Commit], over: Override| line.next(commits, commits, Some(&over));
     for (wish, expected) in
         [("major", "2.0.0"), ("minor", "1.3.0"), ("patch", "1.2.4"), ("skip", "-")]
     {
-        let wish: Wish = wish.parse().unwrap();
+        let wish: BumpRequest = wish.parse().unwrap();
         assert_eq!(label(next(&new, Override::flag(wish))), expected);
         assert_eq!(label(next(&new, Override::label(wish))), expected);
         // A label speaks of the commits of its pull request: what they do not touch stays.
@@ -98,23 +98,23 @@ fn who_asks_is_heard() {
 #[test]
 fn the_reason_is_told() {
     let scheme = scheme("0.1.0");
-    let line = Line::of(&scheme, ["1.2.3", "1.3.0-dev.1"], Some("dev"));
+    let line = VersionLine::of(&scheme, ["1.2.3", "1.3.0-dev.1"], Some("dev"));
     assert_eq!((line.stable(), line.last()), (Some("1.2.3"), Some("1.3.0-dev.1")));
     let why = |messages: &[&str], over: Option<Override>| {
         let commits = commits(messages);
         match line.next(&commits, &commits, over.as_ref()) {
-            Next::Release { label, why } => format!("{label}, {why}"),
-            Next::Nothing { why } => why,
+            NextVersion::Release { label, why } => format!("{label}, {why}"),
+            NextVersion::Nothing { why } => why,
         }
     };
-    let skip = Some(Override::label(Wish::Skip));
+    let skip = Some(Override::label(BumpRequest::Skip));
     let told = [
         why(&["fix: a", "feat(ui): b\n\nbody", "fix: c"], None),
         why(&["fix: a"], None),
         why(&["chore: a", "b"], None),
         why(&[], None),
         why(&["fix: a"], skip),
-        why(&["fix: a"], Some(Override::flag(Wish::Release(Bump::Major)))),
+        why(&["fix: a"], Some(Override::flag(BumpRequest::Release(Bump::Major)))),
     ];
     insta::assert_snapshot!(told.join("\n"), @r"
     1.3.0-dev.2, minor: `feat(ui): b` (0000000000) and 2 more since 1.2.3
@@ -140,9 +140,9 @@ fn what_was_taken_back_before_its_release_never_was() {
     let scheme = scheme("0.1.0");
     let all = commits(&["feat: x", &back]);
     let labels = ["1.2.3", "1.3.0-dev.1"];
-    let dev = Line::of(&scheme, labels, Some("dev")).next(&all, &all[..1], None);
+    let dev = VersionLine::of(&scheme, labels, Some("dev")).next(&all, &all[..1], None);
     assert_eq!(label(dev), "1.3.0-dev.2");
-    assert_eq!(label(Line::of(&scheme, labels, Some("main")).next(&all, &all, None)), "-");
+    assert_eq!(label(VersionLine::of(&scheme, labels, Some("main")).next(&all, &all, None)), "-");
 }
 
 #[test]
@@ -243,10 +243,10 @@ proptest! {
                 Step::Release { dev } => dev,
             };
             let branch = if dev { "dev" } else { "main" };
-            let line = Line::of(&scheme, tags.keys().map(String::as_str), Some(branch));
+            let line = VersionLine::of(&scheme, tags.keys().map(String::as_str), Some(branch));
             let since = |label: Option<&str>| &log[..log.len() - label.map_or(0, |label| tags[label])];
             let next = line.next(since(line.stable()), since(line.last()), None);
-            let Next::Release { label, .. } = next else {
+            let NextVersion::Release { label, .. } = next else {
                 prop_assert_eq!(model.release(dev), None);
                 continue;
             };
@@ -265,9 +265,9 @@ proptest! {
     #[test]
     fn no_label_panics(labels in proptest::collection::vec("v?[0-9.]{0,8}(-dev\\.[0-9]{0,20})?\\PC{0,2}", 0..5)) {
         let scheme = scheme("0.1.0");
-        let line = Line::of(&scheme, labels.iter().map(String::as_str), Some("dev"));
+        let line = VersionLine::of(&scheme, labels.iter().map(String::as_str), Some("dev"));
         let new = commits(&["feat: a"]);
-        if let Next::Release { label, .. } = line.next(&new, &new, None) {
+        if let NextVersion::Release { label, .. } = line.next(&new, &new, None) {
             prop_assert!(!labels.contains(&label));
         }
     }

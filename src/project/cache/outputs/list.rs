@@ -17,14 +17,14 @@ pub const MOST_BYTES: u64 = 64 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct List {
     /// Files, links and empty folders.
-    pub outputs: Vec<Output>,
+    pub outputs: Vec<KeptOutput>,
     /// The permissions of folders that any of these are in, and of empty ones, by their paths as text.
     pub folders: BTreeMap<String, u32>,
 }
 
 /// Something that a task made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Output {
+pub struct KeptOutput {
     /// Where, relative to where the task runs, as text.
     pub path: String,
     /// What the caller knew of it when it was kept.
@@ -49,8 +49,8 @@ pub enum OutputKind {
 ///
 /// # Errors
 /// The first that is not.
-pub fn check(outputs: &[Output], is_declared: &dyn Fn(&Path) -> bool) -> io::Result<()> {
-    let refused = |output: &Output, why: &str| {
+pub fn check(outputs: &[KeptOutput], is_declared: &dyn Fn(&Path) -> bool) -> io::Result<()> {
+    let refused = |output: &KeptOutput, why: &str| {
         Err(io::Error::other(format!("the cache has an output {:?} that {why}", output.path)))
     };
     let mut seen = BTreeSet::new();
@@ -66,7 +66,7 @@ pub fn check(outputs: &[Output], is_declared: &dyn Fn(&Path) -> bool) -> io::Res
             return refused(output, "is there twice");
         }
     }
-    let is_behind = |output: &&Output| {
+    let is_behind = |output: &&KeptOutput| {
         let path = normal(&text_to_path(&output.path)).unwrap_or_default();
         path.ancestors().skip(1).any(|above| seen.contains(above))
     };
@@ -104,14 +104,14 @@ pub fn normal(path: &Path) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    fn link(path: &str) -> Output {
-        Output { path: path.into(), mark: String::new(), kind: OutputKind::Link("x".into()) }
+    fn link(path: &str) -> KeptOutput {
+        KeptOutput { path: path.into(), mark: String::new(), kind: OutputKind::Link("x".into()) }
     }
 
     #[test]
     fn no_path_leads_out_or_behind_another() {
         let is_fine = |paths: &[&str]| {
-            let outputs: Vec<Output> = paths.iter().map(|path| link(path)).collect();
+            let outputs: Vec<KeptOutput> = paths.iter().map(|path| link(path)).collect();
             check(&outputs, &|path| !path.starts_with("other")).is_ok()
         };
         assert!(is_fine(&["dist/a", "dist/b/c", "./d"]));

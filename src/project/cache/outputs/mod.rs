@@ -32,7 +32,7 @@ use crate::{
 };
 
 use super::files::Cache;
-use list::{List, Output, OutputKind};
+use list::{KeptOutput, List, OutputKind};
 use place::Placing;
 
 /// What takes more room than this is not kept.
@@ -92,7 +92,7 @@ impl Cache {
                 .map_err(|error| Fault::io(format!("the outputs are not kept: {name}"), &error))?;
             let Some(kind) = kind else { continue };
             keeping.keep_folders(name, &kind, &mut list.folders).map_err(cannot)?;
-            list.outputs.push(Output { path: name.clone(), mark: mark.clone(), kind });
+            list.outputs.push(KeptOutput { path: name.clone(), mark: mark.clone(), kind });
         }
         let text = serde_json::to_vec(&list).map_err(|error| refused(error.to_string()))?;
         let sealed = self.key().seal(&purpose(key), &text);

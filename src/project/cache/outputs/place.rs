@@ -17,7 +17,7 @@ use crate::{
 
 use super::{
     OutputPlace,
-    list::{List, Output, OutputKind},
+    list::{KeptOutput, List, OutputKind},
 };
 
 /// Outputs on their way into place.
@@ -27,11 +27,11 @@ pub struct Placing<'a> {
     target: Folder,
     /// What was prepared, by its number; and what it replaced.
     staging: Staging,
-    done: Vec<Change>,
+    done: Vec<PlacedOutput>,
 }
 
 /// Something that was changed, so that it can be undone.
-struct Change {
+struct PlacedOutput {
     /// Where.
     path: PathBuf,
     /// What was there, by its name in the staging folder.
@@ -90,7 +90,7 @@ impl<'a> Placing<'a> {
         Ok(())
     }
 
-    fn place(&mut self, count: usize, output: &Output) -> io::Result<()> {
+    fn place(&mut self, count: usize, output: &KeptOutput) -> io::Result<()> {
         let path = text_to_path(&output.path);
         self.clear_way(&path)?;
         let found = self.target.entry(&path)?.map(|entry| entry.kind);
@@ -111,7 +111,7 @@ impl<'a> Placing<'a> {
                 if let Some(before) = &before {
                     self.target.hard_link(&path, self.staging.folder(), before)?;
                 }
-                self.done.push(Change { path: path.clone(), before, is_placed: true });
+                self.done.push(PlacedOutput { path: path.clone(), before, is_placed: true });
                 let staged = PathBuf::from(count.to_string());
                 self.staging.folder().rename(&staged, &self.target, &path)
             }
@@ -140,7 +140,7 @@ impl<'a> Placing<'a> {
         let before = self.next_name();
         self.target.rename(path, self.staging.folder(), &before)?;
         let path = path.to_owned();
-        self.done.push(Change { path, before: Some(before), is_placed: false });
+        self.done.push(PlacedOutput { path, before: Some(before), is_placed: false });
         Ok(())
     }
 
@@ -156,7 +156,7 @@ impl<'a> Placing<'a> {
     /// Makes everything as it was before, the last first. Says how that went.
     fn undo(self) -> String {
         let mut lost = Vec::new();
-        for Change { path, before, is_placed } in self.done.into_iter().rev() {
+        for PlacedOutput { path, before, is_placed } in self.done.into_iter().rev() {
             let undone = match before {
                 // The folder that took the place of a link has nothing in it by now but folders.
                 Some(before) if !is_placed => {

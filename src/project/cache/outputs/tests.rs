@@ -152,7 +152,7 @@ fn a_file_behind_a_link_of_the_same_list_overwrites_nothing() {
     fs::create_dir(&victim).unwrap();
     fs::write(victim.join(".bashrc"), "precious").unwrap();
     let (digest, _) = crate::archive::hash_file(&it.kept()).unwrap();
-    let output = |path: &str, kind| Output { path: path.into(), mark: String::new(), kind };
+    let output = |path: &str, kind| KeptOutput { path: path.into(), mark: String::new(), kind };
     let link = OutputKind::Link(path_to_text(&victim));
     for outputs in [
         vec![output("l", link.clone()), output("l/.bashrc", OutputKind::File(digest, 0o644))],

@@ -6,11 +6,11 @@ use minijinja::value::Value as Word;
 
 use super::{
     super::{
-        Task, Template,
-        task::{Data, Home, is_free, is_name},
-        template::Scope,
+        Task, TaskText,
+        task::{Data, TaskFileScope, is_free, is_name},
+        template::TemplateScope,
     },
-    origin::{Origin, normal, origin},
+    origin::{IncludeOrigin, normal, origin},
 };
 use crate::{
     manifest::{Findings, IncludeDoc, Node, OriginDoc, Scalar, Sp},
@@ -19,7 +19,7 @@ use crate::{
 
 /// The file that an include stands in, as far as that matters to what is included.
 #[derive(Clone, Debug)]
-pub(super) struct Stand {
+pub(super) struct IncludeContext {
     /// What stands before the names of its tasks: first what they are really called. Empty for the
     /// workspace's own.
     spaces: Vec<String>,
@@ -35,11 +35,11 @@ pub(super) struct Stand {
 
 /// A file that is to be included.
 #[derive(Debug)]
-pub(super) struct Errand {
+pub(super) struct IncludeJob {
     /// What it is called where it is included.
     pub(super) name: String,
     /// Where it is.
-    pub(super) origin: Origin,
+    pub(super) origin: IncludeOrigin,
     /// Where that is written.
     pub(super) place: Span,
     /// Variables that it is given.
@@ -49,10 +49,10 @@ pub(super) struct Errand {
     /// Tasks to leave out.
     pub(super) except: Vec<Scalar>,
     /// The file that names it, with what follows from that for this one.
-    pub(super) stand: Stand,
+    pub(super) stand: IncludeContext,
 }
 
-impl Stand {
+impl IncludeContext {
     /// The manifest.
     pub(super) fn workspace() -> Self {
         Self {
@@ -68,14 +68,19 @@ impl Stand {
 /// The errands of `written`, the `include` of a file. What is wrong goes to `found`.
 pub(super) fn errands(
     written: &[IncludeDoc],
-    stand: &Stand,
-    scope: &Scope,
+    stand: &IncludeContext,
+    scope: &TemplateScope,
     found: &mut Findings,
-) -> Vec<Errand> {
+) -> Vec<IncludeJob> {
     written.iter().filter_map(|doc| errand(doc, stand, scope, found)).collect()
 }
 
-fn errand(doc: &IncludeDoc, around: &Stand, scope: &Scope, found: &mut Findings) -> Option<Errand> {
+fn errand(
+    doc: &IncludeDoc,
+    around: &IncludeContext,
+    scope: &TemplateScope,
+    found: &mut Findings,
+) -> Option<IncludeJob> {
     let aliases = doc.alias.iter().map(|alias| (&alias.text, &alias.bytes));
     let names: Vec<_> = [(&doc.name.value, &doc.name.bytes)].into_iter().chain(aliases).collect();
     let are_names = names.iter().all(|(name, bytes)| is_name(name, bytes, found));
@@ -95,7 +100,7 @@ fn errand(doc: &IncludeDoc, around: &Stand, scope: &Scope, found: &mut Findings)
     let place = match &doc.origin {
         OriginDoc::File(at) | OriginDoc::Url(at, _) => found.span(at.bytes.clone()),
     };
-    Some(Errand {
+    Some(IncludeJob {
         name: doc.name.value.clone(),
         origin: origin.filter(|_| are_names)?,
         place,
@@ -109,13 +114,13 @@ fn errand(doc: &IncludeDoc, around: &Stand, scope: &Scope, found: &mut Findings)
 /// A variable that is given, its texts rendered where the include stands.
 fn given(
     (name, node): &(Sp<String>, Node),
-    scope: &Scope,
+    scope: &TemplateScope,
     found: &mut Findings,
 ) -> Option<(String, Word)> {
     if !is_free(name, scope, found) {
         return None;
     }
-    let mut render = |Template(text): &Template| {
+    let mut render = |TaskText(text): &TaskText| {
         scope.text(text, found).map(|text| Word::from(text.into_inner())).ok_or(())
     };
     Some((name.value.clone(), Data::of(node).value(&mut render).ok()?))
@@ -126,9 +131,9 @@ fn called(space: &str, name: &str) -> String {
     if space.is_empty() { name.to_owned() } else { format!("{space}:{name}") }
 }
 
-impl Errand {
+impl IncludeJob {
     /// The file of this errand, which turned out to be at `path`, for what it includes itself.
-    pub(super) fn within(&self, path: &Path) -> Stand {
+    pub(super) fn within(&self, path: &Path) -> IncludeContext {
         let mut stand = self.stand.clone();
         stand.chain.push(path.to_owned());
         stand.folder = self.folder(path);
@@ -155,20 +160,20 @@ impl Errand {
     }
 
     /// What is said for all tasks of its file, which turned out to be at `path`, before it is read.
-    pub(super) fn home(&self, path: &Path) -> Home {
-        Home {
+    pub(super) fn home(&self, path: &Path) -> TaskFileScope {
+        TaskFileScope {
             dir: self.folder(path).unwrap_or_default(),
             runs_in: self.stand.dir.clone(),
             space: self.stand.spaces[0].clone(),
             is_included: true,
-            ..Home::default()
+            ..TaskFileScope::default()
         }
     }
 
     fn folder(&self, path: &Path) -> Option<PathBuf> {
         match self.origin {
-            Origin::File(_) => Some(path.parent().map(Path::to_owned).unwrap_or_default()),
-            Origin::Url(_) => None,
+            IncludeOrigin::File(_) => Some(path.parent().map(Path::to_owned).unwrap_or_default()),
+            IncludeOrigin::Url(_) => None,
         }
     }
 

@@ -21,16 +21,16 @@ pub use origin::{Library, Pinned};
 use super::{
     Task,
     documents::{Documents, Parsed},
-    subsystem::{Surroundings, file_scope},
-    task::{self, Home},
-    template::Scope,
+    subsystem::{SubsystemContext, file_scope},
+    task::{self, TaskFileScope},
+    template::TemplateScope,
 };
 use crate::{
     manifest::{Findings, IncludeDoc, TaskFileDoc},
     model::{Diagnostic, Fault, Span, suggestion},
 };
-use errand::{Errand, Stand};
-use origin::Origin;
+use errand::{IncludeContext, IncludeJob};
+use origin::IncludeOrigin;
 
 /// How many files may be included, so that a few that include each other many times come to an end.
 const MAX_FILES: usize = 1000;
@@ -56,19 +56,21 @@ pub struct Included {
 /// When a file that is there cannot be read.
 pub fn follow(
     documents: &Documents,
-    around: &Surroundings,
+    around: &SubsystemContext,
     library: &Library,
     written: &[IncludeDoc],
     found: &mut Findings,
 ) -> Result<Included, Fault> {
-    let mut follower = Follower { documents, around, library, included: Included::default() };
+    let mut follower =
+        IncludeFollower { documents, around, library, included: Included::default() };
     if written.is_empty() {
         return Ok(follower.included);
     }
     // What is wrong with the manifest's own variables is told with its tasks.
     let unheard = &mut Findings::new(found.file());
-    let scope = file_scope(around, &around.manifest.head, &[], &mut Home::default(), unheard);
-    let mut open = errand::errands(written, &Stand::workspace(), &scope, found);
+    let scope =
+        file_scope(around, &around.manifest.head, &[], &mut TaskFileScope::default(), unheard);
+    let mut open = errand::errands(written, &IncludeContext::workspace(), &scope, found);
     let mut count = 0;
     while let Some(errand) = open.pop() {
         count += 1;
@@ -86,19 +88,19 @@ pub fn follow(
     Ok(follower.included)
 }
 
-struct Follower<'a> {
+struct IncludeFollower<'a> {
     documents: &'a Documents,
-    around: &'a Surroundings<'a>,
+    around: &'a SubsystemContext<'a>,
     library: &'a Library<'a>,
     included: Included,
 }
 
-impl Follower<'_> {
+impl IncludeFollower<'_> {
     /// The file that `errand` leads to; nothing if there is none to read.
-    fn open(&mut self, errand: &Errand) -> Result<Option<Arc<Parsed<TaskFileDoc>>>, Fault> {
+    fn open(&mut self, errand: &IncludeJob) -> Result<Option<Arc<Parsed<TaskFileDoc>>>, Fault> {
         let root = self.documents.layout.root();
         match &errand.origin {
-            Origin::Url(pinned) => match (self.library)(pinned.sha256) {
+            IncludeOrigin::Url(pinned) => match (self.library)(pinned.sha256) {
                 Some(bytes) => {
                     self.documents.fetched_task_file(&pinned.shown, pinned.sha256, bytes).map(Some)
                 }
@@ -107,7 +109,7 @@ impl Follower<'_> {
                     Ok(None)
                 }
             },
-            Origin::File(path) => {
+            IncludeOrigin::File(path) => {
                 let absolute = root.join(path);
                 let is_folder = absolute.is_dir();
                 let path = if is_folder { path.join("tasks.yml") } else { path.clone() };
@@ -130,7 +132,7 @@ impl Follower<'_> {
     }
 
     /// Resolves the file that `errand` led to: takes its tasks, and returns the errands of its own.
-    fn read(&mut self, errand: &Errand, parsed: Arc<Parsed<TaskFileDoc>>) -> Vec<Errand> {
+    fn read(&mut self, errand: &IncludeJob, parsed: Arc<Parsed<TaskFileDoc>>) -> Vec<IncludeJob> {
         let (mut found, doc) = (parsed.findings(), &parsed.doc);
         let (tasks, scope) = self.tasks(errand, doc, &mut found);
         let more =
@@ -158,10 +160,10 @@ impl Follower<'_> {
     /// The tasks that stand in a file, as they are called from outside, and what its templates know.
     fn tasks(
         &self,
-        errand: &Errand,
+        errand: &IncludeJob,
         doc: &TaskFileDoc,
         found: &mut Findings,
-    ) -> (Vec<Task>, Scope<'_>) {
+    ) -> (Vec<Task>, TemplateScope<'_>) {
         let mut home = errand.home(&found.file().path);
         let scope = file_scope(self.around, &doc.head, &errand.given, &mut home, found);
         let tasks = task::resolve(None, &doc.tasks, home, &scope, found);
@@ -174,7 +176,7 @@ impl Follower<'_> {
     }
 }
 
-fn missing(errand: &Errand, path: &Path, is_folder: bool, is_there: bool) -> Diagnostic {
+fn missing(errand: &IncludeJob, path: &Path, is_folder: bool, is_there: bool) -> Diagnostic {
     let (name, shown) = (&errand.name, path.display());
     let (what, label) = match (is_there, is_folder) {
         (true, _) => (format!("`{name}` includes {shown}, which is no file"), "not a file"),

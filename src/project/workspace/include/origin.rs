@@ -8,7 +8,7 @@ use crate::{
     store::public_address,
 };
 
-use super::super::template::Scope;
+use super::super::template::TemplateScope;
 
 /// Who knows what URLs gave, by its digest.
 pub type Library<'a> = dyn Fn(Sha256) -> Option<Vec<u8>> + Sync + 'a;
@@ -28,7 +28,7 @@ pub struct Pinned {
 
 /// Where an included file is.
 #[derive(Clone, Debug)]
-pub(super) enum Origin {
+pub(super) enum IncludeOrigin {
     /// Relative to the workspace; perhaps a folder.
     File(PathBuf),
     /// Elsewhere.
@@ -40,9 +40,9 @@ pub(super) fn origin(
     name: &str,
     written: &OriginDoc,
     folder: Option<&Path>,
-    scope: &Scope,
+    scope: &TemplateScope,
     found: &mut Findings,
-) -> Option<Origin> {
+) -> Option<IncludeOrigin> {
     match written {
         OriginDoc::File(path) => {
             let Some(folder) = folder else {
@@ -52,10 +52,10 @@ pub(super) fn origin(
                 return None;
             };
             let path = scope.plain(path, found)?;
-            Some(Origin::File(normal(&folder.join(path))))
+            Some(IncludeOrigin::File(normal(&folder.join(path))))
         }
         OriginDoc::Url(url, sha256) => {
-            pinned(name, url, sha256.as_ref(), scope, found).map(Origin::Url)
+            pinned(name, url, sha256.as_ref(), scope, found).map(IncludeOrigin::Url)
         }
     }
 }
@@ -64,7 +64,7 @@ fn pinned(
     name: &str,
     written: &Scalar,
     sha256: Option<&Scalar>,
-    scope: &Scope,
+    scope: &TemplateScope,
     found: &mut Findings,
 ) -> Option<Pinned> {
     let url = scope.plain(written, found)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// A part of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Piece {
+pub enum WordPart {
     /// This character.
     Sure(char),
     /// What only the shell knows: a variable, what a command prints.
@@ -14,8 +14,8 @@ pub enum Piece {
 
 /// A word.
 #[derive(Clone, Debug, Default)]
-pub struct Word {
-    pieces: Vec<Piece>,
+pub struct ShellWord {
+    pieces: Vec<WordPart>,
     /// How it is written.
     written: String,
     /// Whether it is only written to: what `>` leads to, what `mkdir` makes.
@@ -29,7 +29,7 @@ const MAKING_LAST: [&str; 4] = ["cp", "mv", "install", "ln"];
 /// Options after which stands what is made.
 const OUTPUT: [&str; 2] = ["-o", "--output"];
 
-impl Word {
+impl ShellWord {
     /// Whether it is `text` for sure.
     pub fn is(&self, text: &str) -> bool {
         self.text().is_some_and(|own| own == text)
@@ -37,17 +37,17 @@ impl Word {
 
     /// The word, if all of it is sure.
     pub fn text(&self) -> Option<String> {
-        let sure = |piece: &Piece| match piece {
-            Piece::Sure(c) => Some(*c),
-            Piece::Unknown => None,
+        let sure = |piece: &WordPart| match piece {
+            WordPart::Sure(c) => Some(*c),
+            WordPart::Unknown => None,
         };
         self.pieces.iter().map(sure).collect()
     }
 
     /// The variable that it sets, if it is `NAME=value`, and the value if that is known.
     fn sets(&self) -> Option<(String, Option<String>)> {
-        let at = self.pieces.iter().position(|piece| *piece == Piece::Sure('='))?;
-        let text = |pieces: &[Piece]| Self { pieces: pieces.to_vec(), ..Self::default() }.text();
+        let at = self.pieces.iter().position(|piece| *piece == WordPart::Sure('='))?;
+        let text = |pieces: &[WordPart]| Self { pieces: pieces.to_vec(), ..Self::default() }.text();
         let name = text(&self.pieces[..at])?;
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let is_fine = !name.is_empty() && name.chars().all(is_name);
@@ -61,12 +61,12 @@ impl Word {
 
     /// Parts of it that may be paths: all of it, and what stands after a sign that sets a path apart, as
     /// in `--file=../x`, `-v ../a:/b`, `-Wl,-T,../x.ld` and `-I../include`.
-    pub fn candidates(&self) -> Vec<&[Piece]> {
-        let is_apart = |piece: &Piece| matches!(piece, Piece::Sure('=' | ':' | ',' | '@'));
-        let mut all: Vec<&[Piece]> = vec![&self.pieces];
+    pub fn candidates(&self) -> Vec<&[WordPart]> {
+        let is_apart = |piece: &WordPart| matches!(piece, WordPart::Sure('=' | ':' | ',' | '@'));
+        let mut all: Vec<&[WordPart]> = vec![&self.pieces];
         all.extend(self.pieces.split(is_apart).skip_while(|part| part.len() == self.pieces.len()));
-        if self.pieces.first() == Some(&Piece::Sure('-')) {
-            let is_path = |rest: &&[Piece]| begins(rest, "../") || begins(rest, "/");
+        if self.pieces.first() == Some(&WordPart::Sure('-')) {
+            let is_path = |rest: &&[WordPart]| begins(rest, "../") || begins(rest, "/");
             let after_letter = (1..self.pieces.len()).map(|at| &self.pieces[at..]).find(is_path);
             all.extend(after_letter);
         }
@@ -74,15 +74,15 @@ impl Word {
     }
 }
 
-fn begins(pieces: &[Piece], text: &str) -> bool {
+fn begins(pieces: &[WordPart], text: &str) -> bool {
     let mut pieces = pieces.iter();
-    text.chars().all(|c| pieces.next() == Some(&Piece::Sure(c)))
+    text.chars().all(|c| pieces.next() == Some(&WordPart::Sure(c)))
 }
 
 /// The simple commands in `text`, with those that stand within `$(…)` and backquotes, each as its
 /// words. `env` holds variables that are known.
-pub fn commands(text: &str, env: &BTreeMap<String, String>) -> Vec<Vec<Word>> {
-    let mut reader = Reader {
+pub fn commands(text: &str, env: &BTreeMap<String, String>) -> Vec<Vec<ShellWord>> {
+    let mut reader = WordReader {
         rest: text,
         env: env.clone(),
         all: Vec::new(),
@@ -98,8 +98,8 @@ pub fn commands(text: &str, env: &BTreeMap<String, String>) -> Vec<Vec<Word>> {
 }
 
 /// Marks what a command only makes.
-fn mark_made(command: &mut [Word]) {
-    let name = command.first().and_then(Word::text).unwrap_or_default();
+fn mark_made(command: &mut [ShellWord]) {
+    let name = command.first().and_then(ShellWord::text).unwrap_or_default();
     let name = name.rsplit('/').next().unwrap_or_default();
     if MAKING.contains(&name) {
         command.iter_mut().skip(1).for_each(|word| word.is_written = true);
@@ -116,18 +116,18 @@ fn mark_made(command: &mut [Word]) {
     }
 }
 
-struct Reader<'a> {
+struct WordReader<'a> {
     rest: &'a str,
     /// Variables that are known: those that are given, and those that commands before set.
     env: BTreeMap<String, String>,
-    all: Vec<Vec<Word>>,
-    command: Vec<Word>,
-    word: Option<Word>,
+    all: Vec<Vec<ShellWord>>,
+    command: Vec<ShellWord>,
+    word: Option<ShellWord>,
     /// Whether the next word is what `>` leads to.
     is_target: bool,
 }
 
-impl Reader<'_> {
+impl WordReader<'_> {
     fn read(&mut self) {
         while let Some(c) = self.next() {
             match c {
@@ -163,14 +163,14 @@ impl Reader<'_> {
         Some(c)
     }
 
-    fn word(&mut self) -> &mut Word {
+    fn word(&mut self) -> &mut ShellWord {
         self.word.get_or_insert_default()
     }
 
     fn sure(&mut self, c: char) {
         let word = self.word();
         word.written.push(c);
-        word.pieces.push(Piece::Sure(c));
+        word.pieces.push(WordPart::Sure(c));
     }
 
     fn end_word(&mut self) {
@@ -182,7 +182,7 @@ impl Reader<'_> {
     }
 
     /// Takes note of a variable that `word` sets: `NAME=value` before anything else.
-    fn learn(&mut self, word: &Word) {
+    fn learn(&mut self, word: &ShellWord) {
         let is_first = self.command.iter().all(|word| word.is("export") || word.sets().is_some());
         if let Some((name, value)) = word.sets().filter(|_| is_first) {
             match value {
@@ -271,7 +271,7 @@ impl Reader<'_> {
     fn unknown(&mut self, written: &str) {
         let word = self.word();
         word.written.push_str(written);
-        word.pieces.push(Piece::Unknown);
+        word.pieces.push(WordPart::Unknown);
     }
 }
 

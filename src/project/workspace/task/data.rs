@@ -2,8 +2,8 @@
 
 use minijinja::value::Value as Word;
 
-use super::Template;
-use crate::manifest::{Node, Scalar, Style, Value};
+use super::TaskText;
+use crate::manifest::{Node, Quoting, Scalar, Value};
 
 /// A value of any kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum Data {
     /// A whole number.
     Whole(i64),
     /// A text, rendered when it is wanted.
-    Text(Template),
+    Text(TaskText),
     /// A list.
     List(Vec<Data>),
     /// A mapping, in the order written.
@@ -31,7 +31,7 @@ impl Data {
             Value::Scalar(scalar) => Self::of_scalar(scalar),
             Value::List(nodes) => Self::List(nodes.iter().map(Self::of).collect()),
             Value::Map(entries) => {
-                let pair = |entry: &crate::manifest::Entry| {
+                let pair = |entry: &crate::manifest::Pair| {
                     (entry.key.value.clone(), Self::of(&entry.value))
                 };
                 Self::Map(entries.iter().map(pair).collect())
@@ -43,15 +43,15 @@ impl Data {
         let text = scalar.text.as_str();
         let whole = text.parse::<i64>().ok().filter(|whole| whole.to_string() == text);
         match (scalar.style, text, whole) {
-            (Style::Plain, "true", _) => Self::Flag(true),
-            (Style::Plain, "false", _) => Self::Flag(false),
-            (Style::Plain, _, Some(whole)) => Self::Whole(whole),
-            _ => Self::Text(Template(scalar.clone())),
+            (Quoting::Plain, "true", _) => Self::Flag(true),
+            (Quoting::Plain, "false", _) => Self::Flag(false),
+            (Quoting::Plain, _, Some(whole)) => Self::Whole(whole),
+            _ => Self::Text(TaskText(scalar.clone())),
         }
     }
 
     /// The templates in it.
-    pub fn templates(&self) -> Vec<&Template> {
+    pub fn templates(&self) -> Vec<&TaskText> {
         match self {
             Self::Text(one) => vec![one],
             Self::List(many) => many.iter().flat_map(Self::templates).collect(),
@@ -66,7 +66,7 @@ impl Data {
     /// The first that `render` returns.
     pub fn value<E>(
         &self,
-        render: &mut impl FnMut(&Template) -> Result<Word, E>,
+        render: &mut impl FnMut(&TaskText) -> Result<Word, E>,
     ) -> Result<Word, E> {
         Ok(match self {
             Self::None => Word::from(()),

@@ -2,7 +2,7 @@
 
 use minijinja::value::Value as Word;
 
-use super::{super::template::unknown, Data, Template, read::Reader, words};
+use super::{super::template::unknown, Data, TaskText, read::TaskReader, words};
 use crate::manifest::{Node, Scalar, Sp, Value, scalar};
 
 /// What something runs for, one after the other.
@@ -20,31 +20,31 @@ pub enum Over {
     /// These.
     List(Vec<Data>),
     /// Each combination of one value per name; the last name changes fastest.
-    Matrix(Vec<(String, Part)>),
+    Matrix(Vec<(String, MatrixPart)>),
     /// The files of `inputs`.
     Inputs,
     /// The files of `outputs`.
     Outputs,
     /// The files that patterns mean.
-    Glob(Vec<Template>),
+    Glob(Vec<TaskText>),
     /// What a command prints, cut at `split`, or into lines.
-    Sh(Template, Option<String>),
+    Sh(TaskText, Option<String>),
     /// The elements of what an expression gives; of a text, cut at `split` or at white space.
-    Expr(Template, Option<String>),
+    Expr(TaskText, Option<String>),
 }
 
 /// The values of a part of a matrix.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum MatrixPart {
     /// These.
     List(Vec<Data>),
     /// The elements of what an expression gives.
-    Expr(Template),
+    Expr(TaskText),
 }
 
 impl Each {
     /// The templates in it.
-    pub(super) fn templates(&self) -> Vec<&Template> {
+    pub(super) fn templates(&self) -> Vec<&TaskText> {
         match &self.over {
             Over::List(items) => items.iter().flat_map(Data::templates).collect(),
             Over::Matrix(parts) => parts.iter().flat_map(|(_, part)| part.templates()).collect(),
@@ -55,7 +55,7 @@ impl Each {
     }
 
     /// The expressions in it.
-    pub(super) fn expressions(&self) -> Vec<&Template> {
+    pub(super) fn expressions(&self) -> Vec<&TaskText> {
         match &self.over {
             Over::Expr(one, _) => vec![one],
             Over::Matrix(parts) => parts.iter().filter_map(|(_, part)| part.expression()).collect(),
@@ -64,15 +64,15 @@ impl Each {
     }
 }
 
-impl Part {
-    fn templates(&self) -> Vec<&Template> {
+impl MatrixPart {
+    fn templates(&self) -> Vec<&TaskText> {
         match self {
             Self::List(items) => items.iter().flat_map(Data::templates).collect(),
             Self::Expr(_) => Vec::new(),
         }
     }
 
-    fn expression(&self) -> Option<&Template> {
+    fn expression(&self) -> Option<&TaskText> {
         match self {
             Self::List(_) => None,
             Self::Expr(one) => Some(one),
@@ -80,7 +80,7 @@ impl Part {
     }
 }
 
-impl Reader<'_, '_, '_> {
+impl TaskReader<'_, '_, '_> {
     /// `for:` in `node`, if it is there; its words are known from here on.
     pub(super) fn each(&mut self, node: &Node) -> Option<Each> {
         let node = node.get("for")?;
@@ -129,7 +129,7 @@ impl Reader<'_, '_, '_> {
         let expression = scalar(node, "expr")?;
         let value = self.tried_expression(&expression);
         let first = Self::first_of(value);
-        Some((Over::Expr(Template(expression), split()), first))
+        Some((Over::Expr(TaskText(expression), split()), first))
     }
 
     fn items(&mut self, nodes: &[Node], place: &Node) -> Option<(Vec<Data>, Word)> {
@@ -152,12 +152,12 @@ impl Reader<'_, '_, '_> {
             let (part, item) = match (&entry.value.value, scalar(&entry.value, "expr")) {
                 (Value::List(nodes), _) => {
                     let (items, item) = self.items(nodes, &entry.value)?;
-                    (Part::List(items), item)
+                    (MatrixPart::List(items), item)
                 }
                 (_, Some(expression)) => {
                     let value = self.tried_expression(&expression);
                     let item = Self::first_of(value);
-                    (Part::Expr(Template(expression)), item)
+                    (MatrixPart::Expr(TaskText(expression)), item)
                 }
                 _ => continue,
             };
@@ -179,7 +179,7 @@ impl Reader<'_, '_, '_> {
         first.unwrap_or_else(unknown)
     }
 
-    fn patterns(&mut self, node: &Node, key: &str) -> Vec<Template> {
+    fn patterns(&mut self, node: &Node, key: &str) -> Vec<TaskText> {
         let patterns: Vec<Scalar> = crate::manifest::scalars(node, key);
         patterns.iter().map(|pattern| self.tried(pattern)).collect()
     }

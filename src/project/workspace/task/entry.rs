@@ -1,14 +1,14 @@
 //! The entries of `run` and `finally`: commands, and calls of other tasks, with what is said
 //! about each.
 
-use super::{Deed, Entry, read::Reader};
+use super::{TaskAction, TaskCommand, read::TaskReader};
 use crate::{
     manifest::{Findings, Node, Value, scalar, scalars},
     model::{Os, Platform},
 };
 
 /// The entries that `node` is or lists.
-pub(super) fn entries(reader: &mut Reader, node: &Node) -> Vec<Entry> {
+pub(super) fn entries(reader: &mut TaskReader, node: &Node) -> Vec<TaskCommand> {
     let nodes = match &node.value {
         Value::List(nodes) => nodes.as_slice(),
         _ => std::slice::from_ref(node),
@@ -16,7 +16,7 @@ pub(super) fn entries(reader: &mut Reader, node: &Node) -> Vec<Entry> {
     nodes.iter().filter_map(|node| entry(reader, node)).collect()
 }
 
-fn entry(reader: &mut Reader, node: &Node) -> Option<Entry> {
+fn entry(reader: &mut TaskReader, node: &Node) -> Option<TaskCommand> {
     let before = reader.words();
     let each = reader.each(node);
     let at_end = node.get("finally");
@@ -27,12 +27,12 @@ fn entry(reader: &mut Reader, node: &Node) -> Option<Entry> {
     let said = at_end.unwrap_or(node);
     let line = said.scalar().cloned().or_else(|| scalar(said, "run"));
     let what = match line {
-        Some(line) => Some(Deed::Run(reader.tried_command(&line))),
-        None => reader.call(said).map(Deed::Call),
+        Some(line) => Some(TaskAction::Run(reader.tried_command(&line))),
+        None => reader.call(said).map(TaskAction::Call),
     };
     let condition = scalar(node, "if").map(|line| reader.tried_command(&line));
     reader.forget_all_but(before);
-    Some(Entry {
+    Some(TaskCommand {
         what: what?,
         condition,
         timeout: reader.duration(node, "timeout"),

@@ -10,9 +10,9 @@ use minijinja::value::Value as Word;
 use super::{
     super::{
         Text, build,
-        template::{Scope, words_of},
+        template::{TemplateScope, words_of},
     },
-    Template, Var, vars, words,
+    TaskText, Var, vars, words,
 };
 use crate::{
     manifest::{Findings, HeadDoc, Node, Pairs, Scalar, Value},
@@ -22,7 +22,7 @@ use crate::{
 
 /// What is said for all tasks of a file. Those of a spec also know what `versions.yml` says.
 #[derive(Clone, Debug, Default)]
-pub struct Home {
+pub struct TaskFileScope {
     /// The text of the file.
     pub text: String,
     /// The folder of the file, relative to the workspace.
@@ -40,7 +40,7 @@ pub struct Home {
     /// `env:`, as far as it is known before anything runs.
     pub env: BTreeMap<String, Text>,
     /// The rest of `env:`, which looks at what only a run finds out.
-    pub late_env: Vec<(String, Template)>,
+    pub late_env: Vec<(String, TaskText)>,
     /// `pass_env:`.
     pub pass_env: BTreeSet<String>,
     /// `dotenv:`: folders, files in them, and whether each may be missing.
@@ -62,9 +62,9 @@ pub struct Pool {
     pub limit: u16,
 }
 
-impl Home {
+impl TaskFileScope {
     /// Gives it variables, which go over its own. They are known to `scope` from here on.
-    pub fn give(&mut self, given: impl Iterator<Item = (String, Word)>, scope: &mut Scope) {
+    pub fn give(&mut self, given: impl Iterator<Item = (String, Word)>, scope: &mut TemplateScope) {
         for (name, value) in given {
             scope.declare(&name, value.clone());
             self.given.insert(name, value.to_string());
@@ -80,7 +80,13 @@ impl Home {
 
     /// Adds what the file in the folder `dir` says in `doc`. Its variables are known to `scope`
     /// from here on. What is wrong goes to `found`.
-    pub fn add(&mut self, dir: &Path, doc: &HeadDoc, scope: &mut Scope, found: &mut Findings) {
+    pub fn add(
+        &mut self,
+        dir: &Path,
+        doc: &HeadDoc,
+        scope: &mut TemplateScope,
+        found: &mut Findings,
+    ) {
         dir.clone_into(&mut self.dir);
         let place = match dir.as_os_str().is_empty() {
             true => Text::symbol("root"),
@@ -111,7 +117,7 @@ impl Home {
         }
     }
 
-    fn add_env(&mut self, env: &Pairs<Scalar>, scope: &Scope, found: &mut Findings) {
+    fn add_env(&mut self, env: &Pairs<Scalar>, scope: &TemplateScope, found: &mut Findings) {
         let (late, known): (Pairs<Scalar>, Pairs<Scalar>) =
             env.iter().cloned().partition(|(_, value)| scope.is_guess(&words_of(&value.text)));
         self.env.extend(build::environment(&known, scope, found));
@@ -119,7 +125,7 @@ impl Home {
         // The names are looked at there too.
         build::environment(&late, &known_late, found);
         for (name, value) in late {
-            self.late_env.push((name.value, Template(value)));
+            self.late_env.push((name.value, TaskText(value)));
         }
     }
 

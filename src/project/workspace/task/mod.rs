@@ -17,14 +17,14 @@ mod words;
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 pub use data::Data;
-pub use each::{Each, Over, Part};
-pub use home::{Home, Pool};
+pub use each::{Each, MatrixPart, Over};
+pub use home::{Pool, TaskFileScope};
 pub use names::{Meaning, Names, check, twins};
 pub use read::{is_name, resolve};
-pub use render::{Bindings, Renderer, Word, render_fixed};
+pub use render::{Bindings, Renderer, TemplateValue, render_fixed};
 pub use words::{OWN as OWN_WORDS, is_free};
 
-use super::template::Words;
+use super::template::ScopeWords;
 use crate::{
     manifest::Scalar,
     model::{Name, Span},
@@ -49,47 +49,47 @@ pub struct Task {
     /// `alias:`, as they are called: `nats:t` if it is a subsystem's.
     pub aliases: Vec<String>,
     /// `label:`.
-    pub label: Option<Template>,
+    pub label: Option<TaskText>,
     /// `with:`.
     pub with: Vec<Parameter>,
     /// `needs:`.
-    pub needs: Vec<Need>,
+    pub needs: Vec<TaskNeed>,
     /// `run:`.
-    pub run: Vec<Entry>,
+    pub run: Vec<TaskCommand>,
     /// `finally:`.
-    pub finally: Vec<Entry>,
+    pub finally: Vec<TaskCommand>,
     /// `for:`.
     pub each: Option<Each>,
     /// `dir:`; the workspace if absent. Relative to the workspace.
-    pub dir: Option<Template>,
+    pub dir: Option<TaskText>,
     /// What is said for all tasks of its file.
-    pub home: Arc<Home>,
+    pub home: Arc<TaskFileScope>,
     /// `env:`.
-    pub env: Vec<(String, Template)>,
+    pub env: Vec<(String, TaskText)>,
     /// `pass_env:`, also that of its file.
     pub pass_env: BTreeSet<String>,
     /// `dotenv:`: files, and whether each may be missing.
-    pub dotenv: Vec<(Template, bool)>,
+    pub dotenv: Vec<(TaskText, bool)>,
     /// `vars:`, in the order written.
     pub vars: Vec<Var>,
     /// `if:`.
-    pub condition: Option<Template>,
+    pub condition: Option<TaskText>,
     /// `only:`.
     pub only: Vec<String>,
     /// `confirm:`.
     pub confirm: Option<String>,
     /// `status:`.
-    pub status: Vec<Template>,
+    pub status: Vec<TaskText>,
     /// `assert:`, each with its message.
-    pub assert: Vec<(Template, Option<Template>)>,
+    pub assert: Vec<(TaskText, Option<TaskText>)>,
     /// `inputs:`.
-    pub inputs: Vec<Template>,
+    pub inputs: Vec<TaskText>,
     /// `outputs:`.
-    pub outputs: Vec<Template>,
+    pub outputs: Vec<TaskText>,
     /// `timeout:`.
     pub timeout: Option<Duration>,
     /// `retry:`.
-    pub retry: Retry,
+    pub retry: TaskRetry,
     /// `shell:`, or that of its file.
     pub shell: Shell,
     /// `pool:`.
@@ -108,14 +108,14 @@ pub struct Task {
     pub fail_fast: bool,
     /// `allow_failure:`.
     pub allow_failure: bool,
-    words: Arc<Words>,
+    words: Arc<ScopeWords>,
 }
 
 /// Text as people wrote it, rendered when it is known what its words mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template(pub(super) Scalar);
+pub struct TaskText(pub(super) Scalar);
 
-impl Template {
+impl TaskText {
     /// The text as it is written.
     pub fn source(&self) -> &str {
         &self.0.text
@@ -137,25 +137,25 @@ pub struct Parameter {
 
 /// A task or subsystem, as another task names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
+pub struct TaskRef {
     /// What it is called there, and where.
     pub name: Scalar,
     /// What it is given.
-    pub with: Vec<(String, Template)>,
+    pub with: Vec<(String, TaskText)>,
 }
 
 /// One entry of `needs`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Need {
+pub struct TaskNeed {
     /// What is needed.
-    pub call: Call,
+    pub call: TaskRef,
     /// `for:`.
     pub each: Option<Each>,
 }
 
 /// `retry:`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Retry {
+pub struct TaskRetry {
     /// How often it is tried again.
     pub times: u16,
     /// How long to wait before each try.
@@ -164,11 +164,11 @@ pub struct Retry {
 
 /// One entry of `run` or `finally`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct TaskCommand {
     /// What it does.
-    pub what: Deed,
+    pub what: TaskAction,
     /// `if:`.
-    pub condition: Option<Template>,
+    pub condition: Option<TaskText>,
     /// `timeout:`.
     pub timeout: Option<Duration>,
     /// `allow_failure:`.
@@ -187,11 +187,11 @@ pub struct Entry {
 
 /// What an entry does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum TaskAction {
     /// Runs a command.
-    Run(Template),
+    Run(TaskText),
     /// Runs another task.
-    Call(Call),
+    Call(TaskRef),
 }
 
 /// A template variable, of a task or of all tasks of a file.
@@ -200,7 +200,7 @@ pub struct Var {
     /// Its name.
     pub name: String,
     /// What it is.
-    pub variable: Variable,
+    pub variable: TaskVariable,
     /// Whether only a run finds out what it is.
     pub is_lazy: bool,
     /// The folder of the file that has it for all its tasks, relative to the workspace.
@@ -209,13 +209,13 @@ pub struct Var {
 
 /// What a template variable is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Variable {
+pub enum TaskVariable {
     /// A value.
     Value(Data),
     /// What an expression gives.
-    Expr(Template),
+    Expr(TaskText),
     /// What a command prints.
-    Sh(Template),
+    Sh(TaskText),
     /// A value that is shown nowhere.
     Secret(Secret),
 }
@@ -224,16 +224,16 @@ pub enum Variable {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Secret {
     /// It stands here.
-    Text(Template),
+    Text(TaskText),
     /// A command prints it.
-    Sh(Template),
+    Sh(TaskText),
     /// In an environment variable of this name.
-    Env(Template),
+    Env(TaskText),
 }
 
-impl Variable {
+impl TaskVariable {
     /// The templates it is made of.
-    pub fn templates(&self) -> Vec<&Template> {
+    pub fn templates(&self) -> Vec<&TaskText> {
         match self {
             Self::Value(data) => data.templates(),
             Self::Expr(one)
@@ -245,34 +245,34 @@ impl Variable {
 
 impl Task {
     /// What it calls in `run` and `finally`.
-    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+    pub fn calls(&self) -> impl Iterator<Item = &TaskRef> {
         self.run.iter().chain(&self.finally).filter_map(|entry| match &entry.what {
-            Deed::Call(call) => Some(call),
-            Deed::Run(_) => None,
+            TaskAction::Call(call) => Some(call),
+            TaskAction::Run(_) => None,
         })
     }
 
     /// All that it may come to run: what it needs and what it calls.
-    pub fn reach(&self) -> impl Iterator<Item = &Call> {
+    pub fn reach(&self) -> impl Iterator<Item = &TaskRef> {
         self.needs.iter().map(|need| &need.call).chain(self.calls())
     }
 
     /// The expressions in it, but for those of its variables.
-    pub fn expressions(&self) -> Vec<&Template> {
+    pub fn expressions(&self) -> Vec<&TaskText> {
         let own = self.run.iter().chain(&self.finally).filter_map(|entry| entry.each.as_ref());
         let own = own.chain(&self.each).flat_map(Each::expressions);
         own.chain(self.expressions_of_needs()).collect()
     }
 
     /// The expressions in `needs`.
-    pub fn expressions_of_needs(&self) -> Vec<&Template> {
+    pub fn expressions_of_needs(&self) -> Vec<&TaskText> {
         let needs = self.needs.iter().filter_map(|need| need.each.as_ref());
         needs.flat_map(Each::expressions).collect()
     }
 
     /// Everything that is rendered to tell what it needs.
-    pub fn templates_of_needs(&self) -> Vec<&Template> {
-        let mut all: Vec<&Template> = Vec::new();
+    pub fn templates_of_needs(&self) -> Vec<&TaskText> {
+        let mut all: Vec<&TaskText> = Vec::new();
         for need in &self.needs {
             match need.each.as_ref().map(|each| &each.over) {
                 Some(Over::Inputs) => all.extend(&self.inputs),
@@ -285,14 +285,14 @@ impl Task {
     }
 
     /// Everything in it that is rendered when it runs, but for its variables and expressions.
-    pub fn templates(&self) -> Vec<&Template> {
+    pub fn templates(&self) -> Vec<&TaskText> {
         let mut all = self.templates_of_needs();
         for entry in self.run.iter().chain(&self.finally) {
             all.extend(&entry.condition);
             all.extend(entry.each.iter().flat_map(Each::templates));
             match &entry.what {
-                Deed::Run(line) => all.push(line),
-                Deed::Call(call) => all.extend(call.with.iter().map(|(_, value)| value)),
+                TaskAction::Run(line) => all.push(line),
+                TaskAction::Call(call) => all.extend(call.with.iter().map(|(_, value)| value)),
             }
         }
         all.extend(self.each.iter().flat_map(Each::templates));

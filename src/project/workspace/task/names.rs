@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Call, Task};
+use super::{Task, TaskRef};
 use crate::model::{Diagnostic, Name, Span, suggestion};
 
 /// Everything that a task can name.
@@ -122,7 +122,7 @@ fn captured(pattern: &str, name: &str) -> Option<Vec<String>> {
     })
 }
 
-fn span(task: &Task, call: &Call) -> Span {
+fn span(task: &Task, call: &TaskRef) -> Span {
     Span { file: task.place.file.clone(), bytes: call.name.bytes.clone() }
 }
 
@@ -141,7 +141,7 @@ pub fn check<'w>(tasks: &'w [Task], subsystems: impl Iterator<Item = &'w Name>) 
     diagnostics
 }
 
-fn wrong_call(names: &Names, task: &Task, call: &Call, is_call: bool) -> Option<Diagnostic> {
+fn wrong_call(names: &Names, task: &Task, call: &TaskRef, is_call: bool) -> Option<Diagnostic> {
     let name = &call.name.text;
     let told = |what: String, label: &str, help: String| {
         Some(Diagnostic::new(span(task, call), what, label).help(help))
@@ -198,7 +198,7 @@ pub fn twins(tasks: &[Task]) -> Vec<Diagnostic> {
 }
 
 /// Several patterns fit the name equally well.
-fn tie(names: &Names, task: &Task, call: &Call) -> Option<Diagnostic> {
+fn tie(names: &Names, task: &Task, call: &TaskRef) -> Option<Diagnostic> {
     let name = &call.name.text;
     let space = task.subsystem.as_ref().map_or(task.home.space.as_str(), Name::as_str);
     let own = Some(format!("{space}:{name}"));
@@ -233,7 +233,7 @@ fn same_names(tasks: &[Task]) -> Vec<Diagnostic> {
 fn cycles(names: &Names, tasks: &[Task]) -> Vec<Diagnostic> {
     let index: HashMap<&str, usize> =
         tasks.iter().enumerate().map(|(at, task)| (task.name.as_str(), at)).collect();
-    let mut edges: Vec<Vec<(usize, &Call)>> = Vec::new();
+    let mut edges: Vec<Vec<(usize, &TaskRef)>> = Vec::new();
     for task in tasks {
         let mut targets = Vec::new();
         for call in task.reach() {
@@ -265,7 +265,7 @@ fn cycles(names: &Names, tasks: &[Task]) -> Vec<Diagnostic> {
                 path.push((target, 0));
             } else if state[target] == 1 {
                 let begin = path.iter().position(|(node, _)| *node == target).unwrap_or(0);
-                let cycle: Vec<(&Task, &Call)> = path[begin..]
+                let cycle: Vec<(&Task, &TaskRef)> = path[begin..]
                     .iter()
                     .map(|(node, next)| (&tasks[*node], edges[*node][*next - 1].1))
                     .collect();
@@ -276,7 +276,7 @@ fn cycles(names: &Names, tasks: &[Task]) -> Vec<Diagnostic> {
     diagnostics
 }
 
-fn tell_cycle(cycle: &[(&Task, &Call)]) -> Diagnostic {
+fn tell_cycle(cycle: &[(&Task, &TaskRef)]) -> Diagnostic {
     let (first, call) = cycle[0];
     let mut path: Vec<&str> = cycle.iter().map(|(task, _)| task.name.as_str()).collect();
     path.push(&first.name);

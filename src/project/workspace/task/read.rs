@@ -11,9 +11,10 @@ use minijinja::value::Value as Word;
 use super::{
     super::{
         Places, build,
-        template::{Scope, Words, look_at, words_of, words_of_expression},
+        template::{ScopeWords, TemplateScope, look_at, words_of, words_of_expression},
     },
-    Call, Entry, Home, Need, Parameter, Retry, Task, Template, entry, home,
+    Parameter, Task, TaskCommand, TaskFileScope, TaskNeed, TaskRef, TaskRetry, TaskText, entry,
+    home,
     words::{STAND_IN, is_free},
 };
 use crate::{
@@ -27,11 +28,11 @@ use crate::{
 pub fn resolve(
     owner: Option<&Name>,
     written: &Pairs<Node>,
-    home: Home,
-    scope: &Scope,
+    home: TaskFileScope,
+    scope: &TemplateScope,
     found: &mut Findings,
 ) -> Vec<Task> {
-    let home = Home { text: found.text().to_owned(), ..home };
+    let home = TaskFileScope { text: found.text().to_owned(), ..home };
     let (words, home) = (Arc::new(scope.words()), Arc::new(home));
     let known = scope.with_stand_ins().with_places(&Places::stand_ins());
     let guesses: BTreeSet<String> =
@@ -48,7 +49,7 @@ pub fn resolve(
         let before = found.diagnostics.len();
         let (scope, guesses) = (known.clone(), guesses.clone());
         let shell = node.get("shell").map_or_else(|| home.shell.clone(), home::shell);
-        let reader = Reader { owner, node, home: home.clone(), shell, scope, guesses, found };
+        let reader = TaskReader { owner, node, home: home.clone(), shell, scope, guesses, found };
         let task = reader.task(key, line, words.clone());
         if found.diagnostics.len() == before {
             tasks.push(task);
@@ -72,21 +73,21 @@ pub fn is_name(text: &str, bytes: &Range<usize>, found: &mut Findings) -> bool {
 }
 
 /// One task, about to be read.
-pub(super) struct Reader<'a, 'e, 'f> {
+pub(super) struct TaskReader<'a, 'e, 'f> {
     owner: Option<&'a Name>,
     pub(super) node: &'a Node,
-    home: Arc<Home>,
+    home: Arc<TaskFileScope>,
     /// What reads its commands.
     pub(super) shell: Shell,
     /// What templates know, with stand-ins for what only a run knows.
-    pub(super) scope: Scope<'e>,
+    pub(super) scope: TemplateScope<'e>,
     /// The words that have stand-ins.
     pub(super) guesses: BTreeSet<String>,
     pub(super) found: &'a mut Findings<'f>,
 }
 
-impl<'e> Reader<'_, 'e, '_> {
-    fn task(mut self, key: &Sp<String>, line: usize, words: Arc<Words>) -> Task {
+impl<'e> TaskReader<'_, 'e, '_> {
+    fn task(mut self, key: &Sp<String>, line: usize, words: Arc<ScopeWords>) -> Task {
         let called = |name: &str| match self.owner {
             Some(owner) => format!("{owner}:{name}"),
             None => name.to_owned(),
@@ -164,12 +165,12 @@ impl<'e> Reader<'_, 'e, '_> {
     }
 
     /// What templates know now.
-    pub(super) fn words(&self) -> (Scope<'e>, BTreeSet<String>) {
+    pub(super) fn words(&self) -> (TemplateScope<'e>, BTreeSet<String>) {
         (self.scope.clone(), self.guesses.clone())
     }
 
     /// Goes back to what templates knew.
-    pub(super) fn forget_all_but(&mut self, words: (Scope<'e>, BTreeSet<String>)) {
+    pub(super) fn forget_all_but(&mut self, words: (TemplateScope<'e>, BTreeSet<String>)) {
         (self.scope, self.guesses) = words;
     }
 
@@ -199,7 +200,7 @@ impl<'e> Reader<'_, 'e, '_> {
         }
     }
 
-    fn finally(&mut self) -> Vec<Entry> {
+    fn finally(&mut self) -> Vec<TaskCommand> {
         let Some(node) = self.node.get("finally") else { return Vec::new() };
         let before = self.words();
         self.know_exit_code();
@@ -212,14 +213,14 @@ impl<'e> Reader<'_, 'e, '_> {
         entries
     }
 
-    fn retry(&mut self) -> Retry {
+    fn retry(&mut self) -> TaskRetry {
         let times = |text: Scalar| text.text.parse().unwrap_or(0);
         match self.node.get("retry") {
-            Some(node) => Retry {
+            Some(node) => TaskRetry {
                 times: node.scalar().cloned().or_else(|| scalar(node, "times")).map_or(0, times),
                 delay: self.duration(node, "delay").unwrap_or_default(),
             },
-            None => Retry::default(),
+            None => TaskRetry::default(),
         }
     }
 
@@ -229,34 +230,34 @@ impl<'e> Reader<'_, 'e, '_> {
     }
 
     /// A template, tried.
-    pub(super) fn tried(&mut self, scalar: &Scalar) -> Template {
+    pub(super) fn tried(&mut self, scalar: &Scalar) -> TaskText {
         let is_guess = self.is_guessed(&scalar.text);
         self.scope.tried(scalar, is_guess, self.found);
-        Template(scalar.clone())
+        TaskText(scalar.clone())
     }
 
     /// A template that gives a command, tried, and read as a shell would.
-    pub(super) fn tried_command(&mut self, scalar: &Scalar) -> Template {
+    pub(super) fn tried_command(&mut self, scalar: &Scalar) -> TaskText {
         let is_guess = self.is_guessed(&scalar.text);
         if let Some(command) = self.scope.tried(scalar, is_guess, self.found) {
             self.scope.doubt(&self.shell, &command.trimmed(), scalar, self.found);
         }
-        Template(scalar.clone())
+        TaskText(scalar.clone())
     }
 
-    fn template(&mut self, key: &str) -> Option<Template> {
+    fn template(&mut self, key: &str) -> Option<TaskText> {
         scalar(self.node, key).map(|scalar| self.tried(&scalar))
     }
 
-    fn command(&mut self, key: &str) -> Option<Template> {
+    fn command(&mut self, key: &str) -> Option<TaskText> {
         scalar(self.node, key).map(|scalar| self.tried_command(&scalar))
     }
 
-    fn commands(&mut self, key: &str) -> Vec<Template> {
+    fn commands(&mut self, key: &str) -> Vec<TaskText> {
         scalars(self.node, key).iter().map(|scalar| self.tried_command(scalar)).collect()
     }
 
-    fn globs(&mut self, key: &str) -> Vec<Template> {
+    fn globs(&mut self, key: &str) -> Vec<TaskText> {
         scalars(self.node, key).iter().map(|scalar| self.tried(scalar)).collect()
     }
 
@@ -270,7 +271,7 @@ impl<'e> Reader<'_, 'e, '_> {
         self.scope.try_out(&scalar, self.found)?.without_places().ok()
     }
 
-    fn environment(&mut self) -> Vec<(String, Template)> {
+    fn environment(&mut self) -> Vec<(String, TaskText)> {
         let mut env = Vec::new();
         for (name, value) in crate::manifest::pairs(self.node, "env") {
             if build::is_variable(&name.value) {
@@ -289,18 +290,18 @@ impl<'e> Reader<'_, 'e, '_> {
         names
     }
 
-    fn dotenv(&mut self) -> Vec<(Template, bool)> {
+    fn dotenv(&mut self) -> Vec<(TaskText, bool)> {
         let mut files = Vec::new();
         for mut path in scalars(self.node, "dotenv") {
             self.tried(&path);
             let may_be_missing = path.text.ends_with('?');
             path.text.truncate(path.text.trim_end_matches('?').len());
-            files.push((Template(path), may_be_missing));
+            files.push((TaskText(path), may_be_missing));
         }
         files
     }
 
-    fn assertions(&mut self) -> Vec<(Template, Option<Template>)> {
+    fn assertions(&mut self) -> Vec<(TaskText, Option<TaskText>)> {
         let Some(node) = self.node.get("assert") else { return Vec::new() };
         let nodes = match &node.value {
             Value::List(nodes) => nodes.as_slice(),
@@ -367,14 +368,14 @@ impl<'e> Reader<'_, 'e, '_> {
     }
 
     /// What templates know of what is no variable that only a run finds out.
-    fn without_late(&self) -> Scope<'e> {
+    fn without_late(&self) -> TemplateScope<'e> {
         let late: Vec<String> = self.scope.late().map(str::to_owned).collect();
         let late: Vec<&str> = late.iter().map(String::as_str).collect();
         self.scope.clone().without(&late)
     }
 
     /// `dir`, where commands run that find out what variables are.
-    fn dir(&mut self) -> Option<Template> {
+    fn dir(&mut self) -> Option<TaskText> {
         let before = self.words();
         self.scope = self.without_late();
         let dir = self.template("dir");
@@ -383,7 +384,7 @@ impl<'e> Reader<'_, 'e, '_> {
     }
 
     /// `needs`, which are found before the task is looked at any further.
-    fn needs(&mut self) -> Vec<Need> {
+    fn needs(&mut self) -> Vec<TaskNeed> {
         let Some(node) = self.node.get("needs") else { return Vec::new() };
         let nodes = match &node.value {
             Value::List(nodes) => nodes.as_slice(),
@@ -393,17 +394,17 @@ impl<'e> Reader<'_, 'e, '_> {
         for node in nodes {
             let before = self.words();
             let each = self.each(node);
-            needs.extend(self.call(node).map(|call| Need { call, each }));
+            needs.extend(self.call(node).map(|call| TaskNeed { call, each }));
             self.forget_all_but(before);
         }
         needs
     }
 
     /// A name, or a mapping with `task` and `with`.
-    pub(super) fn call(&mut self, node: &Node) -> Option<Call> {
+    pub(super) fn call(&mut self, node: &Node) -> Option<TaskRef> {
         let name = node.scalar().cloned().or_else(|| scalar(node, "task"))?;
         let with = crate::manifest::pairs(node, "with");
         let with = with.into_iter().map(|(key, value)| (key.value, self.tried(&value)));
-        Some(Call { name, with: with.collect() })
+        Some(TaskRef { name, with: with.collect() })
     }
 }

@@ -7,21 +7,21 @@ use minijinja::value::{Value, ValueKind};
 use super::{
     super::{
         Text, Workspace,
-        template::{self, Engine, Scope, Wrong},
+        template::{self, TemplateEngine, TemplateScope, Wrong},
     },
-    Data, Task, Template,
+    Data, Task, TaskText,
 };
 use crate::model::{Diagnostic, Environment, Fault, Kind, Platform, Span};
 
 /// What a word means: a value of any kind.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Word(Value);
+pub struct TemplateValue(Value);
 
 /// What words mean in one run of a task.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bindings(BTreeMap<String, Value>);
 
-impl Word {
+impl TemplateValue {
     /// A text.
     pub fn text(text: impl Into<String>) -> Self {
         Self(Value::from(text.into()))
@@ -91,17 +91,17 @@ fn parts<'a>(text: &'a str, split: Option<&'a str>) -> Box<dyn Iterator<Item = &
 impl Bindings {
     /// Lets `word` be a text.
     pub fn text(&mut self, word: &str, text: impl Into<String>) {
-        self.set(word, Word::text(text));
+        self.set(word, TemplateValue::text(text));
     }
 
     /// Lets `word` be a value.
-    pub fn set(&mut self, word: &str, Word(value): Word) {
+    pub fn set(&mut self, word: &str, TemplateValue(value): TemplateValue) {
         self.0.insert(word.to_owned(), value);
     }
 
     /// What `word` means.
-    pub fn get(&self, word: &str) -> Option<Word> {
-        self.0.get(word).cloned().map(Word)
+    pub fn get(&self, word: &str) -> Option<TemplateValue> {
+        self.0.get(word).cloned().map(TemplateValue)
     }
 
     /// Adds what is in `others`, which goes over what is here.
@@ -125,14 +125,14 @@ impl Bindings {
 pub fn render_fixed(template: &str, platform: Platform) -> Result<String, String> {
     let words = [("os", platform.os.as_str()), ("arch", platform.arch.as_str())];
     let words = words.map(|(name, word)| (name.to_owned(), Value::from(word)));
-    let engine = Engine::new();
-    let rendered = Scope::new(&engine, words.into()).render(template);
+    let engine = TemplateEngine::new();
+    let rendered = TemplateScope::new(&engine, words.into()).render(template);
     rendered.map_err(|wrong| wrong.what)?.without_places()
 }
 
 /// Renders templates of the tasks of a workspace.
 pub struct Renderer<'w> {
-    engine: Engine,
+    engine: TemplateEngine,
     workspace: &'w Workspace,
     /// Where forge was called.
     called_in: PathBuf,
@@ -151,7 +151,7 @@ impl<'w> Renderer<'w> {
         let root = || workspace.layout.root().to_owned();
         let called_in = std::env::current_dir().unwrap_or_else(|_| root());
         let now = jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
-        Self { engine: Engine::for_runs(), workspace, called_in, now: now.to_string() }
+        Self { engine: TemplateEngine::for_runs(), workspace, called_in, now: now.to_string() }
     }
 
     /// What `template` of `task` gives with `bindings`. Places stand as symbols, unless the template
@@ -162,7 +162,7 @@ impl<'w> Renderer<'w> {
     pub fn render(
         &self,
         task: &Task,
-        template: &Template,
+        template: &TaskText,
         bindings: &Bindings,
     ) -> Result<Text, Fault> {
         let source = template.source();
@@ -183,7 +183,7 @@ impl<'w> Renderer<'w> {
     pub fn plain(
         &self,
         task: &Task,
-        template: &Template,
+        template: &TaskText,
         bindings: &Bindings,
     ) -> Result<String, Fault> {
         Ok(self
@@ -198,30 +198,35 @@ impl<'w> Renderer<'w> {
     pub fn evaluate(
         &self,
         task: &Task,
-        expression: &Template,
+        expression: &TaskText,
         bindings: &Bindings,
-    ) -> Result<Word, Fault> {
+    ) -> Result<TemplateValue, Fault> {
         let source = expression.source();
         let mut scope = self.scope(task, bindings);
         if scope.looks_at_places(source) {
             scope = scope.with_places(&self.workspace.places(task.subsystem.as_ref()));
         }
-        scope.evaluate(source).map(Word).map_err(|wrong| refused(task, expression, wrong))
+        scope.evaluate(source).map(TemplateValue).map_err(|wrong| refused(task, expression, wrong))
     }
 
     /// `data` of `task`, its texts rendered with `bindings` and the real places.
     ///
     /// # Errors
     /// `Usage`, with the first template that cannot be rendered.
-    pub fn data(&self, task: &Task, data: &Data, bindings: &Bindings) -> Result<Word, Fault> {
-        let mut render = |template: &Template| -> Result<Value, Fault> {
+    pub fn data(
+        &self,
+        task: &Task,
+        data: &Data,
+        bindings: &Bindings,
+    ) -> Result<TemplateValue, Fault> {
+        let mut render = |template: &TaskText| -> Result<Value, Fault> {
             Ok(Value::from(self.plain(task, template, bindings)?))
         };
-        data.value(&mut render).map(Word)
+        data.value(&mut render).map(TemplateValue)
     }
 
-    fn scope(&self, task: &Task, bindings: &Bindings) -> Scope<'_> {
-        let mut scope = Scope::of_words(&self.engine, &task.words);
+    fn scope(&self, task: &Task, bindings: &Bindings) -> TemplateScope<'_> {
+        let mut scope = TemplateScope::of_words(&self.engine, &task.words);
         scope.extend([
             ("cwd".to_owned(), Value::from(self.called_in.display().to_string())),
             ("now".to_owned(), Value::from(self.now.as_str())),
@@ -232,20 +237,20 @@ impl<'w> Renderer<'w> {
     }
 }
 
-fn refused(task: &Task, Template(written): &Template, wrong: Wrong) -> Fault {
+fn refused(task: &Task, TaskText(written): &TaskText, wrong: Wrong) -> Fault {
     let what = format!("a template of the task {} cannot be rendered", task.name);
     let (fault, home) = (Fault::new(Kind::Usage, what), &task.home);
     // What the manifest says for the tasks of a spec stands in another file than they do.
     let late = home.late_env.iter().map(|(_, one)| one);
     let mut of_files = late.chain(home.vars.iter().flat_map(|var| var.variable.templates()));
-    if task.subsystem.is_some() && of_files.any(|Template(one)| one == written) {
+    if task.subsystem.is_some() && of_files.any(|TaskText(one)| one == written) {
         return fault.because(format!("`{}`: {}", written.text.trim(), wrong.what));
     }
     let wrong = wrong.at(written, task.place.file.clone(), &home.text);
     fault.because_of(wrong, home.text.clone())
 }
 
-impl Template {
+impl TaskText {
     /// `fault`, shown at the place where this template of `task` is written. Its innermost cause is
     /// what is wrong there: a word in backquotes that stands in it, or all of its first line.
     #[must_use]

@@ -9,15 +9,15 @@ use super::{
     super::{
         Places, Text,
         template::{
-            Scope, look_at, unknown, variable as first_name, words_of, words_of_expression,
+            TemplateScope, look_at, unknown, variable as first_name, words_of, words_of_expression,
         },
     },
-    Data, Secret, Template, Var, Variable,
-    read::Reader,
+    Data, Secret, TaskText, TaskVariable, Var,
+    read::TaskReader,
     words::{STAND_IN, is_free},
 };
 use crate::{
-    manifest::{Entry, Findings, Node, Pairs, Scalar, Value, scalar},
+    manifest::{Findings, Node, Pair, Pairs, Scalar, Value, scalar},
     process::Shell,
 };
 
@@ -27,13 +27,13 @@ pub fn of_file(
     dir: &Path,
     written: &Pairs<Node>,
     shell: &Shell,
-    scope: &mut Scope,
+    scope: &mut TemplateScope,
     found: &mut Findings,
 ) -> Vec<Var> {
     let mut vars: Vec<Var> = Vec::new();
     let order = Order::of(written.iter().map(|(key, _)| key.value.as_str()));
     // What is known with stand-ins; nothing once `scope` knows more.
-    let mut tried_in: Option<Scope> = None;
+    let mut tried_in: Option<TemplateScope> = None;
     for (at, (key, node)) in written.iter().enumerate() {
         if !is_free(key, scope, found) {
             continue;
@@ -66,24 +66,24 @@ pub fn of_file(
 }
 
 /// The variable that stands in `node`; nothing if that was told to be none.
-fn variable(node: &Node) -> Option<Variable> {
+fn variable(node: &Node) -> Option<TaskVariable> {
     if !matches!(node.value, Value::Map(_)) {
-        return Some(Variable::Value(Data::of(node)));
+        return Some(TaskVariable::Value(Data::of(node)));
     }
     if let Some(value) = node.get("value") {
-        return Some(Variable::Value(Data::of(value)));
+        return Some(TaskVariable::Value(Data::of(value)));
     }
     if let Some(expression) = scalar(node, "expr") {
-        return Some(Variable::Expr(Template(expression)));
+        return Some(TaskVariable::Expr(TaskText(expression)));
     }
     if let Some(line) = scalar(node, "sh") {
-        return Some(Variable::Sh(Template(line)));
+        return Some(TaskVariable::Sh(TaskText(line)));
     }
     let secret = node.get("secret")?;
-    let text = secret.scalar().cloned().map(|text| Secret::Text(Template(text)));
-    let line = || scalar(secret, "sh").map(|line| Secret::Sh(Template(line)));
-    let name = || scalar(secret, "env").map(|name| Secret::Env(Template(name)));
-    text.or_else(line).or_else(name).map(Variable::Secret)
+    let text = secret.scalar().cloned().map(|text| Secret::Text(TaskText(text)));
+    let line = || scalar(secret, "sh").map(|line| Secret::Sh(TaskText(line)));
+    let name = || scalar(secret, "env").map(|name| Secret::Env(TaskText(name)));
+    text.or_else(line).or_else(name).map(TaskVariable::Secret)
 }
 
 /// The names of variables as they stand one below the other.
@@ -115,10 +115,10 @@ impl<'n> Order<'n> {
 /// one at `at` of the `order`, or those that follow. That is told.
 fn is_cycle(
     node: &Node,
-    variable: &Variable,
+    variable: &TaskVariable,
     at: usize,
     order: &Order,
-    scope: &Scope,
+    scope: &TemplateScope,
     found: &mut Findings,
 ) -> bool {
     let (looks, own) = (looks(variable), order.names[at]);
@@ -139,61 +139,61 @@ fn is_cycle(
 }
 
 /// Whether something has to be asked what it is.
-fn is_asked_for(variable: &Variable) -> bool {
-    matches!(variable, Variable::Sh(_) | Variable::Secret(_))
+fn is_asked_for(variable: &TaskVariable) -> bool {
+    matches!(variable, TaskVariable::Sh(_) | TaskVariable::Secret(_))
 }
 
 /// Whether it needs the real places.
-fn cuts_places(variable: &Variable, scope: &Scope) -> bool {
+fn cuts_places(variable: &TaskVariable, scope: &TemplateScope) -> bool {
     match variable {
-        Variable::Expr(expression) => scope.looks_at_places(expression.source()),
+        TaskVariable::Expr(expression) => scope.looks_at_places(expression.source()),
         other => other.templates().iter().any(|one| scope.cuts_places(one.source())),
     }
 }
 
 /// The words that it looks at.
-fn looks(variable: &Variable) -> Vec<&str> {
+fn looks(variable: &TaskVariable) -> Vec<&str> {
     match variable {
-        Variable::Expr(expression) => words_of_expression(expression.source()),
+        TaskVariable::Expr(expression) => words_of_expression(expression.source()),
         other => other.templates().iter().flat_map(|one| words_of(one.source())).collect(),
     }
 }
 
 /// The value of a variable all of whose words are known.
-fn known(variable: &Variable, scope: &Scope, found: &mut Findings) -> Option<Word> {
+fn known(variable: &TaskVariable, scope: &TemplateScope, found: &mut Findings) -> Option<Word> {
     match variable {
-        Variable::Value(data) => {
-            let mut render = |Template(scalar): &Template| {
+        TaskVariable::Value(data) => {
+            let mut render = |TaskText(scalar): &TaskText| {
                 scope.text(scalar, found).map(|text| Word::from(text.into_inner())).ok_or(())
             };
             data.value(&mut render).ok()
         }
-        Variable::Expr(Template(expression)) => scope.value(expression, false, found),
-        Variable::Sh(_) | Variable::Secret(_) => None,
+        TaskVariable::Expr(TaskText(expression)) => scope.value(expression, false, found),
+        TaskVariable::Sh(_) | TaskVariable::Secret(_) => None,
     }
 }
 
 /// A stand-in for a variable, whose templates are tried.
 fn tried(
-    variable: &Variable,
+    variable: &TaskVariable,
     shell: &Shell,
-    scope: &Scope,
+    scope: &TemplateScope,
     is_guess: &dyn Fn(&str) -> bool,
     found: &mut Findings,
 ) -> Word {
     match variable {
-        Variable::Value(data) => stand_in_of(data, scope, is_guess, found),
-        Variable::Expr(Template(expression)) => {
+        TaskVariable::Value(data) => stand_in_of(data, scope, is_guess, found),
+        TaskVariable::Expr(TaskText(expression)) => {
             scope.value(expression, true, found);
             unknown()
         }
-        Variable::Sh(Template(line)) | Variable::Secret(Secret::Sh(Template(line))) => {
+        TaskVariable::Sh(TaskText(line)) | TaskVariable::Secret(Secret::Sh(TaskText(line))) => {
             if let Some(command) = scope.tried(line, is_guess(&line.text), found) {
                 scope.doubt(shell, &command.trimmed(), line, found);
             }
             Word::from(STAND_IN)
         }
-        Variable::Secret(Secret::Text(Template(text)) | Secret::Env(Template(text))) => {
+        TaskVariable::Secret(Secret::Text(TaskText(text)) | Secret::Env(TaskText(text))) => {
             scope.tried(text, is_guess(&text.text), found);
             Word::from(STAND_IN)
         }
@@ -203,18 +203,18 @@ fn tried(
 /// A value whose texts are tried.
 pub(super) fn stand_in_of(
     data: &Data,
-    scope: &Scope,
+    scope: &TemplateScope,
     is_guess: &dyn Fn(&str) -> bool,
     found: &mut Findings,
 ) -> Word {
-    let mut render = |Template(scalar): &Template| -> Result<Word, ()> {
+    let mut render = |TaskText(scalar): &TaskText| -> Result<Word, ()> {
         let text = scope.tried(scalar, is_guess(&scalar.text), found);
         Ok(Word::from(text.map_or_else(|| STAND_IN.into(), Text::into_inner)))
     };
     data.value(&mut render).unwrap_or_else(|()| unknown())
 }
 
-impl Reader<'_, '_, '_> {
+impl TaskReader<'_, '_, '_> {
     /// `vars`, each of which is known to those after it.
     pub(super) fn variables(&mut self) -> Vec<Var> {
         let entries = self.node.get("vars").map(Node::entries).unwrap_or_default();
@@ -224,7 +224,7 @@ impl Reader<'_, '_, '_> {
     }
 
     /// The one that stands in `entry`, at this place of the `order`.
-    fn variable(&mut self, entry: &Entry, at: usize, order: &Order) -> Option<Var> {
+    fn variable(&mut self, entry: &Pair, at: usize, order: &Order) -> Option<Var> {
         let name = &entry.key.value;
         if !is_free(&entry.key, &self.scope, self.found) {
             return None;

@@ -2,7 +2,7 @@
 
 use minijinja::Value;
 
-use super::super::template::Scope;
+use super::super::template::TemplateScope;
 use crate::manifest::{Findings, Sp};
 
 pub use super::super::template::STAND_IN;
@@ -29,7 +29,7 @@ pub fn of_run() -> [(&'static str, Value); 3] {
 }
 
 /// Whether a parameter, variable or `as` may be called `key`. If not, `found` is told why.
-pub fn is_free(key: &Sp<String>, scope: &Scope, found: &mut Findings) -> bool {
+pub fn is_free(key: &Sp<String>, scope: &TemplateScope, found: &mut Findings) -> bool {
     let name = key.value.as_str();
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let (what, label) = if OWN.contains(&name) || (scope.knows(name) && !scope.has_var(name)) {

@@ -15,7 +15,7 @@ use crate::{process::SyntaxCheck, workspace::doubts::Doubts};
 
 use super::{
     constants, functions, guards,
-    meter::{Total, Weight, settle, weight},
+    meter::{Total, ValueWeight, settle, weight},
 };
 
 /// How many instructions one template may run, its guards included: some thousand times more than
@@ -27,20 +27,20 @@ pub type Growth = fn(&[Value]) -> u64;
 
 /// Renders templates. What all of its renderings cost together is bounded, too.
 #[derive(Debug)]
-pub struct Engine {
+pub struct TemplateEngine {
     environment: Environment<'static>,
     total: Arc<Total>,
     /// The commands that it rendered and only a shell can judge.
     pub doubts: Doubts,
 }
 
-impl Default for Engine {
+impl Default for TemplateEngine {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Engine {
+impl TemplateEngine {
     /// What renders the templates of a workspace, with all that they can use.
     pub fn new() -> Self {
         Self::charging(Total::default())
@@ -178,7 +178,7 @@ impl Engine {
         let mut generator = CodeGenerator::new("<string>", template);
         generator.compile_stmt(&parsed);
         let (text, _) = self.run(generator, words)?;
-        self.total.book(0, Weight { bytes: text.len() as u64, ..Weight::default() })?;
+        self.total.book(0, ValueWeight { bytes: text.len() as u64, ..ValueWeight::default() })?;
         Ok(text)
     }
 
@@ -207,11 +207,11 @@ impl Engine {
             Ok((value, state)) => (value, state.fuel_levels().map_or(0, |(spent, _)| spent)),
             Err(error) => {
                 // How many it ran is not told.
-                self.total.book(FUEL / 10, Weight::default())?;
+                self.total.book(FUEL / 10, ValueWeight::default())?;
                 return Err(error);
             }
         };
-        self.total.book(spent, Weight::default())?;
+        self.total.book(spent, ValueWeight::default())?;
         Ok((text, value.unwrap_or_default()))
     }
 }
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn no_template_makes_more_than_it_may() {
         for bomb in BOMBS {
-            let engine = Engine::new();
+            let engine = TemplateEngine::new();
             let began = Instant::now();
             let error = engine.render(bomb, context! {}).expect_err(bomb);
             let known = [ErrorKind::OutOfFuel, ErrorKind::InvalidOperation];
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn expressions_are_bounded_as_templates_are() {
-        let engine = Engine::new();
+        let engine = TemplateEngine::new();
         for expression in ["'x' * 100000000", "range(10) | batch(1000000000, 0)", "many * 'x'"] {
             let error = engine.evaluate(expression, context! { many => 1_u64 << 40 }).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::OutOfFuel, "{expression}: {error}");
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn all_renderings_together_are_bounded() {
-        let engine = Engine::new();
+        let engine = TemplateEngine::new();
         let words = context! { many => 900_000 };
         let render = |_| engine.render("{{ 'x' * many }}", words.clone());
         let error = (0..10_000).find_map(|at| render(at).err()).expect("an end");
@@ -352,7 +352,7 @@ mod tests {
             ),
             ("{{ 'x' if missing is undefined else 'y' }}{{ missing | default('z') }}", "xz"),
         ] {
-            let rendered = Engine::new().render(template, context! {});
+            let rendered = TemplateEngine::new().render(template, context! {});
             assert_eq!(rendered.unwrap_or_else(|e| panic!("{template}: {e}")), expected);
         }
     }
@@ -360,7 +360,7 @@ mod tests {
     #[test]
     fn what_fails_within_guards_is_told_at_its_place() {
         for (template, place) in [("a {{ 1 + [] }}", "1 + []"), ("{{ x ~ nope }}", "nope")] {
-            let error = Engine::new().render(template, context! { x => 1 }).unwrap_err();
+            let error = TemplateEngine::new().render(template, context! { x => 1 }).unwrap_err();
             let range = error.range().expect(template);
             assert!(template[range.clone()].contains(place), "{template}: {range:?} {error}");
         }

@@ -15,7 +15,7 @@ use super::meter::{Total, settle};
 
 /// What a guard does with what the instruction works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Duty {
+enum GuardCheck {
     /// Charges for reading all operands.
     Compared,
     /// Charges for making one of two operands.
@@ -33,19 +33,19 @@ enum Duty {
 }
 
 /// No template can write these names.
-const NAMES: [(Duty, &str); 7] = [
-    (Duty::Compared, "guard compared"),
-    (Duty::Joined, "guard joined"),
-    (Duty::Product, "guard product"),
-    (Duty::Item, "guard item"),
-    (Duty::Kept, "guard kept"),
-    (Duty::Made, "guard made"),
-    (Duty::Settled, "guard settled"),
+const NAMES: [(GuardCheck, &str); 7] = [
+    (GuardCheck::Compared, "guard compared"),
+    (GuardCheck::Joined, "guard joined"),
+    (GuardCheck::Product, "guard product"),
+    (GuardCheck::Item, "guard item"),
+    (GuardCheck::Kept, "guard kept"),
+    (GuardCheck::Made, "guard made"),
+    (GuardCheck::Settled, "guard settled"),
 ];
 
 #[derive(Debug)]
 struct Guard {
-    duty: Duty,
+    duty: GuardCheck,
     total: Arc<Total>,
 }
 
@@ -66,7 +66,7 @@ impl Object for Guard {
         let cost = self.cost(state, args)?;
         self.total.charge(state, cost)?;
         match (self.duty, args) {
-            (Duty::Made | Duty::Settled, [only]) => Ok(settle(only.clone())),
+            (GuardCheck::Made | GuardCheck::Settled, [only]) => Ok(settle(only.clone())),
             // Unpacked again, the last one comes first.
             _ => Ok(Value::from(args.iter().rev().cloned().collect::<Vec<_>>())),
         }
@@ -78,19 +78,19 @@ impl Guard {
         let total = &*self.total;
         let mut cost = 0_u64;
         match (self.duty, args) {
-            (Duty::Settled, _) => {}
-            (Duty::Item, [base, ..]) => {
+            (GuardCheck::Settled, _) => {}
+            (GuardCheck::Item, [base, ..]) => {
                 cost = base.as_str().map_or(0, |text| text.len() as u64 / 16);
             }
-            (Duty::Kept, [value, _]) => cost = total.weigh_part(state, value)?.read(),
-            (Duty::Product, [first, second]) => {
+            (GuardCheck::Kept, [value, _]) => cost = total.weigh_part(state, value)?.read(),
+            (GuardCheck::Product, [first, second]) => {
                 let (once, times) = (total.weigh(state, first)?, total.weigh(state, second)?);
                 cost = once.repeated(first, second).max(times.repeated(second, first));
             }
             (duty, operands) => {
                 for operand in operands {
                     let weight = total.weigh(state, operand)?;
-                    let is_read = duty == Duty::Compared;
+                    let is_read = duty == GuardCheck::Compared;
                     cost += if is_read { weight.read() } else { weight.made() };
                 }
             }
@@ -138,16 +138,16 @@ fn expanded<'s>(instruction: &Instruction<'s>) -> Vec<Instruction<'s>> {
     let after = |duty| vec![instruction.clone(), call(duty, 1)];
     match instruction {
         Instruction::Add => {
-            let mut all = before(Duty::Joined);
-            all.push(call(Duty::Settled, 1));
+            let mut all = before(GuardCheck::Joined);
+            all.push(call(GuardCheck::Settled, 1));
             all
         }
         Instruction::Mul => {
-            let mut all = before(Duty::Product);
-            all.push(call(Duty::Settled, 1));
+            let mut all = before(GuardCheck::Product);
+            all.push(call(GuardCheck::Settled, 1));
             all
         }
-        Instruction::StringConcat => before(Duty::Joined),
+        Instruction::StringConcat => before(GuardCheck::Joined),
         Instruction::Eq
         | Instruction::Ne
         | Instruction::Gt
@@ -155,21 +155,21 @@ fn expanded<'s>(instruction: &Instruction<'s>) -> Vec<Instruction<'s>> {
         | Instruction::Lt
         | Instruction::Lte
         | Instruction::In
-        | Instruction::CompareAndPreserve(_) => before(Duty::Compared),
+        | Instruction::CompareAndPreserve(_) => before(GuardCheck::Compared),
         Instruction::CallMethod(_, Some(count)) if *count > 0 => {
-            before_many(Duty::Compared, *count)
+            before_many(GuardCheck::Compared, *count)
         }
         // What `f(*list)` and `x.m(*list)` are called with, `x` too.
         Instruction::UnpackLists(count) => match u16::try_from(*count) {
-            Ok(count) if count > 0 => before_many(Duty::Compared, count),
+            Ok(count) if count > 0 => before_many(GuardCheck::Compared, count),
             _ => vec![instruction.clone()],
         },
-        Instruction::GetItem => before(Duty::Item),
-        Instruction::SetAttr(_) => before(Duty::Kept),
+        Instruction::GetItem => before(GuardCheck::Item),
+        Instruction::SetAttr(_) => before(GuardCheck::Kept),
         Instruction::Slice
         | Instruction::BuildList(_)
         | Instruction::BuildTuple(_)
-        | Instruction::BuildMap(_) => after(Duty::Made),
+        | Instruction::BuildMap(_) => after(GuardCheck::Made),
         // As a value, it goes through the formatter, which charges for it.
         Instruction::EmitRaw(text) => vec![
             Instruction::LoadConst(Value::from_safe_string((*text).to_owned())),
@@ -179,7 +179,7 @@ fn expanded<'s>(instruction: &Instruction<'s>) -> Vec<Instruction<'s>> {
     }
 }
 
-fn call<'s>(duty: Duty, operands: u16) -> Instruction<'s> {
+fn call<'s>(duty: GuardCheck, operands: u16) -> Instruction<'s> {
     let name = NAMES.iter().find(|(other, _)| *other == duty).map_or("", |(_, name)| name);
     Instruction::CallFunction(name, Some(operands))
 }

@@ -48,7 +48,7 @@ struct Left(u64);
 
 /// What a value weighs, written out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Weight {
+pub struct ValueWeight {
     /// Values, all those in it included.
     pub nodes: u64,
     /// Bytes of text.
@@ -57,7 +57,7 @@ pub struct Weight {
     pub depth: u32,
 }
 
-impl Weight {
+impl ValueWeight {
     /// What making it costs.
     pub fn made(self) -> u64 {
         self.nodes.saturating_mul(NODE).saturating_add(self.bytes)
@@ -97,18 +97,23 @@ impl Total {
     }
 
     /// What `value` weighs, if there is enough left for it.
-    pub fn weigh(&self, state: &mut State, value: &Value) -> Result<Weight, Error> {
+    pub fn weigh(&self, state: &mut State, value: &Value) -> Result<ValueWeight, Error> {
         self.weigh_within(state, value, 0)
     }
 
     /// What `value` weighs as a part of another.
-    pub fn weigh_part(&self, state: &mut State, value: &Value) -> Result<Weight, Error> {
+    pub fn weigh_part(&self, state: &mut State, value: &Value) -> Result<ValueWeight, Error> {
         self.weigh_within(state, value, 1)
     }
 
-    fn weigh_within(&self, state: &mut State, value: &Value, depth: u32) -> Result<Weight, Error> {
+    fn weigh_within(
+        &self,
+        state: &mut State,
+        value: &Value,
+        depth: u32,
+    ) -> Result<ValueWeight, Error> {
         let left = state.get_or_insert_extension_with(|| Left(OF_ONE)).0;
-        let mut scales = Scales { most: left, weight: Weight::default() };
+        let mut scales = Scales { most: left, weight: ValueWeight::default() };
         let weighed = scales.add(value, depth);
         if let Err(error) = weighed {
             // What was looked at before it proved too heavy was looked at all the same.
@@ -119,7 +124,7 @@ impl Total {
     }
 
     /// Books a finished rendering: its instructions and what is kept of it.
-    pub fn book(&self, instructions: u64, kept: Weight) -> Result<(), Error> {
+    pub fn book(&self, instructions: u64, kept: ValueWeight) -> Result<(), Error> {
         self.add(instructions * INSTRUCTION + kept.made().saturating_mul(KEPT))
     }
 
@@ -136,8 +141,8 @@ impl Total {
 }
 
 /// What `value` weighs, if that is at most what one rendering may make.
-pub fn weight(value: &Value) -> Result<Weight, Error> {
-    let mut scales = Scales { most: OF_ONE, weight: Weight::default() };
+pub fn weight(value: &Value) -> Result<ValueWeight, Error> {
+    let mut scales = Scales { most: OF_ONE, weight: ValueWeight::default() };
     scales.add(value, 0)?;
     Ok(scales.weight)
 }
@@ -159,7 +164,7 @@ pub fn settle(value: Value) -> Value {
 
 struct Scales {
     most: u64,
-    weight: Weight,
+    weight: ValueWeight,
 }
 
 impl Scales {

@@ -15,9 +15,9 @@ use std::{collections::BTreeMap, ops::Range, path::PathBuf};
 
 use minijinja::{Error, ErrorKind, value::Value};
 
-pub use engine::Engine;
+pub use engine::TemplateEngine;
 use layers::Layers;
-use place::Place;
+use place::PathWord;
 pub use unknown::{STAND_IN, unknown};
 use words::{long_expression, paths, words_of_work};
 pub use words::{look_at, mentions, variable, words_of, words_of_expression};
@@ -37,8 +37,8 @@ const MAX_EXPRESSION: usize = 1000;
 
 /// The words that templates of one subsystem can use, and what renders them.
 #[derive(Clone, Debug)]
-pub struct Scope<'e> {
-    engine: &'e Engine,
+pub struct TemplateScope<'e> {
+    engine: &'e TemplateEngine,
     words: Layers,
     /// Those of the words that are variables.
     vars: Layers,
@@ -48,18 +48,18 @@ pub struct Scope<'e> {
     of_run: BTreeMap<String, Value>,
 }
 
-/// The words of a [`Scope`], and those of them that are variables.
+/// The words of a [`TemplateScope`], and those of them that are variables.
 #[derive(Clone, Debug)]
-pub struct Words(Layers, Layers);
+pub struct ScopeWords(Layers, Layers);
 
 /// A word that stands for the place or secret called `name`: it can be written out, not cut.
 pub fn place(name: impl Into<String>) -> Value {
-    Value::from_object(Place(name.into()))
+    Value::from_object(PathWord(name.into()))
 }
 
-impl<'e> Scope<'e> {
+impl<'e> TemplateScope<'e> {
     /// A scope with `words` and the places.
-    pub fn new(engine: &'e Engine, words: BTreeMap<String, Value>) -> Self {
+    pub fn new(engine: &'e TemplateEngine, words: BTreeMap<String, Value>) -> Self {
         let (words, vars) = (Layers::new(words), Layers::default());
         let mut scope =
             Self { engine, words, vars, late: BTreeMap::new(), of_run: BTreeMap::new() };
@@ -94,14 +94,14 @@ impl<'e> Scope<'e> {
     }
 
     /// A scope with the words of another.
-    pub fn of_words(engine: &'e Engine, words: &Words) -> Self {
+    pub fn of_words(engine: &'e TemplateEngine, words: &ScopeWords) -> Self {
         let (words, vars) = (words.0.clone(), words.1.clone());
         Self { engine, words, vars, late: BTreeMap::new(), of_run: BTreeMap::new() }
     }
 
     /// Its words, to make a scope of later.
-    pub fn words(&self) -> Words {
-        Words(self.words.clone(), self.vars.clone())
+    pub fn words(&self) -> ScopeWords {
+        ScopeWords(self.words.clone(), self.vars.clone())
     }
 
     /// Declares a variable; also one of `vars`.

@@ -7,14 +7,14 @@ use minijinja::value::{Object, ObjectRepr, Value, ValueKind};
 
 use super::{
     super::{Places, Text},
-    Scope, variable, words_of_expression, words_of_work,
+    TemplateScope, variable, words_of_expression, words_of_work,
 };
 
 /// A place: it can be written out and joined to text, not cut.
 #[derive(Debug)]
-pub struct Place(pub String);
+pub struct PathWord(pub String);
 
-impl Object for Place {
+impl Object for PathWord {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Plain
     }
@@ -24,7 +24,7 @@ impl Object for Place {
     }
 }
 
-impl Scope<'_> {
+impl TemplateScope<'_> {
     /// Whether `template` does more with a place than to write it out.
     pub fn cuts_places(&self, template: &str) -> bool {
         words_of_work(template).iter().any(|word| self.has_place(word))
@@ -67,7 +67,7 @@ fn holds_place(value: &Value) -> bool {
     }
     let items = || value.try_iter().into_iter().flatten();
     match value.kind() {
-        ValueKind::Plain => value.downcast_object_ref::<Place>().is_some(),
+        ValueKind::Plain => value.downcast_object_ref::<PathWord>().is_some(),
         ValueKind::Seq => items().any(|item| holds_place(&item)),
         ValueKind::Map if value.downcast_object_ref::<super::super::Environment>().is_none() => {
             items().any(|key| value.get_item(&key).is_ok_and(|item| holds_place(&item)))
@@ -83,7 +83,7 @@ fn with_texts(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
     }
     let items = || value.try_iter().into_iter().flatten();
     match value.kind() {
-        ValueKind::Plain if value.downcast_object_ref::<Place>().is_some() => {
+        ValueKind::Plain if value.downcast_object_ref::<PathWord>().is_some() => {
             Value::from(change(&value.to_string()))
         }
         ValueKind::Seq => items().map(|item| with_texts(&item, change)).collect(),

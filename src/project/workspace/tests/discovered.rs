@@ -1,9 +1,9 @@
 //! Specs that describe many subsystems, and versions that schemes make.
 
-use super::{super::Shared, Sandbox};
+use super::{super::SharedInputs, Sandbox};
 use crate::{
     model::{Name, Scheme, Version},
-    workspace::{Outside, Source, load},
+    workspace::{LoadInputs, Source, load},
 };
 
 const FAMILY: &str = "\
@@ -44,7 +44,7 @@ fn each_folder_is_a_subsystem_with_a_group_a_tag_and_a_version() {
     assert_eq!(run.binaries, ["gcp-run"]);
     let dir = std::path::PathBuf::from("apis/gcp/run/v2");
     assert_eq!(run.source, Source::Path { dir, only: Vec::new() });
-    assert_eq!(run.shared, Shared::default());
+    assert_eq!(run.shared, SharedInputs::default());
     let steps = &run.build.as_ref().unwrap().steps;
     assert_eq!(steps[0].symbolic(), "echo run 2");
     // What another scheme left in the lock does not count.
@@ -64,7 +64,7 @@ fn versions_yml_may_pin_one_or_all_and_an_invocation_may_choose() {
     assert!(matches!(workspace.subsystems["gcp/run"].scheme, Some(Scheme::Commits(_))));
     let name = Name::new("gcp/run").unwrap();
     let chosen = [(name, Version::new("1.2.3").unwrap())].into();
-    let outside = Outside { chosen, ..Outside::nothing() };
+    let outside = LoadInputs { chosen, ..LoadInputs::nothing() };
     let chosen = load(sandbox.0.path(), super::on("linux-amd64"), &outside).unwrap();
     let run = &chosen.subsystems["gcp/run"];
     assert_eq!((run.version.as_str(), run.is_chosen), ("1.2.3", true));

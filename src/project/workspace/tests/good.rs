@@ -7,8 +7,8 @@ use crate::{
     model::{Name, Sha256, Version},
     provenance::Trust,
     workspace::{
-        Documents, Outside, Source, Subsystem, Text, UpstreamDigest, Wanted, Workspaces, find_root,
-        starter,
+        Documents, LoadInputs, Source, Subsystem, Text, UpstreamDigest, WantedPlatforms,
+        Workspaces, find_root, starter,
     },
 };
 
@@ -331,13 +331,13 @@ fn files_are_read_once_for_all_platforms_and_versions() {
         ("subsystems/b.yml", own),
         ("more.yml", "tasks: {t: 'echo {{ os }}'}\n"),
     ]);
-    let outside = Outside::nothing();
+    let outside = LoadInputs::nothing();
     let documents = Documents::read(sandbox.0.path(), &outside.user).unwrap();
     let first = documents.resolve(on("linux-amd64"), &outside).unwrap();
     for file in ["versions.yml", "subsystems/a.yml", "subsystems/b.yml", "more.yml"] {
         sandbox.write(file, b"- changed since");
     }
-    let all = Workspaces::resolve(&documents, Wanted::All, &outside).unwrap();
+    let all = Workspaces::resolve(&documents, WantedPlatforms::All, &outside).unwrap();
     assert_eq!(all.wanted().len(), 4);
     for platform in all.wanted() {
         let workspace = all.of(*platform);
@@ -347,7 +347,7 @@ fn files_are_read_once_for_all_platforms_and_versions() {
         assert_eq!(workspace.inputs, first.inputs);
     }
     let current = [(Name::new("b").unwrap(), Version::new("2026.1.1").unwrap())].into();
-    let outside = Outside { current, ..Outside::nothing() };
+    let outside = LoadInputs { current, ..LoadInputs::nothing() };
     let later = documents.resolve(on("linux-amd64"), &outside).unwrap();
     assert_eq!(later.subsystems["b"].version.as_str(), "2026.1.1");
 }

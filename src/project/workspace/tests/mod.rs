@@ -8,7 +8,7 @@ mod problems;
 
 use std::fs;
 
-use super::{LoadError, Outside, SeenEnvironment, Workspace, load};
+use super::{LoadError, LoadInputs, SeenEnvironment, Workspace, load};
 use crate::model::{Platform, Problems};
 
 /// A workspace on disk, written file by file.
@@ -35,7 +35,7 @@ impl Sandbox {
 
     pub fn load_on(&self, platform: &str) -> Result<Workspace, LoadError> {
         let environment = SeenEnvironment::new([("HOME", "/home/me")].into_iter().collect());
-        let outside = Outside { environment, ..Outside::nothing() };
+        let outside = LoadInputs { environment, ..LoadInputs::nothing() };
         load(self.0.path(), on(platform), &outside)
     }
 

@@ -9,7 +9,7 @@ pub(in super::super) fn literal(text: &str) -> String {
 }
 
 /// What becomes of a function.
-enum Form {
+enum FunctionForm {
     /// The last argument through a filter, with those before it as the filter's.
     Filter(&'static str),
     /// A pattern with `$1`, `$2`… for its arguments.
@@ -18,10 +18,10 @@ enum Form {
     Between(&'static str),
 }
 
-use Form::{Between, Filter, Pattern};
+use FunctionForm::{Between, Filter, Pattern};
 
 /// Functions with how many arguments they take at least and at most.
-const TABLE: &[(&str, usize, usize, Form)] = &[
+const TABLE: &[(&str, usize, usize, FunctionForm)] = &[
     ("add", 1, 99, Between("+")),
     ("add1", 1, 1, Pattern("($1 | int + 1)")),
     ("all", 1, 99, Between("and")),

@@ -1,6 +1,6 @@
 //! A tree of a Go template, written in forge's words.
 
-use super::{Expr, Flaw, Names, Piece, Pipe, functions};
+use super::{Expr, Names, Pipe, TemplateError, TemplatePart, functions};
 
 /// What `.` is where a `range` or `with` gave it another meaning.
 const EACH: &str = "each";
@@ -19,7 +19,7 @@ impl<'a> Writer<'a> {
         Self { names, dot: None, loops: 0 }
     }
 
-    pub(super) fn template(&self, pieces: &[Piece]) -> Result<String, Flaw> {
+    pub(super) fn template(&self, pieces: &[TemplatePart]) -> Result<String, TemplateError> {
         let mut text = String::new();
         for piece in pieces {
             text.push_str(&self.piece(piece)?);
@@ -27,11 +27,11 @@ impl<'a> Writer<'a> {
         Ok(text)
     }
 
-    fn piece(&self, piece: &Piece) -> Result<String, Flaw> {
+    fn piece(&self, piece: &TemplatePart) -> Result<String, TemplateError> {
         match piece {
-            Piece::Text(plain) => Ok(plain.replace("{%", "{{ '{%' }}")),
-            Piece::Show(pipe) => Ok(format!("{{{{ {} }}}}", bare(&self.expression(pipe)?))),
-            Piece::Set(name, pipe, is_new) => {
+            TemplatePart::Text(plain) => Ok(plain.replace("{%", "{{ '{%' }}")),
+            TemplatePart::Show(pipe) => Ok(format!("{{{{ {} }}}}", bare(&self.expression(pipe)?))),
+            TemplatePart::Set(name, pipe, is_new) => {
                 if !is_new && self.loops > 0 {
                     let what = format!(
                         "`${name}` is changed within a loop, which forge's templates cannot"
@@ -40,7 +40,7 @@ impl<'a> Writer<'a> {
                 }
                 Ok(format!("{{% set {name} = {} %}}", bare(&self.expression(pipe)?)))
             }
-            Piece::When { pipe, is_with: true, body, other } => {
+            TemplatePart::When { pipe, is_with: true, body, other } => {
                 let value = self.expression(pipe)?;
                 let inner = Self { dot: Some(EACH), ..*self }.template(body)?;
                 let other = self.other(other)?;
@@ -49,18 +49,18 @@ impl<'a> Writer<'a> {
                     "{{% if {value} %}}{{% with {EACH} = {value} %}}{inner}{{% endwith %}}{other}{{% endif %}}"
                 ))
             }
-            Piece::When { pipe, body, other, .. } => {
+            TemplatePart::When { pipe, body, other, .. } => {
                 let mut text = format!("{{% if {} %}}", bare(&self.expression(pipe)?));
                 text.push_str(&self.template(body)?);
                 let mut rest = other.as_slice();
-                while let [Piece::When { pipe, is_with: false, body, other }] = rest {
+                while let [TemplatePart::When { pipe, is_with: false, body, other }] = rest {
                     text.push_str(&format!("{{% elif {} %}}", bare(&self.expression(pipe)?)));
                     text.push_str(&self.template(body)?);
                     rest = other;
                 }
                 Ok(text + &self.other(rest)? + "{% endif %}")
             }
-            Piece::Range { key, value, pipe, body, other } => {
+            TemplatePart::Range { key, value, pipe, body, other } => {
                 let list = self.expression(pipe)?;
                 let inner =
                     Self { dot: Some(EACH), loops: self.loops + 1, ..*self }.template(body)?;
@@ -76,7 +76,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn other(&self, pieces: &[Piece]) -> Result<String, Flaw> {
+    fn other(&self, pieces: &[TemplatePart]) -> Result<String, TemplateError> {
         match pieces {
             [] => Ok(String::new()),
             pieces => Ok(format!("{{% else %}}{}", self.template(pieces)?)),
@@ -84,7 +84,7 @@ impl<'a> Writer<'a> {
     }
 
     /// A pipe, as an expression that can be an operand.
-    pub(super) fn expression(&self, pipe: &Pipe) -> Result<String, Flaw> {
+    pub(super) fn expression(&self, pipe: &Pipe) -> Result<String, TemplateError> {
         let mut value = None;
         for stage in &pipe.stages {
             let (first, rest) =
@@ -95,8 +95,11 @@ impl<'a> Writer<'a> {
             }
             arguments.extend(value.take());
             value = Some(match first {
-                Expr::Function(name, bytes) => functions::call(name, &arguments, rest)
-                    .map_err(|(what, is_error)| Flaw { what, bytes: bytes.clone(), is_error })?,
+                Expr::Function(name, bytes) => {
+                    functions::call(name, &arguments, rest).map_err(|(what, is_error)| {
+                        TemplateError { what, bytes: bytes.clone(), is_error }
+                    })?
+                }
                 expr if arguments.is_empty() => self.operand(expr)?,
                 _ => return Err(unsupported("a value is called like a function".into(), pipe)),
             });
@@ -104,7 +107,7 @@ impl<'a> Writer<'a> {
         value.ok_or_else(|| unsupported("this is empty".into(), pipe))
     }
 
-    fn operand(&self, expr: &Expr) -> Result<String, Flaw> {
+    fn operand(&self, expr: &Expr) -> Result<String, TemplateError> {
         Ok(match expr {
             Expr::Dot(path) => match (self.dot, path.split_first()) {
                 (Some(dot), _) => dotted(dot, path),
@@ -116,8 +119,13 @@ impl<'a> Writer<'a> {
                 _ if name.is_empty() => "vars".into(),
                 _ => dotted(name, path),
             },
-            Expr::Function(name, bytes) => functions::call(name, &[], &[])
-                .map_err(|(what, is_error)| Flaw { what, bytes: bytes.clone(), is_error })?,
+            Expr::Function(name, bytes) => {
+                functions::call(name, &[], &[]).map_err(|(what, is_error)| TemplateError {
+                    what,
+                    bytes: bytes.clone(),
+                    is_error,
+                })?
+            }
             Expr::Text(text) => functions::literal(text),
             Expr::Number(number) => number.clone(),
             Expr::Word(word) => (*word).to_owned(),
@@ -157,6 +165,6 @@ pub(in super::super) fn bare(expression: &str) -> &str {
     inner
 }
 
-fn unsupported(what: String, pipe: &Pipe) -> Flaw {
-    Flaw { what, bytes: pipe.bytes.clone(), is_error: false }
+fn unsupported(what: String, pipe: &Pipe) -> TemplateError {
+    TemplateError { what, bytes: pipe.bytes.clone(), is_error: false }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Flaw;
+use super::TemplateError;
 
 /// A stretch of a template.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,13 +10,13 @@ pub(super) enum Stretch {
     /// Text that stands for itself.
     Text(String),
     /// An action.
-    Action(Vec<Sign>, Range<usize>),
+    Action(Vec<TemplateToken>, Range<usize>),
 }
 
 /// A sign of an action.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Sign {
-    pub(super) kind: Kind,
+pub(super) struct TemplateToken {
+    pub(super) kind: TokenKind,
     pub(super) bytes: Range<usize>,
     /// Whether blanks stand before it, which ends a chain of fields.
     pub(super) is_apart: bool,
@@ -24,7 +24,7 @@ pub(super) struct Sign {
 
 /// What a sign is.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     /// A word: a function or a keyword.
     Word(String),
     /// `.name`.
@@ -42,7 +42,7 @@ pub(super) enum Kind {
 }
 
 /// Cuts `text`.
-pub(super) fn cut(text: &str) -> Result<Vec<Stretch>, Flaw> {
+pub(super) fn cut(text: &str) -> Result<Vec<Stretch>, TemplateError> {
     let mut stretches = Vec::new();
     let mut at = 0;
     let mut trims = false;
@@ -78,7 +78,11 @@ fn push_text(stretches: &mut Vec<Stretch>, text: &str) {
 
 /// The signs of the action that begins at `open`, where it ends, and whether it eats the blanks
 /// after it.
-fn action(text: &str, open: usize, from: usize) -> Result<(Vec<Sign>, usize, bool), Flaw> {
+fn action(
+    text: &str,
+    open: usize,
+    from: usize,
+) -> Result<(Vec<TemplateToken>, usize, bool), TemplateError> {
     let mut signs = Vec::new();
     let mut at = from;
     let mut is_apart = true;
@@ -101,7 +105,7 @@ fn action(text: &str, open: usize, from: usize) -> Result<(Vec<Sign>, usize, boo
             is_apart = true;
         } else {
             let (kind, length) = sign(rest, at)?;
-            signs.push(Sign { kind, bytes: at..at + length, is_apart });
+            signs.push(TemplateToken { kind, bytes: at..at + length, is_apart });
             at += length;
             is_apart = false;
         }
@@ -109,10 +113,10 @@ fn action(text: &str, open: usize, from: usize) -> Result<(Vec<Sign>, usize, boo
 }
 
 /// The sign that `rest`, which stands at `at`, begins with, and how long it is.
-fn sign(rest: &str, at: usize) -> Result<(Kind, usize), Flaw> {
+fn sign(rest: &str, at: usize) -> Result<(TokenKind, usize), TemplateError> {
     for mark in ["|", "(", ")", ",", ":=", "="] {
         if rest.starts_with(mark) {
-            return Ok((Kind::Mark(mark), mark.len()));
+            return Ok((TokenKind::Mark(mark), mark.len()));
         }
     }
     let first = rest.chars().next().unwrap_or(' ');
@@ -123,39 +127,41 @@ fn sign(rest: &str, at: usize) -> Result<(Kind, usize), Flaw> {
     match first {
         '"' => quoted(rest, at),
         '`' => match rest[1..].find('`') {
-            Some(end) => Ok((Kind::Text(rest[1..=end].to_owned()), end + 2)),
+            Some(end) => Ok((TokenKind::Text(rest[1..=end].to_owned()), end + 2)),
             None => Err(flaw("this text is never closed", at..at + 1)),
         },
         '\'' => match rest[1..].find('\'') {
             Some(end) => {
                 let code = rest[1..=end].chars().next().map_or(0, u32::from);
-                Ok((Kind::Number(code.to_string()), end + 2))
+                Ok((TokenKind::Number(code.to_string()), end + 2))
             }
             None => Err(flaw("this sign is never closed", at..at + 1)),
         },
-        '$' => Ok((Kind::Variable(word(1).to_owned()), 1 + word(1).len())),
-        '.' if word(1).is_empty() => Ok((Kind::Dot, 1)),
+        '$' => Ok((TokenKind::Variable(word(1).to_owned()), 1 + word(1).len())),
+        '.' if word(1).is_empty() => Ok((TokenKind::Dot, 1)),
         '.' if !rest[1..].starts_with(|c: char| c.is_ascii_digit()) => {
-            Ok((Kind::Field(word(1).to_owned()), 1 + word(1).len()))
+            Ok((TokenKind::Field(word(1).to_owned()), 1 + word(1).len()))
         }
         c if c.is_ascii_digit() || "+-.".contains(c) => {
             let is_part = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '_';
             let end = rest[1..].find(|c| !is_part(c)).map_or(rest.len(), |end| end + 1);
-            Ok((Kind::Number(rest[..end].replace('_', "")), end))
+            Ok((TokenKind::Number(rest[..end].replace('_', "")), end))
         }
-        c if c.is_alphabetic() || c == '_' => Ok((Kind::Word(word(0).to_owned()), word(0).len())),
+        c if c.is_alphabetic() || c == '_' => {
+            Ok((TokenKind::Word(word(0).to_owned()), word(0).len()))
+        }
         other => Err(flaw(&format!("`{other}` has no meaning here"), at..at + other.len_utf8())),
     }
 }
 
 /// A text in double quotes.
-fn quoted(rest: &str, at: usize) -> Result<(Kind, usize), Flaw> {
+fn quoted(rest: &str, at: usize) -> Result<(TokenKind, usize), TemplateError> {
     let never = || flaw("this text is never closed", at..at + 1);
     let mut text = String::new();
     let mut signs = rest.char_indices().skip(1);
     loop {
         match signs.next().ok_or_else(never)? {
-            (end, '"') => return Ok((Kind::Text(text), end + 1)),
+            (end, '"') => return Ok((TokenKind::Text(text), end + 1)),
             (_, '\\') => text.push(match signs.next().ok_or_else(never)?.1 {
                 'n' => '\n',
                 't' => '\t',
@@ -167,6 +173,6 @@ fn quoted(rest: &str, at: usize) -> Result<(Kind, usize), Flaw> {
     }
 }
 
-pub(super) fn flaw(what: &str, bytes: Range<usize>) -> Flaw {
-    Flaw { what: what.to_owned(), bytes, is_error: true }
+pub(super) fn flaw(what: &str, bytes: Range<usize>) -> TemplateError {
+    TemplateError { what: what.to_owned(), bytes, is_error: true }
 }

@@ -1,7 +1,7 @@
 //! Templates of Go (`text/template`), read and said in the words of forge's own.
 //!
 //! `lex` cuts text into signs, `parse` makes a tree of them, `jinja` writes the tree, with what
-//! `functions` says of each function. What has no counterpart is a [`Flaw`] at its place.
+//! `functions` says of each function. What has no counterpart is a [`TemplateError`] at its place.
 
 mod functions;
 mod jinja;
@@ -15,11 +15,11 @@ pub(super) use jinja::bare;
 
 /// A template of Go.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Template(Vec<Piece>);
+pub struct GoTemplate(Vec<TemplatePart>);
 
 /// Something that cannot be read, or not be said in forge's templates.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flaw {
+pub struct TemplateError {
     /// One sentence without a full stop.
     pub what: String,
     /// Where in the template.
@@ -30,7 +30,7 @@ pub struct Flaw {
 
 /// Part of a template.
 #[derive(Clone, Debug, PartialEq)]
-enum Piece {
+enum TemplatePart {
     /// Text that stands for itself.
     Text(String),
     /// A pipe whose value is written out.
@@ -38,14 +38,14 @@ enum Piece {
     /// `$name := pipe`, or `$name = pipe`.
     Set(String, Pipe, bool),
     /// `if`, with `else if` nested in `other`; or `with`.
-    When { pipe: Pipe, is_with: bool, body: Vec<Piece>, other: Vec<Piece> },
+    When { pipe: Pipe, is_with: bool, body: Vec<TemplatePart>, other: Vec<TemplatePart> },
     /// `range`.
     Range {
         key: Option<String>,
         value: Option<String>,
         pipe: Pipe,
-        body: Vec<Piece>,
-        other: Vec<Piece>,
+        body: Vec<TemplatePart>,
+        other: Vec<TemplatePart>,
     },
 }
 
@@ -78,12 +78,12 @@ enum Expr {
 /// What a variable of Task is called in forge's templates: an expression.
 pub type Names<'a> = &'a dyn Fn(&str) -> String;
 
-impl Template {
+impl GoTemplate {
     /// Reads a template.
     ///
     /// # Errors
     /// What is no template of Go.
-    pub fn parse(text: &str) -> Result<Self, Flaw> {
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
         parse::parse(text).map(Self)
     }
 
@@ -91,7 +91,7 @@ impl Template {
     ///
     /// # Errors
     /// What cannot be said so.
-    pub fn translate(&self, names: Names) -> Result<String, Flaw> {
+    pub fn translate(&self, names: Names) -> Result<String, TemplateError> {
         jinja::Writer::new(names).template(&self.0)
     }
 
@@ -99,12 +99,14 @@ impl Template {
     ///
     /// # Errors
     /// What cannot be said so.
-    pub fn expression(&self, names: Names) -> Result<String, Flaw> {
+    pub fn expression(&self, names: Names) -> Result<String, TemplateError> {
         match self.0.as_slice() {
-            [Piece::Show(pipe)] => jinja::Writer::new(names).expression(pipe),
-            _ => {
-                Err(Flaw { what: "this is not an expression".into(), bytes: 0..0, is_error: true })
-            }
+            [TemplatePart::Show(pipe)] => jinja::Writer::new(names).expression(pipe),
+            _ => Err(TemplateError {
+                what: "this is not an expression".into(),
+                bytes: 0..0,
+                is_error: true,
+            }),
         }
     }
 
@@ -120,22 +122,24 @@ impl Template {
 ///
 /// # Errors
 /// What is no expression of Go.
-pub fn parse_expression(text: &str) -> Result<Template, Flaw> {
-    Template::parse(&format!("{{{{{text}}}}}"))
+pub fn parse_expression(text: &str) -> Result<GoTemplate, TemplateError> {
+    GoTemplate::parse(&format!("{{{{{text}}}}}"))
 }
 
 /// Gathers variables, where `.` is all of them if `is_root`.
-fn gather(pieces: &[Piece], is_root: bool, found: &mut BTreeSet<String>) {
+fn gather(pieces: &[TemplatePart], is_root: bool, found: &mut BTreeSet<String>) {
     for piece in pieces {
         match piece {
-            Piece::Text(_) => {}
-            Piece::Show(pipe) | Piece::Set(_, pipe, _) => gather_pipe(pipe, is_root, found),
-            Piece::When { pipe, is_with, body, other } => {
+            TemplatePart::Text(_) => {}
+            TemplatePart::Show(pipe) | TemplatePart::Set(_, pipe, _) => {
+                gather_pipe(pipe, is_root, found)
+            }
+            TemplatePart::When { pipe, is_with, body, other } => {
                 gather_pipe(pipe, is_root, found);
                 gather(body, is_root && !is_with, found);
                 gather(other, is_root, found);
             }
-            Piece::Range { pipe, body, other, .. } => {
+            TemplatePart::Range { pipe, body, other, .. } => {
                 gather_pipe(pipe, is_root, found);
                 gather(body, false, found);
                 gather(other, is_root, found);
@@ -161,7 +165,7 @@ mod tests {
 
     fn said(template: &str) -> String {
         let names = |name: &str| name.to_owned();
-        match Template::parse(template).and_then(|template| template.translate(&names)) {
+        match GoTemplate::parse(template).and_then(|template| template.translate(&names)) {
             Ok(text) => text,
             Err(flaw) => format!("{}: {}", flaw.what, &template[flaw.bytes]),
         }
@@ -226,7 +230,7 @@ mod tests {
     #[test]
     fn the_variables_of_a_template_are_found() {
         let template =
-            Template::parse("{{.A}}{{range .L}}{{.B}}{{$.C}}{{end}}{{(index .D 0).E}}").unwrap();
+            GoTemplate::parse("{{.A}}{{range .L}}{{.B}}{{$.C}}{{end}}{{(index .D 0).E}}").unwrap();
         assert_eq!(template.variables().into_iter().collect::<Vec<_>>(), ["A", "C", "D", "L"]);
     }
 }

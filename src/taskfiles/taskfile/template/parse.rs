@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use super::{
-    Expr, Flaw, Piece, Pipe,
-    lex::{Kind, Sign, Stretch, cut, flaw},
+    Expr, Pipe, TemplateError, TemplatePart,
+    lex::{Stretch, TemplateToken, TokenKind, cut, flaw},
 };
 
 /// Reads a template.
-pub(super) fn parse(text: &str) -> Result<Vec<Piece>, Flaw> {
+pub(super) fn parse(text: &str) -> Result<Vec<TemplatePart>, TemplateError> {
     let mut parser = Parser { stretches: cut(text)?.into_iter().peekable(), length: text.len() };
     let (pieces, end) = parser.pieces(0)?;
     match end {
@@ -26,16 +26,16 @@ struct Parser {
 }
 
 /// `end` or `else`, with the signs after it, and where it stands.
-type End = Option<(Vec<Sign>, Range<usize>)>;
+type End = Option<(Vec<TemplateToken>, Range<usize>)>;
 
 impl Parser {
     /// All up to an `end` or `else`, which comes second.
-    fn pieces(&mut self, depth: usize) -> Result<(Vec<Piece>, End), Flaw> {
+    fn pieces(&mut self, depth: usize) -> Result<(Vec<TemplatePart>, End), TemplateError> {
         let mut pieces = Vec::new();
         while let Some(stretch) = self.stretches.next() {
             let (signs, bytes) = match stretch {
                 Stretch::Text(text) => {
-                    pieces.push(Piece::Text(text));
+                    pieces.push(TemplatePart::Text(text));
                     continue;
                 }
                 Stretch::Action(signs, bytes) => (signs, bytes),
@@ -44,7 +44,7 @@ impl Parser {
                 return Err(flaw("this is nested too deeply", bytes));
             }
             let word = match &signs[0].kind {
-                Kind::Word(word) => word.as_str(),
+                TokenKind::Word(word) => word.as_str(),
                 _ => "",
             };
             match word {
@@ -55,7 +55,7 @@ impl Parser {
                 }
                 "define" | "template" | "block" | "break" | "continue" => {
                     let what = format!("`{word}` has no counterpart in forge's templates");
-                    return Err(Flaw { what, bytes, is_error: false });
+                    return Err(TemplateError { what, bytes, is_error: false });
                 }
                 _ => pieces.push(simple(&signs, bytes)?),
             }
@@ -66,18 +66,18 @@ impl Parser {
     /// A block, whose opening word was read, with the signs after that.
     fn block(
         &mut self,
-        opening: &Sign,
-        signs: &[Sign],
+        opening: &TemplateToken,
+        signs: &[TemplateToken],
         bytes: &Range<usize>,
         depth: usize,
-    ) -> Result<Piece, Flaw> {
+    ) -> Result<TemplatePart, TemplateError> {
         let unclosed = |parser: &Self| {
             let _ = parser.length;
             flaw("this is never closed: it has no `{{ end }}`", bytes.clone())
         };
         let (body, end) = self.pieces(depth + 1)?;
         let (signs_of_end, _) = end.ok_or_else(|| unclosed(self))?;
-        let is_else = signs_of_end[0].kind == Kind::Word("else".into());
+        let is_else = signs_of_end[0].kind == TokenKind::Word("else".into());
         let other = if !is_else {
             Vec::new()
         } else if let Some(next) = signs_of_end.get(1).cloned() {
@@ -88,18 +88,18 @@ impl Parser {
             other
         };
         let word = match &opening.kind {
-            Kind::Word(word) => word.as_str(),
+            TokenKind::Word(word) => word.as_str(),
             _ => "",
         };
         match word {
             "range" => {
                 let (key, value, signs) = range_names(signs);
                 let pipe = whole_pipe(signs, bytes)?;
-                Ok(Piece::Range { key, value, pipe, body, other })
+                Ok(TemplatePart::Range { key, value, pipe, body, other })
             }
             "if" | "with" => {
                 let pipe = whole_pipe(signs, bytes)?;
-                Ok(Piece::When { pipe, is_with: word == "with", body, other })
+                Ok(TemplatePart::When { pipe, is_with: word == "with", body, other })
             }
             _ => Err(flaw("only `if` or `with` can stand here", opening.bytes.clone())),
         }
@@ -107,32 +107,35 @@ impl Parser {
 }
 
 /// `$i, $x :=` or `$x :=` before the pipe of a range.
-fn range_names(signs: &[Sign]) -> (Option<String>, Option<String>, &[Sign]) {
-    let kinds: Vec<&Kind> = signs.iter().take(4).map(|sign| &sign.kind).collect();
+fn range_names(signs: &[TemplateToken]) -> (Option<String>, Option<String>, &[TemplateToken]) {
+    let kinds: Vec<&TokenKind> = signs.iter().take(4).map(|sign| &sign.kind).collect();
     match kinds.as_slice() {
-        [Kind::Variable(key), Kind::Mark(","), Kind::Variable(value), Kind::Mark(":=" | "=")] => {
-            (Some(key.clone()), Some(value.clone()), &signs[4..])
-        }
-        [Kind::Variable(value), Kind::Mark(":=" | "="), ..] => {
+        [
+            TokenKind::Variable(key),
+            TokenKind::Mark(","),
+            TokenKind::Variable(value),
+            TokenKind::Mark(":=" | "="),
+        ] => (Some(key.clone()), Some(value.clone()), &signs[4..]),
+        [TokenKind::Variable(value), TokenKind::Mark(":=" | "="), ..] => {
             (None, Some(value.clone()), &signs[2..])
         }
         _ => (None, None, signs),
     }
 }
 
-fn simple(signs: &[Sign], bytes: Range<usize>) -> Result<Piece, Flaw> {
+fn simple(signs: &[TemplateToken], bytes: Range<usize>) -> Result<TemplatePart, TemplateError> {
     if let [
-        Sign { kind: Kind::Variable(name), .. },
-        Sign { kind: Kind::Mark(mark @ (":=" | "=")), .. },
+        TemplateToken { kind: TokenKind::Variable(name), .. },
+        TemplateToken { kind: TokenKind::Mark(mark @ (":=" | "=")), .. },
         rest @ ..,
     ] = signs
     {
-        return Ok(Piece::Set(name.clone(), whole_pipe(rest, &bytes)?, *mark == ":="));
+        return Ok(TemplatePart::Set(name.clone(), whole_pipe(rest, &bytes)?, *mark == ":="));
     }
-    Ok(Piece::Show(whole_pipe(signs, &bytes)?))
+    Ok(TemplatePart::Show(whole_pipe(signs, &bytes)?))
 }
 
-fn whole_pipe(signs: &[Sign], bytes: &Range<usize>) -> Result<Pipe, Flaw> {
+fn whole_pipe(signs: &[TemplateToken], bytes: &Range<usize>) -> Result<Pipe, TemplateError> {
     let (pipe, rest) = pipe(signs, bytes, 0)?;
     match rest.first() {
         None => Ok(pipe),
@@ -141,10 +144,10 @@ fn whole_pipe(signs: &[Sign], bytes: &Range<usize>) -> Result<Pipe, Flaw> {
 }
 
 fn pipe<'s>(
-    mut signs: &'s [Sign],
+    mut signs: &'s [TemplateToken],
     bytes: &Range<usize>,
     depth: usize,
-) -> Result<(Pipe, &'s [Sign]), Flaw> {
+) -> Result<(Pipe, &'s [TemplateToken]), TemplateError> {
     if depth > MAX_DEPTH {
         return Err(flaw("this is nested too deeply", bytes.clone()));
     }
@@ -153,21 +156,23 @@ fn pipe<'s>(
         let rest = &signs[1..];
         let last = stages.len() - 1;
         match &sign.kind {
-            Kind::Mark("|") => {
+            TokenKind::Mark("|") => {
                 stages.push(Vec::new());
                 signs = rest;
             }
-            Kind::Mark(")") => break,
-            Kind::Mark("(") => {
+            TokenKind::Mark(")") => break,
+            TokenKind::Mark("(") => {
                 let (inner, after) = pipe(rest, bytes, depth + 1)?;
-                let Some((Sign { kind: Kind::Mark(")"), .. }, after)) = after.split_first() else {
+                let Some((TemplateToken { kind: TokenKind::Mark(")"), .. }, after)) =
+                    after.split_first()
+                else {
                     return Err(flaw("this parenthesis is never closed", sign.bytes.clone()));
                 };
                 let (fields, after) = fields(after);
                 stages[last].push(Expr::Paren(Box::new(inner), fields));
                 signs = after;
             }
-            Kind::Mark(_) => return Err(flaw("this is out of place", sign.bytes.clone())),
+            TokenKind::Mark(_) => return Err(flaw("this is out of place", sign.bytes.clone())),
             _ => {
                 let (expr, after) = operand(sign, rest);
                 stages[last].push(expr);
@@ -181,33 +186,33 @@ fn pipe<'s>(
     Ok((Pipe { stages, bytes: bytes.clone() }, signs))
 }
 
-fn operand<'s>(sign: &Sign, rest: &'s [Sign]) -> (Expr, &'s [Sign]) {
+fn operand<'s>(sign: &TemplateToken, rest: &'s [TemplateToken]) -> (Expr, &'s [TemplateToken]) {
     match &sign.kind {
-        Kind::Field(name) => {
+        TokenKind::Field(name) => {
             let (mut path, rest) = fields(rest);
             path.insert(0, name.clone());
             (Expr::Dot(path), rest)
         }
-        Kind::Variable(name) => {
+        TokenKind::Variable(name) => {
             let (path, rest) = fields(rest);
             (Expr::Variable(name.clone(), path), rest)
         }
-        Kind::Text(text) => (Expr::Text(text.clone()), rest),
-        Kind::Number(number) => (Expr::Number(number.clone()), rest),
-        Kind::Word(word) => match word.as_str() {
+        TokenKind::Text(text) => (Expr::Text(text.clone()), rest),
+        TokenKind::Number(number) => (Expr::Number(number.clone()), rest),
+        TokenKind::Word(word) => match word.as_str() {
             "true" => (Expr::Word("true"), rest),
             "false" => (Expr::Word("false"), rest),
             "nil" => (Expr::Word("none"), rest),
             _ => (Expr::Function(word.clone(), sign.bytes.clone()), rest),
         },
-        Kind::Dot | Kind::Mark(_) => (Expr::Dot(Vec::new()), rest),
+        TokenKind::Dot | TokenKind::Mark(_) => (Expr::Dot(Vec::new()), rest),
     }
 }
 
 /// The `.name`s that follow without a blank.
-fn fields(mut signs: &[Sign]) -> (Vec<String>, &[Sign]) {
+fn fields(mut signs: &[TemplateToken]) -> (Vec<String>, &[TemplateToken]) {
     let mut path = Vec::new();
-    while let Some((Sign { kind: Kind::Field(name), is_apart: false, .. }, rest)) =
+    while let Some((TemplateToken { kind: TokenKind::Field(name), is_apart: false, .. }, rest)) =
         signs.split_first()
     {
         path.push(name.clone());

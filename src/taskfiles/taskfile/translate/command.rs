@@ -2,12 +2,12 @@
 
 use super::{
     super::{
-        model::{Call, Command, Deed, Loop, Part, Value},
-        template::Template,
+        model::{CommandKind, Loop, MatrixRow, TaskfileCall, TaskfileCommand, VariableValue},
+        template::GoTemplate,
     },
     Translator,
-    scope::{Scope, word},
-    task::Draft,
+    scope::{TaskfileScope, word},
+    task::TranslatedTask,
     yaml::Yaml,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 
 impl<'t> Translator<'t> {
     /// `run`.
-    pub(super) fn run(&mut self, draft: &mut Draft<'t>) -> Yaml {
+    pub(super) fn run(&mut self, draft: &mut TranslatedTask<'t>) -> Yaml {
         let commands = &self.tasks[draft.at].task.commands;
         let mut entries = Vec::new();
         for command in commands {
@@ -33,15 +33,22 @@ impl<'t> Translator<'t> {
     }
 
     /// `needs`.
-    pub(super) fn needs(&mut self, draft: &mut Draft<'t>) -> Yaml {
+    pub(super) fn needs(&mut self, draft: &mut TranslatedTask<'t>) -> Yaml {
         let deps = &self.tasks[draft.at].task.deps;
         Yaml::List(deps.iter().flat_map(|dep| self.entry(draft, dep, true)).collect())
     }
 
-    fn entry(&mut self, draft: &mut Draft<'t>, command: &Command, is_need: bool) -> Vec<Yaml> {
+    fn entry(
+        &mut self,
+        draft: &mut TranslatedTask<'t>,
+        command: &TaskfileCommand,
+        is_need: bool,
+    ) -> Vec<Yaml> {
         let outer = draft.scope.clone();
         let said = match &command.deed {
-            Deed::Call(call) | Deed::DeferCall(call) if call.task.text.contains("{{") => {
+            CommandKind::Call(call) | CommandKind::DeferCall(call)
+                if call.task.text.contains("{{") =>
+            {
                 self.unrolled(draft, command, call, is_need)
             }
             _ => {
@@ -56,9 +63,9 @@ impl<'t> Translator<'t> {
     /// A call of a task whose name is a template: once for each name that it comes to be.
     fn unrolled(
         &mut self,
-        draft: &mut Draft<'t>,
-        command: &Command,
-        call: &Call,
+        draft: &mut TranslatedTask<'t>,
+        command: &TaskfileCommand,
+        call: &TaskfileCall,
         is_need: bool,
     ) -> Vec<Yaml> {
         let (word, items) = match &command.each {
@@ -84,7 +91,7 @@ impl<'t> Translator<'t> {
                 Some(own) if name == word => own.clone(),
                 _ => self.globals.fixed(name).unwrap_or_else(|| "unknown".into()),
             };
-            let said = Template::parse(&call.task.text).and_then(|one| one.translate(&names));
+            let said = GoTemplate::parse(&call.task.text).and_then(|one| one.translate(&names));
             let name = said.map_err(|flaw| flaw.what);
             let name = match name.and_then(|name| render_fixed(&name, Platform::host())) {
                 Ok(name) => name,
@@ -96,13 +103,20 @@ impl<'t> Translator<'t> {
             if let Some(own) = own {
                 draft.scope.own.insert(word.to_owned(), own);
             }
-            let call =
-                Call { task: Scalar { text: name, ..call.task.clone() }, vars: call.vars.clone() };
-            let deed = match &command.deed {
-                Deed::DeferCall(_) => Deed::DeferCall(call),
-                _ => Deed::Call(call),
+            let call = TaskfileCall {
+                task: Scalar { text: name, ..call.task.clone() },
+                vars: call.vars.clone(),
             };
-            entries.extend(self.within(draft, &Command { deed, ..command.clone() }, is_need, None));
+            let deed = match &command.deed {
+                CommandKind::DeferCall(_) => CommandKind::DeferCall(call),
+                _ => CommandKind::Call(call),
+            };
+            entries.extend(self.within(
+                draft,
+                &TaskfileCommand { deed, ..command.clone() },
+                is_need,
+                None,
+            ));
         }
         entries
     }
@@ -124,20 +138,22 @@ impl<'t> Translator<'t> {
 
     fn within(
         &mut self,
-        draft: &mut Draft<'t>,
-        command: &Command,
+        draft: &mut TranslatedTask<'t>,
+        command: &TaskfileCommand,
         is_need: bool,
         each: Option<Yaml>,
     ) -> Option<Yaml> {
         let mut entry = Yaml::map();
         match &command.deed {
-            Deed::Run(line) => entry.put("run", Yaml::text(Self::line(draft, line, command))),
-            Deed::Call(call) => self.call(draft, call, &mut entry)?,
-            Deed::DeferRun(line) => {
+            CommandKind::Run(line) => {
+                entry.put("run", Yaml::text(Self::line(draft, line, command)))
+            }
+            CommandKind::Call(call) => self.call(draft, call, &mut entry)?,
+            CommandKind::DeferRun(line) => {
                 draft.scope.own.insert("EXIT_CODE".to_owned(), "(exit_code or '')".to_owned());
                 entry.put("finally", Yaml::text(Self::line(draft, line, command)));
             }
-            Deed::DeferCall(call) => {
+            CommandKind::DeferCall(call) => {
                 draft.scope.own.insert("EXIT_CODE".to_owned(), "(exit_code or '')".to_owned());
                 let mut inner = Yaml::map();
                 self.call(draft, call, &mut inner)?;
@@ -151,7 +167,13 @@ impl<'t> Translator<'t> {
         Some(short(entry, is_need))
     }
 
-    fn modifiers(&mut self, draft: &mut Draft, command: &Command, is_need: bool, entry: &mut Yaml) {
+    fn modifiers(
+        &mut self,
+        draft: &mut TranslatedTask,
+        command: &TaskfileCommand,
+        is_need: bool,
+        entry: &mut Yaml,
+    ) {
         let known = &self.tasks[draft.at];
         let has_more = command.timeout.is_some()
             || command.condition.is_some()
@@ -186,7 +208,8 @@ impl<'t> Translator<'t> {
                 }
             }
         }
-        let is_deferred = matches!(command.deed, Deed::DeferRun(_) | Deed::DeferCall(_));
+        let is_deferred =
+            matches!(command.deed, CommandKind::DeferRun(_) | CommandKind::DeferCall(_));
         if command.ignore_error || known.task.ignore_error || is_deferred {
             entry.put("allow_failure", Yaml::flag(true));
         }
@@ -195,7 +218,7 @@ impl<'t> Translator<'t> {
         }
     }
 
-    fn line(draft: &mut Draft, line: &Scalar, command: &Command) -> String {
+    fn line(draft: &mut TranslatedTask, line: &Scalar, command: &TaskfileCommand) -> String {
         let text = draft.scope.text(line, &mut draft.wrong);
         let options = |word: &str, names: &[Scalar]| -> String {
             names.iter().map(|name| format!("{word} {}\n", name.text)).collect()
@@ -203,7 +226,12 @@ impl<'t> Translator<'t> {
         format!("{}{}{text}", options("set -o", &command.set), options("shopt -s", &command.shopt))
     }
 
-    fn call(&mut self, draft: &mut Draft<'t>, call: &Call, entry: &mut Yaml) -> Option<()> {
+    fn call(
+        &mut self,
+        draft: &mut TranslatedTask<'t>,
+        call: &TaskfileCall,
+        entry: &mut Yaml,
+    ) -> Option<()> {
         let instance = self.tasks[draft.at].instance;
         let name = self.instances[instance].called_from_root(&call.task.text);
         if self.meant(&name).is_empty() {
@@ -215,13 +243,13 @@ impl<'t> Translator<'t> {
         let mut with = Yaml::map();
         for variable in &call.vars {
             let value = match &variable.value {
-                Value::Text(text) => draft.scope.text(text, &mut draft.wrong),
-                Value::Empty => String::new(),
-                Value::Ref(expression) => {
+                VariableValue::Text(text) => draft.scope.text(text, &mut draft.wrong),
+                VariableValue::Empty => String::new(),
+                VariableValue::Ref(expression) => {
                     format!("{{{{ {} }}}}", draft.scope.expression(expression, &mut draft.wrong))
                 }
-                Value::Sh(_) | Value::List(_) | Value::Map(_) => {
-                    let inner = super::super::model::Variable {
+                VariableValue::Sh(_) | VariableValue::List(_) | VariableValue::Map(_) => {
+                    let inner = super::super::model::TaskfileVariable {
                         name: crate::manifest::Sp {
                             value: format!("{}_of_call", variable.name.value),
                             bytes: variable.name.bytes.clone(),
@@ -239,7 +267,7 @@ impl<'t> Translator<'t> {
     }
 
     /// `for`, whose words are known from here on.
-    fn each(draft: &mut Draft<'t>, each: &Loop) -> Yaml {
+    fn each(draft: &mut TranslatedTask<'t>, each: &Loop) -> Yaml {
         let mut item = "item".to_owned();
         let (scope, wrong) = (&draft.scope, &mut draft.wrong);
         let said = match each {
@@ -251,8 +279,8 @@ impl<'t> Translator<'t> {
                 let mut matrix = Yaml::map();
                 for (name, part) in parts {
                     let values = match part {
-                        Part::List(nodes) => list(scope, nodes, wrong),
-                        Part::Ref(expression) => {
+                        MatrixRow::List(nodes) => list(scope, nodes, wrong),
+                        MatrixRow::Ref(expression) => {
                             Yaml::of("expr", Yaml::text(scope.expression(expression, wrong)))
                         }
                     };
@@ -282,7 +310,11 @@ impl<'t> Translator<'t> {
     }
 }
 
-fn list(scope: &Scope, nodes: &[Node], wrong: &mut Vec<(super::Flaw, Scalar)>) -> Yaml {
+fn list(
+    scope: &TaskfileScope,
+    nodes: &[Node],
+    wrong: &mut Vec<(super::TemplateError, Scalar)>,
+) -> Yaml {
     Yaml::List(nodes.iter().map(|node| scope.node(node, wrong)).collect())
 }
 

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use super::super::{
-    model::{Include, Task, Taskfile},
-    tree::Tree,
+    model::{Include, Taskfile, TaskfileTask},
+    tree::TaskfileTree,
 };
 
 /// A Taskfile at one place of the tree.
@@ -22,18 +22,18 @@ pub(super) struct Instance<'t> {
 
 /// A task at one place of the tree.
 #[derive(Clone, Debug)]
-pub(super) struct Known<'t> {
+pub(super) struct TaskInstance<'t> {
     /// What it is called from the root.
     pub(super) name: String,
     /// What else it is called.
     pub(super) aliases: Vec<String>,
     /// Which instance it belongs to.
     pub(super) instance: usize,
-    pub(super) task: &'t Task,
+    pub(super) task: &'t TaskfileTask,
 }
 
 /// All places of Taskfiles, the root's first.
-pub(super) fn instances(tree: &Tree) -> Vec<Instance<'_>> {
+pub(super) fn instances(tree: &TaskfileTree) -> Vec<Instance<'_>> {
     let mut all = Vec::new();
     let root =
         Instance { file: &tree.files[0], includes: Vec::new(), above: Vec::new(), dir: None };
@@ -60,7 +60,7 @@ fn with<'t, T>(list: &[&'t T], last: &'t T) -> Vec<&'t T> {
 }
 
 /// `path` as it stands in `folder`, relative to the workspace where it is below that.
-fn below(tree: &Tree, folder: &Path, path: &str) -> PathBuf {
+fn below(tree: &TaskfileTree, folder: &Path, path: &str) -> PathBuf {
     let absolute = super::super::tree::normal(&folder.join(path));
     absolute.strip_prefix(&tree.root).map(Path::to_owned).unwrap_or(absolute)
 }
@@ -86,7 +86,7 @@ impl<'t> Instance<'t> {
     }
 
     /// All names of its task `name` but the first, for includes that have several.
-    fn names(&self, task: &Task) -> Vec<String> {
+    fn names(&self, task: &TaskfileTask) -> Vec<String> {
         let own = std::iter::once(&task.name.value).chain(task.aliases.iter().map(|one| &one.text));
         let mut names: Vec<String> = own.cloned().collect();
         for include in self.includes.iter().rev().filter(|include| !include.flatten) {
@@ -109,8 +109,8 @@ impl<'t> Instance<'t> {
     }
 
     /// Its tasks; `index` is its own place.
-    pub(super) fn tasks(&self, index: usize) -> Vec<Known<'t>> {
-        let is_out = |task: &Task| {
+    pub(super) fn tasks(&self, index: usize) -> Vec<TaskInstance<'t>> {
+        let is_out = |task: &TaskfileTask| {
             let mut excludes = self.includes.iter().rev().take(1).flat_map(|one| &one.excludes);
             excludes.any(|name| name.text == task.name.value)
         };
@@ -118,7 +118,7 @@ impl<'t> Instance<'t> {
         for task in self.file.tasks.iter().filter(|task| !is_out(task)) {
             let mut names = self.names(task).into_iter();
             let Some(name) = names.next() else { continue };
-            tasks.push(Known { name, aliases: names.collect(), instance: index, task });
+            tasks.push(TaskInstance { name, aliases: names.collect(), instance: index, task });
         }
         tasks
     }

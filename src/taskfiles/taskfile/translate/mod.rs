@@ -17,21 +17,21 @@ use std::{
 };
 
 use super::{
-    model::{Deed, Often, Output, Taskfile},
-    template::Flaw,
-    tree::{Given, Tree},
+    model::{CommandKind, Often, Taskfile, TaskfileOutput},
+    template::TemplateError,
+    tree::{Given, TaskfileTree},
 };
 use crate::{
-    manifest::{File, Findings, MAX_BYTES, Node, Pairs, Scalar, read_manifest},
+    manifest::{Findings, MAX_BYTES, ManifestFile, Node, Pairs, Scalar, read_manifest},
     model::{Diagnostic, Problems, Span, suggestion},
 };
-use instance::{Instance, Known, instances};
-use scope::{Globals, Scope, special};
+use instance::{Instance, TaskInstance, instances};
+use scope::{Globals, TaskfileScope, special};
 pub use yaml::{BEHIND, Yaml};
 
 /// What a translation is for.
 #[derive(Clone, Copy, Debug)]
-pub struct Wish<'a> {
+pub struct TranslationRequest<'a> {
     /// The tasks that are to run: only what they may come to run is said. All of it if absent.
     pub tasks: Option<&'a [String]>,
     /// What they are run with.
@@ -46,7 +46,7 @@ pub struct Wish<'a> {
 
 /// What a tree says in forge's words, in parts.
 #[derive(Clone, Debug)]
-pub struct Parts {
+pub struct TranslatedParts {
     /// The tasks, by their full names.
     pub tasks: Vec<(String, Yaml)>,
     /// The variables that something looks at.
@@ -84,7 +84,7 @@ pub struct Translation {
 }
 
 /// Says `tree` in forge's words.
-pub fn translate(tree: &Tree, wish: &Wish) -> Translation {
+pub fn translate(tree: &TaskfileTree, wish: &TranslationRequest) -> Translation {
     let parts = parts(tree, wish, wish.tasks.is_some());
     let mut document = Yaml::of("versions", Yaml::map());
     for (key, value) in parts.settings.entries() {
@@ -103,9 +103,9 @@ pub fn translate(tree: &Tree, wish: &Wish) -> Translation {
 
 /// Says `tree` in forge's words, in parts; of the variables only those that something looks at, if
 /// `is_sparse`.
-pub fn parts(tree: &Tree, wish: &Wish, is_sparse: bool) -> Parts {
+pub fn parts(tree: &TaskfileTree, wish: &TranslationRequest, is_sparse: bool) -> TranslatedParts {
     let instances = instances(tree);
-    let tasks: Vec<Known> =
+    let tasks: Vec<TaskInstance> =
         instances.iter().enumerate().flat_map(|(at, one)| one.tasks(at)).collect();
     let files: Vec<&Taskfile> = instances.iter().map(|one| one.file).collect();
     let mut translator = Translator {
@@ -126,7 +126,7 @@ pub fn parts(tree: &Tree, wish: &Wish, is_sparse: bool) -> Parts {
 
 impl Translation {
     /// What keeps it from being run, as problems in the Taskfiles.
-    pub fn problems(&self, tree: &Tree) -> Option<Problems> {
+    pub fn problems(&self, tree: &TaskfileTree) -> Option<Problems> {
         let fatal = self.remarks.iter().filter(|remark| remark.is_fatal);
         let fatal: Vec<_> =
             fatal.map(|one| Diagnostic::new(one.span.clone(), one.what.clone(), "here")).collect();
@@ -135,8 +135,8 @@ impl Translation {
 
     /// What is wrong in the translation, told at the tasks of the Taskfiles that it was made of; what
     /// stands in no task, at the first one's file.
-    pub fn blamed(&self, wrong: Problems, tree: &Tree) -> Problems {
-        let file = File::new(PathBuf::new(), self.text.clone().into_bytes(), MAX_BYTES);
+    pub fn blamed(&self, wrong: Problems, tree: &TaskfileTree) -> Problems {
+        let file = ManifestFile::new(PathBuf::new(), self.text.clone().into_bytes(), MAX_BYTES);
         let tasks = read_manifest(&file, &mut Findings::new(&file)).tasks;
         let first = tree.files[0].file.span(0..0);
         let at_its_task = |one: Diagnostic| {
@@ -154,25 +154,25 @@ impl Translation {
     }
 }
 
-fn places(tree: &Tree) -> BTreeMap<String, Span> {
+fn places(tree: &TaskfileTree) -> BTreeMap<String, Span> {
     let instances = instances(tree);
     let known = instances.iter().enumerate().flat_map(|(at, one)| one.tasks(at));
-    let place = |known: Known| {
+    let place = |known: TaskInstance| {
         let file = &instances[known.instance].file.file;
         (known.name.clone(), file.span(known.task.name.bytes.clone()))
     };
     known.map(place).collect()
 }
 
-fn texts(tree: &Tree) -> BTreeMap<PathBuf, String> {
+fn texts(tree: &TaskfileTree) -> BTreeMap<PathBuf, String> {
     tree.files.iter().map(|one| (one.file.path.clone(), one.file.text.clone())).collect()
 }
 
 struct Translator<'t> {
-    tree: &'t Tree,
-    wish: &'t Wish<'t>,
+    tree: &'t TaskfileTree,
+    wish: &'t TranslationRequest<'t>,
     instances: &'t [Instance<'t>],
-    tasks: &'t [Known<'t>],
+    tasks: &'t [TaskInstance<'t>],
     globals: &'t Globals<'t>,
     /// The tasks that are said.
     reached: BTreeSet<usize>,
@@ -182,14 +182,14 @@ struct Translator<'t> {
 }
 
 impl Translator<'_> {
-    fn parts(mut self, is_sparse: bool) -> Parts {
+    fn parts(mut self, is_sparse: bool) -> TranslatedParts {
         let root = self.instances[0].file;
         let mut tasks = Vec::new();
         for at in self.reached.clone() {
             let said = self.task(at);
             tasks.push((self.tasks[at].name.clone(), said));
         }
-        let scope = Scope { own: special(None), globals: self.globals, limit: None };
+        let scope = TaskfileScope { own: special(None), globals: self.globals, limit: None };
         let mut wrong = Vec::new();
         let mut extra = Vec::new();
         let env = Self::environment(&root.env, &scope, &mut extra, &mut wrong);
@@ -200,7 +200,14 @@ impl Translator<'_> {
             vars.put(&name, value);
         }
         self.tell_flaws(root, wrong);
-        Parts { tasks, vars, env, dotenv, settings: file_settings(root), remarks: self.remarks }
+        TranslatedParts {
+            tasks,
+            vars,
+            env,
+            dotenv,
+            settings: file_settings(root),
+            remarks: self.remarks,
+        }
     }
 
     /// What a file may not say.
@@ -242,7 +249,9 @@ impl Translator<'_> {
         while let Some(at) = open.pop() {
             let known = &self.tasks[at];
             for command in known.task.deps.iter().chain(&known.task.commands) {
-                let (Deed::Call(call) | Deed::DeferCall(call)) = &command.deed else { continue };
+                let (CommandKind::Call(call) | CommandKind::DeferCall(call)) = &command.deed else {
+                    continue;
+                };
                 let name = self.instances[known.instance].called_from_root(&call.task.text);
                 for target in self.meant(&name) {
                     let given = call.vars.iter().map(|one| one.name.value.clone());
@@ -257,8 +266,9 @@ impl Translator<'_> {
 
     /// The tasks that `name` can mean, where a template can be anything.
     fn meant(&self, name: &str) -> Vec<usize> {
-        let is_name =
-            |known: &Known| known.name == name || known.aliases.iter().any(|one| one == name);
+        let is_name = |known: &TaskInstance| {
+            known.name == name || known.aliases.iter().any(|one| one == name)
+        };
         if let Some(at) = self.tasks.iter().position(|known| known.name == name) {
             return vec![at];
         }
@@ -286,7 +296,7 @@ impl Translator<'_> {
         self.remarks.push(Remark { span, what, is_fatal });
     }
 
-    fn tell_flaws(&mut self, file: &Taskfile, wrong: Vec<(Flaw, Scalar)>) {
+    fn tell_flaws(&mut self, file: &Taskfile, wrong: Vec<(TemplateError, Scalar)>) {
         for (flaw, scalar) in wrong {
             let bytes = scalar.locate(&file.file.text, flaw.bytes);
             self.remarks.push(Remark {
@@ -304,7 +314,7 @@ impl Translator<'_> {
         self.tell(instance, scalar.bytes.clone(), what, true);
     }
 
-    fn often(&self, known: &Known) -> Often {
+    fn often(&self, known: &TaskInstance) -> Often {
         let file = self.instances[known.instance].file;
         let root = self.instances[0].file.settings.run;
         known.task.run.or(file.settings.run).or(root).unwrap_or(Often::Always)
@@ -319,9 +329,9 @@ fn file_settings(root: &Taskfile) -> Yaml {
         said.put("quiet", Yaml::flag(true));
     }
     let output = match &settings.output {
-        Some(Output::Style(style)) if style.text == "prefixed" => "prefixed",
-        Some(Output::Style(style)) if style.text == "group" => "grouped",
-        Some(Output::Group(_)) => "grouped",
+        Some(TaskfileOutput::Style(style)) if style.text == "prefixed" => "prefixed",
+        Some(TaskfileOutput::Style(style)) if style.text == "group" => "grouped",
+        Some(TaskfileOutput::Group(_)) => "grouped",
         _ => "plain",
     };
     said.put("output", Yaml::text(output));
@@ -372,7 +382,7 @@ mod tests {
     use crate::{
         model::Platform,
         taskfile,
-        workspace::{Outside, load_text},
+        workspace::{LoadInputs, load_text},
     };
 
     /// A Taskfile in forge's words, which must be a document that forge takes, and what was remarked.
@@ -381,12 +391,18 @@ mod tests {
         std::fs::write(dir.path().join("Taskfile.yml"), text).unwrap();
         let given = Given::default();
         let tree = taskfile::read(&dir.path().join("Taskfile.yml"), &given, &|_| None).unwrap();
-        let wish = Wish { tasks, given: &given, args: &[], flags: &[], words: &BTreeMap::new() };
+        let wish = TranslationRequest {
+            tasks,
+            given: &given,
+            args: &[],
+            flags: &[],
+            words: &BTreeMap::new(),
+        };
         let translation = translate(&tree, &wish);
         let remarks: Vec<_> = translation.remarks.into_iter().map(|one| one.what).collect();
         if remarks.is_empty() {
             let loaded =
-                load_text(dir.path(), &translation.text, Platform::host(), &Outside::nothing());
+                load_text(dir.path(), &translation.text, Platform::host(), &LoadInputs::nothing());
             assert!(loaded.is_ok(), "{}\n{loaded:?}", translation.text);
         }
         (translation.text, remarks)

@@ -7,13 +7,13 @@ use std::{
 
 use super::{
     super::{
-        model::{Taskfile, Value, Variable},
-        template::{Flaw, Template, literal, parse_expression},
+        model::{Taskfile, TaskfileVariable, VariableValue},
+        template::{GoTemplate, TemplateError, literal, parse_expression},
     },
-    Wish,
+    TranslationRequest,
     yaml::Yaml,
 };
-use crate::manifest::{Node, Scalar, Style, Value as Tree};
+use crate::manifest::{Node, Quoting, Scalar, Value as Tree};
 
 /// Words that have a meaning of their own in forge's templates.
 const RESERVED: &[&str] = &[
@@ -75,7 +75,7 @@ pub(super) fn word(name: &str) -> String {
 }
 
 /// What the variables in a stretch of a Taskfile are called.
-pub(super) struct Scope<'s> {
+pub(super) struct TaskfileScope<'s> {
     /// Those that mean something else here than everywhere.
     pub(super) own: BTreeMap<String, String>,
     pub(super) globals: &'s Globals<'s>,
@@ -83,7 +83,7 @@ pub(super) struct Scope<'s> {
     pub(super) limit: Option<usize>,
 }
 
-impl Clone for Scope<'_> {
+impl Clone for TaskfileScope<'_> {
     fn clone(&self) -> Self {
         Self { own: self.own.clone(), globals: self.globals, limit: self.limit }
     }
@@ -91,8 +91,8 @@ impl Clone for Scope<'_> {
 
 /// Variables that all tasks know.
 pub(super) struct Globals<'t> {
-    declared: Vec<&'t Variable>,
-    wish: &'t Wish<'t>,
+    declared: Vec<&'t TaskfileVariable>,
+    wish: &'t TranslationRequest<'t>,
     /// Whether files may hold more of them.
     has_dotenv: bool,
     /// Those that something looks at.
@@ -101,8 +101,8 @@ pub(super) struct Globals<'t> {
 
 impl<'t> Globals<'t> {
     /// The variables of `files`, the first of which goes over the others.
-    pub(super) fn new(files: &[&'t Taskfile], wish: &'t Wish<'t>) -> Self {
-        let mut declared: Vec<&Variable> = Vec::new();
+    pub(super) fn new(files: &[&'t Taskfile], wish: &'t TranslationRequest<'t>) -> Self {
+        let mut declared: Vec<&TaskfileVariable> = Vec::new();
         for variable in files.iter().flat_map(|file| &file.vars) {
             if !declared.iter().any(|one| one.name.value == variable.name.value) {
                 declared.push(variable);
@@ -167,7 +167,9 @@ impl<'t> Globals<'t> {
             return Some(literal(value));
         }
         match self.declared.iter().find(|one| one.name.value == name).map(|one| &one.value) {
-            Some(Value::Text(text)) => (!text.text.contains("{{")).then(|| literal(&text.text)),
+            Some(VariableValue::Text(text)) => {
+                (!text.text.contains("{{")).then(|| literal(&text.text))
+            }
             Some(_) => None,
             None => Some(literal(self.wish.given.env.get(name).map_or("", String::as_str))),
         }
@@ -177,11 +179,11 @@ impl<'t> Globals<'t> {
     pub(super) fn fixed_items(&self, name: &str, split: Option<&str>) -> Option<Vec<String>> {
         let declared = self.declared.iter().find(|one| one.name.value == name)?;
         match &declared.value {
-            Value::List(node) => {
+            VariableValue::List(node) => {
                 let items = node.one_or_many().iter().map(Node::scalar);
                 items.map(|item| Some(item?.text.clone())).collect()
             }
-            Value::Text(text) if !text.text.contains("{{") => Some(match split {
+            VariableValue::Text(text) if !text.text.contains("{{") => Some(match split {
                 Some(split) => text.text.split(split).map(str::to_owned).collect(),
                 None => text.text.split_whitespace().map(str::to_owned).collect(),
             }),
@@ -190,7 +192,11 @@ impl<'t> Globals<'t> {
     }
 
     /// `vars` of the document.
-    pub(super) fn written(&self, is_sparse: bool, wrong: &mut Vec<(Flaw, Scalar)>) -> Yaml {
+    pub(super) fn written(
+        &self,
+        is_sparse: bool,
+        wrong: &mut Vec<(TemplateError, Scalar)>,
+    ) -> Yaml {
         let mut written: BTreeMap<usize, (String, Yaml)> = BTreeMap::new();
         let mut vars = Yaml::map();
         let mut done: BTreeSet<String> = BTreeSet::new();
@@ -206,7 +212,7 @@ impl<'t> Globals<'t> {
             let name = &variable.name.value;
             done.insert(name.clone());
             if !self.wish.given.words.contains_key(name) {
-                let scope = Scope { own: special(None), globals: self, limit: Some(at) };
+                let scope = TaskfileScope { own: special(None), globals: self, limit: Some(at) };
                 let value = scope.value(variable, wrong);
                 written.insert(at, (self.word(name), value));
             }
@@ -242,7 +248,7 @@ pub(super) fn special(_: Option<()>) -> BTreeMap<String, String> {
         .into()
 }
 
-impl Scope<'_> {
+impl TaskfileScope<'_> {
     /// What `name` is called.
     pub(super) fn called(&self, name: &str) -> String {
         match self.own.get(name) {
@@ -252,12 +258,12 @@ impl Scope<'_> {
     }
 
     /// A template.
-    pub(super) fn text(&self, scalar: &Scalar, wrong: &mut Vec<(Flaw, Scalar)>) -> String {
+    pub(super) fn text(&self, scalar: &Scalar, wrong: &mut Vec<(TemplateError, Scalar)>) -> String {
         if !scalar.text.contains("{{") {
             return plain_text(&scalar.text);
         }
         let names = |name: &str| self.called(name);
-        let translated = Template::parse(&scalar.text).and_then(|one| one.translate(&names));
+        let translated = GoTemplate::parse(&scalar.text).and_then(|one| one.translate(&names));
         translated.unwrap_or_else(|flaw| {
             wrong.push((flaw, scalar.clone()));
             String::new()
@@ -265,7 +271,11 @@ impl Scope<'_> {
     }
 
     /// The expression of a `ref`.
-    pub(super) fn expression(&self, scalar: &Scalar, wrong: &mut Vec<(Flaw, Scalar)>) -> String {
+    pub(super) fn expression(
+        &self,
+        scalar: &Scalar,
+        wrong: &mut Vec<(TemplateError, Scalar)>,
+    ) -> String {
         let names = |name: &str| self.called(name);
         let translated = parse_expression(&scalar.text).and_then(|one| one.expression(&names));
         let told = translated.unwrap_or_else(|flaw| {
@@ -276,7 +286,7 @@ impl Scope<'_> {
     }
 
     /// A list or mapping, or part of one.
-    pub(super) fn node(&self, node: &Node, wrong: &mut Vec<(Flaw, Scalar)>) -> Yaml {
+    pub(super) fn node(&self, node: &Node, wrong: &mut Vec<(TemplateError, Scalar)>) -> Yaml {
         match &node.value {
             Tree::Null => Yaml::text(""),
             Tree::Scalar(scalar) => self.scalar(scalar, wrong),
@@ -293,8 +303,8 @@ impl Scope<'_> {
     }
 
     /// A scalar, which keeps its type.
-    pub(super) fn scalar(&self, scalar: &Scalar, wrong: &mut Vec<(Flaw, Scalar)>) -> Yaml {
-        let is_typed = scalar.style == Style::Plain
+    pub(super) fn scalar(&self, scalar: &Scalar, wrong: &mut Vec<(TemplateError, Scalar)>) -> Yaml {
+        let is_typed = scalar.style == Quoting::Plain
             && (scalar.text.parse::<f64>().is_ok()
                 || matches!(scalar.text.as_str(), "true" | "false"));
         match is_typed {
@@ -304,14 +314,18 @@ impl Scope<'_> {
     }
 
     /// What a variable is.
-    pub(super) fn value(&self, variable: &Variable, wrong: &mut Vec<(Flaw, Scalar)>) -> Yaml {
+    pub(super) fn value(
+        &self,
+        variable: &TaskfileVariable,
+        wrong: &mut Vec<(TemplateError, Scalar)>,
+    ) -> Yaml {
         let value = match &variable.value {
-            Value::Empty => Yaml::text(""),
-            Value::Text(scalar) => self.scalar(scalar, wrong),
-            Value::List(node) => self.node(node, wrong),
-            Value::Map(node) => Yaml::of("value", self.node(node, wrong)),
-            Value::Sh(line) => Yaml::of("sh", Yaml::text(self.text(line, wrong))),
-            Value::Ref(expression) => {
+            VariableValue::Empty => Yaml::text(""),
+            VariableValue::Text(scalar) => self.scalar(scalar, wrong),
+            VariableValue::List(node) => self.node(node, wrong),
+            VariableValue::Map(node) => Yaml::of("value", self.node(node, wrong)),
+            VariableValue::Sh(line) => Yaml::of("sh", Yaml::text(self.text(line, wrong))),
+            VariableValue::Ref(expression) => {
                 Yaml::of("expr", Yaml::text(self.expression(expression, wrong)))
             }
         };
@@ -328,21 +342,21 @@ fn plain_text(text: &str) -> String {
 }
 
 /// The variables that a value looks at.
-pub(super) fn mentioned(variable: &Variable) -> BTreeSet<String> {
+pub(super) fn mentioned(variable: &TaskfileVariable) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     match &variable.value {
-        Value::Empty => {}
-        Value::Text(text) | Value::Sh(text) => found.append(&mut of_text(text)),
-        Value::Ref(text) => {
-            found.extend(parse_expression(&text.text).iter().flat_map(Template::variables));
+        VariableValue::Empty => {}
+        VariableValue::Text(text) | VariableValue::Sh(text) => found.append(&mut of_text(text)),
+        VariableValue::Ref(text) => {
+            found.extend(parse_expression(&text.text).iter().flat_map(GoTemplate::variables));
         }
-        Value::List(node) | Value::Map(node) => of_node(node, &mut found),
+        VariableValue::List(node) | VariableValue::Map(node) => of_node(node, &mut found),
     }
     found
 }
 
 fn of_text(text: &Scalar) -> BTreeSet<String> {
-    Template::parse(&text.text).map(|template| template.variables()).unwrap_or_default()
+    GoTemplate::parse(&text.text).map(|template| template.variables()).unwrap_or_default()
 }
 
 /// All variables that templates in `node` look at, and those that it names itself.
@@ -356,7 +370,9 @@ pub(super) fn of_node(node: &Node, found: &mut BTreeSet<String>) {
                 if let (true, Some(text)) =
                     (matches!(entry.key.value.as_str(), "ref" | "var"), entry.value.scalar())
                 {
-                    found.extend(parse_expression(&text.text).iter().flat_map(Template::variables));
+                    found.extend(
+                        parse_expression(&text.text).iter().flat_map(GoTemplate::variables),
+                    );
                     found.insert(text.text.clone());
                 }
                 of_node(&entry.value, found);

@@ -4,24 +4,24 @@ use std::collections::BTreeSet;
 
 use super::{
     super::{
-        model::{Glob, Often, Value, Variable},
-        template::{Flaw, Template},
+        model::{Glob, Often, TaskfileVariable, VariableValue},
+        template::{GoTemplate, TemplateError},
     },
     Translator, command,
-    scope::{Scope, mentioned, of_node, plain, special, word},
+    scope::{TaskfileScope, mentioned, of_node, plain, special, word},
     yaml::Yaml,
 };
 use crate::manifest::Scalar;
 
 /// A task, while it is said.
-pub(super) struct Draft<'t> {
+pub(super) struct TranslatedTask<'t> {
     pub(super) at: usize,
-    pub(super) scope: Scope<'t>,
+    pub(super) scope: TaskfileScope<'t>,
     /// `vars` of the task.
     pub(super) vars: Yaml,
     /// Words that it has given a meaning.
     pub(super) taken: BTreeSet<String>,
-    pub(super) wrong: Vec<(Flaw, Scalar)>,
+    pub(super) wrong: Vec<(TemplateError, Scalar)>,
 }
 
 impl<'t> Translator<'t> {
@@ -29,9 +29,9 @@ impl<'t> Translator<'t> {
         let known = &self.tasks[at];
         let (task, instance) = (known.task, &self.instances[known.instance]);
         let file = instance.file;
-        let mut draft = Draft {
+        let mut draft = TranslatedTask {
             at,
-            scope: Scope { own: special(None), globals: self.globals, limit: None },
+            scope: TaskfileScope { own: special(None), globals: self.globals, limit: None },
             vars: Yaml::map(),
             taken: BTreeSet::new(),
             wrong: Vec::new(),
@@ -97,7 +97,7 @@ impl<'t> Translator<'t> {
     }
 
     /// What decides whether it runs.
-    fn conditions(&mut self, draft: &mut Draft, said: &mut Yaml) {
+    fn conditions(&mut self, draft: &mut TranslatedTask, said: &mut Yaml) {
         let known = &self.tasks[draft.at];
         let (task, file) = (known.task, self.instances[known.instance].file);
         let (scope, wrong) = (&draft.scope, &mut draft.wrong);
@@ -158,11 +158,11 @@ impl<'t> Translator<'t> {
     }
 
     /// Where it runs, as a template of forge.
-    fn dir(&self, draft: &mut Draft) -> Option<String> {
+    fn dir(&self, draft: &mut TranslatedTask) -> Option<String> {
         let known = &self.tasks[draft.at];
         let base = self.instances[known.instance].dir.as_ref().map(|dir| {
             let text = dir.to_string_lossy().into_owned();
-            let scalar = Scalar { text, style: crate::manifest::Style::Plain, bytes: 0..0 };
+            let scalar = Scalar { text, style: crate::manifest::Quoting::Plain, bytes: 0..0 };
             draft.scope.text(&scalar, &mut draft.wrong)
         });
         let own = known.task.dir.as_ref().map(|dir| draft.scope.text(dir, &mut draft.wrong));
@@ -176,7 +176,7 @@ impl<'t> Translator<'t> {
     }
 
     /// The variables that Task sets itself.
-    fn specials(&self, draft: &mut Draft) {
+    fn specials(&self, draft: &mut TranslatedTask) {
         let known = &self.tasks[draft.at];
         let instance = &self.instances[known.instance];
         let quoted = |text: &str| crate::taskfile::template::literal(text);
@@ -230,13 +230,13 @@ impl<'t> Translator<'t> {
 
     /// The variables that its file and the includes that lead there set, where they differ from what
     /// all tasks know.
-    fn inherited(&self, draft: &mut Draft<'t>) {
+    fn inherited(&self, draft: &mut TranslatedTask<'t>) {
         let known = &self.tasks[draft.at];
         let instance = &self.instances[known.instance];
         if instance.is_root() {
             return;
         }
-        let mut layers: Vec<&Variable> = Vec::new();
+        let mut layers: Vec<&TaskfileVariable> = Vec::new();
         for (level, include) in instance.includes.iter().enumerate() {
             layers.extend(&include.vars);
             let file = instance.above.get(level + 1).copied().unwrap_or(instance.file);
@@ -251,7 +251,7 @@ impl<'t> Translator<'t> {
                 needed.push(*variable);
             }
         }
-        let clashes = |variable: &Variable| {
+        let clashes = |variable: &TaskfileVariable| {
             let name = &variable.name.value;
             let all = self.instances.iter().flat_map(|one| {
                 let includes = one.file.includes.iter().flat_map(|include| &include.vars);
@@ -275,7 +275,7 @@ impl<'t> Translator<'t> {
     }
 
     /// Gives the task a variable of its own.
-    pub(super) fn declare(draft: &mut Draft<'t>, variable: &Variable) {
+    pub(super) fn declare(draft: &mut TranslatedTask<'t>, variable: &TaskfileVariable) {
         let name = &variable.name.value;
         let value = draft.scope.value(variable, &mut draft.wrong);
         let mut own = word(name);
@@ -292,7 +292,7 @@ impl<'t> Translator<'t> {
     }
 
     /// `with`: what calls give it, and what it requires.
-    fn parameters(&self, draft: &mut Draft<'t>) -> Yaml {
+    fn parameters(&self, draft: &mut TranslatedTask<'t>) -> Yaml {
         let known = &self.tasks[draft.at];
         let mut with = Yaml::map();
         let task_vars = &known.task.vars;
@@ -370,19 +370,19 @@ impl<'t> Translator<'t> {
             .collect()
     }
 
-    fn give(draft: &mut Draft, name: &str, called: &str) {
+    fn give(draft: &mut TranslatedTask, name: &str, called: &str) {
         draft.taken.insert(word(name));
         draft.scope.own.insert(name.to_owned(), called.to_owned());
     }
 
     /// The text that `variable` is, if it is `name` with that default.
-    fn default_of_itself(variable: &Variable, name: &str) -> Option<String> {
-        let Value::Text(text) = &variable.value else { return None };
+    fn default_of_itself(variable: &TaskfileVariable, name: &str) -> Option<String> {
+        let VariableValue::Text(text) = &variable.value else { return None };
         if variable.name.value != name {
             return None;
         }
         let names = |_: &str| "X".to_owned();
-        let said = Template::parse(&text.text).ok()?.translate(&names).ok()?;
+        let said = GoTemplate::parse(&text.text).ok()?.translate(&names).ok()?;
         let literal = said.strip_prefix("{{ X | default('")?.strip_suffix("', true) }}")?;
         (!literal.contains(['\'', '\\', '{'])).then(|| literal.to_owned())
     }
@@ -393,7 +393,7 @@ impl<'t> Translator<'t> {
             let name = reference.text.trim().trim_start_matches('.');
             let list = self.instances.iter().flat_map(|one| &one.file.vars);
             let list = list.filter(|one| one.name.value == name).find_map(|one| match &one.value {
-                Value::List(node) => Some(node),
+                VariableValue::List(node) => Some(node),
                 _ => None,
             });
             let items = list.map(crate::manifest::Node::one_or_many).unwrap_or_default();
@@ -404,16 +404,16 @@ impl<'t> Translator<'t> {
 
     /// Variables of the environment; those that a command prints get a variable in `extra`.
     pub(super) fn environment(
-        env: &[Variable],
-        scope: &Scope,
+        env: &[TaskfileVariable],
+        scope: &TaskfileScope,
         extra: &mut Vec<(String, Yaml)>,
-        wrong: &mut Vec<(Flaw, Scalar)>,
+        wrong: &mut Vec<(TemplateError, Scalar)>,
     ) -> Yaml {
         let mut said = Yaml::map();
         for variable in env {
             let name = &variable.name.value;
             let value = match (&variable.value, scope.value(variable, wrong)) {
-                (Value::Text(_) | Value::Empty, value) if !variable.secret => value,
+                (VariableValue::Text(_) | VariableValue::Empty, value) if !variable.secret => value,
                 (_, value) => {
                     let own = format!("{}_of_env", word(name).to_lowercase());
                     extra.push((own.clone(), value));
@@ -432,7 +432,7 @@ fn put_text(said: &mut Yaml, key: &str, text: Option<&Scalar>) {
     }
 }
 
-fn globs(globs: &[Glob], scope: &Scope, wrong: &mut Vec<(Flaw, Scalar)>) -> Yaml {
+fn globs(globs: &[Glob], scope: &TaskfileScope, wrong: &mut Vec<(TemplateError, Scalar)>) -> Yaml {
     let glob = |glob: &Glob| {
         let sign = if glob.excludes { "!" } else { "" };
         Yaml::text(format!("{sign}{}", scope.text(&glob.pattern, wrong)))

@@ -389,7 +389,7 @@ mod tests {
             let value = Yaml::text(text.clone());
             let value = if in_list { Yaml::List(vec![value, Yaml::flag(true)]) } else { value };
             let document = Yaml::of("vars", Yaml::of("A", Yaml::of("value", value))).document();
-            let file = crate::manifest::File::new("versions.yml".into(), format!("versions: {{}}\n{document}").into(), 1 << 20);
+            let file = crate::manifest::ManifestFile::new("versions.yml".into(), format!("versions: {{}}\n{document}").into(), 1 << 20);
             let mut found = crate::manifest::Findings::new(&file);
             let root = crate::manifest::read_tree(&file, &mut found).unwrap();
             let value = root.get("vars").unwrap().get("A").unwrap().get("value").unwrap();

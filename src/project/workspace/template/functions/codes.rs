@@ -5,9 +5,9 @@ use jiff::{Timestamp, Zoned, civil::Date, tz::TimeZone};
 use minijinja::Error;
 use ring::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 
-use super::{super::engine::Engine, wrong};
+use super::{super::engine::TemplateEngine, wrong};
 
-pub fn add(engine: &mut Engine) {
+pub fn add(engine: &mut TemplateEngine) {
     engine.add_filter("sha256", |text: &str| hex(&SHA256, text));
     engine.add_filter("sha1", |text: &str| hex(&SHA1_FOR_LEGACY_USE_ONLY, text));
     engine.add_filter("b64encode", |text: &str| BASE64_STANDARD.encode(text));

@@ -8,13 +8,13 @@ use minijinja::{
 };
 
 use super::{
-    super::{engine::Engine, meter::weight},
+    super::{engine::TemplateEngine, meter::weight},
     standard::laid_out,
     wrong,
 };
-use crate::manifest::{self, Node, Style};
+use crate::manifest::{self, Node, Quoting};
 
-pub fn add(engine: &mut Engine) {
+pub fn add(engine: &mut TemplateEngine) {
     engine.add_filter("merge", |value: &Value, other: &Value| -> Result<Value, Error> {
         let others = pairs(other)?;
         let last: HashMap<&str, usize> =
@@ -113,11 +113,11 @@ fn of_json(json: &serde_json::Value) -> Value {
 fn of_yaml(node: &Node) -> Value {
     match &node.value {
         manifest::Value::Null => Value::from(()),
-        manifest::Value::Scalar(scalar) if scalar.style == Style::Plain => of_plain(&scalar.text),
+        manifest::Value::Scalar(scalar) if scalar.style == Quoting::Plain => of_plain(&scalar.text),
         manifest::Value::Scalar(scalar) => Value::from(scalar.text.as_str()),
         manifest::Value::List(nodes) => nodes.iter().map(of_yaml).collect(),
         manifest::Value::Map(entries) => {
-            let pair = |entry: &manifest::Entry| (entry.key.value.clone(), of_yaml(&entry.value));
+            let pair = |entry: &manifest::Pair| (entry.key.value.clone(), of_yaml(&entry.value));
             Value::from_pairs(entries.iter().map(pair))
         }
     }

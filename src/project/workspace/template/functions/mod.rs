@@ -74,10 +74,10 @@ mod versions;
 
 use minijinja::{Error, ErrorKind, Value};
 
-use super::engine::Engine;
+use super::engine::TemplateEngine;
 
 /// Adds all of them to `engine`.
-pub fn add(engine: &mut Engine) {
+pub fn add(engine: &mut TemplateEngine) {
     codes::add(engine);
     collections::add(engine);
     paths::add(engine);
@@ -105,7 +105,7 @@ fn text(value: &Value) -> String {
 mod tests {
     /// Renders each template and compares.
     pub fn give(pairs: &[(&str, &str)]) {
-        let engine = super::super::Engine::new();
+        let engine = super::super::TemplateEngine::new();
         for (template, expected) in pairs {
             let rendered = engine.render(template, minijinja::context! {});
             assert_eq!(
@@ -118,7 +118,7 @@ mod tests {
 
     /// Each template must fail and say this.
     pub fn fail(pairs: &[(&str, &str)]) {
-        let engine = super::super::Engine::new();
+        let engine = super::super::TemplateEngine::new();
         for (template, expected) in pairs {
             let error = engine.render(template, minijinja::context! {}).unwrap_err();
             assert!(error.to_string().contains(expected), "{template}: {error}");

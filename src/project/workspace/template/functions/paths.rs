@@ -2,9 +2,9 @@
 
 use minijinja::Value;
 
-use super::super::engine::Engine;
+use super::super::engine::TemplateEngine;
 
-pub fn add(engine: &mut Engine) {
+pub fn add(engine: &mut TemplateEngine) {
     engine.add_filter("basename", basename);
     engine.add_filter("dirname", dirname);
     engine.add_filter("extname", |path: &str| {

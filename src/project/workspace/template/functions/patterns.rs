@@ -4,14 +4,14 @@
 use minijinja::{Error, Value};
 use regex::{Regex, RegexBuilder};
 
-use super::{super::engine::Engine, wrong};
+use super::{super::engine::TemplateEngine, wrong};
 
 /// How large a compiled pattern may be, in bytes.
 const MAX_PATTERN: usize = 256 << 10;
 /// How long a text may become in which a pattern is replaced.
 const MAX_REPLACED: usize = 4 << 20;
 
-pub fn add(engine: &mut Engine) {
+pub fn add(engine: &mut TemplateEngine) {
     let matching =
         |text: &str, pattern: &str| -> Result<bool, Error> { Ok(regex(pattern)?.is_match(text)) };
     engine.add_growing_test("matching", matching, searched);

@@ -2,9 +2,9 @@
 
 use minijinja::{Error, Value, value::Rest};
 
-use super::{super::engine::Engine, text, texts::quoted, wrong};
+use super::{super::engine::TemplateEngine, text, texts::quoted, wrong};
 
-pub fn add(engine: &mut Engine) {
+pub fn add(engine: &mut TemplateEngine) {
     engine.add_function("printf", printf, |all| {
         let format = all.first().and_then(Value::as_str).unwrap_or_default();
         (format.matches('%').count() * MAX_WIDTH) as u64
@@ -13,7 +13,7 @@ pub fn add(engine: &mut Engine) {
 
 /// A verb: `%-08.2f`.
 #[derive(Default)]
-struct Verb {
+struct FormatVerb {
     is_left: bool,
     has_sign: bool,
     has_zeros: bool,
@@ -34,7 +34,7 @@ fn printf(format: &str, values: Rest<Value>) -> Result<String, Error> {
             out.push(sign);
             continue;
         }
-        let mut verb = Verb::default();
+        let mut verb = FormatVerb::default();
         let letter = loop {
             match signs.next().ok_or_else(|| wrong("a `%` ends the format"))? {
                 '-' => verb.is_left = true,
@@ -62,7 +62,7 @@ fn printf(format: &str, values: Rest<Value>) -> Result<String, Error> {
     }
 }
 
-impl Verb {
+impl FormatVerb {
     fn print(&self, letter: char, value: &Value) -> Result<String, Error> {
         let no_number = || wrong(format!("`%{letter}` needs a number, not `{value}`"));
         let whole = || {

@@ -4,11 +4,11 @@
 use minijinja::{Value, filters, functions, tests};
 
 use super::super::{
-    engine::Engine,
-    meter::{Weight, weight},
+    engine::TemplateEngine,
+    meter::{ValueWeight, weight},
 };
 
-pub fn add(engine: &mut Engine) {
+pub fn add(engine: &mut TemplateEngine) {
     texts(engine);
     lists(engine);
     growing(engine);
@@ -19,7 +19,7 @@ pub fn add(engine: &mut Engine) {
     engine.add_function("namespace", functions::namespace, |_| 0);
 }
 
-fn texts(engine: &mut Engine) {
+fn texts(engine: &mut TemplateEngine) {
     engine.add_filter("safe", filters::safe);
     engine.add_filter("escape", filters::escape);
     engine.add_filter("e", filters::escape);
@@ -40,7 +40,7 @@ fn texts(engine: &mut Engine) {
     engine.add_filter("bool", filters::bool);
 }
 
-fn lists(engine: &mut Engine) {
+fn lists(engine: &mut TemplateEngine) {
     engine.add_filter("length", filters::length);
     engine.add_filter("count", filters::length);
     engine.add_filter("dictsort", filters::dictsort);
@@ -64,7 +64,7 @@ fn lists(engine: &mut Engine) {
     engine.add_filter("zip", filters::zip);
 }
 
-fn growing(engine: &mut Engine) {
+fn growing(engine: &mut TemplateEngine) {
     engine.add_growing_filter("replace", filters::replace, replaced);
     engine.add_growing_filter("join", filters::join, joined);
     engine.add_growing_filter("indent", filters::indent, indented);
@@ -79,7 +79,7 @@ fn growing(engine: &mut Engine) {
     engine.add_growing_filter("format", filters::format, formatted);
 }
 
-fn kinds(engine: &mut Engine) {
+fn kinds(engine: &mut TemplateEngine) {
     engine.add_test("undefined", tests::is_undefined);
     engine.add_test("defined", tests::is_defined);
     engine.add_test("none", tests::is_none);
@@ -105,7 +105,7 @@ fn kinds(engine: &mut Engine) {
     engine.add_test("test", tests::is_test);
 }
 
-fn comparisons(engine: &mut Engine) {
+fn comparisons(engine: &mut TemplateEngine) {
     for name in ["eq", "equalto", "=="] {
         engine.add_test(name, tests::is_eq);
     }
@@ -131,12 +131,12 @@ fn comparisons(engine: &mut Engine) {
 }
 
 /// What a value weighs; its guard let it pass, so it can be weighed.
-fn of(value: Option<&Value>) -> Weight {
+fn of(value: Option<&Value>) -> ValueWeight {
     value.and_then(|value| weight(value).ok()).unwrap_or_default()
 }
 
 /// What writing a value out over lines makes, with a level of indentation per level.
-pub fn laid_out(weight: Weight) -> u64 {
+pub fn laid_out(weight: ValueWeight) -> u64 {
     weight.nodes * u64::from(weight.depth) * 4 + weight.bytes
 }
 
@@ -161,7 +161,7 @@ fn indented(all: &[Value]) -> u64 {
 }
 
 fn filled(all: &[Value]) -> u64 {
-    greatest(all).saturating_mul(Weight { nodes: 1, ..Weight::default() }.made() * 2)
+    greatest(all).saturating_mul(ValueWeight { nodes: 1, ..ValueWeight::default() }.made() * 2)
 }
 
 /// A verb can be as wide as a number in the format or a value says, and name a value again.

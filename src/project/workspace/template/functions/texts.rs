@@ -2,9 +2,9 @@
 
 use minijinja::{Error, Value};
 
-use super::{super::engine::Engine, text, wrong};
+use super::{super::engine::TemplateEngine, text, wrong};
 
-pub fn add(engine: &mut Engine) {
+pub fn add(engine: &mut TemplateEngine) {
     engine.add_filter("remove_prefix", |text: &str, prefix: &str| {
         text.strip_prefix(prefix).unwrap_or(text).to_owned()
     });

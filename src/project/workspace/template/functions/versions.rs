@@ -3,9 +3,9 @@
 use minijinja::Error;
 use semver::{Version, VersionReq};
 
-use super::{super::engine::Engine, wrong};
+use super::{super::engine::TemplateEngine, wrong};
 
-pub fn add(engine: &mut Engine) {
+pub fn add(engine: &mut TemplateEngine) {
     engine.add_test("semver", |version: &str, wanted: &str| -> Result<bool, Error> {
         let version = parsed(version)?;
         for alternative in wanted.split("||") {
