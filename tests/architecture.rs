@@ -40,7 +40,8 @@ fn sole_homes() -> BTreeMap<String, Vec<String>> {
     homes
 }
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+/// All sources below `folder`.
+pub fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         let path = entry.path();

@@ -162,7 +162,7 @@ fn only_what_is_tagged_committed_and_locked_is_released() {
             run.says(text);
         }
     };
-    refused("hello-v1", &["`hello-v1` is no version of a project", "v1.2.0"]);
+    refused("hello-v1", &["`hello-v1` is not a version of a project", "v1.2.0"]);
     refused("v1.0.0", &["there is no tag `v1.0.0` in this clone", "git fetch --tags"]);
     tag(&sandbox, "v1.0.0");
     refused("v1.0.1", &["did you mean `v1.0.0`?"]);

@@ -56,7 +56,7 @@ fn the_plan_says_which_stages_run_and_why() {
     ci:build    yes   all 2 subsystems
     ci:test     yes   test
     ci:package  yes   all 2 subsystems
-    ci:release  no    this is no CI; others see what is published, so it is done only when asked for (--publish)
+    ci:release  no    this is not CI; others see what is published, so it is done only when asked for (--publish)
     ci:pages    no    there is no task `ci:pages`
     ");
     assert_eq!(sandbox.listing(), before, "planning writes nothing");

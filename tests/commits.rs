@@ -337,7 +337,7 @@ fn a_title_is_checked_before_it_becomes_a_version() {
       help: write `feat: Add search`
     [1]
     error: the title does not follow Conventional Commits
-    error: `feature` is no usual type
+    error: `feature` is not a usual type
      --> title:1:1
       |
     1 | feature(api): search

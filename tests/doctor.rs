@@ -137,7 +137,7 @@ fn a_folder_that_cannot_be_written_is_told() {
     let run = doctor(&sandbox).exits(1);
     let cache = check(&run, "folder", "your cache");
     assert_eq!(cache["state"], "bad");
-    assert!(cache["why"][0].as_str().unwrap().ends_with("/cache is no folder"), "{cache}");
+    assert!(cache["why"][0].as_str().unwrap().ends_with("/cache is not a folder"), "{cache}");
 }
 
 #[test]

@@ -218,7 +218,7 @@ fn urls_that_cannot_be_pinned_are_refused() {
     for (url, told) in [
         ("url: https://example.org/x.yml", "without saying which `sha256` it must have"),
         ("url: https://example.org/x.yml", "curl -sSfL https://example.org/x.yml | sha256sum"),
-        ("url: https://example.org/x.yml, sha256: abc", "`abc` is no SHA-256 digest"),
+        ("url: https://example.org/x.yml, sha256: abc", "`abc` is not a SHA-256 digest"),
         ("url: http://example.org/x.yml, sha256: 00", "unprotected http to this machine only"),
         ("url: ftp://example.org/x.yml, sha256: 00", "`ftp:` is not https"),
         ("url: x.yml, sha256: 00", "`x.yml` is not a URL"),

@@ -52,6 +52,7 @@ mod sandbox;
 mod schema;
 mod services;
 mod stand_in;
+mod style;
 mod task_commands;
 mod task_faults;
 mod task_language;

@@ -86,7 +86,7 @@ fn the_tools_of_a_build_are_those_of_this_machine() {
         .script("maker", "v1")
         .spec("made", "v1", "build_needs: [maker]\nbuild: { run: 'maker > {{ out }}/made' }\n")
         .head("platforms: [linux-arm64]");
-    // What the tool prints is no program, so it is given a first line.
+    // What the tool prints is not a program, so it is given a first line.
     sandbox.write(
         "subsystems/made.yml",
         "build_needs: [maker]\nbuild: { run: \"printf '#!/bin/sh\\\\n' > {{ out }}/made; maker >> {{ out }}/made\" }\n",

@@ -343,7 +343,7 @@ fn reload_starts_one_again_and_tells_who_needs_it() {
         stack.forge("reload web").succeeds();
     }
     stack.forge("reload aip").exits(2).says("did you mean `api`?");
-    stack.forge("reload pc").exits(2).says("pc is no service");
+    stack.forge("reload pc").exits(2).says("pc is not a service");
 }
 
 #[test]
@@ -613,7 +613,7 @@ fn mistakes_are_told_with_their_places() {
       |
       = help: known are `b`, `d`, `e`
 
-    error: the service of a needs `c`, which is no service
+    error: the service of a needs `c`, which is not a service
      --> subsystems/a.yml:2:35
       |
     2 | service: { run: a, needs: [b, bb, c] }
@@ -621,7 +621,7 @@ fn mistakes_are_told_with_their_places() {
       |
       = help: write `service:` in the spec of c; if only its binary is wanted, `needs: c` of the spec
 
-    error: `https://localhost/` is no plain HTTP URL
+    error: `https://localhost/` is not a plain HTTP URL
      --> subsystems/b.yml:2:45
       |
     2 | service: { run: b, needs: a, ready: { http: 'https://localhost/' } }
@@ -629,7 +629,7 @@ fn mistakes_are_told_with_their_places() {
       |
       = help: write `http://localhost:PORT/PATH`; for anything else, `run: curl -f …`
 
-    error: `123456` is no port
+    error: `123456` is not a port
      --> subsystems/d.yml:2:34
       |
     2 | service: { run: d, ready: { tcp: 123456, period: 5 }, stop: { signal: KIL, grace: soon } }

@@ -292,7 +292,7 @@ faults! {
     1 | include: { i: inc }
       |               ^^^ no `tasks.yml` in it
       |
-      = help: a path is relative to the file it stands in; `{ file: PATH, optional: true }` lets it be missing
+      = help: a path is relative to the file that names it; `{ file: PATH, optional: true }` lets it be missing
 
     1 problem in 1 file
     "#;
@@ -304,7 +304,7 @@ faults! {
     1 | include: { i: inc/tasks.yml }
       |               ^^^^^^^^^^^^^ no such file
       |
-      = help: a path is relative to the file it stands in; `{ file: PATH, optional: true }` lets it be missing
+      = help: a path is relative to the file that names it; `{ file: PATH, optional: true }` lets it be missing
 
     1 problem in 1 file
     "#;
@@ -375,7 +375,7 @@ fn a_dotenv_that_may_not_be_read() {
 fn a_line_of_a_dotenv_that_is_no_variable() {
     let sandbox =
         workspace("tasks: { a: { dotenv: .env, run: echo } }").file(".env", "A=1\nwhat\n");
-    sandbox.forge("a").exits(2).says("line 2 is no variable").says("task a cannot begin");
+    sandbox.forge("a").exits(2).says("line 2 is not a variable").says("task a cannot begin");
 }
 
 #[test]

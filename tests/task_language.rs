@@ -109,7 +109,7 @@ fn variables_come_from_text_lists_commands_and_files() {
     sandbox.forge("bad").exits(1).says("cannot tell `x` of the task bad").says("why");
     sandbox.forge("missing").exits(2).says("none.env");
     sandbox.write(".env", "A=1\nnonsense\n");
-    sandbox.forge("a").exits(2).says("line 2 is no variable");
+    sandbox.forge("a").exits(2).says("line 2 is not a variable");
 }
 
 #[test]

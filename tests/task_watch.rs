@@ -65,7 +65,7 @@ fn a_change_runs_the_task_again_and_ctrl_c_ends_it() {
     forge.says("test of one", 1).says("watching 4 files; Ctrl-C ends it", 1);
     sandbox.write("web/app.ts", "two");
     forge.says("web/app.ts changed: running test again", 1).says("test of two", 1).says(IDLE, 2);
-    // What a need goes by counts too; what it makes is no change of its own.
+    // What a need goes by counts too; what it makes is not a change of its own.
     sandbox.write("data", "2");
     forge.says("data changed: running test again", 1).says("test of two", 2).says(IDLE, 3);
     // Files that are new, and several at once.

@@ -119,7 +119,7 @@ fn what_is_wrong_with_words_is_told_before_anything_runs() {
     for (head, told) in [
         ("vars: { x: '{{ y }}' }\ntasks: { a: x }", "templates know no `y`"),
         ("vars: { x: { expr: 'y[' } }\ntasks: { a: x }", "does not parse"),
-        ("vars: { x: { expr: \"'a' | fromjson\" } }\ntasks: { a: x }", "this is no JSON"),
+        ("vars: { x: { expr: \"'a' | fromjson\" } }\ntasks: { a: x }", "this is not valid JSON"),
         ("vars: { x: { sh: 'if y' } }\ntasks: { a: x }", "the shell cannot read"),
         ("vars: { item: x }\ntasks: { a: x }", "a word of forge's own"),
         ("vars: { x: { sh: a, expr: b } }\ntasks: { a: x }", "takes only one of"),

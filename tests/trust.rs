@@ -97,7 +97,7 @@ fn without_a_word_of_who_built_it_nothing_is_taken() {
     released.put(&statement_name(&released.name()), &said);
     released.is_refused().says("about other bytes");
     released.put(&statement_name(&released.name()), "<html>");
-    released.is_refused().says(".intoto.jsonl cannot be used: line 1 is no statement");
+    released.is_refused().says(".intoto.jsonl cannot be used: line 1 is not a statement");
     released.built_by(PULL);
     released.is_refused().says("refs/pull/7/merge built it, which is neither a branch nor a tag");
 }

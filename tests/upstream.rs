@@ -52,7 +52,7 @@ fn a_published_checksums_file_vouches_for_it() {
     let rest = format!("  sha256: {url}/SHA256SUMS\n");
     let sandbox = sandbox.spec("tool", "v1", &spec(&format!("{url}/tool.tar.gz"), &rest));
     sandbox.all_are("upstream");
-    // A file that does not name it is no voucher.
+    // A file that does not name it is not a voucher.
     let rest = format!("  sha256: {url}/OTHER\n");
     fs::write(sandbox.beside("vendor/OTHER"), format!("{}  x.tar.gz\n", "0".repeat(64))).unwrap();
     let sandbox = sandbox.spec(

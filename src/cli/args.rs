@@ -51,7 +51,7 @@ pub(super) struct Global {
     /// Do not touch the network
     #[arg(long, global = true)]
     pub(super) offline: bool,
-    /// Build what was asked for even if it could be had without
+    /// Rebuild even if up to date
     #[arg(long, global = true)]
     pub(super) force: bool,
     /// Publish what the first store lacks, also to a store that others share

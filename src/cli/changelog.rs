@@ -140,7 +140,7 @@ impl<'w> Component<'w> {
         let until = self.until(&tags, range.to)?;
         let (days, of_tags) = (history.days(&until).await?, history.days_of_tags().await?);
         let released = |(tag, commit): (&String, &String)| {
-            // What `until` has not is no version of it, whenever it was tagged.
+            // What `until` has not is not a version of it, whenever it was tagged.
             let day = days.get(commit)?;
             let day = of_tags.get(tag).unwrap_or(day).clone();
             let label = self.label(tag)?.to_owned();
@@ -200,7 +200,7 @@ impl<'w> Component<'w> {
         let is_meant = |tag: &str| tag == to || self.label(tag).is_some_and(|label| label == to);
         let commit = tags.iter().find(|(tag, _)| is_meant(tag)).map(|(_, commit)| commit);
         if to.starts_with('-') {
-            return Err(Fault::new(Kind::Usage, format!("`{to}` is no tag, branch or commit")));
+            return Err(Fault::new(Kind::Usage, format!("`{to}` is not a tag, branch or commit")));
         }
         Ok(commit.map_or_else(|| to.to_owned(), Clone::clone))
     }

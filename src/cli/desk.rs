@@ -308,7 +308,7 @@ fn from_future(name: &Name, FromTheFuture { version, today }: FromTheFuture) -> 
 /// The repository around `root`.
 pub(super) fn repository<'a>(runner: &'a Runner, root: &Path) -> Result<History<'a>, Fault> {
     History::around(runner, root).ok_or_else(|| {
-        Fault::new(Kind::Usage, "versions that a scheme makes stand in the tags of a repository")
+        Fault::new(Kind::Usage, "`scheme:` needs a git repository")
             .because(format!("{} is in none", root.display()))
             .hint("`git init` makes one; or pin a version in versions.yml")
     })

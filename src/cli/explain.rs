@@ -39,7 +39,7 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, CliError> {
         page.spec(workspaces.subsystem(&id));
         match &probed.findings[&id] {
             Ok(finding) => page.finding(workspaces.layout(), finding),
-            Err(fault) => page.line("cannot be had", &fault.to_string()),
+            Err(fault) => page.line("cannot be obtained", &fault.to_string()),
         }
     }
     session.say(&session.host.secrets().mask(&shown_url(&page.text)))?;

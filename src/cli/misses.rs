@@ -38,7 +38,7 @@ impl<'a> MissSearch<'a> {
     /// release holds that either.
     ///
     /// # Errors
-    /// Why it cannot be told of one of them: an error is no miss.
+    /// Why it cannot be told of one of them: an error is not a miss.
     pub(super) async fn to_make(
         &self,
         fleet: &Fleet<'_>,

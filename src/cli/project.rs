@@ -84,7 +84,7 @@ struct Checked {
 /// Checks that `tag` can be released from here.
 fn check(session: &Session, tag: &str) -> Result<Checked, CliError> {
     if !is_project_tag(tag) {
-        let what = format!("`{tag}` is no version of a project");
+        let what = format!("`{tag}` is not a version of a project");
         return Err(Fault::new(Kind::Usage, what).hint("versions begin with `v`: v1.2.0").into());
     }
     let workspaces = session.workspaces()?;

@@ -372,7 +372,7 @@ pub(super) fn note(console: Console, text: &str) {
     console.err(&format!("{text}\n"));
 }
 
-/// Prints `text` on standard output. A reader that went away is no fault: `forge list | head` is fine.
+/// Prints `text` on standard output. A reader that went away is not a fault: `forge list | head` is fine.
 pub(super) fn say(console: Console, text: &str) -> Result<(), Fault> {
     console.out(text).map_err(|error| Fault::io("cannot write to standard output", &error))
 }

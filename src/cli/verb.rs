@@ -15,7 +15,7 @@ use crate::model::parse_duration;
 /// What forge does.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Make the pinned binaries present and proven; all of them if none is named
+    /// Install the pinned binaries; all of them if none is named
     Ensure {
         /// Subsystems or groups
         names: Vec<String>,
@@ -145,7 +145,7 @@ pub(super) enum Verb {
     VersionNext {
         /// The subsystem
         name: String,
-        /// Make it this run's: a tag at the remote that nobody else gets
+        /// Reserve it by pushing its tag
         #[arg(long)]
         claim: bool,
         #[command(flatten)]
@@ -317,7 +317,7 @@ pub(super) enum Verb {
         #[arg(long, default_value = "github", requires_if("gitlab", "matrix"))]
         host: WorkflowHost,
     },
-    /// Deal the work out to jobs of CI: which builds what, on which runner; `--jobs` of them, and one for each runner at least
+    /// Print a matrix of CI jobs: which builds what, on which runner; `--jobs` of them, and one for each runner at least
     Matrix {
         /// Subsystems or groups [default: the group `ci` if there is one, or all]
         names: Vec<String>,

@@ -26,7 +26,7 @@ impl<'a> Measured<'a> {
     /// Looks how large the contents are.
     ///
     /// # Errors
-    /// `Failed` if the file is not there or is no regular file.
+    /// `Failed` if the file is not there or is not a regular file.
     pub(super) fn of(entry: &'a FileToPack) -> Result<Self, Fault> {
         let size = match &entry.contents {
             Contents::Bytes(bytes) => bytes.len() as u64,

@@ -291,7 +291,7 @@ impl<'a> Destination<'a> {
             return Ok(());
         }
         let missing = || {
-            let why = format!("is a link to `{full}`, which is no file unpacked before it");
+            let why = format!("is a link to `{full}`, which is not a file unpacked before it");
             Objection::unfit(why)
         };
         if self.wants_some() {

@@ -84,7 +84,7 @@ pub(super) fn check_link(link: &str, target: &[u8]) -> Result<String, Objection>
 /// The target of a symbolic link as text, wherever it leads.
 ///
 /// # Errors
-/// Why it is no name.
+/// Why it is not a name.
 pub(super) fn link_text(target: &[u8]) -> Result<&str, Objection> {
     let target = std::str::from_utf8(target)
         .map_err(|_| Objection::unfit("is a link to a name that is not UTF-8"))?;

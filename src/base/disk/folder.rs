@@ -184,7 +184,7 @@ impl Folder {
     /// Opens the regular file `path` for reading.
     ///
     /// # Errors
-    /// If it is not there, is no regular file, or if there is a link on the way or at its end.
+    /// If it is not there, is not a regular file, or if there is a link on the way or at its end.
     pub fn open_file(&self, path: &Path) -> io::Result<File> {
         let below = self.names(path)?;
         let handle = self.open_at(below, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty())?;
@@ -215,7 +215,7 @@ impl Folder {
     /// there. Its parents are made too.
     ///
     /// # Errors
-    /// If it is no regular file, or if there is a link on the way or at its end.
+    /// If it is not a regular file, or if there is a link on the way or at its end.
     pub fn open_or_create(&self, path: &Path) -> io::Result<File> {
         self.open_writable(path, OFlags::RDWR)
     }
@@ -333,7 +333,7 @@ impl Folder {
         Ok(OsStr::from_bytes(target.as_bytes()).into())
     }
 
-    /// Removes what stands at `path` if it is no folder. A link goes, what it leads to stays.
+    /// Removes what stands at `path` if it is not a folder. A link goes, what it leads to stays.
     ///
     /// # Errors
     /// `NotFound` if nothing is there; or if there is a link on the way.

@@ -13,7 +13,7 @@ pub const MAX_BYTES: usize = 1 << 20;
 pub struct ManifestFile {
     /// Relative to the workspace.
     pub path: PathBuf,
-    /// Its text; where it is no UTF-8, with replacement characters. What it extends follows.
+    /// Its text; where it is not UTF-8, with replacement characters. What it extends follows.
     pub text: String,
     /// The files whose defaults it takes, and where the text of each begins in `text`.
     bases: Vec<(usize, ManifestFile)>,
@@ -39,7 +39,7 @@ impl ManifestFile {
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
                 let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let what = format!("{} is no UTF-8 text: byte {at} fits nowhere", path.display());
+                let what = format!("{} is not UTF-8 text: byte {at} fits nowhere", path.display());
                 let end = at + char::REPLACEMENT_CHARACTER.len_utf8();
                 let help = "save the file as UTF-8";
                 let unreadable = Some((what, at..end, help));

@@ -421,6 +421,12 @@ static CARGO: Mapping = Mapping {
         ),
         field("features", Optional, OneOf(&[FEATURE, List(&FEATURE)]), "Features to turn on."),
         field(
+            "profile",
+            Optional,
+            Text("the name of a profile"),
+            "The Cargo profile to build with; `release` if absent.",
+        ),
+        field(
             "install",
             Optional,
             Text("the name of a crate"),

@@ -102,7 +102,7 @@ static TASK: Mapping = Mapping {
         field("only", Optional, PLACES, "Where it runs: operating systems or platforms."),
         field("once", Optional, Flag, "Whether it runs only once, also where `run` calls it."),
         field("fail_fast", Optional, Flag, "Whether nothing more begins once something failed."),
-        field("allow_failure", Optional, Flag, "Whether the rest goes on when it fails."),
+        field("allow_failure", Optional, Flag, "Whether to continue when it fails."),
         field("inputs", Optional, GLOBS, "The files it reads."),
         field("outputs", Optional, GLOBS, "The files it makes."),
         field(
@@ -199,7 +199,7 @@ static ENTRY: Mapping = Mapping {
         field("with", With("task"), ARGUMENTS, "What the task is given."),
         field("if", Optional, CONDITION, "Whether it runs."),
         field("timeout", Optional, DURATION, "How long it may take."),
-        field("allow_failure", Optional, Flag, "Whether the rest goes on when it fails."),
+        field("allow_failure", Optional, Flag, "Whether to continue when it fails."),
         field("quiet", Optional, Flag, "Whether it is not shown under `-v`."),
         field("only", Optional, PLACES, "Where it runs: operating systems or platforms."),
         field("for", Optional, EACH, "Values that it runs for, as `{{ item }}`."),

@@ -48,7 +48,7 @@ pub static TASKFILE: Mapping = Mapping {
         field("interval", Optional, TEXT, "How often files are looked at under `--watch`."),
         field("set", Optional, NAMES, "Options of the shell, as of `set -o`."),
         field("shopt", Optional, NAMES, "Options of the shell, as of `shopt -s`."),
-        field("use_gitignore", Optional, Flag, "Whether what git ignores is no source."),
+        field("use_gitignore", Optional, Flag, "Whether what git ignores is not a source."),
         field("failfast", Optional, Flag, "Whether the first failure stops the rest."),
     ],
 };
@@ -144,7 +144,7 @@ static TASK: Mapping = Mapping {
         field("requires", Optional, Shape::Record(&REQUIRED), "Variables that it must be given."),
         field("watch", Optional, Flag, "Whether it runs again when a source changes."),
         field("failfast", Optional, Flag, "Whether the first failure stops the rest."),
-        field("use_gitignore", Optional, Flag, "Whether what git ignores is no source."),
+        field("use_gitignore", Optional, Flag, "Whether what git ignores is not a source."),
     ],
 };
 

@@ -7,7 +7,7 @@ use super::{node::Node, yaml};
 /// The tree that `text` stands for; nothing if it is empty.
 ///
 /// # Errors
-/// Why it is no YAML.
+/// Why it is not valid YAML.
 pub fn parse_yaml(text: &str) -> Result<Option<Node>, String> {
     yaml::parse(text).map_err(|error| error.what)
 }

@@ -13,7 +13,7 @@ pub struct Sha256(pub [u8; 32]);
 
 /// Text that is no SHA-256 digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no SHA-256 digest: it takes 64 hexadecimal digits")]
+#[error("`{0}` is not a SHA-256 digest: it takes 64 hexadecimal digits")]
 pub struct ParseDigestError(pub String);
 
 impl Sha256 {

@@ -107,7 +107,7 @@ impl RunReport {
             Kind::Store,
             Kind::Partial,
         ];
-        // What was skipped is no root cause: it needed something that failed for a reason of its own.
+        // What was skipped is not a root cause: it needed something that failed for a reason of its own.
         let causes = self.artifacts.iter().filter(|artifact| artifact.how != How::Skipped);
         let kinds: Vec<Kind> = causes.filter_map(|a| a.fault.as_ref()).map(|f| f.kind).collect();
         BY_GRAVITY.iter().find(|kind| kinds.contains(kind)).map_or(0, |kind| kind.exit_code())

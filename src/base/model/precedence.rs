@@ -134,7 +134,7 @@ impl Precedence {
     }
 
     /// Reads a version of which something stands before the numbers, as `pinned` has it: `cli/v1.2`
-    /// beside `cli/v1.1`. `None` if that differs, or if the rest is no version.
+    /// beside `cli/v1.1`. `None` if that differs, or if the rest is not a version.
     #[must_use]
     pub fn beside(pinned: &str, version: &str) -> Option<Self> {
         let prefix = prefix(pinned);
@@ -159,7 +159,7 @@ impl Precedence {
         !self.flavour.is_empty()
     }
 
-    /// Whether it is no pre-release.
+    /// Whether it is not a pre-release.
     #[must_use]
     pub fn is_stable(&self) -> bool {
         !matches!(self.stage, VersionStage::Before(_))
@@ -318,7 +318,7 @@ fn is_pseudo(rest: &str) -> bool {
 }
 
 /// Whether one of the words of `text` announces what it stands behind: `0.3.rc1`, `nightly.20240101`. What
-/// stands among the digits of a hash is no word.
+/// stands among the digits of a hash is not a word.
 fn is_early(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
         let word = word.trim_matches(|c: char| c.is_ascii_digit()).to_ascii_lowercase();

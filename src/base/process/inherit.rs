@@ -268,7 +268,7 @@ fn every_build_inherits(name: &str) -> bool {
     npm || BUILDS_INHERIT.iter().flat_map(|(_, names)| *names).any(|known| begins(known))
 }
 
-/// Whether [`BUILDS_INHERIT`] lists `name` itself: `GOAUTH` is no secret, whatever it ends with.
+/// Whether [`BUILDS_INHERIT`] lists `name` itself: `GOAUTH` is not a secret, whatever it ends with.
 fn is_listed(name: &str) -> bool {
     BUILDS_INHERIT.iter().any(|(_, names)| names.contains(&name))
 }

@@ -191,7 +191,7 @@ fn folder_fault(command: &Command) -> Option<Fault> {
     let dir: &Path = &command.dir;
     let why = match dir.metadata() {
         Ok(found) if found.is_dir() => return None,
-        Ok(_) => "is no folder".to_owned(),
+        Ok(_) => "is not a folder".to_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => "does not exist".to_owned(),
         Err(error) => format!("cannot be entered: {error}"),
     };

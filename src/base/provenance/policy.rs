@@ -3,7 +3,7 @@
 //! The danger is one of order: whoever writes first under a key decides what all later readers get,
 //! the default branch among them. A run for a proposed change executes code that nobody accepted,
 //! and can put it under the key that the accepted code has too; no digest and no encryption finds
-//! that out (CVE-2025-36852 tells it of build caches). A token that could write is no permission:
+//! that out (CVE-2025-36852 tells it of build caches). A token that could write is not a permission:
 //! runs for branches of the same repository hold one as well. So the event decides.
 
 use super::{ActionsRun, Builder, CiRun, GitLab, Surroundings};
@@ -81,7 +81,8 @@ pub(super) const GITLAB_PROPOSALS: [&str; 2] =
 pub fn may_publish(surroundings: &Surroundings) -> Permission {
     match surroundings {
         Surroundings::Laptop => Permission::OnRequest(
-            "this is no CI; others see what is published, so it is done only when asked for".into(),
+            "this is not CI; others see what is published, so it is done only when asked for"
+                .into(),
         ),
         Surroundings::OtherCi(run) => other(run),
         Surroundings::GitHub(run) => github(run),

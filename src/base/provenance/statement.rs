@@ -175,7 +175,7 @@ impl Statement {
     /// Says in one sentence why it is no such statement.
     pub fn read(line: &str) -> Result<Self, String> {
         let document: Value =
-            serde_json::from_str(line).map_err(|error| format!("it is no JSON: {error}"))?;
+            serde_json::from_str(line).map_err(|error| format!("it is not valid JSON: {error}"))?;
         check_types(&document)?;
         let predicate = &document["predicate"];
         let (definition, details) = (&predicate["buildDefinition"], &predicate["runDetails"]);
@@ -214,7 +214,7 @@ pub fn read_statements(text: &str) -> Result<Vec<Statement>, String> {
     // Nothing but zeros is what a power loss leaves of a file.
     let filled = lines.filter(|(_, line)| !line.trim_matches(['\0', ' ', '\t', '\r']).is_empty());
     let read = |(index, line)| {
-        Statement::read(line).map_err(|why| format!("line {} is no statement: {why}", index + 1))
+        Statement::read(line).map_err(|why| format!("line {} is not a statement: {why}", index + 1))
     };
     filled.map(read).collect()
 }

@@ -88,7 +88,7 @@ fn wrong_event(statement: &Statement) -> Option<String> {
     Some(format!("{} built it, but {why}", statement.builder))
 }
 
-/// Why `builder` is no CI whose assets are taken under `trust: ci`; none if it is one.
+/// Why `builder` is not CI whose assets are taken under `trust: ci`; none if it is one.
 /// `repositories` as for [`judge`].
 #[must_use]
 pub fn refusal(builder: &Builder, repositories: &[String]) -> Option<String> {
@@ -167,7 +167,7 @@ mod tests {
                 vec![said(MAIN, other)],
                 "its provenance is about other bytes than these, whose sha256 is 010101010101",
             ),
-            // Vouching for other bytes is no vouching.
+            // Vouching for other bytes is not a vouching.
             (
                 vec![said("forge:laptop", ASSET), said(MAIN, other)],
                 "a laptop built it, as its provenance says",

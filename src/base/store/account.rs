@@ -23,7 +23,7 @@ impl HostLogin {
     pub(super) async fn login(&self) -> Option<&Login> {
         let ask = || async {
             let login = self.logins.login(&self.host).await;
-            // A line's end that came along from a file or a command is no part of it.
+            // A line's end that came along from a file or a command is not a part of it.
             login.map(|login| Login { token: login.token.trim().to_owned(), ..login })
         };
         self.login.get_or_init(ask).await.as_ref()

@@ -28,7 +28,7 @@ pub(super) fn below(base: &Url, path: &[&str]) -> Url {
 /// there.
 ///
 /// # Errors
-/// `Usage` if it is no URL, or unprotected http leads away from this machine.
+/// `Usage` if it is not a URL, or unprotected http leads away from this machine.
 pub(super) fn protected(source: &str, text: &str, whose: &str) -> Result<Url, Fault> {
     let unusable = |why: String| {
         let what = format!("`{text}` in {source} cannot be the address of {whose}");
@@ -50,7 +50,7 @@ pub(super) fn protected(source: &str, text: &str, whose: &str) -> Result<Url, Fa
 /// `text`, without what may be secret in it, as the address of a file that anybody may pin.
 ///
 /// # Errors
-/// One sentence, if it is no URL of the web, or unprotected http leads away from this machine.
+/// One sentence, if it is not a URL of the web, or unprotected http leads away from this machine.
 pub fn public_address(text: &str) -> Result<String, String> {
     let url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
     match (url.scheme(), url.host_str()) {

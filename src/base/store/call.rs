@@ -155,7 +155,7 @@ impl ApiResponse {
     /// What it says.
     ///
     /// # Errors
-    /// If it is no JSON of that shape.
+    /// If it is not valid JSON of that shape.
     pub(super) fn parse<T: DeserializeOwned>(
         &self,
         call: &ApiRequest,

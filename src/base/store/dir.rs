@@ -77,7 +77,7 @@ impl Dir {
         let mut published: Option<SystemTime> = None;
         for name in names_in(&folder).map_err(|error| self.unlisted(&error))? {
             let path = folder.join(&name);
-            // What is no file is no asset: somebody left it there. A folder is listed as one, for
+            // What is no file is not an asset: somebody left it there. A folder is listed as one, for
             // whoever looks for what does not belong there.
             if let Some(found) = path.metadata().ok().filter(|found| !found.is_file()) {
                 let name = format!("{name}/");

@@ -210,10 +210,10 @@ fn unknown_scheme(text: &str, scheme: &str) -> String {
     match near {
         Some((known, shape)) => {
             format!(
-                "`{scheme}:` in `{text}` is no kind of store; did you mean `{known}` (`{shape}`)?"
+                "`{scheme}:` in `{text}` is not a kind of store; did you mean `{known}` (`{shape}`)?"
             )
         }
-        None => format!("`{scheme}:` in `{text}` is no kind of store; {}", known()),
+        None => format!("`{scheme}:` in `{text}` is not a kind of store; {}", known()),
     }
 }
 

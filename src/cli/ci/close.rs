@@ -97,7 +97,7 @@ impl<'a> Results<'a> {
     fn read(words: &'a [String]) -> Result<Self, Fault> {
         let read = |word: &'a String| {
             word.split_once('=').ok_or_else(|| {
-                Fault::new(Kind::Usage, format!("`{word}` is no result of a job"))
+                Fault::new(Kind::Usage, format!("`{word}` is not a result of a job"))
                     .hint("write JOB=RESULT, such as plan=success")
             })
         };
@@ -242,7 +242,7 @@ fn summarize_changes(session: &Session) -> Result<(), CliError> {
         let history = notes::history(&runner, &layout)?;
         notes::notes_of(&history, &history.tags().await?, None).await
     });
-    // The notes are read by people who pass by; a clone without a history is no failure.
+    // The notes are read by people who pass by; a clone without a history is not a failure.
     match notes {
         Ok(notes) => Ok(actions.add_summary(&notes.render())?),
         Err(fault) => {

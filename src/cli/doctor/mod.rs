@@ -70,7 +70,7 @@ fn unusable(stop: CliError) -> Check {
     Check::new("workspace", "versions.yml", "cannot be used").bad(fault)
 }
 
-/// Whether builds can be kept from writing elsewhere. It is no fault of a system that it cannot.
+/// Whether builds can be kept from writing elsewhere. It is not a fault of a system that it cannot.
 fn sandbox() -> Check {
     let found = match (can_sandbox(), sandbox_holds()) {
         (true, true) => "builds write only to their own folders and the caches of toolchains",
@@ -90,7 +90,7 @@ async fn git(workspace: &Workspace, runner: &Runner) -> Option<Check> {
     else {
         let fault = Fault::new(Kind::Failed, "git is not installed")
             .because(format!("the source of {} is fetched with it", user.name))
-            .hint("install git and put it on PATH; until then only what a release has can be had");
+            .hint("install git and put it on PATH; until then only what a release has can be installed");
         return Some(Check::new("tool", "git", "not installed").bad(fault));
     };
     let lines = tools::ask(runner, workspace, &program, &|_| true).await;

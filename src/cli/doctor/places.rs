@@ -66,7 +66,7 @@ fn examine(subject: &str, folder: &Path) -> Check {
         Fault::new(Kind::Failed, what).because(format!("{} {why}", there.display()))
     };
     if !there.is_dir() {
-        return check("no folder").bad(fault("is no folder").hint("move it out of the way"));
+        return check("no folder").bad(fault("is not a folder").hint("move it out of the way"));
     }
     if access(there, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         let fault = fault("may not be written to");
@@ -120,6 +120,6 @@ mod tests {
         assert!(told(examine("x", &temp.path().join("a/b"))).contains("writable, "));
         std::fs::write(temp.path().join("file"), "").unwrap();
         let text = told(examine("x", &temp.path().join("file/b")));
-        assert!(text.contains("/file is no folder\n  help: move it out of the way"), "{text}");
+        assert!(text.contains("/file is not a folder\n  help: move it out of the way"), "{text}");
     }
 }

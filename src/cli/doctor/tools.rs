@@ -109,7 +109,7 @@ fn missing(tool: &str, users: &[(&Name, Option<&str>)]) -> Check {
             names => format!("{} are built with it", names.join(", ")),
         })
         .hint(format!(
-            "install {tool} and put it on PATH; until then only what a release has can be had"
+            "install {tool} and put it on PATH; until then only what a release has can be installed"
         ));
     Check::new("tool", tool, "not installed").bad(fault)
 }

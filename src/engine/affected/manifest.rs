@@ -28,7 +28,7 @@ pub enum ComponentChange {
 }
 
 impl Manifest {
-    /// Reads what the file held; none if it is no YAML.
+    /// Reads what the file held; none if it is not valid YAML.
     pub fn read(text: &str) -> Option<Self> {
         let root = parse_yaml(text).ok()??;
         let lines = root.get("versions").map(Node::entries).unwrap_or_default();

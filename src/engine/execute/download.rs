@@ -297,7 +297,7 @@ fn empty(folder: &Path) -> Result<(), Fault> {
     }
 }
 
-/// Why a file that a spec names cannot be had.
+/// Why a file that a spec names cannot be obtained.
 pub(super) fn nothing_at(url: &str) -> Fault {
     Fault::new(Kind::Store, format!("there is nothing at {url}"))
         .hint("correct the URL in the spec, or the version in versions.yml")

@@ -122,7 +122,7 @@ impl Context {
             revision = revision.next();
         }
         Err(Fault::new(Kind::Store, format!("{} goes on being released by others", want.tag))
-            .hint("others publish other recipes at this moment; agree on one and run it again"))
+            .hint("another machine is publishing a different build of this version; run it again"))
     }
 
     /// The release that an asset of `want` belongs to.

@@ -21,7 +21,7 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// The findings that the actions work on, by [`Action::finding`].
     pub findings: Vec<Finding>,
-    /// What needs no action: fresh artifacts, and those that cannot be had.
+    /// What needs no action: fresh artifacts, and those that cannot be obtained.
     pub settled: Vec<ArtifactReport>,
     /// What is removed, because the manifest names it no longer.
     pub leftovers: Vec<ArtifactId>,

@@ -104,7 +104,7 @@ impl Prober<'_> {
                 look.why = Some(format!("what was installed is damaged: {why}"));
             }
             Installed::Intact { record, is_ours, relearned } => {
-                // An asset in this user's private store is no release of the project's.
+                // An asset in this user's private store is not a release of the project's.
                 let known = match self.options.private_store {
                     true => &ArtifactRecord { release: None, ..record.clone() },
                     false => &record,
@@ -199,7 +199,7 @@ impl Prober<'_> {
             if self.options.offline {
                 return Err(Fault::new(
                     Kind::Store,
-                    format!("{} can only be had from its vendor", look.want.id),
+                    format!("{} can only be downloaded from its vendor", look.want.id),
                 )
                 .because("--offline forbids the network"));
             }

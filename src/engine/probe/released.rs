@@ -88,7 +88,7 @@ impl Prober<'_> {
             None => Ok(None),
             Some(fault) => Err(fault
                 .within(format!("cannot tell whether {} is released", look.want.tag))
-                .hint("an error is no miss: try again, or build without asking with --offline")),
+                .hint("try again, or use --offline to build without asking the store")),
         }
     }
 

@@ -31,7 +31,7 @@ pub struct RetentionPolicy {
 /// - the newest `keep` versions of each subsystem, and, where there are releases of commits too,
 ///   the newest `keep` of those, since nothing says which of a version and a commit is newer;
 /// - a release of a commit of which nothing says when it was published;
-/// - whatever is no subsystem's.
+/// - whatever is not a subsystem's.
 pub fn outdated<'c>(
     catalog: &'c ReleaseCatalog,
     pins: &Pins,

@@ -89,7 +89,7 @@ pub fn select(workspace: &Workspace, words: &[String]) -> Result<BTreeSet<Name>,
 
 fn unknown(workspace: &Workspace, all: &BTreeSet<Name>, word: &str) -> Fault {
     if workspace.subsystems.contains_key(word) {
-        return Fault::new(Kind::Usage, format!("{word} is no service"))
+        return Fault::new(Kind::Usage, format!("{word} is not a service"))
             .hint("write `service:` in its spec");
     }
     let fault = Fault::new(Kind::Usage, format!("there is no service `{word}`"));

@@ -103,7 +103,7 @@ struct Raising<'a> {
 impl<'a> Raising<'a> {
     fn service(&self, name: &Name) -> Result<&'a Service, Fault> {
         of(self.wish.workspace, name.as_str())
-            .ok_or_else(|| Fault::new(Kind::Usage, format!("{name} is no service")))
+            .ok_or_else(|| Fault::new(Kind::Usage, format!("{name} is not a service")))
     }
 
     /// Nobody else may hold the ports of what is going to be started.

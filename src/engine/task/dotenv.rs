@@ -20,7 +20,7 @@ use std::str::CharIndices;
 pub struct DotenvError {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong with it, as a sentence without a subject: `is no variable`.
+    /// What is wrong with it, as a sentence without a subject: `is not a variable`.
     pub why: &'static str,
 }
 
@@ -77,7 +77,7 @@ impl<'t> DotenvReader<'t> {
             return Ok(false);
         }
         let start = self.at;
-        let name = self.name().ok_or_else(|| self.flaw(start, "is no variable"))?;
+        let name = self.name().ok_or_else(|| self.flaw(start, "is not a variable"))?;
         let value = self.value()?;
         if value.contains('\0') {
             return Err(self.flaw(start, "holds a zero byte, which no variable can"));
@@ -323,10 +323,10 @@ mod tests {
     #[test]
     fn what_is_no_variable_is_told_with_its_line() {
         for (text, expected) in [
-            ("\nx", "line 2 is no variable"),
-            ("a b=c", "line 1 is no variable"),
-            ("=x", "line 1 is no variable"),
-            ("export A", "line 1 is no variable"),
+            ("\nx", "line 2 is not a variable"),
+            ("a b=c", "line 1 is not a variable"),
+            ("=x", "line 1 is not a variable"),
+            ("export A", "line 1 is not a variable"),
             ("A=1\n\nB='x\ny", "line 3 opens a quote that no line closes"),
             ("A=\"x\\\"", "line 1 opens a quote that no line closes"),
             ("A=\"x\ny\" z", "line 2 goes on after the closing quote"),

@@ -23,7 +23,7 @@ pub struct TaskStep<'w> {
     pub condition: Option<Text>,
     /// How long it may take.
     pub timeout: Option<Duration>,
-    /// Whether the rest goes on when it fails.
+    /// Whether to continue when it fails.
     pub allow_failure: bool,
     /// Whether it is not shown.
     pub quiet: bool,

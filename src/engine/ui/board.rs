@@ -108,7 +108,7 @@ impl Board {
                 let published =
                     self.running.remove(&action).is_some_and(|r| r.doing == "publishing");
                 self.done += 1;
-                // That it was obtained was told when it was; nothing new is no news.
+                // That it was obtained was told when it was; nothing new is not a news.
                 if !published || report.published || report.fault.is_some() {
                     self.news.push(News::Finished(Box::new(report)));
                 }

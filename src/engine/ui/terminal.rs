@@ -140,7 +140,7 @@ impl Default for Size {
     }
 }
 
-/// The size of the terminal that `stream` goes to, if it is one and says it (0 is no size).
+/// The size of the terminal that `stream` goes to, if it is one and says it (0 is not a size).
 pub(super) fn size(stream: &impl AsFd) -> Option<Size> {
     let size = rustix::termios::tcgetwinsize(stream).ok()?;
     let (rows, columns) = (usize::from(size.ws_row), usize::from(size.ws_col));

@@ -60,7 +60,7 @@ impl FromStr for BumpRequest {
     fn from_str(text: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().copied().find(|wish| wish.to_string() == text);
         let names = ["major", "minor", "patch", "skip"];
-        found.ok_or_else(|| format!("`{text}` is no bump; {}", suggestion(text, names)))
+        found.ok_or_else(|| format!("`{text}` is not a bump; {}", suggestion(text, names)))
     }
 }
 
@@ -97,6 +97,6 @@ mod tests {
             assert_eq!(wish.to_string().parse(), Ok(*wish));
         }
         let error = "mjor".parse::<BumpRequest>().unwrap_err();
-        assert_eq!(error, "`mjor` is no bump; did you mean `major`?");
+        assert_eq!(error, "`mjor` is not a bump; did you mean `major`?");
     }
 }

@@ -145,7 +145,7 @@ impl<'a> VersionLine<'a> {
         Some(self.write(&higher.unwrap_or(fresh)))
     }
 
-    /// Reads a label that the scheme made. Build metadata is no part of a version's place.
+    /// Reads a label that the scheme made. Build metadata is not a part of a version's place.
     fn read(&self, label: &str) -> Option<Version> {
         let has_v = self.scheme.first.starts_with('v');
         let number = if has_v { label.strip_prefix('v')? } else { label };

@@ -96,7 +96,7 @@ fn of_title(title: &str, message: &Message<'_>) -> Result<(), LintError> {
     let flaw = |at, what: &str, label: &str| Err(LintError::of(title, at, what, label));
     let kind = message.kind;
     if let Some(usual) = usual(kind) {
-        let what = format!("`{kind}` is no usual type");
+        let what = format!("`{kind}` is not a usual type");
         return flaw(0..kind.len(), &what, &format!("did you mean `{usual}`?"));
     }
     let mut end = kind.len();

@@ -80,7 +80,7 @@ impl CacheKey {
         }
     }
 
-    /// A record in another's place is no record.
+    /// A record in another's place is not a record.
     fn purpose(self) -> String {
         format!("cached artifact {}", self.file_name())
     }

@@ -116,7 +116,7 @@ impl ArtifactRecord {
     }
 
     /// Reads the record of something installed. One that is missing, damaged, or written by anybody
-    /// else than this user's forge is no record.
+    /// else than this user's forge is not a record.
     pub(super) fn read(path: &Path, key: &SealKey) -> Option<Self> {
         Self::open_installed(&read_file(path, MAX_BYTES).ok()?, key)
     }

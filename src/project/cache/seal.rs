@@ -4,7 +4,7 @@
 //! A cache is carried about: CI keeps it between runs, groups share its folder, people unpack it
 //! from archives. Whoever can write to it could write records, too, so a record only counts with
 //! a code made by the key in the user's *data* folder (`record.key`, 32 random bytes, readable by
-//! its owner alone), which nobody carries about. A record without a valid code is no record: what
+//! its owner alone), which nobody carries about. A record without a valid code is not a record: what
 //! it would have saved is done again.
 //!
 //! The code covers the record's purpose, so that a record cannot stand in another's place.

@@ -199,7 +199,7 @@ fn environment(
         set("SSH_ASKPASS_REQUIRE", "force");
     }
     set("GIT_OPTIONAL_LOCKS", "0");
-    // Where `dir` is no repository, the one around it (the workspace!) must not be taken for it.
+    // Where `dir` is not a repository, the one around it (the workspace!) must not be taken for it.
     let around = dir.parent().unwrap_or(Path::new("/"));
     set("GIT_CEILING_DIRECTORIES", &around.to_string_lossy());
     // Settings that come by variables already may hold credentials: they stay, before these.

@@ -42,7 +42,7 @@ pub async fn resolve(
     }
 }
 
-/// Checks that `url`, which a manifest names, leads to a repository and is no command in disguise.
+/// Checks that `url`, which a manifest names, leads to a repository and is not a command in disguise.
 ///
 /// # Errors
 /// `Usage` if it is none.

@@ -105,7 +105,7 @@ fn host_of(text: &str) -> Option<String> {
 }
 
 /// `name` in small letters; `api.github.com` and the like belong to the host after the first dot.
-/// None if it is no name of a host.
+/// None if it is not a name of a host.
 fn canonical(name: &str) -> Option<String> {
     let name = name.trim().to_ascii_lowercase();
     let name = match name.as_str() {

@@ -60,7 +60,7 @@ pub fn resolve(
     // What people declare goes over what a preset brings.
     build.env.extend(declared.env);
     let passed = declared.pass_env.into_iter().chain(own_pass_env);
-    // The value of a secret is no input: it changes from run to run, and belongs into no digest.
+    // The value of a secret is not an input: it changes from run to run, and belongs into no digest.
     let value = |name: &str| declared.environment.get(name).filter(|_| !looks_secret(name));
     build.pass_env = passed.map(|name| (name.clone(), value(&name))).collect();
     build.env.extend(own_env);
@@ -256,6 +256,10 @@ fn options(
     if bins.is_empty() {
         bins = binaries.to_vec();
     }
+    let profile = match scalar(node, "profile") {
+        Some(profile) => inner(&profile, scope, found)?,
+        None => String::new(),
+    };
     let target = match scalar(node, "target") {
         Some(target) => inner(&target, scope, found)?,
         None => own("{{ rust_target }}", doc, scope, found)?.into_inner(),
@@ -268,6 +272,7 @@ fn options(
         ("bins", bins.into()),
         ("tags", tags.into()),
         ("features", features.into()),
+        ("profile", profile.into()),
         ("installed", installed_name(&install).into()),
         ("install", install.into()),
         ("module_folder", module_folder(&module).into()),

@@ -70,7 +70,7 @@ impl<D> Parsed<D> {
 /// A spec with what it extends.
 #[derive(Debug)]
 pub struct ParsedSpec {
-    /// What it says; nothing if something that it extends cannot be had.
+    /// What it says; nothing if something that it extends cannot be obtained.
     pub parsed: Parsed<Option<SpecDoc>>,
     /// Other files that were read or looked for, absolute.
     pub looked_at: Vec<PathBuf>,

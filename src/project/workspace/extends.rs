@@ -14,7 +14,7 @@ pub struct Gathered {
     pub file: ManifestFile,
     /// Other files that were read or looked for, absolute.
     pub looked_at: Vec<PathBuf>,
-    /// Why one of them cannot be had.
+    /// Why one of them cannot be obtained.
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -40,7 +40,11 @@ pub fn read(layout: &Layout, own: &SpecFile, specs: &[SpecFile]) -> Result<Gathe
                          ends in `.yml`"
                     .to_owned(),
             };
-            tell(format!("`{}` is no spec that could be extended", written.text), "no spec", help);
+            tell(
+                format!("`{}` is not a spec that could be extended", written.text),
+                "no spec",
+                help,
+            );
             break;
         };
         let absolute = layout.root().join(&path);

@@ -259,7 +259,7 @@ impl Inference<'_> {
     fn form(&self, tag: &Scalar, scope: &TemplateScope, found: &mut Findings) -> Option<TagFormat> {
         let form = TagFormat::of(&scope.plain(tag, found)?, self.version.as_str());
         if form.is_none() {
-            let help = "write `{{ version }}` where it stands in their tags";
+            let help = "write `{{ version }}` where the version is in their tags";
             found.add(tag.bytes.clone(), "this tag does not say its version", "which one?", help);
         }
         form

@@ -207,7 +207,7 @@ fn read_at_most(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The text of `forge.lock`, with replacement characters where it is no UTF-8; empty if
+/// The text of `forge.lock`, with replacement characters where it is not a UTF-8; empty if
 /// there is none.
 ///
 /// # Errors

@@ -78,7 +78,7 @@ pub const RECIPES: &[PresetRecipe] = &[
         preset: "cargo",
         chosen_by: Some("install"),
         steps: &[
-            "cargo install --locked --root \"{{ work }}\" --version {{ version_number }} --target {{ target }}{% for bin in bins %} --bin {{ bin }}{% endfor %}{% if features %} --features {{ features }}{% endif %} {{ install }}",
+            "cargo install --locked{% if profile %} --profile {{ profile }}{% endif %} --root \"{{ work }}\" --version {{ version_number }} --target {{ target }}{% for bin in bins %} --bin {{ bin }}{% endfor %}{% if features %} --features {{ features }}{% endif %} {{ install }}",
             "cp{% for binary in binaries %} \"{{ work }}/bin/{{ binary }}{{ exe }}\"{% endfor %} \"{{ out }}/\"",
         ],
         env: &[],
@@ -89,8 +89,8 @@ pub const RECIPES: &[PresetRecipe] = &[
         preset: "cargo",
         chosen_by: None,
         steps: &[
-            "cargo build --release --locked --target-dir \"{{ work }}\" --target {{ target }}{% if folder != '.' %} --manifest-path {{ folder }}/Cargo.toml{% endif %}{% if package %} --package {{ package }}{% endif %}{% for bin in bins %} --bin {{ bin }}{% endfor %}{% if features %} --features {{ features }}{% endif %}",
-            "cp{% for binary in binaries %} \"{{ work }}/{{ target }}/release/{{ binary }}{{ exe }}\"{% endfor %} \"{{ out }}/\"",
+            "cargo build {% if profile %}--profile {{ profile }}{% else %}--release{% endif %} --locked --target-dir \"{{ work }}\" --target {{ target }}{% if folder != '.' %} --manifest-path {{ folder }}/Cargo.toml{% endif %}{% if package %} --package {{ package }}{% endif %}{% for bin in bins %} --bin {{ bin }}{% endfor %}{% if features %} --features {{ features }}{% endif %}",
+            "cp{% for binary in binaries %} \"{{ work }}/{{ target }}/{% if profile %}{{ profile }}{% else %}release{% endif %}/{{ binary }}{{ exe }}\"{% endfor %} \"{{ out }}/\"",
         ],
         env: &[],
         tools: &["cargo"],

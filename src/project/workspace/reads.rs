@@ -6,7 +6,7 @@
 //! `env:` sets and after `cd` to a folder that is written out. A word that leaves the source and then
 //! goes on in a way that only the shell knows (`../$DIR/x`) is an error unless `also` says what is
 //! meant. Not seen is what a program reads by itself: a script that reaches out, `make` in a folder
-//! above. A word that means the source itself or a folder around it (`cd ..`) is no input, since it says
+//! above. A word that means the source itself or a folder around it (`cd ..`) is not an input, since it says
 //! nothing of what is used there.
 
 mod words;

@@ -245,7 +245,7 @@ fn ready(node: &Node, scope: &TemplateScope, found: &mut Findings) -> Option<Rea
 fn http(written: &Scalar, scope: &TemplateScope, found: &mut Findings) -> Option<Probe> {
     let url = scope.plain(written, found)?;
     let Some(rest) = url.strip_prefix("http://") else {
-        let what = format!("`{url}` is no plain HTTP URL");
+        let what = format!("`{url}` is not a plain HTTP URL");
         let help = "write `http://localhost:PORT/PATH`; for anything else, `run: curl -f …`";
         found.add(written.bytes.clone(), what, "not http://", help);
         return None;
@@ -269,7 +269,7 @@ fn tcp(written: &Scalar, scope: &TemplateScope, found: &mut Findings) -> Option<
 fn port_number(text: &str, written: &Scalar, found: &mut Findings) -> Option<u16> {
     let port = text.parse().ok().filter(|port| *port != 0);
     if port.is_none() {
-        let what = format!("`{text}` is no port");
+        let what = format!("`{text}` is not a port");
         let help = "a port is a number from 1 to 65535";
         found.add(written.bytes.clone(), what, "not a port", help);
     }
@@ -319,7 +319,7 @@ fn missing(
     let place = draft.seams.span(need.bytes.clone());
     let (what, help) = if known.contains(need.text.as_str()) {
         (
-            format!("the service of {} needs `{}`, which is no service", draft.name, need.text),
+            format!("the service of {} needs `{}`, which is not a service", draft.name, need.text),
             format!(
                 "write `service:` in the spec of {0}; if only its binary is wanted, `needs: {0}` of the spec",
                 need.text

@@ -82,7 +82,7 @@ pub fn shared(
     Some(shared)
 }
 
-/// A pattern of `also`. What of it is no pattern must be there.
+/// A pattern of `also`. What of it is not a pattern must be there.
 fn pattern(
     written: &Scalar,
     around: &SubsystemContext,

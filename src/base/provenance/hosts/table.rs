@@ -22,7 +22,7 @@
 //! | Bamboo | "Bamboo variables" (confluence.atlassian.com/bamboo) |
 //! | Buddy | "Default environment variables" (buddy.works/docs/pipelines/environment-variables) |
 //! | Codemagic | "Read-only environment variables" (docs.codemagic.io) |
-//! | Cloud Build | "Substituting variable values" (cloud.google.com/build/docs): what a build does not map is no variable |
+//! | Cloud Build | "Substituting variable values" (cloud.google.com/build/docs): what a build does not map is not a variable |
 //! | Render | "Default environment variables" (render.com/docs/environment-variables) |
 //! | Bitrise | "Available environment variables" (devcenter.bitrise.io) |
 //! | GoCD | "Environment variables in GoCD" (docs.gocd.org) |

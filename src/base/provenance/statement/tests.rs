@@ -125,7 +125,7 @@ fn what_is_none_says_why() {
         *document.pointer_mut(pointer).unwrap() = value;
         Statement::read(&document.to_string()).unwrap_err()
     };
-    assert!(Statement::read("<html>").unwrap_err().starts_with("it is no JSON: "));
+    assert!(Statement::read("<html>").unwrap_err().starts_with("it is not valid JSON: "));
     assert_eq!(Statement::read("[]").unwrap_err(), "it has no `_type`");
     assert_eq!(
         Statement::read(r#"{"payloadType":"application/vnd.in-toto+json","payload":"e30="}"#)
@@ -141,7 +141,9 @@ fn what_is_none_says_why() {
     assert_eq!(without("/predicate/runDetails/builder", json!({})), "it does not say who built it");
     let file = format!("{}oops\n", sample().line());
     assert!(
-        read_statements(&file).unwrap_err().starts_with("line 2 is no statement: it is no JSON")
+        read_statements(&file)
+            .unwrap_err()
+            .starts_with("line 2 is not a statement: it is not valid JSON")
     );
 }
 

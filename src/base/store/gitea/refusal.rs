@@ -57,7 +57,7 @@ impl GiteaParties {
     }
 }
 
-/// The body of a refusal. Who is no administrator is told nothing of the server's own failures.
+/// The body of a refusal. Who is not an administrator is told nothing of the server's own failures.
 #[derive(Debug, Default, Deserialize)]
 struct GiteaRefusalBody {
     #[serde(default)]

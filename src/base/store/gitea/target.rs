@@ -1,5 +1,5 @@
 //! The release that assets go into: created, or found by those who came second. There is one
-//! to a tag, and a draft is no exception.
+//! to a tag, and a draft is not an exception.
 
 use reqwest::{Method, StatusCode};
 

@@ -26,7 +26,7 @@ impl GitHubHost {
     /// (`GITHUB_SERVER_URL` and `GITHUB_API_URL`, `GH_HOST`), or else github.com.
     ///
     /// # Errors
-    /// `Usage` if one of them is no URL, or unprotected http leads away from this machine.
+    /// `Usage` if one of them is not a URL, or unprotected http leads away from this machine.
     pub(in crate::store) fn find(
         base: Option<&str>,
         environment: &BTreeMap<String, String>,

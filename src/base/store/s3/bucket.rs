@@ -96,7 +96,7 @@ impl Bucket {
         Ok(self.prefix.clone().join(tag).join(asset))
     }
 
-    /// The release and the asset that a key is for; nothing if it is no asset's.
+    /// The release and the asset that a key is for; nothing if it is not an asset's.
     pub(super) fn names(&self, key: &Path) -> Option<(String, String)> {
         let parts: Vec<_> = key.prefix_match(&self.prefix)?.collect();
         let [tag, asset] = parts.as_slice() else { return None };

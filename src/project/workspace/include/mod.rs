@@ -179,7 +179,7 @@ impl IncludeFollower<'_> {
 fn missing(errand: &IncludeJob, path: &Path, is_folder: bool, is_there: bool) -> Diagnostic {
     let (name, shown) = (&errand.name, path.display());
     let (what, label) = match (is_there, is_folder) {
-        (true, _) => (format!("`{name}` includes {shown}, which is no file"), "not a file"),
+        (true, _) => (format!("`{name}` includes {shown}, which is not a file"), "not a file"),
         (false, true) => {
             (format!("`{name}` includes a folder without a `tasks.yml`"), "no `tasks.yml` in it")
         }
@@ -187,7 +187,7 @@ fn missing(errand: &IncludeJob, path: &Path, is_folder: bool, is_there: bool) ->
             (format!("`{name}` includes {shown}, which is not there"), "no such file")
         }
     };
-    let help = "a path is relative to the file it stands in; `{ file: PATH, optional: true }` lets \
+    let help = "a path is relative to the file that names it; `{ file: PATH, optional: true }` lets \
                 it be missing";
     Diagnostic::new(errand.place.clone(), what, label).help(help)
 }

@@ -46,7 +46,8 @@ pub(super) fn origin(
     match written {
         OriginDoc::File(path) => {
             let Some(folder) = folder else {
-                let what = format!("`{name}` includes a path, but the file it stands in has none");
+                let what =
+                    format!("`{name}` includes a path, but the file that names it has no path");
                 let help = "a file from a URL can only include other URLs, each with its `sha256`";
                 found.add(path.bytes.clone(), what, "relative to nothing", help);
                 return None;

@@ -24,7 +24,7 @@ pub enum Data {
 
 impl Data {
     /// What stands in `node`. What does not look the same when it is written out again stays
-    /// the text it is: `1.10` is no number.
+    /// the text it is: `1.10` is not a number.
     pub fn of(node: &Node) -> Self {
         match &node.value {
             Value::Null => Self::None,

@@ -115,11 +115,11 @@ fn what_cannot_be_extended_is_told() {
     insta::assert_snapshot!(
         ["apj", "shared/none.yml", "../x.yml", "api", "nothing"].map(told).join("\n"),
         @r"
-    subsystems/api.yml: `apj`: `apj` is no spec that could be extended (did you mean `api`?)
+    subsystems/api.yml: `apj`: `apj` is not a spec that could be extended (did you mean `api`?)
     subsystems/api.yml: `shared/none.yml`: there is no file shared/none.yml (paths are from the folder of versions.yml)
-    subsystems/api.yml: `../x.yml`: `../x.yml` is no spec that could be extended (write the name of a spec, or a path from the folder of versions.yml that ends in `.yml`)
+    subsystems/api.yml: `../x.yml`: `../x.yml` is not a spec that could be extended (write the name of a spec, or a path from the folder of versions.yml that ends in `.yml`)
     subsystems/api.yml: `api`: what extends what is a cycle: subsystems/api.yml → subsystems/api.yml (take one of them out)
-    subsystems/api.yml: `nothing`: `nothing` is no spec that could be extended (write the name of a spec, or a path from the folder of versions.yml that ends in `.yml`)
+    subsystems/api.yml: `nothing`: `nothing` is not a spec that could be extended (write the name of a spec, or a path from the folder of versions.yml that ends in `.yml`)
     "
     );
     let cycle = sandbox(&[("shared/go.yml", "extends: api\n")]);

@@ -156,6 +156,13 @@ fn presets_expand_to_what_a_person_would_write() {
             ],
         ),
         (
+            "source: {path: code}\nbuild: {cargo: {profile: dist}}",
+            vec![
+                "cargo build --profile dist --locked --target-dir \"{{ work }}\" --target x86_64-unknown-linux-gnu --bin x".to_owned(),
+                "cp \"{{ work }}/x86_64-unknown-linux-gnu/dist/x\" \"{{ out }}/\"".to_owned(),
+            ],
+        ),
+        (
             "build: {cargo: {install: ripgrep}}\nbinary: rg",
             vec![
                 "cargo install --locked --root \"{{ work }}\" --version 1.2.3 --target x86_64-unknown-linux-gnu --bin rg ripgrep".to_owned(),

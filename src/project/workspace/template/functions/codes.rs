@@ -14,8 +14,8 @@ pub fn add(engine: &mut TemplateEngine) {
     engine.add_filter("b64decode", |text: &str| -> Result<String, Error> {
         let bytes = BASE64_STANDARD
             .decode(text.trim())
-            .map_err(|error| wrong(format!("this is no Base64: {error}")))?;
-        String::from_utf8(bytes).map_err(|_| wrong("what this Base64 stands for is no text"))
+            .map_err(|error| wrong(format!("this is not valid Base64: {error}")))?;
+        String::from_utf8(bytes).map_err(|_| wrong("what this Base64 stands for is not text"))
     });
     engine.add_filter("date", date);
 }
@@ -34,9 +34,9 @@ fn date(time: &minijinja::Value, format: &str) -> Result<String, Error> {
         Some(seconds) => Timestamp::from_second(seconds).ok().map(|at| at.to_zoned(TimeZone::UTC)),
         None => parsed(&text),
     };
-    let zoned = zoned.ok_or_else(|| wrong(format!("`{text}` is no time")))?;
+    let zoned = zoned.ok_or_else(|| wrong(format!("`{text}` is not a time")))?;
     jiff::fmt::strtime::format(format, &zoned)
-        .map_err(|error| wrong(format!("`{format}` is no form of a date: {error}")))
+        .map_err(|error| wrong(format!("`{format}` is not a form of a date: {error}")))
 }
 
 fn parsed(text: &str) -> Option<Zoned> {
@@ -77,6 +77,9 @@ mod tests {
             ("{{ '2024-02-29' | date('%d.%m.%y') }} {{ 0 | date('%Y') }}", "29.02.24 1970"),
             ("{{ '86400' | date('%F') }}", "1970-01-02"),
         ]);
-        fail(&[("{{ 'soon' | date('%Y') }}", "is no time"), ("{{ 0 | date('%!') }}", "no form")]);
+        fail(&[
+            ("{{ 'soon' | date('%Y') }}", "is not a time"),
+            ("{{ 0 | date('%!') }}", "no form"),
+        ]);
     }
 }

@@ -41,7 +41,7 @@ pub fn add(engine: &mut TemplateEngine) {
     engine.add_growing_filter("tojson", to_json, lines_of);
     let from_json = |text: &str| -> Result<Value, Error> {
         let value: serde_json::Value = serde_json::from_str(text)
-            .map_err(|error| wrong(format!("this is no JSON: {error}")))?;
+            .map_err(|error| wrong(format!("this is not valid JSON: {error}")))?;
         Ok(of_json(&value))
     };
     engine.add_growing_filter("fromjson", from_json, |all| 4 * text_in(all));
@@ -51,8 +51,8 @@ pub fn add(engine: &mut TemplateEngine) {
     };
     engine.add_growing_filter("toyaml", to_yaml, lines_of);
     let from_yaml = |text: &str| -> Result<Value, Error> {
-        let node =
-            manifest::parse_yaml(text).map_err(|why| wrong(format!("this is no YAML: {why}")))?;
+        let node = manifest::parse_yaml(text)
+            .map_err(|why| wrong(format!("this is not valid YAML: {why}")))?;
         Ok(node.map_or(Value::from(()), |node| of_yaml(&node)))
     };
     engine.add_growing_filter("fromyaml", from_yaml, |all| 16 * text_in(all));
@@ -160,7 +160,7 @@ mod tests {
             ("{{ '<a> & \"b\"' | tojson }}", r#""<a> & \"b\"""#),
             (r#"{{ ('{"a": {"b": [7]}}' | fromjson).a.b[0] }}"#, "7"),
         ]);
-        fail(&[("{{ '{' | fromjson }}", "this is no JSON")]);
+        fail(&[("{{ '{' | fromjson }}", "this is not valid JSON")]);
     }
 
     #[test]
@@ -173,6 +173,6 @@ mod tests {
             ("{{ {'a': [1, 'x']} | toyaml }}", "a:\n- 1\n- x"),
             ("{{ \"'1'\" | fromyaml | tojson }} {{ 'nan' | fromyaml }}", "\"1\" nan"),
         ]);
-        fail(&[("{{ 'a: [' | fromyaml }}", "this is no YAML")]);
+        fail(&[("{{ 'a: [' | fromyaml }}", "this is not valid YAML")]);
     }
 }

@@ -31,7 +31,7 @@ fn parsed(text: &str) -> Result<Version, Error> {
     let (numbers, rest) = bare.split_at(end);
     let missing = 2_usize.saturating_sub(numbers.matches('.').count());
     Version::parse(&format!("{numbers}{}{rest}", ".0".repeat(missing)))
-        .map_err(|error| wrong(format!("`{text}` is no version: {error}")))
+        .map_err(|error| wrong(format!("`{text}` is not a version: {error}")))
 }
 
 #[cfg(test)]
