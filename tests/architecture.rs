@@ -134,6 +134,41 @@ fn only_the_console_prints() {
     }
 }
 
+/// The files that may open files by the standard library, and what those are. All others meet files that
+/// somebody else may have made: a FIFO would block, a device would not end, a link would lead elsewhere.
+const OPENS: &[(&str, &str)] = &[
+    ("src/archive/destination.rs", "new files in a folder of its own"),
+    ("src/cache/seal.rs", "a folder, to sync it"),
+    ("src/cli/actions.rs", "files that GitHub Actions names in the environment"),
+    ("src/cli/limits.rs", "/dev/null"),
+    ("src/probe/snapshot.rs", "a folder"),
+    ("src/process/cancel.rs", "/proc"),
+    ("src/process/census.rs", "/proc"),
+    ("src/process/job_server.rs", "a FIFO that it made"),
+    ("src/process/strays.rs", "/proc"),
+];
+
+#[test]
+fn only_the_disk_opens_what_others_may_have_made() {
+    let mut opening = BTreeSet::new();
+    for path in sources(Path::new("src")) {
+        let name = path.display().to_string();
+        let is_test = ["/tests", "/sample", "/testing.rs", "/unpack/zips.rs", "/unpack/foreign.rs"];
+        if room_of(&path).as_deref() == Some("disk") || is_test.iter().any(|it| name.contains(it)) {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a source");
+        let code = text.split("mod tests {").next().unwrap_or_default();
+        let ways =
+            ["fs::read(", "fs::read_to_string(", "fs::write(", "File::open(", "File::create("];
+        if ways.iter().chain(&["OpenOptions::new("]).any(|way| code.contains(way)) {
+            opening.insert(name);
+        }
+    }
+    let listed: BTreeSet<String> = OPENS.iter().map(|(path, _)| (*path).to_owned()).collect();
+    assert_eq!(opening, listed, "use `disk::read_file`, `disk::read_text` or `disk::Folder`");
+}
+
 /// The code of a source without its tests.
 fn code_of(path: &Path) -> String {
     let text = fs::read_to_string(path).expect("a source");

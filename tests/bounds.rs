@@ -89,3 +89,11 @@ fn of_countless_problems_the_first_are_told() {
     assert!(said.contains("this file has more problems than these"), "{said}");
     assert_eq!(said.matches("stands twice").count(), 500);
 }
+
+#[test]
+fn a_long_line_of_a_command_is_one_value() {
+    let sandbox = Sandbox::new().head(
+        "vars: { long: { sh: 'printf %0200000d 0; printf \\\\nx' } }\ntasks:\n  show: printf %s '{{ long | length }} {{ long | lines | length }}'\n",
+    ).script("tool", "v1");
+    assert_eq!(sandbox.forge("show").succeeds().stdout(), "200002 2");
+}

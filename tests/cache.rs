@@ -258,7 +258,7 @@ fn a_vendors_digest_is_locked_at_first_use_and_compared_from_then_on() {
     sandbox
         .forge("ensure --locked --no-publish")
         .exits(4)
-        .says("has no digest of")
+        .says("there is no forge.lock")
         .says("without --locked");
     sandbox.all_are("upstream");
     assert!(sandbox.read("forge.lock").contains(&sha256(&good)));

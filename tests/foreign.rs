@@ -142,6 +142,22 @@ fn what_comes_unprotected_is_refused_unless_its_digest_is_pinned() {
     let store = Sandbox::new().head("releases: http://example.org/r").script("x", "v1");
     let run = store.forge("check").exits(2);
     run.says("would be read over unprotected http").says("versions.yml:1");
+    let read =
+        |spec: &str| Sandbox::new().spec("tool", "v1", &format!("build: {{ run: x }}\n{spec}"));
+    for spec in [
+        "source: { git: 'http://example.org/r.git' }\n",
+        "source: { git: 'git://example.org/r.git' }\n",
+        "newer: { tags: 'http://example.org/r.git' }\n",
+        "newer: { url: 'http://example.org/page', pattern: 'v[0-9]+' }\n",
+    ] {
+        let run = read(spec).forge("check").exits(2);
+        run.says("is not protected").says("tool.yml:2").says("write `https://…`");
+    }
+    for spec in
+        ["source: { git: 'http://127.0.0.1:9/r.git' }\n", "source: { git: 'ssh://h/r.git' }\n"]
+    {
+        read(spec).forge("check").succeeds();
+    }
     let local = Sandbox::new().head("releases: http://127.0.0.1:9/r").script("x", "v1");
     local.forge("check").succeeds();
 }

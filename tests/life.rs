@@ -4,7 +4,7 @@ use std::{
     fs,
     io::Read,
     os::unix::process::CommandExt,
-    process::{Child, Command},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -432,4 +432,26 @@ fn in_a_namespace_of_processes_strays_are_ended_too() {
     let output = inside.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(stray.alive(), 0);
+}
+
+#[test]
+fn a_flood_of_output_does_not_keep_a_signal_from_working() {
+    let flood = "tasks: { out: 'yes', both: 'yes & yes >&2' }";
+    let build = "build: { run: 'yes' }\n";
+    let sandbox = Sandbox::new().head(flood).spec("hello", "v1", build);
+    for words in
+        ["run out", "run both", "run out both --parallel", "run out --output quiet", "ensure"]
+    {
+        let mut forge = sandbox.forge(words);
+        forge.command().stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = forge.command().spawn().expect("forge starts");
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(child.try_wait().unwrap().is_none(), "{words} ended by itself");
+        signal("INT", child.id());
+        let began = Instant::now();
+        wait_until("it ends", || child.try_wait().unwrap().is_some());
+        // A second is much; a busy machine needs more for what is read already.
+        assert!(began.elapsed() < Duration::from_secs(5), "{words} took {:?}", began.elapsed());
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{words}");
+    }
 }

@@ -88,9 +88,9 @@ fn locked_takes_nothing_that_is_not_pinned_and_changes_nothing() {
     clone.forge("ensure --locked").succeeds();
     // Not in the lock: neither downloaded nor written down.
     let clone = sandbox.clone_fresh();
-    fs::remove_file(clone.path("forge.lock")).unwrap();
+    clone.write("forge.lock", "");
     clone.forge("ensure --locked").exits(4).says("forge.lock has no digest of hello-v1.0.0");
-    assert!(!clone.path("forge.lock").exists());
+    assert_eq!(clone.read("forge.lock"), "");
     assert!(!clone.path(".forge/bin/hello").exists());
     clone.forge("ensure").succeeds();
     assert_eq!(clone.read("forge.lock"), sandbox.read("forge.lock"));
@@ -154,4 +154,29 @@ fn two_stores_are_asked_in_order_and_the_first_is_published_to() {
     clone.forge("ensure").succeeds();
     assert!(second.join("new-v1").exists());
     assert!(!first.beside("store/new-v1").exists());
+}
+
+#[test]
+fn locked_without_a_lock_takes_nothing_wherever_it_lies() {
+    let sandbox = published();
+    sandbox.forge("ensure --locked").succeeds();
+    fs::remove_file(sandbox.path("forge.lock")).unwrap();
+    // Installed, in the cache, and released.
+    for lost in ["", ".forge", "../cache"] {
+        if !lost.is_empty() {
+            fs::remove_dir_all(sandbox.path(lost)).unwrap();
+        }
+        for words in ["ensure --locked", "plan --locked"] {
+            let run = sandbox.forge(words).exits(4);
+            run.says("there is no forge.lock").says("run `forge ensure` without --locked");
+        }
+    }
+    assert!(!sandbox.path(".forge/installed").exists());
+    sandbox.forge("ensure").succeeds();
+    sandbox.forge("ensure --locked").succeeds();
+    // Where nothing is ever locked there is nothing to ask for.
+    let own = Sandbox::new().script("hello", "v1");
+    own.forge("ensure").succeeds();
+    assert!(!own.path("forge.lock").exists());
+    own.forge("ensure --locked").succeeds();
 }

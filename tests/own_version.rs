@@ -3,7 +3,12 @@
 
 use std::{fs, path::Path};
 
-use crate::support::{Sandbox, git, is_here};
+use crate::release::on_main;
+use crate::support::{
+    Sandbox, git,
+    github::{GitHub, Role},
+    is_here,
+};
 
 const SPEC: &str = "\
 source: { path: code }
@@ -132,4 +137,97 @@ fn what_is_pinned_is_published_as_its_tag_has_it_if_there_is_one() {
     run.says("api is not published: it is not v1").says("code/text is another");
     sandbox.forge("release:binary api").exits(2).says("api is not published: it is not v1");
     assert_eq!(released(&sandbox), Vec::<String>::new());
+}
+
+/// A component whose tag is of an earlier commit than the one that is checked out, and differs.
+fn later_than_its_tag() -> Sandbox {
+    let sandbox = api("v1");
+    git(&sandbox.root(), &["tag", "api-v1"]);
+    commit(&sandbox, "code/text", "fix: later");
+    sandbox
+}
+
+#[test]
+fn the_plan_says_what_will_not_be_published() {
+    if !is_here("git") {
+        return;
+    }
+    let sandbox = later_than_its_tag();
+    for words in ["plan", "ensure --dry-run"] {
+        let run = sandbox.forge(words).succeeds();
+        run.says("api is not published: it is not v1").says("code/text is another").says("built");
+        run.keeps_quiet_about("then published").keeps_quiet_about("publishing to");
+    }
+    let json = sandbox.forge("plan --json").succeeds().json();
+    assert_eq!(json["actions"].as_array().map(Vec::len), Some(1), "{json}");
+    assert_eq!(json["unpublished"][0]["name"], "api", "{json}");
+    // Who asks for the release gets an error.
+    let run = sandbox.forge("release:binary api --dry-run").exits(2);
+    run.says("api is not published: it is not v1");
+    checkout(&sandbox.root(), "api-v1");
+    sandbox.forge("plan").succeeds().says("built, then published");
+    sandbox.forge("release:binary api --dry-run").succeeds().says("built, then published");
+    // What a scheme versions gets a version of its own first.
+    let sandbox = api("{ scheme: commits, first: 1.0.0 }");
+    git(&sandbox.root(), &["tag", "-m", "x", "api-1.0.0"]);
+    commit(&sandbox, "code/text", "fix: later");
+    sandbox.forge("plan").succeeds().says("it is not 1.0.0").keeps_quiet_about("then published");
+    sandbox.forge("release:binary api --dry-run").succeeds();
+}
+
+#[test]
+fn whatever_verb_publishes_it_is_refused() {
+    if !is_here("git") {
+        return;
+    }
+    for (words, code) in
+        [("release:all", 2), ("promote api", 2), ("ci --publish", 0), ("release:binary api", 2)]
+    {
+        let sandbox = later_than_its_tag();
+        let mut forge = sandbox.forge(words);
+        for (key, value) in on_main(&sandbox) {
+            forge = forge.env(key, value);
+        }
+        let run = forge.run();
+        assert_eq!(run.code(), Some(code), "{words}\n{run}");
+        run.says("api is not published: it is not v1");
+        assert_eq!(released(&sandbox), Vec::<String>::new(), "{words}");
+    }
+}
+
+#[test]
+fn a_hosted_store_gets_nothing_that_is_not_its_version() {
+    if !is_here("git") {
+        return;
+    }
+    let github = GitHub::new("acme/stack");
+    let sandbox = api("v1");
+    let manifest = sandbox.read("versions.yml");
+    let (head, rest) = manifest.split_once('\n').expect("the store");
+    assert!(head.starts_with("releases:"), "{head}");
+    sandbox.write("versions.yml", &format!("releases: github:acme/stack\n{rest}"));
+    commit(&sandbox, "words", "chore: releases");
+    let with = |words: &str| {
+        sandbox
+            .forge(words)
+            .env("GITHUB_SERVER_URL", github.url())
+            .env("GITHUB_API_URL", github.api_url())
+            .env("FORGE_GITHUB_TOKEN", github.token(Role::Write))
+    };
+    git(&sandbox.root(), &["tag", "api-v1"]);
+    commit(&sandbox, "code/text", "fix: later");
+    for words in ["plan --publish", "ensure --publish"] {
+        with(words).succeeds().says("api is not published: it is not v1");
+    }
+    for words in ["release:binary api", "release:all"] {
+        with(words).exits(2).says("api is not published: it is not v1");
+    }
+    assert!(github.release("api-v1").is_none());
+    // The remote's tag counts, not that of this clone.
+    git(&sandbox.root(), &["tag", "--force", "api-v1"]);
+    with("release:binary api").exits(2).says("api is not published: it is not v1");
+    git(&sandbox.root(), &["tag", "--delete", "api-v1"]);
+    checkout(&sandbox.root(), "api-v1");
+    with("release:binary api").succeeds();
+    assert!(github.release("api-v1").is_some());
 }

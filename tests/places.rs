@@ -4,7 +4,10 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{PermissionsExt, symlink},
+    },
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -158,6 +161,26 @@ fn a_fifo_is_refused_and_not_waited_for() {
         let said = ends(&sandbox, sandbox.forge(words));
         assert!(said.contains("FIFO"), "{file}: {said}");
     }
+    // What says more of a repository, a user or a cache says nothing then.
+    for file in [
+        "work/.git/commondir",
+        "work/.git/config",
+        "work/.git/index",
+        "work/.git/info/exclude",
+        "work/.gitattributes",
+        "work/code/hello/.gitignore",
+        "home/.gitconfig",
+        "home/.config/git/config",
+        "home/.config/git/ignore",
+        "data/record.key",
+    ] {
+        let sandbox = Sandbox::new().script("hello", "v1").file(".gitignore", "hello.sh\n");
+        let path = sandbox.beside(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fifo(&path);
+        ends(&sandbox, sandbox.forge("explain hello"));
+        ends(&sandbox, sandbox.forge("plan"));
+    }
     // What only remembers is as good as not there.
     let sandbox = Sandbox::with_store().script("hello", "v1");
     sandbox.forge("ensure").succeeds();
@@ -211,20 +234,103 @@ fn without_a_home_one_warning_is_told_and_work_goes_on() {
     run.says("there is no cache that workspaces share").says("FORGE_CACHE_DIR");
     assert_eq!(sandbox.run_binary("hello"), "hello v1\n");
     homeless(&sandbox, "ensure").succeeds();
+    // Nothing can be remembered; what is locked and released is not done again all the same.
+    let released = Sandbox::with_store().script("hello", "v1");
+    homeless(&released, "ensure").succeeds().says("published");
+    let plan = homeless(&released, "plan").succeeds();
+    plan.says("left: fresh").keeps_quiet_about("repaired").keeps_quiet_about("published");
+    fs::remove_dir_all(released.beside("store")).unwrap();
+    homeless(&released, "plan").succeeds().says("published");
+    let doctor = homeless(&sandbox, "doctor").succeeds();
+    doctor.says("there is no cache that workspaces share").says("counts for one run only");
     // Who needs a store is told that there is none.
     let run = homeless(&sandbox, "release:binary hello").run();
     assert_ne!(run.code(), Some(0), "{run}");
 }
 
 #[test]
-fn a_workspace_whose_path_holds_a_colon_is_refused() {
-    let sandbox = Sandbox::new().file("a:b/versions.yml", "versions: {}\ntasks: { t: 'true' }\n");
-    for words in ["check", "env", "t", "ensure", "list"] {
-        let run = sandbox.forge(words).within(&sandbox.path("a:b")).exits(2);
-        run.says("its path holds a `:`");
+fn a_workspace_whose_path_is_no_plain_text_is_refused() {
+    let odd: [(&[u8], &str); 3] = [
+        (b"a:b", "its path holds a `:`"),
+        (b"a\nb", "its path holds a line break"),
+        (b"a\xffb", "its path is not UTF-8"),
+    ];
+    for (name, why) in odd {
+        let sandbox = Sandbox::new();
+        let folder = sandbox.root().join(std::ffi::OsStr::from_bytes(name));
+        for words in ["init", "init --dry-run"] {
+            sandbox.forge(words).arg(&folder).exits(2).says(why).says("rename the folder");
+        }
+        assert!(!folder.exists());
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("versions.yml"), "versions: {}\ntasks: { t: 'true' }\n").unwrap();
+        for words in ["check", "env", "t", "ensure", "list"] {
+            sandbox.forge(words).within(&folder).exits(2).says(why);
+        }
+        sandbox.forge("doctor").within(&folder).exits(1).says(why);
     }
-    let run = sandbox.forge("doctor").within(&sandbox.path("a:b")).exits(1);
-    run.says("its path holds a `:`");
+}
+
+/// A folder that somebody would miss, and one with links that lead there.
+fn planted(links: &[(&str, &str)]) -> (Sandbox, std::path::PathBuf) {
+    let sandbox = Sandbox::with_store().script("hello", "v1");
+    let home = home_of(&sandbox, "victim");
+    for (link, target) in links {
+        plant(&sandbox, link, &home.join(target));
+    }
+    (sandbox, home)
+}
+
+#[test]
+fn what_is_written_for_people_goes_through_no_link_that_leads_out() {
+    let ci = "ci:init --forge https://example.org/forge.git";
+    let forced = format!("{ci} --force");
+    for (link, target, words, code) in [
+        ("new/versions.yml", "nothing", "init new", 2),
+        ("new/subsystems", "docs", "init new", 1),
+        ("new/hello", "", "init new", 1),
+        (".github", "docs", ci, 1),
+        (".github/workflows", "docs", ci, 1),
+        (".github/workflows/forge.yml", "nothing", ci, 2),
+        // What is a link is replaced by a file then.
+        (".github/workflows/forge.yml", "hello", &forced, 0),
+        ("forge.lock", "nothing", "ensure", 0),
+        ("trace.json", "hello", "ensure --trace trace.json", 1),
+        ("Taskfile.yml", "nothing", "migrate --into new", 2),
+    ] {
+        let (sandbox, home) = planted(&[(link, target)]);
+        let before = held(&home);
+        let run = sandbox.forge(words).run();
+        assert_eq!(held(&home), before, "{link}: {words}\n{run}");
+        assert_eq!(run.code(), Some(code), "{link}: {words}\n{run}");
+    }
+    // Links that stay in the workspace are the user's.
+    let sandbox = Sandbox::with_store().script("hello", "v1").file("locks/forge.lock", "");
+    symlink("locks/forge.lock", sandbox.path("forge.lock")).unwrap();
+    sandbox.forge("ensure").succeeds();
+    assert!(sandbox.path("forge.lock").is_symlink());
+    assert!(sandbox.read("locks/forge.lock").contains("hello"));
+}
+
+#[test]
+fn waiting_for_the_records_of_tasks_is_told_and_can_be_interrupted() {
+    let task = "tasks: { t: { inputs: [versions.yml], run: 'true' } }\n";
+    let sandbox = Sandbox::new().head(task).script("hello", "v1");
+    sandbox.forge("t").succeeds();
+    sandbox.forge("t --force").succeeds();
+    let path = sandbox.path(".forge/state/tasks.lock");
+    fs::write(&path, "4711").unwrap();
+    let held = File::open(&path).unwrap();
+    held.lock().unwrap();
+    let (mut forge, said) = started(&sandbox, sandbox.forge("t --force"));
+    wait_until("it says for whom it waits", || {
+        said().contains("waiting for another forge (process 4711), which writes the records")
+    });
+    Command::new("kill").args(["-INT", &forge.id().to_string()]).status().unwrap();
+    wait_until("it ends", || forge.try_wait().unwrap().is_some());
+    assert_eq!(forge.wait().unwrap().code(), Some(130), "{}", said());
+    drop(held);
+    sandbox.forge("t --force").succeeds();
 }
 
 /// `forge`, as the first process of a namespace of its own, as in a container.

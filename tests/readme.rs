@@ -98,14 +98,23 @@ fn measure(number: &str, unit: &str) -> Option<&'static str> {
     }
 }
 
+fn is_digest(word: &str) -> bool {
+    word.len() >= 12 && word.chars().all(|c| c.is_ascii_hexdigit())
+}
+
 /// A word as it is compared.
 fn told(word: &str) -> String {
     let plain = word.trim_matches(|c: char| !c.is_alphanumeric());
-    if plain.len() >= 12 && plain.chars().all(|c| c.is_ascii_hexdigit()) {
+    if is_digest(plain) {
         return "<digest>".into();
     }
     if ["/tmp", "/home/you", "~/"].iter().any(|place| word.contains(place)) {
-        return "<path>".into();
+        // The folder it is in differs, its own name does not.
+        let name = plain.rsplit('/').next().unwrap_or_default();
+        return match name.rsplit_once('-') {
+            Some((begin, digest)) if is_digest(digest) => format!("<path>/{begin}-<digest>"),
+            _ => format!("<path>/{name}"),
+        };
     }
     word.replace("linux-amd64", "<platform>").replace("linux-arm64", "<platform>")
 }
@@ -231,6 +240,11 @@ fn numbers_are_forgiven_and_words_are_not() {
     assert!(!same("8 ensured in 2 s", "7 ensured in 2 s"));
     assert!(same("sha256 0123456789abcdef x", "sha256 fedcba9876543210 x"));
     assert!(!same("built nats", "failed nats"));
+    assert!(same(
+        "to dir:/tmp/x/releases/q-0123456789ab",
+        "to dir:/home/you/releases/q-ba9876543210"
+    ));
+    assert!(!same("to dir:/tmp/x/releases/q-0123456789ab", "to dir:/home/you/releases/q"));
     assert!(fits(&["a", "…", "d"], &["a", "b", "c", "d"]));
     assert!(!fits(&["a", "…", "d"], &["a", "b", "c"]));
 }

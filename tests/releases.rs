@@ -380,3 +380,20 @@ fn on_github_pruning_goes_on_where_it_stopped() {
     assert_eq!(tags(), ["hello-v1.10.0", "hello-v1.11.0", "v1.0.0"]);
     assert!(!github.refs().iter().any(|(name, _)| name.ends_with("hello-v1.8.0")));
 }
+
+#[test]
+fn what_is_no_file_in_a_release_is_passed_over_and_audited() {
+    let sandbox = workspace();
+    let asset = format!("hello-{}.tar.gz", here());
+    release(&sandbox, "hello-v1.10.0", &[&asset]);
+    release(&sandbox, "hello-v1.9.0", &[&asset]);
+    let folder = sandbox.beside("store/hello-v1.9.0");
+    fs::create_dir(folder.join("notes")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(folder.join("pipe")).status();
+    assert!(made.expect("mkfifo").success());
+    sandbox.forge("release:list").succeeds().says("v1.9.0").says("2 releases in");
+    let audit = sandbox.forge("release:audit").run();
+    audit.says("notes/").says("neither an asset nor");
+    sandbox.forge("release:prune --keep 1 --yes").succeeds();
+    assert!(!folder.exists());
+}

@@ -129,3 +129,75 @@ build:
     sandbox.forge("ensure -j 2").succeeds();
     assert_eq!(sandbox.run_binary("good"), "good\n");
 }
+
+#[test]
+fn programs_settings_and_logins_of_toolchains_are_no_caches() {
+    if !is_here() {
+        return;
+    }
+    let kept = [
+        ".cargo/bin/tool",
+        ".cargo/config.toml",
+        ".cargo/credentials.toml",
+        ".docker/config.json",
+        ".npmrc",
+        "go/bin/tool",
+        ".m2/settings.xml",
+        ".gradle/init.d/x.gradle",
+        ".pyenv/shims/python",
+        ".local/share/pnpm/tool",
+    ];
+    let shared = [
+        ".cargo/registry/x",
+        ".cargo/git/x",
+        ".cargo/.package-cache",
+        "go/pkg/mod/x",
+        ".m2/repository/x",
+    ];
+    let places: Vec<String> =
+        kept.iter().chain(&shared).map(|path| format!("$HOME/{path}")).collect();
+    let places: Vec<&str> = places.iter().map(String::as_str).collect();
+    let sandbox = Sandbox::with_store().spec("tool", "v1", &writing(&places, ""));
+    for path in kept.iter().chain(&shared) {
+        let path = sandbox.beside("home").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+    sandbox.forge("ensure").succeeds();
+    let log = log(&sandbox, "tool");
+    for path in kept {
+        assert!(
+            !log.contains(&format!("wrote {}", sandbox.beside("home").join(path).display())),
+            "{log}"
+        );
+    }
+    assert_eq!(log.matches("wrote ").count(), shared.len(), "{log}");
+}
+
+#[test]
+fn cargo_builds_in_the_sandbox_with_what_it_shares() {
+    if !is_here() || !crate::support::is_here("cargo") {
+        return;
+    }
+    let crate_of = |name: &str, more: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2021\"\n{more}")
+    };
+    let lock = "version = 4\n\n[[package]]\nname = \"other\"\nversion = \"1.0.0\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"SUM\"\n\n[[package]]\nname = \"tool\"\nversion = \"1.0.0\"\ndependencies = [\n \"other\",\n]\n";
+    let sum = "0".repeat(64);
+    let sandbox = Sandbox::with_store()
+        .file("code/Cargo.toml", &crate_of("tool", "[dependencies]\nother = \"1.0.0\"\n"))
+        .file("code/Cargo.lock", &lock.replace("SUM", &sum))
+        .file("code/src/main.rs", "fn main() { println!(\"{}\", other::word()) }\n")
+        .file("code/.cargo/config.toml", "[source.crates-io]\nreplace-with = \"vendored\"\n[source.vendored]\ndirectory = \"vendor\"\n")
+        .file("code/vendor/other/Cargo.toml", &crate_of("other", ""))
+        .file("code/vendor/other/src/lib.rs", "pub fn word() -> &'static str { \"vendored\" }\n")
+        .file("code/vendor/other/.cargo-checksum.json", &format!("{{\"files\":{{}},\"package\":\"{sum}\"}}"))
+        .spec("tool", "v1", "source: { path: code }\nbuild: { cargo: . }\n");
+    let toolchains = std::env::var_os("RUSTUP_HOME").map(std::path::PathBuf::from);
+    let home = std::env::var_os("HOME").map(std::path::PathBuf::from).unwrap_or_default();
+    let toolchains = toolchains.unwrap_or_else(|| home.join(".rustup"));
+    let run = sandbox.forge("ensure").env("RUSTUP_HOME", toolchains).succeeds();
+    run.keeps_quiet_about("Permission denied");
+    assert!(!log(&sandbox, "tool").contains("Permission denied"), "{}", log(&sandbox, "tool"));
+    assert_eq!(sandbox.run_binary("tool"), "vendored\n");
+}

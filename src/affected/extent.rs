@@ -50,7 +50,7 @@ impl<'w> Extent<'w> {
         let own = |name: &Name| Self::new(&workspace.subsystems[name]);
         let mut all: BTreeMap<Name, Self> =
             names.iter().map(|name| (name.clone(), own(name))).collect();
-        let walker = Walker::new(workspace.layout.root());
+        let walker = Walker::new(&workspace.layout);
         for one in all.values_mut().filter(|one| asks(one)) {
             if let Some(own) = Own::of(one.subsystem) {
                 one.linked = linked(workspace.layout.root(), &walker, &own)?;

@@ -4,6 +4,7 @@
 //! its process, however that ends, so there are no stale locks to clean up.
 
 use std::{
+    io,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -11,7 +12,7 @@ use std::{
 
 use super::own::forge_folder;
 use crate::{
-    disk::FileLock,
+    disk::{FileLock, Folder},
     model::{Fault, Kind, Layout},
     process::Cancel,
 };
@@ -24,6 +25,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(25);
 pub struct BusyLock {
     _lock: FileLock,
 }
+
+/// How a lock is taken: alone, or shared.
+type Lock = fn(&Folder, &Path) -> io::Result<Result<FileLock, Option<u32>>>;
 
 /// What an attempt to lock gave.
 #[derive(Debug)]
@@ -52,7 +56,11 @@ impl BusyLock {
     /// # Errors
     /// If it cannot be locked; if there is a link where the file or a folder of it should be.
     pub fn take(layout: &Layout, path: &Path) -> Result<Busy, Fault> {
-        let taken = FileLock::take(&forge_folder(layout)?, path)
+        Self::hold(layout, path, FileLock::take)
+    }
+
+    fn hold(layout: &Layout, path: &Path, lock: Lock) -> Result<Busy, Fault> {
+        let taken = lock(&forge_folder(layout)?, path)
             .map_err(|error| Fault::io(format!("cannot lock {}", path.display()), &error))?;
         Ok(match taken {
             Ok(lock) => Busy::Ours(Self { _lock: lock }),
@@ -65,10 +73,27 @@ impl BusyLock {
     /// # Errors
     /// As [`BusyLock::take`]; `Interrupted` or `Timeout` if the waiting ended without the lock.
     pub fn wait(layout: &Layout, path: &Path, patience: &Patience) -> Result<Self, Fault> {
+        Self::wait_to(FileLock::take, layout, path, patience)
+    }
+
+    /// As [`BusyLock::wait`], for a share: many may hold one at once.
+    ///
+    /// # Errors
+    /// As [`BusyLock::wait`].
+    pub fn wait_to_share(layout: &Layout, path: &Path, patience: &Patience) -> Result<Self, Fault> {
+        Self::wait_to(FileLock::share, layout, path, patience)
+    }
+
+    fn wait_to(
+        lock: Lock,
+        layout: &Layout,
+        path: &Path,
+        patience: &Patience,
+    ) -> Result<Self, Fault> {
         let began = Instant::now();
         let mut is_told = false;
         loop {
-            let holder = match Self::take(layout, path)? {
+            let holder = match Self::hold(layout, path, lock)? {
                 Busy::Ours(lock) => return Ok(lock),
                 Busy::Theirs(holder) => holder,
             };

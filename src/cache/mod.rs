@@ -23,8 +23,8 @@ pub use installed::{
 };
 pub use outputs::{KeptOutputs, OutputPlace};
 pub use own::{
-    existing_forge_folder, forge_folder, make_folder, replace_file, stage, sweep_staging,
-    write_state,
+    existing_forge_folder, forge_folder, make_folder, replace_file, rewrite_file, stage,
+    sweep_staging, write_state,
 };
 pub use record::{Made, Record, Release};
 pub use seal::SealKey;

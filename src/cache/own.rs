@@ -12,8 +12,8 @@ use std::{
 };
 
 use crate::{
-    disk::{EntryKind, Folder, StagedFile, Staging},
-    model::{Fault, Kind, Layout},
+    disk::{EntryKind, Folder, StagedFile, Staging, in_tree},
+    model::{Fault, Kind, Layout, normal_path},
 };
 
 /// The variable that names the folders into which a `.forge` that is a symbolic link may lead.
@@ -101,8 +101,8 @@ pub fn write_state(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), Fau
         .map_err(|error| Fault::io(format!("cannot write {}", path.display()), &error))
 }
 
-/// Makes the file `path`, which a user named or which lies beside the manifest, hold `bytes`, in one
-/// step and synced. Links to its folder are followed; one at its end is replaced.
+/// Makes the file `path`, in a folder that a user named, hold `bytes`, in one step and synced. Links to
+/// its folder are followed; one at its end is replaced.
 ///
 /// # Errors
 /// If it cannot be written.
@@ -110,19 +110,54 @@ pub fn replace_file(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), Fa
     let failed = |error: io::Error| Fault::io(format!("cannot write {}", path.display()), &error);
     let name = Path::new(path.file_name().unwrap_or_default());
     let folder = Folder::make(path.parent().unwrap_or(Path::new("/"))).map_err(failed)?;
-    let forge = forge_folder(layout)?;
-    let moved = StagedFile::new(&forge, &layout.staging(), 0o666).and_then(|mut new| {
+    write_in_one_step(layout, &folder, name, bytes)
+}
+
+/// Makes the file `path`, which people keep in the workspace or name, hold `bytes`, in one step and
+/// synced. It keeps its mode. Links are followed as long as they stay in the workspace, or in the folder
+/// that was named outside of it: a repository can bring one that leads elsewhere.
+///
+/// # Errors
+/// If it cannot be written, or is behind a link that leads out or nowhere.
+pub fn rewrite_file(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    let failed = |error: io::Error| Fault::io(format!("cannot write {}", path.display()), &error);
+    let is_own = normal_path(path).starts_with(layout.root());
+    let named = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let root = if is_own { layout.root() } else { named.unwrap_or(Path::new(".")) };
+    // What is named outside is the user's affair up to its folder.
+    if !is_own {
+        fs::create_dir_all(root).map_err(failed)?;
+    }
+    let (folder, place) = in_tree(root, path)
+        .map_err(|error| failed(error).hint("nothing was written; put a file in its place"))?;
+    write_in_one_step(layout, &folder, &place, bytes)
+}
+
+/// Makes the file `path` below `folder` hold `bytes`, in one step and synced; it keeps its mode.
+fn write_in_one_step(
+    layout: &Layout,
+    folder: &Folder,
+    path: &Path,
+    bytes: &[u8],
+) -> Result<(), Fault> {
+    let write = |root: &Folder, half_made: &Path| {
+        let before = folder.open_file(path).and_then(|file| file.metadata());
+        let mut new = StagedFile::new(root, half_made, 0o666)?;
+        if let Ok(before) = before {
+            new.file().set_permissions(before.permissions())?;
+        }
         new.write_all(bytes)?;
         new.file().sync_all()?;
-        new.place(&folder, name).map(drop)
-    });
-    match moved {
+        new.place(folder, path).map(drop)
+    };
+    let written = match write(&forge_folder(layout)?, &layout.staging()) {
         // The two are on different file systems, so it has to be written where it goes.
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            folder.replace(name, bytes, Path::new(""), true).map_err(failed)
-        }
-        other => other.map_err(failed),
-    }
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => write(folder, Path::new("")),
+        other => other,
+    };
+    written.map_err(|error| {
+        Fault::io(format!("cannot write {}", folder.path().join(path).display()), &error)
+    })
 }
 
 #[cfg(test)]

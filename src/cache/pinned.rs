@@ -1,18 +1,19 @@
 //! Small files that came from URLs, by their digests: what `include` pins. Each is hashed again
 //! whenever it is read, so one that was changed is as good as none.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use super::Cache;
 use crate::{
     archive::Hasher,
+    disk::{MOST_OF_TEXT, read_file},
     model::{Fault, Sha256},
 };
 
 impl Cache {
     /// The file with this digest, if it is here as it was.
     pub fn pinned(&self, sha256: Sha256) -> Option<Vec<u8>> {
-        let bytes = fs::read(self.pinned_path(sha256)).ok()?;
+        let bytes = read_file(&self.pinned_path(sha256), MOST_OF_TEXT).ok()?;
         let mut hasher = Hasher::new();
         hasher.update(&bytes);
         (hasher.finish() == sha256).then_some(bytes)
@@ -33,6 +34,8 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::cache::SealKey;
 

@@ -13,16 +13,20 @@
 //! as forge does. What must hold against such programs is pinned in `forge.lock`.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::OnceLock,
 };
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::model::{Mac, UserFolders};
+use super::user::can_be_made;
+use crate::{
+    disk::Folder,
+    model::{Mac, UserFolders},
+};
 
 /// What the first line of a sealed record begins with.
 const FORMAT: &str = "forge-sealed 1 ";
@@ -89,6 +93,13 @@ impl SealKey {
         self.confirms(purpose, body, &found).then_some(body)
     }
 
+    /// Whether what is sealed with it counts in later runs: it lies in its place, or can be put there.
+    #[must_use]
+    pub fn lasts(&self) -> bool {
+        let folder = self.path.as_deref().and_then(Path::parent);
+        self.known().is_some() || folder.is_some_and(can_be_made)
+    }
+
     fn known(&self) -> Option<Key> {
         if let Some(key) = self.key.get() {
             return Some(*key);
@@ -99,14 +110,13 @@ impl SealKey {
 
     /// The key that lies in its place. One that others may have read or written is none.
     fn read(&self) -> Option<Key> {
-        let mut options = OpenOptions::new();
-        options.read(true).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-        let mut file = options.open(self.path.as_ref()?).ok()?;
+        let path = self.path.as_ref()?;
+        let mut file = Folder::open(path.parent()?).ok()?.open_file(FILE.as_ref()).ok()?;
         let metadata = file.metadata().ok()?;
         let me = rustix::process::geteuid();
         let is_mine = me.is_root() || metadata.uid() == me.as_raw();
         let of_others = metadata.mode() & 0o077;
-        let is_private = metadata.is_file() && of_others == 0;
+        let is_private = of_others == 0;
         let mut key = Key::default();
         if !is_mine || !is_private || metadata.len() != key.len() as u64 {
             return None;

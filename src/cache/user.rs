@@ -16,7 +16,7 @@ impl Cache {
         let user = layout.user();
         let is_named = user.is_cache_named();
         let why = match Self::of_user(user) {
-            Ok(cache) if is_named || is_usable(cache.root()) => return (cache, None),
+            Ok(cache) if is_named || can_be_made(cache.root()) => return (cache, None),
             Ok(cache) => format!("{} cannot be made or written to", cache.root().display()),
             Err(fault) => fault.why.first().cloned().unwrap_or(fault.what),
         };
@@ -29,7 +29,7 @@ impl Cache {
 }
 
 /// Whether the folder at `root` can be written to, or made.
-fn is_usable(root: &Path) -> bool {
+pub(super) fn can_be_made(root: &Path) -> bool {
     let there = root.ancestors().find(|place| place.exists()).unwrap_or(Path::new("/"));
     there.is_dir() && access(there, Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
@@ -41,9 +41,9 @@ mod tests {
     #[test]
     fn a_folder_is_usable_if_it_can_be_made() {
         let temp = tempfile::tempdir().unwrap();
-        assert!(is_usable(&temp.path().join("a/b")));
+        assert!(can_be_made(&temp.path().join("a/b")));
         std::fs::write(temp.path().join("file"), "").unwrap();
-        assert!(!is_usable(&temp.path().join("file/b")));
-        assert!(!is_usable(Path::new("/dev/null/forge")));
+        assert!(!can_be_made(&temp.path().join("file/b")));
+        assert!(!can_be_made(Path::new("/dev/null/forge")));
     }
 }

@@ -7,10 +7,10 @@ use std::{
 
 use crate::{
     affected::Extent,
+    cache::rewrite_file,
     disk::{MOST_OF_TEXT, is_absent, read_text},
     git::{History, Tag},
     model::{Fault, Kind, Name, Precedence, Revision, Scheme, TagStem, nearest},
-    newer::rewrite,
     release::{Changelog, Released, Section, is_project_tag, shown, update},
     workspace::{Source, Subsystem, Workspace},
 };
@@ -245,7 +245,7 @@ fn bring_up_to_date(session: &Session, path: &Path, changelog: &Changelog) -> Re
     }
     let is_new = updated != file;
     if is_new {
-        rewrite(&session.layout()?, path, updated.as_bytes())?;
+        rewrite_file(&session.layout()?, path, updated.as_bytes())?;
     }
     let what = if is_new { "wrote" } else { "nothing is new in" };
     if session.flags.quiet { Ok(()) } else { session.say(&format!("{what} {}\n", path.display())) }

@@ -63,8 +63,9 @@ fn question(session: &Session, words: &[String]) -> Option<String> {
     };
     let is_simple = !flags.force && !flags.all_platforms;
     let class = session.classes().own.as_str();
-    is_simple
-        .then(|| format!("ensure {} {publish} {class} {}", session.platform(), words.join(" ")))
+    let lock = if flags.locked { "locked" } else { "free" };
+    let (platform, words) = (session.platform(), words.join(" "));
+    is_simple.then(|| format!("ensure {platform} {publish} {lock} {class} {words}"))
 }
 
 /// Where the snapshot is kept.

@@ -12,7 +12,7 @@ use crate::{
     migrate::{self as migration, Migration, Page},
     model::{Diagnostic, Fault, Kind},
     taskfile::{self, Given},
-    workspace::{LoadError, load},
+    workspace::{LoadError, check_root, load},
 };
 
 use super::{Stop, included, session::Session};
@@ -31,6 +31,7 @@ pub(super) fn migrate(session: &Session, path: &Path, into: Option<&Path>) -> Re
         Some(into) => session.folder()?.join(into),
         None => tree.root.clone(),
     };
+    check_root(&folder)?;
     let shown = into.unwrap_or(&folder);
     let mut migration = migration::migrate(tree);
     nothing_is_there(&folder, &migration.pages)?;

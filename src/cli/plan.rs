@@ -1,10 +1,12 @@
 //! `forge plan`: what `ensure` would do, only told. Writes nothing and runs nothing.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    model::ArtifactReport,
+    execute::OwnVersion,
+    model::{ArtifactReport, Fault, Kind, Name, Scheme},
     plan::{Action, Plan, Step, compile},
+    probe::Want,
     report::{Align, Cell, Role, Table, render_warning},
 };
 
@@ -27,7 +29,8 @@ pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, Stop> {
 pub(super) fn plan_of(session: &Session, request: &Request<'_>) -> Result<u8, Stop> {
     let (probed, stores) = look(session, request)?;
     let seconds = recorded_seconds(&request.workspaces, probed.builds());
-    let plan = compile(&request.workspaces, probed, &seconds);
+    let mut plan = compile(&request.workspaces, probed, &seconds);
+    let refused = leave_unpublished(session, request, &stores, &mut plan)?;
     for id in &plan.leftovers {
         session
             .console()
@@ -37,12 +40,61 @@ pub(super) fn plan_of(session: &Session, request: &Request<'_>) -> Result<u8, St
         session.console().err(&render_warning(None, warning, session.stderr_style()));
     }
     if session.flags.json {
-        session.say(&plan_json(&plan))?;
+        session.say(&plan_json(&plan, &refused))?;
     } else {
         session.say(&plan_text(&plan, &stores, session))?;
     }
-    let failed = plan.settled.iter().find_map(|report| report.fault.as_ref());
-    Ok(failed.map_or(0, |fault| fault.kind.exit_code()))
+    let mut failed = plan.settled.iter().filter_map(|report| report.fault.as_ref());
+    // Who asks for a release gets an error instead of it.
+    let asked = refused.first().map(|(_, why)| why).filter(|_| request.publish.is_asked());
+    Ok(failed.next().or(asked).map_or(0, |fault| fault.kind.exit_code()))
+}
+
+/// Takes out of `plan` what a run would not publish, since it is not what its version says. Returns the
+/// subsystems with the reasons, which are warnings of the plan where a run would warn.
+fn leave_unpublished(
+    session: &Session,
+    request: &Request<'_>,
+    stores: &Stores,
+    plan: &mut Plan,
+) -> Result<Vec<(Name, Fault)>, Stop> {
+    let is_asked = request.publish.is_asked();
+    let published = plan.actions.iter().filter(|action| action.step == Step::Publish);
+    // Of each subsystem one; what a scheme versions gets one first, if a release is asked for.
+    let wants: BTreeMap<&Name, &Want> = published
+        .map(|action| &plan.findings[action.finding].want)
+        .filter(|want| !is_asked || request.workspaces.subsystem(&want.id).scheme.is_none())
+        .map(|want| (&want.id.name, want))
+        .collect();
+    let own_version = OwnVersion {
+        workspaces: &request.workspaces,
+        runner: &session.host.runner(1),
+        is_shared: stores.are_shared(),
+        offline: session.flags.offline,
+    };
+    let mut refused = Vec::new();
+    for (name, want) in wants {
+        let found = session.host.runtime()?.wait_for(own_version.refusal(want));
+        let why = match found {
+            Ok(why) => why,
+            Err(fault) if fault.kind == Kind::Store => {
+                Some(fault.within(format!("{} is not published", want.tag)))
+            }
+            Err(fault) => return Err(fault.into()),
+        };
+        let is_told = is_asked || !stores.private && want.version != Scheme::unreleased().as_str();
+        if let Some(why) = why {
+            plan.warnings.extend(is_told.then(|| why.clone()));
+            refused.push((name.clone(), why));
+        }
+    }
+    let Plan { actions, findings, .. } = plan;
+    let is_refused = |action: &Action| {
+        let id = &findings[action.finding].want.id;
+        action.step == Step::Publish && refused.iter().any(|(name, _)| *name == id.name)
+    };
+    actions.retain(|action| !is_refused(action));
+    Ok(refused)
 }
 
 fn plan_text(plan: &Plan, stores: &Stores, session: &Session) -> String {
@@ -87,7 +139,7 @@ fn plan_text(plan: &Plan, stores: &Stores, session: &Session) -> String {
     text
 }
 
-fn plan_json(plan: &Plan) -> String {
+fn plan_json(plan: &Plan, refused: &[(Name, Fault)]) -> String {
     let action = |action: &Action| {
         let finding = &plan.findings[action.finding];
         serde_json::json!({
@@ -109,10 +161,15 @@ fn plan_json(plan: &Plan) -> String {
             "reason": report.reason,
         })
     };
+    let unpublished = |(name, why): &(Name, Fault)| {
+        let why = std::iter::once(&why.what).chain(&why.why).map(String::as_str);
+        serde_json::json!({"name": name.as_str(), "why": why.collect::<Vec<_>>().join(": ")})
+    };
     let document = serde_json::json!({
         "schema": 1,
         "actions": plan.actions.iter().map(action).collect::<Vec<_>>(),
         "settled": plan.settled.iter().map(settled).collect::<Vec<_>>(),
+        "unpublished": refused.iter().map(unpublished).collect::<Vec<_>>(),
     });
     format!("{document:#}\n")
 }

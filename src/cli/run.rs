@@ -2,7 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    io::Write,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 
@@ -10,18 +11,18 @@ use tokio::sync::OnceCell;
 
 use crate::{
     cache::{Cache, sweep_staging},
-    disk::unique,
+    disk::{Folder, unique},
     execute::{
         self, Context, TemporaryFolders, Turns, Versions, execute, resolve_refs, unlocked_refs,
     },
-    model::{Event, EventSink, Fault, Kind, Name, RunReport},
+    model::{Event, EventSink, Fault, Kind, Layout, Name, RunReport},
     plan::{Limits, Plan, compile},
     probe::{Probed, Prober},
     process::{Cancel, Runner},
     report::render_trace,
     store::{Fetcher, Waits},
     ui,
-    workspace::Workspaces,
+    workspace::{Source, Subsystem, Workspaces},
 };
 
 use super::{
@@ -96,6 +97,7 @@ pub(super) async fn run_until(
     let (cache, no_cache) = Cache::for_workspace(workspaces.layout());
     let cache = Arc::new(cache);
     let commits = commits(session, &workspaces, &runner, names).await?;
+    has_lock(session, &workspaces, &stores)?;
     let options = session.probe_options(&stores, publish)?;
     let prober = Prober {
         workspaces: &workspaces,
@@ -155,6 +157,7 @@ pub(super) async fn run_until(
 pub(super) fn look(session: &Session, request: &Request<'_>) -> Result<(Probed, Stores), Stop> {
     let Request { workspaces, names, publish } = request;
     let stores = session.stores(workspaces.any())?;
+    has_lock(session, workspaces, &stores)?;
     let (cache, _) = Cache::for_workspace(workspaces.layout());
     let (commits, options) = (BTreeMap::new(), session.probe_options(&stores, *publish)?);
     let prober =
@@ -162,6 +165,23 @@ pub(super) fn look(session: &Session, request: &Request<'_>) -> Result<(Probed, 
     let wanted = workspaces.artifacts(*names).collect();
     let probed = session.host.runtime()?.wait_for(prober.probe(&wanted));
     Ok((probed, stores))
+}
+
+/// Refuses `--locked` where nothing is locked at all, unless nothing would be: in-repo code alone, and no
+/// releases but this user's own.
+fn has_lock(session: &Session, workspaces: &Workspaces, stores: &Stores) -> Result<(), Fault> {
+    let subsystems = workspaces.any().subsystems.values();
+    let is_locked = |it: &Subsystem| {
+        it.upstream.is_some() || !matches!(it.source, Source::Path { .. } | Source::None)
+    };
+    let is_empty = stores.private && !subsystems.into_iter().any(is_locked);
+    let lock = workspaces.layout().lock();
+    if !session.flags.locked || is_empty || lock.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    Err(Fault::new(Kind::Verification, format!("there is no {}", Layout::LOCK))
+        .because("--locked takes nothing that is not pinned")
+        .hint("run `forge ensure` without --locked, and commit forge.lock"))
 }
 
 fn is_noop(plan: &Plan) -> bool {
@@ -208,8 +228,15 @@ fn open_screen(session: &Session) -> (Arc<ui::Screen>, Arc<ui::Recorder>, Arc<dy
 
 fn write_trace(session: &Session, recorder: &ui::Recorder) -> Result<(), Fault> {
     let Some(path) = &session.flags.trace else { return Ok(()) };
-    std::fs::write(path, render_trace(&recorder.laps()))
-        .map_err(|e| Fault::io(format!("cannot write the trace to {}", path.display()), &e))
+    let (folder, name) = (path.parent().unwrap_or(Path::new("")), path.file_name());
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let write = || {
+        // A link of that name may be one that the repository brought.
+        let mut file = Folder::open(folder)?.open_or_create(name.unwrap_or_default().as_ref())?;
+        file.set_len(0)?;
+        file.write_all(render_trace(&recorder.laps()).as_bytes())
+    };
+    write().map_err(|e| Fault::io(format!("cannot write the trace to {}", path.display()), &e))
 }
 
 /// How many builds may run at once.

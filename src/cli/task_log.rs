@@ -7,7 +7,11 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::{cache::make_folder, disk::Folder, model::Layout};
+use crate::{
+    cache::make_folder,
+    disk::{Folder, open_file},
+    model::Layout,
+};
 
 use super::run::is_run_name;
 
@@ -100,7 +104,7 @@ impl Printed {
     /// Passes all of it on, in pieces that end with a line, as far as it was kept.
     pub(super) fn each(&self, pass: &mut dyn FnMut(&str)) {
         let file = self.log.as_ref().filter(|_| self.is_cut);
-        let Some(file) = file.and_then(|(path, _)| File::open(path).ok()) else {
+        let Some(file) = file.and_then(|(path, _)| open_file(path).ok()) else {
             return pass(&self.text);
         };
         for line in BufReader::new(file).lines().map_while(Result::ok) {

@@ -79,13 +79,10 @@ impl Folder {
     /// # Errors
     /// If it can be neither opened nor made.
     pub fn make(path: &Path) -> io::Result<Self> {
-        match Self::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(path)?;
-                Self::open(path)
-            }
-            other => other,
-        }
+        if_absent(Self::open(path), || {
+            fs::create_dir_all(path)?;
+            Self::open(path)
+        })
     }
 
     /// Opens the folder `path`, which must be below this one.
@@ -104,15 +101,13 @@ impl Folder {
     /// If it cannot be made, or if there is a link on the way.
     pub fn make_folder(&self, path: &Path) -> io::Result<Self> {
         let below = self.names(path)?;
-        match self.folder(below) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            other => return other,
-        }
-        let (parent, name) = self.parent_or_make(below)?;
-        match mkdirat(&parent, name, Mode::from_raw_mode(0o777)) {
-            Ok(()) | Err(Errno::EXIST) => self.folder(below),
-            Err(errno) => Err(errno.into()),
-        }
+        if_absent(self.folder(below), || {
+            let (parent, name) = self.parent_or_make(below)?;
+            match mkdirat(&parent, name, Mode::from_raw_mode(0o777)) {
+                Ok(()) | Err(Errno::EXIST) => self.folder(below),
+                Err(errno) => Err(errno.into()),
+            }
+        })
     }
 
     /// Makes the folder `path` below this one. Its parents are made too.
@@ -147,10 +142,8 @@ impl Folder {
     /// If that cannot be told, or if there is a link on the way.
     pub fn entry(&self, path: &Path) -> io::Result<Option<Entry>> {
         let below = self.names(path)?;
-        let (parent, name) = match self.parent(below) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            other => other?,
-        };
+        let parent = self.parent(below).map(Some);
+        let Some((parent, name)) = if_absent(parent, || Ok(None))? else { return Ok(None) };
         match statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(Entry::of(&stat))),
             Err(Errno::NOENT) => Ok(None),
@@ -239,13 +232,10 @@ impl Folder {
         let below = self.names(path)?;
         let flags = flags | OFlags::CREATE | OFlags::NONBLOCK;
         let mode = Mode::from_raw_mode(0o666);
-        let handle = match self.open_at(below, flags, mode) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.parent_or_make(below)?;
-                self.open_at(below, flags, mode)?
-            }
-            other => other?,
-        };
+        let handle = if_absent(self.open_at(below, flags, mode), || {
+            self.parent_or_make(below)?;
+            self.open_at(below, flags, mode)
+        })?;
         super::read::regular(handle.into())
     }
 
@@ -380,13 +370,10 @@ impl Folder {
     }
 
     fn parent_or_make<'p>(&self, below: &'p Path) -> io::Result<(Parent<'_>, &'p OsStr)> {
-        match self.parent(below) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let (parent, name) = split(below)?;
-                Ok((Parent::Below(self.make_folder(parent)?.handle), name))
-            }
-            other => other,
-        }
+        if_absent(self.parent(below), || {
+            let (parent, name) = split(below)?;
+            Ok((Parent::Below(self.make_folder(parent)?.handle), name))
+        })
     }
 }
 
@@ -434,6 +421,14 @@ impl Entry {
             owner: stat.st_uid,
             modified: stat.st_mtime as _,
         }
+    }
+}
+
+/// What was `tried`; what is done `instead`, if that failed since something is not there.
+fn if_absent<T>(tried: io::Result<T>, instead: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    match tried {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => instead(),
+        other => other,
     }
 }
 

@@ -11,7 +11,7 @@ use super::folder::Folder;
 /// A lock that is held until dropped, or until its process ends, however that happens.
 #[derive(Debug)]
 pub struct FileLock {
-    _file: File,
+    file: File,
 }
 
 impl FileLock {
@@ -21,14 +21,31 @@ impl FileLock {
     /// # Errors
     /// If the file cannot be opened or made, or if there is a link in the way.
     pub fn take(root: &Folder, path: &Path) -> io::Result<Result<Self, Option<u32>>> {
+        let taken = Self::hold(root, path, File::try_lock)?;
+        if let Ok(lock) = &taken {
+            // Whose it is, only for the message of those who wait. As wide as any
+            // other, so that nothing needs to be cut off.
+            let _ = (&lock.file).write_all(format!("{:<10}", std::process::id()).as_bytes());
+        }
+        Ok(taken)
+    }
+
+    /// As [`FileLock::take`], for a share: all hold it together who share it, and nobody else then.
+    ///
+    /// # Errors
+    /// As [`FileLock::take`].
+    pub fn share(root: &Folder, path: &Path) -> io::Result<Result<Self, Option<u32>>> {
+        Self::hold(root, path, File::try_lock_shared)
+    }
+
+    fn hold(
+        root: &Folder,
+        path: &Path,
+        lock: impl Fn(&File) -> Result<(), TryLockError>,
+    ) -> io::Result<Result<Self, Option<u32>>> {
         let mut file = root.open_or_create(path)?;
-        match file.try_lock() {
-            Ok(()) => {
-                // Whose it is, only for the message of those who wait. As wide as any
-                // other, so that nothing needs to be cut off.
-                let _ = file.write_all(format!("{:<10}", std::process::id()).as_bytes());
-                Ok(Ok(Self { _file: file }))
-            }
+        match lock(&file) {
+            Ok(()) => Ok(Ok(Self { file })),
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
                 let _ = file.rewind().and_then(|()| (&file).take(20).read_to_string(&mut text));
@@ -36,7 +53,7 @@ impl FileLock {
             }
             // A file system without locks: going on alone is all one can do.
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-                Ok(Ok(Self { _file: file }))
+                Ok(Ok(Self { file }))
             }
             Err(TryLockError::Error(error)) => Err(error),
         }

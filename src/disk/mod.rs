@@ -9,6 +9,7 @@
 //! regular file, with a limit on its size, and never a FIFO or a device that would block or not end.
 
 mod folder;
+mod in_tree;
 mod lock;
 mod read;
 mod resolve;
@@ -16,6 +17,7 @@ mod staging;
 mod tree;
 
 pub use folder::{Entry, EntryKind, Folder};
+pub use in_tree::in_tree;
 pub use lock::FileLock;
 pub use read::{MOST_OF_TEXT, is_absent, open_file, read_file, read_text};
 pub use staging::{StagedFile, Staging, unique};

@@ -188,7 +188,7 @@ impl Context {
             return Ok(());
         }
         let layout = self.workspaces.layout();
-        let Some(now) = walk_sources(layout.root(), &[own]).pop() else {
+        let Some(now) = walk_sources(layout, &[own]).pop() else {
             return Ok(());
         };
         let now = now?;

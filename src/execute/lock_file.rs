@@ -1,7 +1,7 @@
 //! Writing `forge.lock`: changes of this run, merged into what the file says now.
 
 use crate::{
-    cache::{replace_file, turn_to_write},
+    cache::{rewrite_file, turn_to_write},
     manifest::{parse_lock, render_lock},
     model::{Binaries, Fault, Kind, Layout, Lock, LockedAsset, LockedUpstream, Name, Platform},
     process::Cancel,
@@ -44,7 +44,7 @@ pub fn write_lock(
     if after == before {
         return Ok(());
     }
-    replace_file(layout, &layout.lock(), after.as_bytes())
+    rewrite_file(layout, &layout.lock(), after.as_bytes())
 }
 
 fn apply(lock: &mut Lock, changes: &[LockChange]) {

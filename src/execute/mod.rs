@@ -28,6 +28,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 pub use context::{Context, Options, TemporaryFolders, Turns, Versions};
 pub use lock_file::{LockChange, write_lock};
+pub use own_version::OwnVersion;
 pub use publish::pack_installed;
 pub use refs::{resolve_refs, unlocked_refs};
 pub use tools::{ask_version, tells};

@@ -11,7 +11,8 @@ use crate::{
     git::History,
     model::{Fault, Kind},
     probe::Want,
-    workspace::Subsystem,
+    process::CommandRunner,
+    workspace::{Subsystem, Workspaces},
 };
 
 /// A subsystem whose code is in the repository around the workspace.
@@ -24,23 +25,45 @@ struct Candidate<'a> {
     head: String,
 }
 
+/// What has to be known of a run to tell whether artifacts are what their versions say.
+#[derive(Clone, Copy)]
+pub struct OwnVersion<'a> {
+    /// The workspace.
+    pub workspaces: &'a Workspaces,
+    /// Runs git.
+    pub runner: &'a dyn CommandRunner,
+    /// Whether others read the store that is published to.
+    pub is_shared: bool,
+    /// Whether no remote is asked.
+    pub offline: bool,
+}
+
 impl Context {
-    /// Why the artifact must not be published under its version; `None` if it may be.
-    ///
-    /// # Errors
-    /// When that cannot be found out: `Store` if the remote does not say which tags there are, `Failed`
-    /// without git, `Interrupted`.
+    /// As [`OwnVersion::refusal`], found out once for each subsystem.
     pub(super) async fn is_not_its_version(&self, want: &Want) -> Result<Option<Fault>, Fault> {
         let mut known = self.not_its_version.lock().await;
         if let Some(known) = known.get(&want.id.name) {
             return Ok(known.clone());
         }
-        let found = self.compare_with_version(want).await?;
+        let own_version = OwnVersion {
+            workspaces: &self.workspaces,
+            runner: &*self.runner,
+            is_shared: self.stores.first().is_some_and(|store| store.is_shared()),
+            offline: self.options.offline,
+        };
+        let found = own_version.refusal(want).await?;
         known.insert(want.id.name.clone(), found.clone());
         Ok(found)
     }
+}
 
-    async fn compare_with_version(&self, want: &Want) -> Result<Option<Fault>, Fault> {
+impl OwnVersion<'_> {
+    /// Why the artifact must not be published under its version; `None` if it may be.
+    ///
+    /// # Errors
+    /// When that cannot be found out: `Store` if the remote does not say which tags there are, `Failed`
+    /// without git, `Interrupted`.
+    pub async fn refusal(&self, want: &Want) -> Result<Option<Fault>, Fault> {
         let subsystem = self.workspaces.subsystem(&want.id);
         let has_scheme = subsystem.scheme.is_some();
         // What was released before, and what is pinned by a commit or a digest, is that.
@@ -53,7 +76,7 @@ impl Context {
         }
         let workspace = self.workspaces.of(want.id.platform);
         let root = workspace.layout.root();
-        let history = History::around(&*self.runner, root);
+        let history = History::around(self.runner, root);
         let Some(history) = history.filter(|_| want.in_repo) else {
             let why = format!("{} is in no git repository that could say so", root.display());
             return Ok(has_scheme.then(|| refused(want).because(why)));
@@ -83,8 +106,7 @@ impl Context {
         tag: &str,
         has_scheme: bool,
     ) -> Result<Option<String>, Fault> {
-        let is_shared = self.stores.first().is_some_and(|store| store.is_shared());
-        let tags = match !self.options.offline && (has_scheme || is_shared) {
+        let tags = match !self.offline && (has_scheme || self.is_shared) {
             true => {
                 let tags = history.remote().await?.tags(&[tag]).await?;
                 tags.into_iter().map(|tag| tag.tag).collect()

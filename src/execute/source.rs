@@ -7,7 +7,7 @@ use crate::{
     cache::{forge_folder, make_folder, write_state},
     disk::{MOST_OF_TEXT, read_text},
     git,
-    model::{Digest, Fault, Kind},
+    model::{Digest, Fault, Kind, UserFolders},
     plan::Action,
     probe::Want,
     provenance::{Classes, RunClass},
@@ -28,8 +28,8 @@ pub(super) struct SourceTree {
 }
 
 /// Checks that no file of a fetched source is a pointer of Git LFS.
-fn whole(subsystem: &Subsystem, folder: &Path) -> Result<(), Fault> {
-    let found = Walker::of_tree(folder)
+fn whole(subsystem: &Subsystem, folder: &Path, user: &UserFolders) -> Result<(), Fault> {
+    let found = Walker::of_tree(folder, user)
         .first_pointer(folder)
         .map_err(|error| Fault::io(format!("cannot list {}", folder.display()), &error))?;
     let Some((path, rule)) = found else { return Ok(()) };
@@ -87,7 +87,7 @@ impl Context {
                 None
             }
         };
-        whole(subsystem, &folder)?;
+        whole(subsystem, &folder, layout.user())?;
         Ok(SourceTree { folder, commit, warnings })
     }
 

@@ -162,6 +162,8 @@ impl<'a> Git<'a> {
 
     async fn perform(&self, mut command: Command, limit: Duration) -> Result<Vec<String>, Failure> {
         command.timeout = Some(limit);
+        // A line means something as a whole, however long a message or a list of paths is.
+        command.longest_line = usize::MAX;
         let own = self.own_settings();
         command.env.extend(environment(self.dir, &own, self.runner.environment()));
         let mut lines = Vec::new();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{ArtifactId, UserFolders};
 
 /// The paths of one workspace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     root: PathBuf,
     user: UserFolders,

@@ -51,7 +51,7 @@ pub use lock::{Lock, Locked, LockedAsset, LockedUpstream};
 pub use mac::Mac;
 pub use name::Name;
 pub use outcome::{ArtifactReport, How, RunReport};
-pub use path_text::{bytes_to_text, path_to_text, text_to_path};
+pub use path_text::{bytes_to_text, normal_path, path_to_text, text_to_path};
 pub use platform::{Arch, Os, Platform};
 pub use precedence::{Precedence, Series};
 pub use release::{Compression, Revision, TagStem, asset_name, asset_platform};

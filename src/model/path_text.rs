@@ -7,7 +7,7 @@
 use std::{
     ffi::OsString,
     os::unix::ffi::{OsStrExt, OsStringExt},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 /// The text for a path.
@@ -57,6 +57,20 @@ pub fn text_to_path(text: &str) -> PathBuf {
     OsString::from_vec(bytes).into()
 }
 
+/// `path` without `.` and `..`, by its words alone: links are not looked at.
+#[must_use]
+pub fn normal_path(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(normal.pop()),
+            part => normal.push(part),
+        }
+    }
+    normal
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +90,14 @@ mod tests {
         fn every_name_comes_back(bytes in prop::collection::vec(prop_oneof![Just(b'\\'), Just(b'x'), any::<u8>()], 0..12)) {
             let path = PathBuf::from(OsString::from_vec(bytes));
             prop_assert_eq!(text_to_path(&path_to_text(&path)), path);
+        }
+    }
+
+    #[test]
+    fn a_normal_path_has_no_dots() {
+        for (path, normal) in [("a/./b/../c", "a/c"), ("/../a", "/a"), ("../a", "a"), ("a/..", "")]
+        {
+            assert_eq!(normal_path(Path::new(path)), Path::new(normal));
         }
     }
 }

@@ -109,12 +109,10 @@ fn ends_url(c: char) -> bool {
 /// comes. Not so on this machine.
 #[must_use]
 pub fn is_unprotected(url: &str) -> bool {
-    let Some(rest) =
-        url.get(.."http://".len()).filter(|start| start.eq_ignore_ascii_case("http://"))
-    else {
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    if !["http", "git", "ftp"].iter().any(|plain| scheme.eq_ignore_ascii_case(plain)) {
         return false;
-    };
-    let rest = &url[rest.len()..];
+    }
     let authority = &rest[..rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len())];
     let host = &authority[authority.rfind('@').map_or(0, |at| at + 1)..];
     !is_loopback(host)
@@ -215,6 +213,8 @@ mod tests {
             "http://localhost@example.org/",
             "http://example.org\\@localhost/",
             "http://10.0.0.1",
+            "git://example.org/o/r",
+            "ftp://example.org/x",
         ] {
             assert!(is_unprotected(url), "{url}");
         }
@@ -225,6 +225,9 @@ mod tests {
             "http://[::1]:80/",
             "http://me@127.0.0.1/",
             "file:///x",
+            "ssh://git@example.org/o/r",
+            "git@example.org:o/r",
+            "git://localhost/o/r",
         ] {
             assert!(!is_unprotected(url), "{url}");
         }

@@ -21,6 +21,8 @@ pub struct UserFolders {
     settings: Option<PathBuf>,
     runtime: Option<PathBuf>,
     linked: Vec<PathBuf>,
+    git_settings: Vec<PathBuf>,
+    git_ignore: Option<PathBuf>,
 }
 
 impl UserFolders {
@@ -46,6 +48,8 @@ impl UserFolders {
             },
             runtime: environment.path("XDG_RUNTIME_DIR"),
             linked: linked.into_iter().flatten().collect(),
+            git_settings: git_settings(environment, home.as_deref()),
+            git_ignore: git_folder(environment, home.as_deref()).map(|it| it.join("ignore")),
             home,
         }
     }
@@ -112,6 +116,35 @@ impl UserFolders {
     pub fn linked(&self) -> &[PathBuf] {
         &self.linked
     }
+
+    /// Where settings of git may be for this user, those that count most first: git-config(1), "FILES".
+    #[must_use]
+    pub fn git_settings(&self) -> &[PathBuf] {
+        &self.git_settings
+    }
+
+    /// The list of files that git ignores for this user, unless settings name another.
+    #[must_use]
+    pub fn git_ignore(&self) -> Option<&Path> {
+        self.git_ignore.as_deref()
+    }
+}
+
+fn git_folder(environment: &Environment, home: Option<&Path>) -> Option<PathBuf> {
+    let named = environment.path("XDG_CONFIG_HOME");
+    named.or_else(|| home.map(|home| home.join(".config"))).map(|folder| folder.join("git"))
+}
+
+fn git_settings(environment: &Environment, home: Option<&Path>) -> Vec<PathBuf> {
+    let own = match environment.path("GIT_CONFIG_GLOBAL") {
+        Some(named) => vec![named],
+        None => {
+            let shared = git_folder(environment, home).map(|folder| folder.join("config"));
+            home.map(|home| home.join(".gitconfig")).into_iter().chain(shared).collect()
+        }
+    };
+    let system = environment.path("GIT_CONFIG_SYSTEM").unwrap_or_else(|| "/etc/gitconfig".into());
+    own.into_iter().chain([system]).collect()
 }
 
 #[cfg(test)]
@@ -134,5 +167,22 @@ mod tests {
         assert_eq!((own.cache().unwrap(), own.data().unwrap()), ("/mine".as_ref(), "/d".as_ref()));
         assert!(own.is_cache_named() && !xdg.is_cache_named() && own.home().is_err());
         assert!(folders(&[]).cache().is_err() && folders(&[]).data().is_err());
+    }
+
+    #[test]
+    fn settings_of_git_are_where_git_looks_for_them() {
+        let home = folders(&[("HOME", "/h")]);
+        let paths = ["/h/.gitconfig", "/h/.config/git/config", "/etc/gitconfig"].map(PathBuf::from);
+        assert_eq!(home.git_settings(), paths);
+        assert_eq!(home.git_ignore(), Some("/h/.config/git/ignore".as_ref()));
+        let named = folders(&[
+            ("HOME", "/h"),
+            ("GIT_CONFIG_GLOBAL", "/g"),
+            ("GIT_CONFIG_SYSTEM", "/s"),
+            ("XDG_CONFIG_HOME", "/x"),
+        ]);
+        assert_eq!(named.git_settings(), ["/g", "/s"].map(PathBuf::from));
+        assert_eq!(named.git_ignore(), Some("/x/git/ignore".as_ref()));
+        assert!(folders(&[]).git_ignore().is_none());
     }
 }

@@ -3,10 +3,10 @@
 //! Each file is replaced in one step. Who is killed between the two leaves a lock that speaks of
 //! another version than the one that is pinned, which counts for nothing: the next run locks anew.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use crate::{
-    cache::{replace_file, turn_to_write},
+    cache::{rewrite_file, turn_to_write},
     disk::{MOST_OF_TEXT, is_absent, read_file},
     manifest::{parse_lock, render_lock},
     model::{Fault, Kind, Layout, Lock, Locked, Name},
@@ -36,7 +36,7 @@ impl Change {
     /// `Usage` if one of the files is another one meanwhile, `Failed` if one cannot be written.
     pub fn make(&self, layout: &Layout, cancel: &Cancel, tell: &dyn Fn(&str)) -> Result<(), Fault> {
         let _turn = turn_to_write(layout, cancel, tell)?;
-        self.make_by(layout, &|path, bytes| rewrite(layout, path, bytes))
+        self.make_by(layout, &|path, bytes| rewrite_file(layout, path, bytes))
     }
 
     fn make_by(&self, layout: &Layout, write: Write) -> Result<(), Fault> {
@@ -96,30 +96,12 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
     }
 }
 
-/// Replaces what `path` holds in one step, through symlinks that stay in the workspace, and keeps who
-/// may read it.
-///
-/// # Errors
-/// If it cannot be written, or if a link leads out of the workspace: a repository can bring one.
-pub fn rewrite(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), Fault> {
-    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let root = layout.root().canonicalize().unwrap_or_else(|_| layout.root().to_owned());
-    if path.is_symlink() && !place.starts_with(&root) {
-        let what = format!("{} is a link that leads out of the workspace", path.display());
-        return Err(Fault::new(Kind::Failed, what)
-            .because(format!("it leads to {}", place.display()))
-            .hint("nothing was written; put a file in its place"));
-    }
-    let permissions = fs::metadata(&place).map(|metadata| metadata.permissions());
-    replace_file(layout, &place, bytes)?;
-    permissions
-        .map_or(Ok(()), |mode| fs::set_permissions(&place, mode))
-        .map_err(|error| Fault::io(format!("cannot write {}", path.display()), &error))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::{
+        fs,
+        os::unix::fs::{PermissionsExt, symlink},
+    };
 
     use super::*;
     use crate::model::{LockedAsset, Revision, Sha256};
@@ -192,7 +174,7 @@ mod tests {
             seen.borrow_mut().push(path.to_owned());
             match path == layout.lock() {
                 true => Err(Fault::new(Kind::Failed, "the disk is full")),
-                false => rewrite(&layout, path, bytes),
+                false => rewrite_file(&layout, path, bytes),
             }
         };
         let fault = change(Some("abc")).make_by(&layout, &full).unwrap_err();
@@ -229,8 +211,8 @@ mod tests {
         fs::write(&victim, "mine\n").unwrap();
         let link = dir.path().join("CHANGELOG.md");
         symlink(&victim, &link).unwrap();
-        let fault = rewrite(&layout, &link, b"theirs\n").unwrap_err().to_string();
-        assert!(fault.contains("leads out of the workspace"), "{fault}");
+        let fault = rewrite_file(&layout, &link, b"theirs\n").unwrap_err().to_string();
+        assert!(fault.contains("is a link that leads out of"), "{fault}");
         assert_eq!(fs::read_to_string(&victim).unwrap(), "mine\n");
     }
 }

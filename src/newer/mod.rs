@@ -25,7 +25,7 @@ mod retract;
 mod step;
 
 pub use ask::{Answers, Asker};
-pub use change::{Change, rewrite};
+pub use change::Change;
 pub use compare::comparison;
 pub use earlier::{Earlier, before};
 pub use go::Proxies;

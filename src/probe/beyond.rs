@@ -11,7 +11,7 @@ use std::{
 use super::tree::{self, Grounds, Tree, name, read_all};
 use crate::{
     imports::Graph,
-    model::{Fault, FileStat, TreeHasher, text_to_path},
+    model::{Fault, FileStat, Layout, TreeHasher, text_to_path},
     walk::{FileDigest, InputFile, InputKind, Walker, reached_by_links},
     workspace::{Shared, Source, Subsystem, is_meant},
 };
@@ -50,9 +50,9 @@ impl<'a> Own<'a> {
     }
 }
 
-/// Reads many in-repo sources of the workspace at `root`, with what goes into them from elsewhere.
-pub fn walk_sources(root: &Path, all: &[Own]) -> Vec<Result<Tree, Fault>> {
-    let walker = Walker::new(root);
+/// Reads many in-repo sources of the workspace at `layout`, with what goes into them from elsewhere.
+pub fn walk_sources(layout: &Layout, all: &[Own]) -> Vec<Result<Tree, Fault>> {
+    let (root, walker) = (layout.root(), Walker::new(layout));
     let ground = |own: &Own<'_>| Grounds {
         starts: own.starts().iter().map(|start| root.join(start)).collect(),
         root: own.dir.map_or_else(|| root.to_owned(), |dir| root.join(dir)),
@@ -272,7 +272,7 @@ mod tests {
         let shared =
             Shared { also: vec!["protos/*.proto".into()], imports: true, ..Shared::default() };
         let own = Own { dir: Some(Path::new("a")), only: &[], shared: &shared };
-        let walk = || walk_sources(root, &[own]).remove(0).unwrap();
+        let walk = || walk_sources(&Layout::at(root.to_owned()), &[own]).remove(0).unwrap();
         let mut before = walk();
         write(root, "libs/y/y.go", "package y // changed\n");
         write(root, "protos/p.md", "1");

@@ -41,11 +41,8 @@ impl Prober<'_> {
         if force {
             return self.look_no_further(look, Some("--force"));
         }
-        if let Some((record, repair)) = self.look_at_installed(&mut look) {
-            // A no-op asks nobody, unless somebody asks for a release.
-            let is_done = record.release.is_some()
-                && (!self.options.exact || self.is_released(&look.want, &record).await?);
-            let publish = self.options.publish && !is_done;
+        if let Some((mut record, repair)) = self.look_at_installed(&mut look) {
+            let publish = self.options.publish && !self.is_done(&look.want, &mut record).await?;
             return Ok(look.finding(
                 Verdict::Fresh { record, repair },
                 "installed and proven",
@@ -61,6 +58,22 @@ impl Prober<'_> {
             return Ok(look.finding(Verdict::Released { store, revision }, reason, false));
         }
         self.look_no_further(look, None)
+    }
+
+    /// Whether the release of what is installed is there. A no-op asks nobody, unless somebody asks for
+    /// a release; where no record lasts, the store is asked for what the lock speaks of.
+    async fn is_done(&self, want: &Want, record: &mut Record) -> Result<bool, Fault> {
+        if record.release.is_some() {
+            return Ok(!self.options.exact || self.is_released(want, record).await?);
+        }
+        let is_silent = self.options.exact || self.cache.key().lasts();
+        let Some(pinned) = self.pinned(want).filter(|_| !is_silent) else { return Ok(false) };
+        // A store that does not answer says so when it is published to.
+        let is_there = self.is_released(want, &pinned).await.unwrap_or(false);
+        if is_there && pinned.stamp.binaries == record.stamp.binaries {
+            record.release = pinned.release;
+        }
+        Ok(record.release.is_some())
     }
 
     fn look_at_installed(&self, look: &mut Look) -> Option<(Record, bool)> {
@@ -87,7 +100,9 @@ impl Prober<'_> {
                     && accepts(look, &label, &record.stamp.version, acceptance)
                 {
                     let links = links_are_there(layout, &look.want.id, &record);
-                    return Some((record, relearned || !links));
+                    // A record that the next run does not believe repairs nothing.
+                    let is_outdated = relearned && self.cache.key().lasts();
+                    return Some((record, is_outdated || !links));
                 }
             }
         }

@@ -172,6 +172,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::model::Layout;
 
     fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
@@ -196,7 +197,7 @@ mod tests {
     }
 
     fn digest(dir: &tempfile::TempDir) -> TreeDigest {
-        walk(&Walker::new(dir.path()), &grounds(dir, &[])).unwrap().digest
+        walk(&Walker::new(&Layout::at(dir.path().to_owned())), &grounds(dir, &[])).unwrap().digest
     }
 
     #[test]
@@ -246,12 +247,30 @@ mod tests {
     fn only_limits_what_counts() {
         let dir = tree(&[("src/a.c", "1"), ("Makefile", "2"), ("README", "3")]);
         let only = ["src".to_owned(), "Makefile".to_owned()];
-        let before = walk(&Walker::new(dir.path()), &grounds(&dir, &only)).unwrap().digest;
+        let before = walk(&Walker::new(&Layout::at(dir.path().to_owned())), &grounds(&dir, &only))
+            .unwrap()
+            .digest;
         fs::write(dir.path().join("README"), "9").unwrap();
-        assert_eq!(walk(&Walker::new(dir.path()), &grounds(&dir, &only)).unwrap().digest, before);
+        assert_eq!(
+            walk(&Walker::new(&Layout::at(dir.path().to_owned())), &grounds(&dir, &only))
+                .unwrap()
+                .digest,
+            before
+        );
         fs::write(dir.path().join("src/b.c"), "9").unwrap();
-        assert_ne!(walk(&Walker::new(dir.path()), &grounds(&dir, &only)).unwrap().digest, before);
-        assert!(walk(&Walker::new(dir.path()), &grounds(&dir, &["nothing".to_owned()])).is_err());
+        assert_ne!(
+            walk(&Walker::new(&Layout::at(dir.path().to_owned())), &grounds(&dir, &only))
+                .unwrap()
+                .digest,
+            before
+        );
+        assert!(
+            walk(
+                &Walker::new(&Layout::at(dir.path().to_owned())),
+                &grounds(&dir, &["nothing".to_owned()])
+            )
+            .is_err()
+        );
     }
 
     #[test]
@@ -268,7 +287,7 @@ mod tests {
         }
         let ground = |(i, root): (usize, &PathBuf)| of(root, if i % 2 == 0 { &only } else { &[] });
         let mut all: Vec<_> = names.iter().enumerate().map(ground).collect();
-        let walker = Walker::new(parent.path());
+        let walker = Walker::new(&Layout::at(parent.path().to_owned()));
         for (tree, grounds) in walk_all(&walker, &all).into_iter().zip(&all) {
             let (tree, alone) = (tree.unwrap(), walk(&walker, grounds).unwrap());
             assert_eq!((tree.digest, &tree.inputs), (alone.digest, &alone.inputs));
@@ -283,7 +302,8 @@ mod tests {
     #[test]
     fn only_what_is_settled_and_untouched_is_surely_unchanged() {
         let dir = tree(&[("a.c", "1"), ("b/c.h", "2")]);
-        let mut tree = walk(&Walker::new(dir.path()), &grounds(&dir, &[])).unwrap();
+        let mut tree =
+            walk(&Walker::new(&Layout::at(dir.path().to_owned())), &grounds(&dir, &[])).unwrap();
         assert!(!tree.is_surely_unchanged(), "written a moment ago");
         tree.read_at += 2 * FileStat::CLOCK_TICK;
         assert!(tree.is_surely_unchanged());

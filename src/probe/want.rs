@@ -343,7 +343,7 @@ impl<'a> Wants<'a> {
             }
         }
         let (names, sources): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-        let trees = walk_sources(workspace.layout.root(), &sources);
+        let trees = walk_sources(&workspace.layout, &sources);
         for (name, tree) in names.into_iter().zip(trees) {
             self.enter_tree(name, tree);
         }
@@ -356,7 +356,7 @@ impl<'a> Wants<'a> {
 
     fn tree(&mut self, name: &Name, own: Own) -> Result<TreeDigest, Fault> {
         if !self.trees.contains_key(name) {
-            for tree in walk_sources(self.workspace.layout.root(), &[own]) {
+            for tree in walk_sources(&self.workspace.layout, &[own]) {
                 self.enter_tree(name, tree);
             }
         }

@@ -29,12 +29,34 @@ pub fn environment_secrets(environment: &Environment) -> Secrets {
         for login in logins_in_urls(value) {
             let password = login.split_once(':').map_or(login, |(_, password)| password);
             secrets.add(login);
-            if password.len() >= SHORTEST {
-                secrets.add(password);
+            for password in [password, &decoded(password)] {
+                if password.len() >= SHORTEST {
+                    secrets.add(password);
+                }
             }
         }
     }
     secrets
+}
+
+/// `text` with its percent signs resolved, as programs use a password of a URL.
+fn decoded(text: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        let byte = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
+        match byte.filter(|_| *first == b'%') {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The user infos of the URLs in `text` that hold a password, or something as long as one.
@@ -65,6 +87,8 @@ mod tests {
         ];
         let text = "ghp_abcdef on /home/me /tmp/agent /secret/place";
         assert_eq!(masked(&variables, text), "*** on /home/me /tmp/agent /secret/place");
+        let more = [("KEY", "0123456"), ("SSHPASS", "hunter22"), ("APP_DSN", "db;pwd=x")];
+        assert_eq!(masked(&more, "0123456 hunter22 db;pwd=x"), "*** *** ***");
     }
 
     #[test]
@@ -74,7 +98,10 @@ mod tests {
             ("http_proxy", "http://me:hunter22@proxy:3128"),
             ("GOPROXY", "https://u:abc@a.example,https://ghp_0123456789abcdef@b.example,direct"),
             ("GIT_SSH_URL", "ssh://git@github.com/o/r"),
+            ("DATABASE_URL", "postgres://app:p%40ssw0rd@db.example:5432/app?sslmode=require"),
         ];
+        // The host and the database are no secrets; the password is none to be seen decoded either.
+        assert_eq!(masked(&variables, "db.example p%40ssw0rd p@ssw0rd"), "db.example *** ***");
         assert_eq!(masked(&variables, "http://me:hunter22@proxy hunter22"), "http://***@proxy ***");
         assert_eq!(masked(&variables, "u:abc abc ghp_0123456789abcdef"), "*** abc ***");
         assert_eq!(masked(&variables, "git@github.com"), "git@github.com");

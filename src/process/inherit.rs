@@ -257,16 +257,20 @@ const NEVER_BY_PATTERN: &[&str] =
     &["CARGO_TARGET_DIR", "NPM_CONFIG__AUTH", "npm_config__auth", "XDG_RUNTIME_DIR"];
 
 fn every_build_inherits(name: &str) -> bool {
+    if is_listed(name) {
+        return true;
+    }
     if looks_secret(name) || NEVER_BY_PATTERN.contains(&name) {
         return false;
     }
     let npm = name.get(..11).is_some_and(|begin| begin.eq_ignore_ascii_case("npm_config_"));
-    npm || BUILDS_INHERIT.iter().flat_map(|(_, names)| *names).any(|known| {
-        match known.strip_suffix('*') {
-            Some(begin) => name.starts_with(begin),
-            None => name == *known,
-        }
-    })
+    let begins = |known: &str| known.strip_suffix('*').is_some_and(|begin| name.starts_with(begin));
+    npm || BUILDS_INHERIT.iter().flat_map(|(_, names)| *names).any(|known| begins(known))
+}
+
+/// Whether [`BUILDS_INHERIT`] lists `name` itself: `GOAUTH` is no secret, whatever it ends with.
+fn is_listed(name: &str) -> bool {
+    BUILDS_INHERIT.iter().any(|(_, names)| names.contains(&name))
 }
 
 /// Words that make the name of a variable that of a secret, wherever they stand in it.
@@ -284,6 +288,11 @@ const SECRET_WORDS: &[&str] = &[
 ];
 /// Words that do so between underscores.
 const SECRET_PARTS: &[&str] = &["KEY", "PAT", "PASS", "PWD", "AUTH", "LOGIN", "COOKIE"];
+/// Words that do so at the end of a name, or as all of it.
+const SECRET_ENDS: &[&str] =
+    &["KEY", "KEYS", "PASS", "PWD", "AUTH", "COOKIE", "COOKIES", "DSN", "CONNECTION_STRING"];
+/// What ends so and is the folder that the shell is in.
+const FOLDERS: &[&str] = &["PWD", "OLDPWD"];
 /// Words at the end that say where something is, not what it is.
 const PLACES: &[&str] =
     &["SOCK", "FILE", "PATH", "DIR", "URL", "URI", "HOST", "ID", "NAME", "USER"];
@@ -291,8 +300,12 @@ const PLACES: &[&str] =
 /// Whether the variable `name` is called as one that holds a secret.
 pub fn looks_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
+    if FOLDERS.contains(&name.as_str()) {
+        return false;
+    }
     let parts: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).collect();
     parts.len() > 1 && parts.iter().any(|part| SECRET_PARTS.contains(part))
+        || SECRET_ENDS.iter().any(|end| name.ends_with(end))
         || SECRET_WORDS.iter().any(|word| name.contains(word))
 }
 
@@ -300,7 +313,7 @@ pub fn looks_secret(name: &str) -> bool {
 pub fn holds_secret(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     let last = upper.rsplit('_').next().unwrap_or_default();
-    looks_secret(name) && !PLACES.contains(&last)
+    looks_secret(name) && !PLACES.contains(&last) && !is_listed(name)
 }
 
 #[cfg(test)]
@@ -383,14 +396,47 @@ mod tests {
 
     #[test]
     fn names_tell_secrets_from_the_places_of_secrets() {
-        for name in ["GH_TOKEN", "AWS_SECRET_ACCESS_KEY", "SYSTEM_ACCESSTOKEN", "MYSQL_PWD"] {
+        for name in [
+            "GH_TOKEN",
+            "AWS_SECRET_ACCESS_KEY",
+            "SYSTEM_ACCESSTOKEN",
+            "MYSQL_PWD",
+            "KEY",
+            "DEPLOYKEY",
+            "SIGNING_KEYS",
+            "PASS",
+            "SSHPASS",
+            "DBPWD",
+            "PASSPHRASE",
+            "GPG_PASSPHRASE",
+            "AUTH",
+            "NPMAUTH",
+            "COOKIE",
+            "SESSION_COOKIES",
+            "CREDENTIAL",
+            "CREDENTIALS",
+            "SENTRY_DSN",
+            "AZURE_STORAGE_CONNECTION_STRING",
+        ] {
             assert!(holds_secret(name), "{name}");
+            assert!(!builds_see(name), "{name}");
         }
-        for name in
-            ["PWD", "OLDPWD", "SSH_AUTH_SOCK", "AWS_WEB_IDENTITY_TOKEN_FILE", "PATH", "HOME"]
-        {
+        for name in [
+            "PWD",
+            "OLDPWD",
+            "SSH_AUTH_SOCK",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "PGPASSFILE",
+            "PATH",
+            "HOME",
+            "GOAUTH",
+            "KEYBOARD",
+            "KEYMAP_NAME",
+            "AUTHOR",
+        ] {
             assert!(!holds_secret(name), "{name}");
         }
+        assert!(builds_see("GOAUTH"));
     }
 
     #[test]

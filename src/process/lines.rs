@@ -4,8 +4,6 @@ use std::{collections::VecDeque, time::Instant};
 
 use super::plain::plain;
 
-/// The longest line, in bytes; longer ones are cut.
-const LONGEST: usize = 64 * 1024;
 /// How many lines are passed on before any limit holds.
 const BURST: f64 = 2000.0;
 /// How many lines a second are passed on in a flood.
@@ -18,6 +16,8 @@ const KEPT: usize = 20;
 /// Makes lines from bytes.
 pub struct Lines {
     partial: Vec<u8>,
+    /// The longest line, in bytes; longer ones are cut.
+    longest: usize,
     /// Absent if every line is passed on.
     flood: Option<Flood>,
 }
@@ -36,17 +36,17 @@ struct Flood {
 }
 
 impl Lines {
-    /// Passes on every line.
-    pub fn all() -> Self {
-        Self { partial: Vec::new(), flood: None }
+    /// Passes on every line; in pieces, if it has more than `longest` bytes.
+    pub fn all(longest: usize) -> Self {
+        Self { partial: Vec::new(), longest, flood: None }
     }
 
     /// Passes on every line of sensible output, and of a flood some and always the last:
     /// for output that is kept elsewhere.
-    pub fn limited(now: Instant) -> Self {
+    pub fn limited(longest: usize, now: Instant) -> Self {
         let (kept, budget) = (VecDeque::new(), BURST);
         let flood = Flood { budget, refilled: now, holding: false, kept, left_out: 0 };
-        Self { partial: Vec::new(), flood: Some(flood) }
+        Self { partial: Vec::new(), longest, flood: Some(flood) }
     }
 
     /// Takes output as it comes.
@@ -60,7 +60,7 @@ impl Lines {
                 break;
             }
             let (line, rest) = bytes.split_at(end);
-            if self.partial.is_empty() && line.len() <= LONGEST {
+            if self.partial.is_empty() && line.len() <= self.longest {
                 self.pass(line, emit);
             } else {
                 self.append(line, emit);
@@ -97,13 +97,13 @@ impl Lines {
     /// Adds to the line that has no end yet, and cuts what got too long.
     fn append(&mut self, bytes: &[u8], emit: &mut dyn FnMut(&str)) {
         self.partial.extend_from_slice(bytes);
-        while self.partial.len() > LONGEST {
-            let overwritten = self.partial[..LONGEST].iter().rposition(|byte| *byte == b'\r');
+        while self.partial.len() > self.longest {
+            let overwritten = self.partial[..self.longest].iter().rposition(|byte| *byte == b'\r');
             if let Some(at) = overwritten.filter(|at| *at > 0) {
                 self.partial.drain(..at);
                 continue;
             }
-            let rest = self.partial.split_off(end_of_characters(&self.partial[..LONGEST]));
+            let rest = self.partial.split_off(end_of_characters(&self.partial[..self.longest]));
             let line = std::mem::replace(&mut self.partial, rest);
             self.pass(&line, emit);
         }
@@ -201,9 +201,11 @@ mod tests {
 
     use super::*;
 
+    const LONGEST: usize = 64 * 1024;
+
     fn lines_of(chunks: &[&[u8]]) -> Vec<String> {
         let mut seen = Vec::new();
-        let mut lines = Lines::all();
+        let mut lines = Lines::all(LONGEST);
         let mut emit = |line: &str| seen.push(line.to_owned());
         for chunk in chunks {
             lines.push(chunk, Instant::now(), &mut emit);
@@ -232,7 +234,7 @@ mod tests {
 
     #[test]
     fn endless_progress_takes_no_memory() {
-        let mut lines = Lines::all();
+        let mut lines = Lines::all(LONGEST);
         for step in 0..200_000 {
             lines.push(format!("{step} done\r").as_bytes(), Instant::now(), &mut |_| panic!());
         }
@@ -251,7 +253,7 @@ mod tests {
         let start = Instant::now();
         let text: String = numbered(count);
         let mut seen = Vec::new();
-        let mut lines = Lines::limited(start);
+        let mut lines = Lines::limited(LONGEST, start);
         for chunk in text.as_bytes().chunks(size) {
             lines.push(chunk, start, &mut |line| seen.push(line.to_owned()));
         }
@@ -280,7 +282,7 @@ mod tests {
     #[test]
     fn a_flood_is_seen_again_after_a_while() {
         let start = Instant::now();
-        let mut lines = Lines::limited(start);
+        let mut lines = Lines::limited(LONGEST, start);
         let many: String = numbered(3000);
         lines.push(many.as_bytes(), start, &mut |_| ());
         let mut seen = Vec::new();

@@ -71,6 +71,9 @@ pub use syntax::{Reading, ShellQuestion, Shells, SyntaxCheck, SyntaxError, ask_s
 
 use crate::model::{Environment, Fault, Secrets, shown_url};
 
+/// How long lines are shown: what is longer is hardly read. In bytes.
+const LONGEST_LINE: usize = 64 << 10;
+
 /// A command to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
@@ -89,6 +92,8 @@ pub struct Command {
     /// Where its output is kept, appended; created with the first byte. With a log, a
     /// flood of lines is passed on in part; without one, every line is.
     pub log: Option<PathBuf>,
+    /// The longest line that is passed on, in bytes; what is longer comes as several.
+    pub longest_line: usize,
     /// Whether it may run parallel jobs of its own: it then takes part in the job budget.
     pub jobs: bool,
     /// What reads a [`CommandLine::Shell`].
@@ -119,6 +124,7 @@ impl Command {
             path: Vec::new(),
             timeout: None,
             log: None,
+            longest_line: LONGEST_LINE,
             jobs: false,
             shell: Shell::default(),
             terminal: false,

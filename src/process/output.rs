@@ -123,7 +123,11 @@ impl<'a> Output<'a> {
 impl Lane {
     fn of(command: &Command) -> Self {
         let is_kept = command.log.is_some();
-        let lines = if is_kept { Lines::limited(Instant::now()) } else { Lines::all() };
+        let longest = command.longest_line;
+        let lines = match is_kept {
+            true => Lines::limited(longest, Instant::now()),
+            false => Lines::all(longest),
+        };
         let secrets = Some(&command.secrets).filter(|secrets| !secrets.is_empty());
         Self { lines, mask: secrets.map(|secrets| Mask::new(secrets.clone())) }
     }

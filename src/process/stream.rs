@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, future::pending, time::Duration};
 
-use tokio::{net::unix::pipe::Receiver, time::timeout};
+use tokio::{net::unix::pipe::Receiver, task::yield_now, time::timeout};
 
 use super::{
     group::Remains,
@@ -28,20 +28,27 @@ impl<'a> Stream<'a> {
 
     /// Reads to the end. Can be dropped and begun again at any time.
     async fn copy(&mut self) {
-        let [output, errors] = &mut self.pipes;
-        while output.is_some() || errors.is_some() {
-            let (pipe, from) = tokio::select! {
-                biased;
-                () = readable(output.as_ref()) => (&mut *output, From::Output),
-                () = readable(errors.as_ref()) => (&mut *errors, From::Errors),
-            };
-            let Some(open) = pipe else { continue };
-            match open.try_read(&mut self.buffer) {
-                Ok(0) => *pipe = None,
-                Ok(count) => self.output.take(from, &self.buffer[..count]),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(_) => *pipe = None,
+        while self.pipes.iter().any(Option::is_some) {
+            let [output, errors] = &self.pipes;
+            tokio::select! {
+                () = readable(output.as_ref()) => {}
+                () = readable(errors.as_ref()) => {}
             }
+            self.read(0, From::Output);
+            self.read(1, From::Errors);
+            // In a flood there is always something to read: whoever watches beside this has a turn now.
+            yield_now().await;
+        }
+    }
+
+    /// Takes what the pipe `at` holds now, as far as the buffer has room.
+    fn read(&mut self, at: usize, from: From) {
+        let Some(pipe) = &self.pipes[at] else { return };
+        match pipe.try_read(&mut self.buffer) {
+            Ok(0) => self.pipes[at] = None,
+            Ok(count) => self.output.take(from, &self.buffer[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => self.pipes[at] = None,
         }
     }
 

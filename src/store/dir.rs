@@ -77,6 +77,17 @@ impl Dir {
         let mut published: Option<SystemTime> = None;
         for name in names_in(&folder).map_err(|error| self.unlisted(&error))? {
             let path = folder.join(&name);
+            // What is no file is no asset: somebody left it there. A folder is listed as one, for
+            // whoever looks for what does not belong there.
+            if let Some(found) = path.metadata().ok().filter(|found| !found.is_file()) {
+                let name = format!("{name}/");
+                assets.extend(found.is_dir().then_some(ReleaseAsset {
+                    name,
+                    size: 0,
+                    sha256: None,
+                }));
+                continue;
+            }
             let Some(size) = file::size(&path)? else { continue };
             // Who lists wants to see all; that a checksum is unusable is told to who reads it.
             let sha256 = read_sidecar(&folder.join(sidecar::name(&name)), &name).ok().flatten();

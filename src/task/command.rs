@@ -182,6 +182,8 @@ impl Ground {
         let failed = |error| Fault::io("cannot keep what a command says", &error);
         let mut said = tempfile::NamedTempFile::new().map_err(failed)?;
         let mut command = self.command(keyring, line)?;
+        // A value is never in pieces: what is longer is refused.
+        command.longest_line = MAX_PRINTED;
         if let CommandLine::Shell(line) = &mut command.line {
             let file = said.path().display();
             if self.shell.is_posix() {

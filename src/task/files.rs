@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{Fault, FileStat, Sha256, checksum, path_to_text},
+    model::{Fault, FileStat, Layout, Sha256, checksum, path_to_text},
     walk::{self, FilePatterns, InputFile, InputKind, Walker},
 };
 
@@ -37,7 +37,7 @@ pub struct Meant<'a> {
     /// The patterns.
     pub patterns: &'a [String],
     /// The workspace, if what git ignores in it and does not track is left out.
-    pub gitignore: Option<&'a Path>,
+    pub gitignore: Option<&'a Layout>,
     /// Whether links to folders are followed: what a task reads is behind them, but what it makes is
     /// the links themselves.
     pub follow: bool,
@@ -45,7 +45,7 @@ pub struct Meant<'a> {
 
 impl<'a> Meant<'a> {
     /// What goes into a task.
-    pub fn inputs(dir: &'a Path, patterns: &'a [String], gitignore: Option<&'a Path>) -> Self {
+    pub fn inputs(dir: &'a Path, patterns: &'a [String], gitignore: Option<&'a Layout>) -> Self {
         Self { dir, patterns, gitignore, follow: true }
     }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     cache::{self, SealKey},
-    model::{ArtifactId, Fault, Name},
+    model::{ArtifactId, Fault, Layout, Name},
     workspace::{Bindings, Meaning, Names, Task, Template, Text, Variable, Word, Workspace},
 };
 
@@ -49,7 +49,7 @@ impl Eye<'_, '_> {
         }
         let known = self.ledger.read(invocation).unwrap_or_default();
         let written = patterns(rendering, ground, &task.inputs)?;
-        let gitignore = task.gitignore.then(|| self.workspace.layout.root());
+        let gitignore = task.gitignore.then_some(&self.workspace.layout);
         let inputs = Meant::inputs(&ground.dir, &written, gitignore).marks(&known.inputs)?;
         let made = patterns(rendering, ground, &task.outputs)?;
         let outputs = Meant::outputs(&ground.dir, &made).marks(&known.outputs)?;
@@ -144,13 +144,14 @@ const INPUTS: &str = "inputs";
 /// As [`Meant::marks`].
 pub fn inputs_word(
     rendering: &Rendering,
+    layout: &Layout,
     ground: &Ground,
     known: impl FnOnce() -> Marks,
 ) -> Result<Bindings, Fault> {
     let (task, mut words) = (rendering.task, Bindings::default());
     if !task.inputs.is_empty() && mentions(task, INPUTS) {
         let written = patterns(rendering, ground, &task.inputs)?;
-        let gitignore = task.gitignore.then_some(ground.places.root.as_path());
+        let gitignore = task.gitignore.then_some(layout);
         let marks = Meant::inputs(&ground.dir, &written, gitignore).marks(&known())?;
         let digest = Word::text(Record::inputs_digest(&marks));
         words.set(INPUTS, Word::map(vec![("digest".to_owned(), digest)]));

@@ -8,20 +8,20 @@
 
 use std::{
     collections::HashMap,
-    fs::{File, TryLockError},
+    fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cache::{SealKey, forge_folder},
+    cache::{Busy, BusyLock, Patience, SealKey, forge_folder},
     disk::{Folder, open_file},
     model::{Fault, Layout, path_to_text},
+    process::Cancel,
     provenance::{Classes, RunClass},
 };
 
@@ -32,8 +32,9 @@ use super::{
 
 /// The file is written anew when it has this many times more lines than records.
 const STALE: usize = 4;
-/// How long the file's lock is waited for.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// How long the file's lock is waited for. Who holds it alone writes a small file anew, so a wait that
+/// takes long is not for a forge at work, and ends.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The records of all tasks.
 pub struct Ledger {
@@ -112,26 +113,42 @@ impl Ledger {
         let _ = known.catch_up(&self.path);
     }
 
-    /// Records it, as done by this run.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn write(&self, invocation: &Invocation, record: &Record) -> Result<(), Fault> {
-        self.write_as(self.classes.own, invocation, record)
+    /// How others are waited for who write the file: until `cancel` ends it, which `tell` is told.
+    pub fn patience<'a>(cancel: &'a Cancel, tell: &'a dyn Fn(&str)) -> Patience<'a> {
+        Patience {
+            what: "which writes the records of tasks",
+            cancel,
+            tell,
+            limit: Some(LONGEST_WAIT),
+        }
     }
 
-    /// Records it, as done by a run of `class`.
+    /// Records it, as done by this run. Blocks while others write the file anew.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// If the file cannot be written; as [`BusyLock::wait`].
+    pub fn write(
+        &self,
+        invocation: &Invocation,
+        record: &Record,
+        patience: &Patience,
+    ) -> Result<(), Fault> {
+        self.write_as(self.classes.own, invocation, record, patience)
+    }
+
+    /// As [`Ledger::write`], as done by a run of `class`.
+    ///
+    /// # Errors
+    /// As [`Ledger::write`].
     pub fn write_as(
         &self,
         class: RunClass,
         invocation: &Invocation,
         record: &Record,
+        patience: &Patience,
     ) -> Result<(), Fault> {
         let class = class.min(self.classes.own);
-        self.add(&Line { of: invocation.key(), class, is: Some(record) })
+        self.add(&Line { of: invocation.key(), class, is: Some(record) }, patience)
     }
 
     /// The key in the user's cache under which this run keeps what `record` says came out. Runs of
@@ -159,44 +176,42 @@ impl Ledger {
     /// Forgets what is recorded of `invocation`, since it holds no more.
     ///
     /// # Errors
-    /// If the file cannot be written.
-    pub fn forget(&self, invocation: &Invocation) -> Result<(), Fault> {
+    /// As [`Ledger::write`].
+    pub fn forget(&self, invocation: &Invocation, patience: &Patience) -> Result<(), Fault> {
         let _ = self.read(invocation);
         let of = invocation.key();
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = known.lines.contains_key(&of);
         drop(known);
         match is_known {
-            true => self.add(&Line { of, class: self.classes.own, is: None }),
+            true => self.add(&Line { of, class: self.classes.own, is: None }, patience),
             false => Ok(()),
         }
     }
 
-    fn add(&self, line: &Line<&Record>) -> Result<(), Fault> {
+    fn add(&self, line: &Line<&Record>, patience: &Patience) -> Result<(), Fault> {
         let failed = |error| Fault::io(format!("cannot write {}", self.path.display()), &error);
         let text = serde_json::to_string(line).map_err(|error| failed(error.into()))?;
         let text = format!("{} {text}", self.key.code(&self.purpose(), text.as_bytes()));
         let folder = forge_folder(&self.layout)?;
-        let lock = self.lock(&folder).map_err(failed)?;
-        share(&lock).map_err(failed)?;
+        let lock = BusyLock::wait_to_share(&self.layout, &self.lock(), patience)?;
         let mut file = folder.append(&self.path).map_err(failed)?;
         file.write_all(format!("\n{text}\n").as_bytes()).map_err(failed)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.take(text);
         let is_stale = known.count > 1000 && known.count > STALE * known.lines.len();
         drop(lock);
-        // Others may be at work: then the next time will do.
-        match is_stale {
-            true => self.write_anew(&folder, &mut known).map_err(failed),
-            false => Ok(()),
+        if !is_stale {
+            return Ok(());
+        }
+        match BusyLock::take(&self.layout, &self.lock())? {
+            Busy::Ours(_alone) => self.write_anew(&folder, &mut known).map_err(failed),
+            // Others are at work: then the next time will do.
+            Busy::Theirs(_) => Ok(()),
         }
     }
 
     fn write_anew(&self, folder: &Folder, known: &mut Known) -> io::Result<()> {
-        let lock = self.lock(folder)?;
-        if lock.try_lock().is_err() {
-            return Ok(());
-        }
         known.catch_up(&self.path)?;
         let text = known.lines.values().fold(String::new(), |text, line| text + "\n" + line + "\n");
         folder.replace(&self.path, text.as_bytes(), &self.layout.staging(), false)?;
@@ -204,28 +219,8 @@ impl Ledger {
         known.catch_up(&self.path)
     }
 
-    fn lock(&self, folder: &Folder) -> io::Result<File> {
-        folder.open_or_create(&self.path.with_extension("lock"))
-    }
-}
-
-/// Takes a share of `lock`. Who holds it alone writes a small file anew, so a wait that takes long is
-/// not for a forge at work, and ends.
-fn share(lock: &File) -> io::Result<()> {
-    let began = Instant::now();
-    loop {
-        match lock.try_lock_shared() {
-            Err(TryLockError::WouldBlock) if began.elapsed() < LONGEST_WAIT => {
-                thread::sleep(Duration::from_millis(5));
-            }
-            Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::other("another process holds its lock and does not let go"));
-            }
-            Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
-                return Err(error);
-            }
-            _ => return Ok(()),
-        }
+    fn lock(&self) -> PathBuf {
+        self.path.with_extension("lock")
     }
 }
 

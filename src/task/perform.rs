@@ -7,6 +7,7 @@ use super::{
     command::Ground,
     frame::Frame,
     key::inputs_word,
+    ledger::Ledger,
     plan::Invocation,
     run::Engine,
     steps::{Rendering, is_here},
@@ -67,7 +68,8 @@ impl<'w> Performance<'_, 'w> {
         let witness = Live::new(engine, frame, task, &ground);
         let mut learned = learn(&engine.renderer, self.invocation, &witness).await?;
         let known = || engine.ledger.read(self.invocation).unwrap_or_default().inputs;
-        let more = inputs_word(&engine.rendering(task, &learned.words), &ground, known)?;
+        let layout = &engine.workspace.layout;
+        let more = inputs_word(&engine.rendering(task, &learned.words), layout, &ground, known)?;
         learned.words.extend(more);
         let rendering = engine.rendering(task, &learned.words);
         ground.furnish(&rendering, &learned.of_file)?;
@@ -127,10 +129,11 @@ impl<'w> Performance<'_, 'w> {
             return Ok(How::Fresh);
         }
         if now.is_some() {
-            engine.ledger.forget(self.invocation)?;
+            let tell = |text: &str| self.tell(&scene.label, Event::Note(text));
+            engine.ledger.forget(self.invocation, &Ledger::patience(&frame.cancel, &tell))?;
         }
         self.carry_out(scene, &steps, frame).await?;
-        self.keep(scene, now)?;
+        self.keep(scene, now, frame)?;
         drop(turn);
         Ok(How::Ran)
     }

@@ -10,7 +10,7 @@ use std::{
 use futures_util::FutureExt;
 
 use crate::{
-    model::{Fault, Kind},
+    model::{Fault, Kind, Layout},
     process::Pending,
     workspace::{Keyring, Names, Renderer, Task, Text, Word, Workspace},
 };
@@ -49,11 +49,11 @@ impl<'t> Known<'t> {
         let bindings = fixed(renderer, invocation)?;
         let rendering = Rendering { names, renderer, task, bindings: &bindings };
         let ground = Ground::bare(workspace, &rendering)?;
-        let root = workspace.layout.root().to_owned();
-        let reader = Reader { dir: ground.dir.clone(), root, task, unknown: Mutex::default() };
+        let layout = workspace.layout.clone();
+        let reader = Reader { dir: ground.dir.clone(), layout, task, unknown: Mutex::default() };
         let mut learned = at_once(learn(renderer, invocation, &reader))?;
         let rendering = Rendering { bindings: &learned.words, ..rendering };
-        let more = inputs_word(&rendering, &ground, Marks::new)?;
+        let more = inputs_word(&rendering, &workspace.layout, &ground, Marks::new)?;
         learned.words.extend(more);
         Ok(Self { ground, learned, reader })
     }
@@ -62,7 +62,7 @@ impl<'t> Known<'t> {
 /// Who looks at files and runs nothing.
 pub struct Reader<'t> {
     dir: PathBuf,
-    root: PathBuf,
+    layout: Layout,
     task: &'t Task,
     unknown: Mutex<Vec<String>>,
 }
@@ -94,7 +94,7 @@ impl Witness for Reader<'_> {
     }
 
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {
-        let gitignore = self.task.gitignore.then_some(self.root.as_path());
+        let gitignore = self.task.gitignore.then_some(&self.layout);
         Meant::inputs(&self.dir, patterns, gitignore).names()
     }
 }
@@ -120,8 +120,8 @@ impl<'w> Scout<'w> for Foresight<'_, 'w> {
             let bindings = &fixed(renderer, invocation)?;
             let rendering = Rendering { names, renderer, task, bindings };
             let dir = Ground::bare(self.workspace, &rendering)?.dir;
-            let root = self.workspace.layout.root().to_owned();
-            let reader = Reader { dir, root, task, unknown: Mutex::default() };
+            let layout = self.workspace.layout.clone();
+            let reader = Reader { dir, layout, task, unknown: Mutex::default() };
             let words = learn_for_needs(renderer, invocation, &reader).await?.words;
             needed_tasks(&Rendering { bindings: &words, ..rendering }, &reader).await
         })

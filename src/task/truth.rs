@@ -14,6 +14,7 @@ use super::{
     files::{Marks, Meant},
     frame::Frame,
     key::{is_kept, patterns},
+    ledger::Ledger,
     perform::{Performance, Scene},
     record::{Record, changed, digest},
 };
@@ -118,7 +119,9 @@ impl<'w> Performance<'_, 'w> {
             return Ok(false);
         }
         self.engine.basis.is_more();
-        self.engine.ledger.write_as(class, self.invocation, &record)?;
+        let tell = |text: &str| self.tell(&scene.label, Event::Note(text));
+        let patience = Ledger::patience(&frame.cancel, &tell);
+        self.engine.ledger.write_as(class, self.invocation, &record, &patience)?;
         Ok(true)
     }
 
@@ -150,16 +153,22 @@ impl<'w> Performance<'_, 'w> {
     }
 
     /// Records what went in and what came out, and keeps that in the cache.
-    pub(super) fn keep(&self, scene: &Scene<'_, 'w>, now: Option<Record>) -> Result<(), Fault> {
+    pub(super) fn keep(
+        &self,
+        scene: &Scene<'_, 'w>,
+        now: Option<Record>,
+        frame: &Frame<'_>,
+    ) -> Result<(), Fault> {
         let Some(now) = now else { return Ok(()) };
         let Some(record) = self.with_outputs(scene, now)? else { return Ok(()) };
         let (task, dir) = (self.invocation.task, &scene.ground.dir);
         let written = patterns(&scene.rendering, &scene.ground, &task.inputs)?;
-        let root = self.engine.workspace.layout.root();
-        let gitignore = task.gitignore.then_some(root);
+        let gitignore = task.gitignore.then_some(&self.engine.workspace.layout);
         let inputs = Meant::inputs(dir, &written, gitignore).marks(&record.inputs)?;
         // What was read before is recorded: whether the run saw the change nobody knows.
-        self.engine.ledger.write(self.invocation, &record)?;
+        let tell = |text: &str| self.tell(&scene.label, Event::Note(text));
+        let patience = Ledger::patience(&frame.cancel, &tell);
+        self.engine.ledger.write(self.invocation, &record, &patience)?;
         if let Some(change) = changed("input", &record.inputs, &inputs, false) {
             let note = format!("is not up to date: {change} while it ran");
             self.tell(&scene.label, Event::Note(&note));

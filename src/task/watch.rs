@@ -26,7 +26,7 @@ use super::{
 /// The files that some tasks go by.
 #[derive(Debug, Default)]
 pub struct Watch {
-    root: PathBuf,
+    layout: Layout,
     inputs: BTreeSet<Patterns>,
     outputs: BTreeSet<Patterns>,
     files: BTreeSet<PathBuf>,
@@ -71,7 +71,7 @@ impl Watch {
         let names = Names::new(workspace.tasks.values(), workspace.subsystems.keys());
         let renderer = Renderer::new(workspace);
         let scout = Foresight { workspace, names: &names, renderer: &renderer };
-        let mut watch = Self { root: workspace.layout.root().to_owned(), ..Self::default() };
+        let mut watch = Self { layout: workspace.layout.clone(), ..Self::default() };
         let (mut open, mut seen) = (wanted.to_vec(), HashSet::new());
         while let Some(invocation) = open.pop() {
             // What is wrong with it, its run tells.
@@ -156,7 +156,7 @@ impl Watch {
         let inputs = self.inputs.iter().enumerate().map(|(at, of)| {
             let known = known.inputs.get(at).unwrap_or(&nothing);
             // A file may vanish while it is looked at: the next look tells.
-            let gitignore = of.gitignore.then_some(self.root.as_path());
+            let gitignore = of.gitignore.then_some(&self.layout);
             let meant = Meant::inputs(&of.dir, &of.written, gitignore);
             meant.marks(known).unwrap_or_else(|_| known.clone())
         });
@@ -182,7 +182,7 @@ impl Watch {
             if known.as_ref().is_some_and(|tree| tree.is_surely_unchanged()) {
                 return known;
             }
-            let now = walk_sources(&self.root, &[source.own()]).pop();
+            let now = walk_sources(&self.layout, &[source.own()]).pop();
             now.and_then(Result::ok).map(Arc::new).or(known)
         });
         each.collect()

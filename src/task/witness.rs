@@ -70,8 +70,8 @@ impl Witness for Live<'_, '_> {
 
     fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault> {
         self.engine.basis.is_more();
-        let root = self.engine.workspace.layout.root();
-        Meant::inputs(&self.ground.dir, patterns, self.gitignore.then_some(root)).names()
+        let layout = &self.engine.workspace.layout;
+        Meant::inputs(&self.ground.dir, patterns, self.gitignore.then_some(layout)).names()
     }
 }
 

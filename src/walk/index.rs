@@ -6,6 +6,8 @@
 
 use std::{ops::Range, path::Path};
 
+use crate::disk::read_file;
+
 /// The paths that are tracked, relative to the top of the repository, in the order of their bytes.
 #[derive(Debug, Default)]
 pub struct TrackedPaths {
@@ -15,6 +17,8 @@ pub struct TrackedPaths {
     paths: Vec<Range<usize>>,
 }
 
+/// More than any index takes, in bytes.
+const MOST_OF_INDEX: u64 = 1 << 30;
 /// The fields of an entry before the hash: times, device, inode, mode, owner, size.
 const FIXED: usize = 40;
 /// The flag that says that two more bytes of flags follow.
@@ -25,10 +29,10 @@ impl TrackedPaths {
     /// is none, or it is damaged: git itself tells that better.
     pub fn read(git_dir: &Path, hash: usize) -> Self {
         let mut index = Self::default();
-        let bytes = std::fs::read(git_dir.join("index")).unwrap_or_default();
+        let bytes = read_file(&git_dir.join("index"), MOST_OF_INDEX).unwrap_or_default();
         let rest = index.add(&bytes, hash).unwrap_or_default();
         if let Some(shared) = shared(rest, hash) {
-            let bytes = std::fs::read(git_dir.join(shared)).unwrap_or_default();
+            let bytes = read_file(&git_dir.join(shared), MOST_OF_INDEX).unwrap_or_default();
             let _ = index.add(&bytes, hash);
         }
         let Self { bytes, paths } = &mut index;

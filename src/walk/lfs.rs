@@ -10,7 +10,10 @@ use std::{
 
 use ignore::gitignore::GitignoreBuilder;
 
-use crate::model::path_to_text;
+use crate::{
+    disk::{MOST_OF_TEXT, read_text},
+    model::path_to_text,
+};
 
 /// The first line of a pointer.
 const BEGINNING: &[u8] = b"version https://git-lfs.github.com/spec/v1";
@@ -29,7 +32,7 @@ pub fn is_pointer(bytes: &[u8]) -> bool {
 /// Whether `path` is a file that gives other files to LFS.
 pub fn gives_to_lfs(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == ".gitattributes")
-        && fs::read_to_string(path).is_ok_and(|text| text.contains("filter=lfs"))
+        && read_text(path, MOST_OF_TEXT).is_ok_and(|text| text.contains("filter=lfs"))
 }
 
 /// Whether `path` is small enough for a pointer.
@@ -61,7 +64,7 @@ fn last_word(
     path: &Path,
     macros: &BTreeMap<String, String>,
 ) -> Option<(usize, String)> {
-    let text = fs::read_to_string(file).ok()?;
+    let text = read_text(file, MOST_OF_TEXT).ok()?;
     let lines = text.lines().enumerate().filter_map(|(at, line)| {
         let (pattern, attributes) = parts(line)?;
         let filter = filter(attributes, macros)?;
@@ -101,7 +104,7 @@ fn filter(attributes: &str, macros: &BTreeMap<String, String>) -> Option<String>
 
 /// The filters of the macros (`[attr]NAME …`), which only the file at the top can define.
 fn macros(file: &Path) -> BTreeMap<String, String> {
-    let text = fs::read_to_string(file).unwrap_or_default();
+    let text = read_text(file, MOST_OF_TEXT).unwrap_or_default();
     let mut macros = BTreeMap::new();
     for line in text.lines() {
         if let Some((name, attributes)) =

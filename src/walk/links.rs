@@ -3,8 +3,10 @@
 use std::{
     collections::BTreeSet,
     fs, io,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
+
+use crate::model::normal_path;
 
 use super::{is_own, walker::Walker};
 
@@ -70,20 +72,7 @@ fn leads_to(root: &Path, link: &Path) -> Vec<PathBuf> {
 /// The real path of `path`, but for a link at its end; as it is written if there is no such path.
 fn resolved(path: &Path) -> PathBuf {
     let by_folder = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
-    by_folder().or_else(|| path.canonicalize().ok()).unwrap_or_else(|| normal(path))
-}
-
-/// `path` without `.` and `..`.
-fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(normal.pop()),
-            part => normal.push(part),
-        }
-    }
-    normal
+    by_folder().or_else(|| path.canonicalize().ok()).unwrap_or_else(|| normal_path(path))
 }
 
 #[cfg(test)]

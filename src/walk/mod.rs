@@ -13,10 +13,11 @@
 //! - `.git` and `.forge` never count.
 //! - Files are read piece by piece (`contents`), never whole.
 //!
-//! `rules` is what `.gitignore` files say, `index` the format of git's list of tracked files, `lfs`
+//! `rules` is what `.gitignore` files say, `excludes` where the user's own list is, `index` the format of git's list of tracked files, `lfs`
 //! tells a pointer of Git LFS from the file it stands for.
 
 mod contents;
+mod excludes;
 mod index;
 mod lfs;
 mod links;

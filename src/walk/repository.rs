@@ -8,7 +8,11 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::{index::TrackedPaths, rules::IgnoreRules};
+use super::{excludes::excludes_file, index::TrackedPaths, rules::IgnoreRules};
+use crate::{
+    disk::{MOST_OF_TEXT, read_text},
+    model::UserFolders,
+};
 
 /// A repository; or, where there is none, a folder in which rules hold all the same.
 #[derive(Debug)]
@@ -19,13 +23,15 @@ pub struct GitRepository {
     git_dir: Option<PathBuf>,
     /// What holds in all of it.
     pub rules: Arc<IgnoreRules>,
+    /// What its user's git ignores everywhere.
+    of_user: Option<PathBuf>,
     index: OnceLock<TrackedPaths>,
 }
 
 impl GitRepository {
     /// The repository that the workspace at `root` is in. One that belongs to somebody else, and so
     /// decides nothing here, is none (git does not trust such either).
-    pub fn around(root: &Path) -> Arc<Self> {
+    pub fn around(root: &Path, user: &UserFolders) -> Arc<Self> {
         let owner = |path: &Path| fs::metadata(path).map(|found| found.uid()).ok();
         let own = owner(root);
         let is_ours = |top: &&Path| {
@@ -33,24 +39,24 @@ impl GitRepository {
             git.exists() && (owner(&git) == own || owner(&git) == Some(0))
         };
         let top = root.ancestors().find(is_ours);
-        Self::new(top.unwrap_or(root))
+        Self::new(top.unwrap_or(root), excludes_file(user))
     }
 
-    /// The repository that begins at `top`, if one does.
-    pub fn at(top: &Path) -> Option<Arc<Self>> {
-        top.join(".git").exists().then(|| Self::new(top))
+    /// The repository that begins at `top`, in this one, if one does.
+    pub fn within(&self, top: &Path) -> Option<Arc<Self>> {
+        top.join(".git").exists().then(|| Self::new(top, self.of_user.clone()))
     }
 
     /// The repository at `top`, or rules that hold from there on if none begins there.
-    pub fn at_top(top: &Path) -> Arc<Self> {
-        Self::new(top)
+    pub fn at_top(top: &Path, user: &UserFolders) -> Arc<Self> {
+        Self::new(top, excludes_file(user))
     }
 
-    fn new(top: &Path) -> Arc<Self> {
+    fn new(top: &Path, of_user: Option<PathBuf>) -> Arc<Self> {
         let git_dir = git_dir(top);
         let exclude = git_dir.as_deref().map(|dir| common_dir(dir).join("info/exclude"));
-        let rules = IgnoreRules::of_repository(top, exclude.as_deref());
-        Arc::new(Self { top: top.to_owned(), git_dir, rules, index: OnceLock::new() })
+        let rules = IgnoreRules::of_repository(top, of_user.as_deref(), exclude.as_deref());
+        Arc::new(Self { top: top.to_owned(), git_dir, rules, of_user, index: OnceLock::new() })
     }
 
     /// Whether git tracks the file `path`, an absolute path.
@@ -71,7 +77,7 @@ impl GitRepository {
             .git_dir
             .iter()
             .flat_map(|dir| [common_dir(dir).join("info/exclude"), dir.join("index")]);
-        of_git.chain(ignore::gitignore::gitconfig_excludes_path()).collect()
+        of_git.chain(self.of_user.clone()).collect()
     }
 
     fn inside<'p>(&self, path: &'p Path) -> Option<&'p [u8]> {
@@ -94,13 +100,13 @@ fn git_dir(top: &Path) -> Option<PathBuf> {
     if git.is_dir() {
         return Some(git);
     }
-    let text = fs::read_to_string(&git).ok()?;
+    let text = read_text(&git, MOST_OF_TEXT).ok()?;
     Some(top.join(text.strip_prefix("gitdir:")?.trim()))
 }
 
 /// The folder that all worktrees of a repository share.
 fn common_dir(git_dir: &Path) -> PathBuf {
-    match fs::read_to_string(git_dir.join("commondir")) {
+    match read_text(&git_dir.join("commondir"), MOST_OF_TEXT) {
         Ok(text) => git_dir.join(text.trim()),
         Err(_) => git_dir.to_owned(),
     }
@@ -108,7 +114,7 @@ fn common_dir(git_dir: &Path) -> PathBuf {
 
 /// How many bytes a hash has: SHA-1, unless `extensions.objectFormat` says otherwise.
 fn hash_bytes(common_dir: &Path) -> usize {
-    let config = fs::read_to_string(common_dir.join("config")).unwrap_or_default();
+    let config = read_text(&common_dir.join("config"), MOST_OF_TEXT).unwrap_or_default();
     let says_sha256 = |line: &str| {
         let line = line.to_ascii_lowercase();
         line.split_once('=')

@@ -11,6 +11,8 @@ use ignore::{
     gitignore::{Gitignore, GitignoreBuilder},
 };
 
+use crate::disk::{MOST_OF_TEXT, read_file};
+
 /// What one file says, and those that come after it if it says nothing of a path.
 #[derive(Debug)]
 pub struct IgnoreRules {
@@ -23,10 +25,10 @@ pub const FILE: &str = ".gitignore";
 
 impl IgnoreRules {
     /// What holds in the whole repository at `top`, if no file in it says otherwise: the user's own
-    /// list, and before that `exclude`.
-    pub fn of_repository(top: &Path, exclude: Option<&Path>) -> Arc<Self> {
-        let (global, _) = GitignoreBuilder::new(top).build_global();
-        let global = Arc::new(Self { own: global, next: None });
+    /// list `of_user`, and before that `exclude`.
+    pub fn of_repository(top: &Path, of_user: Option<&Path>, exclude: Option<&Path>) -> Arc<Self> {
+        let own = of_user.and_then(|path| parse(top, path));
+        let global = Arc::new(Self { own: own.unwrap_or_else(Gitignore::empty), next: None });
         match exclude.and_then(|path| read(top, path)) {
             Some(own) => Arc::new(Self { own, next: Some(global) }),
             None => global,
@@ -57,10 +59,12 @@ impl IgnoreRules {
 
 /// What the file at `path` says of what is in `folder`; nothing if there is no such file.
 fn read(folder: &Path, path: &Path) -> Option<Gitignore> {
-    if !fs::symlink_metadata(path).ok()?.is_file() {
-        return None;
-    }
-    let bytes = fs::read(path).ok()?;
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file()).then(|| parse(folder, path))?
+}
+
+/// [`read`], also through a link.
+fn parse(folder: &Path, path: &Path) -> Option<Gitignore> {
+    let bytes = read_file(path, MOST_OF_TEXT).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     let mut builder = GitignoreBuilder::new(folder);
     for line in text.trim_start_matches('\u{feff}').lines() {

@@ -16,6 +16,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::{FilePatterns, InputKind, Listing, Walker};
+use crate::model::Layout;
 
 /// Something that is done to a repository.
 #[derive(Clone, Debug)]
@@ -127,13 +128,13 @@ proptest! {
         for deed in &deeds {
             perform(&root, deed);
         }
-        let found = relative(&root, &Walker::new(&root).list(&root).unwrap());
+        let found = relative(&root, &Walker::new(&Layout::at(root.clone())).list(&root).unwrap());
         prop_assert_eq!(&found, &by_git(&root));
         // And so does whoever asks by patterns for what git does not ignore, but for folders behind
         // links, of which git knows nothing.
         let everything = ["**".to_owned()];
         let patterns = FilePatterns { dir: &root, written: &everything, follow: false };
-        let found = patterns.list(Some(&Walker::new(&root))).unwrap();
+        let found = patterns.list(Some(&Walker::new(&Layout::at(root.clone())))).unwrap();
         prop_assert_eq!(relative(&root, &found), by_git(&root));
     }
 }
@@ -151,7 +152,7 @@ fn a_split_index_a_worktree_and_sha256_are_read() {
     fs::write(root.join("three.gen"), "").unwrap();
     said("add -f two.gen");
     let names = |root: &Path| {
-        let found = relative(root, &Walker::new(root).list(root).unwrap());
+        let found = relative(root, &Walker::new(&Layout::at(root.to_owned())).list(root).unwrap());
         found.into_iter().map(|path| path.display().to_string()).collect::<Vec<_>>()
     };
     assert_eq!(names(&root), [".gitignore", "one.gen", "two.gen"]);
@@ -182,7 +183,7 @@ fn rules_end_at_the_workspace_where_there_is_no_repository() {
     fs::write(root.join(".gitignore"), "*.o\n").unwrap();
     fs::write(root.join("app/a.c"), "").unwrap();
     fs::write(root.join("app/a.o"), "").unwrap();
-    let listing = Walker::new(&root).list(&root.join("app")).unwrap();
+    let listing = Walker::new(&Layout::at(root.clone())).list(&root.join("app")).unwrap();
     assert_eq!(relative(&root, &listing), BTreeSet::from([PathBuf::from("app/a.c")]));
 }
 
@@ -194,7 +195,7 @@ fn sockets_and_pipes_are_passed_over_and_told() {
     let mode = rustix::fs::Mode::RWXU;
     rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
     fs::write(dir.path().join("file"), "").unwrap();
-    let listing = Walker::new(dir.path()).list(dir.path()).unwrap();
+    let listing = Walker::new(&Layout::at(dir.path().to_owned())).list(dir.path()).unwrap();
     assert_eq!((listing.inputs.len(), listing.special.len()), (1, 2));
 }
 
@@ -279,6 +280,6 @@ fn a_folder_that_cannot_be_read_is_an_error_of_a_source() {
     fs::create_dir(&closed).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o0)).unwrap();
     let is_root = fs::read_dir(&closed).is_ok();
-    assert_eq!(Walker::new(dir.path()).list(dir.path()).is_ok(), is_root);
+    assert_eq!(Walker::new(&Layout::at(dir.path().to_owned())).list(dir.path()).is_ok(), is_root);
     assert_eq!(found(dir.path(), &["**"]).is_empty(), !is_root);
 }

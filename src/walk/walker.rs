@@ -13,6 +13,7 @@ use super::{
     repository::GitRepository,
     rules::{self, IgnoreRules},
 };
+use crate::model::{Layout, UserFolders};
 
 /// Looks at the files of a workspace. What holds in the folders above them, and what git tracks, is
 /// read once.
@@ -32,15 +33,16 @@ pub(super) struct FolderState {
 }
 
 impl Walker {
-    /// For the workspace at `root`, an absolute path.
-    pub fn new(root: &Path) -> Self {
-        Self { repository: GitRepository::around(root), known: Mutex::default() }
+    /// For the workspace at `layout`, an absolute path.
+    pub fn new(layout: &Layout) -> Self {
+        let repository = GitRepository::around(layout.root(), layout.user());
+        Self { repository, known: Mutex::default() }
     }
 
     /// For the folder `top`, which is a tree of its own, whatever is around it: a checkout of another
     /// repository, or what an archive held.
-    pub fn of_tree(top: &Path) -> Self {
-        Self { repository: GitRepository::at_top(top), known: Mutex::default() }
+    pub fn of_tree(top: &Path, user: &UserFolders) -> Self {
+        Self { repository: GitRepository::at_top(top, user), known: Mutex::default() }
     }
 
     /// What git tracks, or would not ignore, at and below `start`: also where `start` itself is
@@ -138,7 +140,7 @@ impl FolderState {
     /// How things stand in `folder`, which this was said of from above, knowing what it holds: a
     /// repository of its own (a submodule), rules of its own.
     pub fn within(self, folder: &Path, is_repository: bool, has_rules: bool) -> Self {
-        let inner = if is_repository { GitRepository::at(folder) } else { None };
+        let inner = if is_repository { self.repository.within(folder) } else { None };
         let place = match inner {
             Some(inner) if folder != self.repository.top => {
                 Self { rules: inner.rules.clone(), repository: inner, is_ignored: false }

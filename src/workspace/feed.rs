@@ -3,10 +3,14 @@
 
 use std::fmt;
 
-use super::{Source, Upstream, source::is_web, template::Scope};
+use super::{
+    Source, Upstream,
+    source::{is_web, unprotected},
+    template::Scope,
+};
 use crate::{
     manifest::{BuildDoc, Findings, NewerDoc, Scalar, SpecDoc, scalar},
-    model::{Series, Version, shown_url},
+    model::{Series, Version, is_unprotected, shown_url},
     store::StoreUrl,
 };
 
@@ -222,7 +226,7 @@ impl Basis<'_> {
                 Some(Feed { index, form: Form::bare(Prefix::AsPinned(self.has_v())) })
             }
             NewerDoc::Tags { url, tag } => {
-                let index = Index::Tags(scope.plain(url, found)?);
+                let index = Index::Tags(protected(url, scope.plain(url, found)?, found)?);
                 let form = match tag {
                     None => same,
                     Some(tag) => self.form(tag, scope, found)?,
@@ -255,11 +259,22 @@ impl Basis<'_> {
 fn repository(written: &Scalar, scope: &Scope, found: &mut Findings) -> Option<String> {
     let text = scope.plain(written, found)?;
     let url = if is_web(&text) { text } else { format!("https://github.com/{text}") };
+    let url = protected(written, url, found)?;
     match StoreUrl::parse(&format!("github:{url}")) {
         Ok(StoreUrl::GitHub { .. }) => return Some(url),
         Ok(_) => found.add(written.bytes.clone(), "this is not a repository", "here", REPOSITORY),
         Err(why) => found.add(written.bytes.clone(), why, "not a repository", REPOSITORY),
     };
+    None
+}
+
+/// `text`, if what it names is not read unprotected.
+fn protected(url: &Scalar, text: String, found: &mut Findings) -> Option<String> {
+    if !is_unprotected(&text) {
+        return Some(text);
+    }
+    let why = "what is newer would be anybody's to say";
+    unprotected(url, &text, why, "write `https://…`", found);
     None
 }
 
@@ -277,6 +292,7 @@ fn page(url: &Scalar, pattern: &Scalar, scope: &Scope, found: &mut Findings) -> 
         );
         return None;
     }
+    let address = protected(url, address, found)?;
     if let Err(error) = regex::Regex::new(&text) {
         let why = error.to_string();
         let why = why.lines().next_back().unwrap_or_default().trim_start_matches("error: ");

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     disk::{MOST_OF_TEXT, open_file, read_file},
     manifest::{File, MAX_BYTES},
-    model::{Diagnostic, Fault, Kind, Layout, Span, UserFolders},
+    model::{Diagnostic, Fault, Kind, Layout, Span, UserFolders, path_to_text},
     walk::Walker,
 };
 
@@ -26,7 +26,8 @@ pub fn find_root(from: &Path) -> Result<PathBuf, Fault> {
     let is_root = |folder: &&Path| {
         fs::metadata(folder.join(Layout::MANIFEST)).is_ok_and(|found| !found.is_dir())
     };
-    let root = from.ancestors().find(is_root).map(can_be_on_path).transpose()?;
+    let root = from.ancestors().find(is_root);
+    root.map(check_root).transpose()?;
     root.map(Path::to_owned).ok_or_else(|| {
         let what = format!("there is no `{}` in {} or above it", Layout::MANIFEST, from.display());
         Fault::new(Kind::Usage, what)
@@ -34,15 +35,25 @@ pub fn find_root(from: &Path) -> Result<PathBuf, Fault> {
     })
 }
 
-/// `root`, if its `.forge/bin` can be on PATH, whose folders `:` separates.
-fn can_be_on_path(root: &Path) -> Result<&Path, Fault> {
-    if !root.as_os_str().as_encoded_bytes().contains(&b':') {
-        return Ok(root);
-    }
-    let what = format!("a workspace cannot be in {}: its path holds a `:`", root.display());
-    Err(Fault::new(Kind::Usage, what)
-        .because("PATH separates folders by `:`, so what forge installs there would not be found")
-        .hint("move or rename the folder"))
+/// Refuses a folder that no workspace can be in: PATH, commands and records hold its path as text.
+///
+/// # Errors
+/// `Usage` if its path holds a `:`, a line break or another control character, or is not UTF-8.
+pub fn check_root(root: &Path) -> Result<(), Fault> {
+    let (why, reason) = match root.to_str() {
+        None => ("is not UTF-8", "commands, templates and records hold paths as text"),
+        Some(text) if text.contains(':') => (
+            "holds a `:`",
+            "PATH separates folders by `:`, so what forge installs there would not be found",
+        ),
+        Some(text) if text.contains(char::is_control) => (
+            "holds a line break or another control character",
+            "commands and files that are written line by line would be cut there",
+        ),
+        Some(_) => return Ok(()),
+    };
+    let what = format!("a workspace cannot be in {}: its path {why}", path_to_text(root));
+    Err(Fault::new(Kind::Usage, what).because(reason).hint("move or rename the folder"))
 }
 
 /// The layout of the workspace at `root`, for `user`.
@@ -52,7 +63,8 @@ fn can_be_on_path(root: &Path) -> Result<&Path, Fault> {
 pub fn layout(root: &Path, user: &UserFolders) -> Result<Layout, Fault> {
     let root = std::path::absolute(root)
         .map_err(|error| Fault::io(format!("cannot find {}", root.display()), &error))?;
-    let layout = Layout::new(can_be_on_path(&root)?.to_owned(), user.clone());
+    check_root(&root)?;
+    let layout = Layout::new(root, user.clone());
     if layout.manifest().exists() {
         return Ok(layout);
     }

@@ -45,7 +45,7 @@ use std::{
 pub use documents::Documents;
 pub use environment::SeenEnvironment;
 pub use feed::{Feed, Form, Index};
-pub use files::{find_root, lock_text};
+pub use files::{check_root, find_root, lock_text};
 pub use include::{Library, Pinned};
 pub use keyring::Keyring;
 pub use load::{LoadError, load, load_text};

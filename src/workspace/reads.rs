@@ -18,6 +18,7 @@ use std::{
 };
 
 use super::{Build, Places, Source, Text};
+use crate::model::normal_path;
 use words::{Piece, Word};
 
 /// Where the workspace and the places of a build are while commands are looked at. No path can hold
@@ -40,7 +41,7 @@ pub struct Reads {
 /// Looks at the commands of `build`, which builds `source` in the workspace at `root`.
 pub fn reads(build: &Build, source: &Source, root: &Path) -> Reads {
     let (own, src) = match source {
-        Source::Path { dir, .. } => (Some(normal(dir)), Path::new(ROOT).join(dir)),
+        Source::Path { dir, .. } => (Some(normal_path(dir)), Path::new(ROOT).join(dir)),
         _ => (None, PathBuf::from(ELSEWHERE)),
     };
     let elsewhere = || PathBuf::from(ELSEWHERE);
@@ -116,7 +117,7 @@ impl Look<'_> {
             }
             if let (true, Some(to)) = (moves, words.get(1).and_then(Word::text)) {
                 let more: Vec<PathBuf> =
-                    folders.iter().map(|from| normal(&from.join(&to))).collect();
+                    folders.iter().map(|from| normal_path(&from.join(&to))).collect();
                 folders.extend(more);
                 folders.truncate(MOST_FOLDERS);
             }
@@ -174,7 +175,7 @@ impl Look<'_> {
     /// The path relative to the workspace that `written` means in `folder`, if it is in the workspace and
     /// not in the source.
     fn outside(&self, written: &str, folder: &Path) -> Option<PathBuf> {
-        let path = normal(&folder.join(written));
+        let path = normal_path(&folder.join(written));
         let path = path.strip_prefix(ROOT).ok()?.to_owned();
         let is_made =
             |part: Component| matches!(part.as_os_str().to_str(), Some(".forge" | ".git"));
@@ -225,19 +226,6 @@ fn escaped(path: &Path) -> String {
         pattern.push(c);
     }
     pattern
-}
-
-/// `path` without `.` and `..`.
-fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(normal.pop()),
-            part => normal.push(part),
-        }
-    }
-    normal
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
 use super::{Shared, Source, subsystem::Surroundings, template::Scope};
 use crate::{
     manifest::{Findings, Scalar, SourceDoc, SpecDoc},
-    model::{Digest, Version, is_repository_url},
+    model::{Digest, Version, is_repository_url, is_unprotected},
     walk::Walker,
 };
 
@@ -33,6 +33,11 @@ pub fn resolve(
                 let what = format!("`{rendered}` is not a URL of a git repository");
                 let help = "write what `git clone` takes, such as `https://…` or `git@…`";
                 found.add(url.bytes.clone(), what, "not a repository", help);
+                return None;
+            }
+            if is_unprotected(&rendered) {
+                let why = "a commit is named by a SHA-1 digest, which vouches for nothing";
+                unprotected(url, &rendered, why, "write `https://…` or `ssh://…`", found);
                 return None;
             }
             Some(Source::Git { url: rendered, reference })
@@ -114,6 +119,13 @@ pub fn is_web(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
 }
 
+/// Adds that `url` would come unprotected over the network.
+pub fn unprotected(scalar: &Scalar, url: &str, why: &str, help: &str, found: &mut Findings) {
+    let what = format!("`{url}` is not protected: everybody on the way can change it, and {why}");
+    let scheme = url.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    found.add(scalar.bytes.clone(), what, format!("unprotected {scheme}"), help);
+}
+
 /// The digest that `scalar` pins.
 pub fn digest(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<Digest> {
     let text = scope.plain(scalar, found)?;
@@ -141,7 +153,7 @@ fn inside(
 ) -> Option<PathBuf> {
     let path = lexical(scalar, text, "the workspace", found)?;
     let Ok(elsewhere) = leads_out(around.root, &path) else {
-        let walker = around.walker.get_or_init(|| Walker::new(around.root));
+        let walker = around.walker.get_or_init(|| Walker::new(around.layout));
         if walker.tracks_below(&around.root.join(&path)) {
             return Some(path);
         }

@@ -190,6 +190,7 @@ impl Loader<'_> {
             assignments: self.assignments,
             platform: self.platform,
             root: self.layout.root(),
+            layout: self.layout,
             manifest: self.manifest,
             walker: OnceLock::new(),
         }

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     manifest::{File, Findings, HeadDoc, ManifestDoc, Scalar, Seams, Sp, SpecDoc},
-    model::{Name, Platform, TagStem, Version},
+    model::{Layout, Name, Platform, TagStem, Version},
     walk::Walker,
 };
 
@@ -40,6 +40,8 @@ pub struct Surroundings<'a> {
     pub platform: Platform,
     /// The workspace's folder.
     pub root: &'a Path,
+    /// Where things are in it.
+    pub layout: &'a Layout,
     /// `versions.yml`.
     pub manifest: &'a ManifestDoc,
     /// Who knows what git tracks, once somebody asks.

@@ -7,7 +7,7 @@ use minijinja::value::Value as Word;
 use super::{
     Upstream, UpstreamDigest,
     settings::platform_help,
-    source::{digest, is_web, lexical},
+    source::{digest, is_web, lexical, unprotected},
     template::Scope,
 };
 use crate::{
@@ -51,10 +51,11 @@ pub fn resolve(
         (DigestDoc::Text(text), _, Some(UpstreamDigest::Published(sums)))
             if is_unprotected(sums) =>
         {
-            unprotected(text, sums, "a checksums file that comes so proves nothing", found);
+            unprotected(text, sums, "a checksums file that comes so proves nothing", HELP, found);
         }
         (_, Some(url), Some(UpstreamDigest::Published(_))) if is_unprotected(url) => {
-            unprotected(&doc.url, url, "nothing in the manifest says what has to come", found);
+            let why = "nothing in the manifest says what has to come";
+            unprotected(&doc.url, url, why, HELP, found);
         }
         _ => {}
     }
@@ -66,6 +67,9 @@ pub fn resolve(
     }
     Some(Upstream { url: url?, digest: digest?, strip: doc.strip, paths })
 }
+
+/// What to do about a URL that is not protected.
+const HELP: &str = "write `https://…`, or pin the digest itself in `sha256`";
 
 /// The scope in which `os`, `arch` and `platform` are the vendor's words.
 fn vendor_scope<'e>(
@@ -139,13 +143,6 @@ fn web(scalar: &Scalar, scope: &Scope, found: &mut Findings) -> Option<String> {
         "write a URL that begins with `https://` and has no blanks",
     );
     None
-}
-
-/// Adds that `url` would come over unprotected http.
-fn unprotected(scalar: &Scalar, url: &str, why: &str, found: &mut Findings) {
-    let what = format!("`{url}` is not protected: everybody on the way can change it, and {why}");
-    let help = "write `https://…`, or pin the digest itself in `sha256`";
-    found.add(scalar.bytes.clone(), what, "unprotected http", help);
 }
 
 fn platforms(pairs: &Pairs<Scalar>, found: &mut Findings) {

@@ -1,13 +1,10 @@
 //! `forge ci:init`: the workflow with which CI calls the pipeline.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use crate::{
     ci::{SpreadWorkflow, TEST, Workflow, matrix::Parent},
-    disk::{MOST_OF_TEXT, read_text},
+    disk::{Folder, MOST_OF_TEXT, read_text},
     model::{Fault, Kind, Layout},
 };
 
@@ -53,7 +50,7 @@ pub(in super::super) fn init(session: &Session, form: &Form<'_>) -> Result<u8, S
     let branch = workflow.default_branch.clone();
     let file = file(session, form, workflow, tests);
     let path = top.join(file.path);
-    if path.exists() && !session.flags.force {
+    if path.symlink_metadata().is_ok() && !session.flags.force {
         return Err(Fault::new(Kind::Usage, format!("{} is there already", path.display()))
             .because("what people wrote is not overwritten")
             .hint("`--force` replaces it; `--dry-run` prints what would be written")
@@ -63,7 +60,9 @@ pub(in super::super) fn init(session: &Session, form: &Form<'_>) -> Result<u8, S
         session.say(&file.text)?;
         return Ok(0);
     }
-    write(&path, &file.text)
+    // A repository can bring a link, also out of it.
+    Folder::open(&top)
+        .and_then(|top| top.replace(file.path.as_ref(), file.text.as_bytes(), "".as_ref(), true))
         .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
     session.say(&format!(
         "wrote {}\n\ncommit it; pushes to {} and tags `v*` then publish, pull requests only build and test\n",
@@ -88,11 +87,6 @@ fn file(session: &Session, form: &Form<'_>, plain: Workflow, tests: bool) -> Fil
         },
         (CiHost::Github, false) => File { path: Workflow::PATH, text: plain.render() },
     }
-}
-
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    fs::create_dir_all(path.parent().unwrap_or(path))?;
-    fs::write(path, text)
 }
 
 /// The top of the repository that `root` is in; `root` itself if it is in none.

@@ -5,6 +5,7 @@ use std::path::Path;
 use rustix::fs::{Access, access, statvfs};
 
 use crate::{
+    cache::Cache,
     model::{Fault, Kind},
     report::human_size,
     workspace::Workspace,
@@ -19,9 +20,33 @@ const TOO_LITTLE: u64 = 64 * MIB;
 const LITTLE: u64 = 1024 * MIB;
 
 /// The folders that `workspace` needs. That of its stores is theirs to tell of.
-pub(super) fn of(host: &Host, workspace: &Workspace) -> [Check; 2] {
+pub(super) fn of(host: &Host, workspace: &Workspace) -> Vec<Check> {
     let own = workspace.layout.forge();
-    [examine(&workspace.layout.display(&own), &own), cache(host)]
+    let forge = examine(&workspace.layout.display(&own), &own);
+    let (cache, no_cache) = Cache::for_workspace(&workspace.layout);
+    let cache = match no_cache {
+        // It serves all the same: what a run only warns of does not fail.
+        Some(fault) => {
+            Check::new("folder", "your cache", "none: that of the workspace").note(fault)
+        }
+        None => examine("your cache", cache.root()),
+    };
+    [forge, cache].into_iter().chain(seal(host)).collect()
+}
+
+/// That the key which records are sealed with cannot be kept, if so.
+fn seal(host: &Host) -> Option<Check> {
+    if host.seal_key().lasts() {
+        return None;
+    }
+    let place =
+        host.user().data().map_or_else(|_| "nowhere".into(), |path| path.display().to_string());
+    let fault = Fault::new(Kind::Failed, "what forge records counts for one run only")
+        .because(format!("the key that seals it cannot be kept: {place} cannot be made or written to"))
+        .hint(
+            "set FORGE_DATA_DIR to a folder of yours; until then all that is installed is hashed in each run",
+        );
+    Some(Check::new("folder", "your data", format!("{place}: cannot be made")).note(fault))
 }
 
 /// The user's cache.

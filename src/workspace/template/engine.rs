@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     /// What each of these would make is gigantic; how it fails says what stopped it.
-    const BOMBS: [&str; 34] = [
+    const BOMBS: [&str; 35] = [
         "{% set n = namespace(x='aaaaaaaaaa') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
         "{% set n = namespace(x='aaaaaaaaaa') %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}",
         "{% set n = namespace(x=[1, 2]) %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}{{ n.x | length }}",
@@ -245,6 +245,7 @@ mod tests {
         "{% set n = namespace(x=1) %}{% set l = [n] * 1000 %}",
         "{% for i in [1, 2] %}{% set l = [loop] %}{% endfor %}",
         "{{ 'x' * 100000000 }}",
+        "{% macro m(a) %}{% endmacro %}{% set o = {'m': m} %}{% set l = [[0] * 60000] %}{% for i in range(90000) %}{{ o.m(*l) }}{% endfor %}",
         "{{ ('x' * 10000 ~ 'y') * 10000 }}",
         "{{ (('a' * 60000) ~ ('b' * 60000)) | length }}",
         "{% set n = 100000000 %}{{ 'x' * n }}",
@@ -345,6 +346,10 @@ mod tests {
                 "<&lt;{\"a\":1,\"b\":2}",
             ),
             ("{{ [3, 1, 2] | sort | map('string') | join('-') }} {{ range(3) | sum }}", "1-2-3 3"),
+            (
+                "{% macro m(a, b) %}{{ a }}{{ b }}{% endmacro %}{% set o = {'m': m} %}{{ o.m(*[1], *[2]) }}{{ m(*[3, 4]) }} {{ dict(*[{'a': 1}], b=2) | length }} {{ range(*[1], *[3]) | list }}",
+                "1234 2 [1, 2]",
+            ),
             ("{{ 'x' if missing is undefined else 'y' }}{{ missing | default('z') }}", "xz"),
         ] {
             let rendered = Engine::new().render(template, context! {});

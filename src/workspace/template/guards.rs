@@ -159,6 +159,11 @@ fn expanded<'s>(instruction: &Instruction<'s>) -> Vec<Instruction<'s>> {
         Instruction::CallMethod(_, Some(count)) if *count > 0 => {
             before_many(Duty::Compared, *count)
         }
+        // What `f(*list)` and `x.m(*list)` are called with, `x` too.
+        Instruction::UnpackLists(count) => match u16::try_from(*count) {
+            Ok(count) if count > 0 => before_many(Duty::Compared, count),
+            _ => vec![instruction.clone()],
+        },
         Instruction::GetItem => before(Duty::Item),
         Instruction::SetAttr(_) => before(Duty::Kept),
         Instruction::Slice

@@ -1,0 +1,330 @@
+//! CI hosts besides GitHub and GitLab: how each is known, and how it says that a run is for a
+//! proposed change. The names are those of the hosts' own documentation:
+//!
+//! | host | page |
+//! |---|---|
+//! | CircleCI | "Project values and variables" (circleci.com/docs/reference/variables) |
+//! | Travis CI | "Environment Variables", default ones (docs.travis-ci.com/user/environment-variables) |
+//! | Buildkite | "Environment variables" (buildkite.com/docs/pipelines/configure/environment-variables) |
+//! | Azure Pipelines | "Use predefined variables" (learn.microsoft.com/azure/devops/pipelines/build/variables) |
+//! | Jenkins | "env-vars.html" of each server: branch-api and, for `ghprb…`, the GitHub Pull Request Builder |
+//! | Woodpecker | "Environment variables" (woodpecker-ci.org/docs/usage/environment) |
+//! | Bitbucket | "Variables and secrets", default ones (support.atlassian.com/bitbucket-cloud) |
+//! | Drone, Harness | "Environment reference" (docs.drone.io/pipeline/environment/reference) |
+//! | Cirrus CI | "Writing tasks", environment variables (cirrus-ci.org/guide/writing-tasks) |
+//! | AppVeyor | "Environment variables" (appveyor.com/docs/environment-variables) |
+//! | TeamCity | "List of Predefined Build Parameters" (jetbrains.com/help/teamcity): parameters, no variables |
+//! | Semaphore | "Environment variables" (docs.semaphoreci.com/reference/env-vars) |
+//! | AWS CodeBuild | "Environment variables in build environments" (docs.aws.amazon.com/codebuild) |
+//! | Netlify | "Build environment variables" (docs.netlify.com) |
+//! | Vercel | "System environment variables" (vercel.com/docs/environment-variables) |
+//! | Codeship | "Environment variables" (docs.cloudbees.com/docs/cloudbees-codeship) |
+//! | Bamboo | "Bamboo variables" (confluence.atlassian.com/bamboo) |
+//! | Buddy | "Default environment variables" (buddy.works/docs/pipelines/environment-variables) |
+//! | Codemagic | "Read-only environment variables" (docs.codemagic.io) |
+//! | Cloud Build | "Substituting variable values" (cloud.google.com/build/docs): what a build does not map is no variable |
+//! | Render | "Default environment variables" (render.com/docs/environment-variables) |
+//! | Bitrise | "Available environment variables" (devcenter.bitrise.io) |
+//! | GoCD | "Environment variables in GoCD" (docs.gocd.org) |
+
+use super::Variables;
+
+/// A CI host.
+pub struct CiHost {
+    pub name: &'static str,
+    /// All of these are set there.
+    pub known_by: &'static [Sign],
+    /// One of these is enough to say that a run is for a proposed change.
+    pub proposal: &'static [Sign],
+    /// The variable that is set in every run of a host that tells proposals apart. Where none is
+    /// named, or it is not set, a run without any sign may be for a proposed change all the same.
+    pub tells: Option<&'static str>,
+    /// The page of the run.
+    pub run_url: &'static str,
+    pub commit: &'static str,
+}
+
+/// What a variable says.
+pub enum Sign {
+    /// It is set, to anything but a word for no.
+    Set(&'static str),
+    /// It is this value.
+    Is(&'static str, &'static str),
+    /// It begins so.
+    Begins(&'static str, &'static str),
+    /// One of these is set.
+    Any(&'static [&'static str]),
+}
+
+use Sign::{Any, Begins, Is, Set};
+
+/// One row a host. Of two whose variables are both set, the first counts; a proposal counts
+/// whoever tells of it.
+pub const HOSTS: &[CiHost] = &[
+    CiHost {
+        name: "CircleCI",
+        known_by: &[Set("CIRCLECI")],
+        proposal: &[
+            Set("CIRCLE_PULL_REQUEST"),
+            Set("CIRCLE_PULL_REQUESTS"),
+            Set("CIRCLE_PR_NUMBER"),
+            Begins("CIRCLE_BRANCH", "pull/"),
+        ],
+        // The variables are not set for projects that are connected by the GitHub App.
+        tells: None,
+        run_url: "CIRCLE_BUILD_URL",
+        commit: "CIRCLE_SHA1",
+    },
+    CiHost {
+        name: "Travis CI",
+        known_by: &[Set("TRAVIS")],
+        proposal: &[Set("TRAVIS_PULL_REQUEST"), Is("TRAVIS_EVENT_TYPE", "pull_request")],
+        // `false` where it is none.
+        tells: Some("TRAVIS_PULL_REQUEST"),
+        run_url: "TRAVIS_BUILD_WEB_URL",
+        commit: "TRAVIS_COMMIT",
+    },
+    CiHost {
+        name: "Buildkite",
+        known_by: &[Set("BUILDKITE")],
+        proposal: &[Set("BUILDKITE_PULL_REQUEST")],
+        // `false` where it is none.
+        tells: Some("BUILDKITE_PULL_REQUEST"),
+        run_url: "BUILDKITE_BUILD_URL",
+        commit: "BUILDKITE_COMMIT",
+    },
+    CiHost {
+        name: "Azure Pipelines",
+        known_by: &[Set("TF_BUILD")],
+        proposal: &[
+            Is("BUILD_REASON", "PullRequest"),
+            Set("SYSTEM_PULLREQUEST_PULLREQUESTID"),
+            Begins("BUILD_SOURCEBRANCH", "refs/pull/"),
+        ],
+        tells: Some("BUILD_REASON"),
+        run_url: "",
+        commit: "BUILD_SOURCEVERSION",
+    },
+    CiHost {
+        name: "Woodpecker",
+        known_by: &[Is("CI", "woodpecker")],
+        // Also `pull_request_closed` and `pull_request_metadata`.
+        proposal: &[
+            Begins("CI_PIPELINE_EVENT", "pull_request"),
+            Set("CI_COMMIT_PULL_REQUEST"),
+            Begins("CI_COMMIT_REF", "refs/pull/"),
+        ],
+        tells: Some("CI_PIPELINE_EVENT"),
+        run_url: "CI_PIPELINE_URL",
+        commit: "CI_COMMIT_SHA",
+    },
+    CiHost {
+        name: "Bitbucket Pipelines",
+        known_by: &[Set("BITBUCKET_BUILD_NUMBER")],
+        proposal: &[Set("BITBUCKET_PR_ID"), Set("BITBUCKET_PR_DESTINATION_BRANCH")],
+        tells: Some("BITBUCKET_COMMIT"),
+        run_url: "",
+        commit: "BITBUCKET_COMMIT",
+    },
+    CiHost {
+        name: "Drone",
+        known_by: &[Set("DRONE")],
+        proposal: &[
+            Begins("DRONE_BUILD_EVENT", "pull_request"),
+            Set("DRONE_PULL_REQUEST"),
+            Begins("DRONE_COMMIT_REF", "refs/pull/"),
+        ],
+        tells: Some("DRONE_BUILD_EVENT"),
+        run_url: "DRONE_BUILD_LINK",
+        commit: "DRONE_COMMIT_SHA",
+    },
+    CiHost {
+        name: "Cirrus CI",
+        known_by: &[Set("CIRRUS_CI")],
+        proposal: &[Set("CIRRUS_PR"), Begins("CIRRUS_BRANCH", "pull/")],
+        tells: Some("CIRRUS_BRANCH"),
+        run_url: "",
+        commit: "CIRRUS_CHANGE_IN_REPO",
+    },
+    CiHost {
+        name: "AppVeyor",
+        known_by: &[Set("APPVEYOR")],
+        proposal: &[
+            Set("APPVEYOR_PULL_REQUEST_NUMBER"),
+            Set("APPVEYOR_PULL_REQUEST_HEAD_REPO_NAME"),
+        ],
+        tells: Some("APPVEYOR_REPO_BRANCH"),
+        run_url: "",
+        commit: "APPVEYOR_REPO_COMMIT",
+    },
+    CiHost {
+        name: "TeamCity",
+        known_by: &[Set("TEAMCITY_VERSION")],
+        // Its `teamcity.pullRequest.number` is a parameter, which a process does not see.
+        proposal: &[],
+        tells: None,
+        run_url: "BUILD_URL",
+        commit: "BUILD_VCS_NUMBER",
+    },
+    CiHost {
+        name: "Semaphore",
+        known_by: &[Set("SEMAPHORE")],
+        proposal: &[
+            Is("SEMAPHORE_GIT_REF_TYPE", "pull-request"),
+            Set("SEMAPHORE_GIT_PR_NUMBER"),
+            Begins("SEMAPHORE_GIT_REF", "refs/pull/"),
+        ],
+        tells: Some("SEMAPHORE_GIT_REF_TYPE"),
+        run_url: "",
+        commit: "SEMAPHORE_GIT_SHA",
+    },
+    CiHost {
+        name: "AWS CodeBuild",
+        known_by: &[Set("CODEBUILD_BUILD_ID")],
+        proposal: &[
+            Begins("CODEBUILD_WEBHOOK_EVENT", "PULL_REQUEST"),
+            Begins("CODEBUILD_WEBHOOK_TRIGGER", "pr/"),
+            Begins("CODEBUILD_SOURCE_VERSION", "pr/"),
+            Begins("CODEBUILD_SOURCE_VERSION", "refs/pull/"),
+        ],
+        // Not set where a pipeline or a person started it.
+        tells: Some("CODEBUILD_WEBHOOK_TRIGGER"),
+        run_url: "CODEBUILD_PUBLIC_BUILD_URL",
+        commit: "CODEBUILD_RESOLVED_SOURCE_VERSION",
+    },
+    CiHost {
+        name: "Netlify",
+        known_by: &[Set("NETLIFY")],
+        proposal: &[Set("PULL_REQUEST"), Is("CONTEXT", "deploy-preview")],
+        tells: Some("CONTEXT"),
+        run_url: "",
+        commit: "COMMIT_REF",
+    },
+    CiHost {
+        name: "Vercel",
+        known_by: &[Set("VERCEL")],
+        proposal: &[Set("VERCEL_GIT_PULL_REQUEST_ID")],
+        // Also empty for a branch of which the pull request is opened a moment later.
+        tells: None,
+        run_url: "",
+        commit: "VERCEL_GIT_COMMIT_SHA",
+    },
+    CiHost {
+        name: "Codeship",
+        known_by: &[Is("CI_NAME", "codeship")],
+        proposal: &[Set("CI_PR_NUMBER"), Set("CI_PULL_REQUEST")],
+        // Older projects do not set them.
+        tells: None,
+        run_url: "CI_BUILD_URL",
+        commit: "CI_COMMIT_ID",
+    },
+    CiHost {
+        name: "Bamboo",
+        known_by: &[Any(&["bamboo_buildKey", "bamboo_buildNumber", "bamboo_agentId"])],
+        proposal: &[Set("bamboo_repository_pr_key"), Set("bamboo_repository_pr_sourceBranch")],
+        // Only plans with a pull request trigger set them.
+        tells: None,
+        run_url: "bamboo_buildResultsUrl",
+        commit: "bamboo_planRepository_revision",
+    },
+    CiHost {
+        name: "Buddy",
+        known_by: &[Any(&["BUDDY", "BUDDY_PIPELINE_ID", "BUDDY_WORKSPACE_ID"])],
+        proposal: &[
+            Set("BUDDY_EXECUTION_PULL_REQUEST_ID"),
+            Set("BUDDY_EXECUTION_PULL_REQUEST_NO"),
+            Set("BUDDY_RUN_PR_ID"),
+            Set("BUDDY_RUN_PR_NO"),
+        ],
+        tells: None,
+        run_url: "BUDDY_EXECUTION_URL",
+        commit: "BUDDY_EXECUTION_REVISION",
+    },
+    CiHost {
+        name: "Codemagic",
+        known_by: &[Any(&["CM_BUILD_ID", "FCI_BUILD_ID"])],
+        proposal: &[Set("CM_PULL_REQUEST"), Set("CM_PULL_REQUEST_NUMBER"), Set("FCI_PULL_REQUEST")],
+        // `false` where it is none.
+        tells: Some("CM_PULL_REQUEST"),
+        run_url: "",
+        commit: "CM_COMMIT",
+    },
+    CiHost {
+        name: "Cloud Build",
+        known_by: &[Set("BUILDER_OUTPUT")],
+        proposal: &[Set("_PR_NUMBER"), Set("_HEAD_BRANCH")],
+        tells: None,
+        run_url: "",
+        commit: "COMMIT_SHA",
+    },
+    CiHost {
+        name: "Render",
+        known_by: &[Set("RENDER")],
+        proposal: &[Set("IS_PULL_REQUEST")],
+        // `false` where it is none.
+        tells: Some("IS_PULL_REQUEST"),
+        run_url: "",
+        commit: "RENDER_GIT_COMMIT",
+    },
+    CiHost {
+        name: "Bitrise",
+        known_by: &[Set("BITRISE_IO")],
+        proposal: &[Set("PR"), Set("BITRISE_PULL_REQUEST"), Set("PULL_REQUEST_ID")],
+        // `false` where it is none.
+        tells: Some("PR"),
+        run_url: "BITRISE_BUILD_URL",
+        commit: "BITRISE_GIT_COMMIT",
+    },
+    CiHost {
+        name: "GoCD",
+        known_by: &[Set("GO_PIPELINE_NAME"), Set("GO_STAGE_NAME")],
+        proposal: &[],
+        tells: None,
+        run_url: "",
+        commit: "GO_REVISION",
+    },
+    // Last: other hosts set its variables for compatibility. A client on a laptop has its URL alone.
+    CiHost {
+        name: "Jenkins",
+        known_by: &[
+            Any(&["JENKINS_URL", "HUDSON_URL", "JENKINS_HOME"]),
+            Any(&["BUILD_ID", "BUILD_NUMBER", "BUILD_TAG", "JOB_NAME", "EXECUTOR_NUMBER"]),
+        ],
+        proposal: &[Set("CHANGE_ID"), Set("CHANGE_FORK"), Set("CHANGE_TARGET"), Set("ghprbPullId")],
+        // Only multibranch projects know what they build.
+        tells: Some("BRANCH_NAME"),
+        run_url: "BUILD_URL",
+        commit: "GIT_COMMIT",
+    },
+];
+
+impl CiHost {
+    /// Whether this is the host of a run with these variables.
+    pub fn is_here(&self, variables: Variables) -> bool {
+        self.known_by.iter().all(|sign| sign.holds(variables))
+    }
+
+    /// Whether such a run is for a proposed change; nothing if the host does not say.
+    pub fn is_proposal(&self, variables: Variables) -> Option<bool> {
+        if self.proposal.iter().any(|sign| sign.holds(variables)) {
+            return Some(true);
+        }
+        self.tells.and_then(|name| variables.filled(name)).map(|_| false)
+    }
+}
+
+impl Sign {
+    fn holds(&self, variables: Variables) -> bool {
+        match *self {
+            Set(name) => variables.is_true(name),
+            // `0` is a number here: that of the first executor.
+            Any(names) => names.iter().any(|name| variables.filled(name).is_some()),
+            Is(name, value) => variables.get(name).eq_ignore_ascii_case(value),
+            Begins(name, start) => {
+                let value = variables.get(name).as_bytes();
+                value.len() >= start.len()
+                    && value[..start.len()].eq_ignore_ascii_case(start.as_bytes())
+            }
+        }
+    }
+}
