@@ -103,7 +103,7 @@ pub fn list_specs(layout: &Layout) -> Result<Specs, Fault> {
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return match Walker::new(layout.root()).tracks_below(&folder) {
+            return match Walker::new(layout).tracks_below(&folder) {
                 true => Err(left_out()),
                 false => Ok(found),
             };
