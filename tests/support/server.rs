@@ -140,6 +140,8 @@ fn cut(response: Response, after: usize, stalls: bool) -> Response {
         if stalls {
             std::future::pending::<()>().await;
         }
+        // What was sent so far leaves before the connection breaks, or else nothing would come at all.
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         Err(std::io::Error::other("cut"))
     });
     let some = some.take_while(|chunk| {
