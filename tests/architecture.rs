@@ -150,15 +150,15 @@ fn only_the_console_prints() {
 /// The files that may open files by the standard library, and what those are. All others meet files that
 /// somebody else may have made: a FIFO would block, a device would not end, a link would lead elsewhere.
 const OPENS: &[(&str, &str)] = &[
-    ("src/archive/destination.rs", "new files in a folder of its own"),
-    ("src/cache/seal.rs", "a folder, to sync it"),
+    ("src/base/archive/destination.rs", "new files in a folder of its own"),
+    ("src/project/cache/seal.rs", "a folder, to sync it"),
     ("src/cli/actions.rs", "files that GitHub Actions names in the environment"),
     ("src/cli/limits.rs", "/dev/null"),
-    ("src/probe/snapshot.rs", "a folder"),
-    ("src/process/cancel.rs", "/proc"),
-    ("src/process/census.rs", "/proc"),
-    ("src/process/job_server.rs", "a FIFO that it made"),
-    ("src/process/strays.rs", "/proc"),
+    ("src/engine/probe/snapshot.rs", "a folder"),
+    ("src/base/process/cancel.rs", "/proc"),
+    ("src/base/process/census.rs", "/proc"),
+    ("src/base/process/job_server.rs", "a FIFO that it made"),
+    ("src/base/process/strays.rs", "/proc"),
 ];
 
 #[test]

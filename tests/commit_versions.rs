@@ -242,7 +242,7 @@ fn what_stands_in_the_way_of_a_version_is_told() {
     assert_eq!(sandbox.forge("version:next api --claim").succeeds().stdout(), "0.1.0\n");
     assert_eq!(git(&sandbox.root(), &["tag"]), "api-0.1.0");
     fs::remove_dir_all(sandbox.path(".git")).expect("a repository");
-    sandbox.forge("version:next api").exits(2).says("in the tags of a repository");
+    sandbox.forge("version:next api").exits(2).says("`scheme:` needs a git repository");
 }
 
 #[test]

@@ -196,7 +196,7 @@ fn what_stands_in_the_way_is_told() {
     let run = sandbox.forge("version:next aws/s3").exits(5);
     run.says("cannot read the tags of /no/such/remote");
     let bare = Sandbox::with_store().script("hello", "v1.0.0");
-    bare.forge("version:next hello").exits(2).says("in the tags of a repository");
+    bare.forge("version:next hello").exits(2).says("`scheme:` needs a git repository");
     git(&bare.root(), &["init", "--quiet"]);
     let run = bare.forge("version:next hello").exits(2);
     run.says("hello has no next version").says("pins it to v1.0.0");

@@ -74,10 +74,8 @@ use crate::{
 };
 use actions::Actions;
 use args::Args;
-use choice::TaskOutputMode;
 use host::{Host, environment_of_process};
 use session::Session;
-use terms::VersionArgs;
 use verb::Verb;
 
 /// Why a verb ended early.
@@ -164,24 +162,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Explain { name } => explain::explain(session, &name),
         Verb::Verify { names, running: false } => verify::verify(session, &names),
         Verb::Verify { names, running: true } => verify::running(session, &names),
-        Verb::Run { words, args, parallel, exit_code, yes, fail_fast, watch, output, taskfile } => {
-            // What Task prints has no marks.
-            let output = output.or(taskfile.is_some().then_some(TaskOutputMode::Plain));
-            let wish = task::TaskRequest {
-                words: &words,
-                args,
-                parallel,
-                exit_code,
-                yes,
-                fail_fast,
-                output,
-                watch,
-            };
-            match taskfile {
-                Some(path) => taskfile::run(session, &path, &wish),
-                None => task::run(session, &wish),
-            }
-        }
+        Verb::Run(args) => task::start(session, args),
         Verb::Up { names, foreground } => services::up(session, &names, foreground),
         Verb::Down { names } => services::down(session, &names),
         Verb::Logs { names, follow, lines } => logs::logs(session, &names, follow, lines),
@@ -193,15 +174,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::VersionNext { name, claim, terms, fetch } => {
             next::next_version(session, &name, &terms, (claim, fetch))
         }
-        Verb::ReleaseAll { affected: false } => {
-            release::release(session, &[], &VersionArgs::default())
-        }
-        Verb::ReleaseAll { affected: true } => {
-            match affected::words(session, |_, said| said.to_vec(), &[], None)? {
-                words if words.is_empty() => affected::nothing(session),
-                words => release::release(session, &words, &VersionArgs::default()),
-            }
-        }
+        Verb::ReleaseAll { affected } => release::all(session, affected),
         Verb::Promote { names } => release::promote(session, &names),
         Verb::ReleaseList { names } => releases::list(session, &names),
         Verb::ReleaseWait { names, timeout } => wait::wait(session, &names, timeout),
@@ -222,14 +195,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Ci { names, plan, affected: false, part } => {
             ci::ci(session, &ci::WantedStages { only: None, said: &names, plan, part })
         }
-        Verb::Ci { names, plan, affected: true, part } => {
-            match affected::words(session, crate::ci::words, &names, None)? {
-                words if words.is_empty() => affected::nothing(session),
-                words => {
-                    ci::ci(session, &ci::WantedStages { only: None, said: &words, plan, part })
-                }
-            }
-        }
+        Verb::Ci { names, plan, affected: true, part } => ci::affected(session, &names, plan, part),
         Verb::CiBuild { names } => ci::ci(session, &ci::WantedStages::stage(Stage::Build, &names)),
         Verb::CiTest { names } => ci::ci(session, &ci::WantedStages::stage(Stage::Test, &names)),
         Verb::CiPackage { names } => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::{Fault, Kind, Name};
 
 use super::{
-    CliError, component_notes,
+    CliError, affected, component_notes,
     ensure::close_as,
     next::{Claimed, claimed, settled},
     plan::plan_of,
@@ -24,6 +24,17 @@ pub(super) fn release(
     terms: &VersionArgs,
 ) -> Result<u8, CliError> {
     publish(session, words, terms, (Publish::Asked, "released"))
+}
+
+/// Releases everything, or only what a change affects.
+pub(super) fn all(session: &Session, affected_only: bool) -> Result<u8, CliError> {
+    if !affected_only {
+        return release(session, &[], &VersionArgs::default());
+    }
+    match affected::words(session, |_, said| said.to_vec(), &[], None)? {
+        words if words.is_empty() => affected::nothing(session),
+        words => release(session, &words, &VersionArgs::default()),
+    }
 }
 
 /// Builds released artifacts again, and says beside those that came out bit for bit the same

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     io::{self, BufRead, IsTerminal},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -30,34 +31,55 @@ use super::{
     session::Session,
     task_noop::{NoopCache, is_lasting},
     task_screen::TaskScreen,
+    taskfile,
     watch::{self, Loaded},
 };
 
 pub(super) use task::has_source;
 
-/// What a run of tasks is asked for.
-pub(super) struct TaskRequest<'a> {
-    /// The tasks, and `NAME=value`.
-    pub(super) words: &'a [String],
-    /// What stands after `--`.
+/// What can be written behind `forge run`.
+#[derive(Debug, clap::Args)]
+pub(super) struct TaskArgs {
+    /// The tasks (`hello`, `nats:test`), and their parameters as NAME=value
+    #[arg(value_name = "TASK | NAME=VALUE", required_unless_present = "taskfile")]
+    pub(super) words: Vec<String>,
+    /// What its commands get as {{ args }}
+    #[arg(last = true)]
     pub(super) args: Vec<String>,
-    /// Whether the tasks run side by side.
+    /// Run the tasks side by side, not one after the other
+    #[arg(long)]
     pub(super) parallel: bool,
-    /// Whether to exit as the command that failed did.
+    /// Exit with the code of the command that failed
+    #[arg(short = 'x', long)]
     pub(super) exit_code: bool,
-    /// Whether every question is answered with yes.
+    /// Answer every question of `confirm` with yes
+    #[arg(short, long)]
     pub(super) yes: bool,
-    /// Whether nothing more begins once something failed.
+    /// Begin nothing more once something failed
+    #[arg(long)]
     pub(super) fail_fast: bool,
-    /// How output is shown, if that is said.
-    pub(super) output: Option<TaskOutputMode>,
-    /// Whether they run again whenever something changes that they go by.
+    /// Run them again whenever a file changes that goes into them, until Ctrl-C
+    #[arg(short, long)]
     pub(super) watch: bool,
+    /// How the output of tasks is shown [default: as versions.yml says, or else one task's as it is, several with their names]
+    #[arg(long, value_name = "HOW")]
+    pub(super) output: Option<TaskOutputMode>,
+    /// Run tasks of a Taskfile of Task: the file, or the folder it is in
+    #[arg(long, value_name = "PATH")]
+    pub(super) taskfile: Option<PathBuf>,
+}
+
+/// Runs tasks of the workspace, or of a Taskfile.
+pub(super) fn start(session: &Session, mut wish: TaskArgs) -> Result<u8, CliError> {
+    let Some(path) = wish.taskfile.take() else { return run(session, &wish) };
+    // What Task prints has no marks.
+    wish.output = wish.output.or(Some(TaskOutputMode::Plain));
+    taskfile::run(session, &path, &wish)
 }
 
 /// Runs tasks with all they need.
-pub(super) fn run(session: &Session, wish: &TaskRequest) -> Result<u8, CliError> {
-    let asked = Asked::read(wish.words)?;
+fn run(session: &Session, wish: &TaskArgs) -> Result<u8, CliError> {
+    let asked = Asked::read(&wish.words)?;
     if asked.tasks.is_empty() {
         return Err(Fault::new(Kind::Usage, "no task is named")
             .hint("`forge list` shows them")
@@ -93,7 +115,7 @@ pub(super) fn run_in(
     session: &Session,
     workspaces: &Arc<Workspaces>,
     asked: &Asked,
-    wish: &TaskRequest,
+    wish: &TaskArgs,
     question: Option<NoopCache>,
 ) -> Result<u8, CliError> {
     let wanted = SelectedTasks::of(workspaces, asked, wish)?;
@@ -129,7 +151,7 @@ impl<'w> SelectedTasks<'w> {
     pub(super) fn of(
         workspaces: &'w Arc<Workspaces>,
         asked: &Asked,
-        wish: &TaskRequest,
+        wish: &TaskArgs,
     ) -> Result<Self, Fault> {
         let workspace = workspaces.any();
         let tasks = wanted(workspace, &asked.tasks)?;
@@ -151,7 +173,7 @@ impl<'w> SelectedTasks<'w> {
     ///
     /// # Errors
     /// If the answer is no, or there is nobody to ask.
-    pub(super) fn confirm(&self, session: &Session, wish: &TaskRequest) -> Result<(), Fault> {
+    pub(super) fn confirm(&self, session: &Session, wish: &TaskArgs) -> Result<(), Fault> {
         let asking = self.reached.iter().filter(|_| !wish.yes);
         asking.copied().try_for_each(|task| confirm(session, task))
     }
@@ -174,7 +196,7 @@ impl<'w> SelectedTasks<'w> {
     pub(super) async fn run(
         &self,
         session: &Session,
-        wish: &TaskRequest<'_>,
+        wish: &TaskArgs,
         cancel: Cancel,
         question: Option<&NoopCache>,
     ) -> Result<u8, CliError> {

@@ -14,8 +14,7 @@ use crate::{
 };
 
 use super::{
-    choice::TaskOutputMode, host::Host, session::Session, task::TaskRequest,
-    task_screen::TaskScreen,
+    choice::TaskOutputMode, host::Host, session::Session, task::TaskArgs, task_screen::TaskScreen,
 };
 
 /// So many answers are kept, each for a request of its own.
@@ -41,13 +40,13 @@ impl NoopCache {
     ///
     /// # Errors
     /// If there is no workspace here.
-    pub(super) fn of(session: &Session, wish: &TaskRequest) -> Result<Option<Self>, Fault> {
+    pub(super) fn of(session: &Session, wish: &TaskArgs) -> Result<Option<Self>, Fault> {
         let flags = &session.flags;
         if flags.force || flags.dry_run {
             return Ok(None);
         }
         let here = session.folder()?;
-        let TaskRequest { words, args, output, .. } = wish;
+        let TaskArgs { words, args, output, .. } = wish;
         let class = session.classes().own.as_str();
         let request = format!("{words:?} {args:?} {output:?} {class} {} {flags:?}", here.display());
         let slot = checksum(request.as_bytes())[0] % PLACES;

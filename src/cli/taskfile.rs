@@ -14,12 +14,12 @@ use crate::{
 use super::{
     CliError, included,
     session::Session,
-    task::{self, TaskRequest},
+    task::{self, TaskArgs},
     watch::{self, Loaded},
 };
 
 /// Runs tasks of the Taskfile that `path` is or is in.
-pub(super) fn run(session: &Session, path: &Path, wish: &TaskRequest) -> Result<u8, CliError> {
+pub(super) fn run(session: &Session, path: &Path, wish: &TaskArgs) -> Result<u8, CliError> {
     let found = taskfile::find(&session.folder()?.join(path), true);
     let path = found.map_err(|fault| fault.hint("name the file: `--taskfile PATH`"))?;
     let (Loaded { workspaces, asked, .. }, is_watched) = load(session, &path, wish)?;
@@ -31,7 +31,7 @@ pub(super) fn run(session: &Session, path: &Path, wish: &TaskRequest) -> Result<
 
 /// What the Taskfile at `path` says, as a workspace; and whether it says itself that one of the
 /// tasks that are asked for is to be watched.
-fn load(session: &Session, path: &Path, wish: &TaskRequest) -> Result<(Loaded, bool), CliError> {
+fn load(session: &Session, path: &Path, wish: &TaskArgs) -> Result<(Loaded, bool), CliError> {
     let (names, words) = sorted(wish);
     let given = Given { words, env: session.host.environment().to_texts() };
     let layout = session.layout_at(path.parent().unwrap_or(Path::new("/")).to_owned());
@@ -66,9 +66,9 @@ fn place(tree: &TaskfileTree, Remark { span, .. }: &Remark) -> String {
 }
 
 /// The names of tasks, and `NAME=value`, which Task takes in any order.
-fn sorted(wish: &TaskRequest) -> (Vec<String>, BTreeMap<String, String>) {
+fn sorted(wish: &TaskArgs) -> (Vec<String>, BTreeMap<String, String>) {
     let (mut names, mut words) = (Vec::new(), BTreeMap::new());
-    for word in wish.words {
+    for word in &wish.words {
         match word.split_once('=') {
             Some((name, value)) => drop(words.insert(name.to_owned(), value.to_owned())),
             None => names.push(word.clone()),
@@ -85,7 +85,7 @@ fn translated(
     tree: &TaskfileTree,
     given: &Given,
     names: &[String],
-    wish: &TaskRequest,
+    wish: &TaskArgs,
 ) -> Translation {
     let flags = [
         ("CLI_FORCE", session.flags.force),

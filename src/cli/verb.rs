@@ -5,9 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use clap::Subcommand;
 
 use super::{
-    choice::{
-        CleanWhat, EnvShell, GraphFormat, MatrixFormat, SchemaOf, TaskOutputMode, WorkflowHost,
-    },
+    choice::{CleanWhat, EnvShell, GraphFormat, MatrixFormat, SchemaOf, WorkflowHost},
+    task::TaskArgs,
     terms::VersionArgs,
 };
 use crate::model::parse_duration;
@@ -44,35 +43,7 @@ pub(super) enum Verb {
         running: bool,
     },
     /// Run tasks of the workspace or of subsystems; a task's name alone does it too
-    Run {
-        /// The tasks (`hello`, `nats:test`), and their parameters as NAME=value
-        #[arg(value_name = "TASK | NAME=VALUE", required_unless_present = "taskfile")]
-        words: Vec<String>,
-        /// What its commands get as {{ args }}
-        #[arg(last = true)]
-        args: Vec<String>,
-        /// Run the tasks side by side, not one after the other
-        #[arg(long)]
-        parallel: bool,
-        /// Exit with the code of the command that failed
-        #[arg(short = 'x', long)]
-        exit_code: bool,
-        /// Answer every question of `confirm` with yes
-        #[arg(short, long)]
-        yes: bool,
-        /// Begin nothing more once something failed
-        #[arg(long)]
-        fail_fast: bool,
-        /// Run them again whenever a file changes that goes into them, until Ctrl-C
-        #[arg(short, long)]
-        watch: bool,
-        /// How the output of tasks is shown [default: as versions.yml says, or else one task's as it is, several with their names]
-        #[arg(long, value_name = "HOW")]
-        output: Option<TaskOutputMode>,
-        /// Run tasks of a Taskfile of Task: the file, or the folder it is in
-        #[arg(long, value_name = "PATH")]
-        taskfile: Option<PathBuf>,
-    },
+    Run(TaskArgs),
     /// Start services with what they need, wait until they are ready, and show how they are
     Up {
         /// Services or groups [default: all services]

@@ -23,7 +23,7 @@ use super::{
     CliError,
     host::Waiting,
     session::Session,
-    task::{SelectedTasks, TaskRequest},
+    task::{SelectedTasks, TaskArgs},
 };
 
 /// How often files are looked at, if looking takes no longer than a fourth of that.
@@ -48,7 +48,7 @@ pub(super) struct Loaded {
 /// Runs the tasks that `load` gives, now and whenever something changes.
 pub(super) fn watch(
     session: &Session,
-    wish: &TaskRequest,
+    wish: &TaskArgs,
     load: &dyn Fn() -> Result<Loaded, CliError>,
 ) -> Result<u8, CliError> {
     let _at_work = session.host.at_work()?;
@@ -71,7 +71,7 @@ pub(super) fn watch(
 /// Who watches.
 struct Watcher<'a> {
     session: &'a Session,
-    wish: &'a TaskRequest<'a>,
+    wish: &'a TaskArgs,
     load: &'a dyn Fn() -> Result<Loaded, CliError>,
     runtime: Waiting<'a>,
     /// Stops everything.

@@ -17,7 +17,7 @@ use crate::{
     workspace::Workspaces,
 };
 
-use super::{CliError, session::Session, versions};
+use super::{CliError, affected, session::Session, versions};
 use account::{StageReport, StageSummary};
 use stages::{Did, Stages};
 use voice::Voice;
@@ -42,6 +42,19 @@ impl<'a> WantedStages<'a> {
     /// One stage, for what was `said`.
     pub(super) fn stage(stage: Stage, said: &'a [String]) -> Self {
         Self { only: Some(stage), said, plan: false, part: false }
+    }
+}
+
+/// Runs the pipeline for what a change affects of what was `said`.
+pub(super) fn affected(
+    session: &Session,
+    said: &[String],
+    plan: bool,
+    part: bool,
+) -> Result<u8, CliError> {
+    match affected::words(session, ci::words, said, None)? {
+        words if words.is_empty() => affected::nothing(session),
+        words => ci(session, &WantedStages { only: None, said: &words, plan, part }),
     }
 }
 

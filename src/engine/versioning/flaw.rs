@@ -242,9 +242,9 @@ mod tests {
         "Fixed the crash on start"
           the title has no type: it does not begin with a word and a colon [Fixed: a type such as `feat:` or `fix:` belongs before it] -> fix: Fixed the crash on start
         "feature: a dark mode"
-          `feature` is no usual type [feature: did you mean `feat`?] -> feat: a dark mode
+          `feature` is not a usual type [feature: did you mean `feat`?] -> feat: a dark mode
         "faet(ui): a dark mode"
-          `faet` is no usual type [faet: did you mean `feat`?] -> feat(ui): a dark mode
+          `faet` is not a usual type [faet: did you mean `feat`?] -> feat(ui): a dark mode
         "feat a dark mode"
           the title has no type: it does not begin with a word and a colon [feat: a type such as `feat:` or `fix:` belongs before it] -> feat: a dark mode
         "feat:a dark mode"

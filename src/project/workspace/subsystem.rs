@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     manifest::{Findings, HeadDoc, ManifestDoc, ManifestFile, Scalar, Seams, Sp, SpecDoc},
-    model::{Layout, Name, Platform, TagStem, Version},
+    model::{Compression, Layout, Name, Platform, TagStem, Version},
     walk::Walker,
 };
 
@@ -98,31 +98,16 @@ pub fn resolve(
     let is_well_formed = found.is_empty();
     let (before, before_in_manifest) = (found.diagnostics.len(), in_manifest.diagnostics.len());
     let SubsystemIdentity { name, spec, current, .. } = identity;
-    let version = &current.value.version;
+    let (version, platform) = (&current.value.version, around.platform);
     let mut scope = scope(identity, around);
     let mut home = TaskFileScope::default();
     home.add(Path::new(""), &around.manifest.head, &mut scope, in_manifest);
     home.add(spec.parent().unwrap_or(Path::new("")), &doc.head, &mut scope, found);
     let declared = declared(&home, doc, around);
-    let tasks = match around.assignments.get(&(spec.to_path_buf(), String::new())) {
-        None => all_tasks(name, doc, &home, &scope, found),
-        // What is set is set for its tasks: what is built stays what is pinned.
-        Some(set) => {
-            let mut scope = self::scope(identity, around);
-            let mut home = TaskFileScope { dir: home.dir, ..TaskFileScope::default() };
-            let mut all = doc.head.clone();
-            all.vars.extend(around.manifest.head.vars.iter().cloned());
-            home.give(outside::assigned(set, &all), &mut scope);
-            let dir = home.dir.clone();
-            let (above, own) = (home.lacking(&around.manifest.head), home.lacking(&doc.head));
-            home.add(Path::new(""), &above, &mut scope, in_manifest);
-            home.add(&dir, &own, &mut scope, found);
-            all_tasks(name, doc, &home, &scope, found)
-        }
-    };
+    let tasks = own_tasks(identity, doc, around, &home, &scope, found, in_manifest);
     let service =
         doc.service.as_ref().map(|entry| service::resolve(entry, &declared, &scope, found));
-    let binaries = binaries(name, &doc.binary, around.platform, &scope, found);
+    let binaries = binaries(name, &doc.binary, platform, &scope, found);
     let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
 
     let resolved_source = source::resolve(doc.source.as_ref(), version, around, &scope, found);
@@ -135,23 +120,17 @@ pub fn resolve(
     let shared = shared.map(|shared| with_reads(shared, built, doc, around, found));
     let tag = tag(name, doc, &scope, found);
     let groups = groups(&doc.groups, &scope, found);
-    let vendor = doc
-        .upstream
-        .as_ref()
-        .and_then(|doc| upstream::resolve(doc, around.platform, &names, &scope, found));
+    let vendor = doc.upstream.as_ref();
+    let vendor = vendor.and_then(|doc| upstream::resolve(doc, platform, &names, &scope, found));
     let basis =
         Inference { doc, version, source: resolved_source.as_ref(), upstream: vendor.as_ref() };
     let feed = basis.feed(&scope, found);
     if is_well_formed {
-        obtainable(name, doc, vendor.is_some(), around.platform, found);
+        obtainable(name, doc, vendor.is_some(), platform, found);
         source_is_there(doc, found);
     }
     let has_git = matches!(resolved_source, Some(Source::Git { .. }));
-    // Nobody could tell where it moves to.
-    let version = match !has_git && version.has_number() {
-        true => version.clone().pinned(),
-        false => version.clone(),
-    };
+    let version = if has_git { version.clone() } else { without_git(version) };
     if version.is_moving() && !has_git && is_well_formed {
         moves_without_git(name, &version, current, in_manifest);
     }
@@ -170,11 +149,7 @@ pub fn resolve(
             is_chosen: current.value.is_chosen,
             tag: tag.clone(),
             binaries: names,
-            compression: doc
-                .package
-                .as_ref()
-                .and_then(|word| word.text.parse().ok())
-                .unwrap_or_default(),
+            compression: compression(doc),
             needs: names_of(&doc.needs),
             build_needs: names_of(&doc.build_needs),
             source,
@@ -196,6 +171,15 @@ pub fn resolve(
         groups,
         subsystem,
     }
+}
+
+/// `version`, which is a pin where nobody could tell where it moves to.
+fn without_git(version: &Version) -> Version {
+    if version.has_number() { version.clone().pinned() } else { version.clone() }
+}
+
+fn compression(doc: &SpecDoc) -> Compression {
+    doc.package.as_ref().and_then(|word| word.text.parse().ok()).unwrap_or_default()
 }
 
 /// What is declared for all commands of a subsystem.
@@ -222,6 +206,33 @@ fn moves_without_git(name: &Name, version: &Version, current: &Sp<Current>, foun
 }
 
 /// The tasks of `name`: its own, and those of the files whose defaults it takes.
+/// The tasks of the spec. What is set on the command line is set for them alone: what is built stays
+/// what is pinned.
+fn own_tasks(
+    identity: &SubsystemIdentity,
+    doc: &SpecDoc,
+    around: &SubsystemContext,
+    home: &TaskFileScope,
+    scope: &TemplateScope,
+    found: &mut Findings,
+    in_manifest: &mut Findings,
+) -> Vec<Task> {
+    let SubsystemIdentity { name, spec, .. } = identity;
+    let Some(set) = around.assignments.get(&(spec.to_path_buf(), String::new())) else {
+        return all_tasks(name, doc, home, scope, found);
+    };
+    let mut scope = self::scope(identity, around);
+    let mut home = TaskFileScope { dir: home.dir.clone(), ..TaskFileScope::default() };
+    let mut all = doc.head.clone();
+    all.vars.extend(around.manifest.head.vars.iter().cloned());
+    home.give(outside::assigned(set, &all), &mut scope);
+    let dir = home.dir.clone();
+    let (above, own) = (home.lacking(&around.manifest.head), home.lacking(&doc.head));
+    home.add(Path::new(""), &above, &mut scope, in_manifest);
+    home.add(&dir, &own, &mut scope, found);
+    all_tasks(name, doc, &home, &scope, found)
+}
+
 fn all_tasks(
     name: &Name,
     doc: &SpecDoc,

@@ -137,7 +137,7 @@ fn a_wanted_program_that_leads_nowhere_good_is_refused() {
         (link("e"), "in a cycle"),
         (Tar::default().entry(T::Char, b"e", b"", b"").end(), "is a device"),
         (Tar::default().entry(T::Fifo, b"e", b"", b"").end(), "is a named pipe"),
-        (Tar::default().link(T::Link, "e", "gone").end(), "no file unpacked before it"),
+        (Tar::default().link(T::Link, "e", "gone").end(), "not a file unpacked before it"),
     ] {
         let fault = refusal(&wanting(0, &["e"]), &tar);
         assert!(fault.to_string().contains(why), "{fault}");

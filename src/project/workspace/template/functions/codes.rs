@@ -66,7 +66,10 @@ mod tests {
             ("{{ 'abc' | sha1 }}", "a9993e364706816aba3e25717850c26c9cd0d89d"),
             ("{{ 'hé' | b64encode }} {{ 'aMOp\n' | b64decode }}", "aMOp hé"),
         ]);
-        fail(&[("{{ '!' | b64decode }}", "no Base64"), ("{{ '/w==' | b64decode }}", "no text")]);
+        fail(&[
+            ("{{ '!' | b64decode }}", "not valid Base64"),
+            ("{{ '/w==' | b64decode }}", "not text"),
+        ]);
     }
 
     #[test]
@@ -79,7 +82,7 @@ mod tests {
         ]);
         fail(&[
             ("{{ 'soon' | date('%Y') }}", "is not a time"),
-            ("{{ 0 | date('%!') }}", "no form"),
+            ("{{ 0 | date('%!') }}", "not a form"),
         ]);
     }
 }

@@ -50,7 +50,7 @@ mod tests {
             ("{{ '1.0.0-rc.1' is semver('>=1.0.0') }}", "false"),
         ]);
         fail(&[
-            ("{{ 'x' is semver('1') }}", "no version"),
+            ("{{ 'x' is semver('1') }}", "not a version"),
             ("{{ '1' is semver('?') }}", "says no"),
         ]);
     }
