@@ -92,6 +92,28 @@ impl SandboxBase {
         self
     }
 
+    /// Lets every sandbox write to `everybodys` folders, but for what is protected or in or below
+    /// `besides`. Of a folder with something of that in it only what lies beside that is left: the
+    /// rest is others' affair, and there may be very much of it.
+    #[must_use]
+    pub fn with_everybodys(self, everybodys: &[PathBuf], besides: &[PathBuf]) -> Self {
+        let kept_out: Vec<PathBuf> = self
+            .protected
+            .iter()
+            .cloned()
+            .chain(besides.iter().map(|path| real_path(path)))
+            .collect();
+        let holds_some = |path: &Path| kept_out.iter().any(|one| one.starts_with(path));
+        let mut shared = Vec::new();
+        for folder in everybodys.iter().map(|path| real_path(path)) {
+            match holds_some(&folder) {
+                true => shared.extend(entries(&folder).filter(|entry| holds_some(entry))),
+                false => shared.push(folder),
+            }
+        }
+        self.with(&shared, besides)
+    }
+
     /// A sandbox in which the folders `own` may be written to, and `in_workspace` but for what is
     /// protected there.
     pub fn sandbox(self: &Arc<Self>, own: Vec<PathBuf>, in_workspace: &[PathBuf]) -> Sandbox {
@@ -124,10 +146,16 @@ fn add_without(path: &Path, protected: &[PathBuf], to: &mut Vec<PathBuf>) {
         to.push(path.to_owned());
         return;
     }
-    let entries = fs::read_dir(path).into_iter().flatten().flatten().take(MOST_ENTRIES);
-    for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink())) {
-        add_without(&entry.path(), protected, to);
+    for entry in entries(path).take(MOST_ENTRIES) {
+        add_without(&entry, protected, to);
     }
+}
+
+/// What is in the folder `path`, links left out.
+fn entries(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let is_link = |entry: &fs::DirEntry| entry.file_type().map_or(true, |kind| kind.is_symlink());
+    entries.filter(move |entry| !is_link(entry)).map(|entry| entry.path())
 }
 
 /// `path` without links in it, as far as it is there.
@@ -322,5 +350,18 @@ mod tests {
         let base = Arc::new(SandboxBase::new(&[top.join("cache/forge")]));
         let within = base.sandbox(vec![top.join("new")], &[top.join("cache"), top.join("plain")]);
         assert_eq!(within.own, ["cache/go-build", "new", "plain"].map(|path| top.join(path)));
+    }
+
+    #[test]
+    fn of_a_folder_for_everybody_what_lies_beside_the_workspace_is_left() {
+        let temp = tempfile::tempdir().unwrap();
+        let top = temp.path().canonicalize().unwrap();
+        for folder in ["a/mine/workspace", "a/mine/beside", "a/others", "b"] {
+            fs::create_dir_all(top.join(folder)).unwrap();
+        }
+        let base = SandboxBase::new(&[top.join("a/mine/workspace")]);
+        let shared = base.with_everybodys(&[top.join("a"), top.join("b")], &[]).shared;
+        let below: Vec<_> = shared.iter().filter_map(|path| path.strip_prefix(&top).ok()).collect();
+        assert_eq!(below, [Path::new("a/mine/beside"), Path::new("b")]);
     }
 }

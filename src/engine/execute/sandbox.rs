@@ -51,7 +51,9 @@ impl Context {
         // The user's home may be in a folder for temporary files, as the workspace may.
         let homes: Vec<PathBuf> =
             [root.clone()].into_iter().chain(environment.path("HOME")).collect();
-        SandboxBase::new(&self.protected()).with(&caches, &[root]).with(&temporary, &homes)
+        SandboxBase::new(&self.protected())
+            .with(&caches, &[root])
+            .with_everybodys(&temporary, &homes)
     }
 
     /// What no build may write to.

@@ -109,12 +109,10 @@ pub fn resolve(
         doc.service.as_ref().map(|entry| service::resolve(entry, &declared, &scope, found));
     let binaries = binaries(name, &doc.binary, platform, &scope, found);
     let names: Vec<_> = binaries.iter().map(|binary| binary.value.clone()).collect();
-
     let resolved_source = source::resolve(doc.source.as_ref(), version, around, &scope, found);
-    let build = match &doc.build {
-        Some(build) => build::resolve(build, doc.source.as_ref(), declared, &scope, &names, found),
-        None => None,
-    };
+    let build = doc.build.as_ref().and_then(|build| {
+        build::resolve(build, doc.source.as_ref(), declared, &scope, &names, found)
+    });
     let shared = source::shared(doc, around, &scope, found);
     let built = build.as_ref().zip(resolved_source.as_ref());
     let shared = shared.map(|shared| with_reads(shared, built, doc, around, found));
@@ -122,9 +120,8 @@ pub fn resolve(
     let groups = groups(&doc.groups, &scope, found);
     let vendor = doc.upstream.as_ref();
     let vendor = vendor.and_then(|doc| upstream::resolve(doc, platform, &names, &scope, found));
-    let basis =
-        Inference { doc, version, source: resolved_source.as_ref(), upstream: vendor.as_ref() };
-    let feed = basis.feed(&scope, found);
+    let (source, upstream) = (resolved_source.as_ref(), vendor.as_ref());
+    let feed = Inference { doc, version, source, upstream }.feed(&scope, found);
     if is_well_formed {
         obtainable(name, doc, vendor.is_some(), platform, found);
         source_is_there(doc, found);
@@ -134,7 +131,6 @@ pub fn resolve(
     if version.is_moving() && !has_git && is_well_formed {
         moves_without_git(name, &version, current, in_manifest);
     }
-
     let is_good = is_well_formed
         && found.diagnostics.len() == before
         && in_manifest.diagnostics.len() == before_in_manifest;

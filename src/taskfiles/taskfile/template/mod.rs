@@ -132,7 +132,7 @@ fn gather(pieces: &[TemplatePart], is_root: bool, found: &mut BTreeSet<String>) 
         match piece {
             TemplatePart::Text(_) => {}
             TemplatePart::Show(pipe) | TemplatePart::Set(_, pipe, _) => {
-                gather_pipe(pipe, is_root, found)
+                gather_pipe(pipe, is_root, found);
             }
             TemplatePart::When { pipe, is_with, body, other } => {
                 gather_pipe(pipe, is_root, found);

@@ -146,7 +146,7 @@ impl<'t> Translator<'t> {
         let mut entry = Yaml::map();
         match &command.deed {
             CommandKind::Run(line) => {
-                entry.put("run", Yaml::text(Self::line(draft, line, command)))
+                entry.put("run", Yaml::text(Self::line(draft, line, command)));
             }
             CommandKind::Call(call) => self.call(draft, call, &mut entry)?,
             CommandKind::DeferRun(line) => {
