@@ -63,8 +63,11 @@ const DEVICES: &[&str] = &[
 /// How many entries of a folder are looked at to leave some of them out.
 const MOST_ENTRIES: usize = 1024;
 
-/// How many places are kept open for the next command; a process may have few files open.
-const MOST_KEPT_OPEN: usize = 128;
+/// How many places may be kept open for the next command: half as many files as a process may open.
+fn most_kept_open() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit / 2).unwrap_or(usize::MAX))
+}
 
 impl SandboxBase {
     /// No sandbox may write to what is in or below `protected`.
@@ -92,28 +95,6 @@ impl SandboxBase {
         self
     }
 
-    /// Lets every sandbox write to `everybodys` folders, but for what is protected or in or below
-    /// `besides`. Of a folder with something of that in it only what lies beside that is left: the
-    /// rest is others' affair, and there may be very much of it.
-    #[must_use]
-    pub fn with_everybodys(self, everybodys: &[PathBuf], besides: &[PathBuf]) -> Self {
-        let kept_out: Vec<PathBuf> = self
-            .protected
-            .iter()
-            .cloned()
-            .chain(besides.iter().map(|path| real_path(path)))
-            .collect();
-        let holds_some = |path: &Path| kept_out.iter().any(|one| one.starts_with(path));
-        let mut shared = Vec::new();
-        for folder in everybodys.iter().map(|path| real_path(path)) {
-            match holds_some(&folder) {
-                true => shared.extend(entries(&folder).filter(|entry| holds_some(entry))),
-                false => shared.push(folder),
-            }
-        }
-        self.with(&shared, besides)
-    }
-
     /// A sandbox in which the folders `own` may be written to, and `in_workspace` but for what is
     /// protected there.
     pub fn sandbox(self: &Arc<Self>, own: Vec<PathBuf>, in_workspace: &[PathBuf]) -> Sandbox {
@@ -129,7 +110,7 @@ impl SandboxBase {
     /// Does `work` with the places that are shared, as the kernel has them.
     fn with_places<T>(&self, work: impl FnOnce(&[OpenPlace]) -> T) -> T {
         let open = || self.shared.iter().filter_map(|path| OpenPlace::open(path)).collect();
-        if self.shared.len() > MOST_KEPT_OPEN {
+        if self.shared.len() > most_kept_open() {
             let opened: Vec<OpenPlace> = open();
             return work(&opened);
         }
@@ -350,18 +331,5 @@ mod tests {
         let base = Arc::new(SandboxBase::new(&[top.join("cache/forge")]));
         let within = base.sandbox(vec![top.join("new")], &[top.join("cache"), top.join("plain")]);
         assert_eq!(within.own, ["cache/go-build", "new", "plain"].map(|path| top.join(path)));
-    }
-
-    #[test]
-    fn of_a_folder_for_everybody_what_lies_beside_the_workspace_is_left() {
-        let temp = tempfile::tempdir().unwrap();
-        let top = temp.path().canonicalize().unwrap();
-        for folder in ["a/mine/workspace", "a/mine/beside", "a/others", "b"] {
-            fs::create_dir_all(top.join(folder)).unwrap();
-        }
-        let base = SandboxBase::new(&[top.join("a/mine/workspace")]);
-        let shared = base.with_everybodys(&[top.join("a"), top.join("b")], &[]).shared;
-        let below: Vec<_> = shared.iter().filter_map(|path| path.strip_prefix(&top).ok()).collect();
-        assert_eq!(below, [Path::new("a/mine/beside"), Path::new("b")]);
     }
 }

@@ -51,9 +51,7 @@ impl Context {
         // The user's home may be in a folder for temporary files, as the workspace may.
         let homes: Vec<PathBuf> =
             [root.clone()].into_iter().chain(environment.path("HOME")).collect();
-        SandboxBase::new(&self.protected())
-            .with(&caches, &[root])
-            .with_everybodys(&temporary, &homes)
+        SandboxBase::new(&self.protected()).with(&caches, &[root]).with(&temporary, &homes)
     }
 
     /// What no build may write to.
