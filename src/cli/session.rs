@@ -263,6 +263,7 @@ impl Session {
         Ok(ProbeOptions {
             force: self.flags.force || publish == Publish::Again,
             offline: self.flags.offline,
+            locked: self.flags.locked,
             publish: publishes,
             exact: publish.is_asked(),
             private_store: stores.private,
