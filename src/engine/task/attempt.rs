@@ -20,11 +20,11 @@ use crate::{
 
 use super::{
     TaskEvent,
+    evaluation::Evaluation,
     frame::RunScope,
     perform::{PreparedTask, TaskRun},
     pool::PoolPermit,
     steps::{Later, TaskStep, Work},
-    witness::LiveEvaluator,
 };
 
 /// The exit code of a shell that does not find a program.
@@ -56,8 +56,9 @@ impl<'w> TaskRun<'_, 'w> {
         }
         let frame = self.engine.last_frame();
         let bindings = with_exit_code(scene.rendering.bindings, &done);
-        let witness = LiveEvaluator::new(self.engine, &frame, self.invocation.task, &scene.ground);
-        let last = scene.rendering.finally(&bindings, &witness).await;
+        let evaluation =
+            Evaluation::live(&self.engine.context, &frame, self.invocation.task, &scene.ground);
+        let last = scene.rendering.finally(&bindings, &evaluation).await;
         let cleaned = match &last {
             Ok(last) => self.clean_up(scene, last.iter().map(Ok), &frame, &mut seat).await,
             Err(fault) => self.told(scene, fault.clone()),
@@ -181,7 +182,7 @@ impl<'w> TaskRun<'_, 'w> {
         line: &Text,
         frame: &RunScope<'_>,
     ) -> Result<(), Fault> {
-        let keyring = self.engine.vault.keyring();
+        let keyring = self.engine.context.vault.keyring();
         let mut command = scene.ground.command(&keyring, line)?;
         command.secrets = keyring.secrets().clone();
         command.terminal = step.interactive;

@@ -4,15 +4,16 @@ use crate::{
     cache::Cache,
     model::{Fault, shown_url},
     provenance::Classes,
-    workspace::{Names, Renderer, Task, TemplateValue, Text, Workspace},
+    workspace::{Task, TemplateValue, Text, Workspace},
 };
 
 use super::{
     command::Ground,
+    context::TaskContext,
     key::{Eye, is_kept},
+    knowledge::{TaskKnowledge, at_once},
     ledger::TaskLedger,
-    plan::{Invocation, TaskPlan},
-    reader::{Foresight, TaskKnowledge, at_once},
+    plan::{Invocation, TaskPlan, TaskPlanner},
     record::TaskRecord,
     steps::{Rendering, TaskStep, Work, is_here},
 };
@@ -40,36 +41,31 @@ pub fn preview(
     force: bool,
     classes: Classes,
 ) -> Result<Vec<Preview>, Fault> {
-    let names = Names::new(workspace.tasks.values(), workspace.subsystems.keys());
-    let renderer = Renderer::new(workspace);
+    let context = TaskContext::new(workspace);
     // The needs of what is called are no part of this: whether it is called is not known yet.
-    let scout = Foresight { workspace, names: &names, renderer: &renderer };
-    let plan = at_once(TaskPlan::of(&scout, wanted))?;
+    let plan = at_once(TaskPlan::of(&TaskPlanner::dry(&context), wanted))?;
     let ledger = TaskLedger::new(&workspace.layout, classes);
-    let looker = Looker { ledger: &ledger, workspace, names: &names, renderer: &renderer, force };
+    let looker = Looker { context: &context, ledger: &ledger, force };
     plan.nodes.iter().map(|(invocation, _)| looker.preview(invocation)).collect()
 }
 
-struct Looker<'a> {
-    workspace: &'a Workspace,
-    names: &'a Names<'a>,
-    renderer: &'a Renderer<'a>,
+struct Looker<'a, 'w> {
+    context: &'a TaskContext<'w>,
     ledger: &'a TaskLedger,
     force: bool,
 }
 
-impl<'a> Looker<'a> {
-    fn preview(&self, invocation: &Invocation<'a>) -> Result<Preview, Fault> {
+impl<'w> Looker<'_, 'w> {
+    fn preview(&self, invocation: &Invocation<'w>) -> Result<Preview, Fault> {
         let task = invocation.task;
-        let mut known = TaskKnowledge::of(self.workspace, self.names, self.renderer, invocation)?;
+        let mut known = TaskKnowledge::of(self.context, invocation)?;
         let bindings = std::mem::take(&mut known.learned.words);
-        let rendering =
-            Rendering { names: self.names, renderer: self.renderer, task, bindings: &bindings };
-        let steps = at_once(rendering.run(&known.reader))?;
+        let rendering = self.context.rendering(task, &bindings);
+        let steps = at_once(rendering.run(&known.evaluation))?;
         let mut at_end = bindings.clone();
         at_end.set("exit_code", TemplateValue::number(0));
-        let last = at_once(rendering.finally(&at_end, &known.reader))?;
-        let unknown = known.reader.unknown();
+        let last = at_once(rendering.finally(&at_end, &known.evaluation))?;
+        let unknown = known.evaluation.unknown();
         let (runs, why) = match is_here(&task.only) {
             false => (false, "it does not run on this platform".to_owned()),
             true => {
@@ -90,7 +86,7 @@ impl<'a> Looker<'a> {
         unknown: &[String],
     ) -> Result<(bool, String), Fault> {
         let task = invocation.task;
-        let eye = Eye { workspace: self.workspace, names: self.names, ledger: self.ledger };
+        let eye = Eye { context: self.context, ledger: self.ledger };
         let now = eye.look(invocation, rendering, ground, steps)?;
         if self.force {
             return Ok((true, "--force asks for it".into()));
