@@ -12,8 +12,13 @@
 //! Not a crate: dotenvy refuses unquoted values with blanks, knows no defaults, and looks at the
 //! process's own environment, so that no record could tell what a value rests on.
 
-use std::iter::Peekable;
-use std::str::CharIndices;
+use std::{cell::Cell, collections::HashMap, iter::Peekable, str::CharIndices};
+
+/// The values of a file may take so many bytes together, with what their variables hold: far more
+/// than a system hands to a program.
+const MOST_OF_VALUES: usize = 1 << 20;
+/// How deeply defaults of variables may be nested in each other.
+const MOST_NESTED: usize = 50;
 
 /// Why a file cannot be read as variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +39,16 @@ pub fn parse(
     outside: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<(String, String)>, DotenvError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-    let mut reader = DotenvReader { text: &text, at: 0, known: Vec::new(), outside };
+    let (known, index) = (Vec::new(), HashMap::new());
+    let mut reader = DotenvReader {
+        text: &text,
+        at: 0,
+        known,
+        index,
+        size: 0,
+        refused: Cell::new(None),
+        outside,
+    };
     while reader.statement()? {}
     Ok(reader.known)
 }
@@ -44,6 +58,12 @@ struct DotenvReader<'t> {
     text: &'t str,
     at: usize,
     known: Vec<(String, String)>,
+    /// Where in `known` a name is.
+    index: HashMap<String, usize>,
+    /// The bytes of all values up to now.
+    size: usize,
+    /// Why the value that is being read is refused.
+    refused: Cell<Option<&'static str>>,
     outside: &'t dyn Fn(&str) -> Option<String>,
 }
 
@@ -82,9 +102,19 @@ impl<'t> DotenvReader<'t> {
         if value.contains('\0') {
             return Err(self.flaw(start, "holds a zero byte, which no variable can"));
         }
-        match self.known.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => *known = value,
-            None => self.known.push((name, value)),
+        self.size += value.len();
+        if self.size > MOST_OF_VALUES {
+            self.refused.set(Some("makes the values of the file larger than 1 MiB"));
+        }
+        if let Some(why) = self.refused.take() {
+            return Err(self.flaw(start, why));
+        }
+        match self.index.get(&name) {
+            Some(at) => self.known[*at].1 = value,
+            None => {
+                self.index.insert(name.clone(), self.known.len());
+                self.known.push((name, value));
+            }
         }
         Ok(true)
     }
@@ -117,7 +147,7 @@ impl<'t> DotenvReader<'t> {
                 let comment = line.match_indices('#').map(|(at, _)| at);
                 let mut comment = comment.filter(|at| line[..*at].ends_with(char::is_whitespace));
                 let end = comment.next().unwrap_or(line.len());
-                Ok(self.expanded(line[..end].trim(), false))
+                Ok(self.expanded(line[..end].trim(), false, 0))
             }
         }
     }
@@ -143,15 +173,24 @@ impl<'t> DotenvReader<'t> {
         }
         self.line();
         let inner = &self.text[inner..end];
-        Ok(if quote == '"' { self.expanded(inner, true) } else { inner.to_owned() })
+        Ok(if quote == '"' { self.expanded(inner, true, 0) } else { inner.to_owned() })
     }
 
     /// `text` with its variables, and its escapes if it `has_escapes`, replaced. A `\` before `$` makes it
     /// text in any case.
-    fn expanded(&self, text: &str, has_escapes: bool) -> String {
+    fn expanded(&self, text: &str, has_escapes: bool, depth: usize) -> String {
         let mut expanded = String::new();
+        if depth > MOST_NESTED {
+            self.refused.set(Some("nests the defaults of variables too deeply"));
+            return expanded;
+        }
+        let braces = closed_braces(text);
         let mut signs = text.char_indices().peekable();
         while let Some((at, sign)) = signs.next() {
+            if expanded.len() > MOST_OF_VALUES {
+                self.refused.set(Some("is larger than 1 MiB with what its variables hold"));
+                return String::new();
+            }
             let next = signs.peek().map(|(_, next)| *next);
             match (sign, next) {
                 ('\\', Some('$')) => {
@@ -162,7 +201,7 @@ impl<'t> DotenvReader<'t> {
                     expanded.push(escape(next));
                     signs.next();
                 }
-                ('$', _) => match self.variable(&text[at + 1..]) {
+                ('$', _) => match self.variable(&text[at + 1..], braces.get(&at), depth) {
                     Some((value, length)) => {
                         expanded.push_str(&value);
                         skip(&mut signs, at + 1 + length);
@@ -175,18 +214,24 @@ impl<'t> DotenvReader<'t> {
         expanded
     }
 
-    /// What `$` means before `rest`, and how much of it belongs to it; `None` if it is text.
-    fn variable(&self, rest: &str) -> Option<(String, usize)> {
+    /// What `$` means before `rest`, and how much of it belongs to it; `None` if it is text. `length` is
+    /// that of what stands in its braces.
+    fn variable(
+        &self,
+        rest: &str,
+        length: Option<&usize>,
+        depth: usize,
+    ) -> Option<(String, usize)> {
         let Some(inside) = rest.strip_prefix('{') else {
             let name = name_at(rest)?;
             return Some((self.known_or_empty(name)?, name.len()));
         };
         let name = name_at(inside)?;
-        let end = end_of_braces(inside)?;
+        let end = *length?;
         let operator = &inside[name.len()..end];
         let value = self.get(name);
         let filled = value.clone().filter(|value| !value.is_empty());
-        let word = |length: usize| self.expanded(&operator[length..], false);
+        let word = |length: usize| self.expanded(&operator[length..], false, depth + 1);
         let value = match operator {
             "" => self.known_or_empty(name)?,
             _ if operator.starts_with(":-") => filled.unwrap_or_else(|| word(2)),
@@ -206,8 +251,8 @@ impl<'t> DotenvReader<'t> {
 
     /// The value of `name` in the lines above, or else in the environment.
     fn get(&self, name: &str) -> Option<String> {
-        let above = self.known.iter().find(|(known, _)| known == name);
-        above.map(|(_, value)| value.clone()).or_else(|| (self.outside)(name))
+        let above = self.index.get(name).map(|at| &self.known[*at].1);
+        above.cloned().or_else(|| (self.outside)(name))
     }
 }
 
@@ -234,18 +279,21 @@ fn name_at(text: &str) -> Option<&str> {
     (!name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit())).then_some(name)
 }
 
-/// Where the brace closes that was opened before `inside`.
-fn end_of_braces(inside: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (at, sign) in inside.char_indices() {
+/// For each `$` before a brace that is closed again, how much stands in the braces.
+fn closed_braces(text: &str) -> HashMap<usize, usize> {
+    let (mut open, mut closed) = (Vec::new(), HashMap::new());
+    for (at, sign) in text.char_indices() {
         match sign {
-            '{' if inside[..at].ends_with('$') => depth += 1,
-            '}' if depth == 0 => return Some(at),
-            '}' => depth -= 1,
+            '{' if text[..at].ends_with('$') => open.push(at),
+            '}' => {
+                if let Some(start) = open.pop() {
+                    closed.insert(start - 1, at - start - 1);
+                }
+            }
             _ => {}
         }
     }
-    None
+    closed
 }
 
 /// Leaves behind what comes before the byte `to`.
@@ -258,6 +306,27 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn refused(text: &str) -> (usize, &'static str) {
+        let flaw = parse(text, &|_| None).unwrap_err();
+        (flaw.line, flaw.why)
+    }
+
+    #[test]
+    fn what_grows_without_end_is_refused_with_its_line() {
+        let tripling = |at: usize| format!("A{}=$A{at}$A{at}$A{at}\n", at + 1);
+        let tripled: String = (0..40).map(tripling).collect();
+        let (line, why) = refused(&format!("A0=xxxxxxxxxx\n{tripled}"));
+        assert!(line < 20 && why.contains("1 MiB"), "{line} {why}");
+        let doubled = "A=\"$A$A\"\n".repeat(60);
+        assert!(refused(&format!("A=xxxxxxxxxx\n{doubled}")).1.contains("1 MiB"));
+        let nested = format!("A={}x{}\n", "${A:-".repeat(100_000), "}".repeat(100_000));
+        assert_eq!(refused(&nested), (1, "nests the defaults of variables too deeply"));
+        let open = format!("A={}\n", "${A".repeat(100_000));
+        assert!(parse(&open, &|_| None).is_ok());
+        let many: String = (0..60_000).map(|at| format!("A{at}=1\n")).collect();
+        assert_eq!(parse(&many, &|_| None).unwrap().len(), 60_000);
+    }
 
     fn outside(name: &str) -> Option<String> {
         match name {

@@ -50,7 +50,9 @@ impl Rendering<'_, '_> {
         Ok(values.into_iter().map(with).collect())
     }
 
-    fn bounded(&self, values: usize) -> Result<(), Fault> {
+    /// # Errors
+    /// If that is more than a task may run for.
+    pub(super) fn bounded(&self, values: usize) -> Result<(), Fault> {
         if values <= MOST {
             return Ok(());
         }

@@ -23,7 +23,12 @@ pub struct RunScope<'a> {
     /// Told that a command runs.
     basis: &'a NoopInputs,
     deadline: Option<Deadline>,
+    /// How many tasks call each other down to this one.
+    calls: usize,
 }
+
+/// How deeply tasks may call each other.
+const MOST_CALLS: usize = 100;
 
 /// When something has to be done.
 #[derive(Clone, Copy)]
@@ -41,7 +46,7 @@ impl<'a> RunScope<'a> {
         basis: &'a NoopInputs,
         cancel: Cancel,
     ) -> Self {
-        Self { runner, cancel, terminal, basis, deadline: None }
+        Self { runner, cancel, terminal, basis, deadline: None, calls: 0 }
     }
 
     /// This frame, with `limit` from now on if it is the nearer one.
@@ -50,6 +55,19 @@ impl<'a> RunScope<'a> {
         let own = limit.map(|limit| Deadline { at: Instant::now() + limit, limit });
         let deadline = own.into_iter().chain(self.deadline).min_by_key(|deadline| deadline.at);
         Self { deadline, ..self.clone() }
+    }
+
+    /// This frame, for the task `name` that is called within it.
+    ///
+    /// # Errors
+    /// `Usage` if too many tasks call each other.
+    pub fn called(&self, name: &str) -> Result<Self, Fault> {
+        if self.calls == MOST_CALLS {
+            let what = format!("the task {name} is not run: {MOST_CALLS} tasks call each other");
+            let hint = "let a task need the others (`needs`), or name them one after the other";
+            return Err(Fault::new(Kind::Usage, what).hint(hint));
+        }
+        Ok(Self { calls: self.calls + 1, ..self.clone() })
     }
 
     /// This frame, with `cancel` to stop it.

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::{
-    model::{ActionId, Fault, Name},
+    model::{ActionId, Fault, Kind, Name},
     workspace::{Bindings, Meaning, Names, Renderer, Task, TaskNeed, TaskRef, TemplateValue},
 };
 
@@ -18,6 +18,9 @@ use super::{
     steps::Rendering,
     variables::{asks_for_needs, fixed, learn_for_needs},
 };
+
+/// How many runs of tasks a plan may have.
+const MOST_RUNS: usize = 100_000;
 
 /// A task, and what it is given.
 #[derive(Clone, Debug)]
@@ -189,12 +192,16 @@ impl<'w> TaskPlan<'w> {
             return Ok(());
         }
         let needs = planner.needs(&mut wanted).await?;
+        let name = wanted.name.clone();
         let mut open = vec![(wanted, needs.into_iter(), Vec::new())];
         while let Some((invocation, needs, after)) = open.last_mut() {
             if let Some(mut need) = needs.next() {
                 match known.get(&need.key()) {
                     Some(id) => after.push(*id),
                     None => {
+                        if self.nodes.len() + open.len() >= MOST_RUNS {
+                            return Err(too_many(&name));
+                        }
                         let needs = planner.needs(&mut need).await?;
                         open.push((need, needs.into_iter(), Vec::new()));
                     }
@@ -213,6 +220,12 @@ impl<'w> TaskPlan<'w> {
         }
         Ok(())
     }
+}
+
+fn too_many(name: &str) -> Fault {
+    Fault::new(Kind::Usage, format!("the task {name} needs more than {MOST_RUNS} runs of tasks"))
+        .because("each task counts once for each set of parameters that it is given")
+        .hint("give the tasks that it needs fewer different parameters")
 }
 
 /// The tasks that a task needs itself, once all words are known that tell it.

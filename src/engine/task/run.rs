@@ -136,8 +136,9 @@ impl<'w> TaskEngine<'w> {
         frame: &'a RunScope<'a>,
     ) -> Pending<'a, Result<TaskOutcome, Fault>> {
         Box::pin(async move {
-            let plan =
-                TaskPlan::of(&TaskPlanner::live(&self.context, frame), invocation.clone()).await?;
+            let frame = &frame.called(&invocation.name)?;
+            let planner = TaskPlanner::live(&self.context, frame);
+            let plan = TaskPlan::of(&planner, invocation.clone()).await?;
             self.carry_out(&plan, frame, invocation.task.once).await
         })
     }

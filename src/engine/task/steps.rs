@@ -87,6 +87,7 @@ impl<'w> Rendering<'_, 'w> {
         let mut steps = Vec::new();
         for bindings in self.each(self.task.each.as_ref(), self.bindings, evaluation).await? {
             steps.extend(self.steps(&self.task.run, &bindings, evaluation).await?);
+            self.bounded(steps.len())?;
         }
         Ok(steps)
     }
@@ -121,6 +122,7 @@ impl<'w> Rendering<'_, 'w> {
         for entry in entries.iter().filter(|entry| is_here(&entry.only)) {
             for bindings in self.each(entry.each.as_ref(), bindings, evaluation).await? {
                 steps.push(self.step(entry, &bindings)?);
+                self.bounded(steps.len())?;
             }
         }
         Ok(steps)
