@@ -19,6 +19,10 @@ use super::{
 pub(super) fn check(session: &Session) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     warn_of_tags(session, &workspace)?;
+    let cancel = session.host.cancel();
+    if cancel.is_cancelled() {
+        return Err(cancel.fault("the check").into());
+    }
     let count = workspace.subsystems.len();
     let what = if count == 1 { "1 subsystem" } else { &format!("{count} subsystems") };
     if !session.flags.quiet {

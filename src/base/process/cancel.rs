@@ -182,6 +182,10 @@ impl Cancel {
                 }
             });
         }
+        // A file that may not grow (`ulimit -f`) is an error where it is written, and no end of forge.
+        let too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+        let listening = signal(too_large);
+        drop(listening.map_err(|error| Fault::io("cannot listen to signals", &error))?);
         Ok(())
     }
 }

@@ -12,7 +12,7 @@
 //! Not a crate: dotenvy refuses unquoted values with blanks, knows no defaults, and looks at the
 //! process's own environment, so that no record could tell what a value rests on.
 
-use std::{cell::Cell, collections::HashMap, iter::Peekable, str::CharIndices};
+use std::{cell::Cell, collections::HashMap, iter::Peekable, ops::Range, str::CharIndices};
 
 /// The values of a file may take so many bytes together, with what their variables hold: far more
 /// than a system hands to a program.
@@ -51,6 +51,14 @@ pub fn parse(
     };
     while reader.statement()? {}
     Ok(reader.known)
+}
+
+/// A value as it is written.
+struct Written<'t> {
+    text: &'t str,
+    /// See [`closed_braces`].
+    braces: &'t HashMap<usize, usize>,
+    has_escapes: bool,
 }
 
 /// A file that is read from its beginning to its end.
@@ -147,7 +155,7 @@ impl<'t> DotenvReader<'t> {
                 let comment = line.match_indices('#').map(|(at, _)| at);
                 let mut comment = comment.filter(|at| line[..*at].ends_with(char::is_whitespace));
                 let end = comment.next().unwrap_or(line.len());
-                Ok(self.expanded(line[..end].trim(), false, 0))
+                Ok(self.expanded(line[..end].trim(), false))
             }
         }
     }
@@ -173,19 +181,25 @@ impl<'t> DotenvReader<'t> {
         }
         self.line();
         let inner = &self.text[inner..end];
-        Ok(if quote == '"' { self.expanded(inner, true, 0) } else { inner.to_owned() })
+        Ok(if quote == '"' { self.expanded(inner, true) } else { inner.to_owned() })
     }
 
     /// `text` with its variables, and its escapes if it `has_escapes`, replaced. A `\` before `$` makes it
     /// text in any case.
-    fn expanded(&self, text: &str, has_escapes: bool, depth: usize) -> String {
+    fn expanded(&self, text: &str, has_escapes: bool) -> String {
+        let written = Written { text, braces: &closed_braces(text), has_escapes };
+        self.part(&written, 0..text.len(), 0)
+    }
+
+    /// The part of `written` at `range`, within `depth` defaults of variables.
+    fn part(&self, written: &Written, range: Range<usize>, depth: usize) -> String {
         let mut expanded = String::new();
         if depth > MOST_NESTED {
             self.refused.set(Some("nests the defaults of variables too deeply"));
             return expanded;
         }
-        let braces = closed_braces(text);
-        let mut signs = text.char_indices().peekable();
+        let start = range.start;
+        let mut signs = written.text[range.clone()].char_indices().peekable();
         while let Some((at, sign)) = signs.next() {
             if expanded.len() > MOST_OF_VALUES {
                 self.refused.set(Some("is larger than 1 MiB with what its variables hold"));
@@ -197,11 +211,11 @@ impl<'t> DotenvReader<'t> {
                     expanded.push('$');
                     signs.next();
                 }
-                ('\\', Some(next)) if has_escapes => {
+                ('\\', Some(next)) if written.has_escapes && depth == 0 => {
                     expanded.push(escape(next));
                     signs.next();
                 }
-                ('$', _) => match self.variable(&text[at + 1..], braces.get(&at), depth) {
+                ('$', _) => match self.variable(written, start + at + 1..range.end, depth) {
                     Some((value, length)) => {
                         expanded.push_str(&value);
                         skip(&mut signs, at + 1 + length);
@@ -214,24 +228,26 @@ impl<'t> DotenvReader<'t> {
         expanded
     }
 
-    /// What `$` means before `rest`, and how much of it belongs to it; `None` if it is text. `length` is
-    /// that of what stands in its braces.
+    /// What `$` means before `range`, and how much of that belongs to it; `None` if it is text.
     fn variable(
         &self,
-        rest: &str,
-        length: Option<&usize>,
+        written: &Written,
+        range: Range<usize>,
         depth: usize,
     ) -> Option<(String, usize)> {
+        let rest = &written.text[range.clone()];
         let Some(inside) = rest.strip_prefix('{') else {
             let name = name_at(rest)?;
             return Some((self.known_or_empty(name)?, name.len()));
         };
         let name = name_at(inside)?;
-        let end = *length?;
+        let end = *written.braces.get(&range.start)?;
         let operator = &inside[name.len()..end];
         let value = self.get(name);
         let filled = value.clone().filter(|value| !value.is_empty());
-        let word = |length: usize| self.expanded(&operator[length..], false, depth + 1);
+        let from = range.start + 1;
+        let word =
+            |sign: usize| self.part(written, from + name.len() + sign..from + end, depth + 1);
         let value = match operator {
             "" => self.known_or_empty(name)?,
             _ if operator.starts_with(":-") => filled.unwrap_or_else(|| word(2)),
@@ -279,7 +295,7 @@ fn name_at(text: &str) -> Option<&str> {
     (!name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit())).then_some(name)
 }
 
-/// For each `$` before a brace that is closed again, how much stands in the braces.
+/// For each brace after `$` that is closed again, how much stands in the braces.
 fn closed_braces(text: &str) -> HashMap<usize, usize> {
     let (mut open, mut closed) = (Vec::new(), HashMap::new());
     for (at, sign) in text.char_indices() {
@@ -287,7 +303,7 @@ fn closed_braces(text: &str) -> HashMap<usize, usize> {
             '{' if text[..at].ends_with('$') => open.push(at),
             '}' => {
                 if let Some(start) = open.pop() {
-                    closed.insert(start - 1, at - start - 1);
+                    closed.insert(start, at - start - 1);
                 }
             }
             _ => {}

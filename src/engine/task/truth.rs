@@ -181,8 +181,9 @@ impl<'w> TaskRun<'_, 'w> {
         if is_kept(task) {
             let written = patterns(&scene.rendering, &scene.ground, &task.outputs)?;
             for name in PatternsBelow::outputs(dir, &written).special()? {
-                let note =
-                    format!("made {name}, which is not kept: it is not a file, folder or link");
+                let note = format!(
+                    "made {name}, which is not kept: only files, folders and links are, and no `.git`"
+                );
                 self.tell(&scene.label, TaskEvent::Note(&note));
             }
             let outputs = record.outputs.iter();
