@@ -235,7 +235,7 @@ fn a_source_of_which_the_checkout_lacks_a_part_is_not_built() {
     let sandbox = sandbox("").file("web/one/w", "1").file("web/two/w", "2").spec(
         "web",
         "v1.0.0",
-        "source: { path: web }\nbuild: { run: 'cat */* > {{ out }}/web' }\n",
+        "source: { path: web }\nbuild: { run: '(echo \"#!/bin/sh\"; cat */*) > {{ out }}/web' }\n",
     );
     commit(&sandbox);
     let root = sandbox.root();

@@ -60,12 +60,13 @@ mod versions;
 mod wait;
 mod watch;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{CommandFactory, Parser};
 
 use crate::{
     ci::Stage,
+    console::{Console, ConsoleReader},
     model::{Fault, Kind, Problems},
     process::{guardian, keep_memory_private},
     report::{render_fault, render_problems},
@@ -127,7 +128,12 @@ pub fn main() -> ExitCode {
     let args = match Args::try_parse_from(habits::rewrite(argv, &verbs)) {
         Ok(args) => args,
         Err(error) => {
-            let _ = error.print();
+            // What was typed may come from others: a title of a pull request, say.
+            match error.use_stderr() {
+                true => Console::new(ConsoleReader::of(|name| environment.get(name)))
+                    .err(&shown(&error)),
+                false => drop(error.print()),
+            }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -138,6 +144,15 @@ pub fn main() -> ExitCode {
     match ready.and_then(|()| with_groups(verb, groups)).and_then(|verb| run(&session, verb)) {
         Ok(code) => ExitCode::from(code),
         Err(stop) => ExitCode::from(tell(&session, stop)),
+    }
+}
+
+/// A mistake in the command line, with colours where a person reads it.
+fn shown(error: &clap::Error) -> String {
+    let rendered = error.render();
+    match std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        true => rendered.ansi().to_string(),
+        false => rendered.to_string(),
     }
 }
 

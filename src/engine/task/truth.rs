@@ -180,11 +180,16 @@ impl<'w> TaskRun<'_, 'w> {
         }
         if is_kept(task) {
             let written = patterns(&scene.rendering, &scene.ground, &task.outputs)?;
-            for name in PatternsBelow::outputs(dir, &written).special()? {
+            let special = PatternsBelow::outputs(dir, &written).special()?;
+            for name in &special {
                 let note = format!(
                     "made {name}, which is not kept: only files, folders and links are, and no `.git`"
                 );
                 self.tell(&scene.label, TaskEvent::Note(&note));
+            }
+            // A repository is a whole: what is restored without it is something else.
+            if special.iter().any(|name| name.ends_with(".git") || name.ends_with(".forge")) {
+                return Ok(());
             }
             let outputs = record.outputs.iter();
             let outputs = outputs.map(|(name, mark)| (name.clone(), mark.digest.clone())).collect();
