@@ -41,6 +41,7 @@ mod package;
 mod plan;
 mod project;
 mod prune;
+pub mod reference;
 mod release;
 mod releases;
 mod run;

@@ -65,7 +65,7 @@ pub use release::{
 };
 pub use settings::{Login, Logins, StoreSettings, Tempo, Waits};
 pub use sidecar::name as checksum_name;
-pub use url::StoreUrl;
+pub use url::{STORE_KINDS, StoreUrl};
 
 use crate::model::{Fault, Kind, RELEASE_NAME_HELP, Sha256, check_file_name, check_release_name};
 

@@ -59,6 +59,9 @@ pub use task::{
     Secret, Task, TaskAction, TaskCommand, TaskFileScope, TaskNeed, TaskRef, TaskRetry, TaskText,
     TaskVariable, TemplateValue, Var, render_fixed,
 };
+pub use template::{
+    FunctionKind, TEMPLATE_FUNCTIONS, TEMPLATE_WORDS, TemplateFunction, TemplateWord,
+};
 pub use text::{Places, Text};
 
 use crate::{
