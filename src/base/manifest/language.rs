@@ -58,6 +58,12 @@ pub static MANIFEST: Mapping = Mapping {
             "The project's name; the folder's if absent.",
         ),
         field(
+            "forge",
+            Optional,
+            Text("a requirement such as `>=0.2`"),
+            "The versions of forge that this workspace works with, as Cargo writes requirements.",
+        ),
+        field(
             "releases",
             Optional,
             OneOf(&[STORE, List(&STORE)]),
