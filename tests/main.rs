@@ -21,6 +21,7 @@ mod date_versions;
 mod disk;
 mod doctor;
 mod document;
+mod door;
 mod doubt;
 mod extends;
 mod failures;

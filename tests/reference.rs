@@ -9,8 +9,15 @@ use regex::Regex;
 use crate::architecture::sources;
 
 /// What forge says to its own children, or only looks for.
-const INTERNAL: &[&str] =
-    &["FORGE_TEXT", "FORGE_SURELY_UNSET", "FORGE_GITLAB_TOKEN", "PATH", "REQUEST_METHOD"];
+const INTERNAL: &[&str] = &[
+    "FORGE_TEXT",
+    "FORGE_SURELY_UNSET",
+    "FORGE_GITLAB_TOKEN",
+    "PATH",
+    "REQUEST_METHOD",
+    "FORGE_BUILT_COMMIT",
+    "FORGE_BUILT_DATE",
+];
 
 #[test]
 fn the_reference_is_what_forge_says() {

@@ -51,6 +51,8 @@ pub struct ManifestDoc {
     pub platforms: Vec<Scalar>,
     /// `repository`.
     pub repository: Option<Scalar>,
+    /// `forge`.
+    pub forge: Option<Scalar>,
     /// `trust`.
     pub trust: Option<Scalar>,
     /// `sealed`.
@@ -226,6 +228,7 @@ pub fn read_manifest(file: &ManifestFile, found: &mut Findings) -> ManifestDoc {
     let ci = root.get("ci");
     ManifestDoc {
         project: text(&root, "project"),
+        forge: text(&root, "forge"),
         releases: scalars(&root, "releases"),
         versions: versions(&root),
         platforms: scalars(&root, "platforms"),

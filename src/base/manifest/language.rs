@@ -51,6 +51,12 @@ pub static MANIFEST: Mapping = Mapping {
             "The project's name.",
         ).default("the folder's name").example("telemetry"),
         field(
+            "forge",
+            Optional,
+            Text("a requirement such as `>=0.2`"),
+            "The versions of forge that this workspace works with, as Cargo writes requirements.",
+        ).example(r#"">=0.1""#),
+        field(
             "releases",
             Optional,
             OneOf(&[STORE, List(&STORE)]),

@@ -52,6 +52,19 @@ const VARIABLES: &[Chapter] = &[
         ],
     ),
     (
+        "Installing forge",
+        &[
+            (
+                &["FORGE_SOURCE"],
+                "For `install.sh`, `forge self-update` and `forge ci:init`: where releases of forge are, as `github:OWNER/REPO`, a URL or a folder.",
+            ),
+            (
+                &["FORGE_VERSION", "FORGE_INSTALL_DIR", "FORGE_SHA256"],
+                "For `install.sh`: the version, the folder, and the digest that the archive must have.",
+            ),
+        ],
+    ),
+    (
         "Logins",
         &[
             (

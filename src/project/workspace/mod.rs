@@ -21,6 +21,7 @@ mod platforms;
 mod preset;
 mod quotes;
 mod reads;
+mod requirement;
 mod service;
 mod settings;
 mod shared;
