@@ -123,6 +123,14 @@ fn who_may_publish_is_answered_by_all_alike() {
 }
 
 #[test]
+fn who_asks_to_publish_without_a_place_for_it_is_told() {
+    let sandbox = Sandbox::new().script("one", "v1");
+    sandbox.forge("ci:release").succeeds().says("names no `releases` to publish to");
+    let run = sandbox.forge("ci:release --publish").exits(2);
+    run.says("nothing can be published").says("name a store under `releases`");
+}
+
+#[test]
 fn a_pipeline_that_does_nothing_is_not_green() {
     let sandbox = Sandbox::new()
         .file("versions.yml", "tasks: { ci: 'echo mine', lint: 'echo fine' }\nversions: {}\n");
@@ -404,7 +412,7 @@ pub fn assert_passes_review(path: &Path) {
         };
         assert!(used.is_none_or(is_pinned), "{line}");
         let value = line.split_once(": ").map_or("", |(_, value)| value);
-        assert!(!value.starts_with(['&', '*', '{']) || value == "{}", "{line}");
+        assert!(!value.starts_with(['&', '*', '{', '[']) || value == "{}", "{line}");
     }
     for (program, words) in [
         ("actionlint", &[][..]),

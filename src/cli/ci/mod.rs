@@ -85,6 +85,14 @@ pub(super) fn ci(session: &Session, wanted: &WantedStages<'_>) -> Result<u8, Cli
     if only.is_none() && planned.iter().all(|stage| stage.runs == Runs::Not) {
         return Err(nothing_runs(&facts, &planned).into());
     }
+    if let (PublishChoice::Asked, Err(why)) = (facts.wish, &facts.store)
+        && planned.iter().any(|one| one.stage == Stage::Release && one.runs == Runs::Not)
+    {
+        return Err(Fault::new(Kind::Usage, "nothing can be published, which --publish asks for")
+            .because(why.clone())
+            .hint("name a store under `releases` in versions.yml")
+            .into());
+    }
     let voice = Voice::of(session);
     let mut stages = Stages::new(session, workspaces.clone(), &facts, &voice);
     let reports = run(&mut stages, &planned, &voice)?;

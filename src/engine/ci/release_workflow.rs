@@ -37,7 +37,7 @@ impl ReleaseWorkflow {
             format!("  push:\n    tags:\n      - {}\n  workflow_dispatch:\n", scalar(&self.tags));
         [
             steps::head(&comment, "release", &triggers, false),
-            steps::named_job(("release", "${{ matrix.platform }}"), "", "", WRITE),
+            steps::named_job(("release", "${{ matrix.platform }}"), "", &[], WRITE),
             self.matrix(),
             format!("    timeout-minutes: {MINUTES}\n    steps:\n"),
             steps::checkout(""),
@@ -92,11 +92,14 @@ impl ReleaseWorkflow {
         let name = &self.name;
         let platform = ("PLATFORM", "${{ matrix.platform }}");
         let build = format!("forge ci{folder} {name} --platform \"$PLATFORM\" --part --no-publish");
-        let publish = format!("forge ci:release{folder} {name} --platform \"$PLATFORM\" --part");
+        let publish =
+            format!("forge ci:release{folder} {name} --platform \"$PLATFORM\" --part --publish");
         let build =
             Step { name: "Build and test", run: &build, env: &[platform], ..Step::default() };
         let env = [platform, TOKEN];
-        let publish = Step { name: "Publish", run: &publish, env: &env, ..Step::default() };
+        let condition = "github.ref_type == 'tag'";
+        let publish =
+            Step { name: "Publish", condition, run: &publish, env: &env, ..Step::default() };
         build.render() + &publish.render()
     }
 }

@@ -62,7 +62,7 @@ impl SpreadWorkflow {
         let step = Step { name: "Plan", id: "plan", run: &run, env: &[TOKEN], ..Step::default() };
         format!(
             "{}{RUNNER}    outputs:\n      matrix: ${{{{ steps.plan.outputs.matrix }}}}\n      jobs: ${{{{ steps.plan.outputs.jobs }}}}\n{}{}",
-            steps::job("plan", "", "", READ),
+            steps::job("plan", "", &[], READ),
             self.begin(false),
             step.render(),
         )
@@ -73,7 +73,7 @@ impl SpreadWorkflow {
         let condition = format!("({condition}) && needs.plan.outputs.jobs != '0'");
         format!(
             "{}    runs-on: ${{{{ matrix.runner }}}}\n    strategy:\n      fail-fast: false\n      matrix: ${{{{ fromJSON(needs.plan.outputs.matrix) }}}}\n",
-            steps::named_job((key, "${{ matrix.name }}"), &condition, "plan", permissions),
+            steps::named_job((key, "${{ matrix.name }}"), &condition, &["plan"], permissions),
         )
     }
 
@@ -107,7 +107,8 @@ impl SpreadWorkflow {
         let folder = self.plain.folder_words();
         let run = format!("forge ci:build{folder}\nforge ci:test{folder}");
         let step = Step { name: "Test", run: &run, env: &[TOKEN], ..Step::default() };
-        let job = steps::job("test", "!cancelled() && !failure()", "plan, check, publish", READ);
+        let job =
+            steps::job("test", "!cancelled() && !failure()", &["plan", "check", "publish"], READ);
         job + RUNNER + &self.begin(false) + &step.render()
     }
 
@@ -121,7 +122,7 @@ impl SpreadWorkflow {
         env.push(TOKEN);
         let step = Step { name: "Close", run: &run, env: &env, ..Step::default() };
         let condition = format!("!cancelled() && {IS_ACCEPTED}");
-        let job = steps::job("close", &condition, &before.join(", "), WRITE);
+        let job = steps::job("close", &condition, before, WRITE);
         let pages = self.plain.pages(&folder);
         job + RUNNER + &self.begin(true) + &step.render() + &pages
     }

@@ -121,7 +121,7 @@ pub const WRITE: &[&str] =
     &["contents: write # releases; only the step that publishes has the token"];
 
 /// The beginning of a job, called as its key is.
-pub fn job(key: &str, condition: &str, needs: &str, permissions: &[&str]) -> String {
+pub fn job(key: &str, condition: &str, needs: &[&str], permissions: &[&str]) -> String {
     named_job((key, key), condition, needs, permissions)
 }
 
@@ -129,13 +129,14 @@ pub fn job(key: &str, condition: &str, needs: &str, permissions: &[&str]) -> Str
 pub fn named_job(
     (key, name): (&str, &str),
     condition: &str,
-    needs: &str,
+    needs: &[&str],
     permissions: &[&str],
 ) -> String {
     let mut text = format!("  {key}:\n    name: {name}\n");
     if !needs.is_empty() {
-        let _ = writeln!(text, "    needs: [{needs}]");
+        text.push_str("    needs:\n");
     }
+    text.extend(needs.iter().map(|job| format!("      - {job}\n")));
     if !condition.is_empty() {
         let _ = writeln!(text, "    if: {}", scalar(condition));
     }
@@ -174,7 +175,7 @@ pub fn done(needs: &[&str]) -> String {
         Step { name: "A job did not go well", condition, run: &run, env: &env, ..Step::default() };
     format!(
         "{}    runs-on: ubuntu-24.04\n    timeout-minutes: 5\n    steps:\n{}      - name: Every job went well\n        run: \"true\"\n",
-        job("done", "always()", &needs.join(", "), &[]),
+        job("done", "always()", needs, &[]),
         step.render(),
     )
 }

@@ -41,12 +41,12 @@ impl Workflow {
             format!("    runs-on: ubuntu-24.04\n    timeout-minutes: {MINUTES}\n    steps:\n");
         [
             steps::head(comment, "forge", &steps::triggers(&self.default_branch), true),
-            steps::job("check", IS_PROPOSED, "", READ),
+            steps::job("check", IS_PROPOSED, &[], READ),
             runner.clone(),
             steps::checkout(""),
             self.install.step("", false),
             build(&format!("forge ci{folder}"), &[TOKEN]),
-            steps::job("publish", IS_ACCEPTED, "", WRITE),
+            steps::job("publish", IS_ACCEPTED, &[], WRITE),
             runner,
             steps::checkout(""),
             self.install.step("", true),
