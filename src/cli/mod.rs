@@ -71,7 +71,7 @@ use clap::{CommandFactory, Parser};
 use crate::{
     ci::Stage,
     console::{Console, ConsoleReader},
-    model::{Fault, Kind, Problems},
+    model::{Environment, Fault, Kind, Problems},
     process::{guardian, keep_memory_private},
     report::{render_fault, render_problems},
     service::{last_line, look},
@@ -135,7 +135,7 @@ pub fn main() -> ExitCode {
             // What was typed may come from others: a title of a pull request, say.
             match error.use_stderr() {
                 true => Console::new(ConsoleReader::of(|name| environment.get(name)))
-                    .err(&shown(&error)),
+                    .err(&shown(&error, &environment)),
                 false => drop(error.print()),
             }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
@@ -152,9 +152,9 @@ pub fn main() -> ExitCode {
 }
 
 /// A mistake in the command line, with colours where a person reads it.
-fn shown(error: &clap::Error) -> String {
+fn shown(error: &clap::Error, environment: &Environment) -> String {
     let rendered = error.render();
-    match std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+    match std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none() {
         true => rendered.ansi().to_string(),
         false => rendered.to_string(),
     }
