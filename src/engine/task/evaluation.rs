@@ -18,7 +18,7 @@ pub enum Evaluation<'a, 'w> {
     /// By running commands and looking at files.
     Live(LiveEvaluation<'a, 'w>),
     /// By looking at files alone.
-    Dry(DryEvaluation),
+    Dry(Box<DryEvaluation>),
     /// Not at all: it is known only later.
     Written,
 }
@@ -53,12 +53,8 @@ impl<'a, 'w> Evaluation<'a, 'w> {
     /// For `task`, which would run in `dir`.
     pub fn dry(context: &TaskContext, task: &Task, dir: &Path) -> Self {
         let (dir, layout) = (dir.to_owned(), context.workspace.layout.clone());
-        Self::Dry(DryEvaluation {
-            dir,
-            layout,
-            gitignore: task.gitignore,
-            unknown: Mutex::default(),
-        })
+        let (gitignore, unknown) = (task.gitignore, Mutex::default());
+        Self::Dry(Box::new(DryEvaluation { dir, layout, gitignore, unknown }))
     }
 
     /// What the command `line` prints, where the task runs; or in the folder of a `file`, which is

@@ -132,7 +132,9 @@ impl ReadsFinder<'_> {
             }
             let command = words::bare(&words);
             if command.first().is_some_and(|word| word.is("cd") || word.is("pushd")) {
-                words.iter().for_each(|word| self.word(at, word, &folders));
+                for word in &words {
+                    self.word(at, word, &folders);
+                }
                 if let Some(to) = command.get(1).and_then(ShellWord::text) {
                     go(&mut folders, &to);
                 }
@@ -155,7 +157,9 @@ impl ReadsFinder<'_> {
         let mut given = command;
         for two in words.windows(2).filter(|two| is_one_of(&two[0], &FOLDER)) {
             let Some(to) = two[1].text() else { continue };
-            folders.clone().iter().for_each(|folder| self.path(&format!("{to}/"), folder));
+            for folder in folders.clone() {
+                self.path(&format!("{to}/"), &folder);
+            }
             go(&mut folders, &to);
             // What runs there is looked at by the folder.
             given = &[];
@@ -210,7 +214,9 @@ impl ReadsFinder<'_> {
     /// A path that is written out, perhaps with the signs of a pattern.
     fn path(&mut self, written: &str, folder: &Path) {
         if let Some(alternatives) = alternatives(written) {
-            alternatives.iter().for_each(|one| self.path(one, folder));
+            for one in &alternatives {
+                self.path(one, folder);
+            }
         }
         let is_there = |path: &PathBuf| fs::symlink_metadata(self.root.join(path)).is_ok();
         let is_literal = self.outside(written, folder).as_ref().is_some_and(is_there);
