@@ -110,6 +110,10 @@ impl<'t> DotenvReader<'t> {
         if value.contains('\0') {
             return Err(self.flaw(start, "holds a zero byte, which no variable can"));
         }
+        // forge marks places and secrets in the text of tasks with these.
+        if value.contains(['\u{1}', '\u{2}']) {
+            return Err(self.flaw(start, "holds a byte 0x01 or 0x02, which forge does not pass on"));
+        }
         self.size += value.len();
         if self.size > MOST_OF_VALUES {
             self.refused.set(Some("makes the values of the file larger than 1 MiB"));
@@ -416,6 +420,7 @@ mod tests {
             ("A=\"x\\\"", "line 1 opens a quote that no line closes"),
             ("A=\"x\ny\" z", "line 2 goes on after the closing quote"),
             ("A=1\nB=\"\0\"", "line 2 holds a zero byte, which no variable can"),
+            ("A=\u{b}\u{1}x\n", "line 1 holds a byte 0x01 or 0x02, which forge does not pass on"),
         ] {
             assert_eq!(read(text), [expected], "{text:?}");
         }
@@ -423,7 +428,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_single_quoted_value_is_what_it_was(value in "[^'\0\r]{0,20}") {
+        fn a_single_quoted_value_is_what_it_was(value in "[^'\0\x01\x02\r]{0,20}") {
             let text = format!("A='{value}'\nB=1\n");
             prop_assume!(!value.ends_with('\\'));
             prop_assert_eq!(read(&text), vec![format!("A={value}"), "B=1".into()]);

@@ -18,7 +18,7 @@ mod state;
 
 pub use checkout::{checkout, head};
 pub use history::{Commit, History, Tag};
-pub use merges::Merged;
+pub use merges::{Merged, merged_request, reverted_request};
 pub use references::{ReferenceKind, Resolved};
 pub use remote::{Remote, RemoteTag, TagObject, TagPutOutcome, tags_of};
 pub use resolve::resolve;
