@@ -3,6 +3,7 @@
 mod migrate;
 mod support;
 
+mod add;
 mod affected;
 mod affected_ci;
 mod architecture;
@@ -30,6 +31,7 @@ mod foreign;
 mod fuzz;
 mod git_source;
 mod github_store;
+mod hosted_store;
 mod include;
 mod inputs;
 mod ladder;
@@ -70,3 +72,4 @@ mod taskfile;
 mod tasks;
 mod trust;
 mod upstream;
+mod verbs;

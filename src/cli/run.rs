@@ -28,6 +28,7 @@ use crate::{
 use super::{
     CliError,
     durations::recorded_seconds,
+    publish::Publish,
     session::{Session, Stores},
 };
 
@@ -42,26 +43,6 @@ pub(super) struct RunRequest<'a> {
     pub(super) names: &'a BTreeSet<Name>,
     /// Whether what the first store lacks is published there.
     pub(super) publish: Publish,
-}
-
-/// Whether a run publishes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Publish {
-    /// Not at all.
-    Never,
-    /// To a folder always, to a store that others share where the surroundings are trusted.
-    AsUsual,
-    /// Somebody asked for it: exactly the recipe that the spec has now.
-    Asked,
-    /// Somebody asked for it, of artifacts that are built again whether they are there or not.
-    Again,
-}
-
-impl Publish {
-    /// Whether somebody asked for it.
-    pub(super) fn is_asked(self) -> bool {
-        matches!(self, Self::Asked | Self::Again)
-    }
 }
 
 /// What a run gave.
@@ -96,6 +77,7 @@ pub(super) async fn run_until(
     let stores = session.stores_that_tell(workspaces.any(), waits)?;
     let (cache, no_cache) = Cache::for_workspace(workspaces.layout());
     let cache = Arc::new(cache);
+    let _in_use = cache.begin_use();
     let commits = commits(session, &workspaces, &runner, names).await?;
     has_lock(session, &workspaces, &stores)?;
     let options = session.probe_options(&stores, publish)?;
@@ -117,6 +99,7 @@ pub(super) async fn run_until(
         }
         sweep_staging(workspaces.layout());
         cache.sweep();
+        session.host.writes_cache();
     }
     let options = execute::ExecuteOptions {
         locked: session.flags.locked,
@@ -131,7 +114,6 @@ pub(super) async fn run_until(
         fetcher: Fetcher::new(&session.store_settings(workspaces.any())),
         logs: workspaces.layout().logs().join(run_name()),
         workspaces,
-        commits,
         cache,
         stores: stores.all,
         runner,

@@ -19,12 +19,7 @@ use crate::{
     workspace::Workspaces,
 };
 
-use super::{
-    CliError,
-    host::Waiting,
-    session::Session,
-    task::{SelectedTasks, TaskArgs},
-};
+use super::{CliError, host::Waiting, session::Session, task::SelectedTasks, task_args::TaskArgs};
 
 /// How often files are looked at, if looking takes no longer than a fourth of that.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -121,7 +116,7 @@ impl Watcher<'_> {
             if let CliError::Problems(problems) = &stop {
                 files.extend(problems.texts.keys().map(|file| layout.root().join(file)));
             }
-            super::tell(self.session, stop);
+            self.session.tell(stop);
             self.note("waiting until that is put right");
             if let AfterRun::End = self.idle(&watch, &mut sight) {
                 return Ok(None);
@@ -186,7 +181,7 @@ impl Watcher<'_> {
         }
         let Some((files, now)) = change else {
             if let Err(stop) = done {
-                super::tell(session, stop);
+                session.tell(stop);
             }
             return None;
         };

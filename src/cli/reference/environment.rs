@@ -16,6 +16,10 @@ const VARIABLES: &[Chapter] = &[
                 "The cache that workspaces share. Default: `$XDG_CACHE_HOME/forge`, `~/.cache/forge`.",
             ),
             (
+                &["FORGE_CACHE_LIMIT"],
+                "How large the cache may become before what was not used for longest goes: `20G`, `500M`, or `off`. Default: `20G`.",
+            ),
+            (
                 &["FORGE_DATA_DIR"],
                 "The key of records, and the store of workspaces that name none. Default: `$XDG_DATA_HOME/forge`, `~/.local/share/forge`.",
             ),
@@ -41,7 +45,7 @@ const VARIABLES: &[Chapter] = &[
         &[
             (&["NO_COLOR"], "No colours, if it is not empty."),
             (
-                &["CLICOLOR_FORCE"],
+                &["CLICOLOR_FORCE", "FORCE_COLOR"],
                 "Colours in a pipe too, if it is not `0`. `NO_COLOR` and `--color` count more.",
             ),
             (&["TERM"], "`dumb`: no bars, no colours."),
@@ -84,6 +88,19 @@ const VARIABLES: &[Chapter] = &[
                 "The token for gitea.com, or for the server that the next two name.",
             ),
             (&["GITEA_SERVER_URL", "FORGEJO_SERVER_URL"], "They name a Gitea or Forgejo."),
+            (
+                &["FORGE_GITLAB_TOKEN", "GITLAB_TOKEN"],
+                "The token for gitlab.com, or for the server that the next two name.",
+            ),
+            (&["CI_SERVER_URL", "GITLAB_HOST"], "They name a GitLab of your own."),
+            (
+                &["CI_JOB_TOKEN"],
+                "The token of a job of GitLab CI, for the server of that job and no other.",
+            ),
+            (
+                &["CI_PROJECT_PATH", "CI_DEFAULT_BRANCH"],
+                "In a job of GitLab CI: its project, and the branch where a release of that project makes its tag.",
+            ),
         ],
     ),
     (
