@@ -268,7 +268,6 @@ pub const HOSTS: &[CiHost] = &[
         proposal: &[Is("JOB_TYPE", "presubmit"), Is("JOB_TYPE", "batch"), Set("PULL_NUMBER")],
         tells: Some("JOB_TYPE"),
         run_url: "",
-        commit: "PULL_BASE_SHA",
     },
     CiHost {
         name: "Codefresh",
@@ -281,7 +280,6 @@ pub const HOSTS: &[CiHost] = &[
         // Not set where a person or another pipeline started it.
         tells: None,
         run_url: "CF_BUILD_URL",
-        commit: "CF_REVISION",
     },
     CiHost {
         name: "Xcode Cloud",
@@ -293,7 +291,6 @@ pub const HOSTS: &[CiHost] = &[
         ],
         tells: None,
         run_url: "CI_BUILD_URL",
-        commit: "CI_COMMIT",
     },
     CiHost {
         name: "Screwdriver",
@@ -301,7 +298,6 @@ pub const HOSTS: &[CiHost] = &[
         proposal: &[Set("SD_PULL_REQUEST"), Set("PR_BRANCH_NAME")],
         tells: None,
         run_url: "SD_UI_BUILD_URL",
-        commit: "SD_BUILD_SHA",
     },
     CiHost {
         name: "GoCD",
