@@ -60,9 +60,9 @@ mod versions;
 mod wait;
 mod watch;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::{
     ci::Stage,
@@ -122,9 +122,7 @@ pub fn main() -> ExitCode {
         let words = argv[2..].iter().map(|word| word.to_string_lossy().into_owned());
         return look::main(&words.collect::<Vec<_>>());
     }
-    let command = Args::command();
-    let verbs: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
-    let args = match Args::try_parse_from(habits::rewrite(argv, &verbs)) {
+    let args = match parsed(argv) {
         Ok(args) => args,
         Err(error) => {
             let _ = error.print();
@@ -134,11 +132,21 @@ pub fn main() -> ExitCode {
     let groups = args.global.groups.clone();
     let verb = args.verb.unwrap_or(Verb::List { all: false });
     let session = Session::new(Host::new(environment), args.global, !verb.only_looks());
-    let ready = limits::start().map_err(CliError::from);
+    let ready = limits::check().map_err(CliError::from);
     match ready.and_then(|()| with_groups(verb, groups)).and_then(|verb| run(&session, verb)) {
         Ok(code) => ExitCode::from(code),
         Err(stop) => ExitCode::from(tell(&session, stop)),
     }
+}
+
+/// What `argv` says. The table of all flags is large: it is made once.
+fn parsed(argv: Vec<OsString>) -> Result<Args, clap::Error> {
+    let command = Args::command();
+    let verbs = command.get_subcommands().map(|verb| verb.get_name().to_owned());
+    let verbs: Vec<String> = verbs.collect();
+    let verbs: Vec<&str> = verbs.iter().map(String::as_str).collect();
+    let mut found = command.try_get_matches_from(habits::rewrite(argv, &verbs))?;
+    Args::from_arg_matches_mut(&mut found).map_err(|error| error.format(&mut Args::command()))
 }
 
 /// `verb`, with `groups` among what it works on.
