@@ -15,6 +15,7 @@ mod accept;
 mod beyond;
 mod leftover;
 mod look;
+mod pinned;
 mod released;
 mod shared;
 mod snapshot;
@@ -44,6 +45,7 @@ pub use accept::{Acceptance, accept, accept_installed};
 pub use beyond::{Own, linked, walk_sources};
 pub use leftover::leftovers;
 use look::InstalledState;
+pub use pinned::unpinned;
 pub use released::{is_remote, read_stamp};
 pub use shared::upstream_key;
 pub use snapshot::{Snapshot, SnapshotInput, SnapshotPlace};
@@ -82,6 +84,8 @@ pub struct ProbeOptions {
     pub force: bool,
     /// Do not touch the network.
     pub offline: bool,
+    /// Nothing counts that is not pinned.
+    pub locked: bool,
     /// What the first store lacks is to be published there.
     pub publish: bool,
     /// A release counts only if it was made by exactly the recipe that the spec has now.
