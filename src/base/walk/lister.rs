@@ -83,7 +83,8 @@ impl Lister<'_> {
         let mut listing = Listing::default();
         let kind = fs::symlink_metadata(start)?.file_type();
         let leads_to_folder = || fs::metadata(start).is_ok_and(|found| found.is_dir());
-        if !kind.is_dir() && !(kind.is_symlink() && leads_to_folder()) {
+        let is_folder = kind.is_dir() || kind.is_symlink() && leads_to_folder();
+        if !is_folder {
             listing.add(start.to_owned(), kind);
             return Ok(listing);
         }
