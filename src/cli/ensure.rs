@@ -17,6 +17,7 @@ use crate::{
 use super::{
     CliError,
     actions::Actions,
+    editor::keep_schemas,
     plan::plan,
     run::{Outcome, Publish, RunRequest, run},
     session::Session,
@@ -45,6 +46,8 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, CliError
     let workspaces = Arc::new(workspaces);
     let request =
         RunRequest { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
+    // An editor's help is worth no failure.
+    let _ = keep_schemas(&layout);
     let mut outcome = session.host.runtime()?.block_on(run(session, request))?;
     outcome.report.seconds = began.elapsed().as_secs_f64();
     if let Some(question) = question.filter(|_| outcome.is_noop) {

@@ -20,6 +20,7 @@ mod component_notes;
 mod desk;
 mod doctor;
 mod durations;
+mod editor;
 mod ensure;
 mod evidence;
 mod exec;
