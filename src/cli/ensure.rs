@@ -17,6 +17,7 @@ use crate::{
 use super::{
     CliError,
     actions::Actions,
+    editor::keep_schemas,
     plan::plan,
     run::{Outcome, Publish, RunRequest, run},
     session::Session,
@@ -45,12 +46,28 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, CliError
     let workspaces = Arc::new(workspaces);
     let request =
         RunRequest { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
+    // An editor's help is worth no failure.
+    let _ = keep_schemas(&layout);
     let mut outcome = session.host.runtime()?.block_on(run(session, request))?;
     outcome.report.seconds = began.elapsed().as_secs_f64();
     if let Some(question) = question.filter(|_| outcome.is_noop) {
         keep_snapshot(session, workspaces.any(), &outcome, &question, started);
     }
-    close(session, &layout, &outcome.report)
+    let code = close(session, &layout, &outcome.report)?;
+    tell_places(session, &layout, &outcome.report);
+    Ok(code)
+}
+
+/// Says where the binaries of another platform are: they are not on PATH.
+fn tell_places(session: &Session, layout: &Layout, report: &RunReport) {
+    let is_foreign = session.flags.platform.is_some_and(|platform| platform != Platform::host());
+    if !is_foreign || session.flags.quiet || session.flags.json {
+        return;
+    }
+    for artifact in report.artifacts.iter().filter(|artifact| artifact.fault.is_none()) {
+        let folder = layout.display(&layout.installed_artifact(&artifact.id));
+        session.note(&format!("{} is in {folder}", artifact.id.name));
+    }
 }
 
 /// What a snapshot answers: the same words and flags. None for what snapshots are not kept of.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::{Arg, Command, CommandFactory};
 
 use super::{ReferenceTopic, code, table};
-use crate::cli::args::Args;
+use crate::cli::{args::Args, help::examples};
 
 /// All commands with their words and options.
 pub(super) fn page(_: &ReferenceTopic) -> String {
@@ -21,11 +21,29 @@ pub(super) fn page(_: &ReferenceTopic) -> String {
         let _ = writeln!(text, "```text\n{}\n```\n", usage(verb));
         let own = verb.get_arguments().filter(|arg| !arg.is_global_set());
         text.push_str(&options(own));
-        if let Some(more) = verb.get_after_help().or_else(|| verb.get_after_long_help()) {
-            let _ = writeln!(text, "```text\n{}\n```\n", more.to_string().trim());
+        text.push_str(&parts(verb));
+        let examples = examples::of(verb.get_name());
+        if !examples.is_empty() {
+            let _ = writeln!(text, "```text\n{}\n```\n", examples.join("\n"));
         }
     }
     text
+}
+
+/// What stands behind a command that has commands of its own.
+fn parts(verb: &Command) -> String {
+    let shown = |part: &&Command| !part.is_hide_set() && part.get_name() != "help";
+    let parts: Vec<&Command> = verb.get_subcommands().filter(shown).collect();
+    if parts.is_empty() {
+        return String::new();
+    }
+    let row = |part: &&Command| {
+        let options = part.get_opts().filter(|arg| !arg.is_global_set() && arg.get_id() != "help");
+        let options: Vec<_> = options.map(|arg| format!(" [{}]", name(arg))).collect();
+        let words = format!("forge {} {}{}", verb.get_name(), part.get_name(), options.concat());
+        vec![code(&words), about(part)]
+    };
+    table(&["command", "what it does"], parts.iter().map(row))
 }
 
 fn link(verb: &Command) -> String {
