@@ -19,7 +19,8 @@ use super::{
     actions::Actions,
     editor::keep_schemas,
     plan::plan,
-    run::{Outcome, Publish, RunRequest, run},
+    publish::Publish,
+    run::{Outcome, RunRequest, run},
     session::Session,
     versions,
 };

@@ -22,9 +22,11 @@ mod doctor;
 mod durations;
 mod editor;
 mod ensure;
+mod error;
 mod evidence;
 mod exec;
 mod explain;
+mod flags;
 mod fmt;
 mod graph;
 mod habits;
@@ -51,6 +53,7 @@ mod package;
 mod plan;
 mod project;
 mod prune;
+mod publish;
 pub mod reference;
 mod release;
 mod releases;
@@ -86,44 +89,15 @@ use clap::{Command, FromArgMatches};
 
 use crate::{
     ci::Stage,
-    model::{Fault, Kind, Problems},
+    model::{Fault, Kind},
     process::{guardian, keep_memory_private},
-    report::{render_fault, render_problems},
     service::{last_line, look},
-    workspace::LoadError,
 };
-use actions::Actions;
 use args::Args;
+pub(crate) use error::CliError;
 use host::{Host, environment_of_process};
 use session::Session;
 use verb::Verb;
-
-/// Why a verb ended early.
-pub(crate) enum CliError {
-    /// Something is wrong in the files people wrote.
-    Problems(Problems),
-    /// Something went wrong.
-    Fault(Fault),
-}
-
-impl From<Fault> for CliError {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl From<LoadError> for CliError {
-    fn from(error: LoadError) -> Self {
-        match error {
-            LoadError::Problems(problems) => Self::Problems(problems),
-            LoadError::Wanted(files) => {
-                let urls = files.iter().map(|file| file.shown.clone()).collect::<Vec<_>>();
-                Self::Fault(Fault::new(Kind::Store, format!("{} is not here", urls.join(", "))))
-            }
-            LoadError::Fault(fault) => Self::Fault(fault),
-        }
-    }
-}
 
 /// Runs forge with the arguments of this process.
 pub fn main() -> ExitCode {
@@ -161,7 +135,7 @@ pub fn main() -> ExitCode {
     cache::collect_after_run(&session);
     match ended {
         Ok(code) => ExitCode::from(code),
-        Err(stop) => ExitCode::from(tell(&session, stop)),
+        Err(stop) => ExitCode::from(session.tell(stop)),
     }
 }
 
@@ -310,22 +284,4 @@ fn run_ci(session: &Session, verb: Verb) -> Result<u8, CliError> {
         }
         _ => Ok(0),
     }
-}
-
-/// Tells why forge stopped, and returns the exit code.
-fn tell(session: &Session, stop: CliError) -> u8 {
-    let style = session.stderr_style();
-    let (text, code) = match stop {
-        CliError::Problems(problems) => {
-            if let (Some(actions), Ok(layout)) = (Actions::of(&session.host), session.layout()) {
-                actions.tell_problems(&problems, layout.root());
-            }
-            (render_problems(&problems, style), 2)
-        }
-        CliError::Fault(fault) => (render_fault(&fault, style), fault.kind.exit_code()),
-    };
-    let text = session.host.secrets().mask(&text);
-    // If even standard error is closed there is nobody left to tell.
-    session.console().err(&text);
-    code
 }

@@ -56,11 +56,11 @@ pub use outside::{Assignments, LoadInputs};
 pub use platforms::{WantedPlatforms, Workspaces};
 pub use service::{Probe, Readiness, Restart, SUPERVISOR, Service};
 pub use shared::{SharedInputs, is_meant};
-pub use starter::{StarterFile, starter};
+pub use starter::starter;
 pub use task::{
-    Bindings, Data, Each, MatrixPart, Meaning, Names, OWN_WORDS, Over, Parameter, Pool, Renderer,
-    Secret, Task, TaskAction, TaskCommand, TaskFileScope, TaskNeed, TaskRef, TaskRetry, TaskText,
-    TaskVariable, TemplateValue, Var, render_fixed,
+    Bindings, Data, Each, MatrixPart, Meaning, Names, Over, Parameter, Pool, Renderer, Secret,
+    Task, TaskAction, TaskCommand, TaskNeed, TaskRef, TaskText, TaskVariable, TemplateValue, Var,
+    render_fixed,
 };
 pub use template::{
     FunctionKind, TEMPLATE_FUNCTIONS, TEMPLATE_WORDS, TemplateFunction, TemplateWord,
