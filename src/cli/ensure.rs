@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     model::{ArtifactId, ArtifactReport, How, Layout, Name, Platform, RunReport, Stamp},
-    probe::{Snapshot, SnapshotPlace},
+    probe::{Snapshot, SnapshotInput, SnapshotPlace},
     report::{Closing, Show, Style, render_json, render_summary},
     ui,
     workspace::Workspace,
@@ -139,7 +139,10 @@ fn keep_snapshot(
     }
     let environment = workspace.seen_variables.iter();
     let kept = kept(session, layout);
-    Snapshot { answer }.save(kept, question, started, inputs.iter(), environment);
+    let content = |path: &PathBuf| workspace.contents.get(path);
+    let inputs: Vec<_> =
+        (inputs.iter()).map(|path| SnapshotInput { path, content: content(path) }).collect();
+    Snapshot { answer }.save(kept, question, started, &inputs, environment);
 }
 
 /// The closing of a run that did `done` to the artifacts: what changed, what failed, the sum.

@@ -132,7 +132,7 @@ pub fn main() -> ExitCode {
     let groups = args.global.groups.clone();
     let may_run = args.verb.as_ref().is_some_and(|verb| !verb.only_looks());
     let session = Session::new(Host::new(environment), args.global, may_run);
-    let ready = limits::start().map_err(CliError::from);
+    let ready = limits::check().map_err(CliError::from);
     let ended = ready.and_then(|()| match args.verb {
         Some(verb) => with_groups(verb, groups).and_then(|verb| run(&session, verb)),
         None if groups.is_empty() => list::bare(&session),
@@ -203,11 +203,10 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Verify { names, running: true } => verify::running(session, &names),
         Verb::Run(args) => task::start(session, args),
         Verb::Up { names, foreground } => services::up(session, &names, foreground),
-        Verb::Down { names } => services::down(session, &names),
+        Verb::Down { names } | Verb::Stop { names } => services::down(session, &names),
         Verb::Logs { names, follow, lines } => logs::logs(session, &names, follow, lines),
         Verb::Ps { names } => services::ps(session, &names),
         Verb::Attach(wish) => attach::attach(session, &wish),
-        Verb::Stop { names } => services::down(session, &names),
         Verb::Restart { names } => services::restart(session, &names),
         Verb::Reload { name } => services::restart(session, &[name]),
         Verb::Cache(wish) => cache::cache(session, &wish),

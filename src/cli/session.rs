@@ -156,6 +156,7 @@ impl Session {
 
     /// The files of the workspace, read now.
     pub(super) fn documents(&self) -> Result<Documents, Fault> {
+        self.host.start_pool();
         Documents::read(self.layout()?.root(), self.host.user())
     }
 

@@ -39,7 +39,7 @@ mod upstream;
 mod version;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
     time::Duration,
 };
@@ -114,6 +114,8 @@ pub struct Workspace {
     /// Every file that was read and every folder that was listed, absolute: if none
     /// of them changed, loading again gives the same.
     pub inputs: Vec<PathBuf>,
+    /// The BLAKE3 digests of what people wrote, as it was read, by the absolute paths of its files.
+    pub contents: HashMap<PathBuf, [u8; 32]>,
     /// The environment variables that templates looked at, with what they held.
     pub seen_variables: BTreeMap<String, Option<String>>,
     /// All that forge was started with.

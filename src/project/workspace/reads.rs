@@ -219,8 +219,8 @@ impl ReadsFinder<'_> {
             }
         }
         let is_there = |path: &PathBuf| fs::symlink_metadata(self.root.join(path)).is_ok();
-        let is_literal = self.outside(written, folder).as_ref().is_some_and(is_there);
-        let magic = written.find(['*', '?', '[']).filter(|_| !is_literal);
+        let is_literal = |_: &_| self.outside(written, folder).as_ref().is_some_and(is_there);
+        let magic = written.find(['*', '?', '[']).filter(|magic| !is_literal(magic));
         let fixed = magic.map_or(written, |magic| folder_of(&written[..magic]));
         let Some(path) = self.outside(fixed, folder) else { return };
         let rest = written[fixed.len()..].trim_start_matches('/');
