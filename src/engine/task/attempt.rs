@@ -85,7 +85,7 @@ impl<'w> TaskRun<'_, 'w> {
     /// Makes the folders that outputs are in, as far as they are named: a command that writes a file expects
     /// them. One that cannot be made is missed by the command.
     fn make_folders_of_outputs(&self, scene: &PreparedTask<'_, 'w>) {
-        let root = self.engine.workspace.layout.root();
+        let root = self.engine.context.workspace.layout.root();
         let written = patterns(&scene.rendering, &scene.ground, &self.invocation.task.outputs);
         let Ok(within) = Folder::open(root) else { return };
         for pattern in written.unwrap_or_default() {

@@ -212,9 +212,7 @@ impl World {
     fn read(&self, ask: &Ask, path: &[&str], level: Option<u32>) -> Answer {
         match path {
             [] => Answer::json(200, &self.shown(level)),
-            ["releases"] => {
-                self.page(ask, self.releases.iter().rev().map(|it| Self::release(it)).collect())
-            }
+            ["releases"] => self.page(ask, self.releases.iter().rev().map(Self::release).collect()),
             ["releases", tag] => match self.releases.iter().find(|release| release.tag == *tag) {
                 Some(release) => Answer::json(200, &Self::release(release)),
                 None => Answer::not_found(),

@@ -22,6 +22,8 @@ pub use home::{Pool, TaskFileScope};
 pub use names::{Meaning, Names, check, twins};
 pub use read::{is_name, resolve};
 pub use render::{Bindings, Renderer, TemplateValue, render_fixed};
+#[cfg(test)]
+pub use words::OWN as OWN_WORDS;
 pub use words::is_free;
 
 use super::template::ScopeWords;

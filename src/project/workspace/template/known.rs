@@ -108,7 +108,7 @@ pub const TEMPLATE_WORDS: &[TemplateWord] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workspace::{OWN_WORDS, Text};
+    use crate::workspace::{Text, task::OWN_WORDS};
 
     #[test]
     fn every_word_is_in_the_table() {
