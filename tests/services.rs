@@ -459,12 +459,12 @@ fn two_workspaces_and_a_deep_one_do_not_meet() {
 fn up_from_within_a_task_outlives_the_task() {
     let Some(stack) = stack(port()) else { return };
     let forge = env!("CARGO_BIN_EXE_forge");
-    let stack = stack.head(&format!("tasks: {{ start: '{forge} up', stop: '{forge} down' }}"));
+    let stack = stack.head(&format!("tasks: {{ start: '{forge} up', halt: '{forge} down' }}"));
     stack.forge("start").succeeds();
     let pid = stack.up().pid("api");
     stack.forge("verify --running").succeeds();
     assert!(is_alive(pid));
-    stack.forge("stop").succeeds();
+    stack.forge("halt").succeeds();
     assert!(stack.processes().is_empty());
 }
 
