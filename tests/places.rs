@@ -353,7 +353,7 @@ fn containers_that_share_a_workspace_leave_each_others_work_alone() {
         eprintln!("skipped: this machine makes no namespaces");
         return;
     }
-    let slow = "sandbox: off\nbuild:\n  run: 'touch begun; while [ ! -e go ]; do sleep 0.02; done; printf \"#!/bin/sh\\necho slow\\n\" > {{ out }}/slow; chmod +x {{ out }}/slow'\n  dir: '{{ root }}'\n";
+    let slow = "sandbox: off\nbuild:\n  run: 'touch {{ root }}/begun; while [ ! -e {{ root }}/go ]; do sleep 0.02; done; printf \"#!/bin/sh\\necho slow\\n\" > {{ out }}/slow; chmod +x {{ out }}/slow'\n";
     let sandbox = Sandbox::new().spec("slow", "v1", slow).script("quick", "v1");
     let mut first = contained(&sandbox, "ensure slow").spawn().unwrap();
     wait_until("the build began", || sandbox.path("begun").exists());
