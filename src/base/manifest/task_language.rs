@@ -65,6 +65,7 @@ static TASK: Mapping = Mapping {
             "Its parameters: a list of those it must be given, or a mapping to defaults.",
         ),
         field("dir", Optional, Text("a folder"), "Where it runs; the workspace if absent."),
+        field("make_dir", Optional, Flag, "Whether `dir` is made if it is missing."),
         field(
             "env",
             Optional,

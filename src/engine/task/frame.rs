@@ -23,7 +23,13 @@ pub struct RunScope<'a> {
     /// Told that a command runs.
     basis: &'a NoopInputs,
     deadline: Option<Deadline>,
+    /// How many calls of tasks are around it.
+    depth: usize,
 }
+
+/// How deep calls of tasks may be nested. Which task a template names is known too late to find a
+/// cycle before.
+const MAX_DEPTH: usize = 100;
 
 /// When something has to be done.
 #[derive(Clone, Copy)]
@@ -41,7 +47,7 @@ impl<'a> RunScope<'a> {
         basis: &'a NoopInputs,
         cancel: Cancel,
     ) -> Self {
-        Self { runner, cancel, terminal, basis, deadline: None }
+        Self { runner, cancel, terminal, basis, deadline: None, depth: 0 }
     }
 
     /// This frame, with `limit` from now on if it is the nearer one.
@@ -50,6 +56,18 @@ impl<'a> RunScope<'a> {
         let own = limit.map(|limit| Deadline { at: Instant::now() + limit, limit });
         let deadline = own.into_iter().chain(self.deadline).min_by_key(|deadline| deadline.at);
         Self { deadline, ..self.clone() }
+    }
+
+    /// This frame, one call deeper.
+    ///
+    /// # Errors
+    /// If that is too deep for `task` to be no cycle.
+    pub fn deeper(&self, task: &str) -> Result<Self, Fault> {
+        if self.depth >= MAX_DEPTH {
+            let what = format!("the task {task} is called within {MAX_DEPTH} other calls");
+            return Err(Fault::new(Kind::Usage, what).hint("tasks call each other in a cycle"));
+        }
+        Ok(Self { depth: self.depth + 1, ..self.clone() })
     }
 
     /// This frame, with `cancel` to stop it.

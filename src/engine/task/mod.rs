@@ -40,7 +40,7 @@ pub use command::has_source;
 pub use dotenv::parse as parse_dotenv;
 pub use parameters::ParameterRequest;
 pub use plan::{Invocation, TaskPlan, subsystems};
-pub use preview::{Preview, preview};
+pub use preview::{Preview, PreviewOptions, preview};
 pub use run::{TaskEngine, TaskOptions};
 pub use watch::{TaskWatch, WatchedFiles};
 

@@ -3,6 +3,7 @@
 //! since needs may be nested deeply.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
     future::ready,
     path::Path,
@@ -16,7 +17,7 @@ use crate::{
 
 use super::{
     parameters::settle,
-    steps::Rendering,
+    steps::{Rendering, unknown_task},
     variables::{Witness, asks_for_needs, fixed},
 };
 
@@ -193,9 +194,17 @@ pub async fn needed_tasks<'w>(
 ) -> Result<Vec<Invocation<'w>>, Fault> {
     let (task, mut needs) = (rendering.task, Vec::new());
     for TaskNeed { call, each } in &task.needs {
-        if let Some(Meaning::Task(target)) = rendering.names.meant(task, &call.name.text) {
-            for words in rendering.each(each.as_ref(), rendering.bindings, witness).await? {
-                needs.push(called(rendering.renderer, task, call, target, &words)?);
+        if let Some(Meaning::Subsystem(_)) = rendering.names.meant(task, &call.name.text) {
+            continue;
+        }
+        for words in rendering.each(each.as_ref(), rendering.bindings, witness).await? {
+            let name = rendering.name_of(call, &words)?;
+            match rendering.names.meant(task, &name) {
+                Some(Meaning::Task(target)) => {
+                    needs.push(called(rendering.renderer, task, call, target, &words)?);
+                }
+                Some(Meaning::Subsystem(_)) => {}
+                None => return Err(unknown_task(&name)),
             }
         }
     }
@@ -229,6 +238,19 @@ impl Witness for NothingKnown {
     }
 }
 
+/// The name of the task that `call` of `task` means with `bindings`.
+pub fn called_name<'c>(
+    renderer: &Renderer,
+    task: &Task,
+    call: &'c TaskRef,
+    bindings: &Bindings,
+) -> Result<Cow<'c, str>, Fault> {
+    match &call.open {
+        None => Ok(Cow::Borrowed(&call.name.text)),
+        Some(template) => renderer.plain(task, template, bindings).map(Cow::Owned),
+    }
+}
+
 /// What `call` of `task` means with `bindings`.
 pub fn called<'w>(
     renderer: &Renderer<'w>,
@@ -242,8 +264,9 @@ pub fn called<'w>(
         let value = renderer.plain(task, value, bindings)?;
         given.insert(name.clone(), value);
     }
+    let called_as = called_name(renderer, task, call, bindings)?;
     Invocation::new(target, given, Vec::new())
-        .map(|invocation| invocation.called(&call.name.text))
+        .map(|invocation| invocation.called(&called_as))
         .map_err(|fault| fault.within(format!("the task {} cannot run {}", task.name, target.name)))
 }
 

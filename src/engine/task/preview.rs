@@ -30,6 +30,18 @@ pub struct Preview {
     pub commands: Vec<String>,
 }
 
+/// How a run is foreseen.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PreviewOptions {
+    /// Whether what is up to date would run too.
+    pub force: bool,
+    /// Whether what called tasks would run is told too, indented.
+    pub through_calls: bool,
+}
+
+/// How deep calls are followed.
+const MAX_DEPTH: usize = 20;
+
 /// What would become of `wanted` and of all it needs, in the order of a run.
 ///
 /// # Errors
@@ -37,7 +49,7 @@ pub struct Preview {
 pub fn preview(
     workspace: &Workspace,
     wanted: Invocation,
-    force: bool,
+    how: PreviewOptions,
     classes: Classes,
 ) -> Result<Vec<Preview>, Fault> {
     let names = Names::new(workspace.tasks.values(), workspace.subsystems.keys());
@@ -46,8 +58,8 @@ pub fn preview(
     let scout = Foresight { workspace, names: &names, renderer: &renderer };
     let plan = at_once(TaskPlan::of(&scout, wanted))?;
     let ledger = TaskLedger::new(&workspace.layout, classes);
-    let looker = Looker { ledger: &ledger, workspace, names: &names, renderer: &renderer, force };
-    plan.nodes.iter().map(|(invocation, _)| looker.preview(invocation)).collect()
+    let looker = Looker { ledger: &ledger, workspace, names: &names, renderer: &renderer, how };
+    plan.nodes.iter().map(|(invocation, _)| looker.preview(invocation, 0)).collect()
 }
 
 struct Looker<'a> {
@@ -55,11 +67,11 @@ struct Looker<'a> {
     names: &'a Names<'a>,
     renderer: &'a Renderer<'a>,
     ledger: &'a TaskLedger,
-    force: bool,
+    how: PreviewOptions,
 }
 
 impl<'a> Looker<'a> {
-    fn preview(&self, invocation: &Invocation<'a>) -> Result<Preview, Fault> {
+    fn preview(&self, invocation: &Invocation<'a>, depth: usize) -> Result<Preview, Fault> {
         let task = invocation.task;
         let mut known = TaskKnowledge::of(self.workspace, self.names, self.renderer, invocation)?;
         let bindings = std::mem::take(&mut known.learned.words);
@@ -77,8 +89,30 @@ impl<'a> Looker<'a> {
                 self.why(invocation, &rendering, &known.ground, &steps, &unknown)?
             }
         };
-        let commands = steps.iter().chain(&last).map(told).collect();
+        let mut commands = Vec::new();
+        for step in steps.iter().chain(&last) {
+            commands.push(told(step));
+            if let Work::Call(called) = &step.what
+                && self.how.through_calls
+                && depth < MAX_DEPTH
+            {
+                commands.extend(self.within(called, depth)?);
+            }
+        }
         Ok(Preview { name: invocation.name.clone(), runs, why, commands })
+    }
+
+    /// What a call would run, indented.
+    fn within(&self, called: &Invocation<'a>, depth: usize) -> Result<Vec<String>, Fault> {
+        let (workspace, names, renderer) = (self.workspace, self.names, self.renderer);
+        let scout = Foresight { workspace, names, renderer };
+        let plan = at_once(TaskPlan::of(&scout, called.clone()))?;
+        let mut lines = Vec::new();
+        for (invocation, _) in &plan.nodes {
+            let preview = self.preview(invocation, depth + 1)?;
+            lines.extend(preview.commands.iter().map(|line| format!("  {line}")));
+        }
+        Ok(lines)
     }
 
     fn why(
@@ -92,7 +126,7 @@ impl<'a> Looker<'a> {
         let task = invocation.task;
         let eye = Eye { workspace: self.workspace, names: self.names, ledger: self.ledger };
         let now = eye.look(invocation, rendering, ground, steps)?;
-        if self.force {
+        if self.how.force {
             return Ok((true, "--force asks for it".into()));
         }
         let status = "unless each of its `status` commands succeeds";

@@ -23,6 +23,7 @@ use crate::{
 use super::{
     TaskEvent, TaskEventSink, TaskMessage,
     basis::NoopInputs,
+    command::Ground,
     frame::RunScope,
     key::Eye,
     ledger::TaskLedger,
@@ -30,8 +31,9 @@ use super::{
     plan::{Invocation, TaskPlan},
     pool::Pools,
     steps::Rendering,
+    variables::{fixed, learn},
     vault::Vault,
-    witness::Ahead,
+    witness::{Ahead, LiveEvaluator},
 };
 
 /// How tasks are run.
@@ -41,6 +43,8 @@ pub struct TaskOptions {
     pub jobs: usize,
     /// Run also what is up to date.
     pub force: bool,
+    /// Take what a task would make from the cache, if it is there.
+    pub restore: bool,
     /// Stop everything once something failed.
     pub fail_fast: bool,
     /// Let what commands print through to forge's own output, beside telling it in lines.
@@ -145,6 +149,22 @@ impl<'w> TaskEngine<'w> {
         Ok(())
     }
 
+    /// What `confirm` of `invocation` asks.
+    ///
+    /// # Errors
+    /// If a variable in it cannot be found out.
+    pub async fn question(&self, invocation: &Invocation<'w>) -> Result<Option<String>, Fault> {
+        let task = invocation.task;
+        let Some(question) = &task.confirm else { return Ok(None) };
+        let frame = self.frame(self.cancel.clone());
+        let bindings = fixed(&self.renderer, invocation)?;
+        let ground = Ground::bare(self.workspace, &self.rendering(task, &bindings))?;
+        let witness = LiveEvaluator::new(self, &frame, task, &ground);
+        let learned = learn(&self.renderer, invocation, &witness).await?;
+        let asked = self.rendering(task, &learned.words).text(question)?;
+        Ok(Some(self.vault.hidden(&asked.expand(&ground.places))))
+    }
+
     /// Runs `invocation` for a task that calls it: each time anew, unless it is to run `once`.
     pub(super) fn call<'a>(
         &'a self,
@@ -152,6 +172,7 @@ impl<'w> TaskEngine<'w> {
         frame: &'a RunScope<'a>,
     ) -> Pending<'a, Result<TaskOutcome, Fault>> {
         Box::pin(async move {
+            let frame = &frame.deeper(&invocation.task.name)?;
             let plan = TaskPlan::of(&Ahead { engine: self, frame }, invocation.clone()).await?;
             self.carry_out(&plan, frame, invocation.task.once).await
         })

@@ -6,11 +6,13 @@
 //! ```
 
 mod file;
+mod listing;
 mod model;
 mod template;
 mod translate;
 mod tree;
 
+pub use listing::TaskListing;
 pub use model::{
     CommandKind, Glob, Include, Loop, MatrixRow, Often, OutputGroup, Precondition, Requirement,
     Taskfile, TaskfileCall, TaskfileCommand, TaskfileOutput, TaskfileSettings, TaskfileTask,
@@ -18,6 +20,7 @@ pub use model::{
 };
 pub use template::{GoTemplate, Names, TemplateError, parse_expression};
 pub use translate::{
-    BEHIND, Remark, TranslatedParts, Translation, TranslationRequest, Yaml, parts, translate,
+    BEHIND, Remark, TranslatedParts, Translation, TranslationRequest, Yaml, has_task, parts,
+    translate,
 };
 pub use tree::{Given, NAMES, TaskfileTree, find, read};

@@ -6,6 +6,7 @@
 //! `command` say each task, `yaml` writes it down.
 
 mod command;
+mod inherited;
 mod instance;
 mod scope;
 mod task;
@@ -17,7 +18,9 @@ use std::{
 };
 
 use super::{
-    model::{CommandKind, Often, Taskfile, TaskfileOutput},
+    model::{
+        CommandKind, Often, Taskfile, TaskfileOutput, TaskfileTask, TaskfileVariable, VariableValue,
+    },
     template::TemplateError,
     tree::{Given, TaskfileTree},
 };
@@ -57,6 +60,8 @@ pub struct TranslatedParts {
     pub dotenv: Yaml,
     /// `shell` and `output`.
     pub settings: Yaml,
+    /// Those of the tasks that are named by a template alone, so that they may never run.
+    pub unsure: BTreeSet<String>,
     /// What is not the same, in the order of the files.
     pub remarks: Vec<Remark>,
 }
@@ -81,24 +86,88 @@ pub struct Translation {
     pub remarks: Vec<Remark>,
     /// Where in the Taskfiles each task stands, by its name.
     pub places: BTreeMap<String, Span>,
+    parts: TranslatedParts,
+}
+
+/// A task of a tree, by the name that it has from the first file.
+pub struct NamedTask<'t> {
+    /// Its name.
+    pub name: String,
+    /// What else it is called.
+    pub aliases: Vec<String>,
+    /// Whether only other tasks may call it.
+    pub is_internal: bool,
+    /// What its file says.
+    pub task: &'t TaskfileTask,
+    instance: Instance<'t>,
+}
+
+impl NamedTask<'_> {
+    /// What a name that the task writes is from the first file.
+    pub fn called_from_root(&self, name: &str) -> String {
+        self.instance.called_from_root(name)
+    }
+}
+
+/// All tasks of `tree`.
+pub fn named_tasks(tree: &TaskfileTree) -> Vec<NamedTask<'_>> {
+    let mut all = Vec::new();
+    for instance in instances(tree) {
+        for TaskInstance { name, aliases, task, .. } in instance.tasks(0) {
+            let is_internal = task.internal || instance.includes.iter().any(|one| one.internal);
+            all.push(NamedTask { name, aliases, is_internal, task, instance: instance.clone() });
+        }
+    }
+    all
+}
+
+/// Whether a task of `tree` is called `name`, or has a pattern that fits it.
+pub fn has_task(tree: &TaskfileTree, name: &str) -> bool {
+    named_tasks(tree).iter().any(|one| {
+        let mut names = std::iter::once(&one.name).chain(&one.aliases);
+        names.any(|own| own == name || own.contains('*') && matches(own, name))
+    })
+}
+
+/// What variables are before anything runs.
+pub struct FixedWords<'t>(Globals<'t>);
+
+impl<'t> FixedWords<'t> {
+    /// Those of `tree`.
+    pub fn of(tree: &'t TaskfileTree, wish: &'t TranslationRequest<'t>) -> Self {
+        Self(Globals::new(tree, wish))
+    }
+
+    /// An expression for the variable `name`; nothing at all if that is not known.
+    pub fn expression(&self, name: &str) -> String {
+        self.0.fixed(name).unwrap_or_else(|| "''".into())
+    }
 }
 
 /// Says `tree` in forge's words.
 pub fn translate(tree: &TaskfileTree, wish: &TranslationRequest) -> Translation {
     let parts = parts(tree, wish, wish.tasks.is_some());
-    let mut document = Yaml::of("versions", Yaml::map());
-    for (key, value) in parts.settings.entries() {
-        document.put(key, value.clone());
+    let (text, remarks) = (parts.document(), parts.remarks.clone());
+    Translation { text, remarks, places: places(tree), parts }
+}
+
+impl TranslatedParts {
+    /// The text of a document of all of it.
+    fn document(&self) -> String {
+        let mut document = Yaml::of("versions", Yaml::map());
+        for (key, value) in self.settings.entries() {
+            document.put(key, value.clone());
+        }
+        document.put_filled("vars", self.vars.clone());
+        document.put_filled("env", self.env.clone());
+        document.put_filled("dotenv", self.dotenv.clone());
+        let mut tasks = Yaml::map();
+        for (name, said) in &self.tasks {
+            tasks.put(name, said.clone());
+        }
+        document.put_filled("tasks", tasks);
+        document.document()
     }
-    document.put_filled("vars", parts.vars);
-    document.put_filled("env", parts.env);
-    document.put_filled("dotenv", parts.dotenv);
-    let mut tasks = Yaml::map();
-    for (name, said) in parts.tasks {
-        tasks.put(&name, said);
-    }
-    document.put_filled("tasks", tasks);
-    Translation { text: document.document(), remarks: parts.remarks, places: places(tree) }
 }
 
 /// Says `tree` in forge's words, in parts; of the variables only those that something looks at, if
@@ -107,11 +176,12 @@ pub fn parts(tree: &TaskfileTree, wish: &TranslationRequest, is_sparse: bool) ->
     let instances = instances(tree);
     let tasks: Vec<TaskInstance> =
         instances.iter().enumerate().flat_map(|(at, one)| one.tasks(at)).collect();
-    let files: Vec<&Taskfile> = instances.iter().map(|one| one.file).collect();
     let mut translator = Translator {
-        globals: &Globals::new(&files, wish),
+        globals: &Globals::new(tree, wish),
         reached: BTreeSet::new(),
+        sure: BTreeSet::new(),
         passed: HashMap::new(),
+        as_json: BTreeSet::new(),
         remarks: Vec::new(),
         tree,
         wish,
@@ -147,6 +217,22 @@ impl Translation {
         Problems::gather(wrong.diagnostics.into_iter().map(at_its_task).collect(), texts(tree))
     }
 
+    /// The same without the tasks that `wrong` is about, if none of them is sure to run.
+    pub fn without(&self, wrong: &Problems) -> Option<Self> {
+        let file = ManifestFile::new(PathBuf::new(), self.text.clone().into_bytes(), MAX_BYTES);
+        let tasks = read_manifest(&file, &mut Findings::new(&file)).tasks;
+        let name = |one: &Diagnostic| {
+            let (name, _) =
+                tasks.iter().rfind(|(name, _)| name.bytes.start <= one.span.bytes.start)?;
+            self.parts.unsure.contains(&name.value).then(|| name.value.clone())
+        };
+        let names: Option<BTreeSet<String>> = wrong.diagnostics.iter().map(name).collect();
+        let names = names.filter(|names| !names.is_empty())?;
+        let mut parts = self.parts.clone();
+        parts.tasks.retain(|(name, _)| !names.contains(name));
+        Some(Self { text: parts.document(), parts, ..self.clone() })
+    }
+
     /// The place of the task that stands at `byte` of the translation, whose tasks come last.
     fn task_at(&self, tasks: &Pairs<Node>, byte: usize) -> Option<&Span> {
         let (name, _) = tasks.iter().rfind(|(name, _)| name.bytes.start <= byte)?;
@@ -176,23 +262,40 @@ struct Translator<'t> {
     globals: &'t Globals<'t>,
     /// The tasks that are said.
     reached: BTreeSet<usize>,
+    /// Those of them that are named for certain, and not by a template that may come to mean them.
+    sure: BTreeSet<usize>,
     /// Per task, what calls give it.
     passed: HashMap<usize, BTreeSet<String>>,
+    /// What calls give as JSON, by names: lists and mappings, and what may be empty and is not to be
+    /// taken for what all tasks know.
+    as_json: BTreeSet<String>,
     remarks: Vec<Remark>,
 }
 
 impl Translator<'_> {
     fn parts(mut self, is_sparse: bool) -> TranslatedParts {
         let root = self.instances[0].file;
-        let mut tasks = Vec::new();
+        let (mut tasks, mut unsure) = (Vec::new(), BTreeSet::new());
         for at in self.reached.clone() {
+            let before = self.remarks.len();
             let said = self.task(at);
-            tasks.push((self.tasks[at].name.clone(), said));
+            let name = &self.tasks[at].name;
+            if !self.sure.contains(&at) {
+                unsure.insert(name.clone());
+                // What may never be called keeps nothing from running.
+                if self.remarks[before..].iter().any(|remark| remark.is_fatal) {
+                    self.remarks.truncate(before);
+                    continue;
+                }
+            }
+            tasks.push((name.clone(), said));
         }
         let scope = TaskfileScope { own: special(None), globals: self.globals, limit: None };
         let mut wrong = Vec::new();
         let mut extra = Vec::new();
-        let env = Self::environment(&root.env, &scope, &mut extra, &mut wrong);
+        let env = instance::layered(self.tree, root, &[], |file| &file.env);
+        let env = env.iter().map(|one| (one.variable, one.dir.as_deref()));
+        let env = Self::environment(env, &scope, &mut extra, &mut wrong);
         let dotenv = root.dotenv.iter().map(|file| format!("{}?", scope.text(file, &mut wrong)));
         let dotenv = Yaml::List(dotenv.map(Yaml::Text).collect());
         let mut vars = self.globals.written(is_sparse, &mut wrong);
@@ -206,6 +309,7 @@ impl Translator<'_> {
             env,
             dotenv,
             settings: file_settings(root),
+            unsure,
             remarks: self.remarks,
         }
     }
@@ -246,20 +350,48 @@ impl Translator<'_> {
             Some(names) => names.iter().flat_map(|name| self.meant(name)).collect(),
         };
         self.reached = open.iter().copied().collect();
+        self.sure = self.reached.clone();
+        let (mut plain, mut as_json) = (BTreeSet::new(), BTreeSet::new());
         while let Some(at) = open.pop() {
             let known = &self.tasks[at];
             for command in known.task.deps.iter().chain(&known.task.commands) {
                 let (CommandKind::Call(call) | CommandKind::DeferCall(call)) = &command.deed else {
                     continue;
                 };
+                let better = call.vars.iter().filter(|one| self.is_better_as_json(one));
+                as_json.extend(better.map(|one| one.name.value.clone()));
                 let name = self.instances[known.instance].called_from_root(&call.task.text);
+                let is_sure = self.sure.contains(&at) && !name.contains("{{");
                 for target in self.meant(&name) {
                     let given = call.vars.iter().map(|one| one.name.value.clone());
                     self.passed.entry(target).or_default().extend(given);
-                    if self.reached.insert(target) {
+                    let required = &self.tasks[target].task.requires;
+                    plain.extend(required.iter().map(|one| one.name.text.clone()));
+                    let is_new = self.reached.insert(target);
+                    if is_sure && self.sure.insert(target) || is_new {
                         open.push(target);
                     }
                 }
+            }
+        }
+        if self.globals.is_run() {
+            self.as_json = as_json.difference(&plain).cloned().collect();
+        }
+    }
+
+    /// Whether a call that gives a task `variable` gives it as JSON.
+    fn is_better_as_json(&self, variable: &TaskfileVariable) -> bool {
+        let name = &variable.name.value;
+        let is_known = || {
+            let mut includes = self.instances.iter().flat_map(|one| &one.includes);
+            self.globals.declares(name)
+                || includes.any(|one| one.vars.iter().any(|var| var.name.value == *name))
+        };
+        match &variable.value {
+            VariableValue::Ref(_) | VariableValue::List(_) | VariableValue::Map(_) => true,
+            VariableValue::Empty | VariableValue::Sh(_) => is_known(),
+            VariableValue::Text(text) => {
+                (text.text.is_empty() || text.text.contains("{{")) && is_known()
             }
         }
     }
