@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from material import MB, Programs, Workspace, github, server, sha256
 from measure import Contender, aside, compare, fresh, once, peak
@@ -228,6 +230,14 @@ def eight(bench, folder, head=""):
     return work, paths
 
 
+def shares_blocks(file, folder):
+    """Whether the disk of `folder` can make a copy that shares its blocks."""
+    probe = Path(folder) / "reflink"
+    made = subprocess.run(["cp", "--reflink=always", file, probe], capture_output=True)
+    probe.unlink(missing_ok=True)
+    return made.returncode == 0
+
+
 def restore(bench):
     """From the local cache."""
     folder = bench.folder / "restore"
@@ -237,9 +247,12 @@ def restore(bench):
     forge = Contender(
         "forge", work.command("ensure:all"), work.root, fresh(work.root / ".forge"), work.env
     )
-    cp = Contender("cp", ["cp", *programs, into], folder, fresh(f"{into}/"))
+    # What `cp` does by itself depends on the disk; here it reads and writes every byte.
+    copy = ["cp", "--reflink=never", *programs, into]
+    cp = Contender("cp", copy, folder, fresh(f"{into}/"))
     results = bench.compare([forge, cp])
-    yield from against("restore 8 × 30 MB from the cache", results, "cp", 0.2)
+    target = 0.25 if shares_blocks(programs[0], folder) else 1.0
+    yield from against("restore 8 × 30 MB from the cache", results, "cp", target, "`cp --reflink=never`")
     yield from memory("restore", forge, 96 * MIB)
 
 

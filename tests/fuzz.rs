@@ -71,11 +71,17 @@ fn archives() -> Vec<Vec<u8>> {
     let tar = tar.into_inner().expect("an archive");
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut gzip, &tar).expect("gzip");
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    std::io::Write::write_all(&mut bzip2, &tar).expect("bzip2");
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
+    std::io::Write::write_all(&mut xz, &tar).expect("xz");
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     zip.start_file("dir/tool", zip::write::SimpleFileOptions::default()).expect("an entry");
     std::io::Write::write_all(&mut zip, b"#!/bin/sh\n").expect("zip");
     vec![
         gzip.finish().expect("gzip"),
+        bzip2.finish().expect("bzip2"),
+        xz.finish().expect("xz"),
         zstd::encode_all(&tar[..], 1).expect("zstd"),
         zip.finish().expect("zip").into_inner(),
         tar,

@@ -98,6 +98,31 @@ fn locked_takes_nothing_that_is_not_pinned_and_changes_nothing() {
 }
 
 #[test]
+fn locked_takes_nothing_that_the_lock_does_not_pin_though_it_is_installed_or_cached() {
+    let sandbox = published();
+    let clone = sandbox.clone_fresh();
+    clone.forge("ensure").succeeds();
+    clone.forge("ensure --locked").succeeds();
+    // The lock is there, and has lost what it said of one.
+    let lock = clone.read("forge.lock");
+    let (hello, bye) = (lock.find("hello:").unwrap(), lock.find("bye:").unwrap());
+    assert!(bye < hello);
+    let without = &lock[..hello];
+    clone.write("forge.lock", without);
+    for lost in ["", ".forge"] {
+        if !lost.is_empty() {
+            fs::remove_dir_all(clone.path(lost)).unwrap();
+        }
+        let run = clone.forge("ensure --locked").exits(4);
+        run.says("forge.lock has no digest of hello-v1.0.0").says("without --locked");
+        assert_eq!(clone.read("forge.lock"), without);
+    }
+    assert!(!clone.path(".forge/bin/hello").exists());
+    // What this machine built from the workspace's own code is pinned by that code.
+    assert_eq!(sandbox.builds(), 2);
+}
+
+#[test]
 fn offline_neither_asks_a_remote_store_nor_fails_for_what_is_at_hand() {
     let mut sandbox = published();
     let lock = sandbox.read("forge.lock");

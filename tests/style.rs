@@ -43,7 +43,7 @@ fn readable() -> Vec<(String, String)> {
         .into_iter()
         .map(|name| Path::new(name).to_owned())
         .collect();
-    files.extend(fs::read_dir("docs").expect("docs").flatten().map(|entry| entry.path()));
+    files.extend(crate::book::pages());
     let pages = files.into_iter().filter(|path| path.extension().is_some_and(|kind| kind == "md"));
     let page = |path: &Path| fs::read_to_string(path).expect("a page");
     let mut texts: Vec<_> = pages.map(|path| (path.display().to_string(), page(&path))).collect();

@@ -8,11 +8,18 @@ use std::{
 
 use crate::{
     console::Console,
-    model::{Fault, Problems, RunReport},
-    report::{annotate_problems, annotate_run, step_summary},
+    model::{Fault, Layout, Problems, RunReport},
+    process::tail,
+    report::{
+        CodePlace, annotate_places, annotate_problems, annotate_run, code_places, log_details,
+        step_summary,
+    },
 };
 
-use super::host::Host;
+use super::{host::Host, named_source::Sources};
+
+/// How many of the last lines of what failed go into the step's summary.
+const LAST_LINES: usize = 20;
 
 /// Where workflow commands and the step summary go; only within GitHub Actions.
 pub(super) struct Actions {
@@ -34,10 +41,44 @@ impl Actions {
         })
     }
 
-    /// Annotates what failed in `report`, and adds a table to the step's summary.
-    pub(super) fn tell(&self, report: &RunReport, done: &str) -> Result<(), Fault> {
+    /// Annotates what failed in `report`, of the workspace at `root`, and adds a table to the step's
+    /// summary, and the ends of logs.
+    pub(super) fn tell(
+        &self,
+        report: &RunReport,
+        done: &str,
+        layout: &Layout,
+    ) -> Result<(), Fault> {
         self.console.err_command(&annotate_run(report));
-        self.add_summary(&step_summary(report, done))
+        self.add_summary(&step_summary(report, done))?;
+        for artifact in report.artifacts.iter().filter(|one| one.fault.is_some()) {
+            let Some(log) = &artifact.log else { continue };
+            let who = format!("{} {}", artifact.id, artifact.version);
+            let printed = FailedOutput { who, lines: tail(log, usize::MAX), log: Some(log) };
+            self.tell_output(&printed, layout)?;
+        }
+        Ok(())
+    }
+
+    /// Annotates the places in the repository's code that the output of something names that failed,
+    /// and adds its end to the step's summary.
+    pub(super) fn tell_output(
+        &self,
+        printed: &FailedOutput<'_>,
+        layout: &Layout,
+    ) -> Result<(), Fault> {
+        let FailedOutput { who, lines, log } = printed;
+        let repository = self.repository.as_deref().unwrap_or(layout.root());
+        let sources = Sources { repository, workspace: layout.root() };
+        let found = code_places(lines.iter().map(String::as_str)).into_iter();
+        let known = found.filter_map(|place| {
+            let file = sources.find(&place.file)?;
+            Some(CodePlace { file, ..place })
+        });
+        self.console.err_command(&annotate_places(who, &known.collect::<Vec<_>>()));
+        let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+        let log = log.map(|log| layout.display(log));
+        self.add_summary(&log_details(who, last, log.as_deref()))
     }
 
     /// Adds Markdown to the step's summary.
@@ -58,6 +99,16 @@ impl Actions {
         let workspace = root.strip_prefix(repository).unwrap_or(Path::new(""));
         self.console.err_command(&annotate_problems(problems, workspace));
     }
+}
+
+/// What something printed that failed.
+pub(super) struct FailedOutput<'a> {
+    /// What failed.
+    pub(super) who: String,
+    /// What it printed.
+    pub(super) lines: Vec<String>,
+    /// Where all of it is, if it is kept.
+    pub(super) log: Option<&'a Path>,
 }
 
 /// Adds `text` to a file of the runner's, if it named one.

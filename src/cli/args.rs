@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-use super::verb::Verb;
+use super::{own, verb::Verb};
 use crate::model::Platform;
 
 /// Binaries are the artifact. Releases are the cache. One build, many downloads.
 #[derive(Debug, Parser)]
 #[command(
     name = "forge",
-    version,
+    version = own::version_line(),
     about,
     disable_help_subcommand = true,
     after_help = "The habits of Taskfiles work too: `forge ensure:all`, `forge nats:ensure`, `forge clean:bin`."

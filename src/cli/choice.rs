@@ -49,7 +49,7 @@ pub(super) enum MatrixFormat {
 pub(super) enum SchemaOf {
     /// versions.yml
     Manifest,
-    /// subsystems/<name>.yml
+    /// subsystems/NAME.yml
     Spec,
 }
 

@@ -164,7 +164,7 @@ pub(super) fn close_as(
         session.say(&closing(session, layout, report, done, session.stdout_style()))?;
     }
     if let Some(actions) = Actions::of(&session.host) {
-        actions.tell(report, done)?;
+        actions.tell(report, done, layout)?;
     }
     Ok(report.exit_code())
 }

@@ -34,16 +34,20 @@ mod logs;
 mod matrix;
 mod migrate;
 mod misses;
+mod named_source;
 mod next;
 mod notes;
 mod outdated;
+mod own;
 mod package;
 mod plan;
 mod project;
 mod prune;
+pub mod reference;
 mod release;
 mod releases;
 mod run;
+mod self_update;
 mod services;
 mod session;
 mod shells;
@@ -201,13 +205,16 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::CiPackage { names } => {
             ci::ci(session, &ci::WantedStages::stage(Stage::Package, &names))
         }
-        Verb::CiRelease { names } => {
-            ci::ci(session, &ci::WantedStages::stage(Stage::Release, &names))
+        Verb::CiRelease { names, part } => {
+            let stage = ci::WantedStages::stage(Stage::Release, &names);
+            ci::ci(session, &ci::WantedStages { part, ..stage })
         }
         Verb::CiPages { names } => ci::ci(session, &ci::WantedStages::stage(Stage::Pages, &names)),
         Verb::CiClose { results } => ci::close(session, &results),
-        Verb::CiInit { forge, matrix, host } => {
-            ci::init(session, &ci::WorkflowOptions { forge: forge.as_deref(), matrix, host })
+        Verb::CiInit { from, forge, matrix, release, host } => {
+            let (forge, source) = (forge.as_deref(), from.as_deref());
+            let release = release.as_deref();
+            ci::init(session, &ci::WorkflowOptions { forge, source, matrix, release, host })
         }
         Verb::Matrix { names, affected, since, misses, format } => {
             let since = since.as_deref();
@@ -229,6 +236,11 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Clean { what } => clean::clean(session, what),
         Verb::Env { shell } => list::env(session, shell),
         Verb::Init { folder } => init::init(session, folder.as_deref()),
+        Verb::SelfUpdate { version, check, from } => {
+            let (version, source) = (version.as_deref(), from.as_deref());
+            let request = self_update::UpdateRequest { version, is_check: check, source };
+            self_update::self_update(session, request)
+        }
         Verb::Completions { shell } => Ok(completion::script(session, shell)?),
         Verb::CompletionWords { line, breaks } => Ok(completion::words(session, &line, &breaks)?),
     }

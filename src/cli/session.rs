@@ -8,7 +8,7 @@ use crate::{
     model::{Fault, Kind, Layout, Name, Platform, nearest},
     probe::ProbeOptions,
     process::SyntaxCheck,
-    provenance::{Classes, Permission, Surroundings, may_publish},
+    provenance::{Classes, Permission, Surroundings, may_publish, may_publish_to},
     report::Style,
     store::{self, Store, StoreUrl, Waits},
     ui,
@@ -227,6 +227,25 @@ impl Session {
         store::StoreSettings { offline: self.flags.offline, logins: Arc::new(logins), ..settings }
     }
 
+    /// How stores behave that no workspace names, for whoever is in the folder `here`.
+    pub(super) fn settings_at(&self, here: PathBuf) -> store::StoreSettings {
+        let layout = self.layout_at(here.clone());
+        let settings = store::StoreSettings::new(layout, self.host.environment());
+        let runner = self.host.runner_that_shows_secrets(1, self.host.cancel().clone());
+        let environment = settings.environment.clone();
+        let logins = Discovery::new(environment, BTreeSet::new(), Arc::new(runner), here)
+            .telling(self.host.secrets().clone())
+            .outside();
+        let console = self.console();
+        let waits = Waits(Arc::new(move |why| console.err(&format!("waiting: {why}\n"))));
+        store::StoreSettings {
+            offline: self.flags.offline,
+            logins: Arc::new(logins),
+            waits,
+            ..settings
+        }
+    }
+
     /// The stores of `workspace`, for verbs without a screen.
     pub(super) fn stores(&self, workspace: &Workspace) -> Result<Stores, Fault> {
         let console = self.console();
@@ -263,6 +282,7 @@ impl Session {
         Ok(ProbeOptions {
             force: self.flags.force || publish == Publish::Again,
             offline: self.flags.offline,
+            locked: self.flags.locked,
             publish: publishes,
             exact: publish.is_asked(),
             private_store: stores.private,
@@ -285,9 +305,8 @@ impl Session {
             return Ok(false);
         }
         let is_asked = publish.is_asked() || self.flags.publish;
-        match may_publish(self.surroundings()) {
-            // A folder may serve as well: what a run for a proposed change puts there is the first.
-            Permission::Yes(_) | Permission::OnRequest(_) if !store.is_shared() => Ok(true),
+        // A folder may serve as well: what a run for a proposed change puts there is the first.
+        match may_publish_to(self.surroundings(), store.is_shared()) {
             Permission::Never(why) if is_asked => {
                 Err(Fault::new(Kind::Usage, format!("nothing is published to {}", store.url()))
                     .because(why)

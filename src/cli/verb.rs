@@ -261,6 +261,9 @@ pub(super) enum Verb {
     CiRelease {
         /// Subsystems or groups
         names: Vec<String>,
+        /// This is one of several jobs: leave the release of the project to `ci:close`
+        #[arg(long)]
+        part: bool,
     },
     /// Run the task `ci:pages`, where publishing is allowed
     #[command(name = "ci:pages")]
@@ -275,17 +278,23 @@ pub(super) enum Verb {
         #[arg(value_name = "JOB=RESULT")]
         results: Vec<String>,
     },
-    /// Write a workflow for GitHub Actions that runs `forge ci`
+    /// Write a workflow for GitHub Actions or GitLab CI that runs `forge ci`
     #[command(name = "ci:init")]
     CiInit {
-        /// The git repository that forge itself is installed from
-        #[arg(long, value_name = "URL")]
+        /// Where releases of forge are, which runners download: github:OWNER/REPO, or a URL [default: FORGE_SOURCE, or forge's own repository]
+        #[arg(long, value_name = "PLACE")]
+        from: Option<String>,
+        /// The git repository that runners build forge from instead
+        #[arg(long, value_name = "URL", conflicts_with = "from")]
         forge: Option<String>,
         /// One that spreads the work over several jobs: as many as `--jobs` says [default: 20]
         #[arg(long)]
         matrix: bool,
+        /// One that releases this subsystem, for all platforms, when a tag of it is pushed
+        #[arg(long, value_name = "NAME", conflicts_with = "matrix")]
+        release: Option<String>,
         /// Whose CI it is for
-        #[arg(long, default_value = "github", requires_if("gitlab", "matrix"))]
+        #[arg(long, default_value = "github")]
         host: WorkflowHost,
     },
     /// Print a matrix of CI jobs: which builds what, on which runner; `--jobs` of them, and one for each runner at least
@@ -363,6 +372,18 @@ pub(super) enum Verb {
     Init {
         /// Where [default: here]
         folder: Option<PathBuf>,
+    },
+    /// Replace this program by the newest forge, or by the version that is named
+    #[command(name = "self-update")]
+    SelfUpdate {
+        /// The version, such as v0.2.0 [default: the newest]
+        version: Option<String>,
+        /// Only say which version there is
+        #[arg(long)]
+        check: bool,
+        /// Where releases of forge are: github:OWNER/REPO, a URL or a folder [default: FORGE_SOURCE, or forge's own repository]
+        #[arg(long, value_name = "PLACE")]
+        from: Option<String>,
     },
     /// Print a completion script
     Completions {

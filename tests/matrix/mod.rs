@@ -93,9 +93,9 @@ fn a_run_of_many_jobs_releases_everything_once() {
         let release = github.release(&format!("{name}-v1")).unwrap();
         assert_eq!(release.asset_names().len(), 9, "{:?}", release.asset_names());
     }
-    let done = played.job("done");
-    assert!(done.output.contains("all 12 artifacts can be downloaded"), "{}", done.output);
-    assert!(done.summary.contains("all of it"), "{}", done.summary);
+    let close = played.job("close");
+    assert!(close.output.contains("all 12 artifacts can be downloaded"), "{}", close.output);
+    assert!(close.summary.contains("all of it"), "{}", close.summary);
     assert!(github.violations().is_empty(), "{:?}", github.violations());
 
     // Nothing is left to do: no job starts, and the run is green.
@@ -119,11 +119,10 @@ fn a_job_that_fails_leaves_the_rest_and_the_next_run_makes_only_that() {
     let played = player.play(PUSH);
     let failed: Vec<_> = played.0["publish"].iter().filter(|job| job.result != "success").collect();
     assert_eq!(failed.len(), 1, "{}", played.told());
-    let done = played.job("done");
-    assert_eq!(done.result, "failure");
-    for told in
-        ["plan=success", "publish: failure", "1 missing", "lone (linux-arm64): no store has it"]
-    {
+    assert_eq!(played.result("done"), "failure");
+    assert!(played.job("done").output.contains("plan=success check=skipped publish=failure"));
+    let done = played.job("close");
+    for told in ["publish: failure", "1 missing", "lone (linux-arm64): no store has it"] {
         assert!(done.output.contains(told), "it does not say {told}:\n{}", done.output);
     }
     assert!(done.summary.contains("lone (linux-arm64)"), "{}", done.summary);
@@ -152,7 +151,9 @@ fn a_pull_request_is_checked_by_jobs_that_can_only_read() {
     assert_eq!(played.job("publish").result, "skipped");
     assert_eq!(builds(&sandbox), every_artifact());
     assert!(github.releases().is_empty());
-    assert!(played.job("done").output.is_empty(), "nothing of the proposal runs there");
+    assert_eq!(played.job("close").result, "skipped");
+    let done = &played.job("done").output;
+    assert_eq!(done, "$ true\n", "nothing of the proposal runs there");
     fs::write(sandbox.beside("broken-app-linux-amd64"), "").unwrap();
     let played = player.play(pull);
     assert_eq!(played.result("done"), "failure");
@@ -184,7 +185,7 @@ fn the_test_of_the_whole_runs_once_where_everything_is() {
     push(&sandbox, "fix: nothing");
     let played = Player::new(&sandbox, &github).play(Event { run: 3, ..PUSH });
     assert_eq!((played.result("test"), played.result("done")), ("failure", "failure"));
-    assert!(played.job("done").output.contains("test: failure"), "{}", played.told());
+    assert!(played.job("close").output.contains("test: failure"), "{}", played.told());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What `forge matrix` and `ci:init --matrix` print, and whether those who read it take it.
 
 use super::*;
+use crate::ci::{assert_passes_review, is_taken};
 
 /// Each job of `--format json`: its name, its seconds, what it builds.
 fn jobs(run: &crate::support::Run) -> Vec<(String, f64, Vec<String>)> {
@@ -31,7 +32,7 @@ fn small() -> Sandbox {
 fn the_line_is_ready_for_from_json() {
     let sandbox = small();
     let line = sandbox.forge("matrix one two --jobs 2").succeeds().stdout();
-    insta::assert_snapshot!(line, @r#"{"include":[{"name":"linux-amd64","subsystems":"one two","platform":"linux-amd64","runner":"ubuntu-24.04","command":"forge ci one two --platform linux-amd64 --part"},{"name":"linux-arm64","subsystems":"one two","platform":"linux-arm64","runner":"ubuntu-24.04-arm","command":"forge ci one two --platform linux-arm64 --part"}]}"#);
+    insta::assert_snapshot!(line, @r#"{"include":[{"name":"linux-amd64","subsystems":"one two","platform":"linux-amd64","runner":"ubuntu-24.04","command":"forge ci one two --platform linux-amd64 --part --no-publish","publish":"forge ci:release one two --platform linux-amd64 --part"},{"name":"linux-arm64","subsystems":"one two","platform":"linux-arm64","runner":"ubuntu-24.04-arm","command":"forge ci one two --platform linux-arm64 --part --no-publish","publish":"forge ci:release one two --platform linux-arm64 --part"}]}"#);
     let one = sandbox.forge("matrix one --platform linux-arm64 --json").succeeds();
     assert_eq!(artifacts(&one), ["one linux-arm64"]);
     sandbox.forge("matrix nobody").exits(2).says("there is no subsystem or group `nobody`");
@@ -144,31 +145,24 @@ fn a_wrong_platform_of_a_runner_is_told() {
     sandbox.forge("check").exits(2).says("did you mean `runners`?");
 }
 
-/// Whether `program` takes the file at `path`.
-fn is_taken(program: &str, words: &[&str], path: &Path) -> bool {
-    let output = Command::new(program).args(words).arg(path).output().unwrap();
-    if !output.status.success() {
-        eprintln!("{}", String::from_utf8_lossy(&output.stdout));
-    }
-    output.status.success()
-}
-
 #[test]
-fn the_workflow_of_many_jobs_passes_actionlint() {
-    if !is_here("actionlint") {
-        return;
-    }
+fn the_workflow_of_many_jobs_passes_review() {
     let sandbox = in_git(small());
     sandbox.forge(INIT).succeeds().says("wrote .github/workflows/forge.yml");
     let path = sandbox.path(".github/workflows/forge.yml");
-    assert!(is_taken("actionlint", &[], &path));
-    let sandbox = sandbox.head("tasks: { test: one }");
+    assert_passes_review(&path);
+    let sandbox = sandbox.head("tasks: { test: one, 'ci:pages': one }");
+    let dated = sandbox.read("versions.yml").replace("one: v1", "one: { scheme: date }");
+    sandbox.write("versions.yml", &dated);
     sandbox.forge(&format!("{INIT} --force")).succeeds();
-    assert!(sandbox.read(".github/workflows/forge.yml").contains("forge ci:test"));
-    assert!(is_taken("actionlint", &[], &path));
     let text = sandbox.read(".github/workflows/forge.yml");
-    sandbox.write("bad.yml", &text.replace("needs.plan.outputs.jobs", "needs.plan.outputs.job"));
-    assert!(!is_taken("actionlint", &[], &sandbox.path("bad.yml")));
+    assert!(text.contains("forge ci:test") && text.contains("forge ci:pages"), "{text}");
+    assert_passes_review(&path);
+    if is_here("actionlint") {
+        let bad = text.replace("needs.plan.outputs.jobs", "needs.plan.outputs.job");
+        sandbox.write("bad.yml", &bad);
+        assert!(!is_taken("actionlint", &[], &sandbox.path("bad.yml")));
+    }
 }
 
 #[test]
@@ -177,15 +171,18 @@ fn pipelines_of_gitlab_are_what_its_schema_allows() {
         return;
     }
     let sandbox = in_git(small().head("tasks: { test: one }"));
-    sandbox.forge("ci:init --host gitlab --forge https://example.org/f.git").exits(2);
     let run = sandbox.forge(&format!("{INIT} --host gitlab")).succeeds();
     run.says("wrote .gitlab-ci.yml");
     let words = ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"];
     let passes = |path: &Path| is_taken("check-jsonschema", &words, path);
     assert!(passes(&sandbox.path(".gitlab-ci.yml")));
+    let simple = "ci:init --host gitlab --force --forge https://example.org/f.git";
+    sandbox.forge(simple).succeeds().says("wrote .gitlab-ci.yml");
+    assert!(sandbox.read(".gitlab-ci.yml").ends_with("    - forge ci\n"));
+    assert!(passes(&sandbox.path(".gitlab-ci.yml")));
     let child = sandbox.forge("matrix --format gitlab --jobs 4").succeeds().stdout();
     assert_eq!(child.matches("\n  stage: build\n").count(), 4, "{child}");
-    assert!(child.contains("tags: [\"saas-linux-small-arm64\"]"), "{child}");
+    assert!(child.contains("tags:\n    - \"saas-linux-small-arm64\"\n"), "{child}");
     sandbox.write("child.yml", &child);
     assert!(passes(&sandbox.path("child.yml")));
     sandbox.write("bad.yml", &child.replace("script:", "scripts:"));
@@ -201,8 +198,8 @@ fn pipelines_of_gitlab_are_what_its_schema_allows() {
 fn where_versions_are_claimed_git_gets_in() {
     let sandbox = in_git(small());
     let shown = |sandbox: &Sandbox| sandbox.forge(&format!("{INIT} --dry-run")).succeeds().stdout();
-    assert!(!shown(&sandbox).contains("persist-credentials: true"));
+    assert!(!shown(&sandbox).contains("credential.helper"));
     let dated = sandbox.read("versions.yml").replace("one: v1", "one: { scheme: date }");
     sandbox.write("versions.yml", &dated);
-    assert!(shown(&sandbox).contains("persist-credentials: true"));
+    assert!(shown(&sandbox).contains("credential.helper"));
 }

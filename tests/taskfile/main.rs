@@ -1,5 +1,5 @@
 //! The corpus of Taskfiles, run with `forge run --taskfile` and held against what Task did. Cases that
-//! differ are those that docs/taskfile.md declares, by their numbers, and no others.
+//! differ are those that docs/reference/taskfile.md declares, by their numbers, and no others.
 //!
 //! With `FORGE_TASK=PATH` in the environment the tool at that path runs beside forge, and what it does
 //! now is what counts, not the recordings.
@@ -19,9 +19,10 @@ use compare::differences;
 
 const CORPUS: &str = "tests/taskfile/corpus";
 
-/// The numbers in the table of differences in docs/taskfile.md.
+/// The numbers in the table of differences in docs/reference/taskfile.md.
 fn declared() -> BTreeSet<String> {
-    let text = fs::read_to_string("docs/taskfile.md").expect("docs/taskfile.md");
+    let text =
+        fs::read_to_string("docs/reference/taskfile.md").expect("docs/reference/taskfile.md");
     let row = |line: &str| {
         let mut cells = line.strip_prefix('|')?.split('|').map(str::trim);
         let numbers = cells.next()?.split(", ").map(str::to_owned).collect::<Vec<_>>();
@@ -51,7 +52,7 @@ fn cited_wrong(score: &str) -> String {
         let text = fs::read_to_string(page).expect("a page of this repository");
         text.contains(&format!("**{score}** cases agree with Task"))
     };
-    let pages = ["docs/taskfile.md", "README.md"];
+    let pages = ["docs/reference/taskfile.md", "README.md"];
     let wrong = pages.iter().filter(|page| !cites(page));
     wrong.map(|page| format!("{page} should say: **{score}** cases agree with Task\n")).collect()
 }

@@ -9,6 +9,7 @@ use super::{
     newer::{self, NewerDoc},
     node::{Node, Pair, Scalar, Sp, Value},
     shape::{Mapping, Presence, Shape},
+    spec_language::SPEC,
     taskfile_language::TASKFILE,
     yaml,
 };
@@ -50,6 +51,8 @@ pub struct ManifestDoc {
     pub platforms: Vec<Scalar>,
     /// `repository`.
     pub repository: Option<Scalar>,
+    /// `forge`.
+    pub forge: Option<Scalar>,
     /// `trust`.
     pub trust: Option<Scalar>,
     /// `sealed`.
@@ -225,6 +228,7 @@ pub fn read_manifest(file: &ManifestFile, found: &mut Findings) -> ManifestDoc {
     let ci = root.get("ci");
     ManifestDoc {
         project: text(&root, "project"),
+        forge: text(&root, "forge"),
         releases: scalars(&root, "releases"),
         versions: versions(&root),
         platforms: scalars(&root, "platforms"),
@@ -241,7 +245,7 @@ pub fn read_manifest(file: &ManifestFile, found: &mut Findings) -> ManifestDoc {
 
 /// Reads a spec. What is wrong with it goes to `found`; the rest is returned.
 pub fn read_spec(file: &ManifestFile, found: &mut Findings) -> SpecDoc {
-    let Some(root) = read(file, &language::SPEC, found) else { return SpecDoc::default() };
+    let Some(root) = read(file, &SPEC, found) else { return SpecDoc::default() };
     let tasks = nodes(&root, "tasks");
     let from = |(begin, base): &(usize, ManifestFile)| {
         extends::keys_from(&root, *begin, begin + base.text.len())

@@ -26,75 +26,88 @@ static INCLUDED: Mapping = Mapping {
     what: "an include",
     exactly_one: &["file", "url"],
     fields: &[
-        field("file", Optional, PATH, "The file with the tasks, or a folder with a `tasks.yml`."),
-        field("url", Optional, Text("a URL"), "Where the file is downloaded from."),
-        field("sha256", With("url"), Text("a SHA-256 digest"), "The digest of what is there."),
-        field(
-            "dir",
-            Optional,
-            Text("a folder"),
-            "Where its tasks run; as those around it if absent.",
-        ),
+        field("file", Optional, PATH, "The file with the tasks, or a folder with a `tasks.yml`.")
+            .example("tasks/docs.yml"),
+        field("url", Optional, Text("a URL"), "Where the file is downloaded from.")
+            .example("https://example.org/tasks/go.yml"),
+        field("sha256", With("url"), Text("a SHA-256 digest"), "The digest of what is there.")
+            .example("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        field("dir", Optional, Text("a folder"), "Where its tasks run.")
+            .default("the folder of the tasks around it")
+            .example("docs"),
         field(
             "with",
             Optional,
             Map("names of variables", &GIVEN),
             "Variables that it is given, over its own `vars`.",
-        ),
-        field("optional", With("file"), Flag, "Whether the file may be missing."),
-        field("private", Optional, Flag, "Whether only other tasks may use its tasks."),
-        field("alias", Optional, OneOf(&[NAME, List(&NAME)]), "Other names for it."),
+        )
+        .example("{ lang: en }"),
+        field("optional", With("file"), Flag, "Whether the file may be missing.").example("true"),
+        field("private", Optional, Flag, "Whether only other tasks may use its tasks.")
+            .example("true"),
+        field("alias", Optional, OneOf(&[NAME, List(&NAME)]), "Other names for it.").example("[d]"),
         field(
             "flatten",
             Optional,
             Flag,
             "Whether its tasks stand here, without a name before them.",
-        ),
-        field("except", Optional, OneOf(&[TASK_NAME, List(&TASK_NAME)]), "Tasks to leave out."),
+        )
+        .example("true"),
+        field("except", Optional, OneOf(&[TASK_NAME, List(&TASK_NAME)]), "Tasks to leave out.")
+            .example("[publish]"),
     ],
 };
 
 /// A file that holds tasks.
-static TASK_FILE: Mapping = Mapping {
+pub(super) static TASK_FILE: Mapping = Mapping {
     what: "a file of tasks",
     exactly_one: &[],
     fields: &[
-        field("desc", Optional, Text("a description"), "What its tasks are for, in a few words."),
-        field("tasks", Optional, TASKS, "Its tasks."),
-        field("include", Optional, INCLUDE, "More files of tasks."),
-        field("vars", Optional, VARS, "Template variables for its tasks."),
+        field("desc", Optional, Text("a description"), "What its tasks are for, in a few words.")
+            .example("the documentation"),
+        field("tasks", Optional, TASKS, "Its tasks.").example("{ build: mdbook build }"),
+        field("include", Optional, INCLUDE, "More files of tasks.").example("{ lint: lint.yml }"),
+        field("vars", Optional, VARS, "Template variables for its tasks.").example("{ lang: en }"),
         field(
             "env",
             Optional,
             Map("names of environment variables", &Value),
             "Environment variables for its tasks.",
-        ),
+        )
+        .example("{ LANG: C }"),
         field(
             "pass_env",
             Optional,
             PASS_ENV,
             "Environment variables that its tasks inherit though forge logs in with them.",
-        ),
+        )
+        .example("[GH_TOKEN]"),
         field(
             "dotenv",
             Optional,
             DOTENV,
             "Files of environment variables for its tasks, below `env`.",
-        ),
-        field("shell", Optional, SHELL, "What reads the commands of its tasks; `sh` if absent."),
+        )
+        .example(".env"),
+        field("shell", Optional, SHELL, "What reads the commands of its tasks.")
+            .default("`sh`")
+            .example("bash"),
         field(
             "quiet",
             Optional,
             Flag,
             "Whether the commands of its tasks are not shown under `-v`.",
-        ),
+        )
+        .example("true"),
         field(
             "output",
             Optional,
             OUTPUT,
             "How the output of tasks is shown, where it is run itself.",
-        ),
-        field("pools", Optional, POOLS, "Pools for its tasks, each with how many run at once."),
+        )
+        .example("plain"),
+        field("pools", Optional, POOLS, "Pools for its tasks, each with how many run at once.")
+            .example("{ disk: 1 }"),
     ],
 };
 

@@ -6,6 +6,7 @@
 //!                    └──── document.rs ────────────> ManifestDoc, SpecDoc
 //! ```
 
+mod build_language;
 mod check;
 mod comment;
 mod document;
@@ -21,6 +22,8 @@ mod record_language;
 mod schema;
 mod service_language;
 mod shape;
+mod spec_language;
+mod tables;
 mod task_language;
 mod taskfile_language;
 mod text;
@@ -39,4 +42,6 @@ pub use newer::NewerDoc;
 pub use node::{Node, Pair, Quoting, Scalar, Sp, Value};
 pub use record::{parse_lock, parse_stamp, render_lock, render_stamp};
 pub use schema::{manifest_schema, spec_schema};
+pub use shape::{Field, Mapping, Presence, Shape};
+pub use tables::{LanguageTable, language_tables};
 pub use text::{parse_yaml, write_yaml};

@@ -46,28 +46,35 @@ pub(super) static NEWER: Mapping = Mapping {
             Optional,
             Text("a repository such as `OWNER/REPO`"),
             "A repository of GitHub, whose releases are asked for.",
-        ),
+        )
+        .example("OWNER/REPO"),
         field(
             "tags",
             Optional,
             Text("the URL of a git repository"),
             "A git repository, whose tags are asked for.",
-        ),
+        )
+        .example("https://git.example.org/tool.git"),
         field(
             "tag",
             With("tags"),
             Text("a template such as `server/{{ version }}`"),
-            "How its tags are called; `{{ version }}` if absent.",
-        ),
-        field("go", Optional, Text("a module path"), "A Go module."),
-        field("crate", Optional, Text("the name of a crate"), "A crate of crates.io."),
-        field("url", Optional, Text("a URL"), "A page or document that names the versions."),
+            "How its tags are called.",
+        )
+        .default("`{{ version }}`")
+        .example(r#""server/{{ version }}""#),
+        field("go", Optional, Text("a module path"), "A Go module.").example("example.org/module"),
+        field("crate", Optional, Text("the name of a crate"), "A crate of crates.io.")
+            .example("ripgrep"),
+        field("url", Optional, Text("a URL"), "A page or document that names the versions.")
+            .example("https://example.org/downloads/"),
         field(
             "pattern",
             RequiredWith("url"),
             Text("a regular expression such as `tool-(v[0-9.]+)\\.tar`"),
             "A regular expression; its first group, or all of it, is a version.",
-        ),
+        )
+        .example(r"'tool-(v[0-9.]+)\.tar\.gz'"),
     ],
 };
 

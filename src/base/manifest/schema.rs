@@ -4,22 +4,26 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     language,
-    shape::{Mapping, Presence, Shape},
+    shape::{Field, Mapping, Presence, Shape},
+    spec_language::SPEC,
 };
 
 /// The JSON Schema (2020-12) of `versions.yml`.
 pub fn manifest_schema() -> Json {
-    document("versions.yml", &language::MANIFEST)
+    document("versions", "versions.yml", &language::MANIFEST)
 }
 
 /// The JSON Schema (2020-12) of a spec.
 pub fn spec_schema() -> Json {
-    document("a forge spec", &language::SPEC)
+    document("spec", "a forge spec", &SPEC)
 }
 
-fn document(title: &str, record: &Mapping) -> Json {
+fn document(name: &str, title: &str, record: &Mapping) -> Json {
     let mut schema = Map::new();
     schema.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
+    // A name, not a place: a schema of this forge is what this forge prints.
+    let version = env!("CARGO_PKG_VERSION");
+    schema.insert("$id".into(), json!(format!("urn:forge:schema:{name}:{version}")));
     schema.insert("title".into(), json!(title));
     schema.append(&mut object(record));
     Json::Object(schema)
@@ -36,9 +40,7 @@ fn object(record: &Mapping) -> Map<String, Json> {
         }
     };
     for field in record.fields {
-        let mut property = shape(&field.shape);
-        property.insert("description".into(), json!(field.doc));
-        properties.insert(field.key.into(), Json::Object(property));
+        properties.insert(field.key.into(), Json::Object(property(field)));
         match field.need {
             Presence::Optional => {}
             Presence::Required => required.push(field.key),
@@ -65,6 +67,20 @@ fn object(record: &Mapping) -> Map<String, Json> {
         schema.insert("oneOf".into(), json!(choices));
     }
     schema
+}
+
+/// What a key takes, and what an editor shows of it.
+fn property(field: &Field) -> Map<String, Json> {
+    let mut property = shape(&field.shape);
+    let default = field.default.map(|default| format!(" Default: {default}."));
+    let description = format!("{}{}", field.doc, default.unwrap_or_default());
+    property.insert("description".into(), json!(description));
+    if let Ok(example) = serde_yaml::from_str::<Json>(field.example)
+        && !field.example.is_empty()
+    {
+        property.insert("examples".into(), json!([example]));
+    }
+    property
 }
 
 fn shape(of: &Shape) -> Map<String, Json> {

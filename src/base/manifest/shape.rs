@@ -50,6 +50,32 @@ pub struct Field {
     pub doc: &'static str,
     /// Whether it may be left out.
     pub need: Presence,
+    /// What holds where it is left out, in Markdown, where the sentence does not say so.
+    pub default: Option<&'static str>,
+    /// A value that it could have, as YAML. Empty for keys that forge alone writes.
+    pub example: &'static str,
+    /// The version of forge that knew it first.
+    pub since: &'static str,
+}
+
+impl Field {
+    /// With what holds where it is left out.
+    #[must_use]
+    pub const fn default(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
+    }
+
+    /// With a value that it could have.
+    #[must_use]
+    pub const fn example(self, example: &'static str) -> Self {
+        Self { example, ..self }
+    }
+
+    /// With the version of forge that knew it first.
+    #[must_use]
+    pub const fn since(self, since: &'static str) -> Self {
+        Self { since, ..self }
+    }
 }
 
 /// Whether a key may be left out.

@@ -27,6 +27,17 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them, each with what its exit code says.
+    pub const MEANINGS: [(Self, &'static str); 7] = [
+        (Self::Failed, "A build, a task or this machine failed, or the answer was no."),
+        (Self::Usage, "The command line, `versions.yml` or a spec is wrong."),
+        (Self::Partial, "Some things were published or written, and some were not."),
+        (Self::Verification, "Bytes are not what a digest, a stamp, the lock or a header says."),
+        (Self::Store, "A store or the network did not answer as it should."),
+        (Self::Timeout, "Something took longer than it was allowed to."),
+        (Self::Interrupted, "Ctrl-C, or a signal, ended the run."),
+    ];
+
     /// The exit code of a run whose root cause is of this kind.
     #[must_use]
     pub fn exit_code(self) -> u8 {

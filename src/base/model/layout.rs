@@ -19,6 +19,32 @@ impl Layout {
     /// The file name of the lock.
     pub const LOCK: &'static str = "forge.lock";
 
+    /// What is where below the workspace, for people.
+    pub const PLACES: &'static [(&'static str, &'static str)] = &[
+        ("versions.yml", "The manifest. Commit it."),
+        ("forge.lock", "Commits and digests that are pinned beyond it. Commit it."),
+        (
+            "subsystems/NAME.yml",
+            "The spec of a subsystem; `subsystems/NAME/subsystem.yml` too. Commit it.",
+        ),
+        (".forge/", "All that forge makes in the workspace. Safe to delete; keep it out of git."),
+        (".forge/bin/", "Links to all installed binaries. Goes on PATH."),
+        (
+            ".forge/installed/NAME/",
+            "The binaries of a subsystem and its stamp, `.version`. Those for another platform are in `NAME@PLATFORM`.",
+        ),
+        (".forge/src/NAME/", "Sources that were fetched; `NAME.work` is `{{ work }}`."),
+        (".forge/dist/", "Packed assets: `forge package`."),
+        (
+            ".forge/logs/",
+            "A folder per run, with the output of each build and task; `services/` has that of services.",
+        ),
+        (
+            ".forge/state/",
+            "What forge remembers: records, locks between processes, half-made things, services.",
+        ),
+    ];
+
     /// The layout below `root`, which should be absolute, for a user with these folders.
     #[must_use]
     pub fn new(root: PathBuf, user: UserFolders) -> Self {

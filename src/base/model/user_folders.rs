@@ -26,6 +26,22 @@ pub struct UserFolders {
 }
 
 impl UserFolders {
+    /// What is where, for people.
+    pub const PLACES: &'static [(&'static str, &'static str)] = &[
+        (
+            "~/.cache/forge/",
+            "Files and records that all workspaces of a user share, by digest; `$FORGE_CACHE_DIR`, or below `$XDG_CACHE_HOME`.",
+        ),
+        (
+            "~/.local/share/forge/releases/",
+            "A store per workspace whose `versions.yml` names none; `$FORGE_DATA_DIR`, or below `$XDG_DATA_HOME`.",
+        ),
+        (
+            "~/.local/share/forge/record.key",
+            "The key that seals this user's records on this machine.",
+        ),
+    ];
+
     /// Those that `environment` names. `home` is the home folder if it names none.
     #[must_use]
     pub fn new(environment: &Environment, home: Option<PathBuf>) -> Self {

@@ -1,5 +1,5 @@
 //! Where toolchains keep what they share between builds: a sandboxed build may write there.
-//! docs/builds.md has the same table for users.
+//! docs/concepts/builds.md has the same table for users.
 
 use std::{
     env::split_paths,
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_documentation_lists_the_caches() {
-        let docs = include_str!("../../../docs/builds.md");
+        let docs = include_str!("../../../docs/concepts/builds.md");
         for Cache { variable, home, inside, program } in CACHES {
             let code = |text: String| if text.is_empty() { text } else { format!("`{text}`") };
             let home = if home.is_empty() { String::new() } else { format!("~/{home}") };
@@ -146,7 +146,7 @@ mod tests {
             let cells =
                 [(*program).to_owned(), code((*variable).to_owned()), code(home), inside.join(" ")];
             let row = format!("| {} |", cells.join(" | "));
-            assert!(docs.contains(&row), "docs/builds.md lacks this row:\n{row}");
+            assert!(docs.contains(&row), "docs/concepts/builds.md lacks this row:\n{row}");
         }
     }
 }

@@ -4,7 +4,7 @@
 //! - A task or service inherits everything but what forge logs in with ([`LOGINS`]).
 //! - A build inherits what [`BUILDS_INHERIT`] lists, and nothing that looks like a secret.
 //!
-//! `pass_env:` adds variables by name. docs/builds.md has the same table for users; a test compares them.
+//! `pass_env:` adds variables by name. docs/concepts/builds.md has the same table for users; a test compares them.
 
 use std::collections::BTreeSet;
 
@@ -441,11 +441,11 @@ mod tests {
 
     #[test]
     fn the_documentation_lists_what_builds_inherit() {
-        let docs = include_str!("../../../docs/builds.md");
+        let docs = include_str!("../../../docs/concepts/builds.md");
         for (subject, names) in BUILDS_INHERIT {
             let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
             let row = format!("| {subject} | {} |", names.join(" "));
-            assert!(docs.contains(&row), "docs/builds.md lacks this row:\n{row}");
+            assert!(docs.contains(&row), "docs/concepts/builds.md lacks this row:\n{row}");
         }
         for name in LOGINS.iter().chain(S3_LOGINS) {
             assert!(docs.contains(&format!("`{name}`")), "{name}");

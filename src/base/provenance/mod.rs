@@ -24,7 +24,7 @@ pub use builder::Builder;
 pub use class::{Classes, RunClass};
 pub use dependency::Dependency;
 pub use hosts::CiRun;
-pub use policy::{Permission, may_publish};
+pub use policy::{Permission, may_publish, may_publish_to};
 pub use statement::{
     BUILD_TYPE, Statement, StatementRecipe, StatementRun, StatementSubject, Subject,
     read_statements,

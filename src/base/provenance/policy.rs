@@ -90,6 +90,18 @@ pub fn may_publish(surroundings: &Surroundings) -> Permission {
     }
 }
 
+/// Whether a run in these surroundings may publish to a store, which others read if it `is_shared`. A
+/// folder on this machine is its user's own, whoever may read it.
+#[must_use]
+pub fn may_publish_to(surroundings: &Surroundings, is_shared: bool) -> Permission {
+    match may_publish(surroundings) {
+        Permission::OnRequest(_) if !is_shared => {
+            Permission::Yes("the store is a folder on this machine".into())
+        }
+        permission => permission,
+    }
+}
+
 fn github(run: &ActionsRun) -> Permission {
     let event = &run.event;
     let rule = EVENTS.iter().find(|(known, _)| known == event).map(|(_, rule)| *rule);

@@ -65,7 +65,7 @@ pub use release::{
 };
 pub use settings::{Login, Logins, StoreSettings, Tempo, Waits};
 pub use sidecar::name as checksum_name;
-pub use url::StoreUrl;
+pub use url::{STORE_KINDS, StoreUrl};
 
 use crate::model::{Fault, Kind, RELEASE_NAME_HELP, Sha256, check_file_name, check_release_name};
 
@@ -172,17 +172,33 @@ pub async fn read_text(
     asset: &str,
     max_bytes: u64,
 ) -> Result<Option<String>, Fault> {
+    let Some(bytes) = read_bytes(store, tag, asset, max_bytes).await? else { return Ok(None) };
+    text::decode(bytes).map(Some).map_err(|why| unusable(store, tag, asset, why))
+}
+
+/// Reads something from a store that fits into memory; `None` is a confirmed absence.
+///
+/// # Errors
+/// As [`Store::open`]; `Store` also if it is longer than `max_bytes`.
+pub async fn read_bytes(
+    store: &dyn Store,
+    tag: &str,
+    asset: &str,
+    max_bytes: u64,
+) -> Result<Option<Vec<u8>>, Fault> {
     let mut beginnings = Beginnings::default();
-    let text = loop {
+    let bytes = loop {
         let Some(stream) = store.open(tag, asset).await? else { return Ok(None) };
         match fetch::read_small(stream, max_bytes).await {
-            Ok(bytes) => break bytes.and_then(text::decode),
+            Ok(bytes) => break bytes,
             Err(broken) => beginnings.again(broken)?,
         }
     };
-    text.map(Some).map_err(|why| {
-        Fault::new(Kind::Store, format!("cannot use {tag}/{asset} in {}", store.url())).because(why)
-    })
+    bytes.map(Some).map_err(|why| unusable(store, tag, asset, why))
+}
+
+fn unusable(store: &dyn Store, tag: &str, asset: &str, why: String) -> Fault {
+    Fault::new(Kind::Store, format!("cannot use {tag}/{asset} in {}", store.url())).because(why)
 }
 
 /// Checks that `tag` and `asset` name something inside a store: forge's own tags and asset

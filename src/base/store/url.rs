@@ -7,16 +7,36 @@ use reqwest::Url;
 use super::address;
 use crate::model::{nearest, shown_url};
 
-/// Every scheme with its shape, in the order messages list them.
-const SHAPES: [(&str, &str); 8] = [
-    ("dir", "dir:PATH"),
-    ("file", "file:///PATH"),
-    ("https", "https://HOST/PATH"),
-    ("http", "http://HOST/PATH"),
-    ("github", "github:OWNER/REPO"),
-    ("gitea", "gitea:https://HOST/OWNER/REPO"),
-    ("s3", "s3:BUCKET/PREFIX"),
-    ("oci", "oci:HOST/REPO"),
+/// Every scheme with its shape and what it means, in the order messages list them.
+pub const STORE_KINDS: &[(&str, &str, &str)] = &[
+    (
+        "dir",
+        "dir:PATH",
+        "A folder, laid out `TAG/ASSET`. A relative path starts at the workspace, `~/` at your home folder.",
+    ),
+    ("file", "file:///PATH", "The same, by an absolute path."),
+    ("https", "https://HOST/PATH", "A web server laid out `TAG/ASSET`; only read."),
+    ("http", "http://HOST/PATH", "The same without TLS."),
+    (
+        "github",
+        "github:OWNER/REPO",
+        "The releases of a repository of GitHub, or of a GitHub Enterprise server: `github:https://HOST/OWNER/REPO`.",
+    ),
+    (
+        "gitea",
+        "gitea:https://HOST/OWNER/REPO",
+        "The releases of a repository of a Gitea or Forgejo server.",
+    ),
+    (
+        "s3",
+        "s3:BUCKET/PREFIX",
+        "A bucket of any server that speaks S3; `s3://BUCKET/PREFIX` means the same.",
+    ),
+    (
+        "oci",
+        "oci:HOST/REPO",
+        "A registry of OCI images. The name is reserved: forge cannot use one yet.",
+    ),
 ];
 
 /// Where releases live.
@@ -192,7 +212,7 @@ fn server(rest: &str) -> Option<(Option<String>, &str)> {
 }
 
 fn malformed(text: &str, scheme: &str) -> String {
-    let shape = SHAPES.iter().find(|(known, _)| *known == scheme).map_or("", |(_, shape)| shape);
+    let shape = STORE_KINDS.iter().find(|kind| kind.0 == scheme).map_or("", |kind| kind.1);
     format!("`{}` is not complete; a {scheme} store is written `{shape}`", without_secrets(text))
 }
 
@@ -204,11 +224,11 @@ fn no_scheme(text: &str) -> String {
 }
 
 fn unknown_scheme(text: &str, scheme: &str) -> String {
-    let near = nearest(&scheme.to_lowercase(), SHAPES.iter().map(|(known, _)| *known));
-    let near = near.and_then(|near| SHAPES.iter().find(|(known, _)| *known == near));
+    let near = nearest(&scheme.to_lowercase(), STORE_KINDS.iter().map(|kind| kind.0));
+    let near = near.and_then(|near| STORE_KINDS.iter().find(|kind| kind.0 == near));
     let text = without_secrets(text);
     match near {
-        Some((known, shape)) => {
+        Some((known, shape, _)) => {
             format!(
                 "`{scheme}:` in `{text}` is not a kind of store; did you mean `{known}` (`{shape}`)?"
             )
@@ -218,7 +238,7 @@ fn unknown_scheme(text: &str, scheme: &str) -> String {
 }
 
 fn known() -> String {
-    let shapes: Vec<_> = SHAPES.iter().map(|(_, shape)| format!("`{shape}`")).collect();
+    let shapes: Vec<_> = STORE_KINDS.iter().map(|kind| format!("`{}`", kind.1)).collect();
     format!("forge knows {}", shapes.join(", "))
 }
 

@@ -1,36 +1,55 @@
 //! `forge ci:init`: the workflow with which CI calls the pipeline.
 
-use std::path::{Path, PathBuf};
-
-use crate::{
-    ci::{SpreadWorkflow, TEST, Workflow, matrix::Parent},
-    disk::{Folder, MOST_OF_TEXT, read_text},
-    model::{Fault, Kind, Layout},
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
 };
 
-use super::super::{CliError, choice::WorkflowHost, matrix::USUAL_JOBS, session::Session};
+use crate::{
+    ci::{
+        ForgeInstall, PinnedForge, PlatformRunner, ReleaseWorkflow, SpreadWorkflow, Stage, TEST,
+        Workflow,
+        matrix::{GitlabPipeline, RunnerHost},
+    },
+    disk::{Folder, MOST_OF_TEXT, read_text},
+    model::{Fault, Kind, Layout, Platform},
+    store::{Store, StoreUrl},
+    workspace::{Workspace, Workspaces},
+};
+
+use super::super::{
+    CliError,
+    choice::WorkflowHost,
+    matrix::USUAL_JOBS,
+    own,
+    self_update::{ReleasedForge, SOURCE, releases_of_forge},
+    session::{Session, select},
+};
 
 /// The branch that publishes, if the repository does not say.
 const USUAL_BRANCH: &str = "main";
-/// Where forge itself comes from, if that is known.
-const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
-/// The version that the workflow installs: this one.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The platforms of runners that forge runs on.
+const RUNNERS: [&str; 4] = ["linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64"];
 
 /// What kind of workflow is wanted.
 pub(in super::super) struct WorkflowOptions<'a> {
-    /// Where forge is installed from.
+    /// The git repository that forge is built from.
     pub(in super::super) forge: Option<&'a str>,
+    /// Where releases of forge are.
+    pub(in super::super) source: Option<&'a str>,
     /// Whether it has several jobs.
     pub(in super::super) matrix: bool,
+    /// The subsystem that it releases, if it is for that alone.
+    pub(in super::super) release: Option<&'a str>,
     /// Whose CI it is for.
     pub(in super::super) host: WorkflowHost,
 }
 
-/// A file to be written.
+/// A file to be written, and what to know of it.
 struct WorkflowFile {
     path: &'static str,
     text: String,
+    then: String,
 }
 
 /// Writes it, at the top of the repository that the workspace is in. What is there is left,
@@ -40,64 +59,120 @@ pub(in super::super) fn init(
     form: &WorkflowOptions<'_>,
 ) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
-    let layout = workspace.layout.clone();
-    let top = repository(layout.root());
-    let folder = layout.root().strip_prefix(&top).unwrap_or(Path::new("")).display().to_string();
-    let workflow = Workflow {
-        default_branch: default_branch(&top).unwrap_or_else(|| USUAL_BRANCH.into()),
-        install: install(&layout, form.forge)?,
-        folder,
-        claims: workspace.subsystems.values().any(|subsystem| subsystem.scheme.is_some()),
+    let top = repository(workspace.layout.root());
+    let file = match form.release {
+        Some(name) => release_file(session, form, name, &top)?,
+        None => file(session, form, &workspace, &top)?,
     };
-    let tests = workspace.tasks.contains_key(TEST);
-    let branch = workflow.default_branch.clone();
-    let file = file(session, form, workflow, tests);
     let path = top.join(file.path);
+    if session.flags.dry_run {
+        session.say(&file.text)?;
+        return Ok(0);
+    }
     if path.symlink_metadata().is_ok() && !session.flags.force {
         return Err(Fault::new(Kind::Usage, format!("{} is there already", path.display()))
             .because("what people wrote is not overwritten")
             .hint("`--force` replaces it; `--dry-run` prints what would be written")
             .into());
     }
-    if session.flags.dry_run {
-        session.say(&file.text)?;
-        return Ok(0);
-    }
     // A repository can bring a link, also out of it.
     Folder::open(&top)
         .and_then(|top| top.replace(file.path.as_ref(), file.text.as_bytes(), "".as_ref(), true))
         .map_err(|e| Fault::io(format!("cannot write {}", path.display()), &e))?;
-    session.say(&format!(
-        "wrote {}\n\ncommit it; pushes to {} and tags `v*` then publish, pull requests only build and test\n",
-        file.path, branch
-    ))?;
+    session.say(&format!("wrote {}\n\ncommit it; {}\n", file.path, file.then))?;
     Ok(0)
 }
 
-/// The file of that form.
+/// The file that calls the pipeline.
 fn file(
     session: &Session,
     form: &WorkflowOptions<'_>,
-    plain: Workflow,
-    tests: bool,
-) -> WorkflowFile {
+    workspace: &Workspace,
+    top: &Path,
+) -> Result<WorkflowFile, CliError> {
+    let plain = Workflow {
+        default_branch: default_branch(top).unwrap_or_else(|| USUAL_BRANCH.into()),
+        install: install(session, &workspace.layout, form)?,
+        folder: folder(workspace.layout.root(), top),
+        claims: workspace.subsystems.values().any(|subsystem| subsystem.scheme.is_some()),
+        has_pages: workspace.tasks.contains_key(Stage::Pages.name()),
+    };
     let jobs = usize::from(session.flags.jobs.unwrap_or(USUAL_JOBS));
-    let Workflow { install, folder, .. } = plain.clone();
-    // What is built from the workspace itself is another with each commit.
-    let version = Some(VERSION).filter(|_| install.contains(" --tag "));
-    match (form.host, form.matrix) {
-        (WorkflowHost::Gitlab, _) => WorkflowFile {
-            path: Parent::PATH,
-            text: Parent { install, folder, jobs, tests }.render(),
-        },
+    let tests = workspace.tasks.contains_key(TEST);
+    let branch = &plain.default_branch;
+    let then =
+        format!("pushes to {branch} and tags `v*` then publish, pull requests only build and test");
+    Ok(match (form.host, form.matrix) {
+        (WorkflowHost::Gitlab, is_matrix) => {
+            let Workflow { install, folder, .. } = plain;
+            let jobs = is_matrix.then_some(jobs);
+            let pipeline = GitlabPipeline { install, version: own::VERSION, folder, jobs, tests };
+            WorkflowFile { path: GitlabPipeline::PATH, text: pipeline.render(), then }
+        }
         (WorkflowHost::Github, true) => WorkflowFile {
             path: Workflow::PATH,
-            text: SpreadWorkflow { plain, jobs, tests, version }.render(),
+            text: SpreadWorkflow { plain, jobs, tests }.render(),
+            then,
         },
         (WorkflowHost::Github, false) => {
-            WorkflowFile { path: Workflow::PATH, text: plain.render() }
+            WorkflowFile { path: Workflow::PATH, text: plain.render(), then }
         }
+    })
+}
+
+/// The file that releases the subsystem called `name` on its tags.
+fn release_file(
+    session: &Session,
+    form: &WorkflowOptions<'_>,
+    name: &str,
+    top: &Path,
+) -> Result<WorkflowFile, CliError> {
+    if form.host == WorkflowHost::Gitlab {
+        let what = "`--release` writes a workflow for GitHub Actions alone";
+        return Err(Fault::new(Kind::Usage, what)
+            .hint("on GitLab, the pipeline of `ci:init` releases on tags")
+            .into());
     }
+    let session = &session.for_every_platform();
+    let workspaces = session.workspaces()?;
+    let workspace = workspaces.any();
+    let names = select(workspace, &[name.to_owned()])?;
+    let subsystem = names.first().and_then(|name| workspace.subsystems.get(name));
+    let Some(subsystem) = subsystem.filter(|one| one.name.as_str() == name) else {
+        let what = format!("`{name}` is not a subsystem but a group");
+        return Err(Fault::new(Kind::Usage, what).hint("name one subsystem").into());
+    };
+    let workflow = ReleaseWorkflow {
+        name: subsystem.name.clone(),
+        tags: subsystem.tag.first(match subsystem.version.as_str().starts_with('v') {
+            true => "v*",
+            false => "*",
+        }),
+        install: install(session, &workspace.layout, form)?,
+        folder: folder(workspace.layout.root(), top),
+        platforms: platforms(&workspaces, name),
+    };
+    let then = format!("a tag `{}` then releases {name}", workflow.tags);
+    Ok(WorkflowFile { path: ReleaseWorkflow::PATH, text: workflow.render(), then })
+}
+
+/// The platforms that `name` is released for, each with its runner and Rust's target there.
+fn platforms(
+    workspaces: &Workspaces,
+    name: &str,
+) -> Vec<(Platform, PlatformRunner, Option<String>)> {
+    let of = |platform: &Platform| {
+        let workspace = workspaces.of(*platform);
+        let runner = PlatformRunner::of(RunnerHost::GitHub, *platform, &workspace.runners);
+        let build = workspace.subsystems.get(name).and_then(|subsystem| subsystem.build.as_ref());
+        (*platform, runner, build.and_then(|build| build.rust_target.clone()))
+    };
+    workspaces.wanted().iter().map(of).collect()
+}
+
+/// The folder of the workspace at `root` in the repository at `top`.
+fn folder(root: &Path, top: &Path) -> String {
+    root.strip_prefix(top).unwrap_or(Path::new("")).display().to_string()
 }
 
 /// The top of the repository that `root` is in; `root` itself if it is in none.
@@ -112,17 +187,61 @@ fn default_branch(top: &Path) -> Option<String> {
     head.trim().strip_prefix("ref: refs/remotes/origin/").map(str::to_owned)
 }
 
-/// The line that puts forge onto the runner.
-fn install(layout: &Layout, forge: Option<&str>) -> Result<String, Fault> {
-    let known = Some(REPOSITORY).filter(|url| !url.is_empty());
-    if let Some(url) = forge.or(known) {
-        return Ok(Workflow::install_from(url, VERSION));
+/// How forge gets onto the runners.
+fn install(
+    session: &Session,
+    layout: &Layout,
+    form: &WorkflowOptions<'_>,
+) -> Result<ForgeInstall, Fault> {
+    if let Some(url) = form.forge {
+        return Ok(ForgeInstall::from_git(url, own::VERSION));
     }
-    if is_forge(layout.root()) {
-        return Ok("cargo install --locked --path .".into());
+    if form.source.is_none() && is_forge(layout.root()) {
+        // Only to build with: a quick build of it will do.
+        return Ok(ForgeInstall::Build("cargo install --debug --locked --path .".into()));
     }
-    Err(Fault::new(Kind::Usage, "nothing says where the runner gets forge from")
-        .hint("name the git repository it is built from: `forge ci:init --forge URL`"))
+    let is_known = form.source.is_some()
+        || session.host.environment().get(SOURCE).is_some()
+        || own::repository().is_some();
+    if !is_known {
+        return Err(Fault::new(Kind::Usage, "nothing says where the runner gets forge from").hint(
+            "name where releases of it are (`--from github:OWNER/REPO`, or a URL), or the git \
+             repository that it is built from (`--forge URL`)",
+        ));
+    }
+    let (url, store) = releases_of_forge(session, form.source)?;
+    pinned(session, &url, &*store).map(ForgeInstall::Release)
+}
+
+/// This very version of forge, as it is released at `url`.
+fn pinned(session: &Session, url: &StoreUrl, store: &dyn Store) -> Result<PinnedForge, Fault> {
+    let (base, action) = match url {
+        StoreUrl::GitHub { base, owner, repo } => {
+            let page = base.as_deref().unwrap_or("https://github.com");
+            let commit = own::commit().filter(|_| base.is_none());
+            let action = commit.map(|commit| format!("{owner}/{repo}@{commit}"));
+            (format!("{page}/{owner}/{repo}/releases/download"), action)
+        }
+        StoreUrl::Http(url) => (url.clone(), None),
+        other => {
+            let what = format!("runners cannot download forge from {other}");
+            return Err(Fault::new(Kind::Usage, what)
+                .hint("name a place that they reach: `--from github:OWNER/REPO`, or a URL"));
+        }
+    };
+    let mut digests = BTreeMap::new();
+    for platform in RUNNERS.iter().filter_map(|platform| platform.parse::<Platform>().ok()) {
+        let release = ReleasedForge::of(own::VERSION, platform);
+        let digest = session.host.runtime()?.wait_for(release.digest(store))?;
+        digests.extend(digest.map(|digest| (platform, digest)));
+    }
+    if digests.is_empty() {
+        let what = format!("{} has no release of forge {}", store.url(), own::VERSION);
+        return Err(Fault::new(Kind::Store, what)
+            .because("workflows install the very forge that wrote them, by its digest")
+            .hint("`forge self-update` first, or let runners build it: `--forge URL`"));
+    }
+    Ok(PinnedForge { version: own::VERSION.to_owned(), base, digests, action })
 }
 
 /// Whether the workspace is that of forge's own sources.

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Instant};
 
 use crate::{
     ci::{self, Facts, Planned, PublishChoice, Runs, Stage},
-    model::Fault,
+    model::{Fault, Kind},
     report::render_fault,
     workspace::Workspaces,
 };
@@ -21,6 +21,9 @@ use super::{CliError, affected, session::Session, versions};
 use account::{StageReport, StageSummary};
 use stages::{Did, Stages};
 use voice::Voice;
+
+/// What people call a task that CI is to run.
+const OWN_TASK: &str = "ci";
 
 pub(super) use close::close;
 pub(super) use init::{WorkflowOptions, init};
@@ -79,12 +82,38 @@ pub(super) fn ci(session: &Session, wanted: &WantedStages<'_>) -> Result<u8, Cli
         account::show_plan(session, &planned)?;
         return Ok(0);
     }
+    if only.is_none() && planned.iter().all(|stage| stage.runs == Runs::Not) {
+        return Err(nothing_runs(&facts, &planned).into());
+    }
+    if let (PublishChoice::Asked, Err(why)) = (facts.wish, &facts.store)
+        && planned.iter().any(|one| one.stage == Stage::Release && one.runs == Runs::Not)
+    {
+        return Err(Fault::new(Kind::Usage, "nothing can be published, which --publish asks for")
+            .because(why.clone())
+            .hint("name a store under `releases` in versions.yml")
+            .into());
+    }
     let voice = Voice::of(session);
     let mut stages = Stages::new(session, workspaces.clone(), &facts, &voice);
     let reports = run(&mut stages, &planned, &voice)?;
     let account = StageSummary { stages: reports, counts: stages.into_counts() };
     account.close(session, &voice)?;
     Ok(account.exit_code())
+}
+
+/// What a pipeline of which no stage runs says: nobody means that, so it is not green.
+fn nothing_runs(facts: &Facts<'_>, planned: &[Planned]) -> Fault {
+    let fault = Fault::new(Kind::Usage, "no stage of the pipeline has anything to do");
+    let because =
+        |fault: Fault, one: &Planned| fault.because(format!("{}: {}", one.stage, one.because));
+    let fault = planned.iter().fold(fault, because);
+    match facts.workspace.tasks.contains_key(OWN_TASK) {
+        true => fault.hint(
+            "there is a task `ci`, which is not a stage: `forge run ci` runs it; called `ci:build` or \
+             `test` it becomes one",
+        ),
+        false => fault.hint("give versions.yml a subsystem, or a task called `test`"),
+    }
 }
 
 /// Carries out what was planned. After a failure the rest is skipped, and says so.
@@ -105,7 +134,7 @@ fn run(stages: &mut Stages, planned: &[Planned], voice: &Voice) -> Result<Vec<St
                     Err(CliError::Problems(problems)) => {
                         let count = problems.diagnostics.len();
                         let what = format!("{count} problems in the workspace; see `forge check`");
-                        failure(&Fault::new(crate::model::Kind::Usage, what), voice)?
+                        failure(&Fault::new(Kind::Usage, what), voice)?
                     }
                 };
                 voice.close()?;
@@ -134,17 +163,14 @@ fn wish(session: &Session) -> PublishChoice {
     }
 }
 
-/// The store that is published to, or why there is none.
-fn destination(
-    session: &Session,
-    workspaces: &Workspaces,
-) -> Result<Result<String, String>, Fault> {
+/// Whether others read the store that is published to, or why there is none.
+fn destination(session: &Session, workspaces: &Workspaces) -> Result<Result<bool, String>, Fault> {
     if workspaces.any().stores.is_empty() {
         return Ok(Err("versions.yml names no `releases` to publish to".into()));
     }
     let stores = session.stores(workspaces.any())?;
     Ok(match stores.all.first() {
-        Some(store) if store.is_writable() => Ok(store.url().to_owned()),
+        Some(store) if store.is_writable() => Ok(store.is_shared()),
         Some(store) => Err(format!("{} can only be read", store.url())),
         None => Err("there is no store".into()),
     })

@@ -1,6 +1,9 @@
 //! What each stage does.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use crate::{
     cache::{InstallPlace, KnownRelease},
@@ -12,7 +15,9 @@ use crate::{
 
 use super::{
     super::{
-        CliError, component_notes, ensure,
+        CliError,
+        actions::FailedOutput,
+        component_notes, ensure,
         next::{Claimed, claimed, settled},
         package, project,
         run::{Publish, RunRequest, run},
@@ -27,6 +32,9 @@ use super::{
     services::StartedServices,
     voice::Voice,
 };
+
+/// How many of the last lines of tasks are looked at for places in code.
+const KEPT_LINES: usize = 5000;
 
 /// What a stage did, and the exit code.
 pub(super) struct Did {
@@ -93,7 +101,7 @@ impl<'a> Stages<'a> {
     fn tell(&self, report: &RunReport, done: &str) -> Result<(), Fault> {
         let (layout, style) = (self.workspaces.layout(), self.voice.style());
         self.voice.say(&ensure::closing(self.session, layout, report, done, style))?;
-        self.voice.tell(report, done)
+        self.voice.tell(report, done, layout)
     }
 
     fn build(&mut self) -> Result<Did, CliError> {
@@ -246,22 +254,35 @@ impl<'a> Stages<'a> {
 
     /// Runs `tasks`, one after the other. What they print is passed on.
     fn run_tasks(&self, tasks: &[&Task]) -> Result<(), CliError> {
+        let kept = Mutex::new(VecDeque::new());
         let pass_on = |line: &str| {
             let _ = self.voice.say(&format!("{line}\n"));
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() == KEPT_LINES {
+                kept.pop_front();
+            }
+            kept.push_back(line.to_owned());
         };
         let begins = |task: &Task| {
             if tasks.len() > 1 {
                 let _ = self.voice.note(&format!("-- {}\n", task.name));
             }
         };
-        task::run_all(
+        let ran = task::run_all(
             self.session,
             &self.workspaces,
             self.facts.workspace,
             tasks,
             &begins,
             &pass_on,
-        )
+        );
+        let kept = kept.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let (Err(CliError::Fault(fault)), false) = (&ran, kept.is_empty()) {
+            let (who, lines) = (fault.what.clone(), kept.into());
+            let printed = FailedOutput { who, lines, log: None };
+            self.voice.tell_output(&printed, self.workspaces.layout())?;
+        }
+        ran
     }
 }
 

@@ -6,12 +6,12 @@
 use crate::{
     ci::Stage,
     console::Console,
-    model::{Fault, RunReport},
+    model::{Fault, Layout, RunReport},
     report::{CLOSE_GROUP, Role, Style, annotate_fault, open_group},
 };
 
 use super::super::{
-    actions::Actions,
+    actions::{Actions, FailedOutput},
     session::{Session, say},
 };
 
@@ -86,8 +86,22 @@ impl Voice {
     }
 
     /// Annotates what failed in `report`, and adds it to the step's summary.
-    pub(super) fn tell(&self, report: &RunReport, done: &str) -> Result<(), Fault> {
-        self.actions.as_ref().map_or(Ok(()), |actions| actions.tell(report, done))
+    pub(super) fn tell(
+        &self,
+        report: &RunReport,
+        done: &str,
+        layout: &Layout,
+    ) -> Result<(), Fault> {
+        self.actions.as_ref().map_or(Ok(()), |actions| actions.tell(report, done, layout))
+    }
+
+    /// Annotates the places in code that the output of something names that failed.
+    pub(super) fn tell_output(
+        &self,
+        printed: &FailedOutput<'_>,
+        layout: &Layout,
+    ) -> Result<(), Fault> {
+        self.actions.as_ref().map_or(Ok(()), |actions| actions.tell_output(printed, layout))
     }
 
     /// Says something to the runner itself.

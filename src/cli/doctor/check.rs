@@ -1,5 +1,6 @@
 //! A check: what was looked at, what was found, and what to do about it.
 
+use super::super::own;
 use crate::{
     model::{Fault, Platform},
     report::{Align, Cell, Role, SCHEMA, Style, Table, render_fault, render_warning},
@@ -99,7 +100,7 @@ impl Checks {
         let document = serde_json::json!({
             "schema": SCHEMA,
             "ok": self.are_good(),
-            "forge": env!("CARGO_PKG_VERSION"),
+            "forge": own::VERSION,
             "platform": platform.to_string(),
             "checks": self.0.iter().map(Check::json).collect::<Vec<_>>(),
         });
@@ -117,7 +118,7 @@ impl Checks {
                 Cell::new(check.state.role(), &check.found),
             ]);
         }
-        let mut text = format!("forge {} for {platform}\n\n", env!("CARGO_PKG_VERSION"));
+        let mut text = format!("forge {} for {platform}\n\n", own::VERSION);
         text.push_str(&table.render(style));
         text.push('\n');
         for check in &self.0 {

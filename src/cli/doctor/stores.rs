@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     model::{Fault, Kind},
     probe::{is_remote, trusted_repositories},
-    provenance::{Permission, Surroundings, Trust, may_publish},
+    provenance::{Permission, Surroundings, Trust, may_publish_to},
     store::{Access, Store, StoreUrl, default_url, open},
     workspace::Workspace,
 };
@@ -59,8 +59,7 @@ fn opened(session: &Session, workspace: &Workspace) -> Vec<(String, Opened)> {
 fn permission(store: &dyn Store, surroundings: &Surroundings) -> Permission {
     match (store.is_writable(), store.is_shared()) {
         (false, _) => Permission::Never("the store is only read".into()),
-        (true, false) => Permission::Yes("the store is a folder on this machine".into()),
-        (true, true) => may_publish(surroundings),
+        (true, is_shared) => may_publish_to(surroundings, is_shared),
     }
 }
 

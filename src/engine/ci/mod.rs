@@ -7,14 +7,22 @@
 //! artifacts, runners, seconds ─> Matrix, which workflows of several jobs take
 //! ```
 
+mod install;
 pub mod matrix;
+mod pins;
 mod pipeline;
 mod quote;
+mod release_workflow;
 mod spread;
 mod stage;
+mod steps;
 mod workflow;
 
+pub use install::{ForgeInstall, PinnedForge};
+pub use matrix::PlatformRunner;
+pub use pins::{CACHE, CHECKOUT, PinnedAction};
 pub use pipeline::{Facts, Planned, PublishChoice, Runs, SELECTED, TEST, plan, words};
+pub use release_workflow::ReleaseWorkflow;
 pub use spread::SpreadWorkflow;
 pub use stage::Stage;
 pub use workflow::Workflow;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Stage;
 use crate::{
     model::Name,
-    provenance::{Permission, Surroundings, may_publish},
+    provenance::{Permission, Surroundings, may_publish_to},
     release::is_project_tag,
     service,
     workspace::{Task, Workspace},
@@ -28,8 +28,8 @@ pub struct Facts<'a> {
     pub names: &'a BTreeSet<Name>,
     /// Where this process runs.
     pub surroundings: &'a Surroundings,
-    /// The store that is published to; or why nothing can be published.
-    pub store: Result<String, String>,
+    /// Whether others read the store that is published to; or why nothing can be published.
+    pub store: Result<bool, String>,
     /// What the flags say of publishing.
     pub wish: PublishChoice,
     /// The one stage that was called by its name, if it is one alone.
@@ -186,7 +186,7 @@ impl Facts<'_> {
         if let (Err(why), false) = (&self.store, is_replaced) {
             return Some(why.clone());
         }
-        let permission = may_publish(self.surroundings);
+        let permission = self.permission(is_replaced);
         // Who types `forge ci:pages` wants just that.
         let is_asked = self.wish == PublishChoice::Asked || self.only == Some(Stage::Pages);
         match permission {
@@ -194,6 +194,12 @@ impl Facts<'_> {
             Permission::Never(why) => Some(why),
             Permission::Yes(why) | Permission::OnRequest(why) => Some(format!("{why} (--publish)")),
         }
+    }
+
+    /// Whether others may see what happens here. A task may show it to anybody, whatever the store is.
+    fn permission(&self, is_replaced: bool) -> Permission {
+        let is_shared = *self.store.as_ref().unwrap_or(&true);
+        may_publish_to(self.surroundings, is_shared || is_replaced)
     }
 
     /// Why `stage` does run.
@@ -206,7 +212,7 @@ impl Facts<'_> {
             }
             Stage::Release | Stage::Pages => match self.wish {
                 PublishChoice::Asked => "--publish asks for it".into(),
-                _ => may_publish(self.surroundings).why().to_owned(),
+                _ => self.permission(false).why().to_owned(),
             },
         }
     }

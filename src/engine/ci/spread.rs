@@ -1,18 +1,18 @@
 //! The workflow for GitHub Actions that spreads the pipeline over several jobs.
 //!
 //! A plan says which jobs there are; they run side by side; a last one says whether all is there, and
-//! is the one status to require. Jobs for pull requests have a token that can only read: what they
-//! run is code that nobody accepted yet, perhaps from a fork. The closing job of a pull request
-//! runs none of it. Steps are the same everywhere, by YAML anchors.
+//! `done` is the one status to require. Jobs for pull requests have a token that can only read: what
+//! they run is code that nobody accepted yet, perhaps from a fork. Where a job may write, only the step
+//! that publishes is given the token.
 //! Reference: "Workflow syntax for GitHub Actions" in GitHub's documentation.
 
 use super::{
     Workflow,
-    quote::{json, shell_word},
+    steps::{self, IS_ACCEPTED, IS_PROPOSED, MINUTES, READ, Step, TOKEN, WRITE},
 };
 
-/// When the closing job has to do with releases.
-const CLOSING: &str = "github.event_name != 'pull_request' && !cancelled()";
+/// A runner of GitHub's, and where steps begin.
+const RUNNER: &str = "    runs-on: ubuntu-24.04\n";
 
 /// What it is written from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,113 +23,107 @@ pub struct SpreadWorkflow {
     pub jobs: usize,
     /// Whether the workspace has a task `test` of its own: a job runs it that has everything.
     pub tests: bool,
-    /// The version of forge, if that is a release of it: then runners keep what they once built.
-    pub version: Option<&'static str>,
 }
 
 impl SpreadWorkflow {
     /// The file.
     #[must_use]
     pub fn render(&self) -> String {
-        let Workflow { default_branch, install, folder, claims } = &self.plain;
-        let (branch, jobs) = (json(default_branch), self.jobs);
-        let (install, keep, kept) = match self.version {
-            Some(version) => {
-                (json(&format!("command -v forge || {install}")), keep(version), "      - *keep\n")
-            }
-            None => (json(install), String::new(), ""),
-        };
-        let folder = match folder.as_str() {
-            "" => String::new(),
-            folder => format!(" -C {}", shell_word(folder)),
-        };
-        let plan = json(&format!("forge matrix{folder} --misses --jobs {jobs}"));
-        let before = ["plan", "check", "publish", "test"];
-        let before = &before[..if self.tests { 4 } else { 3 }];
-        let result = |job: &&str| format!("{job}=${{{{ needs.{job}.result }}}}");
-        let results = before.iter().map(result).collect::<Vec<_>>().join(" ");
-        let before = before.join(", ");
-        let test = if self.tests { test(&folder, kept) } else { String::new() };
-        let close = json(&format!("forge ci:close{folder} {results}"));
+        let comment = "Written by `forge ci:init --matrix`: a plan, the jobs it asks for, and `done`, the status to require.";
+        let triggers = steps::triggers(&self.plain.default_branch);
+        let mut before = vec!["plan", "check", "publish"];
+        before.extend(self.tests.then_some("test"));
+        let close = self.close(&before);
+        before.push("close");
+        [
+            steps::head(comment, "forge", &triggers, true),
+            self.plan(),
+            self.check(),
+            self.publish(),
+            self.test(),
+            close,
+            steps::done(&before),
+        ]
+        .concat()
+    }
+
+    /// Checking out and installing.
+    fn begin(&self, publishes: bool) -> String {
         format!(
-            r#"# By `forge ci:init --matrix`: a plan, the jobs it asks for side by side, and `done`, the one status to require.
-name: forge
-on: {{ push: {{ branches: [{branch}], tags: ["v*"] }}, pull_request: {{}} }}
-permissions: {{ contents: read }}
-concurrency: {{ group: "forge-${{{{ github.ref }}}}", cancel-in-progress: "${{{{ github.event_name == 'pull_request' }}}}" }}
-defaults: {{ run: {{ shell: bash }} }}
-jobs:
-  plan:
-    runs-on: ubuntu-24.04
-    outputs: {{ matrix: "${{{{ steps.plan.outputs.matrix }}}}", jobs: "${{{{ steps.plan.outputs.jobs }}}}" }}
-    steps:
-      - &checkout
-        uses: actions/checkout@v5
-        with: {{ persist-credentials: {claims}, fetch-depth: 0 }} # all tags: release notes need them
-{keep}      - &install
-        run: {install} # the runner has cargo, and builds this very version of forge from source
-      - {{ id: plan, run: {plan}, env: &token {{ GITHUB_TOKEN: "${{{{ github.token }}}}" }} }}
-  check:
-    needs: plan
-    if: github.event_name == 'pull_request' && needs.plan.outputs.jobs != '0'
-    name: "${{{{ matrix.name }}}}"
-    runs-on: "${{{{ matrix.runner }}}}"
-    strategy: &matrix {{ fail-fast: false, matrix: "${{{{ fromJSON(needs.plan.outputs.matrix) }}}}" }}
-    steps: &steps
-      - *checkout
-{kept}      - *install
-      - {{ run: "${{{{ matrix.command }}}}", env: *token }}
-  publish:
-    needs: plan
-    if: github.event_name != 'pull_request' && needs.plan.outputs.jobs != '0'
-    name: "${{{{ matrix.name }}}}"
-    runs-on: "${{{{ matrix.runner }}}}"
-    permissions: {{ contents: write }}
-    strategy: *matrix
-    steps: *steps
-{test}  done:
-    needs: [{before}]
-    if: always()
-    runs-on: ubuntu-24.04
-    permissions: {{ contents: write }}
-    steps:
-      - if: contains(needs.*.result, 'failure') || contains(needs.*.result, 'cancelled')
-        run: {failed}
-      - if: {CLOSING}
-        uses: actions/checkout@v5
-        with: {{ persist-credentials: false, fetch-depth: 0 }}
-{closing_keep}      - {{ if: {CLOSING}, run: {install} }}
-      - {{ if: {CLOSING}, run: {close}, env: *token }}
-"#,
-            closing_keep = keep.replace("- &keep\n        ", &format!("- if: {CLOSING}\n        ")),
-            failed = json(&format!("echo '{results}'; exit 1")),
+            "    timeout-minutes: {MINUTES}\n    steps:\n{}{}",
+            steps::checkout(""),
+            self.plain.install.step("", publishes)
         )
     }
-}
 
-/// The step that keeps forge from one run to the next: a cache of a proposed change is no other's.
-fn keep(version: &str) -> String {
-    format!(
-        r#"      - &keep
-        uses: actions/cache@v4
-        with: {{ path: "~/.cargo/bin/forge*", key: "forge-{version}-${{{{ runner.os }}}}-${{{{ runner.arch }}}}" }}
-"#
-    )
-}
+    fn plan(&self) -> String {
+        let (folder, jobs) = (self.plain.folder_words(), self.jobs);
+        let run = format!("forge matrix{folder} --misses --jobs {jobs}");
+        let step = Step { name: "Plan", id: "plan", run: &run, env: &[TOKEN], ..Step::default() };
+        format!(
+            "{}{RUNNER}    outputs:\n      matrix: ${{{{ steps.plan.outputs.matrix }}}}\n      jobs: ${{{{ steps.plan.outputs.jobs }}}}\n{}{}",
+            steps::job("plan", "", &[], READ),
+            self.begin(false),
+            step.render(),
+        )
+    }
 
-/// The job that tests the workspace as a whole: by what was published, or by what a pull request
-/// makes of it.
-fn test(folder: &str, kept: &str) -> String {
-    let line = json(&format!("forge ci:build{folder} && forge ci:test{folder}"));
-    format!(
-        r#"  test:
-    needs: [plan, check, publish]
-    if: "!cancelled() && !failure()"
-    runs-on: ubuntu-24.04
-    steps:
-      - *checkout
-{kept}      - *install
-      - {{ run: {line}, env: *token }}
-"#
-    )
+    /// A job for each entry of the plan, when `condition` holds.
+    fn spread(key: &str, condition: &str, permissions: &[&str]) -> String {
+        let condition = format!("({condition}) && needs.plan.outputs.jobs != '0'");
+        format!(
+            "{}    runs-on: ${{{{ matrix.runner }}}}\n    strategy:\n      fail-fast: false\n      matrix: ${{{{ fromJSON(needs.plan.outputs.matrix) }}}}\n",
+            steps::named_job((key, "${{ matrix.name }}"), &condition, &["plan"], permissions),
+        )
+    }
+
+    fn check(&self) -> String {
+        let env = [("COMMAND", "${{ matrix.command }}"), TOKEN];
+        let step =
+            Step { name: "Build and test", run: "eval \"$COMMAND\"", env: &env, ..Step::default() };
+        Self::spread("check", IS_PROPOSED, READ) + &self.begin(false) + &step.render()
+    }
+
+    fn publish(&self) -> String {
+        let env = [("COMMAND", "${{ matrix.command }}")];
+        let build =
+            Step { name: "Build and test", run: "eval \"$COMMAND\"", env: &env, ..Step::default() };
+        let mut env = vec![("COMMAND", "${{ matrix.publish }}")];
+        env.extend(self.plain.login());
+        let publish =
+            Step { name: "Publish", run: "eval \"$COMMAND\"", env: &env, ..Step::default() };
+        Self::spread("publish", IS_ACCEPTED, WRITE)
+            + &self.begin(true)
+            + &build.render()
+            + &publish.render()
+    }
+
+    /// The job that tests the workspace as a whole: by what was published, or by what a pull request
+    /// makes of it.
+    fn test(&self) -> String {
+        if !self.tests {
+            return String::new();
+        }
+        let folder = self.plain.folder_words();
+        let run = format!("forge ci:build{folder}\nforge ci:test{folder}");
+        let step = Step { name: "Test", run: &run, env: &[TOKEN], ..Step::default() };
+        let job =
+            steps::job("test", "!cancelled() && !failure()", &["plan", "check", "publish"], READ);
+        job + RUNNER + &self.begin(false) + &step.render()
+    }
+
+    /// The job that says what is missing after all the others, and releases the project on its tag.
+    fn close(&self, before: &[&str]) -> String {
+        let folder = self.plain.folder_words();
+        let run = format!("forge ci:close{folder}{}", steps::result_words(before));
+        let results = steps::results(before);
+        let mut env: Vec<(&str, &str)> =
+            results.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        env.push(TOKEN);
+        let step = Step { name: "Close", run: &run, env: &env, ..Step::default() };
+        let condition = format!("!cancelled() && {IS_ACCEPTED}");
+        let job = steps::job("close", &condition, before, WRITE);
+        let pages = self.plain.pages(&folder);
+        job + RUNNER + &self.begin(true) + &step.render() + &pages
+    }
 }

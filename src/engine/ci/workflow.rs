@@ -1,61 +1,87 @@
 //! The workflow for GitHub Actions that calls the pipeline.
 //!
 //! Pull requests get a job of their own, whose token can only read: what they run is code that
-//! nobody accepted yet. The steps of both jobs are the same, by a YAML anchor.
+//! nobody accepted yet. The job that publishes gives its token to the step that publishes, and to no
+//! other.
 //! Reference: "Workflow syntax for GitHub Actions" in GitHub's documentation.
 
-use super::quote::{json, shell_word};
+use super::{
+    ForgeInstall,
+    quote::shell_word,
+    steps::{self, GIT_LOGIN, IS_ACCEPTED, IS_PROPOSED, MINUTES, READ, Step, TOKEN, WRITE},
+};
 
 /// What a workflow is written from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workflow {
     /// The branch whose pushes publish.
     pub default_branch: String,
-    /// The shell line that puts forge onto the runner.
-    pub install: String,
+    /// How forge gets onto the runner.
+    pub install: ForgeInstall,
     /// The folder of the workspace in the repository; empty if they are the same.
     pub folder: String,
     /// Whether versions are made, each of which is claimed by a tag: then git has to get in.
     pub claims: bool,
+    /// Whether the workspace has a task `ci:pages`.
+    pub has_pages: bool,
 }
 
 impl Workflow {
     /// Where it belongs, from the top of the repository.
     pub const PATH: &'static str = ".github/workflows/forge.yml";
 
-    /// The line that builds `version` of forge from its git repository at `url`.
-    #[must_use]
-    pub fn install_from(url: &str, version: &str) -> String {
-        format!("cargo install --locked --git {} --tag v{version} forge", shell_word(url))
-    }
-
     /// The file.
     #[must_use]
     pub fn render(&self) -> String {
-        let (branch, claims) = (json(&self.default_branch), self.claims);
-        let install = json(&self.install);
-        let folder = match self.folder.as_str() {
+        let folder = self.folder_words();
+        let comment = "Written by `forge ci:init`. Require the status `done`.";
+        let build =
+            |run: &str, env| Step { name: "Build and test", run, env, ..Step::default() }.render();
+        let runner =
+            format!("    runs-on: ubuntu-24.04\n    timeout-minutes: {MINUTES}\n    steps:\n");
+        [
+            steps::head(comment, "forge", &steps::triggers(&self.default_branch), true),
+            steps::job("check", IS_PROPOSED, &[], READ),
+            runner.clone(),
+            steps::checkout(""),
+            self.install.step("", false),
+            build(&format!("forge ci{folder}"), &[TOKEN]),
+            steps::job("publish", IS_ACCEPTED, &[], WRITE),
+            runner,
+            steps::checkout(""),
+            self.install.step("", true),
+            build(&format!("forge ci{folder} --no-publish"), &[]),
+            self.publish(&format!("forge ci:release{folder}")),
+            self.pages(&folder),
+            steps::done(&["check", "publish"]),
+        ]
+        .concat()
+    }
+
+    /// What names the folder of the workspace to forge.
+    pub(super) fn folder_words(&self) -> String {
+        match self.folder.as_str() {
             "" => String::new(),
             folder => format!(" -C {}", shell_word(folder)),
-        };
-        let ci = json(&format!("forge ci{folder}"));
-        format!(
-            r#"# By `forge ci:init`. Pull requests build and test with a token that can only read.
-name: forge
-on: {{ push: {{ branches: [{branch}], tags: ["v*"] }}, pull_request: {{}} }}
-jobs:
-  check:
-    if: github.event_name == 'pull_request'
-    runs-on: ubuntu-24.04
-    permissions: {{ contents: read }}
-    steps: &steps
-      - uses: actions/checkout@v5
-        with: {{ persist-credentials: {claims}, fetch-depth: 0 }} # all tags: release notes need them
-      - run: {install} # the runner has cargo, and builds this very version of forge from source
-      - {{ run: {ci}, env: {{ GITHUB_TOKEN: "${{{{ github.token }}}}" }} }}
-  publish: {{ if: github.event_name != 'pull_request', runs-on: ubuntu-24.04, permissions: {{ contents: write }}, steps: *steps }}
-"#
-        )
+        }
+    }
+
+    /// The step that publishes.
+    pub(super) fn publish(&self, run: &str) -> String {
+        Step { name: "Publish", run, env: &self.login(), ..Step::default() }.render()
+    }
+
+    /// What the step gets that publishes.
+    pub(super) fn login(&self) -> Vec<(&'static str, &'static str)> {
+        let git = GIT_LOGIN.into_iter().filter(|_| self.claims);
+        [TOKEN].into_iter().chain(git).collect()
+    }
+
+    /// The step that publishes pages, if there are some.
+    pub(super) fn pages(&self, folder: &str) -> String {
+        let run = format!("forge ci:pages{folder}");
+        let step = Step { name: "Publish pages", run: &run, env: &[TOKEN], ..Step::default() };
+        if self.has_pages { step.render() } else { String::new() }
     }
 }
 
@@ -66,25 +92,35 @@ mod tests {
     fn workflow(folder: &str) -> Workflow {
         Workflow {
             default_branch: "main".into(),
-            install: Workflow::install_from("https://example.org/forge.git", "1.2.3"),
+            install: ForgeInstall::from_git("https://example.org/forge.git", "1.2.3"),
             folder: folder.into(),
             claims: false,
+            has_pages: false,
         }
     }
 
     #[test]
-    fn it_is_short_and_says_where_forge_comes_from() {
+    fn only_the_step_that_publishes_has_the_token_that_writes() {
         let text = workflow("").render();
-        assert!(text.lines().count() <= 15, "{text}");
-        assert!(text.contains(
-            r#"- run: "cargo install --locked --git https://example.org/forge.git --tag v1.2.3 forge" #"#
-        ));
-        assert!(text.contains("{ run: \"forge ci\", env:"), "{text}");
+        let publish = text.split("  publish:\n").nth(1).unwrap().split("  done:\n").next().unwrap();
+        assert!(publish.contains("contents: write"), "{text}");
+        let steps: Vec<_> =
+            publish.split("      - ").filter(|step| step.contains("GITHUB_TOKEN")).collect();
+        assert_eq!(steps.len(), 1, "{steps:?}");
+        assert!(steps[0].contains("run: forge ci:release\n"), "{steps:?}");
+        assert!(text.contains("run: cargo install --locked --git https://example.org/forge.git --tag forge-v1.2.3 forge\n"));
+        assert!(!text.contains('&') || !text.contains(": &"), "no anchors");
     }
 
     #[test]
     fn a_workspace_in_a_folder_is_named() {
         let text = workflow("my stack").render();
-        assert!(text.contains(r#"{ run: "forge ci -C 'my stack'", env:"#), "{text}");
+        assert!(text.contains("run: forge ci -C 'my stack'\n"), "{text}");
+    }
+
+    #[test]
+    fn git_gets_in_only_where_versions_are_claimed() {
+        assert!(!workflow("").render().contains("credential.helper"));
+        assert!(Workflow { claims: true, ..workflow("") }.render().contains("credential.helper"));
     }
 }

@@ -40,7 +40,7 @@ use crate::{
     },
     model::{ActionId, ArtifactId, Event, Fault, How, Kind, RunReport},
     plan::{Action, ActionKind, Ended, Plan, Schedule},
-    probe::{Acceptance, ArtifactSpec, Finding, Verdict, accept_installed, distrust},
+    probe::{Acceptance, ArtifactSpec, Finding, Verdict, accept_installed, distrust, unpinned},
 };
 use ledger::RunLedger;
 
@@ -226,7 +226,11 @@ impl Context {
             self.options.classes.takes,
         )
         .is_none();
-        (trusted && accepted == Acceptance::Yes).then(|| Done {
+        let options = &self.options;
+        let subsystem = self.workspaces.subsystem(&finding.want.id);
+        let pinned = !options.locked
+            || unpinned(subsystem, &finding.want, &record, options.private_store).is_none();
+        (trusted && pinned && accepted == Acceptance::Yes).then(|| Done {
             reason: Some("another forge had just installed it".into()),
             ..Done::new(How::Fresh, record)
         })

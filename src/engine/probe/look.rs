@@ -11,7 +11,8 @@ use crate::{
 };
 
 use super::{
-    Acceptance, Finding, Prober, Verdict, accept, accept_installed, distrust, want::ArtifactSpec,
+    Acceptance, Finding, Prober, Verdict, accept, accept_installed, distrust, pinned::unpinned,
+    want::ArtifactSpec,
 };
 
 /// One artifact being looked for: what is known so far.
@@ -111,6 +112,7 @@ impl Prober<'_> {
                 };
                 let acceptance = accept_installed(&look.want, known, is_ours);
                 if self.trusts(look, &label, &record)
+                    && self.may_take(look, &label, &record)
                     && accepts(look, &label, &record.stamp.version, acceptance)
                 {
                     let links = links_are_there(layout, &look.want.id, &record);
@@ -140,6 +142,7 @@ impl Prober<'_> {
                         let acceptance =
                             accept(&look.want, &record.stamp, self.release_of(&record));
                         let is_it = self.trusts(look, label, &record)
+                            && self.may_take(look, label, &record)
                             && accepts(look, label, &record.stamp.version, acceptance);
                         return is_it.then_some((record, key));
                     }
@@ -181,6 +184,19 @@ impl Prober<'_> {
         };
         look.why.get_or_insert(format!("{label} is not trusted: {why}"));
         look.note(label, format!("not trusted: {why}"));
+        false
+    }
+
+    /// Whether `record` is pinned, where nothing else may be taken; notes what is missing if not.
+    fn may_take(&self, look: &mut ProbeState, label: &str, record: &ArtifactRecord) -> bool {
+        if !self.options.locked {
+            return true;
+        }
+        let subsystem = self.workspaces.subsystem(&look.want.id);
+        let lacks = unpinned(subsystem, &look.want, record, self.options.private_store);
+        let Some(why) = lacks else { return true };
+        look.why.get_or_insert(format!("{label} is not pinned: {why}"));
+        look.note(label, format!("not pinned: {why}"));
         false
     }
 

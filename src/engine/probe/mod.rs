@@ -15,6 +15,7 @@ mod accept;
 mod beyond;
 mod leftover;
 mod look;
+mod pinned;
 mod released;
 mod shared;
 mod snapshot;
@@ -42,6 +43,7 @@ use crate::{
 pub use accept::{Acceptance, accept, accept_installed};
 pub use beyond::{Own, linked, walk_sources};
 pub use leftover::leftovers;
+pub use pinned::unpinned;
 pub use released::{is_remote, read_stamp};
 pub use shared::upstream_key;
 pub use snapshot::{Snapshot, SnapshotPlace};
@@ -74,6 +76,8 @@ pub struct ProbeOptions {
     pub force: bool,
     /// Do not touch the network.
     pub offline: bool,
+    /// Nothing counts that is not pinned.
+    pub locked: bool,
     /// What the first store lacks is to be published there.
     pub publish: bool,
     /// A release counts only if it was made by exactly the recipe that the spec has now.

@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use super::{
+    compilers::CodePlace,
     failures::{Failures, fault_of},
     place::LineStarts,
     summary::{columns, render_sum},
@@ -56,6 +57,32 @@ pub fn summary_table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -
 pub fn annotate_problems(problems: &Problems, workspace: &Path) -> String {
     let annotate = |problem| annotate_problem(problem, problems, workspace);
     problems.diagnostics.iter().map(annotate).collect()
+}
+
+/// An `::error` annotation per place in code that `who` failed over. Files are relative to the repository.
+pub fn annotate_places(who: &str, places: &[CodePlace]) -> String {
+    let annotate = |place: &CodePlace| {
+        let mut properties = vec![("file", place.file.clone()), ("line", place.line.to_string())];
+        properties.extend(place.column.map(|column| ("col", column.to_string())));
+        properties.push(("title", who.to_owned()));
+        command("error", &properties, &place.message)
+    };
+    places.iter().map(annotate).collect()
+}
+
+/// The last `lines` that `who` printed, folded, and where all of it is, for the step's summary.
+pub fn log_details(who: &str, lines: &[String], log: Option<&str>) -> String {
+    let body: String = lines.iter().map(|line| format!("{}\n", html(line))).collect();
+    let log = log.map(|log| format!("\nAll of it: {}\n", markdown(log))).unwrap_or_default();
+    let who = html(who);
+    format!(
+        "\n<details><summary>The last lines of {who}</summary>\n\n<pre>\n{body}</pre>\n{log}\n</details>\n"
+    )
+}
+
+/// One line that HTML shows as it is.
+fn html(text: &str) -> String {
+    one_line(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// An `::error` annotation per failed artifact, the root cause first, and a `::warning` per warning.
@@ -170,6 +197,35 @@ mod tests {
         ::error title=nats v1.2.3::cannot build nats v1.2.3%0Abecause: `make all` exited with code 2%0Ahelp: read its log
         ::error title=gcc-lib v1.2.3::cannot build gcc-lib v1.2.3%0Abecause: `make all` exited with code 2%0Ahelp: read its log
         ::warning::cannot reach the second store
+        ");
+    }
+
+    #[test]
+    fn places_in_code_become_annotations_and_the_last_lines_are_folded() {
+        let place = CodePlace {
+            file: "cmd/a,b.go".into(),
+            line: 9,
+            column: Some(14),
+            message: "100 % wrong".into(),
+        };
+        let places = [place.clone(), CodePlace { column: None, ..place }];
+        insta::assert_snapshot!(annotate_places("cli v1", &places), @r"
+        ::error file=cmd/a%2Cb.go,line=9,col=14,title=cli v1::100 %25 wrong
+        ::error file=cmd/a%2Cb.go,line=9,title=cli v1::100 %25 wrong
+        ");
+        let lines = ["a <b> & c".to_owned(), "```".to_owned()];
+        insta::assert_snapshot!(log_details("cli v1", &lines, Some(".forge/logs/cli.log")), @r"
+
+        <details><summary>The last lines of cli v1</summary>
+
+        <pre>
+        a &lt;b&gt; &amp; c
+        ```
+        </pre>
+
+        All of it: .forge/logs/cli.log
+
+        </details>
         ");
     }
 

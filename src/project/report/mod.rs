@@ -1,6 +1,7 @@
 //! Folds of data into text: what people, other programs, GitHub and trace viewers
 //! read of a run. Every function here returns a string; printing is the caller's.
 
+mod compilers;
 mod failures;
 mod fault;
 mod github;
@@ -16,10 +17,11 @@ mod table;
 mod text;
 mod trace;
 
+pub use compilers::{CodePlace, code_places};
 pub use fault::{render_fault, render_warning};
 pub use github::{
-    CLOSE_GROUP, annotate_fault, annotate_problems, annotate_run, group, open_group, step_summary,
-    summary_table,
+    CLOSE_GROUP, annotate_fault, annotate_places, annotate_problems, annotate_run, group,
+    log_details, open_group, step_summary, summary_table,
 };
 pub use human::{human_size, human_time};
 pub use json::{SCHEMA, render_json};

@@ -12,7 +12,7 @@ use super::{
     files::{SpecFile, Specs},
     graph,
     include::{self, Included, Pinned},
-    service, settings,
+    requirement, service, settings,
     specs::{LoadedSpec, Loader},
     subsystem::SubsystemDraft,
     task,
@@ -95,7 +95,11 @@ fn resolve(
     platform: Platform,
     outside: &LoadInputs,
 ) -> Result<Workspace, LoadError> {
-    let Documents { layout, manifest: Parsed { doc: manifest, .. }, listed, .. } = documents;
+    let Documents { layout, manifest: Parsed { doc: manifest, file, .. }, listed, .. } = documents;
+    // Another forge may know what this one would call wrong.
+    if let Some(unmet) = manifest.forge.as_ref().and_then(|it| requirement::unmet(it, file)) {
+        return Err(documents.problems(vec![unmet], &Included::default()));
+    }
     let mut found = documents.manifest.findings();
     // Without any versions read, specs would all be told to lack one.
     let is_listed = !manifest.versions.is_empty() || found.is_empty();

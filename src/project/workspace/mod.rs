@@ -21,6 +21,7 @@ mod platforms;
 mod preset;
 mod quotes;
 mod reads;
+mod requirement;
 mod service;
 mod settings;
 mod shared;
@@ -58,6 +59,9 @@ pub use task::{
     Bindings, Data, Each, MatrixPart, Meaning, Names, OWN_WORDS, Over, Parameter, Pool, Renderer,
     Secret, Task, TaskAction, TaskCommand, TaskFileScope, TaskNeed, TaskRef, TaskRetry, TaskText,
     TaskVariable, TemplateValue, Var, render_fixed,
+};
+pub use template::{
+    FunctionKind, TEMPLATE_FUNCTIONS, TEMPLATE_WORDS, TemplateFunction, TemplateWord,
 };
 pub use text::{Places, Text};
 

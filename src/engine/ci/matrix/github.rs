@@ -49,6 +49,7 @@ impl Job {
             "platform": self.platforms().join(" "),
             "runner": runner,
             "command": self.command,
+            "publish": self.publish,
         })
     }
 }

@@ -16,7 +16,7 @@ mod runner;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use github::MOST_JOBS;
-pub use gitlab::Parent;
+pub use gitlab::GitlabPipeline;
 pub use runner::{PlatformRunner, RunnerHost};
 
 use crate::{
@@ -60,8 +60,10 @@ pub struct Job {
     pub artifacts: BTreeMap<Platform, BTreeSet<Name>>,
     /// Seconds that it is expected to take.
     pub seconds: f64,
-    /// What it runs.
+    /// What builds and tests it all; publishes nothing.
     pub command: String,
+    /// What publishes it afterwards, where that is allowed.
+    pub publish: String,
 }
 
 impl Fleet<'_> {
@@ -178,17 +180,23 @@ impl Fleet<'_> {
         Job {
             name: name(runner, &artifacts, place),
             runner: runner.clone(),
-            command: self.command(&artifacts),
+            command: self.command("ci", " --part --no-publish", &artifacts),
+            publish: self.command("ci:release", " --part", &artifacts),
             artifacts,
             seconds: loads.iter().map(|load| load.weight).sum(),
         }
     }
 
-    fn command(&self, artifacts: &BTreeMap<Platform, BTreeSet<Name>>) -> String {
+    fn command(
+        &self,
+        verb: &str,
+        flags: &str,
+        artifacts: &BTreeMap<Platform, BTreeSet<Name>>,
+    ) -> String {
         let folder = self.folder.map(|folder| format!(" -C {}", shell_word(folder)));
         let folder = folder.unwrap_or_default();
         let line = |(platform, names): (&Platform, &BTreeSet<Name>)| {
-            format!("forge{folder} ci {} --platform {platform} --part", words(names))
+            format!("forge{folder} {verb} {} --platform {platform}{flags}", words(names))
         };
         artifacts.iter().map(line).collect::<Vec<_>>().join(" && ")
     }

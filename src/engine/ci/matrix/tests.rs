@@ -76,7 +76,14 @@ fn what_depends_on_each_other_stays_together() {
         ]
     );
     assert!((matrix.jobs[1].seconds - 40.0).abs() < 1e-9);
-    assert_eq!(matrix.jobs[1].command, "forge ci app lib site tool --platform linux-amd64 --part");
+    assert_eq!(
+        matrix.jobs[1].command,
+        "forge ci app lib site tool --platform linux-amd64 --part --no-publish"
+    );
+    assert_eq!(
+        matrix.jobs[1].publish,
+        "forge ci:release app lib site tool --platform linux-amd64 --part"
+    );
     assert_eq!(fleet(&named, 9).deal(&workspaces, &wanted, &seconds).jobs.len(), 3);
 }
 
@@ -108,7 +115,7 @@ fn what_is_built_on_another_machine_stays_with_the_tools_for_that() {
     );
     assert_eq!(
         with_tools.command,
-        "forge ci app tool --platform linux-amd64 --part && forge ci app --platform linux-arm64 --part"
+        "forge ci app tool --platform linux-amd64 --part --no-publish && forge ci app --platform linux-arm64 --part --no-publish"
     );
     let line = matrix.github().unwrap();
     let read: serde_json::Value = serde_json::from_str(&line).unwrap();
@@ -126,14 +133,16 @@ fn a_folder_is_named_and_a_runner_may_have_several_labels() {
     let read: serde_json::Value = serde_json::from_str(&matrix.github().unwrap()).unwrap();
     assert_eq!(read["include"][0]["runner"], serde_json::json!(["self-hosted", "big"]));
     assert!(matrix.jobs[0].command.starts_with("forge -C 'my stack' ci app "));
-    assert!(matrix.gitlab().contains(r#"tags: ["self-hosted", "big"]"#));
+    assert!(matrix.gitlab().contains("tags:\n    - \"self-hosted\"\n    - \"big\"\n"));
 }
 
 #[test]
 fn nothing_is_an_empty_list_for_github_and_one_idle_job_for_gitlab() {
     let matrix = Matrix { jobs: Vec::new() };
     assert_eq!(matrix.github().unwrap(), r#"{"include":[]}"#);
-    assert!(matrix.gitlab().ends_with("nothing to build: { stage: build, script: [\"true\"] }\n"));
+    assert!(
+        matrix.gitlab().ends_with("nothing to build:\n  stage: build\n  script:\n    - \"true\"\n")
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod constants;
 mod engine;
 mod functions;
 mod guards;
+mod known;
 mod layers;
 mod meter;
 mod place;
@@ -16,6 +17,8 @@ use std::{collections::BTreeMap, ops::Range, path::PathBuf};
 use minijinja::{Error, ErrorKind, value::Value};
 
 pub use engine::TemplateEngine;
+pub use functions::{FunctionKind, TEMPLATE_FUNCTIONS, TemplateFunction};
+pub use known::{TEMPLATE_WORDS, TemplateWord};
 use layers::Layers;
 use place::PathWord;
 pub use unknown::{STAND_IN, unknown};

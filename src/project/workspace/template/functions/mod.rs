@@ -71,10 +71,13 @@ mod paths;
 mod patterns;
 mod print;
 mod standard;
+mod table;
 mod texts;
 mod versions;
 
 use minijinja::{Error, ErrorKind, Value};
+
+pub use table::{FunctionKind, TEMPLATE_FUNCTIONS, TemplateFunction};
 
 use super::engine::TemplateEngine;
 
