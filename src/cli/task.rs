@@ -79,9 +79,6 @@ pub(super) struct TaskArgs {
     /// Show what tasks of the Taskfile are, and run none
     #[arg(long, requires = "taskfile")]
     pub(super) summary: bool,
-    /// Succeed if tasks of the Taskfile are up to date, and run none
-    #[arg(long, requires = "taskfile")]
-    pub(super) status: bool,
 }
 
 /// Runs tasks of the workspace, or of a Taskfile.

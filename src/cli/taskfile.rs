@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
-    model::{Fault, Kind, suggestion},
+    model::{Fault, Kind, Problems, suggestion},
     process::SyntaxCheck,
     report::render_warning,
     task::ParameterRequest,
@@ -23,32 +23,69 @@ use super::{
 pub(super) fn run(session: &Session, path: &Path, wish: &TaskArgs) -> Result<u8, CliError> {
     let found = taskfile::find(&session.folder()?.join(path), true);
     let path = found.map_err(|fault| fault.hint("name the file: `--taskfile PATH`"))?;
-    if let Some(code) = shown(session, &path, wish)? {
+    let opened = OpenedTaskfile::read(session, &path, wish)?;
+    if let Some(code) = shown(session, &opened, wish)? {
         return Ok(code);
     }
-    let (Loaded { workspaces, asked, .. }, is_watched) = load(session, &path, wish)?;
-    if (wish.watch || is_watched) && !session.flags.dry_run {
-        return watch::watch(session, wish, &|| Ok(load(session, &path, wish)?.0));
+    let (Loaded { workspaces, asked, .. }, translation) = load(session, &opened, wish)?;
+    if (wish.watch || opened.is_watched()) && !session.flags.dry_run {
+        return watch::watch(session, wish, &|| {
+            Ok(load(session, &OpenedTaskfile::read(session, &path, wish)?, wish)?.0)
+        });
     }
-    task::run_in(session, &workspaces, &asked, wish, None)
+    task::run_in(session, &workspaces, &asked, wish, None).map_err(|error| match error {
+        // What is wrong stands in the Taskfile, and not in what was made of it.
+        CliError::Fault(mut fault) => {
+            let blamed = |wrong: Box<Problems>| Box::new(translation.blamed(*wrong, &opened.tree));
+            fault.shown = fault.shown.take().map(blamed);
+            CliError::Fault(fault)
+        }
+        error @ CliError::Problems(_) => error,
+    })
+}
+
+/// A Taskfile with all it includes, and what is asked of it.
+struct OpenedTaskfile {
+    tree: TaskfileTree,
+    given: Given,
+    /// The tasks that are named.
+    names: Vec<String>,
+}
+
+impl OpenedTaskfile {
+    fn read(session: &Session, path: &Path, wish: &TaskArgs) -> Result<Self, CliError> {
+        let (names, words) = sorted(wish);
+        let given = Given { words, env: session.host.environment().to_texts() };
+        let layout = session.layout_at(path.parent().unwrap_or(Path::new("/")).to_owned());
+        let tree =
+            included::loaded(session, &layout, |library| taskfile::read(path, &given, library))?;
+        Ok(Self { tree, given, names })
+    }
+
+    /// Whether it says itself that one of the named tasks is to be watched.
+    fn is_watched(&self) -> bool {
+        let mut own = self.tree.files.first().into_iter().flat_map(|file| &file.tasks);
+        own.any(|task| task.watch && self.names.contains(&task.name.value))
+    }
 }
 
 /// Lists or describes tasks, if that is asked for, or one that is named is not there. Returns the exit
 /// code then.
-fn shown(session: &Session, path: &Path, wish: &TaskArgs) -> Result<Option<u8>, CliError> {
-    let (names, words) = sorted(wish);
-    let given = Given { words, env: session.host.environment().to_texts() };
-    let layout = session.layout_at(path.parent().unwrap_or(Path::new("/")).to_owned());
-    let tree = included::loaded(session, &layout, |library| taskfile::read(path, &given, library))?;
+fn shown(
+    session: &Session,
+    opened: &OpenedTaskfile,
+    wish: &TaskArgs,
+) -> Result<Option<u8>, CliError> {
+    let OpenedTaskfile { tree, given, names } = opened;
     let none = BTreeMap::new();
     let wished = taskfile::TranslationRequest {
-        tasks: Some(&names),
-        given: &given,
+        tasks: Some(names),
+        given,
         args: &wish.args,
         flags: &[],
         words: &none,
     };
-    let listing = TaskListing::of(&tree, &wished);
+    let listing = TaskListing::of(tree, &wished);
     if wish.list || wish.list_all {
         if listing.is_empty(wish.list_all) {
             let what = match wish.list_all {
@@ -66,7 +103,7 @@ fn shown(session: &Session, path: &Path, wish: &TaskArgs) -> Result<Option<u8>, 
         }
         return Ok(Some(0));
     }
-    if let Some(unknown) = names.iter().find(|name| !taskfile::has_task(&tree, name)) {
+    if let Some(unknown) = names.iter().find(|name| !taskfile::has_task(tree, name)) {
         if !listing.is_empty(false) {
             session.say(&table(&listing, false))?;
         }
@@ -86,28 +123,25 @@ fn table(listing: &TaskListing, all: bool) -> String {
     format!("task: Available tasks for this project:\n{}", listing.columns(all))
 }
 
-/// What the Taskfile at `path` says, as a workspace; and whether it says itself that one of the
-/// tasks that are asked for is to be watched.
-fn load(session: &Session, path: &Path, wish: &TaskArgs) -> Result<(Loaded, bool), CliError> {
-    let (names, words) = sorted(wish);
-    let given = Given { words, env: session.host.environment().to_texts() };
-    let layout = session.layout_at(path.parent().unwrap_or(Path::new("/")).to_owned());
-    let tree = included::loaded(session, &layout, |library| taskfile::read(path, &given, library))?;
-    let translation = translated(session, &tree, &given, &names, wish);
-    if let Some(problems) = translation.problems(&tree) {
+/// What the Taskfile says, as a workspace; and what that was made of.
+fn load(
+    session: &Session,
+    OpenedTaskfile { tree, given, names }: &OpenedTaskfile,
+    wish: &TaskArgs,
+) -> Result<(Loaded, Translation), CliError> {
+    let translation = translated(session, tree, given, names, wish);
+    if let Some(problems) = translation.problems(tree) {
         return Err(CliError::Problems(problems));
     }
     for remark in translation.remarks.iter().filter(|_| !session.flags.quiet) {
-        let fault = Fault::new(Kind::Usage, format!("{}: {}", place(&tree, remark), remark.what));
+        let fault = Fault::new(Kind::Usage, format!("{}: {}", place(tree, remark), remark.what));
         session.console().err(&render_warning(None, &fault, session.stderr_style()));
     }
-    let workspace = loaded(session, &tree, translation)?;
-    let mut own = tree.files.first().into_iter().flat_map(|file| &file.tasks);
-    let is_watched = own.any(|task| task.watch && names.contains(&task.name.value));
-    let asked = ParameterRequest { tasks: names, ..ParameterRequest::default() };
+    let (workspace, translation) = loaded(session, tree, translation)?;
+    let asked = ParameterRequest { tasks: names.clone(), ..ParameterRequest::default() };
     let files = tree.files.iter().map(|file| tree.root.join(&file.file.path)).collect();
     let workspaces = Arc::new(Workspaces::of_one(workspace));
-    Ok((Loaded { workspaces, asked, files }, is_watched))
+    Ok((Loaded { workspaces, asked, files }, translation))
 }
 
 /// The workspace that `translation` is. What is wrong in tasks that are only called by names that a
@@ -116,13 +150,13 @@ fn loaded(
     session: &Session,
     tree: &TaskfileTree,
     mut translation: Translation,
-) -> Result<Workspace, CliError> {
+) -> Result<(Workspace, Translation), CliError> {
     loop {
         // As in Task, a command that no shell can read fails when its turn comes.
         let outside = LoadInputs { syntax_check: SyntaxCheck::off(), ..session.outside(&|_| None) };
         let wrong = match load_text(&tree.root, &translation.text, session.platform(), &outside) {
             Err(LoadError::Problems(wrong)) => wrong,
-            loaded => return loaded.map_err(CliError::from),
+            loaded => return Ok((loaded?, translation)),
         };
         translation = match translation.without(&wrong) {
             Some(less) => less,

@@ -211,7 +211,11 @@ impl Translation {
         let first = tree.files[0].file.span(0..0);
         let at_its_task = |one: Diagnostic| {
             let span = self.task_at(&tasks, one.span.bytes.start).unwrap_or(&first).clone();
-            let blamed = Diagnostic::new(span, one.what, "said here");
+            let marked = self.text.get(one.span.bytes.clone()).unwrap_or_default();
+            let blamed = match self.written_at(&span, marked, tree) {
+                Some(span) => Diagnostic::new(span, one.what, "here"),
+                None => Diagnostic::new(span, one.what, "said here"),
+            };
             one.help.into_iter().fold(blamed, Diagnostic::help)
         };
         Problems::gather(wrong.diagnostics.into_iter().map(at_its_task).collect(), texts(tree))
@@ -231,6 +235,17 @@ impl Translation {
         let mut parts = self.parts.clone();
         parts.tasks.retain(|(name, _)| !names.contains(name));
         Some(Self { text: parts.document(), parts, ..self.clone() })
+    }
+
+    /// Where `marked` stands within the task that is called at `span`, as a person wrote it.
+    fn written_at(&self, span: &Span, marked: &str, tree: &TaskfileTree) -> Option<Span> {
+        let file = &tree.files.iter().find(|one| one.file.path == span.file)?.file;
+        let later = self.places.values().filter(|other| other.file == span.file);
+        let later = later.map(|other| other.bytes.start).filter(|start| *start > span.bytes.start);
+        let end = later.min().unwrap_or(file.text.len());
+        let at = file.text.get(span.bytes.end..end)?.find(marked).filter(|_| !marked.is_empty())?;
+        let start = span.bytes.end + at;
+        Some(file.span(start..start + marked.len()))
     }
 
     /// The place of the task that stands at `byte` of the translation, whose tasks come last.
