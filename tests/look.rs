@@ -25,7 +25,7 @@ fn list_shows_what_there_is() {
     user       v2.0.0   use, use-more  uses it
     group both: end, user
 
-    `forge ensure` makes all of them present; `forge --help` lists what else there is
+    `forge ensure` installs all of them; `forge help` lists what else there is
     ");
     assert_eq!(sandbox.forge("").succeeds().stdout(), sandbox.forge("list").succeeds().stdout());
 }

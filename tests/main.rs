@@ -3,6 +3,7 @@
 mod migrate;
 mod support;
 
+mod add;
 mod affected;
 mod affected_ci;
 mod architecture;
@@ -70,3 +71,4 @@ mod taskfile;
 mod tasks;
 mod trust;
 mod upstream;
+mod verbs;

@@ -342,6 +342,13 @@ fn reload_starts_one_again_and_tells_who_needs_it() {
         stack.forge("reload api").succeeds();
         stack.forge("reload web").succeeds();
     }
+    let services = stack.forge("ps --json").succeeds().json();
+    assert_eq!(services["services"][0]["name"], "api");
+    let before = stack.up();
+    stack.forge("restart").succeeds();
+    assert!(!is_alive(before.pid("api")) && !is_alive(before.pid("web")));
+    stack.forge("stop web").succeeds().says("ended web");
+    stack.forge("attach web").exits(1).says("web does not run");
     stack.forge("reload aip").exits(2).says("did you mean `api`?");
     stack.forge("reload pc").exits(2).says("pc is not a service");
 }

@@ -27,7 +27,6 @@ fn several_tasks_run_one_after_the_other_and_share_what_they_need() {
         ("run b hidden", "the task hidden is private"),
         ("run b asks", "no terminal to ask at"),
         ("run b X=1", "the task b has no parameter `X`"),
-        ("run", "required"),
         ("run X=1", "no task is named"),
     ] {
         let run = sandbox.forge(words).exits(2 - i32::from(words.ends_with("asks")));

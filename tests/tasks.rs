@@ -51,7 +51,7 @@ fn a_dry_run_shows_the_commands() {
 #[test]
 fn names_that_mean_nothing_are_answered_with_what_was_meant() {
     let sandbox = sandbox();
-    sandbox.forge("helo").exits(2).says("did you mean `hello`?");
+    sandbox.forge("helo").exits(2).says("`hello`?");
     sandbox.forge("lib:tset").exits(2).says("did you mean `lib:test`?");
     sandbox.forge("verfy").exits(2).says("did you mean `verify`?");
     sandbox.forge("list").succeeds().says("does more").says("lib:test");

@@ -9,13 +9,7 @@ use crate::model::Platform;
 
 /// Binaries are the artifact. Releases are the cache. One build, many downloads.
 #[derive(Debug, Parser)]
-#[command(
-    name = "forge",
-    version = own::version_line(),
-    about,
-    disable_help_subcommand = true,
-    after_help = "The habits of Taskfiles work too: `forge ensure:all`, `forge nats:ensure`, `forge clean:bin`."
-)]
+#[command(name = "forge", version = own::version_line(), disable_help_subcommand = true)]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) global: Global,
@@ -25,7 +19,6 @@ pub(super) struct Args {
 
 /// Flags that work everywhere.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Everywhere")]
 pub(super) struct Global {
     /// Work in DIR instead of the current folder
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]

@@ -156,7 +156,8 @@ impl<'w> BumpSession<'w> {
         if shared.pin.version != version {
             let subsystems = shared.subsystems.iter().copied();
             for looked in ask(self.session, self.workspace, subsystems, Some(version))? {
-                exists(&looked, &wanted)?;
+                let warning = exists(&looked, &wanted)?;
+                tell_failures(self.session, warning.iter());
             }
             steps.push(shared.step(version));
         }

@@ -3,7 +3,7 @@
 use crate::{
     git::History,
     manifest::{manifest_schema, spec_schema},
-    model::Fault,
+    model::{Fault, Kind},
     workspace::Workspace,
 };
 
@@ -13,18 +13,45 @@ use super::{
     desk::{mistaken, tags_here},
     next::warn,
     session::Session,
+    shadow::{note, taken_names},
 };
 
 /// Checks the workspace. Problems end up on standard error, as those of any verb.
 pub(super) fn check(session: &Session) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     warn_of_tags(session, &workspace)?;
+    let warnings = warn_of_names(session, &workspace);
+    if session.flags.json {
+        let document = serde_json::json!({
+            "schema": 1,
+            "subsystems": workspace.subsystems.len(),
+            "tasks": workspace.tasks.len(),
+            "problems": [],
+            "warnings": warnings,
+        });
+        session.say(&format!("{document:#}\n"))?;
+        return Ok(0);
+    }
     let count = workspace.subsystems.len();
     let what = if count == 1 { "1 subsystem" } else { &format!("{count} subsystems") };
     if !session.flags.quiet {
         session.say(&format!("{what} in {}: no problems\n", workspace.layout.root().display()))?;
     }
     Ok(0)
+}
+
+/// Warns of tasks that a verb stands before. Returns what was said.
+fn warn_of_names(session: &Session, workspace: &Workspace) -> Vec<String> {
+    let taken = taken_names();
+    let mut said = Vec::new();
+    for task in workspace.tasks.values() {
+        let Some(note) = note(task, &taken) else { continue };
+        let place = format!("{}:{}", task.place.file.display(), task.line);
+        let what = format!("the task {} is called as a verb is ({place})", task.name);
+        warn(session, Some(&Fault::new(Kind::Usage, what.clone()).hint(note)));
+        said.push(what);
+    }
+    said
 }
 
 /// Warns of tags of this clone that look like versions and count as none. Without git or a

@@ -68,6 +68,23 @@ pub(super) enum CleanWhat {
     All,
 }
 
+/// Shells that complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum CompletionShell {
+    /// bash.
+    Bash,
+    /// elvish.
+    Elvish,
+    /// fish.
+    Fish,
+    /// nushell.
+    Nushell,
+    /// PowerShell.
+    Powershell,
+    /// zsh.
+    Zsh,
+}
+
 /// Shells that `forge env` speaks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum EnvShell {

@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use clap::{Arg, Command, CommandFactory};
-use clap_complete::Shell;
 
 use crate::{
     model::{Fault, Platform},
@@ -12,7 +11,9 @@ use crate::{
     workspace::{LoadInputs, Task, Workspace, find_root, load},
 };
 
-use super::{args::Args, habits, session::Session};
+use super::{
+    args::Args, choice::CompletionShell as Shell, habits, help, session::Session, verb_names,
+};
 
 /// Bash cuts words at `:` and `=`: forge is told, and answers with what comes after.
 const BASH: &str = r#"_forge() {
@@ -41,17 +42,39 @@ const FISH: &str = r#"complete -c forge -f -a '(forge completions:words -- (comm
 complete -c forge -n 'string match -qr "=" -- (commandline -ct)' -F
 "#;
 
+/// What is typed is handed over up to the cursor, which PowerShell counts from the beginning of the line.
+const POWERSHELL: &str = r#"Register-ArgumentCompleter -Native -CommandName forge -ScriptBlock {
+    param($word, $ast, $cursor)
+    $line = $ast.ToString()
+    if ($cursor -gt $line.Length) { $line = $line + ' ' } else { $line = $line.Substring(0, $cursor) }
+    forge completions:words -- $line 2>$null | ForEach-Object {
+        [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
+    }
+}
+"#;
+const NUSHELL: &str = r#"def "nu-complete forge" [line: string] {
+    ^forge completions:words -- $line | complete | get stdout | lines
+}
+export extern forge [...words: string@"nu-complete forge"]
+"#;
+const ELVISH: &str = r#"set edit:completion:arg-completer[forge] = {|@words|
+    forge completions:words -- (str:join ' ' $words) 2>/dev/null | from-lines
+}
+use str
+"#;
+
+/// Verbs that work on services alone.
+const SERVICES: [&str; 8] = ["up", "down", "ps", "logs", "attach", "stop", "restart", "reload"];
+
 /// Prints the script for `shell`.
 pub(super) fn script(session: &Session, shell: Shell) -> Result<u8, Fault> {
     let text = match shell {
         Shell::Bash => BASH.to_owned(),
         Shell::Zsh => ZSH.to_owned(),
         Shell::Fish => FISH.to_owned(),
-        other => {
-            let mut text = Vec::new();
-            clap_complete::generate(other, &mut Args::command(), "forge", &mut text);
-            String::from_utf8_lossy(&text).into_owned()
-        }
+        Shell::Powershell => POWERSHELL.to_owned(),
+        Shell::Nushell => NUSHELL.to_owned(),
+        Shell::Elvish => ELVISH.to_owned(),
     };
     session.say(&text)?;
     Ok(0)
@@ -89,7 +112,7 @@ fn workspace(session: &Session, typed: &[&str]) -> Option<Workspace> {
 /// All that could stand where the last word of `typed` does.
 fn candidates(typed: &[&str], workspace: Option<&Workspace>) -> Vec<String> {
     let command = Args::command();
-    let verbs: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+    let verbs = verb_names(&command);
     let Some((last, before)) = typed.split_last() else { return Vec::new() };
     let before = habits::rewrite(before.iter().map(Into::into).collect(), &verbs);
     let before: Vec<String> =
@@ -144,7 +167,25 @@ fn known(workspace: &Workspace, arg: &Arg, verb: &Command, before: &[String]) ->
             let named: Vec<&Task> = workspace.tasks.values().filter(called).collect();
             named.into_iter().flat_map(parameters).chain(tasks(workspace)).collect()
         }
+        "name" if verb.get_name() == "which" => {
+            let binaries = workspace.subsystems.values().flat_map(|it| it.binaries.clone());
+            subsystems.chain(binaries).collect()
+        }
+        "about" => {
+            let command = Args::command();
+            let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set());
+            let verbs: Vec<String> = verbs.map(|verb| verb.get_name().to_owned()).collect();
+            verbs
+                .into_iter()
+                .chain(help::topics::names().map(str::to_owned))
+                .chain(tasks(workspace))
+                .collect()
+        }
         "name" if verb.get_name() == "explain" => subsystems.chain(tasks(workspace)).collect(),
+        "name" | "names" if SERVICES.contains(&verb.get_name()) => {
+            let services = workspace.subsystems.values().filter(|it| it.service.is_some());
+            services.map(|it| it.name.as_str().to_owned()).chain(groups).collect()
+        }
         "name" | "names" => subsystems.chain(groups).collect(),
         _ => Vec::new(),
     }

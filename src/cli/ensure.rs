@@ -50,7 +50,21 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, CliError
     if let Some(question) = question.filter(|_| outcome.is_noop) {
         keep_snapshot(session, workspaces.any(), &outcome, &question, started);
     }
-    close(session, &layout, &outcome.report)
+    let code = close(session, &layout, &outcome.report)?;
+    tell_places(session, &layout, &outcome.report);
+    Ok(code)
+}
+
+/// Says where the binaries of another platform are: they are not on PATH.
+fn tell_places(session: &Session, layout: &Layout, report: &RunReport) {
+    let is_foreign = session.flags.platform.is_some_and(|platform| platform != Platform::host());
+    if !is_foreign || session.flags.quiet || session.flags.json {
+        return;
+    }
+    for artifact in report.artifacts.iter().filter(|artifact| artifact.fault.is_none()) {
+        let folder = layout.display(&layout.installed_artifact(&artifact.id));
+        session.note(&format!("{} is in {folder}", artifact.id.name));
+    }
 }
 
 /// What a snapshot answers: the same words and flags. None for what snapshots are not kept of.

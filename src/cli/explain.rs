@@ -17,7 +17,7 @@ use super::{
     CliError,
     run::{Publish, RunRequest, look},
     session::{Session, select},
-    task,
+    task, task_names,
 };
 
 /// Shows it.
@@ -26,7 +26,7 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, CliError> {
     let is_subsystem = workspaces.any().subsystems.contains_key(word);
     if !is_subsystem
         && !workspaces.any().groups.contains_key(word)
-        && task::find(workspaces.any(), word).is_ok()
+        && task_names::find(workspaces.any(), word).is_ok()
     {
         return task::explain(session, workspaces.any(), word);
     }

@@ -1,5 +1,5 @@
 //! The habits of Taskfiles: `ensure:all`, `nats:ensure`, `bin:verify`, `clean:bin`, and a task's
-//! name alone: `nats:test`, `hello`.
+//! name alone: `nats:test`, `hello`; and `x` for `exec`.
 
 use std::ffi::OsString;
 
@@ -60,6 +60,7 @@ fn first_word(argv: &[OsString]) -> Option<usize> {
 fn words<'w>(word: &'w str, verbs: &[&str]) -> Option<Vec<&'w str>> {
     match word.split_once(':') {
         _ if verbs.contains(&word) => None,
+        _ if word == "x" => Some(vec!["exec", "--in-short"]),
         Some(("bin", "verify")) => Some(vec!["verify"]),
         Some(("bump", "all")) => Some(vec!["bump", "--all"]),
         Some((verb, "all")) if OF_SUBSYSTEM.contains(&verb) => Some(vec![verb]),
@@ -96,6 +97,7 @@ mod tests {
             ("forge --offline package:all", "forge --offline package"),
             ("forge -v nats:test --offline", "forge -v run nats:test --offline"),
             ("forge hello", "forge run hello"),
+            ("forge x -- make -j", "forge exec --in-short -- make -j"),
         ] {
             assert_eq!(rewritten(habit), verb);
         }

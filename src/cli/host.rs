@@ -12,7 +12,7 @@ use std::{
     process::exit,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -48,6 +48,8 @@ struct HostParts {
     secrets: KnownSecrets,
     /// How many are at work that end by `cancel`.
     at_work: Arc<AtomicUsize>,
+    /// Whether a run may have written to the cache.
+    wrote_cache: AtomicBool,
 }
 
 /// The variables that this process was started with. They are read nowhere else.
@@ -103,6 +105,7 @@ impl Host {
             secrets: environment_secrets(&environment).into(),
             environment,
             at_work: Arc::default(),
+            wrote_cache: AtomicBool::new(false),
         }))
     }
 
@@ -128,6 +131,16 @@ impl Host {
     pub(super) fn cache(&self) -> Result<&Cache, Fault> {
         let cache = self.0.cache.get_or_init(|| Cache::of_user(&self.0.user));
         cache.as_ref().map_err(Clone::clone)
+    }
+
+    /// Says that a run may write to the cache.
+    pub(super) fn writes_cache(&self) {
+        self.0.wrote_cache.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a run said that it may write to the cache.
+    pub(super) fn wrote_cache(&self) -> bool {
+        self.0.wrote_cache.load(Ordering::Relaxed)
     }
 
     /// Where forge prints.

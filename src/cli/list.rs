@@ -1,11 +1,19 @@
-//! `forge list` (and `forge` alone): what there is; and `forge env`: how to use it.
+//! `forge list` (and `forge` alone): what there is.
+
+use std::collections::BTreeSet;
 
 use crate::{
     report::{Align, Cell, Role, Table},
     workspace::{Parameter, Task, Workspace},
 };
 
-use super::{CliError, choice::EnvShell, session::Session};
+use super::{
+    CliError,
+    session::Session,
+    shadow::{note, taken_names},
+    task,
+    task_args::TaskArgs,
+};
 
 /// Lists subsystems, groups and tasks; private ones too if `all`.
 pub(super) fn list(session: &Session, all: bool) -> Result<u8, CliError> {
@@ -35,18 +43,22 @@ fn text(workspace: &Workspace, tasks: &[&Task], session: &Session) -> String {
             Cell::new(Role::Dim, subsystem.desc.as_deref().unwrap_or_default()),
         ]);
     }
-    let mut text = table.render(style);
+    let has_subsystems = !table.is_empty();
+    let mut text = if has_subsystems { table.render(style) } else { String::new() };
     for (group, names) in &workspace.groups {
         let names: Vec<_> = names.iter().map(|name| name.as_str()).collect();
         text.push_str(&format!("group {}: {}\n", style.paint(Role::Name, group), names.join(", ")));
     }
     if !tasks.is_empty() {
-        text.push('\n');
+        if !text.is_empty() {
+            text.push('\n');
+        }
         text.push_str(&table_of(tasks).render(style));
     }
-    text.push_str(
-        "\n`forge ensure` makes all of them present; `forge --help` lists what else there is\n",
-    );
+    text.push_str(match has_subsystems {
+        true => "\n`forge ensure` installs all of them; `forge help` lists what else there is\n",
+        false => "\n`forge help` lists what else there is\n",
+    });
     text
 }
 
@@ -60,7 +72,7 @@ fn table_of(tasks: &[&Task]) -> Table {
         ("parameters", Align::Left),
         ("description", Align::Left),
     ]);
-    let mut last = None;
+    let (mut last, taken) = (None, taken_names());
     for task in tasks {
         let space = space(task);
         if last.replace(space.clone()).is_some_and(|last| last != space) {
@@ -74,10 +86,44 @@ fn table_of(tasks: &[&Task]) -> Table {
         table.row([
             Cell::new(Role::Name, names.join(", ")),
             Cell::new(Role::Plain, parameters.join(" ")),
-            Cell::new(Role::Dim, format!("{private}{desc}")),
+            Cell::new(Role::Dim, described(task, &format!("{private}{desc}"), &taken)),
         ]);
     }
     table
+}
+
+/// `desc`, and how `task` is run where a verb has its name.
+fn described(task: &Task, desc: &str, taken: &BTreeSet<String>) -> String {
+    match (note(task, taken), desc.is_empty()) {
+        (None, _) => desc.to_owned(),
+        (Some(note), true) => format!("({note})"),
+        (Some(note), false) => format!("{desc} ({note})"),
+    }
+}
+
+/// Lists the tasks alone: what `forge run` shows that is given no name.
+pub(super) fn list_tasks(session: &Session) -> Result<u8, CliError> {
+    let workspace = session.workspace()?;
+    let tasks: Vec<&Task> = workspace.tasks.values().filter(|task| !task.private).collect();
+    if session.flags.json {
+        session.say(&json(&workspace, &tasks))?;
+        return Ok(0);
+    }
+    if tasks.is_empty() {
+        session.note("there are no tasks; `forge help manifest` says how they are written");
+        return Ok(0);
+    }
+    session.say(&table_of(&tasks).render(session.stdout_style()))?;
+    Ok(0)
+}
+
+/// What `forge` alone does: the task `default` if there is one, or else the list.
+pub(super) fn bare(session: &Session) -> Result<u8, CliError> {
+    let has_default = session.workspace()?.tasks.get("default").is_some_and(|task| !task.private);
+    match has_default && !session.flags.json {
+        true => task::start(&session.that_runs(), TaskArgs::named("default")),
+        false => list(session, false),
+    }
 }
 
 /// A parameter as it is given, in brackets if it need not be.
@@ -145,22 +191,4 @@ fn json(workspace: &Workspace, tasks: &[&Task]) -> String {
         "tasks": tasks,
     });
     format!("{document:#}\n")
-}
-
-/// Prints the line that puts `.forge/bin` on PATH.
-pub(super) fn env(session: &Session, shell: EnvShell) -> Result<u8, CliError> {
-    let bin = session.layout()?.bin().display().to_string();
-    let line = match shell {
-        EnvShell::Sh => format!("export PATH='{}':\"$PATH\"\n", bin.replace('\'', r"'\''")),
-        EnvShell::Fish => {
-            let bin = bin.replace('\\', r"\\").replace('\'', r"\'");
-            format!("set -gx PATH '{bin}' $PATH\n")
-        }
-        EnvShell::Powershell => {
-            let bin = bin.replace('\'', "''");
-            format!("$env:PATH = '{bin}' + [IO.Path]::PathSeparator + $env:PATH\n")
-        }
-    };
-    session.say(&line)?;
-    Ok(0)
 }

@@ -80,7 +80,8 @@ impl LogFollower {
         Self { console, logs: names.iter().map(log).collect(), lines }
     }
 
-    fn show_last(&self, style: Style) -> Result<(), Fault> {
+    /// Shows the last lines of each.
+    pub(super) fn show_last(&self, style: Style) -> Result<(), Fault> {
         for log in &self.logs {
             for line in tail(&log.path, self.lines) {
                 self.show(log, &line, style)?;

@@ -2,11 +2,14 @@
 //! that a library caller would want too.
 
 mod actions;
+mod add;
 mod affected;
 mod args;
+mod attach;
 mod audit;
 mod bump;
 mod bundle;
+mod cache;
 mod changelog;
 mod check;
 mod choice;
@@ -19,10 +22,14 @@ mod doctor;
 mod durations;
 mod ensure;
 mod evidence;
+mod exec;
 mod explain;
+mod fmt;
 mod graph;
 mod habits;
+mod help;
 mod history;
+mod hook;
 mod host;
 mod included;
 mod init;
@@ -46,27 +53,35 @@ mod prune;
 pub mod reference;
 mod release;
 mod releases;
+mod remove;
 mod run;
 mod self_update;
 mod services;
 mod session;
+mod shadow;
 mod shells;
 mod status;
+mod synonyms;
 mod task;
+mod task_args;
 mod task_log;
+mod task_names;
 mod task_noop;
 mod task_screen;
 mod taskfile;
 mod terms;
+mod tree;
 mod verb;
+mod verb_traits;
 mod verify;
 mod versions;
 mod wait;
 mod watch;
+mod which;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
-use clap::{CommandFactory, Parser};
+use clap::{Command, FromArgMatches};
 
 use crate::{
     ci::Stage,
@@ -126,9 +141,7 @@ pub fn main() -> ExitCode {
         let words = argv[2..].iter().map(|word| word.to_string_lossy().into_owned());
         return look::main(&words.collect::<Vec<_>>());
     }
-    let command = Args::command();
-    let verbs: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
-    let args = match Args::try_parse_from(habits::rewrite(argv, &verbs)) {
+    let args = match parsed(argv) {
         Ok(args) => args,
         Err(error) => {
             let _ = error.print();
@@ -136,13 +149,32 @@ pub fn main() -> ExitCode {
         }
     };
     let groups = args.global.groups.clone();
-    let verb = args.verb.unwrap_or(Verb::List { all: false });
-    let session = Session::new(Host::new(environment), args.global, !verb.only_looks());
+    let may_run = args.verb.as_ref().is_some_and(|verb| !verb.only_looks());
+    let session = Session::new(Host::new(environment), args.global, may_run);
     let ready = limits::start().map_err(CliError::from);
-    match ready.and_then(|()| with_groups(verb, groups)).and_then(|verb| run(&session, verb)) {
+    let ended = ready.and_then(|()| match args.verb {
+        Some(verb) => with_groups(verb, groups).and_then(|verb| run(&session, verb)),
+        None if groups.is_empty() => list::bare(&session),
+        None => with_groups(Verb::List { all: false }, groups).map(|_| 0),
+    });
+    cache::collect_after_run(&session);
+    match ended {
         Ok(code) => ExitCode::from(code),
         Err(stop) => ExitCode::from(tell(&session, stop)),
     }
+}
+
+fn parsed(argv: Vec<OsString>) -> Result<Args, clap::Error> {
+    let mut command = help::command();
+    let argv = habits::rewrite(argv, &verb_names(&command));
+    let matches = command.try_get_matches_from_mut(argv)?;
+    Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// What verbs are called, with their second names.
+fn verb_names(command: &Command) -> Vec<&str> {
+    let verbs = command.get_subcommands();
+    verbs.flat_map(|verb| verb.get_all_aliases().chain([verb.get_name()])).collect()
 }
 
 /// `verb`, with `groups` among what it works on.
@@ -159,8 +191,21 @@ fn with_groups(mut verb: Verb, groups: Vec<String>) -> Result<Verb, CliError> {
 }
 
 fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
+    if session.flags.json && !verb.has_json() {
+        let fault = Fault::new(Kind::Usage, "this verb has no JSON document to print");
+        return Err(fault
+            .hint("leave out `--json`; `forge tree --json` says what needs what")
+            .into());
+    }
     match verb {
         Verb::Ensure { names } => ensure::ensure(session, &names),
+        Verb::Add(wish) => add::add(session, &wish),
+        Verb::Exec(wish) => exec::exec(session, &wish),
+        Verb::Which(wish) => which::which(session, &wish),
+        Verb::Why(wish) => tree::why(session, &wish),
+        Verb::Tree(wish) => tree::tree(session, &wish),
+        Verb::Remove(wish) => remove::remove(session, &wish),
+        Verb::Help(wish) => help::help(session, &wish),
         Verb::Plan { names } => plan::plan(session, &names),
         Verb::Status { names } => status::status(session, &names),
         Verb::Explain { name } => explain::explain(session, &name),
@@ -170,7 +215,12 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Up { names, foreground } => services::up(session, &names, foreground),
         Verb::Down { names } => services::down(session, &names),
         Verb::Logs { names, follow, lines } => logs::logs(session, &names, follow, lines),
-        Verb::Reload { name } => services::reload(session, &name),
+        Verb::Ps { names } => services::ps(session, &names),
+        Verb::Attach(wish) => attach::attach(session, &wish),
+        Verb::Stop { names } => services::down(session, &names),
+        Verb::Restart { names } => services::restart(session, &names),
+        Verb::Reload { name } => services::restart(session, &[name]),
+        Verb::Cache(wish) => cache::cache(session, &wish),
         Verb::List { all } => list::list(session, all),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
@@ -196,26 +246,14 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         }
         Verb::LintTitle { title } => lint::title(session, title.as_deref()),
         Verb::ReleaseAudit { names, deep } => audit::audit(session, &names, deep),
-        Verb::Ci { names, plan, affected: false, part } => {
-            ci::ci(session, &ci::WantedStages { only: None, said: &names, plan, part })
-        }
-        Verb::Ci { names, plan, affected: true, part } => ci::affected(session, &names, plan, part),
-        Verb::CiBuild { names } => ci::ci(session, &ci::WantedStages::stage(Stage::Build, &names)),
-        Verb::CiTest { names } => ci::ci(session, &ci::WantedStages::stage(Stage::Test, &names)),
-        Verb::CiPackage { names } => {
-            ci::ci(session, &ci::WantedStages::stage(Stage::Package, &names))
-        }
-        Verb::CiRelease { names, part } => {
-            let stage = ci::WantedStages::stage(Stage::Release, &names);
-            ci::ci(session, &ci::WantedStages { part, ..stage })
-        }
-        Verb::CiPages { names } => ci::ci(session, &ci::WantedStages::stage(Stage::Pages, &names)),
-        Verb::CiClose { results } => ci::close(session, &results),
-        Verb::CiInit { from, forge, matrix, release, host } => {
-            let (forge, source) = (forge.as_deref(), from.as_deref());
-            let release = release.as_deref();
-            ci::init(session, &ci::WorkflowOptions { forge, source, matrix, release, host })
-        }
+        verb @ (Verb::Ci { .. }
+        | Verb::CiBuild { .. }
+        | Verb::CiTest { .. }
+        | Verb::CiPackage { .. }
+        | Verb::CiRelease { .. }
+        | Verb::CiPages { .. }
+        | Verb::CiClose { .. }
+        | Verb::CiInit { .. }) => run_ci(session, verb),
         Verb::Matrix { names, affected, since, misses, format } => {
             let since = since.as_deref();
             matrix::matrix(
@@ -232,9 +270,10 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         }
         Verb::Doctor => doctor::doctor(session),
         Verb::Check => check::check(session),
+        Verb::Fmt(wish) => fmt::fmt(session, &wish),
         Verb::Schema { of } => check::schema(session, of),
         Verb::Clean { what } => clean::clean(session, what),
-        Verb::Env { shell } => list::env(session, shell),
+        Verb::Env(wish) => hook::env(session, &wish),
         Verb::Init { folder } => init::init(session, folder.as_deref()),
         Verb::SelfUpdate { version, check, from } => {
             let (version, source) = (version.as_deref(), from.as_deref());
@@ -243,6 +282,32 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         }
         Verb::Completions { shell } => Ok(completion::script(session, shell)?),
         Verb::CompletionWords { line, breaks } => Ok(completion::words(session, &line, &breaks)?),
+    }
+}
+
+/// What CI runs.
+fn run_ci(session: &Session, verb: Verb) -> Result<u8, CliError> {
+    let stage = |stage, names: &[String]| ci::ci(session, &ci::WantedStages::stage(stage, names));
+    match verb {
+        Verb::Ci { names, plan, affected: false, part } => {
+            ci::ci(session, &ci::WantedStages { only: None, said: &names, plan, part })
+        }
+        Verb::Ci { names, plan, affected: true, part } => ci::affected(session, &names, plan, part),
+        Verb::CiBuild { names } => stage(Stage::Build, &names),
+        Verb::CiTest { names } => stage(Stage::Test, &names),
+        Verb::CiPackage { names } => stage(Stage::Package, &names),
+        Verb::CiRelease { names, part } => {
+            let stage = ci::WantedStages::stage(Stage::Release, &names);
+            ci::ci(session, &ci::WantedStages { part, ..stage })
+        }
+        Verb::CiPages { names } => stage(Stage::Pages, &names),
+        Verb::CiClose { results } => ci::close(session, &results),
+        Verb::CiInit { from, forge, matrix, release, host } => {
+            let (forge, source) = (forge.as_deref(), from.as_deref());
+            let release = release.as_deref();
+            ci::init(session, &ci::WorkflowOptions { forge, source, matrix, release, host })
+        }
+        _ => Ok(0),
     }
 }
 

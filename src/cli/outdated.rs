@@ -115,7 +115,7 @@ pub(super) fn tell_failures<'f>(session: &Session, faults: impl Iterator<Item = 
 
 /// What decides whom go asks: its variables, and those that `go env -w` wrote down
 /// (<https://pkg.go.dev/cmd/go#hdr-Environment_variables>).
-fn go_variables(host: &Host) -> BTreeMap<String, String> {
+pub(super) fn go_variables(host: &Host) -> BTreeMap<String, String> {
     const NAMES: [&str; 3] = ["GOPROXY", "GOPRIVATE", "GONOPROXY"];
     let environment = host.environment();
     let written = environment

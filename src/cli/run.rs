@@ -96,6 +96,7 @@ pub(super) async fn run_until(
     let stores = session.stores_that_tell(workspaces.any(), waits)?;
     let (cache, no_cache) = Cache::for_workspace(workspaces.layout());
     let cache = Arc::new(cache);
+    let _in_use = cache.begin_use();
     let commits = commits(session, &workspaces, &runner, names).await?;
     has_lock(session, &workspaces, &stores)?;
     let options = session.probe_options(&stores, publish)?;
@@ -117,6 +118,7 @@ pub(super) async fn run_until(
         }
         sweep_staging(workspaces.layout());
         cache.sweep();
+        session.host.writes_cache();
     }
     let options = execute::ExecuteOptions {
         locked: session.flags.locked,

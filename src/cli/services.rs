@@ -1,4 +1,4 @@
-//! `forge up`, `down` and `reload`: services, brought up and ended; and the table of how they are.
+//! `forge up`, `down`, `restart` and `ps`: services, brought up and ended; and the table of how they are.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -69,11 +69,25 @@ pub(super) fn down(session: &Session, words: &[String]) -> Result<u8, CliError> 
     Ok(0)
 }
 
-/// Ensures one service and starts it again; tells of those that need it.
-pub(super) fn reload(session: &Session, name: &str) -> Result<u8, CliError> {
+/// Shows how services are, without ensuring or starting anything.
+pub(super) fn ps(session: &Session, words: &[String]) -> Result<u8, CliError> {
+    let workspace = session.workspace()?;
+    let names = service::select(&workspace, words)?;
+    if names.is_empty() && !session.flags.json {
+        session.note("this workspace has no services");
+        return Ok(0);
+    }
+    show(session, &workspace, &names, &states(&workspace)?)
+}
+
+/// Ensures services and starts them again; tells of those that need them.
+pub(super) fn restart(session: &Session, words: &[String]) -> Result<u8, CliError> {
     let workspaces = Arc::new(session.workspaces()?);
     let workspace = workspaces.any();
-    let again = service::select(workspace, &[name.to_owned()])?;
+    let again = service::select(workspace, words)?;
+    if again.is_empty() {
+        return Err(Fault::new(Kind::Usage, "this workspace has no services").into());
+    }
     let names = service::with_needs(workspace, &again);
     let _at_work = session.host.at_work()?;
     let cancel = session.host.cancel();
@@ -84,7 +98,7 @@ pub(super) fn reload(session: &Session, name: &str) -> Result<u8, CliError> {
         let runs = raised.states.get(&name).is_some_and(ServiceState::is_running);
         if runs && !names.contains(&name) && !session.flags.quiet {
             session.note(&format!(
-                "{name} needs {} and was left running; `forge reload {name}` if it does not connect again",
+                "{name} needs {} and was left running; `forge restart {name}` if it does not connect again",
                 list(&again)
             ));
         }

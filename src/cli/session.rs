@@ -69,6 +69,11 @@ impl Session {
         Self { flags, choice: self.choice, host, syntax_check }
     }
 
+    /// The same, for what runs commands.
+    pub(super) fn that_runs(&self) -> Self {
+        Self::new(self.host.clone(), self.flags.clone(), true)
+    }
+
     /// One whose verb `may_run` commands, or only looks.
     pub(super) fn new(host: Host, flags: Global, may_run: bool) -> Self {
         let color = match flags.color {
@@ -279,7 +284,9 @@ impl Session {
         publish: Publish,
     ) -> Result<ProbeOptions, Fault> {
         let publishes = self.publishes(stores, publish)?;
+        let is_ci = self.host.environment().get("CI").is_some_and(|it| !matches!(it, "" | "false"));
         Ok(ProbeOptions {
+            is_inner_loop: !is_ci && !self.flags.verbose,
             force: self.flags.force || publish == Publish::Again,
             offline: self.flags.offline,
             locked: self.flags.locked,

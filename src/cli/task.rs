@@ -4,14 +4,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     io::{self, BufRead, IsTerminal},
-    path::PathBuf,
     sync::Arc,
 };
 
-use clap::CommandFactory;
-
 use crate::{
-    model::{Fault, Kind, Layout, Name, nearest},
+    cache::Cache,
+    model::{Fault, Kind, Layout, Name},
     probe::withdraw_distrusted,
     process::Cancel,
     report::Role,
@@ -19,16 +17,18 @@ use crate::{
         self, Invocation, ParameterRequest as Asked, PreviewOptions, TaskEngine, TaskEvent,
         TaskMessage, TaskOptions, preview, subsystems,
     },
-    workspace::{Meaning, Names, Task, Workspace, Workspaces},
+    workspace::{Task, Workspace, Workspaces},
 };
 
 use super::{
     CliError,
-    args::Args,
     choice::TaskOutputMode,
-    ensure,
+    ensure, list,
     run::{self, Publish, RunRequest, jobs},
     session::Session,
+    shadow,
+    task_args::TaskArgs,
+    task_names::{find, names, reach, wanted, warn_of_args, without_workspace},
     task_noop::{NoopCache, is_lasting},
     task_screen::TaskScreen,
     taskfile,
@@ -36,50 +36,6 @@ use super::{
 };
 
 pub(super) use task::has_source;
-
-/// What can be written behind `forge run`.
-#[derive(Debug, clap::Args)]
-pub(super) struct TaskArgs {
-    /// The tasks (`hello`, `nats:test`), and their parameters as NAME=value
-    #[arg(value_name = "TASK | NAME=VALUE", required_unless_present = "taskfile")]
-    pub(super) words: Vec<String>,
-    /// What its commands get as {{ args }}
-    #[arg(last = true)]
-    pub(super) args: Vec<String>,
-    /// Run the tasks side by side, not one after the other
-    #[arg(long)]
-    pub(super) parallel: bool,
-    /// Exit with the code of the command that failed
-    #[arg(short = 'x', long)]
-    pub(super) exit_code: bool,
-    /// Answer every question of `confirm` with yes
-    #[arg(short, long)]
-    pub(super) yes: bool,
-    /// Begin nothing more once something failed
-    #[arg(long)]
-    pub(super) fail_fast: bool,
-    /// Run them again whenever a file changes that goes into them, until Ctrl-C
-    #[arg(short, long)]
-    pub(super) watch: bool,
-    /// How the output of tasks is shown [default: as versions.yml says, or else one task's as it is, several with their names]
-    #[arg(long, value_name = "HOW")]
-    pub(super) output: Option<TaskOutputMode>,
-    /// Run tasks of a Taskfile of Task: the file, or the folder it is in
-    #[arg(long, value_name = "PATH")]
-    pub(super) taskfile: Option<PathBuf>,
-    /// Whether they are tasks of a Taskfile, which does not restore what an earlier run made.
-    #[arg(skip)]
-    pub(super) is_of_taskfile: bool,
-    /// List the tasks of the Taskfile that have a description
-    #[arg(short, long, requires = "taskfile")]
-    pub(super) list: bool,
-    /// List all tasks of the Taskfile
-    #[arg(short = 'a', long, requires = "taskfile")]
-    pub(super) list_all: bool,
-    /// Show what tasks of the Taskfile are, and run none
-    #[arg(long, requires = "taskfile")]
-    pub(super) summary: bool,
-}
 
 /// Runs tasks of the workspace, or of a Taskfile.
 pub(super) fn start(session: &Session, mut wish: TaskArgs) -> Result<u8, CliError> {
@@ -93,6 +49,9 @@ pub(super) fn start(session: &Session, mut wish: TaskArgs) -> Result<u8, CliErro
 /// Runs tasks with all they need.
 fn run(session: &Session, wish: &TaskArgs) -> Result<u8, CliError> {
     let asked = Asked::read(&wish.words)?;
+    if wish.words.is_empty() && wish.args.is_empty() && !wish.watch {
+        return list::list_tasks(session);
+    }
     if asked.tasks.is_empty() {
         return Err(Fault::new(Kind::Usage, "no task is named")
             .hint("`forge list` shows them")
@@ -105,16 +64,20 @@ fn run(session: &Session, wish: &TaskArgs) -> Result<u8, CliError> {
             Ok(Loaded { workspaces, asked: asked.clone(), files })
         });
     }
-    let question = NoopCache::of(session, wish)?;
+    let question = NoopCache::of(session, wish)
+        .map_err(|stop| without_workspace(session, &asked, stop.into()))?;
     if question.as_ref().is_some_and(|question| question.answered(session)) {
         return Ok(0);
     }
-    run_in(session, &Arc::new(loaded(session, &asked)?), &asked, wish, question)
+    let workspaces = Arc::new(loaded(session, &asked)?);
+    warn_of_args(session, workspaces.any(), &asked, wish)?;
+    run_in(session, &workspaces, &asked, wish, question)
 }
 
 /// The workspace, with the variables that are `asked` for.
 fn loaded(session: &Session, asked: &Asked) -> Result<Workspaces, CliError> {
-    let workspaces = session.workspaces()?;
+    let workspaces =
+        session.workspaces().map_err(|stop| without_workspace(session, asked, stop))?;
     let set = asked.assignments(&wanted(workspaces.any(), &asked.tasks)?)?;
     match set.is_empty() {
         true => Ok(workspaces),
@@ -249,6 +212,7 @@ impl<'w> SelectedTasks<'w> {
             ..options(session, wish.fail_fast, screen.lets_through())
         };
         let runner = session.host.runner_until(options.jobs, cancel.clone());
+        let _in_use = session.host.cache().ok().and_then(Cache::begin_use);
         let engine = TaskEngine::new(self.workspace, options, &audience, cancel, runner);
         let done = perform(&engine, self.workspace, self.invocations.clone(), wish.parallel).await;
         screen.finish(done.as_ref().err().map(ToString::to_string).as_deref());
@@ -399,49 +363,6 @@ fn confirm(session: &Session, task: &Task, question: String) -> Result<(), Fault
     }
 }
 
-/// `tasks`, and all that they may come to run.
-fn reach<'w>(names: &Names<'w>, tasks: &[&'w Task]) -> Vec<&'w Task> {
-    let mut seen: BTreeSet<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
-    let mut reached = tasks.to_vec();
-    let mut at = 0;
-    while let Some(task) = reached.get(at).copied() {
-        at += 1;
-        for call in task.reach() {
-            if let Some(Meaning::Task(target)) = names.meant(task, &call.name.text)
-                && seen.insert(&target.name)
-            {
-                reached.push(target);
-            }
-        }
-    }
-    reached
-}
-
-/// The tasks called `asked`, which may be run by people.
-fn wanted<'w>(workspace: &'w Workspace, asked: &[String]) -> Result<Vec<&'w Task>, Fault> {
-    let mut tasks = Vec::new();
-    for name in asked {
-        let task = match find(workspace, name) {
-            Err(fault) if !tasks.is_empty() => {
-                let why = "a parameter is written `NAME=value`; what the commands are to get stands \
-                           after `--`";
-                return Err(fault.because(why));
-            }
-            found => found?,
-        };
-        if task.private {
-            let fault = Fault::new(Kind::Usage, format!("the task {} is private", task.name));
-            return Err(fault.because("only other tasks may use it"));
-        }
-        tasks.push(task);
-    }
-    Ok(tasks)
-}
-
-fn names(workspace: &Workspace) -> Names<'_> {
-    Names::new(workspace.tasks.values(), workspace.subsystems.keys())
-}
-
 fn dry_run(
     session: &Session,
     workspace: &Workspace,
@@ -472,6 +393,9 @@ pub(super) fn explain(
     let style = session.stdout_style();
     let desc = task.desc.as_deref().map_or_else(String::new, |desc| format!(": {desc}"));
     let mut text = format!("{}{desc}\n", style.paint(Role::Name, &task.name));
+    if let Some(note) = shadow::note(task, &shadow::taken_names()) {
+        let _ = writeln!(text, "  {note}");
+    }
     for line in task.help.iter().flat_map(|help| help.lines()) {
         let _ = writeln!(text, "  {line}");
     }
@@ -494,29 +418,4 @@ pub(super) fn explain(
     }
     session.say(&text)?;
     Ok(0)
-}
-
-/// The task called `name`.
-pub(super) fn find<'w>(workspace: &'w Workspace, name: &str) -> Result<&'w Task, Fault> {
-    let names = names(workspace);
-    if let Some((one, other)) = names.tied(name) {
-        let at = |task: &Task| format!("{}:{}", task.place.file.display(), task.line);
-        let what = format!("`{name}` may be `{}` as well as `{}`", one.name, other.name);
-        let why = format!("the patterns at {} and {} fit it equally well", at(one), at(other));
-        return Err(Fault::new(Kind::Usage, what).because(why));
-    }
-    names.task(name).ok_or_else(|| unknown(workspace, name))
-}
-
-/// No verb and no task is called so.
-fn unknown(workspace: &Workspace, name: &str) -> Fault {
-    let fault = Fault::new(Kind::Usage, format!("there is no verb and no task `{name}`"));
-    let command = Args::command();
-    let verbs = command.get_subcommands().map(clap::Command::get_name);
-    let tasks = workspace.tasks.values().filter(|task| !task.private);
-    let tasks = tasks.flat_map(|task| task.aliases.iter().chain([&task.name])).map(String::as_str);
-    match nearest(name, verbs.chain(tasks)) {
-        Some(near) => fault.hint(format!("did you mean `{near}`?")),
-        None => fault.hint("`forge list` shows the tasks, `forge --help` the verbs"),
-    }
 }

@@ -14,7 +14,8 @@ use crate::{
 };
 
 use super::{
-    choice::TaskOutputMode, host::Host, session::Session, task::TaskArgs, task_screen::TaskScreen,
+    choice::TaskOutputMode, host::Host, session::Session, task_args::TaskArgs,
+    task_screen::TaskScreen,
 };
 
 /// So many answers are kept, each for a request of its own.

@@ -15,7 +15,8 @@ use crate::{
 use super::{
     CliError, included,
     session::Session,
-    task::{self, TaskArgs},
+    task,
+    task_args::TaskArgs,
     watch::{self, Loaded},
 };
 

@@ -5,8 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use clap::Subcommand;
 
 use super::{
-    choice::{CleanWhat, EnvShell, GraphFormat, MatrixFormat, SchemaOf, WorkflowHost},
-    task::TaskArgs,
+    choice::{CleanWhat, CompletionShell, GraphFormat, MatrixFormat, SchemaOf, WorkflowHost},
+    task_args::TaskArgs,
     terms::VersionArgs,
 };
 use crate::model::parse_duration;
@@ -14,11 +14,15 @@ use crate::model::parse_duration;
 /// What forge does.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
+    /// Add a tool of others: pin, spec and digest, by what upstream has
+    Add(super::add::AddArgs),
     /// Install the pinned binaries; all of them if none is named
     Ensure {
         /// Subsystems or groups
         names: Vec<String>,
     },
+    /// Run a pinned program, or any with those on PATH (in short: x)
+    Exec(super::exec::ExecArgs),
     /// Show what `ensure` would do, and why
     Plan {
         /// Subsystems or groups
@@ -29,12 +33,12 @@ pub(super) enum Verb {
         /// Subsystems or groups
         names: Vec<String>,
     },
-    /// Show everything about one subsystem: spec, commands, where it was looked for
+    /// Show all about one subsystem or task, and what would be done
     Explain {
         /// A subsystem
         name: String,
     },
-    /// Hash every installed binary again and name what was tampered with
+    /// Hash every installed binary and name what was changed
     Verify {
         /// Subsystems or groups
         names: Vec<String>,
@@ -42,9 +46,17 @@ pub(super) enum Verb {
         #[arg(long)]
         running: bool,
     },
-    /// Run tasks of the workspace or of subsystems; a task's name alone does it too
+    /// Print the path of a pinned binary
+    Which(super::which::WhichArgs),
+    /// Show who needs a subsystem
+    Why(super::tree::WhyArgs),
+    /// Draw what subsystems need, as a tree
+    Tree(super::tree::TreeArgs),
+    /// Remove a subsystem: its pin, its spec, and what is locked of it
+    Remove(super::remove::RemoveArgs),
+    /// Run tasks; a task's name alone does it too
     Run(TaskArgs),
-    /// Start services with what they need, wait until they are ready, and show how they are
+    /// Start services with what they need, and wait until they are ready
     Up {
         /// Services or groups [default: all services]
         names: Vec<String>,
@@ -52,7 +64,7 @@ pub(super) enum Verb {
         #[arg(short, long)]
         foreground: bool,
     },
-    /// End services; whatever is left of them too, if none is named
+    /// End services; all of them if none is named
     Down {
         /// Services or groups, which end with all that need them [default: all services]
         names: Vec<String>,
@@ -67,6 +79,24 @@ pub(super) enum Verb {
         /// How many lines of each to begin with
         #[arg(short = 'n', long, value_name = "N", default_value = "100")]
         lines: usize,
+    },
+    /// Show how services are
+    Ps {
+        /// Services or groups [default: all services]
+        names: Vec<String>,
+    },
+    /// Show what a service prints until it ends; Ctrl-C looks away
+    Attach(super::attach::AttachArgs),
+    /// End services, and those that need them
+    Stop {
+        /// Services or groups
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Ensure services and start them again
+    Restart {
+        /// Services or groups [default: all services]
+        names: Vec<String>,
     },
     /// Ensure a service and start it again
     Reload {
@@ -339,7 +369,11 @@ pub(super) enum Verb {
     },
     /// Check versions.yml and every spec, and report all problems at once
     Check,
-    /// Write the tasks of Taskfiles down in forge's language; the originals stay as they are
+    /// Lay out versions.yml and every spec; comments stay
+    Fmt(super::fmt::FmtArgs),
+    /// Write the tasks of Taskfiles down in forge's language
+    ///
+    /// The originals stay as they are.
     Migrate {
         /// The Taskfile, or its folder
         #[arg(default_value = ".")]
@@ -362,17 +396,20 @@ pub(super) enum Verb {
         #[arg(default_value = "built")]
         what: CleanWhat,
     },
-    /// Print the line that puts .forge/bin on PATH
-    Env {
-        /// The shell that reads the line
-        #[arg(long, default_value = "sh")]
-        shell: EnvShell,
-    },
+    /// Print the lines that put the pinned binaries on PATH, or a hook
+    ///
+    /// The hook keeps PATH that of the workspace one is in: `eval "$(forge env --hook bash)"` in
+    /// ~/.bashrc. With direnv, write `eval "$(forge env)"` to .envrc instead.
+    Env(super::hook::EnvArgs),
     /// Write a workspace that works at once
     Init {
         /// Where [default: here]
         folder: Option<PathBuf>,
     },
+    /// Show how large the cache is, or make it smaller
+    Cache(super::cache::CacheArgs),
+    /// Show help of a verb, or a page about what people write
+    Help(super::help::HelpArgs),
     /// Replace this program by the newest forge, or by the version that is named
     #[command(name = "self-update")]
     SelfUpdate {
@@ -388,7 +425,7 @@ pub(super) enum Verb {
     /// Print a completion script
     Completions {
         /// The shell
-        shell: clap_complete::Shell,
+        shell: CompletionShell,
     },
     /// Print what the last word of a line can become
     #[command(name = "completions:words", hide = true)]
@@ -400,58 +437,6 @@ pub(super) enum Verb {
         #[arg(long, default_value = "", allow_hyphen_values = true)]
         breaks: String,
     },
-}
-
-impl Verb {
-    /// Whether it shows something of the workspace, and never runs a command of it.
-    pub(super) fn only_looks(&self) -> bool {
-        matches!(
-            self,
-            Self::Plan { .. }
-                | Self::Status { .. }
-                | Self::Explain { .. }
-                | Self::List { .. }
-                | Self::Graph { .. }
-                | Self::Affected { .. }
-                | Self::Matrix { .. }
-                | Self::Logs { .. }
-                | Self::Env { .. }
-                | Self::Clean { .. }
-                | Self::Outdated(_)
-        )
-    }
-
-    /// The subsystems and groups that it works on, if it takes some.
-    pub(super) fn names(&mut self) -> Option<&mut Vec<String>> {
-        match self {
-            Self::Outdated(words) => Some(&mut words.names),
-            Self::Ensure { names, .. }
-            | Self::Plan { names, .. }
-            | Self::Status { names, .. }
-            | Self::Verify { names, .. }
-            | Self::Up { names, .. }
-            | Self::Down { names, .. }
-            | Self::Logs { names, .. }
-            | Self::Package { names, .. }
-            | Self::PackageBundle { names, .. }
-            | Self::ReleaseBinary { names, .. }
-            | Self::Promote { names, .. }
-            | Self::ReleaseList { names, .. }
-            | Self::ReleaseWait { names, .. }
-            | Self::ReleasePrune { names, .. }
-            | Self::ReleaseAudit { names, .. }
-            | Self::Ci { names, .. }
-            | Self::CiBuild { names, .. }
-            | Self::CiTest { names, .. }
-            | Self::CiPackage { names, .. }
-            | Self::CiRelease { names, .. }
-            | Self::CiPages { names, .. }
-            | Self::Matrix { names, .. }
-            | Self::Lock { names, .. }
-            | Self::Affected { names, .. } => Some(names),
-            _ => None,
-        }
-    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -19,12 +19,7 @@ use crate::{
     workspace::Workspaces,
 };
 
-use super::{
-    CliError,
-    host::Waiting,
-    session::Session,
-    task::{SelectedTasks, TaskArgs},
-};
+use super::{CliError, host::Waiting, session::Session, task::SelectedTasks, task_args::TaskArgs};
 
 /// How often files are looked at, if looking takes no longer than a fourth of that.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);

@@ -5,6 +5,7 @@ pub use forge_base::{
 };
 pub use forge_project::{cache, git, login, report, workspace};
 
+pub mod adopt;
 pub mod affected;
 pub mod ci;
 pub mod execute;

@@ -10,8 +10,10 @@ mod build_language;
 mod check;
 mod comment;
 mod document;
+mod edit;
 mod extends;
 mod file;
+mod format;
 mod include;
 mod language;
 mod newer;
@@ -35,8 +37,10 @@ pub use document::{
     UpstreamDoc, VersionDoc, pairs, read_manifest, read_spec, read_taskfile, read_tree, scalar,
     scalars,
 };
+pub use edit::{NotEditable, with_entry, without_entry, without_item};
 pub use extends::extended;
 pub use file::{Findings, MAX_BYTES, ManifestFile, Seams};
+pub use format::formatted;
 pub use include::{IncludeDoc, OriginDoc, TaskFileDoc, read_task_file};
 pub use newer::NewerDoc;
 pub use node::{Node, Pair, Quoting, Scalar, Sp, Value};

@@ -24,6 +24,20 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     (1..=WEEK).contains(&milliseconds).then(|| Duration::from_millis(milliseconds))
 }
 
+/// Reads `500M` or `20G`: mebibytes or gibibytes; more than zero.
+#[must_use]
+pub fn parse_size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit())?;
+    let number: u64 = text[..end].parse().ok().filter(|number| *number > 0)?;
+    let unit = match text[end..].trim().to_ascii_lowercase().as_str() {
+        "m" | "mb" | "mib" => 1 << 20,
+        "g" | "gb" | "gib" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

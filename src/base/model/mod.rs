@@ -37,7 +37,7 @@ pub use binary_name::{Binaries, BinaryName};
 pub use content_sum::{ContentHasher, ContentSum};
 pub use diagnostic::{Diagnostic, Problems, Span};
 pub use digest::{Algorithm, Digest, ParseDigestError, Sha256, WrongDigest};
-pub use duration::parse_duration;
+pub use duration::{parse_duration, parse_size};
 pub use environment::Environment;
 pub use event::{ActionId, Event, EventSink, Silent};
 pub use fault::{Fault, Kind};
@@ -50,7 +50,7 @@ pub use layout::Layout;
 pub use lock::{Lock, Locked, LockedAsset, LockedUpstream};
 pub use mac::Mac;
 pub use name::Name;
-pub use outcome::{ArtifactReport, How, RunReport};
+pub use outcome::{ArtifactReport, How, OTHER_RELEASE, RunReport};
 pub use path_text::{bytes_to_text, normal_path, path_to_text, text_to_path};
 pub use platform::{Arch, Os, Platform};
 pub use precedence::{Precedence, Series};
@@ -59,7 +59,7 @@ pub use release_name::{RELEASE_NAME_HELP, check_file_name, check_release_name};
 pub use scheme::{Commits, Scheme};
 pub use secret::{KnownSecrets, MASKED, Mask, Secrets};
 pub use stamp::Stamp;
-pub use suggest::{nearest, suggestion};
+pub use suggest::{all_nearest, nearest, suggestion};
 pub use url::{
     is_loopback, is_repository_url, is_unprotected, shown_url, starred_url, url_secrets,
 };

@@ -76,6 +76,17 @@ pub struct ArtifactReport {
     pub fault: Option<Fault>,
 }
 
+/// How the reason of what was built begins if there is a release of its version, from other inputs.
+pub const OTHER_RELEASE: &str = "the released one is another";
+
+impl ArtifactReport {
+    /// Whether it was built since what is released of its version has other inputs: it stays here.
+    #[must_use]
+    pub fn is_beside_its_release(&self) -> bool {
+        self.how == How::Built && !self.published && self.reason.starts_with(OTHER_RELEASE)
+    }
+}
+
 /// What became of a whole run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunReport {

@@ -2,13 +2,19 @@
 
 /// The candidate that `word` is most likely a slip of, if any is near enough.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    all_nearest(word, candidates).into_iter().next()
+}
+
+/// The known words that `word` was most likely meant to be; several if they are equally near.
+pub fn all_nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let limit = word.chars().count() / 3;
-    candidates
-        .into_iter()
-        .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= limit || is_beginning(word, candidate))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+    let is_near =
+        |(distance, candidate): &(usize, &str)| *distance <= limit || is_beginning(word, candidate);
+    let measured = candidates.into_iter().map(|candidate| (distance(word, candidate), candidate));
+    let near: Vec<_> = measured.filter(is_near).collect();
+    let least = near.iter().map(|(distance, _)| *distance).min();
+    let of_least = near.into_iter().filter(|(distance, _)| Some(*distance) == least);
+    of_least.map(|(_, candidate)| candidate).collect()
 }
 
 /// Whether one of the two is a longer form of the other: `description`, `desc`.

@@ -9,6 +9,7 @@
 //!   `plain`, to whoever watches.
 //! - Ending: `group` (the process group of a command), `strays` (what left its group),
 //!   `guardian` (when forge itself is killed), `cancel`, `ending` (what an exit says).
+//! - `replace` puts a command into forge's place.
 //! - `terminal` hands the terminal through to a command.
 //! - `detached` starts what outlives forge, `census` knows it again.
 //! - `job_server` shares parallel jobs between commands, as GNU make does.
@@ -32,6 +33,7 @@ mod log;
 mod output;
 mod plain;
 mod program;
+mod replace;
 mod runner;
 mod sandbox;
 mod shell;
@@ -63,6 +65,7 @@ pub use guardian::this_program;
 pub use inherit::{Inherit, LOGINS, looks_secret};
 pub use log::tail;
 pub use program::{find_outside, is_program, path_outside};
+pub use replace::become_command;
 pub use runner::Runner;
 pub use sandbox::{Sandbox, SandboxBase, can_sandbox, sandbox_holds};
 pub use shell::{Shell, is_one_program};

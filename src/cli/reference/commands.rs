@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::{Arg, Command, CommandFactory};
 
 use super::{ReferenceTopic, code, table};
-use crate::cli::args::Args;
+use crate::cli::{args::Args, help::examples};
 
 /// All commands with their words and options.
 pub(super) fn page(_: &ReferenceTopic) -> String {
@@ -21,8 +21,9 @@ pub(super) fn page(_: &ReferenceTopic) -> String {
         let _ = writeln!(text, "```text\n{}\n```\n", usage(verb));
         let own = verb.get_arguments().filter(|arg| !arg.is_global_set());
         text.push_str(&options(own));
-        if let Some(more) = verb.get_after_help().or_else(|| verb.get_after_long_help()) {
-            let _ = writeln!(text, "```text\n{}\n```\n", more.to_string().trim());
+        let examples = examples::of(verb.get_name());
+        if !examples.is_empty() {
+            let _ = writeln!(text, "```text\n{}\n```\n", examples.join("\n"));
         }
     }
     text

@@ -16,6 +16,10 @@ const VARIABLES: &[Chapter] = &[
                 "The cache that workspaces share. Default: `$XDG_CACHE_HOME/forge`, `~/.cache/forge`.",
             ),
             (
+                &["FORGE_CACHE_LIMIT"],
+                "How large the cache may become before what was not used for longest goes: `20G`, `500M`, or `off`. Default: `20G`.",
+            ),
+            (
                 &["FORGE_DATA_DIR"],
                 "The key of records, and the store of workspaces that name none. Default: `$XDG_DATA_HOME/forge`, `~/.local/share/forge`.",
             ),
@@ -41,7 +45,7 @@ const VARIABLES: &[Chapter] = &[
         &[
             (&["NO_COLOR"], "No colours, if it is not empty."),
             (
-                &["CLICOLOR_FORCE"],
+                &["CLICOLOR_FORCE", "FORCE_COLOR"],
                 "Colours in a pipe too, if it is not `0`. `NO_COLOR` and `--color` count more.",
             ),
             (&["TERM"], "`dumb`: no bars, no colours."),

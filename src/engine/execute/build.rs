@@ -132,8 +132,8 @@ impl Context {
                 self.events.emit(Event::Line { action, line: line.to_owned() });
             };
             self.runner.run(&command, &mut pass_on).await.map_err(|fault| {
-                disk_is_full(out_of_time(fault, &command.line, build), &places.out)
-                    .within(format!("cannot build {id}"))
+                let fault = disk_is_full(out_of_time(fault, &command.line, build), &places.out);
+                of_no_such_version(fault, subsystem).within(format!("cannot build {id}"))
             })?;
         }
         if let Some(staging) = staging {
@@ -228,6 +228,21 @@ impl Context {
 fn build_dir(build: &Build, places: &Places) -> PathBuf {
     let dir = build.dir.as_ref();
     dir.map_or_else(|| places.src.clone(), |dir| places.src.join(dir.expand(places)))
+}
+
+/// What to do when a builder could not fetch what it builds: the version may not be there.
+fn of_no_such_version(fault: Fault, subsystem: &Subsystem) -> Fault {
+    let fetches = matches!(subsystem.source, Source::None) && subsystem.feed.is_some();
+    match fetches && fault.kind == Kind::Failed && fault.hint.is_none() {
+        true => {
+            let name = &subsystem.name;
+            fault.hint(format!(
+                "is there a version {}? `forge outdated {name}` shows the newest",
+                subsystem.version
+            ))
+        }
+        false => fault,
+    }
 }
 
 /// What to do when commands that were to build for another platform built for this one.

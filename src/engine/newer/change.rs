@@ -88,7 +88,8 @@ fn apply(lock: &mut Lock, name: &Name, wanted: &Locked) {
     }
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
+/// The bytes of the file at `path`, if it is there.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Fault> {
     match read_file(path, MOST_OF_TEXT) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if is_absent(&error) => Ok(None),

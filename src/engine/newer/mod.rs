@@ -22,6 +22,7 @@ mod offer;
 mod page;
 mod pins;
 mod retract;
+mod roster;
 mod step;
 
 pub use ask::{Answers, Asker};
@@ -32,4 +33,5 @@ pub use go::ModuleProxies;
 pub use look::{Looked, UpstreamAnswer, look, unlike};
 pub use offer::{ListedVersions, Offer, OfferFilter, Offers, is_newer};
 pub use pins::{ManifestPin, ManifestPins};
+pub use roster::RosterEdit;
 pub use step::{PinChange, SharedPin, exists, has_stale_digest};

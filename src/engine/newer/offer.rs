@@ -55,6 +55,11 @@ impl Offers {
         Self(listed.iter().filter_map(offer).collect())
     }
 
+    /// What of `listed` is a version as it is listed.
+    pub fn as_listed(listed: &[ListedVersions]) -> Self {
+        TagFormat::of("0", "0").map(|form| Self::of(&form, listed)).unwrap_or_default()
+    }
+
     /// The offer of exactly `version`.
     pub fn get(&self, version: &str) -> Option<&Offer> {
         self.0.iter().find(|offer| offer.version == version)

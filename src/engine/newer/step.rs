@@ -112,11 +112,11 @@ impl PinChange<'_> {
     }
 }
 
-/// Refuses a version that upstream has not.
+/// Refuses a version that upstream has not. Where nobody can be asked, what is to be told of that.
 ///
 /// # Errors
 /// `Usage` if upstream has it not or has taken it back, or what kept upstream from being asked.
-pub fn exists(looked: &Looked, wanted: &Version) -> Result<(), Fault> {
+pub fn exists(looked: &Looked, wanted: &Version) -> Result<Option<Fault>, Fault> {
     let Looked { subsystem, found } = looked;
     let name = &subsystem.name;
     let refused = || Fault::new(Kind::Usage, format!("cannot bump {name} to {wanted}"));
@@ -126,17 +126,20 @@ pub fn exists(looked: &Looked, wanted: &Version) -> Result<(), Fault> {
         UpstreamAnswer::Failed(fault) => return Err(fault.clone()),
         // Nobody else knows what versions code of this workspace has.
         UpstreamAnswer::Nobody(_) if matches!(subsystem.source, Source::Path { .. }) => {
-            return Ok(());
+            return Ok(None);
         }
-        UpstreamAnswer::Nobody(why) => return Err(refused().because(*why).hint(SAY_WHERE)),
+        UpstreamAnswer::Nobody(why) => {
+            let what = format!("nobody was asked whether there is {name} {wanted}");
+            return Ok(Some(Fault::new(Kind::Usage, what).because(*why).hint(SAY_WHERE)));
+        }
     };
     match offers.get(wanted.as_str()) {
         Some(offer) if offer.listed.is_withdrawn => {
             Err(refused().because("it was taken back by those who published it"))
         }
-        Some(_) => Ok(()),
+        Some(_) => Ok(None),
         // A branch or a commit is listed nowhere, but its repository is asked what it means.
-        None if is_git && Precedence::of(wanted.as_str()).is_none() => Ok(()),
+        None if is_git && Precedence::of(wanted.as_str()).is_none() => Ok(None),
         None => {
             let index = subsystem.feed.as_ref().map(|feed| feed.index.to_string());
             let why = format!("{} has no such version", index.unwrap_or_default());

@@ -72,6 +72,8 @@ pub struct Prober<'a> {
 /// What the command line says about looking.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProbeOptions {
+    /// Whether somebody works on the code: that it differs from its release is nothing to warn of.
+    pub is_inner_loop: bool,
     /// Build what was asked for by name even if it could be had otherwise.
     pub force: bool,
     /// Do not touch the network.

@@ -13,7 +13,7 @@ use crate::{
     archive::peek_stamp,
     cache::{ArtifactRecord, KnownRelease},
     manifest::parse_stamp,
-    model::{Fault, Kind, Revision, Stamp},
+    model::{Fault, Kind, OTHER_RELEASE, Revision, Stamp},
     provenance::RunClass,
     store::{AssetInfo, AssetStream, Store},
 };
@@ -132,8 +132,13 @@ impl Prober<'_> {
         };
         let Acceptance::No(why) = accept(&look.want, &stamp, None) else { return Ok(true) };
         look.note(store.url(), format!("its {tag} is not the pinned one: {why}"));
-        look.why.get_or_insert(format!("the released one is another: {why}"));
-        if look.want.in_repo {
+        let other = format!("{OTHER_RELEASE}: {why}");
+        match look.want.in_repo {
+            // What is built then stays beside that release, whatever else is the reason.
+            true => look.why = Some(other),
+            false => drop(look.why.get_or_insert(other)),
+        }
+        if look.want.in_repo && (self.options.exact || !self.options.is_inner_loop) {
             let fault = stale(&look.want, &why);
             if self.options.exact {
                 return Err(fault.hint(format!("to release what is here, {}", self.renewal(look))));

@@ -11,9 +11,13 @@
 //! the run was stopped (only being asked a second time stops that too). Its own failure
 //! is told, and makes the task fail only if all went well before.
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    path::{Component, Path},
+};
 
 use crate::{
+    disk::Folder,
     model::{Fault, Kind},
     workspace::{Bindings, TaskAction, Text},
 };
@@ -21,6 +25,7 @@ use crate::{
 use super::{
     TaskEvent,
     frame::RunScope,
+    key::patterns,
     perform::{PreparedTask, TaskRun},
     pool::PoolPermit,
     steps::{Later, TaskStep, Work},
@@ -29,6 +34,16 @@ use super::{
 
 /// The exit code of a shell that does not find a program.
 const NOT_FOUND: u8 = 127;
+
+/// The folder that what `pattern` means is in, if it is below the folder of the task.
+fn folder_of(pattern: &str) -> Option<&Path> {
+    let named = &pattern[..pattern.find(['*', '?', '[', '{']).unwrap_or(pattern.len())];
+    let (folder, _) = named.rsplit_once('/')?;
+    let folder = Path::new(folder);
+    let is_below =
+        folder.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    (is_below && !pattern.starts_with('!')).then_some(folder)
+}
 
 impl<'w> TaskRun<'_, 'w> {
     /// Runs `steps`, again if they fail and that is wanted, and then what cleans up.
@@ -39,6 +54,7 @@ impl<'w> TaskRun<'_, 'w> {
         frame: &RunScope<'_>,
     ) -> Result<(), Fault> {
         let mut seat = self.engine.pools.seat(self.invocation.task.pool.as_ref());
+        self.make_folders_of_outputs(scene);
         let mut done = self.attempt(scene, steps, frame, &mut seat).await;
         let retry = self.invocation.task.retry;
         for attempt in 1..=retry.times {
@@ -63,6 +79,19 @@ impl<'w> TaskRun<'_, 'w> {
             Err(fault) => self.told(scene, fault.clone()),
         };
         done.and(cleaned)
+    }
+
+    /// Makes the folders that outputs are in, as far as they are named: a command that writes a file expects
+    /// them. One that cannot be made is missed by the command.
+    fn make_folders_of_outputs(&self, scene: &PreparedTask<'_, 'w>) {
+        let root = self.engine.workspace.layout.root();
+        let written = patterns(&scene.rendering, &scene.ground, &self.invocation.task.outputs);
+        let Ok(within) = Folder::open(root) else { return };
+        for pattern in written.unwrap_or_default() {
+            if let Some(folder) = folder_of(&pattern) {
+                let _ = within.make_folder(&scene.ground.dir.join(folder));
+            }
+        }
     }
 
     /// Runs `steps` up to the first that fails, and then what they registered, last first.

@@ -51,7 +51,7 @@ pub struct TerminalFacts {
     pub stderr: Option<usize>,
     /// `NO_COLOR` is set and not empty (see no-color.org).
     pub no_color: bool,
-    /// `CLICOLOR_FORCE` is set and not `0`.
+    /// `CLICOLOR_FORCE` or `FORCE_COLOR` is set and not `0`.
     pub force_color: bool,
     /// `TERM` is `dumb`: the cursor cannot move.
     pub dumb: bool,
@@ -86,7 +86,9 @@ impl TerminalFacts {
             stdout,
             stderr,
             no_color: given("NO_COLOR").is_some(),
-            force_color: given("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+            force_color: ["CLICOLOR_FORCE", "FORCE_COLOR"]
+                .iter()
+                .any(|name| given(name).is_some_and(|value| value != "0")),
             dumb: given("TERM").is_some_and(|term| term == "dumb"),
             ci: given("CI").is_some_and(|value| value != "false"),
             github: given("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
@@ -94,7 +96,7 @@ impl TerminalFacts {
     }
 }
 
-/// Decides. A flag beats the environment; `NO_COLOR` beats `CLICOLOR_FORCE`.
+/// Decides. A flag beats the environment; `NO_COLOR` beats what forces colours.
 pub fn choose(wishes: Wishes, around: &TerminalFacts) -> Choice {
     let live = match around.stderr {
         _ if wishes.quiet => LiveDisplay::Quiet,
@@ -184,6 +186,8 @@ mod tests {
         assert!(chosen(Color::Auto, &[("NO_COLOR", "")], Some(80)).1);
         assert!(chosen(Color::Auto, &[force], None).1);
         assert!(!chosen(Color::Auto, &[("CLICOLOR_FORCE", "0")], None).1);
+        assert!(chosen(Color::Auto, &[("FORCE_COLOR", "1")], None).1);
+        assert!(!chosen(Color::Auto, &[("FORCE_COLOR", "0")], None).1);
         assert!(!chosen(Color::Auto, &[no, force], None).1);
         assert!(chosen(Color::Always, &[no], None).1);
         assert!(!chosen(Color::Never, &[force], Some(80)).1);

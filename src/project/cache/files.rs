@@ -15,7 +15,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use crate::{
@@ -192,6 +192,7 @@ impl Cache {
             }
         }
         self.remember(record, key);
+        note_use(&root, &self.record_path(key));
         Ok(())
     }
 
@@ -300,13 +301,22 @@ impl Cache {
             .map_err(|e| cannot("write", path, &e))
     }
 
-    fn file_path(&self, sha256: Sha256) -> PathBuf {
+    pub(super) fn file_path(&self, sha256: Sha256) -> PathBuf {
         let digits = sha256.to_string();
         self.root.join("files").join(&digits[..2]).join(digits)
     }
 
     fn record_path(&self, key: CacheKey) -> PathBuf {
         self.root.join("artifacts").join(key.file_name())
+    }
+}
+
+/// Notes that somebody used what the record at `path` is of, if nobody did for an hour.
+fn note_use(root: &Folder, path: &Path) {
+    const HOUR: Duration = Duration::from_secs(3600);
+    if root.entry(path).ok().flatten().is_some_and(|entry| entry.age() > HOUR) {
+        // It only lives shorter if this fails.
+        let _ = root.open_file(path).and_then(|file| file.set_modified(SystemTime::now()));
     }
 }
 

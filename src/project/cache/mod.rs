@@ -3,6 +3,7 @@
 //! a kill at any instant leaves the old state or the new one.
 
 mod busy;
+mod collect;
 mod files;
 mod installed;
 mod outputs;
@@ -17,6 +18,7 @@ mod user;
 
 pub use crate::disk::Staging;
 pub use busy::{Busy, BusyLock, Patience, another, turn_to_write};
+pub use collect::{CachePart, CollectRequest, Collected};
 pub use files::{Cache, CacheKey, Hit, Lookup};
 pub use installed::{
     InstallPlace, Installed, inspect, install, links_are_there, rehash, remember, repair, uninstall,

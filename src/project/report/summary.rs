@@ -115,20 +115,24 @@ fn table(report: &RunReport, show: Show) -> Table {
     table
 }
 
-fn row(artifact: &ArtifactReport) -> [Cell; 5] {
+fn row(artifact: &ArtifactReport) -> Vec<Cell> {
     let role = match artifact.how {
         _ if artifact.how.is_good() && artifact.fault.is_none() => Role::Ok,
         How::Skipped | How::Cancelled => Role::Warn,
         _ => Role::Error,
     };
     let [name, version, how, size, time] = columns(artifact);
-    [
+    let mut cells = vec![
         Cell::new(Role::Name, name),
         Cell::from(version),
         Cell::new(role, how),
         Cell::from(size),
         Cell::from(time),
-    ]
+    ];
+    if artifact.is_beside_its_release() {
+        cells.push(Cell::new(Role::Dim, "not released"));
+    }
+    cells
 }
 
 /// Subsystem, version, how, size and time; empty where there is none.

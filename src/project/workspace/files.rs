@@ -30,8 +30,12 @@ pub fn find_root(from: &Path) -> Result<PathBuf, Fault> {
     root.map(check_root).transpose()?;
     root.map(Path::to_owned).ok_or_else(|| {
         let what = format!("there is no `{}` in {} or above it", Layout::MANIFEST, from.display());
-        Fault::new(Kind::Usage, what)
-            .hint("`forge init` makes a workspace here; `-C DIR` names one elsewhere")
+        let misnamed = from.ancestors().map(|folder| folder.join("versions.yaml"));
+        let misnamed = misnamed.into_iter().find(|path| path.is_file());
+        Fault::new(Kind::Usage, what).hint(match misnamed {
+            Some(path) => format!("rename {} to `{}`", path.display(), Layout::MANIFEST),
+            None => "`forge init` makes a workspace here; `-C DIR` names one elsewhere".to_owned(),
+        })
     })
 }
 

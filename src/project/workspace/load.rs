@@ -116,7 +116,7 @@ fn resolve(
         assignments: &outside.assignments,
         platform,
     };
-    let tasks = loader.tasks(&mut found);
+    let (tasks, env) = loader.tasks(&mut found);
     let around = loader.surroundings();
     let mut included =
         include::follow(documents, &around, outside.library, &manifest.include, &mut found)?;
@@ -161,6 +161,7 @@ fn resolve(
         repository: settings.repository,
         trust: settings.trust,
         mode: mode(manifest),
+        env,
         output: manifest.head.output.as_ref().map(|word| word.text.clone()),
         groups,
         subsystems: subsystems(drafts)?,

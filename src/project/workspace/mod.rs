@@ -15,6 +15,7 @@ mod include;
 mod keyring;
 mod load;
 mod names;
+mod needs;
 mod outside;
 mod places;
 mod platforms;
@@ -50,6 +51,7 @@ pub use files::{check_root, find_root, lock_text};
 pub use include::{Library, Pinned};
 pub use keyring::SecretTable;
 pub use load::{LoadError, load, load_text};
+pub use needs::{NeedKind, NeedMap};
 pub use outside::{Assignments, LoadInputs};
 pub use platforms::{WantedPlatforms, Workspaces};
 pub use service::{Probe, Readiness, Restart, SUPERVISOR, Service};
@@ -103,6 +105,8 @@ pub struct Workspace {
     pub subsystems: BTreeMap<Name, Subsystem>,
     /// `tasks:` of the manifest and of all specs, by their names.
     pub tasks: BTreeMap<String, Task>,
+    /// `env:` of the manifest, as far as it is known before anything runs.
+    pub env: BTreeMap<String, Text>,
     /// `output:`: `prefixed`, `grouped`, `plain` or `quiet`.
     pub output: Option<String>,
     /// `forge.lock`; empty if there is none.

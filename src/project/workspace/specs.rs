@@ -1,11 +1,11 @@
 //! All specs of a workspace, resolved; side by side where there are many.
 
-use std::{path::PathBuf, sync::OnceLock};
+use std::{collections::BTreeMap, path::PathBuf, sync::OnceLock};
 
 use rayon::prelude::*;
 
 use super::{
-    Assignments, SeenEnvironment, Task,
+    Assignments, SeenEnvironment, Task, Text,
     discover::Pattern,
     documents::{MANY_SPECS, ParsedSpec},
     files::SpecFile,
@@ -182,9 +182,14 @@ impl Loader<'_> {
         Ok((identities, looked_at))
     }
 
-    /// The tasks of the manifest.
-    pub fn tasks(&self, found: &mut Findings) -> Vec<Task> {
-        subsystem::workspace_tasks(&self.surroundings(), found)
+    /// The tasks of the manifest, and its `env:`.
+    pub fn tasks(&self, found: &mut Findings) -> (Vec<Task>, BTreeMap<String, Text>) {
+        // Without tasks, what is wrong with it is told where it is used.
+        let mut unheard = Findings::new(self.manifest_file);
+        match self.manifest.tasks.is_empty() {
+            true => subsystem::workspace_tasks(&self.surroundings(), &mut unheard),
+            false => subsystem::workspace_tasks(&self.surroundings(), found),
+        }
     }
 
     /// What all is resolved with.

@@ -9,7 +9,7 @@ use std::{
 use minijinja::value::Value as Word;
 
 use super::{
-    Assignments, Build, SeenEnvironment, SharedInputs, Source, Subsystem, Task, build,
+    Assignments, Build, SeenEnvironment, SharedInputs, Source, Subsystem, Task, Text, build,
     discover::DiscoveredFolder,
     feed::Inference,
     names::{binaries, tag},
@@ -329,15 +329,19 @@ pub fn discovered_name(
     Name::new(&text).map_err(tell).ok()
 }
 
-/// The tasks of the workspace itself. They know nothing of single subsystems.
-pub fn workspace_tasks(around: &SubsystemContext, found: &mut Findings) -> Vec<Task> {
+/// The tasks of the workspace itself, which know nothing of single subsystems; and its `env:`.
+pub fn workspace_tasks(
+    around: &SubsystemContext,
+    found: &mut Findings,
+) -> (Vec<Task>, BTreeMap<String, Text>) {
     let doc = around.manifest;
-    if doc.tasks.is_empty() {
-        return Vec::new();
+    if doc.tasks.is_empty() && doc.head.env.is_empty() {
+        return (Vec::new(), BTreeMap::new());
     }
     let mut home = TaskFileScope::default();
     let scope = file_scope(around, &doc.head, &[], &mut home, found);
-    task::resolve(None, &doc.tasks, home, &scope, found)
+    let env = home.env.clone();
+    (task::resolve(None, &doc.tasks, home, &scope, found), env)
 }
 
 /// What templates of a file know that belongs to no subsystem: the machine, what the file is

@@ -5,9 +5,11 @@
 //! under their full names. `instance` finds these, `scope` what variables are called, `task` and
 //! `command` say each task, `yaml` writes it down.
 
+mod blame;
 mod command;
 mod inherited;
 mod instance;
+mod named;
 mod scope;
 mod task;
 mod yaml;
@@ -18,17 +20,16 @@ use std::{
 };
 
 use super::{
-    model::{
-        CommandKind, Often, Taskfile, TaskfileOutput, TaskfileTask, TaskfileVariable, VariableValue,
-    },
+    model::{CommandKind, Often, Taskfile, TaskfileOutput, TaskfileVariable, VariableValue},
     template::TemplateError,
     tree::{Given, TaskfileTree},
 };
 use crate::{
-    manifest::{Findings, MAX_BYTES, ManifestFile, Node, Pairs, Scalar, read_manifest},
-    model::{Diagnostic, Problems, Span, suggestion},
+    manifest::Scalar,
+    model::{Span, suggestion},
 };
 use instance::{Instance, TaskInstance, instances};
+pub use named::{FixedWords, NamedTask, has_task, named_tasks};
 use scope::{Globals, TaskfileScope, special};
 pub use yaml::{BEHIND, Yaml};
 
@@ -89,61 +90,6 @@ pub struct Translation {
     parts: TranslatedParts,
 }
 
-/// A task of a tree, by the name that it has from the first file.
-pub struct NamedTask<'t> {
-    /// Its name.
-    pub name: String,
-    /// What else it is called.
-    pub aliases: Vec<String>,
-    /// Whether only other tasks may call it.
-    pub is_internal: bool,
-    /// What its file says.
-    pub task: &'t TaskfileTask,
-    instance: Instance<'t>,
-}
-
-impl NamedTask<'_> {
-    /// What a name that the task writes is from the first file.
-    pub fn called_from_root(&self, name: &str) -> String {
-        self.instance.called_from_root(name)
-    }
-}
-
-/// All tasks of `tree`.
-pub fn named_tasks(tree: &TaskfileTree) -> Vec<NamedTask<'_>> {
-    let mut all = Vec::new();
-    for instance in instances(tree) {
-        for TaskInstance { name, aliases, task, .. } in instance.tasks(0) {
-            let is_internal = task.internal || instance.includes.iter().any(|one| one.internal);
-            all.push(NamedTask { name, aliases, is_internal, task, instance: instance.clone() });
-        }
-    }
-    all
-}
-
-/// Whether a task of `tree` is called `name`, or has a pattern that fits it.
-pub fn has_task(tree: &TaskfileTree, name: &str) -> bool {
-    named_tasks(tree).iter().any(|one| {
-        let mut names = std::iter::once(&one.name).chain(&one.aliases);
-        names.any(|own| own == name || own.contains('*') && matches(own, name))
-    })
-}
-
-/// What variables are before anything runs.
-pub struct FixedWords<'t>(Globals<'t>);
-
-impl<'t> FixedWords<'t> {
-    /// Those of `tree`.
-    pub fn of(tree: &'t TaskfileTree, wish: &'t TranslationRequest<'t>) -> Self {
-        Self(Globals::new(tree, wish))
-    }
-
-    /// An expression for the variable `name`; nothing at all if that is not known.
-    pub fn expression(&self, name: &str) -> String {
-        self.0.fixed(name).unwrap_or_else(|| "''".into())
-    }
-}
-
 /// Says `tree` in forge's words.
 pub fn translate(tree: &TaskfileTree, wish: &TranslationRequest) -> Translation {
     let parts = parts(tree, wish, wish.tasks.is_some());
@@ -192,67 +138,6 @@ pub fn parts(tree: &TaskfileTree, wish: &TranslationRequest, is_sparse: bool) ->
     translator.settings();
     translator.reach();
     translator.parts(is_sparse)
-}
-
-impl Translation {
-    /// What keeps it from being run, as problems in the Taskfiles.
-    pub fn problems(&self, tree: &TaskfileTree) -> Option<Problems> {
-        let fatal = self.remarks.iter().filter(|remark| remark.is_fatal);
-        let fatal: Vec<_> =
-            fatal.map(|one| Diagnostic::new(one.span.clone(), one.what.clone(), "here")).collect();
-        (!fatal.is_empty()).then(|| Problems::gather(fatal, texts(tree)))
-    }
-
-    /// What is wrong in the translation, told at the tasks of the Taskfiles that it was made of; what
-    /// stands in no task, at the first one's file.
-    pub fn blamed(&self, wrong: Problems, tree: &TaskfileTree) -> Problems {
-        let file = ManifestFile::new(PathBuf::new(), self.text.clone().into_bytes(), MAX_BYTES);
-        let tasks = read_manifest(&file, &mut Findings::new(&file)).tasks;
-        let first = tree.files[0].file.span(0..0);
-        let at_its_task = |one: Diagnostic| {
-            let span = self.task_at(&tasks, one.span.bytes.start).unwrap_or(&first).clone();
-            let marked = self.text.get(one.span.bytes.clone()).unwrap_or_default();
-            let blamed = match self.written_at(&span, marked, tree) {
-                Some(span) => Diagnostic::new(span, one.what, "here"),
-                None => Diagnostic::new(span, one.what, "said here"),
-            };
-            one.help.into_iter().fold(blamed, Diagnostic::help)
-        };
-        Problems::gather(wrong.diagnostics.into_iter().map(at_its_task).collect(), texts(tree))
-    }
-
-    /// The same without the tasks that `wrong` is about, if none of them is sure to run.
-    pub fn without(&self, wrong: &Problems) -> Option<Self> {
-        let file = ManifestFile::new(PathBuf::new(), self.text.clone().into_bytes(), MAX_BYTES);
-        let tasks = read_manifest(&file, &mut Findings::new(&file)).tasks;
-        let name = |one: &Diagnostic| {
-            let (name, _) =
-                tasks.iter().rfind(|(name, _)| name.bytes.start <= one.span.bytes.start)?;
-            self.parts.unsure.contains(&name.value).then(|| name.value.clone())
-        };
-        let names: Option<BTreeSet<String>> = wrong.diagnostics.iter().map(name).collect();
-        let names = names.filter(|names| !names.is_empty())?;
-        let mut parts = self.parts.clone();
-        parts.tasks.retain(|(name, _)| !names.contains(name));
-        Some(Self { text: parts.document(), parts, ..self.clone() })
-    }
-
-    /// Where `marked` stands within the task that is called at `span`, as a person wrote it.
-    fn written_at(&self, span: &Span, marked: &str, tree: &TaskfileTree) -> Option<Span> {
-        let file = &tree.files.iter().find(|one| one.file.path == span.file)?.file;
-        let later = self.places.values().filter(|other| other.file == span.file);
-        let later = later.map(|other| other.bytes.start).filter(|start| *start > span.bytes.start);
-        let end = later.min().unwrap_or(file.text.len());
-        let at = file.text.get(span.bytes.end..end)?.find(marked).filter(|_| !marked.is_empty())?;
-        let start = span.bytes.end + at;
-        Some(file.span(start..start + marked.len()))
-    }
-
-    /// The place of the task that stands at `byte` of the translation, whose tasks come last.
-    fn task_at(&self, tasks: &Pairs<Node>, byte: usize) -> Option<&Span> {
-        let (name, _) = tasks.iter().rfind(|(name, _)| name.bytes.start <= byte)?;
-        self.places.get(&name.value)
-    }
 }
 
 fn places(tree: &TaskfileTree) -> BTreeMap<String, Span> {

@@ -1,0 +1,68 @@
+//! What people of other tools type, and what forge calls it: told where a verb is not known.
+
+/// Words of others, and what to write instead.
+const SYNONYMS: [(&[&str], &str); 30] = [
+    (&["build", "install", "sync", "fetch", "download", "make", "i", "get", "setup"], "ensure"),
+    (&["update", "upgrade", "up-to-date"], "bump"),
+    (&["pin", "set-version"], "bump"),
+    (&["test", "tests"], "ci:test"),
+    (&["use", "require"], "add"),
+    (&["uninstall", "rm", "delete", "unuse", "drop"], "remove"),
+    (&["dlx", "execute", "with"], "exec"),
+    (&["version", "versions", "v"], "--version"),
+    (&["where", "whereis", "path", "bin-path"], "which"),
+    (&["info", "show", "describe", "inspect", "view"], "explain"),
+    (&["ls", "tasks", "list-tasks"], "list"),
+    (&["deps", "dependencies"], "tree"),
+    (&["rdeps", "who", "needed-by"], "why"),
+    (&["start", "serve"], "up"),
+    (&["kill", "shutdown"], "down"),
+    (&["top", "services"], "ps"),
+    (&["log", "tail"], "logs"),
+    (&["watch", "dev"], "run --watch TASK"),
+    (&["validate", "doctor:check", "lint"], "check"),
+    (&["publish", "release", "push", "deploy"], "release:all"),
+    (&["pack", "dist", "archive"], "package"),
+    (&["new", "create"], "init"),
+    (&["activate", "shellenv", "shell", "path:add", "direnv"], "env"),
+    (&["gc", "prune", "purge", "clear"], "clean"),
+    (&["completion", "complete"], "completions"),
+    (&["import", "convert"], "migrate"),
+    (&["diagnose", "health"], "doctor"),
+    (&["stale", "newer", "check-updates"], "outdated"),
+    (&["man", "usage", "commands", "options"], "help"),
+    (&["dry-run", "preview", "diff", "what-if"], "plan"),
+];
+
+/// What to write instead of `word`, if others call a verb of forge so.
+pub(super) fn hint(word: &str) -> Option<String> {
+    let (_, own) = SYNONYMS.iter().find(|(words, _)| words.contains(&word))?;
+    Some(format!("`{word}`: forge says `forge {own}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{super::help::command, *};
+
+    #[test]
+    fn each_word_leads_to_one_verb_that_is_there() {
+        let command = command();
+        let mut seen = BTreeSet::new();
+        for (words, own) in SYNONYMS {
+            let verb = own.split(' ').next().unwrap();
+            assert!(verb == "--version" || command.find_subcommand(verb).is_some(), "{own}");
+            for word in words {
+                assert!(seen.insert(word), "{word} twice");
+                assert!(command.find_subcommand(word).is_none(), "{word} is a verb");
+            }
+        }
+    }
+
+    #[test]
+    fn the_hint_names_both() {
+        assert_eq!(hint("build").unwrap(), "`build`: forge says `forge ensure`");
+        assert_eq!(hint("surely-not"), None);
+    }
+}

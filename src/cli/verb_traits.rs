@@ -1,0 +1,84 @@
+//! What verbs have in common: whether they only look, print JSON, or work on names.
+
+use super::verb::Verb;
+
+impl Verb {
+    /// Whether it shows something of the workspace, and never runs a command of it.
+    pub(super) fn only_looks(&self) -> bool {
+        matches!(
+            self,
+            Self::Plan { .. }
+                | Self::Status { .. }
+                | Self::Explain { .. }
+                | Self::Which(_)
+                | Self::Why(_)
+                | Self::Tree(_)
+                | Self::Help(_)
+                | Self::Ps { .. }
+                | Self::Attach(_)
+                | Self::List { .. }
+                | Self::Graph { .. }
+                | Self::Affected { .. }
+                | Self::Matrix { .. }
+                | Self::Logs { .. }
+                | Self::Env(_)
+                | Self::Clean { .. }
+                | Self::Outdated(_)
+        )
+    }
+
+    /// Whether it prints a JSON document if it is asked to.
+    pub(super) fn has_json(&self) -> bool {
+        !matches!(
+            self,
+            Self::Attach(_)
+                | Self::Completions { .. }
+                | Self::Exec(_)
+                | Self::Explain { .. }
+                | Self::Graph { .. }
+                | Self::Help(_)
+                | Self::Init { .. }
+                | Self::Lock { .. }
+                | Self::Logs { .. }
+                | Self::Migrate { .. }
+                | Self::CiInit { .. }
+                | Self::Remove(_)
+        )
+    }
+
+    /// The subsystems and groups that it works on, if it takes some.
+    pub(super) fn names(&mut self) -> Option<&mut Vec<String>> {
+        match self {
+            Self::Outdated(words) => Some(&mut words.names),
+            Self::Tree(words) => Some(&mut words.names),
+            Self::Ensure { names, .. }
+            | Self::Plan { names, .. }
+            | Self::Status { names, .. }
+            | Self::Verify { names, .. }
+            | Self::Up { names, .. }
+            | Self::Down { names, .. }
+            | Self::Logs { names, .. }
+            | Self::Ps { names }
+            | Self::Stop { names }
+            | Self::Restart { names }
+            | Self::Package { names, .. }
+            | Self::PackageBundle { names, .. }
+            | Self::ReleaseBinary { names, .. }
+            | Self::Promote { names, .. }
+            | Self::ReleaseList { names, .. }
+            | Self::ReleaseWait { names, .. }
+            | Self::ReleasePrune { names, .. }
+            | Self::ReleaseAudit { names, .. }
+            | Self::Ci { names, .. }
+            | Self::CiBuild { names, .. }
+            | Self::CiTest { names, .. }
+            | Self::CiPackage { names, .. }
+            | Self::CiRelease { names, .. }
+            | Self::CiPages { names, .. }
+            | Self::Matrix { names, .. }
+            | Self::Lock { names, .. }
+            | Self::Affected { names, .. } => Some(names),
+            _ => None,
+        }
+    }
+}
