@@ -442,3 +442,27 @@ fn the_workflow_passes_review() {
         assert!(!is_taken("actionlint", &[], &sandbox.path("bad.yml")));
     }
 }
+
+#[test]
+fn where_versions_are_claimed_the_step_that_builds_asks_the_clone_for_tags() {
+    let sandbox = project().file(".gitignore", ".forge/\n");
+    let manifest = sandbox.read("versions.yml");
+    sandbox.write("versions.yml", &manifest.replace("one: v1.0.0", "one: { scheme: date }"));
+    git(&sandbox, "init --quiet --initial-branch=main");
+    git(&sandbox, "add -A");
+    git(&sandbox, "commit --quiet -m first");
+    git(&sandbox, "tag one-20260101.0");
+    git(&sandbox, "remote add origin http://127.0.0.1:9/acme/stack");
+    sandbox.forge("ci:build one").exits(5).says("cannot read the tags of");
+    sandbox.forge(INIT).succeeds();
+    let text = sandbox.read(".github/workflows/forge.yml");
+    let workflow: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+    let env = workflow["jobs"]["publish"]["steps"][2]["env"].as_object().unwrap();
+    let run = env.iter().fold(sandbox.forge("ci:build one"), |run, (name, value)| {
+        let value = value.as_str().unwrap();
+        let value = value.replace("${{ github.workspace }}", sandbox.root().to_str().unwrap());
+        let value = value.replace("${{ github.server_url }}", "http://127.0.0.1:9");
+        run.env(name, value.replace("${{ github.repository }}", "acme/stack"))
+    });
+    run.succeeds().says("1 verified");
+}

@@ -159,11 +159,12 @@ fn stores_are_examined_one_by_one() {
     fs::create_dir_all(sandbox.beside("served")).unwrap();
     let server = Server::of(&sandbox.beside("served"));
     let (folder, url) = (sandbox.beside("store"), server.url());
-    let head = format!("releases: ['dir:{}', '{url}', 'oci:example.org/x']", folder.display());
+    let head =
+        format!("releases: ['dir:{}', '{url}', 'gitea:http://example.org/o/r']", folder.display());
     let sandbox = sandbox.head(&head).script("hello", "v1.0.0");
     let run = doctor(&sandbox).exits(1);
     assert_eq!(check(&run, "store", &url)["state"], "good");
-    let unknown = check(&run, "store", "oci:example.org/x");
+    let unknown = check(&run, "store", "gitea:http://example.org/o/r");
     assert_eq!((&unknown["state"], &unknown["found"]), (&"bad".into(), &"cannot be opened".into()));
     let asked = server.requests().len();
     let run = sandbox.forge("doctor --json --offline").exits(1);

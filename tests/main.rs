@@ -31,6 +31,7 @@ mod foreign;
 mod fuzz;
 mod git_source;
 mod github_store;
+mod hosted_store;
 mod include;
 mod inputs;
 mod ladder;

@@ -3,10 +3,11 @@
 
 use std::{collections::BTreeSet, env, fs, path::Path};
 
-use forge::cli::reference::TOPICS;
+use forge::cli::reference::{JSON_DOCUMENTS, TOPICS};
 use regex::Regex;
+use serde_json::Value;
 
-use crate::architecture::sources;
+use crate::{architecture::sources, support::Sandbox};
 
 /// What forge says to its own children, or only looks for.
 const INTERNAL: &[&str] = &[
@@ -63,4 +64,72 @@ fn every_variable_that_forge_reads_is_in_the_reference() {
         }
     }
     assert!(missing.is_empty(), "{missing:#?}");
+}
+
+/// The keys of a document with the kinds of their values, as the reference writes them.
+fn keys(value: &Value, path: &str, found: &mut BTreeSet<(String, &'static str)>) {
+    match value {
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                let key = if path == "groups" { "NAME" } else { key };
+                let dot = if path.is_empty() { "" } else { "." };
+                keys(value, &format!("{path}{dot}{key}"), found);
+            }
+        }
+        Value::Array(values) => {
+            for value in values {
+                keys(value, &format!("{path}[]"), found);
+            }
+        }
+        Value::Null => drop(found.insert((path.to_owned(), "?"))),
+        Value::Bool(_) => drop(found.insert((path.to_owned(), "b"))),
+        Value::Number(_) => drop(found.insert((path.to_owned(), "n"))),
+        Value::String(_) => drop(found.insert((path.to_owned(), "t"))),
+    }
+}
+
+#[test]
+fn the_documents_of_json_have_the_keys_that_the_reference_tells() {
+    let head = "groups: { all: [tool, lib] }\ntasks: { test: { run: tool, with: { a: b } } }";
+    let sandbox = Sandbox::with_store().head(head).script("lib", "v1").script("tool", "v1");
+    let mut wrong = Vec::new();
+    for (command, _, documented) in JSON_DOCUMENTS {
+        let words = match *command {
+            "history" => "history tool",
+            "lint:title" => "lint:title nonsense",
+            "plan" => "plan --force",
+            other => other,
+        };
+        let output = sandbox.forge(&format!("{words} --json")).run().stdout();
+        let document: Value =
+            serde_json::from_str(&output).unwrap_or_else(|e| panic!("{words}: {e}"));
+        let mut found = BTreeSet::new();
+        keys(&document, "", &mut found);
+        for (key, kind) in found {
+            // A list that is empty shows nothing of its elements, and one that is `null` not even that.
+            let known = documented
+                .iter()
+                .find(|(path, ..)| path.trim_end_matches("[]") == key.trim_end_matches("[]"));
+            let fits = known.is_some_and(|(path, told, _)| {
+                told.starts_with(kind)
+                    || (kind == "?" && (told.ends_with('?') || path.ends_with("[]")))
+            });
+            if !fits && key != "schema" {
+                wrong.push(format!("{command}: {key} ({kind}), told as {known:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_fields_of_a_fingerprint_are_in_its_page() {
+    let page = fs::read_to_string("docs/concepts/fingerprint.md").expect("the page");
+    let code = fs::read_to_string("src/engine/probe/want.rs").expect("a source");
+    let field = Regex::new(r#"\.add\("(\w+)""#).unwrap();
+    let fields: BTreeSet<_> = field.captures_iter(&code).map(|it| it[1].to_owned()).collect();
+    assert!(fields.len() > 8, "{fields:?}");
+    for name in fields {
+        assert!(page.contains(&format!("`{name}`")), "docs/concepts/fingerprint.md lacks {name}");
+    }
 }

@@ -40,6 +40,26 @@ fn workspaces() -> Vec<std::path::PathBuf> {
 }
 
 #[test]
+fn editors_find_the_schemas_where_the_files_of_init_say() {
+    let sandbox = Sandbox::new();
+    let root = sandbox.beside("new");
+    sandbox.forge("init").arg(&root).succeeds();
+    for (file, of) in [("versions.yml", "manifest"), ("subsystems/hello.yml", "spec")] {
+        let text = fs::read_to_string(root.join(file)).unwrap();
+        let line = text.lines().next().unwrap();
+        let path = line.strip_prefix("# yaml-language-server: $schema=").expect(line);
+        let schema = || fs::read_to_string(root.join(file).parent().unwrap().join(path)).unwrap();
+        let printed = sandbox.forge("schema").arg(of).succeeds().stdout();
+        assert_eq!(schema(), printed);
+        assert!(printed.contains("\"$id\": \"urn:forge:schema:"), "{printed}");
+        // In a clone, where `.forge` is missing, `ensure` makes them.
+        fs::remove_dir_all(root.join(".forge")).unwrap();
+        sandbox.forge("ensure").within(&root).succeeds();
+        assert_eq!(schema(), printed);
+    }
+}
+
+#[test]
 fn every_file_of_the_examples_fits_the_schema() {
     let (manifest, spec) = (schema("manifest"), schema("spec"));
     let mut count = 0;

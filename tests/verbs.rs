@@ -214,7 +214,9 @@ fn old_artifacts_leave_the_cache_after_a_run_once_a_day() {
     let records =
         || fs::read_dir(sandbox.beside("cache/artifacts")).unwrap().flatten().map(|it| it.path());
     let old: Vec<_> = records().collect();
-    old.iter().for_each(|path| age(path));
+    for path in &old {
+        age(path);
+    }
     age(&sandbox.beside("cache/collected"));
     sandbox.forge("ensure user").env("FORGE_CACHE_LIMIT", "off").succeeds();
     assert!(old.iter().all(|path| path.exists()), "switched off");

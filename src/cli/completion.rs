@@ -43,7 +43,7 @@ complete -c forge -n 'string match -qr "=" -- (commandline -ct)' -F
 "#;
 
 /// What is typed is handed over up to the cursor, which PowerShell counts from the beginning of the line.
-const POWERSHELL: &str = r#"Register-ArgumentCompleter -Native -CommandName forge -ScriptBlock {
+const POWERSHELL: &str = r"Register-ArgumentCompleter -Native -CommandName forge -ScriptBlock {
     param($word, $ast, $cursor)
     $line = $ast.ToString()
     if ($cursor -gt $line.Length) { $line = $line + ' ' } else { $line = $line.Substring(0, $cursor) }
@@ -51,17 +51,17 @@ const POWERSHELL: &str = r#"Register-ArgumentCompleter -Native -CommandName forg
         [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
     }
 }
-"#;
+";
 const NUSHELL: &str = r#"def "nu-complete forge" [line: string] {
     ^forge completions:words -- $line | complete | get stdout | lines
 }
 export extern forge [...words: string@"nu-complete forge"]
 "#;
-const ELVISH: &str = r#"set edit:completion:arg-completer[forge] = {|@words|
+const ELVISH: &str = r"set edit:completion:arg-completer[forge] = {|@words|
     forge completions:words -- (str:join ' ' $words) 2>/dev/null | from-lines
 }
 use str
-"#;
+";
 
 /// Verbs that work on services alone.
 const SERVICES: [&str; 8] = ["up", "down", "ps", "logs", "attach", "stop", "restart", "reload"];

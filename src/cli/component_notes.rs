@@ -52,7 +52,10 @@ pub(super) fn notes(
     if !put(session, &releases, tag, &told.text)? {
         let what = format!("{} has no pages for notes", releases.store.url());
         return Err(Fault::new(Kind::Usage, what)
-            .hint("releases of GitHub, Gitea and Forgejo have; without `--write` they are printed")
+            .hint(
+                "releases of GitHub, Gitea, Forgejo and GitLab have; without `--write` they are \
+                 printed",
+            )
             .into());
     }
     let url = releases.store.url();

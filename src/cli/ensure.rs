@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     model::{ArtifactId, ArtifactReport, How, Layout, Name, Platform, RunReport, Stamp},
-    probe::{Snapshot, SnapshotPlace},
+    probe::{Snapshot, SnapshotInput, SnapshotPlace},
     report::{Closing, Show, Style, render_json, render_summary},
     ui,
     workspace::Workspace,
@@ -17,8 +17,10 @@ use crate::{
 use super::{
     CliError,
     actions::Actions,
+    editor::keep_schemas,
     plan::plan,
-    run::{Outcome, Publish, RunRequest, run},
+    publish::Publish,
+    run::{Outcome, RunRequest, run},
     session::Session,
     versions,
 };
@@ -45,6 +47,8 @@ pub(super) fn ensure(session: &Session, words: &[String]) -> Result<u8, CliError
     let workspaces = Arc::new(workspaces);
     let request =
         RunRequest { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
+    // An editor's help is worth no failure.
+    let _ = keep_schemas(&layout);
     let mut outcome = session.host.runtime()?.block_on(run(session, request))?;
     outcome.report.seconds = began.elapsed().as_secs_f64();
     if let Some(question) = question.filter(|_| outcome.is_noop) {
@@ -135,7 +139,10 @@ fn keep_snapshot(
     }
     let environment = workspace.seen_variables.iter();
     let kept = kept(session, layout);
-    Snapshot { answer }.save(kept, question, started, inputs.iter(), environment);
+    let content = |path: &PathBuf| workspace.contents.get(path);
+    let inputs: Vec<_> =
+        (inputs.iter()).map(|path| SnapshotInput { path, content: content(path) }).collect();
+    Snapshot { answer }.save(kept, question, started, &inputs, environment);
 }
 
 /// The closing of a run that did `done` to the artifacts: what changed, what failed, the sum.

@@ -15,7 +15,8 @@ use crate::{
 
 use super::{
     CliError,
-    run::{Publish, RunRequest, look},
+    publish::Publish,
+    run::{RunRequest, look},
     session::{Session, select},
     task, task_names,
 };

@@ -18,7 +18,7 @@ use std::{
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::limits::{files_are_free, threads_are_free};
+use super::limits::{files_are_free, start_pool, threads_are_free};
 use crate::{
     cache::{Cache, SealKey},
     console::{Console, ConsoleReader},
@@ -43,6 +43,8 @@ struct HostParts {
     /// The text of the file that describes the event of the workflow, if there is one.
     event: OnceLock<Result<Option<String>, Fault>>,
     surroundings: OnceLock<Surroundings>,
+    /// Set once the threads run that files are read on.
+    pool: OnceLock<()>,
     runtime: OnceLock<Runtime>,
     cancel: Cancel,
     secrets: KnownSecrets,
@@ -100,6 +102,7 @@ impl Host {
             console: Console::new(ConsoleReader::of(|name| environment.get(name))),
             event: OnceLock::new(),
             surroundings: OnceLock::new(),
+            pool: OnceLock::new(),
             runtime: OnceLock::new(),
             cancel: Cancel::new(),
             secrets: environment_secrets(&environment).into(),
@@ -213,6 +216,11 @@ impl Host {
         Ok(AtWork::begin(&self.0.at_work))
     }
 
+    /// Sees to it that the threads run on which files are read side by side.
+    pub(super) fn start_pool(&self) {
+        self.0.pool.get_or_init(start_pool);
+    }
+
     /// The runtime; made by the first who asks.
     ///
     /// # Errors
@@ -221,6 +229,7 @@ impl Host {
         if let Some(runtime) = self.0.runtime.get() {
             return Ok(Waiting(self, runtime));
         }
+        self.start_pool();
         let runtime = new_runtime()?;
         let (at_work, console) = (self.0.at_work.clone(), self.0.console);
         runtime.block_on(async {

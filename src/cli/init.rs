@@ -9,11 +9,11 @@ use std::{
 
 use crate::{
     disk::Folder,
-    model::{Fault, Kind},
+    model::{Fault, Kind, Layout},
     workspace::{check_root, starter},
 };
 
-use super::{CliError, session::Session};
+use super::{CliError, editor::keep_schemas, session::Session};
 
 /// What keeps git from seeing what forge makes.
 const IGNORE: &str = ".gitignore";
@@ -39,6 +39,8 @@ pub(super) fn init(session: &Session, folder: Option<&Path>) -> Result<u8, CliEr
         return Ok(0);
     }
     write_all(&root)?;
+    // An editor's help is worth no failure.
+    let _ = keep_schemas(&Layout::new(root.clone(), session.host.user().clone()));
     for file in starter() {
         session.say(&format!("wrote {}\n", file.path))?;
     }

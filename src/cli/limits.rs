@@ -16,27 +16,31 @@ const MOST_MEMORY: u64 = 2048 * MEBIBYTE;
 /// So many files a runtime opens before anything is done on it.
 const FILES: usize = 12;
 
-/// Checks what a program cannot recover from when it is missing, and starts the threads that files are
-/// read on.
+/// Checks what a program cannot recover from when it is missing.
 ///
 /// # Errors
 /// `Failed` if the limit of memory is too low: an allocation that fails ends a program at once.
-pub(super) fn start() -> Result<(), Fault> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let needed = (MEMORY + threads as u64 * MEMORY_OF_THREAD).min(MOST_MEMORY);
-    if let Some(limit) = getrlimit(Resource::As).current.filter(|limit| *limit < needed) {
-        let (limit, needed) = (limit / MEBIBYTE, needed / MEBIBYTE);
-        let what = format!("this process may use {limit} MiB of memory, and needs {needed} MiB");
-        let hint = format!("raise the limit: `ulimit -v {}`", needed * 1024);
-        return Err(Fault::new(Kind::Failed, what).hint(hint));
+pub(super) fn check() -> Result<(), Fault> {
+    // Counting the processors reads files, which nearly no run needs here.
+    let Some(limit) = getrlimit(Resource::As).current else { return Ok(()) };
+    let needed = (MEMORY + processors() as u64 * MEMORY_OF_THREAD).min(MOST_MEMORY);
+    if limit >= needed {
+        return Ok(());
     }
-    start_pool(threads);
-    Ok(())
+    let (limit, needed) = (limit / MEBIBYTE, needed / MEBIBYTE);
+    let what = format!("this process may use {limit} MiB of memory, and needs {needed} MiB");
+    let hint = format!("raise the limit: `ulimit -v {}`", needed * 1024);
+    Err(Fault::new(Kind::Failed, what).hint(hint))
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Starts the threads on which files are read side by side; where the system has none, all is done on
-/// the thread that asks.
-fn start_pool(threads: usize) {
+/// the thread that asks. Whoever only says an old answer again needs none.
+pub(super) fn start_pool() {
+    let threads = processors();
     let pool = match threads_are_free(threads) {
         Ok(()) => ThreadPoolBuilder::new().num_threads(threads),
         Err(_) => ThreadPoolBuilder::new().num_threads(1).use_current_thread(),

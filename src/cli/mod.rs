@@ -20,10 +20,13 @@ mod component_notes;
 mod desk;
 mod doctor;
 mod durations;
+mod editor;
 mod ensure;
+mod error;
 mod evidence;
 mod exec;
 mod explain;
+mod flags;
 mod fmt;
 mod graph;
 mod habits;
@@ -50,6 +53,7 @@ mod package;
 mod plan;
 mod project;
 mod prune;
+mod publish;
 pub mod reference;
 mod release;
 mod releases;
@@ -85,44 +89,15 @@ use clap::{Command, FromArgMatches};
 
 use crate::{
     ci::Stage,
-    model::{Fault, Kind, Problems},
+    model::{Fault, Kind},
     process::{guardian, keep_memory_private},
-    report::{render_fault, render_problems},
     service::{last_line, look},
-    workspace::LoadError,
 };
-use actions::Actions;
 use args::Args;
+pub(crate) use error::CliError;
 use host::{Host, environment_of_process};
 use session::Session;
 use verb::Verb;
-
-/// Why a verb ended early.
-pub(crate) enum CliError {
-    /// Something is wrong in the files people wrote.
-    Problems(Problems),
-    /// Something went wrong.
-    Fault(Fault),
-}
-
-impl From<Fault> for CliError {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl From<LoadError> for CliError {
-    fn from(error: LoadError) -> Self {
-        match error {
-            LoadError::Problems(problems) => Self::Problems(problems),
-            LoadError::Wanted(files) => {
-                let urls = files.iter().map(|file| file.shown.clone()).collect::<Vec<_>>();
-                Self::Fault(Fault::new(Kind::Store, format!("{} is not here", urls.join(", "))))
-            }
-            LoadError::Fault(fault) => Self::Fault(fault),
-        }
-    }
-}
 
 /// Runs forge with the arguments of this process.
 pub fn main() -> ExitCode {
@@ -151,7 +126,7 @@ pub fn main() -> ExitCode {
     let groups = args.global.groups.clone();
     let may_run = args.verb.as_ref().is_some_and(|verb| !verb.only_looks());
     let session = Session::new(Host::new(environment), args.global, may_run);
-    let ready = limits::start().map_err(CliError::from);
+    let ready = limits::check().map_err(CliError::from);
     let ended = ready.and_then(|()| match args.verb {
         Some(verb) => with_groups(verb, groups).and_then(|verb| run(&session, verb)),
         None if groups.is_empty() => list::bare(&session),
@@ -160,7 +135,7 @@ pub fn main() -> ExitCode {
     cache::collect_after_run(&session);
     match ended {
         Ok(code) => ExitCode::from(code),
-        Err(stop) => ExitCode::from(tell(&session, stop)),
+        Err(stop) => ExitCode::from(session.tell(stop)),
     }
 }
 
@@ -213,11 +188,10 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Verify { names, running: true } => verify::running(session, &names),
         Verb::Run(args) => task::start(session, args),
         Verb::Up { names, foreground } => services::up(session, &names, foreground),
-        Verb::Down { names } => services::down(session, &names),
+        Verb::Down { names } | Verb::Stop { names } => services::down(session, &names),
         Verb::Logs { names, follow, lines } => logs::logs(session, &names, follow, lines),
         Verb::Ps { names } => services::ps(session, &names),
         Verb::Attach(wish) => attach::attach(session, &wish),
-        Verb::Stop { names } => services::down(session, &names),
         Verb::Restart { names } => services::restart(session, &names),
         Verb::Reload { name } => services::restart(session, &[name]),
         Verb::Cache(wish) => cache::cache(session, &wish),
@@ -309,22 +283,4 @@ fn run_ci(session: &Session, verb: Verb) -> Result<u8, CliError> {
         }
         _ => Ok(0),
     }
-}
-
-/// Tells why forge stopped, and returns the exit code.
-fn tell(session: &Session, stop: CliError) -> u8 {
-    let style = session.stderr_style();
-    let (text, code) = match stop {
-        CliError::Problems(problems) => {
-            if let (Some(actions), Ok(layout)) = (Actions::of(&session.host), session.layout()) {
-                actions.tell_problems(&problems, layout.root());
-            }
-            (render_problems(&problems, style), 2)
-        }
-        CliError::Fault(fault) => (render_fault(&fault, style), fault.kind.exit_code()),
-    };
-    let text = session.host.secrets().mask(&text);
-    // If even standard error is closed there is nobody left to tell.
-    session.console().err(&text);
-    code
 }

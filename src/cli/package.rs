@@ -19,7 +19,8 @@ use super::{
     CliError,
     ensure::close,
     plan::plan,
-    run::{Publish, RunRequest, run},
+    publish::Publish,
+    run::{RunRequest, run},
     session::{Session, select},
 };
 

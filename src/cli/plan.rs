@@ -13,7 +13,8 @@ use crate::{
 use super::{
     CliError,
     durations::recorded_seconds,
-    run::{Publish, RunRequest, look},
+    publish::Publish,
+    run::{RunRequest, look},
     session::{Session, Stores},
     versions,
 };

@@ -28,6 +28,7 @@ use crate::{
 use super::{
     CliError,
     durations::recorded_seconds,
+    publish::Publish,
     session::{Session, Stores},
 };
 
@@ -42,26 +43,6 @@ pub(super) struct RunRequest<'a> {
     pub(super) names: &'a BTreeSet<Name>,
     /// Whether what the first store lacks is published there.
     pub(super) publish: Publish,
-}
-
-/// Whether a run publishes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Publish {
-    /// Not at all.
-    Never,
-    /// To a folder always, to a store that others share where the surroundings are trusted.
-    AsUsual,
-    /// Somebody asked for it: exactly the recipe that the spec has now.
-    Asked,
-    /// Somebody asked for it, of artifacts that are built again whether they are there or not.
-    Again,
-}
-
-impl Publish {
-    /// Whether somebody asked for it.
-    pub(super) fn is_asked(self) -> bool {
-        matches!(self, Self::Asked | Self::Again)
-    }
 }
 
 /// What a run gave.
@@ -133,7 +114,6 @@ pub(super) async fn run_until(
         fetcher: Fetcher::new(&session.store_settings(workspaces.any())),
         logs: workspaces.layout().logs().join(run_name()),
         workspaces,
-        commits,
         cache,
         stores: stores.all,
         runner,

@@ -1,15 +1,19 @@
 //! What every verb works with: the workspace that was asked for, stores, the screen.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use crate::{
     console::Console,
-    login::Discovery,
-    model::{Fault, Kind, Layout, Name, Platform, nearest},
+    login::{Discovery, NamedHosts},
+    model::{Fault, Kind, Layout, Name, Platform, Version, nearest},
     probe::ProbeOptions,
     process::SyntaxCheck,
     provenance::{Classes, Permission, Surroundings, may_publish, may_publish_to},
-    report::Style,
+    report::{Style, render_fault, render_problems},
     store::{self, Store, StoreUrl, Waits},
     ui,
     workspace::{
@@ -20,13 +24,16 @@ use crate::{
 
 use super::{
     CliError,
-    args::{Global, When},
+    actions::Actions,
+    flags::{Global, When},
     host::Host,
     included,
-    run::Publish,
+    publish::Publish,
     shells::RememberingShells,
-    versions::Versions,
 };
+
+/// Versions that somebody chose, by subsystem.
+pub(super) type Versions = BTreeMap<Name, Version>;
 
 /// One invocation.
 pub(super) struct Session {
@@ -149,6 +156,7 @@ impl Session {
 
     /// The files of the workspace, read now.
     pub(super) fn documents(&self) -> Result<Documents, Fault> {
+        self.host.start_pool();
         Documents::read(self.layout()?.root(), self.host.user())
     }
 
@@ -207,6 +215,24 @@ impl Session {
         self.resolved(&self.documents()?, |outside| outside.assignments.clone_from(set))
     }
 
+    /// Tells why forge stopped, and returns the exit code.
+    pub(super) fn tell(&self, stop: CliError) -> u8 {
+        let style = self.stderr_style();
+        let (text, code) = match stop {
+            CliError::Problems(problems) => {
+                if let (Some(actions), Ok(layout)) = (Actions::of(&self.host), self.layout()) {
+                    actions.tell_problems(&problems, layout.root());
+                }
+                (render_problems(&problems, style), 2)
+            }
+            CliError::Fault(fault) => (render_fault(&fault, style), fault.kind.exit_code()),
+        };
+        let text = self.host.secrets().mask(&text);
+        // If even standard error is closed there is nobody left to tell.
+        self.console().err(&text);
+        code
+    }
+
     /// How the stores and fetches of `workspace` behave.
     pub(super) fn store_settings(&self, workspace: &Workspace) -> store::StoreSettings {
         self.settings_of_stores(workspace, false)
@@ -218,37 +244,37 @@ impl Session {
         workspace: &Workspace,
         is_outside: bool,
     ) -> store::StoreSettings {
-        let root = workspace.layout.root().to_owned();
-        let settings = store::StoreSettings::new(workspace.layout.clone(), self.host.environment());
-        let gitea_hosts =
-            workspace.stores.iter().filter_map(|url| StoreUrl::parse(url).ok()?.gitea_host());
-        // Costs nothing until a login is asked for.
-        let runner = self.host.runner_that_shows_secrets(1, self.host.cancel().clone());
-        let runner = Arc::new(runner);
-        let environment = settings.environment.clone();
-        let logins = Discovery::new(environment, gitea_hosts.collect(), runner, root)
-            .telling(self.host.secrets().clone());
-        let logins = if is_outside { logins.outside() } else { logins };
-        store::StoreSettings { offline: self.flags.offline, logins: Arc::new(logins), ..settings }
+        let mut named = NamedHosts::default();
+        for url in workspace.stores.iter().filter_map(|url| StoreUrl::parse(url).ok()) {
+            named.gitea.extend(url.gitea_host());
+            named.gitlab.extend(url.gitlab_host());
+        }
+        self.settings_in(workspace.layout.clone(), named, is_outside)
     }
 
     /// How stores behave that no workspace names, for whoever is in the folder `here`.
     pub(super) fn settings_at(&self, here: PathBuf) -> store::StoreSettings {
-        let layout = self.layout_at(here.clone());
-        let settings = store::StoreSettings::new(layout, self.host.environment());
-        let runner = self.host.runner_that_shows_secrets(1, self.host.cancel().clone());
-        let environment = settings.environment.clone();
-        let logins = Discovery::new(environment, BTreeSet::new(), Arc::new(runner), here)
-            .telling(self.host.secrets().clone())
-            .outside();
         let console = self.console();
         let waits = Waits(Arc::new(move |why| console.err(&format!("waiting: {why}\n"))));
-        store::StoreSettings {
-            offline: self.flags.offline,
-            logins: Arc::new(logins),
-            waits,
-            ..settings
-        }
+        let settings = self.settings_in(self.layout_at(here), NamedHosts::default(), true);
+        store::StoreSettings { waits, ..settings }
+    }
+
+    /// How stores behave for whoever is in the folder of `layout`, whose stores name the hosts `named`.
+    fn settings_in(
+        &self,
+        layout: Layout,
+        named: NamedHosts,
+        is_outside: bool,
+    ) -> store::StoreSettings {
+        let folder = layout.root().to_owned();
+        let settings = store::StoreSettings::new(layout, self.host.environment());
+        // Costs nothing until a login is asked for.
+        let runner = self.host.runner_that_shows_secrets(1, self.host.cancel().clone());
+        let logins = Discovery::new(settings.environment.clone(), named, Arc::new(runner), folder)
+            .telling(self.host.secrets().clone());
+        let logins = if is_outside { logins.outside() } else { logins };
+        store::StoreSettings { offline: self.flags.offline, logins: Arc::new(logins), ..settings }
     }
 
     /// The stores of `workspace`, for verbs without a screen.

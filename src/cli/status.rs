@@ -14,7 +14,8 @@ use crate::{
 
 use super::{
     CliError,
-    run::{Publish, RunRequest, look},
+    publish::Publish,
+    run::{RunRequest, look},
     session::{Session, Stores, select},
 };
 

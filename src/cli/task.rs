@@ -24,7 +24,8 @@ use super::{
     CliError,
     choice::TaskOutputMode,
     ensure, list,
-    run::{self, Publish, RunRequest, jobs},
+    publish::Publish,
+    run::{self, RunRequest, jobs},
     session::Session,
     shadow,
     task_args::TaskArgs,
@@ -221,7 +222,7 @@ impl<'w> SelectedTasks<'w> {
             return Ok(0);
         };
         let Some(code) = fault.code.filter(|_| wish.exit_code) else { return Err(fault.into()) };
-        super::tell(session, fault.into());
+        session.tell(fault.into());
         Ok(code)
     }
 }

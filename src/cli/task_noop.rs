@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     model::{Fault, Layout, checksum},
-    probe::{Snapshot, SnapshotPlace},
+    probe::{Snapshot, SnapshotInput, SnapshotPlace},
     task::{TaskEnd, TaskEngine, TaskEvent, TaskMessage},
     workspace::{Task, Workspace},
 };
@@ -94,10 +94,13 @@ impl NoopCache {
     pub(super) fn keep(&self, workspace: &Workspace, engine: &TaskEngine) {
         let Some(files) = engine.rested_on() else { return };
         let answer = self.said.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let inputs = workspace.inputs.iter().chain(&files);
+        let content = |path| workspace.contents.get(path);
+        let inputs: Vec<_> = (workspace.inputs.iter().chain(&files))
+            .map(|path| SnapshotInput { path, content: content(path) })
+            .collect();
         let environment = workspace.seen_variables.iter();
         let snapshot = Snapshot { answer };
-        snapshot.save(self.kept(), &self.request, self.asked, inputs, environment);
+        snapshot.save(self.kept(), &self.request, self.asked, &inputs, environment);
     }
 
     fn kept(&self) -> SnapshotPlace<'_> {

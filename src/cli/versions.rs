@@ -1,7 +1,7 @@
 //! Which versions a run is about: `NAME@VERSION`, which chooses one, and of what a scheme makes the
 //! last one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::{
     git::History,
@@ -16,8 +16,7 @@ use super::{
     terms::VersionArgs,
 };
 
-/// Versions by subsystem.
-pub(super) type Versions = BTreeMap<Name, Version>;
+pub(super) use super::session::Versions;
 
 /// Splits `NAME@VERSION`: the names, and what was chosen for some.
 pub(super) fn chosen(words: &[String]) -> Result<(Vec<String>, Versions), Fault> {

@@ -116,7 +116,7 @@ impl Watcher<'_> {
             if let CliError::Problems(problems) = &stop {
                 files.extend(problems.texts.keys().map(|file| layout.root().join(file)));
             }
-            super::tell(self.session, stop);
+            self.session.tell(stop);
             self.note("waiting until that is put right");
             if let AfterRun::End = self.idle(&watch, &mut sight) {
                 return Ok(None);
@@ -181,7 +181,7 @@ impl Watcher<'_> {
         }
         let Some((files, now)) = change else {
             if let Err(stop) = done {
-                super::tell(session, stop);
+                session.tell(stop);
             }
             return None;
         };

@@ -38,7 +38,7 @@ pub(super) fn which(session: &Session, wish: &WhichArgs) -> Result<u8, CliError>
     if session.flags.json {
         let document = serde_json::json!({ "schema": 1, "binaries": rows });
         session.say(&format!("{document:#}\n"))?;
-        return Ok(if lacking.is_some() { 1 } else { 0 });
+        return Ok(u8::from(lacking.is_some()));
     }
     if let Some(row) = lacking {
         let what = format!("{} {} is not installed", row.subsystem, row.version);

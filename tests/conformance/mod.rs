@@ -2,6 +2,7 @@
 
 mod gitea;
 mod github;
+mod gitlab;
 mod plain;
 mod s3;
 mod servers;

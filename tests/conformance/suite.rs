@@ -2,11 +2,12 @@
 
 use std::{path::Path, time::Duration};
 
+use async_trait::async_trait;
 use forge::{
     model::{Environment, Fault, Kind, Layout, Sha256, UserFolders},
     store::{
-        AssetStream, Login, Logins, Pending, Published, Receipt, Store, StoreRelease,
-        StoreSettings, StoreUrl, Upload, open, published_digest,
+        AssetStream, Login, Logins, Published, Receipt, Store, StoreRelease, StoreSettings,
+        StoreUrl, Upload, open, published_digest,
     },
 };
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -46,20 +47,25 @@ pub fn settings(environment: &[(&str, &str)]) -> StoreSettings {
     }
 }
 
-/// One login, whatever the host.
+/// One login, whatever the host, and where it is from.
 #[derive(Debug)]
-struct Token(String);
+struct Token(String, &'static str);
 
+#[async_trait]
 impl Logins for Token {
-    fn login<'a>(&'a self, _: &'a str) -> Pending<'a, Option<Login>> {
-        let login = Login { token: self.0.clone(), source: "a test".into() };
-        Box::pin(std::future::ready(Some(login)))
+    async fn login(&self, _: &str) -> Option<Login> {
+        Some(Login { token: self.0.clone(), source: self.1.into() })
     }
 }
 
 /// The same with a login.
 pub fn with_token(settings: StoreSettings, token: &str) -> StoreSettings {
-    StoreSettings { logins: std::sync::Arc::new(Token(token.into())), ..settings }
+    logged_in(settings, token, "a test")
+}
+
+/// The same with a login from `source`.
+pub fn logged_in(settings: StoreSettings, token: &str, source: &'static str) -> StoreSettings {
+    StoreSettings { logins: std::sync::Arc::new(Token(token.into(), source)), ..settings }
 }
 
 pub fn store(url: &str, settings: &StoreSettings) -> std::sync::Arc<dyn Store> {

@@ -17,10 +17,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use forge::{
     model::{Environment, Fault, Kind, Layout, Sha256, UserFolders},
     store::{
-        self, Login, Logins, Mode, Pending, Published, Receipt, Store, StoreRelease, StoreSettings,
+        self, Login, Logins, Mode, Published, Receipt, Store, StoreRelease, StoreSettings,
         StoreUrl, Tempo, Upload, Waits,
     },
 };
@@ -35,11 +36,11 @@ struct Purse {
     asked: AtomicUsize,
 }
 
+#[async_trait]
 impl Logins for Purse {
-    fn login<'a>(&'a self, _: &'a str) -> Pending<'a, Option<Login>> {
+    async fn login(&self, _: &str) -> Option<Login> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let login = self.token.clone().map(|token| Login { token, source: "a test".into() });
-        Box::pin(std::future::ready(login))
+        self.token.clone().map(|token| Login { token, source: "a test".into() })
     }
 }
 

@@ -68,7 +68,9 @@ async fn a_repository_that_cannot_be_seen_is_no_miss() {
     for _ in 0..3 {
         let fault = opened.store.find("nats-v1", "a.tar.gz").await.unwrap_err();
         assert!(
-            fault.to_string().ends_with("does not exist, or is private: forge has no login for it"),
+            fault
+                .to_string()
+                .contains("does not exist, or is private: forge has no login for `127."),
             "{fault}"
         );
         let hint = fault.hint.unwrap();

@@ -87,7 +87,14 @@ impl<'a> Player<'a> {
         for (key, job) in self.workflow["jobs"].as_object().expect("jobs") {
             let needs = needs(job, &played);
             let is_well = needs.values().all(|need| need["result"] == "success");
-            let github = json!({ "event_name": event.name, "ref": event.reference, "token": "?" });
+            let github = json!({
+                "event_name": event.name,
+                "ref": event.reference,
+                "token": "?",
+                "workspace": "/nowhere",
+                "server_url": self.github.url(),
+                "repository": self.github.repository(),
+            });
             let values = json!({ "github": github, "needs": needs });
             let has_failed = needs_failed(&values);
             let context = Context { values, is_well, has_failed };

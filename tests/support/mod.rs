@@ -8,6 +8,7 @@ mod disk;
 mod git;
 pub mod gitea;
 pub mod github;
+pub mod gitlab;
 mod processes;
 mod server;
 

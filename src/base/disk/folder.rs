@@ -186,9 +186,9 @@ impl Folder {
     /// # Errors
     /// If it is not there, is not a regular file, or if there is a link on the way or at its end.
     pub fn open_file(&self, path: &Path) -> io::Result<File> {
-        let below = self.names(path)?;
-        let handle = self.open_at(below, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty())?;
-        super::read::regular(handle.into())
+        let (below, flags) = (self.names(path)?, OFlags::RDONLY | OFlags::NONBLOCK);
+        let handle = self.open_at(below, flags, Mode::empty())?;
+        super::read::regular(handle.into(), flags).map(|(file, _)| file)
     }
 
     /// The bytes of the regular file `path`, if they are not more than `limit`.
@@ -236,7 +236,7 @@ impl Folder {
             self.parent_or_make(below)?;
             self.open_at(below, flags, mode)
         })?;
-        super::read::regular(handle.into())
+        super::read::regular(handle.into(), flags).map(|(file, _)| file)
     }
 
     /// Makes the file `path` hold `bytes`, in one step: they are written into a new file below the

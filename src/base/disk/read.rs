@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use rustix::fs::{CWD, Mode, OFlags, fcntl_getfl, fcntl_setfl, openat};
+use rustix::fs::{CWD, Mode, OFlags, fcntl_setfl, openat};
 
 /// More than any text takes that people or forge write: manifests, locks, records. In bytes.
 pub const MOST_OF_TEXT: u64 = 16 << 20;
@@ -17,9 +17,14 @@ pub const MOST_OF_TEXT: u64 = 16 << 20;
 /// # Errors
 /// If it is not there; if it is a folder, a FIFO, a socket or a device, none of which is opened to wait.
 pub fn open_file(path: &Path) -> io::Result<File> {
+    open(path).map(|(file, _)| file)
+}
+
+/// [`open_file`], and how large it is.
+fn open(path: &Path) -> io::Result<(File, u64)> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     match openat(CWD, path, flags, Mode::empty()) {
-        Ok(handle) => regular(handle.into()),
+        Ok(handle) => regular(handle.into(), flags),
         // A socket cannot be opened at all.
         Err(rustix::io::Errno::NXIO) => Err(no_file("a socket")),
         Err(errno) => Err(errno.into()),
@@ -31,7 +36,8 @@ pub fn open_file(path: &Path) -> io::Result<File> {
 /// # Errors
 /// As [`open_file`]; `FileTooLarge` if there are more.
 pub fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    read_open(&open_file(path)?, limit)
+    let (file, size) = open(path)?;
+    read_sized(&file, size, limit)
 }
 
 /// The text of the regular file at `path`, if it is not longer than `limit` bytes.
@@ -49,7 +55,11 @@ pub fn is_absent(error: &io::Error) -> bool {
 }
 
 pub(super) fn read_open(file: &File, limit: u64) -> io::Result<Vec<u8>> {
-    let size = file.metadata()?.len();
+    read_sized(file, file.metadata()?.len(), limit)
+}
+
+/// The bytes of `file`, which has this `size` unless it is being changed.
+fn read_sized(file: &File, size: u64, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(size.min(limit) as usize);
     // One byte more is enough to tell that there are too many.
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -60,14 +70,14 @@ pub(super) fn read_open(file: &File, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// `file`, if it is a regular one.
-pub(super) fn regular(file: File) -> io::Result<File> {
-    let kind = file.metadata()?.file_type();
+/// `file`, which was opened with `flags`, and its size, if it is a regular one.
+pub(super) fn regular(file: File, flags: OFlags) -> io::Result<(File, u64)> {
+    let found = file.metadata()?;
+    let kind = found.file_type();
     if kind.is_file() {
         // Only the opening must not wait.
-        let flags = fcntl_getfl(&file)?;
-        fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
-        return Ok(file);
+        fcntl_setfl(&file, flags & OFlags::APPEND)?;
+        return Ok((file, found.len()));
     }
     Err(if kind.is_dir() {
         io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, not a file")

@@ -1,7 +1,10 @@
 //! A file that people wrote, with the files whose defaults it takes, and what was found wrong with
 //! it.
 
-use std::{ops::Range, path::PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use crate::model::{Diagnostic, Span};
 
@@ -78,9 +81,9 @@ impl ManifestFile {
     }
 
     /// Each file in it with what it says.
-    pub fn texts(&self) -> impl Iterator<Item = (PathBuf, String)> {
-        let bases = self.bases.iter().map(|(_, base)| (base.path.clone(), base.text.clone()));
-        bases.chain([(self.path.clone(), self.own_text().to_owned())])
+    pub fn texts(&self) -> impl Iterator<Item = (&Path, &str)> {
+        let bases = self.bases.iter().map(|(_, base)| (base.path.as_path(), base.text.as_str()));
+        bases.chain([(self.path.as_path(), self.own_text())])
     }
 
     /// A place in this file.

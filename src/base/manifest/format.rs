@@ -46,14 +46,16 @@ impl Edits<'_> {
             Value::List(nodes) => {
                 if self.is_flow(node) {
                     let starts = nodes.iter().map(|node| node.bytes.start);
-                    self.between(node, starts.collect(), "");
+                    self.between(node, &starts.collect::<Vec<_>>(), "");
                 }
-                nodes.iter().for_each(|node| self.node(node));
+                for node in nodes {
+                    self.node(node);
+                }
             }
             Value::Map(pairs) => {
                 if self.is_flow(node) {
                     let starts = pairs.iter().map(|pair| pair.key.bytes.start);
-                    self.between(node, starts.collect(), " ");
+                    self.between(node, &starts.collect::<Vec<_>>(), " ");
                 }
                 for pair in pairs {
                     self.colon(pair.key.bytes.end, pair.value.bytes.start);
@@ -78,7 +80,7 @@ impl Edits<'_> {
     }
 
     /// The blanks inside of the brackets of `node`, and behind its commas.
-    fn between(&mut self, node: &Node, starts: Vec<usize>, inside: &'static str) {
+    fn between(&mut self, node: &Node, starts: &[usize], inside: &'static str) {
         let text = self.text;
         let Some(first) = starts.first() else { return };
         self.blanks(node.bytes.start + 1..*first, inside);

@@ -245,14 +245,22 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 /// The 32 bytes that 64 hexadecimal digits stand for.
 pub(super) fn unhex(digits: &str) -> Option<[u8; 32]> {
-    unhex_all(digits)?.try_into().ok()
+    let mut bytes = [0; 32];
+    (digits.len() == 2 * bytes.len()).then_some(())?;
+    for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        *byte = unhex_pair(pair)?;
+    }
+    Some(bytes)
 }
 
 /// The bytes that hexadecimal digits stand for, two each.
 fn unhex_all(digits: &str) -> Option<Vec<u8>> {
+    digits.as_bytes().chunks(2).map(unhex_pair).collect()
+}
+
+fn unhex_pair(pair: &[u8]) -> Option<u8> {
     let value = |digit: u8| (digit as char).to_digit(16).and_then(|v| u8::try_from(v).ok());
-    let pairs = digits.as_bytes().chunks(2);
-    pairs.map(|pair| Some(value(pair[0])? << 4 | value(*pair.get(1)?)?)).collect()
+    Some(value(*pair.first()?)? << 4 | value(*pair.get(1)?)?)
 }
 
 #[cfg(test)]

@@ -16,8 +16,6 @@ pub enum Event {
     Planned {
         /// Actions to run.
         actions: usize,
-        /// Artifacts that need none.
-        fresh: usize,
     },
     /// An action began. `verb` is what stands before the name (`building`, `downloading`).
     Started {
@@ -78,12 +76,4 @@ pub enum Event {
 pub trait EventSink: Send + Sync {
     /// Takes one event.
     fn emit(&self, event: Event);
-}
-
-/// Takes every event and does nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
-
-impl EventSink for Silent {
-    fn emit(&self, _: Event) {}
 }

@@ -70,7 +70,8 @@ impl From<Fingerprint> for String {
 /// Collects the fields of a fingerprint. The order in which fields are added does not matter.
 #[derive(Debug, Default)]
 pub struct FingerprintBuilder {
-    fields: BTreeMap<&'static str, blake3::Hasher>,
+    /// The values of each field as they are hashed.
+    fields: BTreeMap<&'static str, Vec<u8>>,
 }
 
 impl FingerprintBuilder {
@@ -83,9 +84,9 @@ impl FingerprintBuilder {
     /// Adds one value to `field`. Values are length-prefixed, so `["ab", "c"]` and `["a", "bc"]` differ.
     pub fn add(&mut self, field: &'static str, value: impl AsRef<[u8]>) -> &mut Self {
         let value = value.as_ref();
-        let hasher = self.fields.entry(field).or_default();
-        hasher.update(&(value.len() as u64).to_le_bytes());
-        hasher.update(value);
+        let values = self.fields.entry(field).or_default();
+        values.extend_from_slice(&(value.len() as u64).to_le_bytes());
+        values.extend_from_slice(value);
         self
     }
 
@@ -94,8 +95,8 @@ impl FingerprintBuilder {
     pub fn finish(&self) -> (Fingerprint, Inputs) {
         let mut whole = blake3::Hasher::new_derive_key("forge 1 artifact fingerprint");
         let mut inputs = Inputs::new();
-        for (field, hasher) in &self.fields {
-            let digest = hasher.finalize();
+        for (field, values) in &self.fields {
+            let digest = blake3::hash(values);
             whole.update(&(field.len() as u64).to_le_bytes());
             whole.update(field.as_bytes());
             whole.update(digest.as_bytes());

@@ -28,6 +28,10 @@ impl Layout {
             "The spec of a subsystem; `subsystems/NAME/subsystem.yml` too. Commit it.",
         ),
         (".forge/", "All that forge makes in the workspace. Safe to delete; keep it out of git."),
+        (
+            ".forge/schema/",
+            "Schemas of this forge for editors; the line `# yaml-language-server: $schema=…` of a file points here.",
+        ),
         (".forge/bin/", "Links to all installed binaries. Goes on PATH."),
         (
             ".forge/installed/NAME/",

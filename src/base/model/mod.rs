@@ -36,10 +36,10 @@ pub use artifact::ArtifactId;
 pub use binary_name::{Binaries, BinaryName};
 pub use content_sum::{ContentHasher, ContentSum};
 pub use diagnostic::{Diagnostic, Problems, Span};
-pub use digest::{Algorithm, Digest, ParseDigestError, Sha256, WrongDigest};
+pub use digest::{Algorithm, Digest, ParseDigestError, Sha256};
 pub use duration::{parse_duration, parse_size};
 pub use environment::Environment;
-pub use event::{ActionId, Event, EventSink, Silent};
+pub use event::{ActionId, Event, EventSink};
 pub use fault::{Fault, Kind};
 pub use file_stat::FileStat;
 pub use fingerprint::{

@@ -56,12 +56,6 @@ impl Name {
         Self::new(&file.replace('+', "/"))
     }
 
-    /// Its last part: `cluster` of `aws/cluster`.
-    #[must_use]
-    pub fn last_part(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or(&self.0)
-    }
-
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -21,9 +21,9 @@ pub fn keep_memory_private() {
 pub fn environment_secrets(environment: &Environment) -> Secrets {
     let mut secrets = Secrets::default();
     for (name, value) in environment.texts() {
-        let is_path = Path::new(value).is_absolute() && Path::new(value).exists();
         let is_flag = matches!(value, "disabled" | "enabled");
-        if holds_secret(name) && value.trim().len() >= SHORTEST && !is_path && !is_flag {
+        let is_path = || Path::new(value).is_absolute() && Path::new(value).exists();
+        if holds_secret(name) && value.trim().len() >= SHORTEST && !is_flag && !is_path() {
             secrets.add(value.trim());
         }
         for login in logins_in_urls(value) {

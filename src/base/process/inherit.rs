@@ -62,6 +62,7 @@ pub const LOGINS: &[&str] = &[
     "GITEA_TOKEN",
     "FORGE_GITLAB_TOKEN",
     "GITLAB_TOKEN",
+    "CI_JOB_TOKEN",
 ];
 
 /// The variables that forge logs in to S3 with.

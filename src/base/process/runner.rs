@@ -96,8 +96,8 @@ impl Runner {
     }
 
     /// How long a command that is told to end may take before it is killed; 2 s unless set.
-    #[must_use]
-    pub fn grace(mut self, grace: Duration) -> Self {
+    #[cfg(test)]
+    pub(super) fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }

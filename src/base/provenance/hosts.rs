@@ -14,8 +14,6 @@ pub struct CiRun {
     pub is_proposal: Option<bool>,
     /// The page of the run.
     pub run_url: Option<String>,
-    /// The commit.
-    pub commit: Option<String>,
 }
 
 impl CiRun {
@@ -33,7 +31,6 @@ impl CiRun {
             host: Some(host.name),
             is_proposal,
             run_url: filled(host.run_url).and_then(text),
-            commit: text(host.commit),
         })
     }
 

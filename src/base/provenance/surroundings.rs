@@ -41,8 +41,6 @@ pub struct ActionsRun {
     pub fork: Option<String>,
     /// Where the workflow is, and at which ref.
     pub workflow: String,
-    /// The commit.
-    pub commit: String,
     /// The page of this attempt of the run.
     pub run_url: Option<String>,
 }
@@ -66,8 +64,6 @@ pub struct GitLab {
     pub project_url: String,
     /// The file that defines the pipeline.
     pub config: String,
-    /// The commit.
-    pub commit: String,
     /// The page of the job.
     pub run_url: Option<String>,
 }
@@ -145,17 +141,6 @@ impl Surroundings {
         filled(base).or_else(|| reference.strip_prefix("refs/heads/"))
     }
 
-    /// The commit of the workspace that this run is for.
-    #[must_use]
-    pub fn commit(&self) -> Option<&str> {
-        match self {
-            Self::GitHub(run) => filled(&run.commit),
-            Self::GitLab(job) => filled(&job.commit),
-            Self::OtherCi(run) => run.commit.as_deref(),
-            Self::Laptop => None,
-        }
-    }
-
     /// The repository that this run is for, as a URL.
     #[must_use]
     pub fn repository(&self) -> Option<String> {
@@ -215,7 +200,6 @@ impl ActionsRun {
             repository,
             fork,
             workflow: variables.owned("GITHUB_WORKFLOW_REF"),
-            commit: variables.owned("GITHUB_SHA"),
             run_url,
         }
     }
@@ -262,7 +246,6 @@ impl GitLab {
             is_merge_request,
             project_url: variables.get("CI_PROJECT_URL").trim_end_matches('/').to_owned(),
             config: or(variables.get("CI_CONFIG_PATH"), ".gitlab-ci.yml").to_owned(),
-            commit: variables.owned("CI_COMMIT_SHA"),
             run_url: variables.filled("CI_JOB_URL").map(str::to_owned),
         }
     }
@@ -348,7 +331,7 @@ pub(super) mod tests {
             Some("https://github.com/o/r/actions/runs/77/attempts/2")
         );
         assert_eq!(surroundings.repository().as_deref(), Some("https://github.com/o/r"));
-        assert_eq!((surroundings.event(), surroundings.commit()), (Some("push"), Some("c0ffee")));
+        assert_eq!(surroundings.event(), Some("push"));
         assert_eq!(surroundings.describe(), "GitHub Actions, push at refs/heads/main");
         assert_eq!(surroundings.branch(), Some("main"));
         let mut proposal = variables(PUSH);

@@ -2,8 +2,7 @@
 
 use reqwest::Url;
 
-use super::url::without_secrets;
-use crate::model::{Fault, Kind, is_loopback};
+use crate::model::{Fault, Kind, is_loopback, shown_url};
 
 /// The name that logins for the server at `url` are kept under: `github.com`, with its port if it
 /// has one.
@@ -62,4 +61,11 @@ pub fn public_address(text: &str) -> Result<String, String> {
         (scheme, _) => return Err(format!("`{scheme}:` is not https")),
     }
     Ok(without_secrets(text))
+}
+
+/// [`shown_url`], without the mark of what was left out and the slash at the end: what names a store
+/// or a file in messages.
+pub(super) fn without_secrets(url: &str) -> String {
+    let shown = shown_url(url);
+    shown.split('?').next().unwrap_or_default().trim_end_matches('/').to_owned()
 }

@@ -9,9 +9,9 @@ use reqwest::{
 };
 
 use super::{
+    address::without_secrets,
     call::ApiRequest,
     retry::{AttemptFailure, RetryDecision},
-    url::without_secrets,
 };
 use crate::model::{Fault, Kind};
 

@@ -1,13 +1,25 @@
-//! Transfers that broke and cannot go on where they stopped: they begin again.
+//! Assets on their way, and transfers that broke and cannot go on where they stopped: they begin again.
 //!
 //! A transfer that is cut is resumed below the stream, unseen, as long as the server can tell
 //! that it still sends the same bytes (`transfer`). Where it cannot, only the reader can help:
 //! it drops what it has and reads all of it anew. So bytes of two versions of a file never meet.
 
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+
 use crate::model::Fault;
 
 /// How often something is read from its beginning, at most.
 const BEGINNINGS: u32 = 5;
+
+/// An asset on its way.
+pub struct AssetStream {
+    /// Bytes in all, if the store says.
+    pub size: Option<u64>,
+    /// The bytes as they come. An interrupted transfer is resumed where the store can;
+    /// an error ends the stream.
+    pub bytes: BoxStream<'static, Result<Bytes, BrokenTransfer>>,
+}
 
 /// Why an asset stopped coming.
 #[derive(Clone, Debug)]

@@ -10,9 +10,9 @@ use reqwest::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
+    address::without_secrets,
     answer::{self, cannot_read},
     retry::AttemptFailure,
-    url::without_secrets,
 };
 use crate::model::{Fault, Kind};
 
@@ -25,6 +25,8 @@ pub(super) struct ApiRequest {
     pub(super) method: Method,
     pub(super) url: Url,
     headers: Vec<(HeaderName, String)>,
+    /// Which of them are logins.
+    credentials: Vec<HeaderName>,
     pub(super) content: Content,
     /// Whether the answer may be a page for people.
     pub(super) takes_pages: bool,
@@ -42,8 +44,8 @@ pub(super) enum Content {
 impl ApiRequest {
     /// A request that carries nothing.
     pub(super) fn new(method: Method, url: Url) -> Self {
-        let (headers, content) = (Vec::new(), Content::Nothing);
-        Self { method, url, headers, content, takes_pages: false }
+        let (headers, credentials, content) = (Vec::new(), Vec::new(), Content::Nothing);
+        Self { method, url, headers, credentials, content, takes_pages: false }
     }
 
     /// A GET.
@@ -68,6 +70,13 @@ impl ApiRequest {
         self.with(AUTHORIZATION, credentials)
     }
 
+    /// The same with a login in a header of the host's own, which is dropped alike.
+    pub(super) fn credential(mut self, name: &'static str, token: &str) -> Self {
+        let name = HeaderName::from_static(name);
+        self.credentials.push(name.clone());
+        self.with(name, token)
+    }
+
     /// The same, carrying `value` as JSON.
     pub(super) fn json(self, value: &impl Serialize) -> Self {
         // Nothing that backends send has keys that are no text, or floats.
@@ -86,14 +95,15 @@ impl ApiRequest {
         let is_home = at.origin() == self.url.origin();
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
-            if name == AUTHORIZATION && !is_home {
+            let is_login = name == AUTHORIZATION || self.credentials.contains(name);
+            if is_login && !is_home {
                 continue;
             }
             let mut value = HeaderValue::from_str(value).map_err(|_| {
                 let why = format!("what the header `{name}` should hold cannot stand in a header");
                 AttemptFailure::never(self.failed().because(why))
             })?;
-            value.set_sensitive(name == AUTHORIZATION);
+            value.set_sensitive(is_login);
             headers.insert(name, value);
         }
         Ok(headers)
@@ -233,9 +243,12 @@ mod tests {
             _ => reply(&format!("302 Found\nLocation: {to}"), b""),
         })
         .await;
-        let call = ApiRequest::get(url(&here.url)).authorized("Bearer secret");
+        let call = ApiRequest::get(url(&here.url))
+            .authorized("Bearer secret")
+            .credential("job-token", "secret");
         Client::new(&settings()).call(&call).await.unwrap();
         assert!(here.requests().iter().all(|r| r.contains("\nauthorization: bearer secret\r")));
+        assert!(here.requests().iter().all(|r| r.contains("\njob-token: secret\r")));
         assert_eq!(here.requests().len(), 2);
         assert!(!there.requests()[0].contains("secret"));
     }

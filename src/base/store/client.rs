@@ -14,13 +14,13 @@ use reqwest::{Proxy, Response, Url, redirect::Policy};
 
 use super::{
     StoreSettings,
+    address::without_secrets,
     answer::{ServerAnswer, judge, redirect},
     call::{ApiRequest, ApiResponse, Content},
     proxy::EnvironmentProxies,
     reach::CircuitBreaker,
     retry::{AttemptFailure, RetryDecision},
     upload,
-    url::without_secrets,
 };
 use crate::model::{Fault, Kind};
 

@@ -10,9 +10,11 @@ use std::{
     time::SystemTime,
 };
 
+use async_trait::async_trait;
+
 use super::{
-    Access, AssetInfo, AssetStream, Pending, Receipt, ReleaseAsset, ReleaseInfo, Store,
-    StoreRelease, Upload, check_names, file,
+    Access, AssetInfo, AssetStream, Receipt, ReleaseAsset, ReleaseInfo, Store, StoreRelease,
+    Upload, check_names, file,
     publication::{self, AssetPublication},
     sidecar, text,
 };
@@ -167,6 +169,7 @@ fn read_sidecar(path: &Path, asset: &str) -> Result<Option<Sha256>, Fault> {
     }
 }
 
+#[async_trait]
 impl Store for Dir {
     fn url(&self) -> &str {
         &self.url
@@ -181,80 +184,62 @@ impl Store for Dir {
     }
 
     // Two system calls take microseconds: less than handing them to another thread.
-    fn find<'a>(
-        &'a self,
-        tag: &'a str,
-        asset: &'a str,
-    ) -> Pending<'a, Result<Option<AssetInfo>, Fault>> {
-        Box::pin(async move { self.look(tag, asset) })
+    async fn find(&self, tag: &str, asset: &str) -> Result<Option<AssetInfo>, Fault> {
+        self.look(tag, asset)
     }
 
-    fn open<'a>(
-        &'a self,
-        tag: &'a str,
-        asset: &'a str,
-    ) -> Pending<'a, Result<Option<AssetStream>, Fault>> {
-        Box::pin(async move { file::open(&self.path(tag, asset)?) })
+    async fn open(&self, tag: &str, asset: &str) -> Result<Option<AssetStream>, Fault> {
+        file::open(&self.path(tag, asset)?)
     }
 
-    fn publish<'a>(
-        &'a self,
-        release: &'a StoreRelease,
-        upload: &'a Upload,
-    ) -> Pending<'a, Result<Receipt, Fault>> {
-        Box::pin(async move {
-            let (tag, asset) = (&release.tag, &upload.asset);
-            check_names(tag, asset)?;
-            for (name, _) in &upload.sidecars {
-                check_names(tag, name)?;
+    async fn publish(&self, release: &StoreRelease, upload: &Upload) -> Result<Receipt, Fault> {
+        let (tag, asset) = (&release.tag, &upload.asset);
+        check_names(tag, asset)?;
+        for (name, _) in &upload.sidecars {
+            check_names(tag, name)?;
+        }
+        let sweep = !self.swept.swap(true, Ordering::Relaxed);
+        let publication = AssetPublication {
+            url: self.url.clone(),
+            root: self.root.clone(),
+            tag: tag.clone(),
+            upload: upload.clone(),
+        };
+        let work = move || {
+            if sweep {
+                publication::sweep(&publication.root);
             }
-            let sweep = !self.swept.swap(true, Ordering::Relaxed);
-            let publication = AssetPublication {
-                url: self.url.clone(),
-                root: self.root.clone(),
-                tag: tag.clone(),
-                upload: upload.clone(),
-            };
-            let work = move || {
-                if sweep {
-                    publication::sweep(&publication.root);
-                }
-                publication.run()
-            };
-            let published = tokio::task::spawn_blocking(work).await.unwrap_or_else(|died| {
-                Err(Fault::new(Kind::Failed, format!("publishing {tag}/{asset} was cut short"))
-                    .because(died.to_string()))
-            })?;
-            Ok(Receipt { published, waits_for: Vec::new() })
-        })
+            publication.run()
+        };
+        let published = tokio::task::spawn_blocking(work).await.unwrap_or_else(|died| {
+            Err(Fault::new(Kind::Failed, format!("publishing {tag}/{asset} was cut short"))
+                .because(died.to_string()))
+        })?;
+        Ok(Receipt { published, waits_for: Vec::new() })
     }
 
-    fn release<'a>(&'a self, tag: &'a str) -> Pending<'a, Result<Option<ReleaseInfo>, Fault>> {
-        Box::pin(async move {
-            check_names(tag, "asset")?;
-            self.release_at(tag)
-        })
+    async fn release(&self, tag: &str) -> Result<Option<ReleaseInfo>, Fault> {
+        check_names(tag, "asset")?;
+        self.release_at(tag)
     }
 
-    fn releases(&self) -> Pending<'_, Result<Vec<ReleaseInfo>, Fault>> {
-        Box::pin(async move { self.list() })
+    async fn releases(&self) -> Result<Vec<ReleaseInfo>, Fault> {
+        self.list()
     }
 
-    fn remove<'a>(&'a self, tag: &'a str) -> Pending<'a, Result<(), Fault>> {
-        Box::pin(async move { self.withdraw(tag) })
+    async fn remove(&self, tag: &str) -> Result<(), Fault> {
+        self.withdraw(tag)
     }
 
-    fn access(&self) -> Pending<'_, Result<Access, Fault>> {
-        Box::pin(async move {
-            let is_there = self.root.is_dir();
-            let may_write = rustix::fs::access(&self.root, rustix::fs::Access::WRITE_OK).is_ok();
-            let notes = match is_there {
-                true => Vec::new(),
-                false => vec!["the folder is not there yet; publishing makes it".to_owned()],
-            };
-            let may_write = is_there.then_some(may_write);
-            Ok(Access { login: None, may_read: true, may_write, notes })
-        })
+    async fn access(&self) -> Result<Access, Fault> {
+        let is_there = self.root.is_dir();
+        let may_write = rustix::fs::access(&self.root, rustix::fs::Access::WRITE_OK).is_ok();
+        let notes = match is_there {
+            true => Vec::new(),
+            false => vec!["the folder is not there yet; publishing makes it".to_owned()],
+        };
+        let may_write = is_there.then_some(may_write);
+        Ok(Access { login: None, may_read: true, may_write, notes })
     }
 }
 

@@ -6,8 +6,8 @@ use futures_util::stream::TryStreamExt;
 use reqwest::Url;
 
 use super::{
-    AssetStream, Beginnings, BrokenTransfer, StoreSettings, call::ApiRequest, client::Client, file,
-    text, transfer, url::without_secrets,
+    AssetStream, Beginnings, BrokenTransfer, StoreSettings, address::without_secrets,
+    call::ApiRequest, client::Client, file, text, transfer,
 };
 use crate::model::{Fault, Kind, Sha256};
 

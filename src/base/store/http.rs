@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use reqwest::{Method, Url};
+use async_trait::async_trait;
+use reqwest::Url;
 
 use super::{
-    Access, AssetInfo, AssetStream, Pending, Receipt, ReleaseInfo, Store, StoreRelease,
-    StoreSettings, Upload, answer::ServerAnswer, call::ApiRequest, check_names, client::Client,
-    retry::retrying, transfer, url::without_secrets,
+    Access, AssetInfo, AssetStream, Receipt, ReleaseInfo, Store, StoreRelease, StoreSettings,
+    Upload, address::without_secrets, call::ApiRequest, check_names, client::Client, transfer,
 };
 use crate::model::{Fault, Kind};
 
@@ -35,17 +35,9 @@ impl Http {
             .extend([tag, asset]);
         Ok(url)
     }
-
-    /// `None` if it is not there, else its size if the server says.
-    async fn head(&self, url: Url) -> Result<Option<Option<u64>>, Fault> {
-        let (client, call) = (&self.client, ApiRequest::new(Method::HEAD, url));
-        match retrying(&client.settings, || client.exchange(&call)).await? {
-            ServerAnswer::Absent => Ok(None),
-            ServerAnswer::Found(response) => Ok(Some(transfer::size(&response))),
-        }
-    }
 }
 
+#[async_trait]
 impl Store for Http {
     fn url(&self) -> &str {
         &self.url
@@ -55,57 +47,35 @@ impl Store for Http {
         false
     }
 
-    fn find<'a>(
-        &'a self,
-        tag: &'a str,
-        asset: &'a str,
-    ) -> Pending<'a, Result<Option<AssetInfo>, Fault>> {
-        Box::pin(async move {
-            let url = self.asset_url(tag, asset)?;
-            Ok(self.head(url).await?.map(|size| AssetInfo { size, sha256: None }))
-        })
+    async fn find(&self, tag: &str, asset: &str) -> Result<Option<AssetInfo>, Fault> {
+        let url = self.asset_url(tag, asset)?;
+        Ok(transfer::head(&self.client, url).await?.map(|size| AssetInfo { size, sha256: None }))
     }
 
-    fn open<'a>(
-        &'a self,
-        tag: &'a str,
-        asset: &'a str,
-    ) -> Pending<'a, Result<Option<AssetStream>, Fault>> {
-        Box::pin(async move {
-            transfer::open(self.client.clone(), ApiRequest::get(self.asset_url(tag, asset)?)).await
-        })
+    async fn open(&self, tag: &str, asset: &str) -> Result<Option<AssetStream>, Fault> {
+        transfer::open(self.client.clone(), ApiRequest::get(self.asset_url(tag, asset)?)).await
     }
 
-    fn publish<'a>(
-        &'a self,
-        release: &'a StoreRelease,
-        upload: &'a Upload,
-    ) -> Pending<'a, Result<Receipt, Fault>> {
+    async fn publish(&self, release: &StoreRelease, upload: &Upload) -> Result<Receipt, Fault> {
         let what = format!("publish {}/{} to", release.tag, upload.asset);
-        Box::pin(async move {
-            Err(self
-                .is_only_read(&what)
-                .hint("put a store that can be written first in `releases`"))
-        })
+        Err(self.is_only_read(&what).hint("put a store that can be written first in `releases`"))
     }
 
-    fn release<'a>(&'a self, tag: &'a str) -> Pending<'a, Result<Option<ReleaseInfo>, Fault>> {
-        Box::pin(async move { Err(self.does_not_list(&format!("the assets of {tag}"))) })
+    async fn release(&self, tag: &str) -> Result<Option<ReleaseInfo>, Fault> {
+        Err(self.does_not_list(&format!("the assets of {tag}")))
     }
 
-    fn releases(&self) -> Pending<'_, Result<Vec<ReleaseInfo>, Fault>> {
-        Box::pin(async move { Err(self.does_not_list("the releases")) })
+    async fn releases(&self) -> Result<Vec<ReleaseInfo>, Fault> {
+        Err(self.does_not_list("the releases"))
     }
 
-    fn remove<'a>(&'a self, tag: &'a str) -> Pending<'a, Result<(), Fault>> {
-        Box::pin(async move { Err(self.is_only_read(&format!("remove {tag} from"))) })
+    async fn remove(&self, tag: &str) -> Result<(), Fault> {
+        Err(self.is_only_read(&format!("remove {tag} from")))
     }
 
-    fn access(&self) -> Pending<'_, Result<Access, Fault>> {
-        Box::pin(async move {
-            let notes = vec!["a web server is only read".to_owned()];
-            Ok(Access { login: None, may_read: true, may_write: Some(false), notes })
-        })
+    async fn access(&self) -> Result<Access, Fault> {
+        let notes = vec!["a web server is only read".to_owned()];
+        Ok(Access { login: None, may_read: true, may_write: Some(false), notes })
     }
 }
 

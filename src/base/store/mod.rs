@@ -1,39 +1,39 @@
 //! Stores: where releases live. One port, a backend per file, [`open()`] maps a URL to one.
 //!
 //! ```text
-//! StoreUrl ── open ─┬> dir     <root>/<tag>/<asset>      writable
-//!                   ├> http    <base>/<tag>/<asset>      read-only
-//!                   ├> s3      <prefix>/<tag>/<asset>    writable, with credentials
-//!                   ├> github  a repository's releases   writable
-//!                   └> gitea   a repository's releases   writable
-//! URL ────── Fetcher ─> what vendors publish             read-only
+//! StoreUrl ── open ─┬> dir      <root>/<tag>/<asset>      writable
+//!                   ├> http     <base>/<tag>/<asset>      read-only
+//!                   ├> s3       <prefix>/<tag>/<asset>    writable, with credentials
+//!                   └> hosted   a repository's releases   writable
+//!                        └> github, gitea, gitlab: what each host says differently
+//! URL ────── Fetcher ──> what vendors publish             read-only
 //!
 //! dir ──> publication (create-only), file, sidecar
-//! http, github, gitea, Fetcher ──> transfer (resumes) ──> retry (when again) ─┐
-//! github, gitea (their APIs) ──────────────────────────> retry ──────────────┴> client ──> answer
-//! github, gitea ──> account (who asks), address (whom a login is shown to), piece, complete
+//! http, hosted, Fetcher ──> transfer (resumes) ──> retry (when again) ─┐
+//! hosted (its API) ──────────────────────────────> retry ──────────────┴> client ──> answer
+//! hosted ──> address (whom a login is shown to), blob (a file or a text on its way)
 //! client: one call (a request as a value) and the redirects it leads to; upload: a file on its way out
 //! ```
+//!
+//! The port is a trait object, since the command line's tests stand in for a store too; its
+//! methods are written as plain `async fn`s, and `async_trait` boxes what they return.
 //!
 //! Two answers are kept apart everywhere: a confirmed absence (`Ok(None)`), after which
 //! something else may be tried, and doubt (a [`Fault`]), after which it may not.
 
-mod account;
 mod address;
 mod answer;
 mod beginning;
+mod blob;
 mod call;
 mod checksums;
 mod client;
-mod complete;
 mod dir;
 mod fetch;
 mod file;
-mod gitea;
-mod github;
+mod hosted;
 mod http;
 mod open;
-mod piece;
 mod proxy;
 mod publication;
 mod reach;
@@ -50,13 +50,10 @@ mod url;
 #[cfg(test)]
 mod testing;
 
-use std::{future::Future, pin::Pin};
-
-use bytes::Bytes;
-use futures_util::stream::BoxStream;
+use async_trait::async_trait;
 
 pub use address::public_address;
-pub use beginning::{Beginnings, BrokenTransfer};
+pub use beginning::{AssetStream, Beginnings, BrokenTransfer};
 pub use checksums::{asset_path, find_digest};
 pub use fetch::Fetcher;
 pub use open::{default_url, open, private};
@@ -69,18 +66,6 @@ pub use url::{STORE_KINDS, StoreUrl};
 
 use crate::model::{Fault, Kind, RELEASE_NAME_HELP, Sha256, check_file_name, check_release_name};
 
-/// A boxed future, as ports return it.
-pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// An asset on its way.
-pub struct AssetStream {
-    /// Bytes in all, if the store says.
-    pub size: Option<u64>,
-    /// The bytes as they come. An interrupted transfer is resumed where the store can;
-    /// an error ends the stream.
-    pub bytes: BoxStream<'static, Result<Bytes, BrokenTransfer>>,
-}
-
 /// The port to a place where releases live, laid out `<tag>/<asset>`.
 ///
 /// A backend deals with what its host is like and tells nobody: it waits for rate limits as
@@ -88,6 +73,7 @@ pub struct AssetStream {
 /// the page or the identifier of an asset, and creates what a release needs around it. A
 /// publication whose answer was lost is asked about again: the bytes that were sent, found
 /// there afterwards, are [`Published::Identical`].
+#[async_trait]
 pub trait Store: Send + Sync {
     /// The URL it was opened with, for messages.
     fn url(&self) -> &str;
@@ -102,47 +88,34 @@ pub trait Store: Send + Sync {
     }
 
     /// Looks for an asset. `None` is a confirmed absence; whatever leaves doubt is an error.
-    fn find<'a>(
-        &'a self,
-        tag: &'a str,
-        asset: &'a str,
-    ) -> Pending<'a, Result<Option<AssetInfo>, Fault>>;
+    async fn find(&self, tag: &str, asset: &str) -> Result<Option<AssetInfo>, Fault>;
 
     /// Opens an asset for reading from its beginning. `None` is a confirmed absence.
-    fn open<'a>(
-        &'a self,
-        tag: &'a str,
-        asset: &'a str,
-    ) -> Pending<'a, Result<Option<AssetStream>, Fault>>;
+    async fn open(&self, tag: &str, asset: &str) -> Result<Option<AssetStream>, Fault>;
 
     /// Publishes a file as part of `release`, and the texts that belong beside it. Creating is
     /// tried, never checked first; what is there already is compared, never overwritten. Of the
     /// texts beside it, the first ones stay.
-    fn publish<'a>(
-        &'a self,
-        release: &'a StoreRelease,
-        upload: &'a Upload,
-    ) -> Pending<'a, Result<Receipt, Fault>>;
+    async fn publish(&self, release: &StoreRelease, upload: &Upload) -> Result<Receipt, Fault>;
 
     /// One release with its assets; also a draft, for those who may see it. `None` is a
     /// confirmed absence.
-    fn release<'a>(&'a self, tag: &'a str) -> Pending<'a, Result<Option<ReleaseInfo>, Fault>>;
+    async fn release(&self, tag: &str) -> Result<Option<ReleaseInfo>, Fault>;
 
     /// All releases with their assets, sorted by tag.
-    fn releases(&self) -> Pending<'_, Result<Vec<ReleaseInfo>, Fault>>;
+    async fn releases(&self) -> Result<Vec<ReleaseInfo>, Fault>;
 
     /// Replaces what the page of a release says by its notes, and nothing else. Whether the store
     /// has such pages.
-    fn describe<'a>(&'a self, release: &'a StoreRelease) -> Pending<'a, Result<bool, Fault>> {
-        let _ = release;
-        Box::pin(std::future::ready(Ok(false)))
+    async fn describe(&self, _: &StoreRelease) -> Result<bool, Fault> {
+        Ok(false)
     }
 
     /// Removes a release, its assets and its tag. Only `release:prune` asks for that.
-    fn remove<'a>(&'a self, tag: &'a str) -> Pending<'a, Result<(), Fault>>;
+    async fn remove(&self, tag: &str) -> Result<(), Fault>;
 
     /// Who is asking, and what they may do.
-    fn access(&self) -> Pending<'_, Result<Access, Fault>>;
+    async fn access(&self) -> Result<Access, Fault>;
 }
 
 /// The digest that stands beside an asset in its `.sha256` file, if there is one.

@@ -11,8 +11,7 @@ use reqwest::Url;
 use super::{
     Store, StoreSettings, StoreUrl,
     dir::Dir,
-    gitea::Gitea,
-    github::{GitHub, GitHubHost},
+    hosted::{gitea, github, gitlab},
     http::Http,
     s3::S3,
 };
@@ -21,7 +20,7 @@ use crate::model::{Fault, Kind, Layout, Sha256, checksum, is_unprotected};
 /// Opens the store at `url`. Touches neither disk nor network yet.
 ///
 /// # Errors
-/// `Usage` if this forge has no backend for the URL or it is none, `Failed` if a path
+/// `Usage` if the URL is of no server that may be asked, `Failed` if a path
 /// begins with `~/` and the user has no home folder.
 pub fn open(url: &StoreUrl, settings: &StoreSettings) -> Result<Arc<dyn Store>, Fault> {
     match url {
@@ -39,9 +38,9 @@ pub fn open(url: &StoreUrl, settings: &StoreSettings) -> Result<Arc<dyn Store>, 
             })?;
             Ok(Arc::new(Http::new(base, settings)))
         }
-        StoreUrl::GitHub { base, owner, repo } => Ok(Arc::new(GitHub::new(
+        StoreUrl::GitHub { base, owner, repo } => Ok(Arc::new(github::store(
             url.to_string(),
-            GitHubHost::find(base.as_deref(), &settings.environment)?,
+            github::GitHubServer::find(base.as_deref(), &settings.environment)?,
             [owner, repo],
             settings,
         ))),
@@ -49,18 +48,12 @@ pub fn open(url: &StoreUrl, settings: &StoreSettings) -> Result<Arc<dyn Store>, 
             Ok(Arc::new(S3::new(url.to_string(), bucket, prefix, settings)?))
         }
         StoreUrl::Gitea { base, owner, repo } => {
-            Ok(Arc::new(Gitea::new(url.to_string(), base, [owner, repo], settings)?))
+            Ok(Arc::new(gitea::store(url.to_string(), base, [owner, repo], settings)?))
         }
-        StoreUrl::Oci { .. } => Err(not_yet(url)),
+        StoreUrl::GitLab { base, project } => {
+            Ok(Arc::new(gitlab::store(url.to_string(), base.as_deref(), project, settings)?))
+        }
     }
-}
-
-fn not_yet(url: &StoreUrl) -> Fault {
-    let opens = "it opens `github:OWNER/REPO`, `gitea:https://HOST/OWNER/REPO`, `s3:BUCKET/PREFIX`, `dir:PATH`, \
-                 `file:///PATH`, and `https://` and `http://` to read";
-    Fault::new(Kind::Usage, format!("this forge cannot open `{url}` yet"))
-        .because(opens)
-        .hint("to keep releases in a folder, write `dir:PATH`")
 }
 
 fn absolute(path: &Path, layout: &Layout) -> Result<PathBuf, Fault> {
@@ -129,6 +122,8 @@ mod tests {
             ("github:o/r", true),
             ("github:https://ghe.example.org/o/r", true),
             ("gitea:git.example.org/o/r", true),
+            ("gitlab:g/s/p", true),
+            ("gitlab:git.example.org/g/p", true),
         ] {
             let store = opened(url).unwrap();
             assert_eq!((store.url(), store.is_writable()), (url, writable));
@@ -140,19 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_opened_yet_says_so_and_what_can() {
-        let fault = opened("oci:h/r").err().unwrap();
-        assert_eq!(fault.kind, Kind::Usage);
-        assert!(fault.what.contains("`oci:h/r`"), "{fault}");
-        assert!(fault.why[0].contains("dir:PATH") && fault.hint.is_some(), "{fault}");
-    }
-
-    #[test]
     fn a_login_never_travels_unprotected() {
         let fault = opened("gitea:http://git.example.org/o/r").err().unwrap();
         assert_eq!(fault.kind, Kind::Usage);
         assert!(fault.what.contains("cannot be the address of a Gitea"), "{fault}");
         assert!(opened("gitea:http://127.0.0.1:3000/o/r").is_ok());
+        let fault = opened("gitlab:http://git.example.org/g/p").err().unwrap();
+        assert!(fault.what.contains("cannot be the address of a GitLab"), "{fault}");
         let fault = opened("http://example.org/releases").err().unwrap();
         assert!(fault.what.contains("unprotected http"), "{fault}");
     }

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
-use super::Pending;
+use async_trait::async_trait;
+
 use crate::model::{Environment, Layout};
 
 /// Where relative paths start, and how patient forge is with a network.
@@ -30,7 +31,7 @@ pub struct StoreSettings {
     /// more (`Retry-After`) is given up at once.
     pub patience: Duration,
     /// What the environment says of hosts and logins: the variables of `GITHUB_*`, `GH_*`,
-    /// `AWS_*` and the like, and of proxies. A blank one is as good as unset and is left out.
+    /// `AWS_*` and the like, of a job of GitLab CI, and of proxies. A blank one is as good as unset and is left out.
     pub environment: BTreeMap<String, String>,
     /// Who knows logins.
     pub logins: Arc<dyn Logins>,
@@ -103,19 +104,21 @@ impl fmt::Debug for Login {
 }
 
 /// The port to whoever knows logins.
+#[async_trait]
 pub trait Logins: fmt::Debug + Send + Sync {
-    /// The login for the forge (GitHub, Gitea) at `host`, if there is one. Asked only when
+    /// The login for the forge (GitHub, Gitea, GitLab) at `host`, if there is one. Asked only when
     /// one is needed, and then once.
-    fn login<'a>(&'a self, host: &'a str) -> Pending<'a, Option<Login>>;
+    async fn login(&self, host: &str) -> Option<Login>;
 }
 
 /// Nobody knows any login.
 #[derive(Clone, Copy, Debug)]
 struct NoLogins;
 
+#[async_trait]
 impl Logins for NoLogins {
-    fn login<'a>(&'a self, _: &'a str) -> Pending<'a, Option<Login>> {
-        Box::pin(std::future::ready(None))
+    async fn login(&self, _: &str) -> Option<Login> {
+        None
     }
 }
 
@@ -171,13 +174,17 @@ impl StoreSettings {
 
 /// The variables that say something of hosts and logins.
 fn of_hosts(environment: &Environment) -> BTreeMap<String, String> {
-    const PREFIXES: [&str; 6] = ["AWS_", "FORGE_", "FORGEJO_", "GH_", "GITEA_", "GITHUB_"];
+    const PREFIXES: [&str; 7] =
+        ["AWS_", "FORGE_", "FORGEJO_", "GH_", "GITEA_", "GITHUB_", "GITLAB_"];
+    const OF_GITLAB_CI: [&str; 4] =
+        ["CI_DEFAULT_BRANCH", "CI_JOB_TOKEN", "CI_PROJECT_PATH", "CI_SERVER_URL"];
     environment
         .texts()
         .filter(|(name, value)| {
             let is_proxy =
                 name.to_ascii_lowercase().ends_with("_proxy") || *name == "REQUEST_METHOD";
-            let counts = is_proxy || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+            let is_listed = is_proxy || OF_GITLAB_CI.contains(name);
+            let counts = is_listed || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
             counts && !value.trim().is_empty()
         })
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use reqwest::{
-    Response, StatusCode,
+    Method, Response, StatusCode, Url,
     header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE},
 };
 
@@ -18,6 +18,15 @@ use super::{
     retry::{AttemptFailure, RetryDecision, RetryPolicy, retrying},
 };
 use crate::model::Fault;
+
+/// Looks for what is at `url`: its size, if the server says. `None` is a confirmed absence.
+pub(super) async fn head(client: &Client, url: Url) -> Result<Option<Option<u64>>, Fault> {
+    let call = ApiRequest::new(Method::HEAD, url);
+    Ok(match retrying(&client.settings, || client.exchange(&call)).await? {
+        ServerAnswer::Absent => None,
+        ServerAnswer::Found(response) => Some(size(&response)),
+    })
+}
 
 /// Opens what `call` asks for, from its beginning. `None` is a confirmed absence.
 pub(super) async fn open(

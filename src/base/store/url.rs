@@ -4,8 +4,8 @@ use std::{fmt, path::PathBuf};
 
 use reqwest::Url;
 
-use super::address;
-use crate::model::{nearest, shown_url};
+use super::address::{self, without_secrets};
+use crate::model::nearest;
 
 /// Every scheme with its shape and what it means, in the order messages list them.
 pub const STORE_KINDS: &[(&str, &str, &str)] = &[
@@ -28,14 +28,14 @@ pub const STORE_KINDS: &[(&str, &str, &str)] = &[
         "The releases of a repository of a Gitea or Forgejo server.",
     ),
     (
+        "gitlab",
+        "gitlab:HOST/GROUP/PROJECT",
+        "The releases of a project of a GitLab; `gitlab:GROUP/PROJECT` is one on gitlab.com.",
+    ),
+    (
         "s3",
         "s3:BUCKET/PREFIX",
         "A bucket of any server that speaks S3; `s3://BUCKET/PREFIX` means the same.",
-    ),
-    (
-        "oci",
-        "oci:HOST/REPO",
-        "A registry of OCI images. The name is reserved: forge cannot use one yet.",
     ),
 ];
 
@@ -73,12 +73,12 @@ pub enum StoreUrl {
         /// What the keys of all assets begin with; may be empty.
         prefix: String,
     },
-    /// An OCI registry.
-    Oci {
-        /// The server, with its port if it has one.
-        host: String,
-        /// Repository.
-        repo: String,
+    /// The releases of a project on a GitLab.
+    GitLab {
+        /// The server (`https://git.example.org:3000`), if it is not gitlab.com.
+        base: Option<String>,
+        /// `GROUP/PROJECT`, or more groups.
+        project: String,
     },
 }
 
@@ -88,9 +88,7 @@ impl StoreUrl {
     /// # Errors
     /// Says in one sentence what is wrong and what would be right.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let Some((scheme, rest)) = text.split_once(':') else {
-            return Err(no_scheme(text));
-        };
+        let Some((scheme, rest)) = text.split_once(':') else { return Err(no_scheme(text)) };
         match scheme {
             "dir" if rest.is_empty() => Err(malformed(text, "dir")),
             "dir" => Ok(Self::Dir(rest.into())),
@@ -100,7 +98,7 @@ impl StoreUrl {
                 .map(Self::Dir)
                 .ok_or_else(|| malformed(text, "file")),
             "https" | "http" => web(text, scheme),
-            "github" | "gitea" | "s3" | "oci" => {
+            "github" | "gitea" | "gitlab" | "s3" => {
                 forge(scheme, rest).ok_or_else(|| malformed(text, scheme))
             }
             _ => Err(unknown_scheme(text, scheme)),
@@ -112,7 +110,15 @@ impl StoreUrl {
     /// The name of the host of a Gitea, with its port if it has one, as logins are kept under it.
     pub fn gitea_host(&self) -> Option<String> {
         match self {
-            Self::Gitea { base, .. } => Url::parse(base).ok().map(|url| address::name(&url)),
+            Self::Gitea { base, .. } => host(base),
+            _ => None,
+        }
+    }
+
+    /// The same of a GitLab that is not gitlab.com.
+    pub fn gitlab_host(&self) -> Option<String> {
+        match self {
+            Self::GitLab { base, .. } => host(base.as_deref()?),
             _ => None,
         }
     }
@@ -131,18 +137,18 @@ impl fmt::Display for StoreUrl {
             Self::Gitea { base, owner, repo } => {
                 write!(f, "gitea:{}/{owner}/{repo}", base.trim_start_matches("https://"))
             }
+            Self::GitLab { base: None, project } => write!(f, "gitlab:{project}"),
+            Self::GitLab { base: Some(base), project } => {
+                write!(f, "gitlab:{}/{project}", base.trim_start_matches("https://"))
+            }
             Self::S3 { bucket, prefix } if prefix.is_empty() => write!(f, "s3:{bucket}"),
             Self::S3 { bucket, prefix } => write!(f, "s3:{bucket}/{prefix}"),
-            Self::Oci { host, repo } => write!(f, "oci:{host}/{repo}"),
         }
     }
 }
 
-/// [`shown_url`], without the mark of what was left out and the slash at the end: what names a store
-/// or a file in messages.
-pub(super) fn without_secrets(url: &str) -> String {
-    let shown = shown_url(url);
-    shown.split('?').next().unwrap_or_default().trim_end_matches('/').to_owned()
+fn host(base: &str) -> Option<String> {
+    Url::parse(base).ok().map(|url| address::name(&url))
 }
 
 fn web(text: &str, scheme: &str) -> Result<StoreUrl, String> {
@@ -168,7 +174,7 @@ fn web(text: &str, scheme: &str) -> Result<StoreUrl, String> {
 fn forge(scheme: &str, rest: &str) -> Option<StoreUrl> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
     let (base, rest) = match scheme {
-        "github" | "gitea" => server(rest)?,
+        "github" | "gitea" | "gitlab" => server(rest)?,
         _ => (None, rest),
     };
     let rest = rest.trim_start_matches("//").trim_end_matches('/');
@@ -192,11 +198,23 @@ fn forge(scheme: &str, rest: &str) -> Option<StoreUrl> {
         ("s3", [bucket, prefix @ ..]) => {
             Some(StoreUrl::S3 { bucket: text(bucket), prefix: prefix.join("/") })
         }
-        ("oci", [host, repo @ ..]) if !repo.is_empty() => {
-            Some(StoreUrl::Oci { host: text(host), repo: repo.join("/") })
-        }
+        ("gitlab", parts) => gitlab(base, parts),
         _ => None,
     }
+}
+
+/// A first part with a dot or a colon is a host: a group of gitlab.com that is called so is written
+/// with its server.
+fn gitlab(base: Option<String>, parts: &[&str]) -> Option<StoreUrl> {
+    let (base, project) = match parts {
+        [host, project @ ..] if base.is_none() && host.contains(['.', ':']) => {
+            (Some(format!("https://{host}")), project)
+        }
+        project => (base, project),
+    };
+    let has_host = base.as_ref().is_none_or(|it| Url::parse(it).is_ok_and(|url| url.has_host()));
+    let is_project = project.len() >= 2 && !project.iter().any(|part| part.contains(':'));
+    (has_host && is_project).then(|| StoreUrl::GitLab { base, project: project.join("/") })
 }
 
 /// The server that `rest` may begin with (`https://ghe.example.org/owner/repo`), and what is
@@ -263,7 +281,10 @@ mod tests {
             "gitea:http://127.0.0.1:3000/owner/repo",
             "s3:bucket",
             "s3:bucket/some/prefix",
-            "oci:ghcr.io/owner/repo",
+            "gitlab:group/project",
+            "gitlab:group/sub/group/project",
+            "gitlab:git.example.org:8443/group/sub/project",
+            "gitlab:http://127.0.0.1:3000/group/project",
         ] {
             assert_eq!(StoreUrl::parse(text).unwrap().to_string(), text);
         }
@@ -274,6 +295,8 @@ mod tests {
             ("s3://bucket/prefix/", "s3:bucket/prefix"),
             ("gitea:https://git.example.org:3000/o/r/", "gitea:git.example.org:3000/o/r"),
             ("gitea:https://git.example.org/folder/o/r", "gitea:git.example.org/folder/o/r"),
+            ("gitlab:https://git.example.org/g/p/", "gitlab:git.example.org/g/p"),
+            ("gitlab:https://gitlab.com/my.group/p", "gitlab:gitlab.com/my.group/p"),
         ] {
             assert_eq!(StoreUrl::parse(text).unwrap().to_string(), plain);
         }
@@ -296,7 +319,9 @@ mod tests {
             ("gitea:o/r", "`gitea:https://HOST/OWNER/REPO`"),
             ("gitea:https://git.example.org/o", "`gitea:https://HOST/OWNER/REPO`"),
             ("gitea:https://me:secret@git.example.org/o/r", "`gitea:https://HOST/OWNER/REPO`"),
-            ("oci:host", "`oci:HOST/REPO`"),
+            ("gitlab:project", "`gitlab:HOST/GROUP/PROJECT`"),
+            ("gitlab:git.example.org/project", "`gitlab:HOST/GROUP/PROJECT`"),
+            ("gitlab:https://me:secret@git.example.org/g/p", "`gitlab:HOST/GROUP/PROJECT`"),
             ("s3:", "`s3:BUCKET/PREFIX`"),
             ("s3:evil:443/x", "`s3:BUCKET/PREFIX`"),
             ("dir:", "`dir:PATH`"),

@@ -82,7 +82,9 @@ impl Lister<'_> {
     pub fn list(&self, start: &Path) -> io::Result<Listing> {
         let mut listing = Listing::default();
         let kind = fs::symlink_metadata(start)?.file_type();
-        if !fs::metadata(start).is_ok_and(|found| found.is_dir()) {
+        let leads_to_folder = || fs::metadata(start).is_ok_and(|found| found.is_dir());
+        let is_folder = kind.is_dir() || kind.is_symlink() && leads_to_folder();
+        if !is_folder {
             listing.add(start.to_owned(), kind);
             return Ok(listing);
         }

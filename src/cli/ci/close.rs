@@ -24,7 +24,8 @@ use super::super::{
     component_notes, ensure,
     misses::MissSearch,
     notes, project,
-    run::{Publish, RunRequest, run},
+    publish::Publish,
+    run::{RunRequest, run},
     session::{Session, Stores},
     versions::{self, Versions},
 };

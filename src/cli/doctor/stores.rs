@@ -138,6 +138,7 @@ fn unreadable(url: &str, access: &Access) -> Fault {
             "correct its name, or log in with `gh auth login` (or GH_TOKEN) as somebody who may read it"
         }
         Some("gitea") => "correct its name, or set GITEA_TOKEN to a token that may read it",
+        Some("gitlab") => "correct its name, or set GITLAB_TOKEN to a token that may read it",
         _ => "correct its URL, or log in as somebody who may read it",
     })
 }

@@ -21,12 +21,29 @@ pub(super) fn page(_: &ReferenceTopic) -> String {
         let _ = writeln!(text, "```text\n{}\n```\n", usage(verb));
         let own = verb.get_arguments().filter(|arg| !arg.is_global_set());
         text.push_str(&options(own));
+        text.push_str(&parts(verb));
         let examples = examples::of(verb.get_name());
         if !examples.is_empty() {
             let _ = writeln!(text, "```text\n{}\n```\n", examples.join("\n"));
         }
     }
     text
+}
+
+/// What stands behind a command that has commands of its own.
+fn parts(verb: &Command) -> String {
+    let shown = |part: &&Command| !part.is_hide_set() && part.get_name() != "help";
+    let parts: Vec<&Command> = verb.get_subcommands().filter(shown).collect();
+    if parts.is_empty() {
+        return String::new();
+    }
+    let row = |part: &&Command| {
+        let options = part.get_opts().filter(|arg| !arg.is_global_set() && arg.get_id() != "help");
+        let options: Vec<_> = options.map(|arg| format!(" [{}]", name(arg))).collect();
+        let words = format!("forge {} {}{}", verb.get_name(), part.get_name(), options.concat());
+        vec![code(&words), about(part)]
+    };
+    table(&["command", "what it does"], parts.iter().map(row))
 }
 
 fn link(verb: &Command) -> String {

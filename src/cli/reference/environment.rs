@@ -88,6 +88,19 @@ const VARIABLES: &[Chapter] = &[
                 "The token for gitea.com, or for the server that the next two name.",
             ),
             (&["GITEA_SERVER_URL", "FORGEJO_SERVER_URL"], "They name a Gitea or Forgejo."),
+            (
+                &["FORGE_GITLAB_TOKEN", "GITLAB_TOKEN"],
+                "The token for gitlab.com, or for the server that the next two name.",
+            ),
+            (&["CI_SERVER_URL", "GITLAB_HOST"], "They name a GitLab of your own."),
+            (
+                &["CI_JOB_TOKEN"],
+                "The token of a job of GitLab CI, for the server of that job and no other.",
+            ),
+            (
+                &["CI_PROJECT_PATH", "CI_DEFAULT_BRANCH"],
+                "In a job of GitLab CI: its project, and the branch where a release of that project makes its tag.",
+            ),
         ],
     ),
     (

@@ -5,8 +5,11 @@
 mod commands;
 mod environment;
 mod facts;
+mod json;
 mod keys;
 mod templates;
+
+pub use json::{JSON_DOCUMENTS, JsonDocument};
 
 /// A page of the reference.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +72,12 @@ pub const TOPICS: &[ReferenceTopic] = &[
         title: "Exit codes",
         about: "What the exit code of forge says. With `forge run -x` it is that of the command that failed.",
         body: facts::exit_codes,
+    },
+    ReferenceTopic {
+        name: "json",
+        title: "JSON documents",
+        about: "With `--json` a command prints one document on standard output and everything else on standard error. Each has `schema`, a number that changes when a key does. Keys may be added; `[]` is an element of a list.",
+        body: json::page,
     },
     ReferenceTopic {
         name: "environment",

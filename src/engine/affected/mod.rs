@@ -9,8 +9,7 @@ mod manifest;
 mod reason;
 mod reasons;
 
-pub use base::{Base, Bases, Since};
+pub use base::{Bases, Since};
 pub use extent::PathScope;
-pub use manifest::ComponentChange;
 pub use reason::Reason;
 pub use reasons::reasons;

@@ -8,7 +8,7 @@
 
 use super::{
     Workflow,
-    steps::{self, IS_ACCEPTED, IS_PROPOSED, MINUTES, READ, Step, TOKEN, WRITE},
+    steps::{self, IS_ACCEPTED, IS_PROPOSED, MINUTES, READ, Step, WRITE},
 };
 
 /// A runner of GitHub's, and where steps begin.
@@ -59,7 +59,8 @@ impl SpreadWorkflow {
     fn plan(&self) -> String {
         let (folder, jobs) = (self.plain.folder_words(), self.jobs);
         let run = format!("forge matrix{folder} --misses --jobs {jobs}");
-        let step = Step { name: "Plan", id: "plan", run: &run, env: &[TOKEN], ..Step::default() };
+        let env = self.plain.login();
+        let step = Step { name: "Plan", id: "plan", run: &run, env: &env, ..Step::default() };
         format!(
             "{}{RUNNER}    outputs:\n      matrix: ${{{{ steps.plan.outputs.matrix }}}}\n      jobs: ${{{{ steps.plan.outputs.jobs }}}}\n{}{}",
             steps::job("plan", "", &[], READ),
@@ -78,14 +79,16 @@ impl SpreadWorkflow {
     }
 
     fn check(&self) -> String {
-        let env = [("COMMAND", "${{ matrix.command }}"), TOKEN];
+        let mut env = vec![("COMMAND", "${{ matrix.command }}")];
+        env.extend(self.plain.login());
         let step =
             Step { name: "Build and test", run: "eval \"$COMMAND\"", env: &env, ..Step::default() };
         Self::spread("check", IS_PROPOSED, READ) + &self.begin(false) + &step.render()
     }
 
     fn publish(&self) -> String {
-        let env = [("COMMAND", "${{ matrix.command }}")];
+        let mut env = vec![("COMMAND", "${{ matrix.command }}")];
+        env.extend(self.plain.no_login());
         let build =
             Step { name: "Build and test", run: "eval \"$COMMAND\"", env: &env, ..Step::default() };
         let mut env = vec![("COMMAND", "${{ matrix.publish }}")];
@@ -106,7 +109,8 @@ impl SpreadWorkflow {
         }
         let folder = self.plain.folder_words();
         let run = format!("forge ci:build{folder}\nforge ci:test{folder}");
-        let step = Step { name: "Test", run: &run, env: &[TOKEN], ..Step::default() };
+        let env = self.plain.login();
+        let step = Step { name: "Test", run: &run, env: &env, ..Step::default() };
         let job =
             steps::job("test", "!cancelled() && !failure()", &["plan", "check", "publish"], READ);
         job + RUNNER + &self.begin(false) + &step.render()
@@ -119,7 +123,7 @@ impl SpreadWorkflow {
         let results = steps::results(before);
         let mut env: Vec<(&str, &str)> =
             results.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        env.push(TOKEN);
+        env.extend(self.plain.login());
         let step = Step { name: "Close", run: &run, env: &env, ..Step::default() };
         let condition = format!("!cancelled() && {IS_ACCEPTED}");
         let job = steps::job("close", &condition, before, WRITE);

@@ -18,6 +18,14 @@ pub const GIT_LOGIN: [(&str, &str); 3] = [
     ),
 ];
 
+/// What answers git's questions for tags by the clone, of which checking out fetched all: for the step that
+/// builds beside one that publishes, and has no login.
+pub const GIT_LOCAL: [(&str, &str); 3] = [
+    ("GIT_CONFIG_COUNT", "\"1\""),
+    ("GIT_CONFIG_KEY_0", "url.${{ github.workspace }}.insteadOf"),
+    ("GIT_CONFIG_VALUE_0", "${{ github.server_url }}/${{ github.repository }}"),
+];
+
 /// When pull requests, and what is merged in a queue, run.
 pub const IS_PROPOSED: &str =
     "github.event_name == 'pull_request' || github.event_name == 'merge_group'";

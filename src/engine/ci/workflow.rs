@@ -8,7 +8,9 @@
 use super::{
     ForgeInstall,
     quote::shell_word,
-    steps::{self, GIT_LOGIN, IS_ACCEPTED, IS_PROPOSED, MINUTES, READ, Step, TOKEN, WRITE},
+    steps::{
+        self, GIT_LOCAL, GIT_LOGIN, IS_ACCEPTED, IS_PROPOSED, MINUTES, READ, Step, TOKEN, WRITE,
+    },
 };
 
 /// What a workflow is written from.
@@ -45,12 +47,12 @@ impl Workflow {
             runner.clone(),
             steps::checkout(""),
             self.install.step("", false),
-            build(&format!("forge ci{folder}"), &[TOKEN]),
+            build(&format!("forge ci{folder}"), &self.login()),
             steps::job("publish", IS_ACCEPTED, &[], WRITE),
             runner,
             steps::checkout(""),
             self.install.step("", true),
-            build(&format!("forge ci{folder} --no-publish"), &[]),
+            build(&format!("forge ci{folder} --no-publish"), &self.no_login()),
             self.publish(&format!("forge ci:release{folder}")),
             self.pages(&folder),
             steps::done(&["check", "publish"]),
@@ -71,7 +73,12 @@ impl Workflow {
         Step { name: "Publish", run, env: &self.login(), ..Step::default() }.render()
     }
 
-    /// What the step gets that publishes.
+    /// What a step gets that builds beside one that publishes.
+    pub(super) fn no_login(&self) -> Vec<(&'static str, &'static str)> {
+        GIT_LOCAL.into_iter().filter(|_| self.claims).collect()
+    }
+
+    /// What a step gets that may have the token of its job.
     pub(super) fn login(&self) -> Vec<(&'static str, &'static str)> {
         let git = GIT_LOGIN.into_iter().filter(|_| self.claims);
         [TOKEN].into_iter().chain(git).collect()
@@ -121,6 +128,9 @@ mod tests {
     #[test]
     fn git_gets_in_only_where_versions_are_claimed() {
         assert!(!workflow("").render().contains("credential.helper"));
-        assert!(Workflow { claims: true, ..workflow("") }.render().contains("credential.helper"));
+        let text = Workflow { claims: true, ..workflow("") }.render();
+        assert_eq!(text.matches("credential.helper").count(), 2, "{text}");
+        // The step that builds beside the one that publishes asks the clone.
+        assert_eq!(text.matches(".insteadOf").count(), 1, "{text}");
     }
 }

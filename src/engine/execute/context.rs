@@ -21,8 +21,6 @@ use crate::{
 pub struct Context {
     /// The workspace, for every platform that is worked for.
     pub workspaces: Arc<Workspaces>,
-    /// Commits of moving refs, as locked or just resolved.
-    pub commits: BTreeMap<Name, String>,
     /// The user's cache.
     pub cache: Arc<Cache>,
     /// The project's releases, in order.

@@ -70,10 +70,7 @@ pub async fn execute(plan: Plan, context: Arc<Context>) -> RunReport {
 async fn carry_out(plan: Plan, context: Arc<Context>) -> RunReport {
     let started = Instant::now();
     let plan = Arc::new(plan);
-    context.events.emit(Event::Planned {
-        actions: plan.actions.len(),
-        fresh: plan.settled.iter().filter(|report| report.how == How::Fresh).count(),
-    });
+    context.events.emit(Event::Planned { actions: plan.actions.len() });
     let mut ledger = RunLedger::new(&plan, &context);
     for id in &plan.leftovers {
         ledger.removed(id, context.remove(id));

@@ -25,13 +25,13 @@ mod retract;
 mod roster;
 mod step;
 
-pub use ask::{Answers, Asker};
+pub use ask::Asker;
 pub use change::PinEdit;
 pub use compare::comparison;
-pub use earlier::{Earlier, before};
+pub use earlier::before;
 pub use go::ModuleProxies;
 pub use look::{Looked, UpstreamAnswer, look, unlike};
-pub use offer::{ListedVersions, Offer, OfferFilter, Offers, is_newer};
+pub use offer::{ListedVersions, OfferFilter, Offers, is_newer};
 pub use pins::{ManifestPin, ManifestPins};
 pub use roster::RosterEdit;
 pub use step::{PinChange, SharedPin, exists, has_stale_digest};

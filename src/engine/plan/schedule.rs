@@ -181,7 +181,8 @@ impl Schedule {
     }
 
     /// Whether nothing runs and nothing can start any more.
-    pub fn is_over(&self) -> bool {
+    #[cfg(test)]
+    fn is_over(&self) -> bool {
         self.unfinished == 0
     }
 

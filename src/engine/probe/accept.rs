@@ -82,9 +82,10 @@ pub fn accept_installed(want: &ArtifactSpec, record: &ArtifactRecord, is_ours: b
         );
     }
     // What was built here and is in no release was not taken from anybody.
-    if is_ours && record.made.is_some() && record.asset().is_none() {
+    let is_of_here = is_ours && record.made.is_some() && record.asset().is_none();
+    if is_of_here && want.locked_binaries.is_some() {
         let want = ArtifactSpec { locked_binaries: None, ..want.clone() };
-        return accept(&want, &record.stamp, None);
+        return accept(&want, &record.stamp, record.asset());
     }
     accept(want, &record.stamp, record.asset())
 }

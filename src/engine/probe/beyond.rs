@@ -8,6 +8,8 @@ use std::{
     time::SystemTime,
 };
 
+use rayon::prelude::*;
+
 use super::tree::{self, Grounds, SourceTreeState, name, read_all};
 use crate::{
     imports::Graph,
@@ -15,6 +17,9 @@ use crate::{
     walk::{FileDigest, InputFile, InputKind, Walker, reached_by_links},
     workspace::{SharedInputs, Source, Subsystem, is_meant},
 };
+
+/// Below this many sources, threads cost more than they save.
+const MANY_SOURCES: usize = 64;
 
 /// What of the workspace goes into a subsystem.
 #[derive(Clone, Copy, Debug)]
@@ -127,14 +132,19 @@ struct Beyond {
 
 fn beyond(root: &Path, all: &[(Own, Vec<PathBuf>)], walker: &Walker) -> Result<Vec<Beyond>, Fault> {
     let mut listed = BTreeMap::new();
-    let mut found = Vec::with_capacity(all.len());
-    for (own, links) in all {
-        let mut one = also(root, own.shared, walker, &mut listed)?;
-        let links = links.iter().cloned().chain(one.links(root)).collect();
-        for start in reach(root, walker, own, links)? {
+    let named = all.iter().map(|(own, _)| also(root, own.shared, walker, &mut listed));
+    let mut found = named.collect::<Result<Vec<_>, Fault>>()?;
+    let look = |(at, (own, links)): (usize, &(Own, Vec<PathBuf>))| {
+        reach(root, walker, own, links.iter().cloned().chain(found[at].links(root)).collect())
+    };
+    let reached: Result<Vec<_>, Fault> = match all.len() {
+        ..MANY_SOURCES => all.iter().enumerate().map(look).collect(),
+        _ => all.par_iter().enumerate().map(look).collect(),
+    };
+    for (one, starts) in found.iter_mut().zip(reached?) {
+        for start in starts {
             one.add(list(root, &start, walker, &mut listed)?, |_| true);
         }
-        found.push(one);
     }
     let importing: Vec<usize> = (0..all.len()).filter(|at| all[*at].0.shared.imports).collect();
     let programs: Vec<_> = importing.iter().map(|at| all[*at].0.starts()).collect();

@@ -7,7 +7,7 @@ use crate::{
         ArtifactRecord, CacheKey, Hit, InstallPlace, Installed, KnownRelease, Lookup, inspect,
         links_are_there,
     },
-    model::{Fault, Kind, LockedAsset},
+    model::{ArtifactId, Fault, Kind, LockedAsset},
 };
 
 use super::{
@@ -38,9 +38,32 @@ impl ProbeState {
     }
 }
 
+/// What a look at the installed artifact found, before that is compared with what is wanted.
+#[derive(Debug)]
+pub(super) struct InstalledState {
+    found: Installed,
+    has_links: bool,
+}
+
 impl Prober<'_> {
-    /// Looks for one artifact. With `force`, everything but building is passed over.
-    pub(super) async fn look(&self, want: ArtifactSpec, force: bool) -> Result<Finding, Fault> {
+    /// Looks at what is installed of an artifact.
+    pub(super) fn look_at_place(&self, id: &ArtifactId) -> InstalledState {
+        let layout = self.workspaces.layout();
+        let found = inspect(&InstallPlace::of(layout, id), self.cache.key());
+        let has_links = match &found {
+            Installed::Intact { record, .. } => links_are_there(layout, id, record),
+            _ => false,
+        };
+        InstalledState { found, has_links }
+    }
+
+    /// Looks for one artifact, of which `installed` is in its place. Without that, everything but
+    /// building is passed over.
+    pub(super) async fn look(
+        &self,
+        want: ArtifactSpec,
+        installed: Option<InstalledState>,
+    ) -> Result<Finding, Fault> {
         let mut look = ProbeState {
             want,
             looked: Vec::new(),
@@ -49,10 +72,10 @@ impl Prober<'_> {
             taken_in: None,
         };
         look.warnings.extend(look.want.skipped());
-        if force {
+        let Some(installed) = installed else {
             return self.look_no_further(look, Some("--force"));
-        }
-        if let Some((mut record, repair)) = self.look_at_installed(&mut look) {
+        };
+        if let Some((mut record, repair)) = self.look_at_installed(&mut look, installed) {
             let publish = self.options.publish && !self.is_done(&look.want, &mut record).await?;
             return Ok(look.finding(
                 Verdict::Fresh { record, repair },
@@ -91,11 +114,14 @@ impl Prober<'_> {
         Ok(record.release.is_some())
     }
 
-    fn look_at_installed(&self, look: &mut ProbeState) -> Option<(ArtifactRecord, bool)> {
+    fn look_at_installed(
+        &self,
+        look: &mut ProbeState,
+        installed: InstalledState,
+    ) -> Option<(ArtifactRecord, bool)> {
         let layout = self.workspaces.layout();
-        let place = InstallPlace::of(layout, &look.want.id);
-        let label = layout.display(&place.folder);
-        match inspect(&place, self.cache.key()) {
+        let label = layout.display(&layout.installed_artifact(&look.want.id));
+        match installed.found {
             Installed::Absent => look.note(label, "nothing is installed"),
             Installed::Damaged(why) => {
                 look.note(label, format!("damaged: {why}"));
@@ -115,10 +141,9 @@ impl Prober<'_> {
                     && self.may_take(look, &label, &record)
                     && accepts(look, &label, &record.stamp.version, acceptance)
                 {
-                    let links = links_are_there(layout, &look.want.id, &record);
                     // A record that the next run does not believe repairs nothing.
                     let is_outdated = relearned && self.cache.key().lasts();
-                    return Some((record, is_outdated || !links));
+                    return Some((record, is_outdated || !installed.has_links));
                 }
             }
         }

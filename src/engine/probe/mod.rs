@@ -31,6 +31,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
+use rayon::prelude::*;
 
 use crate::{
     cache::{ArtifactRecord, Cache, CacheKey, KnownRelease},
@@ -43,10 +44,11 @@ use crate::{
 pub use accept::{Acceptance, accept, accept_installed};
 pub use beyond::{Own, linked, walk_sources};
 pub use leftover::leftovers;
+use look::InstalledState;
 pub use pinned::unpinned;
 pub use released::{is_remote, read_stamp};
 pub use shared::upstream_key;
-pub use snapshot::{Snapshot, SnapshotPlace};
+pub use snapshot::{Snapshot, SnapshotInput, SnapshotPlace};
 pub use tree::SourceTreeState;
 pub use trust::{distrust, trusted_repositories};
 pub use want::{ArtifactSpec, RecipePrint, Wants};
@@ -54,6 +56,12 @@ pub use withdraw::withdraw_distrusted;
 
 /// How many artifacts are looked at in stores at once.
 const LOOKS_AT_ONCE: usize = 16;
+
+/// Below this many places, threads cost more than they save.
+const MANY_PLACES: usize = 64;
+
+/// What is wanted, and what is installed of it; nothing of what is built in any case.
+type WantAndState = (ArtifactSpec, Option<InstalledState>);
 
 /// Who looks, and where.
 pub struct Prober<'a> {
@@ -173,9 +181,9 @@ impl Prober<'_> {
         let mut frontier = self.with_needs(requested.clone());
         while !frontier.is_empty() {
             let looks: Vec<_> = self
-                .wants_of(&frontier, &mut wants)
+                .with_installed(self.wants_of(&frontier, &mut wants), requested)
                 .into_iter()
-                .map(|(id, want)| self.look_for(id, want, requested))
+                .map(|(id, want)| self.look_for(id, want))
                 .collect();
             let found: Vec<_> = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE).collect().await;
             let misses: BTreeSet<ArtifactId> = found
@@ -221,15 +229,31 @@ impl Prober<'_> {
         all
     }
 
+    /// Looks at what is installed of each of `wants`, side by side; not at what is built in any case.
+    fn with_installed(
+        &self,
+        wants: Vec<(ArtifactId, Result<ArtifactSpec, Fault>)>,
+        requested: &BTreeSet<ArtifactId>,
+    ) -> Vec<(ArtifactId, Result<WantAndState, Fault>)> {
+        let is_forced = |id: &ArtifactId| self.options.force && requested.contains(id);
+        let look = |(id, want): (ArtifactId, Result<ArtifactSpec, Fault>)| {
+            let state = |id| (!is_forced(id)).then(|| self.look_at_place(id));
+            let both = want.map(|want| (want, state(&id)));
+            (id, both)
+        };
+        match wants.len() {
+            ..MANY_PLACES => wants.into_iter().map(look).collect(),
+            _ => wants.into_par_iter().map(look).collect(),
+        }
+    }
+
     async fn look_for(
         &self,
         id: ArtifactId,
-        want: Result<ArtifactSpec, Fault>,
-        requested: &BTreeSet<ArtifactId>,
+        want: Result<WantAndState, Fault>,
     ) -> (ArtifactId, Result<Finding, Fault>) {
-        let force = self.options.force && requested.contains(&id);
         let finding = match want {
-            Ok(want) => self.look(want, force).await,
+            Ok((want, installed)) => self.look(want, installed).await,
             Err(fault) => Err(fault),
         };
         (id, finding)

@@ -9,24 +9,30 @@
 //! What it costs is looking up paths in the kernel, so they are looked up from the
 //! workspace's folder, not from `/`, and on all processors where there are many.
 //!
+//! Of the files that people wrote, the digest of what they held is kept as well: who checks out another
+//! branch and comes back, or merely touches a file, has changed nothing. Such a file is read, and what
+//! `stat` says of it now is written down in place of what it said.
+//!
 //! It also rests on the environment variables that templates read, on the request, and
 //! on the forge that wrote it. A snapshot is only written if nothing it rests on was
 //! changed since shortly before the run began: a change within one tick of the
 //! file system's clock could otherwise hide behind an equal modification time.
 //!
-//! The format is text, a fact a line, sealed by this user's forge: anybody else's answer is none.
+//! The format is text, a fact a line, and behind an empty line a record for each file; all of it sealed by
+//! this user's forge: anybody else's answer is none.
 
 use std::{
-    fmt::Write as _,
+    ffi::OsStr,
     fs::{self, File},
     os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
-    str::{FromStr, from_utf8},
+    path::Path,
+    str::from_utf8,
     thread,
     time::SystemTime,
 };
 
-use rustix::fs::{AtFlags, statat};
+use rayon::prelude::*;
+use rustix::fs::{AtFlags, FileType, statat};
 
 use crate::{
     cache::{SealKey, write_state},
@@ -54,11 +60,20 @@ pub struct SnapshotPlace<'a> {
     pub environment: &'a Environment,
 }
 
+/// A file or folder that an answer rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct SnapshotInput<'a> {
+    /// Where it is, absolute.
+    pub path: &'a Path,
+    /// The BLAKE3 digest of what was read of it, if nothing else of it counts.
+    pub content: Option<&'a [u8; 32]>,
+}
+
 /// Fewer files than this are looked at faster than a thread is started.
 const WORTH_A_THREAD: usize = 500;
 
 /// What a snapshot is sealed for.
-const PURPOSE: &str = "snapshot 5";
+const PURPOSE: &str = "snapshot 6";
 
 /// More than any snapshot takes, in bytes.
 const MOST_OF_SNAPSHOT: u64 = 256 << 20;
@@ -67,12 +82,13 @@ impl Snapshot {
     /// The answer that is `kept` for `request`, if it still holds.
     pub fn load(kept: SnapshotPlace, request: &str) -> Option<Self> {
         let SnapshotPlace { layout, name, key, environment } = kept;
+        let asked = SystemTime::now();
         let bytes = read_file(&layout.state().join(name), MOST_OF_SNAPSHOT).ok()?;
         let body = key.open(PURPOSE, &bytes)?;
-        let (mut answer, mut files) = (Vec::new(), Vec::new());
-        for line in body.split(|byte| *byte == b'\n') {
+        let (facts, records) = body.split_at(body.windows(2).position(|two| two == b"\n\n")?);
+        let mut answer = Vec::new();
+        for line in facts.split(|byte| *byte == b'\n') {
             match line.split_first() {
-                Some((b'f', rest)) => files.push(rest),
                 Some((b'a', rest)) => answer.push(from_utf8(rest).ok()?.to_owned()),
                 Some((b'e', rest)) if is_variable_unchanged(environment, rest)? => {}
                 Some((b'r', rest)) if rest == identity(request).as_bytes() => {}
@@ -80,8 +96,16 @@ impl Snapshot {
                 Some(_) => return None,
             }
         }
-        let root = File::open(layout.root()).ok()?;
-        are_unchanged(&root, &files).then_some(Self { answer })
+        let mut files = files(&records[2..])?;
+        let touched = look_at_all(layout.root(), &files)?;
+        if !touched.is_empty() && touched.iter().all(|(_, stat)| stat.is_settled(asked)) {
+            for (at, stat) in &touched {
+                files[*at].stat = written(stat);
+            }
+            let records = files.iter().flat_map(SnapshotFile::record);
+            write(kept, &facts.iter().copied().chain(*b"\n\n").chain(records).collect::<Vec<_>>());
+        }
+        Some(Self { answer })
     }
 
     /// Keeps the answer. Does nothing if something it rests on changed too
@@ -91,12 +115,10 @@ impl Snapshot {
         kept: SnapshotPlace,
         request: &str,
         started: SystemTime,
-        inputs: impl Iterator<Item = &'a PathBuf>,
+        inputs: &[SnapshotInput],
         environment: impl Iterator<Item = (&'a String, &'a Option<String>)>,
     ) {
-        let SnapshotPlace { layout, name: place, key, .. } = kept;
-        let mut body = Vec::new();
-        body.extend_from_slice(format!("r{}\n", identity(request)).as_bytes());
+        let mut body = format!("r{}\n", identity(request)).into_bytes();
         for (name, value) in environment {
             let digest = value.as_ref().map_or_else(String::new, |v| digest(v.as_bytes()));
             body.extend_from_slice(format!("e{name} {digest}\n").as_bytes());
@@ -107,20 +129,19 @@ impl Snapshot {
             }
             body.extend_from_slice(format!("a{line}\n").as_bytes());
         }
-        for path in inputs {
-            let stat = fs::symlink_metadata(path).ok().map(|m| FileStat::of(&m));
-            if !is_settled(path, started) || has_newline(path) {
-                return;
-            }
-            body.extend_from_slice(file_line(stat).as_bytes());
-            let inside = path.strip_prefix(layout.root()).unwrap_or(path).as_os_str().as_bytes();
-            body.extend_from_slice(if inside.is_empty() { b"." } else { inside });
-            body.push(b'\n');
-        }
-        let bytes = key.seal(PURPOSE, &body);
-        // A snapshot only saves time: a run does not fail for want of one.
-        let _ = write_state(layout, &layout.state().join(place), &bytes);
+        body.push(b'\n');
+        let shares = inputs.par_chunks(WORTH_A_THREAD);
+        let records = shares.map(|share| records(kept.layout.root(), share, started));
+        let Some(records) = records.collect::<Option<Vec<_>>>() else { return };
+        body.extend(records.concat());
+        write(kept, &body);
     }
+}
+
+fn write(kept: SnapshotPlace, body: &[u8]) {
+    let SnapshotPlace { layout, name, key, .. } = kept;
+    // A snapshot only saves time: a run does not fail for want of one.
+    let _ = write_state(layout, &layout.state().join(name), &key.seal(PURPOSE, body));
 }
 
 /// Whether a change to `path` since `moment` would surely show in its modification time; or, if it is
@@ -141,64 +162,152 @@ fn identity(request: &str) -> String {
     format!("{} {forge} {request}", env!("CARGO_PKG_VERSION"))
 }
 
-fn has_newline(path: &Path) -> bool {
-    path.as_os_str().as_bytes().contains(&b'\n')
+/// How many bytes say what `stat` said.
+const STAT: usize = 36;
+/// Of these, so many say the size and the mode.
+const SIZE_AND_MODE: usize = 12;
+/// What stands there for a file that must stay absent.
+const ABSENT: [u8; STAT] = [0xff; STAT];
+
+/// What `stat` said, as bytes.
+fn written(stat: &FileStat) -> [u8; STAT] {
+    let FileStat { size, mtime, ctime, inode, mode } = stat;
+    let mut bytes = [0; STAT];
+    bytes[..8].copy_from_slice(&size.to_be_bytes());
+    bytes[8..12].copy_from_slice(&mode.to_be_bytes());
+    bytes[12..20].copy_from_slice(&mtime.to_be_bytes());
+    bytes[20..28].copy_from_slice(&ctime.to_be_bytes());
+    bytes[28..].copy_from_slice(&inode.to_be_bytes());
+    bytes
 }
 
-/// `f<size> <mtime> <ctime> <inode> <mode> <path>`, or `f- - - - - <path>` for a file that must stay absent.
-fn file_line(stat: Option<FileStat>) -> String {
-    let mut line = String::from("f");
-    let _ = match stat {
-        Some(stat) => {
-            let FileStat { size, mtime, ctime, inode, mode } = stat;
-            write!(line, "{size} {mtime} {ctime} {inode} {mode} ")
+/// What is known of a file or folder.
+struct SnapshotFile<'b> {
+    stat: [u8; STAT],
+    /// The digest of what it held; empty if that does not count.
+    content: &'b [u8],
+    /// Relative to the workspace, if it is in that.
+    path: &'b [u8],
+}
+
+impl SnapshotFile<'_> {
+    /// What `stat` said, the lengths of what follows (of the path in two bytes), digest and path.
+    fn record(&self) -> Vec<u8> {
+        let Self { stat, content, path } = self;
+        let length = u16::try_from(path.len()).unwrap_or(u16::MAX).to_be_bytes();
+        [&stat[..], &[content.len() as u8], &length, content, path].concat()
+    }
+}
+
+/// The files of `records`; none if that is cut.
+fn files(mut records: &[u8]) -> Option<Vec<SnapshotFile<'_>>> {
+    let mut files = Vec::with_capacity(records.len() / (STAT + 32));
+    while !records.is_empty() {
+        let (stat, rest) = records.split_first_chunk()?;
+        let ([content, high, low], rest) = rest.split_first_chunk()?;
+        let (content, rest) = rest.split_at_checked(usize::from(*content))?;
+        let (path, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([*high, *low])))?;
+        files.push(SnapshotFile { stat: *stat, content, path });
+        records = rest;
+    }
+    Some(files)
+}
+
+/// The records of `inputs` as they are now. None if there can be no snapshot.
+fn records(root: &Path, inputs: &[SnapshotInput], started: SystemTime) -> Option<Vec<u8>> {
+    let folder = File::open(root).ok()?;
+    let mut records = Vec::with_capacity(inputs.len() * 3 * STAT);
+    for SnapshotInput { path, content } in inputs {
+        let bytes = path.as_os_str().as_bytes();
+        let inside = match bytes.strip_prefix(root.as_os_str().as_bytes()) {
+            Some([]) => b".",
+            Some([b'/', inside @ ..]) => inside,
+            _ => bytes,
+        };
+        let found = statat(&folder, inside, AtFlags::SYMLINK_NOFOLLOW).ok();
+        let is_settled = match &found {
+            Some(found) => file_stat(found).is_settled(started),
+            None => is_settled(path, started),
+        };
+        // What is behind a link shows in no look at the link.
+        let is_read = |found: &rustix::fs::Stat| is_file(found.st_mode) || content.is_none();
+        let is_short = u16::try_from(inside.len()).is_ok();
+        if !is_settled || !is_short || !found.as_ref().is_none_or(is_read) {
+            return None;
         }
-        None => write!(line, "- - - - - "),
-    };
-    line
+        let stat = found.map_or(ABSENT, |found| written(&file_stat(&found)));
+        let content = content.map(|digest| &digest[..]).unwrap_or_default();
+        records.extend(SnapshotFile { stat, content, path: inside }.record());
+    }
+    Some(records)
 }
 
-/// Whether every file is as its line says; the paths are relative to `root`.
-fn are_unchanged(root: &File, lines: &[&[u8]]) -> bool {
-    let all = |lines: &[&[u8]]| lines.iter().all(|line| is_unchanged(root, line) == Some(true));
-    if lines.len() < 2 * WORTH_A_THREAD {
-        return all(lines);
+fn is_file(mode: u32) -> bool {
+    FileType::from_raw_mode(mode).is_file()
+}
+
+/// The number of a file that was touched and holds what it did, and what `stat` says of it now.
+type Touched = (usize, FileStat);
+
+/// Looks whether every file is as it was, or holds what it did: then those that were touched. Paths are
+/// relative to `root`.
+fn look_at_all(root: &Path, files: &[SnapshotFile]) -> Option<Vec<Touched>> {
+    // Each thread has a handle of its own: the kernel counts who uses one, and two processors that
+    // count in the same place wait for each other.
+    let all = |begin: usize, files: &[SnapshotFile]| {
+        let folder = File::open(root).ok()?;
+        let mut touched = Vec::new();
+        for (at, file) in files.iter().enumerate() {
+            if let Look::Touched(stat) = look_at(&folder, root, file)? {
+                touched.push((begin + at, stat));
+            }
+        }
+        Some(touched)
+    };
+    if files.len() < 2 * WORTH_A_THREAD {
+        return all(0, files);
     }
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let share = lines.len().div_ceil(threads).max(WORTH_A_THREAD);
-    let (mine, others) = lines.split_at(share);
+    let share = files.len().div_ceil(threads).max(WORTH_A_THREAD);
+    let (mine, others) = files.split_at(share);
     thread::scope(|scope| {
-        let begin = |lines| thread::Builder::new().spawn_scoped(scope, move || all(lines)).ok();
-        let others: Vec<_> = others.chunks(share).map(|lines| (lines, begin(lines))).collect();
-        all(mine)
-            && others.into_iter().all(|(lines, thread)| match thread {
-                Some(thread) => thread.join().unwrap_or(false),
-                // The system has no thread left.
-                None => all(lines),
+        let begins = (share..).step_by(share);
+        let others: Vec<_> = (begins.zip(others.chunks(share)))
+            .map(|(begin, files)| {
+                let look = move || all(begin, files);
+                (begin, files, thread::Builder::new().spawn_scoped(scope, look).ok())
             })
+            .collect();
+        let mut touched = all(0, mine)?;
+        for (begin, files, thread) in others {
+            touched.extend(match thread {
+                Some(thread) => thread.join().ok()??,
+                // The system has no thread left.
+                None => all(begin, files)?,
+            });
+        }
+        Some(touched)
     })
 }
 
-fn is_unchanged(root: &File, line: &[u8]) -> Option<bool> {
-    let mut parts = line.splitn(6, |byte| *byte == b' ');
-    let (size, mtime, ctime) = (parts.next()?, parts.next()?, parts.next()?);
-    let (inode, mode) = (parts.next()?, parts.next()?);
-    let found = statat(root, parts.next()?, AtFlags::SYMLINK_NOFOLLOW).ok();
-    if size == b"-" {
-        return Some(found.is_none());
-    }
-    let recorded = FileStat {
-        size: number(size)?,
-        mtime: number(mtime)?,
-        ctime: number(ctime)?,
-        inode: number(inode)?,
-        mode: number(mode)?,
-    };
-    Some(found.is_some_and(|stat| file_stat(&stat) == recorded))
+/// What a look at a file showed that has not changed.
+enum Look {
+    Same,
+    Touched(FileStat),
 }
 
-fn number<T: FromStr>(digits: &[u8]) -> Option<T> {
-    from_utf8(digits).ok()?.parse().ok()
+fn look_at(folder: &File, root: &Path, file: &SnapshotFile) -> Option<Look> {
+    let found = statat(folder, file.path, AtFlags::SYMLINK_NOFOLLOW).ok();
+    let found = found.map(|found| file_stat(&found));
+    let now = found.as_ref().map_or(ABSENT, written);
+    if now == file.stat {
+        return Some(Look::Same);
+    }
+    let may_be_same = now[..SIZE_AND_MODE] == file.stat[..SIZE_AND_MODE];
+    let stat = found.filter(|stat| may_be_same && is_file(stat.mode))?;
+    let path = root.join(OsStr::from_bytes(file.path));
+    let bytes = (!file.content.is_empty()).then(|| read_file(&path, stat.size).ok())??;
+    (checksum(&bytes) == file.content).then_some(Look::Touched(stat))
 }
 
 /// The same facts that [`FileStat::of`] takes from the standard library.
@@ -222,155 +331,4 @@ fn is_variable_unchanged(environment: &Environment, line: &[u8]) -> Option<bool>
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-    use std::time::{Duration, UNIX_EPOCH};
-
-    use super::*;
-
-    struct SnapshotSample {
-        dir: tempfile::TempDir,
-        layout: Layout,
-        key: SealKey,
-        inputs: Vec<PathBuf>,
-        environment: Vec<(String, Option<String>)>,
-        started_with: Environment,
-    }
-
-    fn saved() -> SnapshotSample {
-        let dir = tempfile::tempdir().unwrap();
-        let layout = Layout::at(dir.path().join("work"));
-        fs::create_dir(layout.root()).unwrap();
-        let inputs = vec![layout.root().join("spec"), dir.path().join("absent")];
-        fs::write(&inputs[0], "x").unwrap();
-        let environment = vec![("FORGE_SURELY_UNSET".to_owned(), None)];
-        let key = SealKey::in_folder(&dir.path().join("data"));
-        let started_with = Environment::default();
-        let it = SnapshotSample { dir, layout, key, inputs, environment, started_with };
-        it.save(later());
-        it
-    }
-
-    fn later() -> SystemTime {
-        SystemTime::now() + Duration::from_secs(1)
-    }
-
-    impl SnapshotSample {
-        fn path(&self) -> PathBuf {
-            self.layout.state().join("snapshot")
-        }
-
-        fn save(&self, started: SystemTime) {
-            let environment = self.environment.iter().map(|(name, value)| (name, value));
-            answer().save(self.kept(), "ensure", started, self.inputs.iter(), environment);
-        }
-
-        fn load(&self) -> Option<Snapshot> {
-            Snapshot::load(self.kept(), "ensure")
-        }
-
-        fn kept(&self) -> SnapshotPlace<'_> {
-            let environment = &self.started_with;
-            SnapshotPlace { layout: &self.layout, name: "snapshot", key: &self.key, environment }
-        }
-    }
-
-    fn answer() -> Snapshot {
-        Snapshot { answer: vec!["5 nats v1".into()] }
-    }
-
-    #[test]
-    fn it_holds_while_nothing_changes() {
-        assert_eq!(saved().load(), Some(answer()));
-    }
-
-    #[test]
-    fn every_kind_of_change_ends_it() {
-        let it = saved();
-        assert_eq!(Snapshot::load(it.kept(), "ensure nats"), None, "another request");
-        fs::write(&it.inputs[0], "yy").unwrap();
-        assert_eq!(it.load(), None, "a changed file");
-        let it = saved();
-        fs::set_permissions(&it.inputs[0], fs::Permissions::from_mode(0o755)).unwrap();
-        assert_eq!(it.load(), None, "a changed mode");
-        let it = saved();
-        fs::write(&it.inputs[1], "").unwrap();
-        assert_eq!(it.load(), None, "an added file");
-        let it = saved();
-        fs::remove_file(&it.inputs[0]).unwrap();
-        assert_eq!(it.load(), None, "a removed file");
-        let mut it = saved();
-        it.environment[0].1 = Some("set when it was saved".into());
-        it.save(later());
-        assert_eq!(it.load(), None, "a changed variable");
-    }
-
-    #[test]
-    fn among_very_many_files_each_one_counts() {
-        let mut it = saved();
-        for i in 0..2 * WORTH_A_THREAD {
-            it.inputs.push(it.dir.path().join(format!("absent-{i}")));
-        }
-        it.save(later());
-        assert_eq!(it.load(), Some(answer()));
-        for at in [1, WORTH_A_THREAD, it.inputs.len() - 1] {
-            fs::write(&it.inputs[at], "").unwrap();
-            assert_eq!(it.load(), None, "file {at}");
-            fs::remove_file(&it.inputs[at]).unwrap();
-        }
-    }
-
-    #[test]
-    fn a_file_is_the_same_to_either_way_of_asking() {
-        let it = saved();
-        for time in [-1.5, 0.0, 1_700_000_000.25] {
-            let file = File::options().write(true).open(&it.inputs[0]).unwrap();
-            let away = Duration::from_secs_f64(f64::abs(time));
-            let time = if time < 0.0 { UNIX_EPOCH - away } else { UNIX_EPOCH + away };
-            file.set_modified(time).unwrap();
-            let metadata = fs::symlink_metadata(&it.inputs[0]).unwrap();
-            let stat = rustix::fs::stat(&it.inputs[0]).unwrap();
-            assert_eq!(file_stat(&stat), FileStat::of(&metadata));
-        }
-    }
-
-    #[test]
-    fn what_somebody_else_wrote_is_no_answer() {
-        let it = saved();
-        let other = SealKey::in_folder(&it.dir.path().join("other"));
-        let body = fs::read(it.path()).unwrap();
-        let at = body.iter().position(|byte| *byte == b'\n').unwrap();
-        fs::write(it.path(), other.seal(PURPOSE, &body[at + 1..])).unwrap();
-        assert_eq!(it.load(), None);
-        assert!(Snapshot::load(SnapshotPlace { key: &other, ..it.kept() }, "ensure").is_some());
-    }
-
-    #[test]
-    fn a_file_written_with_its_time_put_back_ends_it() {
-        let it = saved();
-        let time = fs::metadata(&it.inputs[0]).unwrap().modified().unwrap();
-        fs::write(&it.inputs[0], "y").unwrap();
-        File::options().write(true).open(&it.inputs[0]).unwrap().set_modified(time).unwrap();
-        assert_eq!(it.load(), None);
-    }
-
-    #[test]
-    fn damage_anywhere_ends_it() {
-        let it = saved();
-        let good = fs::read(it.path()).unwrap();
-        for at in 0..good.len() {
-            let mut bad = good.clone();
-            bad[at] ^= 1;
-            fs::write(it.path(), &bad).unwrap();
-            assert_eq!(it.load(), None, "byte {at}");
-        }
-    }
-
-    #[test]
-    fn what_changed_a_moment_ago_is_not_trusted() {
-        let it = saved();
-        fs::remove_file(it.path()).unwrap();
-        it.save(SystemTime::now());
-        assert_eq!(it.load(), None);
-    }
-}
+mod tests;

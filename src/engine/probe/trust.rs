@@ -57,9 +57,12 @@ fn repositories(stores: &[String], environment: &Environment) -> Vec<String> {
             Some(format!("{}/{owner}/{repo}", base.unwrap_or_else(server)))
         }
         StoreUrl::Gitea { base, owner, repo } => Some(format!("{base}/{owner}/{repo}")),
+        StoreUrl::GitLab { base, project } => {
+            Some(format!("{}/{project}", base.as_deref().unwrap_or("https://gitlab.com")))
+        }
         // `https://github.com/OWNER/REPO/releases/download`
         StoreUrl::Http(url) => url.strip_suffix("/releases/download").map(str::to_owned),
-        StoreUrl::Dir(_) | StoreUrl::S3 { .. } | StoreUrl::Oci { .. } => None,
+        StoreUrl::Dir(_) | StoreUrl::S3 { .. } => None,
     };
     stores.iter().filter_map(repository).collect()
 }
@@ -81,6 +84,11 @@ mod tests {
         assert_eq!(
             found(&["gitea:git.example.org:3000/o/r"], &[]),
             ["https://git.example.org:3000/o/r"]
+        );
+        let gitlab = ["gitlab:g/s/p", "gitlab:git.example.org/g/p"];
+        assert_eq!(
+            found(&gitlab, &[]),
+            ["https://gitlab.com/g/s/p", "https://git.example.org/g/p"]
         );
         let server = [("GITHUB_SERVER_URL", "http://127.0.0.1:80/"), ("GH_HOST", "x.org")];
         assert_eq!(found(&["github:o/r"], &server), ["http://127.0.0.1:80/o/r"]);

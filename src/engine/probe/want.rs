@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use rayon::prelude::*;
+
 use crate::{
     cache::CacheKey,
     model::{
@@ -133,6 +135,9 @@ impl ArtifactSpec {
     }
 }
 
+/// Below this many fingerprints, threads cost more than they save.
+const MANY_PRINTS: usize = 64;
+
 /// Works out wants, each once.
 pub struct Wants<'a> {
     workspace: &'a Workspace,
@@ -158,12 +163,15 @@ impl<'a> Wants<'a> {
     /// The files and folders of in-repo sources that were read.
     pub fn source_inputs(&self) -> Vec<PathBuf> {
         let trees = self.trees.values().flatten();
-        let inputs = |tree: &'_ Arc<SourceTreeState>| {
-            let read = tree.inputs.iter().chain(&tree.deciding).map(|(path, _)| path.clone());
-            read.chain(tree.absent.iter().cloned()).collect::<Vec<_>>()
-        };
-        // Many share what they import.
-        trees.flat_map(inputs).collect::<BTreeSet<_>>().into_iter().collect()
+        let mut inputs: Vec<&PathBuf> = Vec::new();
+        for tree in trees {
+            inputs.extend(tree.inputs.iter().chain(&tree.deciding).map(|(path, _)| path));
+            inputs.extend(&tree.absent);
+        }
+        // Many share what they import. Paths compare faster as bytes than part by part.
+        inputs.sort_unstable_by_key(|path| path.as_os_str());
+        inputs.dedup_by_key(|path| path.as_os_str());
+        inputs.into_iter().cloned().collect()
     }
 
     /// What the artifacts called `names` should be. Their sources are read in one go.
@@ -173,6 +181,7 @@ impl<'a> Wants<'a> {
     ) -> Vec<(Name, Result<ArtifactSpec, Fault>)> {
         let names: Vec<&Name> = names.into_iter().collect();
         self.read_trees(&names);
+        self.find_prints(&names);
         names.into_iter().map(|name| (name.clone(), self.of(name))).collect()
     }
 
@@ -248,13 +257,56 @@ impl<'a> Wants<'a> {
         print
     }
 
+    /// Works out side by side the fingerprints that hold those of no other, where there are many.
+    fn find_prints(&mut self, names: &[&Name]) {
+        if names.len() < MANY_PRINTS {
+            return;
+        }
+        let print = |name: &&Name| {
+            let subsystem = &self.workspace.subsystems[*name];
+            let build = subsystem.build.as_ref().filter(|_| subsystem.build_needs.is_empty())?;
+            let tree = self.trees.get(*name);
+            if tree.is_none() && Own::of(subsystem).is_some() {
+                return None;
+            }
+            let tree = tree.map(|tree| tree.as_ref().map(|tree| tree.digest));
+            let print = tree.transpose().map_err(Clone::clone);
+            Some(((*name).clone(), print.map(|tree| Some(self.print(subsystem, build, tree, &[])))))
+        };
+        let found: Vec<_> = names.par_iter().filter_map(print).collect();
+        self.builds.extend(found);
+    }
+
     fn new_build_print(
         &mut self,
         subsystem: &Subsystem,
         build: &Build,
     ) -> Result<RecipePrint, Fault> {
+        let tree = Own::of(subsystem).map(|own| self.tree(&subsystem.name, own)).transpose()?;
+        let mut needs = Vec::new();
+        for need in &subsystem.build_needs {
+            let print = match self.build_print(need)? {
+                Some(print) => print,
+                None => self.of(need)?.print().clone(),
+            };
+            needs.push((need, print.fingerprint));
+        }
+        Ok(self.print(subsystem, build, tree, &needs))
+    }
+
+    /// The fingerprint of building `subsystem` with its source as it was read and all it needs to be built.
+    fn print(
+        &self,
+        subsystem: &Subsystem,
+        build: &Build,
+        tree: Option<TreeDigest>,
+        needs: &[(&Name, Fingerprint)],
+    ) -> RecipePrint {
         let mut fields = self.common_fields(subsystem);
-        self.add_source(&mut fields, subsystem)?;
+        self.add_source(&mut fields, subsystem);
+        if let Some(tree) = tree {
+            fields.add("source", tree.0);
+        }
         for step in &build.steps {
             fields.add("steps", step.symbolic());
         }
@@ -269,20 +321,16 @@ impl<'a> Wants<'a> {
         for (tool, version) in &build.tools {
             fields.add("tools", tool).add("tools", version.as_deref().unwrap_or_default());
         }
-        for need in &subsystem.build_needs {
-            let print = match self.build_print(need)? {
-                Some(print) => print,
-                None => self.of(need)?.print().clone(),
-            };
+        for (need, fingerprint) in needs {
             fields.add("build_needs", need.as_str());
-            fields.add("build_needs", print.fingerprint.to_string());
+            fields.add("build_needs", fingerprint.to_string());
         }
         let (fingerprint, inputs) = fields.finish();
         let cache_key = match holds_all_inputs(subsystem, build) {
             true => shared_key(fingerprint),
             false => self.identity.key(fingerprint),
         };
-        Ok(RecipePrint { fingerprint, inputs, cache_key })
+        RecipePrint { fingerprint, inputs, cache_key }
     }
 
     fn common_fields(&self, subsystem: &Subsystem) -> FingerprintBuilder {
@@ -296,11 +344,7 @@ impl<'a> Wants<'a> {
         fields
     }
 
-    fn add_source(
-        &mut self,
-        fields: &mut FingerprintBuilder,
-        subsystem: &Subsystem,
-    ) -> Result<(), Fault> {
+    fn add_source(&self, fields: &mut FingerprintBuilder, subsystem: &Subsystem) {
         match &subsystem.source {
             Source::None => {
                 fields.add("source", "none");
@@ -321,11 +365,6 @@ impl<'a> Wants<'a> {
                 fields.add("source", strip.to_string());
             }
         }
-        if let Some(own) = Own::of(subsystem) {
-            let digest = self.tree(&subsystem.name, own)?;
-            fields.add("source", digest.0);
-        }
-        Ok(())
     }
 
     /// Reads the in-repo sources of `names`, and of all that goes into building them.

@@ -27,10 +27,10 @@ mod prune;
 #[cfg(test)]
 mod sample;
 
-pub use audit::{AuditFinding, AuditProblem, Audited, Severity, audit, audit_tags};
-pub use bundle::{DIGESTS, bundle_entries, bundle_name};
+pub use audit::{AuditFinding, Audited, Severity, audit, audit_tags};
+pub use bundle::{bundle_entries, bundle_name};
 pub use catalog::{CatalogEntry, ReleaseCatalog};
-pub use change::{Chapter, NoteEntry};
+pub use change::NoteEntry;
 pub use changelog::{Changelog, Links, Released, Section, shown};
 pub use changelog_file::update;
 pub use component_notes::ComponentNotes;
@@ -38,5 +38,5 @@ pub use components::Components;
 pub use gap::{Gap, gaps};
 pub use notes::{Notes, is_latest, is_project_tag, latest, previous};
 pub use pauses::Pauses;
-pub use pins::{Pin, Pins, commit_of};
+pub use pins::{Pin, Pins};
 pub use prune::{RetentionPolicy, outdated};

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     model::{
-        Compression, Fault, Kind, Locked, LockedAsset, Name, Platform, Revision, Scheme, TagStem,
-        Version, asset_name,
+        Compression, Fault, Kind, Locked, Name, Platform, Revision, Scheme, TagStem, Version,
+        asset_name,
     },
     workspace::{Subsystem, Workspace},
 };
@@ -90,11 +90,6 @@ impl Pin {
     /// What `forge.lock` says of the pinned version.
     pub fn lock(&self) -> Option<&Locked> {
         self.locked.as_ref().filter(|locked| locked.version == self.version.as_str())
-    }
-
-    /// What `forge.lock` says of one asset of the pinned version.
-    pub fn locked_asset(&self, platform: Platform) -> Option<&LockedAsset> {
-        self.lock()?.assets.get(&platform)
     }
 
     /// The pinned version as it stands in a tag; `None` if it is a moving ref whose commit

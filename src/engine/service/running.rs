@@ -17,8 +17,6 @@ use crate::{
 pub struct Proof {
     /// The service, or the supervisor.
     pub name: Name,
-    /// Its process; none if it does not run.
-    pub pid: Option<i32>,
     /// What is wrong with it, if anything.
     pub wrong: Option<String>,
 }
@@ -43,7 +41,7 @@ pub fn prove(workspace: &Workspace, names: &BTreeSet<Name>) -> Result<Vec<Proof>
         };
         let Some(leader) = leader else {
             let wrong = Some("it does not run; `forge up` starts it".to_owned());
-            return Proof { name: name.clone(), pid: None, wrong };
+            return Proof { name: name.clone(), wrong };
         };
         let again = match is_service {
             true => format!("`forge reload {name}` replaces it"),
@@ -52,7 +50,7 @@ pub fn prove(workspace: &Workspace, names: &BTreeSet<Name>) -> Result<Vec<Proof>
         let started_with = configuration.binaries(name);
         let wrong = what_is_wrong(workspace, name, &leader, started_with);
         let wrong = wrong.map(|wrong| format!("{wrong}; {again}"));
-        Proof { name: name.clone(), pid: Some(leader.pid), wrong }
+        Proof { name: name.clone(), wrong }
     };
     Ok(names.iter().map(proof).collect())
 }

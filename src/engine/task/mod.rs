@@ -39,8 +39,8 @@ mod witness;
 pub use command::has_source;
 pub use dotenv::parse as parse_dotenv;
 pub use parameters::ParameterRequest;
-pub use plan::{Invocation, TaskPlan, subsystems};
-pub use preview::{Preview, PreviewOptions, preview};
+pub use plan::{Invocation, subsystems};
+pub use preview::{PreviewOptions, preview};
 pub use run::{TaskEngine, TaskOptions};
 pub use watch::{TaskWatch, WatchedFiles};
 

@@ -198,7 +198,7 @@ mod tests {
 
     fn busy_board() -> Board {
         let mut board = Board::new(false);
-        board.take(Event::Planned { actions: 12, fresh: 3 }, seconds(0.0));
+        board.take(Event::Planned { actions: 12 }, seconds(0.0));
         board.take(sample::started(1, "nats", "downloading"), seconds(1.0));
         board.take(sample::transfer(1, 14_200_000, Some(30_100_000)), seconds(2.0));
         board.take(sample::started(2, "arc", "building"), seconds(2.0));

@@ -79,7 +79,7 @@ impl Board {
     /// Folds in one event that happened at `now`.
     pub fn take(&mut self, event: Event, now: Duration) {
         match event {
-            Event::Planned { actions, .. } => self.planned = actions,
+            Event::Planned { actions } => self.planned = actions,
             Event::Started { action, artifact, version, verb } => {
                 let running = Running {
                     name: artifact.to_string(),

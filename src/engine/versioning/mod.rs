@@ -21,5 +21,5 @@ pub use conventional::{Footer, Message};
 pub use date::{DateVersion, FromTheFuture, day, next};
 pub use flaw::{LintError, lint};
 pub use labels::PullRequest;
-pub use latest::{Alike, Taken, alike, alike_stems, taken};
+pub use latest::{Taken, alike, alike_stems, taken};
 pub use reverts::standing;

@@ -51,26 +51,6 @@ pub async fn checkout(
     wanted.start_afresh(runner, root, dest).await
 }
 
-/// The full hash of the commit checked out in `dir`; `None` if that is no repository or
-/// has no commit.
-///
-/// # Errors
-/// `Failed` if git cannot be run, `Interrupted`.
-pub async fn head(runner: &dyn CommandRunner, dir: &Path) -> Result<Option<String>, Fault> {
-    if !dir.join(".git").exists() {
-        return Ok(None);
-    }
-    head_of(&Git::in_own(runner, dir, "")).await
-}
-
-async fn head_of(git: &Git<'_>) -> Result<Option<String>, Fault> {
-    match git.run(&["rev-parse", "--verify", "HEAD^{commit}"]).await {
-        Ok(lines) => Ok(lines.iter().find_map(|line| full_hash(line))),
-        Err(GitFailure::Said(_)) => Ok(None),
-        Err(GitFailure::Mute(fault)) => Err(fault),
-    }
-}
-
 impl CheckoutRequest<'_> {
     /// Makes a checkout beside `dest` and puts it there.
     async fn start_afresh(
@@ -285,7 +265,6 @@ mod tests {
         let dest = sample.beside("my src/nats");
         assert_eq!(check_out(&sample, "v1", None, &dest).await.unwrap(), first);
         assert_eq!(read(dest.join("a file")), "1");
-        assert_eq!(head(&Sample::runner(), &dest).await, Ok(Some(first)));
 
         fs::write(dest.join(".git/kept"), "").unwrap();
         fs::write(dest.join("stray"), "").unwrap();
@@ -413,7 +392,6 @@ mod tests {
         fs::create_dir_all(dest.join(".git")).unwrap();
         check_out(&sample, "main", None, &dest).await.unwrap();
         fs::remove_file(dest.join(".git/HEAD")).unwrap();
-        assert_eq!(head(&Sample::runner(), &dest).await, Ok(None));
         check_out(&sample, "main", None, &dest).await.unwrap();
         assert!(PathBuf::from(sample.url()).join("precious").exists());
     }

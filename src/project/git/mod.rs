@@ -16,11 +16,10 @@ mod remote;
 mod resolve;
 mod state;
 
-pub use checkout::{checkout, head};
+pub use checkout::checkout;
 pub use history::{Commit, History, Tag};
 pub use merges::Merged;
-pub use references::{ReferenceKind, Resolved};
-pub use remote::{Remote, RemoteTag, TagObject, TagPutOutcome, tags_of};
+pub use remote::{Remote, RemoteTag, TagPutOutcome, tags_of};
 pub use resolve::resolve;
 pub use state::{Checkout, state};
 

@@ -26,6 +26,8 @@ pub enum HostKind {
     Enterprise,
     /// Gitea or Forgejo.
     Gitea,
+    /// GitLab.
+    GitLab,
 }
 
 /// Whether variables that name no host are meant for a host.
@@ -37,7 +39,7 @@ pub enum HostBinding {
     ByDefault,
     /// The environment names it.
     Named,
-    /// This process is a step of the Actions of this very host.
+    /// This process is a step of the Actions of this very host, or a job of its CI.
     ItsRunner,
 }
 
@@ -47,21 +49,39 @@ const GITHUBS: [&str; 3] = ["GITHUB_SERVER_URL", "GITHUB_API_URL", "GH_HOST"];
 /// The variables that say which Gitea or Forgejo is meant. Their Actions set those of GitHub.
 const GITEAS: [&str; 3] = ["GITEA_SERVER_URL", "FORGEJO_SERVER_URL", "GITHUB_SERVER_URL"];
 
+/// The variables that say which GitLab is meant: that of the job, and that of `glab`.
+const GITLABS: [&str; 2] = ["CI_SERVER_URL", "GITLAB_HOST"];
+
 /// The host that variables for a Gitea are for if nothing names another.
 const PUBLIC_GITEA: &str = "gitea.com";
 
+/// The host that variables for a GitLab are for if nothing names another.
+const PUBLIC_GITLAB: &str = "gitlab.com";
+
+/// The hosts that a workspace's stores name, by who serves them; all others are GitHub's. Names are
+/// with their ports.
+#[derive(Clone, Debug, Default)]
+pub struct NamedHosts {
+    /// Gitea and Forgejo.
+    pub gitea: BTreeSet<String>,
+    /// GitLab; gitlab.com need not be named.
+    pub gitlab: BTreeSet<String>,
+}
+
 impl LoginHost {
-    /// The host called `name`; none if that is no name of a host. `gitea_hosts` are those that
-    /// serve a Gitea.
+    /// The host called `name`; none if that is no name of a host.
     pub fn of(
         name: &str,
         environment: &BTreeMap<String, String>,
-        gitea_hosts: &BTreeSet<String>,
+        named: &NamedHosts,
     ) -> Option<Self> {
         let name = canonical(name)?;
-        let is_gitea = gitea_hosts.iter().any(|gitea| gitea.eq_ignore_ascii_case(&name));
+        let is_among =
+            |hosts: &BTreeSet<String>| hosts.iter().any(|host| host.eq_ignore_ascii_case(&name));
         let kind = match name.as_str() {
-            _ if is_gitea => HostKind::Gitea,
+            _ if is_among(&named.gitea) => HostKind::Gitea,
+            _ if is_among(&named.gitlab) => HostKind::GitLab,
+            PUBLIC_GITLAB => HostKind::GitLab,
             "github.com" => HostKind::GitHub,
             other if other.ends_with(".ghe.com") || is_loopback(other) => HostKind::GitHub,
             _ => HostKind::Enterprise,
@@ -71,8 +91,9 @@ impl LoginHost {
         Some(Self { name, scheme, kind, meant })
     }
 
-    pub fn is_gitea(&self) -> bool {
-        self.kind == HostKind::Gitea
+    /// Whether `gh` may keep a login for it.
+    pub fn is_github(&self) -> bool {
+        matches!(self.kind, HostKind::GitHub | HostKind::Enterprise)
     }
 }
 
@@ -81,12 +102,16 @@ fn meant(name: &str, kind: HostKind, environment: &BTreeMap<String, String>) -> 
     let named = |variables: &[&str]| -> Vec<String> {
         variables.iter().filter_map(|variable| host_of(get(variable))).collect()
     };
-    let server = host_of(get("GITHUB_SERVER_URL"));
+    let (ci, server) = match kind {
+        HostKind::GitLab => ("GITLAB_CI", "CI_SERVER_URL"),
+        _ => ("GITHUB_ACTIONS", "GITHUB_SERVER_URL"),
+    };
     let (named, default) = match kind {
+        HostKind::GitLab => (named(&GITLABS), PUBLIC_GITLAB),
         HostKind::Gitea => (named(&GITEAS), PUBLIC_GITEA),
         HostKind::GitHub | HostKind::Enterprise => (named(&GITHUBS), "github.com"),
     };
-    if get("GITHUB_ACTIONS") == "true" && server.as_deref() == Some(name) {
+    if get(ci) == "true" && host_of(get(server)).as_deref() == Some(name) {
         HostBinding::ItsRunner
     } else if named.iter().any(|named| named == name) {
         HostBinding::Named
@@ -129,15 +154,16 @@ mod tests {
     use super::*;
 
     const GITEA: &str = "git.example.org:3000";
+    const GITLAB: &str = "gitlab.example.org";
 
     fn host(name: &str, variables: &[(&str, &str)]) -> Option<LoginHost> {
         let environment =
             variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        LoginHost::of(
-            name,
-            &environment,
-            &BTreeSet::from([GITEA.to_owned(), "gitea.com".to_owned()]),
-        )
+        let named = NamedHosts {
+            gitea: BTreeSet::from([GITEA.to_owned(), "gitea.com".to_owned()]),
+            gitlab: BTreeSet::from([GITLAB.to_owned()]),
+        };
+        LoginHost::of(name, &environment, &named)
     }
 
     fn kind(name: &str) -> HostKind {
@@ -160,6 +186,7 @@ mod tests {
             assert_eq!(kind(name), HostKind::Enterprise, "{name}");
         }
         assert_eq!(kind(GITEA), HostKind::Gitea);
+        assert_eq!((kind(GITLAB), kind("gitlab.com")), (HostKind::GitLab, HostKind::GitLab));
         assert_eq!(host("[::1]:80", &[]).unwrap().scheme, "http");
     }
 
@@ -179,12 +206,19 @@ mod tests {
         );
         let runner = [("GITHUB_ACTIONS", "true"), own];
         assert_eq!(meant("git.corp.org", &runner), HostBinding::ItsRunner);
+        let ci = [("GITLAB_CI", "true"), ("CI_SERVER_URL", "https://gitlab.example.org")];
+        assert_eq!(meant("gitlab.com", &[]), HostBinding::ByDefault);
+        assert_eq!(meant(GITLAB, &ci[1..]), HostBinding::Named);
+        assert_eq!(meant(GITLAB, &[("GITLAB_HOST", GITLAB)]), HostBinding::Named);
+        assert_eq!(meant(GITLAB, &ci), HostBinding::ItsRunner);
+        assert_eq!(meant("gitlab.com", &ci), HostBinding::No);
         // Who names one means no other, not even the well-known one.
         for name in ["github.com", "other.corp.org", "git.corp.org:8443", GITEA, "gitea.com"] {
             assert_eq!(meant(name, &[own]), HostBinding::No, "{name}");
         }
         // What a manifest names is nobody's word.
-        for name in ["git.corp.org", "evil.ghe.com", GITEA, "127.0.0.1:80", "localhost", "[::1]:80"]
+        for name in
+            ["git.corp.org", "evil.ghe.com", GITEA, GITLAB, "127.0.0.1:80", "localhost", "[::1]:80"]
         {
             assert_eq!(meant(name, &[]), HostBinding::No, "{name}");
         }

@@ -7,11 +7,12 @@
 //! | `github.com`; a `*.ghe.com` that is named | `FORGE_GITHUB_TOKEN`, `GH_TOKEN`, `GITHUB_TOKEN` | `gh auth token`, `git credential fill` |
 //! | a GitHub of one's own that is named | `FORGE_GITHUB_TOKEN`, `GH_ENTERPRISE_TOKEN`, `GITHUB_ENTERPRISE_TOKEN`, within its own Actions `GITHUB_TOKEN` | the same |
 //! | `gitea.com`; a Gitea or Forgejo that is named | `FORGE_GITEA_TOKEN`, `GITEA_TOKEN`, within its own Actions `GITHUB_TOKEN` | `git credential fill` |
+//! | `gitlab.com`; a GitLab that is named | `FORGE_GITLAB_TOKEN`, `GITLAB_TOKEN`, in its own CI `CI_JOB_TOKEN` | `git credential fill` |
 //!
 //! The order is that of `gh`, behind a variable of forge's own: a token that may only read, set for
 //! forge, does not get in the way of other tools. Variables name no host, so they are taken
 //! only for the host that the environment names (`GITHUB_SERVER_URL`, `GITHUB_API_URL`, `GH_HOST`;
-//! `GITEA_SERVER_URL`, `FORGEJO_SERVER_URL`), or for the well-known one if it names none. What
+//! `GITEA_SERVER_URL`, `FORGEJO_SERVER_URL`; `CI_SERVER_URL`, `GITLAB_HOST`), or for the well-known one if it names none. What
 //! `releases:` or a spec names is a repository's word, which must not decide where a token goes: for
 //! such a host only what `gh` and git's helpers keep for that very host is taken. A token is in no
 //! log, no message and no `Debug`.
@@ -20,45 +21,42 @@ mod host;
 mod program;
 mod variables;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
+use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use crate::{
     model::KnownSecrets,
     process::CommandRunner,
-    store::{Login, Logins, Pending},
+    store::{Login, Logins},
 };
 use host::LoginHost;
+pub use host::NamedHosts;
 
 /// Finds logins in the environment, and by asking the programs that keep them. Each host is
 /// looked up once.
 pub struct Discovery {
     environment: BTreeMap<String, String>,
-    gitea_hosts: BTreeSet<String>,
+    named: NamedHosts,
     asking: program::Asking,
     known: Mutex<BTreeMap<String, Option<Login>>>,
     secrets: KnownSecrets,
 }
 
 impl Discovery {
-    /// Discovery in `environment`. `gitea_hosts` are those that the workspace's stores name, with
-    /// their ports; all other hosts are GitHub's. Programs run in the folder `dir`.
+    /// Discovery in `environment`, where the workspace's stores name the hosts `named`. Programs run
+    /// in the folder `dir`.
     #[must_use]
     pub fn new(
         environment: BTreeMap<String, String>,
-        gitea_hosts: BTreeSet<String>,
+        named: NamedHosts,
         runner: Arc<dyn CommandRunner>,
         dir: PathBuf,
     ) -> Self {
         let asking = program::Asking { runner, dir, path: Vec::new(), is_outside: false };
         let (known, secrets) = (Mutex::default(), KnownSecrets::default());
-        Self { environment, gitea_hosts, asking, known, secrets }
+        Self { environment, named, asking, known, secrets }
     }
 
     /// The same, which makes every token that it finds known to `secrets`. Programs are asked by a
@@ -76,11 +74,11 @@ impl Discovery {
     }
 
     async fn find(&self, name: &str) -> Option<Login> {
-        let host = LoginHost::of(name, &self.environment, &self.gitea_hosts)?;
+        let host = LoginHost::of(name, &self.environment, &self.named)?;
         if let Some(login) = variables::login(&host, &self.environment) {
             return Some(login);
         }
-        if !host.is_gitea()
+        if host.is_github()
             && let Some(login) = self.asking.gh(&host).await
         {
             return Some(login);
@@ -89,28 +87,27 @@ impl Discovery {
     }
 }
 
+#[async_trait]
 impl Logins for Discovery {
-    fn login<'a>(&'a self, host: &'a str) -> Pending<'a, Option<Login>> {
-        Box::pin(async move {
-            // Held while looking: whoever asks meanwhile waits instead of asking twice.
-            let mut known = self.known.lock().await;
-            if let Some(login) = known.get(host) {
-                return login.clone();
-            }
-            let login = self.find(host).await;
-            if let Some(login) = &login {
-                self.secrets.add(&login.token);
-            }
-            known.insert(host.to_owned(), login.clone());
-            login
-        })
+    async fn login(&self, host: &str) -> Option<Login> {
+        // Held while looking: whoever asks meanwhile waits instead of asking twice.
+        let mut known = self.known.lock().await;
+        if let Some(login) = known.get(host) {
+            return login.clone();
+        }
+        let login = self.find(host).await;
+        if let Some(login) = &login {
+            self.secrets.add(&login.token);
+        }
+        known.insert(host.to_owned(), login.clone());
+        login
     }
 }
 
 impl fmt::Debug for Discovery {
     /// Without the environment, where tokens are.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Discovery").field("gitea_hosts", &self.gitea_hosts).finish_non_exhaustive()
+        f.debug_struct("Discovery").field("named", &self.named).finish_non_exhaustive()
     }
 }
 

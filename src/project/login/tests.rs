@@ -1,6 +1,6 @@
 //! Logins, found in environments and with programs of the tests' own.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path};
 
 use super::*;
 use crate::process::{Cancel, Runner};
@@ -37,10 +37,13 @@ impl Programs {
     fn discovery(&self, variables: &[(&str, &str)]) -> Discovery {
         let environment =
             variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let gitea = BTreeSet::from(["git.example.org".to_owned()]);
+        let named = NamedHosts {
+            gitea: BTreeSet::from(["git.example.org".to_owned()]),
+            gitlab: BTreeSet::from(["gitlab.example.org".to_owned()]),
+        };
         let runner =
             Arc::new(Runner::new(crate::process::testing::environment(), 1, Cancel::new()));
-        let mut discovery = Discovery::new(environment, gitea, runner, self.path().to_owned());
+        let mut discovery = Discovery::new(environment, named, runner, self.path().to_owned());
         discovery.asking.path.push(self.path().to_owned());
         discovery
     }
@@ -63,6 +66,9 @@ const ALL: &[(&str, &str)] = &[
     ("GITHUB_ENTERPRISE_TOKEN", "github-own"),
     ("FORGE_GITEA_TOKEN", "forge-gitea"),
     ("GITEA_TOKEN", "gitea"),
+    ("FORGE_GITLAB_TOKEN", "forge-gitlab"),
+    ("GITLAB_TOKEN", "gitlab"),
+    ("CI_JOB_TOKEN", "job"),
 ];
 
 /// The sources that win one after the other, when each winner is blanked.
@@ -93,12 +99,23 @@ async fn each_host_has_its_variables_in_order() {
     let gitea = ["FORGE_GITEA_TOKEN", "GITEA_TOKEN"];
     let server = ("GITEA_SERVER_URL", "https://git.example.org");
     assert_eq!(order("git.example.org", &[server]).await, gitea);
+    let gitlab = ["FORGE_GITLAB_TOKEN", "GITLAB_TOKEN"];
+    assert_eq!(order("gitlab.com", &[]).await, gitlab);
+    let server = ("GITLAB_HOST", "gitlab.example.org");
+    assert_eq!(order("gitlab.example.org", &[server]).await, gitlab);
 }
 
 #[tokio::test]
 async fn a_host_that_only_a_manifest_names_gets_no_token_of_a_variable() {
     let none: [&str; 0] = [];
-    for host in ["git.corp.org", "evil.ghe.com", "git.example.org", "127.0.0.1:80", "localhost"] {
+    for host in [
+        "git.corp.org",
+        "evil.ghe.com",
+        "git.example.org",
+        "gitlab.example.org",
+        "127.0.0.1:80",
+        "localhost",
+    ] {
         assert_eq!(order(host, &[]).await, none, "{host}");
         let server = ("GITHUB_SERVER_URL", "https://github.com");
         assert_eq!(order(host, &[server]).await, none, "{host}");
@@ -117,6 +134,13 @@ async fn the_token_of_a_runner_is_for_the_host_whose_runner_it_is() {
     assert_eq!(gitea.last().unwrap(), "GITHUB_TOKEN");
     let own = order("git.corp.org", &on("https://git.corp.org")).await;
     assert_eq!(own.last().unwrap(), "GITHUB_TOKEN");
+    let job = |server| [("GITLAB_CI", "true"), ("CI_SERVER_URL", server)];
+    let gitlab = order("gitlab.example.org", &job("https://gitlab.example.org")).await;
+    assert_eq!(gitlab.last().unwrap(), "CI_JOB_TOKEN");
+    for host in ["gitlab.com", "gitlab.example.org", "git.example.org", "github.com"] {
+        let elsewhere = order(host, &job("https://gitlab.corp.org")).await;
+        assert!(!elsewhere.contains(&"CI_JOB_TOKEN".to_owned()), "{host}: {elsewhere:?}");
+    }
     for host in ["git.example.org", "git.corp.org"] {
         let elsewhere = order(host, &on("https://github.com")).await;
         assert!(!elsewhere.contains(&"GITHUB_TOKEN".to_owned()), "{host}: {elsewhere:?}");
@@ -204,7 +228,7 @@ async fn gits_own_credential_helpers_are_understood() {
         let (runner, dir) = (runner.clone(), temp.path().to_owned());
         program::Asking { runner, path: vec![dir.clone()], dir, is_outside: false }
     };
-    let host = LoginHost::of("git.corp.org", &BTreeMap::new(), &BTreeSet::new()).unwrap();
+    let host = LoginHost::of("git.corp.org", &BTreeMap::new(), &NamedHosts::default()).unwrap();
     let helper =
         format!("[credential]\n\thelper = store --file={}\n", temp.path().join("store").display());
     let login = asking(&helper).git(&host).await.unwrap();

@@ -26,10 +26,16 @@ fn names(host: &LoginHost) -> Vec<&'static str> {
             &["FORGE_GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"]
         }
         (HostKind::Gitea, _) => &["FORGE_GITEA_TOKEN", "GITEA_TOKEN"],
+        (HostKind::GitLab, _) => &["FORGE_GITLAB_TOKEN", "GITLAB_TOKEN"],
     };
     // The token that a runner gives is for the host whose runner it is.
-    let ours = host.meant == HostBinding::ItsRunner && host.kind != HostKind::GitHub;
-    named.iter().copied().chain(ours.then_some("GITHUB_TOKEN")).collect()
+    let of_runner = match host.kind {
+        _ if host.meant != HostBinding::ItsRunner => None,
+        HostKind::GitHub => None,
+        HostKind::GitLab => Some("CI_JOB_TOKEN"),
+        HostKind::Enterprise | HostKind::Gitea => Some("GITHUB_TOKEN"),
+    };
+    named.iter().copied().chain(of_runner).collect()
 }
 
 /// The variables that `gh` would take for the token of any host; blanked when it is asked what it
@@ -44,7 +50,7 @@ mod tests {
 
     #[test]
     fn tasks_and_builds_do_not_inherit_any_variable_that_logs_in() {
-        for kind in [HostKind::GitHub, HostKind::Enterprise, HostKind::Gitea] {
+        for kind in [HostKind::GitHub, HostKind::Enterprise, HostKind::Gitea, HostKind::GitLab] {
             for meant in [
                 HostBinding::No,
                 HostBinding::ByDefault,

@@ -14,22 +14,7 @@ use super::{
     text::one_line,
 };
 use crate::console::{ConsoleReader, harmless};
-use crate::model::{ArtifactReport, Diagnostic, Fault, How, Problems, RunReport, checksum};
-
-/// `body` as a group that is folded under `title`. Whatever the body holds (it may be
-/// the output of a command), the runner obeys no command in it.
-pub fn group(title: &str, body: &str) -> String {
-    let body = body.trim_end();
-    // A text cannot hold its own digest, so nothing in it ends this.
-    let digest = checksum(body.as_bytes());
-    let token = digest.iter().fold(String::new(), |token, byte| format!("{token}{byte:02x}"));
-    let body = if body.contains("::") || body.contains("##[") {
-        format!("::stop-commands::{token}\n{body}\n::{token}::\n")
-    } else {
-        format!("{body}\n")
-    };
-    format!("::group::{}\n{body}::endgroup::\n", data(title))
-}
+use crate::model::{ArtifactReport, Diagnostic, Fault, How, Problems, RunReport};
 
 /// Begins a group: what is printed up to [`CLOSE_GROUP`] is folded under `title`.
 pub fn open_group(title: &str) -> String {
@@ -267,15 +252,5 @@ mod tests {
         | --- | --- |
         | 1\|2 | x |
         ");
-    }
-
-    #[test]
-    fn no_command_in_a_group_is_obeyed() {
-        assert_eq!(group("nats\nlog", "ok\n"), "::group::nats%0Alog\nok\n::endgroup::\n");
-        let text = group("log", "::error::no\n##[error]no");
-        let lines: Vec<&str> = text.lines().collect();
-        let token = lines[1].strip_prefix("::stop-commands::").unwrap();
-        assert_eq!(lines[2..5], ["::error::no", "##[error]no", &format!("::{token}::")]);
-        assert_ne!(token, group("log", "::other").lines().nth(1).unwrap());
     }
 }

@@ -20,8 +20,8 @@ mod trace;
 pub use compilers::{CodePlace, code_places};
 pub use fault::{render_fault, render_warning};
 pub use github::{
-    CLOSE_GROUP, annotate_fault, annotate_places, annotate_problems, annotate_run, group,
-    log_details, open_group, step_summary, summary_table,
+    CLOSE_GROUP, annotate_fault, annotate_places, annotate_problems, annotate_run, log_details,
+    open_group, step_summary, summary_table,
 };
 pub use human::{human_size, human_time};
 pub use json::{SCHEMA, render_json};
@@ -29,5 +29,5 @@ pub use problems::render_problems;
 pub use style::{Role, Style};
 pub use summary::{Closing, Show, render_sum, render_summary};
 pub use table::{Align, Cell, Table};
-pub use text::{cut, display_width, one_line, visible};
+pub use text::{cut, display_width, one_line};
 pub use trace::{Lap, render_trace};

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     manifest::{Findings, ManifestDoc},
-    model::{Diagnostic, Fault, Kind, Layout, Name, Platform, Problems},
+    model::{Diagnostic, Fault, Kind, Layout, Name, Platform, Problems, checksum},
     store::Mode,
 };
 
@@ -80,13 +80,18 @@ impl Documents {
 
     /// What is wrong, with the texts that it is in.
     fn problems(&self, diagnostics: Vec<Diagnostic>, included: &Included) -> LoadError {
-        let manifest = &self.manifest.file;
-        let mut texts = BTreeMap::from([(manifest.path.clone(), manifest.text.clone())]);
-        let files = included.files.iter().map(|parsed| &parsed.file);
-        texts.extend(files.map(|file| (file.path.clone(), file.text.clone())));
-        texts.extend(self.specs.iter().flat_map(|spec| spec.parsed.file.texts()));
-        texts.insert(PathBuf::from(Layout::LOCK), self.lock.text.clone());
+        let texts = self.texts(included);
+        let texts = texts.map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
         LoadError::Problems(Problems::gather(diagnostics, texts))
+    }
+
+    /// Each file that people wrote, relative to the workspace, with what it says.
+    fn texts<'t>(&'t self, included: &'t Included) -> impl Iterator<Item = (&'t Path, &'t str)> {
+        let included = included.files.iter().map(|parsed| &parsed.file);
+        let specs = self.specs.iter().map(|spec| &spec.parsed.file);
+        let files = [&self.manifest.file].into_iter().chain(included).chain(specs);
+        let lock = (Path::new(Layout::LOCK), self.lock.text.as_str());
+        files.flat_map(|file| file.texts()).chain([lock])
     }
 }
 
@@ -150,6 +155,9 @@ fn resolve(
         return Err(LoadError::Wanted(included.wanted));
     }
 
+    let digest =
+        |(path, text): (&Path, &str)| (layout.root().join(path), checksum(text.as_bytes()));
+    let contents = documents.texts(&included).map(digest).collect();
     let mut inputs = listed.inputs(layout);
     inputs.extend(looked_at.into_iter().chain(included.looked_at));
     Ok(Workspace {
@@ -168,6 +176,7 @@ fn resolve(
         tasks: all_tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),
         lock: documents.lock.lock.clone(),
         inputs,
+        contents,
         seen_variables: outside.environment.seen(),
         environment: outside.environment.all().clone(),
         layout: layout.clone(),

@@ -39,7 +39,7 @@ mod upstream;
 mod version;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
     time::Duration,
 };
@@ -56,11 +56,11 @@ pub use outside::{Assignments, LoadInputs};
 pub use platforms::{WantedPlatforms, Workspaces};
 pub use service::{Probe, Readiness, Restart, SUPERVISOR, Service};
 pub use shared::{SharedInputs, is_meant};
-pub use starter::{StarterFile, starter};
+pub use starter::starter;
 pub use task::{
-    Bindings, Data, Each, MatrixPart, Meaning, Names, OWN_WORDS, Over, Parameter, Pool, Renderer,
-    Secret, Task, TaskAction, TaskCommand, TaskFileScope, TaskNeed, TaskRef, TaskRetry, TaskText,
-    TaskVariable, TemplateValue, Var, render_fixed,
+    Bindings, Data, Each, MatrixPart, Meaning, Names, Over, Parameter, Pool, Renderer, Secret,
+    Task, TaskAction, TaskCommand, TaskNeed, TaskRef, TaskText, TaskVariable, TemplateValue, Var,
+    render_fixed,
 };
 pub use template::{
     FunctionKind, TEMPLATE_FUNCTIONS, TEMPLATE_WORDS, TemplateFunction, TemplateWord,
@@ -114,6 +114,8 @@ pub struct Workspace {
     /// Every file that was read and every folder that was listed, absolute: if none
     /// of them changed, loading again gives the same.
     pub inputs: Vec<PathBuf>,
+    /// The BLAKE3 digests of what people wrote, as it was read, by the absolute paths of its files.
+    pub contents: HashMap<PathBuf, [u8; 32]>,
     /// The environment variables that templates looked at, with what they held.
     pub seen_variables: BTreeMap<String, Option<String>>,
     /// All that forge was started with.

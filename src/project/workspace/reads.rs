@@ -154,8 +154,8 @@ impl ReadsFinder<'_> {
     /// A path that is written out, perhaps with the signs of a pattern.
     fn path(&mut self, written: &str, folder: &Path) {
         let is_there = |path: &PathBuf| fs::symlink_metadata(self.root.join(path)).is_ok();
-        let is_literal = self.outside(written, folder).as_ref().is_some_and(is_there);
-        let magic = written.find(['*', '?', '[']).filter(|_| !is_literal);
+        let is_literal = |_: &_| self.outside(written, folder).as_ref().is_some_and(is_there);
+        let magic = written.find(['*', '?', '[']).filter(|magic| !is_literal(magic));
         let fixed = magic.map_or(written, |magic| folder_of(&written[..magic]));
         let Some(path) = self.outside(fixed, folder) else { return };
         let Ok(found) = fs::symlink_metadata(self.root.join(&path)) else { return };

@@ -45,7 +45,7 @@ pub fn resolve(doc: &ManifestDoc, found: &mut Findings) -> WorkspaceSettings {
             Ok(_) => settings.stores.push(url.text.clone()),
             Err(why) => {
                 let help = "a store is `dir:PATH`, `github:OWNER/REPO`, `gitea:HOST/OWNER/REPO`, \
-                            `s3:BUCKET/PREFIX`, `oci:HOST/REPO` or `https://…`";
+                            `gitlab:HOST/GROUP/PROJECT`, `s3:BUCKET/PREFIX` or `https://…`";
                 found.add(url.bytes.clone(), why, "not a store", help);
             }
         }

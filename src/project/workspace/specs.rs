@@ -69,15 +69,20 @@ impl Loader<'_> {
         listed: &[SpecFile],
         specs: &[ParsedSpec],
     ) -> Result<Vec<LoadedSpec>, Fault> {
-        if specs.len() < MANY_SPECS {
-            listed.iter().zip(specs).map(|(listed, spec)| self.spec(listed, spec)).collect()
-        } else {
-            let both = listed.par_iter().zip(specs);
-            both.map(|(listed, spec)| self.spec(listed, spec)).collect()
+        let around = self.surroundings();
+        let load = |(listed, spec)| self.spec(listed, spec, &around);
+        match specs.len() {
+            ..MANY_SPECS => listed.iter().zip(specs).map(load).collect(),
+            _ => listed.par_iter().zip(specs).map(load).collect(),
         }
     }
 
-    fn spec(&self, spec: &SpecFile, read: &ParsedSpec) -> Result<LoadedSpec, Fault> {
+    fn spec(
+        &self,
+        spec: &SpecFile,
+        read: &ParsedSpec,
+        around: &SubsystemContext,
+    ) -> Result<LoadedSpec, Fault> {
         let mut found = read.parsed.findings();
         let mut looked_at = read.looked_at.clone();
         let Some(doc) = &read.parsed.doc else {
@@ -88,14 +93,13 @@ impl Loader<'_> {
         let in_spec = doc.version.as_ref().and_then(|doc| stated_scheme(doc, &mut found));
         let is_family = doc.discover.is_some();
         let (identities, listed) = match &doc.discover {
-            Some(shape) => self.family(spec, shape, doc, in_spec.as_ref(), &mut found)?,
+            Some(shape) => self.family(spec, shape, (doc, around), in_spec.as_ref(), &mut found)?,
             None => (self.single(spec, in_spec.as_ref(), &mut found), Vec::new()),
         };
         looked_at.extend(listed);
         let mut drafts = Vec::new();
         for identity in &identities {
-            let around = self.surroundings();
-            drafts.push(subsystem::resolve(identity, doc, &around, &mut found, &mut in_manifest));
+            drafts.push(subsystem::resolve(identity, doc, around, &mut found, &mut in_manifest));
             // What is wrong with one of a family is wrong with all: once is enough.
             if is_family && !(found.is_empty() && in_manifest.is_empty()) {
                 break;
@@ -134,12 +138,11 @@ impl Loader<'_> {
         &self,
         spec: &'s SpecFile,
         shape: &Scalar,
-        doc: &SpecDoc,
+        (doc, around): (&SpecDoc, &SubsystemContext),
         in_spec: Option<&Sp<Stated>>,
         problems: &mut Findings,
     ) -> Result<(Vec<SubsystemIdentity<'s>>, Vec<PathBuf>), Fault> {
-        let around = self.surroundings();
-        let scope = subsystem::family_scope(&around);
+        let scope = subsystem::family_scope(around);
         let Some(pattern) = Pattern::read(shape, &scope, problems) else {
             return Ok((Vec::new(), Vec::new()));
         };
@@ -152,7 +155,7 @@ impl Loader<'_> {
         let captures = pattern.captures();
         let mut identities: Vec<SubsystemIdentity> = Vec::new();
         for found in all {
-            let Some(name) = subsystem::discovered_name(doc, &found, &captures, &around, problems)
+            let Some(name) = subsystem::discovered_name(doc, &found, &captures, around, problems)
             else {
                 break;
             };
@@ -196,6 +199,7 @@ impl Loader<'_> {
     pub fn surroundings(&self) -> SubsystemContext<'_> {
         SubsystemContext {
             engine: self.engine,
+            words: subsystem::machine_words(self.engine, self.environment, self.platform),
             environment: self.environment,
             assignments: self.assignments,
             platform: self.platform,
@@ -218,11 +222,11 @@ impl Loader<'_> {
         }
     }
 
-    /// Tells of versions that belong to no spec. `specs` are the names of all specs.
+    /// Tells of versions that belong to no spec. `specs` are the names of all specs, sorted.
     pub fn check_versions(&self, specs: &[&str], found: &mut Findings) {
         let written = || self.manifest.versions.iter().map(|(key, _)| key);
         for key in written().filter(|key| Name::new(&key.value).is_ok()) {
-            if specs.contains(&key.value.as_str()) {
+            if specs.binary_search(&key.value.as_str()).is_ok() {
                 continue;
             }
             let name = &key.value;

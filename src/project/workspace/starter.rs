@@ -22,7 +22,8 @@ pub fn starter() -> &'static [StarterFile] {
     FILES
 }
 
-const VERSIONS: &str = r"# What this project runs, and in which version. `forge ensure:all` makes it so.
+const VERSIONS: &str = r"# yaml-language-server: $schema=.forge/schema/versions.json
+# What this project runs, and in which version. `forge ensure:all` makes it so.
 versions:
   hello: v0.1.0
 
@@ -37,7 +38,8 @@ versions:
 # groups: { ci: [hello] }
 ";
 
-const SPEC: &str = r#"# How `hello` is obtained. One file per subsystem; its name is the file's name.
+const SPEC: &str = r#"# yaml-language-server: $schema=../.forge/schema/spec.json
+# How `hello` is obtained. One file per subsystem; its name is the file's name.
 desc: says hello
 
 # Where the source is: here, in this workspace.

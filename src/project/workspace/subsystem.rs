@@ -18,7 +18,7 @@ use super::{
     service::{self, ServiceDraft},
     source,
     task::{self, TaskFileScope},
-    template::{TemplateEngine, TemplateScope},
+    template::{ScopeWords, TemplateEngine, TemplateScope},
     upstream,
     version::Current,
 };
@@ -32,6 +32,8 @@ use crate::{
 pub struct SubsystemContext<'a> {
     /// Renders templates.
     pub engine: &'a TemplateEngine,
+    /// What all templates know of the machine.
+    pub words: ScopeWords,
     /// What the host says.
     pub environment: &'a SeenEnvironment,
     /// What a command line sets.
@@ -284,8 +286,8 @@ fn scope<'e>(identity: &SubsystemIdentity, around: &SubsystemContext<'e>) -> Tem
         ("version", version.into()),
         ("version_number", has_v.unwrap_or(version).into()),
     ];
-    let mut scope =
-        TemplateScope::new(around.engine, words(own.into_iter().chain(machine(around))));
+    let mut scope = family_scope(around);
+    scope.extend(own.map(|(word, value): (&str, Word)| (word.to_owned(), value)));
     scope.extend(discovered.iter().flat_map(captured));
     scope
 }
@@ -299,7 +301,7 @@ fn captured(found: &DiscoveredFolder) -> impl Iterator<Item = (String, Word)> {
 
 /// What a spec with `discover` is read with before anything is found.
 pub fn family_scope<'e>(around: &SubsystemContext<'e>) -> TemplateScope<'e> {
-    TemplateScope::new(around.engine, words(machine(around)))
+    TemplateScope::of_words(around.engine, &around.words)
 }
 
 /// What a folder that was discovered is called: `name` of `doc`, or its captures.
@@ -354,8 +356,7 @@ pub fn file_scope<'e>(
     home: &mut TaskFileScope,
     found: &mut Findings,
 ) -> TemplateScope<'e> {
-    let scope = TemplateScope::new(around.engine, words(machine(around)));
-    let mut scope = scope.without(&["src", "out", "work", "commit"]);
+    let mut scope = family_scope(around).without(&["src", "out", "work", "commit"]);
     home.give(given.iter().cloned(), &mut scope);
     let at = (found.file().path.clone(), home.space.clone());
     if let Some(set) = around.assignments.get(&at) {
@@ -366,22 +367,23 @@ pub fn file_scope<'e>(
     scope
 }
 
-/// What all scopes know: the platform and the environment.
-fn machine(around: &SubsystemContext) -> [(&'static str, Word); 7] {
-    let platform = around.platform;
-    [
+/// What all scopes know: the platform and the environment, and by their names the places.
+pub fn machine_words(
+    engine: &TemplateEngine,
+    environment: &SeenEnvironment,
+    platform: Platform,
+) -> ScopeWords {
+    let words: [(_, Word); 7] = [
         ("os", platform.os.as_str().into()),
         ("arch", platform.arch.as_str().into()),
         ("rust_target", platform.rust_target().into()),
         ("platform", platform.to_string().into()),
         ("exe", platform.executable("").into()),
-        ("env", Word::from_object(around.environment.clone())),
+        ("env", Word::from_object(environment.clone())),
         ("vars", Word::from(BTreeMap::<String, Word>::new())),
-    ]
-}
-
-fn words(facts: impl IntoIterator<Item = (&'static str, Word)>) -> BTreeMap<String, Word> {
-    facts.into_iter().map(|(word, value)| (word.to_owned(), value)).collect()
+    ];
+    let words = words.map(|(word, value)| (word.to_owned(), value));
+    TemplateScope::new(engine, words.into()).words()
 }
 
 /// There must be some way to obtain it.

@@ -14,13 +14,12 @@ mod tree;
 
 pub use listing::TaskListing;
 pub use model::{
-    CommandKind, Glob, Include, Loop, MatrixRow, Often, OutputGroup, Precondition, Requirement,
-    Taskfile, TaskfileCall, TaskfileCommand, TaskfileOutput, TaskfileSettings, TaskfileTask,
-    TaskfileVariable, VariableValue,
+    CommandKind, Loop, Taskfile, TaskfileCall, TaskfileCommand, TaskfileTask, TaskfileVariable,
+    VariableValue,
 };
-pub use template::{GoTemplate, Names, TemplateError, parse_expression};
+pub use template::GoTemplate;
 pub use translate::{
     BEHIND, Remark, TranslatedParts, Translation, TranslationRequest, Yaml, has_task, parts,
     translate,
 };
-pub use tree::{Given, NAMES, TaskfileTree, find, read};
+pub use tree::{Given, TaskfileTree, find, read};

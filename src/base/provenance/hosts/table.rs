@@ -41,7 +41,6 @@ pub struct CiHost {
     pub tells: Option<&'static str>,
     /// The page of the run.
     pub run_url: &'static str,
-    pub commit: &'static str,
 }
 
 /// What a variable says.
@@ -73,7 +72,6 @@ pub const HOSTS: &[CiHost] = &[
         // The variables are not set for projects that are connected by the GitHub App.
         tells: None,
         run_url: "CIRCLE_BUILD_URL",
-        commit: "CIRCLE_SHA1",
     },
     CiHost {
         name: "Travis CI",
@@ -82,7 +80,6 @@ pub const HOSTS: &[CiHost] = &[
         // `false` where it is none.
         tells: Some("TRAVIS_PULL_REQUEST"),
         run_url: "TRAVIS_BUILD_WEB_URL",
-        commit: "TRAVIS_COMMIT",
     },
     CiHost {
         name: "Buildkite",
@@ -91,7 +88,6 @@ pub const HOSTS: &[CiHost] = &[
         // `false` where it is none.
         tells: Some("BUILDKITE_PULL_REQUEST"),
         run_url: "BUILDKITE_BUILD_URL",
-        commit: "BUILDKITE_COMMIT",
     },
     CiHost {
         name: "Azure Pipelines",
@@ -103,7 +99,6 @@ pub const HOSTS: &[CiHost] = &[
         ],
         tells: Some("BUILD_REASON"),
         run_url: "",
-        commit: "BUILD_SOURCEVERSION",
     },
     CiHost {
         name: "Woodpecker",
@@ -116,7 +111,6 @@ pub const HOSTS: &[CiHost] = &[
         ],
         tells: Some("CI_PIPELINE_EVENT"),
         run_url: "CI_PIPELINE_URL",
-        commit: "CI_COMMIT_SHA",
     },
     CiHost {
         name: "Bitbucket Pipelines",
@@ -124,7 +118,6 @@ pub const HOSTS: &[CiHost] = &[
         proposal: &[Set("BITBUCKET_PR_ID"), Set("BITBUCKET_PR_DESTINATION_BRANCH")],
         tells: Some("BITBUCKET_COMMIT"),
         run_url: "",
-        commit: "BITBUCKET_COMMIT",
     },
     CiHost {
         name: "Drone",
@@ -136,7 +129,6 @@ pub const HOSTS: &[CiHost] = &[
         ],
         tells: Some("DRONE_BUILD_EVENT"),
         run_url: "DRONE_BUILD_LINK",
-        commit: "DRONE_COMMIT_SHA",
     },
     CiHost {
         name: "Cirrus CI",
@@ -144,7 +136,6 @@ pub const HOSTS: &[CiHost] = &[
         proposal: &[Set("CIRRUS_PR"), Begins("CIRRUS_BRANCH", "pull/")],
         tells: Some("CIRRUS_BRANCH"),
         run_url: "",
-        commit: "CIRRUS_CHANGE_IN_REPO",
     },
     CiHost {
         name: "AppVeyor",
@@ -155,7 +146,6 @@ pub const HOSTS: &[CiHost] = &[
         ],
         tells: Some("APPVEYOR_REPO_BRANCH"),
         run_url: "",
-        commit: "APPVEYOR_REPO_COMMIT",
     },
     CiHost {
         name: "TeamCity",
@@ -164,7 +154,6 @@ pub const HOSTS: &[CiHost] = &[
         proposal: &[],
         tells: None,
         run_url: "BUILD_URL",
-        commit: "BUILD_VCS_NUMBER",
     },
     CiHost {
         name: "Semaphore",
@@ -176,7 +165,6 @@ pub const HOSTS: &[CiHost] = &[
         ],
         tells: Some("SEMAPHORE_GIT_REF_TYPE"),
         run_url: "",
-        commit: "SEMAPHORE_GIT_SHA",
     },
     CiHost {
         name: "AWS CodeBuild",
@@ -190,7 +178,6 @@ pub const HOSTS: &[CiHost] = &[
         // Not set where a pipeline or a person started it.
         tells: Some("CODEBUILD_WEBHOOK_TRIGGER"),
         run_url: "CODEBUILD_PUBLIC_BUILD_URL",
-        commit: "CODEBUILD_RESOLVED_SOURCE_VERSION",
     },
     CiHost {
         name: "Netlify",
@@ -198,7 +185,6 @@ pub const HOSTS: &[CiHost] = &[
         proposal: &[Set("PULL_REQUEST"), Is("CONTEXT", "deploy-preview")],
         tells: Some("CONTEXT"),
         run_url: "",
-        commit: "COMMIT_REF",
     },
     CiHost {
         name: "Vercel",
@@ -207,7 +193,6 @@ pub const HOSTS: &[CiHost] = &[
         // Also empty for a branch of which the pull request is opened a moment later.
         tells: None,
         run_url: "",
-        commit: "VERCEL_GIT_COMMIT_SHA",
     },
     CiHost {
         name: "Codeship",
@@ -216,7 +201,6 @@ pub const HOSTS: &[CiHost] = &[
         // Older projects do not set them.
         tells: None,
         run_url: "CI_BUILD_URL",
-        commit: "CI_COMMIT_ID",
     },
     CiHost {
         name: "Bamboo",
@@ -225,7 +209,6 @@ pub const HOSTS: &[CiHost] = &[
         // Only plans with a pull request trigger set them.
         tells: None,
         run_url: "bamboo_buildResultsUrl",
-        commit: "bamboo_planRepository_revision",
     },
     CiHost {
         name: "Buddy",
@@ -238,7 +221,6 @@ pub const HOSTS: &[CiHost] = &[
         ],
         tells: None,
         run_url: "BUDDY_EXECUTION_URL",
-        commit: "BUDDY_EXECUTION_REVISION",
     },
     CiHost {
         name: "Codemagic",
@@ -247,7 +229,6 @@ pub const HOSTS: &[CiHost] = &[
         // `false` where it is none.
         tells: Some("CM_PULL_REQUEST"),
         run_url: "",
-        commit: "CM_COMMIT",
     },
     CiHost {
         name: "Cloud Build",
@@ -255,7 +236,6 @@ pub const HOSTS: &[CiHost] = &[
         proposal: &[Set("_PR_NUMBER"), Set("_HEAD_BRANCH")],
         tells: None,
         run_url: "",
-        commit: "COMMIT_SHA",
     },
     CiHost {
         name: "Render",
@@ -264,7 +244,6 @@ pub const HOSTS: &[CiHost] = &[
         // `false` where it is none.
         tells: Some("IS_PULL_REQUEST"),
         run_url: "",
-        commit: "RENDER_GIT_COMMIT",
     },
     CiHost {
         name: "Bitrise",
@@ -273,7 +252,6 @@ pub const HOSTS: &[CiHost] = &[
         // `false` where it is none.
         tells: Some("PR"),
         run_url: "BITRISE_BUILD_URL",
-        commit: "BITRISE_GIT_COMMIT",
     },
     CiHost {
         name: "GoCD",
@@ -281,7 +259,6 @@ pub const HOSTS: &[CiHost] = &[
         proposal: &[],
         tells: None,
         run_url: "",
-        commit: "GO_REVISION",
     },
     // Last: other hosts set its variables for compatibility. A client on a laptop has its URL alone.
     CiHost {
@@ -294,7 +271,6 @@ pub const HOSTS: &[CiHost] = &[
         // Only multibranch projects know what they build.
         tells: Some("BRANCH_NAME"),
         run_url: "BUILD_URL",
-        commit: "GIT_COMMIT",
     },
 ];
 

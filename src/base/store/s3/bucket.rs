@@ -15,18 +15,18 @@ use reqwest::{
 };
 
 use super::{
-    refusal, store_fault,
+    refusal::{self, store_fault},
     wire::{self, Wire},
 };
 use crate::{
     model::{Fault, Kind},
     store::{
         StoreSettings,
+        address::without_secrets,
         call::{ApiRequest, ApiResponse},
         check_names,
         client::Client,
         retry::{RetryDecision, retrying},
-        url::without_secrets,
     },
 };
 

@@ -27,16 +27,17 @@ mod wire;
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use object_store::{ObjectMeta, path::Path};
 use reqwest::Method;
 use tokio::sync::OnceCell;
 
 use self::bucket::Bucket;
 use super::{
-    Access, AssetInfo, AssetStream, Pending, Receipt, ReleaseAsset, ReleaseInfo, Store,
-    StoreRelease, StoreSettings, Upload, answer::ServerAnswer, retry::retrying, transfer,
+    Access, AssetInfo, AssetStream, Receipt, ReleaseAsset, ReleaseInfo, Store, StoreRelease,
+    StoreSettings, Upload, answer::ServerAnswer, retry::retrying, transfer,
 };
-use crate::model::{Fault, Kind};
+use crate::model::Fault;
 
 /// The name of the metadata that holds an object's SHA-256 digest in hexadecimal.
 const DIGEST: &str = "x-amz-meta-sha256";
@@ -131,6 +132,7 @@ impl S3 {
     }
 }
 
+#[async_trait]
 impl Store for S3 {
     fn url(&self) -> &str {
         &self.url
@@ -140,69 +142,45 @@ impl Store for S3 {
         self.bucket.login.is_some()
     }
 
-    fn find<'a>(
-        &'a self,
-        tag: &'a str,
-        asset: &'a str,
-    ) -> Pending<'a, Result<Option<AssetInfo>, Fault>> {
-        Box::pin(async move { self.look(&self.bucket.key(tag, asset)?).await })
+    async fn find(&self, tag: &str, asset: &str) -> Result<Option<AssetInfo>, Fault> {
+        self.look(&self.bucket.key(tag, asset)?).await
     }
 
-    fn open<'a>(
-        &'a self,
-        tag: &'a str,
-        asset: &'a str,
-    ) -> Pending<'a, Result<Option<AssetStream>, Fault>> {
-        Box::pin(async move { self.read(&self.bucket.key(tag, asset)?).await })
+    async fn open(&self, tag: &str, asset: &str) -> Result<Option<AssetStream>, Fault> {
+        self.read(&self.bucket.key(tag, asset)?).await
     }
 
-    fn publish<'a>(
-        &'a self,
-        release: &'a StoreRelease,
-        upload: &'a Upload,
-    ) -> Pending<'a, Result<Receipt, Fault>> {
-        Box::pin(async move {
-            let published = self.put_all(&release.tag, upload).await?;
-            Ok(Receipt { published, waits_for: Vec::new() })
-        })
+    async fn publish(&self, release: &StoreRelease, upload: &Upload) -> Result<Receipt, Fault> {
+        let published = self.put_all(&release.tag, upload).await?;
+        Ok(Receipt { published, waits_for: Vec::new() })
     }
 
-    fn release<'a>(&'a self, tag: &'a str) -> Pending<'a, Result<Option<ReleaseInfo>, Fault>> {
-        Box::pin(async move {
-            self.bucket.key(tag, "asset")?;
-            Ok(self.list(Some(tag)).await?.pop())
-        })
+    async fn release(&self, tag: &str) -> Result<Option<ReleaseInfo>, Fault> {
+        self.bucket.key(tag, "asset")?;
+        Ok(self.list(Some(tag)).await?.pop())
     }
 
-    fn releases(&self) -> Pending<'_, Result<Vec<ReleaseInfo>, Fault>> {
-        Box::pin(self.list(None))
+    async fn releases(&self) -> Result<Vec<ReleaseInfo>, Fault> {
+        self.list(None).await
     }
 
-    fn remove<'a>(&'a self, tag: &'a str) -> Pending<'a, Result<(), Fault>> {
-        Box::pin(async move {
-            self.bucket.key(tag, "asset")?;
-            self.withdraw(tag).await
-        })
+    async fn remove(&self, tag: &str) -> Result<(), Fault> {
+        self.bucket.key(tag, "asset")?;
+        self.withdraw(tag).await
     }
 
-    fn access(&self) -> Pending<'_, Result<Access, Fault>> {
-        Box::pin(async move {
-            let login = self.bucket.login.map(str::to_owned);
-            // S3 tells nobody what they may write; only trying would show.
-            let may_write = if login.is_some() { None } else { Some(false) };
-            let mut notes = vec![format!("the server is {}", self.bucket.server)];
-            if login.is_none() {
-                notes.push(bucket::NO_LOGIN.to_owned());
-            }
-            let read = self.bucket.list_one().await;
-            if let Err(fault) = &read {
-                notes.push(fault.to_string());
-            }
-            Ok(Access { login, may_read: read.is_ok(), may_write, notes })
-        })
+    async fn access(&self) -> Result<Access, Fault> {
+        let login = self.bucket.login.map(str::to_owned);
+        // S3 tells nobody what they may write; only trying would show.
+        let may_write = if login.is_some() { None } else { Some(false) };
+        let mut notes = vec![format!("the server is {}", self.bucket.server)];
+        if login.is_none() {
+            notes.push(bucket::NO_LOGIN.to_owned());
+        }
+        let read = self.bucket.list_one().await;
+        if let Err(fault) = &read {
+            notes.push(fault.to_string());
+        }
+        Ok(Access { login, may_read: read.is_ok(), may_write, notes })
     }
-}
-
-fn store_fault(what: String) -> Fault {
-    Fault::new(Kind::Store, what)
 }

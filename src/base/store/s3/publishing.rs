@@ -9,33 +9,25 @@
 //!   └───────── other bytes ────────────────────────┘
 //! ```
 
-use futures_util::stream::TryStreamExt;
 use object_store::path::Path;
 use reqwest::{Method, StatusCode};
 
-use super::{DIGEST, S3, bucket, refusal, store_fault};
+use super::{
+    DIGEST, S3, bucket,
+    refusal::{self, store_fault},
+};
 use crate::{
-    disk::open_file,
     model::{Fault, Sha256},
     store::{
         Published, Upload,
-        call::Content,
-        file::{self, Digester},
-        publication,
+        blob::Blob,
+        file,
         retry::{AttemptFailure, RetryDecision, RetryPolicy},
     },
 };
 
 /// The most that S3 takes as one object at once ("Uploading objects"), in bytes.
 const MAX_BYTES: u64 = 5 * 1024 * 1024 * 1024;
-
-/// What is to be an object.
-struct ObjectToPut<'a> {
-    key: Path,
-    content: Content,
-    sha256: Sha256,
-    kind: &'a str,
-}
 
 /// What an attempt came to.
 enum PutAttempt {
@@ -49,8 +41,8 @@ impl S3 {
     pub(super) async fn put_all(&self, tag: &str, upload: &Upload) -> Result<Published, Fault> {
         let key = self.bucket.key(tag, &upload.asset)?;
         let mut sidecars = Vec::new();
-        for (name, text) in &upload.sidecars {
-            sidecars.push((self.bucket.key(tag, name)?, text));
+        for blob in Blob::beside(upload) {
+            sidecars.push((self.bucket.key(tag, &blob.name)?, blob));
         }
         if self.bucket.login.is_none() {
             let what = format!("cannot publish {tag}/{} to {}", upload.asset, self.url);
@@ -59,47 +51,44 @@ impl S3 {
                  export-credentials --format env` prints what a profile has",
             ));
         }
-        let source = upload.clone();
-        let proof = tokio::task::spawn_blocking(move || prove(&source)).await;
-        proof.map_err(|died| store_fault(format!("{tag} was cut short: {died}")))??;
-        let content = Content::File(upload.path.clone());
-        let kind = "application/octet-stream";
-        let published =
-            self.put(&ObjectToPut { key, content, sha256: upload.sha256, kind }).await?;
+        let blob = Blob::proven(upload).await?;
+        if blob.size > MAX_BYTES {
+            let why =
+                format!("it has {} bytes, and S3 takes at most {MAX_BYTES} at once", blob.size);
+            let what = format!("cannot publish {}", upload.path.display());
+            return Err(store_fault(what).because(why));
+        }
+        let published = self.put(&key, &blob).await?;
         if matches!(published, Published::Conflict { .. }) {
             return Ok(published);
         }
-        for (key, text) in sidecars {
-            let content = Content::Bytes(text.clone().into());
-            let mut digester = Digester::default();
-            digester.take(text.as_bytes());
-            let sha256 = digester.sha256();
+        for (key, blob) in sidecars {
             // Whatever it comes to: the first ones stay.
-            self.put(&ObjectToPut { key, content, sha256, kind: "text/plain" }).await?;
+            self.put(&key, &blob).await?;
         }
         Ok(published)
     }
 
-    /// Puts `piece` where nothing is yet.
-    async fn put(&self, piece: &ObjectToPut<'_>) -> Result<Published, Fault> {
+    /// Puts `blob` at `key`, where nothing is yet.
+    async fn put(&self, key: &Path, blob: &Blob) -> Result<Published, Fault> {
         let mut retry = RetryPolicy::new(&self.bucket.client.settings);
         let mut is_conditional = true;
         loop {
             // Servers that ignore the condition would overwrite what is there.
-            if self.look(&piece.key).await?.is_some()
-                && let Some(theirs) = self.digest(&piece.key).await?
+            if self.look(key).await?.is_some()
+                && let Some(theirs) = self.digest(key).await?
             {
-                return Ok(judged(theirs, piece.sha256));
+                return Ok(judged(theirs, blob.sha256));
             }
-            match self.attempt(piece, is_conditional).await {
-                Ok(PutAttempt::Stored) => return self.read_back(piece).await,
+            match self.attempt(key, blob, is_conditional).await {
+                Ok(PutAttempt::Stored) => return self.read_back(key, blob).await,
                 Ok(PutAttempt::Careless) => is_conditional = false,
                 // It is there now, or on its way there.
                 Ok(PutAttempt::Taken) => {
-                    if let Some(theirs) = self.digest(&piece.key).await? {
-                        return Ok(judged(theirs, piece.sha256));
+                    if let Some(theirs) = self.digest(key).await? {
+                        return Ok(judged(theirs, blob.sha256));
                     }
-                    retry.pause(taken(&piece.key, &self.url)).await?;
+                    retry.pause(taken(key, &self.url)).await?;
                 }
                 Err(failure) => retry.pause(failure).await?,
             }
@@ -108,15 +97,17 @@ impl S3 {
 
     async fn attempt(
         &self,
-        piece: &ObjectToPut<'_>,
+        key: &Path,
+        blob: &Blob,
         is_conditional: bool,
     ) -> Result<PutAttempt, AttemptFailure> {
-        let mut headers = vec![(DIGEST, piece.sha256.to_string())];
+        let mut headers = vec![(DIGEST, blob.sha256.to_string())];
         if is_conditional {
             headers.push(("if-none-match", "*".to_owned()));
         }
-        let call = self.bucket.signed(Method::PUT, &piece.key, &headers).await;
-        let call = call.map_err(AttemptFailure::never)?.carrying(piece.content.clone(), piece.kind);
+        let call = self.bucket.signed(Method::PUT, key, &headers).await;
+        let call =
+            call.map_err(AttemptFailure::never)?.carrying(blob.content.clone(), blob.media_type());
         let reply = self.bucket.client.call(&call).await?;
         match reply.status {
             status if status.is_success() => Ok(PutAttempt::Stored),
@@ -135,13 +126,13 @@ impl S3 {
     }
 
     /// Whether what is there now is what was just put there.
-    async fn read_back(&self, piece: &ObjectToPut<'_>) -> Result<Published, Fault> {
-        match self.digest(&piece.key).await? {
-            Some(theirs) if theirs == piece.sha256 => Ok(Published::Created),
+    async fn read_back(&self, key: &Path, blob: &Blob) -> Result<Published, Fault> {
+        match self.digest(key).await? {
+            Some(theirs) if theirs == blob.sha256 => Ok(Published::Created),
             // Nothing is taken back, even if it looks like ours gone wrong: where conditions are
             // ignored, it may be what somebody else is just writing.
             Some(theirs) => Ok(Published::Conflict { theirs }),
-            None => Err(store_fault(format!("cannot read back {} from {}", piece.key, self.url))
+            None => Err(store_fault(format!("cannot read back {key} from {}", self.url))
                 .because("it was stored and is not there any more")
                 .hint("did somebody remove the release just now? Run it again")),
         }
@@ -149,13 +140,10 @@ impl S3 {
 
     /// The digest of what is at `key`, read whole.
     async fn digest(&self, key: &Path) -> Result<Option<Sha256>, Fault> {
-        let Some(stream) = self.read(key).await? else { return Ok(None) };
-        let digest = |mut digester: Digester, piece: bytes::Bytes| async move {
-            digester.take(&piece);
-            Ok(digester)
-        };
-        let digester = stream.bytes.try_fold(Digester::default(), digest).await?;
-        Ok(Some(digester.sha256()))
+        match self.read(key).await? {
+            Some(stream) => file::digested(stream).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     pub(super) async fn delete(&self, key: &Path) -> Result<(), Fault> {
@@ -179,22 +167,4 @@ fn taken(key: &Path, url: &str) -> AttemptFailure {
         .because("the server says it is there already, and does not give it")
         .hint("somebody else may be publishing it: run it again later");
     AttemptFailure { fault, again: RetryDecision::Later(None) }
-}
-
-/// Whether the file is what it is said to be, and fits.
-fn prove(upload: &Upload) -> Result<(), Fault> {
-    let path = &upload.path;
-    let unreadable =
-        |error| Fault::io(format!("cannot read {}, to publish it", path.display()), &error);
-    let mut source = open_file(path).map_err(unreadable)?;
-    let size = source.metadata().map_err(unreadable)?.len();
-    if size > MAX_BYTES {
-        return Err(store_fault(format!("cannot publish {}", path.display()))
-            .because(format!("it has {size} bytes, and S3 takes at most {MAX_BYTES} at once")));
-    }
-    let digest = file::copy_digested(&mut source, &mut std::io::sink()).map_err(unreadable)?;
-    if digest != upload.sha256 {
-        return Err(publication::changed(path, digest, upload.sha256));
-    }
-    Ok(())
 }

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 
 use crate::{
-    model::Fault,
+    model::{Fault, Kind},
     store::call::{ApiRequest, ApiResponse},
 };
 
@@ -52,4 +52,9 @@ fn hint(code: &str, status: StatusCode) -> Option<&'static str> {
         _ if status == StatusCode::FORBIDDEN => "may these credentials do that?",
         _ => return None,
     })
+}
+
+/// The fault that `what` is with a store.
+pub(super) fn store_fault(what: String) -> Fault {
+    Fault::new(Kind::Store, what)
 }

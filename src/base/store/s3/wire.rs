@@ -3,6 +3,7 @@
 
 use std::{fmt, sync::Arc};
 
+use async_trait::async_trait;
 use object_store::{
     ClientOptions,
     client::{
@@ -11,11 +12,10 @@ use object_store::{
 };
 use reqwest::Url;
 
-use super::refusal;
+use super::refusal::{self, store_fault};
 use crate::{
     model::Fault,
     store::{
-        Pending,
         call::{ApiRequest, Content},
         client::Client,
         retry::{AttemptFailure, RetryDecision, retrying},
@@ -38,16 +38,11 @@ impl HttpConnector for Wire {
     }
 }
 
+#[async_trait]
 impl HttpService for Wire {
-    fn call<'s, 'f>(&'s self, request: HttpRequest) -> Pending<'f, Result<HttpResponse, HttpError>>
-    where
-        's: 'f,
-        Self: 'f,
-    {
-        Box::pin(async move {
-            // Not to be tried again by the library: that was done here.
-            self.send(request).await.map_err(|fault| HttpError::new(HttpErrorKind::Unknown, fault))
-        })
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        // Not to be tried again by the library: that was done here.
+        self.send(request).await.map_err(|fault| HttpError::new(HttpErrorKind::Unknown, fault))
     }
 }
 
@@ -75,9 +70,8 @@ impl Wire {
 
 fn translated(request: HttpRequest) -> Result<ApiRequest, Fault> {
     let (head, body) = request.into_parts();
-    let url = Url::parse(&head.uri.to_string()).map_err(|error| {
-        super::store_fault(format!("`{}` is not a URL: {error}", head.uri.path()))
-    })?;
+    let url = Url::parse(&head.uri.to_string())
+        .map_err(|error| store_fault(format!("`{}` is not a URL: {error}", head.uri.path())))?;
     let mut call = ApiRequest::new(head.method, url);
     for (name, value) in &head.headers {
         // The client below works these two out by itself.
@@ -97,6 +91,6 @@ pub(super) fn fault(url: &str, error: &object_store::Error) -> Fault {
     let mut causes = std::iter::successors(Some(outer), |cause| cause.source());
     match causes.find_map(|cause| cause.downcast_ref::<Fault>()) {
         Some(fault) => fault.clone(),
-        None => super::store_fault(format!("cannot use {url}")).because(error.to_string()),
+        None => store_fault(format!("cannot use {url}")).because(error.to_string()),
     }
 }

@@ -2,20 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
+
 use super::*;
 use crate::{
     cli::doctor::check::Checks,
     model::Platform,
     report::Style,
-    store::{AssetInfo, AssetStream, Pending, Receipt, ReleaseInfo, StoreRelease, Upload},
+    store::{AssetInfo, AssetStream, Receipt, ReleaseInfo, StoreRelease, Upload},
 };
 
 struct StandIn(Access);
 
-fn nothing<T: Send + 'static>() -> Pending<'static, Result<T, Fault>> {
-    Box::pin(async { Err(Fault::new(Kind::Failed, "nobody asks for that here")) })
+fn nothing<T>() -> Result<T, Fault> {
+    Err(Fault::new(Kind::Failed, "nobody asks for that here"))
 }
 
+#[async_trait]
 impl Store for StandIn {
     fn url(&self) -> &'static str {
         "github:o/r"
@@ -23,35 +26,26 @@ impl Store for StandIn {
     fn is_writable(&self) -> bool {
         true
     }
-    fn find<'a>(&'a self, _: &'a str, _: &'a str) -> Pending<'a, Result<Option<AssetInfo>, Fault>> {
+    async fn find(&self, _: &str, _: &str) -> Result<Option<AssetInfo>, Fault> {
         nothing()
     }
-    fn open<'a>(
-        &'a self,
-        _: &'a str,
-        _: &'a str,
-    ) -> Pending<'a, Result<Option<AssetStream>, Fault>> {
+    async fn open(&self, _: &str, _: &str) -> Result<Option<AssetStream>, Fault> {
         nothing()
     }
-    fn publish<'a>(
-        &'a self,
-        _: &'a StoreRelease,
-        _: &'a Upload,
-    ) -> Pending<'a, Result<Receipt, Fault>> {
+    async fn publish(&self, _: &StoreRelease, _: &Upload) -> Result<Receipt, Fault> {
         nothing()
     }
-    fn release<'a>(&'a self, _: &'a str) -> Pending<'a, Result<Option<ReleaseInfo>, Fault>> {
+    async fn release(&self, _: &str) -> Result<Option<ReleaseInfo>, Fault> {
         nothing()
     }
-    fn releases(&self) -> Pending<'_, Result<Vec<ReleaseInfo>, Fault>> {
+    async fn releases(&self) -> Result<Vec<ReleaseInfo>, Fault> {
         nothing()
     }
-    fn remove<'a>(&'a self, _: &'a str) -> Pending<'a, Result<(), Fault>> {
+    async fn remove(&self, _: &str) -> Result<(), Fault> {
         nothing()
     }
-    fn access(&self) -> Pending<'_, Result<Access, Fault>> {
-        let access = self.0.clone();
-        Box::pin(async move { Ok(access) })
+    async fn access(&self) -> Result<Access, Fault> {
+        Ok(self.0.clone())
     }
 }
 

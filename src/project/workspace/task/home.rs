@@ -121,9 +121,11 @@ impl TaskFileScope {
         let (late, known): (Pairs<Scalar>, Pairs<Scalar>) =
             env.iter().cloned().partition(|(_, value)| scope.is_guess(&words_of(&value.text)));
         self.env.extend(build::environment(&known, scope, found));
-        let known_late = scope.with_stand_ins();
+        if late.is_empty() {
+            return;
+        }
         // The names are looked at there too.
-        build::environment(&late, &known_late, found);
+        build::environment(&late, &scope.with_stand_ins(), found);
         for (name, value) in late {
             self.late_env.push((name.value, TaskText(value)));
         }

@@ -22,7 +22,7 @@ pub use home::{Pool, TaskFileScope};
 pub use names::{Meaning, Names, check, twins};
 pub use read::{is_name, resolve};
 pub use render::{Bindings, Renderer, TemplateValue, render_fixed};
-pub use words::{OWN as OWN_WORDS, is_free};
+pub use words::is_free;
 
 use super::template::ScopeWords;
 use crate::{

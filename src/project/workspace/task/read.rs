@@ -32,6 +32,9 @@ pub fn resolve(
     scope: &TemplateScope,
     found: &mut Findings,
 ) -> Vec<Task> {
+    if written.is_empty() {
+        return Vec::new();
+    }
     let home = TaskFileScope { text: found.text().to_owned(), ..home };
     let (words, home) = (Arc::new(scope.words()), Arc::new(home));
     let known = scope.with_stand_ins().with_places(&Places::stand_ins());

@@ -12,7 +12,7 @@ mod place;
 mod unknown;
 mod words;
 
-use std::{collections::BTreeMap, ops::Range, path::PathBuf};
+use std::{collections::BTreeMap, ops::Range, path::PathBuf, sync::Arc};
 
 use minijinja::{Error, ErrorKind, value::Value};
 
@@ -46,9 +46,9 @@ pub struct TemplateScope<'e> {
     /// Those of the words that are variables.
     vars: Layers,
     /// Variables that only a run finds out, with what stands for each until then.
-    late: BTreeMap<String, Value>,
+    late: Arc<BTreeMap<String, Value>>,
     /// Other words that only a run knows, likewise.
-    of_run: BTreeMap<String, Value>,
+    of_run: Arc<BTreeMap<String, Value>>,
 }
 
 /// The words of a [`TemplateScope`], and those of them that are variables.
@@ -64,8 +64,7 @@ impl<'e> TemplateScope<'e> {
     /// A scope with `words` and the places.
     pub fn new(engine: &'e TemplateEngine, words: BTreeMap<String, Value>) -> Self {
         let (words, vars) = (Layers::new(words), Layers::default());
-        let mut scope =
-            Self { engine, words, vars, late: BTreeMap::new(), of_run: BTreeMap::new() };
+        let mut scope = Self { engine, words, vars, late: Arc::default(), of_run: Arc::default() };
         let places = Text::PLACES.iter();
         scope.extend(places.map(|name| ((*name).to_owned(), place(*name))));
         scope
@@ -99,7 +98,7 @@ impl<'e> TemplateScope<'e> {
     /// A scope with the words of another.
     pub fn of_words(engine: &'e TemplateEngine, words: &ScopeWords) -> Self {
         let (words, vars) = (words.0.clone(), words.1.clone());
-        Self { engine, words, vars, late: BTreeMap::new(), of_run: BTreeMap::new() }
+        Self { engine, words, vars, late: Arc::default(), of_run: Arc::default() }
     }
 
     /// Its words, to make a scope of later.
@@ -109,7 +108,9 @@ impl<'e> TemplateScope<'e> {
 
     /// Declares a variable; also one of `vars`.
     pub fn declare(&mut self, name: &str, value: Value) {
-        self.late.remove(name);
+        if self.late.contains_key(name) {
+            Arc::make_mut(&mut self.late).remove(name);
+        }
         self.set_var(name, Some(value.clone()));
         self.extend([(name.to_owned(), value)]);
     }
@@ -118,12 +119,13 @@ impl<'e> TemplateScope<'e> {
     pub fn declare_late(&mut self, name: &str, stand_in: Value) {
         self.set_var(name, None);
         self.words.remove(name);
-        self.late.insert(name.to_owned(), stand_in);
+        Arc::make_mut(&mut self.late).insert(name.to_owned(), stand_in);
     }
 
     /// Adds words that only a run knows, with what stands for each until then.
     pub fn expect(&mut self, words: impl IntoIterator<Item = (&'static str, Value)>) {
-        self.of_run.extend(words.into_iter().map(|(word, value)| (word.to_owned(), value)));
+        let words = words.into_iter().map(|(word, value)| (word.to_owned(), value));
+        Arc::make_mut(&mut self.of_run).extend(words);
     }
 
     fn set_var(&mut self, name: &str, value: Option<Value>) {
@@ -137,11 +139,11 @@ impl<'e> TemplateScope<'e> {
     /// This scope, in which what only a run finds out has a stand-in.
     pub fn with_stand_ins(&self) -> Self {
         let mut scope = self.clone();
-        for (name, stand_in) in &self.late {
+        for (name, stand_in) in self.late.iter() {
             scope.set_var(name, Some(stand_in.clone()));
         }
-        scope.extend(self.late.clone());
-        scope.extend(self.of_run.clone());
+        scope.extend(self.late.as_ref().clone());
+        scope.extend(self.of_run.as_ref().clone());
         scope
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-use super::{Login, Logins, StoreSettings};
+use crate::store::{Login, Logins, StoreSettings};
 
 /// The login for one host.
 pub(super) struct HostLogin {

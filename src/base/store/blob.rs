@@ -38,8 +38,8 @@ impl Blob {
     }
 
     /// The texts that belong beside the file of `upload`.
-    pub(super) fn beside(upload: &Upload) -> impl Iterator<Item = Self> {
-        upload.sidecars.iter().map(|(name, text)| {
+    pub(super) fn beside(upload: &Upload) -> Vec<Self> {
+        let text = |(name, text): &(String, String)| {
             let mut digester = Digester::default();
             digester.take(text.as_bytes());
             Self {
@@ -48,7 +48,19 @@ impl Blob {
                 size: text.len() as u64,
                 sha256: digester.sha256(),
             }
-        })
+        };
+        upload.sidecars.iter().map(text).collect()
+    }
+
+    /// The media type by the name's ending.
+    pub(super) fn media_type(&self) -> &'static str {
+        match self.name.rsplit('.').next().unwrap_or_default() {
+            "gz" => "application/gzip",
+            "zst" => "application/zstd",
+            "zip" => "application/zip",
+            "sha256" | "txt" => "text/plain; charset=utf-8",
+            _ => "application/octet-stream",
+        }
     }
 
     /// It came back as `size` bytes with the digest `sha256`, which is not what was sent.

@@ -14,14 +14,14 @@ use crate::{
 
 /// A GitHub.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::store) struct GitHubHost {
+pub(in crate::store) struct GitHubServer {
     /// Where people go; releases are downloaded from there.
     web: Url,
     /// Where programs ask.
     api: Url,
 }
 
-impl GitHubHost {
+impl GitHubServer {
     /// The one at `base`, or else the one that the environment names, as Actions and `gh` have it
     /// (`GITHUB_SERVER_URL` and `GITHUB_API_URL`, `GH_HOST`), or else github.com.
     ///
@@ -135,9 +135,9 @@ fn api_of(source: &str, web: &Url) -> Result<Url, Fault> {
 mod tests {
     use super::*;
 
-    fn host(base: Option<&str>, variables: &[(&str, &str)]) -> Result<GitHubHost, Fault> {
+    fn host(base: Option<&str>, variables: &[(&str, &str)]) -> Result<GitHubServer, Fault> {
         let pairs = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-        GitHubHost::find(base, &pairs.collect())
+        GitHubServer::find(base, &pairs.collect())
     }
 
     #[test]

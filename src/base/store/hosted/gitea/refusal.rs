@@ -4,58 +4,11 @@
 use reqwest::StatusCode;
 use serde::Deserialize;
 
+use super::super::refusal::{Parties, Refusal};
 use crate::{
     model::{Fault, Kind},
-    store::{
-        call::{ApiRequest, ApiResponse},
-        retry::AttemptFailure,
-    },
+    store::call::{ApiRequest, ApiResponse},
 };
-
-/// Who asks whom, for messages.
-#[derive(Clone, Debug)]
-pub(super) struct GiteaParties {
-    /// `gitea:HOST/OWNER/REPO`.
-    pub(super) store: String,
-    /// The server, with its port if it has one.
-    pub(super) host: String,
-    /// Where the login came from, if there is one.
-    pub(super) login: Option<String>,
-}
-
-/// How one gets a login.
-const LOGIN: &str = "set FORGE_GITEA_TOKEN to a token of this server (Settings, Applications) with \
-                     the permission \"repository: Read and Write\"";
-
-impl GiteaParties {
-    /// The login, as messages call it.
-    fn login(&self) -> String {
-        match &self.login {
-            Some(source) => format!("the login from {source}"),
-            None => "nobody without a login".into(),
-        }
-    }
-
-    /// The repository shows itself to nobody of this name, or is not there.
-    pub(super) fn hidden(&self) -> Fault {
-        let store = &self.store;
-        let fault = Fault::new(Kind::Store, format!("{store} does not exist, or is private"));
-        match &self.login {
-            Some(source) => fault.because(format!("the login from {source} cannot see it")).hint(
-                "is the name right? If it is, the login's user needs access to it, and its token \
-                 the permission \"repository\"",
-            ),
-            None => fault.because(format!("forge has no login for `{}`", self.host)).hint(LOGIN),
-        }
-    }
-
-    /// Publishing takes a login, and there is none.
-    pub(super) fn needs_login(&self) -> Fault {
-        Fault::new(Kind::Store, format!("publishing to {} takes a login", self.store))
-            .because(format!("forge has none for `{}`", self.host))
-            .hint(LOGIN)
-    }
-}
 
 /// The body of a refusal. Who is not an administrator is told nothing of the server's own failures.
 #[derive(Debug, Default, Deserialize)]
@@ -64,10 +17,13 @@ struct GiteaRefusalBody {
     message: String,
 }
 
+const UNARCHIVE: &str =
+    "publish elsewhere (`releases` in versions.yml), or unarchive the repository";
+
 /// Nobody can write to an archived repository.
 pub(super) fn archived(store: &str) -> Fault {
-    Fault::new(Kind::Store, format!("{store} is archived, so that nobody can write to it"))
-        .hint("publish elsewhere (`releases` in versions.yml), or unarchive the repository")
+    let what = format!("{store} is archived, so that nobody can write to it");
+    Fault::new(Kind::Store, what).hint(UNARCHIVE)
 }
 
 /// The tag is there in other capitals, and Gitea takes both for the same.
@@ -77,31 +33,12 @@ pub(super) fn alike(tag: &str, other: &str) -> Fault {
         .hint("give one of the two another version")
 }
 
-/// What went wrong with `call`, and whether it passes.
-pub(super) fn failure(
-    call: &ApiRequest,
-    reply: &ApiResponse,
-    who: &GiteaParties,
-) -> AttemptFailure {
+/// What Gitea says in `reply`.
+pub(super) fn told(call: &ApiRequest, reply: &ApiResponse, who: &Parties) -> Refusal {
     let told: GiteaRefusalBody = serde_json::from_slice(&reply.body).unwrap_or_default();
     let words = told.message.lines().collect::<Vec<_>>().join(" ");
-    let known = match reply.status {
-        StatusCode::LOCKED => return AttemptFailure::never(archived(&who.store)),
-        StatusCode::NOT_FOUND if call.is_read() => return AttemptFailure::never(who.hidden()),
-        status => known(status, &words.to_lowercase(), call, who),
-    };
-    let Some((what, hint)) = known else {
-        let mut failure = reply.failure(call);
-        if !words.is_empty() {
-            failure.fault = failure.fault.because(format!("the server says: {words}"));
-        }
-        return failure;
-    };
-    let why = match words.is_empty() {
-        true => format!("the server answered {}", reply.status),
-        false => format!("the server says: {words}"),
-    };
-    AttemptFailure::never(Fault::new(Kind::Store, what).because(why).hint(hint))
+    let known = known(reply.status, &words.to_lowercase(), call, who);
+    Refusal { words, known: known.map(|(what, hint)| (what, hint.into())) }
 }
 
 /// Refusals that forge knows, and what helps.
@@ -109,7 +46,7 @@ fn known(
     status: StatusCode,
     words: &str,
     call: &ApiRequest,
-    who: &GiteaParties,
+    who: &Parties,
 ) -> Option<(String, &'static str)> {
     use StatusCode as S;
     let (login, store) = (who.login(), &who.store);
@@ -118,6 +55,7 @@ fn known(
             format!("{login} is not valid for {store}"),
             "it may have expired or been removed: set FORGE_GITEA_TOKEN to another token",
         ),
+        S::LOCKED => (format!("{store} is archived, so that nobody can write to it"), UNARCHIVE),
         S::FORBIDDEN if call.is_read() => (
             format!("{login} may not read {}", call.url.path()),
             "its token needs the permission \"repository\"",
@@ -163,8 +101,11 @@ fn known(
 mod tests {
     use reqwest::{Method, Url, header::HeaderMap};
 
-    use super::*;
-    use crate::store::retry::RetryDecision;
+    use super::{
+        super::{super::refusal::failure, DIALECT},
+        *,
+    };
+    use crate::store::retry::{AttemptFailure, RetryDecision};
 
     fn refused(status: u16, message: &str) -> AttemptFailure {
         let url = Url::parse("https://git.example.org/api/v1/x").unwrap();
@@ -172,12 +113,14 @@ mod tests {
         let status = StatusCode::from_u16(status).unwrap();
         let reply =
             ApiResponse { status, headers: HeaderMap::new(), body: body.into(), url: url.clone() };
-        let who = GiteaParties {
+        let who = Parties {
             store: "gitea:git.example.org/o/r".into(),
             host: "git.example.org".into(),
             login: Some("GITEA_TOKEN".into()),
+            advice: &DIALECT.advice,
         };
-        failure(&ApiRequest::new(Method::POST, url), &reply, &who)
+        let call = ApiRequest::new(Method::POST, url);
+        failure(&call, &reply, told(&call, &reply, &who), &who)
     }
 
     #[test]

@@ -6,58 +6,8 @@
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-use crate::{
-    model::{Fault, Kind},
-    store::{
-        call::{ApiRequest, ApiResponse},
-        retry::{AttemptFailure, RetryDecision},
-    },
-};
-
-/// Who asks whom, for messages.
-#[derive(Clone, Debug)]
-pub(super) struct Parties {
-    /// `github:OWNER/REPO`, as the manifest has it.
-    pub(super) store: String,
-    /// Where the login came from, if there is one.
-    pub(super) login: Option<String>,
-}
-
-impl Parties {
-    /// The login, as messages call it.
-    fn login(&self) -> String {
-        match &self.login {
-            Some(source) => format!("the login from {source}"),
-            None => "nobody without a login".into(),
-        }
-    }
-
-    /// The repository shows itself to nobody of this name, or is not there.
-    pub(super) fn hidden(&self) -> Fault {
-        let store = &self.store;
-        let fault = Fault::new(Kind::Store, format!("{store} does not exist, or is private"));
-        match &self.login {
-            Some(source) => fault.because(format!("the login from {source} cannot see it")).hint(
-                "is the name right? If it is, the login needs access to it: a classic token \
-                     the scope `repo`, any other `contents: read` for this repository",
-            ),
-            None => fault.because("forge has no login for it").hint(
-                "if it is private, set FORGE_GITHUB_TOKEN to a token that may read it, or log in \
-                 with `gh auth login`",
-            ),
-        }
-    }
-
-    /// Publishing takes a login, and there is none.
-    pub(super) fn needs_login(&self) -> Fault {
-        Fault::new(Kind::Store, format!("publishing to {} takes a login", self.store))
-            .because("forge has none for it")
-            .hint(
-                "set FORGE_GITHUB_TOKEN, or log in with `gh auth login`; in GitHub Actions, pass \
-                 `GITHUB_TOKEN: ${{ github.token }}` in `env`",
-            )
-    }
-}
+use super::super::refusal::{Parties, Refusal};
+use crate::store::call::{ApiRequest, ApiResponse};
 
 /// The body of a refusal.
 #[derive(Debug, Default, Deserialize)]
@@ -136,42 +86,17 @@ pub(super) fn is_burned(reply: &ApiResponse) -> bool {
 
 const BURNED: &str = "was used by an immutable release";
 
-/// What went wrong with `call`, and whether it passes.
-pub(super) fn failure(call: &ApiRequest, reply: &ApiResponse, who: &Parties) -> AttemptFailure {
-    if reply.status.is_server_error() || reply.status == StatusCode::REQUEST_TIMEOUT {
-        return reply.failure(call);
-    }
+/// What GitHub says in `reply`.
+pub(super) fn told(call: &ApiRequest, reply: &ApiResponse, who: &Parties) -> Refusal {
     let told = RefusalBody::by(reply);
-    let (what, hint) = match reply.status {
-        StatusCode::UNAUTHORIZED => unauthorized(who),
-        StatusCode::FORBIDDEN => forbidden(reply, &told, call, who),
-        StatusCode::NOT_FOUND if call.is_read() => {
-            return AttemptFailure::never(who.hidden());
-        }
-        StatusCode::NOT_FOUND => unseen(who),
-        StatusCode::UNPROCESSABLE_ENTITY => match unprocessable(&told, who) {
-            Some(known) => known,
-            None => return unknown(call, reply, &told),
-        },
-        _ => return unknown(call, reply, &told),
+    let known = match reply.status {
+        StatusCode::UNAUTHORIZED => Some(unauthorized(who)),
+        StatusCode::FORBIDDEN => Some(forbidden(reply, &told, call, who)),
+        StatusCode::NOT_FOUND => Some(unseen(who)),
+        StatusCode::UNPROCESSABLE_ENTITY => unprocessable(&told, who),
+        _ => None,
     };
-    let fault = Fault::new(Kind::Store, what);
-    let words = told.words();
-    let fault = if words.is_empty() {
-        fault.because(format!("the server answered {}", reply.status))
-    } else {
-        fault.because(format!("the server says: {words}"))
-    };
-    AttemptFailure { fault: fault.hint(hint), again: RetryDecision::Never }
-}
-
-fn unknown(call: &ApiRequest, reply: &ApiResponse, told: &RefusalBody) -> AttemptFailure {
-    let mut failure = reply.failure(call);
-    let words = told.words();
-    if !words.is_empty() {
-        failure.fault = failure.fault.because(format!("the server says: {words}"));
-    }
-    failure
+    Refusal { words: told.words(), known }
 }
 
 fn unauthorized(who: &Parties) -> (String, String) {
@@ -255,7 +180,11 @@ fn unprocessable(told: &RefusalBody, who: &Parties) -> Option<(String, String)> 
 mod tests {
     use reqwest::{Method, Url, header::HeaderMap};
 
-    use super::*;
+    use super::{
+        super::{super::refusal::failure, DIALECT},
+        *,
+    };
+    use crate::store::retry::{AttemptFailure, RetryDecision};
 
     fn reply(status: u16, body: &str) -> ApiResponse {
         let url = Url::parse("https://api.github.com/x").unwrap();
@@ -265,8 +194,14 @@ mod tests {
 
     fn refused(status: u16, body: &str) -> AttemptFailure {
         let call = ApiRequest::new(Method::POST, Url::parse("https://api.github.com/x").unwrap());
-        let who = Parties { store: "github:o/r".into(), login: Some("GITHUB_TOKEN".into()) };
-        failure(&call, &reply(status, body), &who)
+        let who = Parties {
+            store: "github:o/r".into(),
+            host: "github.com".into(),
+            login: Some("GITHUB_TOKEN".into()),
+            advice: &DIALECT.advice,
+        };
+        let reply = reply(status, body);
+        failure(&call, &reply, told(&call, &reply, &who), &who)
     }
 
     #[test]

@@ -1,0 +1,194 @@
+//! What ends a snapshot, and what does not.
+
+use std::{
+    os::unix::fs::{PermissionsExt, symlink},
+    path::PathBuf,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use super::*;
+
+struct SnapshotSample {
+    dir: tempfile::TempDir,
+    layout: Layout,
+    key: SealKey,
+    inputs: Vec<PathBuf>,
+    /// What the first of these held.
+    content: Option<[u8; 32]>,
+    environment: Vec<(String, Option<String>)>,
+    started_with: Environment,
+}
+
+fn saved() -> SnapshotSample {
+    let dir = tempfile::tempdir().unwrap();
+    let layout = Layout::at(dir.path().join("work"));
+    fs::create_dir(layout.root()).unwrap();
+    let inputs = vec![layout.root().join("spec"), dir.path().join("absent")];
+    fs::write(&inputs[0], "x").unwrap();
+    let environment = vec![("FORGE_SURELY_UNSET".to_owned(), None)];
+    let key = SealKey::in_folder(&dir.path().join("data"));
+    let started_with = Environment::default();
+    let it = SnapshotSample { dir, layout, key, inputs, content: None, environment, started_with };
+    it.save(later());
+    it
+}
+
+fn later() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(1)
+}
+
+impl SnapshotSample {
+    fn path(&self) -> PathBuf {
+        self.layout.state().join("snapshot")
+    }
+
+    fn save(&self, started: SystemTime) {
+        let environment = self.environment.iter().map(|(name, value)| (name, value));
+        let content = |at: usize| self.content.as_ref().filter(|_| at == 0);
+        let inputs: Vec<_> = (self.inputs.iter().enumerate())
+            .map(|(at, path)| SnapshotInput { path, content: content(at) })
+            .collect();
+        answer().save(self.kept(), "ensure", started, &inputs, environment);
+    }
+
+    fn load(&self) -> Option<Snapshot> {
+        Snapshot::load(self.kept(), "ensure")
+    }
+
+    fn kept(&self) -> SnapshotPlace<'_> {
+        let environment = &self.started_with;
+        SnapshotPlace { layout: &self.layout, name: "snapshot", key: &self.key, environment }
+    }
+}
+
+fn answer() -> Snapshot {
+    Snapshot { answer: vec!["5 nats v1".into()] }
+}
+
+#[test]
+fn it_holds_while_nothing_changes() {
+    assert_eq!(saved().load(), Some(answer()));
+}
+
+#[test]
+fn every_kind_of_change_ends_it() {
+    let it = saved();
+    assert_eq!(Snapshot::load(it.kept(), "ensure nats"), None, "another request");
+    fs::write(&it.inputs[0], "yy").unwrap();
+    assert_eq!(it.load(), None, "a changed file");
+    let it = saved();
+    fs::set_permissions(&it.inputs[0], fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(it.load(), None, "a changed mode");
+    let it = saved();
+    fs::write(&it.inputs[1], "").unwrap();
+    assert_eq!(it.load(), None, "an added file");
+    let it = saved();
+    fs::remove_file(&it.inputs[0]).unwrap();
+    assert_eq!(it.load(), None, "a removed file");
+    let mut it = saved();
+    it.environment[0].1 = Some("set when it was saved".into());
+    it.save(later());
+    assert_eq!(it.load(), None, "a changed variable");
+}
+
+#[test]
+fn among_very_many_files_each_one_counts() {
+    let mut it = saved();
+    for i in 0..2 * WORTH_A_THREAD {
+        it.inputs.push(it.dir.path().join(format!("absent-{i}")));
+    }
+    it.save(later());
+    assert_eq!(it.load(), Some(answer()));
+    for at in [1, WORTH_A_THREAD, it.inputs.len() - 1] {
+        fs::write(&it.inputs[at], "").unwrap();
+        assert_eq!(it.load(), None, "file {at}");
+        fs::remove_file(&it.inputs[at]).unwrap();
+    }
+}
+
+#[test]
+fn a_file_is_the_same_to_either_way_of_asking() {
+    let it = saved();
+    for time in [-1.5, 0.0, 1_700_000_000.25] {
+        let file = File::options().write(true).open(&it.inputs[0]).unwrap();
+        let away = Duration::from_secs_f64(f64::abs(time));
+        let time = if time < 0.0 { UNIX_EPOCH - away } else { UNIX_EPOCH + away };
+        file.set_modified(time).unwrap();
+        let metadata = fs::symlink_metadata(&it.inputs[0]).unwrap();
+        let stat = rustix::fs::stat(&it.inputs[0]).unwrap();
+        assert_eq!(file_stat(&stat), FileStat::of(&metadata));
+    }
+}
+
+#[test]
+fn what_somebody_else_wrote_is_no_answer() {
+    let it = saved();
+    let other = SealKey::in_folder(&it.dir.path().join("other"));
+    let body = fs::read(it.path()).unwrap();
+    let at = body.iter().position(|byte| *byte == b'\n').unwrap();
+    fs::write(it.path(), other.seal(PURPOSE, &body[at + 1..])).unwrap();
+    assert_eq!(it.load(), None);
+    assert!(Snapshot::load(SnapshotPlace { key: &other, ..it.kept() }, "ensure").is_some());
+}
+
+#[test]
+fn a_file_written_with_its_time_put_back_ends_it() {
+    let it = saved();
+    let time = fs::metadata(&it.inputs[0]).unwrap().modified().unwrap();
+    fs::write(&it.inputs[0], "y").unwrap();
+    File::options().write(true).open(&it.inputs[0]).unwrap().set_modified(time).unwrap();
+    assert_eq!(it.load(), None);
+}
+
+#[test]
+fn a_file_that_was_touched_and_holds_the_same_ends_nothing() {
+    let mut it = saved();
+    let touch = |it: &SnapshotSample, text: &str, age: u64| {
+        fs::remove_file(&it.inputs[0]).unwrap();
+        fs::write(&it.inputs[0], text).unwrap();
+        let time = SystemTime::now() - Duration::from_secs(age);
+        File::options().write(true).open(&it.inputs[0]).unwrap().set_modified(time).unwrap();
+    };
+    it.content = Some(checksum(b"x"));
+    it.save(later());
+    let before = fs::read(it.path()).unwrap();
+    touch(&it, "x", 10);
+    assert_eq!(it.load(), Some(answer()));
+    assert_eq!(fs::read(it.path()).unwrap(), before, "touched a moment ago");
+    thread::sleep(2 * FileStat::CLOCK_TICK);
+    assert_eq!(it.load(), Some(answer()));
+    assert_ne!(fs::read(it.path()).unwrap(), before, "it is known to be as it is now");
+    assert_eq!(it.load(), Some(answer()));
+    touch(&it, "y", 10);
+    assert_eq!(it.load(), None, "another text of the same length");
+    touch(&it, "x", 10);
+    fs::set_permissions(&it.inputs[0], fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(it.load(), None, "another mode");
+    fs::remove_file(&it.inputs[0]).unwrap();
+    symlink("elsewhere", &it.inputs[0]).unwrap();
+    fs::write(it.layout.root().join("elsewhere"), "x").unwrap();
+    assert_eq!(it.load(), None, "a link");
+    fs::remove_file(it.path()).unwrap();
+    it.save(later());
+    assert_eq!(it.load(), None, "what is behind a link may change unseen");
+}
+
+#[test]
+fn damage_anywhere_ends_it() {
+    let it = saved();
+    let good = fs::read(it.path()).unwrap();
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        fs::write(it.path(), &bad).unwrap();
+        assert_eq!(it.load(), None, "byte {at}");
+    }
+}
+
+#[test]
+fn what_changed_a_moment_ago_is_not_trusted() {
+    let it = saved();
+    fs::remove_file(it.path()).unwrap();
+    it.save(SystemTime::now());
+    assert_eq!(it.load(), None);
+}
