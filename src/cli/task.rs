@@ -158,7 +158,7 @@ impl<'w> SelectedTasks<'w> {
                 Some(invocation) => invocation.clone(),
                 None => stand_in(task)?,
             };
-            confirm(session, task, self.question(session, &invocation)?)?;
+            confirm(session, task, &self.question(session, &invocation)?)?;
         }
         Ok(())
     }
@@ -346,7 +346,7 @@ fn stand_in(task: &Task) -> Result<Invocation<'_>, Fault> {
 }
 
 /// Asks the `question` of `task`.
-fn confirm(session: &Session, task: &Task, question: String) -> Result<(), Fault> {
+fn confirm(session: &Session, task: &Task, question: &str) -> Result<(), Fault> {
     let refused = |why: &str| {
         Fault::new(Kind::Failed, format!("the task {} was not confirmed", task.name))
             .because(why.to_owned())
