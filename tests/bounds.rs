@@ -97,3 +97,26 @@ fn a_long_line_of_a_command_is_one_value() {
     ).script("tool", "v1");
     assert_eq!(sandbox.forge("show").succeeds().stdout(), "200002 2");
 }
+
+#[test]
+fn tasks_that_would_be_without_end_are_refused_before_anything_runs() {
+    let twice = |at: usize| {
+        let (this, next) = (at, at + 1);
+        format!(
+            "  t{this}: {{ with: {{ p: '0' }}, needs: [ {{ task: t{next}, with: {{ p: '{{{{ p }}}}0' }} }}, {{ task: t{next}, with: {{ p: '{{{{ p }}}}1' }} }} ], run: 'true' }}\n"
+        )
+    };
+    let doubled: String = (0..40).map(twice).collect();
+    let nested = "  t0:\n    for: { expr: 'range(20000)' }\n    run: [ { for: { expr: 'range(20000)' }, run: 'true' } ]\n";
+    let chain: String =
+        (0..2000).map(|at| format!("  t{at}: {{ run: [ {{ task: t{} }} ] }}\n", at + 1)).collect();
+    for (tasks, says) in [
+        (doubled + "  t40: { with: { p: '0' }, run: 'true' }\n", "needs more than 100000 runs"),
+        (nested.to_owned(), "values"),
+        (chain + "  t2000: 'true'\n", "tasks call each other"),
+    ] {
+        let sandbox = Sandbox::new().head(&format!("tasks:\n{tasks}")).script("tool", "v1");
+        sandbox.forge("check").succeeds();
+        sandbox.forge("t0").exits(2).says(says);
+    }
+}

@@ -225,6 +225,36 @@ fn a_folder_that_a_sparse_checkout_left_out_is_missed_only_by_who_wants_it() {
 }
 
 #[test]
+fn a_source_of_which_the_checkout_lacks_a_part_is_not_built() {
+    if !is_here("git") {
+        return;
+    }
+    let module = Sandbox::new().file("lib.sh", "1");
+    git(&module.root(), &["init", "--quiet", "--initial-branch=main"]);
+    commit(&module);
+    let sandbox = sandbox("").file("web/one/w", "1").file("web/two/w", "2").spec(
+        "web",
+        "v1.0.0",
+        "source: { path: web }\nbuild: { run: '(echo \"#!/bin/sh\"; cat */*) > {{ out }}/web' }\n",
+    );
+    commit(&sandbox);
+    let root = sandbox.root();
+    git(&root, &["sparse-checkout", "set", "--cone", "subsystems", "code", "web/one"]);
+    sandbox.forge("check").succeeds();
+    let run = sandbox.forge("ensure web --no-publish").exits(1);
+    run.says("web/two/w is not in this checkout").says("a sparse checkout leaves it out");
+    git(&root, &["sparse-checkout", "disable"]);
+    sandbox.forge("ensure web --no-publish").succeeds();
+    // A submodule that was not checked out is as much of a hole.
+    let url = module.root().display().to_string();
+    let add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", &url, "web/lib"];
+    git(&root, &add);
+    git(&root, &["submodule", "--quiet", "deinit", "--force", "web/lib"]);
+    let run = sandbox.forge("ensure web --no-publish").exits(1);
+    run.says("web/lib is not in this checkout").says("git submodule update --init");
+}
+
+#[test]
 fn a_sparse_checkout_without_any_spec_says_how_to_get_them() {
     if !is_here("git") {
         return;

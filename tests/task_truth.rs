@@ -378,10 +378,15 @@ fn what_had_nothing_to_do_is_said_again_until_something_it_rests_on_changes() {
 
 #[test]
 fn modes_of_folders_come_back_and_what_is_no_file_is_told() {
-    let tasks = "tasks:\n  gen:\n    inputs: in.txt\n    outputs: dist\n    run: ['rm -rf dist; mkdir -p dist/private; cat in.txt > dist/private/key; chmod 700 dist/private; mkfifo dist/pipe']\n";
+    let tasks = "tasks:\n  gen:\n    inputs: in.txt\n    outputs: dist\n    run: ['rm -rf dist; mkdir -p dist/private; cat in.txt > dist/private/key; chmod 700 dist/private; mkfifo dist/pipe']\n  site:\n    inputs: in.txt\n    outputs: site\n    run: ['mkdir -p site/.git; echo 1 > site/.git/HEAD']\n";
     let sandbox = Sandbox::new().head(tasks).script("one", "v1").file("in.txt", "1\n");
     let run = sandbox.forge("gen").succeeds();
-    run.says("made dist/pipe, which is not kept: it is not a file, folder or link");
+    run.says("made dist/pipe, which is not kept: only files, folders and links are, and no `.git`");
+    // A repository is not restored in parts: its task runs again.
+    sandbox.forge("site").succeeds().says("made site/.git, which is not kept");
+    fs::remove_dir_all(sandbox.path("site")).unwrap();
+    sandbox.forge("site").succeeds();
+    assert!(sandbox.path("site/.git/HEAD").exists());
     fs::remove_dir_all(sandbox.path("dist")).unwrap();
     sandbox.forge("gen").succeeds().says("restored");
     let mode = fs::metadata(sandbox.path("dist/private")).unwrap().permissions().mode() & 0o7777;

@@ -20,6 +20,10 @@ use super::{
 pub(super) fn check(session: &Session) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     warn_of_tags(session, &workspace)?;
+    let cancel = session.host.cancel();
+    if cancel.is_cancelled() {
+        return Err(cancel.fault("the check").into());
+    }
     let warnings = warn_of_names(session, &workspace);
     if session.flags.json {
         let document = serde_json::json!({

@@ -232,14 +232,19 @@ impl Host {
         self.start_pool();
         let runtime = new_runtime()?;
         let (at_work, console) = (self.0.at_work.clone(), self.0.console);
-        runtime.block_on(async {
-            self.0.cancel.listen_to_signals(move |reason| {
-                if at_work.load(Ordering::SeqCst) == 0 {
-                    console.err(&format!("forge: {reason}\n"));
-                    exit(i32::from(Kind::Interrupted.exit_code()));
-                }
-            })
-        })?;
+        let stopped = i32::from(Kind::Interrupted.exit_code());
+        let arrived = move |reason: &str| {
+            if at_work.load(Ordering::SeqCst) == 0 {
+                console.err(&format!("forge: {reason}\n"));
+                exit(stopped);
+            }
+        };
+        // What is half-made is swept by the next run, as after a kill.
+        let overdue = move || {
+            console.err("forge: stopped in the middle of its work\n");
+            exit(stopped);
+        };
+        self.0.cancel.listen_to_signals(arrived, overdue)?;
         Ok(Waiting(self, self.0.runtime.get_or_init(|| runtime)))
     }
 }

@@ -83,13 +83,14 @@ mod wait;
 mod watch;
 mod which;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, io::IsTerminal, process::ExitCode};
 
 use clap::{Command, FromArgMatches};
 
 use crate::{
     ci::Stage,
-    model::{Fault, Kind},
+    console::{Console, ConsoleReader},
+    model::{Environment, Fault, Kind},
     process::{guardian, keep_memory_private},
     service::{last_line, look},
 };
@@ -119,7 +120,12 @@ pub fn main() -> ExitCode {
     let args = match parsed(argv) {
         Ok(args) => args,
         Err(error) => {
-            let _ = error.print();
+            // What was typed may come from others: a title of a pull request, say.
+            match error.use_stderr() {
+                true => Console::new(ConsoleReader::of(|name| environment.get(name)))
+                    .err(&shown(&error, &environment)),
+                false => drop(error.print()),
+            }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -136,6 +142,15 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(stop) => ExitCode::from(session.tell(stop)),
+    }
+}
+
+/// A mistake in the command line, with colours where a person reads it.
+fn shown(error: &clap::Error, environment: &Environment) -> String {
+    let rendered = error.render();
+    match std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none() {
+        true => rendered.ansi().to_string(),
+        false => rendered.to_string(),
     }
 }
 

@@ -120,7 +120,11 @@ impl RunReport {
         ];
         // What was skipped is not a root cause: it needed something that failed for a reason of its own.
         let causes = self.artifacts.iter().filter(|artifact| artifact.how != How::Skipped);
-        let kinds: Vec<Kind> = causes.filter_map(|a| a.fault.as_ref()).map(|f| f.kind).collect();
+        let mut kinds: Vec<Kind> =
+            causes.filter_map(|a| a.fault.as_ref()).map(|f| f.kind).collect();
+        // Stopped while the lock waited to be written, the run did not do all it should.
+        kinds
+            .extend(self.warnings.iter().map(|w| w.kind).filter(|kind| *kind == Kind::Interrupted));
         BY_GRAVITY.iter().find(|kind| kinds.contains(kind)).map_or(0, |kind| kind.exit_code())
     }
 }

@@ -7,7 +7,9 @@
 //! |---|---|---|
 //! | `-rc.1`, `-rc10`, `-M9`, `rc1`, `.RC1`, `-x.1` | a pre-release, its numbers compared as numbers | before the numbers alone |
 //! | `-1`, `-r2`, `k`, `.Final`, `.post1` | a revision | after them |
-//! | `-alpine`, `-alpine3.19`, `-slim-bookworm` | a flavour: another thing with the same number | compared only with its own |
+//! | `-alpine`, `-alpine3.19`, `-slim-bookworm`, `-ce.0` | a flavour: another thing with the same number | compared only with its own |
+//! | `-debian-12`, `-temurin-17`, `-cuda11.8` | a flavour of which each version is another one | compared only with its own |
+//! | `-abc123f`, `-gabcdef0` | an abbreviated commit | none |
 //! | `2024-12-30`, `2025-04-22T22-12-26Z` | a day, and a time | numbers |
 //! | `+13`, `+k3s1` | a build that is counted | after all else |
 //! | `+35-ea`, `+35-alpine` | behind a build that is counted, the same as behind the numbers | |
@@ -106,6 +108,16 @@ const LATE: [&str; 16] = [
     "revision", "sp", "stable", "u",
 ];
 
+/// Editions, which are flavours also where a counter follows: `-ce.0`.
+const EDITIONS: [&str; 9] =
+    ["ce", "community", "ee", "ent", "enterprise", "fips", "lts", "oss", "pro"];
+/// What something is made for or with, in versions of its own of which none takes the place of another.
+const PLATFORMS: [&str; 29] = [
+    "centos", "corretto", "cuda", "debian", "dotnet", "el", "fc", "fedora", "go", "golang", "java",
+    "jdk", "jre", "node", "nodejs", "openjdk", "php", "pg", "postgres", "py", "python", "rhel",
+    "rocky", "ruby", "scala", "temurin", "ubi", "ubuntu", "zulu",
+];
+
 impl Number {
     /// Reads digits.
     fn of(text: &str) -> Self {
@@ -174,11 +186,7 @@ impl Series {
         let text = &version[prefix.len()..];
         let precedence = Precedence::of(text)?;
         let is_day = precedence.major().len() >= DIGITS_OF_A_DAY || date(text).is_some();
-        let word = |one: Identifier| match one {
-            Identifier::Word(word) => Some(word),
-            Identifier::Number(_) => None,
-        };
-        let flavour = precedence.flavour.into_iter().filter_map(word).collect();
+        let flavour = series_of_flavour(&precedence.flavour);
         Some(Self { prefix: prefix.to_owned(), is_day, flavour })
     }
 
@@ -187,6 +195,40 @@ impl Series {
     pub fn is_day(&self) -> bool {
         self.is_day
     }
+}
+
+/// The words of a flavour, and of what has versions of its own the first two numbers.
+fn series_of_flavour(flavour: &[Identifier]) -> Vec<String> {
+    let mut series = Vec::new();
+    let mut told = None;
+    for (at, one) in flavour.iter().enumerate() {
+        match one {
+            Identifier::Word(word) => {
+                told = has_versions(word).then_some(0);
+                series.push(word.clone());
+            }
+            Identifier::Number(number) => {
+                let is_alone = !matches!(flavour.get(at + 1), Some(Identifier::Number(_)));
+                let is_revision = told == Some(0) && is_alone && is_small(&number.text);
+                if let Some(count) = told.as_mut().filter(|count| **count < 2 && !is_revision) {
+                    *count += 1;
+                    series.push(number.text.clone());
+                }
+            }
+        }
+    }
+    series
+}
+
+/// Whether `word` is something that has versions of its own.
+fn has_versions(word: &str) -> bool {
+    PLATFORMS.contains(&word)
+}
+
+/// Whether a number alone counts the revisions of what it stands behind (`-debian-1`): the platforms are
+/// further on.
+fn is_small(digits: &str) -> bool {
+    matches!(digits.trim_start_matches('0'), "" | "1" | "2" | "3" | "4")
 }
 
 /// What stands before the first number of a version: nothing, `v`, `release-`, `cli/v`. What has
@@ -276,6 +318,8 @@ enum PartKind {
     Early,
     Late,
     Flavour,
+    /// An abbreviated hash, which says nothing of its age.
+    Commit,
 }
 
 /// Reads what stands behind the numbers.
@@ -284,8 +328,20 @@ fn parts(rest: &str) -> VersionParts {
     if is_pseudo(rest) {
         return VersionParts { stage: VersionStage::Before(runs(rest)), flavour };
     }
+    // Whether the part before is one of a flavour that has versions.
+    let mut is_awaited = false;
     for (at, part) in rest.split('-').enumerate().filter(|(_, part)| !part.is_empty()) {
-        match kind(part) {
+        let kind = match kind(part) {
+            PartKind::Commit if at == 0 => PartKind::Flavour,
+            kind => kind,
+        };
+        let is_version = is_awaited
+            && part.split('.').all(|number| number.bytes().all(|b| b.is_ascii_digit()))
+            && !is_small(part);
+        is_awaited = kind == PartKind::Flavour && has_versions(&part.to_ascii_lowercase());
+        match kind {
+            _ if is_version => flavour.extend(runs(part)),
+            PartKind::Commit => {}
             // What is written to the numbers is no other thing: `1.0.2k`.
             PartKind::Flavour if at == 0 => {
                 ids.extend(runs(part));
@@ -332,6 +388,10 @@ fn kind(part: &str) -> PartKind {
         return PartKind::Early;
     }
     let runs = runs(part);
+    let is_letter = |word: &str| EARLY_LETTERS.contains(&word) && runs.len() == 2;
+    if is_commit(part) && !matches!(runs.first(), Some(Identifier::Word(word)) if is_letter(word)) {
+        return PartKind::Commit;
+    }
     let Some(Identifier::Word(word)) = runs.first() else { return PartKind::Late };
     let is_counted = matches!(runs.get(1), Some(Identifier::Number(_)));
     // SemVer's form of a pre-release, whatever it is called: `-staging.1`.
@@ -341,9 +401,21 @@ fn kind(part: &str) -> PartKind {
     match word.as_str() {
         word if EARLY_LETTERS.contains(&word) && is_counted => PartKind::Early,
         word if LATE.contains(&word) => PartKind::Late,
+        word if EDITIONS.contains(&word) => PartKind::Flavour,
         _ if is_dotted => PartKind::Early,
         _ => PartKind::Flavour,
     }
+}
+
+/// Whether `part` is an abbreviated hash as git writes it, perhaps behind a `g`: seven hexadecimal
+/// digits or more, letters and figures.
+fn is_commit(part: &str) -> bool {
+    let hash = part.strip_prefix('g').unwrap_or(part);
+    let has_letter = hash.bytes().any(|b| b.is_ascii_alphabetic());
+    (7..=40).contains(&hash.len())
+        && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        && hash.bytes().any(|b| b.is_ascii_digit())
+        && (has_letter || hash.len() < part.len())
 }
 
 /// Build metadata: its numbers, if it is counted, and what follows them as it would follow the numbers of

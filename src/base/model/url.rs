@@ -35,9 +35,11 @@ pub fn starred_url(text: &str) -> String {
 pub fn url_secrets(text: &str) -> Vec<&str> {
     /// What is shorter is also a part of other words.
     const SHORTEST: usize = 6;
-    /// Keys of queries whose values are secret, or parts of them.
-    const KEYS: [&str; 8] =
-        ["sig", "token", "secret", "passw", "credential", "auth", "apikey", "api_key"];
+    /// Words in keys of queries whose values are secret.
+    const WORDS: [&str; 4] = ["sig", "auth", "pwd", "key"];
+    /// Parts of such keys.
+    const PARTS: [&str; 8] =
+        ["signature", "token", "secret", "passw", "credential", "authoriz", "apikey", "api_key"];
     let mut secrets = Vec::new();
     for (bytes, instead) in secrets_of(text) {
         let left_out = &text[bytes];
@@ -51,7 +53,11 @@ pub fn url_secrets(text: &str) -> Vec<&str> {
             }
         }
         let pairs = left_out.split(['?', '&', '#', ';']).filter_map(|pair| pair.split_once('='));
-        let is_secret = |key: &str| KEYS.iter().any(|part| key.to_ascii_lowercase().contains(part));
+        let is_secret = |key: &str| {
+            let key = key.to_ascii_lowercase();
+            let mut words = key.split(|c: char| !c.is_ascii_alphanumeric());
+            words.any(|word| WORDS.contains(&word)) || PARTS.iter().any(|part| key.contains(part))
+        };
         secrets.extend(pairs.filter(|(key, _)| is_secret(key)).map(|(_, value)| value));
     }
     secrets.retain(|secret| secret.len() >= SHORTEST);
@@ -182,6 +188,8 @@ mod tests {
             ("https://ghp_0123456789abcdef@h/x", vec!["ghp_0123456789abcdef"]),
             ("ssh://git@h/x and https://h/?arch=amd64#token=abcdef", vec!["abcdef"]),
             ("https://h/x?X-Amz-Signature=0123456789&X-Amz-Expires=86400", vec!["0123456789"]),
+            ("jdbc:postgresql://h/db?user=scott1&password=tiger12", vec!["tiger12"]),
+            ("https://h/x?design=modern&author=ann-smith", vec![]),
             ("https://me:short@h", vec![]),
             ("no URL", vec![]),
         ] {

@@ -1,10 +1,11 @@
 //! Stopping a run: one handle that everybody who works can look at or wait for.
 
-use std::sync::Arc;
+use std::{sync::Arc, task::Poll, time::Duration};
 
 use futures_util::future::select_all;
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    runtime::Builder,
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 
@@ -21,7 +22,16 @@ struct CancelState {
     reason: Option<String>,
     /// How many commands have the terminal: Ctrl-C is theirs.
     lent: usize,
+    /// How many are at something that may take its time to end: commands, and services.
+    busy: usize,
 }
+
+/// How often is looked whether a run that is to stop is still at work.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long a run that is to stop may go on while no command of it runs.
+const OVERDUE: Duration = Duration::from_secs(4);
+/// The stack of the thread that listens, in bytes.
+const LISTENER_STACK: usize = 256 << 10;
 
 /// A handle with which a run is stopped; every clone is the same handle.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +53,16 @@ impl PartialEq for Cancel {
 }
 
 impl Eq for Cancel {}
+
+/// While it lives, a run that is to stop is not overdue.
+#[derive(Debug)]
+pub struct GracePeriod(Cancel);
+
+impl Drop for GracePeriod {
+    fn drop(&mut self) {
+        self.0.0.state.send_modify(|state| state.busy -= 1);
+    }
+}
 
 /// While it lives, a command has the terminal.
 pub(super) struct Lent(Cancel);
@@ -78,6 +98,14 @@ impl Cancel {
         let whole = self.chain().last().unwrap_or(self).clone();
         whole.0.state.send_modify(|state| state.lent += 1);
         Lent(whole)
+    }
+
+    /// Says that something ends in its own time: a command that is given grace, a service.
+    #[must_use]
+    pub fn grace_period(&self) -> GracePeriod {
+        let whole = self.chain().last().unwrap_or(self).clone();
+        whole.0.state.send_modify(|state| state.busy += 1);
+        GracePeriod(whole)
     }
 
     /// This handle, and those of the wholes that it is a part of.
@@ -151,38 +179,86 @@ impl Cancel {
     /// Lets SIGINT (Ctrl-C), SIGTERM and SIGHUP stop the run from now on; a second signal
     /// takes the grace away. A signal that was ignored when forge began (`nohup`, a
     /// background job of a script) stays ignored where the system tells (Linux). Each that counts is
-    /// told to `arrived`, with what it is.
+    /// told to `arrived`, with what it is. `overdue` is called when the run goes on all the same for
+    /// some seconds in which none of its commands runs: something is at work that does not look.
+    ///
+    /// The signals have a thread of their own, so that they are heard whatever the others do.
     ///
     /// # Errors
-    /// `Failed` if the system refuses to deliver signals. Must be called within a runtime.
+    /// `Failed` if the system has no thread for it, or refuses to deliver signals.
     pub fn listen_to_signals(
         &self,
-        arrived: impl Fn(&str) + Clone + Send + 'static,
+        arrived: impl Fn(&str) + Send + 'static,
+        overdue: impl Fn() + Send + 'static,
     ) -> Result<(), Fault> {
+        let cannot = |error: &std::io::Error| Fault::io("cannot listen to signals", error);
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| cannot(&error))?;
+        let signals = {
+            let _entered = runtime.enter();
+            StopSignals::new().map_err(|error| cannot(&error))?
+        };
+        let cancel = self.clone();
+        let listen = move || runtime.block_on(cancel.listen(signals, &arrived, &overdue));
+        let thread = std::thread::Builder::new().name("signals".into()).stack_size(LISTENER_STACK);
+        thread.spawn(listen).map_err(|error| cannot(&error))?;
+        Ok(())
+    }
+
+    async fn listen(&self, mut signals: StopSignals, arrived: &dyn Fn(&str), overdue: &dyn Fn()) {
+        let mut idle = Duration::ZERO;
+        loop {
+            tokio::select! {
+                (kind, reason) = signals.next() => {
+                    if kind == SignalKind::interrupt() && self.0.state.borrow().lent > 0 {
+                        continue;
+                    }
+                    arrived(reason);
+                    self.cancel_because(reason);
+                }
+                () = tokio::time::sleep(LOOK), if self.is_cancelled() => {
+                    let is_busy = self.0.state.borrow().busy > 0;
+                    idle = if is_busy { Duration::ZERO } else { idle + LOOK };
+                    if idle >= OVERDUE {
+                        overdue();
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The signals that stop a run, and are not ignored.
+struct StopSignals(Vec<(SignalKind, &'static str, Signal)>);
+
+impl StopSignals {
+    fn new() -> std::io::Result<Self> {
         let ignored = ignored_signals();
-        let signals = [
+        let all = [
             (SignalKind::interrupt(), INTERRUPTED),
             (SignalKind::terminate(), "told to end (SIGTERM)"),
             (SignalKind::hangup(), "the terminal was closed (SIGHUP)"),
         ];
-        for (kind, reason) in signals {
-            if ignored & (1 << (kind.as_raw_value() - 1)) != 0 {
-                continue;
-            }
-            let mut arrivals =
-                signal(kind).map_err(|error| Fault::io("cannot listen to signals", &error))?;
-            let (cancel, arrived) = (self.clone(), arrived.clone());
-            tokio::spawn(async move {
-                while arrivals.recv().await.is_some() {
-                    if kind == SignalKind::interrupt() && cancel.0.state.borrow().lent > 0 {
-                        continue;
-                    }
-                    arrived(reason);
-                    cancel.cancel_because(reason);
+        let heard =
+            all.into_iter().filter(|(kind, _)| ignored & (1 << (kind.as_raw_value() - 1)) == 0);
+        let heard: std::io::Result<Vec<_>> =
+            heard.map(|(kind, reason)| Ok((kind, reason, signal(kind)?))).collect();
+        // A file that may not grow (`ulimit -f`) is an error where it is written, and no end of forge.
+        drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
+        Ok(Self(heard?))
+    }
+
+    /// Waits for the next.
+    async fn next(&mut self) -> (SignalKind, &'static str) {
+        std::future::poll_fn(|context| {
+            for (kind, reason, signal) in &mut self.0 {
+                if signal.poll_recv(context).is_ready() {
+                    return Poll::Ready((*kind, *reason));
                 }
-            });
-        }
-        Ok(())
+            }
+            Poll::Pending
+        })
+        .await
     }
 }
 
@@ -247,7 +323,7 @@ mod tests {
     #[tokio::test]
     async fn a_signal_stops_the_run() {
         let cancel = Cancel::new();
-        cancel.listen_to_signals(|_| ()).unwrap();
+        cancel.listen_to_signals(|_| (), || ()).unwrap();
         let (own, signal) = (rustix::process::getpid(), rustix::process::Signal::TERM);
         rustix::process::kill_process(own, signal).unwrap();
         cancel.cancelled().await;

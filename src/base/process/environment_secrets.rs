@@ -1,10 +1,11 @@
 //! The secrets in forge's own environment: values of variables that are called as secrets are, and
-//! logins in URLs (`http://USER:PASSWORD@proxy`), whatever variable they stand in.
+//! logins and queries in URLs (`http://USER:PASSWORD@proxy`, `https://host/?sig=…`), whatever variable they
+//! stand in.
 
 use std::path::Path;
 
 use super::inherit::holds_secret;
-use crate::model::{Environment, Secrets};
+use crate::model::{Environment, Secrets, url_secrets};
 
 /// Shorter values are flags and numbers; masking them would make output unreadable.
 const SHORTEST: usize = 6;
@@ -25,6 +26,10 @@ pub fn environment_secrets(environment: &Environment) -> Secrets {
         let is_path = || Path::new(value).is_absolute() && Path::new(value).exists();
         if holds_secret(name) && value.trim().len() >= SHORTEST && !is_flag && !is_path() {
             secrets.add(value.trim());
+        }
+        for secret in url_secrets(value) {
+            secrets.add(secret);
+            secrets.add(&decoded(secret));
         }
         for login in logins_in_urls(value) {
             let password = login.split_once(':').map_or(login, |(_, password)| password);
@@ -105,5 +110,19 @@ mod tests {
         assert_eq!(masked(&variables, "http://me:hunter22@proxy hunter22"), "http://***@proxy ***");
         assert_eq!(masked(&variables, "u:abc abc ghp_0123456789abcdef"), "*** abc ***");
         assert_eq!(masked(&variables, "git@github.com"), "git@github.com");
+    }
+
+    #[test]
+    fn queries_that_hold_secrets_are_masked_whatever_the_variable() {
+        let variables = [
+            ("JDBC_URL", "jdbc:postgresql://h/db?user=scott&password=tiger%21tiger&ssl=require"),
+            ("BLOB", "https://x.example/c?sv=2024-01-01&sig=abc%2Fdef123&design=modern"),
+        ];
+        let text = "tiger%21tiger tiger!tiger abc%2Fdef123 abc/def123";
+        assert_eq!(masked(&variables, text), "*** *** *** ***");
+        assert_eq!(
+            masked(&variables, "scott require 2024-01-01 modern"),
+            "scott require 2024-01-01 modern"
+        );
     }
 }

@@ -286,12 +286,27 @@ const SECRET_WORDS: &[&str] = &[
     "AUTHKEY",
     "JWT",
     "PRIVATEKEY",
+    "WEBHOOK",
+    "GIT_CONFIG_VALUE",
 ];
 /// Words that do so between underscores.
 const SECRET_PARTS: &[&str] = &["KEY", "PAT", "PASS", "PWD", "AUTH", "LOGIN", "COOKIE"];
 /// Words that do so at the end of a name, or as all of it.
-const SECRET_ENDS: &[&str] =
-    &["KEY", "KEYS", "PASS", "PWD", "AUTH", "COOKIE", "COOKIES", "DSN", "CONNECTION_STRING"];
+const SECRET_ENDS: &[&str] = &[
+    "KEY",
+    "KEYS",
+    "PASS",
+    "PWD",
+    "AUTH",
+    "COOKIE",
+    "COOKIES",
+    "CREDS",
+    "DSN",
+    "CONNECTION_STRING",
+    "KUBECONFIG_DATA",
+];
+/// Words that do so as all of a name, and are places within others.
+const SECRET_NAMES: &[&str] = &["NETRC"];
 /// What ends so and is the folder that the shell is in.
 const FOLDERS: &[&str] = &["PWD", "OLDPWD"];
 /// Words at the end that say where something is, not what it is.
@@ -301,11 +316,13 @@ const PLACES: &[&str] =
 /// Whether the variable `name` is called as one that holds a secret.
 pub fn looks_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    if FOLDERS.contains(&name.as_str()) {
+    // The name of a setting of git, whose value is in `GIT_CONFIG_VALUE_…`.
+    if FOLDERS.contains(&name.as_str()) || name.starts_with("GIT_CONFIG_KEY_") {
         return false;
     }
     let parts: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).collect();
     parts.len() > 1 && parts.iter().any(|part| SECRET_PARTS.contains(part))
+        || SECRET_NAMES.contains(&name.as_str())
         || SECRET_ENDS.iter().any(|end| name.ends_with(end))
         || SECRET_WORDS.iter().any(|word| name.contains(word))
 }
@@ -314,7 +331,9 @@ pub fn looks_secret(name: &str) -> bool {
 pub fn holds_secret(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     let last = upper.rsplit('_').next().unwrap_or_default();
-    looks_secret(name) && !PLACES.contains(&last) && !is_listed(name)
+    // The URL of a webhook is all that is needed to use it.
+    let is_place = PLACES.contains(&last) && !(last == "URL" && upper.contains("WEBHOOK"));
+    looks_secret(name) && !is_place && !is_listed(name)
 }
 
 #[cfg(test)]
@@ -417,6 +436,15 @@ mod tests {
             "CREDENTIAL",
             "CREDENTIALS",
             "SENTRY_DSN",
+            "GIT_CONFIG_VALUE_0",
+            "GIT_CONFIG_VALUE_12",
+            "UV_CREDS",
+            "DEPLOY_CREDS",
+            "SLACK_WEBHOOK",
+            "SLACK_WEBHOOK_URL",
+            "NODE_WEBHOOK",
+            "KUBECONFIG_DATA",
+            "NETRC",
             "AZURE_STORAGE_CONNECTION_STRING",
         ] {
             assert!(holds_secret(name), "{name}");
@@ -434,6 +462,10 @@ mod tests {
             "KEYBOARD",
             "KEYMAP_NAME",
             "AUTHOR",
+            "GIT_CONFIG_KEY_0",
+            "KUBECONFIG",
+            "SLACK_WEBHOOK_NAME",
+            "SACREDSITE",
         ] {
             assert!(!holds_secret(name), "{name}");
         }

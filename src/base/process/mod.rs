@@ -56,7 +56,7 @@ use std::{
 };
 
 pub use caches::{temporary_folders, toolchain_caches};
-pub use cancel::Cancel;
+pub use cancel::{Cancel, GracePeriod};
 pub use census::{ProcessId, carriers, end_all, listener, outlast_all};
 pub use detached::{DETACHED, start_detached};
 pub use ending::timeout_fault;

@@ -4,7 +4,7 @@ use std::{io, time::Instant};
 
 use crate::{
     console::{ConsoleReader, Through},
-    model::Mask,
+    model::{Mask, Secrets},
 };
 
 use super::{
@@ -28,6 +28,8 @@ pub struct OutputSink<'a> {
     printed: Lane,
     errors: Lane,
     through: Option<Through>,
+    /// What no line may hold. Once control sequences are taken out, what they parted is whole.
+    secrets: Option<Secrets>,
     line: &'a mut (dyn FnMut(&str) + Send),
 }
 
@@ -48,7 +50,8 @@ impl<'a> OutputSink<'a> {
         let log = command.log.clone().map(|path| CommandLog::new(path, LogLimits::default()));
         let (printed, errors) = (Lane::of(command), Lane::of(command));
         let through = command.through.then(|| Through::new(reader));
-        Self { log, printed, errors, through, line }
+        let secrets = Some(&command.secrets).filter(|secrets| !secrets.is_empty()).cloned();
+        Self { log, printed, errors, through, secrets, line }
     }
 
     /// Takes bytes as they come.
@@ -74,11 +77,12 @@ impl<'a> OutputSink<'a> {
             through.push(from == From::Errors, bytes);
         }
         self.logged(|log| log.write(bytes));
+        let Self { printed, errors, secrets, line, .. } = self;
         let lane = match from {
-            From::Output => &mut self.printed,
-            From::Errors => &mut self.errors,
+            From::Output => printed,
+            From::Errors => errors,
         };
-        lane.lines.push(bytes, Instant::now(), self.line);
+        lane.lines.push(bytes, Instant::now(), &mut masked(secrets.as_ref(), *line));
     }
 
     /// Adds what forge itself has to say about the command, in a line of its own.
@@ -108,8 +112,10 @@ impl<'a> OutputSink<'a> {
         if let Some(through) = &mut self.through {
             through.finish();
         }
-        self.printed.lines.finish(self.line);
-        self.errors.lines.finish(self.line);
+        let Self { printed, errors, secrets, line, .. } = self;
+        let mut line = masked(secrets.as_ref(), *line);
+        printed.lines.finish(&mut line);
+        errors.lines.finish(&mut line);
     }
 
     /// Does something with the log. One that cannot be written ruins no command: that
@@ -121,6 +127,17 @@ impl<'a> OutputSink<'a> {
             self.log = None;
             self.say(&text);
         }
+    }
+}
+
+/// Passes lines on to `line`, without `secrets`.
+fn masked<'l>(
+    secrets: Option<&'l Secrets>,
+    line: &'l mut (dyn FnMut(&str) + Send),
+) -> impl FnMut(&str) + 'l {
+    move |text| match secrets {
+        Some(secrets) => line(&secrets.mask(text)),
+        None => line(text),
     }
 }
 

@@ -150,6 +150,7 @@ impl Runner {
             return Err(cancel.fault(&command.line.to_string()));
         }
         let slot = self.slot(command, cancel).await?;
+        let _grace = cancel.grace_period();
         let shared = self.shared();
         let mark = shared.strays.begin();
         let mut variables = vec![(strays::VARIABLE, mark.mark())];

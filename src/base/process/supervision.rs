@@ -263,6 +263,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_secret_that_control_sequences_part_is_masked_in_lines() {
+        let mut secrets = crate::model::Secrets::default();
+        secrets.add("hunter22");
+        let command = Command {
+            secrets,
+            ..shell(r"printf 'hun\033[31mter22\nhun\000ter22\nhun\033]0;x\007ter22'")
+        };
+        assert_eq!(run(&command).await.1, ["***", "***", "***"]);
+    }
+
+    #[tokio::test]
     async fn a_part_of_a_run_is_stopped_with_grace() {
         let runner = Runner::new(environment(), 2, Cancel::new());
         let part = Cancel::new().part();

@@ -5,10 +5,12 @@
 //! is looked for, whatever stands between. Read are the output of `sha256sum` and its like
 //! (`<digest>  <name>`, also with size and date between the two), of BSD's tools and of openssl
 //! (`SHA256 (<name>) = <digest>`), of `certutil` and `Get-FileHash` on Windows, lists with the name
-//! first, tables, JSON of every shape, and a digest that stands alone in its file; also within the
-//! text of a PGP signed message.
+//! first, tables, lists in Markdown, JSON of every shape, several digests of one file on a line, the groups
+//! of `gpg --print-md`, and a digest that stands alone in its file; also within the text of a PGP signed
+//! message.
 
 mod json;
+mod lines;
 
 use std::{collections::BTreeSet, rc::Rc};
 
@@ -134,49 +136,40 @@ fn agreement(name: &str, path: &str) -> Option<(usize, bool)> {
 
 fn entries(text: &str) -> Vec<ListedDigest> {
     let mut entries: Vec<ListedDigest> = Vec::new();
-    let mut heading: Option<String> = None;
+    // A name above digests, and the algorithms of those that it was given to.
+    let mut heading: Option<(Rc<str>, Vec<Algorithm>)> = None;
     let mut is_property = false;
-    for line in signed_part(text) {
-        match (entry(line), told_name(line)) {
-            (Some(mut entry), _) => {
-                // A heading is about the next digest only.
-                let heading = heading.take().filter(|_| entry.names.is_empty());
-                entry.names.extend(heading.map(|name| (name.into(), WHOLE)));
-                entries.push(entry);
-                is_property =
-                    line.split_once([':', '=']).is_some_and(|(key, _)| label(key).is_some());
-            }
+    for line in lines::lines(text) {
+        let found = line_entries(&line);
+        if found.is_empty() {
+            let Some(name) = told_name(&line) else { continue };
             // Of a list of properties, the name may come before the digest or after it.
-            (None, Some(name)) => {
-                let last = entries.last_mut().filter(|last| is_property && last.names.is_empty());
-                match last {
-                    Some(last) => last.names.push((name.into(), WHOLE)),
-                    None => heading = Some(name),
+            let last = entries.last_mut().filter(|last| is_property && last.names.is_empty());
+            match last {
+                Some(last) => last.names.push((name.into(), WHOLE)),
+                None => heading = Some((name.into(), Vec::new())),
+            }
+            continue;
+        }
+        is_property = line.split_once([':', '=']).is_some_and(|(key, _)| label(key).is_some());
+        for mut entry in found {
+            // A heading is about the next digest of each algorithm only.
+            match entry.digest.as_ref().map(|digest| digest.algorithm()) {
+                _ if !entry.names.is_empty() => heading = None,
+                Ok(it) if heading.as_ref().is_some_and(|(_, had)| had.contains(&it)) => {
+                    heading = None;
+                }
+                algorithm => {
+                    if let Some((name, had)) = &mut heading {
+                        had.extend(algorithm.ok());
+                        entry.names.push((name.clone(), WHOLE));
+                    }
                 }
             }
-            (None, None) => {}
+            entries.push(entry);
         }
     }
     entries
-}
-
-/// The lines of `text`; of a PGP signed message (RFC 9580, 7) only those that are signed.
-fn signed_part(text: &str) -> impl Iterator<Item = &str> {
-    const BEGINNING: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
-    let begins = |line: &str| line.trim_start_matches('\u{feff}').trim_end() == BEGINNING;
-    let is_message = text.lines().any(begins);
-    let mut inside = !is_message;
-    text.lines().filter_map(move |line| {
-        if is_message && begins(line) {
-            inside = true;
-            return None;
-        }
-        if is_message && line.starts_with("-----BEGIN PGP SIGNATURE") {
-            inside = false;
-        }
-        // Lines that begin with a hyphen have `- ` before them.
-        inside.then(|| if is_message { line.strip_prefix("- ").unwrap_or(line) } else { line })
-    })
 }
 
 /// The name of a file on a line without a digest: `SHA256 hash of file e.zip:`, as
@@ -211,27 +204,70 @@ fn names_a_file(key: &str) -> bool {
     NAMES.iter().any(|name| word.ends_with(name))
 }
 
-/// Reads a line; `None` if there is no digest in it.
-fn entry(line: &str) -> Option<ListedDigest> {
+/// The digests on a line: mostly none or one, or several of one file.
+fn line_entries(line: &str) -> Vec<ListedDigest> {
     let line = line.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     if is_comment(line) {
-        return None;
+        return Vec::new();
     }
+    let line = ["- ", "* ", "+ "].iter().find_map(|it| line.strip_prefix(it)).unwrap_or(line);
     // coreutils begins a line with a backslash if the name has escapes.
     let escaped = line.starts_with('\\');
-    let (before, digits, after) = split(line.trim_start_matches('\\'))?;
-    let (algorithm, name) = head(before);
-    let (name, short) = match name {
-        Some(name) => (Some(name), None),
-        None => {
-            let after = after.trim_start_matches(|c| CLOSING.contains(c));
-            (clean(after), after_columns(after))
-        }
-    };
-    let name = if escaped { name.map(|name| unescape(&name)) } else { name };
-    let names = [(name, WHOLE), (short, AFTER_COLUMNS)];
-    let names = names.into_iter().filter_map(|(name, near)| Some((name?.into(), near))).collect();
-    Some(ListedDigest { names, digest: digest(digits, algorithm) })
+    let mut rest = line.trim_start_matches('\\');
+    let (mut digests, mut texts) = (Vec::new(), Vec::new());
+    while let Some((before, digits, after)) = split(rest) {
+        let (algorithm, text) = head(before);
+        digests.push((digits.len(), digest(digits, algorithm)));
+        texts.push(text);
+        rest = after.trim_start_matches(|c| CLOSING.contains(c));
+    }
+    texts.push(rest);
+    texts.retain(|text| clean(text).is_some());
+    texts.dedup();
+    // A size is the name of a file only if there is nothing else.
+    if texts.iter().any(|text| !without_columns(text).is_empty()) {
+        texts.retain(|text| !without_columns(text).is_empty());
+    }
+    let names = |text: &&str| names_in(text, escaped);
+    let lengths: BTreeSet<usize> = digests.iter().map(|(length, _)| *length).collect();
+    // `A  x  B  y` are two files on one line.
+    let is_list = lengths.len() < digests.len() && texts.len() == digests.len();
+    let all = digests.into_iter().enumerate().map(|(at, (_, digest))| ListedDigest {
+        names: match is_list {
+            true => names(&texts[at]),
+            false => texts.iter().flat_map(names).collect(),
+        },
+        digest,
+    });
+    all.collect()
+}
+
+/// What may be the name of a file in a text that has no digest: all of it first, and what is left
+/// without the columns, the cells and the marks of Markdown around it.
+fn names_in(text: &str, escaped: bool) -> Vec<(Rc<str>, usize)> {
+    let Some(whole) = clean(text) else { return Vec::new() };
+    let whole = if escaped { unescape(&whole) } else { whole };
+    let cells = text.split(['|', '\t', ',', ';', '<', '>']);
+    let pieces = cells.chain([text]).flat_map(|piece| {
+        let bare = clean(without_columns(piece)).unwrap_or_default();
+        let plain = bare.trim_matches(['*', '_', '~', '`', ':']).to_owned();
+        let linked = link_text(&plain).map(str::to_owned);
+        [Some(bare), Some(plain), linked]
+    });
+    let mut pieces: Vec<String> = pieces.flatten().filter(|piece| *piece != whole).collect();
+    pieces.sort();
+    pieces.dedup();
+    let pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
+    [(whole.into(), WHOLE)]
+        .into_iter()
+        .chain(pieces.map(|piece| (piece.into(), AFTER_COLUMNS)))
+        .collect()
+}
+
+/// What people see of a link in Markdown: `x` of `[x](https://example.org/x)`.
+fn link_text(text: &str) -> Option<&str> {
+    let (text, _) = text.strip_prefix('[')?.strip_suffix(')')?.split_once("](")?;
+    Some(text.trim_matches('`'))
 }
 
 /// A line as what stands before a digest, its digits, and what comes after.
@@ -255,17 +291,17 @@ fn split(line: &str) -> Option<(&str, &str, &str)> {
     None
 }
 
-/// What stands before a digest: the algorithm and the name, as far as it says.
-fn head(before: &str) -> (Option<Label>, Option<String>) {
+/// What stands before a digest: the algorithm, as far as it says, and what may be the name.
+fn head(before: &str) -> (Option<Label>, &str) {
     let is_around = |c: char| c.is_whitespace() || AROUND.contains(c) || OPENING.contains(c);
     let before = before.trim_end_matches(is_around);
     if let Some((algorithm, name)) = bsd(before) {
-        return (Some(algorithm), clean(name));
+        return (Some(algorithm), name);
     }
     let last = before.rsplit([' ', '\t']).next().unwrap_or_default();
     match label(last) {
-        Some(algorithm) => (Some(algorithm), clean(&before[..before.len() - last.len()])),
-        None => (None, clean(before)),
+        Some(algorithm) => (Some(algorithm), &before[..before.len() - last.len()]),
+        None => (None, before),
     }
 }
 
@@ -286,16 +322,33 @@ fn clean(text: &str) -> Option<String> {
     is_name.then(|| name.to_owned())
 }
 
-/// The last word of `text` if there are others before it, and all of those are numbers, dates or
-/// times, or the asterisk that stands for binary.
-fn after_columns(text: &str) -> Option<String> {
-    let (columns, name) = text.trim().rsplit_once(char::is_whitespace)?;
-    let is_number = |word: &str| {
-        word.starts_with(|c: char| c.is_ascii_digit())
-            && word.chars().all(|c| c.is_ascii_digit() || "-/:.,+TZ".contains(c))
-    };
-    let are_columns = columns.split_whitespace().all(|word| word == "*" || is_number(word));
-    clean(name).filter(|_| are_columns)
+/// `text` without the words at its beginning and end that are numbers, dates, times or sizes, or the
+/// asterisk that stands for binary. Empty if there are no others.
+fn without_columns(text: &str) -> &str {
+    let is_blank = char::is_whitespace;
+    let mut rest = text.trim_matches(|c: char| is_blank(c) || AROUND.contains(c));
+    while let Some(first) = rest.split(is_blank).next().filter(|word| is_column(word)) {
+        rest = rest[first.len()..].trim_start();
+    }
+    while let Some(last) = rest.rsplit(is_blank).next().filter(|word| is_column(word)) {
+        rest = rest[..rest.len() - last.len()].trim_end();
+    }
+    rest
+}
+
+fn is_column(word: &str) -> bool {
+    const UNITS: [&str; 9] = ["b", "byte", "bytes", "kb", "mb", "gb", "kib", "mib", "gib"];
+    let word = word.trim_matches(|c: char| AROUND.contains(c) || "()[]".contains(c));
+    let figures = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = word[figures.len()..].to_ascii_lowercase();
+    let is_unit = UNITS.contains(&unit.as_str());
+    match figures.starts_with(|c: char| c.is_ascii_digit()) {
+        true => {
+            figures.chars().all(|c| c.is_ascii_digit() || "-/:.,+TZ".contains(c))
+                && (is_unit || matches!(unit.as_str(), "" | "z" | "k" | "m" | "g"))
+        }
+        false => word == "*" || figures.is_empty() && is_unit,
+    }
 }
 
 fn unescape(name: &str) -> String {

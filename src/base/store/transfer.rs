@@ -166,7 +166,7 @@ impl Download {
                 return Err(self.begin_again(why));
             }
         };
-        let answer = self.client.exchange(&call).await?;
+        let answer = self.client.exchange(&call).await.map_err(|failure| self.refused(failure))?;
         let ServerAnswer::Found(response) = answer else {
             return Err(self.changed("it is not there any more"));
         };
@@ -183,6 +183,17 @@ impl Download {
         self.response = Some(response);
         (self.fresh, self.fresh_since) = (0, Instant::now());
         Ok(())
+    }
+
+    /// What a server does not let be asked for in part may still be there in whole: 412, 403, 501, and
+    /// what else will not pass.
+    fn refused(&self, failure: AttemptFailure) -> AttemptFailure {
+        match failure.again {
+            RetryDecision::Never if self.received > 0 => {
+                AttemptFailure { again: RetryDecision::FromStart, ..failure }
+            }
+            _ => failure,
+        }
     }
 
     fn changed(&self, how: &str) -> AttemptFailure {

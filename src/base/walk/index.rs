@@ -15,6 +15,17 @@ pub struct TrackedPaths {
     bytes: Vec<u8>,
     /// Where each stands in `bytes`.
     paths: Vec<Range<usize>>,
+    /// Those that a checkout may lack: what a sparse one leaves out, and submodules.
+    optional: Vec<(Range<usize>, Lack)>,
+}
+
+/// Why something that is tracked may not be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// A sparse checkout leaves it out.
+    Sparse,
+    /// It is a submodule, which has a checkout of its own.
+    Submodule,
 }
 
 /// More than any index takes, in bytes.
@@ -23,6 +34,11 @@ const MOST_OF_INDEX: u64 = 1 << 30;
 const FIXED: usize = 40;
 /// The flag that says that two more bytes of flags follow.
 const EXTENDED: u16 = 0x4000;
+/// The flag among those that says that the file need not be there.
+const SKIP_WORKTREE: u16 = 0x4000;
+/// Where the mode stands in an entry, and that of a submodule.
+const MODE: Range<usize> = 24..28;
+const SUBMODULE: u32 = 0o160_000;
 
 impl TrackedPaths {
     /// Reads the file of the index in `git_dir`; hashes have `hash` bytes. Nothing is tracked if there
@@ -35,7 +51,7 @@ impl TrackedPaths {
             let bytes = read_file(&git_dir.join(shared), MOST_OF_INDEX).unwrap_or_default();
             let _ = index.add(&bytes, hash);
         }
-        let Self { bytes, paths } = &mut index;
+        let Self { bytes, paths, .. } = &mut index;
         paths.sort_unstable_by(|a, b| bytes[a.clone()].cmp(&bytes[b.clone()]));
         index
     }
@@ -55,6 +71,15 @@ impl TrackedPaths {
         self.paths.get(at).is_some_and(|at| self.bytes[at.clone()].starts_with(&start))
     }
 
+    /// What is tracked at or below `path` and may not be there.
+    pub fn optional_below(&self, path: &[u8]) -> impl Iterator<Item = (&[u8], Lack)> {
+        let all = self.optional.iter().map(|(at, lack)| (&self.bytes[at.clone()], *lack));
+        all.filter(move |(one, _)| {
+            let rest = one.strip_prefix(path);
+            rest.is_some_and(|rest| path.is_empty() || matches!(rest, [] | [b'/', ..]))
+        })
+    }
+
     /// Adds the entries of a file; returns what follows them.
     fn add<'b>(&mut self, bytes: &'b [u8], hash: usize) -> Option<&'b [u8]> {
         let mut rest = bytes.strip_prefix(b"DIRC")?;
@@ -68,8 +93,14 @@ impl TrackedPaths {
             let head = rest.get(..FIXED + hash + 2)?;
             let flags = u16::from_be_bytes(head[FIXED + hash..].try_into().ok()?);
             rest = &rest[head.len()..];
+            let mut lack = None;
             if version > 2 && flags & EXTENDED != 0 {
-                rest = rest.get(2..)?;
+                let (more, after) = rest.split_first_chunk::<2>()?;
+                rest = after;
+                lack = (u16::from_be_bytes(*more) & SKIP_WORKTREE != 0).then_some(Lack::Sparse);
+            }
+            if u32::from_be_bytes(head[MODE].try_into().ok()?) == SUBMODULE {
+                lack = Some(Lack::Submodule);
             }
             if version == 4 {
                 let dropped = variable_number(&mut rest)?;
@@ -90,7 +121,9 @@ impl TrackedPaths {
             if !path.is_empty() {
                 let from = self.bytes.len();
                 self.bytes.extend_from_slice(path.strip_suffix(b"/").unwrap_or(&path));
-                self.paths.push(from..self.bytes.len());
+                let at = from..self.bytes.len();
+                self.optional.extend(lack.map(|lack| (at.clone(), lack)));
+                self.paths.push(at);
             }
         }
         Some(rest)

@@ -126,6 +126,11 @@ impl Lister<'_> {
         let holds = |name: &str| inside.iter().any(|(found, _)| found == name);
         let place = folder.place.clone();
         let place = place.map(|place| place.within(at, holds(".git"), holds(rules::FILE)));
+        // What was asked for is not lost without a word.
+        let is_made = self.is_asked && place.is_none();
+        let own = inside.iter().filter(|(name, _)| is_made && is_own(name));
+        let own = own.map(|(name, _)| folder.shown.join(name));
+        listing.special.extend(own.filter(|path| self.means(folder, path, true)));
         inside.retain(|(name, _)| !is_own(name));
         if inside.is_empty()
             && self.is_asked

@@ -30,6 +30,7 @@ mod tests;
 mod walker;
 
 pub use contents::{FileDigest, letter_of_file, read};
+pub use index::Lack;
 pub use links::reached_by_links;
 pub use lister::{InputFile, InputKind, Listing};
 pub use pattern::FilePatterns;

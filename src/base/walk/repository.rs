@@ -2,13 +2,18 @@
 //! it tracks. All of it is read from files; git itself is not run.
 
 use std::{
+    ffi::OsStr,
     fs,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 
-use super::{excludes::excludes_file, index::TrackedPaths, rules::IgnoreRules};
+use super::{
+    excludes::excludes_file,
+    index::{Lack, TrackedPaths},
+    rules::IgnoreRules,
+};
 use crate::{
     disk::{MOST_OF_TEXT, read_text},
     model::UserFolders,
@@ -68,6 +73,23 @@ impl GitRepository {
     pub fn tracks_below(&self, path: &Path) -> bool {
         let index = || self.index();
         self.inside(path).is_some_and(|path| index().has_below(path) || index().has(path))
+    }
+
+    /// What git tracks at or below `path`, an absolute path, and this checkout lacks; the first of it.
+    pub fn lacks_below(&self, path: &Path) -> Option<(PathBuf, Lack)> {
+        let git_dir = self.git_dir.as_ref()?;
+        // Nearly no checkout lacks anything: then the index is not read for this.
+        let may_lack = [git_dir.join("info/sparse-checkout"), self.top.join(".gitmodules")];
+        let inside = self.inside(path).filter(|_| may_lack.iter().any(|file| file.exists()))?;
+        let lacks = |(path, lack): (&[u8], Lack)| {
+            let path = self.top.join(OsStr::from_bytes(path));
+            let is_there = match lack {
+                Lack::Sparse => path.symlink_metadata().is_ok(),
+                Lack::Submodule => path.join(".git").symlink_metadata().is_ok(),
+            };
+            (!is_there).then_some((path, lack))
+        };
+        self.index().optional_below(inside).find_map(lacks)
     }
 
     /// The files that say what it ignores and tracks, beside those among its own files; they may not be

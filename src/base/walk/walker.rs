@@ -8,7 +8,9 @@ use std::{
 };
 
 use super::{
-    contents, lfs,
+    contents,
+    index::Lack,
+    lfs,
     lister::{Lister, Listing},
     repository::GitRepository,
     rules::{self, IgnoreRules},
@@ -59,6 +61,11 @@ impl Walker {
     /// leaves out what is tracked.
     pub fn tracks_below(&self, path: &Path) -> bool {
         self.repository.tracks_below(path)
+    }
+
+    /// The first that git tracks at or below `path` and this checkout lacks.
+    pub fn lacks_below(&self, path: &Path) -> Option<(PathBuf, Lack)> {
+        self.repository.lacks_below(path)
     }
 
     /// Whether git tracks `path`, a file or link, or would not ignore it.

@@ -15,6 +15,14 @@ pub(super) fn keep_only(out: &Path, binaries: &[BinaryName]) -> Result<(), Fault
         .and_then(|entries| entries.collect::<Result<Vec<_>, _>>())
         .map_err(|e| io(&e))?;
     if let Some(name) = missing.first() {
+        if let Some(what) = other_than_file(&out.join(name)) {
+            return Err(Fault::new(
+                Kind::Failed,
+                format!("the build made `{name}`, which is not a file"),
+            )
+            .because(format!("{{{{ out }}}}/{name} is {what}"))
+            .hint(format!("let a command of `build:` write a program to {{{{ out }}}}/{name}")));
+        }
         let found: Vec<_> =
             found.iter().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
         let there = match found.is_empty() {
@@ -39,6 +47,19 @@ pub(super) fn keep_only(out: &Path, binaries: &[BinaryName]) -> Result<(), Fault
         removed.map_err(|e| io(&e))?;
     }
     Ok(())
+}
+
+/// What is at `path` where a file should be; `None` if nothing is there.
+fn other_than_file(path: &Path) -> Option<String> {
+    let kind = fs::symlink_metadata(path).ok()?.file_type();
+    Some(match fs::read_link(path) {
+        Ok(target) if fs::metadata(path).is_ok() => {
+            format!("a link to {}, which is not a file", target.display())
+        }
+        Ok(target) => format!("a link to {}, where nothing is", target.display()),
+        Err(_) if kind.is_dir() => "a folder".into(),
+        Err(_) => "neither a file nor a folder".into(),
+    })
 }
 
 /// Makes a binary that is a link, or another name of a file that lies elsewhere, a file of its own:
@@ -83,5 +104,25 @@ mod tests {
         assert_eq!(fs::metadata(&source).unwrap().permissions().mode() & 0o200, 0o200);
         symlink(dir.path(), out.join("folder")).unwrap();
         assert!(keep_only(&out, &[BinaryName::new("folder").unwrap()]).is_err());
+    }
+
+    #[test]
+    fn what_is_there_and_is_no_file_is_not_called_absent() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path();
+        fs::create_dir(out.join("folder")).unwrap();
+        symlink("nowhere", out.join("dangling")).unwrap();
+        symlink("folder", out.join("linked")).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(out.join("socket")).unwrap());
+        for (name, told) in [
+            ("folder", "made `folder`, which is not a file: {{ out }}/folder is a folder"),
+            ("dangling", "{{ out }}/dangling is a link to nowhere, where nothing is"),
+            ("linked", "{{ out }}/linked is a link to folder, which is not a file"),
+            ("socket", "{{ out }}/socket is neither a file nor a folder"),
+            ("absent", "the build made no `absent`: {{ out }} holds "),
+        ] {
+            let fault = keep_only(out, &[BinaryName::new(name).unwrap()]).unwrap_err();
+            assert!(fault.to_string().contains(told), "{fault}");
+        }
     }
 }

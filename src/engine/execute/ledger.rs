@@ -141,6 +141,10 @@ impl RunLedger {
     }
 
     fn warn(&mut self, artifact: Option<&ArtifactId>, fault: Fault) {
+        // What is wrong with a disk is wrong for every artifact: that is told once.
+        if self.warnings.contains(&fault) {
+            return;
+        }
         self.context
             .events
             .emit(Event::Warning { artifact: artifact.cloned(), fault: fault.clone() });

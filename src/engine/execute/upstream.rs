@@ -176,9 +176,21 @@ fn path_in_archive<'a>(upstream: &'a Upstream, name: &'a str) -> &'a str {
 }
 
 fn no_binary(path: &str, upstream: &Upstream, unpacked: &Unpacked) -> Fault {
+    let url = &upstream.url;
+    let is_other =
+        unpacked.links.contains_key(path) || unpacked.skipped.iter().any(|it| it == path);
+    if is_other {
+        return Fault::new(Kind::Failed, format!("`{path}` of {url} is not a file of its own"))
+            .because("it is a link, or not a file at all")
+            .hint("say with `upstream.paths` where the program itself is");
+    }
     let there = unpacked.files.keys().chain(&unpacked.skipped);
     let some: Vec<_> = there.take(8).map(String::as_str).collect();
-    Fault::new(Kind::Failed, format!("{} holds no `{path}`", upstream.url))
-        .because(format!("it holds {}", some.join(", ")))
+    let why = match some.is_empty() {
+        true => "it holds no files".to_owned(),
+        false => format!("it holds {}", some.join(", ")),
+    };
+    Fault::new(Kind::Failed, format!("{url} holds no `{path}`"))
+        .because(why)
         .hint("say where it is with `upstream.strip` and `upstream.paths`")
 }

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 use crate::{
     model::{Fault, FileStat, Kind, TreeDigest, TreeHasher, path_to_text},
-    walk::{self, FileDigest, InputFile, Listing, Walker},
+    walk::{self, FileDigest, InputFile, Lack, Listing, Walker},
 };
 
 /// Below this many trees, threads cost more than they save.
@@ -74,6 +74,12 @@ pub fn walk(walker: &Walker, grounds: &Grounds) -> Result<SourceTreeState, Fault
             _ => Fault::io(format!("cannot list {}", start.display()), &error),
         };
         listing.extend(walker.list(start).map_err(cannot)?);
+        if let Some((path, lack)) = walker.lacks_below(start) {
+            return Err(match lack {
+                Lack::Sparse => left_out(&path),
+                Lack::Submodule => not_checked_out(&path),
+            });
+        }
         deciding.extend(walker.deciding(start).into_iter().map(|path| {
             let stat = fs::symlink_metadata(&path).ok().map(|found| FileStat::of(&found));
             (path, stat)
@@ -96,6 +102,14 @@ fn left_out(start: &Path) -> Fault {
     Fault::new(Kind::Failed, what)
         .because(why)
         .hint("run `git sparse-checkout add` with its folder, or `git checkout` to get it back")
+}
+
+/// That the submodule at `path` is empty.
+fn not_checked_out(path: &Path) -> Fault {
+    let path = path.display();
+    Fault::new(Kind::Failed, format!("{path} is not in this checkout"))
+        .because("it is a submodule, which git has not checked out")
+        .hint(format!("run `git submodule update --init {path}`"))
 }
 
 /// Reads many trees.

@@ -31,6 +31,7 @@ pub fn lower(
     tell: &dyn Fn(&str),
 ) -> Result<Vec<Name>, Fault> {
     let home = ServicePaths::new(&workspace.layout);
+    let _grace = cancel.grace_period();
     let _lock = home.turn(cancel, tell)?;
     let Some(supervisor) = Supervisor::of(&home) else {
         end(&home, None)?;
@@ -60,6 +61,7 @@ pub fn lower(
 /// As [`lower`].
 pub fn lower_all(layout: &Layout, cancel: &Cancel, tell: &dyn Fn(&str)) -> Result<(), Fault> {
     let home = ServicePaths::new(layout);
+    let _grace = cancel.grace_period();
     let _lock = home.turn(cancel, tell)?;
     end(&home, Supervisor::of(&home))
 }

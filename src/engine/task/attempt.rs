@@ -24,12 +24,12 @@ use crate::{
 
 use super::{
     TaskEvent,
+    evaluation::Evaluation,
     frame::RunScope,
     key::patterns,
     perform::{PreparedTask, TaskRun},
     pool::PoolPermit,
     steps::{Later, TaskStep, Work},
-    witness::LiveEvaluator,
 };
 
 /// The exit code of a shell that does not find a program.
@@ -72,8 +72,9 @@ impl<'w> TaskRun<'_, 'w> {
         }
         let frame = self.engine.last_frame();
         let bindings = with_exit_code(scene.rendering.bindings, &done);
-        let witness = LiveEvaluator::new(self.engine, &frame, self.invocation.task, &scene.ground);
-        let last = scene.rendering.finally(&bindings, &witness).await;
+        let evaluation =
+            Evaluation::live(&self.engine.context, &frame, self.invocation.task, &scene.ground);
+        let last = scene.rendering.finally(&bindings, &evaluation).await;
         let cleaned = match &last {
             Ok(last) => self.clean_up(scene, last.iter().map(Ok), &frame, &mut seat).await,
             Err(fault) => self.told(scene, fault.clone()),
@@ -84,7 +85,7 @@ impl<'w> TaskRun<'_, 'w> {
     /// Makes the folders that outputs are in, as far as they are named: a command that writes a file expects
     /// them. One that cannot be made is missed by the command.
     fn make_folders_of_outputs(&self, scene: &PreparedTask<'_, 'w>) {
-        let root = self.engine.workspace.layout.root();
+        let root = self.engine.context.workspace.layout.root();
         let written = patterns(&scene.rendering, &scene.ground, &self.invocation.task.outputs);
         let Ok(within) = Folder::open(root) else { return };
         for pattern in written.unwrap_or_default() {
@@ -210,7 +211,7 @@ impl<'w> TaskRun<'_, 'w> {
         line: &Text,
         frame: &RunScope<'_>,
     ) -> Result<(), Fault> {
-        let keyring = self.engine.vault.keyring();
+        let keyring = self.engine.context.vault.keyring();
         let mut command = scene.ground.command(&keyring, line)?;
         command.secrets = keyring.secrets().clone();
         command.terminal = step.interactive;

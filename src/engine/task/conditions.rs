@@ -47,7 +47,7 @@ impl<'w> TaskRun<'_, 'w> {
             _ if scene.ground.lacks_dir() => return Ok(false),
             _ => {}
         }
-        let command = scene.ground.command(&self.engine.vault.keyring(), line)?;
+        let command = scene.ground.command(&self.engine.context.vault.keyring(), line)?;
         match frame.run(command, &mut |_| ()).await {
             Ok(()) => Ok(true),
             Err(fault)

@@ -12,8 +12,13 @@
 //! Not a crate: dotenvy refuses unquoted values with blanks, knows no defaults, and looks at the
 //! process's own environment, so that no record could tell what a value rests on.
 
-use std::iter::Peekable;
-use std::str::CharIndices;
+use std::{cell::Cell, collections::HashMap, iter::Peekable, ops::Range, str::CharIndices};
+
+/// The values of a file may take so many bytes together, with what their variables hold: far more
+/// than a system hands to a program.
+const MOST_OF_VALUES: usize = 1 << 20;
+/// How deeply defaults of variables may be nested in each other.
+const MOST_NESTED: usize = 50;
 
 /// Why a file cannot be read as variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +39,26 @@ pub fn parse(
     outside: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<(String, String)>, DotenvError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-    let mut reader = DotenvReader { text: &text, at: 0, known: Vec::new(), outside };
+    let (known, index) = (Vec::new(), HashMap::new());
+    let mut reader = DotenvReader {
+        text: &text,
+        at: 0,
+        known,
+        index,
+        size: 0,
+        refused: Cell::new(None),
+        outside,
+    };
     while reader.statement()? {}
     Ok(reader.known)
+}
+
+/// A value as it is written.
+struct Written<'t> {
+    text: &'t str,
+    /// See [`closed_braces`].
+    braces: &'t HashMap<usize, usize>,
+    has_escapes: bool,
 }
 
 /// A file that is read from its beginning to its end.
@@ -44,6 +66,12 @@ struct DotenvReader<'t> {
     text: &'t str,
     at: usize,
     known: Vec<(String, String)>,
+    /// Where in `known` a name is.
+    index: HashMap<String, usize>,
+    /// The bytes of all values up to now.
+    size: usize,
+    /// Why the value that is being read is refused.
+    refused: Cell<Option<&'static str>>,
     outside: &'t dyn Fn(&str) -> Option<String>,
 }
 
@@ -82,9 +110,23 @@ impl<'t> DotenvReader<'t> {
         if value.contains('\0') {
             return Err(self.flaw(start, "holds a zero byte, which no variable can"));
         }
-        match self.known.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => *known = value,
-            None => self.known.push((name, value)),
+        // forge marks places and secrets in the text of tasks with these.
+        if value.contains(['\u{1}', '\u{2}']) {
+            return Err(self.flaw(start, "holds a byte 0x01 or 0x02, which forge does not pass on"));
+        }
+        self.size += value.len();
+        if self.size > MOST_OF_VALUES {
+            self.refused.set(Some("makes the values of the file larger than 1 MiB"));
+        }
+        if let Some(why) = self.refused.take() {
+            return Err(self.flaw(start, why));
+        }
+        match self.index.get(&name) {
+            Some(at) => self.known[*at].1 = value,
+            None => {
+                self.index.insert(name.clone(), self.known.len());
+                self.known.push((name, value));
+            }
         }
         Ok(true)
     }
@@ -149,20 +191,35 @@ impl<'t> DotenvReader<'t> {
     /// `text` with its variables, and its escapes if it `has_escapes`, replaced. A `\` before `$` makes it
     /// text in any case.
     fn expanded(&self, text: &str, has_escapes: bool) -> String {
+        let written = Written { text, braces: &closed_braces(text), has_escapes };
+        self.part(&written, 0..text.len(), 0)
+    }
+
+    /// The part of `written` at `range`, within `depth` defaults of variables.
+    fn part(&self, written: &Written, range: Range<usize>, depth: usize) -> String {
         let mut expanded = String::new();
-        let mut signs = text.char_indices().peekable();
+        if depth > MOST_NESTED {
+            self.refused.set(Some("nests the defaults of variables too deeply"));
+            return expanded;
+        }
+        let start = range.start;
+        let mut signs = written.text[range.clone()].char_indices().peekable();
         while let Some((at, sign)) = signs.next() {
+            if expanded.len() > MOST_OF_VALUES {
+                self.refused.set(Some("is larger than 1 MiB with what its variables hold"));
+                return String::new();
+            }
             let next = signs.peek().map(|(_, next)| *next);
             match (sign, next) {
                 ('\\', Some('$')) => {
                     expanded.push('$');
                     signs.next();
                 }
-                ('\\', Some(next)) if has_escapes => {
+                ('\\', Some(next)) if written.has_escapes && depth == 0 => {
                     expanded.push(escape(next));
                     signs.next();
                 }
-                ('$', _) => match self.variable(&text[at + 1..]) {
+                ('$', _) => match self.variable(written, start + at + 1..range.end, depth) {
                     Some((value, length)) => {
                         expanded.push_str(&value);
                         skip(&mut signs, at + 1 + length);
@@ -175,18 +232,26 @@ impl<'t> DotenvReader<'t> {
         expanded
     }
 
-    /// What `$` means before `rest`, and how much of it belongs to it; `None` if it is text.
-    fn variable(&self, rest: &str) -> Option<(String, usize)> {
+    /// What `$` means before `range`, and how much of that belongs to it; `None` if it is text.
+    fn variable(
+        &self,
+        written: &Written,
+        range: Range<usize>,
+        depth: usize,
+    ) -> Option<(String, usize)> {
+        let rest = &written.text[range.clone()];
         let Some(inside) = rest.strip_prefix('{') else {
             let name = name_at(rest)?;
             return Some((self.known_or_empty(name)?, name.len()));
         };
         let name = name_at(inside)?;
-        let end = end_of_braces(inside)?;
+        let end = *written.braces.get(&range.start)?;
         let operator = &inside[name.len()..end];
         let value = self.get(name);
         let filled = value.clone().filter(|value| !value.is_empty());
-        let word = |length: usize| self.expanded(&operator[length..], false);
+        let from = range.start + 1;
+        let word =
+            |sign: usize| self.part(written, from + name.len() + sign..from + end, depth + 1);
         let value = match operator {
             "" => self.known_or_empty(name)?,
             _ if operator.starts_with(":-") => filled.unwrap_or_else(|| word(2)),
@@ -206,8 +271,8 @@ impl<'t> DotenvReader<'t> {
 
     /// The value of `name` in the lines above, or else in the environment.
     fn get(&self, name: &str) -> Option<String> {
-        let above = self.known.iter().find(|(known, _)| known == name);
-        above.map(|(_, value)| value.clone()).or_else(|| (self.outside)(name))
+        let above = self.index.get(name).map(|at| &self.known[*at].1);
+        above.cloned().or_else(|| (self.outside)(name))
     }
 }
 
@@ -234,18 +299,21 @@ fn name_at(text: &str) -> Option<&str> {
     (!name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit())).then_some(name)
 }
 
-/// Where the brace closes that was opened before `inside`.
-fn end_of_braces(inside: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (at, sign) in inside.char_indices() {
+/// For each brace after `$` that is closed again, how much stands in the braces.
+fn closed_braces(text: &str) -> HashMap<usize, usize> {
+    let (mut open, mut closed) = (Vec::new(), HashMap::new());
+    for (at, sign) in text.char_indices() {
         match sign {
-            '{' if inside[..at].ends_with('$') => depth += 1,
-            '}' if depth == 0 => return Some(at),
-            '}' => depth -= 1,
+            '{' if text[..at].ends_with('$') => open.push(at),
+            '}' => {
+                if let Some(start) = open.pop() {
+                    closed.insert(start, at - start - 1);
+                }
+            }
             _ => {}
         }
     }
-    None
+    closed
 }
 
 /// Leaves behind what comes before the byte `to`.
@@ -258,6 +326,27 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn refused(text: &str) -> (usize, &'static str) {
+        let flaw = parse(text, &|_| None).unwrap_err();
+        (flaw.line, flaw.why)
+    }
+
+    #[test]
+    fn what_grows_without_end_is_refused_with_its_line() {
+        let tripling = |at: usize| format!("A{}=$A{at}$A{at}$A{at}\n", at + 1);
+        let tripled: String = (0..40).map(tripling).collect();
+        let (line, why) = refused(&format!("A0=xxxxxxxxxx\n{tripled}"));
+        assert!(line < 20 && why.contains("1 MiB"), "{line} {why}");
+        let doubled = "A=\"$A$A\"\n".repeat(60);
+        assert!(refused(&format!("A=xxxxxxxxxx\n{doubled}")).1.contains("1 MiB"));
+        let nested = format!("A={}x{}\n", "${A:-".repeat(100_000), "}".repeat(100_000));
+        assert_eq!(refused(&nested), (1, "nests the defaults of variables too deeply"));
+        let open = format!("A={}\n", "${A".repeat(100_000));
+        assert!(parse(&open, &|_| None).is_ok());
+        let many: String = (0..60_000).map(|at| format!("A{at}=1\n")).collect();
+        assert_eq!(parse(&many, &|_| None).unwrap().len(), 60_000);
+    }
 
     fn outside(name: &str) -> Option<String> {
         match name {
@@ -331,6 +420,7 @@ mod tests {
             ("A=\"x\\\"", "line 1 opens a quote that no line closes"),
             ("A=\"x\ny\" z", "line 2 goes on after the closing quote"),
             ("A=1\nB=\"\0\"", "line 2 holds a zero byte, which no variable can"),
+            ("A=\u{b}\u{1}x\n", "line 1 holds a byte 0x01 or 0x02, which forge does not pass on"),
         ] {
             assert_eq!(read(text), [expected], "{text:?}");
         }
@@ -338,7 +428,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_single_quoted_value_is_what_it_was(value in "[^'\0\r]{0,20}") {
+        fn a_single_quoted_value_is_what_it_was(value in "[^'\0\x01\x02\r]{0,20}") {
             let text = format!("A='{value}'\nB=1\n");
             prop_assume!(!value.ends_with('\\'));
             prop_assert_eq!(read(&text), vec![format!("A={value}"), "B=1".into()]);

@@ -5,7 +5,7 @@ use crate::{
     workspace::{Bindings, Data, Each, MatrixPart, Over, TaskText, TemplateValue},
 };
 
-use super::{steps::Rendering, variables::Witness};
+use super::{evaluation::Evaluation, steps::Rendering};
 
 /// How many values one `for` may have. Each is a command, and words of its own.
 const MOST: usize = 20_000;
@@ -16,18 +16,20 @@ impl Rendering<'_, '_> {
         &self,
         each: Option<&Each>,
         bindings: &Bindings,
-        witness: &dyn Witness,
+        evaluation: &Evaluation<'_, '_>,
     ) -> Result<Vec<Bindings>, Fault> {
         let Some(each) = each else { return Ok(vec![bindings.clone()]) };
         let values = match &each.over {
             Over::Matrix(parts) => numbered(self.matrix(parts, bindings)?),
             Over::List(items) => numbered(self.list(items, bindings)?),
-            Over::Inputs => files(witness.files(&self.patterns(&self.task.inputs, bindings)?)?),
-            Over::Outputs => files(witness.files(&self.patterns(&self.task.outputs, bindings)?)?),
-            Over::Glob(patterns) => files(witness.files(&self.patterns(patterns, bindings)?)?),
+            Over::Inputs => files(evaluation.files(&self.patterns(&self.task.inputs, bindings)?)?),
+            Over::Outputs => {
+                files(evaluation.files(&self.patterns(&self.task.outputs, bindings)?)?)
+            }
+            Over::Glob(patterns) => files(evaluation.files(&self.patterns(patterns, bindings)?)?),
             Over::Sh(line, split) => {
                 let line = self.renderer.render(self.task, line, bindings)?.trimmed();
-                let printed = witness.printed(&line, None).await.map_err(|fault| {
+                let printed = evaluation.printed(&line, None).await.map_err(|fault| {
                     fault.within(format!("cannot tell what {} runs for", self.task.name))
                 })?;
                 let split = split.as_deref().or(Some("\n"));
@@ -48,7 +50,9 @@ impl Rendering<'_, '_> {
         Ok(values.into_iter().map(with).collect())
     }
 
-    fn bounded(&self, values: usize) -> Result<(), Fault> {
+    /// # Errors
+    /// If that is more than a task may run for.
+    pub(super) fn bounded(&self, values: usize) -> Result<(), Fault> {
         if values <= MOST {
             return Ok(());
         }

@@ -23,13 +23,13 @@ pub struct RunScope<'a> {
     /// Told that a command runs.
     basis: &'a NoopInputs,
     deadline: Option<Deadline>,
-    /// How many calls of tasks are around it.
-    depth: usize,
+    /// How many tasks call each other down to this one.
+    calls: usize,
 }
 
-/// How deep calls of tasks may be nested. Which task a template names is known too late to find a
-/// cycle before.
-const MAX_DEPTH: usize = 100;
+/// How deeply tasks may call each other. Each call takes some of the stack, far more of it in a build
+/// that is not optimised.
+const MOST_CALLS: usize = if cfg!(debug_assertions) { 32 } else { 200 };
 
 /// When something has to be done.
 #[derive(Clone, Copy)]
@@ -47,7 +47,7 @@ impl<'a> RunScope<'a> {
         basis: &'a NoopInputs,
         cancel: Cancel,
     ) -> Self {
-        Self { runner, cancel, terminal, basis, deadline: None, depth: 0 }
+        Self { runner, cancel, terminal, basis, deadline: None, calls: 0 }
     }
 
     /// This frame, with `limit` from now on if it is the nearer one.
@@ -58,16 +58,17 @@ impl<'a> RunScope<'a> {
         Self { deadline, ..self.clone() }
     }
 
-    /// This frame, one call deeper.
+    /// This frame, for the task `name` that is called within it.
     ///
     /// # Errors
-    /// If that is too deep for `task` to be no cycle.
-    pub fn deeper(&self, task: &str) -> Result<Self, Fault> {
-        if self.depth >= MAX_DEPTH {
-            let what = format!("the task {task} is called within {MAX_DEPTH} other calls");
-            return Err(Fault::new(Kind::Usage, what).hint("tasks call each other in a cycle"));
+    /// `Usage` if too many tasks call each other.
+    pub fn called(&self, name: &str) -> Result<Self, Fault> {
+        if self.calls == MOST_CALLS {
+            let what = format!("the task {name} is not run: {MOST_CALLS} tasks call each other");
+            let hint = "let a task need the others (`needs`), or name them one after the other";
+            return Err(Fault::new(Kind::Usage, what).hint(hint));
         }
-        Ok(Self { depth: self.depth + 1, ..self.clone() })
+        Ok(Self { calls: self.calls + 1, ..self.clone() })
     }
 
     /// This frame, with `cancel` to stop it.

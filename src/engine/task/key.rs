@@ -10,14 +10,13 @@ use std::{
 use crate::{
     cache::{self, SealKey},
     model::{ArtifactId, Fault, Layout, Name},
-    workspace::{
-        Bindings, Meaning, Names, Task, TaskText, TaskVariable, TemplateValue, Text, Workspace,
-    },
+    workspace::{Bindings, Meaning, Names, Task, TaskText, TaskVariable, TemplateValue, Text},
 };
 
 use super::{
     basis::mentions,
     command::Ground,
+    context::TaskContext,
     files::{Marks, PatternsBelow},
     ledger::TaskLedger,
     plan::{Invocation, called},
@@ -28,10 +27,8 @@ use super::{
 
 /// Who looks at what tasks depend on.
 pub struct Eye<'a, 'w> {
-    /// Whose tasks.
-    pub workspace: &'w Workspace,
-    /// What names mean.
-    pub names: &'a Names<'w>,
+    /// What tasks are rendered with.
+    pub context: &'a TaskContext<'w>,
     /// What is known of earlier runs.
     pub ledger: &'a TaskLedger,
 }
@@ -54,12 +51,12 @@ impl Eye<'_, '_> {
         }
         let known = self.ledger.read(invocation).unwrap_or_default();
         let written = patterns(rendering, ground, &task.inputs)?;
-        let gitignore = task.gitignore.then_some(&self.workspace.layout);
+        let gitignore = task.gitignore.then_some(&self.context.workspace.layout);
         let inputs =
             PatternsBelow::inputs(&ground.dir, &written, gitignore).marks(&known.inputs)?;
         let made = patterns(rendering, ground, &task.outputs)?;
         let outputs = PatternsBelow::outputs(&ground.dir, &made).marks(&known.outputs)?;
-        let root = self.workspace.layout.root().display().to_string();
+        let root = self.context.workspace.layout.root().display().to_string();
         let outside = self.outside(task);
         let shown = |text: &str| {
             let text = Text::new(text.replace(&root, "{{ root }}")).symbolic();
@@ -82,7 +79,7 @@ impl Eye<'_, '_> {
         }
         env.extend(outside.iter().map(|(name, value)| (format!("env.{name}"), unwritten(value))));
         let fields = Fields::from([
-            ("run".to_owned(), all(commands(self.names, steps))),
+            ("run".to_owned(), all(commands(&self.context.names, steps))),
             ("shell".to_owned(), one(&format!("{:?}", task.shell))),
             ("env".to_owned(), env),
             ("vars".to_owned(), all(words)),
@@ -101,7 +98,7 @@ impl Eye<'_, '_> {
         templates.extend(of_vars.flat_map(|var| var.variable.templates()));
         templates.extend(task.home.late_env.iter().map(|(_, value)| value));
         let is_used = |name: &str| templates.iter().any(|one| one.source().contains(name));
-        let known = self.workspace.seen_variables.iter();
+        let known = self.context.workspace.seen_variables.iter();
         let known = known.filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)));
         let mut used: Vec<_> =
             known.filter(|(name, value)| !value.is_empty() && is_used(name)).collect();
@@ -115,7 +112,7 @@ impl Eye<'_, '_> {
         let task = rendering.task;
         let needs = task.needs.iter().filter_map(|need| {
             let call = &need.call;
-            match self.names.meant(task, &call.name.text)? {
+            match self.context.names.meant(task, &call.name.text)? {
                 Meaning::Subsystem(name) => Some((name.to_owned(), self.fingerprint(name))),
                 Meaning::Task(target) if need.each.is_none() && !target.inputs.is_empty() => {
                     let bindings = rendering.bindings;
@@ -132,8 +129,8 @@ impl Eye<'_, '_> {
 
     fn fingerprint(&self, name: &str) -> String {
         let record = Name::new(name).ok().and_then(|name| {
-            let id = ArtifactId { name, platform: self.workspace.platform };
-            let layout = &self.workspace.layout;
+            let id = ArtifactId { name, platform: self.context.workspace.platform };
+            let layout = &self.context.workspace.layout;
             cache::InstallPlace::of(layout, &id).known(&SealKey::of_user(layout.user()))
         });
         record.map_or_else(String::new, |record| record.stamp.fingerprint.to_string())

@@ -7,24 +7,26 @@
 //! ```
 //!
 //! Pure: `plan`, `parameters`, `steps`, `dotenv`, and what `record` compares. Looking at files:
-//! `files`, `basis`, `reader`, `watch`. What words mean, found out on the way: `variables`, `each`. Doing: `run` (the loop), `perform` (one task), `command` (one command).
+//! `files`, `basis`, `knowledge`, `watch`. What words mean, found out on the way: `variables`, `each`, `evaluation`. Doing: `run` (the loop), `perform` (one task), `command` (one command).
 
 mod attempt;
 mod basis;
 mod command;
 mod conditions;
+mod context;
 mod dotenv;
 mod each;
+mod evaluation;
 mod files;
 mod frame;
 mod key;
+mod knowledge;
 mod ledger;
 mod parameters;
 mod perform;
 mod plan;
 mod pool;
 mod preview;
-mod reader;
 mod record;
 mod run;
 mod steps;
@@ -34,7 +36,6 @@ mod truth;
 mod variables;
 mod vault;
 mod watch;
-mod witness;
 
 pub use command::has_source;
 pub use dotenv::parse as parse_dotenv;

@@ -5,6 +5,7 @@ use crate::model::{Fault, Kind, shown_url};
 use super::{
     TaskEnd, TaskEvent, TaskMessage,
     command::Ground,
+    evaluation::Evaluation,
     frame::RunScope,
     key::inputs_word,
     ledger::TaskLedger,
@@ -12,7 +13,6 @@ use super::{
     run::TaskEngine,
     steps::{Rendering, is_here},
     variables::{fixed, learn},
-    witness::LiveEvaluator,
 };
 
 /// What became of a task that did not fail.
@@ -51,7 +51,7 @@ impl<'w> TaskRun<'_, 'w> {
             return Ok(TaskOutcome::LeftOut);
         }
         let how = self.tried(&frame.within(task.timeout)).await;
-        match how.map_err(|fault| self.engine.vault.without_secrets(fault)) {
+        match how.map_err(|fault| self.engine.context.vault.without_secrets(fault)) {
             Err(fault) if task.allow_failure && fault.kind != Kind::Interrupted => {
                 self.tell(&task.name, TaskEvent::Note(&format!("failed, which it may: {fault}")));
                 Ok(TaskOutcome::Ran)
@@ -63,25 +63,27 @@ impl<'w> TaskRun<'_, 'w> {
     async fn tried(&self, frame: &RunScope<'_>) -> Result<TaskOutcome, Fault> {
         let engine = self.engine;
         let task = self.invocation.task;
-        let bindings = fixed(&engine.renderer, self.invocation)?;
-        let mut ground = Ground::bare(engine.workspace, &engine.rendering(task, &bindings))?;
-        let witness = LiveEvaluator::new(engine, frame, task, &ground);
-        let mut learned = learn(&engine.renderer, self.invocation, &witness).await?;
+        let bindings = fixed(&engine.context.renderer, self.invocation)?;
+        let mut ground =
+            Ground::bare(engine.context.workspace, &engine.context.rendering(task, &bindings))?;
+        let evaluation = Evaluation::live(&engine.context, frame, task, &ground);
+        let mut learned = learn(&engine.context.renderer, self.invocation, &evaluation).await?;
         let known = || engine.ledger.read(self.invocation).unwrap_or_default().inputs;
-        let layout = &engine.workspace.layout;
-        let more = inputs_word(&engine.rendering(task, &learned.words), layout, &ground, known)?;
+        let layout = &engine.context.workspace.layout;
+        let more =
+            inputs_word(&engine.context.rendering(task, &learned.words), layout, &ground, known)?;
         learned.words.extend(more);
-        let rendering = engine.rendering(task, &learned.words);
+        let rendering = engine.context.rendering(task, &learned.words);
         ground.furnish(&rendering, &learned.of_file)?;
         let label = match &task.label {
             Some(label) => rendering.text(label)?.expand(&ground.places),
             None => self.invocation.name.clone(),
         };
-        engine.basis.add_words(task);
+        engine.context.basis.add_words(task);
         if ground.looks_outside {
-            engine.basis.is_more();
+            engine.context.basis.is_more();
         }
-        engine.basis.add(ground.read.iter().cloned().chain(engine.source_of(task)));
+        engine.context.basis.add(ground.read.iter().cloned().chain(engine.source_of(task)));
         let scene = PreparedTask { rendering, ground, label };
         let how = self.decided(&scene, frame).await;
         self.tell(&scene.label, TaskEvent::Ended(TaskEnd::of(&how)));
@@ -103,8 +105,8 @@ impl<'w> TaskRun<'_, 'w> {
         }
         self.check(scene, frame).await?;
         let engine = self.engine;
-        let witness = LiveEvaluator::new(engine, frame, task, &scene.ground);
-        let steps = scene.rendering.run(&witness).await?;
+        let evaluation = Evaluation::live(&engine.context, frame, task, &scene.ground);
+        let steps = scene.rendering.run(&evaluation).await?;
         let look = || engine.eye().look(self.invocation, &scene.rendering, &scene.ground, &steps);
         let fresh = || {
             self.rest(scene)?;
@@ -145,7 +147,7 @@ impl<'w> TaskRun<'_, 'w> {
 
     /// Tells what happens, without secrets.
     pub(super) fn tell(&self, label: &str, event: TaskEvent) {
-        let hidden = |text: &str| self.engine.vault.hidden(text);
+        let hidden = |text: &str| self.engine.context.vault.hidden(text);
         let label = hidden(label);
         let tell = |event: TaskEvent| {
             (self.engine.audience)(TaskMessage { run: self.number, label: &label, event });

@@ -1,25 +1,29 @@
 //! Which tasks run before which: the needs of a task, and theirs, each once per task and
-//! parameters. Pure, but for whom it asks where something has to be found out; with a stack of its own,
+//! parameters. Pure, but where something has to be found out for it; with a stack of its own,
 //! since needs may be nested deeply.
 
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
-    future::ready,
-    path::Path,
 };
 
 use crate::{
     model::{ActionId, Fault, Kind, Name},
-    process::Pending,
-    workspace::{Bindings, Meaning, Names, Renderer, Task, TaskNeed, TaskRef, TemplateValue, Text},
+    workspace::{Bindings, Meaning, Names, Renderer, Task, TaskNeed, TaskRef, TemplateValue},
 };
 
 use super::{
+    command::Ground,
+    context::TaskContext,
+    evaluation::Evaluation,
+    frame::RunScope,
     parameters::settle,
     steps::{Rendering, unknown_task},
-    variables::{Witness, asks_for_needs, fixed},
+    variables::{asks_for_needs, fixed, learn_for_needs},
 };
+
+/// How many runs of tasks a plan may have.
+const MOST_RUNS: usize = 100_000;
 
 /// A task, and what it is given.
 #[derive(Clone, Debug)]
@@ -98,16 +102,61 @@ pub struct TaskPlan<'w> {
     pub nodes: Vec<(Invocation<'w>, Vec<ActionId>)>,
 }
 
-/// Who tells what tasks need where something has to be found out for it.
-pub trait Scout<'w>: Sync {
-    /// What names mean, and what renders.
-    fn words(&self) -> (&Names<'w>, &Renderer<'w>);
+/// Finds out what tasks need.
+pub struct TaskPlanner<'a, 'w> {
+    context: &'a TaskContext<'w>,
+    /// Within what commands run that something has to be found out by; none if nothing runs.
+    frame: Option<&'a RunScope<'a>>,
+}
 
-    /// The tasks that `invocation` needs itself. What was found out on the way may stay in it.
-    fn needs<'a>(
-        &'a self,
-        invocation: &'a mut Invocation<'w>,
-    ) -> Pending<'a, Result<Vec<Invocation<'w>>, Fault>>;
+impl<'a, 'w> TaskPlanner<'a, 'w> {
+    /// Before a run, whose commands run within `frame`.
+    pub fn live(context: &'a TaskContext<'w>, frame: &'a RunScope<'a>) -> Self {
+        Self { context, frame: Some(frame) }
+    }
+
+    /// For looking: nothing is run.
+    pub fn dry(context: &'a TaskContext<'w>) -> Self {
+        Self { context, frame: None }
+    }
+
+    /// The tasks that `invocation` needs itself. What a run found out on the way stays in it.
+    async fn needs(&self, invocation: &mut Invocation<'w>) -> Result<Vec<Invocation<'w>>, Fault> {
+        let (context, task) = (self.context, invocation.task);
+        if task.needs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let bindings = fixed(&context.renderer, invocation)?;
+        let rendering = context.rendering(task, &bindings);
+        // Where the task runs, and with which variables, its needs may yet decide.
+        if !asks_for_needs(task) {
+            return needed_tasks(&rendering, &Evaluation::Written).await;
+        }
+        let ground = Ground::bare(context.workspace, &rendering)?;
+        let Some(frame) = self.frame else {
+            let evaluation = Evaluation::dry(context, task, &ground.dir);
+            return Ok(self.learned_needs(invocation, &evaluation).await?.1);
+        };
+        let frame = frame.within(task.timeout);
+        let evaluation = Evaluation::live(context, &frame, task, &ground);
+        let learned = self.learned_needs(invocation, &evaluation).await;
+        let (words, needs) = learned.map_err(|fault| context.vault.without_secrets(fault))?;
+        invocation.found = words;
+        Ok(needs)
+    }
+
+    /// What the words mean that the needs of `invocation` look at, and its needs.
+    async fn learned_needs(
+        &self,
+        invocation: &Invocation<'w>,
+        evaluation: &Evaluation<'_, 'w>,
+    ) -> Result<(Bindings, Vec<Invocation<'w>>), Fault> {
+        let context = self.context;
+        let words = learn_for_needs(&context.renderer, invocation, evaluation).await?.words;
+        let rendering = context.rendering(invocation.task, &words);
+        let needs = needed_tasks(&rendering, evaluation).await?;
+        Ok((words, needs))
+    }
 }
 
 impl<'w> TaskPlan<'w> {
@@ -116,40 +165,47 @@ impl<'w> TaskPlan<'w> {
     /// # Errors
     /// `Usage` if a task is given what it does not take; whatever finding out what tasks need fails
     /// with.
-    pub async fn of(scout: &dyn Scout<'w>, wanted: Invocation<'w>) -> Result<Self, Fault> {
-        Self::of_all(scout, vec![wanted]).await
+    pub async fn of(planner: &TaskPlanner<'_, 'w>, wanted: Invocation<'w>) -> Result<Self, Fault> {
+        Self::of_all(planner, vec![wanted]).await
     }
 
     /// The plan of all that is `wanted`, side by side.
     ///
     /// # Errors
     /// As [`Self::of`].
-    pub async fn of_all(scout: &dyn Scout<'w>, wanted: Vec<Invocation<'w>>) -> Result<Self, Fault> {
+    pub async fn of_all(
+        planner: &TaskPlanner<'_, 'w>,
+        wanted: Vec<Invocation<'w>>,
+    ) -> Result<Self, Fault> {
         let mut plan = Self::default();
         let mut known = HashMap::new();
         for one in wanted {
-            plan.add(scout, one, &mut known).await?;
+            plan.add(planner, one, &mut known).await?;
         }
         Ok(plan)
     }
 
     async fn add(
         &mut self,
-        scout: &dyn Scout<'w>,
+        planner: &TaskPlanner<'_, 'w>,
         mut wanted: Invocation<'w>,
         known: &mut HashMap<String, ActionId>,
     ) -> Result<(), Fault> {
         if known.contains_key(&wanted.key()) {
             return Ok(());
         }
-        let needs = needs(scout, &mut wanted).await?;
+        let needs = planner.needs(&mut wanted).await?;
+        let name = wanted.name.clone();
         let mut open = vec![(wanted, needs.into_iter(), Vec::new())];
         while let Some((invocation, needs, after)) = open.last_mut() {
             if let Some(mut need) = needs.next() {
                 match known.get(&need.key()) {
                     Some(id) => after.push(*id),
                     None => {
-                        let needs = self::needs(scout, &mut need).await?;
+                        if self.nodes.len() + open.len() >= MOST_RUNS {
+                            return Err(too_many(&name));
+                        }
+                        let needs = planner.needs(&mut need).await?;
                         open.push((need, needs.into_iter(), Vec::new()));
                     }
                 }
@@ -169,35 +225,23 @@ impl<'w> TaskPlan<'w> {
     }
 }
 
-/// The tasks that `invocation` needs itself.
-async fn needs<'w>(
-    scout: &dyn Scout<'w>,
-    invocation: &mut Invocation<'w>,
-) -> Result<Vec<Invocation<'w>>, Fault> {
-    let task = invocation.task;
-    if task.needs.is_empty() {
-        return Ok(Vec::new());
-    }
-    // Where the task runs, and with which variables, its needs may yet decide.
-    if asks_for_needs(task) {
-        return scout.needs(invocation).await;
-    }
-    let (names, renderer) = scout.words();
-    let bindings = &fixed(renderer, invocation)?;
-    needed_tasks(&Rendering { names, renderer, task, bindings }, &NothingKnown).await
+fn too_many(name: &str) -> Fault {
+    Fault::new(Kind::Usage, format!("the task {name} needs more than {MOST_RUNS} runs of tasks"))
+        .because("each task counts once for each set of parameters that it is given")
+        .hint("give the tasks that it needs fewer different parameters")
 }
 
 /// The tasks that a task needs itself, once all words are known that tell it.
-pub async fn needed_tasks<'w>(
+async fn needed_tasks<'w>(
     rendering: &Rendering<'_, 'w>,
-    witness: &dyn Witness,
+    evaluation: &Evaluation<'_, '_>,
 ) -> Result<Vec<Invocation<'w>>, Fault> {
     let (task, mut needs) = (rendering.task, Vec::new());
     for TaskNeed { call, each } in &task.needs {
         if let Some(Meaning::Subsystem(_)) = rendering.names.meant(task, &call.name.text) {
             continue;
         }
-        for words in rendering.each(each.as_ref(), rendering.bindings, witness).await? {
+        for words in rendering.each(each.as_ref(), rendering.bindings, evaluation).await? {
             let name = rendering.name_of(call, &words)?;
             match rendering.names.meant(task, &name) {
                 Some(Meaning::Task(target)) => {
@@ -209,33 +253,6 @@ pub async fn needed_tasks<'w>(
         }
     }
     Ok(needs)
-}
-
-/// Who knows only what is written down.
-struct NothingKnown;
-
-impl Witness for NothingKnown {
-    fn printed<'a>(
-        &'a self,
-        line: &'a Text,
-        _: Option<&'a Path>,
-    ) -> Pending<'a, Result<String, Fault>> {
-        let what = format!("what `{}` prints is known only later", line.symbolic());
-        Box::pin(ready(Err(Fault::new(Kind::Usage, what))))
-    }
-
-    fn secret<'a>(
-        &'a self,
-        name: &'a str,
-        _: Pending<'a, Result<String, Fault>>,
-    ) -> Pending<'a, Result<TemplateValue, Fault>> {
-        let what = format!("the secret {name} is known only later");
-        Box::pin(ready(Err(Fault::new(Kind::Usage, what))))
-    }
-
-    fn files(&self, _: &[String]) -> Result<Vec<String>, Fault> {
-        Err(Fault::new(Kind::Usage, "which files there are is known only later"))
-    }
 }
 
 /// The name of the task that `call` of `task` means with `bindings`.

@@ -4,15 +4,16 @@ use crate::{
     cache::Cache,
     model::{Fault, shown_url},
     provenance::Classes,
-    workspace::{Names, Renderer, Task, TemplateValue, Text, Workspace},
+    workspace::{Task, TemplateValue, Text, Workspace},
 };
 
 use super::{
     command::Ground,
+    context::TaskContext,
     key::{Eye, is_kept},
+    knowledge::{TaskKnowledge, at_once},
     ledger::TaskLedger,
-    plan::{Invocation, TaskPlan},
-    reader::{Foresight, TaskKnowledge, at_once},
+    plan::{Invocation, TaskPlan, TaskPlanner},
     record::TaskRecord,
     steps::{Rendering, TaskStep, Work, is_here},
 };
@@ -52,36 +53,31 @@ pub fn preview(
     how: PreviewOptions,
     classes: Classes,
 ) -> Result<Vec<Preview>, Fault> {
-    let names = Names::new(workspace.tasks.values(), workspace.subsystems.keys());
-    let renderer = Renderer::new(workspace);
+    let context = TaskContext::new(workspace);
     // The needs of what is called are no part of this: whether it is called is not known yet.
-    let scout = Foresight { workspace, names: &names, renderer: &renderer };
-    let plan = at_once(TaskPlan::of(&scout, wanted))?;
+    let plan = at_once(TaskPlan::of(&TaskPlanner::dry(&context), wanted))?;
     let ledger = TaskLedger::new(&workspace.layout, classes);
-    let looker = Looker { ledger: &ledger, workspace, names: &names, renderer: &renderer, how };
+    let looker = Looker { context: &context, ledger: &ledger, how };
     plan.nodes.iter().map(|(invocation, _)| looker.preview(invocation, 0)).collect()
 }
 
-struct Looker<'a> {
-    workspace: &'a Workspace,
-    names: &'a Names<'a>,
-    renderer: &'a Renderer<'a>,
+struct Looker<'a, 'w> {
+    context: &'a TaskContext<'w>,
     ledger: &'a TaskLedger,
     how: PreviewOptions,
 }
 
-impl<'a> Looker<'a> {
-    fn preview(&self, invocation: &Invocation<'a>, depth: usize) -> Result<Preview, Fault> {
+impl<'w> Looker<'_, 'w> {
+    fn preview(&self, invocation: &Invocation<'w>, depth: usize) -> Result<Preview, Fault> {
         let task = invocation.task;
-        let mut known = TaskKnowledge::of(self.workspace, self.names, self.renderer, invocation)?;
+        let mut known = TaskKnowledge::of(self.context, invocation)?;
         let bindings = std::mem::take(&mut known.learned.words);
-        let rendering =
-            Rendering { names: self.names, renderer: self.renderer, task, bindings: &bindings };
-        let steps = at_once(rendering.run(&known.reader))?;
+        let rendering = self.context.rendering(task, &bindings);
+        let steps = at_once(rendering.run(&known.evaluation))?;
         let mut at_end = bindings.clone();
         at_end.set("exit_code", TemplateValue::number(0));
-        let last = at_once(rendering.finally(&at_end, &known.reader))?;
-        let unknown = known.reader.unknown();
+        let last = at_once(rendering.finally(&at_end, &known.evaluation))?;
+        let unknown = known.evaluation.unknown();
         let (runs, why) = match is_here(&task.only) {
             false => (false, "it does not run on this platform".to_owned()),
             true => {
@@ -103,10 +99,8 @@ impl<'a> Looker<'a> {
     }
 
     /// What a call would run, indented.
-    fn within(&self, called: &Invocation<'a>, depth: usize) -> Result<Vec<String>, Fault> {
-        let (workspace, names, renderer) = (self.workspace, self.names, self.renderer);
-        let scout = Foresight { workspace, names, renderer };
-        let plan = at_once(TaskPlan::of(&scout, called.clone()))?;
+    fn within(&self, called: &Invocation<'w>, depth: usize) -> Result<Vec<String>, Fault> {
+        let plan = at_once(TaskPlan::of(&TaskPlanner::dry(self.context), called.clone()))?;
         let mut lines = Vec::new();
         for (invocation, _) in &plan.nodes {
             let preview = self.preview(invocation, depth + 1)?;
@@ -124,7 +118,7 @@ impl<'a> Looker<'a> {
         unknown: &[String],
     ) -> Result<(bool, String), Fault> {
         let task = invocation.task;
-        let eye = Eye { workspace: self.workspace, names: self.names, ledger: self.ledger };
+        let eye = Eye { context: self.context, ledger: self.ledger };
         let now = eye.look(invocation, rendering, ground, steps)?;
         if self.how.force {
             return Ok((true, "--force asks for it".into()));

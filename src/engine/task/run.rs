@@ -17,23 +17,21 @@ use crate::{
     plan::{Ended, Schedule},
     process::{Cancel, CommandRunner, Pending, Runner},
     provenance::Classes,
-    workspace::{Bindings, Names, Renderer, Task, Workspace},
+    workspace::{Task, Workspace},
 };
 
 use super::{
     TaskEvent, TaskEventSink, TaskMessage,
-    basis::NoopInputs,
     command::Ground,
+    context::TaskContext,
+    evaluation::Evaluation,
     frame::RunScope,
     key::Eye,
     ledger::TaskLedger,
     perform::{TaskOutcome, TaskRun},
-    plan::{Invocation, TaskPlan},
+    plan::{Invocation, TaskPlan, TaskPlanner},
     pool::Pools,
-    steps::Rendering,
     variables::{fixed, learn},
-    vault::Vault,
-    witness::{Ahead, LiveEvaluator},
 };
 
 /// How tasks are run.
@@ -56,25 +54,17 @@ pub struct TaskOptions {
 /// What became of a task, for all who need it.
 type Settled = Arc<OnceCell<Result<TaskOutcome, Fault>>>;
 
-/// What a command printed, for all variables that are what it prints.
-type Printed = Arc<OnceCell<Result<String, Fault>>>;
-
 /// Runs tasks.
 pub struct TaskEngine<'w> {
-    pub(super) workspace: &'w Workspace,
-    pub(super) names: Names<'w>,
-    pub(super) renderer: Renderer<'w>,
+    pub(super) context: TaskContext<'w>,
     pub(super) options: TaskOptions,
     pub(super) audience: TaskEventSink<'w>,
     pub(super) pools: Pools,
-    pub(super) vault: Vault,
     pub(super) ledger: TaskLedger,
-    pub(super) basis: NoopInputs,
     runner: Box<dyn CommandRunner + 'w>,
     terminal: RwLock<()>,
     cancel: Cancel,
     settled: Mutex<HashMap<String, Settled>>,
-    printed: Mutex<HashMap<String, Printed>>,
     count: AtomicUsize,
 }
 
@@ -100,20 +90,15 @@ impl<'w> TaskEngine<'w> {
         runner: Box<dyn CommandRunner + 'w>,
     ) -> Self {
         Self {
-            workspace,
-            names: Names::new(workspace.tasks.values(), workspace.subsystems.keys()),
-            renderer: Renderer::new(workspace),
+            context: TaskContext::new(workspace),
             options,
             audience,
             pools: Pools::default(),
-            vault: Vault::default(),
             runner,
             terminal: RwLock::default(),
             cancel,
             ledger: TaskLedger::new(&workspace.layout, options.classes),
-            basis: NoopInputs::default(),
             settled: Mutex::default(),
-            printed: Mutex::default(),
             count: AtomicUsize::new(0),
         }
     }
@@ -124,7 +109,7 @@ impl<'w> TaskEngine<'w> {
     /// The root cause, if anything failed; the rest was done that does not wait for it.
     pub async fn run(&self, wanted: Invocation<'w>) -> Result<(), Fault> {
         let frame = self.frame(self.cancel.clone());
-        let plan = TaskPlan::of(&Ahead { engine: self, frame: &frame }, wanted).await?;
+        let plan = TaskPlan::of(&TaskPlanner::live(&self.context, &frame), wanted).await?;
         self.carry_out(&plan, &frame, true).await.map(|_| ())
     }
 
@@ -140,7 +125,7 @@ impl<'w> TaskEngine<'w> {
     ) -> Result<(), Fault> {
         if side_by_side {
             let frame = self.frame(self.cancel.clone());
-            let plan = TaskPlan::of_all(&Ahead { engine: self, frame: &frame }, wanted).await?;
+            let plan = TaskPlan::of_all(&TaskPlanner::live(&self.context, &frame), wanted).await?;
             return self.carry_out(&plan, &frame, true).await.map(|_| ());
         }
         for one in wanted {
@@ -157,12 +142,13 @@ impl<'w> TaskEngine<'w> {
         let task = invocation.task;
         let Some(question) = &task.confirm else { return Ok(None) };
         let frame = self.frame(self.cancel.clone());
-        let bindings = fixed(&self.renderer, invocation)?;
-        let ground = Ground::bare(self.workspace, &self.rendering(task, &bindings))?;
-        let witness = LiveEvaluator::new(self, &frame, task, &ground);
-        let learned = learn(&self.renderer, invocation, &witness).await?;
-        let asked = self.rendering(task, &learned.words).text(question)?;
-        Ok(Some(self.vault.hidden(&asked.expand(&ground.places))))
+        let context = &self.context;
+        let bindings = fixed(&context.renderer, invocation)?;
+        let ground = Ground::bare(context.workspace, &context.rendering(task, &bindings))?;
+        let evaluation = Evaluation::live(context, &frame, task, &ground);
+        let learned = learn(&context.renderer, invocation, &evaluation).await?;
+        let asked = context.rendering(task, &learned.words).text(question)?;
+        Ok(Some(context.vault.hidden(&asked.expand(&ground.places))))
     }
 
     /// Runs `invocation` for a task that calls it: each time anew, unless it is to run `once`.
@@ -172,8 +158,9 @@ impl<'w> TaskEngine<'w> {
         frame: &'a RunScope<'a>,
     ) -> Pending<'a, Result<TaskOutcome, Fault>> {
         Box::pin(async move {
-            let frame = &frame.deeper(&invocation.task.name)?;
-            let plan = TaskPlan::of(&Ahead { engine: self, frame }, invocation.clone()).await?;
+            let frame = &frame.called(&invocation.name)?;
+            let planner = TaskPlanner::live(&self.context, frame);
+            let plan = TaskPlan::of(&planner, invocation.clone()).await?;
             self.carry_out(&plan, frame, invocation.task.once).await
         })
     }
@@ -260,23 +247,9 @@ impl<'w> TaskEngine<'w> {
         settled.await?.clone()
     }
 
-    /// What the command called `key` printed, if that is known already.
-    pub(super) fn printed(&self, key: String) -> Printed {
-        let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
-        printed.entry(key).or_default().clone()
-    }
-
     /// What looks at what tasks depend on.
     pub(super) fn eye(&self) -> Eye<'_, 'w> {
-        Eye { workspace: self.workspace, names: &self.names, ledger: &self.ledger }
-    }
-
-    pub(super) fn rendering<'a>(
-        &'a self,
-        task: &'w Task,
-        bindings: &'a Bindings,
-    ) -> Rendering<'a, 'w> {
-        Rendering { names: &self.names, renderer: &self.renderer, task, bindings }
+        Eye { context: &self.context, ledger: &self.ledger }
     }
 
     /// Within what runs what has to run whatever happened: without a limit, and stopped only by
@@ -287,18 +260,18 @@ impl<'w> TaskEngine<'w> {
 
     /// Where the source is that `task` may speak of.
     pub(super) fn source_of(&self, task: &Task) -> Option<PathBuf> {
-        task.subsystem.as_ref().map(|name| self.workspace.places(Some(name)).src)
+        task.subsystem.as_ref().map(|name| self.context.workspace.places(Some(name)).src)
     }
 
     fn frame(&self, cancel: Cancel) -> RunScope<'_> {
-        RunScope::new(&*self.runner, &self.terminal, &self.basis, cancel)
+        RunScope::new(&*self.runner, &self.terminal, &self.context.basis, cancel)
     }
 
     /// The files and folders that were looked at, if nothing was done or found out in another way:
     /// while they are as they are, there is nothing to do.
     pub fn rested_on(&self) -> Option<Vec<PathBuf>> {
-        self.basis.add([self.ledger.path().to_owned()]);
-        self.basis.files()
+        self.context.basis.add([self.ledger.path().to_owned()]);
+        self.context.basis.files()
     }
 }
 

@@ -10,8 +10,8 @@ use crate::{
 };
 
 use super::{
+    evaluation::Evaluation,
     plan::{Invocation, called, called_name},
-    variables::Witness,
 };
 
 /// One thing to do.
@@ -88,10 +88,11 @@ pub fn is_here(only: &[String]) -> bool {
 
 impl<'w> Rendering<'_, 'w> {
     /// What `run` comes to here.
-    pub async fn run(&self, witness: &dyn Witness) -> Result<Vec<TaskStep<'w>>, Fault> {
+    pub async fn run(&self, evaluation: &Evaluation<'_, '_>) -> Result<Vec<TaskStep<'w>>, Fault> {
         let mut steps = Vec::new();
-        for bindings in self.each(self.task.each.as_ref(), self.bindings, witness).await? {
-            steps.extend(self.steps(&self.task.run, &bindings, witness).await?);
+        for bindings in self.each(self.task.each.as_ref(), self.bindings, evaluation).await? {
+            steps.extend(self.steps(&self.task.run, &bindings, evaluation).await?);
+            self.bounded(steps.len())?;
         }
         Ok(steps)
     }
@@ -100,9 +101,9 @@ impl<'w> Rendering<'_, 'w> {
     pub async fn finally(
         &self,
         bindings: &Bindings,
-        witness: &dyn Witness,
+        evaluation: &Evaluation<'_, '_>,
     ) -> Result<Vec<TaskStep<'w>>, Fault> {
-        self.steps(&self.task.finally, bindings, witness).await
+        self.steps(&self.task.finally, bindings, evaluation).await
     }
 
     /// What a registered entry comes to with `bindings`. Whether it runs was asked already.
@@ -120,12 +121,13 @@ impl<'w> Rendering<'_, 'w> {
         &self,
         entries: &'w [TaskCommand],
         bindings: &Bindings,
-        witness: &dyn Witness,
+        evaluation: &Evaluation<'_, '_>,
     ) -> Result<Vec<TaskStep<'w>>, Fault> {
         let mut steps = Vec::new();
         for entry in entries.iter().filter(|entry| is_here(&entry.only)) {
-            for bindings in self.each(entry.each.as_ref(), bindings, witness).await? {
+            for bindings in self.each(entry.each.as_ref(), bindings, evaluation).await? {
                 steps.push(self.step(entry, &bindings)?);
+                self.bounded(steps.len())?;
             }
         }
         Ok(steps)

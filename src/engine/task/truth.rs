@@ -45,7 +45,7 @@ impl<'w> TaskRun<'_, 'w> {
 
     /// What is up to date rests on the files that go in and come out.
     pub(super) fn rest(&self, scene: &PreparedTask<'_, 'w>) -> Result<(), Fault> {
-        let (basis, task) = (&self.engine.basis, self.invocation.task);
+        let (basis, task) = (&self.engine.context.basis, self.invocation.task);
         if task.gitignore {
             // What git ignores is said in more places than are looked at here.
             basis.is_more();
@@ -82,7 +82,7 @@ impl<'w> TaskRun<'_, 'w> {
         frame: &RunScope<'_>,
     ) -> Result<(BusyLock, bool), Fault> {
         let name = format!("task-{}", &digest(&self.invocation.key())[..16]);
-        let layout = &self.engine.workspace.layout;
+        let layout = &self.engine.context.workspace.layout;
         let path = layout.state().join("locks").join(name);
         let mut waits = false;
         loop {
@@ -122,7 +122,7 @@ impl<'w> TaskRun<'_, 'w> {
         if !kept.iter().all(is_same) {
             return Ok(false);
         }
-        self.engine.basis.is_more();
+        self.engine.context.basis.is_more();
         let tell = |text: &str| self.tell(&scene.label, TaskEvent::Note(text));
         let patience = TaskLedger::patience(&frame.cancel, &tell);
         self.engine.ledger.write_as(class, self.invocation, &record, &patience)?;
@@ -136,7 +136,7 @@ impl<'w> TaskRun<'_, 'w> {
         scene: &PreparedTask<'_, 'w>,
         now: &TaskRecord,
     ) -> Result<Option<(RunClass, KeptOutputs)>, Fault> {
-        let layout = &self.engine.workspace.layout;
+        let layout = &self.engine.context.workspace.layout;
         let dir = &scene.ground.dir;
         let written = patterns(&scene.rendering, &scene.ground, &self.invocation.task.outputs)?;
         let is_declared = PatternsBelow::outputs(dir, &written).meaning()?;
@@ -167,7 +167,7 @@ impl<'w> TaskRun<'_, 'w> {
         let Some(record) = self.with_outputs(scene, now)? else { return Ok(()) };
         let (task, dir) = (self.invocation.task, &scene.ground.dir);
         let written = patterns(&scene.rendering, &scene.ground, &task.inputs)?;
-        let gitignore = task.gitignore.then_some(&self.engine.workspace.layout);
+        let gitignore = task.gitignore.then_some(&self.engine.context.workspace.layout);
         let inputs = PatternsBelow::inputs(dir, &written, gitignore).marks(&record.inputs)?;
         // What was read before is recorded: whether the run saw the change nobody knows.
         let tell = |text: &str| self.tell(&scene.label, TaskEvent::Note(text));
@@ -180,10 +180,16 @@ impl<'w> TaskRun<'_, 'w> {
         }
         if is_kept(task) {
             let written = patterns(&scene.rendering, &scene.ground, &task.outputs)?;
-            for name in PatternsBelow::outputs(dir, &written).special()? {
-                let note =
-                    format!("made {name}, which is not kept: it is not a file, folder or link");
+            let special = PatternsBelow::outputs(dir, &written).special()?;
+            for name in &special {
+                let note = format!(
+                    "made {name}, which is not kept: only files, folders and links are, and no `.git`"
+                );
                 self.tell(&scene.label, TaskEvent::Note(&note));
+            }
+            // A repository is a whole: what is restored without it is something else.
+            if special.iter().any(|name| name.ends_with(".git") || name.ends_with(".forge")) {
+                return Ok(());
             }
             let outputs = record.outputs.iter();
             let outputs = outputs.map(|(name, mark)| (name.clone(), mark.digest.clone())).collect();

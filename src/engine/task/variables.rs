@@ -1,39 +1,14 @@
 //! What the words of a task mean: its parameters, and those of its variables and of its file's
 //! that something looks at, each after those it looks at.
 
-use std::path::Path;
-
 use crate::{
     model::{Environment, Fault},
-    process::Pending,
     workspace::{
-        Bindings, Each, Over, Renderer, Secret, Task, TaskText, TaskVariable, TemplateValue, Text,
-        Var,
+        Bindings, Each, Over, Renderer, Secret, Task, TaskText, TaskVariable, TemplateValue, Var,
     },
 };
 
-use super::plan::Invocation;
-
-/// Who finds out what is not written down.
-pub trait Witness: Sync {
-    /// What a command prints, where the task runs; or in the folder of a file, which is found out
-    /// once for all its tasks.
-    fn printed<'a>(
-        &'a self,
-        line: &'a Text,
-        file: Option<&'a Path>,
-    ) -> Pending<'a, Result<String, Fault>>;
-
-    /// What stands for a secret called `name`, which `value` finds.
-    fn secret<'a>(
-        &'a self,
-        name: &'a str,
-        value: Pending<'a, Result<String, Fault>>,
-    ) -> Pending<'a, Result<TemplateValue, Fault>>;
-
-    /// The files that `patterns` mean, where the task runs, sorted.
-    fn files(&self, patterns: &[String]) -> Result<Vec<String>, Fault>;
-}
+use super::{evaluation::Evaluation, plan::Invocation};
 
 /// What the words of `invocation` mean that nothing has to run for.
 pub fn fixed(renderer: &Renderer, invocation: &Invocation) -> Result<Bindings, Fault> {
@@ -62,18 +37,18 @@ pub struct Learned {
 pub async fn learn(
     renderer: &Renderer<'_>,
     invocation: &Invocation<'_>,
-    witness: &dyn Witness,
+    evaluation: &Evaluation<'_, '_>,
 ) -> Result<Learned, Fault> {
-    find(renderer, invocation, needed(invocation.task), witness).await
+    find(renderer, invocation, needed(invocation.task), evaluation).await
 }
 
 /// What those words of `invocation` mean that its needs look at.
 pub async fn learn_for_needs(
     renderer: &Renderer<'_>,
     invocation: &Invocation<'_>,
-    witness: &dyn Witness,
+    evaluation: &Evaluation<'_, '_>,
 ) -> Result<Learned, Fault> {
-    find(renderer, invocation, needed_by_needs(invocation.task), witness).await
+    find(renderer, invocation, needed_by_needs(invocation.task), evaluation).await
 }
 
 /// Whether something has to be found out to tell what `task` needs.
@@ -90,13 +65,13 @@ async fn find(
     renderer: &Renderer<'_>,
     invocation: &Invocation<'_>,
     (own, of_file): (Vec<&Var>, Vec<&Var>),
-    witness: &dyn Witness,
+    evaluation: &Evaluation<'_, '_>,
 ) -> Result<Learned, Fault> {
     let task = invocation.task;
     let mut bindings = Bindings::default();
     // Those that are known before a run have their values since the workspace was loaded.
     for var in of_file.into_iter().filter(|var| var.is_lazy) {
-        let value = value(renderer, task, var, &bindings, witness).await?;
+        let value = value(renderer, task, var, &bindings, evaluation).await?;
         bindings.set(&var.name, value);
     }
     let of_file = bindings.clone();
@@ -104,7 +79,7 @@ async fn find(
     for var in own {
         let value = match invocation.found.get(&var.name).filter(|_| var.is_lazy) {
             Some(found) => found,
-            None => value(renderer, task, var, &bindings, witness).await?,
+            None => value(renderer, task, var, &bindings, evaluation).await?,
         };
         bindings.set(&var.name, value);
     }
@@ -116,7 +91,7 @@ async fn value(
     task: &Task,
     var: &Var,
     bindings: &Bindings,
-    witness: &dyn Witness,
+    evaluation: &Evaluation<'_, '_>,
 ) -> Result<TemplateValue, Fault> {
     let within = |fault: Fault| {
         fault.within(format!("cannot tell `{}` of the task {}", var.name, task.name))
@@ -126,23 +101,23 @@ async fn value(
         TaskVariable::Value(data) => return renderer.data(task, data, bindings),
         TaskVariable::Expr(expression) => return renderer.evaluate(task, expression, bindings),
         TaskVariable::Sh(sh) => {
-            let printed = witness.printed(&line(sh)?, var.dir.as_deref()).await;
+            let printed = evaluation.printed(&line(sh)?, var.dir.as_deref()).await;
             return Ok(TemplateValue::text(printed.map_err(within)?));
         }
         TaskVariable::Secret(secret) => secret,
     };
     let file = var.dir.as_deref();
-    let value: Pending<'_, Result<String, Fault>> = Box::pin(async move {
+    let value = async {
         match secret {
             Secret::Text(text) => renderer.plain(task, text, bindings),
             Secret::Env(name) => {
                 from_environment(renderer.environment(), &renderer.plain(task, name, bindings)?)
             }
-            Secret::Sh(sh) => witness.printed(&line(sh)?, file).await,
+            Secret::Sh(sh) => evaluation.printed(&line(sh)?, file).await,
         }
-    });
+    };
     let owner = file.map_or_else(|| task.name.clone(), |dir| dir.display().to_string());
-    witness.secret(&format!("{owner}/{}", var.name), value).await.map_err(within)
+    evaluation.secret(&format!("{owner}/{}", var.name), value).await.map_err(within)
 }
 
 fn from_environment(environment: &Environment, name: &str) -> Result<String, Fault> {

@@ -12,15 +12,16 @@ use std::{
 use crate::{
     model::{FileStat, Layout, Name, path_to_text, text_to_path},
     probe::{Own, SourceTreeState, walk_sources},
-    workspace::{Bindings, Names, Renderer, SharedInputs, TemplateValue, Workspace},
+    workspace::{Bindings, SharedInputs, TemplateValue, Workspace},
 };
 
 use super::{
+    context::TaskContext,
     files::{Mark, Marks, PatternsBelow, mark_of_file},
     key::patterns,
-    plan::{Invocation, TaskPlan, subsystems},
-    reader::{Foresight, TaskKnowledge, at_once},
-    steps::{Rendering, Work},
+    knowledge::{TaskKnowledge, at_once},
+    plan::{Invocation, TaskPlan, TaskPlanner, subsystems},
+    steps::Work,
 };
 
 /// The files that some tasks go by.
@@ -68,21 +69,20 @@ pub struct WatchedFiles {
 impl TaskWatch {
     /// What `wanted` of `workspace` go by, as far as that is known before a run.
     pub fn of(workspace: &Workspace, wanted: &[Invocation]) -> Self {
-        let names = Names::new(workspace.tasks.values(), workspace.subsystems.keys());
-        let renderer = Renderer::new(workspace);
-        let scout = Foresight { workspace, names: &names, renderer: &renderer };
+        let context = TaskContext::new(workspace);
+        let planner = TaskPlanner::dry(&context);
         let mut watch = Self { layout: workspace.layout.clone(), ..Self::default() };
         let (mut open, mut seen) = (wanted.to_vec(), HashSet::new());
         while let Some(invocation) = open.pop() {
             // What is wrong with it, its run tells.
-            let Ok(plan) = at_once(TaskPlan::of(&scout, invocation)) else { continue };
+            let Ok(plan) = at_once(TaskPlan::of(&planner, invocation)) else { continue };
             for (invocation, _) in plan.nodes {
                 if seen.insert(invocation.key()) {
-                    open.extend(watch.add(workspace, &names, &renderer, &invocation));
+                    open.extend(watch.add(&context, &invocation));
                 }
             }
         }
-        let needed = wanted.iter().filter_map(|one| subsystems(&names, one.task).ok());
+        let needed = wanted.iter().filter_map(|one| subsystems(&context.names, one.task).ok());
         watch.sources = sources(workspace, needed.flatten().collect());
         watch
     }
@@ -90,22 +90,20 @@ impl TaskWatch {
     /// Adds what `invocation` goes by; returns what it calls.
     fn add<'w>(
         &mut self,
-        workspace: &Workspace,
-        names: &Names<'w>,
-        renderer: &Renderer<'w>,
+        context: &TaskContext<'w>,
         invocation: &Invocation<'w>,
     ) -> Vec<Invocation<'w>> {
         let task = invocation.task;
-        let Ok(mut known) = TaskKnowledge::of(workspace, names, renderer, invocation) else {
+        let Ok(mut known) = TaskKnowledge::of(context, invocation) else {
             self.unknown.insert(task.name.clone());
             return Vec::new();
         };
         let bindings = std::mem::take(&mut known.learned.words);
-        let rendering = Rendering { names, renderer, task, bindings: &bindings };
+        let rendering = context.rendering(task, &bindings);
         for (written, is_input) in [(&task.inputs, true), (&task.outputs, false)] {
             let found = patterns(&rendering, &known.ground, written).ok();
             let is_known = |found: &Vec<String>| {
-                let unknown = known.reader.unknown();
+                let unknown = known.evaluation.unknown();
                 !found.iter().any(|one| unknown.iter().any(|unknown| one.contains(unknown)))
             };
             match found.filter(is_known) {
@@ -121,9 +119,9 @@ impl TaskWatch {
         // A file that cannot be read is told of by the run.
         let _ = known.ground.furnish(&rendering, &known.learned.of_file);
         self.files.append(&mut known.ground.read.into_iter().collect());
-        let calls = at_once(rendering.run(&known.reader)).unwrap_or_default();
+        let calls = at_once(rendering.run(&known.evaluation)).unwrap_or_default();
         let last = at_end(&bindings);
-        let more = at_once(rendering.finally(&last, &known.reader)).unwrap_or_default();
+        let more = at_once(rendering.finally(&last, &known.evaluation)).unwrap_or_default();
         let called = calls.into_iter().chain(more).filter_map(|step| match step.what {
             Work::Call(called) => Some(called),
             Work::Later(later) => {

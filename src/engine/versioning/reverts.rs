@@ -4,25 +4,27 @@
 //! | written | names |
 //! |---|---|
 //! | `This reverts commit HASH.`, also of several, `Refs: HASH, HASH` below `revert: …` | commits by their hashes |
-//! | `Reverts OWNER/REPO#12`, `Reverts #12` | the commit whose title ends in `(#12)` |
-//! | `Revert "TITLE"`, `Reapply "TITLE"` (which takes back the revert), `revert: TITLE` | the last commit before with that title |
+//! | `Reverts OWNER/REPO#12`, `Reverts #12`, `Reverts https://HOST/OWNER/REPO/pull/12` | the commit whose title ends in `(#12)` |
+//! | `This reverts merge request !12` | the same with `(!12)`, or `See merge request GROUP/REPO!12` in its message |
+//! | `Revert "TITLE"`, `Reapply "TITLE"` (which takes back the revert), `revert: TITLE`, `revert: "TITLE"` | the last commit before with that title |
 //!
 //! A merge that is named by its hash or its request stands for all commits that it brought, which git tells.
 //!
-//! The first kind that is there counts: who gives a hash means that commit and no other. Of titles the
-//! number of a pull request at the end is left out where only one of the two has it, and `…` stands for the
-//! rest, since both are what GitHub makes of a title.
+//! The first kind that is there counts. But of one hash or number that no commit has, the title decides: a
+//! rebase or a squash gives commits other hashes and leaves their titles. Of titles the number of a pull
+//! request at the end is left out where only one of the two has it, and `…` stands for the rest, since both
+//! are what GitHub makes of a title.
 
 use std::collections::HashSet;
 
 use super::Message;
-use crate::git::Commit;
+use crate::git::{Commit, merged_request, reverted_request};
 
 /// What a commit takes back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum RevertTarget<'m> {
-    /// The commit with this hash, whole or abbreviated.
-    Hash(&'m str),
+    /// The commit with this hash, whole or abbreviated, or else with this title.
+    Hash(&'m str, Option<String>),
     /// The commit that came of this pull request, or else has this title.
     Request(u64, Option<String>),
     /// The last commit with this title.
@@ -58,7 +60,7 @@ fn found(
     gone: &HashSet<usize>,
 ) -> Vec<usize> {
     let merged = commits[at].merged.iter().find(|merged| match target {
-        RevertTarget::Hash(hash) => merged.hash.starts_with(&hash.to_ascii_lowercase()),
+        RevertTarget::Hash(hash, _) => merged.hash.starts_with(&hash.to_ascii_lowercase()),
         RevertTarget::Request(number, _) => merged.request == Some(*number),
         RevertTarget::Title(_) => false,
     });
@@ -82,12 +84,14 @@ fn find(
     };
     let by_title = |wanted: &str| is(&|older| is_title(wanted, title(&older.message)));
     match target {
-        RevertTarget::Hash(hash) => {
+        RevertTarget::Hash(hash, wanted) => {
             let hash = hash.to_ascii_lowercase();
-            (at + 1..commits.len()).find(|older| commits[*older].hash.starts_with(&hash))
+            let by_hash =
+                (at + 1..commits.len()).find(|older| commits[*older].hash.starts_with(&hash));
+            by_hash.or_else(|| by_title(wanted.as_deref()?))
         }
         RevertTarget::Request(number, wanted) => {
-            let by_number = is(&|older| numbered(title(&older.message)).1 == Some(*number));
+            let by_number = is(&|older| came_of(&older.message) == Some(*number));
             by_number.or_else(|| by_title(wanted.as_deref()?))
         }
         RevertTarget::Title(wanted) => by_title(wanted),
@@ -96,12 +100,14 @@ fn find(
 
 /// What a message says it takes back.
 fn targets(text: &str) -> Vec<RevertTarget<'_>> {
-    let hashes: Vec<_> = told_hashes(text).into_iter().chain(listed_hashes(text)).collect();
-    if !hashes.is_empty() {
-        return hashes.into_iter().map(RevertTarget::Hash).collect();
-    }
     let quoted = quoted(title(text));
-    let requests: Vec<u64> = text.lines().skip(1).filter_map(request).collect();
+    let hashes: Vec<_> = told_hashes(text).into_iter().chain(listed_hashes(text)).collect();
+    match hashes.as_slice() {
+        [] => {}
+        [hash] => return vec![RevertTarget::Hash(hash, quoted)],
+        several => return several.iter().map(|hash| RevertTarget::Hash(hash, None)).collect(),
+    }
+    let requests: Vec<u64> = text.lines().skip(1).filter_map(reverted_request).collect();
     match (requests.as_slice(), quoted) {
         ([], Some(title)) => vec![RevertTarget::Title(title)],
         ([], None) => Vec::new(),
@@ -145,14 +151,6 @@ fn is_hash(word: &str) -> bool {
     (7..=64).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// The pull request that a line says is taken back: `Reverts acme/app#150`.
-fn request(line: &str) -> Option<u64> {
-    let (repository, number) = line.trim().strip_prefix("Reverts ")?.split_once('#')?;
-    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    let number = number.trim_end_matches('.');
-    repository.chars().all(is_name).then(|| number.parse().ok()).flatten()
-}
-
 /// The title that the title of a revert names.
 fn quoted(title: &str) -> Option<String> {
     let inner = |rest: &str| Some(rest[..rest.rfind('"')?].to_owned());
@@ -162,9 +160,14 @@ fn quoted(title: &str) -> Option<String> {
             Some(rest) => format!("Revert \"{}\"", inner(rest)?),
             None => {
                 let message = Message::read(title).ok().filter(|message| message.is("revert"))?;
+                let described = message.description;
+                let marks = |c: char| "\"'`".contains(c);
+                let bare = numbered(described).0;
+                let named =
+                    if bare.starts_with(marks) { bare.trim_matches(marks) } else { described };
                 // With less than a title of its own it names none.
-                Message::read(message.description).ok()?;
-                message.description.to_owned()
+                Message::read(named).ok()?;
+                named.to_owned()
             }
         },
     };
@@ -174,10 +177,15 @@ fn quoted(title: &str) -> Option<String> {
 /// A title without the number of a pull request at its end, and that number.
 fn numbered(title: &str) -> (&str, Option<u64>) {
     let split = || {
-        let (bare, number) = title.trim_end().strip_suffix(')')?.rsplit_once(" (#")?;
-        Some((bare, number.parse().ok()?))
+        let (bare, number) = title.trim_end().strip_suffix(')')?.rsplit_once(" (")?;
+        Some((bare, number.strip_prefix(['#', '!'])?.parse().ok()?))
     };
     split().map_or((title, None), |(bare, number)| (bare, Some(number)))
+}
+
+/// The number of the request that a commit with this message came of.
+fn came_of(message: &str) -> Option<u64> {
+    numbered(title(message)).1.or_else(|| message.lines().find_map(merged_request))
 }
 
 /// Whether a commit with the title `found` is the one called `wanted`.
@@ -220,9 +228,10 @@ mod tests {
     fn a_revert_names_what_it_takes_back() {
         let two = ONE.replace('0', "f");
         let title = |text: &str| vec![RevertTarget::Title(text.to_owned())];
-        let (a, b) = (RevertTarget::Hash(ONE), RevertTarget::Hash(&two));
+        let (a, b) = (RevertTarget::Hash(ONE, None), RevertTarget::Hash(&two, None));
+        let titled = |title: &str| vec![RevertTarget::Hash(ONE, Some(title.to_owned()))];
         for (text, named) in [
-            (format!("Revert \"feat: x\"\n\nThis reverts commit {ONE}.\n"), vec![a.clone()]),
+            (format!("Revert \"feat: x\"\n\nThis reverts commit {ONE}.\n"), titled("feat: x")),
             (format!("revert: x\n\nRefs: {ONE}, {two}"), vec![a.clone(), b.clone()]),
             (format!("fix: x\n\nRefs: {ONE}"), vec![]),
             (format!("Undo it\n\nThis reverts commit {ONE}"), vec![a.clone()]),
@@ -246,6 +255,16 @@ mod tests {
                 "Revert both\n\nReverts #15\nReverts acme/app#17.".into(),
                 vec![RevertTarget::Request(15, None), RevertTarget::Request(17, None)],
             ),
+            (
+                "chore: back out\n\nReverts https://github.com/o/r/pull/15".into(),
+                vec![RevertTarget::Request(15, None)],
+            ),
+            (
+                "Revert \"feat: x\"\n\nThis reverts merge request !12".into(),
+                vec![RevertTarget::Request(12, Some("feat: x".into()))],
+            ),
+            ("revert: \"feat: x (#15)\" (#16)".into(), title("feat: x (#15)")),
+            ("revert: `feat: x`".into(), title("feat: x")),
             ("Revert \"feat: x\" (#16)".into(), title("feat: x")),
             ("Revert \"Revert \"feat: x\" (#2)\" (#3)".into(), title("Revert \"feat: x\" (#2)")),
             ("Reapply \"feat: x\"".into(), title("Revert \"feat: x\"")),
@@ -282,8 +301,28 @@ mod tests {
             (&["feat: x", "fix: y", &half], &[1, 2]),
             // What is not among them was released: that it is gone is news.
             (&["fix: y", "Revert \"feat: x\" (#16)\n\nReverts acme/app#15"], &[0, 1]),
-            // A hash is that commit, and none that has its title.
-            (&["feat: x", &format!("Revert \"feat: x\"\n\nThis reverts commit {ONE}.")], &[0, 1]),
+            // A rebase gave it another hash.
+            (&["feat: x", &format!("Revert \"feat: x\"\n\nThis reverts commit {ONE}.")], &[]),
+            (&["feat: y", &format!("Revert \"feat: x\"\n\nThis reverts commit {ONE}.")], &[0, 1]),
+            // A hash that is known is that commit, and none that has its title.
+            (
+                &[
+                    "feat: x",
+                    "feat: x",
+                    &format!("Revert \"feat: x\"\n\nThis reverts commit {:040x}.", 0),
+                ],
+                &[1],
+            ),
+            (&["feat: x (!12)", "Revert \"feat: x\"\n\nThis reverts merge request !12"], &[]),
+            (
+                &[
+                    "feat: x\n\nSee merge request o/r!12",
+                    "chore: no\n\nThis reverts merge request !12",
+                ],
+                &[],
+            ),
+            (&["feat: x (#15)", "chore: no\n\nReverts https://github.com/o/r/pull/15"], &[]),
+            (&["feat: x (#15)", "revert: \"feat: x (#15)\" (#16)"], &[]),
             (
                 &[
                     "feat: a title that is far too long for them (#15)",

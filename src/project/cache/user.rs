@@ -30,8 +30,11 @@ impl Cache {
 
 /// Whether the folder at `root` can be written to, or made.
 pub(super) fn can_be_made(root: &Path) -> bool {
-    let there = root.ancestors().find(|place| place.exists()).unwrap_or(Path::new("/"));
-    there.is_dir() && access(there, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+    let is_there = |place: &&Path| place.symlink_metadata().is_ok();
+    let there = root.ancestors().find(is_there).unwrap_or(Path::new("/"));
+    // Neither /proc nor /sys takes new folders, whatever their permissions say.
+    let is_of_system = there.starts_with("/proc") || there.starts_with("/sys");
+    there.is_dir() && !is_of_system && access(there, Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
 #[cfg(test)]
@@ -45,5 +48,8 @@ mod tests {
         std::fs::write(temp.path().join("file"), "").unwrap();
         assert!(!can_be_made(&temp.path().join("file/b")));
         assert!(!can_be_made(Path::new("/dev/null/forge")));
+        assert!(!can_be_made(Path::new("/proc/nope/.cache/forge")));
+        std::os::unix::fs::symlink("loop", temp.path().join("loop")).unwrap();
+        assert!(!can_be_made(&temp.path().join("loop/x")));
     }
 }

@@ -280,7 +280,9 @@ fn commits(lines: &[String]) -> Vec<(Commit, Vec<String>)> {
             if let Some((_, path)) = line.strip_prefix(':').and_then(|rest| rest.split_once('\t')) {
                 files.push(unquoted(path));
             } else if line.starts_with("  ") || line.is_empty() {
-                commit.message.push_str(line.get(2..).unwrap_or_default());
+                // A carriage return ends a line, too: on a screen it would hide what is before it.
+                let said = line.get(2..).unwrap_or_default().trim_end_matches('\r');
+                commit.message.push_str(&said.replace('\r', "\n"));
                 commit.message.push('\n');
             }
         }
@@ -297,6 +299,14 @@ mod tests {
 
     use super::{super::sample::Sample, *};
     use crate::process::testing::is_here;
+
+    #[test]
+    fn a_carriage_return_ends_a_title() {
+        let hash = "a".repeat(40);
+        let lines = [&format!("commit {hash} 0 Ann"), "  feat: one\rfix: two\r", "", "  body\r"];
+        let lines = lines.map(|line: &str| line.to_owned());
+        assert_eq!(commits(&lines)[0].0.message, "feat: one\nfix: two\n\nbody");
+    }
 
     #[tokio::test]
     async fn tags_mean_commits_and_commits_have_messages() {

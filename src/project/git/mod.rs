@@ -18,7 +18,7 @@ mod state;
 
 pub use checkout::checkout;
 pub use history::{Commit, History, Tag};
-pub use merges::Merged;
+pub use merges::{Merged, merged_request, reverted_request};
 pub use remote::{Remote, RemoteTag, TagPutOutcome, tags_of};
 pub use resolve::resolve;
 pub use state::{Checkout, state};

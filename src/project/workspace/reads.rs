@@ -5,9 +5,9 @@
 //! `{{ root }}/VERSION`, `-I../include`, an absolute path below the workspace; also by variables that
 //! `env:` sets and after `cd` to a folder that is written out. A word that leaves the source and then
 //! goes on in a way that only the shell knows (`../$DIR/x`) is an error unless `also` says what is
-//! meant. Not seen is what a program reads by itself: a script that reaches out, `make` in a folder
-//! above. A word that means the source itself or a folder around it (`cd ..`) is not an input, since it says
-//! nothing of what is used there.
+//! meant. So is a folder around the source that is given to a program (`find ..`), and a command that
+//! runs there and names nothing (`cd .. && make`): what they use cannot be told. Not seen is what a
+//! program reads by itself, such as a script that reaches out.
 
 mod words;
 
@@ -28,6 +28,20 @@ const ELSEWHERE: &str = "/\u{2}elsewhere";
 
 /// No more folders than these are followed by `cd`.
 const MOST_FOLDERS: usize = 16;
+
+/// No folder deeper than this is followed.
+const DEEPEST: usize = 64;
+
+/// No more words than these are looked at, each once per folder that it may stand in.
+const MOST_WORDS: usize = 20_000;
+
+/// Commands that read nothing but words.
+const TELLING: [&str; 9] = ["echo", "printf", "true", "false", ":", "test", "[", "mkdir", "pwd"];
+/// Commands and words that only change what follows.
+const SETTING: [&str; 10] =
+    ["export", "set", "unset", "shift", "popd", "fi", "done", "esac", "}", "trap"];
+/// Options after which stands the folder that a command works in.
+const FOLDER: [&str; 3] = ["-C", "--directory", "--chdir"];
 
 /// What was seen.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -58,7 +72,8 @@ pub fn reads(build: &Build, source: &Source, root: &Path) -> Reads {
     let env: BTreeMap<String, String> =
         build.env.iter().map(|(name, value)| (name.clone(), written(value))).collect();
     let start = build.dir.as_ref().map_or_else(|| src.clone(), |dir| src.join(written(dir)));
-    let mut look = ReadsFinder { root, own, env: &env, found: Reads::default() };
+    let mut look =
+        ReadsFinder { root, own, env: &env, found: Reads::default(), words: 0, named: 0 };
     // Commands that run elsewhere use what is there, whatever they are.
     if let Some(dir) = build.dir.as_ref() {
         look.path(&format!("{}/", written(dir).trim_end_matches('/')), &src);
@@ -99,6 +114,10 @@ struct ReadsFinder<'a> {
     own: Option<PathBuf>,
     env: &'a BTreeMap<String, String>,
     found: Reads,
+    /// How many words were looked at.
+    words: usize,
+    /// How often something outside of the source was named.
+    named: usize,
 }
 
 impl ReadsFinder<'_> {
@@ -106,21 +125,62 @@ impl ReadsFinder<'_> {
     fn command(&mut self, at: usize, text: &str, start: &Path) {
         let mut folders = vec![start.to_owned()];
         for words in words::commands(text, self.env) {
-            let moves = words.first().is_some_and(|word| word.is("cd") || word.is("pushd"));
-            for word in words.iter().filter(|word| !word.is_written) {
-                self.word(at, word, &folders);
+            self.words += words.len() * folders.len();
+            if self.words > MOST_WORDS {
+                self.found.unseen.push((at, format!("a command after {MOST_WORDS} words")));
+                return;
             }
+            let command = words::bare(&words);
+            if command.first().is_some_and(|word| word.is("cd") || word.is("pushd")) {
+                for word in &words {
+                    self.word(at, word, &folders);
+                }
+                if let Some(to) = command.get(1).and_then(ShellWord::text) {
+                    go(&mut folders, &to);
+                }
+                continue;
+            }
+            self.simple(at, &words, &folders);
             for inner in nested(&words) {
                 for folder in &folders {
                     self.command(at, &inner, folder);
                 }
             }
-            if let (true, Some(to)) = (moves, words.get(1).and_then(ShellWord::text)) {
-                let more: Vec<PathBuf> =
-                    folders.iter().map(|from| normal_path(&from.join(&to))).collect();
-                folders.extend(more);
-                folders.truncate(MOST_FOLDERS);
+        }
+    }
+
+    /// Looks at one command that runs in one of `folders`, most likely in the last.
+    fn simple(&mut self, at: usize, words: &[ShellWord], folders: &[PathBuf]) {
+        let mut folders = folders.to_vec();
+        let (named, unseen) = (self.named, self.found.unseen.len());
+        let command = words::bare(words);
+        let mut given = command;
+        for two in words.windows(2).filter(|two| is_one_of(&two[0], &FOLDER)) {
+            let Some(to) = two[1].text() else { continue };
+            for folder in folders.clone() {
+                self.path(&format!("{to}/"), &folder);
             }
+            go(&mut folders, &to);
+            // What runs there is looked at by the folder.
+            given = &[];
+        }
+        for word in words.iter().filter(|word| !word.is_written) {
+            self.word(at, word, &folders);
+        }
+        let Some(name) = command.first() else { return };
+        if named < self.named || unseen < self.found.unseen.len() || is_one_of(name, &TELLING) {
+            return;
+        }
+        let leads_around = |word: &ShellWord| {
+            let text = word.text().filter(|text| text.contains("..") || text.contains(ROOT));
+            let is_around =
+                |text: &str| folders.iter().all(|from| self.is_around(&from.join(text)));
+            !word.is_written && text.is_some_and(|text| is_around(&text))
+        };
+        let runs_around = folders.last().is_some_and(|folder| self.is_around(folder));
+        if runs_around && !is_one_of(name, &SETTING) || given.iter().skip(1).any(leads_around) {
+            let shown: Vec<_> = command.iter().map(ShellWord::shown).collect();
+            self.found.unseen.push((at, shown.join(" ")));
         }
     }
 
@@ -153,22 +213,29 @@ impl ReadsFinder<'_> {
 
     /// A path that is written out, perhaps with the signs of a pattern.
     fn path(&mut self, written: &str, folder: &Path) {
+        if let Some(alternatives) = alternatives(written) {
+            for one in &alternatives {
+                self.path(one, folder);
+            }
+        }
         let is_there = |path: &PathBuf| fs::symlink_metadata(self.root.join(path)).is_ok();
         let is_literal = |_: &_| self.outside(written, folder).as_ref().is_some_and(is_there);
         let magic = written.find(['*', '?', '[']).filter(|magic| !is_literal(magic));
         let fixed = magic.map_or(written, |magic| folder_of(&written[..magic]));
         let Some(path) = self.outside(fixed, folder) else { return };
+        let rest = written[fixed.len()..].trim_start_matches('/');
         let Ok(found) = fs::symlink_metadata(self.root.join(&path)) else { return };
-        // A word that is no path may be called as a folder is.
-        let is_path = written.contains('/') || found.is_file();
-        if self.holds_source(&path) || !is_path {
+        // In the source, a word that is no path may be called as a folder elsewhere is.
+        let is_path = written.contains('/') || found.is_file() || !self.is_own(folder);
+        if self.holds_source(&path) && rest.is_empty() || !is_path {
             return;
         }
-        let rest = written[fixed.len()..].trim_start_matches('/');
+        self.named += 1;
         let path = escaped(&path);
-        self.found.used.insert(match rest.is_empty() {
-            true => path,
-            false => format!("{path}/{rest}"),
+        self.found.used.insert(match (path.as_str(), rest) {
+            (_, "") => path,
+            ("", _) => rest.into(),
+            _ => format!("{path}/{rest}"),
         });
     }
 
@@ -183,10 +250,46 @@ impl ReadsFinder<'_> {
         (!is_own && !path.components().any(is_made)).then_some(path)
     }
 
+    /// Whether `folder`, which may begin with [`ROOT`], is the source or in it.
+    fn is_own(&self, folder: &Path) -> bool {
+        let path = folder.strip_prefix(ROOT);
+        path.is_ok_and(|path| self.own.as_ref().is_some_and(|own| path.starts_with(own)))
+    }
+
+    /// Whether `folder`, which may begin with [`ROOT`], holds the source and is not it.
+    fn is_around(&self, folder: &Path) -> bool {
+        let path = normal_path(folder);
+        !self.is_own(&path) && path.strip_prefix(ROOT).is_ok_and(|path| self.holds_source(path))
+    }
+
     /// Whether `path` is the workspace, or holds the source.
     fn holds_source(&self, path: &Path) -> bool {
         path.as_os_str().is_empty() || self.own.as_ref().is_some_and(|own| own.starts_with(path))
     }
+}
+
+/// Goes from one of `folders` to `to`: each of them may be the right one, the last most likely.
+fn go(folders: &mut Vec<PathBuf>, to: &str) {
+    let is_near = |path: &PathBuf| path.components().count() <= DEEPEST;
+    let more = folders.iter().map(|from| normal_path(&from.join(to))).filter(is_near);
+    let more: Vec<PathBuf> = more.collect();
+    folders.retain(|folder| !more.contains(folder));
+    folders.extend(more);
+    let spare = folders.len().saturating_sub(MOST_FOLDERS);
+    folders.drain(..spare);
+}
+
+fn is_one_of(word: &ShellWord, names: &[&str]) -> bool {
+    names.iter().any(|name| word.is(name))
+}
+
+/// What `a{b,c}d` means to a shell that knows braces.
+fn alternatives(written: &str) -> Option<Vec<String>> {
+    let (before, rest) = written.split_once('{')?;
+    let (inner, after) = rest.split_once('}')?;
+    let all: Vec<_> = inner.split(',').take(MOST_FOLDERS).collect();
+    let is_list = all.len() > 1 && !inner.contains('{');
+    is_list.then(|| all.iter().map(|one| format!("{before}{one}{after}")).collect())
 }
 
 /// The commands that a command is given as a word: `sh -c '…'`, `eval '…'`.

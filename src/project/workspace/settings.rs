@@ -1,6 +1,6 @@
 //! What `versions.yml` says about the workspace as a whole.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use super::{
     subsystem::SubsystemDraft,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     manifest::{Findings, ManifestDoc, Scalar, Sp},
-    model::{Name, Platform, is_unprotected, nearest, suggestion},
+    model::{Name, Platform, is_unprotected, nearest, normal_path, suggestion},
     provenance::Trust,
     store::StoreUrl,
 };
@@ -36,7 +36,18 @@ pub fn resolve(doc: &ManifestDoc, found: &mut Findings) -> WorkspaceSettings {
         WorkspaceSettings { versions: version::stated(doc, found), ..WorkspaceSettings::default() };
     for url in &doc.releases {
         match StoreUrl::parse(&url.text) {
-            Ok(_) if is_unprotected(&url.text) => {
+            Ok(StoreUrl::Dir(path)) if is_lost(&path) => {
+                let what = format!("`{}` would not last", url.text);
+                let help = "`.forge` is removed by `forge clean:all`; name a folder beside it, such as \
+                            `dir:../releases`";
+                found.add(url.bytes.clone(), what, "below .forge", help);
+            }
+            Ok(StoreUrl::Dir(path)) if path.to_string_lossy().contains("{{") => {
+                let what = format!("`{}` is not a template", url.text);
+                let help = "a folder of a store is relative to the workspace; write the path out";
+                found.add(url.bytes.clone(), what, "written as it is", help);
+            }
+            Ok(_) if is_unprotected(address(&url.text)) => {
                 let what = format!("`{}` would be read over unprotected http", url.text);
                 let help = "everybody on the way could replace what is there; write `https://…` \
                             (http is for this machine only)";
@@ -70,6 +81,17 @@ pub fn resolve(doc: &ManifestDoc, found: &mut Findings) -> WorkspaceSettings {
     }
     settings.runners = runners(doc, found);
     settings
+}
+
+/// Whether a store in `path` would be removed with what forge made here.
+fn is_lost(path: &Path) -> bool {
+    normal_path(path).components().any(|part| part.as_os_str() == ".forge")
+}
+
+/// The address in a store's URL: `gitea:http://host/…` has one behind its kind.
+fn address(url: &str) -> &str {
+    let inner = url.split_once(':').map(|(_, rest)| rest);
+    inner.filter(|rest| rest.contains("://")).unwrap_or(url)
 }
 
 /// The runners that `doc` names.

@@ -431,7 +431,7 @@ fn with_reads(
     let Some(how) = doc.build.as_ref().filter(|_| shared.also.is_empty()) else { return shared };
     for (at, word) in unseen {
         let what = format!(
-            "`{word}` leads out of the source, and only the shell knows where to: what it is goes into no fingerprint"
+            "`{word}` leads out of the source, and what it uses there cannot be told: that goes into no fingerprint"
         );
         let help = match source {
             Source::None => "write the path out: what commands name in the workspace is seen",

@@ -43,6 +43,10 @@ fn each_is_older_than_the_next() {
         "v1.2.3 v1.2.4-0.20191109021931-daa7c04131f5 v1.2.4",
         "17.2-alpine 17.3-alpine 17.10-alpine 18.0-rc1-alpine 18.0-alpine",
         "1.0-alpine3.9 1.0-alpine3.10 1.1-alpine3.9",
+        "16.1.0-ce.0 16.1.0-ce.1 16.2.0-rc1-ce.0 16.2.0-ce.0",
+        "v20240101-abc123f v20240102-0a1b2c3 v20240103-abc123f",
+        "4.4.0-debian-12-r9 4.4.0-debian-12-r10 4.4.1-debian-12-r0",
+        "1.2.3-cuda11.8 1.2.4-cuda11.8",
     ] {
         let versions: Vec<_> = row.split(' ').collect();
         for (older, pair) in versions.iter().enumerate() {
@@ -64,6 +68,8 @@ fn what_does_not_matter_does_not_count() {
         ("v0", "0.0.0"),
         ("1.0.0-RC1", "1.0.0-rc.1"),
         ("2025-04-22T22-12-26Z", "2025-04-22T221226"),
+        ("v20240101-abc123f", "v20240101-0a1b2c3"),
+        ("v1.2.3-5-gabcdef0", "v1.2.3-5-g0123456"),
     ] {
         assert_eq!(of(a), of(b), "{a} {b}");
     }
@@ -80,6 +86,7 @@ fn what_is_no_version_has_no_place() {
 #[test]
 fn pre_releases_are_not_stable() {
     for stable in "v1.0.0 1.0.2k 20260107.0 2024-12-30 1.2.3-1 17.3-alpine 5.0.Final 1.0-p1 \
+         16.1.0-ce.0 v20240101-abc123f 4.4.0-debian-12-r9 1.0-temurin-17 \
          21+35 1.0-g1ea2b3c 1.0.0+1ea2 1.0.0+build-5 v1.0-5-g1ea2b3c 1.0-stable"
         .split_whitespace()
     {
@@ -118,6 +125,16 @@ fn a_series_is_what_can_take_the_place_of_each_other() {
         "n7.1 n7.2",
         "jdk-21.0.2+13 jdk-22.0.1+8 jdk-22+36-ea jdk-23-ea+5",
         "21+35-alpine 22+1-alpine 22-alpine",
+        "16.1.0-ce.0 16.2.0-ce.0 17.0.0-ce.1",
+        "v20240101-abc123f v20240102-0a1b2c3 v20240103",
+        "v1.2.3-5-gabcdef0 v1.2.4-1-g0123456 v1.2.5",
+        "4.4.0-debian-12-r9 4.4.0-debian-12-r10 4.4.1-debian-12",
+        "3.9.6-eclipse-temurin-17 3.9.7-eclipse-temurin-17",
+        "1.0-cuda11.8 1.1-cuda11.8.0",
+        "1.0-python3.11-bookworm 1.1-python3.11-bookworm",
+        "1.0-debian-1 1.0-debian-2",
+        "1.30.0-eks-9 1.30.0-eks-10",
+        "1.30.0-k3s1 1.30.0-k3s2",
     ] {
         let versions: Vec<_> = row.split(' ').collect();
         for pair in versions.windows(2) {
@@ -125,6 +142,9 @@ fn a_series_is_what_can_take_the_place_of_each_other() {
         }
     }
     let firsts = "v1.0.0 17.2-alpine 17.3 17.3-slim-bookworm 17.3+1-slim 17.3-bookworm 2024-12-30 \
+                  16.1.0-ce.0 16.1.0-ee.0 4.4.0-debian-12-r9 4.4.1-debian-11-r0 4.4.1-debian \
+                  3.9.6-temurin-17 3.9.8-temurin-21 1.0-cuda11.8 1.1-cuda12.1 1.0-jdk17 1.0-jdk21 \
+                  1.0-python3.11 1.0-python3.12 \
                   RELEASE.2025-04-22T22-12-26Z cli/v1.2 n7.1 jdk-21.0.2+13";
     let firsts: Vec<_> = firsts.split_whitespace().collect();
     for (at, a) in firsts.iter().enumerate() {

@@ -7,7 +7,7 @@
 //! | Travis CI | "Environment Variables", default ones (docs.travis-ci.com/user/environment-variables) |
 //! | Buildkite | "Environment variables" (buildkite.com/docs/pipelines/configure/environment-variables) |
 //! | Azure Pipelines | "Use predefined variables" (learn.microsoft.com/azure/devops/pipelines/build/variables) |
-//! | Jenkins | "env-vars.html" of each server: branch-api and, for `ghprb…`, the GitHub Pull Request Builder |
+//! | Jenkins | "env-vars.html" of each server: branch-api, and what its plugins set: GitHub Pull Request Builder (`ghprb…`), GitHub Integration (`GITHUB_PR_…`), GitLab, Gitee, Gerrit Trigger, Bitbucket Push and Pull Request (`BITBUCKET_…`), and the builders of requests of Bitbucket and Stash (`pullRequestId`) |
 //! | Woodpecker | "Environment variables" (woodpecker-ci.org/docs/usage/environment) |
 //! | Bitbucket | "Variables and secrets", default ones (support.atlassian.com/bitbucket-cloud) |
 //! | Drone, Harness | "Environment reference" (docs.drone.io/pipeline/environment/reference) |
@@ -25,6 +25,10 @@
 //! | Cloud Build | "Substituting variable values" (cloud.google.com/build/docs): what a build does not map is not a variable |
 //! | Render | "Default environment variables" (render.com/docs/environment-variables) |
 //! | Bitrise | "Available environment variables" (devcenter.bitrise.io) |
+//! | Prow | "ProwJobs", job environment variables (docs.prow.k8s.io/docs/jobs) |
+//! | Codefresh | "Variables in pipelines", system variables (codefresh.io/docs/docs/pipelines/variables) |
+//! | Xcode Cloud | "Environment variable reference" (developer.apple.com/documentation/xcode) |
+//! | Screwdriver | "Environment Variables" (docs.screwdriver.cd/user-guide/environment-variables) |
 //! | GoCD | "Environment variables in GoCD" (docs.gocd.org) |
 
 use super::RunVariables;
@@ -53,9 +57,11 @@ pub enum Sign {
     Begins(&'static str, &'static str),
     /// One of these is set.
     Any(&'static [&'static str]),
+    /// The first is set, and the second is not this value.
+    SetUnless(&'static str, &'static str, &'static str),
 }
 
-use Sign::{Any, Begins, Is, Set};
+use Sign::{Any, Begins, Is, Set, SetUnless};
 
 /// One row a host. Of two whose variables are both set, the first counts; a proposal counts
 /// whoever tells of it.
@@ -106,6 +112,8 @@ pub const HOSTS: &[CiHost] = &[
         // Also `pull_request_closed` and `pull_request_metadata`.
         proposal: &[
             Begins("CI_PIPELINE_EVENT", "pull_request"),
+            // Before 1.0.
+            Begins("CI_BUILD_EVENT", "pull_request"),
             Set("CI_COMMIT_PULL_REQUEST"),
             Begins("CI_COMMIT_REF", "refs/pull/"),
         ],
@@ -254,6 +262,44 @@ pub const HOSTS: &[CiHost] = &[
         run_url: "BITRISE_BUILD_URL",
     },
     CiHost {
+        name: "Prow",
+        known_by: &[Set("PROW_JOB_ID")],
+        // A batch is several proposals at once.
+        proposal: &[Is("JOB_TYPE", "presubmit"), Is("JOB_TYPE", "batch"), Set("PULL_NUMBER")],
+        tells: Some("JOB_TYPE"),
+        run_url: "",
+    },
+    CiHost {
+        name: "Codefresh",
+        known_by: &[Set("CF_BUILD_ID")],
+        proposal: &[
+            Set("CF_PULL_REQUEST_NUMBER"),
+            Set("CF_PULL_REQUEST_ID"),
+            Set("CF_PULL_REQUEST_TARGET"),
+        ],
+        // Not set where a person or another pipeline started it.
+        tells: None,
+        run_url: "CF_BUILD_URL",
+    },
+    CiHost {
+        name: "Xcode Cloud",
+        known_by: &[Any(&["CI_XCODE_PROJECT", "CI_XCODE_SCHEME", "CI_XCODEBUILD_ACTION"])],
+        proposal: &[
+            Set("CI_PULL_REQUEST_NUMBER"),
+            Set("CI_PULL_REQUEST_SOURCE_REPO"),
+            Set("CI_PULL_REQUEST_TARGET_BRANCH"),
+        ],
+        tells: None,
+        run_url: "CI_BUILD_URL",
+    },
+    CiHost {
+        name: "Screwdriver",
+        known_by: &[Set("SCREWDRIVER")],
+        proposal: &[Set("SD_PULL_REQUEST"), Set("PR_BRANCH_NAME")],
+        tells: None,
+        run_url: "SD_UI_BUILD_URL",
+    },
+    CiHost {
         name: "GoCD",
         known_by: &[Set("GO_PIPELINE_NAME"), Set("GO_STAGE_NAME")],
         proposal: &[],
@@ -267,7 +313,24 @@ pub const HOSTS: &[CiHost] = &[
             Any(&["JENKINS_URL", "HUDSON_URL", "JENKINS_HOME"]),
             Any(&["BUILD_ID", "BUILD_NUMBER", "BUILD_TAG", "JOB_NAME", "EXECUTOR_NUMBER"]),
         ],
-        proposal: &[Set("CHANGE_ID"), Set("CHANGE_FORK"), Set("CHANGE_TARGET"), Set("ghprbPullId")],
+        proposal: &[
+            Set("CHANGE_ID"),
+            Set("CHANGE_FORK"),
+            Set("CHANGE_TARGET"),
+            Set("ghprbPullId"),
+            Set("GITHUB_PR_NUMBER"),
+            Set("gitlabMergeRequestIid"),
+            Set("gitlabMergeRequestId"),
+            Is("gitlabActionType", "MERGE"),
+            // Somebody wrote a comment on a request or a commit.
+            Is("gitlabActionType", "NOTE"),
+            Set("giteePullRequestIid"),
+            Set("giteePullRequestId"),
+            // A patchset, a comment on one, a vote: all but what happens once it is merged.
+            SetUnless("GERRIT_CHANGE_NUMBER", "GERRIT_EVENT_TYPE", "change-merged"),
+            Set("BITBUCKET_PULL_REQUEST_ID"),
+            Set("pullRequestId"),
+        ],
         // Only multibranch projects know what they build.
         tells: Some("BRANCH_NAME"),
         run_url: "BUILD_URL",
@@ -295,6 +358,9 @@ impl Sign {
             Set(name) => variables.is_true(name),
             // `0` is a number here: that of the first executor.
             Any(names) => names.iter().any(|name| variables.filled(name).is_some()),
+            SetUnless(name, other, value) => {
+                Set(name).holds(variables) && !Is(other, value).holds(variables)
+            }
             Is(name, value) => variables.get(name).eq_ignore_ascii_case(value),
             Begins(name, start) => {
                 let value = variables.get(name).as_bytes();

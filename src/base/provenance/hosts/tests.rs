@@ -52,6 +52,16 @@ const CASES: &[Case] = &[
             &[("CHANGE_FORK", "me/r")],
             &[("CHANGE_TARGET", "main")],
             &[("ghprbPullId", "17")],
+            &[("GITHUB_PR_NUMBER", "17")],
+            &[("gitlabMergeRequestIid", "12"), ("gitlabActionType", "MERGE")],
+            &[("gitlabActionType", "MERGE")],
+            &[("gitlabActionType", "NOTE")],
+            &[("giteePullRequestIid", "12")],
+            &[("GERRIT_CHANGE_NUMBER", "12"), ("GERRIT_EVENT_TYPE", "patchset-created")],
+            &[("GERRIT_CHANGE_NUMBER", "12"), ("GERRIT_EVENT_TYPE", "comment-added")],
+            &[("GERRIT_CHANGE_NUMBER", "12")],
+            &[("BITBUCKET_PULL_REQUEST_ID", "3")],
+            &[("pullRequestId", "3")],
         ],
     ),
     (
@@ -60,6 +70,7 @@ const CASES: &[Case] = &[
         &[
             &[("CI_PIPELINE_EVENT", "pull_request")],
             &[("CI_PIPELINE_EVENT", "pull_request_closed")],
+            &[("CI_BUILD_EVENT", "pull_request")],
             &[("CI_COMMIT_PULL_REQUEST", "17")],
             &[("CI_COMMIT_REF", "refs/pull/17/merge")],
         ],
@@ -117,6 +128,15 @@ const CASES: &[Case] = &[
         &[&[("CM_PULL_REQUEST", "true")], &[("CM_PULL_REQUEST_NUMBER", "17")]],
     ),
     (
+        "Prow",
+        &[("CI", "true"), ("PROW_JOB_ID", "x"), ("JOB_TYPE", "postsubmit")],
+        &[
+            &[("JOB_TYPE", "presubmit"), ("PULL_NUMBER", "17")],
+            &[("JOB_TYPE", "batch")],
+            &[("PULL_NUMBER", "17")],
+        ],
+    ),
+    (
         "Render",
         &[("RENDER", "true"), ("IS_PULL_REQUEST", "false")],
         &[&[("IS_PULL_REQUEST", "true")]],
@@ -167,6 +187,26 @@ const SILENT: &[Case] = &[
         &[&[("BUDDY_EXECUTION_PULL_REQUEST_ID", "pull/17")], &[("BUDDY_RUN_PR_NO", "17")]],
     ),
     ("Cloud Build", &[("BUILDER_OUTPUT", "/builder/outputs")], &[&[("_PR_NUMBER", "17")]]),
+    (
+        "Woodpecker",
+        &[("CI", "woodpecker"), ("CI_BUILD_EVENT", "push")],
+        &[&[("CI_BUILD_EVENT", "pull_request")]],
+    ),
+    (
+        "Codefresh",
+        &[("CI", "true"), ("CF_BUILD_ID", "x"), ("CF_BUILD_URL", "https://c/x")],
+        &[&[("CF_PULL_REQUEST_NUMBER", "17")], &[("CF_PULL_REQUEST_ID", "170")]],
+    ),
+    (
+        "Xcode Cloud",
+        &[("CI", "TRUE"), ("CI_XCODE_PROJECT", "x"), ("CI_COMMIT", "c0ffee")],
+        &[&[("CI_PULL_REQUEST_NUMBER", "17")], &[("CI_PULL_REQUEST_TARGET_BRANCH", "main")]],
+    ),
+    (
+        "Screwdriver",
+        &[("CI", "true"), ("SCREWDRIVER", "true"), ("SD_PULL_REQUEST", "")],
+        &[&[("SD_PULL_REQUEST", "17")]],
+    ),
     ("GoCD", &[("GO_PIPELINE_NAME", "p"), ("GO_STAGE_NAME", "s")], &[]),
 ];
 
@@ -219,6 +259,17 @@ fn a_proposal_counts_whichever_host_tells_of_it() {
         ("DRONE_BUILD_EVENT", "pull_request"),
     ];
     assert_eq!(run(&both), (Some("Buildkite"), RunClass::Untrusted, "never"));
+}
+
+#[test]
+fn a_change_that_gerrit_merged_is_no_proposal() {
+    let merged = [
+        ("JENKINS_URL", "https://j/"),
+        ("BUILD_ID", "5"),
+        ("GERRIT_CHANGE_NUMBER", "12"),
+        ("GERRIT_EVENT_TYPE", "change-merged"),
+    ];
+    assert_eq!(run(&merged), (Some("Jenkins"), RunClass::Untrusted, "on request"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serde_json::{Deserializer, Map, Value};
 
-use super::{Label, ListedDigest, digest, entry, head, label, names_a_file, split};
+use super::{Label, ListedDigest, clean, digest, head, label, line_entries, names_a_file, split};
 
 /// As many names as are remembered of one digest.
 const MOST_NAMES: usize = 16;
@@ -81,24 +81,24 @@ fn is_plural(key: &str) -> bool {
     ["s", "es"].iter().any(|end| key.strip_suffix(end).is_some_and(|one| label(one).is_some()))
 }
 
-/// What a text is: a digest alone, or a line of a checksums file.
+/// What is in a text: a digest alone, or those of a line of a checksums file.
 fn text_entry(
     text: &str,
     algorithm: Option<Label>,
     (names, depth): (&Names, usize),
-) -> Option<ListedDigest> {
+) -> Vec<ListedDigest> {
     let Some((own, digits)) = bare_digest(text) else {
-        return entry(text);
+        return line_entries(text);
     };
     // What leads to another digest further down is the name of both, and nearer to the upper one.
     let near = |deep: usize| usize::MAX - (2 * depth + 1).saturating_sub(deep);
     let names = names.iter().rev().map(|(name, deep)| (name.clone(), near(*deep))).collect();
-    Some(ListedDigest { names, digest: digest(digits, own.or(algorithm)) })
+    vec![ListedDigest { names, digest: digest(digits, own.or(algorithm)) }]
 }
 
 /// The digits of a text that is a digest and no more, and the algorithm that it says: `sha256:…`.
 fn bare_digest(text: &str) -> Option<(Option<Label>, &str)> {
     let (before, digits, after) = split(text)?;
     let (algorithm, name) = head(before);
-    (name.is_none() && after.trim().is_empty()).then_some((algorithm, digits))
+    (clean(name).is_none() && after.trim().is_empty()).then_some((algorithm, digits))
 }

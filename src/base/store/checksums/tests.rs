@@ -83,6 +83,126 @@ fn reads_every_way_people_write_checksums() {
     }
 }
 
+/// The digits of `digest` in groups of `size`, `count` groups a line, lines indented by `indent`.
+fn in_groups(digest: &str, size: usize, count: usize, indent: usize) -> String {
+    let groups: Vec<_> = digest.as_bytes().chunks(size).map(String::from_utf8_lossy).collect();
+    let lines: Vec<_> = groups.chunks(count).map(|line| line.join(" ")).collect();
+    lines.join(&format!("\n{}", " ".repeat(indent)))
+}
+
+#[test]
+fn digits_in_groups_are_one_digest() {
+    let (upper, long) = (A.to_uppercase(), "a".repeat(128));
+    let name = format!("{}/x.tar.gz", "folder".repeat(7));
+    for (text, digest) in [
+        (format!("x.tar.gz: {}\n", in_groups(&upper, 8, 8, 0)), A),
+        (format!("x.tar.gz: {}\n", in_groups(&upper, 8, 7, 10)), A),
+        (format!("x.tar.gz: {}\r\n", in_groups(&upper, 8, 7, 10).replace('\n', "\r\n")), A),
+        // The first line alone has as many digits as a shorter digest.
+        (format!("x.tar.gz: {}\n", in_groups(&long, 8, 8, 10)), &long),
+        (format!("{}\n", in_groups(&long, 8, 9, 0)), &long),
+        (format!("{name}: \n{}\n", in_groups(&long, 8, 9, 0)), &long),
+        (
+            format!(
+                "x.tar.gz:    MD5 = {}\nx.tar.gz: SHA256 = {}\ny.tar.gz: SHA256 = {}\n",
+                in_groups(MD5, 2, 16, 0),
+                in_groups(&upper, 8, 6, 19),
+                in_groups(B, 8, 6, 19)
+            ),
+            A,
+        ),
+        (
+            format!(
+                "SHA256 hash of file x.tar.gz:\r\n{}\r\nCertUtil: done.\r\n",
+                in_groups(A, 2, 32, 0)
+            ),
+            A,
+        ),
+        (
+            format!(
+                "SHA256 hash of file {name}:\n{}\nSHA256 hash of y:\n{}\n",
+                in_groups(A, 2, 32, 0),
+                in_groups(B, 2, 32, 0)
+            ),
+            A,
+        ),
+    ] {
+        assert_eq!(find(&text).as_deref(), Ok(digest), "{text:?}");
+    }
+    for text in [
+        format!("y.tar.gz: {}\n", in_groups(&upper, 8, 7, 10)),
+        format!("x.tar.gz: {}\n", in_groups(&upper[..56], 8, 7, 10)),
+        format!("x.tar.gz: {}\n", in_groups(MD5, 2, 16, 0)),
+    ] {
+        assert!(find(&text).is_err(), "{text:?}");
+    }
+    let other = format!("{A}\n\nKey: {}\n", in_groups(SHA1, 4, 10, 0));
+    assert_eq!(find(&other), Ok(A.to_owned()), "a fingerprint of a key is not a digest");
+}
+
+#[test]
+fn sizes_may_stand_before_and_behind() {
+    for text in [
+        format!("{A}  x.tar.gz  1234\n"),
+        format!("{A}  x.tar.gz (12 MB)\n"),
+        format!("{A}  x.tar.gz 1.2M\n"),
+        format!("1234 {A} x.tar.gz\n"),
+        format!("x.tar.gz 1234 bytes {A}\n"),
+        format!("x.tar.gz,1234,{A}\n"),
+        format!("| x.tar.gz | 12 MiB | linux | {A} |\n"),
+        format!("| {A} | x.tar.gz | 12 MiB |\n"),
+    ] {
+        assert_eq!(find(&text), Ok(A.to_owned()), "{text:?}");
+    }
+    // What is called so as it stands comes first.
+    assert_eq!(find(&format!("{B}  x.tar.gz  12\n{A}  x.tar.gz\n")), Ok(A.to_owned()));
+}
+
+#[test]
+fn several_digests_of_one_file_may_share_a_line() {
+    for text in [
+        format!("{MD5} {SHA1} {A} x.tar.gz\n"),
+        format!("x.tar.gz {MD5} {SHA1} {A}\n"),
+        format!("x.tar.gz md5:{MD5} sha256:{A}\n"),
+        format!("x.tar.gz (sha256: {A}, sha512: {B}{B})\n"),
+        format!("| x.tar.gz | {MD5} | {A} |\n"),
+        format!("SHA256 (x.tar.gz) = {A} SHA512 (x.tar.gz) = {B}{B}\n"),
+        format!("{MD5} {A}\n"),
+        // Two files on one line.
+        format!("{A}  x.tar.gz  {B}  y.tar.gz\n"),
+        format!("y.tar.gz {B} x.tar.gz {A}\n"),
+        // One a line, below one name.
+        format!(
+            "- name: x.tar.gz\n  md5: {MD5}\n  sha256: {A}\n- name: y\n  md5: {MD5}\n  sha256: {B}\n"
+        ),
+    ] {
+        assert_eq!(find(&text), Ok(A.to_owned()), "{text:?}");
+    }
+    let two = find(&format!("{A} {B} x.tar.gz\n")).unwrap_err();
+    assert!(two.contains("two digests"), "{two}");
+    let weak = find(&format!("{MD5} {SHA1} x.tar.gz\n")).unwrap_err();
+    assert!(weak.contains("proves nothing any more"), "{weak}");
+}
+
+#[test]
+fn markdown_and_other_ends_of_lines_are_read() {
+    for text in [
+        format!("- `x.tar.gz`: `{A}`\n- `y.tar.gz`: `{B}`\n"),
+        format!("* x.tar.gz {A}\n* y.tar.gz {B}\n"),
+        format!("- **x.tar.gz**: `{A}`\n"),
+        format!("**x.tar.gz** {A}\n"),
+        format!("__`x.tar.gz`__ `{A}`\n"),
+        format!("`{A}` `x.tar.gz`\n"),
+        format!("- [x.tar.gz](https://example.org/v1/x.tar.gz) {A}\n"),
+        format!("| [`x.tar.gz`](https://example.org/get?id=1) | `{A}` |\n"),
+        format!("SHA256 (y.tar.gz) = {B}\0SHA256 (x.tar.gz) = {A}\0"),
+        format!("{B}  y.tar.gz\0{A}  x.tar.gz\0"),
+        format!("{B}  y.tar.gz\r{A}  x.tar.gz\r"),
+    ] {
+        assert_eq!(find(&text), Ok(A.to_owned()), "{text:?}");
+    }
+}
+
 #[test]
 fn json_of_every_shape_is_read() {
     for text in [

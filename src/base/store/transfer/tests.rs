@@ -175,6 +175,37 @@ async fn a_range_that_is_refused_is_no_end() {
 }
 
 #[tokio::test]
+async fn whatever_refuses_a_range_what_is_whole_is_taken() {
+    for refusal in [
+        "304 Not Modified",
+        "400 Bad Request",
+        "403 Forbidden",
+        "405 Method Not Allowed",
+        "412 Precondition Failed",
+        "416 Range Not Satisfiable",
+        "501 Not Implemented",
+    ] {
+        let server = Server::start(move |number, request| match number {
+            _ if request.contains("\nrange:") => reply(refusal, b""),
+            0 => reply(CUT.0, CUT.1.as_bytes()),
+            _ => reply(WHOLE.0, WHOLE.1.as_bytes()),
+        })
+        .await;
+        let text = Fetcher::new(&settings()).get_text(&server.url, 99).await;
+        assert_eq!(text.unwrap().as_deref(), Some(WHOLE.1), "{refusal}");
+        assert_eq!(server.requests().len(), 3, "{refusal}");
+        // And if it is never whole, that ends.
+        let server = Server::start(move |_, request| match request.contains("\nrange:") {
+            true => reply(refusal, b""),
+            false => reply(CUT.0, CUT.1.as_bytes()),
+        })
+        .await;
+        let fault = Fetcher::new(&settings()).get_text(&server.url, 99).await.unwrap_err();
+        assert!(fault.to_string().ends_with("it broke 5 times"), "{refusal}: {fault}");
+    }
+}
+
+#[tokio::test]
 async fn a_length_that_is_known_only_later_is_no_change() {
     let server = Server::start(|number, _| match number {
         0 => reply("200 OK\nETag: \"1\"\nTransfer-Encoding: chunked", b"4\r\n0123\r\n"),

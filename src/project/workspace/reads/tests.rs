@@ -83,7 +83,21 @@ fn what_commands_name_outside_of_the_source_is_used() {
         ("cat ../none ../../VERSION /etc/passwd {{ root }}/.forge/x", &[]),
         ("echo 1 > ../VERSION 2>> ../scripts/x.sh; cc -o ../VERSION a.c; mkdir ../lib", &[]),
         ("cp a.c ../VERSION", &[]),
-        ("cd .. && make # ../VERSION", &[]),
+        ("cd sub && make # ../../VERSION", &[]),
+        ("(cd .. && cat VERSION); { cd ..; cat lib/z/z.h; }", &["VERSION", "lib/z/z.h"]),
+        ("cd {{ root }}; make -s -C lib", &["lib"]),
+        ("env -C .. cat VERSION; tar -C ../lib -cf - z", &["VERSION", "lib", "lib/z"]),
+        ("cat ../*/x.sh ../V* {{ root }}/l*/z/z.h", &["*/x.sh", "V*", "l*/z/z.h"]),
+        ("R=$(cd .. && pwd); cat $R/VERSION", &["VERSION"]),
+        ("cat $(git rev-parse --show-toplevel)/VERSION", &["VERSION"]),
+        ("cat \"$(dirname \"$PWD\")/VERSION\" ${PWD%/*}/lib/z/z.h", &["VERSION", "lib/z/z.h"]),
+        ("cat `realpath ..`/VERSION $(pwd)/../lib/z/z.h", &["VERSION", "lib/z/z.h"]),
+        ("python3 -c 'print(open(\"../VERSION\").read())'", &["VERSION"]),
+        ("awk 'BEGIN{while((getline l < \"../VERSION\")>0)print l}'", &["VERSION"]),
+        ("C=\"cat ../VERSION\"; $C; trap \"cat ../lib/z/z.h\" EXIT", &["VERSION", "lib/z/z.h"]),
+        ("cp -t {{ out }} ../VERSION", &["VERSION"]),
+        ("ln -s {{ root }}/lib {{ out }}/up", &["lib"]),
+        ("bash -c 'cat ../{lib/z,scripts}/z.h'", &["lib/z/z.h"]),
         ("ROOT={{ root }} make scripts lib", &[]),
     ] {
         assert_eq!(used(step), expected, "{step}");
@@ -108,10 +122,18 @@ fn what_leads_out_in_a_way_that_only_the_shell_knows_is_told() {
         "cat ../`x`",
         "UP=..; cat $UP/$DIR/x",
         "sh -c \"cat ../$DIR/x\"",
+        "cd .. && make",
+        "make -C .. all",
+        "for d in ..; do cat $d/x; done",
+        "find .. -name x",
+        "cp -r .. {{ out }}/all",
+        "ln -s {{ root }} {{ out }}/up",
+        "f() { cat $1/x; }; f ..",
+        "set -- ..; cat $1/x",
     ] {
         let found = look(&["true", step], &[], &app(), None);
-        assert_eq!((found.used.len(), found.unseen.len()), (0, 1), "{step}");
-        assert_eq!(found.unseen[0].0, 1);
+        assert!(found.used.is_empty() && !found.unseen.is_empty(), "{step}: {found:?}");
+        assert!(found.unseen.iter().all(|(at, _)| *at == 1), "{step}");
     }
     assert_eq!(look(&["cat ../$DIR/x"], &[], &app(), None).unseen[0].1, "../$DIR/x");
     assert_eq!(look(&["cd sub; cat ../$DIR/x"], &[], &app(), None).unseen, []);
@@ -125,7 +147,20 @@ fn builds_without_a_source_in_the_workspace_and_in_other_folders_are_seen() {
     let found = look(&["cat {{ root }}/$X/y"], &[], &Source::None, None);
     assert_eq!(found.unseen.len(), 1);
     let found = look(&["sh scripts/x.sh; cat VERSION; make lib"], &[], &app(), Some("{{ root }}"));
-    assert_eq!(Vec::from_iter(found.used), ["VERSION", "scripts/x.sh"]);
+    assert_eq!(Vec::from_iter(found.used), ["VERSION", "lib", "scripts/x.sh"]);
     let found = look(&["make"], &[], &app(), Some("../lib"));
     assert_eq!(Vec::from_iter(found.used), ["lib"]);
+}
+
+#[test]
+fn what_is_looked_at_is_bounded() {
+    let doubling = format!("A=xx; {}cat ../$A", "A=$A$A; ".repeat(60));
+    let nested = format!("echo {}true{}", "$(".repeat(20_000), ")".repeat(20_000));
+    let counts = format!("echo {}1{}", "$((".repeat(20_000), "))".repeat(20_000));
+    let settings = format!("{}true", "A=1 ".repeat(20_000));
+    let moves = "cd a/;".repeat(20_000);
+    for step in [doubling, nested, counts, settings, moves] {
+        let found = look(&[&step], &[], &app(), None);
+        assert!(found.used.is_empty() && found.unseen.len() <= 1, "{found:?}");
+    }
 }

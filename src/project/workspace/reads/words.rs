@@ -28,6 +28,17 @@ const MAKING: [&str; 5] = ["mkdir", "rm", "rmdir", "touch", "chmod"];
 const MAKING_LAST: [&str; 4] = ["cp", "mv", "install", "ln"];
 /// Options after which stands what is made.
 const OUTPUT: [&str; 2] = ["-o", "--output"];
+/// Options of the latter after which stands the folder that all of it goes to.
+const TARGET: [&str; 2] = ["-t", "--target-directory"];
+/// Words before a command, or before one of its own.
+const BEFORE: [&str; 15] = [
+    "{", "!", "if", "then", "elif", "else", "while", "until", "do", "time", "exec", "command",
+    "builtin", "nice", "env",
+];
+/// Commands within `$(…)` are read so deep; what is deeper only the shell knows.
+const MOST_NESTED: usize = 16;
+/// The value of a variable is known up to so many characters.
+const LONGEST_VALUE: usize = 4096;
 
 impl ShellWord {
     /// Whether it is `text` for sure.
@@ -59,12 +70,25 @@ impl ShellWord {
         self.written.clone()
     }
 
+    /// Whether it gives a value to a variable or an option: `NAME=value`.
+    pub fn is_setting(&self) -> bool {
+        self.sets().is_some()
+    }
+
     /// Parts of it that may be paths: all of it, and what stands after a sign that sets a path apart, as
     /// in `--file=../x`, `-v ../a:/b`, `-Wl,-T,../x.ld` and `-I../include`.
     pub fn candidates(&self) -> Vec<&[WordPart]> {
         let is_apart = |piece: &WordPart| matches!(piece, WordPart::Sure('=' | ':' | ',' | '@'));
         let mut all: Vec<&[WordPart]> = vec![&self.pieces];
         all.extend(self.pieces.split(is_apart).skip_while(|part| part.len() == self.pieces.len()));
+        // A program within a word: `python3 -c 'open("../x")'`.
+        let is_between = |piece: &WordPart| match piece {
+            WordPart::Sure(c) => c.is_whitespace() || "\"'`()<>;|&=".contains(*c),
+            WordPart::Unknown => false,
+        };
+        let parts = self.pieces.split(is_between);
+        let is_path = |part: &[WordPart]| begins(part, "../") || begins(part, super::ROOT);
+        all.extend(parts.filter(|part| is_path(part) && part.len() < self.pieces.len()));
         if self.pieces.first() == Some(&WordPart::Sure('-')) {
             let is_path = |rest: &&[WordPart]| begins(rest, "../") || begins(rest, "/");
             let after_letter = (1..self.pieces.len()).map(|at| &self.pieces[at..]).find(is_path);
@@ -82,6 +106,14 @@ fn begins(pieces: &[WordPart], text: &str) -> bool {
 /// The simple commands in `text`, with those that stand within `$(…)` and backquotes, each as its
 /// words. `env` holds variables that are known.
 pub fn commands(text: &str, env: &BTreeMap<String, String>) -> Vec<Vec<ShellWord>> {
+    commands_within(text, env, 0)
+}
+
+fn commands_within(
+    text: &str,
+    env: &BTreeMap<String, String>,
+    depth: usize,
+) -> Vec<Vec<ShellWord>> {
     let mut reader = WordReader {
         rest: text,
         env: env.clone(),
@@ -89,12 +121,45 @@ pub fn commands(text: &str, env: &BTreeMap<String, String>) -> Vec<Vec<ShellWord
         command: Vec::new(),
         word: None,
         is_target: false,
+        only_sets: true,
+        depth,
     };
     reader.read();
     for command in &mut reader.all {
         mark_made(command);
     }
     reader.all
+}
+
+/// A command without the words that stand before it: `{`, `if`, `NAME=value`.
+pub fn bare(command: &[ShellWord]) -> &[ShellWord] {
+    let is_before =
+        |word: &ShellWord| word.is_setting() || BEFORE.iter().any(|before| word.is(before));
+    let at = command.iter().position(|word| !is_before(word)).unwrap_or(command.len());
+    &command[at..]
+}
+
+/// What the command `text` prints, where it prints a folder that can be told without running it.
+fn printed(commands: &[Vec<ShellWord>]) -> Option<String> {
+    let words = |command: &Vec<ShellWord>| -> Option<Vec<String>> {
+        command.iter().filter(|word| !word.is("--")).map(ShellWord::text).collect()
+    };
+    let commands: Vec<Vec<String>> = commands.iter().map(words).collect::<Option<_>>()?;
+    let commands: Vec<Vec<&str>> =
+        commands.iter().map(|one| one.iter().map(String::as_str).collect()).collect();
+    let commands: Vec<&[&str]> = commands.iter().map(Vec::as_slice).collect();
+    match commands.as_slice() {
+        [["pwd", ..]] => Some(".".into()),
+        [["cd" | "pushd", to, ..], ["pwd", ..]] => Some((*to).into()),
+        [["realpath", path] | ["readlink", "-f" | "-e" | "-m", path]] => Some((*path).into()),
+        [["dirname", path]] => Some(match path.trim_end_matches('/').rsplit_once('/') {
+            _ if path.trim_end_matches(['/', '.']).is_empty() => format!("{path}/.."),
+            Some((folder, _)) => folder.into(),
+            None => ".".into(),
+        }),
+        [["git", "rev-parse", "--show-toplevel"]] => Some(super::ROOT.into()),
+        _ => None,
+    }
 }
 
 /// Marks what a command only makes.
@@ -104,7 +169,10 @@ fn mark_made(command: &mut [ShellWord]) {
     if MAKING.contains(&name) {
         command.iter_mut().skip(1).for_each(|word| word.is_written = true);
     }
-    if MAKING_LAST.contains(&name)
+    let target = |word: &ShellWord| TARGET.iter().any(|option| word.is(option));
+    if let Some(at) = command.iter().position(target).filter(|_| MAKING_LAST.contains(&name)) {
+        command.iter_mut().skip(at + 1).take(1).for_each(|word| word.is_written = true);
+    } else if MAKING_LAST.contains(&name)
         && let Some(last) = command.iter_mut().skip(2).next_back()
     {
         last.is_written = true;
@@ -125,6 +193,10 @@ struct WordReader<'a> {
     word: Option<ShellWord>,
     /// Whether the next word is what `>` leads to.
     is_target: bool,
+    /// Whether all words of the command up to now set variables.
+    only_sets: bool,
+    /// Within how many commands it is.
+    depth: usize,
 }
 
 impl WordReader<'_> {
@@ -183,18 +255,18 @@ impl WordReader<'_> {
 
     /// Takes note of a variable that `word` sets: `NAME=value` before anything else.
     fn learn(&mut self, word: &ShellWord) {
-        let is_first = self.command.iter().all(|word| word.is("export") || word.sets().is_some());
-        if let Some((name, value)) = word.sets().filter(|_| is_first) {
-            match value {
-                Some(value) => drop(self.env.insert(name, value)),
-                None => drop(self.env.remove(&name)),
-            }
+        let sets = word.sets().filter(|_| self.only_sets);
+        self.only_sets &= sets.is_some() || word.is("export");
+        let Some((name, value)) = sets else { return };
+        match value.filter(|value| value.len() <= LONGEST_VALUE) {
+            Some(value) => drop(self.env.insert(name, value)),
+            None => drop(self.env.remove(&name)),
         }
     }
 
     fn end_command(&mut self) {
         self.end_word();
-        self.is_target = false;
+        (self.is_target, self.only_sets) = (false, true);
         if !self.command.is_empty() {
             self.all.push(std::mem::take(&mut self.command));
         }
@@ -233,8 +305,7 @@ impl WordReader<'_> {
             let end = closing(rest).unwrap_or(rest.len());
             let inner = &rest[1..end];
             self.rest = rest.get(end + 1..).unwrap_or_default();
-            self.all.extend(commands(inner, &self.env));
-            return self.unknown(&format!("$({inner})"));
+            return self.substitution(inner, &format!("$({inner})"));
         }
         let (name, after, written) = match rest.strip_prefix('{') {
             Some(inner) => {
@@ -256,6 +327,7 @@ impl WordReader<'_> {
             Some(value) => value.clone().chars().for_each(|c| self.sure(c)),
             // Where the command is: in its folder.
             None if name == "PWD" => self.sure('.'),
+            None if name == "PWD%/*" => "..".chars().for_each(|c| self.sure(c)),
             None => self.unknown(&written),
         }
     }
@@ -264,8 +336,22 @@ impl WordReader<'_> {
         let end = self.rest.find('`').unwrap_or(self.rest.len());
         let inner = &self.rest[..end];
         self.rest = self.rest.get(end + 1..).unwrap_or_default();
-        self.all.extend(commands(inner, &self.env));
-        self.unknown(&format!("`{inner}`"));
+        self.substitution(inner, &format!("`{inner}`"));
+    }
+
+    /// What the commands `inner` print, which are written as `written`.
+    fn substitution(&mut self, inner: &str, written: &str) {
+        if self.depth == MOST_NESTED {
+            return self.unknown(written);
+        }
+        let mut commands = commands_within(inner, &self.env, self.depth + 1);
+        match printed(&commands) {
+            Some(folder) => folder.chars().for_each(|c| self.sure(c)),
+            None => {
+                self.all.append(&mut commands);
+                self.unknown(written);
+            }
+        }
     }
 
     fn unknown(&mut self, written: &str) {
