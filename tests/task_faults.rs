@@ -459,7 +459,9 @@ fn a_taskfile_is_blamed_at_its_own_places() {
     let run = sandbox.forge("run --taskfile . all").succeeds();
     run.says("warning: Taskfile.yml:4: `timeout`, `if` and `platforms` of what a task needs");
     sandbox.forge("run --taskfile . all -q").succeeds().keeps_quiet_about("warning");
-    let run = sandbox.forge("run --taskfile . x:two").exits(2);
-    run.says("the shell cannot read this command").says("--> Taskfile.yml:6:3");
-    run.keeps_quiet_about("versions.yml");
+    // As in Task, a command that no shell can read fails when its turn comes.
+    let run = sandbox.forge("run --taskfile . x:two").exits(1);
+    run.says("fine").says("syntax error").keeps_quiet_about("versions.yml");
+    let run = sandbox.forge("run --taskfile . twoo").exits(2);
+    run.says("there is no task `twoo` in Taskfile.yml").says("did you mean `two`?");
 }

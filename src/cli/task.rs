@@ -14,8 +14,8 @@ use crate::{
     process::Cancel,
     report::Role,
     task::{
-        self, Invocation, ParameterRequest as Asked, TaskEngine, TaskEvent, TaskMessage,
-        TaskOptions, preview, subsystems,
+        self, Invocation, ParameterRequest as Asked, PreviewOptions, TaskEngine, TaskEvent,
+        TaskMessage, TaskOptions, preview, subsystems,
     },
     workspace::{Task, Workspace, Workspaces},
 };
@@ -41,6 +41,7 @@ pub(super) use task::has_source;
 /// Runs tasks of the workspace, or of a Taskfile.
 pub(super) fn start(session: &Session, mut wish: TaskArgs) -> Result<u8, CliError> {
     let Some(path) = wish.taskfile.take() else { return run(session, &wish) };
+    wish.is_of_taskfile = true;
     // What Task prints has no marks.
     wish.output = wish.output.or(Some(TaskOutputMode::Plain));
     taskfile::run(session, &path, &wish)
@@ -151,7 +152,26 @@ impl<'w> SelectedTasks<'w> {
     /// If the answer is no, or there is nobody to ask.
     pub(super) fn confirm(&self, session: &Session, wish: &TaskArgs) -> Result<(), Fault> {
         let asking = self.reached.iter().filter(|_| !wish.yes);
-        asking.copied().try_for_each(|task| confirm(session, task))
+        for task in asking.filter(|task| task.confirm.is_some()) {
+            let asked = self.invocations.iter().find(|one| one.task.name == task.name);
+            let invocation = match asked {
+                Some(invocation) => invocation.clone(),
+                None => stand_in(task)?,
+            };
+            confirm(session, task, &self.question(session, &invocation)?)?;
+        }
+        Ok(())
+    }
+
+    /// What `invocation` asks, once its variables are found out.
+    fn question(&self, session: &Session, invocation: &Invocation<'w>) -> Result<String, Fault> {
+        let options = options(session, false, false);
+        let audience = |_: TaskMessage| ();
+        let runner = session.host.runner(options.jobs);
+        let cancel = session.host.cancel().clone();
+        let engine = TaskEngine::new(self.workspace, options, &audience, cancel, runner);
+        let question = session.host.runtime()?.block_on(engine.question(invocation))?;
+        Ok(question.unwrap_or_default())
     }
 
     /// Where things are.
@@ -189,11 +209,8 @@ impl<'w> SelectedTasks<'w> {
             screen.tell(told);
         };
         let options = TaskOptions {
-            jobs: jobs(session),
-            force: session.flags.force,
-            fail_fast: wish.fail_fast,
-            through: screen.lets_through(),
-            classes: session.classes(),
+            restore: !wish.is_of_taskfile,
+            ..options(session, wish.fail_fast, screen.lets_through())
         };
         let runner = session.host.runner_until(options.jobs, cancel.clone());
         let _in_use = session.host.cache().ok().and_then(Cache::begin_use);
@@ -229,13 +246,7 @@ pub(super) fn run_all(
         let what = "what the tasks need could not be ensured";
         return Err(Fault::new(Kind::Failed, what).into());
     }
-    let options = TaskOptions {
-        jobs: jobs(session),
-        force: session.flags.force,
-        fail_fast: false,
-        through: false,
-        classes: session.classes(),
-    };
+    let options = options(session, false, false);
     for task in tasks {
         begins(task);
         let invocation = Invocation::new(task, BTreeMap::new(), Vec::new())?;
@@ -313,9 +324,29 @@ async fn ensure_until(
     Ok(Some(report.exit_code()))
 }
 
-/// Asks the question of `task`, if it has one.
-fn confirm(session: &Session, task: &Task) -> Result<(), Fault> {
-    let Some(question) = &task.confirm else { return Ok(()) };
+fn options(session: &Session, fail_fast: bool, through: bool) -> TaskOptions {
+    TaskOptions {
+        jobs: jobs(session),
+        force: session.flags.force,
+        restore: true,
+        fail_fast,
+        through,
+        classes: session.classes(),
+    }
+}
+
+/// A call of `task` in which what must be given stands for itself.
+fn stand_in(task: &Task) -> Result<Invocation<'_>, Fault> {
+    let given = task.with.iter().filter(|one| one.default.is_none());
+    let given = given.map(|one| {
+        let value = one.choices.first().cloned().unwrap_or_else(|| format!("<{}>", one.name));
+        (one.name.clone(), value)
+    });
+    Invocation::new(task, given.collect(), Vec::new())
+}
+
+/// Asks the `question` of `task`.
+fn confirm(session: &Session, task: &Task, question: &str) -> Result<(), Fault> {
     let refused = |why: &str| {
         Fault::new(Kind::Failed, format!("the task {} was not confirmed", task.name))
             .because(why.to_owned())
@@ -338,13 +369,16 @@ fn dry_run(
     workspace: &Workspace,
     invocation: Invocation,
 ) -> Result<u8, CliError> {
-    for task in preview(workspace, invocation, session.flags.force, session.classes())? {
+    let how = PreviewOptions { force: session.flags.force, through_calls: true };
+    for task in preview(workspace, invocation, how, session.classes())? {
         if !task.runs {
             session.say(&format!("would leave {} as it is: {}\n", task.name, task.why))?;
             continue;
         }
-        for command in &task.commands {
-            session.say(&format!("would run {command}\n"))?;
+        for line in &task.commands {
+            let command = line.trim_start_matches(' ');
+            let indent = " ".repeat(line.len() - command.len());
+            session.say(&format!("{indent}would run {command}\n"))?;
         }
     }
     Ok(0)
@@ -374,16 +408,9 @@ pub(super) fn explain(
         };
         let _ = writeln!(text, "  parameter {}{desc} ({default})", one.name);
     }
-    // Parameters that must be given stand for themselves.
-    let given = task.with.iter().filter(|one| one.default.is_none());
-    let given = given.map(|one| {
-        (
-            one.name.clone(),
-            one.choices.first().cloned().unwrap_or_else(|| format!("<{}>", one.name)),
-        )
-    });
-    let invocation = Invocation::new(task, given.collect(), Vec::new())?.called(name);
-    for task in preview(workspace, invocation, session.flags.force, session.classes())? {
+    let invocation = stand_in(task)?.called(name);
+    let how = PreviewOptions { force: session.flags.force, through_calls: false };
+    for task in preview(workspace, invocation, how, session.classes())? {
         let verb = if task.runs { "would run" } else { "would be left as it is" };
         let _ = writeln!(text, "{} {verb}: {}", style.paint(Role::Name, &task.name), task.why);
         for command in &task.commands {

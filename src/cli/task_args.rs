@@ -34,6 +34,18 @@ pub(super) struct TaskArgs {
     /// Run tasks of a Taskfile of Task: the file, or the folder it is in
     #[arg(long, value_name = "PATH")]
     pub(super) taskfile: Option<PathBuf>,
+    /// Whether they are tasks of a Taskfile, which does not restore what an earlier run made.
+    #[arg(skip)]
+    pub(super) is_of_taskfile: bool,
+    /// List the tasks of the Taskfile that have a description
+    #[arg(short, long, requires = "taskfile")]
+    pub(super) list: bool,
+    /// List all tasks of the Taskfile
+    #[arg(short = 'a', long, requires = "taskfile")]
+    pub(super) list_all: bool,
+    /// Show what tasks of the Taskfile are, and run none
+    #[arg(long, requires = "taskfile")]
+    pub(super) summary: bool,
 }
 
 impl TaskArgs {
@@ -49,6 +61,10 @@ impl TaskArgs {
             watch: false,
             output: None,
             taskfile: None,
+            is_of_taskfile: false,
+            list: false,
+            list_all: false,
+            summary: false,
         }
     }
 }

@@ -4,11 +4,12 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
-    model::{Fault, Kind},
+    model::{Fault, Kind, Problems, suggestion},
+    process::SyntaxCheck,
     report::render_warning,
     task::ParameterRequest,
-    taskfile::{self, Given, Remark, TaskfileTree, Translation},
-    workspace::{LoadError, Workspaces, load_text},
+    taskfile::{self, Given, Remark, TaskListing, TaskfileTree, Translation},
+    workspace::{LoadError, LoadInputs, Workspace, Workspaces, load_text},
 };
 
 use super::{
@@ -23,40 +24,146 @@ use super::{
 pub(super) fn run(session: &Session, path: &Path, wish: &TaskArgs) -> Result<u8, CliError> {
     let found = taskfile::find(&session.folder()?.join(path), true);
     let path = found.map_err(|fault| fault.hint("name the file: `--taskfile PATH`"))?;
-    let (Loaded { workspaces, asked, .. }, is_watched) = load(session, &path, wish)?;
-    if (wish.watch || is_watched) && !session.flags.dry_run {
-        return watch::watch(session, wish, &|| Ok(load(session, &path, wish)?.0));
+    let opened = OpenedTaskfile::read(session, &path, wish)?;
+    if let Some(code) = shown(session, &opened, wish)? {
+        return Ok(code);
     }
-    task::run_in(session, &workspaces, &asked, wish, None)
+    let (Loaded { workspaces, asked, .. }, translation) = load(session, &opened, wish)?;
+    if (wish.watch || opened.is_watched()) && !session.flags.dry_run {
+        return watch::watch(session, wish, &|| {
+            Ok(load(session, &OpenedTaskfile::read(session, &path, wish)?, wish)?.0)
+        });
+    }
+    task::run_in(session, &workspaces, &asked, wish, None).map_err(|error| match error {
+        // What is wrong stands in the Taskfile, and not in what was made of it.
+        CliError::Fault(mut fault) => {
+            let blamed = |wrong: Box<Problems>| Box::new(translation.blamed(*wrong, &opened.tree));
+            fault.shown = fault.shown.take().map(blamed);
+            CliError::Fault(fault)
+        }
+        error @ CliError::Problems(_) => error,
+    })
 }
 
-/// What the Taskfile at `path` says, as a workspace; and whether it says itself that one of the
-/// tasks that are asked for is to be watched.
-fn load(session: &Session, path: &Path, wish: &TaskArgs) -> Result<(Loaded, bool), CliError> {
-    let (names, words) = sorted(wish);
-    let given = Given { words, env: session.host.environment().to_texts() };
-    let layout = session.layout_at(path.parent().unwrap_or(Path::new("/")).to_owned());
-    let tree = included::loaded(session, &layout, |library| taskfile::read(path, &given, library))?;
-    let translation = translated(session, &tree, &given, &names, wish);
-    if let Some(problems) = translation.problems(&tree) {
+/// A Taskfile with all it includes, and what is asked of it.
+struct OpenedTaskfile {
+    tree: TaskfileTree,
+    given: Given,
+    /// The tasks that are named.
+    names: Vec<String>,
+}
+
+impl OpenedTaskfile {
+    fn read(session: &Session, path: &Path, wish: &TaskArgs) -> Result<Self, CliError> {
+        let (names, words) = sorted(wish);
+        let given = Given { words, env: session.host.environment().to_texts() };
+        let layout = session.layout_at(path.parent().unwrap_or(Path::new("/")).to_owned());
+        let tree =
+            included::loaded(session, &layout, |library| taskfile::read(path, &given, library))?;
+        Ok(Self { tree, given, names })
+    }
+
+    /// Whether it says itself that one of the named tasks is to be watched.
+    fn is_watched(&self) -> bool {
+        let mut own = self.tree.files.first().into_iter().flat_map(|file| &file.tasks);
+        own.any(|task| task.watch && self.names.contains(&task.name.value))
+    }
+}
+
+/// Lists or describes tasks, if that is asked for, or one that is named is not there. Returns the exit
+/// code then.
+fn shown(
+    session: &Session,
+    opened: &OpenedTaskfile,
+    wish: &TaskArgs,
+) -> Result<Option<u8>, CliError> {
+    let OpenedTaskfile { tree, given, names } = opened;
+    let none = BTreeMap::new();
+    let wished = taskfile::TranslationRequest {
+        tasks: Some(names),
+        given,
+        args: &wish.args,
+        flags: &[],
+        words: &none,
+    };
+    let listing = TaskListing::of(tree, &wished);
+    if wish.list || wish.list_all {
+        if listing.is_empty(wish.list_all) {
+            let what = match wish.list_all {
+                true => "task: No tasks available\n",
+                false => {
+                    "task: No tasks with description available. Try --list-all to list all tasks\n"
+                }
+            };
+            session.say(what)?;
+            return Ok(Some(1));
+        }
+        match session.flags.quiet {
+            true => session.say(&listing.names(wish.list_all))?,
+            false => session.say(&table(&listing, wish.list_all))?,
+        }
+        return Ok(Some(0));
+    }
+    if let Some(unknown) = names.iter().find(|name| !taskfile::has_task(tree, name)) {
+        if !listing.is_empty(false) {
+            session.say(&table(&listing, false))?;
+        }
+        let what = format!("there is no task `{unknown}` in {}", tree.files[0].file.path.display());
+        let hint = suggestion(unknown, listing.all_names().collect::<Vec<_>>());
+        return Err(Fault::new(Kind::Usage, what).hint(hint).into());
+    }
+    if wish.summary {
+        let texts: Vec<String> = names.iter().filter_map(|name| listing.summary(name)).collect();
+        session.say(&texts.join("\n\n"))?;
+        return Ok(Some(0));
+    }
+    Ok(None)
+}
+
+fn table(listing: &TaskListing, all: bool) -> String {
+    format!("task: Available tasks for this project:\n{}", listing.columns(all))
+}
+
+/// What the Taskfile says, as a workspace; and what that was made of.
+fn load(
+    session: &Session,
+    OpenedTaskfile { tree, given, names }: &OpenedTaskfile,
+    wish: &TaskArgs,
+) -> Result<(Loaded, Translation), CliError> {
+    let translation = translated(session, tree, given, names, wish);
+    if let Some(problems) = translation.problems(tree) {
         return Err(CliError::Problems(problems));
     }
     for remark in translation.remarks.iter().filter(|_| !session.flags.quiet) {
-        let fault = Fault::new(Kind::Usage, format!("{}: {}", place(&tree, remark), remark.what));
+        let fault = Fault::new(Kind::Usage, format!("{}: {}", place(tree, remark), remark.what));
         session.console().err(&render_warning(None, &fault, session.stderr_style()));
     }
-    let loaded =
-        load_text(&tree.root, &translation.text, session.platform(), &session.outside(&|_| None));
-    let workspace = loaded.map_err(|error| match error {
-        LoadError::Problems(wrong) => CliError::Problems(translation.blamed(wrong, &tree)),
-        other => other.into(),
-    })?;
-    let mut own = tree.files.first().into_iter().flat_map(|file| &file.tasks);
-    let is_watched = own.any(|task| task.watch && names.contains(&task.name.value));
-    let asked = ParameterRequest { tasks: names, ..ParameterRequest::default() };
+    let (workspace, translation) = loaded(session, tree, translation)?;
+    let asked = ParameterRequest { tasks: names.clone(), ..ParameterRequest::default() };
     let files = tree.files.iter().map(|file| tree.root.join(&file.file.path)).collect();
     let workspaces = Arc::new(Workspaces::of_one(workspace));
-    Ok((Loaded { workspaces, asked, files }, is_watched))
+    Ok((Loaded { workspaces, asked, files }, translation))
+}
+
+/// The workspace that `translation` is. What is wrong in tasks that are only called by names that a
+/// template makes keeps nothing from running: they are not there, then.
+fn loaded(
+    session: &Session,
+    tree: &TaskfileTree,
+    mut translation: Translation,
+) -> Result<(Workspace, Translation), CliError> {
+    loop {
+        // As in Task, a command that no shell can read fails when its turn comes.
+        let outside = LoadInputs { syntax_check: SyntaxCheck::off(), ..session.outside(&|_| None) };
+        let wrong = match load_text(&tree.root, &translation.text, session.platform(), &outside) {
+            Err(LoadError::Problems(wrong)) => wrong,
+            loaded => return Ok((loaded?, translation)),
+        };
+        translation = match translation.without(&wrong) {
+            Some(less) => less,
+            None => return Err(CliError::Problems(translation.blamed(wrong, tree))),
+        };
+    }
 }
 
 /// `Taskfile.yml:12`.

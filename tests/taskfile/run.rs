@@ -52,6 +52,7 @@ fn arguments(place: &Path, args: &[String]) -> Option<Vec<String>> {
             "--parallel" => told.push("--parallel".to_owned()),
             "--offline" => told.push("--offline".to_owned()),
             "-w" | "--watch" => told.push("--watch".to_owned()),
+            "-l" | "--list" | "-a" | "--list-all" | "--summary" => told.push(arg.clone()),
             "--insecure" => {}
             "-C" | "--concurrency" => told.extend(["-j".to_owned(), value()?]),
             "-t" | "--taskfile" | "-d" | "--dir" => taskfile = value()?,

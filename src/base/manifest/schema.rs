@@ -211,7 +211,7 @@ mod tests {
                     json!({"versions": {}, "dotenv": [".env"], "shell": "bash", "quiet": true, "output": "grouped", "pools": {"p": 2},
                     "vars": {"l": [1, "a", {"k": 2}], "v": {"value": {"a": [1]}}, "e": {"expr": "l"}, "s": {"secret": {"env": "X"}}},
                     "tasks": {"a": {"run": [{"finally": "x"}, {"finally": {"task": "b", "with": {"x": 1}}}, {"run": "y", "interactive": true}],
-                    "retry": {"times": 2, "delay": "1s"}, "shell": ["x", "-c"], "pool": "p", "interactive": false, "gitignore": true}}}),
+                    "retry": {"times": 2, "delay": "1s"}, "shell": ["x", "-c"], "pool": "p", "interactive": false, "gitignore": true, "dir": "d", "make_dir": true}}}),
                 ),
                 (
                     true,

@@ -72,6 +72,8 @@ static TASK: Mapping = Mapping {
         field("dir", Optional, Text("a folder"), "Where it runs.")
             .default("the workspace")
             .example("web"),
+        field("make_dir", Optional, Flag, "Whether `dir` is made if it is missing.")
+            .example("true"),
         field(
             "env",
             Optional,

@@ -11,12 +11,12 @@ use super::{
 };
 
 const TEXT: Shape = Value;
-const TEXTS: Shape = OneOf(&[TEXT, List(&TEXT)]);
-const NAMES: Shape = List(&TEXT);
+const TEXTS: Shape = OneOf(&[TEXT, List(&Maybe(&TEXT))]);
+const NAMES: Shape = List(&Maybe(&TEXT));
 const VARIABLES: Shape = Maybe(&Map("names of variables", &VARIABLE));
 const VARIABLE: Shape = Maybe(&OneOf(&[TEXT, List(&FREE), Shape::Record(&DYNAMIC)]));
 const FREE: Shape = Free;
-const FILES: Shape = List(&OneOf(&[TEXT, Shape::Record(&EXCLUDED)]));
+const FILES: Shape = List(&Maybe(&OneOf(&[TEXT, Shape::Record(&EXCLUDED)])));
 const METHOD: Shape = Choice(&["checksum", "timestamp", "none"]);
 const HOW_OFTEN: Shape = Choice(&["always", "once", "when_changed"]);
 const COMMANDS: Shape = Maybe(&OneOf(&[TEXT, List(&STEP)]));
@@ -123,7 +123,7 @@ static TASK: Mapping = Mapping {
         field(
             "preconditions",
             Optional,
-            Maybe(&List(&OneOf(&[TEXT, Shape::Record(&CONDITION)]))),
+            Maybe(&List(&Maybe(&OneOf(&[TEXT, Shape::Record(&CONDITION)])))),
             "Commands that must succeed.",
         ),
         field("if", Optional, TEXT, "Whether it runs at all."),

@@ -41,6 +41,8 @@ pub struct Ground {
     inherit: Inherit,
     path: Vec<PathBuf>,
     shell: Shell,
+    /// Whether `dir` is made if it is missing.
+    makes_dir: bool,
 }
 
 impl Ground {
@@ -80,7 +82,19 @@ impl Ground {
         }
         let path = vec![workspace.layout.bin()];
         let (shell, inherit) = (task.shell.clone(), workspace.inherit(&task.pass_env));
-        Ok(Self { places, dir, env, read, looks_outside, unwritten, inherit, path, shell })
+        let makes_dir = task.make_dir;
+        Ok(Self {
+            places,
+            dir,
+            env,
+            read,
+            looks_outside,
+            unwritten,
+            inherit,
+            path,
+            shell,
+            makes_dir,
+        })
     }
 
     /// Adds what `dotenv` and `env` say; `of_file` is what words mean to the file of the task.
@@ -154,6 +168,23 @@ impl Ground {
         })
     }
 
+    /// Whether the folder that commands run in has yet to be made.
+    pub fn lacks_dir(&self) -> bool {
+        self.makes_dir && !self.dir.is_dir()
+    }
+
+    /// Makes the folder that commands run in, if that is wanted and it is missing.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn make_dir(&self) -> Result<(), Fault> {
+        if !self.lacks_dir() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&self.dir)
+            .map_err(|error| Fault::io(format!("cannot make {}", self.dir.display()), &error))
+    }
+
     /// The ground of the variables of a file in `folder`, whose commands `shell` runs.
     pub fn of_file(&self, workspace: &Workspace, folder: &Path, shell: &Shell) -> Self {
         Self {
@@ -166,6 +197,7 @@ impl Ground {
             looks_outside: self.looks_outside,
             path: self.path.clone(),
             shell: shell.clone(),
+            makes_dir: false,
         }
     }
 
@@ -179,6 +211,7 @@ impl Ground {
         keyring: &SecretTable,
         line: &Text,
     ) -> Result<String, Fault> {
+        self.make_dir()?;
         let failed = |error| Fault::io("cannot keep what a command says", &error);
         let mut said = tempfile::NamedTempFile::new().map_err(failed)?;
         let mut command = self.command(keyring, line)?;

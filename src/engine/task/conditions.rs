@@ -43,6 +43,8 @@ impl<'w> TaskRun<'_, 'w> {
         match line.symbolic().trim() {
             "true" | "True" => return Ok(true),
             "false" | "False" | "" => return Ok(false),
+            // In a folder that is not there no command succeeds.
+            _ if scene.ground.lacks_dir() => return Ok(false),
             _ => {}
         }
         let command = scene.ground.command(&self.engine.context.vault.keyring(), line)?;

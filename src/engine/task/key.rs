@@ -2,7 +2,10 @@
 //! last run that went well, and under which its outputs are kept. The workspace and secrets stand in
 //! it as symbols: the workspace may be moved, and no secret is written anywhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use crate::{
     cache::{self, SealKey},
@@ -154,9 +157,19 @@ pub fn inputs_word(
         let gitignore = task.gitignore.then_some(layout);
         let marks = PatternsBelow::inputs(&ground.dir, &written, gitignore).marks(&known())?;
         let digest = TemplateValue::text(TaskRecord::inputs_digest(&marks));
-        words.set(INPUTS, TemplateValue::map(vec![("digest".to_owned(), digest)]));
+        let newest = TemplateValue::text(newest(&ground.dir, &marks));
+        let known = vec![("digest".to_owned(), digest), ("newest".to_owned(), newest)];
+        words.set(INPUTS, TemplateValue::map(known));
     }
     Ok(words)
+}
+
+/// When the newest of the files was changed that `marks` are of; the beginning of 1970 if there is none.
+fn newest(dir: &Path, marks: &Marks) -> String {
+    let changed = |name: &String| dir.join(name).metadata().ok()?.modified().ok();
+    let newest = marks.keys().filter_map(changed).max();
+    let at = newest.and_then(|at| jiff::Timestamp::try_from(at).ok());
+    at.unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
 }
 
 /// What `templates` of a task come to.

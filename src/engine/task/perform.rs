@@ -128,7 +128,7 @@ impl<'w> TaskRun<'_, 'w> {
                 return fresh();
             }
         }
-        if let Some(now) = now.as_ref().filter(|_| may_skip)
+        if let Some(now) = now.as_ref().filter(|_| may_skip && engine.options.restore)
             && self.is_restored(scene, now, frame).await?
         {
             self.tell(&scene.label, TaskEvent::Note("is restored from the cache"));
@@ -138,6 +138,7 @@ impl<'w> TaskRun<'_, 'w> {
             let tell = |text: &str| self.tell(&scene.label, TaskEvent::Note(text));
             engine.ledger.forget(self.invocation, &TaskLedger::patience(&frame.cancel, &tell))?;
         }
+        scene.ground.make_dir()?;
         self.carry_out(scene, &steps, frame).await?;
         self.keep(scene, now, frame)?;
         drop(turn);

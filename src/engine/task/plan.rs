@@ -2,7 +2,10 @@
 //! parameters. Pure, but where something has to be found out for it; with a stack of its own,
 //! since needs may be nested deeply.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 use crate::{
     model::{ActionId, Fault, Kind, Name},
@@ -15,7 +18,7 @@ use super::{
     evaluation::Evaluation,
     frame::RunScope,
     parameters::settle,
-    steps::Rendering,
+    steps::{Rendering, unknown_task},
     variables::{asks_for_needs, fixed, learn_for_needs},
 };
 
@@ -235,13 +238,34 @@ async fn needed_tasks<'w>(
 ) -> Result<Vec<Invocation<'w>>, Fault> {
     let (task, mut needs) = (rendering.task, Vec::new());
     for TaskNeed { call, each } in &task.needs {
-        if let Some(Meaning::Task(target)) = rendering.names.meant(task, &call.name.text) {
-            for words in rendering.each(each.as_ref(), rendering.bindings, evaluation).await? {
-                needs.push(called(rendering.renderer, task, call, target, &words)?);
+        if let Some(Meaning::Subsystem(_)) = rendering.names.meant(task, &call.name.text) {
+            continue;
+        }
+        for words in rendering.each(each.as_ref(), rendering.bindings, evaluation).await? {
+            let name = rendering.name_of(call, &words)?;
+            match rendering.names.meant(task, &name) {
+                Some(Meaning::Task(target)) => {
+                    needs.push(called(rendering.renderer, task, call, target, &words)?);
+                }
+                Some(Meaning::Subsystem(_)) => {}
+                None => return Err(unknown_task(&name)),
             }
         }
     }
     Ok(needs)
+}
+
+/// The name of the task that `call` of `task` means with `bindings`.
+pub fn called_name<'c>(
+    renderer: &Renderer,
+    task: &Task,
+    call: &'c TaskRef,
+    bindings: &Bindings,
+) -> Result<Cow<'c, str>, Fault> {
+    match &call.open {
+        None => Ok(Cow::Borrowed(&call.name.text)),
+        Some(template) => renderer.plain(task, template, bindings).map(Cow::Owned),
+    }
 }
 
 /// What `call` of `task` means with `bindings`.
@@ -257,8 +281,9 @@ pub fn called<'w>(
         let value = renderer.plain(task, value, bindings)?;
         given.insert(name.clone(), value);
     }
+    let called_as = called_name(renderer, task, call, bindings)?;
     Invocation::new(target, given, Vec::new())
-        .map(|invocation| invocation.called(&call.name.text))
+        .map(|invocation| invocation.called(&called_as))
         .map_err(|fault| fault.within(format!("the task {} cannot run {}", task.name, target.name)))
 }
 

@@ -31,6 +31,18 @@ pub struct Preview {
     pub commands: Vec<String>,
 }
 
+/// How a run is foreseen.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PreviewOptions {
+    /// Whether what is up to date would run too.
+    pub force: bool,
+    /// Whether what called tasks would run is told too, indented.
+    pub through_calls: bool,
+}
+
+/// How deep calls are followed.
+const MAX_DEPTH: usize = 20;
+
 /// What would become of `wanted` and of all it needs, in the order of a run.
 ///
 /// # Errors
@@ -38,25 +50,25 @@ pub struct Preview {
 pub fn preview(
     workspace: &Workspace,
     wanted: Invocation,
-    force: bool,
+    how: PreviewOptions,
     classes: Classes,
 ) -> Result<Vec<Preview>, Fault> {
     let context = TaskContext::new(workspace);
     // The needs of what is called are no part of this: whether it is called is not known yet.
     let plan = at_once(TaskPlan::of(&TaskPlanner::dry(&context), wanted))?;
     let ledger = TaskLedger::new(&workspace.layout, classes);
-    let looker = Looker { context: &context, ledger: &ledger, force };
-    plan.nodes.iter().map(|(invocation, _)| looker.preview(invocation)).collect()
+    let looker = Looker { context: &context, ledger: &ledger, how };
+    plan.nodes.iter().map(|(invocation, _)| looker.preview(invocation, 0)).collect()
 }
 
 struct Looker<'a, 'w> {
     context: &'a TaskContext<'w>,
     ledger: &'a TaskLedger,
-    force: bool,
+    how: PreviewOptions,
 }
 
 impl<'w> Looker<'_, 'w> {
-    fn preview(&self, invocation: &Invocation<'w>) -> Result<Preview, Fault> {
+    fn preview(&self, invocation: &Invocation<'w>, depth: usize) -> Result<Preview, Fault> {
         let task = invocation.task;
         let mut known = TaskKnowledge::of(self.context, invocation)?;
         let bindings = std::mem::take(&mut known.learned.words);
@@ -73,8 +85,28 @@ impl<'w> Looker<'_, 'w> {
                 self.why(invocation, &rendering, &known.ground, &steps, &unknown)?
             }
         };
-        let commands = steps.iter().chain(&last).map(told).collect();
+        let mut commands = Vec::new();
+        for step in steps.iter().chain(&last) {
+            commands.push(told(step));
+            if let Work::Call(called) = &step.what
+                && self.how.through_calls
+                && depth < MAX_DEPTH
+            {
+                commands.extend(self.within(called, depth)?);
+            }
+        }
         Ok(Preview { name: invocation.name.clone(), runs, why, commands })
+    }
+
+    /// What a call would run, indented.
+    fn within(&self, called: &Invocation<'w>, depth: usize) -> Result<Vec<String>, Fault> {
+        let plan = at_once(TaskPlan::of(&TaskPlanner::dry(self.context), called.clone()))?;
+        let mut lines = Vec::new();
+        for (invocation, _) in &plan.nodes {
+            let preview = self.preview(invocation, depth + 1)?;
+            lines.extend(preview.commands.iter().map(|line| format!("  {line}")));
+        }
+        Ok(lines)
     }
 
     fn why(
@@ -88,7 +120,7 @@ impl<'w> Looker<'_, 'w> {
         let task = invocation.task;
         let eye = Eye { context: self.context, ledger: self.ledger };
         let now = eye.look(invocation, rendering, ground, steps)?;
-        if self.force {
+        if self.how.force {
             return Ok((true, "--force asks for it".into()));
         }
         let status = "unless each of its `status` commands succeeds";

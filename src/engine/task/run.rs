@@ -22,13 +22,16 @@ use crate::{
 
 use super::{
     TaskEvent, TaskEventSink, TaskMessage,
+    command::Ground,
     context::TaskContext,
+    evaluation::Evaluation,
     frame::RunScope,
     key::Eye,
     ledger::TaskLedger,
     perform::{TaskOutcome, TaskRun},
     plan::{Invocation, TaskPlan, TaskPlanner},
     pool::Pools,
+    variables::{fixed, learn},
 };
 
 /// How tasks are run.
@@ -38,6 +41,8 @@ pub struct TaskOptions {
     pub jobs: usize,
     /// Run also what is up to date.
     pub force: bool,
+    /// Take what a task would make from the cache, if it is there.
+    pub restore: bool,
     /// Stop everything once something failed.
     pub fail_fast: bool,
     /// Let what commands print through to forge's own output, beside telling it in lines.
@@ -127,6 +132,23 @@ impl<'w> TaskEngine<'w> {
             self.run(one).await?;
         }
         Ok(())
+    }
+
+    /// What `confirm` of `invocation` asks.
+    ///
+    /// # Errors
+    /// If a variable in it cannot be found out.
+    pub async fn question(&self, invocation: &Invocation<'w>) -> Result<Option<String>, Fault> {
+        let task = invocation.task;
+        let Some(question) = &task.confirm else { return Ok(None) };
+        let frame = self.frame(self.cancel.clone());
+        let context = &self.context;
+        let bindings = fixed(&context.renderer, invocation)?;
+        let ground = Ground::bare(context.workspace, &context.rendering(task, &bindings))?;
+        let evaluation = Evaluation::live(context, &frame, task, &ground);
+        let learned = learn(&context.renderer, invocation, &evaluation).await?;
+        let asked = context.rendering(task, &learned.words).text(question)?;
+        Ok(Some(context.vault.hidden(&asked.expand(&ground.places))))
     }
 
     /// Runs `invocation` for a task that calls it: each time anew, unless it is to run `once`.

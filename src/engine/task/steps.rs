@@ -1,17 +1,17 @@
 //! The entries of a task as what they come to: templates rendered, `for` unrolled.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use crate::{
     model::{Fault, Kind, Platform},
     workspace::{
-        Bindings, Meaning, Names, Renderer, Task, TaskAction, TaskCommand, TaskText, Text,
+        Bindings, Meaning, Names, Renderer, Task, TaskAction, TaskCommand, TaskRef, TaskText, Text,
     },
 };
 
 use super::{
     evaluation::Evaluation,
-    plan::{Invocation, called},
+    plan::{Invocation, called, called_name},
 };
 
 /// One thing to do.
@@ -72,6 +72,11 @@ pub struct Rendering<'a, 'w> {
     pub task: &'w Task,
     /// What its words mean.
     pub bindings: &'a Bindings,
+}
+
+/// A name that came out of a template, and that no task has.
+pub fn unknown_task(name: &str) -> Fault {
+    Fault::new(Kind::Usage, format!("there is no task `{name}`"))
 }
 
 /// Whether something that is `only` for some places runs on this machine.
@@ -140,16 +145,25 @@ impl<'w> Rendering<'_, 'w> {
         let render = |template| self.renderer.render(self.task, template, bindings);
         Ok(match &entry.what {
             TaskAction::Run(line) => Work::Run(render(line)?.trimmed()),
-            TaskAction::Call(call) => match self.names.meant(self.task, &call.name.text) {
-                Some(Meaning::Task(target)) => {
-                    Work::Call(called(self.renderer, self.task, call, target, bindings)?)
+            TaskAction::Call(call) => {
+                let name = self.name_of(call, bindings)?;
+                match self.names.meant(self.task, &name) {
+                    Some(Meaning::Task(target)) => {
+                        Work::Call(called(self.renderer, self.task, call, target, bindings)?)
+                    }
+                    _ => return Err(unknown_task(&name)),
                 }
-                _ => {
-                    let what = format!("there is no task `{}`", call.name.text);
-                    return Err(Fault::new(Kind::Usage, what));
-                }
-            },
+            }
         })
+    }
+
+    /// The name of the task that `call` means.
+    pub fn name_of<'c>(
+        &self,
+        call: &'c TaskRef,
+        bindings: &Bindings,
+    ) -> Result<Cow<'c, str>, Fault> {
+        called_name(self.renderer, self.task, call, bindings)
     }
 
     fn step_of(

@@ -130,6 +130,7 @@ fn run(
         pooled: &pooled,
     };
     let options = TaskOptions {
+        restore: true,
         jobs,
         force: false,
         fail_fast: false,

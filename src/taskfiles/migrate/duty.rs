@@ -37,7 +37,7 @@ const SUMS: &[&str] = &["sha256sum", "shasum", "md5sum"];
 
 /// All of them; the first whose name and content fit counts.
 pub(super) static DUTIES: &[BuiltinTask] = &[
-    duty(&["default"], &["task"], &["task --list", "task -l", "echo"], "", "forge list"),
+    duty(&["default"], &["task"], &["task --list", "task -l"], "", "forge list"),
     duty(
         &["src:clone", "src:update", "src:fetch", "clone"],
         &["git"],

@@ -27,7 +27,10 @@ pub(super) fn finished(said: Yaml, ensures: &[String], owner: Option<&str>) -> Y
     }
     if !needs.is_empty() {
         entries.retain(|(_, key, value)| key != "run" || *value != Yaml::text("true"));
-        let needs = if needs.len() == 1 { needs.remove(0) } else { Yaml::List(needs) };
+        let needs = match needs.as_slice() {
+            [only @ Yaml::Text(_)] => only.clone(),
+            _ => Yaml::List(needs),
+        };
         let at = entries.iter().position(|(_, key, _)| key == "run").unwrap_or(entries.len());
         entries.insert(at, (Vec::new(), "needs".to_owned(), needs));
     }

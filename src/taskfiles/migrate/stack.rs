@@ -120,13 +120,18 @@ fn unroll(command: &TaskfileCommand, file: &Taskfile) -> Option<Vec<TaskfileComm
         }
         _ => return None,
     };
-    let filled = |text: &str, item: &str| {
-        text.replace(&format!("{{{{.{word}}}}}"), item).replace(&format!("{{{{ .{word} }}}}"), item)
-    };
+    // Where the loop does not decide which task is called, it stays one.
+    if !name.text.contains(&format!(".{word}")) {
+        return None;
+    }
+    let filled = |text: &str, item: &str| filled(text, word, item);
     let one = |item: &String| {
         let mut command = TaskfileCommand { each: None, ..command.clone() };
         if let CommandKind::Call(call) | CommandKind::DeferCall(call) = &mut command.deed {
             call.task.text = filled(&name.text, item);
+            if let Some(condition) = &mut command.condition {
+                condition.text = filled(&condition.text, item);
+            }
             for variable in &mut call.vars {
                 if let VariableValue::Text(text) = &mut variable.value {
                     text.text = filled(&text.text, item);
@@ -138,6 +143,24 @@ fn unroll(command: &TaskfileCommand, file: &Taskfile) -> Option<Vec<TaskfileComm
     let commands: Vec<TaskfileCommand> = items.iter().map(one).collect();
     let is_known = commands.iter().filter_map(call).all(|call| !call.task.text.contains("{{"));
     is_known.then_some(commands)
+}
+
+/// `text`, in which `item` stands for the variable `word` in every template.
+fn filled(text: &str, word: &str, item: &str) -> String {
+    let bare = [format!("{{{{.{word}}}}}"), format!("{{{{ .{word} }}}}")];
+    let text = bare.iter().fold(text.to_owned(), |text, bare| text.replace(bare, item));
+    let (own, quoted) = (format!(".{word}"), format!("{item:?}"));
+    let (mut said, mut rest) = (String::new(), text.as_str());
+    while let Some(at) = rest.find(&own) {
+        let (before, after) = (&rest[..at], &rest[at + own.len()..]);
+        said.push_str(before);
+        let is_within = said.rfind("{{").is_some_and(|open| !said[open..].contains("}}"));
+        let is_whole = !before.ends_with(|c: char| c.is_alphanumeric() || "_)".contains(c))
+            && !after.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        said.push_str(if is_within && is_whole { &quoted } else { &own });
+        rest = after;
+    }
+    said + rest
 }
 
 /// What the variable `name` of `file` lists, if it is written there.

@@ -72,6 +72,7 @@ fn include(entry: &manifest::Pair) -> Option<Include> {
         aliases: list(node, "aliases"),
         excludes: list(node, "excludes"),
         checksum: scalar(node, "checksum"),
+        is_mapping: node.scalar().is_none(),
         target: None,
     })
 }

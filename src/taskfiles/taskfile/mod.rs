@@ -6,17 +6,20 @@
 //! ```
 
 mod file;
+mod listing;
 mod model;
 mod template;
 mod translate;
 mod tree;
 
+pub use listing::TaskListing;
 pub use model::{
     CommandKind, Loop, Taskfile, TaskfileCall, TaskfileCommand, TaskfileTask, TaskfileVariable,
     VariableValue,
 };
 pub use template::GoTemplate;
 pub use translate::{
-    BEHIND, Remark, TranslatedParts, Translation, TranslationRequest, Yaml, parts, translate,
+    BEHIND, Remark, TranslatedParts, Translation, TranslationRequest, Yaml, has_task, parts,
+    translate,
 };
 pub use tree::{Given, TaskfileTree, find, read};

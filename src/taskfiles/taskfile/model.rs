@@ -96,6 +96,8 @@ pub struct Include {
     pub excludes: Vec<Scalar>,
     /// `checksum`.
     pub checksum: Option<Scalar>,
+    /// Whether it is written as a mapping: then its tasks run in `dir`, or beside the file that has it.
+    pub is_mapping: bool,
     /// Which file of the tree it is; none if it may be missing and is.
     pub target: Option<usize>,
 }

@@ -64,6 +64,8 @@ pub struct Task {
     pub each: Option<Each>,
     /// `dir:`; the workspace if absent. Relative to the workspace.
     pub dir: Option<TaskText>,
+    /// `make_dir:`.
+    pub make_dir: bool,
     /// What is said for all tasks of its file.
     pub home: Arc<TaskFileScope>,
     /// `env:`.
@@ -79,7 +81,7 @@ pub struct Task {
     /// `only:`.
     pub only: Vec<String>,
     /// `confirm:`.
-    pub confirm: Option<String>,
+    pub confirm: Option<TaskText>,
     /// `status:`.
     pub status: Vec<TaskText>,
     /// `assert:`, each with its message.
@@ -142,8 +144,17 @@ pub struct Parameter {
 pub struct TaskRef {
     /// What it is called there, and where.
     pub name: Scalar,
+    /// Its name, if that is a template, so that only a run knows which task it is.
+    pub open: Option<TaskText>,
     /// What it is given.
     pub with: Vec<(String, TaskText)>,
+}
+
+impl TaskRef {
+    /// The templates in it.
+    pub fn templates(&self) -> impl Iterator<Item = &TaskText> {
+        self.open.iter().chain(self.with.iter().map(|(_, value)| value))
+    }
 }
 
 /// One entry of `needs`.
@@ -281,7 +292,7 @@ impl Task {
                 Some(Over::Outputs) => all.extend(&self.outputs),
                 _ => all.extend(need.each.iter().flat_map(Each::templates)),
             }
-            all.extend(need.call.with.iter().map(|(_, value)| value));
+            all.extend(need.call.templates());
         }
         all
     }
@@ -294,13 +305,13 @@ impl Task {
             all.extend(entry.each.iter().flat_map(Each::templates));
             match &entry.what {
                 TaskAction::Run(line) => all.push(line),
-                TaskAction::Call(call) => all.extend(call.with.iter().map(|(_, value)| value)),
+                TaskAction::Call(call) => all.extend(call.templates()),
             }
         }
         all.extend(self.each.iter().flat_map(Each::templates));
         all.extend(self.env.iter().map(|(_, value)| value));
         all.extend(self.dotenv.iter().map(|(path, _)| path));
-        all.extend(&self.condition);
+        all.extend(self.condition.iter().chain(&self.confirm));
         all.extend(&self.status);
         all.extend(
             self.assert.iter().flat_map(|(line, message)| [Some(line), message.as_ref()]).flatten(),

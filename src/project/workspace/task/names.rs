@@ -67,8 +67,11 @@ impl<'w> Names<'w> {
 
     /// What `task` means by `name`: a task of the same subsystem or included file before one of the
     /// workspace, and that before a subsystem. An included file means one of the workspace only by
-    /// `:name`.
+    /// `:name`. What a template means is known once it is rendered.
     pub fn meant(&self, task: &Task, name: &str) -> Option<Meaning<'w>> {
+        if name.contains("{{") {
+            return None;
+        }
         if let Some(name) = name.strip_prefix(':') {
             return self.task(name).map(Meaning::Task);
         }
@@ -142,6 +145,9 @@ pub fn check<'w>(tasks: &'w [Task], subsystems: impl Iterator<Item = &'w Name>) 
 }
 
 fn wrong_call(names: &Names, task: &Task, call: &TaskRef, is_call: bool) -> Option<Diagnostic> {
+    if call.open.is_some() {
+        return None;
+    }
     let name = &call.name.text;
     let told = |what: String, label: &str, help: String| {
         Some(Diagnostic::new(span(task, call), what, label).help(help))

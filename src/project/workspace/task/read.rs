@@ -63,13 +63,13 @@ pub fn resolve(
 
 /// Whether `text` is a word that a shell and a command line leave alone.
 pub fn is_name(text: &str, bytes: &Range<usize>, found: &mut Findings) -> bool {
-    let plain = |c: char| c.is_alphanumeric() || "-_.:".contains(c);
+    let plain = |c: char| c.is_alphanumeric() || "-_.:/+@".contains(c);
     let pattern = |c: char| plain(c) || c == '*';
     let begins = text.starts_with(|c: char| c.is_alphanumeric() || "*_".contains(c));
     let is_plain = begins && text != "*" && text.chars().all(pattern);
     if !is_plain {
         let what = format!("`{text}` can be no task's name");
-        let help = "use letters, digits, `-`, `_`, `.` and `:`, and `*` for any text; begin with a letter or digit";
+        let help = "use letters, digits, `-`, `_`, `.`, `:`, `/`, `+` and `@`, and `*` for any text; begin with a letter or digit";
         found.add(bytes.clone(), what, "not a plain word", help);
     }
     is_plain
@@ -99,16 +99,18 @@ impl<'e> TaskReader<'_, 'e, '_> {
         let text = |key| scalar(node, key).map(|scalar: Scalar| scalar.text);
         let flag = |key| scalar(node, key).is_some_and(|flag| flag.text == "true");
         let aliases = scalars(node, "alias").iter().map(|alias| called(&alias.text)).collect();
-        // Asked before any parameter is looked at.
-        let confirm = self.question();
         self.own_words(&name);
         let with = self.parameters();
         let vars = self.variables();
         let needs = self.needs();
         let dir = self.dir();
+        let confirm = self.template("confirm");
         let (inputs, outputs) = (self.globs("inputs"), self.globs("outputs"));
         if !inputs.is_empty() {
-            self.guess([("inputs".to_owned(), Word::from_pairs([("digest", STAND_IN)]))]);
+            self.guess([(
+                "inputs".to_owned(),
+                Word::from_pairs([("digest", STAND_IN), ("newest", "2000-01-01T00:00:00Z")]),
+            )]);
         }
         let run = match &node.value {
             Value::Map(_) => node.get("run"),
@@ -157,6 +159,7 @@ impl<'e> TaskReader<'_, 'e, '_> {
             allow_failure: flag("allow_failure"),
             interactive: flag("interactive"),
             gitignore: flag("gitignore"),
+            make_dir: flag("make_dir"),
             home: self.home.clone(),
             name,
             with,
@@ -266,12 +269,6 @@ impl<'e> TaskReader<'_, 'e, '_> {
 
     pub(super) fn duration(&mut self, node: &Node, key: &str) -> Option<Duration> {
         scalar(node, key).and_then(|text| build::duration(&text, self.found))
-    }
-
-    /// The question of `confirm`, which is asked before anything is known that a run finds out.
-    fn question(&mut self) -> Option<String> {
-        let scalar = scalar(self.node, "confirm")?;
-        self.scope.try_out(&scalar, self.found)?.without_places().ok()
     }
 
     fn environment(&mut self) -> Vec<(String, TaskText)> {
@@ -408,6 +405,8 @@ impl<'e> TaskReader<'_, 'e, '_> {
         let name = node.scalar().cloned().or_else(|| scalar(node, "task"))?;
         let with = crate::manifest::pairs(node, "with");
         let with = with.into_iter().map(|(key, value)| (key.value, self.tried(&value)));
-        Some(TaskRef { name, with: with.collect() })
+        let with = with.collect();
+        let open = name.text.contains("{{").then(|| self.tried(&name));
+        Some(TaskRef { name, open, with })
     }
 }

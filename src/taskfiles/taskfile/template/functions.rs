@@ -42,7 +42,6 @@ const TABLE: &[(&str, usize, usize, FunctionForm)] = &[
     ("compact", 1, 1, Filter("select")),
     ("concat", 1, 99, Between("+ ")),
     ("contains", 2, 2, Pattern("($1 in $2)")),
-    ("date", 2, 2, Pattern("$2 | date($1)")),
     ("default", 2, 2, Pattern("$2 | default($1, true)")),
     ("dir", 1, 1, Filter("dirname")),
     ("div", 2, 2, Between("//")),
@@ -98,6 +97,7 @@ const TABLE: &[(&str, usize, usize, FunctionForm)] = &[
     ("pick", 2, 99, Pattern("$1 | pick($+)")),
     ("prepend", 2, 2, Pattern("([$2] + $1)")),
     ("print", 1, 99, Between("~")),
+    ("println", 1, 99, Pattern("([$*] | join(' ') ~ '\\n')")),
     ("q", 1, 1, Filter("shell_quote")),
     ("quote", 1, 1, Filter("quote")),
     ("regexFind", 2, 2, Pattern("$2 | regex_find($1)")),
@@ -118,6 +118,7 @@ const TABLE: &[(&str, usize, usize, FunctionForm)] = &[
     ("slice", 2, 3, Pattern("$1[$2:$3]")),
     ("snakecase", 1, 1, Filter("snake_case")),
     ("sortAlpha", 1, 1, Filter("sort")),
+    ("split", 2, 2, Pattern("$2 | split($1) | go_numbered")),
     ("splitArgs", 1, 1, Filter("split_args")),
     ("splitLines", 1, 1, Filter("lines")),
     ("splitList", 2, 2, Filter("split")),
@@ -167,13 +168,11 @@ const KNOWN: &[&str] = &[
     "randNumeric",
     "set",
     "spew",
-    "split",
     "splitn",
     "toDate",
     "unset",
     "urlJoin",
     "urlParse",
-    "urlquery",
     "uuid",
     "uuidv4",
 ];
@@ -186,6 +185,14 @@ pub(super) fn call(
 ) -> Result<String, (String, bool)> {
     match (name, arguments) {
         ("printf", [format, values @ ..]) => return Ok(printf(format, values, written)),
+        ("date", [_, time]) => {
+            return match written.first() {
+                Some(Expr::Text(layout)) => {
+                    Ok(format!("{} | date({})", operand(time), literal(&strftime(layout))))
+                }
+                _ => Err(("the form of a date has to be a text".into(), false)),
+            };
+        }
         ("tuple", items) => return Ok(format!("[{}]", items.join(", "))),
         ("index", [value, keys @ ..]) if !keys.is_empty() => {
             return Ok(keys.iter().fold(atom(value), |value, key| format!("{value}[{key}]")));
@@ -219,6 +226,56 @@ pub(super) fn call(
         Pattern(pattern) => filled(pattern, arguments),
         Between(sign) => between(sign, arguments),
     })
+}
+
+/// A form of a time as Go writes it (`2006-01-02`), as strftime does (`%Y-%m-%d`).
+pub(super) fn strftime(layout: &str) -> String {
+    const PARTS: [(&str, &str); 30] = [
+        ("2006", "%Y"),
+        ("January", "%B"),
+        ("Jan", "%b"),
+        ("Monday", "%A"),
+        ("Mon", "%a"),
+        ("MST", "%Z"),
+        ("Z07:00", "%:z"),
+        ("Z0700", "%z"),
+        ("-07:00", "%:z"),
+        ("-0700", "%z"),
+        ("-07", "%z"),
+        (".000000000", "%.9f"),
+        (".000000", "%.6f"),
+        (".000", "%.3f"),
+        (".999999999", "%.f"),
+        (".999999", "%.f"),
+        (".999", "%.f"),
+        ("01", "%m"),
+        ("02", "%d"),
+        ("03", "%I"),
+        ("04", "%M"),
+        ("05", "%S"),
+        ("06", "%y"),
+        ("002", "%j"),
+        ("15", "%H"),
+        ("PM", "%p"),
+        ("pm", "%P"),
+        ("_2", "%e"),
+        ("2", "%-d"),
+        ("1", "%-m"),
+    ];
+    let (mut said, mut rest) = (String::new(), layout);
+    while let Some(first) = rest.chars().next() {
+        match PARTS.iter().find(|(go, _)| rest.starts_with(go)) {
+            Some((go, other)) => {
+                said.push_str(other);
+                rest = &rest[go.len()..];
+            }
+            None => {
+                said.push_str(if first == '%' { "%%" } else { &rest[..first.len_utf8()] });
+                rest = &rest[first.len_utf8()..];
+            }
+        }
+    }
+    said
 }
 
 fn filtered(filter: &str, arguments: &[String]) -> String {

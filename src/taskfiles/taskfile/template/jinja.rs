@@ -1,5 +1,7 @@
 //! A tree of a Go template, written in forge's words.
 
+use std::collections::BTreeSet;
+
 use super::{Expr, Names, Pipe, TemplateError, TemplatePart, functions};
 
 /// What `.` is where a `range` or `with` gave it another meaning.
@@ -12,11 +14,27 @@ pub(super) struct Writer<'a> {
     dot: Option<&'static str>,
     /// How many loops are around.
     loops: usize,
+    /// Whether values are written as Go writes them.
+    is_exact: bool,
+    /// The variables that change within a loop, which are fields of a namespace.
+    changing: BTreeSet<String>,
 }
 
 impl<'a> Writer<'a> {
     pub(super) fn new(names: Names<'a>) -> Self {
-        Self { names, dot: None, loops: 0 }
+        Self { names, dot: None, loops: 0, is_exact: false, changing: BTreeSet::new() }
+    }
+
+    /// One that writes `pieces` for a run.
+    pub(super) fn exact(names: Names<'a>, pieces: &[TemplatePart]) -> Self {
+        let mut changing = BTreeSet::new();
+        changed_in_loops(pieces, 0, &mut changing);
+        Self { is_exact: true, changing, ..Self::new(names) }
+    }
+
+    fn within(&self, dot: Option<&'static str>, loops: usize) -> Self {
+        let (names, is_exact) = (self.names, self.is_exact);
+        Self { names, dot, loops, is_exact, changing: self.changing.clone() }
     }
 
     pub(super) fn template(&self, pieces: &[TemplatePart]) -> Result<String, TemplateError> {
@@ -30,8 +48,22 @@ impl<'a> Writer<'a> {
     fn piece(&self, piece: &TemplatePart) -> Result<String, TemplateError> {
         match piece {
             TemplatePart::Text(plain) => Ok(plain.replace("{%", "{{ '{%' }}")),
-            TemplatePart::Show(pipe) => Ok(format!("{{{{ {} }}}}", bare(&self.expression(pipe)?))),
+            TemplatePart::Show(pipe) => {
+                let value = self.expression(pipe)?;
+                let is_literal = value.starts_with('\'') && !value.contains(" | ");
+                Ok(match self.is_exact && !is_literal {
+                    true => format!("{{{{ {value} | as_go }}}}"),
+                    false => format!("{{{{ {} }}}}", bare(&value)),
+                })
+            }
             TemplatePart::Set(name, pipe, is_new) => {
+                if self.changing.contains(name) {
+                    let value = bare(&self.expression(pipe)?).to_owned();
+                    return Ok(match is_new {
+                        true => format!("{{% set {name} = namespace(now={value}) %}}"),
+                        false => format!("{{% set {name}.now = {value} %}}"),
+                    });
+                }
                 if !is_new && self.loops > 0 {
                     let what = format!(
                         "`${name}` is changed within a loop, which forge's templates cannot"
@@ -42,7 +74,7 @@ impl<'a> Writer<'a> {
             }
             TemplatePart::When { pipe, is_with: true, body, other } => {
                 let value = self.expression(pipe)?;
-                let inner = Self { dot: Some(EACH), ..*self }.template(body)?;
+                let inner = self.within(Some(EACH), self.loops).template(body)?;
                 let other = self.other(other)?;
                 let value = bare(&value).to_owned();
                 Ok(format!(
@@ -62,11 +94,16 @@ impl<'a> Writer<'a> {
             }
             TemplatePart::Range { key, value, pipe, body, other } => {
                 let list = self.expression(pipe)?;
-                let inner =
-                    Self { dot: Some(EACH), loops: self.loops + 1, ..*self }.template(body)?;
+                let inner = self.within(Some(EACH), self.loops + 1).template(body)?;
                 let mut text = format!("{{% for {EACH} in {} %}}", bare(&list));
+                if self.is_exact {
+                    text = format!(
+                        "{{% for pair in {list} | go_pairs %}}{{% set {EACH} = pair[1] %}}"
+                    );
+                }
                 if let Some(key) = key {
-                    text.push_str(&format!("{{% set {key} = loop.index0 %}}"));
+                    let number = if self.is_exact { "pair[0]" } else { "loop.index0" };
+                    text.push_str(&format!("{{% set {key} = {number} %}}"));
                 }
                 if let Some(value) = value {
                     text.push_str(&format!("{{% set {value} = {EACH} %}}"));
@@ -101,23 +138,48 @@ impl<'a> Writer<'a> {
                     })?
                 }
                 expr if arguments.is_empty() => self.operand(expr)?,
+                Expr::Dot(path) | Expr::Paren(_, path) | Expr::Variable(_, path)
+                    if path.last().is_some_and(|name| name == "Format") =>
+                {
+                    let [Expr::Text(layout)] = rest else {
+                        return Err(unsupported("the form of a time is not a text".into(), pipe));
+                    };
+                    let mut time = first.clone();
+                    if let Expr::Dot(path) | Expr::Paren(_, path) | Expr::Variable(_, path) =
+                        &mut time
+                    {
+                        path.pop();
+                    }
+                    let layout = functions::literal(&functions::strftime(layout));
+                    format!("({} | date({layout}))", self.operand(&time)?)
+                }
                 _ => return Err(unsupported("a value is called like a function".into(), pipe)),
             });
         }
         value.ok_or_else(|| unsupported("this is empty".into(), pipe))
     }
 
+    /// What `path` leads to within `value`.
+    fn dotted(&self, value: &str, path: &[String]) -> String {
+        if self.is_exact && !path.is_empty() {
+            let keys: Vec<String> = path.iter().map(|name| functions::literal(name)).collect();
+            return format!("({value} | go_field({}))", keys.join(", "));
+        }
+        path.iter().fold(value.to_owned(), |text, name| format!("{text}.{name}"))
+    }
+
     fn operand(&self, expr: &Expr) -> Result<String, TemplateError> {
         Ok(match expr {
             Expr::Dot(path) => match (self.dot, path.split_first()) {
-                (Some(dot), _) => dotted(dot, path),
-                (None, Some((name, rest))) => dotted(&(self.names)(name), rest),
+                (Some(dot), _) => self.dotted(dot, path),
+                (None, Some((name, rest))) => self.dotted(&(self.names)(name), rest),
                 (None, None) => "vars".into(),
             },
             Expr::Variable(name, path) => match path.split_first() {
-                Some((first, rest)) if name.is_empty() => dotted(&(self.names)(first), rest),
+                Some((first, rest)) if name.is_empty() => self.dotted(&(self.names)(first), rest),
                 _ if name.is_empty() => "vars".into(),
-                _ => dotted(name, path),
+                _ if self.changing.contains(name) => self.dotted(&format!("{name}.now"), path),
+                _ => self.dotted(name, path),
             },
             Expr::Function(name, bytes) => {
                 functions::call(name, &[], &[]).map_err(|(what, is_error)| TemplateError {
@@ -131,14 +193,31 @@ impl<'a> Writer<'a> {
             Expr::Word(word) => (*word).to_owned(),
             Expr::Paren(pipe, path) => {
                 let inner = self.expression(pipe)?;
-                if path.is_empty() { inner } else { dotted(&format!("({})", bare(&inner)), path) }
+                match path.is_empty() {
+                    true => inner,
+                    false => self.dotted(&format!("({})", bare(&inner)), path),
+                }
             }
         })
     }
 }
 
-fn dotted(value: &str, path: &[String]) -> String {
-    path.iter().fold(value.to_owned(), |text, name| format!("{text}.{name}"))
+/// The variables that `pieces` give another value within a loop.
+fn changed_in_loops(pieces: &[TemplatePart], loops: usize, found: &mut BTreeSet<String>) {
+    for piece in pieces {
+        match piece {
+            TemplatePart::Set(name, _, false) if loops > 0 => drop(found.insert(name.clone())),
+            TemplatePart::When { body, other, .. } => {
+                changed_in_loops(body, loops, found);
+                changed_in_loops(other, loops, found);
+            }
+            TemplatePart::Range { body, other, .. } => {
+                changed_in_loops(body, loops + 1, found);
+                changed_in_loops(other, loops, found);
+            }
+            TemplatePart::Text(_) | TemplatePart::Show(_) | TemplatePart::Set(..) => {}
+        }
+    }
 }
 
 /// An expression without the parentheses around all of it.

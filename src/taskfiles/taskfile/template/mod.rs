@@ -95,13 +95,37 @@ impl GoTemplate {
         jinja::Writer::new(names).template(&self.0)
     }
 
+    /// The same in forge's words, for a run: values are written as Go writes them, what is not there is
+    /// empty, and mappings are gone through as Go does. That reads worse than [`Self::translate`].
+    ///
+    /// # Errors
+    /// What cannot be said so.
+    pub fn translate_exactly(&self, names: Names) -> Result<String, TemplateError> {
+        jinja::Writer::exact(names, &self.0).template(&self.0)
+    }
+
+    /// The one expression that the template is, as [`Self::translate_exactly`] has it.
+    ///
+    /// # Errors
+    /// What cannot be said so.
+    pub fn exact_expression(&self, names: Names) -> Result<String, TemplateError> {
+        self.one(|pipe| jinja::Writer::exact(names, &self.0).expression(pipe))
+    }
+
     /// The one expression that the template is, in forge's words.
     ///
     /// # Errors
     /// What cannot be said so.
     pub fn expression(&self, names: Names) -> Result<String, TemplateError> {
+        self.one(|pipe| jinja::Writer::new(names).expression(pipe))
+    }
+
+    fn one(
+        &self,
+        say: impl FnOnce(&Pipe) -> Result<String, TemplateError>,
+    ) -> Result<String, TemplateError> {
         match self.0.as_slice() {
-            [TemplatePart::Show(pipe)] => jinja::Writer::new(names).expression(pipe),
+            [TemplatePart::Show(pipe)] => say(pipe),
             _ => Err(TemplateError {
                 what: "this is not an expression".into(),
                 bytes: 0..0,

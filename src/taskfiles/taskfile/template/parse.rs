@@ -203,7 +203,17 @@ fn operand<'s>(sign: &TemplateToken, rest: &'s [TemplateToken]) -> (Expr, &'s [T
             "true" => (Expr::Word("true"), rest),
             "false" => (Expr::Word("false"), rest),
             "nil" => (Expr::Word("none"), rest),
-            _ => (Expr::Function(word.clone(), sign.bytes.clone()), rest),
+            _ => {
+                let function = Expr::Function(word.clone(), sign.bytes.clone());
+                match fields(rest) {
+                    (path, _) if path.is_empty() => (function, rest),
+                    // `now.Unix`: a field of what the function gives.
+                    (path, rest) => {
+                        let (stages, bytes) = (vec![vec![function]], sign.bytes.clone());
+                        (Expr::Paren(Box::new(Pipe { stages, bytes }), path), rest)
+                    }
+                }
+            }
         },
         TokenKind::Dot | TokenKind::Mark(_) => (Expr::Dot(Vec::new()), rest),
     }

@@ -2,7 +2,10 @@
 
 use super::{
     super::{
-        model::{CommandKind, Loop, MatrixRow, TaskfileCall, TaskfileCommand, VariableValue},
+        model::{
+            CommandKind, Loop, MatrixRow, TaskfileCall, TaskfileCommand, TaskfileOutput,
+            VariableValue,
+        },
         template::GoTemplate,
     },
     Translator,
@@ -47,7 +50,7 @@ impl<'t> Translator<'t> {
         let outer = draft.scope.clone();
         let said = match &command.deed {
             CommandKind::Call(call) | CommandKind::DeferCall(call)
-                if call.task.text.contains("{{") =>
+                if call.task.text.contains("{{") && self.wish.tasks.is_none() =>
             {
                 self.unrolled(draft, command, call, is_need)
             }
@@ -146,7 +149,8 @@ impl<'t> Translator<'t> {
         let mut entry = Yaml::map();
         match &command.deed {
             CommandKind::Run(line) => {
-                entry.put("run", Yaml::text(Self::line(draft, line, command)));
+                let line = Self::line(draft, line, command);
+                entry.put("run", Yaml::text(self.grouped(draft, line)));
             }
             CommandKind::Call(call) => self.call(draft, call, &mut entry)?,
             CommandKind::DeferRun(line) => {
@@ -193,11 +197,7 @@ impl<'t> Translator<'t> {
             Ok(places) => {
                 entry.put_filled("only", Yaml::List(places.into_iter().map(Yaml::Text).collect()));
             }
-            Err(None) => entry.put("if", Yaml::text("false")),
-            Err(Some(unknown)) => {
-                let what = format!("there is no platform `{}`", unknown.text);
-                self.tell(known.instance, unknown.bytes, what, true);
-            }
+            Err(()) => entry.put("if", Yaml::text("false")),
         }
         if let Some(timeout) = &command.timeout {
             match duration(&timeout.text) {
@@ -218,6 +218,31 @@ impl<'t> Translator<'t> {
         }
     }
 
+    /// A command whose output Task puts into a group of its own, with something before and after it
+    /// or only if it fails.
+    fn grouped(&self, draft: &mut TranslatedTask, line: String) -> String {
+        let output = self.instances[0].file.settings.output.as_ref();
+        let Some(TaskfileOutput::Group(group)) = output.filter(|_| self.globals.is_run()) else {
+            return line;
+        };
+        let mut edge = |text: &Option<Scalar>| {
+            let text = text.as_ref().filter(|text| !text.text.is_empty())?;
+            let text = draft.scope.text(text, &mut draft.wrong);
+            Some(format!("printf '%s\\n' \"$(cat <<'EDGE'\n{text}\nEDGE\n)\""))
+        };
+        let (begin, end) = (edge(&group.begin), edge(&group.end));
+        if group.begin.is_none() && group.end.is_none() && !group.error_only {
+            return line;
+        }
+        let begin = begin.unwrap_or_else(|| ":".into());
+        let end = end.unwrap_or_else(|| ":".into());
+        let shown = if group.error_only { "test $code = 0 || {" } else { "{" };
+        format!(
+            "set +e\ncode=0\nsaid=$(set -e\nexec 2>&1\n{line}\n) || code=$?\n{shown}\n{begin}\n\
+             test -z \"$said\" || printf '%s\\n' \"$said\"\n{end}\n}}\nexit $code"
+        )
+    }
+
     fn line(draft: &mut TranslatedTask, line: &Scalar, command: &TaskfileCommand) -> String {
         let text = draft.scope.text(line, &mut draft.wrong);
         let options = |word: &str, names: &[Scalar]| -> String {
@@ -234,7 +259,7 @@ impl<'t> Translator<'t> {
     ) -> Option<()> {
         let instance = self.tasks[draft.at].instance;
         let name = self.instances[instance].called_from_root(&call.task.text);
-        if self.meant(&name).is_empty() {
+        if self.meant(&name).is_empty() && !name.contains("{{") {
             self.tell_unknown(instance, &call.task, &name);
             return None;
         }
@@ -242,7 +267,16 @@ impl<'t> Translator<'t> {
         entry.put("task", Yaml::text(draft.scope.text(&scalar, &mut draft.wrong)));
         let mut with = Yaml::map();
         for variable in &call.vars {
+            let is_json = self.as_json.contains(&variable.name.value);
             let value = match &variable.value {
+                VariableValue::Ref(expression) if is_json => {
+                    let value = draft.scope.expression(expression, &mut draft.wrong);
+                    with.put(
+                        &as_json(&variable.name.value),
+                        Yaml::text(format!("{{{{ ({value}) | tojson }}}}")),
+                    );
+                    continue;
+                }
                 VariableValue::Text(text) => draft.scope.text(text, &mut draft.wrong),
                 VariableValue::Empty => String::new(),
                 VariableValue::Ref(expression) => {
@@ -256,11 +290,26 @@ impl<'t> Translator<'t> {
                         },
                         ..variable.clone()
                     };
-                    Self::declare(draft, &inner);
+                    Self::declare(draft, &inner, None);
                     format!("{{{{ {} }}}}", draft.scope.called(&inner.name.value))
                 }
             };
-            with.put(&word(&variable.name.value), Yaml::text(value));
+            match is_json {
+                true if matches!(
+                    variable.value,
+                    VariableValue::List(_) | VariableValue::Map(_)
+                ) =>
+                {
+                    let inner = value.trim_start_matches("{{ ").trim_end_matches(" }}");
+                    let value = format!("{{{{ ({inner}) | tojson }}}}");
+                    with.put(&as_json(&variable.name.value), Yaml::text(value));
+                }
+                true => {
+                    let value = format!("{{% filter tojson %}}{value}{{% endfilter %}}");
+                    with.put(&as_json(&variable.name.value), Yaml::text(value));
+                }
+                false => with.put(&word(&variable.name.value), Yaml::text(value)),
+            }
         }
         entry.put_filled("with", with);
         Some(())
@@ -310,6 +359,11 @@ impl<'t> Translator<'t> {
     }
 }
 
+/// The parameter that stands for `name` where calls give it as JSON.
+pub(super) fn as_json(name: &str) -> String {
+    format!("{}_as_json", word(name))
+}
+
 fn list(
     scope: &TaskfileScope,
     nodes: &[Node],
@@ -345,28 +399,10 @@ pub(super) fn shell(set: &[Scalar], shopt: &[Scalar]) -> Yaml {
     Yaml::List(words.into_iter().map(Yaml::Text).collect())
 }
 
-/// The platforms that forge knows among `names`; what is none at all comes as an error, and so does
-/// nothing at all if forge knows none of them.
-pub(super) fn platforms(names: &[Scalar]) -> Result<Vec<String>, Option<Scalar>> {
-    const OTHERS: &[&str] = &[
-        "aix",
-        "android",
-        "dragonfly",
-        "freebsd",
-        "illumos",
-        "ios",
-        "js",
-        "netbsd",
-        "openbsd",
-        "plan9",
-        "solaris",
-        "wasip1",
-    ];
+/// The platforms that forge knows among `names`. Of what is none of them it is certain that it does
+/// not run here; nothing at all comes as an error.
+pub(super) fn platforms(names: &[Scalar]) -> Result<Vec<String>, ()> {
     const ARCHES: &[&str] = &["amd64", "arm64"];
-    const OTHER_ARCHES: &[&str] = &[
-        "386", "arm", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le",
-        "riscv64", "s390x", "wasm",
-    ];
     let is_os = |os: &str| Os::ALL.iter().any(|one| one.as_str() == os);
     let mut places = Vec::new();
     for name in names {
@@ -377,13 +413,9 @@ pub(super) fn platforms(names: &[Scalar]) -> Result<Vec<String>, Option<Scalar>>
         } else if is_os(os) && knows_arch {
             let dash = if arch.is_empty() { "" } else { "-" };
             places.push(format!("{os}{dash}{arch}"));
-        } else if !is_os(os) && !OTHERS.contains(&os) && !OTHER_ARCHES.contains(&os)
-            || !knows_arch && !OTHER_ARCHES.contains(&arch)
-        {
-            return Err(Some(name.clone()));
         }
     }
-    if places.is_empty() && !names.is_empty() { Err(None) } else { Ok(places) }
+    if places.is_empty() && !names.is_empty() { Err(()) } else { Ok(places) }
 }
 
 /// A duration of Go (`1m30s`, `1.5s`) in forge's words, if it is one.

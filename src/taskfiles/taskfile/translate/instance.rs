@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::{
-    model::{Include, Taskfile, TaskfileTask},
+    model::{Include, Taskfile, TaskfileTask, TaskfileVariable},
     tree::TaskfileTree,
 };
 
@@ -42,15 +42,72 @@ pub(super) fn instances(tree: &TaskfileTree) -> Vec<Instance<'_>> {
         let file = instance.file;
         for include in file.includes.iter().rev() {
             let Some(target) = include.target else { continue };
-            let dir = include.dir.as_ref().map(|dir| below(tree, &file.dir, &dir.text));
+            let dir = include_dir(tree, file, include);
             open.push(Instance {
                 file: &tree.files[target],
                 includes: with(&instance.includes, include),
                 above: with(&instance.above, file),
-                dir: dir.or_else(|| instance.dir.clone()),
+                dir: dir.map_or_else(|| instance.dir.clone(), filled),
             });
         }
         all.push(instance);
+    }
+    all
+}
+
+/// Where the tasks of an include that is written as a mapping run, relative to the workspace.
+fn include_dir(tree: &TaskfileTree, file: &Taskfile, include: &Include) -> Option<PathBuf> {
+    let written = include.dir.as_ref().map_or("", |dir| dir.text.as_str());
+    include.is_mapping.then(|| below(tree, &file.dir, written))
+}
+
+fn filled(dir: PathBuf) -> Option<PathBuf> {
+    (!dir.as_os_str().is_empty()).then_some(dir)
+}
+
+/// A variable of a file, once the files that it includes are laid over it.
+#[derive(Clone, Debug)]
+pub(super) struct LayeredVariable<'t> {
+    pub(super) variable: &'t TaskfileVariable,
+    /// Where its command runs, relative to the workspace, if an include says so.
+    pub(super) dir: Option<PathBuf>,
+}
+
+impl LayeredVariable<'_> {
+    pub(super) fn name(&self) -> &str {
+        &self.variable.name.value
+    }
+
+    pub(super) fn is(&self, other: &TaskfileVariable) -> bool {
+        std::ptr::eq(self.variable, other)
+    }
+}
+
+/// The variables that `of` finds in `file` and in all that it includes, as Task lays them over each
+/// other: what is included goes over what includes it, in its place. Which of two siblings does is a
+/// matter of luck in Task; here it is the one that leads to a task, by `lineage`, or else the last.
+pub(super) fn layered<'t>(
+    tree: &'t TaskfileTree,
+    file: &'t Taskfile,
+    lineage: &[&Include],
+    of: fn(&'t Taskfile) -> &'t [TaskfileVariable],
+) -> Vec<LayeredVariable<'t>> {
+    let own = of(file).iter().map(|variable| LayeredVariable { variable, dir: None });
+    let mut all: Vec<LayeredVariable> = own.collect();
+    let leads =
+        |include: &&Include| lineage.first().is_some_and(|one| std::ptr::eq(*one, *include));
+    let others = file.includes.iter().filter(|include| !leads(include));
+    for include in others.chain(file.includes.iter().filter(leads)) {
+        let Some(target) = include.target else { continue };
+        let rest = if leads(&include) { &lineage[1..] } else { &[] };
+        for mut one in layered(tree, &tree.files[target], rest, of) {
+            one.dir = include_dir(tree, file, include).and_then(filled).or(one.dir);
+            let name = &one.variable.name.value;
+            match all.iter_mut().find(|known| known.variable.name.value == *name) {
+                Some(known) => *known = one,
+                None => all.push(one),
+            }
+        }
     }
     all
 }
@@ -118,7 +175,16 @@ impl<'t> Instance<'t> {
         for task in self.file.tasks.iter().filter(|task| !is_out(task)) {
             let mut names = self.names(task).into_iter();
             let Some(name) = names.next() else { continue };
-            tasks.push(TaskInstance { name, aliases: names.collect(), instance: index, task });
+            // A pattern is a task of its own, since a name of another kind has nothing that it matches.
+            let (patterns, aliases) = names.partition::<Vec<String>, _>(|name| name.contains('*'));
+            tasks.push(TaskInstance { name, aliases, instance: index, task });
+            let more = patterns.into_iter();
+            tasks.extend(more.map(|name| TaskInstance {
+                name,
+                aliases: Vec::new(),
+                instance: index,
+                task,
+            }));
         }
         tasks
     }

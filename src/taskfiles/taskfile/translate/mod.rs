@@ -5,8 +5,11 @@
 //! under their full names. `instance` finds these, `scope` what variables are called, `task` and
 //! `command` say each task, `yaml` writes it down.
 
+mod blame;
 mod command;
+mod inherited;
 mod instance;
+mod named;
 mod scope;
 mod task;
 mod yaml;
@@ -17,15 +20,16 @@ use std::{
 };
 
 use super::{
-    model::{CommandKind, Often, Taskfile, TaskfileOutput},
+    model::{CommandKind, Often, Taskfile, TaskfileOutput, TaskfileVariable, VariableValue},
     template::TemplateError,
     tree::{Given, TaskfileTree},
 };
 use crate::{
-    manifest::{Findings, MAX_BYTES, ManifestFile, Node, Pairs, Scalar, read_manifest},
-    model::{Diagnostic, Problems, Span, suggestion},
+    manifest::Scalar,
+    model::{Span, suggestion},
 };
 use instance::{Instance, TaskInstance, instances};
+pub use named::{FixedWords, NamedTask, has_task, named_tasks};
 use scope::{Globals, TaskfileScope, special};
 pub use yaml::{BEHIND, Yaml};
 
@@ -57,6 +61,8 @@ pub struct TranslatedParts {
     pub dotenv: Yaml,
     /// `shell` and `output`.
     pub settings: Yaml,
+    /// Those of the tasks that are named by a template alone, so that they may never run.
+    pub unsure: BTreeSet<String>,
     /// What is not the same, in the order of the files.
     pub remarks: Vec<Remark>,
 }
@@ -81,24 +87,33 @@ pub struct Translation {
     pub remarks: Vec<Remark>,
     /// Where in the Taskfiles each task stands, by its name.
     pub places: BTreeMap<String, Span>,
+    parts: TranslatedParts,
 }
 
 /// Says `tree` in forge's words.
 pub fn translate(tree: &TaskfileTree, wish: &TranslationRequest) -> Translation {
     let parts = parts(tree, wish, wish.tasks.is_some());
-    let mut document = Yaml::of("versions", Yaml::map());
-    for (key, value) in parts.settings.entries() {
-        document.put(key, value.clone());
+    let (text, remarks) = (parts.document(), parts.remarks.clone());
+    Translation { text, remarks, places: places(tree), parts }
+}
+
+impl TranslatedParts {
+    /// The text of a document of all of it.
+    fn document(&self) -> String {
+        let mut document = Yaml::of("versions", Yaml::map());
+        for (key, value) in self.settings.entries() {
+            document.put(key, value.clone());
+        }
+        document.put_filled("vars", self.vars.clone());
+        document.put_filled("env", self.env.clone());
+        document.put_filled("dotenv", self.dotenv.clone());
+        let mut tasks = Yaml::map();
+        for (name, said) in &self.tasks {
+            tasks.put(name, said.clone());
+        }
+        document.put_filled("tasks", tasks);
+        document.document()
     }
-    document.put_filled("vars", parts.vars);
-    document.put_filled("env", parts.env);
-    document.put_filled("dotenv", parts.dotenv);
-    let mut tasks = Yaml::map();
-    for (name, said) in parts.tasks {
-        tasks.put(&name, said);
-    }
-    document.put_filled("tasks", tasks);
-    Translation { text: document.document(), remarks: parts.remarks, places: places(tree) }
 }
 
 /// Says `tree` in forge's words, in parts; of the variables only those that something looks at, if
@@ -107,11 +122,12 @@ pub fn parts(tree: &TaskfileTree, wish: &TranslationRequest, is_sparse: bool) ->
     let instances = instances(tree);
     let tasks: Vec<TaskInstance> =
         instances.iter().enumerate().flat_map(|(at, one)| one.tasks(at)).collect();
-    let files: Vec<&Taskfile> = instances.iter().map(|one| one.file).collect();
     let mut translator = Translator {
-        globals: &Globals::new(&files, wish),
+        globals: &Globals::new(tree, wish),
         reached: BTreeSet::new(),
+        sure: BTreeSet::new(),
         passed: HashMap::new(),
+        as_json: BTreeSet::new(),
         remarks: Vec::new(),
         tree,
         wish,
@@ -122,36 +138,6 @@ pub fn parts(tree: &TaskfileTree, wish: &TranslationRequest, is_sparse: bool) ->
     translator.settings();
     translator.reach();
     translator.parts(is_sparse)
-}
-
-impl Translation {
-    /// What keeps it from being run, as problems in the Taskfiles.
-    pub fn problems(&self, tree: &TaskfileTree) -> Option<Problems> {
-        let fatal = self.remarks.iter().filter(|remark| remark.is_fatal);
-        let fatal: Vec<_> =
-            fatal.map(|one| Diagnostic::new(one.span.clone(), one.what.clone(), "here")).collect();
-        (!fatal.is_empty()).then(|| Problems::gather(fatal, texts(tree)))
-    }
-
-    /// What is wrong in the translation, told at the tasks of the Taskfiles that it was made of; what
-    /// stands in no task, at the first one's file.
-    pub fn blamed(&self, wrong: Problems, tree: &TaskfileTree) -> Problems {
-        let file = ManifestFile::new(PathBuf::new(), self.text.clone().into_bytes(), MAX_BYTES);
-        let tasks = read_manifest(&file, &mut Findings::new(&file)).tasks;
-        let first = tree.files[0].file.span(0..0);
-        let at_its_task = |one: Diagnostic| {
-            let span = self.task_at(&tasks, one.span.bytes.start).unwrap_or(&first).clone();
-            let blamed = Diagnostic::new(span, one.what, "said here");
-            one.help.into_iter().fold(blamed, Diagnostic::help)
-        };
-        Problems::gather(wrong.diagnostics.into_iter().map(at_its_task).collect(), texts(tree))
-    }
-
-    /// The place of the task that stands at `byte` of the translation, whose tasks come last.
-    fn task_at(&self, tasks: &Pairs<Node>, byte: usize) -> Option<&Span> {
-        let (name, _) = tasks.iter().rfind(|(name, _)| name.bytes.start <= byte)?;
-        self.places.get(&name.value)
-    }
 }
 
 fn places(tree: &TaskfileTree) -> BTreeMap<String, Span> {
@@ -176,23 +162,40 @@ struct Translator<'t> {
     globals: &'t Globals<'t>,
     /// The tasks that are said.
     reached: BTreeSet<usize>,
+    /// Those of them that are named for certain, and not by a template that may come to mean them.
+    sure: BTreeSet<usize>,
     /// Per task, what calls give it.
     passed: HashMap<usize, BTreeSet<String>>,
+    /// What calls give as JSON, by names: lists and mappings, and what may be empty and is not to be
+    /// taken for what all tasks know.
+    as_json: BTreeSet<String>,
     remarks: Vec<Remark>,
 }
 
 impl Translator<'_> {
     fn parts(mut self, is_sparse: bool) -> TranslatedParts {
         let root = self.instances[0].file;
-        let mut tasks = Vec::new();
+        let (mut tasks, mut unsure) = (Vec::new(), BTreeSet::new());
         for at in self.reached.clone() {
+            let before = self.remarks.len();
             let said = self.task(at);
-            tasks.push((self.tasks[at].name.clone(), said));
+            let name = &self.tasks[at].name;
+            if !self.sure.contains(&at) {
+                unsure.insert(name.clone());
+                // What may never be called keeps nothing from running.
+                if self.remarks[before..].iter().any(|remark| remark.is_fatal) {
+                    self.remarks.truncate(before);
+                    continue;
+                }
+            }
+            tasks.push((name.clone(), said));
         }
         let scope = TaskfileScope { own: special(None), globals: self.globals, limit: None };
         let mut wrong = Vec::new();
         let mut extra = Vec::new();
-        let env = Self::environment(&root.env, &scope, &mut extra, &mut wrong);
+        let env = instance::layered(self.tree, root, &[], |file| &file.env);
+        let env = env.iter().map(|one| (one.variable, one.dir.as_deref()));
+        let env = Self::environment(env, &scope, &mut extra, &mut wrong);
         let dotenv = root.dotenv.iter().map(|file| format!("{}?", scope.text(file, &mut wrong)));
         let dotenv = Yaml::List(dotenv.map(Yaml::Text).collect());
         let mut vars = self.globals.written(is_sparse, &mut wrong);
@@ -206,6 +209,7 @@ impl Translator<'_> {
             env,
             dotenv,
             settings: file_settings(root),
+            unsure,
             remarks: self.remarks,
         }
     }
@@ -246,20 +250,48 @@ impl Translator<'_> {
             Some(names) => names.iter().flat_map(|name| self.meant(name)).collect(),
         };
         self.reached = open.iter().copied().collect();
+        self.sure = self.reached.clone();
+        let (mut plain, mut as_json) = (BTreeSet::new(), BTreeSet::new());
         while let Some(at) = open.pop() {
             let known = &self.tasks[at];
             for command in known.task.deps.iter().chain(&known.task.commands) {
                 let (CommandKind::Call(call) | CommandKind::DeferCall(call)) = &command.deed else {
                     continue;
                 };
+                let better = call.vars.iter().filter(|one| self.is_better_as_json(one));
+                as_json.extend(better.map(|one| one.name.value.clone()));
                 let name = self.instances[known.instance].called_from_root(&call.task.text);
+                let is_sure = self.sure.contains(&at) && !name.contains("{{");
                 for target in self.meant(&name) {
                     let given = call.vars.iter().map(|one| one.name.value.clone());
                     self.passed.entry(target).or_default().extend(given);
-                    if self.reached.insert(target) {
+                    let required = &self.tasks[target].task.requires;
+                    plain.extend(required.iter().map(|one| one.name.text.clone()));
+                    let is_new = self.reached.insert(target);
+                    if is_sure && self.sure.insert(target) || is_new {
                         open.push(target);
                     }
                 }
+            }
+        }
+        if self.globals.is_run() {
+            self.as_json = as_json.difference(&plain).cloned().collect();
+        }
+    }
+
+    /// Whether a call that gives a task `variable` gives it as JSON.
+    fn is_better_as_json(&self, variable: &TaskfileVariable) -> bool {
+        let name = &variable.name.value;
+        let is_known = || {
+            let mut includes = self.instances.iter().flat_map(|one| &one.includes);
+            self.globals.declares(name)
+                || includes.any(|one| one.vars.iter().any(|var| var.name.value == *name))
+        };
+        match &variable.value {
+            VariableValue::Ref(_) | VariableValue::List(_) | VariableValue::Map(_) => true,
+            VariableValue::Empty | VariableValue::Sh(_) => is_known(),
+            VariableValue::Text(text) => {
+                (text.text.is_empty() || text.text.contains("{{")) && is_known()
             }
         }
     }

@@ -3,17 +3,24 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    path::Path,
 };
 
 use super::{
     super::{
-        model::{Taskfile, TaskfileVariable, VariableValue},
+        model::{TaskfileVariable, VariableValue},
         template::{GoTemplate, TemplateError, literal, parse_expression},
+        tree::TaskfileTree,
     },
     TranslationRequest,
+    instance::{LayeredVariable, layered},
     yaml::Yaml,
 };
-use crate::manifest::{Node, Quoting, Scalar, Value as Tree};
+use crate::{
+    manifest::{Node, Quoting, Scalar, Value as Tree},
+    model::Platform,
+    workspace::render_fixed,
+};
 
 /// Words that have a meaning of their own in forge's templates.
 const RESERVED: &[&str] = &[
@@ -59,6 +66,7 @@ const RESERVED: &[&str] = &[
     "for",
     "set",
     "with",
+    "pair",
 ];
 
 /// What a variable of Task may be called.
@@ -91,7 +99,9 @@ impl Clone for TaskfileScope<'_> {
 
 /// Variables that all tasks know.
 pub(super) struct Globals<'t> {
-    declared: Vec<&'t TaskfileVariable>,
+    declared: Vec<LayeredVariable<'t>>,
+    /// How many of them, the first ones, are of the environment.
+    of_env: usize,
     wish: &'t TranslationRequest<'t>,
     /// Whether files may hold more of them.
     has_dotenv: bool,
@@ -100,16 +110,32 @@ pub(super) struct Globals<'t> {
 }
 
 impl<'t> Globals<'t> {
-    /// The variables of `files`, the first of which goes over the others.
-    pub(super) fn new(files: &[&'t Taskfile], wish: &'t TranslationRequest<'t>) -> Self {
-        let mut declared: Vec<&TaskfileVariable> = Vec::new();
-        for variable in files.iter().flat_map(|file| &file.vars) {
-            if !declared.iter().any(|one| one.name.value == variable.name.value) {
-                declared.push(variable);
-            }
+    /// The variables of all files of `tree`.
+    pub(super) fn new(tree: &'t TaskfileTree, wish: &'t TranslationRequest<'t>) -> Self {
+        let root = &tree.files[0];
+        let vars = layered(tree, root, &[], |file| &file.vars);
+        let is_var = |env: &LayeredVariable| vars.iter().any(|one| one.name() == env.name());
+        let mut declared = layered(tree, root, &[], |file| &file.env);
+        declared.retain(|env| !is_var(env));
+        let of_env = declared.len();
+        declared.extend(vars);
+        Self {
+            declared,
+            of_env,
+            wish,
+            has_dotenv: !root.dotenv.is_empty(),
+            used: RefCell::default(),
         }
-        let has_dotenv = files.first().is_some_and(|root| !root.dotenv.is_empty());
-        Self { declared, wish, has_dotenv, used: RefCell::default() }
+    }
+
+    /// Whether the document is for a run, and not for people.
+    pub(super) fn is_run(&self) -> bool {
+        self.wish.tasks.is_some()
+    }
+
+    /// Whether all tasks know `variable`, by its name.
+    pub(super) fn has(&self, variable: &TaskfileVariable) -> bool {
+        self.declared.iter().any(|one| one.is(variable))
     }
 
     /// Whether `name` has a value from the outside.
@@ -128,8 +154,9 @@ impl<'t> Globals<'t> {
         self.position(name).is_some()
     }
 
-    fn position(&self, name: &str) -> Option<usize> {
-        self.declared.iter().position(|one| one.name.value == name)
+    /// The how manieth of them is called `name`.
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        self.declared.iter().position(|one| one.name() == name)
     }
 
     /// What `name` is called where the first `limit` of them are known.
@@ -166,9 +193,21 @@ impl<'t> Globals<'t> {
         if let Some(value) = self.wish.given.words.get(name) {
             return Some(literal(value));
         }
-        match self.declared.iter().find(|one| one.name.value == name).map(|one| &one.value) {
+        let declared = self.declared.iter().find(|one| one.name() == name);
+        match declared.map(|one| &one.variable.value) {
+            Some(VariableValue::Text(text)) if !text.text.contains("{{") => {
+                Some(literal(&text.text))
+            }
             Some(VariableValue::Text(text)) => {
-                (!text.text.contains("{{")).then(|| literal(&text.text))
+                // It knows those before it, and of itself what comes from the outside.
+                let at = self.position(name)?;
+                let names = |other: &str| {
+                    let is_before = self.position(other).is_some_and(|before| before < at);
+                    let value = if is_before { self.fixed(other) } else { None };
+                    value.unwrap_or_else(|| literal(self.given(other).unwrap_or_default()))
+                };
+                let said = GoTemplate::parse(&text.text).ok()?.translate_exactly(&names).ok()?;
+                render_fixed(&said, Platform::host()).ok().map(|text| literal(&text))
             }
             Some(_) => None,
             None => Some(literal(self.wish.given.env.get(name).map_or("", String::as_str))),
@@ -177,8 +216,8 @@ impl<'t> Globals<'t> {
 
     /// The texts that the list or text `name` holds, if that is known before anything runs.
     pub(super) fn fixed_items(&self, name: &str, split: Option<&str>) -> Option<Vec<String>> {
-        let declared = self.declared.iter().find(|one| one.name.value == name)?;
-        match &declared.value {
+        let declared = self.declared.iter().find(|one| one.name() == name)?;
+        match &declared.variable.value {
             VariableValue::List(node) => {
                 let items = node.one_or_many().iter().map(Node::scalar);
                 items.map(|item| Some(item?.text.clone())).collect()
@@ -202,18 +241,19 @@ impl<'t> Globals<'t> {
         let mut done: BTreeSet<String> = BTreeSet::new();
         loop {
             let used = self.used.borrow().clone();
-            let wanted = |name: &String| !is_sparse || used.contains(name);
+            let wanted =
+                |at: usize, name: &str| !is_sparse && at >= self.of_env || used.contains(name);
             let next = self
                 .declared
                 .iter()
                 .enumerate()
-                .find(|(_, one)| wanted(&one.name.value) && !done.contains(&one.name.value));
-            let Some((at, variable)) = next else { break };
-            let name = &variable.name.value;
-            done.insert(name.clone());
+                .find(|(at, one)| wanted(*at, one.name()) && !done.contains(one.name()));
+            let Some((at, one)) = next else { break };
+            let name = one.name();
+            done.insert(name.to_owned());
             if !self.wish.given.words.contains_key(name) {
                 let scope = TaskfileScope { own: special(None), globals: self, limit: Some(at) };
-                let value = scope.value(variable, wrong);
+                let value = scope.value(one.variable, one.dir.as_deref(), wrong);
                 written.insert(at, (self.word(name), value));
             }
         }
@@ -263,7 +303,11 @@ impl TaskfileScope<'_> {
             return plain_text(&scalar.text);
         }
         let names = |name: &str| self.called(name);
-        let translated = GoTemplate::parse(&scalar.text).and_then(|one| one.translate(&names));
+        let translated =
+            GoTemplate::parse(&scalar.text).and_then(|one| match self.globals.is_run() {
+                true => one.translate_exactly(&names),
+                false => one.translate(&names),
+            });
         translated.unwrap_or_else(|flaw| {
             wrong.push((flaw, scalar.clone()));
             String::new()
@@ -277,7 +321,11 @@ impl TaskfileScope<'_> {
         wrong: &mut Vec<(TemplateError, Scalar)>,
     ) -> String {
         let names = |name: &str| self.called(name);
-        let translated = parse_expression(&scalar.text).and_then(|one| one.expression(&names));
+        let translated =
+            parse_expression(&scalar.text).and_then(|one| match self.globals.is_run() {
+                true => one.exact_expression(&names),
+                false => one.expression(&names),
+            });
         let told = translated.unwrap_or_else(|flaw| {
             wrong.push((flaw, scalar.clone()));
             "''".into()
@@ -313,10 +361,23 @@ impl TaskfileScope<'_> {
         }
     }
 
-    /// What a variable is.
+    /// A line that goes to `dir`.
+    fn change_of_folder(&self, dir: &Path, wrong: &mut Vec<(TemplateError, Scalar)>) -> String {
+        let text = dir.to_string_lossy().into_owned();
+        let scalar = Scalar { text, style: Quoting::Plain, bytes: 0..0 };
+        let text = self.text(&scalar, wrong);
+        match text.as_str() {
+            "" => "cd \"{{ root }}\"\n".to_owned(),
+            text if text.starts_with(['/', '{']) => format!("cd \"{text}\"\n"),
+            text => format!("cd \"{{{{ root }}}}/{text}\"\n"),
+        }
+    }
+
+    /// What a variable is. A command runs in `dir`, relative to the workspace, if there is one.
     pub(super) fn value(
         &self,
         variable: &TaskfileVariable,
+        dir: Option<&Path>,
         wrong: &mut Vec<(TemplateError, Scalar)>,
     ) -> Yaml {
         let value = match &variable.value {
@@ -324,7 +385,10 @@ impl TaskfileScope<'_> {
             VariableValue::Text(scalar) => self.scalar(scalar, wrong),
             VariableValue::List(node) => self.node(node, wrong),
             VariableValue::Map(node) => Yaml::of("value", self.node(node, wrong)),
-            VariableValue::Sh(line) => Yaml::of("sh", Yaml::text(self.text(line, wrong))),
+            VariableValue::Sh(line) => {
+                let goes = dir.map(|dir| self.change_of_folder(dir, wrong)).unwrap_or_default();
+                Yaml::of("sh", Yaml::text(goes + &self.text(line, wrong)))
+            }
             VariableValue::Ref(expression) => {
                 Yaml::of("expr", Yaml::text(self.expression(expression, wrong)))
             }

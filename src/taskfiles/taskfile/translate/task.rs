@@ -1,6 +1,6 @@
 //! One task in forge's words.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use super::{
     super::{
@@ -8,10 +8,16 @@ use super::{
         template::{GoTemplate, TemplateError},
     },
     Translator, command,
-    scope::{TaskfileScope, mentioned, of_node, plain, special, word},
+    scope::{TaskfileScope, of_node, plain, special, word},
     yaml::Yaml,
 };
 use crate::manifest::Scalar;
+
+/// What Task takes for the beginning of an absolute path.
+const ABSOLUTE: [&str; 3] = [".ROOT_DIR", ".TASKFILE_DIR", ".USER_WORKING_DIR"];
+
+/// The time of the newest file that goes in, as Go writes times.
+const TIMESTAMP: &str = "(inputs.newest | date('%Y-%m-%d %H:%M:%S%.f +0000 UTC'))";
 
 /// A task, while it is said.
 pub(super) struct TranslatedTask<'t> {
@@ -46,7 +52,7 @@ impl<'t> Translator<'t> {
                 && is_given(&with, name)
                 && Self::default_of_itself(variable, name).is_some();
             if !is_parameter {
-                Self::declare(&mut draft, variable);
+                Self::declare(&mut draft, variable, None);
             }
         }
         let mut said = Yaml::map();
@@ -70,10 +76,16 @@ impl<'t> Translator<'t> {
         let dir = self.dir(&mut draft);
         if let Some(dir) = dir {
             said.put("dir", Yaml::text(dir));
+            if self.wish.tasks.is_some() {
+                said.put("make_dir", Yaml::flag(true));
+            }
         }
         let mut extra = Vec::new();
         let mut wrong = std::mem::take(&mut draft.wrong);
-        let env = Self::environment(&task.env, &draft.scope, &mut extra, &mut wrong);
+        let of_files = self.own_environment(&draft);
+        let of_files = of_files.iter().map(|one| (one.variable, one.dir.as_deref()));
+        let env = of_files.chain(task.env.iter().map(|one| (one, None)));
+        let env = Self::environment(env, &draft.scope, &mut extra, &mut wrong);
         draft.wrong = wrong;
         for (name, value) in extra {
             draft.vars.put(&name, value);
@@ -109,8 +121,7 @@ impl<'t> Translator<'t> {
             Ok(places) => {
                 said.put_filled("only", Yaml::List(places.iter().map(Yaml::text).collect()));
             }
-            Err(None) => said.put("if", Yaml::text("false")),
-            Err(Some(_)) => {}
+            Err(()) => said.put("if", Yaml::text("false")),
         }
         let method = task.method.as_ref().or(file.settings.method.as_ref());
         let method = method.or(self.instances[0].file.settings.method.as_ref());
@@ -151,10 +162,6 @@ impl<'t> Translator<'t> {
         for (key, _) in flags.iter().filter(|(_, flag)| *flag) {
             said.put(key, Yaml::flag(true));
         }
-        if let Err(Some(unknown)) = platforms {
-            let what = format!("there is no platform `{}`", unknown.text);
-            self.tell(known.instance, unknown.bytes, what, true);
-        }
     }
 
     /// Where it runs, as a template of forge.
@@ -165,9 +172,12 @@ impl<'t> Translator<'t> {
             let scalar = Scalar { text, style: crate::manifest::Quoting::Plain, bytes: 0..0 };
             draft.scope.text(&scalar, &mut draft.wrong)
         });
-        let own = known.task.dir.as_ref().map(|dir| draft.scope.text(dir, &mut draft.wrong));
+        let own = known.task.dir.as_ref();
+        let is_absolute =
+            own.is_some_and(|dir| ABSOLUTE.iter().any(|name| dir.text.contains(name)));
+        let own = own.map(|dir| draft.scope.text(dir, &mut draft.wrong));
         match (base, own) {
-            (Some(base), Some(own)) if !own.starts_with('/') && !own.starts_with("{{ root }}") => {
+            (Some(base), Some(own)) if !own.starts_with('/') && !is_absolute => {
                 Some(format!("{base}/{own}"))
             }
             (base, own) => own.or(base),
@@ -189,17 +199,21 @@ impl<'t> Translator<'t> {
                 format!("(root ~ {})", quoted(&format!("/{path}")))
             }
         };
-        let name = if known.name.contains('*') { "task".into() } else { quoted(&known.name) };
+        let is_pattern = known.name.contains('*');
+        let name = quoted(&known.name);
+        let alias = if is_pattern { "task".into() } else { name.clone() };
         let dir = self.dir(draft).unwrap_or_default();
         let file = self.tree.root.join(&instance.file.file.path);
         let called =
             self.wish.tasks.unwrap_or_default().iter().find(|word| known.aliases.contains(word));
         let method = known.task.method.as_ref().or(instance.file.settings.method.as_ref());
         let has_digest =
-            method.is_none_or(|method| method.text != "none") && !known.task.sources.is_empty();
+            method.is_none_or(|method| method.text == "checksum") && !known.task.sources.is_empty();
+        let has_times = method.is_some_and(|method| method.text == "timestamp")
+            && !known.task.sources.is_empty();
         let own = &mut draft.scope.own;
         own.extend([
-            ("ALIAS".to_owned(), called.map_or(name.clone(), |word| quoted(word))),
+            ("ALIAS".to_owned(), called.map_or(alias, |word| quoted(word))),
             ("TASK".to_owned(), name),
             ("TASK_DIR".to_owned(), below(&self.tree.root.join(dir))),
             ("TASKFILE_DIR".to_owned(), below(&instance.file.dir)),
@@ -208,8 +222,9 @@ impl<'t> Translator<'t> {
                 "ROOT_TASKFILE".to_owned(),
                 below(&self.tree.root.join(&self.tree.files[0].file.path)),
             ),
-            ("MATCH".to_owned(), "match".to_owned()),
+            ("MATCH".to_owned(), if is_pattern { "match" } else { "[]" }.to_owned()),
             ("EXIT_CODE".to_owned(), "''".to_owned()),
+            ("TIMESTAMP".to_owned(), if has_times { TIMESTAMP } else { "''" }.to_owned()),
             ("CHECKSUM".to_owned(), if has_digest { "inputs.digest" } else { "''" }.to_owned()),
             ("TASK_VERSION".to_owned(), "'3.54.0'".to_owned()),
             ("TASK_EXE".to_owned(), "'forge'".to_owned()),
@@ -228,59 +243,17 @@ impl<'t> Translator<'t> {
         }
     }
 
-    /// The variables that its file and the includes that lead there set, where they differ from what
-    /// all tasks know.
-    fn inherited(&self, draft: &mut TranslatedTask<'t>) {
-        let known = &self.tasks[draft.at];
-        let instance = &self.instances[known.instance];
-        if instance.is_root() {
-            return;
-        }
-        let mut layers: Vec<&TaskfileVariable> = Vec::new();
-        for (level, include) in instance.includes.iter().enumerate() {
-            layers.extend(&include.vars);
-            let file = instance.above.get(level + 1).copied().unwrap_or(instance.file);
-            layers.extend(&file.vars);
-        }
-        let mut wanted = BTreeSet::new();
-        of_node(&known.task.node, &mut wanted);
-        let mut needed = Vec::new();
-        for variable in layers.iter().rev() {
-            if wanted.contains(&variable.name.value) {
-                wanted.append(&mut mentioned(variable));
-                needed.push(*variable);
-            }
-        }
-        let clashes = |variable: &TaskfileVariable| {
-            let name = &variable.name.value;
-            let all = self.instances.iter().flat_map(|one| {
-                let includes = one.file.includes.iter().flat_map(|include| &include.vars);
-                one.file.vars.iter().chain(includes)
-            });
-            let others: BTreeSet<usize> = all
-                .filter(|one| one.name.value == *name)
-                .map(|one| std::ptr::from_ref(one).addr())
-                .collect();
-            others.len() > 1
-        };
-        let mut local: BTreeSet<String> = BTreeSet::new();
-        for variable in needed.into_iter().rev() {
-            let uses_local = mentioned(variable).iter().any(|name| local.contains(name));
-            let is_global = self.globals.knows(&variable.name.value) && !clashes(variable);
-            if !is_global || uses_local {
-                local.insert(variable.name.value.clone());
-                Self::declare(draft, variable);
-            }
-        }
-    }
-
     /// Gives the task a variable of its own.
-    pub(super) fn declare(draft: &mut TranslatedTask<'t>, variable: &TaskfileVariable) {
+    pub(super) fn declare(
+        draft: &mut TranslatedTask<'t>,
+        variable: &TaskfileVariable,
+        dir: Option<&Path>,
+    ) {
         let name = &variable.name.value;
-        let value = draft.scope.value(variable, &mut draft.wrong);
+        let value = draft.scope.value(variable, dir, &mut draft.wrong);
         let mut own = word(name);
-        let is_about_itself =
-            mentioned(variable).contains(name) && draft.scope.called(name).contains(&own);
+        let is_about_itself = super::scope::mentioned(variable).contains(name)
+            && draft.scope.called(name).contains(&own);
         let mut number = 2;
         while draft.taken.contains(&own) || is_about_itself && number == 2 {
             own = format!("{}_{number}", word(name));
@@ -338,6 +311,16 @@ impl<'t> Translator<'t> {
         for name in passed {
             let own = word(&name);
             let outer = draft.scope.called(&name);
+            if self.as_json.contains(&name) {
+                let json = command::as_json(&name);
+                with.put(&json, Yaml::text(""));
+                let value = format!("({json} | fromjson) if {json} else ({outer})");
+                let own = format!("{own}_as_given");
+                draft.vars.put(&own, Yaml::of("expr", Yaml::text(value)));
+                draft.taken.insert(own.clone());
+                draft.scope.own.insert(name, own);
+                continue;
+            }
             let simple = known.task.vars.iter().find_map(|one| Self::default_of_itself(one, &name));
             match simple.filter(|_| outer == "''") {
                 Some(default) => with.put(&own, Yaml::text(default)),
@@ -403,16 +386,16 @@ impl<'t> Translator<'t> {
     }
 
     /// Variables of the environment; those that a command prints get a variable in `extra`.
-    pub(super) fn environment(
-        env: &[TaskfileVariable],
+    pub(super) fn environment<'e>(
+        env: impl Iterator<Item = (&'e TaskfileVariable, Option<&'e Path>)>,
         scope: &TaskfileScope,
         extra: &mut Vec<(String, Yaml)>,
         wrong: &mut Vec<(TemplateError, Scalar)>,
     ) -> Yaml {
         let mut said = Yaml::map();
-        for variable in env {
+        for (variable, dir) in env {
             let name = &variable.name.value;
-            let value = match (&variable.value, scope.value(variable, wrong)) {
+            let value = match (&variable.value, scope.value(variable, dir, wrong)) {
                 (VariableValue::Text(_) | VariableValue::Empty, value) if !variable.secret => value,
                 (_, value) => {
                     let own = format!("{}_of_env", word(name).to_lowercase());

@@ -39,7 +39,8 @@ fn date(time: &minijinja::Value, format: &str) -> Result<String, Error> {
         .map_err(|error| wrong(format!("`{format}` is not a form of a date: {error}")))
 }
 
-fn parsed(text: &str) -> Option<Zoned> {
+/// A time, as RFC 3339 or as a date.
+pub(super) fn parsed(text: &str) -> Option<Zoned> {
     let exact = || text.parse::<Zoned>().ok();
     let offset = || {
         let pieces = jiff::fmt::temporal::Pieces::parse(text).ok()?;

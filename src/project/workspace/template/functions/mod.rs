@@ -61,10 +61,12 @@
 //! | `env "X"` | `env.X` |
 //! | `OS`, `ARCH`, `exeExt` | `os`, `arch`, `exe` |
 //!
+//! Taskfiles that run as they are use `as_go`, `go_field`, `go_pairs` and `go_numbered`: values as Go sees them.
 //! `now` is known to tasks only: what is built may not depend on the time.
 
 mod codes;
 mod collections;
+mod go;
 mod paths;
 mod patterns;
 mod print;
@@ -83,6 +85,7 @@ use super::engine::TemplateEngine;
 pub fn add(engine: &mut TemplateEngine) {
     codes::add(engine);
     collections::add(engine);
+    go::add(engine);
     paths::add(engine);
     patterns::add(engine);
     print::add(engine);

@@ -1,0 +1,134 @@
+//! The tasks of a tree as `--list` and `--summary` of Task show them.
+
+use std::fmt::Write as _;
+
+use super::{
+    model::{CommandKind, TaskfileTask},
+    template::GoTemplate,
+    translate::{FixedWords, NamedTask, TranslationRequest, named_tasks},
+    tree::TaskfileTree,
+};
+use crate::{manifest::Scalar, model::Platform, workspace::render_fixed};
+
+/// The tasks of a tree that people may name.
+pub struct TaskListing<'t> {
+    tasks: Vec<NamedTask<'t>>,
+    words: FixedWords<'t>,
+}
+
+/// How many blanks stand between two columns.
+const GAP: usize = 6;
+
+impl<'t> TaskListing<'t> {
+    /// The tasks of `tree`: those of the first file come first, each part sorted by name.
+    pub fn of(tree: &'t TaskfileTree, wish: &'t TranslationRequest<'t>) -> Self {
+        let mut tasks = named_tasks(tree);
+        tasks.retain(|one| !one.is_internal);
+        tasks.sort_by_key(|one| (one.name.contains(':'), one.name.clone()));
+        Self { tasks, words: FixedWords::of(tree, wish) }
+    }
+
+    /// Whether there is nothing to show, of all tasks or of those with a description.
+    pub fn is_empty(&self, all: bool) -> bool {
+        self.shown(all).next().is_none()
+    }
+
+    fn shown(&self, all: bool) -> impl Iterator<Item = &NamedTask<'t>> {
+        let is_shown = move |one: &&NamedTask| {
+            all || one.task.desc.as_ref().is_some_and(|desc| !desc.text.is_empty())
+        };
+        self.tasks.iter().filter(is_shown)
+    }
+
+    /// The names and other names of the tasks, one a line.
+    pub fn names(&self, all: bool) -> String {
+        let names = self.shown(all).flat_map(|one| std::iter::once(&one.name).chain(&one.aliases));
+        names.map(|name| format!("{}\n", name.trim_end_matches(':'))).collect()
+    }
+
+    /// All names that a task can be called by.
+    pub fn all_names(&self) -> impl Iterator<Item = &str> {
+        let names =
+            self.tasks.iter().flat_map(|one| std::iter::once(&one.name).chain(&one.aliases));
+        names.map(String::as_str)
+    }
+
+    /// The tasks with their descriptions and other names, in columns.
+    pub fn columns(&self, all: bool) -> String {
+        let shown: Vec<(&NamedTask, String)> = self
+            .shown(all)
+            .map(|one| (one, self.text(one.task.desc.as_ref()).replace('\n', " ")))
+            .collect();
+        let signs = |text: &str| text.chars().count();
+        let widest = shown.iter().map(|(one, _)| signs(&one.name)).max().unwrap_or(0);
+        let mut text = String::new();
+        for (at, (one, desc)) in shown.iter().enumerate() {
+            let head = format!("* {}: ", one.name);
+            let _ = write!(text, "{head:<width$}{desc}", width = widest + 4 + GAP);
+            if !one.aliases.is_empty() {
+                // A column is as wide as the lines need that have it one below the other.
+                let has = |other: &&(&NamedTask, String)| !other.0.aliases.is_empty();
+                let above = shown[..at].iter().rev().take_while(has);
+                let block = above.chain(shown[at..].iter().take_while(has));
+                let width = block.map(|(_, desc)| signs(desc)).max().unwrap_or(0) + GAP;
+                let gap = " ".repeat(width - signs(desc));
+                let _ = write!(text, "{gap}(aliases: {})", one.aliases.join(", "));
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// What the task called `name` is, needs and runs.
+    pub fn summary(&self, name: &str) -> Option<String> {
+        let is_it =
+            |one: &&NamedTask| one.name == name || one.aliases.iter().any(|own| own == name);
+        let one = self.tasks.iter().find(is_it)?;
+        let TaskfileTask { label, summary, desc, deps, commands, .. } = one.task;
+        let title = label.as_ref().map_or(one.name.clone(), |label| self.text(Some(label)));
+        let mut text = format!("task: {title}\n\n");
+        let about = [summary, desc].into_iter().flatten().find(|text| !text.text.is_empty());
+        match about {
+            Some(about) => {
+                let about = self.text(Some(about));
+                let _ = writeln!(text, "{}", about.strip_suffix('\n').unwrap_or(&about));
+            }
+            None => text.push_str("(task does not have description or summary)\n"),
+        }
+        let called = |command: &CommandKind| match command {
+            CommandKind::Call(call) | CommandKind::DeferCall(call) => {
+                Some(one.called_from_root(&self.text(Some(&call.task))))
+            }
+            CommandKind::Run(_) | CommandKind::DeferRun(_) => None,
+        };
+        let deps: Vec<String> = deps.iter().filter_map(|dep| called(&dep.deed)).collect();
+        section(&mut text, "dependencies", &deps);
+        section(&mut text, "aliases", &one.aliases);
+        let command = |deed: &CommandKind| match deed {
+            CommandKind::Run(line) | CommandKind::DeferRun(line) => self.text(Some(line)),
+            deed => format!("Task: {}", called(deed).unwrap_or_default()),
+        };
+        let commands: Vec<String> = commands.iter().map(|one| command(&one.deed)).collect();
+        section(&mut text, "commands", &commands);
+        Some(text)
+    }
+
+    /// A template, as far as it is known before anything runs.
+    fn text(&self, scalar: Option<&Scalar>) -> String {
+        let Some(scalar) = scalar else { return String::new() };
+        if !scalar.text.contains("{{") {
+            return scalar.text.clone();
+        }
+        let names = |name: &str| self.words.expression(name);
+        let said = GoTemplate::parse(&scalar.text).and_then(|one| one.translate_exactly(&names));
+        let text = said.ok().and_then(|said| render_fixed(&said, Platform::host()).ok());
+        text.unwrap_or_else(|| scalar.text.clone())
+    }
+}
+
+fn section(text: &mut String, title: &str, lines: &[String]) {
+    if !lines.is_empty() {
+        let _ = write!(text, "\n{title}:\n");
+        text.extend(lines.iter().map(|line| format!(" - {line}\n")));
+    }
+}

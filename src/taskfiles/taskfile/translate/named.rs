@@ -1,0 +1,64 @@
+//! The tasks of a tree by their names, and what its variables are before anything runs.
+
+use super::{
+    super::{model::TaskfileTask, tree::TaskfileTree},
+    TranslationRequest,
+    instance::{Instance, TaskInstance, instances},
+    matches,
+    scope::Globals,
+};
+
+/// A task of a tree, by the name that it has from the first file.
+pub struct NamedTask<'t> {
+    /// Its name.
+    pub name: String,
+    /// What else it is called.
+    pub aliases: Vec<String>,
+    /// Whether only other tasks may call it.
+    pub is_internal: bool,
+    /// What its file says.
+    pub task: &'t TaskfileTask,
+    instance: Instance<'t>,
+}
+
+impl NamedTask<'_> {
+    /// What a name that the task writes is from the first file.
+    pub fn called_from_root(&self, name: &str) -> String {
+        self.instance.called_from_root(name)
+    }
+}
+
+/// All tasks of `tree`.
+pub fn named_tasks(tree: &TaskfileTree) -> Vec<NamedTask<'_>> {
+    let mut all = Vec::new();
+    for instance in instances(tree) {
+        for TaskInstance { name, aliases, task, .. } in instance.tasks(0) {
+            let is_internal = task.internal || instance.includes.iter().any(|one| one.internal);
+            all.push(NamedTask { name, aliases, is_internal, task, instance: instance.clone() });
+        }
+    }
+    all
+}
+
+/// Whether a task of `tree` is called `name`, or has a pattern that fits it.
+pub fn has_task(tree: &TaskfileTree, name: &str) -> bool {
+    named_tasks(tree).iter().any(|one| {
+        let mut names = std::iter::once(&one.name).chain(&one.aliases);
+        names.any(|own| own == name || own.contains('*') && matches(own, name))
+    })
+}
+
+/// What variables are before anything runs.
+pub struct FixedWords<'t>(Globals<'t>);
+
+impl<'t> FixedWords<'t> {
+    /// Those of `tree`.
+    pub fn of(tree: &'t TaskfileTree, wish: &'t TranslationRequest<'t>) -> Self {
+        Self(Globals::new(tree, wish))
+    }
+
+    /// An expression for the variable `name`; nothing at all if that is not known.
+    pub fn expression(&self, name: &str) -> String {
+        self.0.fixed(name).unwrap_or_else(|| "''".into())
+    }
+}
