@@ -434,7 +434,9 @@ fn with_reads(
             "`{word}` leads out of the source, and what it uses there cannot be told: that goes into no fingerprint"
         );
         let help = match source {
-            Source::None => "write the path out, since what commands name in the workspace is seen; or name a source: `source: { path: DIR, also: [FILES] }`",
+            Source::None => {
+                "write the path out, since what commands name in the workspace is seen; or name a source: `source: { path: DIR, also: [FILES] }`"
+            }
             _ => "say what it uses: `source: { …, also: [scripts] }`; or write the path out",
         };
         let written = how.options.one_or_many();
