@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     disk::{MOST_OF_TEXT, read_text},
-    model::{Environment, Fault, Kind, shown_url},
+    model::{Environment, Fault, Kind, normal_path, shown_url},
     process::{Command, CommandLine, Inherit, Shell},
     workspace::{Bindings, Places, SecretTable, Task, TaskText, Text, Workspace},
 };
@@ -53,10 +53,10 @@ impl Ground {
         let places = workspace.places(task.subsystem.as_ref());
         let own = task.dir.as_ref().map(|dir| rendering.text(dir)).transpose()?;
         let own = own.map(|dir| dir.expand(&places)).unwrap_or_default();
-        // An empty part would leave a slash at the end.
+        // An empty part would leave a slash at the end, `./` a part that says nothing.
         let parts = [task.home.runs_in.as_path(), Path::new(&own)];
         let parts = parts.into_iter().filter(|part| !part.as_os_str().is_empty());
-        let dir = parts.fold(root.to_owned(), |dir, part| dir.join(part));
+        let dir = normal_path(&parts.fold(root.to_owned(), |dir, part| dir.join(part)));
         let refused = |fault: Fault| fault.within(format!("task {} cannot begin", task.name));
         let mut env: BTreeMap<String, String> = BTreeMap::new();
         let (mut read, mut unwritten, mut looks_outside) = (Vec::new(), BTreeSet::new(), false);
