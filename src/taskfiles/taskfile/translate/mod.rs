@@ -456,21 +456,21 @@ mod tests {
         output: plain
         vars:
           VERSION: v1
-          BIN: ".bin/{{ VERSION }}"
+          BIN: ".bin/{{ VERSION | as_go }}"
         tasks:
           ensure:
             desc: fetches it
-            status: ["test -x {{ BIN }}"]
+            status: ["test -x {{ BIN | as_go }}"]
             run:
               - task: get
-                with: {NAME: "{{ VERSION | remove_prefix('v') }}"}
+                with: {NAME: "{{ VERSION | remove_prefix('v') | as_go }}"}
           get:
             private: true
             with: {NAME: ''}
             inputs: [a.txt, '!b.txt']
             needs: [dir]
             run:
-              - run: "echo {{ item }} {{ NAME }}"
+              - run: "echo {{ item | as_go }} {{ NAME | as_go }}"
                 for: [x, 'y']
           dir: mkdir -p .bin
         "#);
