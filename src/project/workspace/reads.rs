@@ -29,11 +29,14 @@ const ELSEWHERE: &str = "/\u{2}elsewhere";
 /// No more folders than these are followed by `cd`.
 const MOST_FOLDERS: usize = 16;
 
+/// No more lists of alternatives (`{a,b}`) than these are written out in one word.
+const MOST_BRACES: usize = 3;
+
 /// No folder deeper than this is followed.
 const DEEPEST: usize = 64;
 
-/// No more words than these are looked at, each once per folder that it may stand in.
-const MOST_WORDS: usize = 20_000;
+/// No more paths than these are looked at: each word that may be one, in each folder that it may stand in.
+const MOST_PATHS: usize = 50_000;
 
 /// Commands that read nothing but words.
 const TELLING: [&str; 9] = ["echo", "printf", "true", "false", ":", "test", "[", "mkdir", "pwd"];
@@ -73,13 +76,17 @@ pub fn reads(build: &Build, source: &Source, root: &Path) -> Reads {
         build.env.iter().map(|(name, value)| (name.clone(), written(value))).collect();
     let start = build.dir.as_ref().map_or_else(|| src.clone(), |dir| src.join(written(dir)));
     let mut look =
-        ReadsFinder { root, own, env: &env, found: Reads::default(), words: 0, named: 0 };
+        ReadsFinder { root, own, env: &env, found: Reads::default(), paths: 0, named: 0 };
     // Commands that run elsewhere use what is there, whatever they are.
     if let Some(dir) = build.dir.as_ref() {
         look.path(&format!("{}/", written(dir).trim_end_matches('/')), &src);
     }
     for (at, step) in build.steps.iter().enumerate() {
         look.command(at, &written(step), &start);
+        if look.is_over() {
+            look.found.unseen.push((at, "a command of so many words".into()));
+            break;
+        }
     }
     // A variable may be meant for the program itself. Which command that is nobody knows.
     let unseen = look.found.unseen.len();
@@ -114,20 +121,23 @@ struct ReadsFinder<'a> {
     own: Option<PathBuf>,
     env: &'a BTreeMap<String, String>,
     found: Reads,
-    /// How many words were looked at.
-    words: usize,
+    /// How many paths were looked at.
+    paths: usize,
     /// How often something outside of the source was named.
     named: usize,
 }
 
 impl ReadsFinder<'_> {
+    /// Whether more is asked for than is looked at.
+    fn is_over(&self) -> bool {
+        self.paths > MOST_PATHS
+    }
+
     /// Looks at a command that begins in the folder `start`.
     fn command(&mut self, at: usize, text: &str, start: &Path) {
         let mut folders = vec![start.to_owned()];
         for words in words::commands(text, self.env) {
-            self.words += words.len() * folders.len();
-            if self.words > MOST_WORDS {
-                self.found.unseen.push((at, format!("a command after {MOST_WORDS} words")));
+            if self.is_over() {
                 return;
             }
             let command = words::bare(&words);
@@ -213,7 +223,19 @@ impl ReadsFinder<'_> {
 
     /// A path that is written out, perhaps with the signs of a pattern.
     fn path(&mut self, written: &str, folder: &Path) {
-        if let Some(alternatives) = alternatives(written) {
+        self.paths += 1;
+        if self.is_over() {
+            return;
+        }
+        // Only a path has alternatives: braces are also those of JSON and of programs.
+        let leads_out = written.starts_with("../") || written.starts_with(ROOT);
+        let may_be_path = leads_out || !self.is_own(folder) && !written.contains('"');
+        if let Some(alternatives) = alternatives(written).filter(|_| may_be_path) {
+            // Lists multiply.
+            if written.matches('{').count() > MOST_BRACES {
+                self.paths += if leads_out { MOST_PATHS } else { 0 };
+                return;
+            }
             for one in &alternatives {
                 self.path(one, folder);
             }

@@ -98,6 +98,10 @@ fn what_commands_name_outside_of_the_source_is_used() {
         ("cp -t {{ out }} ../VERSION", &["VERSION"]),
         ("ln -s {{ root }}/lib {{ out }}/up", &["lib"]),
         ("bash -c 'cat ../{lib/z,scripts}/z.h'", &["lib/z/z.h"]),
+        (
+            "echo '{\"a\":{\"b\":1,\"c\":{\"d\":{\"e\":2,\"f\":{\"g\":3}}}}}' | jq .a > {{ out }}/x",
+            &[],
+        ),
         ("ROOT={{ root }} make scripts lib", &[]),
     ] {
         assert_eq!(used(step), expected, "{step}");
@@ -159,7 +163,8 @@ fn what_is_looked_at_is_bounded() {
     let counts = format!("echo {}1{}", "$((".repeat(20_000), "))".repeat(20_000));
     let settings = format!("{}true", "A=1 ".repeat(20_000));
     let moves = "cd a/;".repeat(20_000);
-    for step in [doubling, nested, counts, settings, moves] {
+    let [few, braces, many] = [3, 60, 20_000].map(|n| format!("cat ../{}", "{a,b,c,d}".repeat(n)));
+    for step in [doubling, nested, counts, settings, moves, few, braces, many] {
         let found = look(&[&step], &[], &app(), None);
         assert!(found.used.is_empty() && found.unseen.len() <= 1, "{found:?}");
     }
