@@ -253,13 +253,34 @@ fn a_service_that_keeps_ending_is_told() {
 #[test]
 fn a_service_that_is_not_ready_in_time_is_told_by_name() {
     let Some(stack) = Stack::new() else { return };
-    let ready = format!("  ready: {{ tcp: {}, period: 1s, retries: 1 }}\n", port());
+    let port = port();
+    let ready = format!("  ready: {{ tcp: {port}, period: 1s, retries: 1 }}\n");
     let stack = stack.script("slow", "echo still thinking\nexec sleep 10000", &ready);
     let stack = stack.script("after", "exec sleep 10000", "  needs: slow\n");
     let run = stack.forge("up").exits(124);
     run.says("slow runs, and was not ready within 1 s").says("still thinking");
+    run.says(&format!("the last probe saw: connection refused at 127.0.0.1:{port}"));
     let states = Services::of(&stack.forge("up --dry-run --json").succeeds());
     assert_eq!(states.get("after")["state"], "down", "what it needs is not ready");
+}
+
+#[test]
+fn the_probe_says_what_it_saw_and_logs_begin_at_the_last_start() {
+    let Some(stack) = Stack::new() else { return };
+    let ready =
+        "  ready: { run: 'echo no tables yet; exit 7', period: 1s, timeout: 1s, retries: 2 }\n";
+    let stack = stack.script("db", "echo start of $$\nexec sleep 10000", ready);
+    let run = stack.forge("up").exits(124);
+    run.says("exited with code 7: no tables yet").says("start of");
+    let log = || fs::read_to_string(stack.sandbox.path(".forge/logs/services/db.log")).unwrap();
+    let first = log();
+    stack.forge("down").succeeds();
+    let run = stack.forge("up").exits(124);
+    let second = log().strip_prefix(&first).expect("the log goes on").trim().to_owned();
+    run.says(&second);
+    assert!(!run.stderr().contains(first.trim()), "{}", run.stderr());
+    let logs = stack.forge("logs db").succeeds();
+    assert_eq!(logs.stdout().trim(), second);
 }
 
 #[test]
@@ -597,7 +618,7 @@ fn mistakes_are_told_with_their_places() {
     2 | service: { run: a, needs: [b, bb, c] }
       | ^^^^^^^ needs a supervisor
       |
-      = help: pin Process Compose: `pc: v1.46.0` under `versions`, and a spec subsystems/pc.yml with `binary: process-compose`
+      = help: `forge add pc` pins Process Compose, as its vendor built it
 
     error: these services need each other in a cycle: a → b → a
      --> subsystems/a.yml:2:28

@@ -80,6 +80,7 @@ mod verb_traits;
 mod verify;
 mod versions;
 mod wait;
+mod wait_line;
 mod watch;
 mod which;
 

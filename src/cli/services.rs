@@ -15,7 +15,7 @@ use crate::{
     workspace::{Workspace, Workspaces},
 };
 
-use super::{CliError, logs::LogFollower, session::Session, task::ensure_all};
+use super::{CliError, logs::LogFollower, session::Session, task::ensure_all, wait_line::WaitLine};
 
 /// Ensures services and their supervisor, starts what does not run, replaces what is stale, and waits.
 pub(super) fn up(session: &Session, words: &[String], foreground: bool) -> Result<u8, CliError> {
@@ -126,8 +126,12 @@ pub(super) fn bring_up(
     if ensure_all(session, workspaces, &(&interrupted - names))?.is_some() {
         return Ok(None);
     }
-    let wish = UpRequest { workspace, names: &(&interrupted | names), again, supervisor };
+    let line = WaitLine::new(session.choice, session.console());
+    let names = &(&interrupted | names);
+    let waiting = |text: &str| line.show(text);
+    let wish = UpRequest { workspace, names, again, supervisor, waiting: &waiting };
     let tell = |text: &str| {
+        line.clear();
         if !session.flags.quiet {
             session.note(text);
         }

@@ -18,8 +18,9 @@ use super::{
 };
 use crate::{
     cache::{InstallPlace, Installed, SealKey, inspect},
+    disk::{MOST_OF_TEXT, read_text},
     model::{ArtifactId, Fault, Kind, Name},
-    process::{Cancel, listener, tail},
+    process::{Cancel, listener, tail_from},
     workspace::{SUPERVISOR, Service, Workspace},
 };
 
@@ -31,6 +32,8 @@ const SETTLED: Duration = Duration::from_millis(500);
 const RESTARTS: u32 = 3;
 /// How many lines of its log are told of a service that does not come up.
 const LINES: usize = 10;
+/// A wait that is shorter is not worth a word.
+const SHORT: Duration = Duration::from_secs(1);
 
 /// What is to run.
 pub struct UpRequest<'a> {
@@ -42,6 +45,8 @@ pub struct UpRequest<'a> {
     pub again: &'a BTreeSet<Name>,
     /// The subsystem that yields the supervisor.
     pub supervisor: &'a Name,
+    /// Is told again and again what is waited for, in one line.
+    pub waiting: &'a dyn Fn(&str),
 }
 
 /// What bringing services up did.
@@ -172,8 +177,28 @@ impl<'a> Raising<'a> {
                 self.raised.states = now;
                 return Ok(());
             }
+            self.tell_wait();
             sleep(LOOK);
         }
+    }
+
+    /// What is waited for, for how long, and what was seen of it.
+    fn tell_wait(&self) {
+        let since = self.begun.values().min().map(Instant::elapsed).unwrap_or_default();
+        if since < SHORT {
+            return;
+        }
+        let one = |name: &Name| match self.seen(name) {
+            seen if seen.is_empty() => name.to_string(),
+            seen => format!("{name} ({seen})"),
+        };
+        let names: Vec<_> = self.begun.keys().map(one).collect();
+        (self.wish.waiting)(&format!("{} s for {}", since.as_secs(), names.join(", ")));
+    }
+
+    /// What was seen last of `name` while it was not ready.
+    fn seen(&self, name: &Name) -> String {
+        read_text(&self.home.seen(name), MOST_OF_TEXT).unwrap_or_default()
     }
 
     fn states(&self) -> Result<BTreeMap<Name, ServiceState>, Fault> {
@@ -206,6 +231,7 @@ impl<'a> Raising<'a> {
                 if let (Some(supervisor), Some(state)) = (&self.supervisor, state) {
                     stop(self.home, supervisor, name, self.service(name)?.grace, state)?;
                 }
+                self.home.remember_start(name)?;
             }
         }
         if wave.is_empty() || (!changed && self.supervisor.is_some()) {
@@ -334,7 +360,11 @@ impl<'a> Raising<'a> {
             ),
         };
         let mut fault = Fault::new(kind, what);
-        let mut said = tail(&self.home.log(name), LINES);
+        let seen = self.seen(name);
+        if service.ready.is_some() && !seen.is_empty() {
+            fault = fault.because(format!("the last probe saw: {seen}"));
+        }
+        let mut said = tail_from(&self.home.log(name), self.home.log_start(name), LINES);
         // The supervisor leaves a line between two starts.
         said.retain(|line| !line.trim().is_empty());
         if said.is_empty() {
