@@ -38,7 +38,7 @@ pub fn write_script(
     start: &ServiceStart,
     ready: &Readiness,
 ) -> Result<(), Fault> {
-    let script = home.look(start.name);
+    let script = home.ready_script(start.name);
     let fault = |e: io::Error| Fault::io(format!("cannot write {}", script.display()), &e);
     let forge = std::env::current_exe().map_err(fault)?;
     let text = script_text(home, start, ready, &forge.display().to_string());
@@ -167,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    fn look(millis: u64, words: &[&str]) -> bool {
+    fn is_ready(millis: u64, words: &[&str]) -> bool {
         let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
         is_ready_within(Duration::from_millis(millis), &words)
     }
@@ -176,10 +176,10 @@ mod tests {
     fn a_port_is_ready_while_somebody_listens() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port().to_string();
-        assert!(look(500, &["tcp", "127.0.0.1", &port]));
+        assert!(is_ready(500, &["tcp", "127.0.0.1", &port]));
         drop(listener);
-        assert!(!look(1, &["tcp", "127.0.0.1", &port]));
-        assert!(!look(1, &["tcp", "127.0.0.1", "x"]));
+        assert!(!is_ready(1, &["tcp", "127.0.0.1", &port]));
+        assert!(!is_ready(1, &["tcp", "127.0.0.1", "x"]));
     }
 
     #[test]
@@ -193,16 +193,16 @@ mod tests {
                 let _ = write!(stream, "HTTP/1.1 {status}\r\n\r\n");
             }
         });
-        assert!(look(5000, &["http", "localhost", &port, "/healthz"]));
+        assert!(is_ready(5000, &["http", "localhost", &port, "/healthz"]));
         server.join().unwrap();
     }
 
     #[test]
     fn a_command_is_tried_until_its_time_is_over() {
-        assert!(look(500, &["run", "true"]));
-        assert!(!look(1, &["run", "false"]));
+        assert!(is_ready(500, &["run", "true"]));
+        assert!(!is_ready(1, &["run", "false"]));
         let began = Instant::now();
-        assert!(!look(50, &["run", "sleep 100"]));
+        assert!(!is_ready(50, &["run", "sleep 100"]));
         assert!(began.elapsed() < Duration::from_secs(10));
     }
 }
