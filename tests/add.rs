@@ -160,7 +160,7 @@ fn serve(sandbox: &Sandbox, files: &[(&str, Vec<u8>)]) -> Server {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }
-    Server::of(&sandbox.beside("web"))
+    Server::serve(&sandbox.beside("web"))
 }
 
 #[test]

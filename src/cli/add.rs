@@ -5,8 +5,8 @@ use crate::{
     disk::{MOST_OF_TEXT, read_text},
     manifest::with_entry,
     model::{Fault, Kind, Layout, Platform},
-    newer::{Asker, ModuleProxies, RosterEdit},
     report::Role,
+    upgrade::{Asker, ModuleProxies, RosterEdit},
     workspace::Workspace,
 };
 
@@ -129,7 +129,7 @@ fn adopt(
     session.host.runtime()?.block_on(async {
         let runner = session.host.runner(AT_ONCE);
         let variables = go_variables(&session.host);
-        let proxies = ModuleProxies::of(|name| variables.get(name).cloned());
+        let proxies = ModuleProxies::from_variables(|name| variables.get(name).cloned());
         let settings = session.store_settings(workspace);
         let asker = Asker::new(&runner, settings.clone(), proxies);
         let adopter = Adopter {

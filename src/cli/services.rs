@@ -160,12 +160,12 @@ fn wanted(
 /// How the services of the workspace are; none, if there is no supervisor.
 pub(super) fn states(workspace: &Workspace) -> Result<BTreeMap<Name, ServiceState>, Fault> {
     let home = ServicePaths::new(&workspace.layout);
-    Supervisor::of(&home).map_or(Ok(BTreeMap::new()), |supervisor| supervisor.states())
+    Supervisor::find(&home).map_or(Ok(BTreeMap::new()), |supervisor| supervisor.states())
 }
 
 /// Whatever runs must not lose the files that it runs from.
 pub(super) fn refuse_while_running(layout: &Layout) -> Result<(), Fault> {
-    match Supervisor::of(&ServicePaths::new(layout)) {
+    match Supervisor::find(&ServicePaths::new(layout)) {
         None => Ok(()),
         Some(_) => Err(Fault::new(Kind::Usage, "services run from what would be removed")
             .hint("`forge down` ends them")),

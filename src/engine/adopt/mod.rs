@@ -22,8 +22,8 @@ pub use origin::Origin;
 
 use crate::{
     model::{Digest, Fault, Kind, Layout, Name, Platform, Version, nearest},
-    newer::{Asker, ListedVersions, OfferFilter, Offers},
     store::{self, Fetcher, ReleaseInfo, StoreSettings, StoreUrl, find_digest},
+    upgrade::{Asker, ListedVersions, OfferFilter, Offers},
     workspace::Index,
 };
 use contents::{FetchedAsset, fetch};
@@ -235,7 +235,7 @@ impl Adopter<'_> {
         let tag = format!("{}{{{{ version }}}}", before.replace('/', "%2F"));
         let templates =
             assets.iter().map(|(platform, asset)| (*platform, with_version(asset, version)));
-        let template = NameTemplate::of(&templates.collect());
+        let template = NameTemplate::from_names(&templates.collect());
         let sums = checksums_of(&names, own);
         let digest = match sums {
             Some(sums) if sums.starts_with(own.as_str()) => {

@@ -36,7 +36,7 @@ pub struct NameTemplate {
 
 impl NameTemplate {
     /// That of `names`, whose version is a template already.
-    pub fn of(names: &BTreeMap<Platform, String>) -> Self {
+    pub fn from_names(names: &BTreeMap<Platform, String>) -> Self {
         let all: Vec<&str> = names.values().map(String::as_str).collect();
         let Some(first) = all.first().filter(|_| names.len() > 1) else {
             let text = all.first().copied().unwrap_or_default().to_owned();
@@ -203,7 +203,7 @@ mod tests {
             .iter()
             .map(|(platform, name)| (platform.parse().unwrap(), (*name).to_owned()))
             .collect();
-        let made = NameTemplate::of(&names);
+        let made = NameTemplate::from_names(&names);
         (
             made.text,
             made.words.into_iter().map(|(platform, word)| format!("{platform}={word}")).collect(),

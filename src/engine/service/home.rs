@@ -84,7 +84,7 @@ impl ServicePaths {
     }
 
     /// The script that looks whether `name` is ready.
-    pub fn look(&self, name: &Name) -> PathBuf {
+    pub fn ready_script(&self, name: &Name) -> PathBuf {
         self.folder().join("ready").join(name.file_name())
     }
 

@@ -45,7 +45,7 @@ pub fn write_script(
     start: &ServiceStart,
     ready: &Readiness,
 ) -> Result<(), Fault> {
-    let script = home.look(start.name);
+    let script = home.ready_script(start.name);
     let fault = |e: io::Error| Fault::io(format!("cannot write {}", script.display()), &e);
     let forge = std::env::current_exe().map_err(fault)?;
     let text = script_text(home, start, ready, &forge.display().to_string());
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     /// What is seen last; nothing, if it becomes ready.
-    fn look(millis: u64, words: &[&str]) -> Option<String> {
+    fn last_seen(millis: u64, words: &[&str]) -> Option<String> {
         let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
         let temp = tempfile::tempdir().unwrap();
         let file = temp.path().join("seen");
@@ -264,11 +264,11 @@ mod tests {
     fn a_port_is_ready_while_somebody_listens() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port().to_string();
-        assert_eq!(look(500, &["tcp", "127.0.0.1", &port]), None);
+        assert_eq!(last_seen(500, &["tcp", "127.0.0.1", &port]), None);
         drop(listener);
         let seen = format!("connection refused at 127.0.0.1:{port}");
-        assert_eq!(look(1, &["tcp", "127.0.0.1", &port]), Some(seen));
-        assert_eq!(look(1, &["tcp", "127.0.0.1", "x"]), Some("`x` is not a port".into()));
+        assert_eq!(last_seen(1, &["tcp", "127.0.0.1", &port]), Some(seen));
+        assert_eq!(last_seen(1, &["tcp", "127.0.0.1", "x"]), Some("`x` is not a port".into()));
     }
 
     #[test]
@@ -282,23 +282,26 @@ mod tests {
                 let _ = write!(stream, "HTTP/1.1 {status}\r\n\r\n");
             }
         });
-        assert_eq!(look(5000, &["http", "localhost", &port, "/healthz"]), None);
+        assert_eq!(last_seen(5000, &["http", "localhost", &port, "/healthz"]), None);
         let seen = format!("status 500 from http://localhost:{port}/x");
-        assert_eq!(look(1, &["http", "localhost", &port, "/x"]), Some(seen));
+        assert_eq!(last_seen(1, &["http", "localhost", &port, "/x"]), Some(seen));
         server.join().unwrap();
     }
 
     #[test]
     fn a_command_is_tried_until_its_time_is_over() {
-        assert_eq!(look(500, &["run", "true"]), None);
+        assert_eq!(last_seen(500, &["run", "true"]), None);
         assert_eq!(
-            look(300, &["run", "echo no database; echo yet >&2; echo; exit 4"]).unwrap(),
+            last_seen(300, &["run", "echo no database; echo yet >&2; echo; exit 4"]).unwrap(),
             "`echo no database; echo yet >&2; echo; exit 4` exited with code 4: yet"
         );
         let began = Instant::now();
-        assert_eq!(look(50, &["run", "sleep 100"]).unwrap(), "`sleep 100` did not end in time");
+        assert_eq!(
+            last_seen(50, &["run", "sleep 100"]).unwrap(),
+            "`sleep 100` did not end in time"
+        );
         // What is said beyond what a pipe holds stops nothing.
-        assert_eq!(look(5000, &["run", "head -c 300000 /dev/zero"]), None);
+        assert_eq!(last_seen(5000, &["run", "head -c 300000 /dev/zero"]), None);
         assert!(began.elapsed() < Duration::from_secs(10));
     }
 }

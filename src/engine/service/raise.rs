@@ -12,7 +12,7 @@ use std::{
 use super::{
     ServicePaths, ServiceState, Supervisor,
     configuration::{Configuration, ServiceStart, process},
-    last_line, look, lower, of,
+    find_service, last_line, look, lower,
     renewal::renew,
     stop::stop,
 };
@@ -68,7 +68,7 @@ pub struct UpReport {
 pub fn raise(wish: &UpRequest, cancel: &Cancel, note: &dyn Fn(&str)) -> Result<UpReport, Fault> {
     let home = ServicePaths::new(&wish.workspace.layout);
     let _lock = home.turn(cancel, note)?;
-    let supervisor = if let Some(supervisor) = Supervisor::of(&home) {
+    let supervisor = if let Some(supervisor) = Supervisor::find(&home) {
         renew(wish.workspace, wish.supervisor, supervisor, note)?
     } else {
         // What a supervisor that was killed left behind would hold the ports.
@@ -107,7 +107,7 @@ struct Raising<'a> {
 
 impl<'a> Raising<'a> {
     fn service(&self, name: &Name) -> Result<&'a Service, Fault> {
-        of(self.wish.workspace, name.as_str())
+        find_service(self.wish.workspace, name.as_str())
             .ok_or_else(|| Fault::new(Kind::Usage, format!("{name} is not a service")))
     }
 
@@ -136,7 +136,7 @@ impl<'a> Raising<'a> {
     ) -> Result<(), Fault> {
         let workspace = self.wish.workspace;
         let Some(supervisor) = &self.supervisor else { return Ok(()) };
-        let is_gone = |name: &Name| of(workspace, name.as_str()).is_none();
+        let is_gone = |name: &Name| find_service(workspace, name.as_str()).is_none();
         let gone: Vec<Name> =
             self.configuration.names().filter(|name| is_gone(name)).cloned().collect();
         if gone.is_empty() {
@@ -166,7 +166,7 @@ impl<'a> Raising<'a> {
                 ));
             }
             let now = self.states()?;
-            let ready = self.look(&now)?;
+            let ready = self.find_ready(&now)?;
             if !ready.is_empty() {
                 for name in ready {
                     self.begun.remove(&name);
@@ -326,7 +326,7 @@ impl<'a> Raising<'a> {
     }
 
     /// Which of those that were begun are ready.
-    fn look(&self, states: &BTreeMap<Name, ServiceState>) -> Result<Vec<Name>, Fault> {
+    fn find_ready(&self, states: &BTreeMap<Name, ServiceState>) -> Result<Vec<Name>, Fault> {
         let mut ready = Vec::new();
         for (name, since) in &self.begun {
             let state = states.get(name).cloned().unwrap_or_default();
@@ -413,7 +413,7 @@ pub fn binaries(workspace: &Workspace, name: &Name) -> String {
     let id = ArtifactId { name: name.clone(), platform: workspace.platform };
     let version = workspace.subsystems[name].version.to_string();
     match inspect(
-        &InstallPlace::of(&workspace.layout, &id),
+        &InstallPlace::for_artifact(&workspace.layout, &id),
         &SealKey::of_user(workspace.layout.user()),
     ) {
         Installed::Intact { record, .. } => {
