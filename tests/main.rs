@@ -33,6 +33,7 @@ mod git_source;
 mod github_store;
 mod hosted_store;
 mod include;
+mod init;
 mod inputs;
 mod ladder;
 mod life;

@@ -264,7 +264,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Schema { of } => check::schema(session, of),
         Verb::Clean { what } => clean::clean(session, what),
         Verb::Env(wish) => hook::env(session, &wish),
-        Verb::Init { folder } => init::init(session, folder.as_deref()),
+        Verb::Init(args) => init::init(session, &args),
         Verb::SelfUpdate { version, check, from } => {
             let (version, source) = (version.as_deref(), from.as_deref());
             let request = self_update::UpdateRequest { version, is_check: check, source };

@@ -2,7 +2,7 @@
 
 /// Lines that people can copy, by verb.
 const EXAMPLES: [(&str, &[&str]); 61] = [
-    ("init", &["forge init", "forge init tools"]),
+    ("init", &["forge init", "forge init --dry-run"]),
     (
         "add",
         &[

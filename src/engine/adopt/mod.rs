@@ -9,6 +9,7 @@
 
 mod bins;
 mod contents;
+mod import;
 mod known;
 mod naming;
 mod origin;
@@ -16,6 +17,7 @@ mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use import::{ImportOutcome, ImportedLine, ImportedWorkspace, import};
 pub use known::{KnownTool, known_tool};
 pub use naming::{AssetReading, assets_by_platform, checksums_of, read_asset};
 pub use origin::Origin;

@@ -166,6 +166,15 @@ fn head(command: &str, binaries: &[String]) -> String {
     text
 }
 
+/// A version as a manifest writes it: versions are read as they are written.
+pub fn quoted_version(version: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./+".contains(c);
+    match version.chars().all(is_plain) {
+        true => version.to_owned(),
+        false => quoted(version),
+    }
+}
+
 /// As YAML takes it for text.
 fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./@+".contains(c);
