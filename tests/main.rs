@@ -74,3 +74,4 @@ mod trust;
 mod upgrade;
 mod upstream;
 mod verbs;
+mod walks;

@@ -20,7 +20,7 @@ pub fn mise(text: &str) -> Vec<Line> {
     while let Some((index, line)) = numbered.next() {
         let mut line = without_comment(line).trim().to_owned();
         if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            section = header.trim().to_owned();
+            header.trim().clone_into(&mut section);
             continue;
         }
         // A list may go on for lines.
