@@ -1,5 +1,7 @@
 //! The configuration of an image: what runs in it, and which layers it has.
 
+#![allow(clippy::zero_sized_map_values, reason = "image-spec writes a set so: `{\"80/tcp\":{}}`")]
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -213,12 +213,12 @@ fn is_written_as_host(host: &str) -> bool {
 /// Whether `text` can stand between two slashes of a path.
 fn is_component(text: &str) -> bool {
     let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let joints = text.split(word).filter(|joint| !joint.is_empty());
+    let mut joints = text.split(word).filter(|joint| !joint.is_empty());
     let is_joint = |joint: &str| match joint {
         "." | "_" | "__" => true,
         joint => joint.chars().all(|c| c == '-'),
     };
-    text.starts_with(word) && text.ends_with(word) && joints.map(is_joint).all(|it| it)
+    text.starts_with(word) && text.ends_with(word) && joints.all(is_joint)
 }
 
 #[cfg(test)]

@@ -125,6 +125,7 @@ impl ImageManifest {
 }
 
 /// What a registry keeps under a tag.
+#[allow(clippy::large_enum_variant, reason = "there are a few of them, each in one place")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegistryDocument {
     /// One manifest per platform.
@@ -163,12 +164,12 @@ impl RegistryDocument {
         }
         if is_index {
             let mut index: ImageIndex = read(bytes)?;
-            index.media_type = INDEX.to_owned();
+            INDEX.clone_into(&mut index.media_type);
             index.manifests.iter_mut().for_each(in_oci_words);
             return Ok(Self::Index(index));
         }
         let mut manifest: ImageManifest = read(bytes)?;
-        manifest.media_type = MANIFEST.to_owned();
+        MANIFEST.clone_into(&mut manifest.media_type);
         in_oci_words(&mut manifest.config);
         manifest.layers.iter_mut().for_each(in_oci_words);
         Ok(Self::Manifest(manifest))

@@ -102,9 +102,9 @@ fn unquoted(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn bearer(realm: &str, service: Option<&str>, scope: Option<&str>) -> Option<Challenge> {
+    fn bearer(realm: &str, service: Option<&str>, scope: Option<&str>) -> Challenge {
         let text = |it: Option<&str>| it.map(str::to_owned);
-        Some(Challenge::Bearer { realm: realm.into(), service: text(service), scope: text(scope) })
+        Challenge::Bearer { realm: realm.into(), service: text(service), scope: text(scope) }
     }
 
     #[test]
@@ -114,12 +114,15 @@ mod tests {
             ("BASIC", Some(Challenge::Basic)),
             (
                 "Bearer realm=\"https://a.b/token\",service=\"a.b\",scope=\"repository:x:pull,push\"",
-                bearer("https://a.b/token", Some("a.b"), Some("repository:x:pull,push")),
+                Some(bearer("https://a.b/token", Some("a.b"), Some("repository:x:pull,push"))),
             ),
-            ("bearer  Realm=https://a.b/t , SERVICE=s", bearer("https://a.b/t", Some("s"), None)),
+            (
+                "bearer  Realm=https://a.b/t , SERVICE=s",
+                Some(bearer("https://a.b/t", Some("s"), None)),
+            ),
             (
                 "Basic realm=\"x\", Bearer realm=\"https://a.b/\\\"t\", error=\"invalid_token\"",
-                bearer("https://a.b/\"t", None, None),
+                Some(bearer("https://a.b/\"t", None, None)),
             ),
             ("Bearer service=\"x\"", None),
             ("Negotiate", None),

@@ -152,6 +152,9 @@ fn check_realm(realm: &Url, repository: &ImageRepository, has_login: bool) -> Re
     Ok(())
 }
 
+/// Second labels below a country that are nobody's domain: `co.uk`.
+const SHARED: [&str; 7] = ["ac", "co", "com", "edu", "gov", "net", "org"];
+
 /// Whether `other` is the host `registry`, or one of the same domain.
 fn is_kin(registry: &str, other: &str) -> bool {
     let bare = |host: &str| match host.rsplit_once(':') {
@@ -168,8 +171,6 @@ fn is_kin(registry: &str, other: &str) -> bool {
     }
     let domain = |host: &str| {
         let labels: Vec<&str> = host.split('.').rev().collect();
-        // `co.uk` and the like are nobody's domain.
-        const SHARED: [&str; 7] = ["ac", "co", "com", "edu", "gov", "net", "org"];
         let is_shared = |label: &&&str| SHARED.contains(label);
         let has_country = labels.first().is_some_and(|label| label.len() == 2);
         let count =
