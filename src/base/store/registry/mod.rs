@@ -14,6 +14,7 @@
 //! A login goes to the registry itself and to the server of its tokens, if that is of the same
 //! domain; never to where blobs are kept or uploads are sent instead.
 
+mod access;
 mod challenge;
 mod keys;
 mod pushing;

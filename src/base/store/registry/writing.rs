@@ -67,16 +67,14 @@ impl Registries {
     ) -> Result<Published, Fault> {
         let (image, ours) = (repository.tagged(tag), manifest.digest());
         let mut retry = RetryPolicy::new(self.settings());
-        let mut was_sent = false;
         loop {
             if let Some(theirs) = self.manifest(&image).await? {
-                return Ok(judged(theirs.digest, ours, was_sent));
+                return Ok(judged(theirs.digest, ours, false));
             }
             let failure = match self.put(repository, tag, manifest).await {
                 Ok(()) => return self.read_back(repository, tag, ours).await,
                 Err(failure) => failure,
             };
-            was_sent = true;
             if failure.again == RetryDecision::Never
                 && let Some(theirs) = self.manifest(&image).await?
             {
