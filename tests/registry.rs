@@ -297,9 +297,8 @@ async fn others_read_what_was_pushed() {
 
 #[test]
 fn the_stand_in_conforms_to_the_specification() {
-    let program =
-        std::env::var("FORGE_TEST_OCI_CONFORMANCE").unwrap_or_else(|_| "oci-conformance".into());
-    if !Path::new(&program).is_absolute() && !is_here(&program) {
+    let program = "oci-conformance";
+    if !is_here(program) {
         return;
     }
     let registry = Registry::start(Rules::default());
@@ -312,7 +311,12 @@ fn the_stand_in_conforms_to_the_specification() {
         ("OCI_REPO1", "conformance/one"),
         ("OCI_REPO2", "conformance/two"),
         ("OCI_RESULTS_DIR", results.as_str()),
+        // What the stand-in does not play: other digests, mounts from anywhere, manifests whose blobs
+        // are elsewhere.
+        ("OCI_DATA_SHA512", "false"),
+        ("OCI_API_BLOBS_MOUNT_ANONYMOUS", "false"),
+        ("OCI_DATA_SPARSE", "false"),
+        ("OCI_DATA_NONDISTRIBUTABLE", "false"),
     ];
-    let told = run(&program, &[], temp.path(), &variables);
-    println!("{told}");
+    run(program, &[], temp.path(), &variables);
 }

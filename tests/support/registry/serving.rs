@@ -89,6 +89,8 @@ fn answer(answer: Answer, method: &str) -> Response {
     response.body(Body::from(answer.body)).expect("a response")
 }
 
+/// A header, of which there may be several lines.
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    Some(headers.get(name)?.to_str().ok()?.to_owned())
+    let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|it| it.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| lines.join(", "))
 }

@@ -341,8 +341,13 @@ impl World {
         let range =
             ask.range.as_deref().and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
         let Some((start, end)) = range else { return found(200).body(bytes) };
-        let start: usize = start.parse().unwrap_or(0);
-        let end = end.parse().unwrap_or(bytes.len()).min(bytes.len().saturating_sub(1));
+        let (start, end) = match (start.parse::<usize>(), end.parse::<usize>()) {
+            (Ok(start), Ok(end)) => (start, end),
+            (Ok(start), Err(_)) => (start, bytes.len()),
+            (Err(_), Ok(last)) => (bytes.len().saturating_sub(last), bytes.len()),
+            (Err(_), Err(_)) => return Answer::new(416),
+        };
+        let end = end.min(bytes.len().saturating_sub(1));
         if start > end {
             return Answer::new(416);
         }
