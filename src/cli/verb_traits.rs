@@ -40,7 +40,7 @@ impl Verb {
                 | Self::Init { .. }
                 | Self::Lock { .. }
                 | Self::Logs { .. }
-                | Self::Migrate { .. }
+                | Self::Migrate(..)
                 | Self::CiInit { .. }
                 | Self::Remove(_)
         )

@@ -34,39 +34,10 @@ pub(super) fn finished(said: Yaml, ensures: &[String], owner: Option<&str>) -> Y
         let at = entries.iter().position(|(_, key, _)| key == "run").unwrap_or(entries.len());
         entries.insert(at, (Vec::new(), "needs".to_owned(), needs));
     }
-    for (_, key, value) in &mut entries {
-        if key == "run"
-            && let Some(script) = joined(value)
-        {
-            *value = script;
-        }
-    }
     match entries.as_slice() {
         [(_, key, run)] if key == "run" => run.clone(),
         _ => Yaml::Map(entries),
     }
-}
-
-/// A list of commands as one script, if those before the last only make way for it and that one has
-/// several lines anyway.
-fn joined(run: &Yaml) -> Option<Yaml> {
-    const PLAIN: &[&str] = &["mkdir ", "forge "];
-    let Yaml::List(items) = run else { return None };
-    let lines: Option<Vec<&str>> = items
-        .iter()
-        .map(|item| match item {
-            Yaml::Text(text) => Some(text.as_str()),
-            _ => None,
-        })
-        .collect();
-    let lines = lines?;
-    let (last, before) = lines.split_last()?;
-    let is_plain = |line: &&&str| {
-        PLAIN.iter().any(|begin| line.starts_with(begin))
-            && !line.contains(['\n', '|', '&', ';', '\\'])
-    };
-    let is_script = last.trim_end().contains('\n') && !before.is_empty();
-    (is_script && before.iter().all(|line| is_plain(&line))).then(|| Yaml::text(lines.join("\n")))
 }
 
 /// Texts in forge's own words; tasks of the document's own subsystem by their short names.

@@ -7,6 +7,7 @@
 //!        └─fate─▶ what stays ─rewrite─▶ tasks without what is gone ─unit─▶ in forge's words ─page─▶ documents
 //! ```
 
+mod calls;
 mod comments;
 mod common;
 mod duty;
@@ -29,6 +30,8 @@ use std::{
 };
 
 use crate::taskfile::TaskfileTree;
+pub use calls::{call_of_task, in_forge};
+pub use shell::is_rooted as runs_anywhere;
 use comments::{Comments, start_of};
 use fate::{Disposition, Fates};
 use manifest::MigratedSettings;
@@ -49,6 +52,23 @@ pub struct Migration {
     pub pages: Vec<WrittenFile>,
     /// What forge does instead of tasks that are gone: by what a person says, the tasks' full names.
     pub gone: BTreeMap<String, Vec<String>>,
+    /// The same, task by task.
+    pub replaced: Vec<Replacement>,
+    /// Texts that are written another way, the longest first; `{root}` stands for the workspace.
+    pub moved: Vec<(String, String)>,
+}
+
+/// A task that forge does by itself.
+#[derive(Clone, Debug)]
+pub struct Replacement {
+    /// Its full name.
+    pub task: String,
+    /// What a person says instead.
+    pub instead: String,
+    /// The subsystems that are ensured where it is called.
+    pub ensures: Vec<String>,
+    /// The commands that stand where it is called.
+    pub commands: Vec<String>,
 }
 
 /// A file that is written.
@@ -110,7 +130,8 @@ pub fn migrate(tree: TaskfileTree) -> Migration {
         services: &services,
         fates: &fates,
     };
-    Migration { pages: survey.pages(), gone: fates.gone() }
+    let moved = moved(&stack, &subsystems);
+    Migration { pages: survey.pages(), gone: fates.gone(), replaced: fates.replaced(), moved }
 }
 
 /// The tasks that stay, rewritten.
@@ -182,6 +203,20 @@ impl Survey<'_> {
         let file = &self.stack.tree.files[file].file;
         (file.path.clone(), file.text.lines().count())
     }
+}
+
+/// What lies elsewhere: the binaries of subsystems are found by their names.
+fn moved(_: &Stack, subsystems: &[MigratedSubsystem]) -> Vec<(String, String)> {
+    let mut moved = Vec::new();
+    for one in subsystems {
+        let Some(dir) = &one.bin_dir else { continue };
+        for before in ["{root}/", ""] {
+            moved.push((format!("{before}{dir}/{}", one.binary), one.binary.clone()));
+        }
+        moved.push((format!("{{root}}/{dir}"), "{root}/.forge/bin".to_owned()));
+    }
+    moved.sort_by_key(|(before, _)| std::cmp::Reverse(before.len()));
+    moved
 }
 
 /// The comments that stand in several of the subsystems' files.

@@ -193,7 +193,7 @@ const OF_FILES: &[&str] = &["cat", "cp", "mkdir", "mv", "rm", "tar", "touch"];
 
 /// Whether a script does the same wherever it runs, as far as its text says so: its programs do not look
 /// around, and no path in it is relative. Programs that are called by their path are taken to be so too.
-pub(super) fn is_rooted(script: &str) -> bool {
+pub fn is_rooted(script: &str) -> bool {
     let knows = |program: &String| {
         ROOTED.contains(&program.as_str()) || program.starts_with("{{.ROOT_DIR}}/")
     };
