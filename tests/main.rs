@@ -1,6 +1,7 @@
 //! Everything that only the whole program shows. One binary, so that it links once.
 
 mod migrate;
+mod migrated;
 mod support;
 
 mod add;
@@ -33,6 +34,7 @@ mod git_source;
 mod github_store;
 mod hosted_store;
 mod include;
+mod init;
 mod inputs;
 mod ladder;
 mod life;
@@ -40,7 +42,6 @@ mod lock;
 mod logins;
 mod look;
 mod matrix;
-mod newer;
 mod own_version;
 mod pages;
 mod paths;
@@ -71,5 +72,7 @@ mod task_words;
 mod taskfile;
 mod tasks;
 mod trust;
+mod upgrade;
 mod upstream;
 mod verbs;
+mod walks;

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    migrate::{Replacement, call_of_task, in_forge, runs_anywhere},
+    migrate::{Replacement, call_of_task, changes_folder, in_forge, runs_anywhere},
     model::Name,
     task::{ForeseenStep, ForeseenTask, ForeseenWork},
 };
@@ -20,6 +20,8 @@ pub(super) struct Decisions<'m> {
     pub(super) replaced: &'m [Replacement],
     /// Texts that are written another way, the longest first.
     pub(super) moved: Vec<(String, String)>,
+    /// The folder of both workspaces.
+    pub(super) root: String,
 }
 
 /// What a comparison came to.
@@ -104,7 +106,8 @@ impl Decisions<'_> {
         made: &mut BTreeSet<String>,
         called: Option<&ForeseenStep>,
     ) {
-        let names: Vec<Name> = instead.ensures.iter().filter_map(|one| Name::new(one).ok()).collect();
+        let names: Vec<Name> =
+            instead.ensures.iter().filter_map(|one| Name::new(one).ok()).collect();
         let is_first = called.is_none_or(|step| after.steps.is_empty() && step.condition.is_none());
         let mut lines = instead.commands.clone();
         if is_first {
@@ -125,9 +128,7 @@ impl Decisions<'_> {
     }
 
     fn line(&self, line: &str) -> String {
-        self.moved(&in_forge(line, &|name| {
-            self.replaced(name).map(|one| one.commands.join("; "))
-        }))
+        self.moved(&in_forge(line, &|name| self.replaced(name).map(|one| one.commands.join("; "))))
     }
 
     fn moved(&self, text: &str) -> String {
@@ -135,94 +136,94 @@ impl Decisions<'_> {
     }
 }
 
-/// In what `after` differs from `before`, if it does. `root` is the folder of both.
-pub(super) fn difference(before: &ForeseenTask, after: &ForeseenTask, root: &str) -> Option<String> {
-    let (one, other) = (plain(before, root), plain(after, root));
-    if one == other {
-        return None;
+impl Decisions<'_> {
+    /// In what `after` differs from `before`, to which what was decided is done already.
+    pub(super) fn difference(&self, before: &ForeseenTask, after: &ForeseenTask) -> Option<String> {
+        let (one, other) = (self.plain(before), self.plain(after));
+        (one != other).then(|| first(&one, &other, &[]))
     }
-    Some(first(&one, &other, &[]))
-}
 
-/// A task without what says nothing of what it does.
-fn plain(task: &ForeseenTask, root: &str) -> ForeseenTask {
-    let mut task = task.clone();
-    (task.name, task.given) = (String::new(), BTreeMap::new());
-    task.needs = task.needs.iter().map(|need| plain(need, root)).collect();
-    // Needs run side by side.
-    task.needs.sort_by_cached_key(|need| format!("{need:?}"));
-    task.needs.dedup();
-    let is_nothing = |step: &ForeseenStep| {
-        matches!(&step.what, ForeseenWork::Command(line) if matches!(line.trim(), "true" | ":" | ""))
-    };
-    task.steps.retain(|step| !is_nothing(step) || step.condition.is_some());
-    // What is ensured before all else is needed.
-    while let Some(ForeseenStep { what: ForeseenWork::Command(line), condition: None, .. }) =
-        task.steps.first()
-        && let Some(names) = line.strip_prefix("forge ensure ")
-        && let Some(names) = names.split(' ').map(|name| Name::new(name).ok()).collect::<Option<Vec<_>>>()
-    {
-        task.subsystems.extend(names);
-        task.steps.remove(0);
-    }
-    if is_anywhere(&task, root) {
-        root.clone_into(&mut task.dir);
-    }
-    let is_at_root = task.dir == root;
-    for step in &mut task.steps {
-        match &mut step.what {
-            ForeseenWork::Command(line) => {
-                *line = line.trim_end().to_owned();
-                // Where it runs in the root, a path from there is the same without it.
-                if is_at_root && !changes_folder(line) {
-                    *line = line.replace(&format!("{root}/"), "");
+    /// A task without what says nothing of what it does.
+    fn plain(&self, task: &ForeseenTask) -> ForeseenTask {
+        let mut task = task.clone();
+        (task.name, task.given) = (String::new(), BTreeMap::new());
+        task.needs = task.needs.iter().map(|need| self.plain(need)).collect();
+        // Needs run side by side.
+        task.needs.sort_by_cached_key(|need| format!("{need:?}"));
+        task.needs.dedup();
+        task.steps.retain(|step| !is_nothing(step));
+        // What is ensured before all else is needed.
+        while let Some(names) = task.steps.first().and_then(ensured) {
+            task.subsystems.extend(names);
+            task.steps.remove(0);
+        }
+        if self.is_anywhere(&task) {
+            task.dir.clone_from(&self.root);
+        }
+        let (is_at_root, below) = (task.dir == self.root, format!("{}/", self.root));
+        for step in &mut task.steps {
+            match &mut step.what {
+                ForeseenWork::Command(line) => {
+                    *line = line.trim_end().to_owned();
+                    // Where it runs in the root, a path from there is the same without it.
+                    if is_at_root && !changes_folder(line) {
+                        *line = line.replace(&below, "");
+                    }
                 }
+                ForeseenWork::Call(called) => **called = self.plain(called),
             }
-            ForeseenWork::Call(called) => **called = plain(called, root),
         }
-    }
-    if is_at_root {
-        for (_, text) in &mut task.conditions {
-            *text = text.replace(&format!("{root}/"), "");
+        if is_at_root {
+            for (_, text) in &mut task.conditions {
+                *text = text.replace(&below, "");
+            }
         }
+        task
     }
-    task
+
+    /// Whether nothing that a task does depends on where it runs: it names all files from the root.
+    fn is_anywhere(&self, task: &ForeseenTask) -> bool {
+        let below = format!("{}/", self.root);
+        let programs: Vec<&str> = self.moved.iter().map(|(_, after)| after.as_str()).collect();
+        let runs = |text: &str| runs_anywhere(&text.replace(&below, "{{.ROOT_DIR}}/"), &programs);
+        task.steps.iter().all(|step| match &step.what {
+            ForeseenWork::Command(line) => runs(line),
+            ForeseenWork::Call(_) => true,
+        }) && task.conditions.iter().all(|(key, text)| match *key {
+            "inputs" | "outputs" => text.starts_with(&below),
+            "status" | "assert" | "if" => runs(text),
+            _ => true,
+        })
+    }
 }
 
-/// Whether nothing that a task does depends on where it runs: it names all files from the root.
-fn is_anywhere(task: &ForeseenTask, root: &str) -> bool {
-    let place = format!("{root}/");
-    let from_root = |text: &str| text.replace(&place, "{{.ROOT_DIR}}/");
-    let is_glob = |key: &str| matches!(key, "inputs" | "outputs");
-    task.steps.iter().all(|step| match &step.what {
-        ForeseenWork::Command(line) => runs_anywhere(&from_root(line)),
-        ForeseenWork::Call(_) => true,
-    }) && task.conditions.iter().all(|(key, text)| match is_glob(key) {
-        true => text.starts_with(&place),
-        false => runs_anywhere(&from_root(text)),
-    })
+fn is_nothing(step: &ForeseenStep) -> bool {
+    match &step.what {
+        ForeseenWork::Command(line) => matches!(line.trim(), "true" | ":" | ""),
+        ForeseenWork::Call(_) => false,
+    }
 }
 
-/// Whether a script may run something in another folder.
-fn changes_folder(line: &str) -> bool {
-    line.split(|sign: char| !sign.is_alphanumeric() && sign != '-').any(|word| {
-        matches!(word, "cd" | "pushd" | "popd" | "-C")
-    })
+/// The subsystems that a step ensures, if it does nothing else.
+fn ensured(step: &ForeseenStep) -> Option<Vec<Name>> {
+    let ForeseenWork::Command(line) = &step.what else { return None };
+    let names = line.strip_prefix("forge ensure ").filter(|_| step.condition.is_none())?;
+    names.split(' ').map(|name| Name::new(name).ok()).collect()
 }
 
 /// The first difference of two tasks that are not the same; `within` are the tasks around them.
 fn first(before: &ForeseenTask, after: &ForeseenTask, within: &[&str]) -> String {
     let place = |what: &str| format!("{}{what}", within.concat());
     let two = |what: &str, before: &str, after: &str| {
-        place(&format!("{what} {} and is {}", shown(before), shown(after)))
+        let from = shared(before, after);
+        place(&format!("{what} {} and is {}", shown_from(before, from), shown_from(after, from)))
     };
     if before.dir != after.dir {
         return two("ran in", &before.dir, &after.dir);
     }
     if before.subsystems != after.subsystems {
-        let names = |names: &BTreeSet<Name>| {
-            names.iter().map(Name::as_str).collect::<Vec<_>>().join(" ")
-        };
+        let names =
+            |names: &BTreeSet<Name>| names.iter().map(Name::as_str).collect::<Vec<_>>().join(" ");
         return two("needed subsystems", &names(&before.subsystems), &names(&after.subsystems));
     }
     if let Some(told) = maps("variable", &before.env, &after.env) {
@@ -283,6 +284,25 @@ fn maps(
         map.get(name).map_or("not set".to_owned(), |value| shown(value))
     };
     Some(format!("{what} {name} was {} and is {}", value(before), value(after)))
+}
+
+/// From where two texts are shown, so that their first difference is seen.
+fn shared(before: &str, after: &str) -> usize {
+    const AROUND: usize = 30;
+    let same =
+        before.char_indices().zip(after.chars()).take_while(|((_, one), other)| one == other);
+    let same: Vec<usize> = same.map(|((at, _), _)| at).collect();
+    match same.len() {
+        ..AROUND => 0,
+        many => same[many - AROUND],
+    }
+}
+
+fn shown_from(text: &str, from: usize) -> String {
+    match from {
+        0 => shown(text),
+        from => shown(&format!("…{}", text.get(from..).unwrap_or_default())),
+    }
 }
 
 /// A text as it stands in a sentence: on one line, and not too long.

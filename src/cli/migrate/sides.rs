@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     super::{CliError, session::Session, task_names, taskfile as translated},
-    comparison::{Comparison, Decisions, difference},
+    comparison::{Comparison, Decisions},
 };
 
 /// What stands for a value that somebody gives.
@@ -32,9 +32,9 @@ pub(super) fn compared(
         let place = |text: &str| text.replace("{root}", &root);
         (place(before), place(after))
     });
-    let decisions =
-        Decisions { replaced: &migration.replaced, moved: moved.collect() };
-    let sides = Sides { session, tree, documents, workspace, decisions, root };
+    let decisions = Decisions { replaced: &migration.replaced, moved: moved.collect(), root };
+    let renamed = &migration.renamed;
+    let sides = Sides { session, tree, documents, workspace, decisions, renamed };
     let gone: BTreeSet<&str> = migration.replaced.iter().map(|one| one.task.as_str()).collect();
     let mut comparison = Comparison::default();
     for task in taskfile::named_tasks(tree) {
@@ -55,7 +55,7 @@ struct Sides<'a> {
     documents: &'a Documents,
     workspace: &'a Workspace,
     decisions: Decisions<'a>,
-    root: String,
+    renamed: &'a BTreeMap<String, BTreeMap<String, Option<String>>>,
 }
 
 type Words = BTreeMap<String, String>;
@@ -68,10 +68,12 @@ impl Sides<'_> {
         let before = before.map_err(|why| format!("cannot be compared: {why}"))?;
         self.held(&task.name, &before, &none)?;
         for name in task.words() {
+            let Some(called) = self.called(&task.name, &name) else { continue };
             let given: Words = [(name.clone(), SAMPLE.to_owned())].into();
             // What nothing looks at, or what must be something else, says nothing.
             let Ok(with) = self.before(&task.name, &given) else { continue };
             if with != before {
+                let given = [(called, SAMPLE.to_owned())].into();
                 self.held(&task.name, &with, &given)
                     .map_err(|what| format!("with {name}={SAMPLE}, {what}"))?;
             }
@@ -79,11 +81,19 @@ impl Sides<'_> {
         Ok(())
     }
 
+    /// What the variable `name` is called now for `task`; nothing if forge has a word for what it was.
+    fn called(&self, task: &str, name: &str) -> Option<String> {
+        let space = task.split_once(':').map_or("", |(space, _)| space);
+        let spaces = [space, ""].into_iter().filter_map(|space| self.renamed.get(space));
+        let known = spaces.into_iter().find_map(|names| names.get(name));
+        known.cloned().unwrap_or_else(|| Some(name.to_owned()))
+    }
+
     fn held(&self, name: &str, before: &ForeseenTask, given: &Words) -> Result<(), String> {
         let after = self.after(name, given)?;
         let called = |name: &str, given: &Words| self.before(name, given).ok();
         let before = self.decisions.applied(before.clone(), &called);
-        difference(&before, &after, &self.root).map_or(Ok(()), Err)
+        self.decisions.difference(&before, &after).map_or(Ok(()), Err)
     }
 
     /// What `run --taskfile` would do.

@@ -1,5 +1,5 @@
 //! What a run of a task would do, as data, down through all that it needs and calls: found without
-//! running anything. What a command would print stands as `$(…)`.
+//! running anything. What a command would print stands as `$(FOLDER: COMMAND)`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,7 +75,8 @@ pub fn foresee<'w>(
     workspace: &'w Workspace,
     wanted: &Invocation<'w>,
 ) -> Result<ForeseenTask, Fault> {
-    let context = TaskContext::new(workspace);
+    let mut context = TaskContext::new(workspace);
+    context.tells_folders = true;
     let mut seer = Seer { context: &context, count: 0 };
     seer.task(wanted.clone(), 0)
 }
@@ -86,7 +87,11 @@ struct Seer<'a, 'w> {
 }
 
 impl<'w> Seer<'_, 'w> {
-    fn task(&mut self, mut invocation: Invocation<'w>, depth: usize) -> Result<ForeseenTask, Fault> {
+    fn task(
+        &mut self,
+        mut invocation: Invocation<'w>,
+        depth: usize,
+    ) -> Result<ForeseenTask, Fault> {
         self.count += 1;
         if depth > MAX_DEPTH || self.count > MOST_RUNS {
             let what = format!("the task {} calls too many others", invocation.name);
@@ -97,7 +102,7 @@ impl<'w> Seer<'_, 'w> {
         let needs = needs.into_iter().map(|need| self.task(need, depth + 1));
         let needs = needs.collect::<Result<Vec<_>, Fault>>()?;
         let task = invocation.task;
-        let mut known = TaskKnowledge::of(self.context, &invocation)?;
+        let mut known = TaskKnowledge::for_invocation(self.context, &invocation)?;
         let bindings = std::mem::take(&mut known.learned.words);
         let rendering = self.context.rendering(task, &bindings);
         known.ground.furnish(&rendering, &known.learned.of_file)?;
@@ -124,11 +129,9 @@ impl<'w> Seer<'_, 'w> {
     }
 
     fn subsystems(&self, task: &Task) -> BTreeSet<Name> {
-        let meant = |need: &TaskNeed| {
-            match self.context.names.meant(task, &need.call.name.text) {
-                Some(Meaning::Subsystem(name)) => Name::new(name).ok(),
-                _ => None,
-            }
+        let meant = |need: &TaskNeed| match self.context.names.meant(task, &need.call.name.text) {
+            Some(Meaning::Subsystem(name)) => Name::new(name).ok(),
+            _ => None,
         };
         task.needs.iter().filter_map(meant).collect()
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::shell::words;
+use crate::taskfile::FOLD;
 
 /// What Task is called where a command begins.
 const PROGRAMS: &[&str] = &[
@@ -70,9 +71,9 @@ pub(super) fn calls_in(script: &str) -> Vec<(String, bool)> {
 /// A command that is nothing but a call of one task: its name, and what it is given.
 pub fn call_of_task(line: &str) -> Option<(String, BTreeMap<String, String>)> {
     let line = line.trim();
-    let program = PROGRAMS.iter().find(|one| {
-        line.strip_prefix(**one).is_some_and(|rest| rest.starts_with(' '))
-    })?;
+    let program = PROGRAMS
+        .iter()
+        .find(|one| line.strip_prefix(**one).is_some_and(|rest| rest.starts_with([' ', FOLD])))?;
     let bare = without_templates(line);
     if bare.contains(['\n', '|', '&', ';', '$', '>', '<', '`', '(', '*', '?', '\\']) {
         return None;
@@ -112,9 +113,13 @@ fn next_program<'s>(script: &'s str, before: &str) -> Option<(usize, &'s str)> {
     let starts = std::iter::once(0).chain(script.char_indices().skip(1).map(|(at, _)| at));
     for at in starts {
         let rest = &script[at..];
-        let Some(program) = PROGRAMS.iter().find(|one| rest.starts_with(**one)) else { continue };
-        let ends = rest[program.len()..].starts_with([' ', '\n', ';', ')']) || rest == *program;
-        if ends && begins_command(&script[..at], before) {
+        let is_it = |one: &&&str| {
+            rest.strip_prefix(**one).is_some_and(|after| {
+                after.is_empty() || after.starts_with([' ', FOLD, '\n', ';', ')'])
+            })
+        };
+        let program = PROGRAMS.iter().find(is_it);
+        if let Some(program) = program.filter(|_| begins_command(&script[..at], before)) {
             return Some((at, &rest[..program.len()]));
         }
     }
@@ -127,19 +132,16 @@ fn begins_command(near: &str, before: &str) -> bool {
     let line = whole.rsplit('\n').next().unwrap_or_default();
     // Text in quotes is no command, but what `$(` begins in it is.
     let quoted = line.matches('"').count() % 2 == 1 || line.matches('\'').count() % 2 == 1;
-    let trimmed = whole.trim_end_matches([' ', '\t']);
+    let trimmed = whole.trim_end_matches([' ', '\t', FOLD]);
     if quoted && !trimmed.ends_with(['(', '`']) {
         return false;
     }
-    let last = trimmed.rsplit([' ', '\t', '\n', ';']).next().unwrap_or_default();
+    let last = trimmed.rsplit([' ', '\t', FOLD, '\n', ';']).next().unwrap_or_default();
     let is_assignment = || {
         let (name, _) = last.split_once('=').unwrap_or_default();
         is_word(name) && trimmed.len() < whole.len()
     };
-    trimmed.is_empty()
-        || trimmed.ends_with(SIGNS)
-        || BEFORE.contains(&last)
-        || is_assignment()
+    trimmed.is_empty() || trimmed.ends_with(SIGNS) || BEFORE.contains(&last) || is_assignment()
 }
 
 impl<'s> CallOfTask<'s> {
@@ -198,7 +200,7 @@ impl<'s> CallOfTask<'s> {
 /// The next word of the command that `text` goes on with, with templates and quotes in it, and what
 /// follows it.
 fn first_word(text: &str) -> Option<(&str, &str)> {
-    let rest = text.trim_start_matches([' ', '\t']);
+    let rest = text.trim_start_matches([' ', '\t', FOLD]);
     let (mut depth, mut quote) = (0, None);
     let mut end = rest.len();
     for (at, sign) in rest.char_indices() {
@@ -207,7 +209,9 @@ fn first_word(text: &str) -> Option<(&str, &str)> {
             (None, '"' | '\'') => quote = Some(sign),
             (_, '{') => depth += 1,
             (_, '}') => depth -= 1,
-            (None, ' ' | '\t' | '\n' | ';' | '|' | '&' | ')' | '>' | '<' | '`') if depth <= 0 => {
+            (None, ' ' | '\t' | FOLD | '\n' | ';' | '|' | '&' | ')' | '>' | '<' | '`')
+                if depth <= 0 =>
+            {
                 end = at;
                 break;
             }

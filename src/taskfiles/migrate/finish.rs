@@ -5,7 +5,7 @@ use crate::taskfile::Yaml;
 
 /// A task as it is written: with what it has to ensure, without what says nothing.
 pub(super) fn finished(said: Yaml, ensures: &[String], owner: Option<&str>) -> Yaml {
-    let said = tidied(said, owner);
+    let said = one_lines(tidied(said, owner));
     if ensures.is_empty() && !matches!(said, Yaml::Map(_)) {
         // Nothing but its commands is said of it.
         return said;
@@ -38,6 +38,29 @@ pub(super) fn finished(said: Yaml, ensures: &[String], owner: Option<&str>) -> Y
         [(_, key, run)] if key == "run" => run.clone(),
         _ => Yaml::Map(entries),
     }
+}
+
+/// Commands of one line without the line break at their end, which means nothing.
+fn one_lines(run: Yaml) -> Yaml {
+    match run {
+        Yaml::Text(text) => Yaml::Text(one_line(text)),
+        Yaml::List(items) => Yaml::List(items.into_iter().map(one_lines).collect()),
+        Yaml::Map(entries) => {
+            let entry = |(comments, key, value): (Vec<String>, String, Yaml)| {
+                let is_command = matches!(key.as_str(), "run" | "finally");
+                (comments, key, if is_command { one_lines(value) } else { value })
+            };
+            Yaml::Map(entries.into_iter().map(entry).collect())
+        }
+        other @ Yaml::Plain(_) => other,
+    }
+}
+
+fn one_line(mut text: String) -> String {
+    if text.matches('\n').count() == 1 && text.ends_with('\n') {
+        text.truncate(text.len() - 1);
+    }
+    text
 }
 
 /// Texts in forge's own words; tasks of the document's own subsystem by their short names.

@@ -13,6 +13,7 @@ mod common;
 mod duty;
 mod fate;
 mod finish;
+mod folds;
 mod manifest;
 mod rewrite;
 mod roles;
@@ -31,17 +32,19 @@ use std::{
 
 use crate::taskfile::TaskfileTree;
 pub use calls::{call_of_task, in_forge};
-pub use shell::is_rooted as runs_anywhere;
 use comments::{Comments, start_of};
 use fate::{Disposition, Fates};
 use manifest::MigratedSettings;
+use roles::Roles;
 use service::MigratedServices;
+pub use shell::{changes_folder, is_rooted as runs_anywhere};
 use stack::Stack;
 use subsystem::MigratedSubsystem;
 use unit::Kept;
+use variables::MigratedVariables;
 
 /// How long a line may be that says all of a task.
-const WIDTH: usize = 160;
+const WIDTH: usize = 80;
 /// Keys whose own keys have lines of their own.
 const BLOCKS: &[&str] = &["versions", "groups", "tasks"];
 
@@ -56,6 +59,9 @@ pub struct Migration {
     pub replaced: Vec<Replacement>,
     /// Texts that are written another way, the longest first; `{root}` stands for the workspace.
     pub moved: Vec<(String, String)>,
+    /// Variables of Taskfiles by the names that begin their tasks' (nothing for all tasks), with what
+    /// they are called now; nothing if forge has words for what they were.
+    pub renamed: BTreeMap<String, BTreeMap<String, Option<String>>>,
 }
 
 /// A task that forge does by itself.
@@ -116,7 +122,8 @@ impl WrittenFile {
 }
 
 /// Writes `tree` down as a workspace.
-pub fn migrate(tree: TaskfileTree) -> Migration {
+pub fn migrate(mut tree: TaskfileTree) -> Migration {
+    folds::mark_folds(&mut tree);
     let stack = Stack::new(tree);
     let files = 1..stack.tree.files.len();
     let subsystems: Vec<_> = files.filter_map(|file| subsystem::recognise(&stack, file)).collect();
@@ -130,15 +137,16 @@ pub fn migrate(tree: TaskfileTree) -> Migration {
         services: &services,
         fates: &fates,
     };
-    let moved = moved(&stack, &subsystems);
-    Migration { pages: survey.pages(), gone: fates.gone(), replaced: fates.replaced(), moved }
+    let (pages, renamed) = (survey.pages(), survey.renamed());
+    let moved = moved(&subsystems);
+    Migration { pages, gone: fates.gone(), replaced: fates.replaced(), moved, renamed }
 }
 
 /// The tasks that stay, rewritten.
 fn kept(stack: &Stack, fates: &Fates, subsystems: &[MigratedSubsystem]) -> Kept {
     // What is a service is said once more as such.
     let is_said = |fate: &Disposition| fate.stays() || *fate == Disposition::Service;
-    let said = stack.tasks.iter().filter(|(name, _)| fates.of(name).is_some_and(is_said));
+    let said = stack.tasks.iter().filter(|(name, _)| fates.disposition(name).is_some_and(is_said));
     let said = said.map(|(name, at)| (name.clone(), rewrite::rewrite(stack, fates, *at)));
     let mut kept: Kept = said.collect();
     common::gather(stack, subsystems, &mut kept);
@@ -177,6 +185,18 @@ impl Survey<'_> {
         std::iter::once(first).chain(specs).collect()
     }
 
+    /// What variables are called now.
+    fn renamed(&self) -> BTreeMap<String, BTreeMap<String, Option<String>>> {
+        let settings = MigratedSettings::find(self);
+        let all = settings.variables.iter().map(|name| (name.clone(), None)).collect();
+        let mut renamed: BTreeMap<_, _> = [(String::new(), all)].into();
+        for one in self.subsystems {
+            let variables = MigratedVariables::new(&self.stack.tree, one.file);
+            renamed.insert(one.name.clone(), Roles { one, variables }.renamed(self.stack));
+        }
+        renamed
+    }
+
     /// Whether a comment stands in one file only.
     fn is_own(&self, line: &str) -> bool {
         !self.shared.contains(line)
@@ -186,7 +206,7 @@ impl Survey<'_> {
     fn with_lost(&self, file: usize, text: &str) -> String {
         let taskfile = &self.stack.tree.files[file];
         let end = start_of(&taskfile.file.text, "tasks").unwrap_or_default();
-        let comments = Comments::of(taskfile);
+        let comments = Comments::in_file(taskfile);
         let desc = |line: &str| {
             line.split_once(": ").is_some_and(|(_, desc)| text.contains(desc.trim_end_matches('.')))
         };
@@ -206,7 +226,7 @@ impl Survey<'_> {
 }
 
 /// What lies elsewhere: the binaries of subsystems are found by their names.
-fn moved(_: &Stack, subsystems: &[MigratedSubsystem]) -> Vec<(String, String)> {
+fn moved(subsystems: &[MigratedSubsystem]) -> Vec<(String, String)> {
     let mut moved = Vec::new();
     for one in subsystems {
         let Some(dir) = &one.bin_dir else { continue };

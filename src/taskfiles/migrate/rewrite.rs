@@ -74,7 +74,7 @@ pub(super) fn stands_anywhere(stack: &Stack, file: usize, task: &TaskfileTask) -
         .chain(task.preconditions.iter().map(|one| &one.sh))
         .chain(&task.condition);
     globs.all(|glob| written(&glob.pattern).starts_with("{{.ROOT_DIR}}"))
-        && lines.chain(asked).all(|line| shell::is_rooted(&written(line)))
+        && lines.chain(asked).all(|line| shell::is_rooted(&written(line), &[]))
 }
 
 struct Rewriter<'s> {
@@ -89,7 +89,7 @@ impl Rewriter<'_> {
     /// What is to be done instead of the call that `command` is, if forge does that task.
     fn gone(&self, command: &TaskfileCommand) -> Option<Effects> {
         let name = self.stack.meant(self.file, &call(command)?.task.text);
-        let fate = self.fates.of(&name)?;
+        let fate = self.fates.disposition(&name)?;
         (!fate.stays()).then(|| self.fates.effects(&name))
     }
 
@@ -190,9 +190,10 @@ fn ensures(effects: &Effects) -> impl Iterator<Item = &String> {
 
 /// The other verbs of `effects`, as commands.
 fn verbs(effects: &Effects) -> impl Iterator<Item = TaskfileCommand> {
-    effects.iter().filter(|(verb, _)| verb != "ensure").map(|effect| {
-        run(command_of(effect).replace("{{ args }}", "{{.CLI_ARGS}}"))
-    })
+    effects
+        .iter()
+        .filter(|(verb, _)| verb != "ensure")
+        .map(|effect| run(command_of(effect).replace("{{ args }}", "{{.CLI_ARGS}}")))
 }
 
 /// `forge VERB NAME…`.

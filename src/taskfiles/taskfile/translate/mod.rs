@@ -5,6 +5,7 @@
 //! under their full names. `instance` finds these, `scope` what variables are called, `task` and
 //! `command` say each task, `yaml` writes it down.
 
+mod asked;
 mod blame;
 mod command;
 mod inherited;
@@ -31,7 +32,7 @@ use crate::{
 use instance::{Instance, TaskInstance, instances};
 pub use named::{FixedWords, NamedTask, has_task, named_tasks};
 use scope::{Globals, TaskfileScope, special};
-pub use yaml::{BEHIND, Yaml};
+pub use yaml::{BEHIND, FOLD, Yaml};
 
 /// What a translation is for.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +101,7 @@ pub fn translate(tree: &TaskfileTree, wish: &TranslationRequest) -> Translation 
 impl TranslatedParts {
     /// The text of a document of all of it.
     fn document(&self) -> String {
-        let mut document = Yaml::of("versions", Yaml::map());
+        let mut document = Yaml::single("versions", Yaml::map());
         for (key, value) in self.settings.entries() {
             document.put(key, value.clone());
         }
@@ -128,6 +129,7 @@ pub fn parts(tree: &TaskfileTree, wish: &TranslationRequest, is_sparse: bool) ->
         sure: BTreeSet::new(),
         passed: HashMap::new(),
         as_json: BTreeSet::new(),
+        may_be_empty: BTreeSet::new(),
         remarks: Vec::new(),
         tree,
         wish,
@@ -169,6 +171,9 @@ struct Translator<'t> {
     /// What calls give as JSON, by names: lists and mappings, and what may be empty and is not to be
     /// taken for what all tasks know.
     as_json: BTreeSet<String>,
+    /// Where a document is for people: what a call may give as nothing, which is not to be taken for
+    /// what all tasks know.
+    may_be_empty: BTreeSet<String>,
     remarks: Vec<Remark>,
 }
 
@@ -223,11 +228,11 @@ impl Translator<'_> {
             {
                 let what =
                     format!("forge reads Taskfiles of version 3 to {NEWEST}, not {}", version.text);
-                self.tell(at, version.bytes.clone(), what, true);
+                self.report(at, version.bytes.clone(), what, true);
             }
             if let Some(dotenv) = instance.file.dotenv.first().filter(|_| !instance.is_root()) {
                 let what = "only the first Taskfile can have `dotenv`; move it there".to_owned();
-                self.tell(at, dotenv.bytes.clone(), what, true);
+                self.report(at, dotenv.bytes.clone(), what, true);
             }
         }
     }
@@ -238,7 +243,7 @@ impl Translator<'_> {
         for (at, known) in self.tasks.iter().enumerate() {
             if seen.insert(&known.name, at).is_some() {
                 let what = format!("two tasks are called `{}`", known.name);
-                self.tell(known.instance, known.task.name.bytes.clone(), what, true);
+                self.report(known.instance, known.task.name.bytes.clone(), what, true);
             }
         }
     }
@@ -274,8 +279,10 @@ impl Translator<'_> {
                 }
             }
         }
-        if self.globals.is_run() {
-            self.as_json = as_json.difference(&plain).cloned().collect();
+        let as_json: BTreeSet<String> = as_json.difference(&plain).cloned().collect();
+        match self.globals.is_run() {
+            true => self.as_json = as_json,
+            false => self.may_be_empty = as_json,
         }
     }
 
@@ -317,7 +324,7 @@ impl Translator<'_> {
         (0..self.tasks.len()).filter(fits).collect()
     }
 
-    fn tell(
+    fn report(
         &mut self,
         instance: usize,
         bytes: std::ops::Range<usize>,
@@ -343,7 +350,7 @@ impl Translator<'_> {
     fn tell_unknown(&mut self, instance: usize, scalar: &Scalar, name: &str) {
         let near = suggestion(name, self.tasks.iter().map(|known| known.name.as_str()));
         let what = format!("there is no task `{name}` ({near})");
-        self.tell(instance, scalar.bytes.clone(), what, true);
+        self.report(instance, scalar.bytes.clone(), what, true);
     }
 
     fn often(&self, known: &TaskInstance) -> Often {
@@ -356,7 +363,7 @@ impl Translator<'_> {
 /// What a file says once for all its tasks.
 fn file_settings(root: &Taskfile) -> Yaml {
     let settings = &root.settings;
-    let mut said = Yaml::of("shell", command::shell(&settings.set, &settings.shopt));
+    let mut said = Yaml::single("shell", command::shell(&settings.set, &settings.shopt));
     if settings.silent {
         said.put("quiet", Yaml::flag(true));
     }

@@ -53,7 +53,10 @@ impl NamedTask<'_> {
     pub fn words(&self) -> BTreeSet<String> {
         let mut words = BTreeSet::new();
         of_node(&self.task.node, &mut words);
-        words.retain(|word| !BY_TASK.contains(&word.as_str()) && !word.starts_with("CLI_"));
+        let is_name = |word: &str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        words.retain(|word| {
+            is_name(word) && !BY_TASK.contains(&word.as_str()) && !word.starts_with("CLI_")
+        });
         words
     }
 }
@@ -83,7 +86,7 @@ pub struct FixedWords<'t>(Globals<'t>);
 
 impl<'t> FixedWords<'t> {
     /// Those of `tree`.
-    pub fn of(tree: &'t TaskfileTree, wish: &'t TranslationRequest<'t>) -> Self {
+    pub fn from_tree(tree: &'t TaskfileTree, wish: &'t TranslationRequest<'t>) -> Self {
         Self(Globals::new(tree, wish))
     }
 
