@@ -128,7 +128,7 @@ fn what_new_users_stumbled_over_does_the_same() {
     for text in [
         "with: {PKGS: ./..., RACE: 'true'}",
         "echo go test {{ race }} {{ PKGS }}",
-        "    - >-\n      echo one\n      two\n      # three\n      four\n",
+        "- >-\n        echo one\n        two\n        # three\n        four\n",
         "for: [x/1, y/2]",
         "cd sub && forge run x",
     ] {
