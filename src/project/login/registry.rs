@@ -61,7 +61,7 @@ impl Discovery {
         }
         // Held here too, so that `gh` is asked once.
         let login = crate::store::Logins::login(self, GITHUB.1).await;
-        Ok(login.map(|login| self.of_github(login)))
+        Ok(login.map(github_login))
     }
 
     fn of_variables(&self, host: &str) -> Option<RegistryLogin> {
@@ -88,14 +88,7 @@ impl Discovery {
             return None;
         }
         let github = LoginHost::find(GITHUB.1, &self.environment, &self.named)?;
-        variables::login(&github, &self.environment).map(|login| self.of_github(login))
-    }
-
-    fn of_github(&self, login: Login) -> RegistryLogin {
-        let user = self.asking.runner.environment().get("GITHUB_ACTOR");
-        let user = user.filter(|user| !user.is_empty()).unwrap_or(ANYBODY).to_owned();
-        let secret = RegistrySecret::Password { user, password: login.token };
-        RegistryLogin { secret, source: login.source }
+        variables::login(&github, &self.environment).map(github_login)
     }
 
     /// The files that are there, and how people call them.
@@ -146,4 +139,10 @@ impl Discovery {
         ];
         files.into_iter().flatten().filter(|path| Path::is_absolute(path)).collect()
     }
+}
+
+/// A login to GitHub as its registry takes it: of the two, only the token counts.
+fn github_login(login: Login) -> RegistryLogin {
+    let secret = RegistrySecret::Password { user: ANYBODY.to_owned(), password: login.token };
+    RegistryLogin { secret, source: login.source }
 }
