@@ -352,13 +352,11 @@ impl TaskfileScope<'_> {
 
     /// A scalar, which keeps its type.
     pub(super) fn scalar(&self, scalar: &Scalar, wrong: &mut Vec<(TemplateError, Scalar)>) -> Yaml {
-        let is_typed = scalar.style == Quoting::Plain
-            && (scalar.text.parse::<f64>().is_ok()
-                || matches!(scalar.text.as_str(), "true" | "false"));
-        match is_typed {
-            true => Yaml::Plain(scalar.text.clone()),
-            false => Yaml::text(self.text(scalar, wrong)),
+        match scalar.style {
+            Quoting::Plain => typed(&scalar.text),
+            _ => None,
         }
+        .unwrap_or_else(|| Yaml::text(self.text(scalar, wrong)))
     }
 
     /// A line that goes to `dir`.
@@ -399,6 +397,55 @@ impl TaskfileScope<'_> {
             (true, value) => Yaml::single("secret", value),
         }
     }
+}
+
+/// What YAML takes `text` for that stands without quotes, as Go writes it; nothing if it is text.
+fn typed(text: &str) -> Option<Yaml> {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Some(Yaml::text("")),
+        "true" | "True" | "TRUE" => return Some(Yaml::flag(true)),
+        "false" | "False" | "FALSE" => return Some(Yaml::flag(false)),
+        _ => {}
+    }
+    if !text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) {
+        return None;
+    }
+    if is_date(text) {
+        return Some(Yaml::text(format!("{text} 00:00:00 +0000 UTC")));
+    }
+    let digits = text.replace('_', "");
+    if let Some(number) = whole(&digits) {
+        return Some(Yaml::Plain(number.to_string()));
+    }
+    let is_real = digits.contains(|c: char| c.is_ascii_digit())
+        && digits.chars().all(|c| c.is_ascii_digit() || "+-.eE".contains(c));
+    let number = digits.parse::<f64>().ok().filter(|_| is_real)?;
+    Some(Yaml::Plain(number.to_string()))
+}
+
+fn is_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_number = |part: &&str| part.chars().all(|c| c.is_ascii_digit());
+    matches!(parts.as_slice(), [y, m, d] if y.len() == 4 && m.len() == 2 && d.len() == 2)
+        && parts.iter().all(is_number)
+}
+
+/// A whole number as Go reads it, in any base.
+fn whole(text: &str) -> Option<i64> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let bases = [("0x", 16), ("0X", 16), ("0o", 8), ("0O", 8), ("0b", 2), ("0B", 2), ("0", 8)];
+    let of_base = |(prefix, base): &(&str, u32)| {
+        let rest = digits.strip_prefix(prefix)?;
+        Some(i64::from_str_radix(rest, *base).ok().filter(|_| !rest.is_empty()))
+    };
+    let number = match bases.iter().find_map(of_base).filter(|_| digits.len() > 1) {
+        Some(number) => number,
+        None => digits.parse().ok().filter(|_| digits.starts_with(|c: char| c.is_ascii_digit())),
+    };
+    number.map(|number: i64| sign * number)
 }
 
 fn plain_text(text: &str) -> String {
