@@ -128,6 +128,7 @@ pub fn parts(tree: &TaskfileTree, wish: &TranslationRequest, is_sparse: bool) ->
         sure: BTreeSet::new(),
         passed: HashMap::new(),
         as_json: BTreeSet::new(),
+        limited: Vec::new(),
         remarks: Vec::new(),
         tree,
         wish,
@@ -169,6 +170,8 @@ struct Translator<'t> {
     /// What calls give as JSON, by names: lists and mappings, and what may be empty and is not to be
     /// taken for what all tasks know.
     as_json: BTreeSet<String>,
+    /// Tasks that stand between one and what it needs for a limited time.
+    limited: Vec<(String, Yaml)>,
     remarks: Vec<Remark>,
 }
 
@@ -190,6 +193,7 @@ impl Translator<'_> {
             }
             tasks.push((name.clone(), said));
         }
+        tasks.append(&mut self.limited);
         let scope = TaskfileScope { own: special(None), globals: self.globals, limit: None };
         let mut wrong = Vec::new();
         let mut extra = Vec::new();
@@ -347,9 +351,8 @@ impl Translator<'_> {
     }
 
     fn often(&self, known: &TaskInstance) -> Often {
-        let file = self.instances[known.instance].file;
         let root = self.instances[0].file.settings.run;
-        known.task.run.or(file.settings.run).or(root).unwrap_or(Often::Always)
+        known.task.run.or(root).unwrap_or(Often::Always)
     }
 }
 
