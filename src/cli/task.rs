@@ -21,8 +21,7 @@ use crate::{
 };
 
 use super::{
-    CliError,
-    ensure, list,
+    CliError, ensure, list,
     publish::Publish,
     run::{self, RunRequest, jobs},
     session::Session,
@@ -92,8 +91,7 @@ pub(super) fn status_of(
     asked: &Asked,
 ) -> Result<u8, CliError> {
     let workspace = workspaces.any();
-    let options =
-        TaskOptions { as_task: true, only_looks: true, ..options(session, false, false) };
+    let options = TaskOptions { as_task: true, only_looks: true, ..options(session, false, false) };
     let audience = |_: TaskMessage| ();
     for (task, name) in wanted(workspace, &asked.tasks)?.iter().zip(&asked.tasks) {
         let invocation = Invocation::new(task, asked.parameters(task), Vec::new())?.called(name);

@@ -69,6 +69,7 @@ impl OpenedTaskfile {
         let layout = session.layout_at(path.parent().unwrap_or(Path::new("/")).to_owned());
         let tree =
             included::loaded(session, &layout, |library| taskfile::read(path, &given, library))?;
+        let tree = tree.in_groups(wish.group_begin.clone(), wish.group_end.clone());
         Ok(Self { tree, given, names })
     }
 
