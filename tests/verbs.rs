@@ -60,6 +60,14 @@ fn pages_come_out_of_the_tables() {
 }
 
 #[test]
+fn descriptions_are_listed_with_what_is_known() {
+    let tasks = "vars: { ext: .exe }\ntasks:\n  b: { desc: 'builds x{{ ext }}', run: echo }\n  c: { desc: 'says {{ who }}', with: { who: you }, run: echo }\n";
+    let sandbox = Sandbox::new().script("end", "v1").head(tasks);
+    let list = sandbox.forge("list").succeeds();
+    list.says("builds x.exe").says("says {{ who }}");
+}
+
+#[test]
 fn words_of_other_tools_are_answered() {
     let sandbox = Sandbox::new().script("end", "v1").head("tasks: { lint: x, 'end:page': x }");
     sandbox.forge("page").exits(2).says("there is `end:page`");
@@ -384,8 +392,15 @@ fn folders_of_outputs_are_made() {
 #[test]
 fn json_is_honoured_or_refused() {
     let sandbox = pair();
-    sandbox.forge("graph --json").exits(2).says("has no JSON document");
-    sandbox.forge("explain end --json").exits(2);
+    sandbox.forge("lock --json").exits(2).says("has no JSON document");
+    let explained = sandbox.forge("explain end --json").succeeds().json();
+    let artifact = &explained["artifacts"][0];
+    assert_eq!((&artifact["name"], &artifact["would_be"]), (&"end".into(), &"built".into()));
+    assert_eq!(sandbox.forge("explain go --json").succeeds().json()["task"], "go");
+    let graph = sandbox.forge("graph --json").succeeds().json();
+    assert_eq!(graph["arrows"][0]["to"], "end");
+    assert!(sandbox.forge("logs --json").succeeds().json()["services"].is_array());
+    sandbox.forge("logs --json -f").exits(2).says("has an end");
     sandbox.forge("tree --json").succeeds().json();
 }
 

@@ -34,13 +34,10 @@ impl Verb {
             Self::Attach(_)
                 | Self::Completions { .. }
                 | Self::Exec(_)
-                | Self::Explain { .. }
-                | Self::Graph { .. }
                 | Self::Help(_)
                 | Self::Init { .. }
                 | Self::Lock { .. }
-                | Self::Logs { .. }
-                | Self::Migrate { .. }
+                | Self::Migrate(..)
                 | Self::CiInit { .. }
                 | Self::Remove(_)
         )

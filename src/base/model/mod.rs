@@ -18,6 +18,7 @@ mod layout;
 mod lock;
 mod mac;
 mod name;
+pub mod oci;
 mod outcome;
 mod path_text;
 mod platform;

@@ -32,6 +32,8 @@ pub struct TaskContext<'w> {
     pub basis: NoopInputs,
     /// Whether Task's meaning counts, as [`super::TaskOptions::as_task`] has it.
     pub as_task: bool,
+    /// Whether what a command would print stands with the folder that it would run in.
+    pub tells_folders: bool,
     printed: Mutex<HashMap<String, Printed>>,
 }
 
@@ -45,6 +47,7 @@ impl<'w> TaskContext<'w> {
             vault: Vault::default(),
             basis: NoopInputs::default(),
             as_task: false,
+            tells_folders: false,
             printed: Mutex::default(),
         }
     }
