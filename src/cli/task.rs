@@ -97,7 +97,7 @@ pub(super) fn status_of(
         let invocation = Invocation::new(task, asked.parameters(task), Vec::new())?.called(name);
         let (runner, cancel) = (session.host.runner(options.jobs), session.host.cancel().clone());
         let engine = TaskEngine::new(workspace, options, &audience, cancel, runner);
-        session.host.runtime()?.block_on(engine.look(&invocation))?;
+        session.host.runtime()?.block_on(engine.look_at(&invocation))?;
     }
     Ok(0)
 }

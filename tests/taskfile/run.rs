@@ -263,7 +263,8 @@ fn digests(work: &Path) -> BTreeMap<String, String> {
                 continue;
             }
             if path.is_dir() {
-                open.push(path);
+                // What a link leads to is found where it is.
+                open.extend((!path.is_symlink()).then_some(path));
             } else if let Ok(bytes) = fs::read(&path) {
                 let name = path.strip_prefix(work).unwrap_or(&path).display().to_string();
                 found.insert(name, sha256(&bytes));

@@ -145,7 +145,7 @@ impl<'w> TaskEngine<'w> {
     ///
     /// # Errors
     /// If that cannot be told, or [`TaskOptions::only_looks`] and there is something to do.
-    pub async fn look(&self, invocation: &Invocation<'w>) -> Result<(), Fault> {
+    pub async fn look_at(&self, invocation: &Invocation<'w>) -> Result<(), Fault> {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let run = TaskRun { engine: self, invocation, number };
         run.perform(&self.frame(self.cancel.clone())).await.map(|_| ())
