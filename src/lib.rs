@@ -3,7 +3,7 @@
 //! `ARCHITECTURE.md` has the map: which room does what, and which may know which.
 
 pub use forge_base::{
-    archive, console, disk, imports, manifest, model, process, provenance, store, walk,
+    archive, console, disk, imports, manifest, model, oci, process, provenance, store, walk,
 };
 pub use forge_engine::{
     adopt, affected, ci, execute, newer, plan, probe, release, service, task, ui, versioning,

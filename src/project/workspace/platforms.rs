@@ -87,13 +87,20 @@ impl Workspaces {
     /// What must be ensured with `id`: for the same platform.
     pub fn needs(&self, id: &ArtifactId) -> impl Iterator<Item = ArtifactId> {
         let platform = id.platform;
-        self.subsystem(id).needs.iter().map(move |name| ArtifactId { name: name.clone(), platform })
+        let needs = self.subsystem(id).needs.iter().filter(|name| self.has_binaries(name));
+        needs.map(move |name| ArtifactId { name: name.clone(), platform })
+    }
+
+    /// Whether the subsystem called `name` yields binaries, on any platform.
+    fn has_binaries(&self, name: &Name) -> bool {
+        self.all.values().any(|workspace| workspace.subsystems[name].has_binaries())
     }
 
     /// What `id` is built with: tools, which run on this machine.
     pub fn build_needs(&self, id: &ArtifactId) -> impl Iterator<Item = ArtifactId> {
         let tool = |name: &Name| ArtifactId { name: name.clone(), platform: Platform::host() };
-        self.subsystem(id).build_needs.iter().map(tool)
+        let needs = self.subsystem(id).build_needs.iter().filter(|name| self.has_binaries(name));
+        needs.map(tool)
     }
 
     /// The artifacts of the subsystems called `names`, for every platform that is worked for.
@@ -101,7 +108,7 @@ impl Workspaces {
         &self,
         names: impl IntoIterator<Item = &'n Name>,
     ) -> impl Iterator<Item = ArtifactId> {
-        names.into_iter().flat_map(|name| {
+        names.into_iter().filter(|name| self.has_binaries(name)).flat_map(|name| {
             self.wanted
                 .iter()
                 .map(|platform| ArtifactId { name: name.clone(), platform: *platform })
