@@ -6,7 +6,7 @@ pub use forge_base::{
     archive, console, disk, imports, manifest, model, oci, process, provenance, store, walk,
 };
 pub use forge_engine::{
-    adopt, affected, ci, execute, newer, plan, probe, release, service, task, ui, versioning,
+    adopt, affected, ci, execute, plan, probe, release, service, task, ui, upgrade, versioning,
 };
 pub use forge_project::{cache, git, login, report, workspace};
 pub use forge_taskfiles::{migrate, taskfile};

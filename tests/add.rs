@@ -115,6 +115,18 @@ fn without_published_checksums_digests_are_pinned() {
 }
 
 #[test]
+fn the_supervisor_of_services_is_added_with_its_digests_and_nobody_is_asked() {
+    let spec = "build: { run: x }\nservice: { run: web }\n";
+    let sandbox = Sandbox::new().spec("web", "v1", spec);
+    sandbox.forge("check").exits(2).says("`forge add pc` pins Process Compose");
+    sandbox.forge("add pc --no-ensure").succeeds().says("`pc: v1.87.0`");
+    assert!(sandbox.read("subsystems/pc.yml").contains("    linux-arm64: 86cc4b19"));
+    sandbox.forge("check").succeeds();
+    sandbox.forge("add pc").exits(2).says("pc is there already");
+    sandbox.forge("add pc --name other").exits(2).says("yields a binary `process-compose` already");
+}
+
+#[test]
 fn what_upstream_lacks_is_told() {
     let github = GitHub::new(REPOSITORY);
     github.add_release(
@@ -148,7 +160,7 @@ fn serve(sandbox: &Sandbox, files: &[(&str, Vec<u8>)]) -> Server {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }
-    Server::of(&sandbox.beside("web"))
+    Server::serve(&sandbox.beside("web"))
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn paths_of(file: &Path) -> Paths {
     if module.last().is_some_and(|last| last == "mod" || last == "lib") {
         module.pop();
     }
-    Paths::of(&text, &module)
+    Paths::parse(&text, &module)
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn an_import_is_seen_however_it_is_written() {
         "use ::forge::b::X;",
         "use forge_base::b::X;",
     ] {
-        let own = Paths::of(code, &["a".into(), "file".into()]).own;
+        let own = Paths::parse(code, &["a".into(), "file".into()]).own;
         assert!(
             own.iter().any(|path| path.first().is_some_and(|room| room == "b")),
             "{code}: {own:?}"
@@ -239,12 +239,12 @@ fn an_import_is_seen_however_it_is_written() {
     for code in
         ["use crate as all;", "use crate::{self as all};", "use crate::*;", "use super::super::*;"]
     {
-        let own = Paths::of(code, &["a".into(), "file".into()]).own;
+        let own = Paths::parse(code, &["a".into(), "file".into()]).own;
         assert!(own.iter().any(Vec::is_empty), "{code}: {own:?}");
     }
     let none =
         "// use crate::b;\n/* crate::b */ const S: &str = \"crate::b\"; use self::b; use super::b;";
-    let own = Paths::of(none, &["a".into(), "file".into()]).own;
+    let own = Paths::parse(none, &["a".into(), "file".into()]).own;
     assert!(own.iter().all(|path| path[0] == "a"), "{own:?}");
 }
 

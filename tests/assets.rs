@@ -230,7 +230,7 @@ fn a_bomb_is_refused_before_it_fills_the_disk() {
 #[test]
 fn over_http_the_same_is_refused() {
     let mut released = released();
-    let server = Server::of(&released.origin.beside("store"));
+    let server = Server::serve(&released.origin.beside("store"));
     released.clone.releases_from(&server.url());
     let good = fs::read(released.asset()).unwrap();
     let mut bad = good.clone();

@@ -248,7 +248,7 @@ fn a_vendors_digest_is_locked_at_first_use_and_compared_from_then_on() {
     };
     let good = pack(b"#!/bin/sh\necho tool v1\n");
     publish(&good);
-    let server = Server::of(&vendor);
+    let server = Server::serve(&vendor);
     let url = server.url();
     let sandbox = sandbox.spec(
         "tool",

@@ -157,7 +157,7 @@ fn without_a_workspace_that_can_be_read_the_machine_is_examined() {
 fn stores_are_examined_one_by_one() {
     let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.beside("served")).unwrap();
-    let server = Server::of(&sandbox.beside("served"));
+    let server = Server::serve(&sandbox.beside("served"));
     let (folder, url) = (sandbox.beside("store"), server.url());
     let head = format!("releases: ['dir:{}', '{url}']", folder.display());
     let sandbox = sandbox.head(&head).script("hello", "v1.0.0");

@@ -167,7 +167,7 @@ fn releases_of_github_are_found_and_taken() {
 #[test]
 fn a_web_server_is_asked_for_a_version_that_was_named() {
     let place = Place::new().release("0.9.0");
-    let server = Server::of(&place.path("releases"));
+    let server = Server::serve(&place.path("releases"));
     let url = server.url();
     let source = ("FORGE_SOURCE", url.as_str());
     assert_refused(&place.install(&["sh"], &[source]), "name one: FORGE_VERSION=");

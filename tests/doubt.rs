@@ -12,7 +12,7 @@ fn served() -> (Sandbox, Sandbox, Server) {
         "build:\n  run: (echo '#!/bin/sh'; echo 'echo big; exit'; head -c 300000 /dev/urandom) > {{ out }}/big\n",
     );
     origin.forge("ensure").succeeds();
-    let server = Server::of(&origin.beside("store"));
+    let server = Server::serve(&origin.beside("store"));
     let mut clone = origin.clone_fresh();
     clone.releases_from(&server.url());
     (origin, clone, server)
@@ -136,7 +136,7 @@ fn a_password_in_a_store_url_is_used_and_never_told() {
 fn a_mirror_that_sends_elsewhere_is_followed_without_the_password() {
     let (_origin, mut clone, elsewhere) = served();
     let to: &'static str = elsewhere.url().leak();
-    let mirror = Server::of(&clone.beside("empty"));
+    let mirror = Server::serve(&clone.beside("empty"));
     mirror.always_fail("/big-v1/", Fault::MovedTo(to));
     clone.releases_from(&mirror.url().replace("http://", "http://me:hunter2hunter2@"));
     clone.all_are("downloaded");

@@ -145,7 +145,7 @@ fn names_of_the_workspace_begin_with_a_colon() {
 fn served(text: &str) -> (tempfile::TempDir, Server) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("lint.yml"), text).unwrap();
-    let server = Server::of(folder.path());
+    let server = Server::serve(folder.path());
     (folder, server)
 }
 

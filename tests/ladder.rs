@@ -61,7 +61,7 @@ fn a_fresh_clone_downloads_from_the_store() {
 fn a_plain_http_server_serves_as_a_read_only_store() {
     let sandbox = with_store();
     sandbox.forge("ensure").succeeds();
-    let server = Server::of(&sandbox.beside("store"));
+    let server = Server::serve(&sandbox.beside("store"));
     let mut clone = sandbox.clone_fresh();
     let text = clone.read("versions.yml");
     let first = text.lines().next().unwrap().to_owned();
@@ -76,7 +76,7 @@ fn a_plain_http_server_serves_as_a_read_only_store() {
 fn a_store_in_doubt_is_an_error_and_never_a_miss() {
     let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.beside("store")).unwrap();
-    let server = Server::of(&sandbox.beside("store"));
+    let server = Server::serve(&sandbox.beside("store"));
     let sandbox = sandbox.head(&format!("releases: {}", server.url())).script("hello", "v1.0.0");
     server.fail("hello", Fault::Status(403));
     sandbox.forge("ensure").exits(5).says("cannot tell whether hello-v1.0.0 is released");

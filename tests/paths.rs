@@ -16,7 +16,7 @@ pub struct Paths {
 
 impl Paths {
     /// Those of `code`, which is the source of `module`.
-    pub fn of(code: &str, module: &[String]) -> Self {
+    pub fn parse(code: &str, module: &[String]) -> Self {
         let tokens: TokenStream = code.parse().expect("tokens of Rust");
         let mut paths = Self::default();
         paths.walk(tokens, module);

@@ -181,7 +181,7 @@ fn a_plan_says_why() {
 fn a_dry_run_asks_a_store_no_more_than_whether_it_has_it() {
     let sandbox = Sandbox::with_store().script("hello", "v1");
     sandbox.forge("ensure").succeeds();
-    let server = Server::of(&sandbox.beside("store"));
+    let server = Server::serve(&sandbox.beside("store"));
     let mut clone = sandbox.clone_fresh();
     std::fs::remove_file(clone.path("forge.lock")).unwrap();
     clone.releases_from(&server.url());
@@ -194,7 +194,7 @@ fn a_dry_run_asks_a_store_no_more_than_whether_it_has_it() {
 #[test]
 fn a_plan_that_cannot_work_has_the_exit_code_of_its_cause() {
     let sandbox = Sandbox::new();
-    let server = Server::of(&sandbox.beside("work"));
+    let server = Server::serve(&sandbox.beside("work"));
     server.always_fail("hello", crate::support::Fault::Status(403));
     let sandbox = sandbox.head(&format!("releases: {}", server.url())).script("hello", "v1");
     sandbox.forge("plan").exits(5).says("cannot tell whether hello-v1 is released");

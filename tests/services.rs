@@ -66,7 +66,7 @@ impl Stack {
 
     /// `forge up`, which succeeds.
     fn up(&self) -> Services {
-        Services::of(&self.forge("up --json").succeeds())
+        Services::from_run(&self.forge("up --json").succeeds())
     }
 
     /// The processes of the supervisor and all services.
@@ -118,7 +118,7 @@ fn carriers(root: &Path) -> Vec<u32> {
 struct Services(Vec<Value>);
 
 impl Services {
-    fn of(run: &Run) -> Self {
+    fn from_run(run: &Run) -> Self {
         Self(run.json()["services"].as_array().expect("services").clone())
     }
 
@@ -191,7 +191,7 @@ fn the_table_says_how_they_are() {
     let api = stack.up().pid("api");
     stack.forge("down web").succeeds().says("ended web");
     assert!(is_alive(api));
-    let states = Services::of(&stack.forge("up --dry-run --json").succeeds());
+    let states = Services::from_run(&stack.forge("up --dry-run --json").succeeds());
     assert_eq!(states.get("web")["state"], "down");
     stack.up();
     stack.forge("down api").succeeds().says("ended api, web");
@@ -229,7 +229,7 @@ fn a_service_is_the_process_that_the_supervisor_started() {
     let stack = stack.script("one", lines, "").script("killed", "printf last\nkill -9 $$", "");
     let run = stack.forge("up").exits(1);
     run.says("killed ended with code").says("last");
-    let states = Services::of(&stack.forge("up --dry-run --json").succeeds());
+    let states = Services::from_run(&stack.forge("up --dry-run --json").succeeds());
     let supervisor = stack.supervisor();
     let parent = fs::read_to_string(format!("/proc/{}/stat", states.pid("one"))).unwrap();
     let parent: Vec<_> = parent.rsplit_once(')').unwrap().1.split_whitespace().collect();
@@ -253,13 +253,34 @@ fn a_service_that_keeps_ending_is_told() {
 #[test]
 fn a_service_that_is_not_ready_in_time_is_told_by_name() {
     let Some(stack) = Stack::new() else { return };
-    let ready = format!("  ready: {{ tcp: {}, period: 1s, retries: 1 }}\n", port());
+    let port = port();
+    let ready = format!("  ready: {{ tcp: {port}, period: 1s, retries: 1 }}\n");
     let stack = stack.script("slow", "echo still thinking\nexec sleep 10000", &ready);
     let stack = stack.script("after", "exec sleep 10000", "  needs: slow\n");
     let run = stack.forge("up").exits(124);
     run.says("slow runs, and was not ready within 1 s").says("still thinking");
-    let states = Services::of(&stack.forge("up --dry-run --json").succeeds());
+    run.says(&format!("the last probe saw: connection refused at 127.0.0.1:{port}"));
+    let states = Services::from_run(&stack.forge("up --dry-run --json").succeeds());
     assert_eq!(states.get("after")["state"], "down", "what it needs is not ready");
+}
+
+#[test]
+fn the_probe_says_what_it_saw_and_logs_begin_at_the_last_start() {
+    let Some(stack) = Stack::new() else { return };
+    let ready =
+        "  ready: { run: 'echo no tables yet; exit 7', period: 1s, timeout: 1s, retries: 2 }\n";
+    let stack = stack.script("db", "echo start of $$\nexec sleep 10000", ready);
+    let run = stack.forge("up").exits(124);
+    run.says("exited with code 7: no tables yet").says("start of");
+    let log = || fs::read_to_string(stack.sandbox.path(".forge/logs/services/db.log")).unwrap();
+    let first = log();
+    stack.forge("down").succeeds();
+    let run = stack.forge("up").exits(124);
+    let second = log().strip_prefix(&first).expect("the log goes on").trim().to_owned();
+    run.says(&second);
+    assert!(!run.stderr().contains(first.trim()), "{}", run.stderr());
+    let logs = stack.forge("logs db").succeeds();
+    assert_eq!(logs.stdout().trim(), second);
 }
 
 #[test]
@@ -286,7 +307,7 @@ fn after_a_bump_up_replaces_what_is_stale_and_nothing_else() {
     stack.forge("verify --running").exits(4).says("forge reload web");
     let run = stack.forge("up --json").succeeds();
     run.says("web is started again: web v1.0.0");
-    let after = Services::of(&run);
+    let after = Services::from_run(&run);
     assert_eq!(after.pid("api"), before.pid("api"));
     assert_ne!(after.pid("web"), before.pid("web"));
     assert!(!is_alive(before.pid("web")));
@@ -299,7 +320,7 @@ fn a_bumped_supervisor_is_replaced_by_the_next_up_with_all_that_runs() {
     let Some(stack) = stack(port()) else { return };
     let stack = stack.script("idle", "exec sleep 10000", "");
     stack.forge("up web").succeeds();
-    let before = Services::of(&stack.forge("up --dry-run --json").succeeds());
+    let before = Services::from_run(&stack.forge("up --dry-run --json").succeeds());
     let supervisor = stack.supervisor();
     let spec = stack.sandbox.path("subsystems/pc.yml");
     let text = fs::read_to_string(&spec).unwrap();
@@ -315,7 +336,7 @@ fn a_bumped_supervisor_is_replaced_by_the_next_up_with_all_that_runs() {
     let run = stack.forge("up api --json").succeeds();
     run.says("the supervisor is started again, and all services with it: pc v1.46.0 (");
     assert_ne!(stack.supervisor(), supervisor);
-    let after = Services::of(&stack.forge("up --dry-run --json").succeeds());
+    let after = Services::from_run(&stack.forge("up --dry-run --json").succeeds());
     assert_ne!(after.pid("api"), before.pid("api"));
     assert_ne!(after.pid("web"), before.pid("web"), "it ran, though it was not named");
     assert_eq!(after.get("idle")["state"], "down", "it did not run");
@@ -430,7 +451,8 @@ fn what_is_no_service_any_more_is_ended_by_the_next_up() {
     fs::write(&spec, format!("{text}  env: {{ LEVEL: '$debug {{{{ name }}}}' }}\n")).unwrap();
     let run = stack.forge("up --json").succeeds();
     run.says("api is started again: its spec changed");
-    let environment = fs::read(format!("/proc/{}/environ", Services::of(&run).pid("api"))).unwrap();
+    let environment =
+        fs::read(format!("/proc/{}/environ", Services::from_run(&run).pid("api"))).unwrap();
     assert!(String::from_utf8_lossy(&environment).contains("LEVEL=$debug api\0"));
     fs::write(&spec, format!("{text}  dir: nowhere\n")).unwrap();
     stack.forge("up").exits(1).says("nowhere is not there");
@@ -528,7 +550,7 @@ fn ci_test_leaves_what_was_up_before() {
     let Some((stack, _)) = tested("echo fine") else { return };
     stack.forge("up api").succeeds();
     stack.forge("ci:test").succeeds();
-    let states = Services::of(&stack.forge("up --dry-run --json").succeeds());
+    let states = Services::from_run(&stack.forge("up --dry-run --json").succeeds());
     assert_eq!(states.get("api")["state"], "running");
     assert_eq!(states.get("web")["state"], "down");
 }
@@ -597,7 +619,7 @@ fn mistakes_are_told_with_their_places() {
     2 | service: { run: a, needs: [b, bb, c] }
       | ^^^^^^^ needs a supervisor
       |
-      = help: pin Process Compose: `pc: v1.46.0` under `versions`, and a spec subsystems/pc.yml with `binary: process-compose`
+      = help: `forge add pc` pins Process Compose, as its vendor built it
 
     error: these services need each other in a cycle: a → b → a
      --> subsystems/a.yml:2:28

@@ -77,3 +77,16 @@ fn no_phrase_is_used_that_the_style_replaces() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Functions whose name lacks its object: `of` what, `tell` whom, `look` at what?
+#[test]
+fn no_function_is_called_without_its_object() {
+    let definition = Regex::new(r"\bfn (of|tell|look)\b").unwrap();
+    let mut wrong = Vec::new();
+    for path in ["src", "tests"].into_iter().flat_map(|folder| sources(Path::new(folder))) {
+        let text = fs::read_to_string(&path).expect("a source");
+        let found = definition.captures_iter(&text).map(|name| format!("{path:?}: {}", &name[1]));
+        wrong.extend(found);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

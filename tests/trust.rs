@@ -200,7 +200,7 @@ fn what_is_built_here_is_trusted_here() {
 #[test]
 fn only_the_ci_of_the_repository_with_the_releases_counts() {
     let mut released = released();
-    let server = Server::of(&released.origin.beside("web"));
+    let server = Server::serve(&released.origin.beside("web"));
     let folder = released.origin.beside("web/o/r/releases");
     fs::create_dir_all(&folder).unwrap();
     fs::rename(released.origin.beside("store"), folder.join("download")).unwrap();
@@ -221,7 +221,7 @@ fn only_the_ci_of_the_repository_with_the_releases_counts() {
 #[test]
 fn by_default_nobody_is_asked_who_built_it() {
     let mut released = released();
-    let server = Server::of(&released.origin.beside("store"));
+    let server = Server::serve(&released.origin.beside("store"));
     released.clone.releases_from(&server.url());
     let trusting = released.clone.read("versions.yml");
     released.clone.write("versions.yml", &trusting.replace("trust: ci\n", ""));

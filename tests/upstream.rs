@@ -15,7 +15,7 @@ fn vendor(sandbox: &Sandbox, files: &[(&str, &[u8])]) -> Server {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }
-    Server::of(&sandbox.beside("vendor"))
+    Server::serve(&sandbox.beside("vendor"))
 }
 
 fn spec(url: &str, rest: &str) -> String {

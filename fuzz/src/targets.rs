@@ -84,7 +84,7 @@ pub fn dotenv(data: &[u8]) {
 /// Versions, one a line: their order holds both ways.
 pub fn versions(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let versions: Vec<Precedence> = text.lines().take(20).filter_map(Precedence::of).collect();
+    let versions: Vec<Precedence> = text.lines().take(20).filter_map(Precedence::parse).collect();
     for one in &versions {
         for other in &versions {
             assert_eq!(one.cmp(other), other.cmp(one).reverse());

@@ -31,7 +31,7 @@ pub(super) struct Actions {
 
 impl Actions {
     /// The runner that this process is a step of, if `GITHUB_ACTIONS` says there is one.
-    pub(super) fn of(host: &Host) -> Option<Self> {
+    pub(super) fn from_host(host: &Host) -> Option<Self> {
         let environment = host.environment();
         (environment.get("GITHUB_ACTIONS") == Some("true")).then(|| Self {
             console: host.console(),
@@ -43,7 +43,7 @@ impl Actions {
 
     /// Annotates what failed in `report`, of the workspace at `root`, and adds a table to the step's
     /// summary, and the ends of logs.
-    pub(super) fn tell(
+    pub(super) fn annotate(
         &self,
         report: &RunReport,
         done: &str,

@@ -5,8 +5,8 @@ use crate::{
     disk::{MOST_OF_TEXT, read_text},
     manifest::with_entry,
     model::{Fault, Kind, Layout, Platform},
-    newer::{Asker, ModuleProxies, RosterEdit},
     report::Role,
+    upgrade::{Asker, ModuleProxies, RosterEdit},
     workspace::Workspace,
 };
 
@@ -18,7 +18,7 @@ const AT_ONCE: usize = 4;
 /// What can be written behind `forge add`.
 #[derive(Debug, clap::Args)]
 pub(super) struct AddArgs {
-    /// go:MODULE, crate:NAME or github:OWNER/REPO, each with @VERSION if you like; or the URL of an asset
+    /// go:MODULE, crate:NAME, github:OWNER/REPO or a known tool such as jq, each with @VERSION if you like; or the URL of an asset
     #[arg(value_name = "WHAT")]
     what: String,
     /// What it is called here [default: as the module, crate or repository]
@@ -41,7 +41,6 @@ pub(super) fn add(session: &Session, wish: &AddArgs) -> Result<u8, CliError> {
         let fault = Fault::new(Kind::Usage, format!("cannot add `{}`", wish.what));
         return Err(fault.because("--locked forbids it").into());
     }
-    let workspace = session.workspace()?;
     let request = AdoptRequest {
         added: wish.what.clone(),
         origin: Origin::parse(&wish.what)?,
@@ -49,10 +48,8 @@ pub(super) fn add(session: &Session, wish: &AddArgs) -> Result<u8, CliError> {
         binaries: wish.binaries.clone(),
         pre: wish.pre,
     };
-    refuse_if_known(&workspace, &request)?;
-    let adoption = adopt(session, &workspace, &request)?;
-    refuse_taken_binaries(&workspace, &adoption)?;
-    let layout = &workspace.layout;
+    let (adoption, layout) = adoption(session, &request)?;
+    let layout = &layout;
     let before = read_text(&layout.manifest(), MOST_OF_TEXT)
         .map_err(|error| Fault::io(format!("cannot read {}", Layout::MANIFEST), &error))?;
     let after = with_entry(&before, "versions", adoption.name.as_str(), &adoption.version);
@@ -78,6 +75,27 @@ pub(super) fn add(session: &Session, wish: &AddArgs) -> Result<u8, CliError> {
         ));
     }
     Ok(code)
+}
+
+/// What joins, and where.
+fn adoption(session: &Session, request: &AdoptRequest) -> Result<(Adoption, Layout), CliError> {
+    let pinned = request.pinned()?;
+    let workspace = match (session.workspace(), &pinned) {
+        // Services without a supervisor are a problem, and this is what mends it.
+        (Err(CliError::Problems(_)), Some(_)) => None,
+        (workspace, _) => Some(workspace?),
+    };
+    if let Some(workspace) = &workspace {
+        refuse_if_known(workspace, request)?;
+    }
+    let adoption = match (pinned, &workspace) {
+        (Some(pinned), _) => pinned,
+        (None, Some(workspace)) => adopt(session, workspace, request)?,
+        (None, None) => return Err(Fault::new(Kind::Usage, "there is no workspace").into()),
+    };
+    let Some(workspace) = workspace else { return Ok((adoption, session.layout()?)) };
+    refuse_taken_binaries(&workspace, &adoption)?;
+    Ok((adoption, workspace.layout))
 }
 
 fn refuse_if_known(workspace: &Workspace, request: &AdoptRequest) -> Result<(), Fault> {
@@ -111,7 +129,7 @@ fn adopt(
     session.host.runtime()?.block_on(async {
         let runner = session.host.runner(AT_ONCE);
         let variables = go_variables(&session.host);
-        let proxies = ModuleProxies::of(|name| variables.get(name).cloned());
+        let proxies = ModuleProxies::from_variables(|name| variables.get(name).cloned());
         let settings = session.store_settings(workspace);
         let asker = Asker::new(&runner, settings.clone(), proxies);
         let adopter = Adopter {

@@ -28,7 +28,7 @@ const READS_AT_ONCE: usize = 8;
 /// a digest disagrees, 3 if something is missing.
 pub(super) fn audit(session: &Session, words: &[String], deep: bool) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
-    let releases = Releases::of(session, &workspace, words)?;
+    let releases = Releases::select(session, &workspace, words)?;
     let (audited, tags) = session.host.runtime()?.wait_for(async {
         let tags = tags_of_schemes(session, &workspace, &releases).await?;
         let catalog = releases.catalog().await?.only(&releases.names);

@@ -8,12 +8,12 @@ use crate::{
     disk::{MOST_OF_TEXT, read_file},
     git::{self, History},
     model::{Fault, Kind, Series, Version},
-    newer::{
+    process::CommandRunner,
+    report::{Align, Cell, Role, Table, render_warning},
+    upgrade::{
         ManifestPins, OfferFilter, Offers, PinChange, PinEdit, SharedPin, UpstreamAnswer, before,
         exists, has_stale_digest, is_newer, unlike,
     },
-    process::CommandRunner,
-    report::{Align, Cell, Role, Table, render_warning},
     workspace::{Documents, Source, Subsystem, Workspace},
 };
 
@@ -124,7 +124,7 @@ impl<'w> BumpSession<'w> {
     /// The pins of what `word` means; all if it is absent.
     fn shared(&self, word: Option<&str>) -> Result<Vec<SharedPin<'w>>, Fault> {
         let words: Vec<_> = word.map(str::to_owned).into_iter().collect();
-        let shared = SharedPin::of(self.workspace, self.pins, &select(self.workspace, &words)?);
+        let shared = SharedPin::select(self.workspace, self.pins, &select(self.workspace, &words)?);
         match word {
             Some(word) if shared.is_empty() => {
                 Err(Fault::new(Kind::Usage, format!("{word} has no pin to change"))
@@ -238,7 +238,7 @@ impl<'w> BumpSession<'w> {
             self.write(&steps)?;
             self.tell_digests(&steps, next.any());
         }
-        self.tell(&steps, &idle, &failed)?;
+        self.print_changes(&steps, &idle, &failed)?;
         Ok(if failed.is_empty() { 0 } else { Kind::Store.exit_code() })
     }
 
@@ -275,7 +275,12 @@ impl<'w> BumpSession<'w> {
         }
     }
 
-    fn tell(&self, steps: &[PinChange], idle: &str, failed: &[Fault]) -> Result<(), Fault> {
+    fn print_changes(
+        &self,
+        steps: &[PinChange],
+        idle: &str,
+        failed: &[Fault],
+    ) -> Result<(), Fault> {
         let flags = &self.session.flags;
         let is_written = !flags.dry_run && !steps.is_empty();
         let each = || {
@@ -330,7 +335,7 @@ fn json(step: &PinChange, subsystem: &Subsystem) -> serde_json::Value {
 fn idle_for(shared: &SharedPin, offers: &Offers, wish: OfferFilter) -> Result<String, Fault> {
     let (key, pinned) = (shared.key, &shared.pin.version);
     let is_branch = shared.subsystems.iter().any(|it| offers.is_branch(&it.version));
-    if is_branch || Series::of(pinned).is_none() {
+    if is_branch || Series::parse(pinned).is_none() {
         let fault = Fault::new(Kind::Usage, format!("nothing is newer than {key} {pinned}"));
         return Err(match is_branch {
             true => fault
@@ -362,7 +367,7 @@ fn incomparable(shared: &SharedPin, offers: &Offers) -> Option<Fault> {
     let pinned = &shared.pin.version;
     let is_alike = offers.newest(pinned, OfferFilter { pre: true, major: true }).is_some();
     let subsystem = shared.subsystems.first()?;
-    (!is_alike && Series::of(pinned).is_some()).then(|| unlike(subsystem))
+    (!is_alike && Series::parse(pinned).is_some()).then(|| unlike(subsystem))
 }
 
 /// The versions after `steps`.

@@ -134,7 +134,9 @@ fn proven(
     let mut wrong = Vec::new();
     for (id, examined) in examine_all(session, workspaces, names, platform) {
         match examined {
-            Ok(record) => proven.push((record, InstallPlace::of(workspaces.layout(), &id).folder)),
+            Ok(record) => {
+                proven.push((record, InstallPlace::for_artifact(workspaces.layout(), &id).folder))
+            }
             Err(why) => wrong.push(format!("{id}: {why}")),
         }
     }
@@ -153,7 +155,7 @@ fn all_released(
     platform: Platform,
     artifacts: &[(ArtifactRecord, PathBuf)],
 ) -> Result<(), Fault> {
-    let subsystems = &workspaces.of(platform).subsystems;
+    let subsystems = &workspaces.for_platform(platform).subsystems;
     let is_open = |record: &&ArtifactRecord| {
         let subsystem = subsystems.get(&record.stamp.name);
         let has_scheme = subsystem.is_some_and(|subsystem| subsystem.scheme.is_some());

@@ -95,10 +95,10 @@ impl<'w> Component<'w> {
             return Err(Fault::new(Kind::Usage, format!("`{word}` is a group"))
                 .because("each of its subsystems has a changelog of its own"));
         };
-        Self::of(workspace, &workspace.subsystems[name], is_offline)
+        Self::for_subsystem(workspace, &workspace.subsystems[name], is_offline)
     }
 
-    fn of(
+    fn for_subsystem(
         workspace: &'w Workspace,
         subsystem: &'w Subsystem,
         is_offline: bool,
@@ -112,7 +112,7 @@ impl<'w> Component<'w> {
             .hint("`forge changelog` alone tells of the project, which pins it"));
         };
         let tags = Some((&subsystem.tag, subsystem.scheme.as_ref()));
-        let extent = Some(PathScope::of(workspace, subsystem)?);
+        let extent = Some(PathScope::for_component(workspace, subsystem)?);
         Ok(Self { name: subsystem.name.as_str(), tags, extent, folder: dir.clone(), is_offline })
     }
 
@@ -124,7 +124,7 @@ impl<'w> Component<'w> {
         let (label, revision) = stem.read(tag)?;
         let is_version = match scheme {
             Some(scheme) => scheme.makes(label),
-            None => Precedence::of(label).is_some(),
+            None => Precedence::parse(label).is_some(),
         };
         (is_version && revision == Revision::FIRST).then_some(label)
     }
@@ -156,12 +156,12 @@ impl<'w> Component<'w> {
         let fresh = self.commits(history, commit_of(&newest), &until).await?;
         let mut sections = Vec::new();
         if range.to.is_none() || !fresh.is_empty() {
-            sections.push(Section::of(None, newest, &fresh));
+            sections.push(Section::from_commits(None, newest, &fresh));
         }
         for (at, released) in versions.iter().enumerate().take(end) {
             let since = versions.get(at + 1).map(|one| one.tag.clone());
             let commits = self.commits(history, commit_of(&since), &tags[&released.tag]).await?;
-            sections.push(Section::of(Some(released.clone()), since, &commits));
+            sections.push(Section::from_commits(Some(released.clone()), since, &commits));
         }
         Ok(sections)
     }

@@ -35,7 +35,7 @@ pub(super) fn notes(
     word: &str,
     write: bool,
 ) -> Result<u8, CliError> {
-    let told = tell(session, workspace, word)?;
+    let told = draft_notes(session, workspace, word)?;
     if !write {
         session.say(&match session.flags.json {
             true => json(&told),
@@ -43,7 +43,7 @@ pub(super) fn notes(
         })?;
         return Ok(0);
     }
-    let releases = Releases::of(session, workspace, &[])?;
+    let releases = Releases::select(session, workspace, &[])?;
     let Some(tag) = &told.tag else {
         let what = format!("{word} has no release whose notes could be written");
         return Err(Fault::new(Kind::Usage, what).into());
@@ -75,17 +75,16 @@ pub(super) fn notes(
 /// cannot be done costs a warning: the releases are there.
 pub(super) fn keep_current(session: &Session, workspace: &Workspace, versions: &Versions) {
     for (name, version) in versions {
-        let written =
-            Releases::of(session, workspace, &[name.as_str().to_owned()]).and_then(|releases| {
-                match releases.store.is_shared() {
-                    false => Ok(()),
-                    true => {
-                        let told = tell(session, workspace, &format!("{name}@{version}"))?;
-                        let tag = told.tag.unwrap_or_default();
-                        put(session, &releases, &tag, &told.text).map(drop)
-                    }
+        let written = Releases::select(session, workspace, &[name.as_str().to_owned()]).and_then(
+            |releases| match releases.store.is_shared() {
+                false => Ok(()),
+                true => {
+                    let told = draft_notes(session, workspace, &format!("{name}@{version}"))?;
+                    let tag = told.tag.unwrap_or_default();
+                    put(session, &releases, &tag, &told.text).map(drop)
                 }
-            });
+            },
+        );
         if let Err(CliError::Fault(fault)) = written {
             let fault = fault.within(format!("cannot write the notes of {name} {version}"));
             session.console().err(&render_warning(None, &fault, session.stderr_style()));
@@ -101,13 +100,17 @@ fn put(session: &Session, releases: &Releases, tag: &str, text: &str) -> Result<
     Ok(session.host.runtime()?.wait_for(releases.store.describe(&release))?)
 }
 
-fn tell(session: &Session, workspace: &Workspace, word: &str) -> Result<ReleaseNotes, CliError> {
+fn draft_notes(
+    session: &Session,
+    workspace: &Workspace,
+    word: &str,
+) -> Result<ReleaseNotes, CliError> {
     let (name, label) = match word.split_once('@') {
         Some((name, label)) => (name, Some(label)),
         None => (word, None),
     };
     let component = Component::named(workspace, Some(name), session.flags.offline)?;
-    let releases = Releases::of(session, workspace, &[name.to_owned()])?;
+    let releases = Releases::select(session, workspace, &[name.to_owned()])?;
     let told = session.host.runtime()?.block_on(async {
         let runner = session.host.runner(1);
         let history = history(&runner, &workspace.layout)?;

@@ -49,7 +49,7 @@ impl<'a> VersionAllocator<'a> {
     ///
     /// # Errors
     /// `Usage` if it has no scheme, nothing is committed, or labels contradict each other.
-    pub(super) async fn of(
+    pub(super) async fn for_subsystem(
         host: &'a Host,
         workspace: &'a Workspace,
         name: &Name,
@@ -68,7 +68,7 @@ impl<'a> VersionAllocator<'a> {
                 .because("nothing is committed yet")
         })?;
         let remote = history.remote().await?;
-        let extent = PathScope::of(workspace, subsystem)?;
+        let extent = PathScope::for_component(workspace, subsystem)?;
         let wish = terms.wish(host)?;
         let warning = OnceCell::new();
         Ok(Self {
@@ -211,7 +211,11 @@ impl<'a> VersionAllocator<'a> {
         known: &[Taken<'k>],
     ) -> Result<VersionLine<'k>, Fault> {
         let branch = self.terms.branch(self.host, self.history, scheme).await?;
-        Ok(VersionLine::of(scheme, known.iter().map(|taken| taken.label), branch.as_deref()))
+        Ok(VersionLine::from_labels(
+            scheme,
+            known.iter().map(|taken| taken.label),
+            branch.as_deref(),
+        ))
     }
 
     /// The commits of the component since the version `label`; all of them without.

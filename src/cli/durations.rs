@@ -26,7 +26,7 @@ pub(super) async fn durations(
     let mut known = recorded_seconds(workspaces, ids);
     let mut trouble = None;
     if let Some(store) = store {
-        let pins = Pins::of(workspaces.any());
+        let pins = Pins::from_workspace(workspaces.any());
         let unknown = ids.iter().filter(|id| !known.contains_key(*id));
         let locked: Vec<_> = unknown.filter_map(|id| of_lock(&pins, id)).collect();
         known.extend(read_all(store, locked).await);
@@ -34,7 +34,7 @@ pub(super) async fn durations(
         if !unknown.is_empty() {
             match store.releases().await {
                 Ok(releases) => {
-                    let catalog = ReleaseCatalog::of(&pins, releases);
+                    let catalog = ReleaseCatalog::from_releases(&pins, releases);
                     let last = unknown.into_iter().filter_map(|id| last(&pins, &catalog, id));
                     let last: Vec<_> = last.collect();
                     known.extend(read_all(store, last).await);
@@ -53,7 +53,8 @@ pub(super) fn recorded_seconds<'i>(
 ) -> BTreeMap<ArtifactId, f64> {
     let layout = workspaces.layout();
     let key = SealKey::of_user(layout.user());
-    let seconds = |id: &ArtifactId| InstallPlace::of(layout, id).known(&key)?.build_seconds;
+    let seconds =
+        |id: &ArtifactId| InstallPlace::for_artifact(layout, id).known(&key)?.build_seconds;
     ids.into_iter().filter_map(|id| Some((id.clone(), seconds(id)?))).collect()
 }
 

@@ -184,8 +184,8 @@ pub(super) fn close_as(
     } else {
         session.say(&closing(session, layout, report, done, session.stdout_style()))?;
     }
-    if let Some(actions) = Actions::of(&session.host) {
-        actions.tell(report, done, layout)?;
+    if let Some(actions) = Actions::from_host(&session.host) {
+        actions.annotate(report, done, layout)?;
     }
     Ok(report.exit_code())
 }

@@ -16,7 +16,7 @@ use crate::{
 use super::{
     CliError,
     publish::Publish,
-    run::{RunRequest, look},
+    run::{RunRequest, probe_only},
     session::{Session, select},
     task, task_names,
 };
@@ -34,7 +34,7 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, CliError> {
     let names = select(workspaces.any(), &[word.to_owned()])?;
     let request =
         RunRequest { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
-    let (probed, _) = look(session, &request)?;
+    let (probed, _) = probe_only(session, &request)?;
     let mut page = Explanation { text: String::new(), style: session.stdout_style() };
     for id in workspaces.artifacts(&names) {
         page.spec(workspaces.subsystem(&id));
@@ -183,7 +183,7 @@ impl Explanation {
 
     /// Which fields of the fingerprint differ from what is installed.
     fn last_build(&mut self, layout: &Layout, finding: &Finding) {
-        let place = InstallPlace::of(layout, &finding.want.id);
+        let place = InstallPlace::for_artifact(layout, &finding.want.id);
         let Installed::Intact { record, .. } = inspect(&place, &SealKey::of_user(layout.user()))
         else {
             return;

@@ -28,7 +28,7 @@ struct Past {
 /// Prints the newest `limit` versions.
 pub(super) fn history(session: &Session, name: &str, limit: usize) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
-    let releases = Releases::of(session, &workspace, &[name.to_owned()])?;
+    let releases = Releases::select(session, &workspace, &[name.to_owned()])?;
     if releases.names.len() != 1 {
         return Err(Fault::new(Kind::Usage, format!("`{name}` is a group"))
             .because("each of its subsystems has a history of its own")

@@ -164,7 +164,7 @@ fn of_hook(session: &Session, shell: EnvShell) -> Result<u8, CliError> {
 }
 
 fn is_installed_by_us(workspace: &Workspace, id: &ArtifactId, key: &SealKey) -> bool {
-    let place = InstallPlace::of(&workspace.layout, id);
+    let place = InstallPlace::for_artifact(&workspace.layout, id);
     matches!(inspect(&place, key), Installed::Intact { is_ours: true, .. })
 }
 

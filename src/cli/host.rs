@@ -99,7 +99,7 @@ impl Host {
             key: SealKey::of_user(&user),
             cache: OnceLock::new(),
             user,
-            console: Console::new(ConsoleReader::of(|name| environment.get(name))),
+            console: Console::new(ConsoleReader::from_variables(|name| environment.get(name))),
             event: OnceLock::new(),
             surroundings: OnceLock::new(),
             pool: OnceLock::new(),
@@ -174,7 +174,7 @@ impl Host {
                 self.0.console.err(&render_warning(None, &fault, Style::PLAIN));
                 None
             });
-            Surroundings::of(&self.0.environment.to_texts(), event)
+            Surroundings::from_variables(&self.0.environment.to_texts(), event)
         })
     }
 

@@ -11,7 +11,7 @@ use crate::{
     console::Console,
     disk::open_file,
     model::{Fault, Name},
-    process::{Cancel, tail},
+    process::{Cancel, tail_from},
     report::{Role, Style},
     service::{self, ServicePaths},
 };
@@ -24,7 +24,7 @@ use super::{
 /// How often it is looked for more.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Shows the last `lines` of each log; with `follow`, what comes too, until somebody stops it.
+/// Shows the last `lines` of each log since the service was started; with `follow`, what comes too, until somebody stops it.
 pub(super) fn logs(
     session: &Session,
     words: &[String],
@@ -56,6 +56,8 @@ pub(super) struct LogFollower {
 struct FollowedLog {
     name: Name,
     path: PathBuf,
+    /// Where what it printed since its last start begins.
+    start: u64,
     /// How far it was read.
     at: u64,
     /// A line that is not whole yet.
@@ -72,10 +74,11 @@ impl LogFollower {
     ) -> Self {
         let log = |name: &Name| {
             let path = home.log(name);
-            let at = path.metadata().map_or(0, |metadata| metadata.len());
+            let start = home.log_start(name);
+            let end = path.metadata().map_or(0, |metadata| metadata.len());
             // What a service said when it started is worth seeing to who starts it.
-            let at = if lines == 0 { 0 } else { at };
-            FollowedLog { name: name.clone(), path, at, begun: Vec::new() }
+            let at = if lines == 0 { start } else { end };
+            FollowedLog { name: name.clone(), path, start, at, begun: Vec::new() }
         };
         Self { console, logs: names.iter().map(log).collect(), lines }
     }
@@ -83,7 +86,7 @@ impl LogFollower {
     /// Shows the last lines of each.
     pub(super) fn show_last(&self, style: Style) -> Result<(), Fault> {
         for log in &self.logs {
-            for line in tail(&log.path, self.lines) {
+            for line in tail_from(&log.path, log.start, self.lines) {
                 self.show(log, &line, style)?;
             }
         }

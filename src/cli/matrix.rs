@@ -46,7 +46,7 @@ pub(super) fn matrix(session: &Session, wish: &MatrixRequest<'_>) -> Result<u8, 
         MatrixFormat::Github => {
             let line = matrix.github()?;
             session.say(&format!("{line}\n"))?;
-            if let Some(actions) = Actions::of(&session.host) {
+            if let Some(actions) = Actions::from_host(&session.host) {
                 let jobs = matrix.jobs.len().to_string();
                 actions.set_outputs(&[("matrix", line), ("jobs", jobs)])?;
             }

@@ -49,7 +49,7 @@ impl<'a> MissSearch<'a> {
         let (mut frontier, mut is_wanted) = (wanted, true);
         while !frontier.is_empty() {
             let mut next = BTreeSet::new();
-            for (id, finding) in self.look(&frontier).await? {
+            for (id, finding) in self.ask_stores(&frontier).await? {
                 let is_miss = is_to_make(&finding);
                 // Of what can be had, only that is needed which somebody has to make.
                 let needs = match is_miss {
@@ -76,7 +76,7 @@ impl<'a> MissSearch<'a> {
         &self,
         wanted: &BTreeSet<ArtifactId>,
     ) -> Result<BTreeMap<ArtifactId, Finding>, Fault> {
-        let found = self.look(wanted).await?;
+        let found = self.ask_stores(wanted).await?;
         let is_due = |id: &ArtifactId, finding: &Finding| {
             // Changed code has a release of its own only where versions are made.
             let has_scheme = self.workspaces.subsystem(id).scheme.is_some();
@@ -85,7 +85,7 @@ impl<'a> MissSearch<'a> {
         Ok(found.into_iter().filter(|(id, finding)| is_due(id, finding)).collect())
     }
 
-    async fn look(
+    async fn ask_stores(
         &self,
         ids: &BTreeSet<ArtifactId>,
     ) -> Result<BTreeMap<ArtifactId, Finding>, Fault> {

@@ -80,6 +80,7 @@ mod verb_traits;
 mod verify;
 mod versions;
 mod wait;
+mod wait_line;
 mod watch;
 mod which;
 
@@ -122,7 +123,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // What was typed may come from others: a title of a pull request, say.
             match error.use_stderr() {
-                true => Console::new(ConsoleReader::of(|name| environment.get(name)))
+                true => Console::new(ConsoleReader::from_variables(|name| environment.get(name)))
                     .err(&shown(&error, &environment)),
                 false => drop(error.print()),
             }
@@ -141,7 +142,7 @@ pub fn main() -> ExitCode {
     cache::collect_after_run(&session);
     match ended {
         Ok(code) => ExitCode::from(code),
-        Err(stop) => ExitCode::from(session.tell(stop)),
+        Err(stop) => ExitCode::from(session.report(stop)),
     }
 }
 
@@ -227,7 +228,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::History { name, limit } => history::history(session, &name, usize::from(limit)),
         Verb::PackageBundle { names, into } => bundle::package(session, &names, into.as_deref()),
         Verb::ReleaseBundle { tag } => project::release(session, &tag),
-        Verb::ReleaseNotes { of, write } => notes::of(session, of.as_deref(), write),
+        Verb::ReleaseNotes { of, write } => notes::print_notes(session, of.as_deref(), write),
         Verb::Changelog { name, since, to, write, file } => {
             let range = changelog::Range { since: since.as_deref(), to: to.as_deref() };
             let output = changelog::ChangelogTarget { is_file: write, file: file.as_deref() };
@@ -263,7 +264,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Schema { of } => check::schema(session, of),
         Verb::Clean { what } => clean::clean(session, what),
         Verb::Env(wish) => hook::env(session, &wish),
-        Verb::Init { folder } => init::init(session, folder.as_deref()),
+        Verb::Init(args) => init::init(session, &args),
         Verb::SelfUpdate { version, check, from } => {
             let (version, source) = (version.as_deref(), from.as_deref());
             let request = self_update::UpdateRequest { version, is_check: check, source };

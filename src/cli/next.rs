@@ -50,9 +50,15 @@ pub(super) fn next_version(
         let next = session.host.runtime()?.block_on(async {
             let runner = session.host.runner(1);
             let history = repository(&runner, workspace.layout.root())?;
-            let desk =
-                VersionAllocator::of(&session.host, &workspace, name, &history, terms, means)
-                    .await?;
+            let desk = VersionAllocator::for_subsystem(
+                &session.host,
+                &workspace,
+                name,
+                &history,
+                terms,
+                means,
+            )
+            .await?;
             let next = match claim {
                 true => desk.claim(&run_of_ci(session).unwrap_or_else(new_run)).await,
                 false => desk.next().await,
@@ -64,7 +70,7 @@ pub(super) fn next_version(
     }
     match session.flags.json {
         true => session.say(&json(&workspace, &found, claim))?,
-        false => tell(session, &found)?,
+        false => print_versions(session, &found)?,
     }
     Ok(0)
 }
@@ -77,7 +83,7 @@ pub(super) fn warn(session: &Session, warning: Option<&Fault>) {
 }
 
 /// Versions on standard output, for scripts; reasons beside them.
-fn tell(session: &Session, found: &[(&Name, NextVersion)]) -> Result<(), Fault> {
+fn print_versions(session: &Session, found: &[(&Name, NextVersion)]) -> Result<(), Fault> {
     for (name, next) in found {
         let (label, why) = match next {
             NextVersion::Release { label, why } => (label.as_str(), why),
@@ -135,8 +141,15 @@ pub(super) fn claimed(
         let next = session.host.runtime()?.block_on(async {
             let runner = session.host.runner(1);
             let history = repository(&runner, workspace.layout.root())?;
-            let desk = VersionAllocator::of(&session.host, workspace, name, &history, terms, means)
-                .await?;
+            let desk = VersionAllocator::for_subsystem(
+                &session.host,
+                workspace,
+                name,
+                &history,
+                terms,
+                means,
+            )
+            .await?;
             desk.committed().await?;
             match desk.released().await?.filter(|_| !session.flags.force) {
                 Some(version) => {

@@ -13,7 +13,11 @@ use super::{CliError, component_notes, session::Session};
 
 /// Prints the notes of a tag of the project, or of a subsystem's release; with `write`, puts those
 /// onto the release's page.
-pub(super) fn of(session: &Session, of: Option<&str>, write: bool) -> Result<u8, CliError> {
+pub(super) fn print_notes(
+    session: &Session,
+    of: Option<&str>,
+    write: bool,
+) -> Result<u8, CliError> {
     if let Some(word) = of {
         let workspace = session.workspace()?;
         let name = word.split('@').next().unwrap_or(word);

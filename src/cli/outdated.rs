@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use crate::{
     disk::{MOST_OF_TEXT, read_text},
     model::{Fault, Kind, Name, Series},
-    newer::{Asker, Looked, ModuleProxies, OfferFilter, UpstreamAnswer, is_newer, look, unlike},
     report::{Align, Cell, Role, Table, render_warning},
+    upgrade::{
+        Asker, Looked, ModuleProxies, OfferFilter, UpstreamAnswer, find_upgrades, is_newer, unlike,
+    },
     workspace::{Subsystem, Workspace},
 };
 
@@ -61,7 +63,7 @@ pub(super) fn outdated(session: &Session, words: &OutdatedArgs) -> Result<u8, Cl
     let subsystems = names.iter().map(|name| &workspace.subsystems[name]).filter(is_meant);
     let looked = ask(session, &workspace, subsystems, None)?;
     let lines: Vec<_> =
-        looked.into_iter().map(|looked| OutdatedRow::of(looked, words.pre)).collect();
+        looked.into_iter().map(|looked| OutdatedRow::from_looked(looked, words.pre)).collect();
     tell_failures(session, lines.iter().filter_map(|line| line.state.fault()));
     match session.flags.json {
         true => session.say(&json(&lines))?,
@@ -88,14 +90,14 @@ pub(super) fn ask<'w>(
             .because("--offline forbids it"));
     }
     let variables = go_variables(&session.host);
-    let proxies = ModuleProxies::of(|name| variables.get(name).cloned());
+    let proxies = ModuleProxies::from_variables(|name| variables.get(name).cloned());
     session.host.runtime()?.block_on(async {
         let cancel = session.host.cancel();
         let runner = session.host.runner(jobs(session));
         let asker = Asker::new(&runner, session.store_settings(workspace), proxies);
         tokio::select! {
             () = cancel.cancelled() => Err(cancel.fault("asking upstream")),
-            looked = look(&asker, subsystems, wanted) => Ok(looked),
+            looked = find_upgrades(&asker, subsystems, wanted) => Ok(looked),
         }
     })
 }
@@ -152,7 +154,7 @@ impl PinState {
 }
 
 impl<'w> OutdatedRow<'w> {
-    fn of(looked: Looked<'w>, pre: bool) -> Self {
+    fn from_looked(looked: Looked<'w>, pre: bool) -> Self {
         let Looked { subsystem, found } = looked;
         let (in_major, newest, state) = match found {
             UpstreamAnswer::Nobody(why) => (None, None, PinState::NotAsked(why)),
@@ -165,7 +167,9 @@ impl<'w> OutdatedRow<'w> {
                 };
                 let (in_major, newest) = (newest(false), newest(true));
                 let state = match &newest {
-                    _ if offers.is_branch(&subsystem.version) || Series::of(pinned).is_none() => {
+                    _ if offers.is_branch(&subsystem.version)
+                        || Series::parse(pinned).is_none() =>
+                    {
                         PinState::Ageless
                     }
                     Some(newest) if is_newer(newest, pinned) => PinState::Outdated,

@@ -88,7 +88,7 @@ pub(super) fn pack(
     let mut packed = Vec::new();
     for id in workspaces.artifacts(names) {
         let subsystem = workspaces.subsystem(&id);
-        let place = InstallPlace::of(layout, &id);
+        let place = InstallPlace::for_artifact(layout, &id);
         let Installed::Intact { record, .. } = inspect(&place, key) else {
             return Err(Fault::new(Kind::Failed, format!("{id} vanished while it was packed")));
         };

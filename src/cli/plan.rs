@@ -14,7 +14,7 @@ use super::{
     CliError,
     durations::recorded_seconds,
     publish::Publish,
-    run::{RunRequest, look},
+    run::{RunRequest, probe_only},
     session::{Session, Stores},
     versions,
 };
@@ -28,7 +28,7 @@ pub(super) fn plan(session: &Session, words: &[String]) -> Result<u8, CliError> 
 
 /// Shows what a run would do.
 pub(super) fn plan_of(session: &Session, request: &RunRequest<'_>) -> Result<u8, CliError> {
-    let (probed, stores) = look(session, request)?;
+    let (probed, stores) = probe_only(session, request)?;
     let seconds = recorded_seconds(&request.workspaces, probed.builds());
     let mut plan = compile(&request.workspaces, probed, &seconds);
     let refused = leave_unpublished(session, request, &stores, &mut plan)?;

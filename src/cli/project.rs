@@ -251,7 +251,7 @@ fn all_locked(workspaces: &Workspaces, names: &BTreeSet<Name>) -> Result<(), Fau
         let version = workspaces.subsystem(id).version.as_str();
         let locked = workspaces.any().lock.get(&id.name, version);
         let asset = locked.and_then(|locked| locked.assets.get(&id.platform));
-        let installed = InstallPlace::of(workspaces.layout(), id).known(&key);
+        let installed = InstallPlace::for_artifact(workspaces.layout(), id).known(&key);
         asset.is_none_or(|asset| {
             installed.is_some_and(|record| record.stamp.fingerprint != asset.fingerprint)
         })

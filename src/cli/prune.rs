@@ -29,7 +29,7 @@ pub(super) fn prune(
     yes: bool,
 ) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
-    let releases = Releases::of(session, &workspace, words)?;
+    let releases = Releases::select(session, &workspace, words)?;
     let runtime = session.host.runtime()?;
     let catalog = runtime.wait_for(releases.catalog())?;
     let old = outdated(&catalog, &releases.pins, &releases.names, keep);

@@ -27,7 +27,7 @@ pub(super) struct Releases {
 
 impl Releases {
     /// Of the subsystems that `words` mean.
-    pub(super) fn of(
+    pub(super) fn select(
         session: &Session,
         workspace: &Workspace,
         words: &[String],
@@ -37,19 +37,19 @@ impl Releases {
         let Some(store) = stores.into_iter().next() else {
             return Err(Fault::new(Kind::Usage, "there is no store to look into").into());
         };
-        Ok(Self { pins: Pins::of(workspace), names, store })
+        Ok(Self { pins: Pins::from_workspace(workspace), names, store })
     }
 
     /// All releases in the store.
     pub(super) async fn catalog(&self) -> Result<ReleaseCatalog, Fault> {
-        Ok(ReleaseCatalog::of(&self.pins, self.store.releases().await?))
+        Ok(ReleaseCatalog::from_releases(&self.pins, self.store.releases().await?))
     }
 }
 
 /// Lists them.
 pub(super) fn list(session: &Session, words: &[String]) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
-    let releases = Releases::of(session, &workspace, words)?;
+    let releases = Releases::select(session, &workspace, words)?;
     let catalog = session.host.runtime()?.wait_for(releases.catalog())?.only(&releases.names);
     let text = match session.flags.json {
         true => json(&releases, &catalog),

@@ -4,7 +4,7 @@ use crate::{
     disk::{MOST_OF_TEXT, read_text},
     manifest::{parse_yaml, without_entry, without_item},
     model::{Fault, Kind, Layout, Name},
-    newer::RosterEdit,
+    upgrade::RosterEdit,
     workspace::Workspace,
 };
 

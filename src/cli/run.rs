@@ -136,7 +136,7 @@ pub(super) async fn run_until(
 }
 
 /// Probes, for verbs that only look.
-pub(super) fn look(
+pub(super) fn probe_only(
     session: &Session,
     request: &RunRequest<'_>,
 ) -> Result<(Probed, Stores), CliError> {

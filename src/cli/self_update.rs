@@ -51,7 +51,7 @@ pub(super) fn self_update(session: &Session, request: UpdateRequest<'_>) -> Resu
         None => runtime.wait_for(newest(&*store))?,
     };
     if request.is_check || session.flags.dry_run {
-        tell(session, &wanted, &*store)?;
+        print_newer(session, &wanted, &*store)?;
         return Ok(0);
     }
     if wanted == own::VERSION && !session.flags.force {
@@ -64,7 +64,7 @@ pub(super) fn self_update(session: &Session, request: UpdateRequest<'_>) -> Resu
         return Ok(0);
     }
     let place = place()?;
-    let new = ReleasedForge::of(&wanted, session.platform());
+    let new = ReleasedForge::for_version(&wanted, session.platform());
     let bytes = runtime.wait_for(new.fetch(&*store))?;
     install(session, &new, &bytes, &place)?;
     session.say(&format!(
@@ -120,7 +120,7 @@ async fn newest(store: &dyn Store) -> Result<String, Fault> {
     let version = |tag: &str| tag.strip_prefix(TAG)?.strip_prefix('v').map(str::to_owned);
     let known = releases.iter().filter(|release| !release.is_draft && !release.is_prerelease);
     let versions = known.filter_map(|release| version(&release.tag));
-    let ranked = versions.filter_map(|version| Some((Precedence::of(&version)?, version)));
+    let ranked = versions.filter_map(|version| Some((Precedence::parse(&version)?, version)));
     let stable = ranked.filter(|(precedence, _)| precedence.is_stable());
     let newest = stable.max_by(|(a, _), (b, _)| a.cmp(b)).map(|(_, version)| version);
     newest.ok_or_else(|| {
@@ -131,10 +131,10 @@ async fn newest(store: &dyn Store) -> Result<String, Fault> {
 
 /// Whether `version` is newer than this program.
 fn is_newer(version: &str) -> bool {
-    Precedence::of(version) > Precedence::of(own::VERSION)
+    Precedence::parse(version) > Precedence::parse(own::VERSION)
 }
 
-fn tell(session: &Session, wanted: &str, store: &dyn Store) -> Result<(), Fault> {
+fn print_newer(session: &Session, wanted: &str, store: &dyn Store) -> Result<(), Fault> {
     if session.flags.json {
         let document = serde_json::json!({
             "schema": 1,
@@ -173,7 +173,7 @@ pub(super) struct ReleasedForge {
 
 impl ReleasedForge {
     /// The one of `version`, which is written without a `v`.
-    pub(super) fn of(version: &str, platform: Platform) -> Self {
+    pub(super) fn for_version(version: &str, platform: Platform) -> Self {
         let (tag, asset) = (format!("{TAG}v{version}"), format!("{PROGRAM}-{platform}.tar.gz"));
         Self { version: version.to_owned(), tag, asset }
     }

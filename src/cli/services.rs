@@ -15,7 +15,7 @@ use crate::{
     workspace::{Workspace, Workspaces},
 };
 
-use super::{CliError, logs::LogFollower, session::Session, task::ensure_all};
+use super::{CliError, logs::LogFollower, session::Session, task::ensure_all, wait_line::WaitLine};
 
 /// Ensures services and their supervisor, starts what does not run, replaces what is stale, and waits.
 pub(super) fn up(session: &Session, words: &[String], foreground: bool) -> Result<u8, CliError> {
@@ -126,8 +126,12 @@ pub(super) fn bring_up(
     if ensure_all(session, workspaces, &(&interrupted - names))?.is_some() {
         return Ok(None);
     }
-    let wish = UpRequest { workspace, names: &(&interrupted | names), again, supervisor };
+    let line = WaitLine::new(session.choice, session.console());
+    let names = &(&interrupted | names);
+    let waiting = |text: &str| line.show(text);
+    let wish = UpRequest { workspace, names, again, supervisor, waiting: &waiting };
     let tell = |text: &str| {
+        line.clear();
         if !session.flags.quiet {
             session.note(text);
         }
@@ -156,12 +160,12 @@ fn wanted(
 /// How the services of the workspace are; none, if there is no supervisor.
 pub(super) fn states(workspace: &Workspace) -> Result<BTreeMap<Name, ServiceState>, Fault> {
     let home = ServicePaths::new(&workspace.layout);
-    Supervisor::of(&home).map_or(Ok(BTreeMap::new()), |supervisor| supervisor.states())
+    Supervisor::find(&home).map_or(Ok(BTreeMap::new()), |supervisor| supervisor.states())
 }
 
 /// Whatever runs must not lose the files that it runs from.
 pub(super) fn refuse_while_running(layout: &Layout) -> Result<(), Fault> {
-    match Supervisor::of(&ServicePaths::new(layout)) {
+    match Supervisor::find(&ServicePaths::new(layout)) {
         None => Ok(()),
         Some(_) => Err(Fault::new(Kind::Usage, "services run from what would be removed")
             .hint("`forge down` ends them")),

@@ -89,10 +89,12 @@ impl Session {
             When::Never => ui::Color::Never,
         };
         let wishes = ui::Wishes { color, quiet: flags.quiet, verbose: flags.verbose };
-        let choice = ui::choose(wishes, &ui::TerminalFacts::look(host.environment()));
+        let choice = ui::choose(wishes, &ui::TerminalFacts::detect(host.environment()));
         let may_run = may_run && !flags.dry_run;
         let syntax_check = match may_run {
-            true => SyntaxCheck::by(Arc::new(RememberingShells::of(&host)), host.environment()),
+            true => {
+                SyntaxCheck::by(Arc::new(RememberingShells::from_host(&host)), host.environment())
+            }
             false => SyntaxCheck::off(),
         };
         Self { flags, choice, host, syntax_check }
@@ -178,7 +180,10 @@ impl Session {
             choose(&mut outside);
             Workspaces::resolve(documents, self.wanted(), &outside)
         })?;
-        workspaces.wanted().iter().for_each(|platform| self.mask_urls_of(workspaces.of(*platform)));
+        workspaces
+            .wanted()
+            .iter()
+            .for_each(|platform| self.mask_urls_of(workspaces.for_platform(*platform)));
         Ok(workspaces)
     }
 
@@ -216,11 +221,12 @@ impl Session {
     }
 
     /// Tells why forge stopped, and returns the exit code.
-    pub(super) fn tell(&self, stop: CliError) -> u8 {
+    pub(super) fn report(&self, stop: CliError) -> u8 {
         let style = self.stderr_style();
         let (text, code) = match stop {
             CliError::Problems(problems) => {
-                if let (Some(actions), Ok(layout)) = (Actions::of(&self.host), self.layout()) {
+                if let (Some(actions), Ok(layout)) = (Actions::from_host(&self.host), self.layout())
+                {
                     actions.tell_problems(&problems, layout.root());
                 }
                 (render_problems(&problems, style), 2)

@@ -39,7 +39,7 @@ struct Memory {
 
 impl RememberingShells {
     /// Those of the system, asked by the runner of `host`.
-    pub(super) fn of(host: &Host) -> Self {
+    pub(super) fn from_host(host: &Host) -> Self {
         let asking = host.clone();
         let ask = move |questions| {
             // A thread of its own: whoever loads a workspace may be at work on the runtime.
@@ -112,7 +112,7 @@ impl Shells for RememberingShells {
 /// makes other questions.
 fn digests(questions: &BTreeSet<ShellQuestion>) -> BTreeMap<&ShellQuestion, Option<CommandDigest>> {
     let shells: BTreeSet<_> = questions.iter().map(|question| &question.shell).collect();
-    let stat = |shell| Some((shell, FileStat::of(&fs::metadata(shell).ok()?)));
+    let stat = |shell| Some((shell, FileStat::from_metadata(&fs::metadata(shell).ok()?)));
     let shells: BTreeMap<_, _> = shells.into_iter().filter_map(stat).collect();
     let digest = |question: &ShellQuestion| {
         let FileStat { size, mtime, ctime, inode, mode } = shells.get(&question.shell)?;

@@ -15,7 +15,7 @@ use crate::{
 use super::{
     CliError,
     publish::Publish,
-    run::{RunRequest, look},
+    run::{RunRequest, probe_only},
     session::{Session, Stores, select},
 };
 
@@ -34,7 +34,7 @@ pub(super) fn status(session: &Session, words: &[String]) -> Result<u8, CliError
     let names = select(workspaces.any(), words)?;
     let request =
         RunRequest { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
-    let (probed, stores) = look(session, &request)?;
+    let (probed, stores) = probe_only(session, &request)?;
     let ids: Vec<ArtifactId> = workspaces.artifacts(&names).collect();
     let mut lines = Vec::new();
     for id in &ids {
@@ -75,7 +75,7 @@ fn installed(
     id: &ArtifactId,
     want: Option<&ArtifactSpec>,
 ) -> ((Role, String), u64) {
-    match inspect(&InstallPlace::of(&workspace.layout, id), session.host.seal_key()) {
+    match inspect(&InstallPlace::for_artifact(&workspace.layout, id), session.host.seal_key()) {
         Installed::Absent => ((Role::Dim, "-".into()), 0),
         Installed::Damaged(why) => ((Role::Error, format!("damaged: {why}")), 0),
         Installed::Intact { record, is_ours, .. } => {

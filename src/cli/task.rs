@@ -65,7 +65,7 @@ fn run(session: &Session, wish: &TaskArgs) -> Result<u8, CliError> {
             Ok(Loaded { workspaces, asked: asked.clone(), files })
         });
     }
-    let question = NoopCache::of(session, wish)
+    let question = NoopCache::open(session, wish)
         .map_err(|stop| without_workspace(session, &asked, stop.into()))?;
     if question.as_ref().is_some_and(|question| question.answered(session)) {
         return Ok(0);
@@ -95,7 +95,7 @@ pub(super) fn run_in(
     wish: &TaskArgs,
     question: Option<NoopCache>,
 ) -> Result<u8, CliError> {
-    let wanted = SelectedTasks::of(workspaces, asked, wish)?;
+    let wanted = SelectedTasks::select(workspaces, asked, wish)?;
     if session.flags.dry_run {
         for invocation in wanted.invocations {
             dry_run(session, wanted.workspace, invocation)?;
@@ -125,7 +125,7 @@ impl<'w> SelectedTasks<'w> {
     ///
     /// # Errors
     /// `Usage` if there are no such tasks, or if they are given what they do not take.
-    pub(super) fn of(
+    pub(super) fn select(
         workspaces: &'w Arc<Workspaces>,
         asked: &Asked,
         wish: &TaskArgs,
@@ -201,12 +201,12 @@ impl<'w> SelectedTasks<'w> {
             return Ok(code);
         }
         let is_one = self.reached.len() == 1;
-        let screen = TaskScreen::of(session, self.workspace, is_one, wish.output);
+        let screen = TaskScreen::for_session(session, self.workspace, is_one, wish.output);
         let audience = |told: TaskMessage| {
             if let Some(question) = question {
                 question.hear(told);
             }
-            screen.tell(told);
+            screen.show(told);
         };
         let options = TaskOptions {
             restore: !wish.is_of_taskfile,
@@ -222,7 +222,7 @@ impl<'w> SelectedTasks<'w> {
             return Ok(0);
         };
         let Some(code) = fault.code.filter(|_| wish.exit_code) else { return Err(fault.into()) };
-        session.tell(fault.into());
+        session.report(fault.into());
         Ok(code)
     }
 }

@@ -41,7 +41,7 @@ impl NoopCache {
     ///
     /// # Errors
     /// If there is no workspace here.
-    pub(super) fn of(session: &Session, wish: &TaskArgs) -> Result<Option<Self>, Fault> {
+    pub(super) fn open(session: &Session, wish: &TaskArgs) -> Result<Option<Self>, Fault> {
         let flags = &session.flags;
         if flags.force || flags.dry_run {
             return Ok(None);
@@ -73,7 +73,7 @@ impl NoopCache {
                 FRESH => TaskEvent::Ended(TaskEnd::Fresh),
                 note => TaskEvent::Note(note),
             };
-            screen.tell(TaskMessage { run: 0, label, event });
+            screen.show(TaskMessage { run: 0, label, event });
         }
         screen.finish(None);
         true

@@ -55,13 +55,13 @@ struct Shown {
 impl TaskScreen {
     /// The screen for tasks of `workspace`: for one `alone` or for several; as `asked`, or else as
     /// `versions.yml` says.
-    pub(super) fn of(
+    pub(super) fn for_session(
         session: &Session,
         workspace: &Workspace,
         alone: bool,
         asked: Option<TaskOutputMode>,
     ) -> Self {
-        let in_actions = Actions::of(&session.host).is_some();
+        let in_actions = Actions::from_host(&session.host).is_some();
         let said =
             workspace.output.as_deref().and_then(|word| TaskOutputMode::from_str(word, false).ok());
         let output = match asked {
@@ -81,7 +81,7 @@ impl TaskScreen {
         Self {
             console: session.console(),
             output,
-            in_actions: Actions::of(&session.host).is_some(),
+            in_actions: Actions::from_host(&session.host).is_some(),
             quiet: session.flags.quiet || output == TaskOutputMode::Quiet,
             verbose: session.flags.verbose,
             style: session.stdout_style(),
@@ -102,7 +102,7 @@ impl TaskScreen {
     }
 
     /// Shows what happened.
-    pub(super) fn tell(&self, told: TaskMessage) {
+    pub(super) fn show(&self, told: TaskMessage) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         match told.event {
             TaskEvent::Command(command) if self.verbose => {

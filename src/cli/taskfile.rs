@@ -86,7 +86,7 @@ fn shown(
         flags: &[],
         words: &none,
     };
-    let listing = TaskListing::of(tree, &wished);
+    let listing = TaskListing::from_tree(tree, &wished);
     if wish.list || wish.list_all {
         if listing.is_empty(wish.list_all) {
             let what = match wish.list_all {

@@ -401,11 +401,11 @@ pub(super) enum Verb {
     /// The hook keeps PATH that of the workspace one is in: `eval "$(forge env --hook bash)"` in
     /// ~/.bashrc. With direnv, write `eval "$(forge env)"` to .envrc instead.
     Env(super::hook::EnvArgs),
-    /// Write a workspace that works at once
-    Init {
-        /// Where [default: here]
-        folder: Option<PathBuf>,
-    },
+    /// Write a workspace: of what the folder has already, or an example that works at once
+    ///
+    /// It reads mise.toml, .tool-versions, aqua.yaml, the builds of GoReleaser, go.mod and Cargo.toml, and
+    /// asks nobody. What it does not know is listed with the command that adds it.
+    Init(super::init::InitArgs),
     /// Show how large the cache is, or make it smaller
     Cache(super::cache::CacheArgs),
     /// Show help of a verb, or a page about what people write

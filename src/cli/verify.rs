@@ -110,7 +110,7 @@ pub(super) fn examine_all(
     names: &BTreeSet<Name>,
     platform: Platform,
 ) -> Vec<(ArtifactId, Result<ArtifactRecord, String>)> {
-    let workspace = workspaces.of(platform);
+    let workspace = workspaces.for_platform(platform);
     let (takes, key) = (session.surroundings().classes(false).takes, session.host.seal_key());
     let commits = BTreeMap::new();
     let mut wants = Wants::new(workspace, &commits, workspace.stores.is_empty());
@@ -133,7 +133,7 @@ fn examine(
 ) -> Result<ArtifactRecord, String> {
     let layout = &workspace.layout;
     let id: &ArtifactId = &want.id;
-    let place = InstallPlace::of(layout, id);
+    let place = InstallPlace::for_artifact(layout, id);
     let known = place.known(key);
     let (record, is_ours) = match rehash(&place, key) {
         Installed::Absent => return Err("it is not installed; `forge ensure` installs it".into()),

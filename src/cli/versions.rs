@@ -87,7 +87,7 @@ async fn last(
                     .await
                     .unwrap_or_default();
                 let labels = known.iter().map(|taken| taken.label);
-                VersionLine::of(commits, labels, branch.as_deref()).last()
+                VersionLine::from_labels(commits, labels, branch.as_deref()).last()
             }
         };
         if let Some(version) = last.and_then(|label| Version::new(label).ok()) {

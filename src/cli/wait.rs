@@ -31,7 +31,7 @@ struct Awaited<'p> {
 /// Waits. Exit code 124 if `timeout` has passed and something is still missing.
 pub(super) fn wait(session: &Session, words: &[String], timeout: Duration) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
-    let releases = Releases::of(session, &workspace, words)?;
+    let releases = Releases::select(session, &workspace, words)?;
     let pins = releases.pins.of_names(&releases.names);
     let mut awaited = pins.map(Awaited::new).collect::<Result<Vec<_>, Fault>>()?;
     let began = Instant::now();
@@ -52,7 +52,7 @@ async fn watch(
     let mut pauses = Pauses::new();
     // The first question has to be answered: where nobody answers at all, waiting is no use.
     let mut missing = ask(releases, awaited).await?;
-    tell(session, &missing);
+    print_missing(session, &missing);
     loop {
         let left = end.saturating_duration_since(Instant::now());
         if missing.is_empty() {
@@ -66,7 +66,7 @@ async fn watch(
         match ask(releases, awaited).await {
             Ok(now) if now == missing => {}
             Ok(now) => {
-                tell(session, &now);
+                print_missing(session, &now);
                 missing = now;
             }
             Err(fault) if fault.kind == Kind::Store => {
@@ -81,7 +81,7 @@ async fn watch(
 /// a release that everybody may see is found without its host's API.
 async fn ask(releases: &Releases, awaited: &mut [Awaited<'_>]) -> Result<BTreeSet<Gap>, Fault> {
     let (store, platforms) = (&*releases.store, releases.pins.platforms.as_slice());
-    let asked = awaited.iter_mut().map(|awaited| awaited.look(store, platforms));
+    let asked = awaited.iter_mut().map(|awaited| awaited.find_missing(store, platforms));
     let gaps: Vec<_> = stream::iter(asked).buffered(LOOKS_AT_ONCE).try_collect().await?;
     Ok(gaps.into_iter().flatten().collect())
 }
@@ -107,7 +107,11 @@ impl<'p> Awaited<'p> {
 
     /// What the pinned release lacks: that of the revision that is locked, or else the latest.
     /// Whether there is a later one is asked at the beginning and at the end only.
-    async fn look(&mut self, store: &dyn Store, platforms: &[Platform]) -> Result<Vec<Gap>, Fault> {
+    async fn find_missing(
+        &mut self,
+        store: &dyn Store,
+        platforms: &[Platform],
+    ) -> Result<Vec<Gap>, Fault> {
         let (was_seen, was_complete) = (!self.present.is_empty(), self.is_complete(platforms));
         if was_complete {
             return Ok(Vec::new());
@@ -158,7 +162,7 @@ impl<'p> Awaited<'p> {
     }
 }
 
-fn tell(session: &Session, missing: &BTreeSet<Gap>) {
+fn print_missing(session: &Session, missing: &BTreeSet<Gap>) {
     if session.flags.quiet || missing.is_empty() {
         return;
     }

@@ -51,7 +51,7 @@ pub(super) fn watch(
     let (begun, habit) = (Instant::now(), Habit::default());
     let mut watcher = Watcher { session, wish, load, runtime, whole, begun, habit };
     let (mut loaded, mut watch) = watcher.loaded()?;
-    SelectedTasks::of(&loaded.workspaces, &loaded.asked, wish)?.confirm(session, wish)?;
+    SelectedTasks::select(&loaded.workspaces, &loaded.asked, wish)?.confirm(session, wish)?;
     loop {
         if let AfterRun::End = watcher.runs(&loaded, &watch)? {
             return Ok(0);
@@ -91,9 +91,9 @@ impl Watcher<'_> {
     /// All that is run, and what it goes by.
     fn loaded(&self) -> Result<(Loaded, Arc<TaskWatch>), CliError> {
         let loaded = (self.load)()?;
-        let wanted = SelectedTasks::of(&loaded.workspaces, &loaded.asked, self.wish)?;
+        let wanted = SelectedTasks::select(&loaded.workspaces, &loaded.asked, self.wish)?;
         let workspace = loaded.workspaces.any();
-        let watch = TaskWatch::of(workspace, &wanted.invocations);
+        let watch = TaskWatch::for_invocations(workspace, &wanted.invocations);
         if watch.is_empty() {
             return Err(nothing_to_watch(&loaded.asked.tasks, &watch).into());
         }
@@ -108,7 +108,7 @@ impl Watcher<'_> {
         let mut files = known.files;
         loop {
             let watch = Arc::new(TaskWatch::default().and(&layout, &files));
-            let mut sight = Arc::new(watch.look(&WatchedFiles::default()));
+            let mut sight = Arc::new(watch.snapshot(&WatchedFiles::default()));
             let stop = match self.loaded() {
                 Ok(loaded) => return Ok(Some(loaded)),
                 Err(stop) => stop,
@@ -116,7 +116,7 @@ impl Watcher<'_> {
             if let CliError::Problems(problems) = &stop {
                 files.extend(problems.texts.keys().map(|file| layout.root().join(file)));
             }
-            self.session.tell(stop);
+            self.session.report(stop);
             self.note("waiting until that is put right");
             if let AfterRun::End = self.idle(&watch, &mut sight) {
                 return Ok(None);
@@ -127,8 +127,8 @@ impl Watcher<'_> {
     /// Runs what is `loaded` until the files change that it was loaded from.
     fn runs(&mut self, loaded: &Loaded, watch: &Arc<TaskWatch>) -> Result<AfterRun, CliError> {
         let (layout, tasks) = (loaded.workspaces.layout(), loaded.asked.tasks.join(" "));
-        let wanted = SelectedTasks::of(&loaded.workspaces, &loaded.asked, self.wish)?;
-        let mut sight = Arc::new(watch.look(&WatchedFiles::default()));
+        let wanted = SelectedTasks::select(&loaded.workspaces, &loaded.asked, self.wish)?;
+        let mut sight = Arc::new(watch.snapshot(&WatchedFiles::default()));
         loop {
             self.begun = Instant::now();
             let mut next = self.run(&wanted, watch, &mut sight);
@@ -181,7 +181,7 @@ impl Watcher<'_> {
         }
         let Some((files, now)) = change else {
             if let Err(stop) = done {
-                session.tell(stop);
+                session.report(stop);
             }
             return None;
         };
@@ -230,7 +230,7 @@ async fn changed(watch: &Arc<TaskWatch>, sight: &Arc<WatchedFiles>) -> Change {
     loop {
         sleep(pause).await;
         let begun = Instant::now();
-        let (files, now) = look(watch, sight, last).await;
+        let (files, now) = find_change(watch, sight, last).await;
         if !files.is_empty() {
             return (files, now);
         }
@@ -247,10 +247,10 @@ async fn settled(
     let (begun, mut last) = (Instant::now(), last);
     loop {
         sleep(QUIET).await;
-        let (fresh, now) = look(watch, &last, last.clone()).await;
+        let (fresh, now) = find_change(watch, &last, last.clone()).await;
         if fresh.is_empty() || begun.elapsed() > PATIENCE {
             // What was undone meanwhile is a change all the same.
-            let (more, now) = look(watch, sight, now).await;
+            let (more, now) = find_change(watch, sight, now).await;
             return (files.into_iter().chain(more).collect(), now);
         }
         last = now;
@@ -258,14 +258,14 @@ async fn settled(
 }
 
 /// What differs now from `sight`; `last` is what was seen the last time.
-async fn look(
+async fn find_change(
     watch: &Arc<TaskWatch>,
     sight: &Arc<WatchedFiles>,
     last: Arc<WatchedFiles>,
 ) -> Change {
     let (watch, sight, known) = (watch.clone(), sight.clone(), last.clone());
     let looked = spawn_blocking(move || {
-        let now = watch.look(&known);
+        let now = watch.snapshot(&known);
         (watch.changes(&sight, &now), Arc::new(now))
     });
     // It fails only while everything is torn down.

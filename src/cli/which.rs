@@ -64,7 +64,8 @@ fn rows(session: &Session, workspace: &Workspace, word: &str) -> Result<Vec<Whic
     let commit = workspace.lock.subsystems.get(&name).and_then(|locked| locked.commit.as_deref());
     let label = subsystem.version.label(commit);
     let is_pinned =
-        match inspect(&InstallPlace::of(&workspace.layout, &id), session.host.seal_key()) {
+        match inspect(&InstallPlace::for_artifact(&workspace.layout, &id), session.host.seal_key())
+        {
             Installed::Intact { record, .. } => record.stamp.version == label,
             _ => false,
         };

@@ -96,12 +96,12 @@ impl Ask {
         while let Ok(count @ 1..) = stream.read(&mut piece) {
             bytes.extend_from_slice(&piece[..count]);
         }
-        Reply::of(&bytes, self.method == "HEAD")
+        Reply::parse(&bytes, self.method == "HEAD")
     }
 }
 
 impl Reply {
-    fn of(bytes: &[u8], bodiless: bool) -> Self {
+    fn parse(bytes: &[u8], bodiless: bool) -> Self {
         let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
             return Self { status: 0, head: String::new(), body: Vec::new(), complete: false };
         };

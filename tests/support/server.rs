@@ -48,7 +48,7 @@ struct Behaviour {
 
 impl Server {
     /// Serves the files below `folder`.
-    pub fn of(folder: &Path) -> Self {
+    pub fn serve(folder: &Path) -> Self {
         let state = Arc::new(Behaviour::default());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)

@@ -100,7 +100,7 @@ impl Place {
         let script = format!("#!/bin/sh\nexec {} {words} \"$@\"\n", tool.display());
         fs::write(bin.join("task"), script).expect("a script");
         fs::set_permissions(bin.join("task"), fs::Permissions::from_mode(0o755)).expect("a script");
-        let server = case.serve.then(|| Server::of(&work));
+        let server = case.serve.then(|| Server::serve(&work));
         let start = digests(&work);
         Self { base, tool: tool.to_owned(), telling, server, start }
     }

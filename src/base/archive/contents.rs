@@ -27,7 +27,7 @@ impl<'a> Measured<'a> {
     ///
     /// # Errors
     /// `Failed` if the file is not there or is not a regular file.
-    pub(super) fn of(entry: &'a FileToPack) -> Result<Self, Fault> {
+    pub(super) fn measure(entry: &'a FileToPack) -> Result<Self, Fault> {
         let size = match &entry.contents {
             Contents::Bytes(bytes) => bytes.len() as u64,
             Contents::File(path) | Contents::Proven(path, _) => {
@@ -176,7 +176,7 @@ mod tests {
         };
         let read = |entry: &FileToPack| {
             let mut read = Vec::new();
-            Measured::of(entry).unwrap().open().unwrap().read_to_end(&mut read)
+            Measured::measure(entry).unwrap().open().unwrap().read_to_end(&mut read)
         };
         assert_eq!(read(&entry).unwrap(), 5);
         fs::write(&path, "12346").unwrap();
@@ -195,7 +195,7 @@ mod tests {
         };
         for (later, why) in [("12", "it shrank"), ("123456", "it grew"), ("12345", "")] {
             fs::write(&path, "12345").unwrap();
-            let sized = Measured::of(&entry).unwrap();
+            let sized = Measured::measure(&entry).unwrap();
             fs::write(&path, later).unwrap();
             let mut read = Vec::new();
             match sized.open().unwrap().read_to_end(&mut read) {

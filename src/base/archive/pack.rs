@@ -125,7 +125,7 @@ fn arrange(entries: &[FileToPack]) -> Result<Vec<Measured<'_>>, Fault> {
         if name.strip(0).as_deref() != Some(entry.name.as_str()) {
             return Err(refuse(entry, "has a name with empty parts or `.` in it"));
         }
-        arranged.push(Measured::of(entry)?);
+        arranged.push(Measured::measure(entry)?);
     }
     arranged.sort_by_key(|sized| (sized.entry.name != Stamp::FILE, &sized.entry.name));
     let names: BTreeSet<_> = entries.iter().map(|entry| entry.name.as_str()).collect();

@@ -36,11 +36,11 @@ pub(super) enum Codec {
 }
 
 impl Codec {
-    /// How many first bytes of a stream [`Codec::of`] wants to see.
+    /// How many first bytes of a stream [`Codec::detect`] wants to see.
     pub(super) const MAGIC: usize = 13;
 
     /// The format of a stream that begins with `start`.
-    pub(super) fn of(start: &[u8]) -> Option<Self> {
+    pub(super) fn detect(start: &[u8]) -> Option<Self> {
         Some(match start {
             [0x1f, 0x8b, ..] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
@@ -124,7 +124,7 @@ impl<R: Read> Streams<R> {
         let Some(mut input) = state.into_input() else { return Ok(false) };
         let next = match skip_zeros(&mut input) {
             Ok(true) => Ok(None),
-            Ok(false) => input.peek(Codec::MAGIC).map(|start| Some(Codec::of(start))),
+            Ok(false) => input.peek(Codec::MAGIC).map(|start| Some(Codec::detect(start))),
             Err(error) => Err(error),
         };
         match next {

@@ -132,7 +132,7 @@ impl Unpacker {
                 return Err(fault.unwrap_or_else(|| damaged(&self.label, error.to_string())));
             }
         };
-        let format = DetectedFormat::of(&start);
+        let format = DetectedFormat::detect(&start);
         if let DetectedFormat::Unknown(what) = format {
             return Err(self.no_archive(what));
         }
@@ -242,7 +242,7 @@ enum DetectedFormat {
 }
 
 impl DetectedFormat {
-    fn of(start: &[u8]) -> Self {
+    fn detect(start: &[u8]) -> Self {
         match start {
             [] => return Self::Unknown("empty"),
             // An archive without entries has nothing but the end record.
@@ -253,7 +253,7 @@ impl DetectedFormat {
             _ if tar_reader::is_tar(start) => return Self::Plain,
             _ => {}
         }
-        match (Codec::of(start), read_header(start)) {
+        match (Codec::detect(start), read_header(start)) {
             (Some(codec), _) => Self::Streams(codec),
             (None, Header::Script | Header::Program(_)) => Self::Plain,
             (None, Header::Other(what)) => Self::Unknown(what),

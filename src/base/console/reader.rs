@@ -32,7 +32,7 @@ const MARKS: [(&str, &str, ConsoleReader); 8] = [
 
 impl ConsoleReader {
     /// Who reads what a process prints, as `variable` tells the variables of its environment.
-    pub fn of<'e>(variable: impl Fn(&str) -> Option<&'e str>) -> Self {
+    pub fn from_variables<'e>(variable: impl Fn(&str) -> Option<&'e str>) -> Self {
         let is_set = |(name, wanted, _): &&(&str, &str, Self)| {
             variable(name).is_some_and(|value| match *wanted {
                 "" => !value.is_empty(),
@@ -59,7 +59,7 @@ mod tests {
             (("CI", "true"), ConsoleReader::Person),
         ] {
             assert_eq!(
-                ConsoleReader::of(|name| (name == set.0).then_some(set.1)),
+                ConsoleReader::from_variables(|name| (name == set.0).then_some(set.1)),
                 reader,
                 "{set:?}"
             );

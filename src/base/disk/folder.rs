@@ -145,7 +145,7 @@ impl Folder {
         let parent = self.parent(below).map(Some);
         let Some((parent, name)) = if_absent(parent, || Ok(None))? else { return Ok(None) };
         match statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(FolderEntry::of(&stat))),
+            Ok(stat) => Ok(Some(FolderEntry::from_stat(&stat))),
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
@@ -407,7 +407,7 @@ impl FolderEntry {
         now.saturating_sub(Duration::from_secs(u64::try_from(self.modified).unwrap_or_default()))
     }
 
-    fn of(stat: &Stat) -> Self {
+    fn from_stat(stat: &Stat) -> Self {
         let kind = match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => EntryKind::File,
             FileType::Directory => EntryKind::Folder,

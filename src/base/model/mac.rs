@@ -12,7 +12,7 @@ pub struct Mac(blake3::Hash);
 impl Mac {
     /// The code that `key` gives to `bytes` for `purpose`.
     #[must_use]
-    pub fn of(key: &[u8; 32], purpose: &str, bytes: &[u8]) -> Self {
+    pub fn compute(key: &[u8; 32], purpose: &str, bytes: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new_keyed(key);
         // With its length before it, no purpose can run over into the bytes.
         hasher.update(&(purpose.len() as u64).to_le_bytes());
@@ -43,10 +43,10 @@ mod tests {
 
     #[test]
     fn key_purpose_and_bytes_all_count() {
-        let mac = Mac::of(&[1; 32], "ab", b"c");
+        let mac = Mac::compute(&[1; 32], "ab", b"c");
         assert_eq!(mac.to_string().parse(), Ok(mac));
-        assert_ne!(mac, Mac::of(&[2; 32], "ab", b"c"));
-        assert_ne!(mac, Mac::of(&[1; 32], "a", b"bc"), "the purpose ends where it ends");
-        assert_ne!(mac, Mac::of(&[1; 32], "ab", b"d"));
+        assert_ne!(mac, Mac::compute(&[2; 32], "ab", b"c"));
+        assert_ne!(mac, Mac::compute(&[1; 32], "a", b"bc"), "the purpose ends where it ends");
+        assert_ne!(mac, Mac::compute(&[1; 32], "ab", b"d"));
     }
 }

@@ -120,7 +120,7 @@ const PLATFORMS: [&str; 29] = [
 
 impl Number {
     /// Reads digits.
-    fn of(text: &str) -> Self {
+    fn parse(text: &str) -> Self {
         let text = text.trim_start_matches('0').to_owned();
         Self { digits: text.len(), text }
     }
@@ -130,7 +130,7 @@ impl Precedence {
     /// Reads a version: what begins with a digit, or with `v` and a digit. `None` for everything
     /// else, and for a commit hash, which says nothing of its age.
     #[must_use]
-    pub fn of(version: &str) -> Option<Self> {
+    pub fn parse(version: &str) -> Option<Self> {
         let text = version.strip_prefix('v').unwrap_or(version);
         if is_hash(version) || !text.starts_with(|c: char| c.is_ascii_digit()) {
             return None;
@@ -150,7 +150,7 @@ impl Precedence {
     #[must_use]
     pub fn beside(pinned: &str, version: &str) -> Option<Self> {
         let prefix = prefix(pinned);
-        (prefix == self::prefix(version)).then(|| Self::of(&version[prefix.len()..])).flatten()
+        (prefix == self::prefix(version)).then(|| Self::parse(&version[prefix.len()..])).flatten()
     }
 
     /// Its first number, without zeros before it: `2` of `v2.10.24`, nothing of `0.1.0`.
@@ -181,10 +181,10 @@ impl Precedence {
 impl Series {
     /// That of a version; `None` if it has no numbers that say its age.
     #[must_use]
-    pub fn of(version: &str) -> Option<Self> {
+    pub fn parse(version: &str) -> Option<Self> {
         let prefix = prefix(version);
         let text = &version[prefix.len()..];
-        let precedence = Precedence::of(text)?;
+        let precedence = Precedence::parse(text)?;
         let is_day = precedence.major().len() >= DIGITS_OF_A_DAY || date(text).is_some();
         let flavour = series_of_flavour(&precedence.flavour);
         Some(Self { prefix: prefix.to_owned(), is_day, flavour })
@@ -249,12 +249,12 @@ fn is_hash(text: &str) -> bool {
 fn numbers(text: &str) -> (Vec<Number>, &str) {
     let Some((numbers, rest)) = date(text) else {
         let (core, rest) = text.split_at(core_length(text));
-        return (core.split('.').map(Number::of).collect(), rest);
+        return (core.split('.').map(Number::parse).collect(), rest);
     };
     // A count within the day: `2024-12-30.1`.
     let more = rest.strip_prefix('.').map_or(0, core_length);
     let counts = rest.get(1..=more).unwrap_or_default();
-    let counts = counts.split('.').filter(|count| !count.is_empty()).map(Number::of);
+    let counts = counts.split('.').filter(|count| !count.is_empty()).map(Number::parse);
     (numbers.into_iter().chain(counts).collect(), &rest[more + usize::from(more > 0)..])
 }
 
@@ -276,15 +276,16 @@ fn date(text: &str) -> Option<(Vec<Number>, &str)> {
     if !is_day || rest.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    let mut numbers: Vec<_> = [year, month, of_month].map(Number::of).into();
+    let mut numbers: Vec<_> = [year, month, of_month].map(Number::parse).into();
     let Some(time) = rest.strip_prefix(['T', 't']) else { return Some((numbers, rest)) };
     let is_of_time = |c: char| c.is_ascii_digit() || "-_.:".contains(c);
     let end = time.find(|c| !is_of_time(c)).unwrap_or(time.len());
     let end = time[..end].trim_end_matches(|c: char| !c.is_ascii_digit()).len();
     // With and without separators a time is the same.
     let figures: String = time[..end].chars().filter(char::is_ascii_digit).collect();
-    numbers
-        .extend(figures.as_bytes().chunks(2).map(|two| Number::of(&String::from_utf8_lossy(two))));
+    numbers.extend(
+        figures.as_bytes().chunks(2).map(|two| Number::parse(&String::from_utf8_lossy(two))),
+    );
     let rest = &time[end..];
     Some((numbers, rest.strip_prefix(['Z', 'z']).unwrap_or(rest)))
 }
@@ -450,7 +451,7 @@ fn counted(build: &str) -> Vec<Number> {
 
 fn identifier(text: &str) -> Identifier {
     match !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        true => Identifier::Number(Number::of(text)),
+        true => Identifier::Number(Number::parse(text)),
         false => Identifier::Word(text.to_ascii_lowercase()),
     }
 }

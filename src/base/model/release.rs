@@ -129,7 +129,7 @@ impl TagStem {
 
     /// The usual one: the name and a hyphen, and `+` for each `/` in the name, which no store takes.
     #[must_use]
-    pub fn of(name: &Name) -> Self {
+    pub fn for_subsystem(name: &Name) -> Self {
         Self(format!("{}-", name.file_name()).into())
     }
 
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn names_follow_the_published_layout() {
-        let stem = TagStem::of(&Name::new("nats").unwrap());
+        let stem = TagStem::for_subsystem(&Name::new("nats").unwrap());
         let platform = "linux-amd64".parse().unwrap();
         assert_eq!(stem.first("v2.10.24"), "nats-v2.10.24");
         assert_eq!(
@@ -228,9 +228,13 @@ mod tests {
     fn what_a_stem_begins_is_a_name_for_every_store() {
         let longest = Name::new(&"a".repeat(100)).unwrap();
         let nested = Name::new("aws/ecs").unwrap();
-        assert_eq!(TagStem::of(&nested).first("1.0.0"), "aws+ecs-1.0.0");
+        assert_eq!(TagStem::for_subsystem(&nested).first("1.0.0"), "aws+ecs-1.0.0");
         let label = Version::new(&"m".repeat(100)).unwrap().label(Some(&"0".repeat(40)));
-        for stem in [TagStem::of(&longest), TagStem::of(&nested), TagStem::new("").unwrap()] {
+        for stem in [
+            TagStem::for_subsystem(&longest),
+            TagStem::for_subsystem(&nested),
+            TagStem::new("").unwrap(),
+        ] {
             let tag = stem.revised(&label, Revision::new(1000).unwrap());
             assert_eq!(check_release_name(&tag), Ok(()), "{tag}");
             assert_eq!(TagStem::new(stem.as_str()), Ok(stem));
@@ -255,7 +259,7 @@ mod tests {
 
     #[test]
     fn revisions_have_a_suffix_from_the_second_on() {
-        let stem = TagStem::of(&Name::new("nats").unwrap());
+        let stem = TagStem::for_subsystem(&Name::new("nats").unwrap());
         let tag = |label, number| stem.revised(label, Revision::new(number).unwrap());
         for (label, number, written) in [
             ("v1", 1, "nats-v1"),
@@ -283,7 +287,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_tag_means_one_label_and_one_revision(label in label(), number in 1u32..20) {
-            let stem = TagStem::of(&Name::new("a-b").unwrap());
+            let stem = TagStem::for_subsystem(&Name::new("a-b").unwrap());
             let revision = Revision::new(number).unwrap();
             let tag = stem.revised(&label, revision);
             prop_assert_eq!(stem.read(&tag), Some((label.as_str(), revision)));
@@ -291,7 +295,7 @@ mod tests {
 
         #[test]
         fn what_is_read_is_written_the_same(rest in label()) {
-            let stem = TagStem::of(&Name::new("a").unwrap());
+            let stem = TagStem::for_subsystem(&Name::new("a").unwrap());
             let tag = format!("a-{rest}");
             if let Some((label, revision)) = stem.read(&tag) {
                 prop_assert_eq!(stem.revised(label, revision), tag);

@@ -43,7 +43,7 @@ impl Scheme {
                 has_v == commits.first.starts_with('v')
                     && core.split('.').count() == 3
                     && core.split('.').all(is_number)
-                    && Precedence::of(label).is_some()
+                    && Precedence::parse(label).is_some()
             }
         }
     }

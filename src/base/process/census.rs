@@ -30,14 +30,14 @@ pub struct ProcessId {
 
 impl ProcessId {
     /// The process that has this number now, if there is one.
-    pub fn of(number: i32) -> Option<Self> {
+    pub fn find(number: i32) -> Option<Self> {
         let process = Pid::from_raw(number)?;
         is_alive(process).then(|| Self { pid: number, began: began(process) })
     }
 
     /// Whether it lives; one that only waits to be reaped does not.
     pub fn is_alive(&self) -> bool {
-        Self::of(self.pid).as_ref() == Some(self)
+        Self::find(self.pid).as_ref() == Some(self)
     }
 
     /// Asks it to end.
@@ -77,7 +77,7 @@ impl ProcessId {
         let own = self.pid.to_string();
         let is_member = |process: &Pid| status_field(*process, 2).as_deref() == Some(&own);
         let members = processes().filter(is_member);
-        members.filter_map(|process| Self::of(process.as_raw_nonzero().get())).collect()
+        members.filter_map(|process| Self::find(process.as_raw_nonzero().get())).collect()
     }
 
     /// The program that it runs: its path, and the file itself, which is there even if the path
@@ -116,7 +116,7 @@ fn began(process: Pid) -> u64 {
 pub fn carriers(mark: &str) -> Vec<ProcessId> {
     marked(mark)
         .into_iter()
-        .filter_map(|process| ProcessId::of(process.as_raw_nonzero().get()))
+        .filter_map(|process| ProcessId::find(process.as_raw_nonzero().get()))
         .collect()
 }
 
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn a_process_is_known_again_and_ends() {
         let mut child = Command::new("sleep").arg("100").spawn().unwrap();
-        let known = ProcessId::of(i32::try_from(child.id()).unwrap()).unwrap();
+        let known = ProcessId::find(i32::try_from(child.id()).unwrap()).unwrap();
         assert!(known.is_alive());
         let later = ProcessId { began: known.began + 1, ..known };
         assert!(!cfg!(target_os = "linux") || !later.is_alive());

@@ -37,7 +37,7 @@ pub fn start_detached(
     withheld: &str,
     output: &Path,
 ) -> Result<ProcessId, Fault> {
-    let inherited = Inherited::of(environment);
+    let inherited = Inherited::from_environment(environment);
     let path = inherited.path(command);
     let CommandLine::Argv(words) = &command.line else {
         return Err(Fault::new(Kind::Failed, "a shell line cannot be started detached"));
@@ -59,7 +59,7 @@ pub fn start_detached(
     let _unmarked = Unmarked::begin();
     let mut child = process.spawn().map_err(|e| cannot(&e))?;
     let number = i32::try_from(child.id()).unwrap_or_default();
-    let known = ProcessId::of(number);
+    let known = ProcessId::find(number);
     account().add(known);
     // Nothing else waits for it; unwaited for, it would seem to be there after its end.
     let _ = std::thread::Builder::new().spawn(move || child.wait());

@@ -73,7 +73,7 @@ pub struct Inherited {
 
 impl Inherited {
     /// What commands inherit of `environment`.
-    pub fn of(environment: &Environment) -> Self {
+    pub fn from_environment(environment: &Environment) -> Self {
         let usual = environment.iter().filter(|(name, _)| !is_withheld(name));
         let builds = Inherit::of_build([]);
         let (of_builds, others) = usual
@@ -147,7 +147,8 @@ mod tests {
 
     #[test]
     fn folders_stand_before_the_commands_own_path() {
-        let environment = Inherited::of(&[("PATH", "/usr/bin")].into_iter().collect());
+        let environment =
+            Inherited::from_environment(&[("PATH", "/usr/bin")].into_iter().collect());
         let mut command = Command::new(CommandLine::Shell(String::new()), "/");
         command.path = vec!["/a".into(), "/b".into()];
         assert_eq!(environment.path(&command), "/a:/b:/usr/bin");
@@ -158,7 +159,7 @@ mod tests {
     #[test]
     fn what_a_command_does_not_inherit_is_known() {
         let variables = [("HOME", "/h"), ("GH_TOKEN", "t"), ("CI", "true"), ("MAKEFLAGS", "-j")];
-        let environment = Inherited::of(&variables.into_iter().collect());
+        let environment = Inherited::from_environment(&variables.into_iter().collect());
         let mut command = Command::new(CommandLine::Shell(String::new()), "/");
         assert_eq!(environment.denied(&command).count(), 0);
         command.inherit = Inherit::of_build(&["CI".to_owned()]);

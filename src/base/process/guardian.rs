@@ -134,7 +134,7 @@ impl Guardian {
         // has no process left for one is no reason to stop.
         state.process = spawn(words).ok();
         for group in state.groups.clone() {
-            state.tell('+', group);
+            state.write_sign('+', group);
         }
     }
 
@@ -142,14 +142,14 @@ impl Guardian {
     pub fn began(&self, group: Pid) {
         let mut state = self.state();
         state.groups.insert(group);
-        state.tell('+', group);
+        state.write_sign('+', group);
     }
 
     /// A process group is gone.
     pub fn ended(&self, group: Pid) {
         let mut state = self.state();
         state.groups.remove(&group);
-        state.tell('-', group);
+        state.write_sign('-', group);
     }
 
     fn state(&self) -> MutexGuard<'_, GuardianState> {
@@ -158,7 +158,7 @@ impl Guardian {
 }
 
 impl GuardianState {
-    fn tell(&mut self, sign: char, group: Pid) {
+    fn write_sign(&mut self, sign: char, group: Pid) {
         if let Some((_, pipe)) = &mut self.process {
             // One write, so that a line is never torn; fails only if the guardian is dead.
             let line = format!("{sign}{}\n", group.as_raw_nonzero());
@@ -183,7 +183,7 @@ fn spawn(words: &[OsString]) -> io::Result<(Child, PipeWriter)> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    account().add(i32::try_from(child.id()).ok().and_then(ProcessId::of));
+    account().add(i32::try_from(child.id()).ok().and_then(ProcessId::find));
     Ok((child, writer))
 }
 

@@ -50,7 +50,7 @@ pub async fn launch(
     extra: &[(&str, String)],
 ) -> Result<Launched, Fault> {
     let path = environment.path(command);
-    let mut start = StartWords::of(command, &path)?;
+    let mut start = StartWords::for_command(command, &path)?;
     let mut attempts = 0;
     loop {
         let fault = match start.spawn(command, environment, &path, extra) {
@@ -77,7 +77,7 @@ pub async fn launch(
 const ENOEXEC: i32 = 8;
 
 impl StartWords {
-    fn of(command: &Command, path: &OsString) -> Result<Self, Fault> {
+    fn for_command(command: &Command, path: &OsString) -> Result<Self, Fault> {
         let words = match &command.line {
             CommandLine::Argv(words) => words.clone(),
             CommandLine::Shell(line) => match shell::plan(line) {

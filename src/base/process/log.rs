@@ -129,7 +129,12 @@ impl Tail {
 /// The last `count` lines of the log at `path`, without colours; fewer, or none, if
 /// there are no more.
 pub fn tail(path: &Path, count: usize) -> Vec<String> {
-    let bytes = last_bytes(path, 256 << 10).unwrap_or_default();
+    tail_from(path, 0, count)
+}
+
+/// [`tail`], of what is there from byte `from` on.
+pub fn tail_from(path: &Path, from: u64, count: usize) -> Vec<String> {
+    let bytes = last_bytes(path, from, 256 << 10).unwrap_or_default();
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
     if bytes.is_empty() {
         return Vec::new();
@@ -140,10 +145,10 @@ pub fn tail(path: &Path, count: usize) -> Vec<String> {
     lines
 }
 
-fn last_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+fn last_bytes(path: &Path, from: u64, most: u64) -> io::Result<Vec<u8>> {
     let mut file = open_file(path)?;
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
+    file.seek(SeekFrom::Start(from.max(length.saturating_sub(most))))?;
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -63,7 +63,7 @@ pub use ending::timeout_fault;
 pub use environment_secrets::{environment_secrets, keep_memory_private};
 pub use guardian::this_program;
 pub use inherit::{Inherit, LOGINS, looks_secret};
-pub use log::tail;
+pub use log::{tail, tail_from};
 pub use program::{find_outside, is_program, path_outside};
 pub use replace::become_command;
 pub use runner::Runner;

@@ -48,7 +48,7 @@ impl<'a> OutputSink<'a> {
         line: &'a mut (dyn FnMut(&str) + Send),
     ) -> Self {
         let log = command.log.clone().map(|path| CommandLog::new(path, LogLimits::default()));
-        let (printed, errors) = (Lane::of(command), Lane::of(command));
+        let (printed, errors) = (Lane::for_command(command), Lane::for_command(command));
         let through = command.through.then(|| Through::new(reader));
         let secrets = Some(&command.secrets).filter(|secrets| !secrets.is_empty()).cloned();
         Self { log, printed, errors, through, secrets, line }
@@ -142,7 +142,7 @@ fn masked<'l>(
 }
 
 impl Lane {
-    fn of(command: &Command) -> Self {
+    fn for_command(command: &Command) -> Self {
         let is_kept = command.log.is_some();
         let longest = command.longest_line;
         let lines = match is_kept {

@@ -214,8 +214,8 @@ impl RunnerShared {
         guardian: Option<Vec<OsString>>,
         grace: Duration,
     ) -> Self {
-        let reader = ConsoleReader::of(|name| environment.get(name));
-        let environment = Inherited::of(environment);
+        let reader = ConsoleReader::from_variables(|name| environment.get(name));
+        let environment = Inherited::from_environment(environment);
         let guardian = Guardian::new(guardian);
         Self { environment, strays, guardian, grace, reader, buffers: Mutex::default() }
     }

@@ -192,5 +192,5 @@ fn pid(text: &str) -> Option<Pid> {
 }
 
 fn known(process: Pid) -> Option<ProcessId> {
-    ProcessId::of(process.as_raw_nonzero().get())
+    ProcessId::find(process.as_raw_nonzero().get())
 }

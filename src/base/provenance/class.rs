@@ -115,7 +115,7 @@ mod tests {
 
     fn class(pairs: &[(&str, &str)]) -> RunClass {
         let event = r#"{"repository":{"default_branch":"main"}}"#;
-        Surroundings::of(&variables(pairs), Some(event)).class()
+        Surroundings::from_variables(&variables(pairs), Some(event)).class()
     }
 
     #[test]
@@ -156,8 +156,9 @@ mod tests {
             assert_eq!(RunClass::from_word(class.as_str()), class);
         }
         assert_eq!(RunClass::from_word(""), RunClass::Untrusted);
-        let asked =
-            |pairs: &[(&str, &str)]| Surroundings::of(&variables(pairs), None).classes(true);
+        let asked = |pairs: &[(&str, &str)]| {
+            Surroundings::from_variables(&variables(pairs), None).classes(true)
+        };
         let unknown = Classes { own: RunClass::OnRequest, takes: RunClass::OnRequest };
         assert_eq!(asked(&[("CI", "true")]), unknown);
         let request = [("CI", "true"), ("DRONE", "true"), ("DRONE_PULL_REQUEST", "7")];

@@ -18,7 +18,7 @@ pub struct CiRun {
 
 impl CiRun {
     /// The run that `variables` speak of; none if no known host set them.
-    pub(super) fn of(variables: RunVariables) -> Option<Self> {
+    pub(super) fn from_variables(variables: RunVariables) -> Option<Self> {
         let known: Vec<_> = HOSTS.iter().filter(|host| host.is_here(variables)).collect();
         let host = known.first()?;
         let told: Vec<_> = known.iter().map(|host| host.is_proposal(variables)).collect();

@@ -72,13 +72,13 @@ impl Surroundings {
     /// Where a process with these variables runs. `event` is the text of the file that
     /// `GITHUB_EVENT_PATH` names, if it could be read.
     #[must_use]
-    pub fn of(variables: &BTreeMap<String, String>, event: Option<&str>) -> Self {
+    pub fn from_variables(variables: &BTreeMap<String, String>, event: Option<&str>) -> Self {
         let variables = RunVariables(variables);
         if variables.is_true("GITHUB_ACTIONS") {
-            Self::GitHub(ActionsRun::of(variables, event))
+            Self::GitHub(ActionsRun::from_variables(variables, event))
         } else if variables.is_true("GITLAB_CI") {
-            Self::GitLab(GitLab::of(variables))
-        } else if let Some(run) = CiRun::of(variables) {
+            Self::GitLab(GitLab::from_variables(variables))
+        } else if let Some(run) = CiRun::from_variables(variables) {
             Self::OtherCi(run)
         } else if variables.is_true("CI") {
             Self::OtherCi(CiRun::default())
@@ -176,7 +176,7 @@ impl Surroundings {
 }
 
 impl ActionsRun {
-    fn of(variables: RunVariables, event: Option<&str>) -> Self {
+    fn from_variables(variables: RunVariables, event: Option<&str>) -> Self {
         let event_file: Value =
             event.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let server = or(variables.get("GITHUB_SERVER_URL"), "https://github.com");
@@ -217,7 +217,7 @@ impl ActionsRun {
 }
 
 impl GitLab {
-    fn of(variables: RunVariables) -> Self {
+    fn from_variables(variables: RunVariables) -> Self {
         let event = variables.owned("CI_PIPELINE_SOURCE");
         // Child pipelines have `parent_pipeline` as their source, whatever their parent is for.
         let request = ["CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID"]
@@ -321,7 +321,7 @@ pub(super) mod tests {
     fn a_run_of_github_actions() {
         let event =
             r#"{"repository":{"default_branch":"main","full_name":"o/r"},"after":"c0ffee"}"#;
-        let surroundings = Surroundings::of(&variables(PUSH), Some(event));
+        let surroundings = Surroundings::from_variables(&variables(PUSH), Some(event));
         assert_eq!(
             surroundings.builder().id(),
             "https://github.com/o/r/.github/workflows/ci.yml@refs/heads/main"
@@ -336,9 +336,9 @@ pub(super) mod tests {
         assert_eq!(surroundings.branch(), Some("main"));
         let mut proposal = variables(PUSH);
         proposal.insert("GITHUB_REF".into(), "refs/pull/7/merge".into());
-        assert_eq!(Surroundings::of(&proposal, None).branch(), None);
+        assert_eq!(Surroundings::from_variables(&proposal, None).branch(), None);
         proposal.insert("GITHUB_BASE_REF".into(), "dev".into());
-        assert_eq!(Surroundings::of(&proposal, None).branch(), Some("dev"));
+        assert_eq!(Surroundings::from_variables(&proposal, None).branch(), Some("dev"));
         let Surroundings::GitHub(run) = surroundings else { panic!("it is one") };
         assert_eq!(run.default_branch.as_deref(), Some("main"));
         assert_eq!(run.fork, None);
@@ -352,7 +352,7 @@ pub(super) mod tests {
             )
         };
         for (head, fork) in [("me/r", Some("me/r")), ("o/r", None), ("O/R", None)] {
-            let found = Surroundings::of(&variables(PUSH), Some(&event(head)));
+            let found = Surroundings::from_variables(&variables(PUSH), Some(&event(head)));
             let Surroundings::GitHub(run) = found else { panic!("it is one") };
             assert_eq!(run.fork.as_deref(), fork);
         }
@@ -361,7 +361,8 @@ pub(super) mod tests {
     #[test]
     fn a_runner_that_says_little_is_no_trap() {
         for event in [None, Some(""), Some("[1]"), Some("{")] {
-            let found = Surroundings::of(&variables(&[("GITHUB_ACTIONS", "true")]), event);
+            let found =
+                Surroundings::from_variables(&variables(&[("GITHUB_ACTIONS", "true")]), event);
             assert_eq!(found.builder(), Builder::some_ci());
             assert_eq!((found.run_url(), found.event(), found.repository()), (None, None, None));
             assert_eq!(found.describe(), "GitHub Actions, an unknown event at no ref");
@@ -373,7 +374,7 @@ pub(super) mod tests {
             ("GITHUB_REPOSITORY", "o/r"),
             ("GITHUB_REF", "refs/tags/v1"),
         ]);
-        let builder = Surroundings::of(&gitea, None).builder();
+        let builder = Surroundings::from_variables(&gitea, None).builder();
         assert_eq!(builder.id(), "https://git.example.org/o/r@refs/tags/v1");
         assert_eq!(builder.repository(), Some("https://git.example.org/o/r"));
     }
@@ -391,7 +392,7 @@ pub(super) mod tests {
             ("CI_JOB_URL", "https://gitlab.com/a/b/c/-/jobs/1"),
             ("CI_COMMIT_SHA", "c0ffee"),
         ]);
-        let found = Surroundings::of(&job, None);
+        let found = Surroundings::from_variables(&job, None);
         assert_eq!(
             found.builder().id(),
             "https://gitlab.com/a/b/c//.gitlab-ci.yml@refs/heads/main"
@@ -406,7 +407,7 @@ pub(super) mod tests {
             let mut child = job.clone();
             child.insert("CI_PIPELINE_SOURCE".into(), "parent_pipeline".into());
             child.insert(name.into(), "17".into());
-            let found = Surroundings::of(&child, None);
+            let found = Surroundings::from_variables(&child, None);
             assert!(!found.builder().is_ci_of_accepted_code(), "{name}");
             let Surroundings::GitLab(found) = found else { panic!("it is one") };
             assert!(found.is_merge_request, "{name}");
@@ -415,11 +416,17 @@ pub(super) mod tests {
 
     #[test]
     fn elsewhere() {
-        assert_eq!(Surroundings::of(&variables(&[]), None), Surroundings::Laptop);
-        assert_eq!(Surroundings::of(&variables(&[("CI", "false")]), None), Surroundings::Laptop);
-        assert_eq!(Surroundings::of(&variables(&[("CI", " ")]), None), Surroundings::Laptop);
+        assert_eq!(Surroundings::from_variables(&variables(&[]), None), Surroundings::Laptop);
+        assert_eq!(
+            Surroundings::from_variables(&variables(&[("CI", "false")]), None),
+            Surroundings::Laptop
+        );
+        assert_eq!(
+            Surroundings::from_variables(&variables(&[("CI", " ")]), None),
+            Surroundings::Laptop
+        );
         let other = Surroundings::OtherCi(CiRun::default());
-        assert_eq!(Surroundings::of(&variables(&[("CI", "1")]), None), other);
+        assert_eq!(Surroundings::from_variables(&variables(&[("CI", "1")]), None), other);
         assert_eq!(Surroundings::Laptop.builder(), Builder::laptop());
         assert_eq!(other.builder(), Builder::some_ci());
     }

@@ -54,7 +54,7 @@ impl Client {
             settings: settings.clone(),
             asking: Clients::default(),
             uploading: Clients::default(),
-            proxies: EnvironmentProxies::of(&settings.environment),
+            proxies: EnvironmentProxies::from_variables(&settings.environment),
             reach: Mutex::default(),
         }
     }
@@ -91,7 +91,7 @@ impl Client {
 
     /// Sends `call` to `at`, where it belongs or was redirected to.
     async fn send(&self, call: &ApiRequest, at: &Url) -> Result<Response, AttemptFailure> {
-        let client = self.of(call, at)?;
+        let client = self.client_for(call, at)?;
         let (host, asked) = (at.host_str().unwrap_or_default(), Instant::now());
         if let Some(why) = self.reach().why_not(host, asked) {
             return Err(AttemptFailure::never(call.failed().because(why).hint(OUT_OF_REACH)));
@@ -127,7 +127,7 @@ impl Client {
     }
 
     /// The client for what `call` carries and the scheme of `at`.
-    fn of(&self, call: &ApiRequest, at: &Url) -> Result<&reqwest::Client, AttemptFailure> {
+    fn client_for(&self, call: &ApiRequest, at: &Url) -> Result<&reqwest::Client, AttemptFailure> {
         if self.settings.offline {
             let why = "that needs the network, and --offline forbids the network";
             return Err(AttemptFailure::never(call.failed().because(why)));
@@ -308,7 +308,7 @@ mod tests {
     fn certificates_are_only_read_when_https_is_spoken() {
         let client = Client::new(&settings());
         let url = Url::parse("http://127.0.0.1").unwrap();
-        assert!(client.of(&ApiRequest::get(url.clone()), &url).is_ok());
+        assert!(client.client_for(&ApiRequest::get(url.clone()), &url).is_ok());
         assert!(client.asking.secure.get().is_none());
     }
 }

@@ -58,7 +58,7 @@ impl Dir {
         Ok(self.root.join(tag).join(asset))
     }
 
-    fn look(&self, tag: &str, asset: &str) -> Result<Option<AssetInfo>, Fault> {
+    fn find_asset(&self, tag: &str, asset: &str) -> Result<Option<AssetInfo>, Fault> {
         let Some(size) = file::size(&self.path(tag, asset)?)? else { return Ok(None) };
         let sha256 = read_sidecar(&self.path(tag, &sidecar::name(asset))?, asset)?;
         Ok(Some(AssetInfo { size: Some(size), sha256 }))
@@ -185,7 +185,7 @@ impl Store for Dir {
 
     // Two system calls take microseconds: less than handing them to another thread.
     async fn find(&self, tag: &str, asset: &str) -> Result<Option<AssetInfo>, Fault> {
-        self.look(tag, asset)
+        self.find_asset(tag, asset)
     }
 
     async fn open(&self, tag: &str, asset: &str) -> Result<Option<AssetStream>, Fault> {

@@ -44,7 +44,7 @@ enum ProxyPlace {
 
 impl EnvironmentProxies {
     /// Those that `variables` name. One that is empty is as good as unset.
-    pub(super) fn of(variables: &BTreeMap<String, String>) -> Self {
+    pub(super) fn from_variables(variables: &BTreeMap<String, String>) -> Self {
         let get =
             |name: &str| variables.get(name).map(|text| text.trim()).filter(|t| !t.is_empty());
         let either = |name: &str| get(name).or_else(|| get(&name.to_ascii_uppercase()));
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     fn proxies(pairs: &[(&str, &str)]) -> EnvironmentProxies {
-        EnvironmentProxies::of(
+        EnvironmentProxies::from_variables(
             &pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
         )
     }

@@ -104,7 +104,7 @@ impl RetryPolicy {
     pub(super) async fn pause(&mut self, failure: AttemptFailure) -> Result<(), Fault> {
         let why = failure.fault.to_string();
         let wait = self.after(failure)?;
-        self.waits.tell(wait, &why);
+        self.waits.report(wait, &why);
         tokio::time::sleep(wait).await;
         Ok(())
     }

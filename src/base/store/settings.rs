@@ -128,7 +128,7 @@ pub struct Waits(pub Arc<dyn Fn(&str) + Send + Sync>);
 
 impl Waits {
     /// Tells of a wait, if it is long enough to be noticed.
-    pub(super) fn tell(&self, wait: Duration, why: &str) {
+    pub(super) fn report(&self, wait: Duration, why: &str) {
         if wait > Duration::from_secs(1) {
             (self.0)(&format!("{why}; going on in {} s", wait.as_secs_f64().ceil()));
         }

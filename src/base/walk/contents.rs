@@ -40,7 +40,7 @@ pub fn read(input: &InputFile) -> io::Result<FileDigest> {
     let of = |letter, metadata: &fs::Metadata, checksum| FileDigest {
         letter,
         checksum,
-        stat: FileStat::of(metadata),
+        stat: FileStat::from_metadata(metadata),
         is_pointer: false,
     };
     match input.kind {

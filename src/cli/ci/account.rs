@@ -43,7 +43,7 @@ impl StageReport {
     }
 
     /// One that ran.
-    pub(super) fn of(stage: Stage, did: Did, seconds: f64) -> Self {
+    pub(super) fn ran(stage: Stage, did: Did, seconds: f64) -> Self {
         let result = if did.code == 0 { "done" } else { "failed" };
         Self { stage, result, because: did.what, seconds: Some(seconds), code: did.code }
     }

@@ -55,7 +55,7 @@ pub(in super::super) fn close(session: &Session, results: &[String]) -> Result<u
         None => {
             let asked = missing(session, &workspaces, &stores, &wanted, &results);
             let missing = session.host.runtime()?.block_on(asked)?;
-            tell(session, &workspaces, &stores, wanted.len(), &missing)?;
+            print_missing(session, &workspaces, &stores, wanted.len(), &missing)?;
             missing
         }
     };
@@ -134,7 +134,7 @@ async fn missing(
     }
 }
 
-fn tell(
+fn print_missing(
     session: &Session,
     workspaces: &Workspaces,
     stores: &Stores,
@@ -162,7 +162,7 @@ fn tell(
             serde_json::json!({ "schema": 1, "complete": rows.is_empty(), "missing": missing });
         return session.say(&format!("{document:#}\n"));
     }
-    if let Some(actions) = Actions::of(&session.host).filter(|_| !rows.is_empty()) {
+    if let Some(actions) = Actions::from_host(&session.host).filter(|_| !rows.is_empty()) {
         actions.add_summary(&summary_table(["missing", "version", "because"], &rows))?;
     }
     match stores.all.first() {
@@ -236,7 +236,7 @@ fn release_project(session: &Session, workspaces: Workspaces, tag: &str) -> Resu
 
 /// Adds what changed since the last release of the project to the summary of the step.
 fn summarize_changes(session: &Session) -> Result<(), CliError> {
-    let Some(actions) = Actions::of(&session.host) else { return Ok(()) };
+    let Some(actions) = Actions::from_host(&session.host) else { return Ok(()) };
     let layout = session.layout()?;
     let notes = session.host.runtime()?.block_on(async {
         let runner = session.host.runner(1);

@@ -162,8 +162,9 @@ fn platforms(
     name: &str,
 ) -> Vec<(Platform, PlatformRunner, Option<String>)> {
     let of = |platform: &Platform| {
-        let workspace = workspaces.of(*platform);
-        let runner = PlatformRunner::of(RunnerHost::GitHub, *platform, &workspace.runners);
+        let workspace = workspaces.for_platform(*platform);
+        let runner =
+            PlatformRunner::for_platform(RunnerHost::GitHub, *platform, &workspace.runners);
         let build = workspace.subsystems.get(name).and_then(|subsystem| subsystem.build.as_ref());
         (*platform, runner, build.and_then(|build| build.rust_target.clone()))
     };
@@ -231,7 +232,7 @@ fn pinned(session: &Session, url: &StoreUrl, store: &dyn Store) -> Result<Pinned
     };
     let mut digests = BTreeMap::new();
     for platform in RUNNERS.iter().filter_map(|platform| platform.parse::<Platform>().ok()) {
-        let release = ReleasedForge::of(own::VERSION, platform);
+        let release = ReleasedForge::for_version(own::VERSION, platform);
         let digest = session.host.runtime()?.wait_for(release.digest(store))?;
         digests.extend(digest.map(|digest| (platform, digest)));
     }

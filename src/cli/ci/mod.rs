@@ -93,7 +93,7 @@ pub(super) fn ci(session: &Session, wanted: &WantedStages<'_>) -> Result<u8, Cli
             .hint("name a store under `releases` in versions.yml")
             .into());
     }
-    let voice = Voice::of(session);
+    let voice = Voice::for_session(session);
     let mut stages = Stages::new(session, workspaces.clone(), &facts, &voice);
     let reports = run(&mut stages, &planned, &voice)?;
     let account = StageSummary { stages: reports, counts: stages.into_counts() };
@@ -138,7 +138,7 @@ fn run(stages: &mut Stages, planned: &[Planned], voice: &Voice) -> Result<Vec<St
                     }
                 };
                 voice.close()?;
-                StageReport::of(planned.stage, did, started.elapsed().as_secs_f64())
+                StageReport::ran(planned.stage, did, started.elapsed().as_secs_f64())
             }
         };
         reports.push(report);

@@ -99,15 +99,15 @@ impl<'a> Stages<'a> {
     }
 
     /// Tells how a run of the main job went, and what was `done` to the artifacts.
-    fn tell(&self, report: &RunReport, done: &str) -> Result<(), Fault> {
+    fn annotate_run(&self, report: &RunReport, done: &str) -> Result<(), Fault> {
         let (layout, style) = (self.workspaces.layout(), self.voice.style());
         self.voice.say(&ensure::closing(self.session, layout, report, done, style))?;
-        self.voice.tell(report, done, layout)
+        self.voice.annotate_run(report, done, layout)
     }
 
     fn build(&mut self) -> Result<Did, CliError> {
         let report = self.ensure(self.facts.names, Publish::Never)?;
-        self.tell(&report, ensure::DONE)?;
+        self.annotate_run(&report, ensure::DONE)?;
         let sum = render_sum(&report, "ensured");
         if !report.is_good() {
             return Ok(Did { what: sum, code: report.exit_code() });
@@ -165,7 +165,7 @@ impl<'a> Stages<'a> {
     fn package(&mut self) -> Result<Did, CliError> {
         let report = self.ensure(self.facts.names, Publish::Never)?;
         if !report.is_good() {
-            self.tell(&report, ensure::DONE)?;
+            self.annotate_run(&report, ensure::DONE)?;
             let what = render_sum(&report, "ensured");
             return Ok(Did { what, code: report.exit_code() });
         }
@@ -195,7 +195,7 @@ impl<'a> Stages<'a> {
                 let workspace = self.workspaces.any();
                 component_notes::keep_current(self.session, workspace, &claimed.versions);
             }
-            self.tell(&report, "released")?;
+            self.annotate_run(&report, "released")?;
             code = report.exit_code();
             what.push(render_sum(&report, "released"));
         }
@@ -212,7 +212,7 @@ impl<'a> Stages<'a> {
         let all = self.facts.workspace.subsystems.keys().cloned().collect();
         let report = self.ensure(&all, Publish::Never)?;
         if !report.is_good() {
-            self.tell(&report, ensure::DONE)?;
+            self.annotate_run(&report, ensure::DONE)?;
             return Ok((format!("{tag} is not released"), report.exit_code()));
         }
         let (text, code) = project::release_of_ci(self.session, tag)?;
@@ -237,7 +237,8 @@ impl<'a> Stages<'a> {
     fn built_here(&self) -> BTreeSet<Name> {
         let key = self.session.host.seal_key();
         let is_due = |id: ArtifactId| {
-            let Some(record) = InstallPlace::of(self.workspaces.layout(), &id).known(key) else {
+            let Some(record) = InstallPlace::for_artifact(self.workspaces.layout(), &id).known(key)
+            else {
                 return false;
             };
             let is_open = match &record.release {

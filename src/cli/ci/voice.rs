@@ -27,8 +27,8 @@ pub(super) struct Voice {
 
 impl Voice {
     /// The voice of this process.
-    pub(super) fn of(session: &Session) -> Self {
-        let actions = Actions::of(&session.host);
+    pub(super) fn for_session(session: &Session) -> Self {
+        let actions = Actions::from_host(&session.host);
         let to_stderr = actions.is_some() || session.flags.json;
         let style = if to_stderr { session.stderr_style() } else { session.stdout_style() };
         let (console, quiet) = (session.console(), session.flags.quiet);
@@ -86,13 +86,13 @@ impl Voice {
     }
 
     /// Annotates what failed in `report`, and adds it to the step's summary.
-    pub(super) fn tell(
+    pub(super) fn annotate_run(
         &self,
         report: &RunReport,
         done: &str,
         layout: &Layout,
     ) -> Result<(), Fault> {
-        self.actions.as_ref().map_or(Ok(()), |actions| actions.tell(report, done, layout))
+        self.actions.as_ref().map_or(Ok(()), |actions| actions.annotate(report, done, layout))
     }
 
     /// Annotates the places in code that the output of something names that failed.

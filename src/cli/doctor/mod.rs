@@ -41,12 +41,12 @@ async fn examine(
         Err(stop) => return Ok(vec![unusable(stop), places::cache(&session.host), told]),
     };
     let mut checks = vec![usable(&workspace)];
-    checks.extend(places::of(&session.host, &workspace));
+    checks.extend(places::check_folders(&session.host, &workspace));
     checks.extend(git(&workspace, &runner).await);
-    checks.extend(tools::of(&workspace, &runner).await);
+    checks.extend(tools::check_programs(&workspace, &runner).await);
     checks.push(sandbox());
     checks.push(told);
-    checks.extend(stores::of(session, &workspace, surroundings).await);
+    checks.extend(stores::check_stores(session, &workspace, surroundings).await);
     Ok(checks)
 }
 

@@ -20,7 +20,7 @@ const TOO_LITTLE: u64 = 64 * MIB;
 const LITTLE: u64 = 1024 * MIB;
 
 /// The folders that `workspace` needs. That of its stores is theirs to tell of.
-pub(super) fn of(host: &Host, workspace: &Workspace) -> Vec<Check> {
+pub(super) fn check_folders(host: &Host, workspace: &Workspace) -> Vec<Check> {
     let own = workspace.layout.forge();
     let forge = examine(&workspace.layout.display(&own), &own);
     let (cache, no_cache) = Cache::for_workspace(&workspace.layout);

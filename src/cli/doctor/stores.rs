@@ -13,7 +13,7 @@ use crate::{
 use super::{super::session::Session, check::Check};
 
 /// A check for each store of `workspace`, and for what goes in and out.
-pub(super) async fn of(
+pub(super) async fn check_stores(
     session: &Session,
     workspace: &Workspace,
     surroundings: &Surroundings,

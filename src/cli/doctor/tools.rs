@@ -15,7 +15,7 @@ use super::check::Check;
 type Needs<'a> = BTreeMap<&'a str, Vec<(&'a Name, Option<&'a str>)>>;
 
 /// A check for each program.
-pub(super) async fn of(workspace: &Workspace, runner: &Runner) -> Vec<Check> {
+pub(super) async fn check_programs(workspace: &Workspace, runner: &Runner) -> Vec<Check> {
     let mut checks = Vec::new();
     let path = path_outside(&workspace.environment, workspace.layout.root());
     for (tool, users) in needs(workspace) {

@@ -2,7 +2,7 @@
 
 /// Lines that people can copy, by verb.
 const EXAMPLES: [(&str, &[&str]); 61] = [
-    ("init", &["forge init", "forge init tools"]),
+    ("init", &["forge init", "forge init --dry-run"]),
     (
         "add",
         &[
@@ -73,7 +73,7 @@ const EXAMPLES: [(&str, &[&str]); 61] = [
 ];
 
 /// The examples of the verb `name`.
-pub(in super::super) fn of(name: &str) -> &'static [&'static str] {
+pub(in super::super) fn examples_of(name: &str) -> &'static [&'static str] {
     const OF_HELP: &[&str] = &["forge help ensure", "forge help spec", "forge help --man man1"];
     let known = EXAMPLES.iter().find(|(verb, _)| *verb == name).map(|(_, lines)| *lines);
     known.unwrap_or(if name == "help" { OF_HELP } else { &[] })
@@ -94,8 +94,8 @@ mod tests {
         let command = command();
         for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
             let name = verb.get_name();
-            assert!(!of(name).is_empty(), "{name} has no example");
-            for line in of(name) {
+            assert!(!examples_of(name).is_empty(), "{name} has no example");
+            for line in examples_of(name) {
                 let inner = line.trim_start_matches("eval \"$(").trim_end_matches(")\"");
                 let (plain, quoted) = inner.split_once('"').unwrap_or((inner, ""));
                 let words = plain.split_whitespace().map(str::to_owned);

@@ -37,7 +37,7 @@ pub(super) fn command() -> Command {
 
 fn described(verb: Command) -> Command {
     let heading = verb.get_styles().get_header().to_owned();
-    let examples = examples::of(verb.get_name());
+    let examples = examples::examples_of(verb.get_name());
     let title = if examples.len() == 1 { "Example:" } else { "Examples:" };
     let lines: String = examples.iter().map(|line| format!("\n  {line}")).collect();
     let text = format!(

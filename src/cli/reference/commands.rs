@@ -22,7 +22,7 @@ pub(super) fn page(_: &ReferenceTopic) -> String {
         let own = verb.get_arguments().filter(|arg| !arg.is_global_set());
         text.push_str(&options(own));
         text.push_str(&parts(verb));
-        let examples = examples::of(verb.get_name());
+        let examples = examples::examples_of(verb.get_name());
         if !examples.is_empty() {
             let _ = writeln!(text, "```text\n{}\n```\n", examples.join("\n"));
         }

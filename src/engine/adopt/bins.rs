@@ -56,7 +56,7 @@ fn link(template: &str, name: &str, version: &str) -> String {
 }
 
 /// The binaries that `manifest` names, or that follow from `files`.
-fn binaries(manifest: &str, name: &str, files: Vec<&str>) -> Vec<String> {
+pub fn binaries(manifest: &str, name: &str, files: Vec<&str>) -> Vec<String> {
     let mut found = Vec::new();
     let mut is_in_bin = false;
     for line in manifest.lines().map(str::trim) {

@@ -146,7 +146,7 @@ impl FetchedAsset {
             let what = format!("{} holds {} programs", self.url, chosen.len());
             return Err(lacks(Fault::new(Kind::Usage, what)));
         }
-        Ok(Programs::of(&chosen, called, &folder, &file_name))
+        Ok(Programs::from_chosen(&chosen, called, &folder, &file_name))
     }
 
     /// The paths of all files that are programs.
@@ -172,7 +172,7 @@ impl FetchedAsset {
 }
 
 impl Programs {
-    fn of(
+    fn from_chosen(
         chosen: &[&String],
         called: &str,
         folder: &dyn Fn(&str) -> String,

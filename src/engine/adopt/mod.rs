@@ -9,19 +9,23 @@
 
 mod bins;
 mod contents;
+mod import;
+mod known;
 mod naming;
 mod origin;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use import::{ImportOutcome, ImportedLine, ImportedWorkspace, import};
+pub use known::{KnownTool, known_tool};
 pub use naming::{AssetReading, assets_by_platform, checksums_of, read_asset};
 pub use origin::Origin;
 
 use crate::{
     model::{Digest, Fault, Kind, Layout, Name, Platform, Version, nearest},
-    newer::{Asker, ListedVersions, OfferFilter, Offers},
     store::{self, Fetcher, ReleaseInfo, StoreSettings, StoreUrl, find_digest},
+    upgrade::{Asker, ListedVersions, OfferFilter, Offers},
     workspace::Index,
 };
 use contents::{FetchedAsset, fetch};
@@ -46,6 +50,37 @@ pub struct AdoptRequest {
     pub binaries: Vec<String>,
     /// Whether a pre-release is taken too.
     pub pre: bool,
+}
+
+impl AdoptRequest {
+    /// The command that says all of it.
+    fn command(&self) -> String {
+        format!("forge add {}", self.added)
+    }
+
+    /// What joins without anybody being asked: a tool that forge knows with its digests, at that version.
+    ///
+    /// # Errors
+    /// `Usage` if its name cannot be one here.
+    pub fn pinned(&self) -> Result<Option<Adoption>, Fault> {
+        let Origin::Known(tool) = self.origin else { return Ok(None) };
+        let Some(version) = tool.pinned_version() else { return Ok(None) };
+        let name = self.called()?;
+        let spec = tool.spec(name.as_str(), version, &self.command(), "https://github.com");
+        let notes =
+            vec![format!("{} {version}, with the digests that forge knows", tool.repository)];
+        let binaries = vec![tool.binary().to_owned()];
+        Ok(Some(Adoption { name, version: version.to_owned(), spec, binaries, notes }))
+    }
+
+    fn called(&self) -> Result<Name, Fault> {
+        let called = self.name.clone().unwrap_or_else(|| self.origin.usual_name());
+        Name::new(&called).map_err(|why| {
+            Fault::new(Kind::Usage, format!("`{called}` cannot be added"))
+                .because(why)
+                .hint("name it: `--name NAME`")
+        })
+    }
 }
 
 /// What joins.
@@ -84,12 +119,7 @@ impl Adopter<'_> {
     /// `Store` if upstream does not know it, or has nothing for this platform; `Usage` if its name or
     /// version cannot be one here.
     pub async fn adopt(&self, wish: &AdoptRequest) -> Result<Adoption, Fault> {
-        let called = wish.name.clone().unwrap_or_else(|| wish.origin.usual_name());
-        let name = Name::new(&called).map_err(|why| {
-            Fault::new(Kind::Usage, format!("`{called}` cannot be added"))
-                .because(why)
-                .hint("name it: `--name NAME`")
-        })?;
+        let name = wish.called()?;
         match &wish.origin {
             Origin::Go { path, version } => self.go(wish, name, path, version.as_deref()).await,
             Origin::Crate { name: of, version } => {
@@ -97,6 +127,10 @@ impl Adopter<'_> {
             }
             Origin::GitHub { owner, repo, version } => {
                 self.github(wish, name, (owner, repo), version.as_deref()).await
+            }
+            Origin::Known(tool) => {
+                let (owner, repo) = tool.repository.split_once('/').unwrap_or_default();
+                self.github(wish, name, (owner, repo), None).await
             }
             Origin::Url(url) => self.url(wish, name, url).await,
         }
@@ -116,7 +150,7 @@ impl Adopter<'_> {
         if binaries.is_empty() && built != name.as_str() {
             binaries.push(built);
         }
-        let spec = install_spec(&wish.added, &binaries, "go", path);
+        let spec = install_spec(&wish.command(), &binaries, "go", path);
         let notes = vec![format!("{index} has {version}")];
         Ok(Adoption { binaries: or_name(binaries, &name), name, version, spec, notes })
     }
@@ -139,7 +173,7 @@ impl Adopter<'_> {
         if matches!(binaries.as_slice(), [one] if one == name.as_str()) {
             binaries.clear();
         }
-        let spec = install_spec(&wish.added, &binaries, "cargo", of);
+        let spec = install_spec(&wish.command(), &binaries, "cargo", of);
         Ok(Adoption { binaries: or_name(binaries, &name), name, version, spec, notes })
     }
 
@@ -203,7 +237,7 @@ impl Adopter<'_> {
         let tag = format!("{}{{{{ version }}}}", before.replace('/', "%2F"));
         let templates =
             assets.iter().map(|(platform, asset)| (*platform, with_version(asset, version)));
-        let template = NameTemplate::of(&templates.collect());
+        let template = NameTemplate::from_names(&templates.collect());
         let sums = checksums_of(&names, own);
         let digest = match sums {
             Some(sums) if sums.starts_with(own.as_str()) => {
@@ -226,7 +260,7 @@ impl Adopter<'_> {
         let binaries = fetched.programs(&name, &wish.binaries)?;
         notes.push(format!("{own} holds {}", binaries.shown()));
         let spec = UpstreamSpec {
-            added: wish.added.clone(),
+            command: wish.command(),
             binaries: binaries.named(&name),
             url: format!("{folder}/{tag}/{}", template.text),
             words: template.words,
@@ -315,7 +349,7 @@ impl Adopter<'_> {
             format!("it holds {}", binaries.shown()),
         ];
         let spec = UpstreamSpec {
-            added: wish.added.clone(),
+            command: wish.command(),
             binaries: binaries.named(&name),
             url: with_version(url, version),
             words: BTreeMap::new(),

@@ -1,9 +1,10 @@
 //! Where a tool of others comes from, as people write it behind `forge add`.
 
+use super::known::{KnownTool, known_tool};
 use crate::model::{Fault, Kind};
 
 /// Where it comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Origin {
     /// `go:PATH`: a package that go installs.
     Go {
@@ -28,6 +29,8 @@ pub enum Origin {
         /// The tag, or the version in it; the newest if none is named.
         version: Option<String>,
     },
+    /// A tool that forge knows, at its newest version, or the one whose digests forge knows.
+    Known(&'static KnownTool),
     /// An asset by its URL.
     Url(String),
 }
@@ -69,6 +72,7 @@ impl Origin {
                 }
                 _ => Err(wrong("a repository is one like github:OWNER/REPO")),
             },
+            "" if let Some(tool) = known_tool(path) => Ok(Self::of_tool(tool, version)),
             "" => Err(match path.split('/').count() {
                 2 => Fault::new(Kind::Usage, format!("cannot add `{text}`"))
                     .because("it does not say where from")
@@ -76,6 +80,15 @@ impl Origin {
                 _ => wrong("it does not say where from"),
             }),
             _ => Err(wrong(&format!("forge adds nothing from `{kind}`"))),
+        }
+    }
+
+    fn of_tool(tool: &'static KnownTool, version: Option<String>) -> Self {
+        match (version, tool.repository.split_once('/')) {
+            (version @ Some(_), Some((owner, repo))) => {
+                Self::GitHub { owner: owner.into(), repo: repo.into(), version }
+            }
+            _ => Self::Known(tool),
         }
     }
 
@@ -102,7 +115,10 @@ impl Origin {
                 path.rsplit('/').find(|part| !is_major(part)).unwrap_or(path)
             }
             Self::Crate { name, .. } => name,
-            Self::GitHub { repo, .. } => repo,
+            Self::Known(tool) => tool.name,
+            Self::GitHub { owner, repo, .. } => {
+                known_tool(&format!("{owner}/{repo}")).map_or(repo.as_str(), |tool| tool.name)
+            }
             Self::Url(url) => {
                 let file = url.rsplit('/').next().unwrap_or(url);
                 let end = file.find(['-', '_', '.']).unwrap_or(file.len());
@@ -122,30 +138,24 @@ mod tests {
         let read = |text: &str| Origin::parse(text).unwrap();
         assert_eq!(read("go:github.com/mikefarah/yq/v4").usual_name(), "yq");
         assert_eq!(read("go:golang.org/x/tools/cmd/stringer@v0.26.0").usual_name(), "stringer");
-        assert_eq!(
-            read("github:jqlang/jq@jq-1.7.1"),
-            Origin::GitHub {
-                owner: "jqlang".into(),
-                repo: "jq".into(),
-                version: Some("jq-1.7.1".into())
-            }
-        );
-        assert_eq!(
-            read("https://github.com/a/B/releases/download/v1/x.tgz"),
-            Origin::GitHub { owner: "a".into(), repo: "B".into(), version: Some("v1".into()) }
-        );
-        assert_eq!(
-            read("crate:ripgrep@latest"),
-            Origin::Crate { name: "ripgrep".into(), version: None }
-        );
+        let github = |text: &str| match read(text) {
+            Origin::GitHub { owner, repo, version } => format!("{owner} {repo} {version:?}"),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(github("github:jqlang/jq@jq-1.7.1"), "jqlang jq Some(\"jq-1.7.1\")");
+        assert_eq!(github("https://github.com/a/B/releases/download/v1/x.tgz"), "a B Some(\"v1\")");
+        assert_eq!(github("jq@1.7.1"), "jqlang jq Some(\"1.7.1\")");
+        assert!(matches!(read("pc"), Origin::Known(tool) if tool.name == "pc"));
+        assert_eq!(read("github:F1bonacc1/process-compose").usual_name(), "pc");
+        assert!(matches!(read("crate:ripgrep@latest"), Origin::Crate { version: None, .. }));
         assert_eq!(read("https://dl.example.com/kubectl_1.2.tar.gz").usual_name(), "kubectl");
     }
 
     #[test]
     fn what_says_no_place_is_refused() {
         for (text, why) in [
-            ("jqlang/jq", "`forge add github:jqlang/jq`"),
-            ("jq", "does not say where from"),
+            ("acme/x", "`forge add github:acme/x`"),
+            ("left-pad", "does not say where from"),
             ("npm:left-pad", "nothing from `npm`"),
             ("go:yq", "the path of a Go package"),
             ("github:jq", "one like github:OWNER/REPO"),

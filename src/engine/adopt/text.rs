@@ -36,7 +36,7 @@ pub struct NameTemplate {
 
 impl NameTemplate {
     /// That of `names`, whose version is a template already.
-    pub fn of(names: &BTreeMap<Platform, String>) -> Self {
+    pub fn from_names(names: &BTreeMap<Platform, String>) -> Self {
         let all: Vec<&str> = names.values().map(String::as_str).collect();
         let Some(first) = all.first().filter(|_| names.len() > 1) else {
             let text = all.first().copied().unwrap_or_default().to_owned();
@@ -99,8 +99,8 @@ pub enum SpecDigest {
 /// A spec that takes its vendor's assets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamSpec {
-    /// What was added, as it was written.
-    pub added: String,
+    /// The command that writes it.
+    pub command: String,
     /// The binaries, if they are not called as the subsystem is.
     pub binaries: Vec<String>,
     /// The URL, a template.
@@ -118,7 +118,7 @@ pub struct UpstreamSpec {
 impl UpstreamSpec {
     /// The text of the spec.
     pub fn text(&self) -> String {
-        let mut text = head(&self.added, &self.binaries);
+        let mut text = head(&self.command, &self.binaries);
         let _ = write!(text, "upstream:\n  url: {}\n", self.url);
         match &self.digest {
             SpecDigest::Published(url) => {
@@ -150,13 +150,13 @@ impl UpstreamSpec {
     }
 }
 
-/// The text of a spec that builds with `preset: {install: what}`.
-pub fn install_spec(added: &str, binaries: &[String], preset: &str, what: &str) -> String {
-    format!("{}build: {{ {preset}: {{ install: {} }} }}\n", head(added, binaries), quoted(what))
+/// The text of a spec that `command` writes, and that builds with `preset: {install: what}`.
+pub fn install_spec(command: &str, binaries: &[String], preset: &str, what: &str) -> String {
+    format!("{}build: {{ {preset}: {{ install: {} }} }}\n", head(command, binaries), quoted(what))
 }
 
-fn head(added: &str, binaries: &[String]) -> String {
-    let mut text = format!("# Added by `forge add {added}`.\n");
+fn head(command: &str, binaries: &[String]) -> String {
+    let mut text = format!("# Added by `{command}`.\n");
     let names: Vec<String> = binaries.iter().map(|name| quoted(name)).collect();
     match names.as_slice() {
         [] => {}
@@ -164,6 +164,15 @@ fn head(added: &str, binaries: &[String]) -> String {
         several => text.push_str(&format!("binary: [{}]\n", several.join(", "))),
     }
     text
+}
+
+/// A version as a manifest writes it: versions are read as they are written.
+pub fn quoted_version(version: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./+".contains(c);
+    match version.chars().all(is_plain) {
+        true => version.to_owned(),
+        false => quoted(version),
+    }
 }
 
 /// As YAML takes it for text.
@@ -203,7 +212,7 @@ mod tests {
             .iter()
             .map(|(platform, name)| (platform.parse().unwrap(), (*name).to_owned()))
             .collect();
-        let made = NameTemplate::of(&names);
+        let made = NameTemplate::from_names(&names);
         (
             made.text,
             made.words.into_iter().map(|(platform, word)| format!("{platform}={word}")).collect(),
@@ -248,7 +257,7 @@ mod tests {
     #[test]
     fn the_text_is_a_spec() {
         let spec = UpstreamSpec {
-            added: "github:BurntSushi/ripgrep".into(),
+            command: "forge add github:BurntSushi/ripgrep".into(),
             binaries: vec!["rg".into()],
             url: "https://github.com/a/b/releases/download/{{ version }}/rg-{{ platform }}".into(),
             words: [("linux-amd64".parse().unwrap(), "x86_64-linux.tar.gz".into())].into(),
@@ -261,7 +270,7 @@ mod tests {
             "# Added by `forge add github:BurntSushi/ripgrep`.\nbinary: rg\nupstream:\n  url: https://github.com/a/b/releases/download/{{ version }}/rg-{{ platform }}\n  sha256: https://x/sums.txt\n  platform:\n    linux-amd64: x86_64-linux.tar.gz\n  strip: 1\n"
         );
         assert_eq!(
-            install_spec("go:a.b/c", &[], "go", "a.b/c"),
+            install_spec("forge add go:a.b/c", &[], "go", "a.b/c"),
             "# Added by `forge add go:a.b/c`.\nbuild: { go: { install: a.b/c } }\n"
         );
     }

@@ -31,7 +31,10 @@ impl<'w> PathScope<'w> {
     ///
     /// # Errors
     /// When code cannot be read.
-    pub fn of(workspace: &'w Workspace, subsystem: &'w Subsystem) -> Result<Self, Fault> {
+    pub fn for_component(
+        workspace: &'w Workspace,
+        subsystem: &'w Subsystem,
+    ) -> Result<Self, Fault> {
         let names = BTreeSet::from([subsystem.name.clone()]);
         let mut all = Self::of_all(workspace, &names, &|_| true)?;
         Ok(all.remove(&subsystem.name).unwrap_or_else(|| Self::new(subsystem)))
@@ -52,7 +55,7 @@ impl<'w> PathScope<'w> {
             names.iter().map(|name| (name.clone(), own(name))).collect();
         let walker = Walker::new(&workspace.layout);
         for one in all.values_mut().filter(|one| asks(one)) {
-            if let Some(own) = Own::of(one.subsystem) {
+            if let Some(own) = Own::for_subsystem(one.subsystem) {
                 one.linked = linked(workspace.layout.root(), &walker, &own)?;
             }
         }
@@ -135,7 +138,7 @@ impl<'w> PathScope<'w> {
 
     /// Its own files and folders.
     fn own(&self) -> Vec<String> {
-        Own::of(self.subsystem).map(|own| own.starts()).unwrap_or_default()
+        Own::for_subsystem(self.subsystem).map(|own| own.starts()).unwrap_or_default()
     }
 
     fn imports(&self) -> bool {

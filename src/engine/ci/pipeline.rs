@@ -123,7 +123,7 @@ impl Facts<'_> {
         let all = service::with_needs(self.workspace, &selected);
         let why = |name: &Name| {
             let needs_it = |other: &&Name| {
-                let other = service::of(self.workspace, other.as_str());
+                let other = service::find_service(self.workspace, other.as_str());
                 other.is_some_and(|other| other.needs.contains(name))
             };
             match selected.contains(name) {

@@ -90,7 +90,7 @@ impl Context {
         if !matches!(self.workspaces.subsystem(id).source, Source::Path { .. }) {
             return None;
         }
-        let turn = self.turns.of(&id.name);
+        let turn = self.turns.turn_of(&id.name);
         Some(turn.lock_owned().await)
     }
 
@@ -151,10 +151,11 @@ impl Context {
     /// The least class of the runs that made what `id` is built with.
     fn class_of_tools(&self, id: &ArtifactId) -> RunClass {
         let layout = self.workspaces.layout();
-        let class = |tool| match inspect(&InstallPlace::of(layout, &tool), self.cache.key()) {
-            Installed::Intact { record, .. } => record.class,
-            Installed::Absent | Installed::Damaged(_) => RunClass::Untrusted,
-        };
+        let class =
+            |tool| match inspect(&InstallPlace::for_artifact(layout, &tool), self.cache.key()) {
+                Installed::Intact { record, .. } => record.class,
+                Installed::Absent | Installed::Damaged(_) => RunClass::Untrusted,
+            };
         self.workspaces.build_needs(id).map(class).min().unwrap_or(RunClass::Trusted)
     }
 
@@ -181,7 +182,7 @@ impl Context {
 
     /// In-repo code may be edited while it is built; what comes out then belongs to no fingerprint.
     fn source_is_unchanged(&self, finding: &Finding, subsystem: &Subsystem) -> Result<(), Fault> {
-        let (Some(own), Some(before)) = (Own::of(subsystem), &finding.want.tree) else {
+        let (Some(own), Some(before)) = (Own::for_subsystem(subsystem), &finding.want.tree) else {
             return Ok(());
         };
         if before.is_surely_unchanged() {

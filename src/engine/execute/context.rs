@@ -92,7 +92,7 @@ pub struct Turns(Mutex<BTreeMap<Name, Arc<tokio::sync::Mutex<()>>>>);
 
 impl Turns {
     /// The turn of `name`.
-    pub(super) fn of(&self, name: &Name) -> Arc<tokio::sync::Mutex<()>> {
+    pub(super) fn turn_of(&self, name: &Name) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         turns.entry(name.clone()).or_default().clone()
     }

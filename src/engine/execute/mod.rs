@@ -211,7 +211,7 @@ impl Context {
         if !obtains || self.options.force {
             return None;
         }
-        let place = InstallPlace::of(self.workspaces.layout(), &finding.want.id);
+        let place = InstallPlace::for_artifact(self.workspaces.layout(), &finding.want.id);
         let Installed::Intact { record, is_ours, .. } = inspect(&place, self.cache.key()) else {
             return None;
         };

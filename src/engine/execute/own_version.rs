@@ -77,7 +77,7 @@ impl OwnVersion<'_> {
             let why = "its scheme has given it no version yet";
             return Ok(Some(refused(want).because(why).hint(release_it(subsystem))));
         }
-        let workspace = self.workspaces.of(want.id.platform);
+        let workspace = self.workspaces.for_platform(want.id.platform);
         let root = workspace.layout.root();
         let history = History::around(self.runner, root);
         let Some(history) = history.filter(|_| want.in_repo) else {
@@ -91,7 +91,7 @@ impl OwnVersion<'_> {
             return Ok(has_scheme.then(fault));
         };
         let head = history.head().await?.unwrap_or_default();
-        let extent = PathScope::of(workspace, subsystem)?;
+        let extent = PathScope::for_component(workspace, subsystem)?;
         let candidate = Candidate { subsystem, history, extent, tag, head };
         let why = match candidate.differs(&tagged).await? {
             Some(why) => Some(why),

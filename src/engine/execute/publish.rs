@@ -31,7 +31,7 @@ impl Context {
     /// Packs the installed artifact and publishes it.
     pub(super) async fn publish(&self, action: &Action, finding: &Finding) -> Result<Done, Fault> {
         let want = &finding.want;
-        let place = InstallPlace::of(self.workspaces.layout(), &want.id);
+        let place = InstallPlace::for_artifact(self.workspaces.layout(), &want.id);
         let Installed::Intact { record, .. } = inspect(&place, self.cache.key()) else {
             return Err(Fault::new(Kind::Failed, format!("cannot publish {}", want.id))
                 .because("what was installed a moment ago has changed"));

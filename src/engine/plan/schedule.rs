@@ -97,7 +97,10 @@ impl Schedule {
     /// If an action waits for itself or a later one.
     pub fn new(actions: &[Action], limits: ActionLimits) -> Self {
         let slots = actions.iter().map(|action| (pool(action.step), action.weight));
-        Self::of(slots.zip(actions.iter().map(|action| action.after.iter().copied())), limits)
+        Self::from_slots(
+            slots.zip(actions.iter().map(|action| action.after.iter().copied())),
+            limits,
+        )
     }
 
     /// A schedule for pieces of work of one kind, at most `at_once` at the same time, each
@@ -110,10 +113,10 @@ impl Schedule {
         A: Iterator<Item = ActionId>,
     {
         let limits = ActionLimits { builds: at_once, transfers: 1, local: 1 };
-        Self::of(after.map(|after| ((0, 0.0), after)), limits)
+        Self::from_slots(after.map(|after| ((0, 0.0), after)), limits)
     }
 
-    fn of<A>(slots: impl Iterator<Item = ((usize, f64), A)>, limits: ActionLimits) -> Self
+    fn from_slots<A>(slots: impl Iterator<Item = ((usize, f64), A)>, limits: ActionLimits) -> Self
     where
         A: Iterator<Item = ActionId>,
     {

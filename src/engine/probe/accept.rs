@@ -128,7 +128,7 @@ mod tests {
     fn want() -> ArtifactSpec {
         ArtifactSpec {
             id: ArtifactId { name: Name::new("nats").unwrap(), platform: Platform::host() },
-            stem: TagStem::of(&Name::new("nats").unwrap()),
+            stem: TagStem::for_subsystem(&Name::new("nats").unwrap()),
             version: "v1".into(),
             tag: "nats-v1".into(),
             asset: "nats.tar.gz".into(),

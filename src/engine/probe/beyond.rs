@@ -34,7 +34,7 @@ pub struct Own<'a> {
 
 impl<'a> Own<'a> {
     /// That of `subsystem`; none if nothing of the workspace does.
-    pub fn of(subsystem: &'a Subsystem) -> Option<Self> {
+    pub fn for_subsystem(subsystem: &'a Subsystem) -> Option<Self> {
         let shared = &subsystem.shared;
         match &subsystem.source {
             Source::Path { dir, only } => Some(Self { dir: Some(dir), only, shared }),
@@ -253,7 +253,7 @@ impl Beyond {
         for name in &self.folders {
             let path: PathBuf = root.join(text_to_path(name));
             if let Ok(metadata) = fs::symlink_metadata(&path) {
-                tree.inputs.push((path, FileStat::of(&metadata)));
+                tree.inputs.push((path, FileStat::from_metadata(&metadata)));
             }
         }
         tree.absent.extend(self.absent.iter().map(|name| root.join(text_to_path(name))));

@@ -49,7 +49,7 @@ impl Prober<'_> {
     /// Looks at what is installed of an artifact.
     pub(super) fn look_at_place(&self, id: &ArtifactId) -> InstalledState {
         let layout = self.workspaces.layout();
-        let found = inspect(&InstallPlace::of(layout, id), self.cache.key());
+        let found = inspect(&InstallPlace::for_artifact(layout, id), self.cache.key());
         let has_links = match &found {
             Installed::Intact { record, .. } => links_are_there(layout, id, record),
             _ => false,
@@ -59,7 +59,7 @@ impl Prober<'_> {
 
     /// Looks for one artifact, of which `installed` is in its place. Without that, everything but
     /// building is passed over.
-    pub(super) async fn look(
+    pub(super) async fn probe_artifact(
         &self,
         want: ArtifactSpec,
         installed: Option<InstalledState>,

@@ -214,7 +214,7 @@ impl Prober<'_> {
         let platforms: BTreeSet<Platform> = ids.iter().map(|id| id.platform).collect();
         let mut all = Vec::new();
         for platform in platforms {
-            let workspace = self.workspaces.of(platform);
+            let workspace = self.workspaces.for_platform(platform);
             let wants = wants.entry(platform).or_insert_with(|| {
                 Wants::new(
                     workspace,
@@ -253,7 +253,7 @@ impl Prober<'_> {
         want: Result<WantAndState, Fault>,
     ) -> (ArtifactId, Result<Finding, Fault>) {
         let finding = match want {
-            Ok((want, installed)) => self.look(want, installed).await,
+            Ok((want, installed)) => self.probe_artifact(want, installed).await,
             Err(fault) => Err(fault),
         };
         (id, finding)

@@ -35,7 +35,7 @@ pub(super) struct WorkspaceIdentity(PathBuf);
 
 impl WorkspaceIdentity {
     /// The identity of the workspace at `root`, however that is written.
-    pub(super) fn of(root: &Path) -> Self {
+    pub(super) fn for_root(root: &Path) -> Self {
         Self(fs::canonicalize(root).unwrap_or_else(|_| root.to_owned()))
     }
 
@@ -109,7 +109,7 @@ mod tests {
     fn a_workspace_is_where_it_lies() {
         let fingerprint: Fingerprint = "1".repeat(64).parse().unwrap();
         let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let key = |path: &Path| WorkspaceIdentity::of(path).key(fingerprint);
+        let key = |path: &Path| WorkspaceIdentity::for_root(path).key(fingerprint);
         assert_ne!(key(a.path()), key(b.path()));
         let link = b.path().join("link");
         std::os::unix::fs::symlink(a.path(), &link).unwrap();

@@ -148,7 +148,7 @@ fn write(kept: SnapshotPlace, body: &[u8]) {
 /// not there, in that of the folder which it would have gone from.
 fn is_settled(path: &Path, moment: SystemTime) -> bool {
     let found = path.ancestors().find_map(|path| fs::symlink_metadata(path).ok());
-    found.is_none_or(|found| FileStat::of(&found).is_settled(moment))
+    found.is_none_or(|found| FileStat::from_metadata(&found).is_settled(moment))
 }
 
 fn digest(bytes: &[u8]) -> String {
@@ -157,7 +157,8 @@ fn digest(bytes: &[u8]) -> String {
 
 /// What the answer rests on beyond files: the request, and which forge gave it.
 fn identity(request: &str) -> String {
-    let forge = std::env::current_exe().and_then(fs::metadata).ok().map(|m| FileStat::of(&m));
+    let forge =
+        std::env::current_exe().and_then(fs::metadata).ok().map(|m| FileStat::from_metadata(&m));
     let forge = forge.map_or_else(String::new, |stat| format!("{} {}", stat.size, stat.mtime));
     format!("{} {forge} {request}", env!("CARGO_PKG_VERSION"))
 }
@@ -310,7 +311,7 @@ fn look_at(folder: &File, root: &Path, file: &SnapshotFile) -> Option<Look> {
     (checksum(&bytes) == file.content).then_some(Look::Touched(stat))
 }
 
-/// The same facts that [`FileStat::of`] takes from the standard library.
+/// The same facts that [`FileStat::from_metadata`] takes from the standard library.
 fn file_stat(stat: &rustix::fs::Stat) -> FileStat {
     let nanoseconds = |seconds: i64, nanoseconds: i64| {
         seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)

@@ -57,7 +57,7 @@ impl SourceTreeState {
     /// again can tell.
     pub fn is_surely_unchanged(&self) -> bool {
         self.inputs.iter().chain(&self.deciding).all(|(path, stat)| {
-            let now = fs::symlink_metadata(path).map(|metadata| FileStat::of(&metadata));
+            let now = fs::symlink_metadata(path).map(|metadata| FileStat::from_metadata(&metadata));
             stat.is_settled(self.read_at) && now.is_ok_and(|now| now == *stat)
         }) && self.absent.iter().all(|path| fs::symlink_metadata(path).is_err())
     }
@@ -81,7 +81,8 @@ pub fn walk(walker: &Walker, grounds: &Grounds) -> Result<SourceTreeState, Fault
             });
         }
         deciding.extend(walker.deciding(start).into_iter().map(|path| {
-            let stat = fs::symlink_metadata(&path).ok().map(|found| FileStat::of(&found));
+            let stat =
+                fs::symlink_metadata(&path).ok().map(|found| FileStat::from_metadata(&found));
             (path, stat)
         }));
     }
@@ -133,7 +134,7 @@ impl Grounds {
         for path in listing.folders {
             let metadata = fs::symlink_metadata(&path)
                 .map_err(|e| Fault::io(format!("cannot read {}", path.display()), &e))?;
-            inputs.push((path, FileStat::of(&metadata)));
+            inputs.push((path, FileStat::from_metadata(&metadata)));
         }
         let mut files: Vec<(String, InputFile, FileDigest)> = read_all(walker, listing.inputs)?
             .into_iter()
@@ -204,10 +205,10 @@ mod tests {
     }
 
     fn grounds(dir: &tempfile::TempDir, only: &[String]) -> Grounds {
-        of(dir.path(), only)
+        grounds_of(dir.path(), only)
     }
 
-    fn of(root: &Path, only: &[String]) -> Grounds {
+    fn grounds_of(root: &Path, only: &[String]) -> Grounds {
         let starts = match only {
             [] => vec![root.to_owned()],
             only => only.iter().map(|part| root.join(part)).collect(),
@@ -304,7 +305,8 @@ mod tests {
             fs::write(root.join("b/a.o"), "ignored").unwrap();
             fs::write(root.join("left out"), "by half of them").unwrap();
         }
-        let ground = |(i, root): (usize, &PathBuf)| of(root, if i % 2 == 0 { &only } else { &[] });
+        let ground =
+            |(i, root): (usize, &PathBuf)| grounds_of(root, if i % 2 == 0 { &only } else { &[] });
         let mut all: Vec<_> = names.iter().enumerate().map(ground).collect();
         let walker = Walker::new(&Layout::at(parent.path().to_owned()));
         for (tree, grounds) in walk_all(&walker, &all).into_iter().zip(&all) {
@@ -312,7 +314,7 @@ mod tests {
             assert_eq!((tree.digest, &tree.inputs), (alone.digest, &alone.inputs));
             assert!(tree.inputs.iter().all(|(path, _)| !path.ends_with("a.o")));
         }
-        all[7] = of(&parent.path().join("missing"), &[]);
+        all[7] = grounds_of(&parent.path().join("missing"), &[]);
         let trees = walk_all(&walker, &all);
         let failed: Vec<_> = (0..all.len()).filter(|i| trees[*i].is_err()).collect();
         assert_eq!(failed, [7]);

@@ -156,7 +156,7 @@ impl<'a> Wants<'a> {
         commits: &'a BTreeMap<Name, String>,
         strict: bool,
     ) -> Self {
-        let identity = WorkspaceIdentity::of(workspace.layout.root());
+        let identity = WorkspaceIdentity::for_root(workspace.layout.root());
         Self { workspace, identity, commits, strict, builds: HashMap::new(), trees: HashMap::new() }
     }
 
@@ -182,11 +182,11 @@ impl<'a> Wants<'a> {
         let names: Vec<&Name> = names.into_iter().collect();
         self.read_trees(&names);
         self.find_prints(&names);
-        names.into_iter().map(|name| (name.clone(), self.of(name))).collect()
+        names.into_iter().map(|name| (name.clone(), self.spec_of(name))).collect()
     }
 
     /// What the artifact called `name` should be.
-    pub fn of(&mut self, name: &Name) -> Result<ArtifactSpec, Fault> {
+    pub fn spec_of(&mut self, name: &Name) -> Result<ArtifactSpec, Fault> {
         let subsystem = &self.workspace.subsystems[name];
         let platform = self.workspace.platform;
         let commit = self.commit(subsystem);
@@ -266,7 +266,7 @@ impl<'a> Wants<'a> {
             let subsystem = &self.workspace.subsystems[*name];
             let build = subsystem.build.as_ref().filter(|_| subsystem.build_needs.is_empty())?;
             let tree = self.trees.get(*name);
-            if tree.is_none() && Own::of(subsystem).is_some() {
+            if tree.is_none() && Own::for_subsystem(subsystem).is_some() {
                 return None;
             }
             let tree = tree.map(|tree| tree.as_ref().map(|tree| tree.digest));
@@ -282,12 +282,13 @@ impl<'a> Wants<'a> {
         subsystem: &Subsystem,
         build: &Build,
     ) -> Result<RecipePrint, Fault> {
-        let tree = Own::of(subsystem).map(|own| self.tree(&subsystem.name, own)).transpose()?;
+        let tree =
+            Own::for_subsystem(subsystem).map(|own| self.tree(&subsystem.name, own)).transpose()?;
         let mut needs = Vec::new();
         for need in &subsystem.build_needs {
             let print = match self.build_print(need)? {
                 Some(print) => print,
-                None => self.of(need)?.print().clone(),
+                None => self.spec_of(need)?.print().clone(),
             };
             needs.push((need, print.fingerprint));
         }
@@ -381,7 +382,9 @@ impl<'a> Wants<'a> {
                 continue;
             }
             rest.extend(&subsystem.build_needs);
-            if let Some(own) = Own::of(subsystem).filter(|_| !self.trees.contains_key(name)) {
+            if let Some(own) =
+                Own::for_subsystem(subsystem).filter(|_| !self.trees.contains_key(name))
+            {
                 found.push((name, own));
             }
         }

@@ -44,7 +44,9 @@ pub fn withdraw_distrusted(
 fn may_be_used(workspace: &Workspace, key: &SealKey, takes: RunClass, target: &Path) -> bool {
     let folder = target.parent().and_then(Path::file_name).and_then(OsStr::to_str);
     let Some(id) = folder.and_then(artifact) else { return false };
-    let Some(record) = InstallPlace::of(&workspace.layout, &id).known(key) else { return false };
+    let Some(record) = InstallPlace::for_artifact(&workspace.layout, &id).known(key) else {
+        return false;
+    };
     let locked = workspace.lock.get(&id.name, &record.stamp.version);
     let locked = locked.and_then(|locked| locked.assets.get(&id.platform));
     distrust(workspace, &record, locked, takes).is_none()

@@ -343,7 +343,7 @@ mod tests {
 
     /// The release with good checksums for its assets that have some.
     fn audited(pins: &Pins, info: ReleaseInfo) -> Audited {
-        let entry = ReleaseCatalog::of(pins, vec![info]).entries.remove(0);
+        let entry = ReleaseCatalog::from_releases(pins, vec![info]).entries.remove(0);
         let sums = entry.info.assets.iter().filter_map(|file| file.name.strip_suffix(".sha256"));
         let checksums = sums.map(|asset| (asset.to_owned(), Ok(sample::digest(asset)))).collect();
         Audited { entry, checksums, hashed: BTreeMap::new(), commits: BTreeMap::new() }

@@ -40,7 +40,7 @@ pub struct CatalogEntry {
 
 impl ReleaseCatalog {
     /// Sorts `releases` by the subsystems that `pins` knows.
-    pub fn of(pins: &Pins, releases: Vec<ReleaseInfo>) -> Self {
+    pub fn from_releases(pins: &Pins, releases: Vec<ReleaseInfo>) -> Self {
         let mut catalog = Self::default();
         for info in releases {
             match read(pins, &info.tag) {
@@ -91,7 +91,7 @@ impl CatalogEntry {
 
     /// Whether it was released from a commit, which has no number and only an age.
     pub fn is_commit(&self) -> bool {
-        Precedence::of(&self.label).is_none()
+        Precedence::parse(&self.label).is_none()
     }
 
     /// When it was published, if the store says.
@@ -104,7 +104,7 @@ impl CatalogEntry {
 /// alike so far by its label, and of one label the last revision first. Each step compares the
 /// same thing of all, or there would be no order.
 fn newest_first(a: &CatalogEntry, b: &CatalogEntry) -> Ordering {
-    let by_version = match (Precedence::of(&a.label), Precedence::of(&b.label)) {
+    let by_version = match (Precedence::parse(&a.label), Precedence::parse(&b.label)) {
         (Some(a), Some(b)) => b.cmp(&a),
         (None, None) => b.published().cmp(&a.published()),
         (a, b) => b.is_some().cmp(&a.is_some()),
@@ -136,7 +136,7 @@ fn is_release(pin: &Pin, label: &str) -> bool {
     if is_hash {
         return true;
     }
-    if Precedence::of(label).is_some() {
+    if Precedence::parse(label).is_some() {
         // `go-1-v2.0` is version v2.0 of another subsystem, `go-1`.
         return !label.split('-').skip(1).any(is_version_with_v);
     }
@@ -219,7 +219,8 @@ mod tests {
             ("a-main-00000000000c", ""),
             ("a-v1.10.0", ""),
         ];
-        let catalog = ReleaseCatalog::of(&pins, releases.into_iter().map(release).collect());
+        let catalog =
+            ReleaseCatalog::from_releases(&pins, releases.into_iter().map(release).collect());
         let tags: Vec<_> = catalog.entries.iter().map(|entry| &entry.info.tag[2..]).collect();
         let newest_first = [
             "v1.10.0-r10",

@@ -77,7 +77,7 @@ impl Chapter {
 
 impl NoteEntry {
     /// Reads a commit.
-    pub fn of(commit: &Commit) -> Self {
+    pub fn from_commit(commit: &Commit) -> Self {
         let subject = commit.message.lines().next().unwrap_or_default().trim();
         let plain = Self {
             chapter: Chapter::Changed,
@@ -137,7 +137,8 @@ mod tests {
     use super::*;
 
     fn told(message: &str) -> String {
-        let change = NoteEntry::of(&Commit { message: message.into(), ..Commit::default() });
+        let change =
+            NoteEntry::from_commit(&Commit { message: message.into(), ..Commit::default() });
         let scope = change.scope.as_ref().map(|scope| format!(" [{scope}]")).unwrap_or_default();
         format!("{:?}{scope} {}", change.chapter_of_notes(), change.text())
     }

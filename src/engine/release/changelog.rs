@@ -67,7 +67,7 @@ pub struct Links {
 /// Of the versions of a component those that have a section, the newest first: stable ones, which
 /// tell of their pre-releases too, and pre-releases of what is not out yet.
 pub fn shown(versions: Vec<Released>) -> Vec<Released> {
-    let of = |one: &Released| Precedence::of(&one.label);
+    let of = |one: &Released| Precedence::parse(&one.label);
     let mut versions: Vec<_> =
         versions.into_iter().filter_map(|one| Some((of(&one)?, one))).collect();
     versions.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| b.1.tag.cmp(&a.1.tag)));
@@ -106,15 +106,19 @@ impl Links {
 
 impl Section {
     /// What `commits` changed, the newest of which is the first.
-    pub fn of(released: Option<Released>, since: Option<String>, commits: &[Commit]) -> Self {
+    pub fn from_commits(
+        released: Option<Released>,
+        since: Option<String>,
+        commits: &[Commit],
+    ) -> Self {
         let standing = standing(commits);
         let is_told = |change: &NoteEntry| change.chapter_of_changelog() != Chapter::Upkeep;
         let mut changes: Vec<_> =
-            standing.iter().rev().map(|one| NoteEntry::of(one)).filter(is_told).collect();
+            standing.iter().rev().map(|one| NoteEntry::from_commit(one)).filter(is_told).collect();
         changes.sort_by_key(NoteEntry::chapter_of_changelog);
         let told = |commit: &&Commit| changes.iter().any(|change| change.hash == commit.hash);
         let untold = commits.iter().filter(|commit| !told(commit));
-        let untold = untold.map(NoteEntry::of).collect();
+        let untold = untold.map(NoteEntry::from_commit).collect();
         let contributors = contributors(standing.into_iter());
         Self { released, since, changes, untold, contributors }
     }
@@ -275,9 +279,13 @@ pub(super) mod tests {
             commit(1, "Ann", "feat(api): earlier"),
         ];
         let sections = vec![
-            Section::of(None, Some("ui-1.1.0".into()), &new),
-            Section::of(Some(released("1.1.0", "2026-01-06")), Some("ui-1.0.0".into()), &old),
-            Section::of(
+            Section::from_commits(None, Some("ui-1.1.0".into()), &new),
+            Section::from_commits(
+                Some(released("1.1.0", "2026-01-06")),
+                Some("ui-1.0.0".into()),
+                &old,
+            ),
+            Section::from_commits(
                 Some(released("1.0.0", "2025-12-31")),
                 None,
                 &[commit(0, "Ann", "feat: it")],

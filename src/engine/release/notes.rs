@@ -44,7 +44,8 @@ impl Notes {
 
     /// The chapters, a line for each change, the oldest first.
     fn changes(&self) -> String {
-        let mut changes: Vec<NoteEntry> = self.commits.iter().rev().map(NoteEntry::of).collect();
+        let mut changes: Vec<NoteEntry> =
+            self.commits.iter().rev().map(NoteEntry::from_commit).collect();
         changes.sort_by_key(NoteEntry::chapter_of_notes);
         let mut text = String::new();
         for chapter in changes.chunk_by(|a, b| a.chapter_of_notes() == b.chapter_of_notes()) {
@@ -114,15 +115,15 @@ fn cut(text: String, room: usize) -> String {
 
 /// Whether `tag` is that of a release of the project: `v1.2.3`.
 pub fn is_project_tag(tag: &str) -> bool {
-    tag.starts_with('v') && Precedence::of(tag).is_some()
+    tag.starts_with('v') && Precedence::parse(tag).is_some()
 }
 
 /// The release before `tag`: the highest lower one. Of a stable release the highest lower
 /// stable one, so that its notes tell what those of its candidates told too.
 pub fn previous<'t>(tags: impl IntoIterator<Item = &'t str>, tag: &str) -> Option<&'t str> {
-    let this = Precedence::of(tag)?;
+    let this = Precedence::parse(tag)?;
     let older = tags.into_iter().filter(|tag| is_project_tag(tag)).filter_map(|tag| {
-        let precedence = Precedence::of(tag)?;
+        let precedence = Precedence::parse(tag)?;
         (precedence < this && (precedence.is_stable() || !this.is_stable()))
             .then_some((precedence, tag))
     });
@@ -132,14 +133,14 @@ pub fn previous<'t>(tags: impl IntoIterator<Item = &'t str>, tag: &str) -> Optio
 /// The highest of those tags that releases of the project have.
 pub fn latest<'t>(tags: impl IntoIterator<Item = &'t str>) -> Option<&'t str> {
     let versions = tags.into_iter().filter(|tag| is_project_tag(tag));
-    versions.filter_map(|tag| Some((Precedence::of(tag)?, tag))).max().map(|(_, tag)| tag)
+    versions.filter_map(|tag| Some((Precedence::parse(tag)?, tag))).max().map(|(_, tag)| tag)
 }
 
 /// Whether `tag` is a stable version, and none of the other releases' tags is a higher one.
 pub fn is_latest<'t>(others: impl IntoIterator<Item = &'t str>, tag: &str) -> bool {
-    let Some(this) = Precedence::of(tag).filter(Precedence::is_stable) else { return false };
+    let Some(this) = Precedence::parse(tag).filter(Precedence::is_stable) else { return false };
     let others = others.into_iter().filter(|tag| is_project_tag(tag));
-    others.filter_map(Precedence::of).filter(Precedence::is_stable).all(|other| other <= this)
+    others.filter_map(Precedence::parse).filter(Precedence::is_stable).all(|other| other <= this)
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub struct Pin {
 
 impl Pins {
     /// What `workspace` pins.
-    pub fn of(workspace: &Workspace) -> Self {
+    pub fn from_workspace(workspace: &Workspace) -> Self {
         let pin = |subsystem: &Subsystem| Pin {
             name: subsystem.name.clone(),
             version: subsystem.version.clone(),

@@ -86,7 +86,7 @@ mod tests {
             published_at: day.map(|day| format!("2026-03-{day:02}T12:00:00Z")),
             ..sample::release(tag, &[])
         };
-        let catalog = ReleaseCatalog::of(pins, releases.iter().map(release).collect());
+        let catalog = ReleaseCatalog::from_releases(pins, releases.iter().map(release).collect());
         let names = pins.iter().map(|pin| pin.name.clone()).collect();
         let outdated =
             outdated(&catalog, pins, &names, RetentionPolicy { number: keep, since: None });
@@ -116,7 +116,7 @@ mod tests {
         };
         let left = |pins: &Pins, tags: &[&str], keep: RetentionPolicy| {
             let releases = tags.iter().map(|tag| sample::release(tag, &[])).collect();
-            let catalog = ReleaseCatalog::of(pins, releases);
+            let catalog = ReleaseCatalog::from_releases(pins, releases);
             let names = pins.iter().map(|pin| pin.name.clone()).collect();
             let gone = outdated(&catalog, pins, &names, keep);
             gone.iter().map(|entry| entry.info.tag.clone()).collect::<Vec<_>>()

@@ -16,7 +16,7 @@ pub fn pins(versions: &[(&str, &str)]) -> Pins {
 pub fn pin(name: &str, version: &str) -> Pin {
     let name = Name::new(name).unwrap();
     Pin {
-        tag: TagStem::of(&name),
+        tag: TagStem::for_subsystem(&name),
         binary: name.to_string(),
         name,
         version: Version::new(version).unwrap(),

@@ -150,7 +150,7 @@ pub fn process(home: &ServicePaths, start: &ServiceStart) -> Value {
         process["depends_on"] = Value::Object(needs);
     }
     if let Some(ready) = &service.ready {
-        let script = home.look(name).display().to_string();
+        let script = home.ready_script(name).display().to_string();
         process["readiness_probe"] = json!({
             "exec": { "command": literal(&format!("exec sh {}", quoted(&script))) },
             "initial_delay_seconds": ready.delay.as_secs(),

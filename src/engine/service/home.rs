@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     archive::Hasher,
-    cache::{BusyLock, Patience, SealKey, forge_folder, make_folder},
-    disk::EntryKind,
+    cache::{BusyLock, Patience, SealKey, forge_folder, make_folder, write_state},
+    disk::{EntryKind, MOST_OF_TEXT, read_text},
     model::{Fault, Layout, Name},
     process::{Cancel, DETACHED},
 };
@@ -84,8 +84,45 @@ impl ServicePaths {
     }
 
     /// The script that looks whether `name` is ready.
-    pub fn look(&self, name: &Name) -> PathBuf {
+    pub fn ready_script(&self, name: &Name) -> PathBuf {
         self.folder().join("ready").join(name.file_name())
+    }
+
+    /// What was seen last of `name` while it was not ready.
+    pub fn seen(&self, name: &Name) -> PathBuf {
+        self.folder().join("ready").join(format!("{}.seen", name.file_name()))
+    }
+
+    /// Where in its log the last start of `name` begins.
+    fn begun(&self, name: &Name) -> PathBuf {
+        self.folder().join("begun").join(name.file_name())
+    }
+
+    /// Remembers that `name` starts now: what its log holds is of earlier starts, and so is what was seen.
+    ///
+    /// # Errors
+    /// If that cannot be written.
+    pub fn remember_start(&self, name: &Name) -> Result<(), Fault> {
+        let (file, length) = self.log_identity(name).unwrap_or_default();
+        write_state(&self.layout, &self.begun(name), format!("{file} {length}").as_bytes())?;
+        write_state(&self.layout, &self.seen(name), b"")
+    }
+
+    /// How many bytes of the log of `name` are of earlier starts than the last. A log that began anew
+    /// meanwhile has none.
+    pub fn log_start(&self, name: &Name) -> u64 {
+        let begun = read_text(&self.begun(name), MOST_OF_TEXT).unwrap_or_default();
+        let Some((file, length)) = begun.split_once(' ') else { return 0 };
+        let length = length.parse().unwrap_or(0);
+        let is_same = |(now, size): &(u64, u64)| now.to_string() == file && *size >= length;
+        self.log_identity(name).filter(is_same).map_or(0, |_| length)
+    }
+
+    /// Which file the log is, and how long.
+    fn log_identity(&self, name: &Name) -> Option<(u64, u64)> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = self.log(name).symlink_metadata().ok()?;
+        Some((metadata.ino(), metadata.len()))
     }
 
     /// What `name` printed.

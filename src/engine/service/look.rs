@@ -6,12 +6,16 @@ use std::{
     io::{self, Read, Write},
     net::{TcpStream, ToSocketAddrs},
     os::unix::process::CommandExt,
+    path::Path,
     process::{Command, ExitCode, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::{
+    fs::{OFlags, fcntl_setfl},
+    process::{Pid, Signal, kill_process_group},
+};
 
 use super::{
     ServicePaths,
@@ -19,6 +23,7 @@ use super::{
 };
 use crate::{
     cache::write_state,
+    disk::Folder,
     model::Fault,
     workspace::{Probe, Readiness},
 };
@@ -31,6 +36,8 @@ const TRY: Duration = Duration::from_millis(20);
 const TRY_COMMAND: Duration = Duration::from_millis(200);
 /// How much of the head of an answer is read.
 const HEAD: u64 = 1024;
+/// How much of what a command prints is kept, in bytes.
+const SAID: usize = 4096;
 
 /// Writes the script that looks whether the service is ready.
 pub fn write_script(
@@ -38,7 +45,7 @@ pub fn write_script(
     start: &ServiceStart,
     ready: &Readiness,
 ) -> Result<(), Fault> {
-    let script = home.look(start.name);
+    let script = home.ready_script(start.name);
     let fault = |e: io::Error| Fault::io(format!("cannot write {}", script.display()), &e);
     let forge = std::env::current_exe().map_err(fault)?;
     let text = script_text(home, start, ready, &forge.display().to_string());
@@ -71,27 +78,54 @@ fn script_text(
     };
     let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
     let seconds = ready.timeout.as_secs();
-    text + &format!("exec {} {ARGUMENT} {seconds} {}\n", quoted(forge), words.join(" "))
+    let seen = quoted(&home.seen(start.name).display().to_string());
+    text + &format!("exec {} {ARGUMENT} {seconds} {seen} {}\n", quoted(forge), words.join(" "))
 }
 
 /// One look: exits with 0 if the service is ready. `words` are those after [`ARGUMENT`].
 pub fn main(words: &[String]) -> ExitCode {
     let is_ready = match words {
-        [seconds, rest @ ..] => {
-            let seconds = seconds.parse().unwrap_or(1);
-            is_ready_within(Duration::from_secs(seconds), rest)
+        [seconds, seen, rest @ ..] => {
+            let patience = Duration::from_secs(seconds.parse().unwrap_or(1));
+            is_ready_within(patience, rest, &mut Sightings::new(Path::new(seen)))
         }
-        [] => false,
+        _ => false,
     };
     if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn is_ready_within(patience: Duration, words: &[String]) -> bool {
+/// What was seen of a service that is not ready, kept in a file for who waits for it.
+struct Sightings<'a> {
+    file: &'a Path,
+    last: String,
+}
+
+impl<'a> Sightings<'a> {
+    fn new(file: &'a Path) -> Self {
+        Self { file, last: String::new() }
+    }
+
+    /// Keeps `seen`, if it is not what is kept already. That it cannot be kept changes nothing.
+    fn keep(&mut self, seen: String) {
+        if seen == self.last {
+            return;
+        }
+        if let (Some(folder), Some(name)) = (self.file.parent(), self.file.file_name())
+            && let Ok(folder) = Folder::open(folder)
+        {
+            let _ = folder.replace(Path::new(name), seen.as_bytes(), Path::new(""), false);
+        }
+        self.last = seen;
+    }
+}
+
+fn is_ready_within(patience: Duration, words: &[String], sightings: &mut Sightings) -> bool {
     let deadline = Instant::now() + patience;
     let pause = if words.first().is_some_and(|kind| kind == "run") { TRY_COMMAND } else { TRY };
     loop {
-        if holds(words, deadline) {
-            return true;
+        match probe(words, deadline) {
+            Ok(()) => return true,
+            Err(seen) => sightings.keep(seen),
         }
         if Instant::now() + pause > deadline {
             return false;
@@ -100,17 +134,22 @@ fn is_ready_within(patience: Duration, words: &[String]) -> bool {
     }
 }
 
-fn holds(words: &[String], deadline: Instant) -> bool {
+/// Tries once.
+///
+/// # Errors
+/// With what was seen instead.
+fn probe(words: &[String], deadline: Instant) -> Result<(), String> {
+    let number = |port: &str| port.parse().map_err(|_| format!("`{port}` is not a port"));
     match words {
-        [kind, host, port] if kind == "tcp" => {
-            port.parse().is_ok_and(|port| connect(host, port, deadline).is_some())
-        }
+        [kind, host, port] if kind == "tcp" => connect(host, number(port)?, deadline).map(drop),
         [kind, host, port, path] if kind == "http" => {
-            let status = port.parse().ok().and_then(|port| status(host, port, path, deadline));
-            status.is_some_and(|status| (200..400).contains(&status))
+            match status(host, number(port)?, path, deadline)? {
+                200..400 => Ok(()),
+                status => Err(format!("status {status} from http://{host}:{port}{path}")),
+            }
         }
-        [kind, line] if kind == "run" => succeeds(line, deadline),
-        _ => false,
+        [kind, line] if kind == "run" => succeed(line, deadline),
+        _ => Err("nothing to look at".into()),
     }
 }
 
@@ -118,39 +157,62 @@ fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }
 
-fn connect(host: &str, port: u16, deadline: Instant) -> Option<TcpStream> {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let mut addresses = (host, port).to_socket_addrs().ok()?;
-    addresses.find_map(|address| TcpStream::connect_timeout(&address, left(deadline)).ok())
+fn connect(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, String> {
+    let name = host.trim_start_matches('[').trim_end_matches(']');
+    let why = |error: io::Error| match error.kind() {
+        io::ErrorKind::ConnectionRefused => format!("connection refused at {host}:{port}"),
+        io::ErrorKind::TimedOut => format!("no answer from {host}:{port} in time"),
+        _ => format!("{host}:{port}: {error}"),
+    };
+    let mut last = format!("`{host}` has no address");
+    for address in (name, port).to_socket_addrs().map_err(why)? {
+        match TcpStream::connect_timeout(&address, left(deadline)) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = why(error),
+        }
+    }
+    Err(last)
 }
 
 /// The status with which a server answers.
-fn status(host: &str, port: u16, path: &str, deadline: Instant) -> Option<u16> {
+fn status(host: &str, port: u16, path: &str, deadline: Instant) -> Result<u16, String> {
     let mut stream = connect(host, port, deadline)?;
-    stream.set_read_timeout(Some(left(deadline))).ok()?;
+    let none = |why: &str| format!("no HTTP answer from http://{host}:{port}{path}{why}");
+    let broken = |error: io::Error| none(&format!(": {error}"));
+    stream.set_read_timeout(Some(left(deadline))).map_err(broken)?;
     let head = format!(
         "GET {path} HTTP/1.1\r\nhost: {host}:{port}\r\nuser-agent: forge\r\nconnection: close\r\n\r\n"
     );
-    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(head.as_bytes()).map_err(broken)?;
     let mut answer = Vec::new();
     // A server that says more than a head or breaks off has said enough.
     let _ = stream.take(HEAD).read_to_end(&mut answer);
     let text = String::from_utf8_lossy(&answer);
-    text.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()
+    let status = text.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
+    status.ok_or_else(|| none(if answer.is_empty() { ": it said nothing" } else { "" }))
 }
 
-/// Whether a command succeeds in time. All that it started ends with it.
-fn succeeds(line: &str, deadline: Instant) -> bool {
+/// Lets a command succeed in time. All that it started ends with it.
+fn succeed(line: &str, deadline: Instant) -> Result<(), String> {
+    let cannot = |error: io::Error| format!("`{line}` cannot be started: {error}");
+    let (mut reader, writer) = io::pipe().map_err(cannot)?;
+    // Whoever leaves the group may hold the pipe: nothing waits for its end.
+    fcntl_setfl(&reader, OFlags::NONBLOCK).map_err(|error| cannot(error.into()))?;
     let mut command = Command::new("/bin/sh");
-    command.args(["-eu", "-c", line]).process_group(0);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let Ok(mut child) = command.spawn() else { return false };
+    command.args(["-eu", "-c", line]).process_group(0).stdin(Stdio::null());
+    command.stdout(writer.try_clone().map_err(cannot)?).stderr(writer);
+    let mut child = command.spawn().map_err(cannot)?;
+    // It holds the other end of the pipe.
+    drop(command);
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let mut said = Vec::new();
     let ended = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status.success(),
+        let status = child.try_wait();
+        drain(&mut reader, &mut said);
+        match status {
+            Ok(Some(status)) => break Some(status),
             Ok(None) if Instant::now() < deadline => sleep(Duration::from_millis(5)),
-            _ => break false,
+            _ => break None,
         }
     };
     if let Some(group) = group {
@@ -158,7 +220,28 @@ fn succeeds(line: &str, deadline: Instant) -> bool {
         let _ = kill_process_group(group, Signal::KILL);
     }
     let _ = child.wait();
-    ended
+    let what = match ended {
+        Some(status) if status.success() => return Ok(()),
+        Some(status) => match status.code() {
+            Some(code) => format!("`{line}` exited with code {code}"),
+            None => format!("`{line}` was killed"),
+        },
+        None => format!("`{line}` did not end in time"),
+    };
+    let said = String::from_utf8_lossy(&said);
+    Err(match said.lines().rfind(|line| !line.trim().is_empty()) {
+        Some(last) => format!("{what}: {}", last.trim()),
+        None => what,
+    })
+}
+
+/// Reads what is there, and keeps the end of all.
+fn drain(reader: &mut impl Read, said: &mut Vec<u8>) {
+    let mut piece = [0; 4096];
+    while let Ok(count @ 1..) = reader.read(&mut piece) {
+        said.extend_from_slice(&piece[..count]);
+        said.drain(..said.len().saturating_sub(SAID));
+    }
 }
 
 #[cfg(test)]
@@ -167,19 +250,25 @@ mod tests {
 
     use super::*;
 
-    fn look(millis: u64, words: &[&str]) -> bool {
+    /// What is seen last; nothing, if it becomes ready.
+    fn last_seen(millis: u64, words: &[&str]) -> Option<String> {
         let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
-        is_ready_within(Duration::from_millis(millis), &words)
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("seen");
+        let ready =
+            is_ready_within(Duration::from_millis(millis), &words, &mut Sightings::new(&file));
+        if ready { None } else { std::fs::read_to_string(file).ok() }
     }
 
     #[test]
     fn a_port_is_ready_while_somebody_listens() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port().to_string();
-        assert!(look(500, &["tcp", "127.0.0.1", &port]));
+        assert_eq!(last_seen(500, &["tcp", "127.0.0.1", &port]), None);
         drop(listener);
-        assert!(!look(1, &["tcp", "127.0.0.1", &port]));
-        assert!(!look(1, &["tcp", "127.0.0.1", "x"]));
+        let seen = format!("connection refused at 127.0.0.1:{port}");
+        assert_eq!(last_seen(1, &["tcp", "127.0.0.1", &port]), Some(seen));
+        assert_eq!(last_seen(1, &["tcp", "127.0.0.1", "x"]), Some("`x` is not a port".into()));
     }
 
     #[test]
@@ -187,22 +276,32 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port().to_string();
         let server = thread::spawn(move || {
-            for status in ["503 No", "503 No", "204 Yes"] {
+            for status in ["503 No", "503 No", "204 Yes", "500 No"] {
                 let (mut stream, _) = listener.accept().unwrap();
                 let _ = stream.read(&mut [0; 512]);
                 let _ = write!(stream, "HTTP/1.1 {status}\r\n\r\n");
             }
         });
-        assert!(look(5000, &["http", "localhost", &port, "/healthz"]));
+        assert_eq!(last_seen(5000, &["http", "localhost", &port, "/healthz"]), None);
+        let seen = format!("status 500 from http://localhost:{port}/x");
+        assert_eq!(last_seen(1, &["http", "localhost", &port, "/x"]), Some(seen));
         server.join().unwrap();
     }
 
     #[test]
     fn a_command_is_tried_until_its_time_is_over() {
-        assert!(look(500, &["run", "true"]));
-        assert!(!look(1, &["run", "false"]));
+        assert_eq!(last_seen(500, &["run", "true"]), None);
+        assert_eq!(
+            last_seen(300, &["run", "echo no database; echo yet >&2; echo; exit 4"]).unwrap(),
+            "`echo no database; echo yet >&2; echo; exit 4` exited with code 4: yet"
+        );
         let began = Instant::now();
-        assert!(!look(50, &["run", "sleep 100"]));
+        assert_eq!(
+            last_seen(50, &["run", "sleep 100"]).unwrap(),
+            "`sleep 100` did not end in time"
+        );
+        // What is said beyond what a pipe holds stops nothing.
+        assert_eq!(last_seen(5000, &["run", "head -c 300000 /dev/zero"]), None);
         assert!(began.elapsed() < Duration::from_secs(10));
     }
 }

@@ -4,7 +4,8 @@
 use std::{collections::BTreeSet, thread, time::Duration};
 
 use super::{
-    ServicePaths, Supervisor, configuration::Configuration, of, stop::stop, with_dependents,
+    ServicePaths, Supervisor, configuration::Configuration, find_service, stop::stop,
+    with_dependents,
 };
 use crate::{
     cache::existing_forge_folder,
@@ -33,7 +34,7 @@ pub fn lower(
     let home = ServicePaths::new(&workspace.layout);
     let _grace = cancel.grace_period();
     let _lock = home.turn(cancel, tell)?;
-    let Some(supervisor) = Supervisor::of(&home) else {
+    let Some(supervisor) = Supervisor::find(&home) else {
         end(&home, None)?;
         return Ok(Vec::new());
     };
@@ -63,7 +64,7 @@ pub fn lower_all(layout: &Layout, cancel: &Cancel, tell: &dyn Fn(&str)) -> Resul
     let home = ServicePaths::new(layout);
     let _grace = cancel.grace_period();
     let _lock = home.turn(cancel, tell)?;
-    end(&home, Supervisor::of(&home))
+    end(&home, Supervisor::find(&home))
 }
 
 /// Ends all services, and then `supervisor`.
@@ -91,7 +92,8 @@ fn stop_all(
     let Ok(states) = supervisor.states() else { return Ok(()) };
     while !left.is_empty() {
         let is_needed = |name: &Name| {
-            let mut services = left.iter().filter_map(|other| of(workspace, other.as_str()));
+            let mut services =
+                left.iter().filter_map(|other| find_service(workspace, other.as_str()));
             services.any(|service| service.needs.contains(name))
         };
         let wave: Vec<Name> = left.iter().filter(|name| !is_needed(name)).cloned().collect();
@@ -99,7 +101,8 @@ fn stop_all(
         let wave = if wave.is_empty() { left.iter().cloned().collect() } else { wave };
         left.retain(|name| !wave.contains(name));
         let stop = |name: &Name| {
-            let grace = of(workspace, name.as_str()).map_or(GRACE, |service| service.grace);
+            let grace =
+                find_service(workspace, name.as_str()).map_or(GRACE, |service| service.grace);
             let state = states.get(name).cloned().unwrap_or_default();
             stop(home, supervisor, name, grace, &state)
         };

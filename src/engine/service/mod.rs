@@ -54,7 +54,7 @@ pub fn supervising(workspace: &Workspace) -> Result<&Name, Fault> {
 }
 
 /// The service of `name`.
-pub fn of<'w>(workspace: &'w Workspace, name: &str) -> Option<&'w Service> {
+pub fn find_service<'w>(workspace: &'w Workspace, name: &str) -> Option<&'w Service> {
     workspace.subsystems.get(name)?.service.as_ref()
 }
 
@@ -106,7 +106,8 @@ pub fn with_needs(workspace: &Workspace, names: &BTreeSet<Name>) -> BTreeSet<Nam
     let mut all = names.clone();
     let mut left: Vec<Name> = names.iter().cloned().collect();
     while let Some(name) = left.pop() {
-        let needs = of(workspace, name.as_str()).into_iter().flat_map(|service| &service.needs);
+        let needs =
+            find_service(workspace, name.as_str()).into_iter().flat_map(|service| &service.needs);
         left.extend(needs.filter(|need| all.insert((*need).clone())).cloned());
     }
     all

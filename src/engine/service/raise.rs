@@ -12,14 +12,15 @@ use std::{
 use super::{
     ServicePaths, ServiceState, Supervisor,
     configuration::{Configuration, ServiceStart, process},
-    last_line, look, lower, of,
+    find_service, last_line, look, lower,
     renewal::renew,
     stop::stop,
 };
 use crate::{
     cache::{InstallPlace, Installed, SealKey, inspect},
+    disk::{MOST_OF_TEXT, read_text},
     model::{ArtifactId, Fault, Kind, Name},
-    process::{Cancel, listener, tail},
+    process::{Cancel, listener, tail_from},
     workspace::{SUPERVISOR, Service, Workspace},
 };
 
@@ -31,6 +32,8 @@ const SETTLED: Duration = Duration::from_millis(500);
 const RESTARTS: u32 = 3;
 /// How many lines of its log are told of a service that does not come up.
 const LINES: usize = 10;
+/// A wait that is shorter is not worth a word.
+const SHORT: Duration = Duration::from_secs(1);
 
 /// What is to run.
 pub struct UpRequest<'a> {
@@ -42,6 +45,8 @@ pub struct UpRequest<'a> {
     pub again: &'a BTreeSet<Name>,
     /// The subsystem that yields the supervisor.
     pub supervisor: &'a Name,
+    /// Is told again and again what is waited for, in one line.
+    pub waiting: &'a dyn Fn(&str),
 }
 
 /// What bringing services up did.
@@ -63,7 +68,7 @@ pub struct UpReport {
 pub fn raise(wish: &UpRequest, cancel: &Cancel, note: &dyn Fn(&str)) -> Result<UpReport, Fault> {
     let home = ServicePaths::new(&wish.workspace.layout);
     let _lock = home.turn(cancel, note)?;
-    let supervisor = if let Some(supervisor) = Supervisor::of(&home) {
+    let supervisor = if let Some(supervisor) = Supervisor::find(&home) {
         renew(wish.workspace, wish.supervisor, supervisor, note)?
     } else {
         // What a supervisor that was killed left behind would hold the ports.
@@ -102,7 +107,7 @@ struct Raising<'a> {
 
 impl<'a> Raising<'a> {
     fn service(&self, name: &Name) -> Result<&'a Service, Fault> {
-        of(self.wish.workspace, name.as_str())
+        find_service(self.wish.workspace, name.as_str())
             .ok_or_else(|| Fault::new(Kind::Usage, format!("{name} is not a service")))
     }
 
@@ -131,7 +136,7 @@ impl<'a> Raising<'a> {
     ) -> Result<(), Fault> {
         let workspace = self.wish.workspace;
         let Some(supervisor) = &self.supervisor else { return Ok(()) };
-        let is_gone = |name: &Name| of(workspace, name.as_str()).is_none();
+        let is_gone = |name: &Name| find_service(workspace, name.as_str()).is_none();
         let gone: Vec<Name> =
             self.configuration.names().filter(|name| is_gone(name)).cloned().collect();
         if gone.is_empty() {
@@ -161,7 +166,7 @@ impl<'a> Raising<'a> {
                 ));
             }
             let now = self.states()?;
-            let ready = self.look(&now)?;
+            let ready = self.find_ready(&now)?;
             if !ready.is_empty() {
                 for name in ready {
                     self.begun.remove(&name);
@@ -172,8 +177,28 @@ impl<'a> Raising<'a> {
                 self.raised.states = now;
                 return Ok(());
             }
+            self.tell_wait();
             sleep(LOOK);
         }
+    }
+
+    /// What is waited for, for how long, and what was seen of it.
+    fn tell_wait(&self) {
+        let since = self.begun.values().min().map(Instant::elapsed).unwrap_or_default();
+        if since < SHORT {
+            return;
+        }
+        let one = |name: &Name| match self.seen(name) {
+            seen if seen.is_empty() => name.to_string(),
+            seen => format!("{name} ({seen})"),
+        };
+        let names: Vec<_> = self.begun.keys().map(one).collect();
+        (self.wish.waiting)(&format!("{} s for {}", since.as_secs(), names.join(", ")));
+    }
+
+    /// What was seen last of `name` while it was not ready.
+    fn seen(&self, name: &Name) -> String {
+        read_text(&self.home.seen(name), MOST_OF_TEXT).unwrap_or_default()
     }
 
     fn states(&self) -> Result<BTreeMap<Name, ServiceState>, Fault> {
@@ -206,6 +231,7 @@ impl<'a> Raising<'a> {
                 if let (Some(supervisor), Some(state)) = (&self.supervisor, state) {
                     stop(self.home, supervisor, name, self.service(name)?.grace, state)?;
                 }
+                self.home.remember_start(name)?;
             }
         }
         if wave.is_empty() || (!changed && self.supervisor.is_some()) {
@@ -300,7 +326,7 @@ impl<'a> Raising<'a> {
     }
 
     /// Which of those that were begun are ready.
-    fn look(&self, states: &BTreeMap<Name, ServiceState>) -> Result<Vec<Name>, Fault> {
+    fn find_ready(&self, states: &BTreeMap<Name, ServiceState>) -> Result<Vec<Name>, Fault> {
         let mut ready = Vec::new();
         for (name, since) in &self.begun {
             let state = states.get(name).cloned().unwrap_or_default();
@@ -334,7 +360,11 @@ impl<'a> Raising<'a> {
             ),
         };
         let mut fault = Fault::new(kind, what);
-        let mut said = tail(&self.home.log(name), LINES);
+        let seen = self.seen(name);
+        if service.ready.is_some() && !seen.is_empty() {
+            fault = fault.because(format!("the last probe saw: {seen}"));
+        }
+        let mut said = tail_from(&self.home.log(name), self.home.log_start(name), LINES);
         // The supervisor leaves a line between two starts.
         said.retain(|line| !line.trim().is_empty());
         if said.is_empty() {
@@ -383,7 +413,7 @@ pub fn binaries(workspace: &Workspace, name: &Name) -> String {
     let id = ArtifactId { name: name.clone(), platform: workspace.platform };
     let version = workspace.subsystems[name].version.to_string();
     match inspect(
-        &InstallPlace::of(&workspace.layout, &id),
+        &InstallPlace::for_artifact(&workspace.layout, &id),
         &SealKey::of_user(workspace.layout.user()),
     ) {
         Installed::Intact { record, .. } => {

@@ -16,7 +16,7 @@ use crate::{
 /// If the supervisor does not answer.
 pub fn interrupted(workspace: &Workspace, name: &Name) -> Result<BTreeSet<Name>, Fault> {
     let home = ServicePaths::new(&workspace.layout);
-    let Some(supervisor) = Supervisor::of(&home) else { return Ok(BTreeSet::new()) };
+    let Some(supervisor) = Supervisor::find(&home) else { return Ok(BTreeSet::new()) };
     if why(workspace, name, &supervisor).is_none() {
         return Ok(BTreeSet::new());
     }

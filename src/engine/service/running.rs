@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ServicePaths, Supervisor, configuration::Configuration, of, raise::binaries};
+use super::{
+    ServicePaths, Supervisor, configuration::Configuration, find_service, raise::binaries,
+};
 use crate::{
     archive::hash_file,
     cache::{ArtifactRecord, InstallPlace, SealKey},
@@ -28,14 +30,14 @@ pub struct Proof {
 /// If the supervisor does not answer.
 pub fn prove(workspace: &Workspace, names: &BTreeSet<Name>) -> Result<Vec<Proof>, Fault> {
     let home = ServicePaths::new(&workspace.layout);
-    let supervisor = Supervisor::of(&home);
+    let supervisor = Supervisor::find(&home);
     let states = supervisor.as_ref().map_or(Ok(BTreeMap::new()), Supervisor::states)?;
     let configuration = Configuration::read(&home);
     let proof = |name: &Name| {
-        let is_service = of(workspace, name.as_str()).is_some();
+        let is_service = find_service(workspace, name.as_str()).is_some();
         let leader = if is_service {
             let state = states.get(name).filter(|state| state.is_running());
-            state.and_then(|state| ProcessId::of(state.pid))
+            state.and_then(|state| ProcessId::find(state.pid))
         } else {
             supervisor.as_ref().map(Supervisor::process)
         };
@@ -63,7 +65,8 @@ fn what_is_wrong(
 ) -> Option<String> {
     let id = ArtifactId { name: name.clone(), platform: workspace.platform };
     let key = SealKey::of_user(workspace.layout.user());
-    let Some(ArtifactRecord { stamp, .. }) = InstallPlace::of(&workspace.layout, &id).known(&key)
+    let Some(ArtifactRecord { stamp, .. }) =
+        InstallPlace::for_artifact(&workspace.layout, &id).known(&key)
     else {
         return Some("its binary is not installed".into());
     };
@@ -71,7 +74,7 @@ fn what_is_wrong(
     if !pinned.is_moving() && stamp.version != pinned.to_string() {
         return Some(format!("{pinned} is pinned, {} is installed", stamp.version));
     }
-    let programs: Vec<Program> = leader.group().iter().filter_map(Program::of).collect();
+    let programs: Vec<Program> = leader.group().iter().filter_map(Program::for_process).collect();
     let is_pinned = |one: &Program| stamp.binaries.values().any(|pinned| *pinned == one.digest);
     if programs.iter().any(is_pinned) {
         return None;
@@ -100,7 +103,7 @@ struct Program {
 }
 
 impl Program {
-    fn of(process: &ProcessId) -> Option<Self> {
+    fn for_process(process: &ProcessId) -> Option<Self> {
         let (path, file) = process.program().ok()?;
         let name = path.file_name()?.to_string_lossy().into_owned();
         let (digest, _) = hash_file(&file).ok()?;

@@ -20,7 +20,7 @@ pub fn stop(
     grace: Duration,
     state: &ServiceState,
 ) -> Result<(), Fault> {
-    let leader = ProcessId::of(state.pid).filter(|_| state.is_running());
+    let leader = ProcessId::find(state.pid).filter(|_| state.is_running());
     let all = || processes(home, name, leader);
     if state.is_over() && all().is_empty() {
         return Ok(());

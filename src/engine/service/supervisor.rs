@@ -85,7 +85,7 @@ impl ServiceState {
 
 impl<'a> Supervisor<'a> {
     /// The supervisor of the workspace, if it lives.
-    pub fn of(home: &'a ServicePaths) -> Option<Self> {
+    pub fn find(home: &'a ServicePaths) -> Option<Self> {
         let text = read_text(&home.record(), MOST_OF_TEXT).ok()?;
         let record: ServiceRecord = serde_json::from_str(&text).ok()?;
         record.process.is_alive().then_some(Self { home, record })

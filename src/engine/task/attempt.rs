@@ -63,7 +63,7 @@ impl<'w> TaskRun<'_, 'w> {
                 break;
             }
             let note = format!("failed; try {attempt} of {} follows: {fault}", retry.times);
-            self.tell(&scene.label, TaskEvent::Note(&note));
+            self.report(&scene.label, TaskEvent::Note(&note));
             seat.leave();
             if frame.pause(retry.delay, "another try").await.is_err() {
                 break;
@@ -158,7 +158,7 @@ impl<'w> TaskRun<'_, 'w> {
     /// Tells that cleaning up failed, and fails so.
     fn told(&self, scene: &PreparedTask<'_, 'w>, fault: Fault) -> Result<(), Fault> {
         let note = format!("could not clean up: {fault}");
-        self.tell(&scene.label, TaskEvent::Note(&note));
+        self.report(&scene.label, TaskEvent::Note(&note));
         Err(fault)
     }
 
@@ -173,7 +173,7 @@ impl<'w> TaskRun<'_, 'w> {
         match self.step(scene, step, &frame.within(step.timeout), seat).await {
             Err(fault) if step.allow_failure && fault.kind != Kind::Interrupted => {
                 let note = format!("goes on after a failure: {fault}");
-                self.tell(&scene.label, TaskEvent::Note(&note));
+                self.report(&scene.label, TaskEvent::Note(&note));
                 Ok(())
             }
             done => done,
@@ -217,9 +217,9 @@ impl<'w> TaskRun<'_, 'w> {
         command.terminal = step.interactive;
         command.through = self.engine.options.through;
         if !step.quiet {
-            self.tell(&scene.label, TaskEvent::Command(&line.expand(&scene.ground.places)));
+            self.report(&scene.label, TaskEvent::Command(&line.expand(&scene.ground.places)));
         }
-        let mut pass_on = |line: &str| self.tell(&scene.label, TaskEvent::Line(line));
+        let mut pass_on = |line: &str| self.report(&scene.label, TaskEvent::Line(line));
         frame.run(command, &mut pass_on).await
     }
 

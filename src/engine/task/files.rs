@@ -155,7 +155,7 @@ fn mark(input: &InputFile, known: Option<&Mark>) -> io::Result<Mark> {
 fn file_mark(path: &Path, known: Option<&Mark>, prefix: &str) -> io::Result<Mark> {
     let now = SystemTime::now();
     let metadata = fs::metadata(path)?;
-    let stat = FileStat::of(&metadata);
+    let stat = FileStat::from_metadata(&metadata);
     let letter = walk::letter_of_file(&metadata);
     let start = format!("{prefix}{}", before_digest(letter));
     let is_same = |known: &&Mark| known.stat == Some(stat) && known.digest.starts_with(&start);

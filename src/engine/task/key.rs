@@ -38,7 +38,7 @@ impl Eye<'_, '_> {
     ///
     /// # Errors
     /// If something cannot be rendered, or a file cannot be read.
-    pub fn look(
+    pub fn current_record(
         &self,
         invocation: &Invocation,
         rendering: &Rendering,
@@ -131,7 +131,7 @@ impl Eye<'_, '_> {
         let record = Name::new(name).ok().and_then(|name| {
             let id = ArtifactId { name, platform: self.context.workspace.platform };
             let layout = &self.context.workspace.layout;
-            cache::InstallPlace::of(layout, &id).known(&SealKey::of_user(layout.user()))
+            cache::InstallPlace::for_artifact(layout, &id).known(&SealKey::of_user(layout.user()))
         });
         record.map_or_else(String::new, |record| record.stamp.fingerprint.to_string())
     }

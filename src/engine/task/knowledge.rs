@@ -30,7 +30,10 @@ impl<'w> TaskKnowledge<'w> {
     ///
     /// # Errors
     /// If something in it cannot be rendered.
-    pub fn of(context: &TaskContext<'w>, invocation: &Invocation<'w>) -> Result<Self, Fault> {
+    pub fn for_invocation(
+        context: &TaskContext<'w>,
+        invocation: &Invocation<'w>,
+    ) -> Result<Self, Fault> {
         let task = invocation.task;
         let bindings = fixed(&context.renderer, invocation)?;
         let ground = Ground::bare(context.workspace, &context.rendering(task, &bindings))?;

@@ -77,7 +77,7 @@ pub enum TaskEnd {
 }
 
 impl TaskEnd {
-    fn of(result: &Result<TaskOutcome, Fault>) -> Self {
+    fn from_result(result: &Result<TaskOutcome, Fault>) -> Self {
         match result {
             Ok(TaskOutcome::Ran) => Self::Well,
             Ok(TaskOutcome::Fresh) => Self::Fresh,

@@ -46,14 +46,17 @@ impl<'w> TaskRun<'_, 'w> {
     pub async fn perform(&self, frame: &RunScope<'_>) -> Result<TaskOutcome, Fault> {
         let task = self.invocation.task;
         if !is_here(&task.only) {
-            self.tell(&task.name, TaskEvent::Note("is left out: it does not run on this platform"));
-            self.tell(&task.name, TaskEvent::Ended(TaskEnd::LeftOut));
+            self.report(
+                &task.name,
+                TaskEvent::Note("is left out: it does not run on this platform"),
+            );
+            self.report(&task.name, TaskEvent::Ended(TaskEnd::LeftOut));
             return Ok(TaskOutcome::LeftOut);
         }
         let how = self.tried(&frame.within(task.timeout)).await;
         match how.map_err(|fault| self.engine.context.vault.without_secrets(fault)) {
             Err(fault) if task.allow_failure && fault.kind != Kind::Interrupted => {
-                self.tell(&task.name, TaskEvent::Note(&format!("failed, which it may: {fault}")));
+                self.report(&task.name, TaskEvent::Note(&format!("failed, which it may: {fault}")));
                 Ok(TaskOutcome::Ran)
             }
             how => how,
@@ -86,7 +89,7 @@ impl<'w> TaskRun<'_, 'w> {
         engine.context.basis.add(ground.read.iter().cloned().chain(engine.source_of(task)));
         let scene = PreparedTask { rendering, ground, label };
         let how = self.decided(&scene, frame).await;
-        self.tell(&scene.label, TaskEvent::Ended(TaskEnd::of(&how)));
+        self.report(&scene.label, TaskEvent::Ended(TaskEnd::from_result(&how)));
         how
     }
 
@@ -107,10 +110,12 @@ impl<'w> TaskRun<'_, 'w> {
         let engine = self.engine;
         let evaluation = Evaluation::live(&engine.context, frame, task, &scene.ground);
         let steps = scene.rendering.run(&evaluation).await?;
-        let look = || engine.eye().look(self.invocation, &scene.rendering, &scene.ground, &steps);
+        let look = || {
+            engine.eye().current_record(self.invocation, &scene.rendering, &scene.ground, &steps)
+        };
         let fresh = || {
             self.rest(scene)?;
-            self.tell(&scene.label, TaskEvent::Note("is up to date"));
+            self.report(&scene.label, TaskEvent::Note("is up to date"));
             Ok(TaskOutcome::Fresh)
         };
         let mut now = look()?;
@@ -131,11 +136,11 @@ impl<'w> TaskRun<'_, 'w> {
         if let Some(now) = now.as_ref().filter(|_| may_skip && engine.options.restore)
             && self.is_restored(scene, now, frame).await?
         {
-            self.tell(&scene.label, TaskEvent::Note("is restored from the cache"));
+            self.report(&scene.label, TaskEvent::Note("is restored from the cache"));
             return Ok(TaskOutcome::Fresh);
         }
         if now.is_some() {
-            let tell = |text: &str| self.tell(&scene.label, TaskEvent::Note(text));
+            let tell = |text: &str| self.report(&scene.label, TaskEvent::Note(text));
             engine.ledger.forget(self.invocation, &TaskLedger::patience(&frame.cancel, &tell))?;
         }
         scene.ground.make_dir()?;
@@ -146,7 +151,7 @@ impl<'w> TaskRun<'_, 'w> {
     }
 
     /// Tells what happens, without secrets.
-    pub(super) fn tell(&self, label: &str, event: TaskEvent) {
+    pub(super) fn report(&self, label: &str, event: TaskEvent) {
         let hidden = |text: &str| self.engine.context.vault.hidden(text);
         let label = hidden(label);
         let tell = |event: TaskEvent| {

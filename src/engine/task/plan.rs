@@ -165,14 +165,17 @@ impl<'w> TaskPlan<'w> {
     /// # Errors
     /// `Usage` if a task is given what it does not take; whatever finding out what tasks need fails
     /// with.
-    pub async fn of(planner: &TaskPlanner<'_, 'w>, wanted: Invocation<'w>) -> Result<Self, Fault> {
+    pub async fn for_invocation(
+        planner: &TaskPlanner<'_, 'w>,
+        wanted: Invocation<'w>,
+    ) -> Result<Self, Fault> {
         Self::of_all(planner, vec![wanted]).await
     }
 
     /// The plan of all that is `wanted`, side by side.
     ///
     /// # Errors
-    /// As [`Self::of`].
+    /// As [`Self::for_invocation`].
     pub async fn of_all(
         planner: &TaskPlanner<'_, 'w>,
         wanted: Vec<Invocation<'w>>,

@@ -55,7 +55,7 @@ pub fn preview(
 ) -> Result<Vec<Preview>, Fault> {
     let context = TaskContext::new(workspace);
     // The needs of what is called are no part of this: whether it is called is not known yet.
-    let plan = at_once(TaskPlan::of(&TaskPlanner::dry(&context), wanted))?;
+    let plan = at_once(TaskPlan::for_invocation(&TaskPlanner::dry(&context), wanted))?;
     let ledger = TaskLedger::new(&workspace.layout, classes);
     let looker = Looker { context: &context, ledger: &ledger, how };
     plan.nodes.iter().map(|(invocation, _)| looker.preview(invocation, 0)).collect()
@@ -70,7 +70,7 @@ struct Looker<'a, 'w> {
 impl<'w> Looker<'_, 'w> {
     fn preview(&self, invocation: &Invocation<'w>, depth: usize) -> Result<Preview, Fault> {
         let task = invocation.task;
-        let mut known = TaskKnowledge::of(self.context, invocation)?;
+        let mut known = TaskKnowledge::for_invocation(self.context, invocation)?;
         let bindings = std::mem::take(&mut known.learned.words);
         let rendering = self.context.rendering(task, &bindings);
         let steps = at_once(rendering.run(&known.evaluation))?;
@@ -100,7 +100,8 @@ impl<'w> Looker<'_, 'w> {
 
     /// What a call would run, indented.
     fn within(&self, called: &Invocation<'w>, depth: usize) -> Result<Vec<String>, Fault> {
-        let plan = at_once(TaskPlan::of(&TaskPlanner::dry(self.context), called.clone()))?;
+        let plan =
+            at_once(TaskPlan::for_invocation(&TaskPlanner::dry(self.context), called.clone()))?;
         let mut lines = Vec::new();
         for (invocation, _) in &plan.nodes {
             let preview = self.preview(invocation, depth + 1)?;
@@ -119,7 +120,7 @@ impl<'w> Looker<'_, 'w> {
     ) -> Result<(bool, String), Fault> {
         let task = invocation.task;
         let eye = Eye { context: self.context, ledger: self.ledger };
-        let now = eye.look(invocation, rendering, ground, steps)?;
+        let now = eye.current_record(invocation, rendering, ground, steps)?;
         if self.how.force {
             return Ok((true, "--force asks for it".into()));
         }

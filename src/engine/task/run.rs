@@ -109,7 +109,8 @@ impl<'w> TaskEngine<'w> {
     /// The root cause, if anything failed; the rest was done that does not wait for it.
     pub async fn run(&self, wanted: Invocation<'w>) -> Result<(), Fault> {
         let frame = self.frame(self.cancel.clone());
-        let plan = TaskPlan::of(&TaskPlanner::live(&self.context, &frame), wanted).await?;
+        let plan =
+            TaskPlan::for_invocation(&TaskPlanner::live(&self.context, &frame), wanted).await?;
         self.carry_out(&plan, &frame, true).await.map(|_| ())
     }
 
@@ -160,7 +161,7 @@ impl<'w> TaskEngine<'w> {
         Box::pin(async move {
             let frame = &frame.called(&invocation.name)?;
             let planner = TaskPlanner::live(&self.context, frame);
-            let plan = TaskPlan::of(&planner, invocation.clone()).await?;
+            let plan = TaskPlan::for_invocation(&planner, invocation.clone()).await?;
             self.carry_out(&plan, frame, invocation.task.once).await
         })
     }

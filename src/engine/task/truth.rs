@@ -92,7 +92,7 @@ impl<'w> TaskRun<'_, 'w> {
             };
             if !waits {
                 let note = format!("waiting for {}, which runs it", another(whose));
-                self.tell(&scene.label, TaskEvent::Note(&note));
+                self.report(&scene.label, TaskEvent::Note(&note));
             }
             waits = true;
             let what = format!("the task {}", self.invocation.task.name);
@@ -123,7 +123,7 @@ impl<'w> TaskRun<'_, 'w> {
             return Ok(false);
         }
         self.engine.context.basis.is_more();
-        let tell = |text: &str| self.tell(&scene.label, TaskEvent::Note(text));
+        let tell = |text: &str| self.report(&scene.label, TaskEvent::Note(text));
         let patience = TaskLedger::patience(&frame.cancel, &tell);
         self.engine.ledger.write_as(class, self.invocation, &record, &patience)?;
         Ok(true)
@@ -151,7 +151,7 @@ impl<'w> TaskRun<'_, 'w> {
             Ok(None)
         };
         restore(Cache::for_workspace(layout).0).or_else(|fault: Fault| {
-            self.tell(&scene.label, TaskEvent::Note(&format!("runs, since {fault}")));
+            self.report(&scene.label, TaskEvent::Note(&format!("runs, since {fault}")));
             Ok(None)
         })
     }
@@ -170,12 +170,12 @@ impl<'w> TaskRun<'_, 'w> {
         let gitignore = task.gitignore.then_some(&self.engine.context.workspace.layout);
         let inputs = PatternsBelow::inputs(dir, &written, gitignore).marks(&record.inputs)?;
         // What was read before is recorded: whether the run saw the change nobody knows.
-        let tell = |text: &str| self.tell(&scene.label, TaskEvent::Note(text));
+        let tell = |text: &str| self.report(&scene.label, TaskEvent::Note(text));
         let patience = TaskLedger::patience(&frame.cancel, &tell);
         self.engine.ledger.write(self.invocation, &record, &patience)?;
         if let Some(change) = changed("input", &record.inputs, &inputs, false) {
             let note = format!("is not up to date: {change} while it ran");
-            self.tell(&scene.label, TaskEvent::Note(&note));
+            self.report(&scene.label, TaskEvent::Note(&note));
             return Ok(());
         }
         if is_kept(task) {
@@ -185,7 +185,7 @@ impl<'w> TaskRun<'_, 'w> {
                 let note = format!(
                     "made {name}, which is not kept: only files, folders and links are, and no `.git`"
                 );
-                self.tell(&scene.label, TaskEvent::Note(&note));
+                self.report(&scene.label, TaskEvent::Note(&note));
             }
             // A repository is a whole: what is restored without it is something else.
             if special.iter().any(|name| name.ends_with(".git") || name.ends_with(".forge")) {
@@ -197,7 +197,7 @@ impl<'w> TaskRun<'_, 'w> {
             let cache = Cache::for_workspace(self.engine.ledger.layout()).0;
             let kept = cache.keep_outputs(&key, dir, &outputs);
             if let Err(fault) = kept {
-                self.tell(&scene.label, TaskEvent::Note(&format!("is done; but {fault}")));
+                self.report(&scene.label, TaskEvent::Note(&format!("is done; but {fault}")));
             }
         }
         Ok(())
@@ -214,7 +214,7 @@ impl<'w> TaskRun<'_, 'w> {
         for path in outputs.iter().filter(is_plain) {
             if scene.ground.dir.join(path).symlink_metadata().is_err() {
                 let note = format!("did not make {path}, so it is not up to date");
-                self.tell(&scene.label, TaskEvent::Note(&note));
+                self.report(&scene.label, TaskEvent::Note(&note));
                 return Ok(None);
             }
         }

@@ -68,14 +68,16 @@ pub struct WatchedFiles {
 
 impl TaskWatch {
     /// What `wanted` of `workspace` go by, as far as that is known before a run.
-    pub fn of(workspace: &Workspace, wanted: &[Invocation]) -> Self {
+    pub fn for_invocations(workspace: &Workspace, wanted: &[Invocation]) -> Self {
         let context = TaskContext::new(workspace);
         let planner = TaskPlanner::dry(&context);
         let mut watch = Self { layout: workspace.layout.clone(), ..Self::default() };
         let (mut open, mut seen) = (wanted.to_vec(), HashSet::new());
         while let Some(invocation) = open.pop() {
             // What is wrong with it, its run tells.
-            let Ok(plan) = at_once(TaskPlan::of(&planner, invocation)) else { continue };
+            let Ok(plan) = at_once(TaskPlan::for_invocation(&planner, invocation)) else {
+                continue;
+            };
             for (invocation, _) in plan.nodes {
                 if seen.insert(invocation.key()) {
                     open.extend(watch.add(&context, &invocation));
@@ -94,7 +96,7 @@ impl TaskWatch {
         invocation: &Invocation<'w>,
     ) -> Vec<Invocation<'w>> {
         let task = invocation.task;
-        let Ok(mut known) = TaskKnowledge::of(context, invocation) else {
+        let Ok(mut known) = TaskKnowledge::for_invocation(context, invocation) else {
             self.unknown.insert(task.name.clone());
             return Vec::new();
         };
@@ -149,7 +151,7 @@ impl TaskWatch {
 
     /// What is in the files now; those that `stat` says are as they were when they were `known` are
     /// not read again.
-    pub fn look(&self, known: &WatchedFiles) -> WatchedFiles {
+    pub fn snapshot(&self, known: &WatchedFiles) -> WatchedFiles {
         let nothing = Marks::new();
         let inputs = self.inputs.iter().enumerate().map(|(at, of)| {
             let known = known.inputs.get(at).unwrap_or(&nothing);
@@ -240,7 +242,7 @@ fn sources(workspace: &Workspace, names: BTreeSet<Name>) -> Vec<WatchedSource> {
             continue;
         }
         open.extend(subsystem.needs.iter().chain(&subsystem.build_needs).cloned());
-        sources.extend(Own::of(subsystem).map(|own| WatchedSource {
+        sources.extend(Own::for_subsystem(subsystem).map(|own| WatchedSource {
             dir: own.dir.map(Path::to_owned),
             only: own.only.to_vec(),
             shared: own.shared.clone(),
@@ -296,11 +298,12 @@ mod tests {
         let workspace = load(&root, Platform::host(), &LoadInputs::nothing()).unwrap();
         let task = &workspace.tasks["all"];
         let wanted = Invocation::new(task, BTreeMap::new(), Vec::new()).unwrap();
-        let watch = TaskWatch::of(&workspace, &[wanted]).and(&workspace.layout, &workspace.inputs);
-        let before = watch.look(&WatchedFiles::default());
-        assert!(watch.changes(&before, &watch.look(&before)).is_empty());
+        let watch = TaskWatch::for_invocations(&workspace, &[wanted])
+            .and(&workspace.layout, &workspace.inputs);
+        let before = watch.snapshot(&WatchedFiles::default());
+        assert!(watch.changes(&before, &watch.snapshot(&before)).is_empty());
         change(&root);
-        let changes = watch.changes(&before, &watch.look(&before));
+        let changes = watch.changes(&before, &watch.snapshot(&before));
         let name = |path: PathBuf| path.strip_prefix(&root).unwrap().display().to_string();
         changes.into_iter().map(name).collect()
     }

@@ -25,4 +25,4 @@ pub use log_tail::log_tail;
 pub use masked::{Masked, masked_report};
 pub use record::Recorder;
 pub use screen::{Screen, open};
-pub use terminal::{Choice, Color, TerminalFacts, Wishes, choose};
+pub use terminal::{Choice, Color, LiveDisplay, TerminalFacts, Wishes, choose};

@@ -44,7 +44,7 @@ impl<W: Write> Plain<W> {
     }
 
     /// A line for each action that has been at something new for a while.
-    fn tell(&mut self, frame: &BoardFrame, now: Duration) -> String {
+    fn progress_lines(&mut self, frame: &BoardFrame, now: Duration) -> String {
         self.told.retain(|id, _| frame.running.iter().any(|(running, _)| running == id));
         let mut text = String::new();
         for (id, running) in &frame.running {
@@ -61,7 +61,7 @@ impl<W: Write> Plain<W> {
 
 impl<W: Write + Send> Painter for Plain<W> {
     fn paint(&mut self, frame: BoardFrame, now: Duration) {
-        let mut text = self.tell(&frame, now);
+        let mut text = self.progress_lines(&frame, now);
         text.extend(frame.news.iter().map(|news| news_text(news, self.style)));
         // A closed standard error must not stop the run.
         let _ = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush());

@@ -76,7 +76,7 @@ pub struct Choice {
 
 impl TerminalFacts {
     /// `environment`, and where the outputs of this process go.
-    pub fn look(environment: &Environment) -> Self {
+    pub fn detect(environment: &Environment) -> Self {
         Self::from(environment, columns(&io::stdout()), columns(&io::stderr()))
     }
 

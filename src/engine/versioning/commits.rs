@@ -46,7 +46,7 @@ pub enum NextVersion {
 impl<'a> VersionLine<'a> {
     /// The versions `labels` as seen from `branch`, in any order. What `scheme` does not make is
     /// ignored, as is what a version cannot follow since its numbers are too long.
-    pub fn of(
+    pub fn from_labels(
         scheme: &'a Commits,
         labels: impl IntoIterator<Item = &'a str>,
         branch: Option<&str>,

@@ -105,7 +105,7 @@ fn plain<'m>(kind: &'m str, description: &'m str) -> Message<'m> {
 
 /// Reads the first line, from the left to the right.
 fn header(title: &str) -> Result<Message<'_>, LintError> {
-    let flaw = |at, what: &str, label| Err(LintError::of(title, at, what, label));
+    let flaw = |at, what: &str, label| Err(LintError::in_title(title, at, what, label));
     if title.trim().is_empty() {
         return flaw(0..title.len(), "the title is empty", "nothing is here");
     }
@@ -144,7 +144,7 @@ fn no_colon(title: &str, kind_end: usize, at: usize) -> LintError {
     let rest = &title[at..];
     let next = rest.trim_start();
     let blanks = rest.len() - next.len();
-    let flaw = |at, what: &str, label| LintError::of(title, at, what, label);
+    let flaw = |at, what: &str, label| LintError::in_title(title, at, what, label);
     let has_colon = next.contains(':');
     if kind_end > 0 && has_colon && next.starts_with('(') {
         return match title[..at].ends_with('!') {

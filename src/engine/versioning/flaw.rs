@@ -64,7 +64,7 @@ const OTHER_NAMES: &[(&str, &[&str])] = &[
 
 impl LintError {
     /// A flaw of a title.
-    pub(super) fn of(title: &str, at: Range<usize>, what: &str, label: &str) -> Self {
+    pub(super) fn in_title(title: &str, at: Range<usize>, what: &str, label: &str) -> Self {
         let right = repaired(title).filter(|right| right != title);
         Self { what: what.to_owned(), at, label: label.to_owned(), right }
     }
@@ -93,7 +93,7 @@ pub fn lint(text: &str) -> Result<(), LintError> {
 
 /// What the title of a message may be and should not.
 fn of_title(title: &str, message: &Message<'_>) -> Result<(), LintError> {
-    let flaw = |at, what: &str, label: &str| Err(LintError::of(title, at, what, label));
+    let flaw = |at, what: &str, label: &str| Err(LintError::in_title(title, at, what, label));
     let kind = message.kind;
     if let Some(usual) = usual(kind) {
         let what = format!("`{kind}` is not a usual type");

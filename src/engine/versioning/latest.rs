@@ -22,7 +22,7 @@ pub fn taken<'t>(stem: &TagStem, scheme: &Scheme, tags: &'t [RemoteTag]) -> Vec<
         scheme.makes(label).then_some(Taken { label, tag })
     });
     let mut own: Vec<_> = own.collect();
-    own.sort_by_cached_key(|taken| Precedence::of(taken.label));
+    own.sort_by_cached_key(|taken| Precedence::parse(taken.label));
     own
 }
 
@@ -51,7 +51,7 @@ pub fn alike<'t>(
         let number = beginnings.iter().find_map(number).filter(|_| !is_own)?;
         Some(Alike { tag, number })
     };
-    tags.iter().filter_map(look).max_by_key(|alike| Precedence::of(alike.number))
+    tags.iter().filter_map(look).max_by_key(|alike| Precedence::parse(alike.number))
 }
 
 /// What tags begin with that [`alike`] looks at.
@@ -95,7 +95,7 @@ mod tests {
     fn only_own_versions_count_and_the_newest_is_the_last() {
         let names = "p-20260107.9 p-20260107.10 p-v1.2-20260101.0 p-20260106.0 p-x-20260109.0 pp-20260109.0 p-20260107.9-r2";
         let tags = tags(names);
-        let stem = TagStem::of(&Name::new("p").unwrap());
+        let stem = TagStem::for_subsystem(&Name::new("p").unwrap());
         let labels: Vec<_> =
             taken(&stem, &Scheme::Date, &tags).iter().map(|taken| taken.label).collect();
         assert_eq!(labels, ["20260106.0", "20260107.9", "20260107.10"]);
@@ -133,7 +133,7 @@ mod tests {
             assert_eq!(alike(&name, &stem, &scheme, &tags(names)), found, "{stem} {names}");
         }
         let (name, tags) = (Name::new("aws/ecs").unwrap(), tags("aws/ecs-1.2.0"));
-        let found = alike(&name, &TagStem::of(&name), &with("0.1.0"), &tags);
+        let found = alike(&name, &TagStem::for_subsystem(&name), &with("0.1.0"), &tags);
         assert_eq!(found.map(|alike| alike.tag), Some("aws/ecs-1.2.0"));
     }
 }

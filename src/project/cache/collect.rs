@@ -323,7 +323,8 @@ mod tests {
             let mut record = sample();
             let (sha256, _) = hash_file(&path).unwrap();
             record.stamp.binaries = [(BinaryName::new("nats").unwrap(), sha256)].into();
-            record.files = [("nats".into(), FileStat::of(&fs::metadata(&path).unwrap()))].into();
+            record.files =
+                [("nats".into(), FileStat::from_metadata(&fs::metadata(&path).unwrap()))].into();
             let fingerprint: Fingerprint = format!("{index:02x}").repeat(32).parse().unwrap();
             let key = CacheKey::Build(fingerprint);
             cache.keep(&record, &[key], &from).unwrap();

@@ -161,7 +161,7 @@ impl Cache {
         for (name, sha256) in &record.stamp.binaries {
             let path = self.file_path(*sha256);
             let Ok(metadata) = fs::symlink_metadata(&path) else { return Lookup::Absent };
-            if record.files.get(&**name) != Some(&FileStat::of(&metadata)) {
+            if record.files.get(&**name) != Some(&FileStat::from_metadata(&metadata)) {
                 unproven.push((name.clone(), path));
             }
         }
@@ -221,7 +221,8 @@ impl Cache {
             ArtifactRecord { files: std::collections::BTreeMap::new(), ..record.clone() };
         for (name, sha256) in &record.stamp.binaries {
             let path = self.file_path(*sha256);
-            let now = fs::symlink_metadata(&path).ok().map(|metadata| FileStat::of(&metadata));
+            let now =
+                fs::symlink_metadata(&path).ok().map(|metadata| FileStat::from_metadata(&metadata));
             let is_there = |before: &ArtifactRecord| {
                 now.is_some()
                     && before.stamp.binaries.get(name) == Some(sha256)
@@ -256,7 +257,9 @@ impl Cache {
             match self.transfers.transfer_into(&file, known, new.file())? {
                 Transfer::Changed => Ok(None),
                 // Renaming changes what `stat` says.
-                Transfer::Done(_) => Ok(Some(FileStat::of(&new.place(root, &to)?.metadata()?))),
+                Transfer::Done(_) => {
+                    Ok(Some(FileStat::from_metadata(&new.place(root, &to)?.metadata()?)))
+                }
             }
         };
         let cannot_keep = || format!("cannot keep {name} in the cache at {}", to.display());
@@ -355,7 +358,7 @@ mod tests {
         let mut record = sample();
         let (sha256, _) = hash_file(&path).unwrap();
         record.stamp.binaries.insert(BinaryName::new("nats").unwrap(), sha256);
-        let stat = FileStat::of(&fs::metadata(&path).unwrap());
+        let stat = FileStat::from_metadata(&fs::metadata(&path).unwrap());
         record.files.insert("nats".into(), stat);
         let key = CacheKey::Build(record.stamp.fingerprint);
         (record, key)

@@ -67,7 +67,7 @@ pub struct InstallPlace {
 
 impl InstallPlace {
     /// The place of `id`.
-    pub fn of(layout: &Layout, id: &ArtifactId) -> Self {
+    pub fn for_artifact(layout: &Layout, id: &ArtifactId) -> Self {
         Self { folder: layout.installed_artifact(id), record: layout.record(id) }
     }
 
@@ -180,7 +180,7 @@ fn stats(folder: &Path, stamp: &Stamp) -> Result<BTreeMap<String, FileStat>, Str
 fn stat_of(folder: &Path, name: &str) -> Result<FileStat, String> {
     let metadata = fs::symlink_metadata(folder.join(name));
     metadata
-        .map(|metadata| FileStat::of(&metadata))
+        .map(|metadata| FileStat::from_metadata(&metadata))
         .map_err(|error| format!("`{name}` cannot be read: {error}"))
 }
 
@@ -198,7 +198,7 @@ pub fn install(
     mut record: ArtifactRecord,
     key: &SealKey,
 ) -> Result<ArtifactRecord, Fault> {
-    let place = InstallPlace::of(layout, id);
+    let place = InstallPlace::for_artifact(layout, id);
     let before = place.known(key);
     // How long it took to build is worth knowing even if this one was not built here.
     record.build_seconds =
@@ -247,10 +247,10 @@ fn write_new(folder: &Folder, name: &str, bytes: &[u8]) -> io::Result<File> {
 fn made_read_only(file: &File, mode: u32) -> io::Result<FileStat> {
     let metadata = file.metadata()?;
     if metadata.permissions().mode() & 0o7777 == mode {
-        return Ok(FileStat::of(&metadata));
+        return Ok(FileStat::from_metadata(&metadata));
     }
     file.set_permissions(fs::Permissions::from_mode(mode))?;
-    Ok(FileStat::of(&file.metadata()?))
+    Ok(FileStat::from_metadata(&file.metadata()?))
 }
 
 /// Puts a link to each binary into `.forge/bin`, and removes those of binaries that
@@ -338,7 +338,7 @@ pub fn remember(
 
 /// Removes an installed artifact, its links and its record.
 pub fn uninstall(layout: &Layout, id: &ArtifactId, key: &SealKey) -> Result<(), Fault> {
-    let place = InstallPlace::of(layout, id);
+    let place = InstallPlace::for_artifact(layout, id);
     let fault = |e: &io::Error| Fault::io(format!("cannot remove {}", place.folder.display()), e);
     let Some(forge) = existing_forge_folder(layout)? else { return Ok(()) };
     if let Some(record) = place.known(key) {
@@ -386,7 +386,7 @@ mod tests {
         }
 
         fn place(&self) -> InstallPlace {
-            InstallPlace::of(&self.layout, &self.id)
+            InstallPlace::for_artifact(&self.layout, &self.id)
         }
 
         fn inspect(&self) -> Installed {

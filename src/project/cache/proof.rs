@@ -50,7 +50,8 @@ pub(super) fn prove(
     wanted: Sha256,
     sum: Option<&ContentSum>,
 ) -> Result<FileStat, Unproven> {
-    let stat = |file: &File| Ok(FileStat::of(&file.metadata().map_err(Unproven::Unreadable)?));
+    let stat =
+        |file: &File| Ok(FileStat::from_metadata(&file.metadata().map_err(Unproven::Unreadable)?));
     let before = stat(&file)?;
     let is_it = match sum {
         Some(sum) => sum_of(&mut file).map_err(Unproven::Unreadable)? == *sum,

@@ -73,13 +73,13 @@ impl SealKey {
     #[must_use]
     pub fn code(&self, purpose: &str, body: &[u8]) -> Mac {
         let key = self.key.get_or_init(|| self.read().unwrap_or_else(|| self.make()));
-        Mac::of(key, purpose, body)
+        Mac::compute(key, purpose, body)
     }
 
     /// Whether `code` is that of `body` for `purpose` with this key.
     #[must_use]
     pub fn confirms(&self, purpose: &str, body: &[u8], code: &Mac) -> bool {
-        self.known().is_some_and(|key| Mac::of(&key, purpose, body) == *code)
+        self.known().is_some_and(|key| Mac::compute(&key, purpose, body) == *code)
     }
 
     /// The body of what [`seal`](Self::seal) made for this `purpose` with this key; nothing if

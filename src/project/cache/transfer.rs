@@ -70,7 +70,8 @@ impl Transfers {
         known: Option<FileStat>,
         target: &File,
     ) -> io::Result<Transfer> {
-        let is_known = || Ok::<_, io::Error>(Some(FileStat::of(&from.metadata()?)) == known);
+        let is_known =
+            || Ok::<_, io::Error>(Some(FileStat::from_metadata(&from.metadata()?)) == known);
         if !is_known()? {
             return Ok(Transfer::Changed);
         }
@@ -81,7 +82,7 @@ impl Transfers {
         }
         // Whoever wrote to it meanwhile has changed its times.
         match is_known()? {
-            true => Ok(Transfer::Done(FileStat::of(&target.metadata()?))),
+            true => Ok(Transfer::Done(FileStat::from_metadata(&target.metadata()?))),
             false => Ok(Transfer::Changed),
         }
     }
@@ -116,7 +117,7 @@ mod tests {
     use super::*;
 
     fn stat(path: &Path) -> FileStat {
-        FileStat::of(&fs::symlink_metadata(path).unwrap())
+        FileStat::from_metadata(&fs::symlink_metadata(path).unwrap())
     }
 
     #[test]

@@ -44,7 +44,8 @@ impl History<'_> {
         let mut objects = Vec::new();
         for names in names.chunks(AT_ONCE) {
             let text: String = names.iter().map(|name| format!("{name}\n")).collect();
-            let lines = self.tell(&["cat-file", "--batch-check"], &text, "look at commits").await?;
+            let lines =
+                self.ask_git(&["cat-file", "--batch-check"], &text, "look at commits").await?;
             let is_answer = |line: &&String| line.ends_with(" missing") || object(line).is_some();
             let of_kind =
                 |line: &String| object(line).filter(|(_, is)| *is == kind).map(|(hash, _)| hash);
@@ -63,7 +64,7 @@ impl History<'_> {
         let mut all = Vec::new();
         for trees in trees.chunks(AT_ONCE) {
             let text: String = trees.iter().map(|tree| format!("{tree} {now}\n")).collect();
-            for line in self.tell(&words, &text, "compare commits").await? {
+            for line in self.ask_git(&words, &text, "compare commits").await? {
                 if is_pair(&line) {
                     all.push(Vec::new());
                 } else if let (Some(files), Some(path)) =
@@ -137,7 +138,7 @@ impl History<'_> {
         self.git().ask(&words).await.map(drop).map_err(failed)
     }
 
-    async fn tell(&self, words: &[&str], text: &str, what: &str) -> Result<Vec<String>, Fault> {
+    async fn ask_git(&self, words: &[&str], text: &str, what: &str) -> Result<Vec<String>, Fault> {
         self.git().say(words, text).await.map_err(|failure| failure.fault(self.cannot(what)))
     }
 

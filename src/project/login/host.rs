@@ -70,7 +70,7 @@ pub struct NamedHosts {
 
 impl LoginHost {
     /// The host called `name`; none if that is no name of a host.
-    pub fn of(
+    pub fn find(
         name: &str,
         environment: &BTreeMap<String, String>,
         named: &NamedHosts,
@@ -163,7 +163,7 @@ mod tests {
             gitea: BTreeSet::from([GITEA.to_owned(), "gitea.com".to_owned()]),
             gitlab: BTreeSet::from([GITLAB.to_owned()]),
         };
-        LoginHost::of(name, &environment, &named)
+        LoginHost::find(name, &environment, &named)
     }
 
     fn kind(name: &str) -> HostKind {

@@ -74,7 +74,7 @@ impl Discovery {
     }
 
     async fn find(&self, name: &str) -> Option<Login> {
-        let host = LoginHost::of(name, &self.environment, &self.named)?;
+        let host = LoginHost::find(name, &self.environment, &self.named)?;
         if let Some(login) = variables::login(&host, &self.environment) {
             return Some(login);
         }

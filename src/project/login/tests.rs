@@ -228,7 +228,7 @@ async fn gits_own_credential_helpers_are_understood() {
         let (runner, dir) = (runner.clone(), temp.path().to_owned());
         program::Asking { runner, path: vec![dir.clone()], dir, is_outside: false }
     };
-    let host = LoginHost::of("git.corp.org", &BTreeMap::new(), &NamedHosts::default()).unwrap();
+    let host = LoginHost::find("git.corp.org", &BTreeMap::new(), &NamedHosts::default()).unwrap();
     let helper =
         format!("[credential]\n\thelper = store --file={}\n", temp.path().join("store").display());
     let login = asking(&helper).git(&host).await.unwrap();

@@ -99,7 +99,7 @@ struct Scanner {
 
 /// The places that `lines`, the output of a program that failed, name.
 pub fn code_places<'l>(lines: impl IntoIterator<Item = &'l str>) -> Vec<CodePlace> {
-    let mut scanners: Vec<Scanner> = SHAPES.iter().filter_map(Scanner::of).collect();
+    let mut scanners: Vec<Scanner> = SHAPES.iter().filter_map(Scanner::for_shape).collect();
     let mut places: Vec<CodePlace> = Vec::new();
     for line in lines {
         for place in scanners.iter_mut().filter_map(|scanner| scanner.place(line)) {
@@ -116,7 +116,7 @@ pub fn code_places<'l>(lines: impl IntoIterator<Item = &'l str>) -> Vec<CodePlac
 }
 
 impl Scanner {
-    fn of(shape: &PlaceShape) -> Option<Self> {
+    fn for_shape(shape: &PlaceShape) -> Option<Self> {
         let above = match shape.says {
             Says::Above(above) | Says::HereAfter(above) => Some(Regex::new(above).ok()?),
             Says::Here | Says::Below => None,
@@ -249,6 +249,6 @@ mod tests {
 
     #[test]
     fn every_pattern_can_be_read() {
-        assert!(SHAPES.iter().all(|shape| Scanner::of(shape).is_some()));
+        assert!(SHAPES.iter().all(|shape| Scanner::for_shape(shape).is_some()));
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Failures<'a> {
 }
 
 impl<'a> Failures<'a> {
-    pub(super) fn of(report: &'a RunReport) -> Self {
+    pub(super) fn in_report(report: &'a RunReport) -> Self {
         let mut failures = Self { failed: Vec::new(), skipped: Vec::new(), cancelled: Vec::new() };
         for artifact in &report.artifacts {
             match artifact.how {
@@ -83,7 +83,7 @@ mod tests {
             ],
             ..RunReport::default()
         };
-        let failures = Failures::of(&report);
+        let failures = Failures::in_report(&report);
         let names = |reports: &[&ArtifactReport]| {
             reports.iter().map(|one| one.id.name.to_string()).collect::<Vec<_>>().join(" ")
         };
@@ -98,6 +98,6 @@ mod tests {
             sample::skipped("b", "needs a, which was skipped"),
         ];
         let report = RunReport { artifacts, ..RunReport::default() };
-        assert_eq!(Failures::of(&report).skipped.len(), 2);
+        assert_eq!(Failures::in_report(&report).skipped.len(), 2);
     }
 }

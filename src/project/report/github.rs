@@ -77,7 +77,7 @@ pub fn annotate_run(report: &RunReport) -> String {
         command("error", &[("title", title)], &lines(&fault_of(artifact)))
     };
     let warning = |fault: &Fault| command("warning", &[], &lines(fault));
-    let errors = Failures::of(report).failed.iter().map(error).collect::<String>();
+    let errors = Failures::in_report(report).failed.iter().map(error).collect::<String>();
     errors + &report.warnings.iter().map(warning).collect::<String>()
 }
 
@@ -91,7 +91,7 @@ pub fn step_summary(report: &RunReport, done: &str) -> String {
         text.push_str("\n| subsystem | version | how | size | time |\n|---|---|---|---:|---:|\n");
         text.push_str(&rows);
     }
-    let failures = Failures::of(report);
+    let failures = Failures::in_report(report);
     let failed = failures.failed.iter().map(|one| lines(&fault_of(one)));
     let skipped = failures.skipped.iter().map(|one| format!("{}: {}", one.id, one.reason));
     let items: Vec<String> = failed.chain(skipped).map(|item| markdown(&item)).collect();

@@ -65,7 +65,7 @@ pub fn render_sum(report: &RunReport, done: &str) -> String {
     if report.is_good() {
         return format!("{total} {done} in {time}: {}", outcomes(report));
     }
-    let bad = Failures::of(report);
+    let bad = Failures::in_report(report);
     let (failed, skipped, cancelled) = (bad.failed.len(), bad.skipped.len(), bad.cancelled.len());
     let good = total - failed - skipped - cancelled;
     let counts = [(failed, "failed"), (skipped, "skipped"), (cancelled, "cancelled"), (good, done)];
@@ -150,7 +150,7 @@ pub(super) fn columns(artifact: &ArtifactReport) -> [String; 5] {
 
 /// A part per failure, the root cause first, and one for all that was skipped.
 fn failures(report: &RunReport, closing: &Closing<'_>, style: Style) -> Vec<String> {
-    let failures = Failures::of(report);
+    let failures = Failures::in_report(report);
     let mut parts = Vec::new();
     for (at, artifact) in failures.failed.iter().enumerate() {
         let mut text = render_fault(&fault_of(artifact), style);

@@ -52,7 +52,7 @@ pub struct Parsed<D> {
 }
 
 impl<D> Parsed<D> {
-    fn of(file: ManifestFile, read: impl FnOnce(&ManifestFile, &mut Findings) -> D) -> Self {
+    fn parse(file: ManifestFile, read: impl FnOnce(&ManifestFile, &mut Findings) -> D) -> Self {
         let mut found = Findings::new(&file);
         let doc = read(&file, &mut found);
         let diagnostics = found.diagnostics;
@@ -97,7 +97,7 @@ impl Documents {
         let layout = files::layout(root, user)?;
         let manifest = files::read(&layout, Path::new(Layout::MANIFEST))?;
         let listed = files::list_specs(&layout)?;
-        Self::of(layout, manifest, listed)
+        Self::from_files(layout, manifest, listed)
     }
 
     /// The workspace at `root` where `text` is what stands in `versions.yml`, and without specs.
@@ -106,10 +106,10 @@ impl Documents {
     /// When `forge.lock` cannot be read.
     pub fn of_text(root: &Path, text: &str, user: &UserFolders) -> Result<Self, Fault> {
         let file = ManifestFile::new(Layout::MANIFEST.into(), text.as_bytes().to_vec(), MAX_BYTES);
-        Self::of(Layout::new(root.to_owned(), user.clone()), file, Specs::default())
+        Self::from_files(Layout::new(root.to_owned(), user.clone()), file, Specs::default())
     }
 
-    fn of(layout: Layout, manifest: ManifestFile, listed: Specs) -> Result<Self, Fault> {
+    fn from_files(layout: Layout, manifest: ManifestFile, listed: Specs) -> Result<Self, Fault> {
         let specs = &listed.files;
         let spec = |own: &SpecFile| ParsedSpec::read(&layout, own, specs);
         let specs: Result<_, Fault> = match specs.len() {
@@ -117,7 +117,7 @@ impl Documents {
             _ => specs.par_iter().map(spec).collect(),
         };
         Ok(Self {
-            manifest: Parsed::of(manifest, read_manifest),
+            manifest: Parsed::parse(manifest, read_manifest),
             specs: specs?,
             lock: ParsedLock::read(&layout)?,
             listed,
@@ -159,7 +159,7 @@ impl Documents {
         if let Some(parsed) = known.get(&key) {
             return Ok(parsed.clone());
         }
-        let parsed = Arc::new(Parsed::of(file()?, read_task_file));
+        let parsed = Arc::new(Parsed::parse(file()?, read_task_file));
         known.insert(key, parsed.clone());
         Ok(parsed)
     }
@@ -169,7 +169,7 @@ impl ParsedSpec {
     fn read(layout: &Layout, own: &SpecFile, specs: &[SpecFile]) -> Result<Self, Fault> {
         let Gathered { file, looked_at, diagnostics } = extends::read(layout, own, specs)?;
         let parsed = match diagnostics.is_empty() {
-            true => Parsed::of(file, |file, found| Some(read_spec(file, found))),
+            true => Parsed::parse(file, |file, found| Some(read_spec(file, found))),
             // Without what it extends, too much would be told of the rest.
             false => Parsed { file, doc: None, diagnostics },
         };

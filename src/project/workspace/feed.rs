@@ -70,7 +70,7 @@ enum Prefix {
 
 impl TagFormat {
     /// The form in which `version` is called `name`; nothing if it does not stand in it.
-    pub fn of(name: &str, version: &str) -> Option<Self> {
+    pub fn infer(name: &str, version: &str) -> Option<Self> {
         let around = |text: &str, prefix| {
             let at = name.rfind(text)?;
             let (before, after) = (name[..at].to_owned(), name[at + text.len()..].to_owned());
@@ -103,7 +103,8 @@ impl TagFormat {
         };
         let is_read = self.prefix != Prefix::Here || number.len() == text.len();
         let version = if has_v { format!("v{number}") } else { number.to_owned() };
-        let is_version = begins_with_digit(number) || version == text && Series::of(text).is_some();
+        let is_version =
+            begins_with_digit(number) || version == text && Series::parse(text).is_some();
         (is_read && is_version && Version::new(&version).is_ok()).then_some(version)
     }
 }
@@ -150,7 +151,7 @@ impl Inference<'_> {
         let of_assets = || self.of_assets(&self.upstream?.url);
         of_assets().or_else(|| match self.source {
             Some(Source::Git { url, reference }) => {
-                let form = TagFormat::of(reference, self.version.as_str());
+                let form = TagFormat::infer(reference, self.version.as_str());
                 let index = Index::Tags(url.clone());
                 Some(VersionSource { index, form: form.unwrap_or(TagFormat::bare(Prefix::Same)) })
             }
@@ -167,7 +168,7 @@ impl Inference<'_> {
     fn of_assets(&self, url: &str) -> Option<VersionSource> {
         let (repository, rest) = url.split_once("/releases/download/")?;
         let (tag, _) = rest.rsplit_once('/')?;
-        let form = TagFormat::of(&unescaped(tag), self.version.as_str())?;
+        let form = TagFormat::infer(&unescaped(tag), self.version.as_str())?;
         let index = match repository.starts_with("https://github.com/") {
             true => Index::Releases(repository.to_owned()),
             false => Index::Tags(repository.to_owned()),
@@ -187,7 +188,7 @@ impl Inference<'_> {
                 (repository, tag)
             }
         };
-        let form = TagFormat::of(&unescaped(tag), self.version.as_str())?;
+        let form = TagFormat::infer(&unescaped(tag), self.version.as_str())?;
         is_web(repository)
             .then(|| VersionSource { index: Index::Tags(repository.to_owned()), form })
     }
@@ -257,7 +258,7 @@ impl Inference<'_> {
     }
 
     fn form(&self, tag: &Scalar, scope: &TemplateScope, found: &mut Findings) -> Option<TagFormat> {
-        let form = TagFormat::of(&scope.plain(tag, found)?, self.version.as_str());
+        let form = TagFormat::infer(&scope.plain(tag, found)?, self.version.as_str());
         if form.is_none() {
             let help = "write `{{ version }}` where the version is in their tags";
             found.add(tag.bytes.clone(), "this tag does not say its version", "which one?", help);
@@ -430,12 +431,12 @@ mod tests {
             ("v1", "v1", "vnext", None),
             ("v1", "v1", "v1/2", None),
         ] {
-            let form = TagFormat::of(name, version).unwrap();
+            let form = TagFormat::infer(name, version).unwrap();
             assert_eq!(form.version(other).as_deref(), read, "{name} {other}");
             assert_eq!(form.version(name).as_deref(), Some(version), "{name}");
             assert_eq!(form.name(version), name);
         }
-        assert_eq!(TagFormat::of("main", "v1"), None);
+        assert_eq!(TagFormat::infer("main", "v1"), None);
         let loose = TagFormat::bare(Prefix::AsPinned(true));
         assert_eq!(loose.version("1.2"), loose.version("v1.2"));
     }

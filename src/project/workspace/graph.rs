@@ -115,7 +115,7 @@ pub fn cycles(
     for start in 0..drafts.len() {
         search.from(start);
     }
-    search.cycles.iter().map(|cycle| tell(drafts, &edges, cycle, things)).collect()
+    search.cycles.iter().map(|cycle| cycle_diagnostic(drafts, &edges, cycle, things)).collect()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -173,7 +173,7 @@ impl CycleSearch<'_> {
     }
 }
 
-fn tell(
+fn cycle_diagnostic(
     drafts: &[SubsystemDraft],
     edges: &[Vec<(usize, Scalar)>],
     cycle: &[usize],

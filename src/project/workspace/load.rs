@@ -128,7 +128,7 @@ fn resolve(
     let mut diagnostics = std::mem::take(&mut included.diagnostics);
     let loaded = loader.load(&listed.files, &documents.specs)?;
     let ResolvedSpecs { mut drafts, families, looked_at } =
-        ResolvedSpecs::of(&listed.files, loaded, &mut diagnostics);
+        ResolvedSpecs::merge(&listed.files, loaded, &mut diagnostics);
     let names = names(listed, &drafts);
     loader.check_versions(&names, &mut found);
     let groups = groups(manifest, &drafts, families, &names, &mut found);
@@ -199,7 +199,11 @@ struct ResolvedSpecs {
 impl ResolvedSpecs {
     /// All that was `loaded`, in the order in which it is `listed`; what is wrong is added to
     /// `diagnostics`.
-    fn of(listed: &[SpecFile], loaded: Vec<LoadedSpec>, diagnostics: &mut Vec<Diagnostic>) -> Self {
+    fn merge(
+        listed: &[SpecFile],
+        loaded: Vec<LoadedSpec>,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Self {
         let mut all = Self::default();
         for (listed, spec) in listed.iter().zip(loaded) {
             diagnostics.extend(spec.diagnostics);

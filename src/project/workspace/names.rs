@@ -12,7 +12,7 @@ use crate::{
 
 /// What the tags of `name` begin with: `tag` of `doc`, up to the version.
 pub fn tag(name: &Name, doc: &SpecDoc, scope: &TemplateScope, found: &mut Findings) -> TagStem {
-    let usual = TagStem::of(name);
+    let usual = TagStem::for_subsystem(name);
     let Some(written) = &doc.tag else { return usual };
     let help = "write what stands before the version, and `{{ version }}` at the end: \
                 `modules-{{ name }}-{{ version }}`";

@@ -64,14 +64,14 @@ impl Workspaces {
     ///
     /// # Panics
     /// Never: artifacts are only ever made for platforms that were loaded.
-    pub fn of(&self, platform: Platform) -> &Workspace {
+    pub fn for_platform(&self, platform: Platform) -> &Workspace {
         &self.all[&platform]
     }
 
     /// The workspace as the first platform that is worked for has it; names, groups, stores
     /// and lock are the same for all.
     pub fn any(&self) -> &Workspace {
-        self.of(self.wanted[0])
+        self.for_platform(self.wanted[0])
     }
 
     /// Where things are.
@@ -81,7 +81,7 @@ impl Workspaces {
 
     /// The subsystem of an artifact, as the artifact's platform has it.
     pub fn subsystem(&self, id: &ArtifactId) -> &Subsystem {
-        &self.of(id.platform).subsystems[&id.name]
+        &self.for_platform(id.platform).subsystems[&id.name]
     }
 
     /// What must be ensured with `id`: for the same platform.

@@ -296,9 +296,7 @@ pub fn check(drafts: &[SubsystemDraft], known: &BTreeSet<&str>) -> Vec<Diagnosti
     {
         let place = draft.seams.span(service.key.clone());
         let what = format!("{} is a service, and nothing here supervises it", draft.name);
-        let help = format!(
-            "pin Process Compose: `pc: v1.46.0` under `versions`, and a spec subsystems/pc.yml with `binary: {SUPERVISOR}`"
-        );
+        let help = "`forge add pc` pins Process Compose, as its vendor built it";
         diagnostics.push(Diagnostic::new(place, what, "needs a supervisor").help(help));
     }
     diagnostics

@@ -125,7 +125,7 @@ impl Loader<'_> {
                 return Vec::new();
             }
         };
-        let current = self.versions.of(&name, &spec.name, in_spec).unwrap_or_else(|| {
+        let current = self.versions.version_of(&name, &spec.name, in_spec).unwrap_or_else(|| {
             self.tell_missing_version(&name, found);
             // The rest of a spec can still be checked.
             stand_in()
@@ -171,7 +171,7 @@ impl Loader<'_> {
                 problems.add(bytes, what, "one name for two", help);
                 break;
             }
-            let Some(current) = self.versions.of(&name, &spec.name, in_spec) else {
+            let Some(current) = self.versions.version_of(&name, &spec.name, in_spec) else {
                 tell_missing_family_version(spec, problems);
                 break;
             };

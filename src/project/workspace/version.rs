@@ -45,7 +45,7 @@ pub struct VersionTable<'a> {
 
 impl VersionTable<'_> {
     /// The version of `name`, which its own line or that of its `family` states, or else its spec.
-    pub fn of(
+    pub fn version_of(
         &self,
         name: &Name,
         family: &str,

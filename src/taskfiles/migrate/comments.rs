@@ -14,7 +14,7 @@ pub(super) struct Comments<'t> {
 }
 
 impl<'t> Comments<'t> {
-    pub(super) fn of(file: &'t Taskfile) -> Self {
+    pub(super) fn in_file(file: &'t Taskfile) -> Self {
         let text = &*file.file.text;
         let mut all: Vec<&Comment> = Vec::new();
         for block in blocks(text, &file.comments) {
@@ -112,7 +112,7 @@ pub(super) fn head(taskfile: &Taskfile) -> Vec<String> {
         "method",
     ];
     let first = keys.iter().filter_map(|key| start_of(&taskfile.file.text, key)).min();
-    first.map(|first| Comments::of(taskfile).head(first)).unwrap_or_default()
+    first.map(|first| Comments::in_file(taskfile).head(first)).unwrap_or_default()
 }
 
 /// Where the key `key` of a whole file begins.

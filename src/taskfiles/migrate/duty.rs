@@ -150,7 +150,7 @@ pub(super) enum DutyMatch {
 }
 
 /// What the task `name` is that runs `script`.
-pub(super) fn look(name: &str, script: &str) -> DutyMatch {
+pub(super) fn match_duty(name: &str, script: &str) -> DutyMatch {
     let called = |duty: &&BuiltinTask| duty.names.iter().any(|pattern| fits(pattern, name));
     let mut more = DutyMatch::Other;
     for duty in DUTIES.iter().filter(called) {
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_task_is_a_duty_only_if_it_does_nothing_else() {
-        let verb = |name, script| match look(name, script) {
+        let verb = |name, script| match match_duty(name, script) {
             DutyMatch::Duty(duty) => duty.instead.to_owned(),
             DutyMatch::More(_, more) => format!("{more:?}"),
             DutyMatch::Other => "-".into(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     duty::{
         BuiltinTask, CI, DOWN, DutyMatch, FETCH, LOGS, OBTAIN, RELOAD, SUPERVISE, UP, UP_NAMED,
-        look,
+        match_duty,
     },
     service::MigratedServices,
     shell::{programs, words},
@@ -86,7 +86,7 @@ impl<'s> Fates<'s> {
     }
 
     /// What becomes of the task `name`; none if there is no such task.
-    pub(super) fn of(&self, name: &str) -> Option<&Disposition> {
+    pub(super) fn disposition(&self, name: &str) -> Option<&Disposition> {
         self.of.get(name)
     }
 
@@ -199,7 +199,9 @@ impl Judge<'_> {
         if OBTAIN.names.contains(&name) && (only_calls || is_own_release) {
             return Disposition::Duty(&OBTAIN);
         }
-        if self.is_in_clone(subsystem, at) && !matches!(look(name, &script), DutyMatch::Duty(_)) {
+        if self.is_in_clone(subsystem, at)
+            && !matches!(match_duty(name, &script), DutyMatch::Duty(_))
+        {
             return Disposition::InClone;
         }
         self.looked_at(name, &script, at)
@@ -229,7 +231,7 @@ impl Judge<'_> {
         if script.trim().is_empty() && !task.commands.is_empty() {
             return Disposition::Stays;
         }
-        match look(name, script) {
+        match match_duty(name, script) {
             DutyMatch::Duty(duty) => match self.removed_beside(script, at.0) {
                 others if others.is_empty() => Disposition::Duty(duty),
                 // What the tasks do that it calls is said where it calls them.

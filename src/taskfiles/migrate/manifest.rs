@@ -29,7 +29,7 @@ impl MigratedSettings {
     pub(super) fn find(survey: &Survey) -> Self {
         let stack = survey.stack;
         let file = &stack.tree.files[0];
-        let comments = Comments::of(file);
+        let comments = Comments::in_file(file);
         let names: Vec<String> = survey.subsystems.iter().map(|one| one.name.clone()).collect();
         let mut found = Self {
             head: head(file),
@@ -140,14 +140,14 @@ impl Survey<'_> {
     pub(super) fn about_version(&self, one: &MigratedSubsystem) -> Vec<String> {
         let taskfile = &self.stack.tree.files[one.file];
         let variable = taskfile.vars.iter().find(|variable| variable.name.value == one.version.0);
-        let found =
-            variable.map(|variable| Comments::of(taskfile).of_line(variable.name.bytes.clone()));
+        let found = variable
+            .map(|variable| Comments::in_file(taskfile).of_line(variable.name.bytes.clone()));
         found.unwrap_or_default().into_iter().filter(|line| self.is_own(line)).collect()
     }
 
     fn about_env(&self) -> Vec<String> {
         let taskfile = &self.stack.tree.files[0];
-        let comments = Comments::of(taskfile);
+        let comments = Comments::in_file(taskfile);
         let own = start_of(&taskfile.file.text, "env").map(|start| comments.above(start));
         let inner = taskfile.env.iter().flat_map(|one| comments.of_line(one.name.bytes.clone()));
         own.into_iter().flatten().chain(inner).collect()

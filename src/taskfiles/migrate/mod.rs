@@ -117,7 +117,7 @@ pub fn migrate(tree: TaskfileTree) -> Migration {
 fn kept(stack: &Stack, fates: &Fates, subsystems: &[MigratedSubsystem]) -> Kept {
     // What is a service is said once more as such.
     let is_said = |fate: &Disposition| fate.stays() || *fate == Disposition::Service;
-    let said = stack.tasks.iter().filter(|(name, _)| fates.of(name).is_some_and(is_said));
+    let said = stack.tasks.iter().filter(|(name, _)| fates.disposition(name).is_some_and(is_said));
     let said = said.map(|(name, at)| (name.clone(), rewrite::rewrite(stack, fates, *at)));
     let mut kept: Kept = said.collect();
     common::gather(stack, subsystems, &mut kept);
@@ -165,7 +165,7 @@ impl Survey<'_> {
     fn with_lost(&self, file: usize, text: &str) -> String {
         let taskfile = &self.stack.tree.files[file];
         let end = start_of(&taskfile.file.text, "tasks").unwrap_or_default();
-        let comments = Comments::of(taskfile);
+        let comments = Comments::in_file(taskfile);
         let desc = |line: &str| {
             line.split_once(": ").is_some_and(|(_, desc)| text.contains(desc.trim_end_matches('.')))
         };

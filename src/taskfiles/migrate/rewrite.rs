@@ -103,7 +103,7 @@ impl Rewriter<'_> {
     /// What is to be done instead of the call that `command` is, if forge does that task.
     fn gone(&self, command: &TaskfileCommand) -> Option<Effects> {
         let name = self.stack.meant(self.file, &call(command)?.task.text);
-        let fate = self.fates.of(&name)?;
+        let fate = self.fates.disposition(&name)?;
         (!fate.stays()).then(|| self.fates.effects(&name))
     }
 
@@ -148,8 +148,9 @@ impl Rewriter<'_> {
         }
         let text = in_forge(&line.text);
         for word in nested(&line.text) {
-            let kept =
-                |name: &&String| self.fates.of(name).is_some_and(super::fate::Disposition::stays);
+            let kept = |name: &&String| {
+                self.fates.disposition(name).is_some_and(super::fate::Disposition::stays)
+            };
             let is_there = self.stack.tasks.keys().filter(kept).any(|name| {
                 name.ends_with(word.trim_start_matches(['$', '{', '}', '.'])) || fits(&word, name)
             });
@@ -179,8 +180,9 @@ impl Rewriter<'_> {
         let name = one.strip_prefix(&format!("${word}:"))?;
         let items = items(&self.stack.tree.files[self.file], list, None)?;
         let names: Vec<String> = items.iter().map(|item| format!("{item}:{name}")).collect();
-        let stays =
-            |name: &String| self.fates.of(name).is_some_and(super::fate::Disposition::stays);
+        let stays = |name: &String| {
+            self.fates.disposition(name).is_some_and(super::fate::Disposition::stays)
+        };
         let call = |name: String| {
             let task = Scalar { text: name, ..line.clone() };
             TaskfileCommand {

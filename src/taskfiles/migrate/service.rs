@@ -126,7 +126,7 @@ impl MigratedService {
     pub(super) fn said(&self, run: &str, before: &[String], ready: Option<&str>) -> Yaml {
         let before: String = before.iter().map(|task| format!("forge run {task} && ")).collect();
         let exec = if before.is_empty() { "" } else { "exec " };
-        let mut said = Yaml::of("run", Yaml::text(format!("{before}{exec}{run}")));
+        let mut said = Yaml::single("run", Yaml::text(format!("{before}{exec}{run}")));
         let mut look = ready.and_then(probe).unwrap_or_else(Yaml::map);
         if !look.is_empty() {
             for (key, value) in [("delay", &self.delay), ("period", &self.period)] {
@@ -155,13 +155,13 @@ fn probe(command: &str) -> Option<Yaml> {
         Some((words.get(at + 1)?.clone(), words.get(at + 2)?.clone()))
     };
     match words.first().map(String::as_str)? {
-        "curl" | "wget" => Some(Yaml::of("http", Yaml::text(url()?.clone()))),
+        "curl" | "wget" => Some(Yaml::single("http", Yaml::text(url()?.clone()))),
         "pgrep" => None,
         _ if command.contains("nc -z ") => {
             let (host, port) = port()?;
-            Some(Yaml::of("tcp", Yaml::text(format!("{host}:{port}"))))
+            Some(Yaml::single("tcp", Yaml::text(format!("{host}:{port}"))))
         }
-        _ => Some(Yaml::of("run", Yaml::text(command.to_owned()))),
+        _ => Some(Yaml::single("run", Yaml::text(command.to_owned()))),
     }
 }
 
@@ -178,7 +178,7 @@ pub(super) fn service_of(service: &MigratedService, unit: &Unit) -> (Vec<String>
         .collect();
     let Some(run) = task(&service.run) else {
         marks.push(format!("migrate: the task `{}` that ran it is gone", service.run));
-        return (marks, Yaml::of("run", Yaml::text(format!("forge run {}", service.run))));
+        return (marks, Yaml::single("run", Yaml::text(format!("forge run {}", service.run))));
     };
     let needs = run
         .entries()

@@ -53,7 +53,8 @@ impl Survey<'_> {
     fn about(&self, one: &MigratedSubsystem, name: &str) -> Vec<String> {
         let taskfile = &self.stack.tree.files[one.file];
         let at = taskfile.tasks.iter().position(|task| task.name.value == name);
-        let found = at.map(|at| Comments::of(taskfile).of_task(taskfile, at)).unwrap_or_default();
+        let found =
+            at.map(|at| Comments::in_file(taskfile).of_task(taskfile, at)).unwrap_or_default();
         found.into_iter().filter(|line| self.is_own(line)).collect()
     }
 
@@ -64,10 +65,10 @@ impl Survey<'_> {
         let mut last = None;
         for task in &self.stack.tree.files[one.file].tasks {
             let full = format!("{}:{}", one.name, task.name.value);
-            if self.fates.of(&full) == Some(&Disposition::InClone) {
+            if self.fates.disposition(&full) == Some(&Disposition::InClone) {
                 waiting.push(format!("migrate: {}", self.in_clone(one, task)));
             }
-            if self.fates.of(&full) == Some(&Disposition::Service) {
+            if self.fates.disposition(&full) == Some(&Disposition::Service) {
                 continue;
             }
             let Some((name, above, said)) =
@@ -108,7 +109,7 @@ impl Survey<'_> {
 
     /// What a task that is called as if it was forge's does beside that.
     pub(super) fn more(&self, full: &str) -> Option<String> {
-        match self.fates.of(full) {
+        match self.fates.disposition(full) {
             Some(Disposition::StaysWith(duty, more)) => {
                 let more: Vec<_> = more.iter().map(|one| format!("`{one}`")).collect();
                 Some(format!(
@@ -146,20 +147,20 @@ fn on_one_line(vars: &Yaml) -> (Vec<String>, Yaml) {
     }
     let comments: Vec<String> =
         entries.iter().flat_map(|(comments, ..)| comments.clone()).collect();
-    let is_short = Yaml::of("vars", bare.clone()).page(WIDTH, &[]).lines().count() == 1;
+    let is_short = Yaml::single("vars", bare.clone()).page(WIDTH, &[]).lines().count() == 1;
     if is_short { (comments, bare) } else { (Vec::new(), vars.clone()) }
 }
 
 fn source_of(one: &MigratedSubsystem, source: &MigratedSource) -> (Option<String>, Yaml) {
     match source {
-        MigratedSource::Git(url) => (None, Yaml::of("git", Yaml::text(url.clone()))),
+        MigratedSource::Git(url) => (None, Yaml::single("git", Yaml::text(url.clone()))),
         MigratedSource::Path(path) if path.starts_with("..") => {
             let place = code(&one.name);
             let mark = format!(
                 "migrate: the code lies outside of the workspace, at {path}: move or copy it to {place}"
             );
-            (Some(mark), Yaml::of("path", Yaml::text(place)))
+            (Some(mark), Yaml::single("path", Yaml::text(place)))
         }
-        MigratedSource::Path(path) => (None, Yaml::of("path", Yaml::text(path.clone()))),
+        MigratedSource::Path(path) => (None, Yaml::single("path", Yaml::text(path.clone()))),
     }
 }

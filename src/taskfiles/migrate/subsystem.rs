@@ -233,7 +233,7 @@ impl SubsystemReader<'_> {
         for (key, value) in go.entries() {
             said.put(key, value.clone());
         }
-        Some(Yaml::of("go", short(&said)))
+        Some(Yaml::single("go", short(&said)))
     }
 
     /// A download that nothing pins, as a build: without a digest there is no other way to have it.
@@ -266,7 +266,7 @@ impl SubsystemReader<'_> {
         };
         let mut lines: Vec<Yaml> = commands.iter().map(placed).map(Yaml::Text).collect();
         let run = if lines.len() == 1 { lines.remove(0) } else { Yaml::List(lines) };
-        Yaml::of("run", run)
+        Yaml::single("run", run)
     }
 
     /// The path of the binary, if a variable is called like that.
@@ -308,7 +308,7 @@ impl SubsystemReader<'_> {
             return None;
         }
         let mut said =
-            Yaml::of("url", Yaml::text(url.replace("{{ os }}-{{ arch }}", "{{ platform }}")));
+            Yaml::single("url", Yaml::text(url.replace("{{ os }}-{{ arch }}", "{{ platform }}")));
         let mark = "migrate: it was compared with nothing: write a digest per platform, or the URL of the vendor's checksums";
         said.put_with(vec![format!("{BEHIND}{mark}")], "sha256", Yaml::map());
         let strip = words.iter().find_map(|word| word.strip_prefix("--strip-components="));
@@ -400,5 +400,5 @@ fn with_option(said: &Yaml, key: &str, value: Yaml) -> Yaml {
         }
     }
     go.put(key, value);
-    Yaml::of("go", go)
+    Yaml::single("go", go)
 }

@@ -102,7 +102,7 @@ pub(super) fn of_root(survey: &Survey, inlined: &BTreeSet<String>) -> Unit {
 fn about(survey: &Survey, file: usize, name: &str) -> Vec<String> {
     let taskfile = &survey.stack.tree.files[file];
     let variable = taskfile.vars.iter().find(|one| one.name.value == name);
-    let found = variable.map(|one| Comments::of(taskfile).of_line(one.name.bytes.clone()));
+    let found = variable.map(|one| Comments::in_file(taskfile).of_line(one.name.bytes.clone()));
     found.unwrap_or_default().into_iter().filter(|line| survey.is_own(line)).collect()
 }
 
@@ -162,7 +162,7 @@ fn tasks(
         let mut above = Vec::new();
         if let Some((file, at)) = stack.tasks.get(full) {
             let taskfile = &stack.tree.files[*file];
-            let own = Comments::of(taskfile).of_task(taskfile, *at);
+            let own = Comments::in_file(taskfile).of_task(taskfile, *at);
             above.extend(own.into_iter().filter(|line| survey.is_own(line)));
         }
         let rewritten = survey.kept.get(full);

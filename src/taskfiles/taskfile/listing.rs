@@ -21,11 +21,11 @@ const GAP: usize = 6;
 
 impl<'t> TaskListing<'t> {
     /// The tasks of `tree`: those of the first file come first, each part sorted by name.
-    pub fn of(tree: &'t TaskfileTree, wish: &'t TranslationRequest<'t>) -> Self {
+    pub fn from_tree(tree: &'t TaskfileTree, wish: &'t TranslationRequest<'t>) -> Self {
         let mut tasks = named_tasks(tree);
         tasks.retain(|one| !one.is_internal);
         tasks.sort_by_key(|one| (one.name.contains(':'), one.name.clone()));
-        Self { tasks, words: FixedWords::of(tree, wish) }
+        Self { tasks, words: FixedWords::from_tree(tree, wish) }
     }
 
     /// Whether there is nothing to show, of all tasks or of those with a description.

@@ -34,7 +34,7 @@ pub struct Call {
 impl Call {
     /// Reads a request that came to `door` of a stand-in at `origins`.
     /// `folder_of` knows the repositories by their numbers.
-    pub fn of(
+    pub fn parse(
         door: Door,
         parts: &Parts,
         origins: &Origins,
@@ -52,7 +52,7 @@ impl Call {
             _ => by_path(door, path, origins),
         };
         let path = by_name(path, folder_of);
-        let matched = Operation::of(host, parts.method.as_str(), &path);
+        let matched = Operation::find(host, parts.method.as_str(), &path);
         let query = parts.uri.query().unwrap_or("").split('&').filter(|pair| !pair.is_empty());
         let query = query.map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

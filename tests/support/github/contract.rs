@@ -79,7 +79,7 @@ mod tests {
         let request = axum::http::Request::get("/repos/acme/stack/releases/tags/v1").body(());
         let (parts, ()) = request.expect("a request").into_parts();
         let origins = super::super::origins::Origins::official();
-        Call::of(Door::Front, &parts, &origins, |_| None)
+        Call::parse(Door::Front, &parts, &origins, |_| None)
     }
 
     fn good() -> Value {

@@ -54,7 +54,7 @@ pub async fn exchange(door: Door, shared: Arc<Shared>, request: Request) -> Resp
     let (parts, body) = request.into_parts();
     let (call, number, fault, latency) = {
         let mut world = shared.world();
-        let call = Call::of(door, &parts, &shared.origins(), |id| world.folder_of(id));
+        let call = Call::parse(door, &parts, &shared.origins(), |id| world.folder_of(id));
         let number = note(&mut world, &call);
         let fault = world.take_fault(&call);
         (call, number, fault, world.latency)

@@ -115,7 +115,7 @@ impl Matched {
 
 impl Operation {
     /// What `method` at `path` of `host` means. A HEAD is a GET whose body is left out.
-    pub fn of(host: Host, method: &str, path: &str) -> Matched {
+    pub fn find(host: Host, method: &str, path: &str) -> Matched {
         let method = if method == "HEAD" { "GET" } else { method };
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         for &(at, verb, template, operation) in ROUTES {
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn the_more_special_address_wins_and_tags_may_hold_slashes() {
         let of = |host, path| {
-            let matched = Operation::of(host, "GET", path);
+            let matched = Operation::find(host, "GET", path);
             let [tag, asset] = ["tag", "asset"].map(|name| matched.name(name).to_owned());
             (matched.operation, tag, asset)
         };

@@ -160,7 +160,7 @@ impl Repository {
             "name": name,
             "full_name": self.folder,
             "private": self.private,
-            "owner": user::of(origins, owner),
+            "owner": user::owner_json(origins, owner),
             "html_url": web,
             "url": api,
             "clone_url": format!("{web}.git"),

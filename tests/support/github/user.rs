@@ -8,11 +8,11 @@ const LOGIN: &str = "octo-builder";
 
 /// The object that the API gives for the user.
 pub fn to_json(origins: &Origins) -> Value {
-    of(origins, LOGIN)
+    owner_json(origins, LOGIN)
 }
 
 /// The object that the API gives for the owner of a repository.
-pub fn of(origins: &Origins, login: &str) -> Value {
+pub fn owner_json(origins: &Origins, login: &str) -> Value {
     let url = format!("{}/users/{login}", origins.api);
     json!({
         "login": login,

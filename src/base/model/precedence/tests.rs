@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn of(text: &str) -> Precedence {
-    Precedence::of(text).unwrap_or_else(|| panic!("{text} is a version"))
+fn parsed(text: &str) -> Precedence {
+    Precedence::parse(text).unwrap_or_else(|| panic!("{text} is a version"))
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn each_is_older_than_the_next() {
         let versions: Vec<_> = row.split(' ').collect();
         for (older, pair) in versions.iter().enumerate() {
             for newer in &versions[older + 1..] {
-                assert!(of(pair) < of(newer), "{pair} < {newer}");
+                assert!(parsed(pair) < parsed(newer), "{pair} < {newer}");
             }
         }
     }
@@ -71,7 +71,7 @@ fn what_does_not_matter_does_not_count() {
         ("v20240101-abc123f", "v20240101-0a1b2c3"),
         ("v1.2.3-5-gabcdef0", "v1.2.3-5-g0123456"),
     ] {
-        assert_eq!(of(a), of(b), "{a} {b}");
+        assert_eq!(parsed(a), parsed(b), "{a} {b}");
     }
 }
 
@@ -79,7 +79,7 @@ fn what_does_not_matter_does_not_count() {
 fn what_is_no_version_has_no_place() {
     let (hash, long) = ("1a".repeat(20), "1a".repeat(32));
     for text in ["", "main", "v", "vnext", "main-0123456789ab", "n7.1", &hash, &long] {
-        assert_eq!(Precedence::of(text), None, "{text}");
+        assert_eq!(Precedence::parse(text), None, "{text}");
     }
 }
 
@@ -90,7 +90,7 @@ fn pre_releases_are_not_stable() {
          21+35 1.0-g1ea2b3c 1.0.0+1ea2 1.0.0+build-5 v1.0-5-g1ea2b3c 1.0-stable"
         .split_whitespace()
     {
-        assert!(of(stable).is_stable(), "{stable}");
+        assert!(parsed(stable).is_stable(), "{stable}");
     }
     for early in "v1.0.0-rc.1 1.22rc1 1.0-M1 1.0-alpha 1.0-x.7.z.92 1.0-SNAPSHOT 18.0-rc1-alpine \
                   21+35-ea 21-ea+35 21-EA 1.0.SNAPSHOT 1.0-0.3.rc1 1.0-20240101.nightly 1.0-canary \
@@ -98,22 +98,22 @@ fn pre_releases_are_not_stable() {
                   1.0-nightly-20240101 1.0+dev 1.0+nightly.5 17-alpine-beta1 1.0-dev-alpine 1.0-DEV20240101"
         .split_whitespace()
     {
-        assert!(!of(early).is_stable(), "{early}");
+        assert!(!parsed(early).is_stable(), "{early}");
     }
 }
 
 #[test]
 fn the_first_number_is_the_major_one() {
     for (version, major) in [("v2.10.24", "2"), ("0.1.0", ""), ("20260107.1", "20260107")] {
-        assert_eq!(of(version).major(), major);
+        assert_eq!(parsed(version).major(), major);
     }
-    assert!(of("1.0.0-rc.1").has_numbers_of(&of("v1.0")));
-    assert!(!of("1.0.0").has_numbers_of(&of("1.0.1")));
+    assert!(parsed("1.0.0-rc.1").has_numbers_of(&parsed("v1.0")));
+    assert!(!parsed("1.0.0").has_numbers_of(&parsed("1.0.1")));
 }
 
 #[test]
 fn a_series_is_what_can_take_the_place_of_each_other() {
-    let is_same = |a: &str, b: &str| Series::of(a).unwrap() == Series::of(b).unwrap();
+    let is_same = |a: &str, b: &str| Series::parse(a).unwrap() == Series::parse(b).unwrap();
     for row in [
         "v1.0.0 v2.3.0-rc1 v1.2.3-1 v2.0.0+incompatible",
         "17.2-alpine 17.3-alpine 17.3-rc1-alpine 17-alpine3.19",
@@ -152,8 +152,8 @@ fn a_series_is_what_can_take_the_place_of_each_other() {
             assert!(!is_same(a, b), "{a} {b}");
         }
     }
-    assert_eq!(Series::of("main"), None);
-    assert_eq!(Series::of(&"1a".repeat(20)), None);
+    assert_eq!(Series::parse("main"), None);
+    assert_eq!(Series::parse(&"1a".repeat(20)), None);
     let beside = |version| Precedence::beside("cli/v1.2", version);
     assert!(beside("cli/v1.9") < beside("cli/v1.10") && beside("cli/v1.9").is_some());
     assert_eq!((beside("lib/v1.9"), beside("1.9"), beside("main")), (None, None, None));
@@ -181,7 +181,7 @@ proptest! {
     #[test]
     fn numbers_compare_as_numbers(a in any::<[u32; 3]>(), b in any::<[u32; 3]>()) {
         let text = |v: [u32; 3]| format!("v{}.{}.{}", v[0], v[1], v[2]);
-        prop_assert_eq!(of(&text(a)).cmp(&of(&text(b))), a.cmp(&b));
+        prop_assert_eq!(parsed(&text(a)).cmp(&parsed(&text(b))), a.cmp(&b));
     }
 
     #[test]
@@ -192,22 +192,22 @@ proptest! {
         b: u16,
     ) {
         let text = |number: u16| format!("{base}{between}{number}");
-        prop_assert_eq!(of(&text(a)).cmp(&of(&text(b))), a.cmp(&b));
+        prop_assert_eq!(parsed(&text(a)).cmp(&parsed(&text(b))), a.cmp(&b));
     }
 
     #[test]
     fn the_order_is_total(a in version(), b in version(), c in version()) {
-        let (x, y, z) = (of(&a), of(&b), of(&c));
+        let (x, y, z) = (parsed(&a), parsed(&b), parsed(&c));
         prop_assert_eq!(x.cmp(&y), y.cmp(&x).reverse());
         prop_assert!(!(x <= y && y <= z) || x <= z, "{} {} {}", a, b, c);
         prop_assert_eq!(x == y, x.cmp(&y).is_eq());
-        prop_assert_eq!(of(&a), of(&a));
+        prop_assert_eq!(parsed(&a), parsed(&a));
     }
 
     #[test]
     fn nothing_panics(text in "\\PC{0,3}v?[0-9]{0,5}[-.+TZa-z0-9é]{0,16}") {
-        let _ = Precedence::of(&text);
-        let _ = Series::of(&text);
+        let _ = Precedence::parse(&text);
+        let _ = Series::parse(&text);
         let _ = Precedence::beside("v1", &text);
     }
 }

@@ -6,7 +6,7 @@ use super::{
 };
 
 fn run(pairs: &[(&str, &str)]) -> (Option<&'static str>, RunClass, &'static str) {
-    let surroundings = Surroundings::of(&variables(pairs), None);
+    let surroundings = Surroundings::from_variables(&variables(pairs), None);
     let publishes = match may_publish(&surroundings) {
         Permission::Yes(_) => "yes",
         Permission::OnRequest(_) => "on request",
@@ -275,5 +275,5 @@ fn a_change_that_gerrit_merged_is_no_proposal() {
 #[test]
 fn a_client_of_jenkins_is_a_laptop() {
     let laptop = variables(&[("JENKINS_URL", "https://jenkins.example.org/")]);
-    assert_eq!(Surroundings::of(&laptop, None), Surroundings::Laptop);
+    assert_eq!(Surroundings::from_variables(&laptop, None), Surroundings::Laptop);
 }

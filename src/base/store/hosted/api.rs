@@ -252,7 +252,7 @@ impl HostApi {
         let mut pace = self.pace.lock().await;
         let wait = pace.take(Instant::now());
         let why = format!("{} wants to be written to slowly", self.dialect.name);
-        self.settings().waits.tell(wait, &why);
+        self.settings().waits.report(wait, &why);
         tokio::time::sleep(wait).await;
         Some(pace)
     }

@@ -89,7 +89,7 @@ impl<H: ReleaseHost> Store for Hosted<H> {
     }
 
     async fn find(&self, tag: &str, asset: &str) -> Result<Option<AssetInfo>, Fault> {
-        self.look(tag, asset).await
+        self.find_asset(tag, asset).await
     }
 
     async fn open(&self, tag: &str, asset: &str) -> Result<Option<AssetStream>, Fault> {

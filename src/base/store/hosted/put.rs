@@ -154,7 +154,7 @@ impl<H: ReleaseHost> Hosted<H> {
             if since.elapsed() < tempo.look {
                 let name = &blob.name;
                 let why = format!("{name} is half-made: somebody else uploads it, or was stopped");
-                self.host.api().settings().waits.tell(left, &why);
+                self.host.api().settings().waits.report(left, &why);
             }
             tokio::time::sleep(left.min(tempo.look)).await;
         }

@@ -19,7 +19,11 @@ use crate::{
 };
 
 impl<H: ReleaseHost> Hosted<H> {
-    pub(super) async fn look(&self, tag: &str, asset: &str) -> Result<Option<AssetInfo>, Fault> {
+    pub(super) async fn find_asset(
+        &self,
+        tag: &str,
+        asset: &str,
+    ) -> Result<Option<AssetInfo>, Fault> {
         check_names(tag, asset)?;
         let plain = transfer::head(&self.host.api().client, self.download(tag, asset));
         match self.unless_private(plain).await {

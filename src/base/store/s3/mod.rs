@@ -65,7 +65,7 @@ impl S3 {
         Ok(Self { url, bucket, is_bucket: OnceCell::new() })
     }
 
-    async fn look(&self, key: &Path) -> Result<Option<AssetInfo>, Fault> {
+    async fn find_asset(&self, key: &Path) -> Result<Option<AssetInfo>, Fault> {
         let call = self.bucket.signed(Method::HEAD, key, &[]).await?;
         let client = &self.bucket.client;
         match retrying(&client.settings, || client.exchange(&call)).await {
@@ -143,7 +143,7 @@ impl Store for S3 {
     }
 
     async fn find(&self, tag: &str, asset: &str) -> Result<Option<AssetInfo>, Fault> {
-        self.look(&self.bucket.key(tag, asset)?).await
+        self.find_asset(&self.bucket.key(tag, asset)?).await
     }
 
     async fn open(&self, tag: &str, asset: &str) -> Result<Option<AssetStream>, Fault> {

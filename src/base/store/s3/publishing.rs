@@ -75,7 +75,7 @@ impl S3 {
         let mut is_conditional = true;
         loop {
             // Servers that ignore the condition would overwrite what is there.
-            if self.look(key).await?.is_some()
+            if self.find_asset(key).await?.is_some()
                 && let Some(theirs) = self.digest(key).await?
             {
                 return Ok(judged(theirs, blob.sha256));

@@ -63,7 +63,7 @@ fn step(event: &str) -> Surroundings {
     ];
     let variables: BTreeMap<String, String> =
         variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    Surroundings::of(&variables, Some(r#"{"repository":{"default_branch":"main"}}"#))
+    Surroundings::from_variables(&variables, Some(r#"{"repository":{"default_branch":"main"}}"#))
 }
 
 /// What the doctor says of `store` as the first one, in these surroundings.

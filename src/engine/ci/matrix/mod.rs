@@ -69,7 +69,7 @@ pub struct Job {
 impl Fleet<'_> {
     /// The runner for `platform`.
     pub fn runner(&self, platform: Platform) -> PlatformRunner {
-        PlatformRunner::of(self.host, platform, self.named)
+        PlatformRunner::for_platform(self.host, platform, self.named)
     }
 
     /// What building `id` needs to have, if all has to be built: what goes with it, and tools that

@@ -96,7 +96,7 @@ pub struct PlatformRunner {
 impl PlatformRunner {
     /// The one for `platform`: as `named`, or else the host's. What a runner of one's own is nobody
     /// knows; it is taken for what it builds for.
-    pub fn of(
+    pub fn for_platform(
         host: RunnerHost,
         platform: Platform,
         named: &BTreeMap<Platform, Vec<String>>,
@@ -115,7 +115,8 @@ mod tests {
     fn runner(host: RunnerHost, platform: &str, named: &[&str]) -> (String, String) {
         let platform: Platform = platform.parse().unwrap();
         let labels = named.iter().map(|label| (*label).to_owned()).collect();
-        let runner = PlatformRunner::of(host, platform, &BTreeMap::from([(platform, labels)]));
+        let runner =
+            PlatformRunner::for_platform(host, platform, &BTreeMap::from([(platform, labels)]));
         (runner.labels.join(" "), runner.machine.to_string())
     }
 

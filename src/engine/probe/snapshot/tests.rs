@@ -116,7 +116,7 @@ fn a_file_is_the_same_to_either_way_of_asking() {
         file.set_modified(time).unwrap();
         let metadata = fs::symlink_metadata(&it.inputs[0]).unwrap();
         let stat = rustix::fs::stat(&it.inputs[0]).unwrap();
-        assert_eq!(file_stat(&stat), FileStat::of(&metadata));
+        assert_eq!(file_stat(&stat), FileStat::from_metadata(&metadata));
     }
 }
 

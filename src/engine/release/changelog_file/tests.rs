@@ -110,7 +110,7 @@ fn what_was_unreleased_goes_with_the_version() {
     };
     before.sections[0].released = Some(released);
     let new = [commit(10, "Ann", "fix: the next")];
-    before.sections.insert(0, Section::of(None, Some("ui-2.0.0".into()), &new));
+    before.sections.insert(0, Section::from_commits(None, Some("ui-2.0.0".into()), &new));
     let text = update(&file, &before);
     let (unreleased, rest) = text.split_once("## [2.0.0] - 2026-01-08").unwrap();
     assert!(unreleased.contains("- the next") && !unreleased.contains("By hand"), "{text}");

@@ -31,7 +31,7 @@ fn label(next: NextVersion) -> String {
 /// What follows `labels` on `branch` if `messages` are new.
 fn after(labels: &str, branch: &str, messages: &[&str]) -> String {
     let scheme = scheme("0.1.0");
-    let line = VersionLine::of(&scheme, labels.split_whitespace(), Some(branch));
+    let line = VersionLine::from_labels(&scheme, labels.split_whitespace(), Some(branch));
     let commits = commits(messages);
     label(line.next(&commits, &commits, None))
 }
@@ -70,7 +70,11 @@ fn before_1_0_0_a_breaking_change_may_be_minor() {
     let careful = Commits { bump_minor_pre_major: true, ..scheme("v0.1.0") };
     let next = |label_now: &str, over: Option<Override>| {
         let commits = commits(&["feat!: a"]);
-        label(VersionLine::of(&careful, [label_now], None).next(&commits, &commits, over.as_ref()))
+        label(VersionLine::from_labels(&careful, [label_now], None).next(
+            &commits,
+            &commits,
+            over.as_ref(),
+        ))
     };
     assert_eq!(next("v0.4.2", None), "v0.5.0");
     assert_eq!(next("v1.4.2", None), "v2.0.0");
@@ -80,7 +84,7 @@ fn before_1_0_0_a_breaking_change_may_be_minor() {
 #[test]
 fn who_asks_is_heard() {
     let scheme = scheme("0.1.0");
-    let line = VersionLine::of(&scheme, ["1.2.3"], None);
+    let line = VersionLine::from_labels(&scheme, ["1.2.3"], None);
     let new = commits(&["feat: a"]);
     let next = |commits: &[Commit], over: Override| line.next(commits, commits, Some(&over));
     for (wish, expected) in
@@ -98,7 +102,7 @@ fn who_asks_is_heard() {
 #[test]
 fn the_reason_is_told() {
     let scheme = scheme("0.1.0");
-    let line = VersionLine::of(&scheme, ["1.2.3", "1.3.0-dev.1"], Some("dev"));
+    let line = VersionLine::from_labels(&scheme, ["1.2.3", "1.3.0-dev.1"], Some("dev"));
     assert_eq!((line.stable(), line.last()), (Some("1.2.3"), Some("1.3.0-dev.1")));
     let why = |messages: &[&str], over: Option<Override>| {
         let commits = commits(messages);
@@ -140,9 +144,12 @@ fn what_was_taken_back_before_its_release_never_was() {
     let scheme = scheme("0.1.0");
     let all = commits(&["feat: x", &back]);
     let labels = ["1.2.3", "1.3.0-dev.1"];
-    let dev = VersionLine::of(&scheme, labels, Some("dev")).next(&all, &all[..1], None);
+    let dev = VersionLine::from_labels(&scheme, labels, Some("dev")).next(&all, &all[..1], None);
     assert_eq!(label(dev), "1.3.0-dev.2");
-    assert_eq!(label(VersionLine::of(&scheme, labels, Some("main")).next(&all, &all, None)), "-");
+    assert_eq!(
+        label(VersionLine::from_labels(&scheme, labels, Some("main")).next(&all, &all, None)),
+        "-"
+    );
 }
 
 #[test]
@@ -243,7 +250,7 @@ proptest! {
                 Step::Release { dev } => dev,
             };
             let branch = if dev { "dev" } else { "main" };
-            let line = VersionLine::of(&scheme, tags.keys().map(String::as_str), Some(branch));
+            let line = VersionLine::from_labels(&scheme, tags.keys().map(String::as_str), Some(branch));
             let since = |label: Option<&str>| &log[..log.len() - label.map_or(0, |label| tags[label])];
             let next = line.next(since(line.stable()), since(line.last()), None);
             let NextVersion::Release { label, .. } = next else {
@@ -254,9 +261,9 @@ proptest! {
             prop_assert_eq!(Some(&label), expected.as_ref());
             prop_assert!(Scheme::Commits(scheme.clone()).makes(&label), "{}", label);
             // It is new, and higher than all stable ones and all of its channel.
-            let precedence = Precedence::of(&label).unwrap();
+            let precedence = Precedence::parse(&label).unwrap();
             for older in tags.keys().filter(|older| dev || !older.contains('-')) {
-                prop_assert!(Precedence::of(older).unwrap() < precedence, "{} < {}", older, label);
+                prop_assert!(Precedence::parse(older).unwrap() < precedence, "{} < {}", older, label);
             }
             tags.insert(label, log.len());
         }
@@ -265,7 +272,7 @@ proptest! {
     #[test]
     fn no_label_panics(labels in proptest::collection::vec("v?[0-9.]{0,8}(-dev\\.[0-9]{0,20})?\\PC{0,2}", 0..5)) {
         let scheme = scheme("0.1.0");
-        let line = VersionLine::of(&scheme, labels.iter().map(String::as_str), Some("dev"));
+        let line = VersionLine::from_labels(&scheme, labels.iter().map(String::as_str), Some("dev"));
         let new = commits(&["feat: a"]);
         if let NextVersion::Release { label, .. } = line.next(&new, &new, None) {
             prop_assert!(!labels.contains(&label));

@@ -123,7 +123,7 @@ fn given(
     let mut render = |TaskText(text): &TaskText| {
         scope.text(text, found).map(|text| Word::from(text.into_inner())).ok_or(())
     };
-    Some((name.value.clone(), Data::of(node).value(&mut render).ok()?))
+    Some((name.value.clone(), Data::from_node(node).value(&mut render).ok()?))
 }
 
 /// A name within a space.

@@ -116,18 +116,18 @@ impl IncludeFollower<'_> {
                 let absolute = root.join(&path);
                 self.included.looked_at.push(absolute.clone());
                 if errand.stand.chain.contains(&path) {
-                    self.tell(errand.cycle(&path));
+                    self.report(errand.cycle(&path));
                 } else if absolute.is_file() {
                     return self.documents.task_file(&path).map(Some);
                 } else if !errand.optional || absolute.exists() {
-                    self.tell(missing(errand, &path, is_folder, absolute.exists()));
+                    self.report(missing(errand, &path, is_folder, absolute.exists()));
                 }
                 Ok(None)
             }
         }
     }
 
-    fn tell(&mut self, diagnostic: Diagnostic) {
+    fn report(&mut self, diagnostic: Diagnostic) {
         self.included.diagnostics.push(diagnostic);
     }
 
@@ -148,7 +148,7 @@ impl IncludeFollower<'_> {
                 let known = doc.tasks.iter().map(|(key, _)| key.value.as_str());
                 let span = Span { file: errand.place.file.clone(), bytes: name.bytes.clone() };
                 let help = suggestion(&name.text, known);
-                self.tell(Diagnostic::new(span, what, "not there").help(help));
+                self.report(Diagnostic::new(span, what, "not there").help(help));
             }
         }
         self.included.diagnostics.extend(diagnostics);

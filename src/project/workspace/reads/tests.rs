@@ -17,7 +17,7 @@ fn workspace() -> tempfile::TempDir {
     dir
 }
 
-fn look(steps: &[&str], env: &[(&str, &str)], source: &Source, dir: Option<&str>) -> Reads {
+fn reads_of(steps: &[&str], env: &[(&str, &str)], source: &Source, dir: Option<&str>) -> Reads {
     let workspace = workspace();
     let text = |text: &str| {
         let text = ["root", "src", "out"].iter().fold(text.to_owned(), |text, place| {
@@ -45,7 +45,7 @@ fn app() -> Source {
 }
 
 fn used(step: &str) -> Vec<String> {
-    let found = look(&[step], &[], &app(), None);
+    let found = reads_of(&[step], &[], &app(), None);
     assert_eq!(found.unseen, [], "{step}");
     found.used.into_iter().collect()
 }
@@ -112,7 +112,7 @@ fn what_commands_name_outside_of_the_source_is_used() {
 fn variables_that_the_spec_sets_are_known() {
     let env = [("ROOT", "{{ root }}"), ("SCRIPT", "{{ root }}/scripts/x.sh"), ("UP", "..")];
     let found =
-        look(&["sh $ROOT/scripts/y.sh; sh $SCRIPT; cat \"${UP}/VERSION\""], &env, &app(), None);
+        reads_of(&["sh $ROOT/scripts/y.sh; sh $SCRIPT; cat \"${UP}/VERSION\""], &env, &app(), None);
     assert_eq!(Vec::from_iter(found.used), ["VERSION", "scripts/x.sh", "scripts/y.sh"]);
     assert_eq!(found.unseen, []);
 }
@@ -135,24 +135,25 @@ fn what_leads_out_in_a_way_that_only_the_shell_knows_is_told() {
         "f() { cat $1/x; }; f ..",
         "set -- ..; cat $1/x",
     ] {
-        let found = look(&["true", step], &[], &app(), None);
+        let found = reads_of(&["true", step], &[], &app(), None);
         assert!(found.used.is_empty() && !found.unseen.is_empty(), "{step}: {found:?}");
         assert!(found.unseen.iter().all(|(at, _)| *at == 1), "{step}");
     }
-    assert_eq!(look(&["cat ../$DIR/x"], &[], &app(), None).unseen[0].1, "../$DIR/x");
-    assert_eq!(look(&["cd sub; cat ../$DIR/x"], &[], &app(), None).unseen, []);
+    assert_eq!(reads_of(&["cat ../$DIR/x"], &[], &app(), None).unseen[0].1, "../$DIR/x");
+    assert_eq!(reads_of(&["cd sub; cat ../$DIR/x"], &[], &app(), None).unseen, []);
 }
 
 #[test]
 fn builds_without_a_source_in_the_workspace_and_in_other_folders_are_seen() {
     let git = Source::Git { url: "u".into(), reference: "v1".into() };
-    let found = look(&["git apply {{ root }}/scripts/x.sh ../VERSION"], &[], &git, None);
+    let found = reads_of(&["git apply {{ root }}/scripts/x.sh ../VERSION"], &[], &git, None);
     assert_eq!(Vec::from_iter(found.used), ["scripts/x.sh"]);
-    let found = look(&["cat {{ root }}/$X/y"], &[], &Source::None, None);
+    let found = reads_of(&["cat {{ root }}/$X/y"], &[], &Source::None, None);
     assert_eq!(found.unseen.len(), 1);
-    let found = look(&["sh scripts/x.sh; cat VERSION; make lib"], &[], &app(), Some("{{ root }}"));
+    let found =
+        reads_of(&["sh scripts/x.sh; cat VERSION; make lib"], &[], &app(), Some("{{ root }}"));
     assert_eq!(Vec::from_iter(found.used), ["VERSION", "lib", "scripts/x.sh"]);
-    let found = look(&["make"], &[], &app(), Some("../lib"));
+    let found = reads_of(&["make"], &[], &app(), Some("../lib"));
     assert_eq!(Vec::from_iter(found.used), ["lib"]);
 }
 
@@ -165,7 +166,7 @@ fn what_is_looked_at_is_bounded() {
     let moves = "cd a/;".repeat(20_000);
     let [few, braces, many] = [3, 60, 20_000].map(|n| format!("cat ../{}", "{a,b,c,d}".repeat(n)));
     for step in [doubling, nested, counts, settings, moves, few, braces, many] {
-        let found = look(&[&step], &[], &app(), None);
+        let found = reads_of(&[&step], &[], &app(), None);
         assert!(found.used.is_empty() && found.unseen.len() <= 1, "{found:?}");
     }
 }

@@ -25,14 +25,14 @@ pub enum Data {
 impl Data {
     /// What stands in `node`. What does not look the same when it is written out again stays
     /// the text it is: `1.10` is not a number.
-    pub fn of(node: &Node) -> Self {
+    pub fn from_node(node: &Node) -> Self {
         match &node.value {
             Value::Null => Self::None,
             Value::Scalar(scalar) => Self::of_scalar(scalar),
-            Value::List(nodes) => Self::List(nodes.iter().map(Self::of).collect()),
+            Value::List(nodes) => Self::List(nodes.iter().map(Self::from_node).collect()),
             Value::Map(entries) => {
                 let pair = |entry: &crate::manifest::Pair| {
-                    (entry.key.value.clone(), Self::of(&entry.value))
+                    (entry.key.value.clone(), Self::from_node(&entry.value))
                 };
                 Self::Map(entries.iter().map(pair).collect())
             }

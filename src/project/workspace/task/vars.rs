@@ -31,7 +31,7 @@ pub fn of_file(
     found: &mut Findings,
 ) -> Vec<Var> {
     let mut vars: Vec<Var> = Vec::new();
-    let order = Order::of(written.iter().map(|(key, _)| key.value.as_str()));
+    let order = Order::from_names(written.iter().map(|(key, _)| key.value.as_str()));
     // What is known with stand-ins; nothing once `scope` knows more.
     let mut tried_in: Option<TemplateScope> = None;
     for (at, (key, node)) in written.iter().enumerate() {
@@ -68,10 +68,10 @@ pub fn of_file(
 /// The variable that stands in `node`; nothing if that was told to be none.
 fn variable(node: &Node) -> Option<TaskVariable> {
     if !matches!(node.value, Value::Map(_)) {
-        return Some(TaskVariable::Value(Data::of(node)));
+        return Some(TaskVariable::Value(Data::from_node(node)));
     }
     if let Some(value) = node.get("value") {
-        return Some(TaskVariable::Value(Data::of(value)));
+        return Some(TaskVariable::Value(Data::from_node(value)));
     }
     if let Some(expression) = scalar(node, "expr") {
         return Some(TaskVariable::Expr(TaskText(expression)));
@@ -94,7 +94,7 @@ struct Order<'n> {
 }
 
 impl<'n> Order<'n> {
-    fn of(names: impl Iterator<Item = &'n str>) -> Self {
+    fn from_names(names: impl Iterator<Item = &'n str>) -> Self {
         let names: Vec<&str> = names.collect();
         let places = names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
         Self { names, places }
@@ -218,7 +218,7 @@ impl TaskReader<'_, '_, '_> {
     /// `vars`, each of which is known to those after it.
     pub(super) fn variables(&mut self) -> Vec<Var> {
         let entries = self.node.get("vars").map(Node::entries).unwrap_or_default();
-        let order = Order::of(entries.iter().map(|entry| entry.key.value.as_str()));
+        let order = Order::from_names(entries.iter().map(|entry| entry.key.value.as_str()));
         let each = entries.iter().enumerate();
         each.filter_map(|(at, entry)| self.variable(entry, at, &order)).collect()
     }
@@ -258,7 +258,7 @@ impl TaskReader<'_, '_, '_> {
 
     /// A value as it stands in `node`, tried.
     pub(super) fn data(&mut self, node: &Node) -> Data {
-        let data = Data::of(node);
+        let data = Data::from_node(node);
         self.stand_in_of(&data);
         data
     }

@@ -187,7 +187,7 @@ impl<'e> TemplateScope<'e> {
         match self.render(&scalar.text) {
             Ok(rendered) => Some(rendered),
             Err(wrong) => {
-                wrong.tell(scalar, found);
+                wrong.report(scalar, found);
                 None
             }
         }
@@ -200,7 +200,7 @@ impl<'e> TemplateScope<'e> {
             Ok(value) => Some(value),
             Err(wrong) => {
                 if wrong.certain || !is_guess {
-                    wrong.tell(scalar, found);
+                    wrong.report(scalar, found);
                 }
                 None
             }
@@ -400,7 +400,7 @@ impl Wrong {
     }
 
     /// Tells `found`, at its place in `scalar`.
-    fn tell(self, scalar: &Scalar, found: &mut Findings) {
+    fn report(self, scalar: &Scalar, found: &mut Findings) {
         let bytes = self.place(scalar, found.text());
         found.add(bytes, self.what, self.label, self.help);
     }

@@ -347,7 +347,7 @@ fn files_are_read_once_for_all_platforms_and_versions() {
     let all = Workspaces::resolve(&documents, WantedPlatforms::All, &outside).unwrap();
     assert_eq!(all.wanted().len(), 4);
     for platform in all.wanted() {
-        let workspace = all.of(*platform);
+        let workspace = all.for_platform(*platform);
         let url = format!("{:?}", workspace.subsystems["a"].source);
         assert!(url.contains(&format!("v1.0.0-{platform}.tar.gz")), "{url}");
         assert!(workspace.tasks.contains_key("more:t"));

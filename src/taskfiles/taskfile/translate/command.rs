@@ -81,7 +81,7 @@ impl<'t> Translator<'t> {
         let instance = self.tasks[draft.at].instance;
         let unknown = |translator: &mut Self, why: &str| {
             let what = format!("which task `{}` names {why}", call.task.text);
-            translator.tell(instance, call.task.bytes.clone(), what, true);
+            translator.report(instance, call.task.bytes.clone(), what, true);
         };
         let Some(items) = items else {
             unknown(self, "is known only when the loop runs");
@@ -186,7 +186,7 @@ impl<'t> Translator<'t> {
             if has_more {
                 let what =
                     "`timeout`, `if` and `platforms` of what a task needs have no counterpart";
-                self.tell(known.instance, command.bytes.clone(), what.into(), false);
+                self.report(known.instance, command.bytes.clone(), what.into(), false);
             }
             return;
         }
@@ -204,7 +204,7 @@ impl<'t> Translator<'t> {
                 Some(text) => entry.put("timeout", Yaml::text(text)),
                 None => {
                     let what = format!("`{}` is not a duration", timeout.text);
-                    self.tell(known.instance, timeout.bytes.clone(), what, true);
+                    self.report(known.instance, timeout.bytes.clone(), what, true);
                 }
             }
         }
@@ -322,7 +322,7 @@ impl<'t> Translator<'t> {
         let said = match each {
             Loop::Sources => Yaml::text("inputs"),
             Loop::Generates => Yaml::text("outputs"),
-            Loop::List(nodes) if nodes.is_empty() => Yaml::of("expr", Yaml::text("[]")),
+            Loop::List(nodes) if nodes.is_empty() => Yaml::single("expr", Yaml::text("[]")),
             Loop::List(nodes) => list(scope, nodes, wrong),
             Loop::Matrix(parts) => {
                 let mut matrix = Yaml::map();
@@ -330,15 +330,15 @@ impl<'t> Translator<'t> {
                     let values = match part {
                         MatrixRow::List(nodes) => list(scope, nodes, wrong),
                         MatrixRow::Ref(expression) => {
-                            Yaml::of("expr", Yaml::text(scope.expression(expression, wrong)))
+                            Yaml::single("expr", Yaml::text(scope.expression(expression, wrong)))
                         }
                     };
                     matrix.put(&name.value, values);
                 }
-                Yaml::of("matrix", matrix)
+                Yaml::single("matrix", matrix)
             }
             Loop::Var { name, split, called } => {
-                let mut each = Yaml::of("expr", Yaml::text(scope.called(&name.text)));
+                let mut each = Yaml::single("expr", Yaml::text(scope.called(&name.text)));
                 if let Some(split) = split {
                     each.put("split", Yaml::text(split.text.clone()));
                 }

@@ -100,7 +100,7 @@ pub fn translate(tree: &TaskfileTree, wish: &TranslationRequest) -> Translation 
 impl TranslatedParts {
     /// The text of a document of all of it.
     fn document(&self) -> String {
-        let mut document = Yaml::of("versions", Yaml::map());
+        let mut document = Yaml::single("versions", Yaml::map());
         for (key, value) in self.settings.entries() {
             document.put(key, value.clone());
         }
@@ -223,11 +223,11 @@ impl Translator<'_> {
             {
                 let what =
                     format!("forge reads Taskfiles of version 3 to {NEWEST}, not {}", version.text);
-                self.tell(at, version.bytes.clone(), what, true);
+                self.report(at, version.bytes.clone(), what, true);
             }
             if let Some(dotenv) = instance.file.dotenv.first().filter(|_| !instance.is_root()) {
                 let what = "only the first Taskfile can have `dotenv`; move it there".to_owned();
-                self.tell(at, dotenv.bytes.clone(), what, true);
+                self.report(at, dotenv.bytes.clone(), what, true);
             }
         }
     }
@@ -238,7 +238,7 @@ impl Translator<'_> {
         for (at, known) in self.tasks.iter().enumerate() {
             if seen.insert(&known.name, at).is_some() {
                 let what = format!("two tasks are called `{}`", known.name);
-                self.tell(known.instance, known.task.name.bytes.clone(), what, true);
+                self.report(known.instance, known.task.name.bytes.clone(), what, true);
             }
         }
     }
@@ -317,7 +317,7 @@ impl Translator<'_> {
         (0..self.tasks.len()).filter(fits).collect()
     }
 
-    fn tell(
+    fn report(
         &mut self,
         instance: usize,
         bytes: std::ops::Range<usize>,
@@ -343,7 +343,7 @@ impl Translator<'_> {
     fn tell_unknown(&mut self, instance: usize, scalar: &Scalar, name: &str) {
         let near = suggestion(name, self.tasks.iter().map(|known| known.name.as_str()));
         let what = format!("there is no task `{name}` ({near})");
-        self.tell(instance, scalar.bytes.clone(), what, true);
+        self.report(instance, scalar.bytes.clone(), what, true);
     }
 
     fn often(&self, known: &TaskInstance) -> Often {
@@ -356,7 +356,7 @@ impl Translator<'_> {
 /// What a file says once for all its tasks.
 fn file_settings(root: &Taskfile) -> Yaml {
     let settings = &root.settings;
-    let mut said = Yaml::of("shell", command::shell(&settings.set, &settings.shopt));
+    let mut said = Yaml::single("shell", command::shell(&settings.set, &settings.shopt));
     if settings.silent {
         said.put("quiet", Yaml::flag(true));
     }

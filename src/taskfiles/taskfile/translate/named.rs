@@ -53,7 +53,7 @@ pub struct FixedWords<'t>(Globals<'t>);
 
 impl<'t> FixedWords<'t> {
     /// Those of `tree`.
-    pub fn of(tree: &'t TaskfileTree, wish: &'t TranslationRequest<'t>) -> Self {
+    pub fn from_tree(tree: &'t TaskfileTree, wish: &'t TranslationRequest<'t>) -> Self {
         Self(Globals::new(tree, wish))
     }
 

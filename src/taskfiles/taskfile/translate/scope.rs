@@ -267,7 +267,7 @@ impl<'t> Globals<'t> {
         };
         for name in self.used.borrow().iter().filter(|name| !is_declared(name)) {
             let line = format!("printf %s \"${{{name}-}}\"");
-            vars.put(&word(name), Yaml::of("sh", Yaml::Text(line)));
+            vars.put(&word(name), Yaml::single("sh", Yaml::Text(line)));
         }
         for (name, value) in written.into_values() {
             vars.put(&name, value);
@@ -384,19 +384,19 @@ impl TaskfileScope<'_> {
             VariableValue::Empty => Yaml::text(""),
             VariableValue::Text(scalar) => self.scalar(scalar, wrong),
             VariableValue::List(node) => self.node(node, wrong),
-            VariableValue::Map(node) => Yaml::of("value", self.node(node, wrong)),
+            VariableValue::Map(node) => Yaml::single("value", self.node(node, wrong)),
             VariableValue::Sh(line) => {
                 let goes = dir.map(|dir| self.change_of_folder(dir, wrong)).unwrap_or_default();
-                Yaml::of("sh", Yaml::text(goes + &self.text(line, wrong)))
+                Yaml::single("sh", Yaml::text(goes + &self.text(line, wrong)))
             }
             VariableValue::Ref(expression) => {
-                Yaml::of("expr", Yaml::text(self.expression(expression, wrong)))
+                Yaml::single("expr", Yaml::text(self.expression(expression, wrong)))
             }
         };
         match (variable.secret, value) {
             (false, value) => value,
-            (true, Yaml::Plain(text)) => Yaml::of("secret", Yaml::Text(text)),
-            (true, value) => Yaml::of("secret", value),
+            (true, Yaml::Plain(text)) => Yaml::single("secret", Yaml::Text(text)),
+            (true, value) => Yaml::single("secret", value),
         }
     }
 }

@@ -140,7 +140,7 @@ impl<'t> Translator<'t> {
             asserts.push(match &one.message {
                 None => line,
                 Some(message) => {
-                    let mut entry = Yaml::of("run", line);
+                    let mut entry = Yaml::single("run", line);
                     entry.put("message", Yaml::text(scope.text(message, wrong)));
                     entry
                 }
@@ -316,7 +316,7 @@ impl<'t> Translator<'t> {
                 with.put(&json, Yaml::text(""));
                 let value = format!("({json} | fromjson) if {json} else ({outer})");
                 let own = format!("{own}_as_given");
-                draft.vars.put(&own, Yaml::of("expr", Yaml::text(value)));
+                draft.vars.put(&own, Yaml::single("expr", Yaml::text(value)));
                 draft.taken.insert(own.clone());
                 draft.scope.own.insert(name, own);
                 continue;

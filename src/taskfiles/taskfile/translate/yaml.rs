@@ -35,7 +35,7 @@ impl Yaml {
     }
 
     /// A mapping of one key.
-    pub fn of(key: &str, value: Self) -> Self {
+    pub fn single(key: &str, value: Self) -> Self {
         Self::Map(vec![(Vec::new(), key.to_owned(), value)])
     }
 
@@ -388,7 +388,7 @@ mod tests {
         fn text_is_read_back_as_it_was(text in "[ -~\n\t'\"{}:#é]{0,40}", in_list: bool) {
             let value = Yaml::text(text.clone());
             let value = if in_list { Yaml::List(vec![value, Yaml::flag(true)]) } else { value };
-            let document = Yaml::of("vars", Yaml::of("A", Yaml::of("value", value))).document();
+            let document = Yaml::single("vars", Yaml::single("A", Yaml::single("value", value))).document();
             let file = crate::manifest::ManifestFile::new("versions.yml".into(), format!("versions: {{}}\n{document}").into(), 1 << 20);
             let mut found = crate::manifest::Findings::new(&file);
             let root = crate::manifest::read_tree(&file, &mut found).unwrap();

@@ -180,7 +180,7 @@ impl GitHub {
         draft: bool,
     ) -> Result<Option<HostedRelease>, AttemptFailure> {
         let call = ApiRequest::new(Method::POST, self.api.resource(&["releases"]))
-            .json(&NewRelease::of(release, draft));
+            .json(&NewRelease::for_release(release, draft));
         let reply = self.api.write(&call).await?;
         match reply.status {
             StatusCode::CREATED => reply.parse(&call).map(Some),
@@ -380,7 +380,7 @@ impl ReleaseHost for GitHub {
         _: &[HostedAsset],
     ) -> Result<ApiRequest, Fault> {
         let call = ApiRequest::new(Method::PATCH, self.place(target));
-        Ok(call.json(&DraftPublication::of(release)))
+        Ok(call.json(&DraftPublication::for_release(release)))
     }
 
     async fn renewed(
@@ -399,7 +399,7 @@ impl ReleaseHost for GitHub {
     }
 
     fn description(&self, found: &HostedRelease, release: &StoreRelease) -> ApiRequest {
-        ApiRequest::new(Method::PATCH, self.place(found)).json(&NotesUpdate::of(release))
+        ApiRequest::new(Method::PATCH, self.place(found)).json(&NotesUpdate::for_release(release))
     }
 
     fn tag_path<'a>(&self, tag: &'a str) -> Vec<&'a str> {

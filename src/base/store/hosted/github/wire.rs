@@ -30,7 +30,7 @@ pub(super) struct NotesUpdate {
 }
 
 impl NotesUpdate {
-    pub(super) fn of(release: &StoreRelease) -> Self {
+    pub(super) fn for_release(release: &StoreRelease) -> Self {
         let body = release.notes.chars().take(MAX_BODY).collect();
         Self { body, make_latest: make_latest(release) }
     }
@@ -42,7 +42,7 @@ const MAX_BODY: usize = 125_000;
 impl<'a> NewRelease<'a> {
     /// `release`, visible at once or as a draft. Names no commit: that takes permissions which
     /// the logins of workflows cannot have, and the provenance beside an asset says it better.
-    pub(super) fn of(release: &'a StoreRelease, draft: bool) -> Self {
+    pub(super) fn for_release(release: &'a StoreRelease, draft: bool) -> Self {
         Self {
             tag_name: &release.tag,
             name: &release.title,
@@ -55,7 +55,7 @@ impl<'a> NewRelease<'a> {
 }
 
 impl DraftPublication {
-    pub(super) fn of(release: &StoreRelease) -> Self {
+    pub(super) fn for_release(release: &StoreRelease) -> Self {
         Self { draft: false, make_latest: make_latest(release) }
     }
 }

@@ -72,10 +72,10 @@ fn growing(engine: &mut TemplateEngine) {
     engine.add_growing_filter("slice", filters::slice, filled);
     // Lists are added up two at a time.
     engine.add_growing_filter("sum", filters::sum, |all| {
-        let added = of(all.first()).nodes;
+        let added = weigh(all.first()).nodes;
         added.saturating_mul(added) / 64
     });
-    engine.add_growing_filter("pprint", filters::pprint, |all| laid_out(of(all.first())));
+    engine.add_growing_filter("pprint", filters::pprint, |all| laid_out(weigh(all.first())));
     engine.add_growing_filter("format", filters::format, formatted);
 }
 
@@ -131,7 +131,7 @@ fn comparisons(engine: &mut TemplateEngine) {
 }
 
 /// What a value weighs; its guard let it pass, so it can be weighed.
-fn of(value: Option<&Value>) -> ValueWeight {
+fn weigh(value: Option<&Value>) -> ValueWeight {
     value.and_then(|value| weight(value).ok()).unwrap_or_default()
 }
 
@@ -144,14 +144,14 @@ fn replaced(all: &[Value]) -> u64 {
     let [text, from, to, ..] = all else { return 0 };
     let times = match (text.as_str(), from.as_str()) {
         (Some(text), Some(from)) => text.matches(from).count() as u64,
-        _ => of(Some(text)).bytes + 64,
+        _ => weigh(Some(text)).bytes + 64,
     };
-    times.saturating_mul(of(Some(to)).bytes)
+    times.saturating_mul(weigh(Some(to)).bytes)
 }
 
 fn joined(all: &[Value]) -> u64 {
-    let list = of(all.first());
-    list.made() + list.nodes.saturating_mul(of(all.get(1)).bytes)
+    let list = weigh(all.first());
+    list.made() + list.nodes.saturating_mul(weigh(all.get(1)).bytes)
 }
 
 fn indented(all: &[Value]) -> u64 {
@@ -170,7 +170,7 @@ fn formatted(all: &[Value]) -> u64 {
     let numbers = format.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
     let widths = numbers.map(|digits| digits.parse().unwrap_or(u64::MAX));
     let stars = (format.matches('*').count() as u64).saturating_mul(greatest(&all[1..]));
-    let values: u64 = all[1..].iter().map(|value| of(Some(value)).made()).sum();
+    let values: u64 = all[1..].iter().map(|value| weigh(Some(value)).made()).sum();
     let verbs = (format.matches('%').count() as u64).saturating_mul(values);
     widths.fold(stars.saturating_add(verbs), u64::saturating_add)
 }

@@ -71,7 +71,7 @@ mod tests {
             (go("example.org/r"), None),
             (Index::Crate("x".into()), None),
         ] {
-            let feed = VersionSource { form: TagFormat::of("v1", "v1").unwrap(), index };
+            let feed = VersionSource { form: TagFormat::infer("v1", "v1").unwrap(), index };
             assert_eq!(comparison(&feed, "v1", "v2").as_deref(), link, "{:?}", feed.index);
         }
     }

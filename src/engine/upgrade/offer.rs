@@ -47,7 +47,7 @@ pub struct OfferFilter {
 
 impl Offers {
     /// What of `listed` has the form of a version.
-    pub fn of(form: &TagFormat, listed: &[ListedVersions]) -> Self {
+    pub fn from_listed(form: &TagFormat, listed: &[ListedVersions]) -> Self {
         let offer = |listed: &ListedVersions| {
             let version = form.version(&listed.name)?;
             Some(Offer { version, listed: listed.clone() })
@@ -57,7 +57,7 @@ impl Offers {
 
     /// What of `listed` is a version as it is listed.
     pub fn as_listed(listed: &[ListedVersions]) -> Self {
-        TagFormat::of("0", "0").map(|form| Self::of(&form, listed)).unwrap_or_default()
+        TagFormat::infer("0", "0").map(|form| Self::from_listed(&form, listed)).unwrap_or_default()
     }
 
     /// The offer of exactly `version`.
@@ -88,16 +88,16 @@ impl Offers {
     /// but where a pre-release is pinned, those of the same version count. A `pinned` that says nothing
     /// of its age, such as a branch, is like any.
     pub fn newest(&self, pinned: &str, wish: OfferFilter) -> Option<&Offer> {
-        let series = Series::of(pinned);
+        let series = Series::parse(pinned);
         let like = Precedence::beside(pinned, pinned);
         let ranked = self.0.iter().filter(|offer| !offer.listed.is_withdrawn).filter_map(|offer| {
             let Some((series, like)) = series.as_ref().zip(like.as_ref()) else {
-                let own = Precedence::of(&offer.version).filter(|own| !own.has_flavour())?;
+                let own = Precedence::parse(&offer.version).filter(|own| !own.has_flavour())?;
                 return (wish.pre || !is_pre(offer, &own)).then_some((own, offer));
             };
             let own = Precedence::beside(pinned, &offer.version)?;
             let goes_on = !like.is_stable() && own.has_numbers_of(like);
-            let is_offered = Series::of(&offer.version).as_ref() == Some(series)
+            let is_offered = Series::parse(&offer.version).as_ref() == Some(series)
                 && (wish.pre || !is_pre(offer, &own) || goes_on)
                 && (wish.major || series.is_day() || own.major() == like.major());
             is_offered.then_some((own, offer))
@@ -114,7 +114,8 @@ fn is_pre(offer: &Offer, version: &Precedence) -> bool {
 /// Whether `version` comes after `pinned`; never, if one of them says nothing of its age, or if it is
 /// of another series.
 pub fn is_newer(version: &str, pinned: &str) -> bool {
-    let is_alternative = Series::of(version).is_some_and(|own| Series::of(pinned) == Some(own));
+    let is_alternative =
+        Series::parse(version).is_some_and(|own| Series::parse(pinned) == Some(own));
     is_alternative && Precedence::beside(pinned, version) > Precedence::beside(pinned, pinned)
 }
 
@@ -125,14 +126,14 @@ mod tests {
     use super::*;
 
     fn offers(versions: &str) -> Offers {
-        let form = TagFormat::of("0", "0").unwrap();
+        let form = TagFormat::infer("0", "0").unwrap();
         let listed = |text: &str| {
             let name = text.trim_end_matches(['!', '~']).to_owned();
             let (is_pre, is_withdrawn) = (text.ends_with('~'), text.ends_with('!'));
             ListedVersions { name, is_pre, is_withdrawn }
         };
         let all: Vec<_> = versions.split(' ').map(listed).collect();
-        Offers::of(&form, &all)
+        Offers::from_listed(&form, &all)
     }
 
     #[test]

@@ -34,14 +34,14 @@ pub struct PinChange<'w> {
 
 impl<'w> SharedPin<'w> {
     /// The pins of those called `names`, in the order of the file.
-    pub fn of(
+    pub fn select(
         workspace: &'w Workspace,
         pins: &'w ManifestPins,
         names: &BTreeSet<Name>,
     ) -> Vec<Self> {
         let mut all: BTreeMap<usize, Self> = BTreeMap::new();
         for subsystem in workspace.subsystems.values().filter(|it| it.scheme.is_none()) {
-            if let Some((key, pin)) = pins.of(subsystem) {
+            if let Some((key, pin)) = pins.pin_of(subsystem) {
                 let new = || Self { key, pin, subsystems: Vec::new() };
                 all.entry(pin.bytes.start).or_insert_with(new).subsystems.push(subsystem);
             }
@@ -139,7 +139,7 @@ pub fn exists(looked: &Looked, wanted: &Version) -> Result<Option<Fault>, Fault>
         }
         Some(_) => Ok(None),
         // A branch or a commit is listed nowhere, but its repository is asked what it means.
-        None if is_git && Precedence::of(wanted.as_str()).is_none() => Ok(None),
+        None if is_git && Precedence::parse(wanted.as_str()).is_none() => Ok(None),
         None => {
             let index = subsystem.feed.as_ref().map(|feed| feed.index.to_string());
             let why = format!("{} has no such version", index.unwrap_or_default());

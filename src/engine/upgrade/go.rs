@@ -50,7 +50,7 @@ struct Info {
 
 impl ModuleProxies {
     /// As go's variables say.
-    pub fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name| variable(name).filter(|value| !value.trim().is_empty());
         let list = set("GOPROXY").unwrap_or_else(|| DEFAULT.to_owned());
         let steps = list.split_inclusive([',', '|']).filter_map(|entry| {
@@ -222,7 +222,7 @@ struct Repository {
 impl Repository {
     /// Whether `version` is one of the module: its path says which major version it is.
     fn has(&self, version: &str) -> bool {
-        let Some(precedence) = Precedence::of(version) else { return false };
+        let Some(precedence) = Precedence::parse(version) else { return false };
         match &self.major {
             Some(major) => precedence.major() == major,
             None => matches!(precedence.major(), "" | "1"),
@@ -263,7 +263,7 @@ mod tests {
 
     fn proxies(variables: &[(&str, &str)]) -> ModuleProxies {
         let known = |name: &str| variables.iter().find(|(known, _)| *known == name);
-        ModuleProxies::of(|name| known(name).map(|(_, value)| (*value).to_owned()))
+        ModuleProxies::from_variables(|name| known(name).map(|(_, value)| (*value).to_owned()))
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub enum UpstreamAnswer {
 }
 
 /// Asks for all of `subsystems`, in their order; for the version `wanted` in particular.
-pub async fn look<'w>(
+pub async fn find_upgrades<'w>(
     asker: &Asker<'_>,
     subsystems: impl IntoIterator<Item = &'w Subsystem>,
     wanted: Option<&str>,
@@ -46,7 +46,7 @@ pub async fn look<'w>(
             return UpstreamAnswer::Nobody(nobody(subsystem).unwrap_or(NOT_SAID));
         };
         match answers.get(&feed.index) {
-            Some(Ok(listed)) => UpstreamAnswer::Offers(Offers::of(&feed.form, listed)),
+            Some(Ok(listed)) => UpstreamAnswer::Offers(Offers::from_listed(&feed.form, listed)),
             Some(Err(fault)) => UpstreamAnswer::Failed(fault.clone()),
             None => UpstreamAnswer::Nobody(NOT_SAID),
         }

@@ -7,7 +7,7 @@ use crate::model::Precedence;
 /// The version of `listed` whose go.mod says what is retracted: the newest release, or else the newest
 /// pre-release.
 pub(super) fn authority(listed: &[ListedVersions]) -> Option<&str> {
-    let versions = listed.iter().filter_map(|it| Some((Precedence::of(&it.name)?, &it.name)));
+    let versions = listed.iter().filter_map(|it| Some((Precedence::parse(&it.name)?, &it.name)));
     let newest = versions.max_by(|(a, _), (b, _)| (a.is_stable(), a).cmp(&(b.is_stable(), b)));
     newest.map(|(_, name)| name.as_str())
 }
@@ -16,7 +16,7 @@ pub(super) fn authority(listed: &[ListedVersions]) -> Option<&str> {
 pub(super) fn mark(listed: &mut [ListedVersions], go_mod: &str) {
     let ranges = ranges(go_mod);
     for listed in listed {
-        let Some(version) = Precedence::of(&listed.name) else { continue };
+        let Some(version) = Precedence::parse(&listed.name) else { continue };
         listed.is_withdrawn |= ranges.iter().any(|(low, high)| *low <= version && version <= *high);
     }
 }
@@ -43,7 +43,7 @@ fn ranges(go_mod: &str) -> Vec<(Precedence, Precedence)> {
         };
         let entry = entry.trim().trim_start_matches('[').trim_end_matches(']');
         let (low, high) = entry.split_once(',').unwrap_or((entry, entry));
-        let version = |text: &str| Precedence::of(text.trim().trim_matches(['"', '`']));
+        let version = |text: &str| Precedence::parse(text.trim().trim_matches(['"', '`']));
         ranges.extend(version(low).zip(version(high)));
     }
     ranges

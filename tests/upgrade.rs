@@ -170,7 +170,7 @@ fn where_the_lock_cannot_be_made_nothing_is_written() {
     let (sandbox, _) = pinned(&["v1.0.0", "v1.2.0"]);
     // The list is elsewhere, and the source does not have what it names.
     serve(&sandbox, "downloads", "tool-v1.0.0.tar tool-v1.5.0.tar");
-    let server = Server::of(&sandbox.beside("web"));
+    let server = Server::serve(&sandbox.beside("web"));
     let spec = sandbox.read("subsystems/tool.yml");
     let newer = SPEC_OF_PAGE.lines().next().unwrap().replace("URL", &server.url());
     sandbox.write("subsystems/tool.yml", &format!("{spec}{newer}\n"));
@@ -242,7 +242,7 @@ fn web() -> (tempfile::TempDir, Server) {
         "<a href=tool-v1.0.0.tar> <a href='tool-v1.3.0.tar'> <a href=tool-v1.4.0.zip>",
     );
     write("days", "20260101.9 20260101.10 20251231.7");
-    let server = Server::of(web.path());
+    let server = Server::serve(web.path());
     (web, server)
 }
 
@@ -415,7 +415,7 @@ fn a_pin_that_several_share_changes_for_all_to_what_all_have() {
 fn a_scheme_and_a_stale_digest_are_told() {
     let sandbox = Sandbox::with_store();
     serve(&sandbox, "downloads", "tool-v1.0.0.tar tool-v1.3.0.tar");
-    let server = Server::of(&sandbox.beside("web"));
+    let server = Server::serve(&sandbox.beside("web"));
     let spec = format!(
         "{}upstream: {{ url: '{}/tool-{{{{ version }}}}.tar', sha256: {} }}\n",
         SPEC_OF_PAGE.replace("URL", &server.url()),
@@ -512,7 +512,7 @@ fn a_tag_that_begins_with_a_word_is_compared_and_a_branch_is_not() {
 fn the_habits_of_taskfiles_work() {
     let sandbox = Sandbox::with_store();
     serve(&sandbox, "downloads", "tool-v1.0.0.tar tool-v1.3.0.tar tool-v2.0.0.tar");
-    let server = Server::of(&sandbox.beside("web"));
+    let server = Server::serve(&sandbox.beside("web"));
     let sandbox = sandbox.spec("tool", "v1.0.0", &SPEC_OF_PAGE.replace("URL", &server.url()));
     sandbox.forge("bump:all --major no").succeeds();
     assert!(sandbox.read("versions.yml").contains("tool: v1.3.0"));
@@ -525,7 +525,7 @@ fn the_habits_of_taskfiles_work() {
 fn asking_a_server_that_falls_silent_can_be_stopped() {
     let sandbox = Sandbox::with_store();
     serve(&sandbox, "downloads", "tool-v1.0.0.tar tool-v1.3.0.tar");
-    let server = Server::of(&sandbox.beside("web"));
+    let server = Server::serve(&sandbox.beside("web"));
     server.always_fail("/downloads", Fault::StallAfter(3));
     let sandbox = sandbox.spec("tool", "v1.0.0", &SPEC_OF_PAGE.replace("URL", &server.url()));
     let child = sandbox.forge("bump tool").start();

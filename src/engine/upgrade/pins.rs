@@ -59,7 +59,7 @@ impl ManifestPins {
     }
 
     /// The pin of `subsystem` and the name before it: its own, or that of its family.
-    pub fn of(&self, subsystem: &Subsystem) -> Option<(&str, &ManifestPin)> {
+    pub fn pin_of(&self, subsystem: &Subsystem) -> Option<(&str, &ManifestPin)> {
         let own = self.all.get_key_value(subsystem.name.as_str());
         let (name, pin) = own.or_else(|| self.all.get_key_value(&family(subsystem)?))?;
         Some((name, pin))
