@@ -6,7 +6,6 @@ pub mod disk;
 pub mod imports;
 pub mod manifest;
 pub mod model;
-pub mod oci;
 pub mod process;
 pub mod provenance;
 pub mod store;

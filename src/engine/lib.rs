@@ -1,7 +1,7 @@
 //! What forge does: looking, planning, executing, tasks, services, versions, releases, CI.
 
 pub use forge_base::{
-    archive, console, disk, imports, manifest, model, oci, process, provenance, store, walk,
+    archive, console, disk, imports, manifest, model, process, provenance, store, walk,
 };
 pub use forge_project::{cache, git, login, report, workspace};
 
@@ -9,6 +9,7 @@ pub mod adopt;
 pub mod affected;
 pub mod ci;
 pub mod execute;
+pub mod image;
 pub mod plan;
 pub mod probe;
 pub mod release;

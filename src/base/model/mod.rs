@@ -18,6 +18,7 @@ mod layout;
 mod lock;
 mod mac;
 mod name;
+pub mod oci;
 mod outcome;
 mod path_text;
 mod platform;
@@ -47,7 +48,7 @@ pub use fingerprint::{
 };
 pub use header::{HEADER_BYTES, Header, read_header};
 pub use layout::Layout;
-pub use lock::{Lock, Locked, LockedAsset, LockedUpstream};
+pub use lock::{Lock, Locked, LockedAsset, LockedImage, LockedUpstream};
 pub use mac::Mac;
 pub use name::Name;
 pub use outcome::{ArtifactReport, How, OTHER_RELEASE, RunReport};

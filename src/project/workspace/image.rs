@@ -15,15 +15,18 @@ use super::{
 };
 use crate::{
     manifest::{Findings, Node, Pair, Quoting, Scalar, Sp, Value, pairs, scalar, scalars},
-    model::{Diagnostic, Name, Os, Platform, suggestion},
-    oci::{ImageReference, check_tag},
+    model::{
+        Diagnostic, Name, Os, Platform,
+        oci::{ImageReference, ImageRepository, check_image_tag},
+        suggestion,
+    },
 };
 
 /// The container image of a subsystem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
     /// `repo:`, the place of its tags.
-    pub repo: ImageReference,
+    pub repo: ImageRepository,
     /// What it stands on; nothing for `scratch`.
     pub base: Option<ImageReference>,
     /// What it is for, sorted.
@@ -31,7 +34,7 @@ pub struct Image {
     /// `also:`: the tags that move to each new version.
     pub also: Vec<String>,
     /// What containers of it are started with.
-    pub settings: ImageSettings,
+    pub settings: ContainerSettings,
     /// `files:`, sorted by where they go.
     pub files: Vec<ImageFile>,
     /// `with:`: subsystems whose binaries go into it too.
@@ -42,7 +45,7 @@ pub struct Image {
 
 /// What containers of an image are started with, as far as its spec says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ImageSettings {
+pub struct ContainerSettings {
     /// `user:`.
     pub user: Option<String>,
     /// `entrypoint:`, or the first binary.
@@ -93,7 +96,7 @@ pub struct Dockerfile {
 #[derive(Clone, Debug)]
 pub struct ImageDraft {
     /// The repository, where it is written.
-    pub repo: Option<Sp<ImageReference>>,
+    pub repo: Option<Sp<ImageRepository>>,
     /// `with`, where it is written.
     pub with: Vec<Scalar>,
     /// The image, if nothing in it is wrong.
@@ -134,7 +137,7 @@ pub fn resolve(
 
 fn image(
     node: &Node,
-    repo: ImageReference,
+    repo: ImageRepository,
     inputs: &ImageInputs,
     scope: &TemplateScope,
     found: &mut Findings,
@@ -172,31 +175,30 @@ fn repository(
     node: &Node,
     scope: &TemplateScope,
     found: &mut Findings,
-) -> Option<Sp<ImageReference>> {
+) -> Option<Sp<ImageRepository>> {
     let written = node.scalar().cloned().or_else(|| scalar(node, "repo"))?;
     let text = scope.plain(&written, found)?;
-    let help = "write where it is pushed to, such as `ghcr.io/OWNER/NAME`";
-    let reference = match ImageReference::parse(&text) {
-        Ok(reference) => reference,
-        Err(why) => {
-            let upper = text.chars().any(char::is_uppercase);
-            let lower = "repositories are lower case: write it so, or `{{ … | lower }}`";
-            found.add(written.bytes, why, "not a repository", if upper { lower } else { help });
-            return None;
-        }
+    let tell = |what: String, help: &str, found: &mut Findings| {
+        found.add(written.bytes.clone(), what, "not a repository", help);
     };
-    if reference.tag().is_some() || reference.digest().is_some() {
-        let what = format!("`{text}` names one image, where a repository is wanted");
-        let help = "leave out the tag: it is the version";
-        found.add(written.bytes, what, "has a tag", help);
+    let example = "write where it is pushed to, such as `ghcr.io/OWNER/NAME`";
+    if text.chars().any(char::is_uppercase) {
+        let help = "repositories are lower case: write it so, or `{{ … | lower }}`";
+        tell(format!("`{text}` has upper case, which no registry takes"), help, found);
         return None;
     }
-    if !text.contains('/') {
-        let what = format!("`{text}` does not say which registry it is at");
-        found.add(written.bytes, what, "no registry", help);
-        return None;
+    match text.parse::<ImageReference>() {
+        Err(why) => tell(why, example, found),
+        Ok(image) if image.tag.is_some() || image.digest.is_some() => {
+            let what = format!("`{text}` names one image, where a repository is wanted");
+            tell(what, "leave out the tag: it is the version", found);
+        }
+        Ok(_) if !text.contains('/') => {
+            tell(format!("`{text}` does not say which registry it is at"), example, found);
+        }
+        Ok(image) => return Some(Sp { value: image.repository, bytes: written.bytes }),
     }
-    Some(Sp { value: reference, bytes: written.bytes })
+    None
 }
 
 /// `base:`; nothing for `scratch`.
@@ -209,7 +211,7 @@ fn base_reference(
     if text == "scratch" {
         return None;
     }
-    match ImageReference::parse(&text) {
+    match text.parse() {
         Ok(reference) => Some(reference),
         Err(why) => {
             let help = "write `REGISTRY/NAME:TAG`, or `scratch`";
@@ -243,7 +245,7 @@ fn tags(node: &Node, scope: &TemplateScope, found: &mut Findings) -> Vec<String>
     let mut tags = Vec::new();
     for written in scalars(node, "also") {
         let Some(tag) = scope.plain(&written, found) else { continue };
-        if let Err(why) = check_tag(&tag) {
+        if let Err(why) = check_image_tag(&tag) {
             let help = "write a word such as `latest`";
             found.add(written.bytes, why, "not a tag", help);
         } else if !tags.contains(&tag) {
@@ -309,9 +311,9 @@ fn settings(
     is_dockerfile: bool,
     scope: &TemplateScope,
     found: &mut Findings,
-) -> ImageSettings {
+) -> ContainerSettings {
     let mut settings =
-        ImageSettings { labels: texts(node, "labels", scope, found), ..ImageSettings::default() };
+        ContainerSettings { labels: texts(node, "labels", scope, found), ..ContainerSettings::default() };
     if is_dockerfile {
         return settings;
     }

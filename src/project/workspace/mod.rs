@@ -49,7 +49,7 @@ pub use documents::Documents;
 pub use environment::SeenEnvironment;
 pub use feed::{Index, TagFormat, VersionSource};
 pub use files::{check_root, find_root, lock_text};
-pub use image::{BINARIES, Dockerfile, Image, ImageFile, ImageSettings};
+pub use image::{BINARIES, ContainerSettings, Dockerfile, Image, ImageFile};
 pub use include::{Library, Pinned};
 pub use keyring::SecretTable;
 pub use load::{LoadError, load, load_text};
