@@ -61,8 +61,11 @@ pub fn pack_layer(
     destination: &Path,
     mtime: u64,
 ) -> Result<PackedLayer, Fault> {
-    let measured = |entry| Ok(MeasuredEntry { content: Measured::of(entry_file(entry))?, entry, mtime });
-    let entries = entries.iter().map(measured).collect::<Result<Vec<_>, Fault>>()?;
+    let mut measured = Vec::with_capacity(entries.len());
+    for entry in entries {
+        measured.push(MeasuredEntry { content: Measured::measure(&entry.file)?, entry, mtime });
+    }
+    let entries = measured;
     let write = || -> io::Result<PackedLayer> {
         let mut output = HashingWriter::new(create(destination)?);
         let size = TarStream::size(&entries);
@@ -75,10 +78,6 @@ pub fn pack_layer(
         Ok(fault) => fault,
         Err(error) => Fault::io(format!("cannot write {}", destination.display()), &error),
     })
-}
-
-fn entry_file(entry: &LayerEntry) -> &FileToPack {
-    &entry.file
 }
 
 struct MeasuredEntry<'a> {

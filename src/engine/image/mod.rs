@@ -25,5 +25,5 @@ pub use base::{BaseImage, BaseOfPlatform, read_base};
 pub use elf::interpreter;
 pub use layers::{LayerPlan, binaries_layer, files_digest, files_layer};
 pub use look::{ImageState, look_at};
-pub use push::{MovedTag, PushedImage, is_newer, push};
+pub use push::{MovedTag, PushedImage, is_newer, move_tag, push, to_push};
 pub use want::{FINGERPRINT, ImagePrint, ImageSpec, PlatformInputs, image_print, image_tag};
