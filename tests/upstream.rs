@@ -43,6 +43,29 @@ fn an_archive_with_a_pinned_digest_is_taken_stamped_and_released() {
 }
 
 #[test]
+fn a_damaged_archive_is_told_by_its_digest_first() {
+    let sandbox = Sandbox::new();
+    let archive = Asset::new().file("tool", BINARY).gz();
+    let more = [archive.as_slice(), b"aaaaa"].concat();
+    let server = vendor(&sandbox, &[("more.tar.gz", &more), ("cut.tar.gz", &archive[..60])]);
+    let url = server.url();
+    let mut sandbox = sandbox;
+    for name in ["more", "cut"] {
+        let rest = format!("  sha256: {}\n", sha256(&archive));
+        sandbox = sandbox.spec(name, "v1", &spec(&format!("{url}/{name}.tar.gz"), &rest));
+        let run = sandbox.forge(&format!("ensure {name}")).exits(4);
+        run.says(&format!("{name}.tar.gz is not what was published"));
+        run.says(&format!("expected is {}", sha256(&archive)));
+    }
+    let run = sandbox.forge("ensure more").exits(4);
+    run.says(&sha256(&more)).says("it cannot be unpacked: something comes after its end");
+    // One that was published damaged is told as that.
+    let rest = format!("  sha256: {}\n", sha256(&more));
+    sandbox.write("subsystems/more.yml", &spec(&format!("{url}/more.tar.gz"), &rest));
+    sandbox.forge("ensure more").exits(4).says("its digest is the expected one");
+}
+
+#[test]
 fn a_published_checksums_file_vouches_for_it() {
     let sandbox = Sandbox::new();
     let archive = Asset::new().file("tool", BINARY).gz();

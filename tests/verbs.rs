@@ -60,6 +60,14 @@ fn pages_come_out_of_the_tables() {
 }
 
 #[test]
+fn descriptions_are_listed_with_what_is_known() {
+    let tasks = "vars: { ext: .exe }\ntasks:\n  b: { desc: 'builds x{{ ext }}', run: echo }\n  c: { desc: 'says {{ who }}', with: { who: you }, run: echo }\n";
+    let sandbox = Sandbox::new().script("end", "v1").head(tasks);
+    let list = sandbox.forge("list").succeeds();
+    list.says("builds x.exe").says("says {{ who }}");
+}
+
+#[test]
 fn words_of_other_tools_are_answered() {
     let sandbox = Sandbox::new().script("end", "v1").head("tasks: { lint: x, 'end:page': x }");
     sandbox.forge("page").exits(2).says("there is `end:page`");

@@ -178,7 +178,7 @@ impl Explanation {
             Verdict::Upstream => ActionKind::FetchUpstream.would_be(),
             Verdict::Build => ActionKind::Build.would_be(),
         };
-        self.heading(&format!("\n`forge ensure` would: {would_be} ({})", finding.reason));
+        self.heading(&format!("\nwith `forge ensure` it would be {would_be}: {}", finding.reason));
     }
 
     /// Which fields of the fingerprint differ from what is installed.

@@ -23,6 +23,8 @@ pub(super) struct Releases {
     pub(super) names: BTreeSet<Name>,
     /// The first store: the one that is published to.
     pub(super) store: Arc<dyn Store>,
+    /// Whether it is the user's own, which nobody else sees.
+    pub(super) is_private: bool,
 }
 
 impl Releases {
@@ -37,7 +39,8 @@ impl Releases {
         let Some(store) = stores.into_iter().next() else {
             return Err(Fault::new(Kind::Usage, "there is no store to look into").into());
         };
-        Ok(Self { pins: Pins::from_workspace(workspace), names, store })
+        let is_private = workspace.stores.is_empty();
+        Ok(Self { pins: Pins::from_workspace(workspace), names, store, is_private })
     }
 
     /// All releases in the store.
@@ -127,7 +130,11 @@ fn sum(releases: &Releases, catalog: &ReleaseCatalog) -> String {
     let bytes = catalog.entries.iter().map(CatalogEntry::bytes).sum();
     let count = catalog.entries.len();
     let word = if count == 1 { "release" } else { "releases" };
-    format!("{count} {word} in {}, {}", releases.store.url(), human_size(bytes))
+    let own = match releases.is_private {
+        true => "; nobody else sees them: versions.yml names no `releases`",
+        false => "",
+    };
+    format!("{count} {word} in {}, {}{own}", releases.store.url(), human_size(bytes))
 }
 
 fn json(releases: &Releases, catalog: &ReleaseCatalog) -> String {

@@ -65,14 +65,15 @@ impl fmt::Debug for Hasher {
 }
 
 /// A digest in the making, of any algorithm that vendors publish.
-pub(super) struct DigestHasher {
+pub struct DigestHasher {
     algorithm: Algorithm,
     context: digest::Context,
 }
 
 impl DigestHasher {
     /// Starts with nothing.
-    pub(super) fn new(algorithm: Algorithm) -> Self {
+    #[must_use]
+    pub fn new(algorithm: Algorithm) -> Self {
         let of = match algorithm {
             Algorithm::Sha256 => &digest::SHA256,
             Algorithm::Sha384 => &digest::SHA384,
@@ -82,12 +83,13 @@ impl DigestHasher {
     }
 
     /// Takes in `bytes`.
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    pub fn update(&mut self, bytes: &[u8]) {
         self.context.update(bytes);
     }
 
     /// The digest of all that was taken in.
-    pub(super) fn finish(self) -> Option<Digest> {
+    #[must_use]
+    pub fn finish(self) -> Option<Digest> {
         Digest::new(self.algorithm, self.context.finish().as_ref())
     }
 }

@@ -32,7 +32,7 @@ mod zip_directory;
 mod zip_reader;
 mod zip_writer;
 
-pub use hash::{Hasher, hash_file, hash_open};
+pub use hash::{DigestHasher, Hasher, hash_file, hash_open};
 pub use layer::{LayerEntry, LayerEntryKind, PackedLayer, pack_layer};
 pub use pack::{Contents, FileToPack, Packed, pack};
 pub use peek::peek_stamp;

@@ -254,6 +254,21 @@ fn syntax_error(text: &str, error: &ScanError) -> YamlError {
         let tab = line_start + tab;
         return YamlError::new(what, tab..tab + 1, "replace the tab by spaces");
     }
+    let is_at =
+        error.to_string().contains("unclosed bracket") && text[at..].starts_with(['{', '[']);
+    let here = is_at.then(|| (at, if text[at..].starts_with('{') { '}' } else { ']' }));
+    if let Some((open, close)) = here.or_else(|| unclosed(&text[..at])) {
+        let opened = &text[open..=open];
+        let what = format!("this `{opened}` is not closed");
+        return YamlError::new(
+            what,
+            open..open + 1,
+            match close {
+                '}' => "close it with `}`, or put the value in quotes",
+                _ => "close it with `]`, or put the value in quotes",
+            },
+        );
+    }
     let width = text[at..].chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8);
     let before = &line[..(at - line_start).min(line.len())];
     let help = if error.to_string().contains("bracket") {
@@ -266,6 +281,35 @@ fn syntax_error(text: &str, error: &ScanError) -> YamlError {
         "look at the indentation, the brackets and the quotes around here"
     };
     YamlError::new(format!("this is not valid YAML: {}", error.info()), at..at + width, help)
+}
+
+/// The last bracket that is open at the end of `text` though its line is over, and what closes it. A bracket
+/// counts where a value begins with it, or inside of another.
+fn unclosed(text: &str) -> Option<(usize, char)> {
+    let mut open: Vec<(usize, char)> = Vec::new();
+    let mut quote = None;
+    let mut before = '\n';
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(quoted), c) => {
+                if quoted == c || (quoted == '#' && c == '\n') {
+                    quote = None;
+                }
+            }
+            (None, '#') if before.is_whitespace() => quote = Some('#'),
+            (None, '"' | '\'') if !before.is_alphanumeric() => quote = Some(c),
+            (None, '{' | '[') if before.is_whitespace() || !open.is_empty() => {
+                open.push((at, if c == '{' { '}' } else { ']' }));
+            }
+            (None, c) if open.last().is_some_and(|(_, close)| *close == c) => {
+                open.pop();
+            }
+            _ => {}
+        }
+        before = c;
+    }
+    let last = open.first().copied()?;
+    text[last.0..].contains('\n').then_some(last)
 }
 
 #[cfg(test)]
@@ -321,6 +365,22 @@ mod tests {
     #[test]
     fn a_key_twice_stays_twice() {
         assert_eq!(root("a: 1\na: 2\n").entries().len(), 2);
+    }
+
+    #[test]
+    fn a_bracket_that_is_not_closed_is_told_where_it_opens() {
+        for (text, opened) in [
+            ("a: { b: [c]\nd:\n  e: f\n", 3..4),
+            ("a: 1\nb: [x, y\nc: d\n", 8..9),
+            ("{ a: b\nc: d\n", 0..1),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert_eq!(error.bytes, opened, "{text}: {}", error.what);
+            assert!(error.what.contains("is not closed"), "{}", error.what);
+        }
+        // What is in quotes, in comments or within a plain value opens nothing.
+        assert_eq!(unclosed("a: \"{\" # [\nb: x{\nc: "), None);
+        assert_eq!(unclosed("a: it's {\n"), Some((8, '}')));
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub(super) fn redirect(
     if !keeps_method && ![S::MOVED_PERMANENTLY, S::FOUND, S::SEE_OTHER].contains(&status) {
         return Ok(None);
     }
+    if !call.is_led_on {
+        return Err(format!("the server answered {status}, and forge does not follow it there"));
+    }
     // RFC 9110, 15.4: after these, what was sent is lost.
     if !keeps_method && !call.is_read() {
         return Err(format!("the server answered {status}: what is written to has moved"));

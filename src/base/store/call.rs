@@ -1,7 +1,8 @@
 //! A request as backends put it together, and an API's whole answer to one.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use reqwest::{
     Method, Response, StatusCode, Url,
@@ -10,6 +11,7 @@ use reqwest::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
+    AssetStream,
     address::without_secrets,
     answer::{self, cannot_read},
     retry::AttemptFailure,
@@ -30,6 +32,10 @@ pub(super) struct ApiRequest {
     pub(super) content: Content,
     /// Whether the answer may be a page for people.
     pub(super) takes_pages: bool,
+    /// Whether it goes on where a redirect leads to.
+    pub(super) is_led_on: bool,
+    /// The start of every fault about it, if not its URL says it best.
+    failed: Option<String>,
 }
 
 /// What a request carries.
@@ -39,13 +45,31 @@ pub(super) enum Content {
     Bytes(Bytes),
     /// A file, read anew with every attempt.
     File(PathBuf),
+    /// Bytes that come from elsewhere, anew with every attempt.
+    Stream(Arc<dyn ContentSource>),
+}
+
+/// Where the bytes of a request come from.
+#[async_trait]
+pub(super) trait ContentSource: Send + Sync {
+    /// Opens them from their beginning. Their size is known.
+    async fn open(&self) -> Result<AssetStream, Fault>;
 }
 
 impl ApiRequest {
     /// A request that carries nothing.
     pub(super) fn new(method: Method, url: Url) -> Self {
         let (headers, credentials, content) = (Vec::new(), Vec::new(), Content::Nothing);
-        Self { method, url, headers, credentials, content, takes_pages: false }
+        Self {
+            method,
+            url,
+            headers,
+            credentials,
+            content,
+            takes_pages: false,
+            is_led_on: true,
+            failed: None,
+        }
     }
 
     /// A GET.
@@ -56,6 +80,16 @@ impl ApiRequest {
     /// The same, where a page for people is as good as a file.
     pub(super) fn of_any_kind(self) -> Self {
         Self { takes_pages: true, ..self }
+    }
+
+    /// The same, which does not go on where a redirect leads to.
+    pub(super) fn staying(self) -> Self {
+        Self { is_led_on: false, ..self }
+    }
+
+    /// The same, whose faults begin with `what`.
+    pub(super) fn failing(self, what: impl Into<String>) -> Self {
+        Self { failed: Some(what.into()), ..self }
     }
 
     /// The same with another header.
@@ -116,6 +150,9 @@ impl ApiRequest {
 
     /// The start of every fault about this request.
     pub(super) fn failed(&self) -> Fault {
+        if let Some(what) = &self.failed {
+            return Fault::new(Kind::Store, what.clone());
+        }
         if self.is_read() {
             return cannot_read(&self.url);
         }

@@ -13,7 +13,7 @@ use std::{
 use reqwest::{Proxy, Response, Url, redirect::Policy};
 
 use super::{
-    StoreSettings,
+    AssetStream, StoreSettings,
     address::without_secrets,
     answer::{ServerAnswer, judge, redirect},
     call::{ApiRequest, ApiResponse, Content},
@@ -101,14 +101,9 @@ impl Client {
         let sent = match &call.content {
             Content::Nothing => request.send().await,
             Content::Bytes(bytes) => request.body(bytes.clone()).send().await,
-            Content::File(path) => {
-                let (request, meter) =
-                    upload::carrying(request, path).map_err(AttemptFailure::never)?;
-                let patience = self.settings.idle_timeout * PATIENCE_WITH_UPLOADS;
-                tokio::select! {
-                    sent = request.send() => sent,
-                    () = meter.silent_for(patience) => return Err(silent(call, host, patience)),
-                }
+            Content::File(path) => self.upload(call, host, request, upload::open(path)).await?,
+            Content::Stream(source) => {
+                self.upload(call, host, request, source.open().await).await?
             }
         };
         sent.inspect(|_| self.reach().found(host)).map_err(|error| {
@@ -119,6 +114,24 @@ impl Client {
             }
             failure
         })
+    }
+
+    /// Sends `request` with `stream`, and keeps time. The outer error is about the stream, or about
+    /// silence.
+    async fn upload(
+        &self,
+        call: &ApiRequest,
+        host: &str,
+        request: reqwest::RequestBuilder,
+        stream: Result<AssetStream, Fault>,
+    ) -> Result<Result<Response, reqwest::Error>, AttemptFailure> {
+        let stream = stream.map_err(AttemptFailure::never)?;
+        let (request, meter) = upload::carrying(request, stream);
+        let patience = self.settings.idle_timeout * PATIENCE_WITH_UPLOADS;
+        tokio::select! {
+            sent = request.send() => Ok(sent),
+            () = meter.silent_for(patience) => Err(silent(call, host, patience)),
+        }
     }
 
     fn reach(&self) -> MutexGuard<'_, CircuitBreaker> {
@@ -132,7 +145,7 @@ impl Client {
             let why = "that needs the network, and --offline forbids the network";
             return Err(AttemptFailure::never(call.failed().because(why)));
         }
-        let is_upload = matches!(call.content, Content::File(_));
+        let is_upload = matches!(call.content, Content::File(_) | Content::Stream(_));
         let (clients, limit) = match is_upload {
             true => (&self.uploading, None),
             false => (&self.asking, Some(self.settings.idle_timeout)),

@@ -7,6 +7,7 @@
 //!                   └> hosted   a repository's releases   writable
 //!                        └> github, gitea, gitlab: what each host says differently
 //! URL ────── Fetcher ──> what vendors publish             read-only
+//! image ──── Registries ──> container images              read, and pushed (registry)
 //!
 //! dir ──> publication (create-only), file, sidecar
 //! http, hosted, Fetcher ──> transfer (resumes) ──> retry (when again) ─┐
@@ -37,6 +38,7 @@ mod open;
 mod proxy;
 mod publication;
 mod reach;
+mod registry;
 mod release;
 mod retry;
 mod s3;
@@ -57,10 +59,11 @@ pub use beginning::{AssetStream, Beginnings, BrokenTransfer};
 pub use checksums::{asset_path, find_digest};
 pub use fetch::Fetcher;
 pub use open::{default_url, open, private};
+pub use registry::*;
 pub use release::{
     Access, AssetInfo, Mode, Published, Receipt, ReleaseAsset, ReleaseInfo, StoreRelease, Upload,
 };
-pub use settings::{Login, Logins, StoreSettings, Tempo, Waits};
+pub use settings::{Login, Logins, RegistryLogin, RegistrySecret, StoreSettings, Tempo, Waits};
 pub use sidecar::name as checksum_name;
 pub use url::{STORE_KINDS, StoreUrl};
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use crate::model::{Environment, Layout};
+use crate::model::{Environment, Fault, Layout};
 
 /// Where relative paths start, and how patient forge is with a network.
 #[derive(Clone)]
@@ -109,6 +109,59 @@ pub trait Logins: fmt::Debug + Send + Sync {
     /// The login for the forge (GitHub, Gitea, GitLab) at `host`, if there is one. Asked only when
     /// one is needed, and then once.
     async fn login(&self, host: &str) -> Option<Login>;
+
+    /// The login for the repository `path` of the registry at `host`, if there is one. Asked only
+    /// when one is needed.
+    ///
+    /// # Errors
+    /// If what keeps logins cannot be read.
+    async fn registry(&self, host: &str, path: &str) -> Result<Option<RegistryLogin>, Fault> {
+        let _ = (host, path);
+        Ok(None)
+    }
+}
+
+/// A login to a registry, and where it came from.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RegistryLogin {
+    /// What is shown to the registry, or to the server that gives its tokens.
+    pub secret: RegistrySecret,
+    /// Where it came from, for people: `~/.docker/config.json`.
+    pub source: String,
+}
+
+/// What a registry is shown.
+#[derive(Clone, PartialEq, Eq)]
+pub enum RegistrySecret {
+    /// A user's name and password.
+    Password {
+        /// The name.
+        user: String,
+        /// The password.
+        password: String,
+    },
+    /// What is exchanged for a token, as OAuth 2 does it ("refresh token").
+    IdentityToken(String),
+    /// A token that the registry takes as it is.
+    Token(String),
+}
+
+impl RegistrySecret {
+    /// The part of it that is shown nowhere.
+    pub fn secret(&self) -> &str {
+        match self {
+            Self::Password { password: secret, .. }
+            | Self::IdentityToken(secret)
+            | Self::Token(secret) => secret,
+        }
+    }
+}
+
+impl fmt::Debug for RegistryLogin {
+    /// Without the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistryLogin").field("source", &self.source).finish_non_exhaustive()
+    }
 }
 
 /// Nobody knows any login.

@@ -9,26 +9,27 @@ use std::{
 use futures_util::stream::{StreamExt, TryStreamExt};
 use reqwest::{Body, RequestBuilder, header::CONTENT_LENGTH};
 
-use super::file;
+use super::{AssetStream, file};
 use crate::model::{Fault, Kind};
 
-/// `request`, carrying the file at `path`, and what tells how it gets on.
-pub(super) fn carrying(
-    request: RequestBuilder,
-    path: &Path,
-) -> Result<(RequestBuilder, Meter), Fault> {
+/// The file at `path`, from its beginning.
+pub(super) fn open(path: &Path) -> Result<AssetStream, Fault> {
     let gone = || {
         Fault::new(Kind::Failed, format!("cannot read {}", path.display()))
             .because("it is not there any more")
             .hint("run it again: what is to be uploaded is made anew")
     };
-    let stream = file::open(path)?.ok_or_else(gone)?;
+    file::open(path)?.ok_or_else(gone)
+}
+
+/// `request`, carrying `stream`, and what tells how it gets on.
+pub(super) fn carrying(request: RequestBuilder, stream: AssetStream) -> (RequestBuilder, Meter) {
     let meter = Meter(Arc::new(Mutex::new(Instant::now())));
     let moved = meter.clone();
     let pieces = stream.bytes.map_err(Fault::from).inspect(move |_| moved.moved());
     // Hosts of releases want to know the length and take no chunks.
     let length = stream.size.unwrap_or_default();
-    Ok((request.header(CONTENT_LENGTH, length).body(Body::wrap_stream(pieces)), meter))
+    (request.header(CONTENT_LENGTH, length).body(Body::wrap_stream(pieces)), meter)
 }
 
 /// When the last piece went out.

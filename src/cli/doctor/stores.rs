@@ -27,7 +27,8 @@ pub(super) async fn check_stores(
                 continue;
             }
         };
-        let publishing = (index == 0).then(|| permission(&*store, surroundings));
+        let is_private = workspace.stores.is_empty();
+        let publishing = (index == 0).then(|| permission(&*store, surroundings, is_private));
         if session.flags.offline && is_remote(&url) {
             checks.push(Check::new("store", url, "not asked: --offline"));
         } else {
@@ -56,10 +57,17 @@ fn opened(session: &Session, workspace: &Workspace) -> Vec<(String, Opened)> {
     workspace.stores.iter().map(store).collect()
 }
 
-fn permission(store: &dyn Store, surroundings: &Surroundings) -> Permission {
+/// What may be published; to a store that `is_private`, for nobody else.
+fn permission(store: &dyn Store, surroundings: &Surroundings, is_private: bool) -> Permission {
     match (store.is_writable(), store.is_shared()) {
         (false, _) => Permission::Never("the store is only read".into()),
-        (true, is_shared) => may_publish_to(surroundings, is_shared),
+        (true, is_shared) => match may_publish_to(surroundings, is_shared) {
+            Permission::Yes(_) if is_private => Permission::Yes(
+                "to your own store, which nobody else sees: versions.yml names no `releases`"
+                    .into(),
+            ),
+            permission => permission,
+        },
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
     process::{Command, CommandLine, Inherit},
     provenance::RunClass,
     report::human_time,
-    workspace::{Build, Places, Source, Subsystem, Text},
+    workspace::{Build, Index, Places, Source, Subsystem, Text},
 };
 
 use super::{
@@ -234,13 +234,25 @@ fn of_no_such_version(fault: Fault, subsystem: &Subsystem) -> Fault {
     match fetches && fault.kind == Kind::Failed && fault.hint.is_none() {
         true => {
             let name = &subsystem.name;
-            fault.hint(format!(
-                "is there a version {}? `forge outdated {name}` shows the newest",
-                subsystem.version
-            ))
+            let version = &subsystem.version;
+            fault.hint(match package_in_module(subsystem) {
+                Some((module, package)) => format!(
+                    "`{module}/{package}` may be a package: write `{{ module: {module}, package: ./{package} }}`"
+                ),
+                None => {
+                    format!("is there a version {version}? `forge outdated {name}` shows the newest")
+                }
+            })
         }
         false => fault,
     }
+}
+
+/// Module and package, where the spec names as a module what is more likely a package.
+fn package_in_module(subsystem: &Subsystem) -> Option<(&str, &str)> {
+    let Index::Go { path, is_module: true } = &subsystem.feed.as_ref()?.index else { return None };
+    let at = path.find("/cmd/")?;
+    Some((&path[..at], &path[at + 1..]))
 }
 
 /// What to do when commands that were to build for another platform built for this one.

@@ -14,11 +14,14 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
 use crate::{
-    archive::{Unpacked, Unpacker},
+    archive::{DigestHasher, Unpacked, Unpacker},
     cache::{ArtifactRecord, CacheKey, KnownRelease, Staging},
     disk::{MOST_OF_TEXT, read_text},
     manifest::parse_stamp,
-    model::{BinaryName, Digest, Event, Fault, How, Kind, LockedAsset, Revision, Sha256, Stamp},
+    model::{
+        Algorithm, BinaryName, Digest, Event, Fault, How, Kind, LockedAsset, Revision, Sha256,
+        Stamp,
+    },
     plan::Action,
     probe::{Acceptance, ArtifactSpec, Finding, accept},
     store::{AssetStream, Beginnings, BrokenTransfer, Store, published_digest},
@@ -198,7 +201,48 @@ impl Context {
                 Err(broken) if is_doubtful && broken.fault.kind == Kind::Verification => {
                     beginnings.again(cut_unnoticed(&unpacker.label))?;
                 }
+                Err(broken) if broken.fault.kind == Kind::Verification => {
+                    let expected = expected.ok_or_else(|| broken.fault.clone())?;
+                    return Err(self.judge_damage(origin, broken.fault, expected).await);
+                }
                 Err(broken) => beginnings.again(broken)?,
+            }
+        }
+    }
+
+    /// Of bytes that cannot be unpacked: whether they are the expected ones. Unpacking stops at the first
+    /// that is wrong, so they are fetched once more to be hashed.
+    async fn judge_damage(
+        &self,
+        origin: UnpackOrigin<'_>,
+        damage: Fault,
+        expected: Digest,
+    ) -> Fault {
+        let Some(digest) = self.digest_at(origin, expected.algorithm()).await else {
+            return damage;
+        };
+        if digest == expected {
+            return damage.because(format!("its digest is the expected one, {expected}"));
+        }
+        let what = format!("{} is not what was published", origin.label());
+        let why = damage.why.first().map_or(String::new(), |why| format!(": {why}"));
+        Fault::new(Kind::Verification, what)
+            .because(format!("its digest is {digest:?}, expected is {expected}"))
+            .because(format!("it cannot be unpacked{why}"))
+            .hint("nothing was installed; fetch it again, and find out who changed it if that does not help")
+    }
+
+    /// The digest of what is at `origin`, if it comes whole.
+    async fn digest_at(&self, origin: UnpackOrigin<'_>, algorithm: Algorithm) -> Option<Digest> {
+        let mut stream = self.open(origin).await.ok()??;
+        let mut hasher = DigestHasher::new(algorithm);
+        loop {
+            tokio::select! {
+                next = stream.bytes.next() => match next {
+                    Some(chunk) => hasher.update(&chunk.ok()?),
+                    None => return hasher.finish(),
+                },
+                () = self.cancel.cancelled() => return None,
             }
         }
     }
@@ -266,6 +310,15 @@ enum UnpackOrigin<'a> {
     /// A store, a tag and an asset.
     Store(&'a dyn Store, &'a str, &'a str),
     Url(&'a str),
+}
+
+impl UnpackOrigin<'_> {
+    fn label(self) -> String {
+        match self {
+            Self::Store(store, tag, asset) => format!("{tag}/{asset} from {}", store.url()),
+            Self::Url(url) => url.to_owned(),
+        }
+    }
 }
 
 /// Of a transfer without a length, an end may be a cut that nobody noticed.

@@ -93,7 +93,9 @@ fn add_settings(fields: &mut FingerprintBuilder, settings: &ContainerSettings) {
     let ContainerSettings { user, entrypoint, args, env, workdir, ports, labels, volumes } = settings;
     let mut list = |name: &str, values: Vec<&str>| {
         fields.add("settings", name);
-        values.iter().for_each(|value| drop(fields.add("settings", format!("={value}"))));
+        values.iter().for_each(|value| {
+            fields.add("settings", format!("={value}"));
+        });
     };
     list("user", user.iter().map(String::as_str).collect());
     list("entrypoint", entrypoint.iter().map(String::as_str).collect());

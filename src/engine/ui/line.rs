@@ -40,7 +40,8 @@ fn finished(report: &ArtifactReport, style: Style) -> String {
     let (role, rest) = match report.how {
         _ if report.published => return published(report, style),
         How::Fresh if report.fault.is_none() => return String::new(),
-        How::Failed => (Role::Error, format!("after {took}: {}", reason())),
+        // Why is told at the end, once.
+        How::Failed => (Role::Error, format!("after {took}")),
         How::Skipped | How::Cancelled => (Role::Warn, reason()),
         _ => {
             let size =

@@ -127,7 +127,7 @@ mod tests {
           because: disk full
         waiting for another forge nats v1.2.3
         built       nats v1.2.3  14.2 MB in 1.4 s
-        failed      docs v1.2.3  after 1.4 s: cannot build docs v1.2.3: `make all` exited with code 2
+        failed      docs v1.2.3  after 1.4 s
         skipped     site v1.2.3  needs docs, which failed
         ");
     }
@@ -143,7 +143,7 @@ mod tests {
         waiting for another forge nats v1.2.3
         nats |
         built       nats v1.2.3  14.2 MB in 1.4 s
-        failed      docs v1.2.3  after 1.4 s: cannot build docs v1.2.3: `make all` exited with code 2
+        failed      docs v1.2.3  after 1.4 s
         skipped     site v1.2.3  needs docs, which failed
         ");
     }
@@ -160,7 +160,7 @@ mod tests {
         ␛[2mwaiting for another forge␛[0m nats v1.2.3
         ␛[2mnats |␛[0m
         ␛[32mbuilt      ␛[0m ␛[1mnats␛[0m v1.2.3  14.2 MB in 1.4 s
-        ␛[1m␛[31mfailed     ␛[0m ␛[1mdocs␛[0m v1.2.3  after 1.4 s: cannot build docs v1.2.3: `make all` exited with code 2
+        ␛[1m␛[31mfailed     ␛[0m ␛[1mdocs␛[0m v1.2.3  after 1.4 s
         ␛[1m␛[33mskipped    ␛[0m ␛[1msite␛[0m v1.2.3  needs docs, which failed
         ");
     }

@@ -68,7 +68,7 @@ fn step(event: &str) -> Surroundings {
 
 /// What the doctor says of `store` as the first one, in these surroundings.
 async fn said(store: &StandIn, surroundings: &Surroundings) -> String {
-    let permission = permission(store, surroundings);
+    let permission = permission(store, surroundings, false);
     let check = examine(store, surroundings, Some(&permission)).await;
     Checks(vec![check, told(store, &permission)]).text(Platform::host(), Style::PLAIN)
 }

@@ -131,7 +131,7 @@ impl<'e> TaskReader<'_, 'e, '_> {
             subsystem: self.owner.cloned(),
             place: self.found.span(key.bytes.clone()),
             line,
-            desc: text("desc"),
+            desc: text("desc").map(|desc| self.described(desc)),
             help: text("help"),
             aliases,
             label: self.template("label"),
@@ -249,6 +249,15 @@ impl<'e> TaskReader<'_, 'e, '_> {
             self.scope.doubt(&self.shell, &command.trimmed(), scalar, self.found);
         }
         TaskText(scalar.clone())
+    }
+
+    /// `desc` with what is known before a run; as it is written where it speaks of what only a run knows.
+    fn described(&self, desc: String) -> String {
+        if self.guesses.iter().any(|word| desc.contains(word.as_str())) {
+            return desc;
+        }
+        let rendered = self.scope.render(&desc).ok();
+        rendered.and_then(|text| text.without_places().ok()).unwrap_or(desc)
     }
 
     fn template(&mut self, key: &str) -> Option<TaskText> {
