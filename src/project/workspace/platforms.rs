@@ -1,7 +1,7 @@
 //! One workspace for several platforms: resolved once for each that is worked for, and for
 //! this machine's, on which the tools of a build have to run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Documents, LoadError, LoadInputs, Subsystem, Workspace};
 use crate::model::{ArtifactId, Layout, Name, Platform};
@@ -13,6 +13,8 @@ pub enum WantedPlatforms {
     One(Platform),
     /// All that a complete release has: `platforms:` of the manifest.
     All,
+    /// All that images are for.
+    Images,
 }
 
 /// A workspace, resolved for several platforms.
@@ -37,6 +39,7 @@ impl Workspaces {
         let wanted = match wanted {
             WantedPlatforms::One(platform) => vec![platform],
             WantedPlatforms::All => all[&host].platforms.clone(),
+            WantedPlatforms::Images => image_platforms(&all[&host]),
         };
         for platform in wanted.iter().filter(|platform| **platform != host) {
             all.insert(*platform, documents.resolve(*platform, outside)?);
@@ -66,6 +69,12 @@ impl Workspaces {
     /// Never: artifacts are only ever made for platforms that were loaded.
     pub fn for_platform(&self, platform: Platform) -> &Workspace {
         &self.all[&platform]
+    }
+
+    /// The same, which works for `platforms` alone. It has to know them.
+    #[must_use]
+    pub fn narrowed(&self, platforms: &[Platform]) -> Self {
+        Self { wanted: platforms.to_vec(), all: self.all.clone() }
     }
 
     /// The workspace as the first platform that is worked for has it; names, groups, stores
@@ -113,5 +122,16 @@ impl Workspaces {
                 .iter()
                 .map(|platform| ArtifactId { name: name.clone(), platform: *platform })
         })
+    }
+}
+
+/// What the images of `workspace` are for; this machine's platform if there are none.
+fn image_platforms(workspace: &Workspace) -> Vec<Platform> {
+    let images = workspace.subsystems.values().filter_map(|subsystem| subsystem.image.as_ref());
+    let platforms: BTreeSet<Platform> =
+        images.flat_map(|image| image.platforms.iter().copied()).collect();
+    match platforms.is_empty() {
+        true => vec![workspace.platform],
+        false => platforms.into_iter().collect(),
     }
 }
