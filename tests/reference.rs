@@ -90,7 +90,8 @@ fn keys(value: &Value, path: &str, found: &mut BTreeSet<(String, &'static str)>)
 
 #[test]
 fn the_documents_of_json_have_the_keys_that_the_reference_tells() {
-    let head = "groups: { all: [tool, lib] }\ntasks: { test: { run: tool, with: { a: b } } }";
+    let head =
+        "groups: { all: [tool, lib] }\ntasks: { test: { run: tool, needs: lib, with: { a: b } } }";
     let sandbox = Sandbox::with_store().head(head).script("lib", "v1").script("tool", "v1");
     let mut wrong = Vec::new();
     for (command, _, documented) in JSON_DOCUMENTS {
@@ -98,6 +99,10 @@ fn the_documents_of_json_have_the_keys_that_the_reference_tells() {
             "history" => "history tool",
             "lint:title" => "lint:title nonsense",
             "plan" => "plan --force",
+            "explain" => "explain all",
+            "explain TASK" => "explain test",
+            "why" => "why lib",
+            "which" => "which tool",
             other => other,
         };
         let output = sandbox.forge(&format!("{words} --json")).run().stdout();

@@ -392,8 +392,15 @@ fn folders_of_outputs_are_made() {
 #[test]
 fn json_is_honoured_or_refused() {
     let sandbox = pair();
-    sandbox.forge("graph --json").exits(2).says("has no JSON document");
-    sandbox.forge("explain end --json").exits(2);
+    sandbox.forge("lock --json").exits(2).says("has no JSON document");
+    let explained = sandbox.forge("explain end --json").succeeds().json();
+    let artifact = &explained["artifacts"][0];
+    assert_eq!((&artifact["name"], &artifact["would_be"]), (&"end".into(), &"built".into()));
+    assert_eq!(sandbox.forge("explain go --json").succeeds().json()["task"], "go");
+    let graph = sandbox.forge("graph --json").succeeds().json();
+    assert_eq!(graph["arrows"][0]["to"], "end");
+    assert!(sandbox.forge("logs --json").succeeds().json()["services"].is_array());
+    sandbox.forge("logs --json -f").exits(2).says("has an end");
     sandbox.forge("tree --json").succeeds().json();
 }
 

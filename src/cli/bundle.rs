@@ -135,7 +135,7 @@ fn proven(
     for (id, examined) in examine_all(session, workspaces, names, platform) {
         match examined {
             Ok(record) => {
-                proven.push((record, InstallPlace::for_artifact(workspaces.layout(), &id).folder))
+                proven.push((record, InstallPlace::for_artifact(workspaces.layout(), &id).folder));
             }
             Err(why) => wrong.push(format!("{id}: {why}")),
         }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    CliError,
+    CliError, explain_json,
     publish::Publish,
     run::{RunRequest, probe_only},
     session::{Session, select},
@@ -35,6 +35,16 @@ pub(super) fn explain(session: &Session, word: &str) -> Result<u8, CliError> {
     let request =
         RunRequest { workspaces: workspaces.clone(), names: &names, publish: Publish::AsUsual };
     let (probed, _) = probe_only(session, &request)?;
+    if session.flags.json {
+        let rows = workspaces.artifacts(&names).map(|id| {
+            let subsystem = workspaces.subsystem(&id);
+            explain_json::artifact(workspaces.layout(), &id, subsystem, &probed.findings[&id])
+        });
+        let rows: Vec<_> = rows.collect();
+        let text = format!("{:#}\n", serde_json::json!({ "schema": 1, "artifacts": rows }));
+        session.say(&session.host.secrets().mask(&shown_url(&text)))?;
+        return Ok(0);
+    }
     let mut page = Explanation { text: String::new(), style: session.stdout_style() };
     for id in workspaces.artifacts(&names) {
         page.spec(workspaces.subsystem(&id));
@@ -171,13 +181,7 @@ impl Explanation {
         for (place, found) in &finding.looked {
             let _ = writeln!(self.text, "  {place}: {found}");
         }
-        let would_be = match &finding.verdict {
-            Verdict::Fresh { .. } => "left as it is",
-            Verdict::Cached { .. } => ActionKind::Link.would_be(),
-            Verdict::Released { store, .. } => ActionKind::Download(*store).would_be(),
-            Verdict::Upstream => ActionKind::FetchUpstream.would_be(),
-            Verdict::Build => ActionKind::Build.would_be(),
-        };
+        let would_be = would_be(finding);
         self.heading(&format!("\nwith `forge ensure` it would be {would_be}: {}", finding.reason));
     }
 
@@ -210,7 +214,19 @@ impl Explanation {
     }
 }
 
-fn source(source: &Source) -> String {
+/// What an artifact would be by `forge ensure`.
+pub(super) fn would_be(finding: &Finding) -> &'static str {
+    match &finding.verdict {
+        Verdict::Fresh { .. } => "left as it is",
+        Verdict::Cached { .. } => ActionKind::Link.would_be(),
+        Verdict::Released { store, .. } => ActionKind::Download(*store).would_be(),
+        Verdict::Upstream => ActionKind::FetchUpstream.would_be(),
+        Verdict::Build => ActionKind::Build.would_be(),
+    }
+}
+
+/// Where the source is from, in words.
+pub(super) fn source(source: &Source) -> String {
     match source {
         Source::None => "none: the builder fetches by itself".into(),
         Source::Path { dir, only } if only.is_empty() => format!("path {}", dir.display()),

@@ -9,6 +9,9 @@ use super::{CliError, choice::GraphFormat, session::Session};
 /// Draws the graph.
 pub(super) fn graph(session: &Session, format: GraphFormat) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
+    if session.flags.json {
+        return session.say(&format!("{:#}\n", json(&workspace))).map(|()| 0).map_err(Into::into);
+    }
     let text = match format {
         GraphFormat::Mermaid => mermaid(&workspace),
         GraphFormat::Dot => dot(&workspace),
@@ -23,6 +26,23 @@ fn arrows(workspace: &Workspace) -> impl Iterator<Item = (&Subsystem, &str, bool
         let needs = subsystem.needs.iter().map(move |need| (subsystem, need.as_str(), false));
         let build = subsystem.build_needs.iter().map(move |need| (subsystem, need.as_str(), true));
         needs.chain(build)
+    })
+}
+
+fn json(workspace: &Workspace) -> serde_json::Value {
+    let node = |subsystem: &Subsystem| {
+        serde_json::json!({
+            "name": subsystem.name.as_str(), "version": subsystem.version.to_string(),
+        })
+    };
+    let arrow = |(subsystem, need, is_build): (&Subsystem, &str, bool)| {
+        let kind = if is_build { "build needs" } else { "needs" };
+        serde_json::json!({ "from": subsystem.name.as_str(), "to": need, "kind": kind })
+    };
+    serde_json::json!({
+        "schema": 1,
+        "subsystems": workspace.subsystems.values().map(node).collect::<Vec<_>>(),
+        "arrows": arrows(workspace).map(arrow).collect::<Vec<_>>(),
     })
 }
 

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     console::Console,
     disk::open_file,
-    model::{Fault, Name},
+    model::{Fault, Kind, Name},
     process::{Cancel, tail_from},
     report::{Role, Style},
     service::{self, ServicePaths},
@@ -33,6 +33,9 @@ pub(super) fn logs(
 ) -> Result<u8, CliError> {
     let workspace = session.workspace()?;
     let names = service::select(&workspace, words)?;
+    if session.flags.json {
+        return document(session, &ServicePaths::new(&workspace.layout), &names, follow, lines);
+    }
     let mut follower =
         LogFollower::new(session.console(), &ServicePaths::new(&workspace.layout), &names, lines);
     let style = session.stdout_style();
@@ -43,6 +46,31 @@ pub(super) fn logs(
     } else if follower.logs.iter().all(|log| !log.path.exists()) {
         session.console().err("no service wrote a log here yet; `forge up` starts them\n");
     }
+    Ok(0)
+}
+
+/// Prints the last `lines` of each log as one document.
+fn document(
+    session: &Session,
+    home: &ServicePaths,
+    names: &BTreeSet<Name>,
+    follow: bool,
+    lines: usize,
+) -> Result<u8, CliError> {
+    if follow {
+        let fault = Fault::new(Kind::Usage, "a document has an end, and `--follow` has none");
+        return Err(fault.hint("leave out `--json` or `--follow`").into());
+    }
+    let one = |name: &Name| {
+        let path = home.log(name);
+        serde_json::json!({
+            "name": name.as_str(),
+            "path": home.layout().display(&path),
+            "lines": tail_from(&path, home.log_start(name), lines),
+        })
+    };
+    let logs: Vec<_> = names.iter().map(one).collect();
+    session.say(&format!("{:#}\n", serde_json::json!({ "schema": 1, "services": logs })))?;
     Ok(0)
 }
 

@@ -26,6 +26,7 @@ mod error;
 mod evidence;
 mod exec;
 mod explain;
+mod explain_json;
 mod flags;
 mod fmt;
 mod graph;

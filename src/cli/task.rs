@@ -23,7 +23,7 @@ use crate::{
 use super::{
     CliError,
     choice::TaskOutputMode,
-    ensure, list,
+    ensure, explain_json, list,
     publish::Publish,
     run::{self, RunRequest, jobs},
     session::Session,
@@ -391,6 +391,14 @@ pub(super) fn explain(
     name: &str,
 ) -> Result<u8, CliError> {
     let task = find(workspace, name)?;
+    let invocation = stand_in(task)?.called(name);
+    let how = PreviewOptions { force: session.flags.force, through_calls: false };
+    let previews = preview(workspace, invocation, how, session.classes())?;
+    if session.flags.json {
+        let text = format!("{:#}\n", explain_json::task(task, &previews));
+        session.say(&session.host.secrets().mask(&text))?;
+        return Ok(0);
+    }
     let style = session.stdout_style();
     let desc = task.desc.as_deref().map_or_else(String::new, |desc| format!(": {desc}"));
     let mut text = format!("{}{desc}\n", style.paint(Role::Name, &task.name));
@@ -408,9 +416,7 @@ pub(super) fn explain(
         };
         let _ = writeln!(text, "  parameter {}{desc} ({default})", one.name);
     }
-    let invocation = stand_in(task)?.called(name);
-    let how = PreviewOptions { force: session.flags.force, through_calls: false };
-    for task in preview(workspace, invocation, how, session.classes())? {
+    for task in previews {
         let verb = if task.runs { "would run" } else { "would be left as it is" };
         let _ = writeln!(text, "{} {verb}: {}", style.paint(Role::Name, &task.name), task.why);
         for command in &task.commands {

@@ -34,12 +34,9 @@ impl Verb {
             Self::Attach(_)
                 | Self::Completions { .. }
                 | Self::Exec(_)
-                | Self::Explain { .. }
-                | Self::Graph { .. }
                 | Self::Help(_)
                 | Self::Init { .. }
                 | Self::Lock { .. }
-                | Self::Logs { .. }
                 | Self::Migrate { .. }
                 | Self::CiInit { .. }
                 | Self::Remove(_)

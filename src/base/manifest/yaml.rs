@@ -290,18 +290,20 @@ fn unclosed(text: &str) -> Option<(usize, char)> {
     let mut quote = None;
     let mut before = '\n';
     for (at, c) in text.char_indices() {
-        match (quote, c) {
-            (Some(quoted), c) => {
-                if quoted == c || (quoted == '#' && c == '\n') {
-                    quote = None;
-                }
+        if let Some(quoted) = quote {
+            if quoted == c || (quoted == '#' && c == '\n') {
+                quote = None;
             }
-            (None, '#') if before.is_whitespace() => quote = Some('#'),
-            (None, '"' | '\'') if !before.is_alphanumeric() => quote = Some(c),
-            (None, '{' | '[') if before.is_whitespace() || !open.is_empty() => {
+            before = c;
+            continue;
+        }
+        match c {
+            '#' if before.is_whitespace() => quote = Some('#'),
+            '"' | '\'' if !before.is_alphanumeric() => quote = Some(c),
+            '{' | '[' if before.is_whitespace() || !open.is_empty() => {
                 open.push((at, if c == '{' { '}' } else { ']' }));
             }
-            (None, c) if open.last().is_some_and(|(_, close)| *close == c) => {
+            c if open.last().is_some_and(|(_, close)| *close == c) => {
                 open.pop();
             }
             _ => {}
