@@ -32,6 +32,7 @@ mod fuzz;
 mod git_source;
 mod github_store;
 mod hosted_store;
+mod images;
 mod include;
 mod init;
 mod inputs;

@@ -200,7 +200,9 @@ pub(super) async fn commits(
     resolve_refs(runner, &unlocked).await
 }
 
-pub(super) fn open_screen(session: &Session) -> (Arc<ui::Screen>, Arc<ui::Recorder>, Arc<dyn EventSink>) {
+pub(super) fn open_screen(
+    session: &Session,
+) -> (Arc<ui::Screen>, Arc<ui::Recorder>, Arc<dyn EventSink>) {
     let screen = Arc::new(ui::open(&session.choice, session.console()));
     let recorder = Arc::new(ui::Recorder::default());
     let events: Arc<dyn EventSink> = match session.flags.trace {

@@ -162,7 +162,8 @@ fn header(fields: &HeaderFields<'_>) -> Vec<u8> {
         record += &pax_record("linkpath", link);
     }
     let size = record.len() as u64;
-    let pax = HeaderFields { kind: EntryType::XHeader, mode: 0o644, size, owner: (0, 0), ..*fields };
+    let pax =
+        HeaderFields { kind: EntryType::XHeader, mode: 0o644, size, owner: (0, 0), ..*fields };
     let mut pax = blank(&pax);
     // Readers that know no pax see these names; they fit, so setting them cannot fail.
     let shown = [(&mut pax, "pax", true), (&mut header, "long-name", !fits)];

@@ -119,8 +119,13 @@ static FILE: Mapping = Mapping {
         field("mode", Optional, Text("a mode such as `\"0440\"`"), "The mode of the files.")
             .default("`0644`; `0755` of what is executable")
             .example("\"0440\""),
-        field("owner", Optional, Text("a number such as `65532`, or `65532:65532`"), "Whose they are.")
-            .default("`0:0`")
-            .example("65532"),
+        field(
+            "owner",
+            Optional,
+            Text("a number such as `65532`, or `65532:65532`"),
+            "Whose they are.",
+        )
+        .default("`0:0`")
+        .example("65532"),
     ],
 };

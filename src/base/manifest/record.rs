@@ -12,8 +12,8 @@ use super::{
     yaml,
 };
 use crate::model::{
-    Binaries, BinaryName, Diagnostic, Layout, Lock, Locked, LockedAsset, LockedImage, LockedUpstream, Name,
-    Platform, Revision, Sha256, Stamp,
+    Binaries, BinaryName, Diagnostic, Layout, Lock, Locked, LockedAsset, LockedImage,
+    LockedUpstream, Name, Platform, Revision, Sha256, Stamp,
 };
 
 const LOCK_HEAD: &str =
@@ -309,7 +309,11 @@ mod tests {
             .prop_map(|(fingerprint, digest)| LockedImage { fingerprint, digest: Sha256(digest) });
         let images = (
             proptest::option::of(image),
-            btree_map("[a-z.]{1,5}/[a-z]{1,5}:[a-z0-9.]{1,5}", any::<[u8; 32]>().prop_map(Sha256), 0..3),
+            btree_map(
+                "[a-z.]{1,5}/[a-z]{1,5}:[a-z0-9.]{1,5}",
+                any::<[u8; 32]>().prop_map(Sha256),
+                0..3,
+            ),
         );
         let locked = (texts(), proptest::option::of(texts()), assets, upstream, images).prop_map(
             |(version, commit, assets, upstream, (image, bases))| Locked {

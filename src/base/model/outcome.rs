@@ -104,7 +104,8 @@ impl RunReport {
     /// Whether everything that was asked for is there.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        let is_good = |artifact: &ArtifactReport| artifact.how.is_good() && artifact.fault.is_none();
+        let is_good =
+            |artifact: &ArtifactReport| artifact.how.is_good() && artifact.fault.is_none();
         self.artifacts.iter().all(is_good) && self.images.iter().all(|image| image.fault.is_none())
     }
 

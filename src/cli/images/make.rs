@@ -17,8 +17,7 @@ use crate::{
         binaries_layer, files_layer, read_base,
     },
     model::{
-        ArtifactId, Fault, ImageHow, ImageReport, Kind, Name, Platform, RunReport,
-        oci::Descriptor,
+        ArtifactId, Fault, ImageHow, ImageReport, Kind, Name, Platform, RunReport, oci::Descriptor,
     },
     walk::Walker,
 };
@@ -115,7 +114,8 @@ impl ImageWork<'_> {
         file.flush().await.map_err(cannot)?;
         let digest = hasher.finish();
         if digest != layer.digest {
-            let why = format!("its digest is sha256:{digest}, and sha256:{} was promised", layer.digest);
+            let why =
+                format!("its digest is sha256:{digest}, and sha256:{} was promised", layer.digest);
             return Err(Fault::new(Kind::Verification, what()).because(why));
         }
         tokio::fs::rename(&partial, &to).await.map_err(cannot)
@@ -133,6 +133,14 @@ impl ImageWork<'_> {
 
     fn put_together(&self, spec: &ImageSpec, base: Option<BaseImage>) -> Result<MadeImage, Fault> {
         let layout = self.workspaces().layout();
+        if let Some(dockerfile) = &image(self.workspaces(), &spec.name).dockerfile {
+            let what = format!("the image of {} cannot be made yet", spec.name);
+            let why =
+                format!("{} makes it, and this forge drives no engine", dockerfile.path.display());
+            return Err(Fault::new(Kind::Usage, what).because(why).hint(
+                "say with `base`, `files` and `with` what is in it, where no code has to run for that",
+            ));
+        }
         let walker = Walker::new(layout);
         let mut platforms = BTreeMap::new();
         for platform in &spec.platforms {
@@ -189,8 +197,11 @@ impl ImageWork<'_> {
         let place = InstallPlace::for_artifact(self.workspaces().layout(), id);
         match inspect(&place, self.session.host.seal_key()) {
             Installed::Intact { record, .. } => binaries_layer(&place.folder, &record.stamp),
-            _ => Err(Fault::new(Kind::Failed, format!("{id} vanished before it was put into an image"))
-                .hint("another forge may have removed it; run this again")),
+            _ => Err(Fault::new(
+                Kind::Failed,
+                format!("{id} vanished before it was put into an image"),
+            )
+            .hint("another forge may have removed it; run this again")),
         }
     }
 }

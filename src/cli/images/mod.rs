@@ -13,17 +13,13 @@ mod work;
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use crate::{
-    model::{Fault, ImageReport, Kind, Layout, Name, RunReport},
+    model::{Fault, Kind, Layout, Name, RunReport},
     provenance::{Permission, may_publish_to},
     report::{Align, Cell, Role, Table, render_images, render_json},
     workspace::{Subsystem, Workspace},
 };
 
-use super::{
-    CliError, ensure,
-    session::Session,
-    versions,
-};
+use super::{CliError, ensure, session::Session, versions};
 pub(super) use wants::ImageWants;
 pub(super) use work::{ImageWork, Seen};
 
@@ -35,7 +31,11 @@ pub(super) fn image(session: &Session, words: &[String], load: bool) -> Result<u
     if session.flags.dry_run {
         for spec in wants.specs.values() {
             let spec = spec.as_ref().map_err(Clone::clone)?;
-            session.say(&format!("would make {} for {}\n", spec.reference(), list(&spec.platforms)))?;
+            session.say(&format!(
+                "would make {} for {}\n",
+                spec.reference(),
+                list(&spec.platforms)
+            ))?;
         }
         return Ok(0);
     }
@@ -108,9 +108,8 @@ pub(super) fn may_push(
     wants: &ImageWants,
     is_asked: bool,
 ) -> Result<bool, Fault> {
-    let refused = |why: &str| {
-        Fault::new(Kind::Usage, "cannot push any image").because(why.to_owned())
-    };
+    let refused =
+        |why: &str| Fault::new(Kind::Usage, "cannot push any image").because(why.to_owned());
     let flags = &session.flags;
     let forbidden = [
         (flags.no_publish, "--no-publish forbids it"),
@@ -123,8 +122,10 @@ pub(super) fn may_push(
     }
     let is_shared = wants.specs.values().flatten().any(|spec| !spec.repository.is_local());
     match may_publish_to(session.surroundings(), is_shared) {
-        Permission::Never(why) if is_asked => Err(refused(&why)
-            .hint("a push to the default branch or a tag publishes; so does a laptop")),
+        Permission::Never(why) if is_asked => {
+            Err(refused(&why)
+                .hint("a push to the default branch or a tag publishes; so does a laptop"))
+        }
         permission => Ok(permission.allows(is_asked || flags.publish)),
     }
 }
@@ -211,9 +212,4 @@ pub(super) fn closing(
 /// Things with commas between them.
 fn list(things: &[impl ToString]) -> String {
     things.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// The images of `reports` that are there, by their digests.
-pub(super) fn pinned(reports: &[ImageReport]) -> Vec<String> {
-    reports.iter().filter_map(ImageReport::pinned).collect()
 }

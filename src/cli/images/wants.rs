@@ -2,19 +2,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
     sync::Arc,
 };
 
 use crate::{
     image::{ImageSpec, PlatformInputs, files_digest, image_print, image_tag},
-    model::{
-        Fault, Fingerprint, Kind, Name, Platform, Sha256,
-        oci::ImageReference,
-    },
+    model::{Fault, Fingerprint, Kind, Name, Platform, Sha256, oci::ImageReference},
     probe::{ArtifactSpec, Wants},
     store::{Registries, StoreSettings, Waits},
     walk::Walker,
-    workspace::{Image, Workspaces},
+    workspace::{Image, ImageFile, Workspaces},
 };
 
 use super::super::{CliError, run::commits, session::Session};
@@ -66,7 +64,8 @@ impl ImageWants {
         let walker = Walker::new(workspaces.layout());
         let mut found: BTreeMap<Platform, Wants<'_>> = BTreeMap::new();
         for platform in workspaces.wanted() {
-            found.insert(*platform, Wants::new(workspaces.for_platform(*platform), &commits, false));
+            found
+                .insert(*platform, Wants::new(workspaces.for_platform(*platform), &commits, false));
         }
         for name in names {
             let base = match self.base(session, name).await {
@@ -144,7 +143,7 @@ impl ImageWants {
                     self.artifacts.entry(part).or_insert(spec);
                 }
             }
-            let files = files_digest(root, walker, &image.files)?;
+            let files = files_digest(root, walker, &with_context(image))?;
             inputs.insert(*platform, PlatformInputs { image, files, artifacts });
         }
         let label = || workspaces.any().subsystems[name].version.label(None);
@@ -173,4 +172,16 @@ pub(super) fn needed(workspaces: &Workspaces, name: &Name) -> Vec<Name> {
     let with = image(workspaces, name).with.iter();
     let all = with.filter(|part| *part != name).chain([name]);
     all.filter(|part| subsystems[*part].has_binaries()).cloned().collect()
+}
+
+/// The files that go into an image; of a Dockerfile, all that it sees, and itself.
+fn with_context(image: &Image) -> Vec<ImageFile> {
+    let Some(dockerfile) = &image.dockerfile else { return image.files.clone() };
+    let file = |from: &PathBuf, to: &str| ImageFile {
+        from: from.clone(),
+        to: to.to_owned(),
+        mode: None,
+        owner: (0, 0),
+    };
+    vec![file(&dockerfile.path, "/dockerfile"), file(&dockerfile.context, "/context/")]
 }

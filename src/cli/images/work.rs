@@ -155,11 +155,8 @@ impl<'s> ImageWork<'s> {
         if parts.is_empty() {
             return Ok(RunReport::default());
         }
-        let request = RunRequest {
-            workspaces: workspaces.clone(),
-            names: &parts,
-            publish: Publish::Never,
-        };
+        let request =
+            RunRequest { workspaces: workspaces.clone(), names: &parts, publish: Publish::Never };
         Ok(run(self.session, request).await?.report)
     }
 
@@ -201,11 +198,15 @@ impl<'s> ImageWork<'s> {
             needed.contains(&one.id.name) && spec.platforms.contains(&one.id.platform)
         };
         let bad = artifacts.artifacts.iter().filter(is_needed).find(|one| !one.how.is_good())?;
-        Some(format!("needs {}, which {}", bad.id, match bad.how {
-            How::Skipped => "was skipped",
-            How::Cancelled => "was cancelled",
-            _ => "failed",
-        }))
+        Some(format!(
+            "needs {}, which {}",
+            bad.id,
+            match bad.how {
+                How::Skipped => "was skipped",
+                How::Cancelled => "was cancelled",
+                _ => "failed",
+            }
+        ))
     }
 
     async fn pushed(

@@ -116,7 +116,10 @@ impl Context {
         is_kept.then(|| LockChange {
             commit: stamp.commit.clone(),
             asset: Some((want.id.platform, asset, stamp.binaries.clone())),
-            ..LockChange::nothing_of(&want.id.name, self.workspaces.subsystem(&want.id).version.as_str())
+            ..LockChange::nothing_of(
+                &want.id.name,
+                self.workspaces.subsystem(&want.id).version.as_str(),
+            )
         })
     }
 

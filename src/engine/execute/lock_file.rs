@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use crate::{
     cache::{rewrite_file, turn_to_write},
     manifest::{parse_lock, render_lock},
-    model::{Binaries, Fault, Kind, Layout, Lock, LockedAsset, LockedImage, LockedUpstream, Name, Platform, Sha256},
+    model::{
+        Binaries, Fault, Kind, Layout, Lock, LockedAsset, LockedImage, LockedUpstream, Name,
+        Platform, Sha256,
+    },
     process::Cancel,
     workspace::lock_text,
 };

@@ -162,7 +162,8 @@ impl Assembly<'_> {
     fn annotations(&self, base: Option<Sha256>) -> Annotations {
         let mut all = self.facts();
         if let (Some(digest), Some(base)) = (base, self.base) {
-            let named = crate::model::oci::ImageReference { digest: None, ..base.reference.clone() };
+            let named =
+                crate::model::oci::ImageReference { digest: None, ..base.reference.clone() };
             all.insert("org.opencontainers.image.base.name".into(), named.to_string());
             let digest = format!("sha256:{digest}");
             all.insert("org.opencontainers.image.base.digest".into(), digest);

@@ -173,7 +173,9 @@ impl Entries {
             Err(Fault::new(Kind::Usage, format!("/{name} cannot be in the image")).because(why))
         };
         if name.split('/').any(|part| part.starts_with(".wh.")) {
-            return refused("a file called `.wh.…` deletes another, in the format of layers".into());
+            return refused(
+                "a file called `.wh.…` deletes another, in the format of layers".into(),
+            );
         }
         let mut above: Vec<&str> = name.match_indices('/').map(|(at, _)| &name[..at]).collect();
         above.retain(|folder| !folder.is_empty());
@@ -245,8 +247,14 @@ mod tests {
             .map(|entry| format!("{} {:o}", entry.file.name, entry.mode))
             .collect();
         let expected = [
-            "d 644", "etc 755", "etc/x 755", "etc/x/a 644", "etc/x/deep 755", "etc/x/deep/b 644",
-            "tmp 1777", "tmp/c 644",
+            "d 644",
+            "etc 755",
+            "etc/x 755",
+            "etc/x/a 644",
+            "etc/x/deep 755",
+            "etc/x/deep/b 644",
+            "tmp 1777",
+            "tmp/c 644",
         ];
         assert_eq!(told, expected);
     }

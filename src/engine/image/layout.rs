@@ -55,7 +55,8 @@ impl<'f> LayoutFolder<'f> {
             "size": index.size,
             "annotations": name,
         });
-        let list = json!({ "schemaVersion": 2, "mediaType": index.media_type, "manifests": [entry] });
+        let list =
+            json!({ "schemaVersion": 2, "mediaType": index.media_type, "manifests": [entry] });
         self.write(Path::new("index.json"), list.to_string().as_bytes())?;
         let version = json!({ "imageLayoutVersion": "1.0.0" }).to_string();
         self.write(Path::new("oci-layout"), version.as_bytes())

@@ -53,7 +53,10 @@ pub async fn look_at(
         Some(locked) => {
             let what = format!("{} is not the image that was released", spec.reference());
             Err(Fault::new(Kind::Verification, what)
-                .because(format!("its index is sha256:{digest}, and forge.lock has sha256:{}", locked.digest))
+                .because(format!(
+                    "its index is sha256:{digest}, and forge.lock has sha256:{}",
+                    locked.digest
+                ))
                 .hint("somebody moved the tag; find out who, before anybody runs it"))
         }
     }

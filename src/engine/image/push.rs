@@ -3,10 +3,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{
-    Assembled, BaseImage, ImageSpec,
-    layout::blob_path,
-};
+use super::{Assembled, BaseImage, ImageSpec, layout::blob_path};
 use crate::{
     model::{
         Fault, Kind, Precedence, Sha256,

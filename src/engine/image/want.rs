@@ -81,6 +81,12 @@ pub fn image_print(
         fields.add("platforms", &platform);
         fields.add("files", inputs.files);
         add_settings(&mut fields, &inputs.image.settings);
+        if let Some(dockerfile) = &inputs.image.dockerfile {
+            fields.add("dockerfile", dockerfile.target.as_deref().unwrap_or_default());
+            for (name, value) in &dockerfile.args {
+                fields.add("dockerfile", name).add("dockerfile", value);
+            }
+        }
         for (name, fingerprint) in &inputs.artifacts {
             fields.add("artifacts", name.as_str()).add("artifacts", fingerprint.to_string());
         }
@@ -90,7 +96,8 @@ pub fn image_print(
 }
 
 fn add_settings(fields: &mut FingerprintBuilder, settings: &ContainerSettings) {
-    let ContainerSettings { user, entrypoint, args, env, workdir, ports, labels, volumes } = settings;
+    let ContainerSettings { user, entrypoint, args, env, workdir, ports, labels, volumes } =
+        settings;
     let mut list = |name: &str, values: Vec<&str>| {
         fields.add("settings", name);
         values.iter().for_each(|value| {

@@ -35,9 +35,9 @@ pub fn render_images(images: &[ImageReport], all: bool, seconds: f64, style: Sty
 pub fn images_sum(images: &[ImageReport], seconds: f64) -> String {
     let count = |how: &&ImageHow| images.iter().filter(|one| one.how == **how).count();
     let counts = ImageHow::ALL.iter().filter(|how| count(how) > 0);
-    let counts: Vec<_> =
-        counts.map(|how| format!("{} {}", count(&how), how.as_str())).collect();
-    let what = if images.len() == 1 { "1 image".into() } else { format!("{} images", images.len()) };
+    let counts: Vec<_> = counts.map(|how| format!("{} {}", count(&how), how.as_str())).collect();
+    let what =
+        if images.len() == 1 { "1 image".into() } else { format!("{} images", images.len()) };
     format!("{what} in {}: {}", human_time(seconds), counts.join(", "))
 }
 

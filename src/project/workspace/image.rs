@@ -257,9 +257,8 @@ fn tags(node: &Node, scope: &TemplateScope, found: &mut Findings) -> Vec<String>
 
 /// The keys that say what a Dockerfile says already.
 fn layers_are_not_said(node: &Node, found: &mut Findings) {
-    const OF_LAYERS: [&str; 9] = [
-        "base", "user", "entrypoint", "env", "workdir", "ports", "volumes", "files", "with",
-    ];
+    const OF_LAYERS: [&str; 9] =
+        ["base", "user", "entrypoint", "env", "workdir", "ports", "volumes", "files", "with"];
     let said = node.entries().iter().filter(|entry| OF_LAYERS.contains(&entry.key.value.as_str()));
     for entry in said {
         let what = format!("`{}` is said by the Dockerfile", entry.key.value);
@@ -312,8 +311,10 @@ fn settings(
     scope: &TemplateScope,
     found: &mut Findings,
 ) -> ContainerSettings {
-    let mut settings =
-        ContainerSettings { labels: texts(node, "labels", scope, found), ..ContainerSettings::default() };
+    let mut settings = ContainerSettings {
+        labels: texts(node, "labels", scope, found),
+        ..ContainerSettings::default()
+    };
     if is_dockerfile {
         return settings;
     }
@@ -338,7 +339,8 @@ fn settings(
     let volumes = scalars(node, "volumes");
     let volumes = volumes.iter().filter_map(|folder| in_image(folder, false, scope, found));
     settings.volumes = volumes.collect();
-    settings.ports = scalars(node, "ports").iter().filter_map(|it| port(it, scope, found)).collect();
+    settings.ports =
+        scalars(node, "ports").iter().filter_map(|it| port(it, scope, found)).collect();
     settings
 }
 
@@ -458,7 +460,8 @@ fn in_image(
         return None;
     };
     let below = lexical(written, below, "the image", found)?;
-    let below = if below == Path::new(".") { String::new() } else { below.to_string_lossy().into() };
+    let below =
+        if below == Path::new(".") { String::new() } else { below.to_string_lossy().into() };
     if below.split('/').any(|part| part.starts_with(".wh.")) {
         let what = format!("`{text}` would delete something: so layers write that");
         found.add(written.bytes.clone(), what, "`.wh.`", "call it otherwise");
@@ -475,7 +478,10 @@ pub fn check(drafts: &[SubsystemDraft], known: &BTreeSet<&str>) -> Vec<Diagnosti
     for draft in drafts {
         let Some(image) = &draft.image else { continue };
         for name in image.with.iter().filter(|name| !known.contains(name.text.as_str())) {
-            let what = format!("the image of {} is with `{}`, which is not a subsystem", draft.name, name.text);
+            let what = format!(
+                "the image of {} is with `{}`, which is not a subsystem",
+                draft.name, name.text
+            );
             let others = known.iter().copied().filter(|other| *other != draft.name.as_str());
             let place = draft.seams.span(name.bytes.clone());
             let help = suggestion(&name.text, others);
@@ -502,10 +508,7 @@ pub fn check(drafts: &[SubsystemDraft], known: &BTreeSet<&str>) -> Vec<Diagnosti
 
 /// Gives the images that name no platforms those of `platforms` that are Linux; without any, that
 /// of this machine's processor.
-pub fn with_platforms<'d>(
-    images: impl Iterator<Item = &'d mut Image>,
-    platforms: &[Platform],
-) {
+pub fn with_platforms<'d>(images: impl Iterator<Item = &'d mut Image>, platforms: &[Platform]) {
     let is_linux = |platform: &&Platform| platform.os == Os::Linux;
     let mut usual: Vec<Platform> = platforms.iter().filter(is_linux).copied().collect();
     usual.sort_unstable();

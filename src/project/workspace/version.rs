@@ -67,7 +67,10 @@ impl VersionTable<'_> {
         let is_chosen = chosen.is_some();
         let follows_tag = stated.value == Stated::ProjectTag;
         let version = chosen.cloned().unwrap_or(pinned);
-        Some(Sp { value: Current { version, scheme, follows_tag, is_chosen }, bytes: stated.bytes.clone() })
+        Some(Sp {
+            value: Current { version, scheme, follows_tag, is_chosen },
+            bytes: stated.bytes.clone(),
+        })
     }
 
     /// The last version that is known of what `scheme` gave `name`.

@@ -8,7 +8,8 @@ use crate::{
     workspace::{Image, ImageFile, Workspace},
 };
 
-const MANIFEST: &str = "versions: {api: v1.2.3, db: v1}\nplatforms: [linux-arm64, darwin-arm64, linux-amd64]\n";
+const MANIFEST: &str =
+    "versions: {api: v1.2.3, db: v1}\nplatforms: [linux-arm64, darwin-arm64, linux-amd64]\n";
 
 fn sandbox(image: &str) -> Sandbox {
     let spec = format!("build: {{run: make}}\n{image}");
@@ -71,7 +72,10 @@ fn all_that_can_be_said_is_resolved() {
     };
     assert_eq!(
         image.files,
-        [file("config/a.toml", "/a", Some(0o440), (5, 6)), file("config", "/etc/api/", None, (0, 0))]
+        [
+            file("config/a.toml", "/a", Some(0o440), (5, 6)),
+            file("config", "/etc/api/", None, (0, 0))
+        ]
     );
     assert_eq!(image.with, BTreeSet::from([Name::new("db").unwrap()]));
     assert_eq!(image.also, ["latest"]);
