@@ -186,7 +186,11 @@ fn six_services_are_released_independently() {
     tagged(&sandbox, "v1.0.0");
     let run = sandbox.forge("release:image --json").exits(3);
     let expected = [
-        "api pushed", "cleaner pushed", "indexing skipped", "metadata pushed", "thumbnail pushed",
+        "api pushed",
+        "cleaner pushed",
+        "indexing skipped",
+        "metadata pushed",
+        "thumbnail pushed",
         "web pushed",
     ];
     assert_eq!(hows(&run), expected, "{run}");
@@ -290,7 +294,8 @@ fn a_base_is_pinned_and_its_layers_are_there() {
 #[test]
 fn an_image_runs_and_answers() {
     let busybox = PathBuf::from("/bin/busybox");
-    let is_root = fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
+    let is_root =
+        fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
     if !(is_here("umoci") && busybox.exists() && is_root) {
         return;
     }
@@ -340,7 +345,12 @@ fn a_program_without_its_loader_is_refused() {
         "source: { path: code }\nbuild: { run: \"gcc -o {{ out }}/hello hello.c\" }\nimage: r.example/hello\n",
     );
     sandbox.write("code/hello.c", "int main(void) { return 0; }\n");
-    sandbox.forge("image").exits(2).says("would not start").says("linked dynamically").says("base:");
+    sandbox
+        .forge("image")
+        .exits(2)
+        .says("would not start")
+        .says("linked dynamically")
+        .says("base:");
 }
 
 #[test]

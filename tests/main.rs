@@ -1,6 +1,7 @@
 //! Everything that only the whole program shows. One binary, so that it links once.
 
 mod migrate;
+mod migrated;
 mod support;
 
 mod add;

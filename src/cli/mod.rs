@@ -258,7 +258,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Outdated(words) => outdated::outdated(session, &words),
         Verb::Bump(words) => bump::bump(session, &words),
         Verb::Lock { names, update } => lock::lock(session, &names, update),
-        Verb::Migrate { path, into } => migrate::migrate(session, &path, into.as_deref()),
+        Verb::Migrate(wish) => migrate::migrate(session, &wish),
         Verb::Affected { names, since, fetch } => {
             affected::affected(session, &names, since.as_deref(), fetch)
         }

@@ -147,7 +147,7 @@ fn load(
 
 /// The workspace that `translation` is. What is wrong in tasks that are only called by names that a
 /// template makes keeps nothing from running: they are not there, then.
-fn loaded(
+pub(super) fn loaded(
     session: &Session,
     tree: &TaskfileTree,
     mut translation: Translation,

@@ -388,14 +388,7 @@ pub(super) enum Verb {
     /// Write the tasks of Taskfiles down in forge's language
     ///
     /// The originals stay as they are.
-    Migrate {
-        /// The Taskfile, or its folder
-        #[arg(default_value = ".")]
-        path: PathBuf,
-        /// The folder for what is written [default: beside the Taskfile]
-        #[arg(long, value_name = "DIR")]
-        into: Option<PathBuf>,
-    },
+    Migrate(super::migrate::MigrateArgs),
     /// Say what would fail here, and what to do about it
     Doctor,
     /// Print the JSON Schema of versions.yml or of a spec, for editors

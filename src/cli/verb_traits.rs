@@ -37,7 +37,7 @@ impl Verb {
                 | Self::Help(_)
                 | Self::Init { .. }
                 | Self::Lock { .. }
-                | Self::Migrate { .. }
+                | Self::Migrate(..)
                 | Self::CiInit { .. }
                 | Self::Remove(_)
         )

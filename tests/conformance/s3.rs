@@ -1,12 +1,19 @@
-//! The S3 store, against moto (which honours conditions) and s3rver (which ignores them).
+//! The S3 store, against moto (which honours conditions), s3rver (which ignores them) and s3s-fs (which
+//! checks signatures).
 
 use std::time::{Duration, Instant};
 
-use forge::{model::Kind, store::StoreSettings};
+use forge::{
+    model::Kind,
+    store::{Published, StoreSettings},
+};
 
 use super::{
     servers::{Running, is_here},
-    suite::{Host, TAG, lists_many, release, settings, stays_offline, store, upload, writes},
+    suite::{
+        Host, TAG, all, lists_many, noise, publish, release, settings, stays_offline, store,
+        upload, writes,
+    },
 };
 
 const CAREFUL: Host = Host { takes_empty: true, decides_races: true, tells_digest: true };
@@ -80,6 +87,64 @@ async fn moto_conforms() {
         let fault = fault.expect("a bucket that is not there holds no absence");
         assert!(fault.to_string().contains("NoSuchBucket"), "{fault}");
         assert!(fault.hint.unwrap().contains("make the bucket first"));
+    }
+}
+
+/// S3 takes no smaller part but the last.
+const SMALLEST_PART: u64 = 5 << 20;
+
+/// What is larger than goes at once arrives in parts, once, and is found as a whole.
+async fn takes_parts(url: &str, settings: StoreSettings) {
+    let settings = StoreSettings { most_at_once: Some(SMALLEST_PART), ..settings };
+    let store = store(url, &settings);
+    let temp = tempfile::tempdir().unwrap();
+    let bytes = noise(usize::try_from(SMALLEST_PART).unwrap() * 2 + 12_345, 7);
+    let large = upload(temp.path(), "large", &bytes);
+    assert_eq!(publish(&*store, TAG, &large).await, Published::Created);
+    assert_eq!(publish(&*store, TAG, &large).await, Published::Identical);
+    let found = store.find(TAG, "large").await.unwrap().expect("it is there");
+    assert_eq!(found.size, Some(bytes.len() as u64));
+    let other = upload(temp.path(), "large", &noise(bytes.len(), 8));
+    assert!(matches!(publish(&*store, TAG, &other).await, Published::Conflict { .. }));
+    let stream = store.open(TAG, "large").await.unwrap().expect("it is there");
+    assert!(all(stream).await.unwrap() == bytes, "other bytes came back");
+}
+
+#[tokio::test]
+async fn moto_takes_parts() {
+    if !is_here("moto_server") {
+        return;
+    }
+    let moto = Moto::start().await;
+    takes_parts("s3:forge/parts", with(&moto.endpoint, "key", "secret")).await;
+}
+
+/// A server that checks signatures, and two writers of which one may win a race twice.
+#[tokio::test]
+async fn a_server_that_checks_signatures_conforms() {
+    if !is_here("s3s-fs") {
+        return;
+    }
+    let temp = tempfile::tempdir().unwrap();
+    std::fs::create_dir(temp.path().join("forge")).unwrap();
+    let folder = temp.path().display().to_string();
+    let server = Running::start("s3s-fs", temp.path(), |port| {
+        let port = port.to_string();
+        let keys = ["--access-key", "an-access-key", "--secret-key", "a/secret+key", &folder];
+        let words = ["--host", "127.0.0.1", "--port", &port].into_iter().chain(keys);
+        words.map(str::to_owned).collect()
+    });
+    let endpoint = format!("http://127.0.0.1:{}", server.port);
+    let settings = with(&endpoint, "an-access-key", "a/secret+key");
+    let careless = Host { decides_races: false, ..CAREFUL };
+    writes(&*store("s3:forge/prefix", &settings), careless).await;
+    takes_parts("s3:forge/parts", settings).await;
+    for (key, secret) in [("an-access-key", "another"), ("nobody", "a/secret+key")] {
+        let store = store("s3:forge/prefix", &with(&endpoint, key, secret));
+        let fault = store.open(TAG, "1").await.err().expect("a refusal");
+        assert_eq!(fault.kind, Kind::Store, "{fault}");
+        let upload = upload(temp.path(), "new", b"new");
+        assert!(store.publish(&release(TAG), &upload).await.is_err());
     }
 }
 

@@ -99,7 +99,7 @@ pub async fn all(stream: AssetStream) -> Result<Vec<u8>, Fault> {
     stream.bytes.map_err(Fault::from).try_fold(Vec::new(), all).await
 }
 
-async fn publish(store: &dyn Store, tag: &str, upload: &Upload) -> Published {
+pub async fn publish(store: &dyn Store, tag: &str, upload: &Upload) -> Published {
     let Receipt { published, waits_for } = store.publish(&release(tag), upload).await.unwrap();
     assert!(waits_for.is_empty(), "{waits_for:?}");
     published

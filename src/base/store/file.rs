@@ -2,16 +2,16 @@
 
 use std::{
     fs::File,
-    io::{ErrorKind, Read, Result, Write},
+    io::{ErrorKind, Read, Result, Seek, SeekFrom, Write},
     path::Path,
 };
 
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use ring::digest::{Context, SHA256};
 use tokio::sync::mpsc;
 
-use super::AssetStream;
+use super::{AssetStream, BrokenTransfer};
 use crate::{
     disk::open_file,
     model::{Fault, Kind, Sha256},
@@ -35,21 +35,41 @@ pub(super) fn size(path: &Path) -> std::result::Result<Option<u64>, Fault> {
 /// read at once, a larger one by a thread that stays two pieces ahead.
 pub(super) fn open(path: &Path) -> std::result::Result<Option<AssetStream>, Fault> {
     let Some(size) = size(path)? else { return Ok(None) };
-    let file = match open_file(path) {
+    let mut file = match open_file(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(path, &error)),
     };
     let stream = |bytes| Some(AssetStream { size: Some(size), bytes });
     if size <= PIECE as u64 {
-        let piece = read_piece(&file).map_err(|error| unreadable(path, &error))?;
+        let piece = read_piece(&mut file).map_err(|error| unreadable(path, &error))?;
         return Ok(stream(stream::iter([Ok(piece)]).boxed()));
     }
+    Ok(stream(pieces(file, path)))
+}
+
+/// `size` bytes of the file at `path` from byte `from` on.
+pub(super) fn open_part(
+    path: &Path,
+    from: u64,
+    size: u64,
+) -> std::result::Result<AssetStream, Fault> {
+    let cannot = |error: std::io::Error| unreadable(path, &error);
+    let mut file = open_file(path).map_err(cannot)?;
+    file.seek(SeekFrom::Start(from)).map_err(cannot)?;
+    Ok(AssetStream { size: Some(size), bytes: pieces(file.take(size), path) })
+}
+
+/// What a thread reads that stays two pieces ahead.
+fn pieces(
+    mut reader: impl Read + Send + 'static,
+    path: &Path,
+) -> BoxStream<'static, std::result::Result<Bytes, BrokenTransfer>> {
     let (to_reader, mut pieces) = mpsc::channel(2);
     let path = path.to_owned();
     tokio::task::spawn_blocking(move || {
         loop {
-            let piece = match read_piece(&file) {
+            let piece = match read_piece(&mut reader) {
                 Ok(piece) if piece.is_empty() => return,
                 piece => piece.map_err(|error| unreadable(&path, &error).into()),
             };
@@ -61,12 +81,12 @@ pub(super) fn open(path: &Path) -> std::result::Result<Option<AssetStream>, Faul
             }
         }
     });
-    Ok(stream(stream::poll_fn(move |context| pieces.poll_recv(context)).boxed()))
+    stream::poll_fn(move |context| pieces.poll_recv(context)).boxed()
 }
 
-fn read_piece(file: &File) -> Result<Bytes> {
+fn read_piece(reader: &mut impl Read) -> Result<Bytes> {
     let mut piece = Vec::with_capacity(PIECE);
-    file.take(PIECE as u64).read_to_end(&mut piece)?;
+    reader.take(PIECE as u64).read_to_end(&mut piece)?;
     Ok(piece.into())
 }
 

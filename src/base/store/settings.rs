@@ -39,6 +39,8 @@ pub struct StoreSettings {
     pub waits: Waits,
     /// How hosts with limits are treated; as suits each of them if nobody says.
     pub tempo: Option<Tempo>,
+    /// The most that is sent to S3 as one object, in bytes; as much as it takes if nobody says.
+    pub most_at_once: Option<u64>,
 }
 
 /// The pace that hosts of releases want to be written to with, and how long things take to settle
@@ -221,6 +223,7 @@ impl StoreSettings {
             logins: Arc::new(NoLogins),
             waits: Waits(Arc::new(|_| ())),
             tempo: None,
+            most_at_once: None,
         }
     }
 }

@@ -30,6 +30,8 @@ pub struct TaskContext<'w> {
     pub vault: Vault,
     /// The files that were looked at.
     pub basis: NoopInputs,
+    /// Whether what a command would print stands with the folder that it would run in.
+    pub tells_folders: bool,
     printed: Mutex<HashMap<String, Printed>>,
 }
 
@@ -42,6 +44,7 @@ impl<'w> TaskContext<'w> {
             renderer: Renderer::new(workspace),
             vault: Vault::default(),
             basis: NoopInputs::default(),
+            tells_folders: false,
             printed: Mutex::default(),
         }
     }

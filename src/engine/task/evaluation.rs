@@ -36,6 +36,8 @@ pub struct DryEvaluation {
     dir: PathBuf,
     layout: Layout,
     gitignore: bool,
+    /// Whether what a command would print stands with the folder that it would run in.
+    tells_folders: bool,
     unknown: Mutex<Vec<String>>,
 }
 
@@ -54,7 +56,8 @@ impl<'a, 'w> Evaluation<'a, 'w> {
     pub fn dry(context: &TaskContext, task: &Task, dir: &Path) -> Self {
         let (dir, layout) = (dir.to_owned(), context.workspace.layout.clone());
         let (gitignore, unknown) = (task.gitignore, Mutex::default());
-        Self::Dry(Box::new(DryEvaluation { dir, layout, gitignore, unknown }))
+        let tells_folders = context.tells_folders;
+        Self::Dry(Box::new(DryEvaluation { dir, layout, gitignore, tells_folders, unknown }))
     }
 
     /// What the command `line` prints, where the task runs; or in the folder of a `file`, which is
@@ -66,7 +69,7 @@ impl<'a, 'w> Evaluation<'a, 'w> {
         match self {
             Self::Live(live) => live.printed(line, file).await,
             Self::Dry(dry) => {
-                let unknown = format!("$({})", line.symbolic());
+                let unknown = dry.stand_in(&line.symbolic(), file);
                 dry.unknown.lock().unwrap_or_else(PoisonError::into_inner).push(unknown.clone());
                 Ok(unknown)
             }
@@ -118,6 +121,24 @@ impl<'a, 'w> Evaluation<'a, 'w> {
             Self::Dry(dry) => dry.unknown.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             Self::Live(_) | Self::Written => Vec::new(),
         }
+    }
+}
+
+impl DryEvaluation {
+    /// What stands for what the command `line` of a `file` or of the task would print.
+    fn stand_in(&self, line: &str, file: Option<&Path>) -> String {
+        if !self.tells_folders {
+            return format!("$({line})");
+        }
+        let root = self.layout.root().display();
+        // A command that begins with a change of folder runs there.
+        let moved = line.strip_prefix("cd \"{{ root }}").and_then(|rest| rest.split_once("\"\n"));
+        let (dir, line) = match (moved, file) {
+            (Some((below, line)), _) => (format!("{root}{below}"), line),
+            (None, Some(file)) => (self.layout.root().join(file).display().to_string(), line),
+            (None, None) => (self.dir.display().to_string(), line),
+        };
+        format!("$({}: {})", dir.trim_end_matches('/'), line.trim_end())
     }
 }
 

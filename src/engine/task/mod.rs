@@ -18,6 +18,7 @@ mod dotenv;
 mod each;
 mod evaluation;
 mod files;
+mod foresight;
 mod frame;
 mod key;
 mod knowledge;
@@ -39,6 +40,7 @@ mod watch;
 
 pub use command::has_source;
 pub use dotenv::parse as parse_dotenv;
+pub use foresight::{ForeseenStep, ForeseenTask, ForeseenWork, foresee};
 pub use parameters::ParameterRequest;
 pub use plan::{Invocation, subsystems};
 pub use preview::{Preview, PreviewOptions, preview};

@@ -121,7 +121,10 @@ impl<'a, 'w> TaskPlanner<'a, 'w> {
     }
 
     /// The tasks that `invocation` needs itself. What a run found out on the way stays in it.
-    async fn needs(&self, invocation: &mut Invocation<'w>) -> Result<Vec<Invocation<'w>>, Fault> {
+    pub(super) async fn needs(
+        &self,
+        invocation: &mut Invocation<'w>,
+    ) -> Result<Vec<Invocation<'w>>, Fault> {
         let (context, task) = (self.context, invocation.task);
         if task.needs.is_empty() {
             return Ok(Vec::new());

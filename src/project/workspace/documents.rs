@@ -109,6 +109,32 @@ impl Documents {
         Self::from_files(Layout::new(root.to_owned(), user.clone()), file, Specs::default())
     }
 
+    /// The workspace at `root` where `pages` are `versions.yml` and the specs, by their paths; files
+    /// that are there count for nothing but sources and `forge.lock`.
+    ///
+    /// # Errors
+    /// When `forge.lock` cannot be read.
+    pub fn of_pages(
+        root: &Path,
+        pages: &[(&Path, &str)],
+        user: &UserFolders,
+    ) -> Result<Self, Fault> {
+        let (mut listed, mut specs, mut manifest) = (Specs::default(), Vec::new(), "");
+        for (path, text) in pages {
+            if *path == Path::new(Layout::MANIFEST) {
+                manifest = text;
+            } else if let Some(name) = path.file_stem().and_then(|name| name.to_str()) {
+                let path = path.to_path_buf();
+                listed.files.push(SpecFile { name: name.to_owned(), path: path.clone() });
+                let file = ManifestFile::new(path, text.as_bytes().to_vec(), MAX_BYTES);
+                let parsed = Parsed::parse(file, |file, found| Some(read_spec(file, found)));
+                specs.push(ParsedSpec { parsed, looked_at: Vec::new() });
+            }
+        }
+        let whole = Self::of_text(root, manifest, user)?;
+        Ok(Self { listed, specs, ..whole })
+    }
+
     fn from_files(layout: Layout, manifest: ManifestFile, listed: Specs) -> Result<Self, Fault> {
         let specs = &listed.files;
         let spec = |own: &SpecFile| ParsedSpec::read(&layout, own, specs);

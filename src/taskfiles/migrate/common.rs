@@ -55,8 +55,6 @@ fn general(stack: &Stack, one: &MigratedSubsystem, task: &TaskfileTask) -> Taskf
     each_template(&mut task, &mut |text| {
         text.text = replaced(&variables.written_out(&text.text, &|_| false), &one.name, EACH);
     });
-    let plain = |text: &mut Scalar| text.text = replaced(&text.text, EACH, "the subsystem");
-    task.prompt.iter_mut().for_each(plain);
     let own = |text: &mut Scalar| text.text = replaced(&text.text, &one.name, "the subsystem");
     task.desc.iter_mut().chain(&mut task.summary).for_each(own);
     task.dir = None;

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    Replacement,
     duty::{
         BuiltinTask, CI, DOWN, DutyMatch, FETCH, LOGS, OBTAIN, RELOAD, SUPERVISE, UP, UP_NAMED,
         match_duty,
     },
+    rewrite::command_of,
     service::MigratedServices,
     shell::{programs, words},
     stack::Stack,
@@ -121,6 +123,50 @@ impl<'s> Fates<'s> {
         }
     }
 
+    /// What stands in a script instead of a call of the task `name`, if forge does that by itself. The
+    /// subsystem in the name may be known only when the script runs.
+    pub(super) fn instead_of(&self, name: &str) -> Option<String> {
+        let said = |name: &str| {
+            let fate = self.of.get(name)?;
+            let effects = self.effects(name);
+            let commands = effects.iter().map(command_of).collect::<Vec<_>>().join("; ");
+            (!fate.stays() && !commands.is_empty()).then_some(commands)
+        };
+        if let Some(said) = said(name) {
+            return Some(said);
+        }
+        let (open, end) = open_name(name)?;
+        let ends = |task: &&String| task.split_once(':').is_some_and(|(_, own)| own == end);
+        let mut verbs = BTreeSet::new();
+        let mut count = 0;
+        for task in self.of.keys().filter(ends) {
+            let (subsystem, _) = task.split_once(':')?;
+            verbs.insert(said(task)?.strip_suffix(&format!(" {subsystem}"))?.to_owned());
+            count += 1;
+        }
+        let verb = verbs.pop_first().filter(|_| verbs.is_empty() && count > 1)?;
+        Some(format!("{verb} {open}"))
+    }
+
+    /// The tasks that are gone, each with what forge does instead.
+    pub(super) fn replaced(&self) -> Vec<Replacement> {
+        let mut all = Vec::new();
+        for (instead, tasks) in self.gone() {
+            for task in tasks {
+                let effects = self.effects(&task);
+                let ensured = effects.iter().filter(|(verb, _)| verb == "ensure");
+                let others = effects.iter().filter(|(verb, _)| verb != "ensure");
+                all.push(Replacement {
+                    task,
+                    instead: instead.clone(),
+                    ensures: ensured.flat_map(|(_, names)| names.clone()).collect(),
+                    commands: others.map(command_of).collect(),
+                });
+            }
+        }
+        all
+    }
+
     /// What forge does instead of each task that is gone: by what a person says, the tasks.
     pub(super) fn gone(&self) -> BTreeMap<String, Vec<String>> {
         let mut gone: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -147,6 +193,15 @@ impl<'s> Fates<'s> {
             _ => None,
         }
     }
+}
+
+/// `$NAME:end` or `{{.NAME}}:end`: the subsystem as it is said, and what follows.
+fn open_name(name: &str) -> Option<(&str, &str)> {
+    let name = name.trim_matches('"');
+    let from = name.rfind("}}").map_or(0, |at| at + 2);
+    let at = from + name[from..].find(':')?;
+    let open = &name[..at];
+    open.starts_with(['$', '{']).then_some((open, &name[at + 1..]))
 }
 
 fn merge(effects: &mut Effects, verb: &str, name: Option<&str>) {

@@ -5,7 +5,7 @@ use crate::taskfile::Yaml;
 
 /// A task as it is written: with what it has to ensure, without what says nothing.
 pub(super) fn finished(said: Yaml, ensures: &[String], owner: Option<&str>) -> Yaml {
-    let said = tidied(said, owner);
+    let said = one_lines(tidied(said, owner));
     if ensures.is_empty() && !matches!(said, Yaml::Map(_)) {
         // Nothing but its commands is said of it.
         return said;
@@ -34,39 +34,33 @@ pub(super) fn finished(said: Yaml, ensures: &[String], owner: Option<&str>) -> Y
         let at = entries.iter().position(|(_, key, _)| key == "run").unwrap_or(entries.len());
         entries.insert(at, (Vec::new(), "needs".to_owned(), needs));
     }
-    for (_, key, value) in &mut entries {
-        if key == "run"
-            && let Some(script) = joined(value)
-        {
-            *value = script;
-        }
-    }
     match entries.as_slice() {
         [(_, key, run)] if key == "run" => run.clone(),
         _ => Yaml::Map(entries),
     }
 }
 
-/// A list of commands as one script, if those before the last only make way for it and that one has
-/// several lines anyway.
-fn joined(run: &Yaml) -> Option<Yaml> {
-    const PLAIN: &[&str] = &["mkdir ", "forge "];
-    let Yaml::List(items) = run else { return None };
-    let lines: Option<Vec<&str>> = items
-        .iter()
-        .map(|item| match item {
-            Yaml::Text(text) => Some(text.as_str()),
-            _ => None,
-        })
-        .collect();
-    let lines = lines?;
-    let (last, before) = lines.split_last()?;
-    let is_plain = |line: &&&str| {
-        PLAIN.iter().any(|begin| line.starts_with(begin))
-            && !line.contains(['\n', '|', '&', ';', '\\'])
-    };
-    let is_script = last.trim_end().contains('\n') && !before.is_empty();
-    (is_script && before.iter().all(|line| is_plain(&line))).then(|| Yaml::text(lines.join("\n")))
+/// Commands of one line without the line break at their end, which means nothing.
+fn one_lines(run: Yaml) -> Yaml {
+    match run {
+        Yaml::Text(text) => Yaml::Text(one_line(text)),
+        Yaml::List(items) => Yaml::List(items.into_iter().map(one_lines).collect()),
+        Yaml::Map(entries) => {
+            let entry = |(comments, key, value): (Vec<String>, String, Yaml)| {
+                let is_command = matches!(key.as_str(), "run" | "finally");
+                (comments, key, if is_command { one_lines(value) } else { value })
+            };
+            Yaml::Map(entries.into_iter().map(entry).collect())
+        }
+        other @ Yaml::Plain(_) => other,
+    }
+}
+
+fn one_line(mut text: String) -> String {
+    if text.matches('\n').count() == 1 && text.ends_with('\n') {
+        text.truncate(text.len() - 1);
+    }
+    text
 }
 
 /// Texts in forge's own words; tasks of the document's own subsystem by their short names.

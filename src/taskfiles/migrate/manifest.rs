@@ -66,6 +66,7 @@ impl MigratedSettings {
                 found.releases = text_of(file, name).map(|text| format!("github:{text}"));
             } else if name == "PROJECT" || name == "PROJECT_NAME" {
                 found.project = text_of(file, name);
+                continue;
             } else {
                 continue;
             }

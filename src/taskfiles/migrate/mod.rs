@@ -7,11 +7,13 @@
 //!        └─fate─▶ what stays ─rewrite─▶ tasks without what is gone ─unit─▶ in forge's words ─page─▶ documents
 //! ```
 
+mod calls;
 mod comments;
 mod common;
 mod duty;
 mod fate;
 mod finish;
+mod folds;
 mod manifest;
 mod rewrite;
 mod roles;
@@ -29,16 +31,20 @@ use std::{
 };
 
 use crate::taskfile::TaskfileTree;
+pub use calls::{call_of_task, in_forge};
 use comments::{Comments, start_of};
 use fate::{Disposition, Fates};
 use manifest::MigratedSettings;
+use roles::Roles;
 use service::MigratedServices;
+pub use shell::{changes_folder, is_rooted as runs_anywhere};
 use stack::Stack;
 use subsystem::MigratedSubsystem;
 use unit::Kept;
+use variables::MigratedVariables;
 
 /// How long a line may be that says all of a task.
-const WIDTH: usize = 160;
+const WIDTH: usize = 80;
 /// Keys whose own keys have lines of their own.
 const BLOCKS: &[&str] = &["versions", "groups", "tasks"];
 
@@ -49,6 +55,26 @@ pub struct Migration {
     pub pages: Vec<WrittenFile>,
     /// What forge does instead of tasks that are gone: by what a person says, the tasks' full names.
     pub gone: BTreeMap<String, Vec<String>>,
+    /// The same, task by task.
+    pub replaced: Vec<Replacement>,
+    /// Texts that are written another way, the longest first; `{root}` stands for the workspace.
+    pub moved: Vec<(String, String)>,
+    /// Variables of Taskfiles by the names that begin their tasks' (nothing for all tasks), with what
+    /// they are called now; nothing if forge has words for what they were.
+    pub renamed: BTreeMap<String, BTreeMap<String, Option<String>>>,
+}
+
+/// A task that forge does by itself.
+#[derive(Clone, Debug)]
+pub struct Replacement {
+    /// Its full name.
+    pub task: String,
+    /// What a person says instead.
+    pub instead: String,
+    /// The subsystems that are ensured where it is called.
+    pub ensures: Vec<String>,
+    /// The commands that stand where it is called.
+    pub commands: Vec<String>,
 }
 
 /// A file that is written.
@@ -96,7 +122,8 @@ impl WrittenFile {
 }
 
 /// Writes `tree` down as a workspace.
-pub fn migrate(tree: TaskfileTree) -> Migration {
+pub fn migrate(mut tree: TaskfileTree) -> Migration {
+    folds::mark_folds(&mut tree);
     let stack = Stack::new(tree);
     let files = 1..stack.tree.files.len();
     let subsystems: Vec<_> = files.filter_map(|file| subsystem::recognise(&stack, file)).collect();
@@ -110,7 +137,9 @@ pub fn migrate(tree: TaskfileTree) -> Migration {
         services: &services,
         fates: &fates,
     };
-    Migration { pages: survey.pages(), gone: fates.gone() }
+    let (pages, renamed) = (survey.pages(), survey.renamed());
+    let moved = moved(&subsystems);
+    Migration { pages, gone: fates.gone(), replaced: fates.replaced(), moved, renamed }
 }
 
 /// The tasks that stay, rewritten.
@@ -156,6 +185,18 @@ impl Survey<'_> {
         std::iter::once(first).chain(specs).collect()
     }
 
+    /// What variables are called now.
+    fn renamed(&self) -> BTreeMap<String, BTreeMap<String, Option<String>>> {
+        let settings = MigratedSettings::find(self);
+        let all = settings.variables.iter().map(|name| (name.clone(), None)).collect();
+        let mut renamed: BTreeMap<_, _> = [(String::new(), all)].into();
+        for one in self.subsystems {
+            let variables = MigratedVariables::new(&self.stack.tree, one.file);
+            renamed.insert(one.name.clone(), Roles { one, variables }.renamed(self.stack));
+        }
+        renamed
+    }
+
     /// Whether a comment stands in one file only.
     fn is_own(&self, line: &str) -> bool {
         !self.shared.contains(line)
@@ -182,6 +223,20 @@ impl Survey<'_> {
         let file = &self.stack.tree.files[file].file;
         (file.path.clone(), file.text.lines().count())
     }
+}
+
+/// What lies elsewhere: the binaries of subsystems are found by their names.
+fn moved(subsystems: &[MigratedSubsystem]) -> Vec<(String, String)> {
+    let mut moved = Vec::new();
+    for one in subsystems {
+        let Some(dir) = &one.bin_dir else { continue };
+        for before in ["{root}/", ""] {
+            moved.push((format!("{before}{dir}/{}", one.binary), one.binary.clone()));
+        }
+        moved.push((format!("{{root}}/{dir}"), "{root}/.forge/bin".to_owned()));
+    }
+    moved.sort_by_key(|(before, _)| std::cmp::Reverse(before.len()));
+    moved
 }
 
 /// The comments that stand in several of the subsystems' files.

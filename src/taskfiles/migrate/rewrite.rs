@@ -2,16 +2,16 @@
 //! forge does now, variables that forge has words for, and `task` itself.
 
 use super::{
+    calls::{call_of_task, calls_in, in_forge},
     fate::{Effects, Fates},
-    shell::{self, programs, words},
-    stack::{Stack, call, items},
+    shell,
+    stack::{Stack, call},
     variables::MigratedVariables,
 };
 use crate::{
-    manifest::{Node, Quoting, Scalar, Value as Tree},
+    manifest::{Quoting, Scalar, Sp},
     taskfile::{
-        CommandKind, Loop, TaskfileCall, TaskfileCommand, TaskfileTask, TaskfileVariable,
-        VariableValue,
+        CommandKind, TaskfileCall, TaskfileCommand, TaskfileTask, TaskfileVariable, VariableValue,
     },
 };
 
@@ -30,39 +30,25 @@ pub(super) fn rewrite(stack: &Stack, fates: &Fates, at: (usize, usize)) -> Rewri
     let task = stack.task(at).clone();
     let mut rewriter =
         Rewriter { stack, fates, file: at.0, ensures: Vec::new(), marks: Vec::new() };
-    let mut first = Vec::new();
+    let mut commands = Vec::new();
     let mut deps = Vec::new();
     for dep in &task.deps {
         match rewriter.gone(dep) {
-            Some(effects) => first.extend(rewriter.done(effects, &task.name.value)),
+            Some(effects) => {
+                rewriter.ensured(&effects);
+                commands.extend(verbs(&effects));
+            }
             None => deps.push(dep.clone()),
         }
     }
-    let mut commands = Vec::new();
     for command in &task.commands {
-        if let Some(calls) = rewriter.one_each(command) {
-            deps.extend(calls);
-            continue;
-        }
-        let mut command = rewriter.of_shell(command);
-        if let Some(Loop::Var { name, split: None, called: None }) = &command.each
-            && let Some(items) = items(&stack.tree.files[at.0], &name.text, None)
-            && items.iter().all(|item| stack.prefixes.contains(&Some(item.clone())))
-        {
-            command.each =
-                Some(Loop::List(items.into_iter().map(|item| node(&item, name)).collect()));
-        }
+        let command = rewriter.of_shell(command);
         match rewriter.gone(&command) {
-            Some(effects) if matches!(command.deed, CommandKind::DeferCall(_)) => {
-                let lines = rewriter.done(effects, &task.name.value);
-                commands.extend(lines.into_iter().map(deferred));
-            }
-            Some(effects) => commands.extend(rewriter.done(effects, &task.name.value)),
+            Some(effects) => commands.extend(rewriter.instead(&command, &effects, &commands)),
             None => commands.push(command),
         }
     }
-    first.append(&mut commands);
-    let commands = without_doubles(first);
+    let commands = without_doubles(commands);
     let Rewriter { ensures, marks, .. } = rewriter;
     let mut task = TaskfileTask { deps, commands, silent: false, ..task };
     if task.dir.is_none() && at.0 != 0 && stands_anywhere(stack, at.0, &task) {
@@ -88,7 +74,7 @@ pub(super) fn stands_anywhere(stack: &Stack, file: usize, task: &TaskfileTask) -
         .chain(task.preconditions.iter().map(|one| &one.sh))
         .chain(&task.condition);
     globs.all(|glob| written(&glob.pattern).starts_with("{{.ROOT_DIR}}"))
-        && lines.chain(asked).all(|line| shell::is_rooted(&written(line)))
+        && lines.chain(asked).all(|line| shell::is_rooted(&written(line), &[]))
 }
 
 struct Rewriter<'s> {
@@ -107,149 +93,113 @@ impl Rewriter<'_> {
         (!fate.stays()).then(|| self.fates.effects(&name))
     }
 
-    /// Effects as commands; what is to be ensured is noted.
-    fn done(&mut self, effects: Effects, _task: &str) -> Vec<TaskfileCommand> {
-        let mut commands = Vec::new();
-        for (verb, names) in effects {
-            if verb == "ensure" {
-                for name in names {
-                    if !self.ensures.contains(&name) {
-                        self.ensures.push(name);
-                    }
-                }
-                continue;
+    /// Notes what is to be ensured before the task.
+    fn ensured(&mut self, effects: &Effects) {
+        for name in ensures(effects) {
+            if !self.ensures.contains(name) {
+                self.ensures.push(name.clone());
             }
-            let names: String = names.iter().map(|name| format!(" {name}")).collect();
-            commands
-                .push(run(format!("forge {verb}{names}").replace("{{ args }}", "{{.CLI_ARGS}}")));
         }
-        commands
+    }
+
+    /// The commands that stand where a task was called that forge does. What is to be ensured before
+    /// all else is needed; after other commands it is ensured in its turn.
+    fn instead(
+        &mut self,
+        command: &TaskfileCommand,
+        effects: &Effects,
+        before: &[TaskfileCommand],
+    ) -> Vec<TaskfileCommand> {
+        let mut commands: Vec<_> = verbs(effects).collect();
+        let names: Vec<&String> = ensures(effects).collect();
+        let is_first = before.is_empty() && command.condition.is_none() && command.each.is_none();
+        if is_first {
+            self.ensured(effects);
+        } else if !names.is_empty() && !names.iter().all(|name| self.ensures.contains(name)) {
+            let names: String = names.iter().map(|name| format!(" {name}")).collect();
+            commands.insert(0, run(format!("forge ensure{names}")));
+        }
+        let like = |made: TaskfileCommand| TaskfileCommand {
+            deed: match (made.deed, &command.deed) {
+                (CommandKind::Run(line), CommandKind::DeferCall(_)) => CommandKind::DeferRun(line),
+                (deed, _) => deed,
+            },
+            condition: command.condition.clone(),
+            ignore_error: command.ignore_error,
+            platforms: command.platforms.clone(),
+            ..made
+        };
+        commands.into_iter().map(like).collect()
     }
 
     /// A command that is `task NAME` alone as that call; `task` within others as `forge run`.
     fn of_shell(&mut self, command: &TaskfileCommand) -> TaskfileCommand {
-        let CommandKind::Run(line) = &command.deed else { return command.clone() };
-        if !programs(&line.text).contains("task") {
-            return command.clone();
-        }
-        let words = words(&line.text);
-        let is_plain = !line.text.contains(['\n', '|', '&', ';', '$', '>', '<']);
-        let names: Vec<&String> =
-            words.iter().skip(1).filter(|word| !word.starts_with('-')).collect();
-        if let ([name], true, Some("task")) =
-            (names.as_slice(), is_plain, words.first().map(String::as_str))
+        let (line, is_deferred) = match &command.deed {
+            CommandKind::Run(line) => (line, false),
+            CommandKind::DeferRun(line) => (line, true),
+            _ => return command.clone(),
+        };
+        if let Some((name, given)) = call_of_task(&line.text)
+            && !name.contains("{{")
+            && command.each.is_none()
+            && self.stack.tasks.contains_key(&name)
+            && !self.takes_no(&name, given.keys())
         {
-            let task = Scalar { text: format!(":{name}"), ..line.clone() };
-            let task = if self.file == 0 { Scalar { text: (*name).clone(), ..task } } else { task };
-            return TaskfileCommand {
-                deed: CommandKind::Call(TaskfileCall { task, vars: Vec::new() }),
-                ..command.clone()
+            let root = if self.file == 0 { "" } else { ":" };
+            let task = Scalar { text: format!("{root}{name}"), ..line.clone() };
+            let variable = |(name, value): (String, String)| TaskfileVariable {
+                name: Sp { value: name, bytes: line.bytes.clone() },
+                value: VariableValue::Text(Scalar { text: value, ..line.clone() }),
+                secret: false,
             };
-        }
-        let text = in_forge(&line.text);
-        for word in nested(&line.text) {
-            let kept = |name: &&String| {
-                self.fates.disposition(name).is_some_and(super::fate::Disposition::stays)
+            let call = TaskfileCall { task, vars: given.into_iter().map(variable).collect() };
+            let deed = match is_deferred {
+                true => CommandKind::DeferCall(call),
+                false => CommandKind::Call(call),
             };
-            let is_there = self.stack.tasks.keys().filter(kept).any(|name| {
-                name.ends_with(word.trim_start_matches(['$', '{', '}', '.'])) || fits(&word, name)
-            });
-            if !is_there {
-                self.marks.push(format!("it calls `{word}`, which forge does by itself now"));
+            return TaskfileCommand { deed, ..command.clone() };
+        }
+        for (name, is_said) in calls_in(&line.text) {
+            if !is_said {
+                let what = format!("`task {name}` has flags that forge lacks: it still needs Task");
+                self.marks.push(what);
             }
         }
-        TaskfileCommand {
-            deed: CommandKind::Run(Scalar { text, ..line.clone() }),
-            ..command.clone()
-        }
+        let text = in_forge(&line.text, &|name| self.fates.instead_of(name));
+        let line = Scalar { text, ..line.clone() };
+        let deed = if is_deferred { CommandKind::DeferRun(line) } else { CommandKind::Run(line) };
+        TaskfileCommand { deed, ..command.clone() }
     }
 
-    /// The calls that a script comes to be which runs one task of each of a list, and says in the end
-    /// which failed: that is what tasks that are needed do anyway.
-    fn one_each(&self, command: &TaskfileCommand) -> Option<Vec<TaskfileCommand>> {
-        const MAY: &[&str] = &["task", "printf", "echo", "exit", "[", "test"];
-        let CommandKind::Run(line) = &command.deed else { return None };
-        if !programs(&line.text).iter().all(|one| MAY.contains(&one.as_str())) {
-            return None;
-        }
-        let (_, after) = line.text.split_once("for ")?;
-        let (word, after) = after.split_once(" in {{.")?;
-        let (list, _) = after.split_once("}}")?;
-        let calls = nested(&line.text);
-        let [one] = calls.as_slice() else { return None };
-        let name = one.strip_prefix(&format!("${word}:"))?;
-        let items = items(&self.stack.tree.files[self.file], list, None)?;
-        let names: Vec<String> = items.iter().map(|item| format!("{item}:{name}")).collect();
-        let stays = |name: &String| {
-            self.fates.disposition(name).is_some_and(super::fate::Disposition::stays)
+    /// Whether what a call of Task gives the task `name` is for all tasks, so that it stays a run of
+    /// its own.
+    fn takes_no<'n>(&self, name: &str, mut given: impl Iterator<Item = &'n String>) -> bool {
+        let files = &self.stack.tree.files;
+        let is_global = |name: &String| {
+            files.iter().flat_map(|file| &file.vars).any(|one| one.name.value == *name)
         };
-        let call = |name: String| {
-            let task = Scalar { text: name, ..line.clone() };
-            TaskfileCommand {
-                deed: CommandKind::Call(TaskfileCall { task, vars: Vec::new() }),
-                ..command.clone()
-            }
-        };
-        names.iter().all(stays).then(|| names.into_iter().map(call).collect())
+        let _ = name;
+        given.any(is_global)
     }
 }
 
-/// A text, as a list holds it.
-fn node(text: &str, like: &Scalar) -> Node {
-    let scalar = Scalar { text: text.to_owned(), style: Quoting::Plain, bytes: like.bytes.clone() };
-    Node { value: Tree::Scalar(scalar), bytes: like.bytes.clone() }
+/// The subsystems that `effects` ensure.
+fn ensures(effects: &Effects) -> impl Iterator<Item = &String> {
+    effects.iter().filter(|(verb, _)| verb == "ensure").flat_map(|(_, names)| names)
 }
 
-/// The words that `task` is called with in a script.
-fn nested(script: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for part in script.split("task ").skip(1) {
-        let name = words(part.lines().next().unwrap_or_default())
-            .into_iter()
-            .find(|word| !word.starts_with('-'));
-        found.extend(name.map(|name| name.trim_end_matches([')', '"', ';']).to_owned()));
-    }
-    found
+/// The other verbs of `effects`, as commands.
+fn verbs(effects: &Effects) -> impl Iterator<Item = TaskfileCommand> {
+    effects
+        .iter()
+        .filter(|(verb, _)| verb != "ensure")
+        .map(|effect| run(command_of(effect).replace("{{ args }}", "{{.CLI_ARGS}}")))
 }
 
-fn fits(word: &str, name: &str) -> bool {
-    word.rsplit_once('}')
-        .map_or(word, |(_, end)| end)
-        .split_once(':')
-        .is_some_and(|(_, end)| name.ends_with(end))
-}
-
-/// `task --silent NAME` as `forge -q run NAME`, wherever a command stands.
-fn in_forge(script: &str) -> String {
-    let begins = |before: &str| {
-        let before = before.trim_end_matches(' ');
-        before.is_empty()
-            || before.ends_with(['\n', ';', '|', '&', '(', '!', '`'])
-            || ["if", "then", "do", "else", "until", "while"]
-                .iter()
-                .any(|word| before.ends_with(word))
-    };
-    let mut text = String::new();
-    let mut rest = script;
-    while let Some((before, after)) = rest.split_once("task ") {
-        text.push_str(before);
-        match begins(&text) {
-            true => {
-                let after_flags = after.trim_start_matches("--silent ").trim_start_matches("-s ");
-                text.push_str(if after_flags.len() < after.len() {
-                    "forge -q run "
-                } else {
-                    "forge run "
-                });
-                rest = after_flags;
-            }
-            false => {
-                text.push_str("task ");
-                rest = after;
-            }
-        }
-    }
-    text + rest
+/// `forge VERB NAME…`.
+pub(super) fn command_of((verb, names): &(String, Vec<String>)) -> String {
+    let names: String = names.iter().map(|name| format!(" {name}")).collect();
+    format!("forge {verb}{names}")
 }
 
 /// A command that a Taskfile does not hold.
@@ -265,13 +215,6 @@ pub(super) fn run(line: String) -> TaskfileCommand {
         set: Vec::new(),
         shopt: Vec::new(),
         bytes: 0..0,
-    }
-}
-
-fn deferred(command: TaskfileCommand) -> TaskfileCommand {
-    match command.deed {
-        CommandKind::Run(line) => TaskfileCommand { deed: CommandKind::DeferRun(line), ..command },
-        _ => command,
     }
 }
 

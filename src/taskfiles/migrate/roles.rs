@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 
 use super::{
     rewrite::{each_template, of_variable},
+    shell::changes_folder,
     stack::Stack,
     subsystem::{MigratedSource, MigratedSubsystem},
     unit::Kept,
     variables::{MigratedVariables, mention},
 };
-use crate::{manifest::Scalar, taskfile::Taskfile};
+use crate::{
+    manifest::Scalar,
+    taskfile::{CommandKind, Taskfile, TaskfileTask, TaskfileVariable, VariableValue},
+};
 
 /// What a variable of a subsystem's Taskfile is called in its spec, where no other file sees it.
 fn called(subsystem: &str, name: &str, own: &[String]) -> String {
@@ -82,6 +86,21 @@ impl Roles<'_> {
         for task in &mut file.tasks {
             each_template(task, &mut |text| text.text = self.applied(&text.text));
         }
+    }
+
+    /// What the variables of the file are called in the spec; nothing if something else is written
+    /// instead.
+    pub(super) fn renamed(&self, stack: &Stack) -> BTreeMap<String, Option<String>> {
+        let mut file = stack.tree.files[self.one.file].clone();
+        let names: Vec<String> = file.vars.iter().map(|one| one.name.value.clone()).collect();
+        file.vars.retain(|variable| self.stands_for(&variable.name.value).is_none());
+        let words = words(self.one, &file);
+        let is_kept = |name: &String| file.vars.iter().any(|one| one.name.value == *name);
+        let called = |name: String| {
+            let word = words.get(&name).cloned().filter(|_| is_kept(&name));
+            (name, word)
+        };
+        names.into_iter().map(called).collect()
     }
 
     /// The text that is written instead of the variable `name`.
@@ -159,7 +178,29 @@ const ROOT: &str = "{{.ROOT_DIR}}";
 pub(super) fn paths_can_be_short(stack: &Stack, file: usize, kept: &Kept) -> bool {
     let variables = MigratedVariables::new(&stack.tree, file);
     let own = kept.iter().filter(|(name, _)| stack.tasks.get(*name).is_some_and(|at| at.0 == file));
+    let is_rooted = |text: &Scalar| variables.written_out(&text.text, &|_| false).contains(ROOT);
+    // What a variable of the environment holds may be used anywhere.
+    let in_env = |env: &[TaskfileVariable]| {
+        env.iter().any(|one| match &one.value {
+            VariableValue::Text(text) | VariableValue::Sh(text) => is_rooted(text),
+            _ => false,
+        })
+    };
+    let moves = |task: &TaskfileTask| {
+        task.commands.iter().any(|one| match &one.deed {
+            CommandKind::Run(line) | CommandKind::DeferRun(line) => {
+                changes_folder(&line.text) && is_rooted(line)
+            }
+            _ => false,
+        })
+    };
+    if in_env(&stack.tree.files[file].env) || in_env(&stack.tree.files[0].env) {
+        return false;
+    }
     own.into_iter().all(|(_, one)| {
+        if in_env(&one.task.env) || moves(&one.task) {
+            return false;
+        }
         let mut task = one.task.clone();
         let dir = task.dir.take();
         let is_at_root =

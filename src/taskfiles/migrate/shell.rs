@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::taskfile::FOLD;
+
 /// Words that begin, end or join commands without being any.
 const KEYWORDS: &[&str] = &[
     "if", "then", "else", "elif", "fi", "while", "until", "do", "done", "{", "}", "!", "time",
@@ -71,7 +73,7 @@ impl Scan {
                 }
             }
             if !in_quotes {
-                rest = rest.trim_start_matches([' ', '\t']);
+                rest = rest.trim_start_matches([' ', '\t', FOLD]);
             }
         }
     }
@@ -119,7 +121,7 @@ fn next_in(text: &str, in_quotes: bool) -> (&str, &str) {
                 return if at == 0 { text.split_at(2) } else { text.split_at(at) };
             }
             (None, '"' | '\'') => quote = Some(sign),
-            (None, ' ' | '\t' | ';' | '|' | '&' | '(' | ')' | '<' | '>' | '`') if at > 0 => {
+            (None, ' ' | '\t' | FOLD | ';' | '|' | '&' | '(' | ')' | '<' | '>' | '`') if at > 0 => {
                 return text.split_at(at);
             }
             _ => {}
@@ -170,7 +172,7 @@ pub(super) fn words(line: &str) -> Vec<String> {
                 word.get_or_insert_default();
                 continue;
             }
-            (None, ' ' | '\t') if depth <= 0 => {
+            (None, ' ' | '\t' | FOLD) if depth <= 0 => {
                 words.extend(word.take());
                 continue;
             }
@@ -192,12 +194,22 @@ const ROOTED: &[&str] = &[
 const OF_FILES: &[&str] = &["cat", "cp", "mkdir", "mv", "rm", "tar", "touch"];
 
 /// Whether a script does the same wherever it runs, as far as its text says so: its programs do not look
-/// around, and no path in it is relative. Programs that are called by their path are taken to be so too.
-pub(super) fn is_rooted(script: &str) -> bool {
+/// around, and no path in it is relative. Programs that are called by their path are taken to be so too,
+/// and so are those of `others`.
+pub fn is_rooted(script: &str, others: &[&str]) -> bool {
     let knows = |program: &String| {
-        ROOTED.contains(&program.as_str()) || program.starts_with("{{.ROOT_DIR}}/")
+        ROOTED.contains(&program.as_str())
+            || others.contains(&program.as_str())
+            || program.starts_with("{{.ROOT_DIR}}/")
     };
     programs(script).iter().all(knows) && without_documents(script).all(is_line_rooted)
+}
+
+/// Whether a script may run something in another folder than its own.
+pub fn changes_folder(script: &str) -> bool {
+    let is_part = |sign: char| sign.is_alphanumeric() || sign == '-';
+    let mut words = script.split(|sign| !is_part(sign));
+    words.any(|word| matches!(word, "cd" | "pushd" | "popd" | "-C"))
 }
 
 fn is_line_rooted(line: &str) -> bool {
@@ -314,7 +326,7 @@ mod tests {
             ("(exec 3<>/dev/tcp/1/2) 2>/dev/null || nc -z 1 2", true),
             ("test -f a || exit 1", false),
         ] {
-            assert_eq!(is_rooted(script), expected, "{script}");
+            assert_eq!(is_rooted(script, &[]), expected, "{script}");
         }
     }
 

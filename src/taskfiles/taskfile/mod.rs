@@ -19,7 +19,7 @@ pub use model::{
 };
 pub use template::GoTemplate;
 pub use translate::{
-    BEHIND, Remark, TranslatedParts, Translation, TranslationRequest, Yaml, has_task, parts,
-    translate,
+    BEHIND, FOLD, NamedTask, Remark, TranslatedParts, Translation, TranslationRequest, Yaml,
+    has_task, named_tasks, parts, translate,
 };
 pub use tree::{Given, TaskfileTree, find, read};

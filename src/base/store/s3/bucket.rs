@@ -113,7 +113,19 @@ impl Bucket {
         key: &Path,
         headers: &[(&'static str, String)],
     ) -> Result<ApiRequest, Fault> {
-        let mut options = SignedUrlOptions::default();
+        self.signed_with(method, key, headers, &[]).await
+    }
+
+    /// The same with a query.
+    pub(super) async fn signed_with(
+        &self,
+        method: Method,
+        key: &Path,
+        headers: &[(&'static str, String)],
+        query: &[(&str, String)],
+    ) -> Result<ApiRequest, Fault> {
+        let query = query.iter().map(|(name, value)| (*name, value.clone()));
+        let mut options = SignedUrlOptions::default().with_query(query);
         for (name, value) in headers {
             let value = HeaderValue::from_str(value)
                 .map_err(|error| store_fault(format!("cannot use {}: {error}", self.url)))?;

@@ -21,6 +21,7 @@
 //! one may still be told of success before the other overwrites; such a server cannot do better.
 
 mod bucket;
+mod multipart;
 mod publishing;
 mod refusal;
 mod wire;
@@ -46,6 +47,8 @@ const DIGEST: &str = "x-amz-meta-sha256";
 pub(super) struct S3 {
     url: String,
     bucket: Bucket,
+    /// The most that is sent as one object, in bytes; what is larger goes in parts.
+    at_once: u64,
     /// Set once the bucket has shown that it is one.
     is_bucket: OnceCell<()>,
 }
@@ -62,7 +65,8 @@ impl S3 {
         settings: &StoreSettings,
     ) -> Result<Self, Fault> {
         let bucket = Bucket::new(&url, name, prefix, settings)?;
-        Ok(Self { url, bucket, is_bucket: OnceCell::new() })
+        let at_once = settings.most_at_once.unwrap_or(publishing::MOST_AT_ONCE);
+        Ok(Self { url, bucket, at_once, is_bucket: OnceCell::new() })
     }
 
     async fn find_asset(&self, key: &Path) -> Result<Option<AssetInfo>, Fault> {

@@ -27,10 +27,12 @@ use crate::{
 };
 
 /// The most that S3 takes as one object at once ("Uploading objects"), in bytes.
-const MAX_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+pub(super) const MOST_AT_ONCE: u64 = 5 * 1024 * 1024 * 1024;
+/// The most that an object may hold, in bytes.
+const MOST: u64 = 5 * 1024 * 1024 * 1024 * 1024;
 
 /// What an attempt came to.
-enum PutAttempt {
+pub(super) enum PutAttempt {
     Stored,
     Taken,
     /// The server knows no conditions.
@@ -52,9 +54,8 @@ impl S3 {
             ));
         }
         let blob = Blob::proven(upload).await?;
-        if blob.size > MAX_BYTES {
-            let why =
-                format!("it has {} bytes, and S3 takes at most {MAX_BYTES} at once", blob.size);
+        if blob.size > MOST {
+            let why = format!("it has {} bytes, and S3 takes at most {MOST}", blob.size);
             let what = format!("cannot publish {}", upload.path.display());
             return Err(store_fault(what).because(why));
         }
@@ -101,6 +102,9 @@ impl S3 {
         blob: &Blob,
         is_conditional: bool,
     ) -> Result<PutAttempt, AttemptFailure> {
+        if blob.size > self.at_once {
+            return self.put_in_parts(key, blob, is_conditional).await;
+        }
         let mut headers = vec![(DIGEST, blob.sha256.to_string())];
         if is_conditional {
             headers.push(("if-none-match", "*".to_owned()));
@@ -113,15 +117,7 @@ impl S3 {
             status if status.is_success() => Ok(PutAttempt::Stored),
             StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => Ok(PutAttempt::Taken),
             StatusCode::NOT_IMPLEMENTED if is_conditional => Ok(PutAttempt::Careless),
-            _ => {
-                let failure = reply.failure(&call);
-                match failure.again {
-                    RetryDecision::Never => {
-                        Err(AttemptFailure::never(refusal::fault(&call, &reply)))
-                    }
-                    _ => Err(failure),
-                }
-            }
+            _ => Err(self.failure_of(&call, &reply)),
         }
     }
 

@@ -12,7 +12,8 @@ pub(super) fn code(reply: &ApiResponse) -> Option<&str> {
     element(reply, "Code")
 }
 
-fn element<'a>(reply: &'a ApiResponse, name: &str) -> Option<&'a str> {
+/// The text of the first element `name` in `reply`.
+pub(super) fn element<'a>(reply: &'a ApiResponse, name: &str) -> Option<&'a str> {
     let text = std::str::from_utf8(&reply.body).ok()?;
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     let (inner, _) = rest.split_once(&format!("</{name}>"))?;

@@ -5,6 +5,7 @@
 //! under their full names. `instance` finds these, `scope` what variables are called, `task` and
 //! `command` say each task, `yaml` writes it down.
 
+mod asked;
 mod blame;
 mod command;
 mod inherited;
@@ -31,7 +32,7 @@ use crate::{
 use instance::{Instance, TaskInstance, instances};
 pub use named::{FixedWords, NamedTask, has_task, named_tasks};
 use scope::{Globals, TaskfileScope, special};
-pub use yaml::{BEHIND, Yaml};
+pub use yaml::{BEHIND, FOLD, Yaml};
 
 /// What a translation is for.
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +129,7 @@ pub fn parts(tree: &TaskfileTree, wish: &TranslationRequest, is_sparse: bool) ->
         sure: BTreeSet::new(),
         passed: HashMap::new(),
         as_json: BTreeSet::new(),
+        may_be_empty: BTreeSet::new(),
         remarks: Vec::new(),
         tree,
         wish,
@@ -169,6 +171,9 @@ struct Translator<'t> {
     /// What calls give as JSON, by names: lists and mappings, and what may be empty and is not to be
     /// taken for what all tasks know.
     as_json: BTreeSet<String>,
+    /// Where a document is for people: what a call may give as nothing, which is not to be taken for
+    /// what all tasks know.
+    may_be_empty: BTreeSet<String>,
     remarks: Vec<Remark>,
 }
 
@@ -274,8 +279,10 @@ impl Translator<'_> {
                 }
             }
         }
-        if self.globals.is_run() {
-            self.as_json = as_json.difference(&plain).cloned().collect();
+        let as_json: BTreeSet<String> = as_json.difference(&plain).cloned().collect();
+        match self.globals.is_run() {
+            true => self.as_json = as_json,
+            false => self.may_be_empty = as_json,
         }
     }
 

@@ -1,12 +1,34 @@
 //! The tasks of a tree by their names, and what its variables are before anything runs.
 
+use std::collections::BTreeSet;
+
 use super::{
     super::{model::TaskfileTask, tree::TaskfileTree},
     TranslationRequest,
     instance::{Instance, TaskInstance, instances},
     matches,
-    scope::Globals,
+    scope::{Globals, of_node},
 };
+
+/// Variables that Task sets itself.
+const BY_TASK: &[&str] = &[
+    "ALIAS",
+    "CHECKSUM",
+    "EXIT_CODE",
+    "ITEM",
+    "KEY",
+    "MATCH",
+    "ROOT_DIR",
+    "ROOT_TASKFILE",
+    "TASK",
+    "TASKFILE",
+    "TASKFILE_DIR",
+    "TASK_DIR",
+    "TASK_EXE",
+    "TASK_VERSION",
+    "TIMESTAMP",
+    "USER_WORKING_DIR",
+];
 
 /// A task of a tree, by the name that it has from the first file.
 pub struct NamedTask<'t> {
@@ -25,6 +47,17 @@ impl NamedTask<'_> {
     /// What a name that the task writes is from the first file.
     pub fn called_from_root(&self, name: &str) -> String {
         self.instance.called_from_root(name)
+    }
+
+    /// The variables that it looks at, but for those that Task sets.
+    pub fn words(&self) -> BTreeSet<String> {
+        let mut words = BTreeSet::new();
+        of_node(&self.task.node, &mut words);
+        let is_name = |word: &str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        words.retain(|word| {
+            is_name(word) && !BY_TASK.contains(&word.as_str()) && !word.starts_with("CLI_")
+        });
+        words
     }
 }
 

@@ -170,11 +170,18 @@ impl<'t> Globals<'t> {
         if let Some(word) = self.wish.words.get(name).filter(|_| self.position(name).is_none()) {
             return word.clone();
         }
-        if self.has_dotenv && !self.wish.given.env.contains_key(name) {
+        let is_itself = self.position(name).is_some();
+        if self.has_dotenv && !is_itself && !self.wish.given.env.contains_key(name) {
             self.used.borrow_mut().insert(name.to_owned());
             return word(name);
         }
         if self.wish.tasks.is_none() {
+            // What no file sets comes from outside: as a variable of the file, so that a command line
+            // can set it too.
+            if self.position(name).is_none() && !name.starts_with("CLI_") {
+                self.used.borrow_mut().insert(name.to_owned());
+                return word(name);
+            }
             return format!("env.{name} | default('')");
         }
         match self.wish.given.env.contains_key(name) {
@@ -267,7 +274,11 @@ impl<'t> Globals<'t> {
         };
         for name in self.used.borrow().iter().filter(|name| !is_declared(name)) {
             let line = format!("printf %s \"${{{name}-}}\"");
-            vars.put(&word(name), Yaml::single("sh", Yaml::Text(line)));
+            let value = match self.has_dotenv || self.is_run() {
+                true => Yaml::single("sh", Yaml::Text(line)),
+                false => Yaml::Text(format!("{{{{ env.{name} | default('') }}}}")),
+            };
+            vars.put(&word(name), value);
         }
         for (name, value) in written.into_values() {
             vars.put(&name, value);

@@ -49,6 +49,7 @@ impl<'t> Translator<'t> {
         for variable in &task.vars {
             let name = &variable.name.value;
             let is_parameter = self.wish.tasks.is_none()
+                && !self.globals.declares(name)
                 && is_given(&with, name)
                 && Self::default_of_itself(variable, name).is_some();
             if !is_parameter {
@@ -102,6 +103,10 @@ impl<'t> Translator<'t> {
         said.put("run", run);
         let wrong = std::mem::take(&mut draft.wrong);
         self.tell_flaws(file, wrong);
+        let said = match self.wish.tasks {
+            None => super::asked::without_double_defaults(said),
+            Some(_) => said,
+        };
         match said {
             Yaml::Map(mut keys) if keys.len() == 1 => keys.remove(0).2,
             said => said,
@@ -229,6 +234,13 @@ impl<'t> Translator<'t> {
             ("TASK_VERSION".to_owned(), "'3.54.0'".to_owned()),
             ("TASK_EXE".to_owned(), "'forge'".to_owned()),
         ]);
+        if self.wish.tasks.is_none()
+            && known.task.sources.is_empty()
+            && known.task.status.is_empty()
+        {
+            // What a file calls so itself is what it says there.
+            own.retain(|name, _| !self.globals.declares(name));
+        }
         for (flag, is_set) in self.wish.flags {
             own.insert((*flag).to_owned(), is_set.to_string());
         }
@@ -255,6 +267,17 @@ impl<'t> Translator<'t> {
         let is_about_itself = super::scope::mentioned(variable).contains(name)
             && draft.scope.called(name).contains(&own);
         let mut number = 2;
+        // What is worked out of a variable has its name in small letters.
+        let small = own.to_lowercase();
+        if (draft.taken.contains(&own) || is_about_itself)
+            && small != own
+            && word(&small) == small
+            && !draft.taken.contains(&small)
+            && !draft.scope.globals.declares(&small)
+        {
+            own = small;
+            number = 3;
+        }
         while draft.taken.contains(&own) || is_about_itself && number == 2 {
             own = format!("{}_{number}", word(name));
             number += 1;
@@ -308,8 +331,17 @@ impl<'t> Translator<'t> {
                 Self::give(draft, name, &word(name));
             }
         }
+        for (name, default) in self.asked(draft.at, &passed) {
+            with.put(&word(&name), Yaml::text(default));
+            Self::give(draft, &name, &word(&name));
+        }
         for name in passed {
             let own = word(&name);
+            if let Some((default, called)) = self.passed_to_people(known.task, &name) {
+                with.put(&own, Yaml::text(default));
+                Self::give(draft, &name, &called);
+                continue;
+            }
             let outer = draft.scope.called(&name);
             if self.as_json.contains(&name) {
                 let json = command::as_json(&name);
@@ -359,7 +391,7 @@ impl<'t> Translator<'t> {
     }
 
     /// The text that `variable` is, if it is `name` with that default.
-    fn default_of_itself(variable: &TaskfileVariable, name: &str) -> Option<String> {
+    pub(super) fn default_of_itself(variable: &TaskfileVariable, name: &str) -> Option<String> {
         let VariableValue::Text(text) = &variable.value else { return None };
         if variable.name.value != name {
             return None;

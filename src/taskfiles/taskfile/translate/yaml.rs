@@ -5,6 +5,12 @@ use std::fmt::Write as _;
 /// What a comment begins with that stands behind its key and not above it.
 pub const BEHIND: char = '<';
 
+/// What stands in a text where a line ends that goes on after a blank.
+pub const FOLD: char = '\u{1f}';
+
+/// How long a line of text may be before it is written as several.
+const LONG: usize = 96;
+
 /// A value to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Yaml {
@@ -113,9 +119,7 @@ impl Yaml {
         let key = scalar(key);
         let behind: String =
             behind.iter().map(|line| format!("   # {}", line.trim_start_matches(BEHIND))).collect();
-        let is_flow = self.fits(width.saturating_sub(indent + key.len() + 2))
-            || !self.is_nested()
-            || self.is_one_long_line(width);
+        let is_flow = self.fits(width.saturating_sub(indent + key.len() + 2)) || !self.is_nested();
         match (width, is_flow) {
             (0, _) => {
                 let _ = writeln!(text, "{pad}{key}:{behind}");
@@ -162,19 +166,6 @@ impl Yaml {
                 }
             }
             Self::Text(_) | Self::Plain(_) => {}
-        }
-    }
-
-    /// Whether it is a mapping of one text that fits nowhere.
-    fn is_one_long_line(&self, width: usize) -> bool {
-        match self.map_entries() {
-            [(comments, _, text @ Self::Text(_))] => {
-                width > 0
-                    && comments.is_empty()
-                    && !text.has_blocks()
-                    && !text.fits(width.saturating_sub(10))
-            }
-            _ => false,
         }
     }
 
@@ -240,6 +231,13 @@ impl Yaml {
 
     fn after_key(&self, indent: usize, text: &mut String) {
         match self {
+            Self::Text(value) if let Some(lines) = folded(value, LONG - indent.min(40)) => {
+                let pad = " ".repeat(indent + 2);
+                text.push_str(if value.ends_with('\n') { " >\n" } else { " >-\n" });
+                for line in lines {
+                    let _ = writeln!(text, "{pad}{line}");
+                }
+            }
             Self::Text(value) if is_block(value) => literal(value, indent + 2, text),
             Self::List(items) if items.iter().any(|item| !item.is_short()) => {
                 text.push('\n');
@@ -273,7 +271,7 @@ impl Yaml {
 
     fn flow(&self) -> String {
         match self {
-            Self::Text(text) => scalar(text),
+            Self::Text(text) => scalar(&text.replace(FOLD, " ")),
             Self::Plain(text) => text.clone(),
             Self::List(items) => {
                 let items: Vec<_> = items.iter().map(Self::flow).collect();
@@ -296,12 +294,46 @@ fn comment(lines: &[String], pad: &str, text: &mut String) {
     }
 }
 
+/// The lines that a long text of one line is written as; none if it is short, or would be read back as
+/// another.
+fn folded(text: &str, width: usize) -> Option<Vec<String>> {
+    let whole = text.strip_suffix('\n').unwrap_or(text);
+    let is_long = whole.chars().count() > width || whole.contains(FOLD);
+    let is_plain = |c: char| c == FOLD || !c.is_control();
+    let first = whole.chars().next()?;
+    if !is_long || !whole.chars().all(is_plain) || first.is_whitespace() || whole.ends_with(' ') {
+        return None;
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for part in whole.split(FOLD) {
+        if part.is_empty() || part.starts_with(' ') || part.ends_with(' ') {
+            return None;
+        }
+        lines.push(String::new());
+        for word in part.split(' ') {
+            let line = lines.last_mut()?;
+            let is_full = line.chars().count() + word.chars().count() >= width;
+            // Only a single blank between two words may be the end of a line.
+            if is_full && !line.is_empty() && !line.ends_with(' ') && !word.is_empty() {
+                lines.push(word.to_owned());
+            } else {
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            }
+        }
+    }
+    (lines.len() > 1 && lines.iter().all(|line| !line.ends_with(' '))).then_some(lines)
+}
+
 /// Whether a text is best written as lines of its own.
 fn is_block(text: &str) -> bool {
-    text.trim_end_matches('\n').contains('\n')
+    let has_lines = text.trim_end_matches('\n').contains('\n')
         && !text.starts_with([' ', '\t', '\n'])
         && !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t')
-        && !text.lines().any(|line| line.ends_with([' ', '\t']))
+        && !text.lines().any(|line| line.ends_with([' ', '\t']));
+    has_lines || folded(text, LONG).is_some()
 }
 
 fn literal(value: &str, indent: usize, text: &mut String) {

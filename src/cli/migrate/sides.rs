@@ -1,0 +1,169 @@
+//! Both sides of a comparison: the tasks of a tree of Taskfiles as `run --taskfile` takes them, and
+//! those of the workspace that was made of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    migrate::Migration,
+    model::Fault,
+    task::{ForeseenTask, Invocation, ParameterRequest, foresee},
+    taskfile::{self, Given, NamedTask, TaskfileTree, TranslationRequest},
+    workspace::{Documents, Task, Workspace},
+};
+
+use super::{
+    super::{CliError, session::Session, task_names, taskfile as translated},
+    comparison::{Comparison, Decisions},
+};
+
+/// What stands for a value that somebody gives.
+const SAMPLE: &str = "forge-sample";
+
+/// Compares each task of `tree` with what it became in `workspace`, which `documents` say.
+pub(super) fn compared(
+    session: &Session,
+    tree: &TaskfileTree,
+    migration: &Migration,
+    documents: &Documents,
+    workspace: &Workspace,
+) -> Comparison {
+    let root = tree.root.display().to_string();
+    let moved = migration.moved.iter().map(|(before, after)| {
+        let place = |text: &str| text.replace("{root}", &root);
+        (place(before), place(after))
+    });
+    let decisions = Decisions { replaced: &migration.replaced, moved: moved.collect(), root };
+    let renamed = &migration.renamed;
+    let sides = Sides { session, tree, documents, workspace, decisions, renamed };
+    let gone: BTreeSet<&str> = migration.replaced.iter().map(|one| one.task.as_str()).collect();
+    let mut comparison = Comparison::default();
+    for task in taskfile::named_tasks(tree) {
+        if gone.contains(task.name.as_str()) {
+            continue;
+        }
+        comparison.compared += 1;
+        if let Err(what) = sides.compare(&task) {
+            comparison.differences.insert(task.name, what);
+        }
+    }
+    comparison
+}
+
+struct Sides<'a> {
+    session: &'a Session,
+    tree: &'a TaskfileTree,
+    documents: &'a Documents,
+    workspace: &'a Workspace,
+    decisions: Decisions<'a>,
+    renamed: &'a BTreeMap<String, BTreeMap<String, Option<String>>>,
+}
+
+type Words = BTreeMap<String, String>;
+
+impl Sides<'_> {
+    /// Compares one task: as it is, and with each variable that somebody may give it.
+    fn compare(&self, task: &NamedTask) -> Result<(), String> {
+        let none = Words::new();
+        let before = self.before(&task.name, &none);
+        let before = before.map_err(|why| format!("cannot be compared: {why}"))?;
+        self.held(&task.name, &before, &none)?;
+        for name in task.words() {
+            let Some(called) = self.called(&task.name, &name) else { continue };
+            let given: Words = [(name.clone(), SAMPLE.to_owned())].into();
+            // What nothing looks at, or what must be something else, says nothing.
+            let Ok(with) = self.before(&task.name, &given) else { continue };
+            if with != before {
+                let given = [(called, SAMPLE.to_owned())].into();
+                self.held(&task.name, &with, &given)
+                    .map_err(|what| format!("with {name}={SAMPLE}, {what}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the variable `name` is called now for `task`; nothing if forge has a word for what it was.
+    fn called(&self, task: &str, name: &str) -> Option<String> {
+        let space = task.split_once(':').map_or("", |(space, _)| space);
+        let spaces = [space, ""].into_iter().filter_map(|space| self.renamed.get(space));
+        let known = spaces.into_iter().find_map(|names| names.get(name));
+        known.cloned().unwrap_or_else(|| Some(name.to_owned()))
+    }
+
+    fn held(&self, name: &str, before: &ForeseenTask, given: &Words) -> Result<(), String> {
+        let after = self.after(name, given)?;
+        let called = |name: &str, given: &Words| self.before(name, given).ok();
+        let before = self.decisions.applied(before.clone(), &called);
+        self.decisions.difference(&before, &after).map_or(Ok(()), Err)
+    }
+
+    /// What `run --taskfile` would do.
+    fn before(&self, name: &str, given: &Words) -> Result<ForeseenTask, String> {
+        let env = self.session.host.environment().to_texts();
+        let given = Given { words: given.clone(), env };
+        let names = [name.to_owned()];
+        let wish = TranslationRequest {
+            tasks: Some(&names),
+            given: &given,
+            args: &[],
+            flags: &[],
+            words: &BTreeMap::new(),
+        };
+        let translation = taskfile::translate(self.tree, &wish);
+        if let Some(problems) = translation.problems(self.tree) {
+            return Err(told(&CliError::Problems(problems)));
+        }
+        let loaded = translated::loaded(self.session, self.tree, translation);
+        let (workspace, _) = loaded.map_err(|stop| told(&stop))?;
+        let task = task_names::find(&workspace, name).map_err(|fault| fault.what)?;
+        foreseen(&workspace, task, name, BTreeMap::new()).map_err(|fault| because(&fault))
+    }
+
+    /// What forge would do now.
+    fn after(&self, name: &str, given: &Words) -> Result<ForeseenTask, String> {
+        let find = |workspace| task_names::find(workspace, name);
+        let task = find(self.workspace).map_err(|_| "it is not there any more".to_owned())?;
+        let asked = ParameterRequest { tasks: vec![name.to_owned()], given: given.clone() };
+        let set = asked.assignments(&[task]).map_err(|fault| fault.what)?;
+        let own = asked.parameters(task);
+        if set.is_empty() {
+            return foreseen(self.workspace, task, name, own).map_err(|fault| because(&fault));
+        }
+        let none = |_| None;
+        let mut outside = self.session.outside(&none);
+        outside.syntax_check = crate::process::SyntaxCheck::off();
+        outside.assignments = set;
+        let again = self.documents.resolve(self.session.platform(), &outside);
+        let again = again.map_err(|stop| told(&stop.into()))?;
+        let task = find(&again).map_err(|fault| fault.what)?;
+        foreseen(&again, task, name, own).map_err(|fault| because(&fault))
+    }
+}
+
+fn foreseen(
+    workspace: &Workspace,
+    task: &Task,
+    name: &str,
+    mut given: Words,
+) -> Result<ForeseenTask, Fault> {
+    for one in task.with.iter().filter(|one| one.default.is_none()) {
+        let value = || one.choices.first().cloned().unwrap_or_else(|| format!("<{}>", one.name));
+        given.entry(one.name.clone()).or_insert_with(value);
+    }
+    let Some(task) = workspace.tasks.get(&task.name) else {
+        return Err(Fault::new(crate::model::Kind::Failed, "the task is not there"));
+    };
+    foresee(workspace, &Invocation::new(task, given, Vec::new())?.called(name))
+}
+
+fn because(fault: &Fault) -> String {
+    std::iter::once(&fault.what).chain(&fault.why).cloned().collect::<Vec<_>>().join(": ")
+}
+
+fn told(stop: &CliError) -> String {
+    match stop {
+        CliError::Problems(problems) => {
+            problems.diagnostics.first().map_or(String::new(), |one| one.what.clone())
+        }
+        CliError::Fault(fault) => because(fault),
+    }
+}

@@ -1,0 +1,89 @@
+//! What a migration comes to, in words.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use crate::migrate::{Migration, WrittenFile};
+
+use super::Outcome;
+
+/// What became what, what needs a person, and what to do next.
+pub(super) fn told(begin: &str, migration: &Migration, outcome: &Outcome) -> String {
+    let pages = &migration.pages;
+    let mut text = format!("{begin}\n");
+    for page in pages {
+        let from: Vec<String> =
+            page.from.iter().map(|(path, _)| path.display().to_string()).collect();
+        let before: usize = page.from.iter().map(|(_, lines)| lines).sum();
+        let (from, after) = (from.join(", "), page.text.lines().count());
+        let _ =
+            writeln!(text, "  {from} -> {}: {before} lines became {after}", page.path.display());
+    }
+    let before: usize = pages.iter().flat_map(|page| &page.from).map(|(_, lines)| lines).sum();
+    let after: usize = pages.iter().map(|page| page.text.lines().count()).sum();
+    if pages.len() > 1 {
+        let _ = writeln!(text, "  {before} lines in all became {after}");
+    }
+    if !migration.gone.is_empty() {
+        let _ = writeln!(text, "replaced by what forge does, so no tasks any more:");
+        for (instead, names) in &migration.gone {
+            let _ = writeln!(text, "  {instead:<20} {}", grouped(names, pages));
+        }
+    }
+    let marks: Vec<String> = pages.iter().flat_map(marks).collect();
+    if !marks.is_empty() {
+        let _ = match marks.len() {
+            1 => writeln!(text, "1 place needs a person, marked `# migrate:`:"),
+            more => writeln!(text, "{more} places need a person, each marked `# migrate:`:"),
+        };
+        let _ = writeln!(text, "{}", marks.join("\n"));
+    }
+    compared(&mut text, outcome);
+    text
+}
+
+/// How the two sides compare.
+fn compared(text: &mut String, outcome: &Outcome) {
+    let Some(comparison) = &outcome.comparison else {
+        let what = match outcome.problems {
+            1 => "1 error that is".to_owned(),
+            more => format!("{more} errors that are"),
+        };
+        let _ = writeln!(text, "next: forge check");
+        let _ = writeln!(
+            text,
+            "`forge check` shows {what} left to mend; until then, no task is compared"
+        );
+        return;
+    };
+    let (all, equal) = (comparison.compared, comparison.equal());
+    let tasks = if all == 1 { "task" } else { "tasks" };
+    let _ = writeln!(text, "compared {all} {tasks}, as they would run: {equal} do the same");
+    if !comparison.differences.is_empty() {
+        let _ = writeln!(text, "not the same, or not to be compared:");
+        for (name, what) in &comparison.differences {
+            let _ = writeln!(text, "  {name}: {what}");
+        }
+    }
+    let _ = writeln!(text, "next: forge check");
+}
+
+fn marks(page: &WrittenFile) -> Vec<String> {
+    page.marks().map(|(line, what)| format!("  {}:{line}: {what}", page.path.display())).collect()
+}
+
+/// `nats:ensure, docs:ensure` of subsystems as `*:ensure (2)`.
+fn grouped(names: &[String], pages: &[WrittenFile]) -> String {
+    let is_subsystem = |name: &str| {
+        pages.iter().any(|page| page.path.file_stem().is_some_and(|stem| stem == name))
+    };
+    let mut by_end: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for name in names {
+        let end = name.split_once(':').filter(|(before, _)| is_subsystem(before));
+        by_end.entry(end.map_or(name.as_str(), |(_, end)| end)).or_default().push(name);
+    }
+    let said = by_end.into_iter().map(|(end, names)| match names.as_slice() {
+        [_, _, ..] => format!("*:{end} ({})", names.len()),
+        _ => names.join(", "),
+    });
+    said.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,151 @@
+//! The gate of `forge migrate`, over the corpus of Taskfiles: each task does the same before and after,
+//! or is marked. Cases that are marked are those listed here, and no others.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use crate::support::{Sandbox, copy_tree};
+
+const CORPUS: &str = "tests/taskfile/corpus";
+
+/// Cases that have something to mark, and why.
+const MARKED: &[(&str, &[&str])] = &[
+    ("versions of Task that forge does not read", &["006", "008"]),
+    (
+        "commands, templates and durations that are broken",
+        &["023", "184", "195", "196", "227", "249"],
+    ),
+    ("tasks that are not there, twice there, or need themselves", MISTAKEN),
+    (
+        "files of variables that are broken, or named by what only a run knows",
+        &["045", "048", "219"],
+    ),
+    ("dotenv of an included file", &["082"]),
+    ("variables of several files under one name, as Task has them", &["066"]),
+    ("output in groups with a beginning and an end", &["143", "144", "240", "241"]),
+    (
+        "lists, mappings and templated names that only a run knows",
+        &["055", "185", "232", "233", "246"],
+    ),
+    ("what a call must give, and what it gives on", &["155", "165", "248"]),
+    ("what is given on the command line and shadows a list or a word", &["223", "225", "235"]),
+    ("MATCH as Go prints it, and times", &["236", "238"]),
+];
+const MISTAKEN: &[&str] = &["074", "089", "090", "091", "098", "099", "166", "220", "221", "229"];
+
+fn marked() -> BTreeSet<String> {
+    MARKED.iter().flat_map(|(_, numbers)| *numbers).map(|number| (*number).to_owned()).collect()
+}
+
+/// What `forge migrate` ends with for a case, and what it says; none if there is no Taskfile to read.
+fn gate(case: &Path) -> Option<(i32, String)> {
+    let sandbox = Sandbox::new();
+    copy_tree(case, &sandbox.path("case"));
+    let run = sandbox.forge("migrate case --into new").run();
+    match run.code() {
+        Some(2) => None,
+        code => Some((code.unwrap_or(-1), run.to_string())),
+    }
+}
+
+#[test]
+fn each_task_of_the_corpus_does_the_same_or_is_marked() {
+    let mut cases: Vec<PathBuf> =
+        fs::read_dir(CORPUS).expect("the corpus").flatten().map(|entry| entry.path()).collect();
+    cases.retain(|path| path.is_dir());
+    cases.sort();
+    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let marked = marked();
+    let work = || {
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let name = case.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let Some((code, said)) = gate(case) else { continue };
+            if (code == 3) != marked.contains(&name[..3]) || !matches!(code, 0 | 3) {
+                wrong.lock().expect("no panic").push(format!("{name} ends with {code}:\n{said}"));
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(work))));
+    let wrong = wrong.into_inner().expect("no panic");
+    assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What new users stumbled over, each in one task.
+const SMALL: &str = r#"version: '3'
+vars:
+  FLAGS: '-v'
+tasks:
+  a:
+    cmds:
+      - for: [x/1, y/2]
+        task: b
+        vars: { N: '{{.ITEM}}', M: 'pre-{{replace "/" "_" .ITEM}}' }
+  b:
+    requires: { vars: [N] }
+    cmds: ['echo {{.N}} {{.M}}']
+  c:
+    deps:
+      - task: b
+        vars: { N: 1 }
+    cmds: [echo c]
+  d:
+    vars: { NEXT: { sh: echo v2 } }
+    prompt: "release {{.NEXT}}?"
+    cmds: ['echo {{.NEXT}}']
+  e:
+    vars:
+      RACE: '{{if eq (default "true" .RACE) "true"}}-race{{end}}'
+    cmds:
+      - echo go test {{.RACE}} {{default "./..." .PKGS}}
+  ci: { cmds: [echo my ci] }
+  default: { cmds: [echo my default] }
+  folded:
+    cmds:
+      - >
+        echo one
+        two
+        # three
+        four
+      - echo {{.GREETING | default "hi"}}
+  uses-task:
+    cmds: [task b N=1, 'cd sub && task x', ./bin/task c]
+"#;
+
+#[test]
+fn what_new_users_stumbled_over_does_the_same() {
+    let sandbox = Sandbox::new();
+    sandbox.write("Taskfile.yml", SMALL);
+    sandbox.forge("migrate").succeeds().says("compared 9 tasks, as they would run: 9 do the same");
+    sandbox.forge("check").succeeds();
+    let written = sandbox.read("versions.yml");
+    for text in [
+        "with: {PKGS: ./..., RACE: 'true'}",
+        "echo go test {{ race }} {{ PKGS }}",
+        "- >-\n        echo one\n        two\n        # three\n        four\n",
+        "for: [x/1, y/2]",
+        "cd sub && forge run x",
+    ] {
+        assert!(written.contains(text), "{text}\n{written}");
+    }
+    assert!(!written.contains("RACE_2") && !written.contains("default('"), "{written}");
+    let run = sandbox.forge("run e RACE=false").succeeds();
+    assert!(run.stdout().contains("go test ./..."), "{run}");
+}
+
+#[test]
+fn what_differs_is_listed_and_marked() {
+    let sandbox = Sandbox::new();
+    let text = "version: '3'\noutput: {group: {begin: '<', end: '>'}}\ntasks:\n  a: echo a\n  b: [task: a]\n";
+    sandbox.write("Taskfile.yml", text);
+    let run = sandbox.forge("migrate").exits(3);
+    run.says("compared 2 tasks, as they would run: 0 do the same");
+    run.says("not the same, or not to be compared").says("  b: in a call, command 1 was");
+    assert!(sandbox.read("versions.yml").contains("  # migrate: `a` is not the same: command 1"));
+}
