@@ -81,13 +81,16 @@ fn free_port() -> u16 {
 
 /// A workspace with `services`, each a script and an image.
 fn shop(host: &str, services: &[&str]) -> Sandbox {
-    let sandbox = Sandbox::new().head("project: shop\nplatforms: [linux-amd64, linux-arm64]");
+    let sandbox = Sandbox::new();
     let spec = format!(
         "discover: services/{{service}}\nversion: {{ scheme: tag }}\nsource: {{ path: \"{{{{ folder }}}}\" }}\n\
          build:\n  run:\n    - echo {{{{ service }}}} {{{{ platform }}}} >> {}\n    - cp run.sh {{{{ out }}}}/{{{{ name }}}}\n\
          image:\n  repo: {host}/shop/{{{{ service }}}}\n  env: {{ PORT: \"8080\" }}\n  ports: [8080]\n  also: [latest]\n",
         sandbox.beside("builds").display()
     );
+    // No version is pinned: the tag is that of all.
+    let manifest = "project: shop\nplatforms: [linux-amd64, linux-arm64]\nversions: {}\n";
+    let sandbox = sandbox.file("versions.yml", manifest);
     let sandbox = sandbox.file("subsystems/services.yml", &spec).file(".gitignore", ".forge/\n");
     let service = |sandbox: Sandbox, name: &&str| {
         sandbox.file(&format!("services/{name}/run.sh"), &format!("#!/bin/sh\necho {name}\n"))
@@ -302,8 +305,8 @@ fn an_image_runs_and_answers() {
     let sandbox = Sandbox::new().head("project: shop\nplatforms: [linux-amd64]").spec(
         "web",
         "v1",
-        "source: { path: web }\nbuild: { run: \"cp /bin/busybox {{ out }}/web\" }\n\
-         image: { repo: r.example/web, files: { web/site: /srv/www }, entrypoint: [/usr/local/bin/web, httpd] }\n",
+        "binary: busybox\nsource: { path: web }\nbuild: { run: \"cp /bin/busybox {{ out }}/busybox\" }\n\
+         image: { repo: r.example/web, files: { web/site: /srv/www }, args: [httpd] }\n",
     );
     sandbox.write("web/site/index.html", "served from an image\n");
     let run = sandbox.forge("image").run();
@@ -319,7 +322,7 @@ fn an_image_runs_and_answers() {
     let port = free_port();
     let mut server = Command::new("chroot")
         .arg(bundle.join("rootfs"))
-        .args(["/usr/local/bin/web", "httpd", "-f", "-h", "/srv/www", "-p"])
+        .args(["/usr/local/bin/busybox", "httpd", "-f", "-h", "/srv/www", "-p"])
         .arg(format!("127.0.0.1:{port}"))
         .spawn()
         .unwrap();

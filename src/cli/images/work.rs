@@ -61,7 +61,7 @@ impl<'s> ImageWork<'s> {
     }
 
     /// Looks at the tags of all images, side by side.
-    pub(in super::super) async fn look(&self) -> Vec<Seen> {
+    pub(in super::super) async fn look_at_tags(&self) -> Vec<Seen> {
         let looks = self.wants.specs.iter().map(|(name, spec)| async move {
             match spec {
                 Ok(spec) => {
@@ -74,9 +74,9 @@ impl<'s> ImageWork<'s> {
         stream::iter(looks).buffered(AT_ONCE).collect().await
     }
 
-    /// As [`Self::look`], as far as a release would get that far.
+    /// As [`Self::look_at_tags`], as far as a release would get that far.
     pub(in super::super) async fn planned(&self) -> Vec<Seen> {
-        let mut planned = self.look().await;
+        let mut planned = self.look_at_tags().await;
         for seen in &mut planned {
             let why = unreleasable(&self.workspaces().any().subsystems[&seen.name]);
             if let (Some(why), Ok(ImageState::Absent)) = (why, &seen.state) {
@@ -315,11 +315,6 @@ impl Seen {
     /// What is wrong, if something is.
     pub(in super::super) fn fault(&self) -> Option<&Fault> {
         self.state.as_ref().err()
-    }
-
-    /// Whether a release has it.
-    pub(in super::super) fn is_released(&self) -> bool {
-        matches!(self.state, Ok(ImageState::Released { .. }))
     }
 
     /// The image, what would be done with it, and why.

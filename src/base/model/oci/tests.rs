@@ -1,3 +1,5 @@
+//! Reading and writing what registries keep, byte for byte.
+
 use super::*;
 use crate::model::{Platform, Sha256};
 

@@ -23,10 +23,10 @@ fn sandbox(image: &str) -> Sandbox {
 }
 
 fn image(spec: &str) -> Image {
-    of(&sandbox(spec).workspace(), "api").clone()
+    image_of(&sandbox(spec).workspace(), "api").clone()
 }
 
-fn of<'w>(workspace: &'w Workspace, name: &str) -> &'w Image {
+fn image_of<'w>(workspace: &'w Workspace, name: &str) -> &'w Image {
     workspace.subsystems[name].image.as_ref().unwrap()
 }
 
@@ -95,7 +95,7 @@ fn a_dockerfile_needs_no_binaries() {
         ("deploy/Dockerfile", "FROM scratch\n"),
     ]);
     let workspace = sandbox.workspace();
-    let dockerfile = of(&workspace, "api").dockerfile.clone().unwrap();
+    let dockerfile = image_of(&workspace, "api").dockerfile.clone().unwrap();
     assert_eq!(dockerfile.context, Path::new("services/api"));
     assert_eq!(dockerfile.target.as_deref(), Some("run"));
     assert!(dockerfile.args["A"] == "v1.2.3" && dockerfile.is_cached);
