@@ -39,7 +39,7 @@ pub(super) fn image(session: &Session, words: &[String], load: bool) -> Result<u
         }
         return Ok(0);
     }
-    let work = ImageWork::new(session, wants)?;
+    let work = ImageWork::new(session, wants);
     let mut report = session.host.runtime()?.block_on(work.make(&names))?;
     report.seconds = began.elapsed().as_secs_f64();
     work.keep_bases();
@@ -70,7 +70,7 @@ pub(super) fn released(
     wants: ImageWants,
     names: &BTreeSet<Name>,
 ) -> Result<RunReport, CliError> {
-    let work = ImageWork::new(session, wants)?;
+    let work = ImageWork::new(session, wants);
     let report = session.host.runtime()?.block_on(work.release(names))?;
     work.keep(&report.images);
     Ok(report)
@@ -149,7 +149,7 @@ pub(super) fn unreleasable(subsystem: &Subsystem) -> Option<Fault> {
 
 /// Shows what a release would do.
 fn plan(session: &Session, wants: ImageWants) -> Result<u8, CliError> {
-    let work = ImageWork::new(session, wants)?;
+    let work = ImageWork::new(session, wants);
     let planned = session.host.runtime()?.wait_for(work.planned());
     if session.flags.json {
         let rows: Vec<_> = planned.iter().map(Seen::json).collect();

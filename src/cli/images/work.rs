@@ -52,8 +52,8 @@ pub(in super::super) struct ImageWork<'s> {
 }
 
 impl<'s> ImageWork<'s> {
-    pub(in super::super) fn new(session: &'s Session, wants: ImageWants) -> Result<Self, Fault> {
-        Ok(Self { session, wants })
+    pub(in super::super) fn new(session: &'s Session, wants: ImageWants) -> Self {
+        Self { session, wants }
     }
 
     pub(in super::super) fn workspaces(&self) -> &Arc<Workspaces> {
