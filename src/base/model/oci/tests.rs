@@ -1,4 +1,4 @@
-//! Reading and writing what registries keep, byte for byte.
+//! Documents of the Open Container Initiative, written and read.
 
 use super::*;
 use crate::model::{Platform, Sha256};
