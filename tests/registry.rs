@@ -14,7 +14,7 @@ use forge::{
             self, Annotations, Descriptor, ImageConfig, ImageIndex, ImageManifest, ImageRepository,
         },
     },
-    store::{BlobSource, BlobUpload, ImagePush, ManifestUpload, Published, Registries},
+    store::{BlobSource, BlobUpload, ImageNote, ImagePush, ManifestUpload, Published, Registries},
 };
 
 use crate::{
@@ -268,6 +268,36 @@ fn run(program: &str, words: &[&str], folder: &Path, variables: &[(&str, &str)])
     let text = format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err));
     assert!(output.status.success(), "{program} {words:?}: {text}");
     text
+}
+
+#[tokio::test]
+async fn what_is_said_of_an_image_is_found_beside_it() {
+    for (lists_referrers, lag) in [(true, 0), (false, 0), (false, 60)] {
+        let lag = Duration::from_millis(lag);
+        let registry = Registry::start(Rules { lists_referrers, lag, ..Rules::ghcr() });
+        let registries = Registries::new(&logged_in(LOGIN.1));
+        let push = image(&format!("{}/acme/api", registry.host()), "v1", 1);
+        registries.push(&push, nobody()).await.unwrap();
+        let size = push.index.bytes.len() as u64;
+        let subject = Descriptor::new(oci::INDEX, push.index.digest(), size);
+        assert_eq!(registries.referrers(&push.repository, subject.digest).await, Ok(Vec::new()));
+        let note = |kind: &str| ImageNote {
+            artifact_type: kind.into(),
+            title: "api.json".into(),
+            bytes: format!("what {kind} says").into(),
+            annotations: Annotations::from([("in-toto.io/predicate-type".into(), "x".into())]),
+        };
+        let kinds = ["application/vnd.in-toto+json", "application/spdx+json"];
+        for kind in [kinds[0], kinds[1], kinds[0]] {
+            registries.attach(&push.repository, &subject, &note(kind)).await.unwrap();
+        }
+        let found = registries.referrers(&push.repository, subject.digest).await.unwrap();
+        let mut told: Vec<_> = found.iter().filter_map(|it| it.artifact_type.as_deref()).collect();
+        told.sort_unstable();
+        assert_eq!(told, [kinds[1], kinds[0]], "{lists_referrers}");
+        assert!(found.iter().all(|it| it.annotations.len() == 1), "{found:?}");
+        assert_eq!(registry.world().dangling(), Vec::<String>::new());
+    }
 }
 
 #[tokio::test]

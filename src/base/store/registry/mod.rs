@@ -19,6 +19,7 @@ mod challenge;
 mod keys;
 mod pushing;
 mod reading;
+mod referring;
 mod refusal;
 mod token;
 mod uploading;
@@ -31,6 +32,7 @@ use reqwest::{Method, StatusCode, Url};
 use self::keys::{KeyRing, RegistryScope};
 pub use pushing::{ImagePush, ManifestUpload, PushReceipt};
 pub use reading::RegistryManifest;
+pub use referring::ImageNote;
 pub use uploading::{BlobOutcome, BlobSource, BlobUpload};
 
 use super::{

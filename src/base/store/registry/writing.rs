@@ -194,6 +194,30 @@ impl Registries {
     }
 }
 
+impl Registries {
+    /// Waits until `tag` leads to `digest`, as long as that may take.
+    pub(super) async fn settled(
+        &self,
+        repository: &ImageRepository,
+        tag: &str,
+        digest: Sha256,
+    ) -> Result<(), Fault> {
+        let tempo: Tempo = self.settings().tempo.clone().unwrap_or_default();
+        let (since, mut pause) = (Instant::now(), FIRST_LOOK);
+        while since.elapsed() < tempo.settling {
+            let found = self.manifest(&repository.tagged(tag)).await?;
+            // Another one is there: somebody wrote in between, and nothing is to be waited for.
+            if found.is_some_and(|found| found.digest == digest || since.elapsed() > tempo.look) {
+                return Ok(());
+            }
+            pause = pause.min(tempo.look);
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        Ok(())
+    }
+}
+
 fn judged(theirs: Sha256, ours: Sha256, is_ours: bool) -> Published {
     match theirs == ours {
         true if is_ours => Published::Created,
