@@ -35,6 +35,7 @@ mod help;
 mod history;
 mod hook;
 mod host;
+mod images;
 mod included;
 mod init;
 mod limits;
@@ -73,6 +74,7 @@ mod task_log;
 mod task_names;
 mod task_noop;
 mod task_screen;
+mod task_words;
 mod taskfile;
 mod terms;
 mod tree;
@@ -158,7 +160,7 @@ fn shown(error: &clap::Error, environment: &Environment) -> String {
 
 fn parsed(argv: Vec<OsString>) -> Result<Args, clap::Error> {
     let mut command = help::command();
-    let argv = habits::rewrite(argv, &verb_names(&command));
+    let argv = task_words::rewrite(habits::rewrite(argv, &verb_names(&command)));
     let matches = command.try_get_matches_from_mut(argv)?;
     Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
@@ -215,6 +217,8 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::List { all } => list::list(session, all),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
+        Verb::Image { names, load } => images::image(session, &names, load),
+        Verb::ReleaseImage { names } => images::release(session, &names),
         Verb::ReleaseBinary { names, terms } => release::release(session, &names, &terms),
         Verb::VersionNext { name, claim, terms, fetch } => {
             next::next_version(session, &name, &terms, (claim, fetch))
