@@ -53,11 +53,11 @@ impl Decisions<'_> {
         let mut made = BTreeSet::new();
         for need in before.needs {
             match self.replaced(&need.name) {
-                Some(instead) => self.instead(instead, &mut after, &mut made, None),
+                Some(instead) => Self::add_replacement(instead, &mut after, &mut made, None),
                 None => after.needs.push(self.applied(need, called)),
             }
         }
-        for step in before.steps {
+        for step in &before.steps {
             self.step(step, &mut after, &mut made, called);
         }
         let moved = |text: &mut String| *text = self.moved(text);
@@ -73,7 +73,7 @@ impl Decisions<'_> {
 
     fn step(
         &self,
-        step: ForeseenStep,
+        step: &ForeseenStep,
         after: &mut ForeseenTask,
         made: &mut BTreeSet<String>,
         called: Called,
@@ -81,8 +81,9 @@ impl Decisions<'_> {
         let what = match &step.what {
             ForeseenWork::Command(line) => match call_of_task(line) {
                 Some((name, given)) if self.replaced(&name).is_some() && given.is_empty() => {
-                    let instead = self.replaced(&name);
-                    instead.into_iter().for_each(|it| self.instead(it, after, made, Some(&step)));
+                    if let Some(instead) = self.replaced(&name) {
+                        Self::add_replacement(instead, after, made, Some(step));
+                    }
                     return;
                 }
                 Some((name, given)) => match called(&name, &given) {
@@ -92,12 +93,12 @@ impl Decisions<'_> {
                 None => ForeseenWork::Command(self.line(line)),
             },
             ForeseenWork::Call(task) => match self.replaced(&task.name) {
-                Some(instead) => return self.instead(instead, after, made, Some(&step)),
+                Some(instead) => return Self::add_replacement(instead, after, made, Some(step)),
                 None => ForeseenWork::Call(Box::new(self.applied((**task).clone(), called))),
             },
         };
         let condition = step.condition.as_ref().map(|text| self.moved(text));
-        after.steps.push(ForeseenStep { what, condition, ..step });
+        after.steps.push(ForeseenStep { what, condition, ..step.clone() });
     }
 
     fn replaced(&self, name: &str) -> Option<&Replacement> {
@@ -105,8 +106,7 @@ impl Decisions<'_> {
     }
 
     /// Lets `after` do what forge does instead of a task that it needed, or called in a step.
-    fn instead(
-        &self,
+    fn add_replacement(
         instead: &Replacement,
         after: &mut ForeseenTask,
         made: &mut BTreeSet<String>,

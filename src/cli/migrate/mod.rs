@@ -155,7 +155,9 @@ fn write(folder: &Path, pages: &[WrittenFile]) -> Result<(), Fault> {
         });
         if let Err(error) = done {
             // They were not there before.
-            written.iter().for_each(|file| drop(std::fs::remove_file(file)));
+            for file in &written {
+                let _ = std::fs::remove_file(file);
+            }
             return Err(Fault::io(format!("cannot write {}", file.display()), &error));
         }
         written.push(file);
