@@ -161,3 +161,24 @@ fn another_step_variable_or_need_is_another_fingerprint() {
         seen.push(now);
     }
 }
+
+#[test]
+fn a_comment_in_the_manifest_changes_nothing_and_a_version_beside_it_does() {
+    let sandbox = Sandbox::new().script("tool", "v1.0.0");
+    sandbox.forge("ensure").succeeds();
+    let manifest = sandbox.read("versions.yml");
+    let newer = manifest.replace("v1.0.0", "v1.0.1");
+    for (text, how) in [
+        (manifest.clone(), "fresh"),
+        (format!("# the tools\n{manifest}\n"), "fresh"),
+        (format!("# the tools\n{newer}"), "built"),
+        (format!("# newer\n{newer}"), "fresh"),
+        (manifest, "cached"),
+    ] {
+        // A snapshot is only kept of what is older than a clock tick.
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        sandbox.write("versions.yml", &text);
+        let hows = sandbox.hows("ensure");
+        assert_eq!(hows, [("tool".to_owned(), how.to_owned())], "{text}");
+    }
+}

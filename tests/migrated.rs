@@ -136,7 +136,7 @@ fn what_new_users_stumbled_over_does_the_same() {
     }
     assert!(!written.contains("RACE_2") && !written.contains("default('"), "{written}");
     let run = sandbox.forge("run e RACE=false").succeeds();
-    assert!(run.stdout().contains("go test  ./..."), "{run}");
+    assert!(run.stdout().contains("go test ./..."), "{run}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::{
     language,
     newer::{self, NewerDoc},
     node::{Node, Pair, Scalar, Sp, Value},
+    semantic_digest::SemanticDigest,
     shape::{Mapping, Presence, Shape},
     spec_language::SPEC,
     taskfile_language::TASKFILE,
@@ -41,6 +42,8 @@ pub struct HeadDoc {
 /// `versions.yml`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ManifestDoc {
+    /// The digest of what it says, without comments and layout.
+    pub meaning: Option<SemanticDigest>,
     /// `project`.
     pub project: Option<Scalar>,
     /// `releases`.
@@ -101,6 +104,8 @@ pub struct CommitsDoc {
 /// A spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpecDoc {
+    /// The digest of what it says, without comments and layout; none where it extends others.
+    pub meaning: Option<SemanticDigest>,
     /// `discover`.
     pub discover: Option<Scalar>,
     /// `name`.
@@ -227,6 +232,7 @@ pub fn read_manifest(file: &ManifestFile, found: &mut Findings) -> ManifestDoc {
     let Some(root) = read(file, &language::MANIFEST, found) else { return ManifestDoc::default() };
     let ci = root.get("ci");
     ManifestDoc {
+        meaning: Some(root.semantic_digest()),
         project: text(&root, "project"),
         forge: text(&root, "forge"),
         releases: scalars(&root, "releases"),
@@ -251,6 +257,7 @@ pub fn read_spec(file: &ManifestFile, found: &mut Findings) -> SpecDoc {
         extends::keys_from(&root, *begin, begin + base.text.len())
     };
     SpecDoc {
+        meaning: file.bases().is_empty().then(|| root.semantic_digest()),
         inherited: extends::inherited_tasks(file, &tasks, found),
         taken: file.bases().iter().map(from).collect(),
         discover: text(&root, "discover"),

@@ -5,6 +5,7 @@ use super::{
     file::{Findings, ManifestFile},
     language::{PASS_ENV, field},
     node::{Node, Scalar, Sp},
+    semantic_digest::SemanticDigest,
     shape::{
         Mapping,
         Presence::{Optional, With},
@@ -146,6 +147,8 @@ pub enum OriginDoc {
 /// A file of tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskFileDoc {
+    /// The digest of what it says, without comments and layout.
+    pub meaning: Option<SemanticDigest>,
     /// `vars`, `env` and what else is said for all tasks.
     pub head: HeadDoc,
     /// `include`.
@@ -158,6 +161,7 @@ pub struct TaskFileDoc {
 pub fn read_task_file(file: &ManifestFile, found: &mut Findings) -> TaskFileDoc {
     let Some(root) = read(file, &TASK_FILE, found) else { return TaskFileDoc::default() };
     TaskFileDoc {
+        meaning: Some(root.semantic_digest()),
         head: head(&root),
         include: includes(&root),
         tasks: super::document::nodes(&root, "tasks"),

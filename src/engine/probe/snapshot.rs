@@ -11,7 +11,8 @@
 //!
 //! Of the files that people wrote, the digest of what they held is kept as well: who checks out another
 //! branch and comes back, or merely touches a file, has changed nothing. Such a file is read, and what
-//! `stat` says of it now is written down in place of what it said.
+//! `stat` says of it now is written down in place of what it said. The same goes for a file that was edited
+//! and still says what it said: what differs is a comment, or where something stands in it.
 //!
 //! It also rests on the environment variables that templates read, on the request, and
 //! on the forge that wrote it. A snapshot is only written if nothing it rests on was
@@ -37,7 +38,9 @@ use rustix::fs::{AtFlags, FileType, statat};
 use crate::{
     cache::{SealKey, write_state},
     disk::read_file,
+    manifest::semantic_digest,
     model::{Environment, FileStat, Layout, Sha256, checksum},
+    workspace::WrittenText,
 };
 
 /// An answer that holds while nothing it rests on changes.
@@ -65,15 +68,15 @@ pub struct SnapshotPlace<'a> {
 pub struct SnapshotInput<'a> {
     /// Where it is, absolute.
     pub path: &'a Path,
-    /// The BLAKE3 digest of what was read of it, if nothing else of it counts.
-    pub content: Option<&'a [u8; 32]>,
+    /// What was read of it, if nothing else of it counts.
+    pub content: Option<&'a WrittenText>,
 }
 
 /// Fewer files than this are looked at faster than a thread is started.
 const WORTH_A_THREAD: usize = 500;
 
 /// What a snapshot is sealed for.
-const PURPOSE: &str = "snapshot 6";
+const PURPOSE: &str = "snapshot 7";
 
 /// More than any snapshot takes, in bytes.
 const MOST_OF_SNAPSHOT: u64 = 256 << 20;
@@ -98,9 +101,10 @@ impl Snapshot {
         }
         let mut files = files(&records[2..])?;
         let touched = look_at_all(layout.root(), &files)?;
-        if !touched.is_empty() && touched.iter().all(|(_, stat)| stat.is_settled(asked)) {
-            for (at, stat) in &touched {
+        if !touched.is_empty() && touched.iter().all(|file| file.stat.is_settled(asked)) {
+            for Touched { at, stat, digest } in &touched {
                 files[*at].stat = written(stat);
+                files[*at].digest = digest;
             }
             let records = files.iter().flat_map(SnapshotFile::record);
             write(kept, &facts.iter().copied().chain(*b"\n\n").chain(records).collect::<Vec<_>>());
@@ -165,7 +169,9 @@ fn identity(request: &str) -> String {
 
 /// How many bytes say what `stat` said.
 const STAT: usize = 36;
-/// Of these, so many say the size and the mode.
+/// Of these, so many say the size.
+const SIZE: usize = 8;
+/// And so many the size and the mode.
 const SIZE_AND_MODE: usize = 12;
 /// What stands there for a file that must stay absent.
 const ABSENT: [u8; STAT] = [0xff; STAT];
@@ -186,17 +192,20 @@ fn written(stat: &FileStat) -> [u8; STAT] {
 struct SnapshotFile<'b> {
     stat: [u8; STAT],
     /// The digest of what it held; empty if that does not count.
-    content: &'b [u8],
+    digest: &'b [u8],
+    /// The digest of what it said; empty if that is not known.
+    meaning: &'b [u8],
     /// Relative to the workspace, if it is in that.
     path: &'b [u8],
 }
 
 impl SnapshotFile<'_> {
-    /// What `stat` said, the lengths of what follows (of the path in two bytes), digest and path.
+    /// What `stat` said, the lengths of what follows (of the path in two bytes), digests and path.
     fn record(&self) -> Vec<u8> {
-        let Self { stat, content, path } = self;
+        let Self { stat, digest, meaning, path } = self;
         let length = u16::try_from(path.len()).unwrap_or(u16::MAX).to_be_bytes();
-        [&stat[..], &[content.len() as u8], &length, content, path].concat()
+        let lengths = [digest.len() as u8, meaning.len() as u8, length[0], length[1]];
+        [&stat[..], &lengths, digest, meaning, path].concat()
     }
 }
 
@@ -205,10 +214,11 @@ fn files(mut records: &[u8]) -> Option<Vec<SnapshotFile<'_>>> {
     let mut files = Vec::with_capacity(records.len() / (STAT + 32));
     while !records.is_empty() {
         let (stat, rest) = records.split_first_chunk()?;
-        let ([content, high, low], rest) = rest.split_first_chunk()?;
-        let (content, rest) = rest.split_at_checked(usize::from(*content))?;
+        let ([digest, meaning, high, low], rest) = rest.split_first_chunk()?;
+        let (digest, rest) = rest.split_at_checked(usize::from(*digest))?;
+        let (meaning, rest) = rest.split_at_checked(usize::from(*meaning))?;
         let (path, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([*high, *low])))?;
-        files.push(SnapshotFile { stat: *stat, content, path });
+        files.push(SnapshotFile { stat: *stat, digest, meaning, path });
         records = rest;
     }
     Some(files)
@@ -237,8 +247,10 @@ fn records(root: &Path, inputs: &[SnapshotInput], started: SystemTime) -> Option
             return None;
         }
         let stat = found.map_or(ABSENT, |found| written(&file_stat(&found)));
-        let content = content.map(|digest| &digest[..]).unwrap_or_default();
-        records.extend(SnapshotFile { stat, content, path: inside }.record());
+        let digest = content.map(|text| &text.digest[..]).unwrap_or_default();
+        let meaning = content.and_then(|text| text.meaning.as_ref());
+        let meaning = meaning.map(|meaning| &meaning[..]).unwrap_or_default();
+        records.extend(SnapshotFile { stat, digest, meaning, path: inside }.record());
     }
     Some(records)
 }
@@ -247,10 +259,17 @@ fn is_file(mode: u32) -> bool {
     FileType::from_raw_mode(mode).is_file()
 }
 
-/// The number of a file that was touched and holds what it did, and what `stat` says of it now.
-type Touched = (usize, FileStat);
+/// A file that was touched and holds, or at least says, what it did.
+struct Touched {
+    /// Its number.
+    at: usize,
+    /// What `stat` says of it now.
+    stat: FileStat,
+    /// The digest of what it holds now.
+    digest: [u8; 32],
+}
 
-/// Looks whether every file is as it was, or holds what it did: then those that were touched. Paths are
+/// Looks whether every file is as it was, or says what it did: then those that were touched. Paths are
 /// relative to `root`.
 fn look_at_all(root: &Path, files: &[SnapshotFile]) -> Option<Vec<Touched>> {
     // Each thread has a handle of its own: the kernel counts who uses one, and two processors that
@@ -259,8 +278,8 @@ fn look_at_all(root: &Path, files: &[SnapshotFile]) -> Option<Vec<Touched>> {
         let folder = File::open(root).ok()?;
         let mut touched = Vec::new();
         for (at, file) in files.iter().enumerate() {
-            if let Look::Touched(stat) = look_at(&folder, root, file)? {
-                touched.push((begin + at, stat));
+            if let Look::Touched(stat, digest) = look_at(&folder, root, file)? {
+                touched.push(Touched { at: begin + at, stat, digest });
             }
         }
         Some(touched)
@@ -294,7 +313,7 @@ fn look_at_all(root: &Path, files: &[SnapshotFile]) -> Option<Vec<Touched>> {
 /// What a look at a file showed that has not changed.
 enum Look {
     Same,
-    Touched(FileStat),
+    Touched(FileStat, [u8; 32]),
 }
 
 fn look_at(folder: &File, root: &Path, file: &SnapshotFile) -> Option<Look> {
@@ -304,11 +323,16 @@ fn look_at(folder: &File, root: &Path, file: &SnapshotFile) -> Option<Look> {
     if now == file.stat {
         return Some(Look::Same);
     }
-    let may_be_same = now[..SIZE_AND_MODE] == file.stat[..SIZE_AND_MODE];
-    let stat = found.filter(|stat| may_be_same && is_file(stat.mode))?;
+    let has_mode = now[SIZE..SIZE_AND_MODE] == file.stat[SIZE..SIZE_AND_MODE];
+    let may_be_same = now[..SIZE] == file.stat[..SIZE] || !file.meaning.is_empty();
+    let is_text = |stat: &FileStat| has_mode && may_be_same && is_file(stat.mode);
+    let stat = found.filter(|stat| is_text(stat) && !file.digest.is_empty())?;
     let path = root.join(OsStr::from_bytes(file.path));
-    let bytes = (!file.content.is_empty()).then(|| read_file(&path, stat.size).ok())??;
-    (checksum(&bytes) == file.content).then_some(Look::Touched(stat))
+    let bytes = read_file(&path, stat.size).ok()?;
+    let digest = checksum(&bytes);
+    let is_same = digest == file.digest
+        || !file.meaning.is_empty() && semantic_digest(&bytes)? == file.meaning;
+    is_same.then_some(Look::Touched(stat, digest))
 }
 
 /// The same facts that [`FileStat::from_metadata`] takes from the standard library.

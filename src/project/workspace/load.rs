@@ -2,13 +2,13 @@
 //! that is wrong at once.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
 };
 
 use super::{
-    LoadInputs, Subsystem, Workspace,
-    documents::{Documents, Parsed},
+    LoadInputs, Subsystem, Workspace, WrittenText,
+    documents::{Documents, Parsed, ParsedSpec},
     files::{SpecFile, Specs},
     graph,
     include::{self, Included, Pinned},
@@ -93,6 +93,21 @@ impl Documents {
         let lock = (Path::new(Layout::LOCK), self.lock.text.as_str());
         files.flat_map(|file| file.texts()).chain([lock])
     }
+
+    /// What is known of these files, by their absolute paths.
+    fn contents(&self, included: &Included) -> HashMap<PathBuf, WrittenText> {
+        let files = included.files.iter().map(|it| (it.file.path.as_path(), it.doc.meaning));
+        let doc = |spec: &ParsedSpec| spec.parsed.doc.as_ref().and_then(|doc| doc.meaning);
+        let specs = self.specs.iter().map(|spec| (spec.parsed.file.path.as_path(), doc(spec)));
+        let manifest = [(self.manifest.file.path.as_path(), self.manifest.doc.meaning)];
+        let meanings: HashMap<_, _> = manifest.into_iter().chain(files).chain(specs).collect();
+        let known = |(path, text): (&Path, &str)| {
+            let meaning = meanings.get(path).copied().flatten();
+            let text = WrittenText { digest: checksum(text.as_bytes()), meaning };
+            (self.layout.root().join(path), text)
+        };
+        self.texts(included).map(known).collect()
+    }
 }
 
 fn resolve(
@@ -155,9 +170,7 @@ fn resolve(
         return Err(LoadError::Wanted(included.wanted));
     }
 
-    let digest =
-        |(path, text): (&Path, &str)| (layout.root().join(path), checksum(text.as_bytes()));
-    let contents = documents.texts(&included).map(digest).collect();
+    let contents = documents.contents(&included);
     let mut inputs = listed.inputs(layout);
     inputs.extend(looked_at.into_iter().chain(included.looked_at));
     Ok(Workspace {

@@ -68,6 +68,7 @@ pub use template::{
 pub use text::{Places, Text};
 
 use crate::{
+    manifest::SemanticDigest,
     model::{
         Compression, Digest, Environment, Layout, Lock, Name, Platform, Scheme, TagStem, Version,
         url_secrets,
@@ -75,6 +76,15 @@ use crate::{
     provenance::Trust,
     store::Mode,
 };
+
+/// What is known of a text that people wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrittenText {
+    /// Its BLAKE3 digest.
+    pub digest: [u8; 32],
+    /// The digest of what it says; none if only its digest tells whether that changed.
+    pub meaning: Option<SemanticDigest>,
+}
 
 /// A resolved workspace, for one platform.
 #[derive(Clone, Debug)]
@@ -114,8 +124,8 @@ pub struct Workspace {
     /// Every file that was read and every folder that was listed, absolute: if none
     /// of them changed, loading again gives the same.
     pub inputs: Vec<PathBuf>,
-    /// The BLAKE3 digests of what people wrote, as it was read, by the absolute paths of its files.
-    pub contents: HashMap<PathBuf, [u8; 32]>,
+    /// What people wrote, as it was read, by the absolute paths of its files.
+    pub contents: HashMap<PathBuf, WrittenText>,
     /// The environment variables that templates looked at, with what they held.
     pub seen_variables: BTreeMap<String, Option<String>>,
     /// All that forge was started with.

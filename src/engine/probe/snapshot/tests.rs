@@ -14,7 +14,7 @@ struct SnapshotSample {
     key: SealKey,
     inputs: Vec<PathBuf>,
     /// What the first of these held.
-    content: Option<[u8; 32]>,
+    content: Option<WrittenText>,
     environment: Vec<(String, Option<String>)>,
     started_with: Environment,
 }
@@ -149,7 +149,7 @@ fn a_file_that_was_touched_and_holds_the_same_ends_nothing() {
         let time = SystemTime::now() - Duration::from_secs(age);
         File::options().write(true).open(&it.inputs[0]).unwrap().set_modified(time).unwrap();
     };
-    it.content = Some(checksum(b"x"));
+    it.content = Some(WrittenText { digest: checksum(b"x"), meaning: None });
     it.save(later());
     let before = fs::read(it.path()).unwrap();
     touch(&it, "x", 10);
@@ -191,4 +191,43 @@ fn what_changed_a_moment_ago_is_not_trusted() {
     fs::remove_file(it.path()).unwrap();
     it.save(SystemTime::now());
     assert_eq!(it.load(), None);
+}
+
+#[test]
+fn an_edit_ends_it_unless_the_file_says_what_it_said() {
+    let mut it = saved();
+    let write = |it: &SnapshotSample, text: &[u8], mode: u32| {
+        let time = SystemTime::now() - Duration::from_secs(10);
+        fs::remove_file(&it.inputs[0]).unwrap();
+        fs::write(&it.inputs[0], text).unwrap();
+        fs::set_permissions(&it.inputs[0], fs::Permissions::from_mode(mode)).unwrap();
+        File::options().write(true).open(&it.inputs[0]).unwrap().set_modified(time).unwrap();
+    };
+    let text = b"versions:\n  a: v1\n";
+    let meaning = semantic_digest(text);
+    assert!(meaning.is_some());
+    it.content = Some(WrittenText { digest: checksum(text), meaning });
+    let commented: &[u8] = b"# x\nversions:\n  a: v1 # y\n";
+    for (changed, mode, holds) in [
+        (commented, 0o644, true),
+        (b"versions: {a: v1}", 0o644, true),
+        (commented, 0o755, false),
+        (b"versions:\n  a: v2\n", 0o644, false),
+        (b"versions:\n  a: 'v1'\n", 0o644, false),
+        (b"versions:\n  a: v1\nx:\n", 0o644, false),
+        (b"versions:\n  a: v1\n\xff", 0o644, false),
+        (b"versions: [", 0o644, false),
+        (b"# versions", 0o644, false),
+        (b"", 0o644, false),
+    ] {
+        write(&it, text, 0o644);
+        it.save(later());
+        write(&it, changed, mode);
+        thread::sleep(2 * FileStat::CLOCK_TICK);
+        let shown = String::from_utf8_lossy(changed);
+        assert_eq!(it.load().is_some(), holds, "{shown} {mode:o}");
+        let before = fs::read(it.path()).unwrap();
+        assert_eq!(it.load().is_some(), holds, "{shown} {mode:o} again");
+        assert_eq!(fs::read(it.path()).unwrap(), before, "it is known to be as it is now");
+    }
 }
