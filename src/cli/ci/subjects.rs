@@ -1,10 +1,10 @@
 //! `forge ci:release --subjects FILE`: the digests of the assets that this run published, for a step that
 //! attests them. What was there already, or could not be published, is in no line.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{fmt::Write as _, path::Path};
 
 use crate::{
-    disk::{MOST_OF_TEXT, read_text},
+    disk::{Folder, MOST_OF_TEXT, read_text},
     manifest::parse_lock,
     model::{Fault, Kind, asset_name},
     workspace::Workspaces,
@@ -36,7 +36,9 @@ pub(super) fn write(
         let _ = writeln!(lines, "{}  {name}", asset.sha256);
     }
     let file = session.folder()?.join(file);
-    fs::write(&file, &lines)
+    let name = Path::new(file.file_name().unwrap_or_default());
+    Folder::open(file.parent().unwrap_or(Path::new("/")))
+        .and_then(|folder| folder.replace(name, lines.as_bytes(), Path::new(""), false))
         .map_err(|error| Fault::io(format!("cannot write {}", file.display()), &error))?;
     match voice.actions() {
         Some(actions) if !lines.is_empty() => {
