@@ -52,6 +52,7 @@ mod poison;
 mod problems;
 mod promises;
 mod reference;
+mod registry;
 mod release;
 mod releases;
 mod sandbox;

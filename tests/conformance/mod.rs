@@ -3,7 +3,8 @@
 mod gitea;
 mod github;
 mod gitlab;
+pub mod oci;
 mod plain;
 mod s3;
-mod servers;
-mod suite;
+pub mod servers;
+pub mod suite;

@@ -63,6 +63,9 @@ pub const LOGINS: &[&str] = &[
     "FORGE_GITLAB_TOKEN",
     "GITLAB_TOKEN",
     "CI_JOB_TOKEN",
+    "FORGE_REGISTRY_TOKEN",
+    "CI_REGISTRY_PASSWORD",
+    "DOCKER_AUTH_CONFIG",
 ];
 
 /// The variables that forge logs in to S3 with.

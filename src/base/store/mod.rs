@@ -4,6 +4,7 @@
 //! StoreUrl ── open ─┬> dir      <root>/<tag>/<asset>      writable
 //!                   ├> http     <base>/<tag>/<asset>      read-only
 //!                   ├> s3       <prefix>/<tag>/<asset>    writable, with credentials
+//!                   ├> oci      a tag for each asset      writable
 //!                   └> hosted   a repository's releases   writable
 //!                        └> github, gitea, gitlab: what each host says differently
 //! URL ────── Fetcher ──> what vendors publish             read-only
@@ -34,6 +35,7 @@ mod fetch;
 mod file;
 mod hosted;
 mod http;
+mod oci;
 mod open;
 mod proxy;
 mod publication;

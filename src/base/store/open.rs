@@ -13,6 +13,7 @@ use super::{
     dir::Dir,
     hosted::{gitea, github, gitlab},
     http::Http,
+    oci::Oci,
     s3::S3,
 };
 use crate::model::{Fault, Kind, Layout, Sha256, checksum, is_unprotected};
@@ -46,6 +47,9 @@ pub fn open(url: &StoreUrl, settings: &StoreSettings) -> Result<Arc<dyn Store>, 
         ))),
         StoreUrl::S3 { bucket, prefix } => {
             Ok(Arc::new(S3::new(url.to_string(), bucket, prefix, settings)?))
+        }
+        StoreUrl::Oci(repository) => {
+            Ok(Arc::new(Oci::new(url.to_string(), repository.clone(), settings)))
         }
         StoreUrl::Gitea { base, owner, repo } => {
             Ok(Arc::new(gitea::store(url.to_string(), base, [owner, repo], settings)?))
@@ -123,6 +127,7 @@ mod tests {
             ("github:https://ghe.example.org/o/r", true),
             ("gitea:git.example.org/o/r", true),
             ("gitlab:g/s/p", true),
+            ("oci:ghcr.io/acme/releases", true),
             ("gitlab:git.example.org/g/p", true),
         ] {
             let store = opened(url).unwrap();

@@ -159,6 +159,17 @@ impl RegistrySecret {
     }
 }
 
+impl fmt::Debug for RegistrySecret {
+    /// Its kind alone.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Password { .. } => "Password",
+            Self::IdentityToken(_) => "IdentityToken",
+            Self::Token(_) => "Token",
+        })
+    }
+}
+
 impl fmt::Debug for RegistryLogin {
     /// Without the secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use reqwest::Url;
 
 use super::address::{self, without_secrets};
-use crate::model::nearest;
+use crate::model::{nearest, oci::ImageRepository};
 
 /// Every scheme with its shape and what it means, in the order messages list them.
 pub const STORE_KINDS: &[(&str, &str, &str)] = &[
@@ -31,6 +31,11 @@ pub const STORE_KINDS: &[(&str, &str, &str)] = &[
         "gitlab",
         "gitlab:HOST/GROUP/PROJECT",
         "The releases of a project of a GitLab; `gitlab:GROUP/PROJECT` is one on gitlab.com.",
+    ),
+    (
+        "oci",
+        "oci:HOST/REPOSITORY",
+        "A repository of a registry of container images, such as `oci:ghcr.io/OWNER/releases`; each asset is a tag.",
     ),
     (
         "s3",
@@ -66,6 +71,8 @@ pub enum StoreUrl {
         /// Repository.
         repo: String,
     },
+    /// A repository of a registry of images.
+    Oci(ImageRepository),
     /// An S3 bucket.
     S3 {
         /// Its name.
@@ -98,6 +105,7 @@ impl StoreUrl {
                 .map(Self::Dir)
                 .ok_or_else(|| malformed(text, "file")),
             "https" | "http" => web(text, scheme),
+            "oci" => registry(text, rest),
             "github" | "gitea" | "gitlab" | "s3" => {
                 forge(scheme, rest).ok_or_else(|| malformed(text, scheme))
             }
@@ -141,6 +149,7 @@ impl fmt::Display for StoreUrl {
             Self::GitLab { base: Some(base), project } => {
                 write!(f, "gitlab:{}/{project}", base.trim_start_matches("https://"))
             }
+            Self::Oci(repository) => write!(f, "oci:{repository}"),
             Self::S3 { bucket, prefix } if prefix.is_empty() => write!(f, "s3:{bucket}"),
             Self::S3 { bucket, prefix } => write!(f, "s3:{bucket}/{prefix}"),
         }
@@ -149,6 +158,17 @@ impl fmt::Display for StoreUrl {
 
 fn host(base: &str) -> Option<String> {
     Url::parse(base).ok().map(|url| address::name(&url))
+}
+
+/// Names without a host are not taken: what they mean is Docker's word, and nobody keeps releases there
+/// without saying so.
+fn registry(text: &str, rest: &str) -> Result<StoreUrl, String> {
+    let rest = rest.strip_prefix("//").unwrap_or(rest).trim_end_matches('/');
+    let (host, _) = rest.split_once('/').ok_or_else(|| malformed(text, "oci"))?;
+    if !host.contains(['.', ':']) && host != "localhost" {
+        return Err(malformed(text, "oci"));
+    }
+    rest.parse().map(StoreUrl::Oci).map_err(|why| format!("{}: {why}", malformed(text, "oci")))
 }
 
 fn web(text: &str, scheme: &str) -> Result<StoreUrl, String> {
@@ -323,6 +343,8 @@ mod tests {
             ("gitlab:git.example.org/project", "`gitlab:HOST/GROUP/PROJECT`"),
             ("gitlab:https://me:secret@git.example.org/g/p", "`gitlab:HOST/GROUP/PROJECT`"),
             ("s3:", "`s3:BUCKET/PREFIX`"),
+            ("oci:acme/releases", "`oci:HOST/REPOSITORY`"),
+            ("oci:ghcr.io/a b", "`oci:HOST/REPOSITORY`"),
             ("s3:evil:443/x", "`s3:BUCKET/PREFIX`"),
             ("dir:", "`dir:PATH`"),
             ("file://host/x", "`file:///PATH`"),

@@ -94,6 +94,18 @@ const VARIABLES: &[Chapter] = &[
             ),
             (&["CI_SERVER_URL", "GITLAB_HOST"], "They name a GitLab of your own."),
             (
+                &["FORGE_REGISTRY", "FORGE_REGISTRY_USER", "FORGE_REGISTRY_TOKEN"],
+                "A registry of images, and the login for it and no other.",
+            ),
+            (
+                &["CI_REGISTRY", "CI_REGISTRY_USER", "CI_REGISTRY_PASSWORD"],
+                "The same as a job of GitLab CI has it.",
+            ),
+            (
+                &["DOCKER_AUTH_CONFIG", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE"],
+                "Logins to registries as Docker and podman keep them: as text, the folder of `config.json`, a file.",
+            ),
+            (
                 &["CI_JOB_TOKEN"],
                 "The token of a job of GitLab CI, for the server of that job and no other.",
             ),

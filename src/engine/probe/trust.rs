@@ -62,7 +62,7 @@ fn repositories(stores: &[String], environment: &Environment) -> Vec<String> {
         }
         // `https://github.com/OWNER/REPO/releases/download`
         StoreUrl::Http(url) => url.strip_suffix("/releases/download").map(str::to_owned),
-        StoreUrl::Dir(_) | StoreUrl::S3 { .. } => None,
+        StoreUrl::Dir(_) | StoreUrl::S3 { .. } | StoreUrl::Oci(_) => None,
     };
     stores.iter().filter_map(repository).collect()
 }

@@ -9,6 +9,8 @@
 //! | `gitea.com`; a Gitea or Forgejo that is named | `FORGE_GITEA_TOKEN`, `GITEA_TOKEN`, within its own Actions `GITHUB_TOKEN` | `git credential fill` |
 //! | `gitlab.com`; a GitLab that is named | `FORGE_GITLAB_TOKEN`, `GITLAB_TOKEN`, in its own CI `CI_JOB_TOKEN` | `git credential fill` |
 //!
+//! Registries of images have logins of their own ([`registry`]).
+//!
 //! The order is that of `gh`, behind a variable of forge's own: a token that may only read, set for
 //! forge, does not get in the way of other tools. Variables name no host, so they are taken
 //! only for the host that the environment names (`GITHUB_SERVER_URL`, `GITHUB_API_URL`, `GH_HOST`;
@@ -17,8 +19,10 @@
 //! such a host only what `gh` and git's helpers keep for that very host is taken. A token is in no
 //! log, no message and no `Debug`.
 
+mod docker_config;
 mod host;
 mod program;
+mod registry;
 mod variables;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
@@ -27,9 +31,9 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use crate::{
-    model::KnownSecrets,
+    model::{Fault, KnownSecrets},
     process::CommandRunner,
-    store::{Login, Logins},
+    store::{Login, Logins, RegistryLogin},
 };
 use host::LoginHost;
 pub use host::NamedHosts;
@@ -41,6 +45,7 @@ pub struct Discovery {
     named: NamedHosts,
     asking: program::Asking,
     known: Mutex<BTreeMap<String, Option<Login>>>,
+    registries: Mutex<BTreeMap<(String, String), Option<RegistryLogin>>>,
     secrets: KnownSecrets,
 }
 
@@ -55,8 +60,9 @@ impl Discovery {
         dir: PathBuf,
     ) -> Self {
         let asking = program::Asking { runner, dir, path: Vec::new(), is_outside: false };
-        let (known, secrets) = (Mutex::default(), KnownSecrets::default());
-        Self { environment, named, asking, known, secrets }
+        let (known, registries) = (Mutex::default(), Mutex::default());
+        let secrets = KnownSecrets::default();
+        Self { environment, named, asking, known, registries, secrets }
     }
 
     /// The same, which makes every token that it finds known to `secrets`. Programs are asked by a
@@ -101,6 +107,20 @@ impl Logins for Discovery {
         }
         known.insert(host.to_owned(), login.clone());
         login
+    }
+
+    async fn registry(&self, host: &str, path: &str) -> Result<Option<RegistryLogin>, Fault> {
+        let mut known = self.registries.lock().await;
+        let key = (host.to_owned(), path.to_owned());
+        if let Some(login) = known.get(&key) {
+            return Ok(login.clone());
+        }
+        let login = self.find_registry(host, path).await?;
+        if let Some(login) = &login {
+            self.secrets.add(login.secret.secret());
+        }
+        known.insert(key, login.clone());
+        Ok(login)
     }
 }
 

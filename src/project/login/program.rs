@@ -12,6 +12,9 @@ use crate::{
 /// How long a program may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The same of a helper of Docker's, which may ask a server for a login.
+const PATIENCE_WITH_HELPERS: Duration = Duration::from_secs(30);
+
 /// How programs are asked.
 pub struct Asking {
     /// Runs them.
@@ -54,24 +57,52 @@ impl Asking {
         is_token(token).then_some(login)
     }
 
-    /// The lines that `line`, which runs `program`, prints on standard output; none if it fails.
-    /// They are kept nowhere, and what it says on standard error goes nowhere: both may hold secrets.
-    async fn ask(&self, program: &str, line: &str, env: &[(&str, &str)]) -> Option<Vec<String>> {
-        let outside = self.is_outside.then(|| path_outside(self.runner.environment(), &self.dir));
-        let is_there = match &outside {
-            Some(path) => find_outside(program, path, &self.dir).is_some(),
-            None => is_program(self.runner.environment(), program, &self.path),
-        };
-        if !is_there {
+    /// What Docker's credential helper `name` says of the registry that it knows by `key`: nothing
+    /// if it knows nothing. None if it is not installed.
+    pub async fn helper(&self, name: &str, key: &str) -> Option<String> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]/".contains(c);
+        let program = format!("docker-credential-{name}");
+        if !key.chars().all(plain) || self.place(&program).is_none() {
             return None;
         }
-        let path = outside.map(|path| ("PATH".to_owned(), path.to_string_lossy().into_owned()));
+        let line = format!("printf '%s' '{key}' | {program} get");
+        let lines = self.ask_within(PATIENCE_WITH_HELPERS, &program, &line, &[]).await;
+        Some(lines.unwrap_or_default().join("\n"))
+    }
+
+    /// Where `program` is looked for, as PATH has it; none if it is not there. Nothing of PATH is
+    /// left out if all of it counts.
+    fn place(&self, program: &str) -> Option<Option<String>> {
+        let environment = self.runner.environment();
+        if !self.is_outside {
+            return is_program(environment, program, &self.path).then_some(None);
+        }
+        let path = path_outside(environment, &self.dir);
+        find_outside(program, &path, &self.dir)?;
+        Some(Some(path.to_string_lossy().into_owned()))
+    }
+
+    /// [`Asking::ask_within`] the usual time.
+    async fn ask(&self, program: &str, line: &str, env: &[(&str, &str)]) -> Option<Vec<String>> {
+        self.ask_within(PATIENCE, program, line, env).await
+    }
+
+    /// The lines that `line`, which runs `program`, prints on standard output; none if it fails.
+    /// They are kept nowhere, and what it says on standard error goes nowhere: both may hold secrets.
+    async fn ask_within(
+        &self,
+        patience: Duration,
+        program: &str,
+        line: &str,
+        env: &[(&str, &str)],
+    ) -> Option<Vec<String>> {
+        let path = self.place(program)?.map(|path| ("PATH".to_owned(), path));
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let env = env.chain(path);
         let command = Command {
             env: env.collect(),
             path: self.path.clone(),
-            timeout: Some(PATIENCE),
+            timeout: Some(patience),
             ..Command::new(CommandLine::Shell(format!("{line} 2>/dev/null")), &self.dir)
         };
         let mut lines = Vec::new();

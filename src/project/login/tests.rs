@@ -242,3 +242,72 @@ async fn gits_own_credential_helpers_are_understood() {
     assert_eq!(asking(&askpass).git(&host).await, None);
     assert!(!asked.exists());
 }
+
+#[tokio::test]
+async fn registries_have_logins_from_where_people_have_them() {
+    let temp = tempfile::tempdir().unwrap();
+    let programs = temp.path().join("bin");
+    fs::create_dir(&programs).unwrap();
+    let script = |name: &str, text: &str| {
+        let path = programs.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    script(
+        "docker-credential-known",
+        "test \"$1\" = get || exit 2; read -r host || true\n\
+         test \"$host\" = kept.example.org || { echo 'credentials not found in native keychain'; exit 1; }\n\
+         printf '{\"ServerURL\":\"x\",\\n\"Username\":\"<token>\",\"Secret\":\"from-helper\"}'",
+    );
+    script("gh", "echo token-of-gh");
+    let home = temp.path().join("home");
+    fs::create_dir_all(home.join(".docker")).unwrap();
+    fs::create_dir_all(home.join(".config/containers")).unwrap();
+    let basic = "bWU6ZnJvbS1maWxl"; // me:from-file
+    let docker = format!(
+        r#"{{"auths":{{"filed.example.org":{{"auth":"{basic}"}},"silent.example.org":{{"auth":"{basic}"}}}},
+            "credHelpers":{{"kept.example.org":"known","silent.example.org":"known","filed.example.org":"missing"}}}}"#
+    );
+    fs::write(home.join(".docker/config.json"), docker).unwrap();
+    let podman = format!(r#"{{"auths":{{"podman.example.org/acme":{{"auth":"{basic}"}}}}}}"#);
+    fs::write(home.join(".config/containers/auth.json"), podman).unwrap();
+
+    let found = async |host: &str, variables: &[(&str, &str)]| {
+        let path = format!("{}:/usr/bin:/bin", programs.display());
+        let home = home.display().to_string();
+        let mut all = vec![("PATH", path.as_str()), ("HOME", home.as_str())];
+        all.extend(variables);
+        let environment: crate::model::Environment = all.iter().copied().collect();
+        let texts = all.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let runner = Arc::new(Runner::new(environment.clone(), 1, Cancel::new()));
+        let folder = temp.path().to_owned();
+        let discovery = Discovery::new(texts.collect(), NamedHosts::default(), runner, folder);
+        let login = discovery.registry(host, "acme/api").await.unwrap();
+        assert!(!format!("{discovery:?} {login:?}").contains("from-"));
+        login.map(|login| (login.secret.secret().to_owned(), login.source))
+    };
+    let files = home.join(".docker/config.json").display().to_string();
+    let from_file = Some(pair("from-file", &files));
+    let helper = Some(pair("from-helper", "docker-credential-known"));
+    assert_eq!(found("kept.example.org", &[]).await, helper);
+    assert_eq!(found("silent.example.org", &[]).await, None, "a helper is the last word");
+    assert_eq!(found("filed.example.org", &[]).await, from_file, "one that is missing is not");
+    assert_eq!(found("podman.example.org", &[]).await.unwrap().0, "from-file");
+    assert_eq!(found("other.example.org", &[]).await, None);
+    assert_eq!(found("ghcr.io", &[]).await, Some(pair("token-of-gh", "gh auth token")));
+    let github = ("GITHUB_TOKEN", "from-actions");
+    assert_eq!(found("ghcr.io", &[github]).await, Some(pair("from-actions", "GITHUB_TOKEN")));
+    assert_eq!(found("other.example.org", &[github]).await, None);
+    let own = ("FORGE_REGISTRY_TOKEN", "from-own");
+    let named = ("FORGE_REGISTRY", "other.example.org");
+    assert_eq!(found("other.example.org", &[own]).await, None, "a variable that names no host");
+    let from_own = Some(pair("from-own", "FORGE_REGISTRY_TOKEN"));
+    assert_eq!(found("other.example.org", &[own, named]).await, from_own);
+    assert_eq!(found("evil.example.org", &[own, named]).await, None);
+    let in_env = format!(r#"{{"auths":{{"other.example.org":{{"auth":"{basic}"}}}}}}"#);
+    let config = ("DOCKER_AUTH_CONFIG", in_env.as_str());
+    let from_env = Some(pair("from-file", "DOCKER_AUTH_CONFIG"));
+    assert_eq!(found("other.example.org", &[config]).await, from_env);
+    let gitlab = [("CI_REGISTRY", "other.example.org"), ("CI_REGISTRY_PASSWORD", "from-job")];
+    assert_eq!(found("other.example.org", &gitlab).await.unwrap().1, "CI_REGISTRY_PASSWORD");
+}

@@ -56,7 +56,7 @@ pub fn resolve(doc: &ManifestDoc, found: &mut Findings) -> WorkspaceSettings {
             Ok(_) => settings.stores.push(url.text.clone()),
             Err(why) => {
                 let help = "a store is `dir:PATH`, `github:OWNER/REPO`, `gitea:HOST/OWNER/REPO`, \
-                            `gitlab:HOST/GROUP/PROJECT`, `s3:BUCKET/PREFIX` or `https://…`";
+                            `gitlab:HOST/GROUP/PROJECT`, `oci:HOST/REPOSITORY`, `s3:BUCKET/PREFIX` or `https://…`";
                 found.add(url.bytes.clone(), why, "not a store", help);
             }
         }

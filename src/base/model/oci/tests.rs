@@ -1,3 +1,5 @@
+//! Documents of the Open Container Initiative, written and read.
+
 use super::*;
 use crate::model::{Platform, Sha256};
 

@@ -14,10 +14,12 @@
 //! A login goes to the registry itself and to the server of its tokens, if that is of the same
 //! domain; never to where blobs are kept or uploads are sent instead.
 
+mod access;
 mod challenge;
 mod keys;
 mod pushing;
 mod reading;
+mod referring;
 mod refusal;
 mod token;
 mod uploading;
@@ -30,6 +32,7 @@ use reqwest::{Method, StatusCode, Url};
 use self::keys::{KeyRing, RegistryScope};
 pub use pushing::{ImagePush, ManifestUpload, PushReceipt};
 pub use reading::RegistryManifest;
+pub use referring::ImageNote;
 pub use uploading::{BlobOutcome, BlobSource, BlobUpload};
 
 use super::{
@@ -73,7 +76,8 @@ impl Registries {
             return self.client.call(&call).await;
         }
         let mut shown = self.keys.ready(&self.client, repository, scopes).await?;
-        for is_last in [false, true] {
+        // Nothing is shown, then a token, and a token anew if that one has just ended.
+        for is_last in [false, false, true] {
             let prepared = match &shown {
                 Some(key) => call.clone().authorized(key.clone()),
                 None => call.clone(),

@@ -151,7 +151,10 @@ fn no_login(host: &str) -> String {
              --password-stdin {host}`, or configure the helper `ecr-login`"
         );
     }
-    format!("forge found no login for it: run `docker login {host}`, or set FORGE_REGISTRY_TOKEN")
+    format!(
+        "forge found no login for it: run `docker login {host}`, or set FORGE_REGISTRY={host} and \
+         FORGE_REGISTRY_TOKEN"
+    )
 }
 
 /// Whether it is one of Amazon's.

@@ -154,7 +154,7 @@ async fn a_tag_is_never_put_over_another() {
         ("absent put other", Published::Conflict { theirs }, 1),
         ("absent immutable own", Published::Identical, 1),
         ("absent immutable other", Published::Conflict { theirs }, 1),
-        ("absent cut own", Published::Created, 1),
+        ("absent cut own", Published::Identical, 1),
         ("absent html absent put own", Published::Created, 2),
         ("absent put absent", Published::Created, 1),
     ] {

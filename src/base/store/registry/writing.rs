@@ -21,8 +21,9 @@ use super::{
     },
     ManifestUpload, Registries, RegistryScope,
     reading::{lying, told_digest},
+    refusal,
 };
-use crate::model::{Fault, Sha256, oci::ImageRepository};
+use crate::model::{Fault, Kind, Sha256, oci::ImageRepository};
 
 /// The time before the first look again at what settles; it doubles from there.
 const FIRST_LOOK: Duration = Duration::from_millis(50);
@@ -67,16 +68,14 @@ impl Registries {
     ) -> Result<Published, Fault> {
         let (image, ours) = (repository.tagged(tag), manifest.digest());
         let mut retry = RetryPolicy::new(self.settings());
-        let mut was_sent = false;
         loop {
             if let Some(theirs) = self.manifest(&image).await? {
-                return Ok(judged(theirs.digest, ours, was_sent));
+                return Ok(judged(theirs.digest, ours, false));
             }
             let failure = match self.put(repository, tag, manifest).await {
                 Ok(()) => return self.read_back(repository, tag, ours).await,
                 Err(failure) => failure,
             };
-            was_sent = true;
             if failure.again == RetryDecision::Never
                 && let Some(theirs) = self.manifest(&image).await?
             {
@@ -156,7 +155,13 @@ impl Registries {
             .carrying(Content::Bytes(manifest.bytes.clone()), &manifest.media_type);
         let reply = self.send(call.clone(), repository, &[RegistryScope::push(repository)]).await?;
         if !reply.status.is_success() {
-            return Err(self.refused(&call, repository, &reply).await);
+            let mut failure = self.refused(&call, repository, &reply).await;
+            if refusal::error(&reply).is_some_and(|error| error.code == "DIGEST_INVALID") {
+                // Docker's own says so, too, while somebody else pushes the same bytes.
+                failure.fault.kind = Kind::Verification;
+                failure.again = RetryDecision::Soon;
+            }
+            return Err(failure);
         }
         let (told, ours) = (told_digest(&reply), manifest.digest());
         match told.filter(|told| *told != ours) {
@@ -186,6 +191,30 @@ impl Registries {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
+    }
+}
+
+impl Registries {
+    /// Waits until `tag` leads to `digest`, as long as that may take.
+    pub(super) async fn settled(
+        &self,
+        repository: &ImageRepository,
+        tag: &str,
+        digest: Sha256,
+    ) -> Result<(), Fault> {
+        let tempo: Tempo = self.settings().tempo.clone().unwrap_or_default();
+        let (since, mut pause) = (Instant::now(), FIRST_LOOK);
+        while since.elapsed() < tempo.settling {
+            let found = self.manifest(&repository.tagged(tag)).await?;
+            // Another one is there: somebody wrote in between, and nothing is to be waited for.
+            if found.is_some_and(|found| found.digest == digest || since.elapsed() > tempo.look) {
+                return Ok(());
+            }
+            pause = pause.min(tempo.look);
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        Ok(())
     }
 }
 
