@@ -44,7 +44,9 @@ fn say(node: &Node, said: &mut Vec<u8>) {
         }
         Value::List(nodes) => {
             begin(b'l', nodes.len(), said);
-            nodes.iter().for_each(|node| say(node, said));
+            for node in nodes {
+                say(node, said);
+            }
         }
         Value::Map(entries) => {
             begin(b'm', entries.len(), said);
