@@ -160,7 +160,7 @@ def comment(path):
 
 def edit(path):
     """A preparation: the file says something else than before, which changes no artifact."""
-    return another_end(path, "project: p{}\n" if path.suffix == ".yml" else "unused = {}\n")
+    return another_end(path, "repository: https://example.org/p{}\n" if path.suffix == ".yml" else "unused = {}\n")
 
 
 def another_end(path, line):

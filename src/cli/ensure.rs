@@ -109,7 +109,7 @@ fn report_of(snapshot: &Snapshot, platform: Platform) -> RunReport {
         })
     };
     let artifacts = snapshot.answer.iter().filter_map(artifact).collect();
-    RunReport { artifacts, warnings: Vec::new(), seconds: 0.0 }
+    RunReport { artifacts, ..RunReport::default() }
 }
 
 /// Keeps the answer of a run that had nothing to do.

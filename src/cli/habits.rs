@@ -19,6 +19,8 @@ pub(super) const OF_SUBSYSTEM: &[&str] = &[
     "lock",
     "outdated",
     "bump",
+    "image",
+    "release:image",
     "release:binary",
     "promote",
     "release:list",

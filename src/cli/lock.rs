@@ -38,11 +38,8 @@ pub(super) fn lock(session: &Session, words: &[String], update: bool) -> Result<
         .iter()
         .filter_map(|subsystem| {
             Some(LockChange {
-                name: subsystem.name.clone(),
-                version: subsystem.version.to_string(),
                 commit: Some(commits.get(&subsystem.name)?.clone()),
-                asset: None,
-                upstream: None,
+                ..LockChange::nothing_of(&subsystem.name, subsystem.version.as_str())
             })
         })
         .collect();

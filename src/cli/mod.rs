@@ -35,6 +35,7 @@ mod help;
 mod history;
 mod hook;
 mod host;
+mod images;
 mod included;
 mod init;
 mod limits;
@@ -215,6 +216,8 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::List { all } => list::list(session, all),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
+        Verb::Image { names, load } => images::image(session, &names, load),
+        Verb::ReleaseImage { names } => images::release(session, &names),
         Verb::ReleaseBinary { names, terms } => release::release(session, &names, &terms),
         Verb::VersionNext { name, claim, terms, fetch } => {
             next::next_version(session, &name, &terms, (claim, fetch))

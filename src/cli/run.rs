@@ -177,7 +177,7 @@ fn is_noop(plan: &Plan) -> bool {
 }
 
 /// The commits of moving refs that the lock does not pin yet.
-async fn commits(
+pub(super) async fn commits(
     session: &Session,
     workspaces: &Workspaces,
     runner: &Runner,
@@ -200,7 +200,9 @@ async fn commits(
     resolve_refs(runner, &unlocked).await
 }
 
-fn open_screen(session: &Session) -> (Arc<ui::Screen>, Arc<ui::Recorder>, Arc<dyn EventSink>) {
+pub(super) fn open_screen(
+    session: &Session,
+) -> (Arc<ui::Screen>, Arc<ui::Recorder>, Arc<dyn EventSink>) {
     let screen = Arc::new(ui::open(&session.choice, session.console()));
     let recorder = Arc::new(ui::Recorder::default());
     let events: Arc<dyn EventSink> = match session.flags.trace {

@@ -8,11 +8,13 @@ use std::{
 
 use crate::{
     console::Console,
+    git::History,
     login::{Discovery, NamedHosts},
     model::{Fault, Kind, Layout, Name, Platform, Version, nearest},
     probe::ProbeOptions,
     process::SyntaxCheck,
     provenance::{Classes, Permission, Surroundings, may_publish, may_publish_to},
+    release::is_project_tag,
     report::{Style, render_fault, render_problems},
     store::{self, Store, StoreUrl, Waits},
     ui,
@@ -27,7 +29,7 @@ use super::{
     actions::Actions,
     flags::{Global, When},
     host::Host,
-    included,
+    included, notes,
     publish::Publish,
     shells::RememberingShells,
 };
@@ -45,6 +47,8 @@ pub(super) struct Session {
     pub(super) host: Host,
     /// What checks the syntax of the commands of workspaces.
     syntax_check: SyntaxCheck,
+    /// Whether the platforms are those of images.
+    is_for_images: bool,
 }
 
 /// The stores of a workspace.
@@ -73,7 +77,12 @@ impl Session {
         let all_platforms = self.flags.platform.is_none();
         let flags = Global { all_platforms, ..self.flags.clone() };
         let (host, syntax_check) = (self.host.clone(), self.syntax_check.clone());
-        Self { flags, choice: self.choice, host, syntax_check }
+        Self { flags, choice: self.choice, host, syntax_check, is_for_images: false }
+    }
+
+    /// The same, for all platforms that images are for.
+    pub(super) fn for_images(&self) -> Self {
+        Self { is_for_images: true, ..self.for_every_platform() }
     }
 
     /// The same, for what runs commands.
@@ -97,7 +106,7 @@ impl Session {
             }
             false => SyntaxCheck::off(),
         };
-        Self { flags, choice, host, syntax_check }
+        Self { flags, choice, host, syntax_check, is_for_images: false }
     }
 
     /// The folder that the workspace is looked for from.
@@ -129,7 +138,9 @@ impl Session {
 
     /// The platforms to work for.
     pub(super) fn wanted(&self) -> WantedPlatforms {
-        if self.flags.all_platforms {
+        if self.is_for_images && self.flags.platform.is_none() {
+            WantedPlatforms::Images
+        } else if self.flags.all_platforms {
             WantedPlatforms::All
         } else {
             WantedPlatforms::One(self.platform())
@@ -139,7 +150,23 @@ impl Session {
     /// What is outside of a workspace that this invocation loads.
     pub(super) fn outside<'a>(&self, library: &'a Library<'a>) -> LoadInputs<'a> {
         let outside = LoadInputs::new(self.host.environment(), self.host.user(), library);
-        LoadInputs { syntax_check: self.syntax_check.clone(), ..outside }
+        let tag = self.surroundings().tag().filter(|tag| is_project_tag(tag));
+        let project_tag = tag.and_then(|tag| Version::new(tag).ok());
+        LoadInputs { syntax_check: self.syntax_check.clone(), project_tag, ..outside }
+    }
+
+    /// The tag of the project that is checked out in the workspace of `layout`, with nothing changed: its
+    /// version, where no CI says which tag it runs for.
+    fn checked_out_tag(&self, layout: &Layout) -> Result<Option<Version>, Fault> {
+        let runner = self.host.runner(1);
+        let Some(history) = History::around(&runner, layout.root()) else { return Ok(None) };
+        let tag = self.host.runtime()?.wait_for(async {
+            let tag = notes::tag_of_head(&history, &history.tags().await?).await?;
+            let is_own = |path: &&String| !path.ends_with(Layout::LOCK);
+            let is_changed = tag.is_some() && history.changes().await?.iter().any(|it| is_own(&it));
+            Ok::<_, Fault>(tag.filter(|_| !is_changed))
+        })?;
+        Ok(tag.and_then(|tag| Version::new(&tag).ok()))
     }
 
     /// The workspace, loaded and checked, as one platform has it.
@@ -175,11 +202,21 @@ impl Session {
         documents: &Documents,
         choose: impl Fn(&mut LoadInputs),
     ) -> Result<Workspaces, CliError> {
-        let workspaces = included::loaded(self, documents.layout(), |library| {
-            let mut outside = self.outside(library);
-            choose(&mut outside);
-            Workspaces::resolve(documents, self.wanted(), &outside)
-        })?;
+        let resolve = |tag: Option<Version>| {
+            included::loaded(self, documents.layout(), |library| {
+                let mut outside = self.outside(library);
+                outside.project_tag = outside.project_tag.or_else(|| tag.clone());
+                choose(&mut outside);
+                Workspaces::resolve(documents, self.wanted(), &outside)
+            })
+        };
+        let mut workspaces = resolve(None)?;
+        let mut all = workspaces.any().subsystems.values();
+        if all.any(|it| it.follows_tag && it.version.is_unreleased())
+            && let Some(tag) = self.checked_out_tag(documents.layout())?
+        {
+            workspaces = resolve(Some(tag))?;
+        }
         workspaces
             .wanted()
             .iter()

@@ -132,6 +132,20 @@ pub(super) enum Verb {
         #[arg(long, value_name = "DIR")]
         into: Option<PathBuf>,
     },
+    /// Make the container images, as OCI layouts in .forge/dist; without a daemon
+    Image {
+        /// Subsystems or groups [default: all that have an image]
+        names: Vec<String>,
+        /// Hand them to docker or podman as well
+        #[arg(long)]
+        load: bool,
+    },
+    /// Release container images: build and push those whose tag nobody has pushed yet
+    #[command(name = "release:image")]
+    ReleaseImage {
+        /// Subsystems or groups [default: all that have an image]
+        names: Vec<String>,
+    },
     /// Release subsystems as their specs are now: build, pack, publish
     #[command(name = "release:binary")]
     ReleaseBinary {

@@ -60,6 +60,8 @@ impl Verb {
             | Self::Restart { names }
             | Self::Package { names, .. }
             | Self::PackageBundle { names, .. }
+            | Self::Image { names, .. }
+            | Self::ReleaseImage { names }
             | Self::ReleaseBinary { names, .. }
             | Self::Promote { names, .. }
             | Self::ReleaseList { names, .. }

@@ -9,6 +9,7 @@ pub mod adopt;
 pub mod affected;
 pub mod ci;
 pub mod execute;
+pub mod image;
 pub mod plan;
 pub mod probe;
 pub mod release;

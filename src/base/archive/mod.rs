@@ -14,6 +14,7 @@ mod gzip;
 mod gzip_writer;
 mod hash;
 mod input;
+mod layer;
 mod new_file;
 mod objection;
 mod pack;
@@ -32,6 +33,7 @@ mod zip_reader;
 mod zip_writer;
 
 pub use hash::{DigestHasher, Hasher, hash_file, hash_open};
+pub use layer::{LayerEntry, LayerEntryKind, PackedLayer, pack_layer};
 pub use pack::{Contents, FileToPack, Packed, pack};
 pub use peek::peek_stamp;
 pub use unpack::{EntryPolicy, UnpackLimits, Unpacked, Unpacker};

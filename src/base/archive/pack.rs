@@ -102,7 +102,7 @@ pub fn pack(
 }
 
 /// A new file at `destination`. What is there goes; a link is not followed.
-fn create(destination: &Path) -> io::Result<File> {
+pub(super) fn create(destination: &Path) -> io::Result<File> {
     let folder = Folder::open(destination.parent().unwrap_or(Path::new("/")))?;
     let name = Path::new(destination.file_name().unwrap_or_default());
     match folder.remove_file(name) {

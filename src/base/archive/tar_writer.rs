@@ -17,9 +17,47 @@ const RECORD: usize = 512;
 /// is the earliest one that zip can express too, and some tools dislike 1970.
 const MTIME: u64 = 315_532_800;
 
+/// What becomes an entry of an archive.
+pub(super) trait TarEntry {
+    /// What stands in its header.
+    fn header(&self) -> HeaderFields<'_>;
+
+    /// Opens what it holds.
+    fn open(&self) -> io::Result<EntryReader<'_>>;
+}
+
+/// What stands in the header of an entry.
+pub(super) struct HeaderFields<'a> {
+    pub(super) name: &'a str,
+    pub(super) kind: EntryType,
+    pub(super) link: Option<&'a str>,
+    pub(super) mode: u32,
+    pub(super) owner: (u32, u32),
+    pub(super) mtime: u64,
+    pub(super) size: u64,
+}
+
+impl TarEntry for Measured<'_> {
+    fn header(&self) -> HeaderFields<'_> {
+        HeaderFields {
+            name: &self.entry.name,
+            kind: EntryType::Regular,
+            link: None,
+            mode: self.mode(),
+            owner: (0, 0),
+            mtime: MTIME,
+            size: self.size,
+        }
+    }
+
+    fn open(&self) -> io::Result<EntryReader<'_>> {
+        self.open()
+    }
+}
+
 /// Reads as the tar archive of `entries`, in their order.
-pub(super) struct TarStream<'a> {
-    entries: slice::Iter<'a, Measured<'a>>,
+pub(super) struct TarStream<'a, E> {
+    entries: slice::Iter<'a, E>,
     body: Option<EntryReader<'a>>,
     /// Bytes of padding after the body.
     padding: usize,
@@ -29,9 +67,9 @@ pub(super) struct TarStream<'a> {
     ended: bool,
 }
 
-impl<'a> TarStream<'a> {
+impl<'a, E: TarEntry> TarStream<'a, E> {
     /// The archive of `entries`.
-    pub(super) fn new(entries: &'a [Measured<'a>]) -> Self {
+    pub(super) fn new(entries: &'a [E]) -> Self {
         Self {
             entries: entries.iter(),
             body: None,
@@ -43,9 +81,10 @@ impl<'a> TarStream<'a> {
     }
 
     /// How many bytes all of it has.
-    pub(super) fn size(entries: &[Measured<'_>]) -> u64 {
-        let entry = |entry: &Measured<'_>| {
-            header(entry).len() as u64 + entry.size.next_multiple_of(RECORD as u64)
+    pub(super) fn size(entries: &[E]) -> u64 {
+        let entry = |entry: &E| {
+            let fields = entry.header();
+            header(&fields).len() as u64 + fields.size.next_multiple_of(RECORD as u64)
         };
         entries.iter().map(entry).sum::<u64>() + 2 * RECORD as u64
     }
@@ -61,8 +100,9 @@ impl<'a> TarStream<'a> {
     fn advance(&mut self) -> io::Result<()> {
         self.given = 0;
         if let Some(entry) = self.entries.next() {
-            self.ready = header(entry);
-            self.padding = padding(entry.size);
+            let fields = entry.header();
+            self.ready = header(&fields);
+            self.padding = padding(fields.size);
             self.body = Some(entry.open()?);
         } else {
             self.ready = vec![0; 2 * RECORD];
@@ -72,7 +112,7 @@ impl<'a> TarStream<'a> {
     }
 }
 
-impl Read for TarStream<'_> {
+impl<E: TarEntry> Read for TarStream<'_, E> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
@@ -104,21 +144,34 @@ fn padding(size: u64) -> usize {
     (size.next_multiple_of(RECORD as u64) - size) as usize
 }
 
-/// The header of `entry`, preceded by a pax header if its name is too long for ustar.
-fn header(entry: &Measured<'_>) -> Vec<u8> {
-    let name = entry.entry.name.as_str();
-    let mut header = blank(EntryType::Regular, entry.mode(), entry.size);
-    if header.set_path(name).is_ok() {
+/// The header of an entry, preceded by a pax header if its name or its target is too long for ustar.
+fn header(fields: &HeaderFields<'_>) -> Vec<u8> {
+    let name = match fields.kind {
+        EntryType::Directory => format!("{}/", fields.name),
+        _ => fields.name.to_owned(),
+    };
+    let mut header = blank(fields);
+    let fits = header.set_path(&name).is_ok();
+    let link_fits = fields.link.is_none_or(|link| header.set_link_name_literal(link).is_ok());
+    if fits && link_fits {
         header.set_cksum();
         return header.as_bytes().to_vec();
     }
-    let record = pax_record("path", name);
-    let mut pax = blank(EntryType::XHeader, 0o644, record.len() as u64);
-    // Readers that know no pax see these names; they fit, so setting them cannot fail.
-    for (header, name) in [(&mut pax, "pax"), (&mut header, "long-name")] {
-        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
-        header.set_cksum();
+    let mut record = if fits { String::new() } else { pax_record("path", &name) };
+    if let Some(link) = fields.link.filter(|_| !link_fits) {
+        record += &pax_record("linkpath", link);
     }
+    let size = record.len() as u64;
+    let pax =
+        HeaderFields { kind: EntryType::XHeader, mode: 0o644, size, owner: (0, 0), ..*fields };
+    let mut pax = blank(&pax);
+    // Readers that know no pax see these names; they fit, so setting them cannot fail.
+    let shown = [(&mut pax, "pax", true), (&mut header, "long-name", !fits)];
+    for (header, name, _) in shown.into_iter().filter(|(.., is_set)| *is_set) {
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+    }
+    pax.set_cksum();
+    header.set_cksum();
     let mut bytes = pax.as_bytes().to_vec();
     bytes.extend(record.as_bytes());
     bytes.resize(bytes.len() + padding(record.len() as u64), 0);
@@ -126,14 +179,14 @@ fn header(entry: &Measured<'_>) -> Vec<u8> {
     bytes
 }
 
-fn blank(kind: EntryType, mode: u32, size: u64) -> Header {
+fn blank(fields: &HeaderFields<'_>) -> Header {
     let mut header = Header::new_ustar();
-    header.set_entry_type(kind);
-    header.set_mode(mode);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(MTIME);
-    header.set_size(size);
+    header.set_entry_type(fields.kind);
+    header.set_mode(fields.mode);
+    header.set_uid(u64::from(fields.owner.0));
+    header.set_gid(u64::from(fields.owner.1));
+    header.set_mtime(fields.mtime);
+    header.set_size(fields.size);
     header
 }
 

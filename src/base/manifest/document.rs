@@ -140,6 +140,8 @@ pub struct SpecDoc {
     pub sandbox: Option<Scalar>,
     /// `package`.
     pub package: Option<Scalar>,
+    /// `image`, with its key.
+    pub image: Option<Pair>,
     /// `service`, with its key.
     pub service: Option<Pair>,
     /// `tasks`.
@@ -277,9 +279,15 @@ pub fn read_spec(file: &ManifestFile, found: &mut Findings) -> SpecDoc {
         head: head(&root),
         sandbox: text(&root, "sandbox"),
         package: text(&root, "package"),
-        service: root.entries().iter().find(|entry| entry.key.value == "service").cloned(),
+        image: pair(&root, "image"),
+        service: pair(&root, "service"),
         tasks,
     }
+}
+
+/// The entry under `key`.
+fn pair(root: &Node, key: &str) -> Option<Pair> {
+    root.entries().iter().find(|entry| entry.key.value == key).cloned()
 }
 
 /// Reads YAML of any shape. What is wrong with it goes to `found`.

@@ -149,9 +149,9 @@ pub(super) static SCHEME: Mapping = Mapping {
         field(
             "scheme",
             Required,
-            Choice(&["date", "commits"]),
-            "How its versions come about: from the day (`20260107.0`), or from what Conventional \
-             Commits say (`1.3.0`).",
+            Choice(&["date", "commits", "tag"]),
+            "How its versions come about: from the day (`20260107.0`), from what Conventional \
+             Commits say (`1.3.0`), or as the project's own tag says (`v0.4.0`).",
         )
         .example("date"),
         field(

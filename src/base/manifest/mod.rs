@@ -14,6 +14,7 @@ mod edit;
 mod extends;
 mod file;
 mod format;
+mod image_language;
 mod include;
 mod language;
 mod newer;

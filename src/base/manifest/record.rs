@@ -12,8 +12,8 @@ use super::{
     yaml,
 };
 use crate::model::{
-    Binaries, BinaryName, Diagnostic, Layout, Lock, Locked, LockedAsset, LockedUpstream, Name,
-    Platform, Revision, Sha256, Stamp,
+    Binaries, BinaryName, Diagnostic, Layout, Lock, Locked, LockedAsset, LockedImage,
+    LockedUpstream, Name, Platform, Revision, Sha256, Stamp,
 };
 
 const LOCK_HEAD: &str =
@@ -80,6 +80,15 @@ pub fn render_lock(lock: &Lock) -> String {
         for (platform, LockedUpstream { fingerprint, digest }) in &locked.upstream {
             let _ =
                 writeln!(text, "    {platform}: {{digest: {digest}, fingerprint: {fingerprint}}}");
+        }
+        if let Some(LockedImage { digest, fingerprint }) = &locked.image {
+            let _ = writeln!(text, "  image: {{digest: {digest}, fingerprint: {fingerprint}}}");
+        }
+        if !locked.bases.is_empty() {
+            text.push_str("  bases:\n");
+        }
+        for (image, digest) in &locked.bases {
+            let _ = writeln!(text, "    {}: {digest}", quoted(image));
         }
     }
     text
@@ -166,8 +175,17 @@ fn locked(entry: &Pair) -> Result<(Name, Locked), Wrong> {
         assets: of("assets").iter().map(asset).collect::<Result<_, Wrong>>()?,
         binaries: of("assets").iter().filter_map(binaries).collect::<Result<_, Wrong>>()?,
         upstream: of("upstream").iter().map(upstream).collect::<Result<_, Wrong>>()?,
+        image: entry.value.get("image").map(locked_image).transpose()?,
+        bases: of("bases")
+            .iter()
+            .map(|entry| Ok((entry.key.value.clone(), of_node(&entry.value)?)))
+            .collect::<Result<_, Wrong>>()?,
     };
     Ok((name(&entry.key)?, locked))
+}
+
+fn locked_image(node: &Node) -> Result<LockedImage, Wrong> {
+    Ok(LockedImage { digest: value(node, "digest")?, fingerprint: value(node, "fingerprint")? })
 }
 
 fn stamp(root: &Node) -> Result<Stamp, Wrong> {
@@ -287,8 +305,18 @@ mod tests {
             LockedUpstream { fingerprint, digest: Sha256(sha256).into() }
         });
         let upstream = btree_map(platforms(), upstream, 0..3);
-        let locked = (texts(), proptest::option::of(texts()), assets, upstream).prop_map(
-            |(version, commit, assets, upstream)| Locked {
+        let image = (fingerprints(), any::<[u8; 32]>())
+            .prop_map(|(fingerprint, digest)| LockedImage { fingerprint, digest: Sha256(digest) });
+        let images = (
+            proptest::option::of(image),
+            btree_map(
+                "[a-z.]{1,5}/[a-z]{1,5}:[a-z0-9.]{1,5}",
+                any::<[u8; 32]>().prop_map(Sha256),
+                0..3,
+            ),
+        );
+        let locked = (texts(), proptest::option::of(texts()), assets, upstream, images).prop_map(
+            |(version, commit, assets, upstream, (image, bases))| Locked {
                 version,
                 commit,
                 binaries: assets
@@ -300,6 +328,8 @@ mod tests {
                     .map(|(platform, (asset, _))| (platform, asset))
                     .collect(),
                 upstream,
+                image,
+                bases,
             },
         );
         btree_map(names(), locked, 0..5).prop_map(|subsystems| Lock { subsystems })

@@ -24,6 +24,8 @@ pub static LOCKED: Mapping = Mapping {
             Map("platforms", &LOCKED_UPSTREAM),
             "What the vendor's own release held when it was first taken.",
         ),
+        field("image", Optional, LOCKED_IMAGE, "The image that it was released as."),
+        field("bases", Optional, Map("images", &DIGEST), "The images that its own stands on."),
     ],
 };
 
@@ -45,6 +47,15 @@ const LOCKED_UPSTREAM: Shape = Shape::Record(&Mapping {
     fields: &[
         field("digest", Required, VENDORS_DIGEST, "Its digest, as the vendor published it."),
         field("fingerprint", Required, Text("a fingerprint"), "By which `upstream:` it was taken."),
+    ],
+});
+
+const LOCKED_IMAGE: Shape = Shape::Record(&Mapping {
+    what: "a locked image",
+    exactly_one: &[],
+    fields: &[
+        field("digest", Required, DIGEST, "The digest of its index."),
+        field("fingerprint", Required, Text("a fingerprint"), "Of what went into it."),
     ],
 });
 

@@ -2,6 +2,7 @@
 //! built stands in `build_language.rs`.
 
 use super::build_language::BUILD;
+use super::image_language::IMAGE;
 use super::language::{BINARY, ENV, NAME, NAMES, PASS_ENV, PATH, SCHEME, VENDORS_DIGEST, field};
 use super::newer::NEWER;
 use super::service_language::SERVICE;
@@ -99,6 +100,7 @@ pub static SPEC: Mapping = Mapping {
             Choice(&["tar.gz", "tar.zst", "zip"]),
             "How its assets are packed.",
         ).default("`tar.gz`").example("tar.zst"),
+        field("image", Optional, IMAGE, "The container image that it is released as.").example("ghcr.io/OWNER/api"),
         field("service", Optional, SERVICE, "What of it runs all day: `forge up` starts it.").example("nats-server --config nats.conf"),
         field("tasks", Optional, TASKS, "Commands of the subsystem.").example(r#"{ health: "curl -sf http://localhost:8222/healthz" }"#),
     ],

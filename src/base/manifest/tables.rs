@@ -2,6 +2,7 @@
 //! help in the terminal.
 
 use super::{
+    image_language::IMAGE,
     include::{INCLUDE, TASK_FILE},
     language::MANIFEST,
     service_language::SERVICE,
@@ -32,6 +33,7 @@ pub fn language_tables() -> Vec<LanguageTable> {
     own("", &INCLUDE, "includes", &mut tables);
     own("", &Shape::Record(&TASK_FILE), "includes", &mut tables);
     own("", &SERVICE, "services", &mut tables);
+    own("", &IMAGE, "images", &mut tables);
     own("", &Shape::Record(&MANIFEST), "manifest", &mut tables);
     own("", &Shape::Record(&SPEC), "spec", &mut tables);
     tables

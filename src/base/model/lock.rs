@@ -27,6 +27,20 @@ pub struct Locked {
     pub binaries: BTreeMap<Platform, Binaries>,
     /// What the vendor's own release held at first use, per platform.
     pub upstream: BTreeMap<Platform, LockedUpstream>,
+    /// The image that the version was released as.
+    pub image: Option<LockedImage>,
+    /// The digests of the indexes of images that its own stands on, by how specs name them. They
+    /// hold from version to version.
+    pub bases: BTreeMap<String, Sha256>,
+}
+
+/// An image, as it was released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockedImage {
+    /// The digest of its index.
+    pub digest: Sha256,
+    /// The fingerprint of what went into it.
+    pub fingerprint: Fingerprint,
 }
 
 /// A vendor's asset, as it was at first use.
@@ -62,6 +76,8 @@ impl Locked {
             assets: BTreeMap::new(),
             binaries: BTreeMap::new(),
             upstream: BTreeMap::new(),
+            image: None,
+            bases: BTreeMap::new(),
         }
     }
 }
@@ -78,7 +94,8 @@ impl Lock {
         let locked =
             self.subsystems.entry(name.clone()).or_insert_with(|| Locked::nothing_of(version));
         if locked.version != version {
-            *locked = Locked::nothing_of(version);
+            let bases = std::mem::take(&mut locked.bases);
+            *locked = Locked { bases, ..Locked::nothing_of(version) };
         }
         locked
     }

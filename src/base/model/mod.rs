@@ -14,6 +14,7 @@ mod fault;
 mod file_stat;
 mod fingerprint;
 mod header;
+mod image_outcome;
 mod layout;
 mod lock;
 mod mac;
@@ -47,8 +48,9 @@ pub use fingerprint::{
     Checksum, Fingerprint, FingerprintBuilder, Inputs, TreeDigest, TreeHasher, checksum,
 };
 pub use header::{HEADER_BYTES, Header, read_header};
+pub use image_outcome::{ImageHow, ImageReport, images_kind};
 pub use layout::Layout;
-pub use lock::{Lock, Locked, LockedAsset, LockedUpstream};
+pub use lock::{Lock, Locked, LockedAsset, LockedImage, LockedUpstream};
 pub use mac::Mac;
 pub use name::Name;
 pub use outcome::{ArtifactReport, How, OTHER_RELEASE, RunReport};

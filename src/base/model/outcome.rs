@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{ArtifactId, Fault, Kind};
+use super::{ArtifactId, Fault, ImageReport, Kind, images_kind};
 
 /// How an artifact was obtained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +92,8 @@ impl ArtifactReport {
 pub struct RunReport {
     /// One entry per artifact, sorted by name.
     pub artifacts: Vec<ArtifactReport>,
+    /// What became of images, sorted by name.
+    pub images: Vec<ImageReport>,
     /// Things that did not stop the run but that its owner should know.
     pub warnings: Vec<Fault>,
     /// Wall-clock seconds.
@@ -102,7 +104,9 @@ impl RunReport {
     /// Whether everything that was asked for is there.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.artifacts.iter().all(|artifact| artifact.how.is_good() && artifact.fault.is_none())
+        let is_good =
+            |artifact: &ArtifactReport| artifact.how.is_good() && artifact.fault.is_none();
+        self.artifacts.iter().all(is_good) && self.images.iter().all(|image| image.fault.is_none())
     }
 
     /// The exit code: that of the gravest root cause, 0 if there is none. Bytes that
@@ -125,6 +129,11 @@ impl RunReport {
         // Stopped while the lock waited to be written, the run did not do all it should.
         kinds
             .extend(self.warnings.iter().map(|w| w.kind).filter(|kind| *kind == Kind::Interrupted));
+        // An image that lacks what failed to build has said so, and others may be there.
+        if let Some(kind) = images_kind(&self.images) {
+            let is_graver = |graver: &Kind| kinds.contains(graver);
+            return BY_GRAVITY[..2].iter().copied().find(is_graver).unwrap_or(kind).exit_code();
+        }
         BY_GRAVITY.iter().find(|kind| kinds.contains(kind)).map_or(0, |kind| kind.exit_code())
     }
 }

@@ -1,7 +1,7 @@
 //! An example for each verb. A test parses them all.
 
 /// Lines that people can copy, by verb.
-const EXAMPLES: [(&str, &[&str]); 61] = [
+const EXAMPLES: [(&str, &[&str]); 63] = [
     ("init", &["forge init", "forge init --dry-run"]),
     (
         "add",
@@ -40,6 +40,8 @@ const EXAMPLES: [(&str, &[&str]); 61] = [
     ("reload", &["forge reload nats"]),
     ("package", &["forge package nats --into out"]),
     ("package:bundle", &["forge package:bundle --all-platforms"]),
+    ("image", &["forge image", "forge image api --load"]),
+    ("release:image", &["forge release:image --dry-run", "forge release:image api"]),
     ("release:binary", &["forge release:binary nats"]),
     ("release:all", &["forge release:all --affected"]),
     ("release:bundle", &["forge release:bundle v1.2.0"]),

@@ -36,6 +36,8 @@ pub(super) const GROUPS: [VerbGroup; 7] = [
         verbs: &[
             "package",
             "package:bundle",
+            "image",
+            "release:image",
             "release:binary",
             "release:all",
             "release:bundle",

@@ -28,6 +28,10 @@ const VARIABLES: &[Chapter] = &[
                 "Folders that a `.forge` which is a symbolic link may lead into, with `:` between them.",
             ),
             (
+                &["SOURCE_DATE_EPOCH"],
+                "The time of all that is in images, in seconds since 1970. Default: the first day of 1980.",
+            ),
+            (
                 &[
                     "HOME",
                     "XDG_CACHE_HOME",

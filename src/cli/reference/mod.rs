@@ -56,6 +56,12 @@ pub const TOPICS: &[ReferenceTopic] = &[
         body: keys::page,
     },
     ReferenceTopic {
+        name: "images",
+        title: "Images",
+        about: "`image:` of a spec says which container image it is released as: its repository alone, or a mapping. [The guide](../guides/images.md) has an example.",
+        body: keys::page,
+    },
+    ReferenceTopic {
         name: "templates",
         title: "Templates",
         about: "Text in `{{ … }}` is an expression of [Jinja](https://docs.rs/minijinja/latest/minijinja/syntax/index.html), as minijinja reads it; `{% if %}`, `{% for %}` and `{% set %}` work too, and comments are `{{# … #}}`. A word that nobody defined is an error. A value that begins with `{{` stands in quotes in YAML.",

@@ -75,11 +75,8 @@ impl Context {
         let (record, mut warnings) = self.adopt(want, &staging, record, print.cache_key)?;
         warnings.extend(source.warnings);
         let lock = source.commit.map(|commit| LockChange {
-            name: want.id.name.clone(),
-            version: subsystem.version.to_string(),
             commit: Some(commit),
-            asset: None,
-            upstream: None,
+            ..LockChange::nothing_of(&want.id.name, subsystem.version.as_str())
         });
         Ok(Done { warnings, lock, ..Done::new(How::Built, record) })
     }

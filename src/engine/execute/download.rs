@@ -114,11 +114,12 @@ impl Context {
         // What one invocation chose is nobody else's pin.
         let is_kept = !self.options.private_store && !self.workspaces.subsystem(&want.id).is_chosen;
         is_kept.then(|| LockChange {
-            name: want.id.name.clone(),
-            version: self.workspaces.subsystem(&want.id).version.to_string(),
             commit: stamp.commit.clone(),
             asset: Some((want.id.platform, asset, stamp.binaries.clone())),
-            upstream: None,
+            ..LockChange::nothing_of(
+                &want.id.name,
+                self.workspaces.subsystem(&want.id).version.as_str(),
+            )
         })
     }
 

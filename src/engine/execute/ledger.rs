@@ -125,6 +125,7 @@ impl RunLedger {
         }
         RunReport {
             artifacts: self.reports.into_values().collect(),
+            images: Vec::new(),
             warnings: self.warnings,
             seconds: 0.0,
         }

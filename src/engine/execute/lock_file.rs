@@ -1,9 +1,14 @@
 //! Writing `forge.lock`: changes of this run, merged into what the file says now.
 
+use std::collections::BTreeMap;
+
 use crate::{
     cache::{rewrite_file, turn_to_write},
     manifest::{parse_lock, render_lock},
-    model::{Binaries, Fault, Kind, Layout, Lock, LockedAsset, LockedUpstream, Name, Platform},
+    model::{
+        Binaries, Fault, Kind, Layout, Lock, LockedAsset, LockedImage, LockedUpstream, Name,
+        Platform, Sha256,
+    },
     process::Cancel,
     workspace::lock_text,
 };
@@ -21,6 +26,25 @@ pub struct LockChange {
     pub asset: Option<(Platform, LockedAsset, Binaries)>,
     /// What its vendor's own release holds for a platform.
     pub upstream: Option<(Platform, LockedUpstream)>,
+    /// The image that it is released as.
+    pub image: Option<LockedImage>,
+    /// Images that its own stands on.
+    pub bases: BTreeMap<String, Sha256>,
+}
+
+impl LockChange {
+    /// That nothing new is known of `name` at `version`.
+    pub fn nothing_of(name: &Name, version: &str) -> Self {
+        Self {
+            name: name.clone(),
+            version: version.to_owned(),
+            commit: None,
+            asset: None,
+            upstream: None,
+            image: None,
+            bases: BTreeMap::new(),
+        }
+    }
 }
 
 /// Merges `changes` into `forge.lock`. Two runs that end at once both get theirs in: one waits for the
@@ -58,5 +82,7 @@ fn apply(lock: &mut Lock, changes: &[LockChange]) {
             locked.binaries.insert(*platform, binaries.clone());
         }
         locked.upstream.extend(change.upstream);
+        locked.image = change.image.or(locked.image);
+        locked.bases.extend(change.bases.clone());
     }
 }

@@ -78,11 +78,8 @@ impl Context {
             && want.locked_upstream.is_none()
             && !subsystem.is_chosen;
         is_new.then(|| LockChange {
-            name: want.id.name.clone(),
-            version: subsystem.version.to_string(),
-            commit: None,
-            asset: None,
             upstream: Some((want.id.platform, LockedUpstream { fingerprint, digest })),
+            ..LockChange::nothing_of(&want.id.name, subsystem.version.as_str())
         })
     }
 

@@ -88,7 +88,7 @@ mod tests {
         sink.emit(Event::Phase { action, phase: "hunter2".into() });
         sink.emit(Event::Waiting { why: "hunter2".into() });
         sink.emit(Event::Warning { artifact: None, fault: fault.clone() });
-        let report = RunReport { artifacts: Vec::new(), warnings: vec![fault], seconds: 0.0 };
+        let report = RunReport { warnings: vec![fault], ..RunReport::default() };
         let report = format!("{:?}", masked_report(&secrets, report));
         let heard = heard.0.lock().unwrap().join("\n");
         assert!(!heard.contains("hunter2") && heard.matches("***").count() >= 6, "{heard}");

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::model::{ArtifactReport, How, Platform, RunReport};
+use crate::model::{ArtifactReport, How, ImageReport, Platform, RunReport};
 
 /// The version of the document; grows when a key changes its meaning or goes.
 pub const SCHEMA: u32 = 1;
@@ -14,6 +14,8 @@ struct Document<'a> {
     ok: bool,
     seconds: f64,
     artifacts: Vec<ArtifactRow<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<ImageRow<'a>>,
     warnings: Vec<String>,
 }
 
@@ -30,6 +32,19 @@ struct ArtifactRow<'a> {
     log: Option<String>,
 }
 
+#[derive(Serialize)]
+struct ImageRow<'a> {
+    name: &'a str,
+    version: &'a str,
+    image: &'a str,
+    digest: Option<String>,
+    how: &'static str,
+    moved: &'a [String],
+    bytes: u64,
+    seconds: f64,
+    reason: &'a str,
+}
+
 /// The document about `report`: one line with its end.
 pub fn render_json(report: &RunReport) -> String {
     let document = Document {
@@ -37,6 +52,7 @@ pub fn render_json(report: &RunReport) -> String {
         ok: report.is_good(),
         seconds: milliseconds(report.seconds),
         artifacts: report.artifacts.iter().map(artifact).collect(),
+        images: report.images.iter().map(image).collect(),
         warnings: report.warnings.iter().map(ToString::to_string).collect(),
     };
     let text = serde_json::to_string(&document).expect("numbers and strings always serialize");
@@ -54,6 +70,20 @@ fn artifact(report: &ArtifactReport) -> ArtifactRow<'_> {
         seconds: milliseconds(report.seconds),
         reason: reason(report),
         log: report.log.as_ref().map(|log| log.display().to_string()),
+    }
+}
+
+fn image(report: &ImageReport) -> ImageRow<'_> {
+    ImageRow {
+        name: report.name.as_str(),
+        version: &report.version,
+        image: &report.image,
+        digest: report.digest.map(|digest| format!("sha256:{digest}")),
+        how: report.how.as_str(),
+        moved: &report.moved,
+        bytes: report.bytes,
+        seconds: milliseconds(report.seconds),
+        reason: &report.reason,
     }
 }
 

@@ -6,6 +6,7 @@ mod failures;
 mod fault;
 mod github;
 mod human;
+mod images;
 mod json;
 mod place;
 mod problems;
@@ -24,6 +25,7 @@ pub use github::{
     open_group, step_summary, summary_table,
 };
 pub use human::{human_size, human_time};
+pub use images::{images_sum, render_images};
 pub use json::{SCHEMA, render_json};
 pub use problems::render_problems;
 pub use style::{Role, Style};

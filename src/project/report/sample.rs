@@ -45,7 +45,7 @@ pub fn good_run() -> RunReport {
         artifact("nats", How::Fresh),
         artifact("telegraf", How::Downloaded),
     ];
-    RunReport { artifacts, warnings: vec![], seconds: 126.0 }
+    RunReport { artifacts, seconds: 126.0, ..RunReport::default() }
 }
 
 /// A run in which something failed.
@@ -57,5 +57,5 @@ pub fn bad_run() -> RunReport {
         failed("nats", Kind::Verification),
         artifact("telegraf", How::Fresh),
     ];
-    RunReport { artifacts, warnings: vec![], seconds: 3.2 }
+    RunReport { artifacts, seconds: 3.2, ..RunReport::default() }
 }

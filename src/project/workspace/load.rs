@@ -10,7 +10,7 @@ use super::{
     LoadInputs, Subsystem, Workspace, WrittenText,
     documents::{Documents, Parsed, ParsedSpec},
     files::{SpecFile, Specs},
-    graph,
+    graph, image,
     include::{self, Included, Pinned},
     requirement, service, settings,
     specs::{LoadedSpec, Loader},
@@ -152,6 +152,7 @@ fn resolve(
     let known = pinned.chain(names.iter().copied()).collect();
     diagnostics.extend(graph::check(&drafts, &known));
     diagnostics.extend(service::check(&drafts, &known));
+    diagnostics.extend(image::check(&drafts, &known));
     diagnostics.extend(listed.misplaced.iter().cloned());
     let mut all_tasks = tasks;
     all_tasks.append(&mut included.tasks);
@@ -171,6 +172,9 @@ fn resolve(
     }
 
     let contents = documents.contents(&included);
+    let mut subsystems = subsystems(drafts)?;
+    let images = subsystems.values_mut().filter_map(|subsystem| subsystem.image.as_mut());
+    image::with_platforms(images, &settings.platforms);
     let mut inputs = listed.inputs(layout);
     inputs.extend(looked_at.into_iter().chain(included.looked_at));
     Ok(Workspace {
@@ -185,7 +189,7 @@ fn resolve(
         env,
         output: manifest.head.output.as_ref().map(|word| word.text.clone()),
         groups,
-        subsystems: subsystems(drafts)?,
+        subsystems,
         tasks: all_tasks.into_iter().map(|task| (task.name.clone(), task)).collect(),
         lock: documents.lock.lock.clone(),
         inputs,

@@ -11,6 +11,7 @@ mod extends;
 mod feed;
 mod files;
 mod graph;
+mod image;
 mod include;
 mod keyring;
 mod load;
@@ -48,6 +49,7 @@ pub use documents::Documents;
 pub use environment::SeenEnvironment;
 pub use feed::{Index, TagFormat, VersionSource};
 pub use files::{check_root, find_root, lock_text};
+pub use image::{BINARIES, ContainerSettings, Dockerfile, Image, ImageFile};
 pub use include::{Library, Pinned};
 pub use keyring::SecretTable;
 pub use load::{LoadError, load, load_text};
@@ -139,6 +141,17 @@ impl Subsystem {
         let own = folder.map_or(self.spec.file_stem(), std::path::Path::file_name);
         own.and_then(std::ffi::OsStr::to_str).unwrap_or_default()
     }
+
+    /// Whether it yields binaries. What is made by a Dockerfile alone has none.
+    pub fn has_binaries(&self) -> bool {
+        self.build.is_some() || self.upstream.is_some()
+    }
+
+    /// Whether its binaries are released. Those of an image that has the project's own version are
+    /// not: the image is the release.
+    pub fn releases_binaries(&self) -> bool {
+        self.has_binaries() && !(self.follows_tag && self.image.is_some())
+    }
 }
 
 /// One subsystem, resolved.
@@ -157,6 +170,8 @@ pub struct Subsystem {
     pub version: Version,
     /// How its versions come about, if they are not pinned.
     pub scheme: Option<Scheme>,
+    /// Whether the project's own tag is its version: `scheme: tag`.
+    pub follows_tag: bool,
     /// Whether this invocation chose the version over what the files say. Code in the workspace is
     /// that of now then, not that of the version: only a release has it.
     pub is_chosen: bool,
@@ -182,6 +197,8 @@ pub struct Subsystem {
     pub feed: Option<VersionSource>,
     /// What of it runs all day.
     pub service: Option<Service>,
+    /// The container image that it is released as.
+    pub image: Option<Image>,
 }
 
 impl Workspace {

@@ -32,6 +32,8 @@ pub struct LoadInputs<'a> {
     pub chosen: BTreeMap<Name, Version>,
     /// What schemes came to just now, whatever is locked.
     pub current: BTreeMap<Name, Version>,
+    /// The tag of the project that is checked out: the version of what follows it.
+    pub project_tag: Option<Version>,
     /// What checks the syntax of commands; a workspace that is only looked at needs none.
     pub syntax_check: SyntaxCheck,
 }
@@ -46,6 +48,7 @@ impl<'a> LoadInputs<'a> {
             assignments: Assignments::new(),
             chosen: BTreeMap::new(),
             current: BTreeMap::new(),
+            project_tag: None,
             syntax_check: SyntaxCheck::off(),
         }
     }

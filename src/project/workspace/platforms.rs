@@ -1,7 +1,7 @@
 //! One workspace for several platforms: resolved once for each that is worked for, and for
 //! this machine's, on which the tools of a build have to run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Documents, LoadError, LoadInputs, Subsystem, Workspace};
 use crate::model::{ArtifactId, Layout, Name, Platform};
@@ -13,6 +13,8 @@ pub enum WantedPlatforms {
     One(Platform),
     /// All that a complete release has: `platforms:` of the manifest.
     All,
+    /// All that images are for.
+    Images,
 }
 
 /// A workspace, resolved for several platforms.
@@ -37,6 +39,7 @@ impl Workspaces {
         let wanted = match wanted {
             WantedPlatforms::One(platform) => vec![platform],
             WantedPlatforms::All => all[&host].platforms.clone(),
+            WantedPlatforms::Images => image_platforms(&all[&host]),
         };
         for platform in wanted.iter().filter(|platform| **platform != host) {
             all.insert(*platform, documents.resolve(*platform, outside)?);
@@ -68,6 +71,12 @@ impl Workspaces {
         &self.all[&platform]
     }
 
+    /// The same, which works for `platforms` alone. It has to know them.
+    #[must_use]
+    pub fn narrowed(&self, platforms: &[Platform]) -> Self {
+        Self { wanted: platforms.to_vec(), all: self.all.clone() }
+    }
+
     /// The workspace as the first platform that is worked for has it; names, groups, stores
     /// and lock are the same for all.
     pub fn any(&self) -> &Workspace {
@@ -87,13 +96,20 @@ impl Workspaces {
     /// What must be ensured with `id`: for the same platform.
     pub fn needs(&self, id: &ArtifactId) -> impl Iterator<Item = ArtifactId> {
         let platform = id.platform;
-        self.subsystem(id).needs.iter().map(move |name| ArtifactId { name: name.clone(), platform })
+        let needs = self.subsystem(id).needs.iter().filter(|name| self.has_binaries(name));
+        needs.map(move |name| ArtifactId { name: name.clone(), platform })
+    }
+
+    /// Whether the subsystem called `name` yields binaries, on any platform.
+    fn has_binaries(&self, name: &Name) -> bool {
+        self.all.values().any(|workspace| workspace.subsystems[name].has_binaries())
     }
 
     /// What `id` is built with: tools, which run on this machine.
     pub fn build_needs(&self, id: &ArtifactId) -> impl Iterator<Item = ArtifactId> {
         let tool = |name: &Name| ArtifactId { name: name.clone(), platform: Platform::host() };
-        self.subsystem(id).build_needs.iter().map(tool)
+        let needs = self.subsystem(id).build_needs.iter().filter(|name| self.has_binaries(name));
+        needs.map(tool)
     }
 
     /// The artifacts of the subsystems called `names`, for every platform that is worked for.
@@ -101,10 +117,21 @@ impl Workspaces {
         &self,
         names: impl IntoIterator<Item = &'n Name>,
     ) -> impl Iterator<Item = ArtifactId> {
-        names.into_iter().flat_map(|name| {
+        names.into_iter().filter(|name| self.has_binaries(name)).flat_map(|name| {
             self.wanted
                 .iter()
                 .map(|platform| ArtifactId { name: name.clone(), platform: *platform })
         })
+    }
+}
+
+/// What the images of `workspace` are for; this machine's platform if there are none.
+fn image_platforms(workspace: &Workspace) -> Vec<Platform> {
+    let images = workspace.subsystems.values().filter_map(|subsystem| subsystem.image.as_ref());
+    let platforms: BTreeSet<Platform> =
+        images.flat_map(|image| image.platforms.iter().copied()).collect();
+    match platforms.is_empty() {
+        true => vec![workspace.platform],
+        false => platforms.into_iter().collect(),
     }
 }

@@ -145,7 +145,7 @@ pub fn digest(scalar: &Scalar, scope: &TemplateScope, found: &mut Findings) -> O
 
 /// The path `text` below the workspace. It must be there, unless git tracks it: a sparse checkout leaves
 /// out what is tracked, and then it is missed only by who wants it.
-fn inside(
+pub(super) fn inside(
     scalar: &Scalar,
     text: &str,
     around: &SubsystemContext,

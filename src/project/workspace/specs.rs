@@ -56,7 +56,10 @@ pub struct LoadedSpec {
 /// A version to check a spec with that has none.
 fn stand_in() -> Sp<Current> {
     let version = Version::Pin("v0.0.0".into());
-    Sp { value: Current { version, scheme: None, is_chosen: false }, bytes: 0..0 }
+    Sp {
+        value: Current { version, scheme: None, follows_tag: false, is_chosen: false },
+        bytes: 0..0,
+    }
 }
 
 impl Loader<'_> {

@@ -12,6 +12,7 @@ use super::{
     Assignments, Build, SeenEnvironment, SharedInputs, Source, Subsystem, Task, Text, build,
     discover::DiscoveredFolder,
     feed::Inference,
+    image::{self, ImageDraft, ImageInputs},
     names::{binaries, tag},
     outside,
     reads::{Reads, reads},
@@ -82,6 +83,8 @@ pub struct SubsystemDraft {
     pub tasks: Vec<Task>,
     /// Its service.
     pub service: Option<ServiceDraft>,
+    /// Its image.
+    pub image: Option<ImageDraft>,
     /// `group`.
     pub groups: Vec<String>,
     /// The subsystem, if nothing in its spec is wrong.
@@ -124,6 +127,13 @@ pub fn resolve(
     let vendor = vendor.and_then(|doc| upstream::resolve(doc, platform, &names, &scope, found));
     let (source, upstream) = (resolved_source.as_ref(), vendor.as_ref());
     let feed = Inference { doc, version, source, upstream }.feed(&scope, found);
+    let inputs = ImageInputs {
+        around,
+        binaries: &names,
+        source,
+        has_binaries: doc.build.is_some() || doc.upstream.is_some(),
+    };
+    let image = doc.image.as_ref().map(|entry| image::resolve(entry, &inputs, &scope, found));
     if is_well_formed {
         obtainable(name, doc, vendor.is_some(), platform, found);
         source_is_there(doc, found);
@@ -144,6 +154,7 @@ pub fn resolve(
             extends: extends(found.file(), doc),
             version,
             scheme: current.value.scheme.clone(),
+            follows_tag: current.value.follows_tag,
             is_chosen: current.value.is_chosen,
             tag: tag.clone(),
             binaries: names,
@@ -156,6 +167,7 @@ pub fn resolve(
             upstream: vendor,
             feed,
             service: service.as_ref().and_then(|draft| draft.service.clone()),
+            image: image.as_ref().and_then(|draft| draft.image.clone()),
         });
     SubsystemDraft {
         name: name.clone(),
@@ -166,6 +178,7 @@ pub fn resolve(
         tag: Sp { value: tag, bytes: doc.tag.as_ref().map_or(0..0, |tag| tag.bytes.clone()) },
         tasks,
         service,
+        image,
         groups,
         subsystem,
     }
@@ -394,7 +407,8 @@ fn obtainable(
     platform: Platform,
     found: &mut Findings,
 ) {
-    if doc.build.is_some() || has_upstream || !found.is_empty() {
+    let is_image_alone = doc.image.is_some() && doc.upstream.is_none();
+    if doc.build.is_some() || has_upstream || is_image_alone || !found.is_empty() {
         return;
     }
     let (what, help) = if doc.upstream.is_some() {

@@ -15,6 +15,8 @@ pub enum Stated {
     Version(Version),
     /// How it comes about.
     Scheme(Scheme),
+    /// The project's own tag is it.
+    ProjectTag,
 }
 
 /// The version that a subsystem has in this invocation.
@@ -24,6 +26,8 @@ pub struct Current {
     pub version: Version,
     /// How its versions come about, if they are not pinned.
     pub scheme: Option<Scheme>,
+    /// Whether the project's own tag is it.
+    pub follows_tag: bool,
     /// Whether this invocation chose it over what the files say.
     pub is_chosen: bool,
 }
@@ -54,11 +58,19 @@ impl VersionTable<'_> {
                 let current = self.outside.current.get(name).cloned();
                 (current.unwrap_or_else(|| self.last(name, scheme)), Some(scheme.clone()))
             }
+            Stated::ProjectTag => {
+                let tag = self.outside.project_tag.clone();
+                (tag.unwrap_or_else(Scheme::unreleased), None)
+            }
         };
         let chosen = self.outside.chosen.get(name);
         let is_chosen = chosen.is_some();
+        let follows_tag = stated.value == Stated::ProjectTag;
         let version = chosen.cloned().unwrap_or(pinned);
-        Some(Sp { value: Current { version, scheme, is_chosen }, bytes: stated.bytes.clone() })
+        Some(Sp {
+            value: Current { version, scheme, follows_tag, is_chosen },
+            bytes: stated.bytes.clone(),
+        })
     }
 
     /// The last version that is known of what `scheme` gave `name`.
@@ -96,6 +108,10 @@ pub fn stated(doc: &ManifestDoc, found: &mut Findings) -> BTreeMap<Name, Sp<Stat
 /// The scheme of `doc`, as far as it is valid. The rest is told to `found`.
 pub fn stated_scheme(doc: &SchemeDoc, found: &mut Findings) -> Option<Sp<Stated>> {
     let bytes = doc.scheme.bytes.clone();
+    if doc.scheme.text == "tag" {
+        only_of_commits(&doc.commits, "a tag is as it is", found);
+        return Some(Sp { value: Stated::ProjectTag, bytes });
+    }
     scheme(doc, found).map(|scheme| Sp { value: Stated::Scheme(scheme), bytes })
 }
 
@@ -115,18 +131,23 @@ fn version(text: &Scalar, found: &mut Findings) -> Option<Version> {
 fn scheme(doc: &SchemeDoc, found: &mut Findings) -> Option<Scheme> {
     match doc.scheme.text.as_str() {
         "date" => {
-            let CommitsDoc { first, bump_minor_pre_major, channels } = &doc.commits;
-            let first = first.iter().map(|first| &first.bytes);
-            let bump = bump_minor_pre_major.iter().map(|flag| &flag.bytes);
-            let channels = channels.iter().map(|(branch, _)| &branch.bytes);
-            for bytes in first.chain(bump).chain(channels) {
-                let help = "remove it, or write `scheme: commits`";
-                found.add(bytes.clone(), "dates know nothing of this", "only of commits", help);
-            }
+            only_of_commits(&doc.commits, "dates know nothing of this", found);
             Some(Scheme::Date)
         }
         "commits" => commits(&doc.commits, found).map(Scheme::Commits),
         _ => None,
+    }
+}
+
+/// Tells of what is said of commits where they make no versions.
+fn only_of_commits(doc: &CommitsDoc, what: &str, found: &mut Findings) {
+    let CommitsDoc { first, bump_minor_pre_major, channels } = doc;
+    let first = first.iter().map(|first| &first.bytes);
+    let bump = bump_minor_pre_major.iter().map(|flag| &flag.bytes);
+    let channels = channels.iter().map(|(branch, _)| &branch.bytes);
+    for bytes in first.chain(bump).chain(channels) {
+        let help = "remove it, or write `scheme: commits`";
+        found.add(bytes.clone(), what, "only of commits", help);
     }
 }
 

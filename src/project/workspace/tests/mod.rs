@@ -3,6 +3,7 @@
 mod discovered;
 mod extended;
 mod good;
+mod images;
 mod mutated;
 mod problems;
 

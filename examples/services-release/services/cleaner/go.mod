@@ -1,0 +1,3 @@
+module example.org/shop/cleaner
+
+go 1.21

@@ -1,0 +1,3 @@
+module example.org/shop/indexing
+
+go 1.21

@@ -1,0 +1,3 @@
+module example.org/shop/metadata
+
+go 1.21

@@ -1,0 +1,3 @@
+module example.org/shop/web
+
+go 1.21

@@ -1,0 +1,187 @@
+//! What images should be: fingerprints of what goes into them, and the digests of their bases.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use crate::{
+    image::{ImageSpec, PlatformInputs, files_digest, image_print, image_tag},
+    model::{Fault, Fingerprint, Kind, Name, Platform, Sha256, oci::ImageReference},
+    probe::{ArtifactSpec, Wants},
+    store::{Registries, StoreSettings, Waits},
+    walk::Walker,
+    workspace::{Image, ImageFile, Workspaces},
+};
+
+use super::super::{CliError, run::commits, session::Session};
+
+/// What images should be.
+pub(in super::super) struct ImageWants {
+    /// The workspace, for all platforms of images.
+    pub(in super::super) workspaces: Arc<Workspaces>,
+    /// Speaks to registries.
+    pub(in super::super) registries: Registries,
+    /// The images, or why that cannot be told.
+    pub(in super::super) specs: BTreeMap<Name, Result<ImageSpec, Fault>>,
+    /// The bases, pinned.
+    pub(super) bases: BTreeMap<Name, ImageReference>,
+    /// The bases that `forge.lock` does not pin yet.
+    pub(super) new_bases: BTreeMap<Name, (String, Sha256)>,
+    /// The own artifacts of each, on the first of its platforms.
+    pub(super) artifacts: BTreeMap<Name, ArtifactSpec>,
+}
+
+impl ImageWants {
+    /// Finds out what the images of `names` should be.
+    pub(in super::super) fn find(
+        session: &Session,
+        workspaces: Arc<Workspaces>,
+        names: &BTreeSet<Name>,
+    ) -> Result<Self, CliError> {
+        let console = session.console();
+        let waits = Waits(Arc::new(move |why| console.err(&format!("waiting: {why}\n"))));
+        let settings = session.store_settings(workspaces.any());
+        let registries = Registries::new(&StoreSettings { waits, ..settings });
+        let mut wants = Self {
+            workspaces,
+            registries,
+            specs: BTreeMap::new(),
+            bases: BTreeMap::new(),
+            new_bases: BTreeMap::new(),
+            artifacts: BTreeMap::new(),
+        };
+        session.host.runtime()?.wait_for(wants.fill(session, names))?;
+        Ok(wants)
+    }
+
+    async fn fill(&mut self, session: &Session, names: &BTreeSet<Name>) -> Result<(), Fault> {
+        let workspaces = self.workspaces.clone();
+        let all: BTreeSet<Name> = names.iter().flat_map(|name| needed(&workspaces, name)).collect();
+        let runner = session.host.runner(1);
+        let commits = commits(session, &workspaces, &runner, &all).await?;
+        let walker = Walker::new(workspaces.layout());
+        let mut found: BTreeMap<Platform, Wants<'_>> = BTreeMap::new();
+        for platform in workspaces.wanted() {
+            found
+                .insert(*platform, Wants::new(workspaces.for_platform(*platform), &commits, false));
+        }
+        for name in names {
+            let base = match self.base(session, name).await {
+                Ok(base) => base,
+                Err(fault) => {
+                    self.specs.insert(name.clone(), Err(fault));
+                    continue;
+                }
+            };
+            if let Some(base) = &base {
+                self.bases.insert(name.clone(), base.clone());
+            }
+            let digest = base.and_then(|base| base.digest);
+            let spec = self.spec(name, digest, &walker, &mut found);
+            self.specs.insert(name.clone(), spec);
+        }
+        Ok(())
+    }
+
+    /// What the image of `name` stands on, pinned: as locked, or as its registry says now.
+    async fn base(
+        &mut self,
+        session: &Session,
+        name: &Name,
+    ) -> Result<Option<ImageReference>, Fault> {
+        let workspace = self.workspaces.any();
+        let Some(base) = image(&self.workspaces, name).base.clone() else { return Ok(None) };
+        if base.digest.is_some() {
+            return Ok(Some(base));
+        }
+        let written = base.to_string();
+        let locked = workspace.lock.subsystems.get(name);
+        if let Some(digest) = locked.and_then(|locked| locked.bases.get(&written)) {
+            return Ok(Some(base.pinned(*digest)));
+        }
+        let unpinned = |flag: &str| {
+            Fault::new(Kind::Usage, format!("forge.lock does not pin the base {written} of {name}"))
+                .because(format!("{flag} does not ask its registry"))
+                .hint(format!("run `forge image {name}` without it, and commit forge.lock"))
+        };
+        if session.flags.locked || session.flags.offline {
+            return Err(unpinned(if session.flags.locked { "--locked" } else { "--offline" }));
+        }
+        let found = self.registries.manifest(&base).await?.ok_or_else(|| {
+            Fault::new(Kind::Usage, format!("there is no image {written} for {name} to stand on"))
+                .hint("look at `base:` and at its registry")
+        })?;
+        self.new_bases.insert(name.clone(), (written, found.digest));
+        Ok(Some(base.pinned(found.digest)))
+    }
+
+    fn spec(
+        &mut self,
+        name: &Name,
+        base: Option<Sha256>,
+        walker: &Walker,
+        found: &mut BTreeMap<Platform, Wants<'_>>,
+    ) -> Result<ImageSpec, Fault> {
+        let workspaces = self.workspaces.clone();
+        let root = workspaces.layout().root();
+        let own = image(&workspaces, name);
+        let platforms: Vec<Platform> =
+            own.platforms.iter().copied().filter(|it| workspaces.wanted().contains(it)).collect();
+        let (mut inputs, mut version) = (BTreeMap::new(), None);
+        for platform in &platforms {
+            let subsystems = &workspaces.for_platform(*platform).subsystems;
+            let image = subsystems[name].image.as_ref().unwrap_or(own);
+            let mut artifacts: BTreeMap<Name, Fingerprint> = BTreeMap::new();
+            for part in needed(&workspaces, name) {
+                let Some(wants) = found.get_mut(platform) else { continue };
+                let spec = wants.spec_of(&part)?;
+                artifacts.insert(part.clone(), spec.print().fingerprint);
+                if part == *name {
+                    version.get_or_insert(spec.version.clone());
+                    self.artifacts.entry(part).or_insert(spec);
+                }
+            }
+            let files = files_digest(root, walker, &with_context(image))?;
+            inputs.insert(*platform, PlatformInputs { image, files, artifacts });
+        }
+        let label = || workspaces.any().subsystems[name].version.label(None);
+        let version = version.unwrap_or_else(label);
+        Ok(ImageSpec {
+            name: name.clone(),
+            tag: image_tag(&version),
+            version,
+            repository: own.repo.clone(),
+            also: own.also.clone(),
+            platforms,
+            print: image_print(&inputs, base),
+        })
+    }
+}
+
+/// The image of `name`, as the first platform has it.
+pub(super) fn image<'w>(workspaces: &'w Workspaces, name: &Name) -> &'w Image {
+    let image = workspaces.any().subsystems[name].image.as_ref();
+    image.expect("only subsystems with an image are asked for")
+}
+
+/// The subsystems whose binaries are in the image of `name`: those it is with, and its own.
+pub(super) fn needed(workspaces: &Workspaces, name: &Name) -> Vec<Name> {
+    let subsystems = &workspaces.any().subsystems;
+    let with = image(workspaces, name).with.iter();
+    let all = with.filter(|part| *part != name).chain([name]);
+    all.filter(|part| subsystems[*part].has_binaries()).cloned().collect()
+}
+
+/// The files that go into an image; of a Dockerfile, all that it sees, and itself.
+fn with_context(image: &Image) -> Vec<ImageFile> {
+    let Some(dockerfile) = &image.dockerfile else { return image.files.clone() };
+    let file = |from: &PathBuf, to: &str| ImageFile {
+        from: from.clone(),
+        to: to.to_owned(),
+        mode: None,
+        owner: (0, 0),
+    };
+    vec![file(&dockerfile.path, "/dockerfile"), file(&dockerfile.context, "/context/")]
+}

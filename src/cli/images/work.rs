@@ -1,0 +1,392 @@
+//! Looking at images, and releasing those that are missing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Instant,
+};
+
+use futures_util::{StreamExt, stream};
+
+use crate::{
+    execute::{LockChange, write_lock},
+    image::{ImageSpec, ImageState, MovedTag, look_at, move_tag, push, to_push},
+    model::{
+        ActionId, ArtifactId, ArtifactReport, Event, EventSink, Fault, How, ImageHow, ImageReport,
+        Kind, LockedImage, Name, Platform, RunReport,
+    },
+    report::render_warning,
+    store::Published,
+    workspace::Workspaces,
+};
+
+use super::{
+    super::{
+        CliError,
+        publish::Publish,
+        run::{RunRequest, open_screen, run},
+        session::Session,
+    },
+    ImageWants, unreleasable,
+    wants::needed,
+};
+
+/// How many images are looked at, or pushed, at once.
+const AT_ONCE: usize = 8;
+const PUSHES_AT_ONCE: usize = 3;
+
+/// An image, and what was found at its tag.
+pub(in super::super) struct Seen {
+    /// Its subsystem.
+    pub(in super::super) name: Name,
+    /// What it should be, if that is known.
+    pub(in super::super) spec: Option<ImageSpec>,
+    /// What is at its tag.
+    pub(in super::super) state: Result<ImageState, Fault>,
+}
+
+/// Images at work.
+pub(in super::super) struct ImageWork<'s> {
+    pub(super) session: &'s Session,
+    pub(super) wants: ImageWants,
+}
+
+impl<'s> ImageWork<'s> {
+    pub(in super::super) fn new(session: &'s Session, wants: ImageWants) -> Self {
+        Self { session, wants }
+    }
+
+    pub(in super::super) fn workspaces(&self) -> &Arc<Workspaces> {
+        &self.wants.workspaces
+    }
+
+    /// Looks at the tags of all images, side by side.
+    pub(in super::super) async fn look_at_tags(&self) -> Vec<Seen> {
+        let looks = self.wants.specs.iter().map(|(name, spec)| async move {
+            match spec {
+                Ok(spec) => {
+                    let state = look_at(&self.wants.registries, spec, self.locked(spec)).await;
+                    Seen { name: name.clone(), spec: Some(spec.clone()), state }
+                }
+                Err(fault) => Seen { name: name.clone(), spec: None, state: Err(fault.clone()) },
+            }
+        });
+        stream::iter(looks).buffered(AT_ONCE).collect().await
+    }
+
+    /// As [`Self::look_at_tags`], as far as a release would get that far.
+    pub(in super::super) async fn planned(&self) -> Vec<Seen> {
+        let mut planned = self.look_at_tags().await;
+        for seen in &mut planned {
+            let why = unreleasable(&self.workspaces().any().subsystems[&seen.name]);
+            if let (Some(why), Ok(ImageState::Absent)) = (why, &seen.state) {
+                seen.state = Err(why);
+            }
+        }
+        planned
+    }
+
+    /// What `forge.lock` says of the image.
+    fn locked(&self, spec: &ImageSpec) -> Option<&LockedImage> {
+        let workspace = self.workspaces().any();
+        let version = workspace.subsystems[&spec.name].version.as_str();
+        workspace.lock.get(&spec.name, version)?.image.as_ref()
+    }
+
+    /// Brings all images to their registries: makes what no tag has, of what can be built.
+    pub(in super::super) async fn release(
+        &self,
+        names: &BTreeSet<Name>,
+    ) -> Result<RunReport, CliError> {
+        let mut images: BTreeMap<Name, ImageReport> = BTreeMap::new();
+        let mut missing: BTreeMap<Name, ImageSpec> = BTreeMap::new();
+        let mut there = Vec::new();
+        for seen in self.planned().await.into_iter().filter(|seen| names.contains(&seen.name)) {
+            match (seen.state, seen.spec) {
+                (Ok(ImageState::Absent), Some(spec)) => drop(missing.insert(seen.name, spec)),
+                (Ok(ImageState::Released { digest }), Some(spec)) => {
+                    let report = report(&spec, ImageHow::Released, "its tag has it");
+                    images.insert(seen.name, ImageReport { digest: Some(digest), ..report });
+                    there.push(spec);
+                }
+                (Ok(ImageState::Other { why, .. }), Some(spec)) => {
+                    let fault = self.other(&spec, &why);
+                    images.insert(seen.name, failed(&spec, fault));
+                }
+                (state, spec) => {
+                    let fault = state.err().unwrap_or_else(|| broken(&seen.name));
+                    images.insert(seen.name.clone(), self.not_even(&seen.name, spec, fault));
+                }
+            }
+        }
+        let mut report = self.ensured(missing.keys()).await?;
+        let events = open_screen(self.session);
+        let pushes = missing.values().enumerate().map(|(at, spec)| {
+            let (report, events) = (&report, events.2.clone());
+            async move { self.release_one(spec, report, at, events).await }
+        });
+        let pushed: Vec<ImageReport> =
+            stream::iter(pushes).buffer_unordered(PUSHES_AT_ONCE).collect().await;
+        events.0.finish();
+        for one in pushed {
+            there.extend(missing.get(&one.name).filter(|_| one.how.is_good()).cloned());
+            images.insert(one.name.clone(), one);
+        }
+        let moves = there.iter().map(|spec| async move { (spec, self.move_tags(spec).await) });
+        let moves: Vec<_> = stream::iter(moves).buffer_unordered(AT_ONCE).collect().await;
+        for (spec, moved) in moves {
+            let Some(image) = images.get_mut(&spec.name) else { continue };
+            match moved {
+                Ok(moved) => image.moved = moved,
+                Err(fault) => image.fault = Some(fault),
+            }
+        }
+        report.images = images.into_values().collect();
+        Ok(report)
+    }
+
+    /// Makes sure that what goes into the images of `names` is there, for all their platforms.
+    pub(super) async fn ensured<'n>(
+        &self,
+        names: impl Iterator<Item = &'n Name>,
+    ) -> Result<RunReport, CliError> {
+        let workspaces = self.workspaces();
+        let parts: BTreeSet<Name> = names.flat_map(|name| needed(workspaces, name)).collect();
+        if parts.is_empty() {
+            return Ok(RunReport::default());
+        }
+        let request =
+            RunRequest { workspaces: workspaces.clone(), names: &parts, publish: Publish::Never };
+        Ok(run(self.session, request).await?.report)
+    }
+
+    /// Makes and pushes one image, if all that it needs is there.
+    async fn release_one(
+        &self,
+        spec: &ImageSpec,
+        artifacts: &RunReport,
+        at: usize,
+        events: Arc<dyn EventSink>,
+    ) -> ImageReport {
+        let began = Instant::now();
+        if let Some(lacks) = self.lacks(spec, artifacts) {
+            let fault = Fault::new(Kind::Failed, format!("the image of {} {lacks}", spec.name));
+            return ImageReport { how: ImageHow::Skipped, reason: lacks, ..failed(spec, fault) };
+        }
+        let action = ActionId(u32::try_from(at).unwrap_or(u32::MAX));
+        let id = ArtifactId { name: spec.name.clone(), platform: Platform::host() };
+        events.emit(Event::Started {
+            action,
+            artifact: id.clone(),
+            version: spec.version.clone(),
+            verb: "pushing",
+        });
+        let released = self.pushed(spec, action, &events).await;
+        let seconds = began.elapsed().as_secs_f64();
+        let image = match released {
+            Ok(image) => ImageReport { seconds, ..image },
+            Err(fault) => ImageReport { seconds, ..failed(spec, fault) },
+        };
+        events.emit(Event::Finished { action, report: shown(id, &image) });
+        image
+    }
+
+    /// Which of what the image needs is not there, if something is not.
+    pub(super) fn lacks(&self, spec: &ImageSpec, artifacts: &RunReport) -> Option<String> {
+        let needed = needed(self.workspaces(), &spec.name);
+        let is_needed = |one: &&ArtifactReport| {
+            needed.contains(&one.id.name) && spec.platforms.contains(&one.id.platform)
+        };
+        let bad = artifacts.artifacts.iter().filter(is_needed).find(|one| !one.how.is_good())?;
+        Some(format!(
+            "needs {}, which {}",
+            bad.id,
+            match bad.how {
+                How::Skipped => "was skipped",
+                How::Cancelled => "was cancelled",
+                _ => "failed",
+            }
+        ))
+    }
+
+    async fn pushed(
+        &self,
+        spec: &ImageSpec,
+        action: ActionId,
+        events: &Arc<dyn EventSink>,
+    ) -> Result<ImageReport, Fault> {
+        let made = self.made(spec).await?;
+        let image = to_push(spec, &made.assembled, made.base.as_ref(), &made.layout);
+        let sink = events.clone();
+        let progress = Arc::new(move |done, total| {
+            sink.emit(Event::Transfer { action, done, total: Some(total) });
+        });
+        let pushed = push(&self.wants.registries, spec, &image, progress).await?;
+        let is_new = pushed.receipt.published == Published::Created;
+        let (how, why) = match is_new {
+            true => (ImageHow::Pushed, "no tag had it"),
+            false => (ImageHow::Released, "somebody pushed the same meanwhile"),
+        };
+        let bytes = pushed.receipt.sent_bytes;
+        Ok(ImageReport { digest: Some(pushed.digest), bytes, ..report(spec, how, why) })
+    }
+
+    /// Moves the tags that `also` names. Which of them lead to the image now and did not before.
+    async fn move_tags(&self, spec: &ImageSpec) -> Result<Vec<String>, Fault> {
+        let mut moved = Vec::new();
+        for tag in &spec.also {
+            match move_tag(&self.wants.registries, spec, tag).await? {
+                MovedTag::Moved => moved.push(tag.clone()),
+                MovedTag::There => {}
+                MovedTag::Stays(why) => {
+                    let text = format!("{}:{tag} stays: {why}", spec.repository);
+                    if !self.session.flags.quiet {
+                        self.session.note(&text);
+                    }
+                }
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Another image is at the tag: what to say of that.
+    fn other(&self, spec: &ImageSpec, why: &str) -> Fault {
+        let what = format!("{} is another image", spec.reference());
+        Fault::new(Kind::Verification, what)
+            .because(why.to_owned())
+            .hint("a release is never overwritten; a new version releases what is here")
+    }
+
+    /// An image of which it is not even known what it should be, or what is at its tag.
+    fn not_even(&self, name: &Name, spec: Option<ImageSpec>, fault: Fault) -> ImageReport {
+        match spec {
+            Some(spec) => failed(&spec, fault),
+            None => {
+                let subsystem = &self.workspaces().any().subsystems[name];
+                let image = subsystem.image.as_ref();
+                let repo = image.map(|image| image.repo.to_string()).unwrap_or_default();
+                ImageReport::failed(name.clone(), subsystem.version.label(None), repo, fault)
+            }
+        }
+    }
+
+    /// Enters images and bases into `forge.lock`.
+    pub(in super::super) fn keep(&self, images: &[ImageReport]) {
+        let mut changes = self.base_changes();
+        for image in images.iter().filter(|image| image.how.is_good()) {
+            let Some(Ok(spec)) = self.wants.specs.get(&image.name) else { continue };
+            let Some(digest) = image.digest else { continue };
+            let locked = LockedImage { digest, fingerprint: spec.print.fingerprint };
+            let version = self.workspaces().any().subsystems[&image.name].version.as_str();
+            let change = LockChange::nothing_of(&image.name, version);
+            changes.push(LockChange { image: Some(locked), ..change });
+        }
+        self.write(&changes);
+    }
+
+    /// Enters the bases that were not pinned into `forge.lock`.
+    pub(in super::super) fn keep_bases(&self) {
+        self.write(&self.base_changes());
+    }
+
+    fn base_changes(&self) -> Vec<LockChange> {
+        let change = |(name, (written, digest)): (&Name, &(String, _))| {
+            let version = self.workspaces().any().subsystems[name].version.as_str();
+            let bases = BTreeMap::from([(written.clone(), *digest)]);
+            LockChange { bases, ..LockChange::nothing_of(name, version) }
+        };
+        self.wants.new_bases.iter().map(change).collect()
+    }
+
+    fn write(&self, changes: &[LockChange]) {
+        if self.session.flags.locked {
+            return;
+        }
+        let layout = self.workspaces().layout();
+        let console = self.session.console();
+        let tell = |why: &str| console.err(&format!("waiting: {why}\n"));
+        if let Err(fault) = write_lock(layout, changes, self.session.host.cancel(), &tell) {
+            console.err(&render_warning(None, &fault, self.session.stderr_style()));
+        }
+    }
+}
+
+impl Seen {
+    /// What is wrong, if something is.
+    pub(in super::super) fn fault(&self) -> Option<&Fault> {
+        self.state.as_ref().err()
+    }
+
+    /// The image, what would be done with it, and why.
+    pub(super) fn row(&self) -> [String; 3] {
+        let image = self.spec.as_ref().map(|spec| spec.reference().to_string());
+        let (would_be, why) = match &self.state {
+            Ok(ImageState::Released { .. }) => ("left as it is", "its tag has it".to_owned()),
+            Ok(ImageState::Absent) => ("built, then pushed", "no tag has it".to_owned()),
+            Ok(ImageState::Other { why, .. }) => ("refused", format!("its tag has another: {why}")),
+            Err(fault) => ("failed", fault.to_string()),
+        };
+        [image.unwrap_or_else(|| self.name.to_string()), would_be.to_owned(), why]
+    }
+
+    /// The same as JSON.
+    pub(super) fn json(&self) -> serde_json::Value {
+        let [image, would_be, why] = self.row();
+        let digest = match &self.state {
+            Ok(ImageState::Released { digest } | ImageState::Other { digest, .. }) => {
+                Some(format!("sha256:{digest}"))
+            }
+            _ => None,
+        };
+        serde_json::json!({
+            "name": self.name.as_str(),
+            "version": self.spec.as_ref().map(|spec| spec.version.as_str()),
+            "image": image,
+            "would_be": would_be,
+            "because": why,
+            "digest": digest,
+            "fingerprint": self.spec.as_ref().map(|spec| spec.print.fingerprint.to_string()),
+        })
+    }
+}
+
+/// An image that stands `how`.
+pub(super) fn report(spec: &ImageSpec, how: ImageHow, why: &str) -> ImageReport {
+    ImageReport {
+        name: spec.name.clone(),
+        version: spec.version.clone(),
+        image: spec.reference().to_string(),
+        digest: None,
+        how,
+        moved: Vec::new(),
+        bytes: 0,
+        seconds: 0.0,
+        reason: why.to_owned(),
+        fault: None,
+    }
+}
+
+pub(super) fn failed(spec: &ImageSpec, fault: Fault) -> ImageReport {
+    let image = spec.reference().to_string();
+    ImageReport::failed(spec.name.clone(), spec.version.clone(), image, fault)
+}
+
+fn broken(name: &Name) -> Fault {
+    Fault::new(Kind::Failed, format!("the image of {name} was looked at, and nothing came of it"))
+        .hint("this is a mistake in forge; please report it")
+}
+
+/// How the screen shows the end of a push.
+fn shown(id: ArtifactId, image: &ImageReport) -> ArtifactReport {
+    ArtifactReport {
+        id,
+        version: image.version.clone(),
+        how: if image.how.is_good() { How::Built } else { How::Failed },
+        published: image.how == ImageHow::Pushed,
+        bytes: image.bytes,
+        seconds: image.seconds,
+        reason: image.reason.clone(),
+        log: None,
+        fault: image.fault.clone(),
+    }
+}
