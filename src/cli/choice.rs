@@ -95,3 +95,14 @@ pub(super) enum EnvShell {
     /// PowerShell.
     Powershell,
 }
+
+/// The order in which tasks are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ListOrder {
+    /// By name, those of the first file before others.
+    Default,
+    /// By name.
+    Alphanumeric,
+    /// As they are written.
+    None,
+}

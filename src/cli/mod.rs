@@ -74,6 +74,7 @@ mod task_log;
 mod task_names;
 mod task_noop;
 mod task_screen;
+mod task_words;
 mod taskfile;
 mod terms;
 mod tree;
@@ -159,7 +160,7 @@ fn shown(error: &clap::Error, environment: &Environment) -> String {
 
 fn parsed(argv: Vec<OsString>) -> Result<Args, clap::Error> {
     let mut command = help::command();
-    let argv = habits::rewrite(argv, &verb_names(&command));
+    let argv = task_words::rewrite(habits::rewrite(argv, &verb_names(&command)));
     let matches = command.try_get_matches_from_mut(argv)?;
     Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

@@ -21,9 +21,7 @@ use crate::{
 };
 
 use super::{
-    CliError,
-    choice::TaskOutputMode,
-    ensure, explain_json, list,
+    CliError, ensure, explain_json, list,
     publish::Publish,
     run::{self, RunRequest, jobs},
     session::Session,
@@ -42,8 +40,6 @@ pub(super) use task::has_source;
 pub(super) fn start(session: &Session, mut wish: TaskArgs) -> Result<u8, CliError> {
     let Some(path) = wish.taskfile.take() else { return run(session, &wish) };
     wish.is_of_taskfile = true;
-    // What Task prints has no marks.
-    wish.output = wish.output.or(Some(TaskOutputMode::Plain));
     taskfile::run(session, &path, &wish)
 }
 
@@ -85,6 +81,25 @@ fn loaded(session: &Session, asked: &Asked) -> Result<Workspaces, CliError> {
         // Loaded again, so that all that looks at these variables is what they make it.
         false => session.workspaces_with(&set),
     }
+}
+
+/// Returns 0 if there is nothing to do for any of the tasks that are asked for, and 1 at the first for
+/// which there is. Runs their `status`, and no command.
+pub(super) fn status_of(
+    session: &Session,
+    workspaces: &Arc<Workspaces>,
+    asked: &Asked,
+) -> Result<u8, CliError> {
+    let workspace = workspaces.any();
+    let options = TaskOptions { as_task: true, only_looks: true, ..options(session, false, false) };
+    let audience = |_: TaskMessage| ();
+    for (task, name) in wanted(workspace, &asked.tasks)?.iter().zip(&asked.tasks) {
+        let invocation = Invocation::new(task, asked.parameters(task), Vec::new())?.called(name);
+        let (runner, cancel) = (session.host.runner(options.jobs), session.host.cancel().clone());
+        let engine = TaskEngine::new(workspace, options, &audience, cancel, runner);
+        session.host.runtime()?.block_on(engine.look_at(&invocation))?;
+    }
+    Ok(0)
 }
 
 /// Runs tasks of `workspaces` with all they need.
@@ -201,7 +216,10 @@ impl<'w> SelectedTasks<'w> {
             return Ok(code);
         }
         let is_one = self.reached.len() == 1;
-        let screen = TaskScreen::for_session(session, self.workspace, is_one, wish.output);
+        let screen = match wish.is_of_taskfile {
+            true => TaskScreen::as_task(session, self.workspace, wish.output),
+            false => TaskScreen::for_session(session, self.workspace, is_one, wish.output),
+        };
         let audience = |told: TaskMessage| {
             if let Some(question) = question {
                 question.hear(told);
@@ -210,6 +228,7 @@ impl<'w> SelectedTasks<'w> {
         };
         let options = TaskOptions {
             restore: !wish.is_of_taskfile,
+            as_task: wish.is_of_taskfile,
             ..options(session, wish.fail_fast, screen.lets_through())
         };
         let runner = session.host.runner_until(options.jobs, cancel.clone());
@@ -329,6 +348,8 @@ fn options(session: &Session, fail_fast: bool, through: bool) -> TaskOptions {
         jobs: jobs(session),
         force: session.flags.force,
         restore: true,
+        as_task: false,
+        only_looks: false,
         fail_fast,
         through,
         classes: session.classes(),

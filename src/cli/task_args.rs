@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::choice::TaskOutputMode;
+use super::choice::{ListOrder, TaskOutputMode};
 
 /// What can be written behind `forge run`.
 #[derive(Debug, clap::Args)]
@@ -43,6 +43,18 @@ pub(super) struct TaskArgs {
     /// List all tasks of the Taskfile
     #[arg(short = 'a', long, requires = "taskfile")]
     pub(super) list_all: bool,
+    /// The order of `--list` and `--list-all`
+    #[arg(long, requires = "taskfile", value_name = "ORDER")]
+    pub(super) sort: Option<ListOrder>,
+    /// Say whether the tasks of the Taskfile are up to date, and run none
+    #[arg(long, requires = "taskfile")]
+    pub(super) status: bool,
+    /// What is shown before the output of each command of the Taskfile
+    #[arg(long, requires = "taskfile", value_name = "TEXT")]
+    pub(super) group_begin: Option<String>,
+    /// What is shown after it
+    #[arg(long, requires = "taskfile", value_name = "TEXT")]
+    pub(super) group_end: Option<String>,
     /// Show what tasks of the Taskfile are, and run none
     #[arg(long, requires = "taskfile")]
     pub(super) summary: bool,
@@ -64,6 +76,10 @@ impl TaskArgs {
             is_of_taskfile: false,
             list: false,
             list_all: false,
+            sort: None,
+            status: false,
+            group_begin: None,
+            group_end: None,
             summary: false,
         }
     }

@@ -30,6 +30,8 @@ use super::{
 pub(super) struct TaskScreen {
     console: Console,
     output: TaskOutputMode,
+    /// Whether lines are marked as Task marks them.
+    has_brackets: bool,
     in_actions: bool,
     quiet: bool,
     verbose: bool,
@@ -76,11 +78,24 @@ impl TaskScreen {
         Self::showing(session, &workspace.layout, output)
     }
 
+    /// The screen for tasks of a Taskfile: as `asked`, or else as the Taskfile says.
+    pub(super) fn as_task(
+        session: &Session,
+        workspace: &Workspace,
+        asked: Option<TaskOutputMode>,
+    ) -> Self {
+        let said = workspace.output.as_deref();
+        let said = said.and_then(|word| TaskOutputMode::from_str(word, false).ok());
+        let output = asked.or(said).unwrap_or(TaskOutputMode::Plain);
+        Self { has_brackets: true, ..Self::showing(session, &workspace.layout, output) }
+    }
+
     /// The screen that shows tasks of the workspace at `layout` in one way.
     pub(super) fn showing(session: &Session, layout: &Layout, output: TaskOutputMode) -> Self {
         Self {
             console: session.console(),
             output,
+            has_brackets: false,
             in_actions: Actions::from_host(&session.host).is_some(),
             quiet: session.flags.quiet || output == TaskOutputMode::Quiet,
             verbose: session.flags.verbose,
@@ -119,7 +134,10 @@ impl TaskScreen {
         if self.output == TaskOutputMode::Prefixed {
             let label = self.style.tint(told.label);
             // A reader that went away must not stop the task.
-            let _ = say(self.console, &format!("{label} | {line}\n"));
+            let _ = match self.has_brackets {
+                true => say(self.console, &format!("[{label}] {line}\n")),
+                false => say(self.console, &format!("{label} | {line}\n")),
+            };
             shown.saw(told.run);
         }
         let begin = || self.logs.begin(told.label, told.run);
@@ -139,6 +157,10 @@ impl TaskScreen {
     }
 
     fn group(&self, label: &str, end: TaskEnd, printed: &Printed) {
+        if self.has_brackets {
+            printed.each(&mut |text| drop(self.console.out(text)));
+            return;
+        }
         let outcome = if end == TaskEnd::Badly { " (failed)" } else { "" };
         let heading = match self.in_actions {
             true => self.console.out_command(&open_group(&format!("{label}{outcome}"))),

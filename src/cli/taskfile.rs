@@ -13,7 +13,9 @@ use crate::{
 };
 
 use super::{
-    CliError, included,
+    CliError,
+    choice::ListOrder,
+    included,
     session::Session,
     task,
     task_args::TaskArgs,
@@ -22,6 +24,10 @@ use super::{
 
 /// Runs tasks of the Taskfile that `path` is or is in.
 pub(super) fn run(session: &Session, path: &Path, wish: &TaskArgs) -> Result<u8, CliError> {
+    let path = match path.to_str() {
+        Some("~") => Path::new(session.host.environment().get("HOME").unwrap_or("/")),
+        _ => path,
+    };
     let found = taskfile::find(&session.folder()?.join(path), true);
     let path = found.map_err(|fault| fault.hint("name the file: `--taskfile PATH`"))?;
     let opened = OpenedTaskfile::read(session, &path, wish)?;
@@ -33,6 +39,9 @@ pub(super) fn run(session: &Session, path: &Path, wish: &TaskArgs) -> Result<u8,
         return watch::watch(session, wish, &|| {
             Ok(load(session, &OpenedTaskfile::read(session, &path, wish)?, wish)?.0)
         });
+    }
+    if wish.status {
+        return task::status_of(session, &workspaces, &asked);
     }
     task::run_in(session, &workspaces, &asked, wish, None).map_err(|error| match error {
         // What is wrong stands in the Taskfile, and not in what was made of it.
@@ -60,6 +69,7 @@ impl OpenedTaskfile {
         let layout = session.layout_at(path.parent().unwrap_or(Path::new("/")).to_owned());
         let tree =
             included::loaded(session, &layout, |library| taskfile::read(path, &given, library))?;
+        let tree = tree.in_groups(wish.group_begin.clone(), wish.group_end.clone());
         Ok(Self { tree, given, names })
     }
 
@@ -86,7 +96,12 @@ fn shown(
         flags: &[],
         words: &none,
     };
-    let listing = TaskListing::from_tree(tree, &wished);
+    let mut listing = TaskListing::from_tree(tree, &wished);
+    match wish.sort {
+        Some(ListOrder::None) => listing.as_written(tree),
+        Some(ListOrder::Alphanumeric) => listing.by_name(),
+        Some(ListOrder::Default) | None => {}
+    }
     if wish.list || wish.list_all {
         if listing.is_empty(wish.list_all) {
             let what = match wish.list_all {

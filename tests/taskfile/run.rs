@@ -32,46 +32,10 @@ pub fn forge(case: &Case) -> Vec<Outcome> {
     Place::new(case, forge, |place, run| arguments(place, &words(&run["args"]))).observe(case)
 }
 
-/// What Task is told, as forge is told it; nothing if forge has nothing like it.
-fn arguments(place: &Path, args: &[String]) -> Option<Vec<String>> {
-    let (mut told, mut taskfile, mut names) = (Vec::new(), ".".to_owned(), Vec::new());
-    let mut args = args.iter();
-    while let Some(arg) = args.next() {
-        let mut value = || args.next().cloned();
-        match arg.as_str() {
-            "--" => {
-                names.push("--".to_owned());
-                names.extend(args.by_ref().cloned());
-            }
-            "-x" | "--exit-code" => told.push("-x".to_owned()),
-            "-f" | "--force" => told.push("--force".to_owned()),
-            "-n" | "--dry" => told.push("--dry-run".to_owned()),
-            "-y" | "--yes" => told.push("--yes".to_owned()),
-            "-s" | "--silent" => told.push("--quiet".to_owned()),
-            "--failfast" => told.push("--fail-fast".to_owned()),
-            "--parallel" => told.push("--parallel".to_owned()),
-            "--offline" => told.push("--offline".to_owned()),
-            "-w" | "--watch" => told.push("--watch".to_owned()),
-            "-l" | "--list" | "-a" | "--list-all" | "--summary" => told.push(arg.clone()),
-            "--insecure" => {}
-            "-C" | "--concurrency" => told.extend(["-j".to_owned(), value()?]),
-            "-t" | "--taskfile" | "-d" | "--dir" => taskfile = value()?,
-            "--interval" => drop(value()?),
-            "-o" | "--output" => {
-                let way = match value()?.as_str() {
-                    "group" => "grouped".to_owned(),
-                    "interleaved" => "plain".to_owned(),
-                    other => other.to_owned(),
-                };
-                told.extend(["--output".to_owned(), way]);
-            }
-            flag if flag.starts_with('-') => return None,
-            name => names.push(name.to_owned()),
-        }
-    }
-    let _ = place;
-    let head = ["run".to_owned(), "--taskfile".to_owned(), taskfile];
-    Some(head.into_iter().chain(told).chain(names).collect())
+/// What Task is told, as forge is told it: the same, behind `run --taskfile`.
+fn arguments(_: &Path, args: &[String]) -> Option<Vec<String>> {
+    let head = ["run", "--taskfile", "."].map(str::to_owned);
+    Some(head.into_iter().chain(args.iter().cloned()).collect())
 }
 
 type Telling = fn(&Path, &Map<String, Value>) -> Option<Vec<String>>;
@@ -299,7 +263,8 @@ fn digests(work: &Path) -> BTreeMap<String, String> {
                 continue;
             }
             if path.is_dir() {
-                open.push(path);
+                // What a link leads to is found where it is.
+                open.extend((!path.is_symlink()).then_some(path));
             } else if let Ok(bytes) = fs::read(&path) {
                 let name = path.strip_prefix(work).unwrap_or(&path).display().to_string();
                 found.insert(name, sha256(&bytes));

@@ -97,6 +97,11 @@ impl Mapping {
         self.fields.iter().find(|field| field.key == key)
     }
 
+    /// Whether anything may be under `key`: a Taskfile keeps what it repeats under `x-NAME` or `.NAME`.
+    pub fn is_open_to(&self, key: &str) -> bool {
+        self.what == "a Taskfile" && (key.starts_with("x-") || key.starts_with('.'))
+    }
+
     /// The field under which `key` would be known.
     pub fn home_of(&self, key: &str) -> Option<&'static str> {
         let knows = |shape: &Shape| match shape {

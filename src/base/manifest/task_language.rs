@@ -187,7 +187,7 @@ static LOOP: Mapping = Mapping {
             "The elements of a list, the values of a mapping, or the words of a text.",
         )
         .example("vars.list | split(',')"),
-        field("split", Optional, Text("what stands between the parts"), "What a text is split at.")
+        field("split", Optional, Value, "What a text is split at.")
             .default("the ends of lines for `sh`, else white space")
             .example(r#"",""#),
         field("as", Optional, Text("a word for templates"), "What templates call the value.")

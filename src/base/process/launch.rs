@@ -136,7 +136,8 @@ impl StartWords {
             Some((reader, writer)) => (Some(reader), writer),
             None => (None, writer.try_clone()?),
         };
-        process.stdin(Stdio::null()).stdout(writer).stderr(error_writer).process_group(0);
+        let input = if command.reads { Stdio::inherit() } else { Stdio::null() };
+        process.stdin(input).stdout(writer).stderr(error_writer).process_group(0);
         let mut process = tokio::process::Command::from(process);
         process.kill_on_drop(true);
         let child = match &command.sandbox {

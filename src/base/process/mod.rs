@@ -108,6 +108,8 @@ pub struct Command {
     /// Whether what it prints goes, byte by byte, to forge's own standard output and standard error
     /// too, each to its own. What forge has to say about it goes to standard error then.
     pub through: bool,
+    /// Whether it reads what forge is given on standard input, and not nothing.
+    pub reads: bool,
     /// What is masked in all it prints.
     pub secrets: Secrets,
     /// What it may write to; everything if absent.
@@ -132,6 +134,7 @@ impl Command {
             shell: Shell::default(),
             terminal: false,
             through: false,
+            reads: false,
             secrets: Secrets::default(),
             sandbox: None,
             cancel: None,

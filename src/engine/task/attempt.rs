@@ -216,6 +216,11 @@ impl<'w> TaskRun<'_, 'w> {
         command.secrets = keyring.secrets().clone();
         command.terminal = step.interactive;
         command.through = self.engine.options.through;
+        if self.engine.options.as_task {
+            // A group of its own may not read a terminal.
+            command.reads = !io::stdin().is_terminal();
+            command.jobs = false;
+        }
         if !step.quiet {
             self.report(&scene.label, TaskEvent::Command(&line.expand(&scene.ground.places)));
         }

@@ -201,7 +201,8 @@ impl Ground {
         }
     }
 
-    /// What `line` prints on standard output, without the line breaks at its end.
+    /// What `line` prints on standard output, without the line breaks at its end; without one alone if
+    /// `is_whole`.
     ///
     /// # Errors
     /// If it fails, with what it said on standard error.
@@ -210,6 +211,7 @@ impl Ground {
         frame: &RunScope<'_>,
         keyring: &SecretTable,
         line: &Text,
+        is_whole: bool,
     ) -> Result<String, Fault> {
         self.make_dir()?;
         let failed = |error| Fault::io("cannot keep what a command says", &error);
@@ -253,7 +255,8 @@ impl Ground {
                 .into_iter()
                 .fold(fault, |fault, last| fault.because(last.to_owned()))
         })?;
-        Ok(lines.join("\n").trim_end().to_owned())
+        let text = lines.join("\n");
+        Ok(if is_whole { text } else { text.trim_end().to_owned() })
     }
 }
 

@@ -30,6 +30,8 @@ pub struct TaskContext<'w> {
     pub vault: Vault,
     /// The files that were looked at.
     pub basis: NoopInputs,
+    /// Whether Task's meaning counts, as [`super::TaskOptions::as_task`] has it.
+    pub as_task: bool,
     /// Whether what a command would print stands with the folder that it would run in.
     pub tells_folders: bool,
     printed: Mutex<HashMap<String, Printed>>,
@@ -44,9 +46,16 @@ impl<'w> TaskContext<'w> {
             renderer: Renderer::new(workspace),
             vault: Vault::default(),
             basis: NoopInputs::default(),
+            as_task: false,
             tells_folders: false,
             printed: Mutex::default(),
         }
+    }
+
+    /// The same, with Task's meaning if `as_task`.
+    #[must_use]
+    pub fn as_task(self, as_task: bool) -> Self {
+        Self { as_task, ..self }
     }
 
     /// What renders `task`, whose words mean `bindings`.

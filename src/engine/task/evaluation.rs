@@ -147,13 +147,14 @@ impl LiveEvaluation<'_, '_> {
         let Self { context, frame, task, ground } = self;
         let keyring = context.vault.keyring();
         let Some(file) = file else {
-            return ground.printed(frame, &keyring, line).await;
+            return ground.printed(frame, &keyring, line, context.as_task).await;
         };
         let ground = ground.of_file(context.workspace, file, &task.home.shell);
         let command = line.expand(&ground.places);
         let key = format!("{} {:?} {command}", ground.dir.display(), ground.env);
         let cell = context.printed(key);
-        cell.get_or_init(|| ground.printed(frame, &keyring, line)).await.clone()
+        let print = || ground.printed(frame, &keyring, line, context.as_task);
+        cell.get_or_init(print).await.clone()
     }
 }
 

@@ -106,8 +106,11 @@ impl<'w> TaskRun<'_, 'w> {
                 return Ok(TaskOutcome::LeftOut);
             }
         }
-        self.check(scene, frame).await?;
         let engine = self.engine;
+        let is_forced = engine.options.force;
+        if !(is_forced && engine.options.as_task) {
+            self.check(scene, frame).await?;
+        }
         let evaluation = Evaluation::live(&engine.context, frame, task, &scene.ground);
         let steps = scene.rendering.run(&evaluation).await?;
         let look = || {
@@ -119,9 +122,13 @@ impl<'w> TaskRun<'_, 'w> {
             Ok(TaskOutcome::Fresh)
         };
         let mut now = look()?;
-        let may_skip = !engine.options.force;
+        let may_skip = !is_forced;
         if may_skip && self.is_done(scene, now.as_ref(), frame).await? {
             return fresh();
+        }
+        if engine.options.only_looks {
+            let what = format!("task {} is not up to date", self.invocation.name);
+            return Err(Fault::new(Kind::Failed, what));
         }
         let mut turn = None;
         if now.is_some() {

@@ -197,7 +197,7 @@ impl<'w> TaskPlan<'w> {
         mut wanted: Invocation<'w>,
         known: &mut HashMap<String, ActionId>,
     ) -> Result<(), Fault> {
-        if known.contains_key(&wanted.key()) {
+        if !planner.context.as_task && known.contains_key(&wanted.key()) {
             return Ok(());
         }
         let needs = planner.needs(&mut wanted).await?;
@@ -205,7 +205,8 @@ impl<'w> TaskPlan<'w> {
         let mut open = vec![(wanted, needs.into_iter(), Vec::new())];
         while let Some((invocation, needs, after)) = open.last_mut() {
             if let Some(mut need) = needs.next() {
-                match known.get(&need.key()) {
+                let joins = !planner.context.as_task || need.task.once;
+                match known.get(&need.key()).filter(|_| joins) {
                     Some(id) => after.push(*id),
                     None => {
                         if self.nodes.len() + open.len() >= MOST_RUNS {

@@ -47,6 +47,12 @@ pub struct TaskOptions {
     pub fail_fast: bool,
     /// Let what commands print through to forge's own output, beside telling it in lines.
     pub through: bool,
+    /// Do what Task does where forge means something else: a task without `once` runs for each that
+    /// needs it, `force` asks no `assert`, commands read what forge is given on standard input, and of what
+    /// a command prints for a variable one line break is left out.
+    pub as_task: bool,
+    /// Run no task: one that would run fails.
+    pub only_looks: bool,
     /// What the run is, and whose work it uses.
     pub classes: Classes,
 }
@@ -90,7 +96,7 @@ impl<'w> TaskEngine<'w> {
         runner: Box<dyn CommandRunner + 'w>,
     ) -> Self {
         Self {
-            context: TaskContext::new(workspace),
+            context: TaskContext::new(workspace).as_task(options.as_task),
             options,
             audience,
             pools: Pools::default(),
@@ -111,7 +117,7 @@ impl<'w> TaskEngine<'w> {
         let frame = self.frame(self.cancel.clone());
         let plan =
             TaskPlan::for_invocation(&TaskPlanner::live(&self.context, &frame), wanted).await?;
-        self.carry_out(&plan, &frame, true).await.map(|_| ())
+        self.carry_out(&plan, &frame, !self.options.as_task).await.map(|_| ())
     }
 
     /// Runs all that is `wanted`, each after all it needs: one after the other up to the first
@@ -133,6 +139,16 @@ impl<'w> TaskEngine<'w> {
             self.run(one).await?;
         }
         Ok(())
+    }
+
+    /// Whether there is nothing to do for `invocation`, without what it needs.
+    ///
+    /// # Errors
+    /// If that cannot be told, or [`TaskOptions::only_looks`] and there is something to do.
+    pub async fn look_at(&self, invocation: &Invocation<'w>) -> Result<(), Fault> {
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let run = TaskRun { engine: self, invocation, number };
+        run.perform(&self.frame(self.cancel.clone())).await.map(|_| ())
     }
 
     /// What `confirm` of `invocation` asks.
@@ -185,8 +201,11 @@ impl<'w> TaskEngine<'w> {
                 let at = id.0 as usize;
                 let settle = async move {
                     let invocation = &plan.nodes[at].0;
-                    let joins = joins || at != last;
-                    (id, self.settle(invocation, frame, joins).await)
+                    let is_needed = at != last && !self.options.as_task;
+                    let joins = joins || is_needed || invocation.task.once;
+                    let number = self.count.fetch_add(1, Ordering::Relaxed);
+                    let run = TaskRun { engine: self, invocation, number };
+                    (id, self.settle(run, frame, joins).await)
                 };
                 running.push(settle);
             }
@@ -225,18 +244,16 @@ impl<'w> TaskEngine<'w> {
 
     async fn settle(
         &self,
-        invocation: &Invocation<'w>,
+        performance: TaskRun<'_, 'w>,
         frame: &RunScope<'_>,
         joins: bool,
     ) -> Result<TaskOutcome, Fault> {
-        let number = self.count.fetch_add(1, Ordering::Relaxed);
-        let performance = TaskRun { engine: self, invocation, number };
         if !joins {
             return performance.perform(frame).await;
         }
         let cell = {
             let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-            settled.entry(invocation.key()).or_default().clone()
+            settled.entry(performance.invocation.key()).or_default().clone()
         };
         // What was stopped has not settled: who else needs it runs it.
         let settled = cell.get_or_try_init(|| async {

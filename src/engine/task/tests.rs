@@ -131,6 +131,8 @@ fn run(
     };
     let options = TaskOptions {
         restore: true,
+        as_task: false,
+        only_looks: false,
         jobs,
         force: false,
         fail_fast: false,

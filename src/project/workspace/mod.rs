@@ -66,6 +66,7 @@ pub use task::{
 };
 pub use template::{
     FunctionKind, TEMPLATE_FUNCTIONS, TEMPLATE_WORDS, TemplateFunction, TemplateWord,
+    is_go_function, strftime,
 };
 pub use text::{Places, Text};
 

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    model::{CommandKind, TaskfileTask},
-    template::GoTemplate,
+    model::{CommandKind, TaskfileTask, VariableValue},
+    template::{GoTemplate, literal},
     translate::{FixedWords, NamedTask, TranslationRequest, named_tasks},
     tree::TaskfileTree,
 };
@@ -26,6 +26,23 @@ impl<'t> TaskListing<'t> {
         tasks.retain(|one| !one.is_internal);
         tasks.sort_by_key(|one| (one.name.contains(':'), one.name.clone()));
         Self { tasks, words: FixedWords::from_tree(tree, wish) }
+    }
+
+    /// Sorts them as they are written.
+    pub fn as_written(&mut self, tree: &TaskfileTree) {
+        let place = |one: &NamedTask| {
+            let at = tree
+                .files
+                .iter()
+                .position(|file| file.tasks.iter().any(|task| std::ptr::eq(task, one.task)));
+            (at, one.task.name.bytes.start)
+        };
+        self.tasks.sort_by_key(place);
+    }
+
+    /// Sorts them by name alone.
+    pub fn by_name(&mut self) {
+        self.tasks.sort_by(|one, other| one.name.cmp(&other.name));
     }
 
     /// Whether there is nothing to show, of all tasks or of those with a description.
@@ -57,7 +74,7 @@ impl<'t> TaskListing<'t> {
     pub fn columns(&self, all: bool) -> String {
         let shown: Vec<(&NamedTask, String)> = self
             .shown(all)
-            .map(|one| (one, self.text(one.task.desc.as_ref()).replace('\n', " ")))
+            .map(|one| (one, self.text_of(one.task, one.task.desc.as_ref()).replace('\n', " ")))
             .collect();
         let signs = |text: &str| text.chars().count();
         let widest = shown.iter().map(|(one, _)| signs(&one.name)).max().unwrap_or(0);
@@ -113,14 +130,29 @@ impl<'t> TaskListing<'t> {
         Some(text)
     }
 
+    /// A template of `task`, as far as it is known before anything runs.
+    fn text_of(&self, task: &TaskfileTask, scalar: Option<&Scalar>) -> String {
+        let own = |name: &str| {
+            let variable = task.vars.iter().find(|one| one.name.value == name)?;
+            match &variable.value {
+                VariableValue::Text(text) if !text.text.contains("{{") => Some(literal(&text.text)),
+                _ => None,
+            }
+        };
+        self.rendered(scalar, &|name| own(name).unwrap_or_else(|| self.words.expression(name)))
+    }
+
     /// A template, as far as it is known before anything runs.
     fn text(&self, scalar: Option<&Scalar>) -> String {
+        self.rendered(scalar, &|name| self.words.expression(name))
+    }
+
+    fn rendered(&self, scalar: Option<&Scalar>, names: &dyn Fn(&str) -> String) -> String {
         let Some(scalar) = scalar else { return String::new() };
         if !scalar.text.contains("{{") {
             return scalar.text.clone();
         }
-        let names = |name: &str| self.words.expression(name);
-        let said = GoTemplate::parse(&scalar.text).and_then(|one| one.translate_exactly(&names));
+        let said = GoTemplate::parse(&scalar.text).and_then(|one| one.translate_exactly(names));
         let text = said.ok().and_then(|said| render_fixed(&said, Platform::host()).ok());
         text.unwrap_or_else(|| scalar.text.clone())
     }

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, path::PathBuf};
 
-use crate::manifest::{Comment, ManifestFile, Node, Scalar, Sp};
+use crate::manifest::{Comment, ManifestFile, Node, Quoting, Scalar, Sp};
 
 /// One Taskfile.
 #[derive(Clone, Debug)]
@@ -111,6 +111,20 @@ pub struct TaskfileVariable {
     pub value: VariableValue,
     /// `secret`.
     pub secret: bool,
+}
+
+impl TaskfileVariable {
+    /// Whether it is nothing at all.
+    pub(super) fn is_null(&self) -> bool {
+        match &self.value {
+            VariableValue::Empty => true,
+            VariableValue::Text(text) => {
+                text.style == Quoting::Plain
+                    && matches!(text.text.as_str(), "~" | "null" | "Null" | "NULL")
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What a variable is.

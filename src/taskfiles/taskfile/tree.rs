@@ -7,13 +7,13 @@ use std::{
 
 use super::{
     file::taskfile,
-    model::{Include, Taskfile, VariableValue},
+    model::{Include, OutputGroup, Taskfile, TaskfileOutput, VariableValue},
     template::{GoTemplate, literal},
 };
 use crate::{
     archive::Hasher,
     disk::{MOST_OF_TEXT, read_file},
-    manifest::{Findings, MAX_BYTES, ManifestFile, Scalar},
+    manifest::{Findings, MAX_BYTES, ManifestFile, Quoting, Scalar},
     model::{Diagnostic, Fault, Kind, Platform, Problems, Sha256},
     workspace::{Library, LoadError, Pinned, render_fixed},
 };
@@ -103,6 +103,20 @@ pub fn read(path: &Path, given: &Given, library: &Library) -> Result<TaskfileTre
         return Err(LoadError::Wanted(reader.wanted));
     }
     Ok(TaskfileTree { root: reader.root, files: reader.files.into_iter().flatten().collect() })
+}
+
+impl TaskfileTree {
+    /// The same with output in groups, with these texts around each.
+    #[must_use]
+    pub fn in_groups(mut self, begin: Option<String>, end: Option<String>) -> Self {
+        let scalar = |text| Scalar { text, style: Quoting::Double, bytes: 0..0 };
+        if let Some(root) = self.files.first_mut().filter(|_| begin.is_some() || end.is_some()) {
+            let (begin, end) = (begin.map(scalar), end.map(scalar));
+            let group = OutputGroup { begin, end, error_only: false };
+            root.settings.output = Some(TaskfileOutput::Group(group));
+        }
+        self
+    }
 }
 
 /// Where a Taskfile is.

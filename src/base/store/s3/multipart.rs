@@ -126,7 +126,7 @@ impl S3 {
             }
             StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => Ok(PutAttempt::Taken),
             StatusCode::NOT_IMPLEMENTED if is_conditional => Ok(PutAttempt::Careless),
-            _ => Err(failure_of(&call, &reply)),
+            _ => Err(Self::failure_of(&call, &reply)),
         }
     }
 
@@ -144,14 +144,13 @@ impl S3 {
             false => Err(refusal::fault(call, &reply)),
         }
     }
-}
 
-/// Why an attempt failed: in S3's words, unless another may go better.
-pub(super) fn failure_of(call: &ApiRequest, reply: &ApiResponse) -> AttemptFailure {
-    let failure = reply.failure(call);
-    match failure.again {
-        RetryDecision::Never => AttemptFailure::never(refusal::fault(call, reply)),
-        _ => failure,
+    pub(super) fn failure_of(call: &ApiRequest, reply: &ApiResponse) -> AttemptFailure {
+        let failure = reply.failure(call);
+        match failure.again {
+            RetryDecision::Never => AttemptFailure::never(refusal::fault(call, reply)),
+            _ => failure,
+        }
     }
 }
 

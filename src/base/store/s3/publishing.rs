@@ -13,7 +13,7 @@ use object_store::path::Path;
 use reqwest::{Method, StatusCode};
 
 use super::{
-    DIGEST, S3, bucket, multipart,
+    DIGEST, S3, bucket,
     refusal::{self, store_fault},
 };
 use crate::{
@@ -117,7 +117,7 @@ impl S3 {
             status if status.is_success() => Ok(PutAttempt::Stored),
             StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => Ok(PutAttempt::Taken),
             StatusCode::NOT_IMPLEMENTED if is_conditional => Ok(PutAttempt::Careless),
-            _ => Err(multipart::failure_of(&call, &reply)),
+            _ => Err(Self::failure_of(&call, &reply)),
         }
     }
 

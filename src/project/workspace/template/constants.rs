@@ -44,7 +44,7 @@ pub fn heavy_statement(statement: &Stmt<'_>) -> Option<Span> {
         S::FromImport(import) => heavy(&import.expr),
         S::Extends(extends) => heavy(&extends.name),
         S::Include(include) => heavy(&include.name),
-        S::EmitRaw(_) => None,
+        S::EmitRaw(_) | S::Continue(_) | S::Break(_) => None,
     }
 }
 

@@ -17,7 +17,7 @@ use std::{collections::BTreeMap, ops::Range, path::PathBuf, sync::Arc};
 use minijinja::{Error, ErrorKind, value::Value};
 
 pub use engine::TemplateEngine;
-pub use functions::{FunctionKind, TEMPLATE_FUNCTIONS, TemplateFunction};
+pub use functions::{FunctionKind, TEMPLATE_FUNCTIONS, TemplateFunction, is_go_function, strftime};
 pub use known::{TEMPLATE_WORDS, TemplateWord};
 use layers::Layers;
 use place::PathWord;

@@ -1,6 +1,7 @@
 //! Functions of Go's templates, of sprig and of Task, in forge's words.
 
 use super::Expr;
+use crate::workspace::{is_go_function, strftime};
 
 /// A text as an expression.
 pub(in super::super) fn literal(text: &str) -> String {
@@ -81,7 +82,6 @@ const TABLE: &[(&str, usize, usize, FunctionForm)] = &[
     ("min", 1, 99, Pattern("[$*] | min")),
     ("mod", 2, 2, Between("%")),
     ("mul", 1, 99, Between("*")),
-    ("mustRegexMatch", 2, 2, Pattern("($2 is matching($1))")),
     ("ne", 2, 2, Pattern("($1 != $2)")),
     ("nindent", 2, 2, Pattern("('\\n' ~ ($2 | indent($1, true)))")),
     ("nospace", 1, 1, Pattern("$1 | split | join")),
@@ -98,7 +98,6 @@ const TABLE: &[(&str, usize, usize, FunctionForm)] = &[
     ("prepend", 2, 2, Pattern("([$2] + $1)")),
     ("print", 1, 99, Between("~")),
     ("println", 1, 99, Pattern("([$*] | join(' ') ~ '\\n')")),
-    ("q", 1, 1, Filter("shell_quote")),
     ("quote", 1, 1, Filter("quote")),
     ("regexFind", 2, 2, Pattern("$2 | regex_find($1)")),
     ("regexFindAll", 3, 3, Pattern("$2 | regex_find_all($1, $3)")),
@@ -149,7 +148,7 @@ const TABLE: &[(&str, usize, usize, FunctionForm)] = &[
     ("without", 2, 2, Pattern("$1 | reject('eq', $2)")),
 ];
 
-/// Functions of Task that forge has not, since they depend on more than their arguments.
+/// Functions of Task that forge's own templates have not. A Taskfile that runs as it is may use most.
 const KNOWN: &[&str] = &[
     "ago",
     "dateInZone",
@@ -177,13 +176,59 @@ const KNOWN: &[&str] = &[
     "uuidv4",
 ];
 
+/// What else a function is called.
+fn usual_name(name: &str) -> String {
+    const OTHERS: &[(&str, &str)] = &[
+        ("q", "shellQuote"),
+        ("FromSlash", "fromSlash"),
+        ("ToSlash", "toSlash"),
+        ("ExeExt", "exeExt"),
+        ("tuple", "list"),
+    ];
+    if let Some((_, usual)) = OTHERS.iter().find(|(other, _)| *other == name) {
+        return (*usual).to_owned();
+    }
+    match name.strip_prefix("must") {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_uppercase()) => {
+            rest[..1].to_lowercase() + &rest[1..]
+        }
+        _ => name.to_owned(),
+    }
+}
+
+/// A call of a function for a run, as Go means it.
+pub(super) fn exact_call(
+    name: &str,
+    arguments: &[String],
+    written: &[Expr],
+) -> Result<String, (String, bool)> {
+    let usual = usual_name(name);
+    match (usual.as_str(), arguments) {
+        ("expandenv", [text]) => {
+            return Ok(format!("go('expandenv', {text}, env)"));
+        }
+        ("index", [value, keys @ ..]) if !keys.is_empty() => {
+            return Ok(format!("go('index', {value}, {})", keys.join(", ")));
+        }
+        ("date", [_, _]) if matches!(written.first(), Some(Expr::Text(_))) => {}
+        (name, arguments) if is_go_function(name) => {
+            let name = literal(name);
+            let arguments = arguments.iter().map(|one| format!(", {one}"));
+            return Ok(format!("go({name}{})", arguments.collect::<String>()));
+        }
+        _ => {}
+    }
+    call(name, arguments, written)
+}
+
 /// A call of a function, or why there is none and whether Task has none either.
 pub(super) fn call(
     name: &str,
     arguments: &[String],
     written: &[Expr],
 ) -> Result<String, (String, bool)> {
-    match (name, arguments) {
+    let name = usual_name(name);
+    match (name.as_str(), arguments) {
         ("printf", [format, values @ ..]) => return Ok(printf(format, values, written)),
         ("date", [_, time]) => {
             return match written.first() {
@@ -193,7 +238,6 @@ pub(super) fn call(
                 _ => Err(("the form of a date has to be a text".into(), false)),
             };
         }
-        ("tuple", items) => return Ok(format!("[{}]", items.join(", "))),
         ("index", [value, keys @ ..]) if !keys.is_empty() => {
             return Ok(keys.iter().fold(atom(value), |value, key| format!("{value}[{key}]")));
         }
@@ -210,7 +254,7 @@ pub(super) fn call(
         _ => {}
     }
     let Some((_, least, most, form)) = TABLE.iter().find(|row| row.0 == name) else {
-        let is_known = KNOWN.contains(&name);
+        let is_known = KNOWN.contains(&name.as_str()) || is_go_function(&name);
         let what = match is_known {
             true => format!("forge's templates have nothing for the function `{name}`"),
             false => format!("there is no function `{name}`"),
@@ -226,56 +270,6 @@ pub(super) fn call(
         Pattern(pattern) => filled(pattern, arguments),
         Between(sign) => between(sign, arguments),
     })
-}
-
-/// A form of a time as Go writes it (`2006-01-02`), as strftime does (`%Y-%m-%d`).
-pub(super) fn strftime(layout: &str) -> String {
-    const PARTS: [(&str, &str); 30] = [
-        ("2006", "%Y"),
-        ("January", "%B"),
-        ("Jan", "%b"),
-        ("Monday", "%A"),
-        ("Mon", "%a"),
-        ("MST", "%Z"),
-        ("Z07:00", "%:z"),
-        ("Z0700", "%z"),
-        ("-07:00", "%:z"),
-        ("-0700", "%z"),
-        ("-07", "%z"),
-        (".000000000", "%.9f"),
-        (".000000", "%.6f"),
-        (".000", "%.3f"),
-        (".999999999", "%.f"),
-        (".999999", "%.f"),
-        (".999", "%.f"),
-        ("01", "%m"),
-        ("02", "%d"),
-        ("03", "%I"),
-        ("04", "%M"),
-        ("05", "%S"),
-        ("06", "%y"),
-        ("002", "%j"),
-        ("15", "%H"),
-        ("PM", "%p"),
-        ("pm", "%P"),
-        ("_2", "%e"),
-        ("2", "%-d"),
-        ("1", "%-m"),
-    ];
-    let (mut said, mut rest) = (String::new(), layout);
-    while let Some(first) = rest.chars().next() {
-        match PARTS.iter().find(|(go, _)| rest.starts_with(go)) {
-            Some((go, other)) => {
-                said.push_str(other);
-                rest = &rest[go.len()..];
-            }
-            None => {
-                said.push_str(if first == '%' { "%%" } else { &rest[..first.len_utf8()] });
-                rest = &rest[first.len_utf8()..];
-            }
-        }
-    }
-    said
 }
 
 fn filtered(filter: &str, arguments: &[String]) -> String {

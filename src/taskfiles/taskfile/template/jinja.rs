@@ -1,6 +1,8 @@
 //! A tree of a Go template, written in forge's words.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
+
+use crate::workspace::strftime;
 
 use super::{Expr, Names, Pipe, TemplateError, TemplatePart, functions};
 
@@ -56,7 +58,28 @@ impl<'a> Writer<'a> {
                     false => format!("{{{{ {} }}}}", bare(&value)),
                 })
             }
+            TemplatePart::Control(word) => Ok(format!("{{% {word} %}}")),
+            TemplatePart::Inline(pipe, body) => {
+                let Some(pipe) = pipe else {
+                    return self.within(Some("none"), self.loops).template(body);
+                };
+                let value = bare(&self.expression(pipe)?).to_owned();
+                if value == "vars" {
+                    return self.template(body);
+                }
+                let inner = self.within(Some(EACH), self.loops).template(body)?;
+                Ok(format!("{{% with {EACH} = {value} %}}{inner}{{% endwith %}}"))
+            }
             TemplatePart::Set(name, pipe, is_new) => {
+                if let Some(changed) = pipe.changed()
+                    && changed != name
+                    && self.is_exact
+                {
+                    let value = bare(&self.expression(pipe)?).to_owned();
+                    return Ok(format!(
+                        "{{% set {changed} = {value} %}}{{% set {name} = {changed} %}}"
+                    ));
+                }
                 if self.changing.contains(name) {
                     let value = bare(&self.expression(pipe)?).to_owned();
                     return Ok(match is_new {
@@ -132,11 +155,7 @@ impl<'a> Writer<'a> {
             }
             arguments.extend(value.take());
             value = Some(match first {
-                Expr::Function(name, bytes) => {
-                    functions::call(name, &arguments, rest).map_err(|(what, is_error)| {
-                        TemplateError { what, bytes: bytes.clone(), is_error }
-                    })?
-                }
+                Expr::Function(name, bytes) => self.call(name, bytes, &arguments, rest)?,
                 expr if arguments.is_empty() => self.operand(expr)?,
                 Expr::Dot(path) | Expr::Paren(_, path) | Expr::Variable(_, path)
                     if path.last().is_some_and(|name| name == "Format") =>
@@ -150,13 +169,36 @@ impl<'a> Writer<'a> {
                     {
                         path.pop();
                     }
-                    let layout = functions::literal(&functions::strftime(layout));
+                    let layout = functions::literal(&strftime(layout));
                     format!("({} | date({layout}))", self.operand(&time)?)
                 }
                 _ => return Err(unsupported("a value is called like a function".into(), pipe)),
             });
         }
         value.ok_or_else(|| unsupported("this is empty".into(), pipe))
+    }
+
+    fn call(
+        &self,
+        name: &str,
+        bytes: &Range<usize>,
+        arguments: &[String],
+        written: &[Expr],
+    ) -> Result<String, TemplateError> {
+        let call = if self.is_exact { functions::exact_call } else { functions::call };
+        call(name, arguments, written).map_err(|(what, is_error)| TemplateError {
+            what,
+            bytes: bytes.clone(),
+            is_error,
+        })
+    }
+
+    /// What the variable `name` is called. What nobody set is nothing at all in Go, and no empty text.
+    fn named(&self, name: &str) -> String {
+        match (self.names)(name) {
+            empty if self.is_exact && empty == "''" => "none".into(),
+            called => called,
+        }
     }
 
     /// What `path` leads to within `value`.
@@ -172,22 +214,16 @@ impl<'a> Writer<'a> {
         Ok(match expr {
             Expr::Dot(path) => match (self.dot, path.split_first()) {
                 (Some(dot), _) => self.dotted(dot, path),
-                (None, Some((name, rest))) => self.dotted(&(self.names)(name), rest),
+                (None, Some((name, rest))) => self.dotted(&self.named(name), rest),
                 (None, None) => "vars".into(),
             },
             Expr::Variable(name, path) => match path.split_first() {
-                Some((first, rest)) if name.is_empty() => self.dotted(&(self.names)(first), rest),
+                Some((first, rest)) if name.is_empty() => self.dotted(&self.named(first), rest),
                 _ if name.is_empty() => "vars".into(),
                 _ if self.changing.contains(name) => self.dotted(&format!("{name}.now"), path),
                 _ => self.dotted(name, path),
             },
-            Expr::Function(name, bytes) => {
-                functions::call(name, &[], &[]).map_err(|(what, is_error)| TemplateError {
-                    what,
-                    bytes: bytes.clone(),
-                    is_error,
-                })?
-            }
+            Expr::Function(name, bytes) => self.call(name, bytes, &[], &[])?,
             Expr::Text(text) => functions::literal(text),
             Expr::Number(number) => number.clone(),
             Expr::Word(word) => (*word).to_owned(),
@@ -215,7 +251,11 @@ fn changed_in_loops(pieces: &[TemplatePart], loops: usize, found: &mut BTreeSet<
                 changed_in_loops(body, loops + 1, found);
                 changed_in_loops(other, loops, found);
             }
-            TemplatePart::Text(_) | TemplatePart::Show(_) | TemplatePart::Set(..) => {}
+            TemplatePart::Inline(_, body) => changed_in_loops(body, loops, found),
+            TemplatePart::Text(_)
+            | TemplatePart::Show(_)
+            | TemplatePart::Set(..)
+            | TemplatePart::Control(_) => {}
         }
     }
 }

@@ -35,6 +35,10 @@ enum TemplatePart {
     Text(String),
     /// A pipe whose value is written out.
     Show(Pipe),
+    /// `break` or `continue`.
+    Control(&'static str),
+    /// What `define` has, with the pipe as `.`.
+    Inline(Option<Pipe>, Vec<TemplatePart>),
     /// `$name := pipe`, or `$name = pipe`.
     Set(String, Pipe, bool),
     /// `if`, with `else if` nested in `other`; or `with`.
@@ -54,6 +58,23 @@ enum TemplatePart {
 struct Pipe {
     stages: Vec<Vec<Expr>>,
     bytes: Range<usize>,
+}
+
+impl Pipe {
+    /// The variable that it changes: `set $d "key" value`.
+    fn changed(&self) -> Option<&str> {
+        match self.stages.as_slice() {
+            [stage] => match stage.as_slice() {
+                [Expr::Function(name, _), Expr::Variable(changed, path), ..]
+                    if (name == "set" || name == "unset") && path.is_empty() =>
+                {
+                    Some(changed)
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// An operand.
@@ -154,7 +175,11 @@ pub fn parse_expression(text: &str) -> Result<GoTemplate, TemplateError> {
 fn gather(pieces: &[TemplatePart], is_root: bool, found: &mut BTreeSet<String>) {
     for piece in pieces {
         match piece {
-            TemplatePart::Text(_) => {}
+            TemplatePart::Text(_) | TemplatePart::Control(_) => {}
+            TemplatePart::Inline(pipe, body) => {
+                pipe.iter().for_each(|pipe| gather_pipe(pipe, is_root, found));
+                gather(body, is_root, found);
+            }
             TemplatePart::Show(pipe) | TemplatePart::Set(_, pipe, _) => {
                 gather_pipe(pipe, is_root, found);
             }
@@ -234,9 +259,10 @@ mod tests {
             ),
             ("{{.A | frob}}", "there is no function `frob`: frob"),
             ("{{if .X}}open", "this is never closed: it has no `{{ end }}`: {{if .X}}"),
+            ("{{template \"x\"}}", "there is no template of this name: {{template \"x\"}}"),
             (
-                "{{template \"x\"}}",
-                "`template` has no counterpart in forge's templates: {{template \"x\"}}",
+                "{{define \"x\"}}<{{.}}>{{end}}{{template \"x\" .A}}",
+                "{% with each = A %}<{{ each }}>{% endwith %}",
             ),
             ("{{ .A", "this `{{` is never closed: {{"),
         ] {

@@ -1,6 +1,6 @@
 //! Signs to a tree.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use super::{
     Expr, Pipe, TemplateError, TemplatePart,
@@ -9,7 +9,8 @@ use super::{
 
 /// Reads a template.
 pub(super) fn parse(text: &str) -> Result<Vec<TemplatePart>, TemplateError> {
-    let mut parser = Parser { stretches: cut(text)?.into_iter().peekable(), length: text.len() };
+    let stretches = cut(text)?.into_iter().peekable();
+    let mut parser = Parser { stretches, length: text.len(), defined: BTreeMap::new() };
     let (pieces, end) = parser.pieces(0)?;
     match end {
         None => Ok(pieces),
@@ -23,6 +24,8 @@ const MAX_DEPTH: usize = 50;
 struct Parser {
     stretches: std::iter::Peekable<std::vec::IntoIter<Stretch>>,
     length: usize,
+    /// What `define` and `block` gave names.
+    defined: BTreeMap<String, Vec<TemplatePart>>,
 }
 
 /// `end` or `else`, with the signs after it, and where it stands.
@@ -51,16 +54,51 @@ impl Parser {
                 "end" | "else" => return Ok((pieces, Some((signs, bytes)))),
                 "if" | "with" | "range" => {
                     let opening = signs[0].clone();
-                    pieces.push(self.block(&opening, &signs[1..], &bytes, depth)?);
+                    let mut rest = &signs[1..];
+                    // `with $x := pipe`: the variable first, then the block over it.
+                    let assigned = (word != "range").then(|| assignment(&signs[1..])).flatten();
+                    if let Some((name, value)) = assigned {
+                        pieces.push(TemplatePart::Set(name, whole_pipe(value, &bytes)?, true));
+                        rest = &signs[1..2];
+                    }
+                    pieces.push(self.block(&opening, rest, &bytes, depth)?);
                 }
-                "define" | "template" | "block" | "break" | "continue" => {
-                    let what = format!("`{word}` has no counterpart in forge's templates");
-                    return Err(TemplateError { what, bytes, is_error: false });
+                "break" => pieces.push(TemplatePart::Control("break")),
+                "continue" => pieces.push(TemplatePart::Control("continue")),
+                "define" | "template" | "block" => {
+                    pieces.extend(self.named(word, &signs, &bytes, depth)?);
                 }
                 _ => pieces.push(simple(&signs, bytes)?),
             }
         }
         Ok((pieces, None))
+    }
+
+    /// `define`, `template` or `block`: what comes to stand here.
+    fn named(
+        &mut self,
+        word: &str,
+        signs: &[TemplateToken],
+        bytes: &Range<usize>,
+        depth: usize,
+    ) -> Result<Option<TemplatePart>, TemplateError> {
+        let Some(TemplateToken { kind: TokenKind::Text(name), .. }) = signs.get(1) else {
+            return Err(flaw("a name in quotes is missing here", bytes.clone()));
+        };
+        if word != "template" {
+            let (body, end) = self.pieces(depth + 1)?;
+            end.ok_or_else(|| flaw("this is never closed: it has no `{{ end }}`", bytes.clone()))?;
+            self.defined.insert(name.clone(), body);
+        }
+        if word == "define" {
+            return Ok(None);
+        }
+        let Some(body) = self.defined.get(name).cloned() else {
+            return Err(flaw("there is no template of this name", bytes.clone()));
+        };
+        let rest = &signs[2..];
+        let pipe = (!rest.is_empty()).then(|| whole_pipe(rest, bytes)).transpose()?;
+        Ok(Some(TemplatePart::Inline(pipe, body)))
     }
 
     /// A block, whose opening word was read, with the signs after that.
@@ -120,6 +158,18 @@ fn range_names(signs: &[TemplateToken]) -> (Option<String>, Option<String>, &[Te
             (None, Some(value.clone()), &signs[2..])
         }
         _ => (None, None, signs),
+    }
+}
+
+/// `$name := …`: the name, and what stands after it.
+fn assignment(signs: &[TemplateToken]) -> Option<(String, &[TemplateToken])> {
+    match signs {
+        [
+            TemplateToken { kind: TokenKind::Variable(name), .. },
+            TemplateToken { kind: TokenKind::Mark(":=" | "="), .. },
+            rest @ ..,
+        ] => Some((name.clone(), rest)),
+        _ => None,
     }
 }
 

@@ -179,14 +179,13 @@ impl<'t> Translator<'t> {
         entry: &mut Yaml,
     ) {
         let known = &self.tasks[draft.at];
-        let has_more = command.timeout.is_some()
-            || command.condition.is_some()
-            || !command.platforms.is_empty();
         if is_need {
-            if has_more {
-                let what =
-                    "`timeout`, `if` and `platforms` of what a task needs have no counterpart";
-                self.report(known.instance, command.bytes.clone(), what.into(), false);
+            if let Some(timeout) = &command.timeout {
+                let what = format!("`{}` is not a duration", timeout.text);
+                match duration(&timeout.text) {
+                    None => self.report(known.instance, timeout.bytes.clone(), what, true),
+                    Some(limit) => self.limit(draft.at, limit, entry),
+                }
             }
             return;
         }
@@ -218,6 +217,39 @@ impl<'t> Translator<'t> {
         }
     }
 
+    /// Puts a task of its own between a task and one that it needs for a limited time.
+    fn limit(&mut self, at: usize, limit: String, entry: &mut Yaml) {
+        let name = format!("{}@{limit}-{}", self.tasks[at].name, self.limited.len());
+        let name = name.replace('*', "+");
+        let mut call = Yaml::map();
+        let (mut with, mut handed) = (Yaml::map(), Yaml::map());
+        for (key, value) in entry.entries() {
+            match (key, value) {
+                ("with", given) => {
+                    for (key, _) in given.entries() {
+                        with.put(key, Yaml::text(""));
+                        handed.put(key, Yaml::text(format!("{{{{ {key} }}}}")));
+                    }
+                }
+                ("task", task) => call.put("task", task.clone()),
+                _ => {}
+            }
+        }
+        call.put_filled("with", handed);
+        call.put("timeout", Yaml::text(limit));
+        let mut said = Yaml::single("private", Yaml::flag(true));
+        said.put_filled("with", with);
+        said.put("run", Yaml::List(vec![call]));
+        let rest = entry.entries().filter(|(key, _)| *key != "task");
+        let rest: Vec<(String, Yaml)> =
+            rest.map(|(key, value)| (key.to_owned(), value.clone())).collect();
+        *entry = Yaml::single("task", Yaml::text(name.clone()));
+        for (key, value) in rest {
+            entry.put(&key, value);
+        }
+        self.limited.push((name, said));
+    }
+
     /// A command whose output Task puts into a group of its own, with something before and after it
     /// or only if it fails.
     fn grouped(&self, draft: &mut TranslatedTask, line: String) -> String {
@@ -236,10 +268,10 @@ impl<'t> Translator<'t> {
         }
         let begin = begin.unwrap_or_else(|| ":".into());
         let end = end.unwrap_or_else(|| ":".into());
-        let shown = if group.error_only { "test $code = 0 || {" } else { "{" };
+        let shown = if group.error_only { "test $code = 0 || " } else { "" };
         format!(
-            "set +e\ncode=0\nsaid=$(set -e\nexec 2>&1\n{line}\n) || code=$?\n{shown}\n{begin}\n\
-             test -z \"$said\" || printf '%s\\n' \"$said\"\n{end}\n}}\nexit $code"
+            "set +e\ncode=0\nsaid=$(set -e\nexec 2>&1\n{line}\n) || code=$?\n\
+             {shown}test -z \"$said\" || {{\n{begin}\nprintf '%s\\n' \"$said\"\n{end}\n}}\nexit $code"
         )
     }
 
@@ -369,7 +401,14 @@ fn list(
     nodes: &[Node],
     wrong: &mut Vec<(super::TemplateError, Scalar)>,
 ) -> Yaml {
-    Yaml::List(nodes.iter().map(|node| scope.node(node, wrong)).collect())
+    // Task does not look for templates in the items of a loop.
+    let literal = |node: &Node| match node.scalar() {
+        Some(text) if scope.globals.is_run() && text.text.contains("{{") => {
+            Yaml::text(super::scope::plain(&text.text))
+        }
+        _ => scope.node(node, wrong),
+    };
+    Yaml::List(nodes.iter().map(literal).collect())
 }
 
 /// An entry that only says what runs, or which task is needed, as that alone.
@@ -435,13 +474,4 @@ fn duration(text: &str) -> Option<String> {
         false => (total >= 1.0).then(|| text.to_owned()),
         true => (total >= 1.0).then(|| format!("{}ms", total.round())),
     }
-}
-
-/// A word as a shell takes it whole.
-pub(super) fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -129,6 +129,7 @@ pub fn parts(tree: &TaskfileTree, wish: &TranslationRequest, is_sparse: bool) ->
         sure: BTreeSet::new(),
         passed: HashMap::new(),
         as_json: BTreeSet::new(),
+        limited: Vec::new(),
         may_be_empty: BTreeSet::new(),
         remarks: Vec::new(),
         tree,
@@ -171,6 +172,8 @@ struct Translator<'t> {
     /// What calls give as JSON, by names: lists and mappings, and what may be empty and is not to be
     /// taken for what all tasks know.
     as_json: BTreeSet<String>,
+    /// Tasks that stand between one and what it needs for a limited time.
+    limited: Vec<(String, Yaml)>,
     /// Where a document is for people: what a call may give as nothing, which is not to be taken for
     /// what all tasks know.
     may_be_empty: BTreeSet<String>,
@@ -195,6 +198,7 @@ impl Translator<'_> {
             }
             tasks.push((name.clone(), said));
         }
+        tasks.append(&mut self.limited);
         let scope = TaskfileScope { own: special(None), globals: self.globals, limit: None };
         let mut wrong = Vec::new();
         let mut extra = Vec::new();
@@ -354,9 +358,8 @@ impl Translator<'_> {
     }
 
     fn often(&self, known: &TaskInstance) -> Often {
-        let file = self.instances[known.instance].file;
         let root = self.instances[0].file.settings.run;
-        known.task.run.or(file.settings.run).or(root).unwrap_or(Often::Always)
+        known.task.run.or(root).unwrap_or(Often::Always)
     }
 }
 

@@ -138,6 +138,22 @@ impl<'t> Globals<'t> {
         self.declared.iter().any(|one| one.is(variable))
     }
 
+    /// Whether a variable of the environment is called `name`.
+    fn has_in_environment(&self, name: &str) -> bool {
+        self.wish.given.env.contains_key(name)
+    }
+
+    /// Whether the command line gives `name`.
+    fn is_given(&self, name: &str) -> bool {
+        self.wish.given.words.contains_key(name)
+    }
+
+    /// Whether the environment of a file gives `name` a value.
+    pub(super) fn has_text_of_env(&self, name: &str) -> bool {
+        let mut of_env = self.declared.iter().take(self.of_env);
+        of_env.any(|one| one.name() == name && !one.variable.is_null())
+    }
+
     /// Whether `name` has a value from the outside.
     pub(super) fn given(&self, name: &str) -> Option<&str> {
         let given = self.wish.given.words.get(name).or_else(|| self.wish.given.env.get(name));
@@ -294,9 +310,15 @@ pub(super) fn plain(text: &str) -> String {
 
 /// What the variables that Task sets are called outside of tasks.
 pub(super) fn special(_: Option<()>) -> BTreeMap<String, String> {
-    [("ROOT_DIR", "root"), ("USER_WORKING_DIR", "cwd"), ("TASKFILE_DIR", "root")]
-        .map(|(name, word)| (name.to_owned(), word.to_owned()))
-        .into()
+    [
+        ("ROOT_DIR", "root"),
+        ("USER_WORKING_DIR", "cwd"),
+        ("TASKFILE_DIR", "root"),
+        ("PATH_LIST_SEPARATOR", "':'"),
+        ("FILE_PATH_SEPARATOR", "'/'"),
+    ]
+    .map(|(name, word)| (name.to_owned(), word.to_owned()))
+    .into()
 }
 
 impl TaskfileScope<'_> {
@@ -363,13 +385,11 @@ impl TaskfileScope<'_> {
 
     /// A scalar, which keeps its type.
     pub(super) fn scalar(&self, scalar: &Scalar, wrong: &mut Vec<(TemplateError, Scalar)>) -> Yaml {
-        let is_typed = scalar.style == Quoting::Plain
-            && (scalar.text.parse::<f64>().is_ok()
-                || matches!(scalar.text.as_str(), "true" | "false"));
-        match is_typed {
-            true => Yaml::Plain(scalar.text.clone()),
-            false => Yaml::text(self.text(scalar, wrong)),
+        match scalar.style {
+            Quoting::Plain => typed(&scalar.text),
+            _ => None,
         }
+        .unwrap_or_else(|| Yaml::text(self.text(scalar, wrong)))
     }
 
     /// A line that goes to `dir`.
@@ -384,6 +404,29 @@ impl TaskfileScope<'_> {
         }
     }
 
+    /// What makes the variables that `line` looks at as a shell does known to it: Task gives all that are
+    /// known so far to the commands of variables, but for those of the environment.
+    fn exported(&self, line: &str) -> String {
+        if !self.globals.is_run() {
+            return String::new();
+        }
+        let names: BTreeSet<&str> =
+            shell_names(line).filter(|name| self.is_variable(name)).collect();
+        let export = |name: &str| {
+            format!("export {name}={{{{ {} | as_go | shell_quote }}}}\n", self.called(name))
+        };
+        names.into_iter().map(export).collect()
+    }
+
+    /// Whether a file or Task itself sets `name` here, and the environment does not.
+    fn is_variable(&self, name: &str) -> bool {
+        let position = self.globals.position(name);
+        let is_known = position.is_some_and(|at| self.limit.is_none_or(|limit| at < limit));
+        !name.is_empty()
+            && !self.globals.has_in_environment(name)
+            && (is_known || self.own.contains_key(name) || self.globals.is_given(name))
+    }
+
     /// What a variable is. A command runs in `dir`, relative to the workspace, if there is one.
     pub(super) fn value(
         &self,
@@ -396,9 +439,11 @@ impl TaskfileScope<'_> {
             VariableValue::Text(scalar) => self.scalar(scalar, wrong),
             VariableValue::List(node) => self.node(node, wrong),
             VariableValue::Map(node) => Yaml::single("value", self.node(node, wrong)),
+            VariableValue::Sh(line) if line.text.trim().is_empty() => Yaml::text(""),
             VariableValue::Sh(line) => {
                 let goes = dir.map(|dir| self.change_of_folder(dir, wrong)).unwrap_or_default();
-                Yaml::single("sh", Yaml::text(goes + &self.text(line, wrong)))
+                let known = self.exported(&line.text);
+                Yaml::single("sh", Yaml::text(known + &goes + &self.text(line, wrong)))
             }
             VariableValue::Ref(expression) => {
                 Yaml::single("expr", Yaml::text(self.expression(expression, wrong)))
@@ -412,6 +457,55 @@ impl TaskfileScope<'_> {
     }
 }
 
+/// What YAML takes `text` for that stands without quotes, as Go writes it; nothing if it is text.
+fn typed(text: &str) -> Option<Yaml> {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Some(Yaml::text("")),
+        "true" | "True" | "TRUE" => return Some(Yaml::flag(true)),
+        "false" | "False" | "FALSE" => return Some(Yaml::flag(false)),
+        _ => {}
+    }
+    if !text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) {
+        return None;
+    }
+    if is_date(text) {
+        return Some(Yaml::text(format!("{text} 00:00:00 +0000 UTC")));
+    }
+    let digits = text.replace('_', "");
+    if let Some(number) = whole(&digits) {
+        return Some(Yaml::Plain(number.to_string()));
+    }
+    let is_real = digits.contains(|c: char| c.is_ascii_digit())
+        && digits.chars().all(|c| c.is_ascii_digit() || "+-.eE".contains(c));
+    let number = digits.parse::<f64>().ok().filter(|_| is_real)?;
+    Some(Yaml::Plain(number.to_string()))
+}
+
+fn is_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_number = |part: &&str| part.chars().all(|c| c.is_ascii_digit());
+    matches!(parts.as_slice(), [y, m, d] if y.len() == 4 && m.len() == 2 && d.len() == 2)
+        && parts.iter().all(is_number)
+}
+
+/// A whole number as Go reads it, in any base.
+fn whole(text: &str) -> Option<i64> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let bases = [("0x", 16), ("0X", 16), ("0o", 8), ("0O", 8), ("0b", 2), ("0B", 2), ("0", 8)];
+    let of_base = |(prefix, base): &(&str, u32)| {
+        let rest = digits.strip_prefix(prefix)?;
+        Some(i64::from_str_radix(rest, *base).ok().filter(|_| !rest.is_empty()))
+    };
+    let number = match bases.iter().find_map(of_base).filter(|_| digits.len() > 1) {
+        Some(number) => number,
+        None => digits.parse().ok().filter(|_| digits.starts_with(|c: char| c.is_ascii_digit())),
+    };
+    number.map(|number: i64| sign * number)
+}
+
 fn plain_text(text: &str) -> String {
     text.replace("{%", "{{ '{%' }}")
 }
@@ -421,13 +515,26 @@ pub(super) fn mentioned(variable: &TaskfileVariable) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     match &variable.value {
         VariableValue::Empty => {}
-        VariableValue::Text(text) | VariableValue::Sh(text) => found.append(&mut of_text(text)),
+        VariableValue::Text(text) => found.append(&mut of_text(text)),
+        VariableValue::Sh(text) => {
+            found.append(&mut of_text(text));
+            found.extend(shell_names(&text.text).map(str::to_owned));
+        }
         VariableValue::Ref(text) => {
             found.extend(parse_expression(&text.text).iter().flat_map(GoTemplate::variables));
         }
         VariableValue::List(node) | VariableValue::Map(node) => of_node(node, &mut found),
     }
     found
+}
+
+/// The variables that a line looks at as a shell does.
+fn shell_names(line: &str) -> impl Iterator<Item = &str> {
+    line.split('$').skip(1).map(|rest| {
+        let rest = rest.trim_start_matches(['{', '#', '!']);
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())]
+    })
 }
 
 fn of_text(text: &Scalar) -> BTreeSet<String> {

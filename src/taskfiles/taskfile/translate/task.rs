@@ -133,7 +133,11 @@ impl<'t> Translator<'t> {
         if method.is_none_or(|method| method.text != "none") {
             said.put_filled("inputs", globs(&task.sources, scope, wrong));
             said.put_filled("outputs", globs(&task.generates, scope, wrong));
-            if task.use_gitignore && !task.sources.is_empty() {
+            // Outside of a repository Task looks at no such file.
+            let is_in_repository =
+                || self.tree.root.ancestors().any(|folder| folder.join(".git").exists());
+            let is_counted = self.wish.tasks.is_none() || is_in_repository();
+            if task.use_gitignore && !task.sources.is_empty() && is_counted {
                 said.put("gitignore", Yaml::flag(true));
             }
         }
@@ -180,7 +184,7 @@ impl<'t> Translator<'t> {
         let own = known.task.dir.as_ref();
         let is_absolute =
             own.is_some_and(|dir| ABSOLUTE.iter().any(|name| dir.text.contains(name)));
-        let own = own.map(|dir| draft.scope.text(dir, &mut draft.wrong));
+        let own = own.map(|dir| self.expanded(&draft.scope.text(dir, &mut draft.wrong)));
         match (base, own) {
             (Some(base), Some(own)) if !own.starts_with('/') && !is_absolute => {
                 Some(format!("{base}/{own}"))
@@ -188,6 +192,31 @@ impl<'t> Translator<'t> {
             (base, own) => own.or(base),
         }
         .filter(|dir| !dir.is_empty())
+    }
+
+    /// A folder as a shell has it: `~` and `$NAME` are what the environment says.
+    fn expanded(&self, dir: &str) -> String {
+        let env = &self.wish.given.env;
+        if self.wish.tasks.is_none() {
+            return dir.to_owned();
+        }
+        let home = || plain(env.get("HOME").map_or("", String::as_str));
+        let dir = match dir.strip_prefix('~') {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => home() + rest,
+            _ => dir.to_owned(),
+        };
+        let mut parts = dir.split('$');
+        let mut said = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let (name, rest) = match part.strip_prefix('{').and_then(|part| part.split_once('}')) {
+                Some(pair) => pair,
+                None => part.split_at(part.find(|c| !is_part(c)).unwrap_or(part.len())),
+            };
+            said.push_str(&plain(env.get(name).map_or("", String::as_str)));
+            said.push_str(rest);
+        }
+        said
     }
 
     /// The variables that Task sets itself.
@@ -245,10 +274,11 @@ impl<'t> Translator<'t> {
             own.insert((*flag).to_owned(), is_set.to_string());
         }
         if self.wish.tasks.is_some() {
+            let words = self.wish.args.iter();
             let words: Vec<String> =
-                self.wish.args.iter().map(|word| command::shell_word(word)).collect();
+                words.map(|word| format!("go('shellQuote', {})", quoted(word))).collect();
             let list: Vec<String> = self.wish.args.iter().map(|word| quoted(word)).collect();
-            own.insert("CLI_ARGS".to_owned(), quoted(&words.join(" ")));
+            own.insert("CLI_ARGS".to_owned(), format!("([{}] | join(' '))", words.join(", ")));
             own.insert("CLI_ARGS_LIST".to_owned(), format!("[{}]", list.join(", ")));
         } else {
             own.insert("CLI_ARGS".to_owned(), "args".to_owned());
@@ -427,6 +457,13 @@ impl<'t> Translator<'t> {
         let mut said = Yaml::map();
         for (variable, dir) in env {
             let name = &variable.name.value;
+            // What is no text, number or flag is no variable of the environment in Task.
+            if scope.globals.is_run()
+                && (matches!(variable.value, VariableValue::List(_) | VariableValue::Map(_))
+                    || variable.is_null() && !scope.globals.has_text_of_env(name))
+            {
+                continue;
+            }
             let value = match (&variable.value, scope.value(variable, dir, wrong)) {
                 (VariableValue::Text(_) | VariableValue::Empty, value) if !variable.secret => value,
                 (_, value) => {
@@ -450,7 +487,15 @@ fn put_text(said: &mut Yaml, key: &str, text: Option<&Scalar>) {
 fn globs(globs: &[Glob], scope: &TaskfileScope, wrong: &mut Vec<(TemplateError, Scalar)>) -> Yaml {
     let glob = |glob: &Glob| {
         let sign = if glob.excludes { "!" } else { "" };
-        Yaml::text(format!("{sign}{}", scope.text(&glob.pattern, wrong)))
+        let pattern = scope.text(&glob.pattern, wrong);
+        // In Task `*` means no hidden file.
+        let pattern = match pattern.rsplit_once('/') {
+            _ if !scope.globals.is_run() => pattern,
+            None if pattern == "*" => "[!.]*".into(),
+            Some((folder, "*")) => format!("{folder}/[!.]*"),
+            _ => pattern,
+        };
+        Yaml::text(format!("{sign}{pattern}"))
     };
     Yaml::List(globs.iter().map(glob).collect())
 }

@@ -36,22 +36,27 @@ fn weight_of_first(all: &[Value]) -> u64 {
 fn shown(value: &Value) -> Value {
     match value.kind() {
         ValueKind::Undefined | ValueKind::None => Value::from(""),
-        ValueKind::Seq | ValueKind::Iterable | ValueKind::Map | ValueKind::Bool => {
-            Value::from(written(value))
-        }
+        ValueKind::Number if value.is_integer() => value.clone(),
+        ValueKind::Seq
+        | ValueKind::Iterable
+        | ValueKind::Map
+        | ValueKind::Bool
+        | ValueKind::Number => Value::from(written(value)),
         _ => value.clone(),
     }
 }
 
-fn written(value: &Value) -> String {
+/// A value as Go writes it.
+pub(super) fn written(value: &Value) -> String {
     match value.kind() {
+        ValueKind::Number if !value.is_integer() => real(value),
         ValueKind::Seq | ValueKind::Iterable => {
             let items = value.try_iter().into_iter().flatten();
             format!("[{}]", items.map(|item| written(&item)).collect::<Vec<_>>().join(" "))
         }
         ValueKind::Map => {
             let pair = |(key, item): &(Value, Value)| format!("{}:{}", written(key), written(item));
-            let pairs = sorted(value);
+            let pairs = parts_of(value);
             format!("map[{}]", pairs.iter().map(pair).collect::<Vec<_>>().join(" "))
         }
         ValueKind::Undefined | ValueKind::None => "<nil>".into(),
@@ -59,8 +64,24 @@ fn written(value: &Value) -> String {
     }
 }
 
+/// A number with a fraction: without one where there is none, with an exponent where it is far off.
+fn real(value: &Value) -> String {
+    let number = f64::try_from(value.clone()).unwrap_or(0.0);
+    let is_far = number != 0.0 && !(1e-4..1e21).contains(&number.abs());
+    if !is_far || !number.is_finite() {
+        return number.to_string();
+    }
+    let said = format!("{number:e}");
+    let (digits, exponent) = said.split_once('e').unwrap_or((&said, "0"));
+    let (sign, exponent) = match exponent.strip_prefix('-') {
+        Some(exponent) => ('-', exponent),
+        None => ('+', exponent),
+    };
+    format!("{digits}e{sign}{exponent:0>2}")
+}
+
 /// The keys and values of a mapping, in the order of the keys.
-fn sorted(map: &Value) -> Vec<(Value, Value)> {
+pub(super) fn parts_of(map: &Value) -> Vec<(Value, Value)> {
     let keys = map.try_iter().into_iter().flatten();
     let pairs = keys.filter_map(|key| Some((key.clone(), map.get_item(&key).ok()?)));
     let mut pairs: Vec<(Value, Value)> = pairs.collect();
@@ -72,7 +93,7 @@ fn sorted(map: &Value) -> Vec<(Value, Value)> {
 fn pairs(value: &Value) -> Result<Vec<Value>, Error> {
     let pair = |(key, item): (Value, Value)| Value::from(vec![key, item]);
     Ok(match value.kind() {
-        ValueKind::Map => sorted(value).into_iter().map(pair).collect(),
+        ValueKind::Map => parts_of(value).into_iter().map(pair).collect(),
         ValueKind::Undefined | ValueKind::None => Vec::new(),
         ValueKind::String if value.as_str() == Some("") => Vec::new(),
         ValueKind::String => return Err(wrong("a text has no parts that `range` goes through")),
@@ -103,10 +124,10 @@ fn field(value: &Value, names: &[String]) -> Result<Value, Error> {
 
 /// What a method of a time gives.
 fn method(text: &str, name: &str) -> Result<Value, Error> {
-    if text.is_empty() {
-        return Ok(Value::from(""));
+    if text.is_empty() || name == "String" {
+        return Ok(Value::from(text));
     }
-    let Some(time) = codes::parsed(text).or_else(|| of_go(text)) else {
+    let Some(time) = time(text) else {
         return Err(wrong(format!("`{text}` is not a time, and has no `{name}`")));
     };
     Ok(match name {
@@ -122,9 +143,14 @@ fn method(text: &str, name: &str) -> Result<Value, Error> {
         "YearDay" => Value::from(time.day_of_year()),
         "Month" => Value::from(time.strftime("%B").to_string()),
         "Weekday" => Value::from(time.strftime("%A").to_string()),
-        "UTC" | "Local" | "String" => Value::from(text),
+        "UTC" | "Local" => Value::from(text),
         _ => return Err(wrong(format!("a time has no `{name}` here"))),
     })
+}
+
+/// The time that a text is, as others or as Go write it.
+pub(super) fn time(text: &str) -> Option<Zoned> {
+    codes::parsed(text).or_else(|| of_go(text))
 }
 
 /// A time as Go writes it: `2006-01-02 15:04:05.999 +0000 UTC`.

@@ -61,7 +61,8 @@
 //! | `env "X"` | `env.X` |
 //! | `OS`, `ARCH`, `exeExt` | `os`, `arch`, `exe` |
 //!
-//! Taskfiles that run as they are use `as_go`, `go_field`, `go_pairs` and `go_numbered`: values as Go sees them.
+//! Taskfiles that run as they are use `as_go`, `go_field`, `go_pairs`, `go_numbered` and `go`: values and
+//! functions as Go has them.
 //! `now` is known to tasks only: what is built may not depend on the time.
 
 mod codes;
@@ -70,6 +71,7 @@ mod go;
 mod paths;
 mod patterns;
 mod print;
+mod sprig;
 mod standard;
 mod table;
 mod texts;
@@ -77,6 +79,7 @@ mod versions;
 
 use minijinja::{Error, ErrorKind, Value};
 
+pub use sprig::{is_go_function, strftime};
 pub use table::{FunctionKind, TEMPLATE_FUNCTIONS, TemplateFunction};
 
 use super::engine::TemplateEngine;
@@ -89,6 +92,7 @@ pub fn add(engine: &mut TemplateEngine) {
     paths::add(engine);
     patterns::add(engine);
     print::add(engine);
+    sprig::add(engine);
     standard::add(engine);
     texts::add(engine);
     versions::add(engine);
