@@ -58,8 +58,8 @@ impl DockerConfig {
         let whole = format!("{host}/{path}");
         let mut name = whole.as_str();
         loop {
-            let of_name = self.auths.iter().filter(|(key, _)| plain_key(key) == name);
-            if let Some(secret) = of_name.filter_map(|(_, entry)| entry.secret()).next() {
+            let mut of_name = self.auths.iter().filter(|(key, _)| plain_key(key) == name);
+            if let Some(secret) = of_name.find_map(|(_, entry)| entry.secret()) {
                 return Some(secret);
             }
             if name == host {
@@ -138,8 +138,8 @@ fn is_helper(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn password(user: &str, password: &str) -> Option<RegistrySecret> {
-        Some(RegistrySecret::Password { user: user.into(), password: password.into() })
+    fn password(user: &str, password: &str) -> RegistrySecret {
+        RegistrySecret::Password { user: user.into(), password: password.into() }
     }
 
     #[test]
@@ -152,10 +152,10 @@ mod tests {
             auth("me:pass:word")
         );
         let config = DockerConfig::parse(&text).unwrap();
-        assert_eq!(config.secret("ghcr.io", "acme/api"), password("me", "pass:word"));
+        assert_eq!(config.secret("ghcr.io", "acme/api"), Some(password("me", "pass:word")));
         let hub = Some(RegistrySecret::IdentityToken("id".into()));
         assert_eq!(config.secret("docker.io", "library/nginx"), hub);
-        assert_eq!(config.secret("r.example.org", "acme/api"), password("a", "b"));
+        assert_eq!(config.secret("r.example.org", "acme/api"), Some(password("a", "b")));
         let token = Some(RegistrySecret::Token("as-it-is".into()));
         assert_eq!(config.secret("r.example.org", "acmes/api"), token);
         for host in ["empty.example.org", "ghcr.io.evil.org", "example.org"] {
@@ -177,7 +177,7 @@ mod tests {
     fn helpers_answer_with_a_password_or_an_identity_token() {
         let answer =
             |user: &str| format!(r#"{{"ServerURL":"x","Username":"{user}","Secret":"s"}}"#);
-        assert_eq!(parse_answer(&answer("AWS")), password("AWS", "s"));
+        assert_eq!(parse_answer(&answer("AWS")), Some(password("AWS", "s")));
         let token = Some(RegistrySecret::IdentityToken("s".into()));
         assert_eq!(parse_answer(&answer("<token>")), token);
         assert_eq!(parse_answer("credentials not found in native keychain"), None);

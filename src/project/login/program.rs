@@ -62,7 +62,7 @@ impl Asking {
     pub async fn helper(&self, name: &str, key: &str) -> Option<String> {
         let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]/".contains(c);
         let program = format!("docker-credential-{name}");
-        if !key.chars().all(plain) || self.place(&program).is_none() {
+        if !key.chars().all(plain) || self.search_path(&program).is_none() {
             return None;
         }
         let line = format!("printf '%s' '{key}' | {program} get");
@@ -70,16 +70,16 @@ impl Asking {
         Some(lines.unwrap_or_default().join("\n"))
     }
 
-    /// Where `program` is looked for, as PATH has it; none if it is not there. Nothing of PATH is
-    /// left out if all of it counts.
-    fn place(&self, program: &str) -> Option<Option<String>> {
+    /// The variables that `program` is found with; none if it is not there. Without PATH among them,
+    /// it is looked for where forge itself looks.
+    fn search_path(&self, program: &str) -> Option<Vec<(String, String)>> {
         let environment = self.runner.environment();
         if !self.is_outside {
-            return is_program(environment, program, &self.path).then_some(None);
+            return is_program(environment, program, &self.path).then(Vec::new);
         }
         let path = path_outside(environment, &self.dir);
         find_outside(program, &path, &self.dir)?;
-        Some(Some(path.to_string_lossy().into_owned()))
+        Some(vec![("PATH".to_owned(), path.to_string_lossy().into_owned())])
     }
 
     /// [`Asking::ask_within`] the usual time.
@@ -96,7 +96,7 @@ impl Asking {
         line: &str,
         env: &[(&str, &str)],
     ) -> Option<Vec<String>> {
-        let path = self.place(program)?.map(|path| ("PATH".to_owned(), path));
+        let path = self.search_path(program)?;
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let env = env.chain(path);
         let command = Command {

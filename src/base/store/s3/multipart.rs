@@ -126,7 +126,7 @@ impl S3 {
             }
             StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => Ok(PutAttempt::Taken),
             StatusCode::NOT_IMPLEMENTED if is_conditional => Ok(PutAttempt::Careless),
-            _ => Err(self.failure_of(&call, &reply)),
+            _ => Err(Self::failure_of(&call, &reply)),
         }
     }
 
@@ -145,7 +145,7 @@ impl S3 {
         }
     }
 
-    pub(super) fn failure_of(&self, call: &ApiRequest, reply: &ApiResponse) -> AttemptFailure {
+    pub(super) fn failure_of(call: &ApiRequest, reply: &ApiResponse) -> AttemptFailure {
         let failure = reply.failure(call);
         match failure.again {
             RetryDecision::Never => AttemptFailure::never(refusal::fault(call, reply)),

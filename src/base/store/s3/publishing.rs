@@ -117,7 +117,7 @@ impl S3 {
             status if status.is_success() => Ok(PutAttempt::Stored),
             StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => Ok(PutAttempt::Taken),
             StatusCode::NOT_IMPLEMENTED if is_conditional => Ok(PutAttempt::Careless),
-            _ => Err(self.failure_of(&call, &reply)),
+            _ => Err(Self::failure_of(&call, &reply)),
         }
     }
 
