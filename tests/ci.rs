@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use crate::support::{Invocation, Sandbox, is_here};
+use crate::support::{Invocation, Sandbox, is_here, sha256};
 
 /// Two scripts with a store beside them, and a test of each kind.
 fn project() -> Sandbox {
@@ -165,6 +165,30 @@ fn a_push_to_the_default_branch_publishes_and_the_next_run_downloads() {
     in_actions(&clone, "ci", "push", "refs/heads/main").succeeds();
     assert_eq!(outputs(&clone), "built=\npublished=\ndownloaded=one,two\nhit=true\n");
     assert_eq!(sandbox.builds(), 2);
+}
+
+#[test]
+fn what_a_run_published_is_listed_for_who_attests_it_and_nothing_else() {
+    let sandbox = project();
+    let list = sandbox.beside("published");
+    let release = format!("ci:release --subjects {}", list.display());
+    in_actions(&sandbox, "ci --no-publish", "push", "refs/heads/main").succeeds();
+    outputs(&sandbox);
+    in_actions(&sandbox, &release, "push", "refs/heads/main").succeeds();
+    assert!(outputs(&sandbox).ends_with(&format!("subjects={}\n", list.display())));
+    let lines = fs::read_to_string(&list).unwrap();
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+    for tag in ["one-v1.0.0", "two-v2.0.0"] {
+        let asset = sandbox.asset(tag);
+        let name = asset.file_name().unwrap().to_str().unwrap();
+        let line = format!("{}  {name}", sha256(&fs::read(&asset).unwrap()));
+        assert!(lines.contains(&line), "{lines} lacks {line}");
+    }
+    // What others released is not this run's to attest.
+    let clone = sandbox.clone_fresh();
+    in_actions(&clone, &release, "push", "refs/heads/main").succeeds();
+    assert_eq!(fs::read_to_string(&list).unwrap(), "");
+    assert!(!outputs(&clone).contains("subjects"));
 }
 
 #[test]
@@ -435,6 +459,10 @@ fn the_workflow_passes_review() {
     sandbox.forge(&format!("{INIT} --force")).succeeds();
     assert!(sandbox.read(".github/workflows/forge.yml").contains("forge ci:pages"));
     assert_passes_review(&workflow);
+    sandbox.forge(&format!("{INIT} --force --attest")).succeeds();
+    assert!(sandbox.read(".github/workflows/forge.yml").contains("attest-build-provenance@"));
+    assert_passes_review(&workflow);
+    sandbox.forge(&format!("{INIT} --attest --host gitlab")).exits(2);
     if is_here("actionlint") {
         // It does find something where something is wrong.
         let bad = sandbox.read(".github/workflows/forge.yml").replace("runs-on", "run-on");

@@ -253,8 +253,12 @@ fn at_home(words: &str) -> String {
 #[test]
 fn forge_writes_the_workflow_that_releases_it() {
     let path = Path::new(".github/workflows/release.yml");
-    let text = at_home("ci:init --release forge --dry-run");
-    assert_eq!(fs::read_to_string(path).unwrap(), text, "`forge ci:init --release forge --force`");
+    let text = at_home("ci:init --release forge --attest --dry-run");
+    assert_eq!(
+        fs::read_to_string(path).unwrap(),
+        text,
+        "`forge ci:init --release forge --attest --force`"
+    );
     assert_passes_review(path);
     for part in [
         "      - forge-v*\n",
@@ -356,7 +360,8 @@ fn where_its_commit_is_known_workflows_use_the_setup_action() {
     });
     let folder = String::new();
     let default_branch = "main".into();
-    let workflow = Workflow { default_branch, install, folder, claims: true, has_pages: true };
+    let workflow =
+        Workflow { default_branch, install, folder, claims: true, has_pages: true, attests: false };
     let sandbox = Sandbox::new().file("forge.yml", &workflow.render());
     assert_passes_review(&sandbox.path("forge.yml"));
     let text = sandbox.read("forge.yml");

@@ -285,22 +285,25 @@ fn run_ci(session: &Session, verb: Verb) -> Result<u8, CliError> {
     let stage = |stage, names: &[String]| ci::ci(session, &ci::WantedStages::stage(stage, names));
     match verb {
         Verb::Ci { names, plan, affected: false, part } => {
-            ci::ci(session, &ci::WantedStages { only: None, said: &names, plan, part })
+            let wanted = ci::WantedStages { only: None, said: &names, plan, part, subjects: None };
+            ci::ci(session, &wanted)
         }
         Verb::Ci { names, plan, affected: true, part } => ci::affected(session, &names, plan, part),
         Verb::CiBuild { names } => stage(Stage::Build, &names),
         Verb::CiTest { names } => stage(Stage::Test, &names),
         Verb::CiPackage { names } => stage(Stage::Package, &names),
-        Verb::CiRelease { names, part } => {
+        Verb::CiRelease { names, part, subjects } => {
             let stage = ci::WantedStages::stage(Stage::Release, &names);
-            ci::ci(session, &ci::WantedStages { part, ..stage })
+            let subjects = subjects.as_deref();
+            ci::ci(session, &ci::WantedStages { part, subjects, ..stage })
         }
         Verb::CiPages { names } => stage(Stage::Pages, &names),
         Verb::CiClose { results } => ci::close(session, &results),
-        Verb::CiInit { from, forge, matrix, release, host } => {
+        Verb::CiInit { from, forge, matrix, release, attest, host } => {
             let (forge, source) = (forge.as_deref(), from.as_deref());
             let release = release.as_deref();
-            ci::init(session, &ci::WorkflowOptions { forge, source, matrix, release, host })
+            let form = ci::WorkflowOptions { forge, source, matrix, release, attest, host };
+            ci::init(session, &form)
         }
         _ => Ok(0),
     }

@@ -308,6 +308,9 @@ pub(super) enum Verb {
         /// This is one of several jobs: leave the release of the project to `ci:close`
         #[arg(long)]
         part: bool,
+        /// Write the digests of the assets that this run published to FILE, for who attests them
+        #[arg(long, value_name = "FILE")]
+        subjects: Option<PathBuf>,
     },
     /// Run the task `ci:pages`, where publishing is allowed
     #[command(name = "ci:pages")]
@@ -337,6 +340,9 @@ pub(super) enum Verb {
         /// One that releases this subsystem, for all platforms, when a tag of it is pushed
         #[arg(long, value_name = "NAME", conflicts_with = "matrix")]
         release: Option<String>,
+        /// Let GitHub attest what was published, by a step of its own
+        #[arg(long, conflicts_with = "matrix")]
+        attest: bool,
         /// Whose CI it is for
         #[arg(long, default_value = "github")]
         host: WorkflowHost,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     ci::{Planned, Runs, SELECTED, Stage},
-    model::{Fault, Name},
+    model::{ArtifactId, Fault, Name},
     report::{Align, Cell, Role, Table, human_time, summary_table},
 };
 
@@ -17,6 +17,8 @@ pub(super) struct Counts {
     pub(super) built: BTreeSet<Name>,
     pub(super) published: BTreeSet<Name>,
     pub(super) downloaded: BTreeSet<Name>,
+    /// The artifacts that were published.
+    pub(super) assets: BTreeSet<ArtifactId>,
 }
 
 /// What became of one stage.
@@ -128,7 +130,7 @@ impl StageSummary {
                 "exit_code": stage.code,
             })
         };
-        let Counts { built, published, downloaded } = &self.counts;
+        let Counts { built, published, downloaded, .. } = &self.counts;
         let list =
             |names: &BTreeSet<Name>| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
         let document = serde_json::json!({

@@ -41,6 +41,8 @@ pub(in super::super) struct WorkflowOptions<'a> {
     pub(in super::super) matrix: bool,
     /// The subsystem that it releases, if it is for that alone.
     pub(in super::super) release: Option<&'a str>,
+    /// Whether GitHub attests what is published.
+    pub(in super::super) attest: bool,
     /// Whose CI it is for.
     pub(in super::super) host: WorkflowHost,
 }
@@ -58,6 +60,10 @@ pub(in super::super) fn init(
     session: &Session,
     form: &WorkflowOptions<'_>,
 ) -> Result<u8, CliError> {
+    if form.attest && form.host == WorkflowHost::Gitlab {
+        let what = "`--attest` is for GitHub Actions: GitLab signs nothing that its jobs publish";
+        return Err(Fault::new(Kind::Usage, what).into());
+    }
     let workspace = session.workspace()?;
     let top = repository(workspace.layout.root());
     let file = match form.release {
@@ -95,6 +101,7 @@ fn file(
         install: install(session, &workspace.layout, form)?,
         folder: folder(workspace.layout.root(), top),
         claims: workspace.subsystems.values().any(|subsystem| subsystem.scheme.is_some()),
+        attests: form.attest,
         has_pages: workspace.tasks.contains_key(Stage::Pages.name()),
     };
     let jobs = usize::from(session.flags.jobs.unwrap_or(USUAL_JOBS));
@@ -150,6 +157,7 @@ fn release_file(
         }),
         install: install(session, &workspace.layout, form)?,
         folder: folder(workspace.layout.root(), top),
+        attests: form.attest,
         platforms: platforms(&workspaces, name),
     };
     let then = format!("a tag `{}` then releases {name}", workflow.tags);

@@ -6,9 +6,10 @@ mod close;
 mod init;
 mod services;
 mod stages;
+mod subjects;
 mod voice;
 
-use std::{sync::Arc, time::Instant};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use crate::{
     ci::{self, Facts, Planned, PublishChoice, Runs, Stage},
@@ -39,12 +40,14 @@ pub(super) struct WantedStages<'a> {
     pub(super) plan: bool,
     /// Whether this is one of several jobs.
     pub(super) part: bool,
+    /// The file that the digests of what was published go to.
+    pub(super) subjects: Option<&'a Path>,
 }
 
 impl<'a> WantedStages<'a> {
     /// One stage, for what was `said`.
     pub(super) fn stage(stage: Stage, said: &'a [String]) -> Self {
-        Self { only: Some(stage), said, plan: false, part: false }
+        Self { only: Some(stage), said, plan: false, part: false, subjects: None }
     }
 }
 
@@ -57,13 +60,16 @@ pub(super) fn affected(
 ) -> Result<u8, CliError> {
     match affected::words(session, ci::words, said, None)? {
         words if words.is_empty() => affected::nothing(session),
-        words => ci(session, &WantedStages { only: None, said: &words, plan, part }),
+        words => {
+            let wanted = WantedStages { only: None, said: &words, plan, part, subjects: None };
+            ci(session, &wanted)
+        }
     }
 }
 
 /// Runs the pipeline, or one stage of it; or only shows what would run.
 pub(super) fn ci(session: &Session, wanted: &WantedStages<'_>) -> Result<u8, CliError> {
-    let WantedStages { only, said, plan, part } = *wanted;
+    let WantedStages { only, said, plan, part, subjects } = *wanted;
     let words = ci::words(session.workspaces()?.any(), said);
     let (workspaces, names) = versions::workspaces(session, &words)?;
     let workspaces = Arc::new(workspaces);
@@ -98,6 +104,9 @@ pub(super) fn ci(session: &Session, wanted: &WantedStages<'_>) -> Result<u8, Cli
     let reports = run(&mut stages, &planned, &voice)?;
     let account = StageSummary { stages: reports, counts: stages.into_counts() };
     account.close(session, &voice)?;
+    if let Some(file) = subjects {
+        subjects::write(session, &workspaces, &account.counts, file, &voice)?;
+    }
     Ok(account.exit_code())
 }
 

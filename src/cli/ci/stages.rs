@@ -298,6 +298,9 @@ impl Counts {
         self.built.extend(good(How::Built));
         self.downloaded.extend(good(How::Downloaded));
         let published = report.artifacts.iter().filter(|one| one.published);
-        self.published.extend(published.map(|one| one.id.name.clone()));
+        for one in published {
+            self.published.insert(one.id.name.clone());
+            self.assets.insert(one.id.clone());
+        }
     }
 }

@@ -27,6 +27,13 @@ pub const CACHE: PinnedAction = PinnedAction {
     version: "v5.0.5",
 };
 
+/// Lets GitHub sign who built what.
+pub const ATTEST: PinnedAction = PinnedAction {
+    name: "actions/attest-build-provenance",
+    commit: "a2bbfa25375fe432b6a289bc6b6cd05ecd0c4c32",
+    version: "v4.1.0",
+};
+
 impl fmt::Display for PinnedAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{} # {}", self.name, self.commit, self.version)

@@ -4,7 +4,7 @@
 use super::{
     ForgeInstall, PlatformRunner,
     quote::{scalar, shell_word},
-    steps::{self, MINUTES, Step, TOKEN, WRITE},
+    steps::{self, MINUTES, SUBJECTS, Step, TOKEN, WRITE, WRITE_AND_ATTEST},
 };
 use crate::model::{Name, Platform};
 
@@ -19,6 +19,8 @@ pub struct ReleaseWorkflow {
     pub install: ForgeInstall,
     /// The folder of the workspace in the repository; empty if they are the same.
     pub folder: String,
+    /// Whether GitHub attests what is published.
+    pub attests: bool,
     /// The platforms, each with its runner and the target that Rust code is built for there.
     pub platforms: Vec<(Platform, PlatformRunner, Option<String>)>,
 }
@@ -31,13 +33,16 @@ impl ReleaseWorkflow {
     #[must_use]
     pub fn render(&self) -> String {
         let name = &self.name;
-        let comment =
-            format!("Written by `forge ci:init --release {name}`: a tag of {name} releases it.");
+        let flag = if self.attests { " --attest" } else { "" };
+        let comment = format!(
+            "Written by `forge ci:init --release {name}{flag}`: a tag of {name} releases it."
+        );
         let triggers =
             format!("  push:\n    tags:\n      - {}\n  workflow_dispatch:\n", scalar(&self.tags));
+        let rights = if self.attests { WRITE_AND_ATTEST } else { WRITE };
         [
             steps::head(&comment, "release", &triggers, false),
-            steps::named_job(("release", "${{ matrix.platform }}"), "", &[], WRITE),
+            steps::named_job(("release", "${{ matrix.platform }}"), "", &[], rights),
             self.matrix(),
             format!("    timeout-minutes: {MINUTES}\n    steps:\n"),
             steps::checkout(""),
@@ -92,14 +97,17 @@ impl ReleaseWorkflow {
         let name = &self.name;
         let platform = ("PLATFORM", "${{ matrix.platform }}");
         let build = format!("forge ci{folder} {name} --platform \"$PLATFORM\" --part --no-publish");
-        let publish =
-            format!("forge ci:release{folder} {name} --platform \"$PLATFORM\" --part --publish");
+        let (id, more) = if self.attests { ("publish", SUBJECTS) } else { ("", "") };
+        let publish = format!(
+            "forge ci:release{folder} {name} --platform \"$PLATFORM\" --part --publish{more}"
+        );
         let build =
             Step { name: "Build and test", run: &build, env: &[platform], ..Step::default() };
         let env = [platform, TOKEN];
         let condition = "github.ref_type == 'tag'";
         let publish =
-            Step { name: "Publish", condition, run: &publish, env: &env, ..Step::default() };
-        build.render() + &publish.render()
+            Step { name: "Publish", id, condition, run: &publish, env: &env, ..Step::default() };
+        let attest = if self.attests { steps::attest() } else { String::new() };
+        build.render() + &publish.render() + &attest
     }
 }

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{pins::CHECKOUT, quote::scalar};
+use super::{
+    pins::{ATTEST, CHECKOUT},
+    quote::scalar,
+};
 
 /// How long a job may take that builds.
 pub const MINUTES: u32 = 120;
@@ -127,6 +130,24 @@ pub const READ: &[&str] = &["contents: read # checks the repository out"];
 /// What a job may that publishes.
 pub const WRITE: &[&str] =
     &["contents: write # releases; only the step that publishes has the token"];
+
+/// What a job may that publishes, and lets GitHub attest that.
+pub const WRITE_AND_ATTEST: &[&str] = &[
+    "contents: write # releases; only the step that publishes has the token",
+    "id-token: write # who runs it, for the certificate of the attestation",
+    "attestations: write # keeps it with the repository",
+];
+
+/// Where the step that publishes writes the digests of what it published, and how it is told.
+pub const SUBJECTS: &str = " --subjects \"$RUNNER_TEMP/published.sha256\"";
+
+/// The step that lets GitHub attest what the step `publish` published: nothing else, and not if that is
+/// nothing.
+pub fn attest() -> String {
+    format!(
+        "      - name: Attest what was published\n        if: steps.publish.outputs.subjects != ''\n        uses: {ATTEST}\n        with:\n          subject-checksums: ${{{{ steps.publish.outputs.subjects }}}}\n"
+    )
+}
 
 /// The beginning of a job, called as its key is.
 pub fn job(key: &str, condition: &str, needs: &[&str], permissions: &[&str]) -> String {

@@ -9,7 +9,8 @@ use super::{
     ForgeInstall,
     quote::shell_word,
     steps::{
-        self, GIT_LOCAL, GIT_LOGIN, IS_ACCEPTED, IS_PROPOSED, MINUTES, READ, Step, TOKEN, WRITE,
+        self, GIT_LOCAL, GIT_LOGIN, IS_ACCEPTED, IS_PROPOSED, MINUTES, READ, SUBJECTS, Step, TOKEN,
+        WRITE, WRITE_AND_ATTEST,
     },
 };
 
@@ -26,6 +27,8 @@ pub struct Workflow {
     pub claims: bool,
     /// Whether the workspace has a task `ci:pages`.
     pub has_pages: bool,
+    /// Whether GitHub attests what is published.
+    pub attests: bool,
 }
 
 impl Workflow {
@@ -48,12 +51,13 @@ impl Workflow {
             steps::checkout(""),
             self.install.step("", false),
             build(&format!("forge ci{folder}"), &self.login()),
-            steps::job("publish", IS_ACCEPTED, &[], WRITE),
+            steps::job("publish", IS_ACCEPTED, &[], self.rights()),
             runner,
             steps::checkout(""),
             self.install.step("", true),
             build(&format!("forge ci{folder} --no-publish"), &self.no_login()),
             self.publish(&format!("forge ci:release{folder}")),
+            if self.attests { steps::attest() } else { String::new() },
             self.pages(&folder),
             steps::done(&["check", "publish"]),
         ]
@@ -70,7 +74,14 @@ impl Workflow {
 
     /// The step that publishes.
     pub(super) fn publish(&self, run: &str) -> String {
-        Step { name: "Publish", run, env: &self.login(), ..Step::default() }.render()
+        let (id, more) = if self.attests { ("publish", SUBJECTS) } else { ("", "") };
+        let run = format!("{run}{more}");
+        Step { name: "Publish", id, run: &run, env: &self.login(), ..Step::default() }.render()
+    }
+
+    /// What the job may that publishes.
+    fn rights(&self) -> &'static [&'static str] {
+        if self.attests { WRITE_AND_ATTEST } else { WRITE }
     }
 
     /// What a step gets that builds beside one that publishes.
@@ -103,6 +114,7 @@ mod tests {
             folder: folder.into(),
             claims: false,
             has_pages: false,
+            attests: false,
         }
     }
 
@@ -117,6 +129,20 @@ mod tests {
         assert!(steps[0].contains("run: forge ci:release\n"), "{steps:?}");
         assert!(text.contains("run: cargo install --locked --git https://example.org/forge.git --tag forge-v1.2.3 forge\n"));
         assert!(!text.contains('&') || !text.contains(": &"), "no anchors");
+    }
+
+    #[test]
+    fn what_was_published_is_attested_by_a_step_of_its_own() {
+        let text = Workflow { attests: true, ..workflow("") }.render();
+        assert!(
+            text.contains("run: forge ci:release --subjects \"$RUNNER_TEMP/published.sha256\"\n")
+        );
+        assert!(
+            text.contains("subject-checksums: ${{ steps.publish.outputs.subjects }}\n"),
+            "{text}"
+        );
+        assert_eq!(text.matches("id-token: write").count(), 1, "{text}");
+        assert!(!workflow("").render().contains("attest"));
     }
 
     #[test]

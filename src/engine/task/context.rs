@@ -54,7 +54,7 @@ impl<'w> TaskContext<'w> {
 
     /// The same, with Task's meaning if `as_task`.
     #[must_use]
-    pub fn as_task(self, as_task: bool) -> Self {
+    pub fn meaning_task(self, as_task: bool) -> Self {
         Self { as_task, ..self }
     }
 

@@ -96,7 +96,7 @@ impl<'w> TaskEngine<'w> {
         runner: Box<dyn CommandRunner + 'w>,
     ) -> Self {
         Self {
-            context: TaskContext::new(workspace).as_task(options.as_task),
+            context: TaskContext::new(workspace).meaning_task(options.as_task),
             options,
             audience,
             pools: Pools::default(),

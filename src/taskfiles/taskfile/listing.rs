@@ -139,15 +139,15 @@ impl<'t> TaskListing<'t> {
                 _ => None,
             }
         };
-        self.rendered(scalar, &|name| own(name).unwrap_or_else(|| self.words.expression(name)))
+        Self::rendered(scalar, &|name| own(name).unwrap_or_else(|| self.words.expression(name)))
     }
 
     /// A template, as far as it is known before anything runs.
     fn text(&self, scalar: Option<&Scalar>) -> String {
-        self.rendered(scalar, &|name| self.words.expression(name))
+        Self::rendered(scalar, &|name| self.words.expression(name))
     }
 
-    fn rendered(&self, scalar: Option<&Scalar>, names: &dyn Fn(&str) -> String) -> String {
+    fn rendered(scalar: Option<&Scalar>, names: &dyn Fn(&str) -> String) -> String {
         let Some(scalar) = scalar else { return String::new() };
         if !scalar.text.contains("{{") {
             return scalar.text.clone();

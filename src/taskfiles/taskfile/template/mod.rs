@@ -177,7 +177,9 @@ fn gather(pieces: &[TemplatePart], is_root: bool, found: &mut BTreeSet<String>) 
         match piece {
             TemplatePart::Text(_) | TemplatePart::Control(_) => {}
             TemplatePart::Inline(pipe, body) => {
-                pipe.iter().for_each(|pipe| gather_pipe(pipe, is_root, found));
+                if let Some(pipe) = pipe {
+                    gather_pipe(pipe, is_root, found);
+                }
                 gather(body, is_root, found);
             }
             TemplatePart::Show(pipe) | TemplatePart::Set(_, pipe, _) => {

@@ -135,7 +135,8 @@ fn indexed(all: &[Value]) -> Result<Value, Error> {
     let mut value = arg(all, 0);
     for key in all.get(1..).unwrap_or_default() {
         let of_list = matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable);
-        let place = if of_list { usize::try_from(whole(&[key.clone()], 0)).ok() } else { None };
+        let place =
+            if of_list { usize::try_from(whole(std::slice::from_ref(key), 0)).ok() } else { None };
         value = match (of_list, place) {
             (true, place) => {
                 let items = items(&[value], 0)?;

@@ -23,7 +23,10 @@ use crate::workspace::template::meter::weight;
 pub use times::strftime;
 
 /// A function, by the name that Taskfiles know.
-type GoFunction = (&'static str, fn(&[Value]) -> Result<Value, Error>);
+type GoFunction = (&'static str, GoBody);
+
+/// What a function does.
+type GoBody = fn(&[Value]) -> Result<Value, Error>;
 
 /// How much of it a text or list may be made longer by a number.
 const MOST: i64 = 100_000;
@@ -44,7 +47,7 @@ pub fn is_go_function(name: &str) -> bool {
     found(name).is_some()
 }
 
-fn found(name: &str) -> Option<fn(&[Value]) -> Result<Value, Error>> {
+fn found(name: &str) -> Option<GoBody> {
     let tables = [lists::TABLE, numbers::TABLE, print::TABLE, texts::TABLE, times::TABLE];
     let row = tables.into_iter().flatten().find(|row| row.0 == name);
     row.map(|row| row.1)
