@@ -105,8 +105,7 @@ impl ReleaseWorkflow {
             Step { name: "Build and test", run: &build, env: &[platform], ..Step::default() };
         let env = [platform, TOKEN];
         let condition = "github.ref_type == 'tag'";
-        let publish =
-            Step { name: "Publish", id, condition, run: &publish, env: &env, ..Step::default() };
+        let publish = Step { name: "Publish", id, condition, run: &publish, env: &env };
         let attest = if self.attests { steps::attest() } else { String::new() };
         build.render() + &publish.render() + &attest
     }

@@ -100,9 +100,9 @@ fn add_settings(fields: &mut FingerprintBuilder, settings: &ContainerSettings) {
         settings;
     let mut list = |name: &str, values: Vec<&str>| {
         fields.add("settings", name);
-        values.iter().for_each(|value| {
+        for value in values {
             fields.add("settings", format!("={value}"));
-        });
+        }
     };
     list("user", user.iter().map(String::as_str).collect());
     list("entrypoint", entrypoint.iter().map(String::as_str).collect());
