@@ -110,7 +110,7 @@ impl<'s> ImageWork<'s> {
                     there.push(spec);
                 }
                 (Ok(ImageState::Other { why, .. }), Some(spec)) => {
-                    let fault = self.other(&spec, &why);
+                    let fault = Self::other(&spec, &why);
                     images.insert(seen.name, failed(&spec, fault));
                 }
                 (state, spec) => {
@@ -250,7 +250,7 @@ impl<'s> ImageWork<'s> {
     }
 
     /// Another image is at the tag: what to say of that.
-    fn other(&self, spec: &ImageSpec, why: &str) -> Fault {
+    fn other(spec: &ImageSpec, why: &str) -> Fault {
         let what = format!("{} is another image", spec.reference());
         Fault::new(Kind::Verification, what)
             .because(why.to_owned())

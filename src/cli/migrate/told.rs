@@ -68,7 +68,10 @@ fn compared(text: &mut String, outcome: &Outcome) {
         }
     }
     let _ = writeln!(text, "next: forge check");
-    left.into_iter().for_each(|left| text.push_str(&(left + "\n")));
+    for line in left {
+        text.push_str(&line);
+        text.push('\n');
+    }
 }
 
 fn marks(page: &WrittenFile) -> Vec<String> {
