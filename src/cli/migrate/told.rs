@@ -68,7 +68,7 @@ fn compared(text: &mut String, outcome: &Outcome) {
         }
     }
     let _ = writeln!(text, "next: forge check");
-    for line in left {
+    if let Some(line) = left {
         text.push_str(&line);
         text.push('\n');
     }
