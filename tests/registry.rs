@@ -37,9 +37,11 @@ fn image(repository: &str, tag: &str, seed: u64) -> ImagePush {
     for (at, platform) in ["linux-amd64", "linux-arm64"].into_iter().enumerate() {
         let own = bytes_blob(oci::LAYER_GZIP, noise(50_000, seed * 10 + at as u64));
         let platform: forge::model::Platform = platform.parse().unwrap();
-        let mut config = ImageConfig::default();
-        config.architecture = platform.arch.as_str().into();
-        config.os = "linux".into();
+        let mut config = ImageConfig {
+            architecture: platform.arch.as_str().into(),
+            os: "linux".into(),
+            ..ImageConfig::default()
+        };
         config.rootfs.diff_ids = vec![shared.blob.digest, own.blob.digest];
         let config = bytes_blob(oci::CONFIG, config.to_json());
         let layers = vec![shared.blob.clone(), own.blob.clone()];
@@ -274,7 +276,7 @@ fn run(program: &str, words: &[&str], folder: &Path, variables: &[(&str, &str)])
 async fn what_is_said_of_an_image_is_found_beside_it() {
     for (lists_referrers, lag) in [(true, 0), (false, 0), (false, 60)] {
         let lag = Duration::from_millis(lag);
-        let registry = Registry::start(Rules { lists_referrers, lag, ..Rules::ghcr() });
+        let registry = Registry::start(Rules { lag, lists_referrers, ..Rules::ghcr() });
         let registries = Registries::new(&logged_in(LOGIN.1));
         let push = image(&format!("{}/acme/api", registry.host()), "v1", 1);
         registries.push(&push, nobody()).await.unwrap();

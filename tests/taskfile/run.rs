@@ -21,7 +21,7 @@ pub fn expected(case: &Case) -> Vec<Outcome> {
         None => case.recorded(),
         Some(task) => {
             let task = PathBuf::from(task);
-            Place::new(case, &task, |_, run| Some(words(&run["args"]))).observe(case)
+            Place::new(case, &task, |args| args).observe(case)
         }
     }
 }
@@ -29,16 +29,16 @@ pub fn expected(case: &Case) -> Vec<Outcome> {
 /// What forge does.
 pub fn forge(case: &Case) -> Vec<Outcome> {
     let forge = Path::new(env!("CARGO_BIN_EXE_forge"));
-    Place::new(case, forge, |place, run| arguments(place, &words(&run["args"]))).observe(case)
+    Place::new(case, forge, arguments).observe(case)
 }
 
 /// What Task is told, as forge is told it: the same, behind `run --taskfile`.
-fn arguments(_: &Path, args: &[String]) -> Option<Vec<String>> {
+fn arguments(args: Vec<String>) -> Vec<String> {
     let head = ["run", "--taskfile", "."].map(str::to_owned);
-    Some(head.into_iter().chain(args.iter().cloned()).collect())
+    head.into_iter().chain(args).collect()
 }
 
-type Telling = fn(&Path, &Map<String, Value>) -> Option<Vec<String>>;
+type Telling = fn(Vec<String>) -> Vec<String>;
 
 /// A copy of a case.
 struct Place {
@@ -84,19 +84,9 @@ impl Place {
             let _ =
                 sh.args(["-eu", "-c", &line]).stdout(Stdio::null()).stderr(Stdio::null()).status();
         }
-        let Some(args) = (self.telling)(self.base.path(), run) else {
-            let files = BTreeMap::new();
-            return Outcome {
-                exit: -1,
-                stdout: None,
-                stderr: vec!["forge has no such flag".into()],
-                files,
-                gone: vec![],
-            };
-        };
         let mut command = self.program(&self.tool);
         command
-            .args(args)
+            .args((self.telling)(words(&run["args"])))
             .current_dir(self.work().join(run.get("cwd").and_then(Value::as_str).unwrap_or(".")));
         for (name, value) in run.get("env").and_then(Value::as_object).into_iter().flatten() {
             command.env(name, value.as_str().unwrap_or_default());
