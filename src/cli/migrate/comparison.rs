@@ -20,8 +20,6 @@ pub(super) struct Decisions<'m> {
     pub(super) replaced: &'m [Replacement],
     /// Texts that are written another way, the longest first.
     pub(super) moved: Vec<(String, String)>,
-    /// Where the sources of subsystems are.
-    pub(super) sources: Vec<(Name, String)>,
     /// The folder of both workspaces.
     pub(super) root: String,
 }
@@ -64,10 +62,6 @@ impl Decisions<'_> {
         after.env.values_mut().for_each(moved);
         after.conditions.iter_mut().for_each(|(_, text)| moved(text));
         moved(&mut after.dir);
-        // What runs in a source needs it.
-        let own = format!("{} {:?} {:?}", after.dir, after.conditions, commands(&after));
-        let used = self.sources.iter().filter(|(_, source)| own.contains(source));
-        after.subsystems.extend(used.map(|(name, _)| name.clone()));
         after
     }
 
@@ -134,21 +128,7 @@ impl Decisions<'_> {
     }
 
     fn line(&self, line: &str) -> String {
-        let instead = |name: &str| {
-            let one = self.replaced(name)?;
-            let ensures = one.ensures.iter().map(|name| format!(" {name}")).collect::<String>();
-            let ensures =
-                Some(format!("forge ensure{ensures}")).filter(|_| !one.ensures.is_empty());
-            let all: Vec<_> = ensures.into_iter().chain(one.commands.clone()).collect();
-            (!all.is_empty()).then(|| all.join("; "))
-        };
-        let line = in_forge(line, &instead);
-        // What is removed is what was there.
-        let moved = |line: &str| match line.trim_start().starts_with("rm ") {
-            true => line.to_owned(),
-            false => self.moved(line),
-        };
-        line.split('\n').map(moved).collect::<Vec<_>>().join("\n")
+        self.moved(&in_forge(line, &|name| self.replaced(name).map(|one| one.commands.join("; "))))
     }
 
     fn moved(&self, text: &str) -> String {
@@ -215,17 +195,6 @@ impl Decisions<'_> {
             _ => true,
         })
     }
-}
-
-/// The commands of a task itself.
-fn commands(task: &ForeseenTask) -> Vec<&String> {
-    let steps = task.steps.iter();
-    steps
-        .filter_map(|step| match &step.what {
-            ForeseenWork::Command(line) => Some(line),
-            ForeseenWork::Call(_) => None,
-        })
-        .collect()
 }
 
 fn is_nothing(step: &ForeseenStep) -> bool {
