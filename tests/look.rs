@@ -142,7 +142,7 @@ fn explain_names_the_field_that_differs() {
         assert_eq!(differing.len(), 1, "{run}");
         assert!(differing[0].trim_start().starts_with(field), "{run}");
         run.says(&format!("not the pinned one: its `{field}` differs"));
-        run.says("`forge ensure` would: built");
+        run.says("with `forge ensure` it would be built");
     }
 }
 

@@ -414,7 +414,7 @@ pub(super) enum Verb {
     /// The hook keeps PATH that of the workspace one is in: `eval "$(forge env --hook bash)"` in
     /// ~/.bashrc. With direnv, write `eval "$(forge env)"` to .envrc instead.
     Env(super::hook::EnvArgs),
-    /// Write a workspace: of what the folder has already, or an example that works at once
+    /// Write a workspace: of what is there, or an example that works
     ///
     /// It reads mise.toml, .tool-versions, aqua.yaml, the builds of GoReleaser, go.mod and Cargo.toml, and
     /// asks nobody. What it does not know is listed with the command that adds it.

@@ -181,7 +181,7 @@ problems! {
     a_tab: spec_problem("build:\n\trun: make\n", "\t")
         => "here is a tab", "spaces";
     an_open_bracket: spec_problem("needs: [a, b\n", "[")
-        => "not valid YAML", "";
+        => "this `[` is not closed", "close it with `]`";
     an_endless_alias: spec_problem(
         "vars: {a: &a [x,x,x,x,x,x,x,x,x,x], b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a], c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b],\n\
          d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c], e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d], f: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e],\n\
