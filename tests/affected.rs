@@ -184,7 +184,7 @@ fn a_pinned_version_that_is_not_out_yet_is_compared_with_the_last_release() {
         git(&root, &["tag", tag]);
     }
     let run = sandbox.forge("affected").succeeds();
-    run.says("new").says("never released").says("1 of 2 affected");
+    run.says("new").says("no release of it is tagged in git").says("1 of 2 affected");
     sandbox.bump("api", "v0.2.0");
     sandbox.write("code/api/api.sh", "#!/bin/sh\necho changed\n");
     let run = sandbox.forge("affected api").succeeds();

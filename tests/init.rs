@@ -3,7 +3,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use crate::support::{Sandbox, is_here};
+use crate::support::{Sandbox, git, is_here};
 
 const MISE: &str = "[tools]\njq = \"1.7.1\"\nnode = \"22\"\nfd = \"10.2.0\"\n\"go:example.com/m/cmd/gen\" = \"v0.3.0\"\n";
 
@@ -79,4 +79,20 @@ fn a_taskfile_alone_is_for_migrate_and_the_example_is_there_for_who_asks() {
     let sandbox = Sandbox::new().file("Taskfile.yml", "version: '3'\n");
     sandbox.forge("init").exits(2).says("`forge migrate` writes a workspace of it");
     sandbox.forge("init --example").succeeds().says("wrote subsystems/hello.yml");
+}
+
+#[test]
+fn git_sees_nothing_of_what_forge_makes_whatever_a_gitignore_says() {
+    let sandbox = Sandbox::new().file(".gitignore", "*.o\n").script("tool", "v1");
+    git(&sandbox.root(), &["init", "--quiet"]);
+    // The folder of the first store is none of forge's.
+    sandbox.forge("ensure").succeeds().says("published to your own store, which nobody else sees");
+    let seen = git(&sandbox.root(), &["status", "--porcelain", "--untracked-files=all"]);
+    assert!(!seen.contains(".forge"), "{seen}");
+    assert_eq!(sandbox.read(".gitignore"), "*.o\n");
+    assert!(
+        sandbox
+            .read(".forge/CACHEDIR.TAG")
+            .starts_with("Signature: 8a477f597d28d172789f06886806bc55")
+    );
 }

@@ -147,6 +147,29 @@ fn explain_names_the_field_that_differs() {
 }
 
 #[test]
+fn explain_names_the_files_of_a_source_that_differ() {
+    let sandbox = Sandbox::with_store()
+        .file("code/a.sh", "#!/bin/sh\necho a\n")
+        .file("code/old", "old")
+        .spec(
+            "tool",
+            "v1",
+            "source: { path: code }\nbuild: { run: 'install a.sh {{ out }}/tool' }\n",
+        );
+    sandbox.forge("ensure").succeeds();
+    sandbox.write("code/a.sh", "#!/bin/sh\necho b\n");
+    sandbox.write("code/new", "new");
+    std::fs::remove_file(sandbox.path("code/old")).unwrap();
+    let differs = "differs: changed code/a.sh, added code/new, removed code/old";
+    sandbox.forge("explain tool").succeeds().says(differs);
+    let changed =
+        &sandbox.forge("explain tool --json").succeeds().json()["artifacts"][0]["changed"];
+    assert_eq!(changed.as_array().map(Vec::len), Some(3), "{changed}");
+    sandbox.forge("ensure").succeeds();
+    sandbox.forge("explain tool").succeeds().keeps_quiet_about("differs");
+}
+
+#[test]
 fn explain_shows_the_commands_that_a_preset_stands_for() {
     let sandbox = Sandbox::new().file("code/go.mod", "module x\n").spec(
         "tool",

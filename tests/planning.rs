@@ -162,7 +162,7 @@ fn a_plan_says_why() {
     let sandbox = mixed();
     let run = sandbox.forge("plan").succeeds();
     for (name, why) in [
-        ("hello", "installed and proven"),
+        ("hello", "installed and verified"),
         ("changed", "source"),
         ("damaged", "in your cache"),
         ("old", "its version is v1, pinned is v2"),

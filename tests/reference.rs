@@ -5,9 +5,11 @@ use std::{collections::BTreeSet, env, fs, path::Path};
 
 use forge::cli::reference::{JSON_DOCUMENTS, TOPICS};
 use regex::Regex;
-use serde_json::Value;
 
-use crate::{architecture::sources, support::Sandbox};
+use crate::{
+    architecture::sources,
+    support::{Sandbox, documents, git},
+};
 
 /// What forge says to its own children, or only looks for.
 const INTERNAL: &[&str] = &[
@@ -66,65 +68,71 @@ fn every_variable_that_forge_reads_is_in_the_reference() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
-/// The keys of a document with the kinds of their values, as the reference writes them.
-fn keys(value: &Value, path: &str, found: &mut BTreeSet<(String, &'static str)>) {
-    match value {
-        Value::Object(entries) => {
-            for (key, value) in entries {
-                let key = if path == "groups" { "NAME" } else { key };
-                let dot = if path.is_empty() { "" } else { "." };
-                keys(value, &format!("{path}{dot}{key}"), found);
-            }
-        }
-        Value::Array(values) => {
-            for value in values {
-                keys(value, &format!("{path}[]"), found);
-            }
-        }
-        Value::Null => drop(found.insert((path.to_owned(), "?"))),
-        Value::Bool(_) => drop(found.insert((path.to_owned(), "b"))),
-        Value::Number(_) => drop(found.insert((path.to_owned(), "n"))),
-        Value::String(_) => drop(found.insert((path.to_owned(), "t"))),
-    }
-}
-
 #[test]
-fn the_documents_of_json_have_the_keys_that_the_reference_tells() {
-    let head =
-        "groups: { all: [tool, lib] }\ntasks: { test: { run: tool, needs: lib, with: { a: b } } }";
+fn the_documents_of_json_are_as_their_schemas_say() {
+    let head = "groups: { all: [tool, lib] }\nenv: { A: b }\ntasks: { test: { run: tool, needs: lib, with: { a: b } } }";
     let sandbox = Sandbox::with_store().head(head).script("lib", "v1").script("tool", "v1");
+    git(&sandbox.root(), &["init", "--quiet"]);
+    git(&sandbox.root(), &["add", "."]);
+    git(&sandbox.root(), &["commit", "--quiet", "-m", "feat: begin"]);
     let mut wrong = Vec::new();
-    for (command, _, documented) in JSON_DOCUMENTS {
-        let words = match *command {
-            "history" => "history tool",
-            "lint:title" => "lint:title nonsense",
-            "plan" => "plan --force",
-            "explain" => "explain all",
-            "explain TASK" => "explain test",
-            "why" => "why lib",
-            "which" => "which tool",
-            other => other,
-        };
+    for words in [
+        "plan --force",
+        "ensure",
+        "status",
+        "verify",
+        "list",
+        "check",
+        "explain all",
+        "explain test",
+        "graph",
+        "tree",
+        "why lib",
+        "which tool",
+        "ps",
+        "logs",
+        "cache",
+        "cache prune",
+        "cache verify",
+        "package",
+        "outdated",
+        "release:list",
+        "release:wait",
+        "release:audit",
+        "release:prune --keep 1",
+        "release:notes",
+        "release:all",
+        "history tool",
+        "ci --plan",
+        "ci",
+        "doctor",
+        "add pc --dry-run",
+        "bump tool v2 --dry-run",
+        "env",
+        "fmt --dry-run",
+        "affected",
+        "matrix",
+        "changelog",
+        "lint:title nonsense",
+    ] {
         let output = sandbox.forge(&format!("{words} --json")).run().stdout();
-        let document: Value =
-            serde_json::from_str(&output).unwrap_or_else(|e| panic!("{words}: {e}"));
-        let mut found = BTreeSet::new();
-        keys(&document, "", &mut found);
-        for (key, kind) in found {
-            // A list that is empty shows nothing of its elements, and one that is `null` not even that.
-            let known = documented
-                .iter()
-                .find(|(path, ..)| path.trim_end_matches("[]") == key.trim_end_matches("[]"));
-            let fits = known.is_some_and(|(path, told, _)| {
-                told.starts_with(kind)
-                    || (kind == "?" && (told.ends_with('?') || path.ends_with("[]")))
-            });
-            if !fits && key != "schema" {
-                wrong.push(format!("{command}: {key} ({kind}), told as {known:?}"));
-            }
+        match serde_json::from_str(&output) {
+            Ok(document) => wrong.extend(documents::misfit(words, &document)),
+            Err(error) => wrong.push(format!("{words}: {error}")),
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_document_has_a_schema_that_forge_prints() {
+    let sandbox = Sandbox::new();
+    for (name, ..) in JSON_DOCUMENTS {
+        let schema = sandbox.forge("schema").arg(name).succeeds().json();
+        jsonschema::draft202012::meta::validate(&schema).expect("a schema");
+        assert_eq!(schema["properties"]["schema"]["const"], 1, "{name}");
+    }
+    sandbox.forge("schema nothing").exits(2).says("invalid value");
 }
 
 #[test]

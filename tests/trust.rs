@@ -228,3 +228,84 @@ fn by_default_nobody_is_asked_who_built_it() {
     released.clone.all_are("downloaded");
     assert!(!server.requests().iter().any(|request| request.contains("intoto")));
 }
+
+/// A `gh` that has verified that a workflow built an asset, or has not.
+struct Gh(tempfile::TempDir);
+
+impl Gh {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// It says that `workflow` built what has this digest, and of other bytes that nobody did.
+    fn attests(&self, digest: &str, workflow: &str, event: &str) {
+        let certificate = format!(r#"{{"buildConfigURI":"{workflow}","buildTrigger":"{event}"}}"#);
+        let result = format!(
+            r#"[{{"verificationResult":{{"signature":{{"certificate":{certificate}}}}}}}]"#
+        );
+        let script = format!(
+            "#!/bin/sh\necho \"$1 $2 $4 $5 $6 $7\" >> {log}\ncase $(sha256sum \"$3\") in\n{digest}*) echo '{result}';;\n*) echo 'Error: no attestations found' >&2; exit 1;;\nesac\n",
+            log = self.0.path().join("asked").display(),
+        );
+        let path = self.0.path().join("gh");
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    /// The PATH with it.
+    fn path(&self) -> String {
+        format!("{}:{}", self.0.path().display(), std::env::var("PATH").unwrap())
+    }
+}
+
+#[test]
+fn only_what_github_attests_is_taken_and_an_unsigned_word_is_none() {
+    let released = released();
+    let trusting = "trust: attested\nrepository: https://github.com/o/r";
+    let clone = released.origin.clone_fresh().head(trusting);
+    let gh = Gh::new();
+    let ensure = || clone.forge("ensure").env("PATH", gh.path());
+    // CI says so beside it, and nobody has signed that.
+    released.built_by(CI);
+    gh.attests("none", CI, "push");
+    let run = ensure().exits(4);
+    run.says("`trust: attested` in versions.yml takes only what GitHub attests");
+    run.says("gh does not verify it: Error: no attestations found")
+        .says("`forge ci:init --attest`");
+    // A signature for a pull request, or for another repository.
+    gh.attests(&released.digest(), PULL, "pull_request");
+    ensure().exits(4).says("neither a branch nor a tag");
+    gh.attests(&released.digest(), &CI.replace("o/r", "me/r"), "push");
+    ensure().exits(4).says("not that of https://github.com/o/r");
+    assert_eq!(released.origin.builds(), 1);
+    assert!(!clone.path(".forge/bin/hello").exists());
+    // One of this repository.
+    gh.attests(&released.digest(), CI, "push");
+    ensure().succeeds().says("1 downloaded");
+    let asked = fs::read_to_string(gh.0.path().join("asked")).unwrap();
+    assert!(asked.ends_with("attestation verify --repo o/r --hostname github.com\n"), "{asked}");
+    ensure().succeeds().says("1 fresh");
+    clone.forge("verify").succeeds();
+    // What was taken on CI's unsigned word serves no longer.
+    let other = released.origin.clone_fresh().head("trust: ci\nrepository: https://github.com/o/r");
+    other.all_are("downloaded");
+    other
+        .write("versions.yml", &other.read("versions.yml").replace("trust: ci", "trust: attested"));
+    other.forge("verify").exits(4).says("nobody looked at an attestation");
+    other.forge("ensure").env("PATH", gh.path()).succeeds().says("1 downloaded");
+}
+
+#[test]
+fn without_a_repository_or_gh_nothing_is_taken_as_attested() {
+    let released = released();
+    let nowhere = released.origin.clone_fresh().head("trust: attested");
+    nowhere.forge("ensure").exits(2).says("nothing says whose attestations count");
+    nowhere.forge("doctor").run().says("nothing says whose attestations count");
+    let clone =
+        released.origin.clone_fresh().head("trust: attested\nrepository: https://github.com/o/r");
+    clone.forge("ensure").env("PATH", "/nowhere").exits(2).says("`gh` is not there");
+    // A program of the workspace is not believed.
+    clone.write("tools/gh", "#!/bin/sh\nexit 0\n");
+    let path = format!("{}:/nowhere", clone.path("tools").display());
+    clone.forge("ensure").env("PATH", path).exits(2).says("`gh` is not there");
+}

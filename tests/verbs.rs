@@ -55,7 +55,7 @@ fn pages_come_out_of_the_tables() {
         sandbox.forge(&format!("help {page}")).succeeds().says(text);
     }
     sandbox.forge("help spce").exits(2).says("did you mean `forge help spec`?");
-    sandbox.forge("help install").exits(2).says("forge says `forge ensure`");
+    sandbox.forge("help install").exits(2).says("`forge ensure` does that");
     pair().forge("help go").succeeds().says("would run");
 }
 
@@ -71,10 +71,10 @@ fn descriptions_are_listed_with_what_is_known() {
 fn words_of_other_tools_are_answered() {
     let sandbox = Sandbox::new().script("end", "v1").head("tasks: { lint: x, 'end:page': x }");
     sandbox.forge("page").exits(2).says("there is `end:page`");
-    sandbox.forge("build").exits(2).says("`build`: forge says `forge ensure`");
+    sandbox.forge("build").exits(2).says("`forge ensure` does that");
     sandbox.forge("uninstall x").exits(2).says("`forge remove`");
     sandbox.forge("lnit").exits(2).says("did you mean `init` or `lint`?");
-    sandbox.forge("-C / build").exits(2).says("forge says `forge ensure`");
+    sandbox.forge("-C / build").exits(2).says("`forge ensure` does that");
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn a_task_that_is_called_as_a_verb_is_told_everywhere() {
     sandbox
         .forge("check")
         .succeeds()
-        .says("the task clean is called as a verb is")
+        .says("the task `clean` has the name of a verb")
         .says(note)
         .keeps_quiet_about("ci:test is called");
     sandbox.forge("list").succeeds().says(&format!("tidy ({note})"));

@@ -161,6 +161,7 @@ fn a_developer_comes_from_install_sh_to_a_workspace_with_all_of_it() {
 
     // The inner loop: one dim word, and an answer to "why".
     one.replace("cmd/cli/main.go", "\"cli\"", "\"the cli\"");
+    one.types("forge explain cli", &["source         differs: changed cmd/cli/main.go"]);
     let said = one.types("forge ensure cli", &["not released"]);
     assert!(!said.contains("warning"), "{said}");
     one.types("forge exec cli", &["the cli v0.1.0"]);
@@ -210,6 +211,7 @@ fn a_team_with_a_taskfile_runs_it_and_moves() {
         "version: '3'\ntasks:\n  default: { cmds: [task: greet] }\n  greet:\n    desc: says hello\n    vars: { WHO: '{{.WHO | default \"world\"}}' }\n    cmds: ['echo hello {{.WHO}}']\n",
     );
     one.types("forge run --taskfile . --list", &["greet", "says hello"]);
+    one.types("forge list --taskfile .", &["greet", "says hello"]);
     one.types("forge run --taskfile . greet WHO=you", &["hello you"]);
     one.types("forge run --taskfile .", &["hello world"]);
     one.ends(2, "forge init", &["`forge migrate` writes a workspace of it"]);

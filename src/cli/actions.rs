@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     console::Console,
-    model::{Fault, Layout, Problems, RunReport},
+    model::{Fault, Layout, Name, Problems, RunReport},
     process::tail,
     report::{
         CodePlace, annotate_places, annotate_problems, annotate_run, code_places, log_details,
@@ -41,20 +41,23 @@ impl Actions {
         })
     }
 
-    /// Annotates what failed in `report`, of the workspace at `root`, and adds a table to the step's
-    /// summary, and the ends of logs.
+    /// Annotates what failed in `report`, and adds a table to the step's summary, and the ends of logs.
+    /// `source` knows the folder with a subsystem's source.
     pub(super) fn annotate(
         &self,
         report: &RunReport,
         done: &str,
         layout: &Layout,
+        source: &dyn Fn(&Name) -> Option<PathBuf>,
     ) -> Result<(), Fault> {
         self.console.err_command(&annotate_run(report));
         self.add_summary(&step_summary(report, done))?;
         for artifact in report.artifacts.iter().filter(|one| one.fault.is_some()) {
             let Some(log) = &artifact.log else { continue };
             let who = format!("{} {}", artifact.id, artifact.version);
-            let printed = FailedOutput { who, lines: tail(log, usize::MAX), log: Some(log) };
+            let lines = tail(log, usize::MAX);
+            let printed =
+                FailedOutput { who, lines, log: Some(log), source: source(&artifact.id.name) };
             self.tell_output(&printed, layout)?;
         }
         Ok(())
@@ -67,9 +70,9 @@ impl Actions {
         printed: &FailedOutput<'_>,
         layout: &Layout,
     ) -> Result<(), Fault> {
-        let FailedOutput { who, lines, log } = printed;
+        let FailedOutput { who, lines, log, source } = printed;
         let repository = self.repository.as_deref().unwrap_or(layout.root());
-        let sources = Sources { repository, workspace: layout.root() };
+        let sources = Sources { repository, workspace: layout.root(), source: source.as_deref() };
         let found = code_places(lines.iter().map(String::as_str)).into_iter();
         let known = found.filter_map(|place| {
             let file = sources.find(&place.file)?;
@@ -109,6 +112,8 @@ pub(super) struct FailedOutput<'a> {
     pub(super) lines: Vec<String>,
     /// Where all of it is, if it is kept.
     pub(super) log: Option<&'a Path>,
+    /// The folder with its source, if it has one in the workspace.
+    pub(super) source: Option<PathBuf>,
 }
 
 /// Adds `text` to a file of the runner's, if it named one.

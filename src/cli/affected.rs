@@ -44,7 +44,7 @@ pub(super) fn affected(
     let found = find(session, &workspace, &names, (since, fetch), files)?;
     session.say(&match session.flags.json {
         true => json(&names, &found),
-        false => text(session, &workspace, &names, &found),
+        false => text(session, &names, &found),
     })?;
     Ok(0)
 }
@@ -129,12 +129,7 @@ fn find(
     Ok(AffectedFound { bases, reasons })
 }
 
-fn text(
-    session: &Session,
-    workspace: &Workspace,
-    names: &BTreeSet<Name>,
-    found: &AffectedFound,
-) -> String {
+fn text(session: &Session, names: &BTreeSet<Name>, found: &AffectedFound) -> String {
     if found.reasons.is_empty() {
         return format!("nothing is affected, of {} looked at\n", names.len());
     }
@@ -153,11 +148,7 @@ fn text(
         let why = Cell::new(Role::Plain, told.join("; ") + &more);
         table.row([Cell::new(Role::Name, name.as_str()), Cell::new(Role::Dim, base), why]);
     }
-    let own = match workspace.stores.is_empty() {
-        true => "; versions.yml names no `releases`, so only git's tags count",
-        false => "",
-    };
-    let sum = format!("{} of {} affected{own}", found.reasons.len(), names.len());
+    let sum = format!("{} of {} affected", found.reasons.len(), names.len());
     format!("{}\n{sum}\n", table.render(session.stdout_style()))
 }
 

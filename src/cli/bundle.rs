@@ -143,7 +143,7 @@ fn proven(
     if wrong.is_empty() {
         return Ok(proven);
     }
-    let fault = Fault::new(Kind::Verification, "cannot bundle what is not installed and proven");
+    let fault = Fault::new(Kind::Verification, "cannot bundle what is not installed and verified");
     let fault = wrong.into_iter().fold(fault, Fault::because);
     Err(fault.hint(format!("`forge ensure --platform {platform}` makes it so")))
 }

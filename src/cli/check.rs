@@ -9,9 +9,9 @@ use crate::{
 
 use super::{
     CliError,
-    choice::SchemaOf,
     desk::{mistaken, tags_here},
     next::warn,
+    reference::document_schema,
     session::Session,
     shadow::{note, taken_names},
 };
@@ -51,7 +51,7 @@ fn warn_of_names(session: &Session, workspace: &Workspace) -> Vec<String> {
     for task in workspace.tasks.values() {
         let Some(note) = note(task, &taken) else { continue };
         let place = format!("{}:{}", task.place.file.display(), task.line);
-        let what = format!("the task {} is called as a verb is ({place})", task.name);
+        let what = format!("the task `{}` has the name of a verb ({place})", task.name);
         warn(session, Some(&Fault::new(Kind::Usage, what.clone()).hint(note)));
         said.push(what);
     }
@@ -74,10 +74,10 @@ fn warn_of_tags(session: &Session, workspace: &Workspace) -> Result<(), Fault> {
 }
 
 /// Prints a schema.
-pub(super) fn schema(session: &Session, of: SchemaOf) -> Result<u8, CliError> {
+pub(super) fn schema(session: &Session, of: &str) -> Result<u8, CliError> {
     let schema = match of {
-        SchemaOf::Manifest => manifest_schema(),
-        SchemaOf::Spec => spec_schema(),
+        "spec" => spec_schema(),
+        of => document_schema(of).unwrap_or_else(manifest_schema),
     };
     session.say(&format!("{schema:#}\n"))?;
     Ok(0)

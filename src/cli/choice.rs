@@ -1,6 +1,8 @@
 //! Words of which the command line takes one.
 
-use clap::ValueEnum;
+use clap::{ValueEnum, builder::PossibleValuesParser};
+
+use super::reference::JSON_DOCUMENTS;
 
 /// How the output of tasks is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -44,13 +46,10 @@ pub(super) enum MatrixFormat {
     Json,
 }
 
-/// Files that have a schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum SchemaOf {
-    /// versions.yml
-    Manifest,
-    /// subsystems/NAME.yml
-    Spec,
+/// What has a schema: the files that people write, and the documents of `--json`.
+pub(super) fn schema_names() -> PossibleValuesParser {
+    let documents = JSON_DOCUMENTS.iter().map(|(name, ..)| *name);
+    PossibleValuesParser::new(["manifest", "spec"].into_iter().chain(documents))
 }
 
 /// What `forge clean` removes.

@@ -66,7 +66,8 @@ fn remove(session: &Session, within: &Folder, path: &Path) -> Result<(), CliErro
 }
 
 fn folders(layout: &Layout, what: CleanWhat) -> Vec<PathBuf> {
-    let installed = || vec![layout.bin(), layout.installed(), layout.state().join("artifacts")];
+    let state = |name| layout.state().join(name);
+    let installed = || vec![layout.bin(), layout.installed(), state("artifacts"), state("sources")];
     match what {
         CleanWhat::Bin => installed(),
         CleanWhat::Src => vec![layout.sources()],

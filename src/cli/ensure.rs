@@ -103,7 +103,7 @@ fn report_of(snapshot: &Snapshot, platform: Platform) -> RunReport {
             published: false,
             bytes,
             seconds: 0.0,
-            reason: "installed and proven".into(),
+            reason: "installed and verified".into(),
             log: None,
             fault: None,
         })
@@ -184,8 +184,14 @@ pub(super) fn close_as(
     } else {
         session.say(&closing(session, layout, report, done, session.stdout_style()))?;
     }
+    let is_published = report.artifacts.iter().any(|one| one.published);
+    if is_published && !session.flags.quiet && session.workspace()?.stores.is_empty() {
+        session.note(
+            "published to your own store, which nobody else sees: versions.yml names no `releases`",
+        );
+    }
     if let Some(actions) = Actions::from_host(&session.host) {
-        actions.annotate(report, done, layout)?;
+        actions.annotate(report, done, layout, &|name| session.source_folder(name))?;
     }
     Ok(report.exit_code())
 }

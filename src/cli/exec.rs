@@ -42,6 +42,13 @@ pub(super) fn exec(session: &Session, wish: &ExecArgs) -> Result<u8, CliError> {
     if wish.in_short && workspace.tasks.contains_key("x") {
         return task_x(session, &wish.words);
     }
+    if wish.words.is_empty() {
+        return Err(Fault::new(Kind::Usage, "there is no command to run")
+            .hint(
+                "name a pinned program, such as `forge exec NAME`, or any: `forge exec -- COMMAND`",
+            )
+            .into());
+    }
     let mut words = wish.words.clone();
     let owner = program(workspace, &mut words)?;
     let names: BTreeSet<Name> = match owner {

@@ -7,7 +7,7 @@ use crate::{
     cache::{InstallPlace, Installed, SealKey, inspect},
     model::{Inputs, Layout, Name, shown_url},
     plan::ActionKind,
-    probe::{Finding, RecipePrint, Verdict},
+    probe::{Finding, RecipePrint, Verdict, changed_sources},
     process::can_sandbox,
     report::{Role, Style, human_time},
     workspace::{Build, Service, SharedInputs, Source, Subsystem, UpstreamDigest},
@@ -20,6 +20,9 @@ use super::{
     session::{Session, select},
     task, task_names,
 };
+
+/// How many files are named of a source that differs.
+const CHANGES: usize = 5;
 
 /// Shows it.
 pub(super) fn explain(session: &Session, word: &str) -> Result<u8, CliError> {
@@ -195,22 +198,36 @@ impl Explanation {
         let prints = finding.want.build.iter().chain(&finding.want.upstream);
         let nearest = prints.min_by_key(|print| record.stamp.differing_inputs(&print.inputs).len());
         let Some(RecipePrint { inputs, .. }) = nearest else { return };
+        let changes = finding.want.tree.as_ref();
+        let changes = changes.map(|tree| changed_sources(layout, &finding.want.id, tree));
+        let changes = changes.unwrap_or_default();
         self.heading("\ncompared with what is installed");
         for field in inputs.keys().chain(record.stamp.inputs.keys()).collect::<BTreeSet<_>>() {
             let same = inputs.get(field) == record.stamp.inputs.get(field);
             let is =
                 |inputs: &Inputs| inputs.get(field).cloned().unwrap_or_else(|| "absent".into());
+            let files = if field == "source" { changes.as_slice() } else { &[] };
             let text = match same {
                 true => "same".to_owned(),
-                false => {
+                false if files.is_empty() => {
                     format!("differs: {} installed, {} now", is(&record.stamp.inputs), is(inputs))
                 }
+                false => format!("differs: {}", shortened(files)),
             };
             self.line(field, &text);
         }
         if let Some(seconds) = record.build_seconds {
             self.line("built in", &human_time(seconds));
         }
+    }
+}
+
+/// The first of `changes`, and how many more there are.
+fn shortened(changes: &[String]) -> String {
+    let first = changes.iter().take(CHANGES).cloned().collect::<Vec<_>>().join(", ");
+    match changes.len().saturating_sub(CHANGES) {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     cache::{InstallPlace, Installed, SealKey, inspect},
     model::{ArtifactId, Fault, Layout, Name},
-    probe::Finding,
+    probe::{Finding, changed_sources},
     task::Preview,
     workspace::{Subsystem, Task, UpstreamDigest},
 };
@@ -70,10 +70,17 @@ fn found(layout: &Layout, finding: &Finding) -> Value {
         "upstream_fingerprint": want.upstream.as_ref().map(|print| print.fingerprint.to_string()),
         "locked": want.locked.as_ref().map(|locked| locked.sha256.to_string()),
         "differs": differing(layout, finding),
+        "changed": changed(layout, finding),
         "looked": looked.collect::<Vec<_>>(),
         "would_be": would_be(finding),
         "because": finding.reason,
     })
+}
+
+/// Which files of its source are not as installed.
+fn changed(layout: &Layout, finding: &Finding) -> Vec<String> {
+    let tree = finding.want.tree.as_ref();
+    tree.map(|tree| changed_sources(layout, &finding.want.id, tree)).unwrap_or_default()
 }
 
 /// The inputs that differ from those of what is installed.

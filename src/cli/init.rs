@@ -18,9 +18,6 @@ use crate::{
 
 use super::{CliError, editor::keep_schemas, session::Session};
 
-/// What keeps git from seeing what forge makes.
-const IGNORE: &str = ".gitignore";
-
 /// What is written behind `forge init`.
 #[derive(Debug, clap::Args)]
 pub(super) struct InitArgs {
@@ -75,10 +72,6 @@ pub(super) fn init(session: &Session, args: &InitArgs) -> Result<u8, CliError> {
     let _ = keep_schemas(&Layout::new(root.clone(), session.host.user().clone()));
     for file in &files {
         session.say(&format!("wrote {}\n", file.path))?;
-    }
-    if !is_there(IGNORE) {
-        write(&root, IGNORE, ".forge/\n", false)?;
-        session.say(&format!("wrote {IGNORE}\n"))?;
     }
     session.say(&format!("\n{}", next_steps(&found)))?;
     Ok(0)

@@ -1,18 +1,23 @@
 //! `forge list` (and `forge` alone): what there is.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ffi::OsStr, path::Path};
+
+use clap::Parser;
 
 use crate::{
+    model::{Fault, Kind},
     report::{Align, Cell, Role, Table},
     workspace::{Parameter, Task, Workspace},
 };
 
 use super::{
     CliError,
+    args::Args,
     session::Session,
     shadow::{note, taken_names},
     task,
     task_args::TaskArgs,
+    verb::Verb,
 };
 
 /// Lists subsystems, groups and tasks; private ones too if `all`.
@@ -25,6 +30,16 @@ pub(super) fn list(session: &Session, all: bool) -> Result<u8, CliError> {
     };
     session.say(&text)?;
     Ok(0)
+}
+
+/// Lists all tasks of the Taskfile at `path`.
+pub(super) fn taskfile(session: &Session, path: &Path) -> Result<u8, CliError> {
+    let line = ["forge", "run", "--list-all", "--taskfile"].map(OsStr::new);
+    match Args::try_parse_from(line.into_iter().chain([path.as_os_str()])).map(|args| args.verb) {
+        Ok(Some(Verb::Run(wish))) => task::start(session, wish),
+        Ok(_) => Ok(0),
+        Err(error) => Err(Fault::new(Kind::Usage, error.to_string()).into()),
+    }
 }
 
 fn text(workspace: &Workspace, tasks: &[&Task], session: &Session) -> String {

@@ -140,7 +140,7 @@ pub fn main() -> ExitCode {
     let ended = ready.and_then(|()| match args.verb {
         Some(verb) => with_groups(verb, groups).and_then(|verb| run(&session, verb)),
         None if groups.is_empty() => list::bare(&session),
-        None => with_groups(Verb::List { all: false }, groups).map(|_| 0),
+        None => with_groups(Verb::List { all: false, taskfile: None }, groups).map(|_| 0),
     });
     cache::collect_after_run(&session);
     match ended {
@@ -187,9 +187,7 @@ fn with_groups(mut verb: Verb, groups: Vec<String>) -> Result<Verb, CliError> {
 fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
     if session.flags.json && !verb.has_json() {
         let fault = Fault::new(Kind::Usage, "this verb has no JSON document to print");
-        return Err(fault
-            .hint("leave out `--json`; `forge tree --json` says what needs what")
-            .into());
+        return Err(fault.hint("leave out `--json`; `forge help json` lists the documents").into());
     }
     match verb {
         Verb::Ensure { names } => ensure::ensure(session, &names),
@@ -214,7 +212,8 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Restart { names } => services::restart(session, &names),
         Verb::Reload { name } => services::restart(session, &[name]),
         Verb::Cache(wish) => cache::cache(session, &wish),
-        Verb::List { all } => list::list(session, all),
+        Verb::List { taskfile: Some(path), .. } => list::taskfile(session, &path),
+        Verb::List { all, .. } => list::list(session, all),
         Verb::Graph { format } => graph::graph(session, format),
         Verb::Package { names, into } => package::package(session, &names, into.as_deref()),
         Verb::Image { names, load } => images::image(session, &names, load),
@@ -266,7 +265,7 @@ fn run(session: &Session, verb: Verb) -> Result<u8, CliError> {
         Verb::Doctor => doctor::doctor(session),
         Verb::Check => check::check(session),
         Verb::Fmt(wish) => fmt::fmt(session, &wish),
-        Verb::Schema { of } => check::schema(session, of),
+        Verb::Schema { of } => check::schema(session, &of),
         Verb::Clean { what } => clean::clean(session, what),
         Verb::Env(wish) => hook::env(session, &wish),
         Verb::Init(args) => init::init(session, &args),

@@ -16,17 +16,20 @@ pub(super) struct Sources<'a> {
     pub(super) repository: &'a Path,
     /// The workspace in it.
     pub(super) workspace: &'a Path,
+    /// The folder with the source that was built, if it is known.
+    pub(super) source: Option<&'a Path>,
 }
 
 impl Sources<'_> {
-    /// The path of the file called `name`, relative to the repository: where it is as it stands, or else
-    /// the only file whose path ends so. Nothing if it is not of the repository.
+    /// The path of the file called `name`, relative to the repository: where it is as it stands, also
+    /// in the source that was built, or else the only file whose path ends so. Nothing if it is not of the repository.
     pub(super) fn find(&self, name: &str) -> Option<String> {
         let name = Path::new(name.trim_start_matches("./"));
         let path = match name.is_absolute() {
             true => self.own(name),
             false => [self.workspace, self.repository]
-                .iter()
+                .into_iter()
+                .chain(self.source)
                 .find_map(|base| self.own(&base.join(name)))
                 .or_else(|| self.only_one(name)),
         };
@@ -88,7 +91,7 @@ mod tests {
         fs::create_dir_all(root.join("stack/.forge/src")).unwrap();
         fs::write(root.join("stack/.forge/src/a.go"), "").unwrap();
         let workspace = root.join("stack");
-        let sources = Sources { repository: root, workspace: &workspace };
+        let sources = Sources { repository: root, workspace: &workspace, source: None };
         let absolute = root.join("x/y_test.go").display().to_string();
         for (name, found) in [
             ("./cmd/cli/main.go", Some("stack/cmd/cli/main.go")),
@@ -104,5 +107,8 @@ mod tests {
         ] {
             assert_eq!(sources.find(name).as_deref(), found, "{name}");
         }
+        let source = workspace.join("cmd/cli");
+        let sources = Sources { source: Some(&source), ..sources };
+        assert_eq!(sources.find("./main.go").as_deref(), Some("stack/cmd/cli/main.go"));
     }
 }

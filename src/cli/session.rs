@@ -19,8 +19,8 @@ use crate::{
     store::{self, Store, StoreUrl, Waits},
     ui,
     workspace::{
-        Assignments, Documents, Library, LoadInputs, WantedPlatforms, Workspace, Workspaces,
-        find_root,
+        Assignments, Documents, Library, LoadInputs, Source, WantedPlatforms, Workspace,
+        Workspaces, find_root,
     },
 };
 
@@ -167,6 +167,15 @@ impl Session {
             Ok::<_, Fault>(tag.filter(|_| !is_changed))
         })?;
         Ok(tag.and_then(|tag| Version::new(&tag).ok()))
+    }
+
+    /// The folder with the source of `name`, if that is in the workspace.
+    pub(super) fn source_folder(&self, name: &Name) -> Option<PathBuf> {
+        let workspace = self.workspace().ok()?;
+        match &workspace.subsystems.get(name)?.source {
+            Source::Path { dir, .. } => Some(workspace.layout.root().join(dir)),
+            _ => None,
+        }
     }
 
     /// The workspace, loaded and checked, as one platform has it.

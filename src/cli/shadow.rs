@@ -1,4 +1,4 @@
-//! Tasks that are called as a verb is: `forge clean` is the verb then, and `forge run clean` the task.
+//! Tasks with the name of a verb: `forge clean` is the verb then, and `forge run clean` the task.
 
 use std::collections::BTreeSet;
 

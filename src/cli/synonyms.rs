@@ -37,7 +37,7 @@ const SYNONYMS: [(&[&str], &str); 30] = [
 /// What to write instead of `word`, if others call a verb of forge so.
 pub(super) fn hint(word: &str) -> Option<String> {
     let (_, own) = SYNONYMS.iter().find(|(words, _)| words.contains(&word))?;
-    Some(format!("`{word}`: forge says `forge {own}`"))
+    Some(format!("`forge {own}` does that"))
 }
 
 #[cfg(test)]
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn the_hint_names_both() {
-        assert_eq!(hint("build").unwrap(), "`build`: forge says `forge ensure`");
+        assert_eq!(hint("build").unwrap(), "`forge ensure` does that");
         assert_eq!(hint("surely-not"), None);
     }
 }

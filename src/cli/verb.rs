@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::Subcommand;
 
 use super::{
-    choice::{CleanWhat, CompletionShell, GraphFormat, MatrixFormat, SchemaOf, WorkflowHost},
+    choice::{CleanWhat, CompletionShell, GraphFormat, MatrixFormat, WorkflowHost, schema_names},
     task_args::TaskArgs,
     terms::VersionArgs,
 };
@@ -108,6 +108,9 @@ pub(super) enum Verb {
         /// Private tasks too
         #[arg(long)]
         all: bool,
+        /// The tasks of this Taskfile instead
+        #[arg(long, value_name = "PATH", conflicts_with = "all")]
+        taskfile: Option<PathBuf>,
     },
     /// Draw what needs what
     Graph {
@@ -397,11 +400,11 @@ pub(super) enum Verb {
     Migrate(super::migrate::MigrateArgs),
     /// Say what would fail here, and what to do about it
     Doctor,
-    /// Print the JSON Schema of versions.yml or of a spec, for editors
+    /// Print the JSON Schema of versions.yml, of a spec, or of what `--json` prints
     Schema {
-        /// Which file
-        #[arg(default_value = "manifest")]
-        of: SchemaOf,
+        /// `manifest`, `spec`, or a document of `forge help json`, such as `release:list`
+        #[arg(default_value = "manifest", value_parser = schema_names(), hide_possible_values = true)]
+        of: String,
     },
     /// Remove what forge made here
     Clean {

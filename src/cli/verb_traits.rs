@@ -32,7 +32,9 @@ impl Verb {
         !matches!(
             self,
             Self::Attach(_)
+                | Self::Clean { .. }
                 | Self::Completions { .. }
+                | Self::Down { .. }
                 | Self::Exec(_)
                 | Self::Help(_)
                 | Self::Init { .. }
@@ -40,6 +42,9 @@ impl Verb {
                 | Self::Migrate(..)
                 | Self::CiInit { .. }
                 | Self::Remove(_)
+                | Self::Run(_)
+                | Self::Schema { .. }
+                | Self::Stop { .. }
         )
     }
 
@@ -78,6 +83,27 @@ impl Verb {
             | Self::Lock { names, .. }
             | Self::Affected { names, .. } => Some(names),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::super::{args::Args, help::examples::examples_of, reference::JSON_DOCUMENTS};
+
+    #[test]
+    fn each_verb_that_prints_json_has_a_document_in_the_reference() {
+        for verb in Args::command().get_subcommands() {
+            let name = verb.get_name();
+            // Lines without quotes parse as they are.
+            let Some(line) = examples_of(name).iter().find(|line| !line.contains('"')) else {
+                continue;
+            };
+            let parsed = Args::try_parse_from(line.split_whitespace()).unwrap().verb.unwrap();
+            let is_documented = JSON_DOCUMENTS.iter().any(|(_, verbs, ..)| verbs.contains(&name));
+            assert_eq!(parsed.has_json(), is_documented, "{name}");
         }
     }
 }

@@ -5,6 +5,7 @@
 mod ask;
 mod asset;
 mod disk;
+pub mod documents;
 mod git;
 pub mod gitea;
 pub mod github;
@@ -308,9 +309,14 @@ impl Run {
         self.output.status.code()
     }
 
-    /// Standard output as the one JSON document that it must be.
+    /// Standard output as the one JSON document that it must be, as its schema says.
+    #[track_caller]
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.output.stdout).unwrap_or_else(|e| panic!("{e}\n{self}"))
+        let document = serde_json::from_slice(&self.output.stdout);
+        let document = document.unwrap_or_else(|e| panic!("{e}\n{self}"));
+        let misfit = documents::misfit(&self.words, &document);
+        assert!(misfit.is_none(), "{}\n{self}", misfit.unwrap_or_default());
+        document
     }
 
     /// Somewhere in its output there must be `text`.

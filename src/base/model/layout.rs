@@ -27,7 +27,10 @@ impl Layout {
             "subsystems/NAME.yml",
             "The spec of a subsystem; `subsystems/NAME/subsystem.yml` too. Commit it.",
         ),
-        (".forge/", "All that forge makes in the workspace. Safe to delete; keep it out of git."),
+        (
+            ".forge/",
+            "All that forge makes in the workspace. Safe to delete; a `.gitignore` in it keeps it out of git.",
+        ),
         (
             ".forge/schema/",
             "Schemas of this forge for editors; the line `# yaml-language-server: $schema=…` of a file points here.",
@@ -120,6 +123,12 @@ impl Layout {
     #[must_use]
     pub fn record(&self, id: &ArtifactId) -> PathBuf {
         self.state().join("artifacts").join(id.file_name())
+    }
+
+    /// Which files the source of `id` had when it was installed.
+    #[must_use]
+    pub fn kept_sources(&self, id: &ArtifactId) -> PathBuf {
+        self.state().join("sources").join(id.file_name())
     }
 
     /// The lock file that a forge holds while it works on `id`.

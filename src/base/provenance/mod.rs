@@ -11,6 +11,7 @@
 //! hand; against somebody who holds the store's keys it does nothing. What arrives is
 //! what was published: that is held by the digests in `forge.lock`, and by those alone.
 
+mod attestation;
 mod builder;
 mod class;
 mod dependency;
@@ -20,6 +21,7 @@ mod statement;
 mod surroundings;
 mod trust;
 
+pub use attestation::judge_attestations;
 pub use builder::Builder;
 pub use class::{Classes, RunClass};
 pub use dependency::Dependency;

@@ -13,11 +13,13 @@ pub enum Trust {
     Any,
     /// Those of which the CI of the project's repository says that it built them.
     Ci,
+    /// Those of which GitHub has signed that the CI of the project's repository built them.
+    Attested,
 }
 
 impl Trust {
     /// Every value, as manifests write it; the default first.
-    pub const WORDS: &[&str] = &["any", "ci"];
+    pub const WORDS: &[&str] = &["any", "ci", "attested"];
 
     /// The word for it.
     #[must_use]
@@ -25,6 +27,7 @@ impl Trust {
         match self {
             Self::Any => "any",
             Self::Ci => "ci",
+            Self::Attested => "attested",
         }
     }
 }
@@ -41,7 +44,8 @@ impl FromStr for Trust {
         match text {
             "any" => Ok(Self::Any),
             "ci" => Ok(Self::Ci),
-            _ => Err(format!("`{text}` is neither `any` nor `ci`")),
+            "attested" => Ok(Self::Attested),
+            _ => Err(format!("`{text}` is none of `any`, `ci` and `attested`")),
         }
     }
 }
@@ -68,10 +72,10 @@ pub fn judge(
     match (trust, ci, about.first()) {
         (_, Some(ci), _) => Ok(Some(ci.builder.clone())),
         (Trust::Any, None, first) => Ok(first.map(|first| first.builder.clone())),
-        (Trust::Ci, None, Some(first)) => {
+        (Trust::Ci | Trust::Attested, None, Some(first)) => {
             Err(refused(first).unwrap_or_else(|| format!("{} built it", first.builder)))
         }
-        (Trust::Ci, None, None) => Err(match statements.first() {
+        (Trust::Ci | Trust::Attested, None, None) => Err(match statements.first() {
             None => "nobody says who built it: there is no provenance beside it".into(),
             Some(_) => format!(
                 "its provenance is about other bytes than these, whose sha256 is {}",

@@ -102,7 +102,7 @@ impl<'a> Stages<'a> {
     fn annotate_run(&self, report: &RunReport, done: &str) -> Result<(), Fault> {
         let (layout, style) = (self.workspaces.layout(), self.voice.style());
         self.voice.say(&ensure::closing(self.session, layout, report, done, style))?;
-        self.voice.annotate_run(report, done, layout)
+        self.voice.annotate_run(report, done, self.session, layout)
     }
 
     fn build(&mut self) -> Result<Did, CliError> {
@@ -281,7 +281,7 @@ impl<'a> Stages<'a> {
         let kept = kept.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let (Err(CliError::Fault(fault)), false) = (&ran, kept.is_empty()) {
             let (who, lines) = (fault.what.clone(), kept.into());
-            let printed = FailedOutput { who, lines, log: None };
+            let printed = FailedOutput { who, lines, log: None, source: None };
             self.voice.tell_output(&printed, self.workspaces.layout())?;
         }
         ran

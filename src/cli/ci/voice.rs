@@ -90,9 +90,11 @@ impl Voice {
         &self,
         report: &RunReport,
         done: &str,
+        session: &Session,
         layout: &Layout,
     ) -> Result<(), Fault> {
-        self.actions.as_ref().map_or(Ok(()), |actions| actions.annotate(report, done, layout))
+        let Some(actions) = &self.actions else { return Ok(()) };
+        actions.annotate(report, done, layout, &|name| session.source_folder(name))
     }
 
     /// Annotates the places in code that the output of something names that failed.

@@ -84,6 +84,15 @@ fn trust(workspace: &Workspace) -> Check {
     let repositories = trusted_repositories(workspace);
     let found = match (workspace.trust, repositories.as_slice()) {
         (Trust::Any, _) => "assets of anybody who may publish are taken".to_owned(),
+        (Trust::Attested, []) => {
+            let fault = Fault::new(Kind::Failed, "nothing says whose attestations count")
+                .because("no store in `releases` of versions.yml names the project's repository")
+                .hint("name it: `repository: https://github.com/OWNER/REPO`");
+            return Check::new("trust", "attested", "no asset can be taken").note(fault);
+        }
+        (Trust::Attested, ours) => {
+            format!("assets that GitHub attests the CI of {} built are taken", ours.join(" or "))
+        }
         (Trust::Ci, []) => {
             let fault = Fault::new(Kind::Failed, "the CI of any repository is trusted")
                 .because("no store in `releases` of versions.yml names the project's repository")

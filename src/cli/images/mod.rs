@@ -185,7 +185,7 @@ fn close(session: &Session, layout: &Layout, report: &RunReport) -> Result<u8, C
         false => session.say(&text)?,
     }
     if let Some(actions) = super::actions::Actions::from_host(&session.host) {
-        actions.annotate(report, "released", layout)?;
+        actions.annotate(report, "released", layout, &|name| session.source_folder(name))?;
     }
     Ok(report.exit_code())
 }

@@ -9,7 +9,7 @@ mod json;
 mod keys;
 mod templates;
 
-pub use json::{JSON_DOCUMENTS, JsonDocument};
+pub use json::{JSON_DOCUMENTS, JsonDocument, document_schema};
 
 /// A page of the reference.
 #[derive(Clone, Copy, Debug)]

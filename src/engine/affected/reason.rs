@@ -6,7 +6,7 @@ use crate::model::{Layout, Name};
 /// Why a component is affected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// It was never released.
+    /// git has no tag of a release of it.
     Unreleased,
     /// This version of it was not; another one was.
     NewVersion(String),
@@ -61,7 +61,7 @@ impl Reason {
     /// The reason in words.
     pub fn told(&self) -> String {
         match self {
-            Self::Unreleased => "never released".into(),
+            Self::Unreleased => "no release of it is tagged in git".into(),
             Self::NewVersion(version) => format!("{version} is not released yet"),
             Self::Own(file) => file.clone(),
             Self::Spec(file) => format!("{file}, its spec"),

@@ -11,7 +11,7 @@ use crate::{
     model::{
         ArtifactId, Binaries, BinaryName, Fault, HEADER_BYTES, Kind, Platform, Stamp, read_header,
     },
-    probe::{ArtifactSpec, RecipePrint},
+    probe::{ArtifactSpec, RecipePrint, keep_sources},
 };
 
 use super::Context;
@@ -24,7 +24,12 @@ impl Context {
         staging: &Staging,
         record: ArtifactRecord,
     ) -> Result<ArtifactRecord, Fault> {
-        install(self.workspaces.layout(), &want.id, staging, record, self.cache.key())
+        let layout = self.workspaces.layout();
+        let record = install(layout, &want.id, staging, record, self.cache.key())?;
+        if let Some(tree) = &want.tree {
+            keep_sources(layout, &want.id, tree);
+        }
+        Ok(record)
     }
 
     /// How an artifact was made that was `begun` then, and is done now. Who made it is noted at

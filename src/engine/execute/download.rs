@@ -24,6 +24,7 @@ use crate::{
     },
     plan::Action,
     probe::{Acceptance, ArtifactSpec, Finding, accept},
+    provenance::Trust,
     store::{AssetStream, Beginnings, BrokenTransfer, Store, published_digest},
 };
 
@@ -75,7 +76,9 @@ impl Context {
         let Proven { stamp, asset, mut warnings } =
             self.prove(want, revision, &staging, &unpacked, &label)?;
         let release = KnownRelease::Holds { store: store.url().to_owned(), asset };
-        let record = ArtifactRecord { builder, ..self.new_record(stamp, None, Some(release)) };
+        let attested = self.workspaces.any().trust == Trust::Attested;
+        let record =
+            ArtifactRecord { builder, attested, ..self.new_record(stamp, None, Some(release)) };
         // Only under its digest: what others say of the recipe it was built by proves nothing.
         let key = CacheKey::Asset(asset.sha256);
         let (record, cache) = self.adopt(want, &staging, record, key)?;

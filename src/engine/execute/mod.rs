@@ -7,6 +7,7 @@
 
 mod adopt;
 mod attest;
+mod attested;
 mod build;
 mod built;
 mod context;

@@ -1,4 +1,4 @@
-//! Whose assets are downloaded: under `trust: ci` the statements beside an asset are read before
+//! Whose assets are installed: under `trust: ci` the statements beside an asset are read before
 //! its first byte is.
 
 use crate::{
@@ -29,7 +29,7 @@ impl Context {
             return Ok(None);
         }
         let label = format!("{tag}/{} from {}", want.asset, store.url());
-        let refused = |why: String| refusal(&want.id.name, &label, why);
+        let refused = |why: String| refusal(workspace.trust, &want.id.name, &label, why);
         let sha256 = sha256.ok_or_else(|| {
             refused(
                 "neither forge.lock nor a .sha256 file gives its digest, which provenance is about"
@@ -37,6 +37,10 @@ impl Context {
             )
         })?;
         let repositories = trusted_repositories(workspace);
+        if workspace.trust == Trust::Attested {
+            let attested = self.attested_builder(want, tag, store, sha256, &repositories).await?;
+            return attested.map(Some).map_err(refused);
+        }
         let (mut statements, mut unread, mut why) = (Vec::new(), None, String::new());
         for name in [statement_name(&want.asset), promotion_name(&want.asset)] {
             let text = read_text(store, tag, &name, MAX_BYTES).await?.unwrap_or_default();
@@ -55,12 +59,19 @@ impl Context {
     }
 }
 
-fn refusal(name: &Name, label: &str, why: String) -> Fault {
+fn refusal(trust: Trust, name: &Name, label: &str, why: String) -> Fault {
+    let (takes, hint) = match trust {
+        Trust::Attested => (
+            "what GitHub attests that CI built",
+            "let CI publish and attest it (`forge ci:init --attest`)".to_owned(),
+        ),
+        Trust::Any | Trust::Ci => (
+            "what CI built",
+            format!("let CI build the same and vouch for it with `forge promote {name}`"),
+        ),
+    };
     Fault::new(Kind::Verification, format!("{label} is not trusted"))
-        .because("`trust: ci` in versions.yml takes only what CI built")
+        .because(format!("`trust: {trust}` in versions.yml takes only {takes}"))
         .because(why)
-        .hint(format!(
-            "let CI build the same and vouch for it with `forge promote {name}`, or write \
-             `trust: any`; nothing was downloaded"
-        ))
+        .hint(format!("{hint}, or write `trust: any`; nothing was installed"))
 }

@@ -247,7 +247,7 @@ impl Beyond {
         for name in self.files.keys() {
             let digest = &files[name];
             hasher.add(name, digest.letter, &digest.checksum);
-            tree.inputs.push((root.join(text_to_path(name)), digest.stat));
+            tree.add_file(root.join(text_to_path(name)), digest);
         }
         tree.digest = hasher.finish();
         for name in &self.folders {

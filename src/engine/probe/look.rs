@@ -79,7 +79,7 @@ impl Prober<'_> {
             let publish = self.options.publish && !self.is_done(&look.want, &mut record).await?;
             return Ok(look.finding(
                 Verdict::Fresh { record, repair },
-                "installed and proven",
+                "installed and verified",
                 publish,
             ));
         }

@@ -19,6 +19,7 @@ mod pinned;
 mod released;
 mod shared;
 mod snapshot;
+mod sources;
 mod tree;
 mod trust;
 mod want;
@@ -49,6 +50,7 @@ pub use pinned::unpinned;
 pub use released::{is_remote, read_stamp};
 pub use shared::upstream_key;
 pub use snapshot::{Snapshot, SnapshotInput, SnapshotPlace};
+pub use sources::{changed_sources, keep_sources};
 pub use tree::SourceTreeState;
 pub use trust::{distrust, trusted_repositories};
 pub use want::{ArtifactSpec, RecipePrint, Wants};
@@ -101,7 +103,7 @@ pub struct ProbeOptions {
 /// How an artifact can be had.
 #[derive(Clone, Debug)]
 pub enum Verdict {
-    /// It is installed and proven.
+    /// It is installed and verified.
     Fresh {
         /// What is known of it.
         record: ArtifactRecord,

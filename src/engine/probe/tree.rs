@@ -40,6 +40,8 @@ pub struct SourceTreeState {
     pub digest: TreeDigest,
     /// Every file read and every folder listed, absolute, with what `stat` said of it before.
     pub inputs: Vec<(PathBuf, FileStat)>,
+    /// Which of `inputs` are files, and what tells the content of each.
+    contents: Vec<(usize, u64)>,
     /// What else decides which files count, absolute, with what `stat` said of it before.
     pub deciding: Vec<(PathBuf, FileStat)>,
     /// What would count or decide and is not there, absolute.
@@ -53,6 +55,24 @@ pub struct SourceTreeState {
 }
 
 impl SourceTreeState {
+    /// Its files, absolute, each with what tells its content.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, String)> {
+        self.contents.iter().filter_map(|(place, content)| {
+            let (path, _) = self.inputs.get(*place)?;
+            Some((path.as_path(), format!("{content:016x}")))
+        })
+    }
+
+    /// Adds the file at `path`, which was read.
+    pub(super) fn add_file(&mut self, path: PathBuf, read: &FileDigest) {
+        let mut content = [0; 8];
+        content.copy_from_slice(&read.checksum[..8]);
+        // A file that became executable differs too.
+        content[0] ^= read.letter as u8;
+        self.contents.push((self.inputs.len(), u64::from_be_bytes(content)));
+        self.inputs.push((path, read.stat));
+    }
+
     /// Whether `stat` tells for sure that nothing in it has changed. If not, only reading it
     /// again can tell.
     pub fn is_surely_unchanged(&self) -> bool {
@@ -142,19 +162,23 @@ impl Grounds {
             .collect();
         files.sort_by(|(a, ..), (b, ..)| a.cmp(b));
         let mut hasher = TreeHasher::new();
-        for (name, input, digest) in files {
-            hasher.add(&name, digest.letter, &digest.checksum);
-            inputs.push((input.path, digest.stat));
+        for (name, _, digest) in &files {
+            hasher.add(name, digest.letter, &digest.checksum);
         }
-        Ok(SourceTreeState {
+        let mut tree = SourceTreeState {
             digest: hasher.finish(),
             inputs,
+            contents: Vec::with_capacity(files.len()),
             deciding: Vec::new(),
             absent: Vec::new(),
             links,
             special: listing.special,
             read_at,
-        })
+        };
+        for (_, input, digest) in files {
+            tree.add_file(input.path, &digest);
+        }
+        Ok(tree)
     }
 }
 

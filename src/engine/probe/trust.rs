@@ -1,5 +1,5 @@
 //! May what is on this machine already be used? Not if a run made or fetched it whose class is lower
-//! than what this run takes; nor, under `trust: ci`, if it was downloaded from whom nobody looked at,
+//! than what this run takes; nor, under `trust: ci` or `attested`, if it was downloaded from whom nobody looked at,
 //! or whose builder does not count now.
 
 use crate::{
@@ -30,6 +30,9 @@ pub fn distrust(
     let is_ours = workspace.trust == Trust::Any || record.made.is_some();
     match &record.builder {
         _ if is_ours => None,
+        _ if workspace.trust == Trust::Attested && !record.attested => {
+            Some("when it was downloaded, nobody looked at an attestation of it".into())
+        }
         Some(builder) => refusal(&Builder::new(builder), &trusted_repositories(workspace)),
         None => Some("when it was downloaded, nobody looked at who built it".into()),
     }

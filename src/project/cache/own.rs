@@ -19,6 +19,9 @@ use crate::{
 /// The variable that names the folders into which a `.forge` that is a symbolic link may lead.
 const LINKED: &str = "FORGE_LINKED_DIRS";
 
+/// What marks a folder that backups need not keep, as <https://bford.info/cachedir/> has it.
+const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder was made by forge; it may be deleted.\n";
+
 /// The `.forge` of the workspace at `layout`, made if it is not there.
 ///
 /// # Errors
@@ -29,8 +32,23 @@ pub fn forge_folder(layout: &Layout) -> Result<Folder, Fault> {
     let root = Folder::open(layout.root()).map_err(failed)?;
     match root.entry(&path).map_err(failed)?.map(|entry| entry.kind) {
         Some(EntryKind::Link) => linked(&path, layout.user().linked()),
-        _ => root.make_folder(&path).map_err(failed),
+        Some(_) => root.make_folder(&path).map_err(failed),
+        None => {
+            let folder = root.make_folder(&path).map_err(failed)?;
+            hide(layout, &folder).map_err(failed)?;
+            Ok(folder)
+        }
     }
+}
+
+/// Says to git and to backups that what is in the new `.forge` is made.
+fn hide(layout: &Layout, forge: &Folder) -> io::Result<()> {
+    for (name, text) in [(".gitignore", "*\n"), ("CACHEDIR.TAG", CACHE_TAG)] {
+        let path = layout.forge().join(name);
+        // Another forge may be quicker.
+        forge.replace(&path, text.as_bytes(), &layout.staging(), false)?;
+    }
+    Ok(())
 }
 
 /// As [`forge_folder`], if it is there. Makes nothing.

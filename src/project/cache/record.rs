@@ -46,6 +46,9 @@ pub struct ArtifactRecord {
     /// this machine, or if nobody looked.
     #[serde(default)]
     pub builder: Option<String>,
+    /// Whether a signature proved that when it was downloaded.
+    #[serde(default)]
+    pub attested: bool,
 }
 
 /// How an artifact was made on this machine: what its provenance says.
@@ -96,6 +99,7 @@ impl ArtifactRecord {
             made: None,
             release: None,
             builder: None,
+            attested: false,
         }
     }
 
@@ -171,6 +175,7 @@ pub(super) mod tests {
             made: Some(Made::default()),
             release: None,
             builder: None,
+            attested: false,
         }
     }
 

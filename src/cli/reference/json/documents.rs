@@ -1,18 +1,11 @@
-//! The JSON documents that `--json` prints. A test runs the commands and compares.
+//! The documents of `--json` and their keys. A test validates what each verb prints.
 
-use std::fmt::Write as _;
-
-use super::{ReferenceTopic, code, table};
-
-/// A document: the command, what it is, and its keys with their kinds and meanings. A kind is `t` for text,
-/// `n` for a number and `b` for `true` or `false`, with `?` if it may be `null`; `?` alone is anything.
-pub type JsonDocument =
-    (&'static str, &'static str, &'static [(&'static str, &'static str, &'static str)]);
+use super::JsonDocument;
 
 /// The documents.
 #[rustfmt::skip] // Tables: a row to a line.
 pub const JSON_DOCUMENTS: &[JsonDocument] = &[
-    ("ensure", "`forge ensure`, `forge release:binary`, `forge release:all`: what became of each artifact.", &[
+    ("ensure", &["ensure", "release:binary", "release:all", "promote", "image", "release:image"], "`forge ensure`, `forge release:binary`, `forge release:all`: what became of each artifact.", &[
         ("ok", "b", "Whether nothing failed."),
         ("seconds", "n", "How long it took."),
         ("artifacts[].name", "t", "The subsystem."),
@@ -24,9 +17,18 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("artifacts[].seconds", "n", "How long it took."),
         ("artifacts[].reason", "t", "Why it was done so, or what failed and why."),
         ("artifacts[].log", "t?", "The file with the output of its build."),
+        ("images[].name", "-t", "A subsystem with an image, if some are made."),
+        ("images[].version", "-t", "Its version."),
+        ("images[].image", "-t", "The image."),
+        ("images[].digest", "-t?", "The digest of its index."),
+        ("images[].how", "-t", "What became of it."),
+        ("images[].moved[]", "-t", "Tags that were moved to it."),
+        ("images[].bytes", "-n", "Its size."),
+        ("images[].seconds", "-n", "How long it took."),
+        ("images[].reason", "-t", "Why."),
         ("warnings[]", "t", "What was warned of."),
     ]),
-    ("plan", "`forge plan`: what `ensure` would do.", &[
+    ("plan", &["plan", "ensure", "release:binary", "release:all"], "`forge plan`, and `--dry-run` of `forge ensure`, `forge release:binary` and `forge release:all`: what would be done.", &[
         ("actions[].id", "n", "A number for `after`."),
         ("actions[].name", "t", "The subsystem."),
         ("actions[].version", "t", "Its version."),
@@ -42,7 +44,7 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("unpublished[].name", "t", "A subsystem that would be built and not published."),
         ("unpublished[].why", "t", "Why not."),
     ]),
-    ("status", "`forge status`: what is pinned, installed and released.", &[
+    ("status", &["status"], "`forge status`: what is pinned, installed and released.", &[
         ("subsystems[].name", "t", "The subsystem."),
         ("subsystems[].platform", "t", "The platform."),
         ("subsystems[].pinned", "t", "The version in `versions.yml`."),
@@ -50,7 +52,7 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("subsystems[].released", "t", "What is released."),
         ("subsystems[].bytes", "n?", "The size of what is installed."),
     ]),
-    ("verify", "`forge verify`.", &[
+    ("verify", &["verify"], "`forge verify`.", &[
         ("ok", "b", "Whether all are what they should be."),
         ("artifacts[].name", "t", "The subsystem."),
         ("artifacts[].version", "t?", "Its version."),
@@ -58,7 +60,7 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("artifacts[].ok", "b", "Whether it is what it should be."),
         ("artifacts[].wrong", "t?", "What is wrong."),
     ]),
-    ("list", "`forge list`: subsystems, groups and tasks.", &[
+    ("list", &["list"], "`forge list`: subsystems, groups and tasks.", &[
         ("project", "t", "The project."),
         ("groups.NAME[]", "t", "The subsystems of a group."),
         ("subsystems[].name", "t", "The subsystem."),
@@ -81,13 +83,13 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("tasks[].with[].default", "t?", "What it is if it is not given."),
         ("tasks[].with[].enum[]", "t", "All that it can be."),
     ]),
-    ("check", "`forge check`. Problems are told on standard error, and the document is not printed then.", &[
+    ("check", &["check"], "`forge check`. Problems are told on standard error, and the document is not printed then.", &[
         ("subsystems", "n", "How many there are."),
         ("tasks", "n", "How many there are."),
         ("problems[]", "t", "Empty: with a problem there is no document."),
         ("warnings[]", "t", "What was warned of."),
     ]),
-    ("explain", "`forge explain NAME` of a subsystem or a group.", &[
+    ("explain", &["explain"], "`forge explain NAME` of a subsystem or a group.", &[
         ("artifacts[].name", "t", "The subsystem."),
         ("artifacts[].version", "t", "Its version."),
         ("artifacts[].desc", "t?", "What it is."),
@@ -102,21 +104,22 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("artifacts[].upstream", "t?", "The URL of its vendor's asset."),
         ("artifacts[].digest", "t?", "That asset's digest, or where it is published."),
         ("artifacts[].service", "t?", "The command of its service."),
-        ("artifacts[].problem", "t", "Why it cannot be obtained; then the keys below are absent."),
-        ("artifacts[].release", "t", "The tag of its release."),
-        ("artifacts[].asset", "t", "Its asset there."),
-        ("artifacts[].fingerprint", "t?", "The fingerprint of building it."),
-        ("artifacts[].upstream_fingerprint", "t?", "The fingerprint of taking it from its vendor."),
-        ("artifacts[].locked", "t?", "The digest in `forge.lock`."),
-        ("artifacts[].differs[].field", "t", "A part of the fingerprint that is not as installed."),
-        ("artifacts[].differs[].installed", "t?", "What it is of what is installed."),
-        ("artifacts[].differs[].now", "t?", "What it is now."),
-        ("artifacts[].looked[].place", "t", "Where it was looked for."),
-        ("artifacts[].looked[].found", "t", "What was found."),
-        ("artifacts[].would_be", "t", "What `ensure` would do: `left as it is`, or a `step` of `plan`."),
-        ("artifacts[].because", "t", "Why."),
+        ("artifacts[].problem", "-t", "Why it cannot be obtained; then the keys below are absent."),
+        ("artifacts[].release", "-t", "The tag of its release."),
+        ("artifacts[].asset", "-t", "Its asset there."),
+        ("artifacts[].fingerprint", "-t?", "The fingerprint of building it."),
+        ("artifacts[].upstream_fingerprint", "-t?", "The fingerprint of taking it from its vendor."),
+        ("artifacts[].locked", "-t?", "The digest in `forge.lock`."),
+        ("artifacts[].differs[].field", "-t", "A part of the fingerprint that is not as installed."),
+        ("artifacts[].differs[].installed", "-t?", "What it is of what is installed."),
+        ("artifacts[].differs[].now", "-t?", "What it is now."),
+        ("artifacts[].changed[]", "-t", "The files of its source that are not as installed."),
+        ("artifacts[].looked[].place", "-t", "Where it was looked for."),
+        ("artifacts[].looked[].found", "-t", "What was found."),
+        ("artifacts[].would_be", "-t", "What `ensure` would do: `left as it is`, or a `step` of `plan`."),
+        ("artifacts[].because", "-t", "Why."),
     ]),
-    ("explain TASK", "`forge explain NAME` of a task.", &[
+    ("explain-task", &["explain"], "`forge explain NAME` of a task.", &[
         ("task", "t", "The task."),
         ("desc", "t?", "What it does."),
         ("help", "t?", "The same, at length."),
@@ -128,20 +131,20 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("tasks[].because", "t", "Why."),
         ("tasks[].commands[]", "t", "What would run."),
     ]),
-    ("graph", "`forge graph`: all arrows.", &[
+    ("graph", &["graph"], "`forge graph`: all arrows.", &[
         ("subsystems[].name", "t", "The subsystem."),
         ("subsystems[].version", "t", "Its version."),
         ("arrows[].from", "t", "Who needs."),
         ("arrows[].to", "t", "What is needed."),
         ("arrows[].kind", "t", "`needs` or `build needs`."),
     ]),
-    ("tree", "`forge tree`.", &[
+    ("tree", &["tree"], "`forge tree`.", &[
         ("subsystems[].name", "t", "The subsystem."),
         ("subsystems[].version", "t", "Its version."),
         ("subsystems[].needs[].name", "t", "What it needs."),
         ("subsystems[].needs[].kinds[]", "t", "How: `needs`, `build needs`, `service needs`."),
     ]),
-    ("why", "`forge why NAME`.", &[
+    ("why", &["why"], "`forge why NAME`.", &[
         ("name", "t", "The subsystem."),
         ("version", "t", "Its version."),
         ("needed_by[].name", "t", "Who needs it."),
@@ -150,14 +153,14 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("groups[]", "t", "The groups that it is in."),
         ("supervises[]", "t", "The services that it supervises."),
     ]),
-    ("which", "`forge which NAME`.", &[
+    ("which", &["which"], "`forge which NAME`.", &[
         ("binaries[].name", "t", "The binary."),
         ("binaries[].path", "t", "Where it is."),
         ("binaries[].subsystem", "t", "Whose it is."),
         ("binaries[].version", "t", "Its version."),
         ("binaries[].installed", "b", "Whether it is there."),
     ]),
-    ("ps", "`forge ps` and `forge up`, `forge restart`: services.", &[
+    ("ps", &["ps", "up", "restart", "reload"], "`forge ps` and `forge up`, `forge restart`: services.", &[
         ("services[].name", "t", "The service."),
         ("services[].state", "t", "`running`, `down`, `ended with code 3`, or as the supervisor says."),
         ("services[].pid", "n?", "Its process."),
@@ -165,37 +168,37 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("services[].seconds", "n", "For how long it runs."),
         ("services[].restarts", "n", "How often it was started again."),
     ]),
-    ("logs", "`forge logs`: what services printed since they were started.", &[
+    ("logs", &["logs"], "`forge logs`: what services printed since they were started.", &[
         ("services[].name", "t", "The service."),
         ("services[].path", "t", "The file with all of it."),
         ("services[].lines[]", "t", "The last lines."),
     ]),
-    ("cache", "`forge cache`.", &[
+    ("cache", &["cache"], "`forge cache`.", &[
         ("folder", "t", "Where it is."),
         ("bytes", "n", "How large it is."),
         ("parts[].part", "t", "What is kept."),
         ("parts[].files", "n", "How many files."),
         ("parts[].bytes", "n", "Their size."),
     ]),
-    ("cache prune", "`forge cache prune`.", &[
+    ("cache-prune", &["cache"], "`forge cache prune`.", &[
         ("artifacts", "n", "How many artifacts were removed."),
         ("files", "n", "How many files."),
         ("bytes", "n", "Their size."),
         ("busy", "b", "Whether another forge kept some."),
         ("dry_run", "b", "Whether it was only shown."),
     ]),
-    ("cache verify", "`forge cache verify`.", &[
+    ("cache-verify", &["cache"], "`forge cache verify`.", &[
         ("files", "n", "How many were looked at."),
         ("damaged[]", "t", "Those that are not what their name says."),
     ]),
-    ("package", "`forge package`.", &[
+    ("package", &["package"], "`forge package`.", &[
         ("assets[].name", "t", "The subsystem."),
         ("assets[].platform", "t", "The platform."),
         ("assets[].path", "t", "The archive."),
         ("assets[].sha256", "t", "Its digest."),
         ("assets[].bytes", "n", "Its size."),
     ]),
-    ("outdated", "`forge outdated`.", &[
+    ("outdated", &["outdated"], "`forge outdated`.", &[
         ("subsystems[].name", "t", "The subsystem."),
         ("subsystems[].pinned", "t", "The version in `versions.yml`."),
         ("subsystems[].state", "t", "`outdated`, `current`, `ageless`, `not asked` or `failed`."),
@@ -204,7 +207,7 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("subsystems[].asked", "t?", "Who was asked."),
         ("subsystems[].why", "t?", "Why nobody was asked, or what failed."),
     ]),
-    ("release:list", "`forge release:list`.", &[
+    ("release:list", &["release:list"], "`forge release:list`.", &[
         ("store", "t", "The store."),
         ("other_tags[]", "t", "Releases that belong to no subsystem."),
         ("subsystems[].name", "t", "The subsystem."),
@@ -224,7 +227,7 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("subsystems[].releases[].assets[].bytes", "n", "Its size."),
         ("subsystems[].releases[].assets[].sha256", "t?", "Its digest, if the store tells."),
     ]),
-    ("history", "`forge history NAME`.", &[
+    ("history", &["history"], "`forge history NAME`.", &[
         ("store", "t", "The store."),
         ("versions[].version", "t", "A version."),
         ("versions[].revision", "n", "Which release of that version it is."),
@@ -239,7 +242,7 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("versions[].assets[].run", "t?", "The run of CI that did."),
         ("versions[].assets[].built", "t?", "When."),
     ]),
-    ("ci --plan", "`forge ci --plan`.", &[
+    ("ci-plan", &["ci", "ci:build", "ci:test", "ci:package", "ci:release", "ci:pages"], "`forge ci --plan`.", &[
         ("stages[].stage", "t", "The stage: `ci:build`."),
         ("stages[].runs", "b", "Whether it runs."),
         ("stages[].by_task", "b", "Whether a task replaces it."),
@@ -247,7 +250,7 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("stages[].services[].name", "t", "A service that is up meanwhile."),
         ("stages[].services[].because", "t", "Why."),
     ]),
-    ("ci", "`forge ci` and its stages.", &[
+    ("ci", &["ci", "ci:build", "ci:test", "ci:package", "ci:release", "ci:pages"], "`forge ci` and its stages.", &[
         ("stages[].stage", "t", "The stage."),
         ("stages[].result", "t", "What became of it: `done`, `failed`, `skipped`."),
         ("stages[].because", "t", "Why."),
@@ -258,7 +261,7 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("downloaded[]", "t", "What was downloaded."),
         ("hit", "b", "Whether nothing was built."),
     ]),
-    ("doctor", "`forge doctor`.", &[
+    ("doctor", &["doctor"], "`forge doctor`.", &[
         ("ok", "b", "Whether nothing would fail."),
         ("forge", "t", "The version of forge."),
         ("platform", "t", "This machine's platform."),
@@ -267,10 +270,10 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("checks[].found", "t", "What was found."),
         ("checks[].state", "t", "`good`, `note` or `bad`."),
         ("checks[].what", "t?", "What is wrong."),
-        ("checks[].why[]", "t", "Why, from the outer to the inner cause; or `null`."),
+        ("checks[].why[]", "t?", "Why, from the outer to the inner cause; or `null`."),
         ("checks[].help", "t?", "What to do about it."),
     ]),
-    ("release:audit", "`forge release:audit`.", &[
+    ("release:audit", &["release:audit"], "`forge release:audit`.", &[
         ("ok", "b", "Whether nothing was found."),
         ("store", "t", "The store."),
         ("releases", "n", "How many releases were looked at."),
@@ -280,7 +283,7 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("findings[].file", "t?", "The asset."),
         ("findings[].what", "t", "What is wrong."),
     ]),
-    ("lint:title", "`forge lint:title`.", &[
+    ("lint:title", &["lint:title"], "`forge lint:title`.", &[
         ("title", "t", "The title."),
         ("valid", "b", "Whether it follows Conventional Commits."),
         ("bump", "t?", "What it makes of the version: `major`, `minor`, `patch`."),
@@ -289,29 +292,150 @@ pub const JSON_DOCUMENTS: &[JsonDocument] = &[
         ("to", "n?", "Where it ends."),
         ("right", "t?", "What would be right."),
     ]),
+    ("add", &["add"], "`forge add --dry-run`: what would be written.", &[
+        ("name", "t", "What it is called here."),
+        ("version", "t", "The version."),
+        ("path", "t", "The file with its spec."),
+        ("spec", "t", "What that would hold."),
+        ("notes[]", "t", "What was found."),
+    ]),
+    ("bump", &["bump"], "`forge bump`.", &[
+        ("bumped[].name", "t", "The subsystem."),
+        ("bumped[].from", "t", "The version that was pinned."),
+        ("bumped[].to", "t", "The version that is."),
+        ("bumped[].commit", "t?", "The commit that is locked."),
+        ("bumped[].compare", "t?", "Where the changes between the two are shown."),
+        ("failed[]", "t", "What could not be bumped, and why."),
+        ("written", "b", "Whether the files were changed."),
+    ]),
+    ("env", &["env"], "`forge env`.", &[
+        ("path", "t", "The folder that goes on PATH."),
+        ("env.NAME", "t", "A variable of `env:`."),
+    ]),
+    ("fmt", &["fmt"], "`forge fmt`.", &[
+        ("changed[]", "t", "The files that are laid out anew."),
+        ("written", "b", "Whether they were written."),
+    ]),
+    ("affected", &["affected"], "`forge affected`.", &[
+        ("looked_at", "n", "How many subsystems were looked at."),
+        ("affected[].name", "t", "A subsystem that changed."),
+        ("affected[].base", "t?", "What it was compared with: a tag, or what was named."),
+        ("affected[].commit", "t?", "The commit of that."),
+        ("affected[].reasons[].kind", "t", "What is different: `file`, `unreleased`."),
+        ("affected[].reasons[].file", "t?", "The file, if it is one."),
+        ("affected[].reasons[].told", "t", "The same in words."),
+    ]),
+    ("matrix", &["matrix"], "`forge matrix`: the jobs that build what is missing.", &[
+        ("jobs[].name", "t", "The job."),
+        ("jobs[].runner[]", "t", "The labels of its runner."),
+        ("jobs[].seconds", "n", "How long its builds take, as far as is known."),
+        ("jobs[].artifacts[].name", "t", "A subsystem that it builds."),
+        ("jobs[].artifacts[].platform", "t", "The platform."),
+        ("jobs[].command", "t", "The command that builds them."),
+    ]),
+    ("ci:close", &["ci:close"], "`forge ci:close`: what is missing after all jobs.", &[
+        ("complete", "b", "Whether nothing is."),
+        ("missing[].name", "t", "A subsystem that no release has."),
+        ("missing[].platform", "t", "The platform."),
+        ("missing[].version", "t", "Its version."),
+        ("missing[].why", "t", "Why."),
+    ]),
+    ("version:next", &["version:next"], "`forge version:next`.", &[
+        ("versions[].name", "t", "The subsystem."),
+        ("versions[].version", "t?", "The next version, if there is something to release."),
+        ("versions[].tag", "t?", "Its tag."),
+        ("versions[].claimed", "b", "Whether the tag was pushed."),
+        ("versions[].why", "t", "Why it is that one, or none."),
+    ]),
+    ("nothing-affected", &["ci", "ci:build", "ci:package", "ci:release", "ensure", "matrix", "release:all"], "A command with `--affected`, if nothing is affected.", &[
+        ("affected[]", "t", "Empty."),
+    ]),
+    ("release:nothing", &["release:all", "release:binary"], "`forge release:all`, `forge release:binary`, if there is nothing to release.", &[
+        ("artifacts[]", "t", "Empty."),
+        ("nothing_to_release[].name", "t", "A subsystem."),
+        ("nothing_to_release[].why", "t", "Why it is not released."),
+    ]),
+    ("release:wait", &["release:wait"], "`forge release:wait`.", &[
+        ("store", "t", "The store."),
+        ("complete", "b", "Whether all is there."),
+        ("missing[].tag", "t", "A release."),
+        ("missing[].platform", "t?", "The platform that it lacks."),
+        ("missing[].file", "t?", "The file that it lacks."),
+        ("missing[].why", "t", "The same in words."),
+        ("seconds", "n", "How long was waited."),
+    ]),
+    ("release:prune", &["release:prune"], "`forge release:prune`: the old releases.", &[
+        ("store", "t", "The store."),
+        ("releases[].tag", "t", "A release that can go, or is gone."),
+        ("releases[].name", "t", "The subsystem."),
+        ("releases[].version", "t", "Its version."),
+        ("releases[].revision", "n", "Which release of that version it is."),
+        ("releases[].published", "t?", "When it was published."),
+        ("releases[].bytes", "n", "The size of all its assets."),
+        ("releases[].deleted", "-b", "With `--yes`: whether it was deleted."),
+        ("releases[].fault", "-t?", "With `--yes`: why it was not."),
+    ]),
+    ("release:notes", &["release:notes"], "`forge release:notes` of the project.", &[
+        ("tag", "t?", "The tag."),
+        ("since", "t?", "The tag before it."),
+        ("commits", "n", "How many commits are between them."),
+        ("notes", "t", "The notes, as Markdown."),
+    ]),
+    ("release:notes-name", &["release:notes"], "`forge release:notes NAME` of a subsystem.", &[
+        ("tag", "t?", "The tag."),
+        ("complete", "b", "Whether the release has every platform."),
+        ("missing[]", "t", "The platforms that it lacks."),
+        ("notes", "t", "The notes, as Markdown."),
+    ]),
+    ("package:bundle", &["package:bundle"], "`forge package:bundle`.", &[
+        ("version", "t", "The version of the project."),
+        ("bundles[].platform", "t", "The platform."),
+        ("bundles[].asset", "t", "The archive's name."),
+        ("bundles[].path", "t", "Where it is."),
+        ("bundles[].sha256", "t", "Its digest."),
+        ("bundles[].bytes", "n", "Its size."),
+    ]),
+    ("release:bundle", &["release:bundle"], "`forge release:bundle`.", &[
+        ("tag", "t", "The tag."),
+        ("store", "t", "The store."),
+        ("latest", "b", "Whether it is the newest release."),
+        ("waits_for[]", "t", "What the release lacks before it becomes visible."),
+        ("bundles[].platform", "t", "The platform."),
+        ("bundles[].asset", "t", "The archive's name."),
+        ("bundles[].path", "t", "Where it is."),
+        ("bundles[].sha256", "t", "Its digest."),
+        ("bundles[].bytes", "n", "Its size."),
+        ("bundles[].published", "b", "Whether it was published."),
+        ("bundles[].fault", "t?", "Why it was not."),
+    ]),
+    ("changelog", &["changelog"], "`forge changelog`.", &[
+        ("name", "t", "The subsystem or the project."),
+        ("sections[].version", "t?", "A version; `null` for what is not released."),
+        ("sections[].tag", "t?", "Its tag."),
+        ("sections[].date", "t?", "Its day."),
+        ("sections[].since", "t?", "The tag before it."),
+        ("sections[].changes[].chapter", "t", "`Added`, `Changed`, `Fixed` and so on."),
+        ("sections[].changes[].breaking", "b", "Whether it breaks what was."),
+        ("sections[].changes[].scope", "t?", "What it is about."),
+        ("sections[].changes[].text", "t", "What changed."),
+        ("sections[].changes[].breaks", "t?", "What breaks."),
+        ("sections[].changes[].commit", "t", "The commit."),
+        ("sections[].contributors[]", "t", "Who made them."),
+        ("changelog", "t", "All of it, as Markdown."),
+    ]),
+    ("images", &["image", "release:image"], "`forge image --dry-run`, `forge release:image --dry-run`: what would be done.", &[
+        ("images[].name", "t", "The subsystem."),
+        ("images[].version", "t?", "Its version."),
+        ("images[].image", "t", "The image."),
+        ("images[].would_be", "t", "What would be done."),
+        ("images[].because", "t", "Why."),
+        ("images[].digest", "t?", "The digest of its tag in the registry."),
+        ("images[].fingerprint", "t?", "The fingerprint of what it should be."),
+    ]),
+    ("self-update", &["self-update"], "`forge self-update --check`.", &[
+        ("current", "t", "The version of this forge."),
+        ("wanted", "t", "The version that is there."),
+        ("is_newer", "b", "Whether that is newer."),
+        ("source", "t", "Where it is from."),
+    ]),
 ];
-
-/// All documents.
-pub(super) fn page(_: &ReferenceTopic) -> String {
-    let mut text = String::new();
-    for (command, about, keys) in JSON_DOCUMENTS {
-        let _ = writeln!(text, "## {command}\n\n{about}\n");
-        let row = |(path, kind, doc): &(&str, &str, &str)| {
-            vec![code(path), words(kind).to_owned(), (*doc).to_owned()]
-        };
-        text.push_str(&table(&["key", "value", "meaning"], keys.iter().map(row)));
-    }
-    text
-}
-
-fn words(kind: &str) -> &'static str {
-    match kind {
-        "t" => "text",
-        "t?" => "text, or `null`",
-        "n" => "a number",
-        "n?" => "a number, or `null`",
-        "b" => "`true` or `false`",
-        "b?" => "`true`, `false` or `null`",
-        _ => "anything",
-    }
-}
