@@ -39,7 +39,8 @@ use roles::Roles;
 use service::MigratedServices;
 pub use shell::{changes_folder, is_rooted as runs_anywhere};
 use stack::Stack;
-use subsystem::MigratedSubsystem;
+pub use stack::with_places;
+use subsystem::{MigratedSource, MigratedSubsystem};
 use unit::Kept;
 use variables::MigratedVariables;
 
@@ -57,7 +58,8 @@ pub struct Migration {
     pub gone: BTreeMap<String, Vec<String>>,
     /// The same, task by task.
     pub replaced: Vec<Replacement>,
-    /// Texts that are written another way, the longest first; `{root}` stands for the workspace.
+    /// Texts that are written another way, the longest first; `{root}` stands for the workspace,
+    /// `{src:NAME}` for where forge keeps a subsystem's source.
     pub moved: Vec<(String, String)>,
     /// Variables of Taskfiles by the names that begin their tasks' (nothing for all tasks), with what
     /// they are called now; nothing if forge has words for what they were.
@@ -229,6 +231,9 @@ impl Survey<'_> {
 fn moved(subsystems: &[MigratedSubsystem]) -> Vec<(String, String)> {
     let mut moved = Vec::new();
     for one in subsystems {
+        if let (Some(MigratedSource::Git(_)), Some(src)) = (&one.source, &one.src_dir) {
+            moved.push((format!("{{root}}/{src}"), format!("{{src:{}}}", one.name)));
+        }
         let Some(dir) = &one.bin_dir else { continue };
         for before in ["{root}/", ""] {
             moved.push((format!("{before}{dir}/{}", one.binary), one.binary.clone()));

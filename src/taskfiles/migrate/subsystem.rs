@@ -113,7 +113,11 @@ impl SubsystemReader<'_> {
             CommandKind::Run(line) => Some(line),
             _ => None,
         });
+        // What a binary is said to be, forge says itself.
+        let is_stamp =
+            |line: &&Scalar| line.text.contains("/.version") && !line.text.contains("go build");
         lines
+            .filter(|line| !is_stamp(line))
             .flat_map(|line| self.said(task, line).lines().map(str::to_owned).collect::<Vec<_>>())
             .collect()
     }
@@ -124,6 +128,12 @@ impl SubsystemReader<'_> {
             let variable = task.vars.iter().find(|one| one.name.value == name)?;
             match &variable.value {
                 VariableValue::Text(text) => Some(text.text.clone()),
+                VariableValue::Sh(line) if line.text.trim() == "go env GOOS" => {
+                    Some("{{OS}}".to_owned())
+                }
+                VariableValue::Sh(line) if line.text.trim() == "go env GOARCH" => {
+                    Some("{{ARCH}}".to_owned())
+                }
                 _ => None,
             }
         };
@@ -168,10 +178,11 @@ impl SubsystemReader<'_> {
             [one] if one.starts_with("go build") => self.go(one, folder.as_deref()),
             _ => None,
         }
-        .unwrap_or_else(|| {
+        .unwrap_or_else(|| self.plain(&commands));
+        let leaves = |said: &Yaml| said.entries().any(|(key, run)| key == "run" && names_out(run));
+        if said.entries().any(|(key, _)| key == "run") && !leaves(&said) {
             marks.push("look whether these commands leave the binary in {{ out }}".to_owned());
-            self.plain(&commands)
-        });
+        }
         let env = self.environment(task, &mut said);
         said.put_filled("env", env);
         Some(SpecPart { said, task: task.name.value.clone(), marks })
@@ -272,12 +283,17 @@ impl SubsystemReader<'_> {
     /// The path of the binary, if a variable is called like that.
     fn bin_of_variables(&self) -> Option<String> {
         let file = &self.stack.tree.files[self.file];
-        let mut names = file.vars.iter().map(|one| &one.name.value);
-        let name = names.find(|name| *name == "BIN" || name.ends_with("_BIN"))?;
-        Some(in_words(
-            &self.variables.written_out(&format!("{{{{.{name}}}}}"), &|_| false),
-            self.version,
-        ))
+        let names = file.vars.iter().map(|one| &one.name.value);
+        let is_bin = |name: &&String| {
+            *name == "BIN" || name.ends_with("_BIN") || name.ends_with("_BIN_PATH")
+        };
+        let path = |name: &String| {
+            let shown = format!("{{{{.{name}}}}}");
+            in_words(&self.variables.written_out(&shown, &|_| false), self.version)
+        };
+        // A folder for binaries, such as `.bin`, is no binary.
+        let is_file = |path: &String| !path.rsplit('/').next().unwrap_or_default().starts_with('.');
+        names.filter(is_bin).map(path).find(is_file)
     }
 
     fn note_binary(&mut self, path: &str) {
@@ -291,8 +307,20 @@ impl SubsystemReader<'_> {
         }
     }
 
+    /// Whether `url` is of a release of the project itself, which the first file names.
+    fn is_own(&self, url: &str) -> bool {
+        self.stack.tree.files[0].vars.iter().any(|variable| match &variable.value {
+            VariableValue::Text(text) => {
+                text.text.matches('/').count() == 1
+                    && !text.text.contains("{{")
+                    && url.contains(&format!("github.com/{}/releases/", text.text))
+            }
+            _ => false,
+        })
+    }
+
     fn upstream(&mut self, task: &TaskfileTask) -> Option<SpecPart> {
-        let lines = self.lines(task);
+        let lines = decided(self.lines(task));
         if self.bin.is_none()
             && let Some(bin) = self.bin_of_variables()
         {
@@ -304,7 +332,7 @@ impl SubsystemReader<'_> {
             .iter()
             .find(|word| word.starts_with("https://") || word.starts_with("http://"))?;
         // What was released by the project itself is found in `releases`.
-        if url.contains(&format!("/{}-{{{{ version }}}}/", self.name)) {
+        if url.contains(&format!("/{}-{{{{ version }}}}/", self.name)) || self.is_own(url) {
             return None;
         }
         let mut said =
@@ -317,6 +345,54 @@ impl SubsystemReader<'_> {
         }
         Some(SpecPart { said, task: task.name.value.clone(), marks: Vec::new() })
     }
+}
+
+/// Whether commands put something where binaries go.
+fn names_out(run: &Yaml) -> bool {
+    match run {
+        Yaml::Text(text) => text.contains("{{ out }}"),
+        Yaml::List(items) => items.iter().any(names_out),
+        _ => false,
+    }
+}
+
+/// Lines in which a variable that the shell decides by a word of the platform is written out as a
+/// template.
+fn decided(lines: Vec<String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    let mut known: Vec<(String, String)> = Vec::new();
+    let mut lines = lines.into_iter().peekable();
+    while let Some(line) = lines.next() {
+        let condition = condition(&line);
+        if let Some((word, value)) = condition {
+            let block: Vec<String> =
+                lines.by_ref().take_while(|line| line.trim() != "fi").collect();
+            let block: Vec<&str> = block.iter().map(|line| line.trim()).collect();
+            if let [yes, "else", no] = block.as_slice()
+                && let Some((name, yes)) = yes.split_once('=')
+                && let Some((other, no)) = no.split_once('=')
+                && name == other
+            {
+                let (yes, no) = (yes.trim_matches('"'), no.trim_matches('"'));
+                let said =
+                    format!("{{% if {word} == '{value}' %}}{yes}{{% else %}}{no}{{% endif %}}");
+                known.push((name.to_owned(), said));
+            }
+            continue;
+        }
+        kept.push(known.iter().fold(line, |line, (name, said)| {
+            line.replace(&format!("${{{name}}}"), said).replace(&format!("${name}"), said)
+        }));
+    }
+    kept
+}
+
+/// `if [ "{{ os }}" = "darwin" ]; then`: the word of the platform and what it is compared with.
+fn condition(line: &str) -> Option<(&str, &str)> {
+    let inside = line.trim().strip_prefix("if [ ")?.strip_suffix(" ]; then")?;
+    let (word, value) = inside.split_once(" = ").or_else(|| inside.split_once(" == "))?;
+    let word = word.trim_matches('"').strip_prefix("{{ ")?.strip_suffix(" }}")?;
+    matches!(word, "os" | "arch").then_some((word, value.trim_matches('"')))
 }
 
 /// `cd DIR && COMMAND` apart.
