@@ -11,8 +11,9 @@ use std::{
 };
 
 use crate::{
+    adopt::published_sums,
     disk::Folder,
-    migrate::{self as migration, Migration, WrittenFile},
+    migrate::{self as migration, Migration, Surroundings, WrittenFile},
     model::{Diagnostic, Fault, Kind},
     process::SyntaxCheck,
     taskfile::{self, Given, TaskfileTree},
@@ -51,7 +52,8 @@ pub(super) fn migrate(session: &Session, wish: &MigrateArgs) -> Result<u8, CliEr
         None => tree.root.clone(),
     };
     check_root(&folder)?;
-    let mut migration = migration::migrate(tree.clone());
+    let mut migration =
+        migration::migrate(tree.clone(), &Surroundings { published_sums: &published_sums });
     if !wish.check {
         nothing_is_there(&folder, &migration.pages)?;
     }

@@ -15,6 +15,7 @@ mod fate;
 mod finish;
 mod folds;
 mod manifest;
+mod platforms;
 mod rewrite;
 mod roles;
 mod service;
@@ -123,12 +124,19 @@ impl WrittenFile {
     }
 }
 
+/// What a migration is told that no Taskfile says.
+pub struct Surroundings<'s> {
+    /// The URL of the checksums that a vendor publishes for what is at a URL.
+    pub published_sums: &'s dyn Fn(&str) -> Option<String>,
+}
+
 /// Writes `tree` down as a workspace.
-pub fn migrate(mut tree: TaskfileTree) -> Migration {
+pub fn migrate(mut tree: TaskfileTree, around: &Surroundings) -> Migration {
     folds::mark_folds(&mut tree);
     let stack = Stack::new(tree);
     let files = 1..stack.tree.files.len();
-    let subsystems: Vec<_> = files.filter_map(|file| subsystem::recognise(&stack, file)).collect();
+    let recognised = files.filter_map(|file| subsystem::recognise(&stack, file, around));
+    let subsystems: Vec<_> = recognised.collect();
     let services = MigratedServices::find(&stack, &subsystems);
     let fates = Fates::new(&stack, &subsystems, &services);
     let survey = Survey {
@@ -178,7 +186,7 @@ impl Survey<'_> {
             specs.push(WrittenFile { path, text, from: vec![self.lines(one.file)] });
         }
         let settings = MigratedSettings::find(self);
-        let unit = unit::of_root(self, &settings.variables);
+        let unit = unit::of_root(self, &settings);
         let text = self.with_lost(0, &self.manifest(&settings, &unit, &used).page(WIDTH, BLOCKS));
         let is_spec = |file: &usize| self.subsystems.iter().any(|one| one.file == *file);
         let others = (0..self.stack.tree.files.len()).filter(|file| !is_spec(file));

@@ -163,14 +163,22 @@ impl Roles<'_> {
     /// removed, since forge's is for all subsystems.
     fn with_own_folder(&self, text: &str, dir: &str) -> String {
         let binary = format!("{dir}/{}", self.one.binary);
-        let line = |line: &str| match line.trim_start().starts_with("rm ") {
+        let src = self.one.src_dir.as_deref().map(|src| {
+            let place = matches!(self.one.source, Some(MigratedSource::Git(_)))
+                .then(|| format!("{{{{.{SOURCE}}}}}"));
+            (format!("{ROOT}/{src}"), place)
+        });
+        let line = |line: &str| match (line.trim_start().starts_with("rm "), &src) {
             // What is removed is what was there.
-            true => match &self.one.src_dir {
-                Some(src) => line.replace(&format!("{{{{.{SOURCE}}}}}"), &format!("{ROOT}/{src}")),
-                None => line.to_owned(),
-            },
-            false => {
-                line.replace(&binary, &self.one.binary).replace(dir, &format!("{ROOT}/.forge/bin"))
+            (true, Some((before, Some(place)))) => line.replace(place, before),
+            (true, _) => line.to_owned(),
+            (false, src) => {
+                let line = line.replace(&binary, &self.one.binary);
+                let line = line.replace(dir, &format!("{ROOT}/.forge/bin"));
+                match src {
+                    Some((before, Some(place))) => line.replace(before, place),
+                    _ => line,
+                }
             }
         };
         text.split('\n').map(line).collect::<Vec<_>>().join("\n")

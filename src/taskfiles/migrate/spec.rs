@@ -34,7 +34,8 @@ impl Survey<'_> {
         }
         for (key, piece) in [("build", &one.build), ("upstream", &one.upstream)] {
             above.extend(piece.iter().flat_map(|piece| self.about(one, &piece.task)));
-            let marks = piece.iter().flat_map(|piece| &piece.marks);
+            // What an `upstream` needs is said at its digest.
+            let marks = piece.iter().filter(|_| key == "build").flat_map(|piece| &piece.marks);
             above.extend(marks.map(|what| format!("migrate: {what}")));
             put(&mut above, key, piece.as_ref().map(|piece: &SpecPart| piece.said.clone()));
         }

@@ -2,6 +2,8 @@
 //! where the vendor's binaries are.
 
 use super::{
+    Surroundings,
+    platforms::{decided, with_platform},
     shell::words,
     stack::Stack,
     variables::{MigratedVariables, version},
@@ -48,13 +50,18 @@ pub(super) struct SpecPart {
 }
 
 /// The subsystem that `file` describes, if it does.
-pub(super) fn recognise(stack: &Stack, file: usize) -> Option<MigratedSubsystem> {
+pub(super) fn recognise(
+    stack: &Stack,
+    file: usize,
+    around: &Surroundings,
+) -> Option<MigratedSubsystem> {
     let name = stack.prefixes[file].clone().filter(|prefix| !prefix.is_empty())?;
     let taskfile = &stack.tree.files[file];
     let variables = MigratedVariables::new(&stack.tree, file);
     let version = version(taskfile, variables)?;
     let mut reader = SubsystemReader {
         stack,
+        around,
         file,
         variables,
         version: &version.0,
@@ -69,7 +76,9 @@ pub(super) fn recognise(stack: &Stack, file: usize) -> Option<MigratedSubsystem>
     let build = task(&["bin:build", "build"]).and_then(|task| reader.build(task));
     let mut build = build;
     let mut upstream = task(&["bin:download", "download"]).and_then(|task| reader.upstream(task));
+    let is_unpinned = upstream.as_ref().is_some_and(|piece| !piece.marks.is_empty());
     if build.is_none()
+        && is_unpinned
         && let Some(piece) = upstream.take()
     {
         build = Some(reader.downloaded(task(&["bin:download", "download"])?, piece));
@@ -96,6 +105,7 @@ pub(super) fn recognise(stack: &Stack, file: usize) -> Option<MigratedSubsystem>
 
 struct SubsystemReader<'s> {
     stack: &'s Stack,
+    around: &'s Surroundings<'s>,
     file: usize,
     variables: MigratedVariables<'s>,
     /// The variable that holds the version.
@@ -179,7 +189,8 @@ impl SubsystemReader<'_> {
             _ => None,
         }
         .unwrap_or_else(|| self.plain(&commands));
-        let leaves = |said: &Yaml| said.entries().any(|(key, run)| key == "run" && names_out(run));
+        let leaves =
+            |said: &Yaml| said.entries().any(|(key, run)| key == "run" && leaves_binary(run));
         if said.entries().any(|(key, _)| key == "run") && !leaves(&said) {
             marks.push("look whether these commands leave the binary in {{ out }}".to_owned());
         }
@@ -335,64 +346,40 @@ impl SubsystemReader<'_> {
         if url.contains(&format!("/{}-{{{{ version }}}}/", self.name)) || self.is_own(url) {
             return None;
         }
-        let mut said =
-            Yaml::single("url", Yaml::text(url.replace("{{ os }}-{{ arch }}", "{{ platform }}")));
-        let mark = "migrate: it was compared with nothing: write a digest per platform, or the URL of the vendor's checksums";
-        said.put_with(vec![format!("{BEHIND}{mark}")], "sha256", Yaml::map());
+        let (url, vendors) = with_platform(&url.replace("{{ os }}-{{ arch }}", "{{ platform }}"));
+        let url = &url;
+        let mut said = Yaml::single("url", Yaml::text(url.clone()));
+        let mut marks = Vec::new();
+        match (self.around.published_sums)(url) {
+            Some(sums) => said.put("sha256", Yaml::Text(sums)),
+            None => {
+                let what = "compared with nothing so far: write digests, or the URL of the vendor's checksums";
+                said.put_with(vec![format!("{BEHIND}migrate: {what}")], "sha256", Yaml::map());
+                marks.push(what.to_owned());
+            }
+        }
         let strip = words.iter().find_map(|word| word.strip_prefix("--strip-components="));
         if let Some(strip) = strip {
             said.put("strip", Yaml::Plain(strip.to_owned()));
         }
-        Some(SpecPart { said, task: task.name.value.clone(), marks: Vec::new() })
+        said.put_filled("platform", vendors);
+        Some(SpecPart { said, task: task.name.value.clone(), marks })
     }
 }
 
-/// Whether commands put something where binaries go.
-fn names_out(run: &Yaml) -> bool {
+/// Whether commands certainly leave something where binaries go: a program that copies, unpacks or links
+/// is told to. What `--out DIR` of another program means is its own matter.
+fn leaves_binary(run: &Yaml) -> bool {
+    const PUT: &[&str] = &["cp", "curl", "go", "install", "ln", "mv", "rustc", "tar", "unzip"];
     match run {
-        Yaml::Text(text) => text.contains("{{ out }}"),
-        Yaml::List(items) => items.iter().any(names_out),
+        Yaml::Text(text) => text.split(['\n', '|', ';', '&']).any(|command| {
+            let words = words(command);
+            words.first().is_some_and(|program| PUT.contains(&program.as_str()))
+                && words.iter().any(|word| word.contains("{{ out }}"))
+        }),
+        Yaml::List(items) => items.iter().any(leaves_binary),
         _ => false,
     }
-}
-
-/// Lines in which a variable that the shell decides by a word of the platform is written out as a
-/// template.
-fn decided(lines: Vec<String>) -> Vec<String> {
-    let mut kept: Vec<String> = Vec::new();
-    let mut known: Vec<(String, String)> = Vec::new();
-    let mut lines = lines.into_iter().peekable();
-    while let Some(line) = lines.next() {
-        let condition = condition(&line);
-        if let Some((word, value)) = condition {
-            let block: Vec<String> =
-                lines.by_ref().take_while(|line| line.trim() != "fi").collect();
-            let block: Vec<&str> = block.iter().map(|line| line.trim()).collect();
-            if let [yes, "else", no] = block.as_slice()
-                && let Some((name, yes)) = yes.split_once('=')
-                && let Some((other, no)) = no.split_once('=')
-                && name == other
-            {
-                let (yes, no) = (yes.trim_matches('"'), no.trim_matches('"'));
-                let said =
-                    format!("{{% if {word} == '{value}' %}}{yes}{{% else %}}{no}{{% endif %}}");
-                known.push((name.to_owned(), said));
-            }
-            continue;
-        }
-        kept.push(known.iter().fold(line, |line, (name, said)| {
-            line.replace(&format!("${{{name}}}"), said).replace(&format!("${name}"), said)
-        }));
-    }
-    kept
-}
-
-/// `if [ "{{ os }}" = "darwin" ]; then`: the word of the platform and what it is compared with.
-fn condition(line: &str) -> Option<(&str, &str)> {
-    let inside = line.trim().strip_prefix("if [ ")?.strip_suffix(" ]; then")?;
-    let (word, value) = inside.split_once(" = ").or_else(|| inside.split_once(" == "))?;
-    let word = word.trim_matches('"').strip_prefix("{{ ")?.strip_suffix(" }}")?;
-    matches!(word, "os" | "arch").then_some((word, value.trim_matches('"')))
 }
 
 /// `cd DIR && COMMAND` apart.
