@@ -13,7 +13,7 @@ use std::{
 use crate::{
     adopt::published_sums,
     disk::Folder,
-    migrate::{self as migration, Migration, Surroundings, WrittenFile},
+    migrate::{self as migration, Migration, MigrationAids, WrittenFile},
     model::{Diagnostic, Fault, Kind},
     process::SyntaxCheck,
     taskfile::{self, Given, TaskfileTree},
@@ -53,7 +53,7 @@ pub(super) fn migrate(session: &Session, wish: &MigrateArgs) -> Result<u8, CliEr
     };
     check_root(&folder)?;
     let mut migration =
-        migration::migrate(tree.clone(), &Surroundings { published_sums: &published_sums });
+        migration::migrate(tree.clone(), &MigrationAids { published_sums: &published_sums });
     if !wish.check {
         nothing_is_there(&folder, &migration.pages)?;
     }

@@ -125,13 +125,13 @@ impl WrittenFile {
 }
 
 /// What a migration is told that no Taskfile says.
-pub struct Surroundings<'s> {
+pub struct MigrationAids<'s> {
     /// The URL of the checksums that a vendor publishes for what is at a URL.
     pub published_sums: &'s dyn Fn(&str) -> Option<String>,
 }
 
 /// Writes `tree` down as a workspace.
-pub fn migrate(mut tree: TaskfileTree, around: &Surroundings) -> Migration {
+pub fn migrate(mut tree: TaskfileTree, around: &MigrationAids) -> Migration {
     folds::mark_folds(&mut tree);
     let stack = Stack::new(tree);
     let files = 1..stack.tree.files.len();

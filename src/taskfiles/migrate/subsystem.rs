@@ -2,7 +2,7 @@
 //! where the vendor's binaries are.
 
 use super::{
-    Surroundings,
+    MigrationAids,
     platforms::{decided, with_platform},
     shell::words,
     stack::Stack,
@@ -53,7 +53,7 @@ pub(super) struct SpecPart {
 pub(super) fn recognise(
     stack: &Stack,
     file: usize,
-    around: &Surroundings,
+    around: &MigrationAids,
 ) -> Option<MigratedSubsystem> {
     let name = stack.prefixes[file].clone().filter(|prefix| !prefix.is_empty())?;
     let taskfile = &stack.tree.files[file];
@@ -105,7 +105,7 @@ pub(super) fn recognise(
 
 struct SubsystemReader<'s> {
     stack: &'s Stack,
-    around: &'s Surroundings<'s>,
+    around: &'s MigrationAids<'s>,
     file: usize,
     variables: MigratedVariables<'s>,
     /// The variable that holds the version.
