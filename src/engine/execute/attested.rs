@@ -1,7 +1,12 @@
 //! `trust: attested`: the asset is fetched to a file first, and `gh` verifies GitHub's attestation of it.
 //! Only if that holds, it is unpacked, and held to the digest that was verified.
 
-use std::{fs, io::Write, path::Path, time::Duration};
+use std::{
+    fs::File,
+    io::{Seek, Write},
+    path::Path,
+    time::Duration,
+};
 
 use futures_util::StreamExt;
 
@@ -42,7 +47,10 @@ impl Context {
         }
         let staging = self.staging()?;
         let file = staging.path().join(&want.asset);
-        self.fetch_to(store, tag, &want.asset, &file).await?;
+        let create = staging.folder().create_new(Path::new(&want.asset), 0o600);
+        let target = create
+            .map_err(|error| Fault::io(format!("cannot create {}", file.display()), &error))?;
+        self.fetch_to(store, tag, &want.asset, target).await?;
         let read = |error| Fault::io(format!("cannot read {}", file.display()), &error);
         let (found, _) = hash_file(&file).map_err(read)?;
         if found != sha256 {
@@ -93,22 +101,22 @@ impl Context {
         })
     }
 
-    /// Fetches an asset to `file`.
+    /// Fetches an asset to `target`.
     async fn fetch_to(
         &self,
         store: &dyn Store,
         tag: &str,
         asset: &str,
-        file: &Path,
+        mut target: File,
     ) -> Result<(), Fault> {
+        let failed = |error| Fault::io(format!("cannot write {tag}/{asset}"), &error);
         let mut beginnings = Beginnings::default();
         loop {
             let stream = store.open(tag, asset).await?.ok_or_else(|| {
                 Fault::new(Kind::Store, format!("{tag}/{asset} vanished")).hint("run it again")
             })?;
             let mut bytes = stream.bytes;
-            let failed = |error| Fault::io(format!("cannot write {}", file.display()), &error);
-            let mut target = fs::File::create(file).map_err(failed)?;
+            target.set_len(0).and_then(|()| target.rewind()).map_err(failed)?;
             let written: Result<(), BrokenTransfer> = loop {
                 tokio::select! {
                     next = bytes.next() => match next {
