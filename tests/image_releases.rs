@@ -151,7 +151,9 @@ fn a_dry_run_says_what_would_be_sent_and_sends_nothing() {
     let registry = Registry::start(Rules::default());
     let sandbox = service(&registry, "v1.0.0");
     let run = sandbox.forge("release:image --dry-run").succeeds();
-    run.says("sends an index and 2 manifests, binaries of api, provenance and SBOM; then moves latest");
+    run.says(
+        "sends an index and 2 manifests, binaries of api, provenance and SBOM; then moves latest",
+    );
     let json = sandbox.forge("release:image --dry-run --json").succeeds().json();
     assert_eq!(json["images"][0]["sends"]["layers"], serde_json::json!(["binaries of api"]));
     let asked = registry.take_asked();
@@ -210,7 +212,8 @@ fn the_doctor_says_what_each_registry_lets_one_do() {
 fn on_base(registry: &Registry, base: &str) -> Sandbox {
     let sandbox = service(registry, "v1.0.0");
     let spec = sandbox.read("subsystems/api.yml");
-    let spec = spec.replace("shop/api,", &format!("shop/web, base: \"{}/{base}\",", registry.host()));
+    let spec =
+        spec.replace("shop/api,", &format!("shop/web, base: \"{}/{base}\",", registry.host()));
     sandbox.write("subsystems/api.yml", &spec);
     sandbox
 }
@@ -245,7 +248,11 @@ fn a_newer_base_and_a_tag_that_moved_are_told_and_taken() {
         world.tags.insert(key("v3.0.0"), other.clone());
         other.0
     };
-    sandbox.forge("outdated").succeeds().says("v3.0.0, moved").says("of 1 base of images 1 is outdated");
+    sandbox
+        .forge("outdated")
+        .succeeds()
+        .says("v3.0.0, moved")
+        .says("of 1 base of images 1 is outdated");
     sandbox.forge("bump --all").succeeds().says("base of api");
     assert!(sandbox.read("forge.lock").contains(other.trim_start_matches("sha256:")));
     sandbox.forge("outdated --exit-code").succeeds();

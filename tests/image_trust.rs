@@ -95,8 +95,7 @@ fn beside_an_image_is_who_made_it_from_what_and_what_is_in_it() {
         assert_eq!(statements.len(), 1, "{lists_referrers}");
         let statement = &statements[0];
         let subjects = statement["subject"].as_array().unwrap();
-        let sha256 =
-            |it: &Value| format!("sha256:{}", it["digest"]["sha256"].as_str().unwrap());
+        let sha256 = |it: &Value| format!("sha256:{}", it["digest"]["sha256"].as_str().unwrap());
         let subjects: Vec<_> = subjects.iter().map(sha256).collect();
         let children = index["manifests"].as_array().unwrap().clone();
         let digests = children.iter().map(|it| it["digest"].as_str().unwrap().to_owned());
@@ -167,8 +166,9 @@ fn what_ci_pushed_is_taken_and_what_was_pushed_without_a_word_is_not() {
     let clone = sandbox.clone_fresh();
     clone.forge("release:image").succeeds().says("1 released");
     // Somebody takes the statements away.
-    registry.world().manifests.retain(|_, (_, bytes)| {
-        !String::from_utf8_lossy(bytes).contains("\"subject\"")
-    });
+    registry
+        .world()
+        .manifests
+        .retain(|_, (_, bytes)| !String::from_utf8_lossy(bytes).contains("\"subject\""));
     clone.forge("release:image").exits(4).says("there is no provenance beside it");
 }

@@ -166,11 +166,7 @@ fn mark(weight: Severity) -> (Role, &'static str) {
     }
 }
 
-fn json(
-    releases: &Releases,
-    (count, images): (usize, usize),
-    findings: &[AuditFinding],
-) -> String {
+fn json(releases: &Releases, (count, images): (usize, usize), findings: &[AuditFinding]) -> String {
     let line = |finding: &AuditFinding| {
         serde_json::json!({
             "weight": mark(finding.weight).1,

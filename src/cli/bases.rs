@@ -42,8 +42,10 @@ pub(super) fn looked(
             .because("--offline forbids it"));
     }
     let registries = Registries::new(&session.store_settings(workspace));
-    let looked =
-        session.host.runtime()?.wait_for(async { Ok::<_, Fault>(look_at_bases(&registries, pins, pre).await) })?;
+    let looked = session
+        .host
+        .runtime()?
+        .wait_for(async { Ok::<_, Fault>(look_at_bases(&registries, pins, pre).await) })?;
     Ok(looked.into_iter().map(|(pin, look)| BaseRow { pin, look }).collect())
 }
 
@@ -184,10 +186,7 @@ fn to_tag(
 
 /// The step to what the tag leads to now.
 fn to_digest(workspace: &Workspace, pin: &BasePin, digest: Sha256) -> Result<BaseStep, Fault> {
-    let to = ImageReference {
-        digest: pin.written.digest.map(|_| digest),
-        ..pin.written.clone()
-    };
+    let to = ImageReference { digest: pin.written.digest.map(|_| digest), ..pin.written.clone() };
     let specs = match pin.written.digest {
         Some(_) => changed_specs(workspace, pin, &to)?.map_err(|spec| {
             Fault::new(Kind::Usage, format!("cannot change the base of {}", spec.display()))
@@ -241,7 +240,8 @@ pub(super) fn write(
             rewrite_file(layout, path, changed.as_bytes())?;
         }
     }
-    let changes: Vec<_> = steps.iter().filter(|step| step.to.digest.is_none()).flat_map(changes(workspace)).collect();
+    let changes: Vec<_> =
+        steps.iter().filter(|step| step.to.digest.is_none()).flat_map(changes(workspace)).collect();
     write_lock(layout, &changes, session.host.cancel(), &|why| session.note(why))
 }
 

@@ -57,7 +57,12 @@ pub(super) fn promote(session: &Session, words: &[String]) -> Result<u8, CliErro
     let (binaries, images) = parts_to_promote(session, words)?;
     let mut codes = Vec::new();
     if let Some(names) = binaries {
-        codes.push(publish(session, &names, &VersionArgs::default(), (Publish::Again, "promoted"))?);
+        codes.push(publish(
+            session,
+            &names,
+            &VersionArgs::default(),
+            (Publish::Again, "promoted"),
+        )?);
     }
     if let Some(names) = images {
         codes.push(super::images::promote(session, &names)?);

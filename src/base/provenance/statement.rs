@@ -202,9 +202,8 @@ impl Statement {
         let (definition, details) = (&predicate["buildDefinition"], &predicate["runDetails"]);
         let builder = text(&details["builder"]["id"]).ok_or("it does not say who built it")?;
         let metadata = &details["metadata"];
-        let is_ours = [BUILD_TYPE, IMAGE_BUILD_TYPE]
-            .iter()
-            .any(|known| definition["buildType"] == *known);
+        let is_ours =
+            [BUILD_TYPE, IMAGE_BUILD_TYPE].iter().any(|known| definition["buildType"] == *known);
         let internal = if is_ours { &definition["internalParameters"] } else { &Value::Null };
         let external = if is_ours { &definition["externalParameters"] } else { &Value::Null };
         let dependencies = definition["resolvedDependencies"].as_array();
@@ -278,11 +277,9 @@ impl StatementSubject {
     fn json(&self) -> Value {
         let platform = self.platform.map(|platform| platform.to_string());
         let mut fields = filled([("platform", &platform), ("image", &self.image)]);
-        for (key, value) in [
-            ("project", &self.project),
-            ("subsystem", &self.subsystem),
-            ("version", &self.version),
-        ] {
+        for (key, value) in
+            [("project", &self.project), ("subsystem", &self.subsystem), ("version", &self.version)]
+        {
             fields.insert(key.to_owned(), json!(value));
         }
         fields.into()

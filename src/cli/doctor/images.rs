@@ -37,9 +37,8 @@ pub(super) async fn check_registries(
         return hosts.into_iter().map(check).collect();
     }
     let registries = Registries::new(&session.settings_of_stores(workspace, true));
-    let asked = own.iter().map(|repository| async {
-        (*repository, registries.examine(repository).await)
-    });
+    let asked =
+        own.iter().map(|repository| async { (*repository, registries.examine(repository).await) });
     let asked: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
     let mut checks = told(&asked, surroundings);
     let looks = bases.into_iter().map(|base| async { check_base(&registries, base).await });
@@ -56,19 +55,20 @@ fn told(asked: &[(&ImageRepository, RegistryAccess)], surroundings: &Surrounding
         let found = found(access);
         match wrong(repository, access, &permission) {
             Some(wrong) => {
-                checks.push(wrong.into_check(Check::new("registry", repository.to_string(), found)));
+                checks.push(wrong.into_check(Check::new(
+                    "registry",
+                    repository.to_string(),
+                    found,
+                )));
             }
             None => well.entry((repository.host(), found)).or_default().push(repository),
         }
     }
-    let all_well = well.into_iter().map(|((host, found), repositories)| {
-        match repositories.as_slice() {
+    let all_well =
+        well.into_iter().map(|((host, found), repositories)| match repositories.as_slice() {
             [one] => Check::new("registry", one.to_string(), found),
-            all => {
-                Check::new("registry", host, format!("{} repositories {found}", all.len()))
-            }
-        }
-    });
+            all => Check::new("registry", host, format!("{} repositories {found}", all.len())),
+        });
     all_well.chain(checks).collect()
 }
 

@@ -6,6 +6,7 @@
 //!                                                       └──── promote: make again, vouch
 //! ```
 
+mod engine;
 mod load;
 mod make;
 mod promote;

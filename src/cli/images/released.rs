@@ -205,7 +205,9 @@ impl ImagesThere {
             }
             let what = format!("cannot remove {}", image.reference());
             return Err(Fault::new(Kind::Store, what)
-                .because("another tag leads to the same image, and the registry removes no tag alone")
+                .because(
+                    "another tag leads to the same image, and the registry removes no tag alone",
+                )
                 .hint("it goes with the last of its tags"));
         };
         registries.remove_manifest(repository, index).await?;

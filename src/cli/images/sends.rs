@@ -42,12 +42,15 @@ impl ImageWork<'_> {
         let workspaces = self.workspaces();
         let own = image(workspaces, &spec.name);
         let files = (!own.files.is_empty()).then(|| "files".to_owned());
+        let dockerfile = own.dockerfile.as_ref();
+        let built = dockerfile.map(|it| format!("what {} makes", it.path.display()));
         let binaries = needed(workspaces, &spec.name);
-        let binaries = binaries.iter().map(|name| format!("binaries of {name}"));
+        let binaries = binaries.iter().filter(|_| dockerfile.is_none());
+        let binaries = binaries.map(|name| format!("binaries of {name}"));
         Ok(ImageSends {
             image: spec.reference().to_string(),
             platforms: spec.platforms.len(),
-            layers: files.into_iter().chain(binaries).collect(),
+            layers: files.into_iter().chain(built).chain(binaries).collect(),
             base: self.base_sends(spec).await?,
             also: spec.also.clone(),
         })

@@ -6,7 +6,10 @@ use crate::{
     cache::{InstallPlace, Installed, inspect},
     git,
     image::{ImageOrigin, ImagePart, ImageSpec, inventories},
-    model::{ArtifactId, Fault, Layout, oci::Descriptor},
+    model::{
+        ArtifactId, Fault, Layout,
+        oci::{Descriptor, ImageReference},
+    },
     provenance::{Dependency, StatementRun},
     store::ImageNote,
     workspace::{Source, Subsystem},
@@ -30,8 +33,7 @@ impl ImageWork<'_> {
         let mut notes = tokio::task::block_in_place(|| {
             inventories(spec, &made.assembled, base, &parts, &tool)
         })?;
-        let statement = self.origin().await?.statement(spec, &made.assembled, base, &parts);
-        notes.push(statement);
+        notes.push(self.statement(spec, made).await?);
         Ok(notes)
     }
 
@@ -41,8 +43,18 @@ impl ImageWork<'_> {
         spec: &ImageSpec,
         made: &MadeImage,
     ) -> Result<(Descriptor, ImageNote), Fault> {
-        let parts = self.parts_of(spec);
-        Ok(self.origin().await?.statement(spec, &made.assembled, made.base.as_ref(), &parts))
+        let (parts, bases) = (self.parts_of(spec), self.bases_of(spec));
+        Ok(self.origin().await?.statement(spec, &made.assembled, &bases, &parts))
+    }
+
+    /// The images that the image of `spec` stands on: its base, and what its Dockerfile takes.
+    fn bases_of(&self, spec: &ImageSpec) -> Vec<ImageReference> {
+        let base = self.wants.bases.get(&spec.name).cloned();
+        let from = self.wants.from.get(&spec.name).into_iter().flatten();
+        let from = from.filter_map(|(written, digest)| {
+            written.parse().ok().map(|it: ImageReference| it.pinned(*digest))
+        });
+        base.into_iter().chain(from).collect()
     }
 
     /// Who puts images together here.

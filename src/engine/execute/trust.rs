@@ -4,7 +4,9 @@
 use crate::{
     model::{Fault, Sha256},
     probe::{ArtifactSpec, trusted_repositories},
-    provenance::{MAX_BYTES, Trust, distrusted, judge, promotion_name, read_statements, statement_name},
+    provenance::{
+        MAX_BYTES, Trust, distrusted, judge, promotion_name, read_statements, statement_name,
+    },
     store::{Store, read_text},
 };
 

@@ -60,9 +60,7 @@ pub fn section(file: &mut File, name: &str, most: u64) -> io::Result<Option<Vec<
     };
     let place = entries.iter().find(is_it).and_then(|entry| elf.place(entry));
     match place.filter(|(_, size)| *size <= most) {
-        Some((offset, size)) => {
-            read_at(file, offset, usize::try_from(size).unwrap_or(0)).map(Some)
-        }
+        Some((offset, size)) => read_at(file, offset, usize::try_from(size).unwrap_or(0)).map(Some),
         None => Ok(None),
     }
 }

@@ -80,11 +80,8 @@ const BASE: &str = "SPDXRef-Base";
 
 impl Packages {
     fn new(spec: &ImageSpec, manifest: &Descriptor, platform: Platform) -> Self {
-        let mut all = Self {
-            packages: Vec::new(),
-            relations: Vec::new(),
-            libraries: BTreeMap::new(),
-        };
+        let mut all =
+            Self { packages: Vec::new(), relations: Vec::new(), libraries: BTreeMap::new() };
         let url = spec.reference().pinned(manifest.digest).package_url();
         let mut image = package(IMAGE, &spec.repository.to_string(), Some(&spec.version), &url);
         image["primaryPackagePurpose"] = "CONTAINER".into();

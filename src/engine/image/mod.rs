@@ -5,6 +5,7 @@
 //!                              │ look: GET of the tag ── same fingerprint ──> hit
 //!                              │          absent: miss        other: told, never pushed over
 //! binaries, files ─ layers ──> assemble ──> OCI layout ──> push: blobs, children, notes, tag; then moving tags
+//! Dockerfile ─ an engine ───────> adopt ──────┘
 //!                                              └─ origin, inventory: what is said of it, kept beside it
 //! ```
 //!
@@ -17,6 +18,7 @@
 
 mod assemble;
 mod base;
+mod dockerfile;
 mod elf;
 mod inventory;
 mod layers;
@@ -30,6 +32,9 @@ mod want;
 
 pub use assemble::{Assembled, Assembly, PlatformParts, assemble};
 pub use base::{BaseImage, BaseOfPlatform, read_base};
+pub use dockerfile::{
+    BuildEngine, DockerContext, DockerfileImages, ENGINE_VARIABLE, EngineBuild, adopt,
+};
 pub use elf::interpreter;
 pub use inventory::{ImagePart, inventories};
 pub use layers::{LayerPlan, binaries_layer, files_digest, files_layer};

@@ -1,11 +1,11 @@
 //! Who put an image together and from what: a statement beside its index, as beside assets; and whose
 //! images are taken.
 
-use super::{Assembled, BaseImage, ImagePart, ImageSpec};
+use super::{Assembled, ImagePart, ImageSpec};
 use crate::{
     model::{
         Fault, Sha256,
-        oci::{Annotations, Descriptor, IN_TOTO, ImageRepository},
+        oci::{Annotations, Descriptor, IN_TOTO, ImageReference, ImageRepository},
     },
     provenance::{
         Builder, Dependency, Statement, StatementRecipe, StatementRun, StatementSubject, Subject,
@@ -34,13 +34,13 @@ pub struct ImageOrigin {
 }
 
 impl ImageOrigin {
-    /// The statement that the image of `spec` was put together from `base` and `parts`, to be kept
+    /// The statement that the image of `spec` was put together from `bases` and `parts`, to be kept
     /// beside its index.
     pub fn statement(
         &self,
         spec: &ImageSpec,
         assembled: &Assembled,
-        base: Option<&BaseImage>,
+        bases: &[ImageReference],
         parts: &[ImagePart],
     ) -> (Descriptor, ImageNote) {
         let subject = |name: String, sha256: Sha256| Subject { name, sha256 };
@@ -57,7 +57,7 @@ impl ImageOrigin {
                 Dependency::binary(name, &stamp.version, *sha256)
             })
         });
-        let base = base.map(|base| Dependency::image(&base.reference));
+        let bases = bases.iter().map(Dependency::image);
         let statement = Statement {
             subjects: [index].into_iter().chain(children).collect(),
             artifact: Some(StatementSubject {
@@ -71,7 +71,7 @@ impl ImageOrigin {
                 fingerprint: Some(spec.print.fingerprint),
                 inputs: spec.print.inputs.clone(),
             },
-            dependencies: self.workspace.iter().cloned().chain(base).chain(binaries).collect(),
+            dependencies: self.workspace.iter().cloned().chain(bases).chain(binaries).collect(),
             builder: self.builder.clone(),
             run: self.run.clone(),
         };

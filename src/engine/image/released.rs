@@ -86,8 +86,10 @@ impl ReleasedImage {
     /// Its configurations and layers, each once.
     pub fn blobs(&self) -> Vec<&Descriptor> {
         let manifests = self.children.iter().filter_map(|child| child.manifest.as_ref());
-        let all = manifests.flat_map(|manifest| [&manifest.config].into_iter().chain(&manifest.layers));
-        let by_digest: BTreeMap<Sha256, &Descriptor> = all.map(|blob| (blob.digest, blob)).collect();
+        let all =
+            manifests.flat_map(|manifest| [&manifest.config].into_iter().chain(&manifest.layers));
+        let by_digest: BTreeMap<Sha256, &Descriptor> =
+            all.map(|blob| (blob.digest, blob)).collect();
         by_digest.into_values().collect()
     }
 
@@ -167,7 +169,8 @@ async fn read_tag(
         return Ok(TagTarget::Other(BTreeSet::from([found.digest])));
     };
     let label = index.annotations.get(VERSION).filter(|label| image_tag(label) == tag);
-    let is_made_here = index.annotations.contains_key(FINGERPRINT) && !also.iter().any(|it| it == tag);
+    let is_made_here =
+        index.annotations.contains_key(FINGERPRINT) && !also.iter().any(|it| it == tag);
     let Some(label) = label.filter(|_| is_made_here) else {
         let children = index.manifests.iter().map(|entry| entry.digest);
         return Ok(TagTarget::Other(children.chain([found.digest]).collect()));
@@ -213,11 +216,16 @@ mod tests {
     #[test]
     fn what_a_tag_that_stays_leads_to_stays() {
         let tags = RepositoryTags {
-            images: vec![image("v1", 1, &[11, 12]), image("v2", 2, &[12, 13]), image("v3", 3, &[14])],
+            images: vec![
+                image("v1", 1, &[11, 12]),
+                image("v2", 2, &[12, 13]),
+                image("v3", 3, &[14]),
+            ],
             others: BTreeMap::from([("latest".to_owned(), BTreeSet::from([Sha256([13; 32])]))]),
         };
         let digests = |bytes: &[u8]| bytes.iter().map(|byte| Sha256([*byte; 32])).collect();
-        let removal = |tag, gone: &[&str]| tags.removal(tag, &gone.iter().copied().collect()).unwrap();
+        let removal =
+            |tag, gone: &[&str]| tags.removal(tag, &gone.iter().copied().collect()).unwrap();
         let expected = ImageRemoval { index: Some(Sha256([1; 32])), children: digests(&[11]) };
         assert_eq!(removal("v1", &["v1"]), expected, "v2 shares one");
         assert_eq!(removal("v1", &["v1", "v2"]).children, digests(&[11, 12]));

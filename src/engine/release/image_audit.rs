@@ -21,7 +21,11 @@ pub struct AuditedImage {
 
 /// Looks at each of `images`, and for what `forge.lock` says should be among them. `is_strict` says
 /// whether somebody has to vouch for each.
-pub fn audit_images(pins: &[ImagePin], images: &[AuditedImage], is_strict: bool) -> Vec<AuditFinding> {
+pub fn audit_images(
+    pins: &[ImagePin],
+    images: &[AuditedImage],
+    is_strict: bool,
+) -> Vec<AuditFinding> {
     let mut findings = Vec::new();
     for pin in pins {
         let own = images.iter().filter(|audited| audited.image.name == pin.name);

@@ -79,7 +79,8 @@ pub fn outdated_images<'i>(
     let catalog = catalog(images);
     let names = pins.iter().map(|pin| pin.name.clone()).collect();
     let old = super::outdated(&catalog, &all_pins(pins), &names, keep);
-    let is_dated = |entry: &&&CatalogEntry| keep.since.is_none() || super::prune::day(entry).is_some();
+    let is_dated =
+        |entry: &&&CatalogEntry| keep.since.is_none() || super::prune::day(entry).is_some();
     let tags = old.iter().filter(is_dated).map(|entry| entry.info.tag.as_str());
     tags.filter_map(|tag| images.iter().find(|image| image.reference() == tag)).collect()
 }
@@ -144,7 +145,8 @@ mod tests {
     #[test]
     fn images_are_old_by_the_rules_for_releases() {
         let pins = [pin()];
-        let images = [image("v1", 1, &[]), image("v10", 2, &[]), image("v3", 3, &[]), image("v9", 4, &[])];
+        let images =
+            [image("v1", 1, &[]), image("v10", 2, &[]), image("v3", 3, &[]), image("v9", 4, &[])];
         let old = |keep| -> Vec<_> {
             outdated_images(&pins, &images, keep).iter().map(|it| it.tag.clone()).collect()
         };

@@ -139,11 +139,23 @@ mod tests {
     fn a_spec_names_another_base_and_keeps_the_rest() {
         let to: ImageReference = "docker.io/library/debian:13".parse().unwrap();
         for (spec, from, expected) in [
-            ("image: { base: debian:12, user: 1 } # x\n", "debian:12", Some("image: { base: debian:13, user: 1 } # x\n")),
-            ("  base: \"debian:12\"\n", "docker.io/library/debian:12", Some("  base: \"debian:13\"\n")),
+            (
+                "image: { base: debian:12, user: 1 } # x\n",
+                "debian:12",
+                Some("image: { base: debian:13, user: 1 } # x\n"),
+            ),
+            (
+                "  base: \"debian:12\"\n",
+                "docker.io/library/debian:12",
+                Some("  base: \"debian:13\"\n"),
+            ),
             ("  base: \"debian:{{ x }}\"\n", "debian:12", None),
             ("  base: debian:12\n  base: debian:12\n", "debian:12", None),
-            ("# base: debian:12\n  base: debian:12", "debian:12", Some("# base: debian:12\n  base: debian:13")),
+            (
+                "# base: debian:12\n  base: debian:12",
+                "debian:12",
+                Some("# base: debian:12\n  base: debian:13"),
+            ),
             ("  base: other\n", "debian:12", None),
         ] {
             let changed = with_base(spec, &from.parse().unwrap(), &to);

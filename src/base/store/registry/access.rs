@@ -41,7 +41,8 @@ impl Registries {
     /// `Store` if the registry cannot be reached.
     pub async fn access(&self, repository: &ImageRepository) -> Result<Access, Fault> {
         let RegistryAccess { login, read, write } = self.examine(repository).await;
-        let mut notes: Vec<_> = [&read, &write].into_iter().filter_map(|it| it.as_ref().err()).collect();
+        let mut notes: Vec<_> =
+            [&read, &write].into_iter().filter_map(|it| it.as_ref().err()).collect();
         notes.dedup();
         let notes = notes.into_iter().map(note).collect();
         Ok(Access { login, may_read: read.is_ok(), may_write: Some(write.is_ok()), notes })

@@ -118,7 +118,9 @@ impl Registries {
         most: usize,
     ) -> Result<Vec<Bytes>, Fault> {
         let is_likely = |it: &Descriptor| {
-            it.artifact_type.as_deref().is_none_or(|told| [artifact_type, oci::EMPTY].contains(&told))
+            it.artifact_type
+                .as_deref()
+                .is_none_or(|told| [artifact_type, oci::EMPTY].contains(&told))
         };
         let referrers = self.referrers(repository, subject).await?;
         let mut files = Vec::new();
